@@ -1,0 +1,56 @@
+/** Every kind of error that a caller can meet, with the status it is answered with. */
+export const ERROR_KINDS = {
+  invalid_request: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  not_found: 404,
+  payload_too_large: 413,
+  rate_limited: 429,
+  budget_exceeded: 402,
+  /** The provider refused what was sent: the caller's to mend. Carries the provider's own 4xx status. */
+  upstream_rejected: 400,
+  upstream_rate_limited: 429,
+  upstream_unavailable: 502,
+  upstream_timeout: 504,
+  overloaded: 503,
+  /** The client went away; nobody reads this status, the usage record does (nginx's 499). */
+  cancelled: 499,
+  internal: 500,
+} as const;
+
+export type ErrorKind = keyof typeof ERROR_KINDS;
+
+export interface ErrorDetails {
+  /** Path of the offending parameter in the caller's own words, e.g. `messages[2].content[0].type`. */
+  param?: string;
+  /** A stable machine-readable code; the provider's own where it gave one. */
+  code?: string;
+  /** Replaces the kind's status: only `upstream_rejected` uses it. */
+  status?: number;
+  retryAfterMs?: number;
+  cause?: unknown;
+}
+
+/** The one error of the gateway. Its message goes to the caller: it says what to do, and never holds a secret. */
+export class GatewayError extends Error {
+  readonly kind: ErrorKind;
+  readonly status: number;
+  readonly param: string | undefined;
+  readonly code: string | undefined;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'GatewayError';
+    this.kind = kind;
+    this.status = details.status ?? ERROR_KINDS[kind];
+    this.param = details.param;
+    this.code = details.code;
+    this.retryAfterMs = details.retryAfterMs;
+  }
+}
+
+/** A request that cannot be understood or served as it stands. */
+export function invalidRequest(message: string, param?: string, code?: string): GatewayError {
+  return new GatewayError('invalid_request', message, { param, code });
+}

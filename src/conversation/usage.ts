@@ -1,0 +1,39 @@
+/**
+ * Tokens of one call in disjoint buckets: no token is counted in two of them, and every sum is derived.
+ * A provider that reports sums (OpenAI counts cached tokens inside `prompt_tokens`) is taken apart by its codec.
+ */
+export interface Usage {
+  /** Input that was neither cached nor audio. */
+  input: number;
+  inputAudio: number;
+  cacheRead: number;
+  /** Written to the cache, all lifetimes but the one hour. */
+  cacheWrite: number;
+  /** Written to the cache for one hour (Anthropic `ephemeral_1h`), which costs more. */
+  cacheWrite1h: number;
+  /** Output that was neither reasoning nor audio. */
+  output: number;
+  outputAudio: number;
+  reasoning: number;
+  /** Counted by us because the provider did not say. */
+  estimated?: boolean;
+}
+
+export const NO_USAGE: Readonly<Usage> = Object.freeze({
+  input: 0,
+  inputAudio: 0,
+  cacheRead: 0,
+  cacheWrite: 0,
+  cacheWrite1h: 0,
+  output: 0,
+  outputAudio: 0,
+  reasoning: 0,
+});
+
+export function inputTokens(usage: Usage): number {
+  return usage.input + usage.inputAudio + usage.cacheRead + usage.cacheWrite + usage.cacheWrite1h;
+}
+
+export function outputTokens(usage: Usage): number {
+  return usage.output + usage.outputAudio + usage.reasoning;
+}

@@ -1,0 +1,88 @@
+import type { Conversation, Parameters } from '../conversation/conversation.ts';
+import { invalidRequest } from '../conversation/gateway-error.ts';
+
+/** `REFUSE`: without it the answer would be another one, so the call is refused. `DROP`: left out and named in `x-fairlead-dropped`. */
+const REFUSE = Symbol('refuse');
+const DROP = Symbol('drop');
+
+type Cell = string | typeof REFUSE | typeof DROP;
+type ParameterDialect = 'chat' | 'messages' | 'gemini';
+
+/**
+ * What becomes of each parameter in each dialect: the path it is written to, or one of the two policies.
+ * A dialect's codec writes by this table, the compatibility page is made from it.
+ *
+ * Sources: OpenAI API reference (create chat completion), Anthropic API reference (create a message),
+ * Gemini API reference (`GenerationConfig`).
+ */
+export const PARAMETERS = {
+  maxOutputTokens: {
+    chat: 'max_completion_tokens',
+    messages: 'max_tokens',
+    gemini: 'generationConfig.maxOutputTokens',
+  },
+  temperature: { chat: 'temperature', messages: 'temperature', gemini: 'generationConfig.temperature' },
+  topP: { chat: 'top_p', messages: 'top_p', gemini: 'generationConfig.topP' },
+  topK: { chat: 'top_k', messages: 'top_k', gemini: 'generationConfig.topK' },
+  frequencyPenalty: {
+    chat: 'frequency_penalty',
+    messages: DROP,
+    gemini: 'generationConfig.frequencyPenalty',
+  },
+  presencePenalty: { chat: 'presence_penalty', messages: DROP, gemini: 'generationConfig.presencePenalty' },
+  seed: { chat: 'seed', messages: DROP, gemini: 'generationConfig.seed' },
+  stop: { chat: 'stop', messages: 'stop_sequences', gemini: 'generationConfig.stopSequences' },
+  n: { chat: 'n', messages: REFUSE, gemini: 'generationConfig.candidateCount' },
+  logprobs: { chat: 'logprobs', messages: DROP, gemini: 'generationConfig.responseLogprobs' },
+  topLogprobs: { chat: 'top_logprobs', messages: DROP, gemini: 'generationConfig.logprobs' },
+  logitBias: { chat: 'logit_bias', messages: DROP, gemini: DROP },
+  endUser: { chat: 'user', messages: 'metadata.user_id', gemini: DROP },
+  serviceTier: { chat: 'service_tier', messages: 'service_tier', gemini: DROP },
+  verbosity: { chat: 'verbosity', messages: DROP, gemini: DROP },
+  promptCacheKey: { chat: 'prompt_cache_key', messages: DROP, gemini: DROP },
+} satisfies Record<keyof Parameters, Record<ParameterDialect, Cell>>;
+
+/** The caller's own word for a parameter. */
+export function parameterName(conversation: Conversation, key: keyof Parameters): string {
+  const row: Partial<Record<string, Cell>> = PARAMETERS[key];
+  const cell = row[conversation.dialect];
+  return typeof cell === 'string' ? cell : key;
+}
+
+export interface WrittenParameter {
+  key: keyof Parameters;
+  /** Where it goes, dots between steps. */
+  path: string;
+  value: unknown;
+}
+
+/**
+ * Applies the table to a conversation: what to write where, and what was dropped (in the caller's words).
+ * `n: 1` is what every dialect does anyway and is neither refused nor dropped.
+ */
+export function planParameters(
+  conversation: Conversation,
+  dialect: ParameterDialect,
+): { written: WrittenParameter[]; dropped: string[] } {
+  const written: WrittenParameter[] = [];
+  const dropped: string[] = [];
+  for (const [name, value] of Object.entries(conversation.parameters)) {
+    if (value === undefined) continue;
+    const key = name as keyof Parameters;
+    const cell: Cell = PARAMETERS[key][dialect];
+    if (typeof cell === 'string') written.push({ key, path: cell, value });
+    else if (key === 'n' && value === 1) continue;
+    else if (cell === REFUSE) throw refusedParameter(conversation, key);
+    else dropped.push(parameterName(conversation, key));
+  }
+  return { written, dropped };
+}
+
+function refusedParameter(conversation: Conversation, key: keyof Parameters): Error {
+  const name = parameterName(conversation, key);
+  return invalidRequest(
+    `'${name}' cannot be expressed by the model this call goes to. Leave it out or choose another model.`,
+    name,
+    'unsupported_parameter',
+  );
+}

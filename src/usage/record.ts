@@ -1,0 +1,48 @@
+import type { DialectName } from '../conversation/conversation.ts';
+import type { ErrorKind } from '../conversation/gateway-error.ts';
+import type { Usage } from '../conversation/usage.ts';
+
+export type Operation = 'generate' | 'embed';
+
+/** The durable record of one call, whatever became of it. */
+export interface UsageRecord {
+  /** The call's id; the caller saw it as `x-request-id`. */
+  id: string;
+  /** Unix milliseconds. */
+  startedAt: number;
+  /** `null` where the caller was not recognised. */
+  tenant: string | null;
+  /** The key's name, never its secret. */
+  key: string | null;
+  /** The dialect that the caller spoke. */
+  dialect: DialectName;
+  operation: Operation;
+  /** The public name as the client wrote it; `null` where the request did not get that far. */
+  model: string | null;
+  /** `provider/model-version` of the last attempt; `null` where there was none. */
+  target: string | null;
+  stream: boolean;
+  /** `null` where nothing was generated or the provider did not say. */
+  usage: Usage | null;
+  /** Millionths of a US dollar; `null` where the price is unknown (never 0 for that). */
+  costMicroUsd: number | null;
+  outcome: 'ok' | ErrorKind;
+  /** The HTTP status that the caller got (499: it went away before). */
+  status: number;
+  latencyMs: number;
+  /** From the start to the first byte of real output; `null` where there was none. */
+  firstTokenMs: number | null;
+  attempts: AttemptRecord[];
+}
+
+/** One upstream request made for a call. */
+export interface AttemptRecord {
+  target: string;
+  account: string;
+  /** Milliseconds after the call's start. */
+  startedAfterMs: number;
+  durationMs: number;
+  /** The provider's HTTP status; `null` where no answer came. */
+  status: number | null;
+  outcome: 'ok' | ErrorKind;
+}
