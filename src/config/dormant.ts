@@ -1,0 +1,77 @@
+import { isObject } from '../conversation/json.ts';
+import { formatPath, select } from './path.ts';
+import type { Config } from './resolve.ts';
+
+/** A field that is parsed but has no effect yet. */
+interface DormantField {
+  /** As `select` takes it: `*` is any name, `[]` each entry of a list. */
+  pattern: string;
+  /** Values that are in effect all the same. */
+  except?(value: unknown): boolean;
+}
+
+/**
+ * The one list of what the language has and the gateway does not do yet. Whoever brings a field to life takes its
+ * row out (and may give it a default in the schema, which a dormant field must not have).
+ */
+export const DORMANT: readonly DormantField[] = [
+  { pattern: 'server.workers' },
+  { pattern: 'server.overload' },
+  { pattern: 'store', except: (store) => isKind(store, 'sqlite') },
+  { pattern: 'state', except: (state) => isKind(state, 'memory') },
+  { pattern: 'onStateLoss' },
+  { pattern: 'providers.*.accounts[].weight' },
+  { pattern: 'providers.*.accounts[].apiKeyFile' },
+  { pattern: 'providers.*.accounts[].region' },
+  { pattern: 'providers.*.health' },
+  { pattern: 'providers.*.discovery' },
+  { pattern: 'models.*.targets[].weight' },
+  { pattern: 'models.*.targets[].parameters' },
+  { pattern: 'models.*.strategy', except: (strategy) => strategy === 'failover' },
+  { pattern: 'models.*.retries' },
+  { pattern: 'models.*.fallbacks' },
+  { pattern: 'models.*.hedging' },
+  { pattern: 'models.*.continueStreams' },
+  { pattern: 'models.*.overload' },
+  { pattern: 'models.*.limits' },
+  { pattern: 'models.*.approval', except: (approval) => approval === 'none' },
+  { pattern: 'models.*.deprecated' },
+  { pattern: 'models.*.successor' },
+  { pattern: 'models.*.onRetired' },
+  { pattern: 'tenants.*.prompts' },
+  { pattern: 'tenants.*.limits' },
+  { pattern: 'tenants.*.modelLimits' },
+  { pattern: 'tenants.*.priority' },
+  { pattern: 'tenants.*.capture' },
+  { pattern: 'tenants.*.keys[].prompts' },
+  { pattern: 'tenants.*.keys[].limits' },
+  { pattern: 'rollouts.*' },
+  { pattern: 'prompts' },
+];
+
+export interface DormantUse {
+  /** The field, with `*` for names: `tenants.*.limits`. */
+  field: string;
+  /** Where the config uses it. */
+  paths: string[];
+}
+
+/** The fields that a config uses and that are not in effect yet. */
+export function listDormant(config: Config): DormantUse[] {
+  return DORMANT.map(({ pattern, except }) => ({
+    field: pattern,
+    paths: select(config, pattern)
+      .filter(({ value }) => value !== undefined && !except?.(value))
+      .map(({ path }) => formatPath(path)),
+  })).filter((use) => use.paths.length > 0);
+}
+
+/** One line for the user, however many tenants use the field. */
+export function describeDormant({ paths }: DormantUse): string {
+  const more = paths.length > 1 ? ` (and ${paths.length - 1} more such)` : '';
+  return `${paths[0]}${more}: parsed, not in effect yet`;
+}
+
+function isKind(value: unknown, kind: string): boolean {
+  return isObject(value) && value['kind'] === kind;
+}

@@ -1,0 +1,172 @@
+import { z } from 'zod';
+import type { JsonValue } from '../conversation/json.ts';
+import {
+  DATE_PATTERN,
+  DURATION_PATTERN,
+  parseDate,
+  parseDuration,
+  parseSize,
+  SIZE_PATTERN,
+} from './units.ts';
+
+/*
+ * The building blocks of the schema. The `error` of each says what was expected; `explain.ts` adds what was found.
+ */
+
+/** Schemas whose values are never shown, in errors or anywhere else. Inherited by `.describe()` and `.optional()`. */
+const sensitive = z.registry<{ reason: string }>();
+
+export function isSensitive(schema: z.core.$ZodType): boolean {
+  return sensitive.get(schema) !== undefined;
+}
+
+/** Marks a schema as one whose values are never shown. */
+export function hidden<T extends z.ZodType>(schema: T, reason: string): T {
+  sensitive.add(schema, { reason });
+  return schema;
+}
+
+export function text(expected = 'text'): z.ZodString {
+  return z.string({ error: expected }).min(1, { error: `${expected} that is not empty` });
+}
+
+function pattern(regex: RegExp, expected: string): z.ZodString {
+  return z.string({ error: expected }).regex(regex, { error: expected, abort: true });
+}
+
+/** Reads text by a parser that gives `undefined` where it cannot. */
+function parsed(regex: RegExp, expected: string, parse: (text: string) => number | undefined) {
+  return pattern(regex, expected).transform((value, context) => {
+    const number = parse(value);
+    if (number !== undefined) return number;
+    context.addIssue({ code: 'custom', message: expected });
+    return z.NEVER;
+  });
+}
+
+const DURATION = 'a duration such as 500ms, 30s, 10m, 1h or 7d';
+
+export function duration() {
+  return parsed(DURATION_PATTERN, DURATION, parseDuration);
+}
+
+/** Node's timers hold 2^31 − 1 ms (24.8 days) and fire at once beyond that. */
+const LONGEST_TIMER_MS = 24 * 86_400_000;
+
+/** A duration that a timer waits for: more than none, at most 24 days. */
+export function timeout() {
+  const expected = 'more than 0s and at most 24d';
+  return duration().refine((ms) => ms > 0 && ms <= LONGEST_TIMER_MS, { error: expected });
+}
+
+export function size() {
+  return parsed(SIZE_PATTERN, 'a size such as 512kb, 32mb or 1gb', parseSize);
+}
+
+export function date() {
+  return parsed(
+    DATE_PATTERN,
+    'a date such as 2027-01-31, or a moment such as 2027-01-31T12:00:00Z',
+    parseDate,
+  );
+}
+
+export function ratio() {
+  const expected = 'a share from 0 to 1';
+  return z.number({ error: expected }).min(0, { error: expected }).max(1, { error: expected });
+}
+
+export function count(min: number, max = Number.MAX_SAFE_INTEGER) {
+  const bound = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+  const expected = `a whole number ${bound}`;
+  return z.int({ error: expected }).min(min, { error: expected }).max(max, { error: expected });
+}
+
+export function positive() {
+  return z.number({ error: 'a number above 0' }).gt(0, { error: 'a number above 0' });
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+/** `:` as in `llama3:8b`. `/` would make it a target, `@` a version. */
+const MODEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
+const TARGET = /^[^/\s]+\/\S+$/;
+
+export function name() {
+  return pattern(NAME, 'a name of letters, digits, ".", "_" and "-", starting with a letter or digit');
+}
+
+export function modelName() {
+  return pattern(MODEL_NAME, 'a model name of letters, digits, ".", "_", ":" and "-", without "/"');
+}
+
+/** `provider/model-version`; the version may hold further slashes. */
+export function targetName() {
+  return pattern(TARGET, 'a target, "provider/model-version"');
+}
+
+/** A target or a pattern of targets; `*` stands for any characters. */
+export function targetPattern() {
+  return pattern(TARGET, 'a target or a pattern of targets, "provider/model-version" or "provider/*"');
+}
+
+/** Names or globs of models or prompts; `*` for all. */
+export function globs(of: string) {
+  return z.array(pattern(/^\S+$/, `the name of a ${of}, or a pattern such as "*"`), {
+    error: `a list of ${of} names or patterns`,
+  });
+}
+
+/** The credential of an upstream account. It goes into a header, so it holds no line break. */
+export function credential() {
+  return hidden(
+    pattern(/^\S(?:.*\S)?$/, 'a credential without line breaks or spaces around it'),
+    'credential',
+  ).brand<'Secret'>();
+}
+
+/** The secret of a tenant's key. */
+export function keySecret() {
+  return hidden(
+    pattern(/^[\x21-\x7e]{8,}$/, 'a secret of at least 8 printable characters without spaces'),
+    'credential',
+  ).brand<'Secret'>();
+}
+
+export type Secret = z.output<ReturnType<typeof credential>>;
+
+export function httpUrl() {
+  const expected = 'an http:// or https:// URL without credentials, "?" or "#"';
+  return pattern(/^https?:\/\/[^\s?#@]+$/, expected).refine((url) => URL.canParse(url), { error: expected });
+}
+
+/** Headers sent upstream. Names as RFC 9110 has them; values may be credentials, so they are never shown. */
+export function headers() {
+  const value = hidden(
+    pattern(/^[\t\x20-\x7e]*$/, 'a header value: printable text on one line'),
+    'may hold a credential',
+  );
+  return mapping(pattern(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'a header name'), value);
+}
+
+/** Any JSON value: the document holds nothing else. */
+export function anyJson() {
+  return z.unknown().transform((value) => value as JsonValue);
+}
+
+/**
+ * A mapping from names to values. What comes out has no prototype, so that a lookup by a name that somebody else
+ * chose (`constructor`) finds only what was configured.
+ */
+export function mapping<K extends z.ZodString, V extends z.ZodType>(key: K, value: V) {
+  return z
+    .record(key, value)
+    .transform((entries): Record<string, z.output<V>> => Object.assign(Object.create(null), entries));
+}
+
+/** Exactly one of some optional keys is written. */
+export function exactlyOne<K extends string>(...keys: K[]) {
+  return {
+    check: (value: { [key in K]?: unknown }) => keys.filter((key) => value[key] !== undefined).length === 1,
+    error: `exactly one of ${keys.join(', ')}`,
+  };
+}

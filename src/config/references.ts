@@ -1,0 +1,173 @@
+import { isObject } from '../conversation/json.ts';
+import { isPresent } from './environment.ts';
+import { targetName } from './fields.ts';
+import type { Finding } from './finding.ts';
+import type { KnownProvider } from './known-provider.ts';
+import { type ConfigPath, formatPath, type Selected, select, valueAt } from './path.ts';
+import type { Environment } from './substitute.ts';
+
+/*
+ * What no single value can tell: whether names lead somewhere, and whether what must be unique is. Works on the
+ * value as it was read, so that these errors show together with those of the schema; what has a wrong shape is left
+ * to the schema.
+ */
+
+interface Names {
+  /** Declared in the file or there without it. */
+  providers: ReadonlySet<string>;
+  models: ReadonlySet<string>;
+  known: ReadonlyMap<string, KnownProvider>;
+}
+
+/** Every kind of reference: where it stands, and what is wrong with it. */
+const REFERENCES: readonly {
+  patterns: string[];
+  check(selected: Selected, names: Names): Finding | undefined;
+}[] = [
+  {
+    patterns: [
+      'models.*.targets[]',
+      'models.*.targets[].target',
+      'models.*.fallbacks.contextLength[]',
+      'models.*.fallbacks.contextLength[].target',
+      'models.*.fallbacks.contentPolicy[]',
+      'models.*.fallbacks.contentPolicy[].target',
+      'rollouts.*.stable.target',
+      'rollouts.*.candidate.target',
+    ],
+    check: checkTarget,
+  },
+  { patterns: ['tenants.*.models[]', 'tenants.*.keys[].models[]'], check: checkModelOrGlob },
+  { patterns: ['rollouts.*.model', 'models.*.successor'], check: checkModel },
+];
+
+export interface ReferenceContext {
+  knownProviders: readonly KnownProvider[];
+  env: Environment;
+  adminKey: string | undefined;
+}
+
+/** Everything that is wrong between the parts of a config. */
+export function checkReferences(
+  value: unknown,
+  { knownProviders, env, adminKey }: ReferenceContext,
+): Finding[] {
+  const names: Names = {
+    providers: new Set([
+      ...keysOf(valueAt(value, ['providers'])),
+      ...knownProviders.filter((provider) => isPresent(provider, env)).map((provider) => provider.name),
+    ]),
+    models: new Set(keysOf(valueAt(value, ['models']))),
+    known: new Map(knownProviders.map((provider) => [provider.name, provider])),
+  };
+  const references = REFERENCES.flatMap(({ patterns, check }) =>
+    patterns.flatMap((pattern) => select(value, pattern)).map((selected) => check(selected, names)),
+  );
+  return [
+    ...references.filter((finding) => finding !== undefined),
+    ...select(value, 'rollouts.*').flatMap((rollout) => checkRelease(rollout, names)),
+    ...checkUnique(value),
+    ...checkAdminKey(value, adminKey),
+    ...checkModelCase(names.models),
+  ];
+}
+
+function checkTarget({ path, value }: Selected, { providers, known }: Names): Finding | undefined {
+  if (typeof value !== 'string') return undefined;
+  const slash = value.indexOf('/');
+  const provider = value.slice(0, slash);
+  if (slash < 1 || providers.has(provider)) return undefined;
+  const envKeys = known.get(provider)?.envKeys ?? [];
+  const orSet = envKeys.length > 0 ? `, or has its key in ${envKeys.join(' or ')}` : '';
+  return {
+    path,
+    message: `expected a target of a provider that is declared under providers${orSet}`,
+    found: 'value',
+    candidates: [...providers].map((name) => name + value.slice(slash)),
+  };
+}
+
+function checkModelOrGlob(selected: Selected, names: Names): Finding | undefined {
+  const { path, value } = selected;
+  if (typeof value !== 'string' || value.includes('*')) return undefined;
+  return value.includes('/') ? checkTarget(selected, names) : checkModel({ path, value }, names);
+}
+
+function checkModel({ path, value }: Selected, { models }: Names): Finding | undefined {
+  if (typeof value !== 'string' || models.has(value)) return undefined;
+  const message = 'expected a model that is declared under models';
+  return { path, message, found: 'value', candidates: [...models] };
+}
+
+/** Where a model moves, both of its releases are targets; where a prompt moves, versions. */
+function checkRelease({ path, value }: Selected, names: Names): Finding[] {
+  if (!isObject(value) || value['model'] === undefined) return [];
+  const findings: Finding[] = [];
+  for (const side of ['stable', 'candidate']) {
+    const release: Selected = { path: [...path, side], value: value[side] };
+    // Mappings and missing sides are seen to elsewhere.
+    if (release.value === undefined || isObject(release.value)) continue;
+    const issue = targetName().safeParse(release.value).error?.issues[0];
+    const finding =
+      issue === undefined
+        ? checkTarget(release, names)
+        : { path: release.path, message: `expected ${issue.message}`, found: 'value' as const };
+    if (finding !== undefined) findings.push(finding);
+  }
+  return findings;
+}
+
+function checkUnique(value: unknown): Finding[] {
+  const findings = findRepeated(select(value, 'tenants.*.keys[].secret'), 'has the same secret as');
+  for (const list of [...select(value, 'providers.*.accounts'), ...select(value, 'tenants.*.keys')]) {
+    const names = select(list.value, '[].name').map((name) => ({
+      ...name,
+      path: [...list.path, ...name.path],
+    }));
+    findings.push(...findRepeated(names, 'has the same name as'));
+  }
+  return findings;
+}
+
+/** A tenant's key that is the admin key too would give that tenant everything. */
+function checkAdminKey(value: unknown, adminKey: string | undefined): Finding[] {
+  const same = select(value, 'tenants.*.keys[].secret').filter((secret) => secret.value === adminKey);
+  return same.map(({ path }) => ({
+    path,
+    message: 'is the same as FAIRLEAD_ADMIN_KEY: choose another secret',
+  }));
+}
+
+function findRepeated(selected: readonly Selected[], message: string): Finding[] {
+  const first = new Map<unknown, ConfigPath>();
+  const findings: Finding[] = [];
+  for (const { path, value } of selected) {
+    if (typeof value !== 'string') continue;
+    const earlier = first.get(value);
+    if (earlier === undefined) first.set(value, path);
+    else findings.push({ path, message: `${message} ${formatPath(earlier.slice(0, -1))}` });
+  }
+  return findings;
+}
+
+/** `Smart` beside `smart`: one of them is a slip that sends calls to the wrong targets. */
+function checkModelCase(models: ReadonlySet<string>): Finding[] {
+  const first = new Map<string, string>();
+  const findings: Finding[] = [];
+  for (const model of models) {
+    const folded = model.toLowerCase();
+    const earlier = first.get(folded);
+    if (earlier === undefined) first.set(folded, model);
+    else
+      findings.push({
+        path: ['models', model],
+        at: 'key',
+        message: `collides with "${earlier}": only case differs`,
+      });
+  }
+  return findings;
+}
+
+function keysOf(value: unknown): string[] {
+  return isObject(value) ? Object.keys(value) : [];
+}

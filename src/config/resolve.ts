@@ -1,0 +1,198 @@
+import type { z } from 'zod';
+import {
+  defaultStorePath,
+  type EnvironmentSettings,
+  findProviderKey,
+  isPresent,
+  readVariable,
+} from './environment.ts';
+import type { Secret } from './fields.ts';
+import type { KnownProvider } from './known-provider.ts';
+import type { ParsedConfig } from './schema.ts';
+import type { modelSchema, targetSchema } from './sections/models.ts';
+import type { providerSchema } from './sections/providers.ts';
+import type { Environment } from './substitute.ts';
+import type { Milliseconds } from './units.ts';
+
+/** Timeouts of one attempt, every one of them decided. */
+export interface Timeouts {
+  connect: Milliseconds;
+  firstByte: Milliseconds;
+  idle: Milliseconds;
+  total: Milliseconds;
+}
+
+/** Generous towards models that think long before their first byte, as an answer that is not streamed does. */
+export const DEFAULT_TIMEOUTS: Readonly<Timeouts> = Object.freeze({
+  connect: 5_000,
+  firstByte: 300_000,
+  idle: 120_000,
+  total: 600_000,
+});
+
+interface Resolved {
+  timeouts: Timeouts;
+}
+
+type ResolvedProvider = Omit<
+  z.output<typeof providerSchema>,
+  'adapter' | 'accounts' | 'headers' | 'timeouts'
+> &
+  Resolved & {
+    adapter: string;
+    /** Empty: requests go out without a credential. */
+    accounts: NonNullable<z.output<typeof providerSchema>['accounts']>;
+    headers: Record<string, string>;
+    /** `environment` where the provider is not written in the file. */
+    origin: 'file' | 'environment';
+  };
+type ResolvedTarget = Omit<z.output<typeof targetSchema>, 'timeouts'> & Resolved;
+type ResolvedModel = Omit<z.output<typeof modelSchema>, 'targets' | 'timeouts'> & {
+  targets: ResolvedTarget[];
+};
+
+/** Text first: a branded string would count as an object. */
+type DeepReadonly<T> = T extends string
+  ? T
+  : T extends object
+    ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+    : T;
+
+/**
+ * The whole configuration as one immutable value: file and environment together, units read, defaults applied,
+ * timeouts decided for each target (target before model before provider before the defaults).
+ */
+export type Config = DeepReadonly<
+  Omit<ParsedConfig, 'store' | 'providers' | 'models'> & {
+    /** The file as it was named; `null` where there was none. */
+    file: string | null;
+    dataDirectory: string;
+    adminKey: string | undefined;
+    store: NonNullable<ParsedConfig['store']>;
+    providers: Record<string, ResolvedProvider>;
+    models: Record<string, ResolvedModel>;
+  }
+>;
+
+export type ProviderConfig = Config['providers'][string];
+export type AccountConfig = ProviderConfig['accounts'][number];
+export type ModelConfig = Config['models'][string];
+export type TargetConfig = ModelConfig['targets'][number];
+export type TenantConfig = Config['tenants'][string];
+export type KeyConfig = TenantConfig['keys'][number];
+export type LimitsConfig = NonNullable<TenantConfig['limits']>;
+export type PriceConfig = Config['prices'][string];
+
+/** Completes a valid config from the environment and freezes it. */
+export function resolveConfig(
+  parsed: ParsedConfig,
+  file: string | null,
+  settings: EnvironmentSettings,
+  knownProviders: readonly KnownProvider[],
+  env: Environment,
+): Config {
+  const providers = resolveProviders(parsed, knownProviders, env);
+  return deepFreeze({
+    ...parsed,
+    file,
+    dataDirectory: settings.dataDirectory,
+    adminKey: settings.adminKey,
+    server: {
+      ...parsed.server,
+      host: settings.host ?? parsed.server.host,
+      port: settings.port ?? parsed.server.port,
+    },
+    store: parsed.store ?? { kind: 'sqlite' as const, path: defaultStorePath(settings.dataDirectory) },
+    providers,
+    models: mapValues(parsed.models, (model) => resolveModel(model, providers)),
+  });
+}
+
+function resolveProviders(
+  parsed: ParsedConfig,
+  knownProviders: readonly KnownProvider[],
+  env: Environment,
+): Record<string, ResolvedProvider> {
+  const known = new Map(knownProviders.map((provider) => [provider.name, provider]));
+  const declared = mapValues(parsed.providers, (written, name) => {
+    const adapter = written.adapter ?? name;
+    return resolveProvider(name, { ...written, adapter }, known.get(adapter), env, 'file');
+  });
+  const present = knownProviders.filter(
+    (provider) => !Object.hasOwn(parsed.providers, provider.name) && isPresent(provider, env),
+  );
+  for (const provider of present) {
+    declared[provider.name] = resolveProvider(
+      provider.name,
+      { adapter: provider.name },
+      provider,
+      env,
+      'environment',
+    );
+  }
+  return declared;
+}
+
+function resolveProvider(
+  name: string,
+  written: ParsedConfig['providers'][string] & { adapter: string },
+  known: KnownProvider | undefined,
+  env: Environment,
+  origin: ResolvedProvider['origin'],
+): ResolvedProvider {
+  // The environment's key and address belong to the provider of that name, not to others of its kind.
+  const own = known !== undefined && known.name === name ? known : undefined;
+  const fromEnvironment = own?.envBaseUrl === undefined ? undefined : readVariable(env, own.envBaseUrl);
+  const baseUrl = written.baseUrl ?? fromEnvironment ?? known?.baseUrl;
+  return {
+    ...written,
+    ...(baseUrl !== undefined && { baseUrl }),
+    accounts: written.accounts ?? accountsFromEnvironment(own, env),
+    headers: written.headers ?? {},
+    timeouts: { ...DEFAULT_TIMEOUTS, ...written.timeouts },
+    origin,
+  };
+}
+
+function accountsFromEnvironment(
+  known: KnownProvider | undefined,
+  env: Environment,
+): ResolvedProvider['accounts'] {
+  const found = known === undefined ? undefined : findProviderKey(known, env);
+  // `checkEnvironmentOf` has held the key against the same pattern as a written one.
+  return found === undefined ? [] : [{ name: 'environment', apiKey: found.key as Secret }];
+}
+
+function resolveModel(
+  model: ParsedConfig['models'][string],
+  providers: Readonly<Record<string, ResolvedProvider>>,
+): ResolvedModel {
+  const { timeouts, ...rest } = model;
+  const targets = model.targets.map((target) => ({
+    ...target,
+    timeouts: {
+      ...(providers[target.provider]?.timeouts ?? DEFAULT_TIMEOUTS),
+      ...timeouts,
+      ...target.timeouts,
+    },
+  }));
+  return { ...rest, targets };
+}
+
+/** Without prototype, as `mapping()` gives them: names are looked up in it that somebody else chose. */
+function mapValues<T, R>(
+  entries: Readonly<Record<string, T>>,
+  map: (value: T, name: string) => R,
+): Record<string, R> {
+  const mapped: Record<string, R> = Object.create(null);
+  for (const [name, value] of Object.entries(entries)) mapped[name] = map(value, name);
+  return mapped;
+}
+
+function deepFreeze<T>(value: T): DeepReadonly<T> {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const child of Object.values(value)) deepFreeze(child);
+  }
+  return value as DeepReadonly<T>;
+}

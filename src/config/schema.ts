@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { mapping, targetPattern, text } from './fields.ts';
+import { modelsSchema } from './sections/models.ts';
+import { priceSchema, providersSchema } from './sections/providers.ts';
+import { rolloutsSchema } from './sections/rollouts.ts';
+import { loggingSchema, serverSchema, stateSchema, storeSchema } from './sections/server.ts';
+import { tenantsSchema } from './sections/tenants.ts';
+
+/**
+ * The whole config language. Strict: an unknown key is an error. It parses what later versions bring to life too;
+ * `dormant.ts` lists that, and such a field has no default here, so that "written" can be told from "defaulted".
+ */
+export const configSchema = z.strictObject({
+  server: serverSchema.prefault({}).describe('Where and how the gateway listens.'),
+  store: storeSchema
+    .optional()
+    .describe('Database: sqlite:PATH or postgres://…; fairlead.db in the data directory where absent.'),
+  state: stateSchema.prefault('memory').describe('Counters: memory or redis://… (shared between instances).'),
+  onStateLoss: z
+    .enum(['local', 'deny'])
+    .optional()
+    .describe('When the shared counters are away: count in this process alone, or deny calls.'),
+  providers: providersSchema.prefault({}).describe('Upstream services by name.'),
+  models: modelsSchema.prefault({}).describe('Public model names and the targets behind them.'),
+  prices: mapping(targetPattern(), priceSchema)
+    .prefault({})
+    .describe('Dollars per million tokens, by target or pattern; goes before the built-in price list.'),
+  tenants: tenantsSchema.prefault({}).describe('Who may call, and how much.'),
+  rollouts: rolloutsSchema.optional().describe('Guarded moves of a name to another release.'),
+  prompts: z
+    .strictObject({ directory: text('the path of a directory').describe('Where the *.prompt files are.') })
+    .optional()
+    .describe('Prompt files that are published as endpoints.'),
+  logging: loggingSchema.prefault({}).describe('What the gateway logs.'),
+});
+
+export type ConfigInput = z.input<typeof configSchema>;
+
+/** A config file as the schema gives it: units read, defaults applied, nothing resolved yet. */
+export type ParsedConfig = z.output<typeof configSchema>;

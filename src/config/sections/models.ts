@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { anyJson, count, date, mapping, modelName, positive, ratio, targetName, text } from '../fields.ts';
+import { limitsSchema } from './limits.ts';
+import { timeoutsSchema } from './providers.ts';
+import { overloadSchema } from './server.ts';
+
+export const parametersSchema = mapping(text(), anyJson());
+
+const TARGET = 'a target, "provider/model-version", or a mapping with `target`';
+
+const targetMapping = z.strictObject({
+  target: targetName().describe('What is called: provider/model-version.'),
+  weight: positive()
+    .optional()
+    .describe('Share of the calls under the strategy `weighted`, relative to the others.'),
+  timeouts: timeoutsSchema.optional().describe('Timeouts of attempts at this target.'),
+  parameters: parametersSchema.optional().describe('Parameters set on every call to this target.'),
+});
+
+type TargetMapping = z.output<typeof targetMapping>;
+
+/** A target as text or as a mapping; always a mapping with its two halves when read. */
+export const targetSchema = z
+  .union([targetName().transform((target): TargetMapping => ({ target })), targetMapping], { error: TARGET })
+  .transform((written) => {
+    // The first slash divides: model versions of aggregators hold slashes themselves.
+    const slash = written.target.indexOf('/');
+    return { ...written, provider: written.target.slice(0, slash), model: written.target.slice(slash + 1) };
+  });
+
+const targetsSchema = z
+  .array(targetSchema, { error: 'a list of targets' })
+  .min(1, { error: 'at least one target' });
+
+export const APPROVALS = ['none', 'required'] as const;
+
+export const modelSchema = z.strictObject({
+  targets: targetsSchema.describe('What serves the model, in order.'),
+  strategy: z
+    .enum(['failover', 'weighted', 'fastest', 'cheapest'])
+    .default('failover')
+    .describe('How a target is chosen: in order, by weight, by time to first token, or by price.'),
+  retries: count(0, 10).optional().describe('Further attempts after the first one failed.'),
+  timeouts: timeoutsSchema.optional().describe('Timeouts of every attempt.'),
+  fallbacks: z
+    .strictObject({
+      contextLength: targetsSchema.optional().describe('Tried where the input is too long for the others.'),
+      contentPolicy: targetsSchema.optional().describe("Tried where a provider's content policy refused."),
+    })
+    .optional()
+    .describe('Targets for refusals that a retry does not mend.'),
+  hedging: z
+    .strictObject({
+      percentile: count(1, 99)
+        .default(95)
+        .describe('A second attempt starts when the first token takes longer than in so many of 100 calls.'),
+      maxShare: ratio().default(0.1).describe('Largest share of calls with a second attempt.'),
+    })
+    .optional()
+    .describe('A second attempt for slow calls; the first answer wins.'),
+  continueStreams: z
+    .boolean()
+    .optional()
+    .describe('Continue a broken stream at the provider where it supports that.'),
+  overload: overloadSchema.optional().describe('Bounds for this model.'),
+  limits: limitsSchema.optional().describe('Limits of all callers of this model together.'),
+  approval: z.enum(APPROVALS).optional().describe('Whether a tenant must ask before it may use the model.'),
+  deprecated: date().optional().describe('The day after which the model is retired.'),
+  successor: modelName().optional().describe('The model to move to.'),
+  onRetired: z
+    .enum(['successor', 'gone'])
+    .optional()
+    .describe('After that day: route to the successor, or answer 410.'),
+});
+
+export const modelsSchema = mapping(modelName(), modelSchema);

@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import {
+  count,
+  credential,
+  exactlyOne,
+  headers,
+  httpUrl,
+  mapping,
+  name,
+  positive,
+  ratio,
+  text,
+  timeout,
+} from '../fields.ts';
+
+/** Where nothing is written, `resolve.ts` fills in: target before model before provider before the defaults. */
+export const timeoutsSchema = z.strictObject({
+  connect: timeout().optional().describe('To open the connection.'),
+  firstByte: timeout().optional().describe('From the request to the first byte of the answer.'),
+  idle: timeout().optional().describe('Between two pieces of the answer.'),
+  total: timeout().optional().describe('For the whole attempt.'),
+});
+
+const accountSchema = z
+  .strictObject({
+    name: name().describe('Names the account in usage records and logs.'),
+    apiKey: credential().optional().describe('The credential; best a placeholder.'),
+    apiKeyFile: text('the path of a file').optional().describe('A file that holds the credential.'),
+    weight: positive()
+      .optional()
+      .describe("Share of the provider's traffic, relative to its other accounts."),
+    organization: text().optional().describe('Organisation that is billed, where the provider has such.'),
+    project: text().optional().describe('Project that is billed, where the provider has such.'),
+    region: text().optional().describe('Region of the account, where the provider has such.'),
+    headers: headers().optional().describe('Headers sent with every request of this account.'),
+  })
+  .refine((account) => account.apiKey === undefined || account.apiKeyFile === undefined, {
+    error: 'apiKey or apiKeyFile, not both',
+  });
+
+const healthSchema = z.strictObject({
+  check: z
+    .strictObject({
+      path: text('a path').describe('Path below the base URL that answers 2xx when the server is well.'),
+      interval: timeout().optional().describe('Time between two checks.'),
+      timeout: timeout().optional().describe('Time after which a check has failed.'),
+    })
+    .optional()
+    .describe('An active check beside the outcomes of real calls.'),
+  breaker: z
+    .strictObject({
+      errorRate: ratio().optional().describe('Share of failed attempts that opens the breaker.'),
+      minCalls: count(1).optional().describe('Attempts in the window before the share counts.'),
+      window: timeout().optional().describe('How far back outcomes count.'),
+      openFor: timeout().optional().describe('How long nothing is sent before a probe.'),
+    })
+    .optional()
+    .describe('When the circuit breaker opens and closes.'),
+});
+
+const discovery = exactlyOne('dns', 'file', 'url');
+const discoverySchema = z
+  .strictObject({
+    dns: text('a host name').optional().describe('Name whose records are the addresses.'),
+    type: z.enum(['A', 'SRV']).optional().describe('Kind of DNS record; A needs a port.'),
+    port: count(1, 65535).optional().describe('Port of addresses from A records.'),
+    file: text('the path of a file').optional().describe('A watched file that lists the addresses.'),
+    url: httpUrl().optional().describe('An endpoint that lists the addresses.'),
+    interval: timeout().optional().describe('Time between two look-ups.'),
+  })
+  .refine(discovery.check, { error: discovery.error });
+
+export const providerSchema = z.strictObject({
+  adapter: name()
+    .optional()
+    .describe(
+      'Kind of provider: a built-in one or openai-compatible. The name of the provider where absent.',
+    ),
+  baseUrl: httpUrl()
+    .optional()
+    .describe(
+      "What the vendor's own SDK takes as its base URL: with /v1 for OpenAI and its kin, without a version for Anthropic and Gemini.",
+    ),
+  accounts: z
+    .array(accountSchema, { error: 'a list of accounts' })
+    .min(1, { error: 'at least one account' })
+    .optional()
+    .describe('Credentials at the provider. Where absent, the key in the environment is used.'),
+  headers: headers().optional().describe('Headers sent with every request to the provider.'),
+  timeouts: timeoutsSchema.optional().describe('Timeouts of every attempt at the provider.'),
+  health: healthSchema.optional().describe('How it is told whether the provider is well.'),
+  discovery: discoverySchema.optional().describe('Addresses of servers that come and go.'),
+});
+
+export const providersSchema = mapping(name(), providerSchema);
+
+const dollars = z.number({ error: 'dollars, 0 or more' }).min(0, { error: 'dollars, 0 or more' });
+
+/** Keyed as the buckets of a usage record; dollars per million tokens. */
+export const priceSchema = z
+  .strictObject({
+    input: dollars.optional().describe('Input that was neither cached nor audio.'),
+    inputAudio: dollars.optional().describe('Audio input.'),
+    cacheRead: dollars.optional().describe('Input read from the cache.'),
+    cacheWrite: dollars.optional().describe('Input written to the cache.'),
+    cacheWrite1h: dollars.optional().describe('Input written to the cache for one hour.'),
+    output: dollars.optional().describe('Output that was neither reasoning nor audio.'),
+    outputAudio: dollars.optional().describe('Audio output.'),
+    reasoning: dollars.optional().describe('Reasoning; as output where absent.'),
+  })
+  .refine((price) => Object.keys(price).length > 0, { error: 'at least one price' });

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { checkCommand } from '../../src/cli/check.ts';
+import { FIXTURE_ENV, fixturePath, KNOWN_PROVIDERS } from '../config/support.ts';
+
+const EXAMPLE = fileURLToPath(new URL('../../fairlead.example.yaml', import.meta.url));
+
+async function check(args: string[], options: { env?: Record<string, string>; cwd?: string } = {}) {
+  let stdout = '';
+  let stderr = '';
+  const code = await checkCommand(KNOWN_PROVIDERS).run(args, {
+    stdout: { write: (text) => (stdout += text) },
+    stderr: { write: (text) => (stderr += text) },
+    env: options.env ?? {},
+    cwd: options.cwd ?? dirname(EXAMPLE),
+  });
+  return { code, stdout, stderr };
+}
+
+test('a good file: exit 0 and a summary', async () => {
+  assert.deepEqual(await check(['fairlead.example.yaml']), {
+    code: 0,
+    stdout: 'fairlead.example.yaml: ok (1 provider, 2 models, 0 tenants)\n',
+    stderr: '',
+  });
+});
+
+test('what is switched off in the example is good config too', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'fairlead-check-'));
+  t.after(() => rm(cwd, { recursive: true }));
+  const text = await readFile(EXAMPLE, 'utf8');
+  // Prose has one space behind the sign.
+  await writeFile(join(cwd, 'fairlead.yaml'), text.replace(/^#(?=[^\s#]| {2})/gm, ''));
+  const env = { OPENAI_API_KEY: 'key', ACME_APP_KEY: 'sk-fl-acme-app' };
+  const { code, stdout, stderr } = await check([], { cwd, env });
+  assert.equal(stderr, '');
+  assert.equal(stdout, 'fairlead.yaml: ok (2 providers, 3 models, 1 tenant)\n');
+  assert.equal(code, 0);
+});
+
+test('what is parsed but not in effect yet is warned of', async () => {
+  const file = fixturePath('design.yaml.txt');
+  const { code, stdout, stderr } = await check([file], { env: { ...FIXTURE_ENV } as Record<string, string> });
+  assert.equal(code, 0);
+  assert.equal(stdout, `${file}: ok (3 providers, 2 models, 1 tenant)\n`);
+  assert.ok(stderr.includes(`${file}: warning: models.smart.retries: parsed, not in effect yet\n`), stderr);
+  assert.equal(stderr.split('\n').length - 1, 7);
+});
+
+test('a bad file: exit 1, nothing on stdout, each problem on its line with file, line and column', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'fairlead-check-'));
+  t.after(() => rm(cwd, { recursive: true }));
+  await writeFile(join(cwd, 'bad.yaml'), 'servr: {}\nmodels:\n  smart:\n    targets: [gpt-4]\n');
+  assert.deepEqual(await check(['bad.yaml'], { cwd }), {
+    code: 1,
+    stdout: '',
+    stderr:
+      'bad.yaml:1:1: servr: unknown key; did you mean "server"?\n' +
+      'bad.yaml:4:15: models.smart.targets[0]: expected a target, "provider/model-version", found "gpt-4"\n',
+  });
+});
+
+test('a file that is not there: exit 1', async () => {
+  const { code, stderr } = await check(['nowhere.yaml']);
+  assert.equal(code, 1);
+  assert.equal(stderr, 'nowhere.yaml: there is no such file\n');
+});
+
+for (const args of [['a.yaml', 'b.yaml'], ['--nonsense'], []]) {
+  test(`the command line "check ${args.join(' ')}" where there is no file: exit 2`, async () => {
+    const { code, stdout, stderr } = await check(args, { cwd: tmpdir() });
+    assert.equal(code, 2);
+    assert.equal(stdout, '');
+    assert.match(stderr, /^fairlead check: /);
+  });
+}

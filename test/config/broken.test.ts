@@ -1,0 +1,326 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatProblem } from '../../src/config/problem.ts';
+import { problemsOf } from './support.ts';
+
+/** What is set when the configs below are read; the names only, never the values, may be in a message. */
+const ENV = { FAIRLEAD_ADMIN_KEY: 'sk-fl-admin-key', WORD: 'eighty', NUMBER: '4711', PORT_TEXT: '8080' };
+
+const MODEL = 'models: { a: { targets: [echo/echo] } }\n';
+
+/** A config and everything that is wrong with it, line by line. */
+const BROKEN: [string, string[]][] = [
+  ['- a\n', ['1:1: expected a mapping, found a list']],
+  ['just text\n', ['1:1: expected a mapping, found text (not shown)']],
+  ['servr: {}\n', ['1:1: servr: unknown key; did you mean "server"?']],
+  [
+    'nonsense: {}\n',
+    [
+      '1:1: nonsense: unknown key; known at the top: server, store, state, onStateLoss, providers, models, prices, tenants, rollouts, prompts, logging',
+    ],
+  ],
+  ['server: { bodyLimt: 1mb }\n', ['1:11: server.bodyLimt: unknown key; did you mean "bodyLimit"?']],
+  ['server:\n', ['1:8: server: expected a mapping, found nothing after the colon']],
+  ['server: []\n', ['1:1: server: expected a mapping, found an empty list']],
+  ['server: { port: 70000 }\n', ['1:17: server.port: expected a whole number from 0 to 65535, found 70000']],
+  ['server: { port: 80.5 }\n', ['1:17: server.port: expected a whole number from 0 to 65535, found 80.5']],
+  [
+    `server:\n  port: \${WORD}\n`,
+    [`2:9: server.port: expected a whole number from 0 to 65535, found the value of \${WORD} (not shown)`],
+  ],
+  [
+    `server: { port: "\${PORT_TEXT}" }\n`,
+    [
+      `1:17: server.port: expected a whole number from 0 to 65535, found the value of \${PORT_TEXT} (not shown); write the placeholder without quotes, outside of { } and [ ]`,
+    ],
+  ],
+  [
+    'server: { port: "8080" }\n',
+    ['1:17: server.port: expected a whole number from 0 to 65535, found "8080"; write it without quotes'],
+  ],
+  [
+    `server:\n  host: \${NUMBER}\n`,
+    [
+      `2:9: server.host: expected an address to listen on, found the value of \${NUMBER} (not shown); put the placeholder in quotes`,
+    ],
+  ],
+  [
+    'server: { host: 1 }\n',
+    ['1:17: server.host: expected an address to listen on, found 1; put it in quotes'],
+  ],
+  [
+    'server: { host: "" }\n',
+    ['1:17: server.host: expected an address to listen on that is not empty, found ""'],
+  ],
+  [
+    'server: { bodyLimit: 32 }\n',
+    ['1:22: server.bodyLimit: expected a size such as 512kb, 32mb or 1gb, found 32'],
+  ],
+  [
+    'server: { bodyLimit: 32m }\n',
+    ['1:22: server.bodyLimit: expected a size such as 512kb, 32mb or 1gb, found "32m"'],
+  ],
+  [
+    'server: { drainTimeout: 30 }\n',
+    ['1:25: server.drainTimeout: expected a duration such as 500ms, 30s, 10m, 1h or 7d, found 30'],
+  ],
+  [
+    'server: { workers: many }\n',
+    ['1:20: server.workers: expected a whole number from 1 to 1024, or auto, found "many"'],
+  ],
+  ['server: { workers: 0 }\n', ['1:20: server.workers: expected a whole number from 1 to 1024, found 0']],
+  [
+    'logging: { level: verbose }\n',
+    ['1:19: logging.level: expected one of trace, debug, info, warn, error, fatal, silent, found "verbose"'],
+  ],
+  [
+    'logging: { level: waarn }\n',
+    [
+      '1:19: logging.level: expected one of trace, debug, info, warn, error, fatal, silent, found "waarn"; did you mean "warn"?',
+    ],
+  ],
+  ['store: mysql://db\n', ['1:8: store: expected sqlite:PATH or postgres://…, found text (not shown)']],
+  ['state: memcached:11211\n', ['1:8: state: expected memory or redis://…, found text (not shown)']],
+  [
+    'providers: { opnai: {} }\n',
+    [
+      '1:14: providers.opnai: is no built-in provider: write `adapter`, one of openai, gemini, anthropic, openai-compatible, echo; did you mean "openai"?',
+    ],
+  ],
+  [
+    'providers: { mine: { adapter: openai-compatble } }\n',
+    [
+      '1:31: providers.mine.adapter: expected one of openai, gemini, anthropic, openai-compatible, echo, found "openai-compatble"; did you mean "openai-compatible"?',
+    ],
+  ],
+  [
+    'providers: { mine: { adapter: openai-compatible } }\n',
+    ['1:14: providers.mine: baseUrl is missing: openai-compatible has no address of its own'],
+  ],
+  [
+    'providers: { openai: {} }\n',
+    ['1:14: providers.openai: has no key: write accounts, or set OPENAI_API_KEY'],
+  ],
+  [
+    'providers: { openai-eu: { adapter: openai } }\n',
+    ['1:14: providers.openai-eu: has no key: write accounts'],
+  ],
+  [
+    'providers: { prompt: { adapter: echo } }\n',
+    ['1:14: providers.prompt: prompt/NAME is how clients reach prompts: choose another name'],
+  ],
+  [
+    'providers: { "my provider": { adapter: echo } }\n',
+    [
+      '1:14: providers["my provider"]: expected a name of letters, digits, ".", "_" and "-", starting with a letter or digit',
+    ],
+  ],
+  [
+    'providers: { openai: { accounts: [] } }\n',
+    ['1:24: providers.openai.accounts: expected at least one account'],
+  ],
+  [
+    'providers: { openai: { accounts: [{ apiKey: k }] } }\n',
+    [
+      '1:35: providers.openai.accounts[0].name: expected a name of letters, digits, ".", "_" and "-", starting with a letter or digit, found nothing',
+    ],
+  ],
+  [
+    'providers: { openai: { accounts: [{ name: a, apiKey: k }, { name: a, apiKey: k }] } }\n',
+    ['1:67: providers.openai.accounts[1].name: has the same name as providers.openai.accounts[0]'],
+  ],
+  [
+    'providers: { openai: { accounts: [{ name: a, apiKey: k, apiKeyFile: f }] } }\n',
+    ['1:35: providers.openai.accounts[0]: expected apiKey or apiKeyFile, not both'],
+  ],
+  [
+    'providers: { openai: { accounts: [{ name: a, apiKey: 12 }] } }\n',
+    [
+      '1:54: providers.openai.accounts[0].apiKey: expected a credential without line breaks or spaces around it, found a number (not shown); put it in quotes',
+    ],
+  ],
+  [
+    `providers: { openai: { accounts: [{ name: a, apiKey: "\${NOPE}" }] } }\n`,
+    [
+      `1:54: providers.openai.accounts[0].apiKey: the environment variable NOPE is not set: set it, or write \${NOPE:-default}`,
+    ],
+  ],
+  [
+    'providers: { openai: { baseUrl: api.openai.com } }\n',
+    [
+      '1:33: providers.openai.baseUrl: expected an http:// or https:// URL without credentials, "?" or "#", found "api.openai.com"',
+    ],
+  ],
+  [
+    'providers: { openai: { baseUrl: "http://x/v1", discovery: { dns: a, file: b } } }\n',
+    ['1:48: providers.openai.discovery: expected exactly one of dns, file, url'],
+  ],
+  [
+    'models: { a/b: { targets: [echo/echo] } }\n',
+    ['1:11: models["a/b"]: expected a model name of letters, digits, ".", "_", ":" and "-", without "/"'],
+  ],
+  ['models: { a: {} }\n', ['1:11: models.a.targets: expected a list of targets, found nothing']],
+  ['models: { a: { targets: [] } }\n', ['1:16: models.a.targets: expected at least one target']],
+  [
+    'models: { a: { targets: gpt-4 } }\n',
+    ['1:25: models.a.targets: expected a list of targets, found text (not shown)'],
+  ],
+  [
+    'models: { a: { targets: [gpt-4] } }\n',
+    ['1:26: models.a.targets[0]: expected a target, "provider/model-version", found "gpt-4"'],
+  ],
+  [
+    'models: { a: { targets: [7] } }\n',
+    [
+      '1:26: models.a.targets[0]: expected a target, "provider/model-version", or a mapping with `target`, found 7',
+    ],
+  ],
+  [
+    'models: { a: { targets: [{ targt: echo/echo }] } }\n',
+    [
+      '1:26: models.a.targets[0].target: expected a target, "provider/model-version", found nothing',
+      '1:28: models.a.targets[0].targt: unknown key; did you mean "target"?',
+    ],
+  ],
+  [
+    'models: { a: { targets: [openai/gpt-5] } }\n',
+    [
+      '1:26: models.a.targets[0]: expected a target of a provider that is declared under providers, or has its key in OPENAI_API_KEY, found "openai/gpt-5"',
+    ],
+  ],
+  [
+    'models: { a: { targets: [ecko/echo] } }\n',
+    [
+      '1:26: models.a.targets[0]: expected a target of a provider that is declared under providers, found "ecko/echo"; did you mean "echo/echo"?',
+    ],
+  ],
+  [
+    `models: { a: { targets: ["\${WORD}/x"] } }\n`,
+    [
+      `1:26: models.a.targets[0]: expected a target of a provider that is declared under providers, found the value of \${WORD} (not shown)`,
+    ],
+  ],
+  [
+    'models: { a: { targets: [echo/echo], strategy: fastes } }\n',
+    [
+      '1:48: models.a.strategy: expected one of failover, weighted, fastest, cheapest, found "fastes"; did you mean "fastest"?',
+    ],
+  ],
+  [
+    'models: { a: { targets: [echo/echo], retries: -1 } }\n',
+    ['1:47: models.a.retries: expected a whole number from 0 to 10, found -1'],
+  ],
+  [
+    'models: { a: { targets: [echo/echo], timeouts: { total: 30d } } }\n',
+    ['1:57: models.a.timeouts.total: expected more than 0s and at most 24d, found "30d"'],
+  ],
+  [
+    'models: { a: { targets: [echo/echo], successor: b } }\n',
+    ['1:49: models.a.successor: expected a model that is declared under models, found "b"'],
+  ],
+  [
+    'models: { a: { targets: [echo/echo] }, A: { targets: [echo/echo] } }\n',
+    ['1:40: models.A: collides with "a": only case differs'],
+  ],
+  [
+    'models: { a: { targets: [echo/echo] }, a: { targets: [echo/echo] } }\n',
+    ['1:11: models.a: the same key stands above already'],
+  ],
+  [
+    'prices: { gpt-5: { input: 1 } }\n',
+    [
+      '1:11: prices.gpt-5: expected a target or a pattern of targets, "provider/model-version" or "provider/*"',
+    ],
+  ],
+  ['prices: { echo/echo: {} }\n', ['1:11: prices["echo/echo"]: expected at least one price']],
+  [
+    'prices: { echo/echo: { input: -1 } }\n',
+    ['1:31: prices["echo/echo"].input: expected dollars, 0 or more, found -1'],
+  ],
+  [
+    'tenants: { t: {} }\n',
+    ['1:12: tenants.t.models: expected a list of model names or patterns, found nothing'],
+  ],
+  [
+    `${MODEL}tenants: { t: { models: [b, "a*", echo/x, gemini/x] } }\n`,
+    [
+      '2:26: tenants.t.models[0]: expected a model that is declared under models, found "b"',
+      '2:43: tenants.t.models[3]: expected a target of a provider that is declared under providers, or has its key in GEMINI_API_KEY or GOOGLE_API_KEY, found "gemini/x"',
+    ],
+  ],
+  [
+    'tenants: { t: { models: [], keys: [{ name: k, secret: short }] } }\n',
+    [
+      '1:55: tenants.t.keys[0].secret: expected a secret of at least 8 printable characters without spaces, found text (not shown)',
+    ],
+  ],
+  [
+    'tenants: { t: { models: [], keys: [{ name: k, secret: sk-fl-123456 }] }, u: { models: [], keys: [{ name: k, secret: sk-fl-123456 }] } }\n',
+    ['1:117: tenants.u.keys[0].secret: has the same secret as tenants.t.keys[0]'],
+  ],
+  [
+    'tenants: { t: { models: [], keys: [{ name: k, secret: sk-fl-admin-key }] } }\n',
+    ['1:55: tenants.t.keys[0].secret: is the same as FAIRLEAD_ADMIN_KEY: choose another secret'],
+  ],
+  [
+    'tenants: { t: { models: [], keys: [{ name: k, secret: sk-fl-123456, expires: 2027-02-30 }] } }\n',
+    [
+      '1:78: tenants.t.keys[0].expires: expected a date such as 2027-01-31, or a moment such as 2027-01-31T12:00:00Z, found "2027-02-30"',
+    ],
+  ],
+  [
+    'tenants: { t: { models: [], limits: { budgets: [{ usd: 1, tokens: 1, per: day }, { usd: 1 }] } } }\n',
+    [
+      '1:49: tenants.t.limits.budgets[0]: expected exactly one of usd, tokens',
+      '1:82: tenants.t.limits.budgets[1].per: expected one of hour, day, month, total, found nothing',
+    ],
+  ],
+  [
+    'tenants: { t/u: { models: [] } }\n',
+    [
+      '1:12: tenants["t/u"]: expected a name of letters, digits, ".", "_" and "-", starting with a letter or digit',
+    ],
+  ],
+  [
+    `${MODEL}rollouts: { r: { model: b, stable: echo/a, candidate: echo/b } }\n`,
+    ['2:25: rollouts.r.model: expected a model that is declared under models, found "b"'],
+  ],
+  [
+    `${MODEL}rollouts: { r: { model: a, stable: echo, candidate: nowhere/b } }\n`,
+    [
+      '2:36: rollouts.r.stable: expected a target, "provider/model-version", found "echo"',
+      '2:53: rollouts.r.candidate: expected a target of a provider that is declared under providers, found "nowhere/b"',
+    ],
+  ],
+  [
+    `${MODEL}rollouts: { r: { stable: echo/a, candidate: echo/b } }\n`,
+    ['2:13: rollouts.r: expected exactly one of model, prompt'],
+  ],
+  [
+    MODEL +
+      'rollouts: { r: { model: a, stable: echo/a, candidate: echo/b, steps: [{ weight: 10, hold: 1m }, { weight: 5, hold: 1m }] } }\n',
+    ['2:63: rollouts.r.steps: expected steps with rising weights'],
+  ],
+  [
+    `${MODEL}rollouts: { r: { model: a, stable: echo/a, candidate: echo/b, gates: { errorRate: 2 } } }\n`,
+    ['2:83: rollouts.r.gates.errorRate: expected a share from 0 to 1, found 2'],
+  ],
+  [
+    `${MODEL}rollouts: { r: { model: a, stable: echo/a, candidate: echo/b, onFail: abort } }\n`,
+    ['2:71: rollouts.r.onFail: expected one of rollback, pause, found "abort"'],
+  ],
+  ['prompts: ./prompts\n', ['1:10: prompts: expected a mapping, found text (not shown)']],
+  [
+    'a: [\n',
+    ['2:1: not valid YAML: the indentation does not fit the lines above, or a bracket there is not closed'],
+  ],
+];
+
+for (const [text, expected] of BROKEN) {
+  test(`${text.trim()} → ${expected[0]}`, () => {
+    const problems = problemsOf(text, ENV).map((problem) =>
+      formatProblem(problem).replace(/^test\.yaml:/, ''),
+    );
+    assert.deepEqual(problems, expected);
+  });
+}
