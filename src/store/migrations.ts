@@ -1,0 +1,63 @@
+import { type Kysely, sql } from 'kysely';
+import type { Migration } from 'kysely/migration';
+
+/**
+ * Every change of the tables, in order. One that was released is never edited: a later one mends it.
+ * They run in the alphabetical order of their names, hence the numbers.
+ */
+export const MIGRATIONS: Record<string, Migration> = {
+  '0001_calls_and_keys': { up: createCallsAndKeys },
+};
+
+/** The indices are cheap to write where a call's id grows with time (UUIDv7): an insert then touches their right edges only. */
+async function createCallsAndKeys(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('calls')
+    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('started_at', 'bigint', (column) => column.notNull())
+    .addColumn('tenant', 'text')
+    .addColumn('key', 'text')
+    .addColumn('dialect', 'text', (column) => column.notNull())
+    .addColumn('operation', 'text', (column) => column.notNull())
+    .addColumn('model', 'text')
+    .addColumn('target', 'text')
+    .addColumn('stream', 'integer', (column) => column.notNull())
+    .addColumn('input_tokens', 'bigint')
+    .addColumn('input_audio_tokens', 'bigint')
+    .addColumn('cache_read_tokens', 'bigint')
+    .addColumn('cache_write_tokens', 'bigint')
+    .addColumn('cache_write_1h_tokens', 'bigint')
+    .addColumn('output_tokens', 'bigint')
+    .addColumn('output_audio_tokens', 'bigint')
+    .addColumn('reasoning_tokens', 'bigint')
+    .addColumn('usage_estimated', 'integer', (column) => column.notNull())
+    .addColumn('cost_micro_usd', 'bigint')
+    .addColumn('outcome', 'text', (column) => column.notNull())
+    .addColumn('status', 'integer', (column) => column.notNull())
+    .addColumn('latency_ms', 'double precision', (column) => column.notNull())
+    .addColumn('first_token_ms', 'double precision')
+    .addColumn('attempts', 'text', (column) => column.notNull())
+    .execute();
+  await db.schema.createIndex('calls_by_time').on('calls').columns(['started_at', 'id']).execute();
+  await db.schema
+    .createIndex('calls_by_tenant')
+    .on('calls')
+    .columns(['tenant', 'started_at', 'id'])
+    .execute();
+
+  await db.schema
+    .createTable('keys')
+    .addColumn('hash', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('tenant', 'text')
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .execute();
+  // An expression, because a unique index takes two nulls for different.
+  await db.schema
+    .createIndex('keys_by_name')
+    .unique()
+    .on('keys')
+    .expression(sql`kind, coalesce(tenant, ''), name`)
+    .execute();
+}

@@ -1,0 +1,80 @@
+import type { DialectName } from '../conversation/conversation.ts';
+import type { ErrorKind } from '../conversation/gateway-error.ts';
+
+/** The tables as queries see them. `migrations.ts` makes them; the two change together. */
+export interface Database {
+  calls: CallRow;
+  keys: KeyRow;
+}
+
+/** One usage record. All token columns are null where the call's usage is not known. */
+export interface CallRow {
+  id: string;
+  /** Unix milliseconds. */
+  started_at: number;
+  tenant: string | null;
+  key: string | null;
+  dialect: DialectName;
+  operation: 'generate' | 'embed';
+  model: string | null;
+  target: string | null;
+  /** 0 or 1: SQLite has no booleans. */
+  stream: number;
+  input_tokens: number | null;
+  input_audio_tokens: number | null;
+  cache_read_tokens: number | null;
+  cache_write_tokens: number | null;
+  cache_write_1h_tokens: number | null;
+  output_tokens: number | null;
+  output_audio_tokens: number | null;
+  reasoning_tokens: number | null;
+  /** 0 or 1: the tokens were counted by us because the provider did not say. */
+  usage_estimated: number;
+  cost_micro_usd: number | null;
+  outcome: 'ok' | ErrorKind;
+  status: number;
+  latency_ms: number;
+  first_token_ms: number | null;
+  /** The attempts as JSON: they are only ever read together with their call. */
+  attempts: string;
+}
+
+/** A key that the gateway itself made. Its secret is nowhere; the hash finds it. */
+export interface KeyRow {
+  /** `hashSecret` of the secret. */
+  hash: string;
+  kind: 'tenant' | 'admin';
+  /** Null for an admin key. */
+  tenant: string | null;
+  name: string;
+  /** Unix milliseconds. */
+  created_at: number;
+}
+
+/** The columns of `calls` in the order in which they are written. The type makes sure that none is missing. */
+export const CALL_COLUMNS = Object.keys({
+  id: 0,
+  started_at: 0,
+  tenant: 0,
+  key: 0,
+  dialect: 0,
+  operation: 0,
+  model: 0,
+  target: 0,
+  stream: 0,
+  input_tokens: 0,
+  input_audio_tokens: 0,
+  cache_read_tokens: 0,
+  cache_write_tokens: 0,
+  cache_write_1h_tokens: 0,
+  output_tokens: 0,
+  output_audio_tokens: 0,
+  reasoning_tokens: 0,
+  usage_estimated: 0,
+  cost_micro_usd: 0,
+  outcome: 0,
+  status: 0,
+  latency_ms: 0,
+  first_token_ms: 0,
+  attempts: 0,
+} satisfies Record<keyof CallRow, 0>) as (keyof CallRow)[];

@@ -1,0 +1,47 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Kysely } from 'kysely';
+import { CALL_COLUMNS, type CallRow, type Database } from '../schema.ts';
+import type { Store } from '../store.ts';
+
+/**
+ * Measured, CPU per row in batches of 500 with two indices and random ids: one prepared statement in one
+ * transaction 10 to 14 µs, twenty rows to a statement 16 to 20, `insert … select … from json_each(?)` 24 to 29.
+ * Ids that grow with time (UUIDv7) nearly halve it: the indices are then written at their ends only.
+ */
+const INSERT_CALL = `insert into calls (${CALL_COLUMNS.map((column) => `"${column}"`).join(', ')})
+  values (${CALL_COLUMNS.map(() => '?').join(', ')}) on conflict (id) do nothing`;
+
+export class SqliteStore implements Store {
+  readonly db: Kysely<Database>;
+  readonly #database: DatabaseSync;
+  readonly #insertCall: StatementSync;
+
+  constructor(database: DatabaseSync, db: Kysely<Database>) {
+    this.#database = database;
+    this.#insertCall = database.prepare(INSERT_CALL);
+    this.db = db;
+  }
+
+  insertCalls(rows: readonly CallRow[]): Promise<void> {
+    // Through Kysely's queue: another transaction may be open on the one connection.
+    return this.db.connection().execute(async () => this.#insertAll(rows));
+  }
+
+  #insertAll(rows: readonly CallRow[]): void {
+    this.#database.exec('begin immediate');
+    try {
+      for (const row of rows) {
+        this.#insertCall.run(...CALL_COLUMNS.map((column) => row[column]));
+      }
+      this.#database.exec('commit');
+    } catch (error) {
+      // A full disk makes SQLite roll back by itself.
+      if (this.#database.isTransaction) this.#database.exec('rollback');
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.db.destroy();
+  }
+}

@@ -1,0 +1,20 @@
+import type { Kysely } from 'kysely';
+import type { CallRow, Database } from './schema.ts';
+
+/**
+ * One database. To add a kind of database is to add a folder that fills this interface, and a line in `open.ts`.
+ * Queries are written once, against `db`; what must be fast or differs between databases is a method.
+ */
+export interface Store {
+  readonly db: Kysely<Database>;
+  /** Adds the calls whose id is not there yet: all of them, or none and it rejects. */
+  insertCalls(rows: readonly CallRow[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  /** Reads beside a running gateway; the database must exist and be of this version. */
+  readOnly?: boolean;
+  /** What relative paths start from; the process's working directory where absent. */
+  cwd?: string;
+}

@@ -1,0 +1,91 @@
+import type { Usage } from '../conversation/usage.ts';
+import type { CallRow } from '../store/schema.ts';
+import type { AttemptRecord, UsageRecord } from './record.ts';
+
+/** Token counts by kind: what of a usage adds up. */
+export type TokenCounts = Omit<Usage, 'estimated'>;
+
+/** The column of each kind of token. */
+export const TOKEN_COLUMNS = {
+  input: 'input_tokens',
+  inputAudio: 'input_audio_tokens',
+  cacheRead: 'cache_read_tokens',
+  cacheWrite: 'cache_write_tokens',
+  cacheWrite1h: 'cache_write_1h_tokens',
+  output: 'output_tokens',
+  outputAudio: 'output_audio_tokens',
+  reasoning: 'reasoning_tokens',
+} as const satisfies Record<keyof TokenCounts, keyof CallRow>;
+
+/** Counts for every kind of token. */
+export function mapTokens(count: (kind: keyof TokenCounts) => number): TokenCounts {
+  return {
+    input: count('input'),
+    inputAudio: count('inputAudio'),
+    cacheRead: count('cacheRead'),
+    cacheWrite: count('cacheWrite'),
+    cacheWrite1h: count('cacheWrite1h'),
+    output: count('output'),
+    outputAudio: count('outputAudio'),
+    reasoning: count('reasoning'),
+  };
+}
+
+/** A usage record as its row in the store. The inverse of `fromCallRow`. */
+export function toCallRow(record: UsageRecord): CallRow {
+  const { usage } = record;
+  return {
+    id: record.id,
+    started_at: record.startedAt,
+    tenant: record.tenant,
+    key: record.key,
+    dialect: record.dialect,
+    operation: record.operation,
+    model: record.model,
+    target: record.target,
+    stream: record.stream ? 1 : 0,
+    input_tokens: usage?.input ?? null,
+    input_audio_tokens: usage?.inputAudio ?? null,
+    cache_read_tokens: usage?.cacheRead ?? null,
+    cache_write_tokens: usage?.cacheWrite ?? null,
+    cache_write_1h_tokens: usage?.cacheWrite1h ?? null,
+    output_tokens: usage?.output ?? null,
+    output_audio_tokens: usage?.outputAudio ?? null,
+    reasoning_tokens: usage?.reasoning ?? null,
+    usage_estimated: usage?.estimated ? 1 : 0,
+    cost_micro_usd: record.costMicroUsd,
+    outcome: record.outcome,
+    status: record.status,
+    latency_ms: record.latencyMs,
+    first_token_ms: record.firstTokenMs,
+    attempts: JSON.stringify(record.attempts),
+  };
+}
+
+export function fromCallRow(row: CallRow): UsageRecord {
+  return {
+    id: row.id,
+    startedAt: row.started_at,
+    tenant: row.tenant,
+    key: row.key,
+    dialect: row.dialect,
+    operation: row.operation,
+    model: row.model,
+    target: row.target,
+    stream: row.stream === 1,
+    usage: readUsage(row),
+    costMicroUsd: row.cost_micro_usd,
+    outcome: row.outcome,
+    status: row.status,
+    latencyMs: row.latency_ms,
+    firstTokenMs: row.first_token_ms,
+    attempts: JSON.parse(row.attempts) as AttemptRecord[],
+  };
+}
+
+function readUsage(row: CallRow): Usage | null {
+  if (row.input_tokens === null) return null;
+  const usage: Usage = mapTokens((kind) => row[TOKEN_COLUMNS[kind]] ?? 0);
+  if (row.usage_estimated === 1) usage.estimated = true;
+  return usage;
+}

@@ -1,0 +1,187 @@
+import { setImmediate } from 'node:timers/promises';
+import type { CallRow } from '../store/schema.ts';
+import type { Store } from '../store/store.ts';
+import { toCallRow } from './call-row.ts';
+import type { PriceBook } from './prices.ts';
+import type { UsageRecord } from './record.ts';
+
+/** Runs a task once after a delay; the function given back calls it off. */
+export type Schedule = (task: () => void, delayMs: number) => () => void;
+
+export const scheduleTimeout: Schedule = (task, delayMs) => {
+  const timer = setTimeout(task, delayMs);
+  return () => clearTimeout(timer);
+};
+
+/** What an operator has to know. Each deserves a line in the log at the level of errors. */
+export type LedgerProblem =
+  /** The records are kept and tried again; `null` where it was the last time. */
+  | { kind: 'write_failed'; error: unknown; pendingRecords: number; retryInMs: number | null }
+  /** There was no room (`full`) or no time (`closed`) to keep it. The log is the last place that can hold it. */
+  | { kind: 'record_lost'; reason: 'full' | 'closed'; record: UsageRecord };
+
+export interface LedgerOptions {
+  store: Pick<Store, 'insertCalls'>;
+  prices: Pick<PriceBook, 'costMicroUsd'>;
+  onProblem: (problem: LedgerProblem) => void;
+  schedule?: Schedule;
+  /** The longest that a record waits for company. */
+  intervalMs?: number;
+  /** As many records are written without waiting longer, and at most as many at a time. */
+  batchSize?: number;
+  /** How many records are kept while the store fails. */
+  maxPendingRecords?: number;
+}
+
+const INTERVAL_MS = 100;
+/** SQLite writes on the thread that serves the calls, at 10 to 20 µs a record: a batch holds them up for 2 to 4 ms. */
+const BATCH_SIZE = 200;
+/** About 100 MB. */
+const MAX_PENDING_RECORDS = 100_000;
+const LONGEST_RETRY_MS = 30_000;
+const CLOSE_ATTEMPTS = 3;
+
+/**
+ * The way of the usage records into the store: taken at once, priced and written in batches later.
+ * A store that fails is tried again, with growing pauses; the records wait for it, in order, up to a bound.
+ * A record that was written before (same id) is not written again.
+ */
+export class Ledger {
+  readonly #store: Pick<Store, 'insertCalls'>;
+  readonly #prices: Pick<PriceBook, 'costMicroUsd'>;
+  readonly #onProblem: (problem: LedgerProblem) => void;
+  readonly #schedule: Schedule;
+  readonly #intervalMs: number;
+  readonly #batchSize: number;
+  readonly #maxPendingRecords: number;
+
+  readonly #pending: UsageRecord[] = [];
+  /** Since the start; the difference is what is pending. */
+  #appended = 0;
+  #written = 0;
+  #writing: Promise<void> | undefined;
+  /** Set whenever records are pending, unless `#wake` is under way and will set it. */
+  #cancelTimer: (() => void) | undefined;
+  #failuresInARow = 0;
+  #closed = false;
+
+  constructor(options: LedgerOptions) {
+    this.#store = options.store;
+    this.#prices = options.prices;
+    this.#onProblem = options.onProblem;
+    this.#schedule = options.schedule ?? scheduleTimeout;
+    this.#intervalMs = options.intervalMs ?? INTERVAL_MS;
+    this.#batchSize = options.batchSize ?? BATCH_SIZE;
+    this.#maxPendingRecords = options.maxPendingRecords ?? MAX_PENDING_RECORDS;
+  }
+
+  /** How many records are not in the store yet. */
+  get pendingRecords(): number {
+    return this.#pending.length;
+  }
+
+  /** Takes a record. On the hot path: it only pushes, and once a batch sets a timer. */
+  append(record: UsageRecord): void {
+    if (this.#closed || this.#pending.length >= this.#maxPendingRecords) {
+      this.#onProblem({ kind: 'record_lost', reason: this.#closed ? 'closed' : 'full', record });
+      return;
+    }
+    this.#appended += 1;
+    const pending = this.#pending.push(record);
+    if (pending === this.#batchSize && this.#failuresInARow === 0) this.#wakeAfter(0);
+    else if (!this.#cancelTimer) this.#wakeAfter(this.#intervalMs);
+  }
+
+  /** Resolves when every record taken so far is in the store. Rejects, keeping the records, when the store fails. */
+  async flush(): Promise<void> {
+    const upTo = this.#appended;
+    while (this.#written < upTo) {
+      await this.#writeBatch();
+      // Everything else has its turn between two batches.
+      await setImmediate();
+    }
+  }
+
+  /** Takes no more records and writes what is left. What the store refuses even then is reported, one by one. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelTimer?.();
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.flush();
+      } catch (error) {
+        if (attempt === CLOSE_ATTEMPTS) return this.#giveUp(error);
+        const retryInMs = this.#retryDelayMs();
+        this.#reportFailure(error, retryInMs);
+        await new Promise<void>((resolve) => this.#schedule(resolve, retryInMs));
+      }
+    }
+  }
+
+  #wakeAfter(delayMs: number): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.#schedule(() => {
+      this.#cancelTimer = undefined;
+      void this.#wake();
+    }, delayMs);
+  }
+
+  /** Writes a batch and sets the timer for what is left. Never rejects. */
+  async #wake(): Promise<void> {
+    let delayMs = this.#intervalMs;
+    try {
+      await this.#writeBatch();
+      if (this.#pending.length >= this.#batchSize) delayMs = 0;
+    } catch (error) {
+      delayMs = this.#retryDelayMs();
+      this.#reportFailure(error, delayMs);
+    }
+    if (this.#pending.length > 0 && !this.#closed) this.#wakeAfter(delayMs);
+  }
+
+  /** Only one batch is under way at a time; who comes meanwhile shares its fate. */
+  #writeBatch(): Promise<void> {
+    this.#writing ??= this.#insertOldest().finally(() => {
+      this.#writing = undefined;
+    });
+    return this.#writing;
+  }
+
+  async #insertOldest(): Promise<void> {
+    const batch = this.#pending.slice(0, this.#batchSize);
+    if (batch.length === 0) return;
+    try {
+      await this.#store.insertCalls(batch.map((record) => this.#priceRecord(record)));
+    } catch (error) {
+      this.#failuresInARow += 1;
+      throw error;
+    }
+    this.#pending.splice(0, batch.length);
+    this.#written += batch.length;
+    this.#failuresInARow = 0;
+  }
+
+  #priceRecord(record: UsageRecord): CallRow {
+    const row = toCallRow(record);
+    const { target, usage, startedAt } = record;
+    if (row.cost_micro_usd === null && target !== null && usage !== null) {
+      row.cost_micro_usd = this.#prices.costMicroUsd(target, usage, new Date(startedAt));
+    }
+    return row;
+  }
+
+  #giveUp(error: unknown): void {
+    this.#reportFailure(error, null);
+    for (const record of this.#pending.splice(0)) {
+      this.#onProblem({ kind: 'record_lost', reason: 'closed', record });
+    }
+  }
+
+  #reportFailure(error: unknown, retryInMs: number | null): void {
+    this.#onProblem({ kind: 'write_failed', error, pendingRecords: this.#pending.length, retryInMs });
+  }
+
+  #retryDelayMs(): number {
+    return Math.min(this.#intervalMs * 2 ** this.#failuresInARow, LONGEST_RETRY_MS);
+  }
+}

@@ -1,0 +1,20 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { openStore } from '../../src/store/open.ts';
+import type { Store } from '../../src/store/store.ts';
+
+/** A directory that is gone after the test. */
+export function makeTempDirectory(context: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'fairlead-'));
+  context.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** A store in a file of its own, open until the test ends. */
+export async function openTempStore(context: TestContext): Promise<Store> {
+  const store = await openStore(`sqlite:${join(makeTempDirectory(context), 'fairlead.db')}`);
+  context.after(() => store.close());
+  return store;
+}

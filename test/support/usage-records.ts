@@ -1,0 +1,102 @@
+import fc from 'fast-check';
+import { ERROR_KINDS, type ErrorKind } from '../../src/conversation/gateway-error.ts';
+import { NO_USAGE, type Usage } from '../../src/conversation/usage.ts';
+import type { UsageRecord } from '../../src/usage/record.ts';
+
+let made = 0;
+
+/** A usage record like those of an ordinary call, with an id of its own. */
+export function makeRecord(differences: Partial<UsageRecord> = {}): UsageRecord {
+  made += 1;
+  return {
+    id: `call-${String(made).padStart(6, '0')}`,
+    startedAt: Date.UTC(2026, 10, 23, 12),
+    tenant: 'acme',
+    key: 'app',
+    dialect: 'chat',
+    operation: 'generate',
+    model: 'smart',
+    target: 'openai/gpt-4.1-2025-04-14',
+    stream: true,
+    usage: { ...NO_USAGE, input: 100, output: 50 },
+    costMicroUsd: null,
+    outcome: 'ok',
+    status: 200,
+    latencyMs: 812.25,
+    firstTokenMs: 201.5,
+    attempts: [
+      {
+        target: 'openai/gpt-4.1-2025-04-14',
+        account: 'main',
+        startedAfterMs: 0.5,
+        durationMs: 811,
+        status: 200,
+        outcome: 'ok',
+      },
+    ],
+    ...differences,
+  };
+}
+
+/** Objects like those of the code, which `deepEqual` tells from ones without a prototype. */
+const PLAIN = { noNullPrototype: true };
+
+const tokens = fc.integer({ min: 0, max: 1_000_000 });
+
+export const anyUsage: fc.Arbitrary<Usage> = fc.record(
+  {
+    input: tokens,
+    inputAudio: tokens,
+    cacheRead: tokens,
+    cacheWrite: tokens,
+    cacheWrite1h: tokens,
+    output: tokens,
+    outputAudio: tokens,
+    reasoning: tokens,
+  },
+  PLAIN,
+);
+
+const outcome = fc.constantFrom<'ok' | ErrorKind>('ok', ...(Object.keys(ERROR_KINDS) as ErrorKind[]));
+const durationMs = fc.double({ min: 0, max: 1e6, noNaN: true, noDefaultInfinity: true });
+
+/** Records over a few days, tenants and models, so that groups and equal start times come up often. */
+export const anyRecord: fc.Arbitrary<UsageRecord> = fc.record(
+  {
+    id: fc.uuid(),
+    startedAt: fc.integer({ min: 0, max: 40 }).map((step) => Date.UTC(2026, 10, 20) + step * 3 * 3_600_000),
+    tenant: fc.constantFrom('acme', 'beta', null),
+    key: fc.constantFrom('app', 'batch', null),
+    dialect: fc.constantFrom('chat', 'messages', 'gemini'),
+    operation: fc.constantFrom('generate', 'embed'),
+    model: fc.oneof(fc.constantFrom('smart', 'embed', null), fc.string()),
+    target: fc.constantFrom('openai/gpt-4.1', 'echo/echo', null),
+    stream: fc.boolean(),
+    usage: fc.option(anyUsage),
+    costMicroUsd: fc.option(fc.integer({ min: 0, max: 1e9 })),
+    outcome,
+    status: fc.constantFrom(200, 400, 499, 502),
+    latencyMs: durationMs,
+    firstTokenMs: fc.option(durationMs),
+    attempts: fc.array(
+      fc.record(
+        {
+          target: fc.constant('openai/gpt-4.1'),
+          account: fc.string(),
+          startedAfterMs: durationMs,
+          durationMs,
+          status: fc.option(fc.constantFrom(200, 500)),
+          outcome,
+        },
+        PLAIN,
+      ),
+      { maxLength: 3 },
+    ),
+  },
+  PLAIN,
+);
+
+/** Records with ids of their own. */
+export function anyRecords(maxLength: number): fc.Arbitrary<UsageRecord[]> {
+  return fc.uniqueArray(anyRecord, { selector: (record) => record.id, maxLength });
+}

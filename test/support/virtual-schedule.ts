@@ -1,0 +1,34 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Schedule } from '../../src/usage/ledger.ts';
+
+/** A `Schedule` whose time stands still until it is moved. */
+export class VirtualSchedule {
+  nowMs = 0;
+  readonly #tasks = new Map<() => void, number>();
+
+  readonly schedule: Schedule = (task, delayMs) => {
+    const run = () => task();
+    this.#tasks.set(run, this.nowMs + delayMs);
+    return () => this.#tasks.delete(run);
+  };
+
+  get waitingTasks(): number {
+    return this.#tasks.size;
+  }
+
+  /** Moves the time on and runs what falls due, each at its time, with what it starts. */
+  async advance(byMs: number): Promise<void> {
+    const until = this.nowMs + byMs;
+    for (;;) {
+      await setImmediate();
+      const next = [...this.#tasks].toSorted(([, a], [, b]) => a - b)[0];
+      if (!next || next[1] > until) break;
+      const [run, dueMs] = next;
+      this.#tasks.delete(run);
+      this.nowMs = dueMs;
+      run();
+    }
+    this.nowMs = until;
+    await setImmediate();
+  }
+}

@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { sql } from 'kysely';
+import { NO_USAGE } from '../../src/conversation/usage.ts';
+import type { Store } from '../../src/store/store.ts';
+import { mapTokens, toCallRow } from '../../src/usage/call-row.ts';
+import type { CallCursor } from '../../src/usage/cursor.ts';
+import {
+  type CallFilters,
+  type CallPage,
+  GROUPINGS,
+  listCalls,
+  selectCalls,
+  sumUsage,
+  type UsageSum,
+} from '../../src/usage/queries.ts';
+import type { UsageRecord } from '../../src/usage/record.ts';
+import { openTempStore } from '../support/temp-store.ts';
+import { anyRecord, anyRecords, makeRecord } from '../support/usage-records.ts';
+
+const NO_TOKENS = mapTokens(() => 0);
+
+function insertRecords(store: Store, records: readonly UsageRecord[]): Promise<void> {
+  return store.insertCalls(records.map(toCallRow));
+}
+
+function addSums(sums: readonly UsageSum[]): UsageSum {
+  const total: UsageSum = {
+    calls: 0,
+    failed: 0,
+    tokens: { ...NO_TOKENS },
+    costMicroUsd: null,
+    unpricedCalls: 0,
+  };
+  for (const sum of sums) {
+    total.calls += sum.calls;
+    total.failed += sum.failed;
+    total.tokens = mapTokens((kind) => total.tokens[kind] + sum.tokens[kind]);
+    if (sum.costMicroUsd !== null) total.costMicroUsd = (total.costMicroUsd ?? 0) + sum.costMicroUsd;
+    total.unpricedCalls += sum.unpricedCalls;
+  }
+  return total;
+}
+
+/** The sum of some records, worked out plainly. */
+function addRecords(records: readonly UsageRecord[]): UsageSum {
+  return addSums(
+    records.map((record) => ({
+      calls: 1,
+      failed: record.outcome === 'ok' ? 0 : 1,
+      tokens: mapTokens((kind) => record.usage?.[kind] ?? 0),
+      costMicroUsd: record.costMicroUsd,
+      unpricedCalls: record.costMicroUsd === null && (record.outcome === 'ok' || record.usage) ? 1 : 0,
+    })),
+  );
+}
+
+async function readAllPages(
+  store: Store,
+  limit: number,
+  betweenPages?: () => Promise<void>,
+): Promise<UsageRecord[]> {
+  const calls: UsageRecord[] = [];
+  let cursor: CallCursor | undefined;
+  for (;;) {
+    const page: CallPage = await listCalls(store, { limit, cursor });
+    calls.push(...page.calls);
+    if (!page.nextCursor) return calls;
+    cursor = page.nextCursor;
+    await betweenPages?.();
+  }
+}
+
+test('an empty store sums to one row of nothing, whose cost is not known', async (context) => {
+  const store = await openTempStore(context);
+  assert.deepEqual(await sumUsage(store, { groupBy: [] }), [
+    { calls: 0, failed: 0, tokens: NO_TOKENS, costMicroUsd: null, unpricedCalls: 0 },
+  ]);
+  assert.deepEqual(await sumUsage(store, { groupBy: ['tenant'] }), []);
+});
+
+test('calls are summed by what they have in common, in order', async (context) => {
+  const store = await openTempStore(context);
+  await insertRecords(store, [
+    makeRecord({ costMicroUsd: 600 }),
+    makeRecord({ costMicroUsd: 400, startedAt: Date.UTC(2026, 10, 24) - 1 }),
+    makeRecord({ costMicroUsd: null, startedAt: Date.UTC(2026, 10, 24) }),
+    makeRecord({ tenant: 'beta', outcome: 'upstream_unavailable', usage: null }),
+  ]);
+  const tokens = { ...NO_TOKENS, input: 100, output: 50 };
+  const twice = { ...NO_TOKENS, input: 200, output: 100 };
+  assert.deepEqual(await sumUsage(store, { groupBy: ['tenant', 'day'] }), [
+    {
+      tenant: 'acme',
+      day: '2026-11-23',
+      calls: 2,
+      failed: 0,
+      tokens: twice,
+      costMicroUsd: 1000,
+      unpricedCalls: 0,
+    },
+    { tenant: 'acme', day: '2026-11-24', calls: 1, failed: 0, tokens, costMicroUsd: null, unpricedCalls: 1 },
+    {
+      tenant: 'beta',
+      day: '2026-11-23',
+      calls: 1,
+      failed: 1,
+      tokens: NO_TOKENS,
+      costMicroUsd: null,
+      unpricedCalls: 0,
+    },
+  ]);
+});
+
+test('keys of the same name are summed apart, each with its tenant', async (context) => {
+  const store = await openTempStore(context);
+  await insertRecords(store, [makeRecord({ tenant: 'acme' }), makeRecord({ tenant: 'beta' })]);
+  const sums = await sumUsage(store, { groupBy: ['key'] });
+  assert.deepEqual(
+    sums.map(({ tenant, key, calls }) => [tenant, key, calls]),
+    [
+      ['acme', 'app', 1],
+      ['beta', 'app', 1],
+    ],
+  );
+});
+
+test('every grouping splits the sum of all calls, and loses and adds nothing', async (context) => {
+  const store = await openTempStore(context);
+  await fc.assert(
+    fc.asyncProperty(anyRecords(20), fc.subarray([...GROUPINGS]), async (records, groupBy) => {
+      await store.db.deleteFrom('calls').execute();
+      await insertRecords(store, records);
+      const sums = await sumUsage(store, { groupBy });
+      assert.deepEqual(addSums(sums), addRecords(records));
+      const groups = sums.map(({ tenant, key, model, target, day }) =>
+        JSON.stringify([tenant, key, model, target, day]),
+      );
+      assert.equal(new Set(groups).size, groups.length);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+const anyFilters: fc.Arbitrary<CallFilters> = fc.record(
+  {
+    from: fc.integer({ min: 0, max: 41 }).map((step) => Date.UTC(2026, 10, 20) + step * 3 * 3_600_000),
+    to: fc.integer({ min: 0, max: 41 }).map((step) => Date.UTC(2026, 10, 20) + step * 3 * 3_600_000),
+    tenant: fc.constantFrom('acme', 'beta', 'nobody'),
+    key: fc.constantFrom('app', 'batch'),
+    model: fc.constantFrom('smart', 'embed'),
+    target: fc.constantFrom('openai/gpt-4.1', 'echo/echo'),
+    outcome: fc.constantFrom('ok', 'failed', 'cancelled', 'rate_limited'),
+  },
+  { requiredKeys: [], noNullPrototype: true },
+);
+
+function meets(record: UsageRecord, filters: CallFilters): boolean {
+  const { from, to, outcome } = filters;
+  if (from !== undefined && record.startedAt < from) return false;
+  if (to !== undefined && record.startedAt >= to) return false;
+  if (outcome === 'failed' ? record.outcome === 'ok' : outcome !== undefined && record.outcome !== outcome)
+    return false;
+  return (['tenant', 'key', 'model', 'target'] as const).every(
+    (field) => filters[field] === undefined || record[field] === filters[field],
+  );
+}
+
+test('sums and lists are of the calls that meet every filter, newest first', async (context) => {
+  const store = await openTempStore(context);
+  await fc.assert(
+    fc.asyncProperty(anyRecords(20), anyFilters, async (records, filters) => {
+      await store.db.deleteFrom('calls').execute();
+      await insertRecords(store, records);
+      const meant = records.filter((record) => meets(record, filters));
+      assert.deepEqual(await sumUsage(store, { groupBy: [], ...filters }), [addRecords(meant)]);
+      const { calls, nextCursor } = await listCalls(store, { limit: 100, ...filters });
+      const newestFirst = meant.toSorted((a, b) => b.startedAt - a.startedAt || (a.id < b.id ? 1 : -1));
+      assert.deepEqual(calls, newestFirst);
+      assert.equal(nextCursor, null);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('the pages together hold every call once, also while calls are written', async (context) => {
+  const store = await openTempStore(context);
+  await fc.assert(
+    fc.asyncProperty(
+      anyRecords(25),
+      fc.integer({ min: 1, max: 7 }),
+      fc.array(anyRecord, { maxLength: 8 }),
+      async (records, limit, later) => {
+        await store.db.deleteFrom('calls').execute();
+        await insertRecords(store, records);
+        const arriving = later.map((record, index) => ({ ...record, id: `later-${index}` }));
+        const calls = await readAllPages(store, limit, async () => {
+          const next = arriving.pop();
+          if (next) await insertRecords(store, [next]);
+        });
+        const seen = calls.map(({ id }) => id);
+        assert.equal(new Set(seen).size, seen.length, 'no call comes twice');
+        assert.deepEqual(
+          seen.filter((id) => !id.startsWith('later-')).toSorted(),
+          records.map(({ id }) => id).toSorted(),
+        );
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+test('a page that ends with the last call says that there is none after it', async (context) => {
+  const store = await openTempStore(context);
+  await insertRecords(store, [makeRecord(), makeRecord()]);
+  assert.equal((await listCalls(store, { limit: 2 })).nextCursor, null);
+  assert.notEqual((await listCalls(store, { limit: 1 })).nextCursor, null);
+});
+
+test('a call is listed with its usage and attempts', async (context) => {
+  const store = await openTempStore(context);
+  const record = makeRecord({ usage: { ...NO_USAGE, cacheRead: 5, reasoning: 7 }, costMicroUsd: 12 });
+  await insertRecords(store, [record]);
+  assert.deepEqual((await listCalls(store, { limit: 1 })).calls, [record]);
+});
+
+test('a page is read from an index and not sorted', async (context) => {
+  const store = await openTempStore(context);
+  const cursor: CallCursor = { startedAt: 5, id: 'a' };
+  const filters: [CallFilters, index: string][] = [
+    [{}, 'calls_by_time'],
+    [{ from: 1, to: 9 }, 'calls_by_time'],
+    [{ tenant: 'acme' }, 'calls_by_tenant'],
+    [{ tenant: 'acme', from: 1 }, 'calls_by_tenant'],
+  ];
+  for (const [filter, index] of filters) {
+    const rows = await selectCalls(store, { ...filter, limit: 10, cursor }).explain<{ detail: string }>(
+      undefined,
+      sql`query plan`,
+    );
+    const plan = rows.map(({ detail }) => detail).join('; ');
+    assert.match(plan, new RegExp(`USING INDEX ${index}`), JSON.stringify(filter));
+    assert.doesNotMatch(plan, /TEMP B-TREE/, JSON.stringify(filter));
+  }
+});
