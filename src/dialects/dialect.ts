@@ -67,4 +67,6 @@ export interface UpstreamFailure {
   code?: string;
   param?: string;
   retryAfterMs?: number;
+  /** The provider refused our key, whatever status it said so with (Gemini: 400 with reason `API_KEY_INVALID`). */
+  credentialRejected?: boolean;
 }

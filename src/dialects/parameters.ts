@@ -44,6 +44,8 @@ export const PARAMETERS = {
 
 /** The caller's own word for a parameter. */
 export function parameterName(conversation: Conversation, key: keyof Parameters): string {
+  const spelling = conversation.spelling?.[key];
+  if (spelling !== undefined) return spelling;
   const row: Partial<Record<string, Cell>> = PARAMETERS[key];
   const cell = row[conversation.dialect];
   return typeof cell === 'string' ? cell : key;

@@ -1,0 +1,145 @@
+import { randomUUIDv7 } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { Config } from './config/resolve.ts';
+import type { Call } from './gateway/call.ts';
+import { compileSnapshot } from './gateway/compile-snapshot.ts';
+import type { Gateway } from './gateway/gateway.ts';
+import { type AdminParts, addAdminDoors } from './http/admin-doors.ts';
+import type { Lifecycle } from './http/lifecycle.ts';
+import { addOpenAiDoors } from './http/openai-doors.ts';
+import { addOperationsDoors } from './http/operations-doors.ts';
+import { createHttpServer } from './http/server.ts';
+import { openStore } from './store/open.ts';
+import { ensureFirstKeys, type FirstSecrets, readMadeKeys } from './tenants/first-start.ts';
+import { type HashedKey, hashSecret, KeyRing } from './tenants/keys.ts';
+import { Connections } from './upstream/connections.ts';
+import type { ProviderDeclaration } from './upstream/provider.ts';
+import { Ledger, type LedgerProblem } from './usage/ledger.ts';
+import { PriceBook } from './usage/prices.ts';
+
+export interface App {
+  /** Where it listens, e.g. `http://127.0.0.1:8080`. */
+  url: string;
+  /** Secrets that were made at this start and exist nowhere else. */
+  firstSecrets: FirstSecrets | undefined;
+  /** Lets running calls finish (up to the config's `drainTimeout`), writes what is pending, closes everything. */
+  stop(): Promise<void>;
+}
+
+/** How often a draining app looks whether its calls are done. */
+const DRAIN_POLL_MS = 20;
+
+/** The composition root: builds every part once and wires it; nothing else constructs. */
+export async function startApp(
+  config: Config,
+  declarations: readonly ProviderDeclaration[],
+  log: Logger,
+): Promise<App> {
+  const store = await openStore(storeUrl(config));
+  const ledger = new Ledger({
+    store,
+    prices: buildPriceBook(config, log),
+    onProblem: (problem) => log.error(describeLedgerProblem(problem), `usage ledger: ${problem.kind}`),
+  });
+  const connections = new Connections();
+  const lifecycle: Lifecycle = { phase: 'starting' };
+  const gateway: Gateway = {
+    snapshot: compileSnapshot({ config, declarations, madeKeys: [], now: Date.now }),
+    connections,
+    ledger,
+    log,
+    calls: new Set<Call>(),
+    now: Date.now,
+    monotonicMs: () => performance.now(),
+    // Version 7 begins with the time: the ledger's indices grow at their ends, which halves the cost of a record.
+    makeCallId: () => `req_${randomUUIDv7()}`,
+  };
+  const admin: AdminParts = { store, keys: new KeyRing<HashedKey>([], Date.now) };
+
+  const server = createHttpServer({
+    bodyLimitBytes: config.server.bodyLimit,
+    onInternalError: (error) =>
+      log.error({ err: error }, 'a request failed for a reason that the gateway does not know'),
+  });
+  addOperationsDoors(server, lifecycle);
+  addOpenAiDoors(server, gateway, lifecycle);
+  addAdminDoors(server, admin);
+
+  const stop = async () => {
+    lifecycle.phase = 'draining';
+    await drain(gateway, config.server.drainTimeout);
+    await server.close();
+    await connections.close();
+    await ledger.close();
+    await store.close();
+  };
+  try {
+    const { host, port } = config.server;
+    const url = await server.listen({ host, port });
+    // Only now: secrets that are made before a start that fails would be seen by nobody.
+    const firstSecrets = await admitFirstKeys(config, declarations, gateway, admin);
+    lifecycle.phase = 'ready';
+    return { url, firstSecrets, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/**
+ * Lets in the keys that the gateway made itself, making them at the first start. They are for a gateway that has none
+ * configured: with the first tenant of the config, or an admin key in the environment, they end.
+ */
+async function admitFirstKeys(
+  config: Config,
+  declarations: readonly ProviderDeclaration[],
+  gateway: Gateway,
+  admin: AdminParts,
+): Promise<FirstSecrets | undefined> {
+  const hasTenants = Object.keys(config.tenants).length > 0;
+  const hasAdminKey = config.adminKey !== undefined;
+  const secrets = await ensureFirstKeys(admin.store, { hasTenants, hasAdminKey }, Date.now);
+  const made = await readMadeKeys(admin.store);
+  if (!hasTenants) {
+    gateway.snapshot = compileSnapshot({ config, declarations, madeKeys: made.tenantKeys, now: Date.now });
+  }
+  const configured =
+    config.adminKey === undefined ? [] : [{ hash: hashSecret(config.adminKey), key: 'environment' }];
+  admin.keys = new KeyRing(hasAdminKey ? configured : made.adminKeys, Date.now);
+  return secrets;
+}
+
+function buildPriceBook(config: Config, log: Logger): PriceBook {
+  const adapters = Object.entries(config.providers).map(([name, { adapter }]) => [name, adapter] as const);
+  return new PriceBook({
+    prices: config.prices,
+    adapters: Object.fromEntries(adapters),
+    onUnknownPrice: (target, reason) =>
+      log.warn(
+        { event: 'unknown_price', target, reason },
+        'calls of this target are recorded without a cost',
+      ),
+  });
+}
+
+/** pino writes an error out only where it is called `err`. */
+function describeLedgerProblem(problem: LedgerProblem): object {
+  if (problem.kind === 'record_lost') return problem;
+  const { error: err, ...rest } = problem;
+  return { ...rest, err };
+}
+
+/** Waits for running calls; those that outlast the time-out are cut off, and recorded as such. */
+async function drain(gateway: Gateway, timeoutMs: number): Promise<void> {
+  const deadline = gateway.monotonicMs() + timeoutMs;
+  while (gateway.calls.size > 0 && gateway.monotonicMs() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+  }
+  for (const call of gateway.calls) call.response.destroy();
+  // The records of the calls that were cut off are written when their connections close.
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+function storeUrl({ store }: Config): string {
+  return store.kind === 'sqlite' ? `sqlite:${store.path}` : store.url;
+}

@@ -1,0 +1,112 @@
+import { parseArgs } from 'node:util';
+import { pino } from 'pino';
+import { type App, startApp } from '../app.ts';
+import { describeDormant, listDormant } from '../config/dormant.ts';
+import { loadConfig } from '../config/load.ts';
+import { ConfigError } from '../config/problem.ts';
+import type { Config } from '../config/resolve.ts';
+import type { ProviderDeclaration } from '../upstream/provider.ts';
+import { type CliIo, type Command, EXIT } from './command.ts';
+
+export function startCommand(declarations: readonly ProviderDeclaration[]): Command {
+  return {
+    name: 'start',
+    summary: 'run the gateway',
+    usage: `start [--config FILE]
+
+Runs the gateway until it is told to stop (SIGTERM or Ctrl-C): then running calls finish, nothing new begins.
+A second signal stops at once.
+
+  --config FILE   the configuration; else FAIRLEAD_CONFIG, else ./fairlead.yaml, else none: then providers come
+                  from environment variables such as OPENAI_API_KEY, and 'echo' is always there
+  PORT, HOST, FAIRLEAD_DATA and FAIRLEAD_ADMIN_KEY are read from the environment.`,
+    run: (args, io) => run(args, io, declarations),
+  };
+}
+
+async function run(args: string[], io: CliIo, declarations: readonly ProviderDeclaration[]): Promise<number> {
+  let config: Config;
+  try {
+    const { values } = parseArgs({ args, options: { config: { type: 'string' } } });
+    config = await loadConfig({
+      configFile: values.config,
+      env: io.env,
+      cwd: io.cwd,
+      knownProviders: declarations,
+    });
+  } catch (error) {
+    const isConfig = error instanceof ConfigError;
+    io.stderr.write(`${isConfig ? error.message : `fairlead start: ${String(error)}`}\n`);
+    return isConfig ? EXIT.failed : EXIT.usage;
+  }
+  const log = pino({ level: config.logging.level });
+  for (const use of listDormant(config)) log.warn({ event: 'config_not_in_effect' }, describeDormant(use));
+  // Before anything listens: a signal that comes early must not be lost.
+  const signals = waitForSignals();
+  let app: App;
+  try {
+    app = await startApp(config, declarations, log);
+  } catch (error) {
+    io.stderr.write(`fairlead could not start: ${error instanceof Error ? error.message : String(error)}\n`);
+    return EXIT.failed;
+  }
+  log.info(
+    {
+      url: app.url,
+      config: config.file,
+      providers: Object.keys(config.providers),
+      models: Object.keys(config.models),
+    },
+    'listening',
+  );
+  if (app.firstSecrets) io.stdout.write(welcome(app));
+  const signal = await signals.first;
+  log.info({ signal }, 'draining: running calls may finish');
+  // An impatient operator signals twice.
+  void signals.second.then(() => process.exit(EXIT.failed));
+  await app.stop();
+  log.info('stopped');
+  return EXIT.ok;
+}
+
+function waitForSignals(): { first: Promise<string>; second: Promise<string> } {
+  const resolvers: ((signal: string) => void)[] = [];
+  const next = () => new Promise<string>((resolve) => resolvers.push(resolve));
+  const signals = { first: next(), second: next() };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => resolvers.shift()?.(signal));
+  }
+  return signals;
+}
+
+/** What a newcomer needs, once: secrets are stored only as hashes. */
+function welcome({ url, firstSecrets }: App): string {
+  const { tenant, admin } = firstSecrets ?? {};
+  const parts = ['\nThis is the first start. What follows is shown once and cannot be shown again.\n'];
+  if (tenant !== undefined) {
+    parts.push(`
+  Your key:   ${tenant}
+
+  Try it (the model 'echo/echo' needs no provider):
+
+    curl ${url}/v1/chat/completions \\
+      -H "Authorization: Bearer ${tenant}" -H "Content-Type: application/json" \\
+      -d '{"model": "echo/echo", "messages": [{"role": "user", "content": "Hello"}]}'
+
+  Or with the OpenAI SDK:
+
+    import OpenAI from 'openai';
+    const client = new OpenAI({ baseURL: '${url}/v1', apiKey: '${tenant}' });
+    const answer = await client.chat.completions.create({ model: 'echo/echo', messages: [{ role: 'user', content: 'Hello' }] });
+    console.log(answer.choices[0].message.content);
+`);
+  }
+  if (admin !== undefined) {
+    parts.push(`
+  Admin key:  ${admin}
+
+    curl ${url}/admin/v1/usage -H "Authorization: Bearer ${admin}"
+`);
+  }
+  return `${parts.join('')}\n`;
+}

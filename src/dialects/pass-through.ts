@@ -1,0 +1,48 @@
+import type { GatewayError } from '../conversation/gateway-error.ts';
+import type { Usage } from '../conversation/usage.ts';
+import type { FieldSpans } from './request-fields.ts';
+
+/**
+ * How a dialect is relayed to a provider of the same dialect: bytes in, bytes out. Nothing is decoded and encoded
+ * again; the model name is replaced in place, and a scanner finds in passing what the gateway must know.
+ */
+export interface PassThrough {
+  /** Top-level fields of a request that `prepareRequest` needs to know the place of. */
+  readonly fields: ReadonlySet<string>;
+  /** The body as the provider gets it. */
+  prepareRequest(body: Buffer, spans: FieldSpans, options: PrepareOptions): Buffer;
+  /** What a whole (non-streaming) answer says of its usage. */
+  readUsage(body: Buffer): Usage | undefined;
+  streamScanner(options: ScanOptions): StreamScanner;
+}
+
+export interface PrepareOptions {
+  model: string;
+  stream: boolean;
+  /** The provider can be asked to report usage in streams. */
+  askForUsage: boolean;
+}
+
+export interface ScanOptions {
+  /** The client did not ask for usage: an event that only reports it is left out. */
+  hideUsage: boolean;
+}
+
+/** Watches one stream go by. */
+export interface StreamScanner {
+  /** Takes whole server-sent events and gives the bytes to relay: the same buffer unless something is hidden. */
+  scan(events: Buffer): Buffer;
+  readonly usage: Usage | undefined;
+  /** Real output has been seen, not only lifecycle events: from here on nothing can be taken back. */
+  readonly hasOutput: boolean;
+  /** The stream said that it is complete (a finish reason or the dialect's last event). */
+  readonly finished: boolean;
+  /** The dialect's last event was seen. */
+  readonly terminated: boolean;
+  /** The provider reported an error inside the stream. */
+  readonly failure: GatewayError | undefined;
+  /** How many events carried output: what is accounted when the stream breaks off without saying its usage. */
+  readonly outputEvents: number;
+  /** What is missing after the last byte of a stream that finished. */
+  closing(): string;
+}

@@ -1,0 +1,59 @@
+import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
+import { isObject } from '../conversation/json.ts';
+import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
+import type { Call } from './call.ts';
+
+/**
+ * The first step: who calls, what is asked, and may they.
+ *
+ * @throws GatewayError `unauthenticated`, `invalid_request` (not JSON, no model) or `forbidden`.
+ */
+export function admitCall(call: Call): void {
+  call.caller = authenticate(call);
+  readRequestHead(call);
+}
+
+function authenticate(call: Call) {
+  if (call.credential === undefined) {
+    throw new GatewayError(
+      'unauthenticated',
+      'No API key was sent. Put a Fairlead key (sk-fl-…) into the Authorization header: "Bearer KEY".',
+      { code: 'missing_api_key' },
+    );
+  }
+  const caller = call.snapshot.findCaller(call.credential);
+  if (!caller) {
+    throw new GatewayError(
+      'unauthenticated',
+      'The API key is not valid here: it is unknown, expired or revoked. Fairlead takes its own keys (sk-fl-…), not a provider’s.',
+      { code: 'invalid_api_key' },
+    );
+  }
+  return caller;
+}
+
+function readRequestHead(call: Call): void {
+  const { body, door } = call;
+  const spans = findTopLevelFields(body, door.passThrough.fields);
+  call.spans = spans;
+  const model = spans['model'] ? parseField(body, spans['model'], 'model') : undefined;
+  if (typeof model !== 'string' || model === '') {
+    throw invalidRequest(
+      model === undefined ? "'model' is missing." : "'model' must be a non-empty string.",
+      'model',
+    );
+  }
+  call.model = model;
+  const stream = spans['stream'] ? parseField(body, spans['stream'], 'stream') : undefined;
+  if (stream !== undefined && stream !== null && typeof stream !== 'boolean') {
+    throw invalidRequest("'stream' must be true or false.", 'stream');
+  }
+  call.stream = stream === true && door.operation === 'generate';
+  const streamOptions = spans['stream_options']
+    ? parseField(body, spans['stream_options'], 'stream_options')
+    : undefined;
+  if (streamOptions !== undefined && streamOptions !== null && !isObject(streamOptions)) {
+    throw invalidRequest("'stream_options' must be an object.", 'stream_options');
+  }
+  call.includeUsage = isObject(streamOptions) && streamOptions['include_usage'] === true;
+}

@@ -1,0 +1,223 @@
+import type { Dispatcher } from 'undici';
+import { GatewayError } from '../conversation/gateway-error.ts';
+import { DIALECTS } from '../dialects/registry.ts';
+import { createDecompressor } from '../upstream/decompress.ts';
+import { networkError } from '../upstream/network-errors.ts';
+import type { AttemptRecord } from '../usage/record.ts';
+import type { Call, Outcome } from './call.ts';
+import { DecompressingReceiver } from './decompressing-receiver.ts';
+import { estimateUsage } from './estimate-usage.ts';
+import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
+import type { Gateway } from './gateway.ts';
+import type { PlannedAttempt } from './plan.ts';
+import { prepareRequest, type UpstreamRequest } from './prepare.ts';
+import type { AttemptControl, Receiver } from './receiver.ts';
+import { BodyRelay } from './relay-body.ts';
+import { StreamRelay } from './relay-stream.ts';
+import { toGatewayError } from './respond.ts';
+import { BodyTranslator } from './translate-body.ts';
+import { StreamTranslator } from './translate-stream.ts';
+
+type Controller = Dispatcher.DispatchController;
+type Headers = Record<string, string | string[] | undefined>;
+
+/**
+ * One upstream request for a call. Resolves with nothing once the call is answered (also where the answer was
+ * broken off, or the client left), with the error where it failed before anything had been answered.
+ *
+ * @throws GatewayError `invalid_request` for what the target cannot express; nothing was sent then.
+ */
+export function makeAttempt(
+  gateway: Gateway,
+  call: Call,
+  planned: PlannedAttempt,
+): Promise<GatewayError | undefined> {
+  const request = prepareRequest(call, planned);
+  return new Promise((resolve) => {
+    new Attempt(gateway, call, planned, request, resolve).send();
+  });
+}
+
+class Attempt implements Dispatcher.DispatchHandler, AttemptControl {
+  readonly #gateway: Gateway;
+  readonly #call: Call;
+  readonly #planned: PlannedAttempt;
+  readonly #request: UpstreamRequest;
+  readonly #resolve: (failure: GatewayError | undefined) => void;
+  readonly #record: AttemptRecord;
+  readonly #totalTimer: NodeJS.Timeout;
+  #controller: Controller | undefined;
+  #receiver: Receiver | undefined;
+  #finished = false;
+  #waiting = false;
+  /** The provider's answer was read to its end: the connection is free for others. */
+  #answered = false;
+
+  constructor(
+    gateway: Gateway,
+    call: Call,
+    planned: PlannedAttempt,
+    request: UpstreamRequest,
+    resolve: (failure: GatewayError | undefined) => void,
+  ) {
+    this.#gateway = gateway;
+    this.#call = call;
+    this.#planned = planned;
+    this.#request = request;
+    this.#resolve = resolve;
+    const { target, account } = planned;
+    call.sentMs = gateway.monotonicMs();
+    this.#record = {
+      target: target.name,
+      account: account.name,
+      startedAfterMs: call.sentMs - call.startedMs,
+      durationMs: 0,
+      status: null,
+      outcome: 'ok',
+    };
+    call.target = target;
+    call.attempts.push(this.#record);
+    call.abandon = (reason) => this.#abandon(reason);
+    const { totalMs } = target.timeouts;
+    this.#totalTimer = setTimeout(() => this.fail(this.#tookTooLong(totalMs)), totalMs);
+  }
+
+  send(): void {
+    const { path, headers, body } = this.#request;
+    const { timeouts, upstream } = this.#planned.target;
+    this.#gateway.connections.dispatch(upstream, { path, headers, body, timeouts }, this);
+  }
+
+  onRequestStart(controller: Controller): void {
+    this.#controller = controller;
+    if (this.#finished) controller.abort(new Error('the call was over before its request was sent'));
+  }
+
+  onResponseStart(_controller: Controller, status: number, headers: Headers): void {
+    if (this.#finished) return;
+    this.#call.answeredMs = this.#gateway.monotonicMs();
+    this.#record.status = status;
+    this.#guard(() => {
+      this.#receiver = this.#decompress(headers, this.#chooseReceiver(status, headers));
+    });
+  }
+
+  onResponseData(_controller: Controller, chunk: Buffer): void {
+    if (!this.#finished) this.#guard(() => this.#receiver?.data(chunk));
+  }
+
+  onResponseEnd(): void {
+    this.#answered = true;
+    if (!this.#finished) this.#guard(() => this.#receiver?.end());
+  }
+
+  onResponseError(_controller: Controller, error: Error): void {
+    this.fail(networkError(this.#planned.target.upstream.name, error));
+  }
+
+  succeed(): void {
+    this.#close('ok');
+    this.#resolve(undefined);
+  }
+
+  fail(error: GatewayError): void {
+    if (this.#finished) return;
+    this.#close(error.kind);
+    if (!this.#answered) this.#controller?.abort(error);
+    if (!this.#call.committed) {
+      this.#resolve(error);
+      return;
+    }
+    const { call, target } = { call: this.#call.id, target: this.#planned.target.name };
+    this.#gateway.log.warn({ call, target, kind: error.kind, reason: error.message }, 'an answer broke off');
+    this.#receiver?.breakOff(error);
+    this.#resolve(undefined);
+  }
+
+  waitForDrain(): void {
+    if (this.#waiting || this.#finished) return;
+    this.#waiting = true;
+    this.#controller?.pause();
+    this.#call.response.once('drain', () => {
+      this.#waiting = false;
+      this.#controller?.resume();
+    });
+  }
+
+  /** The client left. */
+  #abandon(reason: Error): void {
+    if (this.#finished) return;
+    if (this.#receiver) this.#receiver.account();
+    else this.#call.usage = estimateUsage(this.#call.body.length, 0);
+    this.#close('cancelled');
+    this.#controller?.abort(reason);
+    this.#resolve(undefined);
+  }
+
+  #close(outcome: Outcome): void {
+    this.#finished = true;
+    clearTimeout(this.#totalTimer);
+    this.#call.abandon = undefined;
+    this.#record.durationMs = this.#gateway.monotonicMs() - this.#call.sentMs;
+    this.#record.outcome = outcome;
+  }
+
+  #guard(step: () => void): void {
+    try {
+      step();
+    } catch (thrown) {
+      this.fail(toGatewayError(this.#gateway, this.#call, thrown));
+    }
+  }
+
+  #chooseReceiver(status: number, headers: Headers): Receiver {
+    const gateway = this.#gateway;
+    const call = this.#call;
+    if (status < 200 || status > 299) {
+      return new FailedAnswerReceiver(gateway, call, this, this.#planned, status, headers);
+    }
+    const { passThrough, translate } = this.#request;
+    const type = String(headers['content-type'] ?? '');
+    if (/^text\/html/i.test(type)) {
+      throw new GatewayError(
+        'upstream_unavailable',
+        `The provider '${this.#planned.target.upstream.name}' answered with a web page.`,
+      );
+    }
+    // Servers that stream do not all say so; those that do not stream say JSON.
+    if (call.stream && !/json/i.test(type)) {
+      if (passThrough) return new StreamRelay(gateway, call, this);
+      const dialect = DIALECTS[this.#planned.target.upstream.declaration.dialect];
+      return new StreamTranslator(gateway, call, this, dialect.streamDecoder());
+    }
+    if (!passThrough || call.stream) return new BodyTranslator(gateway, call, this, translate);
+    return new BodyRelay(gateway, call, this, relayedLength(headers));
+  }
+
+  #decompress(headers: Headers, receiver: Receiver): Receiver {
+    const coding = headers['content-encoding'];
+    if (coding === undefined || coding === 'identity') return receiver;
+    const transform = createDecompressor(String(coding));
+    if (!transform) {
+      throw new GatewayError(
+        'upstream_unavailable',
+        'The provider sent a content encoding that is not known.',
+      );
+    }
+    return new DecompressingReceiver(transform, this, receiver);
+  }
+
+  #tookTooLong(totalMs: number): GatewayError {
+    const { name } = this.#planned.target.upstream;
+    return new GatewayError(
+      'upstream_timeout',
+      `The provider '${name}' did not finish within ${totalMs / 1000} s.`,
+    );
+  }
+}
+
+/** The length that the client can be told: what comes out of a decompressor has another. */
+function relayedLength(headers: Headers): string | undefined {
+  const length = headers['content-length'];
+  return headers['content-encoding'] === undefined && typeof length === 'string' ? length : undefined;
+}

@@ -1,0 +1,68 @@
+import type { ServerResponse } from 'node:http';
+import type { ErrorKind } from '../conversation/gateway-error.ts';
+import type { Usage } from '../conversation/usage.ts';
+import type { FieldSpans } from '../dialects/request-fields.ts';
+import type { Target } from '../routing/target.ts';
+import type { AttemptRecord } from '../usage/record.ts';
+import type { Door } from './door.ts';
+import type { Caller, Snapshot } from './snapshot.ts';
+
+/** One client request on its way through the gateway: what the steps know of it and leave for each other. */
+export class Call {
+  readonly id: string;
+  /** Unix milliseconds. */
+  readonly startedAt: number;
+  /** Monotonic milliseconds, for durations. */
+  readonly startedMs: number;
+  readonly door: Door;
+  /** The configuration that the call began with; it keeps it to its end. */
+  readonly snapshot: Snapshot;
+  /** The secret that the caller showed, where the door's dialect expects it. */
+  readonly credential: string | undefined;
+  readonly body: Buffer;
+  readonly response: ServerResponse;
+
+  caller: Caller | undefined;
+  model: string | undefined;
+  stream = false;
+  spans: FieldSpans = {};
+  /** The client asked for usage in its stream (chat `stream_options.include_usage`). */
+  includeUsage = false;
+
+  readonly attempts: AttemptRecord[] = [];
+  target: Target | undefined;
+  dropped: string[] = [];
+  usage: Usage | undefined;
+  firstTokenMs: number | undefined;
+  /** Monotonic milliseconds: when the newest attempt was sent and when its answer began. */
+  sentMs = 0;
+  answeredMs = 0;
+  /** Bytes of the answer have gone to the client: from here on nothing is retried. */
+  committed = false;
+  settled = false;
+  cancelled = false;
+  /** Gives the running attempt up; set while there is one. */
+  abandon: ((reason: Error) => void) | undefined;
+
+  constructor(options: {
+    id: string;
+    startedAt: number;
+    startedMs: number;
+    door: Door;
+    snapshot: Snapshot;
+    credential: string | undefined;
+    body: Buffer;
+    response: ServerResponse;
+  }) {
+    this.id = options.id;
+    this.startedAt = options.startedAt;
+    this.startedMs = options.startedMs;
+    this.door = options.door;
+    this.snapshot = options.snapshot;
+    this.credential = options.credential;
+    this.body = options.body;
+    this.response = options.response;
+  }
+}
+
+export type Outcome = 'ok' | ErrorKind;

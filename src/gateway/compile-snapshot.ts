@@ -1,0 +1,105 @@
+import type { Config, ProviderConfig, TargetConfig } from '../config/resolve.ts';
+import { Routes } from '../routing/resolve-targets.ts';
+import type { Target } from '../routing/target.ts';
+import { hashSecret, KeyRing, type TenantKey } from '../tenants/keys.ts';
+import { compileModelPermission, type ModelPermission } from '../tenants/permissions.ts';
+import type { ProviderDeclaration } from '../upstream/provider.ts';
+import { buildUpstream, type Timeouts, type Upstream } from '../upstream/upstream.ts';
+import type { Caller, Snapshot } from './snapshot.ts';
+
+export interface SnapshotSources {
+  config: Config;
+  declarations: readonly ProviderDeclaration[];
+  /** Keys that the gateway made itself. */
+  madeKeys: readonly TenantKey[];
+  /** Unix milliseconds. */
+  now: () => number;
+}
+
+/** Compiles a configuration into what the way of a call reads. */
+export function compileSnapshot({ config, declarations, madeKeys, now }: SnapshotSources): Snapshot {
+  const upstreams = compileUpstreams(config, declarations);
+  const models = new Map<string, Target[]>();
+  for (const [name, model] of Object.entries(config.models)) {
+    models.set(
+      name,
+      model.targets.map((target) => compileTarget(target, upstreams)),
+    );
+  }
+  return {
+    routes: new Routes(models, upstreams),
+    findCaller: compileCallers(config, madeKeys, now),
+    created: Math.floor(now() / 1000),
+  };
+}
+
+function compileUpstreams(
+  config: Config,
+  declarations: readonly ProviderDeclaration[],
+): Map<string, Upstream> {
+  const byName = new Map(declarations.map((declaration) => [declaration.name, declaration]));
+  const upstreams = new Map<string, Upstream>();
+  for (const [name, provider] of Object.entries(config.providers)) {
+    const declaration = byName.get(provider.adapter);
+    if (!declaration)
+      throw new Error(`provider '${name}' has an unknown adapter, which the config check lets no one have`);
+    upstreams.set(name, compileUpstream(name, provider, declaration));
+  }
+  return upstreams;
+}
+
+function compileUpstream(name: string, provider: ProviderConfig, declaration: ProviderDeclaration): Upstream {
+  return buildUpstream({
+    name,
+    declaration,
+    // A provider that lives in this process has no address.
+    baseUrl: provider.baseUrl ?? declaration.baseUrl ?? 'http://in-process.invalid',
+    headers: provider.headers,
+    accounts: provider.accounts,
+    timeouts: compileTimeouts(provider.timeouts),
+  });
+}
+
+function compileTarget(target: TargetConfig, upstreams: ReadonlyMap<string, Upstream>): Target {
+  const { provider, model, timeouts } = target;
+  const upstream = upstreams.get(provider);
+  if (!upstream)
+    throw new Error(`target '${target.target}' has no provider, which the config check lets no one have`);
+  return { name: `${provider}/${model}`, upstream, model, timeouts: compileTimeouts(timeouts) };
+}
+
+function compileTimeouts(timeouts: ProviderConfig['timeouts']): Timeouts {
+  return {
+    connectMs: timeouts.connect,
+    firstByteMs: timeouts.firstByte,
+    idleMs: timeouts.idle,
+    totalMs: timeouts.total,
+  };
+}
+
+function compileCallers(
+  config: Config,
+  madeKeys: readonly TenantKey[],
+  now: () => number,
+): Snapshot['findCaller'] {
+  const callers = new Map<string, Caller>();
+  const keys: TenantKey[] = [];
+  const add = (key: TenantKey, mayCall: ModelPermission) => {
+    keys.push(key);
+    callers.set(key.hash, { tenant: key.tenant, key: key.key, mayCall });
+  };
+  for (const [tenant, { models, keys: tenantKeys }] of Object.entries(config.tenants)) {
+    const ofTenant = compileModelPermission(models);
+    for (const { name, secret, expires, models: keyModels } of tenantKeys) {
+      const ofKey = keyModels ? compileModelPermission(keyModels) : undefined;
+      const mayCall = ofKey ? (model: string) => ofTenant(model) && ofKey(model) : ofTenant;
+      add({ tenant, key: name, hash: hashSecret(secret), expiresAt: expires }, mayCall);
+    }
+  }
+  for (const key of madeKeys) add(key, compileModelPermission(['*']));
+  const ring = new KeyRing(keys, now);
+  return (secret) => {
+    const key = ring.find(secret);
+    return key && callers.get(key.hash);
+  };
+}

@@ -1,0 +1,17 @@
+import { NO_USAGE, type Usage } from '../conversation/usage.ts';
+
+/** Bytes of JSON request a token is taken for, where nobody counted. */
+const BYTES_PER_TOKEN = 4;
+
+/**
+ * What a call used when the provider does not say (the client left, the stream broke off): an estimate, and marked as
+ * one. Providers send about one token an event.
+ */
+export function estimateUsage(requestBytes: number, outputEvents: number): Usage {
+  return {
+    ...NO_USAGE,
+    input: Math.ceil(requestBytes / BYTES_PER_TOKEN),
+    output: outputEvents,
+    estimated: true,
+  };
+}

@@ -1,0 +1,68 @@
+import type { GatewayError } from '../conversation/gateway-error.ts';
+import { DIALECTS } from '../dialects/registry.ts';
+import type { Call } from './call.ts';
+import type { Gateway } from './gateway.ts';
+import type { PlannedAttempt } from './plan.ts';
+import type { AttemptControl, Receiver } from './receiver.ts';
+import { readFailedAnswer } from './upstream-failure.ts';
+
+/** More of an error answer than this says nothing new. */
+const MAX_ERROR_BYTES = 256 * 1024;
+
+/** Collects an answer with an error status and fails the attempt with what it means. */
+export class FailedAnswerReceiver implements Receiver {
+  readonly #gateway: Gateway;
+  readonly #call: Call;
+  readonly #attempt: AttemptControl;
+  readonly #planned: PlannedAttempt;
+  readonly #status: number;
+  readonly #headers: Record<string, string | string[] | undefined>;
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(
+    gateway: Gateway,
+    call: Call,
+    attempt: AttemptControl,
+    planned: PlannedAttempt,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ) {
+    this.#gateway = gateway;
+    this.#call = call;
+    this.#attempt = attempt;
+    this.#planned = planned;
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  data(chunk: Buffer): void {
+    if (this.#bytes < MAX_ERROR_BYTES) this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+  }
+
+  end(): void {
+    const { target, account } = this.#planned;
+    const dialect = DIALECTS[target.upstream.declaration.dialect];
+    const body = Buffer.concat(this.#chunks).toString('utf8');
+    const now = this.#gateway.now();
+    const failed = readFailedAnswer(dialect, target, this.#status, this.#headers, body, now);
+    const fields = { call: this.#call.id, target: target.name, status: this.#status };
+    if (failed.credentialRejected) {
+      this.#gateway.log.error(
+        { ...fields, account: account.name, event: 'upstream_credentials_rejected' },
+        'a provider rejected our credentials',
+      );
+    } else if (failed.error.kind !== 'upstream_rejected') {
+      this.#gateway.log.warn({ ...fields, kind: failed.error.kind }, 'a provider failed');
+    }
+    this.#attempt.fail(failed.error);
+  }
+
+  breakOff(error: GatewayError): void {
+    throw new Error(`an error answer is never relayed, so it cannot be broken off: ${error.message}`);
+  }
+
+  /** An error answer generates nothing. */
+  account(): void {}
+}

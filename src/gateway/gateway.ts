@@ -1,0 +1,26 @@
+import type { Connections } from '../upstream/connections.ts';
+import type { UsageRecord } from '../usage/record.ts';
+import type { Call } from './call.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** What the steps of a call share. Built once by `app.ts`. */
+export interface Gateway {
+  /** The current configuration; replaced as a whole, never changed. */
+  snapshot: Snapshot;
+  readonly connections: Connections;
+  readonly ledger: { append(record: UsageRecord): void };
+  readonly log: Log;
+  /** Calls under way, for draining. */
+  readonly calls: Set<Call>;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Monotonic milliseconds. */
+  readonly monotonicMs: () => number;
+  readonly makeCallId: () => string;
+}
+
+/** The part of a pino logger that the data path uses. Nothing is logged for a call that goes well. */
+export interface Log {
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}

@@ -1,0 +1,55 @@
+import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
+import { admitCall } from './admit.ts';
+import { makeAttempt } from './attempt.ts';
+import type { Call } from './call.ts';
+import type { Gateway } from './gateway.ts';
+import { type PlannedAttempt, planAttempts } from './plan.ts';
+import { sendError, toGatewayError } from './respond.ts';
+import { settleCall } from './settle.ts';
+
+/**
+ * The way of a call: admit, plan, attempt (which relays), settle. Relaying settles by itself just before the last
+ * byte of an answer; what ends without an answer is settled with its error here.
+ */
+export async function handleCall(gateway: Gateway, call: Call): Promise<void> {
+  gateway.calls.add(call);
+  call.response.once('close', () => {
+    gateway.calls.delete(call);
+    if (!call.settled || !call.response.writableFinished) cancelCall(gateway, call);
+  });
+  try {
+    admitCall(call);
+    const plan = planAttempts(call);
+    await attemptInTurn(gateway, call, plan);
+  } catch (thrown) {
+    if (!call.cancelled) sendError(gateway, call, toGatewayError(gateway, call, thrown));
+  }
+}
+
+/** Failures after which another target may do better. */
+const FAILOVER_KINDS: ReadonlySet<ErrorKind> = new Set([
+  'upstream_unavailable',
+  'upstream_timeout',
+  'upstream_rate_limited',
+]);
+
+/** Makes attempts until one answers, as long as nothing has been answered. */
+async function attemptInTurn(gateway: Gateway, call: Call, plan: PlannedAttempt[]): Promise<void> {
+  let failure: GatewayError | undefined;
+  for (const planned of plan) {
+    failure = await makeAttempt(gateway, call, planned);
+    if (!failure || call.cancelled) return;
+    if (!FAILOVER_KINDS.has(failure.kind)) break;
+  }
+  throw (
+    failure ?? new GatewayError('not_found', `The model '${call.model}' has no targets.`, { param: 'model' })
+  );
+}
+
+/** The client went away before its answer was whole: the provider is told at once, and what was made is accounted. */
+function cancelCall(gateway: Gateway, call: Call): void {
+  if (call.cancelled) return;
+  call.cancelled = true;
+  call.abandon?.(new GatewayError('cancelled', 'The client closed the connection.'));
+  settleCall(gateway, call, 'cancelled', 499);
+}

@@ -1,0 +1,44 @@
+import { GatewayError } from '../conversation/gateway-error.ts';
+import type { Target } from '../routing/target.ts';
+import type { Account } from '../upstream/upstream.ts';
+import type { Call } from './call.ts';
+
+/** One thing to try: a target with one of the accounts at its provider. */
+export interface PlannedAttempt {
+  target: Target;
+  account: Account;
+}
+
+/** However long the lists of targets and accounts are, a call makes no more upstream requests than this. */
+const MAX_ATTEMPTS = 8;
+
+/**
+ * The second step: what to try, in order: each target with each of its provider's accounts.
+ *
+ * @throws GatewayError `forbidden` or `not_found`. A model that the caller may not call is forbidden whether it
+ * exists or not, so the answer tells nothing about what others have.
+ */
+export function planAttempts(call: Call): PlannedAttempt[] {
+  const { caller, model = '' } = call;
+  if (!caller?.mayCall(model)) {
+    throw new GatewayError(
+      'forbidden',
+      `This key may not call the model '${model}'. Ask your operator for access.`,
+      {
+        param: 'model',
+        code: 'model_not_allowed',
+      },
+    );
+  }
+  const targets = call.snapshot.routes.resolve(model);
+  if (!targets) {
+    throw new GatewayError(
+      'not_found',
+      `The model '${model}' does not exist. GET /v1/models lists what this key may call; 'provider/model' names a provider's model directly.`,
+      { param: 'model', code: 'model_not_found' },
+    );
+  }
+  return targets
+    .flatMap((target) => target.upstream.accounts.map((account) => ({ target, account })))
+    .slice(0, MAX_ATTEMPTS);
+}

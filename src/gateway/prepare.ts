@@ -1,0 +1,131 @@
+import { CARRIED_MARKER } from '../conversation/carried-reasoning.ts';
+import { completionEvents } from '../conversation/collect.ts';
+import type { Completion } from '../conversation/completion.ts';
+import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
+import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import type { Dialect } from '../dialects/dialect.ts';
+import { DIALECTS, EMBEDDING_DIALECTS } from '../dialects/registry.ts';
+import type { Target } from '../routing/target.ts';
+import { operationPath } from '../upstream/upstream.ts';
+import type { Call } from './call.ts';
+import type { PlannedAttempt } from './plan.ts';
+import type { TranslateAnswer } from './translate-body.ts';
+
+/** What one attempt sends, and how its answer is read. */
+export interface UpstreamRequest {
+  path: string;
+  headers: string[];
+  body: Buffer;
+  /** The answer is in the caller's own dialect and is relayed as it is. */
+  passThrough: boolean;
+  /** For whole answers that must become something else. */
+  translate: TranslateAnswer;
+}
+
+/** A request in the target's dialect, before it is bytes. */
+interface Encoded {
+  body: JsonObject;
+  dropped: string[];
+  headers?: Record<string, string>;
+  translate: TranslateAnswer;
+}
+
+/**
+ * Makes the request for a target: the caller's bytes with the model replaced where both sides speak the same
+ * dialect, else the conversation in the target's dialect.
+ *
+ * @throws GatewayError `invalid_request` for what the target cannot express.
+ */
+export function prepareRequest(call: Call, { target, account }: PlannedAttempt): UpstreamRequest {
+  const { upstream, model } = target;
+  const path = operationPath(upstream, call.door.operation, model, call.stream);
+  if (path === undefined) {
+    throw new GatewayError('invalid_request', `The model '${call.model}' has no such operation.`, {
+      param: 'model',
+      code: 'unsupported_operation',
+    });
+  }
+  const headers = ['content-type', 'application/json', ...account.headers];
+  const passThrough = call.door.dialect.name === upstream.declaration.dialect;
+  call.dropped = [];
+  if (passThrough && !carriesReasoning(call)) {
+    const body = call.door.passThrough.prepareRequest(call.body, call.spans, {
+      model,
+      stream: call.stream,
+      askForUsage: upstream.declaration.withoutStreamOptions !== true,
+    });
+    return {
+      path,
+      headers,
+      body,
+      passThrough,
+      translate: (answer) => translateGenerated(call, target, answer),
+    };
+  }
+  const encoded =
+    call.door.operation === 'generate' ? encodeGenerate(call, target) : encodeEmbed(call, target);
+  call.dropped = encoded.dropped;
+  for (const [name, value] of Object.entries(encoded.headers ?? {})) headers.push(name, value);
+  const body = Buffer.from(JSON.stringify(encoded.body));
+  return { path, headers, body, passThrough, translate: encoded.translate };
+}
+
+/** Tool-call ids that carry another provider's reasoning must be read and cleaned before anyone gets them. */
+function carriesReasoning(call: Call): boolean {
+  return call.door.operation === 'generate' && call.body.includes(CARRIED_MARKER);
+}
+
+function encodeGenerate(call: Call, target: Target): Encoded {
+  const conversation = call.door.dialect.decodeRequest(parseBody(call.body), {});
+  conversation.stream = call.stream;
+  return {
+    ...DIALECTS[target.upstream.declaration.dialect].encodeRequest(conversation, target.model),
+    translate: (answer) => translateGenerated(call, target, answer),
+  };
+}
+
+function translateGenerated(call: Call, target: Target, answer: JsonValue): ReturnType<TranslateAnswer> {
+  const caller = call.door.dialect;
+  const completion = DIALECTS[target.upstream.declaration.dialect].decodeResponse(answer);
+  const text = call.stream
+    ? streamText(caller, completion, call.includeUsage)
+    : JSON.stringify(caller.encodeResponse(completion));
+  return { text, usage: completion.usage };
+}
+
+/** A server that does not stream answered a call for a stream: the client gets its stream all the same. */
+function streamText(dialect: Dialect, completion: Completion, includeUsage: boolean): string {
+  const encoder = dialect.streamEncoder({ includeUsage });
+  let text = '';
+  for (const event of completionEvents(completion)) text += encoder.push(event);
+  return text;
+}
+
+function encodeEmbed(call: Call, target: Target): Encoded {
+  const caller = EMBEDDING_DIALECTS[call.door.dialect.name];
+  const provider = EMBEDDING_DIALECTS[target.upstream.declaration.dialect];
+  if (!caller || !provider) throw new Error(`no embedding codec for ${target.name}, which has the operation`);
+  const { request, encodingFormat } = caller.decodeRequest(parseBody(call.body));
+  return {
+    ...provider.encodeRequest(request, target.model),
+    translate: (answer) => {
+      const embeddings = provider.decodeResponse(answer, request);
+      return {
+        text: JSON.stringify(caller.encodeResponse({ ...embeddings, model: target.model }, encodingFormat)),
+        usage: embeddings.usage,
+      };
+    },
+  };
+}
+
+/** The body as JSON. Its structure was checked at admission; what only a parser finds is found here. */
+function parseBody(body: Buffer): JsonObject {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body.toString('utf8'));
+  } catch {
+    throw invalidRequest('The request body is not valid JSON.');
+  }
+  if (!isObject(parsed)) throw invalidRequest('The request body must be a JSON object.');
+  return parsed;
+}

@@ -1,0 +1,97 @@
+import { GatewayError } from '../conversation/gateway-error.ts';
+import type { Call } from './call.ts';
+import { estimateUsage } from './estimate-usage.ts';
+import type { Gateway } from './gateway.ts';
+import type { AttemptControl, Receiver } from './receiver.ts';
+import { beginBody, sendJson } from './respond.ts';
+import { settleCall } from './settle.ts';
+
+/** A JSON answer up to this size is held until it is whole, so that one that breaks off can still be failed over. */
+const HOLD_BYTES = 4 * 1024 * 1024;
+
+/** How much of the end of a larger answer is kept to find the usage in. */
+const TAIL_BYTES = 64 * 1024;
+
+/** Relays a non-streaming answer in the caller's own dialect, byte for byte. */
+export class BodyRelay implements Receiver {
+  readonly #gateway: Gateway;
+  readonly #call: Call;
+  readonly #attempt: AttemptControl;
+  readonly #length: string | undefined;
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+  /** Of a large answer: the newest packet, held back so that the record is written before the last byte is sent. */
+  #newest: Buffer | undefined;
+
+  constructor(gateway: Gateway, call: Call, attempt: AttemptControl, length: string | undefined) {
+    this.#gateway = gateway;
+    this.#call = call;
+    this.#attempt = attempt;
+    this.#length = length;
+  }
+
+  data(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#call.committed) this.#forward(chunk);
+    else if (this.#bytes > HOLD_BYTES) this.#beginForwarding();
+  }
+
+  end(): void {
+    const body = this.#chunks.length === 1 && this.#chunks[0] ? this.#chunks[0] : Buffer.concat(this.#chunks);
+    if (!endsJson(body)) {
+      this.#attempt.fail(
+        new GatewayError('upstream_unavailable', 'The provider sent an answer that is cut off.'),
+      );
+      return;
+    }
+    this.#call.usage =
+      this.#call.door.passThrough.readUsage(body) ?? estimateUsage(this.#call.body.length, 0);
+    this.#attempt.succeed();
+    if (!this.#call.committed) {
+      sendJson(this.#gateway, this.#call, body);
+      return;
+    }
+    settleCall(this.#gateway, this.#call, 'ok', 200);
+    this.#call.response.end(this.#newest);
+  }
+
+  /** A JSON answer has no place for an error: cutting the connection is the only honest end. */
+  breakOff(error: GatewayError): void {
+    settleCall(this.#gateway, this.#call, error.kind, 200);
+    this.#call.response.destroy();
+  }
+
+  account(): void {
+    this.#call.usage ??= estimateUsage(this.#call.body.length, 0);
+  }
+
+  #beginForwarding(): void {
+    beginBody(this.#call, this.#length);
+    const held = this.#chunks;
+    this.#chunks = [];
+    this.#bytes = 0;
+    for (const chunk of held) {
+      this.#chunks.push(chunk);
+      this.#bytes += chunk.length;
+      this.#forward(chunk);
+    }
+  }
+
+  #forward(chunk: Buffer): void {
+    const due = this.#newest;
+    this.#newest = chunk;
+    if (due && !this.#call.response.write(due)) this.#attempt.waitForDrain();
+    while (this.#chunks[0] && this.#bytes - this.#chunks[0].length >= TAIL_BYTES) {
+      this.#bytes -= this.#chunks[0].length;
+      this.#chunks.shift();
+    }
+  }
+}
+
+/** A cheap look at whether a JSON object is whole. */
+function endsJson(body: Buffer): boolean {
+  let at = body.length - 1;
+  while (at >= 0 && (body[at] ?? 0) <= 0x20) at--;
+  return body[at] === 0x7d;
+}

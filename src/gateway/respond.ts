@@ -1,0 +1,86 @@
+import { GatewayError } from '../conversation/gateway-error.ts';
+import type { Call } from './call.ts';
+import type { Gateway } from './gateway.ts';
+import { settleCall } from './settle.ts';
+
+const JSON_TYPE = 'application/json';
+const EVENT_STREAM = 'text/event-stream; charset=utf-8';
+
+/** Begins a stream towards the client. */
+export function beginStream(call: Call): void {
+  call.committed = true;
+  const headers = answerHeaders(call, EVENT_STREAM);
+  // For proxies between us and the client: nginx buffers answers unless it is told not to.
+  headers.push('cache-control', 'no-cache', 'x-accel-buffering', 'no');
+  call.response.writeHead(200, headers);
+}
+
+/** Begins a JSON answer that is relayed while it arrives; `length` where the provider announced it. */
+export function beginBody(call: Call, length: string | undefined): void {
+  call.committed = true;
+  const headers = answerHeaders(call, JSON_TYPE);
+  if (length !== undefined) headers.push('content-length', length);
+  call.response.writeHead(200, headers);
+}
+
+/** A whole JSON answer: the record first, then the bytes. */
+export function sendJson(gateway: Gateway, call: Call, body: Buffer): void {
+  settleCall(gateway, call, 'ok', 200);
+  call.committed = true;
+  const headers = answerHeaders(call, JSON_TYPE);
+  headers.push('content-length', String(body.length));
+  call.response.writeHead(200, headers);
+  call.response.end(body);
+}
+
+/** An error in the caller's dialect, for calls of which nothing was answered yet. */
+export function sendError(gateway: Gateway, call: Call, error: GatewayError): void {
+  settleCall(gateway, call, error.kind, error.status);
+  const body = Buffer.from(JSON.stringify(call.door.dialect.encodeError(error)));
+  const headers = answerHeaders(call, JSON_TYPE);
+  headers.push('content-length', String(body.length));
+  if (error.retryAfterMs !== undefined) {
+    headers.push('retry-after', String(Math.ceil(error.retryAfterMs / 1000)));
+  }
+  call.response.writeHead(error.status, headers);
+  call.response.end(body);
+}
+
+/** Anything thrown, as the error that the caller sees. What was not foreseen is `internal`, told to the operator only. */
+export function toGatewayError(gateway: Gateway, call: Call, thrown: unknown): GatewayError {
+  if (thrown instanceof GatewayError) return thrown;
+  gateway.log.error(
+    { call: call.id, err: thrown },
+    'a call failed for a reason that the gateway does not know',
+  );
+  return new GatewayError(
+    'internal',
+    `The gateway failed. Quote the request id ${call.id} to its operator.`,
+    {
+      cause: thrown,
+    },
+  );
+}
+
+function answerHeaders(call: Call, contentType: string): string[] {
+  const headers = ['content-type', contentType, 'x-request-id', call.id];
+  if (call.target) {
+    headers.push('x-fairlead-target', headerText(call.target.name));
+    headers.push('x-fairlead-attempts', String(call.attempts.length));
+    headers.push('server-timing', serverTiming(call));
+  }
+  if (call.dropped.length > 0) headers.push('x-fairlead-dropped', headerText(call.dropped.join(', ')));
+  return headers;
+}
+
+/** W3C Server Timing: our own time up to sending, and the provider's up to its answer's head, in milliseconds. */
+function serverTiming(call: Call): string {
+  const gatewayMs = Math.max(0, call.sentMs - call.startedMs);
+  const upstreamMs = Math.max(0, call.answeredMs - call.sentMs);
+  return `gateway;dur=${gatewayMs.toFixed(2)}, upstream;dur=${upstreamMs.toFixed(2)}`;
+}
+
+/** Names come from callers: what no header may hold is escaped as in a URL. */
+function headerText(text: string): string {
+  return /^[\x20-\x7e]*$/.test(text) ? text : encodeURI(text);
+}

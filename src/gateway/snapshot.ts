@@ -1,0 +1,18 @@
+import type { Routes } from '../routing/resolve-targets.ts';
+
+/** The compiled, immutable form of one configuration: all that the way of a call reads. */
+export interface Snapshot {
+  routes: Routes;
+  /** The caller that a secret belongs to; `undefined` where no valid key has it. */
+  findCaller(secret: string): Caller | undefined;
+  /** Unix seconds: since when this configuration is in force. */
+  created: number;
+}
+
+/** Who calls: a tenant by one of its keys. */
+export interface Caller {
+  tenant: string;
+  key: string;
+  /** Whether the tenant may call a model by this public name. */
+  mayCall(model: string): boolean;
+}

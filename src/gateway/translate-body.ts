@@ -1,0 +1,71 @@
+import { GatewayError } from '../conversation/gateway-error.ts';
+import { type JsonValue, tryParseJson } from '../conversation/json.ts';
+import type { Usage } from '../conversation/usage.ts';
+import type { Call } from './call.ts';
+import { estimateUsage } from './estimate-usage.ts';
+import type { Gateway } from './gateway.ts';
+import type { AttemptControl, Receiver } from './receiver.ts';
+import { beginStream, sendJson } from './respond.ts';
+import { settleCall } from './settle.ts';
+
+/** Turns a provider's whole answer into what the client gets: JSON text, or the text of a stream for a call that asked for one. */
+export type TranslateAnswer = (answer: JsonValue) => { text: string; usage: Usage | undefined };
+
+/** An answer larger than this is taken for a mistake. */
+const MAX_ANSWER_BYTES = 128 * 1024 * 1024;
+
+/** Takes a whole JSON answer in the provider's dialect and gives it in the caller's. */
+export class BodyTranslator implements Receiver {
+  readonly #gateway: Gateway;
+  readonly #call: Call;
+  readonly #attempt: AttemptControl;
+  readonly #translate: TranslateAnswer;
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(gateway: Gateway, call: Call, attempt: AttemptControl, translate: TranslateAnswer) {
+    this.#gateway = gateway;
+    this.#call = call;
+    this.#attempt = attempt;
+    this.#translate = translate;
+  }
+
+  data(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes > MAX_ANSWER_BYTES) {
+      throw new GatewayError(
+        'upstream_unavailable',
+        'The provider sent an answer that is too large to translate.',
+      );
+    }
+  }
+
+  end(): void {
+    const call = this.#call;
+    const answer = tryParseJson(Buffer.concat(this.#chunks).toString('utf8'));
+    if (answer === undefined) {
+      throw new GatewayError('upstream_unavailable', 'The provider sent an answer that is not valid JSON.');
+    }
+    const { text, usage } = this.#translate(answer);
+    call.usage = usage ?? estimateUsage(call.body.length, 0);
+    this.#attempt.succeed();
+    if (!call.stream) {
+      sendJson(this.#gateway, call, Buffer.from(text));
+      return;
+    }
+    settleCall(this.#gateway, call, 'ok', 200);
+    beginStream(call);
+    call.response.end(text);
+  }
+
+  /** Nothing is sent before the answer is whole, so there is nothing to break off but the connection. */
+  breakOff(error: GatewayError): void {
+    settleCall(this.#gateway, this.#call, error.kind, 200);
+    this.#call.response.destroy();
+  }
+
+  account(): void {
+    this.#call.usage ??= estimateUsage(this.#call.body.length, 0);
+  }
+}

@@ -1,0 +1,130 @@
+import type { CompletionEvent } from '../conversation/completion.ts';
+import type { GatewayError } from '../conversation/gateway-error.ts';
+import type { Usage } from '../conversation/usage.ts';
+import type { StreamDecoder, StreamEncoder, StreamMessage } from '../dialects/dialect.ts';
+import { EventReader } from '../upstream/event-reader.ts';
+import type { Call } from './call.ts';
+import { estimateUsage } from './estimate-usage.ts';
+import type { Gateway } from './gateway.ts';
+import type { AttemptControl, Receiver } from './receiver.ts';
+import { HOLD_BACK_MS } from './relay-stream.ts';
+import { beginStream } from './respond.ts';
+import { settleCall } from './settle.ts';
+
+/** A comment line: it keeps connections open and means nothing (WHATWG HTML, "Server-sent events"). */
+const KEEP_ALIVE = ': keep-alive\n\n';
+
+/** Takes a stream in the provider's dialect and gives it in the caller's, event by event. */
+export class StreamTranslator implements Receiver {
+  readonly #gateway: Gateway;
+  readonly #call: Call;
+  readonly #attempt: AttemptControl;
+  readonly #reader = new EventReader();
+  readonly #decoder: StreamDecoder;
+  readonly #encoder: StreamEncoder;
+  #usage: Usage | undefined;
+  #outputEvents = 0;
+  #hasOutput = false;
+  #ended = false;
+  /** Encoded, not yet sent: until there is real output, and within the handling of one packet. */
+  #pending = '';
+
+  constructor(gateway: Gateway, call: Call, attempt: AttemptControl, decoder: StreamDecoder) {
+    this.#gateway = gateway;
+    this.#call = call;
+    this.#attempt = attempt;
+    this.#decoder = decoder;
+    this.#encoder = call.door.dialect.streamEncoder({ includeUsage: call.includeUsage });
+  }
+
+  data(chunk: Buffer): void {
+    for (const message of this.#reader.push(chunk)) this.#take(message);
+    this.#flush();
+  }
+
+  end(): void {
+    for (const message of this.#reader.end()) this.#take(message);
+    if (!this.#ended) for (const event of this.#decoder.end()) this.#handle(event);
+    this.#flush();
+  }
+
+  breakOff(error: GatewayError): void {
+    if (this.#ended) return;
+    this.#finish(error.kind, this.#encoder.push({ type: 'error', error }));
+  }
+
+  account(): void {
+    this.#call.usage = this.#usage ?? estimateUsage(this.#call.body.length, this.#outputEvents);
+  }
+
+  #take(message: StreamMessage): void {
+    if (message.event === 'ping') {
+      if (this.#call.committed) this.#pending += KEEP_ALIVE;
+      return;
+    }
+    for (const event of this.#decoder.push(message)) this.#handle(event);
+  }
+
+  #handle(event: CompletionEvent): void {
+    if (this.#ended) return;
+    if (event.type === 'error') {
+      this.#flush();
+      this.#attempt.fail(event.error);
+      this.#ended = true;
+      return;
+    }
+    if (event.type === 'usage') this.#usage = event.usage;
+    if (event.type === 'part_delta') this.#outputEvents++;
+    if (isOutput(event)) this.#hasOutput = true;
+    const text = this.#encoder.push(event);
+    if (event.type === 'end') {
+      this.#attempt.succeed();
+      this.#finish('ok', text);
+    } else {
+      this.#pending += text;
+    }
+  }
+
+  #flush(): void {
+    if (this.#ended || this.#pending === '' || !(this.#call.committed || this.#mayCommit())) return;
+    const text = this.#takePending();
+    if (!this.#call.response.write(text)) this.#attempt.waitForDrain();
+  }
+
+  #mayCommit(): boolean {
+    const now = this.#gateway.monotonicMs();
+    if (this.#hasOutput) this.#call.firstTokenMs = now - this.#call.startedMs;
+    return this.#hasOutput || now - this.#call.answeredMs > HOLD_BACK_MS;
+  }
+
+  #takePending(): string {
+    if (!this.#call.committed) beginStream(this.#call);
+    const text = this.#pending;
+    this.#pending = '';
+    return text;
+  }
+
+  #finish(outcome: 'ok' | GatewayError['kind'], last: string): void {
+    this.#ended = true;
+    this.account();
+    if (!this.#call.committed) this.#mayCommit();
+    settleCall(this.#gateway, this.#call, outcome, 200);
+    this.#call.response.end(this.#takePending() + last);
+  }
+}
+
+/** Something that the client will show or act on, after which the answer cannot be taken back. */
+function isOutput(event: CompletionEvent): boolean {
+  switch (event.type) {
+    case 'part_delta':
+      return event.delta !== '';
+    case 'part_start':
+      return (
+        event.value.type !== 'text' && event.value.type !== 'reasoning' && event.value.type !== 'refusal'
+      );
+    case 'finish':
+      return true;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,138 @@
+import { promisify } from 'node:util';
+import { brotliDecompress, gunzip, inflate } from 'node:zlib';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify';
+import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
+import { chat } from '../dialects/chat/index.ts';
+import type { Dialect } from '../dialects/dialect.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What errors of this route are written in; the chat dialect where nothing is said. */
+    dialect?: Dialect;
+  }
+}
+
+export interface ServerOptions {
+  bodyLimitBytes: number;
+  /** Told of failures that no route foresaw. */
+  onInternalError(error: unknown): void;
+}
+
+/** Longer than the idle time-out of common load balancers (60 s), so that they close connections first, not we. */
+const KEEP_ALIVE_MS = 75_000;
+
+/** A request that is not here whole after this long is given up: slow senders must not hold connections. */
+const REQUEST_MS = 120_000;
+
+const MAX_HEADER_BYTES = 32 * 1024;
+
+/** The HTTP server with what all doors share: bodies as bytes, limits, and errors in the route's dialect. */
+export function createHttpServer(options: ServerOptions): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    bodyLimit: options.bodyLimitBytes,
+    requestTimeout: REQUEST_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 512 },
+    http: { maxHeaderSize: MAX_HEADER_BYTES },
+    clientErrorHandler: (error, socket) => {
+      if (error.code === 'ECONNRESET' || !socket.writable) return;
+      const refused = describeClientError(error.code);
+      const body = JSON.stringify(chat.encodeError(refused.error));
+      socket.end(
+        `HTTP/1.1 ${refused.status} ${refused.reason}\r\ncontent-type: application/json\r\n` +
+          `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+      );
+    },
+  });
+  app.removeAllContentTypeParsers();
+  // Bodies stay bytes: what passes through is never parsed, and what is parsed is parsed once, by its dialect.
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (request: FastifyRequest, body: Buffer) =>
+    decodeBody(request, body, options.bodyLimitBytes),
+  );
+  app.setErrorHandler<FastifyError>((thrown, request, reply) => {
+    const error = describeError(thrown, options);
+    const dialect = request.routeOptions.config.dialect ?? chat;
+    return reply
+      .code(error.status)
+      .type('application/json')
+      .send(JSON.stringify(dialect.encodeError(error)));
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0];
+    const error = new GatewayError(
+      'not_found',
+      `There is nothing at ${request.method} ${path}. The README lists the doors.`,
+      {
+        code: 'unknown_url',
+      },
+    );
+    return reply
+      .code(404)
+      .type('application/json')
+      .send(JSON.stringify(chat.encodeError(error)));
+  });
+  return app;
+}
+
+const DECODERS: Record<string, (body: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>> = {
+  gzip: promisify(gunzip) as never,
+  deflate: promisify(inflate) as never,
+  br: promisify(brotliDecompress) as never,
+};
+
+/** Some clients compress large requests. */
+async function decodeBody(request: FastifyRequest, body: Buffer, maxOutputLength: number): Promise<Buffer> {
+  const coding = request.headers['content-encoding']?.toLowerCase();
+  if (coding === undefined || coding === 'identity') return body;
+  const decode = DECODERS[coding];
+  if (!decode)
+    throw invalidRequest(`The content encoding '${coding}' is not supported; use gzip, deflate or br.`);
+  try {
+    return await decode(body, { maxOutputLength });
+  } catch (cause) {
+    if (cause instanceof RangeError) throw tooLarge(maxOutputLength);
+    throw new GatewayError('invalid_request', `The request body is not valid ${coding} data.`, { cause });
+  }
+}
+
+function tooLarge(limit: number): GatewayError {
+  return new GatewayError(
+    'payload_too_large',
+    `The request body is larger than the limit of ${limit} bytes.`,
+  );
+}
+
+function describeError(thrown: FastifyError | GatewayError, options: ServerOptions): GatewayError {
+  if (thrown instanceof GatewayError) return thrown;
+  if (thrown.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return tooLarge(options.bodyLimitBytes);
+  const status = thrown.statusCode ?? 500;
+  if (status >= 400 && status < 500) return invalidRequest(thrown.message);
+  options.onInternalError(thrown);
+  return new GatewayError('internal', 'The gateway failed.', { cause: thrown });
+}
+
+/** Requests that Node's parser refuses before any route sees them. */
+function describeClientError(code: string | undefined): {
+  status: number;
+  reason: string;
+  error: GatewayError;
+} {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return {
+        status: 431,
+        reason: 'Request Header Fields Too Large',
+        error: invalidRequest(`The request headers are larger than ${MAX_HEADER_BYTES} bytes.`),
+      };
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return {
+        status: 408,
+        reason: 'Request Timeout',
+        error: invalidRequest('The request did not arrive in time.'),
+      };
+    default:
+      return { status: 400, reason: 'Bad Request', error: invalidRequest('The request is not valid HTTP.') };
+  }
+}

@@ -1,0 +1,38 @@
+import type { Upstream } from '../upstream/upstream.ts';
+import type { Target } from './target.ts';
+
+/** How many targets that no config names are remembered: their names come from callers. */
+const DIRECT_TARGETS = 1_000;
+
+/** Public model names and the targets they resolve to, in the order they are tried. Immutable but for a bounded cache. */
+export class Routes {
+  readonly #models: ReadonlyMap<string, readonly Target[]>;
+  readonly #upstreams: ReadonlyMap<string, Upstream>;
+  readonly #direct = new Map<string, readonly Target[]>();
+
+  constructor(models: ReadonlyMap<string, readonly Target[]>, upstreams: ReadonlyMap<string, Upstream>) {
+    this.#models = models;
+    this.#upstreams = upstreams;
+  }
+
+  /** The configured names, in the order of the config. */
+  modelNames(): string[] {
+    return [...this.#models.keys()];
+  }
+
+  /** The targets of a model; `undefined` where there is no such model. `provider/model` names one directly. */
+  resolve(model: string): readonly Target[] | undefined {
+    return this.#models.get(model) ?? this.#direct.get(model) ?? this.#resolveDirect(model);
+  }
+
+  #resolveDirect(name: string): readonly Target[] | undefined {
+    const slash = name.indexOf('/');
+    const upstream = this.#upstreams.get(name.slice(0, Math.max(slash, 0)));
+    const model = name.slice(slash + 1);
+    if (!upstream || model === '') return undefined;
+    const targets = [{ name, upstream, model, timeouts: upstream.timeouts }];
+    if (this.#direct.size >= DIRECT_TARGETS) this.#direct.clear();
+    this.#direct.set(name, targets);
+    return targets;
+  }
+}

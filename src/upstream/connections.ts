@@ -1,0 +1,48 @@
+import { type Dispatcher, Pool } from 'undici';
+import { dispatchEcho } from './echo/transport.ts';
+import type { Upstream } from './upstream.ts';
+
+export interface SendOptions {
+  path: string;
+  headers: string[];
+  body: Buffer;
+  timeouts: { connectMs: number; firstByteMs: number; idleMs: number };
+}
+
+/** All connections to providers, kept alive and shared by calls. One pool an address. */
+export class Connections {
+  readonly #pools = new Map<string, Pool>();
+
+  /** Sends a request; what comes back goes to the handler (undici's dispatch interface). */
+  dispatch(upstream: Upstream, options: SendOptions, handler: Dispatcher.DispatchHandler): void {
+    const request: Dispatcher.DispatchOptions = {
+      origin: upstream.origin,
+      path: options.path,
+      method: 'POST',
+      headers: options.headers,
+      body: options.body,
+      headersTimeout: options.timeouts.firstByteMs,
+      bodyTimeout: options.timeouts.idleMs,
+    };
+    if (upstream.declaration.inProcess === 'echo') dispatchEcho(request, handler);
+    else this.#pool(upstream.origin, options.timeouts.connectMs).dispatch(request, handler);
+  }
+
+  /** Ends idle connections at once and busy ones now: the caller has drained before. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()));
+    this.#pools.clear();
+  }
+
+  #pool(origin: string, connectMs: number): Pool {
+    const key = `${connectMs} ${origin}`;
+    let pool = this.#pools.get(key);
+    if (!pool) {
+      // As many connections as calls: a provider's slow answers must not queue ours. No pipelining: one
+      // stream would block the next.
+      pool = new Pool(origin, { connections: null, pipelining: 1, connect: { timeout: connectMs } });
+      this.#pools.set(key, pool);
+    }
+    return pool;
+  }
+}

@@ -1,0 +1,41 @@
+import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
+
+/** Network failures by the code of Node or undici, with the words for the caller. */
+const NETWORK_ERRORS: Record<string, { kind: ErrorKind; message: string }> = {
+  UND_ERR_CONNECT_TIMEOUT: { kind: 'upstream_timeout', message: 'could not be connected to in time' },
+  UND_ERR_HEADERS_TIMEOUT: { kind: 'upstream_timeout', message: 'did not begin to answer in time' },
+  UND_ERR_BODY_TIMEOUT: { kind: 'upstream_timeout', message: 'stopped sending in the middle of its answer' },
+  UND_ERR_SOCKET: {
+    kind: 'upstream_unavailable',
+    message: 'closed the connection before its answer was complete',
+  },
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: {
+    kind: 'upstream_unavailable',
+    message: 'sent an answer of another length than it announced',
+  },
+  ECONNREFUSED: { kind: 'upstream_unavailable', message: 'refused the connection' },
+  ECONNRESET: { kind: 'upstream_unavailable', message: 'reset the connection' },
+  EPIPE: { kind: 'upstream_unavailable', message: 'closed the connection' },
+  ENOTFOUND: { kind: 'upstream_unavailable', message: 'has an address that does not resolve' },
+  EAI_AGAIN: { kind: 'upstream_unavailable', message: 'has an address that does not resolve at the moment' },
+  EHOSTUNREACH: { kind: 'upstream_unavailable', message: 'cannot be reached' },
+  ENETUNREACH: { kind: 'upstream_unavailable', message: 'cannot be reached' },
+};
+
+/** What a failed connection means for the call. A `GatewayError` passes as it is. */
+export function networkError(provider: string, error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
+  const code = errorCode(error);
+  const known = NETWORK_ERRORS[code];
+  if (known)
+    return new GatewayError(known.kind, `The provider '${provider}' ${known.message}.`, { cause: error });
+  const message = code.startsWith('HPE_')
+    ? 'answered with something that is not HTTP'
+    : 'could not be reached';
+  return new GatewayError('upstream_unavailable', `The provider '${provider}' ${message}.`, { cause: error });
+}
+
+function errorCode(error: unknown): string {
+  if (typeof error === 'object' && error !== null && 'code' in error) return String(error.code);
+  return '';
+}

@@ -1,0 +1,105 @@
+import type { Operation } from '../usage/record.ts';
+import type { AccountIdentity, ProviderDeclaration } from './provider.ts';
+
+/** A provider as this configuration knows it: the declaration plus where it is and who we are there. */
+export interface Upstream {
+  /** The name in target names; may differ from the declaration's (`local: { adapter: openai-compatible }`). */
+  name: string;
+  declaration: ProviderDeclaration;
+  /** Scheme, host and port of the base URL. */
+  origin: string;
+  /** Path of the base URL without a trailing slash. */
+  basePath: string;
+  accounts: [Account, ...Account[]];
+  /** For targets that are named directly; those of a configured model have their own. */
+  timeouts: Timeouts;
+}
+
+/** Bounds on one attempt. */
+export interface Timeouts {
+  connectMs: number;
+  /** From sending the request to the head of the answer. */
+  firstByteMs: number;
+  /** Between two packets of an answer. */
+  idleMs: number;
+  totalMs: number;
+}
+
+export interface Account {
+  name: string;
+  /** Every header of a request but the content type, as the flat list that undici writes fastest. */
+  headers: string[];
+}
+
+type UpstreamDialect = ProviderDeclaration['dialect'];
+type PathOf = (model: string, stream: boolean) => string;
+
+/**
+ * Where a dialect's operations live below the base URL; an operation that is missing cannot be had there.
+ * Sources: the API references of OpenAI, Anthropic and Gemini.
+ */
+const PATHS: Record<UpstreamDialect, Partial<Record<Operation, PathOf>>> = {
+  chat: { generate: () => '/chat/completions', embed: () => '/embeddings' },
+  messages: { generate: () => '/v1/messages' },
+  gemini: {
+    generate: (model, stream) =>
+      `${geminiModel(model)}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
+    embed: (model) => `${geminiModel(model)}:batchEmbedContents`,
+  },
+};
+
+/** `gemini-2.5-flash` and `tunedModels/mine` are both model names. */
+function geminiModel(model: string): string {
+  const path = model.includes('/') ? model : `models/${model}`;
+  return `/v1beta/${path.split('/').map(encodeURIComponent).join('/')}`;
+}
+
+/** The path and query of an operation at an upstream; `undefined` where its dialect has no such operation. */
+export function operationPath(
+  upstream: Upstream,
+  operation: Operation,
+  model: string,
+  stream: boolean,
+): string | undefined {
+  const path = PATHS[upstream.declaration.dialect][operation]?.(model, stream);
+  return path === undefined ? undefined : upstream.basePath + path;
+}
+
+interface AccountOptions extends AccountIdentity {
+  name: string;
+  apiKey?: string | undefined;
+  headers?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Puts a declaration, an address and credentials together. */
+export function buildUpstream(options: {
+  name: string;
+  declaration: ProviderDeclaration;
+  baseUrl: string;
+  headers?: Readonly<Record<string, string>> | undefined;
+  accounts: readonly AccountOptions[];
+  timeouts: Timeouts;
+}): Upstream {
+  const { name, declaration } = options;
+  const url = new URL(options.baseUrl);
+  // Without an account requests go out without a credential: servers of one's own often want none.
+  const [first = { name: 'none' }, ...others] = options.accounts;
+  const buildAccount = ({ name: account, apiKey, headers, ...identity }: AccountOptions): Account => ({
+    name: account,
+    headers: Object.entries({
+      ...declaration.headers,
+      ...options.headers,
+      ...(apiKey === undefined ? {} : declaration.authorize(apiKey)),
+      ...declaration.identifyAccount?.(identity),
+      ...headers,
+    }).flat(),
+  });
+  return {
+    name,
+    declaration,
+    origin: url.origin,
+    basePath: url.pathname.replace(/\/+$/, ''),
+    accounts: [buildAccount(first), ...others.map(buildAccount)],
+    timeouts: options.timeouts,
+  };
+}

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { GatewayError } from '../../src/conversation/gateway-error.ts';
+import {
+  findTopLevelFields,
+  MAX_JSON_DEPTH,
+  parseField,
+  spliceBody,
+} from '../../src/dialects/request-fields.ts';
+
+const WANTED = new Set(['model', 'stream', 'messages']);
+
+function find(text: string) {
+  return findTopLevelFields(Buffer.from(text), WANTED);
+}
+
+test('finds exactly what JSON.parse finds, in any JSON object and any spacing', () => {
+  const objects = fc.dictionary(
+    fc.oneof(fc.constantFrom('model', 'stream', 'messages', 'mode', ''), fc.string({ unit: 'grapheme' })),
+    fc.jsonValue({ maxDepth: 4 }),
+  );
+  const spacing = fc.constantFrom(undefined, 1, '\t', '\r\n ');
+  fc.assert(
+    fc.property(objects, spacing, (object, space) => {
+      const body = Buffer.from(JSON.stringify(object, null, space));
+      const parsed = JSON.parse(body.toString()) as Record<string, unknown>;
+      const spans = findTopLevelFields(body, WANTED);
+      for (const name of WANTED) {
+        const span = spans[name];
+        assert.equal(span !== undefined, Object.hasOwn(parsed, name));
+        if (span) assert.deepEqual(parseField(body, span, name), parsed[name]);
+      }
+    }),
+  );
+});
+
+test('strings end where JSON says, however long and escaped', () => {
+  for (const length of [0, 1, 47, 48, 49, 50, 5000]) {
+    for (const tail of ['', '\\', '"', '\\"', '\\\\"', 'é😀']) {
+      const messages = 'x'.repeat(length) + tail;
+      const body = Buffer.from(JSON.stringify({ messages, model: 'm' }));
+      const span = findTopLevelFields(body, WANTED)['model'];
+      assert.ok(span);
+      assert.equal(parseField(body, span, 'model'), 'm');
+    }
+  }
+});
+
+test('a key written with escapes is the same key', () => {
+  assert.ok(find('{"mod\\u0065l":"m"}')['model']);
+});
+
+test('a wanted field that stands twice is refused, since two readers would disagree', () => {
+  assert.throws(() => find('{"model":"cheap","model":"dear"}'), /'model' stands twice/);
+  assert.throws(() => find('{"model":"cheap","mod\\u0065l":"dear"}'), /'model' stands twice/);
+});
+
+test('what is not a JSON object is an invalid_request that never quotes the body', () => {
+  const broken = [
+    '',
+    ' ',
+    'null',
+    '[]',
+    '"secret"',
+    'secret',
+    '{',
+    '{"model"',
+    '{"model":',
+    '{"model":}',
+    '{"model":"secret',
+    '{"model":"secret\\',
+    '{"model":"secret" "x":1}',
+    '{"model":"secret",}',
+    '{"model":"secret"}}',
+    '{"model":"secret"} trailing',
+    '{model:"secret"}',
+    '{"messages":[{"a":1}',
+    '{"messages":[',
+  ];
+  for (const text of broken) {
+    assert.throws(
+      () => find(text),
+      (error) => {
+        assert.ok(error instanceof GatewayError, text);
+        assert.equal(error.kind, 'invalid_request');
+        assert.doesNotMatch(error.message, /secret/);
+        return true;
+      },
+      `accepted: ${text}`,
+    );
+  }
+});
+
+test('nesting is bounded', () => {
+  const nested = (depth: number) => `{"messages":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+  assert.ok(find(nested(MAX_JSON_DEPTH - 1))['messages']);
+  assert.throws(() => find(nested(MAX_JSON_DEPTH)), /nested deeper/);
+});
+
+test('any truncation of a body is refused', () => {
+  const body = Buffer.from(
+    JSON.stringify({ model: 'm', messages: [{ content: 'a"b\\c{[', n: [1, { x: null }] }] }),
+  );
+  for (let length = 0; length < body.length; length++) {
+    assert.throws(() => findTopLevelFields(body.subarray(0, length), WANTED), GatewayError);
+  }
+});
+
+test('splicing changes only the spans', () => {
+  const body = Buffer.from('{ "model" : "a", "x": 1.0e400, "stream":false }');
+  const spans = findTopLevelFields(body, WANTED);
+  const { model, stream } = spans;
+  assert.ok(model && stream);
+  const edited = spliceBody(body, [
+    { span: model, text: '"longer/name"' },
+    { span: stream, text: 'true' },
+  ]);
+  assert.equal(edited.toString(), '{ "model" : "longer/name", "x": 1.0e400, "stream":true }');
+});

@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { startGateway, TEST_KEY, type TestGateway } from '../support/gateway.ts';
+
+let gateway: TestGateway;
+before(async () => {
+  gateway = await startGateway({ server: { port: 0, bodyLimit: '100kb' } });
+});
+after(() => gateway.stop());
+
+interface OpenAiError {
+  error: { message: string; type: string; param: string | null; code: string | null };
+}
+
+const CHAT = '/v1/chat/completions';
+const hello = { model: 'echo/echo', messages: [{ role: 'user', content: 'Hello' }] };
+
+/** Each body is refused with this status, and the error names this parameter. */
+const REFUSED: { what: string; body: unknown; status: number; param?: string; message?: RegExp }[] = [
+  { what: 'no JSON', body: '{"model": nonsense', status: 400, message: /not valid JSON/ },
+  { what: 'an empty body', body: '', status: 400, message: /empty/ },
+  { what: 'a JSON array', body: '[]', status: 400, message: /JSON object/ },
+  { what: 'no model', body: { messages: [] }, status: 400, param: 'model' },
+  { what: 'a model that is no string', body: { ...hello, model: 7 }, status: 400, param: 'model' },
+  { what: 'an empty model', body: { ...hello, model: '' }, status: 400, param: 'model' },
+  { what: 'an unknown model', body: { ...hello, model: 'nothing' }, status: 404, param: 'model' },
+  { what: 'an unknown provider', body: { ...hello, model: 'nobody/x' }, status: 404, param: 'model' },
+  {
+    what: 'a stream flag that is no boolean',
+    body: { ...hello, stream: 'yes' },
+    status: 400,
+    param: 'stream',
+  },
+  {
+    what: 'stream options that are no object',
+    body: { ...hello, stream_options: 1 },
+    status: 400,
+    param: 'stream_options',
+  },
+  { what: 'a model twice', body: '{"model":"echo/echo","model":"echo/echo"}', status: 400, param: 'model' },
+  {
+    what: 'deep nesting',
+    body: `{"model":"echo/echo","messages":${'['.repeat(5000)}${']'.repeat(5000)}}`,
+    status: 400,
+    message: /nested/,
+  },
+  { what: 'no messages', body: { model: 'echo/echo' }, status: 400, param: 'messages' },
+  {
+    what: 'messages that are no list',
+    body: { ...hello, messages: 'Hello' },
+    status: 400,
+    param: 'messages',
+  },
+  {
+    what: 'an unknown role',
+    body: { ...hello, messages: [{ role: 'wizard', content: 'x' }] },
+    status: 400,
+    param: 'messages[0].role',
+  },
+  {
+    what: 'an unknown part',
+    body: { ...hello, messages: [{ role: 'user', content: [{ type: 'smell' }] }] },
+    status: 400,
+    param: 'messages[0].content[0].type',
+  },
+  {
+    what: 'a temperature that is no number',
+    body: { ...hello, temperature: 'hot' },
+    status: 400,
+    param: 'temperature',
+  },
+  {
+    what: 'a body over the limit',
+    body: { ...hello, padding: 'x'.repeat(200_000) },
+    status: 413,
+    message: /102400 bytes/,
+  },
+];
+
+for (const { what, body, status, param, message } of REFUSED) {
+  test(`${what} is a ${status}${param ? ` naming '${param}'` : ''}`, async () => {
+    const response = await gateway.post(CHAT, body);
+    assert.equal(response.status, status);
+    const { error } = (await response.json()) as OpenAiError;
+    assert.equal(error.type, 'invalid_request_error');
+    if (param !== undefined) assert.equal(error.param, param);
+    if (message) assert.match(error.message, message);
+  });
+}
+
+test('a compressed body is read; one that unpacks to more than the limit is refused', async () => {
+  const send = (body: Buffer) => gateway.post(CHAT, body, { headers: { 'content-encoding': 'gzip' } });
+  assert.equal((await send(gzipSync(JSON.stringify(hello)))).status, 200);
+  assert.equal(
+    (await send(gzipSync(JSON.stringify({ ...hello, padding: 'x'.repeat(10_000_000) })))).status,
+    413,
+  );
+  assert.equal((await send(Buffer.from('not gzip'))).status, 400);
+  const unknown = await gateway.post(CHAT, hello, { headers: { 'content-encoding': 'rot13' } });
+  assert.equal(unknown.status, 400);
+});
+
+test('a body is read as JSON whatever content type it claims, or none', async () => {
+  const body = JSON.stringify(hello);
+  for (const type of [
+    undefined,
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'application/json; charset=utf-8',
+  ]) {
+    const headers = new Headers({ authorization: `Bearer ${TEST_KEY}` });
+    if (type) headers.set('content-type', type);
+    const response = await fetch(gateway.url + CHAT, { method: 'POST', headers, body: new Blob([body]) });
+    assert.equal(response.status, 200, type);
+  }
+});
+
+const BAD_CREDENTIALS: { what: string; headers: Record<string, string> }[] = [
+  { what: 'no key', headers: { authorization: '' } },
+  { what: 'an unknown key', headers: { authorization: 'Bearer sk-fl-unknown' } },
+  { what: 'another scheme', headers: { authorization: 'Basic c2s6Zmw=' } },
+  { what: 'the admin key', headers: { authorization: 'Bearer sk-fl-admin-test-key-0000000000000' } },
+];
+
+for (const { what, headers } of BAD_CREDENTIALS) {
+  test(`${what} is a 401 at every door that needs one`, async () => {
+    for (const path of ['/v1/models', '/v1/models/echo/echo']) {
+      assert.equal((await fetch(gateway.url + path, { headers })).status, 401);
+    }
+    for (const path of [CHAT, '/v1/embeddings']) {
+      assert.equal((await gateway.post(path, hello, { headers })).status, 401);
+    }
+  });
+}
+
+test('the admin API is closed to tenants and to nobody', async () => {
+  for (const path of ['/admin/v1/usage', '/admin/v1/calls']) {
+    assert.equal((await gateway.get(path)).status, 401);
+    assert.equal((await fetch(gateway.url + path)).status, 401);
+  }
+});
+
+test('an unknown door is a 404 that says so', async () => {
+  const response = await gateway.post('/v1/nothing', hello);
+  assert.equal(response.status, 404);
+  assert.equal(((await response.json()) as OpenAiError).error.code, 'unknown_url');
+});
+
+test('headers over the limit and requests that are not HTTP get an answer, not a hang', async () => {
+  const { hostname, port } = new URL(gateway.url);
+  const send = async (bytes: string) => {
+    const socket = connect(Number(port), hostname);
+    socket.write(bytes);
+    return text(socket);
+  };
+  assert.match(
+    await send(`GET /healthz HTTP/1.1\r\nhost: x\r\nx-big: ${'y'.repeat(64 * 1024)}\r\n\r\n`),
+    /^HTTP\/1.1 431 /,
+  );
+  assert.match(await send('nonsense\r\n\r\n'), /^HTTP\/1.1 400 .*invalid_request_error/s);
+});
+
+test('nothing that a caller sent wrong was a failure of the gateway', () => {
+  assert.doesNotMatch(gateway.logs(), /does not know/);
+});

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
+
+const LAUNCHER = fileURLToPath(new URL('../../bin/fairlead.js', import.meta.url));
+
+const running = new Set<ChildProcess>();
+after(() => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+interface Process {
+  child: ChildProcess;
+  url: string;
+  output(): string;
+  exit: Promise<number | null>;
+}
+
+async function startProcess(env: Record<string, string>): Promise<Process> {
+  const child = spawn(process.execPath, [LAUNCHER, 'start'], {
+    env: { PATH: process.env['PATH'], PORT: '0', ...env },
+    cwd: env['FAIRLEAD_DATA'],
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  let output = '';
+  child.stdout?.on('data', (chunk) => (output += chunk));
+  child.stderr?.on('data', (chunk) => (output += chunk));
+  const exit = once(child, 'exit').then(([code]) => code as number | null);
+  let url: string | undefined;
+  while (url === undefined && child.exitCode === null) {
+    await sleep(20);
+    url = /"url":"([^"]+)"/.exec(output)?.[1];
+  }
+  assert.ok(url, `it did not start: ${output}`);
+  return { child, url, output: () => output, exit };
+}
+
+const dataFolder = () => mkdtempSync(join(tmpdir(), 'fairlead-'));
+
+function ask(url: string, key: string, body: object, signal?: AbortSignal): Promise<Response> {
+  return fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    signal: signal ?? null,
+  });
+}
+
+test('the first start prints a key, an admin key, a curl line and an SDK example, once; the keys last', async () => {
+  const FAIRLEAD_DATA = dataFolder();
+  const first = await startProcess({ FAIRLEAD_DATA });
+  const key = /Your key: +(sk-fl-\w+)/.exec(first.output())?.[1] ?? '';
+  const adminKey = /Admin key: +(sk-fl-admin-\w+)/.exec(first.output())?.[1] ?? '';
+  assert.match(first.output(), /curl http:\/\/127\.0\.0\.1:\d+\/v1\/chat\/completions/);
+  assert.match(first.output(), /import OpenAI from 'openai'/);
+
+  // The printed line works as it stands in a shell.
+  const curl = /curl http[\s\S]*?}'\n/.exec(first.output())?.[0] ?? '';
+  const printed = spawnSync('sh', ['-c', curl], { encoding: 'utf8' });
+  assert.match(printed.stdout, /"object":"chat\.completion"/, printed.stderr);
+  first.child.kill('SIGTERM');
+  assert.equal(await first.exit, 0);
+
+  const second = await startProcess({ FAIRLEAD_DATA });
+  assert.doesNotMatch(second.output(), /sk-fl-/);
+  const body = { model: 'echo/echo', messages: [{ role: 'user', content: 'Hello' }] };
+  assert.equal((await ask(second.url, key, body)).status, 200);
+  const usage = await fetch(`${second.url}/admin/v1/calls`, {
+    headers: { authorization: `Bearer ${adminKey}` },
+  });
+  const { data } = (await usage.json()) as { data: { tenant: string }[] };
+  assert.equal(
+    data.some(({ tenant }) => tenant === 'default'),
+    true,
+  );
+  second.child.kill('SIGTERM');
+  assert.equal(await second.exit, 0);
+});
+
+test('SIGTERM drains: readyz turns false, new calls are refused, the running stream finishes, exit 0', async () => {
+  const go = Promise.withResolvers<void>();
+  const upstream = await startRawUpstream(async (response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write(chatChunk('one '));
+    await go.promise;
+    response.end(`${chatChunk('two', 'stop')}data: [DONE]\n\n`);
+  });
+  const gateway = await startProcess({
+    FAIRLEAD_DATA: dataFolder(),
+    OPENAI_API_KEY: 'sk-upstream',
+    OPENAI_BASE_URL: upstream.baseUrl,
+  });
+  const key = /Your key: +(sk-fl-\w+)/.exec(gateway.output())?.[1] ?? '';
+  const body = { model: 'openai/m', stream: true, messages: [{ role: 'user', content: 'Hello' }] };
+  const response = await ask(gateway.url, key, body);
+  assert.equal((await fetch(`${gateway.url}/readyz`)).status, 200);
+
+  gateway.child.kill('SIGTERM');
+  while ((await fetch(`${gateway.url}/readyz`)).status !== 503) await sleep(10);
+  assert.equal((await fetch(`${gateway.url}/healthz`)).status, 200);
+  const refused = await ask(gateway.url, key, body);
+  assert.equal(refused.status, 503);
+  assert.equal(refused.headers.get('retry-after'), '1');
+
+  go.resolve();
+  const text = await response.text();
+  assert.match(text, /one [\s\S]*two[\s\S]*\[DONE\]/);
+  assert.equal(await gateway.exit, 0);
+  await upstream.close();
+});
+
+test('a second signal stops at once', async () => {
+  const upstream = await startRawUpstream((response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write(chatChunk('one '));
+  });
+  const gateway = await startProcess({
+    FAIRLEAD_DATA: dataFolder(),
+    OPENAI_API_KEY: 'sk-upstream',
+    OPENAI_BASE_URL: upstream.baseUrl,
+  });
+  const key = /Your key: +(sk-fl-\w+)/.exec(gateway.output())?.[1] ?? '';
+  const response = await ask(gateway.url, key, { model: 'openai/m', stream: true, messages: [] });
+  response.text().catch(() => 'cut off, as it should be');
+  gateway.child.kill('SIGTERM');
+  while ((await fetch(`${gateway.url}/readyz`)).status !== 503) await sleep(10);
+  gateway.child.kill('SIGTERM');
+  assert.equal(await gateway.exit, 1);
+  await upstream.close();
+});
+
+test('a config that is wrong stops the start with file, line and path', () => {
+  const cwd = dataFolder();
+  const { status, stderr } = spawnSync(process.execPath, [LAUNCHER, 'start', '--config', 'none.yaml'], {
+    cwd,
+    encoding: 'utf8',
+  });
+  assert.equal(status, 1);
+  assert.match(stderr, /none\.yaml: there is no such file/);
+});
+
+test('help and version', () => {
+  const run = (...args: string[]) => spawnSync(process.execPath, [LAUNCHER, ...args], { encoding: 'utf8' });
+  assert.match(run('--help').stdout, /start .*\n.*check/);
+  assert.match(run('start', '--help').stdout, /--config FILE/);
+  assert.match(run('--version').stdout, /^\d+\.\d+\.\d+\n$/);
+  assert.equal(run('fly').status, 2);
+});

@@ -1,0 +1,86 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pino } from 'pino';
+import { stringify } from 'yaml';
+import { startApp } from '../../src/app.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
+import type { UsageRecord } from '../../src/usage/record.ts';
+
+export const TEST_KEY = 'sk-fl-test-key-of-acme-000000000000';
+export const ADMIN_KEY = 'sk-fl-admin-test-key-0000000000000';
+
+export interface TestGateway {
+  /** `http://127.0.0.1:PORT`. */
+  url: string;
+  /** A POST with the tenant's key; `body` is sent as JSON unless it is text or bytes. */
+  post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
+  get(path: string, key?: string): Promise<Response>;
+  /** The newest usage records, newest first, once at least `count` have been written. */
+  calls(count?: number): Promise<UsageRecord[]>;
+  /** Everything logged so far, as text. */
+  logs(): string;
+  stop(): Promise<void>;
+}
+
+/**
+ * A gateway in this process, on a free port, with a real SQLite file. `config` is the config language as an object;
+ * tenant `acme` with key `TEST_KEY` for all models is there unless it names tenants.
+ */
+export async function startGateway(config: object = {}): Promise<TestGateway> {
+  const folder = await mkdtemp(join(tmpdir(), 'fairlead-'));
+  const declarations = await loadDeclarations();
+  const text = stringify({
+    server: { port: 0, drainTimeout: '5s' },
+    tenants: { acme: { models: ['*'], keys: [{ name: 'app', secret: TEST_KEY }] } },
+    ...config,
+  });
+  const env = { FAIRLEAD_DATA: folder, FAIRLEAD_ADMIN_KEY: ADMIN_KEY };
+  const parsed = parseConfig(text, 'test.yaml', { env, knownProviders: declarations });
+  let logged = '';
+  const sink = new Writable({
+    write(chunk, _encoding, done) {
+      logged += String(chunk);
+      done();
+    },
+  });
+  const app = await startApp(parsed, declarations, pino({ level: 'debug' }, sink));
+
+  const get = (path: string, key = TEST_KEY) =>
+    fetch(app.url + path, { headers: { authorization: `Bearer ${key}` } });
+  const readCalls = async (): Promise<UsageRecord[]> => {
+    const answer = (await (await get('/admin/v1/calls?limit=1000', ADMIN_KEY)).json()) as {
+      data: UsageRecord[];
+    };
+    return answer.data;
+  };
+  return {
+    url: app.url,
+    get,
+    post: (path, body, init = {}) =>
+      fetch(app.url + path, {
+        method: 'POST',
+        body:
+          typeof body === 'string' || body instanceof Uint8Array ? (body as string) : JSON.stringify(body),
+        ...init,
+        headers: { authorization: `Bearer ${TEST_KEY}`, 'content-type': 'application/json', ...init.headers },
+      }),
+    calls: async (count = 1) => {
+      // Records are written in batches a moment after the call.
+      for (let waited = 0; waited < 200; waited++) {
+        const calls = await readCalls();
+        if (calls.length >= count) return calls;
+        await sleep(25);
+      }
+      throw new Error(`there are fewer than ${count} usage records`);
+    },
+    logs: () => logged,
+    stop: async () => {
+      await app.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { EventBlocks } from '../../src/upstream/event-blocks.ts';
+import { EventReader } from '../../src/upstream/event-reader.ts';
+
+/** Events as providers send them: LF or CRLF, comments, several data lines, characters of two to four bytes. */
+const line = fc.constantFrom(
+  'data: {"a":"é😀"}',
+  'data:no-space',
+  'event: ping',
+  ': comment',
+  'id: 1',
+  'data: ',
+);
+const event = fc
+  .tuple(fc.array(line, { minLength: 1, maxLength: 4 }), fc.constantFrom('\n', '\r\n'))
+  .map(([lines, newline]) => lines.join(newline) + newline + newline);
+const stream = fc.array(event, { maxLength: 8 }).map((events) => events.join(''));
+const cuts = fc.array(fc.nat(), { maxLength: 20 });
+
+function cut(bytes: Buffer, at: number[]): Buffer[] {
+  const places = [...new Set(at.map((place) => place % (bytes.length + 1)))].sort((a, b) => a - b);
+  const pieces: Buffer[] = [];
+  let from = 0;
+  for (const place of [...places, bytes.length]) {
+    if (place > from) pieces.push(bytes.subarray(from, place));
+    from = place;
+  }
+  return pieces;
+}
+
+test('however the bytes are cut, whole events come out, all of them, in order, byte for byte', () => {
+  fc.assert(
+    fc.property(stream, cuts, (text, at) => {
+      const blocks = new EventBlocks();
+      const out: Buffer[] = [];
+      for (const piece of cut(Buffer.from(text), at)) {
+        const events = blocks.push(piece);
+        if (!events) continue;
+        assert.match(events.toString('latin1'), /\n\r?\n$/);
+        out.push(events);
+      }
+      assert.equal(Buffer.concat(out).toString(), text);
+      assert.equal(blocks.takeRest().length, 0);
+    }),
+  );
+});
+
+test('every single byte on its own gives the same', () => {
+  const text = 'data: é\r\n\r\ndata: 😀\n\n: c\n\ndata: last';
+  const blocks = new EventBlocks();
+  const out: string[] = [];
+  for (const byte of Buffer.from(text)) {
+    const events = blocks.push(Buffer.from([byte]));
+    if (events) out.push(events.toString());
+  }
+  assert.deepEqual(out, ['data: é\r\n\r\n', 'data: 😀\n\n', ': c\n\n']);
+  assert.equal(blocks.takeRest().toString(), 'data: last');
+});
+
+test('an event without end is refused before it fills the memory', () => {
+  const blocks = new EventBlocks();
+  const megabyte = Buffer.alloc(1024 * 1024, 'x');
+  assert.throws(() => {
+    for (let count = 0; count < 40; count++) blocks.push(megabyte);
+  }, /event of more than/);
+});
+
+test('messages are the same however the bytes are cut', () => {
+  const read = (pieces: Buffer[]) => {
+    const reader = new EventReader();
+    return [...pieces.flatMap((piece) => reader.push(piece)), ...reader.end()];
+  };
+  fc.assert(
+    fc.property(stream, cuts, (text, at) => {
+      const bytes = Buffer.from(text);
+      assert.deepEqual(read(cut(bytes, at)), read([bytes]));
+    }),
+  );
+});
+
+test('a last event that lacks its blank line still counts', () => {
+  const reader = new EventReader();
+  assert.deepEqual(reader.push(Buffer.from('data: one\n\ndata: two')), [{ event: undefined, data: 'one' }]);
+  assert.deepEqual(reader.end(), [{ event: undefined, data: 'two' }]);
+});
