@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * The import rule of docs/architecture.md. A folder may import itself and what its row names, nothing else.
+ * `app.ts`, `main.ts` and `cli/` put things together and are free.
+ */
+const MAY_IMPORT: Record<string, string[]> = {
+  conversation: [],
+  dialects: ['conversation'],
+  usage: ['conversation', 'store', 'config'],
+  store: ['conversation', 'usage'],
+  tenants: ['conversation', 'store', 'config'],
+  upstream: ['conversation', 'dialects', 'usage'],
+  routing: ['conversation', 'dialects', 'upstream'],
+  telemetry: ['conversation'],
+  config: ['conversation'],
+  gateway: ['conversation', 'config', 'dialects', 'usage', 'upstream', 'routing', 'tenants', 'telemetry'],
+  http: ['conversation', 'dialects', 'usage', 'store', 'tenants', 'routing', 'gateway', 'telemetry'],
+};
+
+/** Node's own modules that would make a codec impure. */
+const IMPURE = /^node:(?!zlib$|buffer$|crypto$)/;
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+
+function sourceFiles(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => join(folder, file));
+}
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(root, file), 'utf8');
+  const statements = text.matchAll(/^(?:import|export)\s[^;=]*?\bfrom '([^']+)'/gm);
+  return [...statements].map((match) => match[1] ?? '');
+}
+
+/** The folder of `src/` (or `providers`) that an import leads to; `undefined` for packages. */
+function importedFolder(file: string, specifier: string): string | undefined {
+  if (!specifier.startsWith('.')) return undefined;
+  const [top, folder] = relative(root, resolve(root, dirname(file), specifier)).split('/');
+  return top === 'src' ? folder : top;
+}
+
+test('imports point one way', () => {
+  const wrong: string[] = [];
+  for (const [folder, allowed] of Object.entries(MAY_IMPORT)) {
+    for (const file of sourceFiles(`src/${folder}`)) {
+      for (const specifier of importsOf(file)) {
+        const target = importedFolder(file, specifier);
+        if (target !== undefined && target !== folder && !allowed.includes(target)) {
+          wrong.push(`${file} imports ${specifier}`);
+        }
+      }
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('every folder of src/ has a row in the rule', () => {
+  const folders = readdirSync(join(root, 'src'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
+  assert.deepEqual(
+    folders.filter((folder) => folder !== 'cli' && !(folder in MAY_IMPORT)),
+    [],
+  );
+});
+
+test('a provider is a declaration: it imports the provider type and nothing else of the gateway', () => {
+  const wrong = sourceFiles('providers').flatMap((file) =>
+    importsOf(file)
+      .filter((specifier) => specifier !== '../src/upstream/provider.ts')
+      .map((specifier) => `${file} imports ${specifier}`),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+test('codecs are pure: no I/O, no clock, no randomness, no packages', () => {
+  const wrong: string[] = [];
+  for (const file of [...sourceFiles('src/conversation'), ...sourceFiles('src/dialects')]) {
+    for (const specifier of importsOf(file)) {
+      if (!specifier.startsWith('.') && (!specifier.startsWith('node:') || IMPURE.test(specifier))) {
+        wrong.push(`${file} imports ${specifier}`);
+      }
+    }
+    const text = readFileSync(join(root, file), 'utf8');
+    for (const impure of text.matchAll(
+      /\b(?:Date\.now|new Date\(\)|Math\.random|performance\.now|process\.|random(?:UUID|Bytes|Int))/g,
+    )) {
+      wrong.push(`${file} uses ${impure[0]}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});

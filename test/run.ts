@@ -1,0 +1,17 @@
+import { spawnSync } from 'node:child_process';
+import { parseArgs } from 'node:util';
+
+/**
+ * Runs the tests: `node test/run.ts [--heavy] [FILE …]`. With `--heavy` the simulations, fuzzers, floods and the like
+ * run at their full size instead of as a sample; they read it from `test/support/scale.ts`.
+ */
+const { values, positionals } = parseArgs({
+  options: { heavy: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const files = positionals.length > 0 ? positionals : ['test/**/*.test.ts'];
+const { status } = spawnSync(process.execPath, ['--test', '--test-timeout=120000', ...files], {
+  stdio: 'inherit',
+  env: { ...process.env, FAIRLEAD_TEST_SCALE: values.heavy ? 'heavy' : 'sample' },
+});
+process.exitCode = status ?? 1;
