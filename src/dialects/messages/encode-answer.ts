@@ -1,0 +1,61 @@
+import type { Part, ReasoningPart, TextPart, ToolCallPart } from '../../conversation/conversation.ts';
+import type { JsonObject } from '../../conversation/json.ts';
+import { writeSignature } from './carried-signatures.ts';
+import { encodeCitations } from './citations.ts';
+import { ownFields } from './fields.ts';
+import { parseToolInput } from './tool-input.ts';
+
+/**
+ * A part of an answer as the block that a client of this dialect gets: none where the dialect has no word for it
+ * (images and audio that a model made, blocks of other dialects).
+ */
+export function encodeAnswerPart(part: Part): JsonObject[] {
+  switch (part.type) {
+    case 'text':
+      return [encodeText(part)];
+    case 'refusal':
+      return [{ type: 'text', text: part.text }];
+    case 'reasoning':
+      return [encodeReasoning(part)];
+    case 'tool_call':
+      return [{ ...toolUseStart(part), input: encodeToolInput(part) }];
+    case 'opaque':
+      return part.dialect === 'messages' ? [part.value] : [];
+    case 'image':
+    case 'audio':
+    case 'file':
+    case 'tool_result':
+      return [];
+    default:
+      return part satisfies never;
+  }
+}
+
+function encodeText(part: TextPart): JsonObject {
+  const { citations: _, ...fields } = ownFields(part.extra);
+  const citations = encodeCitations(part);
+  return { type: 'text', text: part.text, ...(citations.length > 0 ? { citations } : {}), ...fields };
+}
+
+function encodeReasoning(part: ReasoningPart): JsonObject {
+  const { text, signature, encrypted, extra } = part;
+  if (text === '' && !signature && encrypted) {
+    return { type: 'redacted_thinking', data: writeSignature(encrypted, 'encrypted'), ...ownFields(extra) };
+  }
+  return { type: 'thinking', thinking: text, signature: thinkingSignature(part), ...ownFields(extra) };
+}
+
+/** What proves a thinking block when it comes back; empty where the provider gave no proof. */
+export function thinkingSignature({ signature, encrypted }: ReasoningPart): string {
+  if (signature) return writeSignature(signature, 'signature');
+  return encrypted ? writeSignature(encrypted, 'encrypted') : '';
+}
+
+/** A tool call's block without its input, which a stream sends after it. */
+export function toolUseStart(part: ToolCallPart): JsonObject {
+  return { type: 'tool_use', id: part.id, name: part.name, input: {}, ...ownFields(part.extra) };
+}
+
+export function encodeToolInput(part: ToolCallPart): JsonObject {
+  return part.kind === 'custom' ? { input: part.arguments } : parseToolInput(part.arguments);
+}

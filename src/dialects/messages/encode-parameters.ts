@@ -1,0 +1,97 @@
+import type { Parameters } from '../../conversation/conversation.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { parameterName, planParameters } from '../parameters.ts';
+import type { EncodeContext } from './encode-context.ts';
+
+/** With thinking on, `top_p` may only be near 1 (docs "Thinking", "Feature compatibility"). */
+const LEAST_TOP_P_WITH_THINKING = 0.95;
+
+/** What other dialects' service tiers mean here. Source: docs "Service tiers". */
+const SERVICE_TIERS = new Map<JsonValue, string>([
+  ['auto', 'auto'],
+  ['priority', 'auto'],
+  ['default', 'standard_only'],
+  ['standard_only', 'standard_only'],
+]);
+
+/** `max_tokens` as the call will have it: the caller's, no more than the model takes, or all that it takes. */
+export function planMaxTokens({ conversation, traits, isNative, dropped }: EncodeContext): number {
+  const asked = conversation.parameters.maxOutputTokens;
+  if (asked === undefined) return traits.maxOutputTokens;
+  // Callers of this dialect may have a beta that raises the limit.
+  if (isNative || !traits.limitIsKnown || asked <= traits.maxOutputTokens) return asked;
+  dropped.add(parameterName(conversation, 'maxOutputTokens'));
+  return traits.maxOutputTokens;
+}
+
+/** The sampling parameters of the body, all but `max_tokens`. */
+export function encodeParameters(context: EncodeContext, thinks: boolean): JsonObject {
+  const { conversation, dropped } = context;
+  const plan = planParameters(conversation, 'messages');
+  for (const name of plan.dropped) dropped.add(name);
+  const body: JsonObject = {};
+  for (const { key, path, value } of plan.written) {
+    if (key === 'maxOutputTokens') continue;
+    const fitted = fitParameter(context, key, value as JsonValue, thinks);
+    // A tier in other words is still the tier; a clamped or shortened value is not what was asked for.
+    if (fitted === undefined || (fitted !== value && key !== 'serviceTier')) {
+      dropped.add(parameterName(conversation, key));
+    }
+    if (fitted !== undefined) setPath(body, path.split('.'), fitted);
+  }
+  return body;
+}
+
+/** The value that the model takes: the same, a clamped one, or none. */
+function fitParameter(
+  context: EncodeContext,
+  key: keyof Parameters,
+  value: JsonValue,
+  thinks: boolean,
+): JsonValue | undefined {
+  const { conversation, traits, isNative } = context;
+  const takesSampling = traits.sampling !== 'none';
+  switch (key) {
+    case 'temperature': {
+      if (!takesSampling) return undefined;
+      const temperature = typeof value === 'number' ? Math.min(value, 1) : value;
+      return thinks && temperature !== 1 ? undefined : temperature;
+    }
+    case 'topP': {
+      const isSecond = traits.sampling === 'one' && conversation.parameters.temperature !== undefined;
+      if (!takesSampling || isSecond) return undefined;
+      return thinks && Number(value) < LEAST_TOP_P_WITH_THINKING ? undefined : value;
+    }
+    case 'topK':
+      return takesSampling && !thinks ? value : undefined;
+    case 'stop':
+      return fitStop(value);
+    case 'serviceTier':
+      return isNative ? value : fitServiceTier(value);
+    default:
+      return value;
+  }
+}
+
+/** A sequence of nothing but white space is refused by the API. The same list comes back where nothing is wrong. */
+function fitStop(value: JsonValue): JsonValue | undefined {
+  if (!Array.isArray(value)) return value;
+  const sequences = value.filter((sequence) => typeof sequence === 'string' && sequence.trim() !== '');
+  if (sequences.length === value.length) return value;
+  return sequences.length > 0 ? sequences : undefined;
+}
+
+function fitServiceTier(value: JsonValue): JsonValue | undefined {
+  return SERVICE_TIERS.get(value);
+}
+
+function setPath(body: JsonObject, [step = '', ...rest]: string[], value: JsonValue): void {
+  if (rest.length === 0) {
+    body[step] = value;
+    return;
+  }
+  const inner = body[step];
+  const target: JsonObject = isObject(inner) ? inner : {};
+  body[step] = target;
+  setPath(target, rest, value);
+}

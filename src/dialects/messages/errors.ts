@@ -1,0 +1,84 @@
+import { type ErrorKind, GatewayError } from '../../conversation/gateway-error.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import type { UpstreamFailure } from '../dialect.ts';
+
+/** Source: Anthropic docs "Errors". */
+const WRITTEN_AS: Record<ErrorKind, string> = {
+  invalid_request: 'invalid_request_error',
+  unauthenticated: 'authentication_error',
+  forbidden: 'permission_error',
+  not_found: 'not_found_error',
+  payload_too_large: 'request_too_large',
+  rate_limited: 'rate_limit_error',
+  budget_exceeded: 'billing_error',
+  upstream_rejected: 'invalid_request_error',
+  upstream_rate_limited: 'rate_limit_error',
+  upstream_unavailable: 'api_error',
+  upstream_timeout: 'timeout_error',
+  overloaded: 'overloaded_error',
+  cancelled: 'api_error',
+  internal: 'api_error',
+};
+
+/** What a provider's error type means to our caller. A refused credential is ours, not the caller's. */
+const READ_AS = new Map<string, ErrorKind>([
+  ['invalid_request_error', 'upstream_rejected'],
+  ['not_found_error', 'upstream_rejected'],
+  ['request_too_large', 'upstream_rejected'],
+  ['rate_limit_error', 'upstream_rate_limited'],
+  ['overloaded_error', 'overloaded'],
+  ['timeout_error', 'upstream_timeout'],
+  ['authentication_error', 'upstream_unavailable'],
+  ['permission_error', 'upstream_unavailable'],
+  ['billing_error', 'upstream_unavailable'],
+  ['api_error', 'upstream_unavailable'],
+]);
+
+/** How much of an error page or text is worth repeating. */
+const EXCERPT_LENGTH = 300;
+
+export function encodeError(error: GatewayError): JsonObject {
+  return { type: 'error', error: { type: WRITTEN_AS[error.kind], message: error.message } };
+}
+
+/** An error that came in the place of an answer: the `error` event of a stream that had begun with status 200. */
+export function decodeErrorEvent(body: JsonObject): GatewayError {
+  const { message, code } = decodeError(200, body);
+  const error = isObject(body['error']) ? body['error'] : {};
+  const kind = READ_AS.get(String(error['type'])) ?? 'upstream_unavailable';
+  return new GatewayError(kind, message, { code });
+}
+
+export function decodeError(status: number, body: JsonValue | string): UpstreamFailure {
+  if (typeof body === 'string') return { message: describeText(status, body) };
+  if (!isObject(body)) return { message: describeText(status, '') };
+  const error = body['error'];
+  if (isObject(error)) {
+    const code = errorCode(error);
+    const message = text(error['message']) ?? code ?? describeText(status, '');
+    return {
+      message,
+      ...(code === undefined ? {} : { code }),
+      ...(error['type'] === 'authentication_error' ? { credentialRejected: true } : {}),
+    };
+  }
+  // Servers and clouds of this kind: `{ error: "…" }`, `{ message: "…" }`.
+  return { message: text(error) ?? text(body['message']) ?? describeText(status, '') };
+}
+
+function errorCode(error: JsonObject): string | undefined {
+  const details = isObject(error['details']) ? error['details'] : {};
+  return text(details['error_code']) ?? text(error['type']);
+}
+
+function describeText(status: number, body: string): string {
+  const words = body.trim();
+  if (words === '') return `The provider answered with status ${status} and no explanation.`;
+  if (!words.startsWith('<')) return words.slice(0, EXCERPT_LENGTH);
+  const title = /<title>([^<]{1,300})<\/title>/i.exec(words)?.[1]?.trim();
+  return `The provider answered with status ${status} and a web page${title ? ` ("${title}")` : ''}.`;
+}
+
+function text(value: JsonValue | undefined): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

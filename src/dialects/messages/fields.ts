@@ -1,0 +1,33 @@
+import type { CacheHint, Extra } from '../../conversation/conversation.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+
+/**
+ * The fields of an object that are not `known`, for the dialect's own encoder to write back. A null means the
+ * same as the absence of the field everywhere in this dialect, and is left out.
+ */
+export function unknownFields(value: JsonObject, known: ReadonlySet<string>): JsonObject {
+  // fromEntries defines properties, it never assigns them: a `__proto__` key stays a plain key.
+  return Object.fromEntries(
+    Object.entries(value).filter(([key, field]) => !known.has(key) && field !== null && field !== undefined),
+  );
+}
+
+/** `{ extra }` to be spread where there is something to keep, else nothing. */
+export function extraOf(fields: JsonObject): { extra?: Extra } {
+  return Object.keys(fields).length === 0 ? {} : { extra: { dialect: 'messages', fields } };
+}
+
+/** What this dialect said of the thing before and has no neutral word; other dialects' extras are not ours to write. */
+export function ownFields(extra: Extra | undefined): JsonObject {
+  return extra?.dialect === 'messages' ? extra.fields : {};
+}
+
+export function decodeCacheHint(value: JsonValue | undefined): { cacheHint?: CacheHint } {
+  if (!isObject(value)) return {};
+  const ttl = value['ttl'];
+  return { cacheHint: ttl === '5m' || ttl === '1h' ? { ttl } : {} };
+}
+
+export function encodeCacheHint(hint: CacheHint | undefined): JsonObject {
+  return hint ? { cache_control: { type: 'ephemeral', ...(hint.ttl ? { ttl: hint.ttl } : {}) } } : {};
+}

@@ -1,0 +1,20 @@
+import type { Dialect } from '../dialect.ts';
+import { decodeError, encodeError } from './errors.ts';
+import { decodeRequest } from './request-decode.ts';
+import { encodeRequest } from './request-encode.ts';
+import { decodeResponse, encodeResponse } from './response.ts';
+import { MessagesStreamDecoder } from './stream-decoder.ts';
+import { MessagesStreamEncoder } from './stream-encoder.ts';
+
+/** Anthropic's Messages API. */
+export const messages: Dialect = {
+  name: 'messages',
+  decodeRequest,
+  encodeRequest,
+  decodeResponse,
+  encodeResponse,
+  streamDecoder: () => new MessagesStreamDecoder(),
+  streamEncoder: () => new MessagesStreamEncoder(),
+  decodeError,
+  encodeError,
+};

@@ -1,0 +1,53 @@
+import { invalidRequest } from '../../conversation/gateway-error.ts';
+import type { JsonObject } from '../../conversation/json.ts';
+import { callerWord } from './caller-words.ts';
+import type { EncodeContext } from './encode-context.ts';
+import { constrainSchema, fitsStructuredOutputs, isObjectSchema } from './json-schema.ts';
+import { JSON_OUTPUT_TOOL } from './reserved-tools.ts';
+
+/** How the answer is brought into the form that the caller wants. At most one of the three is set. */
+export interface OutputPlan {
+  /** `output_config.format`. */
+  format?: JsonObject;
+  /** The tool whose input is the answer. */
+  tool?: JsonObject;
+  /** A sentence of the system prompt. */
+  instruction?: string;
+}
+
+/** No form of the API means "any JSON object"; a forced tool without a schema tempts models to answer `{}`. */
+const JSON_INSTRUCTION =
+  'Answer with one JSON object and nothing else: no words before or after it, no code fence.';
+
+/**
+ * Structured outputs where the model has them and the schema can be said in them, else a forced tool. Where
+ * neither can be, the schema is sent as far as it goes and named as dropped.
+ */
+export function planOutput(context: EncodeContext): OutputPlan {
+  const { conversation, traits, dropped, isNative } = context;
+  const format = conversation.responseFormat;
+  if (!format || format.type === 'text') return {};
+  if (format.type === 'json_object') return { instruction: JSON_INSTRUCTION };
+
+  const { schema, description } = format;
+  if (traits.structuredOutputs && isNative) return { format: { type: 'json_schema', schema } };
+  if (traits.structuredOutputs && fitsStructuredOutputs(schema)) return structured(schema);
+  if (traits.forcedToolUse && isObjectSchema(schema)) {
+    const tool = {
+      name: JSON_OUTPUT_TOOL,
+      description: `Gives the answer.${description === undefined ? '' : ` ${description}`}`,
+      input_schema: schema['type'] === undefined ? { ...schema, type: 'object' } : schema,
+    };
+    return { tool };
+  }
+  const word = callerWord(conversation, 'responseFormat');
+  if (!traits.structuredOutputs) {
+    throw invalidRequest(`The schema in '${word}' must be that of an object.`, word);
+  }
+  dropped.add(word);
+  return structured(schema);
+}
+
+function structured(schema: JsonObject): OutputPlan {
+  return { format: { type: 'json_schema', schema: constrainSchema(schema) } };
+}

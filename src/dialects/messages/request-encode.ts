@@ -1,0 +1,69 @@
+import type { Conversation } from '../../conversation/conversation.ts';
+import { isObject, type JsonObject } from '../../conversation/json.ts';
+import type { EncodedRequest } from '../dialect.ts';
+import { type EncodeContext, encodeContext } from './encode-context.ts';
+import { encodeParameters, planMaxTokens } from './encode-parameters.ts';
+import { planTools } from './encode-tools.ts';
+import { Turns } from './encode-turns.ts';
+import { ownFields } from './fields.ts';
+import { planOutput } from './output-format.ts';
+import { planThinking } from './thinking.ts';
+
+/**
+ * The body of a `POST /v1/messages` for `anthropic-version: 2023-06-01`.
+ *
+ * @throws GatewayError `invalid_request` where the API would refuse the conversation or answer something else.
+ */
+export function encodeRequest(conversation: Conversation, model: string): EncodedRequest {
+  const context = encodeContext(conversation, model);
+  const turns = new Turns(context);
+  const output = planOutput(context);
+  const tools = planTools(context, output.tool);
+  const maxTokens = planMaxTokens(context);
+  const { thinking, effort } = planThinking(context, {
+    maxTokens,
+    toolIsForced: tools.isForced,
+    thinkingIsLost: turns.lostThinking,
+  });
+  const thinks = thinking?.['type'] === 'enabled' || thinking?.['type'] === 'adaptive';
+  const system = [...turns.system, ...instructions(output.instruction, tools.instruction)];
+  // Neither thinking nor a format goes together with a prefilled answer.
+  const takesPrefill = context.traits.prefill && !thinks && !output.format;
+  const { metadata, output_config: config, ...extra } = requestExtra(context);
+  const parameters = encodeParameters(context, thinks);
+  const outputConfig = {
+    ...(isObject(config) ? config : {}),
+    ...(effort ? { effort } : {}),
+    ...(output.format ? { format: output.format } : {}),
+  };
+  const body: JsonObject = {
+    model,
+    max_tokens: maxTokens,
+    ...(tools.tools.length > 0 ? { tools: tools.tools } : {}),
+    ...(tools.choice ? { tool_choice: tools.choice } : {}),
+    ...(system.length > 0 ? { system } : {}),
+    messages: turns.encode(takesPrefill),
+    ...(thinking ? { thinking } : {}),
+    ...(Object.keys(outputConfig).length > 0 ? { output_config: outputConfig } : {}),
+    ...parameters,
+    ...mergeMetadata(metadata, parameters['metadata']),
+    stream: conversation.stream,
+    ...extra,
+  };
+  return { body, dropped: [...context.dropped] };
+}
+
+function instructions(...sentences: (string | undefined)[]): JsonObject[] {
+  return sentences.flatMap((text) => (text === undefined ? [] : [{ type: 'text', text }]));
+}
+
+/** Fields that only this dialect knows. Those of another dialect are named as dropped. */
+function requestExtra({ conversation, isNative, dropped }: EncodeContext): JsonObject {
+  if (!isNative) for (const key of Object.keys(conversation.extra?.fields ?? {})) dropped.add(key);
+  return ownFields(conversation.extra);
+}
+
+function mergeMetadata(own: JsonObject[string], written: JsonObject[string]): JsonObject {
+  if (!isObject(own)) return {};
+  return { metadata: { ...own, ...(isObject(written) ? written : {}) } };
+}

@@ -1,0 +1,80 @@
+import type { Completion } from '../../conversation/completion.ts';
+import { GatewayError } from '../../conversation/gateway-error.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { NO_USAGE } from '../../conversation/usage.ts';
+import { writeFinishReason } from '../finish-reasons.ts';
+import { decodeBlock, type Reject } from './decode-blocks.ts';
+import { encodeAnswerPart } from './encode-answer.ts';
+import { decodeErrorEvent } from './errors.ts';
+import { extraOf, ownFields, unknownFields } from './fields.ts';
+import { ToolUses } from './finish.ts';
+import { decodeUsage, encodeUsage, usageExtra } from './usage.ts';
+
+export const MESSAGE_FIELDS: ReadonlySet<string> = new Set([
+  'id',
+  'type',
+  'role',
+  'model',
+  'content',
+  'stop_reason',
+  'stop_sequence',
+  'usage',
+]);
+
+/** An answer that is not in the dialect. */
+export const rejectAnswer: Reject = (expected, path) =>
+  new GatewayError(
+    'upstream_unavailable',
+    `The provider's answer is not in the form of the Messages API: '${path}' is not ${expected}.`,
+  );
+
+export function decodeResponse(body: JsonValue): Completion {
+  if (!isObject(body)) throw rejectAnswer('an object', 'body');
+  if (body['type'] === 'error') throw decodeErrorEvent(body);
+  const content = body['content'];
+  if (!Array.isArray(content)) throw rejectAnswer('a list', 'content');
+
+  const parts = content.map((block, index) => decodeBlock(block, `content[${index}]`, rejectAnswer));
+  const wireUsage = isObject(body['usage']) ? body['usage'] : undefined;
+  const stopReason = typeof body['stop_reason'] === 'string' ? body['stop_reason'] : undefined;
+  const stopSequence = body['stop_sequence'];
+  const toolUses = new ToolUses();
+  for (const block of content) toolUses.add(block);
+  return {
+    id: typeof body['id'] === 'string' ? body['id'] : '',
+    model: typeof body['model'] === 'string' ? body['model'] : '',
+    choices: [
+      {
+        index: 0,
+        parts,
+        finish: toolUses.finish(stopReason),
+        ...(typeof stopSequence === 'string' ? { stopSequence } : {}),
+      },
+    ],
+    ...(wireUsage ? { usage: decodeUsage(wireUsage) } : {}),
+    ...extraOf(answerExtra(unknownFields(body, MESSAGE_FIELDS), wireUsage)),
+  };
+}
+
+/** Everything of an answer that has no neutral word, by its top-level field. */
+export function answerExtra(fields: JsonObject, wireUsage: JsonObject | undefined): JsonObject {
+  const usage = wireUsage ? usageExtra(wireUsage) : {};
+  return Object.keys(usage).length > 0 ? { ...fields, usage } : fields;
+}
+
+/** The first choice: this dialect has no others, and a request in it never asks for more. */
+export function encodeResponse(completion: Completion): JsonObject {
+  const choice = completion.choices.find(({ index }) => index === 0);
+  const { usage: usageFields, ...fields } = ownFields(completion.extra);
+  return {
+    id: completion.id,
+    type: 'message',
+    role: 'assistant',
+    model: completion.model,
+    content: (choice?.parts ?? []).flatMap(encodeAnswerPart),
+    stop_reason: writeFinishReason('messages', choice?.finish ?? 'other'),
+    stop_sequence: choice?.stopSequence ?? null,
+    ...fields,
+    usage: encodeUsage(completion.usage ?? NO_USAGE, isObject(usageFields) ? usageFields : {}),
+  };
+}

@@ -1,0 +1,98 @@
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { outputTokens, type Usage } from '../../conversation/usage.ts';
+import { unknownFields } from './fields.ts';
+
+const KNOWN = new Set([
+  'input_tokens',
+  'output_tokens',
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+  'cache_creation',
+  'output_tokens_details',
+]);
+
+/**
+ * Anthropic's counts in our buckets. `input_tokens` excludes what was read from or written to the cache;
+ * `output_tokens` includes thinking. What a compaction consumed is billed but stands only in `iterations`
+ * (the other kinds there are in the totals already, or are billed at another model's price).
+ *
+ * Source: Messages API reference (`Usage`), docs "Compaction".
+ */
+export function decodeUsage(wire: JsonObject): Usage {
+  const creation = isObject(wire['cache_creation']) ? wire['cache_creation'] : {};
+  const details = isObject(wire['output_tokens_details']) ? wire['output_tokens_details'] : {};
+  const written = count(wire['cache_creation_input_tokens']);
+  const cacheWrite1h = Math.min(count(creation['ephemeral_1h_input_tokens']), written);
+  const output = count(wire['output_tokens']);
+  const reasoning = Math.min(count(details['thinking_tokens']), output);
+  const usage: Usage = {
+    input: count(wire['input_tokens']),
+    inputAudio: 0,
+    cacheRead: count(wire['cache_read_input_tokens']),
+    cacheWrite: written - cacheWrite1h,
+    cacheWrite1h,
+    output: output - reasoning,
+    outputAudio: 0,
+    reasoning,
+  };
+  for (const iteration of compactions(wire)) {
+    usage.input += count(iteration['input_tokens']);
+    usage.cacheRead += count(iteration['cache_read_input_tokens']);
+    usage.cacheWrite += count(iteration['cache_creation_input_tokens']);
+    usage.output += count(iteration['output_tokens']);
+  }
+  return usage;
+}
+
+/** What `decodeUsage` has no bucket for: server tools, service tier, region, iterations. */
+export function usageExtra(wire: JsonObject): JsonObject {
+  const extra = unknownFields(wire, KNOWN);
+  // With a compaction our sums are not the wire's; these let them be written back as they were.
+  if (compactions(wire).length === 0) return extra;
+  return { ...extra, input_tokens: wire['input_tokens'], output_tokens: wire['output_tokens'] };
+}
+
+export function encodeUsage(usage: Usage, extra: JsonObject = {}): JsonObject {
+  return {
+    input_tokens: usage.input + usage.inputAudio,
+    cache_creation_input_tokens: usage.cacheWrite + usage.cacheWrite1h,
+    cache_read_input_tokens: usage.cacheRead,
+    cache_creation: {
+      ephemeral_5m_input_tokens: usage.cacheWrite,
+      ephemeral_1h_input_tokens: usage.cacheWrite1h,
+    },
+    output_tokens: outputTokens(usage),
+    ...(usage.reasoning > 0 ? { output_tokens_details: { thinking_tokens: usage.reasoning } } : {}),
+    ...extra,
+  };
+}
+
+/**
+ * The usage of a stream, which says it in pieces: input at the start, totals at the end, and some servers all of
+ * it on both. Every count is cumulative, so the newest stands, never the sum; a null or a zero says nothing new.
+ */
+export class StreamUsage {
+  readonly #fields = new Map<string, JsonValue>();
+
+  add(wire: JsonValue | undefined): void {
+    if (!isObject(wire)) return;
+    for (const [key, value] of Object.entries(wire)) {
+      if (value === null || value === undefined) continue;
+      if (value === 0 && this.#fields.has(key)) continue;
+      this.#fields.set(key, value);
+    }
+  }
+
+  get wire(): JsonObject | undefined {
+    return this.#fields.size === 0 ? undefined : Object.fromEntries(this.#fields);
+  }
+}
+
+function compactions(wire: JsonObject): JsonObject[] {
+  const iterations = Array.isArray(wire['iterations']) ? wire['iterations'] : [];
+  return iterations.filter(isObject).filter((iteration) => iteration['type'] === 'compaction');
+}
+
+function count(value: JsonValue | undefined): number {
+  return typeof value === 'number' && value > 0 ? Math.trunc(value) : 0;
+}

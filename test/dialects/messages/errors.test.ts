@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ErrorKind, GatewayError } from '../../../src/conversation/gateway-error.ts';
+import type { JsonValue } from '../../../src/conversation/json.ts';
+import type { UpstreamFailure } from '../../../src/dialects/dialect.ts';
+import { messages } from '../../../src/dialects/messages/index.ts';
+
+const READ: [name: string, status: number, body: JsonValue, failure: UpstreamFailure][] = [
+  [
+    'an error of the API',
+    400,
+    {
+      type: 'error',
+      error: { type: 'invalid_request_error', message: 'max_tokens: too large' },
+      request_id: 'r',
+    },
+    { message: 'max_tokens: too large', code: 'invalid_request_error' },
+  ],
+  [
+    'an error with a code of its own',
+    400,
+    {
+      type: 'error',
+      error: {
+        type: 'invalid_request_error',
+        message: 'Too big',
+        details: { error_code: 'image_dimensions_too_large' },
+      },
+    },
+    { message: 'Too big', code: 'image_dimensions_too_large' },
+  ],
+  [
+    'a refused key',
+    401,
+    { type: 'error', error: { type: 'authentication_error', message: 'invalid x-api-key' } },
+    { message: 'invalid x-api-key', code: 'authentication_error', credentialRejected: true },
+  ],
+  ['a cloud’s error', 403, { message: 'Access denied' }, { message: 'Access denied' }],
+  ['an error that is a text', 500, { error: 'no' }, { message: 'no' }],
+  ['a text', 502, 'Bad gateway', { message: 'Bad gateway' }],
+  [
+    'a web page',
+    502,
+    '<html><head><title>502 Bad Gateway</title></head></html>',
+    { message: 'The provider answered with status 502 and a web page ("502 Bad Gateway").' },
+  ],
+  ['nothing', 503, '', { message: 'The provider answered with status 503 and no explanation.' }],
+  ['null', 503, null, { message: 'The provider answered with status 503 and no explanation.' }],
+  ['a list', 503, [1], { message: 'The provider answered with status 503 and no explanation.' }],
+];
+for (const [name, status, body, failure] of READ) {
+  test(`${name} is read`, () => assert.deepEqual(messages.decodeError(status, body), failure));
+}
+
+test('a long text is cut', () => {
+  assert.equal(messages.decodeError(500, 'x'.repeat(5000)).message.length, 300);
+});
+
+const WRITTEN: Record<ErrorKind, string> = {
+  invalid_request: 'invalid_request_error',
+  unauthenticated: 'authentication_error',
+  forbidden: 'permission_error',
+  not_found: 'not_found_error',
+  payload_too_large: 'request_too_large',
+  rate_limited: 'rate_limit_error',
+  budget_exceeded: 'billing_error',
+  upstream_rejected: 'invalid_request_error',
+  upstream_rate_limited: 'rate_limit_error',
+  upstream_unavailable: 'api_error',
+  upstream_timeout: 'timeout_error',
+  overloaded: 'overloaded_error',
+  cancelled: 'api_error',
+  internal: 'api_error',
+};
+for (const [kind, type] of Object.entries(WRITTEN)) {
+  test(`our error '${kind}' is an ${type}`, () => {
+    const error = new GatewayError(kind as ErrorKind, 'Words.');
+    assert.deepEqual(messages.encodeError(error), { type: 'error', error: { type, message: 'Words.' } });
+  });
+}
