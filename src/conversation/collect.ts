@@ -84,7 +84,8 @@ export class CompletionCollector {
     const sum: Record<string, unknown> = { ...choice.logprobs };
     for (const [key, list] of Object.entries(value)) {
       const before = sum[key];
-      sum[key] = Array.isArray(before) && Array.isArray(list) ? [...before, ...list] : (list ?? before);
+      sum[key] =
+        Array.isArray(before) && Array.isArray(list) ? [...before, ...list] : (list ?? before ?? null);
     }
     choice.logprobs = sum as Choice['logprobs'] & object;
   }

@@ -1,0 +1,228 @@
+import type { Conversation, Message, ToolResultPart } from '../../conversation/conversation.ts';
+import { invalidRequest } from '../../conversation/gateway-error.ts';
+import { isObject, type JsonObject } from '../../conversation/json.ts';
+import { callerWord, messagePath } from './caller-words.ts';
+import type { ModelTraits } from './models.ts';
+import { encodePart } from './parts.ts';
+import { ownFields } from './proto.ts';
+import { isGivenToolCallId } from './tool-call-ids.ts';
+import { encodeToolResult } from './tool-results.ts';
+
+/**
+ * Stands in for a thought signature that is not to be had (calls of another model, a history that lost it). Gemini 3
+ * refuses the first function call of each step of the current turn without one.
+ *
+ * Source: Gemini API docs, "Thought signatures", FAQ.
+ */
+const SKIP_SIGNATURE_CHECK = 'skip_thought_signature_validator';
+
+export interface EncodedContents {
+  contents: JsonObject[];
+  systemInstruction: JsonObject | undefined;
+  dropped: string[];
+}
+
+/** One entry of `contents`: what consecutive messages of one side say together. */
+interface Turn {
+  role: 'user' | 'model';
+  /** Results stand before everything else that follows a model turn, in the order of their calls. */
+  results: { ordinal: number; part: JsonObject }[];
+  parts: JsonObject[];
+  /** The user said something, rather than only a tool: the model's current turn begins after it. */
+  prompt: boolean;
+  rest: JsonObject;
+}
+
+interface Call {
+  name: string;
+  ordinal: number;
+}
+
+/** A conversation's messages as `contents` and `systemInstruction`: roles alternate, the user's comes first. */
+export function encodeContents(conversation: Conversation, traits: ModelTraits): EncodedContents {
+  const encoder = new ContentsEncoder(conversation, traits);
+  for (const [index, message] of conversation.messages.entries()) encoder.add(message, index);
+  return encoder.finish();
+}
+
+class ContentsEncoder {
+  readonly #conversation: Conversation;
+  readonly #traits: ModelTraits;
+  readonly #system: JsonObject[] = [];
+  readonly #turns: Turn[] = [];
+  readonly #calls = new Map<string, Call>();
+  readonly #dropped = new Set<string>();
+
+  constructor(conversation: Conversation, traits: ModelTraits) {
+    this.#conversation = conversation;
+    this.#traits = traits;
+  }
+
+  add(message: Message, index: number): void {
+    if (message.name !== undefined) this.#drop('participantName');
+    for (const part of message.parts) {
+      if ('cacheHint' in part && part.cacheHint) this.#drop('cacheHint');
+      if (part.type === 'image' && part.detail !== undefined && part.detail !== 'auto')
+        this.#drop('imageDetail');
+    }
+    switch (message.role) {
+      case 'system':
+      case 'developer':
+        this.#addSystem(message, index);
+        break;
+      case 'user':
+        this.#addUser(message, index);
+        break;
+      case 'assistant':
+        this.#addAssistant(message, index);
+        break;
+      case 'tool':
+        this.#addResults(message, index);
+        break;
+      default:
+        message.role satisfies never;
+    }
+  }
+
+  finish(): EncodedContents {
+    const turns = this.#turns.filter((turn) => turn.results.length + turn.parts.length > 0);
+    if (this.#traits.signaturesRequired) signCurrentTurn(turns);
+    const system = this.#traits.systemInstruction && turns.length > 0 ? this.#system : [];
+    if (system !== this.#system) prependToUser(turns, this.#system);
+    // The first content must be the user's; the API takes an empty one.
+    if (turns[0]?.role === 'model') prependToUser(turns, [{ text: '' }]);
+    return {
+      contents: turns.map(writeTurn),
+      systemInstruction: system.length > 0 ? { parts: system } : undefined,
+      dropped: [...this.#dropped],
+    };
+  }
+
+  /** Order among the other messages cannot be said: system texts go first, in their own order. */
+  #addSystem(message: Message, index: number): void {
+    for (const part of message.parts) {
+      if (part.type !== 'text') {
+        const path = messagePath(this.#conversation, index, 'content');
+        throw invalidRequest(`'${path}': instructions to a Gemini model can only be text.`, path);
+      }
+      if (part.text !== '') this.#system.push({ text: part.text, ...ownFields(part.extra) });
+    }
+  }
+
+  #addUser(message: Message, index: number): void {
+    for (const part of message.parts) {
+      if (part.type === 'opaque' && part.dialect !== 'gemini') throw this.#refuseBlock(index);
+    }
+    const turn = this.#turn('user', message);
+    turn.prompt = true;
+    this.#encodeParts(turn, message, index);
+    // Nothing at all would let the turns around it run together.
+    if (turn.results.length + turn.parts.length === 0) turn.parts.push({ text: '' });
+  }
+
+  #addAssistant(message: Message, index: number): void {
+    for (const part of message.parts) {
+      if (part.type !== 'tool_call') continue;
+      this.#calls.set(part.id, { name: part.name, ordinal: this.#calls.size });
+    }
+    this.#encodeParts(this.#turn('model', message), message, index);
+  }
+
+  #encodeParts(turn: Turn, message: Message, index: number): void {
+    for (const part of message.parts) {
+      const wire = encodePart(part, {
+        callIds: this.#traits.callIds,
+        unsignedReasoning: this.#conversation.dialect === 'gemini',
+        path: messagePath(this.#conversation, index, 'content'),
+      });
+      if (wire && !isEmptyText(wire)) turn.parts.push(wire);
+    }
+  }
+
+  #addResults(message: Message, index: number): void {
+    const turn = this.#turn('user', message);
+    for (const part of message.parts) {
+      if (part.type === 'tool_result') this.#addResult(turn, part, index);
+    }
+  }
+
+  #addResult(turn: Turn, result: ToolResultPart, index: number): void {
+    const call = this.#calls.get(result.callId);
+    const name = call?.name ?? result.name;
+    if (name === undefined) {
+      const path = messagePath(this.#conversation, index, 'tool_call_id');
+      throw invalidRequest(
+        `'${path}' is '${result.callId}', but no tool call before it has this id.`,
+        path,
+        'unknown_tool_call',
+      );
+    }
+    const given = this.#traits.callIds && isGivenToolCallId(result.callId);
+    const { functionResponse, beside } = encodeToolResult(result, {
+      id: given ? result.callId : undefined,
+      name,
+      mediaInside: this.#conversation.dialect === 'gemini' ? 'caller' : this.#traits.mediaInToolResults,
+      path: messagePath(this.#conversation, index, 'content'),
+    });
+    const ordinal = call?.ordinal ?? Number.POSITIVE_INFINITY;
+    turn.results.push({ ordinal, part: { functionResponse } });
+    turn.parts.push(...beside);
+  }
+
+  #refuseBlock(index: number): Error {
+    const path = messagePath(this.#conversation, index, 'content');
+    return invalidRequest(
+      `'${path}' holds a block that a Gemini model cannot be given.`,
+      path,
+      'unsupported_content',
+    );
+  }
+
+  #turn(role: Turn['role'], message: Message): Turn {
+    const last = this.#turns.at(-1);
+    const rest = ownFields(message.extra);
+    // A turn that says nothing (foreign reasoning alone) must not keep its neighbours apart.
+    if (last && last.results.length + last.parts.length === 0) this.#turns.pop();
+    const before = this.#turns.at(-1);
+    if (before?.role === role) {
+      before.rest = { ...before.rest, ...rest };
+      return before;
+    }
+    const turn: Turn = { role, results: [], parts: [], prompt: false, rest };
+    this.#turns.push(turn);
+    return turn;
+  }
+
+  #drop(thing: Parameters<typeof callerWord>[1]): void {
+    this.#dropped.add(callerWord(this.#conversation, thing));
+  }
+}
+
+/** Text without words and without a signature: some models refuse it, none needs it. */
+function isEmptyText(wire: JsonObject): boolean {
+  return wire['text'] === '' && wire['thoughtSignature'] === undefined;
+}
+
+function writeTurn({ role, results, parts, rest }: Turn): JsonObject {
+  const ordered = results.toSorted((a, b) => a.ordinal - b.ordinal);
+  return { role, parts: [...ordered.map(({ part }) => part), ...parts], ...rest };
+}
+
+function prependToUser(turns: Turn[], parts: JsonObject[]): void {
+  if (parts.length === 0) return;
+  const first = turns[0];
+  if (first?.role === 'user') first.parts.unshift(...parts);
+  else turns.unshift({ role: 'user', results: [], parts: [...parts], prompt: true, rest: {} });
+}
+
+/** Gives the first call of each step of the current turn the stand-in, where it has no signature. */
+function signCurrentTurn(turns: Turn[]): void {
+  const start = turns.findLastIndex((turn) => turn.prompt);
+  for (const turn of turns.slice(start + 1)) {
+    const index = turn.parts.findIndex((part) => isObject(part['functionCall']));
+    const call = turn.parts[index];
+    if (call && call['thoughtSignature'] === undefined) {
+      turn.parts[index] = { ...call, thoughtSignature: SKIP_SIGNATURE_CHECK };
+    }
+  }
+}

@@ -1,0 +1,21 @@
+import type { Dialect } from '../dialect.ts';
+import { decodeError, encodeError } from './errors.ts';
+import { decodeRequest } from './request-decode.ts';
+import { encodeRequest } from './request-encode.ts';
+import { decodeResponse } from './response-decode.ts';
+import { encodeResponse } from './response-encode.ts';
+import { streamDecoder } from './stream-decode.ts';
+import { streamEncoder } from './stream-encode.ts';
+
+/** Google's Gemini API: `generateContent` and `streamGenerateContent`. Embeddings are in `embeddings.ts`. */
+export const gemini: Dialect = {
+  name: 'gemini',
+  decodeRequest,
+  encodeRequest,
+  decodeResponse,
+  encodeResponse,
+  streamDecoder,
+  streamEncoder,
+  decodeError,
+  encodeError,
+};

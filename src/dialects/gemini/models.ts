@@ -1,0 +1,91 @@
+/** How a model's thinking is steered. */
+export type Thinking =
+  | { by: 'nothing' }
+  /** `thinkingBudget`, tokens; `off`: 0 turns thinking off. */
+  | { by: 'budget'; min: number; max: number; off: boolean }
+  /** `thinkingLevel`, from the least to the most. Thinking cannot be turned off. */
+  | { by: 'level'; levels: readonly ThinkingLevel[] };
+
+export const THINKING_LEVELS = ['minimal', 'low', 'medium', 'high'] as const;
+export type ThinkingLevel = (typeof THINKING_LEVELS)[number];
+
+/** What a model of the Gemini API takes in a request, where models differ. */
+export interface ModelTraits {
+  thinking: Thinking;
+  /** `functionCall.id` and `functionResponse.id`: Vertex refuses them on models that do not give them. */
+  callIds: boolean;
+  /** Function calls of the current turn must carry their thought signature. */
+  signaturesRequired: boolean;
+  /** Media inside `functionResponse.parts`. */
+  mediaInToolResults: boolean;
+  /** `parametersJsonSchema` and `responseJsonSchema`; before them, `parameters` with an OpenAPI subset. */
+  jsonSchema: boolean;
+  /** Function calling mode `VALIDATED`: free to answer in text, and calls keep to their schema. */
+  validatedCalls: boolean;
+  /** `frequencyPenalty` and `presencePenalty` ("Penalty is not enabled for models/…"). */
+  penalties: boolean;
+  systemInstruction: boolean;
+}
+
+const NEWEST: ModelTraits = {
+  thinking: { by: 'level', levels: ['low', 'medium', 'high'] },
+  callIds: true,
+  signaturesRequired: true,
+  mediaInToolResults: true,
+  jsonSchema: true,
+  validatedCalls: true,
+  penalties: true,
+  systemInstruction: true,
+};
+
+const ALL_LEVELS: ModelTraits = { ...NEWEST, thinking: { by: 'level', levels: THINKING_LEVELS } };
+
+const GEMINI_2_5: ModelTraits = {
+  ...NEWEST,
+  thinking: { by: 'budget', min: 1, max: 24_576, off: true },
+  callIds: false,
+  signaturesRequired: false,
+  mediaInToolResults: false,
+  penalties: false,
+};
+
+const GEMINI_2_0: ModelTraits = {
+  ...GEMINI_2_5,
+  thinking: { by: 'nothing' },
+  validatedCalls: false,
+  penalties: true,
+};
+
+const GEMINI_1: ModelTraits = { ...GEMINI_2_0, jsonSchema: false };
+
+/**
+ * The first pattern that fits the model's name (its last path segment, in lower case) decides. A name that fits
+ * none is taken for a new model, not for an old one.
+ *
+ * Sources: Gemini API docs, "Gemini thinking" (levels and budgets by model), "Thought signatures", "Function
+ * calling" (multimodal function responses), Vertex AI docs, "Thinking"; error messages of the API itself.
+ */
+const MODELS: readonly (readonly [RegExp, ModelTraits])[] = [
+  [/^gemini-(1[.-]|pro($|-vision))/, GEMINI_1],
+  [/^gemini-2\.0/, GEMINI_2_0],
+  [/^gemini-2\.5-pro/, { ...GEMINI_2_5, thinking: { by: 'budget', min: 128, max: 32_768, off: false } }],
+  [
+    /^gemini-2\.5-flash-lite/,
+    { ...GEMINI_2_5, thinking: { by: 'budget', min: 512, max: 24_576, off: true } },
+  ],
+  [/^gemini-2\.5-flash-image/, { ...GEMINI_2_5, thinking: { by: 'nothing' } }],
+  [/^gemini-(2\.5|robotics-er-1\.5)/, GEMINI_2_5],
+  [/^gemini-3-pro-image/, { ...NEWEST, thinking: { by: 'nothing' } }],
+  [/^gemini-3-pro/, { ...NEWEST, thinking: { by: 'level', levels: ['low', 'high'] } }],
+  [/^gemini-3\.1-flash-image/, { ...NEWEST, thinking: { by: 'level', levels: ['minimal', 'high'] } }],
+  [/^gemini-3(\.[156])?-flash/, ALL_LEVELS],
+  [/^gemini-3\.\d+-flash-lite/, ALL_LEVELS],
+  [/^gemma-[123]/, { ...GEMINI_2_0, systemInstruction: false }],
+  [/^gemma-/, { ...NEWEST, thinking: { by: 'nothing' }, signaturesRequired: false }],
+];
+
+/** `model` as in a request's URL: `gemini-2.5-pro`, `models/…` or `publishers/google/models/…`. */
+export function modelTraits(model: string): ModelTraits {
+  const name = model.slice(model.lastIndexOf('/') + 1).toLowerCase();
+  return MODELS.find(([pattern]) => pattern.test(name))?.[1] ?? NEWEST;
+}

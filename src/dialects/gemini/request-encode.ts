@@ -1,0 +1,131 @@
+import type { Conversation, ResponseFormat } from '../../conversation/conversation.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import type { EncodedRequest } from '../dialect.ts';
+import { parameterName, planParameters } from '../parameters.ts';
+import { encodeContents } from './contents-encode.ts';
+import { type ModelTraits, modelTraits } from './models.ts';
+import { defined, overlay, ownFields } from './proto.ts';
+import { toOpenApiSchema } from './schema.ts';
+import { encodeThinking } from './thinking.ts';
+import { encodeTools } from './tools.ts';
+
+/**
+ * A conversation as the body of `models/MODEL:generateContent` or `:streamGenerateContent`. The model and whether
+ * to stream are in the URL; `model` decides here what may be said.
+ *
+ * @throws GatewayError `invalid_request`, in the caller's words, for what would change the answer if it were left out.
+ */
+export function encodeRequest(conversation: Conversation, model: string): EncodedRequest {
+  const traits = modelTraits(model);
+  const { contents, systemInstruction, dropped } = encodeContents(conversation, traits);
+  const tools = encodeTools(conversation, traits);
+  const generation = encodeGenerationConfig(conversation, traits);
+  const { functionCallingConfig } = tools;
+  const body = defined({
+    contents,
+    systemInstruction,
+    tools: tools.tools,
+    toolConfig: functionCallingConfig && { functionCallingConfig },
+    generationConfig: generation.config,
+  });
+  return {
+    body: mergeOwnFields(body, ownFields(conversation.extra)),
+    dropped: [
+      ...new Set([...dropped, ...tools.dropped, ...generation.dropped, ...foreignFields(conversation)]),
+    ],
+  };
+}
+
+/** Lays what only this dialect knows over the body; `toolConfig` holds a message of its own. */
+function mergeOwnFields(body: JsonObject, own: JsonObject): JsonObject {
+  const merged = overlay(body, own);
+  const calling = isObject(body['toolConfig']) ? body['toolConfig']['functionCallingConfig'] : undefined;
+  const ownCalling = isObject(own['toolConfig']) ? own['toolConfig']['functionCallingConfig'] : undefined;
+  if (!isObject(calling) || !isObject(ownCalling) || !isObject(merged['toolConfig'])) return merged;
+  const functionCallingConfig = { ...calling, ...ownCalling };
+  return { ...merged, toolConfig: { ...merged['toolConfig'], functionCallingConfig } };
+}
+
+function foreignFields({ extra }: Conversation): string[] {
+  return extra && extra.dialect !== 'gemini' ? Object.keys(extra.fields) : [];
+}
+
+function encodeGenerationConfig(
+  conversation: Conversation,
+  traits: ModelTraits,
+): { config: JsonObject | undefined; dropped: string[] } {
+  const { written, dropped } = planParameters(conversation, 'gemini');
+  const config = new Map<string, JsonValue | undefined>();
+  for (const { key, path, value } of written) {
+    if (!traits.penalties && (key === 'frequencyPenalty' || key === 'presencePenalty')) {
+      dropped.push(parameterName(conversation, key));
+      continue;
+    }
+    // Every path of this dialect in the table is a field of generationConfig.
+    config.set(path.slice(path.indexOf('.') + 1), value as JsonValue);
+  }
+  const thinking = encodeThinking(conversation, traits.thinking);
+  const format = encodeResponseFormat(conversation, traits);
+  const all = {
+    ...Object.fromEntries(config),
+    ...format,
+    ...defined({ thinkingConfig: thinking.thinkingConfig }),
+  };
+  return {
+    config: Object.keys(all).length > 0 ? all : undefined,
+    dropped: [...dropped, ...thinking.dropped],
+  };
+}
+
+function encodeResponseFormat(conversation: Conversation, traits: ModelTraits): JsonObject {
+  const { responseFormat } = conversation;
+  if (!responseFormat) return {};
+  if (responseFormat.type === 'text') return { responseMimeType: 'text/plain' };
+  const responseMimeType = 'application/json';
+  if (responseFormat.type === 'json_object') return { responseMimeType };
+  // A caller who spoke Gemini may have said its schema in the OpenAPI form, which travels in `extra`.
+  const { generationConfig } = ownFields(conversation.extra);
+  if (isObject(generationConfig) && generationConfig['responseSchema'] !== undefined)
+    return { responseMimeType };
+  const schema = describedSchema(responseFormat);
+  return traits.jsonSchema
+    ? { responseMimeType, responseJsonSchema: constAsEnum(schema) }
+    : { responseMimeType, responseSchema: toOpenApiSchema(schema) };
+}
+
+/** The description of a format has no place of its own but in its schema. */
+function describedSchema({ schema, description }: ResponseFormat & { type: 'json_schema' }): JsonObject {
+  return description === undefined || schema['description'] !== undefined
+    ? schema
+    : { description, ...schema };
+}
+
+/**
+ * `responseJsonSchema` takes JSON Schema but passes over `const`, which tells alternatives apart; an `enum` of one
+ * says the same.
+ */
+function constAsEnum(schema: JsonObject): JsonObject {
+  const entries = Object.entries(schema).map(([key, value]): [string, JsonValue | undefined] => {
+    if (key === 'const') return ['enum', [value ?? null]];
+    if (MAPS_OF_SCHEMAS.has(key) && isObject(value)) {
+      return [key, Object.fromEntries(Object.entries(value).map(([name, one]) => [name, inSchema(one)]))];
+    }
+    return [key, PLACES_OF_SCHEMAS.has(key) ? inSchema(value) : value];
+  });
+  return Object.fromEntries(entries);
+}
+
+const MAPS_OF_SCHEMAS = new Set(['properties', '$defs', 'definitions', 'patternProperties']);
+const PLACES_OF_SCHEMAS = new Set([
+  'items',
+  'prefixItems',
+  'anyOf',
+  'oneOf',
+  'allOf',
+  'additionalProperties',
+]);
+
+function inSchema(value: JsonValue | undefined): JsonValue | undefined {
+  if (Array.isArray(value)) return value.map((one) => (isObject(one) ? constAsEnum(one) : one));
+  return isObject(value) ? constAsEnum(value) : value;
+}

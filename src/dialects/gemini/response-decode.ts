@@ -1,0 +1,122 @@
+import type { Choice, Completion, FinishReason } from '../../conversation/completion.ts';
+import type { Part } from '../../conversation/conversation.ts';
+import { GatewayError } from '../../conversation/gateway-error.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { readFinishReason, writeFinishReason } from '../finish-reasons.ts';
+import { readCitations } from './citations.ts';
+import { logprobsIn } from './logprobs.ts';
+import { decodePart } from './parts.ts';
+import { defined, extraOf, messageIn, messagesIn, numberIn, readMessage, textIn } from './proto.ts';
+import { makeToolCallId } from './tool-call-ids.ts';
+import { decodeUsage } from './usage.ts';
+
+/**
+ * A `GenerateContentResponse` as a completion.
+ *
+ * @throws GatewayError `upstream_unavailable` for an answer without candidates whose prompt was not blocked either.
+ */
+export function decodeResponse(body: JsonValue): Completion {
+  const response = isObject(body) ? readMessage(body) : {};
+  const head = decodeHead(response);
+  const { candidates: _, usageMetadata, ...rest } = head.rest;
+  const candidates = messagesIn(response, 'candidates');
+  const choices = candidates.map((candidate, place) => decodeCandidate(candidate, place, head.id));
+  if (choices.length === 0 && isBlocked(response)) choices.push(blockedChoice());
+  if (choices.length === 0) {
+    throw new GatewayError('upstream_unavailable', 'The provider sent an answer without a candidate.');
+  }
+  const { usage, rest: usageRest } = decodeUsage(usageMetadata);
+  const fields = Object.keys(usageRest).length > 0 ? { ...rest, usageMetadata: usageRest } : rest;
+  const { id, model, created } = head;
+  return defined({ id, model, created, choices, usage, extra: extraOf(fields) });
+}
+
+export interface ResponseHead {
+  id: string;
+  model: string;
+  created?: number;
+  /** All but the id and the model. `createTime` stays here too: it is finer than `created`. */
+  rest: JsonObject;
+}
+
+/** What says which answer this is; on every chunk of a stream. */
+export function decodeHead(response: JsonObject): ResponseHead {
+  const { responseId, modelVersion, ...rest } = response;
+  const time = Date.parse(textIn(response, 'createTime') ?? '');
+  return defined({
+    id: typeof responseId === 'string' ? responseId : '',
+    model: typeof modelVersion === 'string' ? modelVersion : '',
+    created: Number.isNaN(time) ? undefined : Math.floor(time / 1000),
+    rest,
+  });
+}
+
+/** No candidate, because the prompt was refused. */
+export function isBlocked(response: JsonObject): boolean {
+  return textIn(messageIn(response, 'promptFeedback') ?? {}, 'blockReason') !== undefined;
+}
+
+/** The choice that stands for a blocked prompt; why it was blocked is in the completion's `extra`. */
+function blockedChoice(): Choice {
+  return { index: 0, parts: [], finish: 'content_filter' };
+}
+
+function decodeCandidate(candidate: JsonObject, place: number, responseId: string): Choice {
+  const { content: _c, index: _i, finishReason: _f, logprobsResult: _l, ...rest } = candidate;
+  const index = numberIn(candidate, 'index') ?? place;
+  const ids = new CallIds(responseId, index);
+  const wireParts = messagesIn(messageIn(candidate, 'content') ?? {}, 'parts');
+  const parts = wireParts.map((part) => decodePart(part, (call) => ids.next(call)));
+  attachCitations(parts, candidate);
+  const word = textIn(candidate, 'finishReason');
+  const finish = decodeFinish(word, parts);
+  return defined({
+    index,
+    parts,
+    finish,
+    logprobs: logprobsIn(candidate),
+    extra: extraOf({ ...rest, ...finishWord(word, finish) }),
+  });
+}
+
+function attachCitations(parts: Part[], candidate: JsonObject): void {
+  const texts = parts.filter((part) => part.type === 'text');
+  const lists = readCitations(
+    candidate,
+    texts.map(({ text }) => text),
+  );
+  for (const [index, part] of texts.entries()) {
+    const citations = lists[index];
+    if (citations && citations.length > 0) part.citations = citations;
+  }
+}
+
+/** Gemini says `STOP` of a turn that ends in function calls. */
+export function decodeFinish(word: string | undefined, parts: readonly Part[]): FinishReason {
+  const reason = readFinishReason('gemini', word ?? 'FINISH_REASON_UNSPECIFIED');
+  return reason === 'stop' && parts.some((part) => part?.type === 'tool_call') ? 'tool_calls' : reason;
+}
+
+/** The word itself where the neutral reason would be written back as another. */
+export function finishWord(word: string | undefined, finish: FinishReason): JsonObject {
+  return word === undefined || word === writeFinishReason('gemini', finish) ? {} : { finishReason: word };
+}
+
+/** Ids for one candidate's calls that come without. */
+export class CallIds {
+  readonly #responseId: string;
+  readonly #candidate: number;
+  #made = 0;
+
+  constructor(responseId: string, candidate: number) {
+    this.#responseId = responseId;
+    this.#candidate = candidate;
+  }
+
+  /** Without a response id the call itself must tell the answers apart, as well as it can. */
+  next(call: JsonObject): string {
+    const seed = this.#responseId === '' ? JSON.stringify(call) : this.#responseId;
+    this.#made += 1;
+    return makeToolCallId(`${seed}/${this.#candidate}`, this.#made - 1);
+  }
+}

@@ -1,0 +1,77 @@
+import type { Choice, Completion } from '../../conversation/completion.ts';
+import { isObject, type JsonObject } from '../../conversation/json.ts';
+import { writeFinishReason } from '../finish-reasons.ts';
+import { writeGrounding } from './citations.ts';
+import { encodeLogprobs } from './logprobs.ts';
+import { encodePart } from './parts.ts';
+import { defined, ownFields } from './proto.ts';
+import { isBlocked } from './response-decode.ts';
+import { encodeUsage } from './usage.ts';
+
+/** A completion as a `GenerateContentResponse`. */
+export function encodeResponse(completion: Completion): JsonObject {
+  const own = ownFields(completion.extra);
+  const { usageMetadata, ...rest } = own;
+  const candidates = completion.choices.map(encodeChoice);
+  return defined({
+    candidates: saysOnlyBlocked(completion.choices, own) ? undefined : candidates,
+    usageMetadata: completion.usage
+      ? encodeUsage(completion.usage, isObject(usageMetadata) ? usageMetadata : {})
+      : usageMetadata,
+    ...encodeHead(completion),
+    ...rest,
+  });
+}
+
+/** A blocked prompt has no candidates. */
+export function saysOnlyBlocked(choices: readonly { parts: readonly unknown[] }[], own: JsonObject): boolean {
+  return isBlocked(own) && choices.every((choice) => choice.parts.length === 0);
+}
+
+export function encodeHead({
+  id,
+  model,
+  created,
+}: {
+  id: string;
+  model: string;
+  created?: number;
+}): JsonObject {
+  return defined({
+    modelVersion: model === '' ? undefined : model,
+    createTime: created === undefined ? undefined : timestamp(created),
+    responseId: id === '' ? undefined : id,
+  });
+}
+
+/** RFC 3339, as protobuf writes timestamps; `undefined` for a number that is no time. */
+function timestamp(seconds: number): string | undefined {
+  const date = new Date(seconds * 1000);
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+}
+
+/** How parts of an answer are written: a client gets the ids that it must send back, and all reasoning. */
+export const ANSWER_PARTS = { callIds: true, unsignedReasoning: true, path: 'content' } as const;
+
+function encodeChoice(choice: Choice): JsonObject {
+  const { index, finish, logprobs } = choice;
+  const own = ownFields(choice.extra);
+  const parts: JsonObject[] = [];
+  const texts = [];
+  for (const part of choice.parts) {
+    const wire = encodePart(part, ANSWER_PARTS);
+    if (!wire) continue;
+    if (part.type === 'text')
+      texts.push({ partIndex: parts.length, text: part.text, citations: part.citations });
+    parts.push(wire);
+  }
+  return defined({
+    content: parts.length > 0 ? { parts, role: 'model' } : { role: 'model' },
+    finishReason: writeFinishReason('gemini', finish),
+    index,
+    logprobsResult: logprobs && encodeLogprobs(logprobs),
+    // Where the answer came from Gemini its own metadata says more, and stands in `extra`.
+    ...(choice.extra?.dialect === 'gemini' ? {} : { groundingMetadata: writeGrounding(texts) }),
+    ...own,
+  });
+}

@@ -1,0 +1,115 @@
+import type { Conversation, ReasoningRequest } from '../../conversation/conversation.ts';
+import { invalidRequest } from '../../conversation/gateway-error.ts';
+import type { JsonObject } from '../../conversation/json.ts';
+import { callerWord } from './caller-words.ts';
+import { THINKING_LEVELS, type Thinking, type ThinkingLevel } from './models.ts';
+import { defined, extraOf, ownFields } from './proto.ts';
+
+/** OpenAI's words for effort as levels; `none` is not one. */
+const LEVEL_OF_EFFORT: Record<string, ThinkingLevel> = {
+  minimal: 'minimal',
+  low: 'low',
+  medium: 'medium',
+  high: 'high',
+  xhigh: 'high',
+  max: 'high',
+};
+
+/** Google's own translation of OpenAI's words for models with a budget (Gemini API docs, "OpenAI compatibility"). */
+const BUDGET_OF_EFFORT: Record<string, number> = {
+  minimal: 1024,
+  low: 1024,
+  medium: 8192,
+  high: 24_576,
+  xhigh: Number.POSITIVE_INFINITY,
+  max: Number.POSITIVE_INFINITY,
+};
+
+/** `thinkingBudget` that leaves the amount to the model. */
+const DYNAMIC_BUDGET = -1;
+
+interface EncodedThinking {
+  thinkingConfig?: JsonObject;
+  dropped: string[];
+}
+
+/**
+ * The `thinkingConfig` for a reasoning request. Where the model has no such level or budget the next one up is
+ * taken, or the highest. `none` on a model that always thinks becomes its least, and is named in `dropped`.
+ *
+ * @throws GatewayError `invalid_request` for an effort that no dialect knows.
+ */
+export function encodeThinking(conversation: Conversation, thinking: Thinking): EncodedThinking {
+  const { reasoning } = conversation;
+  if (!reasoning) return { dropped: [] };
+  const { effort, budgetTokens } = reasoning;
+  checkEffort(conversation, effort);
+
+  const off = effort === 'none' || (effort === undefined && budgetTokens === 0);
+  const word = callerWord(conversation, 'reasoning');
+  if (thinking.by === 'nothing') return { dropped: off ? [] : [word] };
+
+  const amount = amountOf(reasoning, thinking, off);
+  const canStop = thinking.by === 'budget' && thinking.off;
+  const thinkingConfig = defined({
+    ...amount,
+    includeThoughts: wantsThoughts(conversation, reasoning, off),
+    ...ownFields(reasoning.extra),
+  });
+  const dropped = off && !canStop ? [word] : [];
+  return Object.keys(thinkingConfig).length > 0 ? { thinkingConfig, dropped } : { dropped };
+}
+
+function checkEffort(conversation: Conversation, effort: string | undefined): void {
+  if (effort === undefined || effort === 'none' || Object.hasOwn(LEVEL_OF_EFFORT, effort)) return;
+  const word = callerWord(conversation, 'reasoning');
+  const known = ['none', ...Object.keys(LEVEL_OF_EFFORT)].join(', ');
+  throw invalidRequest(`'${word}' must be one of ${known}.`, word);
+}
+
+function amountOf(
+  { effort, budgetTokens }: ReasoningRequest,
+  thinking: Exclude<Thinking, { by: 'nothing' }>,
+  off: boolean,
+): JsonObject {
+  if (thinking.by === 'level') {
+    if (off) return { thinkingLevel: thinking.levels[0]?.toUpperCase() };
+    if (effort !== undefined) return { thinkingLevel: nearestLevel(effort, thinking.levels).toUpperCase() };
+    // Models with levels still take a budget, and a budget says more than the level nearest to it would.
+    return budgetTokens === undefined ? {} : { thinkingBudget: budgetTokens };
+  }
+  if (off) return { thinkingBudget: thinking.off ? 0 : thinking.min };
+  const budget = budgetTokens ?? BUDGET_OF_EFFORT[effort ?? ''];
+  if (budget === undefined) return {};
+  if (budget === DYNAMIC_BUDGET) return { thinkingBudget: DYNAMIC_BUDGET };
+  return { thinkingBudget: Math.min(Math.max(budget, thinking.min), thinking.max) };
+}
+
+function nearestLevel(effort: string, levels: readonly ThinkingLevel[]): ThinkingLevel {
+  const wanted = THINKING_LEVELS.indexOf(LEVEL_OF_EFFORT[effort] ?? 'high');
+  return levels.find((level) => THINKING_LEVELS.indexOf(level) >= wanted) ?? levels.at(-1) ?? 'high';
+}
+
+/** Gemini tells its thoughts only when asked to; callers of other dialects expect to see what they asked for. */
+function wantsThoughts(
+  conversation: Conversation,
+  { includeText }: ReasoningRequest,
+  off: boolean,
+): boolean | undefined {
+  if (includeText !== undefined) return includeText;
+  return conversation.dialect === 'gemini' || off ? undefined : true;
+}
+
+/** The inverse: a `thinkingConfig` (its fields under their JSON names) as a reasoning request. */
+export function decodeThinking(config: JsonObject): ReasoningRequest {
+  const { thinkingLevel, thinkingBudget, includeThoughts, ...rest } = config;
+  const level = typeof thinkingLevel === 'string' ? thinkingLevel.toLowerCase() : undefined;
+  const known = THINKING_LEVELS.find((candidate) => candidate === level);
+  if (thinkingLevel !== undefined && known === undefined) rest['thinkingLevel'] = thinkingLevel;
+  return defined({
+    effort: known,
+    budgetTokens: typeof thinkingBudget === 'number' ? thinkingBudget : undefined,
+    includeText: typeof includeThoughts === 'boolean' ? includeThoughts : undefined,
+    extra: extraOf(rest),
+  });
+}

@@ -1,0 +1,116 @@
+import type { OpaquePart, ToolResultPart } from '../../conversation/conversation.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { mediaPart, readFileData, readInlineData, writeMedia } from './media.ts';
+import { defined, messageIn, messagesIn, ownFields, parseObject, readMessage } from './proto.ts';
+
+/** What `functionResponse.parts` takes (Gemini API docs, "Multimodal function responses"): inline, of these types. */
+const MEDIA_IN_RESULTS = new Set(['image/png', 'image/jpeg', 'image/webp', 'application/pdf', 'text/plain']);
+
+export interface EncodedToolResult {
+  functionResponse: JsonObject;
+  /** Media that the model does not take inside a result: parts to stand after it. */
+  beside: JsonObject[];
+}
+
+export interface ToolResultEncoding {
+  id: string | undefined;
+  name: string;
+  /** `caller`: the caller spoke Gemini and knows what its endpoint takes there. */
+  mediaInside: boolean | 'caller';
+  path: string;
+}
+
+/** A tool's result as a `functionResponse`, whose `response` must be an object. */
+export function encodeToolResult(
+  result: ToolResultPart,
+  { id, name, mediaInside, path }: ToolResultEncoding,
+): EncodedToolResult {
+  const texts: string[] = [];
+  const inside: JsonObject[] = [];
+  const beside: JsonObject[] = [];
+  for (const part of result.parts) {
+    if (part.type === 'text') texts.push(part.text);
+    else if (part.type === 'opaque') writeOpaque(part, texts, inside);
+    else {
+      const media = writeMedia(part.source, path);
+      const type = part.source.kind === 'data' ? part.source.mediaType : '';
+      const fits = mediaInside === 'caller' || (mediaInside && MEDIA_IN_RESULTS.has(type));
+      (fits ? inside : beside).push(media);
+    }
+  }
+  const functionResponse = defined({
+    id,
+    name,
+    response: encodeResponse(texts.join('\n'), result.isError === true),
+    parts: inside.length > 0 ? inside : undefined,
+    ...ownFields(result.extra),
+  });
+  return { functionResponse, beside };
+}
+
+/** A foreign block in a result (a document reference, a search hit) is worth more as its JSON than not at all. */
+function writeOpaque({ dialect, value }: OpaquePart, texts: string[], inside: JsonObject[]): void {
+  if (dialect === 'gemini') inside.push(value);
+  else texts.push(JSON.stringify(value));
+}
+
+/**
+ * `output` and `error` are the API's own keys; an object without them is the output as a whole. A `$ref` inside an
+ * object would be read as a reference to one of the result's media parts and refused, so that one stays text.
+ */
+function encodeResponse(text: string, isError: boolean): JsonObject {
+  const parsed = parseObject(text);
+  const object = parsed && !mentionsRef(parsed) ? parsed : undefined;
+  if (isError) return { error: object ?? text };
+  return object ?? { output: text };
+}
+
+function mentionsRef(value: JsonValue | undefined): boolean {
+  if (Array.isArray(value)) return value.some(mentionsRef);
+  if (!isObject(value)) return false;
+  return Object.entries(value).some(([key, inner]) => key === '$ref' || mentionsRef(inner));
+}
+
+/** The inverse, but for the id of the call, which is the caller's to know. */
+export function decodeToolResult(functionResponse: JsonObject, callId: string): ToolResultPart {
+  const { id: _, name, response, parts: _parts, ...rest } = functionResponse;
+  const { text, isError } = decodeResponse(isObject(response) ? response : {});
+  const media = messagesIn(functionResponse, 'parts').map(decodeMediaPart);
+  return defined({
+    type: 'tool_result' as const,
+    callId,
+    name: typeof name === 'string' ? name : undefined,
+    parts: [{ type: 'text' as const, text }, ...media],
+    isError: isError ? true : undefined,
+    extra: Object.keys(rest).length > 0 ? { dialect: 'gemini' as const, fields: rest } : undefined,
+  });
+}
+
+/** Text that `encodeResponse` makes the same object of again. */
+function decodeResponse(response: JsonObject): { text: string; isError: boolean } {
+  const [[key, value] = [], ...others] = Object.entries(response);
+  if (others.length === 0 && key === 'error') {
+    if (isPlainText(value)) return { text: value, isError: true };
+    if (isObject(value) && !mentionsRef(value)) return { text: JSON.stringify(value), isError: true };
+  }
+  if (others.length === 0 && key === 'output' && isPlainText(value)) return { text: value, isError: false };
+  return { text: JSON.stringify(response), isError: false };
+}
+
+function isPlainText(value: JsonValue | undefined): value is string {
+  if (typeof value !== 'string') return false;
+  const parsed = parseObject(value);
+  return !parsed || mentionsRef(parsed);
+}
+
+function decodeMediaPart(part: JsonObject): ToolResultPart['parts'][number] {
+  const inlineData = messageIn(part, 'inlineData');
+  const fileData = messageIn(part, 'fileData');
+  const source = inlineData ? readInlineData(inlineData) : fileData && readFileData(readMessage(fileData));
+  const media = source && mediaPart(source);
+  const plain = Object.keys(part).length === 1 && Object.keys(inlineData ?? fileData ?? {}).length === 2;
+  // A sound in a result has no neutral part.
+  return media && media.type !== 'audio' && plain
+    ? media
+    : { type: 'opaque', dialect: 'gemini', value: part };
+}

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Conversation, ReasoningRequest } from '../../../src/conversation/conversation.ts';
+import { at, bodyFor, chatConversation, droppedFor, refusalOf, user } from './conversations.ts';
+
+function asking(more: Partial<Conversation>): Conversation {
+  return chatConversation([user('Hi')], more);
+}
+
+test('sampling parameters go into generationConfig', () => {
+  const parameters = {
+    maxOutputTokens: 10,
+    temperature: 0,
+    topP: 0.5,
+    topK: 3,
+    frequencyPenalty: 0.1,
+    presencePenalty: 0.2,
+    seed: 7,
+    stop: ['x'],
+    n: 2,
+    logprobs: true,
+    topLogprobs: 4,
+  };
+  assert.deepEqual(bodyFor(asking({ parameters }))['generationConfig'], {
+    maxOutputTokens: 10,
+    temperature: 0,
+    topP: 0.5,
+    topK: 3,
+    frequencyPenalty: 0.1,
+    presencePenalty: 0.2,
+    seed: 7,
+    stopSequences: ['x'],
+    candidateCount: 2,
+    responseLogprobs: true,
+    logprobs: 4,
+  });
+});
+
+test('parameters that the API or the model does not have are dropped and named', () => {
+  const parameters = { logitBias: { 1: 2 }, endUser: 'u', frequencyPenalty: 1 };
+  assert.deepEqual(droppedFor(asking({ parameters })), ['logit_bias', 'user']);
+  assert.deepEqual(droppedFor(asking({ parameters }), 'gemini-2.5-flash'), [
+    'logit_bias',
+    'user',
+    'frequency_penalty',
+  ]);
+});
+
+test('every field that only another dialect knows is named', () => {
+  const conversation = asking({ extra: { dialect: 'chat', fields: { store: true, metadata: {} } } });
+  assert.deepEqual(droppedFor(conversation), ['store', 'metadata']);
+  assert.equal(bodyFor(conversation)['store'], undefined);
+});
+
+describe('response format', () => {
+  const schema = { type: 'object', properties: { kind: { const: 'a' }, const: { type: 'string' } } };
+  const format = { type: 'json_schema', name: 'n', schema } as const;
+
+  test('text and JSON objects are media types', () => {
+    const config = (type: 'text' | 'json_object') =>
+      bodyFor(asking({ responseFormat: { type } }))['generationConfig'];
+    assert.deepEqual(config('text'), { responseMimeType: 'text/plain' });
+    assert.deepEqual(config('json_object'), { responseMimeType: 'application/json' });
+  });
+
+  test('a schema goes out as JSON Schema, with const as an enum of one', () => {
+    assert.deepEqual(bodyFor(asking({ responseFormat: format }))['generationConfig'], {
+      responseMimeType: 'application/json',
+      responseJsonSchema: {
+        type: 'object',
+        properties: { kind: { enum: ['a'] }, const: { type: 'string' } },
+      },
+    });
+  });
+
+  test('a format’s description goes into its schema', () => {
+    const body = bodyFor(asking({ responseFormat: { ...format, description: 'd' } }));
+    assert.equal(at(body, 'generationConfig', 'responseJsonSchema', 'description'), 'd');
+  });
+
+  test('old models get it as an OpenAPI schema', () => {
+    const body = bodyFor(asking({ responseFormat: format }), 'gemini-1.5-flash');
+    assert.deepEqual(body['generationConfig'], {
+      responseMimeType: 'application/json',
+      responseSchema: {
+        type: 'OBJECT',
+        properties: { kind: { type: 'STRING', format: 'enum', enum: ['a'] }, const: { type: 'STRING' } },
+      },
+    });
+  });
+});
+
+describe('reasoning', () => {
+  const cases: [string, ReasoningRequest, unknown, string[]][] = [
+    [
+      'gemini-3-flash-preview',
+      { effort: 'minimal' },
+      { thinkingLevel: 'MINIMAL', includeThoughts: true },
+      [],
+    ],
+    ['gemini-3-flash-preview', { effort: 'none' }, { thinkingLevel: 'MINIMAL' }, ['reasoning_effort']],
+    ['gemini-3.1-pro-preview', { effort: 'minimal' }, { thinkingLevel: 'LOW', includeThoughts: true }, []],
+    ['gemini-3-pro-preview', { effort: 'medium' }, { thinkingLevel: 'HIGH', includeThoughts: true }, []],
+    ['gemini-3.7-flash', { effort: 'none' }, { thinkingLevel: 'LOW' }, ['reasoning_effort']],
+    ['gemini-3.5-flash-lite', { effort: 'minimal' }, { thinkingLevel: 'MINIMAL', includeThoughts: true }, []],
+    ['gemini-9-unheard-of', { effort: 'xhigh' }, { thinkingLevel: 'HIGH', includeThoughts: true }, []],
+    [
+      'models/gemini-3-flash-preview',
+      { budgetTokens: 99 },
+      { thinkingBudget: 99, includeThoughts: true },
+      [],
+    ],
+    ['gemini-2.5-flash', { effort: 'low' }, { thinkingBudget: 1024, includeThoughts: true }, []],
+    ['gemini-2.5-flash', { effort: 'medium' }, { thinkingBudget: 8192, includeThoughts: true }, []],
+    ['gemini-2.5-flash', { effort: 'none' }, { thinkingBudget: 0 }, []],
+    ['gemini-2.5-flash', { budgetTokens: -1 }, { thinkingBudget: -1, includeThoughts: true }, []],
+    ['gemini-2.5-flash-lite', { budgetTokens: 1 }, { thinkingBudget: 512, includeThoughts: true }, []],
+    ['gemini-2.5-pro', { effort: 'max' }, { thinkingBudget: 32_768, includeThoughts: true }, []],
+    ['gemini-2.5-pro', { effort: 'none' }, { thinkingBudget: 128 }, ['reasoning_effort']],
+    [
+      'gemini-2.5-pro',
+      { effort: 'high', includeText: false },
+      { thinkingBudget: 24_576, includeThoughts: false },
+      [],
+    ],
+    ['gemini-2.0-flash', { effort: 'high' }, undefined, ['reasoning_effort']],
+    ['gemini-2.0-flash', { effort: 'none' }, undefined, []],
+  ];
+  for (const [model, reasoning, thinkingConfig, dropped] of cases) {
+    test(`${model}: ${JSON.stringify(reasoning)}`, () => {
+      const conversation = asking({ reasoning });
+      assert.deepEqual(
+        at(bodyFor(conversation, model), 'generationConfig', 'thinkingConfig'),
+        thinkingConfig,
+      );
+      assert.deepEqual(droppedFor(conversation, model), dropped);
+    });
+  }
+
+  test('of an unknown effort is refused', () => {
+    assert.throws(() => bodyFor(asking({ reasoning: { effort: 'huge' } })), refusalOf('reasoning_effort'));
+    assert.throws(
+      () => bodyFor(asking({ reasoning: { effort: 'constructor' } })),
+      refusalOf('reasoning_effort'),
+    );
+  });
+});

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { JsonObject } from '../../../src/conversation/json.ts';
+import { decodeToolResult, encodeToolResult } from '../../../src/dialects/gemini/tool-results.ts';
+
+function encode(text: string, isError?: boolean): unknown {
+  const { functionResponse } = encodeToolResult(
+    { type: 'tool_result', callId: 'c', parts: [{ type: 'text', text }], ...(isError ? { isError } : {}) },
+    { id: undefined, name: 'f', mediaInside: true, path: 'p' },
+  );
+  return functionResponse['response'];
+}
+
+describe('the response of a function is an object', () => {
+  const cases: [string, string, boolean, unknown][] = [
+    ['plain text', 'sunny', false, { output: 'sunny' }],
+    ['the text of an object', '{"temp":5}', false, { temp: 5 }],
+    ['the text of a list', '[1]', false, { output: '[1]' }],
+    ['no text', '', false, { output: '' }],
+    ['an error in words', 'no such city', true, { error: 'no such city' }],
+    ['an error as an object', '{"code":404}', true, { error: { code: 404 } }],
+    [
+      'an object with a $ref, which would be read as a media part',
+      '{"a":{"$ref":"#/x"}}',
+      false,
+      { output: '{"a":{"$ref":"#/x"}}' },
+    ],
+  ];
+  for (const [name, text, isError, response] of cases) {
+    test(name, () => assert.deepEqual(encode(text, isError), response));
+  }
+});
+
+describe('a function’s response read and written again is the same', () => {
+  const responses: JsonObject[] = [
+    {},
+    { output: 'sunny' },
+    { output: '{"a":1}' },
+    { output: { a: 1 } },
+    { output: 'sunny', more: 1 },
+    { error: 'no such city' },
+    { error: '{"a":1}' },
+    { error: { code: 404 } },
+    { error: 5 },
+    { error: 'x', output: 'y' },
+    { result: null },
+    { output: '{"$ref":"x"}' },
+  ];
+  for (const response of responses) {
+    test(JSON.stringify(response), () => {
+      const decoded = decodeToolResult({ name: 'f', response }, 'c');
+      const { functionResponse } = encodeToolResult(decoded, {
+        id: undefined,
+        name: 'f',
+        mediaInside: 'caller',
+        path: 'p',
+      });
+      assert.deepEqual(functionResponse, { name: 'f', response });
+    });
+  }
+});

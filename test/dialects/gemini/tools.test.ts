@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Conversation, Tool, ToolChoice } from '../../../src/conversation/conversation.ts';
+import type { JsonObject } from '../../../src/conversation/json.ts';
+import { at, bodyFor, chatConversation, droppedFor, functionTool, refusalOf, user } from './conversations.ts';
+
+const SCHEMA: JsonObject = { $schema: 'x', type: 'object', properties: { b: { const: 1 }, a: {} } };
+
+function asking(tools: Tool[], more: Partial<Conversation> = {}): Conversation {
+  return chatConversation([user('Hi')], { tools, ...more });
+}
+
+describe('tools', () => {
+  test('that are functions stand in one entry, with their schemas as they came', () => {
+    const tools: Tool[] = [
+      { type: 'function', name: 'f', description: 'does f', schema: SCHEMA },
+      { type: 'opaque', dialect: 'gemini', value: { googleSearch: {} } },
+      functionTool('g'),
+    ];
+    const body = bodyFor(asking(tools));
+    assert.deepEqual(body['tools'], [
+      {
+        functionDeclarations: [
+          { name: 'f', description: 'does f', parametersJsonSchema: SCHEMA },
+          { name: 'g' },
+        ],
+      },
+      { googleSearch: {} },
+    ]);
+    const properties = at(body, 'tools', 0, 'functionDeclarations', 0, 'parametersJsonSchema', 'properties');
+    assert.deepEqual(Object.keys(properties as JsonObject), ['b', 'a']);
+  });
+
+  test('have OpenAPI parameters on models that know no JSON Schema', () => {
+    const body = bodyFor(
+      asking([functionTool('f', SCHEMA), functionTool('g', { type: 'object' })]),
+      'gemini-1.5-pro',
+    );
+    assert.deepEqual(at(body, 'tools', 0, 'functionDeclarations'), [
+      {
+        name: 'f',
+        parameters: {
+          type: 'OBJECT',
+          properties: { b: { type: 'NUMBER', format: 'enum', enum: ['1'] }, a: {} },
+        },
+      },
+      { name: 'g' },
+    ]);
+  });
+
+  test('that take free text are refused', () => {
+    assert.throws(() => bodyFor(asking([{ type: 'custom', name: 'patch' }])), refusalOf('tools[0]'));
+  });
+
+  test('that another provider runs are dropped and named', () => {
+    const search: Tool = { type: 'opaque', dialect: 'messages', value: { type: 'web_search_20250305' } };
+    const conversation = asking([functionTool('f'), search]);
+    assert.equal((bodyFor(conversation)['tools'] as unknown[]).length, 1);
+    assert.deepEqual(droppedFor(conversation), ['tools[1]']);
+  });
+});
+
+describe('tool choice', () => {
+  const cases: [ToolChoice, unknown][] = [
+    [{ type: 'auto' }, { mode: 'AUTO' }],
+    [{ type: 'none' }, { mode: 'NONE' }],
+    [{ type: 'required' }, { mode: 'ANY' }],
+    [
+      { type: 'tool', name: 'f' },
+      { mode: 'ANY', allowedFunctionNames: ['f'] },
+    ],
+    [
+      { type: 'allowed', mode: 'required', names: ['f', 'g'] },
+      { mode: 'ANY', allowedFunctionNames: ['f', 'g'] },
+    ],
+    [
+      { type: 'allowed', mode: 'auto', names: ['f'] },
+      { mode: 'VALIDATED', allowedFunctionNames: ['f'] },
+    ],
+    [{ type: 'opaque', dialect: 'gemini', value: { mode: 'VALIDATED' } }, { mode: 'VALIDATED' }],
+  ];
+  for (const [toolChoice, functionCallingConfig] of cases) {
+    test(`${JSON.stringify(toolChoice)} → ${JSON.stringify(functionCallingConfig)}`, () => {
+      const conversation = asking([functionTool('f'), functionTool('g')], { toolChoice });
+      assert.deepEqual(bodyFor(conversation)['toolConfig'], { functionCallingConfig });
+      assert.deepEqual(droppedFor(conversation), []);
+    });
+  }
+
+  test('of another dialect’s making, or without functions, is dropped and named', () => {
+    const foreign: ToolChoice = { type: 'opaque', dialect: 'chat', value: { type: 'x' } };
+    assert.deepEqual(droppedFor(asking([functionTool('f')], { toolChoice: foreign })), ['tool_choice']);
+    assert.deepEqual(droppedFor(asking([], { toolChoice: { type: 'auto' } })), ['tool_choice']);
+  });
+
+  test('keeps strict functions to their schema: mode VALIDATED, where the model may also answer in text', () => {
+    const strict: Tool[] = [{ type: 'function', name: 'f', strict: true }];
+    const mode = (more: Partial<Conversation>) =>
+      at(bodyFor(asking(strict, more)), 'toolConfig', 'functionCallingConfig', 'mode');
+    assert.equal(mode({}), 'VALIDATED');
+    assert.equal(mode({ toolChoice: { type: 'auto' } }), 'VALIDATED');
+    assert.equal(mode({ toolChoice: { type: 'required' } }), 'ANY');
+    assert.deepEqual(droppedFor(asking(strict), 'gemini-2.0-flash'), ['tools[].function.strict']);
+  });
+
+  test('cannot forbid parallel calls: dropped and named', () => {
+    const conversation = asking([functionTool('f')], { parallelToolCalls: false });
+    assert.deepEqual(droppedFor(conversation), ['parallel_tool_calls']);
+    assert.deepEqual(droppedFor({ ...conversation, parallelToolCalls: true }), []);
+  });
+});
