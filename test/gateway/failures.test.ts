@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { after, test } from 'node:test';
+import { ADMIN_KEY, startGateway, TEST_KEY } from '../support/gateway.ts';
+import { chatAnswer, chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
+
+const closing: (() => Promise<void>)[] = [];
+after(async () => {
+  for (const close of closing.reverse()) await close();
+});
+
+const UPSTREAM_KEY = 'sk-upstream-secret-0123456789';
+
+type Answer = (response: ServerResponse) => unknown;
+
+/** A gateway whose model `m` has these upstreams as targets, in order. */
+async function setUp(...answers: Answer[]) {
+  const upstreams = await Promise.all(answers.map((answer) => startRawUpstream(answer)));
+  const providers = Object.fromEntries(
+    upstreams.map(({ baseUrl }, index) => [
+      `up${index}`,
+      { adapter: 'openai-compatible', baseUrl, accounts: [{ name: 'main', apiKey: UPSTREAM_KEY }] },
+    ]),
+  );
+  const targets = upstreams.map((_, index) => `up${index}/x`);
+  const gateway = await startGateway({ providers, models: { m: { targets } } });
+  closing.push(...upstreams.map(({ close }) => close), gateway.stop);
+  return { upstreams, gateway };
+}
+
+const ask = (stream = false) => ({ model: 'm', stream, messages: [{ role: 'user', content: 'Hi' }] });
+
+function refuse(status: number, error: object, headers: Record<string, string> = {}): Answer {
+  return (response) => {
+    response.writeHead(status, { 'content-type': 'application/json', ...headers });
+    response.end(JSON.stringify({ error }));
+  };
+}
+
+const answerWell: Answer = (response) => {
+  response.setHeader('content-type', 'application/json');
+  response.end(chatAnswer('Hello'));
+};
+
+interface OpenAiError {
+  error: { message: string; type: string; param: string | null; code: string | null };
+}
+
+const MEANINGS: { status: number; error: object; becomes: number; kind: string }[] = [
+  {
+    status: 400,
+    error: { message: 'bad', param: 'tools[0]', code: 'odd' },
+    becomes: 400,
+    kind: 'upstream_rejected',
+  },
+  {
+    status: 404,
+    error: { message: 'no such model', code: 'model_not_found' },
+    becomes: 404,
+    kind: 'upstream_rejected',
+  },
+  { status: 413, error: { message: 'too long' }, becomes: 413, kind: 'upstream_rejected' },
+  { status: 422, error: { message: 'unprocessable' }, becomes: 422, kind: 'upstream_rejected' },
+  { status: 401, error: { message: 'bad key' }, becomes: 502, kind: 'upstream_unavailable' },
+  { status: 403, error: { message: 'not you' }, becomes: 502, kind: 'upstream_unavailable' },
+  { status: 429, error: { message: 'slow down' }, becomes: 429, kind: 'upstream_rate_limited' },
+  { status: 500, error: { message: 'oops' }, becomes: 502, kind: 'upstream_unavailable' },
+  { status: 503, error: { message: 'full' }, becomes: 502, kind: 'upstream_unavailable' },
+  { status: 504, error: { message: 'late' }, becomes: 504, kind: 'upstream_timeout' },
+  { status: 529, error: { message: 'overloaded' }, becomes: 502, kind: 'upstream_unavailable' },
+  { status: 302, error: {}, becomes: 502, kind: 'upstream_unavailable' },
+];
+
+for (const { status, error, becomes, kind } of MEANINGS) {
+  test(`a provider's ${status} is a ${becomes} (${kind}) to the client`, async () => {
+    const { gateway } = await setUp(refuse(status, error));
+    const response = await gateway.post('/v1/chat/completions', ask());
+    assert.equal(response.status, becomes);
+    const [record] = await gateway.calls();
+    assert.equal(record?.outcome, kind);
+    assert.equal(record?.attempts[0]?.status, status);
+    assert.equal(record?.usage, null);
+  });
+}
+
+test('what a provider rejects is told in its own words, with parameter and code', async () => {
+  const { gateway } = await setUp(
+    refuse(400, { message: 'tools[0] is bad', param: 'tools[0]', code: 'odd' }),
+  );
+  const { error } = (await (await gateway.post('/v1/chat/completions', ask())).json()) as OpenAiError;
+  assert.deepEqual(error, {
+    message: 'tools[0] is bad',
+    type: 'invalid_request_error',
+    param: 'tools[0]',
+    code: 'odd',
+  });
+});
+
+test('a rejected credential of ours is a 502 without a word of it, and an alarm', async () => {
+  const { gateway } = await setUp(refuse(401, { message: `Incorrect API key provided: ${UPSTREAM_KEY}` }));
+  const response = await gateway.post('/v1/chat/completions', ask());
+  const { error } = (await response.json()) as OpenAiError;
+  assert.equal(error.code, 'upstream_credentials_rejected');
+  assert.match(gateway.logs(), /"level":50[^\n]*"event":"upstream_credentials_rejected"/);
+});
+
+test("a provider's retry-after reaches the client, in seconds", async () => {
+  for (const headers of [{ 'retry-after': '7' }, { 'retry-after-ms': '6500' }]) {
+    const { gateway } = await setUp(refuse(429, { message: 'slow' }, headers));
+    const response = await gateway.post('/v1/chat/completions', ask());
+    assert.equal(response.headers.get('retry-after'), '7');
+  }
+});
+
+test('no seeded secret is in any log, error or record, whatever the provider does with it', async () => {
+  const leak = `key ${UPSTREAM_KEY}`;
+  const { gateway } = await setUp(refuse(401, { message: leak }));
+  const { gateway: failing } = await setUp((response) => response.destroy());
+  let seen = '';
+  for (const each of [gateway, failing]) {
+    const response = await each.post('/v1/chat/completions', ask());
+    seen += JSON.stringify([...response.headers]) + (await response.text());
+    seen += each.logs() + JSON.stringify(await each.calls());
+    seen += await (await each.get('/v1/models')).text();
+  }
+  for (const secret of [UPSTREAM_KEY, TEST_KEY, ADMIN_KEY]) assert.equal(seen.includes(secret), false);
+});
+
+test('a target that fails is followed by the next, and the record tells both attempts', async () => {
+  const { gateway, upstreams } = await setUp(refuse(500, { message: 'oops' }), answerWell);
+  const response = await gateway.post('/v1/chat/completions', ask());
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get('x-fairlead-target'), 'up1/x');
+  assert.equal(response.headers.get('x-fairlead-attempts'), '2');
+  assert.deepEqual(
+    upstreams.map(({ requests }) => requests.length),
+    [1, 1],
+  );
+  const [record] = await gateway.calls();
+  assert.deepEqual(
+    record?.attempts.map(({ target, outcome }) => ({ target, outcome })),
+    [
+      { target: 'up0/x', outcome: 'upstream_unavailable' },
+      { target: 'up1/x', outcome: 'ok' },
+    ],
+  );
+});
+
+test('an error event right after a 200 still fails over: nothing had reached the client', async () => {
+  const { gateway } = await setUp(
+    (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write('data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n');
+      response.end('data: {"error":{"message":"overloaded","code":503}}\n\n');
+    },
+    (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.end(`${chatChunk('Hello', 'stop')}data: [DONE]\n\n`);
+    },
+  );
+  const text = await (await gateway.post('/v1/chat/completions', ask(true))).text();
+  assert.equal(text, `${chatChunk('Hello', 'stop')}data: [DONE]\n\n`);
+});
+
+test('what the client did wrong is not tried elsewhere', async () => {
+  const { gateway, upstreams } = await setUp(refuse(400, { message: 'bad' }), answerWell);
+  assert.equal((await gateway.post('/v1/chat/completions', ask())).status, 400);
+  assert.deepEqual(
+    upstreams.map(({ requests }) => requests.length),
+    [1, 0],
+  );
+});
+
+test('once output has reached the client nothing is switched: the stream ends with an error', async () => {
+  const { gateway, upstreams } = await setUp((response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write(chatChunk('Hel'), () => response.destroy());
+  }, answerWell);
+  const text = await (await gateway.post('/v1/chat/completions', ask(true))).text();
+  assert.match(text, /Hel[\s\S]*"error"/);
+  assert.deepEqual(
+    upstreams.map(({ requests }) => requests.length),
+    [1, 0],
+  );
+});
+
+test('a provider that is not there is a 502 that names it', async () => {
+  const gateway = await startGateway({
+    providers: { gone: { adapter: 'openai-compatible', baseUrl: 'http://127.0.0.1:9/v1' } },
+  });
+  closing.push(gateway.stop);
+  const response = await gateway.post('/v1/chat/completions', { ...ask(), model: 'gone/x' });
+  assert.equal(response.status, 502);
+  assert.match(await response.text(), /'gone' refused the connection/);
+});
+
+test('each timeout of a model ends its attempt', async () => {
+  const timeouts = { connect: '1s', firstByte: '100ms', idle: '100ms', total: '300ms' };
+  const behaviours: Answer[] = [
+    () => 'never answers',
+    (response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.write('{"id":');
+    },
+  ];
+  for (const behaviour of behaviours) {
+    const upstream = await startRawUpstream(behaviour);
+    const gateway = await startGateway({
+      providers: { slow: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl } },
+      models: { m: { targets: ['slow/x'], timeouts } },
+    });
+    closing.push(upstream.close, gateway.stop);
+    const response = await gateway.post('/v1/chat/completions', ask());
+    assert.equal(response.status, 504);
+    const [record] = await gateway.calls();
+    assert.equal(record?.outcome, 'upstream_timeout');
+  }
+});
