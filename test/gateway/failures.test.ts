@@ -105,7 +105,7 @@ test('a rejected credential of ours is a 502 without a word of it, and an alarm'
 });
 
 test("a provider's retry-after reaches the client, in seconds", async () => {
-  for (const headers of [{ 'retry-after': '7' }, { 'retry-after-ms': '6500' }]) {
+  for (const headers of [{ 'retry-after': '7' }, { 'retry-after-ms': '6500' }] as Record<string, string>[]) {
     const { gateway } = await setUp(refuse(429, { message: 'slow' }, headers));
     const response = await gateway.post('/v1/chat/completions', ask());
     assert.equal(response.headers.get('retry-after'), '7');

@@ -1,7 +1,7 @@
 import type { Conversation, ReasoningRequest } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord } from './caller-words.ts';
+import { callerWord } from '../caller-words.ts';
 import { THINKING_LEVELS, type Thinking, type ThinkingLevel } from './models.ts';
 import { defined, extraOf, ownFields } from './proto.ts';
 

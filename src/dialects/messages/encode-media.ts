@@ -1,7 +1,7 @@
 import type { FilePart, ImagePart } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord } from './caller-words.ts';
+import { callerWord } from '../caller-words.ts';
 import type { EncodeContext } from './encode-context.ts';
 import { encodeCacheHint, ownFields } from './fields.ts';
 

@@ -1,6 +1,6 @@
 import type { Message } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord, messagePath } from './caller-words.ts';
+import { callerWord, messagePath } from '../caller-words.ts';
 import {
   encodeAssistantPart,
   encodeSystemPart,

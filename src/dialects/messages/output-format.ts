@@ -1,6 +1,6 @@
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord } from './caller-words.ts';
+import { callerWord } from '../caller-words.ts';
 import type { EncodeContext } from './encode-context.ts';
 import { constrainSchema, fitsStructuredOutputs, isObjectSchema } from './json-schema.ts';
 import { JSON_OUTPUT_TOOL } from './reserved-tools.ts';

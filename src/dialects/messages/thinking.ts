@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord } from './caller-words.ts';
+import { callerWord } from '../caller-words.ts';
 import type { EncodeContext } from './encode-context.ts';
 import { ownFields } from './fields.ts';
 import { EFFORTS, type Effort } from './model-traits.ts';

@@ -1,5 +1,5 @@
 import { invalidRequest } from '../../conversation/gateway-error.ts';
-import { callerWord, messagePath } from './caller-words.ts';
+import { callerWord, messagePath } from '../caller-words.ts';
 import type { EncodeContext } from './encode-context.ts';
 
 /**

@@ -1,13 +1,43 @@
-import type { Conversation, DialectName } from '../../conversation/conversation.ts';
+import type { Conversation, DialectName } from '../conversation/conversation.ts';
 
-/** What the caller calls a thing that is no sampling parameter (those are in `dialects/parameters.ts`). */
+/** Nobody calls in `converse`: it is spoken upstream only. */
+type CallerDialect = Exclude<DialectName, 'converse'>;
+
+/**
+ * What callers call the things that a model may be unable to do, so that refusals and `x-fairlead-dropped` name them in
+ * the caller's own words. Sampling parameters are in `parameters.ts`.
+ */
 const WORDS = {
   messages: { chat: 'messages', responses: 'input', messages: 'messages', gemini: 'contents' },
+  participantName: {
+    chat: 'messages[].name',
+    responses: 'input[].name',
+    messages: 'messages[].name',
+    gemini: 'contents[].name',
+  },
   toolChoice: {
     chat: 'tool_choice',
     responses: 'tool_choice',
     messages: 'tool_choice',
     gemini: 'toolConfig.functionCallingConfig',
+  },
+  parallelToolCalls: {
+    chat: 'parallel_tool_calls',
+    responses: 'parallel_tool_calls',
+    messages: 'tool_choice.disable_parallel_tool_use',
+    gemini: 'toolConfig',
+  },
+  strictTool: {
+    chat: 'tools[].function.strict',
+    responses: 'tools[].strict',
+    messages: 'tools[].strict',
+    gemini: 'tools',
+  },
+  toolCallId: {
+    chat: 'tool_call_id',
+    responses: 'call_id',
+    messages: 'tool_use_id',
+    gemini: 'functionResponse.id',
   },
   reasoning: {
     chat: 'reasoning_effort',
@@ -39,15 +69,13 @@ const WORDS = {
     messages: 'image.detail',
     gemini: 'mediaResolution',
   },
-  toolCallId: {
-    chat: 'tool_call_id',
-    responses: 'call_id',
-    messages: 'tool_use_id',
-    gemini: 'functionResponse.id',
+  cacheHint: {
+    chat: 'cache_control',
+    responses: 'cache_control',
+    messages: 'cache_control',
+    gemini: 'cachedContent',
   },
 } satisfies Record<string, Record<CallerDialect, string>>;
-
-type CallerDialect = Exclude<DialectName, 'converse'>;
 
 export type CallerWord = keyof typeof WORDS;
 
@@ -56,12 +84,15 @@ export function callerWord(conversation: Conversation, word: CallerWord): string
   return WORDS[word][callerDialect(conversation)];
 }
 
-/** Path of a message in the caller's words. */
-export function messagePath(conversation: Conversation, index: number): string {
-  return `${callerWord(conversation, 'messages')}[${index}]`;
+/** Where a message stands in the caller's request, as far as its place there is known. */
+export function messagePath(conversation: Conversation, index: number, field = ''): string {
+  // Only chat keeps one neutral message to one of its own; other decoders split and lift.
+  const list = callerWord(conversation, 'messages');
+  const path = callerDialect(conversation) === 'chat' ? `${list}[${index}]` : list;
+  return field === '' ? path : `${path}.${field}`;
 }
 
-const TOOL_FIELDS: Record<CallerDialect, Record<'name' | 'schema' | 'strict' | 'format', string>> = {
+const TOOL_FIELDS: Record<CallerDialect, Record<ToolField, string>> = {
   chat: {
     name: 'function.name',
     schema: 'function.parameters',
@@ -73,16 +104,14 @@ const TOOL_FIELDS: Record<CallerDialect, Record<'name' | 'schema' | 'strict' | '
   gemini: { name: 'name', schema: 'parameters', strict: 'strict', format: 'format' },
 };
 
+type ToolField = 'name' | 'schema' | 'strict' | 'format';
+
 /** Path of a tool's field in the caller's words. */
-export function toolPath(
-  conversation: Conversation,
-  index: number,
-  field: 'name' | 'schema' | 'strict' | 'format',
-): string {
+export function toolPath(conversation: Conversation, index: number, field: ToolField): string {
   return `tools[${index}].${TOOL_FIELDS[callerDialect(conversation)][field]}`;
 }
 
-/** Nobody calls in `converse`, it is spoken upstream only; its conversations could only be ours, named as in chat. */
+/** A conversation in `converse` could only be ours, named as in chat. */
 function callerDialect({ dialect }: Conversation): CallerDialect {
   return dialect === 'converse' ? 'chat' : dialect;
 }

@@ -1,0 +1,164 @@
+import type {
+  FilePart,
+  ImagePart,
+  Message,
+  Part,
+  ReasoningPart,
+  TextPart,
+  ToolCallPart,
+  ToolResultPart,
+} from '../../conversation/conversation.ts';
+import type { JsonObject, JsonValue } from '../../conversation/json.ts';
+import { encodeContent, encodeParts, generatedImages } from './encode-content.ts';
+import { ownFields } from './extra.ts';
+import type { Target } from './target.ts';
+import { encodeToolCall } from './tool-calls.ts';
+
+/**
+ * Writes `messages`. Tool results become one `tool` message each, in their order. OpenAI takes only text in
+ * those, so images and files that a tool returned follow in a user message behind the run of results ("Function
+ * calling" guide; the Vision guide has images in user messages only).
+ */
+export function encodeMessages(target: Target): JsonObject[] {
+  const encoded: JsonObject[] = [];
+  let moved: JsonObject[] = [];
+  for (const message of target.conversation.messages) {
+    if (message.role === 'tool') {
+      for (const part of message.parts) {
+        if (part.type !== 'tool_result') continue;
+        const { text, media } = splitResult(part, target);
+        encoded.push({ ...toolMessage(part, text, target), ...messageFields(message, target) });
+        moved.push(...media);
+      }
+      continue;
+    }
+    if (moved.length > 0) encoded.push({ role: 'user', content: moved });
+    moved = [];
+    const written =
+      message.role === 'assistant' ? encodeAssistant(message, target) : encodePlain(message, target);
+    if (written) encoded.push(written);
+  }
+  if (moved.length > 0) encoded.push({ role: 'user', content: moved });
+  return encoded;
+}
+
+function encodePlain(message: Message, target: Target): JsonObject {
+  return {
+    role: instructionRole(message, target),
+    content: encodeContent(message.parts, target),
+    ...messageFields(message, target),
+  };
+}
+
+/** `system` and `developer` are the same to models that know only one of them. */
+function instructionRole({ role }: Message, { traits, sameDialect }: Target): string {
+  if (role !== 'system' && role !== 'developer') return role;
+  if (traits.instructions === 'system') return 'system';
+  // Newer models of OpenAI take both words; the client's own stays.
+  return sameDialect || traits.instructions === 'as_said' ? role : 'developer';
+}
+
+/** The participant's name and what else the caller said in this dialect; other dialects' fields are named. */
+function messageFields(message: Message, target: Target): JsonObject {
+  const { name, extra } = message;
+  if (extra && extra.dialect !== 'chat') for (const key of Object.keys(extra.fields)) target.drop(key);
+  return { ...(name === undefined ? {} : { name }), ...ownFields(extra) };
+}
+
+/** `undefined` where nothing is left of a message, which providers refuse (reasoning of another provider). */
+function encodeAssistant(message: Message, target: Target): JsonObject | undefined {
+  const { parts } = message;
+  const fields = messageFields(message, target);
+  const content = parts.filter((part) => isAssistantContent(part, target));
+  const refusal = textOf(parts.filter((part) => part.type === 'refusal'));
+  const images = generatedImages(parts);
+  const calls = parts.filter((part) => part.type === 'tool_call');
+  const reasoning = 'reasoning' in fields ? '' : readableReasoning(parts, target);
+
+  const written: JsonObject = { role: 'assistant', content: assistantContent(content, target) };
+  if (reasoning !== '') written['reasoning_content'] = reasoning;
+  if (refusal !== '') written['refusal'] = refusal;
+  if (images.length > 0) written['images'] = images;
+  if (calls.length > 0) written['tool_calls'] = calls.map((call) => requestToolCall(call, target));
+  const result = { ...written, ...fields };
+  const isEmpty = written['content'] === null && Object.keys(result).length === 2;
+  return isEmpty && (parts.length > 0 || !target.sameDialect) ? undefined : result;
+}
+
+/** What stands in the message's content; everything else has a field of its own. */
+function isAssistantContent(part: Part, target: Target): boolean {
+  if (part.type === 'reasoning') return target.sameDialect && isThinkingChunk(part);
+  return part.type !== 'tool_call' && part.type !== 'refusal' && part.type !== 'image';
+}
+
+/** Null is what OpenAI wants of a message without text; `''` is written where the client itself said so. */
+function assistantContent(parts: Part[], target: Target): JsonValue {
+  if (parts.length === 0) return null;
+  if (!parts.some((part) => part.type === 'reasoning')) {
+    const content = encodeContent(parts, target);
+    const isEmpty = content === '' && !parts.some((part) => part.type === 'text');
+    return isEmpty ? null : content;
+  }
+  return parts.flatMap((part): JsonObject[] =>
+    part.type === 'reasoning'
+      ? [{ type: 'thinking', thinking: [{ type: 'text', text: part.text }] }]
+      : encodeParts([part], target),
+  );
+}
+
+/** Mistral's form of reasoning, a part of the content. */
+function isThinkingChunk(part: ReasoningPart): boolean {
+  return ownFields(part.extra)['type'] === 'thinking';
+}
+
+/**
+ * Reasoning that goes back as text: what a chat client said itself and no other provider has signed. Signed or
+ * encrypted reasoning means nothing to a server that did not make it, nor does another dialect's.
+ */
+function readableReasoning(parts: readonly Part[], target: Target): string {
+  const reasoning = parts.filter((part) => part.type === 'reasoning');
+  const readable = target.sameDialect ? reasoning.filter((part) => !part.signature && !part.encrypted) : [];
+  if (readable.length < reasoning.length) target.drop('reasoning');
+  return textOf(readable.filter((part) => !isThinkingChunk(part)));
+}
+
+function textOf(parts: readonly { text: string }[]): string {
+  return parts.map((part) => part.text).join('');
+}
+
+function requestToolCall(call: ToolCallPart, target: Target): JsonObject {
+  return { ...encodeToolCall(call, call.id), ...target.cacheControl(call.cacheHint) };
+}
+
+type ResultPart = ToolResultPart['parts'][number];
+
+function toolMessage(result: ToolResultPart, parts: ResultPart[], target: Target): JsonObject {
+  // The dialect has no word for it; tools say in their text that they failed.
+  if (result.isError) target.drop('is_error');
+  return { role: 'tool', tool_call_id: result.callId, content: encodeContent(parts, target) };
+}
+
+/** The text of a result, and its media as the parts of a user message that says where they come from. */
+function splitResult(result: ToolResultPart, target: Target): { text: ResultPart[]; media: JsonObject[] } {
+  const isMedia = (part: ResultPart): part is ImagePart | FilePart =>
+    part.type === 'image' || (part.type === 'file' && part.source.kind !== 'text');
+  const media = result.parts.filter(isMedia);
+  const text = hinted(
+    result.parts.filter((part) => !isMedia(part)),
+    result,
+  );
+  if (media.length === 0) return { text, media: [] };
+  const note: TextPart = { type: 'text', text: 'What this tool returned follows in the next user message.' };
+  const label = { type: 'text', text: `Returned by the tool call ${result.callId}:` };
+  return {
+    text: text.length > 0 ? text : [note],
+    media: [label, ...encodeParts(media, target)],
+  };
+}
+
+/** A hint on the whole result stands on the last of its parts. */
+function hinted(parts: ResultPart[], { cacheHint }: ToolResultPart): ResultPart[] {
+  const last = parts.at(-1);
+  if (!cacheHint || last?.type !== 'text' || last.cacheHint) return parts;
+  return [...parts.slice(0, -1), { ...last, cacheHint }];
+}

@@ -1,0 +1,20 @@
+import type { Dialect } from '../dialect.ts';
+import { decodeRequest } from './decode-request.ts';
+import { encodeRequest } from './encode-request.ts';
+import { decodeError, encodeError } from './errors.ts';
+import { decodeResponse, encodeResponse } from './response.ts';
+import { ChatStreamDecoder } from './stream-decoder.ts';
+import { ChatStreamEncoder } from './stream-encoder.ts';
+
+/** OpenAI Chat Completions, and what servers of its kin make of it. */
+export const chat: Dialect = {
+  name: 'chat',
+  decodeRequest,
+  encodeRequest,
+  decodeResponse,
+  encodeResponse,
+  streamDecoder: () => new ChatStreamDecoder(),
+  streamEncoder: (options) => new ChatStreamEncoder(options),
+  decodeError,
+  encodeError,
+};

@@ -1,0 +1,86 @@
+import type { Parameters } from '../../conversation/conversation.ts';
+
+/**
+ * What a model of this dialect takes that others do not, by its name. The dialect is spoken by many servers and
+ * the name is all that a codec sees: what a whole provider does differently is told by its declaration.
+ *
+ * Sources: OpenAI API reference (`max_tokens`, `reasoning_effort`, `ChatCompletionDeveloperMessageParam`), "Reasoning
+ * models" guide, "Using GPT-5.2" (sampling parameters only with effort `none`); Mistral, DeepSeek and Perplexity API
+ * references, which know `max_tokens` only.
+ */
+export interface ModelTraits {
+  /** Words for the output limit that the model takes; the first is written where the caller's is not among them. */
+  outputLimit: readonly string[];
+  /** The role of instructions. `as_said`: it takes both `system` and `developer`. */
+  instructions: 'system' | 'developer' | 'as_said';
+  /** When it takes temperature, penalties and log probabilities. */
+  sampling: 'always' | 'without_reasoning' | 'never';
+  /** Whether it takes `reasoning_effort`; `unknown` where the name does not tell. */
+  reasoning: 'yes' | 'no' | 'unknown';
+  /** The effort that comes nearest to "do not think"; `undefined` where nothing need be said. */
+  leastEffort: string | undefined;
+  /** Whether the server takes parameters that OpenAI does not have and refuses (`top_k`). */
+  openParameters: boolean;
+  /** Whether `cache_control` means something to the model: Anthropic's, behind OpenRouter or LiteLLM. */
+  cacheControl: boolean;
+}
+
+const COMPATIBLE: ModelTraits = {
+  outputLimit: ['max_tokens', 'max_completion_tokens'],
+  instructions: 'system',
+  sampling: 'always',
+  reasoning: 'unknown',
+  leastEffort: undefined,
+  openParameters: true,
+  cacheControl: false,
+};
+
+const OPENAI: ModelTraits = {
+  outputLimit: ['max_completion_tokens', 'max_tokens'],
+  instructions: 'as_said',
+  sampling: 'always',
+  reasoning: 'no',
+  leastEffort: undefined,
+  openParameters: false,
+  cacheControl: false,
+};
+
+const OPENAI_REASONING: ModelTraits = {
+  ...OPENAI,
+  outputLimit: ['max_completion_tokens'],
+  instructions: 'developer',
+  sampling: 'never',
+  reasoning: 'yes',
+  leastEffort: 'low',
+};
+
+/**
+ * The first pattern that matches the name behind its vendor prefix. An OpenAI model that is not known yet is taken
+ * for a reasoning model of the newest kind, not for one of the oldest.
+ */
+const TRAITS: readonly (readonly [RegExp, ModelTraits])[] = [
+  [/^gpt-oss/, COMPATIBLE],
+  [/^gpt-5(\.\d+)?-chat/, { ...OPENAI, outputLimit: ['max_completion_tokens'] }],
+  [/^gpt-5(-|$)/, { ...OPENAI_REASONING, leastEffort: 'minimal' }],
+  [/^o\d/, OPENAI_REASONING],
+  [/^(ft:)?(chatgpt-4|gpt-3|gpt-4)/, OPENAI],
+  [/^(ft:)?(chatgpt|gpt)-/, { ...OPENAI_REASONING, sampling: 'without_reasoning', leastEffort: 'none' }],
+  [/^claude/, { ...COMPATIBLE, cacheControl: true }],
+];
+
+/** `openai/gpt-5-mini` and `gpt-5-mini` are the same model. */
+export function modelTraits(model: string): ModelTraits {
+  const name = model.slice(model.lastIndexOf('/') + 1);
+  return TRAITS.find(([pattern]) => pattern.test(name))?.[1] ?? COMPATIBLE;
+}
+
+/** Parameters that reasoning models of OpenAI refuse. */
+export const SAMPLING_PARAMETERS: ReadonlySet<keyof Parameters> = new Set<keyof Parameters>([
+  'temperature',
+  'topP',
+  'frequencyPenalty',
+  'presencePenalty',
+  'logprobs',
+  'topLogprobs',
+  'logitBias',
+]);

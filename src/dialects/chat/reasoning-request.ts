@@ -1,0 +1,96 @@
+import type { DialectName, ReasoningRequest } from '../../conversation/conversation.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { optionalField } from '../read-json.ts';
+import { ownFields } from './extra.ts';
+import type { Target } from './target.ts';
+
+/**
+ * How much the model may think, both ways. OpenAI says `reasoning_effort`; clients of OpenRouter say `reasoning`
+ * { effort, max_tokens, exclude, enabled }; those of LiteLLM, Z.ai, Moonshot and DeepSeek say `thinking` { type,
+ * budget_tokens }. What was said in other words than OpenAI's is kept, to be written back as it came.
+ *
+ * Source: OpenAI API reference; OpenRouter, "Reasoning tokens"; LiteLLM, "Thinking / reasoning content".
+ */
+export function decodeReasoningRequest(body: JsonObject): ReasoningRequest | undefined {
+  const effort = optionalField(body, 'reasoning_effort', 'string', '');
+  const reasoning = optionalField(body, 'reasoning', 'object', '');
+  const thinking = optionalField(body, 'thinking', 'object', '');
+  if (effort === undefined && !reasoning && !thinking) return undefined;
+
+  const request: ReasoningRequest = {};
+  if (thinking) {
+    const budget = optionalField(thinking, 'budget_tokens', 'number', 'thinking');
+    if (budget !== undefined) request.budgetTokens = budget;
+    if (thinking['type'] === 'disabled') request.effort = 'none';
+  }
+  if (reasoning) {
+    const budget = optionalField(reasoning, 'max_tokens', 'number', 'reasoning');
+    const nested = optionalField(reasoning, 'effort', 'string', 'reasoning');
+    const exclude = optionalField(reasoning, 'exclude', 'boolean', 'reasoning');
+    const enabled = optionalField(reasoning, 'enabled', 'boolean', 'reasoning');
+    if (budget !== undefined) request.budgetTokens = budget;
+    if (nested !== undefined) request.effort = nested;
+    // OpenRouter: `enabled` alone means medium effort.
+    else if (enabled !== undefined && budget === undefined) request.effort = enabled ? 'medium' : 'none';
+    if (exclude !== undefined) request.includeText = !exclude;
+  }
+  if (effort !== undefined) request.effort = effort;
+  if (reasoning || thinking) request.extra = { dialect: 'chat', fields: asSaid(body) };
+  return request;
+}
+
+function asSaid(body: JsonObject): JsonObject {
+  const said = ['reasoning_effort', 'reasoning', 'thinking'].filter(
+    (key) => isObject(body[key]) || body[key],
+  );
+  return Object.fromEntries(said.map((key) => [key, body[key]]));
+}
+
+/** The efforts that Google gives its budgets the names of in its OpenAI-compatible API ("OpenAI compatibility", thinking). */
+const BUDGET_EFFORTS: readonly (readonly [upTo: number, effort: string])[] = [
+  [1024, 'low'],
+  [8192, 'medium'],
+  [Number.POSITIVE_INFINITY, 'high'],
+];
+
+/** The caller's word for the whole matter. */
+const REASONING_WORDS: Record<DialectName, string> = {
+  chat: 'reasoning_effort',
+  responses: 'reasoning',
+  messages: 'thinking',
+  gemini: 'generationConfig.thinkingConfig',
+  converse: 'additionalModelRequestFields',
+};
+
+/** The fields that say it to a chat upstream; what the model cannot be told is dropped. */
+export function encodeReasoningRequest(target: Target): JsonObject {
+  const request = target.conversation.reasoning;
+  if (!request) return {};
+  const said = ownFields(request.extra);
+  if (Object.keys(said).length > 0) return said;
+  const effort = effortOf(request, target);
+  if (effort === undefined) return {};
+  if (target.traits.reasoning === 'no' && !target.sameDialect) {
+    target.drop(REASONING_WORDS[target.conversation.dialect]);
+    return {};
+  }
+  return { reasoning_effort: effort };
+}
+
+/** Whether the written request makes a model think that does not think without being told. */
+export function asksForReasoning(fields: Record<string, JsonValue | undefined>): boolean {
+  const effort = fields['reasoning_effort'];
+  return typeof effort === 'string' && effort !== 'none';
+}
+
+function effortOf(
+  { effort, budgetTokens }: ReasoningRequest,
+  { traits, sameDialect }: Target,
+): string | undefined {
+  if (effort === 'none' && !sameDialect) return traits.leastEffort;
+  if (effort !== undefined) return effort;
+  // -1: the model decides, which it does when nothing is said.
+  if (budgetTokens === undefined || budgetTokens < 0) return undefined;
+  if (budgetTokens === 0) return traits.leastEffort;
+  return BUDGET_EFFORTS.find(([upTo]) => budgetTokens <= upTo)?.[1];
+}

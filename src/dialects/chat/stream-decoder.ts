@@ -1,0 +1,136 @@
+import type { CompletionEvent } from '../../conversation/completion.ts';
+import { GatewayError } from '../../conversation/gateway-error.ts';
+import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
+import type { StreamDecoder, StreamMessage } from '../dialect.ts';
+import { embeddedError } from './errors.ts';
+import { chatExtra } from './extra.ts';
+import { COMPLETION_FIELDS } from './response.ts';
+import { StreamChoice } from './stream-choice.ts';
+import { decodeUsage, usageRest } from './usage.ts';
+
+/**
+ * Reads the stream of a chat upstream. Everything but the choices is optional, because servers of OpenAI's kin
+ * leave out or add what they like; what is needed is that something says the answer is complete: a finish reason
+ * of every choice, or `[DONE]`.
+ *
+ * Source: OpenAI API reference (chat completion chunk object).
+ */
+export class ChatStreamDecoder implements StreamDecoder {
+  #id = '';
+  #model = '';
+  #created: number | undefined;
+  #started = false;
+  #over = false;
+  readonly #choices = new Map<number, StreamChoice>();
+  /** The newest values of top-level fields that the neutral model has no word for. */
+  readonly #fields = new Map<string, JsonValue>();
+  #announced = new Map<string, JsonValue>();
+
+  push({ event, data }: StreamMessage): CompletionEvent[] {
+    const text = data.trim();
+    if (this.#over || text === '') return [];
+    if (text === '[DONE]') return this.#finish();
+    const chunk = tryParseJson(text);
+    if (event === 'error' || saysError(chunk)) return [...this.#usageOf(chunk), ...this.#fail(chunk ?? text)];
+    if (!isObject(chunk)) return this.#fail(chunk ?? text);
+    return this.#pushChunk(chunk);
+  }
+
+  end(): CompletionEvent[] {
+    if (this.#over) return [];
+    const choices = [...this.#choices.values()];
+    if (choices.length > 0 && choices.every((choice) => choice.isFinished)) return this.#finish();
+    return this.#breakOff('The provider ended its stream early, before the answer was complete.');
+  }
+
+  #pushChunk(chunk: JsonObject): CompletionEvent[] {
+    this.#readHead(chunk);
+    const choices = Array.isArray(chunk['choices']) ? chunk['choices'].filter(isObject) : [];
+    // Azure begins with a chunk that has neither choices nor an id.
+    const events: CompletionEvent[] = this.#started || choices.length === 0 ? [] : [this.#start()];
+    for (const [position, value] of choices.entries()) {
+      if (isObject(value['error'])) return [...events, ...this.#usageOf(chunk), ...this.#fail(value)];
+      events.push(...this.#choice(value, position).push(value));
+    }
+    return [...events, ...this.#usageOf(chunk)];
+  }
+
+  #readHead(chunk: JsonObject): void {
+    const { id, model, created } = chunk;
+    if (this.#id === '' && typeof id === 'string') this.#id = id;
+    if (this.#model === '' && typeof model === 'string') this.#model = model;
+    if (!this.#created && typeof created === 'number') this.#created = created;
+    for (const [key, value] of Object.entries(chunk)) {
+      // `obfuscation` only pads the events to a length.
+      if (COMPLETION_FIELDS.has(key) || key === 'obfuscation' || value === undefined) continue;
+      if (value !== null || !this.#fields.has(key)) this.#fields.set(key, value);
+    }
+  }
+
+  #start(): CompletionEvent {
+    this.#started = true;
+    this.#announced = new Map(this.#fields);
+    const extra = chatExtra(Object.fromEntries(this.#announced));
+    return {
+      type: 'start',
+      id: this.#id,
+      model: this.#model,
+      ...(this.#created === undefined ? {} : { created: this.#created }),
+      ...(extra ? { extra } : {}),
+    };
+  }
+
+  #choice(value: JsonObject, position: number): StreamChoice {
+    const index = typeof value['index'] === 'number' ? value['index'] : position;
+    let choice = this.#choices.get(index);
+    if (!choice) {
+      choice = new StreamChoice(index, this.#id);
+      this.#choices.set(index, choice);
+    }
+    return choice;
+  }
+
+  /** Moonshot puts usage into the choice, older Groq streams into a field of their own. */
+  #usageOf(chunk: JsonValue | undefined): CompletionEvent[] {
+    if (!isObject(chunk) || !this.#started) return [];
+    const choice = Array.isArray(chunk['choices']) ? chunk['choices'][0] : undefined;
+    const own = chunk['x_groq'];
+    for (const holder of [chunk, choice, own]) {
+      const said = isObject(holder) ? holder['usage'] : undefined;
+      const usage = decodeUsage(said);
+      if (!usage) continue;
+      const rest = usageRest(said);
+      if (Object.keys(rest).length > 0) this.#fields.set('usage', rest);
+      return [{ type: 'usage', usage }];
+    }
+    return [];
+  }
+
+  #finish(): CompletionEvent[] {
+    if (this.#choices.size === 0) return this.#breakOff('The provider ended its stream without an answer.');
+    this.#over = true;
+    const later = [...this.#fields].filter(([key, value]) => this.#announced.get(key) !== value);
+    const extra = chatExtra(Object.fromEntries(later));
+    const finished = [...this.#choices.values()].flatMap((choice) => choice.finish());
+    return [...finished, { type: 'end', ...(extra ? { extra } : {}) }];
+  }
+
+  #fail(value: JsonValue): CompletionEvent[] {
+    this.#over = true;
+    return [{ type: 'error', error: embeddedError(value) }];
+  }
+
+  #breakOff(message: string): CompletionEvent[] {
+    this.#over = true;
+    return [{ type: 'error', error: new GatewayError('upstream_unavailable', message) }];
+  }
+}
+
+/** Errors come as `{ error }`, in a list, as vLLM's `{ object: 'error', message }`, or as a message without choices. */
+function saysError(chunk: JsonValue | undefined): boolean {
+  if (Array.isArray(chunk)) return saysError(chunk[0]);
+  if (!isObject(chunk)) return false;
+  if (chunk['error']) return true;
+  if ('choices' in chunk) return false;
+  return chunk['object'] === 'error' || (typeof chunk['message'] === 'string' && 'code' in chunk);
+}

@@ -1,0 +1,180 @@
+import type { CompletionEvent } from '../../conversation/completion.ts';
+import type { ToolCallPart } from '../../conversation/conversation.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { ArgumentsText } from './arguments-text.ts';
+import { chatExtra } from './extra.ts';
+import { argumentsText } from './tool-calls.ts';
+
+/** What a choice's tool calls need of the choice that they stand in. */
+export interface PartNumbering {
+  choice: number;
+  nextPart(): number;
+  fallbackId(call: number): string;
+}
+
+/**
+ * Puts the tool calls of one choice together from their deltas. OpenAI gives each delta the call's index, and id
+ * and name in the first of them. Of its kin, some leave the index out or count every call 0, some send name or id
+ * late, in pieces or again with every delta, some the whole call at once. So a call is announced only once its
+ * name and id are known and its arguments begin, or when the stream is over.
+ */
+export class StreamToolCalls {
+  readonly #at: PartNumbering;
+  readonly #calls: StreamCall[] = [];
+  readonly #byIndex = new Map<number, StreamCall>();
+
+  constructor(at: PartNumbering) {
+    this.#at = at;
+  }
+
+  get any(): boolean {
+    return this.#calls.length > 0;
+  }
+
+  push(delta: JsonObject): CompletionEvent[] {
+    const known = this.#find(delta);
+    if (known) return known.push(delta);
+    const events = this.endWhole();
+    const call = new StreamCall(this.#at, this.#calls.length);
+    this.#calls.push(call);
+    if (typeof delta['index'] === 'number') this.#byIndex.set(delta['index'], call);
+    return [...events, ...call.push(delta)];
+  }
+
+  /** Ends the calls that nothing can follow, so that the parts of an answer overlap as little as they can. */
+  endWhole(): CompletionEvent[] {
+    return this.#calls.flatMap((call) => (call.isWhole ? call.end() : []));
+  }
+
+  end(): CompletionEvent[] {
+    return this.#calls.flatMap((call) => call.end());
+  }
+
+  /** The call that a delta goes on with; `undefined` where it begins another. */
+  #find(delta: JsonObject): StreamCall | undefined {
+    const id = textOf(delta['id']);
+    const name = textOf(bodyOf(delta)['name']);
+    const { index } = delta;
+    if (typeof index === 'number') {
+      const call = this.#byIndex.get(index);
+      return call && id !== '' && name !== '' && call.isAnother(id) ? undefined : call;
+    }
+    if (id !== '') return this.#calls.find((call) => call.id === id);
+    const last = this.#calls.at(-1);
+    return last?.hasArguments && name !== '' ? undefined : last;
+  }
+}
+
+const CALL_FIELDS = new Set(['index', 'id', 'type', 'function', 'custom']);
+
+class StreamCall {
+  id = '';
+  readonly #at: PartNumbering;
+  readonly #position: number;
+  readonly #arguments = new ArgumentsText();
+  readonly #fields = new Map<string, JsonValue | undefined>();
+  #name = '';
+  #kind: ToolCallPart['kind'] = 'function';
+  /** Arguments that came before the call could be announced. */
+  #waiting = '';
+  #part: number | undefined;
+  #announcedFields = 0;
+  #ended = false;
+
+  constructor(at: PartNumbering, position: number) {
+    this.#at = at;
+    this.#position = position;
+  }
+
+  get hasArguments(): boolean {
+    return this.#arguments.text !== '';
+  }
+
+  get isWhole(): boolean {
+    return !this.#ended && this.#kind === 'function' && this.#arguments.isWhole;
+  }
+
+  /** Whether a full id is that of another call, not a piece or a repetition of this one's. */
+  isAnother(id: string): boolean {
+    return this.id !== '' && !id.startsWith(this.id);
+  }
+
+  push(delta: JsonObject): CompletionEvent[] {
+    if (isObject(delta['custom'])) this.#kind = 'custom';
+    const body = bodyOf(delta);
+    if (this.#part === undefined) {
+      this.id = joinPiece(this.id, textOf(delta['id']));
+      this.#name = joinPiece(this.#name, textOf(body['name']));
+    }
+    for (const [key, value] of Object.entries(delta)) {
+      if (!CALL_FIELDS.has(key)) this.#fields.set(key, value);
+    }
+    const piece = argumentsText(this.#kind === 'custom' ? body['input'] : body['arguments']);
+    if (piece !== '' && !this.#ended) this.#waiting += this.#take(piece);
+    if (this.#waiting === '' || this.id === '' || this.#name === '') return [];
+    return this.#flush();
+  }
+
+  end(): CompletionEvent[] {
+    if (this.#ended) return [];
+    const events = this.#flush();
+    this.#ended = true;
+    const end: CompletionEvent = { type: 'part_end', choice: this.#at.choice, part: this.#part ?? 0 };
+    const extra = this.#fields.size > this.#announcedFields ? this.#extra() : undefined;
+    if (extra) end.extra = extra;
+    return [...events, end];
+  }
+
+  /** Free text may repeat itself as it likes; only JSON shows that a piece is a repetition. */
+  #take(piece: string): string {
+    if (this.#kind === 'function') return this.#arguments.take(piece);
+    this.#arguments.text += piece;
+    return piece;
+  }
+
+  #flush(): CompletionEvent[] {
+    const events: CompletionEvent[] = [];
+    if (this.#part === undefined) {
+      this.#part = this.#at.nextPart();
+      events.push({ type: 'part_start', choice: this.#at.choice, part: this.#part, value: this.#announce() });
+    }
+    if (this.#waiting !== '') {
+      events.push({ type: 'part_delta', choice: this.#at.choice, part: this.#part, delta: this.#waiting });
+    }
+    this.#waiting = '';
+    return events;
+  }
+
+  #announce(): ToolCallPart {
+    const id = this.id === '' ? this.#at.fallbackId(this.#position) : this.id;
+    const value: ToolCallPart = {
+      type: 'tool_call',
+      id,
+      kind: this.#kind,
+      name: this.#name,
+      arguments: '',
+    };
+    const extra = this.#extra();
+    if (extra) value.extra = extra;
+    this.#announcedFields = this.#fields.size;
+    return value;
+  }
+
+  #extra(): ToolCallPart['extra'] {
+    return chatExtra(Object.fromEntries(this.#fields));
+  }
+}
+
+function bodyOf(delta: JsonObject): JsonObject {
+  const body = delta['custom'] ?? delta['function'];
+  return isObject(body) ? body : {};
+}
+
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
+
+/** A name or id may come in pieces, or whole with every delta. */
+function joinPiece(before: string, piece: string): string {
+  return piece.startsWith(before) ? piece : before + piece;
+}

@@ -1,0 +1,45 @@
+import type { CacheHint, Conversation } from '../../conversation/conversation.ts';
+import type { JsonObject } from '../../conversation/json.ts';
+import { encodeCacheHint } from './cache-hints.ts';
+import { type ModelTraits, modelTraits } from './model-traits.ts';
+
+/** The request being written: for which model, and what of the conversation it could not say. */
+export class Target {
+  readonly conversation: Conversation;
+  readonly traits: ModelTraits;
+  readonly #dropped = new Set<string>();
+
+  constructor(conversation: Conversation, model: string) {
+    this.conversation = conversation;
+    this.traits = modelTraits(model);
+  }
+
+  /** Whether the caller speaks this dialect too, so that what it said can be said in its own words. */
+  get sameDialect(): boolean {
+    return this.conversation.dialect === 'chat';
+  }
+
+  /** Notes, in the caller's words, what is left out. */
+  drop(name: string): void {
+    this.#dropped.add(name);
+  }
+
+  get dropped(): string[] {
+    return [...this.#dropped];
+  }
+
+  /** The fields that say a cache hint, where the model knows them or the caller wrote them itself. */
+  cacheControl(hint: CacheHint | undefined): JsonObject {
+    if (!hint) return {};
+    if (this.sameDialect || this.traits.cacheControl) return encodeCacheHint(hint);
+    this.drop('cache_control');
+    return {};
+  }
+}
+
+/** What a part or tool that only another dialect knows is called in messages to the caller. */
+export function opaqueName(value: JsonObject): string {
+  const type = value['type'];
+  // Gemini's tools and parts have no type; their one key says what they are.
+  return typeof type === 'string' ? type : (Object.keys(value)[0] ?? 'unknown');
+}

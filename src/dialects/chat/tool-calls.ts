@@ -1,0 +1,50 @@
+import type { ToolCallPart } from '../../conversation/conversation.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { extraOf, ownFields } from './extra.ts';
+
+/**
+ * A tool call as it stands in messages of both directions. `id` is given apart from the part: clients may get
+ * another one than the provider's own. Arguments of a function are never empty: that would be no JSON, which
+ * both clients and servers stumble over.
+ */
+export function encodeToolCall(call: ToolCallPart, id: string): JsonObject {
+  const { kind, name } = call;
+  const body =
+    kind === 'custom'
+      ? { type: 'custom', custom: { name, input: call.arguments } }
+      : { type: 'function', function: { name, arguments: call.arguments === '' ? '{}' : call.arguments } };
+  return { id, ...body, ...ownFields(call.extra) };
+}
+
+const CALL_FIELDS = new Set(['id', 'type', 'function', 'custom']);
+
+/**
+ * Reads a tool call of an answer, whatever of it a server left out. `fallbackId` is used where it gave no id: every
+ * dialect needs one.
+ */
+export function decodeToolCall(value: JsonObject, fallbackId: string): ToolCallPart {
+  const custom = value['custom'];
+  const body = isObject(custom) ? custom : value['function'];
+  const named = isObject(body) ? body : {};
+  const call: ToolCallPart = {
+    type: 'tool_call',
+    id: typeof value['id'] === 'string' && value['id'] !== '' ? value['id'] : fallbackId,
+    kind: isObject(custom) ? 'custom' : 'function',
+    name: typeof named['name'] === 'string' ? named['name'] : '',
+    arguments: argumentsText(isObject(custom) ? named['input'] : named['arguments']),
+  };
+  const extra = extraOf(value, CALL_FIELDS);
+  if (extra) call.extra = extra;
+  return call;
+}
+
+/** Arguments are JSON text; some servers give the object itself. */
+export function argumentsText(value: JsonValue | undefined): string {
+  if (typeof value === 'string') return value;
+  return value === undefined || value === null ? '' : JSON.stringify(value);
+}
+
+/** The same for the same answer, different for each call of it. */
+export function fallbackCallId(completionId: string, choice: number, call: number): string {
+  return `call_${completionId.replace(/[^A-Za-z0-9_-]/g, '')}_${choice}_${call}`;
+}

@@ -1,0 +1,139 @@
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { inputTokens, outputTokens, type Usage } from '../../conversation/usage.ts';
+import { omitKeys } from '../read-json.ts';
+
+/**
+ * OpenAI's usage object counts in sums: `prompt_tokens` includes cached and audio tokens, `completion_tokens`
+ * includes reasoning and audio. These functions take the sums apart and put them together again.
+ *
+ * Source: OpenAI API reference, `CompletionUsage`. Servers of its kin add their own words, listed below.
+ */
+const WORDS = {
+  /** OpenAI and most others; DeepSeek; Moonshot and Together; Mistral. */
+  cacheRead: [
+    'prompt_tokens_details.cached_tokens',
+    'prompt_cache_hit_tokens',
+    'cached_tokens',
+    'num_cached_tokens',
+  ],
+  /** OpenAI and OpenRouter; LiteLLM. */
+  cacheWrite: ['prompt_tokens_details.cache_write_tokens', 'prompt_tokens_details.cache_creation_tokens'],
+  inputAudio: ['prompt_tokens_details.audio_tokens'],
+  reasoning: ['completion_tokens_details.reasoning_tokens'],
+  outputAudio: ['completion_tokens_details.audio_tokens'],
+} satisfies Partial<Record<keyof Usage, string[]>>;
+
+/** `undefined` where the server did not say (a missing object, null, or null counts). */
+export function decodeUsage(value: JsonValue | undefined): Usage | undefined {
+  if (!isObject(value)) return undefined;
+  if (typeof value['prompt_tokens'] !== 'number' && typeof value['completion_tokens'] !== 'number') {
+    return undefined;
+  }
+  const prompt = count(value['prompt_tokens']);
+  const completion = count(value['completion_tokens']);
+  const reasoningTokens = count(firstOf(value, WORDS.reasoning));
+  // xAI counts reasoning beside `completion_tokens`, not inside: only the total tells.
+  const beside = reasoningTokens > 0 && value['total_tokens'] === prompt + completion + reasoningTokens;
+
+  // A part can never be more than what is left of its sum, whatever the server claims.
+  const input = new Remainder(prompt);
+  const cacheRead = input.take(firstOf(value, WORDS.cacheRead));
+  const cacheWrite = input.take(firstOf(value, WORDS.cacheWrite));
+  const inputAudio = input.take(firstOf(value, WORDS.inputAudio));
+  const output = new Remainder(beside ? completion + reasoningTokens : completion);
+  const reasoning = output.take(reasoningTokens);
+  const outputAudio = output.take(firstOf(value, WORDS.outputAudio));
+  return {
+    input: input.left,
+    inputAudio,
+    cacheRead,
+    cacheWrite,
+    cacheWrite1h: 0,
+    output: output.left,
+    outputAudio,
+    reasoning,
+  };
+}
+
+const KNOWN = new Set([
+  'prompt_tokens',
+  'completion_tokens',
+  'total_tokens',
+  'prompt_tokens_details',
+  'completion_tokens_details',
+]);
+const KNOWN_INPUT = new Set(['cached_tokens', 'audio_tokens', 'cache_write_tokens']);
+const KNOWN_OUTPUT = new Set(['reasoning_tokens', 'audio_tokens']);
+
+/** What a usage object says beyond the counts of the neutral model: costs, times, predicted tokens, … */
+export function usageRest(value: JsonValue | undefined): JsonObject {
+  if (!isObject(value)) return {};
+  const rest = omitKeys(value, KNOWN);
+  for (const [key, known] of [
+    ['prompt_tokens_details', KNOWN_INPUT],
+    ['completion_tokens_details', KNOWN_OUTPUT],
+  ] as const) {
+    const details = value[key];
+    const detailsRest = isObject(details) ? omitKeys(details, known) : {};
+    if (Object.keys(detailsRest).length > 0) rest[key] = detailsRest;
+  }
+  return rest;
+}
+
+/** `rest` as `usageRest` gave it. */
+export function encodeUsage(usage: Usage, rest: JsonObject = {}): JsonObject {
+  const prompt = inputTokens(usage);
+  const completion = outputTokens(usage);
+  const cacheWrite = usage.cacheWrite + usage.cacheWrite1h;
+  return {
+    ...rest,
+    prompt_tokens: prompt,
+    completion_tokens: completion,
+    total_tokens: prompt + completion,
+    prompt_tokens_details: {
+      cached_tokens: usage.cacheRead,
+      audio_tokens: usage.inputAudio,
+      ...(cacheWrite > 0 ? { cache_write_tokens: cacheWrite } : {}),
+      ...objectOrNone(rest['prompt_tokens_details']),
+    },
+    completion_tokens_details: {
+      reasoning_tokens: usage.reasoning,
+      audio_tokens: usage.outputAudio,
+      ...objectOrNone(rest['completion_tokens_details']),
+    },
+  };
+}
+
+function objectOrNone(value: JsonValue | undefined): JsonObject {
+  return isObject(value) ? value : {};
+}
+
+/** The first count that stands under one of the paths. */
+function firstOf(usage: JsonObject, paths: readonly string[]): JsonValue | undefined {
+  for (const path of paths) {
+    const [key = '', detail] = path.split('.');
+    const value = usage[key];
+    const found = detail === undefined ? value : objectOrNone(value)[detail];
+    if (typeof found === 'number') return found;
+  }
+  return undefined;
+}
+
+/** A sum that parts are taken out of. */
+class Remainder {
+  left: number;
+
+  constructor(sum: number) {
+    this.left = sum;
+  }
+
+  take(value: JsonValue | undefined): number {
+    const part = Math.min(count(value), this.left);
+    this.left -= part;
+    return part;
+  }
+}
+
+function count(value: JsonValue | undefined): number {
+  return typeof value === 'number' && value > 0 ? Math.trunc(value) : 0;
+}
