@@ -1,0 +1,156 @@
+import { type JsonObject, type JsonValue, tryParseJson } from '../../src/conversation/json.ts';
+import { runModel } from './fake-model.ts';
+import { type FakeOptions, type FakeProvider, type IncomingCall, startFake } from './fake-provider.ts';
+import { jsonReply, type Reply, streamReply } from './fake-reply.ts';
+import { readScript } from './fake-script.ts';
+import { answerEmbeddings } from './openai/embeddings.ts';
+import { badParameter, modelNotFound, openAiError, throwFailure } from './openai/errors.ts';
+import { CHAT_MODELS, EMBEDDING_MODELS } from './openai/models.ts';
+import { readChatRequest } from './openai/reading.ts';
+import { checkChatRequest } from './openai/rules.ts';
+import { writeCompletion, writeStream } from './openai/writing.ts';
+import type { Refusal } from './refusal.ts';
+
+export interface FakeOpenAiOptions extends FakeOptions {
+  /** Behaves as an OpenAI-compatible server with a reasoning model: takes and shows `reasoning_content`. */
+  compatible?: boolean;
+}
+
+const HEADERS = {
+  'openai-organization': 'org-fake',
+  'openai-processing-ms': '12',
+  'openai-version': '2020-10-01',
+  'x-request-id': 'req_fake',
+  'x-ratelimit-limit-requests': '10000',
+  'x-ratelimit-remaining-requests': '9999',
+  'x-ratelimit-limit-tokens': '2000000',
+  'x-ratelimit-remaining-tokens': '1999000',
+};
+
+/**
+ * A strict OpenAI: `POST /v1/chat/completions`, `POST /v1/embeddings`, `GET /v1/models[/ID]`. It refuses what the real
+ * API refuses, with its status and words, and answers the rest with the fake model's script (`fake-script.ts`).
+ */
+export function startFakeOpenAi(options: FakeOpenAiOptions = {}): Promise<FakeProvider> {
+  const apiKey = options.apiKey ?? 'sk-fake-openai-key';
+  let calls = 0;
+  const nextId = (prefix: string): string => {
+    calls += 1;
+    return `${prefix}${String(calls).padStart(24, '0')}`;
+  };
+  const answer = (call: IncomingCall): Reply => {
+    checkKey(call, apiKey);
+    const route = ROUTES.find(({ path }) => path.test(call.path));
+    if (!route) throw openAiError(404, `Invalid URL (${call.method} ${call.path})`);
+    if (route.method !== call.method) throw wrongMethod(call);
+    return route.answer(call, options, nextId);
+  };
+  return startFake({ basePath: '/v1', answer }, options, apiKey);
+}
+
+interface Route {
+  method: string;
+  path: RegExp;
+  answer: (call: IncomingCall, options: FakeOpenAiOptions, nextId: (prefix: string) => string) => Reply;
+}
+
+const ROUTES: readonly Route[] = [
+  { method: 'POST', path: /^\/v1\/chat\/completions$/, answer: answerChat },
+  {
+    method: 'POST',
+    path: /^\/v1\/embeddings$/,
+    answer: (call) => {
+      const { disruption } = readScript(call.behaviour);
+      const body = answerEmbeddings(parseBody(call));
+      throwFailure(disruption);
+      return jsonReply(body, disruption, HEADERS);
+    },
+  },
+  {
+    method: 'GET',
+    path: /^\/v1\/models$/,
+    answer: (call, options) => {
+      const { disruption } = readScript(call.behaviour);
+      throwFailure(disruption);
+      const data = modelNames(options).map(describeModel);
+      return jsonReply({ object: 'list', data }, disruption, HEADERS);
+    },
+  },
+  {
+    method: 'GET',
+    path: /^\/v1\/models\/[^/]+$/,
+    answer: (call, options) => {
+      const name = call.path.slice('/v1/models/'.length);
+      if (!modelNames(options).includes(name)) throw modelNotFound(name);
+      return jsonReply(describeModel(name), {}, HEADERS);
+    },
+  },
+];
+
+function answerChat(
+  call: IncomingCall,
+  options: FakeOpenAiOptions,
+  nextId: (prefix: string) => string,
+): Reply {
+  const request = checkChatRequest(parseBody(call), options);
+  const model = String(request['model']);
+  if (!modelNames(options).includes(model) || EMBEDDING_MODELS.has(model)) throw modelNotFound(model);
+  const answer = runModel(readChatRequest(request, options), call.behaviour);
+  throwFailure(answer.disruption);
+  const envelope = {
+    id: nextId('chatcmpl-'),
+    model,
+    request,
+    nextCallId: () => nextId('call_'),
+    showReasoning: options.compatible === true,
+  };
+  return request['stream'] === true
+    ? streamReply(writeStream(answer, envelope), answer.disruption, {
+        ...HEADERS,
+        'content-type': 'text/event-stream; charset=utf-8',
+      })
+    : jsonReply(writeCompletion(answer, envelope), answer.disruption, HEADERS);
+}
+
+function checkKey({ headers }: IncomingCall, apiKey: string): void {
+  const given = headers['authorization'];
+  if (given === undefined) {
+    throw openAiError(
+      401,
+      "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY). You can obtain an API key from https://platform.openai.com/account/api-keys.",
+    );
+  }
+  if (given === `Bearer ${apiKey}`) return;
+  const shown = given.replace(/^Bearer /, '').replace(/^(.{3}).*(.{4})$/, '$1***$2');
+  throw openAiError(
+    401,
+    `Incorrect API key provided: ${shown}. You can find your API key at https://platform.openai.com/account/api-keys.`,
+    { code: 'invalid_api_key' },
+  );
+}
+
+/** A body that is not sent as JSON is read as an empty form: then it is the model that is missing. */
+function parseBody(call: IncomingCall): JsonValue | undefined {
+  if (!call.headers['content-type']?.startsWith('application/json')) return undefined;
+  const body = tryParseJson(call.rawBody.toString('utf8'));
+  if (body !== undefined) return body;
+  throw badParameter(
+    "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)",
+    null,
+  );
+}
+
+function wrongMethod(call: IncomingCall): Refusal {
+  return openAiError(
+    405,
+    `Not allowed to ${call.method} on ${call.path} (HINT: Perhaps you meant to use a different HTTP method?)`,
+  );
+}
+
+function modelNames(options: FakeOpenAiOptions): string[] {
+  return [...CHAT_MODELS, ...EMBEDDING_MODELS.keys(), ...(options.models ?? [])];
+}
+
+function describeModel(id: string): JsonObject {
+  return { id, object: 'model', created: 1_715_367_049, owned_by: 'system' };
+}
