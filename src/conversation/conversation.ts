@@ -19,6 +19,11 @@ export interface Conversation {
   parameters: Parameters;
   responseFormat?: ResponseFormat;
   reasoning?: ReasoningRequest;
+  /**
+   * The caller's word for a parameter that its dialect has several words for (chat `max_tokens`). The same
+   * dialect writes it back so, and messages to the caller name it so.
+   */
+  spelling?: Partial<Record<keyof Parameters, string>>;
   extra?: Extra;
 }
 

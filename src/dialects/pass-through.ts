@@ -19,8 +19,6 @@ export interface PassThrough {
 export interface PrepareOptions {
   model: string;
   stream: boolean;
-  /** The provider can be asked to report usage in streams. */
-  askForUsage: boolean;
 }
 
 export interface ScanOptions {

@@ -52,7 +52,6 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
     const body = call.door.passThrough.prepareRequest(call.body, call.spans, {
       model,
       stream: call.stream,
-      askForUsage: upstream.declaration.withoutStreamOptions !== true,
     });
     return {
       path,
@@ -87,6 +86,8 @@ function encodeGenerate(call: Call, target: Target): Encoded {
 function translateGenerated(call: Call, target: Target, answer: JsonValue): ReturnType<TranslateAnswer> {
   const caller = call.door.dialect;
   const completion = DIALECTS[target.upstream.declaration.dialect].decodeResponse(answer);
+  // Not every dialect dates its answers; those that do are expected to.
+  completion.created ??= Math.floor(call.startedAt / 1000);
   const text = call.stream
     ? streamText(caller, completion, call.includeUsage)
     : JSON.stringify(caller.encodeResponse(completion));

@@ -73,6 +73,8 @@ export class StreamTranslator implements Receiver {
       this.#ended = true;
       return;
     }
+    // Not every dialect dates its answers; those that do are expected to.
+    if (event.type === 'start') event.created ??= Math.floor(this.#call.startedAt / 1000);
     if (event.type === 'usage') this.#usage = event.usage;
     if (event.type === 'part_delta') this.#outputEvents++;
     if (isOutput(event)) this.#hasOutput = true;

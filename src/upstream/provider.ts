@@ -26,8 +26,6 @@ export interface ProviderDeclaration {
   headers?: Record<string, string>;
   /** `optional`: servers that may run without a key. */
   credential?: 'required' | 'optional' | 'none';
-  /** The server refuses `stream_options`, so usage in streams cannot be asked for. */
-  withoutStreamOptions?: boolean;
   /** The provider lives in this process and needs no network. */
   inProcess?: 'echo';
   /** Models that it always has, for the model list. */

@@ -147,8 +147,10 @@ function decodeFile(part: JsonObject, at: string): FilePart {
 function fileSource(file: JsonObject, path: string): MediaSource {
   const fileId = optionalField(file, 'file_id', 'string', path);
   if (fileId !== undefined) return { kind: 'fileId', fileId, dialect: 'chat' };
-  // OpenRouter also takes an http URL here.
-  return urlSource(requireField(file, 'file_data', 'string', path), pathOf(path, 'file_data'));
+  const data = requireField(file, 'file_data', 'string', path);
+  // OpenRouter also takes an http URL here; some clients leave the base64 bare. Files that OpenAI takes are PDFs.
+  if (isDataUrl(data) || /^https?:/i.test(data)) return urlSource(data, pathOf(path, 'file_data'));
+  return { kind: 'data', mediaType: 'application/pdf', base64: data };
 }
 
 /** A file that a kind of part of its own links to, either by the bare URL or as `{ url }`. */

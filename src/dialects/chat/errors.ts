@@ -132,13 +132,19 @@ export function embeddedError(value: JsonValue): GatewayError {
   const status = isObject(error) ? statusOf(error) : undefined;
   const failure = decodeError(status ?? 200, value);
   const kind = embeddedKind(isObject(error) ? error : {}, status);
-  const message = failure.message || 'The provider reported an error instead of an answer.';
-  return new GatewayError(kind, message, {
+  return new GatewayError(kind, isAboutUs(error, status) ? REFUSED_CREDENTIAL : failure.message, {
     ...(failure.code === undefined ? {} : { code: failure.code }),
     ...(failure.param === undefined ? {} : { param: failure.param }),
     ...(failure.retryAfterMs === undefined ? {} : { retryAfterMs: failure.retryAfterMs }),
     ...(kind === 'upstream_rejected' && status !== undefined ? { status } : {}),
   });
+}
+
+const REFUSED_CREDENTIAL = "The provider did not accept the gateway's own credentials.";
+
+/** An error about our credentials: its words are for the operator and may quote them. */
+function isAboutUs(error: JsonValue | undefined, status: number | undefined): boolean {
+  return status === 401 || status === 403 || (isObject(error) && isCredentialError(error));
 }
 
 function embeddedKind(error: JsonObject, status: number | undefined): ErrorKind {

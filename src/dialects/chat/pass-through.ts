@@ -18,7 +18,7 @@ function prepareRequest(body: Buffer, spans: FieldSpans, options: PrepareOptions
   const { model, stream_options: streamOptions } = spans;
   const edits: { span: { start: number; end: number }; text: string }[] = [];
   if (model) edits.push({ span: model, text: JSON.stringify(options.model) });
-  if (options.stream && options.askForUsage) {
+  if (options.stream) {
     const asked = streamOptions ? parseField(body, streamOptions, 'stream_options') : undefined;
     const text = JSON.stringify({ ...(isObject(asked) ? asked : {}), include_usage: true });
     if (streamOptions) {

@@ -4,12 +4,10 @@ import { NO_USAGE } from '../../../src/conversation/usage.ts';
 import { passThrough } from '../../../src/dialects/chat/pass-through.ts';
 import { findTopLevelFields } from '../../../src/dialects/request-fields.ts';
 
-function prepare(text: string, options: { stream: boolean; askForUsage?: boolean }): string {
+function prepare(text: string, options: { stream: boolean }): string {
   const body = Buffer.from(text);
   const spans = findTopLevelFields(body, passThrough.fields);
-  return passThrough
-    .prepareRequest(body, spans, { model: 'gpt-x', askForUsage: true, ...options })
-    .toString();
+  return passThrough.prepareRequest(body, spans, { model: 'gpt-x', ...options }).toString();
 }
 
 test('only the model changes: unknown fields, numbers, order and spacing stay as they came', () => {
@@ -33,13 +31,6 @@ test('a stream is asked to report its usage, and other stream options are kept',
   assert.equal(
     prepare('{"model":"smart","stream":true,"stream_options":null}', { stream: true }),
     '{"model":"gpt-x","stream":true,"stream_options":{"include_usage":true}}',
-  );
-});
-
-test('a provider that refuses stream_options is not sent any', () => {
-  assert.equal(
-    prepare('{"model":"smart","stream":true}', { stream: true, askForUsage: false }),
-    '{"model":"gpt-x","stream":true}',
   );
 });
 
