@@ -29,8 +29,22 @@ export function compileSnapshot({ config, declarations, madeKeys, now }: Snapsho
   return {
     routes: new Routes(models, upstreams),
     findCaller: compileCallers(config, madeKeys, now),
+    missingProviders: new Map(
+      declarations
+        .filter(({ name }) => !upstreams.has(name))
+        .map((declaration) => [declaration.name, adviseSetUp(declaration)]),
+    ),
     created: Math.floor(now() / 1000),
   };
+}
+
+function adviseSetUp({ name, envKeys }: ProviderDeclaration): string {
+  const [variable] = envKeys;
+  const ways = [
+    ...(variable === undefined ? [] : [`set ${variable}`]),
+    "add it under 'providers' in the config",
+  ];
+  return `The provider '${name}' is not set up here: ${ways.join(' or ')}.`;
 }
 
 function compileUpstreams(

@@ -31,14 +31,18 @@ export function planAttempts(call: Call): PlannedAttempt[] {
     );
   }
   const targets = call.snapshot.routes.resolve(model);
-  if (!targets) {
-    throw new GatewayError(
-      'not_found',
-      `The model '${model}' does not exist. GET /v1/models lists what this key may call; 'provider/model' names a provider's model directly.`,
-      { param: 'model', code: 'model_not_found' },
-    );
-  }
+  if (!targets) throw unknownModel(call, model);
   return targets
     .flatMap((target) => target.upstream.accounts.map((account) => ({ target, account })))
     .slice(0, MAX_ATTEMPTS);
+}
+
+function unknownModel(call: Call, model: string): GatewayError {
+  const advice =
+    call.snapshot.missingProviders.get(model.split('/', 1)[0] ?? '') ??
+    "GET /v1/models lists what this key may call; 'provider/model' names a provider's model directly.";
+  return new GatewayError('not_found', `The model '${model}' does not exist. ${advice}`, {
+    param: 'model',
+    code: 'model_not_found',
+  });
 }

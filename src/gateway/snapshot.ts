@@ -5,6 +5,8 @@ export interface Snapshot {
   routes: Routes;
   /** The caller that a secret belongs to; `undefined` where no valid key has it. */
   findCaller(secret: string): Caller | undefined;
+  /** What to do about a provider that is known but not configured, by its name. */
+  missingProviders: ReadonlyMap<string, string>;
   /** Unix seconds: since when this configuration is in force. */
   created: number;
 }

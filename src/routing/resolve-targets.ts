@@ -15,9 +15,12 @@ export class Routes {
     this.#upstreams = upstreams;
   }
 
-  /** The configured names, in the order of the config. */
+  /** The configured names, in the order of the config, then what the built-in providers always have. */
   modelNames(): string[] {
-    return [...this.#models.keys()];
+    const builtIn = [...this.#upstreams.values()].flatMap(({ name, declaration }) =>
+      (declaration.models ?? []).map((model) => `${name}/${model}`),
+    );
+    return [...this.#models.keys(), ...builtIn];
   }
 
   /** The targets of a model; `undefined` where there is no such model. `provider/model` names one directly. */

@@ -100,9 +100,9 @@ class ContentsEncoder {
 
   /** Order among the other messages cannot be said: system texts go first, in their own order. */
   #addSystem(message: Message, index: number): void {
-    for (const part of message.parts) {
+    for (const [at, part] of message.parts.entries()) {
       if (part.type !== 'text') {
-        const path = messagePath(this.#conversation, index, 'content');
+        const path = this.#partPath(index, at);
         throw invalidRequest(`'${path}': instructions to a Gemini model can only be text.`, path);
       }
       if (part.text !== '') this.#system.push({ text: part.text, ...ownFields(part.extra) });
@@ -110,8 +110,8 @@ class ContentsEncoder {
   }
 
   #addUser(message: Message, index: number): void {
-    for (const part of message.parts) {
-      if (part.type === 'opaque' && part.dialect !== 'gemini') throw this.#refuseBlock(index);
+    for (const [at, part] of message.parts.entries()) {
+      if (part.type === 'opaque' && part.dialect !== 'gemini') throw this.#refuseBlock(index, at);
     }
     const turn = this.#turn('user', message);
     turn.prompt = true;
@@ -129,11 +129,11 @@ class ContentsEncoder {
   }
 
   #encodeParts(turn: Turn, message: Message, index: number): void {
-    for (const part of message.parts) {
+    for (const [at, part] of message.parts.entries()) {
       const wire = encodePart(part, {
         callIds: this.#traits.callIds,
         unsignedReasoning: this.#conversation.dialect === 'gemini',
-        path: messagePath(this.#conversation, index, 'content'),
+        path: this.#partPath(index, at),
       });
       if (wire && !isEmptyText(wire)) turn.parts.push(wire);
     }
@@ -169,8 +169,12 @@ class ContentsEncoder {
     turn.parts.push(...beside);
   }
 
-  #refuseBlock(index: number): Error {
-    const path = messagePath(this.#conversation, index, 'content');
+  #partPath(index: number, part: number): string {
+    return `${messagePath(this.#conversation, index, 'content')}[${part}]`;
+  }
+
+  #refuseBlock(index: number, part: number): Error {
+    const path = this.#partPath(index, part);
     return invalidRequest(
       `'${path}' holds a block that a Gemini model cannot be given.`,
       path,

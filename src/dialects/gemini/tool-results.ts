@@ -17,6 +17,7 @@ export interface ToolResultEncoding {
   name: string;
   /** `caller`: the caller spoke Gemini and knows what its endpoint takes there. */
   mediaInside: boolean | 'caller';
+  /** Where the result's parts stand in the caller's request. */
   path: string;
 }
 
@@ -28,11 +29,11 @@ export function encodeToolResult(
   const texts: string[] = [];
   const inside: JsonObject[] = [];
   const beside: JsonObject[] = [];
-  for (const part of result.parts) {
+  for (const [index, part] of result.parts.entries()) {
     if (part.type === 'text') texts.push(part.text);
     else if (part.type === 'opaque') writeOpaque(part, texts, inside);
     else {
-      const media = writeMedia(part.source, path);
+      const media = writeMedia(part.source, `${path}[${index}]`);
       const type = part.source.kind === 'data' ? part.source.mediaType : '';
       const fits = mediaInside === 'caller' || (mediaInside && MEDIA_IN_RESULTS.has(type));
       (fits ? inside : beside).push(media);
