@@ -1,9 +1,11 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Config } from './config/resolve.ts';
+import { GatewayError } from './conversation/gateway-error.ts';
 import type { Call } from './gateway/call.ts';
 import { compileSnapshot } from './gateway/compile-snapshot.ts';
 import type { Gateway } from './gateway/gateway.ts';
+import { interruptCall } from './gateway/handle-call.ts';
 import { type AdminParts, addAdminDoors } from './http/admin-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
 import { addOpenAiDoors } from './http/openai-doors.ts';
@@ -28,6 +30,9 @@ export interface App {
 
 /** How often a draining app looks whether its calls are done. */
 const DRAIN_POLL_MS = 20;
+
+/** How long clients that read slowly have for the error that ends their call. */
+const LAST_WORDS_MS = 1_000;
 
 /** The composition root: builds every part once and wires it; nothing else constructs. */
 export async function startApp(
@@ -129,15 +134,26 @@ function describeLedgerProblem(problem: LedgerProblem): object {
   return { ...rest, err };
 }
 
-/** Waits for running calls; those that outlast the time-out are cut off, and recorded as such. */
+/** Waits for running calls; those that outlast the time-out are ended with an error that their clients are told. */
 async function drain(gateway: Gateway, timeoutMs: number): Promise<void> {
+  await waitForCalls(gateway, timeoutMs);
+  if (gateway.calls.size === 0) return;
+  gateway.log.warn({ calls: gateway.calls.size }, 'calls outlast the drain time-out and are ended');
+  for (const call of gateway.calls) {
+    interruptCall(
+      call,
+      new GatewayError('overloaded', 'The gateway is stopping; try again.', { retryAfterMs: 1000 }),
+    );
+  }
+  await waitForCalls(gateway, LAST_WORDS_MS);
+  for (const call of gateway.calls) call.response.destroy();
+}
+
+async function waitForCalls(gateway: Gateway, timeoutMs: number): Promise<void> {
   const deadline = gateway.monotonicMs() + timeoutMs;
   while (gateway.calls.size > 0 && gateway.monotonicMs() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
   }
-  for (const call of gateway.calls) call.response.destroy();
-  // The records of the calls that were cut off are written when their connections close.
-  await new Promise((resolve) => setImmediate(resolve));
 }
 
 function storeUrl({ store }: Config): string {

@@ -4,7 +4,7 @@ import { DIALECTS } from '../dialects/registry.ts';
 import { createDecompressor } from '../upstream/decompress.ts';
 import { networkError } from '../upstream/network-errors.ts';
 import type { AttemptRecord } from '../usage/record.ts';
-import type { Call, Outcome } from './call.ts';
+import type { Call, Outcome, RunningAttempt } from './call.ts';
 import { DecompressingReceiver } from './decompressing-receiver.ts';
 import { estimateUsage } from './estimate-usage.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
@@ -38,7 +38,7 @@ export function makeAttempt(
   });
 }
 
-class Attempt implements Dispatcher.DispatchHandler, AttemptControl {
+class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAttempt {
   readonly #gateway: Gateway;
   readonly #call: Call;
   readonly #planned: PlannedAttempt;
@@ -77,9 +77,13 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl {
     };
     call.target = target;
     call.attempts.push(this.#record);
-    call.abandon = (reason) => this.#abandon(reason);
+    call.running = this;
     const { totalMs } = target.timeouts;
     this.#totalTimer = setTimeout(() => this.fail(this.#tookTooLong(totalMs)), totalMs);
+  }
+
+  get finished(): boolean {
+    return this.#finished;
   }
 
   send(): void {
@@ -144,8 +148,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl {
     });
   }
 
-  /** The client left. */
-  #abandon(reason: Error): void {
+  abandon(reason: Error): void {
     if (this.#finished) return;
     if (this.#receiver) this.#receiver.account();
     else this.#call.usage = estimateUsage(this.#call.body.length, 0);
@@ -157,7 +160,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl {
   #close(outcome: Outcome): void {
     this.#finished = true;
     clearTimeout(this.#totalTimer);
-    this.#call.abandon = undefined;
+    this.#call.running = undefined;
     this.#record.durationMs = this.#gateway.monotonicMs() - this.#call.sentMs;
     this.#record.outcome = outcome;
   }

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { ErrorKind } from '../conversation/gateway-error.ts';
+import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { FieldSpans } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
@@ -41,8 +41,8 @@ export class Call {
   committed = false;
   settled = false;
   cancelled = false;
-  /** Gives the running attempt up; set while there is one. */
-  abandon: ((reason: Error) => void) | undefined;
+  /** The attempt that is under way. */
+  running: RunningAttempt | undefined;
 
   constructor(options: {
     id: string;
@@ -63,6 +63,14 @@ export class Call {
     this.body = options.body;
     this.response = options.response;
   }
+}
+
+/** What others may do to an attempt. */
+export interface RunningAttempt {
+  /** The client has gone: give up, there is nobody to tell. */
+  abandon(reason: Error): void;
+  /** End it with an error that the client is told. */
+  fail(error: GatewayError): void;
 }
 
 export type Outcome = 'ok' | ErrorKind;

@@ -42,6 +42,7 @@ export class DecompressingReceiver implements Receiver {
 
   /** These run outside the attempt's own handlers, so what they throw must be handed to it. */
   #guard(step: () => void): void {
+    if (this.#attempt.finished) return;
     try {
       step();
     } catch (error) {

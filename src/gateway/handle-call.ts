@@ -13,6 +13,10 @@ import { settleCall } from './settle.ts';
  */
 export async function handleCall(gateway: Gateway, call: Call): Promise<void> {
   gateway.calls.add(call);
+  // A connection that is gone shows as 'close', too; without a listener an 'error' would end the process.
+  call.response.on('error', (err) =>
+    gateway.log.warn({ call: call.id, err }, 'an answer could not be written'),
+  );
   call.response.once('close', () => {
     gateway.calls.delete(call);
     if (!call.settled || !call.response.writableFinished) cancelCall(gateway, call);
@@ -46,10 +50,16 @@ async function attemptInTurn(gateway: Gateway, call: Call, plan: PlannedAttempt[
   );
 }
 
+/** Ends a call that may not go on, because the gateway stops: its client is told. */
+export function interruptCall(call: Call, error: GatewayError): void {
+  if (call.running) call.running.fail(error);
+  else call.response.destroy();
+}
+
 /** The client went away before its answer was whole: the provider is told at once, and what was made is accounted. */
 function cancelCall(gateway: Gateway, call: Call): void {
   if (call.cancelled) return;
   call.cancelled = true;
-  call.abandon?.(new GatewayError('cancelled', 'The client closed the connection.'));
+  call.running?.abandon(new GatewayError('cancelled', 'The client closed the connection.'));
   settleCall(gateway, call, 'cancelled', 499);
 }

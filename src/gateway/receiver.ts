@@ -13,6 +13,8 @@ export interface Receiver {
 
 /** What a receiver may do with the attempt that feeds it. */
 export interface AttemptControl {
+  /** It succeeded, failed or was given up: nothing more may be written to the client. */
+  readonly finished: boolean;
   /** The attempt succeeded; to be called before the last byte goes to the client. Later packets are ignored. */
   succeed(): void;
   /** The attempt failed: before the first byte to the client another may follow, after it the answer is broken off. */

@@ -82,5 +82,5 @@ function serverTiming(call: Call): string {
 
 /** Names come from callers: what no header may hold is escaped as in a URL. */
 function headerText(text: string): string {
-  return /^[\x20-\x7e]*$/.test(text) ? text : encodeURI(text);
+  return /^[\x20-\x7e]*$/.test(text) ? text : encodeURI(text.toWellFormed());
 }

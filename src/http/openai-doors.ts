@@ -66,7 +66,10 @@ function takeCall(
     );
     return;
   }
-  void handleCall(gateway, call);
+  handleCall(gateway, call).catch((err: unknown) => {
+    gateway.log.error({ call: call.id, err }, 'a call could not be answered');
+    call.response.destroy();
+  });
 }
 
 function authenticate(gateway: Gateway, request: FastifyRequest): Caller {

@@ -143,6 +143,17 @@ test('the admin API is closed to tenants and to nobody', async () => {
   }
 });
 
+test('a model name that no header can hold does no harm', async () => {
+  for (const name of ['echo/\\ud800', 'echo/a\\r\\nset-cookie: x', 'echo/ü😀']) {
+    const response = await gateway.post(
+      CHAT,
+      `{"model":"${name}","messages":[{"role":"user","content":"x"}]}`,
+    );
+    assert.equal(response.status, 200);
+    assert.equal(response.headers.get('set-cookie'), null);
+  }
+});
+
 test('an unknown door is a 404 that says so', async () => {
   const response = await gateway.post('/v1/nothing', hello);
   assert.equal(response.status, 404);

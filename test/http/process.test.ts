@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -114,6 +114,32 @@ test('SIGTERM drains: readyz turns false, new calls are refused, the running str
   const text = await response.text();
   assert.match(text, /one [\s\S]*two[\s\S]*\[DONE\]/);
   assert.equal(await gateway.exit, 0);
+  await upstream.close();
+});
+
+test('a stream that outlasts the drain time-out is ended with an error event, and the exit is clean', async () => {
+  const upstream = await startRawUpstream((response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write(chatChunk('one '));
+  });
+  const FAIRLEAD_DATA = dataFolder();
+  writeFileSync(join(FAIRLEAD_DATA, 'fairlead.yaml'), 'server: { drainTimeout: 100ms }\n');
+  const gateway = await startProcess({
+    FAIRLEAD_DATA,
+    OPENAI_API_KEY: 'sk-upstream',
+    OPENAI_BASE_URL: upstream.baseUrl,
+  });
+  const key = /Your key: +(sk-fl-\w+)/.exec(gateway.output())?.[1] ?? '';
+  const response = await ask(gateway.url, key, { model: 'openai/m', stream: true, messages: [] });
+  gateway.child.kill('SIGTERM');
+  assert.match(await response.text(), /one [\s\S]*data: \{"error":\{"message":"The gateway is stopping/);
+  assert.equal(await gateway.exit, 0);
+  const { stdout } = spawnSync(process.execPath, [LAUNCHER, 'usage', '--outcome', 'overloaded'], {
+    cwd: FAIRLEAD_DATA,
+    env: { PATH: process.env['PATH'], FAIRLEAD_DATA },
+    encoding: 'utf8',
+  });
+  assert.match(stdout, /openai\/m/);
   await upstream.close();
 });
 
