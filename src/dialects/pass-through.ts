@@ -39,6 +39,11 @@ export interface StreamScanner {
   readonly terminated: boolean;
   /** The provider reported an error inside the stream. */
   readonly failure: GatewayError | undefined;
+  /**
+   * Whether bytes that no blank line ended are a whole event all the same. Some servers leave the line out behind their
+   * last event; of others the event is cut off.
+   */
+  isWholeEvent(rest: Buffer): boolean;
   /** How many events carried output: what is accounted when the stream breaks off without saying its usage. */
   readonly outputEvents: number;
   /** What is missing after the last byte of a stream that finished. */

@@ -1,4 +1,4 @@
-import { NO_USAGE, type Usage } from '../conversation/usage.ts';
+import { NO_USAGE, outputTokens, type Usage } from '../conversation/usage.ts';
 
 /** Bytes of JSON request a token is taken for, where nobody counted. */
 const BYTES_PER_TOKEN = 4;
@@ -14,4 +14,13 @@ export function estimateUsage(requestBytes: number, outputEvents: number): Usage
     output: outputEvents,
     estimated: true,
   };
+}
+
+/**
+ * What a provider had reported of a stream that then broke off, with what came after: Anthropic says the input at
+ * the beginning, and all but one token of the output only at the end.
+ */
+export function completeUsage(reported: Usage, outputEvents: number): Usage {
+  const missing = outputEvents - outputTokens(reported);
+  return missing > 0 ? { ...reported, output: reported.output + missing, estimated: true } : reported;
 }

@@ -37,7 +37,9 @@ export class StreamRelay implements Receiver {
 
   end(): void {
     const rest = this.#blocks.takeRest();
-    if (rest.length > 0) this.#relay(this.#scanner.scan(Buffer.concat([rest, Buffer.from('\n\n')])));
+    if (this.#scanner.isWholeEvent(rest)) {
+      this.#relay(this.#scanner.scan(Buffer.concat([rest, Buffer.from('\n\n')])));
+    }
     if (this.#scanner.terminated || this.#scanner.failure) return;
     if (!this.#scanner.finished) {
       this.#attempt.fail(

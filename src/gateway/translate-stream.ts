@@ -4,7 +4,7 @@ import type { Usage } from '../conversation/usage.ts';
 import type { StreamDecoder, StreamEncoder, StreamMessage } from '../dialects/dialect.ts';
 import { EventReader } from '../upstream/event-reader.ts';
 import type { Call } from './call.ts';
-import { estimateUsage } from './estimate-usage.ts';
+import { completeUsage, estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
 import type { AttemptControl, Receiver } from './receiver.ts';
 import { HOLD_BACK_MS } from './relay-stream.ts';
@@ -26,6 +26,8 @@ export class StreamTranslator implements Receiver {
   #outputEvents = 0;
   #hasOutput = false;
   #ended = false;
+  /** The provider said its last word, and with it all that was used. */
+  #complete = false;
   /** Encoded, not yet sent: until there is real output, and within the handling of one packet. */
   #pending = '';
 
@@ -54,7 +56,10 @@ export class StreamTranslator implements Receiver {
   }
 
   account(): void {
-    this.#call.usage = this.#usage ?? estimateUsage(this.#call.body.length, this.#outputEvents);
+    const { body } = this.#call;
+    const reported = this.#usage;
+    if (!reported) this.#call.usage = estimateUsage(body.length, this.#outputEvents);
+    else this.#call.usage = this.#complete ? reported : completeUsage(reported, this.#outputEvents);
   }
 
   #take(message: StreamMessage): void {
@@ -68,7 +73,6 @@ export class StreamTranslator implements Receiver {
   #handle(event: CompletionEvent): void {
     if (this.#ended) return;
     if (event.type === 'error') {
-      this.#flush();
       this.#attempt.fail(event.error);
       this.#ended = true;
       return;
@@ -80,6 +84,7 @@ export class StreamTranslator implements Receiver {
     if (isOutput(event)) this.#hasOutput = true;
     const text = this.#encoder.push(event);
     if (event.type === 'end') {
+      this.#complete = true;
       this.#attempt.succeed();
       this.#finish('ok', text);
     } else {

@@ -118,12 +118,14 @@ function answerMessages(call: IncomingCall, server: Server): Reply {
     signer: server.signer,
     nextCallId: () => server.nextId('toolu_'),
   };
-  return request['stream'] === true
-    ? streamReply(writeStream(answer, envelope), answer.disruption, {
-        ...HEADERS,
-        'content-type': 'text/event-stream; charset=utf-8',
-      })
-    : jsonReply(writeMessage(answer, envelope), answer.disruption, HEADERS);
+  const reply =
+    request['stream'] === true
+      ? streamReply(writeStream(answer, envelope), answer.disruption, {
+          ...HEADERS,
+          'content-type': 'text/event-stream; charset=utf-8',
+        })
+      : jsonReply(writeMessage(answer, envelope), answer.disruption, HEADERS);
+  return { ...reply, usage: answer.usage };
 }
 
 /** n8n#37930 and Marinara-Engine#120 for the words. */

@@ -87,11 +87,13 @@ function generate(call: IncomingCall, model: string, server: Server, method: str
     signer: server.signer,
     nextCallId: () => server.nextId(''),
   };
-  if (method === 'generateContent') return prettyReply(writeResponse(answer, envelope), answer.disruption);
+  const { disruption, usage } = answer;
+  if (method === 'generateContent')
+    return { ...prettyReply(writeResponse(answer, envelope), disruption), usage };
   const sse = call.query.get('alt') === 'sse';
-  return streamReply(writeStream(answer, envelope, sse), answer.disruption, {
-    'content-type': sse ? 'text/event-stream' : 'application/json; charset=UTF-8',
-  });
+  const type = sse ? 'text/event-stream' : 'application/json; charset=UTF-8';
+  const reply = streamReply(writeStream(answer, envelope, sse), disruption, { 'content-type': type });
+  return { ...reply, usage };
 }
 
 function embed(call: IncomingCall, answer: () => JsonObject): Reply {

@@ -104,12 +104,14 @@ function answerChat(
     nextCallId: () => nextId('call_'),
     showReasoning: options.compatible === true,
   };
-  return request['stream'] === true
-    ? streamReply(writeStream(answer, envelope), answer.disruption, {
-        ...HEADERS,
-        'content-type': 'text/event-stream; charset=utf-8',
-      })
-    : jsonReply(writeCompletion(answer, envelope), answer.disruption, HEADERS);
+  const reply =
+    request['stream'] === true
+      ? streamReply(writeStream(answer, envelope), answer.disruption, {
+          ...HEADERS,
+          'content-type': 'text/event-stream; charset=utf-8',
+        })
+      : jsonReply(writeCompletion(answer, envelope), answer.disruption, HEADERS);
+  return { ...reply, usage: answer.usage };
 }
 
 function checkKey({ headers }: IncomingCall, apiKey: string): void {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type JsonValue, tryParseJson } from '../../src/conversation/json.ts';
+import type { ModelUsage } from './fake-model.ts';
 import type { Reply } from './fake-reply.ts';
 import { sendReply } from './fake-wire.ts';
 import { Refusal } from './refusal.ts';
@@ -29,6 +30,8 @@ export interface LoggedRequest {
   abortedAt: number | undefined;
   /** The status that was answered; undefined while nothing was. */
   status: number | undefined;
+  /** What the model used, in its own buckets; undefined where none ran or the script has something go wrong. */
+  usage: ModelUsage | undefined;
 }
 
 /** What a fake's own code sees of a request. */
@@ -102,9 +105,11 @@ export async function startFake(
       aborted: false,
       abortedAt: undefined,
       status: undefined,
+      usage: undefined,
     };
     requests.push(logged);
     const reply = answerOrRefuse(dialect.answer, call);
+    if (Object.keys(reply.disruption).length === 0) logged.usage = reply.usage;
     const ending = { byServer: false };
     response.on('close', () => {
       if (!response.writableFinished && !ending.byServer) noteAbort(logged);

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../src/conversation/json.ts';
+import type { ModelUsage } from './fake-model.ts';
 import type { Disruption } from './fake-script.ts';
 
 /** What a fake answers: whole, or as a stream of frames. */
@@ -7,6 +8,8 @@ export interface Reply {
   headers: Record<string, string>;
   body: string | Stream;
   disruption: Disruption;
+  /** What the model used for the answer; absent where no model ran. */
+  usage?: ModelUsage;
 }
 
 export interface Stream {

@@ -106,6 +106,11 @@ class ChatStreamScanner implements StreamScanner {
     return events;
   }
 
+  isWholeEvent(rest: Buffer): boolean {
+    const data = eventData(rest.toString('utf8'));
+    return data === '[DONE]' || (data !== undefined && tryParseJson(data) !== undefined);
+  }
+
   closing(): string {
     return this.terminated ? '' : DONE_EVENT;
   }

@@ -59,7 +59,8 @@ class ContentsEncoder {
   }
 
   add(message: Message, index: number): void {
-    if (message.name !== undefined) this.#drop('participantName');
+    // The name of a tool message is that of the tool, which its call says.
+    if (message.name !== undefined && message.role !== 'tool') this.#drop('participantName');
     for (const part of message.parts) {
       if ('cacheHint' in part && part.cacheHint) this.#drop('cacheHint');
       if (part.type === 'image' && part.detail !== undefined && part.detail !== 'auto')

@@ -46,8 +46,12 @@ export function encodeTools(conversation: Conversation, traits: ModelTraits): En
 
   const choice = encodeToolChoice(conversation.toolChoice, strict && traits.validatedCalls);
   const usable = functionDeclarations.length > 0 || conversation.dialect === 'gemini';
+  const word = callerWord(conversation, 'toolChoice');
+  if (!usable && choice?.['mode'] === 'ANY') {
+    throw invalidRequest(`'${word}' demands a tool call, but there is no tool to call.`, word);
+  }
   const refused = choice === undefined && conversation.toolChoice !== undefined;
-  if (refused || (choice && !usable)) dropped.push(callerWord(conversation, 'toolChoice'));
+  if (refused || (choice && !usable)) dropped.push(word);
   return defined({
     tools: tools.length > 0 ? tools : undefined,
     functionCallingConfig: usable ? choice : undefined,

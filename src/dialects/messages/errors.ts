@@ -26,7 +26,7 @@ const READ_AS = new Map<string, ErrorKind>([
   ['not_found_error', 'upstream_rejected'],
   ['request_too_large', 'upstream_rejected'],
   ['rate_limit_error', 'upstream_rate_limited'],
-  ['overloaded_error', 'overloaded'],
+  ['overloaded_error', 'upstream_unavailable'],
   ['timeout_error', 'upstream_timeout'],
   ['authentication_error', 'upstream_unavailable'],
   ['permission_error', 'upstream_unavailable'],

@@ -69,7 +69,8 @@ export function encodeUsage(usage: Usage, extra: JsonObject = {}): JsonObject {
 
 /**
  * The usage of a stream, which says it in pieces: input at the start, totals at the end, and some servers all of
- * it on both. Every count is cumulative, so the newest stands, never the sum; a null or a zero says nothing new.
+ * it on both. Every count is cumulative, so the newest stands, never the sum; a null says nothing new, nor does a
+ * zero but for the output: there the start says 1 before anything is known, and a refusal ends with 0.
  */
 export class StreamUsage {
   readonly #fields = new Map<string, JsonValue>();
@@ -78,7 +79,7 @@ export class StreamUsage {
     if (!isObject(wire)) return;
     for (const [key, value] of Object.entries(wire)) {
       if (value === null || value === undefined) continue;
-      if (value === 0 && this.#fields.has(key)) continue;
+      if (value === 0 && key !== 'output_tokens' && this.#fields.has(key)) continue;
       this.#fields.set(key, value);
     }
   }

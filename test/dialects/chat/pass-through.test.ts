@@ -66,6 +66,16 @@ function scanAll(events: string[], hideUsage: boolean) {
   return { scanner, relayed };
 }
 
+test('what stands behind the last blank line is an event only if it is whole', () => {
+  const { scanner } = scanAll([ROLE, TEXT], true);
+  for (const whole of [FINISH.trimEnd(), DONE.trimEnd(), `event: x\r\n${FINISH.trimEnd()}\r\n`]) {
+    assert.equal(scanner.isWholeEvent(Buffer.from(whole)), true, whole);
+  }
+  for (const cut of ['', 'da', 'data: ', FINISH.slice(0, 30), 'data: [DO', ': a comment']) {
+    assert.equal(scanner.isWholeEvent(Buffer.from(cut)), false, cut);
+  }
+});
+
 test('usage is found in a stream and shown only to clients that asked for it', () => {
   const events = [ROLE, TEXT, FINISH, USAGE, DONE];
   const shown = scanAll(events, false);

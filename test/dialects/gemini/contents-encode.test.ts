@@ -48,7 +48,10 @@ describe('system and developer messages', () => {
 
   test('can only be text', () => {
     const image: Part = { type: 'image', source: { kind: 'url', url: 'https://example.com/a.png' } };
-    assert.throws(() => contentsFor([{ role: 'system', parts: [image] }]), refusalOf('messages[0].content'));
+    assert.throws(
+      () => contentsFor([{ role: 'system', parts: [image] }]),
+      refusalOf('messages[0].content[0]'),
+    );
   });
 });
 
@@ -93,13 +96,16 @@ describe('turns', () => {
 
   test('of the user may not hold blocks of another provider', () => {
     const block: Part = { type: 'opaque', dialect: 'messages', value: { type: 'container_upload' } };
-    assert.throws(() => contentsFor([user(block)]), refusalOf('messages[0].content'));
+    assert.throws(() => contentsFor([user(block)]), refusalOf('messages[0].content[0]'));
   });
 
   test('lose participants’ names and cache hints, and say so', () => {
     const hinted: Part = { type: 'text', text: 'Hi', cacheHint: {} };
     const conversation = chatConversation([{ role: 'user', parts: [hinted], name: 'Ada' }]);
     assert.deepEqual(droppedFor(conversation), ['messages[].name', 'cache_control']);
+    const named = { ...result('c1', 'sun'), name: 'weather' };
+    const history = [user('a'), assistant(call('c1', 'weather', '{}')), named];
+    assert.deepEqual(droppedFor(chatConversation(history)), [], 'the name of a tool is in its call');
   });
 
   test('keep refusals as text', () => {

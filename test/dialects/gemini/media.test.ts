@@ -70,12 +70,12 @@ describe('media in a user’s message', () => {
 
   test('is refused where its type cannot be known', () => {
     const image: Part = { type: 'image', source: url('https://example.com/picture') };
-    assert.throws(() => contentsFor([user('a'), user(image)]), refusalOf('messages[1].content'));
+    assert.throws(() => contentsFor([user('a'), user(image)]), refusalOf('messages[1].content[0]'));
   });
 
   test('is refused where it is in another provider’s store', () => {
     const stored = file({ kind: 'fileId', fileId: 'file-1', dialect: 'chat' });
-    assert.throws(() => contentsFor([user(stored)]), refusalOf('messages[0].content'));
+    assert.throws(() => contentsFor([user(stored)]), refusalOf('messages[0].content[0]'));
   });
 
   test('loses the wanted detail, and says so', () => {

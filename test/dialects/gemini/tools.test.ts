@@ -93,6 +93,12 @@ describe('tool choice', () => {
     assert.deepEqual(droppedFor(asking([], { toolChoice: { type: 'auto' } })), ['tool_choice']);
   });
 
+  test('that demands a call where there is nothing to call is refused', () => {
+    for (const toolChoice of [{ type: 'required' }, { type: 'tool', name: 'f' }] satisfies ToolChoice[]) {
+      assert.throws(() => bodyFor(asking([], { toolChoice })), refusalOf('tool_choice'));
+    }
+  });
+
   test('keeps strict functions to their schema: mode VALIDATED, where the model may also answer in text', () => {
     const strict: Tool[] = [{ type: 'function', name: 'f', strict: true }];
     const mode = (more: Partial<Conversation>) =>

@@ -201,7 +201,10 @@ test('an error in the place of an answer keeps its meaning', () => {
   assert.throws(
     () =>
       messages.decodeResponse({ type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } }),
-    (error) => error instanceof GatewayError && error.kind === 'overloaded' && error.message === 'Overloaded',
+    (error) =>
+      error instanceof GatewayError &&
+      error.kind === 'upstream_unavailable' &&
+      error.message === 'Overloaded',
   );
 });
 

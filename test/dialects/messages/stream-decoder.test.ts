@@ -202,6 +202,11 @@ test('usage is the newest of what the stream says, never a sum, and nulls and ze
   );
 });
 
+test('a stream that ends without output says so, whatever its start said', () => {
+  const { completion } = decodeStream([start(), ...end('refusal', { input_tokens: 0, output_tokens: 0 })]);
+  assert.deepEqual([completion.usage?.input, completion.usage?.output], [10, 0]);
+});
+
 test('a stream that was left early has told its input', () => {
   const events = decodeEvents([start()]);
   const usage = events.find((event) => event.type === 'usage');
@@ -232,7 +237,7 @@ function failure(events: CompletionEvent[]): { kind: ErrorKind; message: string 
 }
 
 const ERRORS: [type: string, kind: ErrorKind][] = [
-  ['overloaded_error', 'overloaded'],
+  ['overloaded_error', 'upstream_unavailable'],
   ['rate_limit_error', 'upstream_rate_limited'],
   ['api_error', 'upstream_unavailable'],
   ['timeout_error', 'upstream_timeout'],

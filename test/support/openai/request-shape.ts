@@ -79,7 +79,8 @@ const MESSAGE = union('role', {
   ),
   user: object({ role: text(), content: CONTENT }, { name: NAME }),
   function: object({ role: text(), content: CONTENT, name: text() }),
-  tool: object({ role: text(), content: CONTENT, tool_call_id: CALL_ID }),
+  // The reference has no `name` here, but the examples of the OpenAI cookbook and LangChain send the tool's.
+  tool: object({ role: text(), content: CONTENT, tool_call_id: CALL_ID }, { name: NAME }),
   developer: object({ role: text(), content: CONTENT }, { name: NAME }),
 });
 

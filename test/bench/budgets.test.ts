@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BUDGETS, type Budget, checkBudgets } from '../../bench/budgets.ts';
+import type { ScenarioResult } from '../../bench/measure/results.ts';
+import { SCENARIOS } from '../../bench/scenarios.ts';
+import { SUBJECTS } from '../../bench/subjects/all.ts';
+
+const BUDGET: Budget = { scenario: 'call', subject: 'fairlead', against: 'nginx', maxRatio: 4 };
+
+function resultOf(subjects: string[], medianRatio?: number): ScenarioResult {
+  const ratios =
+    medianRatio === undefined
+      ? []
+      : [
+          {
+            subject: 'fairlead',
+            against: 'nginx',
+            spread: { median: medianRatio, min: 0, max: 99 },
+          },
+        ];
+  return {
+    scenario: 'call',
+    title: 'Call',
+    per: 'call',
+    subjects: subjects.map((subject) => ({ subject, rounds: [], failure: undefined })),
+    ratios,
+  };
+}
+
+test('a budget is met up to its ratio and missed above it, by the median', () => {
+  const met = (ratio: number) => checkBudgets([BUDGET], [resultOf(['nginx', 'fairlead'], ratio)])[0]?.met;
+  assert.equal(met(3.9), true);
+  assert.equal(met(4), true);
+  assert.equal(met(4.01), false);
+});
+
+test('a budget whose subject was asked for and could not be measured is missed', () => {
+  const outcomes = checkBudgets([BUDGET], [resultOf(['nginx', 'fairlead'])]);
+  assert.deepEqual(outcomes, [{ ...BUDGET, ratio: undefined, met: false }]);
+});
+
+test('a budget of a scenario or subject that was not asked for is left out', () => {
+  assert.deepEqual(checkBudgets([BUDGET], []), []);
+  assert.deepEqual(checkBudgets([BUDGET], [resultOf(['fairlead'])]), []);
+});
+
+test('every budget names a scenario and subjects that exist', () => {
+  const scenarios = SCENARIOS.map(({ name }) => name);
+  const subjects = SUBJECTS.map(({ name }) => name);
+  for (const { scenario, subject, against } of BUDGETS) {
+    assert.ok(scenarios.includes(scenario), scenario);
+    assert.ok(subjects.includes(subject), subject);
+    assert.ok(subjects.includes(against), against);
+  }
+});
