@@ -1,0 +1,41 @@
+import type { ScenarioResult } from './measure/results.ts';
+
+/** What the project allows itself: CPU time of one subject against another's in the same run. */
+export interface Budget {
+  scenario: string;
+  subject: string;
+  against: string;
+  /** Highest median ratio that is still in budget. */
+  maxRatio: number;
+}
+
+export const BUDGETS: readonly Budget[] = [
+  { scenario: 'call-1kb', subject: 'fairlead', against: 'nginx', maxRatio: 4 },
+];
+
+export interface BudgetOutcome extends Budget {
+  /** Undefined where the run did not measure both subjects. */
+  ratio: number | undefined;
+  met: boolean;
+}
+
+/**
+ * Holds the results against the budgets of the scenarios and subjects that were asked for. A subject that was
+ * asked for and could not be measured misses its budget.
+ */
+export function checkBudgets(
+  budgets: readonly Budget[],
+  results: readonly ScenarioResult[],
+): BudgetOutcome[] {
+  const outcomes: BudgetOutcome[] = [];
+  for (const budget of budgets) {
+    const result = results.find(({ scenario }) => scenario === budget.scenario);
+    const asked = result?.subjects.map(({ subject }) => subject) ?? [];
+    if (!asked.includes(budget.subject) || !asked.includes(budget.against)) continue;
+    const ratio = result?.ratios.find(
+      ({ subject, against }) => subject === budget.subject && against === budget.against,
+    )?.spread.median;
+    outcomes.push({ ...budget, ratio, met: ratio !== undefined && ratio <= budget.maxRatio });
+  }
+  return outcomes;
+}

@@ -1,0 +1,69 @@
+/** How the upstream sends an answer. */
+export type Answer =
+  | { kind: 'whole'; sizeBytes: number }
+  | {
+      kind: 'stream';
+      chunks: number;
+      /** Chunks that share one packet. */
+      chunksPerPacket: number;
+      /** Pause between packets; long enough for a gateway to relay one before the next is there. */
+      packetEveryMs: number;
+    };
+
+/**
+ * One thing that is measured: the same traffic for every subject. To add one is to add a row; upstream, load and
+ * report follow from it.
+ */
+export interface Scenario {
+  /** Also the model that is called. */
+  name: string;
+  title: string;
+  /** What CPU time is divided by. */
+  per: 'call' | 'chunk';
+  requestBytes: number;
+  answer: Answer;
+  /** Keep-alive connections, each with one call in flight at any time. */
+  connections: number;
+  /** Calls a round. /proc counts CPU in 10 ms ticks: a round has to cost a few hundred of them to be exact to a percent or two. */
+  calls: { quick: number; full: number };
+}
+
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'call-1kb',
+    title: '1 KB call',
+    per: 'call',
+    requestBytes: 1_024,
+    answer: { kind: 'whole', sizeBytes: 1_024 },
+    connections: 64,
+    calls: { quick: 20_000, full: 50_000 },
+  },
+  {
+    name: 'stream-one-by-one',
+    title: 'Stream, a chunk a packet',
+    per: 'chunk',
+    requestBytes: 1_024,
+    answer: { kind: 'stream', chunks: 200, chunksPerPacket: 1, packetEveryMs: 5 },
+    connections: 50,
+    calls: { quick: 100, full: 250 },
+  },
+  {
+    name: 'stream-burst',
+    title: 'Stream, ten chunks a packet',
+    per: 'chunk',
+    requestBytes: 1_024,
+    answer: { kind: 'stream', chunks: 1_000, chunksPerPacket: 10, packetEveryMs: 10 },
+    connections: 50,
+    calls: { quick: 100, full: 250 },
+  },
+];
+
+/** What a gateway that tells public names from versions calls upstream: the model name is one thing it rewrites. */
+export function versionOf(model: string): string {
+  return `${model}-2026-01-01`;
+}
+
+/** How many units (calls or chunks) one call of the scenario is. */
+export function unitsPerCall(scenario: Scenario): number {
+  return scenario.per === 'chunk' && scenario.answer.kind === 'stream' ? scenario.answer.chunks : 1;
+}

@@ -1,0 +1,7 @@
+import { direct } from './direct.ts';
+import { fairlead } from './fairlead.ts';
+import { nginx } from './nginx.ts';
+import type { Subject } from './subject.ts';
+
+/** In the order in which they take turns and stand in the tables. */
+export const SUBJECTS: readonly Subject[] = [direct, nginx, fairlead];

@@ -1,0 +1,30 @@
+import type { Scenario } from '../scenarios.ts';
+
+/** What is measured: a gateway, or the bare connection as a reference. To add one is to add a file and list it. */
+export interface Subject {
+  readonly name: string;
+  /** What a user has to do to have it measured, or undefined where it can be. */
+  findMissing(): string | undefined;
+  /** Starts it; it ends with all other processes of the bench. Throws when it does not come up. */
+  start(site: Site): Promise<RunningSubject>;
+}
+
+/** The surroundings that every subject is started in. */
+export interface Site {
+  upstreamPort: number;
+  /** Secret of the one key that calls; a subject that knows keys has to accept it. */
+  apiKey: string;
+  /** What will be called: each scenario's name is a model, which the upstream knows by that name and by its version. */
+  scenarios: readonly Scenario[];
+  /** Folder of its own for configuration, data and logs; removed afterwards. */
+  directory: string;
+  /** CPUs to run on, for `taskset`. */
+  cpus: string | undefined;
+}
+
+export interface RunningSubject {
+  port: number;
+  /** Its process, or undefined where there is none between load and upstream. */
+  pid: number | undefined;
+  version: string;
+}
