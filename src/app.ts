@@ -2,10 +2,10 @@ import { randomUUIDv7 } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Config } from './config/resolve.ts';
 import { GatewayError } from './conversation/gateway-error.ts';
-import type { Call } from './gateway/call.ts';
 import { compileSnapshot } from './gateway/compile-snapshot.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { interruptCall } from './gateway/handle-call.ts';
+import { RunningCalls } from './gateway/running-calls.ts';
 import { type AdminParts, addAdminDoors } from './http/admin-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
 import { addOpenAiDoors } from './http/openai-doors.ts';
@@ -53,7 +53,7 @@ export async function startApp(
     connections,
     ledger,
     log,
-    calls: new Set<Call>(),
+    calls: new RunningCalls(),
     now: Date.now,
     monotonicMs: () => performance.now(),
     // Version 7 begins with the time: the ledger's indices grow at their ends, which halves the cost of a record.
@@ -139,14 +139,14 @@ async function drain(gateway: Gateway, timeoutMs: number): Promise<void> {
   await waitForCalls(gateway, timeoutMs);
   if (gateway.calls.size === 0) return;
   gateway.log.warn({ calls: gateway.calls.size }, 'calls outlast the drain time-out and are ended');
-  for (const call of gateway.calls) {
+  for (const call of gateway.calls.list()) {
     interruptCall(
       call,
       new GatewayError('overloaded', 'The gateway is stopping; try again.', { retryAfterMs: 1000 }),
     );
   }
   await waitForCalls(gateway, LAST_WORDS_MS);
-  for (const call of gateway.calls) call.response.destroy();
+  for (const call of gateway.calls.list()) call.response.destroy();
 }
 
 async function waitForCalls(gateway: Gateway, timeoutMs: number): Promise<void> {

@@ -41,6 +41,8 @@ export class Call {
   committed = false;
   settled = false;
   cancelled = false;
+  /** Its place in `RunningCalls`. */
+  slot = 0;
   /** The attempt that is under way. */
   running: RunningAttempt | undefined;
 

@@ -1,6 +1,6 @@
 import type { Connections } from '../upstream/connections.ts';
 import type { UsageRecord } from '../usage/record.ts';
-import type { Call } from './call.ts';
+import type { RunningCalls } from './running-calls.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** What the steps of a call share. Built once by `app.ts`. */
@@ -10,8 +10,7 @@ export interface Gateway {
   readonly connections: Connections;
   readonly ledger: { append(record: UsageRecord): void };
   readonly log: Log;
-  /** Calls under way, for draining. */
-  readonly calls: Set<Call>;
+  readonly calls: RunningCalls;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Monotonic milliseconds. */

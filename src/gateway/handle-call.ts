@@ -17,8 +17,8 @@ export async function handleCall(gateway: Gateway, call: Call): Promise<void> {
   call.response.on('error', (err) =>
     gateway.log.warn({ call: call.id, err }, 'an answer could not be written'),
   );
-  call.response.once('close', () => {
-    gateway.calls.delete(call);
+  call.response.on('close', () => {
+    gateway.calls.remove(call);
     if (!call.settled || !call.response.writableFinished) cancelCall(gateway, call);
   });
   try {

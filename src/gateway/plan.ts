@@ -32,9 +32,13 @@ export function planAttempts(call: Call): PlannedAttempt[] {
   }
   const targets = call.snapshot.routes.resolve(model);
   if (!targets) throw unknownModel(call, model);
-  return targets
-    .flatMap((target) => target.upstream.accounts.map((account) => ({ target, account })))
-    .slice(0, MAX_ATTEMPTS);
+  const plan: PlannedAttempt[] = [];
+  for (const target of targets) {
+    for (const account of target.upstream.accounts) {
+      if (plan.length < MAX_ATTEMPTS) plan.push({ target, account });
+    }
+  }
+  return plan;
 }
 
 function unknownModel(call: Call, model: string): GatewayError {

@@ -45,7 +45,6 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
       code: 'unsupported_operation',
     });
   }
-  const headers = ['content-type', 'application/json', ...account.headers];
   const passThrough = call.door.dialect.name === upstream.declaration.dialect;
   call.dropped = [];
   if (passThrough && !carriesReasoning(call)) {
@@ -55,7 +54,7 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
     });
     return {
       path,
-      headers,
+      headers: account.headers,
       body,
       passThrough,
       translate: (answer) => translateGenerated(call, target, answer),
@@ -64,7 +63,9 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   const encoded =
     call.door.operation === 'generate' ? encodeGenerate(call, target) : encodeEmbed(call, target);
   call.dropped = encoded.dropped;
-  for (const [name, value] of Object.entries(encoded.headers ?? {})) headers.push(name, value);
+  const headers = encoded.headers
+    ? [...account.headers, ...Object.entries(encoded.headers).flat()]
+    : account.headers;
   const body = Buffer.from(JSON.stringify(encoded.body));
   return { path, headers, body, passThrough, translate: encoded.translate };
 }

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
-import fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { chat } from '../dialects/chat/index.ts';
 import type { Dialect } from '../dialects/dialect.ts';
@@ -48,9 +48,18 @@ export function createHttpServer(options: ServerOptions): FastifyInstance {
   });
   app.removeAllContentTypeParsers();
   // Bodies stay bytes: what passes through is never parsed, and what is parsed is parsed once, by its dialect.
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (request: FastifyRequest, body: Buffer) =>
-    decodeBody(request, body, options.bodyLimitBytes),
-  );
+  // JSON is named because a parser that is named is found at once.
+  for (const type of ['application/json', '*']) {
+    app.addContentTypeParser(type, { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+      const coding = request.headers['content-encoding'];
+      if (coding === undefined) done(null, body);
+      else
+        decodeBody(coding.toLowerCase(), body, options.bodyLimitBytes).then(
+          (decoded) => done(null, decoded),
+          done,
+        );
+    });
+  }
   app.setErrorHandler<FastifyError>((thrown, request, reply) => {
     const error = describeError(thrown, options);
     const dialect = request.routeOptions.config.dialect ?? chat;
@@ -83,9 +92,8 @@ const DECODERS: Record<string, (body: Buffer, options: { maxOutputLength: number
 };
 
 /** Some clients compress large requests. */
-async function decodeBody(request: FastifyRequest, body: Buffer, maxOutputLength: number): Promise<Buffer> {
-  const coding = request.headers['content-encoding']?.toLowerCase();
-  if (coding === undefined || coding === 'identity') return body;
+async function decodeBody(coding: string, body: Buffer, maxOutputLength: number): Promise<Buffer> {
+  if (coding === 'identity') return body;
   const decode = DECODERS[coding];
   if (!decode)
     throw invalidRequest(`The content encoding '${coding}' is not supported; use gzip, deflate or br.`);
