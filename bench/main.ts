@@ -15,7 +15,6 @@ import { SUBJECTS } from './subjects/all.ts';
 import type { Site, Subject } from './subjects/subject.ts';
 import { BENCH_KEY, startTraffic } from './traffic/start.ts';
 
-const WARM_UPS = 1;
 const RESULTS = join(import.meta.dirname, 'results');
 
 async function runBench(options: Options, directory: string): Promise<Report> {
@@ -28,7 +27,7 @@ async function runBench(options: Options, directory: string): Promise<Report> {
   const results: ScenarioResult[] = [];
   for (const scenario of scenarios) {
     const plan = {
-      warmUps: WARM_UPS,
+      warmUps: scenario.warmUps,
       rounds: options.rounds,
       calls: scenario.calls[options.quick ? 'quick' : 'full'],
       onProgress: showProgress,

@@ -22,11 +22,14 @@ export interface Timeouts {
   total: Milliseconds;
 }
 
-/** Generous towards models that think long before their first byte, as an answer that is not streamed does. */
+/**
+ * Generous towards models that think long before their first byte, or between two of them. These two are alike on
+ * purpose: undici then keeps one timer a connection instead of making two a call.
+ */
 export const DEFAULT_TIMEOUTS: Readonly<Timeouts> = Object.freeze({
   connect: 5_000,
   firstByte: 300_000,
-  idle: 120_000,
+  idle: 300_000,
   total: 600_000,
 });
 
