@@ -16,10 +16,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   tenants: ['conversation', 'store', 'config'],
   upstream: ['conversation', 'dialects', 'usage'],
   routing: ['conversation', 'dialects', 'upstream'],
-  telemetry: ['conversation'],
   config: ['conversation'],
-  gateway: ['conversation', 'config', 'dialects', 'usage', 'upstream', 'routing', 'tenants', 'telemetry'],
-  http: ['conversation', 'dialects', 'usage', 'store', 'tenants', 'routing', 'gateway', 'telemetry'],
+  gateway: ['conversation', 'config', 'dialects', 'usage', 'upstream', 'routing', 'tenants'],
+  http: ['conversation', 'dialects', 'usage', 'store', 'tenants', 'routing', 'gateway'],
 };
 
 /** Node's own modules that would make a codec impure. */
