@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from './config/resolve.ts';
 import { GatewayError } from './conversation/gateway-error.ts';
@@ -31,7 +32,7 @@ export interface App {
 /** How often a draining app looks whether its calls are done. */
 const DRAIN_POLL_MS = 20;
 
-/** How long clients that read slowly have for the error that ends their call. */
+/** How long clients have for the end of what they began: to read the error that ends a call, to finish a request. */
 const LAST_WORDS_MS = 1_000;
 
 /** The composition root: builds every part once and wires it; nothing else constructs. */
@@ -56,13 +57,13 @@ export async function startApp(
     calls: new RunningCalls(),
     now: Date.now,
     monotonicMs: () => performance.now(),
-    // Version 7 begins with the time: the ledger's indices grow at their ends, which halves the cost of a record.
-    makeCallId: () => `req_${randomUUIDv7()}`,
   };
   const admin: AdminParts = { store, keys: new KeyRing<HashedKey>([], Date.now) };
 
   const server = createHttpServer({
     bodyLimitBytes: config.server.bodyLimit,
+    // Version 7 begins with the time: the ledger's indices grow at their ends, which halves the cost of a record.
+    makeRequestId: () => `req_${randomUUIDv7()}`,
     onInternalError: (error) =>
       log.error({ err: error }, 'a request failed for a reason that the gateway does not know'),
   });
@@ -73,7 +74,7 @@ export async function startApp(
   const stop = async () => {
     lifecycle.phase = 'draining';
     await drain(gateway, config.server.drainTimeout);
-    await server.close();
+    await closeServer(server);
     await connections.close();
     await ledger.close();
     await store.close();
@@ -147,6 +148,13 @@ async function drain(gateway: Gateway, timeoutMs: number): Promise<void> {
   }
   await waitForCalls(gateway, LAST_WORDS_MS);
   for (const call of gateway.calls.list()) call.response.destroy();
+}
+
+/** Connections that are idle close at once; those that hold half a request are cut off after a moment. */
+async function closeServer(server: FastifyInstance): Promise<void> {
+  const cutOff = setTimeout(() => server.server.closeAllConnections(), LAST_WORDS_MS);
+  await server.close();
+  clearTimeout(cutOff);
 }
 
 async function waitForCalls(gateway: Gateway, timeoutMs: number): Promise<void> {

@@ -2,26 +2,25 @@ import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject } from '../conversation/json.ts';
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
 import type { Call } from './call.ts';
+import type { Caller, Snapshot } from './snapshot.ts';
+
+/** A name longer than this is no model's, and names come back in headers, records and logs. */
+const MAX_MODEL_LENGTH = 256;
 
 /**
- * The first step: who calls, what is asked, and may they.
+ * Who calls. Asked before the body of a request is read.
  *
- * @throws GatewayError `unauthenticated`, `invalid_request` (not JSON, no model) or `forbidden`.
+ * @throws GatewayError `unauthenticated`
  */
-export function admitCall(call: Call): void {
-  call.caller = authenticate(call);
-  readRequestHead(call);
-}
-
-function authenticate(call: Call) {
-  if (call.credential === undefined) {
+export function authenticate(snapshot: Snapshot, credential: string | undefined): Caller {
+  if (credential === undefined) {
     throw new GatewayError(
       'unauthenticated',
       'No API key was sent. Put a Fairlead key (sk-fl-…) into the Authorization header: "Bearer KEY".',
       { code: 'missing_api_key' },
     );
   }
-  const caller = call.snapshot.findCaller(call.credential);
+  const caller = snapshot.findCaller(credential);
   if (!caller) {
     throw new GatewayError(
       'unauthenticated',
@@ -32,7 +31,12 @@ function authenticate(call: Call) {
   return caller;
 }
 
-function readRequestHead(call: Call): void {
+/**
+ * The first step: what is asked.
+ *
+ * @throws GatewayError `invalid_request`: not JSON, no model, a wrong type.
+ */
+export function admitCall(call: Call): void {
   const { body, door } = call;
   const spans = findTopLevelFields(body, door.passThrough.fields);
   call.spans = spans;
@@ -42,6 +46,9 @@ function readRequestHead(call: Call): void {
       model === undefined ? "'model' is missing." : "'model' must be a non-empty string.",
       'model',
     );
+  }
+  if (model.length > MAX_MODEL_LENGTH) {
+    throw invalidRequest(`'model' is longer than ${MAX_MODEL_LENGTH} characters.`, 'model');
   }
   call.model = model;
   const stream = spans['stream'] ? parseField(body, spans['stream'], 'stream') : undefined;

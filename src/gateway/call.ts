@@ -17,12 +17,10 @@ export class Call {
   readonly door: Door;
   /** The configuration that the call began with; it keeps it to its end. */
   readonly snapshot: Snapshot;
-  /** The secret that the caller showed, where the door's dialect expects it. */
-  readonly credential: string | undefined;
+  readonly caller: Caller;
   readonly body: Buffer;
   readonly response: ServerResponse;
 
-  caller: Caller | undefined;
   model: string | undefined;
   stream = false;
   spans: FieldSpans = {};
@@ -52,7 +50,7 @@ export class Call {
     startedMs: number;
     door: Door;
     snapshot: Snapshot;
-    credential: string | undefined;
+    caller: Caller;
     body: Buffer;
     response: ServerResponse;
   }) {
@@ -61,7 +59,7 @@ export class Call {
     this.startedMs = options.startedMs;
     this.door = options.door;
     this.snapshot = options.snapshot;
-    this.credential = options.credential;
+    this.caller = options.caller;
     this.body = options.body;
     this.response = options.response;
   }

@@ -3,6 +3,9 @@ import { NO_USAGE, outputTokens, type Usage } from '../conversation/usage.ts';
 /** Bytes of JSON request a token is taken for, where nobody counted. */
 const BYTES_PER_TOKEN = 4;
 
+/** Media travel as base64, of which four bytes are far less than a token: a large body says little about tokens. */
+const MAX_ESTIMATED_INPUT = 100_000;
+
 /**
  * What a call used when the provider does not say (the client left, the stream broke off): an estimate, and marked as
  * one. Providers send about one token an event.
@@ -10,7 +13,7 @@ const BYTES_PER_TOKEN = 4;
 export function estimateUsage(requestBytes: number, outputEvents: number): Usage {
   return {
     ...NO_USAGE,
-    input: Math.ceil(requestBytes / BYTES_PER_TOKEN),
+    input: Math.min(Math.ceil(requestBytes / BYTES_PER_TOKEN), MAX_ESTIMATED_INPUT),
     output: outputEvents,
     estimated: true,
   };

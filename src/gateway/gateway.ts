@@ -15,7 +15,6 @@ export interface Gateway {
   readonly now: () => number;
   /** Monotonic milliseconds. */
   readonly monotonicMs: () => number;
-  readonly makeCallId: () => string;
 }
 
 /** The part of a pino logger that the data path uses. Nothing is logged for a call that goes well. */

@@ -37,17 +37,26 @@ const FAILOVER_KINDS: ReadonlySet<ErrorKind> = new Set([
   'upstream_rate_limited',
 ]);
 
-/** Makes attempts until one answers, as long as nothing has been answered. */
+/**
+ * Makes attempts until one answers, as long as nothing has been answered. A target that cannot express the call is
+ * passed over; that is the caller's to know only where no other was tried.
+ */
 async function attemptInTurn(gateway: Gateway, call: Call, plan: PlannedAttempt[]): Promise<void> {
   let failure: GatewayError | undefined;
+  let refusal: unknown;
   for (const planned of plan) {
-    failure = await makeAttempt(gateway, call, planned);
+    let attempt: Promise<GatewayError | undefined>;
+    try {
+      attempt = makeAttempt(gateway, call, planned);
+    } catch (thrown) {
+      refusal ??= thrown;
+      continue;
+    }
+    failure = await attempt;
     if (!failure || call.cancelled) return;
     if (!FAILOVER_KINDS.has(failure.kind)) break;
   }
-  throw (
-    failure ?? new GatewayError('not_found', `The model '${call.model}' has no targets.`, { param: 'model' })
-  );
+  throw failure ?? refusal;
 }
 
 /** Ends a call that may not go on, because the gateway stops: its client is told. */

@@ -20,7 +20,7 @@ const MAX_ATTEMPTS = 8;
  */
 export function planAttempts(call: Call): PlannedAttempt[] {
   const { caller, model = '' } = call;
-  if (!caller?.mayCall(model)) {
+  if (!caller.mayCall(model)) {
     throw new GatewayError(
       'forbidden',
       `This key may not call the model '${model}'. Ask your operator for access.`,

@@ -3,6 +3,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import { settleCall } from './settle.ts';
+import { withoutSecret } from './upstream-failure.ts';
 
 const JSON_TYPE = 'application/json';
 const EVENT_STREAM = 'text/event-stream; charset=utf-8';
@@ -37,7 +38,9 @@ export function sendJson(gateway: Gateway, call: Call, body: Buffer): void {
 /** An error in the caller's dialect, for calls of which nothing was answered yet. */
 export function sendError(gateway: Gateway, call: Call, error: GatewayError): void {
   settleCall(gateway, call, error.kind, error.status);
-  const body = Buffer.from(JSON.stringify(call.door.dialect.encodeError(error)));
+  let safe = error;
+  for (const account of call.target?.upstream.accounts ?? []) safe = withoutSecret(safe, account.secret);
+  const body = Buffer.from(JSON.stringify(call.door.dialect.encodeError(safe)));
   const headers = answerHeaders(call, JSON_TYPE);
   headers.push('content-length', String(body.length));
   if (error.retryAfterMs !== undefined) {

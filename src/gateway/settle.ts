@@ -4,13 +4,10 @@ import type { Gateway } from './gateway.ts';
 /**
  * The last step: the usage record. Runs once a call, before the last byte of the answer is handed on, so that no
  * client has an answer that the ledger does not know.
- *
- * A call that was not recognised is nobody's and is not recorded: whoever has no key must not be able to fill a disk.
  */
 export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, status: number): void {
   if (call.settled) return;
   call.settled = true;
-  if (!call.caller) return;
   gateway.ledger.append({
     id: call.id,
     startedAt: call.startedAt,

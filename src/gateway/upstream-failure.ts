@@ -79,14 +79,30 @@ function retryAfterMs(
   failure: UpstreamFailure,
   now: number,
 ): number | undefined {
-  const precise = Number(headers['retry-after-ms'] ?? Number.NaN);
-  if (precise >= 0) return precise;
+  const precise = readNumber(headers['retry-after-ms']);
+  if (precise !== undefined) return precise;
   const header = headers['retry-after'];
-  if (typeof header === 'string') {
-    const seconds = Number(header);
-    if (seconds >= 0) return seconds * 1000;
-    const date = Date.parse(header);
-    if (!Number.isNaN(date)) return Math.max(0, date - now);
-  }
+  const seconds = readNumber(header);
+  if (seconds !== undefined) return seconds * 1000;
+  const date = typeof header === 'string' ? Date.parse(header) : Number.NaN;
+  if (!Number.isNaN(date)) return Math.max(0, date - now);
   return failure.retryAfterMs;
+}
+
+function readNumber(header: string | string[] | undefined): number | undefined {
+  return typeof header === 'string' && /^\d{1,9}(\.\d+)?$/.test(header) ? Number(header) : undefined;
+}
+
+/** The same error without our secret, in case the provider quoted it. */
+export function withoutSecret(error: GatewayError, secret: string | undefined): GatewayError {
+  if (!secret) return error;
+  const clean = (text: string) => text.replaceAll(secret, '[redacted]');
+  const { message, code, param } = error;
+  if (!message.includes(secret) && !code?.includes(secret) && !param?.includes(secret)) return error;
+  return new GatewayError(error.kind, clean(message), {
+    status: error.status,
+    ...(code === undefined ? {} : { code: clean(code) }),
+    ...(param === undefined ? {} : { param: clean(param) }),
+    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+  });
 }

@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
@@ -14,6 +16,8 @@ declare module 'fastify' {
 
 export interface ServerOptions {
   bodyLimitBytes: number;
+  /** The ids that answers carry as `x-request-id`. */
+  makeRequestId(): string;
   /** Told of failures that no route foresaw. */
   onInternalError(error: unknown): void;
 }
@@ -30,21 +34,19 @@ const MAX_HEADER_BYTES = 32 * 1024;
 export function createHttpServer(options: ServerOptions): FastifyInstance {
   const app = fastify({
     logger: false,
+    genReqId: () => options.makeRequestId(),
     bodyLimit: options.bodyLimitBytes,
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 512 },
     http: { maxHeaderSize: MAX_HEADER_BYTES },
-    clientErrorHandler: (error, socket) => {
-      if (error.code === 'ECONNRESET' || !socket.writable) return;
-      const refused = describeClientError(error.code);
-      const body = JSON.stringify(chat.encodeError(refused.error));
-      socket.end(
-        `HTTP/1.1 ${refused.status} ${refused.reason}\r\ncontent-type: application/json\r\n` +
-          `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-      );
-    },
+    clientErrorHandler: (error, socket) => refuseConnection(error.code, socket),
+  });
+  // Hijacked replies, those of calls, write their own headers.
+  app.addHook('onSend', (request, reply, _payload, done) => {
+    reply.header('x-request-id', request.id);
+    done();
   });
   app.removeAllContentTypeParsers();
   // Bodies stay bytes: what passes through is never parsed, and what is parsed is parsed once, by its dialect.
@@ -61,8 +63,9 @@ export function createHttpServer(options: ServerOptions): FastifyInstance {
     });
   }
   app.setErrorHandler<FastifyError>((thrown, request, reply) => {
-    const error = describeError(thrown, options);
+    const error = describeError(thrown, request.id, options);
     const dialect = request.routeOptions.config.dialect ?? chat;
+    if (error.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(error.retryAfterMs / 1000));
     return reply
       .code(error.status)
       .type('application/json')
@@ -85,16 +88,18 @@ export function createHttpServer(options: ServerOptions): FastifyInstance {
   return app;
 }
 
-const DECODERS: Record<string, (body: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>> = {
-  gzip: promisify(gunzip) as never,
-  deflate: promisify(inflate) as never,
-  br: promisify(brotliDecompress) as never,
-};
+type Decode = (body: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
+
+const DECODERS = new Map<string, Decode>([
+  ['gzip', promisify(gunzip) as Decode],
+  ['deflate', promisify(inflate) as Decode],
+  ['br', promisify(brotliDecompress) as Decode],
+]);
 
 /** Some clients compress large requests. */
 async function decodeBody(coding: string, body: Buffer, maxOutputLength: number): Promise<Buffer> {
   if (coding === 'identity') return body;
-  const decode = DECODERS[coding];
+  const decode = DECODERS.get(coding);
   if (!decode)
     throw invalidRequest(`The content encoding '${coding}' is not supported; use gzip, deflate or br.`);
   try {
@@ -112,13 +117,42 @@ function tooLarge(limit: number): GatewayError {
   );
 }
 
-function describeError(thrown: FastifyError | GatewayError, options: ServerOptions): GatewayError {
+function describeError(
+  thrown: FastifyError | GatewayError,
+  requestId: string,
+  options: ServerOptions,
+): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
   if (thrown.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return tooLarge(options.bodyLimitBytes);
   const status = thrown.statusCode ?? 500;
   if (status >= 400 && status < 500) return invalidRequest(thrown.message);
   options.onInternalError(thrown);
-  return new GatewayError('internal', 'The gateway failed.', { cause: thrown });
+  return new GatewayError(
+    'internal',
+    `The gateway failed. Quote the request id ${requestId} to its operator.`,
+    {
+      cause: thrown,
+    },
+  );
+}
+
+/** Answers what is not HTTP, and lets go of the connection: whoever keeps it open half would hold it for ever. */
+function refuseConnection(
+  code: string | undefined,
+  socket: Socket & { _httpMessage?: ServerResponse },
+): void {
+  // An answer that is under way cannot be followed by another; Node's own handler looks at the same field.
+  if (code === 'ECONNRESET' || !socket.writable || socket._httpMessage?.headersSent) {
+    socket.destroy();
+    return;
+  }
+  const { status, reason, error } = describeClientError(code);
+  const body = JSON.stringify(chat.encodeError(error));
+  socket.end(
+    `HTTP/1.1 ${status} ${reason}\r\ncontent-type: application/json\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    () => socket.destroy(),
+  );
 }
 
 /** Requests that Node's parser refuses before any route sees them. */

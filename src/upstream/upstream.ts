@@ -1,3 +1,4 @@
+import { invalidRequest } from '../conversation/gateway-error.ts';
 import type { Operation } from '../usage/record.ts';
 import type { AccountIdentity, ProviderDeclaration } from './provider.ts';
 
@@ -29,6 +30,8 @@ export interface Account {
   name: string;
   /** The headers of every request, as the flat list that undici writes fastest. */
   headers: string[];
+  /** What must never be told to anyone: providers quote it in their errors. */
+  secret: string | undefined;
 }
 
 type UpstreamDialect = ProviderDeclaration['dialect'];
@@ -48,10 +51,18 @@ const PATHS: Record<UpstreamDialect, Partial<Record<Operation, PathOf>>> = {
   },
 };
 
-/** `gemini-2.5-flash` and `tunedModels/mine` are both model names. */
+/**
+ * `gemini-2.5-flash` and `tunedModels/mine` are both model names.
+ *
+ * @throws GatewayError `invalid_request` for names that would lead to another path than the one that was permitted.
+ */
 function geminiModel(model: string): string {
   const path = model.includes('/') ? model : `models/${model}`;
-  return `/v1beta/${path.split('/').map(encodeURIComponent).join('/')}`;
+  const segments = path.split('/');
+  if (segments.some((segment) => segment === '' || segment === '.' || segment === '..')) {
+    throw invalidRequest(`'${model}' is not the name of a model.`, 'model');
+  }
+  return `/v1beta/${segments.map((segment) => encodeURIComponent(segment.toWellFormed())).join('/')}`;
 }
 
 /** The path and query of an operation at an upstream; `undefined` where its dialect has no such operation. */
@@ -86,6 +97,7 @@ export function buildUpstream(options: {
   const [first = { name: 'none' }, ...others] = options.accounts;
   const buildAccount = ({ name: account, apiKey, headers, ...identity }: AccountOptions): Account => ({
     name: account,
+    secret: apiKey,
     headers: Object.entries({
       'content-type': 'application/json',
       ...declaration.headers,

@@ -113,17 +113,65 @@ test("a provider's retry-after reaches the client, in seconds", async () => {
 });
 
 test('no seeded secret is in any log, error or record, whatever the provider does with it', async () => {
-  const leak = `key ${UPSTREAM_KEY}`;
-  const { gateway } = await setUp(refuse(401, { message: leak }));
-  const { gateway: failing } = await setUp((response) => response.destroy());
-  let seen = '';
-  for (const each of [gateway, failing]) {
-    const response = await each.post('/v1/chat/completions', ask());
-    seen += JSON.stringify([...response.headers]) + (await response.text());
-    seen += each.logs() + JSON.stringify(await each.calls());
-    seen += await (await each.get('/v1/models')).text();
+  const leak = { message: `you sent Bearer ${UPSTREAM_KEY}`, code: UPSTREAM_KEY };
+  const answers: Answer[] = [
+    refuse(400, leak),
+    refuse(401, leak),
+    refuse(429, leak),
+    refuse(500, leak),
+    (response) => response.destroy(),
+    (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.end(`data: ${JSON.stringify({ error: leak })}\n\n`);
+    },
+  ];
+  for (const [index, answer] of answers.entries()) {
+    const { gateway } = await setUp(answer);
+    const response = await gateway.post('/v1/chat/completions', ask(index === 5));
+    const seen = [
+      JSON.stringify([...response.headers]),
+      await response.text(),
+      gateway.logs(),
+      JSON.stringify(await gateway.calls()),
+      await (await gateway.get('/v1/models')).text(),
+    ].join('\n');
+    for (const secret of [UPSTREAM_KEY, TEST_KEY, ADMIN_KEY]) {
+      assert.equal(seen.includes(secret), false, `answer ${index} told a secret`);
+    }
   }
-  for (const secret of [UPSTREAM_KEY, TEST_KEY, ADMIN_KEY]) assert.equal(seen.includes(secret), false);
+});
+
+test('a target that cannot express the call is passed over, also on the way to another', async () => {
+  const fail = await startRawUpstream(refuse(503, { message: 'full' }));
+  const well = await startRawUpstream(answerWell);
+  const gateway = await startGateway({
+    providers: {
+      failing: { adapter: 'openai-compatible', baseUrl: fail.baseUrl },
+      anthropic: { baseUrl: 'http://127.0.0.1:9', accounts: [{ name: 'main', apiKey: UPSTREAM_KEY }] },
+      well: { adapter: 'openai-compatible', baseUrl: well.baseUrl },
+    },
+    models: {
+      m: { targets: ['failing/x', 'anthropic/claude-sonnet-4-5', 'well/x'] },
+      only: { targets: ['anthropic/claude-sonnet-4-5'] },
+    },
+  });
+  closing.push(fail.close, well.close, gateway.stop);
+  const response = await gateway.post('/v1/chat/completions', { ...ask(), n: 2 });
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get('x-fairlead-target'), 'well/x');
+  const refused = await gateway.post('/v1/chat/completions', { ...ask(), model: 'only', n: 2 });
+  assert.equal(refused.status, 400);
+  assert.equal(((await refused.json()) as OpenAiError).error.param, 'n');
+});
+
+test('counts that no call can have do not make the records unreadable', async () => {
+  const { gateway } = await setUp((response) => {
+    response.setHeader('content-type', 'application/json');
+    response.end(chatAnswer('Hello').replace('"prompt_tokens":3', '"prompt_tokens":1e18'));
+  });
+  assert.equal((await gateway.post('/v1/chat/completions', ask())).status, 200);
+  assert.equal((await gateway.calls()).length, 1);
+  assert.equal((await gateway.get('/admin/v1/usage?by=model', ADMIN_KEY)).status, 200);
 });
 
 test('a target that fails is followed by the next, and the record tells both attempts', async () => {

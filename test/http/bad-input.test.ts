@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
@@ -26,6 +27,12 @@ const REFUSED: { what: string; body: unknown; status: number; param?: string; me
   { what: 'no model', body: { messages: [] }, status: 400, param: 'model' },
   { what: 'a model that is no string', body: { ...hello, model: 7 }, status: 400, param: 'model' },
   { what: 'an empty model', body: { ...hello, model: '' }, status: 400, param: 'model' },
+  {
+    what: 'a model name of a thousand characters',
+    body: { ...hello, model: `echo/${'x'.repeat(1000)}` },
+    status: 400,
+    param: 'model',
+  },
   { what: 'an unknown model', body: { ...hello, model: 'nothing' }, status: 404, param: 'model' },
   { what: 'an unknown provider', body: { ...hello, model: 'nobody/x' }, status: 404, param: 'model' },
   {
@@ -172,6 +179,36 @@ test('headers over the limit and requests that are not HTTP get an answer, not a
     /^HTTP\/1.1 431 /,
   );
   assert.match(await send('nonsense\r\n\r\n'), /^HTTP\/1.1 400 .*invalid_request_error/s);
+});
+
+test('a key is asked for before a body is read', async () => {
+  const { hostname, port } = new URL(gateway.url);
+  const socket = connect(Number(port), hostname);
+  socket.write('POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 90000\r\n\r\n{');
+  const [first] = (await once(socket, 'data')) as [Buffer];
+  assert.match(first.toString(), /^HTTP\/1.1 401 /);
+  socket.destroy();
+});
+
+test('every answer has a request id', async () => {
+  for (const path of ['/v1/models', '/v1/nothing', '/healthz', '/admin/v1/usage']) {
+    assert.match((await gateway.get(path)).headers.get('x-request-id') ?? '', /^req_/);
+  }
+});
+
+test('a client that leaves while its body is unpacked is forgotten', async () => {
+  const { hostname, port } = new URL(gateway.url);
+  const body = gzipSync(JSON.stringify({ ...hello, padding: 'x'.repeat(90_000) }));
+  for (let count = 0; count < 5; count++) {
+    const socket = connect(Number(port), hostname);
+    socket.write(
+      `POST ${CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${TEST_KEY}\r\ncontent-encoding: gzip\r\ncontent-length: ${body.length}\r\n\r\n`,
+    );
+    socket.write(body, () => socket.destroy());
+    await once(socket, 'close');
+  }
+  // The gateway's stop, after all tests, would wait for calls that nobody ends until its drain time-out.
+  assert.equal((await gateway.post(CHAT, hello)).status, 200);
 });
 
 test('nothing that a caller sent wrong was a failure of the gateway', () => {

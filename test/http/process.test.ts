@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -141,6 +142,25 @@ test('a stream that outlasts the drain time-out is ended with an error event, an
   });
   assert.match(stdout, /openai\/m/);
   await upstream.close();
+});
+
+test('half a request, or garbage, on an open connection does not keep a stopping gateway alive', async () => {
+  const gateway = await startProcess({ FAIRLEAD_DATA: dataFolder() });
+  const { hostname, port } = new URL(gateway.url);
+  const sockets = [
+    'POST /v1/chat/comp',
+    'POST /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{',
+    'garbage\r\n\r\n',
+  ].map((text) => {
+    const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+    socket.on('error', () => 'cut off, as it should be');
+    socket.write(text);
+    return socket;
+  });
+  await sleep(100);
+  gateway.child.kill('SIGTERM');
+  assert.equal(await gateway.exit, 0);
+  for (const socket of sockets) socket.destroy();
 });
 
 test('a second signal stops at once', async () => {
