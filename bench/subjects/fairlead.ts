@@ -9,10 +9,10 @@ import type { Site, Subject } from './subject.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const LAUNCHER = join(ROOT, 'bin/fairlead.js');
 
-/** A limit that is checked and counted on every call and never reached. */
+/** A limit that is never reached. Limits are not in effect yet; they stand here so that the figures follow when they are. */
 const NEVER_REACHED = 1_000_000_000_000;
 
-/** This gateway with its full path on: key, permission, limits, route, model rewrite, relay, usage record with its cost. */
+/** This gateway with its full path on: key, permission, route, model rewrite, relay, usage record with its cost. */
 export const fairlead: Subject = {
   name: 'fairlead',
 

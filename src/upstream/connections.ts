@@ -9,7 +9,7 @@ export interface SendOptions {
   timeouts: { connectMs: number; firstByteMs: number; idleMs: number };
 }
 
-/** All connections to providers, kept alive and shared by calls. One pool an address. */
+/** All connections to providers, kept alive and shared by calls. One pool for each address and connect time-out. */
 export class Connections {
   readonly #pools = new Map<string, Pool>();
   readonly #now: () => number;

@@ -179,7 +179,7 @@ for (const stream of [false, true]) {
       await reached.promise;
       const left = performance.now();
       leave.abort();
-      // Nothing else would ever end this request, so that it ends at all is the proof; the figure is for the reader.
+      // Nothing else would end this request before the test's own time-out, so that it ends at all is the proof.
       t.diagnostic(`the provider's connection closed after ${((await closed.promise) - left).toFixed(1)} ms`);
       const [record] = await gateway.calls();
       assert.equal(record?.outcome, 'cancelled');
