@@ -13,6 +13,8 @@ export interface PassThrough {
   prepareRequest(body: Buffer, spans: FieldSpans, options: PrepareOptions): Buffer;
   /** What a whole (non-streaming) answer says of its usage. */
   readUsage(body: Buffer): Usage | undefined;
+  /** The error that a whole answer is in truth, though its status was 200. Good answers are not parsed for this. */
+  readFailure(body: Buffer): GatewayError | undefined;
   streamScanner(options: ScanOptions): StreamScanner;
 }
 

@@ -11,10 +11,11 @@ import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { prepareRequest, type UpstreamRequest } from './prepare.ts';
-import type { AttemptControl, Receiver } from './receiver.ts';
+import type { AttemptControl, CommittingReceiver, Receiver } from './receiver.ts';
 import { BodyRelay } from './relay-body.ts';
 import { StreamRelay } from './relay-stream.ts';
 import { toGatewayError } from './respond.ts';
+import { settleCall } from './settle.ts';
 import { BodyTranslator } from './translate-body.ts';
 import { StreamTranslator } from './translate-stream.ts';
 
@@ -48,8 +49,11 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
   readonly #totalTimer: NodeJS.Timeout;
   #controller: Controller | undefined;
   #receiver: Receiver | undefined;
+  /** The receiver, or the one behind the decompressor, where it may begin an answer that it does not have whole. */
+  #committing: CommittingReceiver | undefined;
   #finished = false;
   #waiting = false;
+  #pauses = 0;
   /** The provider's answer was read to its end: the connection is free for others. */
   #answered = false;
 
@@ -101,18 +105,18 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     if (this.#finished) return;
     this.#call.answeredMs = this.#gateway.monotonicMs();
     this.#record.status = status;
-    this.#guard(() => {
+    this.run(() => {
       this.#receiver = this.#decompress(headers, this.#chooseReceiver(status, headers));
     });
   }
 
   onResponseData(_controller: Controller, chunk: Buffer): void {
-    if (!this.#finished) this.#guard(() => this.#receiver?.data(chunk));
+    this.run(() => this.#receiver?.data(chunk));
   }
 
   onResponseEnd(): void {
     this.#answered = true;
-    if (!this.#finished) this.#guard(() => this.#receiver?.end());
+    this.run(() => this.#receiver?.end());
   }
 
   onResponseError(_controller: Controller, error: Error): void {
@@ -129,29 +133,56 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     this.#close(error.kind);
     if (!this.#answered) this.#controller?.abort(error);
     if (!this.#call.committed) {
+      // What had been generated is used, whether the client ever sees it or not.
+      this.#try(() => this.#receiver?.account());
       this.#resolve(error);
       return;
     }
     const { call, target } = { call: this.#call.id, target: this.#planned.target.name };
     this.#gateway.log.warn({ call, target, kind: error.kind, reason: error.message }, 'an answer broke off');
-    this.#receiver?.breakOff(error);
+    const ended = this.#try(() => this.#committing?.breakOff(error));
+    if (!ended) {
+      this.#call.response.destroy();
+      this.#try(() => settleCall(this.#gateway, this.#call, error.kind, 200));
+    }
     this.#resolve(undefined);
   }
 
   waitForDrain(): void {
     if (this.#waiting || this.#finished) return;
     this.#waiting = true;
-    this.#controller?.pause();
+    this.#receiver?.pause?.();
+    this.pause();
     this.#call.response.once('drain', () => {
       this.#waiting = false;
-      this.#controller?.resume();
+      if (this.#finished) return;
+      this.#receiver?.resume?.();
+      this.resume();
     });
+  }
+
+  pause(): void {
+    if (!this.#finished && this.#pauses++ === 0) this.#controller?.pause();
+  }
+
+  resume(): void {
+    if (!this.#finished && --this.#pauses === 0) this.#controller?.resume();
+  }
+
+  run(step: () => void): void {
+    if (this.#finished) return;
+    try {
+      step();
+    } catch (thrown) {
+      this.fail(toGatewayError(this.#gateway, this.#call, thrown));
+    }
   }
 
   abandon(reason: Error): void {
     if (this.#finished) return;
     if (this.#receiver) this.#receiver.account();
-    else this.#call.usage = estimateUsage(this.#call.body.length, 0);
+    // Without a controller the request was never sent, and nothing was used.
+    else if (this.#controller) this.#call.usage = estimateUsage(this.#call.body.length, 0);
     this.#close('cancelled');
     this.#controller?.abort(reason);
     this.#resolve(undefined);
@@ -163,13 +194,20 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     this.#call.running = undefined;
     this.#record.durationMs = this.#gateway.monotonicMs() - this.#call.sentMs;
     this.#record.outcome = outcome;
+    this.#receiver?.dispose?.();
+    // What held the provider back is gone: the rest of its answer is read and ignored, or its connection would stall.
+    if (this.#pauses > 0) this.#controller?.resume();
   }
 
-  #guard(step: () => void): void {
+  /** For the end of an attempt, which timers bring about, too: what is thrown there would end the process. */
+  #try(step: () => void): boolean {
     try {
       step();
+      return true;
     } catch (thrown) {
-      this.fail(toGatewayError(this.#gateway, this.#call, thrown));
+      // Logs what it is given; the call has its error already.
+      toGatewayError(this.#gateway, this.#call, thrown);
+      return false;
     }
   }
 
@@ -189,12 +227,17 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     }
     // Servers that stream do not all say so; those that do not stream say JSON.
     if (call.stream && !/json/i.test(type)) {
-      if (passThrough) return new StreamRelay(gateway, call, this);
+      if (passThrough) return this.#commitWith(new StreamRelay(gateway, call, this));
       const dialect = DIALECTS[this.#planned.target.upstream.declaration.dialect];
-      return new StreamTranslator(gateway, call, this, dialect.streamDecoder());
+      return this.#commitWith(new StreamTranslator(gateway, call, this, dialect.streamDecoder()));
     }
     if (!passThrough || call.stream) return new BodyTranslator(gateway, call, this, translate);
-    return new BodyRelay(gateway, call, this, relayedLength(headers));
+    return this.#commitWith(new BodyRelay(gateway, call, this, relayedLength(headers)));
+  }
+
+  #commitWith(receiver: CommittingReceiver): Receiver {
+    this.#committing = receiver;
+    return receiver;
   }
 
   #decompress(headers: Headers, receiver: Receiver): Receiver {

@@ -2,18 +2,26 @@ import type { Transform } from 'node:stream';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { AttemptControl, Receiver } from './receiver.ts';
 
-/** Stands before another receiver and undoes a content coding. */
+/**
+ * Stands before another receiver and undoes a content coding. A few bytes may become a thousand times as many, so
+ * the decompressor is held back like the provider, and holds the provider back itself.
+ */
 export class DecompressingReceiver implements Receiver {
   readonly #transform: Transform;
   readonly #attempt: AttemptControl;
   readonly #inner: Receiver;
+  #full = false;
 
   constructor(transform: Transform, attempt: AttemptControl, inner: Receiver) {
     this.#transform = transform;
     this.#attempt = attempt;
     this.#inner = inner;
-    transform.on('data', (chunk: Buffer) => this.#guard(() => inner.data(chunk)));
-    transform.on('end', () => this.#guard(() => inner.end()));
+    transform.on('data', (chunk: Buffer) => attempt.run(() => inner.data(chunk)));
+    transform.on('end', () => attempt.run(() => inner.end()));
+    transform.on('drain', () => {
+      this.#full = false;
+      attempt.resume();
+    });
     transform.on('error', (cause) =>
       attempt.fail(
         new GatewayError('upstream_unavailable', 'The provider sent a compressed answer that is broken.', {
@@ -24,35 +32,29 @@ export class DecompressingReceiver implements Receiver {
   }
 
   data(chunk: Buffer): void {
-    this.#transform.write(chunk);
+    if (this.#transform.write(chunk) || this.#full) return;
+    this.#full = true;
+    this.#attempt.pause();
   }
 
   end(): void {
     this.#transform.end();
   }
 
-  breakOff(error: GatewayError): void {
-    this.#transform.destroy();
-    this.#inner.breakOff(error);
-  }
-
   account(): void {
     this.#inner.account();
   }
 
-  /** These run outside the attempt's own handlers, so what they throw must be handed to it. */
-  #guard(step: () => void): void {
-    if (this.#attempt.finished) return;
-    try {
-      step();
-    } catch (error) {
-      this.#attempt.fail(
-        error instanceof GatewayError
-          ? error
-          : new GatewayError('internal', 'The answer of the provider could not be handled.', {
-              cause: error,
-            }),
-      );
-    }
+  pause(): void {
+    this.#transform.pause();
+  }
+
+  resume(): void {
+    this.#transform.resume();
+  }
+
+  dispose(): void {
+    this.#transform.destroy();
+    this.#inner.dispose?.();
   }
 }

@@ -1,4 +1,3 @@
-import type { GatewayError } from '../conversation/gateway-error.ts';
 import { DIALECTS } from '../dialects/registry.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
@@ -37,8 +36,9 @@ export class FailedAnswerReceiver implements Receiver {
   }
 
   data(chunk: Buffer): void {
-    if (this.#bytes < MAX_ERROR_BYTES) this.#chunks.push(chunk);
+    this.#chunks.push(chunk);
     this.#bytes += chunk.length;
+    if (this.#bytes >= MAX_ERROR_BYTES) this.end();
   }
 
   end(): void {
@@ -57,10 +57,6 @@ export class FailedAnswerReceiver implements Receiver {
       this.#gateway.log.warn({ ...fields, kind: failed.error.kind }, 'a provider failed');
     }
     this.#attempt.fail(failed.error);
-  }
-
-  breakOff(error: GatewayError): void {
-    throw new Error(`an error answer is never relayed, so it cannot be broken off: ${error.message}`);
   }
 
   /** An error answer generates nothing. */

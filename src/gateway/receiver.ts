@@ -5,10 +5,19 @@ export interface Receiver {
   data(chunk: Buffer): void;
   /** The body is complete as far as HTTP can tell. */
   end(): void;
-  /** The answer broke off after bytes of it had gone to the client: end it so that nobody takes it for whole. */
-  breakOff(error: GatewayError): void;
   /** Notes on the call what has been generated up to now. */
   account(): void;
+  /** The client is slower than the provider: hand nothing on until `resume`. For receivers that store on the way. */
+  pause?(): void;
+  resume?(): void;
+  /** The attempt is over: frees what the receiver holds beside memory. */
+  dispose?(): void;
+}
+
+/** A receiver that gives the client a part of the answer before it has the whole. */
+export interface CommittingReceiver extends Receiver {
+  /** The answer broke off after bytes of it had gone to the client: end it so that nobody takes it for whole. */
+  breakOff(error: GatewayError): void;
 }
 
 /** What a receiver may do with the attempt that feeds it. */
@@ -19,6 +28,11 @@ export interface AttemptControl {
   succeed(): void;
   /** The attempt failed: before the first byte to the client another may follow, after it the answer is broken off. */
   fail(error: GatewayError): void;
+  /** Runs what no packet of the provider set off (a timer, another stream): what it throws fails the attempt. */
+  run(step: () => void): void;
   /** The client is slower than the provider: stop reading until it has caught up. */
   waitForDrain(): void;
+  /** Stops reading from the provider until `resume` was called as often as this. */
+  pause(): void;
+  resume(): void;
 }

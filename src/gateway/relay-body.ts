@@ -2,7 +2,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import type { Call } from './call.ts';
 import { estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
-import type { AttemptControl, Receiver } from './receiver.ts';
+import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { beginBody, sendJson } from './respond.ts';
 import { settleCall } from './settle.ts';
 
@@ -13,7 +13,7 @@ const HOLD_BYTES = 4 * 1024 * 1024;
 const TAIL_BYTES = 64 * 1024;
 
 /** Relays a non-streaming answer in the caller's own dialect, byte for byte. */
-export class BodyRelay implements Receiver {
+export class BodyRelay implements CommittingReceiver {
   readonly #gateway: Gateway;
   readonly #call: Call;
   readonly #attempt: AttemptControl;
@@ -45,8 +45,14 @@ export class BodyRelay implements Receiver {
       );
       return;
     }
-    this.#call.usage =
-      this.#call.door.passThrough.readUsage(body) ?? estimateUsage(this.#call.body.length, 0);
+    const { passThrough } = this.#call.door;
+    // Nobody sends an error this large: of what was forwarded already only the end is left to look at.
+    const failure = this.#call.committed ? undefined : passThrough.readFailure(body);
+    if (failure) {
+      this.#attempt.fail(failure);
+      return;
+    }
+    this.#call.usage = passThrough.readUsage(body) ?? estimateUsage(this.#call.body.length, 0);
     this.#attempt.succeed();
     if (!this.#call.committed) {
       sendJson(this.#gateway, this.#call, body);
@@ -58,6 +64,7 @@ export class BodyRelay implements Receiver {
 
   /** A JSON answer has no place for an error: cutting the connection is the only honest end. */
   breakOff(error: GatewayError): void {
+    this.account();
     settleCall(this.#gateway, this.#call, error.kind, 200);
     this.#call.response.destroy();
   }
@@ -89,7 +96,10 @@ export class BodyRelay implements Receiver {
   }
 }
 
-/** A cheap look at whether a JSON object is whole. */
+/**
+ * Whether the last byte that is no white space is a closing brace. Finds most answers that were cut off, not those
+ * cut behind an inner object; to find these too every answer would have to be parsed.
+ */
 function endsJson(body: Buffer): boolean {
   let at = body.length - 1;
   while (at >= 0 && (body[at] ?? 0) <= 0x20) at--;

@@ -7,6 +7,7 @@ import type { Gateway } from './gateway.ts';
 import type { AttemptControl, Receiver } from './receiver.ts';
 import { beginStream, sendJson } from './respond.ts';
 import { settleCall } from './settle.ts';
+import { endStream } from './stream-commit.ts';
 
 /** Turns a provider's whole answer into what the client gets: JSON text, or the text of a stream for a call that asked for one. */
 export type TranslateAnswer = (answer: JsonValue) => { text: string; usage: Usage | undefined };
@@ -56,13 +57,7 @@ export class BodyTranslator implements Receiver {
     }
     settleCall(this.#gateway, call, 'ok', 200);
     beginStream(call);
-    call.response.end(text);
-  }
-
-  /** Nothing is sent before the answer is whole, so there is nothing to break off but the connection. */
-  breakOff(error: GatewayError): void {
-    settleCall(this.#gateway, this.#call, error.kind, 200);
-    this.#call.response.destroy();
+    endStream(call.response, text);
   }
 
   account(): void {

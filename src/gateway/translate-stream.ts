@@ -6,29 +6,29 @@ import { EventReader } from '../upstream/event-reader.ts';
 import type { Call } from './call.ts';
 import { completeUsage, estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
-import type { AttemptControl, Receiver } from './receiver.ts';
-import { HOLD_BACK_MS } from './relay-stream.ts';
-import { beginStream } from './respond.ts';
+import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { settleCall } from './settle.ts';
+import { StreamCommit } from './stream-commit.ts';
 
 /** A comment line: it keeps connections open and means nothing (WHATWG HTML, "Server-sent events"). */
 const KEEP_ALIVE = ': keep-alive\n\n';
 
 /** Takes a stream in the provider's dialect and gives it in the caller's, event by event. */
-export class StreamTranslator implements Receiver {
+export class StreamTranslator implements CommittingReceiver {
   readonly #gateway: Gateway;
   readonly #call: Call;
   readonly #attempt: AttemptControl;
   readonly #reader = new EventReader();
   readonly #decoder: StreamDecoder;
   readonly #encoder: StreamEncoder;
+  readonly #commit: StreamCommit;
   #usage: Usage | undefined;
   #outputEvents = 0;
   #hasOutput = false;
   #ended = false;
   /** The provider said its last word, and with it all that was used. */
   #complete = false;
-  /** Encoded, not yet sent: until there is real output, and within the handling of one packet. */
+  /** Encoded, not yet sent, within the handling of one packet. */
   #pending = '';
 
   constructor(gateway: Gateway, call: Call, attempt: AttemptControl, decoder: StreamDecoder) {
@@ -36,6 +36,7 @@ export class StreamTranslator implements Receiver {
     this.#call = call;
     this.#attempt = attempt;
     this.#decoder = decoder;
+    this.#commit = new StreamCommit(gateway, call, attempt);
     this.#encoder = call.door.dialect.streamEncoder({ includeUsage: call.includeUsage });
   }
 
@@ -60,6 +61,10 @@ export class StreamTranslator implements Receiver {
     const reported = this.#usage;
     if (!reported) this.#call.usage = estimateUsage(body.length, this.#outputEvents);
     else this.#call.usage = this.#complete ? reported : completeUsage(reported, this.#outputEvents);
+  }
+
+  dispose(): void {
+    this.#commit.dispose();
   }
 
   #take(message: StreamMessage): void {
@@ -93,19 +98,12 @@ export class StreamTranslator implements Receiver {
   }
 
   #flush(): void {
-    if (this.#ended || this.#pending === '' || !(this.#call.committed || this.#mayCommit())) return;
-    const text = this.#takePending();
-    if (!this.#call.response.write(text)) this.#attempt.waitForDrain();
-  }
-
-  #mayCommit(): boolean {
-    const now = this.#gateway.monotonicMs();
-    if (this.#hasOutput) this.#call.firstTokenMs = now - this.#call.startedMs;
-    return this.#hasOutput || now - this.#call.answeredMs > HOLD_BACK_MS;
+    if (this.#ended) return;
+    if (this.#hasOutput) this.#commit.noteOutput();
+    this.#commit.write(this.#takePending());
   }
 
   #takePending(): string {
-    if (!this.#call.committed) beginStream(this.#call);
     const text = this.#pending;
     this.#pending = '';
     return text;
@@ -114,9 +112,9 @@ export class StreamTranslator implements Receiver {
   #finish(outcome: 'ok' | GatewayError['kind'], last: string): void {
     this.#ended = true;
     this.account();
-    if (!this.#call.committed) this.#mayCommit();
+    if (this.#hasOutput) this.#commit.noteOutput();
     settleCall(this.#gateway, this.#call, outcome, 200);
-    this.#call.response.end(this.#takePending() + last);
+    this.#commit.end(this.#takePending() + last);
   }
 }
 

@@ -1,5 +1,9 @@
 import { createParser } from 'eventsource-parser';
+import { GatewayError } from '../conversation/gateway-error.ts';
 import type { StreamMessage } from '../dialects/dialect.ts';
+
+/** One event larger than this is not a stream but a mistake. */
+const MAX_EVENT_LENGTH = 32 * 1024 * 1024;
 
 /**
  * Bytes of a server-sent event stream in, messages out, however the packets are cut. For streams that are translated;
@@ -9,7 +13,17 @@ export class EventReader {
   readonly #decoder = new TextDecoder();
   #messages: StreamMessage[] = [];
   readonly #parser = createParser({
+    maxBufferSize: MAX_EVENT_LENGTH,
     onEvent: ({ event, data }) => this.#messages.push({ event, data }),
+    // The other errors are lines that the standard has readers ignore.
+    onError: (cause) => {
+      if (cause.type !== 'max-buffer-size-exceeded') return;
+      throw new GatewayError(
+        'upstream_unavailable',
+        `The provider sent an event of more than ${MAX_EVENT_LENGTH} characters.`,
+        { cause },
+      );
+    },
   });
 
   push(chunk: Buffer): StreamMessage[] {

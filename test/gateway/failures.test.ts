@@ -242,16 +242,36 @@ test('a provider that is not there is a 502 that names it', async () => {
   assert.match(await response.text(), /'gone' refused the connection/);
 });
 
-test('each timeout of a model ends its attempt', async () => {
-  const timeouts = { connect: '1s', firstByte: '100ms', idle: '100ms', total: '300ms' };
-  const behaviours: Answer[] = [
-    () => 'never answers',
-    (response) => {
+const TIMEOUTS: { name: string; timeouts: object; behaviour: Answer; message: RegExp }[] = [
+  {
+    name: 'firstByte',
+    timeouts: { firstByte: '100ms' },
+    behaviour: () => 'never answers',
+    message: /did not begin to answer in time/,
+  },
+  {
+    name: 'idle',
+    timeouts: { idle: '100ms' },
+    behaviour: (response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
       response.write('{"id":');
     },
-  ];
-  for (const behaviour of behaviours) {
+    message: /stopped sending in the middle/,
+  },
+  {
+    name: 'total',
+    timeouts: { idle: '10s', total: '300ms' },
+    behaviour: (response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      const trickle = setInterval(() => response.write(' '), 20);
+      response.on('close', () => clearInterval(trickle));
+    },
+    message: /did not finish within 0.3 s/,
+  },
+];
+
+for (const { name, timeouts, behaviour, message } of TIMEOUTS) {
+  test(`the time-out '${name}' of a model ends its attempt`, async () => {
     const upstream = await startRawUpstream(behaviour);
     const gateway = await startGateway({
       providers: { slow: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl } },
@@ -260,7 +280,8 @@ test('each timeout of a model ends its attempt', async () => {
     closing.push(upstream.close, gateway.stop);
     const response = await gateway.post('/v1/chat/completions', ask());
     assert.equal(response.status, 504);
+    assert.match(((await response.json()) as OpenAiError).error.message, message);
     const [record] = await gateway.calls();
     assert.equal(record?.outcome, 'upstream_timeout');
-  }
-});
+  });
+}

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { GatewayError } from '../../src/conversation/gateway-error.ts';
 import { EventBlocks } from '../../src/upstream/event-blocks.ts';
 import { EventReader } from '../../src/upstream/event-reader.ts';
 
@@ -84,4 +85,18 @@ test('a last event that lacks its blank line still counts', () => {
   const reader = new EventReader();
   assert.deepEqual(reader.push(Buffer.from('data: one\n\ndata: two')), [{ event: undefined, data: 'one' }]);
   assert.deepEqual(reader.end(), [{ event: undefined, data: 'two' }]);
+});
+
+test('a message without end is refused before it fills the memory', () => {
+  const megabyte = Buffer.alloc(1024 * 1024, 'x');
+  for (const newline of ['', '\n']) {
+    const reader = new EventReader();
+    const piece = Buffer.concat([Buffer.from('data: '), megabyte, Buffer.from(newline)]);
+    assert.throws(
+      () => {
+        for (let count = 0; count < 40; count++) reader.push(piece);
+      },
+      (error) => error instanceof GatewayError && error.kind === 'upstream_unavailable',
+    );
+  }
 });

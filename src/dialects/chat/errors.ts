@@ -126,6 +126,15 @@ const KIND_OF_STATUS = new Map<number, ErrorKind>([
   [504, 'upstream_timeout'],
 ]);
 
+/** Errors come as `{ error }`, in a list, as vLLM's `{ object: 'error', message }`, or as a message without choices. */
+export function saysError(value: JsonValue | undefined): boolean {
+  if (Array.isArray(value)) return saysError(value[0]);
+  if (!isObject(value)) return false;
+  if (value['error']) return true;
+  if ('choices' in value) return false;
+  return value['object'] === 'error' || (typeof value['message'] === 'string' && 'code' in value);
+}
+
 /** An error that came with status 200: inside a stream, or in place of an answer. */
 export function embeddedError(value: JsonValue): GatewayError {
   const error = errorObject(value);

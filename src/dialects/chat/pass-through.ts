@@ -1,9 +1,9 @@
-import type { GatewayError } from '../../conversation/gateway-error.ts';
+import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
 import type { PassThrough, PrepareOptions, ScanOptions, StreamScanner } from '../pass-through.ts';
 import { type FieldSpans, parseField, spliceBody } from '../request-fields.ts';
-import { embeddedError } from './errors.ts';
+import { embeddedError, saysError } from './errors.ts';
 import { decodeUsage } from './usage.ts';
 
 /** Chat Completions between two sides that both speak it. */
@@ -11,6 +11,7 @@ export const passThrough: PassThrough = {
   fields: new Set(['model', 'stream', 'stream_options']),
   prepareRequest,
   readUsage,
+  readFailure,
   streamScanner: (options) => new ChatStreamScanner(options),
 };
 
@@ -34,13 +35,12 @@ function prepareRequest(body: Buffer, spans: FieldSpans, options: PrepareOptions
 
 const USAGE_KEY = Buffer.from('"usage"');
 const FINISH_KEY = Buffer.from('"finish_reason"');
-const ERROR_EVENT = Buffer.from('{"error"');
+const ERROR_KEY = Buffer.from('"error"');
+const INDEX_KEY = Buffer.from('"index"');
 const CHOICES_KEY = Buffer.from('"choices"');
-const DONE = Buffer.from('[DONE]');
+const DATA_KEY = Buffer.from('"data"');
+const DATA_FIELD = Buffer.from('data:');
 const DONE_EVENT = 'data: [DONE]\n\n';
-
-/** A chunk that ends the stream is its last event; this is how far from the end it is looked for. */
-const DONE_WINDOW = 24;
 
 function readUsage(body: Buffer): Usage | undefined {
   // Inside a JSON string the quotes of a key are escaped, so this finds keys only. The last one is the answer's own.
@@ -53,6 +53,33 @@ function readUsage(body: Buffer): Usage | undefined {
     if (value && ('prompt_tokens' in value || 'total_tokens' in value)) return decodeUsage(value);
   }
   return undefined;
+}
+
+/** How much of both ends of an answer is looked at before it is parsed for an error. */
+const LOOK_BYTES = 4096;
+
+/** Servers put a list of choices (or of embeddings) near the beginning, and errors at either end. */
+function readFailure(body: Buffer): GatewayError | undefined {
+  const head = body.subarray(0, LOOK_BYTES);
+  const tail = body.subarray(Math.max(head.length, body.length - LOOK_BYTES));
+  const isAnswer = hasValue(head, CHOICES_KEY, beginsList) || hasValue(head, DATA_KEY, beginsList);
+  if (isAnswer && !hasValue(head, ERROR_KEY, isNotNull) && !hasValue(tail, ERROR_KEY, isNotNull)) {
+    return undefined;
+  }
+  const answer = tryParseJson(body.toString('utf8'));
+  if (answer === undefined) return undefined;
+  return saysError(answer) ? embeddedError(answer) : choiceFailure(choicesOf(answer));
+}
+
+/** OpenRouter reports what failed while it was generated within the choice. */
+function choiceFailure(choices: readonly JsonObject[]): GatewayError | undefined {
+  const failed = choices.find((choice) => isObject(choice['error']));
+  return failed && embeddedError(failed);
+}
+
+function choicesOf(value: JsonValue): JsonObject[] {
+  const choices = isObject(value) ? value['choices'] : undefined;
+  return Array.isArray(choices) ? choices.filter(isObject) : [];
 }
 
 /** The object behind a key, parsed; `undefined` where something else (null) stands there. */
@@ -76,43 +103,68 @@ function readObject(body: Buffer, keyEnd: number): JsonObject | undefined {
   return undefined;
 }
 
-/** Behind a key: the first byte of its value. */
+/** Behind a key: the place of its value, -1 where no colon follows (the word is a value itself, then). */
 function valueStart(body: Buffer, keyEnd: number): number {
-  let at = keyEnd;
-  while (body[at] === 0x20 || body[at] === 0x3a) at++;
+  const colon = skipSpace(body, keyEnd);
+  return body[colon] === 0x3a ? skipSpace(body, colon + 1) : -1;
+}
+
+function skipSpace(body: Buffer, from: number): number {
+  let at = from;
+  while (body[at] === 0x20 || body[at] === 0x0a || body[at] === 0x0d || body[at] === 0x09) at++;
   return at;
 }
 
 class ChatStreamScanner implements StreamScanner {
   usage: Usage | undefined;
   hasOutput = false;
-  finished = false;
   terminated = false;
   failure: GatewayError | undefined;
   outputEvents = 0;
   readonly #hideUsage: boolean;
+  /** The choices seen, by index, and whether a server said why they ended. */
+  readonly #choices = new Map<number, boolean>();
 
   constructor(options: ScanOptions) {
     this.#hideUsage = options.hideUsage;
   }
 
+  /** Some servers never say a finish reason and end with [DONE] alone. */
+  get finished(): boolean {
+    if (this.#choices.size === 0) return false;
+    return this.terminated || [...this.#choices.values()].every((isFinished) => isFinished);
+  }
+
   scan(events: Buffer): Buffer {
-    this.outputEvents += countEvents(events);
-    if (!this.hasOutput || events.includes(ERROR_EVENT)) return this.#scanEvents(events);
-    if (!this.finished) this.finished = hasValue(events, FINISH_KEY, 0x22);
-    if (hasValue(events, USAGE_KEY, 0x7b)) return this.#scanEvents(events);
-    if (events.indexOf(DONE, Math.max(0, events.length - DONE_WINDOW)) !== -1)
-      return this.#scanEvents(events);
-    return events;
+    const chunks = countValues(events, CHOICES_KEY);
+    this.outputEvents += chunks;
+    return this.hasOutput && this.#isMoreOfTheSame(events, chunks) ? events : this.#scanEvents(events);
   }
 
   isWholeEvent(rest: Buffer): boolean {
-    const data = eventData(rest.toString('utf8'));
+    const data = eventField(rest.toString('utf8'), 'data');
     return data === '[DONE]' || (data !== undefined && tryParseJson(data) !== undefined);
   }
 
   closing(): string {
     return this.terminated ? '' : DONE_EVENT;
+  }
+
+  /**
+   * Whether these are only further deltas of the one choice, about which nothing need be noted. A cheap look: where it
+   * takes text for more than that, the events are merely read the thorough way.
+   */
+  #isMoreOfTheSame(events: Buffer, chunks: number): boolean {
+    // An event without choices is something else: [DONE], an error in any of its forms, usage.
+    return (
+      this.#choices.size === 1 &&
+      this.#choices.has(0) &&
+      countOccurrences(events, DATA_FIELD) === chunks &&
+      !hasValue(events, INDEX_KEY, isOtherThanZero) &&
+      !hasValue(events, FINISH_KEY, beginsText) &&
+      !hasValue(events, USAGE_KEY, beginsObject) &&
+      !hasValue(events, ERROR_KEY, isNotNull)
+    );
   }
 
   /** The thorough way, event by event: while it is not known yet what the stream is, and where something was found. */
@@ -127,29 +179,42 @@ class ChatStreamScanner implements StreamScanner {
   }
 
   #isHidden(event: Buffer): boolean {
-    const data = eventData(event.toString('utf8'));
-    if (data === undefined) return false;
+    const text = event.toString('utf8');
+    const data = eventField(text, 'data');
+    if (data === undefined || data === '') return false;
     if (data === '[DONE]') {
-      this.terminated = true;
-      // Some servers never say a finish reason and end with [DONE] alone.
-      this.finished = true;
+      this.#terminate();
       return false;
     }
     const chunk = tryParseJson(data);
-    if (!isObject(chunk)) return false;
-    if (chunk['error'] !== undefined && chunk['error'] !== null) {
-      this.failure = embeddedError(chunk);
+    const usage = isObject(chunk) ? decodeUsage(chunk['usage']) : undefined;
+    if (usage) this.usage = usage;
+    if (!isObject(chunk) || saysError(chunk) || eventField(text, 'event') === 'error') {
+      this.failure ??= embeddedError(chunk ?? data);
       return false;
     }
-    const usage = decodeUsage(chunk['usage']);
-    if (usage) this.usage = usage;
-    const choices = Array.isArray(chunk['choices']) ? chunk['choices'] : [];
-    for (const choice of choices) {
-      if (!isObject(choice)) continue;
-      if (typeof choice['finish_reason'] === 'string' && choice['finish_reason'] !== '') this.finished = true;
-      if (this.finished || saysSomething(choice['delta'])) this.hasOutput = true;
-    }
+    const choices = choicesOf(chunk);
+    this.failure ??= choiceFailure(choices);
+    for (const [position, choice] of choices.entries()) this.#noteChoice(choice, position);
     return this.#hideUsage && usage !== undefined && choices.length === 0;
+  }
+
+  #terminate(): void {
+    this.terminated = true;
+    if (this.#choices.size > 0) return;
+    this.failure ??= new GatewayError(
+      'upstream_unavailable',
+      'The provider ended its stream without an answer.',
+    );
+  }
+
+  #noteChoice(choice: JsonObject, position: number): void {
+    const { index: said, finish_reason: reason, delta } = choice;
+    const index = typeof said === 'number' ? said : position;
+    const isFinished = typeof reason === 'string' && reason !== '';
+    // Some servers clear the reason again.
+    this.#choices.set(index, isFinished || this.#choices.get(index) === true);
+    if (isFinished || saysSomething(delta)) this.hasOutput = true;
   }
 }
 
@@ -162,23 +227,36 @@ function saysSomething(delta: JsonValue | undefined): boolean {
   );
 }
 
-/** Whether any occurrence of the key has a value that begins with `first`. */
-function hasValue(events: Buffer, key: Buffer, first: number): boolean {
-  for (let at = events.indexOf(key); at !== -1; at = events.indexOf(key, at + key.length)) {
-    if (events[valueStart(events, at + key.length)] === first) return true;
+type ValueTest = (body: Buffer, at: number) => boolean;
+
+const beginsObject: ValueTest = (body, at) => body[at] === 0x7b;
+const beginsList: ValueTest = (body, at) => body[at] === 0x5b;
+const isNotNull: ValueTest = (body, at) => body[at] !== 0x6e;
+const isOtherThanZero: ValueTest = (body, at) => body[at] !== 0x30;
+/** Some servers say an empty text where others say null. */
+const beginsText: ValueTest = (body, at) => body[at] === 0x22 && body[at + 1] !== 0x22;
+
+/** Whether the key stands anywhere with such a value. Inside a text its quotes would be escaped. */
+function hasValue(body: Buffer, key: Buffer, test: ValueTest): boolean {
+  for (let at = body.indexOf(key); at !== -1; at = body.indexOf(key, at + key.length)) {
+    const start = valueStart(body, at + key.length);
+    if (start !== -1 && test(body, start)) return true;
   }
   return false;
 }
 
-/** A burst brings several events at once. */
-function countEvents(events: Buffer): number {
+/** How often the key stands there with a value; a burst brings several events at once. */
+function countValues(body: Buffer, key: Buffer): number {
   let count = 0;
-  for (
-    let at = events.indexOf(CHOICES_KEY);
-    at !== -1;
-    at = events.indexOf(CHOICES_KEY, at + CHOICES_KEY.length)
-  )
-    count++;
+  for (let at = body.indexOf(key); at !== -1; at = body.indexOf(key, at + key.length)) {
+    if (valueStart(body, at + key.length) !== -1) count++;
+  }
+  return count;
+}
+
+function countOccurrences(body: Buffer, word: Buffer): number {
+  let count = 0;
+  for (let at = body.indexOf(word); at !== -1; at = body.indexOf(word, at + word.length)) count++;
   return count;
 }
 
@@ -200,8 +278,13 @@ function endOfFirstEvent(events: Buffer, from: number): number {
   return events.length;
 }
 
-function eventData(event: string): string | undefined {
-  const lines = event.split(/\r\n|\n/).filter((line) => line.startsWith('data:'));
+/** The value of a field of an event, its lines joined; `undefined` where the event has no such field. */
+function eventField(event: string, name: 'data' | 'event'): string | undefined {
+  const start = `${name}:`;
+  const lines = event.split(/\r\n|\n/).filter((line) => line.startsWith(start));
   if (lines.length === 0) return undefined;
-  return lines.map((line) => line.slice(5).replace(/^ /, '')).join('\n');
+  return lines
+    .map((line) => line.slice(start.length))
+    .join('\n')
+    .trim();
 }

@@ -2,7 +2,7 @@ import type { CompletionEvent } from '../../conversation/completion.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import type { StreamDecoder, StreamMessage } from '../dialect.ts';
-import { embeddedError } from './errors.ts';
+import { embeddedError, saysError } from './errors.ts';
 import { chatExtra } from './extra.ts';
 import { COMPLETION_FIELDS } from './response.ts';
 import { StreamChoice } from './stream-choice.ts';
@@ -124,13 +124,4 @@ export class ChatStreamDecoder implements StreamDecoder {
     this.#over = true;
     return [{ type: 'error', error: new GatewayError('upstream_unavailable', message) }];
   }
-}
-
-/** Errors come as `{ error }`, in a list, as vLLM's `{ object: 'error', message }`, or as a message without choices. */
-function saysError(chunk: JsonValue | undefined): boolean {
-  if (Array.isArray(chunk)) return saysError(chunk[0]);
-  if (!isObject(chunk)) return false;
-  if (chunk['error']) return true;
-  if ('choices' in chunk) return false;
-  return chunk['object'] === 'error' || (typeof chunk['message'] === 'string' && 'code' in chunk);
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { CompletionEvent } from '../../../src/conversation/completion.ts';
 import { NO_USAGE } from '../../../src/conversation/usage.ts';
+import { chat } from '../../../src/dialects/chat/index.ts';
 import { passThrough } from '../../../src/dialects/chat/pass-through.ts';
 import { findTopLevelFields } from '../../../src/dialects/request-fields.ts';
 
@@ -130,4 +132,132 @@ test('an error inside the stream is noticed, first or later', () => {
   const error = 'data: {"error":{"message":"overloaded","code":503}}\n\n';
   assert.match(scanAll([error], true).scanner.failure?.message ?? '', /overloaded/);
   assert.match(scanAll([ROLE, TEXT, error], true).scanner.failure?.message ?? '', /overloaded/);
+});
+
+/** What a server says after some text of choice 0. */
+const LAST_WORDS: [what: string, events: string[], outcome: 'complete' | 'cut off' | RegExp][] = [
+  ['a finish reason', [FINISH], 'complete'],
+  ['[DONE] alone', [DONE], 'complete'],
+  ['[DONE] and a long comment', [`${DONE}: ${'x'.repeat(100)}\n\n`], 'complete'],
+  ['[DONE] with spaces around', ['data:  [DONE] \n\n'], 'complete'],
+  ['nothing', [], 'cut off'],
+  ['an empty finish reason', [TEXT.replace('null', '""')], 'cut off'],
+  ['a finish reason that is cleared again', [FINISH, TEXT.replace('null', '""')], 'complete'],
+  ['the finish of another choice', [FINISH.replace('"index":0', '"index":1')], 'cut off'],
+  ['the finish of one of two choices', [TEXT.replace('"index":0', '"index":1'), FINISH], 'cut off'],
+  [
+    'the finish of two choices, the other first',
+    [FINISH.replace('"index":0', '"index": 1'), TEXT, FINISH],
+    'complete',
+  ],
+  [
+    'two choices without index, one finished',
+    ['data: {"choices":[{"finish_reason":"stop"},{}]}\n\n'],
+    'cut off',
+  ],
+  ["OpenAI's error", ['data: {"error":{"message":"Boom"}}\n\n'], /^Boom$/],
+  ['an error that is a text', ['data: {"error": "Boom"}\n\n'], /^Boom$/],
+  ['an error in a list', ['data: [{"error":{"message":"Boom"}}]\n\n'], /^Boom$/],
+  ["vLLM's error", ['data: {"object":"error","message":"Boom","code":400}\n\n'], /^Boom$/],
+  ['a message with a code', ['data: {"message":"Boom","code":"x"}\n\n'], /^Boom$/],
+  ['an error event', ['event: error\ndata: {"message":"Boom"}\n\n'], /^Boom$/],
+  ['a bare text', ['data: Boom\n\n'], /^Boom$/],
+  [
+    "OpenRouter's error beside choices",
+    [
+      'data: {"id":"x","error":{"code":502,"message":"Boom"},"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]}\n\n',
+    ],
+    /^Boom$/,
+  ],
+  [
+    'an error within a choice',
+    ['data: {"choices":[{"index":0,"error":{"message":"Boom"},"finish_reason":"error"}]}\n\n'],
+    /^Boom$/,
+  ],
+  ['an error and [DONE]', [`data: {"id":"x","error":{"message":"Boom"}}\n\n${DONE}`], /^Boom$/],
+  ['a null error', [FINISH.replace('{"choices"', '{"error":null,"choices"')], 'complete'],
+  [
+    'text that speaks of errors',
+    [TEXT.replace('Hi', '\\"error\\":{\\"message\\":\\"Boom\\"} data: [DONE]'), TEXT.replace('Hi', 'error')],
+    'cut off',
+  ],
+  [
+    'the word "choices" before an error',
+    [`${TEXT.replace(/Hi.*?\{/, 'choices')}data: {"error":"Boom"}\n\n`],
+    /^Boom$/,
+  ],
+];
+
+function decodeAll(events: string[]): CompletionEvent | undefined {
+  const decoder = chat.streamDecoder();
+  const messages = events
+    .join('')
+    .split('\n\n')
+    .filter((event) => /^data:/m.test(event))
+    .map((event) => {
+      const name = /^event: (.*)$/m.exec(event)?.[1];
+      const data = event.slice(event.indexOf('data:') + 5).trim();
+      return name === undefined ? { data } : { event: name, data };
+    });
+  return [...messages.flatMap((message) => decoder.push(message)), ...decoder.end()].at(-1);
+}
+
+for (const [what, last, outcome] of LAST_WORDS) {
+  test(`scanner and decoder agree on a stream that ends with ${what}`, () => {
+    const events = [ROLE, TEXT, ...last];
+    const end = decodeAll(events);
+    const error = end?.type === 'error' ? end.error.message : undefined;
+    for (const packets of [events, [events.join('')], [ROLE + TEXT, last.join('')]]) {
+      const { scanner } = scanAll(packets, true);
+      if (outcome instanceof RegExp) {
+        assert.match(scanner.failure?.message ?? '', outcome);
+        assert.match(error ?? '', outcome);
+        continue;
+      }
+      assert.equal(scanner.failure, undefined);
+      assert.equal(scanner.finished, outcome === 'complete');
+      assert.equal(end?.type, outcome === 'complete' ? 'end' : 'error');
+      if (events.join('').includes(' [DONE] \n') || last.some((event) => event.startsWith(DONE))) {
+        assert.equal(scanner.closing(), '');
+      }
+    }
+  });
+}
+
+test('[DONE] without any choice is no answer, to scanner and decoder', () => {
+  const { scanner } = scanAll([DONE], true);
+  const end = decodeAll([DONE]);
+  assert.ok(end?.type === 'error' && !scanner.finished);
+  assert.equal(scanner.failure?.message, end.error.message);
+});
+
+test('an error that came with status 200 is read, in whatever form', () => {
+  for (const body of [
+    '{"error":{"message":"Boom","code":429}}',
+    '{\n  "error" : {\n    "message": "Boom",\n    "metadata": {"data": []}}\n}',
+    '{"error":"Boom"}',
+    '[{"error":{"message":"Boom"}}]',
+    '{"object":"error","message":"Boom","code":400,"data":null}',
+    '{"message":"Boom","code":"x"}',
+    '{"id":"x","choices":[{"index":0,"error":{"message":"Boom"},"finish_reason":"error"}]}',
+    `{"choices":[{"message":{"content":"${'x'.repeat(9000)}"}}],"error":{"message":"Boom"}}`,
+  ]) {
+    assert.equal(passThrough.readFailure(Buffer.from(body))?.message, 'Boom', body.slice(0, 80));
+  }
+  assert.equal(
+    passThrough.readFailure(Buffer.from('{"error":{"message":"Boom","code":429}}'))?.kind,
+    'upstream_rate_limited',
+  );
+});
+
+test('a good answer is no error, whatever it speaks of', () => {
+  for (const body of [
+    '{"choices":[{"message":{"content":"{\\"error\\":{\\"message\\":\\"Boom\\"}}"}}]}',
+    '{"error":null,"choices":[{"message":{"content":"error"},"finish_reason":"error"}]}',
+    '{"choices":[{"message":{"tool_calls":[]},"logprobs":{"error":{}}}]}',
+    '{"object":"list","data":[{"embedding":[0.5]}]}',
+    `{"padding":"${'x'.repeat(5000)}","choices":[]}`,
+  ]) {
+    assert.equal(passThrough.readFailure(Buffer.from(body)), undefined, body.slice(0, 80));
+  }
 });
