@@ -24,7 +24,7 @@ export interface Scenario {
   answer: Answer;
   /** Keep-alive connections, each with one call in flight at any time. */
   connections: number;
-  /** Rounds before those that count. A JIT compiler needs well over 100,000 calls before what it measures is the steady state. */
+  /** Rounds before those that count. A JIT compiler needs some 250,000 calls before what it measures is the steady state. */
   warmUps: number;
   /** Calls a round. /proc counts CPU in 10 ms ticks: a round has to cost a few hundred of them to be exact to a percent or two. */
   calls: { quick: number; full: number };
@@ -38,7 +38,7 @@ export const SCENARIOS: readonly Scenario[] = [
     requestBytes: 1_024,
     answer: { kind: 'whole', sizeBytes: 1_024 },
     connections: 64,
-    warmUps: 8,
+    warmUps: 12,
     calls: { quick: 20_000, full: 50_000 },
   },
   {

@@ -36,9 +36,14 @@ async function run(args: string[], io: CliIo, declarations: readonly ProviderDec
     });
   } catch (error) {
     const isConfig = error instanceof ConfigError;
-    io.stderr.write(`${isConfig ? error.message : `fairlead start: ${String(error)}`}\n`);
+    const message = error instanceof Error ? error.message : String(error);
+    io.stderr.write(isConfig ? `${message}\n` : `fairlead start: ${message}\n\nSee fairlead start --help.\n`);
     return isConfig ? EXIT.failed : EXIT.usage;
   }
+  // A reader of our output that goes away (`fairlead start | head`) is no reason to stop serving.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
   const log = pino({ level: config.logging.level });
   for (const use of listDormant(config)) log.warn({ event: 'config_not_in_effect' }, describeDormant(use));
   // Before anything listens: a signal that comes early must not be lost.

@@ -16,3 +16,19 @@ export function tryParseJson(text: string): JsonValue | undefined {
     return undefined;
   }
 }
+
+/** Level by level: recursion is what the limit is to keep safe. */
+export function isDeeperThan(value: JsonValue, depth: number): boolean {
+  let level: JsonValue[] = [value];
+  for (let at = 0; at <= depth; at++) {
+    if (level.length === 0) return false;
+    level = level.flatMap((one) =>
+      typeof one === 'object' && one !== null
+        ? Object.values(one).filter(
+            (inner): inner is JsonValue => typeof inner === 'object' && inner !== null,
+          )
+        : [],
+    );
+  }
+  return level.length > 0;
+}

@@ -17,6 +17,10 @@ const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 
+/** RFC 8259: what is neither text nor nested. */
+const SCALAR = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
+const MAX_SCALAR = 1024;
+
 /** How far a string is walked byte by byte before `indexOf` is worth its call. */
 const SHORT_STRING = 48;
 
@@ -127,7 +131,7 @@ function skipValue(body: Buffer, start: number): number {
     const byte = body[at] ?? 0;
     if (byte === COMMA || byte === CLOSE_BRACE || byte <= 0x20) break;
   }
-  if (at === start) throw notJson(body);
+  if (!SCALAR.test(body.toString('latin1', start, Math.min(at, start + MAX_SCALAR)))) throw notJson(body);
   return at;
 }
 

@@ -1,4 +1,5 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
+import { tryParseJson } from '../conversation/json.ts';
 import type { Call } from './call.ts';
 import { estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
@@ -39,7 +40,9 @@ export class BodyRelay implements CommittingReceiver {
 
   end(): void {
     const body = this.#chunks.length === 1 && this.#chunks[0] ? this.#chunks[0] : Buffer.concat(this.#chunks);
-    if (!endsJson(body)) {
+    // Without an announced length HTTP cannot tell a whole answer from one that was cut: a parser can.
+    const isWhole = endsJson(body) && (this.#length !== undefined || this.#call.committed || isJson(body));
+    if (!isWhole) {
       this.#attempt.fail(
         new GatewayError('upstream_unavailable', 'The provider sent an answer that is cut off.'),
       );
@@ -94,6 +97,10 @@ export class BodyRelay implements CommittingReceiver {
       this.#chunks.shift();
     }
   }
+}
+
+function isJson(body: Buffer): boolean {
+  return tryParseJson(body.toString('utf8')) !== undefined;
 }
 
 /**

@@ -41,6 +41,10 @@ export function createHttpServer(options: ServerOptions): FastifyInstance {
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 512 },
     http: { maxHeaderSize: MAX_HEADER_BYTES },
+    // What Fastify refuses before it has found a route (a path that is no URL).
+    frameworkErrors: (thrown, request, reply) => {
+      refuseRaw(reply.raw, request.id, describeError(thrown, request.id, options));
+    },
     clientErrorHandler: (error, socket) => refuseConnection(error.code, socket),
   });
   // Hijacked replies, those of calls, write their own headers.
@@ -134,6 +138,13 @@ function describeError(
       cause: thrown,
     },
   );
+}
+
+/** A refusal of the server itself: no route, no hook, no serializer has part in it. */
+function refuseRaw(response: ServerResponse, requestId: string, error: GatewayError): void {
+  const body = JSON.stringify(chat.encodeError(error));
+  response.writeHead(error.status, { 'content-type': 'application/json', 'x-request-id': requestId });
+  response.end(body);
 }
 
 /** Answers what is not HTTP, and lets go of the connection: whoever keeps it open half would hold it for ever. */

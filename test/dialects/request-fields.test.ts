@@ -75,6 +75,9 @@ test('what is not a JSON object is an invalid_request that never quotes the body
     '{"model":"secret"}}',
     '{"model":"secret"} trailing',
     '{model:"secret"}',
+    '{"model":"secret","n":tru}',
+    '{"model":"secret","n":01}',
+    '{"model":"secret","n":}',
     '{"messages":[{"a":1}',
     '{"messages":[',
   ];

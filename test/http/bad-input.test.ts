@@ -190,6 +190,13 @@ test('a key is asked for before a body is read', async () => {
   socket.destroy();
 });
 
+test('a path that is no URL is refused in the form of every other error', async () => {
+  const response = await gateway.get('/v1/models/%zz');
+  assert.equal(response.status, 400);
+  assert.equal(((await response.json()) as OpenAiError).error.type, 'invalid_request_error');
+  assert.match(response.headers.get('x-request-id') ?? '', /^req_/);
+});
+
 test('every answer has a request id', async () => {
   for (const path of ['/v1/models', '/v1/nothing', '/healthz', '/admin/v1/usage']) {
     assert.match((await gateway.get(path)).headers.get('x-request-id') ?? '', /^req_/);

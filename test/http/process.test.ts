@@ -46,6 +46,19 @@ async function startProcess(env: Record<string, string>): Promise<Process> {
 
 const dataFolder = () => mkdtempSync(join(tmpdir(), 'fairlead-'));
 
+/** What the first start says behind the line that it listens. */
+async function readPrinted(gateway: Process, pattern: RegExp): Promise<string> {
+  let found: string | undefined;
+  while (found === undefined && gateway.child.exitCode === null) {
+    found = pattern.exec(gateway.output())?.[1];
+    if (found === undefined) await sleep(10);
+  }
+  assert.ok(found, `${pattern} was not printed: ${gateway.output()}`);
+  return found;
+}
+
+const readKey = (gateway: Process) => readPrinted(gateway, /Your key: +(sk-fl-\w+)\s/);
+
 function ask(url: string, key: string, body: object, signal?: AbortSignal): Promise<Response> {
   return fetch(`${url}/v1/chat/completions`, {
     method: 'POST',
@@ -58,8 +71,8 @@ function ask(url: string, key: string, body: object, signal?: AbortSignal): Prom
 test('the first start prints a key, an admin key, a curl line and an SDK example, once; the keys last', async () => {
   const FAIRLEAD_DATA = dataFolder();
   const first = await startProcess({ FAIRLEAD_DATA });
-  const key = /Your key: +(sk-fl-\w+)/.exec(first.output())?.[1] ?? '';
-  const adminKey = /Admin key: +(sk-fl-admin-\w+)/.exec(first.output())?.[1] ?? '';
+  const key = await readKey(first);
+  const adminKey = await readPrinted(first, /Admin key: +(sk-fl-admin-\w+)\s/);
   assert.match(first.output(), /curl http:\/\/127\.0\.0\.1:\d+\/v1\/chat\/completions/);
   assert.match(first.output(), /import OpenAI from 'openai'/);
 
@@ -99,7 +112,7 @@ test('SIGTERM drains: readyz turns false, new calls are refused, the running str
     OPENAI_API_KEY: 'sk-upstream',
     OPENAI_BASE_URL: upstream.baseUrl,
   });
-  const key = /Your key: +(sk-fl-\w+)/.exec(gateway.output())?.[1] ?? '';
+  const key = await readKey(gateway);
   const body = { model: 'openai/m', stream: true, messages: [{ role: 'user', content: 'Hello' }] };
   const response = await ask(gateway.url, key, body);
   assert.equal((await fetch(`${gateway.url}/readyz`)).status, 200);
@@ -130,7 +143,7 @@ test('a stream that outlasts the drain time-out is ended with an error event, an
     OPENAI_API_KEY: 'sk-upstream',
     OPENAI_BASE_URL: upstream.baseUrl,
   });
-  const key = /Your key: +(sk-fl-\w+)/.exec(gateway.output())?.[1] ?? '';
+  const key = await readKey(gateway);
   const response = await ask(gateway.url, key, { model: 'openai/m', stream: true, messages: [] });
   gateway.child.kill('SIGTERM');
   assert.match(await response.text(), /one [\s\S]*data: \{"error":\{"message":"The gateway is stopping/);
@@ -173,7 +186,7 @@ test('a second signal stops at once', async () => {
     OPENAI_API_KEY: 'sk-upstream',
     OPENAI_BASE_URL: upstream.baseUrl,
   });
-  const key = /Your key: +(sk-fl-\w+)/.exec(gateway.output())?.[1] ?? '';
+  const key = await readKey(gateway);
   const response = await ask(gateway.url, key, { model: 'openai/m', stream: true, messages: [] });
   response.text().catch(() => 'cut off, as it should be');
   gateway.child.kill('SIGTERM');

@@ -1,5 +1,11 @@
 import type { Extra, Signature } from '../../conversation/conversation.ts';
-import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
+import {
+  isDeeperThan,
+  isObject,
+  type JsonObject,
+  type JsonValue,
+  tryParseJson,
+} from '../../conversation/json.ts';
 
 /*
  * The Gemini API is protobuf spoken as JSON. What follows from that (proto3 JSON mapping): a field may be spelled
@@ -81,20 +87,4 @@ const MAX_DEPTH = 64;
 export function parseObject(text: string): JsonObject | undefined {
   const value = tryParseJson(text);
   return isObject(value) && !isDeeperThan(value, MAX_DEPTH) ? value : undefined;
-}
-
-/** Level by level: recursion is what the limit is to keep safe. */
-function isDeeperThan(value: JsonValue, depth: number): boolean {
-  let level: JsonValue[] = [value];
-  for (let at = 0; at <= depth; at++) {
-    if (level.length === 0) return false;
-    level = level.flatMap((one) =>
-      typeof one === 'object' && one !== null
-        ? Object.values(one).filter(
-            (inner): inner is JsonValue => typeof inner === 'object' && inner !== null,
-          )
-        : [],
-    );
-  }
-  return level.length > 0;
 }

@@ -1,7 +1,10 @@
-import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
+import { isDeeperThan, isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 
 /** The wrapper that Anthropic's docs ("Fine-grained tool streaming") give for input that is not valid JSON. */
 const INVALID_JSON = 'INVALID_JSON';
+
+/** No tool takes input nested deeper, and `JSON.stringify` would run out of stack on what comes from hostile history. */
+const MAX_DEPTH = 128;
 
 /**
  * The `input` of a `tool_use` block from the arguments as a model wrote them. The API takes objects only; what
@@ -10,5 +13,5 @@ const INVALID_JSON = 'INVALID_JSON';
 export function parseToolInput(text: string): JsonObject {
   if (text.trim() === '') return {};
   const input = tryParseJson(text);
-  return isObject(input) ? input : { [INVALID_JSON]: text };
+  return isObject(input) && !isDeeperThan(input, MAX_DEPTH) ? input : { [INVALID_JSON]: text };
 }
