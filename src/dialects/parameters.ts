@@ -51,6 +51,16 @@ export function parameterName(conversation: Conversation, key: keyof Parameters)
   return typeof cell === 'string' ? cell : key;
 }
 
+const CHAT_KEYS = new Map<string, keyof Parameters>([
+  ...Object.entries(PARAMETERS).map(([key, { chat }]) => [chat, key as keyof Parameters] as const),
+  ['max_tokens', 'maxOutputTokens'],
+]);
+
+/** The parameter that a field of a chat request says; `undefined` for the fields that are none. */
+export function chatParameterKey(field: string): keyof Parameters | undefined {
+  return CHAT_KEYS.get(field);
+}
+
 export interface WrittenParameter {
   key: keyof Parameters;
   /** Where it goes, dots between steps. */
@@ -81,7 +91,11 @@ export function planParameters(
 }
 
 function refusedParameter(conversation: Conversation, key: keyof Parameters): Error {
-  const name = parameterName(conversation, key);
+  return unsupportedParameter(parameterName(conversation, key));
+}
+
+/** What a caller is told about a parameter without which the answer would be wrong; `name` in its own words. */
+export function unsupportedParameter(name: string): Error {
   return invalidRequest(
     `'${name}' cannot be expressed by the model this call goes to. Leave it out or choose another model.`,
     name,

@@ -21,6 +21,8 @@ export interface PassThrough {
 export interface PrepareOptions {
   model: string;
   stream: boolean;
+  /** The provider refuses to be asked for the usage of its streams (chat `stream_options`). */
+  asksNoUsage?: boolean;
 }
 
 export interface ScanOptions {

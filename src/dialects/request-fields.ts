@@ -6,7 +6,12 @@ export interface FieldSpan {
   end: number;
 }
 
-export type FieldSpans = Partial<Record<string, FieldSpan>>;
+/** The same, and where the field's key begins. */
+export interface FieldPlace extends FieldSpan {
+  key: number;
+}
+
+export type FieldSpans = Partial<Record<string, FieldPlace>>;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -44,6 +49,7 @@ export function findTopLevelFields(body: Buffer, wanted: ReadonlySet<string>): F
   if (body[at] === CLOSE_BRACE) return endOfBody(body, at + 1, spans);
   for (;;) {
     if (body[at] !== QUOTE) throw notJson(body);
+    const keyStart = at;
     const keyEnd = skipString(body, at);
     const key = readKey(body, at, keyEnd);
     at = skipSpace(body, keyEnd);
@@ -52,7 +58,7 @@ export function findTopLevelFields(body: Buffer, wanted: ReadonlySet<string>): F
     const end = skipValue(body, start);
     if (wanted.has(key)) {
       if (spans[key]) throw invalidRequest(`'${key}' stands twice in the request body.`, key);
-      spans[key] = { start, end };
+      spans[key] = { start, end, key: keyStart };
     }
     at = skipSpace(body, end);
     if (body[at] === CLOSE_BRACE) return endOfBody(body, at + 1, spans);
@@ -68,6 +74,28 @@ export function spliceBody(body: Buffer, edits: readonly { span: FieldSpan; text
   for (const { span, text } of edits) {
     pieces.push(body.subarray(from, span.start), Buffer.from(text));
     from = span.end;
+  }
+  pieces.push(body.subarray(from));
+  return Buffer.concat(pieces);
+}
+
+/**
+ * Replaces whole entries (`"key":value`) of a JSON object by new texts, in body order; an empty text takes the entry
+ * out, with the one comma that is then too many.
+ */
+export function spliceEntries(body: Buffer, edits: readonly { place: FieldPlace; text: string }[]): Buffer {
+  const pieces: Buffer[] = [];
+  let from = 0;
+  for (const { place, text } of edits) {
+    const before = skipSpaceBack(body, place.key - 1);
+    const behind = skipSpace(body, place.end);
+    let start = place.key;
+    let end = place.end;
+    // The comma before it, unless it went with an entry before it; then it is as the first, and the one behind goes.
+    if (text === '' && body[before] === COMMA && before >= from) start = before;
+    else if (text === '' && body[behind] === COMMA) end = behind + 1;
+    pieces.push(body.subarray(from, start), Buffer.from(text));
+    from = end;
   }
   pieces.push(body.subarray(from));
   return Buffer.concat(pieces);
@@ -95,11 +123,18 @@ function readKey(body: Buffer, quote: number, end: number): string {
 
 function skipSpace(body: Buffer, from: number): number {
   let at = from;
-  for (;;) {
-    const byte = body[at];
-    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return at;
-    at++;
-  }
+  while (isSpace(body[at])) at++;
+  return at;
+}
+
+function skipSpaceBack(body: Buffer, from: number): number {
+  let at = from;
+  while (isSpace(body[at])) at--;
+  return at;
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
 /** From a string's opening quote to just behind its closing one. */

@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici';
 import { GatewayError } from '../conversation/gateway-error.ts';
-import { DIALECTS } from '../dialects/registry.ts';
 import { createDecompressor } from '../upstream/decompress.ts';
 import { networkError } from '../upstream/network-errors.ts';
+import { dialectOf } from '../upstream/upstream.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { Call, Outcome, RunningAttempt } from './call.ts';
 import { DecompressingReceiver } from './decompressing-receiver.ts';
@@ -228,8 +228,8 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     // Servers that stream do not all say so; those that do not stream say JSON.
     if (call.stream && !/json/i.test(type)) {
       if (passThrough) return this.#commitWith(new StreamRelay(gateway, call, this));
-      const dialect = DIALECTS[this.#planned.target.upstream.declaration.dialect];
-      return this.#commitWith(new StreamTranslator(gateway, call, this, dialect.streamDecoder()));
+      const decoder = dialectOf(this.#planned.target.upstream).streamDecoder();
+      return this.#commitWith(new StreamTranslator(gateway, call, this, decoder));
     }
     if (!passThrough || call.stream) return new BodyTranslator(gateway, call, this, translate);
     return this.#commitWith(new BodyRelay(gateway, call, this, relayedLength(headers)));

@@ -1,4 +1,4 @@
-import { DIALECTS } from '../dialects/registry.ts';
+import { dialectOf } from '../upstream/upstream.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -43,7 +43,7 @@ export class FailedAnswerReceiver implements Receiver {
 
   end(): void {
     const { target, account } = this.#planned;
-    const dialect = DIALECTS[target.upstream.declaration.dialect];
+    const dialect = dialectOf(target.upstream);
     const body = Buffer.concat(this.#chunks).toString('utf8');
     const now = this.#gateway.now();
     const failed = readFailedAnswer(dialect, target, this.#status, this.#headers, body, now);

@@ -4,9 +4,10 @@ import type { Completion } from '../conversation/completion.ts';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import type { Dialect } from '../dialects/dialect.ts';
-import { DIALECTS, EMBEDDING_DIALECTS } from '../dialects/registry.ts';
+import { EMBEDDING_DIALECTS } from '../dialects/registry.ts';
+import { findTopLevelFields } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
-import { operationPath } from '../upstream/upstream.ts';
+import { dialectOf, operationPath } from '../upstream/upstream.ts';
 import type { Call } from './call.ts';
 import type { PlannedAttempt } from './plan.ts';
 import type { TranslateAnswer } from './translate-body.ts';
@@ -48,10 +49,7 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   const passThrough = call.door.dialect.name === upstream.declaration.dialect;
   call.dropped = [];
   if (passThrough && !carriesReasoning(call)) {
-    const body = call.door.passThrough.prepareRequest(call.body, call.spans, {
-      model,
-      stream: call.stream,
-    });
+    const body = passBytes(call, target);
     return {
       path,
       headers: account.headers,
@@ -70,6 +68,20 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   return { path, headers, body, passThrough, translate: encoded.translate };
 }
 
+/** The caller's bytes as this provider takes them: nothing but the model changes where it has no quirks. */
+function passBytes(call: Call, { upstream: { quirked }, model }: Target): Buffer {
+  const { passThrough, operation } = call.door;
+  if (!quirked) return passThrough.prepareRequest(call.body, call.spans, { model, stream: call.stream });
+  const { body, dropped } =
+    operation === 'generate'
+      ? quirked.rewriteRequest(call.body, model)
+      : quirked.rewriteEmbeddings(call.body, model);
+  call.dropped = dropped;
+  const spans = body === call.body ? call.spans : findTopLevelFields(body, passThrough.fields);
+  const asksNoUsage = !quirked.takesStreamOptions;
+  return passThrough.prepareRequest(body, spans, { model, stream: call.stream, asksNoUsage });
+}
+
 /** Tool-call ids that carry another provider's reasoning must be read and cleaned before anyone gets them. */
 function carriesReasoning(call: Call): boolean {
   return call.door.operation === 'generate' && call.body.includes(CARRIED_MARKER);
@@ -79,14 +91,14 @@ function encodeGenerate(call: Call, target: Target): Encoded {
   const conversation = call.door.dialect.decodeRequest(parseBody(call.body), {});
   conversation.stream = call.stream;
   return {
-    ...DIALECTS[target.upstream.declaration.dialect].encodeRequest(conversation, target.model),
+    ...dialectOf(target.upstream).encodeRequest(conversation, target.model),
     translate: (answer) => translateGenerated(call, target, answer),
   };
 }
 
 function translateGenerated(call: Call, target: Target, answer: JsonValue): ReturnType<TranslateAnswer> {
   const caller = call.door.dialect;
-  const completion = DIALECTS[target.upstream.declaration.dialect].decodeResponse(answer);
+  const completion = dialectOf(target.upstream).decodeResponse(answer);
   // Not every dialect dates its answers; those that do are expected to.
   completion.created ??= Math.floor(call.startedAt / 1000);
   const text = call.stream
@@ -108,8 +120,9 @@ function encodeEmbed(call: Call, target: Target): Encoded {
   const provider = EMBEDDING_DIALECTS[target.upstream.declaration.dialect];
   if (!caller || !provider) throw new Error(`no embedding codec for ${target.name}, which has the operation`);
   const { request, encodingFormat } = caller.decodeRequest(parseBody(call.body));
+  const encoded = provider.encodeRequest(request, target.model);
   return {
-    ...provider.encodeRequest(request, target.model),
+    ...(target.upstream.quirked?.encodeEmbeddings(encoded, target.model) ?? encoded),
     translate: (answer) => {
       const embeddings = provider.decodeResponse(answer, request);
       return {

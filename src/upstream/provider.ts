@@ -1,4 +1,5 @@
 import type { DialectName } from '../conversation/conversation.ts';
+import type { ChatQuirks } from '../dialects/chat/quirks.ts';
 
 /**
  * What is to be known about an upstream service, as data. `providers/NAME.ts` exports one as its default:
@@ -28,6 +29,8 @@ export interface ProviderDeclaration {
   credential?: 'required' | 'optional' | 'none';
   /** The provider lives in this process and needs no network. */
   inProcess?: 'echo';
+  /** What a provider of the chat dialect does differently from OpenAI. */
+  quirks?: ChatQuirks;
   /** Models that it always has, for the model list. */
   models?: string[];
 }

@@ -1,4 +1,7 @@
 import { invalidRequest } from '../conversation/gateway-error.ts';
+import { QuirkedChat } from '../dialects/chat/quirked-chat.ts';
+import type { Dialect } from '../dialects/dialect.ts';
+import { DIALECTS } from '../dialects/registry.ts';
 import type { Operation } from '../usage/record.ts';
 import type { AccountIdentity, ProviderDeclaration } from './provider.ts';
 
@@ -7,6 +10,8 @@ export interface Upstream {
   /** The name in target names; may differ from the declaration's (`local: { adapter: openai-compatible }`). */
   name: string;
   declaration: ProviderDeclaration;
+  /** Its way of the chat dialect, where it has quirks. */
+  quirked: QuirkedChat | undefined;
   /** Scheme, host and port of the base URL. */
   origin: string;
   /** Path of the base URL without a trailing slash. */
@@ -65,6 +70,11 @@ function geminiModel(model: string): string {
   return `/v1beta/${segments.map((segment) => encodeURIComponent(segment.toWellFormed())).join('/')}`;
 }
 
+/** The codec of what is said to an upstream and what it answers. */
+export function dialectOf({ declaration, quirked }: Upstream): Dialect {
+  return quirked?.dialect ?? DIALECTS[declaration.dialect];
+}
+
 /** The path and query of an operation at an upstream; `undefined` where its dialect has no such operation. */
 export function operationPath(
   upstream: Upstream,
@@ -110,6 +120,7 @@ export function buildUpstream(options: {
   return {
     name,
     declaration,
+    quirked: declaration.quirks && new QuirkedChat(declaration.quirks),
     origin: url.origin,
     basePath: url.pathname.replace(/\/+$/, ''),
     accounts: [buildAccount(first), ...others.map(buildAccount)],

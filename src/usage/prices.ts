@@ -15,12 +15,14 @@ export const PRICE_LIST_NAMES: ReadonlyMap<string, string> = new Map([
   ['gemini', 'google'],
   ['groq', 'groq'],
   ['mistral', 'mistral'],
+  ['moonshot', 'moonshotai'],
   ['openai', 'openai'],
   ['openrouter', 'openrouter'],
   ['perplexity', 'perplexity'],
   ['together', 'together'],
   ['vertex', 'google'],
   ['xai', 'x-ai'],
+  ['zai', 'zai'],
 ]);
 
 export interface PriceBookOptions {

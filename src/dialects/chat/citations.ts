@@ -20,6 +20,23 @@ export function decodeAnnotations(value: JsonValue | undefined): {
   return { citations, others };
 }
 
+/**
+ * What the whole answer rests on, where the server says it beside the choices: Perplexity's `search_results` { title,
+ * url, date } and, with xAI, the bare URLs of `citations`. Which words they support stands as [1], [2] in the text.
+ *
+ * Source: Perplexity API reference (chat completions); xAI, "Live search" (citations).
+ */
+export function decodeSearchResults(answer: JsonObject): Citation[] {
+  const { search_results: results, citations } = answer;
+  const listed = Array.isArray(results) && results.length > 0 ? results : citations;
+  return (Array.isArray(listed) ? listed : []).flatMap((item): Citation[] => {
+    if (typeof item === 'string') return [{ url: item }];
+    if (!isObject(item) || typeof item['url'] !== 'string') return [];
+    const { url, title } = item;
+    return [typeof title === 'string' ? { url, title } : { url }];
+  });
+}
+
 function decodeCitation(cited: JsonObject): Citation {
   const { url, title, content, start_index: start, end_index: end } = cited;
   const citation: Citation = {};

@@ -113,11 +113,13 @@ function isThinkingChunk(part: ReasoningPart): boolean {
 
 /**
  * Reasoning that goes back as text: what a chat client said itself and no other provider has signed. Signed or
- * encrypted reasoning means nothing to a server that did not make it, nor does another dialect's.
+ * encrypted reasoning means nothing to a server that did not make it, nor does another dialect's, unless the server
+ * wants its reasoning back: what is unsigned there can only be its own.
  */
 function readableReasoning(parts: readonly Part[], target: Target): string {
   const reasoning = parts.filter((part) => part.type === 'reasoning');
-  const readable = target.sameDialect ? reasoning.filter((part) => !part.signature && !part.encrypted) : [];
+  const takesText = target.sameDialect || target.replaysReasoning;
+  const readable = takesText ? reasoning.filter((part) => !part.signature && !part.encrypted) : [];
   if (readable.length < reasoning.length) target.drop('reasoning');
   return textOf(readable.filter((part) => !isThinkingChunk(part)));
 }

@@ -6,7 +6,7 @@ import { encodeMessages } from './encode-messages.ts';
 import { ownFields, ownObject } from './extra.ts';
 import { SAMPLING_PARAMETERS } from './model-traits.ts';
 import { asksForReasoning, encodeReasoningRequest } from './reasoning-request.ts';
-import { Target } from './target.ts';
+import { Target, type TargetOptions } from './target.ts';
 import { encodeToolChoice, encodeTools } from './tools.ts';
 
 /**
@@ -14,8 +14,12 @@ import { encodeToolChoice, encodeTools } from './tools.ts';
  *
  * @throws GatewayError `invalid_request` where something can neither be said nor be left out.
  */
-export function encodeRequest(conversation: Conversation, model: string): EncodedRequest {
-  const target = new Target(conversation, model);
+export function encodeRequest(
+  conversation: Conversation,
+  model: string,
+  options?: TargetOptions,
+): EncodedRequest {
+  const target = new Target(conversation, model, options);
   const body: JsonObject = {
     model,
     messages: encodeMessages(target),

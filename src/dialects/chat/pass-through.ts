@@ -4,7 +4,7 @@ import type { Usage } from '../../conversation/usage.ts';
 import type { PassThrough, PrepareOptions, ScanOptions, StreamScanner } from '../pass-through.ts';
 import { type FieldSpans, parseField, spliceBody } from '../request-fields.ts';
 import { embeddedError, saysError } from './errors.ts';
-import { decodeUsage } from './usage.ts';
+import { decodeUsage, streamUsage } from './usage.ts';
 
 /** Chat Completions between two sides that both speak it. */
 export const passThrough: PassThrough = {
@@ -19,7 +19,7 @@ function prepareRequest(body: Buffer, spans: FieldSpans, options: PrepareOptions
   const { model, stream_options: streamOptions } = spans;
   const edits: { span: { start: number; end: number }; text: string }[] = [];
   if (model) edits.push({ span: model, text: JSON.stringify(options.model) });
-  if (options.stream) {
+  if (options.stream && !options.asksNoUsage) {
     const asked = streamOptions ? parseField(body, streamOptions, 'stream_options') : undefined;
     const text = JSON.stringify({ ...(isObject(asked) ? asked : {}), include_usage: true });
     if (streamOptions) {
@@ -187,7 +187,7 @@ class ChatStreamScanner implements StreamScanner {
       return false;
     }
     const chunk = tryParseJson(data);
-    const usage = isObject(chunk) ? decodeUsage(chunk['usage']) : undefined;
+    const usage = isObject(chunk) ? decodeUsage(streamUsage(chunk)) : undefined;
     if (usage) this.usage = usage;
     if (!isObject(chunk) || saysError(chunk) || eventField(text, 'event') === 'error') {
       this.failure ??= embeddedError(chunk ?? data);

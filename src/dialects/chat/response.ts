@@ -6,13 +6,14 @@ import { isObject, type JsonObject, type JsonValue } from '../../conversation/js
 import { readFinishReason, writeFinishReason } from '../finish-reasons.ts';
 import { omitKeys } from '../read-json.ts';
 import { decodeAudioOutput, encodeAudioOutput } from './audio-output.ts';
-import { decodeAnnotations, encodeCitations } from './citations.ts';
+import { decodeAnnotations, decodeSearchResults, encodeCitations } from './citations.ts';
 import { decodeImages } from './content-parts.ts';
 import { generatedImages } from './encode-content.ts';
 import { embeddedError } from './errors.ts';
 import { chatExtra, ownFields, ownObject } from './extra.ts';
 import { finishWithCalls } from './finish.ts';
 import { ReasoningDetailWriter, reasoningText } from './reasoning-details.ts';
+import { ThinkTags } from './think-tags.ts';
 import { decodeToolCall, encodeToolCall, fallbackCallId } from './tool-calls.ts';
 import { decodeUsage, encodeUsage, usageRest } from './usage.ts';
 
@@ -38,8 +39,14 @@ export const MESSAGE_FIELDS = new Set([
   'reasoning_details',
 ]);
 
+/** How a server's answers are read. */
+export interface AnswerOptions {
+  /** Reasoning comes in the text, between `<think>` and `</think>`. */
+  thinkTags?: boolean;
+}
+
 /** @throws GatewayError `upstream_unavailable` where the body is no chat completion; the error it holds if it does. */
-export function decodeResponse(body: JsonValue): Completion {
+export function decodeResponse(body: JsonValue, options: AnswerOptions = {}): Completion {
   if (isObject(body) && body['error']) throw embeddedError(body);
   const choices = isObject(body) ? body['choices'] : undefined;
   if (!isObject(body) || !Array.isArray(choices) || choices.length === 0) {
@@ -49,8 +56,11 @@ export function decodeResponse(body: JsonValue): Completion {
   const completion: Completion = {
     id,
     model: stringOf(body['model']),
-    choices: choices.map((choice, position) => decodeChoice(isObject(choice) ? choice : {}, position, id)),
+    choices: choices.map((choice, position) =>
+      decodeChoice(isObject(choice) ? choice : {}, position, id, options),
+    ),
   };
+  citeSearchResults(completion, body);
   const usage = decodeUsage(body['usage']);
   const rest = usageRest(body['usage']);
   const fields = omitKeys(body, COMPLETION_FIELDS);
@@ -61,11 +71,24 @@ export function decodeResponse(body: JsonValue): Completion {
   return completion;
 }
 
-function decodeChoice(value: JsonObject, position: number, completionId: string): Choice {
+/** Servers say of a whole answer what it rests on; with more choices than one nobody knows which of them. */
+function citeSearchResults({ choices }: Completion, body: JsonObject): void {
+  const text = choices[0]?.parts.find((part): part is TextPart => part.type === 'text');
+  if (!text || text.citations) return;
+  const citations = decodeSearchResults(body);
+  if (citations.length > 0) text.citations = citations;
+}
+
+function decodeChoice(
+  value: JsonObject,
+  position: number,
+  completionId: string,
+  options: AnswerOptions,
+): Choice {
   if (isObject(value['error'])) throw embeddedError(value);
   const index = typeof value['index'] === 'number' ? value['index'] : position;
   const message = isObject(value['message']) ? value['message'] : {};
-  const { parts, otherAnnotations } = decodeMessage(message, completionId, index);
+  const { parts, otherAnnotations } = decodeMessage(message, completionId, index, options);
   const reason = readFinishReason('chat', stringOf(value['finish_reason']));
   const choice: Choice = { index, parts, finish: finishWithCalls(reason, parts.some(isToolCall)) };
   if (isObject(value['logprobs'])) choice.logprobs = value['logprobs'];
@@ -81,8 +104,9 @@ function decodeMessage(
   message: JsonObject,
   completionId: string,
   choice: number,
+  options: AnswerOptions,
 ): { parts: Part[]; otherAnnotations: JsonValue[] } {
-  const parts: Part[] = [...decodeReasoning(message), ...decodeText(message['content'])];
+  const parts: Part[] = [...decodeReasoning(message), ...decodeText(message['content'], options)];
   const { citations, others } = decodeAnnotations(message['annotations']);
   const text = parts.find((part): part is TextPart => part.type === 'text');
   if (text && citations.length > 0) text.citations = citations;
@@ -116,9 +140,16 @@ function decodeReasoning(message: JsonObject): Part[] {
 }
 
 /** Content is a string; Mistral's reasoning models answer with a list of `thinking` and `text` chunks. */
-function decodeText(content: JsonValue | undefined): Part[] {
-  if (typeof content === 'string') return content === '' ? [] : [{ type: 'text', text: content }];
-  return contentChunks(content).map(({ kind, text }) => ({ type: kind, text }));
+function decodeText(content: JsonValue | undefined, { thinkTags = false }: AnswerOptions): Part[] {
+  if (typeof content === 'string' && !thinkTags)
+    return content === '' ? [] : [{ type: 'text', text: content }];
+  const chunks = typeof content === 'string' ? splitThinking(content) : contentChunks(content);
+  return chunks.map(({ kind, text }) => ({ type: kind, text }));
+}
+
+function splitThinking(content: string): ContentChunk[] {
+  const tags = new ThinkTags();
+  return [...tags.read(content), ...tags.end()];
 }
 
 /** Text of a content list in message or delta. */

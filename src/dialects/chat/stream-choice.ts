@@ -8,8 +8,9 @@ import { decodeImages } from './content-parts.ts';
 import { chatExtra } from './extra.ts';
 import { finishWithCalls } from './finish.ts';
 import { joinDetailPieces, reasoningText } from './reasoning-details.ts';
-import { CHOICE_FIELDS, contentChunks, MESSAGE_FIELDS } from './response.ts';
+import { type AnswerOptions, CHOICE_FIELDS, contentChunks, MESSAGE_FIELDS } from './response.ts';
 import { StreamToolCalls } from './stream-tool-calls.ts';
+import { ThinkTags } from './think-tags.ts';
 import { fallbackCallId } from './tool-calls.ts';
 
 type TextKind = 'text' | 'reasoning' | 'refusal';
@@ -21,6 +22,7 @@ export class StreamChoice {
   #parts = 0;
   #open: { kind: TextKind; part: number } | undefined;
   #finishWord = '';
+  readonly #thinkTags: ThinkTags | undefined;
   /** Pieces of `reasoning_details` since the open reasoning part began. */
   #details: JsonObject[] = [];
   #audio: AudioOutputPieces | undefined;
@@ -30,8 +32,9 @@ export class StreamChoice {
   readonly #choiceFields = new Map<string, JsonValue | undefined>();
   readonly #messageFields = new Map<string, JsonValue | undefined>();
 
-  constructor(index: number, completionId: string) {
+  constructor(index: number, completionId: string, { thinkTags = false }: AnswerOptions = {}) {
     this.#index = index;
+    this.#thinkTags = thinkTags ? new ThinkTags() : undefined;
     this.#calls = new StreamToolCalls({
       choice: index,
       nextPart: () => this.#parts++,
@@ -56,9 +59,15 @@ export class StreamChoice {
     return events;
   }
 
+  /** What the whole answer rests on, unless its own annotations said so. */
+  cite(citations: Citation[]): void {
+    if (this.#citations.length === 0) this.#citations.push(...citations);
+  }
+
   /** Ends what is open and says why it ended: at the very end, because deltas may follow a finish reason. */
   finish(): CompletionEvent[] {
     const events: CompletionEvent[] = [];
+    for (const { kind, text } of this.#thinkTags?.end() ?? []) this.#say(kind, text, events);
     this.#closeText(events, this.#citations);
     events.push(...this.#calls.end());
     if (this.#audio) this.#pushWhole(decodeAudioOutput(this.#audio.whole()), events);
@@ -82,7 +91,7 @@ export class StreamChoice {
   #pushDelta(delta: JsonObject, events: CompletionEvent[]): void {
     const { content, refusal, reasoning_details: details, audio } = delta;
     this.#pushReasoning(reasoningText(delta) ?? '', details, events);
-    if (typeof content === 'string') this.#say('text', content, events);
+    if (typeof content === 'string') this.#sayContent(content, events);
     for (const { kind, text } of contentChunks(content)) this.#say(kind, text, events);
     if (typeof refusal === 'string') this.#say('refusal', refusal, events);
     for (const image of decodeImages(delta['images'])) this.#pushWhole(image, events);
@@ -106,6 +115,11 @@ export class StreamChoice {
     this.#openText('reasoning', events);
     this.#details.push(...pieces);
     this.#say('reasoning', text, events);
+  }
+
+  #sayContent(content: string, events: CompletionEvent[]): void {
+    if (!this.#thinkTags) return this.#say('text', content, events);
+    for (const { kind, text } of this.#thinkTags.read(content)) this.#say(kind, text, events);
   }
 
   #say(kind: TextKind, delta: string, events: CompletionEvent[]): void {

@@ -2,11 +2,12 @@ import type { CompletionEvent } from '../../conversation/completion.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import type { StreamDecoder, StreamMessage } from '../dialect.ts';
+import { decodeSearchResults } from './citations.ts';
 import { embeddedError, saysError } from './errors.ts';
 import { chatExtra } from './extra.ts';
-import { COMPLETION_FIELDS } from './response.ts';
+import { type AnswerOptions, COMPLETION_FIELDS } from './response.ts';
 import { StreamChoice } from './stream-choice.ts';
-import { decodeUsage, usageRest } from './usage.ts';
+import { decodeUsage, streamUsage, usageRest } from './usage.ts';
 
 /**
  * Reads the stream of a chat upstream. Everything but the choices is optional, because servers of OpenAI's kin
@@ -25,6 +26,11 @@ export class ChatStreamDecoder implements StreamDecoder {
   /** The newest values of top-level fields that the neutral model has no word for. */
   readonly #fields = new Map<string, JsonValue>();
   #announced = new Map<string, JsonValue>();
+  readonly #options: AnswerOptions;
+
+  constructor(options: AnswerOptions = {}) {
+    this.#options = options;
+  }
 
   push({ event, data }: StreamMessage): CompletionEvent[] {
     const text = data.trim();
@@ -84,30 +90,25 @@ export class ChatStreamDecoder implements StreamDecoder {
     const index = typeof value['index'] === 'number' ? value['index'] : position;
     let choice = this.#choices.get(index);
     if (!choice) {
-      choice = new StreamChoice(index, this.#id);
+      choice = new StreamChoice(index, this.#id, this.#options);
       this.#choices.set(index, choice);
     }
     return choice;
   }
 
-  /** Moonshot puts usage into the choice, older Groq streams into a field of their own. */
   #usageOf(chunk: JsonValue | undefined): CompletionEvent[] {
     if (!isObject(chunk) || !this.#started) return [];
-    const choice = Array.isArray(chunk['choices']) ? chunk['choices'][0] : undefined;
-    const own = chunk['x_groq'];
-    for (const holder of [chunk, choice, own]) {
-      const said = isObject(holder) ? holder['usage'] : undefined;
-      const usage = decodeUsage(said);
-      if (!usage) continue;
-      const rest = usageRest(said);
-      if (Object.keys(rest).length > 0) this.#fields.set('usage', rest);
-      return [{ type: 'usage', usage }];
-    }
-    return [];
+    const said = streamUsage(chunk);
+    const usage = decodeUsage(said);
+    if (!usage) return [];
+    const rest = usageRest(said);
+    if (Object.keys(rest).length > 0) this.#fields.set('usage', rest);
+    return [{ type: 'usage', usage }];
   }
 
   #finish(): CompletionEvent[] {
     if (this.#choices.size === 0) return this.#breakOff('The provider ended its stream without an answer.');
+    this.#choices.get(0)?.cite(decodeSearchResults(Object.fromEntries(this.#fields)));
     this.#over = true;
     const later = [...this.#fields].filter(([key, value]) => this.#announced.get(key) !== value);
     const extra = chatExtra(Object.fromEntries(later));

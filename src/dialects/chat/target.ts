@@ -3,14 +3,21 @@ import type { JsonObject } from '../../conversation/json.ts';
 import { encodeCacheHint } from './cache-hints.ts';
 import { type ModelTraits, modelTraits } from './model-traits.ts';
 
+export interface TargetOptions {
+  /** The provider wants its readable reasoning back, whatever dialect the caller speaks. */
+  replaysReasoning?: boolean;
+}
+
 /** The request being written: for which model, and what of the conversation it could not say. */
 export class Target {
   readonly conversation: Conversation;
   readonly traits: ModelTraits;
+  readonly replaysReasoning: boolean;
   readonly #dropped = new Set<string>();
 
-  constructor(conversation: Conversation, model: string) {
+  constructor(conversation: Conversation, model: string, { replaysReasoning = false }: TargetOptions = {}) {
     this.conversation = conversation;
+    this.replaysReasoning = replaysReasoning;
     this.traits = modelTraits(model);
   }
 

@@ -55,6 +55,19 @@ export function decodeUsage(value: JsonValue | undefined): Usage | undefined {
   };
 }
 
+/**
+ * Where a chunk of a stream says its usage: OpenAI at the top, Moonshot in the choice ("Migrating from OpenAI to
+ * Kimi API"), older Groq streams in `x_groq`.
+ */
+export function streamUsage(chunk: JsonObject): JsonValue | undefined {
+  const choices = chunk['choices'];
+  for (const holder of [chunk, Array.isArray(choices) ? choices[0] : undefined, chunk['x_groq']]) {
+    const said = isObject(holder) ? holder['usage'] : undefined;
+    if (decodeUsage(said)) return said;
+  }
+  return undefined;
+}
+
 const KNOWN = new Set([
   'prompt_tokens',
   'completion_tokens',

@@ -1,0 +1,23 @@
+import type { ProviderDeclaration } from '../src/upstream/provider.ts';
+
+/**
+ * The international address; keys of mainland China need `baseUrl: https://dashscope.aliyuncs.com/compatible-mode/v1`.
+ *
+ * Source: Alibaba Cloud Model Studio, "OpenAI-compatible Chat Completion" and "Deep thinking" (`enable_thinking`).
+ */
+export default {
+  name: 'alibaba',
+  title: 'Alibaba Cloud Model Studio',
+  dialect: 'chat',
+  baseUrl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
+  envKeys: ['DASHSCOPE_API_KEY'],
+  authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
+  credential: 'required',
+  quirks: {
+    fields: {
+      max_completion_tokens: { as: 'max_tokens' },
+      reasoning_effort: (effort) => ({ enable_thinking: effort !== 'none' }),
+    },
+    instructions: 'system',
+  },
+} satisfies ProviderDeclaration;

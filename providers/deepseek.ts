@@ -1,0 +1,26 @@
+import type { ProviderDeclaration } from '../src/upstream/provider.ts';
+
+/**
+ * Sources: DeepSeek API reference (create chat completion) and "Thinking Mode".
+ */
+export default {
+  name: 'deepseek',
+  title: 'DeepSeek',
+  dialect: 'chat',
+  baseUrl: 'https://api.deepseek.com/v1',
+  envKeys: ['DEEPSEEK_API_KEY'],
+  authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
+  credential: 'required',
+  quirks: {
+    fields: {
+      max_completion_tokens: { as: 'max_tokens' },
+      reasoning_effort: (effort) => (effort === 'none' ? { thinking: { type: 'disabled' } } : 'keep'),
+      // `response_format.type` is `text` or `json_object`.
+      response_format: (format) =>
+        typeof format === 'object' && format !== null && 'json_schema' in format ? 'refuse' : 'keep',
+    },
+    instructions: 'system',
+    // After a tool call it must come back, else the API answers 400; elsewhere it is ignored.
+    reasoning: 'reasoning_content',
+  },
+} satisfies ProviderDeclaration;

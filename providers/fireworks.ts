@@ -1,0 +1,19 @@
+import type { ProviderDeclaration } from '../src/upstream/provider.ts';
+
+/**
+ * Streams say their usage unasked, in the last chunk.
+ *
+ * Sources: Fireworks, "OpenAI compatibility" and "Migrate to Fireworks"; "Reasoning" (models whose thinking stays in the content).
+ */
+export default {
+  name: 'fireworks',
+  title: 'Fireworks AI',
+  dialect: 'chat',
+  baseUrl: 'https://api.fireworks.ai/inference/v1',
+  envKeys: ['FIREWORKS_API_KEY'],
+  authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
+  credential: 'required',
+  quirks: {
+    thinkTags: true,
+  },
+} satisfies ProviderDeclaration;

@@ -1,0 +1,48 @@
+import type { ProviderDeclaration } from '../src/upstream/provider.ts';
+
+const REASONING = /gpt-oss|qwen-?3|deepseek-r1/;
+
+/** gpt-oss has three levels, Qwen 3 a switch, the others nothing of the kind. */
+function effortOf(effort: unknown, model: string): 'keep' | 'drop' | { reasoning_effort: string } {
+  if (/qwen-?3/.test(model)) return { reasoning_effort: effort === 'none' ? 'none' : 'default' };
+  if (!/gpt-oss/.test(model)) return 'drop';
+  return effort === 'none' || effort === 'minimal' ? { reasoning_effort: 'low' } : 'keep';
+}
+
+/**
+ * A property that the API does not know is a 400 ("property 'X' is unsupported"), at the top and in messages.
+ *
+ * Sources: Groq, "OpenAI Compatibility" (logprobs, logit_bias, top_logprobs, messages[].name, n) and "Reasoning"
+ * (`reasoning_effort`, `<think>` in the raw format); janhq/jan#8136, musistudio/llms#64, fanenr/chatbot#21 and vercel/ai#8057
+ * (reasoning and store).
+ */
+export default {
+  name: 'groq',
+  title: 'Groq',
+  dialect: 'chat',
+  baseUrl: 'https://api.groq.com/openai/v1',
+  envKeys: ['GROQ_API_KEY'],
+  authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
+  credential: 'required',
+  quirks: {
+    fields: {
+      n: (n) => (n === 1 ? 'keep' : 'refuse'),
+      reasoning_effort: effortOf,
+      logprobs: 'drop',
+      top_logprobs: 'drop',
+      logit_bias: 'drop',
+      top_k: 'drop',
+      store: 'drop',
+      verbosity: 'drop',
+      prompt_cache_key: 'drop',
+      safety_identifier: 'drop',
+      reasoning: 'drop',
+      thinking: 'drop',
+    },
+    instructions: 'system',
+    // Other models: "reasoning is not supported with this model".
+    reasoning: (model) => (REASONING.test(model) ? 'reasoning' : 'none'),
+    messageDrops: ['name', 'refusal', 'annotations', 'audio'],
+    thinkTags: true,
+  },
+} satisfies ProviderDeclaration;

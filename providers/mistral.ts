@@ -1,0 +1,49 @@
+import type { ProviderDeclaration } from '../src/upstream/provider.ts';
+
+/**
+ * Every field that the API does not know is a 422 (`extra_forbidden`), at the top and in messages. Its own reasoning comes and
+ * goes as `thinking` parts of the content.
+ *
+ * Sources: Mistral API reference (chat completions, embeddings) and the request types of its official client;
+ * mistralai/platform-docs-public#7, editor-code-assistant/eca#231, charmbracelet/crush#1590 and Gage-Technologies/mistral-go#2 (what
+ * is refused); "Tool call id was … but must be a-z, A-Z, 0-9, with a length of 9" is its error for other ids.
+ */
+export default {
+  name: 'mistral',
+  title: 'Mistral AI',
+  dialect: 'chat',
+  baseUrl: 'https://api.mistral.ai/v1',
+  envKeys: ['MISTRAL_API_KEY'],
+  authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
+  credential: 'required',
+  quirks: {
+    fields: {
+      max_completion_tokens: { as: 'max_tokens' },
+      seed: { as: 'random_seed' },
+      tool_choice: (choice) => (choice === 'required' ? { tool_choice: 'any' } : 'keep'),
+      // "Adjustable reasoning" knows two efforts.
+      reasoning_effort: (effort) => ({
+        reasoning_effort: effort === 'none' || effort === 'minimal' ? 'none' : 'high',
+      }),
+      // Usage stands in the last chunk of every stream.
+      stream_options: 'omit',
+      modalities: (kinds) => (String(kinds) === 'text' ? 'omit' : 'refuse'),
+      audio: 'refuse',
+      user: 'drop',
+      safety_identifier: 'drop',
+      logit_bias: 'drop',
+      logprobs: 'drop',
+      top_logprobs: 'drop',
+      top_k: 'drop',
+      service_tier: 'drop',
+      store: 'drop',
+      verbosity: 'drop',
+    },
+    embeddings: { dimensions: { as: 'output_dimension' }, user: 'drop' },
+    instructions: 'system',
+    toolCallIds: 'nine_alphanumerics',
+    reasoning: 'none',
+    messageDrops: ['name', 'refusal', 'annotations', 'audio', 'function_call'],
+    continuation: 'prefix',
+  },
+} satisfies ProviderDeclaration;

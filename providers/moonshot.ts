@@ -1,0 +1,48 @@
+import type { ProviderDeclaration } from '../src/upstream/provider.ts';
+
+/** Since K2.5 any value but the model's own is a 400. */
+const FIXED_SAMPLING = /^kimi-(k2\.[5-9]|k[3-9])/;
+
+/** K2 can only be told whether to think; K3 always thinks, at one of three levels. */
+const LEVELS = new Map<unknown, string>([
+  ['minimal', 'low'],
+  ['low', 'low'],
+  ['medium', 'high'],
+  ['high', 'high'],
+  ['xhigh', 'max'],
+  ['max', 'max'],
+]);
+
+function effortOf(effort: unknown, model: string) {
+  if (!/^kimi-k[3-9]/.test(model)) return { thinking: { type: effort === 'none' ? 'disabled' : 'enabled' } };
+  const level = LEVELS.get(effort);
+  return level === undefined ? 'drop' : { reasoning_effort: level };
+}
+
+/**
+ * Sources: Kimi API, "Models overview" (parameter comparison, `thinking`), "Migrating from OpenAI to Kimi API" (usage in the choice of a
+ * stream's last chunk), "Partial mode", "Use the Kimi K2 thinking model" (frequently asked questions).
+ */
+export default {
+  name: 'moonshot',
+  title: 'Moonshot AI (Kimi)',
+  dialect: 'chat',
+  baseUrl: 'https://api.moonshot.ai/v1',
+  envKeys: ['MOONSHOT_API_KEY'],
+  authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
+  credential: 'required',
+  quirks: {
+    fields: {
+      temperature: (_value, model) => (FIXED_SAMPLING.test(model) ? 'drop' : 'keep'),
+      top_p: (_value, model) => (FIXED_SAMPLING.test(model) ? 'drop' : 'keep'),
+      presence_penalty: (_value, model) => (FIXED_SAMPLING.test(model) ? 'drop' : 'keep'),
+      frequency_penalty: (_value, model) => (FIXED_SAMPLING.test(model) ? 'drop' : 'keep'),
+      n: (n, model) => (FIXED_SAMPLING.test(model) && n !== 1 ? 'refuse' : 'keep'),
+      reasoning_effort: effortOf,
+    },
+    instructions: 'system',
+    // "thinking is enabled but reasoning_content is missing in assistant tool call message" is a 400.
+    reasoning: 'reasoning_content',
+    continuation: 'partial',
+  },
+} satisfies ProviderDeclaration;

@@ -1,0 +1,21 @@
+import type { ProviderDeclaration } from '../src/upstream/provider.ts';
+
+/**
+ * vLLM or SGLang behind NVIDIA's address; streams say the usage so far in every chunk.
+ *
+ * Source: NVIDIA, "API Reference for NVIDIA NIM for LLMs".
+ */
+export default {
+  name: 'nvidia',
+  title: 'NVIDIA NIM',
+  dialect: 'chat',
+  baseUrl: 'https://integrate.api.nvidia.com/v1',
+  envKeys: ['NVIDIA_API_KEY'],
+  authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
+  credential: 'required',
+  quirks: {
+    fields: { max_completion_tokens: { as: 'max_tokens' } },
+    instructions: 'system',
+    thinkTags: true,
+  },
+} satisfies ProviderDeclaration;

@@ -1,0 +1,17 @@
+import type { ProviderDeclaration } from '../src/upstream/provider.ts';
+
+/**
+ * OpenRouter levels its providers itself: what a model does not take is left out there, reasoning has one form
+ * (`reasoning`, `reasoning_details`), and every answer says its usage and `cost`.
+ *
+ * Source: OpenRouter, "API parameters", "Reasoning tokens" and "Usage accounting".
+ */
+export default {
+  name: 'openrouter',
+  title: 'OpenRouter',
+  dialect: 'chat',
+  baseUrl: 'https://openrouter.ai/api/v1',
+  envKeys: ['OPENROUTER_API_KEY'],
+  authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
+  credential: 'required',
+} satisfies ProviderDeclaration;

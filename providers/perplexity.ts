@@ -1,0 +1,24 @@
+import type { ProviderDeclaration } from '../src/upstream/provider.ts';
+
+/**
+ * Answers say what they rest on in `search_results` and `citations` beside the choices; every chunk of a stream says the
+ * usage so far.
+ *
+ * Sources: Perplexity API reference (chat completions) and "OpenAI compatibility"; perplexityai/api-discussion#265 ("user and
+ * assistant roles should be alternating"); "Sonar reasoning pro" (`<think>` in the content).
+ */
+export default {
+  name: 'perplexity',
+  title: 'Perplexity',
+  dialect: 'chat',
+  baseUrl: 'https://api.perplexity.ai',
+  envKeys: ['PERPLEXITY_API_KEY'],
+  authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
+  credential: 'required',
+  quirks: {
+    fields: { max_completion_tokens: { as: 'max_tokens' } },
+    instructions: 'system',
+    alternating: true,
+    thinkTags: true,
+  },
+} satisfies ProviderDeclaration;

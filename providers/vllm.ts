@@ -1,0 +1,21 @@
+import type { ProviderDeclaration } from '../src/upstream/provider.ts';
+
+/**
+ * There only when it is configured; a key where the server was started with `--api-key`. Reasoning stays in the text unless the
+ * server was started with a reasoning parser; roles are up to the model's chat template, which seldom knows `developer`.
+ *
+ * Source: vLLM, "OpenAI-Compatible Server" and "Reasoning Outputs".
+ */
+export default {
+  name: 'vllm',
+  title: 'vLLM',
+  dialect: 'chat',
+  baseUrl: 'http://127.0.0.1:8000/v1',
+  envKeys: [],
+  authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
+  credential: 'optional',
+  quirks: {
+    instructions: 'system',
+    thinkTags: true,
+  },
+} satisfies ProviderDeclaration;

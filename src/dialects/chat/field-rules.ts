@@ -1,0 +1,129 @@
+import type { JsonObject, JsonValue } from '../../conversation/json.ts';
+import { unsupportedParameter } from '../parameters.ts';
+import {
+  type FieldPlace,
+  type FieldSpans,
+  findTopLevelFields,
+  parseField,
+  spliceEntries,
+} from '../request-fields.ts';
+import type { MessageRules } from './message-rules.ts';
+import type { FieldOutcome, FieldQuirks, FieldRule } from './quirks.ts';
+
+/** Fields by which servers are told how much to think: rules write them, and a caller may have said them itself. */
+const REASONING_FIELDS = ['reasoning_effort', 'reasoning', 'thinking', 'enable_thinking', 'thinking_budget'];
+
+/** Told what is left out, by the field's name in the chat dialect. */
+export type NoteDropped = (name: string) => void;
+
+/** The rules of one provider for the top-level fields of a request. */
+export class FieldRules {
+  readonly #rules: ReadonlyMap<string, FieldRule>;
+  readonly #messages: MessageRules | undefined;
+  /** The fields whose places must be known: those with a rule, and those that a rule may write. */
+  readonly #wanted: ReadonlySet<string>;
+
+  constructor(quirks: FieldQuirks, messages?: MessageRules) {
+    this.#rules = new Map(Object.entries(quirks));
+    this.#messages = messages;
+    const names = Object.values(quirks).flatMap((rule) => (typeof rule === 'object' ? [rule.as] : []));
+    this.#wanted = new Set([
+      ...this.#rules.keys(),
+      ...names,
+      ...REASONING_FIELDS,
+      ...(messages ? ['messages'] : []),
+    ]);
+  }
+
+  /**
+   * The body as the server takes it: the same buffer unless a rule applies, else with only the fields changed that
+   * have to be; everything else stays byte for byte.
+   *
+   * @throws GatewayError `invalid_request` for a field that is refused, that stands twice or is no JSON.
+   */
+  rewriteBytes(body: Buffer, model: string, drop: NoteDropped): Buffer {
+    const places = findTopLevelFields(body, this.#wanted);
+    const edits: { place: FieldPlace; text: string }[] = [];
+    // In the order of the body, in which they were found.
+    for (const [name, place] of Object.entries(places)) {
+      const text = place && this.#entryText(body, name, place, places, model, drop);
+      if (place && text !== undefined) edits.push({ place, text });
+    }
+    return edits.length === 0 ? body : spliceEntries(body, edits);
+  }
+
+  /** The same for a request that is not bytes yet. */
+  rewriteJson(body: JsonObject, model: string, drop: NoteDropped): JsonObject {
+    const says = (name: string) => Object.hasOwn(body, name) && body[name] !== null;
+    const entries = Object.entries(body).flatMap(([name, value]): [string, JsonValue][] => {
+      if (value === undefined) return [];
+      if (name === 'messages' && this.#messages) return [[name, this.#messages.rewrite(value, model, drop)]];
+      const rule = this.#rules.get(name);
+      if (rule === undefined) return [[name, value]];
+      const outcome = outcomeOf(rule, value, model);
+      if (outcome === 'keep') return [[name, value]];
+      return Object.entries(fieldsInstead(name, outcome, says, drop)) as [string, JsonValue][];
+    });
+    return Object.fromEntries(entries);
+  }
+
+  /** What is written in a field's place; `undefined` where it stays. */
+  #entryText(
+    body: Buffer,
+    name: string,
+    place: FieldPlace,
+    places: FieldSpans,
+    model: string,
+    drop: NoteDropped,
+  ): string | undefined {
+    if (name === 'messages' && this.#messages) return this.#messagesText(body, place, model, drop);
+    const rule = this.#rules.get(name);
+    if (rule === undefined) return undefined;
+    const says = (other: string) => places[other] !== undefined && !isNull(body, places[other]);
+    // Under another name the value keeps its bytes: a number may have more digits than ours.
+    if (typeof rule === 'object' && !isNull(body, place)) {
+      if (!says(rule.as))
+        return `${JSON.stringify(rule.as)}:${body.toString('utf8', place.start, place.end)}`;
+      drop(name);
+      return '';
+    }
+    const value = parseField(body, place, name) as JsonValue;
+    const outcome = outcomeOf(rule, value, model);
+    if (outcome === 'keep') return undefined;
+    return Object.entries(fieldsInstead(name, outcome, says, drop))
+      .map(([key, written]) => `${JSON.stringify(key)}:${JSON.stringify(written)}`)
+      .join(',');
+  }
+
+  #messagesText(body: Buffer, place: FieldPlace, model: string, drop: NoteDropped): string | undefined {
+    if (!this.#messages?.mayApply(body.subarray(place.start, place.end))) return undefined;
+    const messages = parseField(body, place, 'messages') as JsonValue;
+    const rewritten = this.#messages.rewrite(messages, model, drop);
+    return rewritten === messages ? undefined : `"messages":${JSON.stringify(rewritten)}`;
+  }
+}
+
+/** Null says what absence says. */
+function outcomeOf(rule: FieldRule, value: JsonValue, model: string): FieldOutcome {
+  if (typeof rule === 'function') return value === null ? 'keep' : rule(value, model);
+  if (value === null) return 'omit';
+  return typeof rule === 'object' ? { [rule.as]: value } : rule;
+}
+
+function fieldsInstead(
+  name: string,
+  outcome: Exclude<FieldOutcome, 'keep'>,
+  says: (name: string) => boolean,
+  drop: NoteDropped,
+): JsonObject {
+  if (outcome === 'refuse') throw unsupportedParameter(name);
+  if (outcome === 'drop') drop(name);
+  if (typeof outcome !== 'object') return {};
+  const written = Object.entries(outcome).filter(([key]) => key === name || !says(key));
+  if (written.length < Object.keys(outcome).length) drop(name);
+  return Object.fromEntries(written);
+}
+
+function isNull(body: Buffer, { start }: FieldPlace): boolean {
+  return body[start] === 0x6e;
+}

@@ -1,0 +1,173 @@
+import { createHash } from 'node:crypto';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { omitKeys } from '../read-json.ts';
+import type { NoteDropped } from './field-rules.ts';
+import type { MessageQuirks, ReasoningField } from './quirks.ts';
+
+/** Fields in which a message of the assistant may hold its reasoning. */
+const REASONING = ['reasoning_content', 'reasoning', 'reasoning_details'] as const;
+
+/** Changes one message; gives the same object back where there is nothing to change. */
+type Step = (message: JsonObject, model: string, drop: NoteDropped) => JsonObject;
+
+/** The rules of one provider for `messages`, and a cheap look at whether a request can need them. */
+export class MessageRules {
+  readonly #quirks: MessageQuirks;
+  readonly #steps: Step[];
+  readonly #needles: Buffer[];
+
+  constructor(quirks: MessageQuirks) {
+    this.#quirks = quirks;
+    const { instructions, toolCallIds, reasoning, messageDrops = [] } = quirks;
+    const steps: [Step, readonly string[]][] = [];
+    if (instructions) steps.push([asSystem, ['developer']]);
+    if (reasoning) steps.push([moveReasoning(reasoning), REASONING]);
+    if (toolCallIds) steps.push([withLegalIds, ['tool_calls', 'tool_call_id']]);
+    if (messageDrops.length > 0) steps.push([withoutFields(messageDrops), messageDrops]);
+    this.#steps = steps.map(([step]) => step);
+    this.#needles = steps.flatMap(([, words]) => words.map((word) => Buffer.from(JSON.stringify(word))));
+  }
+
+  /** Whether the text of `messages` holds anything that a rule is about. Inside a string the quotes are escaped. */
+  mayApply(messages: Buffer): boolean {
+    if (this.#quirks.alternating) return true;
+    if (this.#quirks.continuation && endsWithAssistant(messages)) return true;
+    return this.#needles.some((needle) => messages.includes(needle));
+  }
+
+  /** The messages as the server takes them; the same value where nothing has to change. */
+  rewrite(messages: JsonValue, model: string, drop: NoteDropped): JsonValue {
+    if (!Array.isArray(messages)) return messages;
+    const { alternating, continuation } = this.#quirks;
+    let rewritten: JsonValue[] = messages.map((message) => {
+      if (!isObject(message)) return message;
+      return this.#steps.reduce((result, step) => step(result, model, drop), message);
+    });
+    if (alternating) rewritten = joinTurns(rewritten);
+    if (continuation) rewritten = continueLast(rewritten, continuation);
+    const isSame =
+      rewritten.length === messages.length &&
+      rewritten.every((message, index) => message === messages[index]);
+    return isSame ? messages : rewritten;
+  }
+}
+
+function asSystem(message: JsonObject): JsonObject {
+  return message['role'] === 'developer' ? { ...message, role: 'system' } : message;
+}
+
+/** Brings the reasoning of the assistant into the one field that the server takes. */
+function moveReasoning(wanted: NonNullable<MessageQuirks['reasoning']>): Step {
+  return (message, model, drop) => {
+    if (message['role'] !== 'assistant' || !REASONING.some((key) => key in message)) return message;
+    const field = typeof wanted === 'function' ? wanted(model) : wanted;
+    const source = field === 'none' ? undefined : textField(message, field);
+    const others = REASONING.filter((key) => key !== source && key in message);
+    if (others.length === 0 && source === field) return message;
+    const lost = others.filter((key) => saysSomething(message[key]));
+    // The same text under a second name is no loss.
+    for (const key of lost) {
+      if (source === undefined || key === 'reasoning_details') drop(`messages[].${key}`);
+    }
+    const kept = Object.entries(omitKeys(message, new Set<string>(others)));
+    return Object.fromEntries(kept.map(([key, value]) => [key === source ? field : key, value]));
+  };
+}
+
+function textField(message: JsonObject, field: ReasoningField): string | undefined {
+  const names = [field, ...REASONING.filter((key) => key !== field)];
+  return names.find((key) => typeof message[key] === 'string' && message[key] !== '');
+}
+
+function withoutFields(fields: readonly string[]): Step {
+  const refused = new Set(fields);
+  return (message, _model, drop) => {
+    const found = fields.filter((field) => field in message);
+    if (found.length === 0) return message;
+    for (const field of found) if (saysSomething(message[field])) drop(`messages[].${field}`);
+    return omitKeys(message, refused);
+  };
+}
+
+function saysSomething(value: JsonValue | undefined): boolean {
+  return (
+    value !== undefined && value !== null && value !== '' && !(Array.isArray(value) && value.length === 0)
+  );
+}
+
+function withLegalIds(message: JsonObject): JsonObject {
+  const { tool_call_id: answered, tool_calls: calls } = message;
+  const changes: JsonObject = {};
+  if (typeof answered === 'string' && !LEGAL_ID.test(answered)) changes['tool_call_id'] = legalId(answered);
+  if (Array.isArray(calls) && calls.some((call) => isObject(call) && !hasLegalId(call))) {
+    changes['tool_calls'] = calls.map((call) =>
+      isObject(call) && !hasLegalId(call) ? { ...call, id: legalId(String(call['id'])) } : call,
+    );
+  }
+  return Object.keys(changes).length === 0 ? message : { ...message, ...changes };
+}
+
+const LEGAL_ID = /^[a-zA-Z0-9]{9}$/;
+
+function hasLegalId({ id }: JsonObject): boolean {
+  return typeof id !== 'string' || LEGAL_ID.test(id);
+}
+
+/** The same for the same id, in every request: 53 bits of its hash. */
+function legalId(id: string): string {
+  const hash = createHash('sha256').update(id).digest('base64url');
+  return hash.replace(/[^a-zA-Z0-9]/g, '').slice(0, 9);
+}
+
+const TURNS: ReadonlySet<JsonValue | undefined> = new Set<JsonValue | undefined>(['user', 'assistant']);
+
+function joinTurns(messages: readonly JsonValue[]): JsonValue[] {
+  const joined: JsonValue[] = [];
+  for (const message of messages) {
+    const last = joined.at(-1);
+    if (
+      isObject(message) &&
+      isObject(last) &&
+      TURNS.has(message['role']) &&
+      message['role'] === last['role']
+    ) {
+      joined[joined.length - 1] = { ...last, content: joinContents(last['content'], message['content']) };
+    } else {
+      joined.push(message);
+    }
+  }
+  return joined;
+}
+
+function joinContents(first: JsonValue | undefined, second: JsonValue | undefined): JsonValue {
+  if (typeof first === 'string' && typeof second === 'string') return `${first}\n\n${second}`;
+  return [...contentParts(first), ...contentParts(second)];
+}
+
+function contentParts(content: JsonValue | undefined): JsonValue[] {
+  if (Array.isArray(content)) return content;
+  return typeof content === 'string' && content !== '' ? [{ type: 'text', text: content }] : [];
+}
+
+function continueLast(messages: readonly JsonValue[], field: string): JsonValue[] {
+  const last = messages.at(-1);
+  const isOpen = isObject(last) && last['role'] === 'assistant' && !saysSomething(last['tool_calls']);
+  if (!isOpen || last[field] === true) return [...messages];
+  return [...messages.slice(0, -1), { ...last, [field]: true }];
+}
+
+const ROLE_KEY = Buffer.from('"role"');
+const ASSISTANT = /^\s*:\s*"assistant"/;
+
+/** Whether the last role in the text is the assistant's. A word `role` that is a value has no colon behind it. */
+function endsWithAssistant(messages: Buffer): boolean {
+  for (
+    let at = messages.lastIndexOf(ROLE_KEY);
+    at !== -1;
+    at = at > 0 ? messages.lastIndexOf(ROLE_KEY, at - 1) : -1
+  ) {
+    const rest = messages.toString('latin1', at + ROLE_KEY.length, at + ROLE_KEY.length + 32);
+    if (/^\s*:/.test(rest)) return ASSISTANT.test(rest);
+  }
+  return false;
+}

@@ -1,0 +1,93 @@
+import type { Conversation } from '../../conversation/conversation.ts';
+import type { JsonObject } from '../../conversation/json.ts';
+import { type CallerWord, callerWord } from '../caller-words.ts';
+import type { Dialect, EncodedRequest } from '../dialect.ts';
+import { chatParameterKey, parameterName } from '../parameters.ts';
+import { encodeRequest } from './encode-request.ts';
+import { FieldRules } from './field-rules.ts';
+import { chat } from './index.ts';
+import { MessageRules } from './message-rules.ts';
+import type { ChatQuirks } from './quirks.ts';
+import { decodeResponse } from './response.ts';
+import { ChatStreamDecoder } from './stream-decoder.ts';
+
+/** A request's bytes with the rules applied, and what they left out, in the chat dialect's words. */
+export interface RewrittenBody {
+  body: Buffer;
+  dropped: string[];
+}
+
+/** The chat dialect as one provider speaks it: compiled once from its quirks, used for every call. */
+export class QuirkedChat {
+  readonly dialect: Dialect;
+  /** Whether its streams can be asked for their usage; otherwise they say it by themselves, or not at all. */
+  readonly takesStreamOptions: boolean;
+  readonly #quirks: ChatQuirks;
+  readonly #fields: FieldRules;
+  readonly #embeddings: FieldRules;
+
+  constructor(quirks: ChatQuirks) {
+    const { fields = {}, embeddings = {}, thinkTags = false } = quirks;
+    this.#quirks = quirks;
+    this.#fields = new FieldRules(fields, new MessageRules(quirks));
+    this.#embeddings = new FieldRules(embeddings);
+    this.takesStreamOptions = fields['stream_options'] !== 'omit';
+    this.dialect = {
+      ...chat,
+      encodeRequest: (conversation, model) => this.#encodeRequest(conversation, model),
+      decodeResponse: (body) => decodeResponse(body, { thinkTags }),
+      streamDecoder: () => new ChatStreamDecoder({ thinkTags }),
+    };
+  }
+
+  /** @throws GatewayError `invalid_request` for what the provider would answer wrongly. */
+  rewriteRequest(body: Buffer, model: string): RewrittenBody {
+    return rewrite(this.#fields, body, model);
+  }
+
+  rewriteEmbeddings(body: Buffer, model: string): RewrittenBody {
+    return rewrite(this.#embeddings, body, model);
+  }
+
+  /** The same for an embedding request that was translated. */
+  encodeEmbeddings({ body, dropped }: EncodedRequest, model: string): EncodedRequest {
+    const names = new Set(dropped);
+    const rewritten = this.#embeddings.rewriteJson(body, model, (name) => names.add(name));
+    return { body: rewritten, dropped: [...names] };
+  }
+
+  #encodeRequest(conversation: Conversation, model: string): EncodedRequest {
+    const { reasoning } = this.#quirks;
+    const field = typeof reasoning === 'function' ? reasoning(model) : reasoning;
+    const replaysReasoning = field !== undefined && field !== 'none';
+    const encoded = encodeRequest(conversation, model, { replaysReasoning });
+    const dropped = new Set(encoded.dropped);
+    const body: JsonObject = this.#fields.rewriteJson(encoded.body, model, (name) =>
+      dropped.add(callerName(conversation, name)),
+    );
+    return { ...encoded, body, dropped: [...dropped] };
+  }
+}
+
+function rewrite(rules: FieldRules, body: Buffer, model: string): RewrittenBody {
+  const dropped = new Set<string>();
+  return { body: rules.rewriteBytes(body, model, (name) => dropped.add(name)), dropped: [...dropped] };
+}
+
+/** Fields that are no parameters, and what callers of other dialects call them. */
+const FIELD_WORDS = new Map<string, CallerWord>([
+  ['tool_choice', 'toolChoice'],
+  ['parallel_tool_calls', 'parallelToolCalls'],
+  ['response_format', 'responseFormat'],
+  ['reasoning_effort', 'reasoning'],
+  ['messages[].name', 'participantName'],
+  ['messages[].reasoning_content', 'reasoning'],
+]);
+
+function callerName(conversation: Conversation, field: string): string {
+  if (conversation.dialect === 'chat') return field;
+  const key = chatParameterKey(field);
+  if (key) return parameterName(conversation, key);
+  const word = FIELD_WORDS.get(field);
+  return word ? callerWord(conversation, word) : field;
+}

@@ -1,0 +1,47 @@
+import type { JsonObject, JsonValue } from '../../conversation/json.ts';
+
+/**
+ * What a server of OpenAI's kin does differently from OpenAI, as data and small pure functions. A provider's
+ * declaration states it; `field-rules.ts` and `message-rules.ts` apply it, to the bytes that pass through and to
+ * the requests that are translated alike. What a *model* takes is in `model-traits.ts`.
+ */
+export interface ChatQuirks extends MessageQuirks {
+  /** Top-level fields of a chat completion request, by OpenAI's name. Fields without a rule go as they are. */
+  fields?: FieldQuirks;
+  /** The same for embedding requests. */
+  embeddings?: FieldQuirks;
+  /** Reasoning comes in the text, between `<think>` and `</think>`. */
+  thinkTags?: boolean;
+}
+
+export type FieldQuirks = Readonly<Record<string, FieldRule>>;
+
+/**
+ * What becomes of a request field: `drop` leaves it out and names it in `x-fairlead-dropped`; `omit` leaves out what
+ * the server does anyway; `refuse` is for fields without which the answer would be wrong; `{ as }` is the server's
+ * own name for it. A function decides by the value and the model.
+ */
+export type FieldRule = 'drop' | 'omit' | 'refuse' | { as: string } | FieldRuleFunction;
+
+export type FieldRuleFunction = (value: JsonValue, model: string) => FieldOutcome;
+
+/** Besides the words of `FieldRule`: `keep`, or the fields to write in its place. What the caller said itself stands. */
+export type FieldOutcome = 'keep' | 'drop' | 'omit' | 'refuse' | JsonObject;
+
+/** The fields of `messages`. */
+export interface MessageQuirks {
+  /** It knows no role `developer`. */
+  instructions?: 'system';
+  /** Ids of tool calls must be nine letters and digits. */
+  toolCallIds?: 'nine_alphanumerics';
+  /** The field in which reasoning goes back; `none`: it is refused in messages. */
+  reasoning?: ReasoningField | ((model: string) => ReasoningField);
+  /** Fields of a message that are refused. */
+  messageDrops?: readonly string[];
+  /** The field that has a last message of the assistant continued. */
+  continuation?: 'prefix' | 'partial';
+  /** User and assistant must take turns: messages of one of them in a row are joined. */
+  alternating?: boolean;
+}
+
+export type ReasoningField = 'reasoning' | 'reasoning_content' | 'none';
