@@ -1,19 +1,22 @@
 import { type JsonObject, type JsonValue, tryParseJson } from '../../src/conversation/json.ts';
-import { runModel } from './fake-model.ts';
+import { type ModelAnswer, runModel } from './fake-model.ts';
 import { type FakeOptions, type FakeProvider, type IncomingCall, startFake } from './fake-provider.ts';
-import { jsonReply, type Reply, streamReply } from './fake-reply.ts';
+import { jsonReply, type Reply, type Stream, streamReply } from './fake-reply.ts';
 import { readScript } from './fake-script.ts';
 import { answerEmbeddings } from './openai/embeddings.ts';
 import { badParameter, modelNotFound, openAiError, throwFailure } from './openai/errors.ts';
+import { checkKin, KIN, type Kin, type KinName } from './openai/kin.ts';
 import { CHAT_MODELS, EMBEDDING_MODELS } from './openai/models.ts';
 import { readChatRequest } from './openai/reading.ts';
 import { checkChatRequest } from './openai/rules.ts';
-import { writeCompletion, writeStream } from './openai/writing.ts';
+import { type Envelope, writeCompletion, writeStream } from './openai/writing.ts';
 import type { Refusal } from './refusal.ts';
 
 export interface FakeOpenAiOptions extends FakeOptions {
   /** Behaves as an OpenAI-compatible server with a reasoning model: takes and shows `reasoning_content`. */
   compatible?: boolean;
+  /** Behaves as this server of OpenAI's kin, which is compatible, too. */
+  kin?: KinName;
 }
 
 const HEADERS = {
@@ -33,6 +36,7 @@ const HEADERS = {
  */
 export function startFakeOpenAi(options: FakeOpenAiOptions = {}): Promise<FakeProvider> {
   const apiKey = options.apiKey ?? 'sk-fake-openai-key';
+  const served = options.kin ? { ...options, compatible: true } : options;
   let calls = 0;
   const nextId = (prefix: string): string => {
     calls += 1;
@@ -43,7 +47,7 @@ export function startFakeOpenAi(options: FakeOpenAiOptions = {}): Promise<FakePr
     const route = ROUTES.find(({ path }) => path.test(call.path));
     if (!route) throw openAiError(404, `Invalid URL (${call.method} ${call.path})`);
     if (route.method !== call.method) throw wrongMethod(call);
-    return route.answer(call, options, nextId);
+    return route.answer(call, served, nextId);
   };
   return startFake({ basePath: '/v1', answer }, options, apiKey);
 }
@@ -92,7 +96,9 @@ function answerChat(
   options: FakeOpenAiOptions,
   nextId: (prefix: string) => string,
 ): Reply {
-  const request = checkChatRequest(parseBody(call), options);
+  const kin: Kin | undefined = options.kin && KIN[options.kin];
+  const body = parseBody(call);
+  const request = checkChatRequest(kin ? checkKin(kin, body) : body, options);
   const model = String(request['model']);
   if (!modelNames(options).includes(model) || EMBEDDING_MODELS.has(model)) throw modelNotFound(model);
   const answer = runModel(readChatRequest(request, options), call.behaviour);
@@ -102,16 +108,24 @@ function answerChat(
     model,
     request,
     nextCallId: () => nextId('call_'),
-    showReasoning: options.compatible === true,
-  };
+    showReasoning: kin?.thinkTags ? 'in tags' : options.compatible === true,
+  } satisfies Envelope;
   const reply =
     request['stream'] === true
-      ? streamReply(writeStream(answer, envelope), answer.disruption, {
+      ? streamReply(dressStream(kin, writeStream(answer, envelope), answer), answer.disruption, {
           ...HEADERS,
           'content-type': 'text/event-stream; charset=utf-8',
         })
-      : jsonReply(writeCompletion(answer, envelope), answer.disruption, HEADERS);
+      : jsonReply(dressWhole(kin, writeCompletion(answer, envelope)), answer.disruption, HEADERS);
   return { ...reply, usage: answer.usage };
+}
+
+function dressStream(kin: Kin | undefined, stream: Stream, answer: ModelAnswer): Stream {
+  return kin?.dress?.(stream, answer) ?? stream;
+}
+
+function dressWhole(kin: Kin | undefined, body: JsonObject): JsonObject {
+  return kin?.dressWhole?.(body) ?? body;
 }
 
 function checkKey({ headers }: IncomingCall, apiKey: string): void {

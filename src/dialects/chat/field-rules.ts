@@ -20,19 +20,17 @@ export type NoteDropped = (name: string) => void;
 export class FieldRules {
   readonly #rules: ReadonlyMap<string, FieldRule>;
   readonly #messages: MessageRules | undefined;
-  /** The fields whose places must be known: those with a rule, and those that a rule may write. */
+  /** Fields that a rule may write in another's place. */
+  readonly #writable: ReadonlySet<string>;
+  /** The fields whose places must be known. */
   readonly #wanted: ReadonlySet<string>;
 
   constructor(quirks: FieldQuirks, messages?: MessageRules) {
     this.#rules = new Map(Object.entries(quirks));
     this.#messages = messages;
     const names = Object.values(quirks).flatMap((rule) => (typeof rule === 'object' ? [rule.as] : []));
-    this.#wanted = new Set([
-      ...this.#rules.keys(),
-      ...names,
-      ...REASONING_FIELDS,
-      ...(messages ? ['messages'] : []),
-    ]);
+    this.#writable = new Set([...names, ...REASONING_FIELDS]);
+    this.#wanted = new Set([...this.#rules.keys(), ...this.#writable, ...(messages ? ['messages'] : [])]);
   }
 
   /**
@@ -59,7 +57,8 @@ export class FieldRules {
       if (value === undefined) return [];
       if (name === 'messages' && this.#messages) return [[name, this.#messages.rewrite(value, model, drop)]];
       const rule = this.#rules.get(name);
-      if (rule === undefined) return [[name, value]];
+      // A null would stand beside what is written under its name.
+      if (rule === undefined) return value === null && this.#writable.has(name) ? [] : [[name, value]];
       const outcome = outcomeOf(rule, value, model);
       if (outcome === 'keep') return [[name, value]];
       return Object.entries(fieldsInstead(name, outcome, says, drop)) as [string, JsonValue][];
@@ -78,7 +77,7 @@ export class FieldRules {
   ): string | undefined {
     if (name === 'messages' && this.#messages) return this.#messagesText(body, place, model, drop);
     const rule = this.#rules.get(name);
-    if (rule === undefined) return undefined;
+    if (rule === undefined) return this.#writable.has(name) && isNull(body, place) ? '' : undefined;
     const says = (other: string) => places[other] !== undefined && !isNull(body, places[other]);
     // Under another name the value keeps its bytes: a number may have more digits than ours.
     if (typeof rule === 'object' && !isNull(body, place)) {

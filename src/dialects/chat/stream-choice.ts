@@ -8,7 +8,13 @@ import { decodeImages } from './content-parts.ts';
 import { chatExtra } from './extra.ts';
 import { finishWithCalls } from './finish.ts';
 import { joinDetailPieces, reasoningText } from './reasoning-details.ts';
-import { type AnswerOptions, CHOICE_FIELDS, contentChunks, MESSAGE_FIELDS } from './response.ts';
+import {
+  type AnswerOptions,
+  CHOICE_FIELDS,
+  type ContentChunk,
+  contentChunks,
+  MESSAGE_FIELDS,
+} from './response.ts';
 import { StreamToolCalls } from './stream-tool-calls.ts';
 import { ThinkTags } from './think-tags.ts';
 import { fallbackCallId } from './tool-calls.ts';
@@ -118,8 +124,8 @@ export class StreamChoice {
   }
 
   #sayContent(content: string, events: CompletionEvent[]): void {
-    if (!this.#thinkTags) return this.#say('text', content, events);
-    for (const { kind, text } of this.#thinkTags.read(content)) this.#say(kind, text, events);
+    const chunks: ContentChunk[] = this.#thinkTags?.read(content) ?? [{ kind: 'text', text: content }];
+    for (const { kind, text } of chunks) this.#say(kind, text, events);
   }
 
   #say(kind: TextKind, delta: string, events: CompletionEvent[]): void {

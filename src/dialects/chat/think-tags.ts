@@ -8,57 +8,57 @@ const CLOSE = '</think>';
  * and its kin write it where the server does not parse it. Tags anywhere else are text.
  */
 export class ThinkTags {
-  #state: 'before' | 'inside' | 'behind' | 'after' = 'before';
+  #state: 'before' | 'opened' | 'inside' | 'behind' | 'after' = 'before';
   /** What may still become a tag. */
   #held = '';
 
   read(piece: string): ContentChunk[] {
-    if (this.#state === 'after') return chunk('text', piece);
     this.#held += piece;
     const chunks: ContentChunk[] = [];
     if (this.#state === 'before') chunks.push(...this.#readBefore());
+    if (this.#state === 'opened') this.#skipSpace('inside');
     if (this.#state === 'inside') chunks.push(...this.#readInside());
-    if (this.#state === 'behind') chunks.push(...this.#readBehind());
+    if (this.#state === 'behind') this.#skipSpace('after');
+    if (this.#state === 'after') chunks.push(...this.end());
     return chunks;
   }
 
-  /** What is held at the end was no tag. */
+  /** What is still held, which was no tag. */
   end(): ContentChunk[] {
     const rest = this.#held;
     this.#held = '';
-    return this.#state === 'behind' ? [] : chunk(this.#state === 'inside' ? 'reasoning' : 'text', rest);
+    return chunk(this.#state === 'inside' ? 'reasoning' : 'text', rest);
   }
 
   #readBefore(): ContentChunk[] {
     const text = this.#held.trimStart();
     if (text.startsWith(OPEN)) {
-      this.#state = 'inside';
-      this.#held = text.slice(OPEN.length).replace(/^\r?\n/, '');
+      this.#state = 'opened';
+      this.#held = text.slice(OPEN.length);
       return [];
     }
-    return OPEN.startsWith(text) ? [] : this.#release('after', 'text', this.#held.length);
+    if (!OPEN.startsWith(text)) this.#state = 'after';
+    return [];
   }
 
   #readInside(): ContentChunk[] {
     const close = this.#held.indexOf(CLOSE);
-    if (close === -1) return this.#release('inside', 'reasoning', this.#held.length - endOfTag(this.#held));
+    if (close === -1) {
+      const length = this.#held.length - endOfTag(this.#held);
+      const reasoning = this.#held.slice(0, length);
+      this.#held = this.#held.slice(length);
+      return chunk('reasoning', reasoning);
+    }
     const reasoning = this.#held.slice(0, close);
     this.#state = 'behind';
     this.#held = this.#held.slice(close + CLOSE.length);
     return chunk('reasoning', reasoning);
   }
 
-  /** The white space between the reasoning and the answer belongs to neither. */
-  #readBehind(): ContentChunk[] {
+  /** White space behind a tag belongs to the layout. */
+  #skipSpace(next: 'inside' | 'after'): void {
     this.#held = this.#held.trimStart();
-    return this.#held === '' ? [] : this.#release('after', 'text', this.#held.length);
-  }
-
-  #release(state: 'inside' | 'after', kind: ContentChunk['kind'], length: number): ContentChunk[] {
-    this.#state = state;
-    const text = this.#held.slice(0, length);
-    this.#held = this.#held.slice(length);
-    return chunk(kind, text);
+    if (this.#held !== '') this.#state = next;
   }
 }
 

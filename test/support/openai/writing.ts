@@ -19,7 +19,7 @@ export interface Envelope {
   /** A fresh id for each tool call. */
   nextCallId: () => string;
   /** Show reasoning as OpenAI-compatible servers do (`reasoning_content`); OpenAI itself never shows it. */
-  showReasoning: boolean;
+  showReasoning: boolean | 'in tags';
 }
 
 const CREATED = 1_754_688_908;
@@ -57,11 +57,12 @@ function writeMessage(choice: ModelChoice, envelope: Envelope): JsonObject {
   const refused = choice.finish === 'refusal';
   const message: JsonObject = {
     role: 'assistant',
-    content: refused || choice.calls.length > 0 ? null : choice.text,
+    content: refused || choice.calls.length > 0 ? null : taggedReasoning(choice, envelope) + choice.text,
     refusal: refused ? choice.text : null,
     annotations: [],
   };
-  if (envelope.showReasoning && choice.reasoning !== '') message['reasoning_content'] = choice.reasoning;
+  if (envelope.showReasoning === true && choice.reasoning !== '')
+    message['reasoning_content'] = choice.reasoning;
   if (choice.calls.length > 0) {
     message['tool_calls'] = choice.calls.map((call) => ({
       id: envelope.nextCallId(),
@@ -72,6 +73,11 @@ function writeMessage(choice: ModelChoice, envelope: Envelope): JsonObject {
   return message;
 }
 
+/** Reasoning as the templates of DeepSeek R1 and its kin write it into the text. */
+function taggedReasoning({ reasoning }: ModelChoice, { showReasoning }: Envelope): string {
+  return showReasoning === 'in tags' && reasoning !== '' ? `<think>\n${reasoning}\n</think>\n\n` : '';
+}
+
 /** A forced function ends with `stop`, not with `tool_calls` (function calling guide, "Forcing a function call"). */
 function finishReason(choice: ModelChoice, { request }: Envelope): string {
   const forced = isObject(request['tool_choice']) && request['tool_choice']['type'] === 'function';
@@ -79,7 +85,7 @@ function finishReason(choice: ModelChoice, { request }: Envelope): string {
 }
 
 /** Cached and audio tokens are part of the sums here; in the model's usage the buckets are disjoint. */
-function writeUsage(usage: ModelUsage): JsonObject {
+export function writeUsage(usage: ModelUsage): JsonObject {
   const promptDetails: JsonObject = { cached_tokens: usage.cacheRead, audio_tokens: usage.inputAudio };
   const written = usage.cacheWrite + usage.cacheWrite1h;
   // Recorded from models with a cache that can be written to, absent elsewhere.
@@ -158,11 +164,14 @@ function writeRole(choice: ModelChoice): JsonObject {
 
 /** Deltas of one choice, each with the text that log probabilities are about. */
 function writeDeltas(choice: ModelChoice, envelope: Envelope): [JsonObject, string][] {
-  const reasoning = envelope.showReasoning ? piecesOf(choice.reasoning) : [];
+  const reasoning = envelope.showReasoning === true ? piecesOf(choice.reasoning) : [];
   const field = choice.finish === 'refusal' ? 'refusal' : 'content';
   return [
     ...reasoning.map((piece): [JsonObject, string] => [{ reasoning_content: piece }, '']),
-    ...piecesOf(choice.text).map((piece): [JsonObject, string] => [{ [field]: piece }, piece]),
+    ...piecesOf(taggedReasoning(choice, envelope) + choice.text).map((piece): [JsonObject, string] => [
+      { [field]: piece },
+      piece,
+    ]),
     ...choice.calls.flatMap((call, index) => {
       const id = envelope.nextCallId();
       const head = { index, id, type: 'function', function: { name: call.name, arguments: '' } };

@@ -1,0 +1,408 @@
+import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../../src/conversation/json.ts';
+import type { ModelAnswer } from '../fake-model.ts';
+import type { Frame, Stream } from '../fake-reply.ts';
+import { Refusal } from '../refusal.ts';
+import { has, objectsOf } from '../values.ts';
+import { openAiError } from './errors.ts';
+import { writeUsage } from './writing.ts';
+
+/**
+ * A server of OpenAI's kin, as strict as it is: what it refuses that OpenAI takes, in its own words; what it takes under
+ * another name; how its answers differ. Sources: the provider's declaration, and the recorded traffic.
+ */
+export interface Kin {
+  /** Top-level fields that it refuses. */
+  refuses: (body: JsonObject) => string[];
+  /** Fields of a message that it refuses. */
+  refusesInMessage?: (message: JsonObject) => string[];
+  /** What it says of a field that it refuses, at the path. */
+  refusal: (path: (string | number)[]) => Refusal;
+  /** Rules of its own. */
+  rules?: ((body: JsonObject) => Refusal | undefined)[];
+  /** Its own names of fields, and OpenAI's. */
+  names?: Record<string, string>;
+  /** Fields of its own, which the fake model does not read. */
+  own?: readonly string[];
+  /** Changes the chunks of a stream. */
+  dress?: (stream: Stream, answer: ModelAnswer) => Stream;
+  /** Changes a whole answer. */
+  dressWhole?: (body: JsonObject) => JsonObject;
+  /** Puts reasoning into the text. */
+  thinkTags?: boolean;
+}
+
+const listed =
+  (...fields: string[]) =>
+  (body: JsonObject): string[] =>
+    fields.filter((field) => field in body);
+
+const outside =
+  (...fields: string[]) =>
+  (body: JsonObject): string[] =>
+    Object.keys(body).filter((field) => !fields.includes(field));
+
+const MISTRAL_MESSAGE: Record<string, string[]> = {
+  system: ['role', 'content'],
+  user: ['role', 'content'],
+  assistant: ['role', 'content', 'tool_calls', 'prefix'],
+  tool: ['role', 'content', 'tool_call_id', 'name'],
+};
+
+const mistral: Kin = {
+  refuses: outside(
+    ...[
+      'model',
+      'messages',
+      'temperature',
+      'top_p',
+      'max_tokens',
+      'stream',
+      'stop',
+      'random_seed',
+      'metadata',
+    ],
+    ...[
+      'response_format',
+      'tools',
+      'tool_choice',
+      'presence_penalty',
+      'frequency_penalty',
+      'n',
+      'prediction',
+    ],
+    ...['parallel_tool_calls', 'prompt_mode', 'safe_prompt', 'reasoning_effort'],
+  ),
+  refusesInMessage: (message) => {
+    const allowed = MISTRAL_MESSAGE[String(message['role'])] ?? [];
+    return Object.keys(message).filter((field) => !allowed.includes(field));
+  },
+  refusal: (path) =>
+    mistralError([
+      { type: 'extra_forbidden', loc: ['body', ...path], msg: 'Extra inputs are not permitted' },
+    ]),
+  rules: [
+    (body) => {
+      const ids = objectsOf(body['messages']).flatMap((message) => [
+        ...objectsOf(message['tool_calls']).map(({ id }) => id),
+        ...(message['role'] === 'tool' ? [message['tool_call_id']] : []),
+      ]);
+      const bad = ids.find((id) => !/^[a-zA-Z0-9]{9}$/.test(String(id)));
+      if (bad === undefined) return undefined;
+      const message = `Tool call id was ${bad} but must be a-z, A-Z, 0-9, with a length of 9.`;
+      return new Refusal(400, message, {
+        object: 'error',
+        message,
+        type: 'invalid_request_message_order',
+        param: null,
+        code: '3280',
+      });
+    },
+    (body) => {
+      const last = objectsOf(body['messages']).at(-1);
+      if (last?.['role'] !== 'assistant' || last['prefix'] === true) return undefined;
+      const message =
+        'Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant';
+      return new Refusal(400, message, {
+        object: 'error',
+        message,
+        type: 'invalid_request_message_order',
+        param: null,
+        code: '3230',
+      });
+    },
+    (body) => {
+      const effort = body['reasoning_effort'];
+      if (effort === undefined || effort === 'none' || effort === 'high') return undefined;
+      return mistralError([
+        { type: 'enum', loc: ['body', 'reasoning_effort'], msg: "Input should be 'none' or 'high'" },
+      ]);
+    },
+    (body) => {
+      const choice = body['tool_choice'];
+      if (typeof choice !== 'string' || ['auto', 'none', 'any'].includes(choice)) return undefined;
+      return mistralError([
+        {
+          type: 'enum',
+          loc: ['body', 'tool_choice', 'str-enum'],
+          msg: "Input should be 'auto', 'none' or 'any'",
+        },
+      ]);
+    },
+  ],
+  names: { random_seed: 'seed', max_tokens: 'max_completion_tokens' },
+  own: ['prompt_mode', 'safe_prompt', 'reasoning_effort'],
+  // Recorded: the chunk with the finish reason has the usage.
+  dress: (stream, answer) =>
+    editChunks(stream, (chunk) => {
+      const finished = objectsOf(chunk['choices']).some(
+        ({ finish_reason: reason }) => typeof reason === 'string',
+      );
+      return finished ? { ...chunk, usage: writeUsage(answer.usage) } : chunk;
+    }),
+};
+
+function mistralError(detail: JsonValue): Refusal {
+  return new Refusal(422, 'validation', {
+    object: 'error',
+    message: { detail },
+    type: 'invalid_request_error',
+    param: null,
+    code: null,
+  });
+}
+
+const groq: Kin = {
+  refuses: (body) => [
+    ...listed(
+      'logprobs',
+      'top_logprobs',
+      'logit_bias',
+      'top_k',
+      'store',
+      'verbosity',
+      'prompt_cache_key',
+    )(body),
+    ...listed('safety_identifier', 'reasoning', 'thinking')(body),
+    ...(has(body, 'n') && body['n'] !== 1 ? ['n'] : []),
+  ],
+  refusesInMessage: (message) =>
+    outside('role', 'content', 'tool_calls', 'tool_call_id', 'reasoning')(message),
+  refusal: (path) => {
+    const at = path.slice(0, 2).join('.');
+    return openAiError(
+      400,
+      path.length === 1
+        ? `property '${path[0]}' is unsupported`
+        : `'${at}' : for 'role:assistant' the following must be satisfied[('${at}' : property '${path[2]}' is unsupported)]`,
+    );
+  },
+  rules: [refuseRole('developer')],
+  dress: (stream, answer) =>
+    editChunks(stream, (chunk) => {
+      const { usage, ...rest } = chunk;
+      // Recorded: beside the usage that was asked for, Groq says it in a field of its own.
+      return isObject(usage)
+        ? { ...rest, usage, x_groq: { id: 'req_fake', usage: writeUsage(answer.usage) } }
+        : chunk;
+    }),
+  thinkTags: true,
+};
+
+const cerebras: Kin = {
+  refuses: listed('frequency_penalty', 'presence_penalty', 'logit_bias', 'top_k', 'max_tokens'),
+  refusesInMessage: listed('reasoning_content', 'reasoning_details'),
+  refusal: (path) => {
+    const at = path.join('.');
+    const message = `${at}: property '${at}' is unsupported`;
+    return new Refusal(400, message, {
+      message,
+      type: 'invalid_request_error',
+      param: 'validation_error',
+      code: 'wrong_api_format',
+    });
+  },
+  own: ['reasoning_effort'],
+};
+
+const cohere: Kin = {
+  refuses: (body) => [
+    ...listed('stream_options', 'store', 'metadata', 'logit_bias', 'top_logprobs', 'prediction')(body),
+    ...listed(
+      'service_tier',
+      'parallel_tool_calls',
+      'max_completion_tokens',
+      'modalities',
+      'audio',
+      'n',
+    )(body),
+  ],
+  refusal: (path) => {
+    const message = `invalid request: unsupported parameter: ${path.join('.')}`;
+    return new Refusal(422, message, { id: 'fake', message });
+  },
+  rules: [
+    (body) => {
+      const effort = body['reasoning_effort'];
+      if (effort === undefined || effort === 'none' || effort === 'high') return undefined;
+      return new Refusal(400, 'effort', { id: 'fake', message: `unsupported reasoning_effort: ${effort}` });
+    },
+  ],
+  own: ['reasoning_effort'],
+};
+
+const xai: Kin = {
+  refuses: (body) => {
+    const model = String(body['model']);
+    if (model === 'grok-3') return listed('reasoning_effort')(body);
+    const names = ['presence_penalty', 'frequency_penalty', 'stop'];
+    return listed(...names, ...(model === 'grok-4' ? ['reasoning_effort'] : []))(body);
+  },
+  refusal: (path) => {
+    const error = `Argument not supported on this model: ${path.join('.')}`;
+    return new Refusal(400, error, { code: 'Client specified an invalid argument', error });
+  },
+  own: ['reasoning_effort'],
+};
+
+const perplexity: Kin = {
+  refuses: listed('max_completion_tokens'),
+  refusal: (path) => openAiError(400, `unknown field ${path.join('.')}`),
+  rules: [
+    (body) => {
+      const roles = objectsOf(body['messages']).map(({ role }) => role);
+      const turns = roles.slice(roles.findIndex((role) => role !== 'system'));
+      const expected = turns.map((_, index) => (index % 2 === 0 ? 'user' : 'assistant'));
+      if (turns.every((role, index) => role === expected[index])) return undefined;
+      const message =
+        'After the (optional) system message(s), user and assistant roles should be alternating.';
+      return new Refusal(400, message, { error: { message, type: 'invalid_message', code: 400 } });
+    },
+  ],
+  thinkTags: true,
+  dress: (stream, answer) =>
+    editChunks(stream, (chunk) => ({ ...chunk, ...SEARCHED, usage: writeUsage(answer.usage) })),
+  dressWhole: (body) => ({ ...body, ...SEARCHED }),
+};
+
+const SEARCHED = {
+  citations: ['https://example.com/a', 'https://example.com/b'],
+  search_results: [
+    { title: 'A', url: 'https://example.com/a', date: '2026-01-01' },
+    { title: 'B', url: 'https://example.com/b', date: null },
+  ],
+};
+
+const deepseek: Kin = {
+  refuses: listed('max_completion_tokens'),
+  refusal: (path) => openAiError(400, `unknown field ${path.join('.')}`),
+  rules: [
+    refuseRole('developer'),
+    (body) => {
+      const format = body['response_format'];
+      if (!isObject(format) || format['type'] !== 'json_schema') return undefined;
+      return openAiError(400, 'This response_format type is unavailable now');
+    },
+    (body) => {
+      const thinking = body['thinking'];
+      if (isObject(thinking) && thinking['type'] === 'disabled') return undefined;
+      const silent = objectsOf(body['messages']).some(
+        (message) => objectsOf(message['tool_calls']).length > 0 && !('reasoning_content' in message),
+      );
+      if (!silent) return undefined;
+      return openAiError(400, 'The `reasoning_content` in the thinking mode must be passed back to the API.');
+    },
+  ],
+  own: ['reasoning_effort', 'thinking'],
+  dressWhole: (body) => ({ ...body, usage: cacheHits(body['usage']) }),
+};
+
+/** Recorded: what was read from the cache stands under a name of DeepSeek's own, too. */
+function cacheHits(usage: JsonValue | undefined): JsonValue {
+  if (!isObject(usage)) return null;
+  const details = usage['prompt_tokens_details'];
+  const hits = isObject(details) ? (details['cached_tokens'] ?? 0) : 0;
+  return { ...usage, prompt_tokens_details: null, prompt_cache_hit_tokens: hits };
+}
+
+const moonshot: Kin = {
+  refuses: (body) => [
+    ...(has(body, 'temperature') && body['temperature'] !== 1 ? ['temperature'] : []),
+    ...listed('top_p', 'presence_penalty', 'frequency_penalty')(body),
+  ],
+  refusal: (path) =>
+    openAiError(400, `invalid ${path.join('.')}: only the default is allowed for this model`),
+  rules: [
+    refuseRole('developer'),
+    (body) => {
+      const last = objectsOf(body['messages']).at(-1);
+      return last?.['role'] === 'assistant' && last['partial'] !== true
+        ? openAiError(400, 'the last message cannot be of the assistant')
+        : undefined;
+    },
+  ],
+  own: ['reasoning_effort', 'thinking'],
+  // Recorded: the usage stands in the choice.
+  dress: (stream, answer) =>
+    editChunks(stream, (chunk) => {
+      const choices = objectsOf(chunk['choices']).map((choice) =>
+        typeof choice['finish_reason'] === 'string' ? { ...choice, usage: writeUsage(answer.usage) } : choice,
+      );
+      const { usage: _, ...rest } = chunk;
+      return { ...rest, choices };
+    }),
+};
+
+const zai: Kin = {
+  refuses: (body) => (has(body, 'tool_choice') && body['tool_choice'] !== 'auto' ? ['tool_choice'] : []),
+  refusal: (path) =>
+    new Refusal(400, 'zai', { error: { code: '1210', message: `Invalid API parameter: ${path.join('.')}` } }),
+  rules: [refuseRole('developer')],
+  own: ['reasoning_effort', 'thinking'],
+};
+
+/** One that only refuses to be asked for the usage of a stream. */
+const withoutStreamOptions: Kin = {
+  refuses: listed('stream_options'),
+  refusal: (path) => openAiError(400, `Unrecognized request argument supplied: ${path.join('.')}`),
+};
+
+export const KIN = {
+  mistral,
+  groq,
+  cerebras,
+  cohere,
+  xai,
+  perplexity,
+  deepseek,
+  moonshot,
+  zai,
+  withoutStreamOptions,
+} satisfies Record<string, Kin>;
+
+export type KinName = keyof typeof KIN;
+
+function refuseRole(role: string): (body: JsonObject) => Refusal | undefined {
+  return (body) => {
+    if (!objectsOf(body['messages']).some((message) => message['role'] === role)) return undefined;
+    return openAiError(
+      400,
+      `unknown variant \`${role}\`, expected one of \`system\`, \`user\`, \`assistant\`, \`tool\``,
+    );
+  };
+}
+
+/** Throws what this server refuses; gives the body in OpenAI's words, for the rest of the fake. */
+export function checkKin(kin: Kin, body: JsonValue | undefined): JsonValue | undefined {
+  if (!isObject(body)) return body;
+  const [field] = kin.refuses(body);
+  if (field !== undefined) throw kin.refusal([field]);
+  for (const [index, message] of objectsOf(body['messages']).entries()) {
+    const [refused] = kin.refusesInMessage?.(message) ?? [];
+    if (refused !== undefined) throw kin.refusal(['messages', index, refused]);
+  }
+  for (const rule of kin.rules ?? []) {
+    const refusal = rule(body);
+    if (refusal) throw refusal;
+  }
+  return inOpenAiWords(kin, body);
+}
+
+function inOpenAiWords({ names = {}, own = [] }: Kin, body: JsonObject): JsonObject {
+  const entries = Object.entries(body)
+    .filter(([field]) => !own.includes(field))
+    .map(([field, value]) => [names[field] ?? field, value]);
+  const renamed = Object.fromEntries(entries) as JsonObject;
+  if (renamed['tool_choice'] === 'any') renamed['tool_choice'] = 'required';
+  const messages = objectsOf(body['messages']).map(
+    ({ prefix: _, partial: __, reasoning: ___, ...rest }) => rest,
+  );
+  return { ...renamed, messages };
+}
+
+function editChunks(stream: Stream, edit: (chunk: JsonObject) => JsonObject): Stream {
+  const frames = stream.frames.map((frame): Frame => {
+    const chunk = tryParseJson(frame.text.slice('data: '.length));
+    return isObject(chunk) ? { ...frame, text: `data: ${JSON.stringify(edit(chunk))}\n\n` } : frame;
+  });
+  return { ...stream, frames };
+}
