@@ -6,6 +6,8 @@ import echo from '../../providers/echo.ts';
 import gemini from '../../providers/gemini.ts';
 import openai from '../../providers/openai.ts';
 import openaiCompatible from '../../providers/openai-compatible.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import { QuirkedChat } from '../../src/dialects/chat/quirked-chat.ts';
 import type { ProviderDeclaration } from '../../src/upstream/provider.ts';
 
 const FOLDER = new URL('../../providers/', import.meta.url);
@@ -34,13 +36,97 @@ for (const file of FILES) {
   test(`providers/${file} has a base URL as the vendor's SDK takes it, or none`, async () => {
     const { baseUrl, dialect } = await load(file);
     if (baseUrl === undefined) return;
-    const { protocol, pathname, search } = new URL(baseUrl);
-    assert.equal(protocol, 'https:');
+    const { protocol, pathname, search, hostname } = new URL(baseUrl);
+    assert.equal(protocol, hostname === '127.0.0.1' ? 'http:' : 'https:');
     assert.equal(search, '');
-    if (dialect === 'chat') assert.doesNotMatch(pathname, /\/$/);
+    if (dialect === 'chat') assert.doesNotMatch(pathname, /.\/$/);
     else assert.equal(pathname, '/');
   });
 }
+
+for (const file of FILES) {
+  test(`providers/${file} needs a key unless it is on this machine, and then it is there only when configured`, async () => {
+    const { name, baseUrl = '', envKeys, credential, models } = await load(file);
+    if (name === 'echo' || name === 'openai-compatible') return;
+    const isLocal = new URL(baseUrl).hostname === '127.0.0.1';
+    assert.equal(credential, isLocal ? 'optional' : 'required');
+    assert.equal(envKeys.length === 0, isLocal);
+    for (const key of envKeys) assert.match(key, /^[A-Z][A-Z0-9_]*_(API_KEY|TOKEN)$/);
+    assert.equal(models, undefined);
+  });
+
+  test(`providers/${file} states its quirks as rules that compile, of the chat dialect only`, async () => {
+    const { dialect, quirks } = await load(file);
+    if (!quirks) return;
+    assert.equal(dialect, 'chat');
+    const { dialect: compiled } = new QuirkedChat(quirks);
+    assert.equal(compiled.name, 'chat');
+    // A rule for a field that OpenAI does not have would never be met, but for those of other servers' clients.
+    const known = new Set([...OPENAI_FIELDS, 'top_k', 'reasoning', 'thinking']);
+    for (const field of Object.keys(quirks.fields ?? {})) assert.ok(known.has(field), field);
+  });
+}
+
+/** OpenAI API reference, create chat completion. */
+const OPENAI_FIELDS = [
+  ...[
+    'audio',
+    'frequency_penalty',
+    'function_call',
+    'functions',
+    'logit_bias',
+    'logprobs',
+    'max_completion_tokens',
+  ],
+  ...['max_tokens', 'metadata', 'modalities', 'n', 'parallel_tool_calls', 'prediction', 'presence_penalty'],
+  ...['prompt_cache_key', 'reasoning_effort', 'response_format', 'safety_identifier', 'seed', 'service_tier'],
+  ...['stop', 'store', 'stream_options', 'temperature', 'tool_choice', 'top_logprobs', 'top_p', 'user'],
+  ...['verbosity', 'web_search_options'],
+];
+
+/** Where each provider is, and the variable of its own documentation. */
+const WHERE: Record<string, [baseUrl: string, envKeys: string[]]> = {
+  mistral: ['https://api.mistral.ai/v1', ['MISTRAL_API_KEY']],
+  cohere: ['https://api.cohere.ai/compatibility/v1', ['CO_API_KEY', 'COHERE_API_KEY']],
+  groq: ['https://api.groq.com/openai/v1', ['GROQ_API_KEY']],
+  deepseek: ['https://api.deepseek.com/v1', ['DEEPSEEK_API_KEY']],
+  xai: ['https://api.x.ai/v1', ['XAI_API_KEY']],
+  openrouter: ['https://openrouter.ai/api/v1', ['OPENROUTER_API_KEY']],
+  together: ['https://api.together.xyz/v1', ['TOGETHER_API_KEY']],
+  fireworks: ['https://api.fireworks.ai/inference/v1', ['FIREWORKS_API_KEY']],
+  perplexity: ['https://api.perplexity.ai', ['PERPLEXITY_API_KEY']],
+  cerebras: ['https://api.cerebras.ai/v1', ['CEREBRAS_API_KEY']],
+  nvidia: ['https://integrate.api.nvidia.com/v1', ['NVIDIA_API_KEY']],
+  huggingface: ['https://router.huggingface.co/v1', ['HF_TOKEN']],
+  moonshot: ['https://api.moonshot.ai/v1', ['MOONSHOT_API_KEY']],
+  zai: ['https://api.z.ai/api/paas/v4', ['ZAI_API_KEY']],
+  alibaba: ['https://dashscope-intl.aliyuncs.com/compatible-mode/v1', ['DASHSCOPE_API_KEY']],
+  ollama: ['http://127.0.0.1:11434/v1', []],
+  vllm: ['http://127.0.0.1:8000/v1', []],
+  lmstudio: ['http://127.0.0.1:1234/v1', []],
+};
+
+for (const [name, where] of Object.entries(WHERE)) {
+  test(`${name} is where its vendor says, by a bearer token`, async () => {
+    const { baseUrl, envKeys, authorize, dialect } = await load(`${name}.ts`);
+    assert.deepEqual([baseUrl, envKeys], where);
+    assert.deepEqual(authorize(SECRET), { authorization: `Bearer ${SECRET}` });
+    assert.equal(dialect, 'chat');
+  });
+}
+
+test('a server on this machine is not there by itself, and is with one line, needing no key', async () => {
+  const knownProviders = await Promise.all(FILES.map(load));
+  const names = (text: string) =>
+    Object.keys(parseConfig(text, 'test.yaml', { env: {}, knownProviders }).providers);
+  assert.deepEqual(names(''), ['echo']);
+  const text = 'providers: { ollama: {}, vllm: {}, lmstudio: { baseUrl: "http://10.0.0.7:1234/v1" } }';
+  assert.deepEqual(names(text).sort(), ['echo', 'lmstudio', 'ollama', 'vllm']);
+  const { providers } = parseConfig(text, 'test.yaml', { env: {}, knownProviders });
+  assert.equal(providers['ollama']?.baseUrl, 'http://127.0.0.1:11434/v1');
+  assert.equal(providers['lmstudio']?.baseUrl, 'http://10.0.0.7:1234/v1');
+  assert.deepEqual(providers['ollama']?.accounts, []);
+});
 
 test('no two providers share a name, or a variable that makes them exist', async () => {
   const declarations = await Promise.all(FILES.map(load));

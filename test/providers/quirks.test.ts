@@ -1,0 +1,407 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { collectEvents } from '../../src/conversation/collect.ts';
+import type { Completion } from '../../src/conversation/completion.ts';
+import type { Conversation } from '../../src/conversation/conversation.ts';
+import { GatewayError } from '../../src/conversation/gateway-error.ts';
+import type { JsonObject } from '../../src/conversation/json.ts';
+import { QuirkedChat } from '../../src/dialects/chat/quirked-chat.ts';
+import { messages as messagesDialect } from '../../src/dialects/messages/index.ts';
+import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
+
+const DECLARATIONS = new Map(
+  (await loadDeclarations()).map((declaration) => [declaration.name, declaration]),
+);
+
+function quirkedChat(provider: string): QuirkedChat {
+  const quirks = DECLARATIONS.get(provider)?.quirks;
+  assert.ok(quirks, `${provider} has quirks`);
+  return new QuirkedChat(quirks);
+}
+
+/** A chat request as OpenAI takes it, with everything that some server does differently. */
+const EVERYTHING: JsonObject = {
+  model: 'smart',
+  messages: [
+    { role: 'developer', content: 'Be brief.' },
+    { role: 'user', content: 'Weather?', name: 'ann' },
+    {
+      role: 'assistant',
+      content: null,
+      refusal: null,
+      annotations: [],
+      reasoning_content: 'Ask the tool.',
+      tool_calls: [
+        { id: 'call_0123456789abcdef', type: 'function', function: { name: 'weather', arguments: '{}' } },
+      ],
+    },
+    { role: 'tool', tool_call_id: 'call_0123456789abcdef', content: 'Rain.' },
+  ],
+  tools: [{ type: 'function', function: { name: 'weather', parameters: { type: 'object' }, strict: true } }],
+  tool_choice: 'auto',
+  parallel_tool_calls: true,
+  max_completion_tokens: 100,
+  temperature: 0.5,
+  presence_penalty: 0.1,
+  frequency_penalty: 0.2,
+  seed: 7,
+  logit_bias: { 50: 1 },
+  logprobs: true,
+  top_logprobs: 2,
+  reasoning_effort: 'medium',
+  n: 1,
+  user: 'ann',
+  store: false,
+  future: [1, { two: 2 }],
+};
+
+interface Expected {
+  model: string;
+  /** Fields beside those of `EVERYTHING`; `undefined`: not sent. */
+  fields: Record<string, unknown>;
+  dropped?: string[];
+  /** What the assistant message that called the tool becomes, without its calls. */
+  assistant: JsonObject;
+  developer?: boolean;
+  names?: boolean;
+}
+
+const NULL_CONTENT = { role: 'assistant', content: null };
+const REPLAYED = { ...NULL_CONTENT, refusal: null, annotations: [] };
+const LIMIT = { max_completion_tokens: undefined, max_tokens: 100 };
+
+const SENT: Record<string, Expected> = {
+  mistral: {
+    model: 'mistral-medium-latest',
+    fields: {
+      ...LIMIT,
+      ...{
+        seed: undefined,
+        random_seed: 7,
+        logit_bias: undefined,
+        logprobs: undefined,
+        top_logprobs: undefined,
+      },
+      ...{ reasoning_effort: 'high', user: undefined, store: undefined },
+    },
+    dropped: [
+      ...['messages[].name', 'messages[].reasoning_content', 'logit_bias', 'logprobs', 'top_logprobs'],
+      ...['user', 'store'],
+    ],
+    assistant: NULL_CONTENT,
+  },
+  cohere: {
+    model: 'command-a-03-2025',
+    fields: {
+      ...LIMIT,
+      ...{ logit_bias: undefined, top_logprobs: undefined, reasoning_effort: 'high', n: undefined },
+      ...{ store: undefined, parallel_tool_calls: undefined },
+    },
+    dropped: ['parallel_tool_calls', 'logit_bias', 'top_logprobs', 'store'],
+    assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
+    names: true,
+  },
+  groq: {
+    model: 'openai/gpt-oss-20b',
+    fields: { logit_bias: undefined, logprobs: undefined, top_logprobs: undefined, store: undefined },
+    dropped: ['messages[].name', 'logit_bias', 'logprobs', 'top_logprobs', 'store'],
+    assistant: { ...NULL_CONTENT, reasoning: 'Ask the tool.' },
+  },
+  deepseek: {
+    model: 'deepseek-v4-flash',
+    fields: LIMIT,
+    assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
+    names: true,
+  },
+  xai: {
+    model: 'grok-4',
+    fields: { presence_penalty: undefined, frequency_penalty: undefined, reasoning_effort: undefined },
+    dropped: ['presence_penalty', 'frequency_penalty', 'reasoning_effort'],
+    assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
+    developer: true,
+    names: true,
+  },
+  together: {
+    model: 'deepseek-ai/DeepSeek-R1',
+    fields: LIMIT,
+    assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
+    names: true,
+  },
+  perplexity: {
+    model: 'sonar-reasoning-pro',
+    fields: LIMIT,
+    assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
+    names: true,
+  },
+  cerebras: {
+    model: 'gpt-oss-120b',
+    fields: { logit_bias: undefined, presence_penalty: undefined, frequency_penalty: undefined },
+    dropped: ['presence_penalty', 'frequency_penalty', 'logit_bias'],
+    assistant: { ...REPLAYED, reasoning: 'Ask the tool.' },
+    developer: true,
+    names: true,
+  },
+  nvidia: {
+    model: 'nvidia/llama-3.1-nemotron-70b-instruct',
+    fields: LIMIT,
+    assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
+    names: true,
+  },
+  huggingface: {
+    model: 'Qwen/Qwen3-32B:together',
+    fields: LIMIT,
+    assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
+    names: true,
+  },
+  moonshot: {
+    model: 'kimi-k2.6',
+    fields: {
+      ...{ temperature: undefined, presence_penalty: undefined, frequency_penalty: undefined },
+      ...{ reasoning_effort: undefined, thinking: { type: 'enabled' } },
+    },
+    dropped: ['temperature', 'presence_penalty', 'frequency_penalty'],
+    assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
+    names: true,
+  },
+  zai: {
+    model: 'glm-5.2',
+    fields: { ...LIMIT, thinking: { type: 'enabled' } },
+    assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
+    names: true,
+  },
+  alibaba: {
+    model: 'qwen-plus',
+    fields: { ...LIMIT, reasoning_effort: undefined, enable_thinking: true },
+    assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
+    names: true,
+  },
+  ollama: {
+    model: 'qwen3:0.6b',
+    fields: { ...LIMIT, n: undefined, logit_bias: undefined, user: undefined },
+    dropped: ['logit_bias', 'user'],
+    assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
+    names: true,
+  },
+  vllm: {
+    model: 'meta-llama/Llama-3.3-70B-Instruct',
+    fields: {},
+    assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
+    names: true,
+  },
+  lmstudio: {
+    model: 'qwen3-8b',
+    fields: LIMIT,
+    assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
+    names: true,
+  },
+};
+
+for (const [provider, expected] of Object.entries(SENT)) {
+  const { model, fields, dropped = [], assistant, developer = false, names = false } = expected;
+
+  test(`${provider} is sent a conversation that uses everything as it takes it, the rest byte for byte`, () => {
+    const { body, dropped: left } = quirkedChat(provider).rewriteRequest(
+      Buffer.from(JSON.stringify(EVERYTHING)),
+      model,
+    );
+    const sent = JSON.parse(body.toString()) as Record<string, unknown>;
+    const { messages, ...rest } = sent;
+    const { messages: _, ...before } = EVERYTHING;
+    const all: Record<string, unknown> = { ...before, ...fields };
+    assert.deepEqual(
+      rest,
+      Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)),
+    );
+    assert.deepEqual(left.sort(), [...dropped].sort());
+    const [instructions, user, called, result] = messages as [JsonObject, JsonObject, JsonObject, JsonObject];
+    assert.equal(instructions['role'], developer ? 'developer' : 'system');
+    assert.equal(user['name'], names ? 'ann' : undefined);
+    const { tool_calls: calls, ...said } = called;
+    assert.deepEqual(said, assistant);
+    const id = (calls as { id: string }[])[0]?.id;
+    assert.equal(id, result['tool_call_id']);
+    if (provider === 'mistral') assert.match(String(id), /^[a-zA-Z0-9]{9}$/);
+    else assert.equal(id, 'call_0123456789abcdef');
+    assert.match(body.toString(), /"future":\[1,\{"two":2\}\]/);
+  });
+
+  test(`${provider} is sent the same by way of the neutral model, as far as that has words for it`, () => {
+    const { dialect } = quirkedChat(provider);
+    const { body } = dialect.encodeRequest(dialect.decodeRequest(EVERYTHING, {}), model);
+    for (const [field, value] of Object.entries(fields)) assert.deepEqual(body[field], value, field);
+    const roles = (body['messages'] as JsonObject[]).map(({ role }) => role);
+    assert.deepEqual(roles, ['system', 'user', 'assistant', 'tool']);
+  });
+}
+
+test('every provider with rules for requests is in the table', () => {
+  const ruled = [...DECLARATIONS.values()].filter(
+    ({ quirks }) => quirks && Object.keys(quirks).some((key) => key !== 'thinkTags'),
+  );
+  assert.deepEqual(ruled.map(({ name }) => name).sort(), Object.keys(SENT).sort());
+});
+
+/** Each: a provider, a field, its value and what is sent for it, or the word of what happens. */
+const VALUES: [
+  provider: string,
+  model: string,
+  field: string,
+  value: unknown,
+  sent: JsonObject | 'refused',
+][] = [
+  ['mistral', 'mistral-large', 'tool_choice', 'required', { tool_choice: 'any' }],
+  ['mistral', 'mistral-large', 'tool_choice', 'none', { tool_choice: 'none' }],
+  ['mistral', 'mistral-large', 'stream_options', { include_usage: true }, {}],
+  ['mistral', 'mistral-large', 'modalities', ['text'], {}],
+  ['mistral', 'mistral-large', 'modalities', ['text', 'audio'], 'refused'],
+  ['mistral', 'mistral-small-latest', 'reasoning_effort', 'none', { reasoning_effort: 'none' }],
+  ['cohere', 'command-a', 'n', 2, 'refused'],
+  ['cohere', 'command-a', 'stream_options', { include_usage: true }, {}],
+  ['groq', 'llama-3.3-70b-versatile', 'n', 2, 'refused'],
+  ['groq', 'qwen/qwen3-32b', 'reasoning_effort', 'high', { reasoning_effort: 'default' }],
+  ['groq', 'openai/gpt-oss-20b', 'reasoning_effort', 'minimal', { reasoning_effort: 'low' }],
+  ['groq', 'llama-3.3-70b-versatile', 'reasoning_effort', 'high', {}],
+  ['deepseek', 'deepseek-chat', 'reasoning_effort', 'none', { thinking: { type: 'disabled' } }],
+  [
+    'deepseek',
+    'deepseek-chat',
+    'response_format',
+    { type: 'json_object' },
+    { response_format: { type: 'json_object' } },
+  ],
+  ['deepseek', 'deepseek-chat', 'response_format', { type: 'json_schema', json_schema: {} }, 'refused'],
+  ['xai', 'grok-4', 'stop', ['x'], 'refused'],
+  ['xai', 'grok-4-fast-non-reasoning', 'stop', ['x'], { stop: ['x'] }],
+  ['xai', 'grok-3', 'presence_penalty', 1, { presence_penalty: 1 }],
+  ['xai', 'grok-3-mini', 'presence_penalty', 1, {}],
+  ['xai', 'grok-3-mini', 'reasoning_effort', 'low', { reasoning_effort: 'low' }],
+  ['xai', 'grok-4.5', 'reasoning_effort', 'low', { reasoning_effort: 'low' }],
+  ['xai', 'grok-4.20-reasoning', 'reasoning_effort', 'low', {}],
+  ['moonshot', 'moonshot-v1-8k', 'temperature', 0.3, { temperature: 0.3 }],
+  ['moonshot', 'kimi-k3', 'temperature', 0.3, {}],
+  ['moonshot', 'kimi-k3', 'n', 2, 'refused'],
+  ['moonshot', 'kimi-k3', 'reasoning_effort', 'medium', { reasoning_effort: 'high' }],
+  ['moonshot', 'kimi-k3', 'reasoning_effort', 'none', {}],
+  ['moonshot', 'kimi-k2.6', 'reasoning_effort', 'none', { thinking: { type: 'disabled' } }],
+  ['zai', 'glm-4.7', 'tool_choice', 'required', 'refused'],
+  ['zai', 'glm-4.7', 'reasoning_effort', 'none', { thinking: { type: 'disabled' } }],
+  ['alibaba', 'qwen-plus', 'reasoning_effort', 'none', { enable_thinking: false }],
+  ['ollama', 'qwen3', 'n', 3, 'refused'],
+  ['cerebras', 'gpt-oss-120b', 'max_tokens', 5, { max_completion_tokens: 5 }],
+];
+
+for (const [provider, model, field, value, sent] of VALUES) {
+  test(`${provider}, ${model}: ${field} ${JSON.stringify(value)}`, () => {
+    const quirked = quirkedChat(provider);
+    const body = Buffer.from(JSON.stringify({ a: 1, [field]: value, b: 2 }));
+    if (sent === 'refused') {
+      assert.throws(
+        () => quirked.rewriteRequest(body, model),
+        (error) => error instanceof GatewayError && error.kind === 'invalid_request' && error.param === field,
+      );
+      return;
+    }
+    const rewritten = quirked.rewriteRequest(body, model);
+    assert.deepEqual(JSON.parse(rewritten.body.toString()), { a: 1, ...sent, b: 2 });
+  });
+}
+
+test('what is left out of another dialect’s call is named in that dialect’s words', () => {
+  const conversation: Conversation = {
+    dialect: 'gemini',
+    model: 'smart',
+    stream: true,
+    messages: [{ role: 'user', parts: [{ type: 'text', text: 'Hi' }] }],
+    tools: [],
+    parameters: { topK: 5, logprobs: true, seed: 3, maxOutputTokens: 10 },
+    reasoning: { budgetTokens: 500 },
+  };
+  const { body, dropped } = quirkedChat('groq').dialect.encodeRequest(
+    conversation,
+    'llama-3.3-70b-versatile',
+  );
+  assert.deepEqual(dropped.sort(), [
+    'generationConfig.responseLogprobs',
+    'generationConfig.thinkingConfig',
+    'generationConfig.topK',
+  ]);
+  assert.equal(body['seed'], 3);
+  const mistral = quirkedChat('mistral').dialect.encodeRequest(conversation, 'mistral-large');
+  assert.equal(mistral.body['random_seed'], 3);
+  assert.equal(mistral.body['max_tokens'], 10);
+  assert.equal('stream_options' in mistral.body, false);
+});
+
+test('DeepSeek gets its reasoning back from a client that speaks Messages; a server that wants none gets none', () => {
+  const conversation = messagesDialect.decodeRequest(
+    {
+      model: 'smart',
+      max_tokens: 100,
+      messages: [
+        { role: 'user', content: 'Weather?' },
+        {
+          role: 'assistant',
+          content: [
+            { type: 'thinking', thinking: 'Ask the tool.', signature: '' },
+            { type: 'tool_use', id: 'call_1', name: 'weather', input: {} },
+          ],
+        },
+        { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'call_1', content: 'Rain.' }] },
+      ],
+      tools: [{ name: 'weather', input_schema: { type: 'object' } }],
+    },
+    {},
+  );
+  const deepseek = quirkedChat('deepseek').dialect.encodeRequest(conversation, 'deepseek-v4-flash');
+  const [, assistant] = deepseek.body['messages'] as JsonObject[];
+  assert.equal(assistant?.['reasoning_content'], 'Ask the tool.');
+  assert.deepEqual(deepseek.dropped, []);
+  const mistral = quirkedChat('mistral').dialect.encodeRequest(conversation, 'mistral-large');
+  assert.equal(JSON.stringify(mistral.body).includes('Ask the tool.'), false);
+  assert.equal(mistral.dropped.length, 1);
+});
+
+test('embeddings: Mistral has its own word for the dimensions, Cohere has none', () => {
+  const body = Buffer.from('{"model":"m","input":"x","dimensions":256,"user":"ann"}');
+  const mistral = quirkedChat('mistral').rewriteEmbeddings(body, 'mistral-embed');
+  assert.equal(mistral.body.toString(), '{"model":"m","input":"x","output_dimension":256}');
+  assert.deepEqual(mistral.dropped, ['user']);
+  assert.throws(() => quirkedChat('cohere').rewriteEmbeddings(body, 'embed-v4.0'), /'dimensions'/);
+});
+
+test('Perplexity: what an answer rests on becomes citations, thinking in tags becomes reasoning, in both forms', () => {
+  const { dialect } = quirkedChat('perplexity');
+  const search_results = [{ title: 'A', url: 'https://example.com/a', date: null }];
+  const content = '<think>\nLook it up.\n</think>\n\nRain [1].';
+  const whole = dialect.decodeResponse({
+    id: 'p',
+    model: 'sonar-reasoning-pro',
+    citations: ['https://example.com/a'],
+    search_results,
+    choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }],
+  });
+  const decoder = dialect.streamDecoder();
+  const events = ['<thi', 'nk>\nLook it up.\n</th', 'ink>\n\nRain', ' [1].'].flatMap((piece, index) =>
+    decoder.push({
+      data: JSON.stringify({
+        id: 'p',
+        model: 'sonar-reasoning-pro',
+        search_results,
+        usage: { prompt_tokens: 5, completion_tokens: index, total_tokens: 5 + index },
+        choices: [{ index: 0, delta: { content: piece }, finish_reason: index === 3 ? 'stop' : null }],
+      }),
+    }),
+  );
+  const streamed = collectEvents([...events, ...decoder.push({ data: '[DONE]' })]).completion;
+  for (const completion of [whole, streamed]) {
+    assert.deepEqual(partsOf(completion), [
+      { type: 'reasoning', text: 'Look it up.\n' },
+      { type: 'text', text: 'Rain [1].', citations: [{ url: 'https://example.com/a', title: 'A' }] },
+    ]);
+  }
+  assert.equal(streamed.usage?.output, 3);
+});
+
+function partsOf({ choices }: Completion): unknown {
+  return choices[0]?.parts;
+}
