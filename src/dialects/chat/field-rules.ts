@@ -119,7 +119,7 @@ function fieldsInstead(
   if (outcome === 'drop') drop(name);
   if (typeof outcome !== 'object') return {};
   const written = Object.entries(outcome).filter(([key]) => key === name || !says(key));
-  if (written.length < Object.keys(outcome).length) drop(name);
+  if (written.length === 0) drop(name);
   return Object.fromEntries(written);
 }
 

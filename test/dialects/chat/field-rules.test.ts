@@ -73,7 +73,7 @@ const REWRITTEN: [title: string, before: string, after: string, dropped: string[
     'what the caller said in the server’s own words stands; the other word is named',
     '{"limit":5,"max_tokens":6,"reasoning_effort":"low","thinking":{"type":"mine"}}',
     '{"max_tokens":6,"budget":1,"thinking":{"type":"mine"}}',
-    ['limit', 'reasoning_effort'],
+    ['limit'],
   ],
   ['a null in the server’s own words says nothing', '{"limit":5,"max_tokens":null}', '{"max_tokens":5}', []],
 ];

@@ -177,6 +177,7 @@ const groq: Kin = {
     );
   },
   rules: [refuseRole('developer')],
+  own: ['reasoning_effort'],
   dress: (stream, answer) =>
     editChunks(stream, (chunk) => {
       const { usage, ...rest } = chunk;
@@ -340,12 +341,6 @@ const zai: Kin = {
   own: ['reasoning_effort', 'thinking'],
 };
 
-/** One that only refuses to be asked for the usage of a stream. */
-const withoutStreamOptions: Kin = {
-  refuses: listed('stream_options'),
-  refusal: (path) => openAiError(400, `Unrecognized request argument supplied: ${path.join('.')}`),
-};
-
 export const KIN = {
   mistral,
   groq,
@@ -356,7 +351,6 @@ export const KIN = {
   deepseek,
   moonshot,
   zai,
-  withoutStreamOptions,
 } satisfies Record<string, Kin>;
 
 export type KinName = keyof typeof KIN;

@@ -1,0 +1,252 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isObject, type JsonObject, tryParseJson } from '../../src/conversation/json.ts';
+import { NO_USAGE } from '../../src/conversation/usage.ts';
+import type { UsageRecord } from '../../src/usage/record.ts';
+import { startFakeOpenAi } from '../support/fake-openai.ts';
+import type { FakeProvider } from '../support/fake-provider.ts';
+import { startGateway } from '../support/gateway.ts';
+import type { KinName } from '../support/openai/kin.ts';
+
+/** Providers with a fake that is as strict as they are, and a model of theirs. */
+const MODELS = {
+  mistral: 'mistral-medium-latest',
+  groq: 'openai/gpt-oss-20b',
+  cerebras: 'zai-glm-4.6',
+  cohere: 'command-a-03-2025',
+  xai: 'grok-4',
+  perplexity: 'sonar-reasoning-pro',
+  deepseek: 'deepseek-v4-flash',
+  moonshot: 'kimi-k2.6',
+  zai: 'glm-5.2',
+} satisfies Record<KinName, string>;
+
+const PROVIDERS = Object.entries(MODELS) as [KinName, string][];
+const started = await Promise.all(
+  PROVIDERS.map(async ([kin, model]) => [kin, await startFakeOpenAi({ kin, models: [model] })] as const),
+);
+const openai = await startFakeOpenAi();
+const fakes = Object.fromEntries(started) as Record<KinName, FakeProvider>;
+const describe = ({ url, apiKey }: FakeProvider) => ({ baseUrl: url, accounts: [{ name: 'a', apiKey }] });
+const gateway = await startGateway({
+  providers: {
+    ...Object.fromEntries(started.map(([name, fake]) => [name, describe(fake)])),
+    openai: describe(openai),
+  },
+  models: { choices: { targets: [`groq/${MODELS.groq}`, 'openai/gpt-4.1-mini'] } },
+});
+after(() => Promise.all([gateway.stop(), openai.close(), ...started.map(([, fake]) => fake.close())]));
+
+/** A chat request of the kind that agents send: tools, their results, limits, sampling, an end user. */
+const AGENT: JsonObject = {
+  messages: [
+    { role: 'developer', content: 'Be brief.' },
+    { role: 'user', content: 'Weather?', name: 'ann' },
+    {
+      role: 'assistant',
+      content: null,
+      reasoning_content: 'Ask the tool.',
+      tool_calls: [
+        { id: 'call_0123456789abcdef', type: 'function', function: { name: 'weather', arguments: '{}' } },
+      ],
+    },
+    { role: 'tool', tool_call_id: 'call_0123456789abcdef', content: 'Rain.' },
+    { role: 'user', content: 'think about rain\nGood.' },
+  ],
+  tools: [{ type: 'function', function: { name: 'weather', parameters: { type: 'object' } } }],
+  tool_choice: 'auto',
+  max_completion_tokens: 100,
+  temperature: 0.5,
+  presence_penalty: 0.1,
+  seed: 7,
+  logit_bias: { 50: 1 },
+  reasoning_effort: 'medium',
+  user: 'ann',
+};
+
+/** Perplexity has no tools; its rule is that the speakers take turns. */
+const TWO_QUESTIONS: JsonObject = {
+  messages: [
+    { role: 'system', content: 'Be brief.' },
+    { role: 'user', content: 'Hello.' },
+    { role: 'user', content: 'think about rain\nGood.' },
+  ],
+  max_completion_tokens: 100,
+};
+
+const bodyFor = (kin: KinName): JsonObject => (kin === 'perplexity' ? TWO_QUESTIONS : AGENT);
+
+const DROPPED: Partial<Record<KinName, string[]>> = {
+  mistral: ['logit_bias', 'messages[].name', 'messages[].reasoning_content', 'user'],
+  groq: ['logit_bias', 'messages[].name'],
+  cerebras: ['logit_bias', 'presence_penalty'],
+  cohere: ['logit_bias'],
+  xai: ['presence_penalty', 'reasoning_effort'],
+  moonshot: ['presence_penalty', 'temperature'],
+};
+
+/** Those whose streams never say their usage. */
+const SILENT: ReadonlySet<KinName> = new Set<KinName>(['cohere']);
+
+for (const [kin, model] of PROVIDERS) {
+  const fake = fakes[kin];
+
+  test(`${kin} refuses what the gateway changes`, async () => {
+    const response = await fetch(`${fake.url}/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${fake.apiKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model, stream: true, stream_options: { include_usage: true }, ...bodyFor(kin) }),
+    });
+    if (kin === 'zai') return assert.equal(response.status, 400);
+    assert.ok(response.status === 400 || response.status === 422, `${response.status}`);
+  });
+
+  test(`${kin} answers through the gateway; what was left out is named, what was used is recorded`, async () => {
+    const before = fake.requests.length;
+    const response = await gateway.post('/v1/chat/completions', {
+      model: `${kin}/${model}`,
+      ...bodyFor(kin),
+    });
+    const text = await response.text();
+    assert.equal(response.status, 200, text);
+    const answer = JSON.parse(text) as { choices: { message: { content: string } }[] };
+    assert.match(answer.choices[0]?.message.content ?? '', /Good\.$/);
+    assert.deepEqual(namesIn(response), DROPPED[kin] ?? []);
+    const record = await recordOf(response);
+    assert.equal(record.target, `${kin}/${model}`);
+    assert.deepEqual(record.usage, { ...NO_USAGE, ...fake.requests[before]?.usage });
+  });
+
+  test(`${kin} streams through the gateway, with the usage where it says it`, async () => {
+    const before = fake.requests.length;
+    const response = await gateway.post('/v1/chat/completions', {
+      model: `${kin}/${model}`,
+      stream: true,
+      ...bodyFor(kin),
+    });
+    const text = await response.text();
+    assert.equal(response.status, 200, text);
+    assert.match(contentOf(text), /Good\.$/);
+    assert.match(text, /data: \[DONE\]\n\n$/);
+    const record = await recordOf(response);
+    assert.equal(record.stream, true);
+    if (SILENT.has(kin)) assert.equal(record.usage?.estimated, true);
+    else assert.deepEqual(record.usage, { ...NO_USAGE, ...fake.requests[before]?.usage });
+  });
+}
+
+/** The usage record of the call that was answered so; records are written a moment after it. */
+async function recordOf(response: Response): Promise<UsageRecord> {
+  const id = response.headers.get('x-request-id');
+  for (let waited = 0; waited < 200; waited++) {
+    const record = (await gateway.calls()).find((call) => call.id === id);
+    if (record) return record;
+    await sleep(25);
+  }
+  throw new Error(`there is no usage record of ${id}`);
+}
+
+/** The text of a stream's first choice. */
+function contentOf(stream: string): string {
+  const deltas = [...stream.matchAll(/^data: (.*)$/gm)].map(([, data = '']) => {
+    const chunk = tryParseJson(data);
+    const choice = isObject(chunk) && Array.isArray(chunk['choices']) ? chunk['choices'][0] : undefined;
+    const delta = isObject(choice) && isObject(choice['delta']) ? choice['delta']['content'] : undefined;
+    return typeof delta === 'string' ? delta : '';
+  });
+  return deltas.join('');
+}
+
+function namesIn(response: Response): string[] {
+  const names = response.headers.get('x-fairlead-dropped');
+  return names === null ? [] : names.split(', ').sort();
+}
+
+test('fields that nobody knows and numbers of any size survive a rewritten body', async () => {
+  const { length } = fakes.zai.requests;
+  const text = `{ "model" : "zai/${MODELS.zai}", "max_completion_tokens":100, "seed":12345678901234567890,"messages":[{"role":"user","content":"Hi"}] , "user":"ann" }`;
+  assert.equal((await gateway.post('/v1/chat/completions', text)).status, 200);
+  assert.equal(
+    fakes.zai.requests[length]?.rawBody.toString(),
+    `{ "model" : "${MODELS.zai}", "max_tokens":100, "seed":12345678901234567890,"messages":[{"role":"user","content":"Hi"}] , "user":"ann" }`,
+  );
+});
+
+test('a begun answer is continued by Mistral and Moonshot, in the word of each', async () => {
+  const messages = [
+    { role: 'user', content: 'Tell.' },
+    { role: 'assistant', content: 'Once upon' },
+  ];
+  for (const [kin, word] of [
+    ['mistral', 'prefix'],
+    ['moonshot', 'partial'],
+  ] as const) {
+    const { length } = fakes[kin].requests;
+    const response = await gateway.post('/v1/chat/completions', { model: `${kin}/${MODELS[kin]}`, messages });
+    assert.equal(response.status, 200, await response.text());
+    const sent = fakes[kin].requests[length]?.body as { messages: JsonObject[] };
+    assert.deepEqual(sent.messages.at(-1), { ...messages[1], [word]: true });
+  }
+});
+
+test('a parameter without which the answer would be wrong is refused before anything is sent', async () => {
+  const { length } = fakes.groq.requests;
+  const response = await gateway.post('/v1/chat/completions', {
+    model: `groq/${MODELS.groq}`,
+    messages: [{ role: 'user', content: 'Hi' }],
+    n: 2,
+  });
+  assert.equal(response.status, 400);
+  const { error } = (await response.json()) as { error: JsonObject };
+  assert.equal(error['param'], 'n');
+  assert.equal(error['code'], 'unsupported_parameter');
+  assert.equal(fakes.groq.requests.length, length);
+});
+
+test('a target that cannot express it is passed over for one that can', async () => {
+  const response = await gateway.post('/v1/chat/completions', {
+    model: 'choices',
+    messages: [{ role: 'user', content: 'Hi' }],
+    logit_bias: { 50: 1 },
+    n: 2,
+  });
+  const body = (await response.json()) as { choices: unknown[] };
+  assert.equal(body.choices.length, 2);
+  assert.equal(response.headers.get('x-fairlead-target'), 'openai/gpt-4.1-mini');
+  // Only what the target that answered was not sent counts as left out.
+  assert.equal(response.headers.get('x-fairlead-dropped'), null);
+});
+
+test('a refusal in the provider’s own form reaches the caller with its words', async () => {
+  for (const [kin, body, words] of [
+    [
+      'mistral',
+      { messages: [{ role: 'user', content: 'Hi', colour: 'red' }] },
+      /Extra inputs are not permitted/,
+    ],
+    ['xai', { messages: [{ role: 'user', content: 'Hi' }], colour: 'red' }, /colour/],
+  ] as const) {
+    const response = await gateway.post('/v1/chat/completions', { model: `${kin}/${MODELS[kin]}`, ...body });
+    assert.ok(response.status === 400 || response.status === 422, `${response.status}`);
+    const { error } = (await response.json()) as { error: { message: string } };
+    assert.match(error.message, words);
+  }
+});
+
+test('a provider that is known and not configured says how to have it', async () => {
+  for (const [name, advice] of [
+    ['together', /set TOGETHER_API_KEY or add it under 'providers'/],
+    ['ollama', /'ollama' is not set up here: add it under 'providers'/],
+  ] as const) {
+    const response = await gateway.post('/v1/chat/completions', { model: `${name}/m`, messages: [] });
+    assert.equal(response.status, 404);
+    const { error } = (await response.json()) as { error: { message: string } };
+    assert.match(error.message, advice);
+  }
+  const models = (await (await gateway.get('/v1/models')).json()) as { data: { id: string }[] };
+  assert.deepEqual(
+    models.data.map(({ id }) => id),
+    ['choices', 'echo/echo'],
+  );
+});
