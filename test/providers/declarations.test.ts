@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import anthropic from '../../providers/anthropic.ts';
 import echo from '../../providers/echo.ts';
@@ -126,6 +126,16 @@ test('a server on this machine is not there by itself, and is with one line, nee
   assert.equal(providers['ollama']?.baseUrl, 'http://127.0.0.1:11434/v1');
   assert.equal(providers['lmstudio']?.baseUrl, 'http://10.0.0.7:1234/v1');
   assert.deepEqual(providers['ollama']?.accounts, []);
+});
+
+test('the README names every provider, and the variables of its key', async () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const rows = readme.split('\n').filter((line) => line.startsWith('| `'));
+  for (const { name, envKeys } of await Promise.all(FILES.map(load))) {
+    const row = rows.find((line) => line.split('|')[1]?.includes(`\`${name}\``));
+    assert.ok(row, `${name} has no row`);
+    for (const key of envKeys) assert.ok(row.includes(`\`${key}\``), `${name}: ${key}`);
+  }
 });
 
 test('no two providers share a name, or a variable that makes them exist', async () => {
