@@ -92,7 +92,7 @@ const mistral: Kin = {
       return new Refusal(400, message, {
         object: 'error',
         message,
-        type: 'invalid_request_message_order',
+        type: 'invalid_function_call',
         param: null,
         code: '3280',
       });
