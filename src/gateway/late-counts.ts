@@ -1,6 +1,7 @@
 import type { Part } from '../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../conversation/json.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
+import type { EmbeddingDialect } from '../dialects/embeddings.ts';
 import { DIALECTS, EMBEDDING_DIALECTS } from '../dialects/registry.ts';
 import type { TokenCounter } from '../tokens/token-counter.ts';
 import type { Recount } from '../usage/ledger.ts';
@@ -39,13 +40,14 @@ export class LateCounts {
     const { model, upstream } = target;
     return async () => {
       try {
-        const input =
-          door.operation === 'embed'
-            ? await this.#countInputs(EMBEDDING_DIALECTS[door.dialect.name], body, model)
-            : await this.#tokens.countConversation(
-                door.dialect.decodeRequest(parseObject(body), name === undefined ? {} : { model: name }),
-                model,
-              );
+        if (door.operation === 'embed') {
+          const input = await this.#countInputs(EMBEDDING_DIALECTS[door.dialect.name], body, model);
+          return { ...NO_USAGE, input, estimated: true };
+        }
+        const input = await this.#tokens.countConversation(
+          door.dialect.decodeRequest(parseObject(body), name === undefined ? {} : { model: name }),
+          model,
+        );
         // Of a stream nothing is kept: its events were counted, and providers send about a token in each.
         const output = answer
           ? await this.#countAnswer(upstream.declaration.dialect, answer, model)
@@ -60,11 +62,8 @@ export class LateCounts {
     };
   }
 
-  async #countInputs(
-    dialect: (typeof EMBEDDING_DIALECTS)[keyof typeof EMBEDDING_DIALECTS],
-    body: Buffer,
-    model: string,
-  ): Promise<number> {
+  /** Texts are counted; those that came as token ids are counted already. */
+  async #countInputs(dialect: EmbeddingDialect | undefined, body: Buffer, model: string): Promise<number> {
     const inputs = dialect?.decodeRequest(parseObject(body)).request.inputs ?? [];
     const texts = inputs.filter((input) => typeof input === 'string');
     const ids = inputs.flatMap((input) => (typeof input === 'string' ? [] : input));

@@ -21,9 +21,11 @@ export function weighConversation(conversation: Conversation, family: TokenFamil
   const load: TokenLoad = { texts: [], fixed: family.perConversation };
   for (const message of conversation.messages) addMessage(load, message, family);
   if (conversation.tools.length > 0) addTools(load, conversation, family);
-  const { responseFormat } = conversation;
-  if (responseFormat?.type === 'json_schema' && family.readsResponseFormat) {
+  const { responseFormat, reasoning } = conversation;
+  if (reasoning?.budgetTokens !== undefined) load.fixed += family.thinking;
+  if (responseFormat?.type === 'json_schema' && family.responseFormat !== undefined) {
     const { name, description, schema } = responseFormat;
+    load.fixed += family.responseFormat;
     load.texts.push(JSON.stringify({ name, description, schema }));
   }
   return load;

@@ -21,8 +21,10 @@ export interface TokenFamily {
   image: ImageRule;
   /** Proofs of reasoning that go back with a turn stand for that reasoning, and count: tokens for each character. */
   perSignatureChar: number;
-  /** The schema of a structured answer is part of the prompt. */
-  readsResponseFormat: boolean;
+  /** What a structured answer brings beside its schema; `undefined` where not even the schema counts. */
+  responseFormat: number | undefined;
+  /** Instructions that come with a budget for thinking. */
+  thinking: number;
 }
 
 /** What frames a tool call, beside its name and arguments and the message of its result. */
@@ -60,7 +62,8 @@ const OTHER: TokenFamily = {
   tools: { ...NO_RULES, once: 20 },
   image: TILES,
   perSignatureChar: 0,
-  readsResponseFormat: true,
+  responseFormat: 0,
+  thinking: 0,
 };
 
 /** OpenAI's own rule for text ("How to count tokens with tiktoken", openai-cookbook): exact. */
@@ -87,8 +90,10 @@ const CLAUDE: TokenFamily = {
   name: 'claude',
   factor: 1.12,
   calls: { alone: 50, parallel: 50 },
-  tools: { ...NO_RULES, once: 480, forced: 110 },
+  tools: { ...NO_RULES, once: 495, forced: 110 },
   image: { kind: 'pixels' },
+  responseFormat: 130,
+  thinking: 28,
 };
 
 /** The Gemini API counts text almost alone, and no schema of an answer. */
@@ -99,7 +104,7 @@ const GEMINI: TokenFamily = {
   perConversation: 1,
   tools: NO_RULES,
   image: { kind: 'gemini' },
-  readsResponseFormat: false,
+  responseFormat: undefined,
 };
 
 const LLAMA: TokenFamily = { ...OTHER, name: 'llama', perMessage: 5, perConversation: 5 };

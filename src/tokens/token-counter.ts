@@ -130,7 +130,10 @@ export class TokenCounter {
 
   #startWorker(): Worker {
     // The sources end in .ts, what is built from them in .js.
-    const worker = new Worker(new URL(`./count-worker${extname(import.meta.url)}`, import.meta.url));
+    const worker = new Worker(new URL(`./count-worker${extname(import.meta.url)}`, import.meta.url), {
+      // Of the flags of this process, some are of no use to a thread, and some it does not start with.
+      execArgv: [],
+    });
     worker.on('message', (answer: CountAnswer) => this.#take(answer));
     worker.on('error', (cause) => this.#fail(new Error('the thread that counts tokens failed', { cause })));
     worker.on('exit', () => this.#fail(new Error('the thread that counts tokens ended')));

@@ -47,7 +47,10 @@ test('sliced text is the same text, in slices within the limit', () => {
 });
 
 test('slices of text that has words count exactly as the whole', () => {
-  const words = fc.array(fc.stringMatching(/^[A-Za-zäß漢.,:(){}"'0-9-]{1,12}$/), { minLength: 40, maxLength: 300 });
+  const words = fc.array(fc.stringMatching(/^[A-Za-zäß漢.,:(){}"'0-9-]{1,12}$/), {
+    minLength: 40,
+    maxLength: 300,
+  });
   fc.assert(
     fc.property(words, fc.constantFrom(...ENCODINGS), (list, encoding) => {
       const whole = list.join(' ');
