@@ -38,7 +38,10 @@ export class LateCounts {
     // Not the call itself: it holds a connection.
     const { id, door, model: name, body, answer } = call;
     const { model, upstream } = target;
-    return async () => {
+    const drop = () => {
+      this.#heldBytes -= bytes;
+    };
+    const count = async () => {
       try {
         if (door.operation === 'embed') {
           const input = await this.#countInputs(EMBEDDING_DIALECTS[door.dialect.name], body, model);
@@ -57,9 +60,10 @@ export class LateCounts {
         this.#log.warn({ call: id, err }, 'a call could not be counted: its usage is recorded by its size');
         return undefined;
       } finally {
-        this.#heldBytes -= bytes;
+        drop();
       }
     };
+    return { count, drop };
   }
 
   /** Texts are counted; those that came as token ids are counted already. */

@@ -21,11 +21,13 @@ export type LedgerProblem =
   /** There was no room (`full`) or no time (`closed`) to keep it. The log is the last place that can hold it. */
   | { kind: 'record_lost'; reason: 'full' | 'closed'; record: UsageRecord };
 
-/**
- * Finds out later what a call used, where nobody said: asked once, when the record is about to be written. Gives
- * `undefined` where the record stays as it is. Never rejects.
- */
-export type Recount = () => Promise<Usage | undefined>;
+/** Finds out later what a call used, where nobody said. One of the two is called, once. */
+export interface Recount {
+  /** When the record is about to be written. Gives `undefined` where it stays as it is; never rejects. */
+  count(): Promise<Usage | undefined>;
+  /** The record was not taken. */
+  drop(): void;
+}
 
 export interface LedgerOptions {
   store: Pick<Store, 'insertCalls'>;
@@ -91,6 +93,7 @@ export class Ledger {
   /** Takes a record. On the hot path: it only pushes, and once a batch sets a timer. */
   append(record: UsageRecord, recount?: Recount): void {
     if (this.#closed || this.#pending.length >= this.#maxPendingRecords) {
+      recount?.drop();
       this.#onProblem({ kind: 'record_lost', reason: this.#closed ? 'closed' : 'full', record });
       return;
     }
@@ -175,7 +178,7 @@ export class Ledger {
     const recount = this.#recounts.get(record);
     if (!recount) return;
     this.#recounts.delete(record);
-    record.usage = (await recount()) ?? record.usage;
+    record.usage = (await recount.count()) ?? record.usage;
   }
 
   #priceRecord(record: UsageRecord): CallRow {
