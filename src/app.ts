@@ -6,6 +6,7 @@ import { GatewayError } from './conversation/gateway-error.ts';
 import { compileSnapshot } from './gateway/compile-snapshot.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { interruptCall } from './gateway/handle-call.ts';
+import { LateCounts } from './gateway/late-counts.ts';
 import { RunningCalls } from './gateway/running-calls.ts';
 import { type AdminParts, addAdminDoors } from './http/admin-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
@@ -15,6 +16,7 @@ import { createHttpServer } from './http/server.ts';
 import { openStore } from './store/open.ts';
 import { ensureFirstKeys, type FirstSecrets, readMadeKeys } from './tenants/first-start.ts';
 import { type HashedKey, hashSecret, KeyRing } from './tenants/keys.ts';
+import { TokenCounter } from './tokens/token-counter.ts';
 import { Connections } from './upstream/connections.ts';
 import type { ProviderDeclaration } from './upstream/provider.ts';
 import { Ledger, type LedgerProblem } from './usage/ledger.ts';
@@ -47,12 +49,14 @@ export async function startApp(
     prices: buildPriceBook(config, log),
     onProblem: (problem) => log.error(describeLedgerProblem(problem), `usage ledger: ${problem.kind}`),
   });
+  const tokens = new TokenCounter();
   const connections = new Connections(Date.now);
   const lifecycle: Lifecycle = { phase: 'starting' };
   const gateway: Gateway = {
     snapshot: compileSnapshot({ config, declarations, madeKeys: [], now: Date.now }),
     connections,
     ledger,
+    lateCounts: new LateCounts(tokens, log),
     log,
     calls: new RunningCalls(),
     now: Date.now,
@@ -77,6 +81,7 @@ export async function startApp(
     await closeServer(server);
     await connections.close();
     await ledger.close();
+    await tokens.stop();
     await store.close();
   };
   try {

@@ -15,10 +15,11 @@ const MAY_IMPORT: Record<string, string[]> = {
   store: ['conversation', 'usage'],
   tenants: ['conversation', 'store', 'config'],
   upstream: ['conversation', 'dialects', 'usage'],
+  tokens: ['conversation'],
   routing: ['conversation', 'dialects', 'upstream'],
   config: ['conversation'],
-  gateway: ['conversation', 'config', 'dialects', 'usage', 'upstream', 'routing', 'tenants'],
-  http: ['conversation', 'dialects', 'usage', 'store', 'tenants', 'routing', 'gateway'],
+  gateway: ['conversation', 'config', 'dialects', 'usage', 'upstream', 'routing', 'tenants', 'tokens'],
+  http: ['conversation', 'dialects', 'usage', 'store', 'tenants', 'routing', 'tokens', 'gateway'],
 };
 
 /** Node's own modules that would make a codec impure. */

@@ -31,6 +31,8 @@ export class Call {
   target: Target | undefined;
   dropped: string[] = [];
   usage: Usage | undefined;
+  /** The provider's whole answer, kept where it did not say what it used: it is counted after it was sent. */
+  answer: Buffer | undefined;
   firstTokenMs: number | undefined;
   /** Monotonic milliseconds: when the newest attempt was sent and when its answer began. */
   sentMs = 0;

@@ -1,5 +1,7 @@
 import type { Connections } from '../upstream/connections.ts';
+import type { Recount } from '../usage/ledger.ts';
 import type { UsageRecord } from '../usage/record.ts';
+import type { LateCounts } from './late-counts.ts';
 import type { RunningCalls } from './running-calls.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -8,7 +10,8 @@ export interface Gateway {
   /** The current configuration; replaced as a whole, never changed. */
   snapshot: Snapshot;
   readonly connections: Connections;
-  readonly ledger: { append(record: UsageRecord): void };
+  readonly ledger: { append(record: UsageRecord, recount?: Recount): void };
+  readonly lateCounts: Pick<LateCounts, 'plan'>;
   readonly log: Log;
   readonly calls: RunningCalls;
   /** Unix milliseconds. */

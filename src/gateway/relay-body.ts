@@ -55,7 +55,12 @@ export class BodyRelay implements CommittingReceiver {
       this.#attempt.fail(failure);
       return;
     }
-    this.#call.usage = passThrough.readUsage(body) ?? estimateUsage(this.#call.body.length, 0);
+    this.#call.usage = passThrough.readUsage(body);
+    if (!this.#call.usage) {
+      this.account();
+      // Of what was forwarded already only the end is left.
+      if (!this.#call.committed) this.#call.answer = body;
+    }
     this.#attempt.succeed();
     if (!this.#call.committed) {
       sendJson(this.#gateway, this.#call, body);

@@ -1,3 +1,4 @@
+import type { UsageRecord } from '../usage/record.ts';
 import type { Call, Outcome } from './call.ts';
 import type { Gateway } from './gateway.ts';
 
@@ -8,7 +9,7 @@ import type { Gateway } from './gateway.ts';
 export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, status: number): void {
   if (call.settled) return;
   call.settled = true;
-  gateway.ledger.append({
+  const record: UsageRecord = {
     id: call.id,
     startedAt: call.startedAt,
     tenant: call.caller.tenant,
@@ -25,5 +26,7 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
     latencyMs: gateway.monotonicMs() - call.startedMs,
     firstTokenMs: call.firstTokenMs ?? null,
     attempts: call.attempts,
-  });
+  };
+  // What an answer that broke off had used is known by what came through, not by what was asked.
+  gateway.ledger.append(record, outcome === 'ok' ? gateway.lateCounts.plan(call) : undefined);
 }

@@ -44,12 +44,17 @@ export class BodyTranslator implements Receiver {
 
   end(): void {
     const call = this.#call;
-    const answer = tryParseJson(Buffer.concat(this.#chunks).toString('utf8'));
+    const body = Buffer.concat(this.#chunks);
+    const answer = tryParseJson(body.toString('utf8'));
     if (answer === undefined) {
       throw new GatewayError('upstream_unavailable', 'The provider sent an answer that is not valid JSON.');
     }
     const { text, usage } = this.#translate(answer);
-    call.usage = usage ?? estimateUsage(call.body.length, 0);
+    call.usage = usage;
+    if (!usage) {
+      this.account();
+      call.answer = body;
+    }
     this.#attempt.succeed();
     if (!call.stream) {
       sendJson(this.#gateway, call, Buffer.from(text));

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import type { Usage } from '../conversation/usage.ts';
 import type { CallRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { toCallRow } from './call-row.ts';
@@ -19,6 +20,14 @@ export type LedgerProblem =
   | { kind: 'write_failed'; error: unknown; pendingRecords: number; retryInMs: number | null }
   /** There was no room (`full`) or no time (`closed`) to keep it. The log is the last place that can hold it. */
   | { kind: 'record_lost'; reason: 'full' | 'closed'; record: UsageRecord };
+
+/** Finds out later what a call used, where nobody said. One of the two is called, once. */
+export interface Recount {
+  /** When the record is about to be written. Gives `undefined` where it stays as it is; never rejects. */
+  count(): Promise<Usage | undefined>;
+  /** The record was not taken. */
+  drop(): void;
+}
 
 export interface LedgerOptions {
   store: Pick<Store, 'insertCalls'>;
@@ -56,6 +65,7 @@ export class Ledger {
   readonly #maxPendingRecords: number;
 
   readonly #pending: UsageRecord[] = [];
+  readonly #recounts = new Map<UsageRecord, Recount>();
   /** Since the start; the difference is what is pending. */
   #appended = 0;
   #written = 0;
@@ -81,11 +91,13 @@ export class Ledger {
   }
 
   /** Takes a record. On the hot path: it only pushes, and once a batch sets a timer. */
-  append(record: UsageRecord): void {
+  append(record: UsageRecord, recount?: Recount): void {
     if (this.#closed || this.#pending.length >= this.#maxPendingRecords) {
+      recount?.drop();
       this.#onProblem({ kind: 'record_lost', reason: this.#closed ? 'closed' : 'full', record });
       return;
     }
+    if (recount) this.#recounts.set(record, recount);
     this.#appended += 1;
     const pending = this.#pending.push(record);
     if (pending === this.#batchSize && this.#failuresInARow === 0) this.#wakeAfter(0);
@@ -150,6 +162,7 @@ export class Ledger {
   async #insertOldest(): Promise<void> {
     const batch = this.#pending.slice(0, this.#batchSize);
     if (batch.length === 0) return;
+    if (this.#recounts.size > 0) await Promise.all(batch.map((record) => this.#recount(record)));
     try {
       await this.#store.insertCalls(batch.map((record) => this.#priceRecord(record)));
     } catch (error) {
@@ -159,6 +172,13 @@ export class Ledger {
     this.#pending.splice(0, batch.length);
     this.#written += batch.length;
     this.#failuresInARow = 0;
+  }
+
+  async #recount(record: UsageRecord): Promise<void> {
+    const recount = this.#recounts.get(record);
+    if (!recount) return;
+    this.#recounts.delete(record);
+    record.usage = (await recount.count()) ?? record.usage;
   }
 
   #priceRecord(record: UsageRecord): CallRow {

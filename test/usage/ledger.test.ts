@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { NO_USAGE, type Usage } from '../../src/conversation/usage.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { CallRow } from '../../src/store/schema.ts';
 import type { Store } from '../../src/store/store.ts';
-import { Ledger, type LedgerOptions, type LedgerProblem } from '../../src/usage/ledger.ts';
+import { Ledger, type LedgerOptions, type LedgerProblem, type Recount } from '../../src/usage/ledger.ts';
 import { PriceBook } from '../../src/usage/prices.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
 import { makeTempDirectory, openTempStore } from '../support/temp-store.ts';
@@ -313,4 +314,53 @@ test('however appends, pauses, failures and flushes follow each other, every rec
     }),
     { numRuns: 50 },
   );
+});
+
+test('a record that is to be counted again is counted once, before it is written, and keeps its place', async () => {
+  const store = new FragileStore();
+  const { ledger, time } = openLedger(store, { intervalMs: 100 });
+  const [first, second, third] = makeRecords(3);
+  assert.ok(first && second && third);
+  let counts = 0;
+  ledger.append(first);
+  ledger.append(second, {
+    count: () => {
+      counts += 1;
+      return Promise.resolve({ ...NO_USAGE, input: 14, output: 7, estimated: true });
+    },
+    drop: assert.fail,
+  });
+  ledger.append(third, { count: () => Promise.resolve(undefined), drop: assert.fail });
+  assert.equal(counts, 0);
+  store.broken = true;
+  await time.advance(100);
+  store.broken = false;
+  await time.advance(1_000);
+  assert.equal(counts, 1);
+  assert.deepEqual(store.batches, [[first.id, second.id, third.id]]);
+  assert.equal(store.rows.get(second.id)?.input_tokens, 14);
+  assert.equal(store.rows.get(second.id)?.usage_estimated, 1);
+  assert.equal(store.rows.get(third.id)?.input_tokens, third.usage?.input);
+});
+
+test('closing waits for counts that are under way', async () => {
+  const store = new FragileStore();
+  const { ledger } = openLedger(store);
+  const record = makeRecord();
+  const { promise, resolve } = Promise.withResolvers<Usage>();
+  ledger.append(record, { count: () => promise, drop: assert.fail });
+  const closed = ledger.close();
+  resolve({ ...NO_USAGE, input: 5 });
+  await closed;
+  assert.equal(store.rows.get(record.id)?.input_tokens, 5);
+});
+
+test('a record that is not taken lets go of what it was to be counted by', () => {
+  const { ledger, problems } = openLedger(new FragileStore(), { maxPendingRecords: 1 });
+  let dropped = 0;
+  const recount: Recount = { count: assert.fail, drop: () => dropped++ };
+  ledger.append(makeRecord());
+  ledger.append(makeRecord(), recount);
+  assert.equal(dropped, 1);
+  assert.equal(problems[0]?.kind, 'record_lost');
 });

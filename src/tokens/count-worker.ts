@@ -1,0 +1,14 @@
+import { parentPort } from 'node:worker_threads';
+import { countText } from './encoders.ts';
+import type { CountAnswer, CountRequest } from './token-counter.ts';
+
+/** The thread that counts: one answer for each request, in their order. */
+parentPort?.on('message', ({ encoding, texts }: CountRequest) => {
+  let answer: CountAnswer;
+  try {
+    answer = { tokens: texts.reduce((sum, text) => sum + countText(encoding, text), 0) };
+  } catch (error) {
+    answer = { error: String(error) };
+  }
+  parentPort?.postMessage(answer);
+});
