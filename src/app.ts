@@ -9,7 +9,9 @@ import { interruptCall } from './gateway/handle-call.ts';
 import { LateCounts } from './gateway/late-counts.ts';
 import { RunningCalls } from './gateway/running-calls.ts';
 import { type AdminParts, addAdminDoors } from './http/admin-doors.ts';
+import { addAnthropicDoors } from './http/anthropic-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
+import { addModelDoors } from './http/model-doors.ts';
 import { addOpenAiDoors } from './http/openai-doors.ts';
 import { addOperationsDoors } from './http/operations-doors.ts';
 import { createHttpServer } from './http/server.ts';
@@ -73,6 +75,8 @@ export async function startApp(
   });
   addOperationsDoors(server, lifecycle);
   addOpenAiDoors(server, gateway, lifecycle);
+  addAnthropicDoors(server, gateway, lifecycle);
+  addModelDoors(server, gateway, lifecycle);
   addAdminDoors(server, admin);
 
   const stop = async () => {

@@ -58,6 +58,8 @@ export interface StreamEncoderOptions {
 
 /** Turns events into the bytes of a stream (SSE framing included). Holds the state of one stream. */
 export interface StreamEncoder {
+  /** What keeps a silent connection open, where clients of the dialect stumble over a comment. */
+  readonly keepAlive?: string;
   push(event: CompletionEvent): string;
 }
 

@@ -9,6 +9,8 @@ import type { FieldSpans } from './request-fields.ts';
 export interface PassThrough {
   /** Top-level fields of a request that `prepareRequest` needs to know the place of. */
   readonly fields: ReadonlySet<string>;
+  /** A body without this text holds nothing that another provider must not see; `CARRIED_MARKER` where nothing is said. */
+  readonly carriedMarker?: string;
   /** The body as the provider gets it. */
   prepareRequest(body: Buffer, spans: FieldSpans, options: PrepareOptions): Buffer;
   /** What a whole (non-streaming) answer says of its usage. */
@@ -52,4 +54,6 @@ export interface StreamScanner {
   readonly outputEvents: number;
   /** What is missing after the last byte of a stream that finished. */
   closing(): string;
+  /** The last words of a stream that breaks off, where they depend on what came before. */
+  breakOff?(error: GatewayError): string;
 }

@@ -1,14 +1,23 @@
 import type { DialectName } from '../conversation/conversation.ts';
 import { chatEmbeddings } from './chat/embeddings.ts';
 import { chat } from './chat/index.ts';
+import type { CountDialect } from './count-tokens.ts';
 import type { Dialect } from './dialect.ts';
 import type { EmbeddingDialect } from './embeddings.ts';
+import { geminiCounts } from './gemini/count-tokens.ts';
 import { geminiEmbeddings } from './gemini/embeddings.ts';
 import { gemini } from './gemini/index.ts';
+import { messagesCounts } from './messages/count-tokens.ts';
 import { messages } from './messages/index.ts';
 
 /** The dialects that providers speak. */
 export const DIALECTS = { chat, messages, gemini } satisfies Partial<Record<DialectName, Dialect>>;
+
+/** Those of them in which tokens can be counted before a call. */
+export const COUNT_DIALECTS: Partial<Record<DialectName, CountDialect>> = {
+  messages: messagesCounts,
+  gemini: geminiCounts,
+};
 
 /** Those of them that have embeddings. */
 export const EMBEDDING_DIALECTS: Partial<Record<DialectName, EmbeddingDialect>> = {

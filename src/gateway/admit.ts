@@ -16,7 +16,7 @@ export function authenticate(snapshot: Snapshot, credential: string | undefined)
   if (credential === undefined) {
     throw new GatewayError(
       'unauthenticated',
-      'No API key was sent. Put a Fairlead key (sk-fl-…) into the Authorization header: "Bearer KEY".',
+      'No API key was sent. Send a Fairlead key (sk-fl-…) where your client puts its key, or as "Authorization: Bearer KEY".',
       { code: 'missing_api_key' },
     );
   }
@@ -37,20 +37,15 @@ export function authenticate(snapshot: Snapshot, credential: string | undefined)
  * @throws GatewayError `invalid_request`: not JSON, no model, a wrong type.
  */
 export function admitCall(call: Call): void {
-  const { body, door } = call;
+  const { body, door, address } = call;
   const spans = findTopLevelFields(body, door.passThrough.fields);
   call.spans = spans;
-  const model = spans['model'] ? parseField(body, spans['model'], 'model') : undefined;
-  if (typeof model !== 'string' || model === '') {
-    throw invalidRequest(
-      model === undefined ? "'model' is missing." : "'model' must be a non-empty string.",
-      'model',
-    );
+  if (address) {
+    call.model = checkModel(address.model);
+    call.stream = address.stream;
+    return;
   }
-  if (model.length > MAX_MODEL_LENGTH) {
-    throw invalidRequest(`'model' is longer than ${MAX_MODEL_LENGTH} characters.`, 'model');
-  }
-  call.model = model;
+  call.model = checkModel(spans['model'] ? parseField(body, spans['model'], 'model') : undefined);
   const stream = spans['stream'] ? parseField(body, spans['stream'], 'stream') : undefined;
   if (stream !== undefined && stream !== null && typeof stream !== 'boolean') {
     throw invalidRequest("'stream' must be true or false.", 'stream');
@@ -63,4 +58,17 @@ export function admitCall(call: Call): void {
     throw invalidRequest("'stream_options' must be an object.", 'stream_options');
   }
   call.includeUsage = isObject(streamOptions) && streamOptions['include_usage'] === true;
+}
+
+function checkModel(model: unknown): string {
+  if (typeof model !== 'string' || model === '') {
+    throw invalidRequest(
+      model === undefined ? "'model' is missing." : "'model' must be a non-empty string.",
+      'model',
+    );
+  }
+  if (model.length > MAX_MODEL_LENGTH) {
+    throw invalidRequest(`'model' is longer than ${MAX_MODEL_LENGTH} characters.`, 'model');
+  }
+  return model;
 }

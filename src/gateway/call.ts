@@ -7,6 +7,12 @@ import type { AttemptRecord } from '../usage/record.ts';
 import type { Door } from './door.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
 
+/** What a call's URL says where its dialect keeps that out of the body. */
+export interface CallAddress {
+  model: string;
+  stream: boolean;
+}
+
 /** One client request on its way through the gateway: what the steps know of it and leave for each other. */
 export class Call {
   readonly id: string;
@@ -20,6 +26,9 @@ export class Call {
   readonly caller: Caller;
   readonly body: Buffer;
   readonly response: ServerResponse;
+  readonly address: CallAddress | undefined;
+  /** Headers that say how the body is meant: they go with it to a provider of the same dialect. */
+  readonly forward: Readonly<Record<string, string>> | undefined;
 
   model: string | undefined;
   stream = false;
@@ -55,6 +64,8 @@ export class Call {
     caller: Caller;
     body: Buffer;
     response: ServerResponse;
+    address?: CallAddress | undefined;
+    forward?: Readonly<Record<string, string>> | undefined;
   }) {
     this.id = options.id;
     this.startedAt = options.startedAt;
@@ -64,6 +75,8 @@ export class Call {
     this.caller = options.caller;
     this.body = options.body;
     this.response = options.response;
+    this.address = options.address;
+    this.forward = options.forward;
   }
 }
 

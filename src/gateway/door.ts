@@ -1,5 +1,7 @@
 import type { Dialect } from '../dialects/dialect.ts';
+import type { EmbeddingDialect } from '../dialects/embeddings.ts';
 import type { PassThrough } from '../dialects/pass-through.ts';
+import type { UpstreamOperation } from '../upstream/upstream.ts';
 import type { Operation } from '../usage/record.ts';
 
 /** What a URL of the gateway speaks and does. */
@@ -8,4 +10,14 @@ export interface Door {
   operation: Operation;
   /** Relaying to a provider of the same dialect. */
   passThrough: PassThrough;
+  /** The door's form of the dialect is no provider's: its calls are translated also between two sides of one dialect. */
+  alwaysTranslates?: boolean;
+  /** What a relayed call asks of the provider, where that is not what a translated one asks for the same operation. */
+  relaysAs?: UpstreamOperation;
+  /** The form of embeddings at this door, where it is not the dialect's first one. */
+  embeddings?: EmbeddingDialect;
+  /** The content type of its streams, where they are no server-sent events. */
+  streamType?: string;
+  /** A second header that tells the id of a call, for clients that look for it there. */
+  requestIdHeader?: string;
 }

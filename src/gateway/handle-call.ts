@@ -2,6 +2,7 @@ import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import { admitCall } from './admit.ts';
 import { makeAttempt } from './attempt.ts';
 import type { Call } from './call.ts';
+import { countLocally, mustCountLocally } from './count-locally.ts';
 import type { Gateway } from './gateway.ts';
 import { type PlannedAttempt, planAttempts } from './plan.ts';
 import { sendError, toGatewayError } from './respond.ts';
@@ -45,6 +46,7 @@ async function attemptInTurn(gateway: Gateway, call: Call, plan: PlannedAttempt[
   let failure: GatewayError | undefined;
   let refusal: unknown;
   for (const planned of plan) {
+    if (mustCountLocally(call, planned.target)) return countLocally(gateway, call, planned.target);
     let attempt: Promise<GatewayError | undefined>;
     try {
       attempt = makeAttempt(gateway, call, planned);

@@ -1,13 +1,16 @@
 import { CARRIED_MARKER } from '../conversation/carried-reasoning.ts';
 import { completionEvents } from '../conversation/collect.ts';
 import type { Completion } from '../conversation/completion.ts';
+import type { Conversation } from '../conversation/conversation.ts';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { NO_USAGE } from '../conversation/usage.ts';
 import type { Dialect } from '../dialects/dialect.ts';
-import { EMBEDDING_DIALECTS } from '../dialects/registry.ts';
+import { COUNT_DIALECTS, EMBEDDING_DIALECTS } from '../dialects/registry.ts';
 import { findTopLevelFields } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
 import { dialectOf, operationPath } from '../upstream/upstream.ts';
+import type { Operation } from '../usage/record.ts';
 import type { Call } from './call.ts';
 import type { PlannedAttempt } from './plan.ts';
 import type { TranslateAnswer } from './translate-body.ts';
@@ -39,33 +42,64 @@ interface Encoded {
  */
 export function prepareRequest(call: Call, { target, account }: PlannedAttempt): UpstreamRequest {
   const { upstream, model } = target;
-  const path = operationPath(upstream, call.door.operation, model, call.stream);
+  const { door } = call;
+  const sameDialect = door.dialect.name === upstream.declaration.dialect;
+  const passThrough = sameDialect && door.alwaysTranslates !== true;
+  const operation = passThrough ? (door.relaysAs ?? door.operation) : door.operation;
+  const path = operationPath(upstream, operation, model, call.stream);
   if (path === undefined) {
     throw new GatewayError('invalid_request', `The model '${call.model}' has no such operation.`, {
       param: 'model',
       code: 'unsupported_operation',
     });
   }
-  const passThrough = call.door.dialect.name === upstream.declaration.dialect;
+  const baseHeaders = sameDialect ? forwardHeaders(account.headers, call.forward) : account.headers;
   call.dropped = [];
   if (passThrough && !carriesReasoning(call)) {
     const body = passBytes(call, target);
     return {
       path,
-      headers: account.headers,
+      headers: baseHeaders,
       body,
       passThrough,
       translate: (answer) => translateGenerated(call, target, answer),
     };
   }
-  const encoded =
-    call.door.operation === 'generate' ? encodeGenerate(call, target) : encodeEmbed(call, target);
-  call.dropped = encoded.dropped;
+  const encoded = ENCODERS[door.operation](call, target);
+  call.dropped = sameDialect ? encoded.dropped : [...encoded.dropped, ...droppedHeaders(call)];
   const headers = encoded.headers
-    ? [...account.headers, ...Object.entries(encoded.headers).flat()]
-    : account.headers;
+    ? [...baseHeaders, ...Object.entries(encoded.headers).flat()]
+    : baseHeaders;
   const body = Buffer.from(JSON.stringify(encoded.body));
   return { path, headers, body, passThrough, translate: encoded.translate };
+}
+
+const ENCODERS: Record<Operation, (call: Call, target: Target) => Encoded> = {
+  generate: encodeGenerate,
+  embed: encodeEmbed,
+  count: encodeCount,
+};
+
+const LIST_HEADERS: ReadonlySet<string> = new Set(['anthropic-beta']);
+
+/** The body's own headers instead of ours, or, where they are lists, beside them. */
+function forwardHeaders(headers: string[], forward: Call['forward']): string[] {
+  if (!forward) return headers;
+  const own = { ...forward };
+  const result: string[] = [];
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const [name = '', value = ''] = [headers[at], headers[at + 1]];
+    const forwarded = own[name.toLowerCase()];
+    delete own[name.toLowerCase()];
+    if (forwarded === undefined) result.push(name, value);
+    else result.push(name, LIST_HEADERS.has(name.toLowerCase()) ? `${value},${forwarded}` : forwarded);
+  }
+  return [...result, ...Object.entries(own).flat()];
+}
+
+/** Headers that turn something on which another dialect's provider will not do. A version only says how a body is meant. */
+function droppedHeaders({ forward }: Call): string[] {
+  return forward ? Object.keys(forward).filter((name) => LIST_HEADERS.has(name)) : [];
 }
 
 /** The caller's bytes as this provider takes them: nothing but the model changes where it has no quirks. */
@@ -84,11 +118,12 @@ function passBytes(call: Call, { upstream: { quirked }, model }: Target): Buffer
 
 /** Tool-call ids that carry another provider's reasoning must be read and cleaned before anyone gets them. */
 function carriesReasoning(call: Call): boolean {
-  return call.door.operation === 'generate' && call.body.includes(CARRIED_MARKER);
+  const { operation, passThrough } = call.door;
+  return operation !== 'embed' && call.body.includes(passThrough.carriedMarker ?? CARRIED_MARKER);
 }
 
 function encodeGenerate(call: Call, target: Target): Encoded {
-  const conversation = call.door.dialect.decodeRequest(parseBody(call.body), {});
+  const conversation = call.door.dialect.decodeRequest(parseBody(call.body), call.address ?? {});
   conversation.stream = call.stream;
   return {
     ...dialectOf(target.upstream).encodeRequest(conversation, target.model),
@@ -116,7 +151,7 @@ function streamText(dialect: Dialect, completion: Completion, includeUsage: bool
 }
 
 function encodeEmbed(call: Call, target: Target): Encoded {
-  const caller = EMBEDDING_DIALECTS[call.door.dialect.name];
+  const caller = call.door.embeddings ?? EMBEDDING_DIALECTS[call.door.dialect.name];
   const provider = EMBEDDING_DIALECTS[target.upstream.declaration.dialect];
   if (!caller || !provider) throw new Error(`no embedding codec for ${target.name}, which has the operation`);
   const { request, encodingFormat } = caller.decodeRequest(parseBody(call.body));
@@ -131,6 +166,30 @@ function encodeEmbed(call: Call, target: Target): Encoded {
       };
     },
   };
+}
+
+function encodeCount(call: Call, target: Target): Encoded {
+  const caller = COUNT_DIALECTS[call.door.dialect.name];
+  const provider = COUNT_DIALECTS[target.upstream.declaration.dialect];
+  if (!caller || !provider) throw new Error(`no way to count for ${target.name}, which has the operation`);
+  return {
+    ...provider.encodeRequest(decodeCount(call), target.model),
+    translate: (answer) => ({
+      text: JSON.stringify(caller.encodeResponse(provider.decodeResponse(answer))),
+      usage: NO_USAGE,
+    }),
+  };
+}
+
+/**
+ * The conversation whose tokens a call wants counted.
+ *
+ * @throws GatewayError `invalid_request`
+ */
+export function decodeCount(call: Call): Conversation {
+  const caller = COUNT_DIALECTS[call.door.dialect.name];
+  if (!caller) throw new Error(`no way to be asked for a count in ${call.door.dialect.name}`);
+  return caller.decodeRequest(parseBody(call.body), call.address ?? {});
 }
 
 /** The body as JSON. Its structure was checked at admission; what only a parser finds is found here. */

@@ -2,7 +2,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import type { StreamScanner } from '../dialects/pass-through.ts';
 import { EventBlocks } from '../upstream/event-blocks.ts';
 import type { Call } from './call.ts';
-import { estimateUsage } from './estimate-usage.ts';
+import { completeUsage, estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { settleCall } from './settle.ts';
@@ -53,15 +53,13 @@ export class StreamRelay implements CommittingReceiver {
   breakOff(error: GatewayError): void {
     this.account();
     settleCall(this.#gateway, this.#call, error.kind, 200);
-    const { dialect } = this.#call.door;
-    this.#commit.end(
-      this.#failureEvents ?? dialect.streamEncoder({ includeUsage: false }).push({ type: 'error', error }),
-    );
+    this.#commit.end(this.#failureEvents ?? this.#lastWords(error));
   }
 
   account(): void {
-    this.#call.usage =
-      this.#scanner.usage ?? estimateUsage(this.#call.body.length, this.#scanner.outputEvents);
+    const { usage, finished, outputEvents } = this.#scanner;
+    if (!usage) this.#call.usage = estimateUsage(this.#call.body.length, outputEvents);
+    else this.#call.usage = finished ? usage : completeUsage(usage, outputEvents);
   }
 
   dispose(): void {
@@ -79,6 +77,14 @@ export class StreamRelay implements CommittingReceiver {
     }
     if (terminated) this.#finish(bytes);
     else this.#commit.write(bytes);
+  }
+
+  #lastWords(error: GatewayError): string {
+    const { dialect } = this.#call.door;
+    return (
+      this.#scanner.breakOff?.(error) ??
+      dialect.streamEncoder({ includeUsage: false }).push({ type: 'error', error })
+    );
   }
 
   /** The stream said its last word: the record first, then the word. */

@@ -11,7 +11,7 @@ const EVENT_STREAM = 'text/event-stream; charset=utf-8';
 /** Begins a stream towards the client. */
 export function beginStream(call: Call): void {
   call.committed = true;
-  const headers = answerHeaders(call, EVENT_STREAM);
+  const headers = answerHeaders(call, call.door.streamType ?? EVENT_STREAM);
   // For proxies between us and the client: nginx buffers answers unless it is told not to.
   headers.push('cache-control', 'no-cache', 'x-accel-buffering', 'no');
   call.response.writeHead(200, headers);
@@ -77,6 +77,7 @@ export function toGatewayError(gateway: Gateway, call: Call, thrown: unknown): G
 
 function answerHeaders(call: Call, contentType: string): string[] {
   const headers = ['content-type', contentType, 'x-request-id', call.id];
+  if (call.door.requestIdHeader !== undefined) headers.push(call.door.requestIdHeader, call.id);
   if (call.target) {
     headers.push('x-fairlead-target', headerText(call.target.name));
     headers.push('x-fairlead-attempts', String(call.attempts.length));

@@ -9,6 +9,8 @@ import type { Gateway } from './gateway.ts';
 export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, status: number): void {
   if (call.settled) return;
   call.settled = true;
+  // Counting costs nothing, whatever was guessed for a call that was given up.
+  const isCount = call.door.operation === 'count';
   const record: UsageRecord = {
     id: call.id,
     startedAt: call.startedAt,
@@ -19,8 +21,8 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
     model: call.model ?? null,
     target: call.target?.name ?? null,
     stream: call.stream,
-    usage: call.usage ?? null,
-    costMicroUsd: null,
+    usage: isCount ? null : (call.usage ?? null),
+    costMicroUsd: isCount ? 0 : null,
     outcome,
     status,
     latencyMs: gateway.monotonicMs() - call.startedMs,
@@ -28,5 +30,5 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
     attempts: call.attempts,
   };
   // What an answer that broke off had used is known by what came through, not by what was asked.
-  gateway.ledger.append(record, outcome === 'ok' ? gateway.lateCounts.plan(call) : undefined);
+  gateway.ledger.append(record, outcome === 'ok' && !isCount ? gateway.lateCounts.plan(call) : undefined);
 }

@@ -69,7 +69,7 @@ export class StreamTranslator implements CommittingReceiver {
 
   #take(message: StreamMessage): void {
     if (message.event === 'ping') {
-      if (this.#call.committed) this.#pending += KEEP_ALIVE;
+      if (this.#call.committed) this.#pending += this.#encoder.keepAlive ?? KEEP_ALIVE;
       return;
     }
     for (const event of this.#decoder.push(message)) this.#handle(event);

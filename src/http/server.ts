@@ -2,14 +2,17 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
-import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
+import type { JsonObject } from '../conversation/json.ts';
 import { chat } from '../dialects/chat/index.ts';
 import type { Dialect } from '../dialects/dialect.ts';
+import { messages } from '../dialects/messages/index.ts';
+import { guessDialect } from './caller-dialect.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What errors of this route are written in; the chat dialect where nothing is said. */
+    /** What errors of this route are written in; where nothing is said, what the caller seems to speak. */
     dialect?: Dialect;
   }
 }
@@ -43,13 +46,15 @@ export function createHttpServer(options: ServerOptions): FastifyInstance {
     http: { maxHeaderSize: MAX_HEADER_BYTES },
     // What Fastify refuses before it has found a route (a path that is no URL).
     frameworkErrors: (thrown, request, reply) => {
-      refuseRaw(reply.raw, request.id, describeError(thrown, request.id, options));
+      const error = describeError(thrown, request.id, options);
+      refuseRaw(reply.raw, request.id, guessDialect(request).encodeError(error), error.status);
     },
     clientErrorHandler: (error, socket) => refuseConnection(error.code, socket),
   });
   // Hijacked replies, those of calls, write their own headers.
   app.addHook('onSend', (request, reply, _payload, done) => {
     reply.header('x-request-id', request.id);
+    if (dialectOf(request) === messages) reply.header('request-id', request.id);
     done();
   });
   app.removeAllContentTypeParsers();
@@ -68,12 +73,11 @@ export function createHttpServer(options: ServerOptions): FastifyInstance {
   }
   app.setErrorHandler<FastifyError>((thrown, request, reply) => {
     const error = describeError(thrown, request.id, options);
-    const dialect = request.routeOptions.config.dialect ?? chat;
     if (error.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(error.retryAfterMs / 1000));
     return reply
       .code(error.status)
       .type('application/json')
-      .send(JSON.stringify(dialect.encodeError(error)));
+      .send(JSON.stringify(dialectOf(request).encodeError(error)));
   });
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0];
@@ -87,9 +91,13 @@ export function createHttpServer(options: ServerOptions): FastifyInstance {
     return reply
       .code(404)
       .type('application/json')
-      .send(JSON.stringify(chat.encodeError(error)));
+      .send(JSON.stringify(guessDialect(request).encodeError(error)));
   });
   return app;
+}
+
+function dialectOf(request: FastifyRequest): Dialect {
+  return request.routeOptions.config.dialect ?? guessDialect(request);
 }
 
 type Decode = (body: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
@@ -141,10 +149,9 @@ function describeError(
 }
 
 /** A refusal of the server itself: no route, no hook, no serializer has part in it. */
-function refuseRaw(response: ServerResponse, requestId: string, error: GatewayError): void {
-  const body = JSON.stringify(chat.encodeError(error));
-  response.writeHead(error.status, { 'content-type': 'application/json', 'x-request-id': requestId });
-  response.end(body);
+function refuseRaw(response: ServerResponse, requestId: string, body: JsonObject, status: number): void {
+  response.writeHead(status, { 'content-type': 'application/json', 'x-request-id': requestId });
+  response.end(JSON.stringify(body));
 }
 
 /** Answers what is not HTTP, and lets go of the connection: whoever keeps it open half would hold it for ever. */

@@ -1,5 +1,6 @@
 import type { DialectName } from '../conversation/conversation.ts';
 import type { ErrorKind } from '../conversation/gateway-error.ts';
+import type { Operation } from '../usage/record.ts';
 
 /** The tables as queries see them. `migrations.ts` makes them; the two change together. */
 export interface Database {
@@ -15,7 +16,7 @@ export interface CallRow {
   tenant: string | null;
   key: string | null;
   dialect: DialectName;
-  operation: 'generate' | 'embed';
+  operation: Operation;
   model: string | null;
   target: string | null;
   /** 0 or 1: SQLite has no booleans. */

@@ -42,17 +42,22 @@ export interface Account {
 type UpstreamDialect = ProviderDeclaration['dialect'];
 type PathOf = (model: string, stream: boolean) => string;
 
+/** What can be asked of a provider. `embed_one`: what Gemini has beside its batches; only a relayed call asks for it. */
+export type UpstreamOperation = Operation | 'embed_one';
+
 /**
  * Where a dialect's operations live below the base URL; an operation that is missing cannot be had there.
  * Sources: the API references of OpenAI, Anthropic and Gemini.
  */
-const PATHS: Record<UpstreamDialect, Partial<Record<Operation, PathOf>>> = {
+const PATHS: Record<UpstreamDialect, Partial<Record<UpstreamOperation, PathOf>>> = {
   chat: { generate: () => '/chat/completions', embed: () => '/embeddings' },
-  messages: { generate: () => '/v1/messages' },
+  messages: { generate: () => '/v1/messages', count: () => '/v1/messages/count_tokens' },
   gemini: {
     generate: (model, stream) =>
       `${geminiModel(model)}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
     embed: (model) => `${geminiModel(model)}:batchEmbedContents`,
+    embed_one: (model) => `${geminiModel(model)}:embedContent`,
+    count: (model) => `${geminiModel(model)}:countTokens`,
   },
 };
 
@@ -78,7 +83,7 @@ export function dialectOf({ declaration, quirked }: Upstream): Dialect {
 /** The path and query of an operation at an upstream; `undefined` where its dialect has no such operation. */
 export function operationPath(
   upstream: Upstream,
-  operation: Operation,
+  operation: UpstreamOperation,
   model: string,
   stream: boolean,
 ): string | undefined {

@@ -2,7 +2,8 @@ import type { DialectName } from '../conversation/conversation.ts';
 import type { ErrorKind } from '../conversation/gateway-error.ts';
 import type { Usage } from '../conversation/usage.ts';
 
-export type Operation = 'generate' | 'embed';
+/** `count`: the tokens of a request, which nobody bills. */
+export type Operation = 'generate' | 'embed' | 'count';
 
 /** The durable record of one call, whatever became of it. */
 export interface UsageRecord {

@@ -1,6 +1,16 @@
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
+import { eventField, splitEvents } from '../event-bytes.ts';
+import {
+  beginsList,
+  beginsObject,
+  findLastObject,
+  hasValue,
+  isNotNull,
+  type ValueTest,
+  valueStart,
+} from '../json-bytes.ts';
 import type { PassThrough, PrepareOptions, ScanOptions, StreamScanner } from '../pass-through.ts';
 import { type FieldSpans, parseField, spliceBody } from '../request-fields.ts';
 import { embeddedError, saysError } from './errors.ts';
@@ -43,16 +53,12 @@ const DATA_FIELD = Buffer.from('data:');
 const DONE_EVENT = 'data: [DONE]\n\n';
 
 function readUsage(body: Buffer): Usage | undefined {
-  // Inside a JSON string the quotes of a key are escaped, so this finds keys only. The last one is the answer's own.
-  for (
-    let at = body.lastIndexOf(USAGE_KEY);
-    at !== -1;
-    at = at > 0 ? body.lastIndexOf(USAGE_KEY, at - 1) : -1
-  ) {
-    const value = readObject(body, at + USAGE_KEY.length);
-    if (value && ('prompt_tokens' in value || 'total_tokens' in value)) return decodeUsage(value);
-  }
-  return undefined;
+  const usage = findLastObject(body, USAGE_KEY, isUsage);
+  return usage && decodeUsage(usage);
+}
+
+function isUsage(value: JsonObject): boolean {
+  return 'prompt_tokens' in value || 'total_tokens' in value;
 }
 
 /** How much of both ends of an answer is looked at before it is parsed for an error. */
@@ -80,39 +86,6 @@ function choiceFailure(choices: readonly JsonObject[]): GatewayError | undefined
 function choicesOf(value: JsonValue): JsonObject[] {
   const choices = isObject(value) ? value['choices'] : undefined;
   return Array.isArray(choices) ? choices.filter(isObject) : [];
-}
-
-/** The object behind a key, parsed; `undefined` where something else (null) stands there. */
-function readObject(body: Buffer, keyEnd: number): JsonObject | undefined {
-  const start = valueStart(body, keyEnd);
-  if (body[start] !== 0x7b) return undefined;
-  let depth = 0;
-  let inString = false;
-  for (let at = start; at < body.length; at++) {
-    const byte = body[at];
-    if (inString) {
-      if (byte === 0x5c) at++;
-      else if (byte === 0x22) inString = false;
-    } else if (byte === 0x22) inString = true;
-    else if (byte === 0x7b) depth++;
-    else if (byte === 0x7d && --depth === 0) {
-      const value = tryParseJson(body.toString('utf8', start, at + 1));
-      return isObject(value) ? value : undefined;
-    }
-  }
-  return undefined;
-}
-
-/** Behind a key: the place of its value, -1 where no colon follows (the word is a value itself, then). */
-function valueStart(body: Buffer, keyEnd: number): number {
-  const colon = skipSpace(body, keyEnd);
-  return body[colon] === 0x3a ? skipSpace(body, colon + 1) : -1;
-}
-
-function skipSpace(body: Buffer, from: number): number {
-  let at = from;
-  while (body[at] === 0x20 || body[at] === 0x0a || body[at] === 0x0d || body[at] === 0x09) at++;
-  return at;
 }
 
 class ChatStreamScanner implements StreamScanner {
@@ -227,23 +200,9 @@ function saysSomething(delta: JsonValue | undefined): boolean {
   );
 }
 
-type ValueTest = (body: Buffer, at: number) => boolean;
-
-const beginsObject: ValueTest = (body, at) => body[at] === 0x7b;
-const beginsList: ValueTest = (body, at) => body[at] === 0x5b;
-const isNotNull: ValueTest = (body, at) => body[at] !== 0x6e;
 const isOtherThanZero: ValueTest = (body, at) => body[at] !== 0x30;
 /** Some servers say an empty text where others say null. */
 const beginsText: ValueTest = (body, at) => body[at] === 0x22 && body[at + 1] !== 0x22;
-
-/** Whether the key stands anywhere with such a value. Inside a text its quotes would be escaped. */
-function hasValue(body: Buffer, key: Buffer, test: ValueTest): boolean {
-  for (let at = body.indexOf(key); at !== -1; at = body.indexOf(key, at + key.length)) {
-    const start = valueStart(body, at + key.length);
-    if (start !== -1 && test(body, start)) return true;
-  }
-  return false;
-}
 
 /** How often the key stands there with a value; a burst brings several events at once. */
 function countValues(body: Buffer, key: Buffer): number {
@@ -258,33 +217,4 @@ function countOccurrences(body: Buffer, word: Buffer): number {
   let count = 0;
   for (let at = body.indexOf(word); at !== -1; at = body.indexOf(word, at + word.length)) count++;
   return count;
-}
-
-/** Cuts whole events apart, each with the blank line that ends it. */
-function* splitEvents(events: Buffer): Generator<Buffer> {
-  let from = 0;
-  while (from < events.length) {
-    const end = endOfFirstEvent(events, from);
-    yield events.subarray(from, end);
-    from = end;
-  }
-}
-
-function endOfFirstEvent(events: Buffer, from: number): number {
-  for (let at = events.indexOf(0x0a, from); at !== -1; at = events.indexOf(0x0a, at + 1)) {
-    if (events[at + 1] === 0x0a) return at + 2;
-    if (events[at + 1] === 0x0d && events[at + 2] === 0x0a) return at + 3;
-  }
-  return events.length;
-}
-
-/** The value of a field of an event, its lines joined; `undefined` where the event has no such field. */
-function eventField(event: string, name: 'data' | 'event'): string | undefined {
-  const start = `${name}:`;
-  const lines = event.split(/\r\n|\n/).filter((line) => line.startsWith(start));
-  if (lines.length === 0) return undefined;
-  return lines
-    .map((line) => line.slice(start.length))
-    .join('\n')
-    .trim();
 }

@@ -1,11 +1,15 @@
+import { CARRIED_MARKER } from '../../conversation/carried-reasoning.ts';
 import type { DialectName, ReasoningPart, Signature } from '../../conversation/conversation.ts';
 
 /**
  * A client of this dialect sends `signature` and `data` back untouched, whatever they hold. So the signatures of
- * other providers travel in them, marked, and are told apart from Anthropic's own when they come back.
+ * other providers travel in them, marked, and are told apart from Anthropic's own when they come back. So is thinking
+ * for which there was no signature at all: Anthropic would refuse it.
  */
-const MARK = 'fairlead';
-const CARRIED = /^fairlead:(chat|responses|gemini|converse):(signature|encrypted):/;
+const CARRIED = new RegExp(`^${CARRIED_MARKER}(chat|responses|gemini|converse):(signature|encrypted):`);
+
+/** Stands where a provider gave no signature. */
+export const NO_SIGNATURE = `${CARRIED_MARKER}none`;
 
 type Field = 'signature' | 'encrypted';
 
@@ -13,12 +17,12 @@ type Field = 'signature' | 'encrypted';
 export function writeSignature(signature: Signature, field: Field): string {
   return signature.dialect === 'messages'
     ? signature.value
-    : `${MARK}:${signature.dialect}:${field}:${signature.value}`;
+    : `${CARRIED_MARKER}${signature.dialect}:${field}:${signature.value}`;
 }
 
 /** The fields of a reasoning part that a wire value means; `field` is where Anthropic's own value belongs. */
 export function readSignature(value: string, field: Field): Pick<ReasoningPart, Field> {
-  if (value === '') return {};
+  if (value === '' || value === NO_SIGNATURE) return {};
   const carried = CARRIED.exec(value);
   if (!carried) return { [field]: { dialect: 'messages', value } };
   const signature: Signature = {

@@ -1,6 +1,7 @@
+import { writeCarriedId } from '../../conversation/carried-reasoning.ts';
 import type { Part, ReasoningPart, TextPart, ToolCallPart } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { writeSignature } from './carried-signatures.ts';
+import { NO_SIGNATURE, writeSignature } from './carried-signatures.ts';
 import { encodeCitations } from './citations.ts';
 import { ownFields } from './fields.ts';
 import { parseToolInput } from './tool-input.ts';
@@ -18,7 +19,7 @@ export function encodeAnswerPart(part: Part): JsonObject[] {
     case 'reasoning':
       return [encodeReasoning(part)];
     case 'tool_call':
-      return [{ ...toolUseStart(part), input: encodeToolInput(part) }];
+      return [{ ...answeredToolUse(part), input: encodeToolInput(part) }];
     case 'opaque':
       return part.dialect === 'messages' ? [part.value] : [];
     case 'image':
@@ -45,10 +46,16 @@ function encodeReasoning(part: ReasoningPart): JsonObject {
   return { type: 'thinking', thinking: text, signature: thinkingSignature(part), ...ownFields(extra) };
 }
 
-/** What proves a thinking block when it comes back; empty where the provider gave no proof. */
+/** What proves a thinking block when it comes back, or says that the provider gave no proof. */
 export function thinkingSignature({ signature, encrypted }: ReasoningPart): string {
   if (signature) return writeSignature(signature, 'signature');
-  return encrypted ? writeSignature(encrypted, 'encrypted') : '';
+  return encrypted ? writeSignature(encrypted, 'encrypted') : NO_SIGNATURE;
+}
+
+/** A tool call's block as a client gets it: Gemini's calls are signed, and an id is what comes back of a call untouched. */
+export function answeredToolUse(part: ToolCallPart): JsonObject {
+  const { id, signature } = part;
+  return { ...toolUseStart(part), id: signature ? writeCarriedId(id, { reasoning: [], signature }) : id };
 }
 
 /** A tool call's block without its input, which a stream sends after it. */

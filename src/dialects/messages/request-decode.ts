@@ -11,6 +11,7 @@ import type {
 } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
+import { restoreCarriedIds } from '../carried-ids.ts';
 import { expectKind, jsonKind, optionalField, requireField, unknownWord, wrongKind } from '../read-json.ts';
 import { decodeBlock, type Reject } from './decode-blocks.ts';
 import { decodeCacheHint, extraOf, unknownFields } from './fields.ts';
@@ -46,7 +47,7 @@ export function decodeRequest(body: JsonObject): Conversation {
     dialect: 'messages',
     model: requireField(body, 'model', 'string', ''),
     stream: optionalField(body, 'stream', 'boolean', '') ?? false,
-    messages: [...decodeSystem(body['system']), ...decodeMessages(body)],
+    messages: [...decodeSystem(body['system']), ...restoreCarriedIds(decodeMessages(body))],
     tools: (optionalField(body, 'tools', 'array', '') ?? []).map(decodeTool),
     ...(choice ? { toolChoice: decodeToolChoice(choice) } : {}),
     ...(parallel === undefined ? {} : { parallelToolCalls: !parallel }),

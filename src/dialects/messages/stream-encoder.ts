@@ -5,7 +5,7 @@ import { NO_USAGE, type Usage } from '../../conversation/usage.ts';
 import type { StreamEncoder } from '../dialect.ts';
 import { writeFinishReason } from '../finish-reasons.ts';
 import { encodeCitations } from './citations.ts';
-import { encodeAnswerPart, thinkingSignature, toolUseStart } from './encode-answer.ts';
+import { answeredToolUse, encodeAnswerPart, thinkingSignature } from './encode-answer.ts';
 import { encodeError } from './errors.ts';
 import { ownFields } from './fields.ts';
 import { encodeUsage } from './usage.ts';
@@ -28,6 +28,7 @@ type PartEnd = Extract<CompletionEvent, { type: 'part_end' }>;
  * (images, other dialects' blocks) is passed over as in the whole answer.
  */
 export class MessagesStreamEncoder implements StreamEncoder {
+  readonly keepAlive = frame('ping', { type: 'ping' });
   /** Parts that have begun and are not wholly written, in the order of their beginning; the first has its block open. */
   readonly #parts = new Map<number, PendingPart>();
   #index = -1;
@@ -162,7 +163,7 @@ function blockStart(value: Part): JsonObject | undefined {
       return { type: 'text', text: '', ...fields };
     }
     case 'tool_call':
-      return toolUseStart(value);
+      return answeredToolUse(value);
     case 'reasoning':
       if (value.encrypted && !value.signature && value.text === '') return encodeAnswerPart(value)[0];
       return { type: 'thinking', thinking: '', signature: '', ...ownFields(value.extra) };
@@ -196,7 +197,7 @@ function closingDeltas(value: Part, end: PartEnd): JsonObject[] {
   }
   if (value.type === 'reasoning') {
     const signature = thinkingSignature(withSignature(value, end.signature));
-    return signature === '' ? [] : [{ type: 'signature_delta', signature }];
+    return [{ type: 'signature_delta', signature }];
   }
   return [];
 }

@@ -1,0 +1,12 @@
+import type { Conversation } from '../conversation/conversation.ts';
+import type { JsonObject, JsonValue } from '../conversation/json.ts';
+import type { EncodedRequest, RequestAddress } from './dialect.ts';
+
+/** How a dialect asks how many tokens a request would be; pure functions as in `Dialect`, with the same errors. */
+export interface CountDialect {
+  decodeRequest(body: JsonObject, address: RequestAddress): Conversation;
+  encodeRequest(conversation: Conversation, model: string): EncodedRequest;
+  /** @returns tokens */
+  decodeResponse(body: JsonValue): number;
+  encodeResponse(tokens: number): JsonObject;
+}

@@ -1,0 +1,30 @@
+/** Reading server-sent events without taking their bytes apart. Source: WHATWG HTML, "Server-sent events". */
+
+/** Cuts whole events apart, each with the blank line that ends it. */
+export function* splitEvents(events: Buffer): Generator<Buffer> {
+  let from = 0;
+  while (from < events.length) {
+    const end = endOfFirstEvent(events, from);
+    yield events.subarray(from, end);
+    from = end;
+  }
+}
+
+function endOfFirstEvent(events: Buffer, from: number): number {
+  for (let at = events.indexOf(0x0a, from); at !== -1; at = events.indexOf(0x0a, at + 1)) {
+    if (events[at + 1] === 0x0a) return at + 2;
+    if (events[at + 1] === 0x0d && events[at + 2] === 0x0a) return at + 3;
+  }
+  return events.length;
+}
+
+/** The value of a field of an event, its lines joined; `undefined` where the event has no such field. */
+export function eventField(event: string, name: 'data' | 'event'): string | undefined {
+  const start = `${name}:`;
+  const lines = event.split(/\r\n|\n/).filter((line) => line.startsWith(start));
+  if (lines.length === 0) return undefined;
+  return lines
+    .map((line) => line.slice(start.length))
+    .join('\n')
+    .trim();
+}

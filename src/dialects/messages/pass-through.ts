@@ -1,0 +1,150 @@
+import { GatewayError } from '../../conversation/gateway-error.ts';
+import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
+import type { Usage } from '../../conversation/usage.ts';
+import { eventField, splitEvents } from '../event-bytes.ts';
+import { beginsList, findLastObject, hasValue } from '../json-bytes.ts';
+import type { PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
+import { type FieldSpans, spliceBody } from '../request-fields.ts';
+import { decodeErrorEvent } from './errors.ts';
+import { decodeUsage, StreamUsage } from './usage.ts';
+
+/** The Messages API between two sides that both speak it. */
+export const passThrough: PassThrough = {
+  fields: new Set(['model', 'stream']),
+  prepareRequest,
+  readUsage,
+  readFailure,
+  streamScanner: () => new MessagesStreamScanner(),
+};
+
+/** The same for `count_tokens`, whose answers are no usage. */
+export const countPassThrough: PassThrough = { ...passThrough, readUsage: () => undefined };
+
+function prepareRequest(body: Buffer, { model }: FieldSpans, options: PrepareOptions): Buffer {
+  return model ? spliceBody(body, [{ span: model, text: JSON.stringify(options.model) }]) : body;
+}
+
+const USAGE_KEY = Buffer.from('"usage"');
+const CONTENT_KEY = Buffer.from('"content"');
+
+function readUsage(body: Buffer): Usage | undefined {
+  const usage = findLastObject(
+    body,
+    USAGE_KEY,
+    (value) => 'output_tokens' in value && 'input_tokens' in value,
+  );
+  return usage && decodeUsage(usage);
+}
+
+/** How much of an answer is looked at before it is parsed for an error. */
+const LOOK_BYTES = 4096;
+
+function readFailure(body: Buffer): GatewayError | undefined {
+  if (hasValue(body.subarray(0, LOOK_BYTES), CONTENT_KEY, beginsList)) return undefined;
+  const answer = tryParseJson(body.toString('utf8'));
+  return isObject(answer) && saysError(answer) ? decodeErrorEvent(answer) : undefined;
+}
+
+function saysError(value: JsonObject): boolean {
+  return value['type'] === 'error' || (value['type'] === undefined && isObject(value['error']));
+}
+
+/** Events about which, once there was output, nothing need be noted. */
+const PASSED_OVER = ['event: content_block_', 'event: ping'].map((line) => Buffer.from(line));
+const DELTA = Buffer.from('event: content_block_delta');
+const LAST_EVENT = 'event: message_stop\ndata: {"type":"message_stop"}\n\n';
+
+class MessagesStreamScanner implements StreamScanner {
+  hasOutput = false;
+  finished = false;
+  terminated = false;
+  failure: GatewayError | undefined;
+  outputEvents = 0;
+  readonly #usage = new StreamUsage();
+
+  get usage(): Usage | undefined {
+    const { wire } = this.#usage;
+    return wire && decodeUsage(wire);
+  }
+
+  scan(events: Buffer): Buffer {
+    for (const event of splitEvents(events)) {
+      if (!this.hasOutput || !PASSED_OVER.some((start) => beginsWith(event, start))) this.#read(event);
+      else if (beginsWith(event, DELTA)) this.outputEvents++;
+    }
+    return events;
+  }
+
+  isWholeEvent(rest: Buffer): boolean {
+    const data = eventField(rest.toString('utf8'), 'data');
+    return data !== undefined && tryParseJson(data) !== undefined;
+  }
+
+  closing(): string {
+    return this.terminated ? '' : LAST_EVENT;
+  }
+
+  #read(event: Buffer): void {
+    const text = event.toString('utf8');
+    const data = eventField(text, 'data');
+    // Compatible servers end their streams as OpenAI does.
+    if (data === undefined || data === '' || data === '[DONE]') return;
+    const value = tryParseJson(data);
+    if (!isObject(value)) {
+      this.#fail('The provider sent a stream event that is not a JSON object.');
+      return;
+    }
+    const type = typeof value['type'] === 'string' ? value['type'] : eventField(text, 'event');
+    this.#note(type, value);
+  }
+
+  /** Source: docs "Streaming messages". Events of other types are passed on unread. */
+  #note(type: string | undefined, event: JsonObject): void {
+    switch (type) {
+      case 'message_start':
+        this.#usage.add(isObject(event['message']) ? event['message']['usage'] : undefined);
+        break;
+      case 'content_block_start':
+        if (saysSomething(event['content_block'])) this.hasOutput = true;
+        break;
+      case 'content_block_delta':
+        this.outputEvents++;
+        if (saysSomething(event['delta'])) this.hasOutput = true;
+        break;
+      case 'message_delta':
+        this.#usage.add(event['usage']);
+        if (isObject(event['delta']) && typeof event['delta']['stop_reason'] === 'string') {
+          this.finished = true;
+          this.hasOutput = true;
+        }
+        break;
+      case 'message_stop':
+        this.terminated = true;
+        if (!this.finished) this.#fail('The provider ended its stream without saying why the answer ended.');
+        break;
+      case 'error':
+        this.failure ??= decodeErrorEvent(event);
+        break;
+      default:
+        if (saysError(event)) this.failure ??= decodeErrorEvent(event);
+    }
+  }
+
+  #fail(message: string): void {
+    this.failure ??= new GatewayError('upstream_unavailable', message);
+  }
+}
+
+/** Texts and thoughts begin as empty blocks; a block of any other kind, and a delta that is not empty, is output. */
+function saysSomething(value: JsonValue | undefined): boolean {
+  if (!isObject(value)) return false;
+  const { type, ...fields } = value;
+  if (type !== 'text' && type !== 'thinking' && !String(type).endsWith('_delta')) return true;
+  return Object.values(fields).some(
+    (field) => field !== '' && field !== null && !(Array.isArray(field) && field.length === 0),
+  );
+}
+
+function beginsWith(bytes: Buffer, start: Buffer): boolean {
+  return bytes.length >= start.length && bytes.compare(start, 0, start.length, 0, start.length) === 0;
+}

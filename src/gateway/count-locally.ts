@@ -1,0 +1,33 @@
+import { GatewayError } from '../conversation/gateway-error.ts';
+import { COUNT_DIALECTS } from '../dialects/registry.ts';
+import type { Target } from '../routing/target.ts';
+import { operationPath } from '../upstream/upstream.ts';
+import type { Call } from './call.ts';
+import type { Gateway } from './gateway.ts';
+import { decodeCount } from './prepare.ts';
+import { sendJson } from './respond.ts';
+
+/** Whether the gateway itself must count, because the target's provider cannot. */
+export function mustCountLocally(call: Call, { upstream, model }: Target): boolean {
+  return call.door.operation === 'count' && operationPath(upstream, 'count', model, false) === undefined;
+}
+
+/**
+ * Answers a call for a count without asking anyone.
+ *
+ * @throws GatewayError `invalid_request` where the gateway has no counter, or the request is not in the caller's dialect.
+ */
+export async function countLocally(gateway: Gateway, call: Call, target: Target): Promise<void> {
+  if (!gateway.countTokens) {
+    throw new GatewayError(
+      'invalid_request',
+      `The provider of '${call.model}' cannot count tokens before a call.`,
+      { param: 'model', code: 'unsupported_operation' },
+    );
+  }
+  const tokens = await gateway.countTokens(decodeCount(call), target.model);
+  if (call.cancelled) return;
+  call.target = target;
+  const caller = COUNT_DIALECTS[call.door.dialect.name];
+  sendJson(gateway, call, Buffer.from(JSON.stringify(caller?.encodeResponse(tokens))));
+}

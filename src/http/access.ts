@@ -1,0 +1,46 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { GatewayError } from '../conversation/gateway-error.ts';
+import { authenticate } from '../gateway/admit.ts';
+import type { Gateway } from '../gateway/gateway.ts';
+import type { Caller } from '../gateway/snapshot.ts';
+import type { KeyHolder } from './credentials.ts';
+import type { Lifecycle } from './lifecycle.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who calls, at the doors that need a key. */
+    caller: Caller | null;
+  }
+}
+
+/** What all doors of one API family need to let anyone in. */
+export interface Access {
+  gateway: Gateway;
+  lifecycle: Lifecycle;
+  /** Where the family's clients put their key. */
+  readKey(request: KeyHolder): string | undefined;
+}
+
+/** Closes the doors of a plugin to whoever has no key, and to everyone while the instance is not ready. */
+export function requireKey(doors: FastifyInstance, { gateway, lifecycle, readKey }: Access): void {
+  doors.decorateRequest('caller', null);
+  // Before any body is read: whoever has no key must not be able to fill the memory either.
+  doors.addHook('onRequest', (request, reply, done) => {
+    refuseUnlessReady(lifecycle, reply);
+    request.caller = authenticate(gateway.snapshot, readKey(request));
+    done();
+  });
+}
+
+function refuseUnlessReady({ phase }: Lifecycle, reply: FastifyReply): void {
+  if (phase === 'ready') return;
+  // The next try should meet another instance.
+  reply.header('connection', 'close');
+  throw new GatewayError('overloaded', `This instance is ${phase}; try again.`, { retryAfterMs: 1000 });
+}
+
+/** The hook has set it, or thrown. */
+export function authenticated(caller: Caller | null): Caller {
+  if (!caller) throw new Error('a door that needs a key was entered without one');
+  return caller;
+}

@@ -1,0 +1,52 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import { messages } from '../dialects/messages/index.ts';
+import { countPassThrough, passThrough } from '../dialects/messages/pass-through.ts';
+import type { Door } from '../gateway/door.ts';
+import type { Gateway } from '../gateway/gateway.ts';
+import { requireKey } from './access.ts';
+import { readAnthropicKey, readHeader } from './credentials.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import { takeCall } from './take-call.ts';
+
+/** Anthropic's SDKs show the id of a request under this name. */
+const REQUEST_ID = 'request-id';
+
+const MESSAGES: Door = {
+  dialect: messages,
+  operation: 'generate',
+  passThrough,
+  requestIdHeader: REQUEST_ID,
+};
+const COUNT_TOKENS: Door = {
+  dialect: messages,
+  operation: 'count',
+  passThrough: countPassThrough,
+  requestIdHeader: REQUEST_ID,
+};
+
+/** Say how a body is meant; another dialect has no place for them. */
+const FORWARDED = ['anthropic-version', 'anthropic-beta'];
+
+/** The doors that Anthropic's clients know. */
+export function addAnthropicDoors(app: FastifyInstance, gateway: Gateway, lifecycle: Lifecycle): void {
+  app.register(async (doors) => {
+    const config = { dialect: messages };
+    requireKey(doors, { gateway, lifecycle, readKey: readAnthropicKey });
+    doors.post('/v1/messages', { config }, (request, reply) =>
+      takeCall(gateway, MESSAGES, request, reply, { forward: forwardedHeaders(request.headers) }),
+    );
+    doors.post('/v1/messages/count_tokens', { config }, (request, reply) =>
+      takeCall(gateway, COUNT_TOKENS, request, reply, { forward: forwardedHeaders(request.headers) }),
+    );
+  });
+}
+
+function forwardedHeaders(headers: IncomingHttpHeaders): Record<string, string> | undefined {
+  let forwarded: Record<string, string> | undefined;
+  for (const name of FORWARDED) {
+    const value = readHeader(headers, name);
+    if (value !== undefined) forwarded = { ...forwarded, [name]: value };
+  }
+  return forwarded;
+}

@@ -1,0 +1,57 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { GatewayError } from '../conversation/gateway-error.ts';
+import type { Dialect } from '../dialects/dialect.ts';
+import type { Gateway } from '../gateway/gateway.ts';
+import type { Caller } from '../gateway/snapshot.ts';
+import { authenticated, requireKey } from './access.ts';
+import { guessDialect } from './caller-dialect.ts';
+import { type KeyHolder, readAnthropicKey, readBearer, readGoogleKey } from './credentials.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import { describeModel, describeModels } from './model-lists.ts';
+
+const READ_KEY: Partial<Record<Dialect['name'], (request: KeyHolder) => string | undefined>> = {
+  messages: readAnthropicKey,
+  gemini: readGoogleKey,
+};
+
+/** The models that a key may call, in the form of the caller's dialect: the three APIs share a path. */
+export function addModelDoors(app: FastifyInstance, gateway: Gateway, lifecycle: Lifecycle): void {
+  app.register(async (doors) => {
+    requireKey(doors, {
+      gateway,
+      lifecycle,
+      readKey: (request) => {
+        const readKey = READ_KEY[guessDialect(request).name];
+        return readKey ? readKey(request) : readBearer(request.headers);
+      },
+    });
+    for (const version of ['/v1', '/v1beta', '/v1alpha']) {
+      doors.get(`${version}/models`, async (request) => {
+        const names = callableModels(gateway, authenticated(request.caller));
+        return describeModels(guessDialect(request).name, names, created(gateway), request.query);
+      });
+      // Model ids hold slashes ("openai/gpt-4.1"), encoded or not.
+      doors.get(`${version}/models/*`, async (request) => {
+        const id = findModel(gateway, authenticated(request.caller), request);
+        return describeModel(guessDialect(request).name, id, created(gateway));
+      });
+    }
+  });
+}
+
+function created({ snapshot }: Gateway): number {
+  return snapshot.created;
+}
+
+function callableModels({ snapshot }: Gateway, caller: Caller): string[] {
+  return snapshot.routes.modelNames().filter((name) => caller.mayCall(name));
+}
+
+function findModel({ snapshot }: Gateway, caller: Caller, { params }: FastifyRequest): string {
+  const { '*': id } = params as { '*': string };
+  if (caller.mayCall(id) && snapshot.routes.resolve(id)) return id;
+  throw new GatewayError('not_found', `The model '${id}' does not exist or this key may not call it.`, {
+    param: 'model',
+    code: 'model_not_found',
+  });
+}

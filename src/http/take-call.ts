@@ -1,0 +1,43 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Call, type CallAddress } from '../gateway/call.ts';
+import type { Door } from '../gateway/door.ts';
+import type { Gateway } from '../gateway/gateway.ts';
+import { handleCall } from '../gateway/handle-call.ts';
+import { authenticated } from './access.ts';
+
+const NO_BODY = Buffer.alloc(0);
+
+/** What a request says outside of its body, where its dialect says something there. */
+export interface Beside {
+  address?: CallAddress;
+  forward?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Hands a request over to the gateway, which answers it by itself. */
+export function takeCall(
+  gateway: Gateway,
+  door: Door,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  beside?: Beside,
+): void {
+  reply.hijack();
+  // Gone while its body was unpacked: its 'close' has been, and nobody would ever cancel the call.
+  if (reply.raw.destroyed) return;
+  const call = new Call({
+    id: request.id,
+    startedAt: gateway.now(),
+    startedMs: gateway.monotonicMs(),
+    door,
+    snapshot: gateway.snapshot,
+    caller: authenticated(request.caller),
+    body: Buffer.isBuffer(request.body) ? request.body : NO_BODY,
+    response: reply.raw,
+    address: beside?.address,
+    forward: beside?.forward,
+  });
+  handleCall(gateway, call).catch((err: unknown) => {
+    gateway.log.error({ call: call.id, err }, 'a call could not be answered');
+    call.response.destroy();
+  });
+}
