@@ -10,6 +10,7 @@ import { LateCounts } from './gateway/late-counts.ts';
 import { RunningCalls } from './gateway/running-calls.ts';
 import { type AdminParts, addAdminDoors } from './http/admin-doors.ts';
 import { addAnthropicDoors } from './http/anthropic-doors.ts';
+import { addGeminiDoors } from './http/gemini-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
 import { addModelDoors } from './http/model-doors.ts';
 import { addOpenAiDoors } from './http/openai-doors.ts';
@@ -76,6 +77,7 @@ export async function startApp(
   addOperationsDoors(server, lifecycle);
   addOpenAiDoors(server, gateway, lifecycle);
   addAnthropicDoors(server, gateway, lifecycle);
+  addGeminiDoors(server, gateway, lifecycle);
   addModelDoors(server, gateway, lifecycle);
   addAdminDoors(server, admin);
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { chat } from '../dialects/chat/index.ts';
 import { passThrough } from '../dialects/chat/pass-through.ts';
+import { completions } from '../dialects/completions/index.ts';
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { requireKey } from './access.ts';
@@ -10,6 +11,12 @@ import { takeCall } from './take-call.ts';
 
 const CHAT_COMPLETIONS: Door = { dialect: chat, operation: 'generate', passThrough };
 const EMBEDDINGS: Door = { dialect: chat, operation: 'embed', passThrough };
+const COMPLETIONS: Door = {
+  dialect: completions,
+  operation: 'generate',
+  passThrough,
+  alwaysTranslates: true,
+};
 
 /** The doors that OpenAI's clients know. */
 export function addOpenAiDoors(app: FastifyInstance, gateway: Gateway, lifecycle: Lifecycle): void {
@@ -18,6 +25,9 @@ export function addOpenAiDoors(app: FastifyInstance, gateway: Gateway, lifecycle
     requireKey(doors, { gateway, lifecycle, readKey: ({ headers }) => readBearer(headers) });
     doors.post('/v1/chat/completions', { config }, (request, reply) =>
       takeCall(gateway, CHAT_COMPLETIONS, request, reply),
+    );
+    doors.post('/v1/completions', { config }, (request, reply) =>
+      takeCall(gateway, COMPLETIONS, request, reply),
     );
     doors.post('/v1/embeddings', { config }, (request, reply) =>
       takeCall(gateway, EMBEDDINGS, request, reply),

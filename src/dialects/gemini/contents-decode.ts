@@ -1,6 +1,8 @@
 import type { Message, Part, ToolResultPart } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { restoreCarriedReasoning } from './carried-signatures.ts';
+import { joinModelTurns } from './join-turns.ts';
 import { decodePart } from './parts.ts';
 import { defined, extraOf, listOf, messageIn, readMessage, textIn } from './proto.ts';
 import { makeToolCallId } from './tool-call-ids.ts';
@@ -11,7 +13,8 @@ export function decodeContents(value: JsonValue | undefined): Message[] {
   const contents = listOf(value);
   if (contents.length === 0) throw invalidRequest("'contents' must hold at least one content.", 'contents');
   const calls = new CallLedger();
-  return contents.flatMap((content, index) => decodeContent(content, `contents[${index}]`, calls));
+  const messages = contents.flatMap((content, index) => decodeContent(content, `contents[${index}]`, calls));
+  return restoreCarriedReasoning(joinModelTurns(messages));
 }
 
 /** The system instruction: a content whose role does not matter. A string is what some clients send. */

@@ -4,7 +4,7 @@ import { isObject, type JsonObject, type JsonValue } from '../../conversation/js
 import { inputTokens, NO_USAGE } from '../../conversation/usage.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import type { EmbeddingDialect, EncodingFormat } from '../embeddings.ts';
-import { expectKind, optionalField, requireField } from '../read-json.ts';
+import { expectKind, optionalField, pathOf, requireField } from '../read-json.ts';
 import { defined, extraOf, messageIn, messagesIn, numberIn, ownFields, readMessage } from './proto.ts';
 
 /**
@@ -17,6 +17,20 @@ export const geminiEmbeddings: EmbeddingDialect = {
   encodeRequest,
   decodeResponse,
   encodeResponse,
+};
+
+/**
+ * `models/MODEL:embedContent`: one text, and one vector in the answer. Asked of providers as a batch of one.
+ *
+ * Source: Gemini API reference, "Embeddings".
+ */
+export const geminiEmbedding: EmbeddingDialect = {
+  ...geminiEmbeddings,
+  decodeRequest: (body) => {
+    const one = readOne(body, '');
+    return asBatch(one, [one.text]);
+  },
+  encodeResponse: ({ vectors: [values = []] }) => ({ embedding: { values } }),
 };
 
 /**
@@ -36,8 +50,16 @@ function decodeRequest(body: JsonObject): { request: EmbeddingRequest; encodingF
       );
     }
   }
-  const { model, dimensions, fields } = first;
-  const inputs = read.map(({ text }) => text);
+  return asBatch(
+    first,
+    read.map(({ text }) => text),
+  );
+}
+
+function asBatch(
+  { model, dimensions, fields }: OneRequest,
+  inputs: string[],
+): { request: EmbeddingRequest; encodingFormat: EncodingFormat } {
   return { request: defined({ model, inputs, dimensions, extra: extraOf(fields) }), encodingFormat: 'float' };
 }
 
@@ -53,9 +75,10 @@ interface OneRequest {
 function readOne(value: JsonValue, path: string): OneRequest {
   const one = readMessage(expectKind(value, 'object', path));
   const content = readMessage(requireField(one, 'content', 'object', path));
-  const parts = requireField(content, 'parts', 'array', `${path}.content`);
+  const contentPath = pathOf(path, 'content');
+  const parts = requireField(content, 'parts', 'array', contentPath);
   const texts = parts.map((part, index) => {
-    const place = `${path}.content.parts[${index}]`;
+    const place = `${contentPath}.parts[${index}]`;
     return requireField(expectKind(part, 'object', place), 'text', 'string', place);
   });
   const { content: _c, model: _m, outputDimensionality: _o, ...fields } = one;

@@ -1,6 +1,8 @@
 import type { Choice, Completion } from '../../conversation/completion.ts';
+import type { Part } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { writeFinishReason } from '../finish-reasons.ts';
+import { CarriedSignatureWriter } from './carried-signatures.ts';
 import { writeGrounding } from './citations.ts';
 import { encodeLogprobs } from './logprobs.ts';
 import { encodePart } from './parts.ts';
@@ -51,15 +53,23 @@ function timestamp(seconds: number): string | undefined {
 }
 
 /** How parts of an answer are written: a client gets the ids that it must send back, and all reasoning. */
-export const ANSWER_PARTS = { callIds: true, unsignedReasoning: true, path: 'content' } as const;
+const ANSWER_PARTS = { callIds: true, unsignedReasoning: true, path: 'content' } as const;
+
+/** A part of an answer, to be given in order with all others of its choice: calls carry what stands before them. */
+export function encodeAnswerPart(part: Part, signatures: CarriedSignatureWriter): JsonObject | undefined {
+  const thoughtSignature = signatures.add(part);
+  const wire = encodePart(part, ANSWER_PARTS);
+  return wire && thoughtSignature !== undefined ? { ...wire, thoughtSignature } : wire;
+}
 
 function encodeChoice(choice: Choice): JsonObject {
   const { index, finish, logprobs } = choice;
   const own = ownFields(choice.extra);
   const parts: JsonObject[] = [];
   const texts = [];
+  const signatures = new CarriedSignatureWriter();
   for (const part of choice.parts) {
-    const wire = encodePart(part, ANSWER_PARTS);
+    const wire = encodeAnswerPart(part, signatures);
     if (!wire) continue;
     if (part.type === 'text')
       texts.push({ partIndex: parts.length, text: part.text, citations: part.citations });

@@ -1,15 +1,15 @@
 import type { CompletionEvent } from '../../conversation/completion.ts';
-import type { Citation, Part, TextPart, ToolCallPart } from '../../conversation/conversation.ts';
+import type { Citation, Part, TextPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
 import type { StreamEncoder } from '../dialect.ts';
 import { writeFinishReason } from '../finish-reasons.ts';
+import { CarriedSignatureWriter } from './carried-signatures.ts';
 import { writeGrounding } from './citations.ts';
 import { encodeError } from './errors.ts';
 import { encodeLogprobs } from './logprobs.ts';
-import { encodePart } from './parts.ts';
 import { defined, ownFields, ownSignature } from './proto.ts';
-import { ANSWER_PARTS, encodeHead, saysOnlyBlocked } from './response-encode.ts';
+import { encodeAnswerPart, encodeHead, saysOnlyBlocked } from './response-encode.ts';
 import { encodeUsage } from './usage.ts';
 
 /**
@@ -21,6 +21,7 @@ export function streamEncoder(): StreamEncoder {
 }
 
 interface ChoiceState {
+  signatures: CarriedSignatureWriter;
   parts: Part[];
   /** Parts written so far: how clients count them. */
   written: number;
@@ -28,6 +29,8 @@ interface ChoiceState {
 }
 
 class GeminiStreamEncoder implements StreamEncoder {
+  /** Google's own clients take nothing in a stream but events with data. */
+  readonly keepAlive = '';
   #head: JsonObject = {};
   #own: JsonObject = {};
   readonly #choices = new Map<number, ChoiceState>();
@@ -67,7 +70,12 @@ class GeminiStreamEncoder implements StreamEncoder {
   }
 
   #choice(index: number): ChoiceState {
-    const choice = this.#choices.get(index) ?? { parts: [], written: 0, texts: [] };
+    const choice = this.#choices.get(index) ?? {
+      signatures: new CarriedSignatureWriter(),
+      parts: [],
+      written: 0,
+      texts: [],
+    };
     this.#choices.set(index, choice);
     return choice;
   }
@@ -76,7 +84,7 @@ class GeminiStreamEncoder implements StreamEncoder {
     const choice = this.#choice(index);
     choice.parts[place] = { ...value };
     if (value.type === 'text') choice.texts[place] = { partIndex: choice.written, text: '' };
-    return isStreamed(value) ? '' : this.#writePart(index, encodePart(value, ANSWER_PARTS));
+    return isStreamed(value) ? '' : this.#writePart(index, encodeAnswerPart(value, choice.signatures));
   }
 
   #addDelta(index: number, place: number, delta: string): string {
@@ -89,6 +97,8 @@ class GeminiStreamEncoder implements StreamEncoder {
     }
     const text = choice.texts[place];
     if (text) text.text += delta;
+    // Its signature, which may have to be carried, is worth nothing without the words.
+    if (part.type === 'reasoning') part.text += delta;
     if (delta === '' || !('text' in part)) return '';
     return this.#write([
       candidate(index, part.type === 'reasoning' ? { text: delta, thought: true } : { text: delta }),
@@ -102,8 +112,8 @@ class GeminiStreamEncoder implements StreamEncoder {
     const part: Part = defined({ ...started, ...defined({ signature, citations, extra }) });
     const text = choice.texts[place];
     if (text) text.citations = (part as TextPart).citations;
-    if (part.type === 'tool_call')
-      return this.#writePart(index, encodePart(part as ToolCallPart, ANSWER_PARTS));
+    if (part.type === 'tool_call') return this.#writePart(index, encodeAnswerPart(part, choice.signatures));
+    choice.signatures.add(part);
     choice.written += 1;
     // The text is out; what is left to say of the part follows it with an empty one.
     const thoughtSignature = 'signature' in part ? ownSignature(part.signature) : undefined;
@@ -120,8 +130,11 @@ class GeminiStreamEncoder implements StreamEncoder {
   }
 
   #encodeFinish({ choice: index, reason, extra }: Finish): JsonObject {
-    const texts = this.#choice(index).texts.filter((text) => text !== undefined);
+    const choice = this.#choice(index);
+    const texts = choice.texts.filter((text) => text !== undefined);
     return defined({
+      // Google ends so, and its client keeps a turn in a chat's history only if every chunk has a part.
+      ...(choice.written > 0 ? { content: { parts: [{ text: '' }], role: 'model' } } : {}),
       finishReason: writeFinishReason('gemini', reason),
       index,
       ...(extra?.dialect === 'gemini' ? {} : { groundingMetadata: writeGrounding(texts) }),

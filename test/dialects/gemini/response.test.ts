@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { writeCarriedId } from '../../../src/conversation/carried-reasoning.ts';
 import { GatewayError } from '../../../src/conversation/gateway-error.ts';
 import type { JsonObject } from '../../../src/conversation/json.ts';
 import { inputTokens, outputTokens } from '../../../src/conversation/usage.ts';
@@ -273,6 +274,12 @@ describe('citations', () => {
 });
 
 test('an answer of another provider is written with what Gemini’s clients can read', () => {
+  const reasoning = {
+    type: 'reasoning' as const,
+    text: 'hm',
+    signature: { dialect: 'messages' as const, value: 'x' },
+  };
+  const carried = Buffer.from(writeCarriedId('', { reasoning: [reasoning] })).toString('base64');
   const body = gemini.encodeResponse({
     id: 'msg_1',
     model: 'claude',
@@ -282,7 +289,7 @@ test('an answer of another provider is written with what Gemini’s clients can 
         index: 0,
         finish: 'tool_calls',
         parts: [
-          { type: 'reasoning', text: 'hm', signature: { dialect: 'messages', value: 'x' } },
+          reasoning,
           { type: 'opaque', dialect: 'messages', value: { type: 'server_tool_use' } },
           { type: 'refusal', text: 'No.' },
           { type: 'tool_call', id: 'toolu_1', name: 'f', kind: 'function', arguments: '{"a":1}' },
@@ -298,7 +305,7 @@ test('an answer of another provider is written with what Gemini’s clients can 
           parts: [
             { text: 'hm', thought: true },
             { text: 'No.' },
-            { functionCall: { id: 'toolu_1', name: 'f', args: { a: 1 } } },
+            { functionCall: { id: 'toolu_1', name: 'f', args: { a: 1 } }, thoughtSignature: carried },
           ],
           role: 'model',
         },

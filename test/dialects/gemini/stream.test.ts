@@ -310,7 +310,10 @@ describe('a written stream', () => {
       says({ text: 'Hi' }),
       says({ text: '', thoughtSignature: 's' }),
       says({ functionCall: { id: 'c', name: 'f', args: { a: 1 } } }),
-      { candidates: [{ finishReason: 'STOP', index: 0 }], ...head },
+      {
+        candidates: [{ content: { parts: [{ text: '' }], role: 'model' }, finishReason: 'STOP', index: 0 }],
+        ...head,
+      },
     ]);
   });
 

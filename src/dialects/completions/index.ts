@@ -1,0 +1,16 @@
+import { chat } from '../chat/index.ts';
+import type { Dialect } from '../dialect.ts';
+import { decodeRequest } from './request.ts';
+import { encodeResponse } from './response.ts';
+import { CompletionsStreamEncoder } from './stream-encoder.ts';
+
+/**
+ * OpenAI's legacy text completions, a form of the chat dialect that only callers speak: every provider is asked in a
+ * conversation of one message.
+ */
+export const completions: Dialect = {
+  ...chat,
+  decodeRequest,
+  encodeResponse,
+  streamEncoder: (options) => new CompletionsStreamEncoder(options),
+};

@@ -1,0 +1,26 @@
+import type { Choice, Completion, FinishReason } from '../../conversation/completion.ts';
+import type { JsonObject } from '../../conversation/json.ts';
+import { encodeUsage } from '../chat/usage.ts';
+import { writeFinishReason } from '../finish-reasons.ts';
+
+/** A completion in the old form: text is all that an answer has. Source: OpenAI API reference (completion object). */
+export function encodeResponse({ id, model, created, choices, usage }: Completion): JsonObject {
+  return {
+    id,
+    object: 'text_completion',
+    created: created ?? 0,
+    model,
+    choices: choices.map((choice) => textChoice(choice.index, textOf(choice), choice.finish)),
+    ...(usage ? { usage: encodeUsage(usage) } : {}),
+  };
+}
+
+/** @param finish absent while more is to come */
+export function textChoice(index: number, text: string, finish?: FinishReason): JsonObject {
+  const reason = finish === undefined ? null : writeFinishReason('chat', finish);
+  return { text, index, logprobs: null, finish_reason: reason };
+}
+
+function textOf({ parts }: Choice): string {
+  return parts.map((part) => (part.type === 'text' || part.type === 'refusal' ? part.text : '')).join('');
+}

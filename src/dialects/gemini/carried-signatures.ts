@@ -1,0 +1,73 @@
+import { CarriedIdReader, isDemandedBack, writeCarriedId } from '../../conversation/carried-reasoning.ts';
+import type { Message, Part, ReasoningPart, ToolCallPart } from '../../conversation/conversation.ts';
+
+/**
+ * A client of this dialect sends a function call back with the `thoughtSignature` that it came with. So the reasoning
+ * of other providers, which demand it back, travels there, in the form of the carried ids (`carried-reasoning.ts`) and
+ * in base64: the field is one of bytes, and clients may decode and encode it.
+ */
+export const CARRIED_PREFIX = 'X19mbDFfX';
+
+/** Writes the signatures of one turn's calls, going through its parts in order. */
+export class CarriedSignatureWriter {
+  #reasoning: ReasoningPart[] = [];
+
+  /** @returns the signature that a call gets, `undefined` where it has its own or needs none */
+  add(part: Part): string | undefined {
+    if (part.type === 'reasoning') {
+      if (isDemandedBack(part) && !isOwn(part)) this.#reasoning.push(part);
+      return undefined;
+    }
+    if (part.type !== 'tool_call' || part.signature?.dialect === 'gemini') return undefined;
+    return this.#write(part);
+  }
+
+  #write({ signature }: ToolCallPart): string | undefined {
+    const reasoning = this.#reasoning;
+    this.#reasoning = [];
+    const carried = writeCarriedId('', signature ? { reasoning, signature } : { reasoning });
+    return carried === '' ? undefined : Buffer.from(carried).toString('base64');
+  }
+}
+
+function isOwn({ signature }: ReasoningPart): boolean {
+  return signature?.dialect === 'gemini';
+}
+
+/**
+ * Puts carried reasoning back where it stood: before its call, and that of a turn's first call before all that the turn
+ * says (providers that sign want it there). What the client was shown of it goes.
+ */
+export function restoreCarriedReasoning(messages: Message[]): Message[] {
+  const reader = new CarriedIdReader();
+  return messages.map((message) => (message.role === 'assistant' ? restoreTurn(message, reader) : message));
+}
+
+function restoreTurn(message: Message, reader: CarriedIdReader): Message {
+  const lead: ReasoningPart[] = [];
+  const parts: Part[] = [];
+  let calls = 0;
+  for (const part of message.parts) {
+    if (part.type === 'tool_call') {
+      const reasoning = takeCarried(part, reader);
+      if (calls++ === 0) lead.push(...reasoning);
+      else parts.push(...reasoning);
+    }
+    parts.push(part);
+  }
+  const isRestored = lead.length > 0 || parts.length > message.parts.length;
+  if (!isRestored) return message;
+  const shown = parts.filter((part) => part.type !== 'reasoning' || isDemandedBack(part));
+  return { ...message, parts: [...lead, ...shown] };
+}
+
+/** Takes a carried signature off a call, which gets the one that it had from its provider, and gives the reasoning. */
+function takeCarried(call: ToolCallPart, reader: CarriedIdReader): ReasoningPart[] {
+  const value = call.signature?.value;
+  if (!value?.startsWith(CARRIED_PREFIX)) return [];
+  const { carried } = reader.read(Buffer.from(value, 'base64').toString('latin1'));
+  // One that cannot be read is nobody's signature either.
+  delete call.signature;
+  if (carried?.signature) call.signature = carried.signature;
+  return carried?.reasoning ?? [];
+}

@@ -1,0 +1,151 @@
+import { GatewayError } from '../../conversation/gateway-error.ts';
+import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
+import type { Usage } from '../../conversation/usage.ts';
+import { eventField, splitEvents } from '../event-bytes.ts';
+import { beginsList, beginsObject, findLastObject, hasValue } from '../json-bytes.ts';
+import type { PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
+import { type FieldSpans, spliceBody } from '../request-fields.ts';
+import { CARRIED_PREFIX } from './carried-signatures.ts';
+import { decodeStreamError, errorIn } from './errors.ts';
+import { messageIn, messagesIn, numberIn, readMessage, textIn } from './proto.ts';
+import { isBlocked } from './response-decode.ts';
+import { decodeUsage } from './usage.ts';
+
+/** `generateContent` and its stream between two sides that both speak it. The model stands in the URL. */
+export const passThrough: PassThrough = {
+  fields: new Set(['model']),
+  carriedMarker: CARRIED_PREFIX,
+  prepareRequest,
+  readUsage,
+  readFailure,
+  streamScanner: () => new GeminiStreamScanner(),
+};
+
+/** `embedContent` and `batchEmbedContents`: what they embed names the model once more. */
+export const embedPassThrough: PassThrough = { ...passThrough, prepareRequest: renameModels };
+
+/** `countTokens`, whose answers are no usage. */
+export const countPassThrough: PassThrough = { ...embedPassThrough, readUsage: () => undefined };
+
+/** A body may repeat the model, and must then agree with the URL. */
+function prepareRequest(body: Buffer, { model }: FieldSpans, options: PrepareOptions): Buffer {
+  return model
+    ? spliceBody(body, [{ span: model, text: JSON.stringify(resourceName(options.model)) }])
+    : body;
+}
+
+/** For requests within a request, whose places no scan of the top level tells. */
+function renameModels(body: Buffer, spans: FieldSpans, options: PrepareOptions): Buffer {
+  const parsed = tryParseJson(body.toString('utf8'));
+  // What is no JSON is for the provider to refuse, as with every relayed body.
+  if (!isObject(parsed)) return prepareRequest(body, spans, options);
+  const name = resourceName(options.model);
+  const holders = [parsed, ...innerRequests(parsed)];
+  for (const holder of holders) if (holder['model'] !== undefined) holder['model'] = name;
+  return Buffer.from(JSON.stringify(parsed));
+}
+
+function innerRequests(body: JsonObject): JsonObject[] {
+  const { requests, generateContentRequest, generate_content_request: snakeCase } = body;
+  const listed: (JsonValue | undefined)[] = Array.isArray(requests) ? requests : [];
+  return [...listed, generateContentRequest, snakeCase].filter((value) => isObject(value));
+}
+
+function resourceName(model: string): string {
+  return model.includes('/') ? model : `models/${model}`;
+}
+
+const USAGE_KEY = Buffer.from('"usageMetadata"');
+
+function readUsage(body: Buffer): Usage | undefined {
+  const usage = findLastObject(body, USAGE_KEY, (value) => decodeUsage(value).usage !== undefined);
+  return usage && decodeUsage(usage).usage;
+}
+
+/** How much of an answer is looked at before it is parsed for an error. */
+const LOOK_BYTES = 4096;
+const ANSWER_KEYS = ['"candidates"', '"embeddings"'].map((key) => Buffer.from(key));
+const EMBEDDING_KEY = Buffer.from('"embedding"');
+
+function readFailure(body: Buffer): GatewayError | undefined {
+  const head = body.subarray(0, LOOK_BYTES);
+  if (ANSWER_KEYS.some((key) => hasValue(head, key, beginsList))) return undefined;
+  if (hasValue(head, EMBEDDING_KEY, beginsObject)) return undefined;
+  const answer = tryParseJson(body.toString('utf8'));
+  return isObject(answer) && errorIn(answer) ? decodeStreamError(answer) : undefined;
+}
+
+/** Every event is a whole `GenerateContentResponse`; nothing but a finish reason tells that one is the last. */
+class GeminiStreamScanner implements StreamScanner {
+  usage: Usage | undefined;
+  hasOutput = false;
+  readonly terminated = false;
+  failure: GatewayError | undefined;
+  outputEvents = 0;
+  /** The candidates seen, by index, and whether they have ended. */
+  readonly #candidates = new Map<number, boolean>();
+  #blocked = false;
+
+  get finished(): boolean {
+    if (this.#candidates.size === 0) return this.#blocked;
+    return [...this.#candidates.values()].every((isFinished) => isFinished);
+  }
+
+  scan(events: Buffer): Buffer {
+    for (const event of splitEvents(events)) this.#read(eventField(event.toString('utf8'), 'data'));
+    return events;
+  }
+
+  isWholeEvent(rest: Buffer): boolean {
+    const data = eventField(rest.toString('utf8'), 'data');
+    return data !== undefined && tryParseJson(data) !== undefined;
+  }
+
+  closing(): string {
+    return '';
+  }
+
+  #read(data: string | undefined): void {
+    if (data === undefined || data === '') return;
+    const value = tryParseJson(data);
+    if (value === undefined || !isObject(Array.isArray(value) ? value[0] : value)) {
+      this.failure ??= new GatewayError(
+        'upstream_unavailable',
+        'The provider sent a stream event that is not a JSON object.',
+      );
+      return;
+    }
+    for (const chunk of Array.isArray(value) ? value : [value]) if (isObject(chunk)) this.#note(chunk);
+  }
+
+  #note(wire: JsonObject): void {
+    if (errorIn(wire)) {
+      this.failure ??= decodeStreamError(wire);
+      return;
+    }
+    const chunk = readMessage(wire);
+    // Cumulative: the newest counts.
+    this.usage = decodeUsage(chunk['usageMetadata']).usage ?? this.usage;
+    if (isBlocked(chunk)) {
+      this.#blocked = true;
+      this.hasOutput = true;
+    }
+    for (const [place, candidate] of messagesIn(chunk, 'candidates').entries()) {
+      this.#noteCandidate(candidate, numberIn(candidate, 'index') ?? place);
+    }
+  }
+
+  #noteCandidate(candidate: JsonObject, index: number): void {
+    const isFinished = textIn(candidate, 'finishReason') !== undefined;
+    this.#candidates.set(index, isFinished || this.#candidates.get(index) === true);
+    const parts = messagesIn(messageIn(candidate, 'content') ?? {}, 'parts');
+    if (!isFinished && parts.every(isEmptyText)) return;
+    this.hasOutput = true;
+    this.outputEvents++;
+  }
+}
+
+function isEmptyText(part: JsonObject): boolean {
+  const { thought: _, ...fields } = part;
+  return fields['text'] === '' && Object.keys(fields).length === 1;
+}
