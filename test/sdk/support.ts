@@ -23,8 +23,12 @@ export interface Upstream {
 /** One gateway with a strict fake of each kind of provider behind it. */
 export interface World {
   fakes: Record<'openai' | 'compatible' | 'anthropic' | 'gemini', FakeProvider>;
-  /** What the SDKs take as their base URL. */
+  /** What OpenAI's SDKs take as their base URL. */
   baseUrl: string;
+  /** What those of Anthropic and Google take. */
+  url: string;
+  /** Everything that the gateway has logged. */
+  logs(): string;
   /** An OpenAI client as its users make it, but for its own retries: an error is to be seen as it comes. */
   client: OpenAI;
   /** Models that answer at once. */
@@ -86,6 +90,8 @@ export async function startWorld(options: FakeOptions = {}, models: object = {})
   return {
     fakes,
     baseUrl: `${gateway.url}/v1`,
+    url: gateway.url,
+    logs: gateway.logs,
     client: new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: TEST_KEY, maxRetries: 0 }),
     upstreams,
     thinkers,
