@@ -179,6 +179,7 @@ export function testReasoning({ eachThinker, thinkers }: World, door: DoorClient
 
     for (const { model: from } of thinkers) {
       eachThinker(`a tool loop that ${from} began goes on, ${way}`, async ({ model: to }) => {
+        if (door.cannotShare?.(from, to)) return;
         const turns = [say('think about maths\ncall clock\nthen call weather {"city":"Oslo"}')];
         const first = await door.ask({ model: from, turns, tools, thinks: true }, way);
         turns.push(...results(first, 'noon'));

@@ -1,5 +1,11 @@
-import { CarriedIdReader, isDemandedBack, writeCarriedId } from '../../conversation/carried-reasoning.ts';
+import {
+  CARRIED_MARKER,
+  CarriedIdReader,
+  isDemandedBack,
+  writeCarriedId,
+} from '../../conversation/carried-reasoning.ts';
 import type { Message, Part, ReasoningPart, ToolCallPart } from '../../conversation/conversation.ts';
+import { isGivenToolCallId } from './tool-call-ids.ts';
 
 /**
  * A client of this dialect sends a function call back with the `thoughtSignature` that it came with. So the reasoning
@@ -8,9 +14,14 @@ import type { Message, Part, ReasoningPart, ToolCallPart } from '../../conversat
  */
 export const CARRIED_PREFIX = 'X19mbDFfX';
 
+/** For a call of another provider with nothing to carry: Gemini must not get it unsigned, and how it does the encoder knows. */
+const NOTHING_CARRIED = Buffer.from(`${CARRIED_MARKER}none`).toString('base64');
+
 /** Writes the signatures of one turn's calls, going through its parts in order. */
 export class CarriedSignatureWriter {
   #reasoning: ReasoningPart[] = [];
+  /** Of parallel calls Gemini signs the first alone. */
+  #hasOwn = false;
 
   /** @returns the signature that a call gets, `undefined` where it has its own or needs none */
   add(part: Part): string | undefined {
@@ -18,15 +29,16 @@ export class CarriedSignatureWriter {
       if (isDemandedBack(part) && !isOwn(part)) this.#reasoning.push(part);
       return undefined;
     }
-    if (part.type !== 'tool_call' || part.signature?.dialect === 'gemini') return undefined;
-    return this.#write(part);
+    if (part.type !== 'tool_call') return undefined;
+    if (part.signature?.dialect === 'gemini' || !isGivenToolCallId(part.id)) this.#hasOwn = true;
+    return this.#hasOwn ? undefined : this.#write(part);
   }
 
-  #write({ signature }: ToolCallPart): string | undefined {
+  #write({ signature }: ToolCallPart): string {
     const reasoning = this.#reasoning;
     this.#reasoning = [];
     const carried = writeCarriedId('', signature ? { reasoning, signature } : { reasoning });
-    return carried === '' ? undefined : Buffer.from(carried).toString('base64');
+    return carried === '' ? NOTHING_CARRIED : Buffer.from(carried).toString('base64');
   }
 }
 

@@ -91,7 +91,9 @@ describe('function calls', () => {
   });
 
   test('that are marked as thoughts are written back so', () => {
-    const body = answer([{ functionCall: { id: 'x1', name: 'f', args: {} }, thought: true }]);
+    const body = answer([
+      { functionCall: { id: 'x1', name: 'f', args: {} }, thoughtSignature: 's', thought: true },
+    ]);
     assert.deepEqual(gemini.encodeResponse(gemini.decodeResponse(body)), body);
   });
 

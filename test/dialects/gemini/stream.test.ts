@@ -309,7 +309,11 @@ describe('a written stream', () => {
     assert.deepEqual(data(text), [
       says({ text: 'Hi' }),
       says({ text: '', thoughtSignature: 's' }),
-      says({ functionCall: { id: 'c', name: 'f', args: { a: 1 } } }),
+      says({
+        functionCall: { id: 'c', name: 'f', args: { a: 1 } },
+        // It has an id and no signature of Gemini's: another provider's.
+        thoughtSignature: Buffer.from('__fl1__none').toString('base64'),
+      }),
       {
         candidates: [{ content: { parts: [{ text: '' }], role: 'model' }, finishReason: 'STOP', index: 0 }],
         ...head,

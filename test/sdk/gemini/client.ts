@@ -25,6 +25,8 @@ export function googleClient(url: string, apiVersion?: string): GoogleGenAI {
 export function googleDoor({ models }: GoogleGenAI): DoorClient {
   return {
     finishOfCalls: 'stop',
+    // Gemini 2.5 leaves calls unsigned which Gemini 3 then refuses.
+    cannotShare: (from, to) => from.includes('gemini-3') && to.includes('gemini-2.5'),
     ask: (question, way) => ask(models, question, way),
     stream: async function* (question) {
       for await (const chunk of await models.generateContentStream(params(question))) {
@@ -98,7 +100,7 @@ const FINISHES: Record<string, Answer['finish']> = {
   PROHIBITED_CONTENT: 'filter',
 };
 
-/** Adds the chunks of a stream up (a whole answer is one): every chunk keeps its content, as the SDK's chats keep them. */
+/** Adds the chunks of a stream up (a whole answer is one). What is kept is one content, as Google's documentation has it. */
 export function tell(chunks: readonly GenerateContentResponse[]): Told {
   const contents: Content[] = [];
   let finish: string | undefined;
@@ -119,7 +121,7 @@ export function tell(chunks: readonly GenerateContentResponse[]): Told {
   const headers = chunks[0]?.sdkHttpResponse?.headers ?? {};
   return {
     ids: calls.map(({ id }) => id),
-    kept: contents,
+    kept: [{ role: 'model', parts }],
     header: (name) => headers[name] ?? null,
     answer: {
       text: parts.map((part) => (part.thought ? '' : (part.text ?? ''))).join(''),

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, test } from 'node:test';
+import { parseConfig } from '../../src/config/load.ts';
+import { messages } from '../../src/dialects/messages/index.ts';
+import { countPassThrough } from '../../src/dialects/messages/pass-through.ts';
+import { Call } from '../../src/gateway/call.ts';
+import { compileSnapshot } from '../../src/gateway/compile-snapshot.ts';
+import type { TokenCounter } from '../../src/gateway/gateway.ts';
+import { handleCall } from '../../src/gateway/handle-call.ts';
+import { RunningCalls } from '../../src/gateway/running-calls.ts';
+import { Connections } from '../../src/upstream/connections.ts';
+import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
+import type { UsageRecord } from '../../src/usage/record.ts';
+
+const declarations = await loadDeclarations();
+const config = parseConfig('{}', 'test.yaml', { env: {}, knownProviders: declarations });
+const snapshot = compileSnapshot({ config, declarations, madeKeys: [], now: Date.now });
+const connections = new Connections(Date.now);
+const records: UsageRecord[] = [];
+const log = { warn: () => {}, error: (fields: object) => assert.fail(JSON.stringify(fields)) };
+
+/** A server that has every request counted by this counter. */
+async function countBy(countTokens: TokenCounter | undefined, body: object): Promise<Response> {
+  const server = createServer((_request, response: ServerResponse) => {
+    const call = new Call({
+      id: 'req_1',
+      startedAt: 0,
+      startedMs: 0,
+      door: { dialect: messages, operation: 'count', passThrough: countPassThrough },
+      snapshot,
+      caller: { tenant: 't', key: 'k', mayCall: () => true },
+      body: Buffer.from(JSON.stringify(body)),
+      response,
+    });
+    const gateway = {
+      snapshot,
+      connections,
+      ledger: { append: (record: UsageRecord) => records.push(record) },
+      log,
+      calls: new RunningCalls(),
+      countTokens,
+      now: () => 0,
+      monotonicMs: () => 0,
+    };
+    void handleCall(gateway, call);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  after(() => server.close());
+  return fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+}
+
+const QUESTION = { model: 'echo/echo', messages: [{ role: 'user', content: 'one two' }] };
+
+test('the gateway’s counter is asked for models whose provider cannot count', async () => {
+  const response = await countBy((conversation, model) => {
+    assert.deepEqual(conversation.messages, [{ role: 'user', parts: [{ type: 'text', text: 'one two' }] }]);
+    assert.equal(model, 'echo');
+    return Promise.resolve(42);
+  }, QUESTION);
+  assert.equal(response.status, 200);
+  assert.deepEqual(await response.json(), { input_tokens: 42 });
+  const record = records.at(-1);
+  assert.deepEqual(
+    [record?.operation, record?.outcome, record?.usage, record?.costMicroUsd, record?.attempts],
+    ['count', 'ok', null, 0, []],
+  );
+  assert.equal(record?.target, 'echo/echo');
+});
+
+test('without a counter it is said that nobody can count', async () => {
+  const response = await countBy(undefined, QUESTION);
+  assert.equal(response.status, 400);
+  assert.match(await response.text(), /cannot count tokens/);
+});
+
+test('what cannot be read is refused before it is counted', async () => {
+  const response = await countBy(() => assert.fail('not to be asked'), { model: 'echo/echo', messages: 7 });
+  assert.equal(response.status, 400);
+});

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { startGateway, TEST_KEY } from '../support/gateway.ts';
+import { startRawUpstream } from '../support/raw-upstream.ts';
+
+/** A stream that is relayed between two sides of one dialect, as a provider may send it. */
+interface Relayed {
+  adapter: 'anthropic' | 'gemini';
+  path: string;
+  body: object;
+  /** Lifecycle events: nothing of an answer. */
+  start: string;
+  /** With fields and events that nobody knows yet. */
+  middle: string;
+  end: string;
+  /** What ends the stream where `end` is missing its last event. */
+  error: RegExp;
+  usage: { input: number; output: number };
+}
+
+const event = (type: string, fields = '') => `event: ${type}\ndata: {"type":"${type}"${fields}}\n\n`;
+const chunk = (json: string) => `data: ${json}\r\n\r\n`;
+
+const RELAYED: Relayed[] = [
+  {
+    adapter: 'anthropic',
+    path: '/v1/messages',
+    body: { model: 'up/m', max_tokens: 9, stream: true, messages: [{ role: 'user', content: 'Hi' }] },
+    start:
+      event(
+        'message_start',
+        ',"message":{"id":"msg_1","content":[],"usage":{"input_tokens":7,"output_tokens":1,"future":1e999}}',
+      ) +
+      event('ping') +
+      event('content_block_start', ',"index":0,"content_block":{"type":"text","text":""}'),
+    middle:
+      event('content_block_delta', ',"index":0,"delta":{"type":"text_delta","text":"Grüße 😀","x":[]}') +
+      event('future_event', ',"a":  {"b":1.0}') +
+      ': a comment\n\n' +
+      event('content_block_delta', ',"index":0,"delta":{"type":"text_delta","text":" 世界"}') +
+      event('content_block_stop', ',"index":0'),
+    end:
+      event(
+        'message_delta',
+        ',"delta":{"stop_reason":"end_turn"},"usage":{"input_tokens":7,"output_tokens":5}',
+      ) + event('message_stop'),
+    error: /\nevent: error\ndata: \{"type":"error","error":\{"type":"api_error"/,
+    usage: { input: 7, output: 5 },
+  },
+  {
+    adapter: 'gemini',
+    path: '/v1beta/models/up/m:streamGenerateContent?alt=sse',
+    body: { contents: [{ role: 'user', parts: [{ text: 'Hi' }] }] },
+    start: chunk(
+      '{"candidates":[{"content":{"parts":[{"text":""}],"role":"model"},"index":0}],"future":1e999}',
+    ),
+    middle:
+      chunk(
+        '{"candidates":[{"content":{"parts":[{"text":"Grüße 😀"}]}}],"usageMetadata":{"promptTokenCount":7,"candidatesTokenCount":2}}',
+      ) + chunk('{"candidates":[{"content":{"parts":[{"text":" 世界"}]}}],  "x":{}}'),
+    end: chunk(
+      '{"candidates":[{"content":{"parts":[{"text":""}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":7,"candidatesTokenCount":5}}',
+    ),
+    error: /\ndata: \{"error":\{"code":502,.*"status":"UNAVAILABLE"/,
+    usage: { input: 7, output: 5 },
+  },
+];
+
+/** Sends a text in packets of so many bytes, each of its own; then does what `last` says. */
+type Send = (text: string, packetBytes: number, last?: 'end' | 'break') => void;
+
+for (const relayed of RELAYED) {
+  let send: (sender: Send) => void = () => {};
+  let calls = 0;
+  const upstream = await startRawUpstream((response) => {
+    calls += 1;
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    send((text, packetBytes, last = 'end') => {
+      const bytes = Buffer.from(text);
+      let at = 0;
+      const next = (): void => {
+        if (at >= bytes.length) {
+          if (last === 'end') response.end();
+          else response.destroy();
+          return;
+        }
+        response.write(bytes.subarray(at, at + packetBytes), () => setImmediate(next));
+        at += packetBytes;
+      };
+      response.flushHeaders();
+      next();
+    });
+  });
+  const baseUrl = upstream.baseUrl.replace(/\/v1$/, '');
+  const account = { name: 'main', apiKey: 'k' };
+  const gateway = await startGateway({
+    providers: { up: { adapter: relayed.adapter, baseUrl, accounts: [account] } },
+  });
+  after(async () => {
+    await gateway.stop();
+    await upstream.close();
+  });
+  const ask = () =>
+    gateway.post(relayed.path, relayed.body, { headers: { authorization: `Bearer ${TEST_KEY}` } });
+  const { adapter, start, middle, end, error, usage } = relayed;
+  const whole = start + middle + end;
+  const lastRecord = async () => (await gateway.calls(calls)).at(0);
+
+  for (const packetBytes of [1, 2, 3, 7, 64, 100_000]) {
+    test(`${adapter}: a stream in packets of ${packetBytes} arrives byte for byte`, async () => {
+      send = (sender) => sender(whole, packetBytes);
+      assert.equal(await (await ask()).text(), whole);
+      const record = await lastRecord();
+      assert.deepEqual([record?.usage?.input, record?.usage?.output], [usage.input, usage.output]);
+      assert.equal(record?.outcome, 'ok');
+    });
+  }
+
+  test(`${adapter}: what breaks off before any output is an error status`, async () => {
+    for (const last of ['end', 'break'] as const) {
+      send = (sender) => sender(start, 50, last);
+      const response = await ask();
+      assert.equal(response.status, 502);
+      assert.ok('error' in ((await response.json()) as object));
+    }
+  });
+
+  test(`${adapter}: what breaks off in the middle ends with the dialect's error event`, async () => {
+    for (const last of ['end', 'break'] as const) {
+      send = (sender) => sender(start + middle, 50, last);
+      const text = await (await ask()).text();
+      assert.ok(text.startsWith(start + middle));
+      assert.match(text.slice((start + middle).length - 2), error);
+      const record = await lastRecord();
+      assert.equal(record?.outcome, 'upstream_unavailable');
+      assert.equal(record?.usage?.input, usage.input);
+      assert.ok((record?.usage?.output ?? 0) >= 2);
+    }
+  });
+}
+
+test('anthropic: a stream without its last event gets it', async () => {
+  const relayed = RELAYED.find(({ adapter }) => adapter === 'anthropic');
+  assert.ok(relayed);
+  const { start, middle, end, path, body } = relayed;
+  const last = event('message_stop');
+  const upstream = await startRawUpstream((response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.end(start + middle + end.slice(0, -last.length));
+  });
+  const baseUrl = upstream.baseUrl.replace(/\/v1$/, '');
+  const providers = { up: { adapter: 'anthropic', baseUrl, accounts: [{ name: 'main', apiKey: 'k' }] } };
+  const gateway = await startGateway({ providers });
+  assert.equal(await (await gateway.post(path, body)).text(), start + middle + end);
+  await gateway.stop();
+  await upstream.close();
+});
