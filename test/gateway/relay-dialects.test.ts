@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import fc from 'fast-check';
+import { passThrough as geminiPassThrough } from '../../src/dialects/gemini/pass-through.ts';
+import { passThrough as messagesPassThrough } from '../../src/dialects/messages/pass-through.ts';
+import { EventBlocks } from '../../src/upstream/event-blocks.ts';
 import { startGateway, TEST_KEY } from '../support/gateway.ts';
 import { startRawUpstream } from '../support/raw-upstream.ts';
+import { scale } from '../support/scale.ts';
 
 /** A stream that is relayed between two sides of one dialect, as a provider may send it. */
 interface Relayed {
@@ -65,6 +70,34 @@ const RELAYED: Relayed[] = [
     usage: { input: 7, output: 5 },
   },
 ];
+
+const PASS_THROUGH = { anthropic: messagesPassThrough, gemini: geminiPassThrough };
+
+for (const { adapter, start, middle, end, usage } of RELAYED) {
+  test(`${adapter}: wherever a stream is cut, the same bytes are relayed and the same is known of them`, () => {
+    const whole = Buffer.from(start + middle + end);
+    const cuts = fc.uniqueArray(fc.integer({ min: 1, max: whole.length - 1 }), { maxLength: 40 });
+    fc.assert(
+      fc.property(cuts, (places) => {
+        const blocks = new EventBlocks();
+        const scanner = PASS_THROUGH[adapter].streamScanner({ hideUsage: true });
+        const relayed: Buffer[] = [];
+        const ends = [...places.toSorted((a, b) => a - b), whole.length];
+        for (const [index, to] of ends.entries()) {
+          const events = blocks.push(whole.subarray(ends[index - 1] ?? 0, to));
+          if (events) relayed.push(scanner.scan(events));
+        }
+        assert.equal(Buffer.concat(relayed).equals(whole), true);
+        assert.deepEqual([scanner.usage?.input, scanner.usage?.output], [usage.input, usage.output]);
+        assert.deepEqual(
+          [scanner.finished, scanner.failure, scanner.outputEvents],
+          [true, undefined, adapter === 'gemini' ? 3 : 2],
+        );
+      }),
+      { numRuns: scale({ sample: 300, heavy: 20_000 }) },
+    );
+  });
+}
 
 /** Sends a text in packets of so many bytes, each of its own; then does what `last` says. */
 type Send = (text: string, packetBytes: number, last?: 'end' | 'break') => void;

@@ -44,7 +44,14 @@ function makeCommit(holdBackMs: number) {
     setTimeout: () => {},
   };
   // Only what a stream's beginning touches: a whole call would need a whole request.
-  const call = { startedMs: 0, attempts: [], dropped: [], committed: false, response } as unknown as Call;
+  const call = {
+    startedMs: 0,
+    attempts: [],
+    dropped: [],
+    committed: false,
+    door: {},
+    response,
+  } as unknown as Call;
   const gateway = { monotonicMs: () => clock.ms } as Gateway;
   const attempt = { run: (step: () => void) => step() } as AttemptControl;
   return { commit: new StreamCommit(gateway, call, attempt, holdBackMs), call, written, clock, begun };
