@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { passThrough as geminiPassThrough } from '../../src/dialects/gemini/pass-through.ts';
 import { passThrough as messagesPassThrough } from '../../src/dialects/messages/pass-through.ts';
 import { EventBlocks } from '../../src/upstream/event-blocks.ts';
-import { startGateway, TEST_KEY } from '../support/gateway.ts';
+import { startGateway } from '../support/gateway.ts';
 import { startRawUpstream } from '../support/raw-upstream.ts';
 import { scale } from '../support/scale.ts';
 
@@ -71,6 +71,103 @@ const RELAYED: Relayed[] = [
   },
 ];
 
+/** Sends a text in packets of so many bytes, each of its own; then does what `last` says. */
+type Send = (text: string, packetBytes: number, last?: 'end' | 'break') => void;
+
+/** A gateway with a provider of this dialect, which sends what `ask` is given. */
+async function setUp(relayed: Relayed) {
+  let send: (sender: Send) => void = () => {};
+  let calls = 0;
+  const upstream = await startRawUpstream((response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    send((text, packetBytes, last = 'end') => {
+      const bytes = Buffer.from(text);
+      let at = 0;
+      const next = (): void => {
+        if (at >= bytes.length) {
+          if (last === 'end') response.end();
+          else response.destroy();
+          return;
+        }
+        response.write(bytes.subarray(at, at + packetBytes), () => setImmediate(next));
+        at += packetBytes;
+      };
+      next();
+    });
+  });
+  const baseUrl = upstream.baseUrl.replace(/\/v1$/, '');
+  const account = { name: 'main', apiKey: 'k' };
+  const gateway = await startGateway({
+    providers: { up: { adapter: relayed.adapter, baseUrl, accounts: [account] } },
+  });
+  after(async () => {
+    await gateway.stop();
+    await upstream.close();
+  });
+  return {
+    ask: (sender: (send: Send) => void) => {
+      send = sender;
+      calls += 1;
+      return gateway.post(relayed.path, relayed.body);
+    },
+    lastRecord: async () => (await gateway.calls(calls)).at(0),
+  };
+}
+
+// Before any test is there: one that is registered while none is left running would never run.
+const SET_UP = await Promise.all(RELAYED.map(async (relayed) => ({ relayed, ...(await setUp(relayed)) })));
+
+for (const { relayed, ask, lastRecord } of SET_UP) {
+  const { adapter, start, middle, end, error, usage } = relayed;
+  const whole = start + middle + end;
+
+  for (const packetBytes of [1, 2, 3, 7, 64, 100_000]) {
+    test(`${adapter}: a stream in packets of ${packetBytes} arrives byte for byte`, async () => {
+      assert.equal(await (await ask((send) => send(whole, packetBytes))).text(), whole);
+      const record = await lastRecord();
+      assert.deepEqual([record?.usage?.input, record?.usage?.output], [usage.input, usage.output]);
+      assert.equal(record?.outcome, 'ok');
+    });
+  }
+
+  test(`${adapter}: what breaks off before any output is an error status`, async () => {
+    for (const last of ['end', 'break'] as const) {
+      const response = await ask((send) => send(start, 50, last));
+      assert.equal(response.status, 502);
+      assert.ok('error' in ((await response.json()) as object));
+    }
+  });
+
+  test(`${adapter}: what breaks off in the middle ends with the dialect's error event`, async () => {
+    for (const last of ['end', 'break'] as const) {
+      const text = await (await ask((send) => send(start + middle, 50, last))).text();
+      assert.ok(text.startsWith(start + middle));
+      assert.match(text.slice((start + middle).length - 2), error);
+      const record = await lastRecord();
+      assert.equal(record?.outcome, 'upstream_unavailable');
+      assert.equal(record?.usage?.input, usage.input);
+      assert.ok((record?.usage?.output ?? 0) >= 2);
+    }
+  });
+}
+
+test('anthropic: a stream without its last event gets it', async () => {
+  const relayed = RELAYED.find(({ adapter }) => adapter === 'anthropic');
+  assert.ok(relayed);
+  const { start, middle, end, path, body } = relayed;
+  const last = event('message_stop');
+  const upstream = await startRawUpstream((response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.end(start + middle + end.slice(0, -last.length));
+  });
+  const baseUrl = upstream.baseUrl.replace(/\/v1$/, '');
+  const providers = { up: { adapter: 'anthropic', baseUrl, accounts: [{ name: 'main', apiKey: 'k' }] } };
+  const gateway = await startGateway({ providers });
+  assert.equal(await (await gateway.post(path, body)).text(), start + middle + end);
+  await gateway.stop();
+  await upstream.close();
+});
+
 const PASS_THROUGH = { anthropic: messagesPassThrough, gemini: geminiPassThrough };
 
 for (const { adapter, start, middle, end, usage } of RELAYED) {
@@ -98,93 +195,3 @@ for (const { adapter, start, middle, end, usage } of RELAYED) {
     );
   });
 }
-
-/** Sends a text in packets of so many bytes, each of its own; then does what `last` says. */
-type Send = (text: string, packetBytes: number, last?: 'end' | 'break') => void;
-
-for (const relayed of RELAYED) {
-  let send: (sender: Send) => void = () => {};
-  let calls = 0;
-  const upstream = await startRawUpstream((response) => {
-    calls += 1;
-    response.writeHead(200, { 'content-type': 'text/event-stream' });
-    send((text, packetBytes, last = 'end') => {
-      const bytes = Buffer.from(text);
-      let at = 0;
-      const next = (): void => {
-        if (at >= bytes.length) {
-          if (last === 'end') response.end();
-          else response.destroy();
-          return;
-        }
-        response.write(bytes.subarray(at, at + packetBytes), () => setImmediate(next));
-        at += packetBytes;
-      };
-      response.flushHeaders();
-      next();
-    });
-  });
-  const baseUrl = upstream.baseUrl.replace(/\/v1$/, '');
-  const account = { name: 'main', apiKey: 'k' };
-  const gateway = await startGateway({
-    providers: { up: { adapter: relayed.adapter, baseUrl, accounts: [account] } },
-  });
-  after(async () => {
-    await gateway.stop();
-    await upstream.close();
-  });
-  const ask = () =>
-    gateway.post(relayed.path, relayed.body, { headers: { authorization: `Bearer ${TEST_KEY}` } });
-  const { adapter, start, middle, end, error, usage } = relayed;
-  const whole = start + middle + end;
-  const lastRecord = async () => (await gateway.calls(calls)).at(0);
-
-  for (const packetBytes of [1, 2, 3, 7, 64, 100_000]) {
-    test(`${adapter}: a stream in packets of ${packetBytes} arrives byte for byte`, async () => {
-      send = (sender) => sender(whole, packetBytes);
-      assert.equal(await (await ask()).text(), whole);
-      const record = await lastRecord();
-      assert.deepEqual([record?.usage?.input, record?.usage?.output], [usage.input, usage.output]);
-      assert.equal(record?.outcome, 'ok');
-    });
-  }
-
-  test(`${adapter}: what breaks off before any output is an error status`, async () => {
-    for (const last of ['end', 'break'] as const) {
-      send = (sender) => sender(start, 50, last);
-      const response = await ask();
-      assert.equal(response.status, 502);
-      assert.ok('error' in ((await response.json()) as object));
-    }
-  });
-
-  test(`${adapter}: what breaks off in the middle ends with the dialect's error event`, async () => {
-    for (const last of ['end', 'break'] as const) {
-      send = (sender) => sender(start + middle, 50, last);
-      const text = await (await ask()).text();
-      assert.ok(text.startsWith(start + middle));
-      assert.match(text.slice((start + middle).length - 2), error);
-      const record = await lastRecord();
-      assert.equal(record?.outcome, 'upstream_unavailable');
-      assert.equal(record?.usage?.input, usage.input);
-      assert.ok((record?.usage?.output ?? 0) >= 2);
-    }
-  });
-}
-
-test('anthropic: a stream without its last event gets it', async () => {
-  const relayed = RELAYED.find(({ adapter }) => adapter === 'anthropic');
-  assert.ok(relayed);
-  const { start, middle, end, path, body } = relayed;
-  const last = event('message_stop');
-  const upstream = await startRawUpstream((response) => {
-    response.writeHead(200, { 'content-type': 'text/event-stream' });
-    response.end(start + middle + end.slice(0, -last.length));
-  });
-  const baseUrl = upstream.baseUrl.replace(/\/v1$/, '');
-  const providers = { up: { adapter: 'anthropic', baseUrl, accounts: [{ name: 'main', apiKey: 'k' }] } };
-  const gateway = await startGateway({ providers });
-  assert.equal(await (await gateway.post(path, body)).text(), start + middle + end);
-  await gateway.stop();
-  await upstream.close();
-});
