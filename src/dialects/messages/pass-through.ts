@@ -69,6 +69,8 @@ class MessagesStreamScanner implements StreamScanner {
 
   scan(events: Buffer): Buffer {
     for (const event of splitEvents(events)) {
+      // Behind the last event there may be another message, which nobody asked for and a client does not read.
+      if (this.terminated) break;
       if (!this.hasOutput || !PASSED_OVER.some((start) => beginsWith(event, start))) this.#read(event);
       else if (beginsWith(event, DELTA)) this.outputEvents++;
     }

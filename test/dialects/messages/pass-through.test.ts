@@ -77,6 +77,12 @@ test('a stream that lacks its last event is told how it ends', () => {
   assert.equal(cut.closing(), LAST.toString());
 });
 
+test('what follows the last event is not the answer’s', () => {
+  const two = scanner();
+  two.scan(Buffer.concat([START, delta('a'), STOP, LAST, START, event('error', ',"error":{}')]));
+  assert.deepEqual([two.failure, two.usage?.output], [undefined, 5]);
+});
+
 const FAILURES: [what: string, bytes: Buffer, message: RegExp][] = [
   [
     'an error event',
