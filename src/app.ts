@@ -60,6 +60,7 @@ export async function startApp(
     connections,
     ledger,
     lateCounts: new LateCounts(tokens, log),
+    tokens,
     log,
     calls: new RunningCalls(),
     now: Date.now,

@@ -1,4 +1,3 @@
-import { GatewayError } from '../conversation/gateway-error.ts';
 import { COUNT_DIALECTS } from '../dialects/registry.ts';
 import type { Target } from '../routing/target.ts';
 import { operationPath } from '../upstream/upstream.ts';
@@ -13,19 +12,12 @@ export function mustCountLocally(call: Call, { upstream, model }: Target): boole
 }
 
 /**
- * Answers a call for a count without asking anyone.
+ * Answers a call for a count without asking anyone: with an estimate, as every count of ours is.
  *
- * @throws GatewayError `invalid_request` where the gateway has no counter, or the request is not in the caller's dialect.
+ * @throws GatewayError `invalid_request` where the request is not in the caller's dialect, `overloaded` where too much waits.
  */
 export async function countLocally(gateway: Gateway, call: Call, target: Target): Promise<void> {
-  if (!gateway.countTokens) {
-    throw new GatewayError(
-      'invalid_request',
-      `The provider of '${call.model}' cannot count tokens before a call.`,
-      { param: 'model', code: 'unsupported_operation' },
-    );
-  }
-  const tokens = await gateway.countTokens(decodeCount(call), target.model);
+  const tokens = await gateway.tokens.countConversation(decodeCount(call), target.model);
   if (call.cancelled) return;
   call.target = target;
   const caller = COUNT_DIALECTS[call.door.dialect.name];

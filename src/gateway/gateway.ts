@@ -1,4 +1,4 @@
-import type { Conversation } from '../conversation/conversation.ts';
+import type { TokenCounter } from '../tokens/token-counter.ts';
 import type { Connections } from '../upstream/connections.ts';
 import type { Recount } from '../usage/ledger.ts';
 import type { UsageRecord } from '../usage/record.ts';
@@ -15,16 +15,13 @@ export interface Gateway {
   readonly lateCounts: Pick<LateCounts, 'plan'>;
   readonly log: Log;
   readonly calls: RunningCalls;
-  /** Counts for providers that cannot; without it their models cannot be asked. */
-  readonly countTokens?: TokenCounter | undefined;
+  /** Counts for providers that cannot. */
+  readonly tokens: Pick<TokenCounter, 'countConversation'>;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Monotonic milliseconds. */
   readonly monotonicMs: () => number;
 }
-
-/** How many tokens a conversation is for a model (`provider/model-version` without its provider). */
-export type TokenCounter = (conversation: Conversation, model: string) => Promise<number> | number;
 
 /** The part of a pino logger that the data path uses. Nothing is logged for a call that goes well. */
 export interface Log {

@@ -44,7 +44,11 @@ export class LateCounts {
     const count = async () => {
       try {
         if (door.operation === 'embed') {
-          const input = await this.#countInputs(EMBEDDING_DIALECTS[door.dialect.name], body, model);
+          const input = await this.#countInputs(
+            door.embeddings ?? EMBEDDING_DIALECTS[door.dialect.name],
+            body,
+            model,
+          );
           return { ...NO_USAGE, input, estimated: true };
         }
         const input = await this.#tokens.countConversation(

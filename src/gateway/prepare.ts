@@ -67,9 +67,7 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   }
   const encoded = ENCODERS[door.operation](call, target);
   call.dropped = sameDialect ? encoded.dropped : [...encoded.dropped, ...droppedHeaders(call)];
-  const headers = encoded.headers
-    ? [...baseHeaders, ...Object.entries(encoded.headers).flat()]
-    : baseHeaders;
+  const headers = encoded.headers ? [...baseHeaders, ...Object.entries(encoded.headers).flat()] : baseHeaders;
   const body = Buffer.from(JSON.stringify(encoded.body));
   return { path, headers, body, passThrough, translate: encoded.translate };
 }

@@ -8,7 +8,7 @@ import { messages } from '../../src/dialects/messages/index.ts';
 import { countPassThrough } from '../../src/dialects/messages/pass-through.ts';
 import { Call } from '../../src/gateway/call.ts';
 import { compileSnapshot } from '../../src/gateway/compile-snapshot.ts';
-import type { TokenCounter } from '../../src/gateway/gateway.ts';
+import type { Gateway } from '../../src/gateway/gateway.ts';
 import { handleCall } from '../../src/gateway/handle-call.ts';
 import { RunningCalls } from '../../src/gateway/running-calls.ts';
 import { Connections } from '../../src/upstream/connections.ts';
@@ -23,7 +23,10 @@ const records: UsageRecord[] = [];
 const log = { warn: () => {}, error: (fields: object) => assert.fail(JSON.stringify(fields)) };
 
 /** A server that has every request counted by this counter. */
-async function countBy(countTokens: TokenCounter | undefined, body: object): Promise<Response> {
+async function countBy(
+  countConversation: Gateway['tokens']['countConversation'],
+  body: object,
+): Promise<Response> {
   const server = createServer((_request, response: ServerResponse) => {
     const call = new Call({
       id: 'req_1',
@@ -41,7 +44,8 @@ async function countBy(countTokens: TokenCounter | undefined, body: object): Pro
       ledger: { append: (record: UsageRecord) => records.push(record) },
       log,
       calls: new RunningCalls(),
-      countTokens,
+      tokens: { countConversation },
+      lateCounts: { plan: () => assert.fail('a count is not counted again') },
       now: () => 0,
       monotonicMs: () => 0,
     };
@@ -69,12 +73,6 @@ test('the gateway’s counter is asked for models whose provider cannot count', 
     ['count', 'ok', null, 0, []],
   );
   assert.equal(record?.target, 'echo/echo');
-});
-
-test('without a counter it is said that nobody can count', async () => {
-  const response = await countBy(undefined, QUESTION);
-  assert.equal(response.status, 400);
-  assert.match(await response.text(), /cannot count tokens/);
 });
 
 test('what cannot be read is refused before it is counted', async () => {

@@ -26,28 +26,24 @@ world.each('the id of a request is where the SDK looks for it', async ({ model }
   assert.match(message._request_id ?? '', /^req_0/);
 });
 
-world.each('tokens are counted where the provider can', async ({ model, name }) => {
+world.each('tokens are counted, by the provider where it can', async ({ model, name }) => {
   const counted = client.messages.countTokens({
     model,
     messages: [{ role: 'user', content: 'one two three' }],
     system: 'Be brief.',
   });
-  if (name === 'openai') {
-    await assert.rejects(
-      counted,
-      (error) => error instanceof BadRequestError && /cannot count/.test(error.message),
-    );
-    return;
-  }
-  assert.equal((await counted).input_tokens, 5);
+  // The gateway counts as OpenAI's models do: words, and what frames them.
+  const { input_tokens: tokens } = await counted;
+  if (name === 'openai') assert.ok(tokens > 5 && tokens < 20, String(tokens));
+  else assert.equal(tokens, 5);
 });
 
 test('a count is recorded, and costs nothing', async () => {
   const records = (await world.records()).filter(({ operation }) => operation === 'count');
   const answered = records.filter(({ outcome }) => outcome === 'ok');
-  assert.equal(answered.length, 2);
-  for (const { usage, costMicroUsd, dialect, attempts } of answered) {
-    assert.deepEqual([usage, costMicroUsd, dialect, attempts.length], [null, 0, 'messages', 1]);
+  assert.deepEqual(answered.map(({ attempts }) => attempts.length).sort(), [0, 1, 1]);
+  for (const { usage, costMicroUsd, dialect } of answered) {
+    assert.deepEqual([usage, costMicroUsd, dialect], [null, 0, 'messages']);
   }
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError } from '@google/genai';
-import { GoogleGenerativeAI, GoogleGenerativeAIFetchError } from '@google/generative-ai';
+import { GoogleGenerativeAI } from '@google/generative-ai';
 import { vectorOf } from '../../support/fake-vectors.ts';
 import { TEST_KEY } from '../../support/gateway.ts';
 import { startWorld } from '../support.ts';
@@ -88,23 +88,24 @@ world.each('the older SDK: whole, streamed, chat with functions, counts', async 
   );
   const result = [{ functionResponse: { name: 'clock', response: { output: 'noon' } } }];
   assert.equal((await chat.sendMessage(result)).response.text(), 'Tool said: noon');
-  const counted = older.countTokens('one two three');
-  if (name === 'openai') await assert.rejects(counted, GoogleGenerativeAIFetchError);
+  const { totalTokens } = await older.countTokens('one two three');
   // Its tool counts, too.
-  else assert.equal((await counted).totalTokens, 4);
+  if (name === 'openai') assert.ok(totalTokens > 4);
+  else assert.equal(totalTokens, 4);
 });
 
-world.each('tokens are counted where the provider can', async ({ model, name }) => {
-  const counted = client.models.countTokens({ model, contents: 'one two three' });
-  if (name === 'openai') await assert.rejects(counted, { status: 400 });
-  else assert.equal((await counted).totalTokens, 3);
+world.each('tokens are counted, by the provider where it can', async ({ model, name }) => {
+  const { totalTokens } = await client.models.countTokens({ model, contents: 'one two three' });
+  // The gateway counts as OpenAI's models do: words, and what frames them.
+  if (name === 'openai') assert.ok(totalTokens && totalTokens > 3 && totalTokens < 20, String(totalTokens));
+  else assert.equal(totalTokens, 3);
 });
 
 test('counts are recorded, and cost nothing', async () => {
   const counts = (await world.records()).filter(({ operation, outcome }) => {
     return operation === 'count' && outcome === 'ok';
   });
-  assert.equal(counts.length, 4);
+  assert.equal(counts.length, 6);
   for (const { usage, costMicroUsd, dialect } of counts) {
     assert.deepEqual([usage, costMicroUsd, dialect], [null, 0, 'gemini']);
   }
