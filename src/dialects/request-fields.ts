@@ -42,7 +42,7 @@ export const MAX_JSON_DEPTH = 128;
  * @throws GatewayError `invalid_request` where the body is not a JSON object, or nested too deeply.
  */
 export function findTopLevelFields(body: Buffer, wanted: ReadonlySet<string>): FieldSpans {
-  const spans: FieldSpans = Object.create(null) as FieldSpans;
+  const spans: FieldSpans = {};
   let at = skipSpace(body, 0);
   if (body[at] !== OPEN_BRACE) throw notJson(body);
   at = skipSpace(body, at + 1);

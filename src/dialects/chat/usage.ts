@@ -11,17 +11,22 @@ import { omitKeys } from '../read-json.ts';
 const WORDS = {
   /** OpenAI and most others; DeepSeek; Moonshot and Together; Mistral. */
   cacheRead: [
-    'prompt_tokens_details.cached_tokens',
-    'prompt_cache_hit_tokens',
-    'cached_tokens',
-    'num_cached_tokens',
+    ['prompt_tokens_details', 'cached_tokens'],
+    ['prompt_cache_hit_tokens'],
+    ['cached_tokens'],
+    ['num_cached_tokens'],
   ],
   /** OpenAI and OpenRouter; LiteLLM. */
-  cacheWrite: ['prompt_tokens_details.cache_write_tokens', 'prompt_tokens_details.cache_creation_tokens'],
-  inputAudio: ['prompt_tokens_details.audio_tokens'],
-  reasoning: ['completion_tokens_details.reasoning_tokens'],
-  outputAudio: ['completion_tokens_details.audio_tokens'],
-} satisfies Partial<Record<keyof Usage, string[]>>;
+  cacheWrite: [
+    ['prompt_tokens_details', 'cache_write_tokens'],
+    ['prompt_tokens_details', 'cache_creation_tokens'],
+  ],
+  inputAudio: [['prompt_tokens_details', 'audio_tokens']],
+  reasoning: [['completion_tokens_details', 'reasoning_tokens']],
+  outputAudio: [['completion_tokens_details', 'audio_tokens']],
+} satisfies Partial<Record<keyof Usage, Path[]>>;
+
+type Path = readonly [key: string, detail?: string];
 
 /** `undefined` where the server did not say (a missing object, null, or null counts). */
 export function decodeUsage(value: JsonValue | undefined): Usage | undefined {
@@ -121,12 +126,11 @@ function objectOrNone(value: JsonValue | undefined): JsonObject {
   return isObject(value) ? value : {};
 }
 
-/** The first count that stands under one of the paths. */
-function firstOf(usage: JsonObject, paths: readonly string[]): JsonValue | undefined {
-  for (const path of paths) {
-    const [key = '', detail] = path.split('.');
+/** The first count that stands under one of the paths: a field, or a field of a field. */
+function firstOf(usage: JsonObject, paths: readonly Path[]): JsonValue | undefined {
+  for (const [key, detail] of paths) {
     const value = usage[key];
-    const found = detail === undefined ? value : objectOrNone(value)[detail];
+    const found = detail === undefined ? value : isObject(value) ? value[detail] : undefined;
     if (typeof found === 'number') return found;
   }
   return undefined;
