@@ -4,6 +4,7 @@ export default {
   name: 'openai',
   title: 'OpenAI',
   dialect: 'chat',
+  alsoSpeaks: [{ dialect: 'responses' }],
   baseUrl: 'https://api.openai.com/v1',
   envKeys: ['OPENAI_API_KEY'],
   envBaseUrl: 'OPENAI_BASE_URL',

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from './config/resolve.ts';
 import { GatewayError } from './conversation/gateway-error.ts';
-import { compileSnapshot } from './gateway/compile-snapshot.ts';
+import { compileSnapshot, type SnapshotSources } from './gateway/compile-snapshot.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { interruptCall } from './gateway/handle-call.ts';
 import { LateCounts } from './gateway/late-counts.ts';
@@ -22,6 +22,7 @@ import { type HashedKey, hashSecret, KeyRing } from './tenants/keys.ts';
 import { TokenCounter } from './tokens/token-counter.ts';
 import { Connections } from './upstream/connections.ts';
 import type { ProviderDeclaration } from './upstream/provider.ts';
+import type { SignInContext } from './upstream/sign-in/create-signer.ts';
 import { Ledger, type LedgerProblem } from './usage/ledger.ts';
 import { PriceBook } from './usage/prices.ts';
 
@@ -54,9 +55,14 @@ export async function startApp(
   });
   const tokens = new TokenCounter();
   const connections = new Connections(Date.now);
+  const signIn: SignInContext = {
+    now: Date.now,
+    fetch: globalThis.fetch,
+    warn: (fields, message) => log.warn(fields, message),
+  };
   const lifecycle: Lifecycle = { phase: 'starting' };
   const gateway: Gateway = {
-    snapshot: compileSnapshot({ config, declarations, madeKeys: [], now: Date.now }),
+    snapshot: compileSnapshot({ config, declarations, madeKeys: [], signIn }),
     connections,
     ledger,
     lateCounts: new LateCounts(tokens, log),
@@ -95,7 +101,7 @@ export async function startApp(
     const { host, port } = config.server;
     const url = await server.listen({ host, port });
     // Only now: secrets that are made before a start that fails would be seen by nobody.
-    const firstSecrets = await admitFirstKeys(config, declarations, gateway, admin);
+    const firstSecrets = await admitFirstKeys({ config, declarations, signIn }, gateway, admin);
     lifecycle.phase = 'ready';
     return { url, firstSecrets, stop };
   } catch (error) {
@@ -109,17 +115,17 @@ export async function startApp(
  * configured: with the first tenant of the config, or an admin key in the environment, they end.
  */
 async function admitFirstKeys(
-  config: Config,
-  declarations: readonly ProviderDeclaration[],
+  sources: Omit<SnapshotSources, 'madeKeys'>,
   gateway: Gateway,
   admin: AdminParts,
 ): Promise<FirstSecrets | undefined> {
+  const { config } = sources;
   const hasTenants = Object.keys(config.tenants).length > 0;
   const hasAdminKey = config.adminKey !== undefined;
   const secrets = await ensureFirstKeys(admin.store, { hasTenants, hasAdminKey }, Date.now);
   const made = await readMadeKeys(admin.store);
   if (!hasTenants) {
-    gateway.snapshot = compileSnapshot({ config, declarations, madeKeys: made.tenantKeys, now: Date.now });
+    gateway.snapshot = compileSnapshot({ ...sources, madeKeys: made.tenantKeys });
   }
   const configured =
     config.adminKey === undefined ? [] : [{ hash: hashSecret(config.adminKey), key: 'environment' }];

@@ -22,7 +22,6 @@ export const DORMANT: readonly DormantField[] = [
   { pattern: 'onStateLoss' },
   { pattern: 'providers.*.accounts[].weight' },
   { pattern: 'providers.*.accounts[].apiKeyFile' },
-  { pattern: 'providers.*.accounts[].region' },
   { pattern: 'providers.*.health' },
   { pattern: 'providers.*.discovery' },
   { pattern: 'models.*.targets[].weight' },

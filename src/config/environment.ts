@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
-import { credential, httpUrl, keySecret } from './fields.ts';
-import type { KnownProvider } from './known-provider.ts';
+import { cloudName, credential, httpUrl, keySecret, text } from './fields.ts';
+import { type KnownProvider, SETTING_NAMES, type SettingName } from './known-provider.ts';
 import type { ConfigProblem } from './problem.ts';
 import type { Environment } from './substitute.ts';
 
@@ -63,9 +63,47 @@ export function findProviderKey(
   return undefined;
 }
 
-/** Whether a provider is there without being written in the file. */
+/** Fields of credentials that need not be there. */
+const OPTIONAL_FIELDS: ReadonlySet<string> = new Set(['sessionToken', 'file']);
+
+/** Credentials of the provider's own kind in the environment, by field; empty where they are found by themselves. */
+export function findSignIn({ signIn }: KnownProvider, env: Environment): Record<string, string> | undefined {
+  if (!signIn) return undefined;
+  const found: Record<string, string> = {};
+  for (const [field, variable] of Object.entries(signIn.env)) {
+    const value = readVariable(env, variable);
+    if (value !== undefined) found[field] = value;
+    else if (!OPTIONAL_FIELDS.has(field)) return undefined;
+  }
+  return Object.keys(found).length > 0 || signIn.ambient === true ? found : undefined;
+}
+
+/** A setting of a provider from the environment. */
+export function findSetting(
+  provider: KnownProvider,
+  name: SettingName,
+  env: Environment,
+): { variable: string; value: string } | undefined {
+  for (const variable of provider.settings?.[name]?.env ?? []) {
+    const value = readVariable(env, variable);
+    if (value !== undefined) return { variable, value };
+  }
+  return undefined;
+}
+
+/** Whether a provider is there without being written in the file: its key, its address and what else it needs are. */
 export function isPresent(provider: KnownProvider, env: Environment): boolean {
-  return provider.inProcess !== undefined || findProviderKey(provider, env) !== undefined;
+  if (provider.inProcess !== undefined) return true;
+  if (findProviderKey(provider, env) === undefined && findSignIn(provider, env) === undefined) return false;
+  const { baseUrl, baseUrlAt, envBaseUrl } = provider;
+  const hasAddress =
+    baseUrl !== undefined ||
+    baseUrlAt !== undefined ||
+    (envBaseUrl !== undefined && readVariable(env, envBaseUrl) !== undefined);
+  const lacks = SETTING_NAMES.some(
+    (name) => provider.settings?.[name]?.required === true && findSetting(provider, name, env) === undefined,
+  );
+  return hasAddress && !lacks;
 }
 
 /** A variable's value; one that is set to nothing counts as not set. */
@@ -76,14 +114,29 @@ export function readVariable(env: Environment, name: string): string | undefined
 
 /** What is wrong with the variables that providers are made from; nobody looks at those of absent providers. */
 export function checkEnvironmentOf(providers: readonly KnownProvider[], env: Environment): ConfigProblem[] {
-  return providers.flatMap((provider) => {
-    const variable = findProviderKey(provider, env)?.variable;
-    if (variable === undefined) return [];
-    const problems = checkVariable(env, variable, credential());
-    if (provider.envBaseUrl !== undefined)
-      problems.push(...checkVariable(env, provider.envBaseUrl, httpUrl()));
-    return problems;
-  });
+  return providers
+    .filter((provider) => isPresent(provider, env))
+    .flatMap((provider) => [
+      ...credentialVariables(provider, env).flatMap((variable) => checkVariable(env, variable, credential())),
+      ...(provider.envBaseUrl === undefined ? [] : checkVariable(env, provider.envBaseUrl, httpUrl())),
+      ...SETTING_NAMES.flatMap((name) => {
+        const variable = findSetting(provider, name, env)?.variable;
+        return variable === undefined ? [] : checkVariable(env, variable, SETTING_SCHEMAS[name]);
+      }),
+    ]);
+}
+
+const SETTING_SCHEMAS: Readonly<Record<SettingName, z.ZodType>> = {
+  region: cloudName('a region such as us-east-1'),
+  location: cloudName('a location such as europe-west4 or global'),
+  project: text('a project'),
+  apiVersion: cloudName('an api-version such as 2024-10-21 or preview'),
+};
+
+function credentialVariables(provider: KnownProvider, env: Environment): string[] {
+  const key = findProviderKey(provider, env);
+  if (key) return [key.variable];
+  return Object.values(findSignIn(provider, env) && provider.signIn ? provider.signIn.env : {});
 }
 
 /** Holds a variable that is set against the schema of what would be written in the file. */

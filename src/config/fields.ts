@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { JsonValue } from '../conversation/json.ts';
+import { type JsonValue, tryParseJson } from '../conversation/json.ts';
 import {
   DATE_PATTERN,
   DURATION_PATTERN,
@@ -122,6 +122,28 @@ export function credential() {
     pattern(/^\S(?:.*\S)?$/, 'a credential without line breaks or spaces around it'),
     'credential',
   ).brand<'Secret'>();
+}
+
+/** What stands in host names and URLs of a cloud. */
+export function cloudName(expected: string) {
+  return pattern(/^[A-Za-z0-9][A-Za-z0-9.-]{0,127}$/, expected);
+}
+
+/** The name of a deployment: one segment of a path. */
+export function deploymentName() {
+  return pattern(/^[^\s/?#]+$/, 'the name of a deployment, without spaces, "/", "?" and "#"');
+}
+
+/** A Google service account's key: the mapping that its JSON file holds, or that JSON as text. */
+export function serviceAccount() {
+  const expected = 'the JSON of a service account, with client_email and private_key';
+  const key = z.looseObject({
+    client_email: hidden(text(), 'credential').describe('Who the account is.'),
+    private_key: hidden(text(), 'credential').describe('Its key in PEM; best a placeholder.'),
+  });
+  const isKey = (written: string) => key.safeParse(tryParseJson(written)).success;
+  const asText = z.string().refine(isKey, { error: expected });
+  return hidden(z.union([key, asText], { error: expected }), 'credential');
 }
 
 /** The secret of a tenant's key. */

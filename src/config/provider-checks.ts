@@ -1,8 +1,9 @@
-import { isObject } from '../conversation/json.ts';
-import { findProviderKey, readVariable } from './environment.ts';
+import { isObject, type JsonObject } from '../conversation/json.ts';
+import { findProviderKey, findSetting, findSignIn, readVariable } from './environment.ts';
 import type { Finding } from './finding.ts';
-import type { KnownProvider } from './known-provider.ts';
+import { type KnownProvider, SETTING_NAMES } from './known-provider.ts';
 import { type ConfigPath, select } from './path.ts';
+import { hasCredentials } from './sections/providers.ts';
 import type { Environment } from './substitute.ts';
 import { suggest } from './suggest.ts';
 
@@ -55,22 +56,111 @@ function findMissing(
   env: Environment,
 ): Finding[] {
   if (known.inProcess !== undefined) return [];
-  const findings: Finding[] = [];
+  return [
+    ...findMissingAddress(path, provider, known, env),
+    ...findMissingSettings(path, provider, known, env),
+    ...findMissingKey(path, provider, known, env),
+    ...findUntaken(path, provider, known),
+  ];
+}
+
+function findMissingAddress(
+  path: ConfigPath,
+  provider: Readonly<Record<string, unknown>>,
+  known: KnownProvider,
+  env: Environment,
+): Finding[] {
   const variable = known.envBaseUrl === undefined ? undefined : readVariable(env, known.envBaseUrl);
-  if (provider['baseUrl'] === undefined && known.baseUrl === undefined && variable === undefined) {
-    findings.push({
-      path,
-      at: 'key',
-      message: `baseUrl is missing: ${known.name} has no address of its own`,
-    });
-  }
-  const needsKey = (known.credential ?? 'required') === 'required' && known.envKeys.length > 0;
-  if (needsKey && provider['accounts'] === undefined && findProviderKey(known, env) === undefined) {
+  const isKnown = known.baseUrl !== undefined || known.baseUrlAt !== undefined;
+  if (provider['baseUrl'] !== undefined || isKnown || variable !== undefined) return [];
+  return [{ path, at: 'key', message: `baseUrl is missing: ${known.name} has no address of its own` }];
+}
+
+/** A setting may stand at the provider, or at each of its accounts. */
+function findMissingSettings(
+  path: ConfigPath,
+  provider: Readonly<Record<string, unknown>>,
+  known: KnownProvider,
+  env: Environment,
+): Finding[] {
+  const accounts = accountsOf(provider);
+  return SETTING_NAMES.flatMap((name) => {
+    const source = known.settings?.[name];
+    if (source?.required !== true || provider[name] !== undefined) return [];
+    if (findSetting(known, name, env) !== undefined) return [];
+    if (accounts.length > 0 && accounts.every((account) => account[name] !== undefined)) return [];
+    return [
+      { path, at: 'key' as const, message: `${name} is missing: write it${orSet(path, known, source.env)}` },
+    ];
+  });
+}
+
+function findMissingKey(
+  path: ConfigPath,
+  provider: Readonly<Record<string, unknown>>,
+  known: KnownProvider,
+  env: Environment,
+): Finding[] {
+  const takesNone = known.envKeys.length === 0 && known.signIn === undefined;
+  if ((known.credential ?? 'required') !== 'required' || takesNone) return [];
+  if (findProviderKey(known, env) !== undefined || findSignIn(known, env) !== undefined) return [];
+  if (known.signIn?.ambient === true) return [];
+  if (provider['accounts'] === undefined) {
     // At an address of the operator's own, a proxy may add the key.
-    if (provider['baseUrl'] === undefined) {
-      const remedy = path.at(-1) === known.name ? `, or set ${known.envKeys.join(' or ')}` : '';
-      findings.push({ path, at: 'key', message: `has no key: write accounts${remedy}` });
-    }
+    if (provider['baseUrl'] !== undefined) return [];
+    return [{ path, at: 'key', message: `has no key: write accounts${orSet(path, known, known.envKeys)}` }];
   }
-  return findings;
+  const { signIn } = known;
+  if (signIn === undefined) return [];
+  return accountsOf(provider).flatMap((account, index) =>
+    hasCredentials(account)
+      ? []
+      : [
+          {
+            path: [...path, 'accounts', index],
+            message: `has no credentials: write ${signIn.kind} or apiKey`,
+          },
+        ],
+  );
+}
+
+/** The variables belong to the provider of the declaration's name alone. */
+function orSet(path: ConfigPath, known: KnownProvider, variables: readonly string[] = []): string {
+  return path.at(-1) === known.name && variables.length > 0 ? `, or set ${variables.join(' or ')}` : '';
+}
+
+/** What is written and this kind of provider has no use for: it would be silently without effect. */
+function findUntaken(
+  path: ConfigPath,
+  provider: Readonly<Record<string, unknown>>,
+  known: KnownProvider,
+): Finding[] {
+  const isTaken = (name: string) => known.settings?.[name] !== undefined;
+  const atProvider = [...CLOUD_SETTINGS, 'project'].filter(
+    (name) => provider[name] !== undefined && !isTaken(name),
+  );
+  const inAccounts = accountsOf(provider).flatMap((account, index) => {
+    const untaken = [
+      ...CLOUD_SETTINGS.filter((name) => !isTaken(name)),
+      ...SIGN_IN_KINDS.filter((kind) => kind !== known.signIn?.kind),
+    ];
+    return untaken
+      .filter((name) => account[name] !== undefined)
+      .map((name): ConfigPath => [...path, 'accounts', index, name]);
+  });
+  return [...atProvider.map((name): ConfigPath => [...path, name]), ...inAccounts].map((place) => ({
+    path: place,
+    at: 'key' as const,
+    message: `${known.name} takes no ${place.at(-1)}`,
+  }));
+}
+
+/** `project` is not among them: of an account, OpenAI and Google take it, and others always let it be. */
+const CLOUD_SETTINGS = ['region', 'location', 'apiVersion', 'deployments'] as const;
+const SIGN_IN_KINDS = ['aws', 'google', 'entra'] as const;
+
+/** Entries of another shape are the schema's to refuse. */
+function accountsOf(provider: Readonly<Record<string, unknown>>): JsonObject[] {
+  const { accounts } = provider;
+  return Array.isArray(accounts) ? accounts.map((account) => (isObject(account) ? account : {})) : [];
 }

@@ -3,14 +3,16 @@ import {
   defaultStorePath,
   type EnvironmentSettings,
   findProviderKey,
+  findSetting,
+  findSignIn,
   isPresent,
   readVariable,
 } from './environment.ts';
 import type { Secret } from './fields.ts';
-import type { KnownProvider } from './known-provider.ts';
+import { type KnownProvider, SETTING_NAMES, type SettingName } from './known-provider.ts';
 import type { ParsedConfig } from './schema.ts';
 import type { modelSchema, targetSchema } from './sections/models.ts';
-import type { providerSchema } from './sections/providers.ts';
+import { hasCredentials, type providerSchema } from './sections/providers.ts';
 import type { Environment } from './substitute.ts';
 import type { Milliseconds } from './units.ts';
 
@@ -150,20 +152,52 @@ function resolveProvider(
   return {
     ...written,
     ...(baseUrl !== undefined && { baseUrl }),
-    accounts: written.accounts ?? accountsFromEnvironment(own, env),
+    ...resolveSettings(written, known, own, env),
+    accounts: resolveAccounts(written.accounts, own, env),
     headers: written.headers ?? {},
     timeouts: { ...DEFAULT_TIMEOUTS, ...written.timeouts },
     origin,
   };
 }
 
-function accountsFromEnvironment(
+/** What is written, else what the environment of the vendor's tools says, else the declaration's default. */
+function resolveSettings(
+  written: ParsedConfig['providers'][string],
   known: KnownProvider | undefined,
+  own: KnownProvider | undefined,
+  env: Environment,
+): Partial<Record<SettingName, string>> {
+  const settings: Partial<Record<SettingName, string>> = {};
+  for (const name of SETTING_NAMES) {
+    const value =
+      written[name] ?? (own && findSetting(own, name, env)?.value) ?? known?.settings?.[name]?.default;
+    if (value !== undefined) settings[name] = value;
+  }
+  return settings;
+}
+
+/** Where a cloud's accounts say no credentials (but regions, say), those of the environment are meant. */
+function resolveAccounts(
+  written: ResolvedProvider['accounts'] | undefined,
+  own: KnownProvider | undefined,
   env: Environment,
 ): ResolvedProvider['accounts'] {
-  const found = known === undefined ? undefined : findProviderKey(known, env);
-  // `checkEnvironmentOf` has held the key against the same pattern as a written one.
-  return found === undefined ? [] : [{ name: 'environment', apiKey: found.key as Secret }];
+  const found = own && credentialsFromEnvironment(own, env);
+  if (written === undefined) return found ? [{ name: 'environment', ...found }] : [];
+  if (!own?.signIn) return written;
+  return written.map((account) => (hasCredentials(account) ? account : { ...account, ...found }));
+}
+
+type Account = ResolvedProvider['accounts'][number];
+
+/** `checkEnvironmentOf` has held them against the same patterns as written ones. */
+function credentialsFromEnvironment(known: KnownProvider, env: Environment): Partial<Account> | undefined {
+  const found = findProviderKey(known, env);
+  if (found !== undefined) return { apiKey: found.key as Secret };
+  const fields = findSignIn(known, env);
+  if (fields === undefined || known.signIn === undefined) return undefined;
+  // Nothing but the signing itself: the vendor's library finds what it needs.
+  return Object.keys(fields).length === 0 ? {} : ({ [known.signIn.kind]: fields } as Partial<Account>);
 }
 
 function resolveModel(

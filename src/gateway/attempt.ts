@@ -2,7 +2,8 @@ import type { Dispatcher } from 'undici';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { createDecompressor } from '../upstream/decompress.ts';
 import { networkError } from '../upstream/network-errors.ts';
-import { dialectOf } from '../upstream/upstream.ts';
+import { describeReason } from '../upstream/sign-in/create-signer.ts';
+import type { Signer } from '../upstream/sign-in/signer.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { Call, Outcome, RunningAttempt } from './call.ts';
 import { DecompressingReceiver } from './decompressing-receiver.ts';
@@ -80,6 +81,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
       outcome: 'ok',
     };
     call.target = target;
+    call.spoken = request.dialect;
     call.attempts.push(this.#record);
     call.running = this;
     const { totalMs } = target.timeouts;
@@ -91,9 +93,36 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
   }
 
   send(): void {
+    const { signer } = this.#planned.account;
+    if (signer) this.#signAndSend(signer);
+    else this.#dispatch(this.#request.headers);
+  }
+
+  #signAndSend(signer: Signer): void {
     const { path, headers, body } = this.#request;
+    const { origin } = this.#planned.account;
+    signer.sign({ method: 'POST', origin, path, body }).then(
+      (signed) => this.run(() => this.#dispatch([...headers, ...signed])),
+      (thrown: unknown) => {
+        this.#tellOperator(signer, thrown);
+        this.fail(toGatewayError(this.#gateway, this.#call, thrown));
+      },
+    );
+  }
+
+  #tellOperator(signer: Signer, thrown: unknown): void {
+    if (!(thrown instanceof GatewayError)) return;
+    const { target, account } = this.#planned;
+    const fields = { call: this.#call.id, target: target.name, account: account.name, event: thrown.code };
+    const reason = describeReason(thrown.cause, signer.secrets());
+    this.#gateway.log.error({ ...fields, reason }, 'signing in at a provider failed');
+  }
+
+  #dispatch(headers: string[]): void {
+    const { path, body } = this.#request;
     const { timeouts, upstream } = this.#planned.target;
-    this.#gateway.connections.dispatch(upstream, { path, headers, body, timeouts }, this);
+    const { origin } = this.#planned.account;
+    this.#gateway.connections.dispatch(upstream, { origin, path, headers, body, timeouts }, this);
   }
 
   onRequestStart(controller: Controller): void {
@@ -215,9 +244,17 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     const gateway = this.#gateway;
     const call = this.#call;
     if (status < 200 || status > 299) {
-      return new FailedAnswerReceiver(gateway, call, this, this.#planned, status, headers);
+      return new FailedAnswerReceiver(
+        gateway,
+        call,
+        this,
+        this.#planned,
+        this.#request.dialect,
+        status,
+        headers,
+      );
     }
-    const { passThrough, translate } = this.#request;
+    const { passThrough, translate, dialect } = this.#request;
     const type = String(headers['content-type'] ?? '');
     if (/^text\/html/i.test(type)) {
       throw new GatewayError(
@@ -228,8 +265,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     // Servers that stream do not all say so; those that do not stream say JSON.
     if (call.stream && !/json/i.test(type)) {
       if (passThrough) return this.#commitWith(new StreamRelay(gateway, call, this));
-      const decoder = dialectOf(this.#planned.target.upstream).streamDecoder();
-      return this.#commitWith(new StreamTranslator(gateway, call, this, decoder));
+      return this.#commitWith(new StreamTranslator(gateway, call, this, dialect.streamDecoder()));
     }
     if (!passThrough || call.stream) return new BodyTranslator(gateway, call, this, translate);
     return this.#commitWith(new BodyRelay(gateway, call, this, relayedLength(headers)));

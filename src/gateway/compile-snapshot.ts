@@ -4,6 +4,7 @@ import type { Target } from '../routing/target.ts';
 import { hashSecret, KeyRing, type TenantKey } from '../tenants/keys.ts';
 import { compileModelPermission, type ModelPermission } from '../tenants/permissions.ts';
 import type { ProviderDeclaration } from '../upstream/provider.ts';
+import type { SignInContext } from '../upstream/sign-in/create-signer.ts';
 import { buildUpstream, type Timeouts, type Upstream } from '../upstream/upstream.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
 
@@ -12,13 +13,14 @@ export interface SnapshotSources {
   declarations: readonly ProviderDeclaration[];
   /** Keys that the gateway made itself. */
   madeKeys: readonly TenantKey[];
-  /** Unix milliseconds. */
-  now: () => number;
+  /** What signing in at providers needs; its clock is the snapshot's, too. */
+  signIn: SignInContext;
 }
 
 /** Compiles a configuration into what the way of a call reads. */
-export function compileSnapshot({ config, declarations, madeKeys, now }: SnapshotSources): Snapshot {
-  const upstreams = compileUpstreams(config, declarations);
+export function compileSnapshot({ config, declarations, madeKeys, signIn }: SnapshotSources): Snapshot {
+  const { now } = signIn;
+  const upstreams = compileUpstreams(config, declarations, signIn);
   const models = new Map<string, Target[]>();
   for (const [name, model] of Object.entries(config.models)) {
     models.set(
@@ -38,18 +40,30 @@ export function compileSnapshot({ config, declarations, madeKeys, now }: Snapsho
   };
 }
 
-function adviseSetUp({ name, envKeys }: ProviderDeclaration): string {
-  const [variable] = envKeys;
+function adviseSetUp(declaration: ProviderDeclaration): string {
+  const { name } = declaration;
+  const variables = variablesOf(declaration);
   const ways = [
-    ...(variable === undefined ? [] : [`set ${variable}`]),
+    ...(variables.length === 0 ? [] : [`set ${variables.join(' and ')}`]),
     "add it under 'providers' in the config",
   ];
   return `The provider '${name}' is not set up here: ${ways.join(' or ')}.`;
 }
 
+/** The variables that make a provider exist: its key, its address where it has none, what it cannot be without. */
+function variablesOf({ envKeys, envBaseUrl, baseUrl, baseUrlAt, settings }: ProviderDeclaration): string[] {
+  const required = Object.values(settings ?? {}).filter((setting) => setting.required === true);
+  return [
+    envKeys[0],
+    baseUrl === undefined && !baseUrlAt ? envBaseUrl : undefined,
+    ...required.map(({ env }) => env?.[0]),
+  ].filter((variable) => variable !== undefined);
+}
+
 function compileUpstreams(
   config: Config,
   declarations: readonly ProviderDeclaration[],
+  signIn: SignInContext,
 ): Map<string, Upstream> {
   const byName = new Map(declarations.map((declaration) => [declaration.name, declaration]));
   const upstreams = new Map<string, Upstream>();
@@ -57,21 +71,31 @@ function compileUpstreams(
     const declaration = byName.get(provider.adapter);
     if (!declaration)
       throw new Error(`provider '${name}' has an unknown adapter, which the config check lets no one have`);
-    upstreams.set(name, compileUpstream(name, provider, declaration));
+    upstreams.set(name, compileUpstream(name, provider, declaration, signIn));
   }
   return upstreams;
 }
 
-function compileUpstream(name: string, provider: ProviderConfig, declaration: ProviderDeclaration): Upstream {
-  return buildUpstream({
-    name,
-    declaration,
-    // A provider that lives in this process has no address.
-    baseUrl: provider.baseUrl ?? declaration.baseUrl ?? 'http://in-process.invalid',
-    headers: provider.headers,
-    accounts: provider.accounts,
-    timeouts: compileTimeouts(provider.timeouts),
-  });
+function compileUpstream(
+  name: string,
+  provider: ProviderConfig,
+  declaration: ProviderDeclaration,
+  signIn: SignInContext,
+): Upstream {
+  const { baseUrl, headers, accounts, timeouts, ...settings } = provider;
+  const { project, region, location, apiVersion, deployments } = settings;
+  return buildUpstream(
+    {
+      name,
+      declaration,
+      baseUrl,
+      settings: { project, region, location, apiVersion, deployments },
+      headers,
+      accounts,
+      timeouts: compileTimeouts(timeouts),
+    },
+    signIn,
+  );
 }
 
 function compileTarget(target: TargetConfig, upstreams: ReadonlyMap<string, Upstream>): Target {

@@ -1,6 +1,6 @@
 import { COUNT_DIALECTS } from '../dialects/registry.ts';
 import type { Target } from '../routing/target.ts';
-import { operationPath } from '../upstream/upstream.ts';
+import { findEndpoint } from '../upstream/endpoint.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import { decodeCount } from './prepare.ts';
@@ -8,7 +8,10 @@ import { sendJson } from './respond.ts';
 
 /** Whether the gateway itself must count, because the target's provider cannot. */
 export function mustCountLocally(call: Call, { upstream, model }: Target): boolean {
-  return call.door.operation === 'count' && operationPath(upstream, 'count', model, false) === undefined;
+  const { operation, dialect } = call.door;
+  if (operation !== 'count') return false;
+  const request = { operation, model, stream: false, dialect: dialect.name };
+  return findEndpoint(upstream, upstream.accounts[0], request) === undefined;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Dialect } from '../dialects/dialect.ts';
 import type { EmbeddingDialect } from '../dialects/embeddings.ts';
 import type { PassThrough } from '../dialects/pass-through.ts';
-import type { UpstreamOperation } from '../upstream/upstream.ts';
+import type { UpstreamOperation } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
 
 /** What a URL of the gateway speaks and does. */

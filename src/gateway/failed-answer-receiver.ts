@@ -1,4 +1,4 @@
-import { dialectOf } from '../upstream/upstream.ts';
+import type { Dialect } from '../dialects/dialect.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -14,6 +14,7 @@ export class FailedAnswerReceiver implements Receiver {
   readonly #call: Call;
   readonly #attempt: AttemptControl;
   readonly #planned: PlannedAttempt;
+  readonly #dialect: Dialect;
   readonly #status: number;
   readonly #headers: Record<string, string | string[] | undefined>;
   #chunks: Buffer[] = [];
@@ -24,6 +25,7 @@ export class FailedAnswerReceiver implements Receiver {
     call: Call,
     attempt: AttemptControl,
     planned: PlannedAttempt,
+    dialect: Dialect,
     status: number,
     headers: Record<string, string | string[] | undefined>,
   ) {
@@ -31,6 +33,7 @@ export class FailedAnswerReceiver implements Receiver {
     this.#call = call;
     this.#attempt = attempt;
     this.#planned = planned;
+    this.#dialect = dialect;
     this.#status = status;
     this.#headers = headers;
   }
@@ -43,10 +46,10 @@ export class FailedAnswerReceiver implements Receiver {
 
   end(): void {
     const { target, account } = this.#planned;
-    const dialect = dialectOf(target.upstream);
     const body = Buffer.concat(this.#chunks).toString('utf8');
     const now = this.#gateway.now();
-    const failed = readFailedAnswer(dialect, target, this.#status, this.#headers, body, now);
+    const failed = readFailedAnswer(this.#dialect, target, this.#status, this.#headers, body, now);
+    if (this.#status === 401) account.signer?.reject();
     const fields = { call: this.#call.id, target: target.name, status: this.#status };
     if (failed.credentialRejected) {
       this.#gateway.log.error(

@@ -1,8 +1,9 @@
 import type { Part } from '../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../conversation/json.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
+import type { Dialect } from '../dialects/dialect.ts';
 import type { EmbeddingDialect } from '../dialects/embeddings.ts';
-import { DIALECTS, EMBEDDING_DIALECTS } from '../dialects/registry.ts';
+import { EMBEDDING_DIALECTS } from '../dialects/registry.ts';
 import type { TokenCounter } from '../tokens/token-counter.ts';
 import type { Recount } from '../usage/ledger.ts';
 import type { Call } from './call.ts';
@@ -30,14 +31,14 @@ export class LateCounts {
 
   /** How to count a call that was answered in full; `undefined` where its usage is known, or it is too much to hold. */
   plan(call: Call): Recount | undefined {
-    const { usage, target } = call;
-    if (!usage?.estimated || !target) return undefined;
+    const { usage, target, spoken } = call;
+    if (!usage?.estimated || !target || !spoken) return undefined;
     const bytes = call.body.length + (call.answer?.length ?? 0);
     if (bytes > MAX_CALL_BYTES || this.#heldBytes + bytes > MAX_HELD_BYTES) return undefined;
     this.#heldBytes += bytes;
     // Not the call itself: it holds a connection.
     const { id, door, model: name, body, answer } = call;
-    const { model, upstream } = target;
+    const { model } = target;
     const drop = () => {
       this.#heldBytes -= bytes;
     };
@@ -56,9 +57,7 @@ export class LateCounts {
           model,
         );
         // Of a stream nothing is kept: its events were counted, and providers send about a token in each.
-        const output = answer
-          ? await this.#countAnswer(upstream.declaration.dialect, answer, model)
-          : usage.output;
+        const output = answer ? await this.#countAnswer(spoken, answer, model) : usage.output;
         return { ...NO_USAGE, input, output, estimated: true };
       } catch (err) {
         this.#log.warn({ call: id, err }, 'a call could not be counted: its usage is recorded by its size');
@@ -78,8 +77,8 @@ export class LateCounts {
     return ids.length + (await this.#tokens.countTexts(texts, model));
   }
 
-  #countAnswer(dialect: keyof typeof DIALECTS, answer: Buffer, model: string): Promise<number> {
-    const { choices } = DIALECTS[dialect].decodeResponse(parseObject(answer));
+  #countAnswer(dialect: Dialect, answer: Buffer, model: string): Promise<number> {
+    const { choices } = dialect.decodeResponse(parseObject(answer));
     const parts: Part[] = choices.flatMap((choice) => choice.parts);
     return this.#tokens.countAnswer(parts, model);
   }

@@ -9,7 +9,10 @@ import type { Dialect } from '../dialects/dialect.ts';
 import { COUNT_DIALECTS, EMBEDDING_DIALECTS } from '../dialects/registry.ts';
 import { findTopLevelFields } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
-import { dialectOf, operationPath } from '../upstream/upstream.ts';
+import { keepBetas } from '../upstream/betas.ts';
+import { rewriteBody } from '../upstream/body-fields.ts';
+import { type Endpoint, findEndpoint } from '../upstream/endpoint.ts';
+import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
 import type { Call } from './call.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -17,6 +20,8 @@ import type { TranslateAnswer } from './translate-body.ts';
 
 /** What one attempt sends, and how its answer is read. */
 export interface UpstreamRequest {
+  /** What is spoken there. */
+  dialect: Dialect;
   path: string;
   headers: string[];
   body: Buffer;
@@ -41,38 +46,58 @@ interface Encoded {
  * @throws GatewayError `invalid_request` for what the target cannot express.
  */
 export function prepareRequest(call: Call, { target, account }: PlannedAttempt): UpstreamRequest {
-  const { upstream, model } = target;
   const { door } = call;
-  const sameDialect = door.dialect.name === upstream.declaration.dialect;
-  const passThrough = sameDialect && door.alwaysTranslates !== true;
-  const operation = passThrough ? (door.relaysAs ?? door.operation) : door.operation;
-  const path = operationPath(upstream, operation, model, call.stream);
-  if (path === undefined) {
+  const endpoint = findEndpoint(target.upstream, account, {
+    operation: door.operation,
+    relaysAs: door.alwaysTranslates === true ? undefined : door.relaysAs,
+    model: target.model,
+    stream: call.stream,
+    dialect: door.dialect.name,
+  });
+  if (!endpoint) {
     throw new GatewayError('invalid_request', `The model '${call.model}' has no such operation.`, {
       param: 'model',
       code: 'unsupported_operation',
     });
   }
-  const baseHeaders = sameDialect ? forwardHeaders(account.headers, call.forward) : account.headers;
+  const { dialect, path, surface } = endpoint;
+  const sameDialect = door.dialect.name === dialect.name;
+  const passThrough = sameDialect && door.alwaysTranslates !== true;
+  const unknownFlags: string[] = [];
+  const forward = knownHeaders(call.forward, surface, unknownFlags);
+  const baseHeaders = sameDialect ? forwardHeaders(account.headers, forward) : account.headers;
   call.dropped = [];
   if (passThrough && !carriesReasoning(call)) {
-    const body = passBytes(call, target);
+    const body = passBytes(call, target, endpoint);
+    call.dropped = [...call.dropped, ...unknownFlags];
     return {
+      dialect,
       path,
       headers: baseHeaders,
-      body,
+      body: surface.body ? rewriteBody(body, surface.body) : body,
       passThrough,
-      translate: (answer) => translateGenerated(call, target, answer),
+      translate: (answer) => translateGenerated(call, dialect, answer),
     };
   }
-  const encoded = ENCODERS[door.operation](call, target);
-  call.dropped = sameDialect ? encoded.dropped : [...encoded.dropped, ...droppedHeaders(call)];
-  const headers = encoded.headers ? [...baseHeaders, ...Object.entries(encoded.headers).flat()] : baseHeaders;
-  const body = Buffer.from(JSON.stringify(encoded.body));
-  return { path, headers, body, passThrough, translate: encoded.translate };
+  const encoded = ENCODERS[door.operation](call, target, endpoint);
+  const encodedHeaders = knownHeaders(encoded.headers, surface, unknownFlags);
+  call.dropped = [...encoded.dropped, ...(sameDialect ? unknownFlags : droppedHeaders(call))];
+  const headers = encodedHeaders ? [...baseHeaders, ...Object.entries(encodedHeaders).flat()] : baseHeaders;
+  // What is left out by being undefined, JSON leaves out.
+  const body = Buffer.from(JSON.stringify({ ...encoded.body, ...surface.body }));
+  return { dialect, path, headers, body, passThrough, translate: encoded.translate };
 }
 
-const ENCODERS: Record<Operation, (call: Call, target: Target) => Encoded> = {
+/** Headers without the flags that would be refused there; what is left out is added to `dropped`. */
+function knownHeaders(
+  headers: Readonly<Record<string, string>> | undefined,
+  { betas }: Surface,
+  dropped: string[],
+): Readonly<Record<string, string>> | undefined {
+  return headers && betas ? keepBetas(headers, betas, dropped) : headers;
+}
+
+const ENCODERS: Record<Operation, (call: Call, target: Target, endpoint: Endpoint) => Encoded> = {
   generate: encodeGenerate,
   embed: encodeEmbed,
   count: encodeCount,
@@ -101,13 +126,13 @@ function droppedHeaders({ forward }: Call): string[] {
 }
 
 /** The caller's bytes as this provider takes them: nothing but the model changes where it has no quirks. */
-function passBytes(call: Call, { upstream: { quirked }, model }: Target): Buffer {
+function passBytes(call: Call, target: Target, { model, quirked }: Endpoint): Buffer {
   const { passThrough, operation } = call.door;
   if (!quirked) return passThrough.prepareRequest(call.body, call.spans, { model, stream: call.stream });
   const { body, dropped } =
     operation === 'generate'
-      ? quirked.rewriteRequest(call.body, model)
-      : quirked.rewriteEmbeddings(call.body, model);
+      ? quirked.rewriteRequest(call.body, target.model)
+      : quirked.rewriteEmbeddings(call.body, target.model);
   call.dropped = dropped;
   const spans = body === call.body ? call.spans : findTopLevelFields(body, passThrough.fields);
   const asksNoUsage = !quirked.takesStreamOptions;
@@ -120,18 +145,25 @@ function carriesReasoning(call: Call): boolean {
   return operation !== 'embed' && call.body.includes(passThrough.carriedMarker ?? CARRIED_MARKER);
 }
 
-function encodeGenerate(call: Call, target: Target): Encoded {
+function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint): Encoded {
   const conversation = call.door.dialect.decodeRequest(parseBody(call.body), call.address ?? {});
   conversation.stream = call.stream;
+  // Encoded for the model, whose traits the codec knows by its name; called by the name that it has there.
+  const { body, ...rest } = dialect.encodeRequest(conversation, target.model);
   return {
-    ...dialectOf(target.upstream).encodeRequest(conversation, target.model),
-    translate: (answer) => translateGenerated(call, target, answer),
+    ...rest,
+    body: named(body, model),
+    translate: (answer) => translateGenerated(call, dialect, answer),
   };
 }
 
-function translateGenerated(call: Call, target: Target, answer: JsonValue): ReturnType<TranslateAnswer> {
+function named(body: JsonObject, model: string): JsonObject {
+  return body['model'] === undefined ? body : { ...body, model };
+}
+
+function translateGenerated(call: Call, dialect: Dialect, answer: JsonValue): ReturnType<TranslateAnswer> {
   const caller = call.door.dialect;
-  const completion = dialectOf(target.upstream).decodeResponse(answer);
+  const completion = dialect.decodeResponse(answer);
   // Not every dialect dates its answers; those that do are expected to.
   completion.created ??= Math.floor(call.startedAt / 1000);
   const text = call.stream
@@ -148,14 +180,16 @@ function streamText(dialect: Dialect, completion: Completion, includeUsage: bool
   return text;
 }
 
-function encodeEmbed(call: Call, target: Target): Encoded {
+function encodeEmbed(call: Call, target: Target, { dialect, model, quirked }: Endpoint): Encoded {
   const caller = call.door.embeddings ?? EMBEDDING_DIALECTS[call.door.dialect.name];
-  const provider = EMBEDDING_DIALECTS[target.upstream.declaration.dialect];
+  const provider = EMBEDDING_DIALECTS[dialect.name];
   if (!caller || !provider) throw new Error(`no embedding codec for ${target.name}, which has the operation`);
   const { request, encodingFormat } = caller.decodeRequest(parseBody(call.body));
   const encoded = provider.encodeRequest(request, target.model);
+  const { body, ...rest } = quirked?.encodeEmbeddings(encoded, target.model) ?? encoded;
   return {
-    ...(target.upstream.quirked?.encodeEmbeddings(encoded, target.model) ?? encoded),
+    ...rest,
+    body: named(body, model),
     translate: (answer) => {
       const embeddings = provider.decodeResponse(answer, request);
       return {
@@ -166,12 +200,14 @@ function encodeEmbed(call: Call, target: Target): Encoded {
   };
 }
 
-function encodeCount(call: Call, target: Target): Encoded {
+function encodeCount(call: Call, target: Target, { dialect, model }: Endpoint): Encoded {
   const caller = COUNT_DIALECTS[call.door.dialect.name];
-  const provider = COUNT_DIALECTS[target.upstream.declaration.dialect];
+  const provider = COUNT_DIALECTS[dialect.name];
   if (!caller || !provider) throw new Error(`no way to count for ${target.name}, which has the operation`);
+  const { body, ...rest } = provider.encodeRequest(decodeCount(call), target.model);
   return {
-    ...provider.encodeRequest(decodeCount(call), target.model),
+    ...rest,
+    body: named(body, model),
     translate: (answer) => ({
       text: JSON.stringify(caller.encodeResponse(provider.decodeResponse(answer))),
       usage: NO_USAGE,

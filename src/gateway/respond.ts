@@ -39,7 +39,9 @@ export function sendJson(gateway: Gateway, call: Call, body: Buffer): void {
 export function sendError(gateway: Gateway, call: Call, error: GatewayError): void {
   settleCall(gateway, call, error.kind, error.status);
   let safe = error;
-  for (const account of call.target?.upstream.accounts ?? []) safe = withoutSecret(safe, account.secret);
+  for (const account of call.target?.upstream.accounts ?? []) {
+    for (const secret of account.secrets()) safe = withoutSecret(safe, secret);
+  }
   const body = Buffer.from(JSON.stringify(call.door.dialect.encodeError(safe)));
   const headers = answerHeaders(call, JSON_TYPE);
   headers.push('content-length', String(body.length));

@@ -94,8 +94,8 @@ function readNumber(header: string | string[] | undefined): number | undefined {
 }
 
 /** The same error without our secret, in case the provider quoted it. */
-export function withoutSecret(error: GatewayError, secret: string | undefined): GatewayError {
-  if (!secret) return error;
+export function withoutSecret(error: GatewayError, secret: string): GatewayError {
+  if (secret === '') return error;
   const clean = (text: string) => text.replaceAll(secret, '[redacted]');
   const { message, code, param } = error;
   if (!message.includes(secret) && !code?.includes(secret) && !param?.includes(secret)) return error;

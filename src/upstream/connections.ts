@@ -3,6 +3,8 @@ import { dispatchEcho } from './echo/transport.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface SendOptions {
+  /** Scheme, host and port. */
+  origin: string;
   path: string;
   headers: string[];
   body: Buffer;
@@ -22,7 +24,7 @@ export class Connections {
   /** Sends a request; what comes back goes to the handler (undici's dispatch interface). */
   dispatch(upstream: Upstream, options: SendOptions, handler: Dispatcher.DispatchHandler): void {
     const request: Dispatcher.DispatchOptions = {
-      origin: upstream.origin,
+      origin: options.origin,
       path: options.path,
       method: 'POST',
       headers: options.headers,
@@ -32,7 +34,7 @@ export class Connections {
     };
     if (upstream.declaration.inProcess === 'echo')
       dispatchEcho(request, handler, Math.floor(this.#now() / 1000));
-    else this.#pool(upstream.origin, options.timeouts.connectMs).dispatch(request, handler);
+    else this.#pool(options.origin, options.timeouts.connectMs).dispatch(request, handler);
   }
 
   /** Ends idle connections at once and busy ones now: the caller has drained before. */

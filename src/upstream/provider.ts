@@ -1,28 +1,37 @@
 import type { DialectName } from '../conversation/conversation.ts';
+import type { JsonValue } from '../conversation/json.ts';
 import type { ChatQuirks } from '../dialects/chat/quirks.ts';
+import type { Operation } from '../usage/record.ts';
 
 /**
  * What is to be known about an upstream service, as data. `providers/NAME.ts` exports one as its default:
  * to add a provider is to add a file.
  */
-export interface ProviderDeclaration {
+export interface ProviderDeclaration extends Surface {
   /** The word in configs and target names (`NAME/model-version`). */
   name: string;
   title: string;
-  dialect: Extract<DialectName, 'chat' | 'messages' | 'gemini'>;
+  /** What its models speak instead of `dialect`, or beside it. */
+  alsoSpeaks?: readonly FurtherSurface[];
   /**
    * What the vendor's own SDK takes as its base URL: with `/v1` for OpenAI and its kin, without a version for
-   * Anthropic and Gemini. Absent: the config must say it.
+   * Anthropic and Google. Absent, as `baseUrlAt` is: the config must say it.
    */
   baseUrl?: string;
+  /** The base URL where it depends on the account's settings. */
+  baseUrlAt?(settings: Settings): string;
   /** Environment variables that hold the key; the first one set makes the provider exist without config. */
   envKeys: string[];
   /** The environment variable that the vendor's SDK reads its base URL from. */
   envBaseUrl?: string;
+  /** What the config may say of it beside its address and its accounts' credentials. */
+  settings?: Readonly<Partial<Record<keyof Settings, SettingSource>>>;
   /** Headers that carry the credential. Never a query parameter: URLs end up in logs. */
   authorize(credential: string): Record<string, string>;
+  /** Credentials that are no header by themselves: each request is signed, or a token is fetched and renewed. */
+  signIn?: SignIn;
   /** Headers that name what an account belongs to, where the provider has such. */
-  identifyAccount?(account: AccountIdentity): Record<string, string>;
+  identifyAccount?(account: Settings): Record<string, string>;
   /** Headers of every request. */
   headers?: Record<string, string>;
   /** `optional`: servers that may run without a key. */
@@ -35,7 +44,84 @@ export interface ProviderDeclaration {
   models?: string[];
 }
 
-export interface AccountIdentity {
+/** A wire language that models are had in, and what is peculiar about it at a provider. */
+export interface Surface {
+  dialect: DialectName;
+  /** Where operations live below the base URL. Absent: where the dialect's own API has them. What is not named is not had. */
+  paths?: Paths;
+  /** Top-level fields of every body beside those of the dialect; one that is `undefined` is taken out. */
+  body?: Readonly<Record<string, JsonValue | undefined>>;
+  /** The flags of the `anthropic-beta` header that it knows: others it would refuse. Absent: every flag. */
+  betas?: readonly string[];
+}
+
+export interface FurtherSurface extends Surface {
+  /** The models that speak this and nothing else. Absent: any model speaks it with callers who speak it, too. */
+  models?(model: string): boolean;
+}
+
+/** What can be asked of a provider. `embed_one`: what Gemini has beside its batches; only a relayed call asks for it. */
+export type UpstreamOperation = Operation | 'embed_one';
+
+export type Paths = Readonly<Partial<Record<UpstreamOperation, (request: PathRequest) => string>>>;
+
+export interface PathRequest {
+  /** The model's name there, as one URL-encoded path segment. */
+  model: string;
+  stream: boolean;
+  settings: Settings;
+}
+
+/** What addresses and headers are made of; said in the config by the same names. */
+export interface Settings {
+  /** OpenAI: the organisation that is billed. */
   organization?: string | undefined;
+  /** OpenAI: the project that is billed. Google Cloud: the project that is called. */
   project?: string | undefined;
+  /** AWS: the region, e.g. `us-east-1`. */
+  region?: string | undefined;
+  /** Google Cloud: the location, e.g. `europe-west4` or `global`. */
+  location?: string | undefined;
+  /** Azure: the `api-version` of a request. */
+  apiVersion?: string | undefined;
+  /** Azure: the deployment of a model, where it has another name than the model. */
+  deployments?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface SettingSource {
+  /** The variables of the vendor's own tools; the first that is set is taken. */
+  env?: readonly string[];
+  default?: string;
+  /** Nothing can be called without it. */
+  required?: boolean;
+}
+
+export type SignIn =
+  /** AWS Signature Version 4 over each request. */
+  | { kind: 'aws'; service: string; env: Readonly<Record<AwsField, string>> }
+  /** Google access tokens. Without credentials in the config: those that Google's library finds by itself. */
+  | { kind: 'google'; scope: string; env: Readonly<Record<'file', string>>; ambient: true }
+  /** Microsoft Entra ID, by the client credentials of an application. */
+  | { kind: 'entra'; scope: string; env: Readonly<Record<keyof EntraCredentials, string>> };
+
+type AwsField = 'accessKeyId' | 'secretAccessKey' | 'sessionToken';
+
+export interface AwsCredentials {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken?: string | undefined;
+}
+
+/** One of the two. */
+export interface GoogleCredentials {
+  /** A service account's key file as JSON, or as the text of it. */
+  serviceAccount?: string | Readonly<{ client_email: string; private_key: string }> | undefined;
+  /** The path of a file with credentials of any kind. */
+  file?: string | undefined;
+}
+
+export interface EntraCredentials {
+  tenantId: string;
+  clientId: string;
+  clientSecret: string;
 }

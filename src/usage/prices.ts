@@ -6,7 +6,7 @@ import { priceUsage, type Rates, ratesOfModelPrice, ratesOfPrices, type TokenPri
 /** Our adapters whose prices `@pydantic/genai-prices` publishes, and its name for each. */
 export const PRICE_LIST_NAMES: ReadonlyMap<string, string> = new Map([
   ['anthropic', 'anthropic'],
-  ['azure', 'azure'],
+  ['azure-openai', 'azure'],
   ['bedrock', 'aws'],
   ['cerebras', 'cerebras'],
   ['cohere', 'cohere'],

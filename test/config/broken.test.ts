@@ -131,7 +131,9 @@ const BROKEN: [string, string[]][] = [
   ],
   [
     'providers: { openai: { accounts: [{ name: a, apiKey: k, apiKeyFile: f }] } }\n',
-    ['1:35: providers.openai.accounts[0]: expected apiKey or apiKeyFile, not both'],
+    [
+      '1:35: providers.openai.accounts[0]: expected one of apiKey, apiKeyFile, aws, google, entra, not several',
+    ],
   ],
   [
     'providers: { openai: { accounts: [{ name: a, apiKey: 12 }] } }\n',

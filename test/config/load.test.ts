@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { formatProblem } from '../../src/config/problem.ts';
-import { FIXTURE_ENV, parse, plain, problemsOf, readFixture } from './support.ts';
+import {
+  CLOUD_PROVIDERS,
+  FIXTURE_ENV,
+  KNOWN_PROVIDERS,
+  parse,
+  plain,
+  problemsOf,
+  readFixture,
+} from './support.ts';
 
 test('the example of the design parses whole', () => {
   const config = parse(readFixture('design.yaml.txt'), FIXTURE_ENV);
@@ -38,7 +46,7 @@ test('the example of the design parses whole', () => {
 });
 
 test('every key of the language parses', () => {
-  const config = parse(readFixture('everything.yaml'), FIXTURE_ENV);
+  const config = parse(readFixture('everything.yaml'), FIXTURE_ENV, [...KNOWN_PROVIDERS, ...CLOUD_PROVIDERS]);
   assert.equal(config.server.port, 8443);
   assert.equal(config.server.bodyLimit, 1024 ** 3);
   assert.equal(config.models['smart']?.targets[1]?.model, 'org/llama');

@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import azureOpenai from '../../providers/azure-openai.ts';
+import bedrock from '../../providers/bedrock.ts';
+import vertex from '../../providers/vertex.ts';
 import type { KnownProvider } from '../../src/config/known-provider.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { ConfigError, type ConfigProblem } from '../../src/config/problem.ts';
@@ -20,6 +23,9 @@ export const KNOWN_PROVIDERS: readonly KnownProvider[] = [
   { name: 'echo', envKeys: [], credential: 'none', inProcess: 'echo' },
 ];
 
+/** Clouds: the real declarations. */
+export const CLOUD_PROVIDERS: readonly KnownProvider[] = [azureOpenai, bedrock, vertex];
+
 /** The environment that the fixtures need. */
 export const FIXTURE_ENV: Environment = {
   OPENAI_API_KEY: 'openai-key',
@@ -31,14 +37,18 @@ export const FIXTURE_ENV: Environment = {
   ACME_KEY: 'sk-fl-acme',
 };
 
-export function parse(text: string, env: Environment = {}): Config {
-  return parseConfig(text, 'test.yaml', { env, knownProviders: KNOWN_PROVIDERS });
+export function parse(text: string, env: Environment = {}, knownProviders = KNOWN_PROVIDERS): Config {
+  return parseConfig(text, 'test.yaml', { env, knownProviders });
 }
 
 /** What is wrong with a config; empty where nothing is. */
-export function problemsOf(text: string, env: Environment = {}): readonly ConfigProblem[] {
+export function problemsOf(
+  text: string,
+  env: Environment = {},
+  knownProviders = KNOWN_PROVIDERS,
+): readonly ConfigProblem[] {
   try {
-    parse(text, env);
+    parse(text, env, knownProviders);
     return [];
   } catch (error) {
     if (error instanceof ConfigError) return error.problems;

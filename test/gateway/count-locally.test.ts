@@ -14,10 +14,11 @@ import { RunningCalls } from '../../src/gateway/running-calls.ts';
 import { Connections } from '../../src/upstream/connections.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
+import { NO_SIGN_IN } from '../support/sign-in.ts';
 
 const declarations = await loadDeclarations();
 const config = parseConfig('{}', 'test.yaml', { env: {}, knownProviders: declarations });
-const snapshot = compileSnapshot({ config, declarations, madeKeys: [], now: Date.now });
+const snapshot = compileSnapshot({ config, declarations, madeKeys: [], signIn: NO_SIGN_IN });
 const connections = new Connections(Date.now);
 const records: UsageRecord[] = [];
 const log = { warn: () => {}, error: (fields: object) => assert.fail(JSON.stringify(fields)) };

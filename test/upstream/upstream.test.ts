@@ -2,45 +2,51 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import gemini from '../../providers/gemini.ts';
 import openai from '../../providers/openai.ts';
-import { buildUpstream, operationPath } from '../../src/upstream/upstream.ts';
+import vertex from '../../providers/vertex.ts';
+import { findEndpoint } from '../../src/upstream/endpoint.ts';
+import type { ProviderDeclaration } from '../../src/upstream/provider.ts';
+import { buildUpstream, type Upstream } from '../../src/upstream/upstream.ts';
+import { NO_SIGN_IN } from '../support/sign-in.ts';
 
 const timeouts = { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 };
 
-function upstreamOf(declaration: Parameters<typeof buildUpstream>[0]['declaration'], baseUrl: string) {
-  return buildUpstream({ name: 'up', declaration, baseUrl, accounts: [], timeouts });
+function upstreamOf(declaration: ProviderDeclaration, baseUrl: string): Upstream {
+  return buildUpstream({ name: 'up', declaration, baseUrl, accounts: [], timeouts }, NO_SIGN_IN);
+}
+
+function pathOf(upstream: Upstream, model: string, stream = false): string | undefined {
+  const request = { operation: 'generate', model, stream, dialect: 'chat' } as const;
+  return findEndpoint(upstream, upstream.accounts[0], request)?.path;
 }
 
 test('paths stand below the base URL as the vendor SDKs put them', () => {
   const compatible = upstreamOf(openai, 'https://example.test/proxy/v1/');
-  assert.equal(operationPath(compatible, 'generate', 'm', false), '/proxy/v1/chat/completions');
+  assert.equal(pathOf(compatible, 'm'), '/proxy/v1/chat/completions');
   const google = upstreamOf(gemini, 'https://example.test');
+  assert.equal(pathOf(google, 'gemini-x'), '/v1beta/models/gemini-x:generateContent');
   assert.equal(
-    operationPath(google, 'generate', 'gemini-x', false),
-    '/v1beta/models/gemini-x:generateContent',
-  );
-  assert.equal(
-    operationPath(google, 'generate', 'tunedModels/mine', true),
+    pathOf(google, 'tunedModels/mine', true),
     '/v1beta/tunedModels/mine:streamGenerateContent?alt=sse',
   );
-  assert.equal(operationPath(google, 'generate', 'a?b#c', false), '/v1beta/models/a%3Fb%23c:generateContent');
+  assert.equal(pathOf(google, 'a?b#c'), '/v1beta/models/a%3Fb%23c:generateContent');
 });
 
 test('a model name cannot lead to another path than the one that was permitted', () => {
   const google = upstreamOf(gemini, 'https://example.test');
   for (const name of ['gemini-x/../models/gemini-y', '../x', 'a//b', './x', 'x/..']) {
-    assert.throws(() => operationPath(google, 'generate', name, false), /is not the name of a model/, name);
+    assert.throws(() => pathOf(google, name), /is not the name of a model/, name);
   }
+  const cloud = upstreamOf(vertex, 'https://example.test');
+  for (const name of ['', '.', '..']) {
+    assert.throws(() => pathOf(cloud, name), /is not the name of a model/, name);
+  }
+  assert.match(pathOf(cloud, 'a/../b?c') ?? '', /\/models\/a%2F\.\.%2Fb%3Fc:generateContent$/);
 });
 
 test("an account's credential and what it belongs to are headers, never the address", () => {
   const accounts = [{ name: 'main', apiKey: 'sk-secret', organization: 'org-1', headers: { 'x-own': '1' } }];
-  const built = buildUpstream({
-    name: 'up',
-    declaration: openai,
-    baseUrl: 'https://example.test/v1',
-    accounts,
-    timeouts,
-  });
+  const baseUrl = 'https://example.test/v1';
+  const built = buildUpstream({ name: 'up', declaration: openai, baseUrl, accounts, timeouts }, NO_SIGN_IN);
   const [account] = built.accounts;
   assert.deepEqual(account.headers, [
     'content-type',
@@ -52,4 +58,6 @@ test("an account's credential and what it belongs to are headers, never the addr
     'x-own',
     '1',
   ]);
+  assert.equal(account.signer, undefined);
+  assert.deepEqual(account.secrets(), ['sk-secret']);
 });

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import {
+  cloudName,
   count,
   credential,
+  deploymentName,
   exactlyOne,
   headers,
   httpUrl,
@@ -9,6 +11,7 @@ import {
   name,
   positive,
   ratio,
+  serviceAccount,
   text,
   timeout,
 } from '../fields.ts';
@@ -21,21 +24,74 @@ export const timeoutsSchema = z.strictObject({
   total: timeout().optional().describe('For the whole attempt.'),
 });
 
+/** Where and as what a cloud is called. Which provider takes which of these, its declaration says. */
+const cloudSettings = {
+  region: cloudName('a region such as us-east-1').optional().describe('AWS: the region that is called.'),
+  location: cloudName('a location such as europe-west4 or global')
+    .optional()
+    .describe('Google Cloud: the location that is called; global where absent.'),
+  apiVersion: cloudName('an api-version such as 2024-10-21 or preview')
+    .optional()
+    .describe('Azure: the api-version; a dated one is for the classic surface, none for /openai/v1.'),
+  deployments: mapping(text('the name of a model'), deploymentName())
+    .optional()
+    .describe('Azure: deployments by model, where their names differ.'),
+};
+
+const awsSchema = z.strictObject({
+  accessKeyId: credential().describe('Id of the access key.'),
+  secretAccessKey: credential().describe('The access key; best a placeholder.'),
+  sessionToken: credential().optional().describe('Session token of temporary credentials.'),
+});
+
+const googleCredentials = exactlyOne('serviceAccount', 'file');
+const googleSchema = z
+  .strictObject({
+    serviceAccount: serviceAccount()
+      .optional()
+      .describe("A service account's key file: its JSON as a mapping, or as text."),
+    file: text('the path of a file')
+      .optional()
+      .describe('A file with credentials of any kind that Google has.'),
+  })
+  .refine(googleCredentials.check, { error: googleCredentials.error });
+
+const entraSchema = z.strictObject({
+  tenantId: cloudName('the id or domain of a tenant').describe('The tenant (directory) of the application.'),
+  clientId: credential().describe('The application (client) id.'),
+  clientSecret: credential().describe('A client secret; best a placeholder.'),
+});
+
+/** Ways to say who one is; an account has at most one. */
+const CREDENTIALS = ['apiKey', 'apiKeyFile', 'aws', 'google', 'entra'] as const;
+
+/** Whether an account, read or not yet read, says who it is. */
+export function hasCredentials(
+  account: { readonly [key in (typeof CREDENTIALS)[number]]?: unknown },
+): boolean {
+  return CREDENTIALS.some((key) => account[key] !== undefined);
+}
+
 const accountSchema = z
   .strictObject({
     name: name().describe('Names the account in usage records and logs.'),
     apiKey: credential().optional().describe('The credential; best a placeholder.'),
     apiKeyFile: text('the path of a file').optional().describe('A file that holds the credential.'),
+    aws: awsSchema.optional().describe('AWS credentials, with which each request is signed.'),
+    google: googleSchema
+      .optional()
+      .describe('Google credentials; application default credentials where absent.'),
+    entra: entraSchema.optional().describe('An application in Microsoft Entra ID, instead of a key.'),
     weight: positive()
       .optional()
       .describe("Share of the provider's traffic, relative to its other accounts."),
     organization: text().optional().describe('Organisation that is billed, where the provider has such.'),
-    project: text().optional().describe('Project that is billed, where the provider has such.'),
-    region: text().optional().describe('Region of the account, where the provider has such.'),
+    project: text().optional().describe('Project that is billed or called, where the provider has such.'),
+    ...cloudSettings,
     headers: headers().optional().describe('Headers sent with every request of this account.'),
   })
-  .refine((account) => account.apiKey === undefined || account.apiKeyFile === undefined, {
-    error: 'apiKey or apiKeyFile, not both',
+  .refine((account) => CREDENTIALS.filter((key) => account[key] !== undefined).length <= 1, {
+    error: `one of ${CREDENTIALS.join(', ')}, not several`,
   });
 
 const healthSchema = z.strictObject({
@@ -81,6 +137,8 @@ export const providerSchema = z.strictObject({
     .describe(
       "What the vendor's own SDK takes as its base URL: with /v1 for OpenAI and its kin, without a version for Anthropic and Gemini.",
     ),
+  project: text().optional().describe('Google Cloud: the project that is called.'),
+  ...cloudSettings,
   accounts: z
     .array(accountSchema, { error: 'a list of accounts' })
     .min(1, { error: 'at least one account' })

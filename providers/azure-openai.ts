@@ -1,0 +1,42 @@
+import type { PathRequest, ProviderDeclaration } from '../src/upstream/provider.ts';
+
+/**
+ * A dated version is for the classic surface, where the deployment stands in the URL; without one, or with `preview`,
+ * it is the v1 surface, where it stands in the body's `model` as with OpenAI.
+ * Sources: Azure OpenAI reference, "Data plane inference"; "Azure OpenAI API version lifecycle".
+ */
+function pathOf(path: string, { model, settings: { apiVersion } }: PathRequest, inBody = false): string {
+  if (apiVersion === undefined) return `/openai/v1${path}`;
+  const query = `?api-version=${encodeURIComponent(apiVersion)}`;
+  if (!/^\d{4}-\d{2}-\d{2}/.test(apiVersion)) return `/openai/v1${path}${query}`;
+  return `/openai${inBody ? '' : `/deployments/${model}`}${path}${query}`;
+}
+
+export default {
+  name: 'azure-openai',
+  title: 'Azure OpenAI',
+  dialect: 'chat',
+  paths: {
+    generate: (request) => pathOf('/chat/completions', request),
+    embed: (request) => pathOf('/embeddings', request),
+  },
+  alsoSpeaks: [
+    { dialect: 'responses', paths: { generate: (request) => pathOf('/responses', request, true) } },
+  ],
+  envKeys: ['AZURE_OPENAI_API_KEY'],
+  // The resource, as AzureOpenAI of the openai package takes it: https://RESOURCE.openai.azure.com.
+  envBaseUrl: 'AZURE_OPENAI_ENDPOINT',
+  settings: { apiVersion: { env: ['OPENAI_API_VERSION'] }, deployments: {} },
+  authorize: (credential) => ({ 'api-key': credential }),
+  signIn: {
+    kind: 'entra',
+    scope: 'https://cognitiveservices.azure.com/.default',
+    // As Azure Identity's EnvironmentCredential reads them.
+    env: {
+      tenantId: 'AZURE_TENANT_ID',
+      clientId: 'AZURE_CLIENT_ID',
+      clientSecret: 'AZURE_CLIENT_SECRET',
+    },
+  },
+  credential: 'required',
+} satisfies ProviderDeclaration;

@@ -1,0 +1,63 @@
+import type { PathRequest, ProviderDeclaration } from '../src/upstream/provider.ts';
+
+function modelPath(version: string, publisher: string, { model, settings }: PathRequest): string {
+  const { project = '', location = '' } = settings;
+  const place = `projects/${encodeURIComponent(project)}/locations/${location}`;
+  return `/${version}/${place}/publishers/${publisher}/models/${model}`;
+}
+
+/** Source: the addresses of `@google/genai` and `@anthropic-ai/vertex-sdk`. */
+function baseUrlAt({ location }: PathRequest['settings']): string {
+  if (location === undefined || location === 'global') return 'https://aiplatform.googleapis.com';
+  if (location === 'us' || location === 'eu') return `https://aiplatform.${location}.rep.googleapis.com`;
+  return `https://${location}-aiplatform.googleapis.com`;
+}
+
+export default {
+  name: 'vertex',
+  title: 'Google Vertex AI',
+  dialect: 'gemini',
+  paths: {
+    generate: (request) =>
+      modelPath('v1beta1', 'google', request) +
+      (request.stream ? ':streamGenerateContent?alt=sse' : ':generateContent'),
+  },
+  alsoSpeaks: [
+    {
+      // Source: Anthropic's documentation, "Claude on Vertex AI": the model stands in the URL, the version in the body.
+      models: (model) => model.startsWith('claude-'),
+      dialect: 'messages',
+      paths: {
+        generate: (request) =>
+          modelPath('v1', 'anthropic', request) + (request.stream ? ':streamRawPredict' : ':rawPredict'),
+      },
+      body: { model: undefined, anthropic_version: 'vertex-2023-10-16' },
+      betas: [
+        'compact-2026-01-12',
+        'compact-2026-09-04',
+        'computer-use-2025-01-24',
+        'computer-use-2025-11-24',
+        'context-1m-2025-08-07',
+        'context-management-2025-06-27',
+        'interleaved-thinking-2025-05-14',
+        'tool-search-tool-2025-10-19',
+        'web-search-2025-03-05',
+      ],
+    },
+  ],
+  baseUrlAt,
+  envKeys: [],
+  settings: {
+    project: { env: ['GOOGLE_CLOUD_PROJECT', 'ANTHROPIC_VERTEX_PROJECT_ID'], required: true },
+    location: { env: ['GOOGLE_CLOUD_LOCATION', 'CLOUD_ML_REGION'], default: 'global' },
+  },
+  // An access token that was got elsewhere.
+  authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
+  signIn: {
+    kind: 'google',
+    scope: 'https://www.googleapis.com/auth/cloud-platform',
+    env: { file: 'GOOGLE_APPLICATION_CREDENTIALS' },
+    ambient: true,
+  },
+  credential: 'required',
+} satisfies ProviderDeclaration;
