@@ -41,11 +41,16 @@ const DRAIN_POLL_MS = 20;
 /** How long clients have for the end of what they began: to read the error that ends a call, to finish a request. */
 const LAST_WORDS_MS = 1_000;
 
-/** The composition root: builds every part once and wires it; nothing else constructs. */
+/**
+ * The composition root: builds every part once and wires it; nothing else constructs.
+ *
+ * `fetch`: asks the issuers of access tokens.
+ */
 export async function startApp(
   config: Config,
   declarations: readonly ProviderDeclaration[],
   log: Logger,
+  fetch: typeof globalThis.fetch = globalThis.fetch,
 ): Promise<App> {
   const store = await openStore(storeUrl(config));
   const ledger = new Ledger({
@@ -57,7 +62,7 @@ export async function startApp(
   const connections = new Connections(Date.now);
   const signIn: SignInContext = {
     now: Date.now,
-    fetch: globalThis.fetch,
+    fetch,
     warn: (fields, message) => log.warn(fields, message),
   };
   const lifecycle: Lifecycle = { phase: 'starting' };

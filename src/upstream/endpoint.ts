@@ -95,7 +95,7 @@ function isFor(surface: FurtherSurface, { dialect, operation, model }: EndpointR
 }
 
 /** `@` may stand in a path, and Google's model versions are written with it; everything else is encoded once. */
-function pathSegment(name: string): string {
+export function pathSegment(name: string): string {
   if (name === '' || name === '.' || name === '..') throw noModelName(name);
   return encodeURIComponent(name.toWellFormed()).replaceAll('%40', '@');
 }

@@ -26,11 +26,18 @@ export interface TestGateway {
   stop(): Promise<void>;
 }
 
+/** A test has no issuer of tokens unless it stands one in. */
+const refuseToFetch: typeof fetch = () =>
+  Promise.reject(new Error('there is no issuer of tokens in this test'));
+
 /**
  * A gateway in this process, on a free port, with a real SQLite file. `config` is the config language as an object;
  * tenant `acme` with key `TEST_KEY` for all models is there unless it names tenants.
  */
-export async function startGateway(config: object = {}): Promise<TestGateway> {
+export async function startGateway(
+  config: object = {},
+  fetchToken: typeof fetch = refuseToFetch,
+): Promise<TestGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'fairlead-'));
   const declarations = await loadDeclarations();
   const text = stringify({
@@ -47,7 +54,7 @@ export async function startGateway(config: object = {}): Promise<TestGateway> {
       done();
     },
   });
-  const app = await startApp(parsed, declarations, pino({ level: 'debug' }, sink));
+  const app = await startApp(parsed, declarations, pino({ level: 'debug' }, sink), fetchToken);
 
   const get = (path: string, key = TEST_KEY) =>
     fetch(app.url + path, { headers: { authorization: `Bearer ${key}` } });
