@@ -8,6 +8,7 @@ const CLOSE_BRACE = 0x7d;
 
 /**
  * A JSON body with top-level fields set, or taken out where they are `undefined`; all other bytes stay as they are.
+ * The fields' names are ASCII.
  *
  * @throws GatewayError `invalid_request` where the body is not a JSON object, or a field stands in it twice.
  */

@@ -30,7 +30,7 @@ for (const [body, fields, expected] of REWRITTEN) {
 }
 
 test('property: what comes out is what an object with these fields is', () => {
-  const name = fc.constantFrom('model', 'a', 'b"c', 'd\\', '', 'ü');
+  const name = fc.constantFrom('model', 'a', 'b"c', 'd\\', '');
   const objects = fc.dictionary(name, fc.jsonValue({ maxDepth: 2 }));
   const changes = fc.dictionary(name, fc.option(fc.jsonValue({ maxDepth: 1 }), { nil: undefined }));
   fc.assert(

@@ -79,7 +79,7 @@ async function requestOfSdk(modelId: string): Promise<ReceivedRequest> {
     method: String(method),
     path: String(path),
     headers: headers as Record<string, string>,
-    body: String(body),
+    body: body instanceof Uint8Array ? Buffer.from(body) : String(body),
   };
 }
 
