@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import azureOpenai from '../../providers/azure-openai.ts';
+import bedrock from '../../providers/bedrock.ts';
+import openai from '../../providers/openai.ts';
+import vertex from '../../providers/vertex.ts';
+import type { DialectName } from '../../src/conversation/conversation.ts';
+import { findEndpoint, pathSegment } from '../../src/upstream/endpoint.ts';
+import type { ProviderDeclaration, Settings } from '../../src/upstream/provider.ts';
+import { buildUpstream } from '../../src/upstream/upstream.ts';
+import { NO_SIGN_IN } from '../support/sign-in.ts';
+import { type Exchange, readExchanges, skipWithoutWire } from '../support/wire.ts';
+
+const timeouts = { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 };
+
+interface Asked {
+  operation?: 'generate' | 'embed';
+  model: string;
+  stream?: boolean;
+  dialect?: DialectName;
+}
+
+function endpointOf(declaration: ProviderDeclaration, settings: Settings, asked: Asked, baseUrl?: string) {
+  const accounts = [{ name: 'a', apiKey: 'k' }];
+  const upstream = buildUpstream(
+    { name: 'up', declaration, settings, baseUrl, accounts, timeouts },
+    NO_SIGN_IN,
+  );
+  const [account] = upstream.accounts;
+  const request = { operation: 'generate', stream: false, dialect: 'chat', ...asked } as const;
+  const endpoint = findEndpoint(upstream, account, request);
+  return (
+    endpoint && { url: account.origin + endpoint.path, dialect: endpoint.dialect.name, model: endpoint.model }
+  );
+}
+
+const RESOURCE = 'https://r.openai.azure.com/';
+
+const AZURE: [Settings, Asked, url: string][] = [
+  [{}, { model: 'gpt-4.1' }, '/openai/v1/chat/completions'],
+  [{}, { model: 'embed', operation: 'embed' }, '/openai/v1/embeddings'],
+  [{ apiVersion: 'preview' }, { model: 'm' }, '/openai/v1/chat/completions?api-version=preview'],
+  [
+    { apiVersion: '2024-10-21' },
+    { model: 'a b/c' },
+    '/openai/deployments/a%20b%2Fc/chat/completions?api-version=2024-10-21',
+  ],
+  [
+    { apiVersion: '2025-04-01-preview', deployments: { m: 'd' } },
+    { model: 'm', operation: 'embed' },
+    '/openai/deployments/d/embeddings?api-version=2025-04-01-preview',
+  ],
+];
+
+for (const [settings, asked, path] of AZURE) {
+  test(`Azure with ${JSON.stringify(settings)}: ${path}`, () => {
+    const endpoint = endpointOf(azureOpenai, settings, asked, RESOURCE);
+    const model = settings.deployments?.[asked.model] ?? asked.model;
+    assert.deepEqual(endpoint, { url: `https://r.openai.azure.com${path}`, dialect: 'chat', model });
+  });
+}
+
+function responsesPath(settings: Settings): string | undefined {
+  const responses = azureOpenai.alsoSpeaks.find(({ dialect }) => dialect === 'responses');
+  return responses?.paths.generate({ model: 'm', stream: false, settings });
+}
+
+const VERTEX_HOSTS: [location: string, host: string][] = [
+  ['global', 'aiplatform.googleapis.com'],
+  ['us', 'aiplatform.us.rep.googleapis.com'],
+  ['eu', 'aiplatform.eu.rep.googleapis.com'],
+  ['us-east5', 'us-east5-aiplatform.googleapis.com'],
+];
+
+for (const [location, host] of VERTEX_HOSTS) {
+  test(`Vertex in ${location} is at ${host}, for both publishers`, () => {
+    const place = `projects/p/locations/${location}/publishers`;
+    const settings = { project: 'p', location };
+    assert.deepEqual(endpointOf(vertex, settings, { model: 'gemini-x', stream: true }), {
+      url: `https://${host}/v1beta1/${place}/google/models/gemini-x:streamGenerateContent?alt=sse`,
+      dialect: 'gemini',
+      model: 'gemini-x',
+    });
+    assert.deepEqual(endpointOf(vertex, settings, { model: 'claude-x@20250101', dialect: 'gemini' }), {
+      url: `https://${host}/v1/${place}/anthropic/models/claude-x@20250101:rawPredict`,
+      dialect: 'messages',
+      model: 'claude-x@20250101',
+    });
+  });
+}
+
+test('Vertex and Bedrock have no embeddings yet', () => {
+  const asked = { model: 'm', operation: 'embed' } as const;
+  assert.equal(endpointOf(vertex, { project: 'p', location: 'global' }, asked), undefined);
+  assert.equal(endpointOf(bedrock, { region: 'us-east-1' }, asked), undefined);
+});
+
+test('the Responses API is a second dialect of OpenAI and of Azure, at its own path', () => {
+  assert.deepEqual(openai.alsoSpeaks, [{ dialect: 'responses' }]);
+  assert.equal(responsesPath({}), '/openai/v1/responses');
+  assert.equal(
+    responsesPath({ apiVersion: '2025-04-01-preview' }),
+    '/openai/responses?api-version=2025-04-01-preview',
+  );
+  for (const declaration of [openai, azureOpenai]) {
+    assert.equal(endpointOf(declaration, {}, { model: 'm', dialect: 'messages' }, RESOURCE)?.dialect, 'chat');
+  }
+});
+
+test('credentials as each cloud takes them', () => {
+  assert.deepEqual(azureOpenai.authorize('k'), { 'api-key': 'k' });
+  assert.deepEqual(bedrock.authorize('k'), { authorization: 'Bearer k' });
+  assert.deepEqual(vertex.authorize('k'), { authorization: 'Bearer k' });
+});
+
+/** The URLs of recorded calls whose verb is one of these, once each. */
+function recordedUrls(name: string, verb: RegExp): string[] {
+  const urls = readExchanges(name).map(({ url }: Exchange) => url);
+  return [...new Set(urls.filter((url) => verb.test(url)))];
+}
+
+test('recorded calls of Vertex went to where ours go', { skip: skipWithoutWire }, () => {
+  const urls = recordedUrls('vertex', /:(?:streamGenerate|generate)Content/);
+  assert.ok(urls.length >= 3);
+  for (const url of urls) {
+    const [, project = '', location = '', model = '', verb = ''] =
+      /projects\/([^/]+)\/locations\/([^/]+)\/.*models\/([^:]+):(\w+)/.exec(url) ?? [];
+    const asked = { model, stream: verb.startsWith('stream') };
+    assert.equal(endpointOf(vertex, { project, location }, asked)?.url, url);
+  }
+});
+
+test('recorded calls of Bedrock went to where ours go', { skip: skipWithoutWire }, () => {
+  const urls = recordedUrls('bedrock', /\/converse(?:-stream)?$/);
+  assert.ok(urls.length >= 20);
+  for (const url of urls) {
+    const [, region = '', segment = '', verb = ''] =
+      /runtime\.([^.]+)\..*\/model\/([^/]+)\/(.+)$/.exec(url) ?? [];
+    const model = pathSegment(decodeURIComponent(segment));
+    const settings = { region };
+    const path = bedrock.paths.generate({ model, stream: verb === 'converse-stream', settings });
+    assert.equal(bedrock.baseUrlAt(settings) + path, url);
+  }
+});
+
+test('recorded calls of Azure went to where ours go', { skip: skipWithoutWire }, () => {
+  const urls = recordedUrls('azure', /\/responses$/);
+  assert.equal(urls.length, 1);
+  assert.equal(new URL(urls[0] ?? '').pathname, responsesPath({}));
+});
