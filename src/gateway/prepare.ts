@@ -64,8 +64,9 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   const sameDialect = door.dialect.name === dialect.name;
   const passThrough = sameDialect && door.alwaysTranslates !== true;
   const unknownFlags: string[] = [];
-  const forward = knownHeaders(call.forward, surface, unknownFlags);
-  const baseHeaders = sameDialect ? forwardHeaders(account.headers, forward) : account.headers;
+  const baseHeaders = sameDialect
+    ? forwardHeaders(account.headers, knownHeaders(call.forward, surface, unknownFlags))
+    : account.headers;
   call.dropped = [];
   if (passThrough && !carriesReasoning(call)) {
     const body = passBytes(call, target, endpoint);
@@ -81,7 +82,7 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   }
   const encoded = ENCODERS[door.operation](call, target, endpoint);
   const encodedHeaders = knownHeaders(encoded.headers, surface, unknownFlags);
-  call.dropped = [...encoded.dropped, ...(sameDialect ? unknownFlags : droppedHeaders(call))];
+  call.dropped = [...encoded.dropped, ...unknownFlags, ...(sameDialect ? [] : droppedHeaders(call))];
   const headers = encodedHeaders ? [...baseHeaders, ...Object.entries(encodedHeaders).flat()] : baseHeaders;
   // What is left out by being undefined, JSON leaves out.
   const body = Buffer.from(JSON.stringify({ ...encoded.body, ...surface.body }));

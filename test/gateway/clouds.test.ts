@@ -141,6 +141,44 @@ test('a wrong key is the operator’s to mend, and is told to nobody', async () 
   assert.doesNotMatch(gateway.logs(), /wrong-azure-key/);
 });
 
+const CLAUDE = 'vertex/claude-sonnet-4-5@20250929';
+
+test('bytes of the Messages API pass through to Claude on Vertex, but for the model and the version', async () => {
+  const text = `{"model":"${CLAUDE}", "max_tokens":9,"big":12345678901234567890,"messages":[{"role":"user","content":"Hi"}]}`;
+  const headers = {
+    'anthropic-version': '2023-06-01',
+    'anthropic-beta': 'context-1m-2025-08-07,files-api-2025-04-14',
+  };
+  const answer = await gateway.post('/v1/messages', text, { headers });
+  assert.equal(answer.status, 200);
+  assert.equal(answer.headers.get('x-fairlead-dropped'), 'anthropic-beta: files-api-2025-04-14');
+  const { id } = (await answer.json()) as { id: string };
+  assert.equal(id, 'msg_vrtx_1');
+  const [sent] = vertex.requests;
+  assert.equal(
+    sent?.body,
+    '{"anthropic_version":"vertex-2023-10-16", "max_tokens":9,"big":12345678901234567890,"messages":[{"role":"user","content":"Hi"}]}',
+  );
+  assert.equal(sent?.headers['anthropic-beta'], 'context-1m-2025-08-07');
+});
+
+test('what Vertex is not asked to count, the gateway counts', async () => {
+  const answer = await gateway.post('/v1/messages/count_tokens', { model: CLAUDE, messages });
+  const { input_tokens } = (await answer.json()) as { input_tokens: number };
+  assert.ok(input_tokens > 0);
+  assert.deepEqual(vertex.requests, []);
+});
+
+test('bytes of the Gemini API pass through to Gemini on Vertex, and are translated for Claude', async () => {
+  const contents = [{ role: 'user', parts: [{ text: 'Hi' }] }];
+  for (const model of ['vertex/gemini-2.5-flash', CLAUDE]) {
+    const answer = await gateway.post(`/v1beta/models/${model}:generateContent`, { contents });
+    const { candidates } = (await answer.json()) as { candidates: { content: { parts: object[] } }[] };
+    assert.deepEqual(candidates[0]?.content.parts, [{ text: 'Hello' }], model);
+  }
+  assert.deepEqual(JSON.parse(vertex.requests[0]?.body ?? ''), { contents });
+});
+
 test('calls at the same time share one token, over both dialects of Vertex', async () => {
   const fresh = await startClouds();
   const before = issuer.requests;
