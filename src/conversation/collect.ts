@@ -26,8 +26,9 @@ export class CompletionCollector {
         break;
       case 'part_end': {
         const part = this.#part(event.choice, event.part);
-        const { signature, citations, extra } = event;
+        const { signature, encrypted, citations, extra } = event;
         if (signature) Object.assign(part, { signature });
+        if (encrypted) Object.assign(part, { encrypted });
         if (citations) Object.assign(part, { citations });
         if (extra) Object.assign(part, { extra });
         break;

@@ -1,6 +1,7 @@
 import type { Conversation, ResponseFormat } from '../../conversation/conversation.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
+import { foreignFields } from '../foreign-fields.ts';
 import { parameterName, planParameters, type WrittenParameter } from '../parameters.ts';
 import { encodeMessages } from './encode-messages.ts';
 import { ownFields, ownObject } from './extra.ts';
@@ -30,7 +31,7 @@ export function encodeRequest(
   if (conversation.responseFormat)
     body['response_format'] = encodeResponseFormat(conversation.responseFormat);
   const { extra } = conversation;
-  if (extra && extra.dialect !== 'chat') for (const key of Object.keys(extra.fields)) target.drop(key);
+  for (const name of foreignFields(conversation, 'chat')) target.drop(name);
   const { stream_options: _, ...own } = ownFields(extra);
   return { body: { ...body, ...own }, dropped: target.dropped };
 }

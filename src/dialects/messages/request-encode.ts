@@ -1,6 +1,7 @@
 import type { Conversation } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
+import { foreignFields } from '../foreign-fields.ts';
 import { type EncodeContext, encodeContext } from './encode-context.ts';
 import { encodeParameters, planMaxTokens } from './encode-parameters.ts';
 import { planTools } from './encode-tools.ts';
@@ -58,8 +59,8 @@ function instructions(...sentences: (string | undefined)[]): JsonObject[] {
 }
 
 /** Fields that only this dialect knows. Those of another dialect are named as dropped. */
-function requestExtra({ conversation, isNative, dropped }: EncodeContext): JsonObject {
-  if (!isNative) for (const key of Object.keys(conversation.extra?.fields ?? {})) dropped.add(key);
+function requestExtra({ conversation, dropped }: EncodeContext): JsonObject {
+  for (const name of foreignFields(conversation, 'messages')) dropped.add(name);
   return ownFields(conversation.extra);
 }
 
