@@ -10,12 +10,28 @@ import type { FinishReason } from '../conversation/completion.ts';
  * Gemini API reference (`FinishReason`).
  */
 const FINISH_REASONS = {
-  stop: { chat: ['stop'], responses: ['completed'], messages: ['end_turn'], gemini: ['STOP', 'FINISH_REASON_UNSPECIFIED'] },
+  stop: {
+    chat: ['stop'],
+    responses: ['completed'],
+    messages: ['end_turn'],
+    gemini: ['STOP', 'FINISH_REASON_UNSPECIFIED'],
+  },
   stop_sequence: { chat: ['stop'], responses: ['completed'], messages: ['stop_sequence'], gemini: ['STOP'] },
-  length: { chat: ['length'], responses: ['max_output_tokens'], messages: ['max_tokens'], gemini: ['MAX_TOKENS'] },
-  tool_calls: { chat: ['tool_calls', 'function_call'], responses: ['completed'], messages: ['tool_use'], gemini: ['STOP'] },
+  length: {
+    chat: ['length'],
+    responses: ['max_output_tokens'],
+    messages: ['max_tokens'],
+    gemini: ['MAX_TOKENS'],
+  },
+  tool_calls: {
+    chat: ['tool_calls', 'function_call'],
+    responses: ['completed'],
+    messages: ['tool_use'],
+    gemini: ['STOP'],
+  },
   content_filter: {
-    chat: ['content_filter'], responses: ['content_filter'],
+    chat: ['content_filter'],
+    responses: ['content_filter'],
     messages: ['refusal'],
     gemini: [
       'SAFETY',
@@ -29,11 +45,22 @@ const FINISH_REASONS = {
       'IMAGE_RECITATION',
     ],
   },
-  refusal: { chat: ['content_filter'], responses: ['content_filter'], messages: ['refusal'], gemini: ['SAFETY'] },
+  refusal: {
+    chat: ['content_filter'],
+    responses: ['content_filter'],
+    messages: ['refusal'],
+    gemini: ['SAFETY'],
+  },
   pause: { chat: ['stop'], responses: ['completed'], messages: ['pause_turn'], gemini: ['STOP'] },
-  context_length: { chat: ['length'], responses: ['max_output_tokens'], messages: ['model_context_window_exceeded'], gemini: ['MAX_TOKENS'] },
+  context_length: {
+    chat: ['length'],
+    responses: ['max_output_tokens'],
+    messages: ['model_context_window_exceeded'],
+    gemini: ['MAX_TOKENS'],
+  },
   malformed_tool_call: {
-    chat: ['stop'], responses: ['completed'],
+    chat: ['stop'],
+    responses: ['completed'],
     messages: ['end_turn'],
     gemini: [
       'MALFORMED_FUNCTION_CALL',
@@ -42,7 +69,12 @@ const FINISH_REASONS = {
       'MISSING_THOUGHT_SIGNATURE',
     ],
   },
-  other: { chat: ['stop'], responses: ['completed'], messages: ['end_turn'], gemini: ['OTHER', 'IMAGE_OTHER', 'NO_IMAGE'] },
+  other: {
+    chat: ['stop'],
+    responses: ['completed'],
+    messages: ['end_turn'],
+    gemini: ['OTHER', 'IMAGE_OTHER', 'NO_IMAGE'],
+  },
 } satisfies Record<FinishReason, Record<FinishDialect, string[]>>;
 
 type FinishDialect = 'chat' | 'responses' | 'messages' | 'gemini';

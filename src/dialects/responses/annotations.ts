@@ -22,9 +22,7 @@ export function decodeAnnotations(value: JsonValue | undefined): {
 /** A citation without a URL (of a document that the client itself sent) has no form here and is left out. */
 export function encodeAnnotations(text: string, citations: readonly Citation[] = []): JsonObject[] {
   return citations.flatMap(({ url, title = '', start = 0, end = text.length }) =>
-    url === undefined
-      ? []
-      : [{ type: 'url_citation', start_index: start, end_index: end, url, title }],
+    url === undefined ? [] : [{ type: 'url_citation', start_index: start, end_index: end, url, title }],
   );
 }
 

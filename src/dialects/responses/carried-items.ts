@@ -1,6 +1,6 @@
 import {
-  type Carried,
   CARRIED_MARKER,
+  type Carried,
   type CarriedIdReader,
   writeCarriedId,
 } from '../../conversation/carried-reasoning.ts';

@@ -50,7 +50,10 @@ const DECODERS = {
     ['output_text', { decode: decodeOutputText, known: new Set(['type', 'text', 'annotations']) }],
   ]),
   assistant: new Map<string, PartDecoder>([
-    ['output_text', { decode: decodeOutputText, known: new Set(['type', 'text', 'annotations', 'logprobs']) }],
+    [
+      'output_text',
+      { decode: decodeOutputText, known: new Set(['type', 'text', 'annotations', 'logprobs']) },
+    ],
     ['refusal', { decode: decodeRefusal, known: new Set(['type', 'refusal']) }],
     ['input_text', TEXT],
   ]),

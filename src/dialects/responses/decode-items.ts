@@ -80,20 +80,26 @@ class ItemDecoder {
     const type = said ?? ('role' in item ? 'message' : requireField(item, 'type', 'string', at));
     switch (type) {
       case 'message':
-        return this.#decodeMessage(item, at);
+        this.#decodeMessage(item, at);
+        break;
       case 'reasoning':
-        return this.#decodeReasoning(item, at);
+        this.#decodeReasoning(item, at);
+        break;
       case 'function_call':
-        return this.#decodeCall(item, 'function', at);
+        this.#decodeCall(item, 'function', at);
+        break;
       case 'custom_tool_call':
-        return this.#decodeCall(item, 'custom', at);
+        this.#decodeCall(item, 'custom', at);
+        break;
       case 'function_call_output':
       case 'custom_tool_call_output':
-        return this.#decodeResult(item, at);
+        this.#decodeResult(item, at);
+        break;
       case 'item_reference':
         throw unresolvedReference(item, at);
       default:
-        return this.#say({ type: 'opaque', dialect: 'responses', value: withoutOwnId(item) });
+        this.#say({ type: 'opaque', dialect: 'responses', value: withoutOwnId(item) });
+        break;
     }
   }
 
@@ -122,7 +128,8 @@ class ItemDecoder {
     }
     const part: ReasoningPart = { type: 'reasoning', text: piecesText(item) };
     // What was ours and came back broken proves nothing to anybody.
-    if (encrypted !== '' && !isCarried(encrypted)) part.encrypted = { dialect: 'responses', value: encrypted };
+    if (encrypted !== '' && !isCarried(encrypted))
+      part.encrypted = { dialect: 'responses', value: encrypted };
     const extra = reasoningExtra(item, withoutOwnId(omitKeys(item, REASONING_FIELDS)));
     if (extra) part.extra = extra;
     if (part.encrypted) this.#proofs.add(part.encrypted.value);

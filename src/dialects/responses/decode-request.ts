@@ -1,4 +1,9 @@
-import type { Conversation, Parameters, ReasoningRequest, ResponseFormat } from '../../conversation/conversation.ts';
+import type {
+  Conversation,
+  Parameters,
+  ReasoningRequest,
+  ResponseFormat,
+} from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import type { RequestAddress } from '../dialect.ts';
 import { type JsonKind, omitKeys, optionalField, requireField, unknownWord } from '../read-json.ts';

@@ -65,7 +65,8 @@ class ItemWriter {
   #nameFields({ role, name, extra }: Message): void {
     const target = this.#target;
     // The name of a tool message is that of the tool, which its call says.
-    if (name !== undefined && role !== 'tool') target.drop(callerWord(target.conversation, 'participantName'));
+    if (name !== undefined && role !== 'tool')
+      target.drop(callerWord(target.conversation, 'participantName'));
     if (extra && extra.dialect !== 'responses') for (const key of Object.keys(extra.fields)) target.drop(key);
   }
 

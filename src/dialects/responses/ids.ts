@@ -11,7 +11,13 @@ export function responseId(completionId: string): string {
 }
 
 /** Prefixes as OpenAI has them; other kinds of items have their own ids already. */
-const PREFIXES = { message: 'msg', reasoning: 'rs', function_call: 'fc', custom_tool_call: 'ctc', image: 'ig' };
+const PREFIXES = {
+  message: 'msg',
+  reasoning: 'rs',
+  function_call: 'fc',
+  custom_tool_call: 'ctc',
+  image: 'ig',
+};
 
 export type IdKind = keyof typeof PREFIXES;
 
