@@ -6,8 +6,8 @@ import { failureOf } from './errors.ts';
 import { ResponseWriter } from './response-writer.ts';
 import { ResponsesStreamDecoder } from './stream-decoder.ts';
 
-/** Ends that a whole answer can have; a response in another state is not over (background mode). */
-const WHOLE = new Set<JsonValue | undefined>(['completed', 'incomplete', undefined]);
+/** States of a response that is not over (background mode). */
+const UNDER_WAY = new Set<JsonValue | undefined>(['queued', 'in_progress']);
 
 /**
  * The whole, non-streaming answer. It is what the last event of a stream holds, and is read and written as that, so
@@ -24,7 +24,7 @@ export function decodeResponse(body: JsonValue): Completion {
   if (!isObject(body) || !Array.isArray(body['output'])) {
     throw new GatewayError('upstream_unavailable', 'The provider sent an answer that is no response object.');
   }
-  if (!WHOLE.has(body['status'])) {
+  if (UNDER_WAY.has(body['status'])) {
     throw new GatewayError(
       'upstream_unavailable',
       `The provider sent a response that is not over yet: its status is '${String(body['status'])}'.`,

@@ -1,6 +1,6 @@
 import type { CompletionEvent } from '../../conversation/completion.ts';
 import type { StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
-import { ResponseWriter } from './response-writer.ts';
+import { ResponseWriter, writeEvent } from './response-writer.ts';
 
 /**
  * Writes the stream of a client: each event is named by its type. There is no `[DONE]`; the last event is
@@ -14,9 +14,6 @@ export class ResponsesStreamEncoder implements StreamEncoder {
   }
 
   push(event: CompletionEvent): string {
-    return this.#writer
-      .push(event)
-      .map((message) => `event: ${String(message['type'])}\ndata: ${JSON.stringify(message)}\n\n`)
-      .join('');
+    return this.#writer.push(event).map(writeEvent).join('');
   }
 }

@@ -297,12 +297,13 @@ class ReasoningItem implements StreamItem {
 /** An item that only this dialect knows: it stands whole, and its own events are not told apart. */
 class OpaqueItem implements StreamItem {
   isDone = false;
-  readonly #parts: PartNumbering;
+  readonly #part: number;
   readonly #item: JsonObject;
 
   constructor(item: JsonObject, parts: PartNumbering) {
     this.#item = item;
-    this.#parts = parts;
+    // Its place is where it began: it may be done after later ones.
+    this.#part = parts.nextPart();
   }
 
   push(): CompletionEvent[] {
@@ -311,7 +312,7 @@ class OpaqueItem implements StreamItem {
 
   end(item: JsonObject | undefined): CompletionEvent[] {
     this.isDone = true;
-    const at = { choice: 0, part: this.#parts.nextPart() };
+    const at = { choice: 0, part: this.#part };
     const value: Part = { type: 'opaque', dialect: 'responses', value: item ?? this.#item };
     return [
       { type: 'part_start', ...at, value },
