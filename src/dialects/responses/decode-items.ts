@@ -186,10 +186,10 @@ class ItemDecoder {
 
   #say(...parts: Part[]): void {
     if (!this.#turn) {
-      this.#add({ role: 'assistant', parts: [] });
-      this.#turn = this.#messages.at(-1);
+      this.#turn = { role: 'assistant', parts: [] };
+      this.#messages.push(this.#turn);
     }
-    this.#turn?.parts.push(...parts);
+    this.#turn.parts.push(...parts);
   }
 
   #add(message: Message): void {
