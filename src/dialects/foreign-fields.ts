@@ -1,6 +1,7 @@
 import type { Conversation, DialectName } from '../conversation/conversation.ts';
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import type { JsonValue } from '../conversation/json.ts';
+import { callerWord } from './caller-words.ts';
 
 /** `refused`: the answer would be another one without it. `kept`: the gateway does itself what the field asks for. */
 type Policy = 'refused' | 'dropped' | 'kept';
@@ -39,12 +40,20 @@ const POLICIES: Partial<Record<DialectName, Record<string, FieldPolicy>>> = {
   },
 };
 
+/** Opaque parts that stand in for what was said before: the answer would be to another conversation without them. */
+const REFUSED_PARTS: Partial<Record<DialectName, ReadonlySet<JsonValue | undefined>>> = {
+  responses: new Set(['compaction']),
+};
+
 /**
- * The top-level fields that a provider of `dialect` cannot be told, in the caller's words.
+ * The top-level fields that a provider of `dialect` cannot be told, in the caller's words. To be asked before anything
+ * else is encoded: what these fields stand for may be missing elsewhere.
  *
  * @throws GatewayError `invalid_request` for one without which the answer would be another.
  */
-export function foreignFields({ extra }: Conversation, dialect: DialectName): string[] {
+export function foreignFields(conversation: Conversation, dialect: DialectName): string[] {
+  const { extra } = conversation;
+  if (conversation.dialect !== dialect) refuseParts(conversation);
   if (!extra || extra.dialect === dialect) return [];
   const policies = POLICIES[extra.dialect];
   return Object.entries(extra.fields).flatMap(([key, value]) => {
@@ -52,6 +61,21 @@ export function foreignFields({ extra }: Conversation, dialect: DialectName): st
     if (policy === 'refused') throw refusedField(key);
     return policy === 'kept' ? [] : [key];
   });
+}
+
+function refuseParts(conversation: Conversation): void {
+  const refusedTypes = REFUSED_PARTS[conversation.dialect];
+  if (!refusedTypes) return;
+  for (const { parts } of conversation.messages) {
+    for (const part of parts) {
+      if (part.type !== 'opaque' || !refusedTypes.has(part.value['type'])) continue;
+      throw invalidRequest(
+        `An item of type '${String(part.value['type'])}' can be read by the provider alone that made it. Send the messages that it stands for, or choose another model.`,
+        callerWord(conversation, 'messages'),
+        'unsupported_content',
+      );
+    }
+  }
 }
 
 function refusedField(name: string): Error {

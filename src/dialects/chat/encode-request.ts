@@ -21,6 +21,7 @@ export function encodeRequest(
   options?: TargetOptions,
 ): EncodedRequest {
   const target = new Target(conversation, model, options);
+  for (const name of foreignFields(conversation, 'chat')) target.drop(name);
   const body: JsonObject = {
     model,
     messages: encodeMessages(target),
@@ -31,7 +32,6 @@ export function encodeRequest(
   if (conversation.responseFormat)
     body['response_format'] = encodeResponseFormat(conversation.responseFormat);
   const { extra } = conversation;
-  for (const name of foreignFields(conversation, 'chat')) target.drop(name);
   const { stream_options: _, ...own } = ownFields(extra);
   return { body: { ...body, ...own }, dropped: target.dropped };
 }

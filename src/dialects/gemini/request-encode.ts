@@ -17,6 +17,7 @@ import { encodeTools } from './tools.ts';
  * @throws GatewayError `invalid_request`, in the caller's words, for what would change the answer if it were left out.
  */
 export function encodeRequest(conversation: Conversation, model: string): EncodedRequest {
+  const foreign = foreignFields(conversation, 'gemini');
   const traits = modelTraits(model);
   const { contents, systemInstruction, dropped } = encodeContents(conversation, traits);
   const tools = encodeTools(conversation, traits);
@@ -31,14 +32,7 @@ export function encodeRequest(conversation: Conversation, model: string): Encode
   });
   return {
     body: mergeOwnFields(body, ownFields(conversation.extra)),
-    dropped: [
-      ...new Set([
-        ...dropped,
-        ...tools.dropped,
-        ...generation.dropped,
-        ...foreignFields(conversation, 'gemini'),
-      ]),
-    ],
+    dropped: [...new Set([...dropped, ...tools.dropped, ...generation.dropped, ...foreign])],
   };
 }
 

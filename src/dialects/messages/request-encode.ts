@@ -17,6 +17,7 @@ import { planThinking } from './thinking.ts';
  */
 export function encodeRequest(conversation: Conversation, model: string): EncodedRequest {
   const context = encodeContext(conversation, model);
+  const { metadata, output_config: config, ...extra } = requestExtra(context);
   const turns = new Turns(context);
   const output = planOutput(context);
   const tools = planTools(context, output.tool);
@@ -30,7 +31,6 @@ export function encodeRequest(conversation: Conversation, model: string): Encode
   const system = [...turns.system, ...instructions(output.instruction, tools.instruction)];
   // Neither thinking nor a format goes together with a prefilled answer.
   const takesPrefill = context.traits.prefill && !thinks && !output.format;
-  const { metadata, output_config: config, ...extra } = requestExtra(context);
   const parameters = encodeParameters(context, thinks);
   const outputConfig = {
     ...(isObject(config) ? config : {}),

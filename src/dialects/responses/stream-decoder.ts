@@ -93,8 +93,7 @@ export class ResponsesStreamDecoder implements StreamDecoder {
   #pushItem(type: string, event: JsonObject, index: number): CompletionEvent[] {
     const item = isObject(event['item']) ? event['item'] : {};
     if (type === 'response.output_item.added') {
-      if (!this.#items.has(index)) this.#addItem(index, item);
-      return [];
+      return this.#items.has(index) ? [] : this.#addItem(index, item).begin();
     }
     const known = this.#items.get(index);
     if (type === 'response.output_item.done') {

@@ -23,6 +23,8 @@ export interface PartNumbering {
  */
 export interface StreamItem {
   readonly isDone: boolean;
+  /** What can be said of it as soon as it has begun. */
+  begin(): CompletionEvent[];
   /** An event of the item that is neither its first nor its last. */
   push(type: string, event: JsonObject): CompletionEvent[];
   /** `item`: the whole item; `undefined` where the server never gave it. */
@@ -90,6 +92,10 @@ class MessageItem implements StreamItem {
   constructor(item: JsonObject, parts: PartNumbering) {
     this.#item = item;
     this.#parts = parts;
+  }
+
+  begin(): CompletionEvent[] {
+    return [];
   }
 
   push(type: string, event: JsonObject): CompletionEvent[] {
@@ -182,14 +188,19 @@ class CallItem implements StreamItem {
     this.#textKey = kind === 'custom' ? 'input' : 'arguments';
   }
 
+  /** A call is announced once its name is known. */
+  begin(): CompletionEvent[] {
+    return textOf(this.#item['name']) === '' ? [] : this.#announce();
+  }
+
   push(type: string, event: JsonObject): CompletionEvent[] {
     switch (type) {
       case 'response.function_call_arguments.delta':
       case 'response.custom_tool_call_input.delta':
-        return [...this.#begin(), ...(this.#call?.delta(textOf(event['delta'])) ?? [])];
+        return [...this.#announce(), ...(this.#call?.delta(textOf(event['delta'])) ?? [])];
       case 'response.function_call_arguments.done':
       case 'response.custom_tool_call_input.done':
-        return [...this.#begin(), ...(this.#call?.rest(textOf(event[this.#textKey])) ?? [])];
+        return [...this.#announce(), ...(this.#call?.rest(textOf(event[this.#textKey])) ?? [])];
       default:
         return [];
     }
@@ -198,15 +209,14 @@ class CallItem implements StreamItem {
   end(item: JsonObject | undefined): CompletionEvent[] {
     this.isDone = true;
     this.#item = item ?? this.#item;
-    const events = this.#begin();
+    const events = this.#announce();
     const extra = this.#extra();
     const whole = textOf(this.#item[this.#textKey]);
     if (!this.#call) return events;
     return [...events, ...this.#call.rest(whole), this.#call.end(extra && { extra })];
   }
 
-  /** A call is announced once its name is known. */
-  #begin(): CompletionEvent[] {
+  #announce(): CompletionEvent[] {
     if (this.#call) return [];
     const { call_id: id, name } = this.#item;
     const value: ToolCallPart = {
@@ -242,6 +252,10 @@ class ReasoningItem implements StreamItem {
   constructor(item: JsonObject, parts: PartNumbering) {
     this.#item = item;
     this.#parts = parts;
+  }
+
+  begin(): CompletionEvent[] {
+    return [];
   }
 
   push(type: string, event: JsonObject): CompletionEvent[] {
@@ -304,6 +318,10 @@ class OpaqueItem implements StreamItem {
     this.#item = item;
     // Its place is where it began: it may be done after later ones.
     this.#part = parts.nextPart();
+  }
+
+  begin(): CompletionEvent[] {
+    return [];
   }
 
   push(): CompletionEvent[] {

@@ -235,3 +235,39 @@ test('parts of the assistant that only a user may send are refused, not dropped'
     kind: 'invalid_request',
   });
 });
+
+test('what stands in for earlier turns is refused by providers that cannot read it', () => {
+  const input = [
+    { type: 'compaction', id: 'cmp_1', encrypted_content: 'gA' },
+    { role: 'user', content: 'And?' },
+  ];
+  const conversation = responses.decodeRequest({ model: 'm', input }, {});
+  for (const dialect of [chat, anthropic, gemini]) {
+    assert.throws(() => dialect.encodeRequest(conversation, 'any'), {
+      kind: 'invalid_request',
+      param: 'input',
+    });
+  }
+  assert.deepEqual(responses.encodeRequest(conversation, 'gpt-5').body['input'], input);
+});
+
+test('items of built-in tools are named where they are left out', () => {
+  const call = { type: 'web_search_call', id: 'ws_1', status: 'completed' };
+  const input = [{ role: 'user', content: 'Hi' }, call, { role: 'user', content: 'And?' }];
+  const conversation = responses.decodeRequest({ model: 'm', input }, {});
+  assert.deepEqual(chat.encodeRequest(conversation, 'llama-3').dropped, ['web_search_call']);
+  assert.deepEqual(anthropic.encodeRequest(conversation, 'claude-sonnet-4-5').dropped, ['input.content[0]']);
+  assert.deepEqual(gemini.encodeRequest(conversation, 'gemini-2.5-pro').dropped, ['input.content[0]']);
+});
+
+test('a missing call is not what is wrong with a request that goes on from a response', () => {
+  const body = {
+    model: 'm',
+    previous_response_id: 'resp_1',
+    input: [{ type: 'function_call_output', call_id: 'c', output: 'x' }],
+  };
+  for (const dialect of [chat, anthropic, gemini]) {
+    const conversation = responses.decodeRequest(body, {});
+    assert.throws(() => dialect.encodeRequest(conversation, 'any'), { param: 'previous_response_id' });
+  }
+});

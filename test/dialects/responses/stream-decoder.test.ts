@@ -115,7 +115,7 @@ test('parallel calls that interleave, a custom tool, refusals, annotations', () 
   const said = choice.parts.map((part) =>
     part.type === 'tool_call' ? [part.id, part.arguments] : 'text' in part ? part.text : part.type,
   );
-  assert.deepEqual(said, [['b', '{"b":2}'], ['a', '{}'], ['c', 'ls'], 'x', 'No']);
+  assert.deepEqual(said, [['a', '{}'], ['b', '{"b":2}'], ['c', 'ls'], 'x', 'No']);
   const text = choice.parts.find((part) => part.type === 'text');
   assert.deepEqual(text?.type === 'text' && text.citations, [{ url: 'u', title: 't', start: 0, end: 1 }]);
 });

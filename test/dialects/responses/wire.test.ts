@@ -7,9 +7,10 @@ import { isObject, type JsonObject, tryParseJson } from '../../../src/conversati
 import type { Dialect, StreamMessage } from '../../../src/dialects/dialect.ts';
 import { DIALECTS } from '../../../src/dialects/registry.ts';
 import { responses } from '../../../src/dialects/responses/index.ts';
-import { skipWithoutWire } from '../../support/wire.ts';
+import { readRecordings, skipWithoutWire } from '../../support/wire.ts';
 import { WireDiff } from '../../support/wire-diff.ts';
 import { answers, exchanges, readEvents, requests, streams } from './recordings.ts';
+import { accumulate } from './sdk-oracle.ts';
 import { type Scope, WIRE_EXCLUSIONS } from './wire-exclusions.ts';
 
 const skip = { skip: skipWithoutWire };
@@ -160,4 +161,29 @@ test('recorded answers cross to clients of every other dialect', skip, () => {
   for (const { body } of answers.filter((answer) => isOver(answer.body))) {
     for (const dialect of OTHERS) assert.ok(dialect.encodeResponse(responses.decodeResponse(body)));
   }
+});
+
+test("OpenAI's SDK reads what clients get of recorded streams of the other dialects", skip, async () => {
+  const sources = [
+    [DIALECTS.messages, readRecordings('anthropic')],
+    [DIALECTS.gemini, readRecordings('google')],
+    [DIALECTS.chat, [...readRecordings('groq'), ...readRecordings('deepseek'), ...readRecordings('mistral')]],
+  ] as const;
+  let count = 0;
+  for (const [dialect, recorded] of sources) {
+    for (const { id, chunks } of recorded) {
+      if (!chunks) continue;
+      const decoder = dialect.streamDecoder();
+      const events = [...chunks.flatMap((data) => decoder.push({ data })), ...decoder.end()];
+      const { completion, error } = collectEvents(events);
+      if (error) continue;
+      const encoder = responses.streamEncoder({ includeUsage: false });
+      const text = events.map((event) => encoder.push(event)).join('');
+      const response = await accumulate(text);
+      const words = completion.choices[0]?.parts.flatMap((part) => (part.type === 'text' ? [part.text] : []));
+      assert.equal(response.output_text, words?.join(''), id);
+      count++;
+    }
+  }
+  assert.ok(count > 20, `${count} streams`);
 });
