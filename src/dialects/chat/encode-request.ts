@@ -20,8 +20,8 @@ export function encodeRequest(
   model: string,
   options?: TargetOptions,
 ): EncodedRequest {
+  const foreign = foreignFields(conversation, 'chat');
   const target = new Target(conversation, model, options);
-  for (const name of foreignFields(conversation, 'chat')) target.drop(name);
   const body: JsonObject = {
     model,
     messages: encodeMessages(target),
@@ -31,8 +31,8 @@ export function encodeRequest(
   };
   if (conversation.responseFormat)
     body['response_format'] = encodeResponseFormat(conversation.responseFormat);
-  const { extra } = conversation;
-  const { stream_options: _, ...own } = ownFields(extra);
+  for (const name of foreign) target.drop(name);
+  const { stream_options: _, ...own } = ownFields(conversation.extra);
   return { body: { ...body, ...own }, dropped: target.dropped };
 }
 
