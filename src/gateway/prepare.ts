@@ -5,7 +5,6 @@ import type { Conversation } from '../conversation/conversation.ts';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
-import type { Dialect } from '../dialects/dialect.ts';
 import { COUNT_DIALECTS, EMBEDDING_DIALECTS } from '../dialects/registry.ts';
 import { findTopLevelFields } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
@@ -121,7 +120,8 @@ function carriesReasoning(call: Call): boolean {
 }
 
 function encodeGenerate(call: Call, target: Target): Encoded {
-  const conversation = call.door.dialect.decodeRequest(parseBody(call.body), call.address ?? {});
+  call.request ??= parseBody(call.body);
+  const conversation = call.door.dialect.decodeRequest(call.request, call.address ?? {});
   conversation.stream = call.stream;
   return {
     ...dialectOf(target.upstream).encodeRequest(conversation, target.model),
@@ -135,14 +135,14 @@ function translateGenerated(call: Call, target: Target, answer: JsonValue): Retu
   // Not every dialect dates its answers; those that do are expected to.
   completion.created ??= Math.floor(call.startedAt / 1000);
   const text = call.stream
-    ? streamText(caller, completion, call.includeUsage)
-    : JSON.stringify(caller.encodeResponse(completion));
+    ? streamText(call, completion)
+    : JSON.stringify(caller.encodeResponse(completion, call.request));
   return { text, usage: completion.usage };
 }
 
 /** A server that does not stream answered a call for a stream: the client gets its stream all the same. */
-function streamText(dialect: Dialect, completion: Completion, includeUsage: boolean): string {
-  const encoder = dialect.streamEncoder({ includeUsage });
+function streamText({ door, includeUsage, request }: Call, completion: Completion): string {
+  const encoder = door.dialect.streamEncoder({ includeUsage, request });
   let text = '';
   for (const event of completionEvents(completion)) text += encoder.push(event);
   return text;

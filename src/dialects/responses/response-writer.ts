@@ -43,7 +43,7 @@ type OpenPart =
  * blocks, audio) is passed over.
  */
 export class ResponseWriter {
-  readonly #request: JsonObject;
+  #request: JsonObject;
   #events: JsonObject[] = [];
   #sequence = 0;
   #response: JsonObject | undefined;
@@ -78,6 +78,7 @@ export class ResponseWriter {
         this.#completionId = event.id;
         this.#own = ownFields(event.extra);
         this.#response = responseObject(event, this.#request);
+        this.#request = {};
         this.#emit('response.created', { response: this.#response });
         this.#emit('response.in_progress', { response: this.#response });
         break;
