@@ -26,8 +26,9 @@ export class CompletionCollector {
         break;
       case 'part_end': {
         const part = this.#part(event.choice, event.part);
-        const { signature, citations, extra } = event;
+        const { signature, encrypted, citations, extra } = event;
         if (signature) Object.assign(part, { signature });
+        if (encrypted) Object.assign(part, { encrypted });
         if (citations) Object.assign(part, { citations });
         if (extra) Object.assign(part, { extra });
         break;
@@ -108,6 +109,9 @@ export function* completionEvents(completion: Completion): Generator<CompletionE
   const { id, model, created, extra } = completion;
   yield { type: 'start', id, model, created, extra };
   for (const choice of completion.choices) {
+    const { index: number, logprobs } = choice;
+    // They come with the text that they are of, as they do in a stream.
+    const first = choice.parts.findIndex((part) => part.type === 'text');
     for (const [index, value] of choice.parts.entries()) {
       const at = { choice: choice.index, part: index };
       if (value.type === 'tool_call') {
@@ -119,9 +123,10 @@ export function* completionEvents(completion: Completion): Generator<CompletionE
       } else {
         yield { type: 'part_start', ...at, value };
       }
+      if (logprobs && index === first) yield { type: 'logprobs', choice: number, value: logprobs };
       yield { type: 'part_end', ...at };
     }
-    if (choice.logprobs) yield { type: 'logprobs', choice: choice.index, value: choice.logprobs };
+    if (logprobs && first === -1) yield { type: 'logprobs', choice: number, value: logprobs };
     const { index, finish: reason, stopSequence } = choice;
     yield { type: 'finish', choice: index, reason, stopSequence, extra: choice.extra };
   }

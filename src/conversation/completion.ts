@@ -59,6 +59,7 @@ export type CompletionEvent =
       choice: number;
       part: number;
       signature?: Signature;
+      encrypted?: Signature;
       citations?: Citation[];
       extra?: Extra;
     }

@@ -16,7 +16,8 @@ export interface Dialect {
   decodeRequest(body: JsonObject, address: RequestAddress): Conversation;
   encodeRequest(conversation: Conversation, model: string): EncodedRequest;
   decodeResponse(body: JsonValue): Completion;
-  encodeResponse(completion: Completion): JsonObject;
+  /** `request`: the body that the client sent; answers of some dialects (`responses`) repeat parts of it. */
+  encodeResponse(completion: Completion, request?: JsonObject): JsonObject;
   streamDecoder(): StreamDecoder;
   streamEncoder(options: StreamEncoderOptions): StreamEncoder;
   /** What a provider of this dialect means by an error answer; `body` is the parsed JSON or the raw text. */
@@ -54,6 +55,8 @@ export interface StreamDecoder {
 export interface StreamEncoderOptions {
   /** chat: the client asked for a usage chunk. */
   includeUsage: boolean;
+  /** The body that the client sent, as for `encodeResponse`. */
+  request?: JsonObject | undefined;
 }
 
 /** Turns events into the bytes of a stream (SSE framing included). Holds the state of one stream. */

@@ -4,16 +4,34 @@ import type { FinishReason } from '../conversation/completion.ts';
  * Finish reasons of every dialect from one table. A row is a neutral reason; a cell lists the dialect's words
  * for it: the first is what we write, all are what we read. An empty cell falls back to `stop`.
  *
- * Sources: OpenAI API reference (chat completion object), Anthropic "Handling stop reasons",
+ * In `responses` a cell is the reason why a response is incomplete, or `completed`.
+ *
+ * Sources: OpenAI API reference (chat completion object, response object), Anthropic "Handling stop reasons",
  * Gemini API reference (`FinishReason`).
  */
 const FINISH_REASONS = {
-  stop: { chat: ['stop'], messages: ['end_turn'], gemini: ['STOP', 'FINISH_REASON_UNSPECIFIED'] },
-  stop_sequence: { chat: ['stop'], messages: ['stop_sequence'], gemini: ['STOP'] },
-  length: { chat: ['length'], messages: ['max_tokens'], gemini: ['MAX_TOKENS'] },
-  tool_calls: { chat: ['tool_calls', 'function_call'], messages: ['tool_use'], gemini: ['STOP'] },
+  stop: {
+    chat: ['stop'],
+    responses: ['completed'],
+    messages: ['end_turn'],
+    gemini: ['STOP', 'FINISH_REASON_UNSPECIFIED'],
+  },
+  stop_sequence: { chat: ['stop'], responses: ['completed'], messages: ['stop_sequence'], gemini: ['STOP'] },
+  length: {
+    chat: ['length'],
+    responses: ['max_output_tokens'],
+    messages: ['max_tokens'],
+    gemini: ['MAX_TOKENS'],
+  },
+  tool_calls: {
+    chat: ['tool_calls', 'function_call'],
+    responses: ['completed'],
+    messages: ['tool_use'],
+    gemini: ['STOP'],
+  },
   content_filter: {
     chat: ['content_filter'],
+    responses: ['content_filter'],
     messages: ['refusal'],
     gemini: [
       'SAFETY',
@@ -27,11 +45,22 @@ const FINISH_REASONS = {
       'IMAGE_RECITATION',
     ],
   },
-  refusal: { chat: ['content_filter'], messages: ['refusal'], gemini: ['SAFETY'] },
-  pause: { chat: ['stop'], messages: ['pause_turn'], gemini: ['STOP'] },
-  context_length: { chat: ['length'], messages: ['model_context_window_exceeded'], gemini: ['MAX_TOKENS'] },
+  refusal: {
+    chat: ['content_filter'],
+    responses: ['content_filter'],
+    messages: ['refusal'],
+    gemini: ['SAFETY'],
+  },
+  pause: { chat: ['stop'], responses: ['completed'], messages: ['pause_turn'], gemini: ['STOP'] },
+  context_length: {
+    chat: ['length'],
+    responses: ['max_output_tokens'],
+    messages: ['model_context_window_exceeded'],
+    gemini: ['MAX_TOKENS'],
+  },
   malformed_tool_call: {
     chat: ['stop'],
+    responses: ['completed'],
     messages: ['end_turn'],
     gemini: [
       'MALFORMED_FUNCTION_CALL',
@@ -40,20 +69,26 @@ const FINISH_REASONS = {
       'MISSING_THOUGHT_SIGNATURE',
     ],
   },
-  other: { chat: ['stop'], messages: ['end_turn'], gemini: ['OTHER', 'IMAGE_OTHER', 'NO_IMAGE'] },
+  other: {
+    chat: ['stop'],
+    responses: ['completed'],
+    messages: ['end_turn'],
+    gemini: ['OTHER', 'IMAGE_OTHER', 'NO_IMAGE'],
+  },
 } satisfies Record<FinishReason, Record<FinishDialect, string[]>>;
 
-type FinishDialect = 'chat' | 'messages' | 'gemini';
+type FinishDialect = 'chat' | 'responses' | 'messages' | 'gemini';
 
 /** Where two neutral reasons share a word, the one that reading it gives. */
 const READ_AS: Record<FinishDialect, Record<string, FinishReason>> = {
   chat: { stop: 'stop', length: 'length', content_filter: 'content_filter' },
+  responses: { completed: 'stop', max_output_tokens: 'length', content_filter: 'content_filter' },
   messages: { refusal: 'refusal', end_turn: 'stop' },
   gemini: { STOP: 'stop', MAX_TOKENS: 'length', SAFETY: 'content_filter' },
 };
 
 const READ = new Map<FinishDialect, Map<string, FinishReason>>();
-for (const dialect of ['chat', 'messages', 'gemini'] as const) {
+for (const dialect of ['chat', 'responses', 'messages', 'gemini'] as const) {
   const words = new Map<string, FinishReason>();
   for (const [reason, cells] of Object.entries(FINISH_REASONS)) {
     for (const word of cells[dialect]) words.set(word, READ_AS[dialect][word] ?? (reason as FinishReason));

@@ -6,40 +6,68 @@ const REFUSE = Symbol('refuse');
 const DROP = Symbol('drop');
 
 type Cell = string | typeof REFUSE | typeof DROP;
-type ParameterDialect = 'chat' | 'messages' | 'gemini';
+type ParameterDialect = 'chat' | 'responses' | 'messages' | 'gemini';
 
 /**
  * What becomes of each parameter in each dialect: the path it is written to, or one of the two policies.
  * A dialect's codec writes by this table, the compatibility page is made from it.
  *
- * Sources: OpenAI API reference (create chat completion), Anthropic API reference (create a message),
- * Gemini API reference (`GenerationConfig`).
+ * Sources: OpenAI API reference (create chat completion, create a model response), Anthropic API reference (create a
+ * message), Gemini API reference (`GenerationConfig`). Log probabilities have no flag in `responses`: they are asked
+ * for in `include`.
  */
 export const PARAMETERS = {
   maxOutputTokens: {
     chat: 'max_completion_tokens',
+    responses: 'max_output_tokens',
     messages: 'max_tokens',
     gemini: 'generationConfig.maxOutputTokens',
   },
-  temperature: { chat: 'temperature', messages: 'temperature', gemini: 'generationConfig.temperature' },
-  topP: { chat: 'top_p', messages: 'top_p', gemini: 'generationConfig.topP' },
-  topK: { chat: 'top_k', messages: 'top_k', gemini: 'generationConfig.topK' },
+  temperature: {
+    chat: 'temperature',
+    responses: 'temperature',
+    messages: 'temperature',
+    gemini: 'generationConfig.temperature',
+  },
+  topP: { chat: 'top_p', responses: 'top_p', messages: 'top_p', gemini: 'generationConfig.topP' },
+  topK: { chat: 'top_k', responses: DROP, messages: 'top_k', gemini: 'generationConfig.topK' },
   frequencyPenalty: {
     chat: 'frequency_penalty',
+    responses: DROP,
     messages: DROP,
     gemini: 'generationConfig.frequencyPenalty',
   },
-  presencePenalty: { chat: 'presence_penalty', messages: DROP, gemini: 'generationConfig.presencePenalty' },
-  seed: { chat: 'seed', messages: DROP, gemini: 'generationConfig.seed' },
-  stop: { chat: 'stop', messages: 'stop_sequences', gemini: 'generationConfig.stopSequences' },
-  n: { chat: 'n', messages: REFUSE, gemini: 'generationConfig.candidateCount' },
-  logprobs: { chat: 'logprobs', messages: DROP, gemini: 'generationConfig.responseLogprobs' },
-  topLogprobs: { chat: 'top_logprobs', messages: DROP, gemini: 'generationConfig.logprobs' },
-  logitBias: { chat: 'logit_bias', messages: DROP, gemini: DROP },
-  endUser: { chat: 'user', messages: 'metadata.user_id', gemini: DROP },
-  serviceTier: { chat: 'service_tier', messages: 'service_tier', gemini: DROP },
-  verbosity: { chat: 'verbosity', messages: DROP, gemini: DROP },
-  promptCacheKey: { chat: 'prompt_cache_key', messages: DROP, gemini: DROP },
+  presencePenalty: {
+    chat: 'presence_penalty',
+    responses: DROP,
+    messages: DROP,
+    gemini: 'generationConfig.presencePenalty',
+  },
+  seed: { chat: 'seed', responses: DROP, messages: DROP, gemini: 'generationConfig.seed' },
+  stop: {
+    chat: 'stop',
+    responses: REFUSE,
+    messages: 'stop_sequences',
+    gemini: 'generationConfig.stopSequences',
+  },
+  n: { chat: 'n', responses: REFUSE, messages: REFUSE, gemini: 'generationConfig.candidateCount' },
+  logprobs: {
+    chat: 'logprobs',
+    responses: 'include',
+    messages: DROP,
+    gemini: 'generationConfig.responseLogprobs',
+  },
+  topLogprobs: {
+    chat: 'top_logprobs',
+    responses: 'top_logprobs',
+    messages: DROP,
+    gemini: 'generationConfig.logprobs',
+  },
+  logitBias: { chat: 'logit_bias', responses: DROP, messages: DROP, gemini: DROP },
+  endUser: { chat: 'user', responses: 'user', messages: 'metadata.user_id', gemini: DROP },
+  serviceTier: { chat: 'service_tier', responses: 'service_tier', messages: 'service_tier', gemini: DROP },
+  verbosity: { chat: 'verbosity', responses: 'text.verbosity', messages: DROP, gemini: DROP },
+  promptCacheKey: { chat: 'prompt_cache_key', responses: 'prompt_cache_key', messages: DROP, gemini: DROP },
 } satisfies Record<keyof Parameters, Record<ParameterDialect, Cell>>;
 
 /** The caller's own word for a parameter. */

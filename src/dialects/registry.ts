@@ -9,9 +9,10 @@ import { geminiEmbeddings } from './gemini/embeddings.ts';
 import { gemini } from './gemini/index.ts';
 import { messagesCounts } from './messages/count-tokens.ts';
 import { messages } from './messages/index.ts';
+import { responses } from './responses/index.ts';
 
 /** The dialects that providers speak. */
-export const DIALECTS = { chat, messages, gemini } satisfies Partial<Record<DialectName, Dialect>>;
+export const DIALECTS = { chat, responses, messages, gemini } satisfies Partial<Record<DialectName, Dialect>>;
 
 /** Those of them in which tokens can be counted before a call. */
 export const COUNT_DIALECTS: Partial<Record<DialectName, CountDialect>> = {

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
+import type { JsonObject } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { FieldSpans } from '../dialects/request-fields.ts';
@@ -36,6 +37,9 @@ export class Call {
   spans: FieldSpans = {};
   /** The client asked for usage in its stream (chat `stream_options.include_usage`). */
   includeUsage = false;
+
+  /** The body, parsed, of a call that is translated: answers of some dialects repeat parts of it. */
+  request: JsonObject | undefined;
 
   readonly attempts: AttemptRecord[] = [];
   target: Target | undefined;

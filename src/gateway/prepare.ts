@@ -147,7 +147,8 @@ function carriesReasoning(call: Call): boolean {
 }
 
 function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint): Encoded {
-  const conversation = call.door.dialect.decodeRequest(parseBody(call.body), call.address ?? {});
+  call.request ??= parseBody(call.body);
+  const conversation = call.door.dialect.decodeRequest(call.request, call.address ?? {});
   conversation.stream = call.stream;
   // Encoded for the model, whose traits the codec knows by its name; called by the name that it has there.
   const { body, ...rest } = dialect.encodeRequest(conversation, target.model);
@@ -168,14 +169,14 @@ function translateGenerated(call: Call, dialect: Dialect, answer: JsonValue): Re
   // Not every dialect dates its answers; those that do are expected to.
   completion.created ??= Math.floor(call.startedAt / 1000);
   const text = call.stream
-    ? streamText(caller, completion, call.includeUsage)
-    : JSON.stringify(caller.encodeResponse(completion));
+    ? streamText(call, completion)
+    : JSON.stringify(caller.encodeResponse(completion, call.request));
   return { text, usage: completion.usage };
 }
 
 /** A server that does not stream answered a call for a stream: the client gets its stream all the same. */
-function streamText(dialect: Dialect, completion: Completion, includeUsage: boolean): string {
-  const encoder = dialect.streamEncoder({ includeUsage });
+function streamText({ door, includeUsage, request }: Call, completion: Completion): string {
+  const encoder = door.dialect.streamEncoder({ includeUsage, request });
   let text = '';
   for (const event of completionEvents(completion)) text += encoder.push(event);
   return text;

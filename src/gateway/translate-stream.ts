@@ -37,7 +37,10 @@ export class StreamTranslator implements CommittingReceiver {
     this.#attempt = attempt;
     this.#decoder = decoder;
     this.#commit = new StreamCommit(gateway, call, attempt);
-    this.#encoder = call.door.dialect.streamEncoder({ includeUsage: call.includeUsage });
+    const { includeUsage, request } = call;
+    this.#encoder = call.door.dialect.streamEncoder({ includeUsage, request });
+    // Streams last long and bodies can be large: it is parsed again should another attempt need it.
+    call.request = undefined;
   }
 
   data(chunk: Buffer): void {

@@ -152,11 +152,11 @@ function linkType({ source, extra }: FilePart): string | undefined {
 }
 
 /** OpenAI refuses file data without a name. */
-function defaultFilename(mediaType: string): string {
+export function defaultFilename(mediaType: string): string {
   return `file.${mediaType.slice(mediaType.indexOf('/') + 1)}`;
 }
 
-function refusedContent(what: string, instead: string): Error {
+export function refusedContent(what: string, instead: string): Error {
   return invalidRequest(
     `${what} cannot be sent to the model this call goes to. Send it ${instead}, or choose another model.`,
     undefined,

@@ -1,6 +1,7 @@
 import type { Conversation, ResponseFormat } from '../../conversation/conversation.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
+import { foreignFields } from '../foreign-fields.ts';
 import { parameterName, planParameters, type WrittenParameter } from '../parameters.ts';
 import { encodeMessages } from './encode-messages.ts';
 import { ownFields, ownObject } from './extra.ts';
@@ -19,6 +20,7 @@ export function encodeRequest(
   model: string,
   options?: TargetOptions,
 ): EncodedRequest {
+  const foreign = foreignFields(conversation, 'chat');
   const target = new Target(conversation, model, options);
   const body: JsonObject = {
     model,
@@ -29,9 +31,8 @@ export function encodeRequest(
   };
   if (conversation.responseFormat)
     body['response_format'] = encodeResponseFormat(conversation.responseFormat);
-  const { extra } = conversation;
-  if (extra && extra.dialect !== 'chat') for (const key of Object.keys(extra.fields)) target.drop(key);
-  const { stream_options: _, ...own } = ownFields(extra);
+  for (const name of foreign) target.drop(name);
+  const { stream_options: _, ...own } = ownFields(conversation.extra);
   return { body: { ...body, ...own }, dropped: target.dropped };
 }
 

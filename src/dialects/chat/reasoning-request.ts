@@ -54,7 +54,7 @@ const BUDGET_EFFORTS: readonly (readonly [upTo: number, effort: string])[] = [
 ];
 
 /** The caller's word for the whole matter. */
-const REASONING_WORDS: Record<DialectName, string> = {
+export const REASONING_WORDS: Record<DialectName, string> = {
   chat: 'reasoning_effort',
   responses: 'reasoning',
   messages: 'thinking',
@@ -83,9 +83,10 @@ export function asksForReasoning(fields: Record<string, JsonValue | undefined>):
   return typeof effort === 'string' && effort !== 'none';
 }
 
-function effortOf(
+/** OpenAI's word for how much the model may think; `undefined` where nothing need be said. */
+export function effortOf(
   { effort, budgetTokens }: ReasoningRequest,
-  { traits, sameDialect }: Target,
+  { traits, sameDialect }: Pick<Target, 'traits' | 'sameDialect'>,
 ): string | undefined {
   if (effort === 'none' && !sameDialect) return traits.leastEffort;
   if (effort !== undefined) return effort;

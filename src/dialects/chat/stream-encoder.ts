@@ -136,9 +136,15 @@ class ChoiceWriter {
     const open = this.#parts.get(event.part);
     if (!open) return [];
     if (event.type === 'part_delta') return this.#delta(open.part, open.call, event.delta);
-    const { signature, citations, extra } = event;
+    const { signature, encrypted, citations, extra } = event;
     // The part is our own copy since its start.
-    Object.assign(open.part, signature && { signature }, citations && { citations }, extra && { extra });
+    Object.assign(
+      open.part,
+      signature && { signature },
+      encrypted && { encrypted },
+      citations && { citations },
+      extra && { extra },
+    );
     return this.#end(open.part, open.call);
   }
 

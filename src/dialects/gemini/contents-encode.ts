@@ -131,6 +131,7 @@ class ContentsEncoder {
 
   #encodeParts(turn: Turn, message: Message, index: number): void {
     for (const [at, part] of message.parts.entries()) {
+      if (part.type === 'opaque' && part.dialect !== 'gemini') this.#dropped.add(this.#partPath(index, at));
       const wire = encodePart(part, {
         callIds: this.#traits.callIds,
         unsignedReasoning: this.#conversation.dialect === 'gemini',

@@ -1,6 +1,7 @@
 import type { Conversation, ResponseFormat } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
+import { foreignFields } from '../foreign-fields.ts';
 import { parameterName, planParameters } from '../parameters.ts';
 import { encodeContents } from './contents-encode.ts';
 import { type ModelTraits, modelTraits } from './models.ts';
@@ -16,6 +17,7 @@ import { encodeTools } from './tools.ts';
  * @throws GatewayError `invalid_request`, in the caller's words, for what would change the answer if it were left out.
  */
 export function encodeRequest(conversation: Conversation, model: string): EncodedRequest {
+  const foreign = foreignFields(conversation, 'gemini');
   const traits = modelTraits(model);
   const { contents, systemInstruction, dropped } = encodeContents(conversation, traits);
   const tools = encodeTools(conversation, traits);
@@ -30,9 +32,7 @@ export function encodeRequest(conversation: Conversation, model: string): Encode
   });
   return {
     body: mergeOwnFields(body, ownFields(conversation.extra)),
-    dropped: [
-      ...new Set([...dropped, ...tools.dropped, ...generation.dropped, ...foreignFields(conversation)]),
-    ],
+    dropped: [...new Set([...dropped, ...tools.dropped, ...generation.dropped, ...foreign])],
   };
 }
 
@@ -44,10 +44,6 @@ function mergeOwnFields(body: JsonObject, own: JsonObject): JsonObject {
   if (!isObject(calling) || !isObject(ownCalling) || !isObject(merged['toolConfig'])) return merged;
   const functionCallingConfig = { ...calling, ...ownCalling };
   return { ...merged, toolConfig: { ...merged['toolConfig'], functionCallingConfig } };
-}
-
-function foreignFields({ extra }: Conversation): string[] {
-  return extra && extra.dialect !== 'gemini' ? Object.keys(extra.fields) : [];
 }
 
 function encodeGenerationConfig(

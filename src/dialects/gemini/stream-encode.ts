@@ -105,11 +105,11 @@ class GeminiStreamEncoder implements StreamEncoder {
     ]);
   }
 
-  #endPart({ choice: index, part: place, signature, citations, extra }: PartEnd): string {
+  #endPart({ choice: index, part: place, signature, encrypted, citations, extra }: PartEnd): string {
     const choice = this.#choice(index);
     const started = choice.parts[place];
     if (!started || !isStreamed(started)) return '';
-    const part: Part = defined({ ...started, ...defined({ signature, citations, extra }) });
+    const part: Part = defined({ ...started, ...defined({ signature, encrypted, citations, extra }) });
     const text = choice.texts[place];
     if (text) text.citations = (part as TextPart).citations;
     if (part.type === 'tool_call') return this.#writePart(index, encodeAnswerPart(part, choice.signatures));

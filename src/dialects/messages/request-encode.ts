@@ -1,7 +1,8 @@
 import type { Conversation } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
-import { type EncodeContext, encodeContext } from './encode-context.ts';
+import { foreignFields } from '../foreign-fields.ts';
+import { encodeContext } from './encode-context.ts';
 import { encodeParameters, planMaxTokens } from './encode-parameters.ts';
 import { planTools } from './encode-tools.ts';
 import { Turns } from './encode-turns.ts';
@@ -15,6 +16,7 @@ import { planThinking } from './thinking.ts';
  * @throws GatewayError `invalid_request` where the API would refuse the conversation or answer something else.
  */
 export function encodeRequest(conversation: Conversation, model: string): EncodedRequest {
+  const foreign = foreignFields(conversation, 'messages');
   const context = encodeContext(conversation, model);
   const turns = new Turns(context);
   const output = planOutput(context);
@@ -29,7 +31,8 @@ export function encodeRequest(conversation: Conversation, model: string): Encode
   const system = [...turns.system, ...instructions(output.instruction, tools.instruction)];
   // Neither thinking nor a format goes together with a prefilled answer.
   const takesPrefill = context.traits.prefill && !thinks && !output.format;
-  const { metadata, output_config: config, ...extra } = requestExtra(context);
+  for (const name of foreign) context.dropped.add(name);
+  const { metadata, output_config: config, ...extra } = ownFields(conversation.extra);
   const parameters = encodeParameters(context, thinks);
   const outputConfig = {
     ...(isObject(config) ? config : {}),
@@ -55,12 +58,6 @@ export function encodeRequest(conversation: Conversation, model: string): Encode
 
 function instructions(...sentences: (string | undefined)[]): JsonObject[] {
   return sentences.flatMap((text) => (text === undefined ? [] : [{ type: 'text', text }]));
-}
-
-/** Fields that only this dialect knows. Those of another dialect are named as dropped. */
-function requestExtra({ conversation, isNative, dropped }: EncodeContext): JsonObject {
-  if (!isNative) for (const key of Object.keys(conversation.extra?.fields ?? {})) dropped.add(key);
-  return ownFields(conversation.extra);
 }
 
 function mergeMetadata(own: JsonObject[string], written: JsonObject[string]): JsonObject {

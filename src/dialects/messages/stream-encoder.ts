@@ -1,5 +1,5 @@
 import type { CompletionEvent } from '../../conversation/completion.ts';
-import type { Extra, Part, Signature } from '../../conversation/conversation.ts';
+import type { Extra, Part } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { NO_USAGE, type Usage } from '../../conversation/usage.ts';
 import type { StreamEncoder } from '../dialect.ts';
@@ -196,14 +196,15 @@ function closingDeltas(value: Part, end: PartEnd): JsonObject[] {
     return citations.map((citation) => ({ type: 'citations_delta', citation }));
   }
   if (value.type === 'reasoning') {
-    const signature = thinkingSignature(withSignature(value, end.signature));
+    const { signature: proof = value.signature, encrypted = value.encrypted } = end;
+    const signature = thinkingSignature({
+      ...value,
+      ...(proof && { signature: proof }),
+      ...(encrypted && { encrypted }),
+    });
     return [{ type: 'signature_delta', signature }];
   }
   return [];
-}
-
-function withSignature<T extends Part>(value: T, signature: Signature | undefined): T {
-  return signature ? { ...value, signature } : value;
 }
 
 function isCustomCall(value: Part): boolean {

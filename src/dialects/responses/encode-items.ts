@@ -1,0 +1,181 @@
+import type {
+  Message,
+  ReasoningPart,
+  RefusalPart,
+  TextPart,
+  ToolCallPart,
+  ToolResultPart,
+} from '../../conversation/conversation.ts';
+import type { JsonObject } from '../../conversation/json.ts';
+import { callerWord } from '../caller-words.ts';
+import { refusedContent } from '../chat/encode-content.ts';
+import { opaqueName } from '../chat/target.ts';
+import { encodeInputContent, encodeOutputPart, plainText } from './encode-content.ts';
+import { ITEM, ownFields, ownObject, partFields } from './extra.ts';
+import type { ResponsesTarget } from './target.ts';
+
+/** Writes `instructions` (where a client of this dialect said them) and `input`. */
+export function encodeInput(target: ResponsesTarget): { instructions?: string; input: JsonObject[] } {
+  const writer = new ItemWriter(target);
+  const [first, ...others] = target.conversation.messages;
+  const instructions = first && instructionsOf(first);
+  const messages = instructions === undefined ? target.conversation.messages : others;
+  for (const message of messages) writer.add(message);
+  return instructions === undefined ? { input: writer.input } : { instructions, input: writer.input };
+}
+
+function instructionsOf({ parts: [first] }: Message): string | undefined {
+  return first?.type === 'text' && ownFields(first.extra)['instructions'] === true ? first.text : undefined;
+}
+
+class ItemWriter {
+  readonly input: JsonObject[] = [];
+  readonly #target: ResponsesTarget;
+  /** Ids of calls of custom tools: their results are of another type than those of functions. */
+  readonly #customCalls = new Set<string>();
+
+  constructor(target: ResponsesTarget) {
+    this.#target = target;
+  }
+
+  add(message: Message): void {
+    this.#nameFields(message);
+    switch (message.role) {
+      case 'assistant':
+        this.#addTurn(message);
+        break;
+      case 'tool':
+        for (const part of message.parts) if (part.type === 'tool_result') this.#addResult(part);
+        break;
+      case 'system':
+      case 'developer':
+      case 'user': {
+        const [first] = message.parts;
+        const item = first && 'extra' in first ? ownObject(first.extra, ITEM) : {};
+        const content = encodeInputContent(message.parts, this.#target);
+        this.input.push({ ...item, role: message.role, content });
+        break;
+      }
+      default:
+        message.role satisfies never;
+    }
+  }
+
+  /** What other dialects say of a whole message. */
+  #nameFields({ role, name, extra }: Message): void {
+    const target = this.#target;
+    // The name of a tool message is that of the tool, which its call says.
+    if (name !== undefined && role !== 'tool')
+      target.drop(callerWord(target.conversation, 'participantName'));
+    if (extra && extra.dialect !== 'responses') for (const key of Object.keys(extra.fields)) target.drop(key);
+  }
+
+  #addTurn({ parts }: Message): void {
+    const target = this.#target;
+    let words: (TextPart | RefusalPart)[] = [];
+    const flush = () => {
+      if (words.length > 0) this.input.push(messageItem(words));
+      words = [];
+    };
+    for (const part of parts) {
+      if (part.type === 'text' || part.type === 'refusal') {
+        if (ITEM in ownFields(part.extra)) flush();
+        target.dropCacheHint(part.cacheHint);
+        // Empty words beside others say nothing, and OpenAI's API wants some.
+        if (part.text !== '' || target.sameDialect) words.push(part);
+        continue;
+      }
+      flush();
+      switch (part.type) {
+        case 'reasoning':
+          this.#addReasoning(part);
+          break;
+        case 'tool_call':
+          this.#addCall(part);
+          break;
+        case 'opaque':
+          if (part.dialect === 'responses') this.input.push(part.value);
+          else target.drop(opaqueName(part.value));
+          break;
+        case 'image':
+        case 'audio':
+        case 'file':
+          throw refusedContent(
+            `A part of type '${part.type}' in an assistant message`,
+            'in a message of the user',
+          );
+        case 'tool_result':
+          break;
+        default:
+          part satisfies never;
+      }
+    }
+    flush();
+  }
+
+  /**
+   * Only OpenAI's own reasoning can be given back, and of it only what it would know again: the encrypted form, or an
+   * item that it keeps. All other means nothing to it.
+   */
+  #addReasoning(part: ReasoningPart): void {
+    const { text, encrypted, extra } = part;
+    const item = ownObject(extra, ITEM);
+    const proof = encrypted?.dialect === 'responses' ? encrypted.value : undefined;
+    if (proof === undefined && !('id' in item)) {
+      this.#target.drop('reasoning');
+      return;
+    }
+    this.input.push(reasoningItem({ text, extra }, item, proof));
+  }
+
+  #addCall(call: ToolCallPart): void {
+    const { id: call_id, name } = call;
+    this.#target.dropCacheHint(call.cacheHint);
+    const item = ownObject(call.extra, ITEM);
+    if (call.kind === 'custom') {
+      this.#customCalls.add(call_id);
+      this.input.push({ type: 'custom_tool_call', call_id, name, input: call.arguments, ...item });
+      return;
+    }
+    this.input.push({ type: 'function_call', call_id, name, arguments: argumentsOf(call), ...item });
+  }
+
+  #addResult(result: ToolResultPart): void {
+    const target = this.#target;
+    // The dialect has no word for it; tools say in their text that they failed.
+    if (result.isError) target.drop('is_error');
+    target.dropCacheHint(result.cacheHint);
+    const { callId: call_id } = result;
+    const type = this.#customCalls.has(call_id) ? 'custom_tool_call_output' : 'function_call_output';
+    const output = encodeInputContent(result.parts, target);
+    this.input.push({ type, call_id, output, ...ownObject(result.extra, ITEM) });
+  }
+}
+
+function messageItem(words: readonly (TextPart | RefusalPart)[]): JsonObject {
+  const item = ownObject(words[0]?.extra, ITEM);
+  const content = words.map(encodeOutputPart);
+  // An item with an id is one that the API gave, which has its content in the form that it was given in.
+  return { ...item, role: 'assistant', content: 'id' in item ? content : plainText(content) };
+}
+
+/** A reasoning item, in requests and answers alike. */
+export function reasoningItem(
+  { text, extra }: Pick<ReasoningPart, 'text' | 'extra'>,
+  item: JsonObject,
+  encryptedContent: string | undefined,
+): JsonObject {
+  const { summary, content } = partFields(extra);
+  return {
+    type: 'reasoning',
+    ...item,
+    summary: summary ?? (text === '' || content !== undefined ? [] : [{ type: 'summary_text', text }]),
+    ...(content === undefined ? {} : { content }),
+    ...(encryptedContent === undefined ? {} : { encrypted_content: encryptedContent }),
+  };
+}
+
+/** Arguments of a function are never empty: that would be no JSON. */
+export function argumentsOf({ arguments: text }: ToolCallPart): string {
+  return text === '' ? '{}' : text;
+}

@@ -1,0 +1,128 @@
+import type { Conversation, ResponseFormat } from '../../conversation/conversation.ts';
+import type { JsonObject, JsonValue } from '../../conversation/json.ts';
+import { SAMPLING_PARAMETERS } from '../chat/model-traits.ts';
+import { effortOf, REASONING_WORDS } from '../chat/reasoning-request.ts';
+import type { EncodedRequest } from '../dialect.ts';
+import { foreignFields } from '../foreign-fields.ts';
+import { parameterName, planParameters, type WrittenParameter } from '../parameters.ts';
+import { INCLUDE_LOGPROBS } from './decode-request.ts';
+import { encodeInput } from './encode-items.ts';
+import { ownFields, ownObject } from './extra.ts';
+import { ResponsesTarget } from './target.ts';
+import { encodeToolChoice, encodeTools } from './tools.ts';
+
+const INCLUDE_REASONING = 'reasoning.encrypted_content';
+
+/**
+ * Writes the request of a conversation of any dialect for `POST /v1/responses` of a provider. Callers of other
+ * dialects send their whole history with each call: nothing is left with the provider for them, and they get the
+ * encrypted reasoning to send back.
+ *
+ * @throws GatewayError `invalid_request` where something can neither be said nor be left out.
+ */
+export function encodeRequest(conversation: Conversation, model: string): EncodedRequest {
+  const target = new ResponsesTarget(conversation, model);
+  for (const name of foreignFields(conversation, 'responses')) target.drop(name);
+  const reasoning = encodeReasoning(target);
+  const parameters = encodeParameters(target, reasoning);
+  const { text, ...own } = ownFields(conversation.extra);
+  const textConfig = encodeText(target, text);
+  const body: JsonObject = {
+    model,
+    ...encodeInput(target),
+    ...(conversation.stream ? { stream: true } : {}),
+    ...encodeToolFields(target),
+    ...parameters,
+    ...(reasoning ? { reasoning } : {}),
+    ...(Object.keys(textConfig).length > 0 ? { text: textConfig } : {}),
+    ...(target.sameDialect ? {} : foreignDefaults(target)),
+    ...own,
+  };
+  return { body, dropped: target.dropped };
+}
+
+/** What this API does unless it is told, and other dialects do not. */
+function foreignDefaults({ conversation, traits }: ResponsesTarget): JsonObject {
+  const include: JsonValue[] = [];
+  // Models that do not reason refuse it.
+  if (traits.reasoning === 'yes') include.push(INCLUDE_REASONING);
+  if (conversation.parameters.logprobs) include.push(INCLUDE_LOGPROBS);
+  return { store: false, ...(include.length > 0 ? { include } : {}) };
+}
+
+function encodeToolFields(target: ResponsesTarget): JsonObject {
+  const { toolChoice, parallelToolCalls } = target.conversation;
+  const tools = encodeTools(target);
+  const fields: JsonObject = tools.length > 0 ? { tools } : {};
+  // A choice among no tools is refused; a client of this dialect hears so from the provider.
+  if (tools.length === 0 && !target.sameDialect) return fields;
+  const choice = toolChoice && encodeToolChoice(toolChoice, target);
+  if (choice !== undefined) fields['tool_choice'] = choice;
+  if (parallelToolCalls !== undefined) fields['parallel_tool_calls'] = parallelToolCalls;
+  return fields;
+}
+
+/** Those that stand at the top level; `text.verbosity` and `include` are written elsewhere. */
+function encodeParameters(target: ResponsesTarget, reasoning: JsonObject | undefined): JsonObject {
+  const { conversation, sameDialect } = target;
+  const { written, dropped } = planParameters(conversation, 'responses');
+  for (const name of dropped) target.drop(name);
+  const refuses = refusedParameters(target, reasoning);
+  const fields = written.flatMap((parameter): [string, JsonValue][] => {
+    const { key, path, value } = parameter;
+    if (key === 'verbosity' || key === 'logprobs') return [];
+    if (refuses(parameter)) {
+      target.drop(parameterName(conversation, key));
+      return [];
+    }
+    const said = sameDialect ? conversation.spelling?.[key] : undefined;
+    return [[said ?? path, value as JsonValue]];
+  });
+  return Object.fromEntries(fields);
+}
+
+/** Which parameters the model would answer with an error; what a client of this dialect said is left to the provider. */
+function refusedParameters(
+  { traits, sameDialect }: ResponsesTarget,
+  reasoning: JsonObject | undefined,
+): (parameter: WrittenParameter) => boolean {
+  const effort = reasoning?.['effort'];
+  const reasons = typeof effort === 'string' && effort !== 'none';
+  const refusesSampling = traits.sampling === 'never' || (traits.sampling === 'without_reasoning' && reasons);
+  return ({ key }) => !sameDialect && refusesSampling && SAMPLING_PARAMETERS.has(key);
+}
+
+function encodeReasoning(target: ResponsesTarget): JsonObject | undefined {
+  const request = target.conversation.reasoning;
+  if (!request) return undefined;
+  const effort = effortOf(request, target);
+  if (target.sameDialect) {
+    return { ...(effort === undefined ? {} : { effort }), ...ownFields(request.extra) };
+  }
+  const fields: JsonObject = {
+    ...(effort === undefined ? {} : { effort }),
+    ...(request.includeText ? { summary: 'auto' } : {}),
+  };
+  if (Object.keys(fields).length === 0) return undefined;
+  if (target.traits.reasoning !== 'no') return fields;
+  target.drop(REASONING_WORDS[target.conversation.dialect]);
+  return undefined;
+}
+
+function encodeText({ conversation }: ResponsesTarget, own: JsonValue | undefined): JsonObject {
+  const { responseFormat, parameters, extra } = conversation;
+  const config: JsonObject = {};
+  if (responseFormat) config['format'] = encodeFormat(responseFormat);
+  if (parameters.verbosity !== undefined) config['verbosity'] = parameters.verbosity;
+  return own === undefined ? config : { ...config, ...ownObject(extra, 'text') };
+}
+
+function encodeFormat(format: ResponseFormat): JsonObject {
+  if (format.type !== 'json_schema') return { type: format.type };
+  const { type, name, description, schema, strict } = format;
+  const written: JsonObject = { type, name };
+  if (description !== undefined) written['description'] = description;
+  written['schema'] = schema;
+  if (strict !== undefined) written['strict'] = strict;
+  return written;
+}

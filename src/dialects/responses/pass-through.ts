@@ -1,0 +1,147 @@
+import type { GatewayError } from '../../conversation/gateway-error.ts';
+import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
+import type { Usage } from '../../conversation/usage.ts';
+import { embeddedError } from '../chat/errors.ts';
+import { eventField, splitEvents } from '../event-bytes.ts';
+import { findLastObject, hasValue, isNotNull } from '../json-bytes.ts';
+import type { PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
+import { type FieldSpans, spliceBody } from '../request-fields.ts';
+import { eventError, failureOf } from './errors.ts';
+import { failureEvents } from './response-writer.ts';
+import { decodeUsage } from './usage.ts';
+
+/** The Responses API between two sides that both speak it. */
+export const passThrough: PassThrough = {
+  fields: new Set(['model', 'stream']),
+  prepareRequest,
+  readUsage,
+  readFailure,
+  streamScanner: () => new ResponsesStreamScanner(),
+};
+
+/** Streams of this API always say their usage: only the model is replaced. */
+function prepareRequest(body: Buffer, { model }: FieldSpans, options: PrepareOptions): Buffer {
+  return model ? spliceBody(body, [{ span: model, text: JSON.stringify(options.model) }]) : body;
+}
+
+const USAGE_KEY = Buffer.from('"usage"');
+const ERROR_KEY = Buffer.from('"error"');
+const OUTPUT_KEY = Buffer.from('"output"');
+const FAILED = Buffer.from('"failed"');
+
+function readUsage(body: Buffer): Usage | undefined {
+  const usage = findLastObject(body, USAGE_KEY, isUsage);
+  return usage && decodeUsage(usage);
+}
+
+function isUsage(value: JsonObject): boolean {
+  return 'input_tokens' in value || 'total_tokens' in value;
+}
+
+/** Good responses have `error: null`; only those of which something else may be said are parsed. */
+function readFailure(body: Buffer): GatewayError | undefined {
+  const mayFail = hasValue(body, ERROR_KEY, isNotNull) || body.includes(FAILED);
+  if (!mayFail && body.includes(OUTPUT_KEY)) return undefined;
+  return failureOf(tryParseJson(body.toString('utf8')));
+}
+
+/** Events that begin something; what they begin can still be taken back. */
+const BEGINNINGS: ReadonlySet<string> = new Set([
+  'response.created',
+  'response.queued',
+  'response.in_progress',
+  'response.output_item.added',
+  'response.content_part.added',
+  'response.reasoning_summary_part.added',
+  'keepalive',
+]);
+
+/** Types of events that say how the stream ended; with their quotes they stand in no text. */
+const ENDINGS = ['response.completed', 'response.incomplete', 'response.failed', 'error'].map((type) =>
+  Buffer.from(`"${type}"`),
+);
+const DELTA = Buffer.from('.delta"');
+const DATA_FIELD = Buffer.from('data:');
+
+class ResponsesStreamScanner implements StreamScanner {
+  usage: Usage | undefined;
+  hasOutput = false;
+  finished = false;
+  terminated = false;
+  failure: GatewayError | undefined;
+  outputEvents = 0;
+  /** The response as it was when it began, and the number of the next event, for a stream that breaks off. */
+  #response: JsonObject | undefined;
+  #sequence = 0;
+
+  scan(events: Buffer): Buffer {
+    if (this.hasOutput && !ENDINGS.some((word) => events.includes(word))) {
+      this.outputEvents += countOccurrences(events, DELTA);
+      this.#sequence += countOccurrences(events, DATA_FIELD);
+      return events;
+    }
+    for (const event of splitEvents(events)) this.#read(event.toString('utf8'));
+    return events;
+  }
+
+  isWholeEvent(rest: Buffer): boolean {
+    const data = eventField(rest.toString('utf8'), 'data');
+    return data !== undefined && tryParseJson(data) !== undefined;
+  }
+
+  /** The response's last event is all the end that there is. */
+  closing(): string {
+    return '';
+  }
+
+  breakOff(error: GatewayError): string {
+    return failureEvents(error, this.#sequence, this.#response);
+  }
+
+  #read(text: string): void {
+    const data = eventField(text, 'data');
+    if (data === undefined || data === '' || data === '[DONE]') return;
+    const event = tryParseJson(data);
+    if (!isObject(event)) {
+      this.failure ??= embeddedError(event ?? data);
+      return;
+    }
+    this.#sequence++;
+    const type = typeof event['type'] === 'string' ? event['type'] : (eventField(text, 'event') ?? '');
+    this.#note(type, event);
+  }
+
+  #note(type: string, event: JsonObject): void {
+    const response = isObject(event['response']) ? event['response'] : undefined;
+    if (response) {
+      this.#response = response;
+      this.usage = decodeUsage(response['usage']) ?? this.usage;
+    }
+    switch (type) {
+      case 'response.completed':
+      case 'response.incomplete':
+        this.hasOutput = true;
+        this.finished = true;
+        this.terminated = true;
+        break;
+      case 'response.failed':
+      case 'response.cancelled':
+        this.terminated = true;
+        this.failure ??= failureOf({ status: 'failed', ...response });
+        break;
+      case 'error':
+        this.failure ??= eventError(event);
+        break;
+      default:
+        this.failure ??= type === '' ? failureOf(event) : undefined;
+        if (type !== '' && !BEGINNINGS.has(type)) this.hasOutput = true;
+        if (type.endsWith('.delta')) this.outputEvents++;
+    }
+  }
+}
+
+function countOccurrences(body: Buffer, word: Buffer): number {
+  let count = 0;
+  for (let at = body.indexOf(word); at !== -1; at = body.indexOf(word, at + word.length)) count++;
+  return count;
+}

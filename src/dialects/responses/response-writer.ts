@@ -1,0 +1,348 @@
+import { CarriedIdWriter } from '../../conversation/carried-reasoning.ts';
+import type { CompletionEvent, FinishReason } from '../../conversation/completion.ts';
+import type {
+  ImagePart,
+  Part,
+  ReasoningPart,
+  RefusalPart,
+  TextPart,
+  ToolCallPart,
+} from '../../conversation/conversation.ts';
+import type { GatewayError } from '../../conversation/gateway-error.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import type { Usage } from '../../conversation/usage.ts';
+import { finishWithCalls } from '../chat/finish.ts';
+import { writeFinishReason } from '../finish-reasons.ts';
+import { isForeign } from './carried-items.ts';
+import { encodeError, responseError } from './errors.ts';
+import { ITEM, ownFields, ownObject } from './extra.ts';
+import { type IdKind, itemId } from './ids.ts';
+import {
+  CallItem,
+  MessageItem,
+  type OutputItem,
+  type Place,
+  ReasoningItem,
+  signatureItem,
+  WholeItem,
+} from './output-items.ts';
+import { responseObject } from './response-object.ts';
+import { encodeUsage } from './usage.ts';
+
+type PartEvent = Extract<CompletionEvent, { type: 'part_start' | 'part_delta' | 'part_end' }>;
+
+/** A part that has begun, and the item that it stands in. */
+type OpenPart =
+  | { kind: 'words'; part: TextPart | RefusalPart; item: MessageItem; place: number; logprobs: JsonValue[] }
+  | { kind: 'reasoning'; part: ReasoningPart; item: ReasoningItem }
+  | { kind: 'call'; part: ToolCallPart; item: CallItem };
+
+/**
+ * Writes one answer as the events that a client's stream has. The last of them holds the whole response, which is
+ * also what a client that does not stream gets. There is one choice; what has no item in this dialect (other dialects'
+ * blocks, audio) is passed over.
+ */
+export class ResponseWriter {
+  #request: JsonObject;
+  #events: JsonObject[] = [];
+  #sequence = 0;
+  #response: JsonObject | undefined;
+  #completionId = '';
+  /** What a provider of this dialect said of its response beyond what the neutral model knows. */
+  #own: JsonObject = {};
+  readonly #items: OutputItem[] = [];
+  readonly #parts = new Map<number, OpenPart>();
+  readonly #callIds = new CarriedIdWriter();
+  /** The message that further text goes into. */
+  #message: MessageItem | undefined;
+  #callsTools = false;
+  #finish: FinishReason | undefined;
+  #usage: Usage | undefined;
+  #over = false;
+
+  /** `request`: the body that the client sent, which the response repeats parts of. */
+  constructor(request: JsonObject = {}) {
+    this.#request = request;
+  }
+
+  push(event: CompletionEvent): JsonObject[] {
+    if (!this.#over) this.#push(event);
+    const events = this.#events;
+    this.#events = [];
+    return events;
+  }
+
+  #push(event: CompletionEvent): void {
+    switch (event.type) {
+      case 'start':
+        this.#completionId = event.id;
+        this.#own = ownFields(event.extra);
+        this.#response = responseObject(event, this.#request);
+        this.#request = {};
+        this.#emit('response.created', { response: this.#response });
+        this.#emit('response.in_progress', { response: this.#response });
+        break;
+      case 'part_start':
+      case 'part_delta':
+      case 'part_end':
+        if (event.choice === 0) this.#pushPart(event);
+        break;
+      case 'logprobs':
+        if (event.choice === 0) this.#addLogprobs(event.value['content']);
+        break;
+      case 'finish':
+        if (event.choice === 0) this.#endChoice(event.reason);
+        break;
+      case 'usage':
+        this.#usage = event.usage;
+        break;
+      case 'error':
+        this.#over = true;
+        this.#fail(event.error);
+        break;
+      case 'end':
+        this.#over = true;
+        this.#own = { ...this.#own, ...ownFields(event.extra) };
+        this.#complete();
+        break;
+      default:
+        event satisfies never;
+    }
+  }
+
+  #pushPart(event: PartEvent): void {
+    if (event.type === 'part_start') {
+      this.#start(event.part, event.value);
+      return;
+    }
+    const open = this.#parts.get(event.part);
+    if (!open) return;
+    if (event.type === 'part_delta') {
+      this.#delta(open, event.delta);
+      return;
+    }
+    this.#parts.delete(event.part);
+    const { signature, encrypted, citations, extra } = event;
+    // The part is our own copy since its start.
+    Object.assign(
+      open.part,
+      signature && { signature },
+      encrypted && { encrypted },
+      citations && { citations },
+      extra && { extra },
+    );
+    this.#end(open);
+  }
+
+  #start(index: number, value: Part): void {
+    switch (value.type) {
+      case 'text':
+      case 'refusal':
+        this.#startWords(index, value);
+        return;
+      case 'reasoning': {
+        this.#leaveMessage();
+        const part = { ...value, text: '' };
+        const item = this.#add('reasoning', part, (emit, place) => new ReasoningItem(emit, place, part));
+        this.#open(index, { kind: 'reasoning', part, item }, value.text);
+        return;
+      }
+      case 'tool_call':
+        this.#startCall(index, value);
+        return;
+      case 'opaque':
+        if (value.dialect !== 'responses') return;
+        this.#leaveMessage();
+        this.#addWhole((emit, place) => new WholeItem(emit, place, value.value), value.value);
+        return;
+      case 'image': {
+        const image = value;
+        const source = image.source;
+        if (source.kind !== 'data') return;
+        this.#leaveMessage();
+        this.#add('image', image, (emit, place) => new WholeItem(emit, place, imageItem(image, place.id)));
+        return;
+      }
+      case 'audio':
+      case 'file':
+      case 'tool_result':
+        // No answer of this dialect can hold them.
+        return;
+      default:
+        value satisfies never;
+    }
+  }
+
+  #startWords(index: number, value: TextPart | RefusalPart): void {
+    if (ITEM in ownFields(value.extra)) this.#leaveMessage();
+    this.#message ??= this.#add('message', value, (emit, place) => new MessageItem(emit, place, value.extra));
+    const item = this.#message;
+    const part = { ...value, text: '' };
+    this.#open(index, { kind: 'words', part, item, place: item.begin(part), logprobs: [] }, value.text);
+  }
+
+  #startCall(index: number, value: ToolCallPart): void {
+    this.#leaveMessage();
+    this.#callsTools = true;
+    const part = { ...value, arguments: '' };
+    // This dialect's own signatures stand in items of its own.
+    const { signature, ...unsigned } = value;
+    const callId = this.#callIds.write(signature?.dialect === 'responses' ? unsigned : value);
+    const kind = value.kind === 'custom' ? 'custom_tool_call' : 'function_call';
+    const item = this.#add(kind, part, (emit, place) => new CallItem(emit, place, part, callId));
+    this.#open(index, { kind: 'call', part, item }, value.arguments);
+  }
+
+  #open(index: number, open: OpenPart, said: string): void {
+    this.#parts.set(index, open);
+    if (said !== '') this.#delta(open, said);
+  }
+
+  #delta(open: OpenPart, delta: string): void {
+    if (delta === '') return;
+    if (open.kind === 'call') {
+      open.part.arguments += delta;
+      open.item.delta(delta);
+      return;
+    }
+    open.part.text += delta;
+    if (open.kind === 'reasoning') open.item.delta(delta);
+    else open.item.delta(open.part, open.place, delta);
+  }
+
+  #end(open: OpenPart): void {
+    switch (open.kind) {
+      case 'words': {
+        const { part, item, place, logprobs } = open;
+        item.end(part, place, logprobs);
+        const signature = part.type === 'text' ? part.signature : undefined;
+        if (!signature || signature.dialect === 'responses') return;
+        this.#leaveMessage();
+        this.#add(
+          'reasoning',
+          undefined,
+          (emit, at) => new WholeItem(emit, at, signatureItem(at.id, signature)),
+        );
+        return;
+      }
+      case 'reasoning':
+        if (isForeign(open.part)) this.#callIds.addReasoning(open.part);
+        open.item.end(open.part);
+        return;
+      case 'call':
+        open.item.end(open.part);
+        return;
+      default:
+        open satisfies never;
+    }
+  }
+
+  /** What follows is an item of its own, and further text another message. */
+  #leaveMessage(): void {
+    this.#message?.seal('completed');
+    this.#message = undefined;
+  }
+
+  #add<Item extends OutputItem>(
+    kind: IdKind,
+    part: Part | undefined,
+    make: (emit: (type: string, fields: JsonObject) => void, place: Place) => Item,
+  ): Item {
+    const index = this.#items.length;
+    const { id } = part && 'extra' in part ? ownObject(part.extra, ITEM) : {};
+    const own = typeof id === 'string' && id !== '' ? id : itemId(kind, this.#completionId, index);
+    const item = make((type, fields) => this.#emit(type, fields), { id: own, index });
+    this.#items.push(item);
+    return item;
+  }
+
+  #addWhole(
+    make: (emit: (type: string, fields: JsonObject) => void, place: Place) => OutputItem,
+    value: JsonObject,
+  ): void {
+    const { id } = value;
+    const place = { id: typeof id === 'string' ? id : '', index: this.#items.length };
+    this.#items.push(make((type, fields) => this.#emit(type, fields), place));
+  }
+
+  /** Log probabilities come after the words that they are of. */
+  #addLogprobs(content: JsonValue | undefined): void {
+    if (!Array.isArray(content)) return;
+    const words = [...this.#parts.values()].findLast((open) => open.kind === 'words');
+    if (words?.kind === 'words') words.logprobs.push(...content);
+  }
+
+  #endChoice(reason: FinishReason): void {
+    this.#finish = finishWithCalls(reason, this.#callsTools);
+    this.#message?.seal(this.#endWord === 'completed' ? 'completed' : 'incomplete');
+    this.#message = undefined;
+  }
+
+  /** `completed`, or why the response is incomplete. */
+  get #endWord(): string {
+    return writeFinishReason('responses', this.#finish ?? 'other');
+  }
+
+  #complete(): void {
+    const word = this.#endWord;
+    const said = this.#own['incomplete_details'];
+    const details = isObject(said) ? said : word === 'completed' ? null : { reason: word };
+    const status = details === null ? 'completed' : 'incomplete';
+    this.#emit(`response.${status}`, { response: this.#whole({ status, incomplete_details: details }) });
+  }
+
+  #whole(fields: JsonObject): JsonObject {
+    const { usage: rest, ...own } = this.#own;
+    const usage = this.#usage ? encodeUsage(this.#usage, isObject(rest) ? rest : {}) : null;
+    const output = this.#items.map(({ value }) => value);
+    return { ...this.#response, ...own, ...fields, output, usage };
+  }
+
+  #fail(error: GatewayError): void {
+    const response = this.#response && this.#whole({});
+    for (const [type, fields] of failure(error, response)) this.#emit(type, fields);
+  }
+
+  #emit(type: string, fields: JsonObject): void {
+    this.#events.push({ type, sequence_number: this.#sequence++, ...fields });
+  }
+}
+
+/** An image that a model made, as the built-in tool for it would have given it. */
+function imageItem({ source }: ImagePart, id: string): JsonObject {
+  if (source.kind !== 'data') return {};
+  const output_format = source.mediaType.slice(source.mediaType.indexOf('/') + 1);
+  return { id, type: 'image_generation_call', status: 'completed', output_format, result: source.base64 };
+}
+
+/**
+ * OpenAI reports a failure twice: SDKs throw at `error`, and read no further; others (Codex) wait for the failed
+ * response. The fields of the error stand flat, as documented, and nested, as OpenAI sends them.
+ */
+function failure(error: GatewayError, response: JsonObject | undefined): [string, JsonObject][] {
+  const { error: said } = encodeError(error);
+  const nested = isObject(said) ? said : {};
+  const { code = null, message = '', param = null } = nested;
+  const events: [string, JsonObject][] = [['error', { code, message, param, error: nested }]];
+  if (response) {
+    const failed = { ...response, status: 'failed', error: responseError(error) };
+    events.push(['response.failed', { response: failed }]);
+  }
+  return events;
+}
+
+/** One event of a stream, named by its type. */
+export function writeEvent(event: JsonObject): string {
+  return `event: ${String(event['type'])}\ndata: ${JSON.stringify(event)}\n\n`;
+}
+
+/** The last words of a stream that passed through so far; `response` as it was last seen. */
+export function failureEvents(
+  error: GatewayError,
+  sequence: number,
+  response: JsonObject | undefined,
+): string {
+  return failure(error, response)
+    .map(([type, fields], index) => writeEvent({ type, sequence_number: sequence + index, ...fields }))
+    .join('');
+}

@@ -1,0 +1,19 @@
+import type { CompletionEvent } from '../../conversation/completion.ts';
+import type { StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
+import { ResponseWriter, writeEvent } from './response-writer.ts';
+
+/**
+ * Writes the stream of a client: each event is named by its type. There is no `[DONE]`; the last event is
+ * `response.completed`, `.incomplete` or `.failed`.
+ */
+export class ResponsesStreamEncoder implements StreamEncoder {
+  readonly #writer: ResponseWriter;
+
+  constructor({ request }: StreamEncoderOptions) {
+    this.#writer = new ResponseWriter(request);
+  }
+
+  push(event: CompletionEvent): string {
+    return this.#writer.push(event).map(writeEvent).join('');
+  }
+}

@@ -1,0 +1,35 @@
+import type { CacheHint, Conversation } from '../../conversation/conversation.ts';
+import { callerWord } from '../caller-words.ts';
+import { type ModelTraits, modelTraits } from '../chat/model-traits.ts';
+
+/** The request being written: for which model, and what of the conversation it could not say. */
+export class ResponsesTarget {
+  readonly conversation: Conversation;
+  /** The same models as in Chat Completions. */
+  readonly traits: ModelTraits;
+  readonly #dropped = new Set<string>();
+
+  constructor(conversation: Conversation, model: string) {
+    this.conversation = conversation;
+    this.traits = modelTraits(model);
+  }
+
+  /** Whether the caller speaks this dialect too, so that what it said can be said in its own words. */
+  get sameDialect(): boolean {
+    return this.conversation.dialect === 'responses';
+  }
+
+  /** Notes, in the caller's words, what is left out. */
+  drop(name: string): void {
+    this.#dropped.add(name);
+  }
+
+  get dropped(): string[] {
+    return [...this.#dropped];
+  }
+
+  /** OpenAI caches by itself; its own hint is among the fields of the part. */
+  dropCacheHint(hint: CacheHint | undefined): void {
+    if (hint && !this.sameDialect) this.drop(callerWord(this.conversation, 'cacheHint'));
+  }
+}

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { expandRequest, inputItems, listInputItems } from '../../../src/dialects/responses/stored.ts';
+
+const EARLIER = {
+  input: [{ role: 'user', content: 'One' }],
+  output: [{ type: 'message', id: 'msg_1', role: 'assistant', content: [] }],
+};
+
+test('a request that goes on from a response has its items before its own, and no longer names it', () => {
+  const body = { model: 'm', previous_response_id: 'resp_1', input: 'Two', temperature: 1 };
+  assert.deepEqual(expandRequest(body, EARLIER), {
+    model: 'm',
+    temperature: 1,
+    input: [...EARLIER.input, ...EARLIER.output, { role: 'user', content: 'Two' }],
+  });
+});
+
+test('a reference to an item of the history is that item, which stands there already', () => {
+  const input = [
+    { type: 'item_reference', id: 'msg_1' },
+    { role: 'user', content: 'Two' },
+  ];
+  assert.deepEqual(expandRequest({ input }, EARLIER)['input'], [
+    ...EARLIER.input,
+    ...EARLIER.output,
+    { role: 'user', content: 'Two' },
+  ]);
+});
+
+test('a reference to any other item is refused by its path', () => {
+  const input = [{ type: 'item_reference', id: 'msg_2' }];
+  assert.throws(() => expandRequest({ input }, EARLIER), { kind: 'invalid_request', param: 'input[0].id' });
+});
+
+test('input as items, whichever form it has', () => {
+  assert.deepEqual(inputItems({ input: 'x' }), [{ role: 'user', content: 'x' }]);
+  assert.deepEqual(inputItems({}), []);
+  assert.throws(() => inputItems({ input: ['x'] }), { param: 'input[0]' });
+});
+
+test('listed input items have an id, a type, and their content as a list', () => {
+  const call = { type: 'function_call', id: 'fc_1', call_id: 'c', name: 'f', arguments: '{}' };
+  const input = [{ role: 'user', content: 'One' }, { role: 'assistant', content: 'Two' }, call];
+  assert.deepEqual(listInputItems(input, 'resp_9'), [
+    {
+      id: 'msg_9__fl1__in0',
+      type: 'message',
+      status: 'completed',
+      role: 'user',
+      content: [{ type: 'input_text', text: 'One' }],
+    },
+    {
+      id: 'msg_9__fl1__in1',
+      type: 'message',
+      status: 'completed',
+      role: 'assistant',
+      content: [{ type: 'output_text', text: 'Two', annotations: [] }],
+    },
+    call,
+  ]);
+});
