@@ -1,7 +1,5 @@
-import type { Conversation, DialectName } from '../conversation/conversation.ts';
-
-/** Nobody calls in `converse`: it is spoken upstream only. */
-type CallerDialect = Exclude<DialectName, 'converse'>;
+import type { Conversation } from '../conversation/conversation.ts';
+import type { CallerDialectName } from './dialect.ts';
 
 /**
  * What callers call the things that a model may be unable to do, so that refusals and `x-fairlead-dropped` name them in
@@ -75,7 +73,7 @@ const WORDS = {
     messages: 'cache_control',
     gemini: 'cachedContent',
   },
-} satisfies Record<string, Record<CallerDialect, string>>;
+} satisfies Record<string, Record<CallerDialectName, string>>;
 
 export type CallerWord = keyof typeof WORDS;
 
@@ -92,7 +90,7 @@ export function messagePath(conversation: Conversation, index: number, field = '
   return field === '' ? path : `${path}.${field}`;
 }
 
-const TOOL_FIELDS: Record<CallerDialect, Record<ToolField, string>> = {
+const TOOL_FIELDS: Record<CallerDialectName, Record<ToolField, string>> = {
   chat: {
     name: 'function.name',
     schema: 'function.parameters',
@@ -112,6 +110,6 @@ export function toolPath(conversation: Conversation, index: number, field: ToolF
 }
 
 /** A conversation in `converse` could only be ours, named as in chat. */
-function callerDialect({ dialect }: Conversation): CallerDialect {
+function callerDialect({ dialect }: Conversation): CallerDialectName {
   return dialect === 'converse' ? 'chat' : dialect;
 }

@@ -1,28 +1,47 @@
 import type { Completion, CompletionEvent } from '../conversation/completion.ts';
 import type { Conversation, DialectName } from '../conversation/conversation.ts';
-import type { GatewayError } from '../conversation/gateway-error.ts';
+import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject, JsonValue } from '../conversation/json.ts';
 
+/** Dialects that clients speak to us. Bedrock's Converse is spoken to providers only: it can have no door. */
+export type CallerDialectName = Exclude<DialectName, 'converse'>;
+
 /**
- * A wire language of model calls, as one object of pure functions: no I/O, no clock, no logger.
- * The same codec serves both sides: it decodes what clients send and encodes what they get back,
- * and encodes what providers are sent and decodes what they answer.
+ * The side of a wire language that faces a provider: encodes what it is sent and decodes what it answers.
+ * Pure functions: no I/O, no clock, no logger.
  *
- * Request decoders throw `GatewayError('invalid_request')` with the parameter's path; response decoders throw
+ * `encodeRequest` throws `GatewayError('invalid_request')` for what the dialect cannot express; response decoders throw
  * `GatewayError('upstream_unavailable')` for an answer that is not in the dialect.
  */
-export interface Dialect {
+export interface UpstreamDialect {
   readonly name: DialectName;
-  decodeRequest(body: JsonObject, address: RequestAddress): Conversation;
   encodeRequest(conversation: Conversation, model: string): EncodedRequest;
   decodeResponse(body: JsonValue): Completion;
+  streamDecoder(): StreamDecoder;
+  /** What a provider of this dialect means by an error answer; `body` is the parsed JSON or the raw text. */
+  decodeError(status: number, body: JsonValue | string, headers?: ResponseHeaders): UpstreamFailure;
+}
+
+/** Headers of an answer, names in lower case. */
+export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+/**
+ * The side that faces a client: decodes what it sends and encodes what it gets back. Pure as well.
+ *
+ * `decodeRequest` throws `GatewayError('invalid_request')` with the parameter's path.
+ */
+export interface CallerDialect {
+  readonly name: CallerDialectName;
+  decodeRequest(body: JsonObject, address: RequestAddress): Conversation;
   /** `request`: the body that the client sent; answers of some dialects (`responses`) repeat parts of it. */
   encodeResponse(completion: Completion, request?: JsonObject): JsonObject;
-  streamDecoder(): StreamDecoder;
   streamEncoder(options: StreamEncoderOptions): StreamEncoder;
-  /** What a provider of this dialect means by an error answer; `body` is the parsed JSON or the raw text. */
-  decodeError(status: number, body: JsonValue | string): UpstreamFailure;
   encodeError(error: GatewayError): JsonObject;
+}
+
+/** A wire language that is spoken on both sides. */
+export interface Dialect extends UpstreamDialect, CallerDialect {
+  readonly name: CallerDialectName;
 }
 
 /** What the URL says in dialects that keep it out of the body (Gemini). */
@@ -39,7 +58,7 @@ export interface EncodedRequest {
   headers?: Record<string, string>;
 }
 
-/** One server-sent event, its data lines joined. */
+/** One server-sent event with its data lines joined, or one frame of an AWS event stream. */
 export interface StreamMessage {
   event?: string | undefined;
   data: string;
@@ -74,4 +93,6 @@ export interface UpstreamFailure {
   retryAfterMs?: number;
   /** The provider refused our key, whatever status it said so with (Gemini: 400 with reason `API_KEY_INVALID`). */
   credentialRejected?: boolean;
+  /** Where the status alone would be misread. */
+  kind?: ErrorKind;
 }

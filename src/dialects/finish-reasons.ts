@@ -7,7 +7,7 @@ import type { FinishReason } from '../conversation/completion.ts';
  * In `responses` a cell is the reason why a response is incomplete, or `completed`.
  *
  * Sources: OpenAI API reference (chat completion object, response object), Anthropic "Handling stop reasons",
- * Gemini API reference (`FinishReason`).
+ * Gemini API reference (`FinishReason`), Bedrock API reference (`ConverseResponse.stopReason`).
  */
 const FINISH_REASONS = {
   stop: {
@@ -15,19 +15,28 @@ const FINISH_REASONS = {
     responses: ['completed'],
     messages: ['end_turn'],
     gemini: ['STOP', 'FINISH_REASON_UNSPECIFIED'],
+    converse: ['end_turn'],
   },
-  stop_sequence: { chat: ['stop'], responses: ['completed'], messages: ['stop_sequence'], gemini: ['STOP'] },
+  stop_sequence: {
+    chat: ['stop'],
+    responses: ['completed'],
+    messages: ['stop_sequence'],
+    gemini: ['STOP'],
+    converse: ['stop_sequence'],
+  },
   length: {
     chat: ['length'],
     responses: ['max_output_tokens'],
     messages: ['max_tokens'],
     gemini: ['MAX_TOKENS'],
+    converse: ['max_tokens'],
   },
   tool_calls: {
     chat: ['tool_calls', 'function_call'],
     responses: ['completed'],
     messages: ['tool_use'],
     gemini: ['STOP'],
+    converse: ['tool_use'],
   },
   content_filter: {
     chat: ['content_filter'],
@@ -44,19 +53,28 @@ const FINISH_REASONS = {
       'IMAGE_PROHIBITED_CONTENT',
       'IMAGE_RECITATION',
     ],
+    converse: ['content_filtered', 'guardrail_intervened'],
   },
   refusal: {
     chat: ['content_filter'],
     responses: ['content_filter'],
     messages: ['refusal'],
     gemini: ['SAFETY'],
+    converse: [],
   },
-  pause: { chat: ['stop'], responses: ['completed'], messages: ['pause_turn'], gemini: ['STOP'] },
+  pause: {
+    chat: ['stop'],
+    responses: ['completed'],
+    messages: ['pause_turn'],
+    gemini: ['STOP'],
+    converse: [],
+  },
   context_length: {
     chat: ['length'],
     responses: ['max_output_tokens'],
     messages: ['model_context_window_exceeded'],
     gemini: ['MAX_TOKENS'],
+    converse: ['model_context_window_exceeded'],
   },
   malformed_tool_call: {
     chat: ['stop'],
@@ -68,16 +86,18 @@ const FINISH_REASONS = {
       'TOO_MANY_TOOL_CALLS',
       'MISSING_THOUGHT_SIGNATURE',
     ],
+    converse: ['malformed_tool_use'],
   },
   other: {
     chat: ['stop'],
     responses: ['completed'],
     messages: ['end_turn'],
     gemini: ['OTHER', 'IMAGE_OTHER', 'NO_IMAGE'],
+    converse: ['malformed_model_output'],
   },
 } satisfies Record<FinishReason, Record<FinishDialect, string[]>>;
 
-type FinishDialect = 'chat' | 'responses' | 'messages' | 'gemini';
+type FinishDialect = 'chat' | 'responses' | 'messages' | 'gemini' | 'converse';
 
 /** Where two neutral reasons share a word, the one that reading it gives. */
 const READ_AS: Record<FinishDialect, Record<string, FinishReason>> = {
@@ -85,10 +105,11 @@ const READ_AS: Record<FinishDialect, Record<string, FinishReason>> = {
   responses: { completed: 'stop', max_output_tokens: 'length', content_filter: 'content_filter' },
   messages: { refusal: 'refusal', end_turn: 'stop' },
   gemini: { STOP: 'stop', MAX_TOKENS: 'length', SAFETY: 'content_filter' },
+  converse: {},
 };
 
 const READ = new Map<FinishDialect, Map<string, FinishReason>>();
-for (const dialect of ['chat', 'responses', 'messages', 'gemini'] as const) {
+for (const dialect of ['chat', 'responses', 'messages', 'gemini', 'converse'] as const) {
   const words = new Map<string, FinishReason>();
   for (const [reason, cells] of Object.entries(FINISH_REASONS)) {
     for (const word of cells[dialect]) words.set(word, READ_AS[dialect][word] ?? (reason as FinishReason));

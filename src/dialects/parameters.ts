@@ -6,14 +6,14 @@ const REFUSE = Symbol('refuse');
 const DROP = Symbol('drop');
 
 type Cell = string | typeof REFUSE | typeof DROP;
-type ParameterDialect = 'chat' | 'responses' | 'messages' | 'gemini';
+type ParameterDialect = 'chat' | 'responses' | 'messages' | 'gemini' | 'converse';
 
 /**
  * What becomes of each parameter in each dialect: the path it is written to, or one of the two policies.
  * A dialect's codec writes by this table, the compatibility page is made from it.
  *
  * Sources: OpenAI API reference (create chat completion, create a model response), Anthropic API reference (create a
- * message), Gemini API reference (`GenerationConfig`). Log probabilities have no flag in `responses`: they are asked
+ * message), Gemini API reference (`GenerationConfig`), Bedrock API reference (`Converse`). Log probabilities have no flag in `responses`: they are asked
  * for in `include`.
  */
 export const PARAMETERS = {
@@ -22,52 +22,89 @@ export const PARAMETERS = {
     responses: 'max_output_tokens',
     messages: 'max_tokens',
     gemini: 'generationConfig.maxOutputTokens',
+    converse: 'inferenceConfig.maxTokens',
   },
   temperature: {
     chat: 'temperature',
     responses: 'temperature',
     messages: 'temperature',
     gemini: 'generationConfig.temperature',
+    converse: 'inferenceConfig.temperature',
   },
-  topP: { chat: 'top_p', responses: 'top_p', messages: 'top_p', gemini: 'generationConfig.topP' },
-  topK: { chat: 'top_k', responses: DROP, messages: 'top_k', gemini: 'generationConfig.topK' },
+  topP: {
+    chat: 'top_p',
+    responses: 'top_p',
+    messages: 'top_p',
+    gemini: 'generationConfig.topP',
+    converse: 'inferenceConfig.topP',
+  },
+  topK: {
+    chat: 'top_k',
+    responses: DROP,
+    messages: 'top_k',
+    gemini: 'generationConfig.topK',
+    converse: 'additionalModelRequestFields.top_k',
+  },
   frequencyPenalty: {
     chat: 'frequency_penalty',
     responses: DROP,
     messages: DROP,
     gemini: 'generationConfig.frequencyPenalty',
+    converse: DROP,
   },
   presencePenalty: {
     chat: 'presence_penalty',
     responses: DROP,
     messages: DROP,
     gemini: 'generationConfig.presencePenalty',
+    converse: DROP,
   },
-  seed: { chat: 'seed', responses: DROP, messages: DROP, gemini: 'generationConfig.seed' },
+  seed: { chat: 'seed', responses: DROP, messages: DROP, gemini: 'generationConfig.seed', converse: DROP },
   stop: {
     chat: 'stop',
     responses: REFUSE,
     messages: 'stop_sequences',
     gemini: 'generationConfig.stopSequences',
+    converse: 'inferenceConfig.stopSequences',
   },
-  n: { chat: 'n', responses: REFUSE, messages: REFUSE, gemini: 'generationConfig.candidateCount' },
+  n: {
+    chat: 'n',
+    responses: REFUSE,
+    messages: REFUSE,
+    gemini: 'generationConfig.candidateCount',
+    converse: REFUSE,
+  },
   logprobs: {
     chat: 'logprobs',
     responses: 'include',
     messages: DROP,
     gemini: 'generationConfig.responseLogprobs',
+    converse: DROP,
   },
   topLogprobs: {
     chat: 'top_logprobs',
     responses: 'top_logprobs',
     messages: DROP,
     gemini: 'generationConfig.logprobs',
+    converse: DROP,
   },
-  logitBias: { chat: 'logit_bias', responses: DROP, messages: DROP, gemini: DROP },
-  endUser: { chat: 'user', responses: 'user', messages: 'metadata.user_id', gemini: DROP },
-  serviceTier: { chat: 'service_tier', responses: 'service_tier', messages: 'service_tier', gemini: DROP },
-  verbosity: { chat: 'verbosity', responses: 'text.verbosity', messages: DROP, gemini: DROP },
-  promptCacheKey: { chat: 'prompt_cache_key', responses: 'prompt_cache_key', messages: DROP, gemini: DROP },
+  logitBias: { chat: 'logit_bias', responses: DROP, messages: DROP, gemini: DROP, converse: DROP },
+  endUser: { chat: 'user', responses: 'user', messages: 'metadata.user_id', gemini: DROP, converse: DROP },
+  serviceTier: {
+    chat: 'service_tier',
+    responses: 'service_tier',
+    messages: 'service_tier',
+    gemini: DROP,
+    converse: 'serviceTier.type',
+  },
+  verbosity: { chat: 'verbosity', responses: 'text.verbosity', messages: DROP, gemini: DROP, converse: DROP },
+  promptCacheKey: {
+    chat: 'prompt_cache_key',
+    responses: 'prompt_cache_key',
+    messages: DROP,
+    gemini: DROP,
+    converse: DROP,
+  },
 } satisfies Record<keyof Parameters, Record<ParameterDialect, Cell>>;
 
 /** The caller's own word for a parameter. */

@@ -1,8 +1,9 @@
 import type { DialectName } from '../conversation/conversation.ts';
 import { chatEmbeddings } from './chat/embeddings.ts';
 import { chat } from './chat/index.ts';
+import { converse } from './converse/index.ts';
 import type { CountDialect } from './count-tokens.ts';
-import type { Dialect } from './dialect.ts';
+import type { UpstreamDialect } from './dialect.ts';
 import type { EmbeddingDialect } from './embeddings.ts';
 import { geminiCounts } from './gemini/count-tokens.ts';
 import { geminiEmbeddings } from './gemini/embeddings.ts';
@@ -12,7 +13,9 @@ import { messages } from './messages/index.ts';
 import { responses } from './responses/index.ts';
 
 /** The dialects that providers speak. */
-export const DIALECTS = { chat, responses, messages, gemini } satisfies Partial<Record<DialectName, Dialect>>;
+export const DIALECTS = { chat, responses, messages, gemini, converse } satisfies Partial<
+  Record<DialectName, UpstreamDialect>
+>;
 
 /** Those of them in which tokens can be counted before a call. */
 export const COUNT_DIALECTS: Partial<Record<DialectName, CountDialect>> = {

@@ -4,6 +4,7 @@ import { createDecompressor } from '../upstream/decompress.ts';
 import { networkError } from '../upstream/network-errors.ts';
 import { describeReason } from '../upstream/sign-in/create-signer.ts';
 import type { Signer } from '../upstream/sign-in/signer.ts';
+import { createStreamReader } from '../upstream/stream-reader.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { Call, Outcome, RunningAttempt } from './call.ts';
 import { DecompressingReceiver } from './decompressing-receiver.ts';
@@ -265,7 +266,8 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     // Servers that stream do not all say so; those that do not stream say JSON.
     if (call.stream && !/json/i.test(type)) {
       if (passThrough) return this.#commitWith(new StreamRelay(gateway, call, this));
-      return this.#commitWith(new StreamTranslator(gateway, call, this, dialect.streamDecoder()));
+      const reader = createStreamReader(type);
+      return this.#commitWith(new StreamTranslator(gateway, call, this, reader, dialect.streamDecoder()));
     }
     if (!passThrough || call.stream) return new BodyTranslator(gateway, call, this, translate);
     return this.#commitWith(new BodyRelay(gateway, call, this, relayedLength(headers)));

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
-import type { Dialect } from '../dialects/dialect.ts';
+import type { UpstreamDialect } from '../dialects/dialect.ts';
 import type { FieldSpans } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
 import type { AttemptRecord } from '../usage/record.ts';
@@ -44,7 +44,7 @@ export class Call {
   readonly attempts: AttemptRecord[] = [];
   target: Target | undefined;
   /** What the target of the newest attempt speaks. */
-  spoken: Dialect | undefined;
+  spoken: UpstreamDialect | undefined;
   dropped: string[] = [];
   usage: Usage | undefined;
   /** The provider's whole answer, kept where it did not say what it used: it is counted after it was sent. */

@@ -1,4 +1,4 @@
-import type { Dialect } from '../dialects/dialect.ts';
+import type { CallerDialect } from '../dialects/dialect.ts';
 import type { EmbeddingDialect } from '../dialects/embeddings.ts';
 import type { PassThrough } from '../dialects/pass-through.ts';
 import type { UpstreamOperation } from '../upstream/provider.ts';
@@ -6,7 +6,7 @@ import type { Operation } from '../usage/record.ts';
 
 /** What a URL of the gateway speaks and does. */
 export interface Door {
-  dialect: Dialect;
+  dialect: CallerDialect;
   operation: Operation;
   /** Relaying to a provider of the same dialect. */
   passThrough: PassThrough;

@@ -1,4 +1,4 @@
-import type { Dialect } from '../dialects/dialect.ts';
+import type { UpstreamDialect } from '../dialects/dialect.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -14,7 +14,7 @@ export class FailedAnswerReceiver implements Receiver {
   readonly #call: Call;
   readonly #attempt: AttemptControl;
   readonly #planned: PlannedAttempt;
-  readonly #dialect: Dialect;
+  readonly #dialect: UpstreamDialect;
   readonly #status: number;
   readonly #headers: Record<string, string | string[] | undefined>;
   #chunks: Buffer[] = [];
@@ -25,7 +25,7 @@ export class FailedAnswerReceiver implements Receiver {
     call: Call,
     attempt: AttemptControl,
     planned: PlannedAttempt,
-    dialect: Dialect,
+    dialect: UpstreamDialect,
     status: number,
     headers: Record<string, string | string[] | undefined>,
   ) {

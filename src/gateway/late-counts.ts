@@ -1,7 +1,7 @@
 import type { Part } from '../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../conversation/json.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
-import type { Dialect } from '../dialects/dialect.ts';
+import type { UpstreamDialect } from '../dialects/dialect.ts';
 import type { EmbeddingDialect } from '../dialects/embeddings.ts';
 import { EMBEDDING_DIALECTS } from '../dialects/registry.ts';
 import type { TokenCounter } from '../tokens/token-counter.ts';
@@ -77,7 +77,7 @@ export class LateCounts {
     return ids.length + (await this.#tokens.countTexts(texts, model));
   }
 
-  #countAnswer(dialect: Dialect, answer: Buffer, model: string): Promise<number> {
+  #countAnswer(dialect: UpstreamDialect, answer: Buffer, model: string): Promise<number> {
     const { choices } = dialect.decodeResponse(parseObject(answer));
     const parts: Part[] = choices.flatMap((choice) => choice.parts);
     return this.#tokens.countAnswer(parts, model);

@@ -5,7 +5,7 @@ import type { Conversation } from '../conversation/conversation.ts';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
-import type { Dialect } from '../dialects/dialect.ts';
+import type { UpstreamDialect } from '../dialects/dialect.ts';
 import { COUNT_DIALECTS, EMBEDDING_DIALECTS } from '../dialects/registry.ts';
 import { findTopLevelFields } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
@@ -15,13 +15,14 @@ import { type Endpoint, findEndpoint } from '../upstream/endpoint.ts';
 import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
 import type { Call } from './call.ts';
+import { identifyAnswer } from './identify-answer.ts';
 import type { PlannedAttempt } from './plan.ts';
 import type { TranslateAnswer } from './translate-body.ts';
 
 /** What one attempt sends, and how its answer is read. */
 export interface UpstreamRequest {
   /** What is spoken there. */
-  dialect: Dialect;
+  dialect: UpstreamDialect;
   path: string;
   headers: string[];
   body: Buffer;
@@ -163,11 +164,14 @@ function named(body: JsonObject, model: string): JsonObject {
   return body['model'] === undefined ? body : { ...body, model };
 }
 
-function translateGenerated(call: Call, dialect: Dialect, answer: JsonValue): ReturnType<TranslateAnswer> {
+function translateGenerated(
+  call: Call,
+  dialect: UpstreamDialect,
+  answer: JsonValue,
+): ReturnType<TranslateAnswer> {
   const caller = call.door.dialect;
   const completion = dialect.decodeResponse(answer);
-  // Not every dialect dates its answers; those that do are expected to.
-  completion.created ??= Math.floor(call.startedAt / 1000);
+  identifyAnswer(completion, call);
   const text = call.stream
     ? streamText(call, completion)
     : JSON.stringify(caller.encodeResponse(completion, call.request));

@@ -2,10 +2,11 @@ import type { CompletionEvent } from '../conversation/completion.ts';
 import type { GatewayError } from '../conversation/gateway-error.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { StreamDecoder, StreamEncoder, StreamMessage } from '../dialects/dialect.ts';
-import { EventReader } from '../upstream/event-reader.ts';
+import type { StreamReader } from '../upstream/stream-reader.ts';
 import type { Call } from './call.ts';
 import { completeUsage, estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
+import { identifyAnswer } from './identify-answer.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { settleCall } from './settle.ts';
 import { StreamCommit } from './stream-commit.ts';
@@ -18,7 +19,7 @@ export class StreamTranslator implements CommittingReceiver {
   readonly #gateway: Gateway;
   readonly #call: Call;
   readonly #attempt: AttemptControl;
-  readonly #reader = new EventReader();
+  readonly #reader: StreamReader;
   readonly #decoder: StreamDecoder;
   readonly #encoder: StreamEncoder;
   readonly #commit: StreamCommit;
@@ -31,10 +32,17 @@ export class StreamTranslator implements CommittingReceiver {
   /** Encoded, not yet sent, within the handling of one packet. */
   #pending = '';
 
-  constructor(gateway: Gateway, call: Call, attempt: AttemptControl, decoder: StreamDecoder) {
+  constructor(
+    gateway: Gateway,
+    call: Call,
+    attempt: AttemptControl,
+    reader: StreamReader,
+    decoder: StreamDecoder,
+  ) {
     this.#gateway = gateway;
     this.#call = call;
     this.#attempt = attempt;
+    this.#reader = reader;
     this.#decoder = decoder;
     this.#commit = new StreamCommit(gateway, call, attempt);
     const { includeUsage, request } = call;
@@ -85,8 +93,7 @@ export class StreamTranslator implements CommittingReceiver {
       this.#ended = true;
       return;
     }
-    // Not every dialect dates its answers; those that do are expected to.
-    if (event.type === 'start') event.created ??= Math.floor(this.#call.startedAt / 1000);
+    if (event.type === 'start') identifyAnswer(event, this.#call);
     if (event.type === 'usage') this.#usage = event.usage;
     if (event.type === 'part_delta') this.#outputEvents++;
     if (isOutput(event)) this.#hasOutput = true;

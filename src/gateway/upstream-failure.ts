@@ -1,6 +1,6 @@
 import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import { tryParseJson } from '../conversation/json.ts';
-import type { Dialect, UpstreamFailure } from '../dialects/dialect.ts';
+import type { UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
 import type { Target } from '../routing/target.ts';
 
 /**
@@ -29,14 +29,14 @@ export interface FailedAnswer {
 
 /** Reads an error answer of a provider into an error for the caller. */
 export function readFailedAnswer(
-  dialect: Dialect,
+  dialect: UpstreamDialect,
   target: Target,
   status: number,
   headers: Record<string, string | string[] | undefined>,
   body: string,
   now: number,
 ): FailedAnswer {
-  const failure = dialect.decodeError(status, tryParseJson(body) ?? body);
+  const failure = dialect.decodeError(status, tryParseJson(body) ?? body, headers);
   const credentialRejected = CREDENTIAL_STATUSES.has(status) || failure.credentialRejected === true;
   if (credentialRejected) {
     const message = `The provider '${target.upstream.name}' did not accept the gateway's own credentials. Tell the gateway's operator; your key is fine.`;
@@ -46,7 +46,9 @@ export function readFailedAnswer(
     };
   }
   const kind =
-    STATUS_KINDS[status] ?? (status >= 400 && status < 500 ? 'upstream_rejected' : 'upstream_unavailable');
+    failure.kind ??
+    STATUS_KINDS[status] ??
+    (status >= 400 && status < 500 ? 'upstream_rejected' : 'upstream_unavailable');
   return {
     error: describeFailure(kind, target, status, failure, retryAfterMs(headers, failure, now)),
     credentialRejected,

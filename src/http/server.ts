@@ -6,14 +6,14 @@ import fastify, { type FastifyError, type FastifyInstance, type FastifyRequest }
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import { chat } from '../dialects/chat/index.ts';
-import type { Dialect } from '../dialects/dialect.ts';
+import type { CallerDialect } from '../dialects/dialect.ts';
 import { messages } from '../dialects/messages/index.ts';
 import { guessDialect } from './caller-dialect.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** What errors of this route are written in; where nothing is said, what the caller seems to speak. */
-    dialect?: Dialect;
+    dialect?: CallerDialect;
   }
 }
 
@@ -96,7 +96,7 @@ export function createHttpServer(options: ServerOptions): FastifyInstance {
   return app;
 }
 
-function dialectOf(request: FastifyRequest): Dialect {
+function dialectOf(request: FastifyRequest): CallerDialect {
   return request.routeOptions.config.dialect ?? guessDialect(request);
 }
 

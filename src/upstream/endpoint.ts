@@ -1,7 +1,7 @@
 import type { DialectName } from '../conversation/conversation.ts';
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import type { QuirkedChat } from '../dialects/chat/quirked-chat.ts';
-import type { Dialect } from '../dialects/dialect.ts';
+import type { UpstreamDialect } from '../dialects/dialect.ts';
 import { DIALECTS } from '../dialects/registry.ts';
 import type { Operation } from '../usage/record.ts';
 import type {
@@ -15,7 +15,7 @@ import type { Account, Upstream } from './upstream.ts';
 
 /** Where one operation of a model is had, and what is spoken there. */
 export interface Endpoint {
-  dialect: Dialect;
+  dialect: UpstreamDialect;
   surface: Surface;
   /** The provider's way of the chat dialect, where it has quirks and this is what is spoken. */
   quirked: QuirkedChat | undefined;
@@ -54,7 +54,7 @@ const PATHS: Readonly<Partial<Record<DialectName, Partial<Record<UpstreamOperati
   },
 };
 
-const CODECS: Readonly<Partial<Record<DialectName, Dialect>>> = DIALECTS;
+const CODECS: Readonly<Partial<Record<DialectName, UpstreamDialect>>> = DIALECTS;
 
 /**
  * The endpoint for an operation at an upstream; `undefined` where the model has no such operation.

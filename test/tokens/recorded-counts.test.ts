@@ -4,12 +4,15 @@ import type { Conversation } from '../../src/conversation/conversation.ts';
 import { GatewayError } from '../../src/conversation/gateway-error.ts';
 import { isObject, type JsonValue, tryParseJson } from '../../src/conversation/json.ts';
 import { inputTokens } from '../../src/conversation/usage.ts';
+import type { CallerDialectName } from '../../src/dialects/dialect.ts';
 import { DIALECTS } from '../../src/dialects/registry.ts';
 import { TokenCounter } from '../../src/tokens/token-counter.ts';
 import { type Exchange, readExchanges, skipWithoutWire } from '../support/wire.ts';
 
 const counter = new TokenCounter();
 after(() => counter.stop());
+
+type SpokenByCallers = CallerDialectName & keyof typeof DIALECTS;
 
 interface Counted {
   id: string;
@@ -21,7 +24,7 @@ interface Counted {
 }
 
 /** Every recorded request that was answered with its usage. */
-async function countAll(provider: string, dialect: keyof typeof DIALECTS): Promise<Counted[]> {
+async function countAll(provider: string, dialect: SpokenByCallers): Promise<Counted[]> {
   const all: Counted[] = [];
   for (const exchange of readExchanges(provider)) {
     const { body } = exchange.request;
@@ -40,7 +43,7 @@ async function countAll(provider: string, dialect: keyof typeof DIALECTS): Promi
 }
 
 /** The newest usage that an answer states: of a stream's events the last. */
-function reportedInput({ response }: Exchange, dialect: keyof typeof DIALECTS): number | undefined {
+function reportedInput({ response }: Exchange, dialect: SpokenByCallers): number | undefined {
   if (response.status !== 200) return undefined;
   const { body } = response;
   if (isObject(body) && typeof body.input_tokens === 'number') return body.input_tokens;
@@ -57,7 +60,7 @@ function reportedInput({ response }: Exchange, dialect: keyof typeof DIALECTS): 
   return input;
 }
 
-function readUsage(body: JsonValue, dialect: keyof typeof DIALECTS): number | undefined {
+function readUsage(body: JsonValue, dialect: SpokenByCallers): number | undefined {
   try {
     const { usage } = DIALECTS[dialect].decodeResponse(body);
     return usage && inputTokens(usage);

@@ -43,7 +43,7 @@ export function encodeParameters(context: EncodeContext, thinks: boolean): JsonO
 }
 
 /** The value that the model takes: the same, a clamped one, or none. */
-function fitParameter(
+export function fitParameter(
   context: EncodeContext,
   key: keyof Parameters,
   value: JsonValue,
@@ -85,7 +85,8 @@ function fitServiceTier(value: JsonValue): JsonValue | undefined {
   return SERVICE_TIERS.get(value);
 }
 
-function setPath(body: JsonObject, [step = '', ...rest]: string[], value: JsonValue): void {
+/** Sets a value deep in a body, making the objects on the way. */
+export function setPath(body: JsonObject, [step = '', ...rest]: string[], value: JsonValue): void {
   if (rest.length === 0) {
     body[step] = value;
     return;

@@ -71,7 +71,8 @@ function errorCode(error: JsonObject): string | undefined {
   return text(details['error_code']) ?? text(error['type']);
 }
 
-function describeText(status: number, body: string): string {
+/** What an error answer without a message of its own says. */
+export function describeText(status: number, body: string): string {
   const words = body.trim();
   if (words === '') return `The provider answered with status ${status} and no explanation.`;
   if (!words.startsWith('<')) return words.slice(0, EXCERPT_LENGTH);

@@ -2,24 +2,30 @@ import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { callerWord, messagePath } from '../caller-words.ts';
 import type { EncodeContext } from './encode-context.ts';
 
+/** What pairing needs to know of a request. */
+export type PairingContext = Pick<EncodeContext, 'conversation' | 'isNative'>;
+
 /**
  * Pairs tool results with their calls. The API takes a call only if the next turn holds its result, and a result
  * only if the turn before it holds the call; ids must be unique in the conversation and of a certain alphabet.
  * Callers of this dialect get the API's own words about all that.
  */
 export class ToolCallIds {
-  readonly #context: EncodeContext;
+  readonly #context: PairingContext;
+  readonly #maxLength: number;
   /** Calls of the last assistant turn, by the caller's id. */
   readonly #open = new Map<string, { wireId: string; message: number; isAnswered: boolean }>();
   readonly #used = new Set<string>();
 
-  constructor(context: EncodeContext) {
+  /** @param maxLength how long an id may be on the wire */
+  constructor(context: PairingContext, maxLength = Number.POSITIVE_INFINITY) {
     this.#context = context;
+    this.#maxLength = maxLength;
   }
 
   /** @returns the id on the wire */
   call(id: string, message: number): string {
-    const wireId = this.#unique(legalId(id));
+    const wireId = this.#unique(legalId(id, this.#maxLength));
     this.#open.set(id, { wireId, message, isAnswered: false });
     return wireId;
   }
@@ -27,7 +33,7 @@ export class ToolCallIds {
   /** @returns the id on the wire */
   answer(id: string, message: number): string {
     const call = this.#open.get(id);
-    if (this.#context.isNative) return call?.wireId ?? legalId(id);
+    if (this.#context.isNative) return call?.wireId ?? legalId(id, this.#maxLength);
     if (!call) {
       throw this.#error(message, `answers the tool call '${id}', which the turn before it does not hold.`);
     }
@@ -52,7 +58,9 @@ export class ToolCallIds {
 
   #unique(id: string): string {
     let unique = id;
-    for (let count = 2; this.#used.has(unique); count++) unique = `${id}_${count}`;
+    for (let count = 2; this.#used.has(unique); count++) {
+      unique = `${id.slice(0, this.#maxLength - ROOM_FOR_SUFFIX)}_${count}`;
+    }
     this.#used.add(unique);
     return unique;
   }
@@ -65,12 +73,16 @@ export class ToolCallIds {
   }
 }
 
+/** The hash (at most 7 characters), and the number that tells an id from another of the same name. */
+const ROOM_FOR_SUFFIX = 13;
+
 const LEGAL_ID = /^[a-zA-Z0-9_-]+$/;
 
-/** Ids that other providers made may hold other characters. The hash keeps apart what the replacement makes alike. */
-function legalId(id: string): string {
-  if (LEGAL_ID.test(id)) return id;
-  return `${id.replace(/[^a-zA-Z0-9_-]/g, '_')}_${hash(id)}`;
+/** Ids that other providers made may hold other characters, or too many. The hash keeps apart what the replacement makes alike. */
+function legalId(id: string, maxLength: number): string {
+  if (LEGAL_ID.test(id) && id.length <= maxLength) return id;
+  const suffix = `_${hash(id)}`;
+  return id.replace(/[^a-zA-Z0-9_-]/g, '_').slice(0, maxLength - ROOM_FOR_SUFFIX) + suffix;
 }
 
 /** FNV-1a of 32 bits. */

@@ -1,0 +1,237 @@
+import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
+import { invalidRequest } from '../../conversation/gateway-error.ts';
+import type { JsonObject } from '../../conversation/json.ts';
+import { callerWord, toolPath } from '../caller-words.ts';
+import { constrainSchema, fitsStructuredOutputs, isObjectSchema } from '../messages/json-schema.ts';
+import { customToolName, isReservedToolName } from '../messages/reserved-tools.ts';
+import { type EncodeContext, encodeCachePoint } from './encode-context.ts';
+import { textOf } from './fields.ts';
+
+/** Source: Bedrock API reference (`ToolSpecification.name`). */
+const TOOL_NAME = /^[a-zA-Z0-9_-]{1,64}$/;
+
+const EMPTY_SCHEMA: JsonObject = { type: 'object', properties: {} };
+
+const FREE_TEXT_SCHEMA: JsonObject = {
+  type: 'object',
+  properties: { input: { type: 'string', description: 'The whole input of the tool, as plain text.' } },
+  required: ['input'],
+};
+
+/** For tools that only the history knows: the API wants every tool named there to be described. */
+const PAST_TOOL = 'Was called earlier in this conversation. It is not available any more.';
+
+const NO_TOOLS = 'Answer in words. Do not call a tool.';
+
+export interface ToolPlan {
+  toolConfig?: JsonObject;
+  /** What the system prompt says in place of a choice that the model does not take. */
+  instruction?: string;
+  /** The model must call a tool. */
+  isForced: boolean;
+}
+
+/**
+ * `toolConfig`: the tools and the choice among them. It must be there where the history holds tool calls, whether
+ * the caller sent tools or not.
+ *
+ * @param calledTools names of the tools that the history calls
+ * @param jsonOutput the tool that stands for a JSON answer (as `messages` writes it), where the call has one
+ */
+export function planTools(
+  context: EncodeContext,
+  calledTools: readonly string[],
+  jsonOutput: JsonObject | undefined,
+): ToolPlan {
+  const { conversation } = context;
+  const choice = conversation.toolChoice;
+  const tools = encodeTools(context, choice);
+  if (conversation.parallelToolCalls === false && tools.length > 0) {
+    context.dropped.add(callerWord(conversation, 'parallelToolCalls'));
+  }
+  if (jsonOutput) return forceJsonOutput(context, tools, choice, jsonOutput);
+  if (choice?.type === 'none') return planNoTools(context, tools, calledTools);
+  if (tools.some(isTool)) return planChoice(context, tools, choice);
+  refuseForced(context, choice);
+  return withPastTools(calledTools);
+}
+
+function encodeTools(context: EncodeContext, choice: ToolChoice | undefined): JsonObject[] {
+  const { conversation, dropped } = context;
+  const allowed = choice?.type === 'allowed' ? new Set(choice.names) : undefined;
+  const tools: JsonObject[] = [];
+  for (const [index, tool] of conversation.tools.entries()) {
+    if (tool.type === 'opaque') {
+      if (tool.dialect === 'converse') tools.push(tool.value);
+      else dropped.add(`tools[${index}]`);
+      continue;
+    }
+    if (allowed && !allowed.has(tool.name)) continue;
+    for (const key of Object.keys(tool.extra?.fields ?? {})) dropped.add(`tools[].${key}`);
+    tools.push({ toolSpec: encodeTool(context, tool, index) });
+    if (tool.type === 'function') tools.push(...encodeCachePoint(context, tool.cacheHint, 'tools'));
+  }
+  return tools;
+}
+
+function encodeTool(
+  context: EncodeContext,
+  tool: Exclude<Tool, { type: 'opaque' }>,
+  index: number,
+): JsonObject {
+  const { conversation, dropped } = context;
+  checkName(context, tool, index);
+  if (tool.type === 'custom') {
+    const lines = tool.description ? [tool.description] : [];
+    if (tool.format && tool.format['type'] !== 'text') {
+      // The grammar cannot be enforced; the model is told it, and the caller that it is no more than told.
+      dropped.add(toolPath(conversation, index, 'format'));
+      lines.push(`The input must follow this format: ${JSON.stringify(tool.format)}`);
+    }
+    return describe(customToolName(tool.name), lines.join('\n\n'), FREE_TEXT_SCHEMA);
+  }
+  const schema = tool.schema ?? EMPTY_SCHEMA;
+  if (schema['type'] !== undefined && !isObjectSchema(schema)) {
+    const path = toolPath(conversation, index, 'schema');
+    throw invalidRequest(`'${path}' must be the schema of an object: a tool's arguments have names.`, path);
+  }
+  const isStrict = tool.strict === true && context.traits.structuredOutputs && fitsStructuredOutputs(schema);
+  if (tool.strict === true && !isStrict) dropped.add(toolPath(conversation, index, 'strict'));
+  const isOwn = conversation.dialect === 'converse' || conversation.dialect === 'messages';
+  return {
+    ...describe(tool.name, tool.description, isStrict && !isOwn ? constrainSchema(schema) : schema),
+    ...(isStrict ? { strict: true } : {}),
+  };
+}
+
+function describe(name: string, description: string | undefined, schema: JsonObject): JsonObject {
+  return {
+    name,
+    // An empty one is refused.
+    ...(description ? { description } : {}),
+    // `type` is demanded; schemas of other APIs may leave it to be understood.
+    inputSchema: { json: schema['type'] === undefined ? { ...schema, type: 'object' } : schema },
+  };
+}
+
+function checkName(
+  { conversation }: EncodeContext,
+  tool: { type: string; name: string },
+  index: number,
+): void {
+  const path = toolPath(conversation, index, 'name');
+  const name = tool.type === 'custom' ? customToolName(tool.name) : tool.name;
+  if (!TOOL_NAME.test(name)) {
+    const most = 64 - (name.length - tool.name.length);
+    throw invalidRequest(
+      `'${path}' is ${JSON.stringify(tool.name.slice(0, 140))}: for the model this call goes to, a tool's name may hold letters, digits, '_' and '-', at most ${most} of them.`,
+      path,
+    );
+  }
+  if (isReservedToolName(tool.name)) {
+    throw invalidRequest(`'${path}' is a name that the gateway needs itself.`, path);
+  }
+}
+
+/** The API knows no choice of none: without tools there is nothing to call. */
+function planNoTools(
+  context: EncodeContext,
+  tools: readonly JsonObject[],
+  calledTools: readonly string[],
+): ToolPlan {
+  if (calledTools.length === 0) return { isForced: false };
+  context.dropped.add(callerWord(context.conversation, 'toolChoice'));
+  const plan = tools.some(isTool)
+    ? { toolConfig: { tools: [...tools] }, isForced: false }
+    : withPastTools(calledTools);
+  return { ...plan, instruction: NO_TOOLS };
+}
+
+function withPastTools(calledTools: readonly string[]): ToolPlan {
+  if (calledTools.length === 0) return { isForced: false };
+  const tools = calledTools.map((name) => ({ toolSpec: describe(name, PAST_TOOL, EMPTY_SCHEMA) }));
+  return { toolConfig: { tools }, isForced: false };
+}
+
+function refuseForced({ conversation }: EncodeContext, choice: ToolChoice | undefined): void {
+  const isForced =
+    choice?.type === 'required' ||
+    choice?.type === 'tool' ||
+    (choice?.type === 'allowed' && choice.mode === 'required');
+  if (!isForced) return;
+  const word = callerWord(conversation, 'toolChoice');
+  throw invalidRequest(`'${word}' demands a tool call, but there is no tool to call.`, word);
+}
+
+function planChoice(context: EncodeContext, tools: JsonObject[], choice: ToolChoice | undefined): ToolPlan {
+  const { conversation, dropped } = context;
+  switch (choice?.type) {
+    case undefined:
+    case 'none':
+      return { toolConfig: { tools }, isForced: false };
+    case 'auto':
+      return { toolConfig: { tools, toolChoice: { auto: {} } }, isForced: false };
+    case 'required':
+      return forceTool(context, tools, undefined);
+    case 'allowed':
+      if (choice.mode === 'required') return forceTool(context, tools, undefined);
+      return { toolConfig: { tools, toolChoice: { auto: {} } }, isForced: false };
+    case 'tool': {
+      const isCustom = conversation.tools.some(({ type, ...tool }) => {
+        return type === 'custom' && 'name' in tool && tool.name === choice.name;
+      });
+      return forceTool(context, tools, isCustom ? customToolName(choice.name) : choice.name);
+    }
+    case 'opaque':
+      if (choice.dialect === 'converse') {
+        return { toolConfig: { tools, toolChoice: choice.value }, isForced: false };
+      }
+      dropped.add(callerWord(conversation, 'toolChoice'));
+      return { toolConfig: { tools }, isForced: false };
+    default:
+      return choice satisfies never;
+  }
+}
+
+/** A call of one tool (any, where no name is given), as far as the model can be made to. */
+function forceTool(context: EncodeContext, tools: JsonObject[], name: string | undefined): ToolPlan {
+  const { traits, dropped, conversation, messages } = context;
+  const forced = messages.traits.forcedToolUse ? traits.forcedChoices : [];
+  if (name !== undefined && forced.includes('tool')) {
+    return { toolConfig: { tools, toolChoice: { tool: { name } } }, isForced: true };
+  }
+  if (forced.includes('any')) {
+    // Any of one is that one.
+    const left = name === undefined ? tools : tools.filter((tool) => toolName(tool) === name);
+    return { toolConfig: { tools: left, toolChoice: { any: {} } }, isForced: true };
+  }
+  dropped.add(callerWord(conversation, 'toolChoice'));
+  const what = name === undefined ? 'one of the tools' : `the tool \`${name}\``;
+  return {
+    toolConfig: { tools, toolChoice: { auto: {} } },
+    instruction: `Answer with a call of ${what} and nothing else.`,
+    isForced: false,
+  };
+}
+
+/** A call of any tool: with tools of its own, the model may still use them before it answers. */
+function forceJsonOutput(
+  context: EncodeContext,
+  tools: JsonObject[],
+  choice: ToolChoice | undefined,
+  { name, description, input_schema: schema }: JsonObject,
+): ToolPlan {
+  const isAlreadyForced = choice?.type === 'required' || choice?.type === 'tool';
+  if (isAlreadyForced && tools.some(isTool)) return planChoice(context, tools, choice);
+  const toolSpec = { name, description, inputSchema: { json: schema } };
+  const mayCallOthers = tools.some(isTool) && choice?.type !== 'none';
+  return forceTool(context, [...tools, { toolSpec }], mayCallOthers ? undefined : textOf(name));
+}
+
+function isTool(element: JsonObject): boolean {
+  return element['cachePoint'] === undefined;
+}
+
+function toolName({ toolSpec }: JsonObject): string {
+  return typeof toolSpec === 'object' && toolSpec !== null && 'name' in toolSpec ? textOf(toolSpec.name) : '';
+}

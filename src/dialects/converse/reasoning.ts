@@ -1,0 +1,80 @@
+import type { JsonObject } from '../../conversation/json.ts';
+import { callerWord } from '../caller-words.ts';
+import { planThinking, type ThinkingFacts } from '../messages/thinking.ts';
+import type { EncodeContext } from './encode-context.ts';
+
+export interface ReasoningPlan {
+  /** Fields of `additionalModelRequestFields`. */
+  fields: JsonObject;
+  /** `outputConfig.effort`. */
+  effort?: string;
+  /** Claude thinks, and so takes less of the sampling parameters. */
+  thinks: boolean;
+}
+
+type Effort = 'low' | 'medium' | 'high';
+
+/** What OpenAI's words of effort are on models that know three. */
+const EFFORTS = new Map<string, Effort>([
+  ['minimal', 'low'],
+  ['low', 'low'],
+  ['medium', 'medium'],
+  ['high', 'high'],
+  ['xhigh', 'high'],
+  ['max', 'high'],
+]);
+
+/** Up to this budget of tokens it is that effort; beyond, `high`. The same steps as in `messages`. */
+const BUDGETS: readonly [tokens: number, effort: Effort][] = [
+  [4_096, 'low'],
+  [12_288, 'medium'],
+];
+
+/** Makes the model think as the caller wishes, as far as its family can be told to. */
+export function planReasoning(context: EncodeContext, facts: ThinkingFacts): ReasoningPlan {
+  const { conversation, traits, dropped } = context;
+  if (traits.reasoning === 'claude') {
+    const { thinking, effort } = planThinking(context.messages, facts);
+    return {
+      fields: thinking ? { thinking } : {},
+      ...(effort ? { effort } : {}),
+      thinks: thinking?.['type'] === 'enabled' || thinking?.['type'] === 'adaptive',
+    };
+  }
+  const wish = conversation.reasoning;
+  if (!wish) return { fields: {}, thinks: false };
+  const isOff = wish.effort === 'none' || wish.budgetTokens === 0;
+  const effort = isOff ? undefined : readEffort(context);
+  if (traits.reasoning === 'none' || (isOff && traits.reasoning === 'reasoning_effort')) {
+    // Whether such a model thinks is not ours to say.
+    dropped.add(callerWord(conversation, 'reasoning'));
+    return { fields: {}, thinks: false };
+  }
+  if (!effort) return { fields: {}, thinks: false };
+  if (traits.reasoning !== 'reasoningConfig') {
+    return { fields: { [traits.reasoning]: effort }, thinks: false };
+  }
+  const maxReasoningEffort = fitNovaEffort(context, effort);
+  return { fields: { reasoningConfig: { type: 'enabled', maxReasoningEffort } }, thinks: false };
+}
+
+function readEffort({ conversation, dropped }: EncodeContext): Effort | undefined {
+  const { effort: word, budgetTokens: budget } = conversation.reasoning ?? {};
+  if (word !== undefined) {
+    const effort = EFFORTS.get(word);
+    if (effort !== word) dropped.add(callerWord(conversation, 'effort'));
+    if (effort) return effort;
+  }
+  if (budget === undefined || budget < 0) return undefined;
+  dropped.add(callerWord(conversation, 'thinkingBudget'));
+  return BUDGETS.find(([tokens]) => budget <= tokens)?.[1] ?? 'high';
+}
+
+/** With the highest effort Nova takes neither a limit nor sampling parameters (user guide, "Extended thinking"). */
+function fitNovaEffort({ conversation, dropped }: EncodeContext, effort: Effort): Effort {
+  const { maxOutputTokens, temperature, topP, topK } = conversation.parameters;
+  const isSteered = [maxOutputTokens, temperature, topP, topK].some((value) => value !== undefined);
+  if (effort !== 'high' || !isSteered) return effort;
+  dropped.add(callerWord(conversation, 'effort'));
+  return 'medium';
+}

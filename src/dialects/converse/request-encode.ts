@@ -1,0 +1,104 @@
+import type { Conversation } from '../../conversation/conversation.ts';
+import type { JsonObject } from '../../conversation/json.ts';
+import type { EncodedRequest } from '../dialect.ts';
+import { planMaxTokens } from '../messages/encode-parameters.ts';
+import { type EncodeContext, encodeContext } from './encode-context.ts';
+import { encodeParameters } from './encode-parameters.ts';
+import { planTools } from './encode-tools.ts';
+import { Turns } from './encode-turns.ts';
+import { objectOf } from './fields.ts';
+import { planOutput } from './output-format.ts';
+import { planReasoning } from './reasoning.ts';
+
+/**
+ * Bedrock's own words at the top of a request. Nobody can call in this dialect, so callers of every other one may
+ * put them beside their own.
+ */
+const BEDROCK_FIELDS: ReadonlySet<string> = new Set([
+  'guardrailConfig',
+  'performanceConfig',
+  'additionalModelRequestFields',
+  'additionalModelResponseFieldPaths',
+  'requestMetadata',
+  'promptVariables',
+]);
+
+/**
+ * The body of a `POST /model/ID/converse` or `/converse-stream`; the model stands in the path alone.
+ *
+ * Source: Bedrock API reference (`Converse`, `ConverseStream`), the types of `@aws-sdk/client-bedrock-runtime`.
+ *
+ * @throws GatewayError `invalid_request` where the API would refuse the conversation or answer something else.
+ */
+export function encodeRequest(conversation: Conversation, model: string): EncodedRequest {
+  const context = encodeContext(conversation, model);
+  const turns = new Turns(context);
+  const output = planOutput(context);
+  const tools = planTools(context, turns.calledTools, output.tool);
+  const limit = planMaxTokens(context.messages);
+  const reasoning = planReasoning(context, {
+    maxTokens: limit,
+    toolIsForced: tools.isForced,
+    thinkingIsLost: turns.lostReasoning,
+  });
+  const isLimited = conversation.parameters.maxOutputTokens !== undefined || hasBudget(reasoning.fields);
+  const system = [...turns.system, ...instructions(output.instruction, tools.instruction)];
+  // Neither thinking nor a format goes together with a prefilled answer.
+  const { prefill } = context.messages.traits;
+  const takesPrefill = context.traits.prefill && prefill && !reasoning.thinks && !output.textFormat;
+  const parameters = encodeParameters(context, reasoning.thinks);
+  const inferenceConfig = {
+    ...(isLimited ? { maxTokens: limit } : {}),
+    ...objectOf(parameters['inferenceConfig']),
+  };
+  const outputConfig = {
+    ...(output.textFormat ? { textFormat: output.textFormat } : {}),
+    ...(reasoning.effort ? { effort: reasoning.effort } : {}),
+  };
+  const { additionalModelRequestFields, additionalModelResponseFieldPaths, ...extra } = requestExtra(context);
+  const additional = {
+    ...objectOf(additionalModelRequestFields),
+    ...objectOf(parameters['additionalModelRequestFields']),
+    ...reasoning.fields,
+  };
+  const paths = additionalModelResponseFieldPaths ?? stopSequencePaths(context);
+  const body: JsonObject = {
+    ...(tools.toolConfig ? { toolConfig: tools.toolConfig } : {}),
+    ...(system.length > 0 ? { system } : {}),
+    messages: turns.encode(takesPrefill),
+    ...(isEmpty(inferenceConfig) ? {} : { inferenceConfig }),
+    ...(isEmpty(additional) ? {} : { additionalModelRequestFields: additional }),
+    ...(paths === undefined ? {} : { additionalModelResponseFieldPaths: paths }),
+    ...(isEmpty(outputConfig) ? {} : { outputConfig }),
+    ...(parameters['serviceTier'] ? { serviceTier: parameters['serviceTier'] } : {}),
+    ...extra,
+  };
+  return { body, dropped: [...context.dropped] };
+}
+
+/** A budget of thinking must fit below the limit, so there must be one. */
+function hasBudget({ thinking }: JsonObject): boolean {
+  return objectOf(thinking)['type'] === 'enabled';
+}
+
+function instructions(...sentences: (string | undefined)[]): JsonObject[] {
+  return sentences.flatMap((text) => (text === undefined ? [] : [{ text }]));
+}
+
+/** Which sequence was met is told only where it is asked for, and only by Claude. */
+function stopSequencePaths({ conversation, traits }: EncodeContext): string[] | undefined {
+  if (traits.reasoning !== 'claude' || !conversation.parameters.stop?.length) return undefined;
+  return [conversation.stream ? '/delta/stop_sequence' : '/stop_sequence'];
+}
+
+function requestExtra({ conversation, dropped }: EncodeContext): JsonObject {
+  const { dialect, fields } = conversation.extra ?? { dialect: 'converse', fields: {} };
+  if (dialect === 'converse') return fields;
+  const entries = Object.entries(fields);
+  for (const [key] of entries) if (!BEDROCK_FIELDS.has(key)) dropped.add(key);
+  return Object.fromEntries(entries.filter(([key]) => BEDROCK_FIELDS.has(key)));
+}
+
+function isEmpty(value: JsonObject): boolean {
+  return Object.keys(value).length === 0;
+}

@@ -1,0 +1,32 @@
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import type { Usage } from '../../conversation/usage.ts';
+
+/**
+ * Bedrock's counts in our buckets. `inputTokens` excludes what was read from or written to the cache; `outputTokens`
+ * includes reasoning, which is not counted apart.
+ *
+ * Source: Bedrock API reference (`TokenUsage`, `CacheDetail`); recorded traffic.
+ */
+export function decodeUsage(wire: JsonObject): Usage {
+  const written = count(wire['cacheWriteInputTokens']);
+  const details = Array.isArray(wire['cacheDetails']) ? wire['cacheDetails'].filter(isObject) : [];
+  const hour = details.filter(({ ttl }) => ttl === '1h').map(({ inputTokens }) => count(inputTokens));
+  const cacheWrite1h = Math.min(
+    hour.reduce((sum, tokens) => sum + tokens, 0),
+    written,
+  );
+  return {
+    input: count(wire['inputTokens']),
+    inputAudio: 0,
+    cacheRead: count(wire['cacheReadInputTokens']),
+    cacheWrite: written - cacheWrite1h,
+    cacheWrite1h,
+    output: count(wire['outputTokens']),
+    outputAudio: 0,
+    reasoning: 0,
+  };
+}
+
+function count(value: JsonValue | undefined): number {
+  return typeof value === 'number' && value > 0 ? Math.trunc(value) : 0;
+}
