@@ -15,7 +15,7 @@ export interface Reply {
 export interface Stream {
   frames: Frame[];
   /** The dialect's error event. */
-  error: string;
+  error: string | Buffer;
 }
 
 /**
@@ -24,7 +24,8 @@ export interface Stream {
  */
 export interface Frame {
   part: 'start' | 'output' | 'end';
-  text: string;
+  /** Bytes where the framing is binary. */
+  text: string | Buffer;
 }
 
 export function jsonReply(

@@ -33,7 +33,7 @@ export async function sendReply(
   response.flushHeaders();
   for (const piece of pieces) {
     if (disruption.slowMs !== undefined) await sleep(disruption.slowMs);
-    await writeCut(response, Buffer.from(piece), cutBytes);
+    await writeCut(response, piece, cutBytes);
     if (response.destroyed) return;
   }
   if (ending === 'end') response.end();
@@ -45,36 +45,47 @@ export async function sendReply(
   }
 }
 
-function planPieces({ body, disruption }: Reply): { pieces: string[]; ending: Ending } {
-  if (disruption.html !== undefined) return { pieces: [HTML], ending: 'end' };
+interface Pieces {
+  pieces: Buffer[];
+  ending: Ending;
+}
+
+function planPieces({ body, disruption }: Reply): Pieces {
+  if (disruption.html !== undefined) return { pieces: [Buffer.from(HTML)], ending: 'end' };
   if (typeof body !== 'string') return planStream(body, disruption);
-  const half = body.slice(0, Math.ceil(body.length / 2));
+  const whole = Buffer.from(body);
+  const half = whole.subarray(0, Math.ceil(whole.length / 2));
   if (disruption.truncatedJson) return { pieces: [half], ending: 'end' };
   if (disruption.breakMidStream) return { pieces: [half], ending: 'destroy' };
   if (disruption.hang === 'mid-stream') return { pieces: [half], ending: 'hang' };
-  return { pieces: [body], ending: 'end' };
+  return { pieces: [whole], ending: 'end' };
 }
 
-function planStream(stream: Stream, disruption: Reply['disruption']): { pieces: string[]; ending: Ending } {
+function planStream(stream: Stream, disruption: Reply['disruption']): Pieces {
   const firstOutput = stream.frames.findIndex((frame) => frame.part !== 'start');
   const firstEnd = stream.frames.findIndex((frame) => frame.part === 'end');
-  const all = stream.frames.map((frame) => frame.text);
+  const all = stream.frames.map((frame) => bytesOf(frame.text));
+  const error = bytesOf(stream.error);
   const outputs = stream.frames.filter((frame) => frame.part === 'output').length;
   const middle = all.slice(0, firstOutput + Math.ceil(outputs / 2));
   if (disruption.errorInStream === 'at start') {
-    return { pieces: [...all.slice(0, firstOutput), stream.error], ending: 'end' };
+    return { pieces: [...all.slice(0, firstOutput), error], ending: 'end' };
   }
-  if (disruption.errorInStream === 'mid-stream') return { pieces: [...middle, stream.error], ending: 'end' };
+  if (disruption.errorInStream === 'mid-stream') return { pieces: [...middle, error], ending: 'end' };
   if (disruption.breakMidStream) return { pieces: middle, ending: 'destroy' };
   if (disruption.hang === 'mid-stream') return { pieces: middle, ending: 'hang' };
   if (disruption.truncatedJson) {
-    const last = all[middle.length] ?? '';
-    return { pieces: [...middle, last.slice(0, Math.ceil(last.length / 2))], ending: 'end' };
+    const last = all[middle.length] ?? Buffer.alloc(0);
+    return { pieces: [...middle, last.subarray(0, Math.ceil(last.length / 2))], ending: 'end' };
   }
   if (disruption.closeWithoutDone) return { pieces: all.slice(0, -1), ending: 'end' };
   if (disruption.closeEarly) return { pieces: all.slice(0, firstEnd), ending: 'end' };
   if (disruption.empty) return { pieces: all.slice(0, firstOutput), ending: 'end' };
   return { pieces: all, ending: 'end' };
+}
+
+function bytesOf(piece: string | Buffer): Buffer {
+  return typeof piece === 'string' ? Buffer.from(piece) : piece;
 }
 
 async function writeCut(
