@@ -76,6 +76,8 @@ const FAMILIES: readonly [pattern: RegExp, traits: ConverseTraits][] = [
   [/nova/, NOVA],
   [/gpt-oss/, { ...STRUCTURED, reasoning: 'reasoning_effort' }],
   [/qwen3/, { ...STRUCTURED, reasoning: 'reasoning_config' }],
+  // Takes it, though the reference says otherwise: recorded.
+  [/llama/, { ...LEAST, resultStatus: true }],
   [/mistral-large-3|ministral-3|magistral/, { ...MISTRAL, structuredOutputs: true }],
   [/mistral-large/, { ...MISTRAL, forcedChoices: ['any'] }],
   [/mistral|mixtral|pixtral/, MISTRAL],

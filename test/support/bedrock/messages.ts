@@ -60,9 +60,7 @@ function checkContent(model: string, { role, content }: JsonObject, place: strin
     checkMedium(block, at);
     if (isObject(block['toolUse']) && !isObject(block['toolUse']['input'])) {
       // agentgateway#3002
-      throw modelError(
-        `${at}.tool_use.input: Input should be a valid dictionary`,
-      );
+      throw modelError(`${at}.tool_use.input: Input should be a valid dictionary`);
     }
     if (isObject(block['toolResult'])) checkToolResult(model, block['toolResult'], at);
   }

@@ -44,6 +44,8 @@ const FAMILIES: readonly [pattern: RegExp, family: BedrockFamily][] = [
   [/gpt-oss/, { ...LEAST, structuredOutputs: true, reasoning: 'always' }],
   [/qwen3/, { ...LEAST, structuredOutputs: true, reasoning: 'asked' }],
   [/minimax|nemotron|glm/, { ...LEAST, structuredOutputs: true }],
+  // Recorded, though the reference says otherwise.
+  [/llama/, { ...LEAST, resultStatus: true }],
   [/mistral-large/, { ...LEAST, toolChoices: ['auto', 'any'] }],
 ];
 

@@ -132,6 +132,10 @@ function refuseThinking(body: JsonObject, model: string): Refusal | undefined {
   const additional = isObject(body['additionalModelRequestFields'])
     ? body['additionalModelRequestFields']
     : {};
+  const { thinking } = additional;
+  if (isObject(thinking) && Number(thinking['budget_tokens'] ?? 1024) < 1024) {
+    return modelError('thinking.enabled.budget_tokens: Input should be greater than or equal to 1024');
+  }
   const config = isObject(body['inferenceConfig']) ? body['inferenceConfig'] : {};
   const refusal = findThinkingProblem(
     claudeName(model),
