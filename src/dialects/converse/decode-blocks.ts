@@ -31,11 +31,16 @@ export function decodeBlock(block: JsonValue): Part | undefined {
 }
 
 function decodeToolUse(toolUse: JsonObject, block: JsonObject): Part {
-  if (toolUse['type'] !== undefined && toolUse['type'] !== null) return opaque(block);
+  if (!isModelsCall(toolUse)) return opaque(block);
   const input = toolUse['input'] ?? {};
   const part = toolPart(toolUse);
   if (part.type === 'text') return { ...part, text: JSON.stringify(input) };
   return { ...part, arguments: part.kind === 'custom' ? readCustomToolText(input) : JSON.stringify(input) };
+}
+
+/** Whether the model called a tool of the caller's, not one that Bedrock itself ran. */
+export function isModelsCall(toolUse: JsonObject): boolean {
+  return toolUse['type'] !== 'server_tool_use';
 }
 
 /** The part that a tool use is: a call, or the answer itself where the "tool" only stands for its form. */

@@ -1,7 +1,8 @@
 import type { Message } from '../../conversation/conversation.ts';
-import type { JsonObject } from '../../conversation/json.ts';
+import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { callerWord, messagePath } from '../caller-words.ts';
 import { ToolCallIds } from '../messages/tool-call-ids.ts';
+import { isModelsCall } from './decode-blocks.ts';
 import { DocumentNames } from './document-names.ts';
 import {
   type BlockContext,
@@ -198,7 +199,8 @@ function userTurn(text: string): { role: 'user'; content: JsonObject[] } {
 }
 
 function isToolUse(block: JsonObject): boolean {
-  return block['toolUse'] !== undefined && objectOf(block['toolUse'])['type'] === undefined;
+  const { toolUse } = block;
+  return isObject(toolUse) && isModelsCall(toolUse);
 }
 
 function isReasoning(block: JsonObject | undefined): boolean {

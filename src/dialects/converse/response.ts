@@ -3,7 +3,7 @@ import type { Part } from '../../conversation/conversation.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { unknownFields } from '../messages/fields.ts';
-import { decodeBlock } from './decode-blocks.ts';
+import { decodeBlock, isModelsCall } from './decode-blocks.ts';
 import { extraOf, objectOf, textOf } from './fields.ts';
 import { ToolUses } from './finish.ts';
 import { decodeUsage } from './usage.ts';
@@ -54,9 +54,7 @@ export function decodeResponse(body: JsonValue): Completion {
 /** The name of the tool that a block calls; `undefined` where it calls none, or Bedrock ran it. */
 function calledTool(block: JsonValue): string | undefined {
   const toolUse = objectOf(block)['toolUse'];
-  return isObject(toolUse) && (toolUse['type'] ?? undefined) === undefined
-    ? textOf(toolUse['name'])
-    : undefined;
+  return isObject(toolUse) && isModelsCall(toolUse) ? textOf(toolUse['name']) : undefined;
 }
 
 /** Claude tells it where the request asked for it, by its own API's path: another one in streams. */

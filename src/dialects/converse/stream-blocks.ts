@@ -2,7 +2,7 @@ import type { CompletionEvent } from '../../conversation/completion.ts';
 import type { Part } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import { readCustomToolText } from '../messages/reserved-tools.ts';
-import { citedText, decodeBlock, opaque, toolPart } from './decode-blocks.ts';
+import { citedText, decodeBlock, isModelsCall, opaque, toolPart } from './decode-blocks.ts';
 import { objectOf, textOf } from './fields.ts';
 
 /** One content block of a stream, from its start to its stop. Each call gives the events that follow from it. */
@@ -20,8 +20,7 @@ export interface StreamBlock {
 export function openBlock(start: JsonObject, part: number): StreamBlock {
   const writer = new PartWriter(part);
   const { toolUse } = start;
-  if (!isObject(toolUse)) return new OpaqueBlock(writer, start);
-  if ((toolUse['type'] ?? undefined) !== undefined) return new OpaqueBlock(writer, start);
+  if (!isObject(toolUse) || !isModelsCall(toolUse)) return new OpaqueBlock(writer, start);
   const value = toolPart(toolUse);
   return value.type === 'tool_call' && value.kind === 'custom'
     ? new CustomToolBlock(writer, value)

@@ -3,6 +3,7 @@ import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 import type { StreamDecoder, StreamMessage } from '../dialect.ts';
 import { unknownFields } from '../messages/fields.ts';
+import { isModelsCall } from './decode-blocks.ts';
 import { decodeException } from './errors.ts';
 import { extraOf, objectOf, textOf } from './fields.ts';
 import { ToolUses } from './finish.ts';
@@ -65,9 +66,7 @@ export class ConverseStreamDecoder implements StreamDecoder {
   #blockStart(event: JsonObject): CompletionEvent[] {
     const start = objectOf(event['start']);
     const { toolUse } = start;
-    if (isObject(toolUse) && (toolUse['type'] ?? undefined) === undefined) {
-      this.#toolUses.add(textOf(toolUse['name']));
-    }
+    if (isObject(toolUse) && isModelsCall(toolUse)) this.#toolUses.add(textOf(toolUse['name']));
     return [...this.#start(), ...this.#open(blockIndex(event), openBlock(start, this.#parts++))];
   }
 

@@ -213,7 +213,7 @@ function checkToolPairs(messages: readonly JsonObject[]): void {
 
 function callIds(blocks: readonly JsonObject[]): string[] {
   return blocks.flatMap(({ toolUse }) =>
-    isObject(toolUse) && toolUse['type'] === undefined ? [String(toolUse['toolUseId'])] : [],
+    isObject(toolUse) && toolUse['type'] !== 'server_tool_use' ? [String(toolUse['toolUseId'])] : [],
   );
 }
 

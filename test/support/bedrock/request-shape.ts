@@ -58,7 +58,7 @@ const BLOCK: Shape = object(
     audio: AUDIO,
     toolUse: object(
       { toolUseId: TOOL_USE_ID, name: TOOL_NAME, input: any },
-      { type: oneOf('server_tool_use') },
+      { type: oneOf('server_tool_use', 'tool_use') },
     ),
     toolResult: object(
       { toolUseId: TOOL_USE_ID, content: list(RESULT_BLOCK) },

@@ -61,7 +61,10 @@ function writeBlocks(choice: ModelChoice, { model, signer, nextCallId }: Envelop
   }
   const text = choice.finish === 'blocked' ? BLOCKED_TEXT : choice.text;
   if (text !== '') blocks.push({ text });
-  for (const { name, input } of calls) blocks.push({ toolUse: { input, name, toolUseId: nextCallId() } });
+  // Newer models say so, older ones say nothing (recorded).
+  const callType = bedrockFamily(model).structuredOutputs ? { type: 'tool_use' } : {};
+  for (const { name, input } of calls)
+    blocks.push({ toolUse: { input, name, toolUseId: nextCallId(), ...callType } });
   return blocks;
 }
 
