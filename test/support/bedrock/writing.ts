@@ -10,7 +10,7 @@ import {
 } from '../fake-model.ts';
 import type { Frame, Stream } from '../fake-reply.ts';
 import type { Signer } from '../signatures.ts';
-import { stringsOf } from '../values.ts';
+import { objectsOf, stringsOf } from '../values.ts';
 import { STREAM_EXCEPTION } from './errors.ts';
 import { writeEvent, writeException } from './frames.ts';
 import { bedrockFamily } from './models.ts';
@@ -111,7 +111,7 @@ export function writeStream(answer: ModelAnswer, envelope: Envelope): Stream {
     part,
     text: writeEvent(type, { ...body, p: padding() }),
   });
-  const blocks = writeBlocks(choice, envelope).flatMap((block, contentBlockIndex) => {
+  const blocks = contentOf(whole).flatMap((block, contentBlockIndex) => {
     const { start, deltas } = splitBlock(block);
     return [
       ...(start ? [frame('output', 'contentBlockStart', { contentBlockIndex, start })] : []),
@@ -129,6 +129,11 @@ export function writeStream(answer: ModelAnswer, envelope: Envelope): Stream {
     ],
     error: writeException(STREAM_EXCEPTION.type, STREAM_EXCEPTION.body),
   };
+}
+
+function contentOf({ output }: JsonObject): JsonObject[] {
+  const message = isObject(output) ? output['message'] : undefined;
+  return isObject(message) ? objectsOf(message['content']) : [];
 }
 
 function splitBlock(block: JsonObject): { start?: JsonObject; deltas: JsonObject[] } {
