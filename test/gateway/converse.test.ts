@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import OpenAI from 'openai';
+import type { ProviderDeclaration } from '../../src/upstream/provider.ts';
+import { startFakeBedrock } from '../support/fake-bedrock.ts';
+import type { FakeProvider } from '../support/fake-provider.ts';
+import { startGateway, TEST_KEY, type TestGateway } from '../support/gateway.ts';
+
+/** A caller of Chat Completions reaches a provider that speaks Converse, in binary frames cut anywhere. */
+const DECLARATION: ProviderDeclaration = {
+  name: 'converse-test',
+  title: 'Converse',
+  dialect: 'converse',
+  envKeys: [],
+  authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
+  credential: 'required',
+};
+const MODEL = 'us.anthropic.claude-sonnet-4-5-20250929-v1:0';
+
+let fake: FakeProvider;
+let gateway: TestGateway;
+let client: OpenAI;
+
+before(async () => {
+  fake = await startFakeBedrock({ cutBytes: 3 });
+  const accounts = [{ name: 'main', apiKey: fake.apiKey }];
+  const wrong = [{ name: 'main', apiKey: 'not-the-key' }];
+  gateway = await startGateway(
+    {
+      providers: {
+        aws: { adapter: 'converse-test', baseUrl: fake.url, accounts },
+        stranger: { adapter: 'converse-test', baseUrl: fake.url, accounts: wrong },
+      },
+      models: { smart: { targets: [`aws/${MODEL}`] }, strange: { targets: [`stranger/${MODEL}`] } },
+    },
+    [DECLARATION],
+  );
+  client = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: TEST_KEY, maxRetries: 0 });
+});
+after(async () => {
+  await gateway.stop();
+  await fake.close();
+});
+
+const ask = (content: string, change: object = {}): OpenAI.ChatCompletionCreateParamsNonStreaming => ({
+  model: 'smart',
+  messages: [{ role: 'user', content }],
+  ...change,
+});
+
+async function stream(
+  content: string,
+  change: object = {},
+): Promise<{ text: string; chunks: OpenAI.ChatCompletionChunk[] }> {
+  const chunks: OpenAI.ChatCompletionChunk[] = [];
+  const events = await client.chat.completions.create({
+    ...ask(content, change),
+    stream: true,
+    stream_options: { include_usage: true },
+  });
+  for await (const chunk of events) chunks.push(chunk);
+  return { text: chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join(''), chunks };
+}
+
+test('a text comes whole, with an id, the model and its usage', async () => {
+  const answer = await client.chat.completions.create(ask('Grüße 👋\nusage cached 7'));
+  assert.equal(answer.choices[0]?.message.content, 'Echo: Grüße 👋');
+  assert.equal(answer.model, MODEL);
+  assert.notEqual(answer.id, '');
+  assert.ok(answer.created > 0);
+  assert.equal(answer.usage?.prompt_tokens_details?.cached_tokens, 7);
+  assert.equal(fake.requests.at(-1)?.path, `/model/${encodeURIComponent(MODEL)}/converse`);
+});
+
+test('a stream comes in pieces, with an id, the model, its finish reason and its usage', async () => {
+  const { text, chunks } = await stream('Grüße 👋');
+  assert.equal(text, 'Echo: Grüße 👋');
+  assert.ok(chunks.length > 3);
+  assert.deepEqual([...new Set(chunks.map(({ model }) => model))], [MODEL]);
+  assert.notEqual(chunks[0]?.id, '');
+  assert.ok(chunks.some(({ choices }) => choices[0]?.finish_reason === 'stop'));
+  assert.equal(chunks.at(-1)?.usage?.completion_tokens, 3);
+});
+
+test('a tool call of a model that thinks makes its round trip', async () => {
+  const tools = [{ type: 'function', function: { name: 'weather', parameters: { type: 'object' } } }];
+  const question = { role: 'user' as const, content: 'think about rain\ncall weather {"city":"Köln"}' };
+  const first = await client.chat.completions.create(
+    ask('', { messages: [question], tools, reasoning_effort: 'low' }),
+  );
+  const message = first.choices[0]?.message;
+  const [call] = message?.tool_calls ?? [];
+  assert.equal(first.choices[0]?.finish_reason, 'tool_calls');
+  assert.ok(message && call?.type === 'function');
+  assert.deepEqual(JSON.parse(call.function.arguments), { city: 'Köln' });
+  const messages = [question, message, { role: 'tool' as const, tool_call_id: call.id, content: 'rain' }];
+  // The fake refuses the call without its signed thinking, which travelled in the call's id.
+  const second = await client.chat.completions.create(ask('', { messages, tools, reasoning_effort: 'low' }));
+  assert.equal(second.choices[0]?.message.content, 'Tool said: rain');
+});
+
+const FAILURES: [script: string, status: number, code: string | undefined][] = [
+  ['fail 400 context', 400, 'context_length_exceeded'],
+  ['fail 404', 404, 'ResourceNotFoundException'],
+  ['fail 408', 504, 'ModelTimeoutException'],
+  ['fail 424', 502, 'ModelErrorException'],
+  ['fail 429', 429, 'ThrottlingException'],
+  ['fail 429 quota', 429, 'ServiceQuotaExceededException'],
+  ['fail 503', 502, 'ServiceUnavailableException'],
+];
+for (const [script, status, code] of FAILURES) {
+  test(`'${script}' is answered with ${status}`, async () => {
+    for (const run of [() => client.chat.completions.create(ask(script)), () => stream(script)]) {
+      await assert.rejects(run, { status, code });
+    }
+  });
+}
+
+test('a refused credential is the operator’s matter', async () => {
+  const answer = client.chat.completions.create({ ...ask('Hi'), model: 'strange' });
+  await assert.rejects(answer, { status: 502, code: 'upstream_credentials_rejected' });
+});
+
+test('an exception before the first output is told with its status', async () => {
+  await assert.rejects(stream('error at start'), { status: 502 });
+});
+
+for (const script of ['error mid-stream', 'truncated json', 'close early', 'break mid-stream']) {
+  test(`'${script}' ends the client's stream with an error, never cleanly`, async () => {
+    await assert.rejects(stream(`long 20\n${script}`), (error) => error instanceof OpenAI.APIError);
+  });
+}
