@@ -395,7 +395,7 @@ function inOpenAiWords({ names = {}, own = [] }: Kin, body: JsonObject): JsonObj
 
 function editChunks(stream: Stream, edit: (chunk: JsonObject) => JsonObject): Stream {
   const frames = stream.frames.map((frame): Frame => {
-    const chunk = tryParseJson(frame.text.slice('data: '.length));
+    const chunk = tryParseJson(frame.text.toString().slice('data: '.length));
     return isObject(chunk) ? { ...frame, text: `data: ${JSON.stringify(edit(chunk))}\n\n` } : frame;
   });
   return { ...stream, frames };
