@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import type { ProviderDeclaration } from '../../src/upstream/provider.ts';
 import { startFakeBedrock } from '../support/fake-bedrock.ts';
@@ -97,6 +98,36 @@ test('a tool call of a model that thinks makes its round trip', async () => {
   // The fake refuses the call without its signed thinking, which travelled in the call's id.
   const second = await client.chat.completions.create(ask('', { messages, tools, reasoning_effort: 'low' }));
   assert.equal(second.choices[0]?.message.content, 'Tool said: rain');
+});
+
+test('a caller of Messages has its thinking, its cache hints and its tools there and back, in a stream', async () => {
+  const anthropic = new Anthropic({ baseURL: gateway.url, apiKey: TEST_KEY, maxRetries: 0 });
+  const request = {
+    model: 'smart',
+    max_tokens: 4000,
+    thinking: { type: 'enabled' as const, budget_tokens: 1024 },
+    system: [{ type: 'text' as const, text: 'Be kind.', cache_control: { type: 'ephemeral' as const } }],
+    tools: [{ name: 'weather', input_schema: { type: 'object' as const } }],
+  };
+  const question = { role: 'user' as const, content: 'call weather {"city":"Köln"}\nusage cached 5' };
+  const first = await anthropic.messages.stream({ ...request, messages: [question] }).finalMessage();
+  assert.deepEqual(
+    first.content.map(({ type }) => type),
+    ['thinking', 'tool_use'],
+  );
+  assert.equal(first.stop_reason, 'tool_use');
+  assert.equal(first.usage.cache_read_input_tokens, 5);
+  const call = first.content.find((block) => block.type === 'tool_use');
+  const results = [{ type: 'tool_result' as const, tool_use_id: call?.id ?? '', content: 'rain' }];
+  const messages = [
+    question,
+    { role: 'assistant' as const, content: first.content },
+    { role: 'user' as const, content: results },
+  ];
+  const second = await anthropic.messages.create({ ...request, messages });
+  assert.deepEqual(second.content.at(-1), { type: 'text', text: 'Tool said: rain' });
+  const sent = fake.requests.at(-1)?.body as { system: unknown[] };
+  assert.deepEqual(sent.system.at(-1), { cachePoint: { type: 'default' } });
 });
 
 const FAILURES: [script: string, status: number, code: string | undefined][] = [
