@@ -2,21 +2,14 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
-import type { ProviderDeclaration } from '../../src/upstream/provider.ts';
+import { verifyAwsSignature } from '../support/aws-verifier.ts';
 import { startFakeBedrock } from '../support/fake-bedrock.ts';
 import type { FakeProvider } from '../support/fake-provider.ts';
 import { startGateway, TEST_KEY, type TestGateway } from '../support/gateway.ts';
 
-/** A caller of Chat Completions reaches a provider that speaks Converse, in binary frames cut anywhere. */
-const DECLARATION: ProviderDeclaration = {
-  name: 'converse-test',
-  title: 'Converse',
-  dialect: 'converse',
-  envKeys: [],
-  authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
-  credential: 'required',
-};
+/** Callers of the doors reach Amazon Bedrock, which speaks Converse in binary frames, here cut anywhere. */
 const MODEL = 'us.anthropic.claude-sonnet-4-5-20250929-v1:0';
+const SECRET = 'the-secret-of-the-access-key';
 
 let fake: FakeProvider;
 let gateway: TestGateway;
@@ -24,18 +17,20 @@ let client: OpenAI;
 
 before(async () => {
   fake = await startFakeBedrock({ cutBytes: 3 });
-  const accounts = [{ name: 'main', apiKey: fake.apiKey }];
-  const wrong = [{ name: 'main', apiKey: 'not-the-key' }];
-  gateway = await startGateway(
-    {
-      providers: {
-        aws: { adapter: 'converse-test', baseUrl: fake.url, accounts },
-        stranger: { adapter: 'converse-test', baseUrl: fake.url, accounts: wrong },
-      },
-      models: { smart: { targets: [`aws/${MODEL}`] }, strange: { targets: [`stranger/${MODEL}`] } },
+  const provider = (credential: object): object => ({
+    adapter: 'bedrock',
+    baseUrl: fake.url,
+    region: 'us-east-1',
+    accounts: [{ name: 'main', ...credential }],
+  });
+  gateway = await startGateway({
+    providers: {
+      aws: provider({ apiKey: fake.apiKey }),
+      signed: provider({ aws: { accessKeyId: 'AKIAFAKE', secretAccessKey: SECRET } }),
+      stranger: provider({ apiKey: 'not-the-key' }),
     },
-    [DECLARATION],
-  );
+    models: { smart: { targets: [`aws/${MODEL}`] }, strange: { targets: [`stranger/${MODEL}`] } },
+  });
   client = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: TEST_KEY, maxRetries: 0 });
 });
 after(async () => {
@@ -128,6 +123,17 @@ test('a caller of Messages has its thinking, its cache hints and its tools there
   assert.deepEqual(second.content.at(-1), { type: 'text', text: 'Tool said: rain' });
   const sent = fake.requests.at(-1)?.body as { system: unknown[] };
   assert.deepEqual(sent.system.at(-1), { cachePoint: { type: 'default' } });
+});
+
+test('a signed request is answered as well, whole and as a stream, and its signature is right', async () => {
+  const model = `signed/${MODEL}`;
+  const whole = await client.chat.completions.create({ ...ask('Hi'), model });
+  assert.equal(whole.choices[0]?.message.content, 'Echo: Hi');
+  assert.equal((await stream('Hi', { model })).text, 'Echo: Hi');
+  for (const { method, path, headers, rawBody: body } of fake.requests.slice(-2)) {
+    const claim = verifyAwsSignature({ method, path, headers, body }, SECRET);
+    assert.deepEqual([claim?.region, claim?.service], ['us-east-1', 'bedrock']);
+  }
 });
 
 const FAILURES: [script: string, status: number, code: string | undefined][] = [
