@@ -19,6 +19,7 @@ import { toGatewayError } from './respond.ts';
 import { settleCall } from './settle.ts';
 import { BodyTranslator } from './translate-body.ts';
 import { StreamTranslator } from './translate-stream.ts';
+import { withoutSecrets } from './upstream-failure.ts';
 
 type Controller = Dispatcher.DispatchController;
 type Headers = Record<string, string | string[] | undefined>;
@@ -157,8 +158,10 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     this.#resolve(undefined);
   }
 
-  fail(error: GatewayError): void {
+  fail(failure: GatewayError): void {
     if (this.#finished) return;
+    // Whatever is told of it, to the client or to the log, comes from here.
+    const error = withoutSecrets(failure, this.#planned.account.secrets());
     this.#close(error.kind);
     if (!this.#answered) this.#controller?.abort(error);
     if (!this.#call.committed) {
@@ -264,7 +267,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     }
     // Servers that stream do not all say so; those that do not stream say JSON.
     if (call.stream && !/json/i.test(type)) {
-      if (passThrough) return this.#commitWith(new StreamRelay(gateway, call, this));
+      if (passThrough) return this.#commitWith(new StreamRelay(gateway, call, this, this.#planned.account));
       return this.#commitWith(new StreamTranslator(gateway, call, this, dialect.streamDecoder()));
     }
     if (!passThrough || call.stream) return new BodyTranslator(gateway, call, this, translate);

@@ -6,6 +6,7 @@ import type {
   ProviderDeclaration,
   Settings,
 } from './provider.ts';
+import { listSecrets } from './secrets.ts';
 import { createSigner, type SignInContext } from './sign-in/create-signer.ts';
 import type { Signer } from './sign-in/signer.ts';
 
@@ -42,7 +43,7 @@ export interface Account {
   headers: string[];
   /** Makes what further headers a request needs. Absent: the credential, if any, is in `headers` already. */
   signer: Signer | undefined;
-  /** What must never be told to anyone: providers quote it in their errors. */
+  /** What must never be told to anyone (`listSecrets`): providers quote it in their errors. */
   secrets(): readonly string[];
 }
 
@@ -88,6 +89,7 @@ function buildAccount(upstream: UpstreamOptions, options: AccountOptions, contex
     upstream.baseUrl ?? declaration.baseUrlAt?.(settings) ?? declaration.baseUrl ?? NOWHERE,
   );
   const credentials = { aws, google, entra };
+  const headerValues = [...Object.values(upstream.headers ?? {}), ...Object.values(headers ?? {})];
   const signer =
     apiKey === undefined
       ? createSigner(upstream.name, declaration, settings, credentials, context)
@@ -106,7 +108,7 @@ function buildAccount(upstream: UpstreamOptions, options: AccountOptions, contex
       ...headers,
     }).flat(),
     signer,
-    secrets: () => (apiKey === undefined ? (signer?.secrets() ?? []) : [apiKey]),
+    secrets: () => listSecrets([apiKey, ...headerValues, ...(signer?.secrets() ?? [])]),
   };
 }
 
