@@ -56,6 +56,15 @@ export interface AccountOptions extends Settings {
   headers?: Readonly<Record<string, string>> | undefined;
 }
 
+/** Later ones go before earlier ones, however a name is written (RFC 9110 5.1: its case means nothing). */
+function mergeHeaders(sources: readonly (Readonly<Record<string, string>> | undefined)[]): string[] {
+  const merged = new Map<string, string>();
+  for (const source of sources) {
+    for (const [name, value] of Object.entries(source ?? {})) merged.set(name.toLowerCase(), value);
+  }
+  return [...merged].flat();
+}
+
 export interface UpstreamOptions {
   name: string;
   declaration: ProviderDeclaration;
@@ -99,14 +108,14 @@ function buildAccount(upstream: UpstreamOptions, options: AccountOptions, contex
     origin: url.origin,
     basePath: url.pathname.replace(/\/+$/, ''),
     settings,
-    headers: Object.entries({
-      'content-type': 'application/json',
-      ...declaration.headers,
-      ...upstream.headers,
-      ...(apiKey === undefined ? {} : declaration.authorize(apiKey)),
-      ...declaration.identifyAccount?.(settings),
-      ...headers,
-    }).flat(),
+    headers: mergeHeaders([
+      { 'content-type': 'application/json' },
+      declaration.headers,
+      upstream.headers,
+      apiKey === undefined ? undefined : declaration.authorize(apiKey),
+      declaration.identifyAccount?.(settings),
+      headers,
+    ]),
     signer,
     secrets: () => listSecrets([apiKey, ...headerValues, ...(signer?.secrets() ?? [])]),
   };
