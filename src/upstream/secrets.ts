@@ -31,7 +31,7 @@ function patternOf(secret: string): string {
     const code = secret.charCodeAt(at).toString(16).padStart(4, '0');
     const anyCase = code.replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`);
     const backslash = '"\\/'.includes(secret.charAt(at)) ? '\\\\?' : '';
-    pattern += `(?:${backslash}\\u${code}|\\\\u${anyCase})`;
+    pattern += `(?:\\\\u${anyCase}|${backslash}\\u${code})`;
   }
   return pattern;
 }

@@ -25,6 +25,12 @@ test('JSON around a secret stays JSON, also behind an escaped backslash', () => 
   assert.deepEqual(JSON.parse(redactSecrets(json, ['sk-01234567'])), { message: 'C:\\[redacted]\\n' });
 });
 
+test('a backslash at the end of a secret is found in each of its forms', () => {
+  for (const backslash of ['\\', '\\\\', '\\u005c', '\\u005C']) {
+    assert.equal(redactSecrets(`"!!!!!!!!${backslash}"`, ['!!!!!!!!\\']), '"[redacted]"');
+  }
+});
+
 /** What a header may hold. */
 const anySecret = fc.stringMatching(/^[\x21-\x7e]{8,40}$/);
 
