@@ -1,7 +1,8 @@
 import type { Dispatcher } from 'undici';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { createDecompressor } from '../upstream/decompress.ts';
-import { networkError } from '../upstream/network-errors.ts';
+import { describeNetworkError, networkError } from '../upstream/network-errors.ts';
+import { redactSecrets } from '../upstream/secrets.ts';
 import { describeReason } from '../upstream/sign-in/create-signer.ts';
 import type { Signer } from '../upstream/sign-in/signer.ts';
 import type { AttemptRecord } from '../usage/record.ts';
@@ -150,7 +151,15 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
   }
 
   onResponseError(_controller: Controller, error: Error): void {
-    this.fail(networkError(this.#planned.target.upstream.name, error));
+    if (this.#finished) return;
+    const { target, account } = this.#planned;
+    const failure = networkError(target.upstream.name, error);
+    const reason = redactSecrets(describeNetworkError(error), account.secrets());
+    this.#gateway.log.warn(
+      { call: this.#call.id, target: target.name, account: account.name, kind: failure.kind, reason },
+      'the connection to a provider failed',
+    );
+    this.fail(failure);
   }
 
   succeed(): void {

@@ -333,6 +333,40 @@ test('a provider that is not there is a 502 that names it', async () => {
   assert.match(await response.text(), /'gone' refused the connection/);
 });
 
+test('why a connection failed is in the log, a line an attempt; a client that leaves is no failure', async () => {
+  const { gateway } = await setUp(
+    (response) => response.destroy(),
+    (response) => response.socket?.end('SSH-2.0-x\r\n'),
+    (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(chatChunk('Hel'), () => response.destroy());
+    },
+    () => 'never answers',
+  );
+  await (await gateway.post('/v1/chat/completions', ask(true))).text();
+  const leaving = AbortSignal.timeout(200);
+  const left = gateway.post('/v1/chat/completions', { ...ask(), model: 'up3/x' }, { signal: leaving });
+  await assert.rejects(left);
+  await gateway.calls(2);
+  const lines = gateway
+    .logs()
+    .split('\n')
+    .filter((line) => line.includes('the connection to a provider failed'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.deepEqual(
+    lines.map(({ level, target, account, kind }) => ({ level, target, account, kind })),
+    ['up0/x', 'up1/x', 'up2/x'].map((target) => ({
+      level: 40,
+      target,
+      account: 'main',
+      kind: 'upstream_unavailable',
+    })),
+  );
+  for (const [index, reason] of [/other side closed/, /Expected HTTP/, /UND_ERR_SOCKET/].entries()) {
+    assert.match(String(lines[index]?.['reason']), reason);
+  }
+});
+
 const TIMEOUTS: { name: string; timeouts: object; behaviour: Answer; message: RegExp }[] = [
   {
     name: 'firstByte',
