@@ -265,6 +265,22 @@ test('counts that no call can have do not make the records unreadable', async ()
   assert.equal((await gateway.get('/admin/v1/usage?by=model', ADMIN_KEY)).status, 200);
 });
 
+test('usage that cannot be read is taken for none: it is estimated', async () => {
+  for (const stream of [false, true]) {
+    const usage = '"usage":{"prompt_tokens":-5,"completion_tokens":"7"}';
+    const { gateway } = await setUp((response) => {
+      response.setHeader('content-type', stream ? 'text/event-stream' : 'application/json');
+      if (stream)
+        response.end(`${chatChunk('Hello', 'stop')}data: {"choices":[],${usage}}\n\ndata: [DONE]\n\n`);
+      else response.end(chatAnswer('Hello').replace(/"usage":\{.*?\}/, usage));
+    });
+    assert.equal((await gateway.post('/v1/chat/completions', ask(stream))).status, 200);
+    const [record] = await gateway.calls();
+    assert.equal(record?.usage?.estimated, true);
+    assert.ok((record?.usage?.input ?? 0) > 0 && (record?.usage?.output ?? 0) > 0);
+  }
+});
+
 test('a target that fails is followed by the next, and the record tells both attempts', async () => {
   const { gateway, upstreams } = await setUp(refuse(500, { message: 'oops' }), answerWell);
   const response = await gateway.post('/v1/chat/completions', ask());
