@@ -74,12 +74,21 @@ async function run(args: string[], io: CliIo, declarations: readonly ProviderDec
   return EXIT.ok;
 }
 
+/** A terminal signals npm and the gateway alike, and npm hands its own on: within this time they are one. */
+const SAME_SIGNAL_MS = 500;
+
 function waitForSignals(): { first: Promise<string>; second: Promise<string> } {
   const resolvers: ((signal: string) => void)[] = [];
   const next = () => new Promise<string>((resolve) => resolvers.push(resolve));
   const signals = { first: next(), second: next() };
+  let lastMs = Number.NEGATIVE_INFINITY;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => resolvers.shift()?.(signal));
+    process.on(signal, () => {
+      const nowMs = performance.now();
+      if (nowMs - lastMs < SAME_SIGNAL_MS) return;
+      lastMs = nowMs;
+      resolvers.shift()?.(signal);
+    });
   }
   return signals;
 }

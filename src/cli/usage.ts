@@ -142,5 +142,6 @@ function formatSums(sums: readonly UsageSum[]): string {
 }
 
 function formatDollars(microUsd: number | null): string {
-  return microUsd === null ? '-' : `$${(microUsd / 1e6).toFixed(6)}`;
+  if (microUsd === null) return '-';
+  return microUsd > 0 && microUsd < 0.5 ? '<$0.000001' : `$${(microUsd / 1e6).toFixed(6)}`;
 }

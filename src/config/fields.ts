@@ -116,10 +116,13 @@ export function globs(of: string) {
   });
 }
 
-/** The credential of an upstream account. It goes into a header, so it holds no line break. */
+/** The credential of an upstream account. It goes into a header, so it holds nothing that a header cannot. */
 export function credential() {
   return hidden(
-    pattern(/^\S(?:.*\S)?$/, 'a credential without line breaks or spaces around it'),
+    pattern(
+      /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/,
+      'a credential of printable ASCII characters without spaces around it',
+    ),
     'credential',
   ).brand<'Secret'>();
 }
@@ -161,13 +164,36 @@ export function httpUrl() {
   return pattern(/^https?:\/\/[^\s?#@]+$/, expected).refine((url) => URL.canParse(url), { error: expected });
 }
 
+/** Text that goes into a header as it is. */
+export function headerText() {
+  return pattern(/^[\x20-\x7e]+$/, 'printable ASCII text on one line');
+}
+
+/** What frames a message or is about one connection (RFC 9110 7.6.1, 7.2, 8.6, 10.1.1): with another value no call gets through. */
+const CONNECTION_HEADERS = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
 /** Headers sent upstream. Names as RFC 9110 has them; values may be credentials, so they are never shown. */
 export function headers() {
   const value = hidden(
     pattern(/^[\t\x20-\x7e]*$/, 'a header value: printable text on one line'),
     'may hold a credential',
   );
-  return mapping(pattern(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'a header name'), value);
+  const name = pattern(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'a header name').refine(
+    (written) => !CONNECTION_HEADERS.has(written.toLowerCase()),
+    { error: 'another header: this one is about the connection, and the gateway writes it itself' },
+  );
+  return mapping(name, value);
 }
 
 /** Any JSON value: the document holds nothing else. */

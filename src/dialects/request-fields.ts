@@ -118,7 +118,12 @@ function endOfBody(body: Buffer, at: number, spans: FieldSpans): FieldSpans {
 function readKey(body: Buffer, quote: number, end: number): string {
   const raw = body.toString('latin1', quote + 1, end - 1);
   // An escaped key is the same key (`"mod\u0065l"`): whoever checks permissions must see it as the provider will.
-  return raw.includes('\\') ? String(parseField(body, { start: quote, end }, 'key')) : raw;
+  if (!raw.includes('\\')) return raw;
+  try {
+    return String(JSON.parse(body.toString('utf8', quote, end)));
+  } catch {
+    throw notJson(body);
+  }
 }
 
 function skipSpace(body: Buffer, from: number): number {

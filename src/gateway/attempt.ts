@@ -1,7 +1,8 @@
 import type { Dispatcher } from 'undici';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { createDecompressor } from '../upstream/decompress.ts';
-import { networkError } from '../upstream/network-errors.ts';
+import { describeNetworkError, networkError } from '../upstream/network-errors.ts';
+import { redactSecrets } from '../upstream/secrets.ts';
 import { describeReason } from '../upstream/sign-in/create-signer.ts';
 import type { Signer } from '../upstream/sign-in/signer.ts';
 import { createStreamReader } from '../upstream/stream-reader.ts';
@@ -20,6 +21,7 @@ import { toGatewayError } from './respond.ts';
 import { settleCall } from './settle.ts';
 import { BodyTranslator } from './translate-body.ts';
 import { StreamTranslator } from './translate-stream.ts';
+import { withoutSecrets } from './upstream-failure.ts';
 
 type Controller = Dispatcher.DispatchController;
 type Headers = Record<string, string | string[] | undefined>;
@@ -150,7 +152,15 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
   }
 
   onResponseError(_controller: Controller, error: Error): void {
-    this.fail(networkError(this.#planned.target.upstream.name, error));
+    if (this.#finished) return;
+    const { target, account } = this.#planned;
+    const failure = networkError(target.upstream.name, error);
+    const reason = redactSecrets(describeNetworkError(error), account.secrets());
+    this.#gateway.log.warn(
+      { call: this.#call.id, target: target.name, account: account.name, kind: failure.kind, reason },
+      'the connection to a provider failed',
+    );
+    this.fail(failure);
   }
 
   succeed(): void {
@@ -158,8 +168,10 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     this.#resolve(undefined);
   }
 
-  fail(error: GatewayError): void {
+  fail(failure: GatewayError): void {
     if (this.#finished) return;
+    // Whatever is told of it, to the client or to the log, comes from here.
+    const error = withoutSecrets(failure, this.#planned.account.secrets());
     this.#close(error.kind);
     if (!this.#answered) this.#controller?.abort(error);
     if (!this.#call.committed) {
@@ -265,7 +277,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     }
     // Servers that stream do not all say so; those that do not stream say JSON.
     if (call.stream && !/json/i.test(type)) {
-      if (passThrough) return this.#commitWith(new StreamRelay(gateway, call, this));
+      if (passThrough) return this.#commitWith(new StreamRelay(gateway, call, this, this.#planned.account));
       const reader = createStreamReader(type);
       return this.#commitWith(new StreamTranslator(gateway, call, this, reader, dialect.streamDecoder()));
     }

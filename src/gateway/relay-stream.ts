@@ -1,6 +1,8 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { StreamScanner } from '../dialects/pass-through.ts';
 import { EventBlocks } from '../upstream/event-blocks.ts';
+import { redactSecrets } from '../upstream/secrets.ts';
+import type { Account } from '../upstream/upstream.ts';
 import type { Call } from './call.ts';
 import { completeUsage, estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
@@ -13,16 +15,18 @@ export class StreamRelay implements CommittingReceiver {
   readonly #gateway: Gateway;
   readonly #call: Call;
   readonly #attempt: AttemptControl;
+  readonly #account: Account;
   readonly #blocks = new EventBlocks();
   readonly #scanner: StreamScanner;
   readonly #commit: StreamCommit;
   /** The provider's own error event, with what came before it. */
   #failureEvents: Buffer | undefined;
 
-  constructor(gateway: Gateway, call: Call, attempt: AttemptControl) {
+  constructor(gateway: Gateway, call: Call, attempt: AttemptControl, account: Account) {
     this.#gateway = gateway;
     this.#call = call;
     this.#attempt = attempt;
+    this.#account = account;
     this.#commit = new StreamCommit(gateway, call, attempt);
     this.#scanner = call.door.passThrough.streamScanner({ hideUsage: !call.includeUsage });
   }
@@ -53,7 +57,8 @@ export class StreamRelay implements CommittingReceiver {
   breakOff(error: GatewayError): void {
     this.account();
     settleCall(this.#gateway, this.#call, error.kind, 200);
-    this.#commit.end(this.#failureEvents ?? this.#lastWords(error));
+    const failure = this.#failureEvents;
+    this.#commit.end(failure ? this.#withoutSecrets(failure) : this.#lastWords(error));
   }
 
   account(): void {
@@ -77,6 +82,11 @@ export class StreamRelay implements CommittingReceiver {
     }
     if (terminated) this.#finish(bytes);
     else this.#commit.write(bytes);
+  }
+
+  #withoutSecrets(bytes: Buffer): Buffer {
+    // As latin1 every byte is a character, and stays what it is.
+    return Buffer.from(redactSecrets(bytes.toString('latin1'), this.#account.secrets()), 'latin1');
   }
 
   #lastWords(error: GatewayError): string {

@@ -3,7 +3,6 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import { settleCall } from './settle.ts';
-import { withoutSecret } from './upstream-failure.ts';
 
 const JSON_TYPE = 'application/json';
 const EVENT_STREAM = 'text/event-stream; charset=utf-8';
@@ -38,11 +37,7 @@ export function sendJson(gateway: Gateway, call: Call, body: Buffer): void {
 /** An error in the caller's dialect, for calls of which nothing was answered yet. */
 export function sendError(gateway: Gateway, call: Call, error: GatewayError): void {
   settleCall(gateway, call, error.kind, error.status);
-  let safe = error;
-  for (const account of call.target?.upstream.accounts ?? []) {
-    for (const secret of account.secrets()) safe = withoutSecret(safe, secret);
-  }
-  const body = Buffer.from(JSON.stringify(call.door.dialect.encodeError(safe)));
+  const body = Buffer.from(JSON.stringify(call.door.dialect.encodeError(error)));
   const headers = answerHeaders(call, JSON_TYPE);
   headers.push('content-length', String(body.length));
   if (error.retryAfterMs !== undefined) {

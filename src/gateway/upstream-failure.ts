@@ -2,6 +2,7 @@ import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import { tryParseJson } from '../conversation/json.ts';
 import type { UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
 import type { Target } from '../routing/target.ts';
+import { redactSecrets } from '../upstream/secrets.ts';
 
 /**
  * What a provider's error status means for the caller. A status that is not listed is the caller's to mend
@@ -95,16 +96,16 @@ function readNumber(header: string | string[] | undefined): number | undefined {
   return typeof header === 'string' && /^\d{1,9}(\.\d+)?$/.test(header) ? Number(header) : undefined;
 }
 
-/** The same error without our secret, in case the provider quoted it. */
-export function withoutSecret(error: GatewayError, secret: string): GatewayError {
-  if (secret === '') return error;
-  const clean = (text: string) => text.replaceAll(secret, '[redacted]');
+/** The same error without our secrets, in case the provider quoted them. */
+export function withoutSecrets(error: GatewayError, secrets: readonly string[]): GatewayError {
   const { message, code, param } = error;
-  if (!message.includes(secret) && !code?.includes(secret) && !param?.includes(secret)) return error;
-  return new GatewayError(error.kind, clean(message), {
+  const clean = (text: string | undefined) => text && redactSecrets(text, secrets);
+  const [cleanMessage = '', cleanCode, cleanParam] = [message, code, param].map(clean);
+  if (cleanMessage === message && cleanCode === code && cleanParam === param) return error;
+  return new GatewayError(error.kind, cleanMessage, {
     status: error.status,
-    ...(code === undefined ? {} : { code: clean(code) }),
-    ...(param === undefined ? {} : { param: clean(param) }),
-    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+    code: cleanCode,
+    param: cleanParam,
+    retryAfterMs: error.retryAfterMs,
   });
 }

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
@@ -43,13 +43,30 @@ export function createHttpServer(options: ServerOptions): FastifyInstance {
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 512 },
-    http: { maxHeaderSize: MAX_HEADER_BYTES },
+    // Node's own refusal of a request without Host has no body.
+    http: { maxHeaderSize: MAX_HEADER_BYTES, requireHostHeader: false },
     // What Fastify refuses before it has found a route (a path that is no URL).
     frameworkErrors: (thrown, request, reply) => {
       const error = describeError(thrown, request.id, options);
       refuseRaw(reply.raw, request.id, guessDialect(request).encodeError(error), error.status);
     },
-    clientErrorHandler: (error, socket) => refuseConnection(error.code, socket),
+    clientErrorHandler: (error, socket) => refuseConnection(error.code, socket, options.makeRequestId()),
+  });
+  app.server.on('checkExpectation', ({ headers, url = '' }: IncomingMessage, response: ServerResponse) => {
+    const error = invalidRequest(
+      "The gateway meets no expectation but '100-continue'. Leave the Expect header out.",
+    );
+    response.setHeader('connection', 'close');
+    const dialect = guessDialect({ headers, url, query: {} });
+    refuseRaw(response, options.makeRequestId(), dialect.encodeError(error), 417);
+  });
+  app.addHook('onRequest', ({ raw }, reply, done) => {
+    if (raw.headers.host !== undefined || raw.httpVersion !== '1.1') {
+      done();
+      return;
+    }
+    reply.header('connection', 'close');
+    done(invalidRequest('The request has no Host header, which HTTP/1.1 requires.'));
   });
   // Hijacked replies, those of calls, write their own headers.
   app.addHook('onSend', (request, reply, _payload, done) => {
@@ -149,15 +166,21 @@ function describeError(
 }
 
 /** A refusal of the server itself: no route, no hook, no serializer has part in it. */
-function refuseRaw(response: ServerResponse, requestId: string, body: JsonObject, status: number): void {
-  response.writeHead(status, { 'content-type': 'application/json', 'x-request-id': requestId });
-  response.end(JSON.stringify(body));
+function refuseRaw(response: ServerResponse, requestId: string, error: JsonObject, status: number): void {
+  const body = JSON.stringify(error);
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    'x-request-id': requestId,
+  });
+  response.end(body);
 }
 
 /** Answers what is not HTTP, and lets go of the connection: whoever keeps it open half would hold it for ever. */
 function refuseConnection(
   code: string | undefined,
   socket: Socket & { _httpMessage?: ServerResponse },
+  requestId: string,
 ): void {
   // An answer that is under way cannot be followed by another; Node's own handler looks at the same field.
   if (code === 'ECONNRESET' || !socket.writable || socket._httpMessage?.headersSent) {
@@ -167,7 +190,7 @@ function refuseConnection(
   const { status, reason, error } = describeClientError(code);
   const body = JSON.stringify(chat.encodeError(error));
   socket.end(
-    `HTTP/1.1 ${status} ${reason}\r\ncontent-type: application/json\r\n` +
+    `HTTP/1.1 ${status} ${reason}\r\ncontent-type: application/json\r\nx-request-id: ${requestId}\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
     () => socket.destroy(),
   );

@@ -31,7 +31,7 @@ async function createCallsAndKeys(db: Kysely<unknown>): Promise<void> {
     .addColumn('output_audio_tokens', 'bigint')
     .addColumn('reasoning_tokens', 'bigint')
     .addColumn('usage_estimated', 'integer', (column) => column.notNull())
-    .addColumn('cost_micro_usd', 'bigint')
+    .addColumn('cost_micro_usd', 'double precision')
     .addColumn('outcome', 'text', (column) => column.notNull())
     .addColumn('status', 'integer', (column) => column.notNull())
     .addColumn('latency_ms', 'double precision', (column) => column.notNull())

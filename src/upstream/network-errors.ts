@@ -1,3 +1,4 @@
+import { errors } from 'undici';
 import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 
 /** Network failures by the code of Node or undici, with the words for the caller. */
@@ -13,6 +14,7 @@ const NETWORK_ERRORS: Record<string, { kind: ErrorKind; message: string }> = {
     kind: 'upstream_unavailable',
     message: 'sent an answer of another length than it announced',
   },
+  UND_ERR_HEADERS_OVERFLOW: { kind: 'upstream_unavailable', message: 'sent more headers than are taken' },
   ECONNREFUSED: { kind: 'upstream_unavailable', message: 'refused the connection' },
   ECONNRESET: { kind: 'upstream_unavailable', message: 'reset the connection' },
   EPIPE: { kind: 'upstream_unavailable', message: 'closed the connection' },
@@ -29,13 +31,24 @@ export function networkError(provider: string, error: unknown): GatewayError {
   const known = NETWORK_ERRORS[code];
   if (known)
     return new GatewayError(known.kind, `The provider '${provider}' ${known.message}.`, { cause: error });
-  const message = code.startsWith('HPE_')
-    ? 'answered with something that is not HTTP'
-    : 'could not be reached';
+  const message =
+    error instanceof errors.HTTPParserError
+      ? 'answered with something that is not HTTP'
+      : 'could not be reached';
   return new GatewayError('upstream_unavailable', `The provider '${provider}' ${message}.`, { cause: error });
 }
 
+/** For the operator: what a failure comes from, the outermost cause first. */
+export function describeNetworkError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = errorCode(error);
+  const words = error.message.includes(code) ? [error.message] : [code, error.message];
+  const causes: unknown[] = error instanceof AggregateError ? [...error.errors] : [];
+  if (error.cause !== undefined) causes.push(error.cause);
+  return [...words.filter((word) => word !== ''), ...causes.map(describeNetworkError)].join('; ');
+}
+
 function errorCode(error: unknown): string {
-  if (typeof error === 'object' && error !== null && 'code' in error) return String(error.code);
+  if (typeof error === 'object' && error !== null && 'code' in error && error.code) return String(error.code);
   return '';
 }

@@ -6,6 +6,7 @@ import type {
   ProviderDeclaration,
   Settings,
 } from './provider.ts';
+import { listSecrets } from './secrets.ts';
 import { createSigner, type SignInContext } from './sign-in/create-signer.ts';
 import type { Signer } from './sign-in/signer.ts';
 
@@ -42,7 +43,7 @@ export interface Account {
   headers: string[];
   /** Makes what further headers a request needs. Absent: the credential, if any, is in `headers` already. */
   signer: Signer | undefined;
-  /** What must never be told to anyone: providers quote it in their errors. */
+  /** What must never be told to anyone (`listSecrets`): providers quote it in their errors. */
   secrets(): readonly string[];
 }
 
@@ -53,6 +54,15 @@ export interface AccountOptions extends Settings {
   google?: GoogleCredentials | undefined;
   entra?: EntraCredentials | undefined;
   headers?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Later ones go before earlier ones, however a name is written (RFC 9110 5.1: its case means nothing). */
+function mergeHeaders(sources: readonly (Readonly<Record<string, string>> | undefined)[]): string[] {
+  const merged = new Map<string, string>();
+  for (const source of sources) {
+    for (const [name, value] of Object.entries(source ?? {})) merged.set(name.toLowerCase(), value);
+  }
+  return [...merged].flat();
 }
 
 export interface UpstreamOptions {
@@ -88,6 +98,7 @@ function buildAccount(upstream: UpstreamOptions, options: AccountOptions, contex
     upstream.baseUrl ?? declaration.baseUrlAt?.(settings) ?? declaration.baseUrl ?? NOWHERE,
   );
   const credentials = { aws, google, entra };
+  const headerValues = [...Object.values(upstream.headers ?? {}), ...Object.values(headers ?? {})];
   const signer =
     apiKey === undefined
       ? createSigner(upstream.name, declaration, settings, credentials, context)
@@ -97,16 +108,16 @@ function buildAccount(upstream: UpstreamOptions, options: AccountOptions, contex
     origin: url.origin,
     basePath: url.pathname.replace(/\/+$/, ''),
     settings,
-    headers: Object.entries({
-      'content-type': 'application/json',
-      ...declaration.headers,
-      ...upstream.headers,
-      ...(apiKey === undefined ? {} : declaration.authorize(apiKey)),
-      ...declaration.identifyAccount?.(settings),
-      ...headers,
-    }).flat(),
+    headers: mergeHeaders([
+      { 'content-type': 'application/json' },
+      declaration.headers,
+      upstream.headers,
+      apiKey === undefined ? undefined : declaration.authorize(apiKey),
+      declaration.identifyAccount?.(settings),
+      headers,
+    ]),
     signer,
-    secrets: () => (apiKey === undefined ? (signer?.secrets() ?? []) : [apiKey]),
+    secrets: () => listSecrets([apiKey, ...headerValues, ...(signer?.secrets() ?? [])]),
   };
 }
 

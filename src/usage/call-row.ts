@@ -91,7 +91,8 @@ export function fromCallRow(row: CallRow): UsageRecord {
   };
 }
 
-function readUsage(row: CallRow): Usage | null {
+/** What a call used, as its row says it. */
+export function readUsage(row: CallRow): Usage | null {
   if (row.input_tokens === null) return null;
   const usage: Usage = mapTokens((kind) => row[TOKEN_COLUMNS[kind]] ?? 0);
   if (row.usage_estimated === 1) usage.estimated = true;

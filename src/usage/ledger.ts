@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Usage } from '../conversation/usage.ts';
 import type { CallRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
-import { toCallRow } from './call-row.ts';
+import { readUsage, toCallRow } from './call-row.ts';
 import type { PriceBook } from './prices.ts';
 import type { UsageRecord } from './record.ts';
 
@@ -183,7 +183,9 @@ export class Ledger {
 
   #priceRecord(record: UsageRecord): CallRow {
     const row = toCallRow(record);
-    const { target, usage, startedAt } = record;
+    const { target, startedAt } = record;
+    // As the row has it: counts that no call can have are cut there.
+    const usage = readUsage(row);
     if (row.cost_micro_usd === null && target !== null && usage !== null) {
       row.cost_micro_usd = this.#prices.costMicroUsd(target, usage, new Date(startedAt));
     }

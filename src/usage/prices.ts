@@ -64,11 +64,11 @@ export class PriceBook {
     this.#onUnknownPrice = onUnknownPrice;
   }
 
-  /** The cost of a call of `target` (`provider/model-version`) at a time, in whole micro-dollars; `null`: not known. */
+  /** The cost of a call of `target` (`provider/model-version`) at a time, in micro-dollars and fractions of them; `null`: not known. */
   costMicroUsd(target: string, usage: Usage, at: Date): number | null {
     try {
       const rates = this.#findRates(target, at);
-      return rates && roundMicroUsd(priceUsage(rates, usage));
+      return rates && roundCost(priceUsage(rates, usage));
     } catch (error) {
       this.#report(target, error instanceof Error ? error.message : String(error));
       return null;
@@ -111,9 +111,9 @@ export class PriceBook {
 }
 
 /**
- * Half a micro-dollar and more is one. Prices have decimals that doubles do not, so that a sum that is exactly a half
- * may come out a trifle short: rounding to millionths first puts it back.
+ * To millionths of a micro-dollar: cheap calls cost less than one, and must add up. Prices have decimals that doubles
+ * do not have; this takes the trifle away that their sums and products are off.
  */
-function roundMicroUsd(microUsd: number): number {
-  return Math.round(Math.round(microUsd * 1e6) / 1e6);
+export function roundCost(microUsd: number): number {
+  return Math.round(microUsd * 1e6) / 1e6;
 }

@@ -4,6 +4,7 @@ import type { Database } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { fromCallRow, mapTokens, TOKEN_COLUMNS, type TokenCounts } from './call-row.ts';
 import type { CallCursor } from './cursor.ts';
+import { roundCost } from './prices.ts';
 import type { UsageRecord } from './record.ts';
 
 /** Which calls are meant: those that meet every filter given. */
@@ -79,7 +80,7 @@ export async function sumUsage(store: Store, query: UsageQuery): Promise<UsageSu
       calls: row.calls,
       failed: row.failed,
       tokens: mapTokens((kind) => row[TOKEN_COLUMNS[kind]]),
-      costMicroUsd: row.cost_micro_usd,
+      costMicroUsd: row.cost_micro_usd === null ? null : roundCost(row.cost_micro_usd),
       unpricedCalls: row.unpriced,
     };
     for (const grouping of groupings) {

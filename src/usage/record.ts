@@ -25,7 +25,7 @@ export interface UsageRecord {
   stream: boolean;
   /** `null` where nothing was generated or the provider did not say. */
   usage: Usage | null;
-  /** Millionths of a US dollar; `null` where the price is unknown (never 0 for that). */
+  /** Millionths of a US dollar, and fractions of them; `null` where the price is unknown (never 0 for that). */
   costMicroUsd: number | null;
   outcome: 'ok' | ErrorKind;
   /** The HTTP status that the caller got (499: it went away before). */

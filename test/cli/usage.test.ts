@@ -55,6 +55,12 @@ test('usage prints a table of sums by tenant and model', async (context) => {
   assert.equal(exitCode, 0);
 });
 
+test('a cost too small for its column is not shown as none', async (context) => {
+  const records = [makeRecord({ costMicroUsd: 0.08 }), makeRecord({ tenant: 'beta', costMicroUsd: 0 })];
+  const { stdout } = await runUsage(context, [...STORE, '--by', 'tenant'], records);
+  assert.match(stdout, /acme .* <\$0\.000001 .*\nbeta .* \$0\.000000 /);
+});
+
 test('usage takes what to sum by and which calls', async (context) => {
   const args = [...STORE, '--by', 'day', '--from', '2026-11-24', '--to', '2026-11-25', '--outcome', 'ok'];
   const { stdout } = await runUsage(context, args, RECORDS);

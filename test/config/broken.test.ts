@@ -138,7 +138,7 @@ const BROKEN: [string, string[]][] = [
   [
     'providers: { openai: { accounts: [{ name: a, apiKey: 12 }] } }\n',
     [
-      '1:54: providers.openai.accounts[0].apiKey: expected a credential without line breaks or spaces around it, found a number (not shown); put it in quotes',
+      '1:54: providers.openai.accounts[0].apiKey: expected a credential of printable ASCII characters without spaces around it, found a number (not shown); put it in quotes',
     ],
   ],
   [
@@ -147,6 +147,43 @@ const BROKEN: [string, string[]][] = [
       `1:54: providers.openai.accounts[0].apiKey: the environment variable NOPE is not set: set it, or write \${NOPE:-default}`,
     ],
   ],
+  [
+    'providers: { openai: { accounts: [{ name: a, apiKey: schlüssel }] } }\n',
+    [
+      '1:54: providers.openai.accounts[0].apiKey: expected a credential of printable ASCII characters without spaces around it, found text (not shown)',
+    ],
+  ],
+  [
+    'providers: { openai: { accounts: [{ name: a, apiKey: "tab\\tbed" }] } }\n',
+    [
+      '1:54: providers.openai.accounts[0].apiKey: expected a credential of printable ASCII characters without spaces around it, found text (not shown)',
+    ],
+  ],
+  [
+    'providers: { openai: { accounts: [{ name: a, apiKey: k, organization: "ä", project: "a\\nb" }] } }\n',
+    [
+      '1:71: providers.openai.accounts[0].organization: expected printable ASCII text on one line, found "ä"',
+      '1:85: providers.openai.accounts[0].project: expected printable ASCII text on one line, found "a\\nb"',
+    ],
+  ],
+  ...[
+    'connection',
+    'Content-Length',
+    'expect',
+    'HOST',
+    'keep-alive',
+    'proxy-connection',
+    'te',
+    'trailer',
+    'transfer-encoding',
+    'upgrade',
+  ].map((header): [string, string[]] => [
+    `providers: { openai: { headers: { ${header}: "1" }, accounts: [{ name: a, apiKey: k, headers: { ${header}: "1" } }] } }\n`,
+    [
+      `1:35: providers.openai.headers.${header}: expected another header: this one is about the connection, and the gateway writes it itself`,
+      `1:${88 + header.length}: providers.openai.accounts[0].headers.${header}: expected another header: this one is about the connection, and the gateway writes it itself`,
+    ],
+  ]),
   [
     'providers: { openai: { baseUrl: api.openai.com } }\n',
     [

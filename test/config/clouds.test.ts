@@ -137,7 +137,7 @@ const BROKEN: [string, string, string[]][] = [
     'a field of the credentials is missing',
     'providers: { bedrock: { region: us-east-1, accounts: [{ name: a, aws: { accessKeyId: A } }] } }',
     [
-      'providers.bedrock.accounts[0].aws.secretAccessKey: expected a credential without line breaks or spaces around it, found nothing',
+      'providers.bedrock.accounts[0].aws.secretAccessKey: expected a credential of printable ASCII characters without spaces around it, found nothing',
     ],
   ],
   [
@@ -210,7 +210,7 @@ test('variables of a provider that is there are held against the schema', () => 
   assert.deepEqual(
     problemsOf('', env, CLOUD_PROVIDERS).map(({ path, message }) => `${path}: ${message}`),
     [
-      'AWS_SECRET_ACCESS_KEY: expected a credential without line breaks or spaces around it',
+      'AWS_SECRET_ACCESS_KEY: expected a credential of printable ASCII characters without spaces around it',
       'AWS_REGION: expected a region such as us-east-1',
     ],
   );

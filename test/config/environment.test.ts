@@ -102,7 +102,7 @@ const BAD_VARIABLES: [Record<string, string>, string][] = [
   ],
   [
     { OPENAI_API_KEY: 'with newline\n' },
-    'environment: OPENAI_API_KEY: expected a credential without line breaks or spaces around it',
+    'environment: OPENAI_API_KEY: expected a credential of printable ASCII characters without spaces around it',
   ],
   [
     { OPENAI_API_KEY: 'k', OPENAI_BASE_URL: 'nowhere' },

@@ -141,6 +141,97 @@ test('no seeded secret is in any log, error or record, whatever the provider doe
   }
 });
 
+const PROVIDER_HEADER = 'p/rovider"header=0123456789';
+const ACCOUNT_HEADER = 'Token account-header-0123456789';
+const SEEDED = [UPSTREAM_KEY, PROVIDER_HEADER, 'account-header-0123456789'];
+
+/** What the provider received, as servers quote it: in its message, and as those write JSON that escape more than they must. */
+const QUOTES = [
+  (secret: string) => JSON.stringify(secret),
+  (secret: string) => JSON.stringify(secret).replaceAll('/', '\\/').replaceAll('=', '\\u003D'),
+];
+
+const FAILURES: { what: string; adapter: string; stream: boolean; answer: (quoted: string) => Answer }[] = [
+  {
+    what: 'an error answer',
+    adapter: 'openai-compatible',
+    stream: false,
+    answer: (quoted) => (response) => {
+      response.writeHead(500, { 'content-type': 'application/json' });
+      response.end(`{"error":{"message":${quoted},"code":${quoted}}}`);
+    },
+  },
+  {
+    what: 'an error in a 200',
+    adapter: 'openai-compatible',
+    stream: false,
+    answer: (quoted) => (response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(`{"error":{"message":${quoted}}}`);
+    },
+  },
+  {
+    what: 'an error in mid-stream that is relayed',
+    adapter: 'openai-compatible',
+    stream: true,
+    answer: (quoted) => (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(chatChunk('Hel'), () =>
+        response.end(`data: {"error":{"message":"Grüße: overloaded","detail":[${quoted}]}}\n\n`),
+      );
+    },
+  },
+  {
+    what: 'an error in mid-stream that is translated',
+    adapter: 'anthropic',
+    stream: true,
+    answer: (quoted) => (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const event = (type: string, rest: string) => `event: ${type}\ndata: {"type":"${type}",${rest}}\n\n`;
+      response.write(
+        event('message_start', '"message":{"id":"m","type":"message","role":"assistant","content":[]}') +
+          event('content_block_start', '"index":0,"content_block":{"type":"text","text":""}') +
+          event('content_block_delta', '"index":0,"delta":{"type":"text_delta","text":"Hel"}'),
+        () => response.end(event('error', `"error":{"type":"overloaded_error","message":${quoted}}`)),
+      );
+    },
+  },
+];
+
+for (const { what, adapter, stream, answer } of FAILURES) {
+  test(`${what} tells no key and no configured header, neither to the client nor to the log`, async () => {
+    for (const quote of QUOTES) {
+      const upstream = await startRawUpstream(answer(quote(`you sent ${SEEDED.join(', ')}, too often`)));
+      const account = { name: 'main', apiKey: UPSTREAM_KEY, headers: { 'x-account': ACCOUNT_HEADER } };
+      const gateway = await startGateway({
+        logging: { level: 'debug' },
+        providers: {
+          up: {
+            adapter,
+            baseUrl: upstream.baseUrl,
+            headers: { 'x-gate': PROVIDER_HEADER },
+            accounts: [account],
+          },
+        },
+      });
+      closing.push(upstream.close, gateway.stop);
+      const response = await gateway.post('/v1/chat/completions', { ...ask(stream), model: 'up/x' });
+      const told = await response.text();
+      assert.match(told, /you sent.*\[redacted\].*too often/, 'what is no secret is told');
+      const seen = [told, gateway.logs(), JSON.stringify(await gateway.calls())].join('\n');
+      for (const secret of SEEDED) {
+        const unescaped = seen
+          .replaceAll('\\/', '/')
+          .replaceAll(/\\u003d/gi, '=')
+          .replaceAll('\\"', '"');
+        assert.equal(unescaped.includes(secret), false, `it told ${secret}`);
+      }
+      if (stream) assert.match(told, /Hel/);
+      if (what.endsWith('relayed')) assert.match(told, /Grüße/, 'what is relayed keeps its bytes');
+    }
+  });
+}
+
 test('a target that cannot express the call is passed over, also on the way to another', async () => {
   const fail = await startRawUpstream(refuse(503, { message: 'full' }));
   const well = await startRawUpstream(answerWell);
@@ -172,6 +263,22 @@ test('counts that no call can have do not make the records unreadable', async ()
   assert.equal((await gateway.post('/v1/chat/completions', ask())).status, 200);
   assert.equal((await gateway.calls()).length, 1);
   assert.equal((await gateway.get('/admin/v1/usage?by=model', ADMIN_KEY)).status, 200);
+});
+
+test('usage that cannot be read is taken for none: it is estimated', async () => {
+  for (const stream of [false, true]) {
+    const usage = '"usage":{"prompt_tokens":-5,"completion_tokens":"7"}';
+    const { gateway } = await setUp((response) => {
+      response.setHeader('content-type', stream ? 'text/event-stream' : 'application/json');
+      if (stream)
+        response.end(`${chatChunk('Hello', 'stop')}data: {"choices":[],${usage}}\n\ndata: [DONE]\n\n`);
+      else response.end(chatAnswer('Hello').replace(/"usage":\{.*?\}/, usage));
+    });
+    assert.equal((await gateway.post('/v1/chat/completions', ask(stream))).status, 200);
+    const [record] = await gateway.calls();
+    assert.equal(record?.usage?.estimated, true);
+    assert.ok((record?.usage?.input ?? 0) > 0 && (record?.usage?.output ?? 0) > 0);
+  }
 });
 
 test('a target that fails is followed by the next, and the record tells both attempts', async () => {
@@ -240,6 +347,40 @@ test('a provider that is not there is a 502 that names it', async () => {
   const response = await gateway.post('/v1/chat/completions', { ...ask(), model: 'gone/x' });
   assert.equal(response.status, 502);
   assert.match(await response.text(), /'gone' refused the connection/);
+});
+
+test('why a connection failed is in the log, a line an attempt; a client that leaves is no failure', async () => {
+  const { gateway } = await setUp(
+    (response) => response.destroy(),
+    (response) => response.socket?.end('SSH-2.0-x\r\n'),
+    (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(chatChunk('Hel'), () => response.destroy());
+    },
+    () => 'never answers',
+  );
+  await (await gateway.post('/v1/chat/completions', ask(true))).text();
+  const leaving = AbortSignal.timeout(200);
+  const left = gateway.post('/v1/chat/completions', { ...ask(), model: 'up3/x' }, { signal: leaving });
+  await assert.rejects(left);
+  await gateway.calls(2);
+  const lines = gateway
+    .logs()
+    .split('\n')
+    .filter((line) => line.includes('the connection to a provider failed'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.deepEqual(
+    lines.map(({ level, target, account, kind }) => ({ level, target, account, kind })),
+    ['up0/x', 'up1/x', 'up2/x'].map((target) => ({
+      level: 40,
+      target,
+      account: 'main',
+      kind: 'upstream_unavailable',
+    })),
+  );
+  for (const [index, reason] of [/other side closed/, /Expected HTTP/, /UND_ERR_SOCKET/].entries()) {
+    assert.match(String(lines[index]?.['reason']), reason);
+  }
 });
 
 const TIMEOUTS: { name: string; timeouts: object; behaviour: Answer; message: RegExp }[] = [

@@ -22,6 +22,12 @@ const hello = { model: 'echo/echo', messages: [{ role: 'user', content: 'Hello' 
 /** Each body is refused with this status, and the error names this parameter. */
 const REFUSED: { what: string; body: unknown; status: number; param?: string; message?: RegExp }[] = [
   { what: 'no JSON', body: '{"model": nonsense', status: 400, message: /not valid JSON/ },
+  {
+    what: 'a broken escape in a key',
+    body: '{"m\\xdel":"echo/echo"}',
+    status: 400,
+    message: /not valid JSON \(at position/,
+  },
   { what: 'an empty body', body: '', status: 400, message: /empty/ },
   { what: 'a JSON array', body: '[]', status: 400, message: /JSON object/ },
   { what: 'no model', body: { messages: [] }, status: 400, param: 'model' },
@@ -93,7 +99,7 @@ for (const { what, body, status, param, message } of REFUSED) {
     assert.equal(response.status, status);
     const { error } = (await response.json()) as OpenAiError;
     assert.equal(error.type, 'invalid_request_error');
-    if (param !== undefined) assert.equal(error.param, param);
+    assert.equal(error.param ?? undefined, param);
     if (message) assert.match(error.message, message);
   });
 }
@@ -167,18 +173,48 @@ test('an unknown door is a 404 that says so', async () => {
   assert.equal(((await response.json()) as OpenAiError).error.code, 'unknown_url');
 });
 
-test('headers over the limit and requests that are not HTTP get an answer, not a hang', async () => {
+const REFUSED_BY_HEAD: { what: string; head: string; status: number; message: RegExp }[] = [
+  { what: 'no Host', head: 'GET /healthz HTTP/1.1\r\n', status: 400, message: /Host header/ },
+  {
+    what: 'an expectation that nobody meets',
+    head: `POST ${CHAT} HTTP/1.1\r\nhost: x\r\nexpect: foo\r\ncontent-length: 2\r\n`,
+    status: 417,
+    message: /Expect/,
+  },
+  {
+    what: 'headers over the limit',
+    head: `GET /healthz HTTP/1.1\r\nhost: x\r\nx-big: ${'y'.repeat(64 * 1024)}\r\n`,
+    status: 431,
+    message: /larger than 32768 bytes/,
+  },
+  { what: 'what is not HTTP', head: 'nonsense\r\n', status: 400, message: /not valid HTTP/ },
+];
+
+for (const { what, head, status, message } of REFUSED_BY_HEAD) {
+  test(`${what} is a ${status} in the form of every other error, with a request id, and the connection ends`, async () => {
+    const { hostname, port } = new URL(gateway.url);
+    const socket = connect(Number(port), hostname);
+    socket.write(`${head}\r\n`);
+    const [answered = '', body = ''] = (await text(socket)).split('\r\n\r\n');
+    assert.match(answered, new RegExp(`^HTTP/1.1 ${status} `));
+    assert.match(answered, /^x-request-id: req_/m);
+    const { error } = JSON.parse(body) as OpenAiError;
+    assert.equal(error.type, 'invalid_request_error');
+    assert.match(error.message, message);
+  });
+}
+
+test('HTTP/1.0 needs no Host, and who expects a 100 gets it', async () => {
   const { hostname, port } = new URL(gateway.url);
   const send = async (bytes: string) => {
     const socket = connect(Number(port), hostname);
     socket.write(bytes);
     return text(socket);
   };
-  assert.match(
-    await send(`GET /healthz HTTP/1.1\r\nhost: x\r\nx-big: ${'y'.repeat(64 * 1024)}\r\n\r\n`),
-    /^HTTP\/1.1 431 /,
-  );
-  assert.match(await send('nonsense\r\n\r\n'), /^HTTP\/1.1 400 .*invalid_request_error/s);
+  assert.match(await send('GET /healthz HTTP/1.0\r\n\r\n'), /^HTTP\/1.1 200 /);
+  const body = JSON.stringify(hello);
+  const expecting = `POST ${CHAT} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer ${TEST_KEY}\r\nexpect: 100-continue\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  assert.match(await send(expecting), /^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200 /);
 });
 
 test('a key is asked for before a body is read', async () => {

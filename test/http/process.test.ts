@@ -11,10 +11,11 @@ import { fileURLToPath } from 'node:url';
 import { chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/fairlead.js', import.meta.url));
+const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
 
 const running = new Set<ChildProcess>();
 after(() => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const { pid } of running) killGroup(pid);
 });
 
 interface Process {
@@ -24,11 +25,24 @@ interface Process {
   exit: Promise<number | null>;
 }
 
-async function startProcess(env: Record<string, string>): Promise<Process> {
-  const child = spawn(process.execPath, [LAUNCHER, 'start'], {
+/** Ends a process and all that it has started, where any of them is left. */
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+async function startProcess(
+  env: Record<string, string>,
+  [command, ...args]: readonly [string, ...string[]] = [process.execPath, LAUNCHER, 'start'],
+): Promise<Process> {
+  const child = spawn(command, args, {
     env: { PATH: process.env['PATH'], PORT: '0', ...env },
     cwd: env['FAIRLEAD_DATA'],
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   });
   running.add(child);
   let output = '';
@@ -131,6 +145,59 @@ test('SIGTERM drains: readyz turns false, new calls are refused, the running str
   await upstream.close();
 });
 
+const NPM_STOPS: { what: string; stop(child: ChildProcess): void }[] = [
+  { what: 'SIGTERM to `npm start`', stop: (child) => child.kill('SIGTERM') },
+  {
+    // The terminal signals npm and the gateway alike, and npm hands its own on.
+    what: 'Ctrl-C in a terminal with `npm start`',
+    stop: ({ pid = 0 }) => process.kill(-pid, 'SIGINT'),
+  },
+  {
+    what: 'the same, whatever comes first',
+    stop: ({ pid = 0 }) => {
+      process.kill(-pid, 'SIGINT');
+      process.kill(-pid, 'SIGTERM');
+    },
+  },
+];
+
+for (const { what, stop } of NPM_STOPS) {
+  test(`${what} drains, too, and nothing is left behind`, async () => {
+    const go = Promise.withResolvers<void>();
+    const upstream = await startRawUpstream(async (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(chatChunk('one '));
+      await go.promise;
+      response.end(`${chatChunk('two', 'stop')}data: [DONE]\n\n`);
+    });
+    const FAIRLEAD_DATA = dataFolder();
+    const FAIRLEAD_CONFIG = join(FAIRLEAD_DATA, 'fairlead.yaml');
+    writeFileSync(FAIRLEAD_CONFIG, 'server: { drainTimeout: 20s }\n');
+    const gateway = await startProcess(
+      {
+        FAIRLEAD_DATA,
+        FAIRLEAD_CONFIG,
+        OPENAI_API_KEY: 'sk-upstream',
+        OPENAI_BASE_URL: upstream.baseUrl,
+        // npm keeps its logs in the home folder, and may look for a newer npm.
+        HOME: FAIRLEAD_DATA,
+        npm_config_update_notifier: 'false',
+      },
+      ['npm', '--prefix', CHECKOUT, 'start'],
+    );
+    const key = await readKey(gateway);
+    const response = await ask(gateway.url, key, { model: 'openai/m', stream: true, messages: [] });
+
+    stop(gateway.child);
+    while ((await fetch(`${gateway.url}/readyz`)).status !== 503) await sleep(10);
+    go.resolve();
+    assert.match(await response.text(), /one [\s\S]*two[\s\S]*\[DONE\]/);
+    assert.equal(await gateway.exit, 0);
+    await assert.rejects(fetch(`${gateway.url}/healthz`), 'the gateway went on without npm');
+    await upstream.close();
+  });
+}
+
 test('a stream that outlasts the drain time-out is ended with an error event, and the exit is clean', async () => {
   const upstream = await startRawUpstream((response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -191,6 +258,8 @@ test('a second signal stops at once', async () => {
   response.text().catch(() => 'cut off, as it should be');
   gateway.child.kill('SIGTERM');
   while ((await fetch(`${gateway.url}/readyz`)).status !== 503) await sleep(10);
+  // What comes together with the first is the first: see the stop by Ctrl-C.
+  await sleep(600);
   gateway.child.kill('SIGTERM');
   assert.equal(await gateway.exit, 1);
   await upstream.close();

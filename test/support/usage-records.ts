@@ -73,7 +73,8 @@ export const anyRecord: fc.Arbitrary<UsageRecord> = fc.record(
     target: fc.constantFrom('openai/gpt-4.1', 'echo/echo', null),
     stream: fc.boolean(),
     usage: fc.option(anyUsage),
-    costMicroUsd: fc.option(fc.integer({ min: 0, max: 1e9 })),
+    // In millionths, as the price book gives them.
+    costMicroUsd: fc.option(fc.integer({ min: 0, max: 1e12 }).map((millionths) => millionths / 1e6)),
     outcome,
     status: fc.constantFrom(200, 400, 499, 502),
     latencyMs: durationMs,

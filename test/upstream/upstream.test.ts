@@ -61,3 +61,41 @@ test("an account's credential and what it belongs to are headers, never the addr
   assert.equal(account.signer, undefined);
   assert.deepEqual(account.secrets(), ['sk-secret']);
 });
+
+test('a header is sent once, however its name is written: the account goes before the key, the key before the provider', () => {
+  const built = buildUpstream(
+    {
+      name: 'up',
+      declaration: openai,
+      baseUrl: 'https://example.test/v1',
+      headers: { Authorization: 'Bearer of-the-provider', 'X-Own': 'provider', 'x-oWN': 'provider too' },
+      accounts: [
+        { name: 'main', apiKey: 'sk-secret' },
+        {
+          name: 'other',
+          apiKey: 'sk-secret',
+          headers: {
+            AUTHORIZATION: 'Custom of-the-account',
+            'Content-Type': 'application/json; charset=utf-8',
+          },
+        },
+      ],
+      timeouts,
+    },
+    NO_SIGN_IN,
+  );
+  assert.deepEqual(
+    built.accounts.map(({ headers }) => headers),
+    [
+      ['content-type', 'application/json', 'authorization', 'Bearer sk-secret', 'x-own', 'provider too'],
+      [
+        'content-type',
+        'application/json; charset=utf-8',
+        'authorization',
+        'Custom of-the-account',
+        'x-own',
+        'provider too',
+      ],
+    ],
+  );
+});

@@ -105,6 +105,25 @@ test('the cost is that of the price book, unless the record says one', async () 
   assert.deepEqual(costs, [600, 7, null, null]);
 });
 
+test('what is priced is what is stored: counts that no call can have are cut first', async () => {
+  const store = new FragileStore();
+  const { ledger } = openLedger(store, {
+    prices: new PriceBook({ prices: { '*': { input: 1, output: 2 } } }),
+  });
+  const absurd = makeRecord({ usage: { ...NO_USAGE, input: -5, output: 1e300 } });
+  const broken = makeRecord({ usage: { ...NO_USAGE, input: 2.5, output: Number.NaN } });
+  for (const record of [absurd, broken]) ledger.append(record);
+  await ledger.flush();
+  const rows = [absurd, broken].map(({ id }) => store.rows.get(id));
+  assert.deepEqual(
+    rows.map((row) => [row?.input_tokens, row?.output_tokens, row?.cost_micro_usd]),
+    [
+      [0, 1_000_000_000, 2_000_000_000],
+      [2, 0, 2],
+    ],
+  );
+});
+
 test('flush resolves when every record taken so far is in the database', async (context) => {
   const store = await openTempStore(context);
   const { ledger } = openLedger(store, { batchSize: 10 });

@@ -57,13 +57,13 @@ const PUBLISHED: PublishedCase[] = [
   {
     target: 'anthropic/claude-sonnet-4-5',
     usage: { input: 100_000, cacheRead: 90_000, cacheWrite: 10_001, output: 1000 },
-    costMicroUsd: 600_000 + 54_000 + 75_008 + 22_500,
+    costMicroUsd: 600_000 + 54_000 + 75_007.5 + 22_500,
     because: 'one token more puts every token of the call into the higher tier',
   },
   {
     target: 'gemini/gemini-2.5-pro',
     usage: { input: 200_001, output: 1000, reasoning: 2000 },
-    costMicroUsd: 500_003 + 45_000,
+    costMicroUsd: 500_002.5 + 45_000,
     because: 'above 200,000 tokens input is 2.50 and output, thoughts included, 15',
   },
   {
@@ -100,7 +100,7 @@ test('our arithmetic gives what the price list itself gives, for each of its mod
     if (ours === null) {
       assert.ok(!theirs || theirs.input_price === 0 || theirs.output_price === 0, `${name}/${model}`);
     } else {
-      assert.ok(Math.abs(ours - (theirs?.total_price ?? 0) * 1e6) <= 0.501, `${name}/${model}`);
+      assert.ok(Math.abs(ours - (theirs?.total_price ?? 0) * 1e6) <= 1e-6 + ours * 1e-12, `${name}/${model}`);
     }
   }
 });
@@ -212,19 +212,17 @@ test('each kind of token has the configured price, or that of the kind that it i
   }
 });
 
-test('half a micro-dollar is rounded up, once, at the end', () => {
+test('fractions of a micro-dollar count; what doubles make of decimals does not', () => {
   const cost = (input: number, usage: Partial<Usage>) =>
     new PriceBook({ prices: { 'a/*': { input, output: input } } }).costMicroUsd(
       'a/b',
       { ...NO_USAGE, ...usage },
       AT,
     );
-  assert.equal(cost(0.5, { input: 1 }), 1);
-  assert.equal(cost(0.49, { input: 1 }), 0);
-  assert.equal(cost(0.25, { input: 1, output: 1 }), 1, 'two quarters are a half');
-  // 1.005 and 0.145 are a trifle below their decimals as doubles: 201 µ$ × 0.005 and 100 × 0.145 are exact halves.
-  assert.equal(cost(1.005, { input: 100 }), 101);
-  assert.equal(cost(0.145, { input: 100 }), 15);
+  assert.equal(cost(0.02, { input: 4 }), 0.08);
+  assert.equal(cost(0.49, { input: 1 }), 0.49);
+  assert.equal(cost(0.1, { input: 1, output: 2 }), 0.3, '0.1 + 0.2 is a trifle more as doubles');
+  assert.equal(cost(1.005, { input: 100 }), 100.5, '1.005 × 100 is a trifle less');
 });
 
 test('the cost is the sum of what each kind of token costs, and grows with each of them', () => {

@@ -6,6 +6,8 @@ import { NO_USAGE } from '../../src/conversation/usage.ts';
 import type { Store } from '../../src/store/store.ts';
 import { mapTokens, toCallRow } from '../../src/usage/call-row.ts';
 import type { CallCursor } from '../../src/usage/cursor.ts';
+import { Ledger } from '../../src/usage/ledger.ts';
+import { PriceBook } from '../../src/usage/prices.ts';
 import {
   type CallFilters,
   type CallPage,
@@ -37,10 +39,17 @@ function addSums(sums: readonly UsageSum[]): UsageSum {
     total.calls += sum.calls;
     total.failed += sum.failed;
     total.tokens = mapTokens((kind) => total.tokens[kind] + sum.tokens[kind]);
-    if (sum.costMicroUsd !== null) total.costMicroUsd = (total.costMicroUsd ?? 0) + sum.costMicroUsd;
+    if (sum.costMicroUsd !== null) {
+      total.costMicroUsd = roundMillionths((total.costMicroUsd ?? 0) + sum.costMicroUsd);
+    }
     total.unpricedCalls += sum.unpricedCalls;
   }
   return total;
+}
+
+/** Costs come in millionths of a micro-dollar; doubles add a trifle. */
+function roundMillionths(value: number): number {
+  return Math.round(value * 1e6) / 1e6;
 }
 
 /** The sum of some records, worked out plainly. */
@@ -111,6 +120,23 @@ test('calls are summed by what they have in common, in order', async (context) =
       unpricedCalls: 0,
     },
   ]);
+});
+
+test('many calls that cost less than a micro-dollar add up to what they cost', async (context) => {
+  const store = await openTempStore(context);
+  const ledger = new Ledger({
+    store,
+    prices: new PriceBook(),
+    onProblem: (problem) => assert.fail(problem.kind),
+  });
+  for (let call = 0; call < 1000; call++) {
+    const usage = { ...NO_USAGE, input: 4 };
+    ledger.append(makeRecord({ target: 'openai/text-embedding-3-small', operation: 'embed', usage }));
+  }
+  await ledger.close();
+  const { calls } = await listCalls(store, { limit: 1 });
+  assert.equal(calls[0]?.costMicroUsd, 0.08);
+  assert.equal((await sumUsage(store, { groupBy: [] }))[0]?.costMicroUsd, 80);
 });
 
 test('keys of the same name are summed apart, each with its tenant', async (context) => {

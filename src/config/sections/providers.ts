@@ -6,6 +6,7 @@ import {
   deploymentName,
   exactlyOne,
   headers,
+  headerText,
   httpUrl,
   mapping,
   name,
@@ -85,8 +86,12 @@ const accountSchema = z
     weight: positive()
       .optional()
       .describe("Share of the provider's traffic, relative to its other accounts."),
-    organization: text().optional().describe('Organisation that is billed, where the provider has such.'),
-    project: text().optional().describe('Project that is billed or called, where the provider has such.'),
+    organization: headerText()
+      .optional()
+      .describe('Organisation that is billed, where the provider has such.'),
+    project: headerText()
+      .optional()
+      .describe('Project that is billed or called, where the provider has such.'),
     ...cloudSettings,
     headers: headers().optional().describe('Headers sent with every request of this account.'),
   })

@@ -28,12 +28,11 @@ const WORDS = {
 
 type Path = readonly [key: string, detail?: string];
 
-/** `undefined` where the server did not say (a missing object, null, or null counts). */
+/** `undefined` where the server did not say (a missing object, null, or null counts), or says what no count can be. */
 export function decodeUsage(value: JsonValue | undefined): Usage | undefined {
   if (!isObject(value)) return undefined;
-  if (typeof value['prompt_tokens'] !== 'number' && typeof value['completion_tokens'] !== 'number') {
-    return undefined;
-  }
+  const sums = [value['prompt_tokens'], value['completion_tokens']].filter((sum) => sum != null);
+  if (sums.length === 0 || !sums.every(isCount)) return undefined;
   const prompt = count(value['prompt_tokens']);
   const completion = count(value['completion_tokens']);
   const reasoningTokens = count(firstOf(value, WORDS.reasoning));
@@ -149,6 +148,10 @@ class Remainder {
     this.left -= part;
     return part;
   }
+}
+
+function isCount(value: JsonValue | undefined): boolean {
+  return typeof value === 'number' && value >= 0 && Number.isFinite(value);
 }
 
 function count(value: JsonValue | undefined): number {

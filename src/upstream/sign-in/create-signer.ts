@@ -6,6 +6,7 @@ import type {
   ProviderDeclaration,
   Settings,
 } from '../provider.ts';
+import { listSecrets, redactSecrets } from '../secrets.ts';
 import { AccessTokens, type IssuedToken } from './access-tokens.ts';
 import { createAwsSigner } from './aws-signature.ts';
 import { fetchEntraToken } from './entra-token.ts';
@@ -113,8 +114,7 @@ export function describeReason(error: unknown, secrets: readonly string[]): stri
   let reason = error instanceof Error ? error.message : String(error);
   const cause = error instanceof Error ? error.cause : undefined;
   if (cause instanceof Error && !reason.includes(cause.message)) reason += ` (${cause.message})`;
-  for (const secret of secrets) reason = reason.replaceAll(secret, '[redacted]');
-  return reason;
+  return redactSecrets(reason, listSecrets(secrets));
 }
 
 function boundFetch(fetch: SignInContext['fetch']): SignInContext['fetch'] {

@@ -66,9 +66,15 @@ const SAID: [what: string, wire: JsonObject, usage: Partial<Usage>][] = [
     { cacheRead: 5, output: 1 },
   ],
   [
-    'negative and null counts',
-    { prompt_tokens: -3, completion_tokens: 4, prompt_tokens_details: null, total_tokens: null },
-    { output: 4 },
+    'negative and null parts',
+    {
+      prompt_tokens: 3,
+      completion_tokens: 4,
+      prompt_tokens_details: { cached_tokens: -1 },
+      completion_tokens_details: null,
+      total_tokens: null,
+    },
+    { input: 3, output: 4 },
   ],
   ['embeddings, which complete nothing', { prompt_tokens: 7, total_tokens: 7 }, { input: 7 }],
 ];
@@ -79,9 +85,22 @@ for (const [what, wire, usage] of SAID) {
   });
 }
 
-for (const value of [undefined, null, 'many', [], {}, { prompt_tokens: null, completion_tokens: null }]) {
+const UNSAID: (JsonValue | undefined)[] = [
+  undefined,
+  null,
+  'many',
+  [],
+  {},
+  { prompt_tokens: null, completion_tokens: null },
+  { prompt_tokens: -5, completion_tokens: '7' },
+  { prompt_tokens: -5, completion_tokens: 7 },
+  { prompt_tokens: 5, completion_tokens: '7' },
+  { prompt_tokens: Number.POSITIVE_INFINITY, completion_tokens: 7 },
+];
+
+for (const value of UNSAID) {
   test(`${JSON.stringify(value)} says nothing of usage`, () => {
-    assert.equal(decodeUsage(value as JsonValue), undefined);
+    assert.equal(decodeUsage(value), undefined);
   });
 }
 

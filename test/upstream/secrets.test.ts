@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { listSecrets, redactSecrets } from '../../src/upstream/secrets.ts';
+
+test('keys and header values are secrets; a credential also without its scheme; longer ones come first', () => {
+  assert.deepEqual(listSecrets([undefined, 'sk-0123456789', ' Bearer abcdefghij ', 'sk-0123456789']), [
+    'Bearer abcdefghij',
+    'sk-0123456789',
+    'abcdefghij',
+  ]);
+});
+
+test('what is too short to be a secret is none', () => {
+  assert.deepEqual(listSecrets(['', 'EMPTY', 'ollama', 'Bearer none', '1234567']), ['Bearer none']);
+});
+
+test('a text without secrets stays as it is, also one with broken characters', () => {
+  assert.equal(redactSecrets('Grüße \ud800 $& \\u0041', ['sk-01234567']), 'Grüße \ud800 $& \\u0041');
+  assert.equal(redactSecrets('anything', []), 'anything');
+});
+
+test('JSON around a secret stays JSON, also behind an escaped backslash', () => {
+  const json = JSON.stringify({ message: 'C:\\sk-01234567\\n' });
+  assert.deepEqual(JSON.parse(redactSecrets(json, ['sk-01234567'])), { message: 'C:\\[redacted]\\n' });
+});
+
+test('a backslash at the end of a secret is found in each of its forms', () => {
+  for (const backslash of ['\\', '\\\\', '\\u005c', '\\u005C']) {
+    assert.equal(redactSecrets(`"!!!!!!!!${backslash}"`, ['!!!!!!!!\\']), '"[redacted]"');
+  }
+});
+
+/** What a header may hold. */
+const anySecret = fc.stringMatching(/^[\x21-\x7e]{8,40}$/);
+
+test('a secret is found in plain text and in JSON, however its characters are escaped', () => {
+  fc.assert(
+    fc.property(anySecret, fc.infiniteStream(fc.nat(3)), (secret, ways) => {
+      const escaped = [...secret].map((character) => {
+        const code = character.charCodeAt(0).toString(16).padStart(4, '0');
+        const [way] = ways.take(1);
+        if (way === 0) return `\\u${code}`;
+        if (way === 1) return `\\u${code.toUpperCase()}`;
+        if (way === 2 && character === '/') return '\\/';
+        return JSON.stringify(character).slice(1, -1);
+      });
+      for (const text of [secret, escaped.join('')]) {
+        assert.equal(redactSecrets(`<${text}> and <${text}>`, [secret]), '<[redacted]> and <[redacted]>');
+      }
+    }),
+  );
+});
