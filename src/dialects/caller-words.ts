@@ -1,4 +1,4 @@
-import type { Conversation, DialectName } from '../conversation/conversation.ts';
+import type { Conversation, DialectName, Extra, Part, ReasoningPart } from '../conversation/conversation.ts';
 
 /** Nobody calls in `converse`: it is spoken upstream only. */
 type CallerDialect = Exclude<DialectName, 'converse'>;
@@ -14,6 +14,12 @@ const WORDS = {
     responses: 'input[].name',
     messages: 'messages[].name',
     gemini: 'contents[].name',
+  },
+  signedReasoning: {
+    chat: 'messages[].reasoning_details',
+    responses: 'input[].encrypted_content',
+    messages: 'messages[].content[].signature',
+    gemini: 'contents[].parts[].thoughtSignature',
   },
   toolChoice: {
     chat: 'tool_choice',
@@ -63,6 +69,12 @@ const WORDS = {
     messages: 'output_config.format',
     gemini: 'generationConfig.responseSchema',
   },
+  fileName: {
+    chat: 'file.filename',
+    responses: 'filename',
+    messages: 'title',
+    gemini: 'displayName',
+  },
   imageDetail: {
     chat: 'image_url.detail',
     responses: 'input_image.detail',
@@ -109,6 +121,74 @@ type ToolField = 'name' | 'schema' | 'strict' | 'format';
 /** Path of a tool's field in the caller's words. */
 export function toolPath(conversation: Conversation, index: number, field: ToolField): string {
   return `tools[${index}].${TOOL_FIELDS[callerDialect(conversation)][field]}`;
+}
+
+/** A message, a part or a tool as the caller would point at it; `[]` where its place is not known. */
+export function messagePlace(conversation: Conversation, index: number): string {
+  const list = callerWord(conversation, 'messages');
+  return callerDialect(conversation) === 'chat' ? `${list}[${index}]` : `${list}[]`;
+}
+
+export function toolPlace(conversation: Conversation, index: number): string {
+  return callerDialect(conversation) === 'gemini' ? 'tools[].functionDeclarations[]' : `tools[${index}]`;
+}
+
+/** Where each part of a message stands. */
+export function partPaths(conversation: Conversation, index: number): string[] {
+  const { parts = [], extra } = conversation.messages[index] ?? {};
+  const caller = callerDialect(conversation);
+  return caller === 'chat' ? chatPartPaths(parts, extra, index) : parts.map(() => PART_PLACES[caller]);
+}
+
+const PART_PLACES: Record<Exclude<CallerDialect, 'chat'>, string> = {
+  responses: 'input[].content[]',
+  messages: 'messages[].content[]',
+  gemini: 'contents[].parts[]',
+};
+
+/** Reasoning and tool calls have fields of their own in chat, beside the content. */
+function chatPartPaths(parts: readonly Part[], extra: Extra | undefined, index: number): string[] {
+  const path = `messages[${index}]`;
+  let contents = 0;
+  let calls = 0;
+  return parts.map((part) => {
+    if (part.type === 'tool_result') return path;
+    if (part.type === 'tool_call') return `${path}.tool_calls[${calls++}]`;
+    // Mistral's form of reasoning is a part of the content.
+    const isBeside = part.type === 'reasoning' && part.extra?.fields['type'] !== 'thinking';
+    return isBeside ? `${path}.${chatReasoningField(part, extra)}` : `${path}.content[${contents++}]`;
+  });
+}
+
+function chatReasoningField({ signature, encrypted }: ReasoningPart, extra: Extra | undefined): string {
+  if (signature ?? encrypted) return SIGNATURES.chat;
+  const said = ['reasoning', 'reasoning_details'].find((key) => extra && Object.hasOwn(extra.fields, key));
+  return said ?? 'reasoning_content';
+}
+
+const RESULT_PARTS: Record<Exclude<CallerDialect, 'chat'>, string> = {
+  responses: 'output[]',
+  messages: 'content[]',
+  gemini: 'functionResponse.parts[]',
+};
+
+/** Where a part of a tool's result stands; `path` is that of the result. */
+export function resultPartPath(conversation: Conversation, path: string, index: number): string {
+  const caller = callerDialect(conversation);
+  return `${path}.${caller === 'chat' ? `content[${index}]` : RESULT_PARTS[caller]}`;
+}
+
+const SIGNATURES: Record<CallerDialect, string> = {
+  chat: 'reasoning_details',
+  responses: 'encrypted_content',
+  messages: 'signature',
+  gemini: 'thoughtSignature',
+};
+
+/** Where the signature of a text, an image or a tool call stands: in chat at the message, else at the part. */
+export function signaturePath(conversation: Conversation, index: number, path: string): string {
+  const caller = callerDialect(conversation);
+  return `${caller === 'chat' ? messagePlace(conversation, index) : path}.${SIGNATURES[caller]}`;
 }
 
 /** A conversation in `converse` could only be ours, named as in chat. */

@@ -1,7 +1,7 @@
 import type { Conversation, Message, ToolResultPart } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
-import { callerWord, messagePath } from '../caller-words.ts';
+import { callerWord, messagePath, partPaths, resultPartPath } from '../caller-words.ts';
 import type { ModelTraits } from './models.ts';
 import { encodePart } from './parts.ts';
 import { ownFields } from './proto.ts';
@@ -59,26 +59,31 @@ class ContentsEncoder {
   }
 
   add(message: Message, index: number): void {
+    const paths = partPaths(this.#conversation, index);
     // The name of a tool message is that of the tool, which its call says.
     if (message.name !== undefined && message.role !== 'tool') this.#drop('participantName');
-    for (const part of message.parts) {
+    for (const [at, part] of message.parts.entries()) {
       if ('cacheHint' in part && part.cacheHint) this.#drop('cacheHint');
+      // Only Vertex takes a name, and only for some media.
+      if (part.type === 'file' && part.filename !== undefined) {
+        this.#dropped.add(`${paths[at]}.${callerWord(this.#conversation, 'fileName')}`);
+      }
       if (part.type === 'image' && part.detail !== undefined && part.detail !== 'auto')
         this.#drop('imageDetail');
     }
     switch (message.role) {
       case 'system':
       case 'developer':
-        this.#addSystem(message, index);
+        this.#addSystem(message, paths);
         break;
       case 'user':
-        this.#addUser(message, index);
+        this.#addUser(message, paths);
         break;
       case 'assistant':
-        this.#addAssistant(message, index);
+        this.#addAssistant(message, paths);
         break;
       case 'tool':
-        this.#addResults(message, index);
+        this.#addResults(message, index, paths);
         break;
       default:
         message.role satisfies never;
@@ -100,55 +105,55 @@ class ContentsEncoder {
   }
 
   /** Order among the other messages cannot be said: system texts go first, in their own order. */
-  #addSystem(message: Message, index: number): void {
+  #addSystem(message: Message, paths: readonly string[]): void {
     for (const [at, part] of message.parts.entries()) {
       if (part.type !== 'text') {
-        const path = this.#partPath(index, at);
+        const path = paths[at];
         throw invalidRequest(`'${path}': instructions to a Gemini model can only be text.`, path);
       }
       if (part.text !== '') this.#system.push({ text: part.text, ...ownFields(part.extra) });
     }
   }
 
-  #addUser(message: Message, index: number): void {
+  #addUser(message: Message, paths: readonly string[]): void {
     for (const [at, part] of message.parts.entries()) {
-      if (part.type === 'opaque' && part.dialect !== 'gemini') throw this.#refuseBlock(index, at);
+      if (part.type === 'opaque' && part.dialect !== 'gemini') throw refusedBlock(paths[at] ?? '');
     }
     const turn = this.#turn('user', message);
     turn.prompt = true;
-    this.#encodeParts(turn, message, index);
+    this.#encodeParts(turn, message, paths);
     // Nothing at all would let the turns around it run together.
     if (turn.results.length + turn.parts.length === 0) turn.parts.push({ text: '' });
   }
 
-  #addAssistant(message: Message, index: number): void {
+  #addAssistant(message: Message, paths: readonly string[]): void {
     for (const part of message.parts) {
       if (part.type !== 'tool_call') continue;
       this.#calls.set(part.id, { name: part.name, ordinal: this.#calls.size });
     }
-    this.#encodeParts(this.#turn('model', message), message, index);
+    this.#encodeParts(this.#turn('model', message), message, paths);
   }
 
-  #encodeParts(turn: Turn, message: Message, index: number): void {
+  #encodeParts(turn: Turn, message: Message, paths: readonly string[]): void {
     for (const [at, part] of message.parts.entries()) {
       if (part.type === 'opaque' && part.dialect !== 'gemini') this.#dropped.add(this.#partPath(index, at));
       const wire = encodePart(part, {
         callIds: this.#traits.callIds,
         unsignedReasoning: this.#conversation.dialect === 'gemini',
-        path: this.#partPath(index, at),
+        path: paths[at] ?? '',
       });
       if (wire && !isEmptyText(wire)) turn.parts.push(wire);
     }
   }
 
-  #addResults(message: Message, index: number): void {
+  #addResults(message: Message, index: number, paths: readonly string[]): void {
     const turn = this.#turn('user', message);
-    for (const part of message.parts) {
-      if (part.type === 'tool_result') this.#addResult(turn, part, index);
+    for (const [at, part] of message.parts.entries()) {
+      if (part.type === 'tool_result') this.#addResult(turn, part, index, paths[at] ?? '');
     }
   }
 
-  #addResult(turn: Turn, result: ToolResultPart, index: number): void {
+  #addResult(turn: Turn, result: ToolResultPart, index: number, resultPath: string): void {
     const call = this.#calls.get(result.callId);
     const name = call?.name ?? result.name;
     if (name === undefined) {
@@ -164,24 +169,11 @@ class ContentsEncoder {
       id: given ? result.callId : undefined,
       name,
       mediaInside: this.#conversation.dialect === 'gemini' ? 'caller' : this.#traits.mediaInToolResults,
-      path: messagePath(this.#conversation, index, 'content'),
+      pathOf: (inner) => resultPartPath(this.#conversation, resultPath, inner),
     });
     const ordinal = call?.ordinal ?? Number.POSITIVE_INFINITY;
     turn.results.push({ ordinal, part: { functionResponse } });
     turn.parts.push(...beside);
-  }
-
-  #partPath(index: number, part: number): string {
-    return `${messagePath(this.#conversation, index, 'content')}[${part}]`;
-  }
-
-  #refuseBlock(index: number, part: number): Error {
-    const path = this.#partPath(index, part);
-    return invalidRequest(
-      `'${path}' holds a block that a Gemini model cannot be given.`,
-      path,
-      'unsupported_content',
-    );
   }
 
   #turn(role: Turn['role'], message: Message): Turn {
@@ -202,6 +194,14 @@ class ContentsEncoder {
   #drop(thing: Parameters<typeof callerWord>[1]): void {
     this.#dropped.add(callerWord(this.#conversation, thing));
   }
+}
+
+function refusedBlock(path: string): Error {
+  return invalidRequest(
+    `'${path}' holds a block that a Gemini model cannot be given.`,
+    path,
+    'unsupported_content',
+  );
 }
 
 /** Text without words and without a signature: some models refuse it, none needs it. */

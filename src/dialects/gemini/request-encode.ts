@@ -1,7 +1,8 @@
-import type { Conversation, ResponseFormat } from '../../conversation/conversation.ts';
+import type { Conversation, ReasoningPart, ResponseFormat } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { foreignFields } from '../foreign-fields.ts';
+import { foreignParts } from '../foreign-parts.ts';
 import { parameterName, planParameters } from '../parameters.ts';
 import { encodeContents } from './contents-encode.ts';
 import { type ModelTraits, modelTraits } from './models.ts';
@@ -32,7 +33,15 @@ export function encodeRequest(conversation: Conversation, model: string): Encode
   });
   return {
     body: mergeOwnFields(body, ownFields(conversation.extra)),
-    dropped: [...new Set([...dropped, ...tools.dropped, ...generation.dropped, ...foreign])],
+    dropped: [
+      ...new Set([
+        ...foreignParts(conversation, 'gemini', (part) => isWrittenReasoning(conversation, part)),
+        ...dropped,
+        ...tools.dropped,
+        ...generation.dropped,
+        ...foreign,
+      ]),
+    ],
   };
 }
 
@@ -44,6 +53,11 @@ function mergeOwnFields(body: JsonObject, own: JsonObject): JsonObject {
   if (!isObject(calling) || !isObject(ownCalling) || !isObject(merged['toolConfig'])) return merged;
   const functionCallingConfig = { ...calling, ...ownCalling };
   return { ...merged, toolConfig: { ...merged['toolConfig'], functionCallingConfig } };
+}
+
+/** What `encodePart` writes: a caller of this dialect may send thoughts back without their signature. */
+function isWrittenReasoning({ dialect }: Conversation, { signature }: ReasoningPart): boolean {
+  return dialect === 'gemini' || signature?.dialect === 'gemini';
 }
 
 function encodeGenerationConfig(

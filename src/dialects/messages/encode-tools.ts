@@ -80,7 +80,6 @@ function encodeTool(
     dropped.add(`tools[${index}]`);
     return undefined;
   }
-  if (!isNative) for (const key of Object.keys(tool.extra?.fields ?? {})) dropped.add(`tools[].${key}`);
   checkName(context, tool.name, index);
   if (tool.type === 'custom') return encodeCustomTool(context, tool, index);
 
