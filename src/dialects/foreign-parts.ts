@@ -15,7 +15,7 @@ interface ExtraForm {
 
 const EXTRA_FORMS: Record<DialectName, ExtraForm> = {
   chat: {
-    nested: new Set(['function', 'custom', 'image_url', 'input_audio', 'file']),
+    nested: new Set(['function', 'custom', 'image_url', 'video_url', 'document_url', 'input_audio', 'file']),
     copies: new Set(['type']),
   },
   responses: { nested: new Set(['item']), copies: new Set(['instructions', 'type', 'id', 'status']) },

@@ -16,6 +16,7 @@ const HI: JsonObject = { role: 'user', content: 'Hi' };
 const TOOL: JsonObject = { type: 'function', function: { name: 'look' } };
 const CALL: JsonObject = { id: 'a', type: 'function', function: { name: 'look', arguments: '{}' } };
 const RESULT: JsonObject = { role: 'tool', tool_call_id: 'a', content: 'seen' };
+const PIXEL = 'data:image/png;base64,iVBORw0KGgo=';
 const PDF = 'data:application/pdf;base64,JVBERi0=';
 
 function carried(signedBy: DialectName): string {
@@ -72,6 +73,27 @@ const ROWS: [name: string, request: JsonObject, dropped: string[]][] = [
       ],
     },
     ['messages[0].content[0].foo', 'messages[1].reasoning_content', 'messages[1].content[1].bar'],
+  ],
+  [
+    'fields inside an image, a file and the function of a call',
+    {
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { type: 'image_url', image_url: { url: PIXEL, foo: 1, detail: null } },
+            { type: 'file', file: { file_data: PDF, bar: 1 } },
+          ],
+        },
+        { role: 'assistant', tool_calls: [{ ...CALL, function: { name: 'look', arguments: '{}', baz: 1 } }] },
+        RESULT,
+      ],
+    },
+    [
+      'messages[0].content[0].image_url.foo',
+      'messages[0].content[1].file.bar',
+      'messages[1].tool_calls[0].function.baz',
+    ],
   ],
   [
     'fields of a tool, a tool call and a tool result',
@@ -146,6 +168,21 @@ for (const target of TARGETS) {
     });
   });
 }
+
+test('what another chat provider is sent is what the caller said, inside parts and calls too', () => {
+  const content = [
+    { type: 'image_url', image_url: { url: PIXEL, foo: 1 } },
+    { type: 'file', file: { file_data: PDF, bar: { deep: 1 } } },
+    { type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav', qux: 1 } },
+    { type: 'video_url', video_url: { url: 'https://a.example/b.mp4', fps: 1 } },
+  ];
+  const call = { ...CALL, function: { name: 'look', arguments: '{}', baz: 1 } };
+  const body = {
+    model: 'm',
+    messages: [{ role: 'user', content }, { role: 'assistant', content: null, tool_calls: [call] }, RESULT],
+  };
+  assert.deepEqual(chat.encodeRequest(chat.decodeRequest(body, {}), 'm'), { body, dropped: [] });
+});
 
 test('the name of a file, which Gemini does not take', () => {
   const file = { type: 'file', file: { filename: 'a.pdf', file_data: PDF } };
