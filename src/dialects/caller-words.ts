@@ -1,4 +1,5 @@
 import type { Conversation, DialectName, Extra, Part, ReasoningPart } from '../conversation/conversation.ts';
+import { isObject } from '../conversation/json.ts';
 
 /** Nobody calls in `converse`: it is spoken upstream only. */
 type CallerDialect = Exclude<DialectName, 'converse'>;
@@ -58,7 +59,7 @@ const WORDS = {
     gemini: 'generationConfig.thinkingConfig.thinkingLevel',
   },
   thinkingBudget: {
-    chat: 'reasoning_effort',
+    chat: 'thinking.budget_tokens',
     responses: 'reasoning.effort',
     messages: 'thinking.budget_tokens',
     gemini: 'generationConfig.thinkingConfig.thinkingBudget',
@@ -74,6 +75,12 @@ const WORDS = {
     responses: 'filename',
     messages: 'title',
     gemini: 'displayName',
+  },
+  additionalProperties: {
+    chat: 'response_format.json_schema.schema.additionalProperties',
+    responses: 'text.format.schema.additionalProperties',
+    messages: 'output_config.format.schema.additionalProperties',
+    gemini: 'generationConfig.responseSchema.additionalProperties',
   },
   imageDetail: {
     chat: 'image_url.detail',
@@ -94,6 +101,19 @@ export type CallerWord = keyof typeof WORDS;
 /** The caller's own word for it. */
 export function callerWord(conversation: Conversation, word: CallerWord): string {
   return WORDS[word][callerDialect(conversation)];
+}
+
+/** What stands in `x-fairlead-dropped` for a value that was not left out but sent as another. */
+export function changedTo(name: string, value: string | number | boolean): string {
+  return `${name}=${value}`;
+}
+
+/** The caller's word for its budget of thinking: of chat's kin, OpenRouter has another than all others. */
+export function thinkingBudgetWord(conversation: Conversation): string {
+  const said = conversation.reasoning?.extra;
+  const reasoning = said?.dialect === 'chat' ? said.fields['reasoning'] : undefined;
+  const isOpenRouters = isObject(reasoning) && typeof reasoning['max_tokens'] === 'number';
+  return isOpenRouters ? 'reasoning.max_tokens' : callerWord(conversation, 'thinkingBudget');
 }
 
 /** Where a message stands in the caller's request, as far as its place there is known. */

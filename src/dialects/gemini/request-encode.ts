@@ -1,9 +1,10 @@
-import type { Conversation, ReasoningPart, ResponseFormat } from '../../conversation/conversation.ts';
+import type { Conversation, ReasoningPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
 import { parameterName, planParameters } from '../parameters.ts';
+import { describedSchema } from '../response-schema.ts';
 import { encodeContents } from './contents-encode.ts';
 import { type ModelTraits, modelTraits } from './models.ts';
 import { defined, overlay, ownFields } from './proto.ts';
@@ -101,13 +102,6 @@ function encodeResponseFormat(conversation: Conversation, traits: ModelTraits): 
   return traits.jsonSchema
     ? { responseMimeType, responseJsonSchema: constAsEnum(schema) }
     : { responseMimeType, responseSchema: toOpenApiSchema(schema) };
-}
-
-/** The description of a format has no place of its own but in its schema. */
-function describedSchema({ schema, description }: ResponseFormat & { type: 'json_schema' }): JsonObject {
-  return description === undefined || schema['description'] !== undefined
-    ? schema
-    : { description, ...schema };
 }
 
 /**

@@ -52,7 +52,7 @@ const ROWS: Row[] = [
     given: { ...NATIVE, reasoning: { budgetTokens: 30_000 } },
     model: SONNET_4_5,
     thinking: { type: 'enabled', budget_tokens: 19_999 },
-    dropped: ['thinking.budget_tokens'],
+    dropped: ['thinking.budget_tokens=19999'],
   },
   {
     name: 'an effort is adaptive thinking with that effort, shown, on newer models',
@@ -67,14 +67,15 @@ const ROWS: Row[] = [
     model: 'claude-sonnet-4-6',
     thinking: { type: 'adaptive' },
     effort: 'high',
-    dropped: ['reasoning_effort'],
+    dropped: ['reasoning_effort=high'],
   },
   {
-    name: 'minimal effort is low effort',
+    name: 'minimal effort is low effort, and named',
     given: { reasoning: { effort: 'minimal' } },
     model: 'claude-opus-5',
     thinking: SHOWN,
     effort: 'low',
+    dropped: ['reasoning_effort=low'],
   },
   {
     name: 'a budget on a model that refuses budgets is an effort, and named',
@@ -121,7 +122,7 @@ const ROWS: Row[] = [
     given: { reasoning: { effort: 'none' } },
     model: 'claude-opus-5-5',
     effort: 'low',
-    dropped: ['reasoning_effort'],
+    dropped: ['reasoning_effort=low'],
   },
   {
     name: 'a model that cannot think gets no thinking, and the wish is named',

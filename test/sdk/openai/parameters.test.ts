@@ -26,7 +26,7 @@ async function droppedFor(model: string, parameters: Parameters): Promise<string
 /** What is left out for whom: what the provider has no parameter for, or the model a smaller range. */
 const DROPPED: { parameters: Parameters; anthropic: string | null; gemini: string | null }[] = [
   { parameters: { temperature: 0.5 }, anthropic: null, gemini: null },
-  { parameters: { temperature: 1.5 }, anthropic: 'temperature', gemini: null },
+  { parameters: { temperature: 1.5 }, anthropic: 'temperature=1', gemini: null },
   { parameters: { top_p: 0.5 }, anthropic: null, gemini: null },
   { parameters: { temperature: 0.5, top_p: 0.5 }, anthropic: 'top_p', gemini: null },
   { parameters: { seed: 7 }, anthropic: 'seed', gemini: null },
