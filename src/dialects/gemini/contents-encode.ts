@@ -2,10 +2,12 @@ import type { Conversation, Message, ToolResultPart } from '../../conversation/c
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { callerWord, messagePath, partPaths, resultPartPath } from '../caller-words.ts';
+import { ToolCallIds } from '../messages/tool-call-ids.ts';
 import type { ModelTraits } from './models.ts';
 import { encodePart } from './parts.ts';
 import { ownFields } from './proto.ts';
 import { isGivenToolCallId } from './tool-call-ids.ts';
+import { legalFunctionName } from './tool-names.ts';
 import { encodeToolResult } from './tool-results.ts';
 
 /**
@@ -52,10 +54,12 @@ class ContentsEncoder {
   readonly #turns: Turn[] = [];
   readonly #calls = new Map<string, Call>();
   readonly #dropped = new Set<string>();
+  readonly #pairs: ToolCallIds;
 
   constructor(conversation: Conversation, traits: ModelTraits) {
     this.#conversation = conversation;
     this.#traits = traits;
+    this.#pairs = new ToolCallIds({ conversation, isNative: conversation.dialect === 'gemini' });
   }
 
   add(message: Message, index: number): void {
@@ -80,7 +84,7 @@ class ContentsEncoder {
         this.#addUser(message, paths);
         break;
       case 'assistant':
-        this.#addAssistant(message, paths);
+        this.#addAssistant(message, index, paths);
         break;
       case 'tool':
         this.#addResults(message, index, paths);
@@ -91,6 +95,8 @@ class ContentsEncoder {
   }
 
   finish(): EncodedContents {
+    // Whether a model goes on from a call at the very end is for the API to say.
+    if (this.#turns.at(-1)?.role === 'user') this.#pairs.closeTurn();
     const turns = this.#turns.filter((turn) => turn.results.length + turn.parts.length > 0);
     if (this.#traits.signaturesRequired) signCurrentTurn(turns);
     const system = this.#traits.systemInstruction && turns.length > 0 ? this.#system : [];
@@ -126,20 +132,24 @@ class ContentsEncoder {
     if (turn.results.length + turn.parts.length === 0) turn.parts.push({ text: '' });
   }
 
-  #addAssistant(message: Message, paths: readonly string[]): void {
+  #addAssistant(message: Message, index: number, paths: readonly string[]): void {
+    if (this.#turns.at(-1)?.role === 'user') this.#pairs.closeTurn();
     for (const part of message.parts) {
       if (part.type !== 'tool_call') continue;
+      this.#pairs.call(part.id, index);
       this.#calls.set(part.id, { name: part.name, ordinal: this.#calls.size });
     }
     this.#encodeParts(this.#turn('model', message), message, paths);
   }
 
   #encodeParts(turn: Turn, message: Message, paths: readonly string[]): void {
+    const isNative = this.#conversation.dialect === 'gemini';
     for (const [at, part] of message.parts.entries()) {
       if (part.type === 'opaque' && part.dialect !== 'gemini') this.#dropped.add(this.#partPath(index, at));
       const wire = encodePart(part, {
         callIds: this.#traits.callIds,
-        unsignedReasoning: this.#conversation.dialect === 'gemini',
+        unsignedReasoning: isNative,
+        legalNames: !isNative,
         path: paths[at] ?? '',
       });
       if (wire && !isEmptyText(wire)) turn.parts.push(wire);
@@ -164,10 +174,11 @@ class ContentsEncoder {
         'unknown_tool_call',
       );
     }
+    this.#pairs.answer(result.callId, index);
     const given = this.#traits.callIds && isGivenToolCallId(result.callId);
     const { functionResponse, beside } = encodeToolResult(result, {
       id: given ? result.callId : undefined,
-      name,
+      name: this.#conversation.dialect === 'gemini' ? name : legalFunctionName(name),
       mediaInside: this.#conversation.dialect === 'gemini' ? 'caller' : this.#traits.mediaInToolResults,
       pathOf: (inner) => resultPartPath(this.#conversation, resultPath, inner),
     });

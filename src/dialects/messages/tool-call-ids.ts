@@ -2,18 +2,21 @@ import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { callerWord, messagePath } from '../caller-words.ts';
 import type { EncodeContext } from './encode-context.ts';
 
+/** What pairing needs to know of a request. */
+export type PairingContext = Pick<EncodeContext, 'conversation' | 'isNative'>;
+
 /**
  * Pairs tool results with their calls. The API takes a call only if the next turn holds its result, and a result
  * only if the turn before it holds the call; ids must be unique in the conversation and of a certain alphabet.
  * Callers of this dialect get the API's own words about all that.
  */
 export class ToolCallIds {
-  readonly #context: EncodeContext;
+  readonly #context: PairingContext;
   /** Calls of the last assistant turn, by the caller's id. */
   readonly #open = new Map<string, { wireId: string; message: number; isAnswered: boolean }>();
   readonly #used = new Set<string>();
 
-  constructor(context: EncodeContext) {
+  constructor(context: PairingContext) {
     this.#context = context;
   }
 
