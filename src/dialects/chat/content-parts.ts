@@ -191,8 +191,18 @@ function decodeLinkedFile(type: string): PartDecoder {
   };
 }
 
-function urlSource(url: string, path: string): MediaSource {
-  if (!isDataUrl(url)) return { kind: 'url', url };
+/** OpenAI takes web addresses; `gs:` is what clients of Google's models write. */
+const FETCHABLE = /^(?:https?|gs):/i;
+
+export function urlSource(url: string, path: string): MediaSource {
+  if (!isDataUrl(url)) {
+    if (FETCHABLE.test(url)) return { kind: 'url', url };
+    throw invalidRequest(
+      `'${path}' must be an address that begins with 'https:', 'http:' or 'data:'.`,
+      path,
+      'invalid_value',
+    );
+  }
   const data = parseDataUrl(url);
   if (!data) {
     throw invalidRequest(
@@ -205,13 +215,20 @@ function urlSource(url: string, path: string): MediaSource {
 }
 
 /** Images that a model generated, in the form that OpenRouter gave `message.images`; others are left out. */
-export function decodeImages(images: JsonValue | undefined): ImagePart[] {
+export function decodeImages(
+  images: JsonValue | undefined,
+  sourceOf: (url: string, index: number) => MediaSource = answeredSource,
+): ImagePart[] {
   if (!Array.isArray(images)) return [];
-  return images.flatMap((item) => {
+  return images.flatMap((item, index) => {
     const value = isObject(item) && isObject(item['image_url']) ? item['image_url']['url'] : undefined;
     if (typeof value !== 'string') return [];
-    const data = parseDataUrl(value);
-    const source: MediaSource = data ? { kind: 'data', ...data } : { kind: 'url', url: value };
-    return [{ type: 'image', source }];
+    return [{ type: 'image', source: sourceOf(value, index) }];
   });
+}
+
+/** An answer is taken as it comes. */
+function answeredSource(url: string): MediaSource {
+  const data = parseDataUrl(url);
+  return data ? { kind: 'data', ...data } : { kind: 'url', url };
 }

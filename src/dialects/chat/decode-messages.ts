@@ -19,7 +19,13 @@ import {
   wrongKind,
 } from '../read-json.ts';
 import { decodeCacheHint } from './cache-hints.ts';
-import { type ContentOwner, type ContentPart, decodeContent, decodeImages } from './content-parts.ts';
+import {
+  type ContentOwner,
+  type ContentPart,
+  decodeContent,
+  decodeImages,
+  urlSource,
+} from './content-parts.ts';
 import { chatExtra, extraOf } from './extra.ts';
 import { decodeReasoningDetails, type ReasoningDetails, reasoningText } from './reasoning-details.ts';
 
@@ -97,7 +103,11 @@ class MessageDecoder {
     const content = decodeContent(message['content'], 'assistant', pathOf(at, 'content'));
     const refusal = optionalField(message, 'refusal', 'string', at);
     if (refusal !== undefined) content.push({ type: 'refusal', text: refusal });
-    content.push(...decodeImages(message['images']));
+    content.push(
+      ...decodeImages(message['images'], (url, index) =>
+        urlSource(url, `${pathOf(at, 'images')}[${index}].image_url.url`),
+      ),
+    );
     const calls = this.#decodeToolCalls(message, at);
     const details = decodeReasoningDetails(optionalField(message, 'reasoning_details', 'array', at));
     checkReasoning(message, at);

@@ -1,7 +1,7 @@
 import type { Conversation, ReasoningRequest } from '../../conversation/conversation.ts';
-import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, changedTo, thinkingBudgetWord } from '../caller-words.ts';
+import { checkEffort } from '../effort-words.ts';
 import { THINKING_LEVELS, type Thinking, type ThinkingLevel } from './models.ts';
 import { defined, extraOf, ownFields } from './proto.ts';
 
@@ -43,7 +43,7 @@ export function encodeThinking(conversation: Conversation, thinking: Thinking): 
   const { reasoning } = conversation;
   if (!reasoning) return { dropped: [] };
   const { effort, budgetTokens } = reasoning;
-  checkEffort(conversation, effort);
+  if (effort !== undefined) checkEffort(effort, callerWord(conversation, 'reasoning'));
 
   const off = effort === 'none' || (effort === undefined && budgetTokens === 0);
   const word = callerWord(conversation, 'reasoning');
@@ -57,13 +57,6 @@ export function encodeThinking(conversation: Conversation, thinking: Thinking): 
   });
   const dropped = changedAmount(conversation, reasoning, amount, off);
   return Object.keys(thinkingConfig).length > 0 ? { thinkingConfig, dropped } : { dropped };
-}
-
-function checkEffort(conversation: Conversation, effort: string | undefined): void {
-  if (effort === undefined || effort === 'none' || Object.hasOwn(LEVEL_OF_EFFORT, effort)) return;
-  const word = callerWord(conversation, 'reasoning');
-  const known = ['none', ...Object.keys(LEVEL_OF_EFFORT)].join(', ');
-  throw invalidRequest(`'${word}' must be one of ${known}.`, word);
 }
 
 function amountOf(

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, changedTo, thinkingBudgetWord } from '../caller-words.ts';
+import { checkEffort } from '../effort-words.ts';
 import type { EncodeContext } from './encode-context.ts';
 import { ownFields } from './fields.ts';
 import { EFFORTS, type Effort } from './model-traits.ts';
@@ -39,10 +40,10 @@ export function planThinking(context: EncodeContext, facts: ThinkingFacts): Thin
   const { conversation, traits, isNative, dropped } = context;
   const wish = conversation.reasoning;
   if (!wish) return {};
+  if (wish.effort !== undefined) checkEffort(wish.effort, callerWord(conversation, 'effort'));
   if (wish.effort === 'none' || wish.budgetTokens === 0) return planOff(context);
 
   const effort = fitEffort(context, wish.effort);
-  if (wish.effort !== undefined && !readEffort(wish.effort) && wish.budgetTokens === undefined) return {};
   // Callers of this dialect say effort and thinking apart; for all others an effort is a wish to think.
   if (wish.budgetTokens === undefined && (isNative || wish.effort === undefined)) return noThinking(effort);
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Conversation, Part } from '../../../src/conversation/conversation.ts';
+import { GatewayError } from '../../../src/conversation/gateway-error.ts';
 import type { JsonObject } from '../../../src/conversation/json.ts';
 import { assistant, call, encode, LOOK, result, SONNET_4_5, user } from './conversations.ts';
 
@@ -131,12 +132,6 @@ const ROWS: Row[] = [
     dropped: ['reasoning_effort'],
   },
   {
-    name: 'an unknown effort is named as dropped',
-    given: { reasoning: { effort: 'heroic' } },
-    model: SONNET_4_5,
-    dropped: ['reasoning_effort'],
-  },
-  {
     name: 'a forced tool call rules a thinking budget out',
     given: { reasoning: { effort: 'low' }, tools: [LOOK], toolChoice: { type: 'required' } },
     model: SONNET_4_5,
@@ -195,4 +190,11 @@ test('adaptive thinking does not mind that a tool loop lost its thinking', () =>
   );
   assert.deepEqual(body['thinking'], SHOWN);
   assert.deepEqual(dropped, []);
+});
+
+test('an effort that no dialect knows is refused, as at every other provider', () => {
+  assert.throws(
+    () => encode({ reasoning: { effort: 'heroic' } }),
+    (error) => error instanceof GatewayError && error.status === 400 && error.param === 'reasoning_effort',
+  );
 });
