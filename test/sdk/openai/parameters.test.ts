@@ -91,6 +91,8 @@ const REFUSED: { parameters: Parameters; param: string }[] = [
   { parameters: { messages: 'Hi' as never }, param: 'messages' },
   { parameters: { tool_choice: 'required' }, param: 'tool_choice' },
   { parameters: { stop: [1] as never }, param: 'stop[0]' },
+  { parameters: { n: 0 }, param: 'n' },
+  { parameters: { reasoning_effort: 'ultra' as never }, param: 'reasoning_effort' },
   { parameters: { messages: [{ role: 'wizard', content: 'Hi' } as never] }, param: 'messages[0].role' },
   { parameters: { messages: [{ role: 'user', content: 7 } as never] }, param: 'messages[0].content' },
 ];
