@@ -47,7 +47,8 @@ export function encodeParameters(context: EncodeContext, thinks: boolean): JsonO
 function lossNames(name: string, value: JsonValue, fitted: JsonValue | undefined): string[] {
   if (fitted === value) return [];
   if (Array.isArray(value) && Array.isArray(fitted)) {
-    return value.flatMap((item, index) => (fitted.includes(item) ? [] : [`${name}[${index}]`]));
+    const kept = new Set(fitted);
+    return value.flatMap((item, index) => (kept.has(item) ? [] : [`${name}[${index}]`]));
   }
   const isPlain = typeof fitted === 'number' || typeof fitted === 'string' || typeof fitted === 'boolean';
   return [isPlain ? changedTo(name, fitted) : name];
