@@ -1,4 +1,5 @@
-import type { Conversation } from '../conversation/conversation.ts';
+import type { Conversation, Extra, Part, ReasoningPart } from '../conversation/conversation.ts';
+import { isObject } from '../conversation/json.ts';
 import type { CallerDialectName } from './dialect.ts';
 
 /**
@@ -12,6 +13,12 @@ const WORDS = {
     responses: 'input[].name',
     messages: 'messages[].name',
     gemini: 'contents[].name',
+  },
+  signedReasoning: {
+    chat: 'messages[].reasoning_details',
+    responses: 'input[].encrypted_content',
+    messages: 'messages[].content[].signature',
+    gemini: 'contents[].parts[].thoughtSignature',
   },
   toolChoice: {
     chat: 'tool_choice',
@@ -50,7 +57,7 @@ const WORDS = {
     gemini: 'generationConfig.thinkingConfig.thinkingLevel',
   },
   thinkingBudget: {
-    chat: 'reasoning_effort',
+    chat: 'thinking.budget_tokens',
     responses: 'reasoning.effort',
     messages: 'thinking.budget_tokens',
     gemini: 'generationConfig.thinkingConfig.thinkingBudget',
@@ -60,6 +67,18 @@ const WORDS = {
     responses: 'text.format',
     messages: 'output_config.format',
     gemini: 'generationConfig.responseSchema',
+  },
+  fileName: {
+    chat: 'file.filename',
+    responses: 'filename',
+    messages: 'title',
+    gemini: 'displayName',
+  },
+  additionalProperties: {
+    chat: 'response_format.json_schema.schema.additionalProperties',
+    responses: 'text.format.schema.additionalProperties',
+    messages: 'output_config.format.schema.additionalProperties',
+    gemini: 'generationConfig.responseSchema.additionalProperties',
   },
   imageDetail: {
     chat: 'image_url.detail',
@@ -80,6 +99,19 @@ export type CallerWord = keyof typeof WORDS;
 /** The caller's own word for it. */
 export function callerWord(conversation: Conversation, word: CallerWord): string {
   return WORDS[word][callerDialect(conversation)];
+}
+
+/** What stands in `x-fairlead-dropped` for a value that was not left out but sent as another. */
+export function changedTo(name: string, value: string | number | boolean): string {
+  return `${name}=${value}`;
+}
+
+/** The caller's word for its budget of thinking: of chat's kin, OpenRouter has another than all others. */
+export function thinkingBudgetWord(conversation: Conversation): string {
+  const said = conversation.reasoning?.extra;
+  const reasoning = said?.dialect === 'chat' ? said.fields['reasoning'] : undefined;
+  const isOpenRouters = isObject(reasoning) && typeof reasoning['max_tokens'] === 'number';
+  return isOpenRouters ? 'reasoning.max_tokens' : callerWord(conversation, 'thinkingBudget');
 }
 
 /** Where a message stands in the caller's request, as far as its place there is known. */
@@ -107,6 +139,74 @@ type ToolField = 'name' | 'schema' | 'strict' | 'format';
 /** Path of a tool's field in the caller's words. */
 export function toolPath(conversation: Conversation, index: number, field: ToolField): string {
   return `tools[${index}].${TOOL_FIELDS[callerDialect(conversation)][field]}`;
+}
+
+/** A message, a part or a tool as the caller would point at it; `[]` where its place is not known. */
+export function messagePlace(conversation: Conversation, index: number): string {
+  const list = callerWord(conversation, 'messages');
+  return callerDialect(conversation) === 'chat' ? `${list}[${index}]` : `${list}[]`;
+}
+
+export function toolPlace(conversation: Conversation, index: number): string {
+  return callerDialect(conversation) === 'gemini' ? 'tools[].functionDeclarations[]' : `tools[${index}]`;
+}
+
+/** Where each part of a message stands. */
+export function partPaths(conversation: Conversation, index: number): string[] {
+  const { parts = [], extra } = conversation.messages[index] ?? {};
+  const caller = callerDialect(conversation);
+  return caller === 'chat' ? chatPartPaths(parts, extra, index) : parts.map(() => PART_PLACES[caller]);
+}
+
+const PART_PLACES: Record<Exclude<CallerDialectName, 'chat'>, string> = {
+  responses: 'input[].content[]',
+  messages: 'messages[].content[]',
+  gemini: 'contents[].parts[]',
+};
+
+/** Reasoning and tool calls have fields of their own in chat, beside the content. */
+function chatPartPaths(parts: readonly Part[], extra: Extra | undefined, index: number): string[] {
+  const path = `messages[${index}]`;
+  let contents = 0;
+  let calls = 0;
+  return parts.map((part) => {
+    if (part.type === 'tool_result') return path;
+    if (part.type === 'tool_call') return `${path}.tool_calls[${calls++}]`;
+    // Mistral's form of reasoning is a part of the content.
+    const isBeside = part.type === 'reasoning' && part.extra?.fields['type'] !== 'thinking';
+    return isBeside ? `${path}.${chatReasoningField(part, extra)}` : `${path}.content[${contents++}]`;
+  });
+}
+
+function chatReasoningField({ signature, encrypted }: ReasoningPart, extra: Extra | undefined): string {
+  if (signature ?? encrypted) return SIGNATURES.chat;
+  const said = ['reasoning', 'reasoning_details'].find((key) => extra && Object.hasOwn(extra.fields, key));
+  return said ?? 'reasoning_content';
+}
+
+const RESULT_PARTS: Record<Exclude<CallerDialectName, 'chat'>, string> = {
+  responses: 'output[]',
+  messages: 'content[]',
+  gemini: 'functionResponse.parts[]',
+};
+
+/** Where a part of a tool's result stands; `path` is that of the result. */
+export function resultPartPath(conversation: Conversation, path: string, index: number): string {
+  const caller = callerDialect(conversation);
+  return `${path}.${caller === 'chat' ? `content[${index}]` : RESULT_PARTS[caller]}`;
+}
+
+const SIGNATURES: Record<CallerDialectName, string> = {
+  chat: 'reasoning_details',
+  responses: 'encrypted_content',
+  messages: 'signature',
+  gemini: 'thoughtSignature',
+};
+
+/** Where the signature of a text, an image or a tool call stands: in chat at the message, else at the part. */
+export function signaturePath(conversation: Conversation, index: number, path: string): string {
+  const caller = callerDialect(conversation);
+  return `${caller === 'chat' ? messagePlace(conversation, index) : path}.${SIGNATURES[caller]}`;
 }
 
 /** A conversation in `converse` could only be ours, named as in chat. */

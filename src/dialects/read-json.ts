@@ -81,6 +81,29 @@ export function wrongKind(value: JsonValue | undefined, expected: string, path: 
   return invalidRequest(`'${path}' must be ${expected}, not ${found}.`, path, 'invalid_type');
 }
 
+export interface NumberRange {
+  least?: number;
+  most?: number;
+  isWhole?: boolean;
+}
+
+/** @throws GatewayError `invalid_request` where the number is out of its range. */
+export function expectInRange(
+  value: number,
+  { least, most, isWhole = false }: NumberRange,
+  path: string,
+): number {
+  const fits = value >= (least ?? value) && value <= (most ?? value) && (!isWhole || Number.isInteger(value));
+  if (fits) return value;
+  const kind = isWhole ? 'a whole number' : 'a number';
+  const bounds = [
+    ...(least === undefined ? [] : [`at least ${least}`]),
+    ...(most === undefined ? [] : [`at most ${most}`]),
+  ];
+  const expected = [kind, bounds.join(' and ')].filter((words) => words !== '').join(' of ');
+  throw invalidRequest(`'${path}' is ${value}; ${expected} was expected.`, path, 'invalid_value');
+}
+
 /** For a word that is none of the words known at this place. */
 export function unknownWord(word: string, known: Iterable<string>, path: string): Error {
   const list = [...known].map((name) => `'${name}'`).join(', ');

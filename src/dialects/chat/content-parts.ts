@@ -10,9 +10,17 @@ import type {
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { isDataUrl, parseDataUrl } from '../data-url.ts';
-import { expectKind, optionalField, pathOf, requireField, unknownWord, wrongKind } from '../read-json.ts';
+import {
+  expectKind,
+  omitKeys,
+  optionalField,
+  pathOf,
+  requireField,
+  unknownWord,
+  wrongKind,
+} from '../read-json.ts';
 import { decodeCacheHint } from './cache-hints.ts';
-import { extraOf } from './extra.ts';
+import { chatExtra } from './extra.ts';
 
 /**
  * Reads the content parts of request messages. Besides OpenAI's own kinds it knows those that its kin have
@@ -74,10 +82,28 @@ function decodePart(item: JsonValue, decoders: ReadonlyMap<string, PartDecoder>,
   const part = decode(value, at);
   const cacheHint = decodeCacheHint(value, at);
   if (cacheHint) part.cacheHint = cacheHint;
-  const extra = extraOf(value, new Set(['type', type, 'cache_control']));
-  if (extra)
-    part.extra = part.extra ? { ...extra, fields: { ...extra.fields, ...part.extra.fields } } : extra;
+  const extra = chatExtra({
+    ...omitKeys(value, new Set(['type', type, 'cache_control'])),
+    ...innerExtra(type, value[type]),
+    ...part.extra?.fields,
+  });
+  if (extra) part.extra = extra;
   return part;
+}
+
+/** What the object of a part's own kind says beyond these fields stands under its key. */
+const INNER_FIELDS = new Map([
+  ['image_url', new Set(['url', 'detail'])],
+  ['video_url', new Set(['url'])],
+  ['document_url', new Set(['url'])],
+  ['input_audio', new Set(['data', 'format'])],
+  ['file', new Set(['file_data', 'file_id', 'filename'])],
+]);
+
+function innerExtra(type: string, value: JsonValue | undefined): JsonObject {
+  const known = INNER_FIELDS.get(type);
+  const unknown = known && isObject(value) ? omitKeys(value, known) : {};
+  return Object.keys(unknown).length > 0 ? { [type]: unknown } : {};
 }
 
 function decodeText(part: JsonObject, at: string): TextPart {
@@ -165,8 +191,18 @@ function decodeLinkedFile(type: string): PartDecoder {
   };
 }
 
-function urlSource(url: string, path: string): MediaSource {
-  if (!isDataUrl(url)) return { kind: 'url', url };
+/** OpenAI takes web addresses; `gs:` is what clients of Google's models write. */
+const FETCHABLE = /^(?:https?|gs):/i;
+
+export function urlSource(url: string, path: string): MediaSource {
+  if (!isDataUrl(url)) {
+    if (FETCHABLE.test(url)) return { kind: 'url', url };
+    throw invalidRequest(
+      `'${path}' must be an address that begins with 'https:', 'http:' or 'data:'.`,
+      path,
+      'invalid_value',
+    );
+  }
   const data = parseDataUrl(url);
   if (!data) {
     throw invalidRequest(
@@ -179,13 +215,20 @@ function urlSource(url: string, path: string): MediaSource {
 }
 
 /** Images that a model generated, in the form that OpenRouter gave `message.images`; others are left out. */
-export function decodeImages(images: JsonValue | undefined): ImagePart[] {
+export function decodeImages(
+  images: JsonValue | undefined,
+  sourceOf: (url: string, index: number) => MediaSource = answeredSource,
+): ImagePart[] {
   if (!Array.isArray(images)) return [];
-  return images.flatMap((item) => {
+  return images.flatMap((item, index) => {
     const value = isObject(item) && isObject(item['image_url']) ? item['image_url']['url'] : undefined;
     if (typeof value !== 'string') return [];
-    const data = parseDataUrl(value);
-    const source: MediaSource = data ? { kind: 'data', ...data } : { kind: 'url', url: value };
-    return [{ type: 'image', source }];
+    return [{ type: 'image', source: sourceOf(value, index) }];
   });
+}
+
+/** An answer is taken as it comes. */
+function answeredSource(url: string): MediaSource {
+  const data = parseDataUrl(url);
+  return data ? { kind: 'data', ...data } : { kind: 'url', url };
 }

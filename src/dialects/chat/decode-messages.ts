@@ -9,9 +9,23 @@ import type {
 } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { expectKind, optionalField, pathOf, requireField, unknownWord, wrongKind } from '../read-json.ts';
+import {
+  expectKind,
+  omitKeys,
+  optionalField,
+  pathOf,
+  requireField,
+  unknownWord,
+  wrongKind,
+} from '../read-json.ts';
 import { decodeCacheHint } from './cache-hints.ts';
-import { type ContentOwner, type ContentPart, decodeContent, decodeImages } from './content-parts.ts';
+import {
+  type ContentOwner,
+  type ContentPart,
+  decodeContent,
+  decodeImages,
+  urlSource,
+} from './content-parts.ts';
 import { chatExtra, extraOf } from './extra.ts';
 import { decodeReasoningDetails, type ReasoningDetails, reasoningText } from './reasoning-details.ts';
 
@@ -89,7 +103,11 @@ class MessageDecoder {
     const content = decodeContent(message['content'], 'assistant', pathOf(at, 'content'));
     const refusal = optionalField(message, 'refusal', 'string', at);
     if (refusal !== undefined) content.push({ type: 'refusal', text: refusal });
-    content.push(...decodeImages(message['images']));
+    content.push(
+      ...decodeImages(message['images'], (url, index) =>
+        urlSource(url, `${pathOf(at, 'images')}[${index}].image_url.url`),
+      ),
+    );
     const calls = this.#decodeToolCalls(message, at);
     const details = decodeReasoningDetails(optionalField(message, 'reasoning_details', 'array', at));
     checkReasoning(message, at);
@@ -136,7 +154,11 @@ class MessageDecoder {
     const cacheHint = decodeCacheHint(wire, at);
     if (cacheHint) call.cacheHint = cacheHint;
     if (carried?.signature) call.signature = carried.signature;
-    const extra = extraOf(wire, new Set(['id', 'type', type, 'cache_control']));
+    const inner = omitKeys(named, NAMED_FIELDS[type]);
+    const extra = chatExtra({
+      ...omitKeys(wire, new Set(['id', 'type', type, 'cache_control'])),
+      ...(Object.keys(inner).length > 0 ? { [type]: inner } : {}),
+    });
     if (extra) call.extra = extra;
     this.#remember(call);
     return carried ? { call, carried } : { call };
@@ -168,6 +190,8 @@ class MessageDecoder {
     return finishMessage({ role: 'tool', parts: [result] }, message, known, at);
   }
 }
+
+const NAMED_FIELDS = { function: new Set(['name', 'arguments']), custom: new Set(['name', 'input']) };
 
 interface DecodedCall {
   call: ToolCallPart;

@@ -2,8 +2,10 @@ import type { Conversation, Parameters, ResponseFormat } from '../../conversatio
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import type { RequestAddress } from '../dialect.ts';
 import {
+  expectInRange,
   expectKind,
   type JsonKind,
+  type NumberRange,
   omitKeys,
   optionalField,
   pathOf,
@@ -18,7 +20,8 @@ import { decodeToolChoice, decodeTools } from './tools.ts';
 
 /**
  * Reads a request of `POST /v1/chat/completions`. Fields that the neutral model has no word for go to `extra`, in
- * their order. Shapes are checked where they are needed; what values a parameter may have is the provider's matter.
+ * their order. Shapes are checked where they are needed, numbers and words against what OpenAI's API takes: who is asked in its
+ * place must not decide what is valid.
  *
  * Source: OpenAI API reference (create chat completion).
  *
@@ -68,6 +71,18 @@ const PARAMETER_FIELDS: Record<Exclude<keyof Parameters, 'stop'>, readonly [Json
   promptCacheKey: ['string', 'prompt_cache_key'],
 };
 
+/** What OpenAI's API takes. */
+const RANGES: Partial<Record<keyof Parameters, NumberRange>> = {
+  maxOutputTokens: { least: 1, isWhole: true },
+  temperature: { least: 0, most: 2 },
+  topP: { least: 0, most: 1 },
+  frequencyPenalty: { least: -2, most: 2 },
+  presencePenalty: { least: -2, most: 2 },
+  seed: { isWhole: true },
+  n: { least: 1, most: 128, isWhole: true },
+  topLogprobs: { least: 0, most: 20, isWhole: true },
+};
+
 function decodeParameters(body: JsonObject, conversation: Conversation): void {
   const entries: [string, unknown][] = [];
   const spelling: Conversation['spelling'] = {};
@@ -76,6 +91,8 @@ function decodeParameters(body: JsonObject, conversation: Conversation): void {
     for (const word of words) {
       const value = optionalField(body, word, kind, '');
       if (value === undefined) continue;
+      const range = RANGES[key];
+      if (range && typeof value === 'number') expectInRange(value, range, word);
       entries.push([key, value]);
       if (word !== words[0]) spelling[key] = word;
       break;

@@ -4,7 +4,7 @@ import { isObject, type JsonObject, type JsonValue } from '../../conversation/js
 import { NO_USAGE } from '../../conversation/usage.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import type { EmbeddingDialect, EncodingFormat } from '../embeddings.ts';
-import { optionalField, pathOf, requireField, unknownWord, wrongKind } from '../read-json.ts';
+import { expectInRange, optionalField, pathOf, requireField, unknownWord, wrongKind } from '../read-json.ts';
 import { embeddedError } from './errors.ts';
 import { extraOf, ownFields } from './extra.ts';
 
@@ -29,6 +29,7 @@ function decodeRequest(body: JsonObject): { request: EmbeddingRequest; encodingF
     inputs: decodeInput(body['input']),
   };
   const dimensions = optionalField(body, 'dimensions', 'number', '');
+  if (dimensions !== undefined) expectInRange(dimensions, { least: 1, isWhole: true }, 'dimensions');
   const endUser = optionalField(body, 'user', 'string', '');
   const extra = extraOf(body, REQUEST_FIELDS);
   if (dimensions !== undefined) request.dimensions = dimensions;

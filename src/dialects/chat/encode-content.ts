@@ -8,11 +8,11 @@ import type {
   TextPart,
 } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
-import type { JsonObject, JsonValue } from '../../conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { writeDataUrl } from '../data-url.ts';
 import { omitKeys } from '../read-json.ts';
 import { audioFormat } from './content-parts.ts';
-import { ownFields } from './extra.ts';
+import { ownFields, ownObject } from './extra.ts';
 import { opaqueName, type Target } from './target.ts';
 
 /** The kinds of parts that message content can hold. */
@@ -81,10 +81,13 @@ function writePart(part: Writable, target: Target): JsonObject {
 }
 
 function withExtra(written: JsonObject, part: Writable, target: Target): JsonObject {
-  const own = omitKeys(ownFields(part.extra), new Set(['type']));
+  const type = String(written['type']);
+  const own = omitKeys(ownFields(part.extra), new Set(['type', type]));
   // OpenAI's own way of the hint stands among the extra fields already.
   const hint = 'prompt_cache_breakpoint' in own ? undefined : part.cacheHint;
-  return { ...written, ...own, ...target.cacheControl(hint) };
+  const value = written[type];
+  const inner = isObject(value) ? { [type]: { ...value, ...ownObject(part.extra, type) } } : {};
+  return { ...written, ...inner, ...own, ...target.cacheControl(hint) };
 }
 
 function imageUrl(source: MediaSource): string {

@@ -1,6 +1,7 @@
 import type { DialectName, ReasoningRequest } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { optionalField } from '../read-json.ts';
+import { checkEffort } from '../effort-words.ts';
+import { optionalField, pathOf } from '../read-json.ts';
 import { ownFields } from './extra.ts';
 import type { Target } from './target.ts';
 
@@ -12,7 +13,7 @@ import type { Target } from './target.ts';
  * Source: OpenAI API reference; OpenRouter, "Reasoning tokens"; LiteLLM, "Thinking / reasoning content".
  */
 export function decodeReasoningRequest(body: JsonObject): ReasoningRequest | undefined {
-  const effort = optionalField(body, 'reasoning_effort', 'string', '');
+  const effort = readEffort(body, 'reasoning_effort', '');
   const reasoning = optionalField(body, 'reasoning', 'object', '');
   const thinking = optionalField(body, 'thinking', 'object', '');
   if (effort === undefined && !reasoning && !thinking) return undefined;
@@ -25,18 +26,33 @@ export function decodeReasoningRequest(body: JsonObject): ReasoningRequest | und
   }
   if (reasoning) {
     const budget = optionalField(reasoning, 'max_tokens', 'number', 'reasoning');
-    const nested = optionalField(reasoning, 'effort', 'string', 'reasoning');
+    const nested = readEffort(reasoning, 'effort', 'reasoning');
     const exclude = optionalField(reasoning, 'exclude', 'boolean', 'reasoning');
     const enabled = optionalField(reasoning, 'enabled', 'boolean', 'reasoning');
     if (budget !== undefined) request.budgetTokens = budget;
-    if (nested !== undefined) request.effort = nested;
+    if (nested !== undefined) say(request, nested);
     // OpenRouter: `enabled` alone means medium effort.
     else if (enabled !== undefined && budget === undefined) request.effort = enabled ? 'medium' : 'none';
     if (exclude !== undefined) request.includeText = !exclude;
   }
-  if (effort !== undefined) request.effort = effort;
-  if (reasoning || thinking) request.extra = { dialect: 'chat', fields: asSaid(body) };
+  if (effort !== undefined) say(request, effort);
+  if (reasoning || thinking || effort === MODELS_OWN)
+    request.extra = { dialect: 'chat', fields: asSaid(body) };
   return request;
+}
+
+/** Groq's and Alibaba's word for whatever the model does when nothing is said. */
+const MODELS_OWN = 'default';
+
+function readEffort(holder: JsonObject, key: string, at: string): string | undefined {
+  const effort = optionalField(holder, key, 'string', at);
+  if (effort !== undefined && effort !== MODELS_OWN) checkEffort(effort, pathOf(at, key));
+  return effort;
+}
+
+function say(request: ReasoningRequest, effort: string): void {
+  if (effort === MODELS_OWN) delete request.effort;
+  else request.effort = effort;
 }
 
 function asSaid(body: JsonObject): JsonObject {

@@ -1,6 +1,9 @@
 import type { ToolCallPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { extraOf, ownFields } from './extra.ts';
+import { omitKeys } from '../read-json.ts';
+import { extraOf, ownFields, ownObject } from './extra.ts';
+
+const CALL_FIELDS = new Set(['id', 'type', 'function', 'custom']);
 
 /**
  * A tool call as it stands in messages of both directions. `id` is given apart from the part: clients may get
@@ -9,14 +12,10 @@ import { extraOf, ownFields } from './extra.ts';
  */
 export function encodeToolCall(call: ToolCallPart, id: string): JsonObject {
   const { kind, name } = call;
-  const body =
-    kind === 'custom'
-      ? { type: 'custom', custom: { name, input: call.arguments } }
-      : { type: 'function', function: { name, arguments: call.arguments === '' ? '{}' : call.arguments } };
-  return { id, ...body, ...ownFields(call.extra) };
+  const text = kind === 'function' && call.arguments === '' ? '{}' : call.arguments;
+  const named = { name, [kind === 'custom' ? 'input' : 'arguments']: text, ...ownObject(call.extra, kind) };
+  return { id, type: kind, [kind]: named, ...omitKeys(ownFields(call.extra), CALL_FIELDS) };
 }
-
-const CALL_FIELDS = new Set(['id', 'type', 'function', 'custom']);
 
 /**
  * Reads a tool call of an answer, whatever of it a server left out. `fallbackId` is used where it gave no id: every

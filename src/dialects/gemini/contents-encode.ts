@@ -1,11 +1,13 @@
 import type { Conversation, Message, ToolResultPart } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
-import { callerWord, messagePath } from '../caller-words.ts';
+import { callerWord, messagePath, partPaths, resultPartPath } from '../caller-words.ts';
+import { ToolCallIds } from '../messages/tool-call-ids.ts';
 import type { ModelTraits } from './models.ts';
 import { encodePart } from './parts.ts';
 import { ownFields } from './proto.ts';
 import { isGivenToolCallId } from './tool-call-ids.ts';
+import { legalFunctionName } from './tool-names.ts';
 import { encodeToolResult } from './tool-results.ts';
 
 /**
@@ -52,33 +54,40 @@ class ContentsEncoder {
   readonly #turns: Turn[] = [];
   readonly #calls = new Map<string, Call>();
   readonly #dropped = new Set<string>();
+  readonly #pairs: ToolCallIds;
 
   constructor(conversation: Conversation, traits: ModelTraits) {
     this.#conversation = conversation;
     this.#traits = traits;
+    this.#pairs = new ToolCallIds({ conversation, isNative: conversation.dialect === 'gemini' });
   }
 
   add(message: Message, index: number): void {
+    const paths = partPaths(this.#conversation, index);
     // The name of a tool message is that of the tool, which its call says.
     if (message.name !== undefined && message.role !== 'tool') this.#drop('participantName');
-    for (const part of message.parts) {
+    for (const [at, part] of message.parts.entries()) {
       if ('cacheHint' in part && part.cacheHint) this.#drop('cacheHint');
+      // Only Vertex takes a name, and only for some media.
+      if (part.type === 'file' && part.filename !== undefined) {
+        this.#dropped.add(`${paths[at]}.${callerWord(this.#conversation, 'fileName')}`);
+      }
       if (part.type === 'image' && part.detail !== undefined && part.detail !== 'auto')
         this.#drop('imageDetail');
     }
     switch (message.role) {
       case 'system':
       case 'developer':
-        this.#addSystem(message, index);
+        this.#addSystem(message, paths);
         break;
       case 'user':
-        this.#addUser(message, index);
+        this.#addUser(message, paths);
         break;
       case 'assistant':
-        this.#addAssistant(message, index);
+        this.#addAssistant(message, index, paths);
         break;
       case 'tool':
-        this.#addResults(message, index);
+        this.#addResults(message, index, paths);
         break;
       default:
         message.role satisfies never;
@@ -86,6 +95,8 @@ class ContentsEncoder {
   }
 
   finish(): EncodedContents {
+    // Whether a model goes on from a call at the very end is for the API to say.
+    if (this.#turns.at(-1)?.role === 'user') this.#pairs.closeTurn();
     const turns = this.#turns.filter((turn) => turn.results.length + turn.parts.length > 0);
     if (this.#traits.signaturesRequired) signCurrentTurn(turns);
     const system = this.#traits.systemInstruction && turns.length > 0 ? this.#system : [];
@@ -100,55 +111,58 @@ class ContentsEncoder {
   }
 
   /** Order among the other messages cannot be said: system texts go first, in their own order. */
-  #addSystem(message: Message, index: number): void {
+  #addSystem(message: Message, paths: readonly string[]): void {
     for (const [at, part] of message.parts.entries()) {
       if (part.type !== 'text') {
-        const path = this.#partPath(index, at);
+        const path = paths[at];
         throw invalidRequest(`'${path}': instructions to a Gemini model can only be text.`, path);
       }
       if (part.text !== '') this.#system.push({ text: part.text, ...ownFields(part.extra) });
     }
   }
 
-  #addUser(message: Message, index: number): void {
+  #addUser(message: Message, paths: readonly string[]): void {
     for (const [at, part] of message.parts.entries()) {
-      if (part.type === 'opaque' && part.dialect !== 'gemini') throw this.#refuseBlock(index, at);
+      if (part.type === 'opaque' && part.dialect !== 'gemini') throw refusedBlock(paths[at] ?? '');
     }
     const turn = this.#turn('user', message);
     turn.prompt = true;
-    this.#encodeParts(turn, message, index);
+    this.#encodeParts(turn, message, paths);
     // Nothing at all would let the turns around it run together.
     if (turn.results.length + turn.parts.length === 0) turn.parts.push({ text: '' });
   }
 
-  #addAssistant(message: Message, index: number): void {
+  #addAssistant(message: Message, index: number, paths: readonly string[]): void {
+    if (this.#turns.at(-1)?.role === 'user') this.#pairs.closeTurn();
     for (const part of message.parts) {
       if (part.type !== 'tool_call') continue;
+      this.#pairs.call(part.id, index);
       this.#calls.set(part.id, { name: part.name, ordinal: this.#calls.size });
     }
-    this.#encodeParts(this.#turn('model', message), message, index);
+    this.#encodeParts(this.#turn('model', message), message, paths);
   }
 
-  #encodeParts(turn: Turn, message: Message, index: number): void {
+  #encodeParts(turn: Turn, message: Message, paths: readonly string[]): void {
+    const isNative = this.#conversation.dialect === 'gemini';
     for (const [at, part] of message.parts.entries()) {
-      if (part.type === 'opaque' && part.dialect !== 'gemini') this.#dropped.add(this.#partPath(index, at));
       const wire = encodePart(part, {
         callIds: this.#traits.callIds,
-        unsignedReasoning: this.#conversation.dialect === 'gemini',
-        path: this.#partPath(index, at),
+        unsignedReasoning: isNative,
+        legalNames: !isNative,
+        path: paths[at] ?? '',
       });
       if (wire && !isEmptyText(wire)) turn.parts.push(wire);
     }
   }
 
-  #addResults(message: Message, index: number): void {
+  #addResults(message: Message, index: number, paths: readonly string[]): void {
     const turn = this.#turn('user', message);
-    for (const part of message.parts) {
-      if (part.type === 'tool_result') this.#addResult(turn, part, index);
+    for (const [at, part] of message.parts.entries()) {
+      if (part.type === 'tool_result') this.#addResult(turn, part, index, paths[at] ?? '');
     }
   }
 
-  #addResult(turn: Turn, result: ToolResultPart, index: number): void {
+  #addResult(turn: Turn, result: ToolResultPart, index: number, resultPath: string): void {
     const call = this.#calls.get(result.callId);
     const name = call?.name ?? result.name;
     if (name === undefined) {
@@ -159,29 +173,17 @@ class ContentsEncoder {
         'unknown_tool_call',
       );
     }
+    this.#pairs.answer(result.callId, index);
     const given = this.#traits.callIds && isGivenToolCallId(result.callId);
     const { functionResponse, beside } = encodeToolResult(result, {
       id: given ? result.callId : undefined,
-      name,
+      name: this.#conversation.dialect === 'gemini' ? name : legalFunctionName(name),
       mediaInside: this.#conversation.dialect === 'gemini' ? 'caller' : this.#traits.mediaInToolResults,
-      path: messagePath(this.#conversation, index, 'content'),
+      pathOf: (inner) => resultPartPath(this.#conversation, resultPath, inner),
     });
     const ordinal = call?.ordinal ?? Number.POSITIVE_INFINITY;
     turn.results.push({ ordinal, part: { functionResponse } });
     turn.parts.push(...beside);
-  }
-
-  #partPath(index: number, part: number): string {
-    return `${messagePath(this.#conversation, index, 'content')}[${part}]`;
-  }
-
-  #refuseBlock(index: number, part: number): Error {
-    const path = this.#partPath(index, part);
-    return invalidRequest(
-      `'${path}' holds a block that a Gemini model cannot be given.`,
-      path,
-      'unsupported_content',
-    );
   }
 
   #turn(role: Turn['role'], message: Message): Turn {
@@ -202,6 +204,14 @@ class ContentsEncoder {
   #drop(thing: Parameters<typeof callerWord>[1]): void {
     this.#dropped.add(callerWord(this.#conversation, thing));
   }
+}
+
+function refusedBlock(path: string): Error {
+  return invalidRequest(
+    `'${path}' holds a block that a Gemini model cannot be given.`,
+    path,
+    'unsupported_content',
+  );
 }
 
 /** Text without words and without a signature: some models refuse it, none needs it. */

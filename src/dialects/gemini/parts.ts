@@ -3,6 +3,7 @@ import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { type MediaPart, mediaPart, readFileData, readInlineData, writeMedia } from './media.ts';
 import { defined, extraOf, overlay, ownFields, ownSignature, parseObject, readMessage } from './proto.ts';
 import { isGivenToolCallId } from './tool-call-ids.ts';
+import { legalFunctionName } from './tool-names.ts';
 
 /**
  * A `Part` of the Gemini API (its fields under their JSON names) as a neutral part. What the neutral model has no
@@ -77,6 +78,8 @@ export interface PartEncoding {
   callIds: boolean;
   /** Whether reasoning without a Gemini signature is written too. */
   unsignedReasoning: boolean;
+  /** Whether names of functions are brought into the form that the API demands. */
+  legalNames?: boolean;
   /** Where the part stands in the caller's request: for refusals. */
   path: string;
 }
@@ -87,7 +90,7 @@ export interface PartEncoding {
  */
 export function encodePart(
   part: Part,
-  { callIds, unsignedReasoning, path }: PartEncoding,
+  { callIds, unsignedReasoning, legalNames = false, path }: PartEncoding,
 ): JsonObject | undefined {
   const signed = { thoughtSignature: 'signature' in part ? ownSignature(part.signature) : undefined };
   switch (part.type) {
@@ -99,7 +102,10 @@ export function encodePart(
       if (!unsignedReasoning && signed.thoughtSignature === undefined) return undefined;
       return overlay(defined({ text: part.text, thought: true, ...signed }), ownFields(part.extra));
     case 'tool_call':
-      return overlay(defined({ functionCall: encodeCall(part, callIds), ...signed }), ownFields(part.extra));
+      return overlay(
+        defined({ functionCall: encodeCall(part, callIds, legalNames), ...signed }),
+        ownFields(part.extra),
+      );
     case 'image':
     case 'audio':
     case 'file':
@@ -113,9 +119,10 @@ export function encodePart(
   }
 }
 
-function encodeCall(call: ToolCallPart, callIds: boolean): JsonObject {
+function encodeCall(call: ToolCallPart, callIds: boolean, legalNames: boolean): JsonObject {
   const id = callIds && isGivenToolCallId(call.id) ? call.id : undefined;
-  return defined({ id, name: call.name, args: encodeArguments(call) });
+  const name = legalNames ? legalFunctionName(call.name) : call.name;
+  return defined({ id, name, args: encodeArguments(call) });
 }
 
 /** `args` must be an object. Models do write other things: those are handed on as text rather than refused. */

@@ -1,8 +1,10 @@
-import type { Conversation, ResponseFormat } from '../../conversation/conversation.ts';
+import type { Conversation, ReasoningPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { foreignFields } from '../foreign-fields.ts';
+import { foreignParts } from '../foreign-parts.ts';
 import { parameterName, planParameters } from '../parameters.ts';
+import { describedSchema } from '../response-schema.ts';
 import { encodeContents } from './contents-encode.ts';
 import { type ModelTraits, modelTraits } from './models.ts';
 import { defined, overlay, ownFields } from './proto.ts';
@@ -32,7 +34,15 @@ export function encodeRequest(conversation: Conversation, model: string): Encode
   });
   return {
     body: mergeOwnFields(body, ownFields(conversation.extra)),
-    dropped: [...new Set([...dropped, ...tools.dropped, ...generation.dropped, ...foreign])],
+    dropped: [
+      ...new Set([
+        ...foreignParts(conversation, 'gemini', (part) => isWrittenReasoning(conversation, part)),
+        ...dropped,
+        ...tools.dropped,
+        ...generation.dropped,
+        ...foreign,
+      ]),
+    ],
   };
 }
 
@@ -44,6 +54,11 @@ function mergeOwnFields(body: JsonObject, own: JsonObject): JsonObject {
   if (!isObject(calling) || !isObject(ownCalling) || !isObject(merged['toolConfig'])) return merged;
   const functionCallingConfig = { ...calling, ...ownCalling };
   return { ...merged, toolConfig: { ...merged['toolConfig'], functionCallingConfig } };
+}
+
+/** What `encodePart` writes: a caller of this dialect may send thoughts back without their signature. */
+function isWrittenReasoning({ dialect }: Conversation, { signature }: ReasoningPart): boolean {
+  return dialect === 'gemini' || signature?.dialect === 'gemini';
 }
 
 function encodeGenerationConfig(
@@ -87,13 +102,6 @@ function encodeResponseFormat(conversation: Conversation, traits: ModelTraits): 
   return traits.jsonSchema
     ? { responseMimeType, responseJsonSchema: constAsEnum(schema) }
     : { responseMimeType, responseSchema: toOpenApiSchema(schema) };
-}
-
-/** The description of a format has no place of its own but in its schema. */
-function describedSchema({ schema, description }: ResponseFormat & { type: 'json_schema' }): JsonObject {
-  return description === undefined || schema['description'] !== undefined
-    ? schema
-    : { description, ...schema };
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Conversation, ReasoningRequest } from '../../conversation/conversation.ts';
-import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord } from '../caller-words.ts';
+import { callerWord, changedTo, thinkingBudgetWord } from '../caller-words.ts';
+import { checkEffort } from '../effort-words.ts';
 import { THINKING_LEVELS, type Thinking, type ThinkingLevel } from './models.ts';
 import { defined, extraOf, ownFields } from './proto.ts';
 
@@ -35,7 +35,7 @@ interface EncodedThinking {
 
 /**
  * The `thinkingConfig` for a reasoning request. Where the model has no such level or budget the next one up is
- * taken, or the highest. `none` on a model that always thinks becomes its least, and is named in `dropped`.
+ * taken, or the highest; `none` on a model that always thinks becomes its least. Each such change is named.
  *
  * @throws GatewayError `invalid_request` for an effort that no dialect knows.
  */
@@ -43,28 +43,20 @@ export function encodeThinking(conversation: Conversation, thinking: Thinking): 
   const { reasoning } = conversation;
   if (!reasoning) return { dropped: [] };
   const { effort, budgetTokens } = reasoning;
-  checkEffort(conversation, effort);
+  if (effort !== undefined) checkEffort(effort, callerWord(conversation, 'reasoning'));
 
   const off = effort === 'none' || (effort === undefined && budgetTokens === 0);
   const word = callerWord(conversation, 'reasoning');
   if (thinking.by === 'nothing') return { dropped: off ? [] : [word] };
 
   const amount = amountOf(reasoning, thinking, off);
-  const canStop = thinking.by === 'budget' && thinking.off;
   const thinkingConfig = defined({
     ...amount,
     includeThoughts: wantsThoughts(conversation, reasoning, off),
     ...ownFields(reasoning.extra),
   });
-  const dropped = off && !canStop ? [word] : [];
+  const dropped = changedAmount(conversation, reasoning, amount, off);
   return Object.keys(thinkingConfig).length > 0 ? { thinkingConfig, dropped } : { dropped };
-}
-
-function checkEffort(conversation: Conversation, effort: string | undefined): void {
-  if (effort === undefined || effort === 'none' || Object.hasOwn(LEVEL_OF_EFFORT, effort)) return;
-  const word = callerWord(conversation, 'reasoning');
-  const known = ['none', ...Object.keys(LEVEL_OF_EFFORT)].join(', ');
-  throw invalidRequest(`'${word}' must be one of ${known}.`, word);
 }
 
 function amountOf(
@@ -83,6 +75,26 @@ function amountOf(
   if (budget === undefined) return {};
   if (budget === DYNAMIC_BUDGET) return { thinkingBudget: DYNAMIC_BUDGET };
   return { thinkingBudget: Math.min(Math.max(budget, thinking.min), thinking.max) };
+}
+
+/** How the amount differs from what was asked for. A budget for an effort says it in other words, `none` apart. */
+function changedAmount(
+  conversation: Conversation,
+  { effort, budgetTokens }: ReasoningRequest,
+  { thinkingLevel, thinkingBudget }: JsonObject,
+  off: boolean,
+): string[] {
+  if (effort === undefined) {
+    const sent = thinkingBudget ?? thinkingLevel;
+    if (typeof sent !== 'number' && typeof sent !== 'string') return [];
+    return sent === budgetTokens ? [] : [changedTo(thinkingBudgetWord(conversation), sent)];
+  }
+  const word = callerWord(conversation, 'effort');
+  if (typeof thinkingLevel === 'string') {
+    const level = thinkingLevel.toLowerCase();
+    return level === effort ? [] : [changedTo(word, level)];
+  }
+  return off && thinkingBudget !== 0 ? [changedTo(word, 'minimal')] : [];
 }
 
 function nearestLevel(effort: string, levels: readonly ThinkingLevel[]): ThinkingLevel {

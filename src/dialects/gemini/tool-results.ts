@@ -17,14 +17,14 @@ export interface ToolResultEncoding {
   name: string;
   /** `caller`: the caller spoke Gemini and knows what its endpoint takes there. */
   mediaInside: boolean | 'caller';
-  /** Where the result's parts stand in the caller's request. */
-  path: string;
+  /** Where one of the result's parts stands in the caller's request. */
+  pathOf: (part: number) => string;
 }
 
 /** A tool's result as a `functionResponse`, whose `response` must be an object. */
 export function encodeToolResult(
   result: ToolResultPart,
-  { id, name, mediaInside, path }: ToolResultEncoding,
+  { id, name, mediaInside, pathOf }: ToolResultEncoding,
 ): EncodedToolResult {
   const texts: string[] = [];
   const inside: JsonObject[] = [];
@@ -33,7 +33,7 @@ export function encodeToolResult(
     if (part.type === 'text') texts.push(part.text);
     else if (part.type === 'opaque') writeOpaque(part, texts, inside);
     else {
-      const media = writeMedia(part.source, `${path}[${index}]`);
+      const media = writeMedia(part.source, pathOf(index));
       const type = part.source.kind === 'data' ? part.source.mediaType : '';
       const fits = mediaInside === 'caller' || (mediaInside && MEDIA_IN_RESULTS.has(type));
       (fits ? inside : beside).push(media);

@@ -1,10 +1,11 @@
 import type { Conversation, Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
-import { callerWord } from '../caller-words.ts';
+import { callerWord, toolPath } from '../caller-words.ts';
 import type { ModelTraits } from './models.ts';
 import { defined, extraOf, listOf, messageIn, ownFields, readMessage, textIn } from './proto.ts';
 import { fromOpenApiSchema, toOpenApiSchema } from './schema.ts';
+import { isFunctionName } from './tool-names.ts';
 
 /*
  * Source: Gemini API reference, `Tool`, `FunctionDeclaration`, `ToolConfig`, `FunctionCallingConfig`;
@@ -26,6 +27,7 @@ export function encodeTools(conversation: Conversation, traits: ModelTraits): En
   for (const [index, tool] of conversation.tools.entries()) {
     if (tool.type === 'function') {
       if (functionDeclarations.length === 0) tools.push({ functionDeclarations });
+      checkName(conversation, tool.name, index);
       functionDeclarations.push(encodeFunction(tool, traits));
       if (tool.strict === true) strict = true;
       if ('cacheHint' in tool && tool.cacheHint) dropped.push(callerWord(conversation, 'cacheHint'));
@@ -57,6 +59,17 @@ export function encodeTools(conversation: Conversation, traits: ModelTraits): En
     functionCallingConfig: usable ? choice : undefined,
     dropped,
   });
+}
+
+/** A caller of this dialect gets the API's own words about it. */
+function checkName(conversation: Conversation, name: string, index: number): void {
+  if (conversation.dialect === 'gemini' || isFunctionName(name)) return;
+  const path = toolPath(conversation, index, 'name');
+  throw invalidRequest(
+    `'${path}' is ${JSON.stringify(name.slice(0, 140))}: to a Gemini model a function's name must begin with a letter or '_' and may hold letters, digits, '_', '.', ':' and '-', at most 128 of them.`,
+    path,
+    'invalid_value',
+  );
 }
 
 function encodeFunction(tool: Tool & { type: 'function' }, traits: ModelTraits): JsonObject {

@@ -170,7 +170,7 @@ function decodeSource(source: JsonValue | undefined, path: string, reject: Rejec
         base64: requireText(source, 'data', at, reject),
       };
     case 'url':
-      return { kind: 'url', url: requireText(source, 'url', at, reject) };
+      return { kind: 'url', url: webAddress(source, at, reject) };
     case 'file':
       return { kind: 'fileId', fileId: requireText(source, 'file_id', at, reject), dialect: 'messages' };
     case 'text':
@@ -182,6 +182,12 @@ function decodeSource(source: JsonValue | undefined, path: string, reject: Rejec
     default:
       return undefined;
   }
+}
+
+function webAddress(source: JsonObject, at: string, reject: Reject): string {
+  const url = requireText(source, 'url', at, reject);
+  if (!/^https?:/i.test(url)) throw reject("an address that begins with 'https:' or 'http:'", `${at}.url`);
+  return url;
 }
 
 export function opaque(value: JsonObject): OpaquePart {

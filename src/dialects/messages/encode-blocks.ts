@@ -9,6 +9,7 @@ import type {
   ToolResultPart,
 } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
+import { resultPartPath } from '../caller-words.ts';
 import { encodeCitations, isReplayable } from './citations.ts';
 import { encodeToolInput, toolUseStart } from './encode-answer.ts';
 import type { EncodeContext } from './encode-context.ts';
@@ -116,7 +117,7 @@ export function encodeToolResult(
   path: string,
 ): JsonObject {
   const content = part.parts.flatMap((inner, index) =>
-    encodeResultPart(context, inner, `${path}.content[${index}]`),
+    encodeResultPart(context, inner, resultPartPath(context.conversation, path, index)),
   );
   return {
     type: 'tool_result',

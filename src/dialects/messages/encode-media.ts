@@ -34,7 +34,7 @@ function imageSource({ source }: ImagePart, path: string): JsonObject {
       return { type: 'base64', media_type: mediaType, data: source.base64 };
     }
     case 'url':
-      return { type: 'url', url: source.url };
+      return urlSource(source.url, path);
     case 'fileId':
       return fileSource(source, path);
     case 'text':
@@ -67,7 +67,7 @@ function documentSource({ source }: FilePart, path: string): JsonObject {
       throw unsupported(path, `a file of type '${source.mediaType}'. Send it as PDF or plain text`);
     case 'url':
       if (source.mediaType === undefined || source.mediaType === 'application/pdf') {
-        return { type: 'url', url: source.url };
+        return urlSource(source.url, path);
       }
       throw unsupported(path, `a URL of a file of type '${source.mediaType}'. Only PDFs can be given by URL`);
     case 'fileId':
@@ -77,6 +77,13 @@ function documentSource({ source }: FilePart, path: string): JsonObject {
     default:
       return source satisfies never;
   }
+}
+
+/** Anthropic fetches from the web only. */
+function urlSource(url: string, path: string): JsonObject {
+  if (!/^https?:/i.test(url))
+    throw unsupported(path, 'media at such an address. Send their data or an https URL');
+  return { type: 'url', url };
 }
 
 function textSource(text: string): JsonObject {

@@ -1,5 +1,6 @@
 import type { Parameters } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { changedTo } from '../caller-words.ts';
 import { parameterName, planParameters } from '../parameters.ts';
 import type { EncodeContext } from './encode-context.ts';
 
@@ -20,7 +21,7 @@ export function planMaxTokens({ conversation, traits, isNative, dropped }: Encod
   if (asked === undefined) return traits.maxOutputTokens;
   // Callers of this dialect may have a beta that raises the limit.
   if (isNative || !traits.limitIsKnown || asked <= traits.maxOutputTokens) return asked;
-  dropped.add(parameterName(conversation, 'maxOutputTokens'));
+  dropped.add(changedTo(parameterName(conversation, 'maxOutputTokens'), traits.maxOutputTokens));
   return traits.maxOutputTokens;
 }
 
@@ -33,13 +34,24 @@ export function encodeParameters(context: EncodeContext, thinks: boolean): JsonO
   for (const { key, path, value } of plan.written) {
     if (key === 'maxOutputTokens') continue;
     const fitted = fitParameter(context, key, value as JsonValue, thinks);
-    // A tier in other words is still the tier; a clamped or shortened value is not what was asked for.
-    if (fitted === undefined || (fitted !== value && key !== 'serviceTier')) {
-      dropped.add(parameterName(conversation, key));
+    for (const name of lossNames(parameterName(conversation, key), value as JsonValue, fitted)) {
+      // A tier in other words is still the tier.
+      if (key !== 'serviceTier' || fitted === undefined) dropped.add(name);
     }
     if (fitted !== undefined) setPath(body, path.split('.'), fitted);
   }
   return body;
+}
+
+/** What is said of a value that was left out, clamped or shortened; nothing where it was sent as it came. */
+function lossNames(name: string, value: JsonValue, fitted: JsonValue | undefined): string[] {
+  if (fitted === value) return [];
+  if (Array.isArray(value) && Array.isArray(fitted)) {
+    const kept = new Set(fitted);
+    return value.flatMap((item, index) => (kept.has(item) ? [] : [`${name}[${index}]`]));
+  }
+  const isPlain = typeof fitted === 'number' || typeof fitted === 'string' || typeof fitted === 'boolean';
+  return [isPlain ? changedTo(name, fitted) : name];
 }
 
 /** The value that the model takes: the same, a clamped one, or none. */

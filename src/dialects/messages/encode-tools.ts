@@ -1,7 +1,7 @@
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord, toolPath } from '../caller-words.ts';
+import { callerWord, changedTo, toolPath } from '../caller-words.ts';
 import type { EncodeContext } from './encode-context.ts';
 import { encodeCacheHint, ownFields } from './fields.ts';
 import { constrainSchema, fitsStructuredOutputs, isObjectSchema } from './json-schema.ts';
@@ -80,7 +80,6 @@ function encodeTool(
     dropped.add(`tools[${index}]`);
     return undefined;
   }
-  if (!isNative) for (const key of Object.keys(tool.extra?.fields ?? {})) dropped.add(`tools[].${key}`);
   checkName(context, tool.name, index);
   if (tool.type === 'custom') return encodeCustomTool(context, tool, index);
 
@@ -195,7 +194,7 @@ function planChoice(
     return { isForced: false };
   }
   if (isForced && !traits.forcedToolUse) {
-    dropped.add(word);
+    dropped.add(changedTo(word, 'auto'));
     const auto = withParallel(context, { type: 'auto' });
     return { choice: auto, instruction: demandTool(choice), isForced: false };
   }

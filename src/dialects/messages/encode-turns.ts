@@ -1,6 +1,6 @@
 import type { Message } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord, messagePath } from '../caller-words.ts';
+import { callerWord, partPaths } from '../caller-words.ts';
 import {
   encodeAssistantPart,
   encodeSystemPart,
@@ -72,32 +72,29 @@ export class Turns {
   }
 
   #add(message: Message, index: number): void {
-    const { conversation, dropped, isNative } = this.#context;
+    const { conversation, dropped } = this.#context;
     // The name of a tool message is that of the tool, which its call says.
     if (message.name !== undefined && message.role !== 'tool') {
-      dropped.add(`${callerWord(conversation, 'messages')}[].name`);
+      dropped.add(callerWord(conversation, 'participantName'));
     }
-    if (!isNative)
-      for (const key of Object.keys(message.extra?.fields ?? {}))
-        dropped.add(`${callerWord(conversation, 'messages')}[].${key}`);
-    const path = messagePath(conversation, index);
+    const paths = partPaths(conversation, index);
     switch (message.role) {
       case 'system':
       case 'developer':
-        this.#addSystem(message, path);
+        this.#addSystem(message, paths);
         break;
       case 'user':
         this.#append(
           'user',
           message,
-          encodeAll(message, path, (part, at) => encodeUserPart(this.#context, part, at)),
+          encodeAll(message, paths, (part, at) => encodeUserPart(this.#context, part, at)),
         );
         break;
       case 'tool':
-        this.#addResults(message, index, path);
+        this.#addResults(message, index, paths);
         break;
       case 'assistant':
-        this.#addAssistant(message, index, path);
+        this.#addAssistant(message, index, paths);
         break;
       default:
         message.role satisfies never;
@@ -105,23 +102,23 @@ export class Turns {
   }
 
   /** Only this dialect knows system messages between turns; those of all others go into the one system prompt. */
-  #addSystem(message: Message, path: string): void {
-    const blocks = encodeAll(message, path, (part, at) => encodeSystemPart(this.#context, part, at));
+  #addSystem(message: Message, paths: readonly string[]): void {
+    const blocks = encodeAll(message, paths, (part, at) => encodeSystemPart(this.#context, part, at));
     if (this.#context.isNative && this.#turns.length > 0) this.#append('system', message, blocks);
     else this.system.push(...blocks);
   }
 
-  #addResults(message: Message, index: number, path: string): void {
-    const results = encodeAll(message, path, (part, at) => {
+  #addResults(message: Message, index: number, paths: readonly string[]): void {
+    const results = encodeAll(message, paths, (part, at) => {
       if (part.type !== 'tool_result') return encodeUserPart(this.#context, part, at);
       return [encodeToolResult(this.#context, part, this.#ids.answer(part.callId, index), at)];
     });
     if (results.length > 0) this.#turn('user', message).results.push(...results);
   }
 
-  #addAssistant(message: Message, index: number, path: string): void {
+  #addAssistant(message: Message, index: number, paths: readonly string[]): void {
     if (this.#turns.at(-1)?.role === 'user') this.#ids.closeTurn();
-    const blocks = encodeAll(message, path, (part, at) =>
+    const blocks = encodeAll(message, paths, (part, at) =>
       part.type === 'tool_call'
         ? [encodeToolCall(part, this.#ids.call(part.id, index))]
         : encodeAssistantPart(this.#context, part, at),
@@ -146,8 +143,12 @@ export class Turns {
 
   /** Thinking must lead to something in its message; where that was dropped, the thinking goes too. */
   #dropLooseThinking(): void {
+    const { conversation, dropped } = this.#context;
     for (const { role, blocks } of this.#turns) {
-      if (role === 'assistant') while (isThinking(blocks.at(-1))) blocks.pop();
+      while (role === 'assistant' && isThinking(blocks.at(-1))) {
+        blocks.pop();
+        dropped.add(callerWord(conversation, 'signedReasoning'));
+      }
     }
     this.#dropEmpty();
   }
@@ -179,8 +180,8 @@ export class Turns {
 
 type EncodePart = (part: Message['parts'][number], path: string) => JsonObject[];
 
-function encodeAll(message: Message, path: string, encode: EncodePart): JsonObject[] {
-  return message.parts.flatMap((part, index) => encode(part, `${path}.content[${index}]`));
+function encodeAll(message: Message, paths: readonly string[], encode: EncodePart): JsonObject[] {
+  return message.parts.flatMap((part, index) => encode(part, paths[index] ?? ''));
 }
 
 function userTurn(text: string): { role: 'user'; content: JsonObject[] } {

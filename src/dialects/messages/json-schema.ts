@@ -46,6 +46,14 @@ export function fitsStructuredOutputs(schema: JsonObject): boolean {
   return schemaFits(schema) && !isRecursive(schema);
 }
 
+/** Whether an object in a schema that fits may have properties that are not named, which `constrainSchema` forbids. */
+export function leavesOpen(schema: JsonValue | undefined): boolean {
+  if (!isObject(schema)) return false;
+  return (
+    (mayBeObject(schema) && schema['additionalProperties'] !== false) || subschemas(schema).some(leavesOpen)
+  );
+}
+
 function schemaFits(schema: JsonValue | undefined): boolean {
   if (!isObject(schema)) return false;
   if (!saysType(schema) || isOpenMap(schema)) return false;

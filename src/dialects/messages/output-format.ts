@@ -1,8 +1,9 @@
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord } from '../caller-words.ts';
+import { callerWord, changedTo } from '../caller-words.ts';
+import { describedSchema } from '../response-schema.ts';
 import type { EncodeContext } from './encode-context.ts';
-import { constrainSchema, fitsStructuredOutputs, isObjectSchema } from './json-schema.ts';
+import { constrainSchema, fitsStructuredOutputs, isObjectSchema, leavesOpen } from './json-schema.ts';
 import { JSON_OUTPUT_TOOL } from './reserved-tools.ts';
 
 /** How the answer is brought into the form that the caller wants. At most one of the three is set. */
@@ -31,7 +32,13 @@ export function planOutput(context: EncodeContext): OutputPlan {
 
   const { schema, description } = format;
   if (traits.structuredOutputs && isNative) return { format: { type: 'json_schema', schema } };
-  if (traits.structuredOutputs && fitsStructuredOutputs(schema)) return structured(schema);
+  if (traits.structuredOutputs && fitsStructuredOutputs(schema)) {
+    // A strict schema is closed by what `strict` means; any other lets unnamed properties pass.
+    if (format.strict !== true && leavesOpen(schema)) {
+      dropped.add(changedTo(callerWord(conversation, 'additionalProperties'), false));
+    }
+    return structured(describedSchema(format));
+  }
   if (traits.forcedToolUse && isObjectSchema(schema)) {
     const tool = {
       name: JSON_OUTPUT_TOOL,
@@ -45,7 +52,7 @@ export function planOutput(context: EncodeContext): OutputPlan {
     throw invalidRequest(`The schema in '${word}' must be that of an object.`, word);
   }
   dropped.add(word);
-  return structured(schema);
+  return structured(describedSchema(format));
 }
 
 function structured(schema: JsonObject): OutputPlan {

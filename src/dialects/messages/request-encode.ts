@@ -2,6 +2,7 @@ import type { Conversation } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { foreignFields } from '../foreign-fields.ts';
+import { foreignParts, isReasoningOf } from '../foreign-parts.ts';
 import { encodeContext } from './encode-context.ts';
 import { encodeParameters, planMaxTokens } from './encode-parameters.ts';
 import { planTools } from './encode-tools.ts';
@@ -18,6 +19,8 @@ import { planThinking } from './thinking.ts';
 export function encodeRequest(conversation: Conversation, model: string): EncodedRequest {
   const foreign = foreignFields(conversation, 'messages');
   const context = encodeContext(conversation, model);
+  for (const name of foreignParts(conversation, 'messages', isReasoningOf('messages')))
+    context.dropped.add(name);
   const turns = new Turns(context);
   const output = planOutput(context);
   const tools = planTools(context, output.tool);

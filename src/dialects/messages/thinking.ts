@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord } from '../caller-words.ts';
+import { callerWord, changedTo, thinkingBudgetWord } from '../caller-words.ts';
+import { checkEffort } from '../effort-words.ts';
 import type { EncodeContext } from './encode-context.ts';
 import { ownFields } from './fields.ts';
 import { EFFORTS, type Effort } from './model-traits.ts';
@@ -39,10 +40,10 @@ export function planThinking(context: EncodeContext, facts: ThinkingFacts): Thin
   const { conversation, traits, isNative, dropped } = context;
   const wish = conversation.reasoning;
   if (!wish) return {};
+  if (wish.effort !== undefined) checkEffort(wish.effort, callerWord(conversation, 'effort'));
   if (wish.effort === 'none' || wish.budgetTokens === 0) return planOff(context);
 
   const effort = fitEffort(context, wish.effort);
-  if (wish.effort !== undefined && !readEffort(wish.effort) && wish.budgetTokens === undefined) return {};
   // Callers of this dialect say effort and thinking apart; for all others an effort is a wish to think.
   if (wish.budgetTokens === undefined && (isNative || wish.effort === undefined)) return noThinking(effort);
 
@@ -59,7 +60,7 @@ export function planThinking(context: EncodeContext, facts: ThinkingFacts): Thin
         : planBudget(context, facts, budget, effort);
     case 'adaptive':
       if (budget === undefined) return planAdaptive(context, effort);
-      dropped.add(callerWord(conversation, 'thinkingBudget'));
+      dropped.add(thinkingBudgetWord(conversation));
       return planAdaptive(context, effort ?? effortOfBudget(budget));
     default:
       return traits.thinking satisfies never;
@@ -81,7 +82,7 @@ function planOff(context: EncodeContext): ThinkingPlan {
     case 'between_tools':
       return { thinking: { type: traits.thinkingOff }, ...beside };
     case 'never':
-      dropped.add(callerWord(conversation, 'reasoning'));
+      dropped.add(changedTo(callerWord(conversation, 'reasoning'), 'low'));
       return { effort: 'low' };
     default:
       return traits.thinkingOff satisfies never;
@@ -106,7 +107,9 @@ function planBudget(
   const wished = asked ?? effortBudget(conversation.reasoning?.effort);
   const most = asked === undefined ? Math.floor(facts.maxTokens * BUDGET_SHARE) : facts.maxTokens - 1;
   const budget = Math.max(LEAST_BUDGET, Math.min(wished, most));
-  if (asked !== undefined && budget !== asked) dropped.add(callerWord(conversation, 'thinkingBudget'));
+  if (asked !== undefined && budget !== asked) {
+    dropped.add(changedTo(thinkingBudgetWord(conversation), budget));
+  }
   return {
     thinking: { type: 'enabled', budget_tokens: budget, ...(isNative ? display(context) : {}) },
     ...(isNative ? noThinking(effort) : {}),
@@ -132,7 +135,9 @@ function fitEffort(
   if (asked && isBudget && !isNative) return undefined;
   const fitting =
     asked && traits.efforts.findLast((effort) => EFFORTS.indexOf(effort) <= EFFORTS.indexOf(asked));
-  if (fitting !== asked || !asked) dropped.add(callerWord(conversation, 'effort'));
+  const name = callerWord(conversation, 'effort');
+  if (!fitting) dropped.add(name);
+  else if (fitting !== word) dropped.add(changedTo(name, fitting));
   return fitting;
 }
 

@@ -6,7 +6,7 @@ import { decodeToolResult, encodeToolResult } from '../../../src/dialects/gemini
 function encode(text: string, isError?: boolean): unknown {
   const { functionResponse } = encodeToolResult(
     { type: 'tool_result', callId: 'c', parts: [{ type: 'text', text }], ...(isError ? { isError } : {}) },
-    { id: undefined, name: 'f', mediaInside: true, path: 'p' },
+    { id: undefined, name: 'f', mediaInside: true, pathOf: () => 'p' },
   );
   return functionResponse['response'];
 }
@@ -53,7 +53,7 @@ describe('a function’s response read and written again is the same', () => {
         id: undefined,
         name: 'f',
         mediaInside: 'caller',
-        path: 'p',
+        pathOf: () => 'p',
       });
       assert.deepEqual(functionResponse, { name: 'f', response });
     });

@@ -1,8 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Conversation, Tool, ToolChoice } from '../../../src/conversation/conversation.ts';
+import type { Conversation, Message, Tool, ToolChoice } from '../../../src/conversation/conversation.ts';
 import type { JsonObject } from '../../../src/conversation/json.ts';
-import { at, bodyFor, chatConversation, droppedFor, functionTool, refusalOf, user } from './conversations.ts';
+import {
+  assistant,
+  at,
+  bodyFor,
+  call,
+  chatConversation,
+  droppedFor,
+  functionTool,
+  refusalOf,
+  result,
+  user,
+} from './conversations.ts';
 
 const SCHEMA: JsonObject = { $schema: 'x', type: 'object', properties: { b: { const: 1 }, a: {} } };
 
@@ -113,5 +124,58 @@ describe('tool choice', () => {
     const conversation = asking([functionTool('f')], { parallelToolCalls: false });
     assert.deepEqual(droppedFor(conversation), ['parallel_tool_calls']);
     assert.deepEqual(droppedFor({ ...conversation, parallelToolCalls: true }), []);
+  });
+});
+
+describe('names', () => {
+  for (const name of ['bad name!', '', '1st', 'x'.repeat(129)]) {
+    test(`that Gemini refuses are refused with their path: ${JSON.stringify(name.slice(0, 12))}`, () => {
+      assert.throws(
+        () => bodyFor(asking([functionTool('f'), functionTool(name)])),
+        refusalOf('tools[1].function.name'),
+      );
+    });
+  }
+
+  test('that it takes go out as they are', () => {
+    const names = ['f', '_f', 'a.b:c-d', 'x'.repeat(128)];
+    const body = bodyFor(asking(names.map((name) => functionTool(name))));
+    assert.deepEqual(
+      names.map((_, index) => at(body, 'tools', 0, 'functionDeclarations', index, 'name')),
+      names,
+    );
+  });
+
+  test('that a model made up stand in histories too, and are made legal in call and result alike', () => {
+    const history = [user('Hi'), assistant(call('a', 'bad name!', '{}')), result('a', 'no such tool')];
+    const body = bodyFor(chatConversation(history));
+    assert.equal(at(body, 'contents', 1, 'parts', 0, 'functionCall', 'name'), 'bad_name_');
+    assert.equal(at(body, 'contents', 2, 'parts', 0, 'functionResponse', 'name'), 'bad_name_');
+  });
+});
+
+describe('a history', () => {
+  const calls = assistant(call('a', 'f', '{}'), call('b', 'g', '{}'));
+  const histories: [name: string, messages: Message[], param: string][] = [
+    ['without the result of a call', [user('Hi'), calls, result('a', '1')], 'messages[1].tool_call_id'],
+    [
+      'whose result comes too late',
+      [user('Hi'), calls, user('Well?'), assistant('So'), result('a', '1'), result('b', '2')],
+      'messages[1].tool_call_id',
+    ],
+    [
+      'with two results of a call',
+      [user('Hi'), calls, result('a', '1'), result('a', '1'), result('b', '2')],
+      'messages[3].tool_call_id',
+    ],
+  ];
+  for (const [name, messages, param] of histories) {
+    test(`${name} is refused with the path`, () => {
+      assert.throws(() => bodyFor(chatConversation(messages)), refusalOf(param));
+    });
+  }
+
+  test('of a caller of this dialect is its own matter', () => {
+    bodyFor({ ...chatConversation([user('Hi'), calls, result('a', '1')]), dialect: 'gemini' });
   });
 });

@@ -96,3 +96,13 @@ test('an image in an assistant message is refused with its path', () => {
     (error) => error instanceof GatewayError && error.param === 'messages[1].content[0]',
   );
 });
+
+test('media at an address that is not on the web are refused with their path', () => {
+  for (const type of ['image', 'file'] as const) {
+    const part: Part = { type, source: { kind: 'url', url: 'gs://bucket/a' } };
+    assert.throws(
+      () => encode({ messages: [user('See', part)] }),
+      (error) => error instanceof GatewayError && error.param === 'messages[0].content[1]',
+    );
+  }
+});

@@ -27,10 +27,10 @@ const ROWS: Row[] = [
     dropped: [],
   },
   {
-    name: 'a temperature above 1 is clamped and named',
+    name: 'a temperature above 1 is clamped and named with what was sent',
     given: { parameters: { temperature: 1.7 } },
     sent: { temperature: 1 },
-    dropped: ['temperature'],
+    dropped: ['temperature=1'],
   },
   {
     name: 'top_p gives way to temperature where a model takes only one',
@@ -68,7 +68,7 @@ const ROWS: Row[] = [
     name: 'stop sequences of white space are left out and named',
     given: { parameters: { stop: ['\n', 'END'] } },
     sent: { stop_sequences: ['END'] },
-    dropped: ['stop'],
+    dropped: ['stop[0]'],
   },
   {
     name: 'a list of nothing but white space is left out whole',
@@ -117,7 +117,7 @@ const LIMITS: [model: string, asked: number | undefined, sent: number, dropped: 
   ['claude-opus-4-8', undefined, 128_000, []],
   ['claude-opus-9', undefined, 128_000, []],
   ['some-other-model', undefined, 8_192, []],
-  ['claude-3-haiku-20240307', 10_000, 4_096, ['max_completion_tokens']],
+  ['claude-3-haiku-20240307', 10_000, 4_096, ['max_completion_tokens=4096']],
   ['some-other-model', 10_000, 10_000, []],
   [SONNET_4_5, 100, 100, []],
 ];

@@ -51,7 +51,7 @@ test('a model that takes no forced call is told to make one, and the choice is n
   );
   assert.deepEqual(body['tool_choice'], { type: 'auto' });
   assert.match(JSON.stringify(body['system']), /call of the tool `look`/);
-  assert.deepEqual(dropped, ['tool_choice']);
+  assert.deepEqual(dropped, ['tool_choice=auto']);
 });
 
 function sentTool(tool: Tool, model?: string): { tool: unknown; dropped: string[] } {

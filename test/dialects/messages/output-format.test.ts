@@ -29,7 +29,26 @@ test('a schema is a native format where the model has structured outputs', () =>
     },
   });
   assert.equal(body['tools'], undefined);
-  assert.deepEqual(dropped, []);
+  assert.deepEqual(dropped, ['response_format.json_schema.schema.additionalProperties=false']);
+});
+
+test('a schema that was closed already, or was to be strict, is not narrowed', () => {
+  const { responseFormat } = wanted(SCHEMA);
+  const closed = wanted({ ...SCHEMA, additionalProperties: false });
+  assert.deepEqual(encode(closed).dropped, []);
+  assert.deepEqual(
+    encode({ responseFormat: { ...responseFormat, strict: true } as ResponseFormat }).dropped,
+    [],
+  );
+});
+
+test('the description of a format goes to the front of its schema’s', () => {
+  const described = { ...wanted(SCHEMA).responseFormat, description: 'What to say.' } as ResponseFormat;
+  const bare = encode({ responseFormat: described }).body['output_config'];
+  assert.match(JSON.stringify(bare), /"description":"What to say\."/);
+  const both = { ...described, schema: { ...SCHEMA, description: 'An answer.' } } as ResponseFormat;
+  const joined = encode({ responseFormat: both }).body['output_config'];
+  assert.match(JSON.stringify(joined), /"description":"What to say\.\\n\\nAn answer\."/);
 });
 
 for (const [name, model, schema] of [

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Conversation, Part } from '../../../src/conversation/conversation.ts';
+import { GatewayError } from '../../../src/conversation/gateway-error.ts';
 import type { JsonObject } from '../../../src/conversation/json.ts';
 import { assistant, call, encode, LOOK, result, SONNET_4_5, user } from './conversations.ts';
 
@@ -52,7 +53,7 @@ const ROWS: Row[] = [
     given: { ...NATIVE, reasoning: { budgetTokens: 30_000 } },
     model: SONNET_4_5,
     thinking: { type: 'enabled', budget_tokens: 19_999 },
-    dropped: ['thinking.budget_tokens'],
+    dropped: ['thinking.budget_tokens=19999'],
   },
   {
     name: 'an effort is adaptive thinking with that effort, shown, on newer models',
@@ -67,14 +68,15 @@ const ROWS: Row[] = [
     model: 'claude-sonnet-4-6',
     thinking: { type: 'adaptive' },
     effort: 'high',
-    dropped: ['reasoning_effort'],
+    dropped: ['reasoning_effort=high'],
   },
   {
-    name: 'minimal effort is low effort',
+    name: 'minimal effort is low effort, and named',
     given: { reasoning: { effort: 'minimal' } },
     model: 'claude-opus-5',
     thinking: SHOWN,
     effort: 'low',
+    dropped: ['reasoning_effort=low'],
   },
   {
     name: 'a budget on a model that refuses budgets is an effort, and named',
@@ -121,18 +123,12 @@ const ROWS: Row[] = [
     given: { reasoning: { effort: 'none' } },
     model: 'claude-opus-5-5',
     effort: 'low',
-    dropped: ['reasoning_effort'],
+    dropped: ['reasoning_effort=low'],
   },
   {
     name: 'a model that cannot think gets no thinking, and the wish is named',
     given: { reasoning: { effort: 'high' } },
     model: 'claude-3-haiku-20240307',
-    dropped: ['reasoning_effort'],
-  },
-  {
-    name: 'an unknown effort is named as dropped',
-    given: { reasoning: { effort: 'heroic' } },
-    model: SONNET_4_5,
     dropped: ['reasoning_effort'],
   },
   {
@@ -194,4 +190,11 @@ test('adaptive thinking does not mind that a tool loop lost its thinking', () =>
   );
   assert.deepEqual(body['thinking'], SHOWN);
   assert.deepEqual(dropped, []);
+});
+
+test('an effort that no dialect knows is refused, as at every other provider', () => {
+  assert.throws(
+    () => encode({ reasoning: { effort: 'heroic' } }),
+    (error) => error instanceof GatewayError && error.status === 400 && error.param === 'reasoning_effort',
+  );
 });

@@ -26,7 +26,7 @@ async function droppedFor(model: string, parameters: Parameters): Promise<string
 /** What is left out for whom: what the provider has no parameter for, or the model a smaller range. */
 const DROPPED: { parameters: Parameters; anthropic: string | null; gemini: string | null }[] = [
   { parameters: { temperature: 0.5 }, anthropic: null, gemini: null },
-  { parameters: { temperature: 1.5 }, anthropic: 'temperature', gemini: null },
+  { parameters: { temperature: 1.5 }, anthropic: 'temperature=1', gemini: null },
   { parameters: { top_p: 0.5 }, anthropic: null, gemini: null },
   { parameters: { temperature: 0.5, top_p: 0.5 }, anthropic: 'top_p', gemini: null },
   { parameters: { seed: 7 }, anthropic: 'seed', gemini: null },
@@ -91,6 +91,8 @@ const REFUSED: { parameters: Parameters; param: string }[] = [
   { parameters: { messages: 'Hi' as never }, param: 'messages' },
   { parameters: { tool_choice: 'required' }, param: 'tool_choice' },
   { parameters: { stop: [1] as never }, param: 'stop[0]' },
+  { parameters: { n: 0 }, param: 'n' },
+  { parameters: { reasoning_effort: 'ultra' as never }, param: 'reasoning_effort' },
   { parameters: { messages: [{ role: 'wizard', content: 'Hi' } as never] }, param: 'messages[0].role' },
   { parameters: { messages: [{ role: 'user', content: 7 } as never] }, param: 'messages[0].content' },
 ];

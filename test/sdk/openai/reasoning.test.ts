@@ -115,7 +115,7 @@ const EFFORTS: [model: string, effort: 'none' | 'low', dropped: string | null][]
   ['anthropic/claude-opus-4-8', 'none', null],
   ['gemini/gemini-2.5-flash', 'none', null],
   // It always thinks; at least it does not say what.
-  ['gemini/gemini-3-flash-preview', 'none', 'reasoning_effort'],
+  ['gemini/gemini-3-flash-preview', 'none', 'reasoning_effort=minimal'],
   ['anthropic/claude-3-haiku-20240307', 'low', 'reasoning_effort'],
   ['gemini/gemini-2.0-flash', 'low', 'reasoning_effort'],
 ];

@@ -1,0 +1,110 @@
+import type { Conversation, DialectName, Extra, Part, ReasoningPart } from '../conversation/conversation.ts';
+import { isObject } from '../conversation/json.ts';
+import { messagePlace, partPaths, resultPartPath, signaturePath, toolPlace } from './caller-words.ts';
+
+/** Whether the encoder writes a reasoning part. */
+type TakesReasoning = (part: ReasoningPart) => boolean;
+
+/** Keys of an `Extra` that are not the caller's own fields. */
+interface ExtraForm {
+  /** They hold the unknown fields of an object that is known itself (chat `function`). */
+  nested: ReadonlySet<string>;
+  /** They stand in a part or tool only for the dialect's own encoder: what they say is said in neutral words too. */
+  copies: ReadonlySet<string>;
+}
+
+const EXTRA_FORMS: Record<DialectName, ExtraForm> = {
+  chat: {
+    nested: new Set(['function', 'custom', 'image_url', 'video_url', 'document_url', 'input_audio', 'file']),
+    copies: new Set(['type']),
+  },
+  responses: { nested: new Set(['item']), copies: new Set(['instructions', 'type', 'id', 'status']) },
+  messages: { nested: new Set(), copies: new Set() },
+  gemini: {
+    nested: new Set(['functionCall', 'functionResponse', 'inlineData', 'fileData']),
+    copies: new Set(['parameters', 'thought']),
+  },
+  converse: { nested: new Set(), copies: new Set() },
+};
+
+/** What is left out at more places than this is named once for all of them: response headers are bounded. */
+const MOST_PLACES = 8;
+
+/**
+ * What of the messages and tools only another dialect than `dialect` can say, in the caller's words: unknown fields,
+ * blocks, reasoning and signatures of other providers. An encoder writes none of it and reports it as dropped.
+ *
+ * Opaque tools and the content of tool results are not in it: some encoders have a form for them.
+ */
+export function foreignParts(
+  conversation: Conversation,
+  dialect: DialectName,
+  takesReasoning: TakesReasoning,
+): string[] {
+  const names: string[] = [];
+  for (const [index, message] of conversation.messages.entries()) {
+    names.push(...extraNames(message.extra, dialect, messagePlace(conversation, index)));
+    const paths = partPaths(conversation, index);
+    for (const [at, part] of message.parts.entries()) {
+      const path = paths[at] ?? '';
+      if (
+        part.type === 'opaque' ? part.dialect !== dialect : part.type === 'reasoning' && !takesReasoning(part)
+      ) {
+        names.push(path);
+        continue;
+      }
+      names.push(...partNames(part, dialect, path));
+      if (part.type === 'tool_result') {
+        for (const [inner, content] of part.parts.entries())
+          names.push(...partNames(content, dialect, resultPartPath(conversation, path, inner)));
+      }
+      if (isSignedByOther(part, dialect)) names.push(signaturePath(conversation, index, path));
+    }
+  }
+  for (const [index, tool] of conversation.tools.entries()) {
+    if (tool.type === 'opaque') continue;
+    names.push(...extraNames(tool.extra, dialect, toolPlace(conversation, index), 'without copies'));
+  }
+  return foldAlike(names);
+}
+
+/** Reasoning that `dialect` has signed or encrypted: what no provider but its own can make anything of. */
+export function isReasoningOf(dialect: DialectName): TakesReasoning {
+  return ({ signature, encrypted }) => signature?.dialect === dialect || encrypted?.dialect === dialect;
+}
+
+function isSignedByOther(part: Part, dialect: DialectName): boolean {
+  if (part.type === 'reasoning' || !('signature' in part) || !part.signature) return false;
+  return part.signature.dialect !== dialect;
+}
+
+function partNames(part: Part, dialect: DialectName, path: string): string[] {
+  return part.type === 'opaque' ? [] : extraNames(part.extra, dialect, path, 'without copies');
+}
+
+function extraNames(
+  extra: Extra | undefined,
+  dialect: DialectName,
+  path: string,
+  which: 'all' | 'without copies' = 'all',
+): string[] {
+  if (!extra || extra.dialect === dialect) return [];
+  const { nested, copies } = EXTRA_FORMS[extra.dialect];
+  return Object.entries(extra.fields).flatMap(([key, value]) => {
+    if (value === null || (which === 'without copies' && copies.has(key))) return [];
+    if (!nested.has(key) || !isObject(value)) return [`${path}.${key}`];
+    return Object.keys(value).map((inner) => `${path}.${key}.${inner}`);
+  });
+}
+
+function foldAlike(names: readonly string[]): string[] {
+  const places = new Map<string, number>();
+  for (const name of new Set(names)) places.set(shapeOf(name), (places.get(shapeOf(name)) ?? 0) + 1);
+  return [
+    ...new Set(names.map((name) => ((places.get(shapeOf(name)) ?? 0) > MOST_PLACES ? shapeOf(name) : name))),
+  ];
+}
+
+function shapeOf(name: string): string {
+  return name.replace(/\[\d+\]/g, '[]');
+}

@@ -1,0 +1,262 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { writeCarriedId } from '../../src/conversation/carried-reasoning.ts';
+import type { DialectName, ReasoningPart } from '../../src/conversation/conversation.ts';
+import type { JsonObject, JsonValue } from '../../src/conversation/json.ts';
+import { chat } from '../../src/dialects/chat/index.ts';
+import { gemini } from '../../src/dialects/gemini/index.ts';
+import { messages } from '../../src/dialects/messages/index.ts';
+
+const TARGETS = [
+  ['gemini', gemini, 'gemini-3-flash-preview'],
+  ['messages', messages, 'claude-sonnet-4-5'],
+] as const;
+
+const HI: JsonObject = { role: 'user', content: 'Hi' };
+const TOOL: JsonObject = { type: 'function', function: { name: 'look' } };
+const CALL: JsonObject = { id: 'a', type: 'function', function: { name: 'look', arguments: '{}' } };
+const RESULT: JsonObject = { role: 'tool', tool_call_id: 'a', content: 'seen' };
+const PIXEL = 'data:image/png;base64,iVBORw0KGgo=';
+const PDF = 'data:application/pdf;base64,JVBERi0=';
+
+function carried(signedBy: DialectName): string {
+  const thought: ReasoningPart = {
+    type: 'reasoning',
+    text: 'Hm',
+    signature: { dialect: signedBy, value: 'c2ln' },
+  };
+  return writeCarriedId('a', { reasoning: [thought], signature: { dialect: signedBy, value: 'c2ln' } });
+}
+
+function round(id: JsonValue): JsonObject[] {
+  return [
+    HI,
+    { role: 'assistant', content: null, tool_calls: [{ ...CALL, id }] },
+    { ...RESULT, tool_call_id: id },
+  ];
+}
+
+/** A chat request, and what neither of the targets can be told of it. */
+const ROWS: [name: string, request: JsonObject, dropped: string[]][] = [
+  [
+    'fields of a message',
+    {
+      messages: [
+        HI,
+        { role: 'assistant', content: 'Yo', weight: 0, audio: { id: 'x' }, annotations: [{}], parsed: {} },
+        { ...HI, made: 1 },
+      ],
+    },
+    [
+      'messages[1].weight',
+      'messages[1].audio',
+      'messages[1].annotations',
+      'messages[1].parsed',
+      'messages[2].made',
+    ],
+  ],
+  ['what is null says nothing', { messages: [HI, { ...HI, audio: null, refusal: null }] }, []],
+  [
+    'fields of a content part, which is counted as the caller counts',
+    {
+      messages: [
+        { role: 'user', content: [{ type: 'text', text: 'Hi', foo: 1 }] },
+        {
+          role: 'assistant',
+          reasoning_content: 'Hm',
+          content: [
+            { type: 'text', text: 'a' },
+            { type: 'text', text: 'b', bar: 1 },
+          ],
+        },
+        HI,
+      ],
+    },
+    ['messages[0].content[0].foo', 'messages[1].reasoning_content', 'messages[1].content[1].bar'],
+  ],
+  [
+    'fields inside an image, a file and the function of a call',
+    {
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { type: 'image_url', image_url: { url: PIXEL, foo: 1, detail: null } },
+            { type: 'file', file: { file_data: PDF, bar: 1 } },
+          ],
+        },
+        { role: 'assistant', tool_calls: [{ ...CALL, function: { name: 'look', arguments: '{}', baz: 1 } }] },
+        RESULT,
+      ],
+    },
+    [
+      'messages[0].content[0].image_url.foo',
+      'messages[0].content[1].file.bar',
+      'messages[1].tool_calls[0].function.baz',
+    ],
+  ],
+  [
+    'fields of a tool, a tool call and a tool result',
+    {
+      tools: [TOOL, { ...TOOL, bar: { deep: 1 }, function: { name: 'see', foo: { deep: 1 } } }],
+      messages: [
+        HI,
+        { role: 'assistant', content: 'So', tool_calls: [{ ...CALL, baz: 1 }] },
+        { ...RESULT, content: [{ type: 'text', text: 'seen', qux: 1 }], quux: 1 },
+      ],
+    },
+    [
+      'messages[1].tool_calls[0].baz',
+      'messages[2].quux',
+      'messages[2].content[0].qux',
+      'tools[1].bar',
+      'tools[1].function.foo',
+    ],
+  ],
+  [
+    'reasoning in each of its words',
+    {
+      messages: [
+        HI,
+        { role: 'assistant', content: 'a', reasoning_content: 'Hm' },
+        HI,
+        { role: 'assistant', content: 'a', reasoning: 'Hm' },
+        HI,
+        { role: 'assistant', content: 'a', reasoning_details: [{ type: 'reasoning.text', text: 'Hm' }] },
+        HI,
+        {
+          role: 'assistant',
+          content: [
+            { type: 'thinking', thinking: [{ type: 'text', text: 'Hm' }] },
+            { type: 'text', text: 'a' },
+          ],
+        },
+        HI,
+      ],
+    },
+    [
+      'messages[1].reasoning_content',
+      'messages[3].reasoning',
+      'messages[5].reasoning_details',
+      'messages[7].content[0]',
+    ],
+  ],
+  [
+    'reasoning that a third provider signed',
+    { messages: round(carried('responses')) },
+    ['messages[1].reasoning_details'],
+  ],
+  [
+    'what many messages say alike is named once',
+    { messages: Array.from({ length: 40 }, () => ({ ...HI, made: 1 })) },
+    ['messages[].made'],
+  ],
+];
+
+function droppedBy(target: (typeof TARGETS)[number], request: JsonObject): string[] {
+  const conversation = chat.decodeRequest({ model: 'm', ...request }, {});
+  return target[1].encodeRequest(conversation, target[2]).dropped;
+}
+
+for (const target of TARGETS) {
+  describe(`a chat request at a provider of ${target[0]}: named as dropped are`, () => {
+    for (const [name, request, dropped] of ROWS) {
+      test(name, () => assert.deepEqual(droppedBy(target, request), dropped));
+    }
+    test('no reasoning and no signature that the provider made itself', () => {
+      assert.deepEqual(droppedBy(target, { messages: round(carried(target[0])) }), []);
+    });
+  });
+}
+
+test('what another chat provider is sent is what the caller said, inside parts and calls too', () => {
+  const content = [
+    { type: 'image_url', image_url: { url: PIXEL, foo: 1 } },
+    { type: 'file', file: { file_data: PDF, bar: { deep: 1 } } },
+    { type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav', qux: 1 } },
+    { type: 'video_url', video_url: { url: 'https://a.example/b.mp4', fps: 1 } },
+  ];
+  const call = { ...CALL, function: { name: 'look', arguments: '{}', baz: 1 } };
+  const body = {
+    model: 'm',
+    messages: [{ role: 'user', content }, { role: 'assistant', content: null, tool_calls: [call] }, RESULT],
+  };
+  assert.deepEqual(chat.encodeRequest(chat.decodeRequest(body, {}), 'm'), { body, dropped: [] });
+});
+
+test('the name of a file, which Gemini does not take', () => {
+  const file = { type: 'file', file: { filename: 'a.pdf', file_data: PDF } };
+  const request = { messages: [{ role: 'user', content: [{ type: 'text', text: 'Read' }, file] }] };
+  assert.deepEqual(droppedBy(TARGETS[0], request), ['messages[0].content[1].file.filename']);
+  assert.deepEqual(droppedBy(TARGETS[1], request), []);
+});
+
+test('thinking that led to nothing, which Anthropic does not take back', () => {
+  const detail = {
+    type: 'reasoning.text',
+    text: 'Hm',
+    signature: 's',
+    format: 'anthropic-claude-v1',
+    index: 0,
+  };
+  const request = { messages: [HI, { role: 'assistant', content: '', reasoning_details: [detail] }, HI] };
+  assert.deepEqual(droppedBy(TARGETS[1], request), ['messages[].reasoning_details']);
+});
+
+test('a caller of Anthropic’s dialect hears of its blocks and tools at a provider of Gemini', () => {
+  const conversation = messages.decodeRequest(
+    {
+      model: 'm',
+      max_tokens: 9,
+      tools: [{ name: 'look', input_schema: { type: 'object' }, defer_loading: true }],
+      messages: [
+        { role: 'user', content: [{ type: 'text', text: 'Hi', foo: 1 }], bar: 1 },
+        {
+          role: 'assistant',
+          content: [
+            { type: 'thinking', thinking: 'Hm', signature: 's' },
+            { type: 'server_tool_use', id: 'x', name: 'web_search', input: {} },
+            { type: 'text', text: 'So' },
+          ],
+        },
+        { role: 'user', content: 'Go on' },
+      ],
+    },
+    {},
+  );
+  assert.deepEqual(gemini.encodeRequest(conversation, 'gemini-3-flash-preview').dropped, [
+    'messages[].bar',
+    'messages[].content[].foo',
+    'messages[].content[]',
+    'tools[0].defer_loading',
+  ]);
+});
+
+test('a caller of Gemini’s dialect hears of its thoughts and signatures at a provider of Anthropic', () => {
+  const conversation = gemini.decodeRequest(
+    {
+      tools: [
+        { functionDeclarations: [{ name: 'look', behavior: 'BLOCKING', parameters: { type: 'OBJECT' } }] },
+      ],
+      contents: [
+        { role: 'user', parts: [{ text: 'Hi', videoMetadata: { fps: 1 } }] },
+        {
+          role: 'model',
+          parts: [
+            { text: 'Hm', thought: true },
+            { functionCall: { name: 'look', args: {}, willContinue: false }, thoughtSignature: 'c2ln' },
+          ],
+        },
+        { role: 'user', parts: [{ functionResponse: { name: 'look', response: { a: 1 } } }] },
+      ],
+    },
+    { model: 'm' },
+  );
+  assert.deepEqual(messages.encodeRequest(conversation, 'claude-sonnet-4-5').dropped, [
+    'contents[].parts[].videoMetadata',
+    'contents[].parts[]',
+    'contents[].parts[].functionCall.willContinue',
+    'contents[].parts[].thoughtSignature',
+    'tools[].functionDeclarations[].behavior',
+  ]);
+});
