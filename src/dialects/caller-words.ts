@@ -155,8 +155,13 @@ export function toolPlace(conversation: Conversation, index: number): string {
 export function partPaths(conversation: Conversation, index: number): string[] {
   const { parts = [], extra } = conversation.messages[index] ?? {};
   const caller = callerDialect(conversation);
-  return caller === 'chat' ? chatPartPaths(parts, extra, index) : parts.map(() => PART_PLACES[caller]);
+  return caller === 'chat'
+    ? chatPartPaths(parts, extra, index)
+    : parts.map(({ type }) => (caller === 'responses' && ITEMS.has(type) ? 'input[]' : PART_PLACES[caller]));
 }
+
+/** Parts that are items of their own in `responses`. */
+const ITEMS: ReadonlySet<Part['type']> = new Set(['tool_call', 'tool_result', 'reasoning', 'opaque']);
 
 const PART_PLACES: Record<Exclude<CallerDialectName, 'chat'>, string> = {
   responses: 'input[].content[]',

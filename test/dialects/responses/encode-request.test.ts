@@ -256,8 +256,8 @@ test('items of built-in tools are named where they are left out', () => {
   const input = [{ role: 'user', content: 'Hi' }, call, { role: 'user', content: 'And?' }];
   const conversation = responses.decodeRequest({ model: 'm', input }, {});
   assert.deepEqual(chat.encodeRequest(conversation, 'llama-3').dropped, ['web_search_call']);
-  assert.deepEqual(anthropic.encodeRequest(conversation, 'claude-sonnet-4-5').dropped, ['input.content[0]']);
-  assert.deepEqual(gemini.encodeRequest(conversation, 'gemini-2.5-pro').dropped, ['input.content[0]']);
+  assert.deepEqual(anthropic.encodeRequest(conversation, 'claude-sonnet-4-5').dropped, ['input[]']);
+  assert.deepEqual(gemini.encodeRequest(conversation, 'gemini-2.5-pro').dropped, ['input[]']);
 });
 
 test('a missing call is not what is wrong with a request that goes on from a response', () => {
