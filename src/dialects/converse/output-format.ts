@@ -27,7 +27,7 @@ export function planOutput(context: EncodeContext): OutputPlan {
     dropped.add(callerWord(conversation, 'responseFormat'));
     return { instruction: demandSchema(format.schema) };
   }
-  const { format: structured, tool, instruction } = planMessagesOutput(messages);
+  const { format: structured, tool, instruction } = planMessagesOutput(messages, ({ schema }) => schema);
   if (tool) return { tool };
   if (instruction !== undefined) return { instruction };
   if (!structured || format?.type !== 'json_schema') return {};

@@ -23,8 +23,10 @@ const JSON_INSTRUCTION =
 /**
  * Structured outputs where the model has them and the schema can be said in them, else a forced tool. Where
  * neither can be, the schema is sent as far as it goes and named as dropped.
+ *
+ * @param schemaOf the schema to send for a format; other than here, some APIs have a place for a format's description
  */
-export function planOutput(context: EncodeContext): OutputPlan {
+export function planOutput(context: EncodeContext, schemaOf = describedSchema): OutputPlan {
   const { conversation, traits, dropped, isNative } = context;
   const format = conversation.responseFormat;
   if (!format || format.type === 'text') return {};
@@ -37,7 +39,7 @@ export function planOutput(context: EncodeContext): OutputPlan {
     if (format.strict !== true && leavesOpen(schema)) {
       dropped.add(changedTo(callerWord(conversation, 'additionalProperties'), false));
     }
-    return structured(describedSchema(format));
+    return structured(schemaOf(format));
   }
   if (traits.forcedToolUse && isObjectSchema(schema)) {
     const tool = {
@@ -52,7 +54,7 @@ export function planOutput(context: EncodeContext): OutputPlan {
     throw invalidRequest(`The schema in '${word}' must be that of an object.`, word);
   }
   dropped.add(word);
-  return structured(describedSchema(format));
+  return structured(schemaOf(format));
 }
 
 function structured(schema: JsonObject): OutputPlan {
