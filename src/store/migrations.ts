@@ -9,11 +9,15 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0001_calls_and_keys': { up: createCallsAndKeys },
 };
 
-/** The indices are cheap to write where a call's id grows with time (UUIDv7): an insert then touches their right edges only. */
+/**
+ * Calls are kept, found and paged by their time: it leads the primary key, so that no further index has to say it (a
+ * written record costs a quarter less). A record that is written again has the same time. The indices are cheap to
+ * write where a call's id grows with time (UUIDv7), too: an insert then touches their right edges only.
+ */
 async function createCallsAndKeys(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('calls')
-    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('id', 'text', (column) => column.notNull())
     .addColumn('started_at', 'bigint', (column) => column.notNull())
     .addColumn('tenant', 'text')
     .addColumn('key', 'text')
@@ -37,8 +41,8 @@ async function createCallsAndKeys(db: Kysely<unknown>): Promise<void> {
     .addColumn('latency_ms', 'double precision', (column) => column.notNull())
     .addColumn('first_token_ms', 'double precision')
     .addColumn('attempts', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('calls_primary_key', ['started_at', 'id'])
     .execute();
-  await db.schema.createIndex('calls_by_time').on('calls').columns(['started_at', 'id']).execute();
   await db.schema
     .createIndex('calls_by_tenant')
     .on('calls')

@@ -7,7 +7,7 @@ import type { CallRow, Database } from './schema.ts';
  */
 export interface Store {
   readonly db: Kysely<Database>;
-  /** Adds the calls whose id is not there yet: all of them, or none and it rejects. */
+  /** Adds the calls (by start and id) that are not there yet: all of them, or none and it rejects. */
   insertCalls(rows: readonly CallRow[]): Promise<void>;
   close(): Promise<void>;
 }

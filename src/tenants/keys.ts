@@ -1,6 +1,6 @@
 import { hash, randomBytes } from 'node:crypto';
 
-/** A key, as found by its secret's hash. No secret is kept anywhere. */
+/** A key, as found by its secret's hash. No secret is stored anywhere. */
 export interface HashedKey {
   /** `hashSecret` of the secret. */
   hash: string;
@@ -41,12 +41,17 @@ export function makeSecret(kind: KeyKind, random: (size: number) => Uint8Array =
   return SECRET_PREFIX[kind] + digits;
 }
 
+/** However many keys there are: this many secrets that were found to be valid are remembered. */
+const MAX_REMEMBERED = 10_000;
+
 /**
  * The keys of a snapshot. A secret is looked up by its hash and never compared with another, so the time it takes
- * tells nothing about the secrets that exist.
+ * tells nothing about the secrets that exist. One that was found is remembered as it came, which spares its next call
+ * the hash; a map finds it by a hash of its own, seeded in each process, and those that are wrong are never in it.
  */
 export class KeyRing<Key extends HashedKey = TenantKey> {
   readonly #byHash = new Map<string, Key>();
+  readonly #remembered = new Map<string, Key>();
   readonly #now: () => number;
 
   /** Throws where two keys have the same secret: whose call it is could not be told. */
@@ -69,8 +74,17 @@ export class KeyRing<Key extends HashedKey = TenantKey> {
 
   /** The key that has this secret, unless it has expired. */
   find(secret: string): Key | undefined {
-    const key = this.#byHash.get(hashSecret(secret));
+    const key = this.#remembered.get(secret) ?? this.#findByHash(secret);
     if (key?.expiresAt !== undefined && key.expiresAt <= this.#now()) return undefined;
+    return key;
+  }
+
+  #findByHash(secret: string): Key | undefined {
+    const key = this.#byHash.get(hashSecret(secret));
+    if (key) {
+      if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
+      this.#remembered.set(secret, key);
+    }
     return key;
   }
 }

@@ -53,7 +53,7 @@ const CLOSE_ATTEMPTS = 3;
 /**
  * The way of the usage records into the store: taken at once, priced and written in batches later.
  * A store that fails is tried again, with growing pauses; the records wait for it, in order, up to a bound.
- * A record that was written before (same id) is not written again.
+ * A record that was written before (same start and id) is not written again.
  */
 export class Ledger {
   readonly #store: Pick<Store, 'insertCalls'>;

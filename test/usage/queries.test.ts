@@ -255,8 +255,8 @@ test('a page is read from an index and not sorted', async (context) => {
   const store = await openTempStore(context);
   const cursor: CallCursor = { startedAt: 5, id: 'a' };
   const filters: [CallFilters, index: string][] = [
-    [{}, 'calls_by_time'],
-    [{ from: 1, to: 9 }, 'calls_by_time'],
+    [{}, 'sqlite_autoindex_calls_1'],
+    [{ from: 1, to: 9 }, 'sqlite_autoindex_calls_1'],
     [{ tenant: 'acme' }, 'calls_by_tenant'],
     [{ tenant: 'acme', from: 1 }, 'calls_by_tenant'],
   ];
