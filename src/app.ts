@@ -15,7 +15,9 @@ import type { Lifecycle } from './http/lifecycle.ts';
 import { addModelDoors } from './http/model-doors.ts';
 import { addOpenAiDoors } from './http/openai-doors.ts';
 import { addOperationsDoors } from './http/operations-doors.ts';
+import { addResponsesDoors } from './http/responses-doors.ts';
 import { createHttpServer } from './http/server.ts';
+import { type ArchiveProblem, ResponseArchive } from './responses/response-archive.ts';
 import { openStore } from './store/open.ts';
 import { ensureFirstKeys, type FirstSecrets, readMadeKeys } from './tenants/first-start.ts';
 import { type HashedKey, hashSecret, KeyRing } from './tenants/keys.ts';
@@ -58,6 +60,11 @@ export async function startApp(
     prices: buildPriceBook(config, log),
     onProblem: (problem) => log.error(describeLedgerProblem(problem), `usage ledger: ${problem.kind}`),
   });
+  const responses = new ResponseArchive({
+    store,
+    now: Date.now,
+    onProblem: (problem) => log.error(describeArchiveProblem(problem), `kept responses: ${problem.kind}`),
+  });
   const tokens = new TokenCounter();
   const connections = new Connections(Date.now);
   const signIn: SignInContext = {
@@ -71,6 +78,7 @@ export async function startApp(
     connections,
     ledger,
     lateCounts: new LateCounts(tokens, log),
+    responses,
     tokens,
     log,
     calls: new RunningCalls(),
@@ -88,6 +96,7 @@ export async function startApp(
   });
   addOperationsDoors(server, lifecycle);
   addOpenAiDoors(server, gateway, lifecycle);
+  addResponsesDoors(server, gateway, lifecycle);
   addAnthropicDoors(server, gateway, lifecycle);
   addGeminiDoors(server, gateway, lifecycle);
   addModelDoors(server, gateway, lifecycle);
@@ -99,6 +108,7 @@ export async function startApp(
     await closeServer(server);
     await connections.close();
     await ledger.close();
+    await responses.close();
     await tokens.stop();
     await store.close();
   };
@@ -154,6 +164,12 @@ function buildPriceBook(config: Config, log: Logger): PriceBook {
 /** pino writes an error out only where it is called `err`. */
 function describeLedgerProblem(problem: LedgerProblem): object {
   if (problem.kind === 'record_lost') return problem;
+  const { error: err, ...rest } = problem;
+  return { ...rest, err };
+}
+
+function describeArchiveProblem(problem: ArchiveProblem): object {
+  if (problem.kind === 'response_lost') return problem;
   const { error: err, ...rest } = problem;
   return { ...rest, err };
 }

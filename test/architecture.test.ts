@@ -17,9 +17,30 @@ const MAY_IMPORT: Record<string, string[]> = {
   upstream: ['conversation', 'dialects', 'usage'],
   tokens: ['conversation'],
   routing: ['conversation', 'dialects', 'upstream'],
+  responses: ['conversation', 'store', 'usage'],
   config: ['conversation'],
-  gateway: ['conversation', 'config', 'dialects', 'usage', 'upstream', 'routing', 'tenants', 'tokens'],
-  http: ['conversation', 'dialects', 'usage', 'store', 'tenants', 'routing', 'tokens', 'gateway'],
+  gateway: [
+    'conversation',
+    'config',
+    'dialects',
+    'usage',
+    'upstream',
+    'routing',
+    'tenants',
+    'tokens',
+    'responses',
+  ],
+  http: [
+    'conversation',
+    'dialects',
+    'usage',
+    'store',
+    'tenants',
+    'routing',
+    'tokens',
+    'responses',
+    'gateway',
+  ],
 };
 
 /** Node's own modules that would make a codec impure. */

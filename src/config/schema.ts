@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { mapping, targetPattern, text } from './fields.ts';
 import { modelsSchema } from './sections/models.ts';
 import { priceSchema, providersSchema } from './sections/providers.ts';
+import { responsesSchema } from './sections/responses.ts';
 import { rolloutsSchema } from './sections/rollouts.ts';
 import { loggingSchema, serverSchema, stateSchema, storeSchema } from './sections/server.ts';
 import { tenantsSchema } from './sections/tenants.ts';
@@ -31,6 +32,9 @@ export const configSchema = z.strictObject({
     .strictObject({ directory: text('the path of a directory').describe('Where the *.prompt files are.') })
     .optional()
     .describe('Prompt files that are published as endpoints.'),
+  responses: responsesSchema
+    .prefault({})
+    .describe('Responses that clients of the Responses API go on from (`previous_response_id`).'),
   logging: loggingSchema.prefault({}).describe('What the gateway logs.'),
 });
 

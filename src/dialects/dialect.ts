@@ -82,6 +82,8 @@ export interface StreamEncoderOptions {
 export interface StreamEncoder {
   /** What keeps a silent connection open, where clients of the dialect stumble over a comment. */
   readonly keepAlive?: string;
+  /** The whole answer, once the last event was pushed, in dialects whose streams hold it. */
+  readonly answer?: JsonObject | undefined;
   push(event: CompletionEvent): string;
 }
 

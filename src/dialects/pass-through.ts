@@ -17,6 +17,8 @@ export interface PassThrough {
   readUsage(body: Buffer): Usage | undefined;
   /** The error that a whole answer is in truth, though its status was 200. Good answers are not parsed for this. */
   readFailure(body: Buffer): GatewayError | undefined;
+  /** The id of a whole answer, which may begin with these bytes, in dialects whose providers keep answers. */
+  readAnswerId?(head: Buffer): string | undefined;
   streamScanner(options: ScanOptions): StreamScanner;
 }
 
@@ -52,6 +54,8 @@ export interface StreamScanner {
   isWholeEvent(rest: Buffer): boolean;
   /** How many events carried output: what is accounted when the stream breaks off without saying its usage. */
   readonly outputEvents: number;
+  /** The answer's id, once it was told, in dialects whose providers keep answers. */
+  readonly answerId?: string | undefined;
   /** What is missing after the last byte of a stream that finished. */
   closing(): string;
   /** The last words of a stream that breaks off, where they depend on what came before. */

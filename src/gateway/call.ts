@@ -26,7 +26,8 @@ export class Call {
   /** The configuration that the call began with; it keeps it to its end. */
   readonly snapshot: Snapshot;
   readonly caller: Caller;
-  readonly body: Buffer;
+  /** What the client sent; with the earlier turns that it only named. */
+  body: Buffer;
   readonly response: ServerResponse;
   readonly address: CallAddress | undefined;
   /** Headers that say how the body is meant: they go with it to a provider of the same dialect. */
@@ -40,6 +41,12 @@ export class Call {
 
   /** The body, parsed, of a call that is translated: answers of some dialects repeat parts of it. */
   request: JsonObject | undefined;
+  /** The body as the client sent it, parsed, where `body` is another: this is what answers repeat. */
+  sent: JsonObject | undefined;
+  /** The answer is to be kept, so that the client can go on from it. */
+  keepsAnswer = false;
+  /** The one account of the one provider that keeps what the call goes on from. */
+  pinned: AccountName | undefined;
 
   readonly attempts: AttemptRecord[] = [];
   target: Target | undefined;
@@ -85,6 +92,12 @@ export class Call {
     this.address = options.address;
     this.forward = options.forward;
   }
+}
+
+/** An account by its name and its provider's. */
+export interface AccountName {
+  provider: string;
+  account: string;
 }
 
 /** What others may do to an attempt. */

@@ -37,6 +37,8 @@ export function compileSnapshot({ config, declarations, madeKeys, signIn }: Snap
         .map((declaration) => [declaration.name, adviseSetUp(declaration)]),
     ),
     created: Math.floor(now() / 1000),
+    maxBodyBytes: config.server.bodyLimit,
+    responses: { store: config.responses.store, retentionMs: config.responses.retention },
   };
 }
 

@@ -16,6 +16,8 @@ export interface Door {
   relaysAs?: UpstreamOperation;
   /** The form of embeddings at this door, where it is not the dialect's first one. */
   embeddings?: EmbeddingDialect;
+  /** Clients may go on from an answer by its id, and ask for it again. */
+  keepsAnswers?: boolean;
   /** The content type of its streams, where they are no server-sent events. */
   streamType?: string;
   /** A second header that tells the id of a call, for clients that look for it there. */

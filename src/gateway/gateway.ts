@@ -1,3 +1,4 @@
+import type { ResponseArchive } from '../responses/response-archive.ts';
 import type { TokenCounter } from '../tokens/token-counter.ts';
 import type { Connections } from '../upstream/connections.ts';
 import type { Recount } from '../usage/ledger.ts';
@@ -13,6 +14,8 @@ export interface Gateway {
   readonly connections: Connections;
   readonly ledger: { append(record: UsageRecord, recount?: Recount): void };
   readonly lateCounts: Pick<LateCounts, 'plan'>;
+  /** Responses that clients may go on from. */
+  readonly responses: Pick<ResponseArchive, 'keep' | 'find' | 'remove'>;
   readonly log: Log;
   readonly calls: RunningCalls;
   /** Counts for providers that cannot. */

@@ -6,10 +6,11 @@ import { countLocally, mustCountLocally } from './count-locally.ts';
 import type { Gateway } from './gateway.ts';
 import { type PlannedAttempt, planAttempts } from './plan.ts';
 import { sendError, toGatewayError } from './respond.ts';
+import { resumeCall } from './resume-call.ts';
 import { settleCall } from './settle.ts';
 
 /**
- * The way of a call: admit, plan, attempt (which relays), settle. Relaying settles by itself just before the last
+ * The way of a call: admit (and, where it goes on from an earlier answer, resume), plan, attempt (which relays), settle. Relaying settles by itself just before the last
  * byte of an answer; what ends without an answer is settled with its error here.
  */
 export async function handleCall(gateway: Gateway, call: Call): Promise<void> {
@@ -24,6 +25,10 @@ export async function handleCall(gateway: Gateway, call: Call): Promise<void> {
   });
   try {
     admitCall(call);
+    if (call.door.keepsAnswers === true) {
+      await resumeCall(gateway, call);
+      if (call.cancelled) return;
+    }
     const plan = planAttempts(call);
     await attemptInTurn(gateway, call, plan);
   } catch (thrown) {

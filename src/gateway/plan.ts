@@ -1,4 +1,4 @@
-import { GatewayError } from '../conversation/gateway-error.ts';
+import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import type { Target } from '../routing/target.ts';
 import type { Account } from '../upstream/upstream.ts';
 import type { Call } from './call.ts';
@@ -35,10 +35,24 @@ export function planAttempts(call: Call): PlannedAttempt[] {
   const plan: PlannedAttempt[] = [];
   for (const target of targets) {
     for (const account of target.upstream.accounts) {
-      if (plan.length < MAX_ATTEMPTS) plan.push({ target, account });
+      if (isPlanned(call, target, account) && plan.length < MAX_ATTEMPTS) plan.push({ target, account });
     }
   }
+  if (plan.length === 0) throw keptElsewhere(model);
   return plan;
+}
+
+function isPlanned({ pinned }: Call, { upstream }: Target, { name }: Account): boolean {
+  return !pinned || (pinned.provider === upstream.name && pinned.account === name);
+}
+
+/** A call that is pinned to what none of its targets are. */
+function keptElsewhere(model: string): GatewayError {
+  return invalidRequest(
+    `The previous response is kept by a provider account that the model '${model}' does not lead to. Call a model of that provider, or send the earlier messages in 'input'.`,
+    'previous_response_id',
+    'previous_response_elsewhere',
+  );
 }
 
 function unknownModel(call: Call, model: string): GatewayError {

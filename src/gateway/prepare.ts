@@ -16,6 +16,7 @@ import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
 import type { Call } from './call.ts';
 import { identifyAnswer } from './identify-answer.ts';
+import { repeatedRequest } from './keep-answer.ts';
 import type { PlannedAttempt } from './plan.ts';
 import type { TranslateAnswer } from './translate-body.ts';
 
@@ -172,18 +173,18 @@ function translateGenerated(
   const caller = call.door.dialect;
   const completion = dialect.decodeResponse(answer);
   identifyAnswer(completion, call);
-  const text = call.stream
-    ? streamText(call, completion)
-    : JSON.stringify(caller.encodeResponse(completion, call.request));
-  return { text, usage: completion.usage };
+  if (call.stream) return { ...streamText(call, completion), usage: completion.usage };
+  const written = caller.encodeResponse(completion, repeatedRequest(call));
+  return { text: JSON.stringify(written), written, usage: completion.usage };
 }
 
 /** A server that does not stream answered a call for a stream: the client gets its stream all the same. */
-function streamText({ door, includeUsage, request }: Call, completion: Completion): string {
-  const encoder = door.dialect.streamEncoder({ includeUsage, request });
+function streamText(call: Call, completion: Completion): { text: string; written: JsonObject | undefined } {
+  const { door, includeUsage } = call;
+  const encoder = door.dialect.streamEncoder({ includeUsage, request: repeatedRequest(call) });
   let text = '';
   for (const event of completionEvents(completion)) text += encoder.push(event);
-  return text;
+  return { text, written: encoder.answer };
 }
 
 function encodeEmbed(call: Call, target: Target, { dialect, model, quirked }: Endpoint): Encoded {

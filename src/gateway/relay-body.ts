@@ -3,6 +3,7 @@ import { tryParseJson } from '../conversation/json.ts';
 import type { Call } from './call.ts';
 import { estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
+import { noteKeptAnswer } from './keep-answer.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { beginBody, sendJson } from './respond.ts';
 import { settleCall } from './settle.ts';
@@ -63,6 +64,7 @@ export class BodyRelay implements CommittingReceiver {
     }
     this.#attempt.succeed();
     if (!this.#call.committed) {
+      this.#noteId(body);
       sendJson(this.#gateway, this.#call, body);
       return;
     }
@@ -82,8 +84,9 @@ export class BodyRelay implements CommittingReceiver {
   }
 
   #beginForwarding(): void {
-    beginBody(this.#call, this.#length);
     const held = this.#chunks;
+    if (held[0]) this.#noteId(held[0]);
+    beginBody(this.#call, this.#length);
     this.#chunks = [];
     this.#bytes = 0;
     for (const chunk of held) {
@@ -91,6 +94,11 @@ export class BodyRelay implements CommittingReceiver {
       this.#bytes += chunk.length;
       this.#forward(chunk);
     }
+  }
+
+  #noteId(head: Buffer): void {
+    if (!this.#call.keepsAnswer) return;
+    noteKeptAnswer(this.#gateway, this.#call, this.#call.door.passThrough.readAnswerId?.(head));
   }
 
   #forward(chunk: Buffer): void {

@@ -6,6 +6,7 @@ import type { Account } from '../upstream/upstream.ts';
 import type { Call } from './call.ts';
 import { completeUsage, estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
+import { noteKeptAnswer } from './keep-answer.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { settleCall } from './settle.ts';
 import { StreamCommit } from './stream-commit.ts';
@@ -21,6 +22,7 @@ export class StreamRelay implements CommittingReceiver {
   readonly #commit: StreamCommit;
   /** The provider's own error event, with what came before it. */
   #failureEvents: Buffer | undefined;
+  #noted = false;
 
   constructor(gateway: Gateway, call: Call, attempt: AttemptControl, account: Account) {
     this.#gateway = gateway;
@@ -73,6 +75,7 @@ export class StreamRelay implements CommittingReceiver {
 
   #relay(bytes: Buffer): void {
     const { hasOutput, terminated, failure } = this.#scanner;
+    if (this.#call.keepsAnswer) this.#noteId();
     // Output that comes with a failure counts only where the stream has begun: otherwise another attempt follows.
     if (hasOutput && (!failure || this.#call.committed)) this.#commit.noteOutput();
     if (failure) {
@@ -87,6 +90,12 @@ export class StreamRelay implements CommittingReceiver {
   #withoutSecrets(bytes: Buffer): Buffer {
     // As latin1 every byte is a character, and stays what it is.
     return Buffer.from(redactSecrets(bytes.toString('latin1'), this.#account.secrets()), 'latin1');
+  }
+
+  #noteId(): void {
+    if (this.#noted || this.#scanner.answerId === undefined) return;
+    this.#noted = true;
+    noteKeptAnswer(this.#gateway, this.#call, this.#scanner.answerId);
   }
 
   #lastWords(error: GatewayError): string {

@@ -9,6 +9,10 @@ export interface Snapshot {
   missingProviders: ReadonlyMap<string, string>;
   /** Unix seconds: since when this configuration is in force. */
   created: number;
+  /** The largest body that a call may have, also with the earlier turns that it names. */
+  maxBodyBytes: number;
+  /** Responses of the Responses API: whether they are kept here, and for how long they can be gone on from. */
+  responses: { store: boolean; retentionMs: number };
 }
 
 /** Who calls: a tenant by one of its keys. */

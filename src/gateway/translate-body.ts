@@ -1,16 +1,24 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
-import { type JsonValue, tryParseJson } from '../conversation/json.ts';
+import { type JsonObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { Call } from './call.ts';
 import { estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
+import { keepAnswer } from './keep-answer.ts';
 import type { AttemptControl, Receiver } from './receiver.ts';
 import { beginStream, sendJson } from './respond.ts';
 import { settleCall } from './settle.ts';
 import { endStream } from './stream-commit.ts';
 
 /** Turns a provider's whole answer into what the client gets: JSON text, or the text of a stream for a call that asked for one. */
-export type TranslateAnswer = (answer: JsonValue) => { text: string; usage: Usage | undefined };
+export type TranslateAnswer = (answer: JsonValue) => Translated;
+
+interface Translated {
+  text: string;
+  usage: Usage | undefined;
+  /** The whole answer that the text is of, where it may be kept. */
+  written?: JsonObject | undefined;
+}
 
 /** An answer larger than this is taken for a mistake. */
 const MAX_ANSWER_BYTES = 128 * 1024 * 1024;
@@ -49,13 +57,14 @@ export class BodyTranslator implements Receiver {
     if (answer === undefined) {
       throw new GatewayError('upstream_unavailable', 'The provider sent an answer that is not valid JSON.');
     }
-    const { text, usage } = this.#translate(answer);
+    const { text, usage, written } = this.#translate(answer);
     call.usage = usage;
     if (!usage) {
       this.account();
       call.answer = body;
     }
     this.#attempt.succeed();
+    keepAnswer(this.#gateway, call, written);
     if (!call.stream) {
       sendJson(this.#gateway, call, Buffer.from(text));
       return;

@@ -7,6 +7,7 @@ import type { Call } from './call.ts';
 import { completeUsage, estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
 import { identifyAnswer } from './identify-answer.ts';
+import { keepAnswer, repeatedRequest } from './keep-answer.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { settleCall } from './settle.ts';
 import { StreamCommit } from './stream-commit.ts';
@@ -45,8 +46,8 @@ export class StreamTranslator implements CommittingReceiver {
     this.#reader = reader;
     this.#decoder = decoder;
     this.#commit = new StreamCommit(gateway, call, attempt);
-    const { includeUsage, request } = call;
-    this.#encoder = call.door.dialect.streamEncoder({ includeUsage, request });
+    const { includeUsage } = call;
+    this.#encoder = call.door.dialect.streamEncoder({ includeUsage, request: repeatedRequest(call) });
     // Streams last long and bodies can be large: it is parsed again should another attempt need it.
     call.request = undefined;
   }
@@ -101,6 +102,7 @@ export class StreamTranslator implements CommittingReceiver {
     if (event.type === 'end') {
       this.#complete = true;
       this.#attempt.succeed();
+      keepAnswer(this.#gateway, this.#call, this.#encoder.answer);
       this.#finish('ok', text);
     } else {
       this.#pending += text;

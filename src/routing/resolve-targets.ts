@@ -23,6 +23,10 @@ export class Routes {
     return [...this.#models.keys(), ...builtIn];
   }
 
+  upstream(name: string): Upstream | undefined {
+    return this.#upstreams.get(name);
+  }
+
   /** The targets of a model; `undefined` where there is no such model. `provider/model` names one directly. */
   resolve(model: string): readonly Target[] | undefined {
     return this.#models.get(model) ?? this.#direct.get(model) ?? this.#resolveDirect(model);

@@ -7,6 +7,7 @@ import type { Migration } from 'kysely/migration';
  */
 export const MIGRATIONS: Record<string, Migration> = {
   '0001_calls_and_keys': { up: createCallsAndKeys },
+  '0002_responses': { up: createResponses },
 };
 
 /**
@@ -64,4 +65,22 @@ async function createCallsAndKeys(db: Kysely<unknown>): Promise<void> {
     .on('keys')
     .expression(sql`kind, coalesce(tenant, ''), name`)
     .execute();
+}
+
+/** Ids that providers made are theirs to choose, so they are a tenant's own; those that we make grow with time. */
+async function createResponses(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('responses')
+    .addColumn('tenant', 'text', (column) => column.notNull())
+    .addColumn('id', 'text', (column) => column.notNull())
+    .addColumn('key', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint', (column) => column.notNull())
+    .addColumn('target', 'text', (column) => column.notNull())
+    .addColumn('account', 'text')
+    .addColumn('input', 'text')
+    .addColumn('response', 'text')
+    .addPrimaryKeyConstraint('responses_by_id', ['tenant', 'id'])
+    .execute();
+  await db.schema.createIndex('responses_by_expiry').on('responses').column('expires_at').execute();
 }

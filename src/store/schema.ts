@@ -6,6 +6,7 @@ import type { Operation } from '../usage/record.ts';
 export interface Database {
   calls: CallRow;
   keys: KeyRow;
+  responses: ResponseRow;
 }
 
 /** One usage record. All token columns are null where the call's usage is not known. */
@@ -50,6 +51,25 @@ export interface KeyRow {
   name: string;
   /** Unix milliseconds. */
   created_at: number;
+}
+
+/** A response of the Responses API that can be gone on from: kept whole, or a note of which provider keeps it. */
+export interface ResponseRow {
+  tenant: string;
+  id: string;
+  key: string;
+  /** Unix milliseconds. */
+  created_at: number;
+  /** Unix milliseconds. */
+  expires_at: number;
+  /** `provider/model-version`. */
+  target: string;
+  /** The account of the target's provider that keeps the response; null where it is kept here. */
+  account: string | null;
+  /** The `input` of the request as JSON, earlier turns included; null where the provider keeps it. */
+  input: string | null;
+  /** The response as JSON; null where the provider keeps it. */
+  response: string | null;
 }
 
 /** The columns of `calls` in the order in which they are written. The type makes sure that none is missing. */

@@ -47,6 +47,11 @@ async function countBy(
       calls: new RunningCalls(),
       tokens: { countConversation },
       lateCounts: { plan: () => assert.fail('a count is not counted again') },
+      responses: {
+        keep: () => assert.fail('a count is not kept'),
+        find: () => assert.fail('a count goes on from nothing'),
+        remove: () => assert.fail('a count is not kept'),
+      },
       now: () => 0,
       monotonicMs: () => 0,
     };

@@ -43,11 +43,14 @@ export function testText({ each }: World, door: DoorClient): void {
     });
 
     each(`an answer that reaches its token limit, ${way}`, async ({ model }) => {
-      const { answer } = await door.ask({ model, turns: [say('long 10')], maxTokens: 3 }, way);
-      assert.deepEqual([answer.text, answer.finish], ['word1 word2 word3', 'length']);
+      // OpenAI's Responses API takes no limit below 16.
+      const { answer } = await door.ask({ model, turns: [say('long 30')], maxTokens: 16 }, way);
+      const words = Array.from({ length: 16 }, (_, index) => `word${index + 1}`);
+      assert.deepEqual([answer.text, answer.finish], [words.join(' '), 'length']);
     });
 
-    each(`stop sequences, ${way}`, async ({ model }) => {
+    const eachStop: typeof each = door.lacksStop === true ? () => undefined : each;
+    eachStop(`stop sequences, ${way}`, async ({ model }) => {
       const { answer } = await door.ask({ model, turns: [say('stop at HALT')], stop: ['END', 'HALT'] }, way);
       assert.deepEqual([answer.text, answer.finish], ['before ', 'stop']);
     });

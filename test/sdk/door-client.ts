@@ -61,6 +61,8 @@ export interface DoorClient {
   stream(question: Question): AsyncIterable<string>;
   /** The finish of an answer that calls tools: not every dialect has a word of its own for it. */
   finishOfCalls: 'tool' | 'stop';
+  /** The dialect has no stop sequences. */
+  lacksStop?: boolean;
   /** A tool loop that the two models would refuse to share also without a gateway: the door passes it on as it is. */
   cannotShare?(from: string, to: string): boolean;
 }

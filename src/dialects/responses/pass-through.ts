@@ -12,10 +12,11 @@ import { decodeUsage } from './usage.ts';
 
 /** The Responses API between two sides that both speak it. */
 export const passThrough: PassThrough = {
-  fields: new Set(['model', 'stream']),
+  fields: new Set(['model', 'stream', 'store', 'previous_response_id', 'input']),
   prepareRequest,
   readUsage,
   readFailure,
+  readAnswerId,
   streamScanner: () => new ResponsesStreamScanner(),
 };
 
@@ -43,6 +44,17 @@ function readFailure(body: Buffer): GatewayError | undefined {
   const mayFail = hasValue(body, ERROR_KEY, isNotNull) || body.includes(FAILED);
   if (!mayFail && body.includes(OUTPUT_KEY)) return undefined;
   return failureOf(tryParseJson(body.toString('utf8')));
+}
+
+/** Responses begin with their ids; where one does not, it is looked for among the other fields. */
+const FIRST_ID = /^\s*\{\s*"id"\s*:\s*"([\w-]+)"/;
+const HEAD_BYTES = 512;
+
+function readAnswerId(head: Buffer): string | undefined {
+  const first = FIRST_ID.exec(head.toString('latin1', 0, HEAD_BYTES))?.[1];
+  if (first !== undefined) return first;
+  const response = tryParseJson(head.toString('utf8'));
+  return isObject(response) && typeof response['id'] === 'string' ? response['id'] : undefined;
 }
 
 /** Events that begin something; what they begin can still be taken back. */
@@ -73,6 +85,11 @@ class ResponsesStreamScanner implements StreamScanner {
   /** The response as it was when it began, and the number of the next event, for a stream that breaks off. */
   #response: JsonObject | undefined;
   #sequence = 0;
+
+  get answerId(): string | undefined {
+    const id = this.#response?.['id'];
+    return typeof id === 'string' ? id : undefined;
+  }
 
   scan(events: Buffer): Buffer {
     if (this.hasOutput && !ENDINGS.some((word) => events.includes(word))) {

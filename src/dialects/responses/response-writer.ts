@@ -59,6 +59,8 @@ export class ResponseWriter {
   #finish: FinishReason | undefined;
   #usage: Usage | undefined;
   #over = false;
+  /** The whole response, once it is complete (or ended before it was). */
+  answer: JsonObject | undefined;
 
   /** `request`: the body that the client sent, which the response repeats parts of. */
   constructor(request: JsonObject = {}) {
@@ -288,7 +290,8 @@ export class ResponseWriter {
     const said = this.#own['incomplete_details'];
     const details = isObject(said) ? said : word === 'completed' ? null : { reason: word };
     const status = details === null ? 'completed' : 'incomplete';
-    this.#emit(`response.${status}`, { response: this.#whole({ status, incomplete_details: details }) });
+    this.answer = this.#whole({ status, incomplete_details: details });
+    this.#emit(`response.${status}`, { response: this.answer });
   }
 
   #whole(fields: JsonObject): JsonObject {

@@ -1,4 +1,5 @@
 import type { CompletionEvent } from '../../conversation/completion.ts';
+import type { JsonObject } from '../../conversation/json.ts';
 import type { StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
 import { ResponseWriter, writeEvent } from './response-writer.ts';
 
@@ -11,6 +12,10 @@ export class ResponsesStreamEncoder implements StreamEncoder {
 
   constructor({ request }: StreamEncoderOptions) {
     this.#writer = new ResponseWriter(request);
+  }
+
+  get answer(): JsonObject | undefined {
+    return this.#writer.answer;
   }
 
   push(event: CompletionEvent): string {

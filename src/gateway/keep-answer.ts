@@ -1,0 +1,52 @@
+import type { JsonObject } from '../conversation/json.ts';
+import type { Call } from './call.ts';
+import type { Gateway } from './gateway.ts';
+
+/**
+ * Keeps a translated answer, so that the client can go on from it. To be called before the answer's last byte is sent:
+ * it is found from here on.
+ */
+export function keepAnswer(gateway: Gateway, call: Call, answer: JsonObject | undefined): void {
+  const id = answer?.['id'];
+  if (!call.keepsAnswer || !answer || typeof id !== 'string') return;
+  if (isKeptByProvider(call)) {
+    noteKeptAnswer(gateway, call, id);
+    return;
+  }
+  if (!call.snapshot.responses.store) return;
+  const { body, spans } = call;
+  const input = spans['input'] ? body.toString('utf8', spans['input'].start, spans['input'].end) : 'null';
+  gateway.responses.keep({ ...describeKept(gateway, call, id), where: 'here', input, response: answer });
+}
+
+/** Notes which account has an answer that its provider keeps itself. To be called before the client knows its id. */
+export function noteKeptAnswer(gateway: Gateway, call: Call, id: string | undefined): void {
+  const account = call.attempts.at(-1)?.account;
+  if (!call.keepsAnswer || id === undefined || account === undefined) return;
+  gateway.responses.keep({ ...describeKept(gateway, call, id), where: 'provider', account });
+}
+
+function describeKept(gateway: Gateway, call: Call, id: string) {
+  const { caller, snapshot, target } = call;
+  const createdAt = gateway.now();
+  const expiresAt = createdAt + snapshot.responses.retentionMs;
+  return { id, tenant: caller.tenant, key: caller.key, createdAt, expiresAt, target: target?.name ?? '' };
+}
+
+/** Also an answer that was translated between two sides of one dialect has the id that its provider gave it. */
+function isKeptByProvider({ spoken, door }: Call): boolean {
+  return spoken?.name === door.dialect.name;
+}
+
+/** The id of an answer that may be kept here is ours: what providers of other dialects call theirs need not be unique. */
+export function nameAnswer(call: Call, id: string): string {
+  if (call.door.keepsAnswers !== true || isKeptByProvider(call)) return id;
+  return `resp_${call.id.replace(/^req_/, '').replaceAll('-', '')}`;
+}
+
+/** What an answer repeats of its request. */
+export function repeatedRequest({ door, sent, request, snapshot }: Call): JsonObject | undefined {
+  const repeated = sent ?? request;
+  if (door.keepsAnswers !== true || snapshot.responses.store || !repeated) return repeated;
+  return { ...repeated, store: false };
+}
