@@ -1,5 +1,6 @@
 import { type JsonObject, type JsonValue, tryParseJson } from '../../src/conversation/json.ts';
 import { type ModelAnswer, runModel } from './fake-model.ts';
+import { FakeResponses } from './fake-openai-responses.ts';
 import { type FakeOptions, type FakeProvider, type IncomingCall, startFake } from './fake-provider.ts';
 import { jsonReply, type Reply, type Stream, streamReply } from './fake-reply.ts';
 import { readScript } from './fake-script.ts';
@@ -31,7 +32,8 @@ const HEADERS = {
 };
 
 /**
- * A strict OpenAI: `POST /v1/chat/completions`, `POST /v1/embeddings`, `GET /v1/models[/ID]`. It refuses what the real
+ * A strict OpenAI: `POST /v1/chat/completions`, `POST /v1/embeddings`, `GET /v1/models[/ID]`, and unless it is only a
+ * compatible server `/v1/responses`. It refuses what the real
  * API refuses, with its status and words, and answers the rest with the fake model's script (`fake-script.ts`).
  */
 export function startFakeOpenAi(options: FakeOpenAiOptions = {}): Promise<FakeProvider> {
@@ -42,8 +44,13 @@ export function startFakeOpenAi(options: FakeOpenAiOptions = {}): Promise<FakePr
     calls += 1;
     return `${prefix}${String(calls).padStart(24, '0')}`;
   };
+  const responses = served.compatible
+    ? undefined
+    : new FakeResponses({ models: [...CHAT_MODELS, ...(options.models ?? [])], nextId });
   const answer = (call: IncomingCall): Reply => {
     checkKey(call, apiKey);
+    const response = responses?.answer(call);
+    if (response) return response;
     const route = ROUTES.find(({ path }) => path.test(call.path));
     if (!route) throw openAiError(404, `Invalid URL (${call.method} ${call.path})`);
     if (route.method !== call.method) throw wrongMethod(call);
