@@ -2,12 +2,17 @@ import { type Dispatcher, Pool } from 'undici';
 import { dispatchEcho } from './echo/transport.ts';
 import type { Upstream } from './upstream.ts';
 
+/** What requests to providers are made with. */
+export type Method = 'GET' | 'POST' | 'DELETE';
+
 export interface SendOptions {
   /** Scheme, host and port. */
   origin: string;
   path: string;
+  /** `POST` where nothing is said. */
+  method?: Method;
   headers: string[];
-  body: Buffer;
+  body: Buffer | null;
   timeouts: { connectMs: number; firstByteMs: number; idleMs: number };
 }
 
@@ -26,7 +31,7 @@ export class Connections {
     const request: Dispatcher.DispatchOptions = {
       origin: options.origin,
       path: options.path,
-      method: 'POST',
+      method: options.method ?? 'POST',
       headers: options.headers,
       body: options.body,
       headersTimeout: options.timeouts.firstByteMs,

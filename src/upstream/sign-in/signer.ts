@@ -1,6 +1,6 @@
 /** What signing needs to know of a request. */
 export interface SignableRequest {
-  method: 'POST';
+  method: 'GET' | 'POST' | 'DELETE';
   /** Scheme, host and port. */
   origin: string;
   /** Path and query, as they are sent. */

@@ -1,0 +1,181 @@
+import type { ServerResponse } from 'node:http';
+import type { Dispatcher } from 'undici';
+import { GatewayError } from '../conversation/gateway-error.ts';
+import type { Dialect } from '../dialects/dialect.ts';
+import type { KeptAtProvider } from '../responses/kept-response.ts';
+import type { Target } from '../routing/target.ts';
+import type { Method } from '../upstream/connections.ts';
+import { findEndpoint, pathSegment } from '../upstream/endpoint.ts';
+import { networkError } from '../upstream/network-errors.ts';
+import type { Account } from '../upstream/upstream.ts';
+import type { Gateway } from './gateway.ts';
+import { readFailedAnswer, withoutSecrets } from './upstream-failure.ts';
+
+type Controller = Dispatcher.DispatchController;
+type Headers = Record<string, string | string[] | undefined>;
+
+/** What is asked of the provider that keeps a response. */
+export interface KeptRequest {
+  method: Method;
+  /** What stands behind the response's id: ``, `/input_items`, … */
+  resource: string;
+  /** The query as the client sent it, with its question mark; empty where there is none. */
+  query: string;
+  dialect: Dialect;
+}
+
+interface Place {
+  target: Target;
+  account: Account;
+  path: string;
+}
+
+/**
+ * Asks the provider account that keeps a response about it, and relays the answer as it arrives. Nothing is recorded:
+ * no model runs. Resolves once the answer was relayed.
+ *
+ * @throws GatewayError where the account is no longer there, or the provider refuses or fails; nothing was answered then.
+ */
+export async function relayKept(
+  gateway: Gateway,
+  kept: KeptAtProvider,
+  request: KeptRequest,
+  response: ServerResponse,
+  requestId: string,
+): Promise<void> {
+  const place = locate(gateway, kept, request);
+  const { account, path, target } = place;
+  const { method } = request;
+  const { origin, signer } = account;
+  const body = null;
+  const signed = (await signer?.sign({ method, origin, path, body: Buffer.alloc(0) })) ?? [];
+  const headers = [...account.headers, ...signed];
+  const options = { origin, path, method, headers, body, timeouts: target.timeouts };
+  await new Promise<void>((resolve, reject) => {
+    const relay = new KeptRelay(gateway, place, request.dialect, response, requestId, { resolve, reject });
+    gateway.connections.dispatch(target.upstream, options, relay);
+  });
+}
+
+function locate(gateway: Gateway, kept: KeptAtProvider, { dialect, resource, query }: KeptRequest): Place {
+  const slash = kept.target.indexOf('/');
+  const name = kept.target.slice(0, slash);
+  const model = kept.target.slice(slash + 1);
+  const upstream = gateway.snapshot.routes.upstream(name);
+  const account = upstream?.accounts.find((candidate) => candidate.name === kept.account);
+  const asked = { operation: 'generate', model, stream: false, dialect: dialect.name } as const;
+  const endpoint = upstream && account && findEndpoint(upstream, account, asked);
+  if (!upstream || !account || endpoint?.dialect.name !== dialect.name) {
+    throw new GatewayError(
+      'not_found',
+      `The provider account that keeps the response '${kept.id}' is no longer configured here.`,
+    );
+  }
+  const [path = '', ownQuery] = endpoint.path.split('?', 2);
+  const queries = [ownQuery, query.slice(1)].filter((part) => part !== undefined && part !== '');
+  const whole = `${path}/${pathSegment(kept.id)}${resource}`;
+  return {
+    target: { name: kept.target, upstream, model, timeouts: upstream.timeouts },
+    account,
+    path: queries.length === 0 ? whole : `${whole}?${queries.join('&')}`,
+  };
+}
+
+interface Settle {
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/** Relays a good answer to the client, and collects any other. */
+class KeptRelay implements Dispatcher.DispatchHandler {
+  readonly #gateway: Gateway;
+  readonly #place: Place;
+  readonly #dialect: Dialect;
+  readonly #response: ServerResponse;
+  readonly #requestId: string;
+  readonly #settle: Settle;
+  #controller: Controller | undefined;
+  #status = 0;
+  #headers: Headers = {};
+  #failed: Buffer[] = [];
+
+  constructor(
+    gateway: Gateway,
+    place: Place,
+    dialect: Dialect,
+    response: ServerResponse,
+    requestId: string,
+    settle: Settle,
+  ) {
+    this.#gateway = gateway;
+    this.#place = place;
+    this.#dialect = dialect;
+    this.#response = response;
+    this.#requestId = requestId;
+    this.#settle = settle;
+    response.on('close', () => {
+      if (response.writableFinished) return;
+      this.#controller?.abort(new Error('the client closed the connection'));
+      settle.resolve();
+    });
+    response.on('drain', () => this.#controller?.resume());
+  }
+
+  onRequestStart(controller: Controller): void {
+    this.#controller = controller;
+    if (this.#response.destroyed) controller.abort(new Error('the client closed the connection'));
+  }
+
+  onResponseStart(_controller: Controller, status: number, headers: Headers): void {
+    this.#status = status;
+    this.#headers = headers;
+    if (!this.#isGood) return;
+    const relayed = ['content-type', 'content-length', 'content-encoding'].flatMap((name) => {
+      const value = headers[name];
+      return typeof value === 'string' ? [name, value] : [];
+    });
+    this.#response.writeHead(status, [
+      ...relayed,
+      'x-request-id',
+      this.#requestId,
+      'x-fairlead-target',
+      encodeURI(this.#place.target.name),
+    ]);
+  }
+
+  onResponseData(controller: Controller, chunk: Buffer): void {
+    if (!this.#isGood) this.#failed.push(chunk);
+    else if (!this.#response.write(chunk)) controller.pause();
+  }
+
+  onResponseEnd(): void {
+    if (!this.#isGood) {
+      this.#settle.reject(this.#readFailure());
+      return;
+    }
+    this.#response.end();
+    this.#settle.resolve();
+  }
+
+  onResponseError(_controller: Controller, error: Error): void {
+    if (this.#response.headersSent) this.#response.destroy();
+    else this.#settle.reject(networkError(this.#place.target.upstream.name, error));
+  }
+
+  get #isGood(): boolean {
+    return this.#status >= 200 && this.#status <= 299;
+  }
+
+  #readFailure(): GatewayError {
+    const { target, account } = this.#place;
+    const body = Buffer.concat(this.#failed).toString('utf8');
+    if (this.#status === 401) account.signer?.reject();
+    const now = this.#gateway.now();
+    const failed = readFailedAnswer(this.#dialect, target, this.#status, this.#headers, body, now);
+    if (failed.credentialRejected) {
+      const fields = { target: target.name, account: account.name, event: 'upstream_credentials_rejected' };
+      this.#gateway.log.error(fields, 'a provider rejected our credentials');
+    }
+    return withoutSecrets(failed.error, account.secrets());
+  }
+}

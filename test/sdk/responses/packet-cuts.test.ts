@@ -1,0 +1,14 @@
+import { test } from 'node:test';
+import { testReasoning, testText, testTools } from '../door-bodies.ts';
+import { startWorld } from '../support.ts';
+import { responsesDoor } from './client.ts';
+
+/** Packets end anywhere: inside a character, between CR and LF, in the middle of a key. */
+const world = await startWorld({ cutBytes: 3 });
+const door = responsesDoor(world.client);
+
+testText(world, door);
+testTools(world, door);
+testReasoning(world, door);
+
+test('the usage records say what the providers served', () => world.checkBooks());
