@@ -14,6 +14,9 @@ import { readFailedAnswer, withoutSecrets } from './upstream-failure.ts';
 type Controller = Dispatcher.DispatchController;
 type Headers = Record<string, string | string[] | undefined>;
 
+/** More of an error answer than this says nothing new. */
+const MAX_ERROR_BYTES = 256 * 1024;
+
 /** What is asked of the provider that keeps a response. */
 export interface KeptRequest {
   method: Method;
@@ -98,6 +101,7 @@ class KeptRelay implements Dispatcher.DispatchHandler {
   #status = 0;
   #headers: Headers = {};
   #failed: Buffer[] = [];
+  #failedBytes = 0;
 
   constructor(
     gateway: Gateway,
@@ -144,7 +148,7 @@ class KeptRelay implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
-    if (!this.#isGood) this.#failed.push(chunk);
+    if (!this.#isGood) this.#collect(chunk);
     else if (!this.#response.write(chunk)) controller.pause();
   }
 
@@ -160,6 +164,11 @@ class KeptRelay implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Controller, error: Error): void {
     if (this.#response.headersSent) this.#response.destroy();
     else this.#settle.reject(networkError(this.#place.target.upstream.name, error));
+  }
+
+  #collect(chunk: Buffer): void {
+    this.#failedBytes += chunk.length;
+    if (this.#failedBytes <= MAX_ERROR_BYTES) this.#failed.push(chunk);
   }
 
   get #isGood(): boolean {

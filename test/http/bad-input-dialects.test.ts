@@ -62,6 +62,12 @@ const DOORS: DoorCase[] = [
     ...google,
   },
   {
+    path: '/v1/responses',
+    good: { model: 'echo/echo', input: 'Hi' },
+    readError: readOpenAiError,
+    headers: { authorization: `Bearer ${TEST_KEY}` },
+  },
+  {
     path: '/v1/completions',
     good: { model: 'echo/echo', prompt: 'Hi' },
     readError: readOpenAiError,

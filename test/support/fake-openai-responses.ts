@@ -57,7 +57,7 @@ export class FakeResponses {
     const earlier = this.#earlierItems(request['previous_response_id']);
     const items = readItems(request['input']);
     checkItems(items, earlier);
-    const input = [...earlier, ...items.map((item) => ({ id: nextId('msg_'), ...item }))];
+    const input = [...earlier, ...items.map((item) => ({ type: 'message', id: nextId('msg_'), ...item }))];
     const answer = runModel(readRequest(request, input), call.behaviour);
     throwFailure(answer.disruption);
     const envelope: Envelope = { id: nextId('resp_'), request, nextId };
