@@ -31,6 +31,13 @@ const CLOSE_ATTEMPTS = 3;
 const SWEEP_MS = 10 * 60_000;
 const SWEEP_ROWS = 500;
 
+/** What may be done at once is done behind what this turn of the event loop brings: its answers share one commit. */
+const scheduleSoon: Schedule = (task, delayMs) => {
+  if (delayMs > 0) return scheduleTimeout(task, delayMs);
+  const immediate = setImmediate(task);
+  return () => clearImmediate(immediate);
+};
+
 /**
  * The responses that clients may go on from. One that was handed over is found at once: it waits in memory until the
  * store has it, which is in the next turn of the event loop unless the store fails. A store that fails is tried again,
@@ -55,7 +62,7 @@ export class ResponseArchive {
     this.#db = options.store.db;
     this.#onProblem = options.onProblem;
     this.#now = options.now;
-    this.#schedule = options.schedule ?? scheduleTimeout;
+    this.#schedule = options.schedule ?? scheduleSoon;
     this.#maxPending = options.maxPending ?? MAX_PENDING;
     this.#sweepAfter(0);
   }

@@ -113,6 +113,36 @@ test('the first start prints a key, an admin key, a curl line and an SDK example
   assert.equal(await second.exit, 0);
 });
 
+for (const [signal, how] of [
+  ['SIGKILL', 'killed'],
+  ['SIGTERM', 'told to stop'],
+] as const) {
+  test(`kept responses are there after the gateway was ${how}`, async () => {
+    const FAIRLEAD_DATA = dataFolder();
+    const first = await startProcess({ FAIRLEAD_DATA });
+    const key = await readKey(first);
+    const call = async (url: string, path: string, body?: object) => {
+      const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+      const init = body ? { method: 'POST', headers, body: JSON.stringify(body) } : { headers };
+      const response = await fetch(`${url}/v1/responses${path}`, init);
+      assert.equal(response.status, 200);
+      return (await response.json()) as { id: string; output: unknown; data: unknown[] };
+    };
+    const given = await call(first.url, '', { model: 'echo/echo', input: 'Hello' });
+    assert.deepEqual(await call(first.url, `/${given.id}`), given);
+    first.child.kill(signal);
+    await first.exit;
+
+    const second = await startProcess({ FAIRLEAD_DATA });
+    assert.deepEqual(await call(second.url, `/${given.id}`), given);
+    const next = { model: 'echo/echo', input: 'Again', previous_response_id: given.id };
+    const { id } = await call(second.url, '', next);
+    assert.equal((await call(second.url, `/${id}/input_items`)).data.length, 3);
+    second.child.kill('SIGTERM');
+    assert.equal(await second.exit, 0);
+  });
+}
+
 test('SIGTERM drains: readyz turns false, new calls are refused, the running stream finishes, exit 0', async () => {
   const go = Promise.withResolvers<void>();
   const upstream = await startRawUpstream(async (response) => {
