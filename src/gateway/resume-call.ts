@@ -1,7 +1,12 @@
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../conversation/json.ts';
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
-import { expandRequest, inputItems } from '../dialects/responses/stored.ts';
+import {
+  expandRequest,
+  inputItems,
+  referencedResponses,
+  resolveItems,
+} from '../dialects/responses/stored.ts';
 import type { KeptHere } from '../responses/kept-response.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
@@ -11,7 +16,7 @@ const PREVIOUS = 'previous_response_id';
 /**
  * Whether a call's answer is kept, and what the call goes on from: earlier turns that are kept here are put before its
  * own; a call that goes on from what a provider keeps is pinned to the account there. The one step on the way of a call
- * that may read the store, and only where the call names an earlier response.
+ * that may read the store, and only where the call names an earlier response or items of one.
  *
  * @throws GatewayError `invalid_request` for a response that the tenant does not have.
  */
@@ -22,7 +27,7 @@ export async function resumeCall(gateway: Gateway, call: Call): Promise<void> {
   }
   call.keepsAnswer = store !== false;
   const id = readField(call, PREVIOUS);
-  if (id === null) return;
+  if (id === null) return resolveReferences(gateway, call);
   if (typeof id !== 'string') throw invalidRequest(`'${PREVIOUS}' must be a string.`, PREVIOUS);
   const earlier = await gateway.responses.find(call.caller.tenant, id);
   if (!earlier) throw notFound(id);
@@ -41,19 +46,53 @@ function readField({ body, spans }: Call, name: string): unknown {
 }
 
 function goOnFrom(call: Call, { input, response }: KeptHere): void {
-  const { body, snapshot } = call;
-  const sent = tryParseJson(body.toString('utf8'));
-  if (!isObject(sent)) throw invalidRequest('The request body is not valid JSON.');
+  const sent = parseBody(call);
   const earlier = {
     input: inputItems({ input: tryParseJson(input) ?? null }),
     output: outputItems(response),
   };
-  const expanded = Buffer.from(JSON.stringify(expandRequest(sent, earlier)));
+  replaceBody(call, sent, expandRequest(sent, earlier));
+}
+
+const REFERENCE = Buffer.from('"item_reference"');
+
+/** However many responses a request refers to, no more are looked for. */
+const MAX_RESPONSES = 200;
+
+/** Some clients (the AI SDK) name the items of earlier answers by their ids alone: those that are kept here are put in. */
+async function resolveReferences(gateway: Gateway, call: Call): Promise<void> {
+  if (!call.body.includes(REFERENCE)) return;
+  const sent = parseBody(call);
+  const ids = referencedResponses(sent);
+  if (ids.size === 0) return;
+  if (ids.size > MAX_RESPONSES) {
+    throw invalidRequest(
+      `'input' refers to items of more than ${MAX_RESPONSES} responses. Send the items themselves.`,
+      'input',
+    );
+  }
+  const items: JsonObject[] = [];
+  for (const id of ids) {
+    const kept = await gateway.responses.find(call.caller.tenant, id);
+    if (kept?.where === 'here') items.push(...outputItems(kept.response));
+  }
+  replaceBody(call, sent, resolveItems(sent, items));
+}
+
+function parseBody({ body }: Call): JsonObject {
+  const parsed = tryParseJson(body.toString('utf8'));
+  if (!isObject(parsed)) throw invalidRequest('The request body is not valid JSON.');
+  return parsed;
+}
+
+function replaceBody(call: Call, sent: JsonObject, body: JsonObject): void {
+  const { snapshot } = call;
+  const expanded = Buffer.from(JSON.stringify(body));
   if (expanded.length > snapshot.maxBodyBytes) {
     throw new GatewayError(
       'payload_too_large',
       `With its earlier turns the request is larger than the limit of ${snapshot.maxBodyBytes} bytes.`,
-      { param: PREVIOUS },
+      { param: 'input' },
     );
   }
   call.sent = sent;

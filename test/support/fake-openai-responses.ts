@@ -55,7 +55,7 @@ export class FakeResponses {
     const request = checkRequest(parseBody(call));
     if (!models.includes(String(request['model']))) throw responsesModelNotFound(String(request['model']));
     const earlier = this.#earlierItems(request['previous_response_id']);
-    const items = readItems(request['input']);
+    const items = readItems(request['input']).map((item) => this.#resolve(item));
     checkItems(items, earlier);
     const input = [...earlier, ...items.map((item) => ({ type: 'message', id: nextId('msg_'), ...item }))];
     const answer = runModel(readRequest(request, input), call.behaviour);
@@ -88,6 +88,16 @@ export class FakeResponses {
       );
     }
     return [...stored.input, ...outputOf(stored.response)];
+  }
+
+  /** An item that is named by its id alone. */
+  #resolve(item: JsonObject): JsonObject {
+    if (item['type'] !== 'item_reference') return item;
+    for (const { input, response } of this.#stored.values()) {
+      const found = [...input, ...outputOf(response)].find(({ id }) => id === item['id']);
+      if (found) return found;
+    }
+    throw openAiError(404, `Item with id '${item['id']}' not found.`, { param: 'input' });
   }
 
   #find(id: string): Stored {

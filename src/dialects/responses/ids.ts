@@ -19,11 +19,19 @@ const PREFIXES = {
   image: 'ig',
 };
 
+const OWN_ITEM_ID = new RegExp(`^[a-z]+_(.+)${CARRIED_MARKER}\\w+$`);
+
 export type IdKind = keyof typeof PREFIXES;
 
 export function itemId(kind: IdKind, completionId: string, index: number | string): string {
   const name = plain(completionId.replace(/^resp_/, ''));
   return `${PREFIXES[kind]}_${name}${CARRIED_MARKER}${index}`;
+}
+
+/** The response that an item belongs to whose id we made ourselves. */
+export function responseOfItem(itemId: string): string | undefined {
+  const [, name] = OWN_ITEM_ID.exec(itemId) ?? [];
+  return name === undefined ? undefined : responseId(name);
 }
 
 /** An item's fields without an id that we made ourselves. */

@@ -1,7 +1,7 @@
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { expectKind, omitKeys, optionalField, pathOf } from '../read-json.ts';
-import { itemId } from './ids.ts';
+import { itemId, responseOfItem } from './ids.ts';
 
 /**
  * What whoever keeps responses (`store`) needs of this dialect. Only items are kept: a response is named by its id,
@@ -40,6 +40,26 @@ export function inputItems(body: JsonObject): JsonObject[] {
   return expectKind(input, 'array', 'input').map((item, index) =>
     expectKind(item, 'object', pathOf('input', index)),
   );
+}
+
+/** The ids of the responses whose items a request refers to instead of sending them, as far as the items have ids of ours. */
+export function referencedResponses(body: JsonObject): Set<string> {
+  const ids = new Set<string>();
+  for (const item of inputItems(body)) {
+    const { type, id } = item;
+    const response = type === 'item_reference' && typeof id === 'string' ? responseOfItem(id) : undefined;
+    if (response !== undefined) ids.add(response);
+  }
+  return ids;
+}
+
+/** A request with the items in place of the references to them; references to others stay. */
+export function resolveItems(body: JsonObject, items: readonly JsonObject[]): JsonObject {
+  const known = new Map(items.map((item) => [item['id'], item]));
+  const input = inputItems(body).map((item) =>
+    item['type'] === 'item_reference' ? (known.get(item['id']) ?? item) : item,
+  );
+  return { ...body, input };
 }
 
 function resolveReferences(items: JsonObject[], history: readonly JsonObject[]): JsonObject[] {

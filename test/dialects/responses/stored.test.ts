@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { expandRequest, inputItems, listInputItems } from '../../../src/dialects/responses/stored.ts';
+import { itemId } from '../../../src/dialects/responses/ids.ts';
+import {
+  expandRequest,
+  inputItems,
+  listInputItems,
+  referencedResponses,
+  resolveItems,
+} from '../../../src/dialects/responses/stored.ts';
 
 const EARLIER = {
   input: [{ role: 'user', content: 'One' }],
@@ -59,4 +66,19 @@ test('listed input items have an id, a type, and their content as a list', () =>
     },
     call,
   ]);
+});
+
+test('references to items of ours tell whose response they are, and are replaced by the items', () => {
+  const id = itemId('function_call', 'resp_0190_a', 1);
+  const input = [
+    { type: 'item_reference', id },
+    { type: 'item_reference', id: 'msg_of_openai' },
+    { role: 'user', content: 'Two' },
+  ];
+  assert.deepEqual([...referencedResponses({ input })], ['resp_0190_a']);
+  const call = { type: 'function_call', id, call_id: 'c', name: 'clock', arguments: '{}' };
+  assert.deepEqual(resolveItems({ model: 'm', input }, [call]), {
+    model: 'm',
+    input: [call, ...input.slice(1)],
+  });
 });

@@ -79,6 +79,11 @@ for (const model of ['echo/echo', 'near/gpt-4.1', 'far/gpt-4.1', 'both']) {
         return true;
       });
     }
+    const [item] = (await acme.responses.retrieve(id)).output;
+    if (model === 'echo/echo') {
+      const input = [{ type: 'item_reference' as const, id: item?.id ?? '' }];
+      await assert.rejects(beta.responses.create({ model, input }), BadRequestError);
+    }
     const { output_text: text } = await clientOf(SECOND_KEY).responses.retrieve(id);
     assert.match(text, /a secret/);
     const next = await acme.responses.create({ model, input: 'and on', previous_response_id: id });
