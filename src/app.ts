@@ -12,6 +12,7 @@ import { type AdminParts, addAdminDoors } from './http/admin-doors.ts';
 import { addAnthropicDoors } from './http/anthropic-doors.ts';
 import { addGeminiDoors } from './http/gemini-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
+import { addMediaDoors } from './http/media-doors.ts';
 import { addModelDoors } from './http/model-doors.ts';
 import { addOpenAiDoors } from './http/openai-doors.ts';
 import { addOperationsDoors } from './http/operations-doors.ts';
@@ -88,6 +89,7 @@ export async function startApp(
   });
   addOperationsDoors(server, lifecycle);
   addOpenAiDoors(server, gateway, lifecycle);
+  addMediaDoors(server, gateway, lifecycle);
   addAnthropicDoors(server, gateway, lifecycle);
   addGeminiDoors(server, gateway, lifecycle);
   addModelDoors(server, gateway, lifecycle);

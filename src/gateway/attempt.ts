@@ -8,12 +8,14 @@ import type { Signer } from '../upstream/sign-in/signer.ts';
 import { createStreamReader } from '../upstream/stream-reader.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { Call, Outcome, RunningAttempt } from './call.ts';
+import { chooseRelay } from './choose-relay.ts';
 import { DecompressingReceiver } from './decompressing-receiver.ts';
 import { estimateUsage } from './estimate-usage.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { prepareRequest, type UpstreamRequest } from './prepare.ts';
+import { prepareRelayed } from './prepare-relayed.ts';
 import type { AttemptControl, CommittingReceiver, Receiver } from './receiver.ts';
 import { BodyRelay } from './relay-body.ts';
 import { StreamRelay } from './relay-stream.ts';
@@ -37,7 +39,8 @@ export function makeAttempt(
   call: Call,
   planned: PlannedAttempt,
 ): Promise<GatewayError | undefined> {
-  const request = prepareRequest(call, planned);
+  const { relayedPlace } = call.door;
+  const request = relayedPlace ? prepareRelayed(call, planned, relayedPlace) : prepareRequest(call, planned);
   return new Promise((resolve) => {
     new Attempt(gateway, call, planned, request, resolve).send();
   });
@@ -273,6 +276,11 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
       throw new GatewayError(
         'upstream_unavailable',
         `The provider '${this.#planned.target.upstream.name}' answered with a web page.`,
+      );
+    }
+    if (call.door.relayedPlace) {
+      return this.#commitWith(
+        chooseRelay(gateway, call, this, this.#planned.account, headers, relayedLength(headers)),
       );
     }
     // Servers that stream do not all say so; those that do not stream say JSON.

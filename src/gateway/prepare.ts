@@ -81,7 +81,9 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
       translate: (answer) => translateGenerated(call, dialect, answer),
     };
   }
-  const encoded = ENCODERS[door.operation](call, target, endpoint);
+  const encode = ENCODERS[door.operation];
+  if (!encode) throw new Error(`${door.operation} cannot be translated`);
+  const encoded = encode(call, target, endpoint);
   const encodedHeaders = knownHeaders(encoded.headers, surface, unknownFlags);
   call.dropped = [...encoded.dropped, ...unknownFlags, ...(sameDialect ? [] : droppedHeaders(call))];
   const headers = encodedHeaders ? [...baseHeaders, ...Object.entries(encodedHeaders).flat()] : baseHeaders;
@@ -99,7 +101,8 @@ function knownHeaders(
   return headers && betas ? keepBetas(headers, betas, dropped) : headers;
 }
 
-const ENCODERS: Record<Operation, (call: Call, target: Target, endpoint: Endpoint) => Encoded> = {
+/** Every other operation is relayed and never gets here. */
+const ENCODERS: Partial<Record<Operation, (call: Call, target: Target, endpoint: Endpoint) => Encoded>> = {
   generate: encodeGenerate,
   embed: encodeEmbed,
   count: encodeCount,

@@ -6,6 +6,7 @@ import { readScript } from './fake-script.ts';
 import { answerEmbeddings } from './openai/embeddings.ts';
 import { badParameter, modelNotFound, openAiError, throwFailure } from './openai/errors.ts';
 import { checkKin, KIN, type Kin, type KinName } from './openai/kin.ts';
+import { MEDIA_ROUTES } from './openai/media.ts';
 import { CHAT_MODELS, EMBEDDING_MODELS } from './openai/models.ts';
 import { readChatRequest } from './openai/reading.ts';
 import { checkChatRequest } from './openai/rules.ts';
@@ -70,6 +71,14 @@ const ROUTES: readonly Route[] = [
       return jsonReply(body, disruption, HEADERS);
     },
   },
+  ...MEDIA_ROUTES.map(({ path, answer }) => ({
+    method: 'POST',
+    path,
+    answer: (call: IncomingCall) => {
+      const { disruption } = readScript(call.behaviour);
+      return answer(call, () => parseBody(call), disruption);
+    },
+  })),
   {
     method: 'GET',
     path: /^\/v1\/models$/,
