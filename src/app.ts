@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
+import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from './config/resolve.ts';
@@ -8,12 +9,14 @@ import type { Gateway } from './gateway/gateway.ts';
 import { interruptCall } from './gateway/handle-call.ts';
 import { LateCounts } from './gateway/late-counts.ts';
 import { RunningCalls } from './gateway/running-calls.ts';
+import { Spool } from './gateway/spool.ts';
 import { type AdminParts, addAdminDoors } from './http/admin-doors.ts';
 import { addAnthropicDoors } from './http/anthropic-doors.ts';
 import { addGeminiDoors } from './http/gemini-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
 import { addMediaDoors } from './http/media-doors.ts';
 import { addModelDoors } from './http/model-doors.ts';
+import { addMultipartDoors } from './http/multipart-doors.ts';
 import { addOpenAiDoors } from './http/openai-doors.ts';
 import { addOperationsDoors } from './http/operations-doors.ts';
 import { createHttpServer } from './http/server.ts';
@@ -41,6 +44,9 @@ const DRAIN_POLL_MS = 20;
 
 /** How long clients have for the end of what they began: to read the error that ends a call, to finish a request. */
 const LAST_WORDS_MS = 1_000;
+
+/** What may wait on disk of all uploads together. */
+const SPOOL_BYTES = 4 * 1024 ** 3;
 
 /**
  * The composition root: builds every part once and wires it; nothing else constructs.
@@ -75,6 +81,10 @@ export async function startApp(
     tokens,
     log,
     calls: new RunningCalls(),
+    uploads: {
+      spool: new Spool(join(config.dataDirectory, 'spool'), SPOOL_BYTES),
+      maxBytes: config.server.uploadLimit,
+    },
     now: Date.now,
     monotonicMs: () => performance.now(),
   };
@@ -90,6 +100,7 @@ export async function startApp(
   addOperationsDoors(server, lifecycle);
   addOpenAiDoors(server, gateway, lifecycle);
   addMediaDoors(server, gateway, lifecycle);
+  addMultipartDoors(server, gateway, lifecycle);
   addAnthropicDoors(server, gateway, lifecycle);
   addGeminiDoors(server, gateway, lifecycle);
   addModelDoors(server, gateway, lifecycle);

@@ -107,6 +107,10 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
   #signAndSend(signer: Signer): void {
     const { path, headers, body } = this.#request;
     const { origin } = this.#planned.account;
+    if (!Buffer.isBuffer(body)) {
+      this.fail(new GatewayError('invalid_request', 'What is handed on while it arrives cannot be signed.'));
+      return;
+    }
     signer.sign({ method: 'POST', origin, path, body }).then(
       (signed) => this.run(() => this.#dispatch([...headers, ...signed])),
       (thrown: unknown) => {

@@ -8,6 +8,7 @@ import type { Target } from '../routing/target.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { Door } from './door.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
+import type { Upload } from './upload.ts';
 
 /** What a call's URL says where its dialect keeps that out of the body. */
 export interface CallAddress {
@@ -27,6 +28,8 @@ export class Call {
   readonly snapshot: Snapshot;
   readonly caller: Caller;
   readonly body: Buffer;
+  /** The body of a call that is handed on while it arrives; `body` is empty then. */
+  readonly upload: Upload | undefined;
   readonly response: ServerResponse;
   readonly address: CallAddress | undefined;
   /** Headers that say how the body is meant: they go with it to a provider of the same dialect. */
@@ -70,6 +73,7 @@ export class Call {
     snapshot: Snapshot;
     caller: Caller;
     body: Buffer;
+    upload?: Upload | undefined;
     response: ServerResponse;
     address?: CallAddress | undefined;
     forward?: Readonly<Record<string, string>> | undefined;
@@ -81,6 +85,7 @@ export class Call {
     this.snapshot = options.snapshot;
     this.caller = options.caller;
     this.body = options.body;
+    this.upload = options.upload;
     this.response = options.response;
     this.address = options.address;
     this.forward = options.forward;

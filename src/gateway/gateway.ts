@@ -5,6 +5,7 @@ import type { UsageRecord } from '../usage/record.ts';
 import type { LateCounts } from './late-counts.ts';
 import type { RunningCalls } from './running-calls.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { Spool } from './spool.ts';
 
 /** What the steps of a call share. Built once by `app.ts`. */
 export interface Gateway {
@@ -15,6 +16,8 @@ export interface Gateway {
   readonly lateCounts: Pick<LateCounts, 'plan'>;
   readonly log: Log;
   readonly calls: RunningCalls;
+  /** For what is uploaded. */
+  readonly uploads: { readonly spool: Pick<Spool, 'open'>; readonly maxBytes: number };
   /** Counts for providers that cannot. */
   readonly tokens: Pick<TokenCounter, 'countConversation'>;
   /** Unix milliseconds. */

@@ -1,5 +1,5 @@
 import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
-import { admitCall } from './admit.ts';
+import { admitCall, admitUpload } from './admit.ts';
 import { makeAttempt } from './attempt.ts';
 import type { Call } from './call.ts';
 import { countLocally, mustCountLocally } from './count-locally.ts';
@@ -20,10 +20,13 @@ export async function handleCall(gateway: Gateway, call: Call): Promise<void> {
   );
   call.response.on('close', () => {
     gateway.calls.remove(call);
+    call.upload?.close();
     if (!call.settled || !call.response.writableFinished) cancelCall(gateway, call);
   });
   try {
-    admitCall(call);
+    if (call.upload) await admitUpload(call, call.upload);
+    else admitCall(call);
+    if (call.cancelled) return;
     const plan = planAttempts(call);
     await attemptInTurn(gateway, call, plan);
   } catch (thrown) {
@@ -57,6 +60,7 @@ async function attemptInTurn(gateway: Gateway, call: Call, plan: PlannedAttempt[
     failure = await attempt;
     if (!failure || call.cancelled) return;
     if (!FAILOVER_KINDS.has(failure.kind)) break;
+    if (call.upload && !call.upload.canReplay) break;
   }
   throw failure ?? refusal;
 }

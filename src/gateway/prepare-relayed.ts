@@ -28,11 +28,36 @@ export function prepareRelayed(
   return {
     dialect: chat,
     path,
-    headers: account.headers,
-    body: call.door.passThrough.prepareRequest(call.body, call.spans, { model, stream: false }),
+    ...prepareBody(call, account.headers, model),
     passThrough: true,
     translate: () => {
       throw new Error('a relayed answer is never translated');
     },
   };
+}
+
+function prepareBody(
+  call: Call,
+  headers: string[],
+  model: string,
+): Pick<UpstreamRequest, 'headers' | 'body'> {
+  const { upload, door } = call;
+  if (!upload) {
+    return {
+      headers,
+      body: door.passThrough.prepareRequest(call.body, call.spans, { model, stream: false }),
+    };
+  }
+  const { body, length } = upload.open(model);
+  const own = withHeader(headers, 'content-type', upload.contentType);
+  return { headers: length === undefined ? own : [...own, 'content-length', String(length)], body };
+}
+
+function withHeader(headers: string[], name: string, value: string): string[] {
+  const result = [name, value];
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const [key = '', said = ''] = [headers[at], headers[at + 1]];
+    if (key.toLowerCase() !== name) result.push(key, said);
+  }
+  return result;
 }

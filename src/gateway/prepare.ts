@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { CARRIED_MARKER } from '../conversation/carried-reasoning.ts';
 import { completionEvents } from '../conversation/collect.ts';
 import type { Completion } from '../conversation/completion.ts';
@@ -25,7 +26,7 @@ export interface UpstreamRequest {
   dialect: UpstreamDialect;
   path: string;
   headers: string[];
-  body: Buffer;
+  body: Buffer | Readable;
   /** The answer is in the caller's own dialect and is relayed as it is. */
   passThrough: boolean;
   /** For whole answers that must become something else. */

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { type Dispatcher, Pool } from 'undici';
 import { dispatchEcho } from './echo/transport.ts';
 import type { Upstream } from './upstream.ts';
@@ -7,7 +8,7 @@ export interface SendOptions {
   origin: string;
   path: string;
   headers: string[];
-  body: Buffer;
+  body: Buffer | Readable;
   timeouts: { connectMs: number; firstByteMs: number; idleMs: number };
 }
 

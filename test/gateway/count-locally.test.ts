@@ -45,6 +45,14 @@ async function countBy(
       ledger: { append: (record: UsageRecord) => records.push(record) },
       log,
       calls: new RunningCalls(),
+      uploads: {
+        spool: {
+          open: () => {
+            throw new Error('nothing is uploaded');
+          },
+        },
+        maxBytes: 0,
+      },
       tokens: { countConversation },
       lateCounts: { plan: () => assert.fail('a count is not counted again') },
       now: () => 0,

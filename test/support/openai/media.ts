@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isObject, type JsonObject, type JsonValue } from '../../../src/conversation/json.ts';
 import { countTokens } from '../fake-model.ts';
 import type { IncomingCall } from '../fake-provider.ts';
@@ -17,6 +18,7 @@ import {
   text,
 } from '../shape.ts';
 import { badParameter, modelNotFound, STREAM_ERROR, throwFailure } from './errors.ts';
+import { type FormPart, fieldOf, readForm } from './form.ts';
 import { refuseViolations } from './violations.ts';
 
 /** Images, speech, moderations as OpenAI has them, and rerank as Cohere, Jina and vLLM do. */
@@ -70,7 +72,42 @@ const RERANK_REQUEST: Shape = object(
   { top_n: integer({ min: 1 }), max_tokens_per_doc: integer({ min: 1 }), return_documents: boolean },
 );
 
+/** API reference, "Create transcription" and "Create translation". */
+const TRANSCRIPTION_FIELDS = new Set([
+  'model',
+  'file',
+  'language',
+  'prompt',
+  'response_format',
+  'temperature',
+  'stream',
+  'timestamp_granularities[]',
+  'include[]',
+  'chunking_strategy',
+]);
+const EDIT_FIELDS = new Set([
+  'model',
+  'image',
+  'image[]',
+  'mask',
+  'prompt',
+  'n',
+  'size',
+  'quality',
+  'background',
+  'response_format',
+  'output_format',
+  'stream',
+  'partial_images',
+  'user',
+]);
+const TRANSCRIPTION_MODELS = ['whisper-1', 'gpt-4o-transcribe'];
+
 export const MEDIA_ROUTES: readonly MediaRoute[] = [
+  { path: /^\/v1\/audio\/transcriptions$/, answer: answerTranscription },
+  { path: /^\/v1\/audio\/translations$/, answer: answerTranscription },
+  { path: /^\/v1\/images\/edits$/, answer: answerEdit },
+  { path: /^\/v1\/images\/variations$/, answer: answerEdit },
   { path: /^\/v1\/images\/generations$/, answer: answerImages },
   { path: /^\/v1\/audio\/speech$/, answer: answerSpeech },
   { path: /^\/v1\/moderations$/, answer: answerModeration },
@@ -206,4 +243,74 @@ function checkBody(body: JsonValue | undefined, shape: Shape): JsonObject {
 
 export function sse(data: JsonObject, part: Frame['part']): Frame {
   return { part, text: `event: ${String(data['type'])}\ndata: ${JSON.stringify(data)}\n\n` };
+}
+
+/** What the fake hears in a file. */
+export function hear(file: Buffer): string {
+  return `${file.length} bytes, ${createHash('sha256').update(file).digest('hex')}`;
+}
+
+function answerTranscription(
+  call: IncomingCall,
+  _readBody: () => JsonValue | undefined,
+  disruption: Disruption,
+): Reply {
+  const form = checkForm(call, TRANSCRIPTION_FIELDS, TRANSCRIPTION_MODELS);
+  const file = form.find(({ name }) => name === 'file');
+  if (file?.filename === undefined) throw badParameter("Missing required parameter: 'file'.", 'file');
+  throwFailure(disruption);
+  const heard = hear(file.content);
+  const format = fieldOf(form, 'response_format') ?? 'json';
+  if (fieldOf(form, 'model') === 'whisper-1') {
+    // Whisper does not stream: it ignores the wish.
+    if (format === 'text' || format === 'srt' || format === 'vtt') {
+      return bytesReply(Buffer.from(`${heard}\n`), 'text/plain; charset=utf-8', disruption);
+    }
+    return jsonReply({ text: heard, usage: { type: 'duration', seconds: 7 } }, disruption);
+  }
+  const usage = {
+    type: 'tokens',
+    input_tokens: 14,
+    input_token_details: { text_tokens: 4, audio_tokens: 10 },
+    output_tokens: 45,
+    total_tokens: 59,
+  };
+  if (fieldOf(form, 'stream') !== 'true') return jsonReply({ text: heard, usage }, disruption);
+  return streamReply(
+    {
+      frames: [
+        sse({ type: 'transcript.text.delta', delta: heard }, 'output'),
+        sse({ type: 'transcript.text.done', text: heard, usage }, 'end'),
+      ],
+      error: sse({ type: 'error', ...STREAM_ERROR }, 'output').text,
+    },
+    disruption,
+  );
+}
+
+function answerEdit(
+  call: IncomingCall,
+  _readBody: () => JsonValue | undefined,
+  disruption: Disruption,
+): Reply {
+  const form = checkForm(call, EDIT_FIELDS, IMAGE_MODELS);
+  const images = form.filter(({ name, filename }) => name.startsWith('image') && filename !== undefined);
+  if (images.length === 0) throw badParameter("Missing required parameter: 'image'.", 'image');
+  throwFailure(disruption);
+  const prompt = `${fieldOf(form, 'prompt') ?? ''} of ${images.map(({ content }) => hear(content)).join(', ')}`;
+  const usage = imageUsage(countTokens(prompt), 200);
+  if (fieldOf(form, 'stream') === 'true')
+    return streamReply(imageStream('image_edit', prompt, usage), disruption);
+  return jsonReply({ created: 1_715_367_049, data: [{ b64_json: drawImage(prompt) }], usage }, disruption);
+}
+
+function checkForm(call: IncomingCall, known: ReadonlySet<string>, models: readonly string[]): FormPart[] {
+  const form = readForm(call);
+  for (const { name } of form) {
+    if (!known.has(name)) throw badParameter(`Unknown parameter: '${name}'.`, name, 'unknown_parameter');
+  }
+  const model = fieldOf(form, 'model');
+  if (model === undefined) throw badParameter('you must provide a model parameter', null);
+  if (!models.includes(model)) throw modelNotFound(model);
+  return form;
 }
