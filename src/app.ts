@@ -17,12 +17,14 @@ import type { Lifecycle } from './http/lifecycle.ts';
 import { addMediaDoors } from './http/media-doors.ts';
 import { addModelDoors } from './http/model-doors.ts';
 import { addMultipartDoors } from './http/multipart-doors.ts';
+import { addObjectDoors } from './http/object-doors.ts';
 import { addOpenAiDoors } from './http/openai-doors.ts';
 import { addOperationsDoors } from './http/operations-doors.ts';
 import { createHttpServer } from './http/server.ts';
 import { openStore } from './store/open.ts';
 import { ensureFirstKeys, type FirstSecrets, readMadeKeys } from './tenants/first-start.ts';
 import { type HashedKey, hashSecret, KeyRing } from './tenants/keys.ts';
+import { UpstreamObjects } from './tenants/upstream-objects.ts';
 import { TokenCounter } from './tokens/token-counter.ts';
 import { Connections } from './upstream/connections.ts';
 import type { ProviderDeclaration } from './upstream/provider.ts';
@@ -81,6 +83,7 @@ export async function startApp(
     tokens,
     log,
     calls: new RunningCalls(),
+    objects: new UpstreamObjects(store),
     uploads: {
       spool: new Spool(join(config.dataDirectory, 'spool'), SPOOL_BYTES),
       maxBytes: config.server.uploadLimit,
@@ -101,6 +104,7 @@ export async function startApp(
   addOpenAiDoors(server, gateway, lifecycle);
   addMediaDoors(server, gateway, lifecycle);
   addMultipartDoors(server, gateway, lifecycle);
+  addObjectDoors(server, gateway, lifecycle);
   addAnthropicDoors(server, gateway, lifecycle);
   addGeminiDoors(server, gateway, lifecycle);
   addModelDoors(server, gateway, lifecycle);

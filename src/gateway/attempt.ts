@@ -8,11 +8,12 @@ import type { Signer } from '../upstream/sign-in/signer.ts';
 import { createStreamReader } from '../upstream/stream-reader.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { Call, Outcome, RunningAttempt } from './call.ts';
-import { chooseRelay } from './choose-relay.ts';
+import { chooseRelay, relayContent } from './choose-relay.ts';
 import { DecompressingReceiver } from './decompressing-receiver.ts';
 import { estimateUsage } from './estimate-usage.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
 import type { Gateway } from './gateway.ts';
+import { ObjectRelay } from './object-relay.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { prepareRequest, type UpstreamRequest } from './prepare.ts';
 import { prepareRelayed } from './prepare-relayed.ts';
@@ -129,10 +130,10 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
   }
 
   #dispatch(headers: string[]): void {
-    const { path, body } = this.#request;
+    const { path, method, body } = this.#request;
     const { timeouts, upstream } = this.#planned.target;
     const { origin } = this.#planned.account;
-    this.#gateway.connections.dispatch(upstream, { origin, path, headers, body, timeouts }, this);
+    this.#gateway.connections.dispatch(upstream, { origin, path, method, headers, body, timeouts }, this);
   }
 
   onRequestStart(controller: Controller): void {
@@ -275,6 +276,11 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
       );
     }
     const { passThrough, translate, dialect } = this.#request;
+    const { object } = call;
+    if (object?.does === 'content') {
+      return this.#commitWith(relayContent(gateway, call, this, headers, relayedLength(headers)));
+    }
+    if (object) return new ObjectRelay(gateway, call, this, this.#planned, object);
     const type = String(headers['content-type'] ?? '');
     if (/^text\/html/i.test(type)) {
       throw new GatewayError(

@@ -7,6 +7,7 @@ import type { FieldSpans } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { Door } from './door.ts';
+import type { ObjectCall } from './object-call.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
 import type { Upload } from './upload.ts';
 
@@ -30,6 +31,8 @@ export class Call {
   readonly body: Buffer;
   /** The body of a call that is handed on while it arrives; `body` is empty then. */
   readonly upload: Upload | undefined;
+  /** What it is about, where it calls no model. */
+  readonly object: ObjectCall | undefined;
   readonly response: ServerResponse;
   readonly address: CallAddress | undefined;
   /** Headers that say how the body is meant: they go with it to a provider of the same dialect. */
@@ -74,6 +77,7 @@ export class Call {
     caller: Caller;
     body: Buffer;
     upload?: Upload | undefined;
+    object?: ObjectCall | undefined;
     response: ServerResponse;
     address?: CallAddress | undefined;
     forward?: Readonly<Record<string, string>> | undefined;
@@ -86,6 +90,7 @@ export class Call {
     this.caller = options.caller;
     this.body = options.body;
     this.upload = options.upload;
+    this.object = options.object;
     this.response = options.response;
     this.address = options.address;
     this.forward = options.forward;

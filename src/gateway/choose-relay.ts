@@ -29,6 +29,17 @@ export function chooseRelay(
     return new StreamRelay(gateway, call, attempt, account);
   }
   if (/^application\/json *(?:;|$)/i.test(type)) return new BodyRelay(gateway, call, attempt, length);
+  return relayContent(gateway, call, attempt, headers, length);
+}
+
+/** Relays bytes as they are, whatever they are. */
+export function relayContent(
+  gateway: Gateway,
+  call: Call,
+  attempt: AttemptControl,
+  headers: Headers,
+  length: string | undefined,
+): CommittingReceiver {
   const told = CONTENT_HEADERS.flatMap((name) => {
     const value = headers[name];
     return typeof value === 'string' ? [name, value] : [];

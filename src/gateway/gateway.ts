@@ -1,3 +1,4 @@
+import type { UpstreamObjects } from '../tenants/upstream-objects.ts';
 import type { TokenCounter } from '../tokens/token-counter.ts';
 import type { Connections } from '../upstream/connections.ts';
 import type { Recount } from '../usage/ledger.ts';
@@ -16,6 +17,8 @@ export interface Gateway {
   readonly lateCounts: Pick<LateCounts, 'plan'>;
   readonly log: Log;
   readonly calls: RunningCalls;
+  /** Whose the files and batches are that providers keep. */
+  readonly objects: Pick<UpstreamObjects, 'find' | 'list' | 'bind' | 'forget'>;
   /** For what is uploaded. */
   readonly uploads: { readonly spool: Pick<Spool, 'open'>; readonly maxBytes: number };
   /** Counts for providers that cannot. */

@@ -5,6 +5,7 @@ import type { Call } from './call.ts';
 import { countLocally, mustCountLocally } from './count-locally.ts';
 import type { Gateway } from './gateway.ts';
 import { type PlannedAttempt, planAttempts } from './plan.ts';
+import { planObject } from './plan-object.ts';
 import { sendError, toGatewayError } from './respond.ts';
 import { settleCall } from './settle.ts';
 
@@ -24,14 +25,18 @@ export async function handleCall(gateway: Gateway, call: Call): Promise<void> {
     if (!call.settled || !call.response.writableFinished) cancelCall(gateway, call);
   });
   try {
-    if (call.upload) await admitUpload(call, call.upload);
-    else admitCall(call);
-    if (call.cancelled) return;
-    const plan = planAttempts(call);
+    const plan = call.object ? await planObject(gateway, call, call.object) : await planModelCall(call);
+    if (call.cancelled || call.settled) return;
     await attemptInTurn(gateway, call, plan);
   } catch (thrown) {
     if (!call.cancelled) sendError(gateway, call, toGatewayError(gateway, call, thrown));
   }
+}
+
+function planModelCall(call: Call): PlannedAttempt[] | Promise<PlannedAttempt[]> {
+  if (call.upload) return admitUpload(call, call.upload).then(() => planAttempts(call));
+  admitCall(call);
+  return planAttempts(call);
 }
 
 /** Failures after which another target may do better. */

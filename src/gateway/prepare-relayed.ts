@@ -2,6 +2,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import { chat } from '../dialects/chat/index.ts';
 import { type RelayedPlace, relayedPath } from '../upstream/relayed-paths.ts';
 import type { Call } from './call.ts';
+import { OBJECT_REQUESTS, type ObjectCall } from './object-call.ts';
 import type { PlannedAttempt } from './plan.ts';
 import type { UpstreamRequest } from './prepare.ts';
 
@@ -25,36 +26,60 @@ export function prepareRelayed(
     );
   }
   call.dropped = [];
+  if (call.object && call.object.does !== 'list')
+    return prepareObject(call, call.object, path, account.headers);
   return {
     dialect: chat,
     path,
     ...prepareBody(call, account.headers, model),
     passThrough: true,
-    translate: () => {
-      throw new Error('a relayed answer is never translated');
-    },
+    translate: neverTranslated,
   };
 }
 
-function prepareBody(
+function prepareObject(
   call: Call,
+  object: Exclude<ObjectCall, { does: 'list' }>,
+  path: string,
   headers: string[],
-  model: string,
+): UpstreamRequest {
+  const { method, suffix } = OBJECT_REQUESTS[object.does];
+  const id = object.does === 'create' ? '' : `/${encodeURIComponent(object.id)}`;
+  const hasBody = object.does === 'create';
+  return {
+    dialect: chat,
+    path: `${path}${id}${suffix}`,
+    method,
+    ...(hasBody
+      ? prepareBody(call, headers)
+      : { headers: withHeader(headers, 'content-type'), body: undefined }),
+    passThrough: true,
+    translate: neverTranslated,
+  };
+}
+
+function neverTranslated(): never {
+  throw new Error('a relayed answer is never translated');
+}
+
+/** `model` replaces the caller's, where there is one. */
+function prepareBody(
+  { upload, door, body: given, spans }: Call,
+  headers: string[],
+  model?: string,
 ): Pick<UpstreamRequest, 'headers' | 'body'> {
-  const { upload, door } = call;
   if (!upload) {
-    return {
-      headers,
-      body: door.passThrough.prepareRequest(call.body, call.spans, { model, stream: false }),
-    };
+    if (model === undefined) return { headers, body: given };
+    return { headers, body: door.passThrough.prepareRequest(given, spans, { model, stream: false }) };
   }
   const { body, length } = upload.open(model);
   const own = withHeader(headers, 'content-type', upload.contentType);
   return { headers: length === undefined ? own : [...own, 'content-length', String(length)], body };
 }
 
-function withHeader(headers: string[], name: string, value: string): string[] {
-  const result = [name, value];
+/** Another value for a header, or none. */
+function withHeader(headers: string[], name: string, value?: string): string[] {
+  const result = value === undefined ? [] : [name, value];
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const [key = '', said = ''] = [headers[at], headers[at + 1]];
     if (key.toLowerCase() !== name) result.push(key, said);

@@ -25,8 +25,10 @@ export interface UpstreamRequest {
   /** What is spoken there. */
   dialect: UpstreamDialect;
   path: string;
+  /** POST where nothing is said. */
+  method?: 'GET' | 'POST' | 'DELETE';
   headers: string[];
-  body: Buffer | Readable;
+  body: Buffer | Readable | undefined;
   /** The answer is in the caller's own dialect and is relayed as it is. */
   passThrough: boolean;
   /** For whole answers that must become something else. */

@@ -1,6 +1,7 @@
 import { OPERATIONS, type UsageRecord } from '../usage/record.ts';
 import type { Call, Outcome } from './call.ts';
 import type { Gateway } from './gateway.ts';
+import { isFree } from './object-call.ts';
 
 /**
  * The last step: the usage record. Runs once a call, before the last byte of the answer is handed on, so that no
@@ -23,7 +24,7 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
     target: call.target?.name ?? null,
     stream: call.stream,
     usage: call.usage?.estimated && !isEstimable ? null : (call.usage ?? null),
-    costMicroUsd: isCount ? 0 : null,
+    costMicroUsd: isCount || (call.object && isFree(call.object)) ? 0 : null,
     outcome,
     status,
     latencyMs: gateway.monotonicMs() - call.startedMs,

@@ -44,10 +44,11 @@ export class Upload {
   #keptBytes = 0;
   #dropped = 0;
   #canReplay = true;
+  /** It is known where it goes. */
+  #isOpen = false;
   /** More is being read; whoever comes meanwhile waits for the same. */
   #reading: Promise<void> | undefined;
 
-  /** @throws GatewayError `payload_too_large` for a length that is announced. */
   constructor({ source, contentType, boundary, length, maxBytes, spool }: UploadOptions) {
     this.contentType = contentType;
     this.#source = source;
@@ -69,7 +70,7 @@ export class Upload {
    * @throws GatewayError `invalid_request`, `payload_too_large`, `overloaded` (the spool is full), `cancelled`
    */
   async readModel(): Promise<string> {
-    if (this.#length !== undefined && this.#length > this.#maxBytes) throw this.#tooLarge();
+    this.#checkLength();
     for (;;) {
       const { model } = this.#fields;
       if (model) return model.value;
@@ -79,8 +80,14 @@ export class Upload {
     }
   }
 
-  /** The body with another model in it, from its beginning, and its length where it is known. */
+  /**
+   * The body from its beginning, with another model in it where one is given, and its length where it is known.
+   *
+   * @throws GatewayError `payload_too_large` for a length that is announced.
+   */
   open(model?: string): { body: Readable; length: number | undefined } {
+    this.#checkLength();
+    this.#isOpen = true;
     const field = model === undefined ? undefined : this.#fields.model;
     const text = Buffer.from(model ?? '');
     const chunks = field ? replaceSpan(this.#readAll(), field, text) : this.#readAll();
@@ -145,11 +152,10 @@ export class Upload {
     }
     this.#received += value.length;
     if (this.#received > this.#maxBytes) throw this.#tooLarge();
-    const isKnown = this.#fields.model !== undefined;
     this.#scan.push(value);
     this.#kept.push(value);
     this.#keptBytes += value.length;
-    if (isKnown && this.#keptBytes > KEEP_BYTES) this.#canReplay = false;
+    if (this.#isOpen && this.#keptBytes > KEEP_BYTES) this.#canReplay = false;
   }
 
   async #next(): Promise<IteratorResult<Buffer, unknown>> {
@@ -170,6 +176,10 @@ export class Upload {
     this.#file ??= await this.#spool.open();
     for (const chunk of this.#kept.splice(0)) await this.#file.append(chunk);
     this.#keptBytes = 0;
+  }
+
+  #checkLength(): void {
+    if (this.#length !== undefined && this.#length > this.#maxBytes) throw this.#tooLarge();
   }
 
   #tooLarge(): GatewayError {

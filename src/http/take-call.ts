@@ -3,6 +3,7 @@ import { Call, type CallAddress } from '../gateway/call.ts';
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { handleCall } from '../gateway/handle-call.ts';
+import type { ObjectCall } from '../gateway/object-call.ts';
 import type { Upload } from '../gateway/upload.ts';
 import { authenticated } from './access.ts';
 
@@ -14,6 +15,7 @@ export interface Beside {
   forward?: Readonly<Record<string, string>> | undefined;
   /** The body, where it is handed on while it arrives. */
   upload?: Upload | undefined;
+  object?: ObjectCall;
 }
 
 /** Hands a request over to the gateway, which answers it by itself. */
@@ -39,6 +41,7 @@ export function takeCall(
     address: beside?.address,
     forward: beside?.forward,
     upload: beside?.upload,
+    object: beside?.object,
   });
   handleCall(gateway, call).catch((err: unknown) => {
     gateway.log.error({ call: call.id, err }, 'a call could not be answered');

@@ -23,6 +23,11 @@ export class Routes {
     return [...this.#models.keys(), ...builtIn];
   }
 
+  /** The providers that are set up. */
+  get upstreams(): ReadonlyMap<string, Upstream> {
+    return this.#upstreams;
+  }
+
   /** The targets of a model; `undefined` where there is no such model. `provider/model` names one directly. */
   resolve(model: string): readonly Target[] | undefined {
     return this.#models.get(model) ?? this.#direct.get(model) ?? this.#resolveDirect(model);

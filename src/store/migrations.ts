@@ -7,6 +7,7 @@ import type { Migration } from 'kysely/migration';
  */
 export const MIGRATIONS: Record<string, Migration> = {
   '0001_calls_and_keys': { up: createCallsAndKeys },
+  '0002_upstream_objects': { up: createUpstreamObjects },
 };
 
 /** The indices are cheap to write where a call's id grows with time (UUIDv7): an insert then touches their right edges only. */
@@ -59,5 +60,24 @@ async function createCallsAndKeys(db: Kysely<unknown>): Promise<void> {
     .unique()
     .on('keys')
     .expression(sql`kind, coalesce(tenant, ''), name`)
+    .execute();
+}
+
+async function createUpstreamObjects(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('upstream_objects')
+    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('tenant', 'text', (column) => column.notNull())
+    .addColumn('key', 'text', (column) => column.notNull())
+    .addColumn('provider', 'text', (column) => column.notNull())
+    .addColumn('account', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('object', 'text')
+    .execute();
+  await db.schema
+    .createIndex('upstream_objects_by_tenant')
+    .on('upstream_objects')
+    .columns(['tenant', 'kind', 'created_at', 'id'])
     .execute();
 }

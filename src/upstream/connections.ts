@@ -8,7 +8,9 @@ export interface SendOptions {
   origin: string;
   path: string;
   headers: string[];
-  body: Buffer | Readable;
+  body: Buffer | Readable | undefined;
+  /** POST where nothing is said. */
+  method?: 'GET' | 'POST' | 'DELETE' | undefined;
   timeouts: { connectMs: number; firstByteMs: number; idleMs: number };
 }
 
@@ -27,9 +29,9 @@ export class Connections {
     const request: Dispatcher.DispatchOptions = {
       origin: options.origin,
       path: options.path,
-      method: 'POST',
+      method: options.method ?? 'POST',
       headers: options.headers,
-      body: options.body,
+      body: options.body ?? null,
       headersTimeout: options.timeouts.firstByteMs,
       bodyTimeout: options.timeouts.idleMs,
     };

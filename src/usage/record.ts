@@ -4,15 +4,16 @@ import type { Usage } from '../conversation/usage.ts';
 
 /**
  * What can be asked for, and what is recorded where nobody said what it used: an estimate by the tokens of its text, or
- * nothing. `count`: the tokens of a request, which nobody bills.
+ * nothing. `unpriced`: its tokens are of kinds (images) that cost otherwise than the ones that are told apart here, so that no cost can
+ * be said. `count`: the tokens of a request, which nobody bills.
  */
 export const OPERATIONS = {
   generate: { unsaid: 'estimate' },
   embed: { unsaid: 'estimate' },
   count: { unsaid: 'nothing' },
-  image: { unsaid: 'nothing' },
-  image_edit: { unsaid: 'nothing' },
-  image_variation: { unsaid: 'nothing' },
+  image: { unsaid: 'nothing', unpriced: true },
+  image_edit: { unsaid: 'nothing', unpriced: true },
+  image_variation: { unsaid: 'nothing', unpriced: true },
   speech: { unsaid: 'nothing' },
   transcribe: { unsaid: 'nothing' },
   translate: { unsaid: 'nothing' },
@@ -20,7 +21,12 @@ export const OPERATIONS = {
   rerank: { unsaid: 'nothing' },
   file: { unsaid: 'nothing' },
   batch: { unsaid: 'nothing' },
-} as const satisfies Record<string, { unsaid: 'estimate' | 'nothing' }>;
+} as const satisfies Record<string, OperationRules>;
+
+interface OperationRules {
+  unsaid: 'estimate' | 'nothing';
+  unpriced?: true;
+}
 
 export type Operation = keyof typeof OPERATIONS;
 

@@ -68,6 +68,8 @@ test('an image is drawn, its model replaced, its usage recorded', async () => {
   assert.equal(record?.target, 'openai/gpt-image-1');
   assert.deepEqual([record?.usage?.input, record?.usage?.output], [4, 272]);
   assert.equal(record?.usage?.estimated, undefined);
+  // Tokens of images cost otherwise than those of text, and are not told apart in records.
+  assert.equal(record?.costMicroUsd, null);
 });
 
 test('an image that streams comes with its partial images and ends with the last of them', async () => {

@@ -5,6 +5,7 @@ import { jsonReply, type Reply, type Stream, streamReply } from './fake-reply.ts
 import { readScript } from './fake-script.ts';
 import { answerEmbeddings } from './openai/embeddings.ts';
 import { badParameter, modelNotFound, openAiError, throwFailure } from './openai/errors.ts';
+import { startKeeping } from './openai/kept.ts';
 import { checkKin, KIN, type Kin, type KinName } from './openai/kin.ts';
 import { MEDIA_ROUTES } from './openai/media.ts';
 import { CHAT_MODELS, EMBEDDING_MODELS } from './openai/models.ts';
@@ -43,8 +44,11 @@ export function startFakeOpenAi(options: FakeOpenAiOptions = {}): Promise<FakePr
     calls += 1;
     return `${prefix}${String(calls).padStart(24, '0')}`;
   };
+  const answerKept = startKeeping();
   const answer = (call: IncomingCall): Reply => {
     checkKey(call, apiKey);
+    const kept = answerKept(call, () => parseBody(call), readScript(call.behaviour).disruption);
+    if (kept) return kept;
     const route = ROUTES.find(({ path }) => path.test(call.path));
     if (!route) throw openAiError(404, `Invalid URL (${call.method} ${call.path})`);
     if (route.method !== call.method) throw wrongMethod(call);
