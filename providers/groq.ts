@@ -45,4 +45,12 @@ export default {
     messageDrops: ['name', 'refusal', 'annotations', 'audio'],
     thinkTags: true,
   },
+  // Groq API reference: audio, files, batches.
+  relays: {
+    speech: 'here',
+    transcribe: 'here',
+    translate: 'here',
+    file: 'here',
+    batch: 'here',
+  },
 } satisfies ProviderDeclaration;

@@ -46,4 +46,10 @@ export default {
     messageDrops: ['name', 'refusal', 'annotations', 'audio', 'function_call'],
     continuation: 'prefix',
   },
+  // Its batches are jobs of another form.
+  relays: {
+    transcribe: 'here',
+    moderate: 'here',
+    file: 'here',
+  },
 } satisfies ProviderDeclaration;

@@ -8,4 +8,18 @@ export default {
   envKeys: [],
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'optional',
+  // What a server has of it is for the server to say.
+  relays: {
+    image: 'here',
+    image_edit: 'here',
+    image_variation: 'here',
+    speech: 'here',
+    transcribe: 'here',
+    translate: 'here',
+    moderate: 'here',
+    file: 'here',
+    batch: 'here',
+    rerank: 'here',
+    rerank_v2: 'here',
+  },
 } satisfies ProviderDeclaration;

@@ -15,4 +15,15 @@ export default {
     ...(project === undefined ? {} : { 'openai-project': project }),
   }),
   credential: 'required',
+  relays: {
+    image: 'here',
+    image_edit: 'here',
+    image_variation: 'here',
+    speech: 'here',
+    transcribe: 'here',
+    translate: 'here',
+    moderate: 'here',
+    file: 'here',
+    batch: 'here',
+  },
 } satisfies ProviderDeclaration;

@@ -16,4 +16,12 @@ export default {
     instructions: 'system',
     thinkTags: true,
   },
+  // Methods of its official client; files are uploaded in a way of its own, and batches are made of them.
+  relays: {
+    image: 'here',
+    speech: 'here',
+    transcribe: 'here',
+    translate: 'here',
+    rerank: 'here',
+  },
 } satisfies ProviderDeclaration;

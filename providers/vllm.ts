@@ -18,4 +18,11 @@ export default {
     instructions: 'system',
     thinkTags: true,
   },
+  // vLLM, "Online serving": audio, and Cohere's and Jina's rerank.
+  relays: {
+    transcribe: 'here',
+    translate: 'here',
+    rerank: 'here',
+    rerank_v2: 'here',
+  },
 } satisfies ProviderDeclaration;

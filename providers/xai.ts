@@ -25,4 +25,8 @@ export default {
       reasoning_effort: (_effort, model) => (FIXED_EFFORT.test(model) ? 'drop' : 'keep'),
     },
   },
+  // xAI, "Image generation".
+  relays: {
+    image: 'here',
+  },
 } satisfies ProviderDeclaration;

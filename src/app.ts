@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
+import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from './config/resolve.ts';
@@ -8,11 +9,15 @@ import type { Gateway } from './gateway/gateway.ts';
 import { interruptCall } from './gateway/handle-call.ts';
 import { LateCounts } from './gateway/late-counts.ts';
 import { RunningCalls } from './gateway/running-calls.ts';
+import { Spool } from './gateway/spool.ts';
 import { type AdminParts, addAdminDoors } from './http/admin-doors.ts';
 import { addAnthropicDoors } from './http/anthropic-doors.ts';
 import { addGeminiDoors } from './http/gemini-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
+import { addMediaDoors } from './http/media-doors.ts';
 import { addModelDoors } from './http/model-doors.ts';
+import { addMultipartDoors } from './http/multipart-doors.ts';
+import { addObjectDoors } from './http/object-doors.ts';
 import { addOpenAiDoors } from './http/openai-doors.ts';
 import { addOperationsDoors } from './http/operations-doors.ts';
 import { addResponsesDoors } from './http/responses-doors.ts';
@@ -21,6 +26,7 @@ import { type ArchiveProblem, ResponseArchive } from './responses/response-archi
 import { openStore } from './store/open.ts';
 import { ensureFirstKeys, type FirstSecrets, readMadeKeys } from './tenants/first-start.ts';
 import { type HashedKey, hashSecret, KeyRing } from './tenants/keys.ts';
+import { UpstreamObjects } from './tenants/upstream-objects.ts';
 import { TokenCounter } from './tokens/token-counter.ts';
 import { Connections } from './upstream/connections.ts';
 import type { ProviderDeclaration } from './upstream/provider.ts';
@@ -42,6 +48,9 @@ const DRAIN_POLL_MS = 20;
 
 /** How long clients have for the end of what they began: to read the error that ends a call, to finish a request. */
 const LAST_WORDS_MS = 1_000;
+
+/** What may wait on disk of all uploads together. */
+const SPOOL_BYTES = 4 * 1024 ** 3;
 
 /**
  * The composition root: builds every part once and wires it; nothing else constructs.
@@ -82,6 +91,11 @@ export async function startApp(
     tokens,
     log,
     calls: new RunningCalls(),
+    objects: new UpstreamObjects(store),
+    uploads: {
+      spool: new Spool(join(config.dataDirectory, 'spool'), SPOOL_BYTES),
+      maxBytes: config.server.uploadLimit,
+    },
     now: Date.now,
     monotonicMs: () => performance.now(),
   };
@@ -97,6 +111,9 @@ export async function startApp(
   addOperationsDoors(server, lifecycle);
   addOpenAiDoors(server, gateway, lifecycle);
   addResponsesDoors(server, gateway, lifecycle);
+  addMediaDoors(server, gateway, lifecycle);
+  addMultipartDoors(server, gateway, lifecycle);
+  addObjectDoors(server, gateway, lifecycle);
   addAnthropicDoors(server, gateway, lifecycle);
   addGeminiDoors(server, gateway, lifecycle);
   addModelDoors(server, gateway, lifecycle);

@@ -3,6 +3,7 @@ import { isObject } from '../conversation/json.ts';
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
 import type { Call } from './call.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
+import type { Upload } from './upload.ts';
 
 /** A name longer than this is no model's, and names come back in headers, records and logs. */
 const MAX_MODEL_LENGTH = 256;
@@ -58,6 +59,15 @@ export function admitCall(call: Call): void {
     throw invalidRequest("'stream_options' must be an object.", 'stream_options');
   }
   call.includeUsage = isObject(streamOptions) && streamOptions['include_usage'] === true;
+}
+
+/**
+ * The same for a form, of which only the model is read.
+ *
+ * @throws GatewayError `invalid_request`, `payload_too_large`, `overloaded`, `cancelled`
+ */
+export async function admitUpload(call: Call, upload: Upload): Promise<void> {
+  call.model = checkModel(await upload.readModel());
 }
 
 function checkModel(model: unknown): string {

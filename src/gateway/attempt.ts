@@ -8,12 +8,15 @@ import type { Signer } from '../upstream/sign-in/signer.ts';
 import { createStreamReader } from '../upstream/stream-reader.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { Call, Outcome, RunningAttempt } from './call.ts';
+import { chooseRelay, relayContent } from './choose-relay.ts';
 import { DecompressingReceiver } from './decompressing-receiver.ts';
 import { estimateUsage } from './estimate-usage.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
 import type { Gateway } from './gateway.ts';
+import { ObjectRelay } from './object-relay.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { prepareRequest, type UpstreamRequest } from './prepare.ts';
+import { prepareRelayed } from './prepare-relayed.ts';
 import type { AttemptControl, CommittingReceiver, Receiver } from './receiver.ts';
 import { BodyRelay } from './relay-body.ts';
 import { StreamRelay } from './relay-stream.ts';
@@ -37,7 +40,8 @@ export function makeAttempt(
   call: Call,
   planned: PlannedAttempt,
 ): Promise<GatewayError | undefined> {
-  const request = prepareRequest(call, planned);
+  const { relayedPlace } = call.door;
+  const request = relayedPlace ? prepareRelayed(call, planned, relayedPlace) : prepareRequest(call, planned);
   return new Promise((resolve) => {
     new Attempt(gateway, call, planned, request, resolve).send();
   });
@@ -104,6 +108,10 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
   #signAndSend(signer: Signer): void {
     const { path, headers, body } = this.#request;
     const { origin } = this.#planned.account;
+    if (!Buffer.isBuffer(body)) {
+      this.fail(new GatewayError('invalid_request', 'What is handed on while it arrives cannot be signed.'));
+      return;
+    }
     signer.sign({ method: 'POST', origin, path, body }).then(
       (signed) => this.run(() => this.#dispatch([...headers, ...signed])),
       (thrown: unknown) => {
@@ -122,10 +130,10 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
   }
 
   #dispatch(headers: string[]): void {
-    const { path, body } = this.#request;
+    const { path, method, body } = this.#request;
     const { timeouts, upstream } = this.#planned.target;
     const { origin } = this.#planned.account;
-    this.#gateway.connections.dispatch(upstream, { origin, path, headers, body, timeouts }, this);
+    this.#gateway.connections.dispatch(upstream, { origin, path, method, headers, body, timeouts }, this);
   }
 
   onRequestStart(controller: Controller): void {
@@ -268,11 +276,21 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
       );
     }
     const { passThrough, translate, dialect } = this.#request;
+    const { object } = call;
+    if (object?.does === 'content') {
+      return this.#commitWith(relayContent(gateway, call, this, headers, relayedLength(headers)));
+    }
+    if (object) return new ObjectRelay(gateway, call, this, this.#planned, object);
     const type = String(headers['content-type'] ?? '');
     if (/^text\/html/i.test(type)) {
       throw new GatewayError(
         'upstream_unavailable',
         `The provider '${this.#planned.target.upstream.name}' answered with a web page.`,
+      );
+    }
+    if (call.door.relayedPlace) {
+      return this.#commitWith(
+        chooseRelay(gateway, call, this, this.#planned.account, headers, relayedLength(headers)),
       );
     }
     // Servers that stream do not all say so; those that do not stream say JSON.

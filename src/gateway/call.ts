@@ -7,7 +7,9 @@ import type { FieldSpans } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { Door } from './door.ts';
+import type { ObjectCall } from './object-call.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
+import type { Upload } from './upload.ts';
 
 /** What a call's URL says where its dialect keeps that out of the body. */
 export interface CallAddress {
@@ -28,6 +30,10 @@ export class Call {
   readonly caller: Caller;
   /** What the client sent; with the earlier turns that it only named. */
   body: Buffer;
+  /** The body of a call that is handed on while it arrives; `body` is empty then. */
+  readonly upload: Upload | undefined;
+  /** What it is about, where it calls no model. */
+  readonly object: ObjectCall | undefined;
   readonly response: ServerResponse;
   readonly address: CallAddress | undefined;
   /** Headers that say how the body is meant: they go with it to a provider of the same dialect. */
@@ -77,6 +83,8 @@ export class Call {
     snapshot: Snapshot;
     caller: Caller;
     body: Buffer;
+    upload?: Upload | undefined;
+    object?: ObjectCall | undefined;
     response: ServerResponse;
     address?: CallAddress | undefined;
     forward?: Readonly<Record<string, string>> | undefined;
@@ -88,6 +96,8 @@ export class Call {
     this.snapshot = options.snapshot;
     this.caller = options.caller;
     this.body = options.body;
+    this.upload = options.upload;
+    this.object = options.object;
     this.response = options.response;
     this.address = options.address;
     this.forward = options.forward;

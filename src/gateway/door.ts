@@ -2,6 +2,7 @@ import type { CallerDialect } from '../dialects/dialect.ts';
 import type { EmbeddingDialect } from '../dialects/embeddings.ts';
 import type { PassThrough } from '../dialects/pass-through.ts';
 import type { UpstreamOperation } from '../upstream/provider.ts';
+import type { RelayedPlace } from '../upstream/relayed-paths.ts';
 import type { Operation } from '../usage/record.ts';
 
 /** What a URL of the gateway speaks and does. */
@@ -14,6 +15,8 @@ export interface Door {
   alwaysTranslates?: boolean;
   /** What a relayed call asks of the provider, where that is not what a translated one asks for the same operation. */
   relaysAs?: UpstreamOperation;
+  /** Nothing of it is ever translated: where it is had at a provider, in the form of this door. */
+  relayedPlace?: RelayedPlace;
   /** The form of embeddings at this door, where it is not the dialect's first one. */
   embeddings?: EmbeddingDialect;
   /** Clients may go on from an answer by its id, and ask for it again. */

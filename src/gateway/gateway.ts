@@ -1,4 +1,5 @@
 import type { ResponseArchive } from '../responses/response-archive.ts';
+import type { UpstreamObjects } from '../tenants/upstream-objects.ts';
 import type { TokenCounter } from '../tokens/token-counter.ts';
 import type { Connections } from '../upstream/connections.ts';
 import type { Recount } from '../usage/ledger.ts';
@@ -6,6 +7,7 @@ import type { UsageRecord } from '../usage/record.ts';
 import type { LateCounts } from './late-counts.ts';
 import type { RunningCalls } from './running-calls.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { Spool } from './spool.ts';
 
 /** What the steps of a call share. Built once by `app.ts`. */
 export interface Gateway {
@@ -18,6 +20,10 @@ export interface Gateway {
   readonly responses: Pick<ResponseArchive, 'keep' | 'find' | 'remove'>;
   readonly log: Log;
   readonly calls: RunningCalls;
+  /** Whose the files and batches are that providers keep. */
+  readonly objects: Pick<UpstreamObjects, 'find' | 'list' | 'bind' | 'forget'>;
+  /** For what is uploaded. */
+  readonly uploads: { readonly spool: Pick<Spool, 'open'>; readonly maxBytes: number };
   /** Counts for providers that cannot. */
   readonly tokens: Pick<TokenCounter, 'countConversation'>;
   /** Unix milliseconds. */

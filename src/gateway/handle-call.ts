@@ -1,17 +1,19 @@
 import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
-import { admitCall } from './admit.ts';
+import { admitCall, admitUpload } from './admit.ts';
 import { makeAttempt } from './attempt.ts';
 import type { Call } from './call.ts';
 import { countLocally, mustCountLocally } from './count-locally.ts';
 import type { Gateway } from './gateway.ts';
 import { type PlannedAttempt, planAttempts } from './plan.ts';
+import { planObject } from './plan-object.ts';
 import { sendError, toGatewayError } from './respond.ts';
 import { resumeCall } from './resume-call.ts';
 import { settleCall } from './settle.ts';
 
 /**
- * The way of a call: admit (and, where it goes on from an earlier answer, resume), plan, attempt (which relays), settle. Relaying settles by itself just before the last
- * byte of an answer; what ends without an answer is settled with its error here.
+ * The way of a call: admit (and, where it goes on from an earlier answer, resume), plan, attempt (which relays),
+ * settle. Relaying settles by itself just before the last byte of an answer; what ends without an answer is settled
+ * with its error here.
  */
 export async function handleCall(gateway: Gateway, call: Call): Promise<void> {
   gateway.calls.add(call);
@@ -21,19 +23,25 @@ export async function handleCall(gateway: Gateway, call: Call): Promise<void> {
   );
   call.response.on('close', () => {
     gateway.calls.remove(call);
+    call.upload?.close();
     if (!call.settled || !call.response.writableFinished) cancelCall(gateway, call);
   });
   try {
-    admitCall(call);
-    if (call.door.keepsAnswers === true) {
-      await resumeCall(gateway, call);
-      if (call.cancelled) return;
-    }
-    const plan = planAttempts(call);
+    const plan = await planCall(gateway, call);
+    if (call.cancelled || call.settled) return;
     await attemptInTurn(gateway, call, plan);
   } catch (thrown) {
     if (!call.cancelled) sendError(gateway, call, toGatewayError(gateway, call, thrown));
   }
+}
+
+/** Admits a call and plans it. What calls a model with all that it needs in its body, as nearly all do, waits for nothing. */
+function planCall(gateway: Gateway, call: Call): PlannedAttempt[] | Promise<PlannedAttempt[]> {
+  if (call.object) return planObject(gateway, call, call.object);
+  if (call.upload) return admitUpload(call, call.upload).then(() => planAttempts(call));
+  admitCall(call);
+  if (call.door.keepsAnswers) return resumeCall(gateway, call).then(() => planAttempts(call));
+  return planAttempts(call);
 }
 
 /** Failures after which another target may do better. */
@@ -62,6 +70,7 @@ async function attemptInTurn(gateway: Gateway, call: Call, plan: PlannedAttempt[
     failure = await attempt;
     if (!failure || call.cancelled) return;
     if (!FAILOVER_KINDS.has(failure.kind)) break;
+    if (call.upload && !call.upload.canReplay) break;
   }
   throw failure ?? refusal;
 }

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { CARRIED_MARKER } from '../conversation/carried-reasoning.ts';
 import { completionEvents } from '../conversation/collect.ts';
 import type { Completion } from '../conversation/completion.ts';
@@ -25,8 +26,10 @@ export interface UpstreamRequest {
   /** What is spoken there. */
   dialect: UpstreamDialect;
   path: string;
+  /** POST where nothing is said. */
+  method?: 'GET' | 'POST' | 'DELETE';
   headers: string[];
-  body: Buffer;
+  body: Buffer | Readable | undefined;
   /** The answer is in the caller's own dialect and is relayed as it is. */
   passThrough: boolean;
   /** For whole answers that must become something else. */
@@ -82,7 +85,9 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
       translate: (answer) => translateGenerated(call, dialect, answer),
     };
   }
-  const encoded = ENCODERS[door.operation](call, target, endpoint);
+  const encode = ENCODERS[door.operation];
+  if (!encode) throw new Error(`${door.operation} cannot be translated`);
+  const encoded = encode(call, target, endpoint);
   const encodedHeaders = knownHeaders(encoded.headers, surface, unknownFlags);
   call.dropped = [...encoded.dropped, ...unknownFlags, ...(sameDialect ? [] : droppedHeaders(call))];
   const headers = encodedHeaders ? [...baseHeaders, ...Object.entries(encodedHeaders).flat()] : baseHeaders;
@@ -100,7 +105,8 @@ function knownHeaders(
   return headers && betas ? keepBetas(headers, betas, dropped) : headers;
 }
 
-const ENCODERS: Record<Operation, (call: Call, target: Target, endpoint: Endpoint) => Encoded> = {
+/** Every other operation is relayed and never gets here. */
+const ENCODERS: Partial<Record<Operation, (call: Call, target: Target, endpoint: Endpoint) => Encoded>> = {
   generate: encodeGenerate,
   embed: encodeEmbed,
   count: encodeCount,

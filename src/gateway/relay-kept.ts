@@ -64,7 +64,7 @@ function locate(gateway: Gateway, kept: KeptAtProvider, { dialect, resource, que
   const slash = kept.target.indexOf('/');
   const name = kept.target.slice(0, slash);
   const model = kept.target.slice(slash + 1);
-  const upstream = gateway.snapshot.routes.upstream(name);
+  const upstream = gateway.snapshot.routes.upstreams.get(name);
   const account = upstream?.accounts.find((candidate) => candidate.name === kept.account);
   const asked = { operation: 'generate', model, stream: false, dialect: dialect.name } as const;
   const endpoint = upstream && account && findEndpoint(upstream, account, asked);

@@ -24,6 +24,12 @@ export function beginBody(call: Call, length: string | undefined): void {
   call.response.writeHead(200, headers);
 }
 
+/** Begins an answer of any content, which is relayed while it arrives; `content`: the headers that tell what it is. */
+export function beginBytes(call: Call, content: string[]): void {
+  call.committed = true;
+  call.response.writeHead(200, [...answerHeaders(call), ...content]);
+}
+
 /** A whole JSON answer: the record first, then the bytes. */
 export function sendJson(gateway: Gateway, call: Call, body: Buffer): void {
   settleCall(gateway, call, 'ok', 200);
@@ -72,8 +78,9 @@ export function toGatewayError(gateway: Gateway, call: Call, thrown: unknown): G
   );
 }
 
-function answerHeaders(call: Call, contentType: string): string[] {
-  const headers = ['content-type', contentType, 'x-request-id', call.id];
+function answerHeaders(call: Call, contentType?: string): string[] {
+  const headers = ['x-request-id', call.id];
+  if (contentType !== undefined) headers.push('content-type', contentType);
   if (call.door.requestIdHeader !== undefined) headers.push(call.door.requestIdHeader, call.id);
   if (call.target) {
     headers.push('x-fairlead-target', headerText(call.target.name));

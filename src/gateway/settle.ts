@@ -1,6 +1,7 @@
-import type { UsageRecord } from '../usage/record.ts';
+import { OPERATIONS, type UsageRecord } from '../usage/record.ts';
 import type { Call, Outcome } from './call.ts';
 import type { Gateway } from './gateway.ts';
+import { isFree } from './object-call.ts';
 
 /**
  * The last step: the usage record. Runs once a call, before the last byte of the answer is handed on, so that no
@@ -11,6 +12,7 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
   call.settled = true;
   // Counting costs nothing, whatever was guessed for a call that was given up.
   const isCount = call.door.operation === 'count';
+  const isEstimable = OPERATIONS[call.door.operation].unsaid === 'estimate';
   const record: UsageRecord = {
     id: call.id,
     startedAt: call.startedAt,
@@ -21,8 +23,8 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
     model: call.model ?? null,
     target: call.target?.name ?? null,
     stream: call.stream,
-    usage: isCount ? null : (call.usage ?? null),
-    costMicroUsd: isCount ? 0 : null,
+    usage: call.usage?.estimated && !isEstimable ? null : (call.usage ?? null),
+    costMicroUsd: isCount || (call.object && isFree(call.object)) ? 0 : null,
     outcome,
     status,
     latencyMs: gateway.monotonicMs() - call.startedMs,
@@ -30,5 +32,5 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
     attempts: call.attempts,
   };
   // What an answer that broke off had used is known by what came through, not by what was asked.
-  gateway.ledger.append(record, outcome === 'ok' && !isCount ? gateway.lateCounts.plan(call) : undefined);
+  gateway.ledger.append(record, outcome === 'ok' && isEstimable ? gateway.lateCounts.plan(call) : undefined);
 }

@@ -3,6 +3,8 @@ import { Call, type CallAddress } from '../gateway/call.ts';
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { handleCall } from '../gateway/handle-call.ts';
+import type { ObjectCall } from '../gateway/object-call.ts';
+import type { Upload } from '../gateway/upload.ts';
 import { authenticated } from './access.ts';
 
 const NO_BODY = Buffer.alloc(0);
@@ -11,6 +13,9 @@ const NO_BODY = Buffer.alloc(0);
 export interface Beside {
   address?: CallAddress;
   forward?: Readonly<Record<string, string>> | undefined;
+  /** The body, where it is handed on while it arrives. */
+  upload?: Upload | undefined;
+  object?: ObjectCall;
 }
 
 /** Hands a request over to the gateway, which answers it by itself. */
@@ -35,6 +40,8 @@ export function takeCall(
     response: reply.raw,
     address: beside?.address,
     forward: beside?.forward,
+    upload: beside?.upload,
+    object: beside?.object,
   });
   handleCall(gateway, call).catch((err: unknown) => {
     gateway.log.error({ call: call.id, err }, 'a call could not be answered');

@@ -23,8 +23,9 @@ export class Routes {
     return [...this.#models.keys(), ...builtIn];
   }
 
-  upstream(name: string): Upstream | undefined {
-    return this.#upstreams.get(name);
+  /** The providers that are set up. */
+  get upstreams(): ReadonlyMap<string, Upstream> {
+    return this.#upstreams;
   }
 
   /** The targets of a model; `undefined` where there is no such model. `provider/model` names one directly. */

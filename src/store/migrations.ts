@@ -8,6 +8,7 @@ import type { Migration } from 'kysely/migration';
 export const MIGRATIONS: Record<string, Migration> = {
   '0001_calls_and_keys': { up: createCallsAndKeys },
   '0002_responses': { up: createResponses },
+  '0003_upstream_objects': { up: createUpstreamObjects },
 };
 
 /**
@@ -83,4 +84,23 @@ async function createResponses(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint('responses_by_id', ['tenant', 'id'])
     .execute();
   await db.schema.createIndex('responses_by_expiry').on('responses').column('expires_at').execute();
+}
+
+async function createUpstreamObjects(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('upstream_objects')
+    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('tenant', 'text', (column) => column.notNull())
+    .addColumn('key', 'text', (column) => column.notNull())
+    .addColumn('provider', 'text', (column) => column.notNull())
+    .addColumn('account', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('object', 'text')
+    .execute();
+  await db.schema
+    .createIndex('upstream_objects_by_tenant')
+    .on('upstream_objects')
+    .columns(['tenant', 'kind', 'created_at', 'id'])
+    .execute();
 }

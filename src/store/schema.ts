@@ -7,6 +7,7 @@ export interface Database {
   calls: CallRow;
   keys: KeyRow;
   responses: ResponseRow;
+  upstream_objects: UpstreamObjectRow;
 }
 
 /** One usage record. All token columns are null where the call's usage is not known. */
@@ -70,6 +71,22 @@ export interface ResponseRow {
   input: string | null;
   /** The response as JSON; null where the provider keeps it. */
   response: string | null;
+}
+
+/** What a provider keeps for a tenant: nobody else may see it, and only the account that made it can. */
+export interface UpstreamObjectRow {
+  /** The provider's own id. */
+  id: string;
+  kind: 'file' | 'batch';
+  tenant: string;
+  /** The name of the key that made it. */
+  key: string;
+  provider: string;
+  account: string;
+  /** Unix milliseconds: since when the gateway knows it. */
+  created_at: number;
+  /** The provider's own words, as last seen; null where only its id was seen (the output of a batch). */
+  object: string | null;
 }
 
 /** The columns of `calls` in the order in which they are written. The type makes sure that none is missing. */

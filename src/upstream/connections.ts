@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { type Dispatcher, Pool } from 'undici';
 import { dispatchEcho } from './echo/transport.ts';
 import type { Upstream } from './upstream.ts';
@@ -10,9 +11,9 @@ export interface SendOptions {
   origin: string;
   path: string;
   /** `POST` where nothing is said. */
-  method?: Method;
+  method?: Method | undefined;
   headers: string[];
-  body: Buffer | null;
+  body: Buffer | Readable | undefined;
   timeouts: { connectMs: number; firstByteMs: number; idleMs: number };
 }
 
@@ -33,7 +34,7 @@ export class Connections {
       path: options.path,
       method: options.method ?? 'POST',
       headers: options.headers,
-      body: options.body,
+      body: options.body ?? null,
       headersTimeout: options.timeouts.firstByteMs,
       bodyTimeout: options.timeouts.idleMs,
     };

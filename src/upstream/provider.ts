@@ -2,6 +2,7 @@ import type { DialectName } from '../conversation/conversation.ts';
 import type { JsonValue } from '../conversation/json.ts';
 import type { ChatQuirks } from '../dialects/chat/quirks.ts';
 import type { Operation } from '../usage/record.ts';
+import type { RelayedPlace } from './relayed-paths.ts';
 
 /**
  * What is to be known about an upstream service, as data. `providers/NAME.ts` exports one as its default:
@@ -40,6 +41,11 @@ export interface ProviderDeclaration extends Surface {
   inProcess?: 'echo';
   /** What a provider of the chat dialect does differently from OpenAI. */
   quirks?: ChatQuirks;
+  /**
+   * What it has of OpenAI's API beside text and embeddings (images, speech, files, …) and of Cohere's rerank. `here`: at
+   * OpenAI's own path; else a reference that is resolved against the base URL. What is not named is not had.
+   */
+  relays?: Readonly<Partial<Record<RelayedPlace, string>>>;
   /** Models that it always has, for the model list. */
   models?: string[];
 }

@@ -4,7 +4,7 @@ import type { CallRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { readUsage, toCallRow } from './call-row.ts';
 import type { PriceBook } from './prices.ts';
-import type { UsageRecord } from './record.ts';
+import { OPERATIONS, type UsageRecord } from './record.ts';
 
 /** Runs a task once after a delay; the function given back calls it off. */
 export type Schedule = (task: () => void, delayMs: number) => () => void;
@@ -186,7 +186,8 @@ export class Ledger {
     const { target, startedAt } = record;
     // As the row has it: counts that no call can have are cut there.
     const usage = readUsage(row);
-    if (row.cost_micro_usd === null && target !== null && usage !== null) {
+    const isPriced = !('unpriced' in OPERATIONS[record.operation]);
+    if (isPriced && row.cost_micro_usd === null && target !== null && usage !== null) {
       row.cost_micro_usd = this.#prices.costMicroUsd(target, usage, new Date(startedAt));
     }
     return row;

@@ -2,8 +2,33 @@ import type { DialectName } from '../conversation/conversation.ts';
 import type { ErrorKind } from '../conversation/gateway-error.ts';
 import type { Usage } from '../conversation/usage.ts';
 
-/** `count`: the tokens of a request, which nobody bills. */
-export type Operation = 'generate' | 'embed' | 'count';
+/**
+ * What can be asked for, and what is recorded where nobody said what it used: an estimate by the tokens of its text, or
+ * nothing. `unpriced`: its tokens are of kinds (images) that cost otherwise than the ones that are told apart here, so that no cost can
+ * be said. `count`: the tokens of a request, which nobody bills.
+ */
+export const OPERATIONS = {
+  generate: { unsaid: 'estimate' },
+  embed: { unsaid: 'estimate' },
+  count: { unsaid: 'nothing' },
+  image: { unsaid: 'nothing', unpriced: true },
+  image_edit: { unsaid: 'nothing', unpriced: true },
+  image_variation: { unsaid: 'nothing', unpriced: true },
+  speech: { unsaid: 'nothing' },
+  transcribe: { unsaid: 'nothing' },
+  translate: { unsaid: 'nothing' },
+  moderate: { unsaid: 'nothing' },
+  rerank: { unsaid: 'nothing' },
+  file: { unsaid: 'nothing' },
+  batch: { unsaid: 'nothing' },
+} as const satisfies Record<string, OperationRules>;
+
+interface OperationRules {
+  unsaid: 'estimate' | 'nothing';
+  unpriced?: true;
+}
+
+export type Operation = keyof typeof OPERATIONS;
 
 /** The durable record of one call, whatever became of it. */
 export interface UsageRecord {

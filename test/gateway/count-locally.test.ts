@@ -45,6 +45,15 @@ async function countBy(
       ledger: { append: (record: UsageRecord) => records.push(record) },
       log,
       calls: new RunningCalls(),
+      objects: { find: nothingKept, list: nothingKept, bind: nothingKept, forget: nothingKept },
+      uploads: {
+        spool: {
+          open: () => {
+            throw new Error('nothing is uploaded');
+          },
+        },
+        maxBytes: 0,
+      },
       tokens: { countConversation },
       lateCounts: { plan: () => assert.fail('a count is not counted again') },
       responses: {
@@ -61,6 +70,10 @@ async function countBy(
   await once(server, 'listening');
   after(() => server.close());
   return fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+}
+
+function nothingKept(): never {
+  throw new Error('no provider keeps anything');
 }
 
 const QUESTION = { model: 'echo/echo', messages: [{ role: 'user', content: 'one two' }] };

@@ -6,7 +6,9 @@ import { jsonReply, type Reply, type Stream, streamReply } from './fake-reply.ts
 import { readScript } from './fake-script.ts';
 import { answerEmbeddings } from './openai/embeddings.ts';
 import { badParameter, modelNotFound, openAiError, throwFailure } from './openai/errors.ts';
+import { startKeeping } from './openai/kept.ts';
 import { checkKin, KIN, type Kin, type KinName } from './openai/kin.ts';
+import { MEDIA_ROUTES } from './openai/media.ts';
 import { CHAT_MODELS, EMBEDDING_MODELS } from './openai/models.ts';
 import { readChatRequest } from './openai/reading.ts';
 import { checkChatRequest } from './openai/rules.ts';
@@ -47,10 +49,13 @@ export function startFakeOpenAi(options: FakeOpenAiOptions = {}): Promise<FakePr
   const responses = served.compatible
     ? undefined
     : new FakeResponses({ models: [...CHAT_MODELS, ...(options.models ?? [])], nextId });
+  const answerKept = startKeeping();
   const answer = (call: IncomingCall): Reply => {
     checkKey(call, apiKey);
     const response = responses?.answer(call);
     if (response) return response;
+    const kept = answerKept(call, () => parseBody(call), readScript(call.behaviour).disruption);
+    if (kept) return kept;
     const route = ROUTES.find(({ path }) => path.test(call.path));
     if (!route) throw openAiError(404, `Invalid URL (${call.method} ${call.path})`);
     if (route.method !== call.method) throw wrongMethod(call);
@@ -77,6 +82,14 @@ const ROUTES: readonly Route[] = [
       return jsonReply(body, disruption, HEADERS);
     },
   },
+  ...MEDIA_ROUTES.map(({ path, answer }) => ({
+    method: 'POST',
+    path,
+    answer: (call: IncomingCall) => {
+      const { disruption } = readScript(call.behaviour);
+      return answer(call, () => parseBody(call), disruption);
+    },
+  })),
   {
     method: 'GET',
     path: /^\/v1\/models$/,

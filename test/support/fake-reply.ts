@@ -6,7 +6,7 @@ import type { Disruption } from './fake-script.ts';
 export interface Reply {
   status: number;
   headers: Record<string, string>;
-  body: string | Stream;
+  body: string | Buffer | Stream;
   disruption: Disruption;
   /** What the model used for the answer; absent where no model ran. */
   usage?: ModelUsage;
@@ -39,6 +39,10 @@ export function jsonReply(
     body: JSON.stringify(body),
     disruption,
   };
+}
+
+export function bytesReply(body: Buffer, type: string, disruption: Disruption = {}): Reply {
+  return { status: 200, headers: { 'content-type': type }, body, disruption };
 }
 
 export function streamReply(

@@ -52,8 +52,8 @@ interface Pieces {
 
 function planPieces({ body, disruption }: Reply): Pieces {
   if (disruption.html !== undefined) return { pieces: [Buffer.from(HTML)], ending: 'end' };
-  if (typeof body !== 'string') return planStream(body, disruption);
-  const whole = Buffer.from(body);
+  if (typeof body !== 'string' && !Buffer.isBuffer(body)) return planStream(body, disruption);
+  const whole = typeof body === 'string' ? Buffer.from(body) : body;
   const half = whole.subarray(0, Math.ceil(whole.length / 2));
   if (disruption.truncatedJson) return { pieces: [half], ending: 'end' };
   if (disruption.breakMidStream) return { pieces: [half], ending: 'destroy' };

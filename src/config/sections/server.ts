@@ -16,6 +16,9 @@ export const serverSchema = z.strictObject({
     .default(8080)
     .describe('Port to listen on; 0 for any free one. The environment variable PORT goes before it.'),
   bodyLimit: size().prefault('32mb').describe('Largest request body, e.g. 32mb.'),
+  uploadLimit: size()
+    .prefault('512mb')
+    .describe('Largest upload (audio, images, files), e.g. 512mb. Uploads are handed on while they arrive.'),
   drainTimeout: duration()
     .prefault('30s')
     .describe('How long running calls may take to finish when the gateway is told to stop.'),

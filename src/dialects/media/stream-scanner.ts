@@ -1,0 +1,65 @@
+import type { GatewayError } from '../../conversation/gateway-error.ts';
+import { isObject, tryParseJson } from '../../conversation/json.ts';
+import type { Usage } from '../../conversation/usage.ts';
+import { embeddedError, encodeError, saysError } from '../chat/errors.ts';
+import { eventField, splitEvents } from '../event-bytes.ts';
+import type { StreamScanner } from '../pass-through.ts';
+import { decodeMediaUsage } from './usage.ts';
+
+/**
+ * The events that tell that something is whole: `speech.audio.done`, `transcript.text.done`, `transcription.done` (Mistral),
+ * `image_generation.completed`, `image_edit.completed`. Of several images each has its own, so none of them is the last word.
+ *
+ * Sources: OpenAI API reference, streaming events of images, speech and transcriptions; Mistral API reference.
+ */
+const LAST_EVENTS =
+  /^(?:speech\.audio|transcript\.text|transcription)\.done$|^image_(?:generation|edit)\.completed$/;
+
+/** Watches a stream of audio, of a transcription or of images go by. Servers of OpenAI's kin (vLLM) end theirs with [DONE]. */
+export class MediaStreamScanner implements StreamScanner {
+  usage: Usage | undefined;
+  hasOutput = false;
+  finished = false;
+  terminated = false;
+  failure: GatewayError | undefined;
+  outputEvents = 0;
+
+  scan(events: Buffer): Buffer {
+    for (const event of splitEvents(events)) this.#note(event.toString('utf8'));
+    return events;
+  }
+
+  isWholeEvent(rest: Buffer): boolean {
+    const data = eventField(rest.toString('utf8'), 'data');
+    return data === '[DONE]' || (data !== undefined && tryParseJson(data) !== undefined);
+  }
+
+  /** Nothing is promised behind the last event. */
+  closing(): string {
+    return '';
+  }
+
+  breakOff(error: GatewayError): string {
+    return `event: error\ndata: ${JSON.stringify(encodeError(error))}\n\n`;
+  }
+
+  #note(text: string): void {
+    const data = eventField(text, 'data');
+    if (data === undefined || data === '') return;
+    if (data === '[DONE]') {
+      this.finished = true;
+      this.terminated = true;
+      return;
+    }
+    const value = tryParseJson(data);
+    const type = isObject(value) ? value['type'] : undefined;
+    if (!isObject(value) || type === 'error' || saysError(value) || eventField(text, 'event') === 'error') {
+      this.failure ??= embeddedError(value ?? data);
+      return;
+    }
+    this.hasOutput = true;
+    this.outputEvents++;
+    this.usage = decodeMediaUsage(value['usage']) ?? this.usage;
+    if (typeof type === 'string' && LAST_EVENTS.test(type)) this.finished = true;
+  }
+}

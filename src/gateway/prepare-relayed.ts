@@ -1,0 +1,88 @@
+import { GatewayError } from '../conversation/gateway-error.ts';
+import { chat } from '../dialects/chat/index.ts';
+import { type RelayedPlace, relayedPath } from '../upstream/relayed-paths.ts';
+import type { Call } from './call.ts';
+import { OBJECT_REQUESTS, type ObjectCall } from './object-call.ts';
+import type { PlannedAttempt } from './plan.ts';
+import type { UpstreamRequest } from './prepare.ts';
+
+/**
+ * Makes the request of a call that is only ever relayed: the caller's bytes with the model replaced.
+ *
+ * @throws GatewayError `invalid_request` where the provider has no such thing.
+ */
+export function prepareRelayed(
+  call: Call,
+  { target, account }: PlannedAttempt,
+  place: RelayedPlace,
+): UpstreamRequest {
+  const { upstream, model } = target;
+  const path = relayedPath(upstream, account, place);
+  if (path === undefined) {
+    throw new GatewayError(
+      'invalid_request',
+      `The provider '${upstream.name}' has no such operation (${call.door.operation}), as far as this gateway knows.`,
+      { param: 'model', code: 'unsupported_operation' },
+    );
+  }
+  call.dropped = [];
+  if (call.object && call.object.does !== 'list')
+    return prepareObject(call, call.object, path, account.headers);
+  return {
+    dialect: chat,
+    path,
+    ...prepareBody(call, account.headers, model),
+    passThrough: true,
+    translate: neverTranslated,
+  };
+}
+
+function prepareObject(
+  call: Call,
+  object: Exclude<ObjectCall, { does: 'list' }>,
+  path: string,
+  headers: string[],
+): UpstreamRequest {
+  const { method, suffix } = OBJECT_REQUESTS[object.does];
+  const id = object.does === 'create' ? '' : `/${encodeURIComponent(object.id)}`;
+  const hasBody = object.does === 'create';
+  return {
+    dialect: chat,
+    path: `${path}${id}${suffix}`,
+    method,
+    ...(hasBody
+      ? prepareBody(call, headers)
+      : { headers: withHeader(headers, 'content-type'), body: undefined }),
+    passThrough: true,
+    translate: neverTranslated,
+  };
+}
+
+function neverTranslated(): never {
+  throw new Error('a relayed answer is never translated');
+}
+
+/** `model` replaces the caller's, where there is one. */
+function prepareBody(
+  { upload, door, body: given, spans }: Call,
+  headers: string[],
+  model?: string,
+): Pick<UpstreamRequest, 'headers' | 'body'> {
+  if (!upload) {
+    if (model === undefined) return { headers, body: given };
+    return { headers, body: door.passThrough.prepareRequest(given, spans, { model, stream: false }) };
+  }
+  const { body, length } = upload.open(model);
+  const own = withHeader(headers, 'content-type', upload.contentType);
+  return { headers: length === undefined ? own : [...own, 'content-length', String(length)], body };
+}
+
+/** Another value for a header, or none. */
+function withHeader(headers: string[], name: string, value?: string): string[] {
+  const result = value === undefined ? [] : [name, value];
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const [key = '', said = ''] = [headers[at], headers[at + 1]];
+    if (key.toLowerCase() !== name) result.push(key, said);
+  }
+  return result;
+}

@@ -1,0 +1,29 @@
+import type { FastifyInstance } from 'fastify';
+import { chat } from '../dialects/chat/index.ts';
+import { passThrough } from '../dialects/media/pass-through.ts';
+import type { Door } from '../gateway/door.ts';
+import type { Gateway } from '../gateway/gateway.ts';
+import { requireKey } from './access.ts';
+import { readBearer } from './credentials.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import { takeCall } from './take-call.ts';
+
+const JSON_DOORS: Readonly<Record<string, Pick<Door, 'operation' | 'relayedPlace'>>> = {
+  '/v1/images/generations': { operation: 'image', relayedPlace: 'image' },
+  '/v1/audio/speech': { operation: 'speech', relayedPlace: 'speech' },
+  '/v1/moderations': { operation: 'moderate', relayedPlace: 'moderate' },
+  '/v1/rerank': { operation: 'rerank', relayedPlace: 'rerank' },
+  '/v2/rerank': { operation: 'rerank', relayedPlace: 'rerank_v2' },
+};
+
+/** What OpenAI's API has beside text, and rerank in Cohere's form: relayed where a provider has it. */
+export function addMediaDoors(app: FastifyInstance, gateway: Gateway, lifecycle: Lifecycle): void {
+  app.register(async (doors) => {
+    const config = { dialect: chat };
+    requireKey(doors, { gateway, lifecycle, readKey: ({ headers }) => readBearer(headers) });
+    for (const [path, what] of Object.entries(JSON_DOORS)) {
+      const door: Door = { dialect: chat, passThrough, ...what };
+      doors.post(path, { config }, (request, reply) => takeCall(gateway, door, request, reply));
+    }
+  });
+}

@@ -1,0 +1,84 @@
+import type { UpstreamObjectRow } from '../store/schema.ts';
+import type { Store } from '../store/store.ts';
+
+export type UpstreamObject = UpstreamObjectRow;
+export type ObjectKind = UpstreamObjectRow['kind'];
+
+export interface ListRequest {
+  tenant: string;
+  kind: ObjectKind;
+  /** The id behind which the page begins. */
+  after?: string | undefined;
+  limit: number;
+  order: 'asc' | 'desc';
+  /** Of files: only those uploaded for this. */
+  purpose?: string | undefined;
+}
+
+/** What providers keep for tenants (files, batches), and whose it is. Everything is asked for by the tenant, too. */
+export class UpstreamObjects {
+  readonly #db: Store['db'];
+
+  constructor({ db }: Pick<Store, 'db'>) {
+    this.#db = db;
+  }
+
+  find(tenant: string, kind: ObjectKind, id: string): Promise<UpstreamObject | undefined> {
+    return this.#db
+      .selectFrom('upstream_objects')
+      .selectAll()
+      .where('id', '=', id)
+      .where('tenant', '=', tenant)
+      .where('kind', '=', kind)
+      .executeTakeFirst();
+  }
+
+  /** Binds objects to their tenants. One that is bound stays so; what it looks like is brought up to date. */
+  async bind(objects: readonly UpstreamObject[]): Promise<void> {
+    for (const object of objects) {
+      const insert = this.#db.insertInto('upstream_objects').values(object);
+      await insert
+        .onConflict((conflict) =>
+          object.object === null
+            ? conflict.column('id').doNothing()
+            : conflict
+                .column('id')
+                .doUpdateSet({ object: object.object })
+                .where('upstream_objects.tenant', '=', object.tenant),
+        )
+        .execute();
+    }
+  }
+
+  async forget(tenant: string, kind: ObjectKind, id: string): Promise<void> {
+    await this.#db
+      .deleteFrom('upstream_objects')
+      .where('id', '=', id)
+      .where('tenant', '=', tenant)
+      .where('kind', '=', kind)
+      .execute();
+  }
+
+  /** A page of what a tenant has, by age; one more than `limit` where there are more. */
+  async list({ tenant, kind, after, limit, order, purpose }: ListRequest): Promise<UpstreamObject[]> {
+    const from = after === undefined ? undefined : await this.find(tenant, kind, after);
+    const beyond = order === 'asc' ? '>' : '<';
+    let query = this.#db
+      .selectFrom('upstream_objects')
+      .selectAll()
+      .where('tenant', '=', tenant)
+      .where('kind', '=', kind)
+      .where('object', 'is not', null);
+    if (purpose !== undefined) query = query.where('object', 'like', `%"purpose":"${purpose}"%`);
+    if (from) {
+      query = query.where(({ eb, refTuple, tuple }) =>
+        eb(refTuple('created_at', 'id'), beyond, tuple(from.created_at, from.id)),
+      );
+    }
+    return query
+      .orderBy('created_at', order)
+      .orderBy('id', order)
+      .limit(limit + 1)
+      .execute();
+  }
+}
