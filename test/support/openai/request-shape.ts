@@ -24,8 +24,8 @@ import {
 const CALL_ID = text({ maxLength: 40 });
 /** Seen for definitions and for calls in the history (mcp-use#90, 5ire#33). */
 const FUNCTION_NAME = text({ pattern: /^[a-zA-Z0-9_-]+$/, minLength: 1, maxLength: 64 });
-/** rusiaaman/wcgw#51 */
-const FUNCTION_DESCRIPTION = text({ maxLength: 1024 });
+/** The limit of 1024 is gone: run-llama/llama_index#18784 (36,000 characters), OpenHands#10184. Agents' tools are longer. */
+const FUNCTION_DESCRIPTION = text();
 
 const CACHE_BREAKPOINT = object({ mode: text() });
 const TEXT_PART = object({ type: text(), text: text() }, { prompt_cache_breakpoint: CACHE_BREAKPOINT });
