@@ -1,5 +1,8 @@
 import type { ProviderDeclaration } from '../src/upstream/provider.ts';
 
+/** Also those that are not known yet. gpt-oss is not OpenAI's to serve. */
+const REASONING = /^(ft:)?(o\d|gpt-([5-9]|\d\d))/;
+
 export default {
   name: 'openai',
   title: 'OpenAI',
@@ -15,4 +18,9 @@ export default {
     ...(project === undefined ? {} : { 'openai-project': project }),
   }),
   credential: 'required',
+  quirks: {
+    // Refused by reasoning models (API reference, `max_tokens`), and the only word of clients that are written for any
+    // server of OpenAI's kin: the AI SDK's openai-compatible provider, and with it opencode.
+    fields: { max_tokens: { as: 'max_completion_tokens', models: REASONING } },
+  },
 } satisfies ProviderDeclaration;
