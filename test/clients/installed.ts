@@ -4,6 +4,7 @@ import { join } from 'node:path';
 /** The agents that are tried, in the versions that were seen to work. */
 export const AGENTS = {
   'claude-code': { package: '@anthropic-ai/claude-code', version: '2.1.332', bin: 'claude' },
+  codex: { package: '@openai/codex', version: '0.171.0', bin: 'codex' },
   opencode: { package: 'opencode-ai', version: '1.18.33', bin: 'opencode' },
 } as const;
 
