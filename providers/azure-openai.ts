@@ -12,6 +12,9 @@ function pathOf(path: string, { model, settings: { apiVersion } }: PathRequest, 
   return `/openai${inBody ? '' : `/deployments/${model}`}${path}${query}`;
 }
 
+/** By the name of a deployment, which often is the model's. */
+const REASONING = /^(o\d|gpt-?([5-9]|\d\d))/;
+
 export default {
   name: 'azure-openai',
   title: 'Azure OpenAI',
@@ -39,4 +42,8 @@ export default {
     },
   },
   credential: 'required',
+  quirks: {
+    // "Azure OpenAI reasoning models": `max_tokens` is not supported; see `openai.ts` for who says it.
+    fields: { max_tokens: { as: 'max_completion_tokens', models: REASONING } },
+  },
 } satisfies ProviderDeclaration;

@@ -1,5 +1,8 @@
 import type { ProviderDeclaration } from '../src/upstream/provider.ts';
 
+/** Also those that are not known yet. gpt-oss is not OpenAI's to serve. */
+const REASONING = /^(ft:)?(o\d|gpt-([5-9]|\d\d))/;
+
 export default {
   name: 'openai',
   title: 'OpenAI',
@@ -25,5 +28,10 @@ export default {
     moderate: 'here',
     file: 'here',
     batch: 'here',
+  },
+  quirks: {
+    // Refused by reasoning models (API reference, `max_tokens`), and the only word of clients that are written for any
+    // server of OpenAI's kin: the AI SDK's openai-compatible provider, and with it opencode.
+    fields: { max_tokens: { as: 'max_completion_tokens', models: REASONING } },
   },
 } satisfies ProviderDeclaration;

@@ -61,11 +61,15 @@ export function foreignParts(
       if (isSignedByOther(part, dialect)) names.push(signaturePath(conversation, index, path));
     }
   }
-  for (const [index, tool] of conversation.tools.entries()) {
-    if (tool.type === 'opaque') continue;
-    names.push(...extraNames(tool.extra, dialect, toolPlace(conversation, index), 'without copies'));
-  }
-  return foldAlike(names);
+  return foldAlike([...names, ...foreignToolFields(conversation, dialect)]);
+}
+
+/** The same for the fields of tools alone. */
+export function foreignToolFields(conversation: Conversation, dialect: DialectName): string[] {
+  return conversation.tools.flatMap((tool, index) => {
+    if (tool.type === 'opaque') return [];
+    return extraNames(tool.extra, dialect, toolPlace(conversation, index), 'without copies');
+  });
 }
 
 /** Reasoning that `dialect` has signed or encrypted: what no provider but its own can make anything of. */

@@ -50,7 +50,7 @@ export async function relayKept(
   const { account, path, target } = place;
   const { method } = request;
   const { origin, signer } = account;
-  const body = null;
+  const body = undefined;
   const signed = (await signer?.sign({ method, origin, path, body: Buffer.alloc(0) })) ?? [];
   const headers = [...account.headers, ...signed];
   const options = { origin, path, method, headers, body, timeouts: target.timeouts };

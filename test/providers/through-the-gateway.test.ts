@@ -172,6 +172,22 @@ test('fields that nobody knows and numbers of any size survive a rewritten body'
   );
 });
 
+test('a limit in the old word reaches a reasoning model of OpenAI in the new one; whoever says both is told', async () => {
+  const ask = (more: string) =>
+    gateway.post(
+      '/v1/chat/completions',
+      `{"model":"openai/gpt-5", "max_tokens":100${more},"messages":[{"role":"user","content":"Hi"}]}`,
+    );
+  const renamed = await ask('');
+  assert.equal(renamed.status, 200, await renamed.text());
+  assert.deepEqual(namesIn(renamed), []);
+  assert.equal(
+    openai.requests.at(-1)?.rawBody.toString(),
+    '{"model":"gpt-5", "max_completion_tokens":100,"messages":[{"role":"user","content":"Hi"}]}',
+  );
+  assert.deepEqual(namesIn(await ask(',"max_completion_tokens":50')), ['max_tokens']);
+});
+
 test('a begun answer is continued by Mistral and Moonshot, in the word of each', async () => {
   const messages = [
     { role: 'user', content: 'Tell.' },

@@ -1,6 +1,7 @@
 import type { Conversation, ResponseFormat } from '../../conversation/conversation.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
+import { shortenEndUser } from '../end-user.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { parameterName, planParameters, type WrittenParameter } from '../parameters.ts';
 import { encodeMessages } from './encode-messages.ts';
@@ -64,9 +65,13 @@ function encodeParameters(target: Target): JsonObject {
       target.drop(parameterName(target.conversation, parameter.key));
       return [];
     }
-    return [[fieldName(parameter, target), parameter.value as JsonValue]];
+    return [[fieldName(parameter, target), parameterValue(parameter, target)]];
   });
   return { ...Object.fromEntries(fields), ...reasoning };
+}
+
+function parameterValue({ key, value }: WrittenParameter, { sameDialect }: Target): JsonValue {
+  return key === 'endUser' && !sameDialect ? shortenEndUser(String(value)) : (value as JsonValue);
 }
 
 /** Which parameters the model would answer with an error. */

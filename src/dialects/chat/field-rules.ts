@@ -8,7 +8,7 @@ import {
   spliceEntries,
 } from '../request-fields.ts';
 import type { MessageRules } from './message-rules.ts';
-import type { FieldOutcome, FieldQuirks, FieldRule } from './quirks.ts';
+import type { FieldOutcome, FieldQuirks, FieldRule, Renaming } from './quirks.ts';
 
 /** Fields by which servers are told how much to think: rules write them, and a caller may have said them itself. */
 const REASONING_FIELDS = ['reasoning_effort', 'reasoning', 'thinking', 'enable_thinking', 'thinking_budget'];
@@ -81,6 +81,7 @@ export class FieldRules {
     const says = (other: string) => places[other] !== undefined && !isNull(body, places[other]);
     // Under another name the value keeps its bytes: a number may have more digits than ours.
     if (typeof rule === 'object' && !isNull(body, place)) {
+      if (!isFor(rule, model)) return undefined;
       if (!says(rule.as))
         return `${JSON.stringify(rule.as)}:${body.toString('utf8', place.start, place.end)}`;
       drop(name);
@@ -106,7 +107,12 @@ export class FieldRules {
 function outcomeOf(rule: FieldRule, value: JsonValue, model: string): FieldOutcome {
   if (typeof rule === 'function') return value === null ? 'keep' : rule(value, model);
   if (value === null) return 'omit';
-  return typeof rule === 'object' ? { [rule.as]: value } : rule;
+  if (typeof rule !== 'object') return rule;
+  return isFor(rule, model) ? { [rule.as]: value } : 'keep';
+}
+
+function isFor({ models }: Renaming, model: string): boolean {
+  return models === undefined || models.test(model);
 }
 
 function fieldsInstead(

@@ -19,9 +19,15 @@ export type FieldQuirks = Readonly<Record<string, FieldRule>>;
 /**
  * What becomes of a request field: `drop` leaves it out and names it in `x-fairlead-dropped`; `omit` leaves out what
  * the server does anyway; `refuse` is for fields without which the answer would be wrong; `{ as }` is the server's
- * own name for it. A function decides by the value and the model.
+ * own name for it, or that of some of its models. A function decides by the value and the model.
  */
-export type FieldRule = 'drop' | 'omit' | 'refuse' | { as: string } | FieldRuleFunction;
+export type FieldRule = 'drop' | 'omit' | 'refuse' | Renaming | FieldRuleFunction;
+
+export interface Renaming {
+  as: string;
+  /** Those that want the other name; absent: all. */
+  models?: RegExp;
+}
 
 export type FieldRuleFunction = (value: JsonValue, model: string) => FieldOutcome;
 

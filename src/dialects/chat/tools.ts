@@ -1,5 +1,6 @@
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { foreignToolFields } from '../foreign-parts.ts';
 import {
   expectKind,
   omitKeys,
@@ -143,6 +144,7 @@ export function encodeTools(target: Target): JsonObject[] {
     else if (tool.dialect === 'chat') encoded.push(tool.value);
     else target.drop(`tools: ${opaqueName(tool.value)}`);
   }
+  for (const name of foreignToolFields(target.conversation, 'chat')) target.drop(name);
   return encoded;
 }
 

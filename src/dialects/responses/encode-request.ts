@@ -3,6 +3,7 @@ import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import { SAMPLING_PARAMETERS } from '../chat/model-traits.ts';
 import { effortOf, REASONING_WORDS } from '../chat/reasoning-request.ts';
 import type { EncodedRequest } from '../dialect.ts';
+import { shortenEndUser } from '../end-user.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { parameterName, planParameters, type WrittenParameter } from '../parameters.ts';
 import { INCLUDE_LOGPROBS } from './decode-request.ts';
@@ -76,7 +77,8 @@ function encodeParameters(target: ResponsesTarget, reasoning: JsonObject | undef
       return [];
     }
     const said = sameDialect ? conversation.spelling?.[key] : undefined;
-    return [[said ?? path, value as JsonValue]];
+    const isForeignUser = key === 'endUser' && !sameDialect;
+    return [[said ?? path, isForeignUser ? shortenEndUser(String(value)) : (value as JsonValue)]];
   });
   return Object.fromEntries(fields);
 }

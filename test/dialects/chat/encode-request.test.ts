@@ -128,6 +128,20 @@ test('invalid arguments of a model go back as it wrote them', () => {
   ]);
 });
 
+test('fields of tools that only another dialect knows are dropped and named', () => {
+  const extra = { dialect: 'messages' as const, fields: { defer_loading: true } };
+  const tools = [
+    { type: 'function' as const, name: 'f' },
+    { type: 'function' as const, name: 'g', extra },
+  ];
+  const { body, dropped } = encode('messages', [HI], { tools });
+  assert.deepEqual(body['tools'], [
+    { type: 'function', function: { name: 'f' } },
+    { type: 'function', function: { name: 'g' } },
+  ]);
+  assert.deepEqual(dropped, ['tools[1].defer_loading']);
+});
+
 test('what only another dialect knows is dropped and named', () => {
   const { body, dropped } = encode(
     'messages',

@@ -24,8 +24,8 @@ import {
 const CALL_ID = text({ maxLength: 40 });
 /** Seen for definitions and for calls in the history (mcp-use#90, 5ire#33). */
 const FUNCTION_NAME = text({ pattern: /^[a-zA-Z0-9_-]+$/, minLength: 1, maxLength: 64 });
-/** rusiaaman/wcgw#51 */
-const FUNCTION_DESCRIPTION = text({ maxLength: 1024 });
+/** The limit of 1024 is gone: run-llama/llama_index#18784 (36,000 characters), OpenHands#10184. Agents' tools are longer. */
+const FUNCTION_DESCRIPTION = text();
 
 const CACHE_BREAKPOINT = object({ mode: text() });
 const TEXT_PART = object({ type: text(), text: text() }, { prompt_cache_breakpoint: CACHE_BREAKPOINT });
@@ -142,7 +142,7 @@ const PARAMETERS = allNullable({
   prompt_cache_retention: oneOf('in_memory', '24h'),
   reasoning_effort: oneOf('none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'),
   response_format: RESPONSE_FORMAT,
-  safety_identifier: text(),
+  safety_identifier: text({ maxLength: 64 }),
   seed: integer(),
   service_tier: oneOf('auto', 'default', 'flex', 'scale', 'priority', 'fast'),
   stop: either(text(), list(text(), { maxItems: 4 })),
@@ -155,7 +155,8 @@ const PARAMETERS = allNullable({
   tools: list(TOOL, { minItems: 1, maxItems: 128 }),
   top_logprobs: integer({ min: 0, max: 20 }),
   top_p: number({ min: 0, max: 1 }),
-  user: text(),
+  // maximhq/bifrost#1000; the reference says it of `safety_identifier`, which takes its place.
+  user: text({ maxLength: 64 }),
   verbosity: oneOf('low', 'medium', 'high'),
   web_search_options: map(any),
 });
