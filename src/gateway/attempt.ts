@@ -161,6 +161,11 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
 
   onResponseError(_controller: Controller, error: Error): void {
     if (this.#finished) return;
+    if (error instanceof GatewayError) {
+      // Not the connection's fault: what was being handed on had to end.
+      this.fail(error);
+      return;
+    }
     const { target, account } = this.#planned;
     const failure = networkError(target.upstream.name, error);
     const reason = redactSecrets(describeNetworkError(error), account.secrets());

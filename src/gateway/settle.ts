@@ -23,7 +23,7 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
     model: call.model ?? null,
     target: call.target?.name ?? null,
     stream: call.stream,
-    usage: call.usage?.estimated && !isEstimable ? null : (call.usage ?? null),
+    usage: isCount || (call.usage?.estimated && !isEstimable) ? null : (call.usage ?? null),
     costMicroUsd: isCount || (call.object && isFree(call.object)) ? 0 : null,
     outcome,
     status,

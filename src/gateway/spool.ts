@@ -39,6 +39,7 @@ export class SpoolFile {
   readonly #handle: FileHandle;
   readonly #reserve: (bytes: number) => void;
   #length = 0;
+  #closed = false;
 
   constructor(handle: FileHandle, reserve: (bytes: number) => void) {
     this.#handle = handle;
@@ -47,6 +48,7 @@ export class SpoolFile {
 
   /** @throws GatewayError `overloaded` */
   async append(chunk: Buffer): Promise<void> {
+    if (this.#closed) throw new Error('the spool file is closed');
     this.#reserve(chunk.length);
     this.#length += chunk.length;
     await this.#handle.appendFile(chunk);
@@ -62,6 +64,8 @@ export class SpoolFile {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#reserve(-this.#length);
     await this.#handle.close();
   }

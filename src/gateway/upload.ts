@@ -173,8 +173,14 @@ export class Upload {
   }
 
   async #moveToSpool(): Promise<void> {
-    this.#file ??= await this.#spool.open();
-    for (const chunk of this.#kept.splice(0)) await this.#file.append(chunk);
+    const file = this.#file ?? (await this.#spool.open());
+    this.#file = file;
+    if (this.#closed) {
+      // Its client left while the file was being opened.
+      await file.close();
+      throw new GatewayError('cancelled', 'The upload was given up.');
+    }
+    for (const chunk of this.#kept.splice(0)) await file.append(chunk);
     this.#keptBytes = 0;
   }
 

@@ -13,7 +13,7 @@ export interface SendOptions {
   /** `POST` where nothing is said. */
   method?: Method | undefined;
   headers: string[];
-  body: Buffer | Readable | undefined;
+  body: Buffer | Readable | null | undefined;
   timeouts: { connectMs: number; firstByteMs: number; idleMs: number };
 }
 
