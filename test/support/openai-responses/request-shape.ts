@@ -86,6 +86,7 @@ const TOOL = union('type', {
   ),
   custom: object({ type: text(), name: FUNCTION_NAME }, { description: text(), format: any }),
   web_search: map(any),
+  namespace: object({ type: text(), name: text(), description: text(), tools: list(map(any)) }),
 });
 
 const TOOL_CHOICE = either(
@@ -119,6 +120,8 @@ const INCLUDABLE = oneOf(
 
 const PARAMETERS = allNullable({
   background: boolean,
+  // In no reference, but Codex sends it with every request.
+  client_metadata: map(text()),
   conversation: either(text(), object({ id: text() })),
   include: list(INCLUDABLE),
   input: either(text(), list(lazy(() => union('type', ITEMS, 'message')))),
