@@ -12,6 +12,7 @@ import { findTopLevelFields } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
 import { keepBetas } from '../upstream/betas.ts';
 import { rewriteBody } from '../upstream/body-fields.ts';
+import type { Method } from '../upstream/connections.ts';
 import { type Endpoint, findEndpoint } from '../upstream/endpoint.ts';
 import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
@@ -27,7 +28,7 @@ export interface UpstreamRequest {
   dialect: UpstreamDialect;
   path: string;
   /** POST where nothing is said. */
-  method?: 'GET' | 'POST' | 'DELETE';
+  method?: Method;
   headers: string[];
   body: Buffer | Readable | undefined;
   /** The answer is in the caller's own dialect and is relayed as it is. */

@@ -1,6 +1,8 @@
+import type { Method } from '../connections.ts';
+
 /** What signing needs to know of a request. */
 export interface SignableRequest {
-  method: 'GET' | 'POST' | 'DELETE';
+  method: Method;
   /** Scheme, host and port. */
   origin: string;
   /** Path and query, as they are sent. */
