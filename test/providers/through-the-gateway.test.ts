@@ -7,9 +7,8 @@ import type { UsageRecord } from '../../src/usage/record.ts';
 import { startFakeOpenAi } from '../support/fake-openai.ts';
 import type { FakeProvider } from '../support/fake-provider.ts';
 import { startGateway } from '../support/gateway.ts';
-import type { KinName } from '../support/openai/kin.ts';
 
-/** Providers with a fake that is as strict as they are, and a model of theirs. */
+/** Providers that refuse some of what OpenAI takes, with a fake that does, and a model of theirs. */
 const MODELS = {
   mistral: 'mistral-medium-latest',
   groq: 'openai/gpt-oss-20b',
@@ -20,7 +19,8 @@ const MODELS = {
   deepseek: 'deepseek-v4-flash',
   moonshot: 'kimi-k2.6',
   zai: 'glm-5.2',
-} satisfies Record<KinName, string>;
+};
+type KinName = keyof typeof MODELS;
 
 const PROVIDERS = Object.entries(MODELS) as [KinName, string][];
 const started = await Promise.all(

@@ -10,7 +10,13 @@ import {
 } from './anthropic/rules.ts';
 import { writeMessage, writeStream } from './anthropic/writing.ts';
 import { runModel, totalInput } from './fake-model.ts';
-import { type FakeOptions, type FakeProvider, type IncomingCall, startFake } from './fake-provider.ts';
+import {
+  type AnswerCall,
+  type FakeOptions,
+  type FakeProvider,
+  type IncomingCall,
+  startFake,
+} from './fake-provider.ts';
 import { jsonReply, type Reply, streamReply } from './fake-reply.ts';
 import { readScript } from './fake-script.ts';
 import type { Refusal } from './refusal.ts';
@@ -37,6 +43,11 @@ interface Server {
  */
 export function startFakeAnthropic(options: FakeOptions = {}): Promise<FakeProvider> {
   const apiKey = options.apiKey ?? 'sk-ant-fake-key';
+  return startFake({ basePath: '', answer: createAnthropic(options, apiKey) }, options, apiKey);
+}
+
+/** What this API answers, for fakes that have it at another address. */
+export function createAnthropic(options: FakeOptions, apiKey: string): AnswerCall {
   let calls = 0;
   const server: Server = {
     options,
@@ -47,7 +58,7 @@ export function startFakeAnthropic(options: FakeOptions = {}): Promise<FakeProvi
       return `${prefix}01${String(calls).padStart(22, '0')}`;
     },
   };
-  const answer = (call: IncomingCall): Reply => {
+  return (call: IncomingCall): Reply => {
     checkHeaders(call, apiKey);
     const route = ROUTES.find(({ path }) => path.test(call.path));
     if (!route) throw anthropicError(404, 'not_found_error', 'Not Found');
@@ -56,7 +67,6 @@ export function startFakeAnthropic(options: FakeOptions = {}): Promise<FakeProvi
     }
     return route.answer(call, server);
   };
-  return startFake({ basePath: '', answer }, options, apiKey);
 }
 
 interface Route {

@@ -1,6 +1,12 @@
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../src/conversation/json.ts';
 import { runModel, totalInput } from './fake-model.ts';
-import { type FakeOptions, type FakeProvider, type IncomingCall, startFake } from './fake-provider.ts';
+import {
+  type AnswerCall,
+  type FakeOptions,
+  type FakeProvider,
+  type IncomingCall,
+  startFake,
+} from './fake-provider.ts';
 import { type Reply, streamReply } from './fake-reply.ts';
 import { type Disruption, readScript } from './fake-script.ts';
 import { answerBatchEmbed, answerEmbed } from './gemini/embeddings.ts';
@@ -26,6 +32,11 @@ interface Server {
  */
 export function startFakeGemini(options: FakeOptions = {}): Promise<FakeProvider> {
   const apiKey = options.apiKey ?? 'fake-gemini-key';
+  return startFake({ basePath: '', answer: createGemini(options, apiKey) }, options, apiKey);
+}
+
+/** What this API answers, for fakes that have it at another address. */
+export function createGemini(options: FakeOptions, apiKey: string): AnswerCall {
   let calls = 0;
   const server: Server = {
     options,
@@ -35,13 +46,12 @@ export function startFakeGemini(options: FakeOptions = {}): Promise<FakeProvider
       return `${prefix}${String(calls).padStart(8, '0')}`;
     },
   };
-  const answer = (call: IncomingCall): Reply => {
+  return (call: IncomingCall): Reply => {
     checkKey(call, apiKey);
     const match = /^\/(?:v1|v1beta|v1alpha)\/models(?:\/([^/:]+)(?::([A-Za-z]+))?)?$/.exec(call.path);
     const route = match ? ROUTES[`${call.method} ${match[2] ?? (match[1] ? 'one' : 'all')}`] : undefined;
     return route ? route(call, match?.[1] ?? '', server) : notFound(call);
   };
-  return startFake({ basePath: '', answer }, options, apiKey);
 }
 
 type Route = (call: IncomingCall, model: string, server: Server) => Reply;

@@ -1,7 +1,13 @@
 import { type JsonObject, type JsonValue, tryParseJson } from '../../src/conversation/json.ts';
 import { type ModelAnswer, runModel } from './fake-model.ts';
 import { FakeResponses } from './fake-openai-responses.ts';
-import { type FakeOptions, type FakeProvider, type IncomingCall, startFake } from './fake-provider.ts';
+import {
+  type AnswerCall,
+  type FakeOptions,
+  type FakeProvider,
+  type IncomingCall,
+  startFake,
+} from './fake-provider.ts';
 import { jsonReply, type Reply, type Stream, streamReply } from './fake-reply.ts';
 import { readScript } from './fake-script.ts';
 import { answerEmbeddings } from './openai/embeddings.ts';
@@ -40,6 +46,11 @@ const HEADERS = {
  */
 export function startFakeOpenAi(options: FakeOpenAiOptions = {}): Promise<FakeProvider> {
   const apiKey = options.apiKey ?? 'sk-fake-openai-key';
+  return startFake({ basePath: '/v1', answer: createOpenAi(options, apiKey) }, options, apiKey);
+}
+
+/** What this API answers, for fakes that have it at another address. */
+export function createOpenAi(options: FakeOpenAiOptions, apiKey: string): AnswerCall {
   const served = options.kin ? { ...options, compatible: true } : options;
   let calls = 0;
   const nextId = (prefix: string): string => {
@@ -50,7 +61,7 @@ export function startFakeOpenAi(options: FakeOpenAiOptions = {}): Promise<FakePr
     ? undefined
     : new FakeResponses({ models: [...CHAT_MODELS, ...(options.models ?? [])], nextId });
   const answerKept = startKeeping();
-  const answer = (call: IncomingCall): Reply => {
+  return (call: IncomingCall): Reply => {
     checkKey(call, apiKey);
     const response = responses?.answer(call);
     if (response) return response;
@@ -61,7 +72,6 @@ export function startFakeOpenAi(options: FakeOpenAiOptions = {}): Promise<FakePr
     if (route.method !== call.method) throw wrongMethod(call);
     return route.answer(call, served, nextId);
   };
-  return startFake({ basePath: '/v1', answer }, options, apiKey);
 }
 
 interface Route {
@@ -128,7 +138,7 @@ function answerChat(
     model,
     request,
     nextCallId: () => nextId('call_'),
-    showReasoning: kin?.thinkTags ? 'in tags' : options.compatible === true,
+    showReasoning: kin?.thinkTags ? 'in tags' : (kin?.reasoningField ?? options.compatible === true),
   } satisfies Envelope;
   const reply =
     request['stream'] === true

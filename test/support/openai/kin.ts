@@ -29,6 +29,8 @@ export interface Kin {
   dressWhole?: (body: JsonObject) => JsonObject;
   /** Puts reasoning into the text. */
   thinkTags?: boolean;
+  /** Shows it in this field instead of `reasoning_content`. */
+  reasoningField?: 'reasoning';
 }
 
 const listed =
@@ -203,6 +205,7 @@ const cerebras: Kin = {
     });
   },
   own: ['reasoning_effort'],
+  reasoningField: 'reasoning',
 };
 
 const cohere: Kin = {
@@ -341,6 +344,46 @@ const zai: Kin = {
   own: ['reasoning_effort', 'thinking'],
 };
 
+const refusesNothing = () => [];
+const unknownField = (path: (string | number)[]) => openAiError(400, `unknown field ${path.join('.')}`);
+
+/** Levels the providers behind it itself: it takes what OpenAI takes, and says reasoning in a field of its own. */
+const openrouter: Kin = {
+  refuses: refusesNothing,
+  refusal: unknownField,
+  own: ['reasoning_effort', 'reasoning'],
+  reasoningField: 'reasoning',
+};
+
+const fireworks: Kin = {
+  refuses: refusesNothing,
+  refusal: unknownField,
+  own: ['reasoning_effort'],
+  thinkTags: true,
+};
+
+/**
+ * Servers that run open models: `developer` is no role of their chat templates, and another word for the limit than
+ * `max_tokens` is not read, so that the answer has none.
+ */
+const openModels: Kin = {
+  refuses: refusesNothing,
+  refusal: unknownField,
+  rules: [refuseRole('developer')],
+  own: ['reasoning_effort', 'max_completion_tokens'],
+  thinkTags: true,
+};
+
+/** vLLM reads both words. */
+const vllm: Kin = { ...openModels, own: ['reasoning_effort'] };
+
+const alibaba: Kin = {
+  ...openModels,
+  own: ['enable_thinking', 'max_completion_tokens'],
+  refuses: listed('reasoning_effort'),
+  thinkTags: false,
+};
+
 export const KIN = {
   mistral,
   groq,
@@ -351,6 +394,15 @@ export const KIN = {
   deepseek,
   moonshot,
   zai,
+  openrouter,
+  together: openModels,
+  fireworks,
+  nvidia: openModels,
+  huggingface: openModels,
+  alibaba,
+  ollama: openModels,
+  vllm,
+  lmstudio: openModels,
 } satisfies Record<string, Kin>;
 
 export type KinName = keyof typeof KIN;
@@ -388,7 +440,7 @@ function inOpenAiWords({ names = {}, own = [] }: Kin, body: JsonObject): JsonObj
   const renamed = Object.fromEntries(entries) as JsonObject;
   if (renamed['tool_choice'] === 'any') renamed['tool_choice'] = 'required';
   const messages = objectsOf(body['messages']).map(
-    ({ prefix: _, partial: __, reasoning: ___, ...rest }) => rest,
+    ({ prefix: _, partial: __, reasoning: ___, reasoning_details: ____, ...rest }) => rest,
   );
   return { ...renamed, messages };
 }

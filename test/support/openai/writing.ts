@@ -18,8 +18,8 @@ export interface Envelope {
   request: JsonObject;
   /** A fresh id for each tool call. */
   nextCallId: () => string;
-  /** Show reasoning as OpenAI-compatible servers do (`reasoning_content`); OpenAI itself never shows it. */
-  showReasoning: boolean | 'in tags';
+  /** Show reasoning as OpenAI-compatible servers do (`reasoning_content`, or `reasoning`); OpenAI itself never shows it. */
+  showReasoning: boolean | 'reasoning' | 'in tags';
 }
 
 const CREATED = 1_754_688_908;
@@ -61,8 +61,8 @@ function writeMessage(choice: ModelChoice, envelope: Envelope): JsonObject {
     refusal: refused ? choice.text : null,
     annotations: [],
   };
-  if (envelope.showReasoning === true && choice.reasoning !== '')
-    message['reasoning_content'] = choice.reasoning;
+  const field = reasoningField(envelope);
+  if (field !== undefined && choice.reasoning !== '') message[field] = choice.reasoning;
   if (choice.calls.length > 0) {
     message['tool_calls'] = choice.calls.map((call) => ({
       id: envelope.nextCallId(),
@@ -71,6 +71,11 @@ function writeMessage(choice: ModelChoice, envelope: Envelope): JsonObject {
     }));
   }
   return message;
+}
+
+function reasoningField({ showReasoning }: Envelope): string | undefined {
+  if (showReasoning === true) return 'reasoning_content';
+  return showReasoning === 'reasoning' ? 'reasoning' : undefined;
 }
 
 /** Reasoning as the templates of DeepSeek R1 and its kin write it into the text. */
@@ -164,10 +169,11 @@ function writeRole(choice: ModelChoice): JsonObject {
 
 /** Deltas of one choice, each with the text that log probabilities are about. */
 function writeDeltas(choice: ModelChoice, envelope: Envelope): [JsonObject, string][] {
-  const reasoning = envelope.showReasoning === true ? piecesOf(choice.reasoning) : [];
+  const reasoningIn = reasoningField(envelope);
+  const reasoning = reasoningIn === undefined ? [] : piecesOf(choice.reasoning);
   const field = choice.finish === 'refusal' ? 'refusal' : 'content';
   return [
-    ...reasoning.map((piece): [JsonObject, string] => [{ reasoning_content: piece }, '']),
+    ...reasoning.map((piece): [JsonObject, string] => [{ [reasoningIn ?? '']: piece }, '']),
     ...piecesOf(taggedReasoning(choice, envelope) + choice.text).map((piece): [JsonObject, string] => [
       { [field]: piece },
       piece,

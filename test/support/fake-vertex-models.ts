@@ -1,0 +1,55 @@
+import { isObject, tryParseJson } from '../../src/conversation/json.ts';
+import { invalid } from './anthropic/errors.ts';
+import { createAnthropic } from './fake-anthropic.ts';
+import { createGemini } from './fake-gemini.ts';
+import { type FakeOptions, type FakeProvider, type IncomingCall, startFake } from './fake-provider.ts';
+import type { Reply } from './fake-reply.ts';
+import { googleError } from './gemini/errors.ts';
+
+const PLACE = '/projects/my-project/locations/europe-west4/publishers';
+const GEMINI = new RegExp(
+  `^/v1beta1${PLACE}/google/models/([^/:]+):(generateContent|streamGenerateContent)$`,
+);
+const CLAUDE = new RegExp(`^/v1${PLACE}/anthropic/models/([^/:]+):(rawPredict|streamRawPredict)$`);
+
+/**
+ * Vertex AI in `europe-west4` with the models of Google and Anthropic behind it, by the fake model's script. `apiKey` is an
+ * access token. (`fake-vertex.ts` is strict about tokens.) Sources: the addresses of `@google/genai` and
+ * `@anthropic-ai/vertex-sdk`; what Claude's body is there, Anthropic's documentation ("Claude on Vertex AI").
+ */
+export function startFakeVertexModels(options: FakeOptions = {}): Promise<FakeProvider> {
+  const apiKey = options.apiKey ?? 'ya29.fake-vertex-token';
+  const answerGemini = createGemini(options, apiKey);
+  const answerClaude = createAnthropic(options, apiKey);
+  const answer = (call: IncomingCall): Reply => {
+    if (call.headers['authorization'] !== `Bearer ${apiKey}`) {
+      throw googleError(401, 'UNAUTHENTICATED', 'Request had invalid authentication credentials.');
+    }
+    const { authorization: _, ...headers } = call.headers;
+    const [, gemini, method] = GEMINI.exec(call.path) ?? [];
+    if (gemini !== undefined) {
+      const path = `/v1beta/models/${gemini}:${method}`;
+      return answerGemini({ ...call, path, headers: { ...headers, 'x-goog-api-key': apiKey } });
+    }
+    const [, claude, prediction] = CLAUDE.exec(call.path) ?? [];
+    if (claude === undefined) throw googleError(404, 'NOT_FOUND', 'Publisher Model was not found.');
+    return answerClaude({
+      ...call,
+      path: '/v1/messages',
+      headers: { ...headers, 'x-api-key': apiKey, 'anthropic-version': '2023-06-01' },
+      rawBody: asAnthropicHasIt(call.rawBody, claude, prediction === 'streamRawPredict'),
+    });
+  };
+  return startFake({ basePath: '', answer }, options, apiKey);
+}
+
+/** The model stands in the URL, the version in the body. */
+function asAnthropicHasIt(rawBody: Buffer, model: string, isStream: boolean): Buffer {
+  const body = tryParseJson(rawBody.toString('utf8'));
+  if (!isObject(body)) throw invalid('The request body is not valid JSON.');
+  const { anthropic_version: version, ...rest } = body;
+  if ('model' in rest) throw invalid('model: Extra inputs are not permitted');
+  if (version !== 'vertex-2023-10-16') throw invalid('anthropic_version: Field required');
+  if ((rest['stream'] === true) !== isStream) throw invalid('stream: does not fit the method');
+  return Buffer.from(JSON.stringify({ model: model.replace('@', '-'), ...rest }));
+}
