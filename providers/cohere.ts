@@ -24,7 +24,7 @@ export default {
       n: (n) => (n === 1 ? 'omit' : 'refuse'),
       modalities: (kinds) => (String(kinds) === 'text' ? 'omit' : 'refuse'),
       audio: 'refuse',
-      stream_options: 'omit',
+      stream_options: 'drop',
       store: 'drop',
       metadata: 'drop',
       logit_bias: 'drop',

@@ -5,7 +5,8 @@ import type { ProviderDeclaration } from '../src/upstream/provider.ts';
  * usage so far.
  *
  * Sources: Perplexity API reference (chat completions) and "OpenAI compatibility"; perplexityai/api-discussion#265 ("user and
- * assistant roles should be alternating"); "Sonar reasoning pro" (`<think>` in the content).
+ * assistant roles should be alternating"); "Sonar reasoning pro" (`<think>` in the content); pipecat-ai/pipecat#4862 ("Tool calling is
+ * not supported for this model").
  */
 export default {
   name: 'perplexity',
@@ -16,7 +17,10 @@ export default {
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
   quirks: {
-    fields: { max_completion_tokens: { as: 'max_tokens' } },
+    fields: {
+      max_completion_tokens: { as: 'max_tokens' },
+      tools: (tools) => (Array.isArray(tools) && tools.length === 0 ? 'omit' : 'refuse'),
+    },
     instructions: 'system',
     alternating: true,
     thinkTags: true,

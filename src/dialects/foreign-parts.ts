@@ -95,9 +95,10 @@ function extraNames(
   if (!extra || extra.dialect === dialect) return [];
   const { nested, copies } = EXTRA_FORMS[extra.dialect];
   return Object.entries(extra.fields).flatMap(([key, value]) => {
-    if (value === null || (which === 'without copies' && copies.has(key))) return [];
+    const isCopy = (name: string) => which === 'without copies' && copies.has(name);
+    if (value === null || isCopy(key)) return [];
     if (!nested.has(key) || !isObject(value)) return [`${path}.${key}`];
-    return Object.keys(value).map((inner) => `${path}.${key}.${inner}`);
+    return Object.keys(value).flatMap((inner) => (isCopy(inner) ? [] : [`${path}.${key}.${inner}`]));
   });
 }
 

@@ -6,6 +6,7 @@ import type { JsonObject, JsonValue } from '../../src/conversation/json.ts';
 import { chat } from '../../src/dialects/chat/index.ts';
 import { gemini } from '../../src/dialects/gemini/index.ts';
 import { messages } from '../../src/dialects/messages/index.ts';
+import { responses } from '../../src/dialects/responses/index.ts';
 
 const TARGETS = [
   ['gemini', gemini, 'gemini-3-flash-preview'],
@@ -259,4 +260,31 @@ test('a caller of Gemini’s dialect hears of its thoughts and signatures at a p
     'contents[].parts[].thoughtSignature',
     'tools[].functionDeclarations[].behavior',
   ]);
+});
+
+test('what an item of the Responses API says of itself is in the conversation already', () => {
+  const call = {
+    type: 'function_call',
+    id: 'fc_1',
+    call_id: 'a',
+    name: 'look',
+    arguments: '{}',
+    status: 'completed',
+  };
+  const said = { type: 'output_text', text: 'Hm', annotations: [] };
+  const conversation = responses.decodeRequest(
+    {
+      model: 'm',
+      input: [
+        { role: 'user', content: 'Hi' },
+        { type: 'message', id: 'msg_1', role: 'assistant', status: 'completed', content: [said] },
+        { ...call, caller: 'x' },
+        { type: 'function_call_output', id: 'fco_1', call_id: 'a', output: 'seen', status: 'completed' },
+      ],
+    },
+    {},
+  );
+  for (const [, dialect, model] of TARGETS) {
+    assert.deepEqual(dialect.encodeRequest(conversation, model).dropped, ['input[].item.caller']);
+  }
 });

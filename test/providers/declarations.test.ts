@@ -82,7 +82,17 @@ const OPENAI_FIELDS = [
   ],
   ...['max_tokens', 'metadata', 'modalities', 'n', 'parallel_tool_calls', 'prediction', 'presence_penalty'],
   ...['prompt_cache_key', 'reasoning_effort', 'response_format', 'safety_identifier', 'seed', 'service_tier'],
-  ...['stop', 'store', 'stream_options', 'temperature', 'tool_choice', 'top_logprobs', 'top_p', 'user'],
+  ...[
+    'stop',
+    'store',
+    'stream_options',
+    'temperature',
+    'tool_choice',
+    'tools',
+    'top_logprobs',
+    'top_p',
+    'user',
+  ],
   ...['verbosity', 'web_search_options'],
 ];
 

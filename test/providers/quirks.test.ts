@@ -64,6 +64,8 @@ interface Expected {
   assistant: JsonObject;
   developer?: boolean;
   names?: boolean;
+  /** It has no tools: a request with them is refused, and this one goes without. */
+  lacksTools?: boolean;
 }
 
 const NULL_CONTENT = { role: 'assistant', content: null };
@@ -132,6 +134,7 @@ const SENT: Record<string, Expected> = {
     fields: LIMIT,
     assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
     names: true,
+    lacksTools: true,
   },
   cerebras: {
     model: 'gpt-oss-120b',
@@ -198,15 +201,17 @@ const SENT: Record<string, Expected> = {
 
 for (const [provider, expected] of Object.entries(SENT)) {
   const { model, fields, dropped = [], assistant, developer = false, names = false } = expected;
+  const { tools, ...withoutTools } = EVERYTHING;
+  const asked: JsonObject = expected.lacksTools ? withoutTools : { ...withoutTools, tools };
 
   test(`${provider} is sent a conversation that uses everything as it takes it, the rest byte for byte`, () => {
     const { body, dropped: left } = quirkedChat(provider).rewriteRequest(
-      Buffer.from(JSON.stringify(EVERYTHING)),
+      Buffer.from(JSON.stringify(asked)),
       model,
     );
     const sent = JSON.parse(body.toString()) as Record<string, unknown>;
     const { messages, ...rest } = sent;
-    const { messages: _, ...before } = EVERYTHING;
+    const { messages: _, ...before } = asked;
     const all: Record<string, unknown> = { ...before, ...fields };
     assert.deepEqual(
       rest,
@@ -227,7 +232,7 @@ for (const [provider, expected] of Object.entries(SENT)) {
 
   test(`${provider} is sent the same by way of the neutral model, as far as that has words for it`, () => {
     const { dialect } = quirkedChat(provider);
-    const { body } = dialect.encodeRequest(dialect.decodeRequest(EVERYTHING, {}), model);
+    const { body } = dialect.encodeRequest(dialect.decodeRequest(asked, {}), model);
     for (const [field, value] of Object.entries(fields)) assert.deepEqual(body[field], value, field);
     const roles = (body['messages'] as JsonObject[]).map(({ role }) => role);
     assert.deepEqual(roles, ['system', 'user', 'assistant', 'tool']);
@@ -283,6 +288,8 @@ const VALUES: Value[] = [
   ['moonshot', 'kimi-k3', 'reasoning_effort', 'medium', { reasoning_effort: 'high' }],
   ['moonshot', 'kimi-k3', 'reasoning_effort', 'none', {}],
   ['moonshot', 'kimi-k2.6', 'reasoning_effort', 'none', { thinking: { type: 'disabled' } }],
+  ['perplexity', 'sonar', 'tools', [{ type: 'function', function: { name: 'clock' } }], 'refused'],
+  ['perplexity', 'sonar', 'tools', [], {}],
   ['zai', 'glm-4.7', 'tool_choice', 'required', 'refused'],
   ['zai', 'glm-4.7', 'reasoning_effort', 'none', { thinking: { type: 'disabled' } }],
   ['alibaba', 'qwen-plus', 'reasoning_effort', 'none', { enable_thinking: false }],
@@ -338,6 +345,46 @@ test('what is left out of another dialect’s call is named in that dialect’s 
   assert.equal(mistral.body['random_seed'], 3);
   assert.equal(mistral.body['max_tokens'], 10);
   assert.equal('stream_options' in mistral.body, false);
+});
+
+test('what is refused of another dialect’s call is named in that dialect’s words', () => {
+  const messages: Conversation['messages'] = [{ role: 'user', parts: [{ type: 'text', text: 'Hi' }] }];
+  const conversation: Conversation = {
+    dialect: 'gemini',
+    model: 'm',
+    stream: false,
+    messages,
+    tools: [],
+    parameters: {},
+  };
+  const format: Conversation['responseFormat'] = {
+    type: 'json_schema',
+    name: 'a',
+    schema: { type: 'object' },
+  };
+  for (const [provider, change, param] of [
+    ['deepseek', { responseFormat: format }, 'generationConfig.responseSchema'],
+    ['xai', { parameters: { stop: ['x'] } }, 'generationConfig.stopSequences'],
+    ['perplexity', { tools: [{ type: 'function', name: 'clock' }] }, 'tools'],
+  ] as [string, Partial<Conversation>, string][]) {
+    const { dialect } = quirkedChat(provider);
+    assert.throws(
+      () => dialect.encodeRequest({ ...conversation, ...change }, 'grok-4'),
+      (error) =>
+        error instanceof GatewayError && error.param === param && error.message.includes(`'${param}'`),
+    );
+  }
+});
+
+test('only a caller who asked for the usage of a stream is told that Cohere cannot be asked', () => {
+  const asking = Buffer.from('{"stream":true,"stream_options":{"include_usage":true},"messages":[]}');
+  assert.deepEqual(quirkedChat('cohere').rewriteRequest(asking, 'command-a').dropped, ['stream_options']);
+  assert.deepEqual(quirkedChat('mistral').rewriteRequest(asking, 'm').dropped, [], 'it says it anyway');
+  const messages: Conversation['messages'] = [{ role: 'user', parts: [{ type: 'text', text: 'Hi' }] }];
+  const conversation = { model: 'm', stream: true, messages, tools: [], parameters: {} };
+  const { dialect } = quirkedChat('cohere');
+  const encoded = dialect.encodeRequest({ ...conversation, dialect: 'messages' }, 'command-a');
+  assert.deepEqual([encoded.dropped, 'stream_options' in encoded.body], [[], false]);
 });
 
 test('DeepSeek gets its reasoning back from a client that speaks Messages; a server that wants none gets none', () => {

@@ -1,3 +1,5 @@
+import type { CallerDialectName } from '../../src/dialects/dialect.ts';
+
 /** How a client may ask: for the whole answer, or for a stream. */
 export const WAYS = ['whole', 'streamed'] as const;
 export type Way = (typeof WAYS)[number];
@@ -54,13 +56,30 @@ export interface Told {
   header(name: string): string | null;
 }
 
+/** An error as the SDK raised it. */
+export interface Failure {
+  /** `undefined`: the stream had begun. */
+  status: number | undefined;
+  message: string;
+  /** The dialect's own word for it, where the SDK shows one. */
+  word?: string | null | undefined;
+  retryAfter?: string | undefined;
+}
+
 /** An official SDK, as its users use it. */
 export interface DoorClient {
+  dialect: CallerDialectName;
+  /** Its name, for the titles of tests. */
+  sdk: string;
+  /** What is to be known of an error; fails where it is not the type that the SDK has for it. */
+  readFailure(error: unknown): Failure;
   ask(question: Question, way: Way): Promise<Told>;
   /** The pieces of text of a stream, as they come. */
   stream(question: Question): AsyncIterable<string>;
   /** The finish of an answer that calls tools: not every dialect has a word of its own for it. */
   finishOfCalls: 'tool' | 'stop';
+  /** The SDK shows no headers, so that its users are not told what was dropped. */
+  hidesHeaders?: boolean;
   /** The dialect has no stop sequences. */
   lacksStop?: boolean;
   /** A tool loop that the two models would refuse to share also without a gateway: the door passes it on as it is. */

@@ -25,8 +25,8 @@ export interface ModelRequest {
   toolChoice: 'auto' | 'none' | 'required' | { name: string };
   parallelCalls: boolean;
   format?: { type: 'json_object' } | { type: 'json_schema'; schema: JsonObject };
-  /** `always`: the dialect's model thinks at the start of every turn, asked or not. */
-  reasoning: 'off' | 'on' | 'always';
+  /** `always`: the dialect's model thinks at the start of every turn, asked or not; `every round`: also about what tools gave. */
+  reasoning: 'off' | 'on' | 'always' | 'every round';
   maxOutputTokens?: number;
   stop: string[];
   choices: number;
@@ -146,9 +146,10 @@ function exampleObject(schema: JsonObject): JsonObject {
 }
 
 function chooseReasoning(request: ModelRequest, script: Script, { asked, answered }: Standing): string {
-  if (request.reasoning === 'off' || answered.length > 0) return '';
+  if (request.reasoning === 'off') return '';
+  if (answered.length > 0) return request.reasoning === 'every round' ? 'thinking about the results' : '';
   if (script.think !== undefined) return `thinking about ${script.think}`;
-  return request.reasoning === 'always' ? `thinking about ${asked.split('\n')[0] ?? ''}` : '';
+  return request.reasoning === 'on' ? '' : `thinking about ${asked.split('\n')[0] ?? ''}`;
 }
 
 function chooseText(request: ModelRequest, script: Script, standing: Standing): string {

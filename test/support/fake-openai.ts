@@ -131,7 +131,10 @@ function answerChat(
   const request = checkChatRequest(kin ? checkKin(kin, body) : body, options);
   const model = String(request['model']);
   if (!modelNames(options).includes(model) || EMBEDDING_MODELS.has(model)) throw modelNotFound(model);
-  const answer = runModel(readChatRequest(request, options), call.behaviour);
+  const read = readChatRequest(request, options);
+  if (kin?.thinksWithTools && read.tools.length > 0 && read.reasoning !== 'off')
+    read.reasoning = 'every round';
+  const answer = runModel(read, call.behaviour);
   throwFailure(answer.disruption);
   const envelope = {
     id: nextId('chatcmpl-'),

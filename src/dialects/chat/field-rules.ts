@@ -16,6 +16,9 @@ const REASONING_FIELDS = ['reasoning_effort', 'reasoning', 'thinking', 'enable_t
 /** Told what is left out, by the field's name in the chat dialect. */
 export type NoteDropped = (name: string) => void;
 
+/** The caller's word for a field of the chat dialect. */
+export type WordOf = (name: string) => string;
+
 /** The rules of one provider for the top-level fields of a request. */
 export class FieldRules {
   readonly #rules: ReadonlyMap<string, FieldRule>;
@@ -50,8 +53,8 @@ export class FieldRules {
     return edits.length === 0 ? body : spliceEntries(body, edits);
   }
 
-  /** The same for a request that is not bytes yet. */
-  rewriteJson(body: JsonObject, model: string, drop: NoteDropped): JsonObject {
+  /** The same for a request that is not bytes yet; `wordOf`: what a refusal calls a field. */
+  rewriteJson(body: JsonObject, model: string, drop: NoteDropped, wordOf: WordOf = asIs): JsonObject {
     const says = (name: string) => Object.hasOwn(body, name) && body[name] !== null;
     const entries = Object.entries(body).flatMap(([name, value]): [string, JsonValue][] => {
       if (value === undefined) return [];
@@ -61,6 +64,7 @@ export class FieldRules {
       if (rule === undefined) return value === null && this.#writable.has(name) ? [] : [[name, value]];
       const outcome = outcomeOf(rule, value, model);
       if (outcome === 'keep') return [[name, value]];
+      if (outcome === 'refuse') throw unsupportedParameter(wordOf(name));
       return Object.entries(fieldsInstead(name, outcome, says, drop)) as [string, JsonValue][];
     });
     return Object.fromEntries(entries);
@@ -90,6 +94,7 @@ export class FieldRules {
     const value = parseField(body, place, name) as JsonValue;
     const outcome = outcomeOf(rule, value, model);
     if (outcome === 'keep') return undefined;
+    if (outcome === 'refuse') throw unsupportedParameter(name);
     return Object.entries(fieldsInstead(name, outcome, says, drop))
       .map(([key, written]) => `${JSON.stringify(key)}:${JSON.stringify(written)}`)
       .join(',');
@@ -111,17 +116,20 @@ function outcomeOf(rule: FieldRule, value: JsonValue, model: string): FieldOutco
   return isFor(rule, model) ? { [rule.as]: value } : 'keep';
 }
 
+function asIs(name: string): string {
+  return name;
+}
+
 function isFor({ models }: Renaming, model: string): boolean {
   return models === undefined || models.test(model);
 }
 
 function fieldsInstead(
   name: string,
-  outcome: Exclude<FieldOutcome, 'keep'>,
+  outcome: Exclude<FieldOutcome, 'keep' | 'refuse'>,
   says: (name: string) => boolean,
   drop: NoteDropped,
 ): JsonObject {
-  if (outcome === 'refuse') throw unsupportedParameter(name);
   if (outcome === 'drop') drop(name);
   if (typeof outcome !== 'object') return {};
   const written = Object.entries(outcome).filter(([key]) => key === name || !says(key));

@@ -1,5 +1,4 @@
 import type { Conversation } from '../../conversation/conversation.ts';
-import type { JsonObject } from '../../conversation/json.ts';
 import { type CallerWord, callerWord } from '../caller-words.ts';
 import type { Dialect, EncodedRequest } from '../dialect.ts';
 import { chatParameterKey, parameterName } from '../parameters.ts';
@@ -31,7 +30,7 @@ export class QuirkedChat {
     this.#quirks = quirks;
     this.#fields = new FieldRules(fields, new MessageRules(quirks));
     this.#embeddings = new FieldRules(embeddings);
-    this.takesStreamOptions = fields['stream_options'] !== 'omit';
+    this.takesStreamOptions = fields['stream_options'] === undefined;
     this.dialect = {
       ...chat,
       encodeRequest: (conversation, model) => this.#encodeRequest(conversation, model),
@@ -62,9 +61,12 @@ export class QuirkedChat {
     const replaysReasoning = field !== undefined && field !== 'none';
     const encoded = encodeRequest(conversation, model, { replaysReasoning });
     const dropped = new Set(encoded.dropped);
-    const body: JsonObject = this.#fields.rewriteJson(encoded.body, model, (name) =>
-      dropped.add(callerName(conversation, name)),
-    );
+    const wordOf = (name: string) => callerName(conversation, name);
+    const drop = (name: string) => {
+      // Ours, unless the caller speaks this dialect: others have nothing like it to ask for.
+      if (name !== 'stream_options' || conversation.dialect === 'chat') dropped.add(wordOf(name));
+    };
+    const body = this.#fields.rewriteJson(encoded.body, model, drop, wordOf);
     return { ...encoded, body, dropped: [...dropped] };
   }
 }

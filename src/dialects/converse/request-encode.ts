@@ -1,6 +1,7 @@
 import type { Conversation } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
+import { foreignFields } from '../foreign-fields.ts';
 import { planMaxTokens } from '../messages/encode-parameters.ts';
 import { type EncodeContext, encodeContext } from './encode-context.ts';
 import { encodeParameters } from './encode-parameters.ts';
@@ -31,7 +32,9 @@ const BEDROCK_FIELDS: ReadonlySet<string> = new Set([
  * @throws GatewayError `invalid_request` where the API would refuse the conversation or answer something else.
  */
 export function encodeRequest(conversation: Conversation, model: string): EncodedRequest {
+  const foreign = foreignFields(conversation, 'converse').filter((name) => !BEDROCK_FIELDS.has(name));
   const context = encodeContext(conversation, model);
+  for (const name of foreign) context.dropped.add(name);
   const turns = new Turns(context);
   const output = planOutput(context);
   const tools = planTools(context, turns.calledTools, output.tool);
@@ -91,12 +94,10 @@ function stopSequencePaths({ conversation, traits }: EncodeContext): string[] | 
   return [conversation.stream ? '/delta/stop_sequence' : '/stop_sequence'];
 }
 
-function requestExtra({ conversation, dropped }: EncodeContext): JsonObject {
+function requestExtra({ conversation }: EncodeContext): JsonObject {
   const { dialect, fields } = conversation.extra ?? { dialect: 'converse', fields: {} };
   if (dialect === 'converse') return fields;
-  const entries = Object.entries(fields);
-  for (const [key] of entries) if (!BEDROCK_FIELDS.has(key)) dropped.add(key);
-  return Object.fromEntries(entries.filter(([key]) => BEDROCK_FIELDS.has(key)));
+  return Object.fromEntries(Object.entries(fields).filter(([key]) => BEDROCK_FIELDS.has(key)));
 }
 
 function isEmpty(value: JsonObject): boolean {

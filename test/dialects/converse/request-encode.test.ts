@@ -519,3 +519,14 @@ test('an image in a tool result stays one', () => {
     { cachePoint: { type: 'default' } },
   ]);
 });
+
+test('fields of the Responses API that the gateway honours itself are not named; one that only OpenAI holds is refused', () => {
+  const encodeWith = (fields: JsonObject) =>
+    encode({ dialect: 'responses', extra: { dialect: 'responses', fields } });
+  const kept = { store: false, include: ['reasoning.encrypted_content'], truncation: 'disabled' };
+  assert.deepEqual(encodeWith(kept).dropped, []);
+  const { body, dropped } = encodeWith({ truncation: 'auto', guardrailConfig: { guardrailIdentifier: 'g' } });
+  assert.deepEqual(dropped, ['truncation']);
+  assert.deepEqual(body['guardrailConfig'], { guardrailIdentifier: 'g' });
+  assert.equal(refusal(() => encodeWith({ conversation: 'conv_1' })).param, 'conversation');
+});

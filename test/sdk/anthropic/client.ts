@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
-import Anthropic from '@anthropic-ai/sdk';
+import Anthropic, {
+  APIError,
+  BadRequestError,
+  InternalServerError,
+  NotFoundError,
+  RateLimitError,
+} from '@anthropic-ai/sdk';
 import type {
   ContentBlock,
   ContentBlockParam,
@@ -11,7 +17,7 @@ import type {
   ToolChoice,
 } from '@anthropic-ai/sdk/resources/messages';
 import { TEST_KEY } from '../../support/gateway.ts';
-import type { Answer, DoorClient, Question, Told, Turn, Way } from '../door-client.ts';
+import type { Answer, DoorClient, Failure, Question, Told, Turn, Way } from '../door-client.ts';
 
 /** An Anthropic client as its users make it, but for its own retries: an error is to be seen as it comes. */
 export function anthropicClient(url: string): Anthropic {
@@ -21,6 +27,9 @@ export function anthropicClient(url: string): Anthropic {
 /** The door of Anthropic's SDK. */
 export function anthropicDoor(client: Anthropic): DoorClient {
   return {
+    dialect: 'messages',
+    sdk: '@anthropic-ai/sdk',
+    readFailure,
     finishOfCalls: 'tool',
     ask: (question, way) => ask(client, question, way),
     stream: async function* (question) {
@@ -31,6 +40,26 @@ export function anthropicDoor(client: Anthropic): DoorClient {
       }
     },
   };
+}
+
+/** What Anthropic's SDK raises for a status. */
+const RAISED: Record<number, new (...args: never[]) => APIError> = {
+  400: BadRequestError,
+  404: NotFoundError,
+  429: RateLimitError,
+  502: InternalServerError,
+  504: InternalServerError,
+};
+
+function readFailure(error: unknown): Failure {
+  assert.ok(error instanceof APIError, String(error));
+  const { status, type: word, headers } = error;
+  if (status !== undefined) {
+    const raised = RAISED[status] ?? APIError;
+    assert.ok(error instanceof raised, `${status} raises ${raised.name}`);
+    assert.match(error.requestID ?? '', /^req_/);
+  }
+  return { status, message: error.message, word, retryAfter: headers?.get('retry-after') ?? undefined };
 }
 
 async function ask(client: Anthropic, question: Question, way: Way): Promise<Told> {
@@ -187,7 +216,9 @@ function addDelta(block: ContentBlock, delta: Delta, json: string | undefined): 
   if (delta.type === 'text_delta' && block.type === 'text') block.text += delta.text;
   else if (delta.type === 'thinking_delta' && block.type === 'thinking') block.thinking += delta.thinking;
   else if (delta.type === 'signature_delta' && block.type === 'thinking') block.signature += delta.signature;
-  else if (delta.type === 'input_json_delta' && block.type === 'tool_use') {
+  else if (delta.type === 'citations_delta' && block.type === 'text') {
+    block.citations = [...(block.citations ?? []), delta.citation];
+  } else if (delta.type === 'input_json_delta' && block.type === 'tool_use') {
     return (json ?? '') + delta.partial_json;
   } else assert.fail(`a ${delta.type} in a block of ${block.type}`);
   return json;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  ApiError,
   type Content,
   FunctionCallingConfigMode,
   type GenerateContentConfig,
@@ -10,7 +11,7 @@ import {
   ThinkingLevel,
 } from '@google/genai';
 import { TEST_KEY } from '../../support/gateway.ts';
-import type { Answer, DoorClient, Question, Told, Turn, Way } from '../door-client.ts';
+import type { Answer, DoorClient, Failure, Question, Told, Turn, Way } from '../door-client.ts';
 
 /** A Google client as its users make it; it does not retry by itself. */
 export function googleClient(url: string, apiVersion?: string): GoogleGenAI {
@@ -24,6 +25,9 @@ export function googleClient(url: string, apiVersion?: string): GoogleGenAI {
 /** The door of Google's SDK. */
 export function googleDoor({ models }: GoogleGenAI): DoorClient {
   return {
+    dialect: 'gemini',
+    sdk: '@google/genai',
+    readFailure,
     finishOfCalls: 'stop',
     // Gemini 2.5 leaves calls unsigned which Gemini 3 then refuses.
     cannotShare: (from, to) => from.includes('gemini-3') && to.includes('gemini-2.5'),
@@ -36,6 +40,18 @@ export function googleDoor({ models }: GoogleGenAI): DoorClient {
       }
     },
   };
+}
+
+/** The SDK's error holds the body as its message. One in a stream has the status of its body. */
+function readFailure(error: unknown): Failure {
+  assert.ok(error instanceof ApiError, String(error));
+  const { error: body } = readErrorBody(error.message);
+  assert.equal(body.code, error.status);
+  return { status: error.status, message: body.message, word: body.status };
+}
+
+function readErrorBody(message: string): { error: { code: number; status: string; message: string } } {
+  return JSON.parse(message.slice(message.indexOf('{')));
 }
 
 async function ask(models: GoogleGenAI['models'], question: Question, way: Way): Promise<Told> {

@@ -11,10 +11,14 @@ import type {
   ToolChoiceOptions,
 } from 'openai/resources/responses/responses';
 import type { Answer, DoorClient, Question, Told, Turn, Way } from '../door-client.ts';
+import { readOpenAiFailure } from '../openai/failure.ts';
 
 /** The door of OpenAI's SDK, by its Responses API. */
 export function responsesDoor(client: OpenAI): DoorClient {
   return {
+    dialect: 'responses',
+    sdk: 'openai, responses',
+    readFailure: readOpenAiFailure,
     // A response that calls tools is as completed as any other.
     finishOfCalls: 'stop',
     lacksStop: true,

@@ -20,6 +20,9 @@ export function modelError(message: string): Refusal {
   return invalid(`The model returned the following errors: ${message}`);
 }
 
+/** What has another status here: its word for a time-out, and for being overloaded. */
+const MEANT: Readonly<Record<number, number>> = { 504: 408, 529: 503 };
+
 /** What `fail N` answers; types and statuses from the API reference, "Errors" of `Converse`. */
 const FAILURES: Readonly<Record<number, [type: string, message: string]>> = {
   400: ['ValidationException', 'The request could not be understood.'],
@@ -47,8 +50,9 @@ const SPECIAL_FAILURES: Readonly<
 export function throwFailure({ fail, failure }: Disruption): void {
   if (fail === undefined) return;
   if (failure) throw bedrockError(...SPECIAL_FAILURES[failure]);
-  const [type, message] = FAILURES[fail] ?? ['InternalFailure', `Failed with ${fail}.`];
-  throw bedrockError(fail, type, message);
+  const status = MEANT[fail] ?? fail;
+  const [type, message] = FAILURES[status] ?? ['InternalFailure', `Failed with ${status}.`];
+  throw bedrockError(status, type, message);
 }
 
 /** The exception that ends a stream. */

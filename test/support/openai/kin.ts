@@ -29,6 +29,8 @@ export interface Kin {
   dressWhole?: (body: JsonObject) => JsonObject;
   /** Puts reasoning into the text. */
   thinkTags?: boolean;
+  /** Thinks before every call of a tool, asked or not, and wants that back. */
+  thinksWithTools?: boolean;
   /** Shows it in this field instead of `reasoning_content`. */
   reasoningField?: 'reasoning';
 }
@@ -253,6 +255,11 @@ const perplexity: Kin = {
   refusal: (path) => openAiError(400, `unknown field ${path.join('.')}`),
   rules: [
     (body) => {
+      if (!('tools' in body)) return undefined;
+      const message = 'Tool calling is not supported for this model';
+      return new Refusal(400, message, { error: { message, type: 'invalid_request', code: 400 } });
+    },
+    (body) => {
       const roles = objectsOf(body['messages']).map(({ role }) => role);
       const turns = roles.slice(roles.findIndex((role) => role !== 'system'));
       const expected = turns.map((_, index) => (index % 2 === 0 ? 'user' : 'assistant'));
@@ -262,6 +269,7 @@ const perplexity: Kin = {
       return new Refusal(400, message, { error: { message, type: 'invalid_message', code: 400 } });
     },
   ],
+  own: ['reasoning_effort'],
   thinkTags: true,
   dress: (stream, answer) =>
     editChunks(stream, (chunk) => ({ ...chunk, ...SEARCHED, usage: writeUsage(answer.usage) })),
@@ -297,6 +305,7 @@ const deepseek: Kin = {
     },
   ],
   own: ['reasoning_effort', 'thinking'],
+  thinksWithTools: true,
   dressWhole: (body) => ({ ...body, usage: cacheHits(body['usage']) }),
 };
 

@@ -55,9 +55,10 @@ export function writeCompletion(answer: ModelAnswer, envelope: Envelope): JsonOb
 
 function writeMessage(choice: ModelChoice, envelope: Envelope): JsonObject {
   const refused = choice.finish === 'refusal';
+  const said = taggedReasoning(choice, envelope) + choice.text;
   const message: JsonObject = {
     role: 'assistant',
-    content: refused || choice.calls.length > 0 ? null : taggedReasoning(choice, envelope) + choice.text,
+    content: refused || (choice.calls.length > 0 && said === '') ? null : said,
     refusal: refused ? choice.text : null,
     annotations: [],
   };
