@@ -30,6 +30,8 @@ export async function observe(feature: Feature, asking: Asking): Promise<Outcome
     if (refused === undefined) throw error;
     return `refused: ${refused}`;
   }
+  // It asks for the usage of a stream, whatever else the stream is about.
+  if (feature !== 'usage') dropped.delete('stream_options');
   if (missing !== undefined) return missing;
   if (dropped.size > 0) return `dropped: ${[...dropped].sort().join(', ')}`;
   const spoken = new Set(fake.requests.slice(before).map(({ path }) => dialectOf(path)));

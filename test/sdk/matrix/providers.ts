@@ -17,6 +17,8 @@ export interface ProviderKind {
   /** A model that thinks and shows it, where that is another one. */
   thinker?: string;
   start(): Promise<FakeProvider>;
+  /** One of the many servers of OpenAI's kin. */
+  isKin?: boolean;
   /** What the config says beside its address and its credential. */
   settings?: object;
 }
@@ -25,6 +27,7 @@ const kin = (name: KinName, model: string): ProviderKind => ({
   name,
   adapter: name,
   model,
+  isKin: true,
   start: () => startFakeOpenAi({ kin: name, models: [model] }),
 });
 

@@ -1,0 +1,121 @@
+import type { CallerDialectName } from '../../../src/dialects/dialect.ts';
+import type { Feature } from '../features.ts';
+
+/** Cells in which a feature is not there as it is elsewhere. The matrix fails where one of them is no exception any more. */
+export interface Exception {
+  providers: readonly string[];
+  features: readonly Feature[];
+  /** By door; those that are not named have no exception. */
+  outcome: Partial<Record<CallerDialectName, string>>;
+  reason: string;
+}
+
+function everywhere(outcome: string): Record<CallerDialectName, string> {
+  return { chat: outcome, responses: outcome, messages: outcome, gemini: outcome };
+}
+
+/** Servers of OpenAI's kin whose documentation has no field for thoughts that go back. */
+const WITHOUT_REPLAY = [
+  'openai-compatible',
+  'cohere',
+  'openrouter',
+  'together',
+  'fireworks',
+  'nvidia',
+  'huggingface',
+  'alibaba',
+  'ollama',
+  'vllm',
+  'lmstudio',
+];
+
+export const EXCEPTIONS: readonly Exception[] = [
+  {
+    providers: ['openai', 'azure-openai'],
+    features: ['reasoning'],
+    outcome: { chat: 'not shown', messages: 'not shown', gemini: 'not shown' },
+    reason:
+      'OpenAI shows what its models think in the Responses API alone, which is spoken with callers who speak it. Tool loops go on without it.',
+  },
+  {
+    providers: ['gemini', 'vertex-gemini'],
+    features: ['reasoning'],
+    outcome: {
+      chat: 'dropped: messages[].reasoning_content',
+      responses: 'dropped: input[]',
+      messages: 'dropped: messages[].content[]',
+    },
+    reason:
+      'Gemini wants the signatures of its thoughts back, which it gets, and not their text. What is dropped is the text that a client sends back.',
+  },
+  {
+    providers: WITHOUT_REPLAY,
+    features: ['reasoning'],
+    outcome: {
+      responses: 'dropped: reasoning',
+      messages: 'dropped: reasoning',
+      gemini: 'dropped: reasoning',
+    },
+    reason:
+      'Thoughts are shown; the provider documents no field in which they would go back. Callers of Chat Completions send theirs as they are.',
+  },
+  {
+    providers: ['mistral'],
+    features: ['reasoning'],
+    outcome: {
+      chat: 'dropped: messages[].reasoning_content',
+      responses: 'dropped: reasoning',
+      messages: 'dropped: reasoning',
+      gemini: 'dropped: reasoning',
+    },
+    reason: 'Mistral refuses the field in which thoughts would go back.',
+  },
+  {
+    providers: ['xai'],
+    features: ['reasoning'],
+    outcome: {
+      chat: 'dropped: reasoning_effort',
+      responses: 'dropped: reasoning, reasoning.effort',
+      messages: 'dropped: reasoning, thinking',
+      gemini: 'dropped: generationConfig.thinkingConfig, reasoning',
+    },
+    reason:
+      'Grok 4 thinks as much as it finds right: it refuses to be told how much. xAI documents no field in which thoughts would go back.',
+  },
+  {
+    providers: ['xai'],
+    features: ['stop reason'],
+    outcome: {
+      chat: 'refused: stop',
+      messages: 'refused: stop_sequences',
+      gemini: 'refused: generationConfig.stopSequences',
+    },
+    reason:
+      'Reasoning models of xAI take no stop sequences, and without them the answer would be another. The other reasons are as everywhere.',
+  },
+  {
+    providers: ['deepseek'],
+    features: ['structured output'],
+    outcome: {
+      chat: 'refused: response_format',
+      responses: 'refused: text.format',
+      messages: 'refused: output_config.format',
+      gemini: 'refused: generationConfig.responseSchema',
+    },
+    reason: 'DeepSeek has a JSON mode and no schemas.',
+  },
+  {
+    providers: ['perplexity'],
+    features: ['one tool', 'parallel tools', 'tool results', 'reasoning'],
+    outcome: everywhere('refused: tools'),
+    reason:
+      'Perplexity\u2019s models call no tools. (They think, and show it: the round trip of thoughts is one with tools.)',
+  },
+  {
+    providers: ['cohere'],
+    features: ['usage'],
+    outcome: everywhere('dropped: stream_options'),
+    reason:
+      'Cohere refuses to be asked for the usage of a stream, and does not tell it unasked: it is estimated, and marked so in the usage record. Whole answers have it.',
+  },
+];
