@@ -6,7 +6,7 @@ const REFUSE = Symbol('refuse');
 const DROP = Symbol('drop');
 
 type Cell = string | typeof REFUSE | typeof DROP;
-type ParameterDialect = 'chat' | 'responses' | 'messages' | 'gemini' | 'converse';
+export type ParameterDialect = 'chat' | 'responses' | 'messages' | 'gemini' | 'converse';
 
 /**
  * What becomes of each parameter in each dialect: the path it is written to, or one of the two policies.
@@ -106,6 +106,16 @@ export const PARAMETERS = {
     converse: DROP,
   },
 } satisfies Record<keyof Parameters, Record<ParameterDialect, Cell>>;
+
+/** What becomes of a parameter in a dialect: the path that it is written to, or what is done where there is none. */
+export function parameterFate(
+  key: keyof Parameters,
+  dialect: ParameterDialect,
+): { path: string } | 'refused' | 'dropped' {
+  const cell: Cell = PARAMETERS[key][dialect];
+  if (typeof cell === 'string') return { path: cell };
+  return cell === REFUSE ? 'refused' : 'dropped';
+}
 
 /** The caller's own word for a parameter. */
 export function parameterName(conversation: Conversation, key: keyof Parameters): string {

@@ -1,5 +1,5 @@
 import { test } from 'node:test';
-import { testReasoning, testText, testTools } from '../door-bodies.ts';
+import { testFeatures, testText, testTools } from '../door-bodies.ts';
 import { startWorld } from '../support.ts';
 import { anthropicClient, anthropicDoor } from './client.ts';
 
@@ -7,8 +7,18 @@ import { anthropicClient, anthropicDoor } from './client.ts';
 const world = await startWorld({ cutBytes: 3 });
 const door = anthropicDoor(anthropicClient(world.url));
 
+testFeatures(world, door, [
+  'text',
+  'stream',
+  'one tool',
+  'parallel tools',
+  'tool results',
+  'structured output',
+  'reasoning',
+  'stop reason',
+  'usage',
+]);
 testText(world, door);
 testTools(world, door);
-testReasoning(world, door);
 
 test('the usage records say what the providers served', () => world.checkBooks());

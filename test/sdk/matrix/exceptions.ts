@@ -109,13 +109,13 @@ export const EXCEPTIONS: readonly Exception[] = [
     features: ['one tool', 'parallel tools', 'tool results', 'reasoning'],
     outcome: everywhere('refused: tools'),
     reason:
-      'Perplexity\u2019s models call no tools. (They think, and show it: the round trip of thoughts is one with tools.)',
+      'Perplexity’s models call no tools. (They think, and show it: the round trip of thoughts is one with tools.)',
   },
   {
     providers: ['cohere'],
     features: ['usage'],
     outcome: everywhere('dropped: stream_options'),
     reason:
-      'Cohere refuses to be asked for the usage of a stream, and does not tell it unasked: it is estimated, and marked so in the usage record. Whole answers have it.',
+      'Cohere refuses to be asked for the usage of a stream, and does not tell it unasked: it is estimated, and marked so in the usage record. It is named where the caller asked for it. Whole answers have it.',
   },
 ];

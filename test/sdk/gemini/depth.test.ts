@@ -1,5 +1,5 @@
 import { test } from 'node:test';
-import { testMedia, testReasoning, testStructuredOutput, testText, testTools } from '../door-bodies.ts';
+import { testFeatures, testMedia, testReasoning, testText, testTools } from '../door-bodies.ts';
 import { startWorld } from '../support.ts';
 import { googleClient, googleDoor } from './client.ts';
 
@@ -8,8 +8,8 @@ const door = googleDoor(googleClient(world.url));
 
 testText(world, door);
 testTools(world, door);
+testFeatures(world, door, ['reasoning']);
 testReasoning(world, door);
 testMedia(world, door);
-testStructuredOutput(world, door);
 
 test('the usage records say what the providers served', () => world.checkBooks());

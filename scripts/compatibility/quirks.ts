@@ -1,0 +1,63 @@
+import type { ChatQuirks, FieldRule } from '../../src/dialects/chat/quirks.ts';
+import { declarationOf } from '../../test/sdk/matrix/expected.ts';
+import { PROVIDER_KINDS } from '../../test/sdk/matrix/providers.ts';
+import { code, codes, table } from './markdown.ts';
+
+/** What the declarations of OpenAI's kin say about single fields. */
+export function renderQuirks(): string {
+  const declared = new Map(PROVIDER_KINDS.map(({ adapter }) => [adapter, declarationOf(adapter)]));
+  const rows = [...declared.values()].flatMap(({ title, quirks }) =>
+    quirks ? [describe(title, quirks)] : [],
+  );
+  return `## Fields of OpenAI's kin
+
+What providers that speak Chat Completions do differently with single fields ([providers.md](providers.md) has more). "By its value": kept, changed, dropped or refused by what it
+says and by the model, as the file in \`providers/\` has it.
+
+${table(['provider', 'renamed', 'dropped', 'refused', 'by its value', 'messages'], rows)}`;
+}
+
+function describe(title: string, quirks: ChatQuirks): string[] {
+  const fields = Object.entries(quirks.fields ?? {});
+  const named = (is: (rule: FieldRule) => boolean) =>
+    codes(fields.flatMap(([name, rule]) => (is(rule) ? [name] : [])));
+  const renamed = fields.flatMap(([name, rule]) => {
+    if (typeof rule !== 'object') return [];
+    return [`${code(name)} → ${code(rule.as)}${rule.models ? ' (some models)' : ''}`];
+  });
+  return [
+    title,
+    renamed.join(', '),
+    named((rule) => rule === 'drop'),
+    named((rule) => rule === 'refuse'),
+    named((rule) => typeof rule === 'function'),
+    describeMessages(quirks).join('; '),
+  ];
+}
+
+function describeMessages(quirks: ChatQuirks): string[] {
+  const {
+    instructions,
+    toolCallIds,
+    reasoning,
+    messageDrops = [],
+    continuation,
+    alternating,
+    thinkTags,
+  } = quirks;
+  return [
+    ...(instructions ? ['`developer` → `system`'] : []),
+    ...(toolCallIds ? ['ids of tool calls are nine letters and digits'] : []),
+    ...describeReasoning(reasoning),
+    ...(messageDrops.length > 0 ? [`${codes(messageDrops)} dropped`] : []),
+    ...(continuation ? [`a begun answer by ${code(continuation)}`] : []),
+    ...(alternating ? ['speakers take turns'] : []),
+    ...(thinkTags ? ['thoughts in `<think>` tags are read'] : []),
+  ];
+}
+
+function describeReasoning(reasoning: ChatQuirks['reasoning']): string[] {
+  if (reasoning === undefined) return [];
+  if (typeof reasoning === 'function') return ['thoughts go back by the model'];
+  return [reasoning === 'none' ? 'thoughts do not go back' : `thoughts go back in ${code(reasoning)}`];
+}
