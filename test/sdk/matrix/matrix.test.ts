@@ -27,13 +27,11 @@ after(() => world.close());
 const observed = new Map<string, string>();
 const cellName = (door: string, provider: string, feature: Feature) => `${door}, ${provider}, ${feature}`;
 
-/** In the sample the kin of OpenAI, of which there are many, is asked through two of the doors each, in turn. */
-function doorsOf(kind: ProviderKind, index: number): DoorClient[] {
-  const inTurn = [world.doors[index % world.doors.length], world.doors[(index + 2) % world.doors.length]];
-  return scale({
-    sample: kind.isKin ? inTurn.filter((door) => door !== undefined) : world.doors,
-    heavy: world.doors,
-  });
+/** In the sample the kin of OpenAI, of which there are many, is asked through one of the doors each, in turn. */
+function doorsOf({ isKin }: ProviderKind, index: number): DoorClient[] {
+  const { doors } = world;
+  const inTurn = doors.filter((_, at) => at === index % doors.length);
+  return scale({ sample: isKin ? inTurn : doors, heavy: doors });
 }
 
 /** Of a cell that was answered once whole and once as a stream: the records say what the provider served. */
