@@ -19,11 +19,17 @@ export interface TestGateway {
   /** A POST with the tenant's key; `body` is sent as JSON unless it is text or bytes. */
   post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
   get(path: string, key?: string): Promise<Response>;
-  /** The newest usage records, newest first, once at least `count` have been written. */
+  /** All usage records, newest first, once at least `count` have been written. */
   calls(count?: number): Promise<UsageRecord[]>;
   /** Everything logged so far, as text. */
   logs(): string;
   stop(): Promise<void>;
+}
+
+/** What `GET /admin/v1/calls` gives. */
+interface CallPage {
+  data: UsageRecord[];
+  nextCursor: string | null;
 }
 
 /** A test has no issuer of tokens unless it stands one in. */
@@ -59,10 +65,13 @@ export async function startGateway(
   const get = (path: string, key = TEST_KEY) =>
     fetch(app.url + path, { headers: { authorization: `Bearer ${key}` } });
   const readCalls = async (): Promise<UsageRecord[]> => {
-    const answer = (await (await get('/admin/v1/calls?limit=1000', ADMIN_KEY)).json()) as {
-      data: UsageRecord[];
-    };
-    return answer.data;
+    const calls: UsageRecord[] = [];
+    for (let page: CallPage | undefined; page?.nextCursor !== null; ) {
+      const cursor = page ? `&cursor=${encodeURIComponent(page.nextCursor)}` : '';
+      page = (await (await get(`/admin/v1/calls?limit=1000${cursor}`, ADMIN_KEY)).json()) as CallPage;
+      calls.push(...page.data);
+    }
+    return calls;
   };
   return {
     url: app.url,

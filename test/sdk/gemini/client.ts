@@ -22,6 +22,11 @@ export function googleClient(url: string, apiVersion?: string): GoogleGenAI {
   });
 }
 
+/** Gemini 2.5 leaves calls unsigned which Gemini 3 then refuses. */
+export function leavesCallsUnsigned(from: string, to: string): boolean {
+  return from.includes('gemini-3') && to.includes('gemini-2.5');
+}
+
 /** The door of Google's SDK. */
 export function googleDoor({ models }: GoogleGenAI): DoorClient {
   return {
@@ -29,8 +34,7 @@ export function googleDoor({ models }: GoogleGenAI): DoorClient {
     sdk: '@google/genai',
     readFailure,
     finishOfCalls: 'stop',
-    // Gemini 2.5 leaves calls unsigned which Gemini 3 then refuses.
-    cannotShare: (from, to) => from.includes('gemini-3') && to.includes('gemini-2.5'),
+    cannotShare: leavesCallsUnsigned,
     ask: (question, way) => ask(models, question, way),
     stream: async function* (question) {
       for await (const chunk of await models.generateContentStream(params(question))) {

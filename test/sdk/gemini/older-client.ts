@@ -13,7 +13,7 @@ import {
 } from '@google/generative-ai';
 import { TEST_KEY } from '../../support/gateway.ts';
 import type { DoorClient, Failure, Question, Told, Way } from '../door-client.ts';
-import { params as newerParams, tell } from './client.ts';
+import { leavesCallsUnsigned, params as newerParams, tell } from './client.ts';
 
 /**
  * The door of Google's SDK that came before `@google/genai` and is still in use. Thinking is younger than it: its users write the
@@ -37,6 +37,7 @@ export function olderGoogleDoor(baseUrl: string): DoorClient {
     readFailure,
     hidesHeaders: true,
     finishOfCalls: 'stop',
+    cannotShare: leavesCallsUnsigned,
     ask: async (question, way) => ask(question, way),
     stream: async function* (question) {
       for await (const { candidates } of streamOf(question)) {

@@ -19,7 +19,12 @@ export function expectedOf(kind: ProviderKind, door: CallerDialectName, feature:
   if (more.length > 0) throw new Error(`${kind.name}, ${door}, ${feature} is an exception twice`);
   const outcome = exception?.outcome[door];
   if (exception && outcome !== undefined) return { outcome, reason: exception.reason };
-  return { outcome: speaks(kind, door) ? 'native' : 'translated' };
+  return { outcome: usualOutcome(kind, door) };
+}
+
+/** What becomes of a cell that is no exception. */
+export function usualOutcome(kind: ProviderKind, door: CallerDialectName): 'native' | 'translated' {
+  return speaks(kind, door) ? 'native' : 'translated';
 }
 
 function exceptionsOf(kind: ProviderKind, door: CallerDialectName, feature: Feature): Exception[] {
