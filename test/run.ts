@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 
 /**
@@ -10,11 +11,18 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 const files = positionals.length > 0 ? positionals : ['test/**/*.test.ts'];
-/** Node's own time-outs end tests, not processes. A test that failed may leave something open, hence the forced exit. */
+/** Node's own time-outs end tests, not processes. */
 const LIMIT_MS = (values.heavy ? 80 : 10) * 60_000;
 const { status } = spawnSync(
   process.execPath,
-  ['--test', '--test-timeout=120000', '--test-force-exit', ...files],
+  [
+    '--test',
+    // By itself the runner leaves one core unused, which is half of a small machine.
+    `--test-concurrency=${availableParallelism()}`,
+    '--test-timeout=120000',
+    `--import=${new URL('support/end-of-file.ts', import.meta.url).href}`,
+    ...files,
+  ],
   {
     stdio: 'inherit',
     timeout: LIMIT_MS,
