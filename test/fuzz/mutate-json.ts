@@ -99,7 +99,7 @@ function remove({ parent, key }: Place): void {
 }
 
 function deepen(random: Random, value: JsonValue | undefined): JsonValue {
-  const depth = random.pick([1, 2, 40, 130, 1500]);
+  const depth = random.pick([1, 2, 40, 130, 600]);
   let deep: JsonValue = value ?? null;
   const asArray = random.chance(0.5);
   for (let level = 0; level < depth; level++) deep = asArray ? [deep] : { a: deep };
@@ -178,6 +178,9 @@ export function writeOddly(random: Random, value: JsonValue): string {
     (json) => json.replace(/:(\d+)/, ':-0.0000000000000000000000000001e-400'),
     (json) => json.replace(/:(\d+)/, ':123456789012345678901234567890123456789'),
     (json) => json.replace(/:(\d+)/, ':NaN'),
+    // Deeper than any recursion bears.
+    (json) => json.replace(/:("[^"]*"|\d+)/, `:${'['.repeat(20_000)}${']'.repeat(20_000)}`),
+    (json) => json.replace(/:("[^"]*"|\d+)/, `:${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`),
     (json) => json.replace(/^\{/, '{"model":"x","model":"y",'),
     (json) => json.replace(/^\{/, '{"stream":true,"stream":false,'),
     (json) => `\ufeff${json}`,

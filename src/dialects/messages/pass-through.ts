@@ -104,7 +104,7 @@ class MessagesStreamScanner implements StreamScanner {
   #note(type: string | undefined, event: JsonObject): void {
     switch (type) {
       case 'message_start':
-        this.#usage.add(isObject(event['message']) ? event['message']['usage'] : undefined);
+        this.#start(isObject(event['message']) ? event['message'] : {});
         break;
       case 'content_block_start':
         if (saysSomething(event['content_block'])) this.hasOutput = true;
@@ -130,6 +130,13 @@ class MessagesStreamScanner implements StreamScanner {
       default:
         if (saysError(event)) this.failure ??= decodeErrorEvent(event);
     }
+  }
+
+  /** A short answer may stand in it as a whole, its content and why it ended. */
+  #start({ usage, stop_reason: reason, content }: JsonObject): void {
+    this.#usage.add(usage);
+    if (Array.isArray(content) && content.some(saysSomething)) this.hasOutput = true;
+    if (typeof reason === 'string') this.finished = true;
   }
 
   #fail(message: string): void {
