@@ -71,8 +71,6 @@ export function answerAtRandom(
   const answer = asked === 'other' ? otherAnswer(random, path, body) : madeOf(random, asked, isStream, sound);
   if (sound) void sendBytes(random, response, answer);
   else random.pick(WRONGS)(random, response, answer);
-  if (process.env.FUZZDBG)
-    console.log('UP', path, body.slice(0, 300), sound, answer.type, answer.bytes.toString().slice(-2500));
   return sound;
 }
 

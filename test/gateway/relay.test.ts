@@ -110,6 +110,18 @@ test('a stream that ends early ends with an error event, never like an answer', 
   assert.equal(record?.usage?.estimated, true);
 });
 
+test('an event that cannot be read ends a stream with an error event, and is not passed on', async () => {
+  const { gateway } = await setUp((response) => {
+    response.writeHead(200, EVENT_STREAM);
+    response.write(chatChunk('Hel'), () =>
+      setImmediate(() => response.end('data: [DONE\n\ndata: [DONE]\n\n')),
+    );
+  });
+  const text = await (await gateway.post('/v1/chat/completions', ask(true))).text();
+  assert.match(text, /Hel.*\n\ndata: \{"error":\{"message":.*\n\n$/);
+  assert.doesNotMatch(text, /data: \[DONE/);
+});
+
 test('a stream that breaks before any output is an error status, so that clients may retry', async () => {
   const { gateway } = await setUp((response) => {
     response.writeHead(200, EVENT_STREAM);

@@ -59,6 +59,7 @@ class MessagesStreamScanner implements StreamScanner {
   finished = false;
   terminated = false;
   failure: GatewayError | undefined;
+  failureIsTold = false;
   outputEvents = 0;
   readonly #usage = new StreamUsage();
 
@@ -125,10 +126,10 @@ class MessagesStreamScanner implements StreamScanner {
         if (!this.finished) this.#fail('The provider ended its stream without saying why the answer ended.');
         break;
       case 'error':
-        this.failure ??= decodeErrorEvent(event);
+        this.#takeError(event);
         break;
       default:
-        if (saysError(event)) this.failure ??= decodeErrorEvent(event);
+        if (saysError(event)) this.#takeError(event);
     }
   }
 
@@ -137,6 +138,12 @@ class MessagesStreamScanner implements StreamScanner {
     this.#usage.add(usage);
     if (Array.isArray(content) && content.some(saysSomething)) this.hasOutput = true;
     if (typeof reason === 'string') this.finished = true;
+  }
+
+  #takeError(event: JsonObject): void {
+    if (this.failure) return;
+    this.failure = decodeErrorEvent(event);
+    this.failureIsTold = true;
   }
 
   #fail(message: string): void {
