@@ -153,7 +153,7 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     path: 'responseFormat.description',
     change: 'lost',
     via: ['messages', 'gemini'],
-    reason: 'The same: the schema describes itself.',
+    reason: 'It stands in the description of the schema.',
   },
   {
     ...REQUEST,
