@@ -123,8 +123,10 @@ export class StreamRelay implements CommittingReceiver {
 function beforeFailure(bytes: Buffer): Buffer {
   const events = [...splitEvents(bytes)];
   const at = events.findIndex((event) => {
-    const data = eventField(event.toString('utf8'), 'data');
-    return data !== undefined && data !== '' && !isObject(tryParseJson(data));
+    const text = event.toString('utf8');
+    const data = eventField(text, 'data');
+    const isUnreadable = data !== undefined && data !== '' && !isObject(tryParseJson(data));
+    return isUnreadable || eventField(text, 'event') === 'error';
   });
   return Buffer.concat(events.slice(0, at));
 }

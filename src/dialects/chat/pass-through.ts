@@ -164,7 +164,8 @@ class ChatStreamScanner implements StreamScanner {
     const usage = isObject(chunk) ? decodeUsage(streamUsage(chunk)) : undefined;
     if (usage) this.usage = usage;
     if (!isObject(chunk) || saysError(chunk) || eventField(text, 'event') === 'error') {
-      this.#fail(embeddedError(chunk ?? data), isObject(chunk));
+      // Clients look into the data, not at the event's name.
+      this.#fail(embeddedError(chunk ?? data), isObject(chunk) && Boolean(chunk['error']));
       return false;
     }
     const choices = choicesOf(chunk);

@@ -55,7 +55,7 @@ export class MediaStreamScanner implements StreamScanner {
     const value = tryParseJson(data);
     const type = isObject(value) ? value['type'] : undefined;
     if (!isObject(value) || type === 'error' || saysError(value) || eventField(text, 'event') === 'error') {
-      if (!this.failure) this.failureIsTold = isObject(value);
+      if (!this.failure) this.failureIsTold = isObject(value) && (type === 'error' || saysError(value));
       this.failure ??= embeddedError(value ?? data);
       return;
     }
