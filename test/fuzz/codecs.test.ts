@@ -19,6 +19,8 @@ import { type Seeds, seedsOf } from './seeds.ts';
 
 /** Codecs alone, for volume: whatever comes, they give values or the errors that they may throw, and nothing else. */
 const RUNS = scale({ sample: 1_500, heavy: 100_000 });
+/** The heavy size takes some minutes. */
+const LONG = { timeout: 1_800_000 };
 const SEEDS = new Map<DialectName, Seeds>(DIALECT_NAMES.map((name) => [name, seedsOf(name)]));
 const CALLERS: Dialect[] = [
   ...DIALECT_NAMES.filter(isSpokenByCallers).map((name) => DIALECTS[name]),
@@ -45,7 +47,7 @@ function unlessRefused<T>(kinds: readonly GatewayError['kind'][], make: () => T)
   }
 }
 
-test('mutated requests are understood or refused, and written for every provider or refused', () => {
+test('mutated requests are understood or refused, and written for every provider or refused', LONG, () => {
   runSeeds(RUNS, (seed) => {
     const random = new Random(seed);
     const name = random.pick(DIALECT_NAMES.filter(isSpokenByCallers));
@@ -69,7 +71,7 @@ function writeForEveryone(conversation: Conversation): void {
   }
 }
 
-test('mutated answers are understood or refused, and told to every client', () => {
+test('mutated answers are understood or refused, and told to every client', LONG, () => {
   runSeeds(RUNS, (seed) => {
     const random = new Random(seed);
     const name = random.pick(DIALECT_NAMES);
@@ -97,7 +99,7 @@ function tellEveryone(completion: Completion): void {
   }
 }
 
-test('mutated streams are read to an end or an error, and told to every client', () => {
+test('mutated streams are read to an end or an error, and told to every client', LONG, () => {
   runSeeds(RUNS, (seed) => {
     const random = new Random(seed);
     const name = random.pick(DIALECT_NAMES);
