@@ -45,8 +45,10 @@ export interface StreamScanner {
   readonly finished: boolean;
   /** The dialect's last event was seen. */
   readonly terminated: boolean;
-  /** The provider reported an error inside the stream. */
+  /** The provider reported an error inside the stream, or what it sent cannot be read. */
   readonly failure: GatewayError | undefined;
+  /** Whether the event of the failure is one that tells clients of it. */
+  readonly failureIsTold: boolean;
   /**
    * Whether bytes that no blank line ended are a whole event all the same. Some servers leave the line out behind their
    * last event; of others the event is cut off.

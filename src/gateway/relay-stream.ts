@@ -1,4 +1,6 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
+import { isObject, tryParseJson } from '../conversation/json.ts';
+import { eventField, splitEvents } from '../dialects/event-bytes.ts';
 import type { StreamScanner } from '../dialects/pass-through.ts';
 import { EventBlocks } from '../upstream/event-blocks.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
@@ -20,7 +22,7 @@ export class StreamRelay implements CommittingReceiver {
   readonly #blocks = new EventBlocks();
   readonly #scanner: StreamScanner;
   readonly #commit: StreamCommit;
-  /** The provider's own error event, with what came before it. */
+  /** What came in one packet with a failure: what was before it and, where it tells of it, the provider's own event. */
   #failureEvents: Buffer | undefined;
   #noted = false;
 
@@ -59,8 +61,10 @@ export class StreamRelay implements CommittingReceiver {
   breakOff(error: GatewayError): void {
     this.account();
     settleCall(this.#gateway, this.#call, error.kind, 200);
-    const failure = this.#failureEvents;
-    this.#commit.end(failure ? this.#withoutSecrets(failure) : this.#lastWords(error));
+    const events = this.#failureEvents;
+    const said = events ? this.#withoutSecrets(events) : Buffer.alloc(0);
+    const isTold = events !== undefined && this.#scanner.failureIsTold;
+    this.#commit.end(isTold ? said : Buffer.concat([said, Buffer.from(this.#lastWords(error))]));
   }
 
   account(): void {
@@ -79,7 +83,7 @@ export class StreamRelay implements CommittingReceiver {
     // Output that comes with a failure counts only where the stream has begun: otherwise another attempt follows.
     if (hasOutput && (!failure || this.#call.committed)) this.#commit.noteOutput();
     if (failure) {
-      this.#failureEvents = bytes;
+      this.#failureEvents = this.#scanner.failureIsTold ? bytes : beforeFailure(bytes);
       this.#attempt.fail(failure);
       return;
     }
@@ -113,4 +117,16 @@ export class StreamRelay implements CommittingReceiver {
     settleCall(this.#gateway, this.#call, 'ok', 200);
     this.#commit.end(last);
   }
+}
+
+/** The events before the one that cannot be read; where all can be, it is the last of them that is out of place. */
+function beforeFailure(bytes: Buffer): Buffer {
+  const events = [...splitEvents(bytes)];
+  const at = events.findIndex((event) => {
+    const text = event.toString('utf8');
+    const data = eventField(text, 'data');
+    const isUnreadable = data !== undefined && data !== '' && !isObject(tryParseJson(data));
+    return isUnreadable || eventField(text, 'event') === 'error';
+  });
+  return Buffer.concat(events.slice(0, at));
 }

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
+import { headerText, nameDropped } from './name-dropped.ts';
 import { settleCall } from './settle.ts';
 
 const JSON_TYPE = 'application/json';
@@ -87,7 +88,7 @@ function answerHeaders(call: Call, contentType?: string): string[] {
     headers.push('x-fairlead-attempts', String(call.attempts.length));
     headers.push('server-timing', serverTiming(call));
   }
-  if (call.dropped.length > 0) headers.push('x-fairlead-dropped', headerText(call.dropped.join(', ')));
+  if (call.dropped.length > 0) headers.push('x-fairlead-dropped', nameDropped(call.dropped));
   return headers;
 }
 
@@ -96,9 +97,4 @@ function serverTiming(call: Call): string {
   const gatewayMs = Math.max(0, call.sentMs - call.startedMs);
   const upstreamMs = Math.max(0, call.answeredMs - call.sentMs);
   return `gateway;dur=${gatewayMs.toFixed(2)}, upstream;dur=${upstreamMs.toFixed(2)}`;
-}
-
-/** Names come from callers: what no header may hold is escaped as in a URL. */
-function headerText(text: string): string {
-  return /^[\x20-\x7e]*$/.test(text) ? text : encodeURI(text.toWellFormed());
 }

@@ -151,6 +151,18 @@ for (const { relayed, ask, lastRecord } of SET_UP) {
   });
 }
 
+for (const { relayed, ask, lastRecord } of SET_UP) {
+  const { adapter, start, middle, end, error } = relayed;
+
+  test(`${adapter}: an event that cannot be read is not passed on: the error event stands in its place`, async () => {
+    const text = await (await ask((send) => send(`${start}${middle}data: {"broken\n\n${end}`, 50))).text();
+    assert.ok(text.startsWith(start + middle));
+    assert.match(text.slice((start + middle).length - 2), error);
+    assert.doesNotMatch(text, /broken/);
+    assert.equal((await lastRecord())?.outcome, 'upstream_unavailable');
+  });
+}
+
 test('anthropic: a stream without its last event gets it', async () => {
   const relayed = RELAYED.find(({ adapter }) => adapter === 'anthropic');
   assert.ok(relayed);

@@ -110,6 +110,43 @@ test('a stream that ends early ends with an error event, never like an answer', 
   assert.equal(record?.usage?.estimated, true);
 });
 
+test('an error that stands where clients do not look is told in their words', async () => {
+  const { gateway } = await setUp((response) => {
+    response.writeHead(200, EVENT_STREAM);
+    response.write(chatChunk('Hel'), () =>
+      setImmediate(() => response.end('data: {"object":"error","message":"Too busy","code":503}\n\n')),
+    );
+  });
+  const text = await (await gateway.post('/v1/chat/completions', ask(true))).text();
+  assert.match(text, /Hel.*\n\ndata: \{"error":\{"message":.*Too busy.*\n\n$/);
+});
+
+test('an event that is an error by its name alone ends a stream with an error that clients know', async () => {
+  const { gateway } = await setUp((response) => {
+    response.writeHead(200, EVENT_STREAM);
+    response.write(chatChunk('Hel'), () =>
+      setImmediate(() =>
+        response.end(`event: error\ndata: {"detail":"broken"}\n\n${chatChunk('lo', 'stop')}`),
+      ),
+    );
+  });
+  const text = await (await gateway.post('/v1/chat/completions', ask(true))).text();
+  assert.match(text, /Hel.*\n\ndata: \{"error":\{"message":.*\n\n$/);
+  assert.doesNotMatch(text, /"lo"/);
+});
+
+test('an event that cannot be read ends a stream with an error event, and is not passed on', async () => {
+  const { gateway } = await setUp((response) => {
+    response.writeHead(200, EVENT_STREAM);
+    response.write(chatChunk('Hel'), () =>
+      setImmediate(() => response.end('data: [DONE\n\ndata: [DONE]\n\n')),
+    );
+  });
+  const text = await (await gateway.post('/v1/chat/completions', ask(true))).text();
+  assert.match(text, /Hel.*\n\ndata: \{"error":\{"message":.*\n\n$/);
+  assert.doesNotMatch(text, /data: \[DONE/);
+});
+
 test('a stream that breaks before any output is an error status, so that clients may retry', async () => {
   const { gateway } = await setUp((response) => {
     response.writeHead(200, EVENT_STREAM);

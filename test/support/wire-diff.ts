@@ -89,7 +89,8 @@ export class WireDiff {
   }
 }
 
-function pathPattern(path: string): RegExp {
+/** What a path of an exclusion covers. */
+export function pathPattern(path: string): RegExp {
   const source = path
     .split(/(\[\]|\*\*|\*)/)
     .map((piece) => WILDCARDS.get(piece) ?? piece.replace(/[.[\]$()+?^{}|\\]/g, '\\$&'))
@@ -103,7 +104,7 @@ const WILDCARDS = new Map([
   ['*', '[^.[\\]]+'],
 ]);
 
-function describeDifference({ path, change, before, after }: Difference): string {
+export function describeDifference({ path, change, before, after }: Difference): string {
   const shown = [before, after].map((value) => JSON.stringify(value)?.slice(0, 120) ?? 'nothing');
   return `${path || '(whole)'} ${change}: ${shown[0]} → ${shown[1]}`;
 }

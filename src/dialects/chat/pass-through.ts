@@ -93,6 +93,7 @@ class ChatStreamScanner implements StreamScanner {
   hasOutput = false;
   terminated = false;
   failure: GatewayError | undefined;
+  failureIsTold = false;
   outputEvents = 0;
   readonly #hideUsage: boolean;
   /** The choices seen, by index, and whether a server said why they ended. */
@@ -163,11 +164,13 @@ class ChatStreamScanner implements StreamScanner {
     const usage = isObject(chunk) ? decodeUsage(streamUsage(chunk)) : undefined;
     if (usage) this.usage = usage;
     if (!isObject(chunk) || saysError(chunk) || eventField(text, 'event') === 'error') {
-      this.failure ??= embeddedError(chunk ?? data);
+      // Clients look into the data, not at the event's name.
+      this.#fail(embeddedError(chunk ?? data), isObject(chunk) && Boolean(chunk['error']));
       return false;
     }
     const choices = choicesOf(chunk);
-    this.failure ??= choiceFailure(choices);
+    const failed = choiceFailure(choices);
+    if (failed) this.#fail(failed, true);
     for (const [position, choice] of choices.entries()) this.#noteChoice(choice, position);
     return this.#hideUsage && usage !== undefined && choices.length === 0;
   }
@@ -175,10 +178,16 @@ class ChatStreamScanner implements StreamScanner {
   #terminate(): void {
     this.terminated = true;
     if (this.#choices.size > 0) return;
-    this.failure ??= new GatewayError(
-      'upstream_unavailable',
-      'The provider ended its stream without an answer.',
+    this.#fail(
+      new GatewayError('upstream_unavailable', 'The provider ended its stream without an answer.'),
+      false,
     );
+  }
+
+  #fail(error: GatewayError, isTold: boolean): void {
+    if (this.failure) return;
+    this.failure = error;
+    this.failureIsTold = isTold;
   }
 
   #noteChoice(choice: JsonObject, position: number): void {

@@ -148,18 +148,20 @@ export function joinDetailPieces(pieces: readonly JsonObject[]): JsonObject[] {
   return joined;
 }
 
-/**
- * The readable reasoning of a message or delta, whichever of its names the server uses: `reasoning_content`
- * (DeepSeek, Moonshot, xAI, Z.ai, Alibaba, vLLM), `reasoning` as a string (Groq, Cerebras, Ollama, OpenRouter) or
- * as an object with the text in it, or only `reasoning_details`.
- */
+/** The readable reasoning of a message, whichever of its names the server uses, or only `reasoning_details`. */
 export function reasoningText(message: JsonObject): string | undefined {
+  return plainReasoning(message) ?? detailsText(message['reasoning_details']);
+}
+
+/**
+ * What stands beside the details: `reasoning_content` (DeepSeek, Moonshot, xAI, Z.ai, Alibaba, vLLM), `reasoning` as a
+ * string (Groq, Cerebras, Ollama, OpenRouter) or as an object with the text in it. Details repeat it.
+ */
+export function plainReasoning(message: JsonObject): string | undefined {
   const { reasoning_content: content, reasoning } = message;
   if (typeof content === 'string' && content !== '') return content;
   if (typeof reasoning === 'string' && reasoning !== '') return reasoning;
-  if (isObject(reasoning)) {
-    const text = readString(reasoning, 'content') ?? readString(reasoning, 'text');
-    if (text !== undefined && text !== '') return text;
-  }
-  return detailsText(message['reasoning_details']);
+  if (!isObject(reasoning)) return undefined;
+  const text = readString(reasoning, 'content') ?? readString(reasoning, 'text');
+  return text === '' ? undefined : text;
 }

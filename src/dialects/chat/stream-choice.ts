@@ -1,5 +1,5 @@
 import type { CompletionEvent } from '../../conversation/completion.ts';
-import type { Citation, Part } from '../../conversation/conversation.ts';
+import type { Citation, Extra, Part } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { readFinishReason } from '../finish-reasons.ts';
 import { AudioOutputPieces, decodeAudioOutput } from './audio-output.ts';
@@ -7,7 +7,7 @@ import { decodeAnnotations } from './citations.ts';
 import { decodeImages } from './content-parts.ts';
 import { chatExtra } from './extra.ts';
 import { finishWithCalls } from './finish.ts';
-import { joinDetailPieces, reasoningText } from './reasoning-details.ts';
+import { detailsText, joinDetailPieces, plainReasoning } from './reasoning-details.ts';
 import {
   type AnswerOptions,
   CHOICE_FIELDS,
@@ -31,6 +31,10 @@ export class StreamChoice {
   readonly #thinkTags: ThinkTags | undefined;
   /** Pieces of `reasoning_details` since the open reasoning part began. */
   #details: JsonObject[] = [];
+  /** Pieces without text that came while the answer's text was open: its citations may still come. */
+  #lateDetails: JsonObject[] = [];
+  /** Reasoning came under a plain name: what its details say is the same again, in the same chunk or at the end. */
+  #saysPlainReasoning = false;
   #audio: AudioOutputPieces | undefined;
   #citations: Citation[] = [];
   #otherAnnotations: JsonValue[] = [];
@@ -96,7 +100,7 @@ export class StreamChoice {
 
   #pushDelta(delta: JsonObject, events: CompletionEvent[]): void {
     const { content, refusal, reasoning_details: details, audio } = delta;
-    this.#pushReasoning(reasoningText(delta) ?? '', details, events);
+    this.#pushReasoning(this.#reasoningOf(delta), details, events);
     if (typeof content === 'string') this.#sayContent(content, events);
     for (const { kind, text } of contentChunks(content)) this.#say(kind, text, events);
     if (typeof refusal === 'string') this.#say('refusal', refusal, events);
@@ -115,9 +119,19 @@ export class StreamChoice {
     keepNewest(this.#messageFields, delta, MESSAGE_FIELDS);
   }
 
+  #reasoningOf(delta: JsonObject): string {
+    const plain = plainReasoning(delta);
+    if (plain !== undefined) this.#saysPlainReasoning = true;
+    return plain ?? (this.#saysPlainReasoning ? '' : (detailsText(delta['reasoning_details']) ?? ''));
+  }
+
   #pushReasoning(text: string, details: JsonValue | undefined, events: CompletionEvent[]): void {
     const pieces = Array.isArray(details) ? details.filter(isObject) : [];
     if (text === '' && pieces.length === 0) return;
+    if (text === '' && this.#open?.kind === 'text') {
+      this.#lateDetails.push(...pieces);
+      return;
+    }
     this.#openText('reasoning', events);
     this.#details.push(...pieces);
     this.#say('reasoning', text, events);
@@ -155,11 +169,19 @@ export class StreamChoice {
       this.#citations = [];
     }
     if (kind === 'reasoning' && this.#details.length > 0) {
-      end.extra = { dialect: 'chat', fields: { reasoning_details: joinDetailPieces(this.#details) } };
+      end.extra = detailsExtra(this.#details);
       this.#details = [];
     }
     this.#open = undefined;
     events.push(end);
+    if (kind === 'text') this.#pushLateDetails(events);
+  }
+
+  #pushLateDetails(events: CompletionEvent[]): void {
+    const details = this.#lateDetails;
+    this.#lateDetails = [];
+    if (details.length > 0)
+      this.#pushWhole({ type: 'reasoning', text: '', extra: detailsExtra(details) }, events);
   }
 
   #pushWhole(value: Part, events: CompletionEvent[]): void {
@@ -189,6 +211,10 @@ function annotationOf({ url, title, quote, start, end }: Citation): JsonObject {
   const cited: JsonObject = { start_index: start, end_index: end, url, title };
   if (quote !== undefined) cited['content'] = quote;
   return { type: 'url_citation', url_citation: cited };
+}
+
+function detailsExtra(pieces: readonly JsonObject[]): Extra {
+  return { dialect: 'chat', fields: { reasoning_details: joinDetailPieces(pieces) } };
 }
 
 function keepNewest(

@@ -79,6 +79,10 @@ class ArrayScanner implements StreamScanner {
     return this.#inner.failure;
   }
 
+  get failureIsTold(): boolean {
+    return this.#inner.failureIsTold;
+  }
+
   get outputEvents(): number {
     return this.#inner.outputEvents;
   }

@@ -81,6 +81,7 @@ class GeminiStreamScanner implements StreamScanner {
   hasOutput = false;
   readonly terminated = false;
   failure: GatewayError | undefined;
+  failureIsTold = false;
   outputEvents = 0;
   /** The candidates seen, by index, and whether they have ended. */
   readonly #candidates = new Map<number, boolean>();
@@ -120,6 +121,7 @@ class GeminiStreamScanner implements StreamScanner {
 
   #note(wire: JsonObject): void {
     if (errorIn(wire)) {
+      if (!this.failure) this.failureIsTold = true;
       this.failure ??= decodeStreamError(wire);
       return;
     }

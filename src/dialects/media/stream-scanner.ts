@@ -22,6 +22,7 @@ export class MediaStreamScanner implements StreamScanner {
   finished = false;
   terminated = false;
   failure: GatewayError | undefined;
+  failureIsTold = false;
   outputEvents = 0;
 
   scan(events: Buffer): Buffer {
@@ -54,6 +55,7 @@ export class MediaStreamScanner implements StreamScanner {
     const value = tryParseJson(data);
     const type = isObject(value) ? value['type'] : undefined;
     if (!isObject(value) || type === 'error' || saysError(value) || eventField(text, 'event') === 'error') {
+      if (!this.failure) this.failureIsTold = isObject(value) && (type === 'error' || saysError(value));
       this.failure ??= embeddedError(value ?? data);
       return;
     }

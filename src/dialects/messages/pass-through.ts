@@ -59,6 +59,7 @@ class MessagesStreamScanner implements StreamScanner {
   finished = false;
   terminated = false;
   failure: GatewayError | undefined;
+  failureIsTold = false;
   outputEvents = 0;
   readonly #usage = new StreamUsage();
 
@@ -104,7 +105,7 @@ class MessagesStreamScanner implements StreamScanner {
   #note(type: string | undefined, event: JsonObject): void {
     switch (type) {
       case 'message_start':
-        this.#usage.add(isObject(event['message']) ? event['message']['usage'] : undefined);
+        this.#start(isObject(event['message']) ? event['message'] : {});
         break;
       case 'content_block_start':
         if (saysSomething(event['content_block'])) this.hasOutput = true;
@@ -125,11 +126,24 @@ class MessagesStreamScanner implements StreamScanner {
         if (!this.finished) this.#fail('The provider ended its stream without saying why the answer ended.');
         break;
       case 'error':
-        this.failure ??= decodeErrorEvent(event);
+        this.#takeError(event);
         break;
       default:
-        if (saysError(event)) this.failure ??= decodeErrorEvent(event);
+        if (saysError(event)) this.#takeError(event);
     }
+  }
+
+  /** A short answer may stand in it as a whole, its content and why it ended. */
+  #start({ usage, stop_reason: reason, content }: JsonObject): void {
+    this.#usage.add(usage);
+    if (Array.isArray(content) && content.some(saysSomething)) this.hasOutput = true;
+    if (typeof reason === 'string') this.finished = true;
+  }
+
+  #takeError(event: JsonObject): void {
+    if (this.failure) return;
+    this.failure = decodeErrorEvent(event);
+    this.failureIsTold = true;
   }
 
   #fail(message: string): void {

@@ -1,9 +1,10 @@
 import type { Completion } from '../../conversation/completion.ts';
+import type { Part } from '../../conversation/conversation.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { NO_USAGE } from '../../conversation/usage.ts';
 import { writeFinishReason } from '../finish-reasons.ts';
-import { decodeBlock, type Reject } from './decode-blocks.ts';
+import { decodeBlock, opaque, type Reject } from './decode-blocks.ts';
 import { encodeAnswerPart } from './encode-answer.ts';
 import { decodeErrorEvent } from './errors.ts';
 import { extraOf, ownFields, unknownFields } from './fields.ts';
@@ -34,7 +35,7 @@ export function decodeResponse(body: JsonValue): Completion {
   const content = body['content'];
   if (!Array.isArray(content)) throw rejectAnswer('a list', 'content');
 
-  const parts = content.map((block, index) => decodeBlock(block, `content[${index}]`, rejectAnswer));
+  const parts = content.map((block, index) => decodeAnswerBlock(block, `content[${index}]`));
   const wireUsage = isObject(body['usage']) ? body['usage'] : undefined;
   const stopReason = typeof body['stop_reason'] === 'string' ? body['stop_reason'] : undefined;
   const stopSequence = body['stop_sequence'];
@@ -54,6 +55,12 @@ export function decodeResponse(body: JsonValue): Completion {
     ...(wireUsage ? { usage: decodeUsage(wireUsage) } : {}),
     ...extraOf(answerExtra(unknownFields(body, MESSAGE_FIELDS), wireUsage)),
   };
+}
+
+/** Results are given to a model, not by one. */
+function decodeAnswerBlock(block: JsonValue, path: string): Part {
+  const part = decodeBlock(block, path, rejectAnswer);
+  return part.type === 'tool_result' && isObject(block) ? opaque(block) : part;
 }
 
 /** Everything of an answer that has no neutral word, by its top-level field. */

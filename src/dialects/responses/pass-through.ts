@@ -81,6 +81,7 @@ class ResponsesStreamScanner implements StreamScanner {
   finished = false;
   terminated = false;
   failure: GatewayError | undefined;
+  failureIsTold = false;
   outputEvents = 0;
   /** The response as it was when it began, and the number of the next event, for a stream that breaks off. */
   #response: JsonObject | undefined;
@@ -125,7 +126,10 @@ class ResponsesStreamScanner implements StreamScanner {
     }
     this.#sequence++;
     const type = typeof event['type'] === 'string' ? event['type'] : (eventField(text, 'event') ?? '');
+    const failed = this.failure !== undefined;
     this.#note(type, event);
+    // Whatever is no event at all tells nobody anything.
+    if (!failed && this.failure) this.failureIsTold = true;
   }
 
   #note(type: string, event: JsonObject): void {

@@ -326,6 +326,37 @@ test('reasoning details are joined to what the whole answer would have', () => {
   });
 });
 
+test('details that come at the end repeat the reasoning that came before, and add none', () => {
+  const detail = { type: 'reasoning.text', index: 0, text: 'Hm', signature: 's', format: 'x' };
+  const parts = partsOf(
+    delta({ reasoning_content: 'H' }),
+    delta({ reasoning_content: 'm' }),
+    delta({ reasoning_details: [detail] }),
+    delta({ content: 'Yes' }, 'stop'),
+  );
+  assert.deepEqual(parts?.[0], {
+    type: 'reasoning',
+    text: 'Hm',
+    extra: { dialect: 'chat', fields: { reasoning_details: [detail] } },
+  });
+});
+
+test('the signature of a text does not end it: citations that come after it are of that text', () => {
+  const detail = { type: 'reasoning.text', index: 0, signature: 's', format: 'google-gemini-v1' };
+  const parts = partsOf(
+    delta({ content: 'Yes' }),
+    delta({ reasoning_details: [detail] }),
+    delta({
+      annotations: [{ type: 'url_citation', url_citation: { url: 'https://a.example', title: 'A' } }],
+    }),
+    delta({}, 'stop'),
+  );
+  assert.deepEqual(parts, [
+    { type: 'text', text: 'Yes', citations: [{ url: 'https://a.example', title: 'A' }] },
+    { type: 'reasoning', text: '', extra: { dialect: 'chat', fields: { reasoning_details: [detail] } } },
+  ]);
+});
+
 test('refusals, log probabilities, images, citations and audio are read', () => {
   const logprob = (token: string): JsonObject => ({ token, logprob: -1, bytes: null, top_logprobs: [] });
   const base64 = (text: string): string => Buffer.from(text).toString('base64');

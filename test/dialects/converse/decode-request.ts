@@ -98,15 +98,20 @@ function readHint({ ttl }: JsonObject): CacheHint {
 }
 
 function readPart(block: JsonObject): Part {
-  const { document, image, video, toolResult } = block;
+  const { audio, document, image, video, toolResult } = block;
   if (isObject(document)) return readFile(document, DOCUMENT_TYPES);
   if (isObject(video)) return readFile(video, VIDEO_TYPES);
   if (isObject(image)) return readImage(image);
+  if (isObject(audio)) {
+    const mediaType = AUDIO_TYPES[String(audio['format'])] ?? 'unknown';
+    return { type: 'audio', source: readSource(object(audio['source']), mediaType) };
+  }
   if (isObject(toolResult) && toolResult['type'] === undefined) return readResult(toolResult);
   return decodeBlock(block) ?? opaque(block);
 }
 
 const DOCUMENT_TYPES: Record<string, string> = { pdf: 'application/pdf', txt: 'text/plain', csv: 'text/csv' };
+const AUDIO_TYPES: Record<string, string> = { mp3: 'audio/mpeg', wav: 'audio/wav' };
 const VIDEO_TYPES: Record<string, string> = { mp4: 'video/mp4' };
 
 function readFile(medium: JsonObject, types: Record<string, string>): FilePart {

@@ -45,6 +45,16 @@ test('an error in the place of an answer is found, and only that', () => {
   }
 });
 
+test('an answer that stands in the first event as a whole is one', () => {
+  const speaking = scanner();
+  const whole =
+    ',"message":{"content":[{"type":"tool_use","id":"t","name":"f","input":{}}],"stop_reason":"tool_use","usage":{"input_tokens":7,"output_tokens":1}}';
+  speaking.scan(event('message_start', whole));
+  assert.deepEqual([speaking.hasOutput, speaking.finished], [true, true]);
+  speaking.scan(LAST);
+  assert.deepEqual([speaking.terminated, speaking.failure], [true, undefined]);
+});
+
 test('lifecycle events are no output; a word, a tool call and the end of an answer are', () => {
   const quiet = scanner();
   for (const bytes of [START, event('ping'), TEXT_BLOCK, delta(''), event('future_event')]) {

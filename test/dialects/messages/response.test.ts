@@ -83,6 +83,15 @@ const BLOCKS: [name: string, block: JsonObject, part: Part][] = [
     },
   ],
   [
+    'a result, which is given to a model and not by one',
+    { type: 'tool_result', tool_use_id: 't', content: 'Sunny' },
+    {
+      type: 'opaque',
+      dialect: 'messages',
+      value: { type: 'tool_result', tool_use_id: 't', content: 'Sunny' },
+    },
+  ],
+  [
     'a block of a type to come',
     { type: 'hologram', beam: 1 },
     { type: 'opaque', dialect: 'messages', value: { type: 'hologram', beam: 1 } },
