@@ -17,6 +17,7 @@ import { type Endpoint, findEndpoint } from '../upstream/endpoint.ts';
 import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
 import type { Call } from './call.ts';
+import { refuseHeldUris } from './check-held.ts';
 import { identifyAnswer } from './identify-answer.ts';
 import { repeatedRequest } from './keep-answer.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -161,6 +162,7 @@ function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint
   conversation.stream = call.stream;
   // Encoded for the model, whose traits the codec knows by its name; called by the name that it has there.
   const { body, ...rest } = dialect.encodeRequest(conversation, target.model);
+  refuseHeldUris(call, target, conversation, dialect.name);
   return {
     ...rest,
     body: named(body, model),
