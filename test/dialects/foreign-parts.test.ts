@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { writeCarriedId } from '../../src/conversation/carried-reasoning.ts';
-import type { DialectName, ReasoningPart } from '../../src/conversation/conversation.ts';
+import type { Conversation, DialectName, ReasoningPart } from '../../src/conversation/conversation.ts';
 import type { JsonObject, JsonValue } from '../../src/conversation/json.ts';
 import { chat } from '../../src/dialects/chat/index.ts';
+import { converse } from '../../src/dialects/converse/index.ts';
 import { gemini } from '../../src/dialects/gemini/index.ts';
 import { messages } from '../../src/dialects/messages/index.ts';
 import { responses } from '../../src/dialects/responses/index.ts';
@@ -11,6 +12,8 @@ import { responses } from '../../src/dialects/responses/index.ts';
 const TARGETS = [
   ['gemini', gemini, 'gemini-3-flash-preview'],
   ['messages', messages, 'claude-sonnet-4-5'],
+  ['responses', responses, 'gpt-4.1'],
+  ['converse', converse, 'anthropic.claude-sonnet-4-5-20250929-v1:0'],
 ] as const;
 
 const HI: JsonObject = { role: 'user', content: 'Hi' };
@@ -21,11 +24,11 @@ const PIXEL = 'data:image/png;base64,iVBORw0KGgo=';
 const PDF = 'data:application/pdf;base64,JVBERi0=';
 
 function carried(signedBy: DialectName): string {
-  const thought: ReasoningPart = {
-    type: 'reasoning',
-    text: 'Hm',
-    signature: { dialect: signedBy, value: 'c2ln' },
-  };
+  const proof = { dialect: signedBy, value: 'c2ln' };
+  const thought: ReasoningPart =
+    signedBy === 'responses'
+      ? { type: 'reasoning', text: '', encrypted: proof }
+      : { type: 'reasoning', text: 'Hm', signature: proof };
   return writeCarriedId('a', { reasoning: [thought], signature: { dialect: signedBy, value: 'c2ln' } });
 }
 
@@ -143,11 +146,6 @@ const ROWS: [name: string, request: JsonObject, dropped: string[]][] = [
     ],
   ],
   [
-    'reasoning that a third provider signed',
-    { messages: round(carried('responses')) },
-    ['messages[1].reasoning_details'],
-  ],
-  [
     'what many messages say alike is named once',
     { messages: Array.from({ length: 40 }, () => ({ ...HI, made: 1 })) },
     ['messages[].made'],
@@ -164,6 +162,12 @@ for (const target of TARGETS) {
     for (const [name, request, dropped] of ROWS) {
       test(name, () => assert.deepEqual(droppedBy(target, request), dropped));
     }
+    test('reasoning that a third provider signed', () => {
+      const third = target[0] === 'responses' ? 'gemini' : 'responses';
+      assert.deepEqual(droppedBy(target, { messages: round(carried(third)) }), [
+        'messages[1].reasoning_details',
+      ]);
+    });
     test('no reasoning and no signature that the provider made itself', () => {
       assert.deepEqual(droppedBy(target, { messages: round(carried(target[0])) }), []);
     });
@@ -284,7 +288,93 @@ test('what an item of the Responses API says of itself is in the conversation al
     },
     {},
   );
-  for (const [, dialect, model] of TARGETS) {
-    assert.deepEqual(dialect.encodeRequest(conversation, model).dropped, ['input[].item.caller']);
+  for (const [name, dialect, model] of TARGETS) {
+    if (name === 'responses') continue;
+    assert.deepEqual(dialect.encodeRequest(conversation, model).dropped, ['input[].caller']);
   }
+});
+
+/** Requests of three other dialects, and what a provider of the chat dialect cannot be told of them. */
+const AT_CHAT: [name: string, conversation: Conversation, dropped: string[]][] = [
+  [
+    'messages',
+    messages.decodeRequest(
+      {
+        model: 'm',
+        max_tokens: 9,
+        tools: [{ name: 'look', input_schema: { type: 'object' }, defer_loading: true }],
+        messages: [
+          { role: 'user', content: [{ type: 'text', text: 'Hi', foo: 1 }], bar: 1 },
+          {
+            role: 'assistant',
+            content: [
+              { type: 'thinking', thinking: 'Hm', signature: 's' },
+              { type: 'server_tool_use', id: 'x', name: 'web_search', input: {} },
+              { type: 'text', text: 'So' },
+            ],
+          },
+          { role: 'user', content: 'Go on' },
+        ],
+      },
+      {},
+    ),
+    ['messages[].bar', 'messages[].content[].foo', 'messages[].content[]', 'tools[0].defer_loading'],
+  ],
+  [
+    'responses',
+    responses.decodeRequest(
+      {
+        model: 'm',
+        input: [
+          { role: 'user', content: [{ type: 'input_text', text: 'Hi', foo: 1 }] },
+          { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: 'x' },
+          { type: 'web_search_call', id: 'ws_1', status: 'completed' },
+          { type: 'function_call', call_id: 'a', name: 'look', arguments: '{}', namespace: 'n' },
+          { type: 'function_call_output', call_id: 'a', output: 'seen' },
+        ],
+      },
+      {},
+    ),
+    ['input[].content[].foo', 'input[]', 'input[].namespace'],
+  ],
+  [
+    'gemini',
+    gemini.decodeRequest(
+      {
+        contents: [
+          { role: 'user', parts: [{ text: 'Hi', videoMetadata: { fps: 1 } }] },
+          {
+            role: 'model',
+            parts: [
+              { text: 'Hm', thought: true },
+              { functionCall: { name: 'look', args: {}, willContinue: false }, thoughtSignature: 'c2ln' },
+            ],
+          },
+          { role: 'user', parts: [{ functionResponse: { name: 'look', response: { a: 1 } } }] },
+        ],
+      },
+      { model: 'm' },
+    ),
+    [
+      'contents[].parts[].videoMetadata',
+      'contents[].parts[]',
+      'contents[].parts[].functionCall.willContinue',
+      'contents[].parts[].thoughtSignature',
+    ],
+  ],
+];
+
+for (const [name, conversation, dropped] of AT_CHAT) {
+  test(`a caller of ${name} hears of its own at a provider of the chat dialect`, () => {
+    assert.deepEqual(chat.encodeRequest(conversation, 'gpt-4.1').dropped, dropped);
+  });
+}
+
+test('what Bedrock takes only so far is named with the value that was sent', () => {
+  const conversation = chat.decodeRequest(
+    { model: 'm', messages: [HI], temperature: 1.5, stop: ['a', ' '] },
+    {},
+  );
+  const { dropped } = converse.encodeRequest(conversation, 'anthropic.claude-sonnet-4-5-20250929-v1:0');
+  assert.deepEqual(dropped, ['temperature=1', 'stop[1]']);
 });

@@ -3,8 +3,9 @@ import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { shortenEndUser } from '../end-user.ts';
 import { foreignFields } from '../foreign-fields.ts';
+import { foreignParts } from '../foreign-parts.ts';
 import { parameterName, planParameters, type WrittenParameter } from '../parameters.ts';
-import { encodeMessages } from './encode-messages.ts';
+import { encodeMessages, isWritten } from './encode-messages.ts';
 import { ownFields, ownObject } from './extra.ts';
 import { SAMPLING_PARAMETERS } from './model-traits.ts';
 import { asksForReasoning, encodeReasoningRequest } from './reasoning-request.ts';
@@ -23,6 +24,8 @@ export function encodeRequest(
 ): EncodedRequest {
   const foreign = foreignFields(conversation, 'chat');
   const target = new Target(conversation, model, options);
+  for (const name of foreignParts(conversation, 'chat', (part, message) => isWritten(part, message, target)))
+    target.drop(name);
   const body: JsonObject = {
     model,
     messages: encodeMessages(target),

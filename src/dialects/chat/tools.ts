@@ -1,6 +1,5 @@
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { foreignToolFields } from '../foreign-parts.ts';
 import {
   expectKind,
   omitKeys,
@@ -144,7 +143,6 @@ export function encodeTools(target: Target): JsonObject[] {
     else if (tool.dialect === 'chat') encoded.push(tool.value);
     else target.drop(`tools: ${opaqueName(tool.value)}`);
   }
-  for (const name of foreignToolFields(target.conversation, 'chat')) target.drop(name);
   return encoded;
 }
 

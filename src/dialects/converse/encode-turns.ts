@@ -1,6 +1,6 @@
 import type { Message } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
-import { callerWord, messagePath } from '../caller-words.ts';
+import { callerWord, partPaths } from '../caller-words.ts';
 import { ToolCallIds } from '../messages/tool-call-ids.ts';
 import { isModelsCall } from './decode-blocks.ts';
 import { DocumentNames } from './document-names.ts';
@@ -84,46 +84,46 @@ export class Turns {
 
   #add(message: Message, index: number): void {
     const { conversation, dropped } = this.#context;
-    const list = callerWord(conversation, 'messages');
     // The name of a tool message is that of the tool, which its call says.
-    if (message.name !== undefined && message.role !== 'tool') dropped.add(`${list}[].name`);
-    for (const key of Object.keys(message.extra?.fields ?? {})) dropped.add(`${list}[].${key}`);
-    const path = messagePath(conversation, index);
+    if (message.name !== undefined && message.role !== 'tool') {
+      dropped.add(callerWord(conversation, 'participantName'));
+    }
+    const paths = partPaths(conversation, index);
     switch (message.role) {
       case 'system':
       case 'developer':
         this.system.push(
-          ...encodeAll(message, path, (part, at) => encodeSystemPart(this.#context, part, at)),
+          ...encodeAll(message, paths, (part, at) => encodeSystemPart(this.#context, part, at)),
         );
         break;
       case 'user':
         this.#append(
           'user',
-          encodeAll(message, path, (part, at) => encodeUserPart(this.#context, part, at)),
+          encodeAll(message, paths, (part, at) => encodeUserPart(this.#context, part, at)),
         );
         break;
       case 'tool':
-        this.#addResults(message, index, path);
+        this.#addResults(message, index, paths);
         break;
       case 'assistant':
-        this.#addAssistant(message, index, path);
+        this.#addAssistant(message, index, paths);
         break;
       default:
         message.role satisfies never;
     }
   }
 
-  #addResults(message: Message, index: number, path: string): void {
-    const results = encodeAll(message, path, (part, at) => {
+  #addResults(message: Message, index: number, paths: readonly string[]): void {
+    const results = encodeAll(message, paths, (part, at) => {
       if (part.type !== 'tool_result') return encodeUserPart(this.#context, part, at);
       return encodeToolResult(this.#context, part, this.#ids.answer(part.callId, index), at);
     });
     if (results.length > 0) this.#turn('user').results.push(...results);
   }
 
-  #addAssistant(message: Message, index: number, path: string): void {
+  #addAssistant(message: Message, index: number, paths: readonly string[]): void {
     if (this.#turns.at(-1)?.role === 'user') this.#ids.closeTurn();
-    const blocks = encodeAll(message, path, (part, at) =>
+    const blocks = encodeAll(message, paths, (part, at) =>
       part.type === 'tool_call'
         ? encodeToolCall(this.#context, part, this.#ids.call(part.id, index))
         : encodeAssistantPart(this.#context, part, at),
@@ -181,8 +181,8 @@ export class Turns {
 
 type EncodePart = (part: Message['parts'][number], path: string) => JsonObject[];
 
-function encodeAll(message: Message, path: string, encode: EncodePart): JsonObject[] {
-  return message.parts.flatMap((part, index) => encode(part, `${path}.content[${index}]`));
+function encodeAll(message: Message, paths: readonly string[], encode: EncodePart): JsonObject[] {
+  return message.parts.flatMap((part, index) => encode(part, paths[index] ?? ''));
 }
 
 /** A cache point behind another says nothing, nor does one behind nothing (the text before it was empty). */

@@ -1,4 +1,4 @@
-import type { Extra, Tool, ToolChoice } from '../../conversation/conversation.ts';
+import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { opaqueName } from '../chat/target.ts';
 import { expectKind, optionalField, pathOf, requireField, unknownWord } from '../read-json.ts';
@@ -107,16 +107,16 @@ function decodeAllowedTools(choice: JsonObject): ToolChoice | undefined {
 }
 
 export function encodeTools(target: ResponsesTarget): JsonObject[] {
-  return target.conversation.tools.flatMap((tool, index): JsonObject[] => {
-    if (tool.type === 'function') return [encodeFunction(tool, index, target)];
-    if (tool.type === 'custom') return [encodeCustomTool(tool, index, target)];
+  return target.conversation.tools.flatMap((tool): JsonObject[] => {
+    if (tool.type === 'function') return [encodeFunction(tool, target)];
+    if (tool.type === 'custom') return [encodeCustomTool(tool)];
     if (tool.dialect === 'responses') return [tool.value];
     target.drop(`tools: ${opaqueName(tool.value)}`);
     return [];
   });
 }
 
-function encodeFunction(tool: FunctionTool, index: number, target: ResponsesTarget): JsonObject {
+function encodeFunction(tool: FunctionTool, target: ResponsesTarget): JsonObject {
   const written: JsonObject = { type: 'function', name: tool.name };
   if (tool.description !== undefined) written['description'] = tool.description;
   // Both are required here; an absent `strict` would mean true, which is not what other dialects mean by saying nothing.
@@ -128,21 +128,14 @@ function encodeFunction(tool: FunctionTool, index: number, target: ResponsesTarg
     written['strict'] = tool.strict ?? false;
   }
   target.dropCacheHint(tool.cacheHint);
-  return { ...written, ...toolFields(tool.extra, index, target) };
+  return { ...written, ...ownFields(tool.extra) };
 }
 
-function encodeCustomTool(tool: CustomTool, index: number, target: ResponsesTarget): JsonObject {
+function encodeCustomTool(tool: CustomTool): JsonObject {
   const written: JsonObject = { type: 'custom', name: tool.name };
   if (tool.description !== undefined) written['description'] = tool.description;
   if (tool.format) written['format'] = flatFormat(tool.format);
-  return { ...written, ...toolFields(tool.extra, index, target) };
-}
-
-function toolFields(extra: Extra | undefined, index: number, target: ResponsesTarget): JsonObject {
-  if (extra && extra.dialect !== 'responses') {
-    for (const key of Object.keys(extra.fields)) target.drop(`tools[${index}].${key}`);
-  }
-  return ownFields(extra);
+  return { ...written, ...ownFields(tool.extra) };
 }
 
 export function encodeToolChoice(choice: ToolChoice, target: ResponsesTarget): JsonValue | undefined {
