@@ -7,7 +7,14 @@ import type {
   ReasoningPart,
 } from '../conversation/conversation.ts';
 import { isObject } from '../conversation/json.ts';
-import { messagePlace, partPaths, resultPartPath, signaturePath, toolPlace } from './caller-words.ts';
+import {
+  callerWord,
+  messagePlace,
+  partPaths,
+  resultPartPath,
+  signaturePath,
+  toolPlace,
+} from './caller-words.ts';
 
 /** Whether the encoder writes a reasoning part of a message. */
 type TakesReasoning = (part: ReasoningPart, message: Message) => boolean;
@@ -25,7 +32,17 @@ const ITEM = 'item';
 
 const EXTRA_FORMS: Record<DialectName, ExtraForm> = {
   chat: {
-    nested: new Set(['function', 'custom', 'image_url', 'video_url', 'document_url', 'input_audio', 'file']),
+    nested: new Set([
+      'function',
+      'custom',
+      'image_url',
+      'video_url',
+      'document_url',
+      'input_audio',
+      'file',
+      'allowed_tools',
+      'json_schema',
+    ]),
     copies: new Set(['type']),
   },
   responses: { nested: new Set([ITEM]), copies: new Set(['instructions', 'type', 'id', 'status']) },
@@ -73,7 +90,20 @@ export function foreignParts(
       if (isSignedByOther(part, dialect)) names.push(signaturePath(conversation, index, path));
     }
   }
-  return foldAlike([...names, ...foreignToolFields(conversation, dialect)]);
+  return foldAlike([
+    ...names,
+    ...foreignToolFields(conversation, dialect),
+    ...foreignWishes(conversation, dialect),
+  ]);
+}
+
+/** The same for what is wished of the answer. */
+function foreignWishes(conversation: Conversation, dialect: DialectName): string[] {
+  const { toolChoice, responseFormat } = conversation;
+  return [
+    ...extraNames(toolChoice?.extra, dialect, callerWord(conversation, 'toolChoice')),
+    ...extraNames(responseFormat?.extra, dialect, callerWord(conversation, 'responseFormat')),
+  ];
 }
 
 /** The same for the fields of tools alone. */

@@ -378,3 +378,75 @@ test('what Bedrock takes only so far is named with the value that was sent', () 
   const { dropped } = converse.encodeRequest(conversation, 'anthropic.claude-sonnet-4-5-20250929-v1:0');
   assert.deepEqual(dropped, ['temperature=1', 'stop[1]']);
 });
+
+const FORMAT = {
+  name: 'a',
+  schema: { type: 'object', properties: {}, additionalProperties: false },
+  strict: true,
+};
+const CHAT_WISHES: [name: string, request: JsonObject, dropped: string[]][] = [
+  [
+    'a choice of a tool',
+    { tool_choice: { type: 'function', function: { name: 'look', foo: 1 }, bar: 1 } },
+    ['tool_choice.function.foo', 'tool_choice.bar'],
+  ],
+  [
+    'a choice of tools',
+    {
+      tool_choice: {
+        type: 'allowed_tools',
+        allowed_tools: { mode: 'auto', tools: [{ type: 'function', function: { name: 'look' } }], foo: 1 },
+        bar: null,
+      },
+    },
+    ['tool_choice.allowed_tools.foo'],
+  ],
+  [
+    'the format of a schema',
+    { response_format: { type: 'json_schema', json_schema: { ...FORMAT, foo: 1 }, bar: 1 } },
+    ['response_format.json_schema.foo', 'response_format.bar'],
+  ],
+  ['a format without one', { response_format: { type: 'text', foo: 1 } }, ['response_format.foo']],
+];
+
+for (const [name, wish, dropped] of CHAT_WISHES) {
+  const request = { tools: [TOOL], messages: [HI], ...wish };
+  for (const target of TARGETS) {
+    test(`unknown fields of ${name} are named at a provider of ${target[0]}`, () => {
+      assert.deepEqual(droppedBy(target, request).sort(), dropped.toSorted());
+    });
+  }
+  test(`unknown fields of ${name} go to a provider of the same dialect`, () => {
+    const body = { model: 'm', ...request };
+    assert.deepEqual(chat.encodeRequest(chat.decodeRequest(body, {}), 'm'), { body, dropped: [] });
+  });
+}
+
+test('unknown fields of what a caller of responses or messages wishes are named, and go to its own dialect', () => {
+  const responsesBody = {
+    model: 'm',
+    input: [{ role: 'user', content: 'Hi' }],
+    tools: [{ type: 'function', name: 'look', parameters: {}, strict: false }],
+    tool_choice: { type: 'function', name: 'look', foo: 1 },
+    text: { format: { type: 'json_schema', ...FORMAT, foo: 1 } },
+  };
+  const asked = responses.decodeRequest(responsesBody, {});
+  assert.deepEqual(chat.encodeRequest(asked, 'gpt-4.1').dropped, ['tool_choice.foo', 'text.format.foo']);
+  assert.deepEqual(responses.encodeRequest(asked, 'm'), { body: responsesBody, dropped: [] });
+
+  const messagesBody = {
+    model: 'claude-sonnet-4-5',
+    max_tokens: 9,
+    messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }],
+    tools: [{ name: 'look', input_schema: { type: 'object' } }],
+    tool_choice: { type: 'tool', name: 'look', foo: 1 },
+    output_config: { format: { type: 'json_schema', schema: FORMAT.schema, foo: 1 } },
+    stream: false,
+  };
+  const wished = messages.decodeRequest(messagesBody, {});
+  assert.deepEqual(chat.encodeRequest(wished, 'gpt-4.1').dropped, [
+    'tool_choice.foo',
+    'output_config.format.foo',
+  ]);
+  assert.deepEqual(messages.encodeRequest(wished, 'claude-sonnet-4-5'), { body: messagesBody, dropped: [] });
+});

@@ -6,7 +6,7 @@ import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
 import { parameterName, planParameters, type WrittenParameter } from '../parameters.ts';
 import { encodeMessages, isWritten } from './encode-messages.ts';
-import { ownFields, ownObject } from './extra.ts';
+import { ownFields, ownObject, withNested } from './extra.ts';
 import { SAMPLING_PARAMETERS } from './model-traits.ts';
 import { asksForReasoning, encodeReasoningRequest } from './reasoning-request.ts';
 import { Target, type TargetOptions } from './target.ts';
@@ -94,11 +94,11 @@ function fieldName({ key, path }: WrittenParameter, { conversation, traits, same
 }
 
 function encodeResponseFormat(format: ResponseFormat): JsonObject {
-  if (format.type !== 'json_schema') return { type: format.type };
-  const { type, name, description, schema, strict } = format;
+  if (format.type !== 'json_schema') return withNested({ type: format.type }, format.extra, 'json_schema');
+  const { type, name, description, schema, strict, extra } = format;
   const json_schema: JsonObject = { name };
   if (description !== undefined) json_schema['description'] = description;
   json_schema['schema'] = schema;
   if (strict !== undefined) json_schema['strict'] = strict;
-  return { type, json_schema };
+  return withNested({ type, json_schema }, extra, 'json_schema');
 }

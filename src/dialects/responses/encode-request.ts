@@ -122,11 +122,11 @@ function encodeText({ conversation }: ResponsesTarget, own: JsonValue | undefine
 }
 
 function encodeFormat(format: ResponseFormat): JsonObject {
-  if (format.type !== 'json_schema') return { type: format.type };
-  const { type, name, description, schema, strict } = format;
+  if (format.type !== 'json_schema') return { type: format.type, ...ownFields(format.extra) };
+  const { type, name, description, schema, strict, extra } = format;
   const written: JsonObject = { type, name };
   if (description !== undefined) written['description'] = description;
   written['schema'] = schema;
   if (strict !== undefined) written['strict'] = strict;
-  return written;
+  return { ...written, ...ownFields(extra) };
 }

@@ -81,11 +81,19 @@ export function decodeToolChoice(body: JsonObject): ToolChoice | undefined {
   const value = expectKind(choice, 'object', 'tool_choice');
   const type = requireField(value, 'type', 'string', 'tool_choice');
   if (type === 'function' || type === 'custom') {
-    return { type: 'tool', name: requireField(value, 'name', 'string', 'tool_choice') };
+    const extra = extraOf(value, NAMED_FIELDS);
+    return {
+      type: 'tool',
+      name: requireField(value, 'name', 'string', 'tool_choice'),
+      ...(extra ? { extra } : {}),
+    };
   }
   // A built-in tool (`{ type: 'web_search' }`, `{ type: 'mcp', server_label }`, …).
   return (type === 'allowed_tools' && decodeAllowedTools(value)) || opaqueChoice(value);
 }
+
+const NAMED_FIELDS = new Set(['type', 'name']);
+const ALLOWED_FIELDS = new Set(['type', 'mode', 'tools']);
 
 function opaqueChoice(value: JsonObject): ToolChoice {
   return { type: 'opaque', dialect: 'responses', value };
@@ -103,7 +111,10 @@ function decodeAllowedTools(choice: JsonObject): ToolChoice | undefined {
   const names = tools.flatMap(({ type, name }) =>
     (type === 'function' || type === 'custom') && typeof name === 'string' ? [name] : [],
   );
-  return names.length === tools.length ? { type: 'allowed', mode, names } : undefined;
+  const extra = extraOf(choice, ALLOWED_FIELDS);
+  return names.length === tools.length
+    ? { type: 'allowed', mode, names, ...(extra ? { extra } : {}) }
+    : undefined;
 }
 
 export function encodeTools(target: ResponsesTarget): JsonObject[] {
@@ -145,10 +156,10 @@ export function encodeToolChoice(choice: ToolChoice, target: ResponsesTarget): J
     case 'required':
       return choice.type;
     case 'tool':
-      return namedTool(choice.name, target);
+      return { ...namedTool(choice.name, target), ...ownFields(choice.extra) };
     case 'allowed': {
       const tools = choice.names.map((name) => namedTool(name, target));
-      return { type: 'allowed_tools', mode: choice.mode, tools };
+      return { type: 'allowed_tools', mode: choice.mode, tools, ...ownFields(choice.extra) };
     }
     case 'opaque':
       if (choice.dialect === 'responses') return choice.value;
