@@ -45,7 +45,10 @@ const EXTRA_FORMS: Record<DialectName, ExtraForm> = {
     ]),
     copies: new Set(['type']),
   },
-  responses: { nested: new Set([ITEM]), copies: new Set(['instructions', 'type', 'id', 'status']) },
+  responses: {
+    nested: new Set([ITEM]),
+    copies: new Set(['instructions', 'type', 'id', 'status', 'name', 'namespace']),
+  },
   messages: { nested: new Set(), copies: new Set() },
   gemini: {
     nested: new Set(['functionCall', 'functionResponse', 'inlineData', 'fileData']),

@@ -9,6 +9,7 @@ import type { RequestAddress } from '../dialect.ts';
 import { type JsonKind, omitKeys, optionalField, requireField, unknownWord } from '../read-json.ts';
 import { decodeInput } from './decode-items.ts';
 import { extraOf, responsesExtra } from './extra.ts';
+import { Namespaces } from './namespaces.ts';
 import { decodeToolChoice, decodeTools } from './tools.ts';
 
 /**
@@ -21,12 +22,13 @@ import { decodeToolChoice, decodeTools } from './tools.ts';
  * @throws GatewayError `invalid_request` with the path of what is wrong.
  */
 export function decodeRequest(body: JsonObject, address: RequestAddress): Conversation {
+  const namespaces = new Namespaces(body['tools']);
   const conversation: Conversation = {
     dialect: 'responses',
     model: address.model ?? requireField(body, 'model', 'string', ''),
     stream: address.stream ?? optionalField(body, 'stream', 'boolean', '') ?? false,
-    messages: decodeInput(body),
-    tools: decodeTools(body),
+    messages: decodeInput(body, namespaces),
+    tools: decodeTools(body, namespaces),
     parameters: {},
   };
   decodeParameters(body, conversation);

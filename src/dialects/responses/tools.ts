@@ -2,7 +2,8 @@ import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { opaqueName } from '../chat/target.ts';
 import { expectKind, optionalField, pathOf, requireField, unknownWord } from '../read-json.ts';
-import { extraOf, ownFields } from './extra.ts';
+import { extraOf, NAMESPACE, ownFields, responsesExtra } from './extra.ts';
+import { innerTools, isNamespace, type Namespaces } from './namespaces.ts';
 import type { ResponsesTarget } from './target.ts';
 
 type FunctionTool = Extract<Tool, { type: 'function' }>;
@@ -13,15 +14,40 @@ type CustomTool = Extract<Tool, { type: 'custom' }>;
  *
  * Source: OpenAI API reference (create a model response), "Function calling" guide.
  */
-export function decodeTools(body: JsonObject): Tool[] {
+export function decodeTools(body: JsonObject, namespaces: Namespaces): Tool[] {
   const tools = optionalField(body, 'tools', 'array', '') ?? [];
-  return tools.map((value, index) => {
+  return tools.flatMap((value, index): Tool[] => {
     const path = pathOf('tools', index);
     const tool = expectKind(value, 'object', path);
     const type = requireField(tool, 'type', 'string', path);
-    if (type === 'function') return decodeFunction(tool, path);
-    if (type === 'custom') return decodeCustomTool(tool, path);
-    return { type: 'opaque', dialect: 'responses', value: tool };
+    if (isNamespace(tool)) return decodeNamespace(tool, path, namespaces);
+    if (type === 'function' || type === 'custom') return [decodeOwnTool(tool, path)];
+    return [{ type: 'opaque', dialect: 'responses', value: tool }];
+  });
+}
+
+function decodeOwnTool(tool: JsonObject, at: string): FunctionTool | CustomTool {
+  return tool['type'] === 'custom' ? decodeCustomTool(tool, at) : decodeFunction(tool, at);
+}
+
+/**
+ * The tools of a namespace by their plain names. Each holds the namespace as it came, for this dialect's own encoder; what
+ * it says of itself stands before the description of the first.
+ */
+function decodeNamespace(holder: JsonObject, at: string, namespaces: Namespaces): Tool[] {
+  const namespace = String(holder['name']);
+  const about = holder['description'];
+  return innerTools(holder).map((inner, index) => {
+    const tool = decodeOwnTool(inner, pathOf(`${at}.tools`, index));
+    const said = index === 0 && typeof about === 'string' ? about : '';
+    const description = [said, tool.description ?? ''].filter((text) => text !== '').join('\n\n');
+    const extra = responsesExtra({ ...ownFields(tool.extra), [NAMESPACE]: holder });
+    return {
+      ...tool,
+      name: namespaces.plainName({ namespace, name: tool.name }),
+      ...(description === '' ? {} : { description }),
+      ...(extra ? { extra } : {}),
+    };
   });
 }
 
@@ -118,7 +144,15 @@ function decodeAllowedTools(choice: JsonObject): ToolChoice | undefined {
 }
 
 export function encodeTools(target: ResponsesTarget): JsonObject[] {
+  const namespaces = new Set<JsonValue>();
   return target.conversation.tools.flatMap((tool): JsonObject[] => {
+    const namespace = tool.type === 'opaque' ? undefined : ownFields(tool.extra)[NAMESPACE];
+    if (namespace !== undefined && isObject(namespace)) {
+      // As it came, where the first of its tools stands.
+      const isFirst = !namespaces.has(namespace);
+      namespaces.add(namespace);
+      return isFirst ? [namespace] : [];
+    }
     if (tool.type === 'function') return [encodeFunction(tool, target)];
     if (tool.type === 'custom') return [encodeCustomTool(tool)];
     if (tool.dialect === 'responses') return [tool.value];
