@@ -13,6 +13,11 @@ function baseUrlAt({ location }: PathRequest['settings']): string {
   return `https://${location}-aiplatform.googleapis.com`;
 }
 
+/** How a model is asked for embeddings, as `@google/genai` decides it. */
+function embedsContents(model: string): boolean {
+  return (model.includes('gemini') && model !== 'gemini-embedding-001') || model.includes('maas');
+}
+
 export default {
   name: 'vertex',
   title: 'Google Vertex AI',
@@ -21,7 +26,11 @@ export default {
     generate: (request) =>
       modelPath('v1beta1', 'google', request) +
       (request.stream ? ':streamGenerateContent?alt=sse' : ':generateContent'),
+    embed: (request) =>
+      modelPath('v1beta1', 'google', request) +
+      (embedsContents(request.model) ? ':embedContent' : ':predict'),
   },
+  embeddings: (model) => (embedsContents(model) ? 'vertex_content' : 'vertex_predict'),
   alsoSpeaks: [
     {
       // Source: Anthropic's documentation, "Claude on Vertex AI": the model stands in the URL, the version in the body.
