@@ -41,6 +41,10 @@ export default {
           modelPath('v1', 'anthropic', request) + (request.stream ? ':streamRawPredict' : ':rawPredict'),
       },
       body: { model: undefined, anthropic_version: 'vertex-2023-10-16' },
+      // Named by vendors: `context-1m` (Claude Code, "Google Vertex AI") and `web-search` (Google Cloud, "Web search with Anthropic
+      // Claude models"). No page of a vendor lists the rest: they are what BerriAI/litellm forwards to Vertex. Refused, by reports:
+      // `effort`, `adaptive-thinking` (anthropics/claude-code#34802), `structured-outputs` (vercel/ai#10981), `prompt-caching-scope`
+      // (anthropics/claude-code#21625).
       betas: [
         'compact-2026-01-12',
         'compact-2026-09-04',
