@@ -206,6 +206,8 @@ test('thinking that led to nothing, which Anthropic does not take back', () => {
   };
   const request = { messages: [HI, { role: 'assistant', content: '', reasoning_details: [detail] }, HI] };
   assert.deepEqual(droppedBy(TARGETS[1], request), ['messages[].reasoning_details']);
+  // Nor does Bedrock.
+  assert.deepEqual(droppedBy(TARGETS[3], request), ['messages[].reasoning_details']);
 });
 
 test('a caller of Anthropic’s dialect hears of its blocks and tools at a provider of Gemini', () => {
