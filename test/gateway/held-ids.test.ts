@@ -2,16 +2,18 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import OpenAI, { toFile } from 'openai';
 import { startFakeAnthropic } from '../support/fake-anthropic.ts';
+import { startFakeBedrock } from '../support/fake-bedrock.ts';
 import { startFakeGemini } from '../support/fake-gemini.ts';
 import { startFakeOpenAi } from '../support/fake-openai.ts';
 import type { FakeProvider } from '../support/fake-provider.ts';
 import { startGateway, TEST_KEY } from '../support/gateway.ts';
 
-const [openai, second, anthropic, gemini] = await Promise.all([
+const [openai, second, anthropic, gemini, bedrock] = await Promise.all([
   startFakeOpenAi(),
   startFakeOpenAi(),
   startFakeAnthropic(),
   startFakeGemini(),
+  startFakeBedrock(),
 ]);
 const account = ({ url, apiKey }: FakeProvider) => ({
   baseUrl: url,
@@ -23,6 +25,7 @@ const KEYS = {
   /** May call models, but not all of any provider. */
   limited: 'sk-fl-limited-key-00000000000000000',
 };
+const NOVA = 'us.amazon.nova-pro-v1:0';
 const tenant = (secret: string, models: string[]) => ({ models, keys: [{ name: 'app', secret }] });
 const gateway = await startGateway({
   providers: {
@@ -30,6 +33,7 @@ const gateway = await startGateway({
     second: { adapter: 'openai-compatible', ...account(second) },
     anthropic: account(anthropic),
     gemini: account(gemini),
+    bedrock: { region: 'us-east-1', ...account(bedrock) },
   },
   models: {
     either: { targets: ['second/gpt-4.1', 'openai/gpt-4.1'] },
@@ -39,12 +43,18 @@ const gateway = await startGateway({
   tenants: {
     acme: tenant(KEYS.acme, ['*']),
     other: tenant(KEYS.other, ['*']),
-    limited: tenant(KEYS.limited, ['openai/gpt-4.1', 'claude', 'flash', 'gemini/gemini-2.5-flash']),
+    limited: tenant(KEYS.limited, [
+      'openai/gpt-4.1',
+      'claude',
+      'flash',
+      'gemini/gemini-2.5-flash',
+      `bedrock/${NOVA}`,
+    ]),
   },
 });
 after(async () => {
   await gateway.stop();
-  await Promise.all([openai, second, anthropic, gemini].map((fake) => fake.close()));
+  await Promise.all([openai, second, anthropic, gemini, bedrock].map((fake) => fake.close()));
 });
 
 type Who = keyof typeof KEYS;
@@ -60,7 +70,7 @@ const post = (who: Who, path: string, body: unknown) =>
 
 /** The refusal without the id in it, and that no provider was asked. */
 async function refusal(who: Who, path: string, body: unknown, id: string): Promise<unknown> {
-  const asked = () => [openai, second, anthropic, gemini].map(({ requests }) => requests.length);
+  const asked = () => [openai, second, anthropic, gemini, bedrock].map(({ requests }) => requests.length);
   const before = asked();
   const answer = await post(who, path, body);
   const text = await answer.text();
@@ -278,7 +288,7 @@ test('what only looks like an id is none: texts, schemas, arguments of tools', a
   }
 });
 
-describe('files of Google', () => {
+describe('files of Google and AWS', () => {
   const HELD = [
     'https://generativelanguage.googleapis.com/v1beta/files/abc',
     'files/abc',
@@ -304,6 +314,18 @@ describe('files of Google', () => {
       await refusal('limited', CHAT, escaped, url);
       assert.equal((await post('acme', CHAT, body)).status, 200);
     }
+  });
+
+  test('buckets that Bedrock reads, too', async () => {
+    const url = 's3://bucket/a.png';
+    const content = [
+      { type: 'text', text: 'say ok' },
+      { type: 'image_url', image_url: { url } },
+    ];
+    const body = { model: `bedrock/${NOVA}`, messages: [{ role: 'user', content }] };
+    await refusal('limited', CHAT, body, url);
+    const answer = await post('acme', CHAT, body);
+    assert.equal(answer.status, 200, await answer.text());
   });
 
   test('public addresses are nobody’s', async () => {
