@@ -1,12 +1,13 @@
 import type { ProviderDeclaration } from '../src/upstream/provider.ts';
 
-/** Source: Amazon Bedrock API reference, "Converse" and "ConverseStream". Model ids, inference profiles and ARNs are models. */
+/** Source: Amazon Bedrock API reference, "Converse", "ConverseStream" and "InvokeModel". Model ids, inference profiles and ARNs are models. */
 export default {
   name: 'bedrock',
   title: 'Amazon Bedrock',
   dialect: 'converse',
   paths: {
     generate: ({ model, stream }) => `/model/${model}/${stream ? 'converse-stream' : 'converse'}`,
+    embed: ({ model }) => `/model/${model}/invoke`,
   },
   baseUrlAt: ({ region }) => `https://bedrock-runtime.${region}.amazonaws.com`,
   // A Bedrock API key, which is a bearer token.

@@ -21,7 +21,7 @@ export default {
       max_completion_tokens: { as: 'max_tokens' },
       seed: { as: 'random_seed' },
       tool_choice: (choice) => (choice === 'required' ? { tool_choice: 'any' } : 'keep'),
-      // "Adjustable reasoning" knows two efforts.
+      // Two efforts: docs.mistral.ai, "Reasoning: Adjustable".
       reasoning_effort: (effort) => ({
         reasoning_effort: effort === 'none' || effort === 'minimal' ? 'none' : 'high',
       }),

@@ -13,6 +13,11 @@ function baseUrlAt({ location }: PathRequest['settings']): string {
   return `https://${location}-aiplatform.googleapis.com`;
 }
 
+/** How a model is asked for embeddings, as `@google/genai` decides it. */
+function embedsContents(model: string): boolean {
+  return (model.includes('gemini') && model !== 'gemini-embedding-001') || model.includes('maas');
+}
+
 export default {
   name: 'vertex',
   title: 'Google Vertex AI',
@@ -21,7 +26,11 @@ export default {
     generate: (request) =>
       modelPath('v1beta1', 'google', request) +
       (request.stream ? ':streamGenerateContent?alt=sse' : ':generateContent'),
+    embed: (request) =>
+      modelPath('v1beta1', 'google', request) +
+      (embedsContents(request.model) ? ':embedContent' : ':predict'),
   },
+  embeddings: (model) => (embedsContents(model) ? 'vertex_content' : 'vertex_predict'),
   alsoSpeaks: [
     {
       // Source: Anthropic's documentation, "Claude on Vertex AI": the model stands in the URL, the version in the body.
@@ -32,6 +41,10 @@ export default {
           modelPath('v1', 'anthropic', request) + (request.stream ? ':streamRawPredict' : ':rawPredict'),
       },
       body: { model: undefined, anthropic_version: 'vertex-2023-10-16' },
+      // Named by vendors: `context-1m` (Claude Code, "Google Vertex AI") and `web-search` (Google Cloud, "Web search with Anthropic
+      // Claude models"). No page of a vendor lists the rest: they are what BerriAI/litellm forwards to Vertex. Refused, by reports:
+      // `effort`, `adaptive-thinking` (anthropics/claude-code#34802), `structured-outputs` (vercel/ai#10981), `prompt-caching-scope`
+      // (anthropics/claude-code#21625).
       betas: [
         'compact-2026-01-12',
         'compact-2026-09-04',

@@ -24,12 +24,14 @@ import { addResponsesDoors } from './http/responses-doors.ts';
 import { createHttpServer } from './http/server.ts';
 import { type ArchiveProblem, ResponseArchive } from './responses/response-archive.ts';
 import { openStore } from './store/open.ts';
+import { redactingLog } from './telemetry/redacting-log.ts';
 import { ensureFirstKeys, type FirstSecrets, readMadeKeys } from './tenants/first-start.ts';
 import { type HashedKey, hashSecret, KeyRing } from './tenants/keys.ts';
 import { UpstreamObjects } from './tenants/upstream-objects.ts';
 import { TokenCounter } from './tokens/token-counter.ts';
 import { Connections } from './upstream/connections.ts';
 import type { ProviderDeclaration } from './upstream/provider.ts';
+import { listSecrets } from './upstream/secrets.ts';
 import type { SignInContext } from './upstream/sign-in/create-signer.ts';
 import { Ledger, type LedgerProblem } from './usage/ledger.ts';
 import { PriceBook } from './usage/prices.ts';
@@ -60,9 +62,10 @@ const SPOOL_BYTES = 4 * 1024 ** 3;
 export async function startApp(
   config: Config,
   declarations: readonly ProviderDeclaration[],
-  log: Logger,
+  plainLog: Logger,
   fetch: typeof globalThis.fetch = globalThis.fetch,
 ): Promise<App> {
+  const log = redactingLog(plainLog, () => listLogSecrets(config, gateway));
   const store = await openStore(storeUrl(config));
   const ledger = new Ledger({
     store,
@@ -163,6 +166,13 @@ async function admitFirstKeys(
     config.adminKey === undefined ? [] : [{ hash: hashSecret(config.adminKey), key: 'environment' }];
   admin.keys = new KeyRing(hasAdminKey ? configured : made.adminKeys, Date.now);
   return secrets;
+}
+
+/** What no log may hold. The secrets of keys that the gateway made are nowhere but with whoever has them. */
+function listLogSecrets({ tenants, adminKey }: Config, { snapshot }: Gateway): string[] {
+  const accounts = [...snapshot.routes.upstreams.values()].flatMap((upstream) => upstream.accounts);
+  const keys = Object.values(tenants).flatMap((tenant) => tenant.keys.map(({ secret }) => secret));
+  return listSecrets([...accounts.flatMap((account) => account.secrets()), ...keys, adminKey]);
 }
 
 function buildPriceBook(config: Config, log: Logger): PriceBook {

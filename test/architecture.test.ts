@@ -15,6 +15,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   store: ['conversation', 'usage'],
   tenants: ['conversation', 'store', 'config'],
   upstream: ['conversation', 'dialects', 'usage'],
+  telemetry: ['upstream'],
   tokens: ['conversation'],
   routing: ['conversation', 'dialects', 'upstream'],
   responses: ['conversation', 'store', 'usage'],

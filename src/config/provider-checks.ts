@@ -61,6 +61,7 @@ function findMissing(
     ...findMissingSettings(path, provider, known, env),
     ...findMissingKey(path, provider, known, env),
     ...findUntaken(path, provider, known),
+    ...findSignedHeaders(path, provider, known, env),
   ];
 }
 
@@ -153,6 +154,39 @@ function findUntaken(
     at: 'key' as const,
     message: `${known.name} takes no ${place.at(-1)}`,
   }));
+}
+
+/** Headers that a signature is made of. */
+const SIGNED = /^(?:authorization|x-amz-.*)$/i;
+
+/** A configured header that signing makes, too: the signature is what goes out, so it would be silently without effect. */
+function findSignedHeaders(
+  path: ConfigPath,
+  provider: Readonly<Record<string, unknown>>,
+  known: KnownProvider,
+  env: Environment,
+): Finding[] {
+  const { signIn } = known;
+  if (signIn === undefined) return [];
+  const accounts = accountsOf(provider);
+  const signs = accounts.map(({ apiKey, apiKeyFile }) => apiKey === undefined && apiKeyFile === undefined);
+  const findsCredentials = signIn.ambient === true || findSignIn(known, env) !== undefined;
+  const signsAlone = accounts.length === 0 && findsCredentials && findProviderKey(known, env) === undefined;
+  const holders = [
+    ...(signsAlone || signs.includes(true) ? [{ holder: provider, at: path }] : []),
+    ...accounts.flatMap((holder, index) =>
+      signs[index] ? [{ holder, at: [...path, 'accounts', index] }] : [],
+    ),
+  ];
+  return holders.flatMap(({ holder, at }) =>
+    Object.keys(isObject(holder['headers']) ? holder['headers'] : {})
+      .filter((name) => SIGNED.test(name))
+      .map((name) => ({
+        path: [...at, 'headers', name],
+        at: 'key' as const,
+        message: `each request is signed, which makes this header: leave it out, or write apiKey instead of ${signIn.kind}`,
+      })),
+  );
 }
 
 /** `project` is not among them: of an account, OpenAI and Google take it, and others always let it be. */

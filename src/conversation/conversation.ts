@@ -177,14 +177,15 @@ export type Tool =
   /** A tool that the provider itself runs (web search, code execution, …), verbatim. */
   | { type: 'opaque'; dialect: DialectName; value: JsonObject };
 
-export type ToolChoice =
+export type ToolChoice = (
   | { type: 'auto' }
   | { type: 'none' }
   | { type: 'required' }
   | { type: 'tool'; name: string }
   /** Only these tools, in mode `auto` or `required` (chat `allowed_tools`, Gemini `allowedFunctionNames`). */
   | { type: 'allowed'; mode: 'auto' | 'required'; names: string[] }
-  | { type: 'opaque'; dialect: DialectName; value: JsonObject };
+  | { type: 'opaque'; dialect: DialectName; value: JsonObject }
+) & { extra?: Extra };
 
 /** What steers the sampling, and who asks. `dialects/parameters.ts` says what becomes of each in each dialect. */
 export interface Parameters {
@@ -208,10 +209,11 @@ export interface Parameters {
   promptCacheKey?: string;
 }
 
-export type ResponseFormat =
+export type ResponseFormat = (
   | { type: 'text' }
   | { type: 'json_object' }
-  | { type: 'json_schema'; name: string; description?: string; schema: JsonObject; strict?: boolean };
+  | { type: 'json_schema'; name: string; description?: string; schema: JsonObject; strict?: boolean }
+) & { extra?: Extra };
 
 /** How much the model may think before it answers. */
 export interface ReasoningRequest {

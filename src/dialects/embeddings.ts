@@ -1,14 +1,46 @@
 import type { EmbeddingRequest, Embeddings } from '../conversation/embedding.ts';
+import { invalidRequest } from '../conversation/gateway-error.ts';
 import type { JsonObject, JsonValue } from '../conversation/json.ts';
-import type { EncodedRequest } from './dialect.ts';
+import type { EncodedRequest, ResponseHeaders } from './dialect.ts';
 
 /** How vectors are written: numbers, or little-endian float32 bytes in base64 (OpenAI `encoding_format`). */
 export type EncodingFormat = 'float' | 'base64';
 
-/** What a dialect says of embeddings; pure functions as in `Dialect`, with the same errors. */
-export interface EmbeddingDialect {
-  decodeRequest(body: JsonObject): { request: EmbeddingRequest; encodingFormat: EncodingFormat };
+/** The side of embeddings that faces a provider; pure functions as in `UpstreamDialect`, with the same errors. */
+export interface UpstreamEmbeddings {
   encodeRequest(request: EmbeddingRequest, model: string): EncodedRequest;
-  decodeResponse(body: JsonValue, request: EmbeddingRequest): Embeddings;
+  /** `headers`: of the answer, where some say what its body does not. */
+  decodeResponse(body: JsonValue, request: EmbeddingRequest, headers?: ResponseHeaders): Embeddings;
+}
+
+/** What a dialect says of embeddings, to both sides. */
+export interface EmbeddingDialect extends UpstreamEmbeddings {
+  decodeRequest(body: JsonObject): { request: EmbeddingRequest; encodingFormat: EncodingFormat };
   encodeResponse(embeddings: Embeddings, encodingFormat: EncodingFormat): JsonObject;
+}
+
+/**
+ * The inputs of a request for models that take text alone.
+ *
+ * @throws GatewayError `invalid_request` for inputs that are given as token ids: they are another model's tokens.
+ */
+export function readTexts({ inputs }: EmbeddingRequest): string[] {
+  return inputs.map((input, index) => {
+    if (typeof input === 'string') return input;
+    const path = `input[${index}]`;
+    throw invalidRequest(
+      `'${path}' is a list of token ids. The model that this call goes to embeds text only.`,
+      path,
+      'unsupported_input',
+    );
+  });
+}
+
+/** What a caller is told who sent several texts to a model that embeds one a call. */
+export function takesOneText(): Error {
+  return invalidRequest(
+    "'input' holds several texts, and the model that this call goes to takes one: send each in a call of its own.",
+    'input',
+    'unsupported_input',
+  );
 }

@@ -1,9 +1,23 @@
-import type { Conversation, DialectName, Extra, Part, ReasoningPart } from '../conversation/conversation.ts';
+import type {
+  Conversation,
+  DialectName,
+  Extra,
+  Message,
+  Part,
+  ReasoningPart,
+} from '../conversation/conversation.ts';
 import { isObject } from '../conversation/json.ts';
-import { messagePlace, partPaths, resultPartPath, signaturePath, toolPlace } from './caller-words.ts';
+import {
+  callerWord,
+  messagePlace,
+  partPaths,
+  resultPartPath,
+  signaturePath,
+  toolPlace,
+} from './caller-words.ts';
 
-/** Whether the encoder writes a reasoning part. */
-type TakesReasoning = (part: ReasoningPart) => boolean;
+/** Whether the encoder writes a reasoning part of a message. */
+type TakesReasoning = (part: ReasoningPart, message: Message) => boolean;
 
 /** Keys of an `Extra` that are not the caller's own fields. */
 interface ExtraForm {
@@ -13,12 +27,28 @@ interface ExtraForm {
   copies: ReadonlySet<string>;
 }
 
+/** What the item around a part says, which is no word of the caller's (`responses/extra.ts`). */
+const ITEM = 'item';
+
 const EXTRA_FORMS: Record<DialectName, ExtraForm> = {
   chat: {
-    nested: new Set(['function', 'custom', 'image_url', 'video_url', 'document_url', 'input_audio', 'file']),
+    nested: new Set([
+      'function',
+      'custom',
+      'image_url',
+      'video_url',
+      'document_url',
+      'input_audio',
+      'file',
+      'allowed_tools',
+      'json_schema',
+    ]),
     copies: new Set(['type']),
   },
-  responses: { nested: new Set(['item']), copies: new Set(['instructions', 'type', 'id', 'status']) },
+  responses: {
+    nested: new Set([ITEM]),
+    copies: new Set(['instructions', 'type', 'id', 'status', 'name', 'namespace']),
+  },
   messages: { nested: new Set(), copies: new Set() },
   gemini: {
     nested: new Set(['functionCall', 'functionResponse', 'inlineData', 'fileData']),
@@ -48,7 +78,9 @@ export function foreignParts(
     for (const [at, part] of message.parts.entries()) {
       const path = paths[at] ?? '';
       if (
-        part.type === 'opaque' ? part.dialect !== dialect : part.type === 'reasoning' && !takesReasoning(part)
+        part.type === 'opaque'
+          ? part.dialect !== dialect
+          : part.type === 'reasoning' && !takesReasoning(part, message)
       ) {
         names.push(path);
         continue;
@@ -61,11 +93,24 @@ export function foreignParts(
       if (isSignedByOther(part, dialect)) names.push(signaturePath(conversation, index, path));
     }
   }
-  return foldAlike([...names, ...foreignToolFields(conversation, dialect)]);
+  return foldAlike([
+    ...names,
+    ...foreignToolFields(conversation, dialect),
+    ...foreignWishes(conversation, dialect),
+  ]);
+}
+
+/** The same for what is wished of the answer. */
+function foreignWishes(conversation: Conversation, dialect: DialectName): string[] {
+  const { toolChoice, responseFormat } = conversation;
+  return [
+    ...extraNames(toolChoice?.extra, dialect, callerWord(conversation, 'toolChoice')),
+    ...extraNames(responseFormat?.extra, dialect, callerWord(conversation, 'responseFormat')),
+  ];
 }
 
 /** The same for the fields of tools alone. */
-export function foreignToolFields(conversation: Conversation, dialect: DialectName): string[] {
+function foreignToolFields(conversation: Conversation, dialect: DialectName): string[] {
   return conversation.tools.flatMap((tool, index) => {
     if (tool.type === 'opaque') return [];
     return extraNames(tool.extra, dialect, toolPlace(conversation, index), 'without copies');
@@ -98,7 +143,10 @@ function extraNames(
     const isCopy = (name: string) => which === 'without copies' && copies.has(name);
     if (value === null || isCopy(key)) return [];
     if (!nested.has(key) || !isObject(value)) return [`${path}.${key}`];
-    return Object.keys(value).flatMap((inner) => (isCopy(inner) ? [] : [`${path}.${key}.${inner}`]));
+    const holder = key === ITEM ? 'input[]' : `${path}.${key}`;
+    return Object.entries(value)
+      .filter(([inner, said]) => said !== null && !isCopy(inner))
+      .map(([inner]) => `${holder}.${inner}`);
   });
 }
 

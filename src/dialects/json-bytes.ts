@@ -8,6 +8,7 @@ export type ValueTest = (body: Buffer, at: number) => boolean;
 
 export const beginsObject: ValueTest = (body, at) => body[at] === 0x7b;
 export const beginsList: ValueTest = (body, at) => body[at] === 0x5b;
+export const beginsText: ValueTest = (body, at) => body[at] === 0x22;
 export const isNotNull: ValueTest = (body, at) => body[at] !== 0x6e;
 
 /** Whether the key stands anywhere with such a value. */

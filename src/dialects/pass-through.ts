@@ -19,7 +19,15 @@ export interface PassThrough {
   readFailure(body: Buffer): GatewayError | undefined;
   /** The id of a whole answer, which may begin with these bytes, in dialects whose providers keep answers. */
   readAnswerId?(head: Buffer): string | undefined;
+  /** What later requests can name of a whole answer, in dialects whose providers keep answers. */
+  readMadeIds?(body: Buffer): MadeIds;
   streamScanner(options: ScanOptions): StreamScanner;
+}
+
+/** Ids by which later requests can name what an answer made. */
+export interface MadeIds {
+  items: string[];
+  containers: string[];
 }
 
 export interface PrepareOptions {
@@ -58,6 +66,8 @@ export interface StreamScanner {
   readonly outputEvents: number;
   /** The answer's id, once it was told, in dialects whose providers keep answers. */
   readonly answerId?: string | undefined;
+  /** What later requests can name of the answer, once it is whole. */
+  readonly madeIds?: MadeIds | undefined;
   /** What is missing after the last byte of a stream that finished. */
   closing(): string;
   /** The last words of a stream that breaks off, where they depend on what came before. */

@@ -1,13 +1,15 @@
 import type { DialectName } from '../conversation/conversation.ts';
 import { chatEmbeddings } from './chat/embeddings.ts';
 import { chat } from './chat/index.ts';
+import { bedrockEmbeddings } from './converse/embeddings.ts';
 import { converse } from './converse/index.ts';
 import type { CountDialect } from './count-tokens.ts';
 import type { UpstreamDialect } from './dialect.ts';
-import type { EmbeddingDialect } from './embeddings.ts';
+import type { EmbeddingDialect, UpstreamEmbeddings } from './embeddings.ts';
 import { geminiCounts } from './gemini/count-tokens.ts';
 import { geminiEmbeddings } from './gemini/embeddings.ts';
 import { gemini } from './gemini/index.ts';
+import { vertexContents, vertexPredictions } from './gemini/vertex-embeddings.ts';
 import { messagesCounts } from './messages/count-tokens.ts';
 import { messages } from './messages/index.ts';
 import { responses } from './responses/index.ts';
@@ -23,8 +25,19 @@ export const COUNT_DIALECTS: Partial<Record<DialectName, CountDialect>> = {
   gemini: geminiCounts,
 };
 
-/** Those of them that have embeddings. */
+/** Those of them in which clients ask for embeddings. */
 export const EMBEDDING_DIALECTS: Partial<Record<DialectName, EmbeddingDialect>> = {
   chat: chatEmbeddings,
   gemini: geminiEmbeddings,
 };
+
+/** How providers are asked for embeddings: in their dialect, or in a form of their own (`Surface.embeddings`). */
+export const UPSTREAM_EMBEDDINGS: Partial<Record<DialectName | EmbeddingForm, UpstreamEmbeddings>> = {
+  ...EMBEDDING_DIALECTS,
+  converse: bedrockEmbeddings,
+  vertex_predict: vertexPredictions,
+  vertex_content: vertexContents,
+};
+
+/** Forms that are no dialect's. */
+export type EmbeddingForm = 'vertex_predict' | 'vertex_content';

@@ -304,7 +304,8 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
       const reader = createStreamReader(type);
       return this.#commitWith(new StreamTranslator(gateway, call, this, reader, dialect.streamDecoder()));
     }
-    if (!passThrough || call.stream) return new BodyTranslator(gateway, call, this, translate);
+    if (!passThrough || call.stream)
+      return new BodyTranslator(gateway, call, this, (answer) => translate(answer, headers));
     return this.#commitWith(new BodyRelay(gateway, call, this, relayedLength(headers)));
   }
 

@@ -52,7 +52,7 @@ export class Call {
   /** The answer is to be kept, so that the client can go on from it. */
   keepsAnswer = false;
   /** The one account of the one provider that keeps what the call goes on from. */
-  pinned: AccountName | undefined;
+  pinned: PinnedAccount | undefined;
 
   readonly attempts: AttemptRecord[] = [];
   target: Target | undefined;
@@ -104,10 +104,14 @@ export class Call {
   }
 }
 
-/** An account by its name and its provider's. */
-export interface AccountName {
+/** An account by its name and its provider's, and what is kept there. */
+export interface PinnedAccount {
   provider: string;
   account: string;
+  /** What keeps a call there, where it is named, and the code of the error where its model does not lead there. */
+  what: string;
+  param: string;
+  code: string;
 }
 
 /** What others may do to an attempt. */

@@ -20,8 +20,8 @@ export interface Gateway {
   readonly responses: Pick<ResponseArchive, 'keep' | 'find' | 'remove'>;
   readonly log: Log;
   readonly calls: RunningCalls;
-  /** Whose the files and batches are that providers keep. */
-  readonly objects: Pick<UpstreamObjects, 'find' | 'list' | 'bind' | 'forget'>;
+  /** Whose it is what providers keep: files, batches, conversations, … */
+  readonly objects: Pick<UpstreamObjects, 'find' | 'list' | 'ofAll' | 'bind' | 'forget'>;
   /** For what is uploaded. */
   readonly uploads: { readonly spool: Pick<Spool, 'open'>; readonly maxBytes: number };
   /** Counts for providers that cannot. */

@@ -2,6 +2,7 @@ import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import { admitCall, admitUpload } from './admit.ts';
 import { makeAttempt } from './attempt.ts';
 import type { Call } from './call.ts';
+import { namesHeld, planHeld } from './check-held.ts';
 import { countLocally, mustCountLocally } from './count-locally.ts';
 import type { Gateway } from './gateway.ts';
 import { type PlannedAttempt, planAttempts } from './plan.ts';
@@ -40,8 +41,12 @@ function planCall(gateway: Gateway, call: Call): PlannedAttempt[] | Promise<Plan
   if (call.object) return planObject(gateway, call, call.object);
   if (call.upload) return admitUpload(call, call.upload).then(() => planAttempts(call));
   admitCall(call);
-  if (call.door.keepsAnswers) return resumeCall(gateway, call).then(() => planAttempts(call));
-  return planAttempts(call);
+  if (call.door.keepsAnswers) return resumeCall(gateway, call).then(() => planNamed(gateway, call));
+  return planNamed(gateway, call);
+}
+
+function planNamed(gateway: Gateway, call: Call): PlannedAttempt[] | Promise<PlannedAttempt[]> {
+  return namesHeld(call) ? planHeld(gateway, call) : planAttempts(call);
 }
 
 /** Failures after which another target may do better. */

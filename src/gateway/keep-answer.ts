@@ -1,4 +1,5 @@
 import type { JsonObject } from '../conversation/json.ts';
+import type { MadeIds } from '../dialects/pass-through.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 
@@ -24,6 +25,27 @@ export function noteKeptAnswer(gateway: Gateway, call: Call, id: string | undefi
   const account = call.attempts.at(-1)?.account;
   if (!call.keepsAnswer || id === undefined || account === undefined) return;
   gateway.responses.keep({ ...describeKept(gateway, call, id), where: 'provider', account });
+}
+
+/**
+ * Notes what later calls of the tenant can name of an answer that its provider keeps. To be called before the client
+ * knows it. Containers live on also where the answer is not kept.
+ */
+export function noteMadeIds(gateway: Gateway, call: Call, made: MadeIds | undefined): void {
+  const account = call.attempts.at(-1)?.account;
+  if (!made || account === undefined) return;
+  for (const id of made.items) noteKeptAnswer(gateway, call, id);
+  if (made.containers.length === 0) return;
+  const { tenant, key } = call.caller;
+  const { upstream } = call.target ?? {};
+  const place = { provider: upstream?.name ?? '', account };
+  const rows = made.containers.map((id) => ({
+    ...{ id, kind: 'container' as const, tenant, key, ...place },
+    ...{ created_at: gateway.now(), object: null },
+  }));
+  gateway.objects
+    .bind(rows)
+    .catch((err: unknown) => gateway.log.error({ call: call.id, err }, 'a container could not be noted'));
 }
 
 function describeKept(gateway: Gateway, call: Call, id: string) {

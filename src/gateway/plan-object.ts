@@ -34,7 +34,7 @@ export async function planObject(
       return upstream.accounts.map((account) => ({ target: targetAt(upstream, 'file'), account }));
     }
     default:
-      return [planAt(call, await findOwn(gateway, call, object.kind, object.id, 'id'))];
+      return [planAt(call, await findOwn(gateway, call, object.kind, object.id, 'id'), object.kind)];
   }
 }
 
@@ -66,7 +66,7 @@ async function planBatch(gateway: Gateway, call: Call): Promise<PlannedAttempt> 
   return planAt(call, file, 'batch');
 }
 
-function planAt(call: Call, { kind, provider, account: name }: UpstreamObject, asked = kind): PlannedAttempt {
+function planAt(call: Call, { provider, account: name }: UpstreamObject, asked: ObjectKind): PlannedAttempt {
   const upstream = call.snapshot.routes.upstreams.get(provider);
   const account = upstream?.accounts.find((one) => one.name === name);
   if (!upstream || !account) {

@@ -38,7 +38,7 @@ export function planAttempts(call: Call): PlannedAttempt[] {
       if (isPlanned(call, target, account) && plan.length < MAX_ATTEMPTS) plan.push({ target, account });
     }
   }
-  if (plan.length === 0) throw keptElsewhere(model);
+  if (plan.length === 0) throw keptElsewhere(call);
   return plan;
 }
 
@@ -47,11 +47,11 @@ function isPlanned({ pinned }: Call, { upstream }: Target, { name }: Account): b
 }
 
 /** A call that is pinned to what none of its targets are. */
-function keptElsewhere(model: string): GatewayError {
+function keptElsewhere({ model = '', pinned }: Call): GatewayError {
   return invalidRequest(
-    `The previous response is kept by a provider account that the model '${model}' does not lead to. Call a model of that provider, or send the earlier messages in 'input'.`,
-    'previous_response_id',
-    'previous_response_elsewhere',
+    `${pinned?.what ?? 'What it names'} is kept by a provider account that the model '${model}' does not lead to. Call a model of that provider, or send what is meant itself.`,
+    pinned?.param,
+    pinned?.code,
   );
 }
 

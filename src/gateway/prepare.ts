@@ -7,7 +7,7 @@ import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
 import type { UpstreamDialect } from '../dialects/dialect.ts';
-import { COUNT_DIALECTS, EMBEDDING_DIALECTS } from '../dialects/registry.ts';
+import { COUNT_DIALECTS, EMBEDDING_DIALECTS, UPSTREAM_EMBEDDINGS } from '../dialects/registry.ts';
 import { findTopLevelFields } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
 import { keepBetas } from '../upstream/betas.ts';
@@ -17,6 +17,7 @@ import { type Endpoint, findEndpoint } from '../upstream/endpoint.ts';
 import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
 import type { Call } from './call.ts';
+import { refuseHeldUris } from './check-held.ts';
 import { identifyAnswer } from './identify-answer.ts';
 import { repeatedRequest } from './keep-answer.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -68,7 +69,8 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   }
   const { dialect, path, surface } = endpoint;
   const sameDialect = door.dialect.name === dialect.name;
-  const passThrough = sameDialect && door.alwaysTranslates !== true;
+  const hasOwnForm = door.operation === 'embed' && surface.embeddings !== undefined;
+  const passThrough = sameDialect && door.alwaysTranslates !== true && !hasOwnForm;
   const unknownFlags: string[] = [];
   const baseHeaders = sameDialect
     ? forwardHeaders(account.headers, knownHeaders(call.forward, surface, unknownFlags))
@@ -161,6 +163,7 @@ function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint
   conversation.stream = call.stream;
   // Encoded for the model, whose traits the codec knows by its name; called by the name that it has there.
   const { body, ...rest } = dialect.encodeRequest(conversation, target.model);
+  refuseHeldUris(call, target, conversation, dialect.name);
   return {
     ...rest,
     body: named(body, model),
@@ -194,9 +197,9 @@ function streamText(call: Call, completion: Completion): { text: string; written
   return { text, written: encoder.answer };
 }
 
-function encodeEmbed(call: Call, target: Target, { dialect, model, quirked }: Endpoint): Encoded {
+function encodeEmbed(call: Call, target: Target, { dialect, model, quirked, surface }: Endpoint): Encoded {
   const caller = call.door.embeddings ?? EMBEDDING_DIALECTS[call.door.dialect.name];
-  const provider = EMBEDDING_DIALECTS[dialect.name];
+  const provider = UPSTREAM_EMBEDDINGS[surface.embeddings?.(target.model) ?? dialect.name];
   if (!caller || !provider) throw new Error(`no embedding codec for ${target.name}, which has the operation`);
   const { request, encodingFormat } = caller.decodeRequest(parseBody(call.body));
   const encoded = provider.encodeRequest(request, target.model);
@@ -204,8 +207,8 @@ function encodeEmbed(call: Call, target: Target, { dialect, model, quirked }: En
   return {
     ...rest,
     body: named(body, model),
-    translate: (answer) => {
-      const embeddings = provider.decodeResponse(answer, request);
+    translate: (answer, headers) => {
+      const embeddings = provider.decodeResponse(answer, request, headers);
       return {
         text: JSON.stringify(caller.encodeResponse({ ...embeddings, model: target.model }, encodingFormat)),
         usage: embeddings.usage,

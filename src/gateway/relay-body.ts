@@ -3,7 +3,7 @@ import { tryParseJson } from '../conversation/json.ts';
 import type { Call } from './call.ts';
 import { estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
-import { noteKeptAnswer } from './keep-answer.ts';
+import { noteKeptAnswer, noteMadeIds } from './keep-answer.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { beginBody, sendJson } from './respond.ts';
 import { settleCall } from './settle.ts';
@@ -65,6 +65,7 @@ export class BodyRelay implements CommittingReceiver {
     this.#attempt.succeed();
     if (!this.#call.committed) {
       this.#noteId(body);
+      noteMadeIds(this.#gateway, this.#call, passThrough.readMadeIds?.(body));
       sendJson(this.#gateway, this.#call, body);
       return;
     }

@@ -8,7 +8,7 @@ import type { Account } from '../upstream/upstream.ts';
 import type { Call } from './call.ts';
 import { completeUsage, estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
-import { noteKeptAnswer } from './keep-answer.ts';
+import { noteKeptAnswer, noteMadeIds } from './keep-answer.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { settleCall } from './settle.ts';
 import { StreamCommit } from './stream-commit.ts';
@@ -114,6 +114,7 @@ export class StreamRelay implements CommittingReceiver {
   #finish(last: Buffer): void {
     this.account();
     this.#attempt.succeed();
+    if (this.#call.door.keepsAnswers) noteMadeIds(this.#gateway, this.#call, this.#scanner.madeIds);
     settleCall(this.#gateway, this.#call, 'ok', 200);
     this.#commit.end(last);
   }

@@ -36,7 +36,13 @@ export async function resumeCall(gateway: Gateway, call: Call): Promise<void> {
     return;
   }
   const provider = earlier.target.slice(0, earlier.target.indexOf('/'));
-  call.pinned = { provider, account: earlier.account };
+  call.pinned = {
+    provider,
+    account: earlier.account,
+    what: 'The previous response',
+    param: PREVIOUS,
+    code: 'previous_response_elsewhere',
+  };
 }
 
 /** A top-level field; `null` where it is absent. */

@@ -1,6 +1,7 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { type JsonObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
+import type { ResponseHeaders } from '../dialects/dialect.ts';
 import type { Call } from './call.ts';
 import { estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
@@ -11,7 +12,7 @@ import { settleCall } from './settle.ts';
 import { endStream } from './stream-commit.ts';
 
 /** Turns a provider's whole answer into what the client gets: JSON text, or the text of a stream for a call that asked for one. */
-export type TranslateAnswer = (answer: JsonValue) => Translated;
+export type TranslateAnswer = (answer: JsonValue, headers?: ResponseHeaders) => Translated;
 
 interface Translated {
   text: string;

@@ -77,7 +77,7 @@ export interface ResponseRow {
 export interface UpstreamObjectRow {
   /** The provider's own id. */
   id: string;
-  kind: 'file' | 'batch';
+  kind: 'file' | 'batch' | 'conversation' | 'container';
   tenant: string;
   /** The name of the key that made it. */
   key: string;

@@ -2,7 +2,8 @@ import type { UpstreamObjectRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 
 export type UpstreamObject = UpstreamObjectRow;
-export type ObjectKind = UpstreamObjectRow['kind'];
+/** What can be asked for at a door of its own. */
+export type ObjectKind = 'file' | 'batch';
 
 export interface ListRequest {
   tenant: string;
@@ -15,7 +16,10 @@ export interface ListRequest {
   purpose?: string | undefined;
 }
 
-/** What providers keep for tenants (files, batches), and whose it is. Everything is asked for by the tenant, too. */
+/**
+ * What providers keep for tenants (files, batches, what calls leave behind), and whose it is. Everything that a tenant is
+ * told of is asked for by the tenant, too.
+ */
 export class UpstreamObjects {
   readonly #db: Store['db'];
 
@@ -31,6 +35,11 @@ export class UpstreamObjects {
       .where('tenant', '=', tenant)
       .where('kind', '=', kind)
       .executeTakeFirst();
+  }
+
+  /** Those of these ids that are any tenant's: to be told only whether they are the caller's own. */
+  ofAll(ids: readonly string[]): Promise<UpstreamObject[]> {
+    return this.#db.selectFrom('upstream_objects').selectAll().where('id', 'in', ids).execute();
   }
 
   /** Binds objects to their tenants. One that is bound stays so; what it looks like is brought up to date. */

@@ -69,7 +69,7 @@ export function findEndpoint(
   const surface = chooseSurface(upstream.declaration, request);
   const quirked = surface === upstream.declaration ? upstream.quirked : undefined;
   const dialect = quirked?.dialect ?? CODECS[surface.dialect];
-  const isRelayed = surface.dialect === request.dialect;
+  const isRelayed = surface.dialect === request.dialect && surface.embeddings === undefined;
   const operation = isRelayed ? (request.relaysAs ?? request.operation) : request.operation;
   const pathOf = pathsOf(surface)?.[operation];
   if (!dialect || !pathOf) return undefined;

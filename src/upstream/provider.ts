@@ -1,6 +1,7 @@
 import type { DialectName } from '../conversation/conversation.ts';
 import type { JsonValue } from '../conversation/json.ts';
 import type { ChatQuirks } from '../dialects/chat/quirks.ts';
+import type { EmbeddingForm } from '../dialects/registry.ts';
 import type { Operation } from '../usage/record.ts';
 import type { RelayedPlace } from './relayed-paths.ts';
 
@@ -55,6 +56,8 @@ export interface Surface {
   dialect: DialectName;
   /** Where operations live below the base URL. Absent: where the dialect's own API has them. What is not named is not had. */
   paths?: Paths;
+  /** The form of a model's embeddings, where it is not the dialect's. */
+  embeddings?(model: string): EmbeddingForm;
   /** Top-level fields of every body beside those of the dialect; one that is `undefined` is taken out. */
   body?: Readonly<Record<string, JsonValue | undefined>>;
   /** The flags of the `anthropic-beta` header that it knows: others it would refuse. Absent: every flag. */

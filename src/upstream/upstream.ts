@@ -111,14 +111,21 @@ function buildAccount(upstream: UpstreamOptions, options: AccountOptions, contex
     headers: mergeHeaders([
       { 'content-type': 'application/json' },
       declaration.headers,
-      upstream.headers,
+      signer ? withoutSigned(upstream.headers) : upstream.headers,
       apiKey === undefined ? undefined : declaration.authorize(apiKey),
       declaration.identifyAccount?.(settings),
-      headers,
+      signer ? withoutSigned(headers) : headers,
     ]),
     signer,
     secrets: () => listSecrets([apiKey, ...headerValues, ...(signer?.secrets() ?? [])]),
   };
+}
+
+/** Headers that signing makes: what was configured would stand beside the signature, and break it. */
+const SIGNED = /^(?:authorization|x-amz-.*)$/i;
+
+function withoutSigned(headers: AccountOptions['headers']): AccountOptions['headers'] {
+  return headers && Object.fromEntries(Object.entries(headers).filter(([name]) => !SIGNED.test(name)));
 }
 
 /** What the account says goes before what its provider says. */

@@ -192,7 +192,32 @@ const BROKEN: [string, string, string[]][] = [
     'providers: { azure-openai: { accounts: [{ name: a, apiKey: k }] } }',
     ['providers.azure-openai: baseUrl is missing: azure-openai has no address of its own'],
   ],
+  [
+    'a header of an account’s own that its signature has, too',
+    `providers: { bedrock: { region: us-east-1, accounts: [{ name: a, aws: { accessKeyId: A, secretAccessKey: s }, headers: { Authorization: "Bearer mine", X-Amz-Date: now, x-own: "1" } }] } }`,
+    ['Authorization', 'X-Amz-Date'].map(
+      (header) =>
+        `providers.bedrock.accounts[0].headers.${header}: each request is signed, which makes this header: leave it out, or write apiKey instead of aws`,
+    ),
+  ],
+  [
+    'such a header for all accounts of a provider of which one signs in',
+    'providers: { vertex: { project: p, headers: { authorization: Bearer mine }, accounts: [{ name: a, apiKey: k }, { name: b }] } }',
+    [
+      'providers.vertex.headers.authorization: each request is signed, which makes this header: leave it out, or write apiKey instead of google',
+    ],
+  ],
 ];
+
+const UNSIGNED = [
+  'bedrock: { region: us-east-1, accounts: [{ name: a, apiKey: k, headers: { authorization: Bearer mine } }] }',
+  'azure-openai: { baseUrl: "https://proxy", headers: { authorization: Bearer mine } }',
+];
+for (const provider of UNSIGNED) {
+  test(`a header of one’s own may stand where nothing is signed: ${provider}`, () => {
+    assert.deepEqual(problemsOf(`providers: { ${provider} }`, {}, CLOUD_PROVIDERS), []);
+  });
+}
 
 for (const [name, text, expected] of BROKEN) {
   test(`${name}: an error with its path`, () => {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { writeCarriedId } from '../../src/conversation/carried-reasoning.ts';
-import type { DialectName, ReasoningPart } from '../../src/conversation/conversation.ts';
+import type { Conversation, DialectName, ReasoningPart } from '../../src/conversation/conversation.ts';
 import type { JsonObject, JsonValue } from '../../src/conversation/json.ts';
 import { chat } from '../../src/dialects/chat/index.ts';
+import { converse } from '../../src/dialects/converse/index.ts';
 import { gemini } from '../../src/dialects/gemini/index.ts';
 import { messages } from '../../src/dialects/messages/index.ts';
 import { responses } from '../../src/dialects/responses/index.ts';
@@ -11,6 +12,8 @@ import { responses } from '../../src/dialects/responses/index.ts';
 const TARGETS = [
   ['gemini', gemini, 'gemini-3-flash-preview'],
   ['messages', messages, 'claude-sonnet-4-5'],
+  ['responses', responses, 'gpt-4.1'],
+  ['converse', converse, 'anthropic.claude-sonnet-4-5-20250929-v1:0'],
 ] as const;
 
 const HI: JsonObject = { role: 'user', content: 'Hi' };
@@ -21,11 +24,11 @@ const PIXEL = 'data:image/png;base64,iVBORw0KGgo=';
 const PDF = 'data:application/pdf;base64,JVBERi0=';
 
 function carried(signedBy: DialectName): string {
-  const thought: ReasoningPart = {
-    type: 'reasoning',
-    text: 'Hm',
-    signature: { dialect: signedBy, value: 'c2ln' },
-  };
+  const proof = { dialect: signedBy, value: 'c2ln' };
+  const thought: ReasoningPart =
+    signedBy === 'responses'
+      ? { type: 'reasoning', text: '', encrypted: proof }
+      : { type: 'reasoning', text: 'Hm', signature: proof };
   return writeCarriedId('a', { reasoning: [thought], signature: { dialect: signedBy, value: 'c2ln' } });
 }
 
@@ -143,11 +146,6 @@ const ROWS: [name: string, request: JsonObject, dropped: string[]][] = [
     ],
   ],
   [
-    'reasoning that a third provider signed',
-    { messages: round(carried('responses')) },
-    ['messages[1].reasoning_details'],
-  ],
-  [
     'what many messages say alike is named once',
     { messages: Array.from({ length: 40 }, () => ({ ...HI, made: 1 })) },
     ['messages[].made'],
@@ -164,6 +162,12 @@ for (const target of TARGETS) {
     for (const [name, request, dropped] of ROWS) {
       test(name, () => assert.deepEqual(droppedBy(target, request), dropped));
     }
+    test('reasoning that a third provider signed', () => {
+      const third = target[0] === 'responses' ? 'gemini' : 'responses';
+      assert.deepEqual(droppedBy(target, { messages: round(carried(third)) }), [
+        'messages[1].reasoning_details',
+      ]);
+    });
     test('no reasoning and no signature that the provider made itself', () => {
       assert.deepEqual(droppedBy(target, { messages: round(carried(target[0])) }), []);
     });
@@ -202,6 +206,8 @@ test('thinking that led to nothing, which Anthropic does not take back', () => {
   };
   const request = { messages: [HI, { role: 'assistant', content: '', reasoning_details: [detail] }, HI] };
   assert.deepEqual(droppedBy(TARGETS[1], request), ['messages[].reasoning_details']);
+  // Nor does Bedrock.
+  assert.deepEqual(droppedBy(TARGETS[3], request), ['messages[].reasoning_details']);
 });
 
 test('a caller of Anthropic’s dialect hears of its blocks and tools at a provider of Gemini', () => {
@@ -284,7 +290,165 @@ test('what an item of the Responses API says of itself is in the conversation al
     },
     {},
   );
-  for (const [, dialect, model] of TARGETS) {
-    assert.deepEqual(dialect.encodeRequest(conversation, model).dropped, ['input[].item.caller']);
+  for (const [name, dialect, model] of TARGETS) {
+    if (name === 'responses') continue;
+    assert.deepEqual(dialect.encodeRequest(conversation, model).dropped, ['input[].caller']);
   }
+});
+
+/** Requests of three other dialects, and what a provider of the chat dialect cannot be told of them. */
+const AT_CHAT: [name: string, conversation: Conversation, dropped: string[]][] = [
+  [
+    'messages',
+    messages.decodeRequest(
+      {
+        model: 'm',
+        max_tokens: 9,
+        tools: [{ name: 'look', input_schema: { type: 'object' }, defer_loading: true }],
+        messages: [
+          { role: 'user', content: [{ type: 'text', text: 'Hi', foo: 1 }], bar: 1 },
+          {
+            role: 'assistant',
+            content: [
+              { type: 'thinking', thinking: 'Hm', signature: 's' },
+              { type: 'server_tool_use', id: 'x', name: 'web_search', input: {} },
+              { type: 'text', text: 'So' },
+            ],
+          },
+          { role: 'user', content: 'Go on' },
+        ],
+      },
+      {},
+    ),
+    ['messages[].bar', 'messages[].content[].foo', 'messages[].content[]', 'tools[0].defer_loading'],
+  ],
+  [
+    'responses',
+    responses.decodeRequest(
+      {
+        model: 'm',
+        input: [
+          { role: 'user', content: [{ type: 'input_text', text: 'Hi', foo: 1 }] },
+          { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: 'x' },
+          { type: 'web_search_call', id: 'ws_1', status: 'completed' },
+          { type: 'function_call', call_id: 'a', name: 'look', arguments: '{}', caller: 'n' },
+          { type: 'function_call_output', call_id: 'a', output: 'seen' },
+        ],
+      },
+      {},
+    ),
+    ['input[].content[].foo', 'input[]', 'input[].caller'],
+  ],
+  [
+    'gemini',
+    gemini.decodeRequest(
+      {
+        contents: [
+          { role: 'user', parts: [{ text: 'Hi', videoMetadata: { fps: 1 } }] },
+          {
+            role: 'model',
+            parts: [
+              { text: 'Hm', thought: true },
+              { functionCall: { name: 'look', args: {}, willContinue: false }, thoughtSignature: 'c2ln' },
+            ],
+          },
+          { role: 'user', parts: [{ functionResponse: { name: 'look', response: { a: 1 } } }] },
+        ],
+      },
+      { model: 'm' },
+    ),
+    [
+      'contents[].parts[].videoMetadata',
+      'contents[].parts[]',
+      'contents[].parts[].functionCall.willContinue',
+      'contents[].parts[].thoughtSignature',
+    ],
+  ],
+];
+
+for (const [name, conversation, dropped] of AT_CHAT) {
+  test(`a caller of ${name} hears of its own at a provider of the chat dialect`, () => {
+    assert.deepEqual(chat.encodeRequest(conversation, 'gpt-4.1').dropped, dropped);
+  });
+}
+
+test('what Bedrock takes only so far is named with the value that was sent', () => {
+  const conversation = chat.decodeRequest(
+    { model: 'm', messages: [HI], temperature: 1.5, stop: ['a', ' '] },
+    {},
+  );
+  const { dropped } = converse.encodeRequest(conversation, 'anthropic.claude-sonnet-4-5-20250929-v1:0');
+  assert.deepEqual(dropped, ['temperature=1', 'stop[1]']);
+});
+
+const FORMAT = {
+  name: 'a',
+  schema: { type: 'object', properties: {}, additionalProperties: false },
+  strict: true,
+};
+const CHAT_WISHES: [name: string, request: JsonObject, dropped: string[]][] = [
+  [
+    'a choice of a tool',
+    { tool_choice: { type: 'function', function: { name: 'look', foo: 1 }, bar: 1 } },
+    ['tool_choice.function.foo', 'tool_choice.bar'],
+  ],
+  [
+    'a choice of tools',
+    {
+      tool_choice: {
+        type: 'allowed_tools',
+        allowed_tools: { mode: 'auto', tools: [{ type: 'function', function: { name: 'look' } }], foo: 1 },
+        bar: null,
+      },
+    },
+    ['tool_choice.allowed_tools.foo'],
+  ],
+  [
+    'the format of a schema',
+    { response_format: { type: 'json_schema', json_schema: { ...FORMAT, foo: 1 }, bar: 1 } },
+    ['response_format.json_schema.foo', 'response_format.bar'],
+  ],
+  ['a format without one', { response_format: { type: 'text', foo: 1 } }, ['response_format.foo']],
+];
+
+for (const [name, wish, dropped] of CHAT_WISHES) {
+  const request = { tools: [TOOL], messages: [HI], ...wish };
+  for (const target of TARGETS) {
+    test(`unknown fields of ${name} are named at a provider of ${target[0]}`, () => {
+      assert.deepEqual(droppedBy(target, request).sort(), dropped.toSorted());
+    });
+  }
+  test(`unknown fields of ${name} go to a provider of the same dialect`, () => {
+    const body = { model: 'm', ...request };
+    assert.deepEqual(chat.encodeRequest(chat.decodeRequest(body, {}), 'm'), { body, dropped: [] });
+  });
+}
+
+test('unknown fields of what a caller of responses or messages wishes are named, and go to its own dialect', () => {
+  const responsesBody = {
+    model: 'm',
+    input: [{ role: 'user', content: 'Hi' }],
+    tools: [{ type: 'function', name: 'look', parameters: {}, strict: false }],
+    tool_choice: { type: 'function', name: 'look', foo: 1 },
+    text: { format: { type: 'json_schema', ...FORMAT, foo: 1 } },
+  };
+  const asked = responses.decodeRequest(responsesBody, {});
+  assert.deepEqual(chat.encodeRequest(asked, 'gpt-4.1').dropped, ['tool_choice.foo', 'text.format.foo']);
+  assert.deepEqual(responses.encodeRequest(asked, 'm'), { body: responsesBody, dropped: [] });
+
+  const messagesBody = {
+    model: 'claude-sonnet-4-5',
+    max_tokens: 9,
+    messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }],
+    tools: [{ name: 'look', input_schema: { type: 'object' } }],
+    tool_choice: { type: 'tool', name: 'look', foo: 1 },
+    output_config: { format: { type: 'json_schema', schema: FORMAT.schema, foo: 1 } },
+    stream: false,
+  };
+  const wished = messages.decodeRequest(messagesBody, {});
+  assert.deepEqual(chat.encodeRequest(wished, 'gpt-4.1').dropped, [
+    'tool_choice.foo',
+    'output_config.format.foo',
+  ]);
+  assert.deepEqual(messages.encodeRequest(wished, 'claude-sonnet-4-5'), { body: messagesBody, dropped: [] });
 });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, beforeEach, test } from 'node:test';
-import OpenAI from 'openai';
+import OpenAI, { BadRequestError } from 'openai';
 import { API_VERSION, AZURE_KEY, startFakeAzure } from '../support/fake-azure.ts';
+import { vectorOf } from '../support/fake-vectors.ts';
 import { startFakeVertex } from '../support/fake-vertex.ts';
 import { startGateway, TEST_KEY } from '../support/gateway.ts';
 import { ENTRA, startTokenIssuer } from '../support/token-issuer.ts';
@@ -250,8 +251,57 @@ test('a client that leaves while its call is signed: nothing is sent, nothing is
   assert.equal(vertex.requests.length, 1);
 });
 
-test('what the clouds do not have is refused: embeddings of Vertex', async () => {
-  const answer = await gateway.post('/v1/embeddings', { model: 'vertex/gemini-embedding-001', input: 'x' });
+test('embeddings of Vertex, of several texts and of one', async () => {
+  const several = await client.embeddings.create({
+    model: 'vertex/text-embedding-005',
+    input: ['one', 'two words'],
+    dimensions: 3,
+  });
+  assert.deepEqual(
+    several.data.map(({ embedding }) => embedding),
+    [vectorOf('one', 3), vectorOf('two words', 3)],
+  );
+  assert.equal(several.usage.prompt_tokens, 3);
+  const one = await client.embeddings.create({
+    model: 'vertex/gemini-embedding-2',
+    input: 'one',
+    dimensions: 3,
+  });
+  assert.deepEqual(one.data[0]?.embedding, vectorOf('one', 3));
+  assert.equal(one.usage.prompt_tokens, 11);
+  await assert.rejects(
+    client.embeddings.create({ model: 'vertex/gemini-embedding-2', input: ['a', 'b'] }),
+    (error) => error instanceof BadRequestError && error.param === 'input',
+  );
+});
+
+for (const [method, body, expected] of [
+  [
+    'embedContent',
+    { content: { parts: [{ text: 'one' }] }, taskType: 'RETRIEVAL_QUERY', outputDimensionality: 3 },
+    { embedding: { values: vectorOf('one', 3) } },
+  ],
+  [
+    'batchEmbedContents',
+    { requests: [{ model: 'models/x', content: { parts: [{ text: 'one' }] }, outputDimensionality: 3 }] },
+    { embeddings: [{ values: vectorOf('one', 3) }], usageMetadata: { promptTokenCount: 1 } },
+  ],
+] as const) {
+  test(`a client of Gemini gets embeddings of Vertex in its own form: ${method}`, async () => {
+    const path = `/v1beta/models/${encodeURIComponent('vertex/text-embedding-005')}:${method}`;
+    const answer = await gateway.post(path, body);
+    assert.equal(answer.status, 200);
+    assert.deepEqual(await answer.json(), expected);
+    const sent = JSON.stringify(vertex.requests.at(-1));
+    assert.equal(sent.includes('RETRIEVAL_QUERY'), method === 'embedContent');
+  });
+}
+
+test('what the clouds do not have is refused: embeddings of Claude', async () => {
+  const answer = await gateway.post('/v1/embeddings', {
+    model: 'vertex/claude-sonnet-4-5@20250929',
+    input: 'x',
+  });
   assert.equal(answer.status, 400);
   const { error } = (await answer.json()) as { error: { code: string } };
   assert.equal(error.code, 'unsupported_operation');

@@ -5,6 +5,7 @@ import OpenAI from 'openai';
 import { verifyAwsSignature } from '../support/aws-verifier.ts';
 import { startFakeBedrock } from '../support/fake-bedrock.ts';
 import type { FakeProvider } from '../support/fake-provider.ts';
+import { vectorOf } from '../support/fake-vectors.ts';
 import { startGateway, TEST_KEY, type TestGateway } from '../support/gateway.ts';
 
 /** Callers of the doors reach Amazon Bedrock, which speaks Converse in binary frames, here cut anywhere. */
@@ -167,3 +168,65 @@ for (const script of ['error mid-stream', 'truncated json', 'close early', 'brea
     await assert.rejects(stream(`long 20\n${script}`), (error) => error instanceof OpenAI.APIError);
   });
 }
+
+const EMBEDDINGS: [
+  model: string,
+  input: string | string[],
+  dimensions: number | undefined,
+  tokens: number,
+][] = [
+  ['amazon.titan-embed-text-v1', 'two words', undefined, 2],
+  ['amazon.titan-embed-text-v2:0', 'two words', 256, 2],
+  ['cohere.embed-english-v3', ['one', 'two words'], undefined, 7],
+  ['us.cohere.embed-v4:0', ['one', 'two words'], 512, 7],
+];
+for (const [model, input, dimensions, tokens] of EMBEDDINGS) {
+  test(`embeddings of ${model}, with the tokens that it says`, async () => {
+    const options = dimensions === undefined ? {} : { dimensions };
+    const { data, usage } = await client.embeddings.create({ model: `signed/${model}`, input, ...options });
+    assert.deepEqual(
+      data.map(({ embedding }) => embedding),
+      [input].flat().map((text) => vectorOf(text, data[0]?.embedding.length ?? 0)),
+    );
+    if (dimensions !== undefined) assert.equal(data[0]?.embedding.length, dimensions);
+    assert.equal(usage.prompt_tokens, tokens);
+  });
+}
+
+const REFUSED: [what: string, model: string, body: object, param: string][] = [
+  [
+    'several texts for a model that takes one',
+    'amazon.titan-embed-text-v2:0',
+    { input: ['a', 'b'] },
+    'input',
+  ],
+  [
+    'dimensions of a model that has one number of them',
+    'cohere.embed-english-v3',
+    { input: 'a', dimensions: 8 },
+    'dimensions',
+  ],
+  ['token ids', 'cohere.embed-english-v3', { input: [1, 2] }, 'input[0]'],
+  ['embeddings of a model that has none', MODEL, { input: 'a' }, 'model'],
+];
+for (const [what, model, body, param] of REFUSED) {
+  test(`refused: ${what}`, async () => {
+    const answer = await gateway.post('/v1/embeddings', { model: `aws/${model}`, ...body });
+    assert.equal(answer.status, 400);
+    assert.equal(((await answer.json()) as { error: { param: string } }).error.param, param);
+  });
+}
+
+test('a model’s own words may stand beside the caller’s, others are named', async () => {
+  const model = 'aws/cohere.embed-english-v3';
+  const answer = await gateway.post('/v1/embeddings', {
+    model,
+    input: 'a',
+    input_type: 'search_query',
+    foo: 1,
+    user: 'u',
+  });
+  assert.equal(answer.status, 200);
+  assert.equal(answer.headers.get('x-fairlead-dropped'), 'user, foo');
+  assert.equal(JSON.stringify(fake.requests.at(-1)?.body).includes('search_query'), true);
+});

@@ -45,7 +45,13 @@ async function countBy(
       ledger: { append: (record: UsageRecord) => records.push(record) },
       log,
       calls: new RunningCalls(),
-      objects: { find: nothingKept, list: nothingKept, bind: nothingKept, forget: nothingKept },
+      objects: {
+        find: nothingKept,
+        list: nothingKept,
+        ofAll: nothingKept,
+        bind: nothingKept,
+        forget: nothingKept,
+      },
       uploads: {
         spool: {
           open: () => {

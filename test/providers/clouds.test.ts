@@ -89,10 +89,19 @@ for (const [location, host] of VERTEX_HOSTS) {
   });
 }
 
-test('Vertex and Bedrock have no embeddings yet', () => {
-  const asked = { model: 'm', operation: 'embed' } as const;
-  assert.equal(endpointOf(vertex, { project: 'p', location: 'global' }, asked), undefined);
-  assert.equal(endpointOf(bedrock, { region: 'us-east-1' }, asked), undefined);
+test('embeddings of Vertex and Bedrock stand where each model has them', () => {
+  const at = { project: 'p', location: 'global' };
+  const urlOf = (declaration: typeof vertex | typeof bedrock, settings: object, model: string) =>
+    endpointOf(declaration, settings, { model, operation: 'embed' })?.url.replace(/^.*\/models?\//, '');
+  assert.equal(urlOf(vertex, at, 'text-embedding-005'), 'text-embedding-005:predict');
+  assert.equal(urlOf(vertex, at, 'gemini-embedding-001'), 'gemini-embedding-001:predict');
+  assert.equal(urlOf(vertex, at, 'gemini-embedding-2'), 'gemini-embedding-2:embedContent');
+  assert.equal(urlOf(vertex, at, 'claude-sonnet-4-5'), undefined);
+  const region = { region: 'us-east-1' };
+  assert.equal(
+    urlOf(bedrock, region, 'amazon.titan-embed-text-v2:0'),
+    'amazon.titan-embed-text-v2%3A0/invoke',
+  );
 });
 
 test('the Responses API is a second dialect of OpenAI and of Azure, at its own path', () => {

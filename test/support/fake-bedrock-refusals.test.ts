@@ -227,6 +227,25 @@ test('a request without a credential, with another method or to another path is 
   assert.match(await bare.text(), /Missing Authentication Token/);
   const headers = { authorization: `Bearer ${fake.apiKey}` };
   assert.equal((await fetch(`${fake.url}${pathOf(CLAUDE)}`, { headers })).status, 405);
-  assert.equal((await post('/model/x/invoke', {})).status, 404);
+  assert.equal((await post('/model/x/invoke-async', {})).status, 404);
   assert.equal((await post(pathOf(CLAUDE), {}, { 'content-type': 'text/plain' })).status, 415);
 });
+
+const EMBEDDINGS: [what: string, model: string, body: object, message: RegExp][] = [
+  [
+    'a field of another model',
+    'amazon.titan-embed-text-v1',
+    { inputText: 'a', dimensions: 256 },
+    /extraneous key \[dimensions\]/,
+  ],
+  ['a text that is empty', 'amazon.titan-embed-text-v2:0', { inputText: '' }, /minLength: 1/],
+  ['no type of input', 'cohere.embed-english-v3', { texts: ['a'] }, /valid input_type/],
+  ['a model that embeds nothing', CLAUDE, { inputText: 'a' }, /model identifier is invalid/],
+];
+for (const [what, model, body, message] of EMBEDDINGS) {
+  test(`embeddings are refused: ${what}`, async () => {
+    const answer = await post(`/model/${encodeURIComponent(model)}/invoke`, body);
+    assert.equal(answer.status, 400);
+    assert.match(((await answer.json()) as { message: string }).message, message);
+  });
+}

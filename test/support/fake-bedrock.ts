@@ -1,4 +1,5 @@
 import { isObject, type JsonObject, tryParseJson } from '../../src/conversation/json.ts';
+import { answerEmbedding } from './bedrock/embeddings.ts';
 import { bedrockError, invalid, throwFailure } from './bedrock/errors.ts';
 import { BEDROCK_MODELS } from './bedrock/models.ts';
 import { readConverseRequest } from './bedrock/reading.ts';
@@ -18,10 +19,11 @@ interface Server {
   nextCallId: () => string;
 }
 
-const ROUTE = /^\/model\/(.+)\/(converse|converse-stream)$/;
+const ROUTE = /^\/model\/(.+)\/(converse|converse-stream|invoke)$/;
 
 /**
- * A strict Bedrock runtime: `POST /model/ID/converse` and `/model/ID/converse-stream`, the latter in binary frames. It
+ * A strict Bedrock runtime: `POST /model/ID/converse` and `/model/ID/converse-stream`, the latter in binary frames, and
+ * `/model/ID/invoke` of embedding models. It
  * refuses what the real API refuses, with its status and words, and answers the rest with the fake model's script
  * (`fake-script.ts`).
  *
@@ -47,6 +49,7 @@ export function startFakeBedrock(options: FakeOptions = {}): Promise<FakeProvide
     if (call.method !== 'POST') {
       throw bedrockError(405, 'UnknownOperationException', 'Method Not Allowed');
     }
+    if (operation === 'invoke') return answerEmbedding(parseBody(call), model);
     return answerConverse(call, server, model, operation === 'converse-stream');
   };
   return startFake({ basePath: '', answer }, options, apiKey);

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import { isObject, tryParseJson } from '../../src/conversation/json.ts';
+import { isObject, type JsonObject, tryParseJson } from '../../src/conversation/json.ts';
+import { vectorOf } from './fake-vectors.ts';
 import { type RawUpstream, startRawUpstream } from './raw-upstream.ts';
 
 const PLACE = '/projects/my-project/locations/europe-west4/publishers';
@@ -53,6 +54,10 @@ export function startFakeVertex(isToken: (token: string) => boolean): Promise<Ra
     if (url === `${GEMINI}:streamGenerateContent?alt=sse`) {
       return sendEvents(response, [`data: ${JSON.stringify(GEMINI_ANSWER)}\r\n\r\n`]);
     }
+    if (url === `/v1beta1${PLACE}/google/models/text-embedding-005:predict`) return predict(response, body);
+    if (url === `/v1beta1${PLACE}/google/models/gemini-embedding-2:embedContent`) {
+      return embedContent(response, body);
+    }
     const isStream = url === `${CLAUDE}:streamRawPredict`;
     if (!isStream && url !== `${CLAUDE}:rawPredict`) {
       return refuse(response, 404, 'NOT_FOUND', 'Publisher Model was not found.');
@@ -67,6 +72,36 @@ export function startFakeVertex(isToken: (token: string) => boolean): Promise<Ra
       CLAUDE_EVENTS.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`),
     );
   });
+}
+
+/** Recorded. Unknown fields are refused as Google's JSON is. */
+function predict(response: ServerResponse, { instances, parameters, ...unknown }: JsonObject): void {
+  const { outputDimensionality = 4 } = isObject(parameters) ? parameters : {};
+  if (Object.keys(unknown).length > 0 || !Array.isArray(instances)) {
+    refuse(response, 400, 'INVALID_ARGUMENT', 'Invalid JSON payload received. Unknown name.');
+    return;
+  }
+  const predictions = instances.map((instance) => {
+    const text = isObject(instance) ? String(instance['content']) : '';
+    const statistics = { token_count: text.split(' ').length, truncated: false };
+    return { embeddings: { statistics, values: vectorOf(text, Number(outputDimensionality)) } };
+  });
+  sendJson(response, { predictions, metadata: { billableCharacterCount: 12 } });
+}
+
+function embedContent(
+  response: ServerResponse,
+  { content, embedContentConfig, ...unknown }: JsonObject,
+): void {
+  const { outputDimensionality = 4 } = isObject(embedContentConfig) ? embedContentConfig : {};
+  const parts = isObject(content) && Array.isArray(content['parts']) ? content['parts'] : [];
+  const [part] = parts;
+  if (Object.keys(unknown).length > 0 || !isObject(part)) {
+    refuse(response, 400, 'INVALID_ARGUMENT', 'Invalid JSON payload received. Unknown name.');
+    return;
+  }
+  const values = vectorOf(String(part['text']), Number(outputDimensionality));
+  sendJson(response, { embedding: { values }, usageMetadata: { promptTokenCount: 11 } });
 }
 
 function sendJson(response: ServerResponse, body: object): void {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import bedrock from '../../providers/bedrock.ts';
 import gemini from '../../providers/gemini.ts';
 import openai from '../../providers/openai.ts';
 import vertex from '../../providers/vertex.ts';
@@ -98,4 +99,28 @@ test('a header is sent once, however its name is written: the account goes befor
       ],
     ],
   );
+});
+
+test('where requests are signed, a header of the same name that was configured goes out for no one', async () => {
+  const aws = { accessKeyId: 'AKID', secretAccessKey: 'aws-secret-key' };
+  const headers = { Authorization: 'Bearer of-the-config', 'x-amz-date': 'yesterday', 'x-own': '1' };
+  const built = buildUpstream(
+    {
+      name: 'up',
+      declaration: bedrock,
+      accounts: [{ name: 'a', region: 'us-east-1', aws, headers }],
+      timeouts,
+    },
+    NO_SIGN_IN,
+  );
+  const [account] = built.accounts;
+  const request = { method: 'POST', origin: account.origin, path: '/x', body: Buffer.from('{}') } as const;
+  const sent = [...account.headers, ...((await account.signer?.sign(request)) ?? [])];
+  const names = sent.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase());
+  assert.deepEqual(
+    names.filter((name, at) => names.indexOf(name) !== at),
+    [],
+  );
+  assert.match(sent[sent.indexOf('authorization') + 1] ?? '', /^AWS4-HMAC-SHA256/);
+  assert.ok(sent.includes('x-own'));
 });

@@ -106,11 +106,11 @@ function innerExtra(type: string, value: JsonValue | undefined): JsonObject {
   return Object.keys(unknown).length > 0 ? { [type]: unknown } : {};
 }
 
-function decodeText(part: JsonObject, at: string): TextPart {
+export function decodeText(part: JsonObject, at: string): TextPart {
   return { type: 'text', text: requireField(part, 'text', 'string', at) };
 }
 
-function decodeRefusal(part: JsonObject, at: string): RefusalPart {
+export function decodeRefusal(part: JsonObject, at: string): RefusalPart {
   return { type: 'refusal', text: requireField(part, 'refusal', 'string', at) };
 }
 
@@ -151,7 +151,7 @@ export function audioFormat(mediaType: string): string {
   return subtype.startsWith('x-') ? subtype.slice(2) : subtype;
 }
 
-function decodeAudio(part: JsonObject, at: string): AudioPart {
+export function decodeAudio(part: JsonObject, at: string): AudioPart {
   const path = pathOf(at, 'input_audio');
   const audio = requireField(part, 'input_audio', 'object', at);
   const data = requireField(audio, 'data', 'string', path);
@@ -191,8 +191,8 @@ function decodeLinkedFile(type: string): PartDecoder {
   };
 }
 
-/** OpenAI takes web addresses; `gs:` is what clients of Google's models write. */
-const FETCHABLE = /^(?:https?|gs):/i;
+/** OpenAI takes web addresses; `gs:` and `s3:` are what clients of the models of Google and of Bedrock write. */
+const FETCHABLE = /^(?:https?|gs|s3):/i;
 
 export function urlSource(url: string, path: string): MediaSource {
   if (!isDataUrl(url)) {

@@ -14,7 +14,7 @@ import {
   wrongKind,
 } from '../read-json.ts';
 import { decodeMessages } from './decode-messages.ts';
-import { chatExtra } from './extra.ts';
+import { chatExtra, nestedExtra } from './extra.ts';
 import { decodeReasoningRequest } from './reasoning-request.ts';
 import { decodeToolChoice, decodeTools } from './tools.ts';
 
@@ -119,6 +119,20 @@ function decodeResponseFormat(body: JsonObject): ResponseFormat | undefined {
   const format = optionalField(body, at, 'object', '');
   if (!format) return undefined;
   const type = requireField(format, 'type', 'string', at);
+  const extra = nestedExtra(
+    format,
+    type === 'json_object' ? OBJECT_FIELDS : TYPE,
+    'json_schema',
+    SCHEMA_FIELDS,
+  );
+  return { ...decodeFormatType(format, type, at), ...(extra ? { extra } : {}) };
+}
+
+const TYPE = new Set(['type']);
+const OBJECT_FIELDS = new Set(['type', 'schema']);
+const SCHEMA_FIELDS = new Set(['name', 'schema', 'description', 'strict']);
+
+function decodeFormatType(format: JsonObject, type: string, at: string): ResponseFormat {
   if (type === 'text') return { type };
   if (type === 'json_object') {
     // Together and Fireworks take the schema here.

@@ -13,7 +13,7 @@ import { writeDataUrl } from '../data-url.ts';
 import { omitKeys } from '../read-json.ts';
 import { audioFormat } from './content-parts.ts';
 import { ownFields, ownObject } from './extra.ts';
-import { opaqueName, type Target } from './target.ts';
+import type { Target } from './target.ts';
 
 /** The kinds of parts that message content can hold. */
 type Writable = TextPart | ImagePart | AudioPart | FilePart | RefusalPart;
@@ -45,9 +45,7 @@ function encodePart(part: Part, target: Target): JsonObject | undefined {
     case 'refusal':
       return withExtra(writePart(part, target), part, target);
     case 'opaque':
-      if (part.dialect === 'chat') return part.value;
-      target.drop(opaqueName(part.value));
-      return undefined;
+      return part.dialect === 'chat' ? part.value : undefined;
     case 'reasoning':
     case 'tool_call':
     case 'tool_result':

@@ -11,7 +11,7 @@ import type {
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import { encodeContent, encodeParts, generatedImages } from './encode-content.ts';
 import { ownFields } from './extra.ts';
-import type { Target } from './target.ts';
+import { opaqueName, type Target } from './target.ts';
 import { encodeToolCall } from './tool-calls.ts';
 
 /**
@@ -27,7 +27,7 @@ export function encodeMessages(target: Target): JsonObject[] {
       for (const part of message.parts) {
         if (part.type !== 'tool_result') continue;
         const { text, media } = splitResult(part, target);
-        encoded.push({ ...toolMessage(part, text, target), ...messageFields(message, target) });
+        encoded.push({ ...toolMessage(part, text, target), ...messageFields(message) });
         moved.push(...media);
       }
       continue;
@@ -46,7 +46,7 @@ function encodePlain(message: Message, target: Target): JsonObject {
   return {
     role: instructionRole(message, target),
     content: encodeContent(message.parts, target),
-    ...messageFields(message, target),
+    ...messageFields(message),
   };
 }
 
@@ -58,17 +58,15 @@ function instructionRole({ role }: Message, { traits, sameDialect }: Target): st
   return sameDialect || traits.instructions === 'as_said' ? role : 'developer';
 }
 
-/** The participant's name and what else the caller said in this dialect; other dialects' fields are named. */
-function messageFields(message: Message, target: Target): JsonObject {
-  const { name, extra } = message;
-  if (extra && extra.dialect !== 'chat') for (const key of Object.keys(extra.fields)) target.drop(key);
+/** The participant's name and what else the caller said in this dialect. */
+function messageFields({ name, extra }: Message): JsonObject {
   return { ...(name === undefined ? {} : { name }), ...ownFields(extra) };
 }
 
 /** `undefined` where nothing is left of a message, which providers refuse (reasoning of another provider). */
 function encodeAssistant(message: Message, target: Target): JsonObject | undefined {
   const { parts } = message;
-  const fields = messageFields(message, target);
+  const fields = messageFields(message);
   const content = parts.filter((part) => isAssistantContent(part, target));
   const refusal = textOf(parts.filter((part) => part.type === 'refusal'));
   const images = generatedImages(parts);
@@ -118,10 +116,19 @@ function isThinkingChunk(part: ReasoningPart): boolean {
  */
 function readableReasoning(parts: readonly Part[], target: Target): string {
   const reasoning = parts.filter((part) => part.type === 'reasoning');
-  const takesText = target.sameDialect || target.replaysReasoning;
-  const readable = takesText ? reasoning.filter((part) => !part.signature && !part.encrypted) : [];
-  if (readable.length < reasoning.length) target.drop('reasoning');
-  return textOf(readable.filter((part) => !isThinkingChunk(part)));
+  return textOf(reasoning.filter((part) => isReadable(part, target) && !isThinkingChunk(part)));
+}
+
+function isReadable({ signature, encrypted }: ReasoningPart, target: Target): boolean {
+  return (target.sameDialect || target.replaysReasoning) && !signature && !encrypted;
+}
+
+/** Fields of a message that its reasoning is written back in as it came. */
+const REASONING_FIELDS = ['reasoning', 'reasoning_details'];
+
+/** Whether a reasoning part reaches the provider. */
+export function isWritten(part: ReasoningPart, { extra }: Message, target: Target): boolean {
+  return isReadable(part, target) || REASONING_FIELDS.some((field) => field in ownFields(extra));
 }
 
 function textOf(parts: readonly { text: string }[]): string {
@@ -142,6 +149,8 @@ function toolMessage(result: ToolResultPart, parts: ResultPart[], target: Target
 
 /** The text of a result, and its media as the parts of a user message that says where they come from. */
 function splitResult(result: ToolResultPart, target: Target): { text: ResultPart[]; media: JsonObject[] } {
+  for (const part of result.parts)
+    if (part.type === 'opaque' && part.dialect !== 'chat') target.drop(opaqueName(part.value));
   const isMedia = (part: ResultPart): part is ImagePart | FilePart =>
     part.type === 'image' || (part.type === 'file' && part.source.kind !== 'text');
   const media = result.parts.filter(isMedia);

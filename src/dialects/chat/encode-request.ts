@@ -3,9 +3,10 @@ import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { shortenEndUser } from '../end-user.ts';
 import { foreignFields } from '../foreign-fields.ts';
+import { foreignParts } from '../foreign-parts.ts';
 import { parameterName, planParameters, type WrittenParameter } from '../parameters.ts';
-import { encodeMessages } from './encode-messages.ts';
-import { ownFields, ownObject } from './extra.ts';
+import { encodeMessages, isWritten } from './encode-messages.ts';
+import { ownFields, ownObject, withNested } from './extra.ts';
 import { SAMPLING_PARAMETERS } from './model-traits.ts';
 import { asksForReasoning, encodeReasoningRequest } from './reasoning-request.ts';
 import { Target, type TargetOptions } from './target.ts';
@@ -23,6 +24,8 @@ export function encodeRequest(
 ): EncodedRequest {
   const foreign = foreignFields(conversation, 'chat');
   const target = new Target(conversation, model, options);
+  for (const name of foreignParts(conversation, 'chat', (part, message) => isWritten(part, message, target)))
+    target.drop(name);
   const body: JsonObject = {
     model,
     messages: encodeMessages(target),
@@ -91,11 +94,11 @@ function fieldName({ key, path }: WrittenParameter, { conversation, traits, same
 }
 
 function encodeResponseFormat(format: ResponseFormat): JsonObject {
-  if (format.type !== 'json_schema') return { type: format.type };
-  const { type, name, description, schema, strict } = format;
+  if (format.type !== 'json_schema') return withNested({ type: format.type }, format.extra, 'json_schema');
+  const { type, name, description, schema, strict, extra } = format;
   const json_schema: JsonObject = { name };
   if (description !== undefined) json_schema['description'] = description;
   json_schema['schema'] = schema;
   if (strict !== undefined) json_schema['strict'] = strict;
-  return { type, json_schema };
+  return withNested({ type, json_schema }, extra, 'json_schema');
 }

@@ -21,3 +21,25 @@ export function ownObject(extra: Extra | undefined, key: string): JsonObject {
   const value = ownFields(extra)[key];
   return isObject(value) ? value : {};
 }
+
+/** The same of an object and of the one in it, whose unknown fields stand under its key. */
+export function nestedExtra(
+  object: JsonObject,
+  known: ReadonlySet<string>,
+  key: string,
+  knownInside: ReadonlySet<string>,
+): Extra | undefined {
+  const { [key]: held } = object;
+  const outer = omitKeys(object, new Set([...known, key]));
+  const inner = isObject(held) ? omitKeys(held, knownInside) : {};
+  return chatExtra(Object.keys(inner).length > 0 ? { ...outer, [key]: inner } : outer);
+}
+
+/** What `nestedExtra` read, laid over what was written. */
+export function withNested(written: JsonObject, extra: Extra | undefined, key: string): JsonObject {
+  const { [key]: inner, ...outer } = ownFields(extra);
+  const held = written[key];
+  return isObject(held) && isObject(inner)
+    ? { ...written, [key]: { ...held, ...inner }, ...outer }
+    : { ...written, ...outer };
+}

@@ -1,6 +1,5 @@
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { foreignToolFields } from '../foreign-parts.ts';
 import {
   expectKind,
   omitKeys,
@@ -11,7 +10,7 @@ import {
   wrongKind,
 } from '../read-json.ts';
 import { decodeCacheHint } from './cache-hints.ts';
-import { chatExtra, extraOf, ownFields, ownObject } from './extra.ts';
+import { chatExtra, extraOf, nestedExtra, ownFields, ownObject, withNested } from './extra.ts';
 import { opaqueName, type Target } from './target.ts';
 
 type FunctionTool = Extract<Tool, { type: 'function' }>;
@@ -104,8 +103,17 @@ export function decodeToolChoice(body: JsonObject): ToolChoice | undefined {
   if (type === 'allowed_tools') return decodeAllowedTools(choice);
   if (type !== 'function' && type !== 'custom') throw unknownWord(type, CHOICE_TYPES, 'tool_choice.type');
   const named = requireField(choice, type, 'object', 'tool_choice');
-  return { type: 'tool', name: requireField(named, 'name', 'string', `tool_choice.${type}`) };
+  const extra = nestedExtra(choice, TYPE, type, NAME);
+  return {
+    type: 'tool',
+    name: requireField(named, 'name', 'string', `tool_choice.${type}`),
+    ...(extra ? { extra } : {}),
+  };
 }
+
+const TYPE = new Set(['type']);
+const NAME = new Set(['name']);
+const ALLOWED_FIELDS = new Set(['mode', 'tools']);
 
 function decodeAllowedTools(choice: JsonObject): ToolChoice {
   const at = 'tool_choice.allowed_tools';
@@ -118,7 +126,8 @@ function decodeAllowedTools(choice: JsonObject): ToolChoice {
     const key = isObject(tool['custom']) ? 'custom' : 'function';
     return requireField(requireField(tool, key, 'object', path), 'name', 'string', pathOf(path, key));
   });
-  return { type: 'allowed', mode, names };
+  const extra = nestedExtra(choice, TYPE, 'allowed_tools', ALLOWED_FIELDS);
+  return { type: 'allowed', mode, names, ...(extra ? { extra } : {}) };
 }
 
 /** The deprecated `function_call`: a word, or `{ name }`. */
@@ -144,7 +153,6 @@ export function encodeTools(target: Target): JsonObject[] {
     else if (tool.dialect === 'chat') encoded.push(tool.value);
     else target.drop(`tools: ${opaqueName(tool.value)}`);
   }
-  for (const name of foreignToolFields(target.conversation, 'chat')) target.drop(name);
   return encoded;
 }
 
@@ -178,11 +186,14 @@ export function encodeToolChoice(choice: ToolChoice, target: Target): JsonValue 
     case 'none':
     case 'required':
       return choice.type;
-    case 'tool':
-      return namedTool(choice.name, target);
+    case 'tool': {
+      const named = namedTool(choice.name, target);
+      return withNested(named, choice.extra, String(named['type']));
+    }
     case 'allowed': {
       const tools = choice.names.map((name) => namedTool(name, target));
-      return { type: 'allowed_tools', allowed_tools: { mode: choice.mode, tools } };
+      const allowed = { type: 'allowed_tools', allowed_tools: { mode: choice.mode, tools } };
+      return withNested(allowed, choice.extra, 'allowed_tools');
     }
     case 'opaque':
       if (choice.dialect === 'chat') return choice.value;

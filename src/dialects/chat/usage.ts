@@ -1,5 +1,6 @@
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { inputTokens, outputTokens, type Usage } from '../../conversation/usage.ts';
+import { count, saysCounts } from '../counts.ts';
 import { omitKeys } from '../read-json.ts';
 
 /**
@@ -31,8 +32,7 @@ type Path = readonly [key: string, detail?: string];
 /** `undefined` where the server did not say (a missing object, null, or null counts), or says what no count can be. */
 export function decodeUsage(value: JsonValue | undefined): Usage | undefined {
   if (!isObject(value)) return undefined;
-  const sums = [value['prompt_tokens'], value['completion_tokens']].filter((sum) => sum != null);
-  if (sums.length === 0 || !sums.every(isCount)) return undefined;
+  if (!saysCounts([value['prompt_tokens'], value['completion_tokens']])) return undefined;
   const prompt = count(value['prompt_tokens']);
   const completion = count(value['completion_tokens']);
   const reasoningTokens = count(firstOf(value, WORDS.reasoning));
@@ -148,12 +148,4 @@ class Remainder {
     this.left -= part;
     return part;
   }
-}
-
-function isCount(value: JsonValue | undefined): boolean {
-  return typeof value === 'number' && value >= 0 && Number.isFinite(value);
-}
-
-function count(value: JsonValue | undefined): number {
-  return typeof value === 'number' && value > 0 ? Math.trunc(value) : 0;
 }

@@ -7,6 +7,7 @@ import type {
   ToolResultPart,
 } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
+import { resultPartPath } from '../caller-words.ts';
 import { encodeToolInput } from '../messages/encode-answer.ts';
 import { unsupported } from '../messages/encode-media.ts';
 import { customToolName } from '../messages/reserved-tools.ts';
@@ -99,17 +100,22 @@ function encodeText(part: TextPart): JsonObject[] {
  *
  * Source: Claude docs "Extended thinking" (signatures are compatible across platforms); recorded traffic.
  */
-function encodeReasoning({ traits }: BlockContext, part: ReasoningPart): JsonObject[] {
+function encodeReasoning(context: BlockContext, part: ReasoningPart): JsonObject[] {
+  if (!isTakenReasoning(context, part)) return [];
   const { text, signature, encrypted } = part;
-  const isClaude = traits.reasoning === 'claude';
-  if (signature?.dialect === 'converse' || (isClaude && signature?.dialect === 'messages')) {
-    return [{ reasoningContent: { reasoningText: { text, signature: signature.value } } }];
-  }
-  if (encrypted?.dialect === 'converse') return [redacted(encrypted.value)];
-  if (isClaude && encrypted?.dialect === 'messages') {
-    return [redacted(Buffer.from(encrypted.value, 'utf8').toString('base64'))];
-  }
-  return [];
+  if (signature) return [{ reasoningContent: { reasoningText: { text, signature: signature.value } } }];
+  if (!encrypted) return [];
+  const { dialect, value } = encrypted;
+  return [redacted(dialect === 'converse' ? value : Buffer.from(value, 'utf8').toString('base64'))];
+}
+
+/** Whether the model can check a reasoning part. */
+export function isTakenReasoning(
+  { traits }: EncodeContext,
+  { signature, encrypted }: ReasoningPart,
+): boolean {
+  const { dialect } = signature ?? encrypted ?? {};
+  return dialect === 'converse' || (dialect === 'messages' && traits.reasoning === 'claude');
 }
 
 function redacted(base64: string): JsonObject {
@@ -129,7 +135,7 @@ export function encodeToolResult(
   path: string,
 ): JsonObject[] {
   const content = part.parts.flatMap((inner, index) =>
-    encodeUserBlock(context, inner, `${path}.content[${index}]`),
+    encodeUserBlock(context, inner, resultPartPath(context.conversation, path, index)),
   );
   // Cache points stand between blocks, not within a result.
   const hint = part.cacheHint ?? part.parts.map(hintOf).find((inner) => inner !== undefined);

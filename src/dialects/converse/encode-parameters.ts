@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
-import { fitParameter, setPath } from '../messages/encode-parameters.ts';
+import { fitParameter, lossNames, setPath } from '../messages/encode-parameters.ts';
 import { parameterName, planParameters } from '../parameters.ts';
 import type { EncodeContext } from './encode-context.ts';
 
@@ -31,8 +31,7 @@ export function encodeParameters(context: EncodeContext, thinks: boolean): JsonO
     const place = key === 'topK' ? traits.topK && `additionalModelRequestFields.${traits.topK}` : path;
     const fitted =
       place === undefined ? undefined : fitParameter(context.messages, key, value as JsonValue, thinks);
-    // A clamped or shortened value is not what was asked for.
-    if (fitted === undefined || fitted !== value) dropped.add(name);
+    for (const loss of lossNames(name, value as JsonValue, fitted)) dropped.add(loss);
     if (fitted !== undefined && place !== undefined) setPath(body, place.split('.'), fitted);
   }
   return body;

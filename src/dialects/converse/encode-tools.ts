@@ -67,7 +67,6 @@ function encodeTools(context: EncodeContext, choice: ToolChoice | undefined): Js
       continue;
     }
     if (allowed && !allowed.has(tool.name)) continue;
-    for (const key of Object.keys(tool.extra?.fields ?? {})) dropped.add(`tools[].${key}`);
     tools.push({ toolSpec: encodeTool(context, tool, index) });
     if (tool.type === 'function') tools.push(...encodeCachePoint(context, tool.cacheHint, 'tools'));
   }

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord } from '../caller-words.ts';
+import { callerWord, changedTo, thinkingBudgetWord } from '../caller-words.ts';
 import { planThinking, type ThinkingFacts } from '../messages/thinking.ts';
 import type { EncodeContext } from './encode-context.ts';
 
@@ -62,12 +62,14 @@ function readEffort({ conversation, dropped }: EncodeContext): Effort | undefine
   const { effort: word, budgetTokens: budget } = conversation.reasoning ?? {};
   if (word !== undefined) {
     const effort = EFFORTS.get(word);
-    if (effort !== word) dropped.add(callerWord(conversation, 'effort'));
+    const name = callerWord(conversation, 'effort');
+    if (effort !== word) dropped.add(effort ? changedTo(name, effort) : name);
     if (effort) return effort;
   }
   if (budget === undefined || budget < 0) return undefined;
-  dropped.add(callerWord(conversation, 'thinkingBudget'));
-  return BUDGETS.find(([tokens]) => budget <= tokens)?.[1] ?? 'high';
+  const effort = BUDGETS.find(([tokens]) => budget <= tokens)?.[1] ?? 'high';
+  dropped.add(changedTo(thinkingBudgetWord(conversation), effort));
+  return effort;
 }
 
 /** With the highest effort Nova takes neither a limit nor sampling parameters (user guide, "Extended thinking"). */
@@ -75,6 +77,6 @@ function fitNovaEffort({ conversation, dropped }: EncodeContext, effort: Effort)
   const { maxOutputTokens, temperature, topP, topK } = conversation.parameters;
   const isSteered = [maxOutputTokens, temperature, topP, topK].some((value) => value !== undefined);
   if (effort !== 'high' || !isSteered) return effort;
-  dropped.add(callerWord(conversation, 'effort'));
+  dropped.add(changedTo(callerWord(conversation, 'effort'), 'medium'));
   return 'medium';
 }

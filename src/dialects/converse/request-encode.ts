@@ -2,7 +2,9 @@ import type { Conversation } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { foreignFields } from '../foreign-fields.ts';
+import { foreignParts } from '../foreign-parts.ts';
 import { planMaxTokens } from '../messages/encode-parameters.ts';
+import { isTakenReasoning } from './encode-blocks.ts';
 import { type EncodeContext, encodeContext } from './encode-context.ts';
 import { encodeParameters } from './encode-parameters.ts';
 import { planTools } from './encode-tools.ts';
@@ -35,6 +37,8 @@ export function encodeRequest(conversation: Conversation, model: string): Encode
   const foreign = foreignFields(conversation, 'converse').filter((name) => !BEDROCK_FIELDS.has(name));
   const context = encodeContext(conversation, model);
   for (const name of foreign) context.dropped.add(name);
+  for (const name of foreignParts(conversation, 'converse', (part) => isTakenReasoning(context, part)))
+    context.dropped.add(name);
   const turns = new Turns(context);
   const output = planOutput(context);
   const tools = planTools(context, turns.calledTools, output.tool);

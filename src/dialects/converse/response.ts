@@ -35,6 +35,7 @@ export function decodeResponse(body: JsonValue): Completion {
     if (called !== undefined) toolUses.add(called);
   }
   const stopSequence = readStopSequence(body['additionalModelResponseFields']);
+  const usage = isObject(body['usage']) ? decodeUsage(body['usage']) : undefined;
   return {
     id: '',
     model: '',
@@ -46,7 +47,7 @@ export function decodeResponse(body: JsonValue): Completion {
         ...(stopSequence === undefined ? {} : { stopSequence }),
       },
     ],
-    ...(isObject(body['usage']) ? { usage: decodeUsage(body['usage']) } : {}),
+    ...(usage ? { usage } : {}),
     ...extraOf(unknownFields(body, ANSWER_FIELDS)),
   };
 }

@@ -115,10 +115,10 @@ export class ConverseStreamDecoder implements StreamDecoder {
   #metadata(event: JsonObject): CompletionEvent[] {
     this.#hasMetadata = true;
     this.#keep(unknownFields(event, METADATA_FIELDS));
-    const { usage } = event;
+    const usage = isObject(event['usage']) ? decodeUsage(event['usage']) : undefined;
     return [
       ...this.#start(),
-      ...(isObject(usage) ? [{ type: 'usage', usage: decodeUsage(usage) } as const] : []),
+      ...(usage ? [{ type: 'usage', usage } as const] : []),
       ...(this.#hasStopped ? this.#finish() : []),
     ];
   }

@@ -1,13 +1,18 @@
-import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { isObject, type JsonObject } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
+import { count, saysCounts } from '../counts.ts';
+
+/** Disjoint: what the call used is their sum. */
+const COUNTS = ['inputTokens', 'outputTokens', 'cacheReadInputTokens', 'cacheWriteInputTokens'];
 
 /**
  * Bedrock's counts in our buckets. `inputTokens` excludes what was read from or written to the cache; `outputTokens`
- * includes reasoning, which is not counted apart.
+ * includes reasoning, which is not counted apart. `undefined` where it did not say, or said what no count can be.
  *
  * Source: Bedrock API reference (`TokenUsage`, `CacheDetail`); recorded traffic.
  */
-export function decodeUsage(wire: JsonObject): Usage {
+export function decodeUsage(wire: JsonObject): Usage | undefined {
+  if (!saysCounts(COUNTS.map((key) => wire[key]))) return undefined;
   const written = count(wire['cacheWriteInputTokens']);
   const details = Array.isArray(wire['cacheDetails']) ? wire['cacheDetails'].filter(isObject) : [];
   const hour = details.filter(({ ttl }) => ttl === '1h').map(({ inputTokens }) => count(inputTokens));
@@ -25,8 +30,4 @@ export function decodeUsage(wire: JsonObject): Usage {
     outputAudio: 0,
     reasoning: 0,
   };
-}
-
-function count(value: JsonValue | undefined): number {
-  return typeof value === 'number' && value > 0 ? Math.trunc(value) : 0;
 }

@@ -3,7 +3,7 @@ import { GatewayError, invalidRequest } from '../../conversation/gateway-error.t
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { inputTokens, NO_USAGE } from '../../conversation/usage.ts';
 import type { EncodedRequest } from '../dialect.ts';
-import type { EmbeddingDialect, EncodingFormat } from '../embeddings.ts';
+import { type EmbeddingDialect, type EncodingFormat, readTexts } from '../embeddings.ts';
 import { expectKind, optionalField, pathOf, requireField } from '../read-json.ts';
 import { defined, extraOf, messageIn, messagesIn, numberIn, ownFields, readMessage } from './proto.ts';
 
@@ -92,18 +92,10 @@ function readOne(value: JsonValue, path: string): OneRequest {
 function encodeRequest(request: EmbeddingRequest, model: string): EncodedRequest {
   const name = model.includes('/') ? model : `models/${model}`;
   const own = ownFields(request.extra);
-  const requests = request.inputs.map((input, index) => {
-    if (typeof input !== 'string') {
-      const path = `input[${index}]`;
-      throw invalidRequest(
-        `'${path}' is a list of token ids. Gemini models embed text only.`,
-        path,
-        'unsupported_input',
-      );
-    }
+  const requests = readTexts(request).map((text) => {
     return defined({
       model: name,
-      content: { parts: [{ text: input }] },
+      content: { parts: [{ text }] },
       outputDimensionality: request.dimensions,
       ...own,
     });

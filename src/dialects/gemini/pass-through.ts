@@ -13,7 +13,7 @@ import { decodeUsage } from './usage.ts';
 
 /** `generateContent` and its stream between two sides that both speak it. The model stands in the URL. */
 export const passThrough: PassThrough = {
-  fields: new Set(['model']),
+  fields: new Set(['model', 'tools', 'cachedContent', 'cached_content']),
   carriedMarker: CARRIED_PREFIX,
   prepareRequest,
   readUsage,

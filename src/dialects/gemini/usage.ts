@@ -1,6 +1,7 @@
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { inputTokens, type Usage } from '../../conversation/usage.ts';
-import { messagesIn, numberIn, readMessage } from './proto.ts';
+import { count, saysCounts } from '../counts.ts';
+import { messagesIn, readMessage } from './proto.ts';
 
 /*
  * `usageMetadata` (Gemini API reference, `UsageMetadata`): `promptTokenCount` includes the cached tokens,
@@ -15,8 +16,11 @@ const SUMS = [
   'totalTokenCount',
 ] as const;
 
+/** What the call used is their sum: the cached tokens are among those of the prompt. */
+const COUNTS = ['promptTokenCount', 'candidatesTokenCount', 'thoughtsTokenCount', 'toolUsePromptTokenCount'];
+
 export interface DecodedUsage {
-  /** Absent where the metadata counts nothing (Vertex sends `{ trafficType }` alone on early chunks). */
+  /** Absent where the metadata counts nothing (Vertex sends `{ trafficType }` alone on early chunks), or says what no count can be. */
   usage?: Usage;
   /** What `usage` does not say: details by modality, the service tier, … */
   rest: JsonObject;
@@ -28,12 +32,12 @@ export function decodeUsage(value: JsonValue | undefined): DecodedUsage {
   const rest = Object.fromEntries(
     Object.entries(metadata).filter(([key]) => !SUMS.some((sum) => sum === key)),
   );
-  if (!SUMS.some((sum) => typeof metadata[sum] === 'number')) return { rest };
+  if (!saysCounts(COUNTS.map((key) => metadata[key]))) return { rest };
 
-  const prompt = count(metadata, 'promptTokenCount');
-  const toolUse = count(metadata, 'toolUsePromptTokenCount');
-  const candidates = count(metadata, 'candidatesTokenCount');
-  const cacheRead = Math.min(count(metadata, 'cachedContentTokenCount'), prompt);
+  const prompt = count(metadata['promptTokenCount']);
+  const toolUse = count(metadata['toolUsePromptTokenCount']);
+  const candidates = count(metadata['candidatesTokenCount']);
+  const cacheRead = Math.min(count(metadata['cachedContentTokenCount']), prompt);
   const audio = audioIn(metadata, 'promptTokensDetails') - audioIn(metadata, 'cacheTokensDetails');
   const inputAudio = Math.min(Math.max(audio, 0), prompt - cacheRead);
   const outputAudio = Math.min(audioIn(metadata, 'candidatesTokensDetails'), candidates);
@@ -45,7 +49,7 @@ export function decodeUsage(value: JsonValue | undefined): DecodedUsage {
     cacheWrite1h: 0,
     output: candidates - outputAudio,
     outputAudio,
-    reasoning: count(metadata, 'thoughtsTokenCount'),
+    reasoning: count(metadata['thoughtsTokenCount']),
   };
   return { usage, rest };
 }
@@ -53,7 +57,7 @@ export function decodeUsage(value: JsonValue | undefined): DecodedUsage {
 /** The metadata of a usage. `rest`: what `decodeUsage` left over, where the usage came from a Gemini answer. */
 export function encodeUsage(usage: Usage, rest: JsonObject = {}): JsonObject {
   const candidates = usage.output + usage.outputAudio;
-  const prompt = Math.max(inputTokens(usage) - count(rest, 'toolUsePromptTokenCount'), 0);
+  const prompt = Math.max(inputTokens(usage) - count(rest['toolUsePromptTokenCount']), 0);
   const sums = {
     promptTokenCount: prompt,
     candidatesTokenCount: candidates,
@@ -75,9 +79,5 @@ function audioDetails({ inputAudio, outputAudio }: Usage): JsonObject {
 
 function audioIn(metadata: JsonObject, key: string): number {
   const audio = messagesIn(metadata, key).filter((detail) => detail['modality'] === 'AUDIO');
-  return audio.reduce((sum, detail) => sum + count(detail, 'tokenCount'), 0);
-}
-
-function count(metadata: JsonObject, key: string): number {
-  return Math.max(Math.trunc(numberIn(metadata, key) ?? 0), 0);
+  return audio.reduce((sum, detail) => sum + count(detail['tokenCount']), 0);
 }

@@ -1,6 +1,7 @@
 import { isObject, type JsonValue } from '../../conversation/json.ts';
 import { NO_USAGE, type Usage } from '../../conversation/usage.ts';
 import { decodeUsage } from '../chat/usage.ts';
+import { count, saysCounts } from '../counts.ts';
 
 /**
  * What images, speech, transcriptions and reranked lists say of their usage, in tokens; `undefined` where they say nothing,
@@ -14,14 +15,11 @@ export function decodeMediaUsage(value: JsonValue | undefined): Usage | undefine
   const asChat = decodeUsage(value);
   if (asChat) return asChat;
   const { input_tokens: input, output_tokens: output, total_tokens: total } = value;
-  if (typeof input !== 'number' && typeof output !== 'number') {
-    return typeof total === 'number' ? { ...NO_USAGE, input: count(total) } : undefined;
+  if (input == null && output == null) {
+    return saysCounts([total]) ? { ...NO_USAGE, input: count(total) } : undefined;
   }
+  if (!saysCounts([input, output])) return undefined;
   const details = value['input_token_details'] ?? value['input_tokens_details'];
   const inputAudio = Math.min(count(isObject(details) ? details['audio_tokens'] : 0), count(input));
   return { ...NO_USAGE, input: count(input) - inputAudio, inputAudio, output: count(output) };
-}
-
-function count(value: JsonValue | undefined): number {
-  return typeof value === 'number' && value > 0 ? Math.trunc(value) : 0;
 }

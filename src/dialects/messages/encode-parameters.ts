@@ -44,7 +44,7 @@ export function encodeParameters(context: EncodeContext, thinks: boolean): JsonO
 }
 
 /** What is said of a value that was left out, clamped or shortened; nothing where it was sent as it came. */
-function lossNames(name: string, value: JsonValue, fitted: JsonValue | undefined): string[] {
+export function lossNames(name: string, value: JsonValue, fitted: JsonValue | undefined): string[] {
   if (fitted === value) return [];
   if (Array.isArray(value) && Array.isArray(fitted)) {
     const kept = new Set(fitted);

@@ -186,7 +186,8 @@ function planChoice(
 ): ChoicePlan {
   const { conversation, traits, dropped, isNative } = context;
   const word = callerWord(conversation, 'toolChoice');
-  const choice = toolChoice && encodeChoice(context, toolChoice);
+  const written = toolChoice && encodeChoice(context, toolChoice);
+  const choice = written && { ...written, ...ownFields(toolChoice.extra) };
   const isForced = choice?.['type'] === 'any' || choice?.['type'] === 'tool';
   if (!hasTools) {
     // The API takes no choice where there is nothing to choose from.

@@ -3,6 +3,7 @@ import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, changedTo } from '../caller-words.ts';
 import { describedSchema } from '../response-schema.ts';
 import type { EncodeContext } from './encode-context.ts';
+import { ownFields } from './fields.ts';
 import { constrainSchema, fitsStructuredOutputs, isObjectSchema, leavesOpen } from './json-schema.ts';
 import { JSON_OUTPUT_TOOL } from './reserved-tools.ts';
 
@@ -33,7 +34,9 @@ export function planOutput(context: EncodeContext, schemaOf = describedSchema): 
   if (format.type === 'json_object') return { instruction: JSON_INSTRUCTION };
 
   const { schema, description } = format;
-  if (traits.structuredOutputs && isNative) return { format: { type: 'json_schema', schema } };
+  if (traits.structuredOutputs && isNative) {
+    return { format: { type: 'json_schema', schema, ...ownFields(format.extra) } };
+  }
   if (traits.structuredOutputs && fitsStructuredOutputs(schema)) {
     // A strict schema is closed by what `strict` means; any other lets unnamed properties pass.
     if (format.strict !== true && leavesOpen(schema)) {

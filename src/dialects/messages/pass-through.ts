@@ -10,7 +10,7 @@ import { decodeUsage, StreamUsage } from './usage.ts';
 
 /** The Messages API between two sides that both speak it. */
 export const passThrough: PassThrough = {
-  fields: new Set(['model', 'stream']),
+  fields: new Set(['model', 'stream', 'container']),
   prepareRequest,
   readUsage,
   readFailure,

@@ -138,20 +138,23 @@ function decodeTool(value: JsonValue, index: number): Tool {
   };
 }
 
+const CHOICES = new Map<string, ToolChoice>([
+  ['auto', { type: 'auto' }],
+  ['none', { type: 'none' }],
+  ['any', { type: 'required' }],
+]);
+
 function decodeToolChoice(choice: JsonObject): ToolChoice {
-  switch (requireField(choice, 'type', 'string', 'tool_choice')) {
-    case 'auto':
-      return { type: 'auto' };
-    case 'none':
-      return { type: 'none' };
-    case 'any':
-      return { type: 'required' };
-    case 'tool':
-      return { type: 'tool', name: requireField(choice, 'name', 'string', 'tool_choice') };
-    default:
-      return { type: 'opaque', dialect: 'messages', value: choice };
-  }
+  const type = requireField(choice, 'type', 'string', 'tool_choice');
+  const known =
+    type === 'tool'
+      ? { type: 'tool' as const, name: requireField(choice, 'name', 'string', 'tool_choice') }
+      : CHOICES.get(type);
+  if (!known) return { type: 'opaque', dialect: 'messages', value: choice };
+  return { ...known, ...extraOf(unknownFields(choice, CHOICE_FIELDS)) };
 }
+
+const CHOICE_FIELDS = new Set(['type', 'name', 'disable_parallel_tool_use']);
 
 function decodeParameters(body: JsonObject): Parameters {
   const metadata = optionalField(body, 'metadata', 'object', '') ?? {};
@@ -173,11 +176,18 @@ function decodeParameters(body: JsonObject): Parameters {
   return parameters;
 }
 
+const FORMAT_FIELDS = new Set(['type', 'schema']);
+
 function decodeFormat(format: JsonObject): ResponseFormat {
   const path = 'output_config.format';
   const type = requireField(format, 'type', 'string', path);
   if (type !== 'json_schema') throw unknownWord(type, ['json_schema'], `${path}.type`);
-  return { type: 'json_schema', name: 'response', schema: requireField(format, 'schema', 'object', path) };
+  return {
+    type: 'json_schema',
+    name: 'response',
+    schema: requireField(format, 'schema', 'object', path),
+    ...extraOf(unknownFields(format, FORMAT_FIELDS)),
+  };
 }
 
 /**

@@ -6,7 +6,7 @@ import { foreignParts, isReasoningOf } from '../foreign-parts.ts';
 import { encodeContext } from './encode-context.ts';
 import { encodeParameters, planMaxTokens } from './encode-parameters.ts';
 import { planTools } from './encode-tools.ts';
-import { Turns } from './encode-turns.ts';
+import { encodeTurns } from './encode-turns.ts';
 import { ownFields } from './fields.ts';
 import { planOutput } from './output-format.ts';
 import { planThinking } from './thinking.ts';
@@ -21,14 +21,14 @@ export function encodeRequest(conversation: Conversation, model: string): Encode
   const context = encodeContext(conversation, model);
   for (const name of foreignParts(conversation, 'messages', isReasoningOf('messages')))
     context.dropped.add(name);
-  const turns = new Turns(context);
+  const turns = encodeTurns(context);
   const output = planOutput(context);
   const tools = planTools(context, output.tool);
   const maxTokens = planMaxTokens(context);
   const { thinking, effort } = planThinking(context, {
     maxTokens,
     toolIsForced: tools.isForced,
-    thinkingIsLost: turns.lostThinking,
+    thinkingIsLost: turns.lostReasoning,
   });
   const thinks = thinking?.['type'] === 'enabled' || thinking?.['type'] === 'adaptive';
   const system = [...turns.system, ...instructions(output.instruction, tools.instruction)];

@@ -37,6 +37,7 @@ export function decodeResponse(body: JsonValue): Completion {
 
   const parts = content.map((block, index) => decodeAnswerBlock(block, `content[${index}]`));
   const wireUsage = isObject(body['usage']) ? body['usage'] : undefined;
+  const usage = wireUsage && decodeUsage(wireUsage);
   const stopReason = typeof body['stop_reason'] === 'string' ? body['stop_reason'] : undefined;
   const stopSequence = body['stop_sequence'];
   const toolUses = new ToolUses();
@@ -52,7 +53,7 @@ export function decodeResponse(body: JsonValue): Completion {
         ...(typeof stopSequence === 'string' ? { stopSequence } : {}),
       },
     ],
-    ...(wireUsage ? { usage: decodeUsage(wireUsage) } : {}),
+    ...(usage ? { usage } : {}),
     ...extraOf(answerExtra(unknownFields(body, MESSAGE_FIELDS), wireUsage)),
   };
 }

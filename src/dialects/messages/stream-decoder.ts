@@ -165,7 +165,8 @@ export class MessagesStreamDecoder implements StreamDecoder {
 
   #usageEvents(): CompletionEvent[] {
     const wire = this.#usage.wire;
-    return wire ? [{ type: 'usage', usage: decodeUsage(wire) }] : [];
+    const usage = wire && decodeUsage(wire);
+    return usage ? [{ type: 'usage', usage }] : [];
   }
 }
 

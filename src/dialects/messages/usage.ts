@@ -1,24 +1,23 @@
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { outputTokens, type Usage } from '../../conversation/usage.ts';
+import { count, saysCounts } from '../counts.ts';
 import { unknownFields } from './fields.ts';
 
-const KNOWN = new Set([
-  'input_tokens',
-  'output_tokens',
-  'cache_read_input_tokens',
-  'cache_creation_input_tokens',
-  'cache_creation',
-  'output_tokens_details',
-]);
+/** Disjoint: what the call used is their sum. */
+const COUNTS = ['input_tokens', 'output_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens'];
+
+const KNOWN = new Set([...COUNTS, 'cache_creation', 'output_tokens_details']);
 
 /**
  * Anthropic's counts in our buckets. `input_tokens` excludes what was read from or written to the cache;
  * `output_tokens` includes thinking. What a compaction consumed is billed but stands only in `iterations`
- * (the other kinds there are in the totals already, or are billed at another model's price).
+ * (the other kinds there are in the totals already, or are billed at another model's price). `undefined` where the server did
+ * not say, or said what no count can be.
  *
  * Source: Messages API reference (`Usage`), docs "Compaction".
  */
-export function decodeUsage(wire: JsonObject): Usage {
+export function decodeUsage(wire: JsonObject): Usage | undefined {
+  if (!saysCounts(COUNTS.map((key) => wire[key]))) return undefined;
   const creation = isObject(wire['cache_creation']) ? wire['cache_creation'] : {};
   const details = isObject(wire['output_tokens_details']) ? wire['output_tokens_details'] : {};
   const written = count(wire['cache_creation_input_tokens']);
@@ -92,8 +91,4 @@ export class StreamUsage {
 function compactions(wire: JsonObject): JsonObject[] {
   const iterations = Array.isArray(wire['iterations']) ? wire['iterations'] : [];
   return iterations.filter(isObject).filter((iteration) => iteration['type'] === 'compaction');
-}
-
-function count(value: JsonValue | undefined): number {
-  return typeof value === 'number' && value > 0 ? Math.trunc(value) : 0;
 }

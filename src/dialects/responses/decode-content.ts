@@ -6,10 +6,9 @@ import type {
   RefusalPart,
   TextPart,
 } from '../../conversation/conversation.ts';
-import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
-import { audioMediaType } from '../chat/content-parts.ts';
-import { isDataUrl, parseDataUrl } from '../data-url.ts';
+import { decodeAudio, decodeRefusal, decodeText, urlSource } from '../chat/content-parts.ts';
+import { isDataUrl } from '../data-url.ts';
 import { expectKind, optionalField, pathOf, requireField, unknownWord, wrongKind } from '../read-json.ts';
 import { decodeAnnotations } from './annotations.ts';
 import { extraOf, responsesExtra } from './extra.ts';
@@ -86,10 +85,6 @@ function decodePart(item: JsonValue, decoders: ReadonlyMap<string, PartDecoder>,
   return part;
 }
 
-function decodeText(part: JsonObject, at: string): TextPart {
-  return { type: 'text', text: requireField(part, 'text', 'string', at) };
-}
-
 function decodeOutputText(part: JsonObject, at: string): TextPart {
   const text = decodeText(part, at);
   const { citations, annotations } = decodeAnnotations(optionalField(part, 'annotations', 'array', at));
@@ -97,10 +92,6 @@ function decodeOutputText(part: JsonObject, at: string): TextPart {
   if (citations) text.citations = citations;
   if (extra) text.extra = extra;
   return text;
-}
-
-function decodeRefusal(part: JsonObject, at: string): RefusalPart {
-  return { type: 'refusal', text: requireField(part, 'refusal', 'string', at) };
 }
 
 function decodeImage(part: JsonObject, at: string): ImagePart {
@@ -111,14 +102,6 @@ function decodeImage(part: JsonObject, at: string): ImagePart {
       : { kind: 'fileId', fileId, dialect: 'responses' };
   const detail = optionalField(part, 'detail', 'string', at);
   return detail === undefined ? { type: 'image', source } : { type: 'image', source, detail };
-}
-
-function decodeAudio(part: JsonObject, at: string): AudioPart {
-  const path = pathOf(at, 'input_audio');
-  const audio = requireField(part, 'input_audio', 'object', at);
-  const base64 = requireField(audio, 'data', 'string', path);
-  const mediaType = audioMediaType(requireField(audio, 'format', 'string', path));
-  return { type: 'audio', source: { kind: 'data', mediaType, base64 } };
 }
 
 function decodeFile(part: JsonObject, at: string): FilePart {
@@ -137,17 +120,4 @@ function fileSource(part: JsonObject, at: string): MediaSource {
   // Some clients leave the base64 bare. Most files that models take are PDFs.
   if (!isDataUrl(data)) return { kind: 'data', mediaType: 'application/pdf', base64: data };
   return urlSource(data, pathOf(at, 'file_data'));
-}
-
-function urlSource(url: string, path: string): MediaSource {
-  if (!isDataUrl(url)) return { kind: 'url', url };
-  const data = parseDataUrl(url);
-  if (!data) {
-    throw invalidRequest(
-      `'${path}' is not a well-formed data URL; 'data:<media type>;base64,<data>' was expected.`,
-      path,
-      'invalid_value',
-    );
-  }
-  return { kind: 'data', ...data };
 }

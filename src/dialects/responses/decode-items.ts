@@ -15,6 +15,7 @@ import { isCarried, readEncryptedContent } from './carried-items.ts';
 import { type ContentPart, decodeContent } from './decode-content.ts';
 import { ITEM, ownFields, responsesExtra } from './extra.ts';
 import { withoutOwnId } from './ids.ts';
+import type { Namespaces } from './namespaces.ts';
 import { piecesText, reasoningExtra } from './reasoning-text.ts';
 
 /** Requests that name earlier items another way may come without any of their own. */
@@ -30,7 +31,7 @@ const INSTEAD_OF_INPUT = ['previous_response_id', 'conversation', 'prompt'];
  *
  * Source: OpenAI API reference (create a model response, `ResponseInputItem`).
  */
-export function decodeInput(body: JsonObject): Message[] {
+export function decodeInput(body: JsonObject, namespaces: Namespaces): Message[] {
   const messages: Message[] = [];
   const instructions = optionalField(body, 'instructions', 'string', '');
   if (instructions !== undefined) {
@@ -44,7 +45,7 @@ export function decodeInput(body: JsonObject): Message[] {
   }
   const mayLack = INSTEAD_OF_INPUT.some((key) => body[key] !== undefined && body[key] !== null);
   if (mayLack && (input === undefined || input === null)) return messages;
-  const decoder = new ItemDecoder(messages);
+  const decoder = new ItemDecoder(messages, namespaces);
   for (const [index, item] of expectKind(input, 'array', 'input').entries()) {
     decoder.decode(item, pathOf('input', index));
   }
@@ -62,6 +63,7 @@ const REASONING_FIELDS = new Set(['type', 'summary', 'content', 'encrypted_conte
 /** Goes through the items in order and remembers the tool calls, which results name by their id alone. */
 class ItemDecoder {
   readonly #messages: Message[];
+  readonly #namespaces: Namespaces;
   readonly #carried = new CarriedIdReader();
   readonly #toolNames = new Map<string, string>();
   /** The turn of the assistant that is not over yet. */
@@ -69,8 +71,9 @@ class ItemDecoder {
   /** What proves the reasoning of that turn: a client that sent it both ways is not taken twice at its word. */
   #proofs = new Set<string>();
 
-  constructor(messages: Message[]) {
+  constructor(messages: Message[], namespaces: Namespaces) {
     this.#messages = messages;
+    this.#namespaces = namespaces;
   }
 
   decode(value: JsonValue, at: string): void {
@@ -138,11 +141,13 @@ class ItemDecoder {
 
   #decodeCall(item: JsonObject, kind: ToolCallPart['kind'], at: string): void {
     const { id, carried } = this.#carried.read(requireField(item, 'call_id', 'string', at));
+    const name = requireField(item, 'name', 'string', at);
+    const namespace = optionalField(item, 'namespace', 'string', at);
     const call: ToolCallPart = {
       type: 'tool_call',
       id,
       kind,
-      name: requireField(item, 'name', 'string', at),
+      name: namespace === undefined ? name : this.#namespaces.plainName({ namespace, name }),
       arguments:
         kind === 'custom'
           ? requireField(item, 'input', 'string', at)
@@ -150,7 +155,8 @@ class ItemDecoder {
     };
     if (carried?.signature) call.signature = carried.signature;
     const known = kind === 'custom' ? CUSTOM_CALL_FIELDS : CALL_FIELDS;
-    const extra = itemExtra(withoutOwnId(omitKeys(item, known)));
+    const fields = withoutOwnId(omitKeys(item, known));
+    const extra = itemExtra(namespace === undefined ? fields : { ...fields, name });
     if (extra) call.extra = extra;
     this.#toolNames.set(id, call.name);
     this.#restore(carried?.reasoning ?? []);

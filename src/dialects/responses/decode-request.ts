@@ -8,7 +8,8 @@ import { isObject, type JsonObject } from '../../conversation/json.ts';
 import type { RequestAddress } from '../dialect.ts';
 import { type JsonKind, omitKeys, optionalField, requireField, unknownWord } from '../read-json.ts';
 import { decodeInput } from './decode-items.ts';
-import { responsesExtra } from './extra.ts';
+import { extraOf, responsesExtra } from './extra.ts';
+import { Namespaces } from './namespaces.ts';
 import { decodeToolChoice, decodeTools } from './tools.ts';
 
 /**
@@ -21,12 +22,13 @@ import { decodeToolChoice, decodeTools } from './tools.ts';
  * @throws GatewayError `invalid_request` with the path of what is wrong.
  */
 export function decodeRequest(body: JsonObject, address: RequestAddress): Conversation {
+  const namespaces = new Namespaces(body['tools']);
   const conversation: Conversation = {
     dialect: 'responses',
     model: address.model ?? requireField(body, 'model', 'string', ''),
     stream: address.stream ?? optionalField(body, 'stream', 'boolean', '') ?? false,
-    messages: decodeInput(body),
-    tools: decodeTools(body),
+    messages: decodeInput(body, namespaces),
+    tools: decodeTools(body, namespaces),
     parameters: {},
   };
   decodeParameters(body, conversation);
@@ -88,7 +90,10 @@ function decodeFormat(text: JsonObject): ResponseFormat | undefined {
   const format = optionalField(text, 'format', 'object', 'text');
   if (!format) return undefined;
   const type = requireField(format, 'type', 'string', at);
-  if (type === 'text' || type === 'json_object') return { type };
+  if (type === 'text' || type === 'json_object') {
+    const extra = extraOf(format, TYPE);
+    return { type, ...(extra ? { extra } : {}) };
+  }
   if (type !== 'json_schema') throw unknownWord(type, FORMAT_TYPES, `${at}.type`);
   const name = requireField(format, 'name', 'string', at);
   const schema = requireField(format, 'schema', 'object', at);
@@ -97,8 +102,13 @@ function decodeFormat(text: JsonObject): ResponseFormat | undefined {
   const strict = optionalField(format, 'strict', 'boolean', at);
   if (description !== undefined) result.description = description;
   if (strict !== undefined) result.strict = strict;
+  const extra = extraOf(format, SCHEMA_FIELDS);
+  if (extra) result.extra = extra;
   return result;
 }
+
+const TYPE = new Set(['type']);
+const SCHEMA_FIELDS = new Set(['type', 'name', 'schema', 'description', 'strict']);
 
 const EFFORT = new Set(['effort']);
 

@@ -10,7 +10,6 @@ import type {
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import { audioFormat } from '../chat/content-parts.ts';
 import { defaultFilename, refusedContent } from '../chat/encode-content.ts';
-import { opaqueName } from '../chat/target.ts';
 import { writeDataUrl } from '../data-url.ts';
 import { encodeAnnotations } from './annotations.ts';
 import { partFields } from './extra.ts';
@@ -44,9 +43,7 @@ function encodeInputPart(part: Part, target: ResponsesTarget): JsonObject[] {
     case 'refusal':
       return [{ type: 'input_text', text: part.text }];
     case 'opaque':
-      if (part.dialect === 'responses') return [part.value];
-      target.drop(opaqueName(part.value));
-      return [];
+      return part.dialect === 'responses' ? [part.value] : [];
     case 'reasoning':
     case 'tool_call':
     case 'tool_result':

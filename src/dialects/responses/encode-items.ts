@@ -39,7 +39,7 @@ class ItemWriter {
   }
 
   add(message: Message): void {
-    this.#nameFields(message);
+    this.#nameParticipant(message);
     switch (message.role) {
       case 'assistant':
         this.#addTurn(message);
@@ -61,13 +61,11 @@ class ItemWriter {
     }
   }
 
-  /** What other dialects say of a whole message. */
-  #nameFields({ role, name, extra }: Message): void {
+  #nameParticipant({ role, name }: Message): void {
     const target = this.#target;
     // The name of a tool message is that of the tool, which its call says.
     if (name !== undefined && role !== 'tool')
       target.drop(callerWord(target.conversation, 'participantName'));
-    if (extra && extra.dialect !== 'responses') for (const key of Object.keys(extra.fields)) target.drop(key);
   }
 
   #addTurn({ parts }: Message): void {
@@ -95,7 +93,6 @@ class ItemWriter {
           break;
         case 'opaque':
           if (part.dialect === 'responses') this.input.push(part.value);
-          else target.drop(opaqueName(part.value));
           break;
         case 'image':
         case 'audio':
@@ -118,14 +115,10 @@ class ItemWriter {
    * item that it keeps. All other means nothing to it.
    */
   #addReasoning(part: ReasoningPart): void {
+    if (!isWritten(part)) return;
     const { text, encrypted, extra } = part;
-    const item = ownObject(extra, ITEM);
     const proof = encrypted?.dialect === 'responses' ? encrypted.value : undefined;
-    if (proof === undefined && !('id' in item)) {
-      this.#target.drop('reasoning');
-      return;
-    }
-    this.input.push(reasoningItem({ text, extra }, item, proof));
+    this.input.push(reasoningItem({ text, extra }, ownObject(extra, ITEM), proof));
   }
 
   #addCall(call: ToolCallPart): void {
@@ -145,11 +138,18 @@ class ItemWriter {
     // The dialect has no word for it; tools say in their text that they failed.
     if (result.isError) target.drop('is_error');
     target.dropCacheHint(result.cacheHint);
+    for (const part of result.parts)
+      if (part.type === 'opaque' && part.dialect !== 'responses') target.drop(opaqueName(part.value));
     const { callId: call_id } = result;
     const type = this.#customCalls.has(call_id) ? 'custom_tool_call_output' : 'function_call_output';
     const output = encodeInputContent(result.parts, target);
     this.input.push({ type, call_id, output, ...ownObject(result.extra, ITEM) });
   }
+}
+
+/** Whether a reasoning part reaches the provider. */
+export function isWritten({ encrypted, extra }: ReasoningPart): boolean {
+  return encrypted?.dialect === 'responses' || 'id' in ownObject(extra, ITEM);
 }
 
 function messageItem(words: readonly (TextPart | RefusalPart)[]): JsonObject {

@@ -5,9 +5,10 @@ import { effortOf, REASONING_WORDS } from '../chat/reasoning-request.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { shortenEndUser } from '../end-user.ts';
 import { foreignFields } from '../foreign-fields.ts';
+import { foreignParts } from '../foreign-parts.ts';
 import { parameterName, planParameters, type WrittenParameter } from '../parameters.ts';
 import { INCLUDE_LOGPROBS } from './decode-request.ts';
-import { encodeInput } from './encode-items.ts';
+import { encodeInput, isWritten } from './encode-items.ts';
 import { ownFields, ownObject } from './extra.ts';
 import { ResponsesTarget } from './target.ts';
 import { encodeToolChoice, encodeTools } from './tools.ts';
@@ -23,6 +24,7 @@ const INCLUDE_REASONING = 'reasoning.encrypted_content';
  */
 export function encodeRequest(conversation: Conversation, model: string): EncodedRequest {
   const target = new ResponsesTarget(conversation, model);
+  for (const name of foreignParts(conversation, 'responses', isWritten)) target.drop(name);
   for (const name of foreignFields(conversation, 'responses')) target.drop(name);
   const reasoning = encodeReasoning(target);
   const parameters = encodeParameters(target, reasoning);
@@ -120,11 +122,11 @@ function encodeText({ conversation }: ResponsesTarget, own: JsonValue | undefine
 }
 
 function encodeFormat(format: ResponseFormat): JsonObject {
-  if (format.type !== 'json_schema') return { type: format.type };
-  const { type, name, description, schema, strict } = format;
+  if (format.type !== 'json_schema') return { type: format.type, ...ownFields(format.extra) };
+  const { type, name, description, schema, strict, extra } = format;
   const written: JsonObject = { type, name };
   if (description !== undefined) written['description'] = description;
   written['schema'] = schema;
   if (strict !== undefined) written['strict'] = strict;
-  return written;
+  return { ...written, ...ownFields(extra) };
 }

@@ -28,6 +28,9 @@ export function ownObject(extra: Extra | undefined, key: string): JsonObject {
  */
 export const ITEM = 'item';
 
+/** The key, among a tool's own fields, of the namespace that it stands in. */
+export const NAMESPACE = 'namespace';
+
 /** The own fields of a part without those of the item around it. */
 export function partFields(extra: Extra | undefined): JsonObject {
   const { [ITEM]: _, ...fields } = ownFields(extra);

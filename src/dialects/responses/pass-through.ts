@@ -4,19 +4,21 @@ import type { Usage } from '../../conversation/usage.ts';
 import { embeddedError } from '../chat/errors.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
 import { findLastObject, hasValue, isNotNull } from '../json-bytes.ts';
-import type { PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
+import type { MadeIds, PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
 import { eventError, failureOf } from './errors.ts';
+import { madeIds, readMadeIds } from './made-ids.ts';
 import { failureEvents } from './response-writer.ts';
 import { decodeUsage } from './usage.ts';
 
 /** The Responses API between two sides that both speak it. */
 export const passThrough: PassThrough = {
-  fields: new Set(['model', 'stream', 'store', 'previous_response_id', 'input']),
+  fields: new Set(['model', 'stream', 'store', 'previous_response_id', 'input', 'conversation', 'prompt']),
   prepareRequest,
   readUsage,
   readFailure,
   readAnswerId,
+  readMadeIds,
   streamScanner: () => new ResponsesStreamScanner(),
 };
 
@@ -90,6 +92,10 @@ class ResponsesStreamScanner implements StreamScanner {
   get answerId(): string | undefined {
     const id = this.#response?.['id'];
     return typeof id === 'string' ? id : undefined;
+  }
+
+  get madeIds(): MadeIds | undefined {
+    return this.finished ? madeIds(this.#response?.['output']) : undefined;
   }
 
   scan(events: Buffer): Buffer {

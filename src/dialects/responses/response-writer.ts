@@ -15,8 +15,9 @@ import { finishWithCalls } from '../chat/finish.ts';
 import { writeFinishReason } from '../finish-reasons.ts';
 import { isForeign } from './carried-items.ts';
 import { encodeError, responseError } from './errors.ts';
-import { ITEM, ownFields, ownObject } from './extra.ts';
+import { ITEM, ownFields, ownObject, responsesExtra } from './extra.ts';
 import { type IdKind, itemId } from './ids.ts';
+import { Namespaces } from './namespaces.ts';
 import {
   CallItem,
   MessageItem,
@@ -58,6 +59,7 @@ export class ResponseWriter {
   #callsTools = false;
   #finish: FinishReason | undefined;
   #usage: Usage | undefined;
+  readonly #namespaces: Namespaces;
   #over = false;
   /** The whole response, once it is complete (or ended before it was). */
   answer: JsonObject | undefined;
@@ -65,6 +67,7 @@ export class ResponseWriter {
   /** `request`: the body that the client sent, which the response repeats parts of. */
   constructor(request: JsonObject = {}) {
     this.#request = request;
+    this.#namespaces = new Namespaces(request['tools']);
   }
 
   push(event: CompletionEvent): JsonObject[] {
@@ -186,13 +189,22 @@ export class ResponseWriter {
   #startCall(index: number, value: ToolCallPart): void {
     this.#leaveMessage();
     this.#callsTools = true;
-    const part = { ...value, arguments: '' };
+    const part = this.#inNamespace({ ...value, arguments: '' });
     // This dialect's own signatures stand in items of its own.
     const { signature, ...unsigned } = value;
     const callId = this.#callIds.write(signature?.dialect === 'responses' ? unsigned : value);
     const kind = value.kind === 'custom' ? 'custom_tool_call' : 'function_call';
     const item = this.#add(kind, part, (emit, place) => new CallItem(emit, place, part, callId));
     this.#open(index, { kind: 'call', part, item }, value.arguments);
+  }
+
+  /** A tool of a namespace goes by a plain name at other providers; the client knows it by its own. */
+  #inNamespace(call: ToolCallPart): ToolCallPart {
+    const named = this.#namespaces.read(call.name);
+    if (!named) return call;
+    const { name, namespace } = named;
+    const extra = responsesExtra({ [ITEM]: { ...ownObject(call.extra, ITEM), namespace } });
+    return { ...call, name, ...(extra ? { extra } : {}) };
   }
 
   #open(index: number, open: OpenPart, said: string): void {

@@ -1,8 +1,9 @@
-import type { Extra, Tool, ToolChoice } from '../../conversation/conversation.ts';
+import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { opaqueName } from '../chat/target.ts';
 import { expectKind, optionalField, pathOf, requireField, unknownWord } from '../read-json.ts';
-import { extraOf, ownFields } from './extra.ts';
+import { extraOf, NAMESPACE, ownFields, responsesExtra } from './extra.ts';
+import { innerTools, isNamespace, type Namespaces } from './namespaces.ts';
 import type { ResponsesTarget } from './target.ts';
 
 type FunctionTool = Extract<Tool, { type: 'function' }>;
@@ -13,15 +14,40 @@ type CustomTool = Extract<Tool, { type: 'custom' }>;
  *
  * Source: OpenAI API reference (create a model response), "Function calling" guide.
  */
-export function decodeTools(body: JsonObject): Tool[] {
+export function decodeTools(body: JsonObject, namespaces: Namespaces): Tool[] {
   const tools = optionalField(body, 'tools', 'array', '') ?? [];
-  return tools.map((value, index) => {
+  return tools.flatMap((value, index): Tool[] => {
     const path = pathOf('tools', index);
     const tool = expectKind(value, 'object', path);
     const type = requireField(tool, 'type', 'string', path);
-    if (type === 'function') return decodeFunction(tool, path);
-    if (type === 'custom') return decodeCustomTool(tool, path);
-    return { type: 'opaque', dialect: 'responses', value: tool };
+    if (isNamespace(tool)) return decodeNamespace(tool, path, namespaces);
+    if (type === 'function' || type === 'custom') return [decodeOwnTool(tool, path)];
+    return [{ type: 'opaque', dialect: 'responses', value: tool }];
+  });
+}
+
+function decodeOwnTool(tool: JsonObject, at: string): FunctionTool | CustomTool {
+  return tool['type'] === 'custom' ? decodeCustomTool(tool, at) : decodeFunction(tool, at);
+}
+
+/**
+ * The tools of a namespace by their plain names. Each holds the namespace as it came, for this dialect's own encoder; what
+ * it says of itself stands before the description of the first.
+ */
+function decodeNamespace(holder: JsonObject, at: string, namespaces: Namespaces): Tool[] {
+  const namespace = String(holder['name']);
+  const about = holder['description'];
+  return innerTools(holder).map((inner, index) => {
+    const tool = decodeOwnTool(inner, pathOf(`${at}.tools`, index));
+    const said = index === 0 && typeof about === 'string' ? about : '';
+    const description = [said, tool.description ?? ''].filter((text) => text !== '').join('\n\n');
+    const extra = responsesExtra({ ...ownFields(tool.extra), [NAMESPACE]: holder });
+    return {
+      ...tool,
+      name: namespaces.plainName({ namespace, name: tool.name }),
+      ...(description === '' ? {} : { description }),
+      ...(extra ? { extra } : {}),
+    };
   });
 }
 
@@ -81,11 +107,19 @@ export function decodeToolChoice(body: JsonObject): ToolChoice | undefined {
   const value = expectKind(choice, 'object', 'tool_choice');
   const type = requireField(value, 'type', 'string', 'tool_choice');
   if (type === 'function' || type === 'custom') {
-    return { type: 'tool', name: requireField(value, 'name', 'string', 'tool_choice') };
+    const extra = extraOf(value, NAMED_FIELDS);
+    return {
+      type: 'tool',
+      name: requireField(value, 'name', 'string', 'tool_choice'),
+      ...(extra ? { extra } : {}),
+    };
   }
   // A built-in tool (`{ type: 'web_search' }`, `{ type: 'mcp', server_label }`, …).
   return (type === 'allowed_tools' && decodeAllowedTools(value)) || opaqueChoice(value);
 }
+
+const NAMED_FIELDS = new Set(['type', 'name']);
+const ALLOWED_FIELDS = new Set(['type', 'mode', 'tools']);
 
 function opaqueChoice(value: JsonObject): ToolChoice {
   return { type: 'opaque', dialect: 'responses', value };
@@ -103,20 +137,31 @@ function decodeAllowedTools(choice: JsonObject): ToolChoice | undefined {
   const names = tools.flatMap(({ type, name }) =>
     (type === 'function' || type === 'custom') && typeof name === 'string' ? [name] : [],
   );
-  return names.length === tools.length ? { type: 'allowed', mode, names } : undefined;
+  const extra = extraOf(choice, ALLOWED_FIELDS);
+  return names.length === tools.length
+    ? { type: 'allowed', mode, names, ...(extra ? { extra } : {}) }
+    : undefined;
 }
 
 export function encodeTools(target: ResponsesTarget): JsonObject[] {
-  return target.conversation.tools.flatMap((tool, index): JsonObject[] => {
-    if (tool.type === 'function') return [encodeFunction(tool, index, target)];
-    if (tool.type === 'custom') return [encodeCustomTool(tool, index, target)];
+  const namespaces = new Set<JsonValue>();
+  return target.conversation.tools.flatMap((tool): JsonObject[] => {
+    const namespace = tool.type === 'opaque' ? undefined : ownFields(tool.extra)[NAMESPACE];
+    if (namespace !== undefined && isObject(namespace)) {
+      // As it came, where the first of its tools stands.
+      const isFirst = !namespaces.has(namespace);
+      namespaces.add(namespace);
+      return isFirst ? [namespace] : [];
+    }
+    if (tool.type === 'function') return [encodeFunction(tool, target)];
+    if (tool.type === 'custom') return [encodeCustomTool(tool)];
     if (tool.dialect === 'responses') return [tool.value];
     target.drop(`tools: ${opaqueName(tool.value)}`);
     return [];
   });
 }
 
-function encodeFunction(tool: FunctionTool, index: number, target: ResponsesTarget): JsonObject {
+function encodeFunction(tool: FunctionTool, target: ResponsesTarget): JsonObject {
   const written: JsonObject = { type: 'function', name: tool.name };
   if (tool.description !== undefined) written['description'] = tool.description;
   // Both are required here; an absent `strict` would mean true, which is not what other dialects mean by saying nothing.
@@ -128,21 +173,14 @@ function encodeFunction(tool: FunctionTool, index: number, target: ResponsesTarg
     written['strict'] = tool.strict ?? false;
   }
   target.dropCacheHint(tool.cacheHint);
-  return { ...written, ...toolFields(tool.extra, index, target) };
+  return { ...written, ...ownFields(tool.extra) };
 }
 
-function encodeCustomTool(tool: CustomTool, index: number, target: ResponsesTarget): JsonObject {
+function encodeCustomTool(tool: CustomTool): JsonObject {
   const written: JsonObject = { type: 'custom', name: tool.name };
   if (tool.description !== undefined) written['description'] = tool.description;
   if (tool.format) written['format'] = flatFormat(tool.format);
-  return { ...written, ...toolFields(tool.extra, index, target) };
-}
-
-function toolFields(extra: Extra | undefined, index: number, target: ResponsesTarget): JsonObject {
-  if (extra && extra.dialect !== 'responses') {
-    for (const key of Object.keys(extra.fields)) target.drop(`tools[${index}].${key}`);
-  }
-  return ownFields(extra);
+  return { ...written, ...ownFields(tool.extra) };
 }
 
 export function encodeToolChoice(choice: ToolChoice, target: ResponsesTarget): JsonValue | undefined {
@@ -152,10 +190,10 @@ export function encodeToolChoice(choice: ToolChoice, target: ResponsesTarget): J
     case 'required':
       return choice.type;
     case 'tool':
-      return namedTool(choice.name, target);
+      return { ...namedTool(choice.name, target), ...ownFields(choice.extra) };
     case 'allowed': {
       const tools = choice.names.map((name) => namedTool(name, target));
-      return { type: 'allowed_tools', mode: choice.mode, tools };
+      return { type: 'allowed_tools', mode: choice.mode, tools, ...ownFields(choice.extra) };
     }
     case 'opaque':
       if (choice.dialect === 'responses') return choice.value;

@@ -150,7 +150,7 @@ test('a chat provider gets clean ids and no signature of another one', () => {
   const { body, dropped } = chat.encodeRequest(conversation, 'gpt-4o');
   const written = JSON.stringify(body);
   for (const secret of [CARRIED_MARKER, 'sig-1', 'redacted', 'First.']) assert.ok(!written.includes(secret));
-  assert.deepEqual(dropped, ['reasoning']);
+  assert.deepEqual(dropped, ['messages[0].reasoning_details']);
   const messages = body['messages'] as JsonValue[];
   assert.deepEqual(messages[1], { role: 'tool', tool_call_id: 'toolu_1', content: 'Sunny' });
 });

@@ -173,3 +173,8 @@ test('recorded embeddings say the same after decoding and encoding', { skip: ski
   );
   assert.ok(answers > 0);
 });
+
+test('how many dimensions a model has is for its provider to say: however many are asked for goes to it', () => {
+  const { request } = chatEmbeddings.decodeRequest({ model: 'm', input: 'a', dimensions: 1e9 });
+  assert.equal(chatEmbeddings.encodeRequest(request, 'm').body['dimensions'], 1e9);
+});

@@ -52,9 +52,9 @@ export const EXCEPTIONS: readonly Exception[] = [
     providers: WITHOUT_REPLAY,
     features: ['reasoning'],
     outcome: {
-      responses: 'dropped: reasoning',
-      messages: 'dropped: reasoning',
-      gemini: 'dropped: reasoning',
+      responses: 'dropped: input[]',
+      messages: 'dropped: messages[].content[]',
+      gemini: 'dropped: contents[].parts[]',
     },
     reason:
       'Thoughts are shown; the provider documents no field in which they would go back. Callers of Chat Completions send theirs as they are.',
@@ -64,9 +64,9 @@ export const EXCEPTIONS: readonly Exception[] = [
     features: ['reasoning'],
     outcome: {
       chat: 'dropped: messages[].reasoning_content',
-      responses: 'dropped: reasoning',
-      messages: 'dropped: reasoning',
-      gemini: 'dropped: reasoning',
+      responses: 'dropped: input[]',
+      messages: 'dropped: messages[].content[]',
+      gemini: 'dropped: contents[].parts[]',
     },
     reason: 'Mistral refuses the field in which thoughts would go back.',
   },
@@ -75,9 +75,9 @@ export const EXCEPTIONS: readonly Exception[] = [
     features: ['reasoning'],
     outcome: {
       chat: 'dropped: reasoning_effort',
-      responses: 'dropped: reasoning, reasoning.effort',
-      messages: 'dropped: reasoning, thinking',
-      gemini: 'dropped: generationConfig.thinkingConfig, reasoning',
+      responses: 'dropped: input[], reasoning.effort',
+      messages: 'dropped: messages[].content[], thinking',
+      gemini: 'dropped: contents[].parts[], generationConfig.thinkingConfig',
     },
     reason:
       'Grok 4 thinks as much as it finds right: it refuses to be told how much. xAI documents no field in which thoughts would go back.',

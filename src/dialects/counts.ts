@@ -1,0 +1,19 @@
+import type { JsonValue } from '../conversation/json.ts';
+
+/**
+ * Whether a provider said what it counted: one of the counts that its sums are made of, at least, and none that no count
+ * can be. A usage with a negative count is none: nobody knows what the others in it are worth.
+ */
+export function saysCounts(counts: readonly (JsonValue | undefined)[]): boolean {
+  const said = counts.filter((value) => value !== undefined && value !== null);
+  return said.length > 0 && said.every(isCount);
+}
+
+/** A count; 0 where there is none. */
+export function count(value: JsonValue | undefined): number {
+  return isCount(value) ? Math.trunc(value) : 0;
+}
+
+function isCount(value: JsonValue | undefined): value is number {
+  return typeof value === 'number' && value >= 0 && Number.isFinite(value);
+}

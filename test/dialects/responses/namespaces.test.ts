@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { completionEvents } from '../../../src/conversation/collect.ts';
+import type { Completion } from '../../../src/conversation/completion.ts';
+import { isObject, type JsonObject } from '../../../src/conversation/json.ts';
+import { chat } from '../../../src/dialects/chat/index.ts';
+import { messages } from '../../../src/dialects/messages/index.ts';
+import { responses } from '../../../src/dialects/responses/index.ts';
+
+const PARAMETERS = { type: 'object', properties: { id: { type: 'string' } } };
+const inner = (name: string) => ({
+  type: 'function',
+  name,
+  description: `Does ${name}.`,
+  parameters: PARAMETERS,
+});
+const CRM = {
+  type: 'namespace',
+  name: 'crm',
+  description: 'All about customers.',
+  tools: [inner('lookup'), { type: 'custom', name: 'note', description: 'Takes a note.' }],
+};
+const LOOKUP = { type: 'function', name: 'lookup', parameters: PARAMETERS, strict: false };
+const HISTORY = [
+  { role: 'user', content: 'Who is 7?' },
+  { type: 'function_call', call_id: 'a', name: 'lookup', namespace: 'crm', arguments: '{"id":"7"}' },
+  { type: 'function_call_output', call_id: 'a', output: 'Ada' },
+];
+const REQUEST: JsonObject = { model: 'm', tools: [LOOKUP, CRM], input: HISTORY };
+
+const namesOf = (tools: unknown) =>
+  (Array.isArray(tools) ? tools.filter(isObject) : []).map((tool) => {
+    const { function: fn, custom } = tool;
+    return isObject(fn) ? fn['name'] : isObject(custom) ? custom['name'] : tool['name'];
+  });
+
+function answerWith(name: string, kind: 'function' | 'custom' = 'function'): Completion {
+  const call = { type: 'tool_call' as const, id: 'b', kind, name, arguments: '{}' };
+  return { id: 'c', model: 'm', choices: [{ index: 0, parts: [call], finish: 'tool_calls' }] };
+}
+
+test('tools of a namespace are offered one by one to providers of other dialects, and nothing is dropped', () => {
+  const conversation = responses.decodeRequest(REQUEST, {});
+  for (const [dialect, names] of [
+    [chat, ['lookup', 'crm__lookup', 'crm__note']],
+    [messages, ['lookup', 'crm__lookup', 'fairlead_custom_crm__note']],
+  ] as const) {
+    const { body, dropped } = dialect.encodeRequest(conversation, 'claude-sonnet-4-5');
+    assert.deepEqual(namesOf(body['tools']), names);
+    assert.deepEqual(dropped, []);
+    const text = JSON.stringify(body);
+    assert.match(text, /All about customers\./);
+    assert.ok(
+      text.includes('"name":"crm__lookup","arguments"') || text.includes('"name":"crm__lookup","input"'),
+    );
+  }
+});
+
+test('the call of such a tool comes back in its namespace, whole and streamed', () => {
+  for (const [plain, kind, expected] of [
+    ['crm__lookup', 'function', { name: 'lookup', namespace: 'crm' }],
+    ['crm__note', 'custom', { name: 'note', namespace: 'crm' }],
+    ['lookup', 'function', { name: 'lookup', namespace: undefined }],
+    ['crm__other', 'function', { name: 'crm__other', namespace: undefined }],
+  ] as const) {
+    const completion = answerWith(plain, kind);
+    const encoder = responses.streamEncoder({ includeUsage: false, request: REQUEST });
+    for (const event of completionEvents(completion)) encoder.push(event);
+    for (const answer of [responses.encodeResponse(completion, REQUEST), encoder.answer ?? {}]) {
+      const [item] = Array.isArray(answer['output']) ? answer['output'] : [];
+      assert.ok(isObject(item));
+      assert.deepEqual({ name: item['name'], namespace: item['namespace'] }, expected);
+    }
+  }
+});
+
+test('a provider of the same dialect gets the namespace and the call as they came', () => {
+  const { body, dropped } = responses.encodeRequest(responses.decodeRequest(REQUEST, {}), 'm');
+  assert.deepEqual(body, REQUEST);
+  assert.deepEqual(dropped, []);
+});
+
+test('a plain name is short, of letters that every provider takes, and no other tool’s', () => {
+  const long = 'n'.repeat(60);
+  const tools = [
+    { type: 'function', name: 'a__b', parameters: PARAMETERS },
+    { type: 'namespace', name: 'a', description: '', tools: [inner('b'), inner('b.c')] },
+    { type: 'namespace', name: long, description: '', tools: [inner('x'), inner('y')] },
+  ];
+  const request = { model: 'm', input: 'Hi', tools };
+  const { body } = chat.encodeRequest(responses.decodeRequest(request, {}), 'gpt-4.1');
+  const names = namesOf(body['tools']).map(String);
+  assert.equal(new Set(names).size, 5);
+  for (const name of names) assert.match(name, /^[A-Za-z0-9_-]{1,48}$/);
+  const told = names.map((name) => {
+    const { output } = responses.encodeResponse(answerWith(name), request);
+    const [item] = Array.isArray(output) ? output : [];
+    return isObject(item) ? [item['namespace'], item['name']] : [];
+  });
+  assert.deepEqual(told, [
+    [undefined, 'a__b'],
+    ['a', 'b'],
+    ['a', 'b.c'],
+    [long, 'x'],
+    [long, 'y'],
+  ]);
+});
+
+test('a namespace that holds what cannot be offered by itself is left out, named', () => {
+  const tools = [{ ...CRM, tools: [...CRM.tools, { type: 'web_search' }] }];
+  const conversation = responses.decodeRequest({ model: 'm', input: 'Hi', tools }, {});
+  assert.deepEqual(chat.encodeRequest(conversation, 'gpt-4.1').dropped, ['tools: namespace']);
+});

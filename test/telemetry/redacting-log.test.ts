@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Writable } from 'node:stream';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import { redactingLog } from '../../src/telemetry/redacting-log.ts';
+import { startGateway, TEST_KEY } from '../support/gateway.ts';
+
+const SECRET = 'sk-very/secret"key';
+
+function logOf(write: (log: ReturnType<typeof redactingLog>) => void): string {
+  let logged = '';
+  const sink = new Writable({
+    write(chunk, _encoding, done) {
+      logged += String(chunk);
+      done();
+    },
+  });
+  write(redactingLog(pino(sink), () => [SECRET]));
+  return logged;
+}
+
+test('an error is logged without secrets: its message, its stack, its causes and what hangs on it', () => {
+  const cause = new Error(`refused ${SECRET}`);
+  const error = Object.assign(new TypeError(`cannot use ${SECRET}`, { cause }), {
+    code: 'E_KEY',
+    request: { headers: ['authorization', `Bearer ${SECRET}`], body: JSON.stringify({ key: SECRET }) },
+    errors: [new Error(`also ${SECRET}`)],
+  });
+  const logged = logOf((log) => log.error({ call: 'req_1', err: error }, 'failed'));
+  assert.ok(!logged.includes('very'), logged);
+  const { err, call, msg } = JSON.parse(logged) as { err: Record<string, string>; call: string; msg: string };
+  assert.deepEqual([call, msg, err['type'], err['code']], ['req_1', 'failed', 'TypeError', 'E_KEY']);
+  assert.equal(err['message'], 'cannot use [redacted]: refused [redacted]');
+  assert.match(
+    err['stack'] ?? '',
+    /TypeError: cannot use \[redacted\]\n +at .*\n(?:.*\n)*caused by: Error: refused/,
+  );
+});
+
+test('an error that refers to itself is logged, and whatever else was thrown', () => {
+  const error: Error & { self?: object } = new Error('round');
+  error.self = { error, holder: { inner: { deep: { deeper: SECRET } } } };
+  assert.match(
+    logOf((log) => log.error({ err: error }, 'failed')),
+    /"message":"round"/,
+  );
+  assert.match(
+    logOf((log) => log.error({ err: `text ${SECRET}` }, 'failed')),
+    /"err":"text \[redacted\]"/,
+  );
+});
+
+test('nothing that was configured as a secret is in the log, whatever fails', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'fairlead-'));
+  const store = join(folder, 'own.db');
+  const secrets = ['sk_provider_key_0', 'header_secret_0', TEST_KEY.replaceAll('-', '_'), 'sk_fl_own_key_00'];
+  const gateway = await startGateway({
+    store: `sqlite:${store}`,
+    providers: {
+      openai: {
+        baseUrl: 'http://127.0.0.1:9',
+        headers: { 'x-proxy': secrets[1] },
+        accounts: [{ name: 'main', apiKey: secrets[0] }],
+      },
+    },
+    tenants: {
+      acme: { models: ['*'], keys: [{ name: 'app', secret: TEST_KEY }] },
+      other: { models: ['*'], keys: [{ name: 'app', secret: secrets[3] }] },
+    },
+  });
+  try {
+    const db = new DatabaseSync(store);
+    db.exec('ALTER TABLE upstream_objects RENAME TO moved');
+    for (const secret of [secrets[0], secrets[1], secrets[3]]) {
+      // What the store says of this view quotes the secret.
+      db.exec(`CREATE VIEW upstream_objects AS SELECT id, ${secret} AS tenant, 'file' AS kind FROM calls`);
+      assert.equal((await gateway.get('/v1/files/file-1')).status, 500);
+      db.exec('DROP VIEW upstream_objects');
+    }
+    db.close();
+    assert.match(gateway.logs(), /no such column: \[redacted\]/);
+    for (const secret of secrets) assert.ok(!gateway.logs().includes(secret), secret);
+  } finally {
+    await gateway.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
