@@ -21,10 +21,6 @@ export const REFUSAL_RULES: readonly { message: RegExp; reason: string }[] = [
     reason: 'Media in a form, of a type or at a place that the other API does not take.',
   },
   {
-    message: /must be an address that begins with/,
-    reason: "What is on Amazon's s3:// or Google's gs:// is had there alone.",
-  },
-  {
     message: /answers the tool call|no tool call before it has this id/,
     reason: 'The call that it answers is in what only OpenAI keeps.',
   },
