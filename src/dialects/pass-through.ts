@@ -20,7 +20,7 @@ export interface PassThrough {
   /** The id of a whole answer, which may begin with these bytes, in dialects whose providers keep answers. */
   readAnswerId?(head: Buffer): string | undefined;
   /** What later requests can name of a whole answer, in dialects whose providers keep answers. */
-  readMadeIds?(body: Buffer): MadeIds;
+  readMadeIds?(body: Buffer): MadeIds | undefined;
   streamScanner(options: ScanOptions): StreamScanner;
 }
 

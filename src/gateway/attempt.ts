@@ -20,7 +20,7 @@ import { prepareRelayed } from './prepare-relayed.ts';
 import type { AttemptControl, CommittingReceiver, Receiver } from './receiver.ts';
 import { BodyRelay } from './relay-body.ts';
 import { StreamRelay } from './relay-stream.ts';
-import { toGatewayError } from './respond.ts';
+import { sendError, toGatewayError } from './respond.ts';
 import { settleCall } from './settle.ts';
 import { BodyTranslator } from './translate-body.ts';
 import { StreamTranslator } from './translate-stream.ts';
@@ -229,8 +229,18 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     try {
       step();
     } catch (thrown) {
-      this.fail(toGatewayError(this.#gateway, this.#call, thrown));
+      const error = toGatewayError(this.#gateway, this.#call, thrown);
+      if (this.#finished) this.#endCall(error);
+      else this.fail(error);
     }
+  }
+
+  /** What a step throws behind the end of its attempt: nobody else would ever end the call. */
+  #endCall(error: GatewayError): void {
+    const { response, settled } = this.#call;
+    const told =
+      !settled && !response.headersSent && this.#try(() => sendError(this.#gateway, this.#call, error));
+    if (!told) response.destroy();
   }
 
   abandon(reason: Error): void {

@@ -1,5 +1,6 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { tryParseJson } from '../conversation/json.ts';
+import type { MadeIds } from '../dialects/pass-through.ts';
 import type { Call } from './call.ts';
 import { estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
@@ -41,15 +42,14 @@ export class BodyRelay implements CommittingReceiver {
 
   end(): void {
     const body = this.#chunks.length === 1 && this.#chunks[0] ? this.#chunks[0] : Buffer.concat(this.#chunks);
-    // Without an announced length HTTP cannot tell a whole answer from one that was cut: a parser can.
-    const isWhole = endsJson(body) && (this.#length !== undefined || this.#call.committed || isJson(body));
-    if (!isWhole) {
+    const { passThrough } = this.#call.door;
+    const made = this.#call.committed ? undefined : passThrough.readMadeIds?.(body);
+    if (!this.#isWhole(body, made)) {
       this.#attempt.fail(
         new GatewayError('upstream_unavailable', 'The provider sent an answer that is cut off.'),
       );
       return;
     }
-    const { passThrough } = this.#call.door;
     // Nobody sends an error this large: of what was forwarded already only the end is left to look at.
     const failure = this.#call.committed ? undefined : passThrough.readFailure(body);
     if (failure) {
@@ -65,7 +65,7 @@ export class BodyRelay implements CommittingReceiver {
     this.#attempt.succeed();
     if (!this.#call.committed) {
       this.#noteId(body);
-      noteMadeIds(this.#gateway, this.#call, passThrough.readMadeIds?.(body));
+      noteMadeIds(this.#gateway, this.#call, made);
       sendJson(this.#gateway, this.#call, body);
       return;
     }
@@ -82,6 +82,14 @@ export class BodyRelay implements CommittingReceiver {
 
   account(): void {
     this.#call.usage ??= estimateUsage(this.#call.body.length, 0);
+  }
+
+  /** Without an announced length HTTP cannot tell a whole answer from one that was cut: a parser can. */
+  #isWhole(body: Buffer, made: MadeIds | undefined): boolean {
+    if (!endsJson(body)) return false;
+    if (this.#call.committed) return true;
+    if (this.#call.door.passThrough.readMadeIds) return made !== undefined;
+    return this.#length !== undefined || isJson(body);
   }
 
   #beginForwarding(): void {

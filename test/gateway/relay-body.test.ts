@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { isObject, tryParseJson } from '../../src/conversation/json.ts';
 import { startGateway } from '../support/gateway.ts';
 import { chatAnswer, configFor, startRawUpstream } from '../support/raw-upstream.ts';
 
@@ -52,3 +53,27 @@ test('a large answer that breaks off is accounted with an estimate', async () =>
   assert.equal(record?.usage?.estimated, true);
   assert.ok((record?.usage?.input ?? 0) > 0);
 });
+
+const BROKEN_RESPONSES = {
+  'whole by its length, but no JSON':
+    '{"id":"resp_2","object":"response","status":"completed","output":[{"id":"x"}',
+  'with its output twice': '{"id":"resp_2","object":"response","status":"completed","output":[],"output":[]}',
+};
+for (const [what, answer] of Object.entries(BROKEN_RESPONSES)) {
+  test(`a call of the Responses API ends whatever its answer is: ${what}`, async () => {
+    const upstream = await startRawUpstream((response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length });
+      response.end(answer);
+    });
+    const accounts = [{ name: 'main', apiKey: 'sk-key-of-the-provider' }];
+    const gateway = await startGateway({ providers: { openai: { baseUrl: upstream.baseUrl, accounts } } });
+    closing.push(upstream.close, gateway.stop);
+    const response = await gateway.post('/v1/responses', { model: 'openai/gpt-4.1', input: 'Hi' });
+    const text = await response.text();
+    const isAnswer = isObject(tryParseJson(answer));
+    assert.equal(response.status, isAnswer ? 200 : 502);
+    if (isAnswer) assert.equal(text, answer);
+    const [record] = await gateway.calls();
+    assert.equal(record?.outcome, isAnswer ? 'ok' : 'upstream_unavailable');
+  });
+}

@@ -1,8 +1,5 @@
 import { isObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import type { MadeIds } from '../pass-through.ts';
-import { findTopLevelFields } from '../request-fields.ts';
-
-const OUTPUT = new Set(['output']);
 
 /** The ids in an answer by which later requests can name what it made: its items, the containers that code ran in. */
 export function madeIds(output: JsonValue | undefined): MadeIds {
@@ -15,8 +12,8 @@ export function madeIds(output: JsonValue | undefined): MadeIds {
   };
 }
 
-/** The same for a whole answer, of which only the output is parsed. */
-export function readMadeIds(body: Buffer): MadeIds {
-  const { output } = findTopLevelFields(body, OUTPUT);
-  return madeIds(output && tryParseJson(body.toString('utf8', output.start, output.end)));
+/** The same for a whole answer; `undefined` where it is no JSON. */
+export function readMadeIds(body: Buffer): MadeIds | undefined {
+  const answer = tryParseJson(body.toString('utf8'));
+  return isObject(answer) ? madeIds(answer['output']) : undefined;
 }
