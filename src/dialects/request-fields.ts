@@ -69,14 +69,18 @@ export function findTopLevelFields(body: Buffer, wanted: ReadonlySet<string>): F
 
 /** Replaces the spans by new texts, copying the bytes between them untouched. Edits must be in body order. */
 export function spliceBody(body: Buffer, edits: readonly { span: FieldSpan; text: string }[]): Buffer {
-  const pieces: Buffer[] = [];
+  let length = body.length;
+  for (const { span, text } of edits) length += Buffer.byteLength(text) - (span.end - span.start);
+  const spliced = Buffer.allocUnsafe(length);
   let from = 0;
+  let to = 0;
   for (const { span, text } of edits) {
-    pieces.push(body.subarray(from, span.start), Buffer.from(text));
+    to += body.copy(spliced, to, from, span.start);
+    to += spliced.write(text, to);
     from = span.end;
   }
-  pieces.push(body.subarray(from));
-  return Buffer.concat(pieces);
+  body.copy(spliced, to, from);
+  return spliced;
 }
 
 /**

@@ -19,7 +19,8 @@ export interface SendOptions {
 
 /** All connections to providers, kept alive and shared by calls. One pool for each address and connect time-out. */
 export class Connections {
-  readonly #pools = new Map<string, Pool>();
+  /** By connect time-out, then by origin. */
+  readonly #pools = new Map<number, Map<string, Pool>>();
   readonly #now: () => number;
 
   /** `now`: Unix milliseconds. */
@@ -45,18 +46,23 @@ export class Connections {
 
   /** Ends idle connections at once and busy ones now: the caller has drained before. */
   async close(): Promise<void> {
-    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()));
+    const pools = [...this.#pools.values()].flatMap((byOrigin) => [...byOrigin.values()]);
+    await Promise.all(pools.map((pool) => pool.destroy()));
     this.#pools.clear();
   }
 
   #pool(origin: string, connectMs: number): Pool {
-    const key = `${connectMs} ${origin}`;
-    let pool = this.#pools.get(key);
+    let byOrigin = this.#pools.get(connectMs);
+    if (!byOrigin) {
+      byOrigin = new Map();
+      this.#pools.set(connectMs, byOrigin);
+    }
+    let pool = byOrigin.get(origin);
     if (!pool) {
       // As many connections as calls: a provider's slow answers must not queue ours. No pipelining: one
       // stream would block the next.
       pool = new Pool(origin, { connections: null, pipelining: 1, connect: { timeout: connectMs } });
-      this.#pools.set(key, pool);
+      byOrigin.set(origin, pool);
     }
     return pool;
   }

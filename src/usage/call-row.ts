@@ -34,9 +34,11 @@ export function mapTokens(count: (kind: keyof TokenCounts) => number): TokenCoun
 /** No call has more tokens of a kind. A provider that claims more, or a fraction, must not make sums unreadable. */
 const MAX_TOKENS = 1_000_000_000;
 
-function tokenCount(count: number | undefined): number | null {
-  if (count === undefined) return null;
-  return Math.min(Math.max(0, Math.trunc(count) || 0), MAX_TOKENS);
+/** The same usage with whole counts, as high as they are believed. */
+export function boundUsage(usage: Usage): Usage {
+  const bounded: Usage = mapTokens((kind) => Math.min(Math.max(0, Math.trunc(usage[kind]) || 0), MAX_TOKENS));
+  if (usage.estimated) bounded.estimated = true;
+  return bounded;
 }
 
 /** A usage record as its row in the store. The inverse of `fromCallRow`. */
@@ -52,14 +54,14 @@ export function toCallRow(record: UsageRecord): CallRow {
     model: record.model,
     target: record.target,
     stream: record.stream ? 1 : 0,
-    input_tokens: tokenCount(usage?.input),
-    input_audio_tokens: tokenCount(usage?.inputAudio),
-    cache_read_tokens: tokenCount(usage?.cacheRead),
-    cache_write_tokens: tokenCount(usage?.cacheWrite),
-    cache_write_1h_tokens: tokenCount(usage?.cacheWrite1h),
-    output_tokens: tokenCount(usage?.output),
-    output_audio_tokens: tokenCount(usage?.outputAudio),
-    reasoning_tokens: tokenCount(usage?.reasoning),
+    input_tokens: usage?.input ?? null,
+    input_audio_tokens: usage?.inputAudio ?? null,
+    cache_read_tokens: usage?.cacheRead ?? null,
+    cache_write_tokens: usage?.cacheWrite ?? null,
+    cache_write_1h_tokens: usage?.cacheWrite1h ?? null,
+    output_tokens: usage?.output ?? null,
+    output_audio_tokens: usage?.outputAudio ?? null,
+    reasoning_tokens: usage?.reasoning ?? null,
     usage_estimated: usage?.estimated ? 1 : 0,
     cost_micro_usd: record.costMicroUsd,
     outcome: record.outcome,

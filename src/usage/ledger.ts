@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Usage } from '../conversation/usage.ts';
 import type { CallRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
-import { readUsage, toCallRow } from './call-row.ts';
+import { boundUsage, toCallRow } from './call-row.ts';
 import type { PriceBook } from './prices.ts';
 import { OPERATIONS, type UsageRecord } from './record.ts';
 
@@ -182,15 +182,14 @@ export class Ledger {
   }
 
   #priceRecord(record: UsageRecord): CallRow {
-    const row = toCallRow(record);
     const { target, startedAt } = record;
-    // As the row has it: counts that no call can have are cut there.
-    const usage = readUsage(row);
+    const usage = record.usage && boundUsage(record.usage);
+    record.usage = usage;
     const isPriced = !('unpriced' in OPERATIONS[record.operation]);
-    if (isPriced && row.cost_micro_usd === null && target !== null && usage !== null) {
-      row.cost_micro_usd = this.#prices.costMicroUsd(target, usage, new Date(startedAt));
+    if (isPriced && record.costMicroUsd === null && target !== null && usage !== null) {
+      record.costMicroUsd = this.#prices.costMicroUsd(target, usage, startedAt);
     }
-    return row;
+    return toCallRow(record);
   }
 
   #giveUp(error: unknown): void {

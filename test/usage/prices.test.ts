@@ -7,7 +7,7 @@ import { PRICE_LIST_NAMES, PriceBook } from '../../src/usage/prices.ts';
 import type { TokenPrices } from '../../src/usage/rates.ts';
 import { anyUsage } from '../support/usage-records.ts';
 
-const AT = new Date('2026-11-23T12:00:00Z');
+const AT = Date.parse('2026-11-23T12:00:00Z');
 
 interface PublishedCase {
   target: string;
@@ -94,7 +94,7 @@ test('our arithmetic gives what the price list itself gives, for each of its mod
     (target, index) => [target, fc.sample(anyUsage, { numRuns: 1, seed: index })[0]] as const,
   )) {
     assert.ok(usage);
-    const theirs = calcPrice(inclusiveSums(usage), model, { providerId: name, timestamp: AT });
+    const theirs = calcPrice(inclusiveSums(usage), model, { providerId: name, timestamp: new Date(AT) });
     const ours = book.costMicroUsd(`${provider}/${model}`, usage, AT);
     // The list has entries without any price per token: they cost 0 there, and are not known here.
     if (ours === null) {
@@ -127,7 +127,7 @@ test('a price that changes with the hour is that of the time of the call', () =>
   const book = new PriceBook();
   const usage = { ...NO_USAGE, input: 1_000_000 };
   const at = (time: string) =>
-    book.costMicroUsd('deepseek/deepseek-chat', usage, new Date(`2026-11-23T${time}Z`));
+    book.costMicroUsd('deepseek/deepseek-chat', usage, Date.parse(`2026-11-23T${time}Z`));
   assert.equal(at('00:29:59.999'), 135_000);
   assert.equal(at('00:30:00'), 270_000);
   assert.equal(at('16:29:59.999'), 270_000);

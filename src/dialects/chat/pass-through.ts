@@ -66,11 +66,12 @@ const LOOK_BYTES = 4096;
 
 /** Servers put a list of choices (or of embeddings) near the beginning, and errors at either end. */
 function readFailure(body: Buffer): GatewayError | undefined {
-  const head = body.subarray(0, LOOK_BYTES);
-  const tail = body.subarray(Math.max(head.length, body.length - LOOK_BYTES));
+  const isSmall = body.length <= LOOK_BYTES;
+  const head = isSmall ? body : body.subarray(0, LOOK_BYTES);
   const isAnswer = hasValue(head, CHOICES_KEY, beginsList) || hasValue(head, DATA_KEY, beginsList);
-  if (isAnswer && !hasValue(head, ERROR_KEY, isNotNull) && !hasValue(tail, ERROR_KEY, isNotNull)) {
-    return undefined;
+  if (isAnswer && !hasValue(head, ERROR_KEY, isNotNull)) {
+    const tail = isSmall ? undefined : body.subarray(Math.max(head.length, body.length - LOOK_BYTES));
+    if (!tail || !hasValue(tail, ERROR_KEY, isNotNull)) return undefined;
   }
   const answer = tryParseJson(body.toString('utf8'));
   if (answer === undefined) return undefined;

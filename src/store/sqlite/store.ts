@@ -31,7 +31,7 @@ export class SqliteStore implements Store {
     this.#database.exec('begin immediate');
     try {
       for (const row of rows) {
-        this.#insertCall.run(...CALL_COLUMNS.map((column) => row[column]));
+        this.#insertCall.run(...callValues(row));
       }
       this.#database.exec('commit');
     } catch (error) {
@@ -44,4 +44,34 @@ export class SqliteStore implements Store {
   close(): Promise<void> {
     return this.db.destroy();
   }
+}
+
+/** In the order of `CALL_COLUMNS`. Written out, because reading the columns by their names takes a microsecond a row. */
+function callValues(row: CallRow): (string | number | null)[] {
+  return [
+    row.id,
+    row.started_at,
+    row.tenant,
+    row.key,
+    row.dialect,
+    row.operation,
+    row.model,
+    row.target,
+    row.stream,
+    row.input_tokens,
+    row.input_audio_tokens,
+    row.cache_read_tokens,
+    row.cache_write_tokens,
+    row.cache_write_1h_tokens,
+    row.output_tokens,
+    row.output_audio_tokens,
+    row.reasoning_tokens,
+    row.usage_estimated,
+    row.cost_micro_usd,
+    row.outcome,
+    row.status,
+    row.latency_ms,
+    row.first_token_ms,
+    row.attempts,
+  ];
 }
