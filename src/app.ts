@@ -1,16 +1,22 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import type { LoadedConfig } from './config/load.ts';
 import type { Config } from './config/resolve.ts';
+import { ControlPlane } from './control/control-plane.ts';
+import { EventLog } from './control/event-log.ts';
+import { FileWatch } from './control/file-watch.ts';
 import { GatewayError } from './conversation/gateway-error.ts';
-import { compileSnapshot, type SnapshotSources } from './gateway/compile-snapshot.ts';
+import type { Usage } from './conversation/usage.ts';
+import { type CompiledSnapshot, recompileSnapshot } from './gateway/compile-snapshot.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { interruptCall } from './gateway/handle-call.ts';
 import { LateCounts } from './gateway/late-counts.ts';
 import { RunningCalls } from './gateway/running-calls.ts';
 import { Spool } from './gateway/spool.ts';
-import { type AdminParts, addAdminDoors } from './http/admin-doors.ts';
+import { type AdminKey, type AdminParts, addAdminDoors } from './http/admin/admin-doors.ts';
 import { addAnthropicDoors } from './http/anthropic-doors.ts';
 import { addGeminiDoors } from './http/gemini-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
@@ -26,13 +32,14 @@ import { type ArchiveProblem, ResponseArchive } from './responses/response-archi
 import { openStore } from './store/open.ts';
 import { redactingLog } from './telemetry/redacting-log.ts';
 import { ensureFirstKeys, type FirstSecrets, readMadeKeys } from './tenants/first-start.ts';
-import { type HashedKey, hashSecret, KeyRing } from './tenants/keys.ts';
+import { hashOf, hashSecret, KeyRing } from './tenants/keys.ts';
 import { UpstreamObjects } from './tenants/upstream-objects.ts';
 import { TokenCounter } from './tokens/token-counter.ts';
 import { Connections } from './upstream/connections.ts';
 import type { ProviderDeclaration } from './upstream/provider.ts';
 import { listSecrets } from './upstream/secrets.ts';
 import type { SignInContext } from './upstream/sign-in/create-signer.ts';
+import type { Account } from './upstream/upstream.ts';
 import { Ledger, type LedgerProblem } from './usage/ledger.ts';
 import { PriceBook } from './usage/prices.ts';
 
@@ -41,6 +48,8 @@ export interface App {
   url: string;
   /** Secrets that were made at this start and exist nowhere else. */
   firstSecrets: FirstSecrets | undefined;
+  /** Reads the config file again; what is wrong with it is logged, and changes nothing. */
+  reload(): Promise<void>;
   /** Lets running calls finish (up to the config's `drainTimeout`), writes what is pending, closes everything. */
   stop(): Promise<void>;
 }
@@ -54,22 +63,27 @@ const LAST_WORDS_MS = 1_000;
 /** What may wait on disk of all uploads together. */
 const SPOOL_BYTES = 4 * 1024 ** 3;
 
+/** How often the store is asked for a newer configuration: a change is to reach all instances within a second. */
+const FOLLOW_MS = 500;
+
 /**
  * The composition root: builds every part once and wires it; nothing else constructs.
  *
  * `fetch`: asks the issuers of access tokens.
  */
 export async function startApp(
-  config: Config,
+  loaded: LoadedConfig,
   declarations: readonly ProviderDeclaration[],
   plainLog: Logger,
   fetch: typeof globalThis.fetch = globalThis.fetch,
 ): Promise<App> {
-  const log = redactingLog(plainLog, () => listLogSecrets(config, gateway));
+  const { config } = loaded;
+  const log = redactingLog(plainLog, () => inForce.secrets());
   const store = await openStore(storeUrl(config));
+  const inForce = new ConfigInForce(config, log);
   const ledger = new Ledger({
     store,
-    prices: buildPriceBook(config, log),
+    prices: inForce,
     onProblem: (problem) => log.error(describeLedgerProblem(problem), `usage ledger: ${problem.kind}`),
   });
   const responses = new ResponseArchive({
@@ -84,9 +98,21 @@ export async function startApp(
     fetch,
     warn: (fields, message) => log.warn(fields, message),
   };
+  const compile = (next: Config, made: MadeKeys) => {
+    const madeKeys = Object.keys(next.tenants).length > 0 ? [] : made.tenantKeys;
+    const compiled = recompileSnapshot({ config: next, declarations, madeKeys, signIn }, inForce.compiled);
+    const keys = compileAdminKeys(next, made.adminKeys);
+    const tenantKey = keys.find(({ hash }) => compiled.callers.ring.has(hash));
+    if (tenantKey) throw new Error(`The admin key '${tenantKey.key}' has the secret of a tenant's key.`);
+    return { compiled, adminKeys: new KeyRing(keys, Date.now) };
+  };
+  // Keys that the gateway made itself are let in only when it listens.
+  let made: MadeKeys = { tenantKeys: [], adminKeys: [] };
+  const first = compile(config, made);
+  inForce.set(first.compiled);
   const lifecycle: Lifecycle = { phase: 'starting' };
   const gateway: Gateway = {
-    snapshot: compileSnapshot({ config, declarations, madeKeys: [], signIn }),
+    snapshot: first.compiled.snapshot,
     connections,
     ledger,
     lateCounts: new LateCounts(tokens, log),
@@ -102,7 +128,17 @@ export async function startApp(
     now: Date.now,
     monotonicMs: () => performance.now(),
   };
-  const admin: AdminParts = { store, keys: new KeyRing<HashedKey>([], Date.now) };
+  const compileToEnforce = (next: Config) => {
+    const { compiled, adminKeys } = compile(next, made);
+    return () => {
+      inForce.set(compiled);
+      gateway.snapshot = compiled.snapshot;
+      admin.keys = adminKeys;
+    };
+  };
+  const events = new EventLog(store, Date.now, (err) => log.error({ err }, 'an event could not be written'));
+  const control = new ControlPlane({ loaded, store, events, log, now: Date.now, compile: compileToEnforce });
+  const admin: AdminParts = { store, keys: first.adminKeys, control, events };
 
   const server = createHttpServer({
     bodyLimitBytes: config.server.bodyLimit,
@@ -111,7 +147,7 @@ export async function startApp(
     onInternalError: (error) =>
       log.error({ err: error }, 'a request failed for a reason that the gateway does not know'),
   });
-  addOperationsDoors(server, lifecycle);
+  addOperationsDoors(server, lifecycle, control);
   addOpenAiDoors(server, gateway, lifecycle);
   addResponsesDoors(server, gateway, lifecycle);
   addMediaDoors(server, gateway, lifecycle);
@@ -122,10 +158,16 @@ export async function startApp(
   addModelDoors(server, gateway, lifecycle);
   addAdminDoors(server, admin);
 
+  const watch = new FileWatch(loaded.path, () => void control.reloadFile());
+  let follow: NodeJS.Timeout | undefined;
   const stop = async () => {
     lifecycle.phase = 'draining';
+    watch.stop();
+    clearInterval(follow);
     await drain(gateway, config.server.drainTimeout);
     await closeServer(server);
+    await control.settle();
+    await events.flush();
     await connections.close();
     await ledger.close();
     await responses.close();
@@ -133,46 +175,105 @@ export async function startApp(
     await store.close();
   };
   try {
+    await control.start();
     const { host, port } = config.server;
     const url = await server.listen({ host, port });
     // Only now: secrets that are made before a start that fails would be seen by nobody.
-    const firstSecrets = await admitFirstKeys({ config, declarations, signIn }, gateway, admin);
+    const hasTenants = Object.keys(control.config.tenants).length > 0;
+    const hasAdminKey = config.adminKey !== undefined;
+    const firstSecrets = await ensureFirstKeys(store, { hasTenants, hasAdminKey }, Date.now);
+    made = await readMadeKeys(store);
+    await control.recompile();
+    watch.start();
+    follow = setInterval(() => void control.lookForNewer(), FOLLOW_MS);
     lifecycle.phase = 'ready';
-    return { url, firstSecrets, stop };
+    return { url, firstSecrets, reload: () => control.reloadFile(), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-/**
- * Lets in the keys that the gateway made itself, making them at the first start. They are for a gateway that has none
- * configured: with the first tenant of the config, or an admin key in the environment, they end.
- */
-async function admitFirstKeys(
-  sources: Omit<SnapshotSources, 'madeKeys'>,
-  gateway: Gateway,
-  admin: AdminParts,
-): Promise<FirstSecrets | undefined> {
-  const { config } = sources;
-  const hasTenants = Object.keys(config.tenants).length > 0;
-  const hasAdminKey = config.adminKey !== undefined;
-  const secrets = await ensureFirstKeys(admin.store, { hasTenants, hasAdminKey }, Date.now);
-  const made = await readMadeKeys(admin.store);
-  if (!hasTenants) {
-    gateway.snapshot = compileSnapshot({ ...sources, madeKeys: made.tenantKeys });
-  }
-  const configured =
-    config.adminKey === undefined ? [] : [{ hash: hashSecret(config.adminKey), key: 'environment' }];
-  admin.keys = new KeyRing(hasAdminKey ? configured : made.adminKeys, Date.now);
-  return secrets;
+type MadeKeys = Awaited<ReturnType<typeof readMadeKeys>>;
+
+/** The key of the environment, or else the one that the gateway made, and those of the configuration. */
+function compileAdminKeys(config: Config, made: MadeKeys['adminKeys']): AdminKey[] {
+  const { adminKey } = config;
+  const first: AdminKey[] =
+    adminKey === undefined
+      ? made.map((key) => ({ ...key, role: 'owner' }))
+      : [{ hash: hashSecret(adminKey), key: 'environment', role: 'owner' }];
+  const configured = Object.entries(config.adminKeys).flatMap(
+    ([key, { role, previous, expires, ...secret }]) => {
+      const current: AdminKey = {
+        hash: hashOf(secret),
+        key,
+        role,
+        ...(expires !== undefined && { expiresAt: expires }),
+      };
+      if (!previous) return [current];
+      const expiresAt = Math.min(previous.until, expires ?? Number.POSITIVE_INFINITY);
+      return [current, { ...current, hash: previous.secretHash, expiresAt }];
+    },
+  );
+  return [...first, ...configured];
 }
 
-/** What no log may hold. The secrets of keys that the gateway made are nowhere but with whoever has them. */
-function listLogSecrets({ tenants, adminKey }: Config, { snapshot }: Gateway): string[] {
-  const accounts = [...snapshot.routes.upstreams.values()].flatMap((upstream) => upstream.accounts);
-  const keys = Object.values(tenants).flatMap((tenant) => tenant.keys.map(({ secret }) => secret));
-  return listSecrets([...accounts.flatMap((account) => account.secrets()), ...keys, adminKey]);
+/** How many accounts that are configured no more are remembered: calls that still run may tell of their secrets. */
+const MAX_RETIRED_ACCOUNTS = 100;
+
+/** What follows the configuration without being part of a snapshot: the price book, and what no log may hold. */
+class ConfigInForce {
+  #compiled: CompiledSnapshot | undefined;
+  #config: Config;
+  #prices: PriceBook;
+  #retired: Account[] = [];
+  readonly #log: Logger;
+
+  constructor(config: Config, log: Logger) {
+    this.#config = config;
+    this.#log = log;
+    this.#prices = buildPriceBook(config, log);
+  }
+
+  get compiled(): CompiledSnapshot | undefined {
+    return this.#compiled;
+  }
+
+  set(compiled: CompiledSnapshot): void {
+    const { config } = compiled;
+    const kept = new Set(listAccounts(compiled));
+    const gone = this.#compiled ? listAccounts(this.#compiled).filter((account) => !kept.has(account)) : [];
+    this.#retired = [...this.#retired, ...gone].slice(-MAX_RETIRED_ACCOUNTS);
+    if (!isDeepStrictEqual(priceSources(config), priceSources(this.#config)))
+      this.#prices = buildPriceBook(config, this.#log);
+    this.#config = config;
+    this.#compiled = compiled;
+  }
+
+  costMicroUsd(target: string, usage: Usage, at: Date): number | null {
+    return this.#prices.costMicroUsd(target, usage, at);
+  }
+
+  /** Secrets of keys that the gateway made, or of which it has but the hash, are nowhere but with whoever has them. */
+  secrets(): string[] {
+    const { tenants, adminKeys, adminKey } = this.#config;
+    const accounts = [...(this.#compiled ? listAccounts(this.#compiled) : []), ...this.#retired];
+    const keys = [...Object.values(tenants).flatMap((tenant) => tenant.keys), ...Object.values(adminKeys)];
+    return listSecrets([
+      ...accounts.flatMap((account) => account.secrets()),
+      ...keys.map(({ secret }) => secret),
+      adminKey,
+    ]);
+  }
+}
+
+function listAccounts({ snapshot }: CompiledSnapshot): Account[] {
+  return [...snapshot.routes.upstreams.values()].flatMap((upstream) => upstream.accounts);
+}
+
+function priceSources({ prices, providers }: Config): object {
+  return { prices, adapters: Object.entries(providers).map(([name, { adapter }]) => [name, adapter]) };
 }
 
 function buildPriceBook(config: Config, log: Logger): PriceBook {

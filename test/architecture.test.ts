@@ -20,6 +20,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   routing: ['conversation', 'dialects', 'upstream'],
   responses: ['conversation', 'store', 'usage'],
   config: ['conversation'],
+  control: ['conversation', 'config', 'store', 'tenants'],
   gateway: [
     'conversation',
     'config',
@@ -33,6 +34,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   ],
   http: [
     'conversation',
+    'config',
+    'control',
     'dialects',
     'usage',
     'store',

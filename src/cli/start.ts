@@ -2,9 +2,8 @@ import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { type App, startApp } from '../app.ts';
 import { describeDormant, listDormant } from '../config/dormant.ts';
-import { loadConfig } from '../config/load.ts';
+import { type LoadedConfig, openConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
-import type { Config } from '../config/resolve.ts';
 import type { ProviderDeclaration } from '../upstream/provider.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
 
@@ -15,7 +14,8 @@ export function startCommand(declarations: readonly ProviderDeclaration[]): Comm
     usage: `start [--config FILE]
 
 Runs the gateway until it is told to stop (SIGTERM or Ctrl-C): then running calls finish, nothing new begins.
-A second signal stops at once.
+A second signal stops at once. The config file is watched: what is changed in it is in effect within a second, and
+running calls go on; SIGHUP has it read, too. A file that is wrong changes nothing, and the log says why.
 
   --config FILE   the configuration; else FAIRLEAD_CONFIG, else ./fairlead.yaml, else none: then providers come
                   from environment variables such as OPENAI_API_KEY, and 'echo' is always there
@@ -25,10 +25,10 @@ A second signal stops at once.
 }
 
 async function run(args: string[], io: CliIo, declarations: readonly ProviderDeclaration[]): Promise<number> {
-  let config: Config;
+  let loaded: LoadedConfig;
   try {
     const { values } = parseArgs({ args, options: { config: { type: 'string' } } });
-    config = await loadConfig({
+    loaded = await openConfig({
       configFile: values.config,
       env: io.env,
       cwd: io.cwd,
@@ -40,6 +40,7 @@ async function run(args: string[], io: CliIo, declarations: readonly ProviderDec
     io.stderr.write(isConfig ? `${message}\n` : `fairlead start: ${message}\n\nSee fairlead start --help.\n`);
     return isConfig ? EXIT.failed : EXIT.usage;
   }
+  const { config } = loaded;
   // A reader of our output that goes away (`fairlead start | head`) is no reason to stop serving.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -50,7 +51,7 @@ async function run(args: string[], io: CliIo, declarations: readonly ProviderDec
   const signals = waitForSignals();
   let app: App;
   try {
-    app = await startApp(config, declarations, log);
+    app = await startApp(loaded, declarations, log);
   } catch (error) {
     io.stderr.write(`fairlead could not start: ${error instanceof Error ? error.message : String(error)}\n`);
     return EXIT.failed;
@@ -64,6 +65,7 @@ async function run(args: string[], io: CliIo, declarations: readonly ProviderDec
     },
     'listening',
   );
+  process.on('SIGHUP', () => void app.reload());
   if (app.firstSecrets) io.stdout.write(welcome(app));
   const signal = await signals.first;
   log.info({ signal }, 'draining: running calls may finish');

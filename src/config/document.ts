@@ -34,6 +34,8 @@ export interface Place {
 export interface ConfigDocument {
   /** `undefined` where the file is no YAML, or a bomb. */
   readonly value: JsonValue | undefined;
+  /** The same with the placeholders as they were written. */
+  readonly written: JsonValue | undefined;
   readonly syntax: readonly SyntaxFinding[];
   /** What is wrong before any schema is asked: variables, duplicate keys, aliases. */
   readonly findings: readonly Finding[];
@@ -56,12 +58,14 @@ export function readDocument(text: string, env: Environment): ConfigDocument {
     uniqueKeys: false,
   });
   const syntax = findSyntaxErrors(parsed, text, lines);
-  if (syntax.length > 0) return { value: undefined, syntax, findings: [], locate: () => START };
+  if (syntax.length > 0)
+    return { value: undefined, written: undefined, syntax, findings: [], locate: () => START };
   const reader = new DocumentReader(parsed, env);
   // An empty file says nothing, which is allowed to be all there is to say.
-  const value = parsed.contents === null ? {} : reader.read(parsed.contents, []).value;
+  const read = parsed.contents === null ? EMPTY : reader.read(parsed.contents, []);
   return {
-    value: reader.isExhausted() ? undefined : value,
+    value: reader.isExhausted() ? undefined : read.value,
+    written: reader.isExhausted() ? undefined : read.written,
     syntax,
     findings: reader.findings,
     locate: (path, at) => reader.locate(path, at, lines),
@@ -109,12 +113,23 @@ interface Entry {
 
 interface ReadValue {
   value: JsonValue;
+  /** The value with its placeholders; the same object where it has none. */
+  written: JsonValue;
   /** Nodes in it, those from aliases included. */
   nodes: number;
 }
 
+function isMergeable(entry: {
+  value: JsonValue;
+  written: JsonValue | undefined;
+}): entry is { value: JsonObject; written: JsonObject } {
+  return isObject(entry.value) && isObject(entry.written);
+}
+
 /** A key, list item or alias with nothing behind it. */
-const NOTHING: ReadValue = { value: null, nodes: 1 };
+const NOTHING: ReadValue = { value: null, written: null, nodes: 1 };
+
+const EMPTY: ReadValue = { value: {}, written: {}, nodes: 1 };
 
 /** Walks the nodes of one file once to read them, and again along a path to find where something was written. */
 class DocumentReader {
@@ -145,16 +160,22 @@ class DocumentReader {
 
   #readNode(node: Node, path: ConfigPath): ReadValue {
     if (isMap(node)) return this.#readMap(node, path);
-    if (isScalar(node)) return { value: this.#readScalar(node, path), nodes: 1 };
+    if (isScalar(node)) {
+      const value = this.#readScalar(node, path);
+      const hasPlaceholder = typeof node.value === 'string' && node.value.includes('${');
+      return { value, written: hasPlaceholder ? String(node.value) : value, nodes: 1 };
+    }
     if (!isSeq(node)) throw new TypeError('a YAML node that is neither mapping, list, scalar nor alias');
     let nodes = 1;
-    const value = node.items.map((item, index) => {
+    const entries = node.items.map((item, index) => {
       // `- ` with nothing behind it has no node.
       const entry = isNode(item) ? this.read(item, [...path, index]) : NOTHING;
       nodes += entry.nodes;
-      return entry.value;
+      return entry;
     });
-    return { value, nodes };
+    const value = entries.map((entry) => entry.value);
+    const isAsWritten = entries.every((entry) => entry.written === entry.value);
+    return { value, written: isAsWritten ? value : entries.map((entry) => entry.written), nodes };
   }
 
   /** Values are shared, not copied: they are never changed, and a bomb of aliases costs nothing to read. */
@@ -178,7 +199,9 @@ class DocumentReader {
 
   #readMap(map: YAMLMap, path: ConfigPath): ReadValue {
     const value: JsonObject = {};
-    const inherited: JsonObject[] = [];
+    const written: JsonObject = {};
+    const inherited: { value: JsonObject; written: JsonObject }[] = [];
+    let isAsWritten = true;
     let nodes = 1;
     for (const pair of map.items) {
       const key = keyOf(pair);
@@ -186,7 +209,7 @@ class DocumentReader {
       const entry = isNode(pair.value) ? this.read(pair.value, keyPath) : NOTHING;
       nodes += entry.nodes;
       if (isMerge(pair)) {
-        inherited.push(...this.#mergedMappings(entry.value, keyPath));
+        inherited.push(...this.#mergedMappings(entry, keyPath));
       } else if (key === '__proto__') {
         this.#find(keyPath, '__proto__ is no name that can be used', 'key');
       } else if (Object.hasOwn(value, key)) {
@@ -194,18 +217,27 @@ class DocumentReader {
       } else {
         if (key.includes('${')) this.#find(keyPath, 'variables are not put into keys', 'key');
         value[key] = entry.value;
+        written[key] = entry.written;
+        isAsWritten &&= entry.written === entry.value;
       }
     }
     // What is written goes before what is merged in, and an earlier merge before a later one.
     for (const source of inherited) {
-      for (const [key, entry] of Object.entries(source)) if (!Object.hasOwn(value, key)) value[key] = entry;
+      isAsWritten &&= source.value === source.written;
+      for (const [key, entry] of Object.entries(source.value)) {
+        if (Object.hasOwn(value, key)) continue;
+        value[key] = entry;
+        written[key] = source.written[key];
+      }
     }
-    return { value, nodes };
+    return { value, written: isAsWritten ? value : written, nodes };
   }
 
-  #mergedMappings(value: JsonValue, path: ConfigPath): JsonObject[] {
-    const mappings = Array.isArray(value) ? value : [value];
-    if (mappings.every(isObject)) return mappings;
+  #mergedMappings(read: ReadValue, path: ConfigPath): { value: JsonObject; written: JsonObject }[] {
+    const values = Array.isArray(read.value) ? read.value : [read.value];
+    const writings = Array.isArray(read.written) ? read.written : [read.written];
+    const mappings = values.map((value, index) => ({ value, written: writings[index] }));
+    if (mappings.every(isMergeable)) return mappings;
     this.#find(path, '<< takes the alias of a mapping, or a list of such', 'key');
     return [];
   }

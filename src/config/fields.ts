@@ -157,6 +157,11 @@ export function keySecret() {
   ).brand<'Secret'>();
 }
 
+/** What is known of a secret that was shown once: lower-case hex of its SHA-256, as `hashSecret` gives it. */
+export function secretHash() {
+  return hidden(pattern(/^[0-9a-f]{64}$/, 'a SHA-256 of 64 lower-case hex digits'), 'credential');
+}
+
 export type Secret = z.output<ReturnType<typeof credential>>;
 
 export function httpUrl() {

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { checkDocument } from './check-document.ts';
 import { readDocument } from './document.ts';
 import {
   checkEnvironmentOf,
@@ -7,15 +9,12 @@ import {
   type EnvironmentSettings,
   readEnvironment,
 } from './environment.ts';
-import { expectation, explainIssues } from './explain.ts';
 import { type Finding, reportFindings } from './finding.ts';
 import type { KnownProvider } from './known-provider.ts';
 import { formatPath } from './path.ts';
 import { ConfigError, type ConfigProblem } from './problem.ts';
-import { checkProviders } from './provider-checks.ts';
-import { checkReferences } from './references.ts';
 import { type Config, resolveConfig } from './resolve.ts';
-import { configSchema, type ParsedConfig } from './schema.ts';
+import type { ParsedConfig } from './schema.ts';
 import type { Environment } from './substitute.ts';
 
 export interface ConfigContext {
@@ -29,15 +28,32 @@ export interface LoadOptions extends ConfigContext {
   cwd: string;
 }
 
+/** A configuration and what it was made from, for whoever follows its changes. */
+export interface LoadedConfig {
+  config: Config;
+  /** The document as it was written, placeholders and all. Literal secrets are still in it. */
+  written: JsonObject;
+  /** The same with the placeholders filled in. */
+  document: JsonObject;
+  /** Where the file is, absolute; `null` where there is none. */
+  path: string | null;
+  context: ConfigContext;
+}
+
 /**
  * Reads the config file that is to be used, or none (then everything comes from the environment).
  * Throws `ConfigError` with all that is wrong.
  */
 export async function loadConfig(options: LoadOptions): Promise<Config> {
+  return (await openConfig(options)).config;
+}
+
+/** Like `loadConfig`, with what the configuration was made from. */
+export async function openConfig(options: LoadOptions): Promise<LoadedConfig> {
   const file = chooseConfigFile(options.configFile, options.env, options.cwd);
-  return file === null
-    ? parseConfig('', null, options)
-    : parseConfig(await readText(file, options.cwd), file, options);
+  if (file === null) return readConfig('', null, options);
+  const loaded = readConfig(await readText(file, options.cwd), file, options);
+  return { ...loaded, path: resolve(options.cwd, file) };
 }
 
 /**
@@ -45,12 +61,31 @@ export async function loadConfig(options: LoadOptions): Promise<Config> {
  * Throws `ConfigError` with all that is wrong, not only the first.
  */
 export function parseConfig(text: string, file: string | null, context: ConfigContext): Config {
-  const settings = readEnvironment(context.env);
-  const problems = [...settings.problems, ...checkEnvironmentOf(context.knownProviders, context.env)];
-  const { parsed, problems: fileProblems } = parseFile(text, file ?? 'no file', settings, context);
-  problems.push(...fileProblems);
-  if (parsed === undefined || problems.length > 0) throw new ConfigError(problems);
-  return resolveConfig(parsed, file, settings, context.knownProviders, context.env);
+  return readConfig(text, file, context).config;
+}
+
+/** Like `parseConfig`, with what the configuration was made from. */
+export function readConfig(text: string, file: string | null, context: ConfigContext): LoadedConfig {
+  const { env, knownProviders } = context;
+  const settings = readEnvironment(env);
+  const problems = [...settings.problems, ...checkEnvironmentOf(knownProviders, env)];
+  const read = parseFile(text, file ?? 'no file', settings, context);
+  problems.push(...read.problems);
+  if (read.parsed === undefined || problems.length > 0) throw new ConfigError(problems);
+  return {
+    config: resolveConfig(read.parsed, file, settings, knownProviders, env),
+    written: isObject(read.written) ? read.written : {},
+    document: isObject(read.value) ? read.value : {},
+    path: null,
+    context: { env, knownProviders },
+  };
+}
+
+interface ReadFile {
+  parsed: ParsedConfig | undefined;
+  value?: JsonValue | undefined;
+  written?: JsonValue | undefined;
+  problems: ConfigProblem[];
 }
 
 function parseFile(
@@ -58,7 +93,7 @@ function parseFile(
   file: string,
   settings: EnvironmentSettings,
   { env, knownProviders }: ConfigContext,
-): { parsed: ParsedConfig | undefined; problems: ConfigProblem[] } {
+): ReadFile {
   const document = readDocument(text, env);
   const problems: ConfigProblem[] = document.syntax.map((finding) => ({ file, path: '', ...finding }));
   if (document.value === undefined) {
@@ -67,16 +102,13 @@ function parseFile(
       problems: [...problems, ...reportFindings(document.findings, document, file)],
     };
   }
-  const parsed = configSchema.safeParse(document.value, { error: expectation });
+  const checked = checkDocument(document.value, { env, knownProviders, adminKey: settings.adminKey });
   // A value that could not be read is reported as that, and not again for what it then lacks.
   const unread = new Set(document.findings.map(placeOf));
-  const findings = [
-    ...(parsed.success ? [] : explainIssues(parsed.error.issues, document.value)),
-    ...checkProviders(document.value, knownProviders, env),
-    ...checkReferences(document.value, { knownProviders, env, adminKey: settings.adminKey }),
-  ].filter((finding) => !unread.has(placeOf(finding)));
+  const findings = checked.findings.filter((finding) => !unread.has(placeOf(finding)));
   problems.push(...reportFindings([...document.findings, ...findings], document, file));
-  return { parsed: parsed.data, problems };
+  const { value, written } = document;
+  return { parsed: checked.parsed, value, written, problems };
 }
 
 function placeOf({ path, at }: Finding): string {

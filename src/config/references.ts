@@ -118,7 +118,12 @@ function checkRelease({ path, value }: Selected, names: Names): Finding[] {
 }
 
 function checkUnique(value: unknown): Finding[] {
-  const findings = findRepeated(select(value, 'tenants.*.keys[].secret'), 'has the same secret as');
+  const findings = ['secret', 'secretHash'].flatMap((field) =>
+    findRepeated(
+      [...select(value, `adminKeys.*.${field}`), ...select(value, `tenants.*.keys[].${field}`)],
+      'has the same secret as',
+    ),
+  );
   for (const list of [...select(value, 'providers.*.accounts'), ...select(value, 'tenants.*.keys')]) {
     const names = select(list.value, '[].name').map((name) => ({
       ...name,
@@ -131,7 +136,8 @@ function checkUnique(value: unknown): Finding[] {
 
 /** A tenant's key that is the admin key too would give that tenant everything. */
 function checkAdminKey(value: unknown, adminKey: string | undefined): Finding[] {
-  const same = select(value, 'tenants.*.keys[].secret').filter((secret) => secret.value === adminKey);
+  const secrets = [...select(value, 'adminKeys.*.secret'), ...select(value, 'tenants.*.keys[].secret')];
+  const same = secrets.filter((secret) => secret.value === adminKey);
   return same.map(({ path }) => ({
     path,
     message: 'is the same as FAIRLEAD_ADMIN_KEY: choose another secret',

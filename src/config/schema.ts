@@ -5,7 +5,7 @@ import { priceSchema, providersSchema } from './sections/providers.ts';
 import { responsesSchema } from './sections/responses.ts';
 import { rolloutsSchema } from './sections/rollouts.ts';
 import { loggingSchema, serverSchema, stateSchema, storeSchema } from './sections/server.ts';
-import { tenantsSchema } from './sections/tenants.ts';
+import { adminKeysSchema, tenantsSchema } from './sections/tenants.ts';
 
 /**
  * The whole config language. Strict: an unknown key is an error. It parses what later versions bring to life too;
@@ -27,6 +27,7 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('Dollars per million tokens, by target or pattern; goes before the built-in price list.'),
   tenants: tenantsSchema.prefault({}).describe('Who may call, and how much.'),
+  adminKeys: adminKeysSchema.prefault({}).describe('Who may use the admin API, beside FAIRLEAD_ADMIN_KEY.'),
   rollouts: rolloutsSchema.optional().describe('Guarded moves of a name to another release.'),
   prompts: z
     .strictObject({ directory: text('the path of a directory').describe('Where the *.prompt files are.') })

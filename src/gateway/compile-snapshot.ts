@@ -1,8 +1,9 @@
-import type { Config, ProviderConfig, TargetConfig } from '../config/resolve.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Config, ProviderConfig, TargetConfig, TenantConfig } from '../config/resolve.ts';
 import { Routes } from '../routing/resolve-targets.ts';
 import type { Target } from '../routing/target.ts';
-import { hashSecret, KeyRing, type TenantKey } from '../tenants/keys.ts';
-import { compileModelPermission, type ModelPermission } from '../tenants/permissions.ts';
+import { hashOf, KeyRing, type TenantKey } from '../tenants/keys.ts';
+import { compileModelPermission } from '../tenants/permissions.ts';
 import type { ProviderDeclaration } from '../upstream/provider.ts';
 import type { SignInContext } from '../upstream/sign-in/create-signer.ts';
 import { buildUpstream, type Timeouts, type Upstream } from '../upstream/upstream.ts';
@@ -17,10 +18,29 @@ export interface SnapshotSources {
   signIn: SignInContext;
 }
 
+/** A snapshot and what it was compiled from, so that the next one takes over what did not change. */
+export interface CompiledSnapshot {
+  snapshot: Snapshot;
+  config: Config;
+  callers: CompiledCallers;
+}
+
 /** Compiles a configuration into what the way of a call reads. */
-export function compileSnapshot({ config, declarations, madeKeys, signIn }: SnapshotSources): Snapshot {
+export function compileSnapshot(sources: SnapshotSources): Snapshot {
+  return recompileSnapshot(sources, undefined).snapshot;
+}
+
+/**
+ * Compiles a configuration, taking over from the one before: providers and accounts that are configured as they were
+ * keep what they have (access tokens), and of tenants only those that changed are compiled.
+ */
+export function recompileSnapshot(
+  { config, declarations, madeKeys, signIn }: SnapshotSources,
+  before: CompiledSnapshot | undefined,
+): CompiledSnapshot {
   const { now } = signIn;
-  const upstreams = compileUpstreams(config, declarations, signIn);
+  const upstreams = compileUpstreams(config, declarations, signIn, before);
+  const callers = compileCallers(config, madeKeys, now, before?.callers);
   const models = new Map<string, Target[]>();
   for (const [name, model] of Object.entries(config.models)) {
     models.set(
@@ -28,9 +48,9 @@ export function compileSnapshot({ config, declarations, madeKeys, signIn }: Snap
       model.targets.map((target) => compileTarget(target, upstreams)),
     );
   }
-  return {
+  const snapshot: Snapshot = {
     routes: new Routes(models, upstreams),
-    findCaller: compileCallers(config, madeKeys, now),
+    findCaller: (secret) => callers.ring.find(secret)?.caller,
     missingProviders: new Map(
       declarations
         .filter(({ name }) => !upstreams.has(name))
@@ -40,6 +60,7 @@ export function compileSnapshot({ config, declarations, madeKeys, signIn }: Snap
     maxBodyBytes: config.server.bodyLimit,
     responses: { store: config.responses.store, retentionMs: config.responses.retention },
   };
+  return { snapshot, config, callers };
 }
 
 function adviseSetUp(declaration: ProviderDeclaration): string {
@@ -66,6 +87,7 @@ function compileUpstreams(
   config: Config,
   declarations: readonly ProviderDeclaration[],
   signIn: SignInContext,
+  before: CompiledSnapshot | undefined,
 ): Map<string, Upstream> {
   const byName = new Map(declarations.map((declaration) => [declaration.name, declaration]));
   const upstreams = new Map<string, Upstream>();
@@ -73,7 +95,9 @@ function compileUpstreams(
     const declaration = byName.get(provider.adapter);
     if (!declaration)
       throw new Error(`provider '${name}' has an unknown adapter, which the config check lets no one have`);
-    upstreams.set(name, compileUpstream(name, provider, declaration, signIn));
+    const known = before?.snapshot.routes.upstreams.get(name);
+    const isSame = known && isDeepStrictEqual(before?.config.providers[name], provider);
+    upstreams.set(name, isSame ? known : compileUpstream(name, provider, declaration, signIn, known));
   }
   return upstreams;
 }
@@ -83,6 +107,7 @@ function compileUpstream(
   provider: ProviderConfig,
   declaration: ProviderDeclaration,
   signIn: SignInContext,
+  before: Upstream | undefined,
 ): Upstream {
   const { baseUrl, headers, accounts, timeouts, ...settings } = provider;
   const { project, region, location, apiVersion, deployments } = settings;
@@ -97,6 +122,7 @@ function compileUpstream(
       timeouts: compileTimeouts(timeouts),
     },
     signIn,
+    before,
   );
 }
 
@@ -117,29 +143,65 @@ function compileTimeouts(timeouts: ProviderConfig['timeouts']): Timeouts {
   };
 }
 
+interface CallerKey extends TenantKey {
+  caller: Caller;
+}
+
+/** The callers of a configuration, each with its key. */
+interface CompiledCallers {
+  ring: KeyRing<CallerKey>;
+  byTenant: ReadonlyMap<string, { config: TenantConfig; keys: readonly CallerKey[] }>;
+  made: readonly CallerKey[];
+}
+
+/** Tenants whose configuration is the very same object as before are not looked at. */
 function compileCallers(
   config: Config,
   madeKeys: readonly TenantKey[],
   now: () => number,
-): Snapshot['findCaller'] {
-  const callers = new Map<string, Caller>();
-  const keys: TenantKey[] = [];
-  const add = (key: TenantKey, mayCall: ModelPermission) => {
-    keys.push(key);
-    callers.set(key.hash, { tenant: key.tenant, key: key.key, mayCall });
-  };
-  for (const [tenant, { models, keys: tenantKeys }] of Object.entries(config.tenants)) {
-    const ofTenant = compileModelPermission(models);
-    for (const { name, secret, expires, models: keyModels } of tenantKeys) {
-      const ofKey = keyModels ? compileModelPermission(keyModels) : undefined;
-      const mayCall = ofKey ? (model: string) => ofTenant(model) && ofKey(model) : ofTenant;
-      add({ tenant, key: name, hash: hashSecret(secret), expiresAt: expires }, mayCall);
-    }
+  before: CompiledCallers | undefined,
+): CompiledCallers {
+  const byTenant = new Map(before?.byTenant);
+  const gone: CallerKey[] = [...(before?.made ?? [])];
+  const added: CallerKey[] = [];
+  for (const [name, tenant] of byTenant) {
+    if (config.tenants[name] !== undefined) continue;
+    gone.push(...tenant.keys);
+    byTenant.delete(name);
   }
-  for (const key of madeKeys) add(key, compileModelPermission(['*']));
-  const ring = new KeyRing(keys, now);
-  return (secret) => {
-    const key = ring.find(secret);
-    return key && callers.get(key.hash);
-  };
+  for (const [name, tenant] of Object.entries(config.tenants)) {
+    const known = byTenant.get(name);
+    if (known?.config === tenant) continue;
+    const keys = compileTenant(name, tenant);
+    gone.push(...(known?.keys ?? []));
+    added.push(...keys);
+    byTenant.set(name, { config: tenant, keys });
+  }
+  const made = madeKeys.map(
+    (key): CallerKey => ({
+      ...key,
+      caller: { tenant: key.tenant, key: key.key, mayCall: compileModelPermission(['*']) },
+    }),
+  );
+  added.push(...made);
+  return { ring: before ? before.ring.replace(gone, added) : new KeyRing(added, now), byTenant, made };
+}
+
+function compileTenant(tenant: string, { models, keys }: TenantConfig): CallerKey[] {
+  const ofTenant = compileModelPermission(models);
+  return keys.flatMap(({ name, secret, secretHash, previous, expires, models: keyModels }): CallerKey[] => {
+    const ofKey = keyModels ? compileModelPermission(keyModels) : undefined;
+    const mayCall = ofKey ? (model: string) => ofTenant(model) && ofKey(model) : ofTenant;
+    const caller: Caller = { tenant, key: name, mayCall };
+    const key: CallerKey = {
+      tenant,
+      key: name,
+      hash: hashOf({ secret, secretHash }),
+      ...(expires !== undefined && { expiresAt: expires }),
+      caller,
+    };
+    if (!previous) return [key];
+    const expiresAt = Math.min(previous.until, expires ?? Number.POSITIVE_INFINITY);
+    return [key, { ...key, hash: previous.secretHash, expiresAt }];
+  });
 }

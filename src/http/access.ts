@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { authenticate } from '../gateway/admit.ts';
 import type { Gateway } from '../gateway/gateway.ts';
-import type { Caller } from '../gateway/snapshot.ts';
+import type { Caller, Snapshot } from '../gateway/snapshot.ts';
 import type { KeyHolder } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
@@ -10,6 +10,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who calls, at the doors that need a key. */
     caller: Caller | null;
+    /** The configuration by which it was let in: its call keeps it. */
+    snapshot: Snapshot | null;
   }
 }
 
@@ -24,10 +26,13 @@ export interface Access {
 /** Closes the doors of a plugin to whoever has no key, and to everyone while the instance is not ready. */
 export function requireKey(doors: FastifyInstance, { gateway, lifecycle, readKey }: Access): void {
   doors.decorateRequest('caller', null);
+  doors.decorateRequest('snapshot', null);
   // Before any body is read: whoever has no key must not be able to fill the memory either.
   doors.addHook('onRequest', (request, reply, done) => {
     refuseUnlessReady(lifecycle, reply);
-    request.caller = authenticate(gateway.snapshot, readKey(request));
+    const { snapshot } = gateway;
+    request.caller = authenticate(snapshot, readKey(request));
+    request.snapshot = snapshot;
     done();
   });
 }

@@ -34,7 +34,8 @@ export function takeCall(
     startedAt: gateway.now(),
     startedMs: gateway.monotonicMs(),
     door,
-    snapshot: gateway.snapshot,
+    // Not what is in force by now: the body may have taken its time, and a call is of one configuration.
+    snapshot: request.snapshot ?? gateway.snapshot,
     caller: authenticated(request.caller),
     body: Buffer.isBuffer(request.body) ? request.body : NO_BODY,
     response: reply.raw,

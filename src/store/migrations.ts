@@ -9,6 +9,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0001_calls_and_keys': { up: createCallsAndKeys },
   '0002_responses': { up: createResponses },
   '0003_upstream_objects': { up: createUpstreamObjects },
+  '0040_revisions': { up: createRevisions },
 };
 
 /**
@@ -102,5 +103,46 @@ async function createUpstreamObjects(db: Kysely<unknown>): Promise<void> {
     .createIndex('upstream_objects_by_tenant')
     .on('upstream_objects')
     .columns(['tenant', 'kind', 'created_at', 'id'])
+    .execute();
+}
+
+async function createRevisions(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('revisions')
+    .addColumn('number', 'bigint', (column) => column.primaryKey().notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('author', 'text', (column) => column.notNull())
+    .addColumn('source', 'text', (column) => column.notNull())
+    .addColumn('document_hash', 'text')
+    .addColumn('change_count', 'integer', (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createTable('revision_changes')
+    .addColumn('revision', 'bigint', (column) => column.notNull())
+    .addColumn('position', 'integer', (column) => column.notNull())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('before', 'text')
+    .addColumn('after', 'text')
+    .addPrimaryKeyConstraint('revision_changes_primary_key', ['revision', 'position'])
+    .execute();
+  await db.schema
+    .createTable('config_entries')
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('value', 'text', (column) => column.notNull())
+    .addColumn('revision', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('config_entries_primary_key', ['kind', 'name'])
+    .execute();
+  await db.schema
+    .createTable('events')
+    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('severity', 'text', (column) => column.notNull())
+    .addColumn('message', 'text', (column) => column.notNull())
+    .addColumn('details', 'text', (column) => column.notNull())
     .execute();
 }

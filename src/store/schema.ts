@@ -8,6 +8,10 @@ export interface Database {
   keys: KeyRow;
   responses: ResponseRow;
   upstream_objects: UpstreamObjectRow;
+  revisions: RevisionRow;
+  revision_changes: RevisionChangeRow;
+  config_entries: ConfigEntryRow;
+  events: EventRow;
 }
 
 /** One usage record. All token columns are null where the call's usage is not known. */
@@ -87,6 +91,56 @@ export interface UpstreamObjectRow {
   created_at: number;
   /** The provider's own words, as last seen; null where only its id was seen (the output of a batch). */
   object: string | null;
+}
+
+/** One change of the configuration: the audit trail. Never changed, never deleted. */
+export interface RevisionRow {
+  number: number;
+  /** Unix milliseconds. */
+  created_at: number;
+  author: string;
+  source: 'file' | 'api' | 'restore';
+  /** Of a file: a hash of what it held; null for others. */
+  document_hash: string | null;
+  change_count: number;
+}
+
+/** What a revision did to one entry. */
+export interface RevisionChangeRow {
+  revision: number;
+  /** From 0, in the revision. */
+  position: number;
+  owner: 'file' | 'api';
+  kind: 'settings' | 'providers' | 'models' | 'rollouts' | 'adminKeys' | 'tenants' | 'keys';
+  name: string;
+  /** The entry as JSON, without secrets; null where there was none. */
+  before: string | null;
+  /** Null where there is none any more. */
+  after: string | null;
+}
+
+/** What all revisions come to. */
+export interface ConfigEntryRow {
+  kind: RevisionChangeRow['kind'];
+  name: string;
+  owner: RevisionChangeRow['owner'];
+  /** As JSON, without secrets. */
+  value: string;
+  /** The revision that made it: entries are read in the order in which they were made. */
+  revision: number;
+}
+
+/** Something an operator may want to know of. */
+export interface EventRow {
+  /** UUIDv7: grows with time. */
+  id: string;
+  /** Unix milliseconds. */
+  created_at: number;
+  kind: string;
+  severity: 'info' | 'warning' | 'alarm';
+  message: string;
+  /** As JSON. */
+  details: string;
 }
 
 /** The columns of `calls` in the order in which they are written. The type makes sure that none is missing. */

@@ -20,6 +20,20 @@ export function hashSecret(secret: string): string {
   return hash('sha256', secret, 'hex');
 }
 
+/** The hash of a configured key: of the secret, or as it was configured. */
+export function hashOf({
+  secret,
+  secretHash,
+}: {
+  secret?: string | undefined;
+  secretHash?: string | undefined;
+}): string {
+  if (secretHash !== undefined) return secretHash;
+  if (secret === undefined)
+    throw new Error('a key has neither secret nor hash, which the config check lets no one have');
+  return hashSecret(secret);
+}
+
 const SECRET_PREFIX = { tenant: 'sk-fl-', admin: 'sk-fl-admin-' } as const;
 export type KeyKind = keyof typeof SECRET_PREFIX;
 
@@ -50,26 +64,56 @@ const MAX_REMEMBERED = 10_000;
  * the hash; a map finds it by a hash of its own, seeded in each process, and those that are wrong are never in it.
  */
 export class KeyRing<Key extends HashedKey = TenantKey> {
-  readonly #byHash = new Map<string, Key>();
+  /** By the first byte of the hash: a ring that differs in a few keys shares the other shards. */
+  readonly #shards: readonly ReadonlyMap<string, Key>[];
   readonly #remembered = new Map<string, Key>();
   readonly #now: () => number;
 
   /** Throws where two keys have the same secret: whose call it is could not be told. */
-  constructor(keys: Iterable<Key>, now: () => number) {
+  constructor(keys: Iterable<Key>, now: () => number);
+  constructor(keys: Iterable<Key>, now: () => number, from: KeyRing<Key>, without: Iterable<Key>);
+  constructor(keys: Iterable<Key>, now: () => number, from?: KeyRing<Key>, without: Iterable<Key> = []) {
     this.#now = now;
+    const shards: (ReadonlyMap<string, Key> | undefined)[] = from
+      ? [...from.#shards]
+      : new Array(SHARDS).fill(undefined);
+    const own = new Map<number, Map<string, Key>>();
+    const shardOf = (hash: string): Map<string, Key> => {
+      const index = shardIndex(hash);
+      let shard = own.get(index);
+      if (!shard) {
+        shard = new Map(shards[index]);
+        own.set(index, shard);
+        shards[index] = shard;
+      }
+      return shard;
+    };
+    for (const { hash } of without) shardOf(hash).delete(hash);
     for (const key of keys) {
-      const other = this.#byHash.get(key.hash);
+      const shard = shardOf(key.hash);
+      const other = shard.get(key.hash);
       if (other) {
         throw new Error(
           `The keys ${nameKey(other)} and ${nameKey(key)} have the same secret. Give each its own.`,
         );
       }
-      this.#byHash.set(key.hash, key);
+      shard.set(key.hash, key);
     }
+    this.#shards = shards.map((shard) => shard ?? NO_KEYS);
+  }
+
+  /** Whether a key has the secret of this hash, be it expired. */
+  has(hash: string): boolean {
+    return this.#shards[shardIndex(hash)]?.has(hash) === true;
   }
 
   get size(): number {
-    return this.#byHash.size;
+    return this.#shards.reduce((sum, shard) => sum + shard.size, 0);
+  }
+
+  /** The ring with these keys instead of those; this one stays as it is. */
+  replace(without: Iterable<Key>, keys: Iterable<Key>): KeyRing<Key> {
+    return new KeyRing(keys, this.#now, this, without);
   }
 
   /** The key that has this secret, unless it has expired. */
@@ -80,13 +124,21 @@ export class KeyRing<Key extends HashedKey = TenantKey> {
   }
 
   #findByHash(secret: string): Key | undefined {
-    const key = this.#byHash.get(hashSecret(secret));
+    const hash = hashSecret(secret);
+    const key = this.#shards[shardIndex(hash)]?.get(hash);
     if (key) {
       if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
       this.#remembered.set(secret, key);
     }
     return key;
   }
+}
+
+const SHARDS = 256;
+const NO_KEYS: ReadonlyMap<string, never> = new Map<string, never>();
+
+function shardIndex(hash: string): number {
+  return Number.parseInt(hash.slice(0, 2), 16);
 }
 
 function nameKey({ tenant, key }: HashedKey): string {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { QuirkedChat } from '../dialects/chat/quirked-chat.ts';
 import type {
   AwsCredentials,
@@ -45,6 +46,8 @@ export interface Account {
   signer: Signer | undefined;
   /** What must never be told to anyone (`listSecrets`): providers quote it in their errors. */
   secrets(): readonly string[];
+  /** All that it was built from: an account of the next configuration with the same is this one. */
+  builtFrom?: object;
 }
 
 export interface AccountOptions extends Settings {
@@ -80,12 +83,21 @@ export interface UpstreamOptions {
 /** A provider that lives in this process has no address. */
 const NOWHERE = 'http://in-process.invalid';
 
-/** Puts a declaration, an address and credentials together. */
-export function buildUpstream(options: UpstreamOptions, context: SignInContext): Upstream {
+/**
+ * Puts a declaration, an address and credentials together.
+ *
+ * @param before the provider as it was: accounts that are as they were are taken over, with the tokens that they hold
+ */
+export function buildUpstream(options: UpstreamOptions, context: SignInContext, before?: Upstream): Upstream {
   const { name, declaration, timeouts } = options;
   // Without an account requests go out without a credential: servers of one's own often want none.
   const [first = { name: 'none' }, ...others] = options.accounts;
-  const build = (account: AccountOptions) => buildAccount(options, account, context);
+  const build = (account: AccountOptions) => {
+    const { baseUrl, settings, headers } = options;
+    const origins = { declaration: declaration.name, baseUrl, settings, headers, account };
+    const known = before?.accounts.find(({ builtFrom }) => isDeepStrictEqual(builtFrom, origins));
+    return known ?? { ...buildAccount(options, account, context), builtFrom: origins };
+  };
   const quirked = declaration.quirks && new QuirkedChat(declaration.quirks);
   return { name, declaration, quirked, accounts: [build(first), ...others.map(build)], timeouts };
 }

@@ -14,7 +14,7 @@ import { pino } from 'pino';
 import { Pool } from 'undici';
 import { stringify } from 'yaml';
 import { startApp } from '../../src/app.ts';
-import { parseConfig } from '../../src/config/load.ts';
+import { readConfig } from '../../src/config/load.ts';
 import { isObject, tryParseJson } from '../../src/conversation/json.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
 import { TEST_KEY } from '../support/gateway.ts';
@@ -125,7 +125,7 @@ async function startFuzzed(providersUrl: string) {
   const folder = await mkdtemp(join(tmpdir(), 'fairlead-fuzz-'));
   const declarations = await loadDeclarations();
   const env = { FAIRLEAD_DATA: folder, FAIRLEAD_ADMIN_KEY: 'sk-fl-admin-of-the-fuzz-0000000000' };
-  const parsed = parseConfig(stringify(config(providersUrl)), 'fuzz.yaml', {
+  const parsed = readConfig(stringify(config(providersUrl)), 'fuzz.yaml', {
     env,
     knownProviders: declarations,
   });

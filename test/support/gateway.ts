@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { stringify } from 'yaml';
 import { startApp } from '../../src/app.ts';
-import { parseConfig } from '../../src/config/load.ts';
+import { readConfig } from '../../src/config/load.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
 
@@ -52,7 +52,7 @@ export async function startGateway(
     ...config,
   });
   const env = { FAIRLEAD_DATA: folder, FAIRLEAD_ADMIN_KEY: ADMIN_KEY };
-  const parsed = parseConfig(text, 'test.yaml', { env, knownProviders: declarations });
+  const parsed = readConfig(text, 'test.yaml', { env, knownProviders: declarations });
   let logged = '';
   const sink = new Writable({
     write(chunk, _encoding, done) {

@@ -1,15 +1,47 @@
 import { z } from 'zod';
-import { date, duration, globs, keySecret, mapping, name, text } from '../fields.ts';
+import { date, duration, exactlyOne, globs, keySecret, mapping, name, secretHash, text } from '../fields.ts';
 import { limitsSchema } from './limits.ts';
 
-const keySchema = z.strictObject({
-  name: name().describe('Names the key in usage records; unique in its tenant.'),
-  secret: keySecret().describe('What the client sends; best a placeholder.'),
-  models: globs('model').optional().describe('Models that this key may use, of those of its tenant.'),
-  prompts: globs('prompt').optional().describe('Prompts that this key may use, of those of its tenant.'),
-  limits: limitsSchema.optional().describe('Limits of this key.'),
+const secretOrHash = exactlyOne('secret', 'secretHash');
+const secretFields = {
+  secret: keySecret().optional().describe('What the client sends; best a placeholder.'),
+  secretHash: secretHash().optional().describe('Instead of the secret its SHA-256, in hex.'),
   expires: date().optional().describe('From this day (UTC) or moment on the key is refused.'),
+};
+
+const previousSchema = z.strictObject({
+  secretHash: secretHash().describe('SHA-256 of the secret before, in hex.'),
+  until: date().describe('From then on it is refused.'),
 });
+
+export const keySchema = z
+  .strictObject({
+    name: name().describe('Names the key in usage records; unique in its tenant.'),
+    ...secretFields,
+    previous: previousSchema
+      .optional()
+      .describe('While a key is rotated: the secret before, which is still valid for a while.'),
+    models: globs('model').optional().describe('Models that this key may use, of those of its tenant.'),
+    prompts: globs('prompt').optional().describe('Prompts that this key may use, of those of its tenant.'),
+    limits: limitsSchema.optional().describe('Limits of this key.'),
+  })
+  .refine(secretOrHash.check, { error: secretOrHash.error });
+
+/** What an admin key may do, the least first; each may do what those before it may. */
+export const ROLES = ['viewer', 'operator', 'owner'] as const;
+export type Role = (typeof ROLES)[number];
+
+export const adminKeySchema = z
+  .strictObject({
+    role: z
+      .enum(ROLES)
+      .describe('viewer reads; operator changes tenants, keys and models; owner everything.'),
+    ...secretFields,
+    previous: previousSchema.optional().describe('While a key is rotated: the secret before.'),
+  })
+  .refine(secretOrHash.check, { error: secretOrHash.error });
+
+export const adminKeysSchema = mapping(name(), adminKeySchema);
 
 export const tenantSchema = z.strictObject({
   models: globs('model').describe(

@@ -1,0 +1,155 @@
+import { type CheckContext, checkDocument } from '../config/check-document.ts';
+import type { ConfigDocument } from '../config/document.ts';
+import { readEnvironment } from '../config/environment.ts';
+import { fillDocument } from '../config/fill-document.ts';
+import { type Finding, reportFindings } from '../config/finding.ts';
+import type { LoadedConfig } from '../config/load.ts';
+import { valueAt } from '../config/path.ts';
+import { ConfigError, type ConfigProblem } from '../config/problem.ts';
+import { type Config, resolveConfig } from '../config/resolve.ts';
+import { substitute } from '../config/substitute.ts';
+import { isObject, type JsonObject } from '../conversation/json.ts';
+import {
+  type EntryKind,
+  INSTANCE_SECTIONS,
+  joinDocument,
+  type OwnedEntry,
+  type Owner,
+  splitKeyName,
+} from './entry.ts';
+import type { Layers } from './layers.ts';
+import type { Vault } from './veil.ts';
+
+export interface BuildContext {
+  loaded: LoadedConfig;
+  vault: Vault;
+}
+
+/** What changed since a config was built, which need not be looked at again. */
+export interface Since {
+  config: Config;
+  changed: readonly { kind: EntryKind; name: string }[];
+}
+
+/** How errors name who declares something. */
+export function nameOwner(owner: Owner, loaded: LoadedConfig): string {
+  return owner === 'api' ? 'admin API' : (loaded.config.file ?? 'config file');
+}
+
+/**
+ * The config that all entries make, held against the schema and every check of a file. Of tenants only those that
+ * changed are read again, for there may be very many.
+ *
+ * @throws ConfigError with all that is wrong
+ */
+export function buildConfig(layers: Layers, context: BuildContext, since?: Since): Config {
+  const { loaded, vault } = context;
+  const { env, knownProviders } = loaded.context;
+  const tenants = since ? changedTenants(since) : undefined;
+  const entries = selectEntries(layers, tenants);
+  const written = joinDocument(entries);
+  const findings: Finding[] = [];
+  const filled = fillDocument(vault.unveil(written, findings), env);
+  findings.push(...filled.findings);
+  const document: JsonObject = isObject(filled.value) ? { ...filled.value } : {};
+  for (const section of INSTANCE_SECTIONS) {
+    const value = loaded.document[section];
+    if (value !== undefined) document[section] = value;
+  }
+  const settings = readEnvironment(env);
+  const check: CheckContext = { env, knownProviders, adminKey: settings.adminKey };
+  const kept = since && tenants ? withoutTenants(since.config.tenants, tenants) : {};
+  const leadsNowhereNew = since?.changed.every(({ kind }) => kind === 'tenants' || kind === 'keys') ?? false;
+  const whole = leadsNowhereNew
+    ? document
+    : { ...document, tenants: Object.assign(Object.create(null), kept, document['tenants']) };
+  const checked = checkDocument(document, check, whole);
+  findings.push(...checked.findings);
+  if (checked.parsed === undefined || findings.length > 0) {
+    throw new ConfigError(reportAll(findings, { written, document, layers, loaded }));
+  }
+  const all: Config['tenants'] = Object.assign(Object.create(null), kept, checked.parsed.tenants);
+  // The type of a parsed document is mutable; what was kept is frozen, and nothing changes it.
+  const parsed = { ...checked.parsed, tenants: all as typeof checked.parsed.tenants };
+  return resolveConfig(parsed, loaded.config.file, settings, knownProviders, env);
+}
+
+function changedTenants({ changed }: Since): Set<string> {
+  const names = changed.flatMap(({ kind, name }) => {
+    if (kind === 'tenants') return [name];
+    return kind === 'keys' ? [splitKeyName(name).tenant] : [];
+  });
+  return new Set(names);
+}
+
+function selectEntries(layers: Layers, tenants: ReadonlySet<string> | undefined): OwnedEntry[] {
+  const entries = layers
+    .kinds()
+    .filter((kind) => kind !== 'tenants' && kind !== 'keys')
+    .flatMap((kind) => layers.ofKind(kind));
+  if (tenants === undefined) return [...entries, ...layers.ofKind('tenants'), ...layers.ofKind('keys')];
+  for (const name of tenants) {
+    const tenant = layers.find('tenants', name);
+    if (tenant) entries.push(tenant);
+    entries.push(...layers.keysOf(name));
+  }
+  return entries;
+}
+
+function withoutTenants(tenants: Config['tenants'], names: ReadonlySet<string>): Config['tenants'] {
+  const kept = { ...tenants };
+  for (const name of names) delete kept[name];
+  return kept;
+}
+
+interface Reported {
+  written: JsonObject;
+  document: JsonObject;
+  layers: Layers;
+  loaded: LoadedConfig;
+}
+
+/** Findings as problems that say whose the entry is. There are no lines: what is stored has none. */
+function reportAll(findings: readonly Finding[], reported: Reported): ConfigProblem[] {
+  const { written, document, layers, loaded } = reported;
+  const place = { line: 1, column: 1, quoted: false };
+  const pseudo: ConfigDocument = {
+    value: document,
+    written,
+    syntax: [],
+    findings: [],
+    locate: (path) => {
+      const text = valueAt(written, path);
+      const variables = typeof text === 'string' ? substitute(text, loaded.context.env).variables : [];
+      return { ...place, variables };
+    },
+  };
+  return findings.flatMap((finding) => {
+    const owner = ownerAt(finding, layers);
+    const orphans = describeOrphans(finding, layers);
+    const problems = reportFindings([orphans ? { ...finding, ...orphans } : finding], pseudo, '');
+    return problems.map(({ path, message }) => ({ file: nameOwner(owner, loaded), path, message }));
+  });
+}
+
+/** A key whose tenant is gone makes a tenant of its own, without `models`. */
+function describeOrphans({ path }: Finding, layers: Layers): { message: string } | undefined {
+  const [section, name] = path;
+  if (section !== 'tenants' || typeof name !== 'string' || path[2] !== 'models') return undefined;
+  if (layers.find('tenants', name)) return undefined;
+  const owners = new Set(layers.keysOf(name).map(({ owner }) => owner));
+  return {
+    message: `the tenant is not there, and has keys still (made by ${[...owners].map((owner) => (owner === 'api' ? 'the admin API' : 'the file')).join(' and ')}): revoke them first`,
+  };
+}
+
+function ownerAt({ path }: Finding, layers: Layers): Owner {
+  const [section, name, part, index] = path;
+  const text = String(name);
+  if (section === 'tenants' && part === 'keys' && typeof index === 'number') {
+    return layers.keysOf(text)[index]?.owner ?? 'file';
+  }
+  const named = layers.kinds().find((kind) => kind === section);
+  if (named) return layers.find(named, text)?.owner ?? layers.keysOf(text)[0]?.owner ?? 'file';
+  return layers.find('settings', String(section))?.owner ?? 'file';
+}

@@ -1,0 +1,55 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { JsonValue } from '../conversation/json.ts';
+import { type Entry, type EntryKind, entryId, type OwnedEntry, type Owner } from './entry.ts';
+
+/** What became of one entry. One of the two values is there at least. */
+export interface Change {
+  owner: Owner;
+  kind: EntryKind;
+  name: string;
+  before: JsonValue | undefined;
+  after: JsonValue | undefined;
+}
+
+export function invertChange({ before, after, ...change }: Change): Change {
+  return { ...change, before: after, after: before };
+}
+
+/** What must change so that the entries of an owner, `current`, become those that are `wanted`. */
+export function diffEntries(owner: Owner, current: Iterable<Entry>, wanted: Iterable<Entry>): Change[] {
+  const left = new Map<string, Entry>();
+  for (const entry of current) left.set(entryId(entry), entry);
+  const changes: Change[] = [];
+  for (const { kind, name, value } of wanted) {
+    const id = entryId({ kind, name });
+    const before = left.get(id)?.value;
+    left.delete(id);
+    if (!isDeepStrictEqual(before, value)) changes.push({ owner, kind, name, before, after: value });
+  }
+  for (const { kind, name, value } of left.values()) {
+    changes.push({ owner, kind, name, before: value, after: undefined });
+  }
+  return changes;
+}
+
+/**
+ * What brings the entries back to what they were before `history`, the changes since then with the oldest first.
+ * `find`: an entry as it is now.
+ */
+export function undoChanges(
+  history: Iterable<Change>,
+  find: (kind: EntryKind, name: string) => OwnedEntry | undefined,
+): Change[] {
+  const first = new Map<string, Change>();
+  for (const change of history) {
+    const place = `${change.owner} ${entryId(change)}`;
+    if (!first.has(place)) first.set(place, change);
+  }
+  const changes: Change[] = [];
+  for (const { owner, kind, name, before } of first.values()) {
+    const entry = find(kind, name);
+    const now = entry?.owner === owner ? entry.value : undefined;
+    if (!isDeepStrictEqual(now, before)) changes.push({ owner, kind, name, before: now, after: before });
+  }
+  return changes;
+}

@@ -1,0 +1,431 @@
+import { hash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { type LoadedConfig, openConfig } from '../config/load.ts';
+import { ConfigError, type ConfigProblem } from '../config/problem.ts';
+import type { Config } from '../config/resolve.ts';
+import { GatewayError } from '../conversation/gateway-error.ts';
+import type { JsonObject } from '../conversation/json.ts';
+import type { Store } from '../store/store.ts';
+import { buildConfig, nameOwner } from './build-config.ts';
+import { type Change, diffEntries, invertChange, undoChanges } from './change.ts';
+import { entryId, INSTANCE_SECTIONS, type OwnedEntry, splitDocument } from './entry.ts';
+import type { EventLog } from './event-log.ts';
+import { type Conflict, Layers } from './layers.ts';
+import { type NewRevision, RevisionStore } from './revision-store.ts';
+import { Vault } from './veil.ts';
+
+export interface ControlOptions {
+  loaded: LoadedConfig;
+  store: Store;
+  events: Pick<EventLog, 'note'>;
+  log: ControlLog;
+  /** Unix milliseconds. */
+  now: () => number;
+  /** Compiles a config and gives what puts it in force. Throws where it cannot be compiled; then nothing has changed. */
+  compile(config: Config): () => void;
+  /** Told of revisions that this instance made, to pass the word on to others faster than they ask. */
+  onAppended?: (number: number) => void;
+}
+
+export interface ControlLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** What is wrong between this instance, its file and the store. */
+export type ControlTrouble = 'file_refused' | 'behind' | 'store_unreachable';
+
+export interface Author {
+  name: string;
+  source: 'api' | 'restore';
+}
+
+/** What a change came to. */
+export interface Outcome {
+  /** The revision in force; the one before where nothing changed. */
+  revision: number;
+  changes: readonly Change[];
+}
+
+/** How often another instance may be faster with a number before a change is given up. */
+const ATTEMPTS = 20;
+const BUSY_PAUSE_MS = 50;
+
+/**
+ * The one owner of the configuration: it makes revisions, follows those of other instances, and puts each in force.
+ * Changes are made one at a time; each is validated and compiled before it is written, and in force when it is.
+ */
+export class ControlPlane {
+  readonly revisions: RevisionStore;
+  readonly #options: ControlOptions;
+  readonly #vault = new Vault();
+  /** What this instance's own settings were at its start. */
+  readonly #instance: JsonObject;
+  #layers = new Layers();
+  #config: Config;
+  #revision = 0;
+  #turn: Promise<unknown> = Promise.resolve();
+  readonly #troubles = new Set<ControlTrouble>();
+  /** The revision that could not be followed: told of once. */
+  #refusedRevision = 0;
+
+  constructor(options: ControlOptions) {
+    this.#options = options;
+    this.revisions = new RevisionStore(options.store);
+    this.#config = options.loaded.config;
+    this.#instance = pickInstance(options.loaded.document);
+  }
+
+  /** The number of the revision in force. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  get layers(): Layers {
+    return this.#layers;
+  }
+
+  get troubles(): ControlTrouble[] {
+    return [...this.#troubles];
+  }
+
+  get loaded(): LoadedConfig {
+    return this.#options.loaded;
+  }
+
+  /**
+   * Takes up what the store has, and what the file has that the store does not have yet.
+   *
+   * @throws ConfigError where the two do not fit together
+   */
+  start(): Promise<void> {
+    return this.#inTurn(async () => {
+      const { loaded } = this.#options;
+      const file = this.#splitFile(loaded);
+      const { number, entries } = await this.revisions.readAll();
+      this.#layers = new Layers(inFileOrder(entries, file.entries));
+      this.#revision = number;
+      if ((await this.revisions.newestFileHash()) === file.hash) {
+        this.#enforce(this.#buildAndCompile(undefined), number);
+        return;
+      }
+      await this.#publishFile(file, loaded, true);
+    });
+  }
+
+  /** Reads the file again. Throws nothing: what is wrong with it is logged and noted, and everything stays as it was. */
+  reloadFile(): Promise<void> {
+    return this.#inTurn(async () => {
+      const { loaded, log, events } = this.#options;
+      if (loaded.path === null) return;
+      try {
+        const { knownProviders, env } = loaded.context;
+        const next = await openConfig({ configFile: loaded.path, cwd: '/', env, knownProviders });
+        this.#tellOfRestart(next);
+        await this.#follow();
+        const file = this.#splitFile(next);
+        if ((await this.revisions.newestFileHash()) !== file.hash) await this.#publishFile(file, next, false);
+        this.#troubles.delete('file_refused');
+      } catch (error) {
+        this.#troubles.add('file_refused');
+        const problems = error instanceof ConfigError ? error.problems.map(describeProblem) : [String(error)];
+        log.error({ event: 'config_refused', problems }, 'the config file is refused: nothing changes');
+        events.note('config_refused', 'alarm', 'The config file is refused: nothing changes.', { problems });
+      }
+    });
+  }
+
+  /**
+   * Makes a revision of what `plan` wants changed, puts it in force and resolves.
+   *
+   * @throws ConfigError where the configuration would not be valid; GatewayError of `plan`
+   */
+  change(author: Author, plan: (layers: Layers) => readonly Change[]): Promise<Outcome> {
+    return this.#inTurn(async () => {
+      const write = (changes: readonly Change[]) => ({
+        author: author.name,
+        source: author.source,
+        documentHash: null,
+        changes,
+      });
+      return this.#append(plan, write, false);
+    });
+  }
+
+  /**
+   * What `change` would do, without doing it.
+   *
+   * @throws ConfigError, GatewayError as `change` does
+   */
+  tryChange(plan: (layers: Layers) => readonly Change[]): Promise<Outcome> {
+    return this.#inTurn(async () => {
+      await this.#follow();
+      const changes = plan(this.#layers);
+      this.#tryOut(changes);
+      this.#takeBack(changes);
+      return { revision: this.#revision, changes };
+    });
+  }
+
+  /**
+   * Brings everything back to what it was at a revision, as a new one.
+   *
+   * @throws GatewayError `not_found`; `invalid_request` where keys that were revoked would be valid again
+   */
+  async restore(number: number, author: string, withRevokedKeys: boolean): Promise<Outcome> {
+    if (number < 1 || !(await this.revisions.find(number))) {
+      throw new GatewayError('not_found', `There is no revision ${number}.`, { code: 'revision_not_found' });
+    }
+    return this.#inTurn(async () => {
+      await this.#follow();
+      const history = await this.revisions.changesBetween(number, this.#revision);
+      const plan = (layers: Layers) => {
+        const changes = undoChanges(history, (kind, name) => layers.find(kind, name));
+        if (!withRevokedKeys) refuseRevokedKeys(changes);
+        return changes;
+      };
+      const write = (changes: readonly Change[]) =>
+        ({ author, source: 'restore', documentHash: null, changes }) as const;
+      return this.#append(plan, write, false);
+    });
+  }
+
+  /** Follows what other instances have made. Rejects never; what cannot be followed is logged and noted once. */
+  lookForNewer(): Promise<void> {
+    return this.#inTurn(async () => {
+      const { log } = this.#options;
+      try {
+        await this.#follow();
+        if (this.#troubles.delete('store_unreachable')) log.info({}, 'the store is back');
+      } catch (error) {
+        if (error instanceof ConfigError || this.#troubles.has('store_unreachable')) return;
+        this.#troubles.add('store_unreachable');
+        log.error({ err: error }, 'the store does not tell whether there is a newer configuration');
+      }
+    });
+  }
+
+  /** Compiles the configuration in force once more: what it is compiled with has changed. */
+  recompile(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#options.compile(this.#config)();
+    });
+  }
+
+  /** Resolves when what is under way is done. */
+  async settle(): Promise<void> {
+    await this.#turn;
+  }
+
+  /** Throws ConfigError where a newer revision cannot be put in force here. */
+  async #follow(): Promise<void> {
+    const newest = await this.revisions.newestNumber();
+    if (newest <= this.#revision) return;
+    const changes = await this.revisions.changesBetween(this.#revision, newest);
+    try {
+      this.#enforce(this.#tryOut(changes), newest);
+      this.#troubles.delete('behind');
+    } catch (error) {
+      this.#troubles.add('behind');
+      if (this.#refusedRevision < newest) {
+        this.#refusedRevision = newest;
+        const { log, events } = this.#options;
+        const reason = error instanceof Error ? error.message : String(error);
+        const details = { revision: this.#revision, newest, reason };
+        log.error({ event: 'config_behind', ...details }, 'a newer revision cannot be put in force here');
+        events.note(
+          'config_behind',
+          'alarm',
+          'A newer revision cannot be put in force on an instance.',
+          details,
+        );
+      }
+      throw error;
+    }
+  }
+
+  #splitFile(loaded: LoadedConfig): SplitFile {
+    const entries = splitDocument(this.#vault.veil(loaded.written));
+    return { entries, hash: hash('sha256', JSON.stringify(entries), 'hex') };
+  }
+
+  async #publishFile(file: SplitFile, loaded: LoadedConfig, isStart: boolean): Promise<void> {
+    const plan = (layers: Layers) => diffEntries('file', layers.ofOwner('file'), file.entries);
+    const author = loaded.config.file ?? 'no file';
+    const write = (changes: readonly Change[]) =>
+      ({ author, source: 'file', documentHash: file.hash, changes }) as const;
+    await this.#append(plan, write, true, isStart);
+  }
+
+  /** In turn. `evenIfEmpty`: notes also that nothing changed, so that the file need not be compared again. */
+  async #append(
+    plan: (layers: Layers) => readonly Change[],
+    write: (changes: readonly Change[]) => Omit<NewRevision, 'number' | 'createdAt'>,
+    evenIfEmpty: boolean,
+    isStart = false,
+  ): Promise<Outcome> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      if (!isStart || attempt > 0) await this.#follow();
+      const changes = plan(this.#layers);
+      if (changes.length === 0 && !evenIfEmpty) return { revision: this.#revision, changes };
+      const revision = { ...write(changes), number: this.#revision + 1, createdAt: this.#options.now() };
+      const tried = isStart ? this.#tryOutAll(changes) : this.#tryOut(changes);
+      let isAppended = false;
+      try {
+        isAppended = await this.revisions.append(revision);
+      } catch (error) {
+        if (!isBusy(error)) throw error;
+        await sleep(BUSY_PAUSE_MS);
+      } finally {
+        if (!isAppended) this.#takeBack(changes);
+      }
+      if (!isAppended) continue;
+      this.#enforce(tried, revision.number);
+      this.#tell(revision);
+      return { revision: revision.number, changes };
+    }
+    throw new GatewayError('overloaded', 'Other changes were made at the same time; try again.', {
+      retryAfterMs: 1_000,
+    });
+  }
+
+  #tell({ number, author, source, changes }: NewRevision): void {
+    const { log, events, onAppended } = this.#options;
+    const touched = changes.slice(0, MOST_NAMED).map((change) => entryId(change));
+    const details = { revision: number, author, source, changes: changes.length, touched };
+    log.info({ event: 'config_changed', ...details }, 'a new revision of the configuration is in force');
+    events.note('config_changed', 'info', `Revision ${number} is in force.`, details);
+    onAppended?.(number);
+  }
+
+  /** Makes the changes, validates and compiles; takes them back where that fails. */
+  #tryOut(changes: readonly Change[]): Tried {
+    this.#make(changes);
+    try {
+      return this.#buildAndCompile(changes);
+    } catch (error) {
+      this.#takeBack(changes);
+      throw error;
+    }
+  }
+
+  #tryOutAll(changes: readonly Change[]): Tried {
+    this.#make(changes);
+    return this.#buildAndCompile(undefined);
+  }
+
+  #make(changes: readonly Change[]): void {
+    const conflicts = this.#layers.apply(changes);
+    if (conflicts.length > 0) throw new ConfigError(conflicts.map((conflict) => this.#describe(conflict)));
+  }
+
+  #takeBack(changes: readonly Change[]): void {
+    this.#layers.apply(changes.map(invertChange));
+  }
+
+  #buildAndCompile(changed: readonly Change[] | undefined): Tried {
+    const { loaded, compile } = this.#options;
+    const since = changed && { config: this.#config, changed };
+    const config = buildConfig(this.#layers, { loaded, vault: this.#vault }, since);
+    try {
+      return { config, putInForce: compile(config) };
+    } catch (error) {
+      // Two keys with one secret are found only where all keys come together.
+      if (!(error instanceof Error) || error instanceof ConfigError) throw error;
+      throw new ConfigError([{ file: 'configuration', path: '', message: error.message }]);
+    }
+  }
+
+  #enforce({ config, putInForce }: Tried, revision: number): void {
+    putInForce();
+    this.#config = config;
+    this.#revision = revision;
+  }
+
+  #describe({ kind, name, owner, wantedBy }: Conflict): ConfigProblem {
+    const { loaded } = this.#options;
+    const [has, wants] = [nameOwner(owner, loaded), nameOwner(wantedBy, loaded)];
+    const path = kind === 'settings' ? name : kind === 'keys' ? `keys.${name}` : `${kind}.${name}`;
+    return {
+      file: wants,
+      path,
+      message: `is declared by both: ${has} has it already, and ${wants} wants it`,
+    };
+  }
+
+  /** What belongs to the instance was read at its start. */
+  #tellOfRestart({ document }: LoadedConfig): void {
+    const next = pickInstance(document);
+    const sections = INSTANCE_SECTIONS.filter(
+      (section) => !isDeepStrictEqual(next[section], this.#instance[section]),
+    );
+    if (sections.length === 0) return;
+    const { log, events } = this.#options;
+    const message = `A restart is needed before these are in effect: ${sections.join(', ')}.`;
+    log.warn({ event: 'config_restart_needed', sections }, message);
+    events.note('config_restart_needed', 'warning', message, { sections });
+  }
+
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(task);
+    this.#turn = done.catch(() => 'told to whoever asked');
+    return done;
+  }
+}
+
+interface SplitFile {
+  entries: ReturnType<typeof splitDocument>;
+  hash: string;
+}
+
+interface Tried {
+  config: Config;
+  putInForce: () => void;
+}
+
+/** Another process writes for longer than SQLite waits. */
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && /database is (?:locked|busy)/.test(error.message);
+}
+
+/** How many changed entries an event and a log line name. */
+const MOST_NAMED = 20;
+
+function describeProblem({ path, message, line, column, file }: ConfigProblem): string {
+  const position = line === undefined ? '' : `:${line}:${column ?? 1}`;
+  return `${file}${position}: ${path === '' ? '' : `${path}: `}${message}`;
+}
+
+function pickInstance(document: JsonObject): JsonObject {
+  return Object.fromEntries(INSTANCE_SECTIONS.map((section) => [section, document[section]]));
+}
+
+/** The store tells entries by their age; those of a file were made at once, and have their order in the file. */
+function inFileOrder(entries: readonly OwnedEntry[], file: SplitFile['entries']): OwnedEntry[] {
+  const ranks = new Map(file.map((entry, index) => [entryId(entry), index]));
+  const rankOf = (entry: OwnedEntry) => ranks.get(entryId(entry)) ?? file.length;
+  return entries
+    .map((entry) => ({ entry, rank: rankOf(entry) }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ entry }) => entry);
+}
+
+function refuseRevokedKeys(changes: readonly Change[]): void {
+  const revived = changes.filter(
+    ({ kind, before, after }) =>
+      (kind === 'keys' || kind === 'adminKeys') && before === undefined && after !== undefined,
+  );
+  if (revived.length === 0) return;
+  const names = revived.slice(0, MOST_NAMED).map((change) => entryId(change));
+  throw new GatewayError(
+    'invalid_request',
+    `Keys that were revoked since would be valid again: ${names.join(', ')}. Send {"withRevokedKeys": true} to restore them, too.`,
+    { status: 409, code: 'revoked_keys', param: 'withRevokedKeys' },
+  );
+}

@@ -1,0 +1,35 @@
+import { unwatchFile, watchFile } from 'node:fs';
+
+/** Half of what a change may take to be in effect; the other half is for reading it only when it is whole. */
+const POLL_MS = 250;
+
+/**
+ * Watches one file by asking for its state: that works on every file system, with editors that write another file and
+ * rename it, and with the symbolic links of Kubernetes, where notifications do not. A file that is being written is
+ * left alone until it has been the same for a moment.
+ */
+export class FileWatch {
+  readonly #path: string | null;
+  readonly #onChange: () => void;
+  #settling: NodeJS.Timeout | undefined;
+
+  constructor(path: string | null, onChange: () => void) {
+    this.#path = path;
+    this.#onChange = onChange;
+  }
+
+  start(): void {
+    if (this.#path === null) return;
+    watchFile(this.#path, { interval: POLL_MS }, this.#changed);
+  }
+
+  stop(): void {
+    clearTimeout(this.#settling);
+    if (this.#path !== null) unwatchFile(this.#path, this.#changed);
+  }
+
+  readonly #changed = (): void => {
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(this.#onChange, POLL_MS);
+  };
+}

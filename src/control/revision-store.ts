@@ -1,0 +1,219 @@
+import type { Kysely, Transaction } from 'kysely';
+import type { JsonValue } from '../conversation/json.ts';
+import type { ConfigEntryRow, Database, RevisionChangeRow, RevisionRow } from '../store/schema.ts';
+import type { Store } from '../store/store.ts';
+import type { Change } from './change.ts';
+import type { OwnedEntry } from './entry.ts';
+
+/** One change of the configuration, for ever. */
+export interface Revision {
+  number: number;
+  /** Unix milliseconds. */
+  createdAt: number;
+  /** The admin key, or the file, that made it. */
+  author: string;
+  source: 'file' | 'api' | 'restore';
+  /** How many entries it changed. */
+  changeCount: number;
+}
+
+export interface NewRevision extends Omit<Revision, 'changeCount'> {
+  /** Of a file: what it held, so that an instance knows later whether its file is a newer one. */
+  documentHash: string | null;
+  changes: readonly Change[];
+}
+
+/** Rows in one statement: SQLite binds at most 32,766 values, PostgreSQL 65,535. */
+const ROWS_AT_ONCE = 1_000;
+
+/** Revisions and the entries that they come to. Entries are what the sum of all changes is, kept so that a start reads each once. */
+export class RevisionStore {
+  readonly #db: Kysely<Database>;
+
+  constructor({ db }: Pick<Store, 'db'>) {
+    this.#db = db;
+  }
+
+  /** 0 where there is none. */
+  async newestNumber(): Promise<number> {
+    const row = await this.#db
+      .selectFrom('revisions')
+      .select('number')
+      .orderBy('number', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    return Number(row?.number ?? 0);
+  }
+
+  /** The newest revision and all entries at it, in one look. */
+  readAll(): Promise<{ number: number; entries: OwnedEntry[] }> {
+    return this.#db.transaction().execute(async (db) => {
+      const newest = await db
+        .selectFrom('revisions')
+        .select('number')
+        .orderBy('number', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      const rows = await db
+        .selectFrom('config_entries')
+        .selectAll()
+        .orderBy('kind')
+        .orderBy('revision')
+        .orderBy('name')
+        .execute();
+      return { number: Number(newest?.number ?? 0), entries: rows.map(readEntry) };
+    });
+  }
+
+  /** What the newest file held; `undefined` where none was ever read. */
+  async newestFileHash(): Promise<string | undefined> {
+    const row = await this.#db
+      .selectFrom('revisions')
+      .select('document_hash')
+      .where('document_hash', 'is not', null)
+      .orderBy('number', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    return row?.document_hash ?? undefined;
+  }
+
+  async find(number: number): Promise<Revision | undefined> {
+    const row = await this.#db
+      .selectFrom('revisions')
+      .selectAll()
+      .where('number', '=', number)
+      .executeTakeFirst();
+    return row && readRevision(row);
+  }
+
+  /** Newest first; those before `before`. One more than `limit` where there are more. */
+  async list(before: number | undefined, limit: number): Promise<Revision[]> {
+    let query = this.#db.selectFrom('revisions').selectAll();
+    if (before !== undefined) query = query.where('number', '<', before);
+    const rows = await query
+      .orderBy('number', 'desc')
+      .limit(limit + 1)
+      .execute();
+    return rows.map(readRevision);
+  }
+
+  /** What revisions after `after`, up to `upTo`, changed; the oldest first. */
+  async changesBetween(after: number, upTo: number): Promise<Change[]> {
+    const rows = await this.#db
+      .selectFrom('revision_changes')
+      .selectAll()
+      .where('revision', '>', after)
+      .where('revision', '<=', upTo)
+      .orderBy('revision')
+      .orderBy('position')
+      .execute();
+    return rows.map(readChange);
+  }
+
+  /** A page of what one revision changed, from a position on. */
+  async changesOf(number: number, from: number, limit: number): Promise<Change[]> {
+    const rows = await this.#db
+      .selectFrom('revision_changes')
+      .selectAll()
+      .where('revision', '=', number)
+      .where('position', '>=', from)
+      .orderBy('position')
+      .limit(limit)
+      .execute();
+    return rows.map(readChange);
+  }
+
+  /** Adds a revision; `false`, and nothing is written, where another instance was faster with this number. */
+  append(revision: NewRevision): Promise<boolean> {
+    const { number, createdAt, author, source, documentHash, changes } = revision;
+    return this.#db.transaction().execute(async (db) => {
+      const result = await db
+        .insertInto('revisions')
+        .values({
+          number,
+          created_at: createdAt,
+          author,
+          source,
+          document_hash: documentHash,
+          change_count: changes.length,
+        })
+        .onConflict((conflict) => conflict.column('number').doNothing())
+        .executeTakeFirst();
+      if (result.numInsertedOrUpdatedRows !== 1n) return false;
+      for (let at = 0; at < changes.length; at += ROWS_AT_ONCE) {
+        await writeChanges(db, number, at, changes.slice(at, at + ROWS_AT_ONCE));
+      }
+      return true;
+    });
+  }
+}
+
+async function writeChanges(
+  db: Transaction<Database>,
+  revision: number,
+  from: number,
+  changes: readonly Change[],
+): Promise<void> {
+  const rows = changes.map(
+    ({ owner, kind, name, before, after }, index): RevisionChangeRow => ({
+      revision,
+      position: from + index,
+      owner,
+      kind,
+      name,
+      before: toJson(before),
+      after: toJson(after),
+    }),
+  );
+  await db.insertInto('revision_changes').values(rows).execute();
+  for (const { owner, kind, name, after } of changes) {
+    if (after !== undefined) continue;
+    await db
+      .deleteFrom('config_entries')
+      .where('kind', '=', kind)
+      .where('name', '=', name)
+      .where('owner', '=', owner)
+      .execute();
+  }
+  const set = changes.flatMap(({ owner, kind, name, after }): ConfigEntryRow[] =>
+    after === undefined ? [] : [{ kind, name, owner, value: JSON.stringify(after), revision }],
+  );
+  if (set.length === 0) return;
+  await db
+    .insertInto('config_entries')
+    .values(set)
+    .onConflict((conflict) =>
+      conflict.columns(['kind', 'name']).doUpdateSet(({ ref }) => ({
+        owner: ref('excluded.owner'),
+        value: ref('excluded.value'),
+      })),
+    )
+    .execute();
+}
+
+function toJson(value: JsonValue | undefined): string | null {
+  return value === undefined ? null : JSON.stringify(value);
+}
+
+/** Only what `toJson` wrote is read. */
+function fromJson(text: string | null): JsonValue | undefined {
+  return text === null ? undefined : (JSON.parse(text) as JsonValue);
+}
+
+function readEntry({ owner, kind, name, value }: ConfigEntryRow): OwnedEntry {
+  return { owner, kind, name, value: fromJson(value) ?? null };
+}
+
+function readChange({ owner, kind, name, before, after }: RevisionChangeRow): Change {
+  return { owner, kind, name, before: fromJson(before), after: fromJson(after) };
+}
+
+function readRevision({ number, created_at, author, source, change_count }: RevisionRow): Revision {
+  return {
+    number: Number(number),
+    createdAt: Number(created_at),
+    author,
+    source,
+    changeCount: Number(change_count),
+  };
+}

@@ -1,0 +1,60 @@
+import type { z } from 'zod';
+import type { Role } from '../../config/sections/tenants.ts';
+import type { ControlPlane } from '../../control/control-plane.ts';
+import type { EventLog } from '../../control/event-log.ts';
+import type { JsonObject, JsonValue } from '../../conversation/json.ts';
+import type { Store } from '../../store/store.ts';
+import type { HashedKey, KeyRing } from '../../tenants/keys.ts';
+
+/** A key of the admin API. */
+export interface AdminKey extends HashedKey {
+  role: Role;
+}
+
+export interface AdminParts {
+  store: Store;
+  /** Replaced with the configuration. */
+  keys: KeyRing<AdminKey>;
+  control: ControlPlane;
+  events: EventLog;
+}
+
+/** One row of the admin API: what the router, the checks and the OpenAPI description are made of. */
+export interface AdminDoor<Query extends z.ZodType = z.ZodType, Body extends z.ZodType = z.ZodType> {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Below `/admin/v1`, as the router takes it: `/tenants/:tenant`. */
+  path: string;
+  /** The least role. */
+  role: Role;
+  summary: string;
+  query?: Query;
+  body?: Body;
+  /** For the description, where the body is the configuration's and `body` only looks at what it needs. */
+  bodySchema?: () => JsonObject;
+  /** Of an answer that went well; 200 where absent. */
+  status?: 201;
+  handle(request: AdminRequest<z.output<Query>, z.output<Body>>): Promise<AdminAnswer>;
+}
+
+export interface AdminRequest<Query = unknown, Body = unknown> {
+  parts: AdminParts;
+  params: Readonly<Record<string, string>>;
+  query: Query;
+  body: Body;
+  /** Who asks, by the name of its key, and what it may. */
+  author: string;
+  role: Role;
+}
+
+export interface AdminAnswer {
+  body: JsonValue | object;
+  /** The revision in force after a change. */
+  revision?: number;
+}
+
+/** Keeps the types of a row's schemas and handler together. */
+export function door<Query extends z.ZodType, Body extends z.ZodType>(
+  row: AdminDoor<Query, Body>,
+): AdminDoor {
+  return row as unknown as AdminDoor;
+}

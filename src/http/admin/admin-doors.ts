@@ -1,0 +1,100 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { ROLES } from '../../config/sections/tenants.ts';
+import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
+import { tryParseJson } from '../../conversation/json.ts';
+import { readBearer } from '../credentials.ts';
+import type { AdminDoor, AdminKey, AdminParts } from './admin-door.ts';
+import { CONFIG_DOORS } from './config-doors.ts';
+import { ENTRY_DOORS } from './entry-doors.ts';
+import { KEY_DOORS } from './key-doors.ts';
+import { describeDoors } from './open-api.ts';
+import { parseBody, parseQuery } from './parse.ts';
+import { REVISION_DOORS } from './revision-doors.ts';
+import { USAGE_DOORS } from './usage-doors.ts';
+
+export type { AdminKey, AdminParts } from './admin-door.ts';
+
+/** The control plane: every door of it is a row here. */
+export const ADMIN_DOORS: readonly AdminDoor[] = [
+  ...CONFIG_DOORS,
+  ...REVISION_DOORS,
+  ...ENTRY_DOORS,
+  ...KEY_DOORS,
+  ...USAGE_DOORS,
+];
+
+const PREFIX = '/admin/v1';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whose admin key it is, at the doors of the admin API. */
+    admin: AdminKey | null;
+  }
+}
+
+/** The control plane, `/admin/v1`. Every request needs an admin key. */
+export function addAdminDoors(app: FastifyInstance, parts: AdminParts): void {
+  app.register(
+    async (admin) => {
+      admin.decorateRequest('admin', null);
+      admin.addHook('onRequest', async (request) => {
+        request.admin = authenticate(parts, request);
+      });
+      for (const row of ADMIN_DOORS) {
+        admin.route({
+          method: row.method,
+          url: row.path,
+          handler: async (request, reply) => {
+            const key = requireRole(row, request);
+            const answer = await row.handle({
+              parts,
+              params: request.params as Record<string, string>,
+              query: row.query ? parseQuery(row.query, request.query) : refuseQuery(request.query),
+              body: row.body && parseBody(row.body, readBody(request.body)),
+              author: key.key,
+              role: key.role,
+            });
+            if (answer.revision !== undefined) reply.header('x-fairlead-revision', answer.revision);
+            return reply.code(row.status ?? 200).send(answer.body);
+          },
+        });
+      }
+    },
+    { prefix: PREFIX },
+  );
+  const description = describeDoors(ADMIN_DOORS, PREFIX);
+  app.get('/openapi.json', async () => description);
+}
+
+function authenticate({ keys }: AdminParts, { headers }: FastifyRequest): AdminKey {
+  const secret = readBearer(headers);
+  const key = secret === undefined ? undefined : keys.find(secret);
+  if (key) return key;
+  throw new GatewayError('unauthenticated', 'This needs an admin key: "Authorization: Bearer KEY".', {
+    code: 'invalid_admin_key',
+  });
+}
+
+function requireRole({ role }: AdminDoor, { admin }: FastifyRequest): AdminKey {
+  if (!admin) throw new Error('a door of the admin API was entered without its key');
+  if (ROLES.indexOf(admin.role) >= ROLES.indexOf(role)) return admin;
+  throw new GatewayError(
+    'forbidden',
+    `This needs an admin key of the role '${role}'; yours is '${admin.role}'.`,
+    {
+      code: 'role_required',
+    },
+  );
+}
+
+function refuseQuery(query: unknown): undefined {
+  const [name] = Object.keys(query ?? {});
+  if (name !== undefined) throw invalidRequest(`'${name}' is no parameter here.`, name, 'unknown_parameter');
+}
+
+function readBody(body: unknown): unknown {
+  if (!Buffer.isBuffer(body) || body.length === 0) return {};
+  const value = tryParseJson(body.toString());
+  if (value === undefined) throw invalidRequest('The request body is not valid JSON.');
+  return value;
+}

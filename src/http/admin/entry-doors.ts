@@ -1,0 +1,216 @@
+import { z } from 'zod';
+import { modelName, name as nameSchema } from '../../config/fields.ts';
+import { configJsonSchema } from '../../config/json-schema.ts';
+import type { Role } from '../../config/sections/tenants.ts';
+import type { Change } from '../../control/change.ts';
+import type { OwnedEntry } from '../../control/entry.ts';
+import type { Layers } from '../../control/layers.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { type AdminDoor, type AdminRequest, door } from './admin-door.ts';
+import { pageOf, pageQuery, parseBody } from './parse.ts';
+import {
+  alreadyThere,
+  documentOf,
+  findOwn,
+  makeChange,
+  notFound,
+  ownedByFile,
+  readDocumentEntries,
+} from './plan-entries.ts';
+
+/** A kind of entry that has doors of its own, all alike. */
+interface EntrySet {
+  kind: 'tenants' | 'models' | 'providers';
+  noun: string;
+  /** What a change of it takes. */
+  role: Role;
+  name: z.ZodType<string>;
+  /** What goes with an entry when it is deleted. */
+  alsoGone?(layers: Layers, name: string): OwnedEntry[];
+}
+
+const SETS: readonly EntrySet[] = [
+  {
+    kind: 'tenants',
+    noun: 'tenant',
+    role: 'operator',
+    name: nameSchema(),
+    alsoGone: (layers, name) => layers.keysOf(name).filter(({ owner }) => owner === 'api'),
+  },
+  { kind: 'models', noun: 'model', role: 'operator', name: modelName() },
+  // Whoever may say where a provider is may have its credentials sent anywhere.
+  { kind: 'providers', noun: 'provider', role: 'owner', name: nameSchema() },
+];
+
+const anyObject = z.record(z.string(), z.unknown(), { error: 'a mapping' });
+
+export const ENTRY_DOORS: readonly AdminDoor[] = SETS.flatMap(doorsOf);
+
+function doorsOf(set: EntrySet): AdminDoor[] {
+  const { kind, noun, role } = set;
+  const one = `/${kind}/:name`;
+  const bodySchema = () => entrySchema(kind);
+  return [
+    door({
+      method: 'GET',
+      path: `/${kind}`,
+      role: 'viewer',
+      summary: `All ${kind}, by name`,
+      query: pageQuery,
+      handle: async ({ parts, query }) => {
+        const entries = parts.control.layers.ofKind(kind).sort(byName);
+        const { page, nextCursor } = pageOf(entries, ({ name }) => name, query);
+        return { body: { data: page.map(describeEntry), nextCursor } };
+      },
+    }),
+    door({
+      method: 'POST',
+      path: `/${kind}`,
+      role,
+      summary: `Makes a ${noun}`,
+      status: 201,
+      body: z.looseObject({ name: set.name }),
+      bodySchema: () => withName(bodySchema()),
+      handle: (request) => {
+        const { name, ...value } = request.body;
+        return putEntry(set, request, name, () => value as JsonObject, 'new');
+      },
+    }),
+    door({
+      method: 'GET',
+      path: one,
+      role: 'viewer',
+      summary: `One ${noun}`,
+      handle: async ({ parts, params: { name = '' } }) => {
+        const entry = parts.control.layers.find(kind, name);
+        if (!entry) throw notFound(kind, name);
+        return { body: describeEntry(entry) };
+      },
+    }),
+    door({
+      method: 'PUT',
+      path: one,
+      role,
+      summary: `Makes a ${noun}, or replaces it as a whole`,
+      body: anyObject,
+      bodySchema,
+      handle: (request) => {
+        const name = parseBody(set.name, request.params['name']);
+        return putEntry(set, request, name, () => request.body as JsonObject, 'any');
+      },
+    }),
+    door({
+      method: 'PATCH',
+      path: one,
+      role,
+      summary: `Changes the fields of a ${noun} that are sent; null takes one away`,
+      body: anyObject,
+      bodySchema,
+      handle: (request) => {
+        const { name = '' } = request.params;
+        return putEntry(
+          set,
+          request,
+          name,
+          (before) => patch(before, request.body as JsonObject),
+          'existing',
+        );
+      },
+    }),
+    door({
+      method: 'DELETE',
+      path: one,
+      role,
+      summary: `Deletes a ${noun}${set.alsoGone ? ', and the keys that were made for it here' : ''}`,
+      handle: (request) => deleteEntry(set, request),
+    }),
+  ];
+}
+
+async function putEntry(
+  { kind }: EntrySet,
+  request: AdminRequest,
+  name: string,
+  make: (before: JsonObject) => JsonObject,
+  which: 'new' | 'existing' | 'any',
+) {
+  const file = fileName(request);
+  const plan = (layers: Layers): Change[] => {
+    const current = layers.find(kind, name);
+    if (current?.owner === 'file') throw ownedByFile(kind, name, file);
+    if (current && which === 'new') throw alreadyThere(kind, name);
+    if (!current && which === 'existing') throw notFound(kind, name);
+    const before = current && isObject(current.value) ? current.value : {};
+    const document = documentOf(kind, name, make(before));
+    const entries = readDocumentEntries(document, request);
+    return entries.map(({ kind, name, value }) => ({
+      owner: 'api',
+      kind,
+      name,
+      before: layers.find(kind, name)?.value,
+      after: value,
+    }));
+  };
+  const { revision } = await makeChange(request, plan, prefixOf(kind, name));
+  const entry = request.parts.control.layers.find(kind, name);
+  if (!entry) throw notFound(kind, name);
+  return { body: describeEntry(entry), revision };
+}
+
+async function deleteEntry({ kind, alsoGone }: EntrySet, request: AdminRequest) {
+  const { name = '' } = request.params;
+  const plan = (layers: Layers): Change[] => {
+    const value = findOwn(layers, kind, name, fileName(request));
+    const gone = [{ kind, name, value }, ...(alsoGone?.(layers, name) ?? [])];
+    return gone.map(({ kind, name, value }) => ({
+      owner: 'api',
+      kind,
+      name,
+      before: value,
+      after: undefined,
+    }));
+  };
+  const { revision } = await makeChange(request, plan, '');
+  return { body: { name, deleted: true }, revision };
+}
+
+/** `null` takes a field away, as in a JSON merge patch (RFC 7396); mappings inside are replaced as a whole. */
+export function patch(before: JsonObject, change: JsonObject): JsonObject {
+  const merged = { ...before, ...change };
+  return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null));
+}
+
+export function fileName({ parts }: Pick<AdminRequest, 'parts'>): string {
+  return parts.control.loaded.config.file ?? 'the config file';
+}
+
+function prefixOf(kind: string, name: string): string {
+  return /^[A-Za-z0-9_-]+$/.test(name) ? `${kind}.${name}` : `${kind}[${JSON.stringify(name)}]`;
+}
+
+function byName(a: OwnedEntry, b: OwnedEntry): number {
+  if (a.name === b.name) return 0;
+  return a.name < b.name ? -1 : 1;
+}
+
+/** Values hold no secrets: a credential is a placeholder or a mark. */
+function describeEntry({ name, owner, value }: OwnedEntry): JsonObject {
+  return { name, owner, ...(isObject(value) && (value as Record<string, JsonValue>)) };
+}
+
+function entrySchema(kind: EntrySet['kind']): JsonObject {
+  const sections = configJsonSchema()['properties'];
+  const section = isObject(sections) ? sections[kind] : undefined;
+  const schema = isObject(section) ? section['additionalProperties'] : undefined;
+  return isObject(schema) ? schema : {};
+}
+
+function withName(schema: JsonObject): JsonObject {
+  const properties = isObject(schema['properties']) ? schema['properties'] : {};
+  const required = Array.isArray(schema['required']) ? schema['required'] : [];
+  return {
+    ...schema,
+    properties: { name: { type: 'string' }, ...properties },
+    required: ['name', ...required],
+  };
+}

@@ -1,0 +1,251 @@
+import { z } from 'zod';
+import { date, duration, name as nameSchema } from '../../config/fields.ts';
+import { ROLES } from '../../config/sections/tenants.ts';
+import type { Change } from '../../control/change.ts';
+import type { EntryKind, OwnedEntry } from '../../control/entry.ts';
+import type { Layers } from '../../control/layers.ts';
+import { isObject, type JsonObject } from '../../conversation/json.ts';
+import { hashSecret, type KeyKind, makeSecret } from '../../tenants/keys.ts';
+import { type AdminDoor, type AdminRequest, door } from './admin-door.ts';
+import { fileName, patch } from './entry-doors.ts';
+import { pageOf, pageQuery, parseBody } from './parse.ts';
+import {
+  alreadyThere,
+  findOwn,
+  makeChange,
+  notFound,
+  ownedByFile,
+  readDocumentEntries,
+} from './plan-entries.ts';
+
+/** Keys of tenants and of the admin API are made, rotated and revoked alike. */
+interface KeySet {
+  kind: Extract<EntryKind, 'keys' | 'adminKeys'>;
+  secret: KeyKind;
+  path: string;
+  role: 'operator' | 'owner';
+  /** What a body may say beside the name. */
+  fields: z.ZodRawShape;
+  what: string;
+  entryName(params: AdminRequest['params'], key: string): string;
+  list(layers: Layers, params: AdminRequest['params']): OwnedEntry[];
+  document(params: AdminRequest['params'], key: string, value: JsonObject, layers: Layers): JsonObject;
+  prefix(params: AdminRequest['params'], key: string, layers: Layers): string;
+}
+
+const expires = date().optional().describe('From this day (UTC) or moment on the key is refused.');
+
+const SETS: readonly KeySet[] = [
+  {
+    kind: 'keys',
+    secret: 'tenant',
+    path: '/tenants/:tenant/keys',
+    role: 'operator',
+    what: "a tenant's key",
+    // Limits and the like are the configuration's to check.
+    fields: { expires, models: z.array(z.string()).optional().describe('Models that this key may use.') },
+    entryName: ({ tenant = '' }, key) => `${tenant}/${key}`,
+    list: (layers, { tenant = '' }) => {
+      if (!layers.find('tenants', tenant)) throw notFound('tenants', tenant);
+      return layers.keysOf(tenant);
+    },
+    document: ({ tenant = '' }, name, value) => ({ tenants: { [tenant]: { keys: [{ name, ...value }] } } }),
+    prefix: ({ tenant = '' }, key, layers) => {
+      const known = layers.keysOf(tenant).findIndex((entry) => entry.name === `${tenant}/${key}`);
+      return `tenants.${tenant}.keys[${known === -1 ? layers.keysOf(tenant).length : known}]`;
+    },
+  },
+  {
+    kind: 'adminKeys',
+    secret: 'admin',
+    path: '/admin-keys',
+    role: 'owner',
+    what: 'an admin key',
+    fields: { expires, role: z.enum(ROLES).describe('What the key may do.') },
+    entryName: (_params, key) => key,
+    list: (layers) => layers.ofKind('adminKeys'),
+    document: (_params, name, value) => ({ adminKeys: { [name]: value } }),
+    prefix: (_params, key) => `adminKeys.${key}`,
+  },
+];
+
+/** A day: long enough for a roll-out, short enough to be remembered. */
+const LONGEST_OVERLAP_MS = 90 * 86_400_000;
+
+export const KEY_DOORS: readonly AdminDoor[] = SETS.flatMap(doorsOf);
+
+function doorsOf(set: KeySet): AdminDoor[] {
+  const { kind, path, role, what } = set;
+  const one = `${path}/:key`;
+  const reader = kind === 'keys' ? 'viewer' : 'owner';
+  return [
+    door({
+      method: 'GET',
+      path,
+      role: reader,
+      summary: `${what === 'an admin key' ? 'Admin keys' : 'Keys of a tenant'}, by name; secrets are never shown`,
+      query: pageQuery,
+      handle: async ({ parts, params, query }) => {
+        const keys = set.list(parts.control.layers, params).map(describeKey);
+        keys.sort((a, b) => (a.name < b.name ? -1 : 1));
+        const { page, nextCursor } = pageOf(keys, ({ name }) => name, query);
+        return { body: { data: page, nextCursor } };
+      },
+    }),
+    door({
+      method: 'POST',
+      path,
+      role,
+      status: 201,
+      summary: `Makes ${what}; its secret is shown this once`,
+      body: z.looseObject({ name: nameSchema(), ...set.fields }),
+      handle: (request) => createKey(set, request),
+    }),
+    door({
+      method: 'GET',
+      path: one,
+      role: reader,
+      summary: `One key`,
+      handle: async ({ parts, params }) => ({
+        body: describeKey(findKey(set, parts.control.layers, params)),
+      }),
+    }),
+    door({
+      method: 'PATCH',
+      path: one,
+      role,
+      summary: `Changes the fields of ${what} that are sent; null takes one away`,
+      body: z.record(z.string(), z.unknown(), { error: 'a mapping' }),
+      handle: (request) => patchKey(set, request),
+    }),
+    door({
+      method: 'POST',
+      path: `${one}/rotate`,
+      role,
+      summary: `Gives ${what} a new secret, shown this once; the old one is valid for the overlap`,
+      body: z.strictObject({
+        overlap: duration()
+          .refine((ms) => ms <= LONGEST_OVERLAP_MS, { error: 'at most 90d' })
+          .prefault('1h')
+          .describe('How long the old secret is still valid; 0s for not at all.'),
+      }),
+      handle: (request) => rotateKey(set, request),
+    }),
+    door({
+      method: 'DELETE',
+      path: one,
+      role,
+      summary: `Revokes ${what} at once`,
+      handle: async (request) => {
+        const name = set.entryName(request.params, request.params['key'] ?? '');
+        const plan = (layers: Layers): Change[] => {
+          const before = findOwn(layers, kind, name, fileName(request));
+          return [{ owner: 'api', kind, name, before, after: undefined }];
+        };
+        const { revision } = await makeChange(request, plan, '');
+        return { body: { name: request.params['key'], revoked: true }, revision };
+      },
+    }),
+  ];
+}
+
+function findKey({ kind, entryName }: KeySet, layers: Layers, params: AdminRequest['params']): OwnedEntry {
+  const name = entryName(params, params['key'] ?? '');
+  const entry = layers.find(kind, name);
+  if (!entry) throw notFound(kind, name);
+  return entry;
+}
+
+async function createKey(set: KeySet, request: AdminRequest<unknown, { name: string }>) {
+  const { name, ...fields } = request.body;
+  const secret = makeSecret(set.secret);
+  const value: JsonObject = { ...readFields(fields), secretHash: hashSecret(secret) };
+  const entry = set.entryName(request.params, name);
+  const plan = (layers: Layers): Change[] => {
+    set.list(layers, request.params);
+    const current = layers.find(set.kind, entry);
+    if (current?.owner === 'file') throw ownedByFile(set.kind, entry, fileName(request));
+    if (current) throw alreadyThere(set.kind, entry);
+    return planKey(set, request, name, value, layers);
+  };
+  return answerKey(set, request, name, plan, secret);
+}
+
+async function patchKey(set: KeySet, request: AdminRequest) {
+  const { key = '' } = request.params;
+  const change = readFields(request.body as JsonObject);
+  const entry = set.entryName(request.params, key);
+  const plan = (layers: Layers): Change[] => {
+    const before = findOwn(layers, set.kind, entry, fileName(request));
+    return planKey(set, request, key, patch(before, change), layers);
+  };
+  return answerKey(set, request, key, plan, undefined);
+}
+
+async function rotateKey(set: KeySet, request: AdminRequest<unknown, { overlap: number }>) {
+  const { key = '' } = request.params;
+  const { overlap } = request.body;
+  const secret = makeSecret(set.secret);
+  const entry = set.entryName(request.params, key);
+  const plan = (layers: Layers): Change[] => {
+    const { secretHash, previous: _older, ...before } = findOwn(layers, set.kind, entry, fileName(request));
+    const until = new Date(Date.now() + overlap).toISOString();
+    const previous = overlap > 0 && typeof secretHash === 'string' && { previous: { secretHash, until } };
+    const value = { ...before, secretHash: hashSecret(secret), ...previous };
+    return planKey(set, request, key, value, layers);
+  };
+  return answerKey(set, request, key, plan, secret);
+}
+
+/** What callers may not say: which secret a key has. */
+function readFields({ secret, secretHash, previous, ...fields }: JsonObject): JsonObject {
+  const unwanted = Object.entries({ secret, secretHash, previous }).find(([, value]) => value !== undefined);
+  if (unwanted) parseBody(z.strictObject({}), { [unwanted[0]]: null });
+  return fields;
+}
+
+function planKey(
+  set: KeySet,
+  request: AdminRequest,
+  name: string,
+  value: JsonObject,
+  layers: Layers,
+): Change[] {
+  const entries = readDocumentEntries(set.document(request.params, name, value, layers), request);
+  return entries
+    .filter(({ kind }) => kind === set.kind)
+    .map(({ kind, name, value }) => ({
+      owner: 'api',
+      kind,
+      name,
+      before: layers.find(kind, name)?.value,
+      after: value,
+    }));
+}
+
+async function answerKey(
+  set: KeySet,
+  request: AdminRequest,
+  name: string,
+  plan: (layers: Layers) => readonly Change[],
+  secret: string | undefined,
+) {
+  const { layers } = request.parts.control;
+  const prefix = set.prefix(request.params, name, layers);
+  const { revision } = await makeChange(request, plan, prefix);
+  const entry = request.parts.control.layers.find(set.kind, set.entryName(request.params, name));
+  if (!entry) throw notFound(set.kind, name);
+  return { body: { ...describeKey(entry), ...(secret !== undefined && { secret }) }, revision };
+}
+
+function describeKey({ kind, name, owner, value }: OwnedEntry): JsonObject & { name: string } {
+  const { secret: _secret, secretHash: _hash, previous, ...fields } = isObject(value) ? value : {};
+  const slash = kind === 'keys' ? name.indexOf('/') : -1;
+  return {
+    name: name.slice(slash + 1),
+    ...(slash > 0 && { tenant: name.slice(0, slash) }),
+    owner,
+    ...fields,
+    ...(isObject(previous) && { previousSecretUntil: previous['until'] }),
+  };
+}

@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { isObject, type JsonObject } from '../../conversation/json.ts';
+import type { AdminDoor } from './admin-door.ts';
+
+/** The admin API as OpenAPI 3.1, made of its doors. */
+export function describeDoors(doors: readonly AdminDoor[], prefix: string): JsonObject {
+  const paths: Record<string, JsonObject> = {};
+  for (const row of doors) {
+    const path = prefix + row.path.replace(/:(\w+)/g, '{$1}');
+    const operations = paths[path] ?? {};
+    operations[row.method.toLowerCase()] = describeDoor(row);
+    paths[path] = operations;
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Fairlead admin API', version: '1' },
+    paths,
+    components: {
+      securitySchemes: { adminKey: { type: 'http', scheme: 'bearer', description: 'An admin key.' } },
+      schemas: { Error: ERROR },
+    },
+    security: [{ adminKey: [] }],
+  };
+}
+
+const ERROR: JsonObject = {
+  type: 'object',
+  properties: {
+    error: {
+      type: 'object',
+      properties: {
+        message: { type: 'string' },
+        type: { type: 'string' },
+        param: { type: ['string', 'null'], description: 'The path of what is wrong.' },
+        code: { type: ['string', 'null'] },
+      },
+    },
+  },
+};
+
+function describeDoor(row: AdminDoor): JsonObject {
+  const names = [...row.path.matchAll(/:(\w+)/g)].map(([, name]) => name ?? '');
+  const body = row.bodySchema?.() ?? (row.body && toSchema(row.body));
+  return {
+    summary: row.summary,
+    description: `Needs the role '${row.role}'.`,
+    parameters: [
+      ...names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
+      ...(row.query ? describeQuery(toSchema(row.query)) : []),
+    ],
+    ...(body && { requestBody: { content: { 'application/json': { schema: body } } } }),
+    responses: {
+      [String(row.status ?? 200)]: {
+        description: 'Done.',
+        content: { 'application/json': { schema: { type: 'object' } } },
+      },
+      default: {
+        description: 'What is wrong, and where.',
+        content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+      },
+    },
+  };
+}
+
+function describeQuery(schema: JsonObject): JsonObject[] {
+  const properties = isObject(schema['properties']) ? schema['properties'] : {};
+  return Object.entries(properties).map(([name, property]) => ({
+    name,
+    in: 'query',
+    schema: property ?? {},
+  }));
+}
+
+function toSchema(schema: z.ZodType): JsonObject {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return rest as JsonObject;
+}

@@ -1,0 +1,109 @@
+import { formatPath } from '../../config/path.ts';
+import type { Change } from '../../control/change.ts';
+import type { Outcome } from '../../control/control-plane.ts';
+import { type EntryKind, INSTANCE_SECTIONS, splitDocument } from '../../control/entry.ts';
+import type { Layers } from '../../control/layers.ts';
+import { Vault } from '../../control/veil.ts';
+import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import type { AdminRequest } from './admin-door.ts';
+import { tellConfigError } from './parse.ts';
+
+/**
+ * The entries of a document that somebody sent: keys by their hashes, and no credential written out.
+ *
+ * @throws GatewayError where it holds what the API cannot own
+ */
+export function readDocumentEntries(document: JsonObject, { role }: Pick<AdminRequest, 'role'>) {
+  for (const section of INSTANCE_SECTIONS) {
+    if (document[section] === undefined) continue;
+    throw invalidRequest(
+      `'${section}' belongs to each instance: write it into the config file of the instance.`,
+      section,
+      'instance_setting',
+    );
+  }
+  if (role !== 'owner') refusePlaceholders(document, []);
+  const literals: string[] = [];
+  const veiled = new Vault().veil(document, (path) => literals.push(formatPath(path)));
+  const [literal] = literals;
+  if (literal !== undefined) {
+    throw invalidRequest(
+      `'${literal}': a credential is not stored: set a variable in the environment of the gateway, and write \${NAME} here.`,
+      literal,
+      'credential_not_stored',
+    );
+  }
+  return splitDocument(veiled);
+}
+
+/** A placeholder could show what is in the gateway's environment to whoever may read the configuration or its calls. */
+function refusePlaceholders(value: JsonValue | undefined, path: (string | number)[]): void {
+  if (typeof value === 'string' && value.includes('${')) {
+    const place = formatPath(path);
+    throw new GatewayError('forbidden', `'${place}': only an owner may write placeholders.`, {
+      code: 'role_required',
+      param: place,
+    });
+  }
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, entry] of Object.entries(value)) {
+    refusePlaceholders(entry, [...path, Array.isArray(value) ? Number(key) : key]);
+  }
+}
+
+/** What of a document's own entry the document would become in a list of documents. */
+export function documentOf(kind: EntryKind, name: string, value: JsonValue): JsonObject {
+  return { [kind]: { [name]: value } };
+}
+
+/** Makes a change, and tells what is wrong with it in the words of the body. `prefix`: where the body is in the configuration. */
+export async function makeChange(
+  { parts, author }: Pick<AdminRequest, 'parts' | 'author'>,
+  plan: (layers: Layers) => readonly Change[],
+  prefix: string,
+): Promise<Outcome> {
+  try {
+    return await parts.control.change({ name: author, source: 'api' }, plan);
+  } catch (error) {
+    throw tellConfigError(error, prefix);
+  }
+}
+
+/** An entry of the API's own; what the file declares is the file's to change. */
+export function findOwn(layers: Layers, kind: EntryKind, name: string, file: string): JsonObject {
+  const entry = layers.find(kind, name);
+  if (!entry) throw notFound(kind, name);
+  if (entry.owner === 'file') throw ownedByFile(kind, name, file);
+  return isObject(entry.value) ? entry.value : {};
+}
+
+const NOUNS: Readonly<Record<EntryKind, string>> = {
+  providers: 'provider',
+  models: 'model',
+  rollouts: 'rollout',
+  adminKeys: 'admin key',
+  tenants: 'tenant',
+  keys: 'key',
+  settings: 'setting',
+};
+
+export function notFound(kind: EntryKind, name: string): GatewayError {
+  return new GatewayError('not_found', `There is no ${NOUNS[kind]} '${name}'.`, { code: 'not_found' });
+}
+
+export function ownedByFile(kind: EntryKind, name: string, file: string): GatewayError {
+  return new GatewayError(
+    'invalid_request',
+    `The ${NOUNS[kind]} '${name}' is declared by both: ${file} has it already, and the admin API wants it. Change it in the file.`,
+    { status: 409, code: 'declared_by_both' },
+  );
+}
+
+export function alreadyThere(kind: EntryKind, name: string): GatewayError {
+  return new GatewayError('invalid_request', `There is a ${NOUNS[kind]} '${name}' already.`, {
+    status: 409,
+    code: 'already_exists',
+    param: 'name',
+  });
+}

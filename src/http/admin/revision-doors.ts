@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import type { Change } from '../../control/change.ts';
+import type { Revision } from '../../control/revision-store.ts';
+import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
+import type { JsonObject } from '../../conversation/json.ts';
+import { type AdminDoor, type AdminRequest, door } from './admin-door.ts';
+import { pageQuery, tellConfigError } from './parse.ts';
+
+export const REVISION_DOORS: readonly AdminDoor[] = [
+  door({
+    method: 'GET',
+    path: '/revisions',
+    role: 'viewer',
+    summary: 'All changes of the configuration, newest first',
+    query: pageQuery,
+    handle: async ({ parts, query }) => {
+      const before = query.cursor === undefined ? undefined : readNumber(query.cursor, 'cursor');
+      const revisions = await parts.control.revisions.list(before, query.limit);
+      const page = revisions.slice(0, query.limit);
+      const isMore = revisions.length > query.limit;
+      return {
+        body: { data: page.map(describeRevision), nextCursor: isMore ? String(page.at(-1)?.number) : null },
+      };
+    },
+  }),
+  door({
+    method: 'GET',
+    path: '/revisions/:number',
+    role: 'viewer',
+    summary: 'One change, with what it changed',
+    query: pageQuery,
+    handle: async ({ parts, params, query }) => {
+      const number = revisionNumber(params);
+      const { revisions } = parts.control;
+      const revision = await revisions.find(number);
+      if (!revision)
+        throw new GatewayError('not_found', `There is no revision ${number}.`, { code: 'not_found' });
+      const from = query.cursor === undefined ? 0 : readNumber(query.cursor, 'cursor');
+      const changes = await revisions.changesOf(number, from, query.limit);
+      const next = from + changes.length;
+      return {
+        body: {
+          ...describeRevision(revision),
+          changes: changes.map(describeChange),
+          nextCursor: next < revision.changeCount ? String(next) : null,
+        },
+      };
+    },
+  }),
+  door({
+    method: 'POST',
+    path: '/revisions/:number/restore',
+    role: 'owner',
+    summary: 'Brings everything back to what it was at a revision, as a new revision',
+    body: z.strictObject({
+      withRevokedKeys: z
+        .boolean({ error: 'true or false' })
+        .default(false)
+        .describe('Also keys that were revoked since are valid again.'),
+    }),
+    handle: restore,
+  }),
+  door({
+    method: 'GET',
+    path: '/events',
+    role: 'viewer',
+    summary: 'What happened that an operator may want to know of, newest first',
+    query: pageQuery,
+    handle: async ({ parts, query }) => {
+      const events = await parts.events.list(query.cursor, query.limit);
+      const page = events.slice(0, query.limit);
+      return {
+        body: {
+          data: page.map((event) => ({ ...event, createdAt: new Date(event.createdAt).toISOString() })),
+          nextCursor: events.length > query.limit ? (page.at(-1)?.id ?? null) : null,
+        },
+      };
+    },
+  }),
+];
+
+async function restore({ parts, params, body, author }: AdminRequest<unknown, { withRevokedKeys: boolean }>) {
+  try {
+    const number = revisionNumber(params);
+    const { revision, changes } = await parts.control.restore(number, author, body.withRevokedKeys);
+    return { body: { restored: number, revision, changes: changes.length }, revision };
+  } catch (error) {
+    throw tellConfigError(error);
+  }
+}
+
+function revisionNumber({ number = '' }: AdminRequest['params']): number {
+  return readNumber(number, 'number');
+}
+
+function readNumber(text: string, name: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw invalidRequest(`'${name}': give a whole number.`, name);
+}
+
+export function describeRevision({ number, createdAt, author, source, changeCount }: Revision): JsonObject {
+  return { number, createdAt: new Date(createdAt).toISOString(), author, source, changeCount };
+}
+
+/** What was made has no `before`, what was taken away no `after`. */
+export function describeChange({ owner, kind, name, before, after }: Change): JsonObject {
+  const what = before === undefined ? 'made' : after === undefined ? 'removed' : 'changed';
+  return {
+    what,
+    owner,
+    kind,
+    name,
+    ...(before !== undefined && { before }),
+    ...(after !== undefined && { after }),
+  };
+}
