@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { applyCommand, diffCommand, exportCommand } from './cli/apply.ts';
 import { checkCommand } from './cli/check.ts';
 import { type CliIo, type Command, EXIT } from './cli/command.ts';
+import { keysCommand } from './cli/keys.ts';
 import { startCommand } from './cli/start.ts';
 import { usageCommand } from './cli/usage.ts';
 import { loadDeclarations } from './upstream/load-declarations.ts';
@@ -8,7 +10,15 @@ import { loadDeclarations } from './upstream/load-declarations.ts';
 /** Runs one command line; gives the exit code. */
 export async function main(args: string[], io: CliIo = processIo()): Promise<number> {
   const declarations = await loadDeclarations();
-  const commands = [startCommand(declarations), checkCommand(declarations), usageCommand(declarations)];
+  const commands = [
+    startCommand(declarations),
+    checkCommand(declarations),
+    applyCommand,
+    diffCommand,
+    exportCommand,
+    keysCommand,
+    usageCommand(declarations),
+  ];
   const [name = '--help', ...rest] = args;
   if (name === '--version' || name === '-v') {
     io.stdout.write(`${readVersion()}\n`);

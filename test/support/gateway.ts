@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { stringify } from 'yaml';
 import { startApp } from '../../src/app.ts';
-import { readConfig } from '../../src/config/load.ts';
+import { openConfig, readConfig } from '../../src/config/load.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
 
@@ -23,7 +23,17 @@ export interface TestGateway {
   calls(count?: number): Promise<UsageRecord[]>;
   /** Everything logged so far, as text. */
   logs(): string;
+  /** Has it read its file again; only where `options.file` gave it one. */
+  reload(): Promise<void>;
   stop(): Promise<void>;
+}
+
+export interface GatewayOptions {
+  /** The config as the text of a file in the gateway's folder, which is watched. Goes before `config`. */
+  file?: string;
+  /** Where the store and the file are; one that is given is not removed. */
+  folder?: string;
+  env?: Record<string, string>;
 }
 
 /** What `GET /admin/v1/calls` gives. */
@@ -43,16 +53,22 @@ const refuseToFetch: typeof fetch = () =>
 export async function startGateway(
   config: object = {},
   fetchToken: typeof fetch = refuseToFetch,
+  options: GatewayOptions = {},
 ): Promise<TestGateway> {
-  const folder = await mkdtemp(join(tmpdir(), 'fairlead-'));
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'fairlead-')));
   const declarations = await loadDeclarations();
   const text = stringify({
     server: { port: 0, drainTimeout: '5s' },
     tenants: { acme: { models: ['*'], keys: [{ name: 'app', secret: TEST_KEY }] } },
     ...config,
   });
-  const env = { FAIRLEAD_DATA: folder, FAIRLEAD_ADMIN_KEY: ADMIN_KEY };
-  const parsed = readConfig(text, 'test.yaml', { env, knownProviders: declarations });
+  const env = { FAIRLEAD_DATA: folder, FAIRLEAD_ADMIN_KEY: ADMIN_KEY, ...options.env };
+  const context = { env, knownProviders: declarations };
+  if (options.file !== undefined) await writeFile(join(folder, 'fairlead.yaml'), options.file);
+  const loaded =
+    options.file === undefined
+      ? readConfig(text, 'test.yaml', context)
+      : await openConfig({ ...context, configFile: 'fairlead.yaml', cwd: folder });
   let logged = '';
   const sink = new Writable({
     write(chunk, _encoding, done) {
@@ -60,7 +76,7 @@ export async function startGateway(
       done();
     },
   });
-  const app = await startApp(parsed, declarations, pino({ level: 'debug' }, sink), fetchToken);
+  const app = await startApp(loaded, declarations, pino({ level: 'debug' }, sink), fetchToken);
 
   const get = (path: string, key = TEST_KEY) =>
     fetch(app.url + path, { headers: { authorization: `Bearer ${key}` } });
@@ -94,9 +110,10 @@ export async function startGateway(
       throw new Error(`there are fewer than ${count} usage records`);
     },
     logs: () => logged,
+    reload: () => app.reload(),
     stop: async () => {
       await app.stop();
-      await rm(folder, { recursive: true, force: true });
+      if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
     },
   };
 }

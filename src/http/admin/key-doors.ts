@@ -8,6 +8,7 @@ import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { hashSecret, type KeyKind, makeSecret } from '../../tenants/keys.ts';
 import { type AdminDoor, type AdminRequest, door } from './admin-door.ts';
 import { fileName, patch } from './entry-doors.ts';
+import { toSchema } from './open-api.ts';
 import { pageOf, pageQuery, parseBody } from './parse.ts';
 import {
   alreadyThere,
@@ -98,7 +99,8 @@ function doorsOf(set: KeySet): AdminDoor[] {
       role,
       status: 201,
       summary: `Makes ${what}; its secret is shown this once`,
-      body: z.looseObject({ name: nameSchema(), ...set.fields }),
+      body: z.looseObject({ name: nameSchema() }),
+      bodySchema: () => toSchema(z.looseObject({ name: nameSchema(), ...set.fields })),
       handle: (request) => createKey(set, request),
     }),
     door({

@@ -71,7 +71,8 @@ function describeQuery(schema: JsonObject): JsonObject[] {
   }));
 }
 
-function toSchema(schema: z.ZodType): JsonObject {
+/** A zod schema as the JSON Schema of what it takes. */
+export function toSchema(schema: z.ZodType): JsonObject {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   return rest as JsonObject;
 }

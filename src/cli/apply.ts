@@ -1,0 +1,160 @@
+import { parseArgs } from 'node:util';
+import { stringify } from 'yaml';
+import { ConfigError, formatProblem } from '../config/problem.ts';
+import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { ADMIN_OPTIONS, ADMIN_USAGE, AdminError, connectAdmin, readWritten } from './admin-client.ts';
+import { type CliIo, type Command, EXIT } from './command.ts';
+
+const APPLY_USAGE = `apply FILE [--url URL] [--admin-key KEY]
+
+Makes FILE the admin API's part of a running gateway's configuration, as a whole: what is not in it any more is taken
+away. What the gateway's own config file declares stays with that file; a name in both is an error. Placeholders
+(\${NAME}) are filled in by the gateway, from its environment.
+
+${ADMIN_USAGE}
+
+Exit code: 0 done (also where nothing changed), 1 the gateway refused or cannot be reached, 2 the command line is wrong.
+`;
+
+const DIFF_USAGE = `diff FILE [--url URL] [--admin-key KEY]
+
+Shows what 'apply FILE' would change, and changes nothing.
+
+${ADMIN_USAGE}
+
+Exit code: 0 nothing would change, 3 something would, 1 the gateway would refuse or cannot be reached,
+2 the command line is wrong.
+`;
+
+const EXPORT_USAGE = `export [--owner api|file|all] [--url URL] [--admin-key KEY]
+
+Writes the configuration of a running gateway as YAML, without secrets: keys are there as hashes, credentials as the
+placeholders that they were written as. What it writes can be given to 'apply' again.
+
+  --owner WHOSE     the admin API's part (what 'apply' makes), the config file's, or both; api where absent
+${ADMIN_USAGE}
+
+Exit code: 0 done, 1 the gateway cannot be reached or refused, 2 the command line is wrong.
+`;
+
+/** The exit code of a diff that is not empty. 1 is an error, as with all commands. */
+const EXIT_DIFFERS = 3;
+
+export const applyCommand: Command = {
+  name: 'apply',
+  summary: "make a file the admin API's part of a running gateway's configuration",
+  usage: APPLY_USAGE,
+  run: (args, io) => runWithFile('apply', APPLY_USAGE, args, io),
+};
+
+export const diffCommand: Command = {
+  name: 'diff',
+  summary: 'show what apply would change',
+  usage: DIFF_USAGE,
+  run: (args, io) => runWithFile('diff', DIFF_USAGE, args, io),
+};
+
+export const exportCommand: Command = {
+  name: 'export',
+  summary: 'write the configuration of a running gateway as YAML',
+  usage: EXPORT_USAGE,
+  run: runExport,
+};
+
+async function runWithFile(
+  name: 'apply' | 'diff',
+  usage: string,
+  args: string[],
+  io: CliIo,
+): Promise<number> {
+  const parsed = readArguments(() => parseArgs({ args, options: ADMIN_OPTIONS, allowPositionals: true }));
+  const [file, ...others] = 'mistake' in parsed ? [] : parsed.positionals;
+  if ('mistake' in parsed || file === undefined || others.length > 0) {
+    const mistake = 'mistake' in parsed ? parsed.mistake : 'name one file';
+    io.stderr.write(`fairlead ${name}: ${mistake}\n\nUsage: fairlead ${usage}`);
+    return EXIT.usage;
+  }
+  return reportErrors(name, io, async () => {
+    const written = await readWritten(file, io.cwd);
+    const admin = connectAdmin(parsed.values, io);
+    const query = name === 'diff' ? '?dryRun=true' : '';
+    const answer = await admin.ask('PUT', `/config${query}`, written);
+    io.stdout.write(describeChanges(answer));
+    const count = Number(answer['changeCount']);
+    if (name === 'diff') return count === 0 ? EXIT.ok : EXIT_DIFFERS;
+    const revision = String(answer['revision']);
+    io.stdout.write(
+      count === 0 ? `Nothing changed: revision ${revision}.\n` : `Revision ${revision} is in force.\n`,
+    );
+    return EXIT.ok;
+  });
+}
+
+async function runExport(args: string[], io: CliIo): Promise<number> {
+  const options = { ...ADMIN_OPTIONS, owner: { type: 'string', default: 'api' } } as const;
+  const parsed = readArguments(() => parseArgs({ args, options }));
+  if ('mistake' in parsed) {
+    io.stderr.write(`fairlead export: ${parsed.mistake}\n\nUsage: fairlead ${EXPORT_USAGE}`);
+    return EXIT.usage;
+  }
+  return reportErrors('export', io, async () => {
+    const owner = encodeURIComponent(parsed.values.owner);
+    const document = await connectAdmin(parsed.values, io).ask('GET', `/config?owner=${owner}`);
+    io.stdout.write(toYaml(document));
+    return EXIT.ok;
+  });
+}
+
+/** Text with a placeholder in quotes: without them it would be read as what the variable says, not as text. */
+export function toYaml(document: JsonObject): string {
+  return stringify(document, { defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'PLAIN', lineWidth: 0 });
+}
+
+/** parseArgs throws a TypeError with a message for the user. */
+export function readArguments<T>(parse: () => T): T | { mistake: string } {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof TypeError) return { mistake: error.message };
+    throw error;
+  }
+}
+
+/** Runs a command's work; what the gateway, the file or the network refuse is told, and is exit code 1. */
+export async function reportErrors(name: string, io: CliIo, work: () => Promise<number>): Promise<number> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      for (const problem of error.problems) io.stderr.write(`${formatProblem(problem)}\n`);
+    } else if (error instanceof AdminError) {
+      io.stderr.write(`fairlead ${name}: ${error.message}\n`);
+    } else throw error;
+    return EXIT.failed;
+  }
+}
+
+const SIGNS: Readonly<Record<string, string>> = { made: '+', removed: '-', changed: '~' };
+
+/** One line an entry, and below what was changed in it. */
+function describeChanges(answer: JsonObject): string {
+  const changes = Array.isArray(answer['changes']) ? answer['changes'].filter(isObject) : [];
+  const lines = changes.flatMap((change) => {
+    const head = `${SIGNS[String(change['what'])] ?? '?'} ${change['kind']} ${change['name']}`;
+    return change['what'] === 'changed'
+      ? [head, ...describeFields(change['before'], change['after'])]
+      : [head];
+  });
+  const more = Number(answer['changeCount']) - changes.length;
+  if (more > 0) lines.push(`… and ${more} more`);
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function describeFields(before: JsonValue | undefined, after: JsonValue | undefined): string[] {
+  const [left, right] = [isObject(before) ? before : {}, isObject(after) ? after : {}];
+  const fields = [...new Set([...Object.keys(left), ...Object.keys(right)])];
+  return fields.flatMap((field) => {
+    const [was, is] = [JSON.stringify(left[field]), JSON.stringify(right[field])];
+    return was === is ? [] : [`    ${field}: ${was ?? '(none)'} → ${is ?? '(none)'}`];
+  });
+}
