@@ -30,7 +30,7 @@ export function checkDocument(
     findings: [
       ...(parsed.success ? [] : explainIssues(parsed.error.issues, document)),
       ...checkProviders(document, context.knownProviders, context.env),
-      ...checkReferences(whole, context),
+      ...checkReferences(whole, context, document),
     ],
   };
 }

@@ -37,6 +37,8 @@ export interface LoadedConfig {
   document: JsonObject;
   /** Where the file is, absolute; `null` where there is none. */
   path: string | null;
+  /** There was nothing in the file, not even a comment. */
+  isBlank: boolean;
   context: ConfigContext;
 }
 
@@ -77,6 +79,7 @@ export function readConfig(text: string, file: string | null, context: ConfigCon
     written: isObject(read.written) ? read.written : {},
     document: isObject(read.value) ? read.value : {},
     path: null,
+    isBlank: text.trim() === '',
     context: { env, knownProviders },
   };
 }

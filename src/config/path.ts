@@ -39,22 +39,58 @@ export interface Selected {
  * mapping, `[]` each entry of a list. What is not there, or has another shape, is left out: the schema reports that.
  */
 export function select(root: unknown, pattern: string): Selected[] {
-  let selected: Selected[] = [{ path: [], value: root }];
-  for (const step of pattern.split(/\.|(?=\[\])/)) {
-    selected = selected.flatMap((parent) => childrenOf(parent, step));
-  }
+  const selected: Selected[] = [];
+  collect(root, stepsOf(pattern), 0, [], selected);
   return selected;
 }
 
-function childrenOf({ path, value }: Selected, step: string): Selected[] {
-  if (step === '[]') {
-    return Array.isArray(value)
-      ? value.map((entry, index) => ({ path: [...path, index], value: entry }))
-      : [];
+const STEPS = new Map<string, string[]>();
+
+/** Patterns are written in our own sources: there are few. */
+function stepsOf(pattern: string): string[] {
+  let steps = STEPS.get(pattern);
+  if (!steps) {
+    steps = pattern.split(/\.|(?=\[\])/);
+    STEPS.set(pattern, steps);
   }
-  if (!isObject(value)) return [];
-  if (step === '*')
-    return Object.entries(value).map(([key, entry]) => ({ path: [...path, key], value: entry }));
-  const entry = child(value, step);
-  return entry === undefined ? [] : [{ path: [...path, step], value: entry }];
+  return steps;
+}
+
+/** `path` leads to `value`; it is copied only for what is selected, for a config may have a hundred thousand keys. */
+function collect(
+  value: unknown,
+  steps: readonly string[],
+  at: number,
+  path: (string | number)[],
+  selected: Selected[],
+): void {
+  const step = steps[at];
+  if (step === undefined) {
+    selected.push({ path: [...path], value });
+    return;
+  }
+  if (step === '[]') {
+    if (!Array.isArray(value)) return;
+    for (const [index, entry] of value.entries()) descend(entry, index, steps, at, path, selected);
+  } else if (isObject(value)) {
+    if (step !== '*') {
+      const entry = child(value, step);
+      if (entry !== undefined) descend(entry, step, steps, at, path, selected);
+      return;
+    }
+    for (const key of Object.keys(value)) descend(value[key], key, steps, at, path, selected);
+  }
+}
+
+function descend(
+  entry: unknown,
+  key: string | number,
+  steps: readonly string[],
+  at: number,
+  path: (string | number)[],
+  selected: Selected[],
+): void {
+  path.push(key);
+  collect(entry, steps, at + 1, path, selected);
+  path.pop();
 }

@@ -47,10 +47,15 @@ export interface ReferenceContext {
   adminKey: string | undefined;
 }
 
-/** Everything that is wrong between the parts of a config. */
+/**
+ * Everything that is wrong between the parts of a config.
+ *
+ * @param changed what must be unique is looked for here only; the whole where absent
+ */
 export function checkReferences(
   value: unknown,
   { knownProviders, env, adminKey }: ReferenceContext,
+  changed = value,
 ): Finding[] {
   const names: Names = {
     providers: new Set([
@@ -66,8 +71,8 @@ export function checkReferences(
   return [
     ...references.filter((finding) => finding !== undefined),
     ...select(value, 'rollouts.*').flatMap((rollout) => checkRelease(rollout, names)),
-    ...checkUnique(value),
-    ...checkAdminKey(value, adminKey),
+    ...checkUnique(changed),
+    ...checkAdminKey(changed, adminKey),
     ...checkModelCase(names.models),
   ];
 }

@@ -58,19 +58,19 @@ export function buildConfig(layers: Layers, context: BuildContext, since?: Since
   }
   const settings = readEnvironment(env);
   const check: CheckContext = { env, knownProviders, adminKey: settings.adminKey };
-  const kept = since && tenants ? withoutTenants(since.config.tenants, tenants) : {};
+  const kept = since && tenants ? withoutTenants(since.config.tenants, tenants) : noTenants();
   const leadsNowhereNew = since?.changed.every(({ kind }) => kind === 'tenants' || kind === 'keys') ?? false;
   const whole = leadsNowhereNew
     ? document
-    : { ...document, tenants: Object.assign(Object.create(null), kept, document['tenants']) };
+    : { ...document, tenants: Object.assign(noTenants(), kept, document['tenants']) };
   const checked = checkDocument(document, check, whole);
   findings.push(...checked.findings);
   if (checked.parsed === undefined || findings.length > 0) {
     throw new ConfigError(reportAll(findings, { written, document, layers, loaded }));
   }
-  const all: Config['tenants'] = Object.assign(Object.create(null), kept, checked.parsed.tenants);
   // The type of a parsed document is mutable; what was kept is frozen, and nothing changes it.
-  const parsed = { ...checked.parsed, tenants: all as typeof checked.parsed.tenants };
+  const all = Object.assign(kept, checked.parsed.tenants) as typeof checked.parsed.tenants;
+  const parsed = { ...checked.parsed, tenants: all };
   return resolveConfig(parsed, loaded.config.file, settings, knownProviders, env);
 }
 
@@ -96,9 +96,19 @@ function selectEntries(layers: Layers, tenants: ReadonlySet<string> | undefined)
   return entries;
 }
 
-function withoutTenants(tenants: Config['tenants'], names: ReadonlySet<string>): Config['tenants'] {
-  const kept = { ...tenants };
-  for (const name of names) delete kept[name];
+type MutableTenants = Record<string, Config['tenants'][string]>;
+
+/** Without a prototype, as the config's own. */
+function noTenants(): MutableTenants {
+  return Object.create(null);
+}
+
+function withoutTenants(tenants: Config['tenants'], names: ReadonlySet<string>): MutableTenants {
+  const kept = noTenants();
+  for (const name in tenants) {
+    const tenant = tenants[name];
+    if (tenant !== undefined && !names.has(name)) kept[name] = tenant;
+  }
   return kept;
 }
 

@@ -32,6 +32,17 @@ export function diffEntries(owner: Owner, current: Iterable<Entry>, wanted: Iter
   return changes;
 }
 
+/** What changes that were made one after the other, the oldest first, come to together. */
+export function foldChanges(history: Iterable<Change>): Change[] {
+  const folded = new Map<string, Change>();
+  for (const change of history) {
+    const place = `${change.owner} ${entryId(change)}`;
+    const earlier = folded.get(place);
+    folded.set(place, earlier ? { ...change, before: earlier.before } : change);
+  }
+  return [...folded.values()].filter(({ before, after }) => before !== undefined || after !== undefined);
+}
+
 /**
  * What brings the entries back to what they were before `history`, the changes since then with the oldest first.
  * `find`: an entry as it is now.
@@ -40,13 +51,8 @@ export function undoChanges(
   history: Iterable<Change>,
   find: (kind: EntryKind, name: string) => OwnedEntry | undefined,
 ): Change[] {
-  const first = new Map<string, Change>();
-  for (const change of history) {
-    const place = `${change.owner} ${entryId(change)}`;
-    if (!first.has(place)) first.set(place, change);
-  }
   const changes: Change[] = [];
-  for (const { owner, kind, name, before } of first.values()) {
+  for (const { owner, kind, name, before } of foldChanges(history)) {
     const entry = find(kind, name);
     const now = entry?.owner === owner ? entry.value : undefined;
     if (!isDeepStrictEqual(now, before)) changes.push({ owner, kind, name, before: now, after: before });

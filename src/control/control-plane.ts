@@ -8,7 +8,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Store } from '../store/store.ts';
 import { buildConfig, nameOwner } from './build-config.ts';
-import { type Change, diffEntries, invertChange, undoChanges } from './change.ts';
+import { type Change, diffEntries, foldChanges, invertChange, undoChanges } from './change.ts';
 import { entryId, INSTANCE_SECTIONS, type OwnedEntry, splitDocument } from './entry.ts';
 import type { EventLog } from './event-log.ts';
 import { type Conflict, Layers } from './layers.ts';
@@ -127,10 +127,10 @@ export class ControlPlane {
       try {
         const { knownProviders, env } = loaded.context;
         const next = await openConfig({ configFile: loaded.path, cwd: '/', env, knownProviders });
+        if (next.isBlank) throw blankFile(next);
         this.#tellOfRestart(next);
         await this.#follow();
-        const file = this.#splitFile(next);
-        if ((await this.revisions.newestFileHash()) !== file.hash) await this.#publishFile(file, next, false);
+        await this.#publishFile(this.#splitFile(next), next, false);
         this.#troubles.delete('file_refused');
       } catch (error) {
         this.#troubles.add('file_refused');
@@ -227,7 +227,7 @@ export class ControlPlane {
   async #follow(): Promise<void> {
     const newest = await this.revisions.newestNumber();
     if (newest <= this.#revision) return;
-    const changes = await this.revisions.changesBetween(this.#revision, newest);
+    const changes = foldChanges(await this.revisions.changesBetween(this.#revision, newest));
     try {
       this.#enforce(this.#tryOut(changes), newest);
       this.#troubles.delete('behind');
@@ -275,6 +275,9 @@ export class ControlPlane {
       const changes = plan(this.#layers);
       if (changes.length === 0 && !evenIfEmpty) return { revision: this.#revision, changes };
       const revision = { ...write(changes), number: this.#revision + 1, createdAt: this.#options.now() };
+      if (!isStart && (await this.#isPublished(revision.documentHash))) {
+        return { revision: this.#revision, changes: [] };
+      }
       const tried = isStart ? this.#tryOutAll(changes) : this.#tryOut(changes);
       let isAppended = false;
       try {
@@ -293,6 +296,11 @@ export class ControlPlane {
     throw new GatewayError('overloaded', 'Other changes were made at the same time; try again.', {
       retryAfterMs: 1_000,
     });
+  }
+
+  /** Also by another instance with the same file, a moment ago. */
+  async #isPublished(documentHash: string | null): Promise<boolean> {
+    return documentHash !== null && (await this.revisions.newestFileHash()) === documentHash;
   }
 
   #tell({ number, author, source, changes }: NewRevision): void {
@@ -377,6 +385,12 @@ export class ControlPlane {
     this.#turn = done.catch(() => 'told to whoever asked');
     return done;
   }
+}
+
+/** A file that is being written is empty for a moment: nobody shall lose everything by that. */
+function blankFile({ config }: LoadedConfig): ConfigError {
+  const message = 'is empty: write {} for a configuration that says nothing';
+  return new ConfigError([{ file: config.file ?? 'config file', path: '', message }]);
 }
 
 interface SplitFile {

@@ -1,4 +1,4 @@
-import { unwatchFile, watchFile } from 'node:fs';
+import { type Stats, statSync, unwatchFile, watchFile } from 'node:fs';
 
 /** Half of what a change may take to be in effect; the other half is for reading it only when it is whole. */
 const POLL_MS = 250;
@@ -28,8 +28,16 @@ export class FileWatch {
     if (this.#path !== null) unwatchFile(this.#path, this.#changed);
   }
 
-  readonly #changed = (): void => {
+  readonly #changed = (seen: Stats): void => {
     clearTimeout(this.#settling);
-    this.#settling = setTimeout(this.#onChange, POLL_MS);
+    this.#settling = setTimeout(() => this.#tellIfSettled(seen), POLL_MS);
   };
+
+  /** Another write may have begun since the last look. */
+  #tellIfSettled(seen: Stats): void {
+    const now = this.#path === null ? undefined : statSync(this.#path, { throwIfNoEntry: false });
+    const isSame = (now?.mtimeMs ?? 0) === seen.mtimeMs && (now?.size ?? 0) === seen.size;
+    if (!isSame && now) this.#changed(now);
+    else this.#onChange();
+  }
 }

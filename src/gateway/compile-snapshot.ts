@@ -169,9 +169,11 @@ function compileCallers(
     gone.push(...tenant.keys);
     byTenant.delete(name);
   }
-  for (const [name, tenant] of Object.entries(config.tenants)) {
+  // Not by its entries: there may be ten thousand tenants, of which one has changed. The mapping has no prototype.
+  for (const name in config.tenants) {
+    const tenant = config.tenants[name];
     const known = byTenant.get(name);
-    if (known?.config === tenant) continue;
+    if (tenant === undefined || known?.config === tenant) continue;
     const keys = compileTenant(name, tenant);
     gone.push(...(known?.keys ?? []));
     added.push(...keys);
