@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type LoadedConfig, openConfig } from '../config/load.ts';
-import { ConfigError, type ConfigProblem } from '../config/problem.ts';
+import { ConfigError, type ConfigProblem, formatProblem } from '../config/problem.ts';
 import type { Config } from '../config/resolve.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
@@ -13,6 +13,7 @@ import { entryId, INSTANCE_SECTIONS, type OwnedEntry, splitDocument } from './en
 import type { EventLog } from './event-log.ts';
 import { type Conflict, Layers } from './layers.ts';
 import { type NewRevision, RevisionStore } from './revision-store.ts';
+import { refuseRevokedKeys } from './revoked-keys.ts';
 import { Vault } from './veil.ts';
 
 export interface ControlOptions {
@@ -108,14 +109,25 @@ export class ControlPlane {
     return this.#inTurn(async () => {
       const { loaded } = this.#options;
       const file = this.#splitFile(loaded);
-      const { number, entries } = await this.revisions.readAll();
-      this.#layers = new Layers(inFileOrder(entries, file.entries));
-      this.#revision = number;
-      if ((await this.revisions.newestFileHash()) === file.hash) {
-        this.#enforce(this.#buildAndCompile(undefined), number);
+      // Other instances may start with the same file at the same time: one of them makes the revision.
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const { number, entries } = await this.revisions.readAll();
+        this.#layers = new Layers(inFileOrder(entries, file.entries));
+        this.#revision = number;
+        if (await this.#isPublished(file.hash)) {
+          this.#enforce(this.#buildAndCompile(undefined), number);
+          return;
+        }
+        const changes = diffEntries('file', this.#layers.ofOwner('file'), file.entries);
+        const revision = this.#number(fileRevision(file, loaded, changes));
+        this.#make(changes);
+        const tried = this.#buildAndCompile(undefined);
+        if (!(await this.#write(revision))) continue;
+        this.#enforce(tried, revision.number);
+        this.#tell(revision);
         return;
       }
-      await this.#publishFile(file, loaded, true);
+      throw new Error('other instances on the store change the configuration all the time');
     });
   }
 
@@ -130,11 +142,11 @@ export class ControlPlane {
         if (next.isBlank) throw blankFile(next);
         this.#tellOfRestart(next);
         await this.#follow();
-        await this.#publishFile(this.#splitFile(next), next, false);
+        await this.#publishFile(this.#splitFile(next), next);
         this.#troubles.delete('file_refused');
       } catch (error) {
         this.#troubles.add('file_refused');
-        const problems = error instanceof ConfigError ? error.problems.map(describeProblem) : [String(error)];
+        const problems = error instanceof ConfigError ? error.problems.map(formatProblem) : [String(error)];
         log.error({ event: 'config_refused', problems }, 'the config file is refused: nothing changes');
         events.note('config_refused', 'alarm', 'The config file is refused: nothing changes.', { problems });
       }
@@ -148,13 +160,8 @@ export class ControlPlane {
    */
   change(author: Author, plan: (layers: Layers) => readonly Change[]): Promise<Outcome> {
     return this.#inTurn(async () => {
-      const write = (changes: readonly Change[]) => ({
-        author: author.name,
-        source: author.source,
-        documentHash: null,
-        changes,
-      });
-      return this.#append(plan, write, false);
+      const { name, source } = author;
+      return this.#append(plan, (changes) => ({ author: name, source, documentHash: null, changes }));
     });
   }
 
@@ -190,9 +197,7 @@ export class ControlPlane {
         if (!withRevokedKeys) refuseRevokedKeys(changes);
         return changes;
       };
-      const write = (changes: readonly Change[]) =>
-        ({ author, source: 'restore', documentHash: null, changes }) as const;
-      return this.#append(plan, write, false);
+      return this.#append(plan, (changes) => ({ author, source: 'restore', documentHash: null, changes }));
     });
   }
 
@@ -255,40 +260,32 @@ export class ControlPlane {
     return { entries, hash: hash('sha256', JSON.stringify(entries), 'hex') };
   }
 
-  async #publishFile(file: SplitFile, loaded: LoadedConfig, isStart: boolean): Promise<void> {
+  async #publishFile(file: SplitFile, loaded: LoadedConfig): Promise<void> {
     const plan = (layers: Layers) => diffEntries('file', layers.ofOwner('file'), file.entries);
-    const author = loaded.config.file ?? 'no file';
-    const write = (changes: readonly Change[]) =>
-      ({ author, source: 'file', documentHash: file.hash, changes }) as const;
-    await this.#append(plan, write, true, isStart);
+    await this.#append(plan, (changes) => fileRevision(file, loaded, changes));
   }
 
-  /** In turn. `evenIfEmpty`: notes also that nothing changed, so that the file need not be compared again. */
+  /** In turn. A file is noted also where it changes nothing, so that it need not be compared again. */
   async #append(
     plan: (layers: Layers) => readonly Change[],
-    write: (changes: readonly Change[]) => Omit<NewRevision, 'number' | 'createdAt'>,
-    evenIfEmpty: boolean,
-    isStart = false,
+    describe: (changes: readonly Change[]) => UnnumberedRevision,
   ): Promise<Outcome> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      if (!isStart || attempt > 0) await this.#follow();
+      await this.#follow();
       const changes = plan(this.#layers);
-      if (changes.length === 0 && !evenIfEmpty) return { revision: this.#revision, changes };
-      const revision = { ...write(changes), number: this.#revision + 1, createdAt: this.#options.now() };
-      if (!isStart && (await this.#isPublished(revision.documentHash))) {
+      const revision = this.#number(describe(changes));
+      const isNothing = changes.length === 0 && revision.documentHash === null;
+      if (isNothing || (await this.#isPublished(revision.documentHash))) {
         return { revision: this.#revision, changes: [] };
       }
-      const tried = isStart ? this.#tryOutAll(changes) : this.#tryOut(changes);
-      let isAppended = false;
+      const tried = this.#tryOut(changes);
+      let isWritten = false;
       try {
-        isAppended = await this.revisions.append(revision);
-      } catch (error) {
-        if (!isBusy(error)) throw error;
-        await sleep(BUSY_PAUSE_MS);
+        isWritten = await this.#write(revision);
       } finally {
-        if (!isAppended) this.#takeBack(changes);
+        if (!isWritten) this.#takeBack(changes);
       }
-      if (!isAppended) continue;
+      if (!isWritten) continue;
       this.#enforce(tried, revision.number);
       this.#tell(revision);
       return { revision: revision.number, changes };
@@ -296,6 +293,21 @@ export class ControlPlane {
     throw new GatewayError('overloaded', 'Other changes were made at the same time; try again.', {
       retryAfterMs: 1_000,
     });
+  }
+
+  #number(revision: UnnumberedRevision): NewRevision {
+    return { ...revision, number: this.#revision + 1, createdAt: this.#options.now() };
+  }
+
+  /** `false`, and nothing is written, where another instance was faster, or holds the store. */
+  async #write(revision: NewRevision): Promise<boolean> {
+    try {
+      return await this.revisions.append(revision);
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      await sleep(BUSY_PAUSE_MS);
+      return false;
+    }
   }
 
   /** Also by another instance with the same file, a moment ago. */
@@ -321,11 +333,6 @@ export class ControlPlane {
       this.#takeBack(changes);
       throw error;
     }
-  }
-
-  #tryOutAll(changes: readonly Change[]): Tried {
-    this.#make(changes);
-    return this.#buildAndCompile(undefined);
   }
 
   #make(changes: readonly Change[]): void {
@@ -393,6 +400,16 @@ function blankFile({ config }: LoadedConfig): ConfigError {
   return new ConfigError([{ file: config.file ?? 'config file', path: '', message }]);
 }
 
+type UnnumberedRevision = Omit<NewRevision, 'number' | 'createdAt'>;
+
+function fileRevision(
+  file: SplitFile,
+  { config }: LoadedConfig,
+  changes: readonly Change[],
+): UnnumberedRevision {
+  return { author: config.file ?? 'no file', source: 'file', documentHash: file.hash, changes };
+}
+
 interface SplitFile {
   entries: ReturnType<typeof splitDocument>;
   hash: string;
@@ -411,11 +428,6 @@ function isBusy(error: unknown): boolean {
 /** How many changed entries an event and a log line name. */
 const MOST_NAMED = 20;
 
-function describeProblem({ path, message, line, column, file }: ConfigProblem): string {
-  const position = line === undefined ? '' : `:${line}:${column ?? 1}`;
-  return `${file}${position}: ${path === '' ? '' : `${path}: `}${message}`;
-}
-
 function pickInstance(document: JsonObject): JsonObject {
   return Object.fromEntries(INSTANCE_SECTIONS.map((section) => [section, document[section]]));
 }
@@ -428,18 +440,4 @@ function inFileOrder(entries: readonly OwnedEntry[], file: SplitFile['entries'])
     .map((entry) => ({ entry, rank: rankOf(entry) }))
     .sort((a, b) => a.rank - b.rank)
     .map(({ entry }) => entry);
-}
-
-function refuseRevokedKeys(changes: readonly Change[]): void {
-  const revived = changes.filter(
-    ({ kind, before, after }) =>
-      (kind === 'keys' || kind === 'adminKeys') && before === undefined && after !== undefined,
-  );
-  if (revived.length === 0) return;
-  const names = revived.slice(0, MOST_NAMED).map((change) => entryId(change));
-  throw new GatewayError(
-    'invalid_request',
-    `Keys that were revoked since would be valid again: ${names.join(', ')}. Send {"withRevokedKeys": true} to restore them, too.`,
-    { status: 409, code: 'revoked_keys', param: 'withRevokedKeys' },
-  );
 }
