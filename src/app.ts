@@ -251,7 +251,7 @@ class ConfigInForce {
     this.#compiled = compiled;
   }
 
-  costMicroUsd(target: string, usage: Usage, at: Date): number | null {
+  costMicroUsd(target: string, usage: Usage, at: number): number | null {
     return this.#prices.costMicroUsd(target, usage, at);
   }
 

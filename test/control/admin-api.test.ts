@@ -82,6 +82,7 @@ test('each change is a revision with its author and what it changed, and none ho
     first.body,
     (await admin.must('GET', `/revisions/${newest?.number}`)).body,
   ]);
+  assert.doesNotMatch(all, /[0-9a-f]{64}/);
   assert.ok(!all.includes(TEST_KEY) && !all.includes(String(body['secret'])));
 });
 
@@ -145,6 +146,7 @@ test('roles: a viewer reads, an operator changes tenants, keys and models, an ow
     ['PUT', '/models/m', { targets: ['echo/$' + '{HOME}'] }, [403, 403, 400]],
     ['PUT', '/providers/p', { adapter: 'echo' }, [403, 403, 200]],
     ['GET', '/admin-keys', undefined, [403, 403, 200]],
+    ['GET', '/config', undefined, [403, 403, 200]],
     ['PUT', '/config?dryRun=true', {}, [403, 403, 200]],
     ['POST', '/revisions/1/restore', { withRevokedKeys: true }, [403, 403, 200]],
   ];

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Change } from '../../control/change.ts';
 import type { Revision } from '../../control/revision-store.ts';
 import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
-import type { JsonObject } from '../../conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { type AdminDoor, type AdminRequest, door } from './admin-door.ts';
 import { pageQuery, tellConfigError } from './parse.ts';
 
@@ -110,7 +110,18 @@ export function describeChange({ owner, kind, name, before, after }: Change): Js
     owner,
     kind,
     name,
-    ...(before !== undefined && { before }),
-    ...(after !== undefined && { after }),
+    ...(before !== undefined && { before: shortenHashes(before) }),
+    ...(after !== undefined && { after: shortenHashes(after) }),
+  };
+}
+
+/** A secret that somebody chose could be guessed from its hash; that it is another one can still be seen. */
+function shortenHashes(value: JsonValue): JsonValue {
+  if (!isObject(value)) return value;
+  const { secretHash, previous } = value;
+  return {
+    ...value,
+    ...(typeof secretHash === 'string' && { secretHash: `${secretHash.slice(0, 8)}…` }),
+    ...(isObject(previous) && { previous: shortenHashes(previous) }),
   };
 }
