@@ -8,6 +8,7 @@ import type { Config } from './config/resolve.ts';
 import { ControlPlane } from './control/control-plane.ts';
 import { EventLog } from './control/event-log.ts';
 import { FileWatch } from './control/file-watch.ts';
+import { Vault } from './control/veil.ts';
 import { GatewayError } from './conversation/gateway-error.ts';
 import type { Usage } from './conversation/usage.ts';
 import { type CompiledSnapshot, recompileSnapshot } from './gateway/compile-snapshot.ts';
@@ -80,7 +81,8 @@ export async function startApp(
   const { config } = loaded;
   const log = redactingLog(plainLog, () => inForce.secrets());
   const store = await openStore(storeUrl(config));
-  const inForce = new ConfigInForce(config, log);
+  const vault = new Vault();
+  const inForce = new ConfigInForce(config, vault, log);
   const ledger = new Ledger({
     store,
     prices: inForce,
@@ -137,7 +139,15 @@ export async function startApp(
     };
   };
   const events = new EventLog(store, Date.now, (err) => log.error({ err }, 'an event could not be written'));
-  const control = new ControlPlane({ loaded, store, events, log, now: Date.now, compile: compileToEnforce });
+  const control = new ControlPlane({
+    loaded,
+    store,
+    vault,
+    events,
+    log,
+    now: Date.now,
+    compile: compileToEnforce,
+  });
   const admin: AdminParts = { store, keys: first.adminKeys, control, events };
 
   const server = createHttpServer({
@@ -228,10 +238,12 @@ class ConfigInForce {
   #config: Config;
   #prices: PriceBook;
   #retired: Account[] = [];
+  readonly #vault: Vault;
   readonly #log: Logger;
 
-  constructor(config: Config, log: Logger) {
+  constructor(config: Config, vault: Vault, log: Logger) {
     this.#config = config;
+    this.#vault = vault;
     this.#log = log;
     this.#prices = buildPriceBook(config, log);
   }
@@ -255,7 +267,7 @@ class ConfigInForce {
     return this.#prices.costMicroUsd(target, usage, at);
   }
 
-  /** Secrets of keys that the gateway made, or of which it has but the hash, are nowhere but with whoever has them. */
+  /** Secrets of keys that the gateway made are nowhere but with whoever has them; those of the file are in the vault. */
   secrets(): string[] {
     const { tenants, adminKeys, adminKey } = this.#config;
     const accounts = [...(this.#compiled ? listAccounts(this.#compiled) : []), ...this.#retired];
@@ -263,6 +275,7 @@ class ConfigInForce {
     return listSecrets([
       ...accounts.flatMap((account) => account.secrets()),
       ...keys.map(({ secret }) => secret),
+      ...this.#vault.secrets(),
       adminKey,
     ]);
   }

@@ -14,7 +14,7 @@ import type { EventLog } from './event-log.ts';
 import { type Conflict, Layers } from './layers.ts';
 import { type NewRevision, RevisionStore } from './revision-store.ts';
 import { refuseRevokedKeys } from './revoked-keys.ts';
-import { Vault } from './veil.ts';
+import type { Vault } from './veil.ts';
 
 export interface ControlOptions {
   loaded: LoadedConfig;
@@ -23,6 +23,8 @@ export interface ControlOptions {
   log: ControlLog;
   /** Unix milliseconds. */
   now: () => number;
+  /** Knows what the file writes out, which is in no revision. */
+  vault: Vault;
   /** Compiles a config and gives what puts it in force. Throws where it cannot be compiled; then nothing has changed. */
   compile(config: Config): () => void;
   /** Told of revisions that this instance made, to pass the word on to others faster than they ask. */
@@ -61,7 +63,7 @@ const BUSY_PAUSE_MS = 50;
 export class ControlPlane {
   readonly revisions: RevisionStore;
   readonly #options: ControlOptions;
-  readonly #vault = new Vault();
+  readonly #vault: Vault;
   /** What this instance's own settings were at its start. */
   readonly #instance: JsonObject;
   #layers = new Layers();
@@ -74,6 +76,7 @@ export class ControlPlane {
 
   constructor(options: ControlOptions) {
     this.#options = options;
+    this.#vault = options.vault;
     this.revisions = new RevisionStore(options.store);
     this.#config = options.loaded.config;
     this.#instance = pickInstance(options.loaded.document);

@@ -14,6 +14,12 @@ const ONLY_VARIABLES = /^(?:[A-Za-z][A-Za-z-]* )?(?:\$\{[A-Za-z_][A-Za-z0-9_]*\}
  */
 export class Vault {
   readonly #credentials = new Map<string, string>();
+  readonly #keySecrets = new Set<string>();
+
+  /** Every secret that a file of this process wrote out, for whoever must not tell it. */
+  secrets(): string[] {
+    return [...this.#credentials.values(), ...this.#keySecrets];
+  }
 
   /**
    * The document without secrets: keys by their hashes, credentials as marks, placeholders as they are.
@@ -34,6 +40,7 @@ export class Vault {
       if (value === undefined) return [];
       const place = [...path, key];
       if (isKeySecret(place) && typeof value === 'string' && !value.includes('${')) {
+        this.#keySecrets.add(value);
         return [['secretHash', hashSecret(value)]];
       }
       return [[key, this.#veilValue(value, place, tell)]];
