@@ -20,11 +20,29 @@ const COLON = 0x3a;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
 
 /** RFC 8259: what is neither text nor nested. */
 const SCALAR = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
 const MAX_SCALAR = 1024;
+
+/** What a byte outside of texts is; 0 for what is none of JSON's. Numbers, `true`, `false` and `null` are passed over. */
+const PASSED_OVER = 1;
+const BEGINS_TEXT = 2;
+const OPENS = 3;
+const CLOSES = 4;
+const OUTSIDE_TEXT = new Uint8Array(256);
+for (const [characters, kind] of [
+  [':, \t\n\r0123456789+-.eEtrufalsn', PASSED_OVER],
+  ['"', BEGINS_TEXT],
+  ['{[', OPENS],
+  ['}]', CLOSES],
+] as const) {
+  for (const byte of Buffer.from(characters)) OUTSIDE_TEXT[byte] = kind;
+}
+
+/** What may follow a backslash. */
+const ESCAPES = new Uint8Array(256);
+for (const byte of Buffer.from('"\\/bfnrtu')) ESCAPES[byte] = 1;
 
 /** How far a string is walked byte by byte before `indexOf` is worth its call. */
 const SHORT_STRING = 48;
@@ -35,7 +53,8 @@ export const MAX_JSON_DEPTH = 128;
 /**
  * Finds wanted top-level fields of a JSON object without parsing it, so that a pass-through body can be read
  * and rewritten for about a microsecond a kilobyte. Structure is checked (brackets, strings, the top-level
- * keys), nested values are only skipped: whoever parses them checks them.
+ * keys), nested values are only skipped. But no key hides in them from who looks for `"key"`, whatever else than JSON
+ * the provider's parser may take (Google's: keys in single quotes or none, needless escapes): that is refused.
  *
  * A wanted field that stands twice is refused: two readers would disagree about which of them counts.
  *
@@ -153,7 +172,9 @@ function skipString(body: Buffer, quote: number): number {
   while (at < near) {
     const byte = body[at];
     if (byte === QUOTE) return at + 1;
-    at += byte === BACKSLASH ? 2 : 1;
+    if (byte !== BACKSLASH) at++;
+    else if (ESCAPES[body[at + 1] ?? 0] === 0) throw notJson(body);
+    else at += 2;
   }
   for (;;) {
     const end = body.indexOf(QUOTE, at);
@@ -183,21 +204,20 @@ function skipNested(body: Buffer, start: number): number {
   let depth = 0;
   let at = start;
   while (at < body.length) {
-    const byte = body[at];
-    if (byte === QUOTE) {
-      at = skipString(body, at);
-      continue;
-    }
-    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+    const kind = OUTSIDE_TEXT[body[at] ?? 0];
+    if (kind === PASSED_OVER) at++;
+    else if (kind === BEGINS_TEXT) at = skipString(body, at);
+    else if (kind === OPENS) {
       depth++;
       if (depth >= MAX_JSON_DEPTH) {
         throw invalidRequest(`The request body is nested deeper than ${MAX_JSON_DEPTH} levels.`);
       }
-    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+      at++;
+    } else if (kind === CLOSES) {
       depth--;
-      if (depth === 0) return at + 1;
-    }
-    at++;
+      at++;
+      if (depth === 0) return at;
+    } else throw notJson(body);
   }
   throw notJson(body);
 }
