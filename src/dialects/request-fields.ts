@@ -25,17 +25,19 @@ const OPEN_BRACKET = 0x5b;
 const SCALAR = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
 const MAX_SCALAR = 1024;
 
-/** What a byte outside of texts is; 0 for what is none of JSON's. Numbers, `true`, `false` and `null` are passed over. */
+/** What a byte outside of texts is; 0 for what is none of JSON's. Of numbers only the bytes are looked at. */
 const PASSED_OVER = 1;
 const BEGINS_TEXT = 2;
 const OPENS = 3;
 const CLOSES = 4;
+const BEGINS_WORD = 5;
 const OUTSIDE_TEXT = new Uint8Array(256);
 for (const [characters, kind] of [
-  [':, \t\n\r0123456789+-.eEtrufalsn', PASSED_OVER],
+  [':, \t\n\r0123456789+-.eE', PASSED_OVER],
   ['"', BEGINS_TEXT],
   ['{[', OPENS],
   ['}]', CLOSES],
+  ['tfn', BEGINS_WORD],
 ] as const) {
   for (const byte of Buffer.from(characters)) OUTSIDE_TEXT[byte] = kind;
 }
@@ -200,6 +202,17 @@ function skipValue(body: Buffer, start: number): number {
   return at;
 }
 
+const WORDS = ['true', 'false', 'null'].map((word) => Buffer.from(word));
+
+function skipWord(body: Buffer, at: number): number {
+  for (const word of WORDS) {
+    const end = at + word.length;
+    if (body[at] !== word[0] || end > body.length) continue;
+    if (body.compare(word, 0, word.length, at, end) === 0) return end;
+  }
+  throw notJson(body);
+}
+
 function skipNested(body: Buffer, start: number): number {
   let depth = 0;
   let at = start;
@@ -217,7 +230,8 @@ function skipNested(body: Buffer, start: number): number {
       depth--;
       at++;
       if (depth === 0) return at;
-    } else throw notJson(body);
+    } else if (kind === BEGINS_WORD) at = skipWord(body, at);
+    else throw notJson(body);
   }
   throw notJson(body);
 }

@@ -17,7 +17,7 @@ import { type Endpoint, findEndpoint } from '../upstream/endpoint.ts';
 import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
 import type { Call } from './call.ts';
-import { refuseHeldUris } from './check-held.ts';
+import { encodeConversation } from './encode-conversation.ts';
 import { identifyAnswer } from './identify-answer.ts';
 import { repeatedRequest } from './keep-answer.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -161,9 +161,7 @@ function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint
   call.request ??= parseBody(call.body);
   const conversation = call.door.dialect.decodeRequest(call.request, call.address ?? {});
   conversation.stream = call.stream;
-  // Encoded for the model, whose traits the codec knows by its name; called by the name that it has there.
-  const { body, ...rest } = dialect.encodeRequest(conversation, target.model);
-  refuseHeldUris(call, target, conversation, dialect.name);
+  const { body, ...rest } = encodeConversation(call, target, conversation, dialect);
   return {
     ...rest,
     body: named(body, model),
@@ -171,6 +169,7 @@ function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint
   };
 }
 
+/** Called by the name that the model has there. */
 function named(body: JsonObject, model: string): JsonObject {
   return body['model'] === undefined ? body : { ...body, model };
 }
@@ -221,7 +220,7 @@ function encodeCount(call: Call, target: Target, { dialect, model }: Endpoint): 
   const caller = COUNT_DIALECTS[call.door.dialect.name];
   const provider = COUNT_DIALECTS[dialect.name];
   if (!caller || !provider) throw new Error(`no way to count for ${target.name}, which has the operation`);
-  const { body, ...rest } = provider.encodeRequest(decodeCount(call), target.model);
+  const { body, ...rest } = encodeConversation(call, target, decodeCount(call), provider);
   return {
     ...rest,
     body: named(body, model),

@@ -63,7 +63,9 @@ test('no nested key hides from who looks for it with its quotes: what only a len
     '{"contents":[{"parts":[{"fileData":{"fileUr\\i":"files/1"}}]}]}',
     '{"contents":[{"parts":[{"fileData":{"\\x66ileUri":"files/1"}}]}]}',
     '{"contents":[{"parts":[/* */{"fileData":{"fileUri":"files/1"}}]}]}',
+    '{"contents":[{"source":{url:"files/1"}}]}',
     '{"contents":[{"parts":[NaN]}]}',
+    '{"contents":[{"parts":[nul]}]}',
     '{"contents":["\\v"]}',
   ];
   for (const text of hiding) {

@@ -18,7 +18,7 @@ import { decodeUsage, streamUsage } from './usage.ts';
 
 /** Chat Completions between two sides that both speak it. */
 export const passThrough: PassThrough = {
-  fields: new Set(['model', 'stream', 'stream_options']),
+  fields: new Set(['model', 'stream', 'stream_options', 'audio', 'data_sources']),
   prepareRequest,
   readUsage,
   readFailure,

@@ -21,8 +21,15 @@ export const passThrough: PassThrough = {
   streamScanner: () => new GeminiStreamScanner(),
 };
 
+/** What holds requests within a request. */
+const REQUESTS = ['requests', 'generateContentRequest', 'generate_content_request'] as const;
+
 /** `embedContent` and `batchEmbedContents`: what they embed names the model once more. */
-export const embedPassThrough: PassThrough = { ...passThrough, prepareRequest: renameModels };
+export const embedPassThrough: PassThrough = {
+  ...passThrough,
+  fields: new Set([...passThrough.fields, ...REQUESTS]),
+  prepareRequest: renameModels,
+};
 
 /** `countTokens`, whose answers are no usage. */
 export const countPassThrough: PassThrough = { ...embedPassThrough, readUsage: () => undefined };
@@ -46,8 +53,7 @@ function renameModels(body: Buffer, _spans: FieldSpans, options: PrepareOptions)
 }
 
 function innerRequests(body: JsonObject): JsonObject[] {
-  const { requests, generateContentRequest, generate_content_request: snakeCase } = body;
-  return [...listOf(requests), generateContentRequest, snakeCase].filter((value) => isObject(value));
+  return REQUESTS.flatMap((key) => listOf(body[key])).filter((value) => isObject(value));
 }
 
 function resourceName(model: string): string {

@@ -10,7 +10,7 @@ const USAGE_KEY = Buffer.from('"usage"');
 
 /** Images, audio, moderations and rerank: nothing of them is known here but the model, the usage and how a stream ends. */
 export const passThrough: PassThrough = {
-  fields: new Set(['model']),
+  fields: new Set(['model', 'voice']),
   prepareRequest: (body, { model }, options) =>
     model ? spliceBody(body, [{ span: model, text: JSON.stringify(options.model) }]) : body,
   readUsage,
