@@ -94,7 +94,7 @@ export async function startApp(
     tokens,
     log,
     calls: new RunningCalls(),
-    objects: new UpstreamObjects(store),
+    objects: new UpstreamObjects(store, Date.now),
     uploads: {
       spool: new Spool(join(config.dataDirectory, 'spool'), SPOOL_BYTES),
       maxBytes: config.server.uploadLimit,

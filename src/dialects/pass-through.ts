@@ -1,4 +1,5 @@
 import type { GatewayError } from '../conversation/gateway-error.ts';
+import type { JsonObject } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { FieldSpans } from './request-fields.ts';
 
@@ -19,8 +20,13 @@ export interface PassThrough {
   readFailure(body: Buffer): GatewayError | undefined;
   /** The id of a whole answer, which may begin with these bytes, in dialects whose providers keep answers. */
   readAnswerId?(head: Buffer): string | undefined;
-  /** What later requests can name of a whole answer, in dialects whose providers keep answers. */
-  readMadeIds?(body: Buffer): MadeIds | undefined;
+  /**
+   * What later requests can name of a whole answer, in dialects whose providers keep such. `undefined`: nothing was found, and
+   * the answer not parsed for it; `broken`: it was, and is no JSON.
+   */
+  readMadeIds?(body: Buffer): MadeIds | 'broken' | undefined;
+  /** The same for one that is parsed. */
+  madeIds?(answer: JsonObject): MadeIds;
   streamScanner(options: ScanOptions): StreamScanner;
 }
 
@@ -66,7 +72,7 @@ export interface StreamScanner {
   readonly outputEvents: number;
   /** The answer's id, once it was told, in dialects whose providers keep answers. */
   readonly answerId?: string | undefined;
-  /** What later requests can name of the answer, once it is whole. */
+  /** What later requests can name of the answer, as far as it was told. */
   readonly madeIds?: MadeIds | undefined;
   /** What is missing after the last byte of a stream that finished. */
   closing(): string;

@@ -13,6 +13,7 @@ import { DecompressingReceiver } from './decompressing-receiver.ts';
 import { estimateUsage } from './estimate-usage.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
 import type { Gateway } from './gateway.ts';
+import { claimNamed } from './note-held.ts';
 import { ObjectRelay } from './object-relay.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { prepareRequest, type UpstreamRequest } from './prepare.ts';
@@ -290,6 +291,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
         headers,
       );
     }
+    claimNamed(gateway, call, this.#planned);
     const { passThrough, translate, dialect } = this.#request;
     const { object } = call;
     if (object?.does === 'content') {

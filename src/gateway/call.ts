@@ -3,6 +3,7 @@ import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { UpstreamDialect } from '../dialects/dialect.ts';
+import type { HeldReference } from '../dialects/held-references.ts';
 import type { FieldSpans } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
 import type { AttemptRecord } from '../usage/record.ts';
@@ -53,6 +54,10 @@ export class Call {
   keepsAnswer = false;
   /** The one account of the one provider that keeps what the call goes on from. */
   pinned: PinnedAccount | undefined;
+  /** What it names that is to be its tenant's once a provider accepts the call. */
+  toClaim: HeldReference[] | undefined;
+  /** What it leaves behind is being noted. Its answer ends after that; the promise is never rejected. */
+  noting: Promise<void> | undefined;
 
   readonly attempts: AttemptRecord[] = [];
   target: Target | undefined;

@@ -7,14 +7,12 @@ import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import { findEndpoint } from '../upstream/endpoint.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
+import { isDue, isLeftBehind } from './note-held.ts';
 import { type PlannedAttempt, planAttempts } from './plan.ts';
 import { heldNotFound } from './refuse-held.ts';
 
 /** However much a request names, no more is looked for. */
 const MAX_REFERENCES = 500;
-
-/** What the first call that names one makes its tenant's. */
-type Claimed = Extract<HeldKind, 'conversation' | 'container'>;
 
 /** Whether something that a provider holds may be named in a call, which is then for `planHeld` to plan. */
 export function namesHeld({ body, spans, door }: Call): boolean {
@@ -33,21 +31,28 @@ export async function planHeld(gateway: Gateway, call: Call): Promise<PlannedAtt
   if (references.length === 0) return planAttempts(call);
   const owned = await findOwners(gateway, references);
   const { tenant } = call.caller;
+  const now = gateway.now();
   const unseen: HeldReference[] = [];
+  const due: HeldReference[] = [];
   for (const reference of references) {
-    const row = owned.get(reference.id);
+    // What is for many is nobody's, whatever else may have its name.
+    const row = reference.kind === 'shared' ? undefined : owned.get(reference.id);
     if (row && row.tenant !== tenant) throw heldNotFound(call, reference);
     const kept = reference.kind === 'item' ? await gateway.responses.find(tenant, reference.id) : undefined;
-    if (row && reference.kind === 'file') pin(call, reference, row);
-    else if (kept?.where === 'provider')
+    if (row) {
+      pin(call, reference, row);
+      if (isDue(row, now)) due.push(reference);
+    } else if (kept?.where === 'provider')
       pin(call, reference, { provider: kept.target.split('/', 1)[0] ?? '', account: kept.account });
-    else if (!row) unseen.push(reference);
+    else unseen.push(reference);
   }
   const plan = planAttempts(call).filter((planned) =>
     unseen.every(({ kind }) => mayReach(call, planned, kind)),
   );
   if (plan.length === 0 && unseen[0]) throw heldNotFound(call, unseen[0]);
-  await claim(gateway, call, plan, unseen);
+  // What a conversation holds and a container does is its tenant's, whoever made it: that of the first call that names it.
+  const claimed = [...unseen.filter(({ kind }) => isLeftBehind(kind)), ...due];
+  if (claimed.length > 0) call.toClaim = claimed;
   return plan;
 }
 
@@ -101,30 +106,4 @@ function mayReach(call: Call, { target, account }: PlannedAttempt, kind: HeldKin
   const { name: dialect } = door.dialect;
   const asked = { operation: door.operation, model, stream, dialect };
   return findEndpoint(upstream, account, asked)?.dialect.name !== dialect;
-}
-
-/** What a conversation holds and a container does is its tenant's, whoever made it: that of the first call that names it. */
-async function claim(
-  { objects, now }: Gateway,
-  call: Call,
-  plan: readonly PlannedAttempt[],
-  unseen: readonly HeldReference[],
-): Promise<void> {
-  const [first] = plan;
-  if (!first) return;
-  const { tenant, key } = call.caller;
-  const place = { provider: first.target.upstream.name, account: first.account.name };
-  const claimed = unseen.flatMap(({ kind, id }) =>
-    isClaimed(kind) ? [{ id, kind, tenant, key, ...place, created_at: now(), object: null }] : [],
-  );
-  if (claimed.length === 0) return;
-  await objects.bind(claimed);
-  const rows = await objects.ofAll(claimed.map(({ id }) => id));
-  const lost = rows.find((row) => row.tenant !== tenant);
-  const reference = unseen.find(({ id }) => id === lost?.id);
-  if (reference) throw heldNotFound(call, reference);
-}
-
-function isClaimed(kind: HeldKind): kind is Claimed {
-  return kind === 'conversation' || kind === 'container';
 }

@@ -84,7 +84,7 @@ export class ObjectRelay implements Receiver {
     const { tenant, key } = this.#call.caller;
     const { target, account } = this.#planned;
     const place = { provider: target.upstream.name, account: account.name };
-    return { id, kind, tenant, key, ...place, created_at: this.#gateway.now(), object };
+    return { id, kind, tenant, key, ...place, created_at: this.#gateway.now(), expires_at: null, object };
   }
 }
 

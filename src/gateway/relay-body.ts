@@ -62,10 +62,16 @@ export class BodyRelay implements CommittingReceiver {
       // Of what was forwarded already only the end is left.
       if (!this.#call.committed) this.#call.answer = body;
     }
+    if (made && made !== 'broken') noteMadeIds(this.#gateway, this.#call, made);
+    const { noting } = this.#call;
+    if (noting) void noting.then(() => this.#attempt.run(() => this.#finish(body)));
+    else this.#finish(body);
+  }
+
+  #finish(body: Buffer): void {
     this.#attempt.succeed();
     if (!this.#call.committed) {
       this.#noteId(body);
-      noteMadeIds(this.#gateway, this.#call, made);
       sendJson(this.#gateway, this.#call, body);
       return;
     }
@@ -85,10 +91,10 @@ export class BodyRelay implements CommittingReceiver {
   }
 
   /** Without an announced length HTTP cannot tell a whole answer from one that was cut: a parser can. */
-  #isWhole(body: Buffer, made: MadeIds | undefined): boolean {
+  #isWhole(body: Buffer, made: MadeIds | 'broken' | undefined): boolean {
     if (!endsJson(body)) return false;
     if (this.#call.committed) return true;
-    if (this.#call.door.passThrough.readMadeIds) return made !== undefined;
+    if (made !== undefined) return made !== 'broken';
     return this.#length !== undefined || isJson(body);
   }
 

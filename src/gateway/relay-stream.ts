@@ -25,6 +25,9 @@ export class StreamRelay implements CommittingReceiver {
   /** What came in one packet with a failure: what was before it and, where it tells of it, the provider's own event. */
   #failureEvents: Buffer | undefined;
   #noted = false;
+  #notedMade = false;
+  /** The stream said its last word, which waits until what it leaves behind is noted. */
+  #finishing = false;
 
   constructor(gateway: Gateway, call: Call, attempt: AttemptControl, account: Account) {
     this.#gateway = gateway;
@@ -36,11 +39,13 @@ export class StreamRelay implements CommittingReceiver {
   }
 
   data(chunk: Buffer): void {
+    if (this.#finishing) return;
     const events = this.#blocks.push(chunk);
     if (events) this.#relay(this.#scanner.scan(events));
   }
 
   end(): void {
+    if (this.#finishing) return;
     const rest = this.#blocks.takeRest();
     if (this.#scanner.isWholeEvent(rest)) {
       this.#relay(this.#scanner.scan(Buffer.concat([rest, Buffer.from('\n\n')])));
@@ -71,6 +76,7 @@ export class StreamRelay implements CommittingReceiver {
     const { usage, finished, outputEvents } = this.#scanner;
     if (!usage) this.#call.usage = estimateUsage(this.#call.body.length, outputEvents);
     else this.#call.usage = finished ? usage : completeUsage(usage, outputEvents);
+    this.#noteMade();
   }
 
   dispose(): void {
@@ -102,6 +108,14 @@ export class StreamRelay implements CommittingReceiver {
     noteKeptAnswer(this.#gateway, this.#call, this.#scanner.answerId);
   }
 
+  /** Also of a stream that breaks off: what it made is there. */
+  #noteMade(): void {
+    const { madeIds } = this.#scanner;
+    if (this.#notedMade || !madeIds) return;
+    this.#notedMade = true;
+    noteMadeIds(this.#gateway, this.#call, madeIds);
+  }
+
   #lastWords(error: GatewayError): string {
     const { dialect } = this.#call.door;
     return (
@@ -113,8 +127,17 @@ export class StreamRelay implements CommittingReceiver {
   /** The stream said its last word: the record first, then the word. */
   #finish(last: Buffer): void {
     this.account();
+    const { noting } = this.#call;
+    if (!noting) {
+      this.#end(last);
+      return;
+    }
+    this.#finishing = true;
+    void noting.then(() => this.#attempt.run(() => this.#end(last)));
+  }
+
+  #end(last: Buffer): void {
     this.#attempt.succeed();
-    if (this.#call.door.keepsAnswers) noteMadeIds(this.#gateway, this.#call, this.#scanner.madeIds);
     settleCall(this.#gateway, this.#call, 'ok', 200);
     this.#commit.end(last);
   }

@@ -64,8 +64,19 @@ export class BodyTranslator implements Receiver {
       this.account();
       call.answer = body;
     }
-    this.#attempt.succeed();
     keepAnswer(this.#gateway, call, written);
+    const { noting } = call;
+    if (noting) void noting.then(() => this.#attempt.run(() => this.#finish(text)));
+    else this.#finish(text);
+  }
+
+  account(): void {
+    this.#call.usage ??= estimateUsage(this.#call.body.length, 0);
+  }
+
+  #finish(text: string): void {
+    const call = this.#call;
+    this.#attempt.succeed();
     if (!call.stream) {
       sendJson(this.#gateway, call, Buffer.from(text));
       return;
@@ -73,9 +84,5 @@ export class BodyTranslator implements Receiver {
     settleCall(this.#gateway, call, 'ok', 200);
     beginStream(call);
     endStream(call.response, text);
-  }
-
-  account(): void {
-    this.#call.usage ??= estimateUsage(this.#call.body.length, 0);
   }
 }

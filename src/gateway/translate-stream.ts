@@ -28,6 +28,8 @@ export class StreamTranslator implements CommittingReceiver {
   #outputEvents = 0;
   #hasOutput = false;
   #ended = false;
+  /** The last word waits until what the call leaves behind is noted. */
+  #finishing = false;
   /** The provider said its last word, and with it all that was used. */
   #complete = false;
   /** Encoded, not yet sent, within the handling of one packet. */
@@ -59,7 +61,7 @@ export class StreamTranslator implements CommittingReceiver {
 
   end(): void {
     for (const message of this.#reader.end()) this.#take(message);
-    if (!this.#ended) for (const event of this.#decoder.end()) this.#handle(event);
+    if (!this.#ended && !this.#finishing) for (const event of this.#decoder.end()) this.#handle(event);
     this.#flush();
   }
 
@@ -88,7 +90,7 @@ export class StreamTranslator implements CommittingReceiver {
   }
 
   #handle(event: CompletionEvent): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#finishing) return;
     if (event.type === 'error') {
       this.#attempt.fail(event.error);
       this.#ended = true;
@@ -101,12 +103,19 @@ export class StreamTranslator implements CommittingReceiver {
     const text = this.#encoder.push(event);
     if (event.type === 'end') {
       this.#complete = true;
-      this.#attempt.succeed();
       keepAnswer(this.#gateway, this.#call, this.#encoder.answer);
-      this.#finish('ok', text);
+      const { noting } = this.#call;
+      this.#finishing = true;
+      if (noting) void noting.then(() => this.#attempt.run(() => this.#succeed(text)));
+      else this.#succeed(text);
     } else {
       this.#pending += text;
     }
+  }
+
+  #succeed(last: string): void {
+    this.#attempt.succeed();
+    this.#finish('ok', last);
   }
 
   #flush(): void {

@@ -9,6 +9,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0001_calls_and_keys': { up: createCallsAndKeys },
   '0002_responses': { up: createResponses },
   '0003_upstream_objects': { up: createUpstreamObjects },
+  '0004_upstream_object_expiry': { up: addUpstreamObjectExpiry },
 };
 
 /**
@@ -102,5 +103,15 @@ async function createUpstreamObjects(db: Kysely<unknown>): Promise<void> {
     .createIndex('upstream_objects_by_tenant')
     .on('upstream_objects')
     .columns(['tenant', 'kind', 'created_at', 'id'])
+    .execute();
+}
+
+/** What calls leave behind is not deleted by anybody who would tell us. */
+async function addUpstreamObjectExpiry(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('upstream_objects').addColumn('expires_at', 'bigint').execute();
+  await db.schema
+    .createIndex('upstream_objects_by_expiry')
+    .on('upstream_objects')
+    .column('expires_at')
     .execute();
 }

@@ -87,6 +87,8 @@ export interface UpstreamObjectRow {
   created_at: number;
   /** The provider's own words, as last seen; null where only its id was seen (the output of a batch). */
   object: string | null;
+  /** Unix milliseconds: from when on nobody is known to have it any more; null where it is known until it is deleted. */
+  expires_at: number | null;
 }
 
 /** The columns of `calls` in the order in which they are written. The type makes sure that none is missing. */

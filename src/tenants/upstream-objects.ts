@@ -22,9 +22,12 @@ export interface ListRequest {
  */
 export class UpstreamObjects {
   readonly #db: Store['db'];
+  readonly #now: () => number;
 
-  constructor({ db }: Pick<Store, 'db'>) {
+  /** `now`: Unix milliseconds. */
+  constructor({ db }: Pick<Store, 'db'>, now: () => number) {
     this.#db = db;
+    this.#now = now;
   }
 
   find(tenant: string, kind: ObjectKind, id: string): Promise<UpstreamObject | undefined> {
@@ -38,25 +41,37 @@ export class UpstreamObjects {
   }
 
   /** Those of these ids that are any tenant's: to be told only whether they are the caller's own. */
-  ofAll(ids: readonly string[]): Promise<UpstreamObject[]> {
-    return this.#db.selectFrom('upstream_objects').selectAll().where('id', 'in', ids).execute();
+  async ofAll(ids: readonly string[]): Promise<UpstreamObject[]> {
+    const rows = await this.#db.selectFrom('upstream_objects').selectAll().where('id', 'in', ids).execute();
+    const now = this.#now();
+    return rows.filter(({ expires_at: expiresAt }) => expiresAt === null || expiresAt > now);
   }
 
-  /** Binds objects to their tenants. One that is bound stays so; what it looks like is brought up to date. */
+  /**
+   * Binds objects to their tenants. One that is bound stays so, unless that has expired; what it looks like and when it
+   * expires is brought up to date.
+   */
   async bind(objects: readonly UpstreamObject[]): Promise<void> {
-    for (const object of objects) {
-      const insert = this.#db.insertInto('upstream_objects').values(object);
-      await insert
-        .onConflict((conflict) =>
-          object.object === null
-            ? conflict.column('id').doNothing()
-            : conflict
-                .column('id')
-                .doUpdateSet({ object: object.object })
-                .where('upstream_objects.tenant', '=', object.tenant),
-        )
-        .execute();
-    }
+    const rows = [...new Map(objects.map((object) => [object.id, object])).values()];
+    if (rows.length === 0) return;
+    if (rows.some(({ expires_at: expiresAt }) => expiresAt !== null)) await this.#deleteExpired();
+    await this.#db
+      .insertInto('upstream_objects')
+      .values(rows)
+      .onConflict((conflict) =>
+        conflict
+          .column('id')
+          .doUpdateSet(({ fn, ref }) => ({
+            object: fn.coalesce(ref('excluded.object'), ref('upstream_objects.object')),
+            expires_at: ref('excluded.expires_at'),
+          }))
+          .whereRef('upstream_objects.tenant', '=', 'excluded.tenant'),
+      )
+      .execute();
+  }
+
+  async #deleteExpired(): Promise<void> {
+    await this.#db.deleteFrom('upstream_objects').where('expires_at', '<=', this.#now()).execute();
   }
 
   async forget(tenant: string, kind: ObjectKind, id: string): Promise<void> {

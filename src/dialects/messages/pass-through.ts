@@ -3,9 +3,10 @@ import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../c
 import type { Usage } from '../../conversation/usage.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
 import { beginsList, findLastObject, hasValue } from '../json-bytes.ts';
-import type { PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
+import type { MadeIds, PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
 import { decodeErrorEvent } from './errors.ts';
+import { madeContainer, readMadeIds } from './made-ids.ts';
 import { decodeUsage, StreamUsage } from './usage.ts';
 
 /** The Messages API between two sides that both speak it. */
@@ -14,6 +15,7 @@ export const passThrough: PassThrough = {
   prepareRequest,
   readUsage,
   readFailure,
+  readMadeIds,
   streamScanner: () => new MessagesStreamScanner(),
 };
 
@@ -61,6 +63,7 @@ class MessagesStreamScanner implements StreamScanner {
   failure: GatewayError | undefined;
   failureIsTold = false;
   outputEvents = 0;
+  madeIds: MadeIds | undefined;
   readonly #usage = new StreamUsage();
 
   get usage(): Usage | undefined {
@@ -116,10 +119,7 @@ class MessagesStreamScanner implements StreamScanner {
         break;
       case 'message_delta':
         this.#usage.add(event['usage']);
-        if (isObject(event['delta']) && typeof event['delta']['stop_reason'] === 'string') {
-          this.finished = true;
-          this.hasOutput = true;
-        }
+        this.#end(isObject(event['delta']) ? event['delta'] : {});
         break;
       case 'message_stop':
         this.terminated = true;
@@ -134,10 +134,18 @@ class MessagesStreamScanner implements StreamScanner {
   }
 
   /** A short answer may stand in it as a whole, its content and why it ended. */
-  #start({ usage, stop_reason: reason, content }: JsonObject): void {
+  #start({ usage, stop_reason: reason, content, container }: JsonObject): void {
     this.#usage.add(usage);
+    this.madeIds = madeContainer(container);
     if (Array.isArray(content) && content.some(saysSomething)) this.hasOutput = true;
     if (typeof reason === 'string') this.finished = true;
+  }
+
+  #end({ stop_reason: reason, container }: JsonObject): void {
+    this.madeIds = madeContainer(container) ?? this.madeIds;
+    if (typeof reason !== 'string') return;
+    this.finished = true;
+    this.hasOutput = true;
   }
 
   #takeError(event: JsonObject): void {

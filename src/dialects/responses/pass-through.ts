@@ -19,6 +19,7 @@ export const passThrough: PassThrough = {
   readFailure,
   readAnswerId,
   readMadeIds,
+  madeIds: ({ output }) => madeIds(output),
   streamScanner: () => new ResponsesStreamScanner(),
 };
 
