@@ -58,7 +58,8 @@ export const MAX_JSON_DEPTH = 128;
  * keys), nested values are only skipped. But no key hides in them from who looks for `"key"`, whatever else than JSON
  * the provider's parser may take (Google's: keys in single quotes or none, needless escapes): that is refused.
  *
- * A wanted field that stands twice is refused: two readers would disagree about which of them counts.
+ * A wanted field that stands twice is refused, and one in another case (Go's parser takes "MODEL" for it): two readers would
+ * disagree about which of them counts.
  *
  * @throws GatewayError `invalid_request` where the body is not a JSON object, or nested too deeply.
  */
@@ -80,7 +81,8 @@ export function findTopLevelFields(body: Buffer, wanted: ReadonlySet<string>): F
     if (wanted.has(key)) {
       if (spans[key]) throw invalidRequest(`'${key}' stands twice in the request body.`, key);
       spans[key] = { start, end, key: keyStart };
-    }
+    } else if (hasOtherCase(body, keyStart + 1, keyEnd - 1))
+      refuseOtherCase(body.toString('utf8', keyStart, keyEnd), wanted);
     at = skipSpace(body, end);
     if (body[at] === CLOSE_BRACE) return endOfBody(body, at + 1, spans);
     if (body[at] !== COMMA) throw notJson(body);
@@ -149,6 +151,28 @@ function readKey(body: Buffer, quote: number, end: number): string {
   } catch {
     throw notJson(body);
   }
+}
+
+/** Whether a key has other bytes than those of a plain name in lower case. */
+function hasOtherCase(body: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = body[at] ?? 0;
+    if (byte < 0x5f || byte > 0x7a) return true;
+  }
+  return false;
+}
+
+function refuseOtherCase(quoted: string, wanted: ReadonlySet<string>): void {
+  const key = quoted.includes('\\') ? String(JSON.parse(quoted)) : quoted.slice(1, -1);
+  for (const name of wanted) {
+    if (name.length === key.length && foldCase(name) === foldCase(key))
+      throw invalidRequest(`'${key}' must be written as '${name}'.`, key);
+  }
+}
+
+/** Some letters have several forms in one of the cases: s and U+017F, k and U+212A. */
+function foldCase(name: string): string {
+  return name.toLowerCase().toUpperCase();
 }
 
 function skipSpace(body: Buffer, from: number): number {

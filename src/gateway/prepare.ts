@@ -17,6 +17,7 @@ import { type Endpoint, findEndpoint } from '../upstream/endpoint.ts';
 import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
 import type { Call } from './call.ts';
+import { checkAlsoNamed } from './check-also-named.ts';
 import { encodeConversation } from './encode-conversation.ts';
 import { identifyAnswer } from './identify-answer.ts';
 import { repeatedRequest } from './keep-answer.ts';
@@ -78,6 +79,7 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   call.dropped = [];
   if (passThrough && !carriesReasoning(call)) {
     const body = passBytes(call, target, endpoint);
+    checkAlsoNamed(call, target, body);
     call.dropped = [...call.dropped, ...unknownFlags];
     return {
       dialect,
@@ -96,6 +98,7 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   const headers = encodedHeaders ? [...baseHeaders, ...Object.entries(encodedHeaders).flat()] : baseHeaders;
   // What is left out by being undefined, JSON leaves out.
   const body = Buffer.from(JSON.stringify({ ...encoded.body, ...surface.body }));
+  checkAlsoNamed(call, target, body);
   return { dialect, path, headers, body, passThrough, translate: encoded.translate };
 }
 

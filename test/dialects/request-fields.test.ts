@@ -74,6 +74,15 @@ test('no nested key hides from who looks for it with its quotes: what only a len
   }
 });
 
+test('a wanted field in another case is refused: some parsers take it for the same', () => {
+  for (const key of ['MODEL', 'Model', 'modEl', 'mod\\u0045l', '\u017ftream', '\\u017ftream']) {
+    assert.throws(() => find(`{"model":"cheap","${key}":"dear"}`), { kind: 'invalid_request' }, key);
+  }
+  for (const key of ['models', 'Modes', 'modél', 'MODE', 'model_2']) {
+    assert.ok(find(`{"model":"cheap","${key}":"dear"}`)['model'], key);
+  }
+});
+
 test('what is not a JSON object is an invalid_request that never quotes the body', () => {
   const broken = [
     '',

@@ -177,14 +177,14 @@ for (const [dialect, forms] of Object.entries(FORMS) as [CallerDialectName, Door
     describe(`at ${form.path} (${Object.keys(form.top({})).join(', ')})`, () => {
       for (const [key, field] of Object.entries(HELD_FIELDS[dialect].fields)) {
         test(`${key} names what a provider holds, however it is written`, async () => {
-          for (const value of valuesOf(field, `the-${key}-of-another`)) {
+          for (const value of valuesOf(field, `${key}-of-another-at${form.path}`)) {
             const body = (field.top ? form.top : form.within)({ [key]: value });
             for (const spell of Object.values(SPELLINGS)) await assertHeld(form.path, spell(body));
           }
         });
 
         test(`${key} is refused where only a lenient parser reads it, or two read different things`, async () => {
-          const [value = null] = valuesOf(field, `the-${key}-of-another`);
+          const [value = null] = valuesOf(field, `${key}-of-another-at${form.path}`);
           const text = JSON.stringify((field.top ? form.top : form.within)({ [key]: value }));
           const doubtful = [
             text.replace(`"${key}"`, `'${key}'`),
@@ -264,6 +264,20 @@ describe('what single providers hold', () => {
     assert.equal((await ask(LIMITED, '/v1/chat/completions', { ...chat, audio })).status, 200);
   });
 
+  test('files that Qwen reads by their ids in system messages', async () => {
+    const messages = [{ role: 'system', content: 'fileid://file-fe-of-other' }, USER];
+    const body = { model: 'alibaba/qwen-long', messages };
+    await assertHeld('/v1/chat/completions', body, 'messages[0].content');
+    await assertHeld('/v1/chat/completions', JSON.stringify(body).replaceAll('/', '\\/'));
+    await assertHeld('/v1/chat/completions', JSON.stringify(body).replace('fileid', 'file\\u0069d'));
+    const said = { max_tokens: 5, messages: [USER] };
+    await assertHeld('/v1/messages', {
+      model: 'alibaba/qwen-long',
+      ...said,
+      system: 'fileid://file-fe-of-other',
+    });
+  });
+
   test('an image item without its image, reasoning without its encrypted form', async () => {
     for (const item of [
       { type: 'image_generation_call', id: 'ig_1', result: '' },
@@ -279,6 +293,37 @@ describe('what single providers hold', () => {
       assert.equal(status, 404, text);
       assert.match(text, /object_not_found/);
       assert.deepEqual(sent, []);
+    }
+  });
+});
+
+describe('a second model beside the permitted one', () => {
+  test('is not reached by another spelling of the field', async () => {
+    for (const field of ['MODEL', 'Model', 'mo\\u0044el']) {
+      const body = `{"model":"ollama/small","${field}":"forbidden","messages":[{"role":"user","content":"x"}]}`;
+      const { status, sent, text } = await ask(LIMITED, '/v1/chat/completions', body);
+      assert.equal(status, 400, text);
+      assert.deepEqual(sent, []);
+    }
+  });
+
+  test('is permitted or refused where a provider has fields of its own for it', async () => {
+    const body = { model: 'openrouter/small', messages: [USER] };
+    for (const [fields, status] of [
+      [{ models: ['small', 'other'] }, 200],
+      [{ models: null }, 200],
+      [{ models: ['small', 'forbidden'] }, 403],
+      [{ models: 'forbidden' }, 403],
+      [{ models: [{ id: 'forbidden' }] }, 403],
+      [{ route: 'fallback' }, 403],
+      [{ preset: 'mine' }, 403],
+      [{ Models: ['forbidden'] }, 400],
+    ] as const) {
+      const answer = await ask(LIMITED, '/v1/chat/completions', { ...body, ...fields });
+      assert.equal(answer.status, status, `${JSON.stringify(fields)} ${answer.text}`);
+      assert.equal(answer.sent.length, status === 200 ? 1 : 0);
+      const theirs = await ask(TEST_KEY, '/v1/chat/completions', { ...body, ...fields });
+      assert.equal(theirs.status, 200, theirs.text);
     }
   });
 });

@@ -187,7 +187,7 @@ const ERROR_WORDS: Record<ErrorKind, { type: string; code: string | null }> = {
   invalid_request: { type: 'invalid_request_error', code: null },
   unauthenticated: { type: 'invalid_request_error', code: 'invalid_api_key' },
   forbidden: { type: 'invalid_request_error', code: 'insufficient_permissions' },
-  not_found: { type: 'invalid_request_error', code: 'model_not_found' },
+  not_found: { type: 'invalid_request_error', code: 'not_found' },
   payload_too_large: { type: 'invalid_request_error', code: 'request_too_large' },
   rate_limited: { type: 'requests', code: 'rate_limit_exceeded' },
   budget_exceeded: { type: 'insufficient_quota', code: 'insufficient_quota' },

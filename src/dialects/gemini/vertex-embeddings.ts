@@ -54,7 +54,9 @@ function readRequest(request: EmbeddingRequest) {
   const own = Object.entries(ownFields(extra));
   const ofText = Object.fromEntries(own.filter(([key]) => TEXT_OPTIONS.has(key)));
   const ofCall = Object.fromEntries(own.filter(([key]) => CALL_OPTIONS.has(key)));
-  const dropped = Object.keys(extra?.fields ?? {}).filter((key) => !(key in ofText || key in ofCall));
+  const dropped = Object.keys(extra?.fields ?? {}).filter(
+    (key) => !(Object.hasOwn(ofText, key) || Object.hasOwn(ofCall, key)),
+  );
   return {
     texts: readTexts(request),
     ofText,
