@@ -133,16 +133,17 @@ test('however many tools want one plain name, each gets one of its own, at once'
 
 test('two tools of one name in one namespace are refused, also where the namespace stands twice', () => {
   const twice = { ...CRM, tools: [inner('lookup'), { type: 'custom', name: 'lookup' }] };
-  for (const [tools, param] of [
+  const cases: [tools: JsonObject[], param: string][] = [
     [[twice], 'tools[0].tools[1].name'],
     [[CRM, { ...CRM, tools: [inner('other'), inner('lookup')] }], 'tools[1].tools[1].name'],
-  ] as const) {
-    const request: JsonObject = { model: 'm', input: 'Hi', tools: [...tools] };
+  ];
+  for (const [tools, param] of cases) {
+    const request: JsonObject = { model: 'm', input: 'Hi', tools };
     assert.throws(() => responses.decodeRequest(request, {}), { kind: 'invalid_request', param });
   }
   const { tools } = responses.decodeRequest(
     { model: 'm', input: 'Hi', tools: [CRM, { ...CRM, tools: [inner('other')] }] },
     {},
   );
-  assert.deepEqual(namesOf([...tools]), ['crm__lookup', 'crm__note', 'crm__other']);
+  assert.deepEqual(namesOf(tools), ['crm__lookup', 'crm__note', 'crm__other']);
 });
