@@ -197,11 +197,7 @@ function walk(
     const at = path === '' ? key : `${path}.${key}`;
     const kind = Object.hasOwn(fields.keys, key) ? fields.keys[key] : undefined;
     if (kind !== undefined && named && (path === '' || !fields.topLevel.has(key))) {
-      named.push(
-        ...idsOf(inner)
-          .filter((id) => isHeld(id, key, value))
-          .map((id) => ({ kind, id, path: at })),
-      );
+      for (const id of idsOf(inner)) if (isHeld(id, key, value)) named.push({ kind, id, path: at });
     }
     walk(inner, at, fields, fields.freeForm.has(key) ? undefined : named, counts);
   }

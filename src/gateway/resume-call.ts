@@ -1,3 +1,4 @@
+import { appendAll } from '../conversation/append-all.ts';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../conversation/json.ts';
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
@@ -80,7 +81,7 @@ async function resolveReferences(gateway: Gateway, call: Call): Promise<void> {
   const items: JsonObject[] = [];
   for (const id of ids) {
     const kept = await gateway.responses.find(call.caller.tenant, id);
-    if (kept?.where === 'here') items.push(...outputItems(kept.response));
+    if (kept?.where === 'here') appendAll(items, outputItems(kept.response));
   }
   replaceBody(call, sent, resolveItems(sent, items));
 }
