@@ -167,7 +167,7 @@ class ContentsEncoder {
     const call = this.#calls.get(result.callId);
     const name = call?.name ?? result.name;
     if (name === undefined) {
-      const path = messagePath(this.#conversation, index, 'tool_call_id');
+      const path = messagePath(this.#conversation, index, callerWord(this.#conversation, 'toolCallId'));
       throw invalidRequest(
         `'${path}' is '${result.callId}', but no tool call before it has this id.`,
         path,
