@@ -2,7 +2,7 @@ import { CARRIED_MARKER } from '../conversation/carried-reasoning.ts';
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import type { CallerDialectName } from './dialect.ts';
-import { beginsList, beginsText, hasValue, valueStart } from './json-bytes.ts';
+import { beginsList, beginsText, countValues, hasValue } from './json-bytes.ts';
 import type { FieldSpans } from './request-fields.ts';
 
 /**
@@ -170,7 +170,7 @@ export function findHeldReferences(
   walk(request, '', FIELDS[dialect], found, counts);
   const escaped = hasEscapedLetter(body) ? escapedKeys(body) : undefined;
   for (const { key, bytes } of COUNTED[dialect]) {
-    if (escaped?.has(key) || countKeys(body, bytes) !== (counts.get(key) ?? 0)) {
+    if (escaped?.has(key) || countValues(body, bytes) !== (counts.get(key) ?? 0)) {
       throw invalidRequest(`'${key}' stands twice in one object of the request body, or is escaped.`, key);
     }
   }
@@ -250,14 +250,6 @@ function isNamedOnly(item: JsonObject): boolean {
     return !item['encrypted_content'] && !(Array.isArray(content) && content.length > 0);
   if (type === 'image_generation_call') return typeof item['result'] !== 'string';
   return type === 'item_reference' || Object.keys(item).every((key) => LABELS.has(key) || item[key] === null);
-}
-
-function countKeys(body: Buffer, key: Buffer): number {
-  let count = 0;
-  for (let at = body.indexOf(key); at !== -1; at = body.indexOf(key, at + key.length)) {
-    if (valueStart(body, at + key.length) !== -1) count++;
-  }
-  return count;
 }
 
 /** Nobody escapes letters but those who hide something: other escapes (`\u00e9`, `\u003c`) are common. */

@@ -1,6 +1,5 @@
 import type { Conversation, DialectName, Part } from '../conversation/conversation.ts';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
-import { isObject, tryParseJson } from '../conversation/json.ts';
 import type { CallerDialectName } from '../dialects/dialect.ts';
 import {
   findHeldReferences,
@@ -14,6 +13,7 @@ import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import { findEndpoint } from '../upstream/endpoint.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
+import { parseBody } from './parse-body.ts';
 import { type PlannedAttempt, planAttempts } from './plan.ts';
 
 /** However much a request names, no more is looked for. */
@@ -58,9 +58,7 @@ export async function planHeld(gateway: Gateway, call: Call): Promise<PlannedAtt
 }
 
 function readReferences(call: Call): HeldReference[] {
-  const request = tryParseJson(call.body.toString('utf8'));
-  // What is no JSON is refused where it is read; a provider can make nothing of it.
-  if (!isObject(request)) throw invalidRequest('The request body is not valid JSON.');
+  const request = parseBody(call.body);
   const references = findHeldReferences(call.body, request, call.door.dialect.name);
   if (references.length > MAX_REFERENCES) {
     throw invalidRequest(
