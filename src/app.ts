@@ -24,7 +24,7 @@ import { addResponsesDoors } from './http/responses-doors.ts';
 import { createHttpServer } from './http/server.ts';
 import { type ArchiveProblem, ResponseArchive } from './responses/response-archive.ts';
 import { openStore } from './store/open.ts';
-import { redactingLog } from './telemetry/redacting-log.ts';
+import type { RedactingLog } from './telemetry/redacting-log.ts';
 import { ensureFirstKeys, type FirstSecrets, readMadeKeys } from './tenants/first-start.ts';
 import { type HashedKey, hashSecret, KeyRing } from './tenants/keys.ts';
 import { UpstreamObjects } from './tenants/upstream-objects.ts';
@@ -62,10 +62,9 @@ const SPOOL_BYTES = 4 * 1024 ** 3;
 export async function startApp(
   config: Config,
   declarations: readonly ProviderDeclaration[],
-  plainLog: Logger,
+  { log, hide }: RedactingLog,
   fetch: typeof globalThis.fetch = globalThis.fetch,
 ): Promise<App> {
-  const log = redactingLog(plainLog, () => listLogSecrets(config, gateway));
   const store = await openStore(storeUrl(config));
   const ledger = new Ledger({
     store,
@@ -102,6 +101,7 @@ export async function startApp(
     now: Date.now,
     monotonicMs: () => performance.now(),
   };
+  hide(() => listLogSecrets(config, gateway));
   const admin: AdminParts = { store, keys: new KeyRing<HashedKey>([], Date.now) };
 
   const server = createHttpServer({

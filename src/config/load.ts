@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { appendAll } from '../conversation/append-all.ts';
 import { readDocument } from './document.ts';
 import {
   checkEnvironmentOf,
@@ -48,7 +49,7 @@ export function parseConfig(text: string, file: string | null, context: ConfigCo
   const settings = readEnvironment(context.env);
   const problems = [...settings.problems, ...checkEnvironmentOf(context.knownProviders, context.env)];
   const { parsed, problems: fileProblems } = parseFile(text, file ?? 'no file', settings, context);
-  problems.push(...fileProblems);
+  appendAll(problems, fileProblems);
   if (parsed === undefined || problems.length > 0) throw new ConfigError(problems);
   return resolveConfig(parsed, file, settings, context.knownProviders, context.env);
 }
@@ -75,7 +76,7 @@ function parseFile(
     ...checkProviders(document.value, knownProviders, env),
     ...checkReferences(document.value, { knownProviders, env, adminKey: settings.adminKey }),
   ].filter((finding) => !unread.has(placeOf(finding)));
-  problems.push(...reportFindings([...document.findings, ...findings], document, file));
+  appendAll(problems, reportFindings([...document.findings, ...findings], document, file));
   return { parsed: parsed.data, problems };
 }
 

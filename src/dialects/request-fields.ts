@@ -1,4 +1,5 @@
 import { invalidRequest } from '../conversation/gateway-error.ts';
+import { skipSpace, skipSpaceBack } from './json-bytes.ts';
 
 /** Where the value of a top-level field stands in a JSON body: `body.subarray(start, end)` is its text. */
 export interface FieldSpan {
@@ -173,22 +174,6 @@ function refuseOtherCase(quoted: string, wanted: ReadonlySet<string>): void {
 /** Some letters have several forms in one of the cases: s and U+017F, k and U+212A. */
 function foldCase(name: string): string {
   return name.toLowerCase().toUpperCase();
-}
-
-function skipSpace(body: Buffer, from: number): number {
-  let at = from;
-  while (isSpace(body[at])) at++;
-  return at;
-}
-
-function skipSpaceBack(body: Buffer, from: number): number {
-  let at = from;
-  while (isSpace(body[at])) at--;
-  return at;
-}
-
-function isSpace(byte: number | undefined): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
 /** From a string's opening quote to just behind its closing one. */

@@ -1,5 +1,4 @@
 import { invalidRequest } from '../conversation/gateway-error.ts';
-import { isObject, tryParseJson } from '../conversation/json.ts';
 import { mayNameHeld } from '../dialects/held-bytes.ts';
 import type { HeldKind } from '../dialects/held-fields.ts';
 import { findHeldReferences, type HeldReference } from '../dialects/held-references.ts';
@@ -8,6 +7,7 @@ import { findEndpoint } from '../upstream/endpoint.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import { isDue, isLeftBehind } from './note-held.ts';
+import { parseBody } from './parse-body.ts';
 import { type PlannedAttempt, planAttempts } from './plan.ts';
 import { heldNotFound } from './refuse-held.ts';
 
@@ -57,9 +57,7 @@ export async function planHeld(gateway: Gateway, call: Call): Promise<PlannedAtt
 }
 
 function readReferences(call: Call): HeldReference[] {
-  const request = tryParseJson(call.body.toString('utf8'));
-  // What is no JSON is refused where it is read; a provider can make nothing of it.
-  if (!isObject(request)) throw invalidRequest('The request body is not valid JSON.');
+  const request = parseBody(call.body);
   const references = findHeldReferences(call.body, request, call.door.dialect.name);
   if (references.length > MAX_REFERENCES) {
     throw invalidRequest(

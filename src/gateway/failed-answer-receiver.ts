@@ -3,10 +3,7 @@ import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
 import type { AttemptControl, Receiver } from './receiver.ts';
-import { readFailedAnswer } from './upstream-failure.ts';
-
-/** More of an error answer than this says nothing new. */
-const MAX_ERROR_BYTES = 256 * 1024;
+import { MAX_ERROR_BYTES, readFailedAnswer, reportRejection } from './upstream-failure.ts';
 
 /** Collects an answer with an error status and fails the attempt with what it means. */
 export class FailedAnswerReceiver implements Receiver {
@@ -52,10 +49,7 @@ export class FailedAnswerReceiver implements Receiver {
     if (this.#status === 401) account.signer?.reject();
     const fields = { call: this.#call.id, target: target.name, status: this.#status };
     if (failed.credentialRejected) {
-      this.#gateway.log.error(
-        { ...fields, account: account.name, event: 'upstream_credentials_rejected' },
-        'a provider rejected our credentials',
-      );
+      reportRejection(this.#gateway, this.#planned, fields);
     } else if (failed.error.kind !== 'upstream_rejected') {
       this.#gateway.log.warn({ ...fields, kind: failed.error.kind }, 'a provider failed');
     }

@@ -3,8 +3,8 @@ import { CARRIED_MARKER } from '../conversation/carried-reasoning.ts';
 import { completionEvents } from '../conversation/collect.ts';
 import type { Completion } from '../conversation/completion.ts';
 import type { Conversation } from '../conversation/conversation.ts';
-import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
-import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { GatewayError } from '../conversation/gateway-error.ts';
+import type { JsonObject, JsonValue } from '../conversation/json.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
 import type { UpstreamDialect } from '../dialects/dialect.ts';
 import { COUNT_DIALECTS, EMBEDDING_DIALECTS, UPSTREAM_EMBEDDINGS } from '../dialects/registry.ts';
@@ -21,6 +21,7 @@ import { checkAlsoNamed } from './check-also-named.ts';
 import { encodeConversation } from './encode-conversation.ts';
 import { identifyAnswer } from './identify-answer.ts';
 import { repeatedRequest } from './keep-answer.ts';
+import { parseBody } from './parse-body.ts';
 import type { PlannedAttempt } from './plan.ts';
 import type { TranslateAnswer } from './translate-body.ts';
 
@@ -243,16 +244,4 @@ export function decodeCount(call: Call): Conversation {
   const caller = COUNT_DIALECTS[call.door.dialect.name];
   if (!caller) throw new Error(`no way to be asked for a count in ${call.door.dialect.name}`);
   return caller.decodeRequest(parseBody(call.body), call.address ?? {});
-}
-
-/** The body as JSON. Its structure was checked at admission; what only a parser finds is found here. */
-function parseBody(body: Buffer): JsonObject {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body.toString('utf8'));
-  } catch {
-    throw invalidRequest('The request body is not valid JSON.');
-  }
-  if (!isObject(parsed)) throw invalidRequest('The request body must be a JSON object.');
-  return parsed;
 }

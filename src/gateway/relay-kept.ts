@@ -9,13 +9,10 @@ import { findEndpoint, pathSegment } from '../upstream/endpoint.ts';
 import { networkError } from '../upstream/network-errors.ts';
 import type { Account } from '../upstream/upstream.ts';
 import type { Gateway } from './gateway.ts';
-import { readFailedAnswer, withoutSecrets } from './upstream-failure.ts';
+import { MAX_ERROR_BYTES, readFailedAnswer, reportRejection, withoutSecrets } from './upstream-failure.ts';
 
 type Controller = Dispatcher.DispatchController;
 type Headers = Record<string, string | string[] | undefined>;
-
-/** More of an error answer than this says nothing new. */
-const MAX_ERROR_BYTES = 256 * 1024;
 
 /** What is asked of the provider that keeps a response. */
 export interface KeptRequest {
@@ -181,10 +178,7 @@ class KeptRelay implements Dispatcher.DispatchHandler {
     if (this.#status === 401) account.signer?.reject();
     const now = this.#gateway.now();
     const failed = readFailedAnswer(this.#dialect, target, this.#status, this.#headers, body, now);
-    if (failed.credentialRejected) {
-      const fields = { target: target.name, account: account.name, event: 'upstream_credentials_rejected' };
-      this.#gateway.log.error(fields, 'a provider rejected our credentials');
-    }
+    if (failed.credentialRejected) reportRejection(this.#gateway, this.#place, {});
     return withoutSecrets(failed.error, account.secrets());
   }
 }

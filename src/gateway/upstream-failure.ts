@@ -3,6 +3,8 @@ import { tryParseJson } from '../conversation/json.ts';
 import type { UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
 import type { Target } from '../routing/target.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
+import type { Account } from '../upstream/upstream.ts';
+import type { Gateway } from './gateway.ts';
 
 /**
  * What a provider's error status means for the caller. A status that is not listed is the caller's to mend
@@ -21,6 +23,22 @@ const STATUS_KINDS: Record<number, ErrorKind> = {
 
 /** A refusal that is about us at the provider, not about the call: the operator must see to it. */
 const CREDENTIAL_STATUSES = new Set([401, 402, 403, 407]);
+
+/** More of an error answer than this says nothing new. */
+export const MAX_ERROR_BYTES = 256 * 1024;
+
+/** Tells the operator that a provider does not take our credentials. */
+export function reportRejection(gateway: Gateway, { target, account }: Where, fields: object): void {
+  gateway.log.error(
+    { ...fields, target: target.name, account: account.name, event: 'upstream_credentials_rejected' },
+    'a provider rejected our credentials',
+  );
+}
+
+interface Where {
+  target: Target;
+  account: Account;
+}
 
 export interface FailedAnswer {
   error: GatewayError;

@@ -10,12 +10,12 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { pino } from 'pino';
 import { Pool } from 'undici';
 import { stringify } from 'yaml';
 import { startApp } from '../../src/app.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { isObject, tryParseJson } from '../../src/conversation/json.ts';
+import { openLog } from '../../src/telemetry/redacting-log.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
 import { TEST_KEY } from '../support/gateway.ts';
 import { scale } from '../support/scale.ts';
@@ -164,7 +164,7 @@ async function startFuzzed(providersUrl: string) {
   });
   // Nobody signs in: every account has a key.
   const noFetch = () => Promise.reject(new Error('nobody signs in here'));
-  const app = await startApp(parsed, declarations, pino({ level: 'debug' }, sink), noFetch);
+  const app = await startApp(parsed, declarations, openLog('debug', sink), noFetch);
   return {
     url: app.url,
     /** What was logged as an error, each of which would be one of ours, and what tells a secret. */

@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import { type Carried, CarriedIdReader } from '../../conversation/carried-reasoning.ts';
 import type {
   Message,
@@ -103,11 +104,10 @@ class MessageDecoder {
     const content = decodeContent(message['content'], 'assistant', pathOf(at, 'content'));
     const refusal = optionalField(message, 'refusal', 'string', at);
     if (refusal !== undefined) content.push({ type: 'refusal', text: refusal });
-    content.push(
-      ...decodeImages(message['images'], (url, index) =>
-        urlSource(url, `${pathOf(at, 'images')}[${index}].image_url.url`),
-      ),
+    const images = decodeImages(message['images'], (url, index) =>
+      urlSource(url, `${pathOf(at, 'images')}[${index}].image_url.url`),
     );
+    appendAll(content, images);
     const calls = this.#decodeToolCalls(message, at);
     const details = decodeReasoningDetails(optionalField(message, 'reasoning_details', 'array', at));
     checkReasoning(message, at);
@@ -117,7 +117,7 @@ class MessageDecoder {
 
     const parts: Part[] = [...lead, ...withCacheHint(content, message, at)];
     for (const [index, { call, carried }] of calls.entries()) {
-      if (index > 0 && carried) parts.push(...carried.reasoning);
+      if (index > 0 && carried) appendAll(parts, carried.reasoning);
       parts.push(call);
     }
     const result = finishMessage({ role: 'assistant', parts }, message, ASSISTANT_FIELDS, at);

@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type {
   FilePart,
   ImagePart,
@@ -28,7 +29,7 @@ export function encodeMessages(target: Target): JsonObject[] {
         if (part.type !== 'tool_result') continue;
         const { text, media } = splitResult(part, target);
         encoded.push({ ...toolMessage(part, text, target), ...messageFields(message) });
-        moved.push(...media);
+        appendAll(moved, media);
       }
       continue;
     }

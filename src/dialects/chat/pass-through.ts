@@ -5,11 +5,12 @@ import { eventField, splitEvents } from '../event-bytes.ts';
 import {
   beginsList,
   beginsObject,
+  countOccurrences,
+  countValues,
   findLastObject,
   hasValue,
   isNotNull,
   type ValueTest,
-  valueStart,
 } from '../json-bytes.ts';
 import type { PassThrough, PrepareOptions, ScanOptions, StreamScanner } from '../pass-through.ts';
 import { type FieldSpans, parseField, spliceBody } from '../request-fields.ts';
@@ -213,18 +214,3 @@ function saysSomething(delta: JsonValue | undefined): boolean {
 const isOtherThanZero: ValueTest = (body, at) => body[at] !== 0x30;
 /** Some servers say an empty text where others say null. */
 const beginsText: ValueTest = (body, at) => body[at] === 0x22 && body[at + 1] !== 0x22;
-
-/** How often the key stands there with a value; a burst brings several events at once. */
-function countValues(body: Buffer, key: Buffer): number {
-  let count = 0;
-  for (let at = body.indexOf(key); at !== -1; at = body.indexOf(key, at + key.length)) {
-    if (valueStart(body, at + key.length) !== -1) count++;
-  }
-  return count;
-}
-
-function countOccurrences(body: Buffer, word: Buffer): number {
-  let count = 0;
-  for (let at = body.indexOf(word); at !== -1; at = body.indexOf(word, at + word.length)) count++;
-  return count;
-}

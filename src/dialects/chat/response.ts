@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import { CarriedIdWriter } from '../../conversation/carried-reasoning.ts';
 import type { Choice, Completion } from '../../conversation/completion.ts';
 import type { Part, TextPart, ToolCallPart } from '../../conversation/conversation.ts';
@@ -114,7 +115,7 @@ function decodeMessage(
 
   const { refusal, audio } = message;
   if (typeof refusal === 'string' && refusal !== '') parts.push({ type: 'refusal', text: refusal });
-  parts.push(...decodeImages(message['images']));
+  appendAll(parts, decodeImages(message['images']));
   if (isObject(audio)) parts.push(decodeAudioOutput(audio));
   const calls = Array.isArray(message['tool_calls']) ? message['tool_calls'].filter(isObject) : [];
   // The deprecated form of a single call.
@@ -215,14 +216,15 @@ function encodeMessage(parts: readonly Part[], completionId: string): JsonObject
   for (const part of parts) {
     switch (part.type) {
       case 'text':
-        annotations.push(...encodeCitations(part, written.content.length));
+        appendAll(annotations, encodeCitations(part, written.content.length));
         written.content += part.text;
         if (part.signature) reasoningDetails.push(details.text(part.signature));
         break;
       case 'reasoning':
         written.reasoning += part.text;
         ids.addReasoning(part);
-        reasoningDetails.push(...details.reasoning(part), ...ownDetails(part));
+        appendAll(reasoningDetails, details.reasoning(part));
+        appendAll(reasoningDetails, ownDetails(part));
         break;
       case 'refusal':
         written.refusal += part.text;

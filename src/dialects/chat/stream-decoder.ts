@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { CompletionEvent } from '../../conversation/completion.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
@@ -56,7 +57,7 @@ export class ChatStreamDecoder implements StreamDecoder {
     const events: CompletionEvent[] = this.#started || choices.length === 0 ? [] : [this.#start()];
     for (const [position, value] of choices.entries()) {
       if (isObject(value['error'])) return [...events, ...this.#usageOf(chunk), ...this.#fail(value)];
-      events.push(...this.#choice(value, position).push(value));
+      appendAll(events, this.#choice(value, position).push(value));
     }
     return [...events, ...this.#usageOf(chunk)];
   }

@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
@@ -68,7 +69,7 @@ function encodeTools(context: EncodeContext, choice: ToolChoice | undefined): Js
     }
     if (allowed && !allowed.has(tool.name)) continue;
     tools.push({ toolSpec: encodeTool(context, tool, index) });
-    if (tool.type === 'function') tools.push(...encodeCachePoint(context, tool.cacheHint, 'tools'));
+    if (tool.type === 'function') appendAll(tools, encodeCachePoint(context, tool.cacheHint, 'tools'));
   }
   return tools;
 }

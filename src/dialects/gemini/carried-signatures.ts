@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import {
   CARRIED_MARKER,
   CarriedIdReader,
@@ -62,8 +63,8 @@ function restoreTurn(message: Message, reader: CarriedIdReader): Message {
   for (const part of message.parts) {
     if (part.type === 'tool_call') {
       const reasoning = takeCarried(part, reader);
-      if (calls++ === 0) lead.push(...reasoning);
-      else parts.push(...reasoning);
+      if (calls++ === 0) appendAll(lead, reasoning);
+      else appendAll(parts, reasoning);
     }
     parts.push(part);
   }

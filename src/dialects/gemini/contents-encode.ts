@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { Conversation, Message, ToolResultPart } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
@@ -166,7 +167,7 @@ class ContentsEncoder {
     const call = this.#calls.get(result.callId);
     const name = call?.name ?? result.name;
     if (name === undefined) {
-      const path = messagePath(this.#conversation, index, 'tool_call_id');
+      const path = messagePath(this.#conversation, index, callerWord(this.#conversation, 'toolCallId'));
       throw invalidRequest(
         `'${path}' is '${result.callId}', but no tool call before it has this id.`,
         path,
@@ -183,7 +184,7 @@ class ContentsEncoder {
     });
     const ordinal = call?.ordinal ?? Number.POSITIVE_INFINITY;
     turn.results.push({ ordinal, part: { functionResponse } });
-    turn.parts.push(...beside);
+    appendAll(turn.parts, beside);
   }
 
   #turn(role: Turn['role'], message: Message): Turn {
@@ -227,7 +228,7 @@ function writeTurn({ role, results, parts, rest }: Turn): JsonObject {
 function prependToUser(turns: Turn[], parts: JsonObject[]): void {
   if (parts.length === 0) return;
   const first = turns[0];
-  if (first?.role === 'user') first.parts.unshift(...parts);
+  if (first?.role === 'user') first.parts = [...parts, ...first.parts];
   else turns.unshift({ role: 'user', results: [], parts: [...parts], prompt: true, rest: {} });
 }
 

@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { CompletionEvent } from '../../conversation/completion.ts';
 import type {
   Citation,
@@ -96,7 +97,10 @@ export class ChoiceDecoder {
     const closing = this.#closeCall();
     const open = this.#text;
     const runsOn = open && open.type === type && !open.signature && !extra;
-    if (!runsOn) closing.push(...this.#closeText(), ...this.#openText({ type, signature, extra }));
+    if (!runsOn) {
+      appendAll(closing, this.#closeText());
+      appendAll(closing, this.#openText({ type, signature, extra }));
+    }
     const current = this.#text;
     if (!current) return closing;
     if (signature) current.signature = signature;
@@ -139,11 +143,9 @@ export class ChoiceDecoder {
     const { partialArgs: _p, willContinue, args: _a, ...head } = functionCall;
     const events: CompletionEvent[] = [];
     if (textIn(head, 'name') !== undefined) {
-      events.push(
-        ...this.#closeText(),
-        ...this.#closeCall(),
-        ...this.#openCall({ ...wire, functionCall: head }),
-      );
+      appendAll(events, this.#closeText());
+      appendAll(events, this.#closeCall());
+      appendAll(events, this.#openCall({ ...wire, functionCall: head }));
     }
     // Without a call to continue, an empty one says nothing.
     if (!this.#call) return events;

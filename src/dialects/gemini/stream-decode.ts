@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { CompletionEvent } from '../../conversation/completion.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
@@ -73,7 +74,7 @@ class GeminiStreamDecoder implements StreamDecoder {
     const events = this.#start(head);
     for (const [place, candidate] of messagesIn(chunk, 'candidates').entries()) {
       const index = numberIn(candidate, 'index') ?? place;
-      events.push(...this.#choice(index).push(candidate));
+      appendAll(events, this.#choice(index).push(candidate));
     }
     if (isBlocked(chunk)) this.#blocked = true;
     const { candidates: _, usageMetadata, ...rest } = head.rest;

@@ -1,9 +1,7 @@
 import type { EmbeddingRequest, Embeddings } from '../../conversation/embedding.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonValue } from '../../conversation/json.ts';
-import { NO_USAGE } from '../../conversation/usage.ts';
-import { count, saysCounts } from '../counts.ts';
-import { readTexts, takesOneText, type UpstreamEmbeddings } from '../embeddings.ts';
+import { embeddingUsage, isVector, readTexts, takesOneText, type UpstreamEmbeddings } from '../embeddings.ts';
 import { defined, ownFields } from './proto.ts';
 
 /**
@@ -77,18 +75,12 @@ function readAnswer(
       `The provider answered with ${vectors.length} of the ${request.inputs.length} embeddings that were asked for.`,
     );
   }
-  const isSaid = counts.every((tokens) => saysCounts([tokens]));
-  const input = counts.reduce<number>((sum, tokens) => sum + count(tokens), 0);
-  return defined({ model: request.model, vectors, usage: isSaid ? { ...NO_USAGE, input } : undefined });
+  return defined({ model: request.model, vectors, usage: embeddingUsage(counts) });
 }
 
 function tokensOf(embeddings: JsonValue | undefined): JsonValue | undefined {
   const statistics = isObject(embeddings) ? embeddings['statistics'] : undefined;
   return isObject(statistics) ? statistics['token_count'] : undefined;
-}
-
-function isVector(value: JsonValue | undefined): value is number[] {
-  return Array.isArray(value) && value.every((number) => typeof number === 'number');
 }
 
 function isEmpty(fields: object): boolean {

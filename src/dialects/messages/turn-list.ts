@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { Message, Part, ToolCallPart, ToolResultPart } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, partPaths } from '../caller-words.ts';
@@ -43,7 +44,7 @@ type ListContext = Pick<EncodeContext, 'conversation' | 'dropped' | 'isNative'>;
 /** The messages of a conversation as turns that alternate. */
 export class TurnList {
   readonly system: JsonObject[] = [];
-  readonly turns: Turn[] = [];
+  turns: Turn[] = [];
   readonly #context: ListContext;
   readonly #form: BlockForm;
   readonly #ids: ToolCallIds;
@@ -110,7 +111,7 @@ export class TurnList {
             ? form.result(part, this.#ids.answer(part.callId, index), path)
             : form.user(part, path),
         );
-        if (results.length > 0) this.#turn('user', message).results.push(...results);
+        if (results.length > 0) appendAll(this.#turn('user', message).results, results);
         break;
       }
       case 'assistant':
@@ -133,11 +134,11 @@ export class TurnList {
   /** System messages between turns are a native caller's alone; those of all others go into the one system prompt. */
   #addSystem(message: Message, blocks: JsonObject[]): void {
     if (this.#context.isNative && this.turns.length > 0) this.#append('system', message, blocks);
-    else this.system.push(...blocks);
+    else appendAll(this.system, blocks);
   }
 
   #append(role: Turn['role'], message: Message, blocks: JsonObject[]): void {
-    if (!blocks.every(this.#form.saysNothing)) this.#turn(role, message).blocks.push(...blocks);
+    if (!blocks.every(this.#form.saysNothing)) appendAll(this.#turn(role, message).blocks, blocks);
   }
 
   #turn(role: Turn['role'], message: Message): Turn {
@@ -169,13 +170,13 @@ export class TurnList {
       if (turn.results.length + turn.blocks.length === 0) continue;
       const before = kept.at(-1);
       if (before?.role === turn.role) {
-        before.results.push(...turn.results);
-        before.blocks.push(...turn.blocks);
+        appendAll(before.results, turn.results);
+        appendAll(before.blocks, turn.blocks);
       } else {
         kept.push(turn);
       }
     }
-    this.turns.splice(0, this.turns.length, ...kept);
+    this.turns = kept;
   }
 
   /** The API refuses white space at the end of a last message that is the assistant's. */

@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import { CarriedIdReader } from '../../conversation/carried-reasoning.ts';
 import type {
   Message,
@@ -101,7 +102,7 @@ class ItemDecoder {
       case 'item_reference':
         throw unresolvedReference(item, at);
       default:
-        this.#say({ type: 'opaque', dialect: 'responses', value: withoutOwnId(item) });
+        this.#say([{ type: 'opaque', dialect: 'responses', value: withoutOwnId(item) }]);
         break;
     }
   }
@@ -111,7 +112,7 @@ class ItemDecoder {
     const path = pathOf(at, 'content');
     const fields = withoutOwnId(omitKeys(item, MESSAGE_FIELDS));
     if (role === 'assistant') {
-      this.#say(...withItem(decodeContent(item['content'], 'assistant', path), fields, this.#continuesText));
+      this.#say(withItem(decodeContent(item['content'], 'assistant', path), fields, this.#continuesText));
       return;
     }
     if (!isRole(role)) throw unknownWord(role, ROLES, pathOf(at, 'role'));
@@ -136,7 +137,7 @@ class ItemDecoder {
     const extra = reasoningExtra(item, withoutOwnId(omitKeys(item, REASONING_FIELDS)));
     if (extra) part.extra = extra;
     if (part.encrypted) this.#proofs.add(part.encrypted.value);
-    this.#say(part);
+    this.#say([part]);
   }
 
   #decodeCall(item: JsonObject, kind: ToolCallPart['kind'], at: string): void {
@@ -160,7 +161,7 @@ class ItemDecoder {
     if (extra) call.extra = extra;
     this.#toolNames.set(id, call.name);
     this.#restore(carried?.reasoning ?? []);
-    this.#say(call);
+    this.#say([call]);
   }
 
   #decodeResult(item: JsonObject, at: string): void {
@@ -180,7 +181,7 @@ class ItemDecoder {
       const proof = (part.signature ?? part.encrypted)?.value;
       if (proof === undefined || this.#proofs.has(proof)) continue;
       this.#proofs.add(proof);
-      this.#say(part);
+      this.#say([part]);
     }
   }
 
@@ -190,12 +191,12 @@ class ItemDecoder {
     return last?.type === 'text' || last?.type === 'refusal';
   }
 
-  #say(...parts: Part[]): void {
+  #say(parts: readonly Part[]): void {
     if (!this.#turn) {
       this.#turn = { role: 'assistant', parts: [] };
       this.#messages.push(this.#turn);
     }
-    this.#turn.parts.push(...parts);
+    appendAll(this.#turn.parts, parts);
   }
 
   #add(message: Message): void {

@@ -3,7 +3,7 @@ import { isObject, type JsonObject, tryParseJson } from '../../conversation/json
 import type { Usage } from '../../conversation/usage.ts';
 import { embeddedError } from '../chat/errors.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
-import { findLastObject, hasValue, isNotNull } from '../json-bytes.ts';
+import { countOccurrences, findLastObject, hasValue, isNotNull } from '../json-bytes.ts';
 import type { MadeIds, PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
 import { eventError, failureOf } from './errors.ts';
@@ -166,10 +166,4 @@ class ResponsesStreamScanner implements StreamScanner {
         if (type.endsWith('.delta')) this.outputEvents++;
     }
   }
-}
-
-function countOccurrences(body: Buffer, word: Buffer): number {
-  let count = 0;
-  for (let at = body.indexOf(word); at !== -1; at = body.indexOf(word, at + word.length)) count++;
-  return count;
 }

@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { CompletionEvent } from '../../conversation/completion.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
@@ -139,9 +140,9 @@ export class ResponsesStreamDecoder implements StreamDecoder {
     const events: CompletionEvent[] = [];
     for (const [index, item] of isWhole ? whole.entries() : []) {
       const open = this.#items.get(index) ?? this.#addItem(index, item);
-      if (!open.isDone) events.push(...open.end(item));
+      if (!open.isDone) appendAll(events, open.end(item));
     }
-    for (const open of this.#items.values()) if (!open.isDone) events.push(...open.end(undefined));
+    for (const open of this.#items.values()) if (!open.isDone) appendAll(events, open.end(undefined));
     return events;
   }
 
