@@ -66,6 +66,11 @@ export interface StreamMessage {
 
 /** Turns a provider's stream into events. Holds the state of one stream. */
 export interface StreamDecoder {
+  /**
+   * The usage up to now is what the stream's beginning says of the input, before anything was generated, in dialects
+   * that begin so. Where an error follows in place of output, it is no bill.
+   */
+  readonly usageIsAnnounced?: boolean;
   push(message: StreamMessage): CompletionEvent[];
   /** The connection ended. Gives what is still open, or an `error` event where the stream broke off. */
   end(): CompletionEvent[];

@@ -47,6 +47,8 @@ export interface StreamScanner {
   /** Takes whole server-sent events and gives the bytes to relay: the same buffer unless something is hidden. */
   scan(events: Buffer): Buffer;
   readonly usage: Usage | undefined;
+  /** As in `StreamDecoder`. */
+  readonly usageIsAnnounced?: boolean;
   /** Real output has been seen, not only lifecycle events: from here on nothing can be taken back. */
   readonly hasOutput: boolean;
   /** The stream said that it is complete (a finish reason or the dialect's last event). */

@@ -64,4 +64,5 @@ export class FailedAnswerReceiver implements Receiver {
 
   /** An error answer generates nothing. */
   account(): void {}
+  accountFailure(): void {}
 }

@@ -53,6 +53,7 @@ export class BodyRelay implements CommittingReceiver {
     // Nobody sends an error this large: of what was forwarded already only the end is left to look at.
     const failure = this.#call.committed ? undefined : passThrough.readFailure(body);
     if (failure) {
+      this.#call.usage = passThrough.readUsage(body) ?? this.#call.usage;
       this.#attempt.fail(failure);
       return;
     }
@@ -91,6 +92,9 @@ export class BodyRelay implements CommittingReceiver {
     if (this.#call.door.passThrough.readMadeIds) return made !== undefined;
     return this.#length !== undefined || isJson(body);
   }
+
+  /** An error reports its usage, where it does, in the body that says it, and was read with that. */
+  accountFailure(): void {}
 
   #beginForwarding(): void {
     const held = this.#chunks;

@@ -78,4 +78,7 @@ export class BodyTranslator implements Receiver {
   account(): void {
     this.#call.usage ??= estimateUsage(this.#call.body.length, 0);
   }
+
+  /** What cannot be read as an answer reports no usage either. */
+  accountFailure(): void {}
 }

@@ -171,7 +171,10 @@ class ChatStreamScanner implements StreamScanner {
     }
     const choices = choicesOf(chunk);
     const failed = choiceFailure(choices);
-    if (failed) this.#fail(failed, true);
+    if (failed) {
+      this.#fail(failed, true);
+      return false;
+    }
     for (const [position, choice] of choices.entries()) this.#noteChoice(choice, position);
     return this.#hideUsage && usage !== undefined && choices.length === 0;
   }
