@@ -67,7 +67,7 @@ export class BodyRelay implements CommittingReceiver {
     if (!this.#call.committed) {
       this.#noteId(body);
       noteMadeIds(this.#gateway, this.#call, made);
-      sendJson(this.#gateway, this.#call, body);
+      sendJson(this.#gateway, this.#call, passThrough.mendAnswer?.(body) ?? body);
       return;
     }
     settleCall(this.#gateway, this.#call, 'ok', 200);

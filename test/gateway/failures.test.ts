@@ -281,6 +281,16 @@ test('usage that cannot be read is taken for none: it is estimated', async () =>
   }
 });
 
+test('an answer without choices is followed by the next target', async () => {
+  const { gateway } = await setUp((response) => {
+    response.setHeader('content-type', 'application/json');
+    response.end('{"id":"c","object":"chat.completion","choices":null}');
+  }, answerWell);
+  const response = await gateway.post('/v1/chat/completions', ask());
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get('x-fairlead-attempts'), '2');
+});
+
 test('a target that fails is followed by the next, and the record tells both attempts', async () => {
   const { gateway, upstreams } = await setUp(refuse(500, { message: 'oops' }), answerWell);
   const response = await gateway.post('/v1/chat/completions', ask());
