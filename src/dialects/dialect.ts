@@ -100,6 +100,8 @@ export interface UpstreamFailure {
   retryAfterMs?: number;
   /** The provider refused our key, whatever status it said so with (Gemini: 400 with reason `API_KEY_INVALID`). */
   credentialRejected?: boolean;
+  /** Our account at the provider may not do this, whoever asks: not about what was sent (Anthropic `permission_error`). */
+  permissionDenied?: boolean;
   /** Where the status alone would be misread. */
   kind?: ErrorKind;
 }

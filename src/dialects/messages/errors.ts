@@ -60,6 +60,7 @@ export function decodeError(status: number, body: JsonValue | string): UpstreamF
       message,
       ...(code === undefined ? {} : { code }),
       ...(error['type'] === 'authentication_error' ? { credentialRejected: true } : {}),
+      ...(error['type'] === 'permission_error' ? { permissionDenied: true } : {}),
     };
   }
   // Servers and clouds of this kind: `{ error: "…" }`, `{ message: "…" }`.
