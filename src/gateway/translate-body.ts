@@ -58,7 +58,7 @@ export class BodyTranslator implements Receiver {
     if (answer === undefined) {
       throw new GatewayError('upstream_unavailable', 'The provider sent an answer that is not valid JSON.');
     }
-    const { text, usage, written } = this.#translate(answer);
+    const { text, usage, written } = this.#read(answer);
     call.usage = usage;
     if (!usage) {
       this.account();
@@ -75,10 +75,19 @@ export class BodyTranslator implements Receiver {
     endStream(call.response, text);
   }
 
+  #read(answer: JsonValue): Translated {
+    try {
+      return this.#translate(answer);
+    } catch (thrown) {
+      if (thrown instanceof GatewayError && thrown.usage) this.#call.usage = thrown.usage;
+      throw thrown;
+    }
+  }
+
   account(): void {
     this.#call.usage ??= estimateUsage(this.#call.body.length, 0);
   }
 
-  /** What cannot be read as an answer reports no usage either. */
+  /** What a failure reports of its usage was noted when it was read. */
   accountFailure(): void {}
 }
