@@ -37,6 +37,8 @@ export interface CallerDialect {
   encodeResponse(completion: Completion, request?: JsonObject): JsonObject;
   streamEncoder(options: StreamEncoderOptions): StreamEncoder;
   encodeError(error: GatewayError): JsonObject;
+  /** The status of an error where the dialect has another for it than all others. */
+  errorStatus?(error: GatewayError): number;
 }
 
 /** A wire language that is spoken on both sides. */

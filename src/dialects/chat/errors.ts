@@ -155,6 +155,24 @@ export function saysError(value: JsonValue | undefined): boolean {
   return value['object'] === 'error' || (typeof value['message'] === 'string' && 'code' in value);
 }
 
+/**
+ * What an event of a stream says that is no good one: an error, or something that cannot be read. A plain text is the
+ * error's words; broken JSON says nothing, and is told to nobody.
+ *
+ * `value`: the event's data, parsed; `undefined` where it is no JSON.
+ */
+export function eventFailure(
+  value: JsonValue | undefined,
+  data: string,
+  name: string | undefined,
+): GatewayError {
+  const isText = value === undefined && !/^[{["]/.test(data);
+  if (isText || name === 'error') return embeddedError(value ?? data);
+  if (isObject(value) || saysError(value)) return embeddedError(value ?? null);
+  const what = value === undefined ? 'not JSON' : 'no JSON object';
+  return new GatewayError('upstream_unavailable', `The provider sent an event that is ${what}.`);
+}
+
 /** An error that came with status 200: inside a stream, or in place of an answer. */
 export function embeddedError(value: JsonValue): GatewayError {
   const error = errorObject(value);

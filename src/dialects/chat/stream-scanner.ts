@@ -17,7 +17,7 @@ import {
 import type { ScanOptions, StreamScanner } from '../pass-through.ts';
 import { spliceBody } from '../request-fields.ts';
 import { choiceFailure, choicesOf } from './embedded-failures.ts';
-import { embeddedError, saysError } from './errors.ts';
+import { eventFailure, saysError } from './errors.ts';
 import { mendChoice, mendChoices, type SeenChoice } from './mend-answer.ts';
 import { decodeUsage, streamUsage } from './usage.ts';
 
@@ -113,9 +113,10 @@ export class ChatStreamScanner implements StreamScanner {
     const chunk = tryParseJson(data);
     const usage = isObject(chunk) ? decodeUsage(streamUsage(chunk)) : undefined;
     if (usage) this.usage = usage;
-    if (!isObject(chunk) || saysError(chunk) || eventField(text, 'event') === 'error') {
+    const name = eventField(text, 'event');
+    if (!isObject(chunk) || saysError(chunk) || name === 'error') {
       // Clients look into the data, not at the event's name.
-      this.#fail(embeddedError(chunk ?? data), isObject(chunk) && Boolean(chunk['error']));
+      this.#fail(eventFailure(chunk, data, name), isObject(chunk) && Boolean(chunk['error']));
       return event;
     }
     const choices = choicesOf(chunk);
