@@ -20,7 +20,7 @@ export const passThrough: PassThrough = {
   streamScanner: (options) => new ChatStreamScanner(options),
 };
 
-/** Embeddings, which have the form of their own kind of answer. */
+/** Embeddings, whose answers hold no choices. */
 export const embeddingsPassThrough: PassThrough = {
   ...passThrough,
   readFailure: (body) => readFailure(body, DATA_KEY),

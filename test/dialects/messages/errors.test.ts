@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { completionEvents } from '../../../src/conversation/collect.ts';
+import type { Choice } from '../../../src/conversation/completion.ts';
 import { type ErrorDetails, type ErrorKind, GatewayError } from '../../../src/conversation/gateway-error.ts';
 import type { JsonValue } from '../../../src/conversation/json.ts';
 import type { UpstreamFailure } from '../../../src/dialects/dialect.ts';
@@ -111,3 +113,12 @@ for (const [kind, type] of Object.entries(WRITTEN)) {
     assert.deepEqual(messages.encodeError(error), { type: 'error', error: { type, message: 'Words.' } });
   });
 }
+
+test('an answer that refuses says so as its reason, whole or streamed', () => {
+  const refusal: Choice = { index: 0, parts: [{ type: 'refusal', text: 'No.' }], finish: 'stop' };
+  const completion = { id: 'm', model: 'x', choices: [refusal] };
+  assert.equal(messages.encodeResponse(completion)['stop_reason'], 'refusal');
+  const encoder = messages.streamEncoder({ includeUsage: false });
+  const text = [...completionEvents(completion)].map((event) => encoder.push(event)).join('');
+  assert.match(text, /"stop_reason":"refusal"/);
+});
