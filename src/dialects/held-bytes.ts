@@ -1,6 +1,6 @@
 import type { CallerDialectName } from './dialect.ts';
 import { HELD_FIELDS, ofEachDialect } from './held-fields.ts';
-import { beginsList, beginsObject, beginsText, hasValue, type ValueTest, valueStart } from './json-bytes.ts';
+import { beginsList, beginsObject, beginsText, countValues, hasValue, type ValueTest } from './json-bytes.ts';
 import type { FieldSpans } from './request-fields.ts';
 
 const KEYS = ofEachDialect(({ fields }) => Object.keys(fields).map(quoted));
@@ -112,16 +112,8 @@ export function findDoubtfulKey(
 ): string | undefined {
   const escaped = hasEscapedLetter(body) ? escapedKeys(body) : undefined;
   return COUNTED[dialect].find(
-    ({ key, bytes }) => escaped?.has(key) || countKeys(body, bytes) !== (counts.get(key) ?? 0),
+    ({ key, bytes }) => escaped?.has(key) || countValues(body, bytes) !== (counts.get(key) ?? 0),
   )?.key;
-}
-
-function countKeys(body: Buffer, key: Buffer): number {
-  let count = 0;
-  for (let at = body.indexOf(key); at !== -1; at = body.indexOf(key, at + key.length)) {
-    if (valueStart(body, at + key.length) !== -1) count++;
-  }
-  return count;
 }
 
 /** Nobody escapes letters but those who hide something: other escapes (`\u00e9`, `\u003c`) are common. */

@@ -8,6 +8,9 @@ export type ValueTest = (body: Buffer, at: number) => boolean;
 
 export const beginsObject: ValueTest = (body, at) => body[at] === 0x7b;
 export const beginsList: ValueTest = (body, at) => body[at] === 0x5b;
+/** A list whose first item is an object. */
+export const beginsFilledList: ValueTest = (body, at) =>
+  body[at] === 0x5b && body[skipSpace(body, at + 1)] === 0x7b;
 export const beginsText: ValueTest = (body, at) => body[at] === 0x22;
 export const isNotNull: ValueTest = (body, at) => body[at] !== 0x6e;
 

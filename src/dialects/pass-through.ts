@@ -18,6 +18,8 @@ export interface PassThrough {
   readUsage(body: Buffer): Usage | undefined;
   /** The error that a whole answer is in truth, though its status was 200. Good answers are not parsed for this. */
   readFailure(body: Buffer): GatewayError | undefined;
+  /** A whole answer without what clients would stumble over: the same buffer unless something had to be mended. */
+  mendAnswer?(body: Buffer): Buffer;
   /** The id of a whole answer, which may begin with these bytes, in dialects whose providers keep answers. */
   readAnswerId?(head: Buffer): string | undefined;
   /**
@@ -50,9 +52,11 @@ export interface ScanOptions {
 
 /** Watches one stream go by. */
 export interface StreamScanner {
-  /** Takes whole server-sent events and gives the bytes to relay: the same buffer unless something is hidden. */
+  /** Takes whole server-sent events and gives the bytes to relay: the same buffer unless something is hidden or mended. */
   scan(events: Buffer): Buffer;
   readonly usage: Usage | undefined;
+  /** As in `StreamDecoder`. */
+  readonly usageIsAnnounced?: boolean;
   /** Real output has been seen, not only lifecycle events: from here on nothing can be taken back. */
   readonly hasOutput: boolean;
   /** The stream said that it is complete (a finish reason or the dialect's last event). */

@@ -143,7 +143,7 @@ function endOfBody(body: Buffer, at: number, spans: FieldSpans): FieldSpans {
   return spans;
 }
 
-function readKey(body: Buffer, quote: number, end: number): string {
+export function readKey(body: Buffer, quote: number, end: number): string {
   const raw = body.toString('latin1', quote + 1, end - 1);
   // An escaped key is the same key (`"mod\u0065l"`): whoever checks permissions must see it as the provider will.
   if (!raw.includes('\\')) return raw;
@@ -177,7 +177,7 @@ function foldCase(name: string): string {
 }
 
 /** From a string's opening quote to just behind its closing one. */
-function skipString(body: Buffer, quote: number): number {
+export function skipString(body: Buffer, quote: number): number {
   let at = quote + 1;
   const near = Math.min(at + SHORT_STRING, body.length);
   while (at < near) {
@@ -198,7 +198,7 @@ function skipString(body: Buffer, quote: number): number {
   }
 }
 
-function skipValue(body: Buffer, start: number): number {
+export function skipValue(body: Buffer, start: number): number {
   const first = body[start];
   if (first === QUOTE) return skipString(body, start);
   if (first === OPEN_BRACE || first === OPEN_BRACKET) return skipNested(body, start);

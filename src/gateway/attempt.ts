@@ -190,7 +190,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     if (!this.#answered) this.#controller?.abort(error);
     if (!this.#call.committed) {
       // What had been generated is used, whether the client ever sees it or not.
-      this.#try(() => this.#receiver?.account());
+      this.#try(() => this.#receiver?.accountFailure());
       this.#resolve(error);
       return;
     }

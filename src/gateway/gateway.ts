@@ -34,6 +34,7 @@ export interface Gateway {
 
 /** The part of a pino logger that the data path uses. Nothing is logged for a call that goes well. */
 export interface Log {
+  info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }

@@ -59,6 +59,7 @@ export class ObjectRelay implements Receiver {
 
   /** Nothing is generated. */
   account(): void {}
+  accountFailure(): void {}
 
   #answer(body: Buffer): void {
     this.#attempt.succeed();

@@ -7,6 +7,11 @@ export interface Receiver {
   end(): void;
   /** Notes on the call what has been generated up to now. */
   account(): void;
+  /**
+   * The same of an answer that failed. Before its first output nothing was generated that anyone bills: there only
+   * what the provider itself reported counts.
+   */
+  accountFailure(): void;
   /** The client is slower than the provider: hand nothing on until `resume`. For receivers that store on the way. */
   pause?(): void;
   resume?(): void;

@@ -49,4 +49,5 @@ export class BytesRelay implements CommittingReceiver {
 
   /** Bytes say nothing of what they cost. */
   account(): void {}
+  accountFailure(): void {}
 }

@@ -9,7 +9,7 @@ import { findEndpoint, pathSegment } from '../upstream/endpoint.ts';
 import { networkError } from '../upstream/network-errors.ts';
 import type { Account } from '../upstream/upstream.ts';
 import type { Gateway } from './gateway.ts';
-import { MAX_ERROR_BYTES, readFailedAnswer, reportRejection, withoutSecrets } from './upstream-failure.ts';
+import { logFailedAnswer, MAX_ERROR_BYTES, readFailedAnswer, withoutSecrets } from './upstream-failure.ts';
 
 type Controller = Dispatcher.DispatchController;
 type Headers = Record<string, string | string[] | undefined>;
@@ -178,7 +178,8 @@ class KeptRelay implements Dispatcher.DispatchHandler {
     if (this.#status === 401) account.signer?.reject();
     const now = this.#gateway.now();
     const failed = readFailedAnswer(this.#dialect, target, this.#status, this.#headers, body, now);
-    if (failed.credentialRejected) reportRejection(this.#gateway, this.#place, {});
+    const fields = { target: target.name, account: account.name, status: this.#status };
+    logFailedAnswer(this.#gateway.log, failed, account.secrets(), fields);
     return withoutSecrets(failed.error, account.secrets());
   }
 }

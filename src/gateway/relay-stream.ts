@@ -64,7 +64,7 @@ export class StreamRelay implements CommittingReceiver {
   }
 
   breakOff(error: GatewayError): void {
-    this.account();
+    this.accountFailure();
     settleCall(this.#gateway, this.#call, error.kind, 200);
     const events = this.#failureEvents;
     const said = events ? this.#withoutSecrets(events) : Buffer.alloc(0);
@@ -77,6 +77,11 @@ export class StreamRelay implements CommittingReceiver {
     if (!usage) this.#call.usage = estimateUsage(this.#call.body.length, outputEvents);
     else this.#call.usage = finished ? usage : completeUsage(usage, outputEvents);
     this.#noteMade();
+  }
+
+  accountFailure(): void {
+    const { hasOutput, usage, usageIsAnnounced } = this.#scanner;
+    if (hasOutput || (usage && !usageIsAnnounced)) this.account();
   }
 
   dispose(): void {

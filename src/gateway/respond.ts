@@ -43,14 +43,16 @@ export function sendJson(gateway: Gateway, call: Call, body: Buffer): void {
 
 /** An error in the caller's dialect, for calls of which nothing was answered yet. */
 export function sendError(gateway: Gateway, call: Call, error: GatewayError): void {
-  settleCall(gateway, call, error.kind, error.status);
-  const body = Buffer.from(JSON.stringify(call.door.dialect.encodeError(error)));
+  const { dialect } = call.door;
+  const status = dialect.errorStatus?.(error) ?? error.status;
+  settleCall(gateway, call, error.kind, status);
+  const body = Buffer.from(JSON.stringify(dialect.encodeError(error)));
   const headers = answerHeaders(call, JSON_TYPE);
   headers.push('content-length', String(body.length));
   if (error.retryAfterMs !== undefined) {
     headers.push('retry-after', String(Math.ceil(error.retryAfterMs / 1000)));
   }
-  call.response.writeHead(error.status, headers);
+  call.response.writeHead(status, headers);
   endInOneWrite(call.response, body);
 }
 

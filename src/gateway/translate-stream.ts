@@ -77,6 +77,10 @@ export class StreamTranslator implements CommittingReceiver {
     else this.#call.usage = this.#complete ? reported : completeUsage(reported, this.#outputEvents);
   }
 
+  accountFailure(): void {
+    if (this.#hasOutput || (this.#usage && !this.#decoder.usageIsAnnounced)) this.account();
+  }
+
   dispose(): void {
     this.#commit.dispose();
   }
@@ -132,7 +136,8 @@ export class StreamTranslator implements CommittingReceiver {
 
   #finish(outcome: 'ok' | GatewayError['kind'], last: string): void {
     this.#ended = true;
-    this.account();
+    if (outcome === 'ok') this.account();
+    else this.accountFailure();
     if (this.#hasOutput) this.#commit.noteOutput();
     settleCall(this.#gateway, this.#call, outcome, 200);
     this.#commit.end(this.#takePending() + last);

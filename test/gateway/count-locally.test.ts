@@ -21,7 +21,11 @@ const config = parseConfig('{}', 'test.yaml', { env: {}, knownProviders: declara
 const snapshot = compileSnapshot({ config, declarations, madeKeys: [], signIn: NO_SIGN_IN });
 const connections = new Connections(Date.now);
 const records: UsageRecord[] = [];
-const log = { warn: () => {}, error: (fields: object) => assert.fail(JSON.stringify(fields)) };
+const log = {
+  info: () => {},
+  warn: () => {},
+  error: (fields: object) => assert.fail(JSON.stringify(fields)),
+};
 
 /** A server that has every request counted by this counter. */
 async function countBy(

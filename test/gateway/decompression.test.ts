@@ -55,6 +55,7 @@ test('a paused decompressor hands nothing on and holds the provider back; resume
     },
     end: () => ended.resolve(),
     account: () => {},
+    accountFailure: () => {},
   };
   const receiver = new DecompressingReceiver(createGunzip(), attempt, inner);
   receiver.data(STREAM);
@@ -73,7 +74,7 @@ test('a paused decompressor hands nothing on and holds the provider back; resume
 
 test('a decompressor is freed with its attempt', async () => {
   const transform = createGunzip();
-  const inner: Receiver = { data: () => {}, end: () => {}, account: () => {} };
+  const inner: Receiver = { data: () => {}, end: () => {}, account: () => {}, accountFailure: () => {} };
   new DecompressingReceiver(transform, new CountingAttempt(), inner).dispose();
   assert.equal(transform.destroyed, true);
 });

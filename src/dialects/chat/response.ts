@@ -10,7 +10,7 @@ import { decodeAudioOutput, encodeAudioOutput } from './audio-output.ts';
 import { decodeAnnotations, decodeSearchResults, encodeCitations } from './citations.ts';
 import { decodeImages } from './content-parts.ts';
 import { generatedImages } from './encode-content.ts';
-import { embeddedError } from './errors.ts';
+import { embeddedError, saysError } from './errors.ts';
 import { chatExtra, ownFields, ownObject } from './extra.ts';
 import { finishWithCalls } from './finish.ts';
 import { ReasoningDetailWriter, reasoningText } from './reasoning-details.ts';
@@ -48,7 +48,7 @@ export interface AnswerOptions {
 
 /** @throws GatewayError `upstream_unavailable` where the body is no chat completion; the error it holds if it does. */
 export function decodeResponse(body: JsonValue, options: AnswerOptions = {}): Completion {
-  if (isObject(body) && body['error']) throw embeddedError(body);
+  if (saysError(body)) throw embeddedError(body);
   const choices = isObject(body) ? body['choices'] : undefined;
   if (!isObject(body) || !Array.isArray(choices) || choices.length === 0) {
     throw new GatewayError('upstream_unavailable', 'The provider sent an answer that is no chat completion.');

@@ -1,5 +1,5 @@
 import { appendAll } from '../../conversation/append-all.ts';
-import type { CompletionEvent } from '../../conversation/completion.ts';
+import type { CompletionEvent, FinishReason } from '../../conversation/completion.ts';
 import type {
   Citation,
   Extra,
@@ -55,6 +55,12 @@ export class ChoiceDecoder {
     const logprobs = logprobsIn(candidate);
     if (logprobs) events.push({ type: 'logprobs', choice: this.index, value: logprobs });
     return events;
+  }
+
+  /** What the candidate came to. */
+  get ended(): { candidate: JsonObject; choice: { parts: readonly Part[]; finish: FinishReason } } {
+    const finish = decodeFinish(textIn(this.#fields, 'finishReason'), this.#parts);
+    return { candidate: this.#fields, choice: { parts: this.#parts, finish } };
   }
 
   finish(): CompletionEvent[] {

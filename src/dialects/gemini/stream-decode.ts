@@ -6,7 +6,7 @@ import type { Usage } from '../../conversation/usage.ts';
 import type { StreamDecoder, StreamMessage } from '../dialect.ts';
 import { decodeStreamError, errorIn } from './errors.ts';
 import { defined, extraOf, messagesIn, numberIn, overlay, readMessage } from './proto.ts';
-import { decodeHead, isBlocked, type ResponseHead } from './response-decode.ts';
+import { decodeHead, isBlocked, type ResponseHead, withoutOutput } from './response-decode.ts';
 import { ChoiceDecoder } from './stream-choice.ts';
 import { decodeUsage } from './usage.ts';
 
@@ -48,7 +48,11 @@ class GeminiStreamDecoder implements StreamDecoder {
         ),
       );
     }
-    return this.#finish(choices.flatMap((choice) => choice.finish()));
+    const failure = withoutOutput(
+      choices.map((choice) => choice.ended),
+      this.#usage,
+    );
+    return failure ? this.#fail(failure) : this.#finish(choices.flatMap((choice) => choice.finish()));
   }
 
   #finish(events: CompletionEvent[]): CompletionEvent[] {

@@ -1,5 +1,5 @@
 import type { Usage } from '../../conversation/usage.ts';
-import { passThrough as chatPassThrough } from '../chat/pass-through.ts';
+import { embeddingsPassThrough } from '../chat/pass-through.ts';
 import { findLastObject } from '../json-bytes.ts';
 import type { PassThrough } from '../pass-through.ts';
 import { spliceBody } from '../request-fields.ts';
@@ -14,7 +14,7 @@ export const passThrough: PassThrough = {
   prepareRequest: (body, { model }, options) =>
     model ? spliceBody(body, [{ span: model, text: JSON.stringify(options.model) }]) : body,
   readUsage,
-  readFailure: chatPassThrough.readFailure,
+  readFailure: embeddingsPassThrough.readFailure,
   streamScanner: () => new MediaStreamScanner(),
 };
 

@@ -71,6 +71,10 @@ class MessagesStreamScanner implements StreamScanner {
     return wire && decodeUsage(wire);
   }
 
+  get usageIsAnnounced(): boolean {
+    return this.#usage.isAnnounced;
+  }
+
   scan(events: Buffer): Buffer {
     for (const event of splitEvents(events)) {
       // Behind the last event there may be another message, which nobody asked for and a client does not read.
@@ -135,7 +139,7 @@ class MessagesStreamScanner implements StreamScanner {
 
   /** A short answer may stand in it as a whole, its content and why it ended. */
   #start({ usage, stop_reason: reason, content, container }: JsonObject): void {
-    this.#usage.add(usage);
+    this.#usage.announce(usage);
     this.madeIds = madeContainer(container);
     if (Array.isArray(content) && content.some(saysSomething)) this.hasOutput = true;
     if (typeof reason === 'string') this.finished = true;

@@ -1,7 +1,7 @@
 import type { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
-import { embeddedError } from '../chat/errors.ts';
+import { eventFailure } from '../chat/errors.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
 import { countOccurrences, findLastObject, hasValue, isNotNull } from '../json-bytes.ts';
 import type { MadeIds, PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
@@ -128,7 +128,7 @@ class ResponsesStreamScanner implements StreamScanner {
     if (data === undefined || data === '' || data === '[DONE]') return;
     const event = tryParseJson(data);
     if (!isObject(event)) {
-      this.failure ??= embeddedError(event ?? data);
+      this.failure ??= eventFailure(event, data, eventField(text, 'event'));
       return;
     }
     this.#sequence++;
