@@ -140,6 +140,7 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     path: 'parallelToolCalls',
     change: 'lost',
     from: ['responses'],
+    when: (_, { asked }) => asked?.tools.every(({ type }) => type === 'opaque') ?? false,
     reason: 'It is said of tools, and those were of another provider and are gone.',
   },
   {
@@ -665,7 +666,13 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     path: 'said.user.file.filename',
     reason: 'Bedrock demands names, of letters alone; Gemini has none.',
   },
-  { ...REQUEST, path: 'said.user.file.source.mediaType', change: 'lost', reason: 'Of a URL it is not said.' },
+  {
+    ...REQUEST,
+    path: 'said.user.file.source.mediaType',
+    change: 'lost',
+    from: ['gemini'],
+    reason: 'Of a URL it is not said.',
+  },
   {
     ...REQUEST,
     path: 'said.user.image.detail',
