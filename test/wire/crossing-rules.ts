@@ -140,8 +140,8 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     path: 'parallelToolCalls',
     change: 'lost',
     from: ['responses'],
-    when: (_, { asked }) => asked?.tools.every(({ type }) => type === 'opaque') ?? false,
-    reason: 'It is said of tools, and those were of another provider and are gone.',
+    when: (_, crossed) => isNamed(crossed, /^parallel_tool_calls$/),
+    reason: 'Where there is no word for it, it is dropped and named.',
   },
   {
     ...REQUEST,
