@@ -50,12 +50,12 @@ const IMPURE = /^node:(?!zlib$|buffer$|crypto$)/;
 /** A spread among the arguments of a call, not within an object, a list or a call among them. */
 const CALL_WITH_SPREAD = /\w+\((?:[^()[\]{}]*,)?\s*\.\.\.(?!\w+:)[^()]*/g;
 
-/** Where it is known how many there are at most: SQLite takes 32,766 parameters. */
+/** Where it is known how many there are at most: SQLite takes 32,766 parameters, a record has its columns. */
 const SHORT_LISTS = new Set([
   'src/store/sqlite/adapter.ts: all(...parameters.map',
   'src/store/sqlite/adapter.ts: run(...parameters.map',
   'src/store/sqlite/adapter.ts: iterate(...parameters.map',
-  'src/store/sqlite/store.ts: run(...CALL_COLUMNS.map',
+  'src/store/sqlite/store.ts: run(...callValues',
 ]);
 
 const root = fileURLToPath(new URL('../', import.meta.url));

@@ -70,6 +70,8 @@ const LOSSES: [
     'gemini',
     { path: 'said.user.image', after: { type: 'image', source: { kind: 'url', url: 'https://a' } } },
   ],
+  ['request', 'messages', 'chat', { path: 'said.user.file.source.mediaType', before: 'application/pdf' }],
+  ['request', 'responses', 'gemini', { path: 'parallelToolCalls', before: false }],
   ['answer', 'messages', 'chat', { path: 'usage.cacheRead', before: 500 }],
   ['answer', 'messages', 'gemini', { path: 'usage.cacheWrite', before: 500, after: 1 }],
   ['answer', 'chat', 'messages', { path: 'usage.reasoning', before: 500, after: 0 }],

@@ -140,7 +140,8 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     path: 'parallelToolCalls',
     change: 'lost',
     from: ['responses'],
-    reason: 'It is said of tools, and those were of another provider and are gone.',
+    when: (_, crossed) => isNamed(crossed, /^parallel_tool_calls$/),
+    reason: 'Where there is no word for it, it is dropped and named.',
   },
   {
     ...REQUEST,
@@ -665,7 +666,13 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     path: 'said.user.file.filename',
     reason: 'Bedrock demands names, of letters alone; Gemini has none.',
   },
-  { ...REQUEST, path: 'said.user.file.source.mediaType', change: 'lost', reason: 'Of a URL it is not said.' },
+  {
+    ...REQUEST,
+    path: 'said.user.file.source.mediaType',
+    change: 'lost',
+    from: ['gemini'],
+    reason: 'Of a URL it is not said.',
+  },
   {
     ...REQUEST,
     path: 'said.user.image.detail',
