@@ -1,5 +1,5 @@
 import type { Conversation, Extra, Part, ReasoningPart } from '../conversation/conversation.ts';
-import { isObject } from '../conversation/json.ts';
+import { isObject, type JsonObject } from '../conversation/json.ts';
 import type { CallerDialectName } from './dialect.ts';
 
 /**
@@ -217,4 +217,11 @@ export function signaturePath(conversation: Conversation, index: number, path: s
 /** A conversation in `converse` could only be ours, named as in chat. */
 function callerDialect({ dialect }: Conversation): CallerDialectName {
   return dialect === 'converse' ? 'chat' : dialect;
+}
+
+/** What a part or tool that only another dialect knows is called in messages to the caller. */
+export function opaqueName(value: JsonObject): string {
+  const type = value['type'];
+  // Gemini's tools and parts have no type; their one key says what they are.
+  return typeof type === 'string' ? type : (Object.keys(value)[0] ?? 'unknown');
 }

@@ -1,7 +1,13 @@
-import type { Conversation, DialectName } from '../conversation/conversation.ts';
+import type {
+  Conversation,
+  DialectName,
+  OpaquePart,
+  Part,
+  ToolResultPart,
+} from '../conversation/conversation.ts';
 import { invalidRequest } from '../conversation/gateway-error.ts';
-import type { JsonValue } from '../conversation/json.ts';
-import { callerWord } from './caller-words.ts';
+import type { JsonObject, JsonValue } from '../conversation/json.ts';
+import { opaqueName, partPaths, resultPartPath } from './caller-words.ts';
 
 /** `refused`: the answer would be another one without it. `kept`: the gateway does itself what the field asks for. */
 type Policy = 'refused' | 'dropped' | 'kept';
@@ -40,10 +46,18 @@ const POLICIES: Partial<Record<DialectName, Record<string, FieldPolicy>>> = {
   },
 };
 
-/** Opaque parts that stand in for what was said before: the answer would be to another conversation without them. */
-const REFUSED_PARTS: Partial<Record<DialectName, ReadonlySet<JsonValue | undefined>>> = {
-  responses: new Set(['compaction']),
+/**
+ * Blocks of the assistant's turns without which the answer would be to another conversation: what stands in for what was
+ * said before, and what the client's own tools answered. What a provider's tools did is told in the words around it.
+ */
+const REFUSED_TURN_PARTS: Partial<Record<DialectName, (value: JsonObject) => boolean>> = {
+  responses: ({ type, execution }) =>
+    type === 'compaction' || (execution !== 'server' && CLIENTS_ITEMS.test(String(type))),
+  messages: ({ type }) => type === 'compaction',
 };
+
+/** `computer_call_output`, `shell_call_output`, …: all that a client answers a call with. */
+const CLIENTS_ITEMS = /_output$|^mcp_approval_response$/;
 
 /**
  * The top-level fields that a provider of `dialect` cannot be told, in the caller's words. To be asked before anything
@@ -53,7 +67,7 @@ const REFUSED_PARTS: Partial<Record<DialectName, ReadonlySet<JsonValue | undefin
  */
 export function foreignFields(conversation: Conversation, dialect: DialectName): string[] {
   const { extra } = conversation;
-  if (conversation.dialect !== dialect) refuseParts(conversation);
+  if (conversation.dialect !== dialect) refuseParts(conversation, dialect);
   if (!extra || extra.dialect === dialect) return [];
   const policies = POLICIES[extra.dialect];
   return Object.entries(extra.fields).flatMap(([key, value]) => {
@@ -63,19 +77,46 @@ export function foreignFields(conversation: Conversation, dialect: DialectName):
   });
 }
 
-function refuseParts(conversation: Conversation): void {
-  const refusedTypes = REFUSED_PARTS[conversation.dialect];
-  if (!refusedTypes) return;
-  for (const { parts } of conversation.messages) {
-    for (const part of parts) {
-      if (part.type !== 'opaque' || !refusedTypes.has(part.value['type'])) continue;
-      throw invalidRequest(
-        `An item of type '${String(part.value['type'])}' can be read by the provider alone that made it. Send the messages that it stands for, or choose another model.`,
-        callerWord(conversation, 'messages'),
-        'unsupported_content',
-      );
+/** What users, instructions and tools say is what the answer is about: a block of theirs is never left out. */
+function refuseParts(conversation: Conversation, dialect: DialectName): void {
+  const isRefused = REFUSED_TURN_PARTS[conversation.dialect];
+  for (const [index, { role, parts }] of conversation.messages.entries()) {
+    for (const [at, part] of parts.entries()) {
+      if (part.type === 'tool_result') refuseInResult(conversation, dialect, part, index, at);
+      else if (!isForeign(part, dialect)) continue;
+      else if (role !== 'assistant' || isRefused?.(part.value))
+        throw refusedPart(part, partPaths(conversation, index)[at] ?? '');
     }
   }
+}
+
+function refuseInResult(
+  conversation: Conversation,
+  dialect: DialectName,
+  result: ToolResultPart,
+  index: number,
+  at: number,
+): void {
+  for (const [inner, part] of result.parts.entries()) {
+    if (!isForeign(part, dialect)) continue;
+    const path = partPaths(conversation, index)[at] ?? '';
+    throw refusedPart(part, resultPartPath(conversation, path, inner));
+  }
+}
+
+/** A block without a single field says nothing. */
+function isForeign(part: Part, dialect: DialectName): part is OpaquePart {
+  return part.type === 'opaque' && part.dialect !== dialect && Object.keys(part.value).length > 0;
+}
+
+function refusedPart({ value }: OpaquePart, path: string): Error {
+  const type = opaqueName(value);
+  const instead = type === 'compaction' ? 'Send the messages that it stands for' : 'Leave it out';
+  return invalidRequest(
+    `'${path}' is of the type '${type}', which only the provider can read that has it. ${instead}, or choose another model.`,
+    path,
+    'unsupported_content',
+  );
 }
 
 function refusedField(name: string): Error {

@@ -55,7 +55,14 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     change: 'lost',
     reason: 'Blocks that only one dialect knows: dropped and named.',
   },
-  { ...REQUEST, path: 'system.opaque', change: 'lost', reason: 'The same.' },
+  {
+    ...REQUEST,
+    path: 'said.assistant.text',
+    from: ['messages'],
+    change: 'added',
+    when: ({ after }) => textOf(after).startsWith('Summary: '),
+    reason: 'A compaction says in words what stood before it: told as text.',
+  },
   {
     ...REQUEST,
     path: 'tool.opaque',

@@ -8,8 +8,9 @@ export const REFUSAL_RULES: readonly { message: RegExp; reason: string }[] = [
     reason: 'Only OpenAI keeps what these name.',
   },
   {
-    message: /^An item of type 'compaction' can be read by the provider alone/,
-    reason: 'It stands for messages that nobody else can read.',
+    message: /is of the type '\w+', which only the provider can read that has it/,
+    reason:
+      'It stands for messages that nobody else can read, is what a client’s own tool of that provider answered, or a change of tools midway.',
   },
   {
     message: /^'(stop|stop_sequences|generationConfig\.stopSequences)' cannot be expressed/,
@@ -23,14 +24,6 @@ export const REFUSAL_RULES: readonly { message: RegExp; reason: string }[] = [
   {
     message: /answers the tool call|no tool call before it has this id/,
     reason: 'The call that it answers is in what only OpenAI keeps.',
-  },
-  {
-    message: /holds a block that a Gemini model cannot be given/,
-    reason: 'Blocks that only another dialect has, in places where leaving them out would leave nothing.',
-  },
-  {
-    message: /instructions to a Gemini model can only be text/,
-    reason: 'A change of tools midway is no text.',
   },
 ];
 

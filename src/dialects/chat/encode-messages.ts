@@ -11,7 +11,7 @@ import type {
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import { encodeContent, encodeParts, generatedImages } from './encode-content.ts';
 import { ownFields } from './extra.ts';
-import { opaqueName, type Target } from './target.ts';
+import type { Target } from './target.ts';
 import { encodeToolCall } from './tool-calls.ts';
 
 /**
@@ -149,8 +149,6 @@ function toolMessage(result: ToolResultPart, parts: ResultPart[], target: Target
 
 /** The text of a result, and its media as the parts of a user message that says where they come from. */
 function splitResult(result: ToolResultPart, target: Target): { text: ResultPart[]; media: JsonObject[] } {
-  for (const part of result.parts)
-    if (part.type === 'opaque' && part.dialect !== 'chat') target.drop(opaqueName(part.value));
   const isMedia = (part: ResultPart): part is ImagePart | FilePart =>
     part.type === 'image' || (part.type === 'file' && part.source.kind !== 'text');
   const media = result.parts.filter(isMedia);

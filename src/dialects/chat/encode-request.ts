@@ -5,6 +5,7 @@ import { shortenEndUser } from '../end-user.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
 import { parameterName, planParameters, type WrittenParameter } from '../parameters.ts';
+import { withReadableParts } from '../readable-parts.ts';
 import { encodeMessages, isWritten } from './encode-messages.ts';
 import { ownFields, ownObject, withNested } from './extra.ts';
 import { SAMPLING_PARAMETERS } from './model-traits.ts';
@@ -17,11 +18,8 @@ import { encodeToolChoice, encodeTools } from './tools.ts';
  *
  * @throws GatewayError `invalid_request` where something can neither be said nor be left out.
  */
-export function encodeRequest(
-  conversation: Conversation,
-  model: string,
-  options?: TargetOptions,
-): EncodedRequest {
+export function encodeRequest(asked: Conversation, model: string, options?: TargetOptions): EncodedRequest {
+  const conversation = withReadableParts(asked, 'chat');
   const foreign = foreignFields(conversation, 'chat');
   const target = new Target(conversation, model, options);
   for (const name of foreignParts(conversation, 'chat', (part, message) => isWritten(part, message, target)))

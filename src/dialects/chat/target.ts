@@ -43,10 +43,3 @@ export class Target {
     return {};
   }
 }
-
-/** What a part or tool that only another dialect knows is called in messages to the caller. */
-export function opaqueName(value: JsonObject): string {
-  const type = value['type'];
-  // Gemini's tools and parts have no type; their one key says what they are.
-  return typeof type === 'string' ? type : (Object.keys(value)[0] ?? 'unknown');
-}

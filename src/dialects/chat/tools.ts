@@ -1,5 +1,6 @@
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { opaqueName } from '../caller-words.ts';
 import {
   expectKind,
   omitKeys,
@@ -11,7 +12,7 @@ import {
 } from '../read-json.ts';
 import { decodeCacheHint } from './cache-hints.ts';
 import { chatExtra, extraOf, nestedExtra, ownFields, ownObject, withNested } from './extra.ts';
-import { opaqueName, type Target } from './target.ts';
+import type { Target } from './target.ts';
 
 type FunctionTool = Extract<Tool, { type: 'function' }>;
 type CustomTool = Extract<Tool, { type: 'custom' }>;

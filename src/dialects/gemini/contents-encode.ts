@@ -122,9 +122,6 @@ class ContentsEncoder {
   }
 
   #addUser(message: Message, paths: readonly string[]): void {
-    for (const [at, part] of message.parts.entries()) {
-      if (part.type === 'opaque' && part.dialect !== 'gemini') throw refusedBlock(paths[at] ?? '');
-    }
     const turn = this.#turn('user', message);
     turn.prompt = true;
     this.#encodeParts(turn, message, paths);
@@ -204,14 +201,6 @@ class ContentsEncoder {
   #drop(thing: Parameters<typeof callerWord>[1]): void {
     this.#dropped.add(callerWord(this.#conversation, thing));
   }
-}
-
-function refusedBlock(path: string): Error {
-  return invalidRequest(
-    `'${path}' holds a block that a Gemini model cannot be given.`,
-    path,
-    'unsupported_content',
-  );
 }
 
 /** Text without words and without a signature: some models refuse it, none needs it. */

@@ -4,6 +4,7 @@ import type { EncodedRequest } from '../dialect.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
 import { parameterName, planParameters } from '../parameters.ts';
+import { withReadableParts } from '../readable-parts.ts';
 import { describedSchema } from '../response-schema.ts';
 import { encodeContents } from './contents-encode.ts';
 import { type ModelTraits, modelTraits } from './models.ts';
@@ -18,7 +19,8 @@ import { encodeTools } from './tools.ts';
  *
  * @throws GatewayError `invalid_request`, in the caller's words, for what would change the answer if it were left out.
  */
-export function encodeRequest(conversation: Conversation, model: string): EncodedRequest {
+export function encodeRequest(asked: Conversation, model: string): EncodedRequest {
+  const conversation = withReadableParts(asked, 'gemini');
   const foreign = foreignFields(conversation, 'gemini');
   const traits = modelTraits(model);
   const { contents, systemInstruction, dropped } = encodeContents(conversation, traits);

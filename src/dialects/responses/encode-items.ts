@@ -9,7 +9,6 @@ import type {
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord } from '../caller-words.ts';
 import { refusedContent } from '../chat/encode-content.ts';
-import { opaqueName } from '../chat/target.ts';
 import { encodeInputContent, encodeOutputPart, plainText } from './encode-content.ts';
 import { ITEM, ownFields, ownObject, partFields } from './extra.ts';
 import type { ResponsesTarget } from './target.ts';
@@ -138,8 +137,6 @@ class ItemWriter {
     // The dialect has no word for it; tools say in their text that they failed.
     if (result.isError) target.drop('is_error');
     target.dropCacheHint(result.cacheHint);
-    for (const part of result.parts)
-      if (part.type === 'opaque' && part.dialect !== 'responses') target.drop(opaqueName(part.value));
     const { callId: call_id } = result;
     const type = this.#customCalls.has(call_id) ? 'custom_tool_call_output' : 'function_call_output';
     const output = encodeInputContent(result.parts, target);

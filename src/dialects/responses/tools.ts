@@ -1,6 +1,6 @@
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { opaqueName } from '../chat/target.ts';
+import { opaqueName } from '../caller-words.ts';
 import { expectKind, optionalField, pathOf, requireField, unknownWord } from '../read-json.ts';
 import { extraOf, NAMESPACE, ownFields, responsesExtra } from './extra.ts';
 import { innerTools, isNamespace, type Namespaces } from './namespaces.ts';

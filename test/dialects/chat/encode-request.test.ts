@@ -149,9 +149,13 @@ test('what only another dialect knows is dropped and named', () => {
     [
       {
         role: 'user',
+        parts: [{ type: 'text', text: 'Hi', cacheHint: {} }],
+      },
+      {
+        role: 'assistant',
         parts: [
-          { type: 'text', text: 'Hi', cacheHint: {} },
-          { type: 'opaque', dialect: 'messages', value: { type: 'container_upload' } },
+          { type: 'text', text: 'So' },
+          { type: 'opaque', dialect: 'messages', value: { type: 'server_tool_use' } },
         ],
       },
       {
@@ -170,7 +174,11 @@ test('what only another dialect knows is dropped and named', () => {
   );
   assert.deepEqual(body, {
     model: 'mistral-large',
-    messages: [WIRE_HI, { role: 'tool', tool_call_id: 'a', content: 'No' }],
+    messages: [
+      WIRE_HI,
+      { role: 'assistant', content: 'So' },
+      { role: 'tool', tool_call_id: 'a', content: 'No' },
+    ],
   });
   assert.deepEqual(dropped.sort(), [
     'cache_control',

@@ -473,10 +473,14 @@ test("Bedrock's own fields pass from a caller of any dialect; other unknown ones
 test('parts of other dialects are left out and named', () => {
   const opaque: Part = { type: 'opaque', dialect: 'messages', value: { type: 'server_tool_use' } };
   const { dropped } = encode({
-    messages: [user('x', opaque), { ...user('y'), name: 'Ann' }],
+    messages: [
+      user('x'),
+      { role: 'assistant', parts: [{ type: 'text', text: 'So' }, opaque] },
+      { ...user('y'), name: 'Ann' },
+    ],
     tools: [{ type: 'opaque', dialect: 'messages', value: { type: 'web_search_20250305' } }],
   });
-  assert.deepEqual(dropped, ['messages[0].content[1]', 'messages[].name', 'tools[0]']);
+  assert.deepEqual(dropped, ['messages[1].content[1]', 'messages[].name', 'tools[0]']);
 });
 
 test('a custom tool is a function with one text; what Bedrock ran comes back as it was', () => {

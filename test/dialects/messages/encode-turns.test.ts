@@ -244,9 +244,16 @@ test('participants’ names, foreign fields of messages and of the request are n
 
 test('a block that only another dialect knows is left out and named', () => {
   const foreign: Part = { type: 'opaque', dialect: 'responses', value: { type: 'computer_call' } };
-  const { body, dropped } = encode({ messages: [user('a', foreign)] });
-  assert.deepEqual(body['messages'], [{ role: 'user', content: [text('a')] }]);
-  assert.deepEqual(dropped, ['messages[0].content[1]']);
+  const said: Part = { type: 'text', text: 'b' };
+  const { body, dropped } = encode({
+    messages: [user('a'), { role: 'assistant', parts: [said, foreign] }, user('c')],
+  });
+  assert.deepEqual(body['messages'], [
+    { role: 'user', content: [text('a')] },
+    { role: 'assistant', content: [text('b')] },
+    { role: 'user', content: [text('c')] },
+  ]);
+  assert.deepEqual(dropped, ['messages[1].content[1]']);
 });
 
 test('a caller of this dialect keeps system messages between turns', () => {

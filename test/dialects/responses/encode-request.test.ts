@@ -245,7 +245,7 @@ test('what stands in for earlier turns is refused by providers that cannot read 
   for (const dialect of [chat, anthropic, gemini]) {
     assert.throws(() => dialect.encodeRequest(conversation, 'any'), {
       kind: 'invalid_request',
-      param: 'input',
+      param: 'input[]',
     });
   }
   assert.deepEqual(responses.encodeRequest(conversation, 'gpt-5').body['input'], input);
