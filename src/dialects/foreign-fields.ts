@@ -6,7 +6,7 @@ import type {
   ToolResultPart,
 } from '../conversation/conversation.ts';
 import { invalidRequest } from '../conversation/gateway-error.ts';
-import type { JsonObject, JsonValue } from '../conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { opaqueName, partPaths, resultPartPath } from './caller-words.ts';
 
 /** `refused`: the answer would be another one without it. `kept`: the gateway does itself what the field asks for. */
@@ -27,7 +27,7 @@ const INCLUDED = new Set<JsonValue>(['reasoning.encrypted_content', 'message.out
  * What becomes of request fields that only the caller's dialect knows at a provider of another; those not listed are
  * dropped and named.
  *
- * Source: OpenAI API reference (create a model response).
+ * Source: OpenAI API reference (create a model response); Gemini API reference (`cachedContent`).
  */
 const POLICIES: Partial<Record<DialectName, Record<string, FieldPolicy>>> = {
   responses: {
@@ -43,6 +43,14 @@ const POLICIES: Partial<Record<DialectName, Record<string, FieldPolicy>>> = {
     truncation: (value) => (value === 'disabled' ? 'kept' : 'dropped'),
     include: (value) =>
       Array.isArray(value) && value.every((item) => INCLUDED.has(item)) ? 'kept' : 'dropped',
+  },
+  gemini: {
+    // It holds instructions, documents and turns, and Google alone has them.
+    cachedContent: (value) => (value === '' || value === null ? 'kept' : 'refused'),
+  },
+  messages: {
+    // One that is named holds the files of earlier turns.
+    container: (value) => (isObject(value) && typeof value['id'] !== 'string' ? 'dropped' : 'refused'),
   },
 };
 

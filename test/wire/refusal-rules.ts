@@ -4,8 +4,8 @@
  */
 export const REFUSAL_RULES: readonly { message: RegExp; reason: string }[] = [
   {
-    message: /^'(background|conversation|previous_response_id)' cannot be honoured/,
-    reason: 'Only OpenAI keeps what these name.',
+    message: /^'(background|conversation|previous_response_id|container|cachedContent)' cannot be honoured/,
+    reason: 'Only the provider that it was made for keeps what these name.',
   },
   {
     message: /is of the type '\w+', which only the provider can read that has it/,
