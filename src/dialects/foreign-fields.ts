@@ -7,7 +7,7 @@ import type {
 } from '../conversation/conversation.ts';
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
-import { opaqueName, partPaths, resultPartPath } from './caller-words.ts';
+import { callerWord, opaqueName, partPaths, resultPartPath } from './caller-words.ts';
 
 /** `refused`: the answer would be another one without it. `kept`: the gateway does itself what the field asks for. */
 type Policy = 'refused' | 'dropped' | 'kept';
@@ -74,8 +74,15 @@ const CLIENTS_ITEMS = /_output$|^mcp_approval_response$/;
  * @throws GatewayError `invalid_request` for one without which the answer would be another.
  */
 export function foreignFields(conversation: Conversation, dialect: DialectName): string[] {
-  const { extra } = conversation;
-  if (conversation.dialect !== dialect) refuseParts(conversation, dialect);
+  const names = fieldNames(conversation, dialect);
+  if (conversation.dialect !== dialect) {
+    if (conversation.messages.length === 0) throw emptyConversation(conversation);
+    refuseParts(conversation, dialect);
+  }
+  return names;
+}
+
+function fieldNames({ extra }: Conversation, dialect: DialectName): string[] {
   if (!extra || extra.dialect === dialect) return [];
   const policies = POLICIES[extra.dialect];
   return Object.entries(extra.fields).flatMap(([key, value]) => {
@@ -83,6 +90,12 @@ export function foreignFields(conversation: Conversation, dialect: DialectName):
     if (policy === 'refused') throw refusedField(key);
     return policy === 'kept' ? [] : [key];
   });
+}
+
+/** Only a request of the Responses API can be one, where what it goes on from was not found or left out. */
+function emptyConversation(conversation: Conversation): Error {
+  const word = callerWord(conversation, 'messages');
+  return invalidRequest(`'${word}' holds nothing that could be answered.`, word, 'invalid_value');
 }
 
 /** What users, instructions and tools say is what the answer is about: a block of theirs is never left out. */

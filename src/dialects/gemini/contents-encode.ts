@@ -2,6 +2,7 @@ import type { Conversation, Message, ToolResultPart } from '../../conversation/c
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { callerWord, messagePath, partPaths, resultPartPath } from '../caller-words.ts';
+import { CLOSING_WORDS, OPENING_WORDS } from '../filler-words.ts';
 import { ToolCallIds } from '../messages/tool-call-ids.ts';
 import type { ModelTraits } from './models.ts';
 import { encodePart } from './parts.ts';
@@ -99,10 +100,15 @@ class ContentsEncoder {
     if (this.#turns.at(-1)?.role === 'user') this.#pairs.closeTurn();
     const turns = this.#turns.filter((turn) => turn.results.length + turn.parts.length > 0);
     if (this.#traits.signaturesRequired) signCurrentTurn(turns);
-    const system = this.#traits.systemInstruction && turns.length > 0 ? this.#system : [];
+    const system = this.#traits.systemInstruction ? this.#system : [];
     if (system !== this.#system) prependToUser(turns, this.#system);
-    // The first content must be the user's; the API takes an empty one.
-    if (turns[0]?.role === 'model') prependToUser(turns, [{ text: '' }]);
+    // The first content must be the user's.
+    const isInstructed = turns.length === 0 && system.length > 0;
+    if (isInstructed || turns[0]?.role === 'model') prependToUser(turns, [{ text: OPENING_WORDS }]);
+    // The user's last turn said nothing and is gone; the model is to answer nevertheless.
+    if (turns.at(-1)?.role === 'model' && this.#conversation.messages.at(-1)?.role === 'user')
+      turns.push({ role: 'user', results: [], parts: [{ text: CLOSING_WORDS }], prompt: true, rest: {} });
+    if (turns.length === 0 && this.#conversation.dialect !== 'gemini') throw this.#saysNothing();
     return {
       contents: turns.map(writeTurn),
       systemInstruction: system.length > 0 ? { parts: system } : undefined,
@@ -125,8 +131,9 @@ class ContentsEncoder {
     const turn = this.#turn('user', message);
     turn.prompt = true;
     this.#encodeParts(turn, message, paths);
-    // Nothing at all would let the turns around it run together.
-    if (turn.results.length + turn.parts.length === 0) turn.parts.push({ text: '' });
+    // What is wrong with it is for the API to say to a caller of its own dialect; it refuses it of others.
+    const isNative = this.#conversation.dialect === 'gemini';
+    if (isNative && turn.results.length + turn.parts.length === 0) turn.parts.push({ text: '' });
   }
 
   #addAssistant(message: Message, index: number, paths: readonly string[]): void {
@@ -196,6 +203,11 @@ class ContentsEncoder {
     const turn: Turn = { role, results: [], parts: [], prompt: false, rest };
     this.#turns.push(turn);
     return turn;
+  }
+
+  #saysNothing(): Error {
+    const word = callerWord(this.#conversation, 'messages');
+    return invalidRequest(`'${word}' holds nothing that could be answered.`, word, 'invalid_value');
   }
 
   #drop(thing: Parameters<typeof callerWord>[1]): void {

@@ -1,6 +1,7 @@
 import type { Message, Part, ToolCallPart, ToolResultPart } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, partPaths } from '../caller-words.ts';
+import { CLOSING_WORDS, OPENING_WORDS } from '../filler-words.ts';
 import type { EncodeContext } from './encode-context.ts';
 import type { ToolCallIds } from './tool-call-ids.ts';
 
@@ -29,14 +30,6 @@ export interface BlockForm {
   saysNothing(block: JsonObject): boolean;
   fields(message: Message): JsonObject;
 }
-
-/**
- * What stands in for a user's turn where the API wants one and the caller sent none: before a conversation that begins
- * with the assistant's words or holds system messages only (OpenAI answers both), and behind one that ends with the
- * assistant's words where the model cannot go on from them.
- */
-const OPENING_WORDS = 'Begin.';
-const CLOSING_WORDS = 'Continue.';
 
 type ListContext = Pick<EncodeContext, 'conversation' | 'dropped' | 'isNative'>;
 
