@@ -9,6 +9,7 @@ import type {
   ToolResultPart,
 } from '../../conversation/conversation.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
+import { emulatedName } from '../messages/reserved-tools.ts';
 import { encodeContent, encodeParts, generatedImages } from './encode-content.ts';
 import { ownFields } from './extra.ts';
 import type { Target } from './target.ts';
@@ -136,7 +137,14 @@ function textOf(parts: readonly { text: string }[]): string {
 }
 
 function requestToolCall(call: ToolCallPart, target: Target): JsonObject {
-  return { ...encodeToolCall(call, call.id), ...target.cacheControl(call.cacheHint) };
+  const isEmulated = call.kind === 'custom' && target.emulatesCustomTools;
+  const written = isEmulated ? emulatedCall(call) : encodeToolCall(call, call.id);
+  return { ...written, ...target.cacheControl(call.cacheHint) };
+}
+
+function emulatedCall(call: ToolCallPart): JsonObject {
+  const written = { name: emulatedName(call), arguments: JSON.stringify({ input: call.arguments }) };
+  return { id: call.id, type: 'function', function: written };
 }
 
 type ResultPart = ToolResultPart['parts'][number];

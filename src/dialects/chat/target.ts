@@ -6,6 +6,8 @@ import { type ModelTraits, modelTraits } from './model-traits.ts';
 export interface TargetOptions {
   /** The provider wants its readable reasoning back, whatever dialect the caller speaks. */
   replaysReasoning?: boolean;
+  /** It knows no tools that take free text: functions stand for them. */
+  emulatesCustomTools?: boolean;
 }
 
 /** The request being written: for which model, and what of the conversation it could not say. */
@@ -13,11 +15,17 @@ export class Target {
   readonly conversation: Conversation;
   readonly traits: ModelTraits;
   readonly replaysReasoning: boolean;
+  readonly emulatesCustomTools: boolean;
   readonly #dropped = new Set<string>();
 
-  constructor(conversation: Conversation, model: string, { replaysReasoning = false }: TargetOptions = {}) {
+  constructor(
+    conversation: Conversation,
+    model: string,
+    { replaysReasoning = false, emulatesCustomTools = false }: TargetOptions = {},
+  ) {
     this.conversation = conversation;
     this.replaysReasoning = replaysReasoning;
+    this.emulatesCustomTools = emulatesCustomTools;
     this.traits = modelTraits(model);
   }
 

@@ -3,6 +3,7 @@ import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { callerWord, messagePath, partPaths, resultPartPath } from '../caller-words.ts';
 import { CLOSING_WORDS, OPENING_WORDS } from '../filler-words.ts';
+import { emulatedName } from '../messages/reserved-tools.ts';
 import { ToolCallIds } from '../messages/tool-call-ids.ts';
 import type { ModelTraits } from './models.ts';
 import { encodePart } from './parts.ts';
@@ -141,7 +142,7 @@ class ContentsEncoder {
     for (const part of message.parts) {
       if (part.type !== 'tool_call') continue;
       this.#pairs.call(part.id, index);
-      this.#calls.set(part.id, { name: part.name, ordinal: this.#calls.size });
+      this.#calls.set(part.id, { name: emulatedName(part), ordinal: this.#calls.size });
     }
     this.#encodeParts(this.#turn('model', message), message, paths);
   }
