@@ -5,6 +5,11 @@ export type UpstreamObject = UpstreamObjectRow;
 /** What can be asked for at a door of its own. */
 export type ObjectKind = 'file' | 'batch';
 
+/** What an account of a provider knows by an id. */
+const ID = ['id', 'provider', 'account'] as const;
+
+export type ObjectPlace = Pick<UpstreamObject, 'tenant' | 'kind' | 'id' | 'provider' | 'account'>;
+
 export interface ListRequest {
   tenant: string;
   kind: ObjectKind;
@@ -27,6 +32,7 @@ export class UpstreamObjects {
     this.#db = db;
   }
 
+  /** Of several that accounts gave the same id, the one that was made last: what the tenant was last told of by this name. */
   find(tenant: string, kind: ObjectKind, id: string): Promise<UpstreamObject | undefined> {
     return this.#db
       .selectFrom('upstream_objects')
@@ -34,6 +40,7 @@ export class UpstreamObjects {
       .where('id', '=', id)
       .where('tenant', '=', tenant)
       .where('kind', '=', kind)
+      .orderBy('created_at', 'desc')
       .executeTakeFirst();
   }
 
@@ -49,9 +56,9 @@ export class UpstreamObjects {
       await insert
         .onConflict((conflict) =>
           object.object === null
-            ? conflict.column('id').doNothing()
+            ? conflict.columns(ID).doNothing()
             : conflict
-                .column('id')
+                .columns(ID)
                 .doUpdateSet({ object: object.object })
                 .where('upstream_objects.tenant', '=', object.tenant),
         )
@@ -59,9 +66,11 @@ export class UpstreamObjects {
     }
   }
 
-  async forget(tenant: string, kind: ObjectKind, id: string): Promise<void> {
+  async forget({ tenant, kind, id, provider, account }: ObjectPlace): Promise<void> {
     await this.#db
       .deleteFrom('upstream_objects')
+      .where('provider', '=', provider)
+      .where('account', '=', account)
       .where('id', '=', id)
       .where('tenant', '=', tenant)
       .where('kind', '=', kind)
