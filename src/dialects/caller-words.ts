@@ -44,6 +44,13 @@ const WORDS = {
     messages: 'tool_use_id',
     gemini: 'functionResponse.id',
   },
+  /** The id of a call, as `toolCallId` is that of the call that a result answers. */
+  calledId: {
+    chat: 'id',
+    responses: 'call_id',
+    messages: 'id',
+    gemini: 'functionCall.id',
+  },
   reasoning: {
     chat: 'reasoning_effort',
     responses: 'reasoning.effort',

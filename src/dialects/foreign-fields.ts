@@ -103,6 +103,7 @@ function refuseParts(conversation: Conversation, dialect: DialectName): void {
   const isRefused = REFUSED_TURN_PARTS[conversation.dialect];
   for (const [index, { role, parts }] of conversation.messages.entries()) {
     for (const [at, part] of parts.entries()) {
+      refuseGoogleFile(dialect, part, () => partPaths(conversation, index)[at] ?? '');
       if (part.type === 'tool_result') refuseInResult(conversation, dialect, part, index, at);
       else if (!isForeign(part, dialect)) continue;
       else if (role !== 'assistant' || isRefused?.(part.value))
@@ -119,10 +120,24 @@ function refuseInResult(
   at: number,
 ): void {
   for (const [inner, part] of result.parts.entries()) {
-    if (!isForeign(part, dialect)) continue;
-    const path = partPaths(conversation, index)[at] ?? '';
-    throw refusedPart(part, resultPartPath(conversation, path, inner));
+    const path = () => resultPartPath(conversation, partPaths(conversation, index)[at] ?? '', inner);
+    refuseGoogleFile(dialect, part, path);
+    if (isForeign(part, dialect)) throw refusedPart(part, path());
   }
+}
+
+/** Files of Google's Files API, which nobody but Google can read: not even their ids are another vendor's to see. */
+const GOOGLE_FILE = /^https:\/\/generativelanguage\.googleapis\.com\/([^/?#]+\/)?files\//i;
+
+function refuseGoogleFile(dialect: DialectName, part: Part, path: () => string): void {
+  if (dialect === 'gemini' || !('source' in part) || part.source.kind !== 'url') return;
+  if (!GOOGLE_FILE.test(part.source.url)) return;
+  const place = path();
+  throw invalidRequest(
+    `'${place}' names a file in another provider's store. Send its data or a URL instead.`,
+    place,
+    'unsupported_file',
+  );
 }
 
 /** A block without a single field says nothing. */

@@ -22,7 +22,7 @@ export const REFUSAL_RULES: readonly { message: RegExp; reason: string }[] = [
     reason: 'Media in a form, of a type or at a place that the other API does not take.',
   },
   {
-    message: /answers the tool call|no tool call before it has this id/,
+    message: /answers the tool call|no call before it has this id/,
     reason: 'The call that it answers is in what only OpenAI keeps.',
   },
 ];

@@ -1,10 +1,10 @@
 import type { Conversation, Message, ToolResultPart } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
-import { callerWord, messagePath, partPaths, resultPartPath } from '../caller-words.ts';
+import { callerWord, partPaths, resultPartPath } from '../caller-words.ts';
 import { CLOSING_WORDS, OPENING_WORDS } from '../filler-words.ts';
 import { emulatedName } from '../messages/reserved-tools.ts';
-import { ToolCallIds } from '../messages/tool-call-ids.ts';
+import { ToolCallIds, unpaired } from '../messages/tool-call-ids.ts';
 import type { ModelTraits } from './models.ts';
 import { encodePart } from './parts.ts';
 import { ownFields } from './proto.ts';
@@ -171,11 +171,11 @@ class ContentsEncoder {
     const call = this.#calls.get(result.callId);
     const name = call?.name ?? result.name;
     if (name === undefined) {
-      const path = messagePath(this.#conversation, index, 'tool_call_id');
-      throw invalidRequest(
-        `'${path}' is '${result.callId}', but no tool call before it has this id.`,
-        path,
-        'unknown_tool_call',
+      const place = { type: 'tool_result' as const, id: result.callId, message: index };
+      throw unpaired(
+        this.#conversation,
+        place,
+        `is of the tool call '${result.callId}', but no call before it has this id.`,
       );
     }
     this.#pairs.answer(result.callId, index);

@@ -162,14 +162,14 @@ const UNPAIRED: [name: string, messages: Message[], param: string, words: RegExp
   [
     'a call without its result',
     [user('a'), assistant(call('x')), user('b')],
-    'messages[1].tool_call_id',
+    'messages[1].tool_calls[0].id',
     /'x'/,
   ],
-  ['a call at the end', [user('a'), assistant(call('x'))], 'messages[1].tool_call_id', /'x'/],
+  ['a call at the end', [user('a'), assistant(call('x'))], 'messages[1].tool_calls[0].id', /'x'/],
   [
     'one of two calls without its result',
     [user('a'), assistant(call('x'), call('y')), result('x'), assistant('b'), user('c')],
-    'messages[1].tool_call_id',
+    'messages[1].tool_calls[1].id',
     /'y'/,
   ],
   [
