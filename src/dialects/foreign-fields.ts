@@ -82,13 +82,37 @@ export function foreignFields(conversation: Conversation, dialect: DialectName):
   return names;
 }
 
-function fieldNames({ extra }: Conversation, dialect: DialectName): string[] {
+/** Objects whose known fields are said in neutral words: what is left of them is named field by field. */
+const HOLDERS: ReadonlySet<string> = new Set([
+  'generationConfig',
+  'toolConfig',
+  'metadata',
+  'output_config',
+  'text',
+  'stream_options',
+]);
+
+function nestedNames(
+  key: string,
+  value: JsonValue | undefined,
+  { dialect, responseFormat }: Conversation,
+): string[] {
+  if (!HOLDERS.has(key) || !isObject(value) || (dialect === 'chat' && key === 'metadata')) return [key];
+  // The schema in its own form beside the neutral one, which was sent.
+  const isCopy = (inner: string) => inner === 'responseSchema' && responseFormat?.type === 'json_schema';
+  return Object.keys(value)
+    .filter((inner) => !isCopy(inner))
+    .map((inner) => `${key}.${inner}`);
+}
+
+function fieldNames(conversation: Conversation, dialect: DialectName): string[] {
+  const { extra } = conversation;
   if (!extra || extra.dialect === dialect) return [];
   const policies = POLICIES[extra.dialect];
   return Object.entries(extra.fields).flatMap(([key, value]) => {
     const policy = policies && Object.hasOwn(policies, key) ? policies[key]?.(value) : 'dropped';
     if (policy === 'refused') throw refusedField(key);
-    return policy === 'kept' ? [] : [key];
+    return policy === 'kept' ? [] : nestedNames(key, value, conversation);
   });
 }
 
@@ -120,7 +144,7 @@ function refuseInResult(
   at: number,
 ): void {
   for (const [inner, part] of result.parts.entries()) {
-    const path = () => resultPartPath(conversation, partPaths(conversation, index)[at] ?? '', inner);
+    const path = () => resultPartPath(conversation, partPaths(conversation, index)[at] ?? '', inner, part);
     refuseGoogleFile(dialect, part, path);
     if (isForeign(part, dialect)) throw refusedPart(part, path());
   }

@@ -88,7 +88,7 @@ export function foreignParts(
       names.push(...partNames(part, dialect, path));
       if (part.type === 'tool_result') {
         for (const [inner, content] of part.parts.entries())
-          names.push(...partNames(content, dialect, resultPartPath(conversation, path, inner)));
+          names.push(...partNames(content, dialect, resultPartPath(conversation, path, inner, content)));
       }
       if (isSignedByOther(part, dialect)) names.push(signaturePath(conversation, index, path));
     }

@@ -12,6 +12,7 @@ import type {
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { decodeBlock } from './messages/decode-blocks.ts';
 import { decodeCacheHint, extraOf, unknownFields } from './messages/fields.ts';
+import { placed, placeOf } from './places.ts';
 
 type ReadablePart = TextPart | ImagePart | FilePart;
 
@@ -49,11 +50,12 @@ function isReadable(part: Part): part is OpaquePart {
 
 function readMessage(message: Message): Message {
   if (!hasReadable(message)) return message;
-  return { ...message, parts: message.parts.flatMap((part) => readPart(part)) };
+  return placed({ ...message, parts: message.parts.flatMap((part) => readPart(part)) }, placeOf(message));
 }
 
 function readPart(part: Part): Part[] {
-  if (part.type === 'tool_result') return [{ ...part, parts: part.parts.flatMap(readInner) }];
+  if (part.type === 'tool_result')
+    return [placed({ ...part, parts: part.parts.flatMap(readInner) }, placeOf(part))];
   return isReadable(part) ? (readBlock(part) ?? [part]) : [part];
 }
 
@@ -61,8 +63,9 @@ function readInner(part: ToolResultPart['parts'][number]): ToolResultPart['parts
   return isReadable(part) ? (readBlock(part) ?? [part]) : [part];
 }
 
-function readBlock({ value }: OpaquePart): ReadablePart[] | undefined {
-  return READERS.get(value['type'])?.(value);
+function readBlock(part: OpaquePart): ReadablePart[] | undefined {
+  const { value } = part;
+  return READERS.get(value['type'])?.(value)?.map((read) => placed(read, placeOf(part)));
 }
 
 const SEARCH_RESULT_FIELDS = new Set(['type', 'title', 'source', 'content', 'cache_control']);

@@ -97,7 +97,7 @@ for (const [name, dialect, model] of OTHERS) {
       const conversation = said(['user', [{ type: 'container_upload', file_id: 'f' }]]);
       assertRefused(
         () => dialect.encodeRequest(conversation, model),
-        'messages[].content[]',
+        'messages[0].content[0]',
         'container_upload',
       );
     });
@@ -105,7 +105,7 @@ for (const [name, dialect, model] of OTHERS) {
     test('so is one in what a tool gave', () => {
       assertRefused(
         () => dialect.encodeRequest(returned([{ type: 'hologram' }]), model),
-        'messages[].content[].content[]',
+        'messages[2].content[0].content[0]',
         'hologram',
       );
     });
@@ -127,7 +127,7 @@ describe('what a client’s own tools of the Responses API answered', () => {
     if (name === 'responses') continue;
     test(`is refused at ${name}`, () => {
       const conversation = responses.decodeRequest({ model: 'm', input }, {});
-      assertRefused(() => dialect.encodeRequest(conversation, model), 'input[]', 'shell_call_output');
+      assertRefused(() => dialect.encodeRequest(conversation, model), 'input[2]', 'shell_call_output');
     });
   }
 
@@ -135,12 +135,12 @@ describe('what a client’s own tools of the Responses API answered', () => {
     const item = { type: 'web_search_call', id: 'ws_1', status: 'completed' };
     const turns = [{ role: 'user', content: 'Look' }, item, { role: 'assistant', content: 'So' }];
     const conversation = responses.decodeRequest({ model: 'm', input: turns }, {});
-    assert.deepEqual(chat.encodeRequest(conversation, 'gpt-4.1').dropped, ['input[]']);
+    assert.deepEqual(chat.encodeRequest(conversation, 'gpt-4.1').dropped, ['input[1]']);
   });
 });
 
 test('a part of Gemini’s users that no other has is refused', () => {
   const parts = [{ executableCode: { language: 'PYTHON', code: '1' } }];
   const conversation = gemini.decodeRequest({ contents: [{ role: 'user', parts }] }, { model: 'm' });
-  assertRefused(() => chat.encodeRequest(conversation, 'gpt-4.1'), 'contents[].parts[]', 'executableCode');
+  assertRefused(() => chat.encodeRequest(conversation, 'gpt-4.1'), 'contents[0].parts[0]', 'executableCode');
 });

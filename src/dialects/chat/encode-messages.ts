@@ -9,7 +9,9 @@ import type {
   ToolResultPart,
 } from '../../conversation/conversation.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
+import { partField } from '../caller-words.ts';
 import { emulatedName } from '../messages/reserved-tools.ts';
+import { placed, placeOf } from '../places.ts';
 import { encodeContent, encodeParts, generatedImages } from './encode-content.ts';
 import { ownFields } from './extra.ts';
 import type { Target } from './target.ts';
@@ -139,7 +141,7 @@ function textOf(parts: readonly { text: string }[]): string {
 function requestToolCall(call: ToolCallPart, target: Target): JsonObject {
   const isEmulated = call.kind === 'custom' && target.emulatesCustomTools;
   const written = isEmulated ? emulatedCall(call) : encodeToolCall(call, call.id);
-  return { ...written, ...target.cacheControl(call.cacheHint) };
+  return { ...written, ...target.cacheControl(call.cacheHint, placeOf(call)) };
 }
 
 function emulatedCall(call: ToolCallPart): JsonObject {
@@ -151,7 +153,7 @@ type ResultPart = ToolResultPart['parts'][number];
 
 function toolMessage(result: ToolResultPart, parts: ResultPart[], target: Target): JsonObject {
   // The dialect has no word for it; tools say in their text that they failed.
-  if (result.isError) target.drop('is_error');
+  if (result.isError) target.drop(partField(target.conversation, result, 'failedResult'));
   return { role: 'tool', tool_call_id: result.callId, content: encodeContent(parts, target) };
 }
 
@@ -174,8 +176,9 @@ function splitResult(result: ToolResultPart, target: Target): { text: ResultPart
 }
 
 /** A hint on the whole result stands on the last of its parts. */
-function hinted(parts: ResultPart[], { cacheHint }: ToolResultPart): ResultPart[] {
+function hinted(parts: ResultPart[], result: ToolResultPart): ResultPart[] {
+  const { cacheHint } = result;
   const last = parts.at(-1);
   if (!cacheHint || last?.type !== 'text' || last.cacheHint) return parts;
-  return [...parts.slice(0, -1), { ...last, cacheHint }];
+  return [...parts.slice(0, -1), placed({ ...last, cacheHint }, placeOf(result))];
 }

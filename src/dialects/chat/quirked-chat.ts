@@ -97,7 +97,6 @@ const FIELD_WORDS = new Map<string, CallerWord>([
   ['parallel_tool_calls', 'parallelToolCalls'],
   ['response_format', 'responseFormat'],
   ['reasoning_effort', 'reasoning'],
-  ['messages[].name', 'participantName'],
   ['messages[].reasoning_content', 'reasoning'],
 ]);
 

@@ -1,5 +1,6 @@
 import type { CacheHint, Conversation } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
+import { callerWord } from '../caller-words.ts';
 import { encodeCacheHint } from './cache-hints.ts';
 import { type ModelTraits, modelTraits } from './model-traits.ts';
 
@@ -44,10 +45,11 @@ export class Target {
   }
 
   /** The fields that say a cache hint, where the model knows them or the caller wrote them itself. */
-  cacheControl(hint: CacheHint | undefined): JsonObject {
+  cacheControl(hint: CacheHint | undefined, place: string | undefined): JsonObject {
     if (!hint) return {};
     if (this.sameDialect || this.traits.cacheControl) return encodeCacheHint(hint);
-    this.drop('cache_control');
+    const word = callerWord(this.conversation, 'cacheHint');
+    this.drop(place === undefined ? word : `${place}.${word}`);
     return {};
   }
 }

@@ -1,6 +1,6 @@
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { opaqueName, toolPath } from '../caller-words.ts';
+import { opaqueName, toolPath, toolPlace } from '../caller-words.ts';
 import {
   emulateCustomTool,
   emulatedChoice,
@@ -159,7 +159,7 @@ export function encodeTools(target: Target): JsonObject[] {
     if (tool.type === 'function') {
       if (emulatesCustomTools && isReservedToolName(tool.name))
         throw reservedName(toolPath(conversation, index, 'name'));
-      encoded.push(encodeFunction(tool, target));
+      encoded.push(encodeFunction(tool, index, target));
     } else if (tool.type === 'custom')
       encoded.push(emulatesCustomTools ? encodeEmulated(tool, index, target) : encodeCustomTool(tool));
     else if (tool.dialect === 'chat') encoded.push(tool.value);
@@ -168,7 +168,7 @@ export function encodeTools(target: Target): JsonObject[] {
   return encoded;
 }
 
-function encodeFunction(tool: FunctionTool, target: Target): JsonObject {
+function encodeFunction(tool: FunctionTool, index: number, target: Target): JsonObject {
   const definition: JsonObject = { name: tool.name };
   if (tool.description !== undefined) definition['description'] = tool.description;
   if (tool.schema) definition['parameters'] = tool.schema;
@@ -177,7 +177,7 @@ function encodeFunction(tool: FunctionTool, target: Target): JsonObject {
     type: 'function',
     function: { ...definition, ...ownObject(tool.extra, 'function') },
     ...omitKeys(ownFields(tool.extra), TOOL_FIELDS),
-    ...target.cacheControl(tool.cacheHint),
+    ...target.cacheControl(tool.cacheHint, toolPlace(target.conversation, index)),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord, toolPath } from '../caller-words.ts';
+import { callerWord, toolPath, toolPlace } from '../caller-words.ts';
 import { constrainSchema, fitsStructuredOutputs, isObjectSchema } from '../messages/json-schema.ts';
 import {
   customToolName,
@@ -67,7 +67,8 @@ function encodeTools(context: EncodeContext, choice: ToolChoice | undefined): Js
     }
     if (allowed && !allowed.has(tool.name)) continue;
     tools.push({ toolSpec: encodeTool(context, tool, index) });
-    if (tool.type === 'function') tools.push(...encodeCachePoint(context, tool.cacheHint, 'tools'));
+    if (tool.type === 'function')
+      tools.push(...encodeCachePoint(context, tool.cacheHint, 'tools', toolPlace(conversation, index)));
   }
   return tools;
 }

@@ -1,7 +1,7 @@
 import type { Conversation, Message, ToolResultPart } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
-import { callerWord, partPaths, resultPartPath } from '../caller-words.ts';
+import { callerWord, partField, participantField, partPaths, resultPartPath } from '../caller-words.ts';
 import { CLOSING_WORDS, OPENING_WORDS } from '../filler-words.ts';
 import { emulatedName } from '../messages/reserved-tools.ts';
 import { ToolCallIds, unpaired } from '../messages/tool-call-ids.ts';
@@ -67,15 +67,17 @@ class ContentsEncoder {
   add(message: Message, index: number): void {
     const paths = partPaths(this.#conversation, index);
     // The name of a tool message is that of the tool, which its call says.
-    if (message.name !== undefined && message.role !== 'tool') this.#drop('participantName');
+    if (message.name !== undefined && message.role !== 'tool')
+      this.#dropped.add(participantField(this.#conversation, index));
     for (const [at, part] of message.parts.entries()) {
-      if ('cacheHint' in part && part.cacheHint) this.#drop('cacheHint');
+      if ('cacheHint' in part && part.cacheHint)
+        this.#dropped.add(partField(this.#conversation, part, 'cacheHint'));
       // Only Vertex takes a name, and only for some media.
       if (part.type === 'file' && part.filename !== undefined) {
         this.#dropped.add(`${paths[at]}.${callerWord(this.#conversation, 'fileName')}`);
       }
       if (part.type === 'image' && part.detail !== undefined && part.detail !== 'auto')
-        this.#drop('imageDetail');
+        this.#dropped.add(partField(this.#conversation, part, 'imageDetail'));
     }
     switch (message.role) {
       case 'system':
@@ -184,7 +186,7 @@ class ContentsEncoder {
       id: given ? result.callId : undefined,
       name: this.#conversation.dialect === 'gemini' ? name : legalFunctionName(name),
       mediaInside: this.#conversation.dialect === 'gemini' ? 'caller' : this.#traits.mediaInToolResults,
-      pathOf: (inner) => resultPartPath(this.#conversation, resultPath, inner),
+      pathOf: (inner) => resultPartPath(this.#conversation, resultPath, inner, result.parts[inner]),
     });
     const ordinal = call?.ordinal ?? Number.POSITIVE_INFINITY;
     turn.results.push({ ordinal, part: { functionResponse } });
@@ -209,10 +211,6 @@ class ContentsEncoder {
   #saysNothing(): Error {
     const word = callerWord(this.#conversation, 'messages');
     return invalidRequest(`'${word}' holds nothing that could be answered.`, word, 'invalid_value');
-  }
-
-  #drop(thing: Parameters<typeof callerWord>[1]): void {
-    this.#dropped.add(callerWord(this.#conversation, thing));
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Conversation, Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
-import { callerWord, toolPath } from '../caller-words.ts';
+import { callerWord, toolPath, toolPlace } from '../caller-words.ts';
 import {
   emulateCustomTool,
   emulatedChoice,
@@ -38,7 +38,8 @@ export function encodeTools(conversation: Conversation, traits: ModelTraits): En
         throw reservedName(toolPath(conversation, index, 'name'));
       functionDeclarations.push(encodeFunction(tool, traits));
       if (tool.strict === true) strict = true;
-      if ('cacheHint' in tool && tool.cacheHint) dropped.push(callerWord(conversation, 'cacheHint'));
+      if ('cacheHint' in tool && tool.cacheHint)
+        dropped.push(`${toolPlace(conversation, index)}.${callerWord(conversation, 'cacheHint')}`);
     } else if (tool.type === 'custom') {
       if (functionDeclarations.length === 0) tools.push({ functionDeclarations });
       const { name, description, schema, losesFormat } = emulateCustomTool(tool);

@@ -1,6 +1,6 @@
 import type { Message, Part, ToolCallPart, ToolResultPart } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord, partPaths } from '../caller-words.ts';
+import { callerWord, participantField, partPaths } from '../caller-words.ts';
 import { CLOSING_WORDS, OPENING_WORDS } from '../filler-words.ts';
 import type { EncodeContext } from './encode-context.ts';
 import type { ToolCallIds } from './tool-call-ids.ts';
@@ -84,7 +84,7 @@ export class TurnList {
     const form = this.#form;
     // The name of a tool message is that of the tool, which its call says.
     if (message.name !== undefined && message.role !== 'tool') {
-      dropped.add(callerWord(conversation, 'participantName'));
+      dropped.add(participantField(conversation, index));
     }
     const paths = partPaths(conversation, index);
     const encodeAll = (encode: (part: Part, path: string) => JsonObject[]) =>

@@ -124,7 +124,7 @@ describe('turns', () => {
   test('lose participants’ names and cache hints, and say so', () => {
     const hinted: Part = { type: 'text', text: 'Hi', cacheHint: {} };
     const conversation = chatConversation([{ role: 'user', parts: [hinted], name: 'Ada' }]);
-    assert.deepEqual(droppedFor(conversation), ['messages[].name', 'cache_control']);
+    assert.deepEqual(droppedFor(conversation), ['messages[0].name', 'cache_control']);
     const named = { ...result('c1', 'sun'), name: 'weather' };
     const history = [user('a'), assistant(call('c1', 'weather', '{}')), named];
     assert.deepEqual(droppedFor(chatConversation(history)), [], 'the name of a tool is in its call');

@@ -239,7 +239,7 @@ test('participants’ names, foreign fields of messages and of the request are n
     ],
     extra: { dialect: 'chat', fields: { store: true, metadata: { a: 'b' } } },
   });
-  assert.deepEqual(dropped, ['messages[1].audio', 'messages[].name', 'store', 'metadata']);
+  assert.deepEqual(dropped, ['messages[1].audio', 'messages[0].name', 'store', 'metadata']);
 });
 
 test('a block that only another dialect knows is left out and named', () => {
