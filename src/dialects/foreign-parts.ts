@@ -89,7 +89,7 @@ export function foreignParts(
       appendAll(names, partNames(part, dialect, path));
       if (part.type === 'tool_result') {
         for (const [inner, content] of part.parts.entries())
-          appendAll(names, partNames(content, dialect, resultPartPath(conversation, path, inner)));
+          appendAll(names, partNames(content, dialect, resultPartPath(conversation, path, inner, content)));
       }
       if (isSignedByOther(part, dialect)) names.push(signaturePath(conversation, index, path));
     }

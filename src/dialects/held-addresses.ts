@@ -25,7 +25,7 @@ export function findHeldAddress(conversation: Conversation): { id: string; path:
       for (const [inner, content] of part.parts.entries()) {
         const inResult = heldAddressOf(content);
         if (inResult !== undefined) {
-          return { id: inResult, path: resultPartPath(conversation, path(), inner) };
+          return { id: inResult, path: resultPartPath(conversation, path(), inner, content) };
         }
       }
     }

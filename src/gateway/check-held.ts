@@ -29,9 +29,9 @@ export function namesHeld({ body, spans, door }: Call): boolean {
 export async function planHeld(gateway: Gateway, call: Call): Promise<PlannedAttempt[]> {
   const references = readReferences(call);
   if (references.length === 0) return planAttempts(call);
-  const owned = await findOwners(gateway, references);
   const { tenant } = call.caller;
   const now = gateway.now();
+  const owned = await findOwners(gateway, references, tenant);
   const unseen: HeldReference[] = [];
   const due: HeldReference[] = [];
   for (const reference of references) {
@@ -71,9 +71,12 @@ function readReferences(call: Call): HeldReference[] {
 async function findOwners(
   { objects }: Gateway,
   references: readonly HeldReference[],
+  tenant: string,
 ): Promise<Map<string, UpstreamObject>> {
   const rows = await objects.ofAll(references.map(({ id }) => id));
-  return new Map(rows.map((row) => [row.id, row]));
+  // Several accounts may have given an id: the caller's own is meant, and of these the one that was made last.
+  const rank = (row: UpstreamObject) => (row.tenant === tenant ? row.created_at : -1);
+  return new Map(rows.toSorted((a, b) => rank(a) - rank(b)).map((row) => [row.id, row]));
 }
 
 /** What an account has is had from it alone. */

@@ -1,4 +1,5 @@
 import type { Config, ProviderConfig, TargetConfig } from '../config/resolve.ts';
+import { passThrough } from '../dialects/chat/pass-through.ts';
 import { Routes } from '../routing/resolve-targets.ts';
 import type { Target } from '../routing/target.ts';
 import { hashSecret, KeyRing, type TenantKey } from '../tenants/keys.ts';
@@ -30,6 +31,10 @@ export function compileSnapshot({ config, declarations, madeKeys, signIn }: Snap
   }
   return {
     routes: new Routes(models, upstreams),
+    chatFields: new Set([
+      ...passThrough.fields,
+      ...[...upstreams.values()].flatMap(({ quirked }) => [...(quirked?.wantedFields ?? [])]),
+    ]),
     findCaller: compileCallers(config, madeKeys, now),
     missingProviders: new Map(
       declarations

@@ -72,7 +72,8 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   const { dialect, path, surface } = endpoint;
   const sameDialect = door.dialect.name === dialect.name;
   const hasOwnForm = door.operation === 'embed' && surface.embeddings !== undefined;
-  const passThrough = sameDialect && door.alwaysTranslates !== true && !hasOwnForm;
+  const passThrough =
+    sameDialect && door.alwaysTranslates !== true && !hasOwnForm && !needsEmulation(call, endpoint);
   const unknownFlags: string[] = [];
   const baseHeaders = sameDialect
     ? forwardHeaders(account.headers, knownHeaders(call.forward, surface, unknownFlags))
@@ -147,7 +148,7 @@ function passBytes(call: Call, target: Target, { model, quirked }: Endpoint): Bu
   if (!quirked) return passThrough.prepareRequest(call.body, call.spans, { model, stream: call.stream });
   const { body, dropped } =
     operation === 'generate'
-      ? quirked.rewriteRequest(call.body, target.model)
+      ? quirked.rewriteRequest(call.body, call.spans, target.model)
       : quirked.rewriteEmbeddings(call.body, target.model);
   call.dropped = dropped;
   const spans = body === call.body ? call.spans : findTopLevelFields(body, passThrough.fields);
@@ -159,6 +160,13 @@ function passBytes(call: Call, target: Target, { model, quirked }: Endpoint): Bu
 function carriesReasoning(call: Call): boolean {
   const { operation, passThrough } = call.door;
   return operation !== 'embed' && call.body.includes(passThrough.carriedMarker ?? CARRIED_MARKER);
+}
+
+const CUSTOM = Buffer.from('"custom"');
+
+/** Tools that take free text, and calls of them, are functions there. */
+function needsEmulation({ door, body }: Call, { quirked }: Endpoint): boolean {
+  return quirked?.emulatesCustomTools === true && door.operation === 'generate' && body.includes(CUSTOM);
 }
 
 function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint): Encoded {

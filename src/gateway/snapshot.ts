@@ -3,6 +3,8 @@ import type { Routes } from '../routing/resolve-targets.ts';
 /** The compiled, immutable form of one configuration: all that the way of a call reads. */
 export interface Snapshot {
   routes: Routes;
+  /** The fields of a chat request that are looked for at admission: what any provider here has a rule about is among them. */
+  chatFields: ReadonlySet<string>;
   /** The caller that a secret belongs to; `undefined` where no valid key has it. */
   findCaller(secret: string): Caller | undefined;
   /** What to do about a provider that is known but not configured, by its name. */

@@ -87,10 +87,11 @@ async function createResponses(db: Kysely<unknown>): Promise<void> {
   await db.schema.createIndex('responses_by_expiry').on('responses').column('expires_at').execute();
 }
 
+/** Two providers may give the same id to two things, as may two accounts of one. */
 async function createUpstreamObjects(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('upstream_objects')
-    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('id', 'text', (column) => column.notNull())
     .addColumn('kind', 'text', (column) => column.notNull())
     .addColumn('tenant', 'text', (column) => column.notNull())
     .addColumn('key', 'text', (column) => column.notNull())
@@ -98,6 +99,7 @@ async function createUpstreamObjects(db: Kysely<unknown>): Promise<void> {
     .addColumn('account', 'text', (column) => column.notNull())
     .addColumn('created_at', 'bigint', (column) => column.notNull())
     .addColumn('object', 'text')
+    .addPrimaryKeyConstraint('upstream_objects_by_id', ['id', 'provider', 'account'])
     .execute();
   await db.schema
     .createIndex('upstream_objects_by_tenant')

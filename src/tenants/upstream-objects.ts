@@ -5,6 +5,11 @@ export type UpstreamObject = UpstreamObjectRow;
 /** What can be asked for at a door of its own. */
 export type ObjectKind = 'file' | 'batch';
 
+/** What an account of a provider knows by an id. */
+const ID = ['id', 'provider', 'account'] as const;
+
+export type ObjectPlace = Pick<UpstreamObject, 'tenant' | 'kind' | 'id' | 'provider' | 'account'>;
+
 export interface ListRequest {
   tenant: string;
   kind: ObjectKind;
@@ -30,6 +35,7 @@ export class UpstreamObjects {
     this.#now = now;
   }
 
+  /** Of several that accounts gave the same id, the one that was made last: what the tenant was last told of by this name. */
   find(tenant: string, kind: ObjectKind, id: string): Promise<UpstreamObject | undefined> {
     return this.#db
       .selectFrom('upstream_objects')
@@ -37,6 +43,7 @@ export class UpstreamObjects {
       .where('id', '=', id)
       .where('tenant', '=', tenant)
       .where('kind', '=', kind)
+      .orderBy('created_at', 'desc')
       .executeTakeFirst();
   }
 
@@ -52,7 +59,11 @@ export class UpstreamObjects {
    * expires is brought up to date.
    */
   async bind(objects: readonly UpstreamObject[]): Promise<void> {
-    const rows = [...new Map(objects.map((object) => [object.id, object])).values()];
+    const rows = [
+      ...new Map(
+        objects.map((object) => [JSON.stringify([object.id, object.provider, object.account]), object]),
+      ).values(),
+    ];
     if (rows.length === 0) return;
     if (rows.some(({ expires_at: expiresAt }) => expiresAt !== null)) await this.#deleteExpired();
     await this.#db
@@ -60,7 +71,7 @@ export class UpstreamObjects {
       .values(rows)
       .onConflict((conflict) =>
         conflict
-          .column('id')
+          .columns(ID)
           .doUpdateSet(({ fn, ref }) => ({
             object: fn.coalesce(ref('excluded.object'), ref('upstream_objects.object')),
             expires_at: ref('excluded.expires_at'),
@@ -74,9 +85,11 @@ export class UpstreamObjects {
     await this.#db.deleteFrom('upstream_objects').where('expires_at', '<=', this.#now()).execute();
   }
 
-  async forget(tenant: string, kind: ObjectKind, id: string): Promise<void> {
+  async forget({ tenant, kind, id, provider, account }: ObjectPlace): Promise<void> {
     await this.#db
       .deleteFrom('upstream_objects')
+      .where('provider', '=', provider)
+      .where('account', '=', account)
       .where('id', '=', id)
       .where('tenant', '=', tenant)
       .where('kind', '=', kind)

@@ -17,7 +17,7 @@ import type { Account, Upstream } from './upstream.ts';
 export interface Endpoint {
   dialect: UpstreamDialect;
   surface: Surface;
-  /** The provider's way of the chat dialect, where it has quirks and this is what is spoken. */
+  /** The provider's way of the chat dialect, where this is what is spoken. */
   quirked: QuirkedChat | undefined;
   /** Path and query. */
   path: string;

@@ -15,7 +15,7 @@ export interface Upstream {
   /** The name in target names; may differ from the declaration's (`local: { adapter: openai-compatible }`). */
   name: string;
   declaration: ProviderDeclaration;
-  /** Its way of the chat dialect, where it has quirks. */
+  /** Its way of the chat dialect, where it speaks it. */
   quirked: QuirkedChat | undefined;
   accounts: [Account, ...Account[]];
   /** For targets that are named directly; those of a configured model have their own. */
@@ -86,7 +86,7 @@ export function buildUpstream(options: UpstreamOptions, context: SignInContext):
   // Without an account requests go out without a credential: servers of one's own often want none.
   const [first = { name: 'none' }, ...others] = options.accounts;
   const build = (account: AccountOptions) => buildAccount(options, account, context);
-  const quirked = declaration.quirks && new QuirkedChat(declaration.quirks);
+  const quirked = declaration.dialect === 'chat' ? new QuirkedChat(declaration.quirks ?? {}) : undefined;
   return { name, declaration, quirked, accounts: [build(first), ...others.map(build)], timeouts };
 }
 

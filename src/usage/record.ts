@@ -5,7 +5,7 @@ import type { Usage } from '../conversation/usage.ts';
 /**
  * What can be asked for, and what is recorded where nobody said what it used: an estimate by the tokens of its text, or
  * nothing. `unpriced`: its tokens are of kinds (images) that cost otherwise than the ones that are told apart here, so that no cost can
- * be said. `count`: the tokens of a request, which nobody bills.
+ * be said. `count`: the tokens of a request, which nobody bills. `response`: what is asked about a kept response.
  */
 export const OPERATIONS = {
   generate: { unsaid: 'estimate' },
@@ -21,6 +21,7 @@ export const OPERATIONS = {
   rerank: { unsaid: 'nothing' },
   file: { unsaid: 'nothing' },
   batch: { unsaid: 'nothing' },
+  response: { unsaid: 'nothing' },
 } as const satisfies Record<string, OperationRules>;
 
 interface OperationRules {

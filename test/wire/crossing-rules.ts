@@ -128,7 +128,14 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     change: 'lost',
     reason: 'Blocks that only one dialect knows: dropped and named.',
   },
-  { ...REQUEST, path: 'system.opaque', change: 'lost', reason: 'The same.' },
+  {
+    ...REQUEST,
+    path: 'said.assistant.text',
+    from: ['messages'],
+    change: 'added',
+    when: ({ after }) => textOf(after).startsWith('Summary: '),
+    reason: 'A compaction says in words what stood before it: told as text.',
+  },
   {
     ...REQUEST,
     path: 'tool.opaque',
@@ -566,7 +573,9 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     ...REQUEST,
     path: 'said.tool.tool_result.isError',
     change: 'lost',
-    when: ({ before }, { dropped }) => before === false || dropped.includes('is_error'),
+    when: ({ before }, { dropped }) =>
+      before === false ||
+      dropped.some((name) => /(?:is_error|functionResponse\.response\.error)$/.test(name)),
     reason:
       'That it is none is the default; that it is one is dropped and named where results cannot say it.',
   },
@@ -761,6 +770,14 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
       (before === 'stop' || before === 'malformed_tool_call') && after === 'tool_calls',
     reason:
       'Where calls were made the others say so, whatever the provider said: agents would stop otherwise.',
+  },
+  {
+    ...ANSWER,
+    path: 'choices[].finish',
+    from: ['gemini'],
+    before: 'malformed_tool_call',
+    when: ({ after }) => after === 'content_filter',
+    reason: 'Others have no word for a call that could not be read, and would take a stop for an end.',
   },
   { ...ANSWER, path: 'choices[].stopSequence', change: 'lost', reason: 'Only Anthropic says which.' },
   { ...ANSWER, path: 'choices[].logprobs', change: 'lost', via: ['messages'], reason: 'Anthropic has none.' },

@@ -16,16 +16,15 @@ export interface RefusalRule {
 
 export const REFUSAL_RULES: readonly RefusalRule[] = [
   {
-    message: /^'(background|conversation|previous_response_id)' cannot be honoured/,
-    from: ['responses'],
-    count: 64,
-    reason: 'Only OpenAI keeps what these name.',
+    message: /^'(background|conversation|previous_response_id|container|cachedContent)' cannot be honoured/,
+    count: 84,
+    reason: 'Only the provider that it was made for keeps what these name.',
   },
   {
-    message: /^An item of type 'compaction' can be read by the provider alone/,
-    from: ['responses'],
-    count: 20,
-    reason: 'It stands for messages that nobody else can read.',
+    message: /is of the type '\w+', which only the provider can read that has it/,
+    count: 72,
+    reason:
+      'It stands for messages that nobody else can read, is what a client’s own tool of that provider answered, or a change of tools midway.',
   },
   {
     message: /^'(stop|stop_sequences|generationConfig\.stopSequences)' cannot be expressed/,
@@ -34,9 +33,24 @@ export const REFUSAL_RULES: readonly RefusalRule[] = [
     reason: 'The Responses API has no stop sequences.',
   },
   {
+    message:
+      /^'(stop_sequences|generationConfig\.stopSequences|inferenceConfig\.stopSequences)' cannot be expressed/,
+    from: ['chat'],
+    via: ['messages', 'gemini', 'converse'],
+    count: 3,
+    reason: 'Recorded before OpenAI took them from its reasoning models: refused on the way back.',
+  },
+  {
+    message: /is a name that the gateway needs itself/,
+    from: ['gemini'],
+    via: ['messages', 'converse'],
+    count: 2,
+    reason: 'On the way back: the tool that an answer in JSON is asked by comes from no caller.',
+  },
+  {
     message: /takes no such input: a URL other than 's3:/,
     via: ['converse'],
-    count: 46,
+    count: 36,
     reason: 'Bedrock fetches nothing from the web.',
   },
   {
@@ -48,7 +62,7 @@ export const REFUSAL_RULES: readonly RefusalRule[] = [
   {
     message: /takes no such input: (?:audio|a URL of a file of type 'video)/,
     via: ['messages'],
-    count: 27,
+    count: 22,
     reason: 'Claude hears nothing and sees no videos.',
   },
   {
@@ -66,9 +80,7 @@ export const REFUSAL_RULES: readonly RefusalRule[] = [
   },
   {
     message: /names a file in another provider's store/,
-    from: ['chat', 'responses', 'messages'],
-    via: ['gemini'],
-    count: 8,
+    count: 48,
     reason: 'the same,',
   },
   {
@@ -80,30 +92,16 @@ export const REFUSAL_RULES: readonly RefusalRule[] = [
   },
   {
     message: /^(?:A file|Audio) given by its URL/,
-    count: 39,
+    count: 32,
     reason:
       'OpenAI fetches images only, in files of Chat Completions and in audio; Google tells no type of an address.',
   },
   {
-    message: /answers the tool call|no tool call before it has this id/,
+    message: /answers the tool call|no call before it has this id/,
     from: ['responses'],
     via: ['messages', 'gemini', 'converse'],
     count: 3,
     reason: 'The call that it answers is in what only OpenAI keeps.',
-  },
-  {
-    message: /holds a block that a Gemini model cannot be given/,
-    from: ['messages'],
-    via: ['gemini'],
-    count: 7,
-    reason: 'Blocks that only another dialect has, in places where leaving them out would leave nothing.',
-  },
-  {
-    message: /instructions to a Gemini model can only be text/,
-    from: ['messages'],
-    via: ['gemini'],
-    count: 7,
-    reason: 'A change of tools midway is no text.',
   },
 ];
 

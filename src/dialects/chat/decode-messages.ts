@@ -10,6 +10,7 @@ import type {
 } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { placed } from '../places.ts';
 import {
   expectKind,
   omitKeys,
@@ -160,7 +161,7 @@ class MessageDecoder {
       ...(Object.keys(inner).length > 0 ? { [type]: inner } : {}),
     });
     if (extra) call.extra = extra;
-    this.#remember(call);
+    this.#remember(placed(call, at));
     return carried ? { call, carried } : { call };
   }
 
@@ -185,6 +186,7 @@ class MessageDecoder {
     const result: ToolResultPart = { type: 'tool_result', callId, parts: content.filter(isResultContent) };
     const name = optionalField(message, 'name', 'string', at) ?? this.#toolNames.get(callId);
     if (name !== undefined) result.name = name;
+    placed(result, at);
     const cacheHint = decodeCacheHint(message, at);
     if (cacheHint) result.cacheHint = cacheHint;
     return finishMessage({ role: 'tool', parts: [result] }, message, known, at);

@@ -6,6 +6,7 @@ import {
   writeCarriedId,
 } from '../../conversation/carried-reasoning.ts';
 import type { Message, Part, ReasoningPart, ToolCallPart } from '../../conversation/conversation.ts';
+import { placed, placeOf } from '../places.ts';
 import { isGivenToolCallId } from './tool-call-ids.ts';
 
 /**
@@ -71,7 +72,7 @@ function restoreTurn(message: Message, reader: CarriedIdReader): Message {
   const isRestored = lead.length > 0 || parts.length > message.parts.length;
   if (!isRestored) return message;
   const shown = parts.filter((part) => part.type !== 'reasoning' || isDemandedBack(part));
-  return { ...message, parts: [...lead, ...shown] };
+  return placed({ ...message, parts: [...lead, ...shown] }, placeOf(message));
 }
 
 /** Takes a carried signature off a call, which gets the one that it had from its provider, and gives the reasoning. */

@@ -9,6 +9,7 @@ import type {
   TextPart,
 } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
+import { readCustomToolArguments } from '../messages/reserved-tools.ts';
 import { readCitations } from './citations.ts';
 import { logprobsIn } from './logprobs.ts';
 import { PartialArgs } from './partial-args.ts';
@@ -25,6 +26,7 @@ interface OpenText {
 
 interface OpenCall {
   part: number;
+  isCustom: boolean;
   args: PartialArgs;
 }
 
@@ -164,7 +166,7 @@ export class ChoiceDecoder {
     if (part.type !== 'tool_call') return this.#whole(part);
     const value = { ...part, arguments: '' };
     const at = this.#begin(value);
-    this.#call = { part: at.part, args: new PartialArgs() };
+    this.#call = { part: at.part, isCustom: part.kind === 'custom', args: new PartialArgs() };
     return [{ type: 'part_start', ...at, value }];
   }
 
@@ -174,8 +176,9 @@ export class ChoiceDecoder {
     if (!open) return [];
     this.#call = undefined;
     const at = { choice: this.index, part: open.part };
+    const text = open.args.toString();
     return [
-      { type: 'part_delta', ...at, delta: open.args.toString() },
+      { type: 'part_delta', ...at, delta: open.isCustom ? readCustomToolArguments(text) : text },
       { type: 'part_end', ...at },
     ];
   }

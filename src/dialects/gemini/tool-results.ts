@@ -31,7 +31,7 @@ export function encodeToolResult(
   const beside: JsonObject[] = [];
   for (const [index, part] of result.parts.entries()) {
     if (part.type === 'text') texts.push(part.text);
-    else if (part.type === 'opaque') writeOpaque(part, texts, inside);
+    else if (part.type === 'opaque') inside.push(...ownBlock(part));
     else {
       const media = writeMedia(part.source, pathOf(index));
       const type = part.source.kind === 'data' ? part.source.mediaType : '';
@@ -49,10 +49,8 @@ export function encodeToolResult(
   return { functionResponse, beside };
 }
 
-/** A foreign block in a result (a document reference, a search hit) is worth more as its JSON than not at all. */
-function writeOpaque({ dialect, value }: OpaquePart, texts: string[], inside: JsonObject[]): void {
-  if (dialect === 'gemini') inside.push(value);
-  else texts.push(JSON.stringify(value));
+function ownBlock({ dialect, value }: OpaquePart): JsonObject[] {
+  return dialect === 'gemini' ? [value] : [];
 }
 
 /**

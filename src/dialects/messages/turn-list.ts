@@ -1,7 +1,8 @@
 import { appendAll } from '../../conversation/append-all.ts';
 import type { Message, Part, ToolCallPart, ToolResultPart } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord, partPaths } from '../caller-words.ts';
+import { callerWord, participantField, partPaths } from '../caller-words.ts';
+import { CLOSING_WORDS, OPENING_WORDS } from '../filler-words.ts';
 import type { EncodeContext } from './encode-context.ts';
 import type { ToolCallIds } from './tool-call-ids.ts';
 
@@ -30,14 +31,6 @@ export interface BlockForm {
   saysNothing(block: JsonObject): boolean;
   fields(message: Message): JsonObject;
 }
-
-/**
- * What stands in for a user's turn where the API wants one and the caller sent none: before a conversation that begins
- * with the assistant's words or holds system messages only (OpenAI answers both), and behind one that ends with the
- * assistant's words where the model cannot go on from them.
- */
-const OPENING_WORDS = 'Begin.';
-const CLOSING_WORDS = 'Continue.';
 
 type ListContext = Pick<EncodeContext, 'conversation' | 'dropped' | 'isNative'>;
 
@@ -92,7 +85,7 @@ export class TurnList {
     const form = this.#form;
     // The name of a tool message is that of the tool, which its call says.
     if (message.name !== undefined && message.role !== 'tool') {
-      dropped.add(callerWord(conversation, 'participantName'));
+      dropped.add(participantField(conversation, index));
     }
     const paths = partPaths(conversation, index);
     const encodeAll = (encode: (part: Part, path: string) => JsonObject[]) =>

@@ -1,7 +1,7 @@
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { opaqueName } from '../chat/target.ts';
+import { opaqueName, toolPlace } from '../caller-words.ts';
 import { expectKind, optionalField, pathOf, requireField, unknownWord } from '../read-json.ts';
 import { extraOf, NAMESPACE, ownFields, responsesExtra } from './extra.ts';
 import { innerTools, isNamespace, keyOf, type Namespaces } from './namespaces.ts';
@@ -162,7 +162,7 @@ function decodeAllowedTools(choice: JsonObject): ToolChoice | undefined {
 
 export function encodeTools(target: ResponsesTarget): JsonObject[] {
   const namespaces = new Set<JsonValue>();
-  return target.conversation.tools.flatMap((tool): JsonObject[] => {
+  return target.conversation.tools.flatMap((tool, index): JsonObject[] => {
     const namespace = tool.type === 'opaque' ? undefined : ownFields(tool.extra)[NAMESPACE];
     if (namespace !== undefined && isObject(namespace)) {
       // As it came, where the first of its tools stands.
@@ -170,7 +170,7 @@ export function encodeTools(target: ResponsesTarget): JsonObject[] {
       namespaces.add(namespace);
       return isFirst ? [namespace] : [];
     }
-    if (tool.type === 'function') return [encodeFunction(tool, target)];
+    if (tool.type === 'function') return [encodeFunction(tool, index, target)];
     if (tool.type === 'custom') return [encodeCustomTool(tool)];
     if (tool.dialect === 'responses') return [tool.value];
     target.drop(`tools: ${opaqueName(tool.value)}`);
@@ -178,7 +178,7 @@ export function encodeTools(target: ResponsesTarget): JsonObject[] {
   });
 }
 
-function encodeFunction(tool: FunctionTool, target: ResponsesTarget): JsonObject {
+function encodeFunction(tool: FunctionTool, index: number, target: ResponsesTarget): JsonObject {
   const written: JsonObject = { type: 'function', name: tool.name };
   if (tool.description !== undefined) written['description'] = tool.description;
   // Both are required here; an absent `strict` would mean true, which is not what other dialects mean by saying nothing.
@@ -189,7 +189,7 @@ function encodeFunction(tool: FunctionTool, target: ResponsesTarget): JsonObject
     written['parameters'] = tool.schema ?? { type: 'object', properties: {} };
     written['strict'] = tool.strict ?? false;
   }
-  target.dropCacheHint(tool.cacheHint);
+  target.dropCacheHint(tool.cacheHint, toolPlace(target.conversation, index));
   return { ...written, ...ownFields(tool.extra) };
 }
 

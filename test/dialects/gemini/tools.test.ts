@@ -59,10 +59,6 @@ describe('tools', () => {
     ]);
   });
 
-  test('that take free text are refused', () => {
-    assert.throws(() => bodyFor(asking([{ type: 'custom', name: 'patch' }])), refusalOf('tools[0]'));
-  });
-
   test('that another provider runs are dropped and named', () => {
     const search: Tool = { type: 'opaque', dialect: 'messages', value: { type: 'web_search_20250305' } };
     const conversation = asking([functionTool('f'), search]);
