@@ -417,27 +417,11 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
   },
   {
     ...REQUEST,
-    path: 'responseFormat',
-    change: 'lost',
-    via: ['messages', 'converse'],
-    when: (_, { asked }) => asked?.dialect === 'gemini',
-    reason: 'A schema that they do not take is asked for by a tool.',
-  },
-  {
-    ...REQUEST,
     path: 'system.text',
     change: 'added',
     via: ['messages', 'converse'],
     when: ({ after }) => JSON.stringify(after).includes('Answer with one JSON object'),
-    reason: 'These words.',
-  },
-  {
-    ...REQUEST,
-    path: 'toolChoice',
-    change: 'added',
-    via: ['messages', 'converse'],
-    when: ({ after }) => objectOf(after)['name'] === OUTPUT_TOOL,
-    reason: 'That tool.',
+    reason: 'These words, and that tool.',
   },
   {
     ...REQUEST,
@@ -618,13 +602,6 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     change: 'lost',
     reason: 'The same, and only OpenAI is told how closely to look.',
   },
-  {
-    ...REQUEST,
-    path: 'said.tool.tool_result.parts[]',
-    when: ({ before, after }, { dropped }) =>
-      dropped.length > 0 && [before, after].some((part) => objectOf(part)['type'] === 'opaque'),
-    reason: 'Blocks that one dialect alone knows are named, or told as JSON:',
-  },
   ...(
     [
       ['type', 'opaque'],
@@ -661,14 +638,6 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     change: 'added',
     when: ({ after }) => /^(Dummy TXT|TXT test) file\n/.test(textOf(after)),
     reason: 'which is this text.',
-  },
-  {
-    ...REQUEST,
-    path: 'said.user.image',
-    change: 'lost',
-    from: ['gemini'],
-    when: ({ before }) => JSON.stringify(before).includes('googleapis.com'),
-    reason: 'A file of Google’s store comes back as a file: elsewhere no type is told of an address.',
   },
   {
     ...REQUEST,
