@@ -62,11 +62,12 @@ export class BodyRelay implements CommittingReceiver {
       // Of what was forwarded already only the end is left.
       if (!this.#call.committed) this.#call.answer = body;
     }
+    const relayed = this.#call.committed ? body : (passThrough.mendAnswer?.(body) ?? body);
     this.#attempt.succeed();
     if (!this.#call.committed) {
       this.#noteId(body);
       noteMadeIds(this.#gateway, this.#call, made);
-      sendJson(this.#gateway, this.#call, passThrough.mendAnswer?.(body) ?? body);
+      sendJson(this.#gateway, this.#call, relayed);
       return;
     }
     settleCall(this.#gateway, this.#call, 'ok', 200);
