@@ -62,17 +62,18 @@ export class BodyRelay implements CommittingReceiver {
       // Of what was forwarded already only the end is left.
       if (!this.#call.committed) this.#call.answer = body;
     }
+    const relayed = this.#call.committed ? body : (passThrough.mendAnswer?.(body) ?? body);
     if (made && made !== 'broken') noteMadeIds(this.#gateway, this.#call, made);
     const { noting } = this.#call;
-    if (noting) void noting.then(() => this.#attempt.run(() => this.#finish(body)));
-    else this.#finish(body);
+    if (noting) void noting.then(() => this.#attempt.run(() => this.#finish(relayed)));
+    else this.#finish(relayed);
   }
 
   #finish(body: Buffer): void {
     this.#attempt.succeed();
     if (!this.#call.committed) {
       this.#noteId(body);
-      sendJson(this.#gateway, this.#call, this.#call.door.passThrough.mendAnswer?.(body) ?? body);
+      sendJson(this.#gateway, this.#call, body);
       return;
     }
     settleCall(this.#gateway, this.#call, 'ok', 200);
