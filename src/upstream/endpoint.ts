@@ -62,8 +62,8 @@ const CODECS: Readonly<Partial<Record<DialectName, UpstreamDialect>>> = DIALECTS
  * @throws GatewayError `invalid_request` for names that would lead to another path than the one that was permitted.
  */
 export function findEndpoint(
-  upstream: Upstream,
-  { basePath, settings }: Account,
+  upstream: Pick<Upstream, 'declaration' | 'quirked'>,
+  { basePath, settings }: Pick<Account, 'basePath' | 'settings'>,
   request: EndpointRequest,
 ): Endpoint | undefined {
   const surface = chooseSurface(upstream.declaration, request);

@@ -77,8 +77,10 @@ function parameterValue({ key, value }: WrittenParameter, { sameDialect }: Targe
 }
 
 /** Where a stop sequence is left out, the answer goes on behind it. */
-function refuseStops({ key, value }: WrittenParameter, { conversation, traits }: Target): void {
-  if (key !== 'stop' || !Array.isArray(value) || value.length <= traits.mostStops) return;
+function refuseStops({ key, value }: WrittenParameter, target: Target): void {
+  const { conversation, traits, sameDialect } = target;
+  // A caller of this dialect gets OpenAI's own words.
+  if (sameDialect || key !== 'stop' || !Array.isArray(value) || value.length <= traits.mostStops) return;
   throw tooManyStops(conversation, traits.mostStops);
 }
 

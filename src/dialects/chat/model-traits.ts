@@ -67,6 +67,8 @@ const TRAITS: readonly (readonly [RegExp, ModelTraits])[] = [
   [/^gpt-oss/, COMPATIBLE],
   [/^gpt-5(\.\d+)?-chat/, { ...OPENAI, outputLimit: ['max_completion_tokens'] }],
   [/^gpt-5(-|$)/, { ...OPENAI_REASONING, leastEffort: 'minimal' }],
+  // Recorded: o3-mini stops where it is told. The reference: "not supported with latest reasoning models `o3` and `o4-mini`".
+  [/^(o1|o3-mini)/, { ...OPENAI_REASONING, mostStops: 4 }],
   [/^o\d/, OPENAI_REASONING],
   [/^(ft:)?(chatgpt-4|gpt-3|gpt-4)/, OPENAI],
   [/^(ft:)?(chatgpt|gpt)-/, { ...OPENAI_REASONING, sampling: 'without_reasoning', leastEffort: 'none' }],

@@ -153,11 +153,11 @@ describe('names', () => {
 describe('a history', () => {
   const calls = assistant(call('a', 'f', '{}'), call('b', 'g', '{}'));
   const histories: [name: string, messages: Message[], param: string][] = [
-    ['without the result of a call', [user('Hi'), calls, result('a', '1')], 'messages[1].tool_call_id'],
+    ['without the result of a call', [user('Hi'), calls, result('a', '1')], 'messages[1].tool_calls[1].id'],
     [
       'whose result comes too late',
       [user('Hi'), calls, user('Well?'), assistant('So'), result('a', '1'), result('b', '2')],
-      'messages[1].tool_call_id',
+      'messages[1].tool_calls[0].id',
     ],
     [
       'with two results of a call',
