@@ -1,6 +1,5 @@
 import type { DialectName } from '../conversation/conversation.ts';
-import type { ErrorKind } from '../conversation/gateway-error.ts';
-import type { Operation } from '../usage/record.ts';
+import type { CallOutcome, Operation } from '../usage/record.ts';
 
 /** The tables as queries see them. `migrations.ts` makes them; the two change together. */
 export interface Database {
@@ -34,7 +33,7 @@ export interface CallRow {
   /** 0 or 1: the tokens were counted by us because the provider did not say. */
   usage_estimated: number;
   cost_micro_usd: number | null;
-  outcome: 'ok' | ErrorKind;
+  outcome: CallOutcome;
   status: number;
   latency_ms: number;
   first_token_ms: number | null;

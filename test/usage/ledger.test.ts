@@ -9,6 +9,7 @@ import type { Store } from '../../src/store/store.ts';
 import { Ledger, type LedgerOptions, type LedgerProblem, type Recount } from '../../src/usage/ledger.ts';
 import { PriceBook } from '../../src/usage/prices.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
+import { openTempJournal } from '../support/temp-journal.ts';
 import { makeTempDirectory, openTempStore } from '../support/temp-store.ts';
 import { makeRecord } from '../support/usage-records.ts';
 import { VirtualSchedule } from '../support/virtual-schedule.ts';
@@ -20,6 +21,7 @@ function openLedger(store: Pick<Store, 'insertCalls'>, options: Partial<LedgerOp
   const ledger = new Ledger({
     store,
     prices: new PriceBook(),
+    journal: openTempJournal({ schedule: time.schedule }),
     onProblem: (problem) => problems.push(problem),
     schedule: time.schedule,
     ...options,
