@@ -2,6 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { CaptureArchive, type CaptureProblem } from './captures/capture-archive.ts';
 import type { Config } from './config/resolve.ts';
 import { GatewayError } from './conversation/gateway-error.ts';
 import { compileSnapshot, type SnapshotSources } from './gateway/compile-snapshot.ts';
@@ -83,6 +84,11 @@ export async function startApp(
     now: Date.now,
     onProblem: (problem) => log.error(describeProblem(problem), `kept responses: ${problem.kind}`),
   });
+  const captures = new CaptureArchive({
+    store,
+    now: Date.now,
+    onProblem: (problem) => log.error(describeProblem(problem), `captures: ${problem.kind}`),
+  });
   const tokens = new TokenCounter();
   const connections = new Connections(Date.now);
   const signIn: SignInContext = {
@@ -97,6 +103,7 @@ export async function startApp(
     ledger,
     lateCounts: new LateCounts(tokens, log),
     responses,
+    captures,
     tokens,
     log,
     calls: new RunningCalls(),
@@ -135,6 +142,7 @@ export async function startApp(
     await connections.close();
     await ledger.close();
     await responses.close();
+    await captures.close();
     await tokens.stop();
     await store.close();
   };
@@ -212,7 +220,7 @@ async function recoverCalls(directory: string, ledger: Ledger, log: Logger): Pro
 }
 
 /** pino writes an error out only where it is called `err`. */
-function describeProblem(problem: LedgerProblem | JournalProblem | ArchiveProblem): object {
+function describeProblem(problem: LedgerProblem | JournalProblem | ArchiveProblem | CaptureProblem): object {
   if (!('error' in problem)) return problem;
   const { error: err, ...rest } = problem;
   return { ...rest, err };

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { AnswerTap } from '../captures/capture.ts';
 import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
@@ -70,6 +71,8 @@ export class Call implements Waiting {
   /** Bytes of the answer have gone to the client: from here on nothing is retried. */
   committed = false;
   settled = false;
+  /** What its client gets, where the tenant has that kept. */
+  readonly tap: AnswerTap | undefined;
   /** Its note in the journal, from its first upstream request on. */
   started: StartNote | undefined;
   /** What was set aside for it; a call that the gateway's end cuts off is recorded at this cost. */
@@ -103,6 +106,7 @@ export class Call implements Waiting {
     this.door = options.door;
     this.snapshot = options.snapshot;
     this.caller = options.caller;
+    this.tap = options.caller.capture && new AnswerTap();
     this.body = options.body;
     this.upload = options.upload;
     this.object = options.object;

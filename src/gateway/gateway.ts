@@ -1,3 +1,4 @@
+import type { CaptureArchive } from '../captures/capture-archive.ts';
 import type { ResponseArchive } from '../responses/response-archive.ts';
 import type { UpstreamObjects } from '../tenants/upstream-objects.ts';
 import type { TokenCounter } from '../tokens/token-counter.ts';
@@ -17,6 +18,8 @@ export interface Gateway {
   readonly lateCounts: Pick<LateCounts, 'plan'>;
   /** Responses that clients may go on from. */
   readonly responses: Pick<ResponseArchive, 'keep' | 'find' | 'remove'>;
+  /** Prompts and answers, of tenants that want them kept. */
+  readonly captures: Pick<CaptureArchive, 'keep'>;
   readonly log: Log;
   readonly calls: RunningCalls;
   /** Whose it is what providers keep: files, batches, conversations, … */

@@ -95,6 +95,7 @@ export class BodyRelay implements CommittingReceiver {
   #beginForwarding(): void {
     const held = this.#chunks;
     if (held[0]) this.#noteId(held[0]);
+    this.#call.tap?.miss();
     beginBody(this.#call, this.#length);
     this.#chunks = [];
     this.#bytes = 0;

@@ -23,7 +23,8 @@ export class BytesRelay implements CommittingReceiver {
   }
 
   data(chunk: Buffer): void {
-    const { response, startedMs } = this.#call;
+    const { response, startedMs, tap } = this.#call;
+    tap?.miss();
     const due = this.#newest;
     this.#newest = chunk;
     if (!due) return;

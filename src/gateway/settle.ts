@@ -65,6 +65,7 @@ export function endAnswer(
   last?: Buffer | string,
   encoding: BufferEncoding = 'utf8',
 ): void {
+  if (last !== undefined) call.tap?.push(last, encoding);
   call.last = last;
   call.lastEncoding = encoding;
   gateway.ledger.wait(call);

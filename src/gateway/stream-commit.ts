@@ -45,6 +45,7 @@ export class StreamCommit {
   /** Sends to the client, or holds back what may still have to be taken back. */
   write(bytes: Buffer | string): void {
     if (bytes.length === 0) return;
+    this.#call.tap?.push(bytes);
     if (!this.#call.committed) {
       if (this.#call.firstTokenMs === undefined) {
         this.#hold(bytes);

@@ -7,6 +7,7 @@ export interface Database {
   keys: KeyRow;
   responses: ResponseRow;
   upstream_objects: UpstreamObjectRow;
+  captures: CaptureRow;
 }
 
 /** One usage record. All token columns are null where the call's usage is not known. */
@@ -86,6 +87,19 @@ export interface UpstreamObjectRow {
   created_at: number;
   /** The provider's own words, as last seen; null where only its id was seen (the output of a batch). */
   object: string | null;
+}
+
+/** The prompt and the answer of a call whose tenant has them kept, redacted. */
+export interface CaptureRow {
+  call_id: string;
+  tenant: string;
+  /** Unix milliseconds. */
+  expires_at: number;
+  /** JSON; the beginning of it where `truncated` is 1. Null where it is not kept: `gap` says why. */
+  request: string | null;
+  response: string | null;
+  truncated: number;
+  gap: string | null;
 }
 
 /** The columns of `calls` in the order in which they are written. The type makes sure that none is missing. */

@@ -66,6 +66,7 @@ async function countBy(
         maxBytes: 0,
       },
       tokens: { countConversation },
+      captures: { keep: () => assert.fail('nothing is kept of a count') },
       lateCounts: { plan: () => assert.fail('a count is not counted again') },
       responses: {
         keep: () => assert.fail('a count is not kept'),
