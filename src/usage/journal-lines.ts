@@ -2,7 +2,6 @@ import { z } from 'zod';
 import type { DialectName } from '../conversation/conversation.ts';
 import { ERROR_KINDS, type ErrorKind } from '../conversation/gateway-error.ts';
 import { tryParseJson } from '../conversation/json.ts';
-import type { Usage } from '../conversation/usage.ts';
 import { type AttemptRecord, OPERATIONS, type Operation, type UsageRecord } from './record.ts';
 
 /*
@@ -60,8 +59,9 @@ export function writeStartLine(call: StartedCall): string {
 }
 
 export function writeRecordLine(record: UsageRecord): string {
-  const { usage, attempts } = record;
-  return frame('r', [
+  const { usage } = record;
+  // Flat: nested arrays cost a third more.
+  const fields: unknown[] = [
     record.id,
     record.startedAt,
     record.tenant,
@@ -71,39 +71,32 @@ export function writeRecordLine(record: UsageRecord): string {
     record.model,
     record.target,
     record.stream ? 1 : 0,
-    usage && usageFields(usage),
+    usage ? (usage.estimated ? 2 : 1) : 0,
+    usage?.input,
+    usage?.inputAudio,
+    usage?.cacheRead,
+    usage?.cacheWrite,
+    usage?.cacheWrite1h,
+    usage?.output,
+    usage?.outputAudio,
+    usage?.reasoning,
     record.costMicroUsd,
     record.outcome,
     record.status,
     toMicroseconds(record.latencyMs),
     record.firstTokenMs === null ? null : toMicroseconds(record.firstTokenMs),
-    attempts.map(attemptFields),
-  ]);
-}
-
-function usageFields(usage: Usage) {
-  return [
-    usage.input,
-    usage.inputAudio,
-    usage.cacheRead,
-    usage.cacheWrite,
-    usage.cacheWrite1h,
-    usage.output,
-    usage.outputAudio,
-    usage.reasoning,
-    usage.estimated ? 1 : 0,
   ];
-}
-
-function attemptFields(attempt: AttemptRecord) {
-  return [
-    attempt.target,
-    attempt.account,
-    toMicroseconds(attempt.startedAfterMs),
-    toMicroseconds(attempt.durationMs),
-    attempt.status,
-    attempt.outcome,
-  ];
+  for (const attempt of record.attempts) {
+    fields.push(
+      attempt.target,
+      attempt.account,
+      toMicroseconds(attempt.startedAfterMs),
+      toMicroseconds(attempt.durationMs),
+      attempt.status,
+      attempt.outcome,
+    );
+  }
+  return frame('r', fields);
 }
 
 function toMicroseconds(ms: number): number {
@@ -115,8 +108,6 @@ function frame(kind: 's' | 'r', fields: readonly unknown[]): string {
   return `${json.length}${kind}${json}\n`;
 }
 
-/** Later versions may say more at the end of a line. */
-const rest = z.unknown();
 const flag = z.union([z.literal(0), z.literal(1)]).transform((bit) => bit === 1);
 const milliseconds = z.number().transform((microseconds) => microseconds / 1000);
 const operation = z.enum(Object.keys(OPERATIONS) as Operation[]);
@@ -130,7 +121,7 @@ const tokens = number.transform((count) => count ?? 0);
 
 const callFields = [text, z.int(), name, name, dialect, operation, name] as const;
 
-const startLine = z.tuple([...callFields, text, text, flag, number, number], rest).transform(
+const startLine = z.tuple([...callFields, text, text, flag, number, number]).transform(
   (fields): StartedCall => ({
     id: fields[0],
     startedAt: fields[1],
@@ -147,24 +138,7 @@ const startLine = z.tuple([...callFields, text, text, flag, number, number], res
   }),
 );
 
-const usageTuple = z
-  .tuple([tokens, tokens, tokens, tokens, tokens, tokens, tokens, tokens, flag], rest)
-  .transform((fields): Usage => {
-    const usage: Usage = {
-      input: fields[0],
-      inputAudio: fields[1],
-      cacheRead: fields[2],
-      cacheWrite: fields[3],
-      cacheWrite1h: fields[4],
-      output: fields[5],
-      outputAudio: fields[6],
-      reasoning: fields[7],
-    };
-    if (fields[8]) usage.estimated = true;
-    return usage;
-  });
-
-const attemptTuple = z.tuple([text, text, milliseconds, milliseconds, number, outcome], rest).transform(
+const attemptFields = z.tuple([text, text, milliseconds, milliseconds, number, outcome]).transform(
   (fields): AttemptRecord => ({
     target: fields[0],
     account: fields[1],
@@ -174,25 +148,22 @@ const attemptTuple = z.tuple([text, text, milliseconds, milliseconds, number, ou
     outcome: fields[5],
   }),
 );
+const attemptList = z.array(attemptFields);
+/** How many fields each attempt adds to a record's line, behind all others. */
+const ATTEMPT_FIELDS = 6;
+
+/** 0: not known; 1: the provider said it; 2: estimated. */
+const usageKind = z.union([z.literal(0), z.literal(1), z.literal(2)]);
 
 const recordLine = z
-  .tuple(
-    [
-      ...callFields,
-      name,
-      flag,
-      usageTuple.nullable(),
-      number,
-      outcome,
-      z.int(),
-      milliseconds,
-      milliseconds.nullable(),
-      z.array(attemptTuple),
-    ],
-    rest,
-  )
+  .tuple([
+    ...callFields,
+    ...[name, flag, usageKind],
+    ...[tokens, tokens, tokens, tokens, tokens, tokens, tokens, tokens],
+    ...[number, outcome, z.int(), milliseconds, milliseconds.nullable()],
+  ] as const)
   .transform(
-    (fields): UsageRecord => ({
+    (fields): Omit<UsageRecord, 'attempts'> => ({
       id: fields[0],
       startedAt: fields[1],
       tenant: fields[2],
@@ -202,15 +173,28 @@ const recordLine = z
       model: fields[6],
       target: fields[7],
       stream: fields[8],
-      usage: fields[9],
-      costMicroUsd: fields[10],
-      outcome: fields[11],
-      status: fields[12],
-      latencyMs: fields[13],
-      firstTokenMs: fields[14],
-      attempts: fields[15],
+      usage:
+        fields[9] === 0
+          ? null
+          : {
+              input: fields[10],
+              inputAudio: fields[11],
+              cacheRead: fields[12],
+              cacheWrite: fields[13],
+              cacheWrite1h: fields[14],
+              output: fields[15],
+              outputAudio: fields[16],
+              reasoning: fields[17],
+              ...(fields[9] === 2 && { estimated: true }),
+            },
+      costMicroUsd: fields[18],
+      outcome: fields[19],
+      status: fields[20],
+      latencyMs: fields[21],
+      firstTokenMs: fields[22],
     }),
   );
+const RECORD_FIELDS = 23;
 
 /** Reads a segment, whatever became of it. A call that started and has its record is only in `records`. */
 export function readJournal(bytes: Buffer): JournalContent {
@@ -240,6 +224,17 @@ const LINE = /^(\d{1,9})([rs])(.*)$/s;
 function readLine(line: string): StartedCall | UsageRecord | undefined {
   const [, length, kind, json] = LINE.exec(line) ?? [];
   if (json === undefined || json.length !== Number(length)) return undefined;
-  const parsed = (kind === 's' ? startLine : recordLine).safeParse(tryParseJson(json));
-  return parsed.data;
+  const fields: unknown = tryParseJson(json);
+  if (kind === 's') return startLine.safeParse(fields).data;
+  return Array.isArray(fields) ? readRecord(fields) : undefined;
+}
+
+function readRecord(fields: readonly unknown[]): UsageRecord | undefined {
+  const record = recordLine.safeParse(fields.slice(0, RECORD_FIELDS)).data;
+  const groups: unknown[] = [];
+  for (let at = RECORD_FIELDS; at < fields.length; at += ATTEMPT_FIELDS) {
+    groups.push(fields.slice(at, at + ATTEMPT_FIELDS));
+  }
+  const attempts = attemptList.safeParse(groups).data;
+  return record && attempts && { ...record, attempts };
 }

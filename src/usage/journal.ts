@@ -7,7 +7,7 @@ import type { UsageRecord } from './record.ts';
 
 /** What waits until what was noted before it is written: a request for a provider, the last bytes of an answer. */
 export interface Waiting {
-  /** Goes on. Never throws. */
+  /** Goes on. It keeps what goes wrong to itself: others wait behind it. */
   proceed(): void;
 }
 
@@ -24,6 +24,8 @@ export type JournalProblem =
   /** Nothing can be written, and calls go on: what is noted is kept in memory and written once it can be. */
   | { kind: 'journal_failed'; error: unknown; retryInMs: number }
   | { kind: 'journal_recovered' }
+  /** What waited threw: a mistake of ours, which the others that waited do not pay for. */
+  | { kind: 'waiting_failed'; error: unknown }
   /** A segment whose records are all stored could not be deleted: the next start reads it again, to no effect. */
   | { kind: 'segment_kept'; path: string; error: unknown };
 
@@ -55,6 +57,8 @@ export interface Segment {
 
 /** About 20,000 calls: what is read again at the next start after a kill, in a third of a second. */
 const SEGMENT_BYTES = 8 * 1024 * 1024;
+/** What a busy turn writes fits in it. */
+const WRITE_BUFFER_BYTES = 64 * 1024;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 30_000;
 
@@ -77,6 +81,7 @@ export class Journal {
   #segmentsMade = 0;
   /** Not a `Set`: see `RunningCalls`. */
   readonly #open: StartNote[] = [];
+  readonly #buffer = Buffer.allocUnsafeSlow(WRITE_BUFFER_BYTES);
   #lines = '';
   /** What could not be written and holds records that are nowhere else. */
   #unwritten = '';
@@ -160,7 +165,13 @@ export class Journal {
     const waiting = this.#waiting;
     if (waiting.length === 0) return;
     this.#waiting = [];
-    for (const next of waiting) next.proceed();
+    for (const next of waiting) {
+      try {
+        next.proceed();
+      } catch (error) {
+        this.#onProblem({ kind: 'waiting_failed', error });
+      }
+    }
   }
 
   /** All records up to this number are in the store: segments with nothing else are deleted. */
@@ -241,9 +252,12 @@ export class Journal {
   #write(lines: string): void {
     const segment = this.#segment;
     if (!segment) return;
-    const bytes = Buffer.from(lines);
-    const written = writeSync(segment.fd, bytes);
-    if (written < bytes.length) throw new Error(`only ${written} of ${bytes.length} bytes could be written`);
+    // In UTF-8 a UTF-16 unit takes three bytes at most.
+    const fits = lines.length * 3 <= this.#buffer.length;
+    const bytes = fits ? this.#buffer : Buffer.from(lines);
+    const length = fits ? bytes.write(lines) : bytes.length;
+    const written = writeSync(segment.fd, bytes, 0, length);
+    if (written < length) throw new Error(`only ${written} of ${length} bytes could be written`);
     segment.bytes += written;
   }
 

@@ -197,7 +197,8 @@ export class Ledger {
       delayMs = this.#retryDelayMs();
       this.#reportFailure(error, delayMs);
     }
-    if (this.#pending.length > 0 && !this.#closed) this.#wakeAfter(delayMs);
+    const isLeft = this.#pending.length > 0 || this.#hasOverflow;
+    if (isLeft && !this.#closed) this.#wakeAfter(delayMs);
   }
 
   /** Only one batch is under way at a time; who comes meanwhile shares its fate. */
@@ -212,21 +213,21 @@ export class Ledger {
     const batch = this.#pending.slice(0, this.#batchSize);
     if (batch.length === 0) return;
     if (this.#recounts.size > 0) await Promise.all(batch.map((record) => this.#recount(record)));
-    try {
-      await this.insertRecords(batch);
-    } catch (error) {
-      this.#failuresInARow += 1;
-      throw error;
-    }
+    await this.insertRecords(batch);
     this.#pending.splice(0, batch.length);
     this.#written += batch.length;
-    this.#failuresInARow = 0;
     this.#journal.noteStored(this.#written);
   }
 
   /** Writes records that were in the journal alone: of processes that are no more, or for which there was no room. */
   async insertRecords(records: readonly UsageRecord[]): Promise<void> {
-    await this.#store.insertCalls(records.map((record) => this.#priceRecord(record)));
+    try {
+      await this.#store.insertCalls(records.map((record) => this.#priceRecord(record)));
+    } catch (error) {
+      this.#failuresInARow += 1;
+      throw error;
+    }
+    this.#failuresInARow = 0;
   }
 
   async #storeOverflow(): Promise<void> {

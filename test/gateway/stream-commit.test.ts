@@ -9,6 +9,7 @@ import type { Gateway } from '../../src/gateway/gateway.ts';
 import type { AttemptControl } from '../../src/gateway/receiver.ts';
 import { StreamRelay } from '../../src/gateway/relay-stream.ts';
 import { limitStall, StreamCommit } from '../../src/gateway/stream-commit.ts';
+import type { Waiting } from '../../src/usage/journal.ts';
 import { startGateway } from '../support/gateway.ts';
 import { chatChunk, configFor, startRawUpstream } from '../support/raw-upstream.ts';
 
@@ -51,8 +52,10 @@ function makeCommit(holdBackMs: number) {
     committed: false,
     door: {},
     response,
+    proceed: () => response.end(call.last ?? ''),
   } as unknown as Call;
-  const gateway = { monotonicMs: () => clock.ms } as Gateway;
+  const ledger = { wait: (waiting: Waiting) => waiting.proceed() };
+  const gateway = { monotonicMs: () => clock.ms, ledger } as Gateway;
   const attempt = { run: (step: () => void) => step() } as AttemptControl;
   return { commit: new StreamCommit(gateway, call, attempt, holdBackMs), call, written, clock, begun };
 }

@@ -124,9 +124,3 @@ test('a call that has its record is not under way, and numbers that no JSON can 
   assert.equal(content.started.size, 0);
   assert.deepEqual(content.records[0]?.usage, { ...NO_USAGE, output: 3 });
 });
-
-test('a later version may say more at the end of a line', () => {
-  const line = writeRecordLine(makeRecord());
-  const json = `${line.slice(line.indexOf('['), -2)},"new"]`;
-  assert.equal(readJournal(Buffer.from(`${json.length}r${json}\n`)).records.length, 1);
-});

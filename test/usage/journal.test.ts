@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import type { CallRow } from '../../src/store/schema.ts';
 import { Journal, type JournalProblem } from '../../src/usage/journal.ts';
+import { listSegments, takeDeadOwners } from '../../src/usage/journal-directory.ts';
 import { readJournal, type StartedCall } from '../../src/usage/journal-lines.ts';
 import { Ledger } from '../../src/usage/ledger.ts';
 import { PriceBook } from '../../src/usage/prices.ts';
@@ -220,6 +223,29 @@ test('the segments of a process that lives are its own, also where several share
   assert.deepEqual([...rows.keys()], ['theirs']);
   assert.deepEqual(readAll(directory).started, ['mine']);
   await living.close();
+});
+
+test('a lock is held across processes, and ends with its process however that ends', async (context) => {
+  const directory = makeJournalDirectory();
+  const module = new URL('../../src/usage/journal-directory.ts', import.meta.url).href;
+  const script = `const { becomeOwner, openSegment } = await import(${JSON.stringify(module)});
+    openSegment(process.argv[1], becomeOwner(process.argv[1]).owner, 1);
+    console.log('ready');
+    setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script, directory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  context.after(() => child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  assert.deepEqual(takeDeadOwners(directory), []);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  const locks = takeDeadOwners(directory);
+  assert.equal(locks.length, 1);
+  for (const lock of locks) {
+    assert.equal(listSegments(directory, lock.owner).length, 1);
+    lock.release();
+  }
 });
 
 test('files of a directory that are no segments are left alone', async () => {

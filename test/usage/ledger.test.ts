@@ -250,6 +250,30 @@ test('records for which there is no room are in the journal alone, and stored fr
   );
 });
 
+test('the store that fails while it takes what was in the journal alone is tried again', async () => {
+  const store = new FragileStore();
+  const { ledger, time, problems } = openLedger(store, { maxPendingRecords: 1, intervalMs: 100 });
+  const records = makeRecords(3);
+  for (const record of records) ledger.append(record);
+  const insert = store.insertCalls.bind(store);
+  store.insertCalls = (rows) => {
+    store.broken = store.batches.length === 1 && problems.length < 3;
+    return insert(rows);
+  };
+  // Files are read in real time.
+  for (let waited = 0; waited < 1_000 && store.rows.size < 3; waited++) await time.advance(100);
+  await ledger.close();
+  assert.deepEqual(
+    problems.map(({ kind }) => kind),
+    ['memory_full', 'write_failed', 'write_failed'],
+  );
+  assert.deepEqual(
+    [...store.rows.keys()],
+    records.map((record) => record.id),
+  );
+  assert.equal(time.waitingTasks, 0);
+});
+
 test('where the journal cannot be written either, a record without room is handed to the operator whole, one by one', async () => {
   const store = new FragileStore();
   const blocked = join(makeJournalDirectory(), 'file');
