@@ -14,8 +14,8 @@ export interface CapturedCall {
   /** Unix milliseconds. */
   startedAt: number;
   policy: CapturePolicy;
-  /** What the client spoke. */
-  dialect: CallerDialectName;
+  /** What the client spoke; `null` for a form whose streams nobody reads (legacy completions). */
+  dialect: CallerDialectName | null;
   /** The answer is a stream of server-sent events. */
   stream: boolean;
   /** The body of the request; empty where it was handed on while it arrived. */

@@ -7,7 +7,8 @@ import type { Capture } from './capture.ts';
 
 /** What a capture is made of; crosses to the thread that makes it. */
 export interface CaptureSource {
-  dialect: CallerDialectName;
+  /** `null`: streams of it cannot be read. */
+  dialect: CallerDialectName | null;
   stream: boolean;
   redact: readonly string[];
   /** Empty where it is not kept. */
@@ -42,14 +43,14 @@ export function composeCapture({ dialect, stream, redact, request, answer }: Cap
 }
 
 function readAnswer(
-  dialect: CallerDialectName,
+  dialect: CallerDialectName | null,
   stream: boolean,
   bytes: Buffer,
   request: JsonValue | undefined,
 ): JsonValue | undefined {
   // Also a call that asked for a stream may be answered with one JSON text: an error, Gemini's streams without `alt=sse`.
   const whole = tryParseJson(bytes.toString('utf8'));
-  if (whole !== undefined || !stream) return whole;
+  if (whole !== undefined || !stream || dialect === null) return whole;
   try {
     return collectStream(dialect, bytes, isObject(request) ? request : undefined);
   } catch {

@@ -1,4 +1,5 @@
 import type { AnswerTap } from '../captures/capture.ts';
+import { DIALECTS } from '../dialects/registry.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 
@@ -8,7 +9,7 @@ export function captureCall(gateway: Gateway, call: Call, answer: AnswerTap): vo
   if (!caller.capture) return;
   gateway.captures.keep({
     ...{ id, tenant: caller.tenant, startedAt, policy: caller.capture, stream, answer },
-    dialect: door.dialect.name,
+    dialect: door.dialect === DIALECTS[door.dialect.name] ? door.dialect.name : null,
     request: body,
   });
 }

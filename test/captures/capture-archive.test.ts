@@ -94,7 +94,12 @@ test('what waits is bounded in number and size, and what finds no room is told',
 
 interface FoundCall {
   id: string;
-  capture: { request: { messages?: unknown; input?: unknown }; response: unknown; expiresAt: number } | null;
+  capture: {
+    request: { messages?: unknown; input?: unknown };
+    response: unknown;
+    gap: string | null;
+    expiresAt: number;
+  } | null;
 }
 
 test('an operator reads a call with its prompt and answer, redacted; a tenant without capture has none', async () => {
@@ -129,12 +134,15 @@ test('an operator reads a call with its prompt and answer, redacted; a tenant wi
       await gateway.post('/v1/responses', { model: 'echo/echo', input: 'It is 1234-5678.', stream: true }),
     ),
   ];
+  const legacy = await idOf(
+    await gateway.post('/v1/completions', { model: 'echo/echo', prompt: '1234-5678', stream: true }),
+  );
   const others = [];
   for (const key of ['sk-fl-plain-00000000', 'sk-fl-metadata-00000000']) {
     const headers = { authorization: `Bearer ${key}` };
     others.push(await idOf(await gateway.post('/v1/chat/completions', ask, { headers })));
   }
-  await gateway.calls(kept.length + others.length);
+  await gateway.calls(kept.length + 1 + others.length);
   for (const id of kept) {
     let call = await readCall(id);
     while (!call.capture) call = await readCall(id);
@@ -144,6 +152,9 @@ test('an operator reads a call with its prompt and answer, redacted; a tenant wi
     assert.doesNotMatch(text, /1234-5678/);
     assert.ok(call.capture.expiresAt > Date.now());
   }
+  let call = await readCall(legacy);
+  while (!call.capture) call = await readCall(legacy);
+  assert.deepEqual([call.capture.response, call.capture.gap], [null, 'unreadable']);
   for (const id of others) assert.equal((await readCall(id)).capture, null);
 });
 
