@@ -2,6 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { CaptureArchive, type CaptureProblem } from './captures/capture-archive.ts';
 import type { Config } from './config/resolve.ts';
 import { GatewayError } from './conversation/gateway-error.ts';
 import { compileSnapshot, type SnapshotSources } from './gateway/compile-snapshot.ts';
@@ -33,8 +34,10 @@ import { Connections } from './upstream/connections.ts';
 import type { ProviderDeclaration } from './upstream/provider.ts';
 import { listSecrets } from './upstream/secrets.ts';
 import type { SignInContext } from './upstream/sign-in/create-signer.ts';
+import { Journal, type JournalProblem } from './usage/journal.ts';
 import { Ledger, type LedgerProblem } from './usage/ledger.ts';
 import { PriceBook } from './usage/prices.ts';
+import { recoverJournals } from './usage/recover.ts';
 
 export interface App {
   /** Where it listens, e.g. `http://127.0.0.1:8080`. */
@@ -66,15 +69,24 @@ export async function startApp(
   fetch: typeof globalThis.fetch = globalThis.fetch,
 ): Promise<App> {
   const store = await openStore(storeUrl(config));
+  const journalDirectory = join(config.dataDirectory, 'journal');
+  const reportLedger = (problem: LedgerProblem | JournalProblem) =>
+    log.error(describeProblem(problem), `usage ledger: ${problem.kind}`);
   const ledger = new Ledger({
     store,
+    journal: new Journal({ directory: journalDirectory, onProblem: reportLedger }),
     prices: buildPriceBook(config, log),
-    onProblem: (problem) => log.error(describeLedgerProblem(problem), `usage ledger: ${problem.kind}`),
+    onProblem: reportLedger,
   });
   const responses = new ResponseArchive({
     store,
     now: Date.now,
-    onProblem: (problem) => log.error(describeArchiveProblem(problem), `kept responses: ${problem.kind}`),
+    onProblem: (problem) => log.error(describeProblem(problem), `kept responses: ${problem.kind}`),
+  });
+  const captures = new CaptureArchive({
+    store,
+    now: Date.now,
+    onProblem: (problem) => log.error(describeProblem(problem), `captures: ${problem.kind}`),
   });
   const tokens = new TokenCounter();
   const connections = new Connections(Date.now);
@@ -90,6 +102,7 @@ export async function startApp(
     ledger,
     lateCounts: new LateCounts(tokens, log),
     responses,
+    captures,
     tokens,
     log,
     calls: new RunningCalls(),
@@ -129,10 +142,12 @@ export async function startApp(
     await connections.close();
     await ledger.close();
     await responses.close();
+    await captures.close();
     await tokens.stop();
     await store.close();
   };
   try {
+    await recoverCalls(journalDirectory, ledger, log);
     const { host, port } = config.server;
     const url = await server.listen({ host, port });
     // Only now: secrets that are made before a start that fails would be seen by nobody.
@@ -188,15 +203,25 @@ function buildPriceBook(config: Config, log: Logger): PriceBook {
   });
 }
 
-/** pino writes an error out only where it is called `err`. */
-function describeLedgerProblem(problem: LedgerProblem): object {
-  if (problem.kind === 'record_lost') return problem;
-  const { error: err, ...rest } = problem;
-  return { ...rest, err };
+/** Brings what killed processes left in the journal to the store. What fails is tried again at the next start. */
+async function recoverCalls(directory: string, ledger: Ledger, log: Logger): Promise<void> {
+  try {
+    const recovery = await recoverJournals(directory, ledger);
+    if (recovery.processes === 0) return;
+    const fields = { event: 'journal_recovered', ...recovery };
+    if (recovery.damagedLines > 0) log.error(fields, 'the journal of a killed process is damaged');
+    else log.warn(fields, 'a process was killed: its calls were taken over from its journal');
+  } catch (err) {
+    log.error(
+      { event: 'journal_recovery_failed', err },
+      'what killed processes left could not be taken over',
+    );
+  }
 }
 
-function describeArchiveProblem(problem: ArchiveProblem): object {
-  if (problem.kind === 'response_lost') return problem;
+/** pino writes an error out only where it is called `err`. */
+function describeProblem(problem: LedgerProblem | JournalProblem | ArchiveProblem | CaptureProblem): object {
+  if (!('error' in problem)) return problem;
   const { error: err, ...rest } = problem;
   return { ...rest, err };
 }

@@ -19,6 +19,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   tokens: ['conversation'],
   routing: ['conversation', 'dialects', 'upstream'],
   responses: ['conversation', 'store', 'usage'],
+  captures: ['conversation', 'dialects', 'upstream', 'store', 'usage'],
   config: ['conversation'],
   gateway: [
     'conversation',
@@ -30,6 +31,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'tenants',
     'tokens',
     'responses',
+    'captures',
   ],
   http: [
     'conversation',

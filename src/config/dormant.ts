@@ -41,7 +41,6 @@ export const DORMANT: readonly DormantField[] = [
   { pattern: 'tenants.*.limits' },
   { pattern: 'tenants.*.modelLimits' },
   { pattern: 'tenants.*.priority' },
-  { pattern: 'tenants.*.capture' },
   { pattern: 'tenants.*.keys[].prompts' },
   { pattern: 'tenants.*.keys[].limits' },
   { pattern: 'rollouts.*' },

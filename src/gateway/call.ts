@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { AnswerTap } from '../captures/capture.ts';
 import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
@@ -6,6 +7,7 @@ import type { UpstreamDialect } from '../dialects/dialect.ts';
 import type { HeldReference } from '../dialects/held-references.ts';
 import type { FieldSpans } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
+import type { StartNote, Waiting } from '../usage/journal.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { Door } from './door.ts';
 import type { ObjectCall } from './object-call.ts';
@@ -19,7 +21,7 @@ export interface CallAddress {
 }
 
 /** One client request on its way through the gateway: what the steps know of it and leave for each other. */
-export class Call {
+export class Call implements Waiting {
   readonly id: string;
   /** Unix milliseconds. */
   readonly startedAt: number;
@@ -74,6 +76,15 @@ export class Call {
   /** Bytes of the answer have gone to the client: from here on nothing is retried. */
   committed = false;
   settled = false;
+  /** What its client gets, where the tenant has that kept. */
+  readonly tap: AnswerTap | undefined;
+  /** Its note in the journal, from its first upstream request on. */
+  started: StartNote | undefined;
+  /** What was set aside for it; a call that the gateway's end cuts off is recorded at this cost. */
+  reservedCostMicroUsd: number | null = null;
+  /** The end of its answer, which waits for the record to be in the journal. */
+  last: Buffer | string | undefined;
+  lastEncoding: BufferEncoding = 'utf8';
   cancelled = false;
   /** Its place in `RunningCalls`. */
   slot = 0;
@@ -100,12 +111,20 @@ export class Call {
     this.door = options.door;
     this.snapshot = options.snapshot;
     this.caller = options.caller;
+    this.tap = options.caller.capture && new AnswerTap();
     this.body = options.body;
     this.upload = options.upload;
     this.object = options.object;
     this.response = options.response;
     this.address = options.address;
     this.forward = options.forward;
+  }
+
+  /** The record is in the journal: the end of the answer may go. */
+  proceed(): void {
+    const { response, last } = this;
+    this.last = undefined;
+    if (!response.destroyed) response.end(last, this.lastEncoding);
   }
 }
 

@@ -1,4 +1,5 @@
-import type { Config, ProviderConfig, TargetConfig } from '../config/resolve.ts';
+import type { CapturePolicy } from '../captures/capture.ts';
+import type { Config, ProviderConfig, TargetConfig, TenantConfig } from '../config/resolve.ts';
 import { passThrough } from '../dialects/chat/pass-through.ts';
 import { Routes } from '../routing/resolve-targets.ts';
 import type { Target } from '../routing/target.ts';
@@ -122,6 +123,12 @@ function compileTimeouts(timeouts: ProviderConfig['timeouts']): Timeouts {
   };
 }
 
+/** `undefined` where usage records are all that is kept. */
+function compileCapture(capture: TenantConfig['capture']): CapturePolicy | undefined {
+  if (capture?.mode !== 'full') return undefined;
+  return { retentionMs: capture.retention, redact: capture.redact };
+}
+
 function compileCallers(
   config: Config,
   madeKeys: readonly TenantKey[],
@@ -129,16 +136,17 @@ function compileCallers(
 ): Snapshot['findCaller'] {
   const callers = new Map<string, Caller>();
   const keys: TenantKey[] = [];
-  const add = (key: TenantKey, mayCall: ModelPermission) => {
+  const add = (key: TenantKey, mayCall: ModelPermission, capture?: CapturePolicy) => {
     keys.push(key);
-    callers.set(key.hash, { tenant: key.tenant, key: key.key, mayCall });
+    callers.set(key.hash, { tenant: key.tenant, key: key.key, mayCall, capture });
   };
-  for (const [tenant, { models, keys: tenantKeys }] of Object.entries(config.tenants)) {
+  for (const [tenant, { models, keys: tenantKeys, capture }] of Object.entries(config.tenants)) {
+    const policy = compileCapture(capture);
     const ofTenant = compileModelPermission(models);
     for (const { name, secret, expires, models: keyModels } of tenantKeys) {
       const ofKey = keyModels ? compileModelPermission(keyModels) : undefined;
       const mayCall = ofKey ? (model: string) => ofTenant(model) && ofKey(model) : ofTenant;
-      add({ tenant, key: name, hash: hashSecret(secret), expiresAt: expires }, mayCall);
+      add({ tenant, key: name, hash: hashSecret(secret), expiresAt: expires }, mayCall, policy);
     }
   }
   for (const key of madeKeys) add(key, compileModelPermission(['*']));

@@ -2,6 +2,7 @@ import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import { admitCall, admitUpload } from './admit.ts';
 import { makeAttempt } from './attempt.ts';
 import type { Call } from './call.ts';
+import { captureCall } from './capture-call.ts';
 import { namesHeld, planHeld } from './check-held.ts';
 import { countLocally, mustCountLocally } from './count-locally.ts';
 import type { Gateway } from './gateway.ts';
@@ -26,6 +27,7 @@ export async function handleCall(gateway: Gateway, call: Call): Promise<void> {
     gateway.calls.remove(call);
     call.upload?.close();
     if (!call.settled || !call.response.writableFinished) cancelCall(gateway, call);
+    if (call.tap) captureCall(gateway, call, call.tap);
   });
   try {
     const plan = await planCall(gateway, call);

@@ -7,7 +7,7 @@ import type { Gateway } from './gateway.ts';
 import { noteKeptAnswer, noteMadeIds } from './keep-answer.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { beginBody, sendJson } from './respond.ts';
-import { settleCall } from './settle.ts';
+import { endAnswer, settleCall } from './settle.ts';
 import { cutOff, unreadableAnswer } from './unreadable-answer.ts';
 
 /** A JSON answer up to this size is held until it is whole, so that one that breaks off can still be failed over. */
@@ -77,7 +77,7 @@ export class BodyRelay implements CommittingReceiver {
       return;
     }
     settleCall(this.#gateway, this.#call, 'ok', 200);
-    this.#call.response.end(this.#newest);
+    endAnswer(this.#gateway, this.#call, this.#newest);
   }
 
   /** A JSON answer has no place for an error: cutting the connection is the only honest end. */
@@ -113,6 +113,7 @@ export class BodyRelay implements CommittingReceiver {
   #beginForwarding(): void {
     const held = this.#chunks;
     if (held[0]) this.#noteId(held[0]);
+    this.#call.tap?.miss();
     beginBody(this.#call, this.#length);
     this.#chunks = [];
     this.#bytes = 0;

@@ -1,3 +1,4 @@
+import type { CapturePolicy } from '../captures/capture.ts';
 import type { Routes } from '../routing/resolve-targets.ts';
 
 /** The compiled, immutable form of one configuration: all that the way of a call reads. */
@@ -21,6 +22,8 @@ export interface Snapshot {
 export interface Caller {
   tenant: string;
   key: string;
+  /** How prompts and answers are kept; absent where they are not. */
+  capture?: CapturePolicy | undefined;
   /** Whether the tenant may call a model by this public name. */
   mayCall(model: string): boolean;
 }

@@ -84,7 +84,7 @@ export class BodyTranslator implements Receiver {
     }
     settleCall(this.#gateway, call, 'ok', 200);
     beginStream(call);
-    endStream(call.response, text);
+    endStream(this.#gateway, call, text);
   }
 
   #read(answer: JsonValue): Translated {

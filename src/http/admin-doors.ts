@@ -3,6 +3,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import type { Store } from '../store/store.ts';
 import type { HashedKey, KeyRing } from '../tenants/keys.ts';
 import { encodeCursor } from '../usage/cursor.ts';
+import { findCall } from '../usage/find-call.ts';
 import { listCalls, sumUsage } from '../usage/queries.ts';
 import { callsQuerySchema, parseQuery, usageQuerySchema } from '../usage/query-string.ts';
 import { readBearer } from './credentials.ts';
@@ -36,6 +37,12 @@ export function addAdminDoors(app: FastifyInstance, parts: AdminParts): void {
         const query = parseQuery(callsQuerySchema, request.query);
         const { calls, nextCursor } = await listCalls(parts.store, query);
         return { data: calls, nextCursor: nextCursor && encodeCursor(nextCursor) };
+      });
+      admin.get<{ Params: { id: string } }>('/calls/:id', async (request) => {
+        const { id } = request.params;
+        const found = await findCall(parts.store, id, Date.now());
+        if (!found) throw new GatewayError('not_found', `There is no call '${id}'.`, { param: 'id' });
+        return found;
       });
     },
     { prefix: '/admin/v1' },

@@ -10,6 +10,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0002_responses': { up: createResponses },
   '0003_upstream_objects': { up: createUpstreamObjects },
   '0004_upstream_object_expiry': { up: addUpstreamObjectExpiry },
+  '0030_captures': { up: createCaptures },
 };
 
 /**
@@ -116,4 +117,18 @@ async function addUpstreamObjectExpiry(db: Kysely<unknown>): Promise<void> {
     .on('upstream_objects')
     .column('expires_at')
     .execute();
+}
+
+async function createCaptures(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('captures')
+    .addColumn('call_id', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('tenant', 'text', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint', (column) => column.notNull())
+    .addColumn('request', 'text')
+    .addColumn('response', 'text')
+    .addColumn('truncated', 'integer', (column) => column.notNull())
+    .addColumn('gap', 'text')
+    .execute();
+  await db.schema.createIndex('captures_by_expiry').on('captures').column('expires_at').execute();
 }

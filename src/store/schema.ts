@@ -1,6 +1,5 @@
 import type { DialectName } from '../conversation/conversation.ts';
-import type { ErrorKind } from '../conversation/gateway-error.ts';
-import type { Operation } from '../usage/record.ts';
+import type { CallOutcome, Operation } from '../usage/record.ts';
 
 /** The tables as queries see them. `migrations.ts` makes them; the two change together. */
 export interface Database {
@@ -8,6 +7,7 @@ export interface Database {
   keys: KeyRow;
   responses: ResponseRow;
   upstream_objects: UpstreamObjectRow;
+  captures: CaptureRow;
 }
 
 /** One usage record. All token columns are null where the call's usage is not known. */
@@ -34,7 +34,7 @@ export interface CallRow {
   /** 0 or 1: the tokens were counted by us because the provider did not say. */
   usage_estimated: number;
   cost_micro_usd: number | null;
-  outcome: 'ok' | ErrorKind;
+  outcome: CallOutcome;
   status: number;
   latency_ms: number;
   first_token_ms: number | null;
@@ -89,6 +89,19 @@ export interface UpstreamObjectRow {
   object: string | null;
   /** Unix milliseconds: from when on nobody is known to have it any more; null where it is known until it is deleted. */
   expires_at: number | null;
+}
+
+/** The prompt and the answer of a call whose tenant has them kept, redacted. */
+export interface CaptureRow {
+  call_id: string;
+  tenant: string;
+  /** Unix milliseconds. */
+  expires_at: number;
+  /** JSON; the beginning of it where `truncated` is 1. Null where it is not kept: `gap` says why. */
+  request: string | null;
+  response: string | null;
+  truncated: number;
+  gap: string | null;
 }
 
 /** The columns of `calls` in the order in which they are written. The type makes sure that none is missing. */

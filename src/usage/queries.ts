@@ -1,11 +1,10 @@
 import { type ExpressionBuilder, type RawBuilder, sql } from 'kysely';
-import type { ErrorKind } from '../conversation/gateway-error.ts';
 import type { Database } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { fromCallRow, mapTokens, TOKEN_COLUMNS, type TokenCounts } from './call-row.ts';
 import type { CallCursor } from './cursor.ts';
 import { roundCost } from './prices.ts';
-import type { UsageRecord } from './record.ts';
+import type { CallOutcome, UsageRecord } from './record.ts';
 
 /** Which calls are meant: those that meet every filter given. */
 export interface CallFilters {
@@ -18,7 +17,7 @@ export interface CallFilters {
   model?: string;
   target?: string;
   /** `failed` is everything but `ok`. */
-  outcome?: 'ok' | 'failed' | ErrorKind;
+  outcome?: 'failed' | CallOutcome;
 }
 
 export const GROUPINGS = ['tenant', 'key', 'model', 'target', 'day'] as const;

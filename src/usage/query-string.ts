@@ -9,7 +9,7 @@ import { GROUPINGS } from './queries.ts';
 const MAX_PAGE = 1_000;
 const DEFAULT_PAGE = 100;
 
-const OUTCOMES = ['ok', 'failed', ...(Object.keys(ERROR_KINDS) as ErrorKind[])] as const;
+const OUTCOMES = ['ok', 'failed', 'interrupted', ...(Object.keys(ERROR_KINDS) as ErrorKind[])] as const;
 
 /** A parameter that is given twice arrives as an array, and is refused like everything that is no text. */
 function text(expected: string) {

@@ -53,14 +53,17 @@ export interface UsageRecord {
   usage: Usage | null;
   /** Millionths of a US dollar, and fractions of them; `null` where the price is unknown (never 0 for that). */
   costMicroUsd: number | null;
-  outcome: 'ok' | ErrorKind;
-  /** The HTTP status that the caller got (499: it went away before). */
+  outcome: CallOutcome;
+  /** The HTTP status that the caller got (499: it went away before; 0: the gateway was killed, and nobody knows). */
   status: number;
   latencyMs: number;
   /** From the start to the first byte of real output; `null` where there was none. */
   firstTokenMs: number | null;
   attempts: AttemptRecord[];
 }
+
+/** `interrupted`: the gateway was killed while the call was under way, and found it at its next start. */
+export type CallOutcome = 'ok' | 'interrupted' | ErrorKind;
 
 /** One upstream request made for a call. */
 export interface AttemptRecord {
@@ -71,5 +74,5 @@ export interface AttemptRecord {
   durationMs: number;
   /** The provider's HTTP status; `null` where no answer came. */
   status: number | null;
-  outcome: 'ok' | ErrorKind;
+  outcome: CallOutcome;
 }

@@ -341,6 +341,13 @@ const BROKEN: [string, string[]][] = [
     ['2:63: rollouts.r.steps: expected steps with rising weights'],
   ],
   [
+    `${MODEL}tenants: { t: { models: [a], capture: { mode: full, redact: ['(', 'x*'] } } }\n`,
+    [
+      '2:62: tenants.t.capture.redact[0]: expected a regular expression as JavaScript writes it, with the flag u, found "("',
+      '2:67: tenants.t.capture.redact[1]: expected a regular expression that does not match nothing at all, found "x*"',
+    ],
+  ],
+  [
     `${MODEL}rollouts: { r: { model: a, stable: echo/a, candidate: echo/b, gates: { errorRate: 2 } } }\n`,
     ['2:83: rollouts.r.gates.errorRate: expected a share from 0 to 1, found 2'],
   ],

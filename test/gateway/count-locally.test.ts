@@ -13,6 +13,7 @@ import { handleCall } from '../../src/gateway/handle-call.ts';
 import { RunningCalls } from '../../src/gateway/running-calls.ts';
 import { Connections } from '../../src/upstream/connections.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
+import type { Waiting } from '../../src/usage/journal.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
 import { NO_SIGN_IN } from '../support/sign-in.ts';
 
@@ -46,7 +47,11 @@ async function countBy(
     const gateway = {
       snapshot,
       connections,
-      ledger: { append: (record: UsageRecord) => records.push(record) },
+      ledger: {
+        append: (record: UsageRecord) => records.push(record),
+        noteStart: () => assert.fail('no provider is asked'),
+        wait: (waiting: Waiting) => waiting.proceed(),
+      },
       log,
       calls: new RunningCalls(),
       objects: {
@@ -65,6 +70,7 @@ async function countBy(
         maxBytes: 0,
       },
       tokens: { countConversation },
+      captures: { keep: () => assert.fail('nothing is kept of a count') },
       lateCounts: { plan: () => assert.fail('a count is not counted again') },
       responses: {
         keep: () => assert.fail('a count is not kept'),

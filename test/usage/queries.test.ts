@@ -18,6 +18,7 @@ import {
   type UsageSum,
 } from '../../src/usage/queries.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
+import { openTempJournal } from '../support/temp-journal.ts';
 import { openTempStore } from '../support/temp-store.ts';
 import { anyRecord, anyRecords, makeRecord } from '../support/usage-records.ts';
 
@@ -127,6 +128,7 @@ test('many calls that cost less than a micro-dollar add up to what they cost', a
   const ledger = new Ledger({
     store,
     prices: new PriceBook(),
+    journal: openTempJournal(),
     onProblem: (problem) => assert.fail(problem.kind),
   });
   for (let call = 0; call < 1000; call++) {

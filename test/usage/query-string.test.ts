@@ -56,7 +56,7 @@ const REFUSED: [query: Record<string, string | string[]>, param: string, message
   [{ from: '2026-11-01T12:00:00' }, 'from', /^'from': give a day such as 2027-01-31/],
   [{ from: '2026-02-30' }, 'from', /^'from': the calendar does not have this day/],
   [{ from: '2026-11-02', to: '2026-11-01' }, 'to', /^'to': give a moment after 'from'\.$/],
-  [{ outcome: 'good' }, 'outcome', /^'outcome': give one of ok, failed, invalid_request, /],
+  [{ outcome: 'good' }, 'outcome', /^'outcome': give one of ok, failed, interrupted, /],
 ];
 
 for (const [query, param, message] of REFUSED) {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { date, duration, globs, keySecret, mapping, name, text } from '../fields.ts';
+import { date, duration, expression, globs, keySecret, mapping, name, text } from '../fields.ts';
 import { limitsSchema } from './limits.ts';
 
 const keySchema = z.strictObject({
@@ -29,11 +29,14 @@ export const tenantSchema = z.strictObject({
       mode: z
         .enum(['full', 'metadata'])
         .describe('Keep prompts and answers, or only what is in usage records.'),
-      retention: duration().optional().describe('How long they are kept.'),
+      retention: duration()
+        .refine((ms) => ms > 0, { error: 'more than 0s' })
+        .prefault('30d')
+        .describe('How long they are kept.'),
       redact: z
-        .array(text('a regular expression'))
-        .optional()
-        .describe('What is blanked out before it is kept.'),
+        .array(expression(), { error: 'a list of regular expressions' })
+        .default(() => [])
+        .describe('Regular expressions: what they match is blanked out before anything is kept.'),
     })
     .optional()
     .describe('Whether prompts and answers are kept.'),
