@@ -387,6 +387,14 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     reason:
       'Where calls were made the others say so, whatever the provider said: agents would stop otherwise.',
   },
+  {
+    ...ANSWER,
+    path: 'choices[].finish',
+    before: 'malformed_tool_call',
+    from: ['gemini', 'converse'],
+    when: ({ after }) => after === 'content_filter' || after === 'refusal',
+    reason: 'Others have no word for it; that the answer was withheld is nearer than that it simply stopped.',
+  },
   { ...ANSWER, path: 'choices[].stopSequence', change: 'lost', reason: 'Only Anthropic says which.' },
   { ...ANSWER, path: 'choices[].logprobs', change: 'lost', via: ['messages'], reason: 'Anthropic has none.' },
   {
