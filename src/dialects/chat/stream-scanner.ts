@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
@@ -147,7 +148,7 @@ export class ChatStreamScanner implements StreamScanner {
       const mends = mendChoice(json, choice, place, index, seen);
       // A reason is said once; what else is missing will be missing again.
       if (typeof choice['index'] !== 'number' || seen.calls.length > 0) this.#isIrregular = true;
-      edits.push(...mends);
+      appendAll(edits, mends);
       this.#noteOutput(choice, seen);
     }
     return edits;

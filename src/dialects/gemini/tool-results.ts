@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { OpaquePart, ToolResultPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { mediaPart, readFileData, readInlineData, writeMedia } from './media.ts';
@@ -31,7 +32,7 @@ export function encodeToolResult(
   const beside: JsonObject[] = [];
   for (const [index, part] of result.parts.entries()) {
     if (part.type === 'text') texts.push(part.text);
-    else if (part.type === 'opaque') inside.push(...ownBlock(part));
+    else if (part.type === 'opaque') appendAll(inside, ownBlock(part));
     else {
       const media = writeMedia(part.source, pathOf(index));
       const type = part.source.kind === 'data' ? part.source.mediaType : '';

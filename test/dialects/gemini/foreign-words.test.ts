@@ -25,5 +25,5 @@ test('an effort that directs adaptive thinking is the budget that it stands for,
 test('a result without its call is refused in the words of its caller', () => {
   const input = [{ type: 'function_call_output', call_id: 'lost', output: 'x' }];
   const conversation = responses.decodeRequest({ model: 'm', input }, {});
-  assert.throws(() => gemini.encodeRequest(conversation, 'gemini-2.5-pro'), { param: 'input.call_id' });
+  assert.throws(() => gemini.encodeRequest(conversation, 'gemini-2.5-pro'), { param: 'input[0].call_id' });
 });
