@@ -3,7 +3,7 @@ import { after, describe, type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import pg from 'pg';
 import { openStore } from '../../src/store/open.ts';
-import type { Store } from '../../src/store/store.ts';
+import type { OpenOptions, Store } from '../../src/store/store.ts';
 import { startPostgres } from './postgres-server.ts';
 import { makeTempDirectory } from './temp-store.ts';
 
@@ -17,7 +17,7 @@ export interface TestDatabase {
   /** The URL of a fresh, empty database that is gone after the test. */
   makeUrl(context: TestContext): Promise<string>;
   /** A store in a fresh database, open until the test ends. */
-  open(context: TestContext): Promise<Store>;
+  open(context: TestContext, options?: OpenOptions): Promise<Store>;
   /** Resolves when no query is under way: what tests on a virtual clock wait for. */
   settle(): Promise<unknown>;
 }
@@ -49,7 +49,7 @@ const missing = 'missing' in server ? `there is no PostgreSQL: ${server.missing}
 const sqlite: TestDatabase = {
   name: 'SQLite',
   makeUrl: async (context) => `sqlite:${join(makeTempDirectory(context), 'fairlead.db')}`,
-  open: (context) => open(sqlite, context),
+  open: (context, options) => open(sqlite, context, options),
   settle: () => setImmediate(),
 };
 export const postgres: TestDatabase & { skip: string | false } = {
@@ -57,7 +57,7 @@ export const postgres: TestDatabase & { skip: string | false } = {
   /** Loud where there is no server: the report names every suite that did not run, and why. */
   skip: missing,
   makeUrl: makePostgresDatabase,
-  open: (context) => open(postgres, context),
+  open: (context, options) => open(postgres, context, options),
   settle: settlePostgres,
 };
 
@@ -67,8 +67,8 @@ export function onEachDatabase(define: (database: TestDatabase) => void): void {
   describe(postgres.name, { skip: missing }, () => define(postgres));
 }
 
-async function open(database: TestDatabase, context: TestContext): Promise<Store> {
-  const store = await openStore(await database.makeUrl(context));
+async function open(database: TestDatabase, context: TestContext, options?: OpenOptions): Promise<Store> {
+  const store = await openStore(await database.makeUrl(context), options);
   context.after(() => store.close());
   return store;
 }
@@ -107,5 +107,12 @@ export async function execute(url: string, statement: string): Promise<pg.QueryR
     return await client.query(statement);
   } finally {
     await client.end();
+  }
+}
+
+/** Deletes the calls and all that is made from them. */
+export async function deleteCalls(store: Store): Promise<void> {
+  for (const table of ['calls', 'usage_by_hour', 'usage_by_day'] as const) {
+    await store.db.deleteFrom(table).execute();
   }
 }

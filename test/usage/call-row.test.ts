@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { CALL_COLUMNS } from '../../src/store/schema.ts';
 import { fromCallRow, toCallRow } from '../../src/usage/call-row.ts';
-import { onEachDatabase } from '../support/databases.ts';
+import { deleteCalls, onEachDatabase } from '../support/databases.ts';
 import { anyRecord, anyRecords, makeRecord } from '../support/usage-records.ts';
 
 test('every column is written', () => {
@@ -19,7 +19,7 @@ onEachDatabase((database) => {
     const store = await database.open(context);
     await fc.assert(
       fc.asyncProperty(anyRecords(10), async (records) => {
-        await store.db.deleteFrom('calls').execute();
+        await deleteCalls(store);
         await store.insertCalls(records.map(toCallRow));
         const rows = await store.db.selectFrom('calls').selectAll().execute();
         const byId = new Map(rows.map((row) => [row.id, fromCallRow(row)]));

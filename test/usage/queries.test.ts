@@ -18,7 +18,7 @@ import {
   type UsageSum,
 } from '../../src/usage/queries.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
-import { onEachDatabase } from '../support/databases.ts';
+import { deleteCalls, onEachDatabase } from '../support/databases.ts';
 import { openTempStore } from '../support/temp-store.ts';
 import { anyRecord, anyRecords, makeRecord } from '../support/usage-records.ts';
 
@@ -166,7 +166,7 @@ onEachDatabase((database) => {
     const store = await database.open(context);
     await fc.assert(
       fc.asyncProperty(anyRecords(20), fc.subarray([...GROUPINGS]), async (records, groupBy) => {
-        await store.db.deleteFrom('calls').execute();
+        await deleteCalls(store);
         await insertRecords(store, records);
         const sums = await sumUsage(store, { groupBy });
         assert.deepEqual(addSums(sums), addRecords(records));
@@ -207,7 +207,7 @@ onEachDatabase((database) => {
     const store = await database.open(context);
     await fc.assert(
       fc.asyncProperty(anyRecords(20), anyFilters, async (records, filters) => {
-        await store.db.deleteFrom('calls').execute();
+        await deleteCalls(store);
         await insertRecords(store, records);
         const meant = records.filter((record) => meets(record, filters));
         assert.deepEqual(await sumUsage(store, { groupBy: [], ...filters }), [addRecords(meant)]);
@@ -228,7 +228,7 @@ onEachDatabase((database) => {
         fc.integer({ min: 1, max: 7 }),
         fc.array(anyRecord, { maxLength: 8 }),
         async (records, limit, later) => {
-          await store.db.deleteFrom('calls').execute();
+          await deleteCalls(store);
           await insertRecords(store, records);
           const arriving = later.map((record, index) => ({ ...record, id: `later-${index}` }));
           const calls = await readAllPages(store, limit, async () => {

@@ -2,20 +2,29 @@ import type { Kysely } from 'kysely';
 import type pg from 'pg';
 import { CALL_COLUMNS, type CallRow, type Database } from '../schema.ts';
 import type { Store } from '../store.ts';
+import { addSumsSql, MS_PER_DAY, MS_PER_HOUR, sumCallsSql } from '../usage-sums.ts';
 
 const COLUMNS = CALL_COLUMNS.map((column) => `"${column}"`).join(', ');
 
 /**
- * One parameter and one round trip, however many rows: they come as JSON. In order, so that two instances that write the
- * same rows at once wait for each other and do not lock each other out.
+ * One parameter and one round trip, however many rows: they come as JSON. What was not there yet is added to the sums in the same
+ * statement. Everything is in order, so that two instances that write the same rows at once wait for each other and do
+ * not lock each other out.
  */
-const INSERT_CALLS = `insert into calls (${COLUMNS})
-  select ${COLUMNS} from json_populate_recordset(null::calls, $1)
-  order by started_at, id
-  on conflict (started_at, id) do nothing`;
+const INSERT_CALLS = `with added as (
+    insert into calls (${COLUMNS})
+    select ${COLUMNS} from json_populate_recordset(null::calls, $1)
+    order by started_at, id
+    on conflict (started_at, id) do nothing
+    returning *
+  ), added_by_hour as (
+    ${addSumsSql('usage_by_hour', sumCallsSql(MS_PER_HOUR, 'added'))}
+  )
+  ${addSumsSql('usage_by_day', sumCallsSql(MS_PER_DAY, 'added'))}`;
 
 export class PostgresStore implements Store {
   readonly db: Kysely<Database>;
+  readonly unsummedCalls = null;
   /** Of its own, so that records do not wait for readers. */
   readonly #writer: pg.Pool;
 
