@@ -72,9 +72,14 @@ function quote(column: string): string {
   return `"${column}"`;
 }
 
-/** The sums of some calls by hour, made in memory. On the way of every record: it only adds. */
+type Name = string | null;
+/** By outcome, target, model, key, tenant and span, from the inside out. */
+type SumsByName = Map<number, Map<Name, Map<Name, Map<Name, Map<Name, Map<string, UsageSumRow>>>>>>;
+
+/** The sums of some calls by hour, made in memory. On the way of every record: maps in maps are found faster than long names. */
 export class CallSums {
-  readonly #byName = new Map<string, UsageSumRow>();
+  readonly #byName: SumsByName = new Map();
+  readonly #rows: UsageSumRow[] = [];
   #calls = 0;
 
   /** How many calls were added. */
@@ -82,20 +87,13 @@ export class CallSums {
     return this.#calls;
   }
 
-  rows(): Iterable<UsageSumRow> {
-    return this.#byName.values();
+  rows(): readonly UsageSumRow[] {
+    return this.#rows;
   }
 
   add(row: CallRow): void {
     this.#calls += 1;
-    const span = row.started_at - (row.started_at % MS_PER_HOUR);
-    // No name holds the separator unless somebody means to upset sums: then its length tells it apart.
-    const name = `${span} ${row.tenant?.length} ${row.tenant} ${row.key?.length} ${row.key} ${row.target?.length} ${row.target} ${row.outcome} ${row.model === null ? '' : '='}${row.model}`;
-    let sum = this.#byName.get(name);
-    if (!sum) {
-      sum = startSum(span, row);
-      this.#byName.set(name, sum);
-    }
+    const sum = this.#find(row);
     sum.calls += 1;
     if (row.cost_micro_usd !== null) {
       sum.priced_calls += 1;
@@ -113,6 +111,28 @@ export class CallSums {
     sum.output_audio_tokens += row.output_audio_tokens ?? 0;
     sum.reasoning_tokens += row.reasoning_tokens ?? 0;
   }
+
+  #find(row: CallRow): UsageSumRow {
+    const span = row.started_at - (row.started_at % MS_PER_HOUR);
+    const ofKey = within(within(within(this.#byName, span), row.tenant), row.key);
+    const byOutcome = within(within(ofKey, row.model), row.target);
+    let sum = byOutcome.get(row.outcome);
+    if (!sum) {
+      sum = startSum(span, row);
+      byOutcome.set(row.outcome, sum);
+      this.#rows.push(sum);
+    }
+    return sum;
+  }
+}
+
+function within<Outer, Inner, Value>(maps: Map<Outer, Map<Inner, Value>>, key: Outer): Map<Inner, Value> {
+  let map = maps.get(key);
+  if (!map) {
+    map = new Map();
+    maps.set(key, map);
+  }
+  return map;
 }
 
 function startSum(span: number, row: CallRow): UsageSumRow {

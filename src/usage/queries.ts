@@ -1,5 +1,4 @@
-import { type ExpressionBuilder, type SelectQueryBuilder, sql } from 'kysely';
-import type { ErrorKind } from '../conversation/gateway-error.ts';
+import { type SelectQueryBuilder, sql } from 'kysely';
 import type { Database, UsageSumRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import {
@@ -11,25 +10,10 @@ import {
   SUM_NUMBERS,
   type SUM_TABLES,
 } from '../store/usage-sums.ts';
-import { fromCallRow, mapTokens, TOKEN_COLUMNS, type TokenCounts } from './call-row.ts';
-import type { CallCursor } from './cursor.ts';
+import { mapTokens, TOKEN_COLUMNS, type TokenCounts } from './call-row.ts';
+import { type CallFilters, meetFilters } from './filters.ts';
 import { roundCost } from './prices.ts';
-import type { UsageRecord } from './record.ts';
 import { splitPeriod } from './spans.ts';
-
-/** Which calls are meant: those that meet every filter given. */
-export interface CallFilters {
-  /** Unix milliseconds; the first that count. */
-  from?: number;
-  /** Unix milliseconds; the first that do not count any more. */
-  to?: number;
-  tenant?: string;
-  key?: string;
-  model?: string;
-  target?: string;
-  /** `failed` is everything but `ok`. */
-  outcome?: 'ok' | 'failed' | ErrorKind;
-}
 
 export const GROUPINGS = ['tenant', 'key', 'model', 'target', 'day'] as const;
 export type Grouping = (typeof GROUPINGS)[number];
@@ -157,71 +141,8 @@ function startOfDay(column: 'span' | 'started_at') {
 }
 
 /** Two tenants may both have a key `app`: their sums are kept apart. */
-function completeGroupings(groupBy: readonly Grouping[]): Grouping[] {
+export function completeGroupings(groupBy: readonly Grouping[]): Grouping[] {
   return [
     ...new Set(groupBy.flatMap((grouping) => (grouping === 'key' ? (['tenant', 'key'] as const) : grouping))),
   ];
-}
-
-export interface CallsQuery extends CallFilters {
-  limit: number;
-  /** Where the page before this one ended. */
-  cursor?: CallCursor;
-}
-
-export interface CallPage {
-  /** Newest first. */
-  calls: UsageRecord[];
-  /** What to ask for the calls before these; `null` where there are none. */
-  nextCursor: CallCursor | null;
-}
-
-/**
- * A page of the calls that meet the filters, newest first. The place in the list is a call, not a number, so calls
- * that are written meanwhile neither shift a page nor come twice.
- */
-export async function listCalls(store: Store, query: CallsQuery): Promise<CallPage> {
-  const rows = await selectCalls(store, query).execute();
-  const calls = rows.slice(0, query.limit).map(fromCallRow);
-  const last = calls.at(-1);
-  const more = rows.length > query.limit;
-  return { calls, nextCursor: more && last ? { startedAt: last.startedAt, id: last.id } : null };
-}
-
-/** The query behind `listCalls`: the rows of a page, and one more that tells whether there is a next page. */
-export function selectCalls(store: Store, query: CallsQuery) {
-  const { limit, cursor } = query;
-  const select = store.db
-    .selectFrom('calls')
-    .selectAll()
-    .where((calls) => meetFilters(calls, 'started_at', query, (name) => name))
-    .orderBy('started_at', 'desc')
-    .orderBy('id', 'desc')
-    .limit(limit + 1);
-  if (!cursor) return select;
-  return select.where(({ eb, refTuple, tuple }) =>
-    eb(refTuple('started_at', 'id'), '<', tuple(cursor.startedAt, cursor.id)),
-  );
-}
-
-/** `write`: a name as the table has it. */
-function meetFilters<Table extends 'calls' | keyof typeof SUM_TABLES>(
-  builder: ExpressionBuilder<Database, Table>,
-  time: 'started_at' | 'span',
-  filters: CallFilters,
-  write: (name: string) => string,
-) {
-  const { from, to, outcome } = filters;
-  const row = builder as unknown as ExpressionBuilder<Database, 'calls'>;
-  const began = sql<number>`${sql.ref(time)}`;
-  const conditions = [];
-  if (from !== undefined) conditions.push(row(began, '>=', from));
-  if (to !== undefined) conditions.push(row(began, '<', to));
-  for (const column of ['tenant', 'key', 'model', 'target'] as const) {
-    const wanted = filters[column];
-    if (wanted !== undefined) conditions.push(row(column, '=', write(wanted)));
-  }
-  if (outcome === 'failed') conditions.push(row('outcome', '<>', 'ok'));
-  else if (outcome !== undefined) conditions.push(row('outcome', '=', outcome));
-  return row.and(conditions);
 }

@@ -6,17 +6,11 @@ import { NO_USAGE } from '../../src/conversation/usage.ts';
 import type { Store } from '../../src/store/store.ts';
 import { mapTokens, toCallRow } from '../../src/usage/call-row.ts';
 import type { CallCursor } from '../../src/usage/cursor.ts';
+import type { CallFilters } from '../../src/usage/filters.ts';
 import { Ledger } from '../../src/usage/ledger.ts';
+import { type CallPage, listCalls, selectCalls } from '../../src/usage/list-calls.ts';
 import { PriceBook } from '../../src/usage/prices.ts';
-import {
-  type CallFilters,
-  type CallPage,
-  GROUPINGS,
-  listCalls,
-  selectCalls,
-  sumUsage,
-  type UsageSum,
-} from '../../src/usage/queries.ts';
+import { GROUPINGS, sumUsage, type UsageSum } from '../../src/usage/queries.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
 import { deleteCalls, onEachDatabase } from '../support/databases.ts';
 import { openTempStore } from '../support/temp-store.ts';

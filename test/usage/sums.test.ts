@@ -4,14 +4,9 @@ import fc from 'fast-check';
 import { sql } from 'kysely';
 import type { Store } from '../../src/store/store.ts';
 import { mapTokens, toCallRow } from '../../src/usage/call-row.ts';
-import {
-  type CallFilters,
-  GROUPINGS,
-  type Grouping,
-  selectSums,
-  sumUsage,
-  type UsageSum,
-} from '../../src/usage/queries.ts';
+import type { CallFilters } from '../../src/usage/filters.ts';
+import { type CallsQuery, listCalls } from '../../src/usage/list-calls.ts';
+import { GROUPINGS, type Grouping, selectSums, sumUsage, type UsageSum } from '../../src/usage/queries.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
 import { splitPeriod } from '../../src/usage/spans.ts';
 import { onEachDatabase } from '../support/databases.ts';
@@ -147,6 +142,35 @@ onEachDatabase((database) => {
     );
   });
 });
+
+onEachDatabase((database) => {
+  test('pages of calls that meet filters hold each once, newest first, however rare they are', async (context) => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(anyCall, { selector: ({ id }) => id, minLength: 1, maxLength: 60 }),
+        fc.integer({ min: 1, max: 40 }),
+        fc.array(fc.tuple(anyFilters, fc.integer({ min: 1, max: 9 })), { minLength: 6, maxLength: 6 }),
+        async (records, mostUnsummed, queries) => {
+          const store = await database.open(context, { mostUnsummed });
+          for (const record of records) await store.insertCalls([toCallRow(record)]);
+          for (const [filters, limit] of queries) {
+            const expected = records
+              .filter((record) => meets(record, filters))
+              .toSorted((a, b) => b.startedAt - a.startedAt || (a.id < b.id ? 1 : -1));
+            assert.deepEqual(await readPages(store, { ...filters, limit }), expected);
+          }
+        },
+      ),
+      { numRuns: 10 },
+    );
+  });
+});
+
+async function readPages(store: Store, query: CallsQuery): Promise<UsageRecord[]> {
+  const { calls, nextCursor } = await listCalls(store, query);
+  if (nextCursor === null) return calls;
+  return [...calls, ...(await readPages(store, { ...query, cursor: nextCursor }))];
+}
 
 test('what two processes write into one SQLite file is summed once, whoever sums it', async (context) => {
   await fc.assert(
