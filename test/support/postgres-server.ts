@@ -36,7 +36,8 @@ const USER = 'fairlead';
 const PASSWORD = 's3cret-of-the-test';
 /** PostgreSQL refuses to run as root: then it runs as the user `nobody`. */
 const NOBODY = 65_534;
-const START_MS = 20_000;
+/** Machines may be busy. */
+const START_MS = 60_000;
 
 /**
  * Keeps the server only as long as whoever started it lives: when its standard input ends, so does the server, and unless it was told
@@ -168,7 +169,7 @@ function findFreePort(): Promise<number> {
 async function waitUntilReady(url: string, output: () => string): Promise<void> {
   const deadline = performance.now() + START_MS;
   for (;;) {
-    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
+    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 20_000 });
     try {
       await client.connect();
       await client.end();

@@ -3,7 +3,7 @@ import { Migrator } from 'kysely/migration';
 import { MIGRATIONS } from '../migrations.ts';
 import type { Database } from '../schema.ts';
 import type { OpenOptions, Store } from '../store.ts';
-import { adaptPool } from './adapter.ts';
+import { adaptPool, tellAway } from './adapter.ts';
 import { describePlace, makePool } from './connection.ts';
 import { explainFailure } from './explain.ts';
 import { PostgresStore } from './store.ts';
@@ -20,18 +20,21 @@ export async function openPostgresStore(location: string, options: OpenOptions):
   } catch (cause) {
     throw new Error(`The database ${place} cannot be opened: ${explainFailure(cause, names)}`, { cause });
   }
-  const readers = makePool(url, { connections: READERS, hurried: true });
+  const readers = connect(makePool(url, { connections: READERS, hurried: true }), tellAway);
   const writer = makePool(url, { connections: 1, hurried: true });
-  return new PostgresStore(connect(readers), writer);
+  return new PostgresStore(readers, writer);
 }
 
-function connect(pool: ReturnType<typeof makePool>): Kysely<Database> {
-  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: adaptPool(pool) }) });
+function connect(
+  pool: ReturnType<typeof makePool>,
+  translate: (error: unknown) => unknown,
+): Kysely<Database> {
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: adaptPool(pool, translate) }) });
 }
 
 /** Kysely migrates in one transaction under an advisory lock: of several that start at once, one does. */
 async function prepare(url: string, readOnly: boolean): Promise<void> {
-  const db = connect(makePool(url, { connections: 1, hurried: false }));
+  const db = connect(makePool(url, { connections: 1, hurried: false }), (error) => error);
   try {
     await checkEncoding(db);
     const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { CallRow, UsageSumRow } from '../schema.ts';
-import { addSumsSql, CallSums, MS_PER_DAY, SUM_COLUMNS, SUM_TABLES, sumCallsSql } from '../usage-sums.ts';
+import { addSumsSql, CallSums, MS_PER_DAY, MS_PER_HOUR, SUM_COLUMNS, sumCallsSql } from '../usage-sums.ts';
 
 /**
  * How many calls may wait for their sums. A sum costs as much to write as a record, and where many tenants call many models every call
@@ -17,6 +17,7 @@ export const UNSUMMED_CALLS =
   '(select * from calls not indexed where rowid > (select summed_to from usage_summed))';
 
 const SUMMED_TO = 'select summed_to from usage_summed';
+const SUMMED_UP_TO = 'update usage_summed set summed_to = ?';
 
 /**
  * Brings the tables of sums up to the calls. How far they are stands in the database and moves with them, in one transaction: whatever
@@ -25,7 +26,7 @@ const SUMMED_TO = 'select summed_to from usage_summed';
 export class SumsWriter {
   readonly #database: DatabaseSync;
   readonly #mostUnsummed: number;
-  readonly #addSums: StatementSync[];
+  readonly #sums: AddSums;
   /** Of the calls that this process inserted since the tables held those up to `#summedTo`. */
   #waiting = new CallSums();
   #summedTo: number;
@@ -34,11 +35,7 @@ export class SumsWriter {
     this.#mostUnsummed = mostUnsummed;
     this.#database = database;
     this.#summedTo = readUnsummed(database).from;
-    const values = `values (${SUM_COLUMNS.map(() => '?').join(', ')})`;
-    this.#addSums = [
-      database.prepare(addSumsSql('usage_by_hour', values)),
-      database.prepare(addSumsSql('usage_by_day', values)),
-    ];
+    this.#sums = new AddSums(database);
   }
 
   /** Calls that were inserted and committed. */
@@ -56,23 +53,14 @@ export class SumsWriter {
     try {
       const { from, to } = readUnsummed(database);
       // Rows are numbered without gaps. Where there are others among them (another process writes, too), all are read again.
-      if (from === this.#summedTo && to - from === waiting.calls) this.#addAll(waiting.rows());
-      else sumFromCalls(database, from, to);
-      database.prepare('update usage_summed set summed_to = ?').run(to);
+      if (from === this.#summedTo && to - from === waiting.calls) this.#sums.add(waiting.rows());
+      else sumFromCalls(database, this.#sums, from, to);
+      database.prepare(SUMMED_UP_TO).run(to);
       database.exec('commit');
       this.#summedTo = to;
     } catch (error) {
       if (database.isTransaction) database.exec('rollback');
       throw error;
-    }
-  }
-
-  #addAll(sums: Iterable<UsageSumRow>): void {
-    const [addToHour, addToDay] = this.#addSums;
-    for (const sum of sums) {
-      addToHour?.run(...SUM_COLUMNS.map((column) => sum[column]));
-      sum.span -= sum.span % MS_PER_DAY;
-      addToDay?.run(...SUM_COLUMNS.map((column) => sum[column]));
     }
   }
 }
@@ -83,8 +71,28 @@ export function sumWhatIsLeft(database: DatabaseSync): void {
   database.exec('insert into usage_summed select 0 where not exists (select * from usage_summed)');
   const { from, to } = readUnsummed(database);
   if (to === from) return;
-  sumFromCalls(database, from, to);
-  database.prepare('update usage_summed set summed_to = ?').run(to);
+  sumFromCalls(database, new AddSums(database), from, to);
+  database.prepare(SUMMED_UP_TO).run(to);
+}
+
+/** Adds sums by hour to both tables. */
+class AddSums {
+  readonly #toHour: StatementSync;
+  readonly #toDay: StatementSync;
+
+  constructor(database: DatabaseSync) {
+    const values = `values (${SUM_COLUMNS.map(() => '?').join(', ')})`;
+    this.#toHour = database.prepare(addSumsSql('usage_by_hour', values));
+    this.#toDay = database.prepare(addSumsSql('usage_by_day', values));
+  }
+
+  add(sums: Iterable<UsageSumRow>): void {
+    for (const sum of sums) {
+      this.#toHour.run(...SUM_COLUMNS.map((column) => sum[column]));
+      sum.span -= sum.span % MS_PER_DAY;
+      this.#toDay.run(...SUM_COLUMNS.map((column) => sum[column]));
+    }
+  }
 }
 
 function readUnsummed(database: DatabaseSync): { from: number; to: number } {
@@ -93,15 +101,11 @@ function readUnsummed(database: DatabaseSync): { from: number; to: number } {
   return { from, to: Math.max(from, Number(last ?? 0)) };
 }
 
-function sumFromCalls(database: DatabaseSync, from: number, to: number): void {
-  const statements = (Object.entries(SUM_TABLES) as [keyof typeof SUM_TABLES, number][]).map(
-    ([table, spanMs]) => {
-      // "where true" as SQLite's parser wants it before "on conflict".
-      const sums = sumCallsSql(spanMs, 'calls not indexed where rowid > ? and rowid <= ?');
-      return database.prepare(addSumsSql(table, `select * from (${sums}) where true`));
-    },
-  );
+function sumFromCalls(database: DatabaseSync, sums: AddSums, from: number, to: number): void {
+  const source = 'calls not indexed where rowid > ? and rowid <= ?';
+  const read = database.prepare(sumCallsSql(MS_PER_HOUR, source));
   for (let start = from; start < to; start += MOST_SUMMED_AT_ONCE) {
-    for (const statement of statements) statement.run(start, Math.min(to, start + MOST_SUMMED_AT_ONCE));
+    const rows = read.all(start, Math.min(to, start + MOST_SUMMED_AT_ONCE));
+    sums.add(rows as unknown as UsageSumRow[]);
   }
 }
