@@ -184,10 +184,16 @@ async function admitFirstKeys(
 }
 
 /** What no log may hold. The secrets of keys that the gateway made are nowhere but with whoever has them. */
-function listLogSecrets({ tenants, adminKey }: Config, { snapshot }: Gateway): string[] {
+function listLogSecrets(config: Config, { snapshot }: Gateway): string[] {
+  const { tenants, adminKey } = config;
   const accounts = [...snapshot.routes.upstreams.values()].flatMap((upstream) => upstream.accounts);
   const keys = Object.values(tenants).flatMap((tenant) => tenant.keys.map(({ secret }) => secret));
-  return listSecrets([...accounts.flatMap((account) => account.secrets()), ...keys, adminKey]);
+  return listSecrets([
+    ...accounts.flatMap((account) => account.secrets()),
+    ...keys,
+    adminKey,
+    readPassword(storeUrl(config)),
+  ]);
 }
 
 function buildPriceBook(config: Config, log: Logger): PriceBook {
@@ -253,6 +259,11 @@ async function waitForCalls(gateway: Gateway, timeoutMs: number): Promise<void> 
   while (gateway.calls.size > 0 && gateway.monotonicMs() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
   }
+}
+
+/** The password of a database's URL. */
+function readPassword(url: string): string | undefined {
+  return URL.canParse(url) ? decodeURIComponent(new URL(url).password) || undefined : undefined;
 }
 
 function storeUrl({ store }: Config): string {

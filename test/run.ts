@@ -1,10 +1,13 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { startPostgres } from './support/postgres-server.ts';
 
 /**
  * Runs the tests: `node test/run.ts [--heavy] [FILE …]`. With `--heavy` the simulations, fuzzers, floods and the like
- * run at their full size instead of as a sample; they read it from `test/support/scale.ts`.
+ * run at their full size instead of as a sample; they read it from `test/support/scale.ts`. All files share one
+ * PostgreSQL server (`test/support/databases.ts`); files that are named start their own.
  */
 const { values, positionals } = parseArgs({
   options: { heavy: { type: 'boolean', default: false } },
@@ -13,7 +16,13 @@ const { values, positionals } = parseArgs({
 const files = positionals.length > 0 ? positionals : ['test/**/*.test.ts'];
 /** Node's own time-outs end tests, not processes. */
 const LIMIT_MS = (values.heavy ? 80 : 10) * 60_000;
-const { status } = spawnSync(
+const postgres = positionals.length > 0 ? undefined : await startPostgres();
+if (postgres && 'missing' in postgres) {
+  process.stderr.write(
+    `The tests run WITHOUT PostgreSQL, the suites that need it are skipped: ${postgres.missing}\n`,
+  );
+}
+const run = spawn(
   process.execPath,
   [
     '--test',
@@ -26,7 +35,16 @@ const { status } = spawnSync(
   {
     stdio: 'inherit',
     timeout: LIMIT_MS,
-    env: { ...process.env, FAIRLEAD_TEST_SCALE: values.heavy ? 'heavy' : 'sample' },
+    env: { ...process.env, FAIRLEAD_TEST_SCALE: values.heavy ? 'heavy' : 'sample', ...describePostgres() },
   },
 );
-process.exitCode = status ?? 1;
+const [status] = await once(run, 'exit');
+if (postgres && 'remove' in postgres) await postgres.remove();
+process.exitCode = typeof status === 'number' ? status : 1;
+
+function describePostgres(): Record<string, string> {
+  if (!postgres) return {};
+  return 'url' in postgres
+    ? { FAIRLEAD_TEST_POSTGRES_URL: postgres.url }
+    : { FAIRLEAD_TEST_POSTGRES_MISSING: postgres.missing };
+}

@@ -17,7 +17,6 @@ interface DormantField {
 export const DORMANT: readonly DormantField[] = [
   { pattern: 'server.workers' },
   { pattern: 'server.overload' },
-  { pattern: 'store', except: (store) => isKind(store, 'sqlite') },
   { pattern: 'state', except: (state) => isKind(state, 'memory') },
   { pattern: 'onStateLoss' },
   { pattern: 'providers.*.accounts[].weight' },

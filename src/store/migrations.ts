@@ -1,5 +1,6 @@
-import { type Kysely, sql } from 'kysely';
+import { type CreateTableBuilder, type Kysely, SqliteAdapter, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import { SUM_NAMES, SUM_NUMBERS } from './usage-sums.ts';
 
 /**
  * Every change of the tables, in order. One that was released is never edited: a later one mends it.
@@ -11,6 +12,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0003_upstream_objects': { up: createUpstreamObjects },
   '0004_upstream_object_expiry': { up: addUpstreamObjectExpiry },
   '0030_captures': { up: createCaptures },
+  '0010_usage_sums': { up: createUsageSums },
 };
 
 /**
@@ -131,4 +133,22 @@ async function createCaptures(db: Kysely<unknown>): Promise<void> {
     .addColumn('gap', 'text')
     .execute();
   await db.schema.createIndex('captures_by_expiry').on('captures').column('expires_at').execute();
+}
+
+async function createUsageSums(db: Kysely<unknown>): Promise<void> {
+  const isSqlite = db.getExecutor().adapter instanceof SqliteAdapter;
+  for (const table of ['usage_by_hour', 'usage_by_day']) {
+    let create: CreateTableBuilder<string, string> = db.schema
+      .createTable(table)
+      .addColumn('span', 'bigint', (column) => column.notNull());
+    for (const name of SUM_NAMES) create = create.addColumn(name, 'text', (column) => column.notNull());
+    for (const count of SUM_NUMBERS) {
+      const type = count === 'cost_micro_usd' ? 'double precision' : 'bigint';
+      create = create.addColumn(count, type, (column) => column.notNull());
+    }
+    create = create.addPrimaryKeyConstraint(`${table}_primary_key`, ['span', ...SUM_NAMES]);
+    // The key is most of a row: SQLite would write it twice.
+    if (isSqlite) create = create.modifyEnd(sql`without rowid`);
+    await create.execute();
+  }
 }

@@ -8,6 +8,8 @@ export interface Database {
   responses: ResponseRow;
   upstream_objects: UpstreamObjectRow;
   captures: CaptureRow;
+  usage_by_hour: UsageSumRow;
+  usage_by_day: UsageSumRow;
 }
 
 /** One usage record. All token columns are null where the call's usage is not known. */
@@ -40,6 +42,35 @@ export interface CallRow {
   first_token_ms: number | null;
   /** The attempts as JSON: they are only ever read together with their call. */
   attempts: string;
+}
+
+/**
+ * What the calls of one hour, or one day (UTC), come to that are alike in all that usage is asked by. The tables are made from `calls`
+ * alone (`usage-sums.ts`).
+ */
+export interface UsageSumRow {
+  /** Unix milliseconds: when the hour or day begins. */
+  span: number;
+  /** As `encodeName` writes them: a primary key cannot be null. */
+  tenant: string;
+  key: string;
+  model: string;
+  target: string;
+  outcome: CallRow['outcome'];
+  calls: number;
+  /** Those whose cost is known. */
+  priced_calls: number;
+  /** Those that a provider may bill and whose cost is not known. */
+  unpriced_calls: number;
+  cost_micro_usd: number;
+  input_tokens: number;
+  input_audio_tokens: number;
+  cache_read_tokens: number;
+  cache_write_tokens: number;
+  cache_write_1h_tokens: number;
+  output_tokens: number;
+  output_audio_tokens: number;
+  reasoning_tokens: number;
 }
 
 /** A key that the gateway itself made. Its secret is nowhere; the hash finds it. */

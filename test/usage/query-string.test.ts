@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { GatewayError } from '../../src/conversation/gateway-error.ts';
 import { type CallCursor, decodeCursor, encodeCursor } from '../../src/usage/cursor.ts';
-import type { CallsQuery, UsageQuery } from '../../src/usage/queries.ts';
+import type { CallsQuery } from '../../src/usage/list-calls.ts';
+import type { UsageQuery } from '../../src/usage/queries.ts';
 import { callsQuerySchema, parseQuery, usageQuerySchema } from '../../src/usage/query-string.ts';
 
 test('without parameters everything is summed, and a page has a hundred calls', () => {
