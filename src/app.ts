@@ -22,6 +22,8 @@ import { addOpenAiDoors } from './http/openai-doors.ts';
 import { addOperationsDoors } from './http/operations-doors.ts';
 import { addResponsesDoors } from './http/responses-doors.ts';
 import { createHttpServer } from './http/server.ts';
+import { CounterBook } from './quotas/counters.ts';
+import { LocalQuotas } from './quotas/local-quotas.ts';
 import { type ArchiveProblem, ResponseArchive } from './responses/response-archive.ts';
 import { openStore } from './store/open.ts';
 import { redactingLog } from './telemetry/redacting-log.ts';
@@ -67,9 +69,10 @@ export async function startApp(
 ): Promise<App> {
   const log = redactingLog(plainLog, () => listLogSecrets(config, gateway));
   const store = await openStore(storeUrl(config));
+  const prices = buildPriceBook(config, log);
   const ledger = new Ledger({
     store,
-    prices: buildPriceBook(config, log),
+    prices,
     onProblem: (problem) => log.error(describeLedgerProblem(problem), `usage ledger: ${problem.kind}`),
   });
   const responses = new ResponseArchive({
@@ -84,14 +87,18 @@ export async function startApp(
     fetch,
     warn: (fields, message) => log.warn(fields, message),
   };
+  const counters = new CounterBook();
+  const quotas = new LocalQuotas(counters, Date.now);
   const lifecycle: Lifecycle = { phase: 'starting' };
   const gateway: Gateway = {
-    snapshot: compileSnapshot({ config, declarations, madeKeys: [], signIn }),
+    snapshot: compileSnapshot({ config, declarations, madeKeys: [], signIn, counters }),
     connections,
     ledger,
     lateCounts: new LateCounts(tokens, log),
     responses,
     tokens,
+    quotas,
+    prices,
     log,
     calls: new RunningCalls(),
     objects: new UpstreamObjects(store),
@@ -130,13 +137,14 @@ export async function startApp(
     await ledger.close();
     await responses.close();
     await tokens.stop();
+    await quotas.close();
     await store.close();
   };
   try {
     const { host, port } = config.server;
     const url = await server.listen({ host, port });
     // Only now: secrets that are made before a start that fails would be seen by nobody.
-    const firstSecrets = await admitFirstKeys({ config, declarations, signIn }, gateway, admin);
+    const firstSecrets = await admitFirstKeys({ config, declarations, signIn, counters }, gateway, admin);
     lifecycle.phase = 'ready';
     return { url, firstSecrets, stop };
   } catch (error) {

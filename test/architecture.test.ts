@@ -18,6 +18,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   telemetry: ['upstream'],
   tokens: ['conversation'],
   routing: ['conversation', 'dialects', 'upstream'],
+  quotas: ['conversation', 'dialects', 'config', 'usage', 'store'],
   responses: ['conversation', 'store', 'usage'],
   config: ['conversation'],
   gateway: [
@@ -30,6 +31,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'tenants',
     'tokens',
     'responses',
+    'quotas',
   ],
   http: [
     'conversation',

@@ -19,8 +19,10 @@ export const configSchema = z.strictObject({
   state: stateSchema.prefault('memory').describe('Counters: memory or redis://… (shared between instances).'),
   onStateLoss: z
     .enum(['local', 'deny'])
-    .optional()
-    .describe('When the shared counters are away: count in this process alone, or deny calls.'),
+    .default('local')
+    .describe(
+      'When the shared counters are away: count in this process alone, or deny calls that have limits.',
+    ),
   providers: providersSchema.prefault({}).describe('Upstream services by name.'),
   models: modelsSchema.prefault({}).describe('Public model names and the targets behind them.'),
   prices: mapping(targetPattern(), priceSchema)

@@ -28,6 +28,8 @@ export interface ErrorDetails {
   /** Replaces the kind's status: only `upstream_rejected` uses it. */
   status?: number;
   retryAfterMs?: number;
+  /** `false`: clients whose SDKs try this status again are told not to. */
+  retryable?: false;
   cause?: unknown;
 }
 
@@ -38,6 +40,7 @@ export class GatewayError extends Error {
   readonly param: string | undefined;
   readonly code: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly retryable: false | undefined;
 
   constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -47,6 +50,7 @@ export class GatewayError extends Error {
     this.param = details.param;
     this.code = details.code;
     this.retryAfterMs = details.retryAfterMs;
+    this.retryable = details.retryable;
   }
 }
 

@@ -4,6 +4,7 @@ import type { JsonObject } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { UpstreamDialect } from '../dialects/dialect.ts';
 import type { FieldSpans } from '../dialects/request-fields.ts';
+import type { Reservation } from '../quotas/reservation.ts';
 import type { Target } from '../routing/target.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { Door } from './door.ts';
@@ -53,6 +54,9 @@ export class Call {
   keepsAnswer = false;
   /** The one account of the one provider that keeps what the call goes on from. */
   pinned: PinnedAccount | undefined;
+
+  /** What it took of its limits, where it has any. */
+  reservation: Reservation | undefined;
 
   readonly attempts: AttemptRecord[] = [];
   target: Target | undefined;

@@ -1,4 +1,6 @@
 import type { Config, ProviderConfig, TargetConfig } from '../config/resolve.ts';
+import { compileLimits, type LimitBook } from '../quotas/compile-limits.ts';
+import type { CounterBook } from '../quotas/counters.ts';
 import { Routes } from '../routing/resolve-targets.ts';
 import type { Target } from '../routing/target.ts';
 import { hashSecret, KeyRing, type TenantKey } from '../tenants/keys.ts';
@@ -15,12 +17,21 @@ export interface SnapshotSources {
   madeKeys: readonly TenantKey[];
   /** What signing in at providers needs; its clock is the snapshot's, too. */
   signIn: SignInContext;
+  /** What counts calls against limits: it outlives snapshots. */
+  counters: CounterBook;
 }
 
 /** Compiles a configuration into what the way of a call reads. */
-export function compileSnapshot({ config, declarations, madeKeys, signIn }: SnapshotSources): Snapshot {
+export function compileSnapshot({
+  config,
+  declarations,
+  madeKeys,
+  signIn,
+  counters,
+}: SnapshotSources): Snapshot {
   const { now } = signIn;
   const upstreams = compileUpstreams(config, declarations, signIn);
+  const limits = compileLimits(config, counters);
   const models = new Map<string, Target[]>();
   for (const [name, model] of Object.entries(config.models)) {
     models.set(
@@ -30,7 +41,7 @@ export function compileSnapshot({ config, declarations, madeKeys, signIn }: Snap
   }
   return {
     routes: new Routes(models, upstreams),
-    findCaller: compileCallers(config, madeKeys, now),
+    findCaller: compileCallers(config, madeKeys, limits, now),
     missingProviders: new Map(
       declarations
         .filter(({ name }) => !upstreams.has(name))
@@ -39,6 +50,7 @@ export function compileSnapshot({ config, declarations, madeKeys, signIn }: Snap
     created: Math.floor(now() / 1000),
     maxBodyBytes: config.server.bodyLimit,
     responses: { store: config.responses.store, retentionMs: config.responses.retention },
+    limits: limits.all,
   };
 }
 
@@ -120,13 +132,15 @@ function compileTimeouts(timeouts: ProviderConfig['timeouts']): Timeouts {
 function compileCallers(
   config: Config,
   madeKeys: readonly TenantKey[],
+  limits: LimitBook,
   now: () => number,
 ): Snapshot['findCaller'] {
   const callers = new Map<string, Caller>();
   const keys: TenantKey[] = [];
   const add = (key: TenantKey, mayCall: ModelPermission) => {
     keys.push(key);
-    callers.set(key.hash, { tenant: key.tenant, key: key.key, mayCall });
+    const { tenant, key: name } = key;
+    callers.set(key.hash, { tenant, key: name, mayCall, limits: limits.ofKey(tenant, name) });
   };
   for (const [tenant, { models, keys: tenantKeys }] of Object.entries(config.tenants)) {
     const ofTenant = compileModelPermission(models);

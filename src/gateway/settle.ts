@@ -2,6 +2,7 @@ import { OPERATIONS, type UsageRecord } from '../usage/record.ts';
 import type { Call, Outcome } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import { isFree } from './object-call.ts';
+import { settleQuota } from './reserve-quota.ts';
 
 /**
  * The last step: the usage record. Runs once a call, before the last byte of the answer is handed on, so that no
@@ -31,6 +32,7 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
     firstTokenMs: call.firstTokenMs ?? null,
     attempts: call.attempts,
   };
+  if (call.reservation) settleQuota(gateway, call.reservation, record);
   // What an answer that broke off had used is known by what came through, not by what was asked.
   gateway.ledger.append(record, outcome === 'ok' && isEstimable ? gateway.lateCounts.plan(call) : undefined);
 }

@@ -11,6 +11,7 @@ import {
   type ValueTest,
   valueStart,
 } from '../json-bytes.ts';
+import { outputFieldNames } from '../output-bound.ts';
 import type { PassThrough, PrepareOptions, ScanOptions, StreamScanner } from '../pass-through.ts';
 import { type FieldSpans, parseField, spliceBody } from '../request-fields.ts';
 import { embeddedError, saysError } from './errors.ts';
@@ -18,7 +19,7 @@ import { decodeUsage, streamUsage } from './usage.ts';
 
 /** Chat Completions between two sides that both speak it. */
 export const passThrough: PassThrough = {
-  fields: new Set(['model', 'stream', 'stream_options']),
+  fields: new Set(['model', 'stream', 'stream_options', ...outputFieldNames('chat')]),
   prepareRequest,
   readUsage,
   readFailure,
