@@ -23,7 +23,9 @@ import { addOperationsDoors } from './http/operations-doors.ts';
 import { addResponsesDoors } from './http/responses-doors.ts';
 import { createHttpServer } from './http/server.ts';
 import { CounterBook } from './quotas/counters.ts';
+import { createQuotas } from './quotas/create-quotas.ts';
 import { LocalQuotas } from './quotas/local-quotas.ts';
+import { learnSpent } from './quotas/spent-budgets.ts';
 import { type ArchiveProblem, ResponseArchive } from './responses/response-archive.ts';
 import { openStore } from './store/open.ts';
 import { redactingLog } from './telemetry/redacting-log.ts';
@@ -35,7 +37,7 @@ import { Connections } from './upstream/connections.ts';
 import type { ProviderDeclaration } from './upstream/provider.ts';
 import { listSecrets } from './upstream/secrets.ts';
 import type { SignInContext } from './upstream/sign-in/create-signer.ts';
-import { Ledger, type LedgerProblem } from './usage/ledger.ts';
+import { Ledger, type LedgerProblem, scheduleTimeout } from './usage/ledger.ts';
 import { PriceBook } from './usage/prices.ts';
 
 export interface App {
@@ -88,7 +90,14 @@ export async function startApp(
     warn: (fields, message) => log.warn(fields, message),
   };
   const counters = new CounterBook();
-  const quotas = new LocalQuotas(counters, Date.now);
+  const quotas = createQuotas(config.state, {
+    onStateLoss: config.onStateLoss,
+    local: new LocalQuotas(counters, Date.now),
+    limits: () => gateway.snapshot.limits,
+    now: Date.now,
+    schedule: scheduleTimeout,
+    log,
+  });
   const lifecycle: Lifecycle = { phase: 'starting' };
   const gateway: Gateway = {
     snapshot: compileSnapshot({ config, declarations, madeKeys: [], signIn, counters }),
@@ -141,6 +150,8 @@ export async function startApp(
     await store.close();
   };
   try {
+    await learnSpent(gateway.snapshot.limits, store, Date.now());
+    await quotas.open();
     const { host, port } = config.server;
     const url = await server.listen({ host, port });
     // Only now: secrets that are made before a start that fails would be seen by nobody.

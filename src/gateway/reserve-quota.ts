@@ -55,6 +55,7 @@ export function settleQuota(gateway: Gateway, reservation: Reservation, record: 
     ? (costMicroUsd ?? gateway.prices.costMicroUsd(target, usage, new Date(startedAt)))
     : 0;
   gateway.quotas.settle(reservation, {
+    calls: 1,
     tokens: inputTokens(usage) + outputTokens(usage),
     nanoUsd: spentNanoUsd(cost ?? 0),
   });

@@ -80,6 +80,8 @@ export class BudgetCounter implements Counter {
   #endMs = 0;
   #spent = 0;
   #reserved = 0;
+  #learned = 0;
+  #reservedElsewhere = 0;
 
   constructor(period: Period) {
     this.#period = period;
@@ -87,7 +89,7 @@ export class BudgetCounter implements Counter {
 
   available(max: number, nowMs: number): number {
     this.#enter(nowMs);
-    return max - this.#spent - this.#reserved;
+    return max - this.#spent - this.#reserved - this.#reservedElsewhere;
   }
 
   take(amount: number, nowMs: number): void {
@@ -117,10 +119,24 @@ export class BudgetCounter implements Counter {
     return this.#reserved;
   }
 
-  /** Told by whoever knows better: the records of an earlier run, or counters that instances share. */
-  setSpent(spent: number, nowMs: number): void {
+  /** What was spent in the period of a moment, as others know it. */
+  learned(atMs: number): number {
+    return atMs >= this.#startMs && atMs < this.#endMs ? this.#learned : 0;
+  }
+
+  /** Told by who knows better: the records of an earlier run, or counters that instances share. */
+  learn(spent: number, reservedElsewhere: number, nowMs: number): void {
     this.#enter(nowMs);
     this.#spent = spent;
+    this.#learned = spent;
+    this.#reservedElsewhere = reservedElsewhere;
+  }
+
+  /** A call ended that is counted elsewhere, where it cannot be told now. */
+  settleElsewhere(taken: number, used: number, takenAtMs: number): void {
+    if (takenAtMs < this.#startMs) return;
+    this.#reservedElsewhere = Math.max(0, this.#reservedElsewhere - taken);
+    this.#spent += used;
   }
 
   #enter(nowMs: number): void {
@@ -130,6 +146,8 @@ export class BudgetCounter implements Counter {
     this.#endMs = endMs;
     this.#spent = 0;
     this.#reserved = 0;
+    this.#learned = 0;
+    this.#reservedElsewhere = 0;
   }
 }
 

@@ -53,5 +53,7 @@ export class LocalQuotas implements Quotas {
     }
   }
 
+  async open(): Promise<void> {}
+
   async close(): Promise<void> {}
 }

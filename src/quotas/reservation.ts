@@ -11,7 +11,7 @@ export class Reservation {
   readonly limits: readonly Limit[];
   readonly demand: Demand;
   /** Unix milliseconds: when it was taken. */
-  readonly atMs: number;
+  atMs: number;
   /** Of the caller's own limits the ones that leave the least. */
   requests: RateLeft | undefined;
   tokens: RateLeft | undefined;
@@ -23,6 +23,13 @@ export class Reservation {
     this.limits = limits;
     this.demand = demand;
     this.atMs = atMs;
+  }
+
+  /** It was taken anew, where counters are shared. */
+  moveTo(sharedId: string, atMs: number): void {
+    this.sharedId = sharedId;
+    this.atMs = atMs;
+    this.settled = false;
   }
 
   /** Notes what a limit leaves. A model's limit is shared by tenants: what it leaves would tell of the others. */
@@ -53,20 +60,22 @@ export interface Refusal {
 
 /** What a call used in the end. */
 export interface Used {
+  /** The call itself is one, whatever became of it; 0 where it is to be as if it had never been. */
+  calls: 0 | 1;
   tokens: number;
   nanoUsd: number;
 }
 
-export const USED_NOTHING: Used = Object.freeze({ tokens: 0, nanoUsd: 0 });
+export const USED_NOTHING: Used = Object.freeze({ calls: 1, tokens: 0, nanoUsd: 0 });
+export const VOID: Used = Object.freeze({ calls: 0, tokens: 0, nanoUsd: 0 });
 
 /** Counters of tokens and money are none of what can cost nothing. */
 export function concerns(limit: Limit, demand: Demand): boolean {
   return demand.costs || limit.measure === 'calls';
 }
 
-/** What a call used of a limit: the call itself is one, whatever became of it. */
 export function usedOf({ measure }: Limit, used: Used): number {
-  return measure === 'calls' ? 1 : used[measure];
+  return used[measure];
 }
 
 /**
@@ -82,5 +91,7 @@ export interface Quotas {
     callId: string,
   ): Reservation | Refusal | Promise<Reservation | Refusal>;
   settle(reservation: Reservation, used: Used): void;
+  /** To be waited for before calls are let in: counters that are away delay it by two seconds at most. */
+  open(): Promise<void>;
   close(): Promise<void>;
 }
