@@ -91,6 +91,7 @@ export async function startApp(
   };
   const counters = new CounterBook();
   const quotas = createQuotas(config.state, {
+    replyMs: config.stateTimeout,
     onStateLoss: config.onStateLoss,
     local: new LocalQuotas(counters, Date.now),
     limits: () => gateway.snapshot.limits,

@@ -12,8 +12,6 @@ export interface ScriptCall {
   args: (string | number)[];
 }
 
-/** Longer than this no call waits for the counters. */
-const REPLY_MS = 50;
 /** How often a Redis that is away is looked for. */
 const PROBE_MS = 250;
 const CONNECT_MS = 2_000;
@@ -33,6 +31,8 @@ export interface SharedListener {
 
 export interface SharedCountersOptions {
   url: string;
+  /** Longer than this no call waits for the counters. */
+  replyMs: number;
   schedule: Schedule;
   listener: SharedListener;
 }
@@ -43,6 +43,7 @@ export interface SharedCountersOptions {
  */
 export class SharedCounters {
   readonly #redis: Redis;
+  readonly #replyMs: number;
   readonly #schedule: Schedule;
   readonly #listener: SharedListener;
   readonly #numbers = new Map<ScriptName, string>();
@@ -51,7 +52,8 @@ export class SharedCounters {
   #cancelProbe: (() => void) | undefined;
   #closed = false;
 
-  constructor({ url, schedule, listener }: SharedCountersOptions) {
+  constructor({ url, replyMs, schedule, listener }: SharedCountersOptions) {
+    this.#replyMs = replyMs;
     this.#schedule = schedule;
     this.#listener = listener;
     this.#redis = new Redis(url, {
@@ -138,9 +140,9 @@ export class SharedCounters {
       const giveUp = () => {
         if (over) return;
         over = true;
-        reject(new Error(`there was no answer within ${REPLY_MS} ms`));
+        reject(new Error(`there was no answer within ${this.#replyMs} ms`));
       };
-      const cancel = this.#schedule(() => setImmediate(() => setImmediate(giveUp)), REPLY_MS);
+      const cancel = this.#schedule(() => setImmediate(() => setImmediate(giveUp)), this.#replyMs);
       reply.then(
         (answer) => {
           over = true;

@@ -34,6 +34,8 @@ const PREFIX = 'fairlead:';
 
 export interface SharedQuotasOptions {
   url: string;
+  /** How long a call waits for the shared counters. */
+  replyMs: number;
   /** When the shared counters are away: count in this process alone, or let no call through that has limits. */
   onStateLoss: 'local' | 'deny';
   local: LocalQuotas;
@@ -81,6 +83,7 @@ export class SharedQuotas implements Quotas {
     this.#instance = instance;
     this.#shared = new SharedCounters({
       url: options.url,
+      replyMs: options.replyMs,
       schedule: options.schedule,
       listener: {
         onAway: (reason) => this.#noteAway(reason),
