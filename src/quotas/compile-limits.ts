@@ -1,7 +1,7 @@
 import { compileGlob } from '../config/glob.ts';
 import type { Config, LimitsConfig } from '../config/resolve.ts';
 import type { CounterBook } from './counters.ts';
-import { LIMIT_KINDS, type Limit, type LimitKind, NANO_USD, type Scope } from './limit.ts';
+import { Limit, type LimitKind, NANO_USD, type Scope } from './limit.ts';
 import type { Period } from './period.ts';
 
 const NONE: readonly Limit[] = [];
@@ -69,7 +69,9 @@ export function compileLimits(
 ): LimitBook {
   const all: Limit[] = [];
   const compile = (config: LimitsConfig | undefined, scope: Scope): Limit[] => {
-    const limits = config ? listLimits(config).map((written) => makeLimit(written, scope, counters)) : [];
+    const limits = config
+      ? listLimits(config).map(({ kind, max, period }) => new Limit(kind, scope, max, period, counters))
+      : [];
     all.push(...limits);
     return limits;
   };
@@ -124,7 +126,7 @@ function listLimits({
     if (usd !== undefined) written.push({ kind: 'usdBudget', max: Math.round(usd * NANO_USD), period: per });
     if (tokens !== undefined) written.push({ kind: 'tokenBudget', max: tokens, period: per });
   }
-  return withoutLooser(written);
+  return budgets.length > 1 ? withoutLooser(written) : written;
 }
 
 /** Of two budgets of one kind and period the smaller one holds; both would count in one counter. */
@@ -136,24 +138,4 @@ function withoutLooser(written: WrittenLimit[]): WrittenLimit[] {
     if (!known || limit.max < known.max) tightest.set(kind, limit);
   }
   return [...tightest.values()];
-}
-
-function makeLimit({ kind, max, period }: WrittenLimit, scope: Scope, counters: CounterBook): Limit {
-  const id = `${nameScope(scope)}|${kind}${period ? `:${period}` : ''}`;
-  const { measure } = LIMIT_KINDS[kind];
-  return { id, kind, measure, scope, max, period, counter: counters.get(id, kind, period) };
-}
-
-/** Names hold no `/`, but patterns of models do: they stand last. */
-function nameScope(scope: Scope): string {
-  switch (scope.kind) {
-    case 'tenant':
-      return `tenant:${scope.tenant}`;
-    case 'key':
-      return `key:${scope.tenant}/${scope.key}`;
-    case 'tenant_model':
-      return `tenant_model:${scope.tenant}/${scope.models}`;
-    case 'model':
-      return `model:${scope.model}`;
-  }
 }

@@ -167,6 +167,10 @@ export class CounterBook {
     return counter;
   }
 
+  find(id: string): Counter | undefined {
+    return this.#counters.get(id);
+  }
+
   /** To be called now and then; most times it does nothing. */
   sweep(nowMs: number): void {
     if (nowMs - this.#sweptAtMs < SWEEP_MS) return;

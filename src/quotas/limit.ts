@@ -1,4 +1,4 @@
-import type { Counter } from './counters.ts';
+import type { Counter, CounterBook } from './counters.ts';
 import type { Period } from './period.ts';
 
 /** What a limit counts, in whole numbers: calls, tokens, or billionths of a dollar. */
@@ -23,10 +23,8 @@ export const LIMIT_KINDS = {
 
 export type LimitKind = keyof typeof LIMIT_KINDS;
 
-/** One limit, compiled. */
-export interface Limit {
-  /** Names its counter, whatever the limit is set to: `tenant:acme|usdBudget:month`. */
-  readonly id: string;
+/** One limit, compiled. There may be many of them, and most are never met: its name and its counter are made when it is. */
+export class Limit {
   readonly kind: LimitKind;
   readonly measure: Measure;
   readonly scope: Scope;
@@ -34,8 +32,49 @@ export interface Limit {
   readonly max: number;
   /** Of budgets. */
   readonly period: Period | undefined;
+  readonly #book: CounterBook;
+  #id: string | undefined;
+  #counter: Counter | undefined;
+
+  constructor(kind: LimitKind, scope: Scope, max: number, period: Period | undefined, book: CounterBook) {
+    this.kind = kind;
+    this.measure = LIMIT_KINDS[kind].measure;
+    this.scope = scope;
+    this.max = max;
+    this.period = period;
+    this.#book = book;
+  }
+
+  /** Names its counter, whatever the limit is set to: `tenant:acme|usdBudget:month`. */
+  get id(): string {
+    this.#id ??= `${nameScope(this.scope)}|${this.kind}${this.period ? `:${this.period}` : ''}`;
+    return this.#id;
+  }
+
   /** In this process. */
-  readonly counter: Counter;
+  get counter(): Counter {
+    this.#counter ??= this.#book.get(this.id, this.kind, this.period);
+    return this.#counter;
+  }
+
+  /** The counter, where there is one already. */
+  get knownCounter(): Counter | undefined {
+    return this.#counter ?? this.#book.find(this.id);
+  }
+}
+
+/** Names hold no `/`, but patterns of models do: they stand last. */
+function nameScope(scope: Scope): string {
+  switch (scope.kind) {
+    case 'tenant':
+      return `tenant:${scope.tenant}`;
+    case 'key':
+      return `key:${scope.tenant}/${scope.key}`;
+    case 'tenant_model':
+      return `tenant_model:${scope.tenant}/${scope.models}`;
+    case 'model':
+      return `model:${scope.model}`;
+  }
 }
 
 /** What a call takes of each measure. */

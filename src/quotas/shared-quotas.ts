@@ -269,7 +269,7 @@ export class SharedQuotas implements Quotas {
     const nowMs = this.#now();
     const known: Uncounted[] = [];
     for (const limit of this.#options.limits()) {
-      const { counter } = limit;
+      const counter = limit.knownCounter;
       if (counter instanceof BudgetCounter && counter.learned(nowMs) > 0) {
         known.push({ limit, amount: 0, atMs: nowMs });
       }

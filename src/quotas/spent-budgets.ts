@@ -3,7 +3,7 @@ import { inputTokens, outputTokens } from '../conversation/usage.ts';
 import type { Store } from '../store/store.ts';
 import { sumUsage, type UsageSum } from '../usage/queries.ts';
 import { BudgetCounter } from './counters.ts';
-import { type Limit, spentNanoUsd } from './limit.ts';
+import { LIMIT_KINDS, type Limit, spentNanoUsd } from './limit.ts';
 import { PERIODS, type Period } from './period.ts';
 
 /**
@@ -12,7 +12,7 @@ import { PERIODS, type Period } from './period.ts';
  */
 export async function learnSpent(limits: readonly Limit[], store: Store, nowMs: number): Promise<void> {
   const budgets = Map.groupBy(
-    limits.filter(({ counter }) => counter instanceof BudgetCounter),
+    limits.filter(({ kind }) => LIMIT_KINDS[kind].counts === 'budget'),
     ({ period }) => period,
   );
   for (const [period, ofPeriod] of budgets) if (period) await learnPeriod(period, ofPeriod, store, nowMs);
@@ -29,12 +29,11 @@ async function learnPeriod(
   const byTenant = Map.groupBy(sums, ({ tenant }) => tenant);
   const byModel = Map.groupBy(sums, ({ model }) => model);
   for (const limit of limits) {
-    if (!(limit.counter instanceof BudgetCounter)) continue;
     const { scope } = limit;
     const found = scope.kind === 'model' ? byModel.get(scope.model) : byTenant.get(scope.tenant);
     let spent = 0;
     for (const sum of (found ?? []).filter(chooseSums(limit))) spent += amountOf(limit, sum);
-    if (spent > 0) limit.counter.learn(spent, 0, nowMs);
+    if (spent > 0 && limit.counter instanceof BudgetCounter) limit.counter.learn(spent, 0, nowMs);
   }
 }
 
