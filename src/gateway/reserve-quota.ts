@@ -51,9 +51,9 @@ export function settleQuota(gateway: Gateway, reservation: Reservation, record: 
     return;
   }
   const isPriced = !('unpriced' in OPERATIONS[operation]) && target !== null && hasMoney(reservation.limits);
-  const cost = isPriced
-    ? (costMicroUsd ?? gateway.prices.costMicroUsd(target, usage, new Date(startedAt)))
-    : 0;
+  const cost = isPriced ? (costMicroUsd ?? gateway.prices.costMicroUsd(target, usage, startedAt)) : 0;
+  // The ledger need not price it again, unless it is to be counted first.
+  if (isPriced && !usage.estimated) record.costMicroUsd = cost;
   gateway.quotas.settle(reservation, {
     calls: 1,
     tokens: inputTokens(usage) + outputTokens(usage),
@@ -154,14 +154,13 @@ function boundCost(
   output: number,
 ): number {
   const usage = { ...NO_USAGE, input, output };
-  const at = new Date(call.startedAt);
   let dearest = 0;
   let priced: string | undefined;
   for (const { target } of plan) {
     // Accounts of one target stand next to each other.
     if (target.name === priced) continue;
     priced = target.name;
-    dearest = Math.max(dearest, gateway.prices.costMicroUsd(target.name, usage, at) ?? 0);
+    dearest = Math.max(dearest, gateway.prices.costMicroUsd(target.name, usage, call.startedAt) ?? 0);
   }
   return reservedNanoUsd(dearest);
 }
