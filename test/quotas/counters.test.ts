@@ -110,6 +110,22 @@ test('whatever comes and goes: no window and no period gets more than its limit,
   );
 });
 
+test('callers that press on never get more than the limit in any 60 seconds', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: 3_000 }), { minLength: 100, maxLength: 200 }), (pauses) => {
+      const { quotas, limits, pass, now } = setUp();
+      const rate = limits.filter(({ kind }) => kind === 'requests');
+      const passed: number[] = [];
+      for (const pause of pauses) {
+        pass(pause);
+        if (quotas.reserve(rate, demandOf(0)) instanceof Reservation) passed.push(now());
+        assert.ok(passed.filter((atMs) => atMs > now() - WINDOW_MS).length <= MAX.requests);
+      }
+      assert.ok(passed.length >= MAX.requests);
+    }),
+  );
+});
+
 test('a refused call says how long to wait, and fits then', () => {
   fc.assert(
     fc.property(fc.array(fc.nat({ max: 20_000 }), { minLength: 20, maxLength: 60 }), (pauses) => {
