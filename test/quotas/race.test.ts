@@ -123,13 +123,24 @@ async function race(
       if (records.length >= atLeast) return records;
       await sleep(50);
     }
-    throw new Error(`there are fewer than ${atLeast} records`);
+    throw new Error(`there are fewer than ${atLeast} records: ${await outcomes()}`);
+  };
+  const arrived = async (count: number) => {
+    for (let waited = 0; held.length < count; waited++) {
+      if (waited < 2_000) await sleep(10);
+      else assert.fail(`${held.length} of ${count} calls have reached the provider: ${await outcomes()}`);
+    }
+  };
+  const outcomes = async () => {
+    const records = (await Promise.all(instances.map((instance) => instance.calls()))).flat();
+    const counts = Object.entries(Object.groupBy(records, ({ outcome }) => outcome));
+    return counts.map(([outcome, of]) => `${outcome} ${of?.length}`).join(', ');
   };
 
   const calls = startCalls(instances, OUTPUT);
   const statuses = calls.map(({ status }) => status);
   const refused = (await ledger(CALLS - FITTING)).filter(({ outcome }) => outcome === 'budget_exceeded');
-  while (held.length < FITTING) await sleep(10);
+  await arrived(FITTING);
   await sleep(200);
   assert.equal(held.length, FITTING, 'exactly what fits is let through');
   assert.equal(refused.length, CALLS - FITTING);
@@ -150,9 +161,9 @@ async function race(
   assert.equal(records.length, CALLS, 'no call is lost, none is there twice');
   const spent = records.reduce((sum, { costMicroUsd }) => sum + (costMicroUsd ?? 0), 0);
   assert.ok(spent > 0 && spent < BUDGET);
-  const outcomes = new Set(records.map(({ outcome }) => outcome));
+  const kinds = new Set(records.map(({ outcome }) => outcome));
   for (const outcome of ['ok', 'cancelled', 'budget_exceeded', 'upstream_unavailable'] as const) {
-    assert.ok(outcomes.has(outcome), `${outcome} is among them`);
+    assert.ok(kinds.has(outcome), `${outcome} is among them`);
   }
 
   // Settlements to a Redis are not waited for.
@@ -162,7 +173,7 @@ async function race(
   while (FITTING_AGAIN * reservedBy(output) > BUDGET - spent) output--;
   const again = startCalls(instances, output);
   await ledger(2 * CALLS - FITTING_AGAIN);
-  while (held.length < FITTING_AGAIN) await sleep(10);
+  await arrived(FITTING_AGAIN);
   await sleep(200);
   assert.equal(held.length, FITTING_AGAIN, 'no reservation is left behind, and nothing is overspent');
   for (const one of held.splice(0)) ENDINGS[0]?.(one);
