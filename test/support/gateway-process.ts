@@ -40,6 +40,8 @@ export async function startGatewayProcess(
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  // A test that fails or runs out of time closes nothing.
+  process.on('exit', () => child.kill('SIGKILL'));
   let output = '';
   child.stdout?.on('data', (chunk) => (output += chunk));
   child.stderr?.on('data', (chunk) => (output += chunk));

@@ -60,6 +60,9 @@ export async function startRedis({ saves = true } = {}): Promise<TestRedis> {
   const client = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 50, retryStrategy: () => 50 });
   client.on('error', () => {});
 
+  // A test that fails or runs out of time closes nothing.
+  process.on('exit', () => server?.kill('SIGKILL'));
+
   const start = async () => {
     const options = {
       port: String(port),
