@@ -23,6 +23,10 @@ import { addOpenAiDoors } from './http/openai-doors.ts';
 import { addOperationsDoors } from './http/operations-doors.ts';
 import { addResponsesDoors } from './http/responses-doors.ts';
 import { createHttpServer } from './http/server.ts';
+import { CounterBook } from './quotas/counters.ts';
+import { createQuotas } from './quotas/create-quotas.ts';
+import { LocalQuotas } from './quotas/local-quotas.ts';
+import { learnSpent } from './quotas/spent-budgets.ts';
 import { type ArchiveProblem, ResponseArchive } from './responses/response-archive.ts';
 import { openStore } from './store/open.ts';
 import type { RedactingLog } from './telemetry/redacting-log.ts';
@@ -35,7 +39,7 @@ import type { ProviderDeclaration } from './upstream/provider.ts';
 import { listSecrets } from './upstream/secrets.ts';
 import type { SignInContext } from './upstream/sign-in/create-signer.ts';
 import { Journal, type JournalProblem } from './usage/journal.ts';
-import { Ledger, type LedgerProblem } from './usage/ledger.ts';
+import { Ledger, type LedgerProblem, scheduleTimeout } from './usage/ledger.ts';
 import { PriceBook } from './usage/prices.ts';
 import { recoverJournals } from './usage/recover.ts';
 
@@ -69,13 +73,14 @@ export async function startApp(
   fetch: typeof globalThis.fetch = globalThis.fetch,
 ): Promise<App> {
   const store = await openStore(storeUrl(config));
+  const prices = buildPriceBook(config, log);
   const journalDirectory = join(config.dataDirectory, 'journal');
   const reportLedger = (problem: LedgerProblem | JournalProblem) =>
     log.error(describeProblem(problem), `usage ledger: ${problem.kind}`);
   const ledger = new Ledger({
     store,
     journal: new Journal({ directory: journalDirectory, onProblem: reportLedger }),
-    prices: buildPriceBook(config, log),
+    prices,
     onProblem: reportLedger,
   });
   const responses = new ResponseArchive({
@@ -95,15 +100,27 @@ export async function startApp(
     fetch,
     warn: (fields, message) => log.warn(fields, message),
   };
+  const counters = new CounterBook();
+  const quotas = createQuotas(config.state, {
+    replyMs: config.stateTimeout,
+    onStateLoss: config.onStateLoss,
+    local: new LocalQuotas(counters, Date.now),
+    limits: () => gateway.snapshot.limits,
+    now: Date.now,
+    schedule: scheduleTimeout,
+    log,
+  });
   const lifecycle: Lifecycle = { phase: 'starting' };
   const gateway: Gateway = {
-    snapshot: compileSnapshot({ config, declarations, madeKeys: [], signIn }),
+    snapshot: compileSnapshot({ config, declarations, madeKeys: [], signIn, counters }),
     connections,
     ledger,
     lateCounts: new LateCounts(tokens, log),
     responses,
     captures,
     tokens,
+    quotas,
+    prices,
     log,
     calls: new RunningCalls(),
     objects: new UpstreamObjects(store, Date.now),
@@ -144,14 +161,17 @@ export async function startApp(
     await responses.close();
     await captures.close();
     await tokens.stop();
+    await quotas.close();
     await store.close();
   };
   try {
     await recoverCalls(journalDirectory, ledger, log);
+    await learnSpent(gateway.snapshot.limits, store, Date.now());
+    await quotas.open();
     const { host, port } = config.server;
     const url = await server.listen({ host, port });
     // Only now: secrets that are made before a start that fails would be seen by nobody.
-    const firstSecrets = await admitFirstKeys({ config, declarations, signIn }, gateway, admin);
+    const firstSecrets = await admitFirstKeys({ config, declarations, signIn, counters }, gateway, admin);
     lifecycle.phase = 'ready';
     return { url, firstSecrets, stop };
   } catch (error) {

@@ -18,6 +18,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   telemetry: ['upstream'],
   tokens: ['conversation'],
   routing: ['conversation', 'dialects', 'upstream'],
+  quotas: ['conversation', 'dialects', 'config', 'usage', 'store'],
   responses: ['conversation', 'store', 'usage'],
   captures: ['conversation', 'dialects', 'upstream', 'store', 'usage'],
   config: ['conversation'],
@@ -32,6 +33,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'tokens',
     'responses',
     'captures',
+    'quotas',
   ],
   http: [
     'conversation',

@@ -32,6 +32,8 @@ export interface ErrorDetails {
   retryAfterMs?: number;
   /** What the provider says that the failed answer used. */
   usage?: Usage | undefined;
+  /** `false`: clients whose SDKs try this status again are told not to. */
+  retryable?: false;
   cause?: unknown;
 }
 
@@ -43,6 +45,7 @@ export class GatewayError extends Error {
   readonly code: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly usage: Usage | undefined;
+  readonly retryable: false | undefined;
 
   constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -53,6 +56,7 @@ export class GatewayError extends Error {
     this.code = details.code;
     this.retryAfterMs = details.retryAfterMs;
     this.usage = details.usage;
+    this.retryable = details.retryable;
   }
 }
 

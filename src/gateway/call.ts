@@ -6,6 +6,7 @@ import type { Usage } from '../conversation/usage.ts';
 import type { UpstreamDialect } from '../dialects/dialect.ts';
 import type { HeldReference } from '../dialects/held-references.ts';
 import type { FieldSpans } from '../dialects/request-fields.ts';
+import type { Reservation } from '../quotas/reservation.ts';
 import type { Target } from '../routing/target.ts';
 import type { StartNote, Waiting } from '../usage/journal.ts';
 import type { AttemptRecord } from '../usage/record.ts';
@@ -60,6 +61,9 @@ export class Call implements Waiting {
   toClaim: HeldReference[] | undefined;
   /** What it leaves behind is being noted. Its answer ends after that; the promise is never rejected. */
   noting: Promise<void> | undefined;
+
+  /** What it took of its limits, where it has any. */
+  reservation: Reservation | undefined;
 
   readonly attempts: AttemptRecord[] = [];
   target: Target | undefined;

@@ -1,6 +1,8 @@
 import type { CapturePolicy } from '../captures/capture.ts';
 import type { Config, ProviderConfig, TargetConfig, TenantConfig } from '../config/resolve.ts';
 import { passThrough } from '../dialects/chat/pass-through.ts';
+import { compileLimits, type LimitBook } from '../quotas/compile-limits.ts';
+import type { CounterBook } from '../quotas/counters.ts';
 import { Routes } from '../routing/resolve-targets.ts';
 import type { Target } from '../routing/target.ts';
 import { hashSecret, KeyRing, type TenantKey } from '../tenants/keys.ts';
@@ -17,12 +19,21 @@ export interface SnapshotSources {
   madeKeys: readonly TenantKey[];
   /** What signing in at providers needs; its clock is the snapshot's, too. */
   signIn: SignInContext;
+  /** What counts calls against limits: it outlives snapshots. */
+  counters: CounterBook;
 }
 
 /** Compiles a configuration into what the way of a call reads. */
-export function compileSnapshot({ config, declarations, madeKeys, signIn }: SnapshotSources): Snapshot {
+export function compileSnapshot({
+  config,
+  declarations,
+  madeKeys,
+  signIn,
+  counters,
+}: SnapshotSources): Snapshot {
   const { now } = signIn;
   const upstreams = compileUpstreams(config, declarations, signIn);
+  const limits = compileLimits(config, counters);
   const models = new Map<string, Target[]>();
   for (const [name, model] of Object.entries(config.models)) {
     models.set(
@@ -36,7 +47,7 @@ export function compileSnapshot({ config, declarations, madeKeys, signIn }: Snap
       ...passThrough.fields,
       ...[...upstreams.values()].flatMap(({ quirked }) => [...(quirked?.wantedFields ?? [])]),
     ]),
-    findCaller: compileCallers(config, madeKeys, now),
+    findCaller: compileCallers(config, madeKeys, limits, now),
     missingProviders: new Map(
       declarations
         .filter(({ name }) => !upstreams.has(name))
@@ -45,6 +56,7 @@ export function compileSnapshot({ config, declarations, madeKeys, signIn }: Snap
     created: Math.floor(now() / 1000),
     maxBodyBytes: config.server.bodyLimit,
     responses: { store: config.responses.store, retentionMs: config.responses.retention },
+    limits: limits.all,
   };
 }
 
@@ -132,13 +144,15 @@ function compileCapture(capture: TenantConfig['capture']): CapturePolicy | undef
 function compileCallers(
   config: Config,
   madeKeys: readonly TenantKey[],
+  limits: LimitBook,
   now: () => number,
 ): Snapshot['findCaller'] {
   const callers = new Map<string, Caller>();
   const keys: TenantKey[] = [];
   const add = (key: TenantKey, mayCall: ModelPermission, capture?: CapturePolicy) => {
     keys.push(key);
-    callers.set(key.hash, { tenant: key.tenant, key: key.key, mayCall, capture });
+    const { tenant, key: name } = key;
+    callers.set(key.hash, { tenant, key: name, mayCall, capture, limits: limits.ofKey(tenant, name) });
   };
   for (const [tenant, { models, keys: tenantKeys, capture }] of Object.entries(config.tenants)) {
     const policy = compileCapture(capture);

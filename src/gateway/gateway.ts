@@ -1,9 +1,11 @@
 import type { CaptureArchive } from '../captures/capture-archive.ts';
+import type { Quotas } from '../quotas/reservation.ts';
 import type { ResponseArchive } from '../responses/response-archive.ts';
 import type { UpstreamObjects } from '../tenants/upstream-objects.ts';
 import type { TokenCounter } from '../tokens/token-counter.ts';
 import type { Connections } from '../upstream/connections.ts';
 import type { Ledger } from '../usage/ledger.ts';
+import type { PriceBook } from '../usage/prices.ts';
 import type { LateCounts } from './late-counts.ts';
 import type { RunningCalls } from './running-calls.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -27,7 +29,10 @@ export interface Gateway {
   /** For what is uploaded. */
   readonly uploads: { readonly spool: Pick<Spool, 'open'>; readonly maxBytes: number };
   /** Counts for providers that cannot. */
-  readonly tokens: Pick<TokenCounter, 'countConversation'>;
+  readonly tokens: Pick<TokenCounter, 'countConversation' | 'countTexts'>;
+  /** Counts calls against their limits. */
+  readonly quotas: Quotas;
+  readonly prices: Pick<PriceBook, 'costMicroUsd'>;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Monotonic milliseconds. */

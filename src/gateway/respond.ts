@@ -1,4 +1,5 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
+import { pushRateHeaders } from '../quotas/rate-headers.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import { headerText, nameDropped } from './name-dropped.ts';
@@ -51,6 +52,8 @@ export function sendError(gateway: Gateway, call: Call, error: GatewayError): vo
   if (error.retryAfterMs !== undefined) {
     headers.push('retry-after', String(Math.ceil(error.retryAfterMs / 1000)));
   }
+  // Read by the SDKs of OpenAI and Anthropic.
+  if (error.retryable === false) headers.push('x-should-retry', 'false');
   call.response.writeHead(status, headers);
   endInOneWrite(gateway, call, body);
 }
@@ -89,6 +92,7 @@ function answerHeaders(call: Call, contentType?: string): string[] {
     headers.push('x-fairlead-attempts', String(call.attempts.length));
     headers.push('server-timing', serverTiming(call));
   }
+  if (call.reservation) pushRateHeaders(headers, call.door.dialect.name, call.reservation);
   if (call.dropped.length > 0) headers.push('x-fairlead-dropped', nameDropped(call.dropped));
   return headers;
 }

@@ -3,6 +3,7 @@ import type { Call, Outcome } from './call.ts';
 import { estimateInput } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
 import { isFree } from './object-call.ts';
+import { settleQuota } from './reserve-quota.ts';
 
 /** Notes that a call starts; to be waited for before its first upstream request goes out. */
 export function noteStart(gateway: Gateway, call: Call, account: string): void {
@@ -53,6 +54,7 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
     firstTokenMs: call.firstTokenMs ?? null,
     attempts: call.attempts,
   };
+  if (call.reservation) settleQuota(gateway, call.reservation, record);
   // What an answer that broke off had used is known by what came through, not by what was asked.
   const recount = outcome === 'ok' && isEstimable ? gateway.lateCounts.plan(call) : undefined;
   gateway.ledger.append(record, recount, call.started);

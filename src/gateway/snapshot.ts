@@ -1,4 +1,6 @@
 import type { CapturePolicy } from '../captures/capture.ts';
+import type { CallerLimits } from '../quotas/compile-limits.ts';
+import type { Limit } from '../quotas/limit.ts';
 import type { Routes } from '../routing/resolve-targets.ts';
 
 /** The compiled, immutable form of one configuration: all that the way of a call reads. */
@@ -16,6 +18,8 @@ export interface Snapshot {
   maxBodyBytes: number;
   /** Responses of the Responses API: whether they are kept here, and for how long they can be gone on from. */
   responses: { store: boolean; retentionMs: number };
+  /** All limits that there are. */
+  limits: readonly Limit[];
 }
 
 /** Who calls: a tenant by one of its keys. */
@@ -26,4 +30,6 @@ export interface Caller {
   capture?: CapturePolicy | undefined;
   /** Whether the tenant may call a model by this public name. */
   mayCall(model: string): boolean;
+  /** `undefined` where nothing that it can call has a limit. */
+  limits: CallerLimits | undefined;
 }

@@ -11,15 +11,24 @@ import { compileSnapshot } from '../../src/gateway/compile-snapshot.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { handleCall } from '../../src/gateway/handle-call.ts';
 import { RunningCalls } from '../../src/gateway/running-calls.ts';
+import { CounterBook } from '../../src/quotas/counters.ts';
+import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
 import { Connections } from '../../src/upstream/connections.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
 import type { Waiting } from '../../src/usage/journal.ts';
+import { PriceBook } from '../../src/usage/prices.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
 import { NO_SIGN_IN } from '../support/sign-in.ts';
 
 const declarations = await loadDeclarations();
 const config = parseConfig('{}', 'test.yaml', { env: {}, knownProviders: declarations });
-const snapshot = compileSnapshot({ config, declarations, madeKeys: [], signIn: NO_SIGN_IN });
+const snapshot = compileSnapshot({
+  config,
+  declarations,
+  madeKeys: [],
+  signIn: NO_SIGN_IN,
+  counters: new CounterBook(),
+});
 const connections = new Connections(Date.now);
 const records: UsageRecord[] = [];
 const log = {
@@ -40,7 +49,7 @@ async function countBy(
       startedMs: 0,
       door: { dialect: messages, operation: 'count', passThrough: countPassThrough },
       snapshot,
-      caller: { tenant: 't', key: 'k', mayCall: () => true },
+      caller: { tenant: 't', key: 'k', mayCall: () => true, limits: undefined },
       body: Buffer.from(JSON.stringify(body)),
       response,
     });
@@ -69,7 +78,9 @@ async function countBy(
         },
         maxBytes: 0,
       },
-      tokens: { countConversation },
+      tokens: { countConversation, countTexts: () => assert.fail('nothing is embedded') },
+      quotas: new LocalQuotas(new CounterBook(), () => 0),
+      prices: new PriceBook(),
       captures: { keep: () => assert.fail('nothing is kept of a count') },
       lateCounts: { plan: () => assert.fail('a count is not counted again') },
       responses: {

@@ -2,6 +2,7 @@ import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
 import { beginsFilledList, findLastObject, hasValue, isNotNull, type ValueTest } from '../json-bytes.ts';
+import { outputFieldNames } from '../output-bound.ts';
 import type { PassThrough, PrepareOptions } from '../pass-through.ts';
 import { type FieldSpans, parseField, spliceBody } from '../request-fields.ts';
 import { choiceFailure, choicesOf } from './embedded-failures.ts';
@@ -12,7 +13,14 @@ import { decodeUsage } from './usage.ts';
 
 /** Chat Completions between two sides that both speak it. */
 export const passThrough: PassThrough = {
-  fields: new Set(['model', 'stream', 'stream_options', 'audio', 'data_sources']),
+  fields: new Set([
+    'model',
+    'stream',
+    'stream_options',
+    'audio',
+    'data_sources',
+    ...outputFieldNames('chat'),
+  ]),
   prepareRequest,
   readUsage,
   readFailure: (body) => readFailure(body, CHOICES_KEY),

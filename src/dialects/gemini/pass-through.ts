@@ -3,6 +3,7 @@ import { isObject, type JsonObject, tryParseJson } from '../../conversation/json
 import type { Usage } from '../../conversation/usage.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
 import { beginsList, beginsObject, findLastObject, hasValue } from '../json-bytes.ts';
+import { outputFieldNames } from '../output-bound.ts';
 import type { PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
 import { CARRIED_PREFIX } from './carried-signatures.ts';
@@ -13,7 +14,7 @@ import { decodeUsage } from './usage.ts';
 
 /** `generateContent` and its stream between two sides that both speak it. The model stands in the URL. */
 export const passThrough: PassThrough = {
-  fields: new Set(['model', 'tools', 'cachedContent', 'cached_content']),
+  fields: new Set(['model', 'tools', 'cachedContent', 'cached_content', ...outputFieldNames('gemini')]),
   carriedMarker: CARRIED_PREFIX,
   prepareRequest,
   readUsage,

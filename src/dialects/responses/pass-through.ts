@@ -4,6 +4,7 @@ import type { Usage } from '../../conversation/usage.ts';
 import { eventFailure } from '../chat/errors.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
 import { countOccurrences, findLastObject, hasValue, isNotNull } from '../json-bytes.ts';
+import { outputFieldNames } from '../output-bound.ts';
 import type { MadeIds, PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
 import { eventError, failureOf } from './errors.ts';
@@ -13,7 +14,16 @@ import { decodeUsage } from './usage.ts';
 
 /** The Responses API between two sides that both speak it. */
 export const passThrough: PassThrough = {
-  fields: new Set(['model', 'stream', 'store', 'previous_response_id', 'input', 'conversation', 'prompt']),
+  fields: new Set([
+    'model',
+    'stream',
+    'store',
+    'previous_response_id',
+    'input',
+    'conversation',
+    'prompt',
+    ...outputFieldNames('responses'),
+  ]),
   prepareRequest,
   readUsage,
   readFailure,
