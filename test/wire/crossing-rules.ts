@@ -318,14 +318,6 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
   },
   {
     ...REQUEST,
-    path: 'said.user.image',
-    change: 'lost',
-    from: ['gemini'],
-    when: ({ before }) => JSON.stringify(before).includes('googleapis.com'),
-    reason: 'A file of Google’s store comes back as a file: elsewhere no type is told of an address.',
-  },
-  {
-    ...REQUEST,
     path: 'said.user.file.filename',
     reason: 'Bedrock demands names, of letters alone; Gemini has none.',
   },
