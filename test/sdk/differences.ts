@@ -81,8 +81,8 @@ export const DIFFERENCES = {
   imageDetail: {
     reason: 'Only OpenAI has the parameter.',
     openai: null,
-    anthropic: 'image_url.detail',
-    gemini: 'image_url.detail',
+    anthropic: 'messages[0].content[0].image_url.detail',
+    gemini: 'messages[0].content[0].image_url.detail',
   },
   /** `finish_reason` and `refusal` of an answer that the model refused to give. */
   refusal: {

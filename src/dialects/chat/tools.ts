@@ -4,7 +4,7 @@ import { opaqueName, toolPath, toolPlace } from '../caller-words.ts';
 import {
   emulateCustomTool,
   emulatedChoice,
-  isReservedToolName,
+  readCustomToolName,
   reservedName,
 } from '../messages/reserved-tools.ts';
 import {
@@ -157,7 +157,7 @@ export function encodeTools(target: Target): JsonObject[] {
   const { conversation, emulatesCustomTools } = target;
   for (const [index, tool] of conversation.tools.entries()) {
     if (tool.type === 'function') {
-      if (emulatesCustomTools && isReservedToolName(tool.name))
+      if (emulatesCustomTools && readCustomToolName(tool.name) !== undefined)
         throw reservedName(toolPath(conversation, index, 'name'));
       encoded.push(encodeFunction(tool, index, target));
     } else if (tool.type === 'custom')

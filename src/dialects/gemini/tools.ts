@@ -5,7 +5,7 @@ import { callerWord, toolPath, toolPlace } from '../caller-words.ts';
 import {
   emulateCustomTool,
   emulatedChoice,
-  isReservedToolName,
+  readCustomToolName,
   reservedName,
 } from '../messages/reserved-tools.ts';
 import type { ModelTraits } from './models.ts';
@@ -34,7 +34,7 @@ export function encodeTools(conversation: Conversation, traits: ModelTraits): En
     if (tool.type === 'function') {
       if (functionDeclarations.length === 0) tools.push({ functionDeclarations });
       checkName(conversation, tool.name, index);
-      if (conversation.dialect !== 'gemini' && isReservedToolName(tool.name))
+      if (conversation.dialect !== 'gemini' && readCustomToolName(tool.name) !== undefined)
         throw reservedName(toolPath(conversation, index, 'name'));
       functionDeclarations.push(encodeFunction(tool, traits));
       if (tool.strict === true) strict = true;
