@@ -78,7 +78,11 @@ function takeOrCount(
 function take(gateway: Gateway, call: Call, reservation: Reservation): void {
   // Its client left while the counters were asked: nobody will settle it any more.
   if (call.settled) gateway.quotas.settle(reservation, USED_NOTHING);
-  else call.reservation = reservation;
+  else {
+    call.reservation = reservation;
+    // What a crash that cuts the call off is recorded to have cost.
+    if (hasMoney(reservation.limits)) call.reservedCostMicroUsd = reservation.demand.nanoUsd / 1000;
+  }
 }
 
 /** Whether the call would fit if its input were nothing: then what it really comes to decides. */
