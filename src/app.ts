@@ -213,6 +213,7 @@ function listLogSecrets(config: Config, { snapshot }: Gateway): string[] {
     ...keys,
     adminKey,
     readPassword(storeUrl(config)),
+    config.state.kind === 'redis' ? readPassword(config.state.url) : undefined,
   ]);
 }
 
