@@ -417,11 +417,27 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
   },
   {
     ...REQUEST,
+    path: 'responseFormat',
+    change: 'lost',
+    via: ['messages', 'converse'],
+    when: (_, { asked }) => asked?.dialect === 'gemini',
+    reason: 'A schema that they do not take is asked for by a tool.',
+  },
+  {
+    ...REQUEST,
     path: 'system.text',
     change: 'added',
     via: ['messages', 'converse'],
     when: ({ after }) => JSON.stringify(after).includes('Answer with one JSON object'),
-    reason: 'These words, and that tool.',
+    reason: 'These words.',
+  },
+  {
+    ...REQUEST,
+    path: 'toolChoice',
+    change: 'added',
+    via: ['messages', 'converse'],
+    when: ({ after }) => objectOf(after)['name'] === OUTPUT_TOOL,
+    reason: 'That tool.',
   },
   {
     ...REQUEST,
@@ -613,8 +629,10 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
       ...REQUEST,
       path: `said.tool.tool_result.parts[].${key}`,
       ...(before === undefined ? { change: 'lost' } : { before }),
-      when: (_, { dropped }) => dropped.length > 0,
-      reason: 'such a block, and words in its place.',
+      when: (_, { asked, dropped }) =>
+        dropped.length > 0 || JSON.stringify(asked).includes('"tool_reference"'),
+      reason:
+        'A block that one dialect alone knows is named, or told in words, and words stand in its place.',
     }),
   ),
   {

@@ -33,21 +33,6 @@ export const REFUSAL_RULES: readonly RefusalRule[] = [
     reason: 'The Responses API has no stop sequences.',
   },
   {
-    message:
-      /^'(stop_sequences|generationConfig\.stopSequences|inferenceConfig\.stopSequences)' cannot be expressed/,
-    from: ['chat'],
-    via: ['messages', 'gemini', 'converse'],
-    count: 3,
-    reason: 'Recorded before OpenAI took them from its reasoning models: refused on the way back.',
-  },
-  {
-    message: /is a name that the gateway needs itself/,
-    from: ['gemini'],
-    via: ['messages', 'converse'],
-    count: 2,
-    reason: 'On the way back: the tool that an answer in JSON is asked by comes from no caller.',
-  },
-  {
     message: /takes no such input: a URL other than 's3:/,
     via: ['converse'],
     count: 36,
