@@ -1,5 +1,6 @@
 import { compileGlob } from '../config/glob.ts';
 import type { Config, LimitsConfig } from '../config/resolve.ts';
+import { appendAll } from '../conversation/append-all.ts';
 import type { CounterBook } from './counters.ts';
 import { Limit, type LimitKind, NANO_USD, type Scope } from './limit.ts';
 import type { Period } from './period.ts';
@@ -72,7 +73,7 @@ export function compileLimits(
     const limits = config
       ? listLimits(config).map(({ kind, max, period }) => new Limit(kind, scope, max, period, counters))
       : [];
-    all.push(...limits);
+    appendAll(all, limits);
     return limits;
   };
   const ofModels = new Map<string, readonly Limit[]>();

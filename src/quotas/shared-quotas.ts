@@ -1,3 +1,4 @@
+import { appendAll } from '../conversation/append-all.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { Schedule } from '../usage/ledger.ts';
 import { BudgetCounter } from './counters.ts';
@@ -283,7 +284,7 @@ export class SharedQuotas implements Quotas {
   async #bringInUncounted(): Promise<void> {
     const calls = [...inBatches([...this.#uncounted.values()])].map((batch) => this.#describeBringIn(batch));
     this.#uncounted.clear();
-    this.#unbrought.push(...calls);
+    appendAll(this.#unbrought, calls);
     for (let left = this.#unbrought.length; left > 0; left--) {
       const call = this.#unbrought.shift();
       if (!call) return;

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { type SelectQueryBuilder, sql } from 'kysely';
+import { appendAll } from '../conversation/append-all.ts';
 import type { CallRow, Database } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { encodeName, MS_PER_DAY, MS_PER_HOUR, type SUM_TABLES } from '../store/usage-sums.ts';
@@ -105,9 +106,12 @@ async function searchCalls(
         if (hoursLeft === 0) return { rows, searchedTo: before };
         hoursLeft -= 1;
         const ofHour = { from: Math.max(hour, ofDay.from), to: Math.min(ofDay.to, hour + MS_PER_HOUR) };
-        rows.push(
-          ...(await selectCalls(store, { ...query, ...ofHour, limit: wanted - rows.length }).execute()),
-        );
+        const found = await selectCalls(store, {
+          ...query,
+          ...ofHour,
+          limit: wanted - rows.length,
+        }).execute();
+        appendAll(rows, found);
         if (rows.length >= wanted) return { rows, searchedTo: before };
         before = hour;
         // SQLite reads on the thread that serves calls: they have their turn between two hours.
