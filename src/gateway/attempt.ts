@@ -261,6 +261,12 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     }
   }
 
+  whenNoted(step: () => void): void {
+    const { noting } = this.#call;
+    if (noting) void noting.then(() => this.run(step));
+    else step();
+  }
+
   /** What a step throws behind the end of its attempt: nobody else would ever end the call. */
   #endCall(error: GatewayError): void {
     const { response, settled } = this.#call;

@@ -64,9 +64,7 @@ export class BodyRelay implements CommittingReceiver {
     }
     const relayed = this.#call.committed ? body : (passThrough.mendAnswer?.(body) ?? body);
     if (made && made !== 'broken') noteMadeIds(this.#gateway, this.#call, made);
-    const { noting } = this.#call;
-    if (noting) void noting.then(() => this.#attempt.run(() => this.#finish(relayed)));
-    else this.#finish(relayed);
+    this.#attempt.whenNoted(() => this.#finish(relayed));
   }
 
   #finish(body: Buffer): void {

@@ -132,13 +132,8 @@ export class StreamRelay implements CommittingReceiver {
   /** The stream said its last word: the record first, then the word. */
   #finish(last: Buffer): void {
     this.account();
-    const { noting } = this.#call;
-    if (!noting) {
-      this.#end(last);
-      return;
-    }
     this.#finishing = true;
-    void noting.then(() => this.#attempt.run(() => this.#end(last)));
+    this.#attempt.whenNoted(() => this.#end(last));
   }
 
   #end(last: Buffer): void {

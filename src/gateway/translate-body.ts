@@ -66,9 +66,7 @@ export class BodyTranslator implements Receiver {
       call.answer = body;
     }
     keepAnswer(this.#gateway, call, written);
-    const { noting } = call;
-    if (noting) void noting.then(() => this.#attempt.run(() => this.#finish(text)));
-    else this.#finish(text);
+    this.#attempt.whenNoted(() => this.#finish(text));
   }
 
   account(): void {

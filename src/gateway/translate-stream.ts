@@ -108,10 +108,8 @@ export class StreamTranslator implements CommittingReceiver {
     if (event.type === 'end') {
       this.#complete = true;
       keepAnswer(this.#gateway, this.#call, this.#encoder.answer);
-      const { noting } = this.#call;
       this.#finishing = true;
-      if (noting) void noting.then(() => this.#attempt.run(() => this.#succeed(text)));
-      else this.#succeed(text);
+      this.#attempt.whenNoted(() => this.#succeed(text));
     } else {
       this.#pending += text;
     }

@@ -31,6 +31,10 @@ class CountingAttempt implements AttemptControl {
   run(step: () => void): void {
     step();
   }
+
+  whenNoted(step: () => void): void {
+    step();
+  }
   waitForDrain(): void {}
   pause(): void {
     this.pauses++;

@@ -92,7 +92,6 @@ export function ownField(object: JsonValue | undefined, key: string): JsonValue 
   return isObject(object) && Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
-/** The values of a keyword in those of the schemas where it is a number. */
 /** The largest that all the schemas say, or `otherwise`. In loops: a schema may hold more numbers than the stack. */
 export function largestOf(schemas: readonly JsonObject[], keyword: string, otherwise = -Infinity): number {
   return largest(numbersOf(schemas, keyword), otherwise);
@@ -109,6 +108,7 @@ export function largest(numbers: readonly number[], otherwise: number): number {
   return numbers.reduce((most, value) => Math.max(most, value), otherwise);
 }
 
+/** The values of a keyword in those of the schemas where it is a number. */
 export function numbersOf(schemas: readonly JsonObject[], keyword: string): number[] {
   return schemas.map((schema) => schema[keyword]).filter((value) => typeof value === 'number');
 }
