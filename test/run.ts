@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 /**
@@ -26,7 +27,12 @@ const { status } = spawnSync(
   {
     stdio: 'inherit',
     timeout: LIMIT_MS,
-    env: { ...process.env, FAIRLEAD_TEST_SCALE: values.heavy ? 'heavy' : 'sample' },
+    env: {
+      ...process.env,
+      FAIRLEAD_TEST_SCALE: values.heavy ? 'heavy' : 'sample',
+      // Each file is a process of its own that loads most of the code: without this, half of its time is compiling it again.
+      NODE_COMPILE_CACHE: fileURLToPath(new URL('../node_modules/.cache/fairlead-tests', import.meta.url)),
+    },
   },
 );
 process.exitCode = status ?? 1;
