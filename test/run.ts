@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startPostgres } from './support/postgres-server.ts';
 
@@ -35,7 +36,13 @@ const run = spawn(
   {
     stdio: 'inherit',
     timeout: LIMIT_MS,
-    env: { ...process.env, FAIRLEAD_TEST_SCALE: values.heavy ? 'heavy' : 'sample', ...describePostgres() },
+    env: {
+      ...process.env,
+      FAIRLEAD_TEST_SCALE: values.heavy ? 'heavy' : 'sample',
+      // Each file is a process of its own that loads most of the code: without this, half of its time is compiling it again.
+      NODE_COMPILE_CACHE: fileURLToPath(new URL('../node_modules/.cache/fairlead-tests', import.meta.url)),
+      ...describePostgres(),
+    },
   },
 );
 const [status] = await once(run, 'exit');

@@ -12,7 +12,7 @@ import { DatabaseSync } from 'node:sqlite';
 
 const OWNER = /^([a-z0-9]+)(?:-\d{6}\.log|\.lock)$/;
 
-/** A lock that is held until it is released or the process ends. */
+/** A lock that is held until it is released or the process ends, or nothing refers to it any more. */
 export class OwnerLock {
   readonly owner: string;
   readonly #path: string;

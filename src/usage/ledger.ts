@@ -80,6 +80,7 @@ export class Ledger {
   #appended = 0;
   #written = 0;
   #writing: Promise<void> | undefined;
+  #storing: Promise<void> | undefined;
   /** Set whenever records are pending, unless `#wake` is under way and will set it. */
   #cancelTimer: (() => void) | undefined;
   #failuresInARow = 0;
@@ -168,7 +169,9 @@ export class Ledger {
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.flush();
-        return await this.#storeOverflow();
+        // What is under way already may have begun before the last of them came.
+        while (this.#hasOverflow || this.#storing) await this.#storeOverflow();
+        return;
       } catch (error) {
         const retryInMs = attempt === CLOSE_ATTEMPTS ? null : this.#retryDelayMs();
         this.#reportFailure(error, retryInMs);
@@ -230,7 +233,15 @@ export class Ledger {
     this.#failuresInARow = 0;
   }
 
-  async #storeOverflow(): Promise<void> {
+  /** Only once at a time, as `#writeBatch`. */
+  #storeOverflow(): Promise<void> {
+    this.#storing ??= this.#storeSegments().finally(() => {
+      this.#storing = undefined;
+    });
+    return this.#storing;
+  }
+
+  async #storeSegments(): Promise<void> {
     if (!this.#hasOverflow) return;
     // What comes from here on finds room, or sets it again.
     this.#hasOverflow = false;

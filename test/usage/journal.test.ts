@@ -202,7 +202,8 @@ test('what a killed process left is taken over: records as they are, calls witho
     ],
   );
   const latency = rows.get('cut')?.latency_ms ?? 0;
-  assert.ok(latency >= 5_000 && latency < 60_000);
+  // The time of a file is coarser than the clock.
+  assert.ok(latency >= 4_900 && latency < 60_000, String(latency));
   assert.deepEqual(readdirSync(directory), []);
   assert.equal((await recoverJournals(directory, ledger)).processes, 0);
 });
@@ -229,7 +230,8 @@ test('a lock is held across processes, and ends with its process however that en
   const directory = makeJournalDirectory();
   const module = new URL('../../src/usage/journal-directory.ts', import.meta.url).href;
   const script = `const { becomeOwner, openSegment } = await import(${JSON.stringify(module)});
-    openSegment(process.argv[1], becomeOwner(process.argv[1]).owner, 1);
+    globalThis.lock = becomeOwner(process.argv[1]);
+    openSegment(process.argv[1], lock.owner, 1);
     console.log('ready');
     setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script, directory], {
