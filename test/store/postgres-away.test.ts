@@ -97,6 +97,7 @@ test('PostgreSQL stops and starts again under load: no call fails, and all recor
   const gateway = await startOn(url.href);
   let done = false;
   const clients = Array.from({ length: 4 }, () => callUntil(gateway, () => done));
+  const refusals: string[] = [];
   for (let outage = 0; outage < scale({ sample: 2, heavy: 20 }); outage += 1) {
     await sleep(300);
     const failures = countFailures(gateway);
@@ -106,13 +107,14 @@ test('PostgreSQL stops and starts again under load: no call fails, and all recor
     const refused = await gateway.get('/v1/responses/resp_1');
     assert.equal(refused.status, 503);
     assert.match(await refused.text(), /database does not answer; try again/);
+    refusals.push(refused.headers.get('x-request-id') ?? '');
     await running().start();
   }
   await sleep(300);
   done = true;
   const ids = (await Promise.all(clients)).flat();
   assert.doesNotMatch(gateway.logs(), /s3cret/);
-  await checkLedger(gateway, url, ids);
+  await checkLedger(gateway, url, [...ids, ...refusals]);
 });
 
 test('a PostgreSQL that hangs holds up no call', { skip }, async () => {

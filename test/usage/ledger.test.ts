@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { NO_USAGE, type Usage } from '../../src/conversation/usage.ts';
 import { openStore } from '../../src/store/open.ts';
@@ -248,6 +249,22 @@ test('records for which there is no room are in the journal alone, and stored fr
     [...store.rows.keys()],
     records.map((record) => record.id),
   );
+});
+
+test('closing waits for what is on its way from the journal already', async () => {
+  const store = new FragileStore();
+  const { ledger, time } = openLedger(store, { maxPendingRecords: 1 });
+  const records = makeRecords(3);
+  for (const record of records) ledger.append(record);
+  const insert = store.insertCalls.bind(store);
+  store.insertCalls = async (rows) => {
+    await sleep(20);
+    return insert(rows);
+  };
+  await time.advance(100);
+  await sleep(30);
+  await ledger.close();
+  assert.equal(store.rows.size, records.length);
 });
 
 test('the store that fails while it takes what was in the journal alone is tried again', async () => {
