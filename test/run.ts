@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startPostgres } from './support/postgres-server.ts';
+import { listTestFiles } from './support/test-files.ts';
 
 /**
  * Runs the tests: `node test/run.ts [--heavy] [FILE …]`. With `--heavy` the simulations, fuzzers, floods and the like
@@ -14,7 +16,8 @@ const { values, positionals } = parseArgs({
   options: { heavy: { type: 'boolean', default: false } },
   allowPositionals: true,
 });
-const files = positionals.length > 0 ? positionals : ['test/**/*.test.ts'];
+const CACHE = fileURLToPath(new URL('../node_modules/.cache/fairlead-tests', import.meta.url));
+const files = positionals.length > 0 ? positionals : listTestFiles(join(CACHE, 'groups'));
 /** Node's own time-outs end tests, not processes. */
 const LIMIT_MS = (values.heavy ? 80 : 10) * 60_000;
 const postgres = positionals.length > 0 ? undefined : await startPostgres();
@@ -40,7 +43,7 @@ const run = spawn(
       ...process.env,
       FAIRLEAD_TEST_SCALE: values.heavy ? 'heavy' : 'sample',
       // Each file is a process of its own that loads most of the code: without this, half of its time is compiling it again.
-      NODE_COMPILE_CACHE: fileURLToPath(new URL('../node_modules/.cache/fairlead-tests', import.meta.url)),
+      NODE_COMPILE_CACHE: CACHE,
       ...describePostgres(),
     },
   },

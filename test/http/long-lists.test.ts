@@ -208,7 +208,9 @@ const DOORS: readonly [path: string, what: string, target: string, body: JsonObj
   ],
 ];
 
-for (const [path, what, target, body] of DOORS) {
+/** The sample has every third: all that is said there goes through the same few functions. */
+const asked = DOORS.filter((_, index) => scale({ sample: index % 3 === 1, heavy: true }));
+for (const [path, what, target, body] of asked) {
   test(`${path}: a hundred thousand ${what}`, async () => {
     for (const model of scale({ sample: [target], heavy: TARGETS })) {
       const sent = path.includes('MODEL') ? body : { ...body, model };

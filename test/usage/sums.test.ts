@@ -10,6 +10,7 @@ import { GROUPINGS, type Grouping, selectSums, sumUsage, type UsageSum } from '.
 import type { UsageRecord } from '../../src/usage/record.ts';
 import { splitPeriod } from '../../src/usage/spans.ts';
 import { onEachDatabase } from '../support/databases.ts';
+import { scale } from '../support/scale.ts';
 import { openTempStore } from '../support/temp-store.ts';
 import { anyRecord } from '../support/usage-records.ts';
 
@@ -138,7 +139,7 @@ onEachDatabase((database) => {
           for (const [filters, groupBy] of queries) await checkSums(store, records, filters, groupBy);
         },
       ),
-      { numRuns: 15 },
+      { numRuns: scale({ sample: 5, heavy: 150 }) },
     );
   });
 });
@@ -161,7 +162,7 @@ onEachDatabase((database) => {
           }
         },
       ),
-      { numRuns: 10 },
+      { numRuns: scale({ sample: 5, heavy: 100 }) },
     );
   });
 });
@@ -194,7 +195,7 @@ test('what two processes write into one SQLite file is summed once, whoever sums
         await other.close();
       },
     ),
-    { numRuns: 20 },
+    { numRuns: scale({ sample: 5, heavy: 200 }) },
   );
 });
 
