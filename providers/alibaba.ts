@@ -3,7 +3,8 @@ import type { ProviderDeclaration } from '../src/upstream/provider.ts';
 /**
  * The international address; keys of mainland China need `baseUrl: https://dashscope.aliyuncs.com/compatible-mode/v1`.
  *
- * Source: Alibaba Cloud Model Studio, "OpenAI-compatible Chat Completion" and "Deep thinking" (`enable_thinking`).
+ * Sources: Alibaba Cloud Model Studio, "OpenAI-compatible Chat Completion" and "Deep thinking" (`enable_thinking`), "Long context (Qwen-Long)"
+ * (files, named in system messages).
  */
 export default {
   name: 'alibaba',
@@ -13,6 +14,7 @@ export default {
   envKeys: ['DASHSCOPE_API_KEY'],
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
+  alsoNames: { filesInTexts: /fileid:\/\//i },
   quirks: {
     fields: {
       max_completion_tokens: { as: 'max_tokens' },

@@ -43,6 +43,7 @@ export default {
   },
   credential: 'required',
   quirks: {
+    customTools: true,
     // "Azure OpenAI reasoning models": `max_tokens` is not supported; see `openai.ts` for who says it.
     fields: { max_tokens: { as: 'max_completion_tokens', models: REASONING } },
   },

@@ -30,6 +30,7 @@ export default {
     batch: 'here',
   },
   quirks: {
+    customTools: true,
     // Refused by reasoning models (API reference, `max_tokens`), and the only word of clients that are written for any
     // server of OpenAI's kin: the AI SDK's openai-compatible provider, and with it opencode.
     fields: { max_tokens: { as: 'max_completion_tokens', models: REASONING } },

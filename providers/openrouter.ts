@@ -14,4 +14,6 @@ export default {
   envKeys: ['OPENROUTER_API_KEY'],
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
+  // "Model routing" and "Presets": what may answer instead.
+  alsoNames: { models: ['models'], routes: ['route', 'preset'] },
 } satisfies ProviderDeclaration;

@@ -1,17 +1,17 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { CaptureArchive, type CaptureProblem } from './captures/capture-archive.ts';
 import type { LoadedConfig } from './config/load.ts';
 import type { Config } from './config/resolve.ts';
+import { ConfigInForce } from './config-in-force.ts';
 import { ControlPlane } from './control/control-plane.ts';
 import { EventLog } from './control/event-log.ts';
 import { FileWatch } from './control/file-watch.ts';
 import { Vault } from './control/veil.ts';
 import { GatewayError } from './conversation/gateway-error.ts';
-import type { Usage } from './conversation/usage.ts';
-import { type CompiledSnapshot, recompileSnapshot } from './gateway/compile-snapshot.ts';
+import { recompileSnapshot } from './gateway/compile-snapshot.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { interruptCall } from './gateway/handle-call.ts';
 import { LateCounts } from './gateway/late-counts.ts';
@@ -29,9 +29,14 @@ import { addOpenAiDoors } from './http/openai-doors.ts';
 import { addOperationsDoors } from './http/operations-doors.ts';
 import { addResponsesDoors } from './http/responses-doors.ts';
 import { createHttpServer } from './http/server.ts';
+import { CounterBook } from './quotas/counters.ts';
+import { createQuotas } from './quotas/create-quotas.ts';
+import type { Limit } from './quotas/limit.ts';
+import { LocalQuotas } from './quotas/local-quotas.ts';
+import { learnSpent } from './quotas/spent-budgets.ts';
 import { type ArchiveProblem, ResponseArchive } from './responses/response-archive.ts';
 import { openStore } from './store/open.ts';
-import { redactingLog } from './telemetry/redacting-log.ts';
+import type { RedactingLog } from './telemetry/redacting-log.ts';
 import { ensureFirstKeys, type FirstSecrets, readMadeKeys } from './tenants/first-start.ts';
 import { hashOf, hashSecret, KeyRing } from './tenants/keys.ts';
 import { UpstreamObjects } from './tenants/upstream-objects.ts';
@@ -40,9 +45,9 @@ import { Connections } from './upstream/connections.ts';
 import type { ProviderDeclaration } from './upstream/provider.ts';
 import { listSecrets } from './upstream/secrets.ts';
 import type { SignInContext } from './upstream/sign-in/create-signer.ts';
-import type { Account } from './upstream/upstream.ts';
-import { Ledger, type LedgerProblem } from './usage/ledger.ts';
-import { PriceBook } from './usage/prices.ts';
+import { Journal, type JournalProblem } from './usage/journal.ts';
+import { Ledger, type LedgerProblem, scheduleTimeout } from './usage/ledger.ts';
+import { recoverJournals } from './usage/recover.ts';
 
 export interface App {
   /** Where it listens, e.g. `http://127.0.0.1:8080`. */
@@ -75,23 +80,32 @@ const FOLLOW_MS = 500;
 export async function startApp(
   loaded: LoadedConfig,
   declarations: readonly ProviderDeclaration[],
-  plainLog: Logger,
+  { log, hide }: RedactingLog,
   fetch: typeof globalThis.fetch = globalThis.fetch,
 ): Promise<App> {
   const { config } = loaded;
-  const log = redactingLog(plainLog, () => inForce.secrets());
   const store = await openStore(storeUrl(config));
   const vault = new Vault();
   const inForce = new ConfigInForce(config, vault, log);
+  hide(() => [...inForce.secrets(), ...instanceSecrets(config)]);
+  const journalDirectory = join(config.dataDirectory, 'journal');
+  const reportLedger = (problem: LedgerProblem | JournalProblem) =>
+    log.error(describeProblem(problem), `usage ledger: ${problem.kind}`);
   const ledger = new Ledger({
     store,
+    journal: new Journal({ directory: journalDirectory, onProblem: reportLedger }),
     prices: inForce,
-    onProblem: (problem) => log.error(describeLedgerProblem(problem), `usage ledger: ${problem.kind}`),
+    onProblem: reportLedger,
   });
   const responses = new ResponseArchive({
     store,
     now: Date.now,
-    onProblem: (problem) => log.error(describeArchiveProblem(problem), `kept responses: ${problem.kind}`),
+    onProblem: (problem) => log.error(describeProblem(problem), `kept responses: ${problem.kind}`),
+  });
+  const captures = new CaptureArchive({
+    store,
+    now: Date.now,
+    onProblem: (problem) => log.error(describeProblem(problem), `captures: ${problem.kind}`),
   });
   const tokens = new TokenCounter();
   const connections = new Connections(Date.now);
@@ -100,13 +114,37 @@ export async function startApp(
     fetch,
     warn: (fields, message) => log.warn(fields, message),
   };
+  const counters = new CounterBook();
+  const quotas = createQuotas(config.state, {
+    replyMs: config.stateTimeout,
+    onStateLoss: config.onStateLoss,
+    local: new LocalQuotas(counters, Date.now),
+    limits: () => gateway.snapshot.limits,
+    now: Date.now,
+    schedule: scheduleTimeout,
+    log,
+  });
   const compile = (next: Config, made: MadeKeys) => {
     const madeKeys = Object.keys(next.tenants).length > 0 ? [] : made.tenantKeys;
-    const compiled = recompileSnapshot({ config: next, declarations, madeKeys, signIn }, inForce.compiled);
+    const compiled = recompileSnapshot(
+      { config: next, declarations, madeKeys, signIn, counters },
+      inForce.compiled,
+    );
     const keys = compileAdminKeys(next, made.adminKeys);
     const tenantKey = keys.find(({ hash }) => compiled.callers.ring.has(hash));
     if (tenantKey) throw new Error(`The admin key '${tenantKey.key}' has the secret of a tenant's key.`);
     return { compiled, adminKeys: new KeyRing(keys, Date.now) };
+  };
+  /** What new budgets have spent already. The configuration is written by then: it is in force whatever comes of this. */
+  const learnNew = async (limits: readonly Limit[], earlier: readonly Limit[]) => {
+    try {
+      await learnSpent(withoutKnown(limits, earlier), store, Date.now());
+    } catch (err) {
+      log.error(
+        { event: 'budgets_not_learned', err },
+        'new budgets count from now on, without what was spent before',
+      );
+    }
   };
   // Keys that the gateway made itself are let in only when it listens.
   let made: MadeKeys = { tenantKeys: [], adminKeys: [] };
@@ -119,10 +157,13 @@ export async function startApp(
     ledger,
     lateCounts: new LateCounts(tokens, log),
     responses,
+    captures,
     tokens,
+    quotas,
+    prices: inForce,
     log,
     calls: new RunningCalls(),
-    objects: new UpstreamObjects(store),
+    objects: new UpstreamObjects(store, Date.now),
     uploads: {
       spool: new Spool(join(config.dataDirectory, 'spool'), SPOOL_BYTES),
       maxBytes: config.server.uploadLimit,
@@ -132,7 +173,9 @@ export async function startApp(
   };
   const compileToEnforce = (next: Config) => {
     const { compiled, adminKeys } = compile(next, made);
-    return () => {
+    return async () => {
+      // At the start all are learned at once, when what killed processes left is in the store.
+      if (lifecycle.phase !== 'starting') await learnNew(compiled.snapshot.limits, gateway.snapshot.limits);
       inForce.set(compiled);
       gateway.snapshot = compiled.snapshot;
       admin.keys = adminKeys;
@@ -181,11 +224,16 @@ export async function startApp(
     await connections.close();
     await ledger.close();
     await responses.close();
+    await captures.close();
     await tokens.stop();
+    await quotas.close();
     await store.close();
   };
   try {
     await control.start();
+    await recoverCalls(journalDirectory, ledger, log);
+    await learnSpent(gateway.snapshot.limits, store, Date.now());
+    await quotas.open();
     const { host, port } = config.server;
     const url = await server.listen({ host, port });
     // Only now: secrets that are made before a start that fails would be seen by nobody.
@@ -229,88 +277,40 @@ function compileAdminKeys(config: Config, made: MadeKeys['adminKeys']): AdminKey
   return [...first, ...configured];
 }
 
-/** How many accounts that are configured no more are remembered: calls that still run may tell of their secrets. */
-const MAX_RETIRED_ACCOUNTS = 100;
-
-/** What follows the configuration without being part of a snapshot: the price book, and what no log may hold. */
-class ConfigInForce {
-  #compiled: CompiledSnapshot | undefined;
-  #config: Config;
-  #prices: PriceBook;
-  #retired: Account[] = [];
-  readonly #vault: Vault;
-  readonly #log: Logger;
-
-  constructor(config: Config, vault: Vault, log: Logger) {
-    this.#config = config;
-    this.#vault = vault;
-    this.#log = log;
-    this.#prices = buildPriceBook(config, log);
-  }
-
-  get compiled(): CompiledSnapshot | undefined {
-    return this.#compiled;
-  }
-
-  set(compiled: CompiledSnapshot): void {
-    const { config } = compiled;
-    const kept = new Set(listAccounts(compiled));
-    const gone = this.#compiled ? listAccounts(this.#compiled).filter((account) => !kept.has(account)) : [];
-    this.#retired = [...this.#retired, ...gone].slice(-MAX_RETIRED_ACCOUNTS);
-    if (!isDeepStrictEqual(priceSources(config), priceSources(this.#config)))
-      this.#prices = buildPriceBook(config, this.#log);
-    this.#config = config;
-    this.#compiled = compiled;
-  }
-
-  costMicroUsd(target: string, usage: Usage, at: number): number | null {
-    return this.#prices.costMicroUsd(target, usage, at);
-  }
-
-  /** Secrets of keys that the gateway made are nowhere but with whoever has them; those of the file are in the vault. */
-  secrets(): string[] {
-    const { tenants, adminKeys, adminKey } = this.#config;
-    const accounts = [...(this.#compiled ? listAccounts(this.#compiled) : []), ...this.#retired];
-    const keys = [...Object.values(tenants).flatMap((tenant) => tenant.keys), ...Object.values(adminKeys)];
-    return listSecrets([
-      ...accounts.flatMap((account) => account.secrets()),
-      ...keys.map(({ secret }) => secret),
-      ...this.#vault.secrets(),
-      adminKey,
-    ]);
-  }
+/** Limits of which an earlier configuration did not have the very same object. */
+function withoutKnown(limits: readonly Limit[], earlier: readonly Limit[]): Limit[] {
+  const known = new Set(earlier);
+  return limits.filter((limit) => !known.has(limit) && !limit.knownCounter);
 }
 
-function listAccounts({ snapshot }: CompiledSnapshot): Account[] {
-  return [...snapshot.routes.upstreams.values()].flatMap((upstream) => upstream.accounts);
+/** What no log may hold, of what takes a restart to change. */
+function instanceSecrets(config: Config): string[] {
+  const { state } = config;
+  return listSecrets([
+    readPassword(storeUrl(config)),
+    state.kind === 'redis' ? readPassword(state.url) : undefined,
+  ]);
 }
 
-function priceSources({ prices, providers }: Config): object {
-  return { prices, adapters: Object.entries(providers).map(([name, { adapter }]) => [name, adapter]) };
-}
-
-function buildPriceBook(config: Config, log: Logger): PriceBook {
-  const adapters = Object.entries(config.providers).map(([name, { adapter }]) => [name, adapter] as const);
-  return new PriceBook({
-    prices: config.prices,
-    adapters: Object.fromEntries(adapters),
-    onUnknownPrice: (target, reason) =>
-      log.warn(
-        { event: 'unknown_price', target, reason },
-        'calls of this target are recorded without a cost',
-      ),
-  });
+/** Brings what killed processes left in the journal to the store. What fails is tried again at the next start. */
+async function recoverCalls(directory: string, ledger: Ledger, log: Logger): Promise<void> {
+  try {
+    const recovery = await recoverJournals(directory, ledger);
+    if (recovery.processes === 0) return;
+    const fields = { event: 'journal_recovered', ...recovery };
+    if (recovery.damagedLines > 0) log.error(fields, 'the journal of a killed process is damaged');
+    else log.warn(fields, 'a process was killed: its calls were taken over from its journal');
+  } catch (err) {
+    log.error(
+      { event: 'journal_recovery_failed', err },
+      'what killed processes left could not be taken over',
+    );
+  }
 }
 
 /** pino writes an error out only where it is called `err`. */
-function describeLedgerProblem(problem: LedgerProblem): object {
-  if (problem.kind === 'record_lost') return problem;
-  const { error: err, ...rest } = problem;
-  return { ...rest, err };
-}
-
-function describeArchiveProblem(problem: ArchiveProblem): object {
-  if (problem.kind === 'response_lost') return problem;
+function describeProblem(problem: LedgerProblem | JournalProblem | ArchiveProblem | CaptureProblem): object {
+  if (!('error' in problem)) return problem;
   const { error: err, ...rest } = problem;
   return { ...rest, err };
 }
@@ -342,6 +342,11 @@ async function waitForCalls(gateway: Gateway, timeoutMs: number): Promise<void> 
   while (gateway.calls.size > 0 && gateway.monotonicMs() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
   }
+}
+
+/** The password of a database's URL. */
+function readPassword(url: string): string | undefined {
+  return URL.canParse(url) ? decodeURIComponent(new URL(url).password) || undefined : undefined;
 }
 
 function storeUrl({ store }: Config): string {

@@ -18,7 +18,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   telemetry: ['upstream'],
   tokens: ['conversation'],
   routing: ['conversation', 'dialects', 'upstream'],
+  quotas: ['conversation', 'dialects', 'config', 'usage', 'store'],
   responses: ['conversation', 'store', 'usage'],
+  captures: ['conversation', 'dialects', 'upstream', 'store', 'usage'],
   config: ['conversation'],
   control: ['conversation', 'config', 'store', 'tenants'],
   gateway: [
@@ -31,6 +33,8 @@ const MAY_IMPORT: Record<string, string[]> = {
     'tenants',
     'tokens',
     'responses',
+    'captures',
+    'quotas',
   ],
   http: [
     'conversation',
@@ -49,6 +53,18 @@ const MAY_IMPORT: Record<string, string[]> = {
 
 /** Node's own modules that would make a codec impure. */
 const IMPURE = /^node:(?!zlib$|buffer$|crypto$)/;
+
+/** A spread among the arguments of a call, not within an object, a list or a call among them. */
+const CALL_WITH_SPREAD = /\w+\((?:[^()[\]{}]*,)?\s*\.\.\.(?!\w+:)[^()]*/g;
+
+/** Where it is known how many there are at most: SQLite takes 32,766 parameters, a record has its columns. */
+const SHORT_LISTS = new Set([
+  'src/store/sqlite/adapter.ts: all(...parameters.map',
+  'src/store/sqlite/adapter.ts: run(...parameters.map',
+  'src/store/sqlite/adapter.ts: iterate(...parameters.map',
+  'src/store/sqlite/store.ts: run(...callValues',
+  'src/store/sqlite/sums-writer.ts: run(...SUM_COLUMNS.map',
+]);
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 
@@ -121,4 +137,12 @@ test('codecs are pure: no I/O, no clock, no randomness, no packages', () => {
     }
   }
   assert.deepEqual(wrong, []);
+});
+
+test('no list of any length is spread into a call: each item would go on the stack', () => {
+  const wrong = [...sourceFiles('src'), ...sourceFiles('providers')].flatMap((file) => {
+    const text = readFileSync(join(root, file), 'utf8').replace(/^\s*(?:\/\*)?\*.*|\/\/.*/gm, '');
+    return [...text.matchAll(CALL_WITH_SPREAD)].map(([call]) => `${file}: ${call.replace(/\s+/g, ' ')}`);
+  });
+  assert.deepEqual(new Set(wrong), SHORT_LISTS);
 });

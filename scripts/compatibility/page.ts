@@ -1,5 +1,6 @@
 import { DOORS } from '../../test/sdk/matrix/outcomes.ts';
 import { renderDoor } from './doors.ts';
+import { renderOperations } from './operations.ts';
 import { renderParameters } from './parameters.ts';
 import { renderQuirks } from './quirks.ts';
 
@@ -8,7 +9,7 @@ import { renderQuirks } from './quirks.ts';
  * declarations of the providers.
  */
 export function renderCompatibilityPage(): string {
-  return `${[HEAD, ...DOORS.map(renderDoor), renderParameters(), renderQuirks()].join('\n\n')}\n`;
+  return `${[HEAD, ...DOORS.map(renderDoor), renderOperations(), renderParameters(), renderQuirks()].join('\n\n')}\n`;
 }
 
 const HEAD = `# Compatibility

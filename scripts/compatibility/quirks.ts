@@ -52,6 +52,7 @@ function describeMessages(quirks: ChatQuirks): string[] {
     ...(messageDrops.length > 0 ? [`${codes(messageDrops)} dropped`] : []),
     ...(continuation ? [`a begun answer by ${code(continuation)}`] : []),
     ...(alternating ? ['speakers take turns'] : []),
+    ...(quirks.customTools ? ['custom tools are known; elsewhere they are functions'] : []),
     ...(thinkTags ? ['thoughts in `<think>` tags are read'] : []),
   ];
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { appendAll } from '../conversation/append-all.ts';
 import { isObject, type JsonObject } from '../conversation/json.ts';
 import { ADMIN_OPTIONS, ADMIN_USAGE, type AdminConnection, connectAdmin } from './admin-client.ts';
 import { readArguments, reportErrors } from './apply.ts';
@@ -117,7 +118,7 @@ async function listAll(admin: AdminConnection, path: string): Promise<JsonObject
   const data: JsonObject[] = [];
   for (let cursor = ''; ; ) {
     const page = await admin.ask('GET', `${path}?limit=1000${cursor}`);
-    data.push(...(Array.isArray(page['data']) ? page['data'].filter(isObject) : []));
+    appendAll(data, Array.isArray(page['data']) ? page['data'].filter(isObject) : []);
     if (typeof page['nextCursor'] !== 'string') return { data };
     cursor = `&cursor=${encodeURIComponent(page['nextCursor'])}`;
   }

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
-import { pino } from 'pino';
 import { type App, startApp } from '../app.ts';
 import { describeDormant, listDormant } from '../config/dormant.ts';
 import { type LoadedConfig, openConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
+import { openLog } from '../telemetry/redacting-log.ts';
 import type { ProviderDeclaration } from '../upstream/provider.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
 
@@ -45,13 +45,14 @@ async function run(args: string[], io: CliIo, declarations: readonly ProviderDec
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
   });
-  const log = pino({ level: config.logging.level });
+  const redacting = openLog(config.logging.level);
+  const { log } = redacting;
   for (const use of listDormant(config)) log.warn({ event: 'config_not_in_effect' }, describeDormant(use));
   // Before anything listens: a signal that comes early must not be lost.
   const signals = waitForSignals();
   let app: App;
   try {
-    app = await startApp(loaded, declarations, log);
+    app = await startApp(loaded, declarations, redacting);
   } catch (error) {
     io.stderr.write(`fairlead could not start: ${error instanceof Error ? error.message : String(error)}\n`);
     return EXIT.failed;

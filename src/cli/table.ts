@@ -11,7 +11,7 @@ const LONGEST_CELL = 60;
 export function formatTable(columns: readonly TableColumn[], rows: readonly (readonly string[])[]): string {
   const cells = rows.map((row) => row.map(toPrintable));
   const widths = columns.map(({ title }, index) =>
-    Math.max(title.length, ...cells.map((row) => row[index]?.length ?? 0)),
+    cells.reduce((width, row) => Math.max(width, row[index]?.length ?? 0), title.length),
   );
   const lines = [columns.map(({ title }) => title), ...cells].map((row) =>
     columns

@@ -5,13 +5,14 @@ import { ConfigError, formatProblem } from '../config/problem.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { inputTokens, outputTokens } from '../conversation/usage.ts';
 import { openStore } from '../store/open.ts';
-import { GROUPINGS, sumUsage, type UsageQuery, type UsageSum } from '../usage/queries.ts';
+import { sumColumns, writeLines } from '../usage/export.ts';
+import { completeGroupings, GROUPINGS, sumUsage, type UsageQuery, type UsageSum } from '../usage/queries.ts';
 import { parseQuery, usageQuerySchema } from '../usage/query-string.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
 import { formatTable, type TableColumn } from './table.ts';
 
 const USAGE = `usage [--by LIST] [--from DATE] [--to DATE] [--tenant NAME] [--key NAME] [--model NAME]
-               [--target NAME] [--outcome NAME] [--json] [--config FILE | --store URL]
+               [--target NAME] [--outcome NAME] [--json | --csv] [--config FILE | --store URL]
 
 Sums the recorded calls: how many, how many failed, their tokens and what they cost. The gateway may be running.
 
@@ -21,8 +22,9 @@ Sums the recorded calls: how many, how many failed, their tokens and what they c
   --tenant, --key, --model, --target, --outcome
                   only these calls; the outcome is ok, failed, or a kind of error such as rate_limited
   --json          the sums as JSON, all kinds of tokens apart, costs in micro-dollars
+  --csv           the same as CSV (RFC 4180), for spreadsheets
   --config FILE   the configuration that names the store, found as 'fairlead start' finds it
-  --store URL     the store itself, e.g. sqlite:./data/fairlead.db
+  --store URL     the store itself, e.g. sqlite:./data/fairlead.db or postgres://USER:PASSWORD@HOST/DATABASE
 
 A cost is the sum of the calls whose price is known; 'unpriced' counts the others.
 
@@ -39,13 +41,14 @@ const OPTIONS = {
   target: { type: 'string' },
   outcome: { type: 'string' },
   json: { type: 'boolean', default: false },
+  csv: { type: 'boolean', default: false },
   config: { type: 'string' },
   store: { type: 'string' },
 } as const;
 
 interface Arguments {
   query: UsageQuery;
-  json: boolean;
+  format: 'table' | 'json' | 'csv';
   config: string | undefined;
   store: string | undefined;
 }
@@ -73,7 +76,7 @@ async function runUsage(
   try {
     const url = read.store ?? (await findStore(read.config, io, knownProviders));
     const sums = await readSums(url, io.cwd, read.query);
-    io.stdout.write(read.json ? `${JSON.stringify(sums, null, 2)}\n` : formatSums(sums));
+    await writeSums(sums, read, io);
     return EXIT.ok;
   } catch (error) {
     if (!(error instanceof Error)) throw error;
@@ -87,13 +90,24 @@ async function runUsage(
 function readArguments(args: string[]): Arguments | { mistake: string } {
   try {
     const { values } = parseArgs({ args, options: OPTIONS });
-    const { json, config, store, ...query } = values;
+    const { json, csv, config, store, ...query } = values;
+    if (json && csv) return { mistake: 'give --json or --csv, not both' };
     if (config !== undefined && store !== undefined) return { mistake: 'give --config or --store, not both' };
-    return { query: parseQuery(usageQuerySchema, query), json, config, store };
+    const format = json ? 'json' : csv ? 'csv' : 'table';
+    return { query: parseQuery(usageQuerySchema, query), format, config, store };
   } catch (error) {
     // parseArgs throws a TypeError, parseQuery a GatewayError, both with a message for the user.
     if (error instanceof TypeError || error instanceof GatewayError) return { mistake: error.message };
     throw error;
+  }
+}
+
+async function writeSums(sums: UsageSum[], { format, query }: Arguments, io: CliIo): Promise<void> {
+  if (format === 'table') io.stdout.write(formatSums(sums));
+  else if (format === 'json') io.stdout.write(`${JSON.stringify(sums, null, 2)}\n`);
+  else {
+    const columns = sumColumns(completeGroupings(query.groupBy));
+    for await (const lines of writeLines([sums], columns, 'csv')) io.stdout.write(lines);
   }
 }
 

@@ -14,6 +14,7 @@ import {
   Scalar,
   type YAMLMap,
 } from 'yaml';
+import { appendAll } from '../conversation/append-all.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import type { Finding } from './finding.ts';
 import type { ConfigPath } from './path.ts';
@@ -209,7 +210,7 @@ class DocumentReader {
       const entry = isNode(pair.value) ? this.read(pair.value, keyPath) : NOTHING;
       nodes += entry.nodes;
       if (isMerge(pair)) {
-        inherited.push(...this.#mergedMappings(entry, keyPath));
+        appendAll(inherited, this.#mergedMappings(entry, keyPath));
       } else if (key === '__proto__') {
         this.#find(keyPath, '__proto__ is no name that can be used', 'key');
       } else if (Object.hasOwn(value, key)) {

@@ -1,4 +1,3 @@
-import { isObject } from '../conversation/json.ts';
 import { formatPath, select } from './path.ts';
 import type { Config } from './resolve.ts';
 
@@ -17,9 +16,6 @@ interface DormantField {
 export const DORMANT: readonly DormantField[] = [
   { pattern: 'server.workers' },
   { pattern: 'server.overload' },
-  { pattern: 'store', except: (store) => isKind(store, 'sqlite') },
-  { pattern: 'state', except: (state) => isKind(state, 'memory') },
-  { pattern: 'onStateLoss' },
   { pattern: 'providers.*.accounts[].weight' },
   { pattern: 'providers.*.accounts[].apiKeyFile' },
   { pattern: 'providers.*.health' },
@@ -32,18 +28,13 @@ export const DORMANT: readonly DormantField[] = [
   { pattern: 'models.*.hedging' },
   { pattern: 'models.*.continueStreams' },
   { pattern: 'models.*.overload' },
-  { pattern: 'models.*.limits' },
   { pattern: 'models.*.approval', except: (approval) => approval === 'none' },
   { pattern: 'models.*.deprecated' },
   { pattern: 'models.*.successor' },
   { pattern: 'models.*.onRetired' },
   { pattern: 'tenants.*.prompts' },
-  { pattern: 'tenants.*.limits' },
-  { pattern: 'tenants.*.modelLimits' },
   { pattern: 'tenants.*.priority' },
-  { pattern: 'tenants.*.capture' },
   { pattern: 'tenants.*.keys[].prompts' },
-  { pattern: 'tenants.*.keys[].limits' },
   { pattern: 'rollouts.*' },
   { pattern: 'prompts' },
 ];
@@ -69,8 +60,4 @@ export function listDormant(config: Config): DormantUse[] {
 export function describeDormant({ paths }: DormantUse): string {
   const more = paths.length > 1 ? ` (and ${paths.length - 1} more such)` : '';
   return `${paths[0]}${more}: parsed, not in effect yet`;
-}
-
-function isKind(value: unknown, kind: string): boolean {
-  return isObject(value) && value['kind'] === kind;
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
+import { appendAll } from '../conversation/append-all.ts';
 import { cloudName, credential, httpUrl, keySecret, text } from './fields.ts';
 import { type KnownProvider, SETTING_NAMES, type SettingName } from './known-provider.ts';
 import type { ConfigProblem } from './problem.ts';
@@ -37,7 +38,7 @@ export function readEnvironment(env: Environment): EnvironmentSettings {
     problems.push(environmentProblem('PORT', 'expected a port from 0 to 65535'));
   }
   const adminKey = readVariable(env, 'FAIRLEAD_ADMIN_KEY');
-  problems.push(...checkVariable(env, 'FAIRLEAD_ADMIN_KEY', keySecret()));
+  appendAll(problems, checkVariable(env, 'FAIRLEAD_ADMIN_KEY', keySecret()));
   return {
     host: readVariable(env, 'HOST'),
     port,

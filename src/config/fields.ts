@@ -127,6 +127,26 @@ export function credential() {
   ).brand<'Secret'>();
 }
 
+/** A regular expression of JavaScript (flags `gu`) that matches something: an empty match would be everywhere. */
+export function expression() {
+  return text('a regular expression')
+    .refine(isExpression, {
+      error: 'a regular expression as JavaScript writes it, with the flag u',
+      abort: true,
+    })
+    .refine((source) => !new RegExp(source, 'u').test(''), {
+      error: 'a regular expression that does not match nothing at all',
+    });
+}
+
+function isExpression(source: string): boolean {
+  try {
+    return new RegExp(source, 'gu').global;
+  } catch {
+    return false;
+  }
+}
+
 /** What stands in host names and URLs of a cloud. */
 export function cloudName(expected: string) {
   return pattern(/^[A-Za-z0-9][A-Za-z0-9.-]{0,127}$/, expected);

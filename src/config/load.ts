@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { appendAll } from '../conversation/append-all.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { checkDocument } from './check-document.ts';
 import { readDocument } from './document.ts';
@@ -72,7 +73,7 @@ export function readConfig(text: string, file: string | null, context: ConfigCon
   const settings = readEnvironment(env);
   const problems = [...settings.problems, ...checkEnvironmentOf(knownProviders, env)];
   const read = parseFile(text, file ?? 'no file', settings, context);
-  problems.push(...read.problems);
+  appendAll(problems, read.problems);
   if (read.parsed === undefined || problems.length > 0) throw new ConfigError(problems);
   return {
     config: resolveConfig(read.parsed, file, settings, knownProviders, env),
@@ -109,7 +110,7 @@ function parseFile(
   // A value that could not be read is reported as that, and not again for what it then lacks.
   const unread = new Set(document.findings.map(placeOf));
   const findings = checked.findings.filter((finding) => !unread.has(placeOf(finding)));
-  problems.push(...reportFindings([...document.findings, ...findings], document, file));
+  appendAll(problems, reportFindings([...document.findings, ...findings], document, file));
   const { value, written } = document;
   return { parsed: checked.parsed, value, written, problems };
 }

@@ -1,3 +1,4 @@
+import { appendAll } from '../conversation/append-all.ts';
 import { isObject } from '../conversation/json.ts';
 import { isPresent } from './environment.ts';
 import { targetName } from './fields.ts';
@@ -134,7 +135,7 @@ function checkUnique(value: unknown): Finding[] {
       ...name,
       path: [...list.path, ...name.path],
     }));
-    findings.push(...findRepeated(names, 'has the same name as'));
+    appendAll(findings, findRepeated(names, 'has the same name as'));
   }
   return findings;
 }

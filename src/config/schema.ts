@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { mapping, targetPattern, text } from './fields.ts';
+import { mapping, targetPattern, text, timeout } from './fields.ts';
 import { modelsSchema } from './sections/models.ts';
 import { priceSchema, providersSchema } from './sections/providers.ts';
 import { responsesSchema } from './sections/responses.ts';
@@ -17,10 +17,15 @@ export const configSchema = z.strictObject({
     .optional()
     .describe('Database: sqlite:PATH or postgres://…; fairlead.db in the data directory where absent.'),
   state: stateSchema.prefault('memory').describe('Counters: memory or redis://… (shared between instances).'),
+  stateTimeout: timeout()
+    .prefault('50ms')
+    .describe('How long a call waits for shared counters; then they are taken to be away.'),
   onStateLoss: z
     .enum(['local', 'deny'])
-    .optional()
-    .describe('When the shared counters are away: count in this process alone, or deny calls.'),
+    .default('local')
+    .describe(
+      'When the shared counters are away: count in this process alone, or deny calls that have limits.',
+    ),
   providers: providersSchema.prefault({}).describe('Upstream services by name.'),
   models: modelsSchema.prefault({}).describe('Public model names and the targets behind them.'),
   prices: mapping(targetPattern(), priceSchema)

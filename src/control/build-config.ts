@@ -8,6 +8,7 @@ import { valueAt } from '../config/path.ts';
 import { ConfigError, type ConfigProblem } from '../config/problem.ts';
 import { type Config, resolveConfig } from '../config/resolve.ts';
 import { substitute } from '../config/substitute.ts';
+import { appendAll } from '../conversation/append-all.ts';
 import { isObject, type JsonObject } from '../conversation/json.ts';
 import {
   type EntryKind,
@@ -50,7 +51,7 @@ export function buildConfig(layers: Layers, context: BuildContext, since?: Since
   const written = joinDocument(entries);
   const findings: Finding[] = [];
   const filled = fillDocument(vault.unveil(written, findings), env);
-  findings.push(...filled.findings);
+  appendAll(findings, filled.findings);
   const document: JsonObject = isObject(filled.value) ? { ...filled.value } : {};
   for (const section of INSTANCE_SECTIONS) {
     const value = loaded.document[section];
@@ -64,7 +65,7 @@ export function buildConfig(layers: Layers, context: BuildContext, since?: Since
     ? document
     : { ...document, tenants: Object.assign(noTenants(), kept, document['tenants']) };
   const checked = checkDocument(document, check, whole);
-  findings.push(...checked.findings);
+  appendAll(findings, checked.findings);
   if (checked.parsed === undefined || findings.length > 0) {
     throw new ConfigError(reportAll(findings, { written, document, layers, loaded }));
   }
@@ -91,7 +92,7 @@ function selectEntries(layers: Layers, tenants: ReadonlySet<string> | undefined)
   for (const name of tenants) {
     const tenant = layers.find('tenants', name);
     if (tenant) entries.push(tenant);
-    entries.push(...layers.keysOf(name));
+    appendAll(entries, layers.keysOf(name));
   }
   return entries;
 }

@@ -26,7 +26,7 @@ export interface ControlOptions {
   /** Knows what the file writes out, which is in no revision. */
   vault: Vault;
   /** Compiles a config and gives what puts it in force. Throws where it cannot be compiled; then nothing has changed. */
-  compile(config: Config): () => void;
+  compile(config: Config): () => Promise<void>;
   /** Told of revisions that this instance made, to pass the word on to others faster than they ask. */
   onAppended?: (number: number) => void;
 }
@@ -118,7 +118,7 @@ export class ControlPlane {
         this.#layers = new Layers(inFileOrder(entries, file.entries));
         this.#revision = number;
         if (await this.#isPublished(file.hash)) {
-          this.#enforce(this.#buildAndCompile(undefined), number);
+          await this.#enforce(this.#buildAndCompile(undefined), number);
           return;
         }
         const changes = diffEntries('file', this.#layers.ofOwner('file'), file.entries);
@@ -126,7 +126,7 @@ export class ControlPlane {
         this.#make(changes);
         const tried = this.#buildAndCompile(undefined);
         if (!(await this.#write(revision))) continue;
-        this.#enforce(tried, revision.number);
+        await this.#enforce(tried, revision.number);
         this.#tell(revision);
         return;
       }
@@ -222,7 +222,7 @@ export class ControlPlane {
   /** Compiles the configuration in force once more: what it is compiled with has changed. */
   recompile(): Promise<void> {
     return this.#inTurn(async () => {
-      this.#options.compile(this.#config)();
+      await this.#options.compile(this.#config)();
     });
   }
 
@@ -237,7 +237,7 @@ export class ControlPlane {
     if (newest <= this.#revision) return;
     const changes = foldChanges(await this.revisions.changesBetween(this.#revision, newest));
     try {
-      this.#enforce(this.#tryOut(changes), newest);
+      await this.#enforce(this.#tryOut(changes), newest);
       this.#troubles.delete('behind');
     } catch (error) {
       this.#troubles.add('behind');
@@ -289,7 +289,7 @@ export class ControlPlane {
         if (!isWritten) this.#takeBack(changes);
       }
       if (!isWritten) continue;
-      this.#enforce(tried, revision.number);
+      await this.#enforce(tried, revision.number);
       this.#tell(revision);
       return { revision: revision.number, changes };
     }
@@ -360,8 +360,8 @@ export class ControlPlane {
     }
   }
 
-  #enforce({ config, putInForce }: Tried, revision: number): void {
-    putInForce();
+  async #enforce({ config, putInForce }: Tried, revision: number): Promise<void> {
+    await putInForce();
     this.#config = config;
     this.#revision = revision;
   }
@@ -420,7 +420,7 @@ interface SplitFile {
 
 interface Tried {
   config: Config;
-  putInForce: () => void;
+  putInForce: () => Promise<void>;
 }
 
 /** Another process writes for longer than SQLite waits. */

@@ -1,3 +1,4 @@
+import { appendAll } from '../conversation/append-all.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 
 /** Who declares a part of the configuration. */
@@ -22,7 +23,7 @@ export interface OwnedEntry extends Entry {
 }
 
 /** Sections that belong to the instance: other instances on the store may well have others. They take a restart. */
-export const INSTANCE_SECTIONS = ['server', 'store', 'state'] as const;
+export const INSTANCE_SECTIONS = ['server', 'store', 'state', 'stateTimeout', 'onStateLoss'] as const;
 
 const MAPPED_KINDS: readonly EntryKind[] = ['providers', 'models', 'rollouts', 'adminKeys'];
 
@@ -42,8 +43,8 @@ export function splitDocument(document: JsonObject): Entry[] {
   for (const [section, value] of Object.entries(document)) {
     if (value === undefined || (INSTANCE_SECTIONS as readonly string[]).includes(section)) continue;
     const kind = MAPPED_KINDS.find((candidate) => candidate === section);
-    if (kind) entries.push(...namedEntries(kind, value));
-    else if (section === 'tenants') entries.push(...tenantEntries(value));
+    if (kind) appendAll(entries, namedEntries(kind, value));
+    else if (section === 'tenants') appendAll(entries, tenantEntries(value));
     else entries.push({ kind: 'settings', name: section, value });
   }
   return entries;

@@ -1,3 +1,5 @@
+import type { Usage } from './usage.ts';
+
 /** Every kind of error that a caller can meet, with the status it is answered with. */
 export const ERROR_KINDS = {
   invalid_request: 400,
@@ -28,6 +30,10 @@ export interface ErrorDetails {
   /** Replaces the kind's status: only `upstream_rejected` uses it. */
   status?: number;
   retryAfterMs?: number;
+  /** What the provider says that the failed answer used. */
+  usage?: Usage | undefined;
+  /** `false`: clients whose SDKs try this status again are told not to. */
+  retryable?: false;
   cause?: unknown;
 }
 
@@ -38,6 +44,8 @@ export class GatewayError extends Error {
   readonly param: string | undefined;
   readonly code: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly usage: Usage | undefined;
+  readonly retryable: false | undefined;
 
   constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -47,6 +55,8 @@ export class GatewayError extends Error {
     this.param = details.param;
     this.code = details.code;
     this.retryAfterMs = details.retryAfterMs;
+    this.usage = details.usage;
+    this.retryable = details.retryable;
   }
 }
 

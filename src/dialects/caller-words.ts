@@ -1,6 +1,7 @@
 import type { Conversation, Extra, Part, ReasoningPart } from '../conversation/conversation.ts';
-import { isObject } from '../conversation/json.ts';
+import { isObject, type JsonObject } from '../conversation/json.ts';
 import type { CallerDialectName } from './dialect.ts';
+import { placeOf } from './places.ts';
 
 /**
  * What callers call the things that a model may be unable to do, so that refusals and `x-fairlead-dropped` name them in
@@ -9,10 +10,10 @@ import type { CallerDialectName } from './dialect.ts';
 const WORDS = {
   messages: { chat: 'messages', responses: 'input', messages: 'messages', gemini: 'contents' },
   participantName: {
-    chat: 'messages[].name',
-    responses: 'input[].name',
-    messages: 'messages[].name',
-    gemini: 'contents[].name',
+    chat: 'name',
+    responses: 'name',
+    messages: 'name',
+    gemini: 'name',
   },
   signedReasoning: {
     chat: 'messages[].reasoning_details',
@@ -43,6 +44,13 @@ const WORDS = {
     responses: 'call_id',
     messages: 'tool_use_id',
     gemini: 'functionResponse.id',
+  },
+  /** The id of a call, as `toolCallId` is that of the call that a result answers. */
+  calledId: {
+    chat: 'id',
+    responses: 'call_id',
+    messages: 'id',
+    gemini: 'functionCall.id',
   },
   reasoning: {
     chat: 'reasoning_effort',
@@ -82,13 +90,19 @@ const WORDS = {
   },
   imageDetail: {
     chat: 'image_url.detail',
-    responses: 'input_image.detail',
-    messages: 'image.detail',
+    responses: 'detail',
+    messages: 'detail',
     gemini: 'mediaResolution',
+  },
+  failedResult: {
+    chat: 'is_error',
+    responses: 'is_error',
+    messages: 'is_error',
+    gemini: 'functionResponse.response.error',
   },
   cacheHint: {
     chat: 'cache_control',
-    responses: 'cache_control',
+    responses: 'prompt_cache_breakpoint',
     messages: 'cache_control',
     gemini: 'cachedContent',
   },
@@ -114,11 +128,22 @@ export function thinkingBudgetWord(conversation: Conversation): string {
   return isOpenRouters ? 'reasoning.max_tokens' : callerWord(conversation, 'thinkingBudget');
 }
 
+export function participantField(conversation: Conversation, index: number): string {
+  return `${messagePlace(conversation, index)}.${callerWord(conversation, 'participantName')}`;
+}
+
+/** A thing that a part says beside its content, as the caller would point at it. */
+export function partField(conversation: Conversation, part: object, word: CallerWord): string {
+  const place = placeOf(part);
+  return place === undefined ? callerWord(conversation, word) : `${place}.${callerWord(conversation, word)}`;
+}
+
 /** Where a message stands in the caller's request, as far as its place there is known. */
 export function messagePath(conversation: Conversation, index: number, field = ''): string {
   // Only chat keeps one neutral message to one of its own; other decoders split and lift.
   const list = callerWord(conversation, 'messages');
-  const path = callerDialect(conversation) === 'chat' ? `${list}[${index}]` : list;
+  const known = placeOf(conversation.messages[index]) ?? list;
+  const path = callerDialect(conversation) === 'chat' ? `${list}[${index}]` : known;
   return field === '' ? path : `${path}.${field}`;
 }
 
@@ -144,7 +169,8 @@ export function toolPath(conversation: Conversation, index: number, field: ToolF
 /** A message, a part or a tool as the caller would point at it; `[]` where its place is not known. */
 export function messagePlace(conversation: Conversation, index: number): string {
   const list = callerWord(conversation, 'messages');
-  return callerDialect(conversation) === 'chat' ? `${list}[${index}]` : `${list}[]`;
+  if (callerDialect(conversation) === 'chat') return `${list}[${index}]`;
+  return placeOf(conversation.messages[index]) ?? `${list}[]`;
 }
 
 export function toolPlace(conversation: Conversation, index: number): string {
@@ -157,7 +183,10 @@ export function partPaths(conversation: Conversation, index: number): string[] {
   const caller = callerDialect(conversation);
   return caller === 'chat'
     ? chatPartPaths(parts, extra, index)
-    : parts.map(({ type }) => (caller === 'responses' && ITEMS.has(type) ? 'input[]' : PART_PLACES[caller]));
+    : parts.map(
+        (part) =>
+          placeOf(part) ?? (caller === 'responses' && ITEMS.has(part.type) ? 'input[]' : PART_PLACES[caller]),
+      );
 }
 
 /** Parts that are items of their own in `responses`. */
@@ -196,8 +225,15 @@ const RESULT_PARTS: Record<Exclude<CallerDialectName, 'chat'>, string> = {
 };
 
 /** Where a part of a tool's result stands; `path` is that of the result. */
-export function resultPartPath(conversation: Conversation, path: string, index: number): string {
+export function resultPartPath(
+  conversation: Conversation,
+  path: string,
+  index: number,
+  part: object | undefined,
+): string {
   const caller = callerDialect(conversation);
+  const place = caller === 'chat' ? undefined : placeOf(part);
+  if (place !== undefined) return place;
   return `${path}.${caller === 'chat' ? `content[${index}]` : RESULT_PARTS[caller]}`;
 }
 
@@ -217,4 +253,11 @@ export function signaturePath(conversation: Conversation, index: number, path: s
 /** A conversation in `converse` could only be ours, named as in chat. */
 function callerDialect({ dialect }: Conversation): CallerDialectName {
   return dialect === 'converse' ? 'chat' : dialect;
+}
+
+/** What a part or tool that only another dialect knows is called in messages to the caller. */
+export function opaqueName(value: JsonObject): string {
+  const type = value['type'];
+  // Gemini's tools and parts have no type; their one key says what they are.
+  return typeof type === 'string' ? type : (Object.keys(value)[0] ?? 'unknown');
 }

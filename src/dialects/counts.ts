@@ -14,6 +14,6 @@ export function count(value: JsonValue | undefined): number {
   return isCount(value) ? Math.trunc(value) : 0;
 }
 
-function isCount(value: JsonValue | undefined): value is number {
+export function isCount(value: JsonValue | undefined): value is number {
   return typeof value === 'number' && value >= 0 && Number.isFinite(value);
 }

@@ -37,6 +37,8 @@ export interface CallerDialect {
   encodeResponse(completion: Completion, request?: JsonObject): JsonObject;
   streamEncoder(options: StreamEncoderOptions): StreamEncoder;
   encodeError(error: GatewayError): JsonObject;
+  /** The status of an error where the dialect has another for it than all others. */
+  errorStatus?(error: GatewayError): number;
 }
 
 /** A wire language that is spoken on both sides. */
@@ -66,6 +68,11 @@ export interface StreamMessage {
 
 /** Turns a provider's stream into events. Holds the state of one stream. */
 export interface StreamDecoder {
+  /**
+   * The usage up to now is what the stream's beginning says of the input, before anything was generated, in dialects
+   * that begin so. Where an error follows in place of output, it is no bill.
+   */
+  readonly usageIsAnnounced?: boolean;
   push(message: StreamMessage): CompletionEvent[];
   /** The connection ended. Gives what is still open, or an `error` event where the stream broke off. */
   end(): CompletionEvent[];
@@ -95,6 +102,8 @@ export interface UpstreamFailure {
   retryAfterMs?: number;
   /** The provider refused our key, whatever status it said so with (Gemini: 400 with reason `API_KEY_INVALID`). */
   credentialRejected?: boolean;
+  /** Our account at the provider may not do this, whoever asks: not about what was sent (Anthropic `permission_error`). */
+  permissionDenied?: boolean;
   /** Where the status alone would be misread. */
   kind?: ErrorKind;
 }

@@ -1,6 +1,8 @@
 import type { EmbeddingRequest, Embeddings } from '../conversation/embedding.ts';
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import type { JsonObject, JsonValue } from '../conversation/json.ts';
+import { NO_USAGE, type Usage } from '../conversation/usage.ts';
+import { count, saysCounts } from './counts.ts';
 import type { EncodedRequest, ResponseHeaders } from './dialect.ts';
 
 /** How vectors are written: numbers, or little-endian float32 bytes in base64 (OpenAI `encoding_format`). */
@@ -34,6 +36,17 @@ export function readTexts({ inputs }: EmbeddingRequest): string[] {
       'unsupported_input',
     );
   });
+}
+
+/** A vector as providers write one: numbers, and some. */
+export function isVector(value: JsonValue | undefined): value is number[] {
+  return Array.isArray(value) && value.length > 0 && value.every((number) => typeof number === 'number');
+}
+
+/** The usage of embeddings, whose counts of tokens a provider gives one by one; `undefined` where one of them is none. */
+export function embeddingUsage(counts: readonly (JsonValue | undefined)[]): Usage | undefined {
+  if (!counts.every((tokens) => saysCounts([tokens]))) return undefined;
+  return { ...NO_USAGE, input: counts.reduce<number>((sum, tokens) => sum + count(tokens), 0) };
 }
 
 /** What a caller is told who sent several texts to a model that embeds one a call. */

@@ -1,5 +1,7 @@
 /** Reading server-sent events without taking their bytes apart. Source: WHATWG HTML, "Server-sent events". */
 
+const LINE_END = /\r\n|\n/;
+
 /** Cuts whole events apart, each with the blank line that ends it. */
 export function* splitEvents(events: Buffer): Generator<Buffer> {
   let from = 0;
@@ -18,10 +20,16 @@ function endOfFirstEvent(events: Buffer, from: number): number {
   return events.length;
 }
 
+/** The event with other data. */
+export function withData(event: string, data: string): string {
+  const lines = event.split(LINE_END).filter((line) => line !== '' && !line.startsWith('data:'));
+  return `${[...lines, ...data.split('\n').map((line) => `data: ${line}`)].join('\n')}\n\n`;
+}
+
 /** The value of a field of an event, its lines joined; `undefined` where the event has no such field. */
 export function eventField(event: string, name: 'data' | 'event'): string | undefined {
   const start = `${name}:`;
-  const lines = event.split(/\r\n|\n/).filter((line) => line.startsWith(start));
+  const lines = event.split(LINE_END).filter((line) => line.startsWith(start));
   if (lines.length === 0) return undefined;
   return lines
     .map((line) => line.slice(start.length))

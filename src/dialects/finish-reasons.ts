@@ -76,10 +76,11 @@ const FINISH_REASONS = {
     gemini: ['MAX_TOKENS'],
     converse: ['model_context_window_exceeded'],
   },
+  // Nothing says it but Gemini and Bedrock; `stop` would say that the answer is all there is.
   malformed_tool_call: {
-    chat: ['stop'],
-    responses: ['completed'],
-    messages: ['end_turn'],
+    chat: ['content_filter'],
+    responses: ['content_filter'],
+    messages: ['refusal'],
     gemini: [
       'MALFORMED_FUNCTION_CALL',
       'UNEXPECTED_TOOL_CALL',

@@ -1,7 +1,13 @@
-import type { Conversation, DialectName } from '../conversation/conversation.ts';
+import type {
+  Conversation,
+  DialectName,
+  OpaquePart,
+  Part,
+  ToolResultPart,
+} from '../conversation/conversation.ts';
 import { invalidRequest } from '../conversation/gateway-error.ts';
-import type { JsonValue } from '../conversation/json.ts';
-import { callerWord } from './caller-words.ts';
+import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { callerWord, opaqueName, partPaths, resultPartPath } from './caller-words.ts';
 
 /** `refused`: the answer would be another one without it. `kept`: the gateway does itself what the field asks for. */
 type Policy = 'refused' | 'dropped' | 'kept';
@@ -21,7 +27,7 @@ const INCLUDED = new Set<JsonValue>(['reasoning.encrypted_content', 'message.out
  * What becomes of request fields that only the caller's dialect knows at a provider of another; those not listed are
  * dropped and named.
  *
- * Source: OpenAI API reference (create a model response).
+ * Source: OpenAI API reference (create a model response); Gemini API reference (`cachedContent`).
  */
 const POLICIES: Partial<Record<DialectName, Record<string, FieldPolicy>>> = {
   responses: {
@@ -38,12 +44,28 @@ const POLICIES: Partial<Record<DialectName, Record<string, FieldPolicy>>> = {
     include: (value) =>
       Array.isArray(value) && value.every((item) => INCLUDED.has(item)) ? 'kept' : 'dropped',
   },
+  gemini: {
+    // It holds instructions, documents and turns, and Google alone has them.
+    cachedContent: (value) => (value === '' || value === null ? 'kept' : 'refused'),
+  },
+  messages: {
+    // One that is named holds the files of earlier turns.
+    container: (value) => (isObject(value) && typeof value['id'] !== 'string' ? 'dropped' : 'refused'),
+  },
 };
 
-/** Opaque parts that stand in for what was said before: the answer would be to another conversation without them. */
-const REFUSED_PARTS: Partial<Record<DialectName, ReadonlySet<JsonValue | undefined>>> = {
-  responses: new Set(['compaction']),
+/**
+ * Blocks of the assistant's turns without which the answer would be to another conversation: what stands in for what was
+ * said before, and what the client's own tools answered. What a provider's tools did is told in the words around it.
+ */
+const REFUSED_TURN_PARTS: Partial<Record<DialectName, (value: JsonObject) => boolean>> = {
+  responses: ({ type, execution }) =>
+    type === 'compaction' || (execution !== 'server' && CLIENTS_ITEMS.test(String(type))),
+  messages: ({ type }) => type === 'compaction',
 };
+
+/** `computer_call_output`, `shell_call_output`, …: all that a client answers a call with. */
+const CLIENTS_ITEMS = /_output$|^mcp_approval_response$/;
 
 /**
  * The top-level fields that a provider of `dialect` cannot be told, in the caller's words. To be asked before anything
@@ -52,30 +74,109 @@ const REFUSED_PARTS: Partial<Record<DialectName, ReadonlySet<JsonValue | undefin
  * @throws GatewayError `invalid_request` for one without which the answer would be another.
  */
 export function foreignFields(conversation: Conversation, dialect: DialectName): string[] {
+  const names = fieldNames(conversation, dialect);
+  if (conversation.dialect !== dialect) {
+    if (conversation.messages.length === 0) throw emptyConversation(conversation);
+    refuseParts(conversation, dialect);
+  }
+  return names;
+}
+
+/** Objects whose known fields are said in neutral words: what is left of them is named field by field. */
+const HOLDERS: ReadonlySet<string> = new Set([
+  'generationConfig',
+  'toolConfig',
+  'metadata',
+  'output_config',
+  'text',
+  'stream_options',
+]);
+
+function nestedNames(
+  key: string,
+  value: JsonValue | undefined,
+  { dialect, responseFormat }: Conversation,
+): string[] {
+  if (!HOLDERS.has(key) || !isObject(value) || (dialect === 'chat' && key === 'metadata')) return [key];
+  // The schema in its own form beside the neutral one, which was sent.
+  const isCopy = (inner: string) => inner === 'responseSchema' && responseFormat?.type === 'json_schema';
+  return Object.keys(value)
+    .filter((inner) => !isCopy(inner))
+    .map((inner) => `${key}.${inner}`);
+}
+
+function fieldNames(conversation: Conversation, dialect: DialectName): string[] {
   const { extra } = conversation;
-  if (conversation.dialect !== dialect) refuseParts(conversation);
   if (!extra || extra.dialect === dialect) return [];
   const policies = POLICIES[extra.dialect];
   return Object.entries(extra.fields).flatMap(([key, value]) => {
     const policy = policies && Object.hasOwn(policies, key) ? policies[key]?.(value) : 'dropped';
     if (policy === 'refused') throw refusedField(key);
-    return policy === 'kept' ? [] : [key];
+    return policy === 'kept' ? [] : nestedNames(key, value, conversation);
   });
 }
 
-function refuseParts(conversation: Conversation): void {
-  const refusedTypes = REFUSED_PARTS[conversation.dialect];
-  if (!refusedTypes) return;
-  for (const { parts } of conversation.messages) {
-    for (const part of parts) {
-      if (part.type !== 'opaque' || !refusedTypes.has(part.value['type'])) continue;
-      throw invalidRequest(
-        `An item of type '${String(part.value['type'])}' can be read by the provider alone that made it. Send the messages that it stands for, or choose another model.`,
-        callerWord(conversation, 'messages'),
-        'unsupported_content',
-      );
+/** Only a request of the Responses API can be one, where what it goes on from was not found or left out. */
+function emptyConversation(conversation: Conversation): Error {
+  const word = callerWord(conversation, 'messages');
+  return invalidRequest(`'${word}' holds nothing that could be answered.`, word, 'invalid_value');
+}
+
+/** What users, instructions and tools say is what the answer is about: a block of theirs is never left out. */
+function refuseParts(conversation: Conversation, dialect: DialectName): void {
+  const isRefused = REFUSED_TURN_PARTS[conversation.dialect];
+  for (const [index, { role, parts }] of conversation.messages.entries()) {
+    for (const [at, part] of parts.entries()) {
+      refuseGoogleFile(dialect, part, () => partPaths(conversation, index)[at] ?? '');
+      if (part.type === 'tool_result') refuseInResult(conversation, dialect, part, index, at);
+      else if (!isForeign(part, dialect)) continue;
+      else if (role !== 'assistant' || isRefused?.(part.value))
+        throw refusedPart(part, partPaths(conversation, index)[at] ?? '');
     }
   }
+}
+
+function refuseInResult(
+  conversation: Conversation,
+  dialect: DialectName,
+  result: ToolResultPart,
+  index: number,
+  at: number,
+): void {
+  for (const [inner, part] of result.parts.entries()) {
+    const path = () => resultPartPath(conversation, partPaths(conversation, index)[at] ?? '', inner, part);
+    refuseGoogleFile(dialect, part, path);
+    if (isForeign(part, dialect)) throw refusedPart(part, path());
+  }
+}
+
+/** Files of Google's Files API, which nobody but Google can read: not even their ids are another vendor's to see. */
+const GOOGLE_FILE = /^https:\/\/generativelanguage\.googleapis\.com\/([^/?#]+\/)?files\//i;
+
+function refuseGoogleFile(dialect: DialectName, part: Part, path: () => string): void {
+  if (dialect === 'gemini' || !('source' in part) || part.source.kind !== 'url') return;
+  if (!GOOGLE_FILE.test(part.source.url)) return;
+  const place = path();
+  throw invalidRequest(
+    `'${place}' names a file in another provider's store. Send its data or a URL instead.`,
+    place,
+    'unsupported_file',
+  );
+}
+
+/** A block without a single field says nothing. */
+function isForeign(part: Part, dialect: DialectName): part is OpaquePart {
+  return part.type === 'opaque' && part.dialect !== dialect && Object.keys(part.value).length > 0;
+}
+
+function refusedPart({ value }: OpaquePart, path: string): Error {
+  const type = opaqueName(value);
+  const instead = type === 'compaction' ? 'Send the messages that it stands for' : 'Leave it out';
+  return invalidRequest(
+    `'${path}' is of the type '${type}', which only the provider can read that has it. ${instead}, or choose another model.`,
+    path,
+    'unsupported_content',
+  );
 }
 
 function refusedField(name: string): Error {

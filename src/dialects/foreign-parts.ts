@@ -1,3 +1,4 @@
+import { appendAll } from '../conversation/append-all.ts';
 import type {
   Conversation,
   DialectName,
@@ -73,7 +74,7 @@ export function foreignParts(
 ): string[] {
   const names: string[] = [];
   for (const [index, message] of conversation.messages.entries()) {
-    names.push(...extraNames(message.extra, dialect, messagePlace(conversation, index)));
+    appendAll(names, extraNames(message.extra, dialect, messagePlace(conversation, index)));
     const paths = partPaths(conversation, index);
     for (const [at, part] of message.parts.entries()) {
       const path = paths[at] ?? '';
@@ -85,10 +86,10 @@ export function foreignParts(
         names.push(path);
         continue;
       }
-      names.push(...partNames(part, dialect, path));
+      appendAll(names, partNames(part, dialect, path));
       if (part.type === 'tool_result') {
         for (const [inner, content] of part.parts.entries())
-          names.push(...partNames(content, dialect, resultPartPath(conversation, path, inner)));
+          appendAll(names, partNames(content, dialect, resultPartPath(conversation, path, inner, content)));
       }
       if (isSignedByOther(part, dialect)) names.push(signaturePath(conversation, index, path));
     }

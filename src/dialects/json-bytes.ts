@@ -8,6 +8,9 @@ export type ValueTest = (body: Buffer, at: number) => boolean;
 
 export const beginsObject: ValueTest = (body, at) => body[at] === 0x7b;
 export const beginsList: ValueTest = (body, at) => body[at] === 0x5b;
+/** A list whose first item is an object. */
+export const beginsFilledList: ValueTest = (body, at) =>
+  body[at] === 0x5b && body[skipSpace(body, at + 1)] === 0x7b;
 export const beginsText: ValueTest = (body, at) => body[at] === 0x22;
 export const isNotNull: ValueTest = (body, at) => body[at] !== 0x6e;
 
@@ -60,8 +63,34 @@ export function valueStart(body: Buffer, keyEnd: number): number {
   return body[colon] === 0x3a ? skipSpace(body, colon + 1) : -1;
 }
 
-function skipSpace(body: Buffer, from: number): number {
+/** How often the key stands there with a value. */
+export function countValues(body: Buffer, key: Buffer): number {
+  let count = 0;
+  for (let at = body.indexOf(key); at !== -1; at = body.indexOf(key, at + key.length)) {
+    if (valueStart(body, at + key.length) !== -1) count++;
+  }
+  return count;
+}
+
+export function countOccurrences(body: Buffer, word: Buffer): number {
+  let count = 0;
+  for (let at = body.indexOf(word); at !== -1; at = body.indexOf(word, at + word.length)) count++;
+  return count;
+}
+
+/** The next place from there on that holds no white space. */
+export function skipSpace(body: Buffer, from: number): number {
   let at = from;
-  while (body[at] === 0x20 || body[at] === 0x0a || body[at] === 0x0d || body[at] === 0x09) at++;
+  while (isSpace(body[at])) at++;
   return at;
+}
+
+export function skipSpaceBack(body: Buffer, from: number): number {
+  let at = from;
+  while (isSpace(body[at])) at--;
+  return at;
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }

@@ -177,3 +177,14 @@ export function unsupportedParameter(name: string): Error {
     'unsupported_parameter',
   );
 }
+
+/** What a caller is told who sends more stop sequences than the model takes. */
+export function tooManyStops(conversation: Conversation, most: number): Error {
+  const name = parameterName(conversation, 'stop');
+  if (most === 0) return unsupportedParameter(name);
+  return invalidRequest(
+    `'${name}' holds more than ${most} sequences, which is all that the model this call goes to takes. Send fewer, or choose another model.`,
+    name,
+    'unsupported_parameter',
+  );
+}

@@ -1,4 +1,5 @@
 import type { GatewayError } from '../conversation/gateway-error.ts';
+import type { JsonObject } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { FieldSpans } from './request-fields.ts';
 
@@ -17,10 +18,17 @@ export interface PassThrough {
   readUsage(body: Buffer): Usage | undefined;
   /** The error that a whole answer is in truth, though its status was 200. Good answers are not parsed for this. */
   readFailure(body: Buffer): GatewayError | undefined;
+  /** A whole answer without what clients would stumble over: the same buffer unless something had to be mended. */
+  mendAnswer?(body: Buffer): Buffer;
   /** The id of a whole answer, which may begin with these bytes, in dialects whose providers keep answers. */
   readAnswerId?(head: Buffer): string | undefined;
-  /** What later requests can name of a whole answer, in dialects whose providers keep answers. */
-  readMadeIds?(body: Buffer): MadeIds | undefined;
+  /**
+   * What later requests can name of a whole answer, in dialects whose providers keep such. `undefined`: nothing was found, and
+   * the answer not parsed for it; `broken`: it was, and is no JSON.
+   */
+  readMadeIds?(body: Buffer): MadeIds | 'broken' | undefined;
+  /** The same for one that is parsed. */
+  madeIds?(answer: JsonObject): MadeIds;
   streamScanner(options: ScanOptions): StreamScanner;
 }
 
@@ -44,9 +52,11 @@ export interface ScanOptions {
 
 /** Watches one stream go by. */
 export interface StreamScanner {
-  /** Takes whole server-sent events and gives the bytes to relay: the same buffer unless something is hidden. */
+  /** Takes whole server-sent events and gives the bytes to relay: the same buffer unless something is hidden or mended. */
   scan(events: Buffer): Buffer;
   readonly usage: Usage | undefined;
+  /** As in `StreamDecoder`. */
+  readonly usageIsAnnounced?: boolean;
   /** Real output has been seen, not only lifecycle events: from here on nothing can be taken back. */
   readonly hasOutput: boolean;
   /** The stream said that it is complete (a finish reason or the dialect's last event). */
@@ -66,7 +76,7 @@ export interface StreamScanner {
   readonly outputEvents: number;
   /** The answer's id, once it was told, in dialects whose providers keep answers. */
   readonly answerId?: string | undefined;
-  /** What later requests can name of the answer, once it is whole. */
+  /** What later requests can name of the answer, as far as it was told. */
   readonly madeIds?: MadeIds | undefined;
   /** What is missing after the last byte of a stream that finished. */
   closing(): string;

@@ -1,4 +1,5 @@
 import { invalidRequest } from '../conversation/gateway-error.ts';
+import { skipSpace, skipSpaceBack } from './json-bytes.ts';
 
 /** Where the value of a top-level field stands in a JSON body: `body.subarray(start, end)` is its text. */
 export interface FieldSpan {
@@ -20,11 +21,31 @@ const COLON = 0x3a;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
 
 /** RFC 8259: what is neither text nor nested. */
 const SCALAR = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
 const MAX_SCALAR = 1024;
+
+/** What a byte outside of texts is; 0 for what is none of JSON's. Of numbers only the bytes are looked at. */
+const PASSED_OVER = 1;
+const BEGINS_TEXT = 2;
+const OPENS = 3;
+const CLOSES = 4;
+const BEGINS_WORD = 5;
+const OUTSIDE_TEXT = new Uint8Array(256);
+for (const [characters, kind] of [
+  [':, \t\n\r0123456789+-.eE', PASSED_OVER],
+  ['"', BEGINS_TEXT],
+  ['{[', OPENS],
+  ['}]', CLOSES],
+  ['tfn', BEGINS_WORD],
+] as const) {
+  for (const byte of Buffer.from(characters)) OUTSIDE_TEXT[byte] = kind;
+}
+
+/** What may follow a backslash. */
+const ESCAPES = new Uint8Array(256);
+for (const byte of Buffer.from('"\\/bfnrtu')) ESCAPES[byte] = 1;
 
 /** How far a string is walked byte by byte before `indexOf` is worth its call. */
 const SHORT_STRING = 48;
@@ -35,9 +56,11 @@ export const MAX_JSON_DEPTH = 128;
 /**
  * Finds wanted top-level fields of a JSON object without parsing it, so that a pass-through body can be read
  * and rewritten for about a microsecond a kilobyte. Structure is checked (brackets, strings, the top-level
- * keys), nested values are only skipped: whoever parses them checks them.
+ * keys), nested values are only skipped. But no key hides in them from who looks for `"key"`, whatever else than JSON
+ * the provider's parser may take (Google's: keys in single quotes or none, needless escapes): that is refused.
  *
- * A wanted field that stands twice is refused: two readers would disagree about which of them counts.
+ * A wanted field that stands twice is refused, and one in another case (Go's parser takes "MODEL" for it): two readers would
+ * disagree about which of them counts.
  *
  * @throws GatewayError `invalid_request` where the body is not a JSON object, or nested too deeply.
  */
@@ -59,7 +82,8 @@ export function findTopLevelFields(body: Buffer, wanted: ReadonlySet<string>): F
     if (wanted.has(key)) {
       if (spans[key]) throw invalidRequest(`'${key}' stands twice in the request body.`, key);
       spans[key] = { start, end, key: keyStart };
-    }
+    } else if (hasOtherCase(body, keyStart + 1, keyEnd - 1))
+      refuseOtherCase(body.toString('utf8', keyStart, keyEnd), wanted);
     at = skipSpace(body, end);
     if (body[at] === CLOSE_BRACE) return endOfBody(body, at + 1, spans);
     if (body[at] !== COMMA) throw notJson(body);
@@ -119,7 +143,7 @@ function endOfBody(body: Buffer, at: number, spans: FieldSpans): FieldSpans {
   return spans;
 }
 
-function readKey(body: Buffer, quote: number, end: number): string {
+export function readKey(body: Buffer, quote: number, end: number): string {
   const raw = body.toString('latin1', quote + 1, end - 1);
   // An escaped key is the same key (`"mod\u0065l"`): whoever checks permissions must see it as the provider will.
   if (!raw.includes('\\')) return raw;
@@ -130,30 +154,38 @@ function readKey(body: Buffer, quote: number, end: number): string {
   }
 }
 
-function skipSpace(body: Buffer, from: number): number {
-  let at = from;
-  while (isSpace(body[at])) at++;
-  return at;
+/** Whether a key has other bytes than those of a plain name in lower case. */
+function hasOtherCase(body: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = body[at] ?? 0;
+    if (byte < 0x5f || byte > 0x7a) return true;
+  }
+  return false;
 }
 
-function skipSpaceBack(body: Buffer, from: number): number {
-  let at = from;
-  while (isSpace(body[at])) at--;
-  return at;
+function refuseOtherCase(quoted: string, wanted: ReadonlySet<string>): void {
+  const key = quoted.includes('\\') ? String(JSON.parse(quoted)) : quoted.slice(1, -1);
+  for (const name of wanted) {
+    if (name.length === key.length && foldCase(name) === foldCase(key))
+      throw invalidRequest(`'${key}' must be written as '${name}'.`, key);
+  }
 }
 
-function isSpace(byte: number | undefined): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+/** Some letters have several forms in one of the cases: s and U+017F, k and U+212A. */
+function foldCase(name: string): string {
+  return name.toLowerCase().toUpperCase();
 }
 
 /** From a string's opening quote to just behind its closing one. */
-function skipString(body: Buffer, quote: number): number {
+export function skipString(body: Buffer, quote: number): number {
   let at = quote + 1;
   const near = Math.min(at + SHORT_STRING, body.length);
   while (at < near) {
     const byte = body[at];
     if (byte === QUOTE) return at + 1;
-    at += byte === BACKSLASH ? 2 : 1;
+    if (byte !== BACKSLASH) at++;
+    else if (ESCAPES[body[at + 1] ?? 0] === 0) throw notJson(body);
+    else at += 2;
   }
   for (;;) {
     const end = body.indexOf(QUOTE, at);
@@ -166,7 +198,7 @@ function skipString(body: Buffer, quote: number): number {
   }
 }
 
-function skipValue(body: Buffer, start: number): number {
+export function skipValue(body: Buffer, start: number): number {
   const first = body[start];
   if (first === QUOTE) return skipString(body, start);
   if (first === OPEN_BRACE || first === OPEN_BRACKET) return skipNested(body, start);
@@ -179,25 +211,36 @@ function skipValue(body: Buffer, start: number): number {
   return at;
 }
 
+const WORDS = ['true', 'false', 'null'].map((word) => Buffer.from(word));
+
+function skipWord(body: Buffer, at: number): number {
+  for (const word of WORDS) {
+    const end = at + word.length;
+    if (body[at] !== word[0] || end > body.length) continue;
+    if (body.compare(word, 0, word.length, at, end) === 0) return end;
+  }
+  throw notJson(body);
+}
+
 function skipNested(body: Buffer, start: number): number {
   let depth = 0;
   let at = start;
   while (at < body.length) {
-    const byte = body[at];
-    if (byte === QUOTE) {
-      at = skipString(body, at);
-      continue;
-    }
-    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+    const kind = OUTSIDE_TEXT[body[at] ?? 0];
+    if (kind === PASSED_OVER) at++;
+    else if (kind === BEGINS_TEXT) at = skipString(body, at);
+    else if (kind === OPENS) {
       depth++;
       if (depth >= MAX_JSON_DEPTH) {
         throw invalidRequest(`The request body is nested deeper than ${MAX_JSON_DEPTH} levels.`);
       }
-    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+      at++;
+    } else if (kind === CLOSES) {
       depth--;
-      if (depth === 0) return at + 1;
-    }
-    at++;
+      at++;
+      if (depth === 0) return at;
+    } else if (kind === BEGINS_WORD) at = skipWord(body, at);
+    else throw notJson(body);
   }
   throw notJson(body);
 }

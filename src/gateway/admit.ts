@@ -39,7 +39,8 @@ export function authenticate(snapshot: Snapshot, credential: string | undefined)
  */
 export function admitCall(call: Call): void {
   const { body, door, address } = call;
-  const spans = findTopLevelFields(body, door.passThrough.fields);
+  const isChat = door.operation === 'generate' && door.dialect.name === 'chat';
+  const spans = findTopLevelFields(body, isChat ? call.snapshot.chatFields : door.passThrough.fields);
   call.spans = spans;
   if (address) {
     call.model = checkModel(address.model);

@@ -6,6 +6,7 @@ import { redactSecrets } from '../upstream/secrets.ts';
 import { describeReason } from '../upstream/sign-in/create-signer.ts';
 import type { Signer } from '../upstream/sign-in/signer.ts';
 import { createStreamReader } from '../upstream/stream-reader.ts';
+import type { Waiting } from '../usage/journal.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { Call, Outcome, RunningAttempt } from './call.ts';
 import { chooseRelay, relayContent } from './choose-relay.ts';
@@ -13,6 +14,7 @@ import { DecompressingReceiver } from './decompressing-receiver.ts';
 import { estimateUsage } from './estimate-usage.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
 import type { Gateway } from './gateway.ts';
+import { claimNamed } from './note-held.ts';
 import { ObjectRelay } from './object-relay.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { prepareRequest, type UpstreamRequest } from './prepare.ts';
@@ -21,7 +23,7 @@ import type { AttemptControl, CommittingReceiver, Receiver } from './receiver.ts
 import { BodyRelay } from './relay-body.ts';
 import { StreamRelay } from './relay-stream.ts';
 import { sendError, toGatewayError } from './respond.ts';
-import { settleCall } from './settle.ts';
+import { noteStart, settleCall } from './settle.ts';
 import { BodyTranslator } from './translate-body.ts';
 import { StreamTranslator } from './translate-stream.ts';
 import { withoutSecrets } from './upstream-failure.ts';
@@ -47,7 +49,7 @@ export function makeAttempt(
   });
 }
 
-class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAttempt {
+class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAttempt, Waiting {
   readonly #gateway: Gateway;
   readonly #call: Call;
   readonly #planned: PlannedAttempt;
@@ -55,6 +57,8 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
   readonly #resolve: (failure: GatewayError | undefined) => void;
   readonly #record: AttemptRecord;
   readonly #totalTimer: NodeJS.Timeout;
+  /** Of the request, signed. */
+  #headers: string[] = [];
   #controller: Controller | undefined;
   #receiver: Receiver | undefined;
   /** The receiver, or the one behind the decompressor, where it may begin an answer that it does not have whole. */
@@ -102,7 +106,28 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
   send(): void {
     const { signer } = this.#planned.account;
     if (signer) this.#signAndSend(signer);
-    else this.#dispatch(this.#request.headers);
+    else this.#sendNoted(this.#request.headers);
+  }
+
+  /** The first request of a call waits until the journal has the call's start: a few microseconds. */
+  #sendNoted(headers: string[]): void {
+    this.#headers = headers;
+    if (this.#call.started) {
+      this.#dispatch();
+      return;
+    }
+    noteStart(this.#gateway, this.#call, this.#planned.account.name);
+    this.#gateway.ledger.wait(this);
+  }
+
+  /** The journal has the call's start. */
+  proceed(): void {
+    if (this.#finished) return;
+    try {
+      this.#dispatch();
+    } catch (thrown) {
+      this.fail(toGatewayError(this.#gateway, this.#call, thrown));
+    }
   }
 
   #signAndSend(signer: Signer): void {
@@ -113,7 +138,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
       return;
     }
     signer.sign({ method: 'POST', origin, path, body }).then(
-      (signed) => this.run(() => this.#dispatch([...headers, ...signed])),
+      (signed) => this.run(() => this.#sendNoted([...headers, ...signed])),
       (thrown: unknown) => {
         this.#tellOperator(signer, thrown);
         this.fail(toGatewayError(this.#gateway, this.#call, thrown));
@@ -129,7 +154,8 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     this.#gateway.log.error({ ...fields, reason }, 'signing in at a provider failed');
   }
 
-  #dispatch(headers: string[]): void {
+  #dispatch(): void {
+    const headers = this.#headers;
     const { path, method, body } = this.#request;
     const { timeouts, upstream } = this.#planned.target;
     const { origin } = this.#planned.account;
@@ -189,7 +215,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     if (!this.#answered) this.#controller?.abort(error);
     if (!this.#call.committed) {
       // What had been generated is used, whether the client ever sees it or not.
-      this.#try(() => this.#receiver?.account());
+      this.#try(() => this.#receiver?.accountFailure());
       this.#resolve(error);
       return;
     }
@@ -233,6 +259,12 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
       if (this.#finished) this.#endCall(error);
       else this.fail(error);
     }
+  }
+
+  whenNoted(step: () => void): void {
+    const { noting } = this.#call;
+    if (noting) void noting.then(() => this.run(step));
+    else step();
   }
 
   /** What a step throws behind the end of its attempt: nobody else would ever end the call. */
@@ -290,6 +322,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
         headers,
       );
     }
+    claimNamed(gateway, call, this.#planned);
     const { passThrough, translate, dialect } = this.#request;
     const { object } = call;
     if (object?.does === 'content') {

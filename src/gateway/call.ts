@@ -1,10 +1,14 @@
 import type { ServerResponse } from 'node:http';
+import { AnswerTap } from '../captures/capture.ts';
 import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { UpstreamDialect } from '../dialects/dialect.ts';
+import type { HeldReference } from '../dialects/held-references.ts';
 import type { FieldSpans } from '../dialects/request-fields.ts';
+import type { Reservation } from '../quotas/reservation.ts';
 import type { Target } from '../routing/target.ts';
+import type { StartNote, Waiting } from '../usage/journal.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { Door } from './door.ts';
 import type { ObjectCall } from './object-call.ts';
@@ -18,7 +22,7 @@ export interface CallAddress {
 }
 
 /** One client request on its way through the gateway: what the steps know of it and leave for each other. */
-export class Call {
+export class Call implements Waiting {
   readonly id: string;
   /** Unix milliseconds. */
   readonly startedAt: number;
@@ -53,6 +57,13 @@ export class Call {
   keepsAnswer = false;
   /** The one account of the one provider that keeps what the call goes on from. */
   pinned: PinnedAccount | undefined;
+  /** What it names that is to be its tenant's once a provider accepts the call. */
+  toClaim: HeldReference[] | undefined;
+  /** What it leaves behind is being noted. Its answer ends after that; the promise is never rejected. */
+  noting: Promise<void> | undefined;
+
+  /** What it took of its limits, where it has any. */
+  reservation: Reservation | undefined;
 
   readonly attempts: AttemptRecord[] = [];
   target: Target | undefined;
@@ -69,6 +80,15 @@ export class Call {
   /** Bytes of the answer have gone to the client: from here on nothing is retried. */
   committed = false;
   settled = false;
+  /** What its client gets, where the tenant has that kept. */
+  readonly tap: AnswerTap | undefined;
+  /** Its note in the journal, from its first upstream request on. */
+  started: StartNote | undefined;
+  /** What was set aside for it; a call that the gateway's end cuts off is recorded at this cost. */
+  reservedCostMicroUsd: number | null = null;
+  /** The end of its answer, which waits for the record to be in the journal. */
+  last: Buffer | string | undefined;
+  lastEncoding: BufferEncoding = 'utf8';
   cancelled = false;
   /** Its place in `RunningCalls`. */
   slot = 0;
@@ -95,12 +115,20 @@ export class Call {
     this.door = options.door;
     this.snapshot = options.snapshot;
     this.caller = options.caller;
+    this.tap = options.caller.capture && new AnswerTap();
     this.body = options.body;
     this.upload = options.upload;
     this.object = options.object;
     this.response = options.response;
     this.address = options.address;
     this.forward = options.forward;
+  }
+
+  /** The record is in the journal: the end of the answer may go. */
+  proceed(): void {
+    const { response, last } = this;
+    this.last = undefined;
+    if (!response.destroyed) response.end(last, this.lastEncoding);
   }
 }
 

@@ -1,26 +1,18 @@
-import type { Conversation, DialectName, Part } from '../conversation/conversation.ts';
-import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
-import { isObject, tryParseJson } from '../conversation/json.ts';
-import type { CallerDialectName } from '../dialects/dialect.ts';
-import {
-  findHeldReferences,
-  type HeldKind,
-  type HeldReference,
-  isHeldUri,
-  mayNameHeld,
-} from '../dialects/held-references.ts';
-import type { Target } from '../routing/target.ts';
+import { invalidRequest } from '../conversation/gateway-error.ts';
+import { mayNameHeld } from '../dialects/held-bytes.ts';
+import type { HeldKind } from '../dialects/held-fields.ts';
+import { findHeldReferences, type HeldReference } from '../dialects/held-references.ts';
 import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import { findEndpoint } from '../upstream/endpoint.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
+import { isDue, isLeftBehind } from './note-held.ts';
+import { parseBody } from './parse-body.ts';
 import { type PlannedAttempt, planAttempts } from './plan.ts';
+import { heldNotFound } from './refuse-held.ts';
 
 /** However much a request names, no more is looked for. */
 const MAX_REFERENCES = 500;
-
-/** What the first call that names one makes its tenant's. */
-type Claimed = Extract<HeldKind, 'conversation' | 'container'>;
 
 /** Whether something that a provider holds may be named in a call, which is then for `planHeld` to plan. */
 export function namesHeld({ body, spans, door }: Call): boolean {
@@ -37,30 +29,35 @@ export function namesHeld({ body, spans, door }: Call): boolean {
 export async function planHeld(gateway: Gateway, call: Call): Promise<PlannedAttempt[]> {
   const references = readReferences(call);
   if (references.length === 0) return planAttempts(call);
-  const owned = await findOwners(gateway, references);
   const { tenant } = call.caller;
+  const now = gateway.now();
+  const owned = await findOwners(gateway, references, tenant);
   const unseen: HeldReference[] = [];
+  const due: HeldReference[] = [];
   for (const reference of references) {
-    const row = owned.get(reference.id);
-    if (row && row.tenant !== tenant) throw notFound(call, reference);
+    // What is for many is nobody's, whatever else may have its name.
+    const row = reference.kind === 'shared' ? undefined : owned.get(reference.id);
+    if (row && row.tenant !== tenant) throw heldNotFound(call, reference);
     const kept = reference.kind === 'item' ? await gateway.responses.find(tenant, reference.id) : undefined;
-    if (row && reference.kind === 'file') pin(call, reference, row);
-    else if (kept?.where === 'provider')
+    if (row) {
+      pin(call, reference, row);
+      if (isDue(row, now)) due.push(reference);
+    } else if (kept?.where === 'provider')
       pin(call, reference, { provider: kept.target.split('/', 1)[0] ?? '', account: kept.account });
-    else if (!row) unseen.push(reference);
+    else unseen.push(reference);
   }
   const plan = planAttempts(call).filter((planned) =>
     unseen.every(({ kind }) => mayReach(call, planned, kind)),
   );
-  if (plan.length === 0 && unseen[0]) throw notFound(call, unseen[0]);
-  await claim(gateway, call, plan, unseen);
+  if (plan.length === 0 && unseen[0]) throw heldNotFound(call, unseen[0]);
+  // What a conversation holds and a container does is its tenant's, whoever made it: that of the first call that names it.
+  const claimed = [...unseen.filter(({ kind }) => isLeftBehind(kind)), ...due];
+  if (claimed.length > 0) call.toClaim = claimed;
   return plan;
 }
 
 function readReferences(call: Call): HeldReference[] {
-  const request = tryParseJson(call.body.toString('utf8'));
-  // What is no JSON is refused where it is read; a provider can make nothing of it.
-  if (!isObject(request)) throw invalidRequest('The request body is not valid JSON.');
+  const request = parseBody(call.body);
   const references = findHeldReferences(call.body, request, call.door.dialect.name);
   if (references.length > MAX_REFERENCES) {
     throw invalidRequest(
@@ -74,9 +71,12 @@ function readReferences(call: Call): HeldReference[] {
 async function findOwners(
   { objects }: Gateway,
   references: readonly HeldReference[],
+  tenant: string,
 ): Promise<Map<string, UpstreamObject>> {
   const rows = await objects.ofAll(references.map(({ id }) => id));
-  return new Map(rows.map((row) => [row.id, row]));
+  // Several accounts may have given an id: the caller's own is meant, and of these the one that was made last.
+  const rank = (row: UpstreamObject) => (row.tenant === tenant ? row.created_at : -1);
+  return new Map(rows.toSorted((a, b) => rank(a) - rank(b)).map((row) => [row.id, row]));
 }
 
 /** What an account has is had from it alone. */
@@ -107,109 +107,4 @@ function mayReach(call: Call, { target, account }: PlannedAttempt, kind: HeldKin
   const { name: dialect } = door.dialect;
   const asked = { operation: door.operation, model, stream, dialect };
   return findEndpoint(upstream, account, asked)?.dialect.name !== dialect;
-}
-
-/** Providers that read such addresses with the account's own rights. */
-const READS_HELD_URIS: ReadonlySet<DialectName> = new Set(['gemini', 'converse']);
-
-/**
- * The same for addresses of media that a call names in another dialect than its target's: they are nothing special there.
- *
- * @throws GatewayError as for an address where nothing is.
- */
-export function refuseHeldUris(
-  call: Call,
-  { upstream }: Target,
-  { messages }: Conversation,
-  dialect: DialectName,
-): void {
-  if (!READS_HELD_URIS.has(dialect) || call.caller.mayCall(`${upstream.name}/*`)) return;
-  for (const { parts } of messages) {
-    const uri = findHeldUri(parts);
-    if (uri !== undefined) throw notFound(call, { kind: 'shared', id: uri, path: 'url' });
-  }
-}
-
-function findHeldUri(parts: readonly Part[]): string | undefined {
-  for (const part of parts) {
-    if (part.type === 'tool_result') {
-      const inner = findHeldUri(part.parts);
-      if (inner !== undefined) return inner;
-    }
-    if (!('source' in part) || part.source.kind !== 'url') continue;
-    if (isHeldUri(part.source.url)) return part.source.url;
-  }
-  return undefined;
-}
-
-/** What a conversation holds and a container does is its tenant's, whoever made it: that of the first call that names it. */
-async function claim(
-  { objects, now }: Gateway,
-  call: Call,
-  plan: readonly PlannedAttempt[],
-  unseen: readonly HeldReference[],
-): Promise<void> {
-  const [first] = plan;
-  if (!first) return;
-  const { tenant, key } = call.caller;
-  const place = { provider: first.target.upstream.name, account: first.account.name };
-  const claimed = unseen.flatMap(({ kind, id }) =>
-    isClaimed(kind) ? [{ id, kind, tenant, key, ...place, created_at: now(), object: null }] : [],
-  );
-  if (claimed.length === 0) return;
-  await objects.bind(claimed);
-  const rows = await objects.ofAll(claimed.map(({ id }) => id));
-  const lost = rows.find((row) => row.tenant !== tenant);
-  const reference = unseen.find(({ id }) => id === lost?.id);
-  if (reference) throw notFound(call, reference);
-}
-
-function isClaimed(kind: HeldKind): kind is Claimed {
-  return kind === 'conversation' || kind === 'container';
-}
-
-const NAMES: Record<HeldKind, string> = {
-  file: 'File',
-  item: 'Item',
-  conversation: 'Conversation',
-  container: 'Container',
-  shared: 'Resource',
-};
-
-/**
- * In the words that the dialect's own provider has for it, and the same for what nobody has and what another tenant has.
- *
- * Sources: OpenAI and Anthropic (404), Gemini (403 for files that are not there or not the caller's).
- */
-const REFUSALS: Record<CallerDialectName, (reference: HeldReference) => GatewayError> = {
-  chat: ({ kind, id, path }) =>
-    new GatewayError('not_found', `No such ${NAMES[kind]} object: ${id}. ${ADVICE[kind]}`, {
-      param: path,
-      code: 'object_not_found',
-    }),
-  responses: ({ kind, id, path }) =>
-    new GatewayError('not_found', `${NAMES[kind]} with id '${id}' not found. ${ADVICE[kind]}`, {
-      param: path,
-    }),
-  messages: ({ kind, id, path }) =>
-    new GatewayError('not_found', `${NAMES[kind]} not found: ${id}. ${ADVICE[kind]}`, { param: path }),
-  gemini: ({ kind, id, path }) =>
-    new GatewayError(
-      'forbidden',
-      `You do not have permission to access the ${NAMES[kind]} ${id} or it may not exist. ${ADVICE[kind]}`,
-      { param: path },
-    ),
-};
-
-const SEEN = 'What was not made through this gateway needs the permission for all models of its provider.';
-const ADVICE: Record<HeldKind, string> = {
-  file: SEEN,
-  item: 'Items can be named that an answer to this tenant held, unless it was created with `store: false`. Send the item itself.',
-  conversation: SEEN,
-  container: SEEN,
-  shared: SEEN,
-};
-
-function notFound(call: Call, reference: HeldReference): GatewayError {
-  return REFUSALS[call.door.dialect.name](reference);
 }

@@ -1,5 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { CapturePolicy } from '../captures/capture.ts';
 import type { Config, ProviderConfig, TargetConfig, TenantConfig } from '../config/resolve.ts';
+import { appendAll } from '../conversation/append-all.ts';
+import { passThrough } from '../dialects/chat/pass-through.ts';
+import { compileModelLimits, compileTenantLimits, type ModelLimits } from '../quotas/compile-limits.ts';
+import type { CounterBook } from '../quotas/counters.ts';
+import type { Limit } from '../quotas/limit.ts';
 import { Routes } from '../routing/resolve-targets.ts';
 import type { Target } from '../routing/target.ts';
 import { hashOf, KeyRing, type TenantKey } from '../tenants/keys.ts';
@@ -16,6 +22,8 @@ export interface SnapshotSources {
   madeKeys: readonly TenantKey[];
   /** What signing in at providers needs; its clock is the snapshot's, too. */
   signIn: SignInContext;
+  /** What counts calls against limits: it outlives snapshots. */
+  counters: CounterBook;
 }
 
 /** A snapshot and what it was compiled from, so that the next one takes over what did not change. */
@@ -35,12 +43,13 @@ export function compileSnapshot(sources: SnapshotSources): Snapshot {
  * keep what they have (access tokens), and of tenants only those that changed are compiled.
  */
 export function recompileSnapshot(
-  { config, declarations, madeKeys, signIn }: SnapshotSources,
+  sources: SnapshotSources,
   before: CompiledSnapshot | undefined,
 ): CompiledSnapshot {
+  const { config, declarations, signIn } = sources;
   const { now } = signIn;
   const upstreams = compileUpstreams(config, declarations, signIn, before);
-  const callers = compileCallers(config, madeKeys, now, before?.callers);
+  const callers = compileCallers(sources, before);
   const models = new Map<string, Target[]>();
   for (const [name, model] of Object.entries(config.models)) {
     models.set(
@@ -50,6 +59,10 @@ export function recompileSnapshot(
   }
   const snapshot: Snapshot = {
     routes: new Routes(models, upstreams),
+    chatFields: new Set([
+      ...passThrough.fields,
+      ...[...upstreams.values()].flatMap(({ quirked }) => [...(quirked?.wantedFields ?? [])]),
+    ]),
     findCaller: (secret) => callers.ring.find(secret)?.caller,
     missingProviders: new Map(
       declarations
@@ -59,6 +72,7 @@ export function recompileSnapshot(
     created: Math.floor(now() / 1000),
     maxBodyBytes: config.server.bodyLimit,
     responses: { store: config.responses.store, retentionMs: config.responses.retention },
+    limits: listLimits(callers),
   };
   return { snapshot, config, callers };
 }
@@ -147,63 +161,96 @@ interface CallerKey extends TenantKey {
   caller: Caller;
 }
 
+interface CompiledTenant {
+  config: TenantConfig;
+  keys: readonly CallerKey[];
+  limits: readonly Limit[];
+}
+
 /** The callers of a configuration, each with its key. */
 interface CompiledCallers {
   ring: KeyRing<CallerKey>;
-  byTenant: ReadonlyMap<string, { config: TenantConfig; keys: readonly CallerKey[] }>;
+  byTenant: ReadonlyMap<string, CompiledTenant>;
   made: readonly CallerKey[];
+  modelLimits: ModelLimits;
 }
 
-/** Tenants whose configuration is the very same object as before are not looked at. */
+/** `undefined` where usage records are all that is kept. */
+function compileCapture(capture: TenantConfig['capture']): CapturePolicy | undefined {
+  if (capture?.mode !== 'full') return undefined;
+  return { retentionMs: capture.retention, redact: capture.redact };
+}
+
+/** Tenants whose configuration is the very same object as before are not looked at, unless models have other limits. */
 function compileCallers(
-  config: Config,
-  madeKeys: readonly TenantKey[],
-  now: () => number,
-  before: CompiledCallers | undefined,
+  { config, madeKeys, signIn, counters }: SnapshotSources,
+  before: CompiledSnapshot | undefined,
 ): CompiledCallers {
-  const byTenant = new Map(before?.byTenant);
-  const gone: CallerKey[] = [...(before?.made ?? [])];
+  const limitsOf = ({ models }: Config) => Object.entries(models).map(([name, { limits }]) => [name, limits]);
+  const sameLimits = before && isDeepStrictEqual(limitsOf(config), limitsOf(before.config));
+  const modelLimits = sameLimits ? before.callers.modelLimits : compileModelLimits(config.models, counters);
+  const byTenant = new Map(before?.callers.byTenant);
+  const gone: CallerKey[] = [...(before?.callers.made ?? [])];
   const added: CallerKey[] = [];
   for (const [name, tenant] of byTenant) {
     if (config.tenants[name] !== undefined) continue;
-    gone.push(...tenant.keys);
+    appendAll(gone, tenant.keys);
     byTenant.delete(name);
   }
   // Not by its entries: there may be ten thousand tenants, of which one has changed. The mapping has no prototype.
   for (const name in config.tenants) {
     const tenant = config.tenants[name];
     const known = byTenant.get(name);
-    if (tenant === undefined || known?.config === tenant) continue;
-    const keys = compileTenant(name, tenant);
-    gone.push(...(known?.keys ?? []));
-    added.push(...keys);
-    byTenant.set(name, { config: tenant, keys });
+    if (tenant === undefined || (sameLimits && known?.config === tenant)) continue;
+    const compiled = compileTenant(name, tenant, modelLimits, counters);
+    if (known) appendAll(gone, known.keys);
+    appendAll(added, compiled.keys);
+    byTenant.set(name, compiled);
   }
-  const made = madeKeys.map(
-    (key): CallerKey => ({
+  const made = madeKeys.map((key): CallerKey => {
+    const { tenant, key: name } = key;
+    const limits = compileTenantLimits(tenant, { keys: [] }, modelLimits, counters).ofKey(name);
+    return {
       ...key,
-      caller: { tenant: key.tenant, key: key.key, mayCall: compileModelPermission(['*']) },
-    }),
-  );
-  added.push(...made);
-  return { ring: before ? before.ring.replace(gone, added) : new KeyRing(added, now), byTenant, made };
+      caller: { tenant, key: name, mayCall: compileModelPermission(['*']), capture: undefined, limits },
+    };
+  });
+  appendAll(added, made);
+  const ring = before ? before.callers.ring.replace(gone, added) : new KeyRing(added, signIn.now);
+  return { ring, byTenant, made, modelLimits };
 }
 
-function compileTenant(tenant: string, { models, keys }: TenantConfig): CallerKey[] {
-  const ofTenant = compileModelPermission(models);
-  return keys.flatMap(({ name, secret, secretHash, previous, expires, models: keyModels }): CallerKey[] => {
-    const ofKey = keyModels ? compileModelPermission(keyModels) : undefined;
-    const mayCall = ofKey ? (model: string) => ofTenant(model) && ofKey(model) : ofTenant;
-    const caller: Caller = { tenant, key: name, mayCall };
-    const key: CallerKey = {
-      tenant,
-      key: name,
-      hash: hashOf({ secret, secretHash }),
-      ...(expires !== undefined && { expiresAt: expires }),
-      caller,
-    };
-    if (!previous) return [key];
-    const expiresAt = Math.min(previous.until, expires ?? Number.POSITIVE_INFINITY);
-    return [key, { ...key, hash: previous.secretHash, expiresAt }];
-  });
+function compileTenant(
+  tenant: string,
+  config: TenantConfig,
+  modelLimits: ModelLimits,
+  counters: CounterBook,
+): CompiledTenant {
+  const ofTenant = compileModelPermission(config.models);
+  const capture = compileCapture(config.capture);
+  const limits = compileTenantLimits(tenant, config, modelLimits, counters);
+  const keys = config.keys.flatMap(
+    ({ name, secret, secretHash, previous, expires, models: keyModels }): CallerKey[] => {
+      const ofKey = keyModels ? compileModelPermission(keyModels) : undefined;
+      const mayCall = ofKey ? (model: string) => ofTenant(model) && ofKey(model) : ofTenant;
+      const key: CallerKey = {
+        tenant,
+        key: name,
+        hash: hashOf({ secret, secretHash }),
+        ...(expires !== undefined && { expiresAt: expires }),
+        caller: { tenant, key: name, mayCall, capture, limits: limits.ofKey(name) },
+      };
+      if (!previous) return [key];
+      const expiresAt = Math.min(previous.until, expires ?? Number.POSITIVE_INFINITY);
+      return [key, { ...key, hash: previous.secretHash, expiresAt }];
+    },
+  );
+  return { config, keys, limits: limits.own };
+}
+
+function listLimits({ modelLimits, byTenant }: CompiledCallers): Limit[] {
+  const all: Limit[] = [];
+  for (const limits of modelLimits.values()) appendAll(all, limits);
+  for (const { limits } of byTenant.values()) appendAll(all, limits);
+  return all;
 }

@@ -45,6 +45,10 @@ export class DecompressingReceiver implements Receiver {
     this.#inner.account();
   }
 
+  accountFailure(): void {
+    this.#inner.accountFailure();
+  }
+
   pause(): void {
     this.#transform.pause();
   }

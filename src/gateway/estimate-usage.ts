@@ -13,10 +13,14 @@ const MAX_ESTIMATED_INPUT = 100_000;
 export function estimateUsage(requestBytes: number, outputEvents: number): Usage {
   return {
     ...NO_USAGE,
-    input: Math.min(Math.ceil(requestBytes / BYTES_PER_TOKEN), MAX_ESTIMATED_INPUT),
+    input: estimateInput(requestBytes),
     output: outputEvents,
     estimated: true,
   };
+}
+
+export function estimateInput(requestBytes: number): number {
+  return Math.min(Math.ceil(requestBytes / BYTES_PER_TOKEN), MAX_ESTIMATED_INPUT);
 }
 
 /**

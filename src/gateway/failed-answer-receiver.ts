@@ -3,10 +3,7 @@ import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
 import type { AttemptControl, Receiver } from './receiver.ts';
-import { readFailedAnswer } from './upstream-failure.ts';
-
-/** More of an error answer than this says nothing new. */
-const MAX_ERROR_BYTES = 256 * 1024;
+import { logFailedAnswer, MAX_ERROR_BYTES, readFailedAnswer } from './upstream-failure.ts';
 
 /** Collects an answer with an error status and fails the attempt with what it means. */
 export class FailedAnswerReceiver implements Receiver {
@@ -50,18 +47,12 @@ export class FailedAnswerReceiver implements Receiver {
     const now = this.#gateway.now();
     const failed = readFailedAnswer(this.#dialect, target, this.#status, this.#headers, body, now);
     if (this.#status === 401) account.signer?.reject();
-    const fields = { call: this.#call.id, target: target.name, status: this.#status };
-    if (failed.credentialRejected) {
-      this.#gateway.log.error(
-        { ...fields, account: account.name, event: 'upstream_credentials_rejected' },
-        'a provider rejected our credentials',
-      );
-    } else if (failed.error.kind !== 'upstream_rejected') {
-      this.#gateway.log.warn({ ...fields, kind: failed.error.kind }, 'a provider failed');
-    }
+    const fields = { target: target.name, account: account.name, status: this.#status };
+    logFailedAnswer(this.#gateway.log, failed, account.secrets(), { call: this.#call.id, ...fields });
     this.#attempt.fail(failed.error);
   }
 
   /** An error answer generates nothing. */
   account(): void {}
+  accountFailure(): void {}
 }

@@ -1,9 +1,11 @@
+import type { CaptureArchive } from '../captures/capture-archive.ts';
+import type { Quotas } from '../quotas/reservation.ts';
 import type { ResponseArchive } from '../responses/response-archive.ts';
 import type { UpstreamObjects } from '../tenants/upstream-objects.ts';
 import type { TokenCounter } from '../tokens/token-counter.ts';
 import type { Connections } from '../upstream/connections.ts';
-import type { Recount } from '../usage/ledger.ts';
-import type { UsageRecord } from '../usage/record.ts';
+import type { Ledger } from '../usage/ledger.ts';
+import type { PriceBook } from '../usage/prices.ts';
 import type { LateCounts } from './late-counts.ts';
 import type { RunningCalls } from './running-calls.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -14,10 +16,12 @@ export interface Gateway {
   /** The current configuration; replaced as a whole, never changed. */
   snapshot: Snapshot;
   readonly connections: Connections;
-  readonly ledger: { append(record: UsageRecord, recount?: Recount): void };
+  readonly ledger: Pick<Ledger, 'noteStart' | 'append' | 'wait'>;
   readonly lateCounts: Pick<LateCounts, 'plan'>;
   /** Responses that clients may go on from. */
   readonly responses: Pick<ResponseArchive, 'keep' | 'find' | 'remove'>;
+  /** Prompts and answers, of tenants that want them kept. */
+  readonly captures: Pick<CaptureArchive, 'keep'>;
   readonly log: Log;
   readonly calls: RunningCalls;
   /** Whose it is what providers keep: files, batches, conversations, … */
@@ -25,7 +29,10 @@ export interface Gateway {
   /** For what is uploaded. */
   readonly uploads: { readonly spool: Pick<Spool, 'open'>; readonly maxBytes: number };
   /** Counts for providers that cannot. */
-  readonly tokens: Pick<TokenCounter, 'countConversation'>;
+  readonly tokens: Pick<TokenCounter, 'countConversation' | 'countTexts'>;
+  /** Counts calls against their limits. */
+  readonly quotas: Quotas;
+  readonly prices: Pick<PriceBook, 'costMicroUsd'>;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Monotonic milliseconds. */
@@ -34,6 +41,7 @@ export interface Gateway {
 
 /** The part of a pino logger that the data path uses. Nothing is logged for a call that goes well. */
 export interface Log {
+  info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }

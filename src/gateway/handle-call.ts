@@ -2,18 +2,20 @@ import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import { admitCall, admitUpload } from './admit.ts';
 import { makeAttempt } from './attempt.ts';
 import type { Call } from './call.ts';
+import { captureCall } from './capture-call.ts';
 import { namesHeld, planHeld } from './check-held.ts';
 import { countLocally, mustCountLocally } from './count-locally.ts';
 import type { Gateway } from './gateway.ts';
 import { type PlannedAttempt, planAttempts } from './plan.ts';
 import { planObject } from './plan-object.ts';
+import { reserveQuota } from './reserve-quota.ts';
 import { sendError, toGatewayError } from './respond.ts';
 import { resumeCall } from './resume-call.ts';
 import { settleCall } from './settle.ts';
 
 /**
- * The way of a call: admit (and, where it goes on from an earlier answer, resume), plan, attempt (which relays),
- * settle. Relaying settles by itself just before the last byte of an answer; what ends without an answer is settled
+ * The way of a call: admit (and, where it goes on from an earlier answer, resume), plan, reserve what it needs of its
+ * limits, attempt (which relays), settle. Relaying settles by itself just before the last byte of an answer; what ends without an answer is settled
  * with its error here.
  */
 export async function handleCall(gateway: Gateway, call: Call): Promise<void> {
@@ -26,9 +28,13 @@ export async function handleCall(gateway: Gateway, call: Call): Promise<void> {
     gateway.calls.remove(call);
     call.upload?.close();
     if (!call.settled || !call.response.writableFinished) cancelCall(gateway, call);
+    if (call.tap) captureCall(gateway, call, call.tap);
   });
   try {
     const plan = await planCall(gateway, call);
+    if (call.cancelled || call.settled) return;
+    const waiting = reserveQuota(gateway, call, plan);
+    if (waiting) await waiting;
     if (call.cancelled || call.settled) return;
     await attemptInTurn(gateway, call, plan);
   } catch (thrown) {

@@ -2,12 +2,14 @@ import type { JsonObject } from '../conversation/json.ts';
 import type { MadeIds } from '../dialects/pass-through.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
+import { noteLeftBehind } from './note-held.ts';
 
 /**
  * Keeps a translated answer, so that the client can go on from it. To be called before the answer's last byte is sent:
  * it is found from here on.
  */
 export function keepAnswer(gateway: Gateway, call: Call, answer: JsonObject | undefined): void {
+  if (answer && isKeptByProvider(call)) noteMadeIds(gateway, call, call.door.passThrough.madeIds?.(answer));
   const id = answer?.['id'];
   if (!call.keepsAnswer || !answer || typeof id !== 'string') return;
   if (isKeptByProvider(call)) {
@@ -29,23 +31,15 @@ export function noteKeptAnswer(gateway: Gateway, call: Call, id: string | undefi
 
 /**
  * Notes what later calls of the tenant can name of an answer that its provider keeps. To be called before the client
- * knows it. Containers live on also where the answer is not kept.
+ * has the whole answer. Containers live on also where the answer is not kept.
  */
 export function noteMadeIds(gateway: Gateway, call: Call, made: MadeIds | undefined): void {
   const account = call.attempts.at(-1)?.account;
   if (!made || account === undefined) return;
   for (const id of made.items) noteKeptAnswer(gateway, call, id);
-  if (made.containers.length === 0) return;
-  const { tenant, key } = call.caller;
-  const { upstream } = call.target ?? {};
-  const place = { provider: upstream?.name ?? '', account };
-  const rows = made.containers.map((id) => ({
-    ...{ id, kind: 'container' as const, tenant, key, ...place },
-    ...{ created_at: gateway.now(), object: null },
-  }));
-  gateway.objects
-    .bind(rows)
-    .catch((err: unknown) => gateway.log.error({ call: call.id, err }, 'a container could not be noted'));
+  const provider = call.target?.upstream.name ?? '';
+  const containers = made.containers.map((id) => ({ kind: 'container' as const, id }));
+  noteLeftBehind(gateway, call, { provider, account }, containers);
 }
 
 function describeKept(gateway: Gateway, call: Call, id: string) {

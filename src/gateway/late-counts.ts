@@ -1,12 +1,10 @@
 import type { Part } from '../conversation/conversation.ts';
-import { isObject, type JsonObject } from '../conversation/json.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
 import type { UpstreamDialect } from '../dialects/dialect.ts';
-import type { EmbeddingDialect } from '../dialects/embeddings.ts';
-import { EMBEDDING_DIALECTS } from '../dialects/registry.ts';
 import type { TokenCounter } from '../tokens/token-counter.ts';
 import type { Recount } from '../usage/ledger.ts';
 import type { Call } from './call.ts';
+import { countInput, parseObject } from './count-input.ts';
 import type { Log } from './gateway.ts';
 
 /** Larger calls keep the estimate by their bytes: most of such a body is media. */
@@ -44,18 +42,8 @@ export class LateCounts {
     };
     const count = async () => {
       try {
-        if (door.operation === 'embed') {
-          const input = await this.#countInputs(
-            door.embeddings ?? EMBEDDING_DIALECTS[door.dialect.name],
-            body,
-            model,
-          );
-          return { ...NO_USAGE, input, estimated: true };
-        }
-        const input = await this.#tokens.countConversation(
-          door.dialect.decodeRequest(parseObject(body), name === undefined ? {} : { model: name }),
-          model,
-        );
+        const input = await countInput(this.#tokens, { door, body, model: name }, model);
+        if (door.operation === 'embed') return { ...NO_USAGE, input, estimated: true };
         // Of a stream nothing is kept: its events were counted, and providers send about a token in each.
         const output = answer ? await this.#countAnswer(spoken, answer, model) : usage.output;
         return { ...NO_USAGE, input, output, estimated: true };
@@ -69,23 +57,9 @@ export class LateCounts {
     return { count, drop };
   }
 
-  /** Texts are counted; those that came as token ids are counted already. */
-  async #countInputs(dialect: EmbeddingDialect | undefined, body: Buffer, model: string): Promise<number> {
-    const inputs = dialect?.decodeRequest(parseObject(body)).request.inputs ?? [];
-    const texts = inputs.filter((input) => typeof input === 'string');
-    const ids = inputs.flatMap((input) => (typeof input === 'string' ? [] : input));
-    return ids.length + (await this.#tokens.countTexts(texts, model));
-  }
-
   #countAnswer(dialect: UpstreamDialect, answer: Buffer, model: string): Promise<number> {
     const { choices } = dialect.decodeResponse(parseObject(answer));
     const parts: Part[] = choices.flatMap((choice) => choice.parts);
     return this.#tokens.countAnswer(parts, model);
   }
-}
-
-function parseObject(body: Buffer): JsonObject {
-  const parsed: unknown = JSON.parse(body.toString('utf8'));
-  if (!isObject(parsed)) throw new Error('the body is no JSON object');
-  return parsed;
 }

@@ -59,6 +59,7 @@ export class ObjectRelay implements Receiver {
 
   /** Nothing is generated. */
   account(): void {}
+  accountFailure(): void {}
 
   #answer(body: Buffer): void {
     this.#attempt.succeed();
@@ -70,7 +71,7 @@ export class ObjectRelay implements Receiver {
     const { objects } = this.#gateway;
     const { kind, does } = this.#object;
     if (does === 'delete') {
-      if (answer['deleted'] === true) await objects.forget(this.#call.caller.tenant, kind, id);
+      if (answer['deleted'] === true) await objects.forget(this.#describe(kind, id, null));
       return;
     }
     const made = FILES_OF_BATCH.map((field) => answer[field]).filter((made) => typeof made === 'string');
@@ -78,14 +79,28 @@ export class ObjectRelay implements Receiver {
       this.#describe(kind, id, JSON.stringify(answer)),
       ...(kind === 'batch' ? made.map((file) => this.#describe('file', file, null)) : []),
     ]);
+    if (does !== 'create') return;
+    const { tenant, provider, account } = this.#describe(kind, id, null);
+    const bound = (await objects.ofAll([id])).some(
+      (row) => row.tenant === tenant && row.provider === provider && row.account === account,
+    );
+    if (!bound) throw idOfAnother();
   }
 
   #describe(kind: ObjectKind, id: string, object: string | null): UpstreamObject {
     const { tenant, key } = this.#call.caller;
     const { target, account } = this.#planned;
     const place = { provider: target.upstream.name, account: account.name };
-    return { id, kind, tenant, key, ...place, created_at: this.#gateway.now(), object };
+    return { id, kind, tenant, key, ...place, created_at: this.#gateway.now(), expires_at: null, object };
   }
+}
+
+/** Bound to another tenant, which must not lose it; that its maker could never ask for it is to be told now. */
+function idOfAnother(): GatewayError {
+  return new GatewayError(
+    'upstream_unavailable',
+    'The provider gave it an id that it has given before: it cannot be kept. Send it again.',
+  );
 }
 
 function notAnObject(): GatewayError {

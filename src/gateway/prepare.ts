@@ -3,8 +3,8 @@ import { CARRIED_MARKER } from '../conversation/carried-reasoning.ts';
 import { completionEvents } from '../conversation/collect.ts';
 import type { Completion } from '../conversation/completion.ts';
 import type { Conversation } from '../conversation/conversation.ts';
-import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
-import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { GatewayError } from '../conversation/gateway-error.ts';
+import type { JsonObject, JsonValue } from '../conversation/json.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
 import type { UpstreamDialect } from '../dialects/dialect.ts';
 import { COUNT_DIALECTS, EMBEDDING_DIALECTS, UPSTREAM_EMBEDDINGS } from '../dialects/registry.ts';
@@ -17,9 +17,11 @@ import { type Endpoint, findEndpoint } from '../upstream/endpoint.ts';
 import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
 import type { Call } from './call.ts';
-import { refuseHeldUris } from './check-held.ts';
+import { checkAlsoNamed } from './check-also-named.ts';
+import { encodeConversation } from './encode-conversation.ts';
 import { identifyAnswer } from './identify-answer.ts';
 import { repeatedRequest } from './keep-answer.ts';
+import { parseBody } from './parse-body.ts';
 import type { PlannedAttempt } from './plan.ts';
 import type { TranslateAnswer } from './translate-body.ts';
 
@@ -70,7 +72,8 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   const { dialect, path, surface } = endpoint;
   const sameDialect = door.dialect.name === dialect.name;
   const hasOwnForm = door.operation === 'embed' && surface.embeddings !== undefined;
-  const passThrough = sameDialect && door.alwaysTranslates !== true && !hasOwnForm;
+  const passThrough =
+    sameDialect && door.alwaysTranslates !== true && !hasOwnForm && !needsEmulation(call, endpoint);
   const unknownFlags: string[] = [];
   const baseHeaders = sameDialect
     ? forwardHeaders(account.headers, knownHeaders(call.forward, surface, unknownFlags))
@@ -78,6 +81,7 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   call.dropped = [];
   if (passThrough && !carriesReasoning(call)) {
     const body = passBytes(call, target, endpoint);
+    checkAlsoNamed(call, target, body);
     call.dropped = [...call.dropped, ...unknownFlags];
     return {
       dialect,
@@ -96,6 +100,7 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   const headers = encodedHeaders ? [...baseHeaders, ...Object.entries(encodedHeaders).flat()] : baseHeaders;
   // What is left out by being undefined, JSON leaves out.
   const body = Buffer.from(JSON.stringify({ ...encoded.body, ...surface.body }));
+  checkAlsoNamed(call, target, body);
   return { dialect, path, headers, body, passThrough, translate: encoded.translate };
 }
 
@@ -143,7 +148,7 @@ function passBytes(call: Call, target: Target, { model, quirked }: Endpoint): Bu
   if (!quirked) return passThrough.prepareRequest(call.body, call.spans, { model, stream: call.stream });
   const { body, dropped } =
     operation === 'generate'
-      ? quirked.rewriteRequest(call.body, target.model)
+      ? quirked.rewriteRequest(call.body, call.spans, target.model)
       : quirked.rewriteEmbeddings(call.body, target.model);
   call.dropped = dropped;
   const spans = body === call.body ? call.spans : findTopLevelFields(body, passThrough.fields);
@@ -157,13 +162,18 @@ function carriesReasoning(call: Call): boolean {
   return operation !== 'embed' && call.body.includes(passThrough.carriedMarker ?? CARRIED_MARKER);
 }
 
+const CUSTOM = Buffer.from('"custom"');
+
+/** Tools that take free text, and calls of them, are functions there. */
+function needsEmulation({ door, body }: Call, { quirked }: Endpoint): boolean {
+  return quirked?.emulatesCustomTools === true && door.operation === 'generate' && body.includes(CUSTOM);
+}
+
 function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint): Encoded {
   call.request ??= parseBody(call.body);
   const conversation = call.door.dialect.decodeRequest(call.request, call.address ?? {});
   conversation.stream = call.stream;
-  // Encoded for the model, whose traits the codec knows by its name; called by the name that it has there.
-  const { body, ...rest } = dialect.encodeRequest(conversation, target.model);
-  refuseHeldUris(call, target, conversation, dialect.name);
+  const { body, ...rest } = encodeConversation(call, target, conversation, dialect);
   return {
     ...rest,
     body: named(body, model),
@@ -171,6 +181,7 @@ function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint
   };
 }
 
+/** Called by the name that the model has there. */
 function named(body: JsonObject, model: string): JsonObject {
   return body['model'] === undefined ? body : { ...body, model };
 }
@@ -221,7 +232,7 @@ function encodeCount(call: Call, target: Target, { dialect, model }: Endpoint): 
   const caller = COUNT_DIALECTS[call.door.dialect.name];
   const provider = COUNT_DIALECTS[dialect.name];
   if (!caller || !provider) throw new Error(`no way to count for ${target.name}, which has the operation`);
-  const { body, ...rest } = provider.encodeRequest(decodeCount(call), target.model);
+  const { body, ...rest } = encodeConversation(call, target, decodeCount(call), provider);
   return {
     ...rest,
     body: named(body, model),
@@ -241,16 +252,4 @@ export function decodeCount(call: Call): Conversation {
   const caller = COUNT_DIALECTS[call.door.dialect.name];
   if (!caller) throw new Error(`no way to be asked for a count in ${call.door.dialect.name}`);
   return caller.decodeRequest(parseBody(call.body), call.address ?? {});
-}
-
-/** The body as JSON. Its structure was checked at admission; what only a parser finds is found here. */
-function parseBody(body: Buffer): JsonObject {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body.toString('utf8'));
-  } catch {
-    throw invalidRequest('The request body is not valid JSON.');
-  }
-  if (!isObject(parsed)) throw invalidRequest('The request body must be a JSON object.');
-  return parsed;
 }

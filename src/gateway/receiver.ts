@@ -7,6 +7,11 @@ export interface Receiver {
   end(): void;
   /** Notes on the call what has been generated up to now. */
   account(): void;
+  /**
+   * The same of an answer that failed. Before its first output nothing was generated that anyone bills: there only
+   * what the provider itself reported counts.
+   */
+  accountFailure(): void;
   /** The client is slower than the provider: hand nothing on until `resume`. For receivers that store on the way. */
   pause?(): void;
   resume?(): void;
@@ -30,6 +35,8 @@ export interface AttemptControl {
   fail(error: GatewayError): void;
   /** Runs what no packet of the provider set off (a timer, another stream): what it throws fails the attempt. */
   run(step: () => void): void;
+  /** Runs the step that ends the answer once what the call leaves behind is noted: at once where it leaves nothing. */
+  whenNoted(step: () => void): void;
   /** The client is slower than the provider: stop reading until it has caught up. */
   waitForDrain(): void;
   /** Stops reading from the provider until `resume` was called as often as this. */

@@ -1,4 +1,4 @@
-import { GatewayError } from '../conversation/gateway-error.ts';
+import type { GatewayError } from '../conversation/gateway-error.ts';
 import { tryParseJson } from '../conversation/json.ts';
 import type { MadeIds } from '../dialects/pass-through.ts';
 import type { Call } from './call.ts';
@@ -7,7 +7,8 @@ import type { Gateway } from './gateway.ts';
 import { noteKeptAnswer, noteMadeIds } from './keep-answer.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { beginBody, sendJson } from './respond.ts';
-import { settleCall } from './settle.ts';
+import { endAnswer, settleCall } from './settle.ts';
+import { cutOff, unreadableAnswer } from './unreadable-answer.ts';
 
 /** A JSON answer up to this size is held until it is whole, so that one that breaks off can still be failed over. */
 const HOLD_BYTES = 4 * 1024 * 1024;
@@ -45,14 +46,13 @@ export class BodyRelay implements CommittingReceiver {
     const { passThrough } = this.#call.door;
     const made = this.#call.committed ? undefined : passThrough.readMadeIds?.(body);
     if (!this.#isWhole(body, made)) {
-      this.#attempt.fail(
-        new GatewayError('upstream_unavailable', 'The provider sent an answer that is cut off.'),
-      );
+      this.#attempt.fail(this.#unreadable(body));
       return;
     }
     // Nobody sends an error this large: of what was forwarded already only the end is left to look at.
     const failure = this.#call.committed ? undefined : passThrough.readFailure(body);
     if (failure) {
+      this.#call.usage = passThrough.readUsage(body) ?? this.#call.usage;
       this.#attempt.fail(failure);
       return;
     }
@@ -62,15 +62,20 @@ export class BodyRelay implements CommittingReceiver {
       // Of what was forwarded already only the end is left.
       if (!this.#call.committed) this.#call.answer = body;
     }
+    const relayed = this.#call.committed ? body : (passThrough.mendAnswer?.(body) ?? body);
+    if (made && made !== 'broken') noteMadeIds(this.#gateway, this.#call, made);
+    this.#attempt.whenNoted(() => this.#finish(relayed));
+  }
+
+  #finish(body: Buffer): void {
     this.#attempt.succeed();
     if (!this.#call.committed) {
       this.#noteId(body);
-      noteMadeIds(this.#gateway, this.#call, made);
       sendJson(this.#gateway, this.#call, body);
       return;
     }
     settleCall(this.#gateway, this.#call, 'ok', 200);
-    this.#call.response.end(this.#newest);
+    endAnswer(this.#gateway, this.#call, this.#newest);
   }
 
   /** A JSON answer has no place for an error: cutting the connection is the only honest end. */
@@ -85,16 +90,28 @@ export class BodyRelay implements CommittingReceiver {
   }
 
   /** Without an announced length HTTP cannot tell a whole answer from one that was cut: a parser can. */
-  #isWhole(body: Buffer, made: MadeIds | undefined): boolean {
-    if (!endsJson(body)) return false;
-    if (this.#call.committed) return true;
-    if (this.#call.door.passThrough.readMadeIds) return made !== undefined;
+  #isWhole(body: Buffer, made: MadeIds | 'broken' | undefined): boolean {
+    const { committed } = this.#call;
+    if (!isObjectText(body, committed)) return false;
+    if (committed) return true;
+    if (made !== undefined) return made !== 'broken';
     return this.#length !== undefined || isJson(body);
   }
+
+  #unreadable(body: Buffer): GatewayError {
+    const { committed, spoken, door } = this.#call;
+    if (committed) return cutOff();
+    const failure = isJson(body) ? door.passThrough.readFailure(body) : undefined;
+    return failure ?? unreadableAnswer(body, spoken);
+  }
+
+  /** An error reports its usage, where it does, in the body that says it, and was read with that. */
+  accountFailure(): void {}
 
   #beginForwarding(): void {
     const held = this.#chunks;
     if (held[0]) this.#noteId(held[0]);
+    this.#call.tap?.miss();
     beginBody(this.#call, this.#length);
     this.#chunks = [];
     this.#bytes = 0;
@@ -126,11 +143,13 @@ function isJson(body: Buffer): boolean {
 }
 
 /**
- * Whether the last byte that is no white space is a closing brace. Finds most answers that were cut off, not those
- * cut behind an inner object; to find these too every answer would have to be parsed.
+ * Whether the first and the last byte that are no white space are braces. Finds what is no JSON and most answers that were
+ * cut off, not those cut behind an inner object; to find these too every answer would have to be parsed.
  */
-function endsJson(body: Buffer): boolean {
-  let at = body.length - 1;
-  while (at >= 0 && (body[at] ?? 0) <= 0x20) at--;
-  return body[at] === 0x7d;
+function isObjectText(body: Buffer, isForwarded: boolean): boolean {
+  let start = 0;
+  while (start < body.length && (body[start] ?? 0) <= 0x20) start++;
+  let end = body.length - 1;
+  while (end >= 0 && (body[end] ?? 0) <= 0x20) end--;
+  return body[end] === 0x7d && (isForwarded || body[start] === 0x7b);
 }

@@ -3,7 +3,7 @@ import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { beginBytes } from './respond.ts';
-import { settleCall } from './settle.ts';
+import { endAnswer, settleCall } from './settle.ts';
 
 /** Relays an answer that is no JSON (audio, subtitles, the content of a file) as it arrives. */
 export class BytesRelay implements CommittingReceiver {
@@ -23,7 +23,8 @@ export class BytesRelay implements CommittingReceiver {
   }
 
   data(chunk: Buffer): void {
-    const { response, startedMs } = this.#call;
+    const { response, startedMs, tap } = this.#call;
+    tap?.miss();
     const due = this.#newest;
     this.#newest = chunk;
     if (!due) return;
@@ -38,7 +39,7 @@ export class BytesRelay implements CommittingReceiver {
     this.#attempt.succeed();
     settleCall(this.#gateway, this.#call, 'ok', 200);
     if (!this.#call.committed) beginBytes(this.#call, this.#headers);
-    this.#call.response.end(this.#newest);
+    endAnswer(this.#gateway, this.#call, this.#newest);
   }
 
   /** There is no place for an error in it: cutting the connection is the only honest end. */
@@ -49,4 +50,5 @@ export class BytesRelay implements CommittingReceiver {
 
   /** Bytes say nothing of what they cost. */
   account(): void {}
+  accountFailure(): void {}
 }

@@ -9,13 +9,10 @@ import { findEndpoint, pathSegment } from '../upstream/endpoint.ts';
 import { networkError } from '../upstream/network-errors.ts';
 import type { Account } from '../upstream/upstream.ts';
 import type { Gateway } from './gateway.ts';
-import { readFailedAnswer, withoutSecrets } from './upstream-failure.ts';
+import { logFailedAnswer, MAX_ERROR_BYTES, readFailedAnswer, withoutSecrets } from './upstream-failure.ts';
 
 type Controller = Dispatcher.DispatchController;
 type Headers = Record<string, string | string[] | undefined>;
-
-/** More of an error answer than this says nothing new. */
-const MAX_ERROR_BYTES = 256 * 1024;
 
 /** What is asked of the provider that keeps a response. */
 export interface KeptRequest {
@@ -181,10 +178,8 @@ class KeptRelay implements Dispatcher.DispatchHandler {
     if (this.#status === 401) account.signer?.reject();
     const now = this.#gateway.now();
     const failed = readFailedAnswer(this.#dialect, target, this.#status, this.#headers, body, now);
-    if (failed.credentialRejected) {
-      const fields = { target: target.name, account: account.name, event: 'upstream_credentials_rejected' };
-      this.#gateway.log.error(fields, 'a provider rejected our credentials');
-    }
+    const fields = { target: target.name, account: account.name, status: this.#status };
+    logFailedAnswer(this.#gateway.log, failed, account.secrets(), fields);
     return withoutSecrets(failed.error, account.secrets());
   }
 }

@@ -25,6 +25,9 @@ export class StreamRelay implements CommittingReceiver {
   /** What came in one packet with a failure: what was before it and, where it tells of it, the provider's own event. */
   #failureEvents: Buffer | undefined;
   #noted = false;
+  #notedMade = false;
+  /** The stream said its last word, which waits until what it leaves behind is noted. */
+  #finishing = false;
 
   constructor(gateway: Gateway, call: Call, attempt: AttemptControl, account: Account) {
     this.#gateway = gateway;
@@ -36,11 +39,13 @@ export class StreamRelay implements CommittingReceiver {
   }
 
   data(chunk: Buffer): void {
+    if (this.#finishing) return;
     const events = this.#blocks.push(chunk);
     if (events) this.#relay(this.#scanner.scan(events));
   }
 
   end(): void {
+    if (this.#finishing) return;
     const rest = this.#blocks.takeRest();
     if (this.#scanner.isWholeEvent(rest)) {
       this.#relay(this.#scanner.scan(Buffer.concat([rest, Buffer.from('\n\n')])));
@@ -59,7 +64,7 @@ export class StreamRelay implements CommittingReceiver {
   }
 
   breakOff(error: GatewayError): void {
-    this.account();
+    this.accountFailure();
     settleCall(this.#gateway, this.#call, error.kind, 200);
     const events = this.#failureEvents;
     const said = events ? this.#withoutSecrets(events) : Buffer.alloc(0);
@@ -71,6 +76,12 @@ export class StreamRelay implements CommittingReceiver {
     const { usage, finished, outputEvents } = this.#scanner;
     if (!usage) this.#call.usage = estimateUsage(this.#call.body.length, outputEvents);
     else this.#call.usage = finished ? usage : completeUsage(usage, outputEvents);
+    this.#noteMade();
+  }
+
+  accountFailure(): void {
+    const { hasOutput, usage, usageIsAnnounced } = this.#scanner;
+    if (hasOutput || (usage && !usageIsAnnounced)) this.account();
   }
 
   dispose(): void {
@@ -102,6 +113,14 @@ export class StreamRelay implements CommittingReceiver {
     noteKeptAnswer(this.#gateway, this.#call, this.#scanner.answerId);
   }
 
+  /** Also of a stream that breaks off: what it made is there. */
+  #noteMade(): void {
+    const { madeIds } = this.#scanner;
+    if (this.#notedMade || !madeIds) return;
+    this.#notedMade = true;
+    noteMadeIds(this.#gateway, this.#call, madeIds);
+  }
+
   #lastWords(error: GatewayError): string {
     const { dialect } = this.#call.door;
     return (
@@ -113,8 +132,12 @@ export class StreamRelay implements CommittingReceiver {
   /** The stream said its last word: the record first, then the word. */
   #finish(last: Buffer): void {
     this.account();
+    this.#finishing = true;
+    this.#attempt.whenNoted(() => this.#end(last));
+  }
+
+  #end(last: Buffer): void {
     this.#attempt.succeed();
-    if (this.#call.door.keepsAnswers) noteMadeIds(this.#gateway, this.#call, this.#scanner.madeIds);
     settleCall(this.#gateway, this.#call, 'ok', 200);
     this.#commit.end(last);
   }

@@ -1,9 +1,9 @@
-import type { ServerResponse } from 'node:http';
 import { GatewayError } from '../conversation/gateway-error.ts';
+import { pushRateHeaders } from '../quotas/rate-headers.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import { headerText, nameDropped } from './name-dropped.ts';
-import { settleCall } from './settle.ts';
+import { endAnswer, settleCall } from './settle.ts';
 
 const JSON_TYPE = 'application/json';
 const EVENT_STREAM = 'text/event-stream; charset=utf-8';
@@ -38,29 +38,33 @@ export function sendJson(gateway: Gateway, call: Call, body: Buffer): void {
   const headers = answerHeaders(call, JSON_TYPE);
   headers.push('content-length', String(body.length));
   call.response.writeHead(200, headers);
-  endInOneWrite(call.response, body);
+  endInOneWrite(gateway, call, body);
 }
 
 /** An error in the caller's dialect, for calls of which nothing was answered yet. */
 export function sendError(gateway: Gateway, call: Call, error: GatewayError): void {
-  settleCall(gateway, call, error.kind, error.status);
-  const body = Buffer.from(JSON.stringify(call.door.dialect.encodeError(error)));
+  const { dialect } = call.door;
+  const status = dialect.errorStatus?.(error) ?? error.status;
+  settleCall(gateway, call, error.kind, status);
+  const body = Buffer.from(JSON.stringify(dialect.encodeError(error)));
   const headers = answerHeaders(call, JSON_TYPE);
   headers.push('content-length', String(body.length));
   if (error.retryAfterMs !== undefined) {
     headers.push('retry-after', String(Math.ceil(error.retryAfterMs / 1000)));
   }
-  call.response.writeHead(error.status, headers);
-  endInOneWrite(call.response, body);
+  // Read by the SDKs of OpenAI and Anthropic.
+  if (error.retryable === false) headers.push('x-should-retry', 'false');
+  call.response.writeHead(status, headers);
+  endInOneWrite(gateway, call, body);
 }
 
 /** Up to this size a copy is cheaper than a second buffer for the kernel to gather. */
 const ONE_WRITE_BYTES = 16 * 1024;
 
 /** Node joins head and body into one write only where the body is text; as latin1 it is the same bytes. */
-function endInOneWrite(response: ServerResponse, body: Buffer): void {
-  if (body.length <= ONE_WRITE_BYTES) response.end(body.toString('latin1'), 'latin1');
-  else response.end(body);
+function endInOneWrite(gateway: Gateway, call: Call, body: Buffer): void {
+  if (body.length <= ONE_WRITE_BYTES) endAnswer(gateway, call, body.toString('latin1'), 'latin1');
+  else endAnswer(gateway, call, body);
 }
 
 /** Anything thrown, as the error that the caller sees. What was not foreseen is `internal`, told to the operator only. */
@@ -88,6 +92,7 @@ function answerHeaders(call: Call, contentType?: string): string[] {
     headers.push('x-fairlead-attempts', String(call.attempts.length));
     headers.push('server-timing', serverTiming(call));
   }
+  if (call.reservation) pushRateHeaders(headers, call.door.dialect.name, call.reservation);
   if (call.dropped.length > 0) headers.push('x-fairlead-dropped', nameDropped(call.dropped));
   return headers;
 }

@@ -1,3 +1,4 @@
+import { appendAll } from '../conversation/append-all.ts';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../conversation/json.ts';
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
@@ -10,6 +11,7 @@ import {
 import type { KeptHere } from '../responses/kept-response.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
+import { parseBody } from './parse-body.ts';
 
 const PREVIOUS = 'previous_response_id';
 
@@ -52,7 +54,7 @@ function readField({ body, spans }: Call, name: string): unknown {
 }
 
 function goOnFrom(call: Call, { input, response }: KeptHere): void {
-  const sent = parseBody(call);
+  const sent = parseBody(call.body);
   const earlier = {
     input: inputItems({ input: tryParseJson(input) ?? null }),
     output: outputItems(response),
@@ -68,7 +70,7 @@ const MAX_RESPONSES = 200;
 /** Some clients (the AI SDK) name the items of earlier answers by their ids alone: those that are kept here are put in. */
 async function resolveReferences(gateway: Gateway, call: Call): Promise<void> {
   if (!call.body.includes(REFERENCE)) return;
-  const sent = parseBody(call);
+  const sent = parseBody(call.body);
   const ids = referencedResponses(sent);
   if (ids.size === 0) return;
   if (ids.size > MAX_RESPONSES) {
@@ -80,15 +82,9 @@ async function resolveReferences(gateway: Gateway, call: Call): Promise<void> {
   const items: JsonObject[] = [];
   for (const id of ids) {
     const kept = await gateway.responses.find(call.caller.tenant, id);
-    if (kept?.where === 'here') items.push(...outputItems(kept.response));
+    if (kept?.where === 'here') appendAll(items, outputItems(kept.response));
   }
   replaceBody(call, sent, resolveItems(sent, items));
-}
-
-function parseBody({ body }: Call): JsonObject {
-  const parsed = tryParseJson(body.toString('utf8'));
-  if (!isObject(parsed)) throw invalidRequest('The request body is not valid JSON.');
-  return parsed;
 }
 
 function replaceBody(call: Call, sent: JsonObject, body: JsonObject): void {

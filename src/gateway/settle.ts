@@ -1,11 +1,34 @@
 import { OPERATIONS, type UsageRecord } from '../usage/record.ts';
 import type { Call, Outcome } from './call.ts';
+import { estimateInput } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
 import { isFree } from './object-call.ts';
+import { settleQuota } from './reserve-quota.ts';
+
+/** Notes that a call starts; to be waited for before its first upstream request goes out. */
+export function noteStart(gateway: Gateway, call: Call, account: string): void {
+  const { operation } = call.door;
+  const isFreeCall = operation === 'count' || (call.object !== undefined && isFree(call.object));
+  const isEstimable = OPERATIONS[operation].unsaid === 'estimate';
+  call.started = gateway.ledger.noteStart({
+    id: call.id,
+    startedAt: call.startedAt,
+    tenant: call.caller.tenant,
+    key: call.caller.key,
+    dialect: call.door.dialect.name,
+    operation,
+    model: call.model ?? null,
+    target: call.target?.name ?? '',
+    account,
+    stream: call.stream,
+    estimatedInput: isEstimable ? estimateInput(call.body.length) : null,
+    reservedCostMicroUsd: isFreeCall ? 0 : call.reservedCostMicroUsd,
+  });
+}
 
 /**
- * The last step: the usage record. Runs once a call, before the last byte of the answer is handed on, so that no
- * client has an answer that the ledger does not know.
+ * The last step: the usage record. Runs once a call, before the last byte of the answer is handed on (`endAnswer`), so
+ * that no client has an answer that the ledger does not know.
  */
 export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, status: number): void {
   if (call.settled) return;
@@ -31,6 +54,21 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
     firstTokenMs: call.firstTokenMs ?? null,
     attempts: call.attempts,
   };
+  if (call.reservation) settleQuota(gateway, call.reservation, record);
   // What an answer that broke off had used is known by what came through, not by what was asked.
-  gateway.ledger.append(record, outcome === 'ok' && isEstimable ? gateway.lateCounts.plan(call) : undefined);
+  const recount = outcome === 'ok' && isEstimable ? gateway.lateCounts.plan(call) : undefined;
+  gateway.ledger.append(record, recount, call.started);
+}
+
+/** Hands on the end of an answer of a call that is settled, when its record is in the journal: no client has it whole before. */
+export function endAnswer(
+  gateway: Gateway,
+  call: Call,
+  last?: Buffer | string,
+  encoding: BufferEncoding = 'utf8',
+): void {
+  if (last !== undefined) call.tap?.push(last, encoding);
+  call.last = last;
+  call.lastEncoding = encoding;
+  gateway.ledger.wait(call);
 }

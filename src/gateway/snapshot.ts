@@ -1,8 +1,13 @@
+import type { CapturePolicy } from '../captures/capture.ts';
+import type { CallerLimits } from '../quotas/compile-limits.ts';
+import type { Limit } from '../quotas/limit.ts';
 import type { Routes } from '../routing/resolve-targets.ts';
 
 /** The compiled, immutable form of one configuration: all that the way of a call reads. */
 export interface Snapshot {
   routes: Routes;
+  /** The fields of a chat request that are looked for at admission: what any provider here has a rule about is among them. */
+  chatFields: ReadonlySet<string>;
   /** The caller that a secret belongs to; `undefined` where no valid key has it. */
   findCaller(secret: string): Caller | undefined;
   /** What to do about a provider that is known but not configured, by its name. */
@@ -13,12 +18,18 @@ export interface Snapshot {
   maxBodyBytes: number;
   /** Responses of the Responses API: whether they are kept here, and for how long they can be gone on from. */
   responses: { store: boolean; retentionMs: number };
+  /** All limits that there are. */
+  limits: readonly Limit[];
 }
 
 /** Who calls: a tenant by one of its keys. */
 export interface Caller {
   tenant: string;
   key: string;
+  /** How prompts and answers are kept; absent where they are not. */
+  capture?: CapturePolicy | undefined;
   /** Whether the tenant may call a model by this public name. */
   mayCall(model: string): boolean;
+  /** `undefined` where nothing that it can call has a limit. */
+  limits: CallerLimits | undefined;
 }

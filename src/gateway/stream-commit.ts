@@ -3,6 +3,7 @@ import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import type { AttemptControl } from './receiver.ts';
 import { beginStream } from './respond.ts';
+import { endAnswer } from './settle.ts';
 
 /**
  * How long lifecycle events (role chunks, pings) are held back in the hope of real output. After that the client
@@ -44,6 +45,7 @@ export class StreamCommit {
   /** Sends to the client, or holds back what may still have to be taken back. */
   write(bytes: Buffer | string): void {
     if (bytes.length === 0) return;
+    this.#call.tap?.push(bytes);
     if (!this.#call.committed) {
       if (this.#call.firstTokenMs === undefined) {
         this.#hold(bytes);
@@ -54,10 +56,10 @@ export class StreamCommit {
     if (!this.#call.response.write(bytes)) this.#attempt.waitForDrain();
   }
 
-  /** The last words, after all that was held back. To be called when the record has been written. */
+  /** The last words, after all that was held back. To be called when the call is settled. */
   end(last: Buffer | string): void {
     if (!this.#call.committed) this.#begin();
-    endStream(this.#call.response, last);
+    endStream(this.#gateway, this.#call, last);
   }
 
   /** The attempt is over: nothing is sent any more but by `end`. */
@@ -83,12 +85,17 @@ export class StreamCommit {
   }
 }
 
+/** Ends the stream of a call that is settled. */
+export function endStream(gateway: Gateway, call: Call, last: Buffer | string): void {
+  limitStall(call.response);
+  endAnswer(gateway, call, last);
+}
+
 /**
- * Ends a stream and sees to it that a client which does not read its end does not hold the connection for ever. The
+ * Sees to it that a client which does not read the end of its stream does not hold the connection for ever. The
  * socket's own time-out counts from the last progress, so a slow reader gets all; after a whole answer Node replaces
  * it with that of idle connections.
  */
-export function endStream(response: ServerResponse, last: Buffer | string, stallMs = STALL_MS): void {
+export function limitStall(response: ServerResponse, stallMs = STALL_MS): void {
   response.setTimeout(stallMs, () => response.destroy());
-  response.end(last);
 }

@@ -10,6 +10,7 @@ import type { AttemptControl, Receiver } from './receiver.ts';
 import { beginStream, sendJson } from './respond.ts';
 import { settleCall } from './settle.ts';
 import { endStream } from './stream-commit.ts';
+import { unreadableAnswer } from './unreadable-answer.ts';
 
 /** Turns a provider's whole answer into what the client gets: JSON text, or the text of a stream for a call that asked for one. */
 export type TranslateAnswer = (answer: JsonValue, headers?: ResponseHeaders) => Translated;
@@ -56,26 +57,43 @@ export class BodyTranslator implements Receiver {
     const body = Buffer.concat(this.#chunks);
     const answer = tryParseJson(body.toString('utf8'));
     if (answer === undefined) {
-      throw new GatewayError('upstream_unavailable', 'The provider sent an answer that is not valid JSON.');
+      throw unreadableAnswer(body, call.spoken);
     }
-    const { text, usage, written } = this.#translate(answer);
+    const { text, usage, written } = this.#read(answer);
     call.usage = usage;
     if (!usage) {
       this.account();
       call.answer = body;
     }
-    this.#attempt.succeed();
     keepAnswer(this.#gateway, call, written);
+    this.#attempt.whenNoted(() => this.#finish(text));
+  }
+
+  account(): void {
+    this.#call.usage ??= estimateUsage(this.#call.body.length, 0);
+  }
+
+  #finish(text: string): void {
+    const call = this.#call;
+    this.#attempt.succeed();
     if (!call.stream) {
       sendJson(this.#gateway, call, Buffer.from(text));
       return;
     }
     settleCall(this.#gateway, call, 'ok', 200);
     beginStream(call);
-    endStream(call.response, text);
+    endStream(this.#gateway, call, text);
   }
 
-  account(): void {
-    this.#call.usage ??= estimateUsage(this.#call.body.length, 0);
+  #read(answer: JsonValue): Translated {
+    try {
+      return this.#translate(answer);
+    } catch (thrown) {
+      if (thrown instanceof GatewayError && thrown.usage) this.#call.usage = thrown.usage;
+      throw thrown;
+    }
   }
+
+  /** What a failure reports of its usage was noted when it was read. */
+  accountFailure(): void {}
 }

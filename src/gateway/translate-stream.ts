@@ -28,6 +28,8 @@ export class StreamTranslator implements CommittingReceiver {
   #outputEvents = 0;
   #hasOutput = false;
   #ended = false;
+  /** The last word waits until what the call leaves behind is noted. */
+  #finishing = false;
   /** The provider said its last word, and with it all that was used. */
   #complete = false;
   /** Encoded, not yet sent, within the handling of one packet. */
@@ -59,7 +61,7 @@ export class StreamTranslator implements CommittingReceiver {
 
   end(): void {
     for (const message of this.#reader.end()) this.#take(message);
-    if (!this.#ended) for (const event of this.#decoder.end()) this.#handle(event);
+    if (!this.#ended && !this.#finishing) for (const event of this.#decoder.end()) this.#handle(event);
     this.#flush();
   }
 
@@ -75,6 +77,10 @@ export class StreamTranslator implements CommittingReceiver {
     else this.#call.usage = this.#complete ? reported : completeUsage(reported, this.#outputEvents);
   }
 
+  accountFailure(): void {
+    if (this.#hasOutput || (this.#usage && !this.#decoder.usageIsAnnounced)) this.account();
+  }
+
   dispose(): void {
     this.#commit.dispose();
   }
@@ -88,7 +94,7 @@ export class StreamTranslator implements CommittingReceiver {
   }
 
   #handle(event: CompletionEvent): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#finishing) return;
     if (event.type === 'error') {
       this.#attempt.fail(event.error);
       this.#ended = true;
@@ -101,12 +107,17 @@ export class StreamTranslator implements CommittingReceiver {
     const text = this.#encoder.push(event);
     if (event.type === 'end') {
       this.#complete = true;
-      this.#attempt.succeed();
       keepAnswer(this.#gateway, this.#call, this.#encoder.answer);
-      this.#finish('ok', text);
+      this.#finishing = true;
+      this.#attempt.whenNoted(() => this.#succeed(text));
     } else {
       this.#pending += text;
     }
+  }
+
+  #succeed(last: string): void {
+    this.#attempt.succeed();
+    this.#finish('ok', last);
   }
 
   #flush(): void {
@@ -123,7 +134,8 @@ export class StreamTranslator implements CommittingReceiver {
 
   #finish(outcome: 'ok' | GatewayError['kind'], last: string): void {
     this.#ended = true;
-    this.account();
+    if (outcome === 'ok') this.account();
+    else this.accountFailure();
     if (this.#hasOutput) this.#commit.noteOutput();
     settleCall(this.#gateway, this.#call, outcome, 200);
     this.#commit.end(this.#takePending() + last);

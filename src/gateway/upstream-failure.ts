@@ -3,6 +3,7 @@ import { tryParseJson } from '../conversation/json.ts';
 import type { UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
 import type { Target } from '../routing/target.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
+import type { Log } from './gateway.ts';
 
 /**
  * What a provider's error status means for the caller. A status that is not listed is the caller's to mend
@@ -11,7 +12,6 @@ import { redactSecrets } from '../upstream/secrets.ts';
 const STATUS_KINDS: Record<number, ErrorKind> = {
   401: 'upstream_unavailable',
   402: 'upstream_unavailable',
-  403: 'upstream_unavailable',
   407: 'upstream_unavailable',
   408: 'upstream_timeout',
   425: 'upstream_unavailable',
@@ -19,13 +19,23 @@ const STATUS_KINDS: Record<number, ErrorKind> = {
   504: 'upstream_timeout',
 };
 
-/** A refusal that is about us at the provider, not about the call: the operator must see to it. */
-const CREDENTIAL_STATUSES = new Set([401, 402, 403, 407]);
+/** Refusals that are about us at the provider, not about the call: the operator must see to it. By their codes. */
+const ALARMS = {
+  upstream_credentials_rejected: 'a provider rejected our credentials',
+  upstream_payment_required: 'a provider wants to be paid',
+  upstream_permission_denied: 'a provider does not let our account do this',
+} as const;
+
+type Alarm = keyof typeof ALARMS;
+
+/** More of an error answer than this says nothing new. */
+export const MAX_ERROR_BYTES = 256 * 1024;
 
 export interface FailedAnswer {
   error: GatewayError;
-  /** Our credential at the provider was refused. */
-  credentialRejected: boolean;
+  alarm: Alarm | undefined;
+  /** The provider's own words, which may hold secrets. */
+  reason: string;
 }
 
 /** Reads an error answer of a provider into an error for the caller. */
@@ -38,13 +48,20 @@ export function readFailedAnswer(
   now: number,
 ): FailedAnswer {
   const failure = dialect.decodeError(status, tryParseJson(body) ?? body, headers);
-  const credentialRejected = CREDENTIAL_STATUSES.has(status) || failure.credentialRejected === true;
-  if (credentialRejected) {
+  const reason = failure.message;
+  const alarm = alarmOf(status, failure);
+  if (alarm === 'upstream_credentials_rejected') {
+    // Its words may quote the credential.
     const message = `The provider '${target.upstream.name}' did not accept the gateway's own credentials. Tell the gateway's operator; your key is fine.`;
     return {
-      error: new GatewayError('upstream_unavailable', message, { code: 'upstream_credentials_rejected' }),
-      credentialRejected,
+      error: new GatewayError('upstream_unavailable', message, { code: alarm }),
+      alarm,
+      reason,
     };
+  }
+  if (alarm) {
+    const message = `The provider '${target.upstream.name}' answered ${status}: ${reason}. Tell the gateway's operator: this is about the gateway's own account.`;
+    return { error: new GatewayError('upstream_unavailable', message, { code: alarm }), alarm, reason };
   }
   const kind =
     failure.kind ??
@@ -52,8 +69,36 @@ export function readFailedAnswer(
     (status >= 400 && status < 500 ? 'upstream_rejected' : 'upstream_unavailable');
   return {
     error: describeFailure(kind, target, status, failure, retryAfterMs(headers, failure, now)),
-    credentialRejected,
+    alarm,
+    reason,
   };
+}
+
+/** A 403 says by its words whom it is about; where it has none it is the caller's, who is told what the provider says. */
+function alarmOf(status: number, failure: UpstreamFailure): Alarm | undefined {
+  const isKeyRefused = status === 403 && KEY_REFUSED.test(failure.message);
+  if (status === 401 || status === 407 || failure.credentialRejected === true || isKeyRefused) {
+    return 'upstream_credentials_rejected';
+  }
+  if (status === 402) return 'upstream_payment_required';
+  return failure.permissionDenied === true ? 'upstream_permission_denied' : undefined;
+}
+
+/** Some servers say 403 where others say 401, with nothing but a sentence. */
+const KEY_REFUSED =
+  /\b(?:invalid|incorrect|wrong|missing|expired)\b.{0,20}\b(?:api[ _-]?key|token|credentials?)\b/i;
+
+/** Tells the operator of a failed answer in the provider's words: an alarm where it is about us. */
+export function logFailedAnswer(
+  log: Log,
+  { error, alarm, reason }: FailedAnswer,
+  secrets: readonly string[],
+  fields: Record<string, unknown>,
+): void {
+  const said = { ...fields, kind: error.kind, reason: redactSecrets(reason, secrets) };
+  if (alarm) log.error({ ...said, event: alarm }, ALARMS[alarm]);
+  else if (error.kind === 'upstream_rejected') log.info(said, 'a provider rejected a call');
+  else log.warn(said, 'a provider failed');
 }
 
 function describeFailure(

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { chat } from '../dialects/chat/index.ts';
-import { passThrough } from '../dialects/chat/pass-through.ts';
+import { embeddingsPassThrough, passThrough } from '../dialects/chat/pass-through.ts';
 import { completions } from '../dialects/completions/index.ts';
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
@@ -10,7 +10,7 @@ import type { Lifecycle } from './lifecycle.ts';
 import { takeCall } from './take-call.ts';
 
 const CHAT_COMPLETIONS: Door = { dialect: chat, operation: 'generate', passThrough };
-const EMBEDDINGS: Door = { dialect: chat, operation: 'embed', passThrough };
+const EMBEDDINGS: Door = { dialect: chat, operation: 'embed', passThrough: embeddingsPassThrough };
 const COMPLETIONS: Door = {
   dialect: completions,
   operation: 'generate',

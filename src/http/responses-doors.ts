@@ -7,6 +7,7 @@ import { passThrough } from '../dialects/responses/pass-through.ts';
 import { inputItems, listInputItems } from '../dialects/responses/stored.ts';
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
+import { type KeptCall, recordKept } from '../gateway/record-kept.ts';
 import { type KeptRequest, relayKept } from '../gateway/relay-kept.ts';
 import type { KeptHere } from '../responses/kept-response.ts';
 import { authenticated, requireKey } from './access.ts';
@@ -59,7 +60,11 @@ export function addResponsesDoors(app: FastifyInstance, gateway: Gateway, lifecy
         method: door.method,
         url: `/v1/responses/:id${door.resource}`,
         config,
-        handler: (request, reply) => answerKept(gateway, door, request, reply),
+        handler: (request, reply) => {
+          const { id, caller } = request;
+          const call: KeptCall = { id, caller: authenticated(caller), response: reply.raw };
+          return recordKept(gateway, call, () => answerKept(gateway, door, call, request, reply));
+        },
       });
     }
   });
@@ -68,14 +73,16 @@ export function addResponsesDoors(app: FastifyInstance, gateway: Gateway, lifecy
 async function answerKept(
   gateway: Gateway,
   door: KeptDoor,
+  call: KeptCall,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
-  const { tenant } = authenticated(request.caller);
+  const { tenant } = call.caller;
   const { id } = request.params as { id: string };
   const kept = await gateway.responses.find(tenant, id);
   // In OpenAI's words, and the same for what another tenant has: nobody learns what others have.
   if (!kept) throw new GatewayError('not_found', `Response with id '${id}' not found.`);
+  call.target = kept.target;
   if (kept.where === 'here') {
     const answer = door.answer(kept, request.query);
     if (door.forgets === true) await gateway.responses.remove(tenant, id);

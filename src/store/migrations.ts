@@ -1,5 +1,6 @@
-import { type Kysely, sql } from 'kysely';
+import { type CreateTableBuilder, type Kysely, SqliteAdapter, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import { SUM_NAMES, SUM_NUMBERS } from './usage-sums.ts';
 
 /**
  * Every change of the tables, in order. One that was released is never edited: a later one mends it.
@@ -9,6 +10,9 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0001_calls_and_keys': { up: createCallsAndKeys },
   '0002_responses': { up: createResponses },
   '0003_upstream_objects': { up: createUpstreamObjects },
+  '0004_upstream_object_expiry': { up: addUpstreamObjectExpiry },
+  '0010_usage_sums': { up: createUsageSums },
+  '0030_captures': { up: createCaptures },
   '0040_revisions': { up: createRevisions },
 };
 
@@ -87,10 +91,11 @@ async function createResponses(db: Kysely<unknown>): Promise<void> {
   await db.schema.createIndex('responses_by_expiry').on('responses').column('expires_at').execute();
 }
 
+/** Two providers may give the same id to two things, as may two accounts of one. */
 async function createUpstreamObjects(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('upstream_objects')
-    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('id', 'text', (column) => column.notNull())
     .addColumn('kind', 'text', (column) => column.notNull())
     .addColumn('tenant', 'text', (column) => column.notNull())
     .addColumn('key', 'text', (column) => column.notNull())
@@ -98,6 +103,7 @@ async function createUpstreamObjects(db: Kysely<unknown>): Promise<void> {
     .addColumn('account', 'text', (column) => column.notNull())
     .addColumn('created_at', 'bigint', (column) => column.notNull())
     .addColumn('object', 'text')
+    .addPrimaryKeyConstraint('upstream_objects_by_id', ['id', 'provider', 'account'])
     .execute();
   await db.schema
     .createIndex('upstream_objects_by_tenant')
@@ -145,4 +151,45 @@ async function createRevisions(db: Kysely<unknown>): Promise<void> {
     .addColumn('message', 'text', (column) => column.notNull())
     .addColumn('details', 'text', (column) => column.notNull())
     .execute();
+}
+/** What calls leave behind is not deleted by anybody who would tell us. */
+async function addUpstreamObjectExpiry(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('upstream_objects').addColumn('expires_at', 'bigint').execute();
+  await db.schema
+    .createIndex('upstream_objects_by_expiry')
+    .on('upstream_objects')
+    .column('expires_at')
+    .execute();
+}
+
+async function createCaptures(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('captures')
+    .addColumn('call_id', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('tenant', 'text', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint', (column) => column.notNull())
+    .addColumn('request', 'text')
+    .addColumn('response', 'text')
+    .addColumn('truncated', 'integer', (column) => column.notNull())
+    .addColumn('gap', 'text')
+    .execute();
+  await db.schema.createIndex('captures_by_expiry').on('captures').column('expires_at').execute();
+}
+
+async function createUsageSums(db: Kysely<unknown>): Promise<void> {
+  const isSqlite = db.getExecutor().adapter instanceof SqliteAdapter;
+  for (const table of ['usage_by_hour', 'usage_by_day']) {
+    let create: CreateTableBuilder<string, string> = db.schema
+      .createTable(table)
+      .addColumn('span', 'bigint', (column) => column.notNull());
+    for (const name of SUM_NAMES) create = create.addColumn(name, 'text', (column) => column.notNull());
+    for (const count of SUM_NUMBERS) {
+      const type = count === 'cost_micro_usd' ? 'double precision' : 'bigint';
+      create = create.addColumn(count, type, (column) => column.notNull());
+    }
+    create = create.addPrimaryKeyConstraint(`${table}_primary_key`, ['span', ...SUM_NAMES]);
+    // The key is most of a row: SQLite would write it twice.
+    if (isSqlite) create = create.modifyEnd(sql`without rowid`);
+    await create.execute();
+  }
 }

@@ -1,30 +1,28 @@
+import { openPostgresStore } from './postgres/open.ts';
 import { openSqliteStore } from './sqlite/open.ts';
 import type { OpenOptions, Store } from './store.ts';
 
+/** Opens what stands behind the URL's scheme and colon. */
 type Opener = (location: string, options: OpenOptions) => Promise<Store>;
 
 const OPENERS = new Map<string, Opener>([
   ['sqlite', openSqliteStore],
-  ['postgres', refusePostgres],
-  ['postgresql', refusePostgres],
+  ['postgres', openPostgresStore],
+  ['postgresql', openPostgresStore],
 ]);
 
 /**
  * Opens the store that a URL names and brings its tables up to date.
- * `sqlite:PATH` (relative to the working directory, or absolute) or `sqlite::memory:`.
+ * `sqlite:PATH` (relative to the working directory, or absolute), `sqlite::memory:` or `postgres://…`.
  */
 export async function openStore(url: string, options: OpenOptions = {}): Promise<Store> {
   const colon = url.indexOf(':');
   const open = OPENERS.get(url.slice(0, Math.max(colon, 0)));
   // The URL itself may hold a password: it is in no message.
-  if (!open) throw new Error("The store's URL must be sqlite:PATH, for example sqlite:./data/fairlead.db.");
+  if (!open) {
+    throw new Error(
+      "The store's URL must be sqlite:PATH, for example sqlite:./data/fairlead.db, or postgres://USER:PASSWORD@HOST/DATABASE.",
+    );
+  }
   return open(url.slice(colon + 1), options);
-}
-
-function refusePostgres(): Promise<never> {
-  return Promise.reject(
-    new Error(
-      'PostgreSQL is not supported yet. Set the store to sqlite:PATH, e.g. sqlite:./data/fairlead.db.',
-    ),
-  );
 }

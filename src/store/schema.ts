@@ -1,6 +1,5 @@
 import type { DialectName } from '../conversation/conversation.ts';
-import type { ErrorKind } from '../conversation/gateway-error.ts';
-import type { Operation } from '../usage/record.ts';
+import type { CallOutcome, Operation } from '../usage/record.ts';
 
 /** The tables as queries see them. `migrations.ts` makes them; the two change together. */
 export interface Database {
@@ -12,6 +11,9 @@ export interface Database {
   revision_changes: RevisionChangeRow;
   config_entries: ConfigEntryRow;
   events: EventRow;
+  captures: CaptureRow;
+  usage_by_hour: UsageSumRow;
+  usage_by_day: UsageSumRow;
 }
 
 /** One usage record. All token columns are null where the call's usage is not known. */
@@ -38,12 +40,41 @@ export interface CallRow {
   /** 0 or 1: the tokens were counted by us because the provider did not say. */
   usage_estimated: number;
   cost_micro_usd: number | null;
-  outcome: 'ok' | ErrorKind;
+  outcome: CallOutcome;
   status: number;
   latency_ms: number;
   first_token_ms: number | null;
   /** The attempts as JSON: they are only ever read together with their call. */
   attempts: string;
+}
+
+/**
+ * What the calls of one hour, or one day (UTC), come to that are alike in all that usage is asked by. The tables are made from `calls`
+ * alone (`usage-sums.ts`).
+ */
+export interface UsageSumRow {
+  /** Unix milliseconds: when the hour or day begins. */
+  span: number;
+  /** As `encodeName` writes them: a primary key cannot be null. */
+  tenant: string;
+  key: string;
+  model: string;
+  target: string;
+  outcome: CallRow['outcome'];
+  calls: number;
+  /** Those whose cost is known. */
+  priced_calls: number;
+  /** Those that a provider may bill and whose cost is not known. */
+  unpriced_calls: number;
+  cost_micro_usd: number;
+  input_tokens: number;
+  input_audio_tokens: number;
+  cache_read_tokens: number;
+  cache_write_tokens: number;
+  cache_write_1h_tokens: number;
+  output_tokens: number;
+  output_audio_tokens: number;
+  reasoning_tokens: number;
 }
 
 /** A key that the gateway itself made. Its secret is nowhere; the hash finds it. */
@@ -91,6 +122,21 @@ export interface UpstreamObjectRow {
   created_at: number;
   /** The provider's own words, as last seen; null where only its id was seen (the output of a batch). */
   object: string | null;
+  /** Unix milliseconds: from when on nobody is known to have it any more; null where it is known until it is deleted. */
+  expires_at: number | null;
+}
+
+/** The prompt and the answer of a call whose tenant has them kept, redacted. */
+export interface CaptureRow {
+  call_id: string;
+  tenant: string;
+  /** Unix milliseconds. */
+  expires_at: number;
+  /** JSON; the beginning of it where `truncated` is 1. Null where it is not kept: `gap` says why. */
+  request: string | null;
+  response: string | null;
+  truncated: number;
+  gap: string | null;
 }
 
 /** One change of the configuration: the audit trail. Never changed, never deleted. */

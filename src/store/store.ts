@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import type { AliasedExpression, Kysely } from 'kysely';
 import type { CallRow, Database } from './schema.ts';
 
 /**
@@ -9,12 +9,16 @@ export interface Store {
   readonly db: Kysely<Database>;
   /** Adds the calls (by start and id) that are not there yet: all of them, or none and it rejects. */
   insertCalls(rows: readonly CallRow[]): Promise<void>;
+  /** The calls that the tables of sums do not hold yet, to be selected from; null where they always hold all. */
+  readonly unsummedCalls: AliasedExpression<CallRow, 'calls'> | null;
   close(): Promise<void>;
 }
 
 export interface OpenOptions {
   /** Reads beside a running gateway; the database must exist and be of this version. */
   readOnly?: boolean;
+  /** SQLite: how many calls may wait for their sums (`sqlite/sums-writer.ts`). */
+  mostUnsummed?: number;
   /** What relative paths start from; the process's working directory where absent. */
   cwd?: string;
 }

@@ -1,27 +1,89 @@
-import { type Logger, stdSerializers } from 'pino';
-import { redactSecrets } from '../upstream/secrets.ts';
+import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino';
+import { redactorOf } from '../upstream/secrets.ts';
 
 /** Errors of libraries hold sockets and whole requests: deeper than this nothing in them says more. */
 const MAX_DEPTH = 4;
 
-/**
- * A log that writes errors without secrets. What nobody foresaw may quote anything, in its message, its stack or a field
- * that a library gave it.
- *
- * @param secrets asked for when an error is written: tokens are renewed, configurations replaced
- */
-export function redactingLog(log: Logger, secrets: () => readonly string[]): Logger {
-  const err = (error: unknown) =>
-    redactDeep(error instanceof Error ? stdSerializers.err(error) : error, secrets(), MAX_DEPTH);
-  return log.child({}, { serializers: { err } });
+type Redact = (text: string) => string;
+
+export interface RedactingLog {
+  log: Logger;
+  /** @param secrets asked for when something is written: tokens are renewed, configurations replaced */
+  hide(secrets: () => readonly string[]): void;
 }
 
-function redactDeep(value: unknown, secrets: readonly string[], depth: number): unknown {
-  if (typeof value === 'string') return redactSecrets(value, secrets);
+/**
+ * A log that writes without secrets: its messages, texts beside them, and errors in whole. What nobody foresaw may quote
+ * anything, in its message, its stack or a field that a library gave it, and pino makes an error's message its own.
+ *
+ * @param destination absent: standard output
+ */
+export function openLog(level: string, destination?: DestinationStream): RedactingLog {
+  let secrets: () => readonly string[] = () => [];
+  let known = '';
+  let redact: Redact = (text) => text;
+  const redactor = (): Redact => {
+    const list = secrets();
+    // They change seldom, and a pattern of many takes its time.
+    const now = list.join('\n');
+    if (now !== known) redact = redactorOf(list);
+    known = now;
+    return redact;
+  };
+  const options = {
+    level,
+    serializers: {
+      err: (error: unknown) =>
+        redactDeep(error instanceof Error ? stdSerializers.err(error) : error, redactor(), MAX_DEPTH),
+    },
+    formatters: {
+      log: (fields: object) => {
+        const redact = redactor();
+        return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, textOr(value, redact)]));
+      },
+    },
+    hooks: {
+      logMethod(this: Logger, args: Parameters<pino.LogFn>, write: pino.LogFn) {
+        const [first, message, ...values] = args as [unknown, unknown?, ...unknown[]];
+        const redact = redactor();
+        const said = message ?? messageOf(first);
+        const rest = said === undefined ? [] : [said, ...values];
+        Reflect.apply(
+          write,
+          this,
+          [first, ...rest].map((value) => textOr(value, redact)),
+        );
+      },
+    },
+  };
+  const log = destination ? pino(options, destination) : pino(options);
+  return {
+    log,
+    hide: (list) => {
+      secrets = list;
+    },
+  };
+}
+
+/** What pino takes for the message where none is given. */
+function messageOf(first: unknown): unknown {
+  if (first instanceof Error) return first.message;
+  if (typeof first !== 'object' || first === null || 'msg' in first || !('err' in first)) return undefined;
+  return (first.err as { message?: unknown } | undefined | null)?.message;
+}
+
+function textOr(value: unknown, redact: Redact): unknown {
+  return typeof value === 'string' ? redact(value) : value;
+}
+
+function redactDeep(value: unknown, redact: Redact, depth: number): unknown {
+  if (typeof value === 'string') return redact(value);
   if (typeof value !== 'object' || value === null) return typeof value === 'bigint' ? String(value) : value;
+  // Byte by byte they would fill the log, and say a secret in numbers.
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
   if (depth === 0) return undefined;
-  if (Array.isArray(value)) return value.map((item) => redactDeep(item, secrets, depth - 1));
+  if (Array.isArray(value)) return value.map((item) => redactDeep(item, redact, depth - 1));
   return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [key, redactDeep(inner, secrets, depth - 1)]),
+    Object.entries(value).map(([key, inner]) => [redact(key), redactDeep(inner, redact, depth - 1)]),
   );
 }

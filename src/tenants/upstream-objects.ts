@@ -5,6 +5,11 @@ export type UpstreamObject = UpstreamObjectRow;
 /** What can be asked for at a door of its own. */
 export type ObjectKind = 'file' | 'batch';
 
+/** What an account of a provider knows by an id. */
+const ID = ['id', 'provider', 'account'] as const;
+
+export type ObjectPlace = Pick<UpstreamObject, 'tenant' | 'kind' | 'id' | 'provider' | 'account'>;
+
 export interface ListRequest {
   tenant: string;
   kind: ObjectKind;
@@ -22,11 +27,15 @@ export interface ListRequest {
  */
 export class UpstreamObjects {
   readonly #db: Store['db'];
+  readonly #now: () => number;
 
-  constructor({ db }: Pick<Store, 'db'>) {
+  /** `now`: Unix milliseconds. */
+  constructor({ db }: Pick<Store, 'db'>, now: () => number) {
     this.#db = db;
+    this.#now = now;
   }
 
+  /** Of several that accounts gave the same id, the one that was made last: what the tenant was last told of by this name. */
   find(tenant: string, kind: ObjectKind, id: string): Promise<UpstreamObject | undefined> {
     return this.#db
       .selectFrom('upstream_objects')
@@ -34,34 +43,53 @@ export class UpstreamObjects {
       .where('id', '=', id)
       .where('tenant', '=', tenant)
       .where('kind', '=', kind)
+      .orderBy('created_at', 'desc')
       .executeTakeFirst();
   }
 
   /** Those of these ids that are any tenant's: to be told only whether they are the caller's own. */
-  ofAll(ids: readonly string[]): Promise<UpstreamObject[]> {
-    return this.#db.selectFrom('upstream_objects').selectAll().where('id', 'in', ids).execute();
+  async ofAll(ids: readonly string[]): Promise<UpstreamObject[]> {
+    const rows = await this.#db.selectFrom('upstream_objects').selectAll().where('id', 'in', ids).execute();
+    const now = this.#now();
+    return rows.filter(({ expires_at: expiresAt }) => expiresAt === null || expiresAt > now);
   }
 
-  /** Binds objects to their tenants. One that is bound stays so; what it looks like is brought up to date. */
+  /**
+   * Binds objects to their tenants. One that is bound stays so, unless that has expired; what it looks like and when it
+   * expires is brought up to date.
+   */
   async bind(objects: readonly UpstreamObject[]): Promise<void> {
-    for (const object of objects) {
-      const insert = this.#db.insertInto('upstream_objects').values(object);
-      await insert
-        .onConflict((conflict) =>
-          object.object === null
-            ? conflict.column('id').doNothing()
-            : conflict
-                .column('id')
-                .doUpdateSet({ object: object.object })
-                .where('upstream_objects.tenant', '=', object.tenant),
-        )
-        .execute();
-    }
+    const rows = [
+      ...new Map(
+        objects.map((object) => [JSON.stringify([object.id, object.provider, object.account]), object]),
+      ).values(),
+    ];
+    if (rows.length === 0) return;
+    if (rows.some(({ expires_at: expiresAt }) => expiresAt !== null)) await this.#deleteExpired();
+    await this.#db
+      .insertInto('upstream_objects')
+      .values(rows)
+      .onConflict((conflict) =>
+        conflict
+          .columns(ID)
+          .doUpdateSet(({ fn, ref }) => ({
+            object: fn.coalesce(ref('excluded.object'), ref('upstream_objects.object')),
+            expires_at: ref('excluded.expires_at'),
+          }))
+          .whereRef('upstream_objects.tenant', '=', 'excluded.tenant'),
+      )
+      .execute();
   }
 
-  async forget(tenant: string, kind: ObjectKind, id: string): Promise<void> {
+  async #deleteExpired(): Promise<void> {
+    await this.#db.deleteFrom('upstream_objects').where('expires_at', '<=', this.#now()).execute();
+  }
+
+  async forget({ tenant, kind, id, provider, account }: ObjectPlace): Promise<void> {
     await this.#db
       .deleteFrom('upstream_objects')
+      .where('provider', '=', provider)
+      .where('account', '=', account)
       .where('id', '=', id)
       .where('tenant', '=', tenant)
       .where('kind', '=', kind)

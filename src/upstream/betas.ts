@@ -1,3 +1,5 @@
+import { appendAll } from '../conversation/append-all.ts';
+
 const HEADER = 'anthropic-beta';
 
 /**
@@ -13,6 +15,9 @@ export function keepBetas(
   if (written === undefined) return others;
   const flags = written.split(',').map((flag) => flag.trim());
   const kept = flags.filter((flag) => known.includes(flag));
-  dropped.push(...flags.filter((flag) => !known.includes(flag)).map((flag) => `${HEADER}: ${flag}`));
+  appendAll(
+    dropped,
+    flags.filter((flag) => !known.includes(flag)).map((flag) => `${HEADER}: ${flag}`),
+  );
   return kept.length === 0 ? others : { ...others, [HEADER]: kept.join(',') };
 }

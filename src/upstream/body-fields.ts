@@ -1,4 +1,5 @@
 import type { JsonValue } from '../conversation/json.ts';
+import { skipSpace, skipSpaceBack } from '../dialects/json-bytes.ts';
 import { type FieldSpan, findTopLevelFields, spliceBody } from '../dialects/request-fields.ts';
 
 const QUOTE = 0x22;
@@ -25,7 +26,7 @@ function rewriteField(body: Buffer, name: string, value: JsonValue | undefined):
   const text = JSON.stringify(value);
   if (span) return spliceBody(body, [{ span, text }]);
   const first = body.indexOf('{') + 1;
-  const comma = body[skipSpace(body, first, 1)] === CLOSE_BRACE ? '' : ',';
+  const comma = body[skipSpace(body, first)] === CLOSE_BRACE ? '' : ',';
   return spliceBody(body, [
     { span: { start: first, end: first }, text: `${JSON.stringify(name)}:${text}${comma}` },
   ]);
@@ -33,11 +34,11 @@ function rewriteField(body: Buffer, name: string, value: JsonValue | undefined):
 
 /** The whole member that a value belongs to: its key, its value, and the comma that parts it from the others. */
 function memberAround(body: Buffer, { start, end }: FieldSpan): FieldSpan {
-  const colon = skipSpace(body, start - 1, -1);
-  const keyStart = findOpeningQuote(body, skipSpace(body, colon - 1, -1));
-  const after = skipSpace(body, end, 1);
+  const colon = skipSpaceBack(body, start - 1);
+  const keyStart = findOpeningQuote(body, skipSpaceBack(body, colon - 1));
+  const after = skipSpace(body, end);
   if (body[after] === COMMA) return { start: keyStart, end: after + 1 };
-  const before = skipSpace(body, keyStart - 1, -1);
+  const before = skipSpaceBack(body, keyStart - 1);
   return { start: body[before] === COMMA ? before : keyStart, end };
 }
 
@@ -50,10 +51,4 @@ function findOpeningQuote(body: Buffer, closing: number): number {
     if (backslashes % 2 === 0) return at;
     at--;
   }
-}
-
-function skipSpace(body: Buffer, from: number, step: 1 | -1): number {
-  let at = from;
-  while (body[at] === 0x20 || body[at] === 0x0a || body[at] === 0x0d || body[at] === 0x09) at += step;
-  return at;
 }

@@ -17,7 +17,7 @@ import type { Account, Upstream } from './upstream.ts';
 export interface Endpoint {
   dialect: UpstreamDialect;
   surface: Surface;
-  /** The provider's way of the chat dialect, where it has quirks and this is what is spoken. */
+  /** The provider's way of the chat dialect, where this is what is spoken. */
   quirked: QuirkedChat | undefined;
   /** Path and query. */
   path: string;
@@ -62,8 +62,8 @@ const CODECS: Readonly<Partial<Record<DialectName, UpstreamDialect>>> = DIALECTS
  * @throws GatewayError `invalid_request` for names that would lead to another path than the one that was permitted.
  */
 export function findEndpoint(
-  upstream: Upstream,
-  { basePath, settings }: Account,
+  upstream: Pick<Upstream, 'declaration' | 'quirked'>,
+  { basePath, settings }: Pick<Account, 'basePath' | 'settings'>,
   request: EndpointRequest,
 ): Endpoint | undefined {
   const surface = chooseSurface(upstream.declaration, request);

@@ -10,15 +10,25 @@ const MAX_EVENT_BYTES = 32 * 1024 * 1024;
  * Cuts a byte stream at the ends of its server-sent events, without decoding it: packets end anywhere, also inside
  * a UTF-8 character or between `\r` and `\n`, so what is relayed and scanned are only whole events.
  *
- * Source: WHATWG HTML, "Server-sent events" (an event ends at a blank line; lines end with LF or CRLF. The lone CR
- * that the standard also allows is not used by any provider and not cut at).
+ * Source: WHATWG HTML, "Server-sent events" (an event ends at a blank line; lines end with LF, CRLF or a lone CR). A
+ * stream with lone CRs is the one whose bytes change: its lines end with LF from here on, which means the same.
  */
 export class EventBlocks {
   #rest: Buffer[] = [];
   #restBytes = 0;
+  #hasLoneCrs = false;
+  #endedWithCr = false;
 
   /** The whole events up to now, if this chunk completed any. */
   push(chunk: Buffer): Buffer | undefined {
+    const events = this.#cut(this.#hasLoneCrs ? this.#withLineFeeds(chunk) : chunk);
+    // Looked for only where nothing was found: nearly every packet holds a whole event.
+    if (events || this.#hasLoneCrs || !endsLineWithCr(chunk)) return events;
+    this.#hasLoneCrs = true;
+    return this.#cut(this.#withLineFeeds(this.takeRest()));
+  }
+
+  #cut(chunk: Buffer): Buffer | undefined {
     if (this.#restBytes === 0) {
       const end = endOfLastEvent(chunk);
       if (end === chunk.length) return chunk;
@@ -44,6 +54,13 @@ export class EventBlocks {
     return rest;
   }
 
+  #withLineFeeds(chunk: Buffer): Buffer {
+    const text = chunk.toString('latin1');
+    const isSeam = this.#endedWithCr && text.startsWith('\n');
+    if (text !== '') this.#endedWithCr = text.endsWith('\r');
+    return Buffer.from((isSeam ? text.slice(1) : text).replace(/\r\n?/g, '\n'), 'latin1');
+  }
+
   #keep(bytes: Buffer): void {
     if (bytes.length === 0) return;
     this.#rest.push(bytes);
@@ -65,6 +82,14 @@ export class EventBlocks {
     }
     return Buffer.concat([Buffer.from(before), chunk]);
   }
+}
+
+/** Whether a CR ends a line by itself. Of one that is the last byte nobody knows yet. */
+function endsLineWithCr(bytes: Buffer): boolean {
+  for (let at = bytes.indexOf(CR); at !== -1 && at + 1 < bytes.length; at = bytes.indexOf(CR, at + 1)) {
+    if (bytes[at + 1] !== LF) return true;
+  }
+  return false;
 }
 
 /** Just behind the last blank line; 0 where there is none. */

@@ -2,7 +2,7 @@ import type { Operation } from '../usage/record.ts';
 import type { Account, Upstream } from './upstream.ts';
 
 /** What is only ever relayed. Rerank has two versions, which differ in what they take. */
-export type RelayedPlace = Exclude<Operation, 'generate' | 'embed' | 'count'> | 'rerank_v2';
+export type RelayedPlace = Exclude<Operation, 'generate' | 'embed' | 'count' | 'response'> | 'rerank_v2';
 
 /**
  * Where these are below the base URL.

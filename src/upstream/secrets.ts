@@ -16,22 +16,36 @@ export function listSecrets(values: readonly (string | undefined)[]): string[] {
 }
 
 /**
- * A text from a provider without our secrets, in case it quotes what it was sent. The text may be JSON: a secret is
- * found in whatever way its characters are escaped (RFC 8259 7).
+ * A text from a provider without our secrets, in case it quotes what it was sent. The text may be JSON or a URL: a secret
+ * is found in whatever way its characters are escaped (RFC 8259 7, RFC 3986 2.1).
  */
 export function redactSecrets(text: string, secrets: readonly string[]): string {
-  if (secrets.length === 0) return text;
-  return text.replace(new RegExp(secrets.map(patternOf).join('|'), 'g'), REDACTED);
+  return redactorOf(secrets)(text);
 }
 
-/** Each character as it is, behind a backslash where JSON allows one, or as `\uXXXX` with digits of either case. */
+/** The same for many texts: the secrets are made a pattern once. */
+export function redactorOf(secrets: readonly string[]): (text: string) => string {
+  if (secrets.length === 0) return (text) => text;
+  const pattern = new RegExp(secrets.map(patternOf).join('|'), 'g');
+  return (text) => text.replace(pattern, REDACTED);
+}
+
+/** Each character as it is, behind a backslash where JSON allows one, as `\uXXXX` or as `%XX`, with digits of either case. */
 function patternOf(secret: string): string {
   let pattern = '';
-  for (let at = 0; at < secret.length; at++) {
-    const code = secret.charCodeAt(at).toString(16).padStart(4, '0');
-    const anyCase = code.replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`);
-    const backslash = '"\\/'.includes(secret.charAt(at)) ? '\\\\?' : '';
-    pattern += `(?:\\\\u${anyCase}|${backslash}\\u${code})`;
+  for (const character of secret) {
+    const bytes = Buffer.from(character).toString('hex').replace(/../g, '%$&');
+    pattern += `(?:${inAnyCase(bytes)}|${character.split('').map(unitPattern).join('')})`;
   }
   return pattern;
+}
+
+function unitPattern(unit: string): string {
+  const code = unit.charCodeAt(0).toString(16).padStart(4, '0');
+  const backslash = '"\\/'.includes(unit) ? '\\\\?' : '';
+  return `(?:\\\\u${inAnyCase(code)}|${backslash}\\u${code})`;
+}
+
+function inAnyCase(digits: string): string {
+  return digits.replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`);
 }

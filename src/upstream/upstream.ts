@@ -16,7 +16,7 @@ export interface Upstream {
   /** The name in target names; may differ from the declaration's (`local: { adapter: openai-compatible }`). */
   name: string;
   declaration: ProviderDeclaration;
-  /** Its way of the chat dialect, where it has quirks. */
+  /** Its way of the chat dialect, where it speaks it. */
   quirked: QuirkedChat | undefined;
   accounts: [Account, ...Account[]];
   /** For targets that are named directly; those of a configured model have their own. */
@@ -98,7 +98,7 @@ export function buildUpstream(options: UpstreamOptions, context: SignInContext, 
     const known = before?.accounts.find(({ builtFrom }) => isDeepStrictEqual(builtFrom, origins));
     return known ?? { ...buildAccount(options, account, context), builtFrom: origins };
   };
-  const quirked = declaration.quirks && new QuirkedChat(declaration.quirks);
+  const quirked = declaration.dialect === 'chat' ? new QuirkedChat(declaration.quirks ?? {}) : undefined;
   return { name, declaration, quirked, accounts: [build(first), ...others.map(build)], timeouts };
 }
 

@@ -1,8 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import type { Usage } from '../conversation/usage.ts';
 import type { CallRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { boundUsage, toCallRow } from './call-row.ts';
+import type { Journal, Segment, StartNote, Waiting } from './journal.ts';
+import { readJournal, type StartedCall } from './journal-lines.ts';
 import type { PriceBook } from './prices.ts';
 import { OPERATIONS, type UsageRecord } from './record.ts';
 
@@ -18,7 +21,11 @@ export const scheduleTimeout: Schedule = (task, delayMs) => {
 export type LedgerProblem =
   /** The records are kept and tried again; `null` where it was the last time. */
   | { kind: 'write_failed'; error: unknown; pendingRecords: number; retryInMs: number | null }
-  /** There was no room (`full`) or no time (`closed`) to keep it. The log is the last place that can hold it. */
+  /** There is no room in memory: the records are in the journal alone and read from it when the store works again. */
+  | { kind: 'memory_full'; pendingRecords: number }
+  /** Records stay in the journal and are stored at the next start. */
+  | { kind: 'records_left'; pendingRecords: number }
+  /** The journal cannot be written and there was no room (`full`) or no time (`closed`). The log is the last place that can hold it. */
   | { kind: 'record_lost'; reason: 'full' | 'closed'; record: UsageRecord };
 
 /** Finds out later what a call used, where nobody said. One of the two is called, once. */
@@ -32,6 +39,8 @@ export interface Recount {
 export interface LedgerOptions {
   store: Pick<Store, 'insertCalls'>;
   prices: Pick<PriceBook, 'costMicroUsd'>;
+  /** Where records are before they are in the store. */
+  journal: Journal;
   onProblem: (problem: LedgerProblem) => void;
   schedule?: Schedule;
   /** The longest that a record waits for company. */
@@ -51,13 +60,14 @@ const LONGEST_RETRY_MS = 30_000;
 const CLOSE_ATTEMPTS = 3;
 
 /**
- * The way of the usage records into the store: taken at once, priced and written in batches later.
+ * The way of the usage records into the store: noted in the journal at once, priced and written in batches later.
  * A store that fails is tried again, with growing pauses; the records wait for it, in order, up to a bound.
  * A record that was written before (same start and id) is not written again.
  */
 export class Ledger {
   readonly #store: Pick<Store, 'insertCalls'>;
   readonly #prices: Pick<PriceBook, 'costMicroUsd'>;
+  readonly #journal: Journal;
   readonly #onProblem: (problem: LedgerProblem) => void;
   readonly #schedule: Schedule;
   readonly #intervalMs: number;
@@ -70,14 +80,19 @@ export class Ledger {
   #appended = 0;
   #written = 0;
   #writing: Promise<void> | undefined;
+  #storing: Promise<void> | undefined;
   /** Set whenever records are pending, unless `#wake` is under way and will set it. */
   #cancelTimer: (() => void) | undefined;
   #failuresInARow = 0;
   #closed = false;
+  /** Records are in the journal that are not pending. */
+  #hasOverflow = false;
 
   constructor(options: LedgerOptions) {
     this.#store = options.store;
     this.#prices = options.prices;
+    this.#journal = options.journal;
+    this.#journal.rewriteFrom(() => ({ records: this.#pending, newest: this.#appended }));
     this.#onProblem = options.onProblem;
     this.#schedule = options.schedule ?? scheduleTimeout;
     this.#intervalMs = options.intervalMs ?? INTERVAL_MS;
@@ -90,18 +105,45 @@ export class Ledger {
     return this.#pending.length;
   }
 
-  /** Takes a record. On the hot path: it only pushes, and once a batch sets a timer. */
-  append(record: UsageRecord, recount?: Recount): void {
-    if (this.#closed || this.#pending.length >= this.#maxPendingRecords) {
-      recount?.drop();
-      this.#onProblem({ kind: 'record_lost', reason: this.#closed ? 'closed' : 'full', record });
-      return;
-    }
+  /** Notes that a call starts, before its first upstream request. */
+  noteStart(call: StartedCall): StartNote {
+    return this.#journal.noteStart(call);
+  }
+
+  /** Lets `waiting` go on when all that was noted and taken up to now is in the journal: at the end of this turn. */
+  wait(waiting: Waiting): void {
+    this.#journal.wait(waiting);
+  }
+
+  /**
+   * Takes a record. On the hot path: it only pushes, and once a batch sets a timer.
+   * `started`: the call's note, where its start was noted.
+   */
+  append(record: UsageRecord, recount?: Recount, started?: StartNote): void {
+    if (this.#closed || this.#pending.length >= this.#maxPendingRecords) this.#overflow(record, recount);
+    else this.#take(record, recount);
+    if (started) this.#journal.settle(started);
+  }
+
+  #take(record: UsageRecord, recount: Recount | undefined): void {
     if (recount) this.#recounts.set(record, recount);
     this.#appended += 1;
+    this.#journal.noteRecord(record, this.#appended, false);
     const pending = this.#pending.push(record);
     if (pending === this.#batchSize && this.#failuresInARow === 0) this.#wakeAfter(0);
     else if (!this.#cancelTimer) this.#wakeAfter(this.#intervalMs);
+  }
+
+  #overflow(record: UsageRecord, recount: Recount | undefined): void {
+    recount?.drop();
+    if (!this.#journal.isWritable) {
+      this.#onProblem({ kind: 'record_lost', reason: this.#closed ? 'closed' : 'full', record });
+      return;
+    }
+    this.#journal.noteRecord(record, this.#appended, true);
+    if (this.#hasOverflow) return;
+    this.#hasOverflow = true;
+    if (!this.#closed) this.#onProblem({ kind: 'memory_full', pendingRecords: this.#pending.length });
   }
 
   /** Resolves when every record taken so far is in the store. Rejects, keeping the records, when the store fails. */
@@ -118,13 +160,22 @@ export class Ledger {
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancelTimer?.();
+    await this.#writeAll();
+    if (this.#pending.length > 0) this.#giveUp();
+    await this.#journal.close();
+  }
+
+  async #writeAll(): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.flush();
+        await this.flush();
+        // What is under way already may have begun before the last of them came.
+        while (this.#hasOverflow || this.#storing) await this.#storeOverflow();
+        return;
       } catch (error) {
-        if (attempt === CLOSE_ATTEMPTS) return this.#giveUp(error);
-        const retryInMs = this.#retryDelayMs();
+        const retryInMs = attempt === CLOSE_ATTEMPTS ? null : this.#retryDelayMs();
         this.#reportFailure(error, retryInMs);
+        if (retryInMs === null) return;
         await new Promise<void>((resolve) => this.#schedule(resolve, retryInMs));
       }
     }
@@ -144,11 +195,13 @@ export class Ledger {
     try {
       await this.#writeBatch();
       if (this.#pending.length >= this.#batchSize) delayMs = 0;
+      else await this.#storeOverflow();
     } catch (error) {
       delayMs = this.#retryDelayMs();
       this.#reportFailure(error, delayMs);
     }
-    if (this.#pending.length > 0 && !this.#closed) this.#wakeAfter(delayMs);
+    const isLeft = this.#pending.length > 0 || this.#hasOverflow;
+    if (isLeft && !this.#closed) this.#wakeAfter(delayMs);
   }
 
   /** Only one batch is under way at a time; who comes meanwhile shares its fate. */
@@ -163,15 +216,52 @@ export class Ledger {
     const batch = this.#pending.slice(0, this.#batchSize);
     if (batch.length === 0) return;
     if (this.#recounts.size > 0) await Promise.all(batch.map((record) => this.#recount(record)));
+    await this.insertRecords(batch);
+    this.#pending.splice(0, batch.length);
+    this.#written += batch.length;
+    this.#journal.noteStored(this.#written);
+  }
+
+  /** Writes records that were in the journal alone: of processes that are no more, or for which there was no room. */
+  async insertRecords(records: readonly UsageRecord[]): Promise<void> {
     try {
-      await this.#store.insertCalls(batch.map((record) => this.#priceRecord(record)));
+      await this.#store.insertCalls(records.map((record) => this.#priceRecord(record)));
     } catch (error) {
       this.#failuresInARow += 1;
       throw error;
     }
-    this.#pending.splice(0, batch.length);
-    this.#written += batch.length;
     this.#failuresInARow = 0;
+  }
+
+  /** Only once at a time, as `#writeBatch`. */
+  #storeOverflow(): Promise<void> {
+    this.#storing ??= this.#storeSegments().finally(() => {
+      this.#storing = undefined;
+    });
+    return this.#storing;
+  }
+
+  async #storeSegments(): Promise<void> {
+    if (!this.#hasOverflow) return;
+    // What comes from here on finds room, or sets it again.
+    this.#hasOverflow = false;
+    for (const segment of this.#journal.sealOverflow()) {
+      try {
+        await this.#storeSegment(segment);
+      } catch (error) {
+        this.#hasOverflow = true;
+        throw error;
+      }
+      this.#journal.drop(segment);
+    }
+  }
+
+  async #storeSegment({ path }: Segment): Promise<void> {
+    const { records } = readJournal(await readFile(path));
+    for (let at = 0; at < records.length; at += this.#batchSize) {
+      await this.insertRecords(records.slice(at, at + this.#batchSize));
+      await setImmediate();
+    }
   }
 
   async #recount(record: UsageRecord): Promise<void> {
@@ -192,8 +282,11 @@ export class Ledger {
     return toCallRow(record);
   }
 
-  #giveUp(error: unknown): void {
-    this.#reportFailure(error, null);
+  #giveUp(): void {
+    if (this.#journal.isWritable) {
+      this.#onProblem({ kind: 'records_left', pendingRecords: this.#pending.length });
+      return;
+    }
     for (const record of this.#pending.splice(0)) {
       this.#onProblem({ kind: 'record_lost', reason: 'closed', record });
     }

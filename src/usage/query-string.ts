@@ -7,9 +7,9 @@ import { GROUPINGS } from './queries.ts';
 /** The queries of `queries.ts` as query strings and command lines write them. */
 
 const MAX_PAGE = 1_000;
-const DEFAULT_PAGE = 100;
+export const DEFAULT_PAGE = 100;
 
-const OUTCOMES = ['ok', 'failed', ...(Object.keys(ERROR_KINDS) as ErrorKind[])] as const;
+const OUTCOMES = ['ok', 'failed', 'interrupted', ...(Object.keys(ERROR_KINDS) as ErrorKind[])] as const;
 
 /** A parameter that is given twice arrives as an array, and is refused like everything that is no text. */
 function text(expected: string) {
@@ -61,7 +61,7 @@ export const usageQuerySchema = z
   .refine(inOrder, NOT_IN_ORDER)
   .transform(({ by, ...filters }) => ({ ...filters, groupBy: by ?? [] }));
 
-/** Gives a `CallsQuery`. */
+/** Gives a `CallsQuery`, its limit where one was asked for. */
 export const callsQuerySchema = z
   .strictObject({
     ...FILTERS,
@@ -71,8 +71,8 @@ export const callsQuerySchema = z
       .refine((limit) => limit >= 1 && limit <= MAX_PAGE, {
         error: `give a whole number from 1 to ${MAX_PAGE}`,
       })
-      .default(DEFAULT_PAGE)
-      .describe('The most calls on a page.'),
+      .optional()
+      .describe(`The most calls on a page; ${DEFAULT_PAGE} where absent.`),
     cursor: text("the 'nextCursor' of the page before")
       .transform((value, context) => {
         const cursor = decodeCursor(value);

@@ -5,7 +5,7 @@ import type { Usage } from '../conversation/usage.ts';
 /**
  * What can be asked for, and what is recorded where nobody said what it used: an estimate by the tokens of its text, or
  * nothing. `unpriced`: its tokens are of kinds (images) that cost otherwise than the ones that are told apart here, so that no cost can
- * be said. `count`: the tokens of a request, which nobody bills.
+ * be said. `count`: the tokens of a request, which nobody bills. `response`: what is asked about a kept response.
  */
 export const OPERATIONS = {
   generate: { unsaid: 'estimate' },
@@ -21,6 +21,7 @@ export const OPERATIONS = {
   rerank: { unsaid: 'nothing' },
   file: { unsaid: 'nothing' },
   batch: { unsaid: 'nothing' },
+  response: { unsaid: 'nothing' },
 } as const satisfies Record<string, OperationRules>;
 
 interface OperationRules {
@@ -52,14 +53,17 @@ export interface UsageRecord {
   usage: Usage | null;
   /** Millionths of a US dollar, and fractions of them; `null` where the price is unknown (never 0 for that). */
   costMicroUsd: number | null;
-  outcome: 'ok' | ErrorKind;
-  /** The HTTP status that the caller got (499: it went away before). */
+  outcome: CallOutcome;
+  /** The HTTP status that the caller got (499: it went away before; 0: the gateway was killed, and nobody knows). */
   status: number;
   latencyMs: number;
   /** From the start to the first byte of real output; `null` where there was none. */
   firstTokenMs: number | null;
   attempts: AttemptRecord[];
 }
+
+/** `interrupted`: the gateway was killed while the call was under way, and found it at its next start. */
+export type CallOutcome = 'ok' | 'interrupted' | ErrorKind;
 
 /** One upstream request made for a call. */
 export interface AttemptRecord {
@@ -70,5 +74,5 @@ export interface AttemptRecord {
   durationMs: number;
   /** The provider's HTTP status; `null` where no answer came. */
   status: number | null;
-  outcome: 'ok' | ErrorKind;
+  outcome: CallOutcome;
 }

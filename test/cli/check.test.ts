@@ -48,7 +48,7 @@ test('what is parsed but not in effect yet is warned of', async () => {
   assert.equal(code, 0);
   assert.equal(stdout, `${file}: ok (3 providers, 2 models, 1 tenant)\n`);
   assert.ok(stderr.includes(`${file}: warning: models.smart.retries: parsed, not in effect yet\n`), stderr);
-  assert.equal(stderr.split('\n').length - 1, 7);
+  assert.equal(stderr.split('\n').length - 1, 5);
 });
 
 test('a bad file: exit 1, nothing on stdout, each problem on its line with file, line and column', async (t) => {

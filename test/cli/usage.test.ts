@@ -94,6 +94,22 @@ test('usage --json prints the sums as the admin API gives them', async (context)
   ]);
 });
 
+test('usage --csv prints the sums for spreadsheets', async (context) => {
+  const { stdout } = await runUsage(
+    context,
+    [...STORE, '--csv', '--by', 'tenant', '--tenant', 'acme'],
+    RECORDS,
+  );
+  assert.equal(
+    stdout,
+    [
+      'tenant,calls,failed,input,inputAudio,cacheRead,cacheWrite,cacheWrite1h,output,outputAudio,reasoning,costMicroUsd,unpricedCalls',
+      'acme,2,0,200100,0,50000,0,0,51,0,0,1500600,0',
+      '',
+    ].join('\r\n'),
+  );
+});
+
 test('usage finds the store in the config', async (context) => {
   const config = 'store: sqlite:./data/fairlead.db\n';
   const { stdout, exitCode } = await runUsage(
@@ -124,6 +140,7 @@ const MISTAKES: [args: string[], message: RegExp][] = [
   [['--by', 'month'], /^fairlead usage: 'by': give a list of tenant, key, model, target, day\.\n/],
   [['--from', 'yesterday'], /^fairlead usage: 'from': give a day such as/],
   [['--since', '2026-11-01'], /^fairlead usage: Unknown option '--since'/],
+  [['--json', '--csv', ...STORE], /^fairlead usage: give --json or --csv, not both\n/],
   [['--config', 'a.yaml', ...STORE], /^fairlead usage: give --config or --store, not both\n/],
 ];
 

@@ -16,7 +16,7 @@ const BROKEN: [string, string[]][] = [
   [
     'nonsense: {}\n',
     [
-      '1:1: nonsense: unknown key; known at the top: server, store, state, onStateLoss, providers, models, prices, tenants, adminKeys, rollouts, prompts, responses, logging',
+      '1:1: nonsense: unknown key; known at the top: server, store, state, stateTimeout, onStateLoss, providers, models, prices, tenants, adminKeys, rollouts, prompts, responses, logging',
     ],
   ],
   ['server: { bodyLimt: 1mb }\n', ['1:11: server.bodyLimt: unknown key; did you mean "bodyLimit"?']],
@@ -339,6 +339,13 @@ const BROKEN: [string, string[]][] = [
     MODEL +
       'rollouts: { r: { model: a, stable: echo/a, candidate: echo/b, steps: [{ weight: 10, hold: 1m }, { weight: 5, hold: 1m }] } }\n',
     ['2:63: rollouts.r.steps: expected steps with rising weights'],
+  ],
+  [
+    `${MODEL}tenants: { t: { models: [a], capture: { mode: full, redact: ['(', 'x*'] } } }\n`,
+    [
+      '2:62: tenants.t.capture.redact[0]: expected a regular expression as JavaScript writes it, with the flag u, found "("',
+      '2:67: tenants.t.capture.redact[1]: expected a regular expression that does not match nothing at all, found "x*"',
+    ],
   ],
   [
     `${MODEL}rollouts: { r: { model: a, stable: echo/a, candidate: echo/b, gates: { errorRate: 2 } } }\n`,

@@ -225,3 +225,31 @@ test('events tell of changes; /openapi.json describes every door', async (contex
   assert.ok(description.paths['/admin/v1/tenants/{tenant}/keys/{key}/rotate']?.['post']?.requestBody);
   assert.ok(description.paths['/admin/v1/config']?.['put']?.requestBody);
 });
+
+test('limits change while calls run: what was used counts on, and what was spent counts in new budgets', async (context) => {
+  const { gateway, admin, call } = await startAdmin(context);
+  await admin.must('POST', '/tenants', { name: 'globex', models: ['*'], limits: { requestsPerMinute: 2 } });
+  const key = await admin.must('POST', '/tenants/globex/keys', { name: 'app' });
+  const secret = String(key.body['secret']);
+  assert.deepEqual([await call(secret), await call(secret), await call(secret)], [200, 200, 429]);
+  await admin.must('PATCH', '/tenants/globex', { limits: { requestsPerMinute: 3 } });
+  assert.deepEqual([await call(secret), await call(secret)], [200, 429]);
+  await gateway.calls(5);
+  const budget = (tokens: number) => ({ limits: { budgets: [{ tokens, per: 'day' }] } });
+  await admin.must('PATCH', '/tenants/globex', budget(1));
+  assert.equal(await call(secret), 402);
+  await admin.must('PATCH', '/tenants/globex', budget(1_000_000));
+  assert.equal(await call(secret), 200);
+});
+
+test('a limit on a model counts for tenants that did not change', async (context) => {
+  const { admin, call } = await startAdmin(context);
+  const model = { targets: ['echo/echo'] };
+  await admin.must('PUT', '/models/m', model);
+  const body = { ...HELLO, model: 'm' };
+  assert.deepEqual([await call(TEST_KEY, body), await call(TEST_KEY, body)], [200, 200]);
+  await admin.must('PUT', '/models/m', { ...model, limits: { requestsPerMinute: 1 } });
+  assert.deepEqual([await call(TEST_KEY, body), await call(TEST_KEY, body)], [200, 429]);
+  await admin.must('PUT', '/models/m', model);
+  assert.equal(await call(TEST_KEY, body), 200);
+});

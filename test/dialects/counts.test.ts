@@ -4,8 +4,10 @@ import type { JsonObject } from '../../src/conversation/json.ts';
 import type { Usage } from '../../src/conversation/usage.ts';
 import { decodeUsage as chat } from '../../src/dialects/chat/usage.ts';
 import { decodeUsage as converse } from '../../src/dialects/converse/usage.ts';
+import { geminiCounts } from '../../src/dialects/gemini/count-tokens.ts';
 import { decodeUsage as gemini } from '../../src/dialects/gemini/usage.ts';
 import { decodeMediaUsage } from '../../src/dialects/media/usage.ts';
+import { messagesCounts } from '../../src/dialects/messages/count-tokens.ts';
 import { decodeUsage as messages } from '../../src/dialects/messages/usage.ts';
 import { decodeUsage as responses } from '../../src/dialects/responses/usage.ts';
 
@@ -69,3 +71,13 @@ for (const [name, decode, counts, part] of DIALECTS) {
     assert.deepEqual(decode({ ...good, ...part(-3) }), decode({ ...good, ...part(0) }));
   });
 }
+
+test('a count that was asked for and is none is no answer', () => {
+  for (const wrong of [-1, 'many', null]) {
+    const isNone = { kind: 'upstream_unavailable' };
+    assert.throws(() => messagesCounts.decodeResponse({ input_tokens: wrong }), isNone);
+    assert.throws(() => geminiCounts.decodeResponse({ totalTokens: wrong }), isNone);
+  }
+  assert.throws(() => messagesCounts.decodeResponse({}));
+  assert.equal(geminiCounts.decodeResponse({}), 0);
+});

@@ -232,9 +232,10 @@ test('a caller of Anthropic’s dialect hears of its blocks and tools at a provi
     {},
   );
   assert.deepEqual(gemini.encodeRequest(conversation, 'gemini-3-flash-preview').dropped, [
-    'messages[].bar',
-    'messages[].content[].foo',
-    'messages[].content[]',
+    'messages[0].bar',
+    'messages[0].content[0].foo',
+    'messages[1].content[0]',
+    'messages[1].content[1]',
     'tools[0].defer_loading',
   ]);
 });
@@ -260,10 +261,10 @@ test('a caller of Gemini’s dialect hears of its thoughts and signatures at a p
     { model: 'm' },
   );
   assert.deepEqual(messages.encodeRequest(conversation, 'claude-sonnet-4-5').dropped, [
-    'contents[].parts[].videoMetadata',
-    'contents[].parts[]',
-    'contents[].parts[].functionCall.willContinue',
-    'contents[].parts[].thoughtSignature',
+    'contents[0].parts[0].videoMetadata',
+    'contents[1].parts[0]',
+    'contents[1].parts[1].functionCall.willContinue',
+    'contents[1].parts[1].thoughtSignature',
     'tools[].functionDeclarations[].behavior',
   ]);
 });
@@ -320,7 +321,13 @@ const AT_CHAT: [name: string, conversation: Conversation, dropped: string[]][] =
       },
       {},
     ),
-    ['messages[].bar', 'messages[].content[].foo', 'messages[].content[]', 'tools[0].defer_loading'],
+    [
+      'messages[0].bar',
+      'messages[0].content[0].foo',
+      'messages[1].content[0]',
+      'messages[1].content[1]',
+      'tools[0].defer_loading',
+    ],
   ],
   [
     'responses',
@@ -337,7 +344,7 @@ const AT_CHAT: [name: string, conversation: Conversation, dropped: string[]][] =
       },
       {},
     ),
-    ['input[].content[].foo', 'input[]', 'input[].caller'],
+    ['input[0].content[0].foo', 'input[1]', 'input[2]', 'input[].caller'],
   ],
   [
     'gemini',
@@ -358,10 +365,10 @@ const AT_CHAT: [name: string, conversation: Conversation, dropped: string[]][] =
       { model: 'm' },
     ),
     [
-      'contents[].parts[].videoMetadata',
-      'contents[].parts[]',
-      'contents[].parts[].functionCall.willContinue',
-      'contents[].parts[].thoughtSignature',
+      'contents[0].parts[0].videoMetadata',
+      'contents[1].parts[0]',
+      'contents[1].parts[1].functionCall.willContinue',
+      'contents[1].parts[1].thoughtSignature',
     ],
   ],
 ];
@@ -451,4 +458,53 @@ test('unknown fields of what a caller of responses or messages wishes are named,
     'output_config.format.foo',
   ]);
   assert.deepEqual(messages.encodeRequest(wished, 'claude-sonnet-4-5'), { body: messagesBody, dropped: [] });
+});
+
+test('what a part says beside its content is named at its place, in the words of the caller', () => {
+  const cache_control = { type: 'ephemeral' };
+  const asked = messages.decodeRequest(
+    {
+      model: 'm',
+      max_tokens: 9,
+      system: [{ type: 'text', text: 'Be brief', cache_control }],
+      messages: [
+        { role: 'user', content: [{ type: 'text', text: 'Hi', cache_control }] },
+        { role: 'assistant', content: [{ type: 'tool_use', id: 'a', name: 'look', input: {} }] },
+        {
+          role: 'user',
+          content: [
+            { type: 'tool_result', tool_use_id: 'a', is_error: true, content: 'no' },
+            { type: 'text', text: 'Go on', cache_control },
+          ],
+        },
+      ],
+    },
+    {},
+  );
+  const hints = ['system[0]', 'messages[0].content[0]', 'messages[2].content[1]'];
+  const words = [...hints.map((place) => `${place}.cache_control`), 'messages[2].content[0].is_error'];
+  assert.deepEqual(chat.encodeRequest(asked, 'llama').dropped.toSorted(), words.toSorted());
+  assert.deepEqual(responses.encodeRequest(asked, 'gpt-4.1').dropped.toSorted(), words.toSorted());
+
+  const image = { type: 'image_url', image_url: { url: PIXEL, detail: 'high' } };
+  const detailed = { messages: [{ role: 'user', content: [{ type: 'text', text: 'See' }, image] }] };
+  for (const target of [TARGETS[0], TARGETS[1], TARGETS[3]])
+    assert.deepEqual(droppedBy(target, detailed), ['messages[0].content[1].image_url.detail']);
+});
+
+test('of what Gemini’s config holds only that is named which is not sent', () => {
+  const asked = gemini.decodeRequest(
+    {
+      contents: [{ role: 'user', parts: [{ text: 'Hi' }] }],
+      generationConfig: {
+        temperature: 0.5,
+        seed: 1,
+        responseMimeType: 'application/json',
+        responseSchema: { type: 'OBJECT', properties: { a: { type: 'STRING' } } },
+        mediaResolution: 'MEDIA_RESOLUTION_LOW',
+      },
+    },
+    { model: 'm' },
+  );
+  assert.deepEqual(chat.encodeRequest(asked, 'llama').dropped, ['generationConfig.mediaResolution']);
 });

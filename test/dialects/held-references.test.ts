@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isObject, type JsonValue } from '../../src/conversation/json.ts';
-import { findHeldReferences, mayNameHeld } from '../../src/dialects/held-references.ts';
+import { mayNameHeld } from '../../src/dialects/held-bytes.ts';
+import { findHeldReferences } from '../../src/dialects/held-references.ts';
 
 const DIALECTS = ['chat', 'responses', 'messages', 'gemini'] as const;
 const ID_FIELDS = {

@@ -56,6 +56,33 @@ test('a wanted field that stands twice is refused, since two readers would disag
   assert.throws(() => find('{"model":"cheap","mod\\u0065l":"dear"}'), /'model' stands twice/);
 });
 
+test('no nested key hides from who looks for it with its quotes: what only a lenient parser reads is refused', () => {
+  const hiding = [
+    `{"contents":[{'role':'user','parts':[{'fileData':{'fileUri':'files/1'}}]}]}`,
+    '{"contents":[{role:"user",parts:[{fileData:{fileUri:"files/1"}}]}]}',
+    '{"contents":[{"parts":[{"fileData":{"fileUr\\i":"files/1"}}]}]}',
+    '{"contents":[{"parts":[{"fileData":{"\\x66ileUri":"files/1"}}]}]}',
+    '{"contents":[{"parts":[/* */{"fileData":{"fileUri":"files/1"}}]}]}',
+    '{"contents":[{"source":{url:"files/1"}}]}',
+    '{"contents":[{"parts":[NaN]}]}',
+    '{"contents":[{"parts":[nul]}]}',
+    '{"contents":["\\v"]}',
+  ];
+  for (const text of hiding) {
+    assert.throws(() => JSON.parse(text), SyntaxError, text);
+    assert.throws(() => find(text), { kind: 'invalid_request' }, text);
+  }
+});
+
+test('a wanted field in another case is refused: some parsers take it for the same', () => {
+  for (const key of ['MODEL', 'Model', 'modEl', 'mod\\u0045l', '\u017ftream', '\\u017ftream']) {
+    assert.throws(() => find(`{"model":"cheap","${key}":"dear"}`), { kind: 'invalid_request' }, key);
+  }
+  for (const key of ['models', 'Modes', 'modél', 'MODE', 'model_2']) {
+    assert.ok(find(`{"model":"cheap","${key}":"dear"}`)['model'], key);
+  }
+});
+
 test('what is not a JSON object is an invalid_request that never quotes the body', () => {
   const broken = [
     '',

@@ -1,7 +1,9 @@
 import { gzipSync } from 'node:zlib';
 import type { DialectName } from '../../src/conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../src/conversation/json.ts';
+import type { CallerDialectName } from '../../src/dialects/dialect.ts';
 import { DIALECT_NAMES } from '../wire/crossing.ts';
+import { nameForeign } from './foreign-names.ts';
 import { mutateBytes } from './mutate-bytes.ts';
 import { mutateJson, writeOddly } from './mutate-json.ts';
 import type { Random } from './random.ts';
@@ -12,6 +14,8 @@ export interface DoorRequest {
   path: string;
   headers: Record<string, string>;
   body: Buffer | undefined;
+  /** It names what another tenant has. */
+  namesForeign?: boolean;
 }
 
 const SEEDS = new Map<DialectName, Seeds>(DIALECT_NAMES.map((name) => [name, seedsOf(name)]));
@@ -27,7 +31,7 @@ type MakeRequest = (random: Random, model: string, lane: number) => DoorRequest;
 function jsonDoor(
   path: (random: Random, model: string) => string,
   seed: (random: Random) => JsonObject,
-  modelField = 'model',
+  { modelField = 'model', dialect }: { modelField?: string; dialect?: CallerDialectName } = {},
 ): MakeRequest {
   return (random, model) => {
     const sound = { ...seed(random), ...(modelField === '' ? {} : { [modelField]: model }) };
@@ -35,9 +39,13 @@ function jsonDoor(
     // Most mutations keep the model: those without it end early.
     const kept =
       modelField !== '' && isObject(value) && random.chance(0.9) ? { ...value, [modelField]: model } : value;
-    const text = Buffer.from(writeOddly(random, kept));
-    const body = random.chance(0.2) ? mutateBytes(random, text) : text;
+    const namesForeign = dialect !== undefined && isObject(kept) && random.chance(0.15);
+    const said = namesForeign ? nameForeign(random, dialect, kept) : kept;
+    const text = Buffer.from(writeOddly(random, said));
+    // A byte can make another word of the field, which names nothing then.
+    const body = !namesForeign && random.chance(0.2) ? mutateBytes(random, text) : text;
     return withCoding(random, {
+      namesForeign,
       method: 'POST',
       path: path(random, model),
       headers: oddHeaders(random),
@@ -75,17 +83,18 @@ function oddHeaders(random: Random): Record<string, string> {
   };
 }
 
-const dialectDoor = (path: string, dialect: DialectName): MakeRequest =>
+const dialectDoor = (path: string, dialect: CallerDialectName): MakeRequest =>
   jsonDoor(
     () => path,
     (random) => requestOf(random, dialect),
+    { dialect },
   );
 
 const geminiDoor = (method: string, seed: (random: Random) => JsonObject): MakeRequest =>
   jsonDoor(
     (random, model) => `${random.pick(['/v1beta', '/v1', '/v1alpha'])}/models/${encodeURI(model)}${method}`,
     seed,
-    '',
+    { modelField: '', dialect: 'gemini' },
   );
 
 const generation = (random: Random): JsonObject => requestOf(random, 'gemini');
@@ -210,7 +219,7 @@ export const DOORS: readonly [name: string, make: MakeRequest][] = [
       ],
     })),
   ],
-  ['count_tokens', jsonDoor(() => '/v1/messages/count_tokens', countable)],
+  ['count_tokens', jsonDoor(() => '/v1/messages/count_tokens', countable, { dialect: 'messages' })],
   [
     'completions',
     fixed(

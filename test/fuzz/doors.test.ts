@@ -10,19 +10,20 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { pino } from 'pino';
 import { Pool } from 'undici';
 import { stringify } from 'yaml';
 import { startApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config/load.ts';
 import { isObject, tryParseJson } from '../../src/conversation/json.ts';
+import { openLog } from '../../src/telemetry/redacting-log.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
 import { TEST_KEY } from '../support/gateway.ts';
 import { scale } from '../support/scale.ts';
 import { DOORS, type DoorRequest } from './door-requests.ts';
+import { FOREIGN } from './foreign-names.ts';
 import { Random } from './random.ts';
 import { seedNumbers } from './run-seeds.ts';
-import { answerAtRandom } from './upstream-answers.ts';
+import { answerAtRandom, PROVIDER_KEY } from './upstream-answers.ts';
 
 /**
  * Mutated requests through every door, over HTTP, to providers of every kind that answer with recordings, sound ones and
@@ -56,9 +57,15 @@ interface Lane {
   random: Random;
   /** Whether all that its providers have answered was sound. */
   sound: boolean;
+  /** Bodies that its providers should not have got. */
+  leaks: string[];
 }
 
-const lanes: Lane[] = Array.from({ length: LANES }, () => ({ random: new Random(0), sound: true }));
+const lanes: Lane[] = Array.from({ length: LANES }, () => ({
+  random: new Random(0),
+  sound: true,
+  leaks: [],
+}));
 
 async function startProviders() {
   const server = createServer((request, response) => {
@@ -69,6 +76,7 @@ async function startProviders() {
       const lane = lanes[Number(number)];
       assert.ok(lane, `nobody asks ${request.url}`);
       const body = Buffer.concat(chunks).toString();
+      if (body.includes(FOREIGN)) lane.leaks.push(body.slice(0, 2_000));
       if (!answerAtRandom(lane.random, response, path, body)) lane.sound = false;
     });
   });
@@ -84,6 +92,18 @@ async function startProviders() {
   };
 }
 
+/** May call every model, but not all of any provider. */
+const LIMITED_KEY = 'sk-fl-limited-key-of-the-fuzz-0000';
+
+function limitedModels(): string[] {
+  return lanes.flatMap((_, lane) => [
+    `any-${lane}`,
+    ...Object.entries(KINDS).flatMap(([adapter, { models }]) =>
+      models.map((model) => `${adapter}-${lane}/${model}`),
+    ),
+  ]);
+}
+
 function config(providersUrl: string): object {
   const providers: Record<string, object> = {};
   const models: Record<string, object> = {};
@@ -94,7 +114,7 @@ function config(providersUrl: string): object {
         adapter,
         baseUrl,
         ...settings,
-        accounts: [{ name: 'main', apiKey: 'key' }],
+        accounts: [{ name: 'main', apiKey: PROVIDER_KEY }],
       };
     }
     const targets = [
@@ -106,7 +126,10 @@ function config(providersUrl: string): object {
   }
   return {
     server: { port: 0, drainTimeout: '5s', bodyLimit: '2mb', uploadLimit: '4mb' },
-    tenants: { acme: { models: ['*'], keys: [{ name: 'app', secret: TEST_KEY }] } },
+    tenants: {
+      acme: { models: ['*'], keys: [{ name: 'app', secret: TEST_KEY }] },
+      limited: { models: limitedModels(), keys: [{ name: 'app', secret: LIMITED_KEY }] },
+    },
     providers,
     models,
   };
@@ -133,16 +156,18 @@ async function startFuzzed(providersUrl: string) {
   const sink = new Writable({
     write(chunk, _encoding, done) {
       // That a provider refuses our key is its doing here.
-      if (!String(chunk).includes('upstream_credentials_rejected')) problems.push(String(chunk));
+      const line = String(chunk);
+      const isOurs = /"level":[56]0/.test(line) && !line.includes('upstream_credentials_rejected');
+      if (isOurs || line.includes(PROVIDER_KEY)) problems.push(line);
       done();
     },
   });
   // Nobody signs in: every account has a key.
   const noFetch = () => Promise.reject(new Error('nobody signs in here'));
-  const app = await startApp(parsed, declarations, pino({ level: 'error' }, sink), noFetch);
+  const app = await startApp(parsed, declarations, openLog('debug', sink), noFetch);
   return {
     url: app.url,
-    /** What was logged as an error: each would be one of ours. */
+    /** What was logged as an error, each of which would be one of ours, and what tells a secret. */
     problems,
     stop: async () => {
       await app.stop();
@@ -160,16 +185,17 @@ interface Outcome {
 async function call(
   client: Pool,
   random: Random,
-  { method, path, headers, body }: DoorRequest,
+  { method, path, headers, body, namesForeign }: DoorRequest,
 ): Promise<Outcome> {
   const leaves = random.chance(0.02);
+  const key = namesForeign || random.chance(0.2) ? LIMITED_KEY : TEST_KEY;
   const control = new AbortController();
   const timer = setTimeout(() => control.abort(new Error('the call has no end')), CALL_MS);
   try {
     const answering = client.request({
       method,
       path,
-      headers: { authorization: `Bearer ${TEST_KEY}`, ...headers },
+      headers: { authorization: `Bearer ${key}`, ...headers },
       body: body ?? null,
       signal: control.signal,
     });
@@ -205,6 +231,7 @@ const KEPT_ELSEWHERE = new Set(['batches', 'look-ups']);
 function check(door: string, { status, text, type }: Outcome, sound: boolean): void {
   if (status === 'left') return;
   assert.notEqual(status, 500, text);
+  assert.ok(!text.includes(PROVIDER_KEY), `a provider's key was told: ${text.slice(0, 500)}`);
   if (sound && !KEPT_ELSEWHERE.has(door))
     assert.ok(status < 500, `${status} though the provider did all right: ${text.slice(0, 500)}`);
   const ends = STREAM_ENDS[door];
@@ -299,6 +326,10 @@ test('mutated requests and answers through every door: no failure, no hang, no g
   t.diagnostic(`held after each part, MB: ${held.map((bytes) => (bytes / 1e6).toFixed(1)).join(' ')}`);
   assert.deepEqual(failures, []);
   assert.deepEqual(gateway.problems, []);
+  assert.deepEqual(
+    lanes.flatMap(({ leaks }) => leaks),
+    [],
+  );
   assert.deepEqual(resources(), before);
   if (seeds.length < CALLS) return;
   const doors = new Set(DOORS.map(([name]) => name));

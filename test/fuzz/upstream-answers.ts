@@ -166,7 +166,13 @@ function countInputs(body: string): number {
   return Array.isArray(inputs) && typeof inputs[0] !== 'number' ? inputs.length : 1;
 }
 
+/** Providers quote it in their errors. */
+export const PROVIDER_KEY = 'sk-provider-key-of-the-fuzz-000000';
+
 const ERROR_BODIES: readonly string[] = [
+  `{"error":{"message":"Incorrect API key provided: ${PROVIDER_KEY}.","code":"bad_key"}}`,
+  `{"message":"The token Bearer ${PROVIDER_KEY} is not known here"}`,
+  `Bad key ${PROVIDER_KEY}`,
   '',
   'null',
   '[]',

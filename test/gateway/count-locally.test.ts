@@ -11,17 +11,31 @@ import { compileSnapshot } from '../../src/gateway/compile-snapshot.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { handleCall } from '../../src/gateway/handle-call.ts';
 import { RunningCalls } from '../../src/gateway/running-calls.ts';
+import { CounterBook } from '../../src/quotas/counters.ts';
+import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
 import { Connections } from '../../src/upstream/connections.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
+import type { Waiting } from '../../src/usage/journal.ts';
+import { PriceBook } from '../../src/usage/prices.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
 import { NO_SIGN_IN } from '../support/sign-in.ts';
 
 const declarations = await loadDeclarations();
 const config = parseConfig('{}', 'test.yaml', { env: {}, knownProviders: declarations });
-const snapshot = compileSnapshot({ config, declarations, madeKeys: [], signIn: NO_SIGN_IN });
+const snapshot = compileSnapshot({
+  config,
+  declarations,
+  madeKeys: [],
+  signIn: NO_SIGN_IN,
+  counters: new CounterBook(),
+});
 const connections = new Connections(Date.now);
 const records: UsageRecord[] = [];
-const log = { warn: () => {}, error: (fields: object) => assert.fail(JSON.stringify(fields)) };
+const log = {
+  info: () => {},
+  warn: () => {},
+  error: (fields: object) => assert.fail(JSON.stringify(fields)),
+};
 
 /** A server that has every request counted by this counter. */
 async function countBy(
@@ -35,14 +49,18 @@ async function countBy(
       startedMs: 0,
       door: { dialect: messages, operation: 'count', passThrough: countPassThrough },
       snapshot,
-      caller: { tenant: 't', key: 'k', mayCall: () => true },
+      caller: { tenant: 't', key: 'k', mayCall: () => true, limits: undefined },
       body: Buffer.from(JSON.stringify(body)),
       response,
     });
     const gateway = {
       snapshot,
       connections,
-      ledger: { append: (record: UsageRecord) => records.push(record) },
+      ledger: {
+        append: (record: UsageRecord) => records.push(record),
+        noteStart: () => assert.fail('no provider is asked'),
+        wait: (waiting: Waiting) => waiting.proceed(),
+      },
       log,
       calls: new RunningCalls(),
       objects: {
@@ -60,7 +78,10 @@ async function countBy(
         },
         maxBytes: 0,
       },
-      tokens: { countConversation },
+      tokens: { countConversation, countTexts: () => assert.fail('nothing is embedded') },
+      quotas: new LocalQuotas(new CounterBook(), () => 0),
+      prices: new PriceBook(),
+      captures: { keep: () => assert.fail('nothing is kept of a count') },
       lateCounts: { plan: () => assert.fail('a count is not counted again') },
       responses: {
         keep: () => assert.fail('a count is not kept'),

@@ -31,6 +31,10 @@ class CountingAttempt implements AttemptControl {
   run(step: () => void): void {
     step();
   }
+
+  whenNoted(step: () => void): void {
+    step();
+  }
   waitForDrain(): void {}
   pause(): void {
     this.pauses++;
@@ -55,6 +59,7 @@ test('a paused decompressor hands nothing on and holds the provider back; resume
     },
     end: () => ended.resolve(),
     account: () => {},
+    accountFailure: () => {},
   };
   const receiver = new DecompressingReceiver(createGunzip(), attempt, inner);
   receiver.data(STREAM);
@@ -73,7 +78,7 @@ test('a paused decompressor hands nothing on and holds the provider back; resume
 
 test('a decompressor is freed with its attempt', async () => {
   const transform = createGunzip();
-  const inner: Receiver = { data: () => {}, end: () => {}, account: () => {} };
+  const inner: Receiver = { data: () => {}, end: () => {}, account: () => {}, accountFailure: () => {} };
   new DecompressingReceiver(transform, new CountingAttempt(), inner).dispose();
   assert.equal(transform.destroyed, true);
 });

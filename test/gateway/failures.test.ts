@@ -62,7 +62,8 @@ const MEANINGS: { status: number; error: object; becomes: number; kind: string }
   { status: 413, error: { message: 'too long' }, becomes: 413, kind: 'upstream_rejected' },
   { status: 422, error: { message: 'unprocessable' }, becomes: 422, kind: 'upstream_rejected' },
   { status: 401, error: { message: 'bad key' }, becomes: 502, kind: 'upstream_unavailable' },
-  { status: 403, error: { message: 'not you' }, becomes: 502, kind: 'upstream_unavailable' },
+  { status: 402, error: { message: 'no credit' }, becomes: 502, kind: 'upstream_unavailable' },
+  { status: 403, error: { message: 'flagged' }, becomes: 403, kind: 'upstream_rejected' },
   { status: 429, error: { message: 'slow down' }, becomes: 429, kind: 'upstream_rate_limited' },
   { status: 500, error: { message: 'oops' }, becomes: 502, kind: 'upstream_unavailable' },
   { status: 503, error: { message: 'full' }, becomes: 502, kind: 'upstream_unavailable' },
@@ -102,6 +103,64 @@ test('a rejected credential of ours is a 502 without a word of it, and an alarm'
   const { error } = (await response.json()) as OpenAiError;
   assert.equal(error.code, 'upstream_credentials_rejected');
   assert.match(gateway.logs(), /"level":50[^\n]*"event":"upstream_credentials_rejected"/);
+});
+
+const ABOUT_US: { status: number; error: object; code: string; told: RegExp }[] = [
+  {
+    status: 402,
+    error: { message: 'Insufficient credits' },
+    code: 'upstream_payment_required',
+    told: /Insufficient/,
+  },
+  {
+    status: 403,
+    error: { message: 'Your organisation may not use this model', type: 'permission_error' },
+    code: 'upstream_permission_denied',
+    told: /may not use this model/,
+  },
+  {
+    status: 403,
+    error: { message: 'Invalid API key' },
+    code: 'upstream_credentials_rejected',
+    told: /gateway's own credentials/,
+  },
+  {
+    status: 400,
+    error: { message: 'Bad key', code: 'invalid_api_key' },
+    code: 'upstream_credentials_rejected',
+    told: /gateway's own credentials/,
+  },
+];
+
+for (const { status, error, code, told } of ABOUT_US) {
+  test(`a ${status} about the gateway's account is an alarm of its own: ${JSON.stringify(error)}`, async () => {
+    const { gateway } = await setUp(refuse(status, error), answerWell);
+    assert.equal((await gateway.post('/v1/chat/completions', ask())).status, 200);
+    const direct = await gateway.post('/v1/chat/completions', { ...ask(), model: 'up0/x' });
+    const answer = (await direct.json()) as OpenAiError;
+    assert.equal(direct.status, 502);
+    assert.equal(answer.error.code, code);
+    assert.match(answer.error.message, told);
+    assert.match(gateway.logs(), new RegExp(`"level":50[^\\n]*"event":"${code}"`));
+  });
+}
+
+test("a 403 about the call itself is the caller's, in the provider's words", async () => {
+  const flagged = { message: 'Your input was flagged for "violence"', code: 403 };
+  const { gateway } = await setUp(refuse(403, flagged));
+  const response = await gateway.post('/v1/chat/completions', ask());
+  assert.equal(response.status, 403);
+  assert.equal(((await response.json()) as OpenAiError).error.message, flagged.message);
+  assert.doesNotMatch(gateway.logs(), /"level":50/);
+});
+
+test('the log has the words of every failure, without secrets', async () => {
+  for (const status of [400, 401, 402, 403, 404, 429, 500, 529]) {
+    const { gateway } = await setUp(refuse(status, { message: `Said of ${status} with ${UPSTREAM_KEY}` }));
+    await gateway.post('/v1/chat/completions', ask());
+    assert.match(gateway.logs(), new RegExp(`Said of ${status} with`));
+    assert.equal(gateway.logs().includes(UPSTREAM_KEY), false);
+  }
 });
 
 test("a provider's retry-after reaches the client, in seconds", async () => {
@@ -279,6 +338,16 @@ test('usage that cannot be read is taken for none: it is estimated', async () =>
     assert.equal(record?.usage?.estimated, true);
     assert.ok((record?.usage?.input ?? 0) > 0 && (record?.usage?.output ?? 0) > 0);
   }
+});
+
+test('an answer without choices is followed by the next target', async () => {
+  const { gateway } = await setUp((response) => {
+    response.setHeader('content-type', 'application/json');
+    response.end('{"id":"c","object":"chat.completion","choices":null}');
+  }, answerWell);
+  const response = await gateway.post('/v1/chat/completions', ask());
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get('x-fairlead-attempts'), '2');
 });
 
 test('a target that fails is followed by the next, and the record tells both attempts', async () => {

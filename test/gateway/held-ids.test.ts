@@ -288,6 +288,30 @@ test('what only looks like an id is none: texts, schemas, arguments of tools', a
   }
 });
 
+/** That a request is refused as no JSON, and no provider asked: to its lenient parser it would name something. */
+async function assertNoJson(path: string, body: string): Promise<void> {
+  const before = gemini.requests.length;
+  const answer = await post('limited', path, body);
+  assert.equal(answer.status, 400, body);
+  assert.match(await answer.text(), /not valid JSON/, body);
+  assert.equal(gemini.requests.length, before, body);
+}
+
+test('what only a lenient parser takes for JSON is relayed to nobody', async () => {
+  const uri = 'https://generativelanguage.googleapis.com/v1beta/files/of-other';
+  const COUNT = '/v1beta/models/flash:countTokens';
+  const bodies = [
+    `{"contents":[{'role':'user','parts':[{'fileData':{'fileUri':'${uri}'}}]}]}`,
+    `{"contents":[{role:"user",parts:[{fileData:{fileUri:"${uri}"}}]}]}`,
+    `{"contents":[{"parts":[{"fileData":{"fileUr\\i":"${uri}"}}]}]}`,
+    `{"contents":[{"parts":[{"text":"x"}]}],"tools":[{'fileSearch':{'fileSearchStoreNames':['fileSearchStores/1']}}]}`,
+    `{"generateContentRequest":{'model':'models/gemini-2.5-pro',"contents":[{"parts":[{"text":"x"}]}]}}`,
+    `{"generateContentRequest":{"model":"models/gemini-2.5-pro","contents":[{"parts":[{"text":"x"},]}]}}`,
+  ];
+  for (const body of bodies.slice(0, 4)) await assertNoJson(GENERATE, body);
+  for (const body of bodies) await assertNoJson(COUNT, body);
+});
+
 describe('files of Google and AWS', () => {
   const HELD = [
     'https://generativelanguage.googleapis.com/v1beta/files/abc',

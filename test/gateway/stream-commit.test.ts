@@ -8,7 +8,8 @@ import type { Call } from '../../src/gateway/call.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import type { AttemptControl } from '../../src/gateway/receiver.ts';
 import { StreamRelay } from '../../src/gateway/relay-stream.ts';
-import { endStream, StreamCommit } from '../../src/gateway/stream-commit.ts';
+import { limitStall, StreamCommit } from '../../src/gateway/stream-commit.ts';
+import type { Waiting } from '../../src/usage/journal.ts';
 import { startGateway } from '../support/gateway.ts';
 import { chatChunk, configFor, startRawUpstream } from '../support/raw-upstream.ts';
 
@@ -51,8 +52,10 @@ function makeCommit(holdBackMs: number) {
     committed: false,
     door: {},
     response,
+    proceed: () => response.end(call.last ?? ''),
   } as unknown as Call;
-  const gateway = { monotonicMs: () => clock.ms } as Gateway;
+  const ledger = { wait: (waiting: Waiting) => waiting.proceed() };
+  const gateway = { monotonicMs: () => clock.ms, ledger } as Gateway;
   const attempt = { run: (step: () => void) => step() } as AttemptControl;
   return { commit: new StreamCommit(gateway, call, attempt, holdBackMs), call, written, clock, begun };
 }
@@ -106,7 +109,8 @@ test('a client that does not read the end of its stream loses the connection', a
   const server = createServer((_request, response) => {
     response.on('close', () => closed.resolve(response.writableFinished));
     response.write('x'.repeat(64 * 1024 * 1024));
-    endStream(response, 'last', 100);
+    limitStall(response, 100);
+    response.end('last');
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -131,13 +135,13 @@ test('a failure inside a stream is the outcome of its attempt, is logged, and re
   assert.match(gateway.logs(), /an answer broke off/);
 });
 
-test('an answer that fails before anything reached the client is accounted all the same', async () => {
+test('an answer that breaks off before its first output has used nothing', async () => {
   const gateway = await setUp((response) => {
     response.write(ROLE, () => response.destroy());
   });
   assert.equal((await gateway.post('/v1/chat/completions', ask)).status, 502);
   const [record] = await gateway.calls();
-  assert.equal(record?.usage?.estimated, true);
+  assert.equal(record?.usage, null);
 });
 
 test('an error answer is told as soon as enough of it is there', async () => {

@@ -8,6 +8,7 @@ import type { JsonObject } from '../../src/conversation/json.ts';
 import { QuirkedChat } from '../../src/dialects/chat/quirked-chat.ts';
 import { messages as messagesDialect } from '../../src/dialects/messages/index.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
+import { rewriteRequest } from '../support/rewrite-request.ts';
 
 const DECLARATIONS = new Map(
   (await loadDeclarations()).map((declaration) => [declaration.name, declaration]),
@@ -205,7 +206,8 @@ for (const [provider, expected] of Object.entries(SENT)) {
   const asked: JsonObject = expected.lacksTools ? withoutTools : { ...withoutTools, tools };
 
   test(`${provider} is sent a conversation that uses everything as it takes it, the rest byte for byte`, () => {
-    const { body, dropped: left } = quirkedChat(provider).rewriteRequest(
+    const { body, dropped: left } = rewriteRequest(
+      quirkedChat(provider),
       Buffer.from(JSON.stringify(asked)),
       model,
     );
@@ -311,12 +313,12 @@ for (const [provider, model, field, value, sent] of VALUES) {
     const body = Buffer.from(JSON.stringify({ a: 1, [field]: value, b: 2 }));
     if (sent === 'refused') {
       assert.throws(
-        () => quirked.rewriteRequest(body, model),
+        () => rewriteRequest(quirked, body, model),
         (error) => error instanceof GatewayError && error.kind === 'invalid_request' && error.param === field,
       );
       return;
     }
-    const rewritten = quirked.rewriteRequest(body, model);
+    const rewritten = rewriteRequest(quirked, body, model);
     assert.deepEqual(JSON.parse(rewritten.body.toString()), { a: 1, ...sent, b: 2 });
   });
 }
@@ -378,8 +380,8 @@ test('what is refused of another dialect’s call is named in that dialect’s w
 
 test('only a caller who asked for the usage of a stream is told that Cohere cannot be asked', () => {
   const asking = Buffer.from('{"stream":true,"stream_options":{"include_usage":true},"messages":[]}');
-  assert.deepEqual(quirkedChat('cohere').rewriteRequest(asking, 'command-a').dropped, ['stream_options']);
-  assert.deepEqual(quirkedChat('mistral').rewriteRequest(asking, 'm').dropped, [], 'it says it anyway');
+  assert.deepEqual(rewriteRequest(quirkedChat('cohere'), asking, 'command-a').dropped, ['stream_options']);
+  assert.deepEqual(rewriteRequest(quirkedChat('mistral'), asking, 'm').dropped, [], 'it says it anyway');
   const messages: Conversation['messages'] = [{ role: 'user', parts: [{ type: 'text', text: 'Hi' }] }];
   const conversation = { model: 'm', stream: true, messages, tools: [], parameters: {} };
   const { dialect } = quirkedChat('cohere');

@@ -6,6 +6,7 @@ import { QuirkedChat } from '../../src/dialects/chat/quirked-chat.ts';
 import type { StreamMessage } from '../../src/dialects/dialect.ts';
 import { EventReader } from '../../src/upstream/event-reader.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
+import { rewriteRequest } from '../support/rewrite-request.ts';
 import { objectsOf } from '../support/values.ts';
 import { type Exchange, readExchanges, readRecordings, skipWithoutWire } from '../support/wire.ts';
 
@@ -81,7 +82,7 @@ test('a recorded request that the provider took reaches it byte for byte', { ski
   for (const { provider, exchange } of exchanges) {
     if (exchange.response.status !== 200) continue;
     const text = JSON.stringify(exchange.request.body);
-    const { body, dropped } = chatOf(provider).rewriteRequest(Buffer.from(text), modelOf(exchange));
+    const { body, dropped } = rewriteRequest(chatOf(provider), Buffer.from(text), modelOf(exchange));
     assert.equal(body.toString(), text, exchange.id);
     assert.deepEqual(dropped, [], exchange.id);
   }

@@ -3,14 +3,6 @@
  * this table is the same for all of them.
  */
 export const DIFFERENCES = {
-  /** `finish_reason` of a call that `tool_choice` named. */
-  finishOfNamedCall: {
-    reason:
-      'OpenAI ends a call that was forced by name with `stop`, and its answers pass through as they are.',
-    openai: 'stop',
-    anthropic: 'tool_calls',
-    gemini: 'tool_calls',
-  },
   /** Whether a model can be asked for any JSON object. */
   hasJsonMode: {
     reason:
@@ -89,8 +81,8 @@ export const DIFFERENCES = {
   imageDetail: {
     reason: 'Only OpenAI has the parameter.',
     openai: null,
-    anthropic: 'image_url.detail',
-    gemini: 'image_url.detail',
+    anthropic: 'messages[0].content[0].image_url.detail',
+    gemini: 'messages[0].content[0].image_url.detail',
   },
   /** `finish_reason` and `refusal` of an answer that the model refused to give. */
   refusal: {

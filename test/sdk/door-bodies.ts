@@ -71,15 +71,13 @@ export function testTools({ each }: World, door: DoorClient): void {
     { choice: { name: 'clock' }, question: 'Hi', calls: ['clock'] },
   ];
   for (const { choice, question, calls } of choices) {
-    each(`the choice ${JSON.stringify(choice)} of a tool for '${question}'`, async ({ model, name }) => {
-      const isNamed = typeof choice === 'object';
-      const finishOfCalls = (isNamed && door.finishOfNamedCall?.(name)) || door.finishOfCalls;
+    each(`the choice ${JSON.stringify(choice)} of a tool for '${question}'`, async ({ model }) => {
       for (const way of WAYS) {
         const { answer } = await door.ask({ model, turns: [say(question)], tools: TOOLS, choice }, way);
         const called = answer.calls.map(([name]) => name);
         assert.deepEqual(called, calls);
         // Also where the provider has another word for the end of a call that was forced by name.
-        assert.equal(answer.finish, calls.length > 0 ? finishOfCalls : 'stop');
+        assert.equal(answer.finish, calls.length > 0 ? door.finishOfCalls : 'stop');
       }
     });
   }

@@ -1,5 +1,4 @@
 import type { CallerDialectName } from '../../src/dialects/dialect.ts';
-import type { UpstreamName } from './support.ts';
 
 /** How a client may ask: for the whole answer, or for a stream. */
 export const WAYS = ['whole', 'streamed'] as const;
@@ -79,8 +78,6 @@ export interface DoorClient {
   stream(question: Question): AsyncIterable<string>;
   /** The finish of an answer that calls tools: not every dialect has a word of its own for it. */
   finishOfCalls: 'tool' | 'stop';
-  /** The same of a call that was forced by name, where the door passes on what the provider says. */
-  finishOfNamedCall?(provider: UpstreamName): 'tool' | 'stop';
   /** The SDK shows no headers, so that its users are not told what was dropped. */
   hidesHeaders?: boolean;
   /** The dialect has no stop sequences. */

@@ -147,8 +147,8 @@ function recordedUsage({ target, usage }: UsageRecord): string {
 }
 
 /** What the fake's model says it used for a whole answer, in the buckets of a usage record. */
-function servedUsage({ path, body, status, usage }: LoggedRequest): string[] {
-  if (!usage || status !== 200) return [];
+function servedUsage({ path, body, status, usage, aborted }: LoggedRequest): string[] {
+  if (!usage || status !== 200 || aborted) return [];
   const served: Usage = { ...NO_USAGE, ...usage };
   return [`${modelOf(path, body)} ${JSON.stringify(served)}`];
 }

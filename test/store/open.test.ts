@@ -33,55 +33,6 @@ test('a database in memory needs no file', async () => {
   await store.close();
 });
 
-test('what was written is there when the database is opened again', async (context) => {
-  const url = `sqlite:${join(makeTempDirectory(context), 'fairlead.db')}`;
-  const row = toCallRow(makeRecord());
-  const first = await openStore(url);
-  await first.insertCalls([row]);
-  await first.close();
-  const second = await openStore(url);
-  const rows = await second.db.selectFrom('calls').selectAll().execute();
-  assert.deepEqual(
-    rows.map((each) => ({ ...each })),
-    [row],
-  );
-  await second.close();
-});
-
-test('a call is there once however often it is inserted', async (context) => {
-  const store = await openTempStore(context);
-  const [one, other] = [toCallRow(makeRecord()), toCallRow(makeRecord())];
-  await store.insertCalls([one, one]);
-  await store.insertCalls([one, other]);
-  const ids = await store.db.selectFrom('calls').select('id').orderBy('id').execute();
-  assert.deepEqual(
-    ids.map(({ id }) => id),
-    [one.id, other.id],
-  );
-});
-
-test('of a batch that fails nothing is kept, and the store goes on', async (context) => {
-  const store = await openTempStore(context);
-  const good = toCallRow(makeRecord());
-  const bad = { ...toCallRow(makeRecord()), latency_ms: Number.NaN };
-  await assert.rejects(store.insertCalls([good, bad]), /NOT NULL constraint failed: calls.latency_ms/);
-  assert.deepEqual(await store.db.selectFrom('calls').selectAll().execute(), []);
-  await store.insertCalls([good]);
-  assert.equal((await store.db.selectFrom('calls').select('id').execute()).length, 1);
-});
-
-test('a batch waits for a transaction that is open on the same store', async (context) => {
-  const store = await openTempStore(context);
-  let inserted: Promise<void> | undefined;
-  await store.db.transaction().execute(async (db) => {
-    await db.deleteFrom('keys').execute();
-    inserted = store.insertCalls([toCallRow(makeRecord())]);
-    await db.deleteFrom('keys').execute();
-  });
-  await inserted;
-  assert.equal((await store.db.selectFrom('calls').select('id').execute()).length, 1);
-});
-
 test('a reader sees the records of a gateway that is running, and cannot write', async (context) => {
   const url = `sqlite:${join(makeTempDirectory(context), 'fairlead.db')}`;
   const writer = await openStore(url);
@@ -124,8 +75,21 @@ test('a database of a newer version is refused', async (context) => {
 });
 
 const REFUSED: [url: string, readOnly: boolean, message: RegExp][] = [
-  ['postgres://fairlead:s3cret@db/fairlead', false, /^PostgreSQL is not supported yet/],
-  ['postgresql://fairlead:s3cret@db/fairlead', false, /^PostgreSQL is not supported yet/],
+  [
+    'postgres://fairlead:s3cret@db:x/fairlead',
+    false,
+    /^The store's URL cannot be read\. It must be postgres:/,
+  ],
+  [
+    'postgresql://fairlead:s3cret@127.0.0.1:1/f',
+    false,
+    /^The database f at 127\.0\.0\.1:1 cannot be opened: nothing listens/,
+  ],
+  [
+    'postgres://fairlead:s3cret@no-such-host.invalid/f',
+    true,
+    /^The database f at no-such-host\.invalid:5432 cannot be opened: /,
+  ],
   ['mysql://fairlead:s3cret@db/fairlead', false, /^The store's URL must be sqlite:PATH/],
   ['fairlead.db', false, /^The store's URL must be sqlite:PATH/],
   ['constructor:x', false, /^The store's URL must be sqlite:PATH/],

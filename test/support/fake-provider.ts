@@ -109,7 +109,8 @@ export async function startFake(
     };
     requests.push(logged);
     const reply = answerOrRefuse(dialect.answer, call);
-    if (Object.keys(reply.disruption).length === 0) logged.usage = reply.usage;
+    const { slowMs: _slow, ...wrong } = reply.disruption;
+    if (Object.keys(wrong).length === 0) logged.usage = reply.usage;
     const ending = { byServer: false };
     response.on('close', () => {
       if (!response.writableFinished && !ending.byServer) noteAbort(logged);

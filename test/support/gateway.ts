@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pino } from 'pino';
 import { stringify } from 'yaml';
 import { startApp } from '../../src/app.ts';
 import { openConfig, readConfig } from '../../src/config/load.ts';
+import { openLog } from '../../src/telemetry/redacting-log.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
 
@@ -76,7 +76,7 @@ export async function startGateway(
       done();
     },
   });
-  const app = await startApp(loaded, declarations, pino({ level: 'debug' }, sink), fetchToken);
+  const app = await startApp(loaded, declarations, openLog('debug', sink), fetchToken);
 
   const get = (path: string, key = TEST_KEY) =>
     fetch(app.url + path, { headers: { authorization: `Bearer ${key}` } });

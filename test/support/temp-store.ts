@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { openStore } from '../../src/store/open.ts';
-import type { Store } from '../../src/store/store.ts';
+import type { OpenOptions, Store } from '../../src/store/store.ts';
 
 /** A directory that is gone after the test. */
 export function makeTempDirectory(context: TestContext): string {
@@ -13,8 +13,8 @@ export function makeTempDirectory(context: TestContext): string {
 }
 
 /** A store in a file of its own, open until the test ends. */
-export async function openTempStore(context: TestContext): Promise<Store> {
-  const store = await openStore(`sqlite:${join(makeTempDirectory(context), 'fairlead.db')}`);
+export async function openTempStore(context: TestContext, options?: OpenOptions): Promise<Store> {
+  const store = await openStore(`sqlite:${join(makeTempDirectory(context), 'fairlead.db')}`, options);
   context.after(() => store.close());
   return store;
 }

@@ -4,7 +4,13 @@ import type { Schedule } from '../../src/usage/ledger.ts';
 /** A `Schedule` whose time stands still until it is moved. */
 export class VirtualSchedule {
   nowMs = 0;
+  readonly #settle: () => Promise<unknown>;
   readonly #tasks = new Map<() => void, number>();
+
+  /** `settle`: resolves when what a task began has come as far as it does without the clock. */
+  constructor(settle: () => Promise<unknown> = () => setImmediate()) {
+    this.#settle = settle;
+  }
 
   readonly schedule: Schedule = (task, delayMs) => {
     const run = () => task();
@@ -20,7 +26,7 @@ export class VirtualSchedule {
   async advance(byMs: number): Promise<void> {
     const until = this.nowMs + byMs;
     for (;;) {
-      await setImmediate();
+      await this.#settle();
       const next = [...this.#tasks].toSorted(([, a], [, b]) => a - b)[0];
       if (!next || next[1] > until) break;
       const [run, dueMs] = next;
@@ -29,6 +35,6 @@ export class VirtualSchedule {
       run();
     }
     this.nowMs = until;
-    await setImmediate();
+    await this.#settle();
   }
 }

@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Writable } from 'node:stream';
 import { test } from 'node:test';
-import { pino } from 'pino';
-import { redactingLog } from '../../src/telemetry/redacting-log.ts';
+import type { Logger } from 'pino';
+import { openLog } from '../../src/telemetry/redacting-log.ts';
 import { startGateway, TEST_KEY } from '../support/gateway.ts';
 
 const SECRET = 'sk-very/secret"key';
 
-function logOf(write: (log: ReturnType<typeof redactingLog>) => void): string {
+function logOf(write: (log: Logger) => void): string {
   let logged = '';
   const sink = new Writable({
     write(chunk, _encoding, done) {
@@ -19,7 +19,9 @@ function logOf(write: (log: ReturnType<typeof redactingLog>) => void): string {
       done();
     },
   });
-  write(redactingLog(pino(sink), () => [SECRET]));
+  const { log, hide } = openLog('info', sink);
+  hide(() => [SECRET]);
+  write(log);
   return logged;
 }
 
@@ -51,6 +53,61 @@ test('an error that refers to itself is logged, and whatever else was thrown', (
   assert.match(
     logOf((log) => log.error({ err: `text ${SECRET}` }, 'failed')),
     /"err":"text \[redacted\]"/,
+  );
+});
+
+test('a message is logged without secrets, whoever wrote it: pino takes that of an error where there is none', () => {
+  const lines = logOf((log) => {
+    log.error(new Error(`bare ${SECRET}`));
+    log.error({ err: new Error(`held ${SECRET}`) });
+    log.error(`said ${SECRET}`);
+    log.error({ reason: `because of ${SECRET}` }, 'given %s', SECRET);
+    log.child({ part: 'inner' }).error(new Error(`inner ${SECRET}`), `about ${SECRET}`);
+    log.error({ msg: `own ${SECRET}`, err: new Error('x') });
+    log.error({ count: 1 });
+  })
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { msg?: string; reason?: string });
+  assert.deepEqual(
+    lines.map(({ msg }) => msg),
+    [
+      'bare [redacted]',
+      'held [redacted]',
+      'said [redacted]',
+      'given [redacted]',
+      'about [redacted]',
+      'own [redacted]',
+      undefined,
+    ],
+  );
+  assert.equal(lines[3]?.reason, 'because of [redacted]');
+  assert.ok(!JSON.stringify(lines).includes('very'));
+});
+
+test('a secret is found as the key of a field and in a URL', () => {
+  const error = Object.assign(new Error('refused'), {
+    headers: { [SECRET]: 1 },
+    url: `http://127.0.0.1/?key=${encodeURIComponent(SECRET)}&x=${encodeURIComponent(SECRET).toLowerCase()}`,
+  });
+  const { err } = JSON.parse(logOf((log) => log.error({ err: error }, 'failed'))) as {
+    err: { headers: object; url: string };
+  };
+  assert.deepEqual(err.headers, { '[redacted]': 1 });
+  assert.equal(err.url, 'http://127.0.0.1/?key=[redacted]&x=[redacted]');
+});
+
+test('bytes are logged as their number', () => {
+  const error = Object.assign(new Error('refused'), {
+    body: Buffer.from(SECRET),
+    chunk: new Uint8Array(2_000_000),
+    whole: { deep: new ArrayBuffer(3) },
+  });
+  const { err } = JSON.parse(logOf((log) => log.error({ err: error }, 'failed'))) as { err: object };
+  const { body, chunk, whole } = err as Record<string, unknown>;
+  assert.deepEqual(
+    [body, chunk, whole],
+    [`[${SECRET.length} bytes]`, '[2000000 bytes]', { deep: '[3 bytes]' }],
   );
 });
 

@@ -60,6 +60,22 @@ test('every single byte on its own gives the same', () => {
   assert.equal(blocks.takeRest().toString(), 'data: last');
 });
 
+test('lines that end with a lone CR end with LF afterwards, however the bytes are cut', () => {
+  const sent = 'event: a\rdata: é\r\rdata: 😀\r\r: c\r\r';
+  fc.assert(
+    fc.property(cuts, (at) => {
+      const blocks = new EventBlocks();
+      const out = cut(Buffer.from(sent), at).map((piece) => blocks.push(piece) ?? Buffer.alloc(0));
+      assert.equal(
+        Buffer.concat([...out, blocks.takeRest()])
+          .toString()
+          .trimEnd(),
+        sent.replaceAll('\r', '\n').trimEnd(),
+      );
+    }),
+  );
+});
+
 test('an event without end is refused before it fills the memory', () => {
   const blocks = new EventBlocks();
   const megabyte = Buffer.alloc(1024 * 1024, 'x');

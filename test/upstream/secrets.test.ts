@@ -34,7 +34,7 @@ test('a backslash at the end of a secret is found in each of its forms', () => {
 /** What a header may hold. */
 const anySecret = fc.stringMatching(/^[\x21-\x7e]{8,40}$/);
 
-test('a secret is found in plain text and in JSON, however its characters are escaped', () => {
+test('a secret is found in plain text, in JSON and in a URL, however its characters are escaped', () => {
   fc.assert(
     fc.property(anySecret, fc.infiniteStream(fc.nat(3)), (secret, ways) => {
       const escaped = [...secret].map((character) => {
@@ -45,9 +45,23 @@ test('a secret is found in plain text and in JSON, however its characters are es
         if (way === 2 && character === '/') return '\\/';
         return JSON.stringify(character).slice(1, -1);
       });
-      for (const text of [secret, escaped.join('')]) {
+      const inUrl = encodeURIComponent(secret);
+      for (const text of [
+        secret,
+        escaped.join(''),
+        inUrl,
+        inUrl.replace(/%../g, (code) => code.toLowerCase()),
+        new URLSearchParams({ k: secret }).toString().slice(2),
+      ]) {
         assert.equal(redactSecrets(`<${text}> and <${text}>`, [secret]), '<[redacted]> and <[redacted]>');
       }
     }),
   );
+});
+
+test('a secret of any letters is found in a URL', () => {
+  for (const secret of ['schlüssel-größe', 'ключ-от-двери', '🗝️🗝️🗝️🗝️']) {
+    assert.equal(redactSecrets(`?key=${encodeURIComponent(secret)}`, [secret]), '?key=[redacted]');
+    assert.equal(redactSecrets(`key ${secret}`, [secret]), 'key [redacted]');
+  }
 });

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { DialectName } from '../../src/conversation/conversation.ts';
 import { type Difference, describeDifference, pathPattern } from '../support/wire-diff.ts';
-import { CROSSING_RULES, type CrossingRule } from './crossing-rules.ts';
+import { CROSSING_RULES, type Crossed, type CrossingRule } from './crossing-rules.ts';
 
 /** Reads the list of rules, and knows which of them were ever needed. */
 export class CrossingList {
@@ -13,6 +13,7 @@ export class CrossingList {
     from: DialectName,
     via: DialectName,
     differences: readonly Difference[],
+    crossed: Crossed = { dropped: [] },
   ): string[] {
     const open = differences.filter((difference) => {
       const found = this.#rules.find(
@@ -23,7 +24,7 @@ export class CrossingList {
           pattern.test(difference.path) &&
           (rule.change ?? difference.change) === difference.change &&
           (rule.before === undefined || isDeepStrictEqual(rule.before, difference.before)) &&
-          (rule.when?.(difference) ?? true),
+          (rule.when?.(difference, crossed) ?? true),
       );
       if (found) found.isUsed = true;
       return !found;

@@ -1,5 +1,7 @@
 import { CARRIED_MARKER } from '../../src/conversation/carried-reasoning.ts';
-import type { DialectName } from '../../src/conversation/conversation.ts';
+import type { Conversation, DialectName, ToolChoice } from '../../src/conversation/conversation.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../src/conversation/json.ts';
+import { parameterName } from '../../src/dialects/parameters.ts';
 import type { Difference, Exclusion } from '../support/wire-diff.ts';
 
 /**
@@ -15,7 +17,17 @@ export interface CrossingRule extends Exclusion {
   /** Whose words it was; absent: anyone's. */
   from?: readonly DialectName[];
   /** Only where this holds. */
-  when?: (difference: Difference) => boolean;
+  when?: (difference: Difference, crossed: Crossed) => boolean;
+}
+
+/** What was crossed. */
+export interface Crossed {
+  /** What the request asks; absent of answers. */
+  asked?: Conversation;
+  /** What it asks where it came back. */
+  back?: Conversation;
+  /** What was named as dropped on the way. */
+  dropped: readonly string[];
 }
 
 const REQUEST = { of: 'request' } as const;
@@ -41,11 +53,72 @@ const saysSameJson = ({ before, after }: Difference): boolean => {
   return JSON.stringify(JSON.parse(before)) === JSON.stringify(JSON.parse(after));
 };
 
+/** A step of a path that is an `Extra`; what stands in a schema is the caller's own. */
+const isExtra = ({ path }: Difference): boolean =>
+  /(?:^|\.)(?:extra|messageExtra)(?:$|[.[])/.test(path) && !/\bschema\./.test(path);
+
+const objectOf = (value: JsonValue | undefined): JsonObject => (isObject(value) ? value : {});
+
+/** Whether only these of an object's keys say anything. */
+const saysOnly = (value: JsonValue | undefined, ...keys: string[]): boolean =>
+  Object.keys(objectOf(value)).every((key) => keys.includes(key));
+
+const allowedTools = ({ asked }: Crossed): Extract<ToolChoice, { type: 'allowed' }> | undefined =>
+  asked?.toolChoice?.type === 'allowed' ? asked.toolChoice : undefined;
+
+/** Encoders make a tool of a schema that they cannot ask for otherwise. */
+const OUTPUT_TOOL = 'fairlead_json_output';
+
+/** Efforts by what they cost; budgets are turned into the nearest, each API by its own table. */
+const EFFORTS: readonly (JsonValue | undefined)[] = [
+  'none',
+  'minimal',
+  'low',
+  'medium',
+  'high',
+  'xhigh',
+  'max',
+];
+const stepsApart = ({ before, after }: Difference): number =>
+  Math.abs(EFFORTS.indexOf(before) - EFFORTS.indexOf(after));
+
+const isNamed = ({ dropped }: Crossed, word: RegExp): boolean => dropped.some((name) => word.test(name));
+
+/** Where the messages of each dialect hold reasoning. */
+const REASONING_PLACE =
+  /^(?:messages\[\d*\]\.(?:reasoning\w*|prefix|content\[\d*\])|input\[\d*\]|contents\[\d*\]\.parts\[\d*\])/;
+
+/** A keyword that only narrows a value, and where it goes: to the description, in words. */
+const isNarrowing = ({ path }: Difference): boolean =>
+  /\.(pattern|default|minItems|maxItems|prefixItems|nullable|minimum|maximum|multipleOf|minLength|maxLength|exclusiveMinimum|exclusiveMaximum|format|uniqueItems|examples)$/.test(
+    path,
+  );
+
+/** Within one step of the tables: 4,096, 12,288, 24,576 …; -1 leaves it to the model. */
+const isNearBudget = (before: JsonValue | undefined, after: JsonValue | undefined): boolean => {
+  if (typeof before !== 'number' || typeof after !== 'number') return false;
+  return before === -1 || after === -1 || (after <= before * 4 && before <= after * 4);
+};
+
+const MEDIA = new Set<JsonValue | undefined>(['image', 'file', 'audio']);
+
+/** Whether a conversation holds the media of a part, or of a source, wherever in it. */
+const saysMedia = (conversation: Conversation | undefined, value: JsonValue | undefined): boolean => {
+  const { source = value } = objectOf(value);
+  const { base64, url, id, text } = objectOf(source);
+  const what = base64 ?? url ?? id ?? text;
+  // A text may stand in a longer one.
+  return (
+    what !== undefined && JSON.stringify(conversation ?? null).includes(JSON.stringify(what).slice(1, -1))
+  );
+};
+
 export const CROSSING_RULES: readonly CrossingRule[] = [
   // What one dialect alone knows.
   {
     ...REQUEST,
-    path: '**xtra**',
+    path: '**',
+    when: isExtra,
     reason:
       'Fields that only the caller’s dialect knows: dropped and named, or honoured by the gateway itself.',
   },
@@ -55,7 +128,14 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     change: 'lost',
     reason: 'Blocks that only one dialect knows: dropped and named.',
   },
-  { ...REQUEST, path: 'system.opaque', change: 'lost', reason: 'The same.' },
+  {
+    ...REQUEST,
+    path: 'said.assistant.text',
+    from: ['messages'],
+    change: 'added',
+    when: ({ after }) => textOf(after).startsWith('Summary: '),
+    reason: 'A compaction says in words what stood before it: told as text.',
+  },
   {
     ...REQUEST,
     path: 'tool.opaque',
@@ -67,17 +147,37 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     path: 'parallelToolCalls',
     change: 'lost',
     from: ['responses'],
-    reason: 'It is said of tools, and those were of another provider and are gone.',
+    when: (_, crossed) => isNamed(crossed, /^parallel_tool_calls$/),
+    reason: 'Where there is no word for it, it is dropped and named.',
   },
   {
     ...REQUEST,
     path: 'toolChoice',
     change: 'lost',
-    reason: 'It is the default, or the tools it chose from are gone.',
+    before: { type: 'auto' },
+    reason: 'It is the default.',
   },
   {
     ...REQUEST,
-    path: 'said.assistant.reasoning**',
+    path: 'toolChoice',
+    change: 'lost',
+    before: { type: 'none' },
+    via: ['converse'],
+    reason: 'Bedrock has no word for it: the tools themselves are not told.',
+  },
+  {
+    ...REQUEST,
+    path: 'toolChoice',
+    change: 'lost',
+    when: ({ before }, crossed) =>
+      objectOf(before)['type'] === 'opaque' && isNamed(crossed, /tool_choice|functionCallingConfig/),
+    reason: 'Choices that only one provider knows: dropped and named.',
+  },
+  {
+    ...REQUEST,
+    path: 'said.assistant.reasoning',
+    change: 'lost',
+    when: (_, { dropped }) => dropped.some((name) => REASONING_PLACE.test(name)),
     reason: 'Reasoning that another provider signed, or nobody, is refused by the next: dropped and named.',
   },
   {
@@ -120,9 +220,17 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
   {
     ...REQUEST,
     path: 'parameters.maxOutputTokens',
+    change: 'added',
+    via: ['messages', 'converse'],
     reason: 'Where a limit is demanded, or a budget of thinking must fit below it, one is written.',
   },
-  { ...REQUEST, path: 'parameters.n', before: 1, reason: 'One choice is what every dialect gives.' },
+  {
+    ...REQUEST,
+    path: 'parameters.n',
+    before: 1,
+    change: 'lost',
+    reason: 'One choice is what every dialect gives.',
+  },
   ...(
     ['endUser', 'promptCacheKey', 'serviceTier', 'topK', 'logprobs', 'topLogprobs', 'verbosity'] as const
   ).map(
@@ -130,14 +238,96 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
       ...REQUEST,
       path: `parameters.${key}`,
       change: 'lost',
+      when: (_, { asked, dropped }) => asked !== undefined && dropped.includes(parameterName(asked, key)),
       reason: 'Dropped and named where the other dialect has no word for it (`dialects/parameters.ts`).',
     }),
   ),
   {
     ...REQUEST,
-    path: 'reasoning**',
+    path: 'reasoning',
+    change: 'lost',
+    when: ({ before }) => saysOnly(before, 'includeText', 'extra') || objectOf(before)['effort'] === 'none',
     reason:
-      'Words and budgets are turned into each other as near as they come; what says the default is not said.',
+      'That a model may do as it does when nothing is said is not said; nor is what thoughts to show, where it shows all.',
+  },
+  {
+    ...REQUEST,
+    path: 'reasoning',
+    change: 'lost',
+    via: ['chat', 'responses'],
+    before: { budgetTokens: -1 },
+    reason: 'The model decides how much, as it does when nothing is said.',
+  },
+  {
+    ...REQUEST,
+    path: 'reasoning',
+    change: 'lost',
+    when: (_, crossed) => isNamed(crossed, /effort|thinking|reasoning/),
+    reason: 'No thinking fits below the limit, or beside a tool that must be called: dropped and named.',
+  },
+  {
+    ...REQUEST,
+    path: 'reasoning.effort',
+    change: 'changed',
+    when: (difference, crossed) => stepsApart(difference) <= 1 || isNamed(crossed, /effort/),
+    reason:
+      'Words and budgets are turned into each other as near as they come; what is farther off is named.',
+  },
+  {
+    ...REQUEST,
+    path: 'reasoning.effort',
+    change: 'changed',
+    before: 'max',
+    when: ({ after }) => after === 'high',
+    reason: 'The most that there is a word for.',
+  },
+  {
+    ...REQUEST,
+    path: 'reasoning.effort',
+    change: 'added',
+    from: ['messages'],
+    via: ['chat', 'responses'],
+    reason: 'A budget comes back as an effort, where the model has one.',
+  },
+  {
+    ...REQUEST,
+    path: 'reasoning.effort',
+    change: 'lost',
+    from: ['messages'],
+    via: ['gemini'],
+    when: (_, { asked }) => asked?.reasoning?.effort !== undefined,
+    reason: 'An effort comes back as the budget that it was turned into.',
+  },
+  {
+    ...REQUEST,
+    path: 'reasoning.budgetTokens',
+    change: 'added',
+    from: ['messages'],
+    via: ['chat', 'responses', 'gemini'],
+    when: (_, { asked }) => asked?.reasoning?.effort !== undefined,
+    reason: 'So does one that was said without thinking: elsewhere they are one.',
+  },
+  {
+    ...REQUEST,
+    path: 'reasoning.budgetTokens',
+    change: 'changed',
+    from: ['messages', 'converse'],
+    via: ['chat', 'responses', 'messages', 'gemini'],
+    when: ({ before, after }) => isNearBudget(before, after),
+    reason: 'A budget is turned into the nearest word, and that into the budget which it stands for.',
+  },
+  {
+    ...REQUEST,
+    path: 'reasoning.includeText',
+    change: 'lost',
+    via: ['chat', 'messages', 'converse'],
+    reason: 'They show what thoughts they have, and have no word for it.',
+  },
+  {
+    ...REQUEST,
+    path: 'reasoning.includeText',
+    change: 'added',
+    reason: 'Callers of dialects that show thoughts without being asked expect them.',
   },
 
   // Structured output.
@@ -159,18 +349,79 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     ...REQUEST,
     path: 'responseFormat.strict',
     change: 'lost',
+    via: ['messages', 'gemini', 'converse'],
     reason: 'The others hold to every schema, or to none.',
+  },
+  ...['responseFormat.schema', 'tool.function.schema'].flatMap((schema): CrossingRule[] => [
+    {
+      ...REQUEST,
+      path: `${schema}.**`,
+      change: 'lost',
+      via: ['messages', 'converse'],
+      when: isNarrowing,
+      reason: 'Keywords that the other side does not know are told in words:',
+    },
+    {
+      ...REQUEST,
+      path: `${schema}.**`,
+      via: ['messages', 'converse'],
+      when: ({ path, before, after }) =>
+        path.endsWith('description') && String(after).startsWith(String(before ?? '')),
+      reason: 'these.',
+    },
+    {
+      ...REQUEST,
+      path: `${schema}.**`,
+      change: 'added',
+      via: ['messages', 'converse'],
+      when: ({ path, after }) => path.endsWith('additionalProperties') && after === false,
+      reason: 'Objects must be closed where a schema is held to.',
+    },
+  ]),
+  {
+    ...REQUEST,
+    path: 'responseFormat.schema.**',
+    via: ['messages', 'converse'],
+    when: ({ path }) => /\.(?:oneOf|anyOf)$/.test(path),
+    reason: 'One of several is written as any of them.',
   },
   {
     ...REQUEST,
     path: 'responseFormat.schema.**',
-    reason: 'Keywords that the other side does not know are moved to descriptions or dropped and named.',
+    via: ['gemini'],
+    when: ({ path }) => /\.(?:const|enum)$/.test(path),
+    reason: 'A constant is written as the one value of a list.',
+  },
+  {
+    ...REQUEST,
+    path: 'responseFormat.schema.**',
+    via: ['gemini'],
+    change: 'added',
+    when: ({ path }) => path.endsWith('.description'),
+    reason: 'The description of the format.',
   },
   {
     ...REQUEST,
     path: 'responseFormat',
     change: 'lost',
-    reason: 'Plain JSON is asked for in words, or by a tool.',
+    via: ['messages', 'converse'],
+    when: ({ before }) => objectOf(before)['type'] === 'json_object',
+    reason: 'Plain JSON is asked for in words.',
+  },
+  {
+    ...REQUEST,
+    path: 'responseFormat',
+    change: 'lost',
+    before: { type: 'text' },
+    reason: 'It is the default.',
+  },
+  {
+    ...REQUEST,
+    path: 'responseFormat',
+    change: 'lost',
+    via: ['messages', 'converse'],
+    when: (_, { asked }) => asked?.dialect === 'gemini',
+    reason: 'A schema that they do not take is asked for by a tool.',
   },
   {
     ...REQUEST,
@@ -185,7 +436,16 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     path: 'toolChoice',
     change: 'added',
     via: ['messages', 'converse'],
-    reason: 'That tool, where the schema is none that they take.',
+    when: ({ after }) => objectOf(after)['name'] === OUTPUT_TOOL,
+    reason: 'That tool.',
+  },
+  {
+    ...REQUEST,
+    path: 'toolChoice',
+    change: 'added',
+    via: ['messages'],
+    when: ({ after }) => objectOf(after)['type'] === 'auto' && saysOnly(after, 'type'),
+    reason: 'The default, which must be said for what is said beside it.',
   },
 
   // Tools.
@@ -194,6 +454,12 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     path: 'tool.function',
     change: 'added',
     via: ['messages', 'converse'],
+    when: ({ after }) => {
+      const { name, description } = objectOf(after);
+      return (
+        name === OUTPUT_TOOL || String(description).startsWith('Was called earlier in this conversation.')
+      );
+    },
     reason: 'That tool; and a stand-in for tools that were called earlier and are not there any more.',
   },
   {
@@ -201,29 +467,58 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     path: 'tool.function',
     change: 'lost',
     via: ['messages', 'converse'],
+    when: ({ before }, crossed) => {
+      const allowed = allowedTools(crossed);
+      const name = String(objectOf(before)['name']);
+      return allowed ? !allowed.names.includes(name) : crossed.asked?.toolChoice?.type === 'none';
+    },
     reason: 'Where only some may be called, or none, the others are not told.',
   },
-  { ...REQUEST, path: 'toolChoice.type', change: 'changed', before: 'allowed', reason: 'The same.' },
-  { ...REQUEST, path: 'toolChoice.mode', change: 'lost', reason: 'The same.' },
-  { ...REQUEST, path: 'toolChoice.names', change: 'lost', reason: 'The same.' },
+  {
+    ...REQUEST,
+    path: 'toolChoice.type',
+    change: 'changed',
+    via: ['messages', 'converse'],
+    before: 'allowed',
+    when: ({ after }, crossed) => after === allowedTools(crossed)?.mode,
+    reason: 'The same.',
+  },
+  ...['toolChoice.mode', 'toolChoice.names'].map(
+    (path): CrossingRule => ({
+      ...REQUEST,
+      path,
+      change: 'lost',
+      via: ['messages', 'converse'],
+      when: (_, crossed) => allowedTools(crossed) !== undefined,
+      reason: 'The same.',
+    }),
+  ),
   {
     ...REQUEST,
     path: 'tool.function.description',
     before: '',
+    via: ['converse'],
     reason: 'Bedrock takes no empty description.',
   },
-  { ...REQUEST, path: 'tool.function.strict', reason: 'Schemas are held to as the other side does it.' },
+  {
+    ...REQUEST,
+    path: 'tool.function.strict',
+    via: ['gemini'],
+    when: ({ before }) => before === true,
+    reason: 'Gemini holds to every schema, and has no word for it.',
+  },
+  {
+    ...REQUEST,
+    path: 'tool.function.strict',
+    change: 'added',
+    when: ({ after }) => after === false,
+    reason: 'Where nothing said would mean that it is.',
+  },
   {
     ...REQUEST,
     path: 'tool.function.cacheHint',
     change: 'lost',
     reason: 'Where nothing is asked about caches.',
-  },
-  {
-    ...REQUEST,
-    path: 'tool.function.schema.**',
-    via: ['messages', 'converse'],
-    reason: 'Keywords of OpenAPI alone are told as JSON Schema has them, or in words.',
   },
 
   // Instructions.
@@ -278,21 +573,74 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     ...REQUEST,
     path: 'said.tool.tool_result.isError',
     change: 'lost',
+    when: ({ before }, { dropped }) =>
+      before === false ||
+      dropped.some((name) => /(?:is_error|functionResponse\.response\.error)$/.test(name)),
     reason:
       'That it is none is the default; that it is one is dropped and named where results cannot say it.',
   },
+  ...(
+    [
+      ['said.tool.tool_result.parts[]', 'lost'],
+      ['said.tool.tool_result.parts[].source', 'lost'],
+    ] as const
+  ).map(
+    ([path, change]): CrossingRule => ({
+      ...REQUEST,
+      path,
+      change,
+      when: ({ before }, { back }) => saysMedia(back, before),
+      reason:
+        'Media that results cannot hold follow in the next message of the user, and the result says so.',
+    }),
+  ),
   {
     ...REQUEST,
-    path: 'said.tool.tool_result.parts[]**',
-    when: ({ path, change }) => !path.endsWith('.text') || change === 'added',
-    reason:
-      'Media that results cannot hold follow in the next message of the user, and the result says so; blocks that one dialect alone knows are named, or told as JSON. What is said in words stays.',
+    path: 'said.tool.tool_result.parts[].type',
+    change: 'changed',
+    when: ({ before, after }) => MEDIA.has(before) && after === 'text',
+    reason: 'The same:',
   },
+  {
+    ...REQUEST,
+    path: 'said.tool.tool_result.parts[].filename',
+    reason: 'the same,',
+  },
+  {
+    ...REQUEST,
+    path: 'said.tool.tool_result.parts[].text',
+    change: 'added',
+    reason: 'in these words.',
+  },
+  {
+    ...REQUEST,
+    path: 'said.tool.tool_result.parts[].detail',
+    change: 'lost',
+    reason: 'The same, and only OpenAI is told how closely to look.',
+  },
+  ...(
+    [
+      ['type', 'opaque'],
+      ['dialect', undefined],
+      ['value', undefined],
+    ] as const
+  ).map(
+    ([key, before]): CrossingRule => ({
+      ...REQUEST,
+      path: `said.tool.tool_result.parts[].${key}`,
+      ...(before === undefined ? { change: 'lost' } : { before }),
+      when: (_, { asked, dropped }) =>
+        dropped.length > 0 || JSON.stringify(asked).includes('"tool_reference"'),
+      reason:
+        'A block that one dialect alone knows is named, or told in words, and words stand in its place.',
+    }),
+  ),
   {
     ...REQUEST,
     path: 'said.user.*',
     change: 'added',
-    when: ({ path }) => path === 'said.user.file' || path === 'said.user.image',
+    when: ({ path, after }, { asked }) =>
+      (path === 'said.user.file' || path === 'said.user.image') && saysMedia(asked, after),
     reason: 'They are what tools returned; or files of Google’s store, of which no type is told.',
   },
   {
@@ -311,18 +659,16 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
   },
   {
     ...REQUEST,
-    path: 'said.user.image',
-    change: 'lost',
-    from: ['gemini'],
-    when: ({ before }) => JSON.stringify(before).includes('googleapis.com'),
-    reason: 'A file of Google’s store comes back as a file: elsewhere no type is told of an address.',
-  },
-  {
-    ...REQUEST,
     path: 'said.user.file.filename',
     reason: 'Bedrock demands names, of letters alone; Gemini has none.',
   },
-  { ...REQUEST, path: 'said.user.file.source.mediaType', change: 'lost', reason: 'Of a URL it is not said.' },
+  {
+    ...REQUEST,
+    path: 'said.user.file.source.mediaType',
+    change: 'lost',
+    from: ['gemini'],
+    reason: 'Of a URL it is not said.',
+  },
   {
     ...REQUEST,
     path: 'said.user.image.detail',
@@ -333,12 +679,27 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
   // Answers.
   {
     ...ANSWER,
-    path: '**xtra**',
+    path: '**',
+    when: isExtra,
     reason: 'What only one dialect knows of an answer; the defaults where it must be said.',
   },
   { ...ANSWER, path: 'part.opaque', change: 'lost', reason: 'Blocks that only one dialect has.' },
-  { ...ANSWER, path: 'id', change: 'changed', reason: 'A response must have an id of its own form.' },
-  { ...ANSWER, path: 'created', reason: 'Anthropic and Bedrock do not say when, Gemini not always.' },
+  {
+    ...ANSWER,
+    path: 'id',
+    change: 'changed',
+    via: ['responses'],
+    reason: 'A response must have an id of its own form.',
+  },
+  { ...ANSWER, path: 'id', change: 'changed', from: ['responses'], reason: 'The same.' },
+  { ...ANSWER, path: 'created', via: ['messages'], reason: 'Anthropic does not say when,' },
+  {
+    ...ANSWER,
+    path: 'created',
+    change: 'added',
+    from: ['converse', 'gemini'],
+    reason: 'Bedrock neither, Gemini not always.',
+  },
   {
     ...ANSWER,
     path: 'part.tool_call.id',
@@ -347,10 +708,17 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     reason:
       'Reasoning that must come back travels behind it; Gemini gives none, and they are made for each answer.',
   },
-  { ...ANSWER, path: 'part.tool_call.signature**', reason: 'It travels in the id of the call.' },
+  {
+    ...ANSWER,
+    path: 'part.tool_call.signature**',
+    when: ({ change }) => change !== 'lost',
+    reason: 'It travels in the id of the call.',
+  },
   {
     ...ANSWER,
     path: 'choices[].signatures**',
+    from: ['messages', 'converse', 'responses', 'gemini'],
+    when: ({ change }) => change !== 'added',
     reason: 'It travels in the id of the next call, or cannot come back.',
   },
   {
@@ -363,7 +731,7 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
   {
     ...ANSWER,
     path: 'choices[].citations**',
-    when: ({ path, change }) => change !== 'lost' && !path.endsWith('.url'),
+    when: ({ path, change }) => change !== 'lost' && /\.(?:start|end|quote|title)$/.test(path),
     reason:
       'Anthropic’s have the place of a whole block, others no quotation, Google’s a place among sources: each is told with what there is.',
   },
@@ -372,26 +740,55 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     path: 'choices[].citations**',
     from: ['messages'],
     via: ['gemini'],
+    when: ({ path }) => /citations\[\d+\]/.test(path),
     reason: 'Of equal passages Google tells no two apart: a segment is found by its words.',
   },
   {
     ...ANSWER,
     path: 'choices[].finish',
     before: 'stop_sequence',
+    when: ({ after }) => after === 'stop',
     reason: 'Others say only that it stopped.',
   },
   {
     ...ANSWER,
     path: 'choices[].finish',
-    when: ({ after }) => after === 'tool_calls',
+    when: ({ before, after }) =>
+      (before === 'stop' || before === 'malformed_tool_call') && after === 'tool_calls',
     reason:
       'Where calls were made the others say so, whatever the provider said: agents would stop otherwise.',
   },
-  { ...ANSWER, path: 'choices[].stopSequence', change: 'lost', reason: 'Only Anthropic says which.' },
-  { ...ANSWER, path: 'choices[].logprobs', change: 'lost', via: ['messages'], reason: 'Anthropic has none.' },
   {
     ...ANSWER,
-    path: 'usage.*',
-    reason: 'Buckets that the other dialect does not know are in the sums alone.',
+    path: 'choices[].finish',
+    from: ['gemini'],
+    before: 'malformed_tool_call',
+    when: ({ after }) => after === 'content_filter',
+    reason: 'Others have no word for a call that could not be read, and would take a stop for an end.',
+  },
+  { ...ANSWER, path: 'choices[].stopSequence', change: 'lost', reason: 'Only Anthropic says which.' },
+  { ...ANSWER, path: 'choices[].logprobs', change: 'lost', via: ['messages'], reason: 'Anthropic has none.' },
+  ...(
+    [
+      ['usage.cacheWrite', ['gemini']],
+      ['usage.inputAudio', ['messages']],
+    ] as const
+  ).map(
+    ([path, via]): CrossingRule => ({
+      ...ANSWER,
+      path,
+      change: 'changed',
+      via,
+      when: ({ after }) => after === 0,
+      reason: 'A bucket that the other dialect does not know is in the sums alone, which are held apart:',
+    }),
+  ),
+  {
+    ...ANSWER,
+    path: 'usage.input',
+    change: 'changed',
+    via: ['gemini', 'messages'],
+    when: ({ before, after }) => Number(after) > Number(before),
+    reason: 'in what is plain input there.',
   },
 ];

@@ -1,36 +1,92 @@
+import type { DialectName } from '../../src/conversation/conversation.ts';
+
 /**
  * Recorded requests that cannot cross: the other side cannot say what they ask, and the answer would be another without
- * it. Each is refused in words that this matches. A rule that nothing needs any more fails the test.
+ * it. Each is refused in words that this matches, as often as it says.
  */
-export const REFUSAL_RULES: readonly { message: RegExp; reason: string }[] = [
+export interface RefusalRule {
+  message: RegExp;
+  /** Whose words it was; absent: anyone's. */
+  from?: readonly DialectName[];
+  /** The dialect that it could not be said in; absent: any. */
+  via?: readonly DialectName[];
+  count: number;
+  reason: string;
+}
+
+export const REFUSAL_RULES: readonly RefusalRule[] = [
   {
-    message: /^'(background|conversation|previous_response_id)' cannot be honoured/,
-    reason: 'Only OpenAI keeps what these name.',
+    message: /^'(background|conversation|previous_response_id|container|cachedContent)' cannot be honoured/,
+    count: 84,
+    reason: 'Only the provider that it was made for keeps what these name.',
   },
   {
-    message: /^An item of type 'compaction' can be read by the provider alone/,
-    reason: 'It stands for messages that nobody else can read.',
+    message: /is of the type '\w+', which only the provider can read that has it/,
+    count: 72,
+    reason:
+      'It stands for messages that nobody else can read, is what a client’s own tool of that provider answered, or a change of tools midway.',
   },
   {
     message: /^'(stop|stop_sequences|generationConfig\.stopSequences)' cannot be expressed/,
+    via: ['responses'],
+    count: 5,
     reason: 'The Responses API has no stop sequences.',
   },
   {
-    message:
-      /takes no such input|names a file in another provider's store|file store|by its URL|given by a file id/i,
-    reason: 'Media in a form, of a type or at a place that the other API does not take.',
+    message: /takes no such input: a URL other than 's3:/,
+    via: ['converse'],
+    count: 36,
+    reason: 'Bedrock fetches nothing from the web.',
   },
   {
-    message: /answers the tool call|no tool call before it has this id/,
+    message: /takes no such input: (?:a file|an image) of this type/,
+    via: ['converse'],
+    count: 8,
+    reason: 'Bedrock takes documents and images of some types only.',
+  },
+  {
+    message: /takes no such input: (?:audio|a URL of a file of type 'video)/,
+    via: ['messages'],
+    count: 22,
+    reason: 'Claude hears nothing and sees no videos.',
+  },
+  {
+    message: /takes no such input: media at such an address/,
+    via: ['messages'],
+    count: 5,
+    reason: 'A bucket of another cloud.',
+  },
+  {
+    message: /takes no such input: a file by its id in the store of another/,
+    from: ['chat', 'responses'],
+    via: ['messages'],
+    count: 5,
+    reason: 'Each provider has a store of its own:',
+  },
+  {
+    message: /names a file in another provider's store/,
+    count: 48,
+    reason: 'the same,',
+  },
+  {
+    message: /^(?:A file|An image) in another provider's file store|^An image given by a file id/,
+    from: ['messages', 'responses'],
+    via: ['chat', 'responses'],
+    count: 8,
+    reason: 'the same.',
+  },
+  {
+    message: /^(?:A file|Audio) given by its URL/,
+    count: 32,
+    reason:
+      'OpenAI fetches images only, in files of Chat Completions and in audio; Google tells no type of an address.',
+  },
+  {
+    message: /answers the tool call|no call before it has this id/,
+    from: ['responses'],
+    via: ['messages', 'gemini', 'converse'],
+    count: 3,
     reason: 'The call that it answers is in what only OpenAI keeps.',
-  },
-  {
-    message: /holds a block that a Gemini model cannot be given/,
-    reason: 'Blocks that only another dialect has, in places where leaving them out would leave nothing.',
-  },
-  {
-    message: /instructions to a Gemini model can only be text/,
-    reason: 'A change of tools midway is no text.',
   },
 ];
 

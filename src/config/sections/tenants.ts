@@ -1,5 +1,16 @@
 import { z } from 'zod';
-import { date, duration, exactlyOne, globs, keySecret, mapping, name, secretHash, text } from '../fields.ts';
+import {
+  date,
+  duration,
+  exactlyOne,
+  expression,
+  globs,
+  keySecret,
+  mapping,
+  name,
+  secretHash,
+  text,
+} from '../fields.ts';
 import { limitsSchema } from './limits.ts';
 
 const secretOrHash = exactlyOne('secret', 'secretHash');
@@ -61,11 +72,14 @@ export const tenantSchema = z.strictObject({
       mode: z
         .enum(['full', 'metadata'])
         .describe('Keep prompts and answers, or only what is in usage records.'),
-      retention: duration().optional().describe('How long they are kept.'),
+      retention: duration()
+        .refine((ms) => ms > 0, { error: 'more than 0s' })
+        .prefault('30d')
+        .describe('How long they are kept.'),
       redact: z
-        .array(text('a regular expression'))
-        .optional()
-        .describe('What is blanked out before it is kept.'),
+        .array(expression(), { error: 'a list of regular expressions' })
+        .default(() => [])
+        .describe('Regular expressions: what they match is blanked out before anything is kept.'),
     })
     .optional()
     .describe('Whether prompts and answers are kept.'),

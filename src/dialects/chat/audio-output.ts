@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { AudioPart } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { extraOf, ownFields } from './extra.ts';
@@ -35,7 +36,7 @@ export class AudioOutputPieces {
     const { data, transcript, ...rest } = delta;
     if (typeof data === 'string') this.#data.push(Buffer.from(data, 'base64'));
     if (typeof transcript === 'string') this.#transcript += transcript;
-    this.#fields.push(...Object.entries(rest));
+    appendAll(this.#fields, Object.entries(rest));
   }
 
   whole(): JsonObject {

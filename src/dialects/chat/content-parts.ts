@@ -10,6 +10,7 @@ import type {
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { isDataUrl, parseDataUrl } from '../data-url.ts';
+import { placed } from '../places.ts';
 import {
   expectKind,
   omitKeys,
@@ -88,7 +89,7 @@ function decodePart(item: JsonValue, decoders: ReadonlyMap<string, PartDecoder>,
     ...part.extra?.fields,
   });
   if (extra) part.extra = extra;
-  return part;
+  return placed(part, at);
 }
 
 /** What the object of a part's own kind says beyond these fields stands under its key. */

@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import { type Carried, CarriedIdReader } from '../../conversation/carried-reasoning.ts';
 import type {
   Message,
@@ -9,6 +10,7 @@ import type {
 } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { placed } from '../places.ts';
 import {
   expectKind,
   omitKeys,
@@ -103,11 +105,10 @@ class MessageDecoder {
     const content = decodeContent(message['content'], 'assistant', pathOf(at, 'content'));
     const refusal = optionalField(message, 'refusal', 'string', at);
     if (refusal !== undefined) content.push({ type: 'refusal', text: refusal });
-    content.push(
-      ...decodeImages(message['images'], (url, index) =>
-        urlSource(url, `${pathOf(at, 'images')}[${index}].image_url.url`),
-      ),
+    const images = decodeImages(message['images'], (url, index) =>
+      urlSource(url, `${pathOf(at, 'images')}[${index}].image_url.url`),
     );
+    appendAll(content, images);
     const calls = this.#decodeToolCalls(message, at);
     const details = decodeReasoningDetails(optionalField(message, 'reasoning_details', 'array', at));
     checkReasoning(message, at);
@@ -117,7 +118,7 @@ class MessageDecoder {
 
     const parts: Part[] = [...lead, ...withCacheHint(content, message, at)];
     for (const [index, { call, carried }] of calls.entries()) {
-      if (index > 0 && carried) parts.push(...carried.reasoning);
+      if (index > 0 && carried) appendAll(parts, carried.reasoning);
       parts.push(call);
     }
     const result = finishMessage({ role: 'assistant', parts }, message, ASSISTANT_FIELDS, at);
@@ -160,7 +161,7 @@ class MessageDecoder {
       ...(Object.keys(inner).length > 0 ? { [type]: inner } : {}),
     });
     if (extra) call.extra = extra;
-    this.#remember(call);
+    this.#remember(placed(call, at));
     return carried ? { call, carried } : { call };
   }
 
@@ -185,6 +186,7 @@ class MessageDecoder {
     const result: ToolResultPart = { type: 'tool_result', callId, parts: content.filter(isResultContent) };
     const name = optionalField(message, 'name', 'string', at) ?? this.#toolNames.get(callId);
     if (name !== undefined) result.name = name;
+    placed(result, at);
     const cacheHint = decodeCacheHint(message, at);
     if (cacheHint) result.cacheHint = cacheHint;
     return finishMessage({ role: 'tool', parts: [result] }, message, known, at);

@@ -1,9 +1,8 @@
 import type { EmbeddingRequest, Embeddings } from '../../conversation/embedding.ts';
 import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { NO_USAGE } from '../../conversation/usage.ts';
 import type { EncodedRequest } from '../dialect.ts';
-import type { EmbeddingDialect, EncodingFormat } from '../embeddings.ts';
+import { type EmbeddingDialect, type EncodingFormat, embeddingUsage, isVector } from '../embeddings.ts';
 import { expectInRange, optionalField, pathOf, requireField, unknownWord, wrongKind } from '../read-json.ts';
 import { embeddedError } from './errors.ts';
 import { extraOf, ownFields } from './extra.ts';
@@ -89,18 +88,17 @@ function decodeResponse(body: JsonValue, request: EmbeddingRequest): Embeddings 
       `The provider answered with ${complete.length} of the ${vectors.length} embeddings that were asked for.`,
     );
   }
-  const embeddings: Embeddings = {
+  const usage = embeddingUsage([isObject(body['usage']) ? body['usage']['prompt_tokens'] : undefined]);
+  return {
     model: typeof body['model'] === 'string' ? body['model'] : request.model,
     vectors: complete,
+    ...(usage ? { usage } : {}),
   };
-  const tokens = isObject(body['usage']) ? body['usage']['prompt_tokens'] : undefined;
-  if (typeof tokens === 'number') embeddings.usage = { ...NO_USAGE, input: tokens };
-  return embeddings;
 }
 
 function decodeVector(value: JsonValue | undefined): number[] | undefined {
-  if (typeof value === 'string') return readFloats(Buffer.from(value, 'base64'));
-  return Array.isArray(value) && value.every((number) => typeof number === 'number') ? value : undefined;
+  const vector = typeof value === 'string' ? readFloats(Buffer.from(value, 'base64')) : value;
+  return isVector(vector) ? vector : undefined;
 }
 
 function encodeResponse({ model, vectors, usage }: Embeddings, encodingFormat: EncodingFormat): JsonObject {

@@ -10,6 +10,7 @@ import type {
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { writeDataUrl } from '../data-url.ts';
+import { placeOf } from '../places.ts';
 import { omitKeys } from '../read-json.ts';
 import { audioFormat } from './content-parts.ts';
 import { ownFields, ownObject } from './extra.ts';
@@ -85,7 +86,7 @@ function withExtra(written: JsonObject, part: Writable, target: Target): JsonObj
   const hint = 'prompt_cache_breakpoint' in own ? undefined : part.cacheHint;
   const value = written[type];
   const inner = isObject(value) ? { [type]: { ...value, ...ownObject(part.extra, type) } } : {};
-  return { ...written, ...inner, ...own, ...target.cacheControl(hint) };
+  return { ...written, ...inner, ...own, ...target.cacheControl(hint, placeOf(part)) };
 }
 
 function imageUrl(source: MediaSource): string {

@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type {
   FilePart,
   ImagePart,
@@ -9,9 +10,12 @@ import type {
   ToolResultPart,
 } from '../../conversation/conversation.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
+import { partField } from '../caller-words.ts';
+import { emulatedName } from '../messages/reserved-tools.ts';
+import { placed, placeOf } from '../places.ts';
 import { encodeContent, encodeParts, generatedImages } from './encode-content.ts';
 import { ownFields } from './extra.ts';
-import { opaqueName, type Target } from './target.ts';
+import type { Target } from './target.ts';
 import { encodeToolCall } from './tool-calls.ts';
 
 /**
@@ -28,7 +32,7 @@ export function encodeMessages(target: Target): JsonObject[] {
         if (part.type !== 'tool_result') continue;
         const { text, media } = splitResult(part, target);
         encoded.push({ ...toolMessage(part, text, target), ...messageFields(message) });
-        moved.push(...media);
+        appendAll(moved, media);
       }
       continue;
     }
@@ -136,21 +140,26 @@ function textOf(parts: readonly { text: string }[]): string {
 }
 
 function requestToolCall(call: ToolCallPart, target: Target): JsonObject {
-  return { ...encodeToolCall(call, call.id), ...target.cacheControl(call.cacheHint) };
+  const isEmulated = call.kind === 'custom' && target.emulatesCustomTools;
+  const written = isEmulated ? emulatedCall(call) : encodeToolCall(call, call.id);
+  return { ...written, ...target.cacheControl(call.cacheHint, placeOf(call)) };
+}
+
+function emulatedCall(call: ToolCallPart): JsonObject {
+  const written = { name: emulatedName(call), arguments: JSON.stringify({ input: call.arguments }) };
+  return { id: call.id, type: 'function', function: written };
 }
 
 type ResultPart = ToolResultPart['parts'][number];
 
 function toolMessage(result: ToolResultPart, parts: ResultPart[], target: Target): JsonObject {
   // The dialect has no word for it; tools say in their text that they failed.
-  if (result.isError) target.drop('is_error');
+  if (result.isError) target.drop(partField(target.conversation, result, 'failedResult'));
   return { role: 'tool', tool_call_id: result.callId, content: encodeContent(parts, target) };
 }
 
 /** The text of a result, and its media as the parts of a user message that says where they come from. */
 function splitResult(result: ToolResultPart, target: Target): { text: ResultPart[]; media: JsonObject[] } {
-  for (const part of result.parts)
-    if (part.type === 'opaque' && part.dialect !== 'chat') target.drop(opaqueName(part.value));
   const isMedia = (part: ResultPart): part is ImagePart | FilePart =>
     part.type === 'image' || (part.type === 'file' && part.source.kind !== 'text');
   const media = result.parts.filter(isMedia);
@@ -168,8 +177,9 @@ function splitResult(result: ToolResultPart, target: Target): { text: ResultPart
 }
 
 /** A hint on the whole result stands on the last of its parts. */
-function hinted(parts: ResultPart[], { cacheHint }: ToolResultPart): ResultPart[] {
+function hinted(parts: ResultPart[], result: ToolResultPart): ResultPart[] {
+  const { cacheHint } = result;
   const last = parts.at(-1);
   if (!cacheHint || last?.type !== 'text' || last.cacheHint) return parts;
-  return [...parts.slice(0, -1), { ...last, cacheHint }];
+  return [...parts.slice(0, -1), placed({ ...last, cacheHint }, placeOf(result))];
 }

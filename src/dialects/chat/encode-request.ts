@@ -4,7 +4,8 @@ import type { EncodedRequest } from '../dialect.ts';
 import { shortenEndUser } from '../end-user.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
-import { parameterName, planParameters, type WrittenParameter } from '../parameters.ts';
+import { parameterName, planParameters, tooManyStops, type WrittenParameter } from '../parameters.ts';
+import { withReadableParts } from '../readable-parts.ts';
 import { encodeMessages, isWritten } from './encode-messages.ts';
 import { ownFields, ownObject, withNested } from './extra.ts';
 import { SAMPLING_PARAMETERS } from './model-traits.ts';
@@ -17,11 +18,8 @@ import { encodeToolChoice, encodeTools } from './tools.ts';
  *
  * @throws GatewayError `invalid_request` where something can neither be said nor be left out.
  */
-export function encodeRequest(
-  conversation: Conversation,
-  model: string,
-  options?: TargetOptions,
-): EncodedRequest {
+export function encodeRequest(asked: Conversation, model: string, options?: TargetOptions): EncodedRequest {
+  const conversation = withReadableParts(asked, 'chat');
   const foreign = foreignFields(conversation, 'chat');
   const target = new Target(conversation, model, options);
   for (const name of foreignParts(conversation, 'chat', (part, message) => isWritten(part, message, target)))
@@ -64,6 +62,7 @@ function encodeParameters(target: Target): JsonObject {
   const reasoning = encodeReasoningRequest(target);
   const refuses = refusedParameters(target, asksForReasoning(reasoning));
   const fields = written.flatMap((parameter): [string, JsonValue][] => {
+    refuseStops(parameter, target);
     if (refuses(parameter)) {
       target.drop(parameterName(target.conversation, parameter.key));
       return [];
@@ -75,6 +74,14 @@ function encodeParameters(target: Target): JsonObject {
 
 function parameterValue({ key, value }: WrittenParameter, { sameDialect }: Target): JsonValue {
   return key === 'endUser' && !sameDialect ? shortenEndUser(String(value)) : (value as JsonValue);
+}
+
+/** Where a stop sequence is left out, the answer goes on behind it. */
+function refuseStops({ key, value }: WrittenParameter, target: Target): void {
+  const { conversation, traits, sameDialect } = target;
+  // A caller of this dialect gets OpenAI's own words.
+  if (sameDialect || key !== 'stop' || !Array.isArray(value) || value.length <= traits.mostStops) return;
+  throw tooManyStops(conversation, traits.mostStops);
 }
 
 /** Which parameters the model would answer with an error. */

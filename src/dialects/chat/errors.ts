@@ -20,6 +20,7 @@ export function decodeError(status: number, body: JsonValue | string): UpstreamF
   if (typeof error['param'] === 'string') failure.param = error['param'];
   if (retryAfterMs !== undefined) failure.retryAfterMs = retryAfterMs;
   if (isCredentialError(error)) failure.credentialRejected = true;
+  else if (saysWord(error, PERMISSION_WORDS)) failure.permissionDenied = true;
   return failure;
 }
 
@@ -91,16 +92,36 @@ function retryDelayMs(details: JsonValue | undefined): number | undefined {
 }
 
 /** A refused key does not always come as a 401 (xAI and Gemini's compatible API say 400). */
-const CREDENTIAL_WORDS = new Set(['invalid_api_key', 'authentication_error', 'API_KEY_INVALID']);
+const CREDENTIAL_WORDS: ReadonlySet<string> = new Set([
+  'invalid_api_key',
+  'wrong_api_key',
+  'invalid_authentication_error',
+  'authentication_error',
+  'API_KEY_INVALID',
+]);
+
+/** Our account or its place may not do this, whoever asks. Other refusals with 403 are about what was sent (OpenRouter's moderation). */
+const PERMISSION_WORDS: ReadonlySet<string> = new Set([
+  'permission_error',
+  'permission_denied_error',
+  'insufficient_permissions',
+  'unsupported_country_region_territory',
+  'PERMISSION_DENIED',
+]);
 
 function isCredentialError(error: JsonObject): boolean {
+  return saysWord(error, CREDENTIAL_WORDS);
+}
+
+function saysWord(error: JsonObject, meant: ReadonlySet<string>): boolean {
   const reasons = Array.isArray(error['details']) ? error['details'] : [];
   const words = [
     error['code'],
     error['type'],
+    error['status'],
     ...reasons.map((detail) => isObject(detail) && detail['reason']),
   ];
-  return words.some((word) => typeof word === 'string' && CREDENTIAL_WORDS.has(word));
+  return words.some((word) => typeof word === 'string' && meant.has(word));
 }
 
 /** What a word in an error inside a stream means; there is no HTTP status beside it. */
@@ -120,7 +141,6 @@ const KIND_OF_WORD = new Map<string, ErrorKind>([
 const KIND_OF_STATUS = new Map<number, ErrorKind>([
   [401, 'upstream_unavailable'],
   [402, 'upstream_unavailable'],
-  [403, 'upstream_unavailable'],
   [408, 'upstream_timeout'],
   [429, 'upstream_rate_limited'],
   [504, 'upstream_timeout'],
@@ -133,6 +153,24 @@ export function saysError(value: JsonValue | undefined): boolean {
   if (value['error']) return true;
   if ('choices' in value) return false;
   return value['object'] === 'error' || (typeof value['message'] === 'string' && 'code' in value);
+}
+
+/**
+ * What an event of a stream says that is no good one: an error, or something that cannot be read. A plain text is the
+ * error's words; broken JSON says nothing, and is told to nobody.
+ *
+ * `value`: the event's data, parsed; `undefined` where it is no JSON.
+ */
+export function eventFailure(
+  value: JsonValue | undefined,
+  data: string,
+  name: string | undefined,
+): GatewayError {
+  const isText = value === undefined && !/^[{["]/.test(data);
+  if (isText || name === 'error') return embeddedError(value ?? data);
+  if (isObject(value) || saysError(value)) return embeddedError(value ?? null);
+  const what = value === undefined ? 'not JSON' : 'no JSON object';
+  return new GatewayError('upstream_unavailable', `The provider sent an event that is ${what}.`);
 }
 
 /** An error that came with status 200: inside a stream, or in place of an answer. */
@@ -153,11 +191,11 @@ const REFUSED_CREDENTIAL = "The provider did not accept the gateway's own creden
 
 /** An error about our credentials: its words are for the operator and may quote them. */
 function isAboutUs(error: JsonValue | undefined, status: number | undefined): boolean {
-  return status === 401 || status === 403 || (isObject(error) && isCredentialError(error));
+  return status === 401 || (isObject(error) && isCredentialError(error));
 }
 
 function embeddedKind(error: JsonObject, status: number | undefined): ErrorKind {
-  if (isCredentialError(error)) return 'upstream_unavailable';
+  if (isCredentialError(error) || saysWord(error, PERMISSION_WORDS)) return 'upstream_unavailable';
   if (status !== undefined) {
     return KIND_OF_STATUS.get(status) ?? (status < 500 ? 'upstream_rejected' : 'upstream_unavailable');
   }
@@ -187,7 +225,7 @@ const ERROR_WORDS: Record<ErrorKind, { type: string; code: string | null }> = {
   invalid_request: { type: 'invalid_request_error', code: null },
   unauthenticated: { type: 'invalid_request_error', code: 'invalid_api_key' },
   forbidden: { type: 'invalid_request_error', code: 'insufficient_permissions' },
-  not_found: { type: 'invalid_request_error', code: 'model_not_found' },
+  not_found: { type: 'invalid_request_error', code: 'not_found' },
   payload_too_large: { type: 'invalid_request_error', code: 'request_too_large' },
   rate_limited: { type: 'requests', code: 'rate_limit_exceeded' },
   budget_exceeded: { type: 'insufficient_quota', code: 'insufficient_quota' },

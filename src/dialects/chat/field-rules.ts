@@ -1,12 +1,6 @@
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import { unsupportedParameter } from '../parameters.ts';
-import {
-  type FieldPlace,
-  type FieldSpans,
-  findTopLevelFields,
-  parseField,
-  spliceEntries,
-} from '../request-fields.ts';
+import { type FieldPlace, type FieldSpans, parseField, spliceEntries } from '../request-fields.ts';
 import type { MessageRules } from './message-rules.ts';
 import type { FieldOutcome, FieldQuirks, FieldRule, Renaming } from './quirks.ts';
 
@@ -25,25 +19,29 @@ export class FieldRules {
   readonly #messages: MessageRules | undefined;
   /** Fields that a rule may write in another's place. */
   readonly #writable: ReadonlySet<string>;
-  /** The fields whose places must be known. */
-  readonly #wanted: ReadonlySet<string>;
+  /** The fields whose places must be known. Without one of them nothing has to change. */
+  readonly wanted: ReadonlySet<string>;
 
   constructor(quirks: FieldQuirks, messages?: MessageRules) {
     this.#rules = new Map(Object.entries(quirks));
-    this.#messages = messages;
+    this.#messages = messages?.isIdle === false ? messages : undefined;
     const names = Object.values(quirks).flatMap((rule) => (typeof rule === 'object' ? [rule.as] : []));
-    this.#writable = new Set([...names, ...REASONING_FIELDS]);
-    this.#wanted = new Set([...this.#rules.keys(), ...this.#writable, ...(messages ? ['messages'] : [])]);
+    this.#writable = new Set(this.#rules.size > 0 ? [...names, ...REASONING_FIELDS] : []);
+    this.wanted = new Set([
+      ...this.#rules.keys(),
+      ...this.#writable,
+      ...(this.#messages ? ['messages'] : []),
+    ]);
   }
 
   /**
    * The body as the server takes it: the same buffer unless a rule applies, else with only the fields changed that
-   * have to be; everything else stays byte for byte.
+   * have to be; everything else stays byte for byte. `places`: where the `wanted` fields stand, others may be among them.
    *
    * @throws GatewayError `invalid_request` for a field that is refused, that stands twice or is no JSON.
    */
-  rewriteBytes(body: Buffer, model: string, drop: NoteDropped): Buffer {
-    const places = findTopLevelFields(body, this.#wanted);
+  rewriteBytes(body: Buffer, places: FieldSpans, model: string, drop: NoteDropped): Buffer {
+    if (!this.#isConcerned(places)) return body;
     const edits: { place: FieldPlace; text: string }[] = [];
     // In the order of the body, in which they were found.
     for (const [name, place] of Object.entries(places)) {
@@ -51,6 +49,11 @@ export class FieldRules {
       if (place && text !== undefined) edits.push({ place, text });
     }
     return edits.length === 0 ? body : spliceEntries(body, edits);
+  }
+
+  #isConcerned(places: FieldSpans): boolean {
+    for (const name of this.wanted) if (places[name]) return true;
+    return false;
   }
 
   /** The same for a request that is not bytes yet; `wordOf`: what a refusal calls a field. */

@@ -28,6 +28,12 @@ export class MessageRules {
     this.#needles = steps.flatMap(([, words]) => words.map((word) => Buffer.from(JSON.stringify(word))));
   }
 
+  /** No rule is about messages. */
+  get isIdle(): boolean {
+    const { alternating, continuation } = this.#quirks;
+    return this.#steps.length === 0 && alternating !== true && continuation === undefined;
+  }
+
   /** Whether the text of `messages` holds anything that a rule is about. Inside a string the quotes are escaped. */
   mayApply(messages: Buffer): boolean {
     if (this.#quirks.alternating) return true;

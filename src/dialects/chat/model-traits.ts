@@ -4,7 +4,7 @@ import type { Parameters } from '../../conversation/conversation.ts';
  * What a model of this dialect takes that others do not, by its name. The dialect is spoken by many servers and
  * the name is all that a codec sees: what a whole provider does differently is told by its declaration.
  *
- * Sources: OpenAI API reference (`max_tokens`, `reasoning_effort`, `ChatCompletionDeveloperMessageParam`), "Reasoning
+ * Sources: OpenAI API reference (`max_tokens`, `stop`, `reasoning_effort`, `ChatCompletionDeveloperMessageParam`), "Reasoning
  * models" guide, "Using GPT-5.2" (sampling parameters only with effort `none`); Mistral, DeepSeek and Perplexity API
  * references, which know `max_tokens` only.
  */
@@ -15,6 +15,8 @@ export interface ModelTraits {
   instructions: 'system' | 'developer' | 'as_said';
   /** When it takes temperature, penalties and log probabilities. */
   sampling: 'always' | 'without_reasoning' | 'never';
+  /** How many stop sequences it takes. */
+  mostStops: number;
   /** Whether it takes `reasoning_effort`; `unknown` where the name does not tell. */
   reasoning: 'yes' | 'no' | 'unknown';
   /** The effort that comes nearest to "do not think"; `undefined` where nothing need be said. */
@@ -29,6 +31,7 @@ const COMPATIBLE: ModelTraits = {
   outputLimit: ['max_tokens', 'max_completion_tokens'],
   instructions: 'system',
   sampling: 'always',
+  mostStops: Number.POSITIVE_INFINITY,
   reasoning: 'unknown',
   leastEffort: undefined,
   openParameters: true,
@@ -39,6 +42,7 @@ const OPENAI: ModelTraits = {
   outputLimit: ['max_completion_tokens', 'max_tokens'],
   instructions: 'as_said',
   sampling: 'always',
+  mostStops: 4,
   reasoning: 'no',
   leastEffort: undefined,
   openParameters: false,
@@ -50,6 +54,7 @@ const OPENAI_REASONING: ModelTraits = {
   outputLimit: ['max_completion_tokens'],
   instructions: 'developer',
   sampling: 'never',
+  mostStops: 0,
   reasoning: 'yes',
   leastEffort: 'low',
 };
@@ -62,6 +67,8 @@ const TRAITS: readonly (readonly [RegExp, ModelTraits])[] = [
   [/^gpt-oss/, COMPATIBLE],
   [/^gpt-5(\.\d+)?-chat/, { ...OPENAI, outputLimit: ['max_completion_tokens'] }],
   [/^gpt-5(-|$)/, { ...OPENAI_REASONING, leastEffort: 'minimal' }],
+  // Recorded: o3-mini stops where it is told. The reference: "not supported with latest reasoning models `o3` and `o4-mini`".
+  [/^(o1|o3-mini)/, { ...OPENAI_REASONING, mostStops: 4 }],
   [/^o\d/, OPENAI_REASONING],
   [/^(ft:)?(chatgpt-4|gpt-3|gpt-4)/, OPENAI],
   [/^(ft:)?(chatgpt|gpt)-/, { ...OPENAI_REASONING, sampling: 'without_reasoning', leastEffort: 'none' }],

@@ -2,6 +2,7 @@ import type { Conversation } from '../../conversation/conversation.ts';
 import { type CallerWord, callerWord } from '../caller-words.ts';
 import type { Dialect, EncodedRequest } from '../dialect.ts';
 import { chatParameterKey, parameterName } from '../parameters.ts';
+import { type FieldSpans, findTopLevelFields } from '../request-fields.ts';
 import { encodeRequest } from './encode-request.ts';
 import { FieldRules } from './field-rules.ts';
 import { chat } from './index.ts';
@@ -21,6 +22,8 @@ export class QuirkedChat {
   readonly dialect: Dialect;
   /** Whether its streams can be asked for their usage; otherwise they say it by themselves, or not at all. */
   readonly takesStreamOptions: boolean;
+  /** A body that may hold a custom tool or a call of one cannot pass through. */
+  readonly emulatesCustomTools: boolean;
   readonly #quirks: ChatQuirks;
   readonly #fields: FieldRules;
   readonly #embeddings: FieldRules;
@@ -31,6 +34,7 @@ export class QuirkedChat {
     this.#fields = new FieldRules(fields, new MessageRules(quirks));
     this.#embeddings = new FieldRules(embeddings);
     this.takesStreamOptions = fields['stream_options'] === undefined;
+    this.emulatesCustomTools = quirks.customTools !== true;
     this.dialect = {
       ...chat,
       encodeRequest: (conversation, model) => this.#encodeRequest(conversation, model),
@@ -40,12 +44,19 @@ export class QuirkedChat {
   }
 
   /** @throws GatewayError `invalid_request` for what the provider would answer wrongly. */
-  rewriteRequest(body: Buffer, model: string): RewrittenBody {
-    return rewrite(this.#fields, body, model);
+  rewriteRequest(body: Buffer, places: FieldSpans, model: string): RewrittenBody {
+    return rewrite(this.#fields, body, places, model);
   }
 
   rewriteEmbeddings(body: Buffer, model: string): RewrittenBody {
-    return rewrite(this.#embeddings, body, model);
+    const { wanted } = this.#embeddings;
+    const places = wanted.size > 0 ? findTopLevelFields(body, wanted) : {};
+    return rewrite(this.#embeddings, body, places, model);
+  }
+
+  /** The fields of a request whose places `rewriteRequest` is to be told. */
+  get wantedFields(): ReadonlySet<string> {
+    return this.#fields.wanted;
   }
 
   /** The same for an embedding request that was translated. */
@@ -59,7 +70,8 @@ export class QuirkedChat {
     const { reasoning } = this.#quirks;
     const field = typeof reasoning === 'function' ? reasoning(model) : reasoning;
     const replaysReasoning = field !== undefined && field !== 'none';
-    const encoded = encodeRequest(conversation, model, { replaysReasoning });
+    const { emulatesCustomTools } = this;
+    const encoded = encodeRequest(conversation, model, { replaysReasoning, emulatesCustomTools });
     const dropped = new Set(encoded.dropped);
     const wordOf = (name: string) => callerName(conversation, name);
     const drop = (name: string) => {
@@ -71,9 +83,12 @@ export class QuirkedChat {
   }
 }
 
-function rewrite(rules: FieldRules, body: Buffer, model: string): RewrittenBody {
-  const dropped = new Set<string>();
-  return { body: rules.rewriteBytes(body, model, (name) => dropped.add(name)), dropped: [...dropped] };
+function rewrite(rules: FieldRules, body: Buffer, places: FieldSpans, model: string): RewrittenBody {
+  const dropped: string[] = [];
+  const drop = (name: string) => {
+    if (!dropped.includes(name)) dropped.push(name);
+  };
+  return { body: rules.rewriteBytes(body, places, model, drop), dropped };
 }
 
 /** Fields that are no parameters, and what callers of other dialects call them. */
@@ -82,7 +97,6 @@ const FIELD_WORDS = new Map<string, CallerWord>([
   ['parallel_tool_calls', 'parallelToolCalls'],
   ['response_format', 'responseFormat'],
   ['reasoning_effort', 'reasoning'],
-  ['messages[].name', 'participantName'],
   ['messages[].reasoning_content', 'reasoning'],
 ]);
 

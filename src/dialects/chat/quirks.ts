@@ -10,6 +10,8 @@ export interface ChatQuirks extends MessageQuirks {
   fields?: FieldQuirks;
   /** The same for embedding requests. */
   embeddings?: FieldQuirks;
+  /** Tools that take free text are known, at least to some of its models. Else functions stand for them. */
+  customTools?: true;
   /** Reasoning comes in the text, between `<think>` and `</think>`. */
   thinkTags?: boolean;
 }

@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import { CarriedIdWriter } from '../../conversation/carried-reasoning.ts';
 import type { Choice, Completion } from '../../conversation/completion.ts';
 import type { Part, TextPart, ToolCallPart } from '../../conversation/conversation.ts';
@@ -9,7 +10,7 @@ import { decodeAudioOutput, encodeAudioOutput } from './audio-output.ts';
 import { decodeAnnotations, decodeSearchResults, encodeCitations } from './citations.ts';
 import { decodeImages } from './content-parts.ts';
 import { generatedImages } from './encode-content.ts';
-import { embeddedError } from './errors.ts';
+import { embeddedError, saysError } from './errors.ts';
 import { chatExtra, ownFields, ownObject } from './extra.ts';
 import { finishWithCalls } from './finish.ts';
 import { ReasoningDetailWriter, reasoningText } from './reasoning-details.ts';
@@ -47,7 +48,7 @@ export interface AnswerOptions {
 
 /** @throws GatewayError `upstream_unavailable` where the body is no chat completion; the error it holds if it does. */
 export function decodeResponse(body: JsonValue, options: AnswerOptions = {}): Completion {
-  if (isObject(body) && body['error']) throw embeddedError(body);
+  if (saysError(body)) throw embeddedError(body);
   const choices = isObject(body) ? body['choices'] : undefined;
   if (!isObject(body) || !Array.isArray(choices) || choices.length === 0) {
     throw new GatewayError('upstream_unavailable', 'The provider sent an answer that is no chat completion.');
@@ -114,7 +115,7 @@ function decodeMessage(
 
   const { refusal, audio } = message;
   if (typeof refusal === 'string' && refusal !== '') parts.push({ type: 'refusal', text: refusal });
-  parts.push(...decodeImages(message['images']));
+  appendAll(parts, decodeImages(message['images']));
   if (isObject(audio)) parts.push(decodeAudioOutput(audio));
   const calls = Array.isArray(message['tool_calls']) ? message['tool_calls'].filter(isObject) : [];
   // The deprecated form of a single call.
@@ -215,14 +216,15 @@ function encodeMessage(parts: readonly Part[], completionId: string): JsonObject
   for (const part of parts) {
     switch (part.type) {
       case 'text':
-        annotations.push(...encodeCitations(part, written.content.length));
+        appendAll(annotations, encodeCitations(part, written.content.length));
         written.content += part.text;
         if (part.signature) reasoningDetails.push(details.text(part.signature));
         break;
       case 'reasoning':
         written.reasoning += part.text;
         ids.addReasoning(part);
-        reasoningDetails.push(...details.reasoning(part), ...ownDetails(part));
+        appendAll(reasoningDetails, details.reasoning(part));
+        appendAll(reasoningDetails, ownDetails(part));
         break;
       case 'refusal':
         written.refusal += part.text;

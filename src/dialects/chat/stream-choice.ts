@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { CompletionEvent } from '../../conversation/completion.ts';
 import type { Citation, Extra, Part } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
@@ -71,7 +72,7 @@ export class StreamChoice {
 
   /** What the whole answer rests on, unless its own annotations said so. */
   cite(citations: Citation[]): void {
-    if (this.#citations.length === 0) this.#citations.push(...citations);
+    if (this.#citations.length === 0) appendAll(this.#citations, citations);
   }
 
   /** Ends what is open and says why it ended: at the very end, because deltas may follow a finish reason. */
@@ -79,7 +80,7 @@ export class StreamChoice {
     const events: CompletionEvent[] = [];
     for (const { kind, text } of this.#thinkTags?.end() ?? []) this.#say(kind, text, events);
     this.#closeText(events, this.#citations);
-    events.push(...this.#calls.end());
+    appendAll(events, this.#calls.end());
     if (this.#audio) this.#pushWhole(decodeAudioOutput(this.#audio.whole()), events);
     const reason = this.isFinished ? readFinishReason('chat', this.#finishWord) : 'stop';
     const extra = chatExtra(this.#extraFields());
@@ -107,15 +108,15 @@ export class StreamChoice {
     for (const image of decodeImages(delta['images'])) this.#pushWhole(image, events);
     for (const call of callDeltas(delta)) {
       this.#closeText(events);
-      events.push(...this.#calls.push(call));
+      appendAll(events, this.#calls.push(call));
     }
     if (isObject(audio)) {
       this.#audio ??= new AudioOutputPieces();
       this.#audio.push(audio);
     }
     const { citations, others } = decodeAnnotations(delta['annotations']);
-    this.#citations.push(...citations);
-    this.#otherAnnotations.push(...others);
+    appendAll(this.#citations, citations);
+    appendAll(this.#otherAnnotations, others);
     keepNewest(this.#messageFields, delta, MESSAGE_FIELDS);
   }
 
@@ -129,11 +130,11 @@ export class StreamChoice {
     const pieces = Array.isArray(details) ? details.filter(isObject) : [];
     if (text === '' && pieces.length === 0) return;
     if (text === '' && this.#open?.kind === 'text') {
-      this.#lateDetails.push(...pieces);
+      appendAll(this.#lateDetails, pieces);
       return;
     }
     this.#openText('reasoning', events);
-    this.#details.push(...pieces);
+    appendAll(this.#details, pieces);
     this.#say('reasoning', text, events);
   }
 
@@ -152,7 +153,7 @@ export class StreamChoice {
   #openText(kind: TextKind, events: CompletionEvent[]): number {
     if (this.#open?.kind === kind) return this.#open.part;
     this.#closeText(events);
-    events.push(...this.#calls.endWhole());
+    appendAll(events, this.#calls.endWhole());
     const part = this.#parts++;
     this.#open = { kind, part };
     events.push({ type: 'part_start', choice: this.#index, part, value: { type: kind, text: '' } });

@@ -1,9 +1,10 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { CompletionEvent } from '../../conversation/completion.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import type { StreamDecoder, StreamMessage } from '../dialect.ts';
 import { decodeSearchResults } from './citations.ts';
-import { embeddedError, saysError } from './errors.ts';
+import { embeddedError, eventFailure, saysError } from './errors.ts';
 import { chatExtra } from './extra.ts';
 import { type AnswerOptions, COMPLETION_FIELDS } from './response.ts';
 import { StreamChoice } from './stream-choice.ts';
@@ -37,8 +38,9 @@ export class ChatStreamDecoder implements StreamDecoder {
     if (this.#over || text === '') return [];
     if (text === '[DONE]') return this.#finish();
     const chunk = tryParseJson(text);
-    if (event === 'error' || saysError(chunk)) return [...this.#usageOf(chunk), ...this.#fail(chunk ?? text)];
-    if (!isObject(chunk)) return this.#fail(chunk ?? text);
+    if (event === 'error' || saysError(chunk) || !isObject(chunk)) {
+      return [...this.#usageOf(chunk), ...this.#fail(eventFailure(chunk, text, event))];
+    }
     return this.#pushChunk(chunk);
   }
 
@@ -55,8 +57,9 @@ export class ChatStreamDecoder implements StreamDecoder {
     // Azure begins with a chunk that has neither choices nor an id.
     const events: CompletionEvent[] = this.#started || choices.length === 0 ? [] : [this.#start()];
     for (const [position, value] of choices.entries()) {
-      if (isObject(value['error'])) return [...events, ...this.#usageOf(chunk), ...this.#fail(value)];
-      events.push(...this.#choice(value, position).push(value));
+      if (isObject(value['error']))
+        return [...events, ...this.#usageOf(chunk), ...this.#fail(embeddedError(value))];
+      appendAll(events, this.#choice(value, position).push(value));
     }
     return [...events, ...this.#usageOf(chunk)];
   }
@@ -116,13 +119,12 @@ export class ChatStreamDecoder implements StreamDecoder {
     return [...finished, { type: 'end', ...(extra ? { extra } : {}) }];
   }
 
-  #fail(value: JsonValue): CompletionEvent[] {
+  #fail(error: GatewayError): CompletionEvent[] {
     this.#over = true;
-    return [{ type: 'error', error: embeddedError(value) }];
+    return [{ type: 'error', error }];
   }
 
   #breakOff(message: string): CompletionEvent[] {
-    this.#over = true;
-    return [{ type: 'error', error: new GatewayError('upstream_unavailable', message) }];
+    return this.#fail(new GatewayError('upstream_unavailable', message));
   }
 }

@@ -1,6 +1,7 @@
 import type { CompletionEvent } from '../../conversation/completion.ts';
 import type { ToolCallPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { readCustomToolArguments, readCustomToolName } from '../messages/reserved-tools.ts';
 import { ArgumentsText } from './arguments-text.ts';
 import { chatExtra } from './extra.ts';
 import { argumentsText } from './tool-calls.ts';
@@ -80,6 +81,8 @@ class StreamCall {
   #part: number | undefined;
   #announcedFields = 0;
   #ended = false;
+  /** The custom tool that a function stands for, whose text is read once its arguments are whole. */
+  #emulated: string | undefined;
 
   constructor(at: PartNumbering, position: number) {
     this.#at = at;
@@ -117,7 +120,9 @@ class StreamCall {
 
   end(): CompletionEvent[] {
     if (this.#ended) return [];
-    const events = this.#flush();
+    if (this.#part === undefined) this.#emulate();
+    if (this.#emulated !== undefined) this.#waiting = readCustomToolArguments(this.#waiting);
+    const events = this.#flush(true);
     this.#ended = true;
     const end: CompletionEvent = { type: 'part_end', choice: this.#at.choice, part: this.#part ?? 0 };
     const extra = this.#fields.size > this.#announcedFields ? this.#extra() : undefined;
@@ -132,12 +137,18 @@ class StreamCall {
     return piece;
   }
 
-  #flush(): CompletionEvent[] {
+  #emulate(): void {
+    if (this.#kind === 'function') this.#emulated = readCustomToolName(this.#name);
+  }
+
+  #flush(isLast = false): CompletionEvent[] {
     const events: CompletionEvent[] = [];
     if (this.#part === undefined) {
+      this.#emulate();
       this.#part = this.#at.nextPart();
       events.push({ type: 'part_start', choice: this.#at.choice, part: this.#part, value: this.#announce() });
     }
+    if (this.#emulated !== undefined && !isLast) return events;
     if (this.#waiting !== '') {
       events.push({ type: 'part_delta', choice: this.#at.choice, part: this.#part, delta: this.#waiting });
     }
@@ -150,8 +161,8 @@ class StreamCall {
     const value: ToolCallPart = {
       type: 'tool_call',
       id,
-      kind: this.#kind,
-      name: this.#name,
+      kind: this.#emulated === undefined ? this.#kind : 'custom',
+      name: this.#emulated ?? this.#name,
       arguments: '',
     };
     const extra = this.#extra();

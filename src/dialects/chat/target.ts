@@ -1,11 +1,14 @@
 import type { CacheHint, Conversation } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
+import { callerWord } from '../caller-words.ts';
 import { encodeCacheHint } from './cache-hints.ts';
 import { type ModelTraits, modelTraits } from './model-traits.ts';
 
 export interface TargetOptions {
   /** The provider wants its readable reasoning back, whatever dialect the caller speaks. */
   replaysReasoning?: boolean;
+  /** It knows no tools that take free text: functions stand for them. */
+  emulatesCustomTools?: boolean;
 }
 
 /** The request being written: for which model, and what of the conversation it could not say. */
@@ -13,11 +16,17 @@ export class Target {
   readonly conversation: Conversation;
   readonly traits: ModelTraits;
   readonly replaysReasoning: boolean;
+  readonly emulatesCustomTools: boolean;
   readonly #dropped = new Set<string>();
 
-  constructor(conversation: Conversation, model: string, { replaysReasoning = false }: TargetOptions = {}) {
+  constructor(
+    conversation: Conversation,
+    model: string,
+    { replaysReasoning = false, emulatesCustomTools = false }: TargetOptions = {},
+  ) {
     this.conversation = conversation;
     this.replaysReasoning = replaysReasoning;
+    this.emulatesCustomTools = emulatesCustomTools;
     this.traits = modelTraits(model);
   }
 
@@ -36,17 +45,11 @@ export class Target {
   }
 
   /** The fields that say a cache hint, where the model knows them or the caller wrote them itself. */
-  cacheControl(hint: CacheHint | undefined): JsonObject {
+  cacheControl(hint: CacheHint | undefined, place: string | undefined): JsonObject {
     if (!hint) return {};
     if (this.sameDialect || this.traits.cacheControl) return encodeCacheHint(hint);
-    this.drop('cache_control');
+    const word = callerWord(this.conversation, 'cacheHint');
+    this.drop(place === undefined ? word : `${place}.${word}`);
     return {};
   }
-}
-
-/** What a part or tool that only another dialect knows is called in messages to the caller. */
-export function opaqueName(value: JsonObject): string {
-  const type = value['type'];
-  // Gemini's tools and parts have no type; their one key says what they are.
-  return typeof type === 'string' ? type : (Object.keys(value)[0] ?? 'unknown');
 }

@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { ContentChunk } from './response.ts';
 
 const OPEN = '<think>';
@@ -15,11 +16,11 @@ export class ThinkTags {
   read(piece: string): ContentChunk[] {
     this.#held += piece;
     const chunks: ContentChunk[] = [];
-    if (this.#state === 'before') chunks.push(...this.#readBefore());
+    if (this.#state === 'before') appendAll(chunks, this.#readBefore());
     if (this.#state === 'opened') this.#skipSpace('inside');
-    if (this.#state === 'inside') chunks.push(...this.#readInside());
+    if (this.#state === 'inside') appendAll(chunks, this.#readInside());
     if (this.#state === 'behind') this.#skipSpace('after');
-    if (this.#state === 'after') chunks.push(...this.end());
+    if (this.#state === 'after') appendAll(chunks, this.end());
     return chunks;
   }
 

@@ -1,5 +1,6 @@
 import type { ToolCallPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { readCustomToolArguments, readCustomToolName } from '../messages/reserved-tools.ts';
 import { omitKeys } from '../read-json.ts';
 import { extraOf, ownFields, ownObject } from './extra.ts';
 
@@ -32,6 +33,12 @@ export function decodeToolCall(value: JsonObject, fallbackId: string): ToolCallP
     name: typeof named['name'] === 'string' ? named['name'] : '',
     arguments: argumentsText(isObject(custom) ? named['input'] : named['arguments']),
   };
+  const emulated = call.kind === 'function' ? readCustomToolName(call.name) : undefined;
+  if (emulated !== undefined) {
+    call.kind = 'custom';
+    call.name = emulated;
+    call.arguments = readCustomToolArguments(call.arguments);
+  }
   const extra = extraOf(value, CALL_FIELDS);
   if (extra) call.extra = extra;
   return call;

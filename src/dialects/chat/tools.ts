@@ -1,5 +1,12 @@
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { opaqueName, toolPath, toolPlace } from '../caller-words.ts';
+import {
+  emulateCustomTool,
+  emulatedChoice,
+  readCustomToolName,
+  reservedName,
+} from '../messages/reserved-tools.ts';
 import {
   expectKind,
   omitKeys,
@@ -11,7 +18,7 @@ import {
 } from '../read-json.ts';
 import { decodeCacheHint } from './cache-hints.ts';
 import { chatExtra, extraOf, nestedExtra, ownFields, ownObject, withNested } from './extra.ts';
-import { opaqueName, type Target } from './target.ts';
+import type { Target } from './target.ts';
 
 type FunctionTool = Extract<Tool, { type: 'function' }>;
 type CustomTool = Extract<Tool, { type: 'custom' }>;
@@ -147,16 +154,21 @@ function choiceWord(word: string, path: string): ToolChoice {
 
 export function encodeTools(target: Target): JsonObject[] {
   const encoded: JsonObject[] = [];
-  for (const tool of target.conversation.tools) {
-    if (tool.type === 'function') encoded.push(encodeFunction(tool, target));
-    else if (tool.type === 'custom') encoded.push(encodeCustomTool(tool));
+  const { conversation, emulatesCustomTools } = target;
+  for (const [index, tool] of conversation.tools.entries()) {
+    if (tool.type === 'function') {
+      if (emulatesCustomTools && readCustomToolName(tool.name) !== undefined)
+        throw reservedName(toolPath(conversation, index, 'name'));
+      encoded.push(encodeFunction(tool, index, target));
+    } else if (tool.type === 'custom')
+      encoded.push(emulatesCustomTools ? encodeEmulated(tool, index, target) : encodeCustomTool(tool));
     else if (tool.dialect === 'chat') encoded.push(tool.value);
     else target.drop(`tools: ${opaqueName(tool.value)}`);
   }
   return encoded;
 }
 
-function encodeFunction(tool: FunctionTool, target: Target): JsonObject {
+function encodeFunction(tool: FunctionTool, index: number, target: Target): JsonObject {
   const definition: JsonObject = { name: tool.name };
   if (tool.description !== undefined) definition['description'] = tool.description;
   if (tool.schema) definition['parameters'] = tool.schema;
@@ -165,7 +177,7 @@ function encodeFunction(tool: FunctionTool, target: Target): JsonObject {
     type: 'function',
     function: { ...definition, ...ownObject(tool.extra, 'function') },
     ...omitKeys(ownFields(tool.extra), TOOL_FIELDS),
-    ...target.cacheControl(tool.cacheHint),
+    ...target.cacheControl(tool.cacheHint, toolPlace(target.conversation, index)),
   };
 }
 
@@ -178,6 +190,13 @@ function encodeCustomTool(tool: CustomTool): JsonObject {
     custom: { ...definition, ...ownObject(tool.extra, 'custom') },
     ...omitKeys(ownFields(tool.extra), TOOL_FIELDS),
   };
+}
+
+function encodeEmulated(tool: CustomTool, index: number, target: Target): JsonObject {
+  const { name, description, schema, losesFormat } = emulateCustomTool(tool);
+  if (losesFormat) target.drop(toolPath(target.conversation, index, 'format'));
+  const definition = { name, ...(description === '' ? {} : { description }), parameters: schema };
+  return { type: 'function', function: definition };
 }
 
 export function encodeToolChoice(choice: ToolChoice, target: Target): JsonValue | undefined {
@@ -205,7 +224,9 @@ export function encodeToolChoice(choice: ToolChoice, target: Target): JsonValue 
 }
 
 /** A custom tool is named in another way than a function, so it has to be looked up which of them it is. */
-function namedTool(name: string, { conversation }: Target): JsonObject {
+function namedTool(name: string, { conversation, emulatesCustomTools }: Target): JsonObject {
+  if (emulatesCustomTools)
+    return { type: 'function', function: { name: emulatedChoice(conversation.tools, name) } };
   const custom = conversation.tools.some((tool) => tool.type === 'custom' && tool.name === name);
   return custom ? { type: 'custom', custom: { name } } : { type: 'function', function: { name } };
 }

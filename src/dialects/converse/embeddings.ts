@@ -1,10 +1,8 @@
 import type { EmbeddingRequest, Embeddings } from '../../conversation/embedding.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { NO_USAGE } from '../../conversation/usage.ts';
-import { count, saysCounts } from '../counts.ts';
 import type { EncodedRequest, ResponseHeaders } from '../dialect.ts';
-import { readTexts, takesOneText, type UpstreamEmbeddings } from '../embeddings.ts';
+import { embeddingUsage, isVector, readTexts, takesOneText, type UpstreamEmbeddings } from '../embeddings.ts';
 import { unsupportedParameter } from '../parameters.ts';
 
 /** What a family of embedding models takes and gives: Bedrock hands each model its own words (`InvokeModel`). */
@@ -130,13 +128,6 @@ function decodeResponse(
   }
   const header = Number(headers[TOKEN_HEADER] ?? Number.NaN);
   const tokens = answer['inputTextTokenCount'] ?? (Number.isNaN(header) ? undefined : header);
-  return {
-    model: request.model,
-    vectors,
-    ...(saysCounts([tokens]) ? { usage: { ...NO_USAGE, input: count(tokens) } } : {}),
-  };
-}
-
-function isVector(value: JsonValue | undefined): value is number[] {
-  return Array.isArray(value) && value.length > 0 && value.every((number) => typeof number === 'number');
+  const usage = embeddingUsage([tokens]);
+  return { model: request.model, vectors, ...(usage ? { usage } : {}) };
 }

@@ -11,6 +11,7 @@ import { resultPartPath } from '../caller-words.ts';
 import { encodeToolInput } from '../messages/encode-answer.ts';
 import { unsupported } from '../messages/encode-media.ts';
 import { customToolName } from '../messages/reserved-tools.ts';
+import { placeOf } from '../places.ts';
 import type { DocumentNames } from './document-names.ts';
 import { type EncodeContext, encodeCachePoint } from './encode-context.ts';
 import { encodeAudio, encodeFile, encodeImage } from './encode-media.ts';
@@ -27,7 +28,7 @@ export interface BlockContext extends EncodeContext {
 /** What a system message may hold. */
 export function encodeSystemPart(context: BlockContext, part: Part, path: string): JsonObject[] {
   if (part.type === 'text') {
-    return [...encodeText(part), ...encodeCachePoint(context, part.cacheHint, 'system')];
+    return [...encodeText(part), ...encodeCachePoint(context, part.cacheHint, 'system', placeOf(part))];
   }
   if (part.type === 'opaque') return encodeOpaque(context, part, path);
   throw unsupported(path, `a part of type '${part.type}' in a system message. Put it into a user message`);
@@ -36,7 +37,10 @@ export function encodeSystemPart(context: BlockContext, part: Part, path: string
 /** What a user message may hold, tool results apart. */
 export function encodeUserPart(context: BlockContext, part: Part, path: string): JsonObject[] {
   const hint = 'cacheHint' in part ? part.cacheHint : undefined;
-  return [...encodeUserBlock(context, part, path), ...encodeCachePoint(context, hint, 'messages')];
+  return [
+    ...encodeUserBlock(context, part, path),
+    ...encodeCachePoint(context, hint, 'messages', placeOf(part)),
+  ];
 }
 
 function encodeUserBlock(context: BlockContext, part: Part, path: string): JsonObject[] {
@@ -69,7 +73,7 @@ export function encodeAssistantPart(
 ): JsonObject[] {
   switch (part.type) {
     case 'text':
-      return [...encodeText(part), ...encodeCachePoint(context, part.cacheHint, 'messages')];
+      return [...encodeText(part), ...encodeCachePoint(context, part.cacheHint, 'messages', placeOf(part))];
     case 'refusal':
       return encodeText({ ...part, type: 'text' });
     case 'reasoning':
@@ -125,7 +129,7 @@ function redacted(base64: string): JsonObject {
 export function encodeToolCall(context: BlockContext, part: ToolCallPart, wireId: string): JsonObject[] {
   const name = legalToolName(part.kind === 'custom' ? customToolName(part.name) : part.name);
   const toolUse = { toolUseId: wireId, name, input: encodeToolInput(part), ...ownFields(part.extra) };
-  return [{ toolUse }, ...encodeCachePoint(context, part.cacheHint, 'messages')];
+  return [{ toolUse }, ...encodeCachePoint(context, part.cacheHint, 'messages', placeOf(part))];
 }
 
 export function encodeToolResult(
@@ -135,7 +139,7 @@ export function encodeToolResult(
   path: string,
 ): JsonObject[] {
   const content = part.parts.flatMap((inner, index) =>
-    encodeUserBlock(context, inner, resultPartPath(context.conversation, path, index)),
+    encodeUserBlock(context, inner, resultPartPath(context.conversation, path, index, inner)),
   );
   // Cache points stand between blocks, not within a result.
   const hint = part.cacheHint ?? part.parts.map(hintOf).find((inner) => inner !== undefined);
@@ -145,7 +149,7 @@ export function encodeToolResult(
     ...encodeStatus(context, part, path),
     ...ownFields(part.extra),
   };
-  return [{ toolResult }, ...encodeCachePoint(context, hint, 'messages')];
+  return [{ toolResult }, ...encodeCachePoint(context, hint, 'messages', placeOf(part))];
 }
 
 function encodeStatus(

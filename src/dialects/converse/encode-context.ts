@@ -41,9 +41,13 @@ export function encodeCachePoint(
   { conversation, traits, dropped }: EncodeContext,
   hint: CacheHint | undefined,
   place: CachePlace,
+  path?: string,
 ): JsonObject[] {
   if (!hint) return [];
   const isTaken = traits.cachePoints.includes(place);
-  if (!isTaken || (hint.ttl === '1h' && !traits.cacheTtl)) dropped.add(callerWord(conversation, 'cacheHint'));
+  if (!isTaken || (hint.ttl === '1h' && !traits.cacheTtl)) {
+    const word = callerWord(conversation, 'cacheHint');
+    dropped.add(path === undefined ? word : `${path}.${word}`);
+  }
   return isTaken ? [cachePoint(hint, traits.cacheTtl)] : [];
 }

@@ -1,6 +1,6 @@
 import type { AudioPart, FilePart, ImagePart, MediaSource } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord } from '../caller-words.ts';
+import { partField } from '../caller-words.ts';
 import { unsupported } from '../messages/encode-media.ts';
 import type { DocumentNames } from './document-names.ts';
 import type { EncodeContext } from './encode-context.ts';
@@ -51,7 +51,7 @@ const AUDIO_FORMATS = new Map([
 
 export function encodeImage(context: EncodeContext, part: ImagePart, path: string): JsonObject {
   if (part.detail !== undefined && part.detail !== 'auto') {
-    context.dropped.add(callerWord(context.conversation, 'imageDetail'));
+    context.dropped.add(partField(context.conversation, part, 'imageDetail'));
   }
   const format = formatOf(part.source, IMAGE_FORMATS);
   if (!format) throw unsupported(path, 'an image of this type. Send it as JPEG, PNG, GIF or WebP');

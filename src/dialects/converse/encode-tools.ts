@@ -1,9 +1,15 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord, toolPath } from '../caller-words.ts';
+import { callerWord, toolPath, toolPlace } from '../caller-words.ts';
 import { constrainSchema, fitsStructuredOutputs, isObjectSchema } from '../messages/json-schema.ts';
-import { customToolName, isReservedToolName } from '../messages/reserved-tools.ts';
+import {
+  customToolName,
+  emulateCustomTool,
+  isReservedToolName,
+  reservedName,
+} from '../messages/reserved-tools.ts';
 import { type EncodeContext, encodeCachePoint } from './encode-context.ts';
 import { textOf } from './fields.ts';
 
@@ -11,12 +17,6 @@ import { textOf } from './fields.ts';
 const TOOL_NAME = /^[a-zA-Z0-9_-]{1,64}$/;
 
 const EMPTY_SCHEMA: JsonObject = { type: 'object', properties: {} };
-
-const FREE_TEXT_SCHEMA: JsonObject = {
-  type: 'object',
-  properties: { input: { type: 'string', description: 'The whole input of the tool, as plain text.' } },
-  required: ['input'],
-};
 
 /** For tools that only the history knows: the API wants every tool named there to be described. */
 const PAST_TOOL = 'Was called earlier in this conversation. It is not available any more.';
@@ -68,7 +68,8 @@ function encodeTools(context: EncodeContext, choice: ToolChoice | undefined): Js
     }
     if (allowed && !allowed.has(tool.name)) continue;
     tools.push({ toolSpec: encodeTool(context, tool, index) });
-    if (tool.type === 'function') tools.push(...encodeCachePoint(context, tool.cacheHint, 'tools'));
+    if (tool.type === 'function')
+      appendAll(tools, encodeCachePoint(context, tool.cacheHint, 'tools', toolPlace(conversation, index)));
   }
   return tools;
 }
@@ -81,13 +82,9 @@ function encodeTool(
   const { conversation, dropped } = context;
   checkName(context, tool, index);
   if (tool.type === 'custom') {
-    const lines = tool.description ? [tool.description] : [];
-    if (tool.format && tool.format['type'] !== 'text') {
-      // The grammar cannot be enforced; the model is told it, and the caller that it is no more than told.
-      dropped.add(toolPath(conversation, index, 'format'));
-      lines.push(`The input must follow this format: ${JSON.stringify(tool.format)}`);
-    }
-    return describe(customToolName(tool.name), lines.join('\n\n'), FREE_TEXT_SCHEMA);
+    const { name, description, schema, losesFormat } = emulateCustomTool(tool);
+    if (losesFormat) dropped.add(toolPath(conversation, index, 'format'));
+    return describe(name, description, schema);
   }
   const schema = tool.schema ?? EMPTY_SCHEMA;
   if (schema['type'] !== undefined && !isObjectSchema(schema)) {
@@ -128,7 +125,7 @@ function checkName(
     );
   }
   if (isReservedToolName(tool.name)) {
-    throw invalidRequest(`'${path}' is a name that the gateway needs itself.`, path);
+    throw reservedName(path);
   }
 }
 

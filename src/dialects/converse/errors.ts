@@ -10,7 +10,7 @@ import { textOf } from './fields.ts';
  *
  * Source: Bedrock API reference (errors of `Converse` and `ConverseStream`), "Common errors" of AWS's APIs.
  */
-const EXCEPTIONS = new Map<string, ErrorKind | 'credential'>([
+const EXCEPTIONS = new Map<string, ErrorKind | 'credential' | 'permission'>([
   ['ValidationException', 'upstream_rejected'],
   ['SerializationException', 'upstream_rejected'],
   ['ResourceNotFoundException', 'upstream_rejected'],
@@ -26,17 +26,20 @@ const EXCEPTIONS = new Map<string, ErrorKind | 'credential'>([
   ['ServiceUnavailableException', 'upstream_unavailable'],
   ['ModelTimeoutException', 'upstream_timeout'],
   ['RequestTimeoutException', 'upstream_timeout'],
-  ['AccessDeniedException', 'credential'],
+  ['AccessDeniedException', 'permission'],
   ['ExpiredTokenException', 'credential'],
   ['IncompleteSignature', 'credential'],
   ['IncompleteSignatureException', 'credential'],
   ['InvalidClientTokenId', 'credential'],
   ['InvalidSignatureException', 'credential'],
   ['MissingAuthenticationTokenException', 'credential'],
-  ['NotAuthorized', 'credential'],
-  ['OptInRequired', 'credential'],
+  ['NotAuthorized', 'permission'],
+  ['OptInRequired', 'permission'],
   ['UnrecognizedClientException', 'credential'],
 ]);
+
+/** A key of ours that is refused has no exception of its own ("Authentication failed: Please make sure your API Key is valid."). */
+const KEY_REFUSED = /\bAPI Key\b|security token/i;
 
 /** The words of the models behind the API for a prompt that is too long. */
 const CONTEXT_LENGTH =
@@ -52,7 +55,10 @@ export function decodeError(
   const said = textOf(fields['message'] ?? fields['Message']);
   const message = said !== '' ? said : describeText(status, typeof body === 'string' ? body : '');
   const meaning = EXCEPTIONS.get(code);
-  if (meaning === 'credential') return { message, code, credentialRejected: true };
+  if (meaning === 'credential' || (meaning === 'permission' && KEY_REFUSED.test(message))) {
+    return { message, code, credentialRejected: true };
+  }
+  if (meaning === 'permission') return { message, code, permissionDenied: true };
   return {
     message,
     ...codeOf(code, message),
@@ -69,7 +75,8 @@ export function decodeException(type: string, data: string): GatewayError {
   const said = textOf(fields['message'] ?? fields['Message'] ?? fields['originalMessage']);
   const message = said !== '' ? said : `The provider's stream ended with ${name || 'an error'}.`;
   const meaning = EXCEPTIONS.get(name);
-  const kind = meaning === undefined || meaning === 'credential' ? 'upstream_unavailable' : meaning;
+  const isAboutUs = meaning === 'credential' || meaning === 'permission';
+  const kind = meaning === undefined || isAboutUs ? 'upstream_unavailable' : meaning;
   return new GatewayError(kind, message, codeOf(name, message));
 }
 

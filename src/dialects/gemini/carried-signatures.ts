@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import {
   CARRIED_MARKER,
   CarriedIdReader,
@@ -5,6 +6,7 @@ import {
   writeCarriedId,
 } from '../../conversation/carried-reasoning.ts';
 import type { Message, Part, ReasoningPart, ToolCallPart } from '../../conversation/conversation.ts';
+import { placed, placeOf } from '../places.ts';
 import { isGivenToolCallId } from './tool-call-ids.ts';
 
 /**
@@ -62,15 +64,15 @@ function restoreTurn(message: Message, reader: CarriedIdReader): Message {
   for (const part of message.parts) {
     if (part.type === 'tool_call') {
       const reasoning = takeCarried(part, reader);
-      if (calls++ === 0) lead.push(...reasoning);
-      else parts.push(...reasoning);
+      if (calls++ === 0) appendAll(lead, reasoning);
+      else appendAll(parts, reasoning);
     }
     parts.push(part);
   }
   const isRestored = lead.length > 0 || parts.length > message.parts.length;
   if (!isRestored) return message;
   const shown = parts.filter((part) => part.type !== 'reasoning' || isDemandedBack(part));
-  return { ...message, parts: [...lead, ...shown] };
+  return placed({ ...message, parts: [...lead, ...shown] }, placeOf(message));
 }
 
 /** Takes a carried signature off a call, which gets the one that it had from its provider, and gives the reasoning. */

@@ -1,6 +1,7 @@
 import type { Message, Part, ToolResultPart } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { placed } from '../places.ts';
 import { restoreCarriedReasoning } from './carried-signatures.ts';
 import { joinModelTurns } from './join-turns.ts';
 import { decodePart } from './parts.ts';
@@ -22,32 +23,47 @@ export function decodeSystemInstruction(value: JsonValue | undefined): Message[]
   if (value === undefined || value === null) return [];
   if (typeof value === 'string') return [{ role: 'system', parts: [{ type: 'text', text: value }] }];
   const { parts } = readContent(value, 'systemInstruction');
-  return [{ role: 'system', parts: parts.map((part) => decodePart(part, () => '')) }];
+  const decoded = parts.map((part, at) =>
+    placed(
+      decodePart(part, () => ''),
+      `systemInstruction.parts[${at}]`,
+    ),
+  );
+  return [placed({ role: 'system' as const, parts: decoded }, 'systemInstruction')];
 }
 
 function decodeContent(value: JsonValue, path: string, calls: CallLedger): Message[] {
   const { role, parts, rest } = readContent(value, path);
   const extra = extraOf(rest);
   if (role === 'model') {
-    const decoded = parts.map((part) => decodePart(part, (call) => calls.make(call, path)));
+    const decoded = parts.map((part, at) =>
+      placed(
+        decodePart(part, (call) => calls.make(call, path)),
+        `${path}.parts[${at}]`,
+      ),
+    );
     for (const part of decoded) if (part.type === 'tool_call') calls.add(part.id, part.name);
-    return [defined({ role: 'assistant' as const, parts: decoded, extra })];
+    return [placed(defined({ role: 'assistant' as const, parts: decoded, extra }), path)];
   }
   if (role !== undefined && role !== 'user' && role !== 'function') {
     throw invalidRequest(`'${path}.role' must be 'user' or 'model'.`, `${path}.role`);
   }
   const messages: Message[] = [];
-  for (const part of parts) {
+  for (const [at, part] of parts.entries()) {
     const response = messageIn(part, 'functionResponse');
     const decoded: Part = response
       ? decodeResponse(response, path, calls)
       : decodePart(part, (call) => calls.make(call, path));
+    placed(decoded, `${path}.parts[${at}]`);
     const wanted = response ? 'tool' : 'user';
     const last = messages.at(-1);
     if (last?.role === wanted) last.parts.push(decoded);
     else
       messages.push(
-        defined({ role: wanted, parts: [decoded], extra: messages.length === 0 ? extra : undefined }),
+        placed(
+          defined({ role: wanted, parts: [decoded], extra: messages.length === 0 ? extra : undefined }),
+          path,
+        ),
       );
   }
   return messages.length > 0 ? messages : [defined({ role: 'user' as const, parts: [], extra })];

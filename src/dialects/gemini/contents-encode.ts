@@ -1,8 +1,11 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { Conversation, Message, ToolResultPart } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
-import { callerWord, messagePath, partPaths, resultPartPath } from '../caller-words.ts';
-import { ToolCallIds } from '../messages/tool-call-ids.ts';
+import { callerWord, partField, participantField, partPaths, resultPartPath } from '../caller-words.ts';
+import { CLOSING_WORDS, OPENING_WORDS } from '../filler-words.ts';
+import { emulatedName } from '../messages/reserved-tools.ts';
+import { ToolCallIds, unpaired } from '../messages/tool-call-ids.ts';
 import type { ModelTraits } from './models.ts';
 import { encodePart } from './parts.ts';
 import { ownFields } from './proto.ts';
@@ -65,15 +68,17 @@ class ContentsEncoder {
   add(message: Message, index: number): void {
     const paths = partPaths(this.#conversation, index);
     // The name of a tool message is that of the tool, which its call says.
-    if (message.name !== undefined && message.role !== 'tool') this.#drop('participantName');
+    if (message.name !== undefined && message.role !== 'tool')
+      this.#dropped.add(participantField(this.#conversation, index));
     for (const [at, part] of message.parts.entries()) {
-      if ('cacheHint' in part && part.cacheHint) this.#drop('cacheHint');
+      if ('cacheHint' in part && part.cacheHint)
+        this.#dropped.add(partField(this.#conversation, part, 'cacheHint'));
       // Only Vertex takes a name, and only for some media.
       if (part.type === 'file' && part.filename !== undefined) {
         this.#dropped.add(`${paths[at]}.${callerWord(this.#conversation, 'fileName')}`);
       }
       if (part.type === 'image' && part.detail !== undefined && part.detail !== 'auto')
-        this.#drop('imageDetail');
+        this.#dropped.add(partField(this.#conversation, part, 'imageDetail'));
     }
     switch (message.role) {
       case 'system':
@@ -99,10 +104,15 @@ class ContentsEncoder {
     if (this.#turns.at(-1)?.role === 'user') this.#pairs.closeTurn();
     const turns = this.#turns.filter((turn) => turn.results.length + turn.parts.length > 0);
     if (this.#traits.signaturesRequired) signCurrentTurn(turns);
-    const system = this.#traits.systemInstruction && turns.length > 0 ? this.#system : [];
+    const system = this.#traits.systemInstruction ? this.#system : [];
     if (system !== this.#system) prependToUser(turns, this.#system);
-    // The first content must be the user's; the API takes an empty one.
-    if (turns[0]?.role === 'model') prependToUser(turns, [{ text: '' }]);
+    // The first content must be the user's.
+    const isInstructed = turns.length === 0 && system.length > 0;
+    if (isInstructed || turns[0]?.role === 'model') prependToUser(turns, [{ text: OPENING_WORDS }]);
+    // The user's last turn said nothing and is gone; the model is to answer nevertheless.
+    if (turns.at(-1)?.role === 'model' && this.#conversation.messages.at(-1)?.role === 'user')
+      turns.push({ role: 'user', results: [], parts: [{ text: CLOSING_WORDS }], prompt: true, rest: {} });
+    if (turns.length === 0 && this.#conversation.dialect !== 'gemini') throw this.#saysNothing();
     return {
       contents: turns.map(writeTurn),
       systemInstruction: system.length > 0 ? { parts: system } : undefined,
@@ -122,14 +132,12 @@ class ContentsEncoder {
   }
 
   #addUser(message: Message, paths: readonly string[]): void {
-    for (const [at, part] of message.parts.entries()) {
-      if (part.type === 'opaque' && part.dialect !== 'gemini') throw refusedBlock(paths[at] ?? '');
-    }
     const turn = this.#turn('user', message);
     turn.prompt = true;
     this.#encodeParts(turn, message, paths);
-    // Nothing at all would let the turns around it run together.
-    if (turn.results.length + turn.parts.length === 0) turn.parts.push({ text: '' });
+    // What is wrong with it is for the API to say to a caller of its own dialect; it refuses it of others.
+    const isNative = this.#conversation.dialect === 'gemini';
+    if (isNative && turn.results.length + turn.parts.length === 0) turn.parts.push({ text: '' });
   }
 
   #addAssistant(message: Message, index: number, paths: readonly string[]): void {
@@ -137,7 +145,7 @@ class ContentsEncoder {
     for (const part of message.parts) {
       if (part.type !== 'tool_call') continue;
       this.#pairs.call(part.id, index);
-      this.#calls.set(part.id, { name: part.name, ordinal: this.#calls.size });
+      this.#calls.set(part.id, { name: emulatedName(part), ordinal: this.#calls.size });
     }
     this.#encodeParts(this.#turn('model', message), message, paths);
   }
@@ -166,11 +174,11 @@ class ContentsEncoder {
     const call = this.#calls.get(result.callId);
     const name = call?.name ?? result.name;
     if (name === undefined) {
-      const path = messagePath(this.#conversation, index, 'tool_call_id');
-      throw invalidRequest(
-        `'${path}' is '${result.callId}', but no tool call before it has this id.`,
-        path,
-        'unknown_tool_call',
+      const place = { type: 'tool_result' as const, id: result.callId, message: index };
+      throw unpaired(
+        this.#conversation,
+        place,
+        `is of the tool call '${result.callId}', but no call before it has this id.`,
       );
     }
     this.#pairs.answer(result.callId, index);
@@ -179,11 +187,11 @@ class ContentsEncoder {
       id: given ? result.callId : undefined,
       name: this.#conversation.dialect === 'gemini' ? name : legalFunctionName(name),
       mediaInside: this.#conversation.dialect === 'gemini' ? 'caller' : this.#traits.mediaInToolResults,
-      pathOf: (inner) => resultPartPath(this.#conversation, resultPath, inner),
+      pathOf: (inner) => resultPartPath(this.#conversation, resultPath, inner, result.parts[inner]),
     });
     const ordinal = call?.ordinal ?? Number.POSITIVE_INFINITY;
     turn.results.push({ ordinal, part: { functionResponse } });
-    turn.parts.push(...beside);
+    appendAll(turn.parts, beside);
   }
 
   #turn(role: Turn['role'], message: Message): Turn {
@@ -201,17 +209,10 @@ class ContentsEncoder {
     return turn;
   }
 
-  #drop(thing: Parameters<typeof callerWord>[1]): void {
-    this.#dropped.add(callerWord(this.#conversation, thing));
+  #saysNothing(): Error {
+    const word = callerWord(this.#conversation, 'messages');
+    return invalidRequest(`'${word}' holds nothing that could be answered.`, word, 'invalid_value');
   }
-}
-
-function refusedBlock(path: string): Error {
-  return invalidRequest(
-    `'${path}' holds a block that a Gemini model cannot be given.`,
-    path,
-    'unsupported_content',
-  );
 }
 
 /** Text without words and without a signature: some models refuse it, none needs it. */
@@ -227,7 +228,7 @@ function writeTurn({ role, results, parts, rest }: Turn): JsonObject {
 function prependToUser(turns: Turn[], parts: JsonObject[]): void {
   if (parts.length === 0) return;
   const first = turns[0];
-  if (first?.role === 'user') first.parts.unshift(...parts);
+  if (first?.role === 'user') first.parts = [...parts, ...first.parts];
   else turns.unshift({ role: 'user', results: [], parts: [...parts], prompt: true, rest: {} });
 }
 

@@ -1,7 +1,8 @@
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject } from '../../conversation/json.ts';
 import type { CountDialect } from '../count-tokens.ts';
-import { messageIn, numberIn, readMessage } from './proto.ts';
+import { isCount } from '../counts.ts';
+import { messageIn, readMessage } from './proto.ts';
 import { decodeRequest } from './request-decode.ts';
 import { encodeRequest } from './request-encode.ts';
 
@@ -21,12 +22,10 @@ export const geminiCounts: CountDialect = {
     return { body: { generateContentRequest: { model: name, ...body } }, dropped: [] };
   },
   decodeResponse: (body) => {
-    const tokens = numberIn(isObject(body) ? readMessage(body) : {}, 'totalTokens');
     // A count of nothing is left out, as proto3 has it.
-    if (tokens === undefined && !isObject(body)) {
-      throw new GatewayError('upstream_unavailable', 'The provider sent a count that is no object.');
-    }
-    return tokens ?? 0;
+    const { totalTokens = 0 } = isObject(body) ? readMessage(body) : { totalTokens: null };
+    if (!isCount(totalTokens)) throw new GatewayError('upstream_unavailable', 'The provider sent no count.');
+    return totalTokens;
   },
   encodeResponse: (tokens) => ({ totalTokens: tokens }),
 };

@@ -1,11 +1,17 @@
 import type { EmbeddingRequest, Embeddings } from '../../conversation/embedding.ts';
 import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { inputTokens, NO_USAGE } from '../../conversation/usage.ts';
+import { inputTokens } from '../../conversation/usage.ts';
 import type { EncodedRequest } from '../dialect.ts';
-import { type EmbeddingDialect, type EncodingFormat, readTexts } from '../embeddings.ts';
+import {
+  type EmbeddingDialect,
+  type EncodingFormat,
+  embeddingUsage,
+  isVector,
+  readTexts,
+} from '../embeddings.ts';
 import { expectKind, optionalField, pathOf, requireField } from '../read-json.ts';
-import { defined, extraOf, messageIn, messagesIn, numberIn, ownFields, readMessage } from './proto.ts';
+import { defined, extraOf, messageIn, messagesIn, ownFields, readMessage } from './proto.ts';
 
 /**
  * `models/MODEL:batchEmbedContents`: one request a text, all of one model. (`:embedContent` takes one text only.)
@@ -108,19 +114,14 @@ function encodeRequest(request: EmbeddingRequest, model: string): EncodedRequest
 function decodeResponse(body: JsonValue, request: EmbeddingRequest): Embeddings {
   const answer = isObject(body) ? readMessage(body) : {};
   const vectors = messagesIn(answer, 'embeddings').map(({ values }) => {
-    if (!isVector(values)) throw unusable('a vector that holds more than numbers');
+    if (!isVector(values)) throw unusable('a vector that is no list of numbers');
     return values;
   });
   if (vectors.length !== request.inputs.length) {
     throw unusable(`${vectors.length} embeddings for ${request.inputs.length} inputs`);
   }
-  const tokens = numberIn(messageIn(answer, 'usageMetadata') ?? {}, 'promptTokenCount');
-  const usage = tokens === undefined ? undefined : { ...NO_USAGE, input: tokens };
+  const usage = embeddingUsage([messageIn(answer, 'usageMetadata')?.['promptTokenCount']]);
   return defined({ model: request.model, vectors, usage });
-}
-
-function isVector(value: JsonValue | undefined): value is number[] {
-  return Array.isArray(value) && value.every((component) => typeof component === 'number');
 }
 
 function unusable(what: string): GatewayError {

@@ -50,16 +50,19 @@ export function decodeError(status: number, body: JsonValue | string): UpstreamF
     param: violation && textIn(violation, 'field'),
     retryAfterMs: durationMs(detail(error, 'RetryInfo')?.['retryDelay']),
     credentialRejected: rejected ? true : undefined,
+    permissionDenied: !rejected && word === 'PERMISSION_DENIED' ? true : undefined,
   });
 }
 
 /** An `error` inside a stream that began with status 200, as the event's error. */
 export function decodeStreamError(body: JsonObject): GatewayError {
   const code = numberIn(errorIn(body) ?? {}, 'code') ?? ERROR_KINDS.upstream_unavailable;
-  const { message, code: word, param, retryAfterMs, credentialRejected } = decodeError(code, body);
+  const failure = decodeError(code, body);
+  const { message, code: word, param, retryAfterMs } = failure;
+  const isAboutUs = failure.credentialRejected === true || failure.permissionDenied === true || code === 402;
   const details: ErrorDetails = defined({ code: word, param, retryAfterMs });
   if (code === 429) return new GatewayError('upstream_rate_limited', message, details);
-  if (code >= 400 && code < 500 && credentialRejected !== true) {
+  if (code >= 400 && code < 500 && !isAboutUs) {
     return new GatewayError('upstream_rejected', message, { ...details, status: code });
   }
   return new GatewayError(code === 504 ? 'upstream_timeout' : 'upstream_unavailable', message, details);

@@ -1,4 +1,5 @@
 import type { Message, Part } from '../../conversation/conversation.ts';
+import { placed, placeOf } from '../places.ts';
 
 /**
  * Makes one message of the model's contents that follow one another: Google's clients keep each chunk of a stream as a
@@ -19,14 +20,14 @@ function joinMessages(first: Message, second: Message): Message {
   for (const part of second.parts) {
     const before = parts.at(-1);
     if (before && isPlain(before) && isPlain(part) && before.type === part.type) {
-      parts[parts.length - 1] = { ...before, text: before.text + part.text };
+      parts[parts.length - 1] = placed({ ...before, text: before.text + part.text }, placeOf(before));
     } else if (!isPlain(part) || part.text !== '') {
       parts.push(part);
     }
   }
   const extra = first.extra ?? second.extra;
   const fields = { ...first.extra?.fields, ...second.extra?.fields };
-  return { ...first, parts, ...(extra ? { extra: { ...extra, fields } } : {}) };
+  return placed({ ...first, parts, ...(extra ? { extra: { ...extra, fields } } : {}) }, placeOf(first));
 }
 
 /** Text that says nothing but its words runs on; where a signature stands, a part ends. */

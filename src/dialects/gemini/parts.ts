@@ -1,5 +1,6 @@
 import type { Part, ToolCallPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
+import { emulatedName, readCustomToolName, readCustomToolText } from '../messages/reserved-tools.ts';
 import { type MediaPart, mediaPart, readFileData, readInlineData, writeMedia } from './media.ts';
 import { defined, extraOf, overlay, ownFields, ownSignature, parseObject, readMessage } from './proto.ts';
 import { isGivenToolCallId } from './tool-call-ids.ts';
@@ -29,12 +30,14 @@ export function decodePart(wire: JsonObject, makeCallId: (call: JsonObject) => s
       const { id, name, args, ...more } = readMessage(functionCall);
       const fields = thought === true ? { ...rest, thought } : rest;
       const extra = extraOf(Object.keys(more).length > 0 ? { ...fields, functionCall: more } : fields);
+      const said = typeof name === 'string' ? name : '';
+      const custom = readCustomToolName(said);
       return defined<ToolCallPart>({
         type: 'tool_call',
         id: typeof id === 'string' && id !== '' ? id : makeCallId(functionCall),
-        name: typeof name === 'string' ? name : '',
-        kind: 'function',
-        arguments: JSON.stringify(args ?? {}),
+        name: custom ?? said,
+        kind: custom === undefined ? 'function' : 'custom',
+        arguments: custom === undefined ? JSON.stringify(args ?? {}) : readCustomToolText(args ?? {}),
         signature,
         extra,
       });
@@ -121,7 +124,7 @@ export function encodePart(
 
 function encodeCall(call: ToolCallPart, callIds: boolean, legalNames: boolean): JsonObject {
   const id = callIds && isGivenToolCallId(call.id) ? call.id : undefined;
-  const name = legalNames ? legalFunctionName(call.name) : call.name;
+  const name = legalNames ? legalFunctionName(emulatedName(call)) : emulatedName(call);
   return defined({ id, name, args: encodeArguments(call) });
 }
 

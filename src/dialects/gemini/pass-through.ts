@@ -1,19 +1,20 @@
-import { GatewayError } from '../../conversation/gateway-error.ts';
-import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
+import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
+import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
 import { beginsList, beginsObject, findLastObject, hasValue } from '../json-bytes.ts';
+import { outputFieldNames } from '../output-bound.ts';
 import type { PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
 import { CARRIED_PREFIX } from './carried-signatures.ts';
 import { decodeStreamError, errorIn } from './errors.ts';
-import { messageIn, messagesIn, numberIn, readMessage, textIn } from './proto.ts';
+import { listOf, messageIn, messagesIn, numberIn, readMessage, textIn } from './proto.ts';
 import { isBlocked } from './response-decode.ts';
 import { decodeUsage } from './usage.ts';
 
 /** `generateContent` and its stream between two sides that both speak it. The model stands in the URL. */
 export const passThrough: PassThrough = {
-  fields: new Set(['model', 'tools', 'cachedContent', 'cached_content']),
+  fields: new Set(['model', 'tools', 'cachedContent', 'cached_content', ...outputFieldNames('gemini')]),
   carriedMarker: CARRIED_PREFIX,
   prepareRequest,
   readUsage,
@@ -21,8 +22,15 @@ export const passThrough: PassThrough = {
   streamScanner: () => new GeminiStreamScanner(),
 };
 
+/** What holds requests within a request. */
+const REQUESTS = ['requests', 'generateContentRequest', 'generate_content_request'] as const;
+
 /** `embedContent` and `batchEmbedContents`: what they embed names the model once more. */
-export const embedPassThrough: PassThrough = { ...passThrough, prepareRequest: renameModels };
+export const embedPassThrough: PassThrough = {
+  ...passThrough,
+  fields: new Set([...passThrough.fields, ...REQUESTS]),
+  prepareRequest: renameModels,
+};
 
 /** `countTokens`, whose answers are no usage. */
 export const countPassThrough: PassThrough = { ...embedPassThrough, readUsage: () => undefined };
@@ -35,10 +43,10 @@ function prepareRequest(body: Buffer, { model }: FieldSpans, options: PrepareOpt
 }
 
 /** For requests within a request, whose places no scan of the top level tells. */
-function renameModels(body: Buffer, spans: FieldSpans, options: PrepareOptions): Buffer {
+function renameModels(body: Buffer, _spans: FieldSpans, options: PrepareOptions): Buffer {
   const parsed = tryParseJson(body.toString('utf8'));
-  // What is no JSON is for the provider to refuse, as with every relayed body.
-  if (!isObject(parsed)) return prepareRequest(body, spans, options);
+  // The provider could read another model in what is no JSON to us.
+  if (!isObject(parsed)) throw invalidRequest('The request body is not valid JSON.');
   const name = resourceName(options.model);
   const holders = [parsed, ...innerRequests(parsed)];
   for (const holder of holders) if (holder['model'] !== undefined) holder['model'] = name;
@@ -46,9 +54,7 @@ function renameModels(body: Buffer, spans: FieldSpans, options: PrepareOptions):
 }
 
 function innerRequests(body: JsonObject): JsonObject[] {
-  const { requests, generateContentRequest, generate_content_request: snakeCase } = body;
-  const listed: (JsonValue | undefined)[] = Array.isArray(requests) ? requests : [];
-  return [...listed, generateContentRequest, snakeCase].filter((value) => isObject(value));
+  return REQUESTS.flatMap((key) => listOf(body[key])).filter((value) => isObject(value));
 }
 
 function resourceName(model: string): string {

@@ -3,7 +3,8 @@ import { isObject, type JsonObject, type JsonValue } from '../../conversation/js
 import type { EncodedRequest } from '../dialect.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
-import { parameterName, planParameters } from '../parameters.ts';
+import { parameterName, planParameters, tooManyStops } from '../parameters.ts';
+import { withReadableParts } from '../readable-parts.ts';
 import { describedSchema } from '../response-schema.ts';
 import { encodeContents } from './contents-encode.ts';
 import { type ModelTraits, modelTraits } from './models.ts';
@@ -18,7 +19,8 @@ import { encodeTools } from './tools.ts';
  *
  * @throws GatewayError `invalid_request`, in the caller's words, for what would change the answer if it were left out.
  */
-export function encodeRequest(conversation: Conversation, model: string): EncodedRequest {
+export function encodeRequest(asked: Conversation, model: string): EncodedRequest {
+  const conversation = withReadableParts(asked, 'gemini');
   const foreign = foreignFields(conversation, 'gemini');
   const traits = modelTraits(model);
   const { contents, systemInstruction, dropped } = encodeContents(conversation, traits);
@@ -61,6 +63,9 @@ function isWrittenReasoning({ dialect }: Conversation, { signature }: ReasoningP
   return dialect === 'gemini' || signature?.dialect === 'gemini';
 }
 
+/** Source: Gemini API reference, `GenerationConfig.stopSequences`. */
+const MOST_STOPS = 5;
+
 function encodeGenerationConfig(
   conversation: Conversation,
   traits: ModelTraits,
@@ -72,6 +77,13 @@ function encodeGenerationConfig(
       dropped.push(parameterName(conversation, key));
       continue;
     }
+    if (
+      key === 'stop' &&
+      Array.isArray(value) &&
+      value.length > MOST_STOPS &&
+      conversation.dialect !== 'gemini'
+    )
+      throw tooManyStops(conversation, MOST_STOPS);
     // Every path of this dialect in the table is a field of generationConfig.
     config.set(path.slice(path.indexOf('.') + 1), value as JsonValue);
   }

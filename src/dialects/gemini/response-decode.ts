@@ -2,6 +2,7 @@ import type { Choice, Completion, FinishReason } from '../../conversation/comple
 import type { Part } from '../../conversation/conversation.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import type { Usage } from '../../conversation/usage.ts';
 import { readFinishReason, writeFinishReason } from '../finish-reasons.ts';
 import { readCitations } from './citations.ts';
 import { logprobsIn } from './logprobs.ts';
@@ -13,7 +14,8 @@ import { decodeUsage } from './usage.ts';
 /**
  * A `GenerateContentResponse` as a completion.
  *
- * @throws GatewayError `upstream_unavailable` for an answer without candidates whose prompt was not blocked either.
+ * @throws GatewayError `upstream_unavailable` for an answer without candidates whose prompt was not blocked either, and
+ * for one that came to nothing.
  */
 export function decodeResponse(body: JsonValue): Completion {
   const response = isObject(body) ? readMessage(body) : {};
@@ -26,6 +28,11 @@ export function decodeResponse(body: JsonValue): Completion {
     throw new GatewayError('upstream_unavailable', 'The provider sent an answer without a candidate.');
   }
   const { usage, rest: usageRest } = decodeUsage(usageMetadata);
+  const failure = withoutOutput(
+    candidates.map((candidate, place) => ({ candidate, choice: choices[place] })),
+    usage,
+  );
+  if (failure) throw failure;
   const fields = Object.keys(usageRest).length > 0 ? { ...rest, usageMetadata: usageRest } : rest;
   const { id, model, created } = head;
   return defined({ id, model, created, choices, usage, extra: extraOf(fields) });
@@ -49,6 +56,35 @@ export function decodeHead(response: JsonObject): ResponseHead {
     created: Number.isNaN(time) ? undefined : Math.floor(time / 1000),
     rest,
   });
+}
+
+/** Ends that are the model's failure: it wrote no call that can be made, or stopped for a reason that nobody knows. */
+const FAILURES: ReadonlySet<FinishReason> = new Set<FinishReason>(['malformed_tool_call', 'other']);
+
+interface Ended {
+  /** The candidate's own fields. */
+  candidate: JsonObject;
+  choice: { parts: readonly Part[]; finish: FinishReason } | undefined;
+}
+
+/**
+ * The failure of an answer that ended so without any output, so that another attempt may do better: to a client it would
+ * look like an empty answer. Thoughts are none.
+ */
+export function withoutOutput(ended: readonly Ended[], usage: Usage | undefined): GatewayError | undefined {
+  const [first] = ended;
+  const isFailed = ({ choice }: Ended) =>
+    choice !== undefined &&
+    FAILURES.has(choice.finish) &&
+    choice.parts.every((part) => part.type === 'reasoning');
+  if (!first || !ended.every(isFailed)) return undefined;
+  const word = textIn(first.candidate, 'finishReason') ?? '';
+  const message = textIn(first.candidate, 'finishMessage') ?? '';
+  return new GatewayError(
+    'upstream_unavailable',
+    message === '' ? `The provider ended its answer with ${word} and without any output.` : message,
+    defined({ code: word, usage }),
+  );
 }
 
 /** No candidate, because the prompt was refused. */

@@ -1,4 +1,5 @@
-import type { CompletionEvent } from '../../conversation/completion.ts';
+import { appendAll } from '../../conversation/append-all.ts';
+import type { CompletionEvent, FinishReason } from '../../conversation/completion.ts';
 import type {
   Citation,
   Extra,
@@ -8,6 +9,7 @@ import type {
   TextPart,
 } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
+import { readCustomToolArguments } from '../messages/reserved-tools.ts';
 import { readCitations } from './citations.ts';
 import { logprobsIn } from './logprobs.ts';
 import { PartialArgs } from './partial-args.ts';
@@ -24,6 +26,7 @@ interface OpenText {
 
 interface OpenCall {
   part: number;
+  isCustom: boolean;
   args: PartialArgs;
 }
 
@@ -54,6 +57,12 @@ export class ChoiceDecoder {
     const logprobs = logprobsIn(candidate);
     if (logprobs) events.push({ type: 'logprobs', choice: this.index, value: logprobs });
     return events;
+  }
+
+  /** What the candidate came to. */
+  get ended(): { candidate: JsonObject; choice: { parts: readonly Part[]; finish: FinishReason } } {
+    const finish = decodeFinish(textIn(this.#fields, 'finishReason'), this.#parts);
+    return { candidate: this.#fields, choice: { parts: this.#parts, finish } };
   }
 
   finish(): CompletionEvent[] {
@@ -96,7 +105,10 @@ export class ChoiceDecoder {
     const closing = this.#closeCall();
     const open = this.#text;
     const runsOn = open && open.type === type && !open.signature && !extra;
-    if (!runsOn) closing.push(...this.#closeText(), ...this.#openText({ type, signature, extra }));
+    if (!runsOn) {
+      appendAll(closing, this.#closeText());
+      appendAll(closing, this.#openText({ type, signature, extra }));
+    }
     const current = this.#text;
     if (!current) return closing;
     if (signature) current.signature = signature;
@@ -139,11 +151,9 @@ export class ChoiceDecoder {
     const { partialArgs: _p, willContinue, args: _a, ...head } = functionCall;
     const events: CompletionEvent[] = [];
     if (textIn(head, 'name') !== undefined) {
-      events.push(
-        ...this.#closeText(),
-        ...this.#closeCall(),
-        ...this.#openCall({ ...wire, functionCall: head }),
-      );
+      appendAll(events, this.#closeText());
+      appendAll(events, this.#closeCall());
+      appendAll(events, this.#openCall({ ...wire, functionCall: head }));
     }
     // Without a call to continue, an empty one says nothing.
     if (!this.#call) return events;
@@ -156,7 +166,7 @@ export class ChoiceDecoder {
     if (part.type !== 'tool_call') return this.#whole(part);
     const value = { ...part, arguments: '' };
     const at = this.#begin(value);
-    this.#call = { part: at.part, args: new PartialArgs() };
+    this.#call = { part: at.part, isCustom: part.kind === 'custom', args: new PartialArgs() };
     return [{ type: 'part_start', ...at, value }];
   }
 
@@ -166,8 +176,9 @@ export class ChoiceDecoder {
     if (!open) return [];
     this.#call = undefined;
     const at = { choice: this.index, part: open.part };
+    const text = open.args.toString();
     return [
-      { type: 'part_delta', ...at, delta: open.args.toString() },
+      { type: 'part_delta', ...at, delta: open.isCustom ? readCustomToolArguments(text) : text },
       { type: 'part_end', ...at },
     ];
   }

@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { CompletionEvent } from '../../conversation/completion.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
@@ -5,7 +6,7 @@ import type { Usage } from '../../conversation/usage.ts';
 import type { StreamDecoder, StreamMessage } from '../dialect.ts';
 import { decodeStreamError, errorIn } from './errors.ts';
 import { defined, extraOf, messagesIn, numberIn, overlay, readMessage } from './proto.ts';
-import { decodeHead, isBlocked, type ResponseHead } from './response-decode.ts';
+import { decodeHead, isBlocked, type ResponseHead, withoutOutput } from './response-decode.ts';
 import { ChoiceDecoder } from './stream-choice.ts';
 import { decodeUsage } from './usage.ts';
 
@@ -47,7 +48,11 @@ class GeminiStreamDecoder implements StreamDecoder {
         ),
       );
     }
-    return this.#finish(choices.flatMap((choice) => choice.finish()));
+    const failure = withoutOutput(
+      choices.map((choice) => choice.ended),
+      this.#usage,
+    );
+    return failure ? this.#fail(failure) : this.#finish(choices.flatMap((choice) => choice.finish()));
   }
 
   #finish(events: CompletionEvent[]): CompletionEvent[] {
@@ -73,7 +78,7 @@ class GeminiStreamDecoder implements StreamDecoder {
     const events = this.#start(head);
     for (const [place, candidate] of messagesIn(chunk, 'candidates').entries()) {
       const index = numberIn(candidate, 'index') ?? place;
-      events.push(...this.#choice(index).push(candidate));
+      appendAll(events, this.#choice(index).push(candidate));
     }
     if (isBlocked(chunk)) this.#blocked = true;
     const { candidates: _, usageMetadata, ...rest } = head.rest;

@@ -71,7 +71,9 @@ function amountOf(
     return budgetTokens === undefined ? {} : { thinkingBudget: budgetTokens };
   }
   if (off) return { thinkingBudget: thinking.off ? 0 : thinking.min };
-  const budget = budgetTokens ?? BUDGET_OF_EFFORT[effort ?? ''];
+  // Adaptive thinking goes by its effort.
+  const said = budgetTokens === DYNAMIC_BUDGET && effort !== undefined ? undefined : budgetTokens;
+  const budget = said ?? BUDGET_OF_EFFORT[effort ?? ''];
   if (budget === undefined) return {};
   if (budget === DYNAMIC_BUDGET) return { thinkingBudget: DYNAMIC_BUDGET };
   return { thinkingBudget: Math.min(Math.max(budget, thinking.min), thinking.max) };

@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { OpaquePart, ToolResultPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { mediaPart, readFileData, readInlineData, writeMedia } from './media.ts';
@@ -31,7 +32,7 @@ export function encodeToolResult(
   const beside: JsonObject[] = [];
   for (const [index, part] of result.parts.entries()) {
     if (part.type === 'text') texts.push(part.text);
-    else if (part.type === 'opaque') writeOpaque(part, texts, inside);
+    else if (part.type === 'opaque') appendAll(inside, ownBlock(part));
     else {
       const media = writeMedia(part.source, pathOf(index));
       const type = part.source.kind === 'data' ? part.source.mediaType : '';
@@ -49,10 +50,8 @@ export function encodeToolResult(
   return { functionResponse, beside };
 }
 
-/** A foreign block in a result (a document reference, a search hit) is worth more as its JSON than not at all. */
-function writeOpaque({ dialect, value }: OpaquePart, texts: string[], inside: JsonObject[]): void {
-  if (dialect === 'gemini') inside.push(value);
-  else texts.push(JSON.stringify(value));
+function ownBlock({ dialect, value }: OpaquePart): JsonObject[] {
+  return dialect === 'gemini' ? [value] : [];
 }
 
 /**

@@ -1,7 +1,13 @@
 import type { Conversation, Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
-import { callerWord, toolPath } from '../caller-words.ts';
+import { callerWord, toolPath, toolPlace } from '../caller-words.ts';
+import {
+  emulateCustomTool,
+  emulatedChoice,
+  readCustomToolName,
+  reservedName,
+} from '../messages/reserved-tools.ts';
 import type { ModelTraits } from './models.ts';
 import { defined, extraOf, listOf, messageIn, ownFields, readMessage, textIn } from './proto.ts';
 import { fromOpenApiSchema, toOpenApiSchema } from './schema.ts';
@@ -28,15 +34,21 @@ export function encodeTools(conversation: Conversation, traits: ModelTraits): En
     if (tool.type === 'function') {
       if (functionDeclarations.length === 0) tools.push({ functionDeclarations });
       checkName(conversation, tool.name, index);
+      if (conversation.dialect !== 'gemini' && readCustomToolName(tool.name) !== undefined)
+        throw reservedName(toolPath(conversation, index, 'name'));
       functionDeclarations.push(encodeFunction(tool, traits));
       if (tool.strict === true) strict = true;
-      if ('cacheHint' in tool && tool.cacheHint) dropped.push(callerWord(conversation, 'cacheHint'));
+      if ('cacheHint' in tool && tool.cacheHint)
+        dropped.push(`${toolPlace(conversation, index)}.${callerWord(conversation, 'cacheHint')}`);
     } else if (tool.type === 'custom') {
-      throw invalidRequest(
-        `'tools[${index}]' takes free text, which Gemini models cannot write. Declare it as a function.`,
-        `tools[${index}]`,
-        'unsupported_tool',
+      if (functionDeclarations.length === 0) tools.push({ functionDeclarations });
+      const { name, description, schema, losesFormat } = emulateCustomTool(tool);
+      checkName(conversation, name, index);
+      const emulated = { type: 'function' as const, name, schema };
+      functionDeclarations.push(
+        encodeFunction(description === '' ? emulated : { ...emulated, description }, traits),
       );
+      if (losesFormat) dropped.push(toolPath(conversation, index, 'format'));
     } else if (tool.dialect === 'gemini') {
       tools.push(tool.value);
     } else {
@@ -46,7 +58,7 @@ export function encodeTools(conversation: Conversation, traits: ModelTraits): En
   if (strict && !traits.validatedCalls) dropped.push(callerWord(conversation, 'strictTool'));
   if (conversation.parallelToolCalls === false) dropped.push(callerWord(conversation, 'parallelToolCalls'));
 
-  const choice = encodeToolChoice(conversation.toolChoice, strict && traits.validatedCalls);
+  const choice = encodeToolChoice(conversation, strict && traits.validatedCalls);
   const usable = functionDeclarations.length > 0 || conversation.dialect === 'gemini';
   const word = callerWord(conversation, 'toolChoice');
   if (!usable && choice?.['mode'] === 'ANY') {
@@ -94,7 +106,10 @@ function encodeParameters(schema: JsonObject | undefined, { jsonSchema }: ModelT
  * `undefined` where there is nothing to say. `strict`: calls must keep to their schema; mode `ANY` sees to that
  * anyway, `VALIDATED` is its like for models that may also answer in text.
  */
-function encodeToolChoice(choice: ToolChoice | undefined, strict: boolean): JsonObject | undefined {
+function encodeToolChoice(
+  { toolChoice: choice, tools }: Conversation,
+  strict: boolean,
+): JsonObject | undefined {
   if (!choice) return strict ? { mode: 'VALIDATED' } : undefined;
   switch (choice.type) {
     case 'auto':
@@ -104,10 +119,13 @@ function encodeToolChoice(choice: ToolChoice | undefined, strict: boolean): Json
     case 'required':
       return { mode: 'ANY' };
     case 'tool':
-      return { mode: 'ANY', allowedFunctionNames: [choice.name] };
+      return { mode: 'ANY', allowedFunctionNames: [emulatedChoice(tools, choice.name)] };
     case 'allowed':
       // `AUTO` takes no names.
-      return { mode: choice.mode === 'required' ? 'ANY' : 'VALIDATED', allowedFunctionNames: choice.names };
+      return {
+        mode: choice.mode === 'required' ? 'ANY' : 'VALIDATED',
+        allowedFunctionNames: choice.names.map((name) => emulatedChoice(tools, name)),
+      };
     case 'opaque':
       return choice.dialect === 'gemini' ? choice.value : undefined;
     default:

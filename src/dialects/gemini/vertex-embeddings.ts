@@ -1,9 +1,7 @@
 import type { EmbeddingRequest, Embeddings } from '../../conversation/embedding.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonValue } from '../../conversation/json.ts';
-import { NO_USAGE } from '../../conversation/usage.ts';
-import { count, saysCounts } from '../counts.ts';
-import { readTexts, takesOneText, type UpstreamEmbeddings } from '../embeddings.ts';
+import { embeddingUsage, isVector, readTexts, takesOneText, type UpstreamEmbeddings } from '../embeddings.ts';
 import { defined, ownFields } from './proto.ts';
 
 /**
@@ -54,7 +52,9 @@ function readRequest(request: EmbeddingRequest) {
   const own = Object.entries(ownFields(extra));
   const ofText = Object.fromEntries(own.filter(([key]) => TEXT_OPTIONS.has(key)));
   const ofCall = Object.fromEntries(own.filter(([key]) => CALL_OPTIONS.has(key)));
-  const dropped = Object.keys(extra?.fields ?? {}).filter((key) => !(key in ofText || key in ofCall));
+  const dropped = Object.keys(extra?.fields ?? {}).filter(
+    (key) => !(Object.hasOwn(ofText, key) || Object.hasOwn(ofCall, key)),
+  );
   return {
     texts: readTexts(request),
     ofText,
@@ -75,18 +75,12 @@ function readAnswer(
       `The provider answered with ${vectors.length} of the ${request.inputs.length} embeddings that were asked for.`,
     );
   }
-  const isSaid = counts.every((tokens) => saysCounts([tokens]));
-  const input = counts.reduce<number>((sum, tokens) => sum + count(tokens), 0);
-  return defined({ model: request.model, vectors, usage: isSaid ? { ...NO_USAGE, input } : undefined });
+  return defined({ model: request.model, vectors, usage: embeddingUsage(counts) });
 }
 
 function tokensOf(embeddings: JsonValue | undefined): JsonValue | undefined {
   const statistics = isObject(embeddings) ? embeddings['statistics'] : undefined;
   return isObject(statistics) ? statistics['token_count'] : undefined;
-}
-
-function isVector(value: JsonValue | undefined): value is number[] {
-  return Array.isArray(value) && value.every((number) => typeof number === 'number');
 }
 
 function isEmpty(fields: object): boolean {

@@ -1,5 +1,5 @@
 import type { Usage } from '../../conversation/usage.ts';
-import { passThrough as chatPassThrough } from '../chat/pass-through.ts';
+import { embeddingsPassThrough } from '../chat/pass-through.ts';
 import { findLastObject } from '../json-bytes.ts';
 import type { PassThrough } from '../pass-through.ts';
 import { spliceBody } from '../request-fields.ts';
@@ -10,11 +10,11 @@ const USAGE_KEY = Buffer.from('"usage"');
 
 /** Images, audio, moderations and rerank: nothing of them is known here but the model, the usage and how a stream ends. */
 export const passThrough: PassThrough = {
-  fields: new Set(['model']),
+  fields: new Set(['model', 'voice']),
   prepareRequest: (body, { model }, options) =>
     model ? spliceBody(body, [{ span: model, text: JSON.stringify(options.model) }]) : body,
   readUsage,
-  readFailure: chatPassThrough.readFailure,
+  readFailure: embeddingsPassThrough.readFailure,
   streamScanner: () => new MediaStreamScanner(),
 };
 

@@ -1,7 +1,7 @@
 import type { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
-import { embeddedError, encodeError, saysError } from '../chat/errors.ts';
+import { encodeError, eventFailure, saysError } from '../chat/errors.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
 import type { StreamScanner } from '../pass-through.ts';
 import { decodeMediaUsage } from './usage.ts';
@@ -54,9 +54,10 @@ export class MediaStreamScanner implements StreamScanner {
     }
     const value = tryParseJson(data);
     const type = isObject(value) ? value['type'] : undefined;
-    if (!isObject(value) || type === 'error' || saysError(value) || eventField(text, 'event') === 'error') {
+    const name = eventField(text, 'event');
+    if (!isObject(value) || type === 'error' || saysError(value) || name === 'error') {
       if (!this.failure) this.failureIsTold = isObject(value) && (type === 'error' || saysError(value));
-      this.failure ??= embeddedError(value ?? data);
+      this.failure ??= eventFailure(value, data, name);
       return;
     }
     this.hasOutput = true;

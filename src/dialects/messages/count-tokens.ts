@@ -1,5 +1,6 @@
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import type { CountDialect } from '../count-tokens.ts';
+import { isCount } from '../counts.ts';
 import { decodeRequest } from './request-decode.ts';
 import { encodeRequest } from './request-encode.ts';
 import { rejectAnswer } from './response.ts';
@@ -31,7 +32,7 @@ export const messagesCounts: CountDialect = {
   },
   decodeResponse: (body) => {
     const tokens = isObject(body) ? body['input_tokens'] : undefined;
-    if (typeof tokens !== 'number') throw rejectAnswer('a number', 'input_tokens');
+    if (!isCount(tokens)) throw rejectAnswer('a count', 'input_tokens');
     return tokens;
   },
   encodeResponse: (tokens) => ({ input_tokens: tokens }),

@@ -10,6 +10,7 @@ import type {
   ToolResultPart,
 } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { placed } from '../places.ts';
 import { readSignature } from './carried-signatures.ts';
 import { decodeCitations } from './citations.ts';
 import { decodeCacheHint, extraOf, unknownFields } from './fields.ts';
@@ -116,7 +117,7 @@ function decodeToolResult(block: JsonObject, path: string, reject: Reject): Tool
       if (part.type !== 'text' && part.type !== 'image' && part.type !== 'file' && part.type !== 'opaque') {
         throw reject('a text, image or document block', partPath);
       }
-      parts.push(part);
+      parts.push(placed(part, partPath));
     }
   } else if (content !== undefined && content !== null) {
     throw reject('a string or a list of blocks', `${path}.content`);

@@ -117,7 +117,7 @@ export function encodeToolResult(
   path: string,
 ): JsonObject {
   const content = part.parts.flatMap((inner, index) =>
-    encodeResultPart(context, inner, resultPartPath(context.conversation, path, index)),
+    encodeResultPart(context, inner, resultPartPath(context.conversation, path, index, inner)),
   );
   return {
     type: 'tool_result',

@@ -1,7 +1,7 @@
 import type { FilePart, ImagePart } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord } from '../caller-words.ts';
+import { partField } from '../caller-words.ts';
 import type { EncodeContext } from './encode-context.ts';
 import { encodeCacheHint, ownFields } from './fields.ts';
 
@@ -13,7 +13,7 @@ const IMAGE_TYPE_ALIASES = new Map([['image/jpg', 'image/jpeg']]);
 
 export function encodeImage(context: EncodeContext, part: ImagePart, path: string): JsonObject {
   if (part.detail !== undefined && part.detail !== 'auto') {
-    context.dropped.add(callerWord(context.conversation, 'imageDetail'));
+    context.dropped.add(partField(context.conversation, part, 'imageDetail'));
   }
   return {
     type: 'image',

@@ -5,7 +5,13 @@ import { callerWord, changedTo, toolPath } from '../caller-words.ts';
 import type { EncodeContext } from './encode-context.ts';
 import { encodeCacheHint, ownFields } from './fields.ts';
 import { constrainSchema, fitsStructuredOutputs, isObjectSchema } from './json-schema.ts';
-import { customToolName, isReservedToolName, JSON_OUTPUT_TOOL } from './reserved-tools.ts';
+import {
+  emulateCustomTool,
+  emulatedChoice,
+  isReservedToolName,
+  JSON_OUTPUT_TOOL,
+  reservedName,
+} from './reserved-tools.ts';
 
 /** Source: Messages API reference (`Tool.name`). */
 const TOOL_NAME = /^[a-zA-Z0-9_-]{1,128}$/;
@@ -14,13 +20,6 @@ const TOOL_NAME = /^[a-zA-Z0-9_-]{1,128}$/;
 const MOST_STRICT_TOOLS = 20;
 
 const EMPTY_SCHEMA: JsonObject = { type: 'object', properties: {} };
-
-const FREE_TEXT_SCHEMA: JsonObject = {
-  type: 'object',
-  properties: { input: { type: 'string', description: 'The whole input of the tool, as plain text.' } },
-  required: ['input'],
-  additionalProperties: false,
-};
 
 export interface ToolPlan {
   tools: JsonObject[];
@@ -127,16 +126,12 @@ function encodeCustomTool(
   tool: Tool & { type: 'custom' },
   index: number,
 ): JsonObject {
-  const lines = tool.description === undefined ? [] : [tool.description];
-  if (tool.format && tool.format['type'] !== 'text') {
-    // The grammar cannot be enforced; the model is told it, and the caller that it is no more than told.
-    dropped.add(toolPath(conversation, index, 'format'));
-    lines.push(`The input must follow this format: ${JSON.stringify(tool.format)}`);
-  }
+  const { name, description, schema, losesFormat } = emulateCustomTool(tool);
+  if (losesFormat) dropped.add(toolPath(conversation, index, 'format'));
   return {
-    name: customToolName(tool.name),
-    ...(lines.length > 0 ? { description: lines.join('\n\n') } : {}),
-    input_schema: FREE_TEXT_SCHEMA,
+    name,
+    ...(description === '' ? {} : { description }),
+    input_schema: { ...schema, additionalProperties: false },
   };
 }
 
@@ -148,8 +143,7 @@ function checkName({ conversation }: EncodeContext, name: string, index: number)
       path,
     );
   }
-  if (isReservedToolName(name))
-    throw invalidRequest(`'${path}' is a name that the gateway needs itself.`, path);
+  if (isReservedToolName(name)) throw reservedName(path);
 }
 
 type ChoicePlan = Omit<ToolPlan, 'tools'>;
@@ -162,11 +156,8 @@ function encodeChoice(context: EncodeContext, choice: ToolChoice): JsonObject | 
       return { type: choice.type };
     case 'required':
       return { type: 'any' };
-    case 'tool': {
-      const { tools } = context.conversation;
-      const isCustom = tools.some((tool) => tool.type === 'custom' && tool.name === choice.name);
-      return { type: 'tool', name: isCustom ? customToolName(choice.name) : choice.name };
-    }
+    case 'tool':
+      return { type: 'tool', name: emulatedChoice(context.conversation.tools, choice.name) };
     case 'allowed':
       // The other tools are not sent at all.
       return { type: choice.mode === 'required' ? 'any' : 'auto' };

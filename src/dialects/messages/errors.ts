@@ -38,15 +38,41 @@ const READ_AS = new Map<string, ErrorKind>([
 const EXCERPT_LENGTH = 300;
 
 export function encodeError(error: GatewayError): JsonObject {
-  return { type: 'error', error: { type: WRITTEN_AS[error.kind], message: error.message } };
+  return { type: 'error', error: { type: errorType(error), message: error.message } };
 }
+
+/** Anthropic's own status for what its SDK, and clients that wait longer then, know as overloaded; all else is as anywhere. */
+export function errorStatus({ kind, code, status }: GatewayError): number {
+  return kind === 'upstream_unavailable' && code === OVERLOADED ? 529 : status;
+}
+
+const OVERLOADED = 'overloaded_error';
+
+/** A provider's own type where it has one of these, else that of the status that it refused the call with. */
+function errorType({ kind, code, status }: GatewayError): string {
+  if (!kind.startsWith('upstream_')) return WRITTEN_AS[kind];
+  if (code !== undefined && READ_AS.get(code) === kind) return code;
+  return (kind === 'upstream_rejected' ? TYPE_OF_STATUS[status] : undefined) ?? WRITTEN_AS[kind];
+}
+
+const TYPE_OF_STATUS: Record<number, string> = {
+  403: 'permission_error',
+  404: 'not_found_error',
+  413: 'request_too_large',
+};
+
+/** The status that goes with an error that came without one. */
+const STATUS_OF_TYPE = new Map<string, number>(
+  Object.entries(TYPE_OF_STATUS).map(([status, type]) => [type, Number(status)]),
+);
 
 /** An error that came in the place of an answer: the `error` event of a stream that had begun with status 200. */
 export function decodeErrorEvent(body: JsonObject): GatewayError {
   const { message, code } = decodeError(200, body);
   const error = isObject(body['error']) ? body['error'] : {};
   const kind = READ_AS.get(String(error['type'])) ?? 'upstream_unavailable';
-  return new GatewayError(kind, message, { code });
+  const status = kind === 'upstream_rejected' ? STATUS_OF_TYPE.get(String(error['type'])) : undefined;
+  return new GatewayError(kind, message, { code, status });
 }
 
 export function decodeError(status: number, body: JsonValue | string): UpstreamFailure {
@@ -60,6 +86,7 @@ export function decodeError(status: number, body: JsonValue | string): UpstreamF
       message,
       ...(code === undefined ? {} : { code }),
       ...(error['type'] === 'authentication_error' ? { credentialRejected: true } : {}),
+      ...(error['type'] === 'permission_error' ? { permissionDenied: true } : {}),
     };
   }
   // Servers and clouds of this kind: `{ error: "…" }`, `{ message: "…" }`.

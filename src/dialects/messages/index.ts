@@ -1,5 +1,5 @@
 import type { Dialect } from '../dialect.ts';
-import { decodeError, encodeError } from './errors.ts';
+import { decodeError, encodeError, errorStatus } from './errors.ts';
 import { decodeRequest } from './request-decode.ts';
 import { encodeRequest } from './request-encode.ts';
 import { decodeResponse, encodeResponse } from './response.ts';
@@ -17,4 +17,5 @@ export const messages: Dialect = {
   streamEncoder: () => new MessagesStreamEncoder(),
   decodeError,
   encodeError,
+  errorStatus,
 };

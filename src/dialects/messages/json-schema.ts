@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 
 /**
@@ -82,9 +83,9 @@ function subschemas(schema: JsonObject): (JsonValue | undefined)[] {
   const found: (JsonValue | undefined)[] = [];
   for (const [key, value] of Object.entries(schema)) {
     if (key === 'items') found.push(value);
-    else if (LISTS.has(key) && Array.isArray(value)) found.push(...value);
+    else if (LISTS.has(key) && Array.isArray(value)) appendAll(found, value);
     else if ((key === 'properties' || DEFINITIONS.has(key)) && isObject(value))
-      found.push(...Object.values(value));
+      appendAll(found, Object.values(value));
   }
   return found;
 }

@@ -3,17 +3,20 @@ import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../c
 import type { Usage } from '../../conversation/usage.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
 import { beginsList, findLastObject, hasValue } from '../json-bytes.ts';
-import type { PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
+import { outputFieldNames } from '../output-bound.ts';
+import type { MadeIds, PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
 import { decodeErrorEvent } from './errors.ts';
+import { madeContainer, readMadeIds } from './made-ids.ts';
 import { decodeUsage, StreamUsage } from './usage.ts';
 
 /** The Messages API between two sides that both speak it. */
 export const passThrough: PassThrough = {
-  fields: new Set(['model', 'stream', 'container']),
+  fields: new Set(['model', 'stream', 'container', ...outputFieldNames('messages')]),
   prepareRequest,
   readUsage,
   readFailure,
+  readMadeIds,
   streamScanner: () => new MessagesStreamScanner(),
 };
 
@@ -61,11 +64,16 @@ class MessagesStreamScanner implements StreamScanner {
   failure: GatewayError | undefined;
   failureIsTold = false;
   outputEvents = 0;
+  madeIds: MadeIds | undefined;
   readonly #usage = new StreamUsage();
 
   get usage(): Usage | undefined {
     const { wire } = this.#usage;
     return wire && decodeUsage(wire);
+  }
+
+  get usageIsAnnounced(): boolean {
+    return this.#usage.isAnnounced;
   }
 
   scan(events: Buffer): Buffer {
@@ -116,10 +124,7 @@ class MessagesStreamScanner implements StreamScanner {
         break;
       case 'message_delta':
         this.#usage.add(event['usage']);
-        if (isObject(event['delta']) && typeof event['delta']['stop_reason'] === 'string') {
-          this.finished = true;
-          this.hasOutput = true;
-        }
+        this.#end(isObject(event['delta']) ? event['delta'] : {});
         break;
       case 'message_stop':
         this.terminated = true;
@@ -134,10 +139,18 @@ class MessagesStreamScanner implements StreamScanner {
   }
 
   /** A short answer may stand in it as a whole, its content and why it ended. */
-  #start({ usage, stop_reason: reason, content }: JsonObject): void {
-    this.#usage.add(usage);
+  #start({ usage, stop_reason: reason, content, container }: JsonObject): void {
+    this.#usage.announce(usage);
+    this.madeIds = madeContainer(container);
     if (Array.isArray(content) && content.some(saysSomething)) this.hasOutput = true;
     if (typeof reason === 'string') this.finished = true;
+  }
+
+  #end({ stop_reason: reason, container }: JsonObject): void {
+    this.madeIds = madeContainer(container) ?? this.madeIds;
+    if (typeof reason !== 'string') return;
+    this.finished = true;
+    this.hasOutput = true;
   }
 
   #takeError(event: JsonObject): void {

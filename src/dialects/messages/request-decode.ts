@@ -12,6 +12,7 @@ import type {
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import { restoreCarriedIds } from '../carried-ids.ts';
+import { placed } from '../places.ts';
 import { expectKind, jsonKind, optionalField, requireField, unknownWord, wrongKind } from '../read-json.ts';
 import { decodeBlock, type Reject } from './decode-blocks.ts';
 import { decodeCacheHint, extraOf, unknownFields } from './fields.ts';
@@ -92,10 +93,10 @@ function decodeMessages(body: JsonObject): Message[] {
     if (!role) throw unknownWord(word, ROLES.keys(), `${path}.role`);
     const parts = decodeContent(message['content'], `${path}.content`);
     const extra = extraOf(unknownFields(message, new Set(['role', 'content'])));
-    if (role === 'user') return splitToolResults(parts, extra);
+    if (role === 'user') return splitToolResults(parts, extra).map((one) => placed(one, path));
     const stray = parts.findIndex(({ type }) => type === 'tool_result');
     if (stray >= 0) throw reject('in a user message', `${path}.content[${stray}]`);
-    return [{ role, parts, ...extra }];
+    return [placed({ role, parts, ...extra }, path)];
   });
 }
 
@@ -112,9 +113,12 @@ function splitToolResults(parts: Part[], extra: Pick<Message, 'extra'>): Message
 }
 
 function decodeContent(content: JsonValue | undefined, path: string): Part[] {
-  if (typeof content === 'string') return [{ type: 'text', text: content }];
+  if (typeof content === 'string') return [placed({ type: 'text', text: content }, path)];
   if (!Array.isArray(content)) throw wrongKind(content, 'a string or an array of blocks', path);
-  return content.map((block, index) => decodeBlock(block, `${path}[${index}]`, reject));
+  return content.map((block, index) => {
+    const at = `${path}[${index}]`;
+    return placed(decodeBlock(block, at, reject), at);
+  });
 }
 
 const TOOL_FIELDS = new Set(['name', 'description', 'input_schema', 'strict', 'cache_control']);

@@ -1,3 +1,7 @@
+import type { Tool, ToolCallPart } from '../../conversation/conversation.ts';
+import { invalidRequest } from '../../conversation/gateway-error.ts';
+import { type JsonObject, tryParseJson } from '../../conversation/json.ts';
+
 /**
  * Two kinds of tool exist only on our way to the provider, and decoders know them by their names alone, because
  * an answer is decoded without its request:
@@ -16,6 +20,10 @@ export function isReservedToolName(name: string): boolean {
   return name === JSON_OUTPUT_TOOL || name.startsWith(CUSTOM_TOOL_PREFIX);
 }
 
+export function reservedName(path: string): Error {
+  return invalidRequest(`'${path}' is a name that the gateway needs itself.`, path);
+}
+
 export function customToolName(name: string): string {
   return CUSTOM_TOOL_PREFIX + name;
 }
@@ -25,10 +33,55 @@ export function readCustomToolName(name: string): string | undefined {
   return name.startsWith(CUSTOM_TOOL_PREFIX) ? name.slice(CUSTOM_TOOL_PREFIX.length) : undefined;
 }
 
+/** The name that a tool has on the wire, and in the calls of it, where custom tools are functions. */
+export function emulatedName({ kind, name }: Pick<ToolCallPart, 'kind' | 'name'>): string {
+  return kind === 'custom' ? customToolName(name) : name;
+}
+
+/** The same where a choice names the tool, of which it says no kind. */
+export function emulatedChoice(tools: readonly Tool[], name: string): string {
+  const isCustom = tools.some((tool) => tool.type === 'custom' && tool.name === name);
+  return isCustom ? customToolName(name) : name;
+}
+
+const FREE_TEXT_SCHEMA: JsonObject = {
+  type: 'object',
+  properties: { input: { type: 'string', description: 'The whole input of the tool, as plain text.' } },
+  required: ['input'],
+};
+
+export interface EmulatedTool {
+  name: string;
+  /** Empty where there is nothing to say. */
+  description: string;
+  schema: JsonObject;
+  /** It has a grammar, which cannot be enforced: the model is told it, the caller is to hear that it is no more than told. */
+  losesFormat: boolean;
+}
+
+/** The function that stands for a custom tool. */
+export function emulateCustomTool({ name, description, format }: Tool & { type: 'custom' }): EmulatedTool {
+  const losesFormat = format !== undefined && format['type'] !== 'text';
+  const lines = description ? [description] : [];
+  if (losesFormat) lines.push(`The input must follow this format: ${JSON.stringify(format)}`);
+  return {
+    name: customToolName(name),
+    description: lines.join('\n\n'),
+    schema: FREE_TEXT_SCHEMA,
+    losesFormat,
+  };
+}
+
 /** The free text in the input of a custom tool; all of the input where the model left the form. */
 export function readCustomToolText(input: unknown): string {
+  if (typeof input === 'string') return input;
   if (typeof input === 'object' && input !== null && 'input' in input && typeof input.input === 'string') {
     return input.input;
   }
   return JSON.stringify(input);
+}
+
+/** The same in arguments that are the text of an object. */
+export function readCustomToolArguments(text: string): string {
+  return readCustomToolText(tryParseJson(text || '{}') ?? text);
 }

@@ -1,4 +1,4 @@
-import type { Completion } from '../../conversation/completion.ts';
+import type { Completion, FinishReason } from '../../conversation/completion.ts';
 import type { Part } from '../../conversation/conversation.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
@@ -70,6 +70,15 @@ export function answerExtra(fields: JsonObject, wireUsage: JsonObject | undefine
   return Object.keys(usage).length > 0 ? { ...fields, usage } : fields;
 }
 
+/** Other dialects say `stop` of an answer that refuses; this one has a word for it. */
+export function stopReason(finish: FinishReason, refuses: boolean): string {
+  return writeFinishReason('messages', finish === 'stop' && refuses ? 'refusal' : finish);
+}
+
+function isRefusal(part: Part): boolean {
+  return part.type === 'refusal';
+}
+
 /** The first choice: this dialect has no others, and a request in it never asks for more. */
 export function encodeResponse(completion: Completion): JsonObject {
   const choice = completion.choices.find(({ index }) => index === 0);
@@ -80,7 +89,7 @@ export function encodeResponse(completion: Completion): JsonObject {
     role: 'assistant',
     model: completion.model,
     content: (choice?.parts ?? []).flatMap(encodeAnswerPart),
-    stop_reason: writeFinishReason('messages', choice?.finish ?? 'other'),
+    stop_reason: stopReason(choice?.finish ?? 'other', choice?.parts.some(isRefusal) ?? false),
     stop_sequence: choice?.stopSequence ?? null,
     ...fields,
     usage: encodeUsage(completion.usage ?? NO_USAGE, isObject(usageFields) ? usageFields : {}),

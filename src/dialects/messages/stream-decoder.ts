@@ -38,6 +38,10 @@ export class MessagesStreamDecoder implements StreamDecoder {
   #stopSequence: string | undefined;
   #isOver = false;
 
+  get usageIsAnnounced(): boolean {
+    return this.#usage.isAnnounced;
+  }
+
   push(message: StreamMessage): CompletionEvent[] {
     if (this.#isOver) return [];
     const event = tryParseJson(message.data);
@@ -70,7 +74,7 @@ export class MessagesStreamDecoder implements StreamDecoder {
     this.#messageId = id;
     this.#extra = unknownFields(message, MESSAGE_FIELDS);
     this.#readStop(message);
-    this.#usage.add(message['usage']);
+    this.#usage.announce(message['usage']);
     const model = typeof message['model'] === 'string' ? message['model'] : '';
     // Content at the start: calls that code on the provider's side made (programmatic tool calling).
     const content = Array.isArray(message['content']) ? message['content'].filter(isObject) : [];

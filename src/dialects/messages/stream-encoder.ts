@@ -3,11 +3,11 @@ import type { Extra, Part } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { NO_USAGE, type Usage } from '../../conversation/usage.ts';
 import type { StreamEncoder } from '../dialect.ts';
-import { writeFinishReason } from '../finish-reasons.ts';
 import { encodeCitations } from './citations.ts';
 import { answeredToolUse, encodeAnswerPart, thinkingSignature } from './encode-answer.ts';
 import { encodeError } from './errors.ts';
 import { ownFields } from './fields.ts';
+import { stopReason } from './response.ts';
 import { encodeUsage } from './usage.ts';
 
 /** Of an event that reports the end, these fields stand beside the delta, all others in it. */
@@ -33,6 +33,7 @@ export class MessagesStreamEncoder implements StreamEncoder {
   readonly #parts = new Map<number, PendingPart>();
   #index = -1;
   #isOpen = false;
+  #refuses = false;
   #usage: Usage | undefined;
   #usageFields: JsonObject = {};
   #finish: Extract<CompletionEvent, { type: 'finish' }> | undefined;
@@ -43,6 +44,7 @@ export class MessagesStreamEncoder implements StreamEncoder {
         return this.#start(event.id, event.model, event.extra);
       case 'part_start':
         if (event.choice !== 0) return '';
+        if (event.value.type === 'refusal') this.#refuses = true;
         this.#parts.set(event.part, { value: event.value, deltas: [] });
         return this.#write();
       case 'part_delta':
@@ -139,7 +141,7 @@ export class MessagesStreamEncoder implements StreamEncoder {
     const last: JsonObject = {
       type: 'message_delta',
       delta: {
-        stop_reason: writeFinishReason('messages', this.#finish?.reason ?? 'other'),
+        stop_reason: stopReason(this.#finish?.reason ?? 'other', this.#refuses),
         stop_sequence: this.#finish?.stopSequence ?? null,
         ...Object.fromEntries(inDelta),
       },

@@ -1,5 +1,6 @@
+import type { Conversation } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
-import { callerWord, messagePath } from '../caller-words.ts';
+import { callerWord, messagePath, partPaths } from '../caller-words.ts';
 import type { EncodeContext } from './encode-context.ts';
 
 /** What pairing needs to know of a request. */
@@ -35,9 +36,11 @@ export class ToolCallIds {
     const call = this.#open.get(id);
     if (this.#context.isNative) return call?.wireId ?? legalId(id, this.#maxLength);
     if (!call) {
-      throw this.#error(message, `answers the tool call '${id}', which the turn before it does not hold.`);
+      const what = `answers the tool call '${id}', which the turn before it does not hold.`;
+      throw this.#error({ type: 'tool_result', id, message }, what);
     }
-    if (call.isAnswered) throw this.#error(message, `answers the tool call '${id}' a second time.`);
+    if (call.isAnswered)
+      throw this.#error({ type: 'tool_result', id, message }, `answers the tool call '${id}' a second time.`);
     call.isAnswered = true;
     return call.wireId;
   }
@@ -48,8 +51,8 @@ export class ToolCallIds {
       for (const [id, { message, isAnswered }] of this.#open) {
         if (isAnswered) continue;
         throw this.#error(
-          message,
-          `holds the tool call '${id}' without its result in the messages after it.`,
+          { type: 'tool_call', id, message },
+          `is the tool call '${id}' without its result in the messages after it.`,
         );
       }
     }
@@ -65,12 +68,37 @@ export class ToolCallIds {
     return unique;
   }
 
-  #error(message: number, what: string): Error {
-    const { conversation } = this.#context;
-    const path = messagePath(conversation, message);
-    const param = `${path}.${callerWord(conversation, 'toolCallId')}`;
-    return invalidRequest(`'${path}' ${what} Send every tool call with its result, or neither.`, param);
+  #error(part: PairedPart, what: string): Error {
+    return unpaired(
+      this.#context.conversation,
+      part,
+      `${what} Send every tool call with its result, or neither.`,
+    );
   }
+}
+
+interface PairedPart {
+  type: 'tool_call' | 'tool_result';
+  id: string;
+  /** Of the message that it stands in. */
+  message: number;
+}
+
+/** What a caller is told of a call without its result, or the other way round: where it stands, and the field of its id. */
+export function unpaired(conversation: Conversation, { type, id, message }: PairedPart, what: string): Error {
+  const parts = conversation.messages[message]?.parts ?? [];
+  const at = parts.findLastIndex(
+    (part) =>
+      part.type === type &&
+      (part.type === 'tool_call' ? part.id : part.type === 'tool_result' && part.callId) === id,
+  );
+  const path = partPaths(conversation, message)[at] ?? messagePath(conversation, message);
+  const word = type === 'tool_call' ? 'calledId' : 'toolCallId';
+  return invalidRequest(
+    `'${path}' ${what}`,
+    `${path}.${callerWord(conversation, word)}`,
+    type === 'tool_call' ? 'unanswered_tool_call' : 'unknown_tool_call',
+  );
 }
 
 /** The hash (at most 7 characters), and the number that tells an id from another of the same name. */

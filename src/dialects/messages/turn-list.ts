@@ -1,6 +1,8 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { Message, Part, ToolCallPart, ToolResultPart } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord, partPaths } from '../caller-words.ts';
+import { callerWord, participantField, partPaths } from '../caller-words.ts';
+import { CLOSING_WORDS, OPENING_WORDS } from '../filler-words.ts';
 import type { EncodeContext } from './encode-context.ts';
 import type { ToolCallIds } from './tool-call-ids.ts';
 
@@ -30,20 +32,12 @@ export interface BlockForm {
   fields(message: Message): JsonObject;
 }
 
-/**
- * What stands in for a user's turn where the API wants one and the caller sent none: before a conversation that begins
- * with the assistant's words or holds system messages only (OpenAI answers both), and behind one that ends with the
- * assistant's words where the model cannot go on from them.
- */
-const OPENING_WORDS = 'Begin.';
-const CLOSING_WORDS = 'Continue.';
-
 type ListContext = Pick<EncodeContext, 'conversation' | 'dropped' | 'isNative'>;
 
 /** The messages of a conversation as turns that alternate. */
 export class TurnList {
   readonly system: JsonObject[] = [];
-  readonly turns: Turn[] = [];
+  turns: Turn[] = [];
   readonly #context: ListContext;
   readonly #form: BlockForm;
   readonly #ids: ToolCallIds;
@@ -91,7 +85,7 @@ export class TurnList {
     const form = this.#form;
     // The name of a tool message is that of the tool, which its call says.
     if (message.name !== undefined && message.role !== 'tool') {
-      dropped.add(callerWord(conversation, 'participantName'));
+      dropped.add(participantField(conversation, index));
     }
     const paths = partPaths(conversation, index);
     const encodeAll = (encode: (part: Part, path: string) => JsonObject[]) =>
@@ -110,7 +104,7 @@ export class TurnList {
             ? form.result(part, this.#ids.answer(part.callId, index), path)
             : form.user(part, path),
         );
-        if (results.length > 0) this.#turn('user', message).results.push(...results);
+        if (results.length > 0) appendAll(this.#turn('user', message).results, results);
         break;
       }
       case 'assistant':
@@ -133,11 +127,11 @@ export class TurnList {
   /** System messages between turns are a native caller's alone; those of all others go into the one system prompt. */
   #addSystem(message: Message, blocks: JsonObject[]): void {
     if (this.#context.isNative && this.turns.length > 0) this.#append('system', message, blocks);
-    else this.system.push(...blocks);
+    else appendAll(this.system, blocks);
   }
 
   #append(role: Turn['role'], message: Message, blocks: JsonObject[]): void {
-    if (!blocks.every(this.#form.saysNothing)) this.#turn(role, message).blocks.push(...blocks);
+    if (!blocks.every(this.#form.saysNothing)) appendAll(this.#turn(role, message).blocks, blocks);
   }
 
   #turn(role: Turn['role'], message: Message): Turn {
@@ -169,13 +163,13 @@ export class TurnList {
       if (turn.results.length + turn.blocks.length === 0) continue;
       const before = kept.at(-1);
       if (before?.role === turn.role) {
-        before.results.push(...turn.results);
-        before.blocks.push(...turn.blocks);
+        appendAll(before.results, turn.results);
+        appendAll(before.blocks, turn.blocks);
       } else {
         kept.push(turn);
       }
     }
-    this.turns.splice(0, this.turns.length, ...kept);
+    this.turns = kept;
   }
 
   /** The API refuses white space at the end of a last message that is the assistant's. */

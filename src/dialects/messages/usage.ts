@@ -73,9 +73,18 @@ export function encodeUsage(usage: Usage, extra: JsonObject = {}): JsonObject {
  */
 export class StreamUsage {
   readonly #fields = new Map<string, JsonValue>();
+  /** Only the start has spoken. An error in place of output follows it as it would have come instead of a 200, which nobody pays for. */
+  isAnnounced = false;
+
+  /** What `message_start` says. */
+  announce(wire: JsonValue | undefined): void {
+    this.add(wire);
+    this.isAnnounced = true;
+  }
 
   add(wire: JsonValue | undefined): void {
     if (!isObject(wire)) return;
+    this.isAnnounced = false;
     for (const [key, value] of Object.entries(wire)) {
       if (value === null || value === undefined) continue;
       if (value === 0 && key !== 'output_tokens' && this.#fields.has(key)) continue;

@@ -9,6 +9,7 @@ import type {
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import { decodeAudio, decodeRefusal, decodeText, urlSource } from '../chat/content-parts.ts';
 import { isDataUrl } from '../data-url.ts';
+import { placed } from '../places.ts';
 import { expectKind, optionalField, pathOf, requireField, unknownWord, wrongKind } from '../read-json.ts';
 import { decodeAnnotations } from './annotations.ts';
 import { extraOf, responsesExtra } from './extra.ts';
@@ -67,7 +68,7 @@ export function decodeContent(
   owner: ContentOwner,
   at: string,
 ): ContentPart[] {
-  if (typeof content === 'string') return [{ type: 'text', text: content }];
+  if (typeof content === 'string') return [placed({ type: 'text' as const, text: content }, at)];
   if (!Array.isArray(content)) throw wrongKind(content, 'a string or an array of content parts', at);
   return content.map((item, index) => decodePart(item, DECODERS[owner], pathOf(at, index)));
 }
@@ -82,7 +83,7 @@ function decodePart(item: JsonValue, decoders: ReadonlyMap<string, PartDecoder>,
   if (optionalField(value, 'prompt_cache_breakpoint', 'object', at)) part.cacheHint = {};
   const rest = extraOf(value, decoder.known);
   if (rest) part.extra = { ...rest, fields: { ...rest.fields, ...part.extra?.fields } };
-  return part;
+  return placed(part, at);
 }
 
 function decodeOutputText(part: JsonObject, at: string): TextPart {

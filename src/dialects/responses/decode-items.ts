@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import { CarriedIdReader } from '../../conversation/carried-reasoning.ts';
 import type {
   Message,
@@ -10,6 +11,7 @@ import type {
 } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
+import { placed, placeOf } from '../places.ts';
 import { expectKind, omitKeys, optionalField, pathOf, requireField, unknownWord } from '../read-json.ts';
 import { isCarried, readEncryptedContent } from './carried-items.ts';
 import { type ContentPart, decodeContent } from './decode-content.ts';
@@ -101,7 +103,7 @@ class ItemDecoder {
       case 'item_reference':
         throw unresolvedReference(item, at);
       default:
-        this.#say({ type: 'opaque', dialect: 'responses', value: withoutOwnId(item) });
+        this.#say([placed({ type: 'opaque', dialect: 'responses', value: withoutOwnId(item) }, at)]);
         break;
     }
   }
@@ -111,11 +113,12 @@ class ItemDecoder {
     const path = pathOf(at, 'content');
     const fields = withoutOwnId(omitKeys(item, MESSAGE_FIELDS));
     if (role === 'assistant') {
-      this.#say(...withItem(decodeContent(item['content'], 'assistant', path), fields, this.#continuesText));
+      this.#say(withItem(decodeContent(item['content'], 'assistant', path), fields, this.#continuesText));
       return;
     }
     if (!isRole(role)) throw unknownWord(role, ROLES, pathOf(at, 'role'));
-    this.#add({ role, parts: withItem(decodeContent(item['content'], 'message', path), fields, false) });
+    const parts = withItem(decodeContent(item['content'], 'message', path), fields, false);
+    this.#add(placed({ role, parts }, at));
   }
 
   #decodeReasoning(item: JsonObject, at: string): void {
@@ -136,7 +139,7 @@ class ItemDecoder {
     const extra = reasoningExtra(item, withoutOwnId(omitKeys(item, REASONING_FIELDS)));
     if (extra) part.extra = extra;
     if (part.encrypted) this.#proofs.add(part.encrypted.value);
-    this.#say(part);
+    this.#say([placed(part, at)]);
   }
 
   #decodeCall(item: JsonObject, kind: ToolCallPart['kind'], at: string): void {
@@ -160,7 +163,7 @@ class ItemDecoder {
     if (extra) call.extra = extra;
     this.#toolNames.set(id, call.name);
     this.#restore(carried?.reasoning ?? []);
-    this.#say(call);
+    this.#say([placed(call, at)]);
   }
 
   #decodeResult(item: JsonObject, at: string): void {
@@ -171,7 +174,7 @@ class ItemDecoder {
     if (name !== undefined) result.name = name;
     const extra = itemExtra(withoutOwnId(omitKeys(item, RESULT_FIELDS)));
     if (extra) result.extra = extra;
-    this.#add({ role: 'tool', parts: [result] });
+    this.#add({ role: 'tool', parts: [placed(result, at)] });
   }
 
   /** Reasoning that was carried, once. */
@@ -180,7 +183,7 @@ class ItemDecoder {
       const proof = (part.signature ?? part.encrypted)?.value;
       if (proof === undefined || this.#proofs.has(proof)) continue;
       this.#proofs.add(proof);
-      this.#say(part);
+      this.#say([part]);
     }
   }
 
@@ -190,12 +193,12 @@ class ItemDecoder {
     return last?.type === 'text' || last?.type === 'refusal';
   }
 
-  #say(...parts: Part[]): void {
+  #say(parts: readonly Part[]): void {
     if (!this.#turn) {
       this.#turn = { role: 'assistant', parts: [] };
       this.#messages.push(this.#turn);
     }
-    this.#turn.parts.push(...parts);
+    appendAll(this.#turn.parts, parts);
   }
 
   #add(message: Message): void {
@@ -210,7 +213,7 @@ function withItem(content: ContentPart[], fields: JsonObject, mustMark: boolean)
   const [first, ...others] = content.length > 0 ? content : [{ type: 'text', text: '' } satisfies TextPart];
   if (!first || (!mustMark && Object.keys(fields).length === 0)) return first ? [first, ...others] : [];
   const extra = responsesExtra({ ...ownFields(first.extra), [ITEM]: fields });
-  return [{ ...first, ...(extra ? { extra } : {}) }, ...others];
+  return [placed({ ...first, ...(extra ? { extra } : {}) }, placeOf(first)), ...others];
 }
 
 function itemExtra(fields: JsonObject): ToolCallPart['extra'] {

@@ -11,6 +11,7 @@ import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import { audioFormat } from '../chat/content-parts.ts';
 import { defaultFilename, refusedContent } from '../chat/encode-content.ts';
 import { writeDataUrl } from '../data-url.ts';
+import { placeOf } from '../places.ts';
 import { encodeAnnotations } from './annotations.ts';
 import { partFields } from './extra.ts';
 import type { ResponsesTarget } from './target.ts';
@@ -38,7 +39,7 @@ function encodeInputPart(part: Part, target: ResponsesTarget): JsonObject[] {
     case 'image':
     case 'audio':
     case 'file':
-      target.dropCacheHint(part.cacheHint);
+      target.dropCacheHint(part.cacheHint, placeOf(part));
       return [{ ...writeInputPart(part, target), ...partFieldsOf(part) }];
     case 'refusal':
       return [{ type: 'input_text', text: part.text }];

@@ -7,9 +7,9 @@ import type {
   ToolResultPart,
 } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord } from '../caller-words.ts';
+import { partField, participantField } from '../caller-words.ts';
 import { refusedContent } from '../chat/encode-content.ts';
-import { opaqueName } from '../chat/target.ts';
+import { placeOf } from '../places.ts';
 import { encodeInputContent, encodeOutputPart, plainText } from './encode-content.ts';
 import { ITEM, ownFields, ownObject, partFields } from './extra.ts';
 import type { ResponsesTarget } from './target.ts';
@@ -61,11 +61,12 @@ class ItemWriter {
     }
   }
 
-  #nameParticipant({ role, name }: Message): void {
+  #nameParticipant(message: Message): void {
+    const { role, name } = message;
     const target = this.#target;
     // The name of a tool message is that of the tool, which its call says.
     if (name !== undefined && role !== 'tool')
-      target.drop(callerWord(target.conversation, 'participantName'));
+      target.drop(participantField(target.conversation, target.conversation.messages.indexOf(message)));
   }
 
   #addTurn({ parts }: Message): void {
@@ -78,7 +79,7 @@ class ItemWriter {
     for (const part of parts) {
       if (part.type === 'text' || part.type === 'refusal') {
         if (ITEM in ownFields(part.extra)) flush();
-        target.dropCacheHint(part.cacheHint);
+        target.dropCacheHint(part.cacheHint, placeOf(part));
         // Empty words beside others say nothing, and OpenAI's API wants some.
         if (part.text !== '' || target.sameDialect) words.push(part);
         continue;
@@ -123,7 +124,7 @@ class ItemWriter {
 
   #addCall(call: ToolCallPart): void {
     const { id: call_id, name } = call;
-    this.#target.dropCacheHint(call.cacheHint);
+    this.#target.dropCacheHint(call.cacheHint, placeOf(call));
     const item = ownObject(call.extra, ITEM);
     if (call.kind === 'custom') {
       this.#customCalls.add(call_id);
@@ -136,10 +137,8 @@ class ItemWriter {
   #addResult(result: ToolResultPart): void {
     const target = this.#target;
     // The dialect has no word for it; tools say in their text that they failed.
-    if (result.isError) target.drop('is_error');
-    target.dropCacheHint(result.cacheHint);
-    for (const part of result.parts)
-      if (part.type === 'opaque' && part.dialect !== 'responses') target.drop(opaqueName(part.value));
+    if (result.isError) target.drop(partField(target.conversation, result, 'failedResult'));
+    target.dropCacheHint(result.cacheHint, placeOf(result));
     const { callId: call_id } = result;
     const type = this.#customCalls.has(call_id) ? 'custom_tool_call_output' : 'function_call_output';
     const output = encodeInputContent(result.parts, target);

@@ -12,8 +12,8 @@ export function madeIds(output: JsonValue | undefined): MadeIds {
   };
 }
 
-/** The same for a whole answer; `undefined` where it is no JSON. */
-export function readMadeIds(body: Buffer): MadeIds | undefined {
+/** The same for a whole answer. */
+export function readMadeIds(body: Buffer): MadeIds | 'broken' {
   const answer = tryParseJson(body.toString('utf8'));
-  return isObject(answer) ? madeIds(answer['output']) : undefined;
+  return isObject(answer) ? madeIds(answer['output']) : 'broken';
 }

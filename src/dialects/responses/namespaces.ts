@@ -8,6 +8,8 @@ export interface NamespacedName {
 
 /** Every provider takes names of 64 characters; custom tools may get a prefix on their way. */
 const MAX_LENGTH = 46;
+/** What is left of a name that gets a number: seven digits have room behind it. */
+const NUMBERED_LENGTH = 40;
 
 /**
  * Tools that stand in a `namespace`, and the plain names that they go by at providers of other dialects. The names follow
@@ -21,15 +23,16 @@ export class Namespaces {
 
   constructor(tools: JsonValue | undefined) {
     const list = Array.isArray(tools) ? tools.filter(isObject) : [];
-    const taken = new Set(list.map(({ name }) => name));
+    const names = new FreeNames(list.map(({ name }) => name));
     for (const tool of list) {
       if (!isNamespace(tool)) continue;
       const namespace = String(tool['name']);
       for (const { name: inner } of innerTools(tool)) {
         const name = String(inner);
-        const plain = freeName(joinNames({ namespace, name }), taken);
-        taken.add(plain);
-        this.#plain.set(keyOf({ namespace, name }), plain);
+        const key = keyOf({ namespace, name });
+        if (this.#plain.has(key)) continue;
+        const plain = names.take(joinNames({ namespace, name }));
+        this.#plain.set(key, plain);
         this.#namespaced.set(plain, { namespace, name });
       }
     }
@@ -68,12 +71,27 @@ function joinNames({ namespace, name }: NamespacedName): string {
   return `${namespace}__${name}`.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, MAX_LENGTH);
 }
 
-function freeName(wanted: string, taken: ReadonlySet<JsonValue | undefined>): string {
-  let name = wanted;
-  for (let count = 2; taken.has(name); count++) name = `${wanted}_${count}`;
-  return name;
+/** Names that nobody has yet. Each number of a name is tried once, however many want it. */
+class FreeNames {
+  readonly #taken: Set<JsonValue | undefined>;
+  readonly #lastNumbers = new Map<string, number>();
+
+  constructor(taken: readonly (JsonValue | undefined)[]) {
+    this.#taken = new Set(taken);
+  }
+
+  take(wanted: string): string {
+    let name = wanted;
+    const base = wanted.slice(0, NUMBERED_LENGTH);
+    let number = this.#lastNumbers.get(base) ?? 1;
+    while (this.#taken.has(name)) name = `${base}_${++number}`;
+    this.#lastNumbers.set(base, number);
+    this.#taken.add(name);
+    return name;
+  }
 }
 
-function keyOf({ namespace, name }: NamespacedName): string {
+/** Two tools of one key are one tool to whoever calls them. */
+export function keyOf({ namespace, name }: NamespacedName): string {
   return JSON.stringify([namespace, name]);
 }

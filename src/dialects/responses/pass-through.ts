@@ -1,9 +1,10 @@
 import type { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
-import { embeddedError } from '../chat/errors.ts';
+import { eventFailure } from '../chat/errors.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
-import { findLastObject, hasValue, isNotNull } from '../json-bytes.ts';
+import { countOccurrences, findLastObject, hasValue, isNotNull } from '../json-bytes.ts';
+import { outputFieldNames } from '../output-bound.ts';
 import type { MadeIds, PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
 import { eventError, failureOf } from './errors.ts';
@@ -13,12 +14,22 @@ import { decodeUsage } from './usage.ts';
 
 /** The Responses API between two sides that both speak it. */
 export const passThrough: PassThrough = {
-  fields: new Set(['model', 'stream', 'store', 'previous_response_id', 'input', 'conversation', 'prompt']),
+  fields: new Set([
+    'model',
+    'stream',
+    'store',
+    'previous_response_id',
+    'input',
+    'conversation',
+    'prompt',
+    ...outputFieldNames('responses'),
+  ]),
   prepareRequest,
   readUsage,
   readFailure,
   readAnswerId,
   readMadeIds,
+  madeIds: ({ output }) => madeIds(output),
   streamScanner: () => new ResponsesStreamScanner(),
 };
 
@@ -127,7 +138,7 @@ class ResponsesStreamScanner implements StreamScanner {
     if (data === undefined || data === '' || data === '[DONE]') return;
     const event = tryParseJson(data);
     if (!isObject(event)) {
-      this.failure ??= embeddedError(event ?? data);
+      this.failure ??= eventFailure(event, data, eventField(text, 'event'));
       return;
     }
     this.#sequence++;
@@ -165,10 +176,4 @@ class ResponsesStreamScanner implements StreamScanner {
         if (type.endsWith('.delta')) this.outputEvents++;
     }
   }
-}
-
-function countOccurrences(body: Buffer, word: Buffer): number {
-  let count = 0;
-  for (let at = body.indexOf(word); at !== -1; at = body.indexOf(word, at + word.length)) count++;
-  return count;
 }

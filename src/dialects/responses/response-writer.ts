@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import { CarriedIdWriter } from '../../conversation/carried-reasoning.ts';
 import type { CompletionEvent, FinishReason } from '../../conversation/completion.ts';
 import type {
@@ -283,7 +284,7 @@ export class ResponseWriter {
   #addLogprobs(content: JsonValue | undefined): void {
     if (!Array.isArray(content)) return;
     const words = [...this.#parts.values()].findLast((open) => open.kind === 'words');
-    if (words?.kind === 'words') words.logprobs.push(...content);
+    if (words?.kind === 'words') appendAll(words.logprobs, content);
   }
 
   #endChoice(reason: FinishReason): void {

@@ -63,14 +63,13 @@ export function resolveItems(body: JsonObject, items: readonly JsonObject[]): Js
 }
 
 function resolveReferences(items: JsonObject[], history: readonly JsonObject[]): JsonObject[] {
-  const known = new Map<string, JsonObject>();
-  for (const item of history) if (typeof item['id'] === 'string') known.set(item['id'], item);
+  const known = new Set(history.map(({ id }) => id));
   return items.flatMap((item, index) => {
     if (item['type'] !== 'item_reference') return [item];
     const path = pathOf('input', index);
     const id = optionalField(item, 'id', 'string', path) ?? '';
-    const found = known.get(id);
-    if (found) return history.includes(found) ? [] : [found];
+    // It stands there already.
+    if (known.has(id)) return [];
     throw invalidRequest(
       `'${path}' refers to the item '${id}', which the earlier response does not hold.`,
       pathOf(path, 'id'),

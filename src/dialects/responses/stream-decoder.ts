@@ -1,7 +1,8 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { CompletionEvent } from '../../conversation/completion.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
-import { embeddedError } from '../chat/errors.ts';
+import { embeddedError, eventFailure } from '../chat/errors.ts';
 import { finishWithCalls } from '../chat/finish.ts';
 import { fallbackCallId } from '../chat/tool-calls.ts';
 import type { StreamDecoder, StreamMessage } from '../dialect.ts';
@@ -46,7 +47,7 @@ export class ResponsesStreamDecoder implements StreamDecoder {
     const text = data.trim();
     if (this.#over || text === '' || text === '[DONE]') return [];
     const event = tryParseJson(text);
-    if (!isObject(event)) return this.#fail(embeddedError(event ?? text));
+    if (!isObject(event)) return this.#fail(eventFailure(event, text, name));
     return this.pushEvent(typeof event['type'] === 'string' ? event['type'] : (name ?? ''), event);
   }
 
@@ -139,9 +140,9 @@ export class ResponsesStreamDecoder implements StreamDecoder {
     const events: CompletionEvent[] = [];
     for (const [index, item] of isWhole ? whole.entries() : []) {
       const open = this.#items.get(index) ?? this.#addItem(index, item);
-      if (!open.isDone) events.push(...open.end(item));
+      if (!open.isDone) appendAll(events, open.end(item));
     }
-    for (const open of this.#items.values()) if (!open.isDone) events.push(...open.end(undefined));
+    for (const open of this.#items.values()) if (!open.isDone) appendAll(events, open.end(undefined));
     return events;
   }
 

@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { CompletionEvent } from '../../conversation/completion.ts';
 import type {
   Part,
@@ -128,8 +129,8 @@ class MessageItem implements StreamItem {
     const events: CompletionEvent[] = [];
     for (const [index, part] of whole.entries()) {
       const kind = part['type'] === 'refusal' ? 'refusal' : 'text';
-      events.push(...this.#take(index, kind, '', true));
-      events.push(...(this.#content.get(index)?.rest(textOf(part[kind])) ?? []));
+      appendAll(events, this.#take(index, kind, '', true));
+      appendAll(events, this.#content.get(index)?.rest(textOf(part[kind])) ?? []);
       const logprobs = part['logprobs'];
       if (Array.isArray(logprobs) && logprobs.length > 0) {
         events.push({ type: 'logprobs', choice: 0, value: { content: logprobs, refusal: null } });

@@ -29,7 +29,8 @@ export class ResponsesTarget {
   }
 
   /** OpenAI caches by itself; its own hint is among the fields of the part. */
-  dropCacheHint(hint: CacheHint | undefined): void {
-    if (hint && !this.sameDialect) this.drop(callerWord(this.conversation, 'cacheHint'));
+  dropCacheHint(hint: CacheHint | undefined, place: string | undefined): void {
+    const word = callerWord(this.conversation, 'cacheHint');
+    if (hint && !this.sameDialect) this.drop(place === undefined ? word : `${place}.${word}`);
   }
 }

@@ -1,9 +1,10 @@
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
+import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { opaqueName } from '../chat/target.ts';
+import { opaqueName, toolPlace } from '../caller-words.ts';
 import { expectKind, optionalField, pathOf, requireField, unknownWord } from '../read-json.ts';
 import { extraOf, NAMESPACE, ownFields, responsesExtra } from './extra.ts';
-import { innerTools, isNamespace, type Namespaces } from './namespaces.ts';
+import { innerTools, isNamespace, keyOf, type Namespaces } from './namespaces.ts';
 import type { ResponsesTarget } from './target.ts';
 
 type FunctionTool = Extract<Tool, { type: 'function' }>;
@@ -16,11 +17,12 @@ type CustomTool = Extract<Tool, { type: 'custom' }>;
  */
 export function decodeTools(body: JsonObject, namespaces: Namespaces): Tool[] {
   const tools = optionalField(body, 'tools', 'array', '') ?? [];
+  const namespaced = new Set<string>();
   return tools.flatMap((value, index): Tool[] => {
     const path = pathOf('tools', index);
     const tool = expectKind(value, 'object', path);
     const type = requireField(tool, 'type', 'string', path);
-    if (isNamespace(tool)) return decodeNamespace(tool, path, namespaces);
+    if (isNamespace(tool)) return decodeNamespace(tool, path, namespaces, namespaced);
     if (type === 'function' || type === 'custom') return [decodeOwnTool(tool, path)];
     return [{ type: 'opaque', dialect: 'responses', value: tool }];
   });
@@ -34,11 +36,26 @@ function decodeOwnTool(tool: JsonObject, at: string): FunctionTool | CustomTool 
  * The tools of a namespace by their plain names. Each holds the namespace as it came, for this dialect's own encoder; what
  * it says of itself stands before the description of the first.
  */
-function decodeNamespace(holder: JsonObject, at: string, namespaces: Namespaces): Tool[] {
+function decodeNamespace(
+  holder: JsonObject,
+  at: string,
+  namespaces: Namespaces,
+  namespaced: Set<string>,
+): Tool[] {
   const namespace = String(holder['name']);
   const about = holder['description'];
   return innerTools(holder).map((inner, index) => {
-    const tool = decodeOwnTool(inner, pathOf(`${at}.tools`, index));
+    const path = pathOf(`${at}.tools`, index);
+    const tool = decodeOwnTool(inner, path);
+    const key = keyOf({ namespace, name: tool.name });
+    if (namespaced.has(key)) {
+      throw invalidRequest(
+        `'${path}' is a second tool '${tool.name}' of the namespace '${namespace}': nobody could tell which is called.`,
+        pathOf(path, 'name'),
+        'invalid_value',
+      );
+    }
+    namespaced.add(key);
     const said = index === 0 && typeof about === 'string' ? about : '';
     const description = [said, tool.description ?? ''].filter((text) => text !== '').join('\n\n');
     const extra = responsesExtra({ ...ownFields(tool.extra), [NAMESPACE]: holder });
@@ -145,7 +162,7 @@ function decodeAllowedTools(choice: JsonObject): ToolChoice | undefined {
 
 export function encodeTools(target: ResponsesTarget): JsonObject[] {
   const namespaces = new Set<JsonValue>();
-  return target.conversation.tools.flatMap((tool): JsonObject[] => {
+  return target.conversation.tools.flatMap((tool, index): JsonObject[] => {
     const namespace = tool.type === 'opaque' ? undefined : ownFields(tool.extra)[NAMESPACE];
     if (namespace !== undefined && isObject(namespace)) {
       // As it came, where the first of its tools stands.
@@ -153,7 +170,7 @@ export function encodeTools(target: ResponsesTarget): JsonObject[] {
       namespaces.add(namespace);
       return isFirst ? [namespace] : [];
     }
-    if (tool.type === 'function') return [encodeFunction(tool, target)];
+    if (tool.type === 'function') return [encodeFunction(tool, index, target)];
     if (tool.type === 'custom') return [encodeCustomTool(tool)];
     if (tool.dialect === 'responses') return [tool.value];
     target.drop(`tools: ${opaqueName(tool.value)}`);
@@ -161,7 +178,7 @@ export function encodeTools(target: ResponsesTarget): JsonObject[] {
   });
 }
 
-function encodeFunction(tool: FunctionTool, target: ResponsesTarget): JsonObject {
+function encodeFunction(tool: FunctionTool, index: number, target: ResponsesTarget): JsonObject {
   const written: JsonObject = { type: 'function', name: tool.name };
   if (tool.description !== undefined) written['description'] = tool.description;
   // Both are required here; an absent `strict` would mean true, which is not what other dialects mean by saying nothing.
@@ -172,7 +189,7 @@ function encodeFunction(tool: FunctionTool, target: ResponsesTarget): JsonObject
     written['parameters'] = tool.schema ?? { type: 'object', properties: {} };
     written['strict'] = tool.strict ?? false;
   }
-  target.dropCacheHint(tool.cacheHint);
+  target.dropCacheHint(tool.cacheHint, toolPlace(target.conversation, index));
   return { ...written, ...ownFields(tool.extra) };
 }
 
@@ -190,9 +207,10 @@ export function encodeToolChoice(choice: ToolChoice, target: ResponsesTarget): J
     case 'required':
       return choice.type;
     case 'tool':
-      return { ...namedTool(choice.name, target), ...ownFields(choice.extra) };
+      return { ...namedTool(choice.name, customNames(target)), ...ownFields(choice.extra) };
     case 'allowed': {
-      const tools = choice.names.map((name) => namedTool(name, target));
+      const custom = customNames(target);
+      const tools = choice.names.map((name) => namedTool(name, custom));
       return { type: 'allowed_tools', mode: choice.mode, tools, ...ownFields(choice.extra) };
     }
     case 'opaque':
@@ -205,7 +223,10 @@ export function encodeToolChoice(choice: ToolChoice, target: ResponsesTarget): J
 }
 
 /** A custom tool is named in another way than a function, so it has to be looked up which of them it is. */
-function namedTool(name: string, { conversation }: ResponsesTarget): JsonObject {
-  const custom = conversation.tools.some((tool) => tool.type === 'custom' && tool.name === name);
-  return { type: custom ? 'custom' : 'function', name };
+function namedTool(name: string, custom: ReadonlySet<string>): JsonObject {
+  return { type: custom.has(name) ? 'custom' : 'function', name };
+}
+
+function customNames({ conversation }: ResponsesTarget): Set<string> {
+  return new Set(conversation.tools.flatMap((tool) => (tool.type === 'custom' ? [tool.name] : [])));
 }

@@ -5,6 +5,7 @@ import type { EventLog } from '../../control/event-log.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import type { Store } from '../../store/store.ts';
 import type { HashedKey, KeyRing } from '../../tenants/keys.ts';
+import type { ExportFormat } from '../../usage/export.ts';
 
 /** A key of the admin API. */
 export interface AdminKey extends HashedKey {
@@ -31,6 +32,8 @@ export interface AdminDoor<Query extends z.ZodType = z.ZodType, Body extends z.Z
   body?: Body;
   /** For the description, where the body is the configuration's and `body` only looks at what it needs. */
   bodySchema?: () => JsonObject;
+  /** It can be asked for as a file, too: by `format=` or `Accept`. */
+  exports?: true;
   /** Of an answer that went well; 200 where absent. */
   status?: 201;
   handle(request: AdminRequest<z.output<Query>, z.output<Body>>): Promise<AdminAnswer>;
@@ -41,15 +44,26 @@ export interface AdminRequest<Query = unknown, Body = unknown> {
   params: Readonly<Record<string, string>>;
   query: Query;
   body: Body;
+  /** Of doors that export: what the answer is to be written in. */
+  format: 'json' | ExportFormat;
   /** Who asks, by the name of its key, and what it may. */
   author: string;
   role: Role;
 }
 
-export interface AdminAnswer {
+export type AdminAnswer = Answer | Export;
+
+interface Answer {
   body: JsonValue | object;
   /** The revision in force after a change. */
   revision?: number;
+}
+
+/** A file of lines in the format that was asked for. */
+interface Export {
+  name: string;
+  format: ExportFormat;
+  lines: AsyncIterable<string>;
 }
 
 /** Keeps the types of a row's schemas and handler together. */

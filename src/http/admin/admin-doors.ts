@@ -3,6 +3,7 @@ import { ROLES } from '../../config/sections/tenants.ts';
 import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
 import { tryParseJson } from '../../conversation/json.ts';
 import { readBearer } from '../credentials.ts';
+import { readFormat, sendExport } from '../exports.ts';
 import type { AdminDoor, AdminKey, AdminParts } from './admin-door.ts';
 import { CONFIG_DOORS } from './config-doors.ts';
 import { ENTRY_DOORS } from './entry-doors.ts';
@@ -46,14 +47,17 @@ export function addAdminDoors(app: FastifyInstance, parts: AdminParts): void {
           url: row.path,
           handler: async (request, reply) => {
             const key = requireRole(row, request);
+            const { format, query } = row.exports ? readFormat(request) : plain(request);
             const answer = await row.handle({
               parts,
               params: request.params as Record<string, string>,
-              query: row.query ? parseQuery(row.query, request.query) : refuseQuery(request.query),
+              query: row.query ? parseQuery(row.query, query) : refuseQuery(query),
+              format,
               body: row.body && parseBody(row.body, readBody(request.body)),
               author: key.key,
               role: key.role,
             });
+            if ('lines' in answer) return sendExport(reply, answer.name, answer.format, answer.lines);
             if (answer.revision !== undefined) reply.header('x-fairlead-revision', answer.revision);
             return reply.code(row.status ?? 200).send(answer.body);
           },
@@ -85,6 +89,10 @@ function requireRole({ role }: AdminDoor, { admin }: FastifyRequest): AdminKey {
       code: 'role_required',
     },
   );
+}
+
+function plain({ query }: FastifyRequest): { format: 'json'; query: unknown } {
+  return { format: 'json', query };
 }
 
 function refuseQuery(query: unknown): undefined {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
+import { FORMATS } from '../exports.ts';
 import type { AdminDoor } from './admin-door.ts';
 
 /** The admin API as OpenAPI 3.1, made of its doors. */
@@ -38,6 +39,13 @@ const ERROR: JsonObject = {
   },
 };
 
+const FORMAT: JsonObject = {
+  name: 'format',
+  in: 'query',
+  description: 'What to write the answer in; where absent what `Accept` says, else JSON.',
+  schema: { type: 'string', enum: [...FORMATS] },
+};
+
 function describeDoor(row: AdminDoor): JsonObject {
   const names = [...row.path.matchAll(/:(\w+)/g)].map(([, name]) => name ?? '');
   const body = row.bodySchema?.() ?? (row.body && toSchema(row.body));
@@ -47,6 +55,7 @@ function describeDoor(row: AdminDoor): JsonObject {
     parameters: [
       ...names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
       ...(row.query ? describeQuery(toSchema(row.query)) : []),
+      ...(row.exports ? [FORMAT] : []),
     ],
     ...(body && { requestBody: { content: { 'application/json': { schema: body } } } }),
     responses: {

@@ -1,6 +1,10 @@
+import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
 import { encodeCursor } from '../../usage/cursor.ts';
-import { listCalls, sumUsage } from '../../usage/queries.ts';
-import { callsQuerySchema, usageQuerySchema } from '../../usage/query-string.ts';
+import { CALL_COLUMNS, sumColumns, writeLines } from '../../usage/export.ts';
+import { findCall } from '../../usage/find-call.ts';
+import { listAllCalls, listCalls } from '../../usage/list-calls.ts';
+import { completeGroupings, sumUsage } from '../../usage/queries.ts';
+import { callsQuerySchema, DEFAULT_PAGE, usageQuerySchema } from '../../usage/query-string.ts';
 import { type AdminDoor, door } from './admin-door.ts';
 
 export const USAGE_DOORS: readonly AdminDoor[] = [
@@ -10,7 +14,13 @@ export const USAGE_DOORS: readonly AdminDoor[] = [
     role: 'viewer',
     summary: 'Sums of calls',
     query: usageQuerySchema,
-    handle: async ({ parts, query }) => ({ body: { data: await sumUsage(parts.store, query) } }),
+    exports: true,
+    handle: async ({ parts, query, format }) => {
+      const sums = await sumUsage(parts.store, query);
+      if (format === 'json') return { body: { data: sums } };
+      const columns = sumColumns(completeGroupings(query.groupBy));
+      return { name: 'usage', format, lines: writeLines([sums], columns, format) };
+    },
   }),
   door({
     method: 'GET',
@@ -18,9 +28,33 @@ export const USAGE_DOORS: readonly AdminDoor[] = [
     role: 'viewer',
     summary: 'Single calls, newest first',
     query: callsQuerySchema,
-    handle: async ({ parts, query }) => {
-      const { calls, nextCursor } = await listCalls(parts.store, query);
+    exports: true,
+    handle: async ({ parts, query, format }) => {
+      if (format !== 'json') {
+        const { limit, cursor, ...filters } = query;
+        if (limit !== undefined || cursor !== undefined) {
+          const name = limit === undefined ? 'cursor' : 'limit';
+          throw invalidRequest(`'${name}': an export has no pages. Leave it out.`, name);
+        }
+        const lines = writeLines(listAllCalls(parts.store, filters), CALL_COLUMNS, format);
+        return { name: 'calls', format, lines };
+      }
+      const { calls, nextCursor } = await listCalls(parts.store, {
+        ...query,
+        limit: query.limit ?? DEFAULT_PAGE,
+      });
       return { body: { data: calls, nextCursor: nextCursor && encodeCursor(nextCursor) } };
+    },
+  }),
+  door({
+    method: 'GET',
+    path: '/calls/:id',
+    role: 'viewer',
+    summary: 'One call, with its prompt and answer where they are kept',
+    handle: async ({ parts, params: { id = '' } }) => {
+      const found = await findCall(parts.store, id, Date.now());
+      if (!found) throw new GatewayError('not_found', `There is no call '${id}'.`, { param: 'id' });
+      return { body: found };
     },
   }),
 ];

@@ -8,6 +8,7 @@ import type { Database } from '../schema.ts';
 import type { OpenOptions, Store } from '../store.ts';
 import { adaptDatabase } from './adapter.ts';
 import { SqliteStore } from './store.ts';
+import { sumWhatIsLeft } from './sums-writer.ts';
 
 const IN_MEMORY = ':memory:';
 
@@ -35,7 +36,7 @@ export async function openSqliteStore(location: string, options: OpenOptions): P
       await migrate(database, migrator);
     }
     database.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    return new SqliteStore(database, db);
+    return new SqliteStore(database, db, options.mostUnsummed);
   } catch (cause) {
     database?.close();
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -66,6 +67,7 @@ async function migrate(database: DatabaseSync, migrator: Migrator): Promise<void
     database.exec('rollback');
     throw error;
   }
+  sumWhatIsLeft(database);
   database.exec('commit');
 }
 

@@ -1,7 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { CALL_COLUMNS, type CallRow, type Database } from '../schema.ts';
 import type { Store } from '../store.ts';
+import { SumsWriter, UNSUMMED_CALLS } from './sums-writer.ts';
 
 /**
  * Measured, CPU per row in batches of 500 with three indices and random ids: one prepared statement in one
@@ -15,10 +16,13 @@ export class SqliteStore implements Store {
   readonly db: Kysely<Database>;
   readonly #database: DatabaseSync;
   readonly #insertCall: StatementSync;
+  readonly #sums: SumsWriter;
+  readonly unsummedCalls = sql<CallRow>`${sql.raw(UNSUMMED_CALLS)}`.as<'calls'>(sql.ref('calls'));
 
-  constructor(database: DatabaseSync, db: Kysely<Database>) {
+  constructor(database: DatabaseSync, db: Kysely<Database>, mostUnsummed?: number) {
     this.#database = database;
     this.#insertCall = database.prepare(INSERT_CALL);
+    this.#sums = new SumsWriter(database, mostUnsummed);
     this.db = db;
   }
 
@@ -28,10 +32,12 @@ export class SqliteStore implements Store {
   }
 
   #insertAll(rows: readonly CallRow[]): void {
+    const added: CallRow[] = [];
     this.#database.exec('begin immediate');
     try {
       for (const row of rows) {
-        this.#insertCall.run(...callValues(row));
+        const { changes } = this.#insertCall.run(...callValues(row));
+        if (changes === 1) added.push(row);
       }
       this.#database.exec('commit');
     } catch (error) {
@@ -39,6 +45,7 @@ export class SqliteStore implements Store {
       if (this.#database.isTransaction) this.#database.exec('rollback');
       throw error;
     }
+    this.#sums.add(added);
   }
 
   close(): Promise<void> {

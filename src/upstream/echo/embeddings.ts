@@ -62,7 +62,7 @@ function embed(units: readonly number[], dimensions: number): number[] {
     const place = (hash >>> 1) % dimensions;
     sums[place] = (sums[place] ?? 0) + (hash & 1 ? 1 : -1);
   }
-  const length = Math.hypot(...sums);
+  const length = Math.sqrt(sums.reduce((sum, value) => sum + value * value, 0));
   // Groups that cancel each other out leave no direction.
   if (length === 0) return Array.from(sums, (_, place) => (place === 0 ? 1 : 0));
   // Exact in 32 bits, so that floats and base64 say the same.

@@ -3,7 +3,16 @@ import { isObject, type JsonObject, type JsonValue } from '../../conversation/js
 import { proposeNumbers } from './number-instance.ts';
 import { conformsTo } from './schema-check.ts';
 import { addSchemas, type SchemaDemand } from './schema-demand.ts';
-import { asSchema, listOf, numbersOf, ownField, type Schema, SchemaScope } from './schema-scope.ts';
+import {
+  asSchema,
+  largest,
+  largestOf,
+  listOf,
+  ownField,
+  type Schema,
+  SchemaScope,
+  smallestOf,
+} from './schema-scope.ts';
 import { proposeStrings } from './string-instance.ts';
 
 /** Longer texts are cut: one may stand in many fields. */
@@ -160,7 +169,7 @@ function* proposeObjects(schemas: JsonObject[], filling: Filling): Generator<Jso
   const required = new Set(schemas.flatMap((schema) => listOf(schema['required'])).map(String));
   const declared = schemas.flatMap((schema) => Object.keys(ownObject(schema, 'properties')));
   const names = new Set([...declared, ...required]);
-  const room = Math.min(...numbersOf(schemas, 'maxProperties')) - required.size;
+  const room = smallestOf(schemas, 'maxProperties') - required.size;
   if (filling.scope.isGenerous && names.size > required.size) {
     const full = fillObject(schemas, names, required, room, filling);
     if (full) yield full;
@@ -188,7 +197,7 @@ function fillObject(
     members.set(name, value);
     if (!isRequired) room -= 1;
   }
-  const fewest = Math.max(0, ...numbersOf(schemas, 'minProperties'));
+  const fewest = largestOf(schemas, 'minProperties', 0);
   for (let number = 1; members.size < fewest; number += 1) {
     const name = `key${number}`;
     const value = fill(schemasOfMember(schemas, name), filling);
@@ -212,9 +221,12 @@ function schemasOfMember(schemas: readonly JsonObject[], name: string): Schema[]
 }
 
 function* proposeArrays(schemas: JsonObject[], filling: Filling): Generator<JsonValue> {
-  const fewest = Math.max(0, ...numbersOf(schemas, 'minItems'));
-  const tuple = Math.max(0, ...schemas.map((schema) => tupleOf(schema).length));
-  const most = Math.min(...numbersOf(schemas, 'maxItems'));
+  const fewest = largestOf(schemas, 'minItems', 0);
+  const tuple = largest(
+    schemas.map((schema) => tupleOf(schema).length),
+    0,
+  );
+  const most = smallestOf(schemas, 'maxItems');
   const isUnique = schemas.some((schema) => schema['uniqueItems'] === true);
   const wanted = Math.min(most, filling.scope.isGenerous ? Math.max(fewest, tuple, 1) : fewest);
   const items: JsonValue[] = [];

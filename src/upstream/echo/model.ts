@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { appendAll } from '../../conversation/append-all.ts';
 import type { Choice, Completion } from '../../conversation/completion.ts';
 import type { Conversation, ReasoningRequest } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
@@ -57,7 +58,7 @@ function writeChoice(conversation: Conversation, turn: LastTurn, index: number):
   const parts: WrittenPart[] = [];
   if (asksForReasoning(conversation.reasoning)) parts.push({ type: 'reasoning', text: REASONING });
   const calls = planToolCalls(conversation, turn, index);
-  if (calls.length > 0) parts.push(...calls);
+  if (calls.length > 0) appendAll(parts, calls);
   else parts.push({ type: 'text', text: writeText(conversation, turn) });
   return { index, ...limitOutput(parts, conversation.parameters) };
 }

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../conversation/json.ts';
-import { numbersOf } from './schema-scope.ts';
+import { largest, largestOf, numbersOf, smallestOf } from './schema-scope.ts';
 
 /** How many multiples of a step are tried: enough for a second step (2 and 3, 4 and 6) to be met. */
 const TRIES = 24;
@@ -13,13 +13,13 @@ export function* proposeNumbers(
   type: 'integer' | 'number',
   variant: number,
 ): Generator<number> {
-  const low = Math.max(...numbersOf(schemas, 'minimum'), ...numbersOf(schemas, 'exclusiveMinimum'));
-  const high = Math.min(...numbersOf(schemas, 'maximum'), ...numbersOf(schemas, 'exclusiveMaximum'));
+  const low = Math.max(largestOf(schemas, 'minimum'), largestOf(schemas, 'exclusiveMinimum'));
+  const high = Math.min(smallestOf(schemas, 'maximum'), smallestOf(schemas, 'exclusiveMaximum'));
   const start = Math.max(low, Math.min(high, 1 + variant));
   const steps = numbersOf(schemas, 'multipleOf').filter((step) => step > 0);
   if (type === 'integer') steps.push(1);
   if (steps.length > 0) {
-    yield* multiplesNear(start, Math.max(...steps));
+    yield* multiplesNear(start, largest(steps, 0));
     return;
   }
   yield start;

@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { SchemaScope } from './schema-scope.ts';
 
 /**
@@ -201,7 +202,7 @@ class PatternReader {
       const [from, ...others] = first;
       const isRange = this.#next === '-' && this.#characters[this.#at + 1] !== ']';
       if (!isRange || from === undefined || others.length > 0 || from[0] !== from[1]) {
-        ranges.push(...first);
+        appendAll(ranges, first);
         continue;
       }
       this.#at += 1;

@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { asSchema, type Schema, type SchemaScope, schemaList, schemaSize } from './schema-scope.ts';
 
@@ -33,7 +34,7 @@ export function addSchemas(
       queue.push(target);
     }
     for (const part of schemaList(schema['allOf'])) queue.push(part);
-    choices.push(...choicesOf(schema));
+    appendAll(choices, choicesOf(schema));
   }
   return { schemas, choices };
 }

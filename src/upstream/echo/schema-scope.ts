@@ -92,6 +92,22 @@ export function ownField(object: JsonValue | undefined, key: string): JsonValue 
   return isObject(object) && Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
+/** The largest that all the schemas say, or `otherwise`. In loops: a schema may hold more numbers than the stack. */
+export function largestOf(schemas: readonly JsonObject[], keyword: string, otherwise = -Infinity): number {
+  return largest(numbersOf(schemas, keyword), otherwise);
+}
+
+export function smallestOf(schemas: readonly JsonObject[], keyword: string): number {
+  return numbersOf(schemas, keyword).reduce(
+    (least, value) => Math.min(least, value),
+    Number.POSITIVE_INFINITY,
+  );
+}
+
+export function largest(numbers: readonly number[], otherwise: number): number {
+  return numbers.reduce((most, value) => Math.max(most, value), otherwise);
+}
+
 /** The values of a keyword in those of the schemas where it is a number. */
 export function numbersOf(schemas: readonly JsonObject[], keyword: string): number[] {
   return schemas.map((schema) => schema[keyword]).filter((value) => typeof value === 'number');

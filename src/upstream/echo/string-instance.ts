@@ -1,6 +1,7 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { proposeMatches } from './pattern-instance.ts';
-import { numbersOf, type SchemaScope } from './schema-scope.ts';
+import { largestOf, type SchemaScope, smallestOf } from './schema-scope.ts';
 
 /** Examples of the formats of JSON Schema 2020-12 and of the generators of schemas, ten of each. */
 const FORMATS: Record<string, (digit: number) => string> = {
@@ -37,8 +38,8 @@ export function* proposeStrings(
   variant: number,
   scope: SchemaScope,
 ): Generator<string> {
-  const shortest = Math.max(0, ...numbersOf(schemas, 'minLength'));
-  const longest = Math.min(...numbersOf(schemas, 'maxLength'));
+  const shortest = largestOf(schemas, 'minLength', 0);
+  const longest = smallestOf(schemas, 'maxLength');
   const formats = new Set(stringsOf(schemas, 'format').filter((format) => Object.hasOwn(FORMATS, format)));
   const patterns = new Set(stringsOf(schemas, 'pattern'));
   for (const format of formats) {
@@ -66,7 +67,7 @@ function fitLength(
   scope: SchemaScope,
 ): string {
   const characters = [...text].slice(0, Math.max(0, longest - suffix.length));
-  characters.push(...suffix);
+  appendAll(characters, suffix);
   scope.spend(Math.max(characters.length, shortest));
   while (characters.length < shortest) characters.push('.');
   return characters.join('');

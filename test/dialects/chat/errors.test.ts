@@ -103,7 +103,7 @@ test('a long message is cut', () => {
 const WRITTEN: [kind: ErrorKind, type: string, code: string | null][] = [
   ['invalid_request', 'invalid_request_error', null],
   ['unauthenticated', 'invalid_request_error', 'invalid_api_key'],
-  ['not_found', 'invalid_request_error', 'model_not_found'],
+  ['not_found', 'invalid_request_error', 'not_found'],
   ['rate_limited', 'requests', 'rate_limit_exceeded'],
   ['budget_exceeded', 'insufficient_quota', 'insufficient_quota'],
   ['upstream_unavailable', 'server_error', 'upstream_unavailable'],

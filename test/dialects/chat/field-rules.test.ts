@@ -6,6 +6,7 @@ import type { JsonObject } from '../../../src/conversation/json.ts';
 import { FieldRules } from '../../../src/dialects/chat/field-rules.ts';
 import { MessageRules } from '../../../src/dialects/chat/message-rules.ts';
 import type { FieldQuirks, FieldRule } from '../../../src/dialects/chat/quirks.ts';
+import { findTopLevelFields } from '../../../src/dialects/request-fields.ts';
 
 const EVERY_KIND: FieldQuirks = {
   limit: { as: 'max_tokens' },
@@ -17,16 +18,20 @@ const EVERY_KIND: FieldQuirks = {
   n: (n) => (n === 1 ? 'omit' : 'refuse'),
 };
 
+function rewriteBytes(rules: FieldRules, body: Buffer, drop: (name: string) => void): Buffer {
+  return rules.rewriteBytes(body, findTopLevelFields(body, rules.wanted), 'm', drop);
+}
+
 function rewrite(text: string, quirks: FieldQuirks = EVERY_KIND): { text: string; dropped: string[] } {
   const dropped: string[] = [];
-  const body = new FieldRules(quirks).rewriteBytes(Buffer.from(text), 'm', (name) => dropped.push(name));
+  const body = rewriteBytes(new FieldRules(quirks), Buffer.from(text), (name) => dropped.push(name));
   return { text: body.toString(), dropped };
 }
 
 test('a body without what a rule is about is the same buffer', () => {
   const body = Buffer.from('{ "model":"m", "choice":"auto","messages":[],"max_tokens":5 }');
   assert.equal(
-    new FieldRules(EVERY_KIND).rewriteBytes(body, 'm', () => assert.fail('nothing is dropped')),
+    rewriteBytes(new FieldRules(EVERY_KIND), body, () => assert.fail('nothing is dropped')),
     body,
   );
 });
@@ -126,7 +131,7 @@ test('property: bytes and JSON come to the same, and what has no rule keeps its 
       const body = JSON.parse(JSON.stringify(object)) as JsonObject;
       const noted: [string[], string[]] = [[], []];
       const rules = new FieldRules(ruled);
-      const bytes = rules.rewriteBytes(Buffer.from(JSON.stringify(body, null, space)), 'm', (name) =>
+      const bytes = rewriteBytes(rules, Buffer.from(JSON.stringify(body, null, space)), (name) =>
         noted[0].push(name),
       );
       const json = rules.rewriteJson(body, 'm', (name) => noted[1].push(name));
@@ -140,7 +145,7 @@ test('property: bytes and JSON come to the same, and what has no rule keeps its 
 
 test('messages change in place, and only where they need it', () => {
   const rules = new FieldRules({}, new MessageRules({ instructions: 'system' }));
-  const change = (text: string) => rules.rewriteBytes(Buffer.from(text), 'm', () => {}).toString();
+  const change = (text: string) => rewriteBytes(rules, Buffer.from(text), () => {}).toString();
   const untouched = '{"messages" : [ {"role":"user","content":"\\"developer\\" 1.0"} ],"x":1.0}';
   assert.equal(change(untouched), untouched);
   assert.equal(

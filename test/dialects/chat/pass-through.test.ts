@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { CompletionEvent } from '../../../src/conversation/completion.ts';
 import { NO_USAGE } from '../../../src/conversation/usage.ts';
 import { chat } from '../../../src/dialects/chat/index.ts';
-import { passThrough } from '../../../src/dialects/chat/pass-through.ts';
+import { embeddingsPassThrough, passThrough } from '../../../src/dialects/chat/pass-through.ts';
 import { findTopLevelFields } from '../../../src/dialects/request-fields.ts';
 
 function prepare(text: string, options: { stream: boolean }): string {
@@ -255,9 +255,10 @@ test('a good answer is no error, whatever it speaks of', () => {
     '{"choices":[{"message":{"content":"{\\"error\\":{\\"message\\":\\"Boom\\"}}"}}]}',
     '{"error":null,"choices":[{"message":{"content":"error"},"finish_reason":"error"}]}',
     '{"choices":[{"message":{"tool_calls":[]},"logprobs":{"error":{}}}]}',
-    '{"object":"list","data":[{"embedding":[0.5]}]}',
-    `{"padding":"${'x'.repeat(5000)}","choices":[]}`,
+    `{"padding":"${'x'.repeat(5000)}","choices":[{}]}`,
   ]) {
     assert.equal(passThrough.readFailure(Buffer.from(body)), undefined, body.slice(0, 80));
   }
+  const vectors = Buffer.from('{"object":"list","data":[{"embedding":[0.5]}]}');
+  assert.equal(embeddingsPassThrough.readFailure(vectors), undefined);
 });

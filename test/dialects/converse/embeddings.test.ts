@@ -45,3 +45,11 @@ test('an answer without the vectors that were asked for is an error', () => {
     }
   }
 });
+
+test('what Vertex’s forms have no word for is named, also where objects inherit such a word', () => {
+  const extra = { dialect: 'chat', fields: { constructor: 1, toString: 2, x: 3 } } as const;
+  for (const codec of [vertexPredictions, vertexContents]) {
+    const { dropped } = codec.encodeRequest({ model: 'm', inputs: ['x'], extra }, 'm');
+    assert.deepEqual(dropped, ['constructor', 'toString', 'x']);
+  }
+});

@@ -249,8 +249,8 @@ const CACHED_TOOL = { ...LOOK, cacheHint: {} };
 const CACHE_CASES: [model: string, tools: number, rest: number, dropped: string[]][] = [
   [CLAUDE, 1, 2, []],
   [CLAUDE_4, 1, 2, ['cache_control']],
-  [NOVA, 0, 2, ['cache_control']],
-  [LLAMA, 0, 0, ['cache_control']],
+  [NOVA, 0, 2, ['cache_control', 'tools[0].cache_control']],
+  [LLAMA, 0, 0, ['cache_control', 'tools[0].cache_control']],
 ];
 for (const [model, tools, rest, dropped] of CACHE_CASES) {
   test(`cache points stand where ${model} takes them`, () => {
@@ -473,10 +473,14 @@ test("Bedrock's own fields pass from a caller of any dialect; other unknown ones
 test('parts of other dialects are left out and named', () => {
   const opaque: Part = { type: 'opaque', dialect: 'messages', value: { type: 'server_tool_use' } };
   const { dropped } = encode({
-    messages: [user('x', opaque), { ...user('y'), name: 'Ann' }],
+    messages: [
+      user('x'),
+      { role: 'assistant', parts: [{ type: 'text', text: 'So' }, opaque] },
+      { ...user('y'), name: 'Ann' },
+    ],
     tools: [{ type: 'opaque', dialect: 'messages', value: { type: 'web_search_20250305' } }],
   });
-  assert.deepEqual(dropped, ['messages[0].content[1]', 'messages[].name', 'tools[0]']);
+  assert.deepEqual(dropped, ['messages[1].content[1]', 'messages[2].name', 'tools[0]']);
 });
 
 test('a custom tool is a function with one text; what Bedrock ran comes back as it was', () => {

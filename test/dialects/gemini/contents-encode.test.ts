@@ -34,9 +34,10 @@ describe('system and developer messages', () => {
     });
   });
 
-  test('are the user’s words where there are no others, because contents must not be empty', () => {
+  test('are begun upon where nothing else is said, because contents must not be empty', () => {
     assert.deepEqual(bodyFor(chatConversation([system('Say hello.')])), {
-      contents: [{ role: 'user', parts: [{ text: 'Say hello.' }] }],
+      contents: [{ role: 'user', parts: [{ text: 'Begin.' }] }],
+      systemInstruction: { parts: [{ text: 'Say hello.' }] },
     });
   });
 
@@ -66,7 +67,7 @@ describe('turns', () => {
 
   test('begin with the user', () => {
     assert.deepEqual(contentsFor([assistant('Welcome!'), user('Hi')]), [
-      { role: 'user', parts: [{ text: '' }] },
+      { role: 'user', parts: [{ text: 'Begin.' }] },
       { role: 'model', parts: [{ text: 'Welcome!' }] },
       { role: 'user', parts: [{ text: 'Hi' }] },
     ]);
@@ -86,12 +87,33 @@ describe('turns', () => {
     });
   });
 
-  test('of the user without words keep their place', () => {
+  test('of the user without words are left out, or filled where the API wants some', () => {
     assert.deepEqual(contentsFor([user(''), assistant('b'), user('c')]), [
-      { role: 'user', parts: [{ text: '' }] },
+      { role: 'user', parts: [{ text: 'Begin.' }] },
       { role: 'model', parts: [{ text: 'b' }] },
       { role: 'user', parts: [{ text: 'c' }] },
     ]);
+    assert.deepEqual(contentsFor([user('a'), assistant('b'), user(''), assistant('c'), user('d')]), [
+      { role: 'user', parts: [{ text: 'a' }] },
+      { role: 'model', parts: [{ text: 'b' }, { text: 'c' }] },
+      { role: 'user', parts: [{ text: 'd' }] },
+    ]);
+    assert.deepEqual(contentsFor([user('a'), assistant('b'), user('')]), [
+      { role: 'user', parts: [{ text: 'a' }] },
+      { role: 'model', parts: [{ text: 'b' }] },
+      { role: 'user', parts: [{ text: 'Continue.' }] },
+    ]);
+  });
+
+  test('of nobody but the user, and without words, are no request', () => {
+    for (const messages of [[user('')], [user(''), user('')], [assistant('')], []]) {
+      assert.throws(() => contentsFor(messages), refusalOf('messages'));
+    }
+    const instructed = chatConversation([system('Be kind.'), user('')]);
+    assert.deepEqual(bodyFor(instructed), {
+      contents: [{ role: 'user', parts: [{ text: 'Begin.' }] }],
+      systemInstruction: { parts: [{ text: 'Be kind.' }] },
+    });
   });
 
   test('of the user may not hold blocks of another provider', () => {
@@ -102,7 +124,7 @@ describe('turns', () => {
   test('lose participants’ names and cache hints, and say so', () => {
     const hinted: Part = { type: 'text', text: 'Hi', cacheHint: {} };
     const conversation = chatConversation([{ role: 'user', parts: [hinted], name: 'Ada' }]);
-    assert.deepEqual(droppedFor(conversation), ['messages[].name', 'cache_control']);
+    assert.deepEqual(droppedFor(conversation), ['messages[0].name', 'cache_control']);
     const named = { ...result('c1', 'sun'), name: 'weather' };
     const history = [user('a'), assistant(call('c1', 'weather', '{}')), named];
     assert.deepEqual(droppedFor(chatConversation(history)), [], 'the name of a tool is in its call');

@@ -84,7 +84,11 @@ describe('an error of the provider', () => {
           status: 'PERMISSION_DENIED',
         },
       },
-      { message: "Consumer 'api_key:…' has been suspended.", code: 'PERMISSION_DENIED' },
+      {
+        message: "Consumer 'api_key:…' has been suspended.",
+        code: 'PERMISSION_DENIED',
+        permissionDenied: true,
+      },
     ],
   ];
   for (const [name, status, body, failure] of cases) {

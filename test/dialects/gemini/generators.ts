@@ -291,7 +291,10 @@ const choiceBody = plain(
 
 function choice({ cut, ...body }: { parts: Part[]; cut?: FinishReason }, index: number): Choice {
   const called = body.parts.some(({ type }) => type === 'tool_call');
-  return { index, ...body, finish: cut ?? (called ? 'tool_calls' : 'stop') };
+  // An answer that failed without any output is none.
+  const saysNothing = body.parts.every(({ type }) => type === 'reasoning');
+  const end = saysNothing && cut !== undefined ? 'length' : cut;
+  return { index, ...body, finish: end ?? (called ? 'tool_calls' : 'stop') };
 }
 
 const usage = plain({

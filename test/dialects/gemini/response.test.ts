@@ -4,8 +4,11 @@ import { writeCarriedId } from '../../../src/conversation/carried-reasoning.ts';
 import { GatewayError } from '../../../src/conversation/gateway-error.ts';
 import type { JsonObject } from '../../../src/conversation/json.ts';
 import { inputTokens, outputTokens } from '../../../src/conversation/usage.ts';
+import { chat } from '../../../src/dialects/chat/index.ts';
 import { gemini } from '../../../src/dialects/gemini/index.ts';
 import { isGivenToolCallId } from '../../../src/dialects/gemini/tool-call-ids.ts';
+import { messages } from '../../../src/dialects/messages/index.ts';
+import { responses } from '../../../src/dialects/responses/index.ts';
 
 function answer(parts: JsonObject[], candidate: JsonObject = {}, more: JsonObject = {}): JsonObject {
   return {
@@ -116,11 +119,53 @@ describe('finish reasons', () => {
   ];
   for (const [word, reason] of cases) {
     test(`${word} is ${reason}, and is written back as it was`, () => {
-      assert.equal(choiceOf([], { finishReason: word }).finish, reason);
+      assert.equal(choiceOf([{ text: 'x' }], { finishReason: word }).finish, reason);
       const body = answer([{ text: 'x' }], { finishReason: word });
       assert.deepEqual(gemini.encodeResponse(gemini.decodeResponse(body)), body);
     });
   }
+});
+
+for (const [word, finishMessage, told] of [
+  ['MALFORMED_FUNCTION_CALL', 'Malformed function call: print(f(', 'Malformed function call: print(f('],
+  [
+    'UNEXPECTED_TOOL_CALL',
+    undefined,
+    'The provider ended its answer with UNEXPECTED_TOOL_CALL and without any output.',
+  ],
+  ['OTHER', undefined, 'The provider ended its answer with OTHER and without any output.'],
+] as const) {
+  test(`${word} without any output is a failure, whole or streamed, with what it used`, () => {
+    const thoughts = [{ text: 'hm', thought: true }];
+    const usageMetadata = { promptTokenCount: 9, candidatesTokenCount: 0, totalTokenCount: 9 };
+    for (const parts of [[], thoughts]) {
+      const body = { ...answer(parts, { finishReason: word, finishMessage }), usageMetadata };
+      assert.throws(
+        () => gemini.decodeResponse(body),
+        (error) => {
+          assert.ok(error instanceof GatewayError);
+          assert.deepEqual([error.kind, error.code, error.message], ['upstream_unavailable', word, told]);
+          assert.equal(error.usage?.input, 9);
+          return true;
+        },
+      );
+      const decoder = gemini.streamDecoder();
+      const events = [...decoder.push({ data: JSON.stringify(body) }), ...decoder.end()];
+      const last = events.at(-1);
+      assert.equal(last?.type === 'error' ? last.error.message : last?.type, told);
+    }
+  });
+}
+
+test('a malformed call behind some text is no normal end at any door', () => {
+  const completion = gemini.decodeResponse(
+    answer([{ text: 'x' }], { finishReason: 'MALFORMED_FUNCTION_CALL' }),
+  );
+  assert.partialDeepStrictEqual(chat.encodeResponse(completion), {
+    choices: [{ finish_reason: 'content_filter' }],
+  });
+  assert.partialDeepStrictEqual(messages.encodeResponse(completion), { stop_reason: 'refusal' });
+  assert.partialDeepStrictEqual(responses.encodeResponse(completion, {}), { status: 'incomplete' });
 });
 
 test('a blocked prompt is a choice that the content filter ended', () => {

@@ -162,14 +162,14 @@ const UNPAIRED: [name: string, messages: Message[], param: string, words: RegExp
   [
     'a call without its result',
     [user('a'), assistant(call('x')), user('b')],
-    'messages[1].tool_call_id',
+    'messages[1].tool_calls[0].id',
     /'x'/,
   ],
-  ['a call at the end', [user('a'), assistant(call('x'))], 'messages[1].tool_call_id', /'x'/],
+  ['a call at the end', [user('a'), assistant(call('x'))], 'messages[1].tool_calls[0].id', /'x'/],
   [
     'one of two calls without its result',
     [user('a'), assistant(call('x'), call('y')), result('x'), assistant('b'), user('c')],
-    'messages[1].tool_call_id',
+    'messages[1].tool_calls[1].id',
     /'y'/,
   ],
   [
@@ -239,14 +239,21 @@ test('participants’ names, foreign fields of messages and of the request are n
     ],
     extra: { dialect: 'chat', fields: { store: true, metadata: { a: 'b' } } },
   });
-  assert.deepEqual(dropped, ['messages[1].audio', 'messages[].name', 'store', 'metadata']);
+  assert.deepEqual(dropped, ['messages[1].audio', 'messages[0].name', 'store', 'metadata']);
 });
 
 test('a block that only another dialect knows is left out and named', () => {
   const foreign: Part = { type: 'opaque', dialect: 'responses', value: { type: 'computer_call' } };
-  const { body, dropped } = encode({ messages: [user('a', foreign)] });
-  assert.deepEqual(body['messages'], [{ role: 'user', content: [text('a')] }]);
-  assert.deepEqual(dropped, ['messages[0].content[1]']);
+  const said: Part = { type: 'text', text: 'b' };
+  const { body, dropped } = encode({
+    messages: [user('a'), { role: 'assistant', parts: [said, foreign] }, user('c')],
+  });
+  assert.deepEqual(body['messages'], [
+    { role: 'user', content: [text('a')] },
+    { role: 'assistant', content: [text('b')] },
+    { role: 'user', content: [text('c')] },
+  ]);
+  assert.deepEqual(dropped, ['messages[1].content[1]']);
 });
 
 test('a caller of this dialect keeps system messages between turns', () => {

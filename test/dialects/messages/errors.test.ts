@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ErrorKind, GatewayError } from '../../../src/conversation/gateway-error.ts';
+import { completionEvents } from '../../../src/conversation/collect.ts';
+import type { Choice } from '../../../src/conversation/completion.ts';
+import { type ErrorDetails, type ErrorKind, GatewayError } from '../../../src/conversation/gateway-error.ts';
 import type { JsonValue } from '../../../src/conversation/json.ts';
 import type { UpstreamFailure } from '../../../src/dialects/dialect.ts';
 import { messages } from '../../../src/dialects/messages/index.ts';
@@ -72,9 +74,51 @@ const WRITTEN: Record<ErrorKind, string> = {
   cancelled: 'api_error',
   internal: 'api_error',
 };
+const OF_PROVIDERS: [kind: ErrorKind, details: ErrorDetails, type: string, status: number][] = [
+  ['upstream_rejected', { status: 400 }, 'invalid_request_error', 400],
+  ['upstream_rejected', { status: 403, code: 'content_policy' }, 'permission_error', 403],
+  ['upstream_rejected', { status: 404, code: 'not_found_error' }, 'not_found_error', 404],
+  ['upstream_rejected', { status: 404, code: 'model_not_found' }, 'not_found_error', 404],
+  ['upstream_rejected', { status: 413 }, 'request_too_large', 413],
+  ['upstream_rejected', { status: 422 }, 'invalid_request_error', 422],
+  ['upstream_unavailable', { code: 'overloaded_error' }, 'overloaded_error', 529],
+  ['upstream_unavailable', { code: 'upstream_credentials_rejected' }, 'api_error', 502],
+];
+for (const [kind, details, type, status] of OF_PROVIDERS) {
+  test(`a provider's ${JSON.stringify(details)} is an ${type} with ${status}`, () => {
+    const error = new GatewayError(kind, 'Words.', details);
+    assert.deepEqual(messages.encodeError(error), { type: 'error', error: { type, message: 'Words.' } });
+    assert.equal(messages.errorStatus?.(error) ?? error.status, status);
+  });
+}
+
+test('an error that came in a stream has the status of its type', () => {
+  for (const [type, status] of [
+    ['not_found_error', 404],
+    ['request_too_large', 413],
+    ['invalid_request_error', 400],
+    ['overloaded_error', 529],
+  ] as const) {
+    const body = { type: 'error', error: { type, message: 'Words.' } };
+    const [event] = messages.streamDecoder().push({ data: JSON.stringify(body) });
+    assert.ok(event?.type === 'error');
+    assert.equal(messages.errorStatus?.(event.error), status);
+    assert.deepEqual(messages.encodeError(event.error), body);
+  }
+});
+
 for (const [kind, type] of Object.entries(WRITTEN)) {
   test(`our error '${kind}' is an ${type}`, () => {
     const error = new GatewayError(kind as ErrorKind, 'Words.');
     assert.deepEqual(messages.encodeError(error), { type: 'error', error: { type, message: 'Words.' } });
   });
 }
+
+test('an answer that refuses says so as its reason, whole or streamed', () => {
+  const refusal: Choice = { index: 0, parts: [{ type: 'refusal', text: 'No.' }], finish: 'stop' };
+  const completion = { id: 'm', model: 'x', choices: [refusal] };
+  assert.equal(messages.encodeResponse(completion)['stop_reason'], 'refusal');
+  const encoder = messages.streamEncoder({ includeUsage: false });
+  const text = [...completionEvents(completion)].map((event) => encoder.push(event)).join('');
+  assert.match(text, /"stop_reason":"refusal"/);
+});

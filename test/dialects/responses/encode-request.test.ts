@@ -245,7 +245,7 @@ test('what stands in for earlier turns is refused by providers that cannot read 
   for (const dialect of [chat, anthropic, gemini]) {
     assert.throws(() => dialect.encodeRequest(conversation, 'any'), {
       kind: 'invalid_request',
-      param: 'input',
+      param: 'input[0]',
     });
   }
   assert.deepEqual(responses.encodeRequest(conversation, 'gpt-5').body['input'], input);
@@ -255,9 +255,9 @@ test('items of built-in tools are named where they are left out', () => {
   const call = { type: 'web_search_call', id: 'ws_1', status: 'completed' };
   const input = [{ role: 'user', content: 'Hi' }, call, { role: 'user', content: 'And?' }];
   const conversation = responses.decodeRequest({ model: 'm', input }, {});
-  assert.deepEqual(chat.encodeRequest(conversation, 'llama-3').dropped, ['input[]']);
-  assert.deepEqual(anthropic.encodeRequest(conversation, 'claude-sonnet-4-5').dropped, ['input[]']);
-  assert.deepEqual(gemini.encodeRequest(conversation, 'gemini-2.5-pro').dropped, ['input[]']);
+  assert.deepEqual(chat.encodeRequest(conversation, 'llama-3').dropped, ['input[1]']);
+  assert.deepEqual(anthropic.encodeRequest(conversation, 'claude-sonnet-4-5').dropped, ['input[1]']);
+  assert.deepEqual(gemini.encodeRequest(conversation, 'gemini-2.5-pro').dropped, ['input[1]']);
 });
 
 test('a missing call is not what is wrong with a request that goes on from a response', () => {

@@ -111,3 +111,39 @@ test('a namespace that holds what cannot be offered by itself is left out, named
   const conversation = responses.decodeRequest({ model: 'm', input: 'Hi', tools }, {});
   assert.deepEqual(chat.encodeRequest(conversation, 'gpt-4.1').dropped, ['tools: namespace']);
 });
+
+test('however many tools want one plain name, each gets one of its own, at once', () => {
+  // Were each name looked for from the start, this would not end within the time that a file of tests has.
+  const count = 100_000;
+  for (const prefix of ['', 'n'.repeat(60)]) {
+    const separators = ['.', ',', ';', ':', '!', '?', '+', '*', '=', '~'];
+    const names = Array.from({ length: count }, (_, index) => {
+      const spelled = [...String(index)].map((digit) => separators[Number(digit)]).join('');
+      return `${prefix}${spelled.padStart(5, '/')}`;
+    });
+    const tools = [
+      { type: 'namespace', name: 'a', tools: names.map((name) => ({ type: 'function', name })) },
+    ];
+    const { tools: plain } = responses.decodeRequest({ model: 'm', input: 'Hi', tools }, {});
+    const plainNames = namesOf(plain).map(String);
+    assert.equal(new Set(plainNames).size, count);
+    assert.ok(plainNames.every((name) => /^[A-Za-z0-9_-]{1,48}$/.test(name)));
+  }
+});
+
+test('two tools of one name in one namespace are refused, also where the namespace stands twice', () => {
+  const twice = { ...CRM, tools: [inner('lookup'), { type: 'custom', name: 'lookup' }] };
+  const cases: [tools: JsonObject[], param: string][] = [
+    [[twice], 'tools[0].tools[1].name'],
+    [[CRM, { ...CRM, tools: [inner('other'), inner('lookup')] }], 'tools[1].tools[1].name'],
+  ];
+  for (const [tools, param] of cases) {
+    const request: JsonObject = { model: 'm', input: 'Hi', tools };
+    assert.throws(() => responses.decodeRequest(request, {}), { kind: 'invalid_request', param });
+  }
+  const { tools } = responses.decodeRequest(
+    { model: 'm', input: 'Hi', tools: [CRM, { ...CRM, tools: [inner('other')] }] },
+    {},
+  );
+  assert.deepEqual(namesOf(tools), ['crm__lookup', 'crm__note', 'crm__other']);
+});

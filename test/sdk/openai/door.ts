@@ -10,7 +10,6 @@ import type {
   ChatCompletionToolChoiceOption,
 } from 'openai/resources/chat/completions';
 import type { CompletionUsage } from 'openai/resources/completions';
-import { DIFFERENCES } from '../differences.ts';
 import type { Answer, DoorClient, Question, Told, Turn, Way } from '../door-client.ts';
 import { readOpenAiFailure } from './failure.ts';
 
@@ -23,7 +22,6 @@ export function chatDoor(client: OpenAI): DoorClient {
     dialect: 'chat',
     sdk: 'openai, chat',
     finishOfCalls: 'tool',
-    finishOfNamedCall: (provider) => (DIFFERENCES.finishOfNamedCall[provider] === 'stop' ? 'stop' : 'tool'),
     readFailure: readOpenAiFailure,
     ask: (question, way) => ask(client, question, way),
     stream: async function* (question) {

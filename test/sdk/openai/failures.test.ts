@@ -84,12 +84,15 @@ const FAILURES: Failure[] = [
     outcome: 'upstream_rate_limited',
     retryAfter: '1',
   },
-  ...['fail 401', 'fail 403'].map((script) => ({
+  ...Object.entries({
+    'fail 401': 'upstream_credentials_rejected',
+    'fail 403': 'upstream_permission_denied',
+  }).map(([script, code]) => ({
     script,
     raised: InternalServerError,
     status: 502,
     outcome: 'upstream_unavailable',
-    code: 'upstream_credentials_rejected',
+    code,
   })),
   ...['fail 500', 'fail 503', 'fail 529', 'html 200', 'html 502'].map((script) => ({
     script,

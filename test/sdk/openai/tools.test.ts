@@ -124,7 +124,7 @@ const TOOL_CHOICES: { choice: ChatCompletionToolChoiceOption; question: string; 
 ];
 
 for (const { choice, question, calls } of TOOL_CHOICES) {
-  world.each(`tool_choice ${JSON.stringify(choice)} for '${question}'`, async ({ model, name }) => {
+  world.each(`tool_choice ${JSON.stringify(choice)} for '${question}'`, async ({ model }) => {
     for (const way of WAYS) {
       const params = { model, messages: [say(question)], tools, tool_choice: choice };
       const { answer } = await ask(client, params, way);
@@ -132,8 +132,8 @@ for (const { choice, question, calls } of TOOL_CHOICES) {
         answer.calls.map(([called]) => called),
         calls,
       );
-      const finish = choice === NAMED ? DIFFERENCES.finishOfNamedCall[name] : 'tool_calls';
-      assert.equal(answer.finish, calls.length > 0 ? finish : 'stop');
+      // OpenAI itself ends a call that was forced by name with `stop`.
+      assert.equal(answer.finish, calls.length > 0 ? 'tool_calls' : 'stop');
     }
   });
 }

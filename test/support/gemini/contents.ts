@@ -4,7 +4,7 @@ import { objectsOf } from '../values.ts';
 import { invalidArgument, invalidField } from './errors.ts';
 
 /** Rules about contents that go beyond the shape of one field. Run after the shape was found good. */
-export function checkContents(request: JsonObject): void {
+export function checkContents(request: JsonObject, takesEmptyText: boolean): void {
   const { systemInstruction } = request;
   if (isObject(systemInstruction)) {
     // one-api#2243
@@ -22,7 +22,17 @@ export function checkContents(request: JsonObject): void {
       throw invalidField(`contents[${index}].parts`, 'contents.parts must not be empty.');
     for (const [at, part] of parts.entries()) checkPart(part, `contents[${index}].parts[${at}]`);
   }
+  if (!takesEmptyText) refuseEmptyText(contents);
   checkTurnOrder(contents);
+}
+
+/** zuisong/gemini-openai-proxy#83, chatboxai/chatbox#1846. A signature may stand on an empty text (thought signature guide). */
+function refuseEmptyText(contents: readonly JsonObject[]): void {
+  const parts = contents.flatMap((content) => objectsOf(content['parts']));
+  if (parts.every(({ text, thoughtSignature }) => text !== '' || thoughtSignature !== undefined)) return;
+  throw invalidArgument(
+    'Unable to submit request because it has an empty text parameter. Add a value to the parameter and try again.',
+  );
 }
 
 function checkRole({ role }: JsonObject): void {

@@ -14,6 +14,8 @@ export interface GeminiFamily {
   jsonWithTools: boolean;
   /** Gemini 3 previews take one candidate (router-for-me/CLIProxyAPI#879). */
   maxCandidates: number;
+  /** Text without words is taken (recorded); all others refuse it (zuisong/gemini-openai-proxy#83). */
+  emptyText?: boolean;
 }
 
 const GEMINI_2: GeminiFamily = {
@@ -33,11 +35,12 @@ const GEMINI_3: GeminiFamily = {
 const FAMILIES: readonly [pattern: RegExp, family: GeminiFamily][] = [
   // Gemini 3 Pro Image "doesn't enforce this validation" (thought signature guide).
   [/^gemini-3.*image/, { ...GEMINI_3, needsSignatures: false }],
+  [/^gemini-3-flash/, { ...GEMINI_3, emptyText: true }],
   [/^gemini-(3|[4-9])/, GEMINI_3],
   [/^gemini-2\.5-.*image/, GEMINI_2],
   [/^gemini-2\.5-pro/, { ...GEMINI_2, budget: { min: 128, max: 32_768, canBeOff: false } }],
   [/^gemini-2\.5-flash-lite/, { ...GEMINI_2, budget: { min: 512, max: 24_576, canBeOff: true } }],
-  [/^gemini-2\.5/, { ...GEMINI_2, budget: { min: 1, max: 24_576, canBeOff: true } }],
+  [/^gemini-2\.5/, { ...GEMINI_2, budget: { min: 1, max: 24_576, canBeOff: true }, emptyText: true }],
   [/./, GEMINI_2],
 ];
 

@@ -69,7 +69,7 @@ export function checkGenerateRequest(
     const refusal = rule(config, model, request);
     if (refusal) throw refusal;
   }
-  checkContents(request);
+  checkContents(request, geminiFamily(model).emptyText === true);
   checkThoughts(model, objectsOf(request['contents']), signer);
   return request;
 }

@@ -1,0 +1,97 @@
+import type { CallerDialectName } from '../../src/dialects/dialect.ts';
+import { EMBEDDING_DIALECTS, UPSTREAM_EMBEDDINGS } from '../../src/dialects/registry.ts';
+import { findEndpoint } from '../../src/upstream/endpoint.ts';
+import type { Settings } from '../../src/upstream/provider.ts';
+import type { RelayedPlace } from '../../src/upstream/relayed-paths.ts';
+import { declarationOf } from '../../test/sdk/matrix/expected.ts';
+import { PROVIDER_KINDS, type ProviderKind } from '../../test/sdk/matrix/providers.ts';
+import { titleOf } from './doors.ts';
+import { code, table } from './markdown.ts';
+
+/** What becomes of a call beside generation; `here`: the gateway's own counter answers. */
+export type OperationOutcome = 'native' | 'translated' | 'here' | 'not had';
+
+/** A door beside those that generate. */
+export type OperationDoor = { title: string; path: string } & (
+  | { operation: 'embed' | 'count'; dialect: CallerDialectName }
+  | { place: RelayedPlace }
+);
+
+export const OPERATION_DOORS: readonly OperationDoor[] = [
+  { title: 'embeddings', path: '/v1/embeddings', operation: 'embed', dialect: 'chat' },
+  {
+    title: 'embeddings, Gemini',
+    path: '/v1beta/models/MODEL:batchEmbedContents',
+    operation: 'embed',
+    dialect: 'gemini',
+  },
+  { title: 'counting', path: '/v1/messages/count_tokens', operation: 'count', dialect: 'messages' },
+  {
+    title: 'counting, Gemini',
+    path: '/v1beta/models/MODEL:countTokens',
+    operation: 'count',
+    dialect: 'gemini',
+  },
+  { title: 'files', path: '/v1/files', place: 'file' },
+  { title: 'batches', path: '/v1/batches', place: 'batch' },
+  { title: 'images', path: '/v1/images/generations', place: 'image' },
+  { title: 'image edits', path: '/v1/images/edits', place: 'image_edit' },
+  { title: 'image variations', path: '/v1/images/variations', place: 'image_variation' },
+  { title: 'speech', path: '/v1/audio/speech', place: 'speech' },
+  { title: 'transcription', path: '/v1/audio/transcriptions', place: 'transcribe' },
+  { title: 'translation', path: '/v1/audio/translations', place: 'translate' },
+  { title: 'moderation', path: '/v1/moderations', place: 'moderate' },
+  { title: 'rerank', path: '/v1/rerank', place: 'rerank' },
+  { title: 'rerank, v2', path: '/v2/rerank', place: 'rerank_v2' },
+];
+
+/** Models of embeddings, where another than the provider's row has would not do. */
+const EMBEDDING_MODELS: Readonly<Record<string, string>> = {
+  bedrock: 'amazon.titan-embed-text-v2:0',
+  'vertex-gemini': 'gemini-embedding-001',
+};
+
+export function modelFor(kind: ProviderKind, door: OperationDoor): string {
+  const isEmbedding = 'operation' in door && door.operation === 'embed';
+  return (isEmbedding ? EMBEDDING_MODELS[kind.name] : undefined) ?? kind.model;
+}
+
+/** As the tables of the codecs and the declaration of the provider have it. */
+export function operationOutcome(kind: ProviderKind, door: OperationDoor): OperationOutcome {
+  const declaration = declarationOf(kind.adapter);
+  if ('place' in door) return declaration.relays?.[door.place] === undefined ? 'not had' : 'native';
+  const { operation, dialect } = door;
+  const endpoint = findEndpoint(
+    { declaration, quirked: undefined },
+    { basePath: '', settings: (kind.settings ?? {}) satisfies Settings },
+    { operation, dialect, model: modelFor(kind, door), stream: false },
+  );
+  if (!endpoint) return operation === 'count' ? 'here' : 'not had';
+  const form = endpoint.surface.embeddings?.(modelFor(kind, door));
+  if (operation === 'embed' && form !== undefined)
+    return EMBEDDING_DIALECTS[dialect] && UPSTREAM_EMBEDDINGS[form] ? 'translated' : 'not had';
+  return endpoint.surface.dialect === dialect ? 'native' : 'translated';
+}
+
+/** Providers × what can be asked for beside generation. */
+export function renderOperations(): string {
+  const rows = PROVIDER_KINDS.map((kind) => [
+    titleOf(kind),
+    ...OPERATION_DOORS.map((door) => {
+      const outcome = operationOutcome(kind, door);
+      return outcome === 'not had' ? '' : outcome;
+    }),
+  ]);
+  const doors = OPERATION_DOORS.map(({ title, path }) => `| ${title} | ${code(path)} |`).join('\n');
+  return `## Beside generation
+
+From the declarations of the providers and the tables of the codecs; a test asks each of these doors for each provider. An empty cell: not had, and the call is a 400
+(\`unsupported_operation\`; a file goes to no such provider). "here": the provider cannot count, so the gateway does, as an estimate.
+Files and batches are kept at one provider and belong to their tenant; the rest is relayed as it comes ([media.md](media.md)).
+
+| operation | door |
+| --- | --- |
+${doors}
+
+${table(['provider', ...OPERATION_DOORS.map(({ title }) => title)], rows)}`;
+}

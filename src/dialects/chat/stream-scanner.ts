@@ -1,0 +1,211 @@
+import { appendAll } from '../../conversation/append-all.ts';
+import { GatewayError } from '../../conversation/gateway-error.ts';
+import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
+import type { Usage } from '../../conversation/usage.ts';
+import { eventField, splitEvents, withData } from '../event-bytes.ts';
+import type { Edit } from '../json-places.ts';
+import {
+  beginsFilledList,
+  beginsFilledText,
+  beginsList,
+  beginsObject,
+  countOccurrences,
+  countTextValues,
+  hasTextValue,
+  isNotNull,
+  isOtherThanZero,
+} from '../json-text.ts';
+import type { ScanOptions, StreamScanner } from '../pass-through.ts';
+import { spliceBody } from '../request-fields.ts';
+import { choiceFailure, choicesOf } from './embedded-failures.ts';
+import { eventFailure, saysError } from './errors.ts';
+import { mendChoice, mendChoices, type SeenChoice } from './mend-answer.ts';
+import { decodeUsage, streamUsage } from './usage.ts';
+
+const DONE_EVENT = 'data: [DONE]\n\n';
+const NOTHING = Buffer.alloc(0);
+
+/** What every chunk of one answer says alike. */
+const HEAD_FIELDS = ['id', 'object', 'created', 'model'];
+
+/** Watches a chat stream go by, and mends what its clients would stumble over. */
+export class ChatStreamScanner implements StreamScanner {
+  usage: Usage | undefined;
+  hasOutput = false;
+  terminated = false;
+  failure: GatewayError | undefined;
+  failureIsTold = false;
+  outputEvents = 0;
+  readonly #hideUsage: boolean;
+  readonly #choices = new Map<number, SeenChoice>();
+  #head: JsonObject = {};
+  /** The server leaves out what clients need: all of its events are read. */
+  #isIrregular = false;
+
+  constructor(options: ScanOptions) {
+    this.#hideUsage = options.hideUsage;
+  }
+
+  /** Some servers never say a finish reason and end with [DONE] alone. */
+  get finished(): boolean {
+    if (this.#choices.size === 0) return false;
+    return this.terminated || [...this.#choices.values()].every(({ isFinished }) => isFinished);
+  }
+
+  scan(events: Buffer): Buffer {
+    const text = events.toString('latin1');
+    const chunks = countTextValues(text, '"choices"', beginsList);
+    this.outputEvents += chunks;
+    return this.hasOutput && this.#isMoreOfTheSame(text, chunks) ? events : this.#scanEvents(events);
+  }
+
+  isWholeEvent(rest: Buffer): boolean {
+    const data = eventField(rest.toString('utf8'), 'data');
+    return data === '[DONE]' || (data !== undefined && tryParseJson(data) !== undefined);
+  }
+
+  closing(): string {
+    return this.terminated ? '' : DONE_EVENT;
+  }
+
+  /**
+   * Whether these are only further deltas of the one choice, about which nothing need be noted. A cheap look: where it
+   * takes text for more than that, the events are merely read the thorough way.
+   */
+  #isMoreOfTheSame(text: string, chunks: number): boolean {
+    // An event without choices is something else: [DONE], an error in any of its forms, usage.
+    return (
+      this.#choices.size === 1 &&
+      !this.#isIrregular &&
+      countOccurrences(text, 'data:') === chunks &&
+      !hasTextValue(text, '"index"', isOtherThanZero) &&
+      !hasTextValue(text, '"finish_reason"', beginsFilledText) &&
+      !hasTextValue(text, '"usage"', beginsObject) &&
+      !hasTextValue(text, '"error"', isNotNull) &&
+      this.#hasNoNewCalls(text)
+    );
+  }
+
+  /** Of calls it need only be known that there are some, and that the server numbers them. */
+  #hasNoNewCalls(text: string): boolean {
+    const choice = this.#choices.get(0);
+    if (!choice) return false;
+    return choice.callsTools || !hasTextValue(text, '"tool_calls"', beginsFilledList);
+  }
+
+  /** The thorough way, event by event: while it is not known yet what the stream is, and where something was found. */
+  #scanEvents(events: Buffer): Buffer {
+    const relayed: Buffer[] = [];
+    let isChanged = false;
+    for (const event of splitEvents(events)) {
+      const own = this.#relay(event);
+      if (own !== event) isChanged = true;
+      relayed.push(own);
+    }
+    return isChanged ? Buffer.concat(relayed) : events;
+  }
+
+  /** What is to be relayed of an event: nearly always the event itself. */
+  #relay(event: Buffer): Buffer {
+    const text = event.toString('utf8');
+    const data = eventField(text, 'data');
+    if (data === undefined || data === '') return event;
+    if (data === '[DONE]') return this.#terminate(event);
+    const chunk = tryParseJson(data);
+    const usage = isObject(chunk) ? decodeUsage(streamUsage(chunk)) : undefined;
+    if (usage) this.usage = usage;
+    const name = eventField(text, 'event');
+    if (!isObject(chunk) || saysError(chunk) || name === 'error') {
+      // Clients look into the data, not at the event's name.
+      this.#fail(eventFailure(chunk, data, name), isObject(chunk) && Boolean(chunk['error']));
+      return event;
+    }
+    const choices = choicesOf(chunk);
+    const failed = choiceFailure(choices);
+    if (failed) {
+      this.#fail(failed, true);
+      return event;
+    }
+    this.#noteHead(chunk);
+    const edits = this.#noteChunk(chunk, choices, data);
+    if (this.#hideUsage && usage !== undefined && choices.length === 0) return NOTHING;
+    if (edits.length === 0) return event;
+    const mended = spliceBody(Buffer.from(data), edits).toString('utf8');
+    return Buffer.from(withData(text, mended));
+  }
+
+  #noteHead(chunk: JsonObject): void {
+    for (const field of HEAD_FIELDS) this.#head[field] ||= chunk[field];
+  }
+
+  #noteChunk(chunk: JsonObject, choices: readonly JsonValue[], data: string): Edit[] {
+    const json = Buffer.from(data);
+    const edits = mendChoices(json, chunk);
+    for (const [place, choice] of choices.entries()) {
+      if (!isObject(choice)) continue;
+      const index = typeof choice['index'] === 'number' ? choice['index'] : place;
+      const seen = this.#seen(index);
+      const mends = mendChoice(json, choice, place, index, seen);
+      // A reason is said once; what else is missing will be missing again.
+      if (typeof choice['index'] !== 'number' || seen.calls.length > 0) this.#isIrregular = true;
+      appendAll(edits, mends);
+      this.#noteOutput(choice, seen);
+    }
+    return edits;
+  }
+
+  #seen(index: number): SeenChoice {
+    let seen = this.#choices.get(index);
+    if (!seen) {
+      seen = { isFinished: false, callsTools: false, calls: [] };
+      this.#choices.set(index, seen);
+    }
+    return seen;
+  }
+
+  #noteOutput({ finish_reason: reason, delta }: JsonObject, seen: SeenChoice): void {
+    const isFinished = typeof reason === 'string' && reason !== '';
+    // Some servers clear the reason again.
+    if (isFinished) seen.isFinished = true;
+    if (isFinished || saysSomething(delta)) this.hasOutput = true;
+  }
+
+  #terminate(done: Buffer): Buffer {
+    this.terminated = true;
+    if (this.#choices.size === 0) {
+      this.#fail(
+        new GatewayError('upstream_unavailable', 'The provider ended its stream without an answer.'),
+        false,
+      );
+      return done;
+    }
+    const unfinished = [...this.#choices].filter(([, { isFinished }]) => !isFinished);
+    if (unfinished.length === 0 || this.failure) return done;
+    // Clients take an answer without a reason for one that broke off; the server's last word is that it is whole.
+    return Buffer.concat([Buffer.from(this.#finishEvent(unfinished)), done]);
+  }
+
+  #finishEvent(unfinished: readonly [number, SeenChoice][]): string {
+    const choices = unfinished.map(([index, { callsTools }]) => ({
+      index,
+      delta: {},
+      finish_reason: callsTools ? 'tool_calls' : 'stop',
+    }));
+    return `data: ${JSON.stringify({ ...this.#head, choices })}\n\n`;
+  }
+
+  #fail(error: GatewayError, isTold: boolean): void {
+    if (this.failure) return;
+    this.failure = error;
+    this.failureIsTold = isTold;
+  }
+}
+
+/** A delta that holds more than the role: text, reasoning, a tool call, audio, whatever a server may invent. */
+function saysSomething(delta: JsonValue | undefined): boolean {
+  if (!isObject(delta)) return false;
+  return Object.entries(delta).some(
+    ([key, value]) =>
+      key !== 'role' && value !== null && value !== '' && !(Array.isArray(value) && value.length === 0),
+  );
+}

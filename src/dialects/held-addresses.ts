@@ -1,0 +1,39 @@
+import type { Conversation, Part } from '../conversation/conversation.ts';
+import { partPaths, resultPartPath } from './caller-words.ts';
+
+const PUBLIC_SCHEME = /^(?:https?|data):/i;
+const GOOGLE_FILES = /^https?:\/\/[^/?#]*(?:generativelanguage|aiplatform)\.googleapis\.com/i;
+
+/**
+ * Whether an address leads to what only the account of a provider may read: its files and buckets, not what is public.
+ *
+ * Sources: Gemini API reference (`FileData`), Vertex AI ("gs://"), Bedrock (`s3Location`), Kimi API ("ms://").
+ */
+export function isHeldAddress(address: string): boolean {
+  return !PUBLIC_SCHEME.test(address) || GOOGLE_FILES.test(address);
+}
+
+/** The first such address that a conversation names, and where, in the caller's words. */
+export function findHeldAddress(conversation: Conversation): { id: string; path: string } | undefined {
+  for (const [index, { parts }] of conversation.messages.entries()) {
+    for (const [at, part] of parts.entries()) {
+      // Only where something is found does it matter where.
+      const path = () => partPaths(conversation, index)[at] ?? '';
+      const id = heldAddressOf(part);
+      if (id !== undefined) return { id, path: path() };
+      if (part.type !== 'tool_result') continue;
+      for (const [inner, content] of part.parts.entries()) {
+        const inResult = heldAddressOf(content);
+        if (inResult !== undefined) {
+          return { id: inResult, path: resultPartPath(conversation, path(), inner, content) };
+        }
+      }
+    }
+  }
+  return undefined;
+}
+
+function heldAddressOf(part: Part): string | undefined {
+  if (!('source' in part) || part.source.kind !== 'url') return undefined;
+  return isHeldAddress(part.source.url) ? part.source.url : undefined;
+}

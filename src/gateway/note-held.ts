@@ -1,0 +1,58 @@
+import type { HeldReference } from '../dialects/held-references.ts';
+import type { UpstreamObject } from '../tenants/upstream-objects.ts';
+import type { Call } from './call.ts';
+import type { Gateway } from './gateway.ts';
+import type { PlannedAttempt } from './plan.ts';
+
+/** What calls leave behind, which the tenant has whose call made it or was the first to name it. */
+export type LeftBehind = 'conversation' | 'container';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * How long it is known whose something is, from the last time that a call was seen to name it. Containers live for up to
+ * 30 days (Anthropic; OpenAI: 20 minutes without use), conversations until they are deleted, which nobody tells us.
+ */
+const LIVES_MS: Readonly<Record<LeftBehind, number>> = { container: 30 * DAY_MS, conversation: 365 * DAY_MS };
+
+/** Whether what a call names again is due to be noted again, so that it does not expire while it is used. */
+export function isDue({ kind, expires_at: expiresAt }: UpstreamObject, now: number): boolean {
+  return isLeftBehind(kind) && expiresAt !== null && expiresAt - now < LIVES_MS[kind] / 2;
+}
+
+export function isLeftBehind(kind: string): kind is LeftBehind {
+  return Object.hasOwn(LIVES_MS, kind);
+}
+
+/** A provider has accepted the call: what it named that is nobody's is its tenant's from here on. */
+export function claimNamed(gateway: Gateway, call: Call, { target, account }: PlannedAttempt): void {
+  const { toClaim } = call;
+  if (!toClaim) return;
+  call.toClaim = undefined;
+  const place = { provider: target.upstream.name, account: account.name };
+  noteLeftBehind(gateway, call, place, toClaim);
+}
+
+/** Notes what a call leaves behind at an account; `call.noting` tells when that is done. */
+export function noteLeftBehind(
+  { objects, log, now }: Gateway,
+  call: Call,
+  place: Pick<UpstreamObject, 'provider' | 'account'>,
+  named: readonly Pick<HeldReference, 'kind' | 'id'>[],
+): void {
+  const { tenant, key } = call.caller;
+  const createdAt = now();
+  const rows = named.flatMap(({ kind, id }): UpstreamObject[] => {
+    if (!isLeftBehind(kind)) return [];
+    const times = { created_at: createdAt, expires_at: createdAt + LIVES_MS[kind] };
+    return [{ id, kind, tenant, key, ...place, ...times, object: null }];
+  });
+  if (rows.length === 0) return;
+  const bound = objects
+    .bind(rows)
+    .catch((err: unknown) =>
+      log.error({ call: call.id, err }, 'what a call leaves behind could not be noted'),
+    );
+  const { noting } = call;
+  call.noting = noting ? noting.then(() => bound) : bound;
+}

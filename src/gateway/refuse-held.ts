@@ -1,0 +1,53 @@
+import { GatewayError } from '../conversation/gateway-error.ts';
+import type { CallerDialectName } from '../dialects/dialect.ts';
+import type { HeldKind } from '../dialects/held-fields.ts';
+import type { HeldReference } from '../dialects/held-references.ts';
+import type { Call } from './call.ts';
+
+const NAMES: Record<HeldKind, string> = {
+  file: 'File',
+  item: 'Item',
+  conversation: 'Conversation',
+  container: 'Container',
+  shared: 'Resource',
+};
+
+/**
+ * In the words that the dialect's own provider has for it, and the same for what nobody has and what another tenant has.
+ *
+ * Sources: OpenAI and Anthropic (404), Gemini (403 for files that are not there or not the caller's).
+ */
+const REFUSALS: Record<CallerDialectName, (reference: HeldReference) => GatewayError> = {
+  chat: ({ kind, id, path }) =>
+    new GatewayError('not_found', `No such ${NAMES[kind]} object: ${id}. ${ADVICE[kind]}`, {
+      param: path,
+      code: 'object_not_found',
+    }),
+  responses: ({ kind, id, path }) =>
+    new GatewayError('not_found', `${NAMES[kind]} with id '${id}' not found. ${ADVICE[kind]}`, {
+      param: path,
+      code: 'object_not_found',
+    }),
+  messages: ({ kind, id, path }) =>
+    new GatewayError('not_found', `${NAMES[kind]} not found: ${id}. ${ADVICE[kind]}`, { param: path }),
+  gemini: ({ kind, id, path }) =>
+    new GatewayError(
+      'forbidden',
+      `You do not have permission to access the ${NAMES[kind]} ${id} or it may not exist. ${ADVICE[kind]}`,
+      { param: path },
+    ),
+};
+
+const SEEN = 'What was not made through this gateway needs the permission for all models of its provider.';
+const ADVICE: Record<HeldKind, string> = {
+  file: SEEN,
+  item: 'Items can be named that an answer to this tenant held, unless it was created with `store: false`. Send the item itself.',
+  conversation: SEEN,
+  container: SEEN,
+  shared: SEEN,
+};
+
+/** What a caller is told who names what is not its own, as for an id that nobody has. */
+export function heldNotFound(call: Call, reference: HeldReference): GatewayError {
+  return REFUSALS[call.door.dialect.name](reference);
+}

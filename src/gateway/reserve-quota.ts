@@ -1,0 +1,180 @@
+import { GatewayError } from '../conversation/gateway-error.ts';
+import { inputTokens, NO_USAGE, outputTokens } from '../conversation/usage.ts';
+import { readOutputBound } from '../dialects/output-bound.ts';
+import { type Demand, type Limit, reservedNanoUsd, spentNanoUsd } from '../quotas/limit.ts';
+import { describeRefusal } from '../quotas/refusals.ts';
+import { type Refusal, Reservation, USED_NOTHING } from '../quotas/reservation.ts';
+import { boundTokens } from '../tokens/bound-tokens.ts';
+import { OPERATIONS, type Operation, type UsageRecord } from '../usage/record.ts';
+import type { Call } from './call.ts';
+import { countInput } from './count-input.ts';
+import type { Gateway } from './gateway.ts';
+import { isFree } from './object-call.ts';
+import type { PlannedAttempt } from './plan.ts';
+
+/** What an answer is taken to come to at most where the request names no limit. Documented: callers meet it. */
+export const UNSAID_OUTPUT_TOKENS = 4_096;
+
+/** Operations whose tokens are bounded and reserved. What others (images, audio) use is counted when it is known. */
+const RESERVES_TOKENS: ReadonlySet<Operation> = new Set(['generate', 'embed']);
+
+/** A larger body is refused by the bound: counting it would take longer than waiting. */
+const MAX_COUNTED_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Takes what a call may need of all its limits before anything is sent: one call each, and tokens and money by an upper
+ * bound, of the dearest target that it may come to. Gives nothing to wait for where no limit applies or all counters are
+ * in this process.
+ *
+ * @throws GatewayError `rate_limited`, `budget_exceeded`, `overloaded`
+ */
+export function reserveQuota(
+  gateway: Gateway,
+  call: Call,
+  plan: readonly PlannedAttempt[],
+): Promise<void> | undefined {
+  const limits = call.caller.limits?.find(call.model);
+  if (!limits || limits.length === 0) return undefined;
+  const demand = boundDemand(gateway, call, plan, limits, undefined);
+  const outcome = gateway.quotas.reserve(limits, demand, call.id);
+  if (outcome instanceof Promise) {
+    return outcome.then((answer) => takeOrCount(gateway, call, plan, answer));
+  }
+  return takeOrCount(gateway, call, plan, outcome);
+}
+
+/** What was used, where nothing is known of it (the call failed, or nobody said), is nothing. */
+export function settleQuota(gateway: Gateway, reservation: Reservation, record: UsageRecord): void {
+  const { usage, target, operation, startedAt, costMicroUsd } = record;
+  if (!usage || !reservation.demand.costs) {
+    gateway.quotas.settle(reservation, USED_NOTHING);
+    return;
+  }
+  const isPriced = !('unpriced' in OPERATIONS[operation]) && target !== null && hasMoney(reservation.limits);
+  const cost = isPriced ? (costMicroUsd ?? gateway.prices.costMicroUsd(target, usage, startedAt)) : 0;
+  // The ledger need not price it again, unless it is to be counted first.
+  if (isPriced && !usage.estimated) record.costMicroUsd = cost;
+  gateway.quotas.settle(reservation, {
+    calls: 1,
+    tokens: inputTokens(usage) + outputTokens(usage),
+    nanoUsd: spentNanoUsd(cost ?? 0),
+  });
+}
+
+function takeOrCount(
+  gateway: Gateway,
+  call: Call,
+  plan: readonly PlannedAttempt[],
+  outcome: Reservation | Refusal,
+): Promise<void> | undefined {
+  if (outcome instanceof Reservation) {
+    take(gateway, call, outcome);
+    return undefined;
+  }
+  if (mayCountHelp(gateway, call, plan, outcome)) return reserveCounted(gateway, call, plan, outcome);
+  throw describeRefusal(outcome);
+}
+
+function take(gateway: Gateway, call: Call, reservation: Reservation): void {
+  // Its client left while the counters were asked: nobody will settle it any more.
+  if (call.settled) gateway.quotas.settle(reservation, USED_NOTHING);
+  else {
+    call.reservation = reservation;
+    // What a crash that cuts the call off is recorded to have cost.
+    if (hasMoney(reservation.limits)) call.reservedCostMicroUsd = reservation.demand.nanoUsd / 1000;
+  }
+}
+
+/** Whether the call would fit if its input were nothing: then what it really comes to decides. */
+function mayCountHelp(
+  gateway: Gateway,
+  call: Call,
+  plan: readonly PlannedAttempt[],
+  { limit, available }: Refusal,
+): boolean {
+  const { body, door } = call;
+  if (limit.measure === 'calls' || !RESERVES_TOKENS.has(door.operation)) return false;
+  if (body.length > MAX_COUNTED_BYTES || !plan[0]) return false;
+  return available > 0 && boundDemand(gateway, call, plan, [limit], 0)[limit.measure] <= available;
+}
+
+/** The bound by bytes does not fit: the input is counted, and what it comes to decides. */
+async function reserveCounted(
+  gateway: Gateway,
+  call: Call,
+  plan: readonly PlannedAttempt[],
+  refusal: Refusal,
+): Promise<void> {
+  const model = plan[0]?.target.model ?? '';
+  let counted: number;
+  try {
+    counted = await countInput(gateway.tokens, call, model);
+  } catch (thrown) {
+    // What cannot be read, or too much that waits to be counted: then the bound is all there is.
+    const message = thrown instanceof GatewayError ? thrown.message : String(thrown);
+    gateway.log.warn(
+      { call: call.id, reason: message },
+      'a call could not be counted and is limited by its size',
+    );
+    throw describeRefusal(refusal);
+  }
+  if (call.settled) return;
+  const limits = call.caller.limits?.find(call.model) ?? [];
+  const outcome = await gateway.quotas.reserve(
+    limits,
+    boundDemand(gateway, call, plan, limits, counted),
+    call.id,
+  );
+  if (!(outcome instanceof Reservation)) throw describeRefusal(outcome);
+  take(gateway, call, outcome);
+}
+
+/** `counted`: the input in tokens, where it was counted. */
+function boundDemand(
+  gateway: Gateway,
+  call: Call,
+  plan: readonly PlannedAttempt[],
+  limits: readonly Limit[],
+  counted: number | undefined,
+): Demand {
+  const { door, body, object, spans } = call;
+  const costs = door.operation !== 'count' && !(object && isFree(object));
+  const demand: Demand = { calls: 1, tokens: 0, nanoUsd: 0, costs };
+  if (!costs || !RESERVES_TOKENS.has(door.operation) || !hasTokens(limits)) return demand;
+  const input = counted ?? boundTokens(body.length);
+  const output =
+    door.operation === 'generate' ? readOutputBound(body, spans, door.dialect.name, UNSAID_OUTPUT_TOKENS) : 0;
+  demand.tokens = input + output;
+  if (hasMoney(limits)) demand.nanoUsd = boundCost(gateway, call, plan, input, output);
+  return demand;
+}
+
+/** Of the dearest target, so that a failover needs no more. What has no price is not bounded by money. */
+function boundCost(
+  gateway: Gateway,
+  call: Call,
+  plan: readonly PlannedAttempt[],
+  input: number,
+  output: number,
+): number {
+  const usage = { ...NO_USAGE, input, output };
+  let dearest = 0;
+  let priced: string | undefined;
+  for (const { target } of plan) {
+    // Accounts of one target stand next to each other.
+    if (target.name === priced) continue;
+    priced = target.name;
+    dearest = Math.max(dearest, gateway.prices.costMicroUsd(target.name, usage, call.startedAt) ?? 0);
+  }
+  return reservedNanoUsd(dearest);
+}
+
+function hasMoney(limits: readonly Limit[]): boolean {
+  for (const limit of limits) if (limit.measure === 'nanoUsd') return true;
+  return false;
+}
+
+function hasTokens(limits: readonly Limit[]): boolean {
+  for (const limit of limits) if (limit.measure !== 'calls') return true;
+  return false;
+}

@@ -1,0 +1,193 @@
+import { LIMIT_KINDS, type LimitKind } from './limit.ts';
+import { PERIODS, type Period } from './period.ts';
+import { SlidingWindow } from './window.ts';
+
+/**
+ * Counts what one limit is on. `take` follows an `available` of the same moment; `settle` comes once for every `take`,
+ * with what was taken, what was used of it in the end, and when it was taken.
+ */
+export interface Counter {
+  /** What may still be taken under a maximum; below 0 where more was used than reserved. */
+  available(max: number, nowMs: number): number;
+  take(amount: number, nowMs: number): void;
+  settle(taken: number, used: number, takenAtMs: number, nowMs: number): void;
+  /** Milliseconds until `amount` may be taken, as far as that can be told. */
+  waitMs(amount: number, max: number, nowMs: number): number | undefined;
+}
+
+/** Amounts of the last minute. What was used beyond what was taken counts from when that is known. */
+export class WindowCounter implements Counter {
+  #window: SlidingWindow | undefined;
+  #usedAtMs = 0;
+
+  available(max: number, nowMs: number): number {
+    return this.#window ? max - this.#window.sum(nowMs) : max;
+  }
+
+  take(amount: number, nowMs: number): void {
+    this.#usedAtMs = nowMs;
+    if (!this.#window) {
+      this.#window = new SlidingWindow();
+      this.#window.sum(nowMs);
+    }
+    this.#window.add(amount);
+  }
+
+  settle(taken: number, used: number, takenAtMs: number, nowMs: number): void {
+    if (used === taken) return;
+    if (used < taken) this.#window?.takeBack(taken - used, takenAtMs, nowMs);
+    else {
+      this.#window?.sum(nowMs);
+      this.take(used - taken, nowMs);
+    }
+  }
+
+  waitMs(amount: number, max: number, nowMs: number): number | undefined {
+    if (amount > max) return undefined;
+    return this.#window?.waitMs(max - Math.max(amount, 1), nowMs) ?? 0;
+  }
+
+  /** Forgets what no longer counts, so that callers who have gone take no memory. */
+  shrink(nowMs: number, idleMs: number): void {
+    if (nowMs - this.#usedAtMs >= idleMs) this.#window = undefined;
+  }
+}
+
+/** Calls that run. */
+export class SlotCounter implements Counter {
+  #running = 0;
+
+  available(max: number): number {
+    return max - this.#running;
+  }
+
+  take(): void {
+    this.#running += 1;
+  }
+
+  settle(): void {
+    this.#running -= 1;
+  }
+
+  /** When one of them ends, nobody knows. */
+  waitMs(): undefined {}
+}
+
+/** What was spent and is reserved in the period that runs. A call belongs to the period in which it began, to its end. */
+export class BudgetCounter implements Counter {
+  readonly #period: Period;
+  #startMs = 0;
+  #endMs = 0;
+  #spent = 0;
+  #reserved = 0;
+  #learned = 0;
+  #reservedElsewhere = 0;
+
+  constructor(period: Period) {
+    this.#period = period;
+  }
+
+  available(max: number, nowMs: number): number {
+    this.#enter(nowMs);
+    return max - this.#spent - this.#reserved - this.#reservedElsewhere;
+  }
+
+  take(amount: number, nowMs: number): void {
+    // A clock that was set back into the last period: that one is over, and the settlement will find it so.
+    if (nowMs >= this.#startMs) this.#reserved += amount;
+  }
+
+  settle(taken: number, used: number, takenAtMs: number): void {
+    if (takenAtMs < this.#startMs) return;
+    this.#reserved -= taken;
+    this.#spent += used;
+  }
+
+  waitMs(_amount: number, _max: number, nowMs: number): number | undefined {
+    this.#enter(nowMs);
+    return this.#endMs === Number.POSITIVE_INFINITY ? undefined : this.#endMs - nowMs;
+  }
+
+  /** What was spent in the period of a moment. */
+  spent(nowMs: number): number {
+    this.#enter(nowMs);
+    return this.#spent;
+  }
+
+  reserved(nowMs: number): number {
+    this.#enter(nowMs);
+    return this.#reserved;
+  }
+
+  /** What was spent in the period of a moment, as others know it. */
+  learned(atMs: number): number {
+    return atMs >= this.#startMs && atMs < this.#endMs ? this.#learned : 0;
+  }
+
+  /** Told by who knows better: the records of an earlier run, or counters that instances share. */
+  learn(spent: number, reservedElsewhere: number, nowMs: number): void {
+    this.#enter(nowMs);
+    this.#spent = spent;
+    this.#learned = spent;
+    this.#reservedElsewhere = reservedElsewhere;
+  }
+
+  /** A call ended that is counted elsewhere, where it cannot be told now. */
+  settleElsewhere(taken: number, used: number, takenAtMs: number): void {
+    if (takenAtMs < this.#startMs) return;
+    this.#reservedElsewhere = Math.max(0, this.#reservedElsewhere - taken);
+    this.#spent += used;
+  }
+
+  #enter(nowMs: number): void {
+    if (nowMs < this.#endMs) return;
+    const { startMs, endMs } = PERIODS[this.#period](nowMs);
+    this.#startMs = startMs;
+    this.#endMs = endMs;
+    this.#spent = 0;
+    this.#reserved = 0;
+    this.#learned = 0;
+    this.#reservedElsewhere = 0;
+  }
+}
+
+/** How often callers who have gone are looked for, and how long they must have been. */
+const SWEEP_MS = 120_000;
+
+/** All counters of this process by the ids of their limits. They outlive the configuration that made them. */
+export class CounterBook {
+  readonly #counters = new Map<string, Counter>();
+  #sweptAtMs = 0;
+
+  get(id: string, kind: LimitKind, period: Period | undefined): Counter {
+    const known = this.#counters.get(id);
+    if (known) return known;
+    const counter = makeCounter(kind, period);
+    this.#counters.set(id, counter);
+    return counter;
+  }
+
+  find(id: string): Counter | undefined {
+    return this.#counters.get(id);
+  }
+
+  /** To be called now and then; most times it does nothing. */
+  sweep(nowMs: number): void {
+    if (nowMs - this.#sweptAtMs < SWEEP_MS) return;
+    this.#sweptAtMs = nowMs;
+    for (const counter of this.#counters.values()) {
+      if (counter instanceof WindowCounter) counter.shrink(nowMs, SWEEP_MS);
+    }
+  }
+}
+
+function makeCounter(kind: LimitKind, period: Period | undefined): Counter {
+  switch (LIMIT_KINDS[kind].counts) {
+    case 'window':
+      return new WindowCounter();
+    case 'slots':
+      return new SlotCounter();
+    case 'budget':
+      return new BudgetCounter(period ?? 'total');
+  }
+}

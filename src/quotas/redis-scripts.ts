@@ -1,0 +1,177 @@
+import { SLICE_MS, SLICES } from './window.ts';
+
+/*
+ * The counters of limits in a Redis, and the scripts that change them: one round trip for all limits of a call, and
+ * nothing in between. Each limit has one key (`KEYS`), and the arguments of the limits follow those of the script.
+ *
+ *   window   a hash: slice of two seconds → amount
+ *   slots    a sorted set: call → when its lease ends
+ *   budget   a hash with `spent` and `reserved`; beside it, at `KEY:held`, a sorted set of `call|amount` → when its lease ends
+ *
+ * Times come from the instances: their clocks are taken to agree to within a second or so. Numbers are whole. Every key
+ * has a time to live. A cluster is not supported: the keys of a call would lie on several of its nodes.
+ */
+
+const PRELUDE = `
+local SLICE_MS, SLICES = ${SLICE_MS}, ${SLICES}
+local WINDOW_TTL = SLICES * SLICE_MS
+local now, call = tonumber(ARGV[1]), ARGV[2]
+local slice = math.floor(now / SLICE_MS)
+local function whole(number) return string.format('%.0f', number) end
+local function release(key)
+  local held = key .. ':held'
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', held, '-inf', whole(now))) do
+    redis.call('ZREM', held, member)
+    redis.call('HINCRBY', key, 'reserved', '-' .. string.match(member, '|(%d+)$'))
+  end
+end
+`;
+
+/**
+ * Takes of all limits or of none.
+ * ARGV: now, call, lease in ms, 1 to take without asking; for each limit: how it counts, max, amount, time to live in ms.
+ * Gives 1 and for each limit what is left, spent and reserved; or 0, the limit that refuses, what is left of it, and
+ * the milliseconds to wait (-1: not known here).
+ */
+export const RESERVE = `${PRELUDE}
+local lease, force = tonumber(ARGV[3]), ARGV[4] == '1'
+local left, spent, reserved = {}, {}, {}
+for i, key in ipairs(KEYS) do
+  local at = 4 + (i - 1) * 4
+  local counts, max, amount = ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+  local used, slices = 0, {}
+  spent[i], reserved[i] = 0, 0
+  if counts == 'window' then
+    local entries = redis.call('HGETALL', key)
+    for j = 1, #entries, 2 do
+      local when, there = tonumber(entries[j]), tonumber(entries[j + 1])
+      if when > slice - SLICES then
+        used = used + there
+        slices[#slices + 1] = { when, there }
+      else
+        redis.call('HDEL', key, entries[j])
+      end
+    end
+  elseif counts == 'slots' then
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', whole(now))
+    used = redis.call('ZCARD', key)
+  else
+    release(key)
+    local found = redis.call('HMGET', key, 'spent', 'reserved')
+    spent[i], reserved[i] = tonumber(found[1] or '0'), tonumber(found[2] or '0')
+    used = spent[i] + reserved[i]
+  end
+  left[i] = max - used
+  if not force and (amount > left[i] or left[i] <= 0) then
+    local wait = -1
+    if counts == 'window' and amount <= max then
+      table.sort(slices, function(a, b) return a[1] < b[1] end)
+      local most = max - math.max(amount, 1)
+      for _, entry in ipairs(slices) do
+        used = used - entry[2]
+        wait = (entry[1] + SLICES) * SLICE_MS - now
+        if used <= most then break end
+      end
+    end
+    return { 0, i, left[i], wait }
+  end
+end
+local reply = { 1 }
+for i, key in ipairs(KEYS) do
+  local at = 4 + (i - 1) * 4
+  local counts, amount, ttl = ARGV[at + 1], tonumber(ARGV[at + 3]), ARGV[at + 4]
+  if counts == 'window' then
+    if amount > 0 then
+      redis.call('HINCRBY', key, whole(slice), whole(amount))
+      redis.call('PEXPIRE', key, WINDOW_TTL)
+    end
+  elseif counts == 'slots' then
+    redis.call('ZADD', key, whole(now + lease), call)
+    redis.call('PEXPIRE', key, ttl)
+  elseif amount > 0 then
+    redis.call('HINCRBY', key, 'reserved', whole(amount))
+    redis.call('ZADD', key .. ':held', whole(now + lease), call .. '|' .. whole(amount))
+    redis.call('PEXPIRE', key, ttl)
+    redis.call('PEXPIRE', key .. ':held', ttl)
+    reserved[i] = reserved[i] + amount
+  end
+  reply[#reply + 1] = left[i] - amount
+  reply[#reply + 1] = spent[i]
+  reply[#reply + 1] = reserved[i]
+end
+return reply
+`;
+
+/**
+ * Settles a call, once: the last key is the mark that it was.
+ * ARGV: now, call, how long the mark stays in ms; for each limit: how it counts, taken, used, when it was taken, time to live.
+ */
+export const SETTLE = `${PRELUDE}
+if not redis.call('SET', KEYS[#KEYS], '1', 'NX', 'PX', ARGV[3]) then return 0 end
+for i = 1, #KEYS - 1 do
+  local key, at = KEYS[i], 3 + (i - 1) * 5
+  local counts, taken, used, ttl = ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), ARGV[at + 5]
+  if counts == 'window' then
+    local takenIn = math.floor(tonumber(ARGV[at + 4]) / SLICE_MS)
+    local there = tonumber(redis.call('HGET', key, whole(takenIn)) or '0')
+    if used < taken and there > 0 then
+      redis.call('HINCRBY', key, whole(takenIn), whole(-math.min(taken - used, there)))
+    elseif used > taken then
+      redis.call('HINCRBY', key, whole(slice), whole(used - taken))
+      redis.call('PEXPIRE', key, WINDOW_TTL)
+    end
+  elseif counts == 'slots' then
+    redis.call('ZREM', key, call)
+  else
+    if taken > 0 and redis.call('ZREM', key .. ':held', call .. '|' .. whole(taken)) == 1 then
+      redis.call('HINCRBY', key, 'reserved', whole(-taken))
+    end
+    if used > 0 then redis.call('HINCRBY', key, 'spent', whole(used)) end
+    redis.call('PEXPIRE', key, ttl)
+  end
+end
+return 1
+`;
+
+/**
+ * Leases of a call that still runs go on.
+ * ARGV: now, call, lease in ms; for each limit: how it counts, taken, time to live.
+ */
+export const RENEW = `${PRELUDE}
+local untilWhen = whole(now + tonumber(ARGV[3]))
+for i, key in ipairs(KEYS) do
+  local at = 3 + (i - 1) * 3
+  if ARGV[at + 1] == 'slots' then
+    redis.call('ZADD', key, 'XX', untilWhen, call)
+    redis.call('PEXPIRE', key, ARGV[at + 3])
+  elseif ARGV[at + 1] == 'budget' then
+    redis.call('ZADD', key .. ':held', 'XX', untilWhen, call .. '|' .. ARGV[at + 2])
+  end
+end
+return 1
+`;
+
+/**
+ * Brings in what was counted elsewhere; once: the last key is the mark that it was.
+ * ARGV: now, unused, how long the mark stays in ms; for each counter: how it counts, amount, when it was counted, time to live, and what
+ * was known to be spent, for a budget that is not there (any more).
+ */
+export const BRING_IN = `${PRELUDE}
+if not redis.call('SET', KEYS[#KEYS], '1', 'NX', 'PX', ARGV[3]) then return 0 end
+for i = 1, #KEYS - 1 do
+  local key, at = KEYS[i], 3 + (i - 1) * 5
+  local counts, amount, when, ttl, known = ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4], ARGV[at + 5]
+  if counts == 'window' then
+    local into = math.floor(when / SLICE_MS)
+    if into > slice - SLICES then
+      redis.call('HINCRBY', key, whole(into), amount)
+      redis.call('PEXPIRE', key, WINDOW_TTL)
+    end
+  else
+    if redis.call('EXISTS', key) == 0 then redis.call('HSET', key, 'spent', known) end
+    redis.call('HINCRBY', key, 'spent', amount)
+    redis.call('PEXPIRE', key, ttl)
+  end
+end
+return 1
+`;

@@ -1,0 +1,83 @@
+import { GatewayError } from '../conversation/gateway-error.ts';
+import { LIMIT_KINDS, type Limit, NANO_USD, type Scope } from './limit.ts';
+import type { Refusal } from './reservation.ts';
+
+/** A call that ends makes room; when that will be, nobody knows. */
+const SLOT_RETRY_MS = 1_000;
+
+/** The error that a caller is told of a limit: a rate comes back by itself, a budget must be waited for or raised. */
+export function describeRefusal(refusal: Refusal): GatewayError {
+  switch (LIMIT_KINDS[refusal.limit.kind].counts) {
+    case 'window':
+      return describeRate(refusal);
+    case 'slots':
+      return describeSlots(refusal.limit);
+    case 'budget':
+      return describeBudget(refusal);
+  }
+}
+
+function describeRate({ limit, amount, waitMs }: Refusal): GatewayError {
+  const { kind, scope, max } = limit;
+  const what = `${nameOwner(scope)} has a limit of ${max} ${kind} per minute`;
+  if (amount > max) {
+    return new GatewayError(
+      'rate_limited',
+      `The request is too large: ${what}, and this call may use ${amount}. Send less, or a smaller limit of output tokens.`,
+      { code: 'rate_limit_exceeded', retryable: false },
+    );
+  }
+  const retryAfterMs = Math.max(waitMs ?? 0, 1);
+  const seconds = Math.ceil(retryAfterMs / 1000);
+  return new GatewayError('rate_limited', `Rate limit reached: ${what}. Try again in ${seconds} s.`, {
+    code: 'rate_limit_exceeded',
+    retryAfterMs,
+  });
+}
+
+function describeSlots({ scope, max }: Limit): GatewayError {
+  return new GatewayError(
+    'rate_limited',
+    `Too many calls at once: ${nameOwner(scope)} may have ${max} under way. Try again when one of them has ended.`,
+    { code: 'concurrent_calls_exceeded', retryAfterMs: SLOT_RETRY_MS },
+  );
+}
+
+function describeBudget({ limit, amount, available, waitMs, atMs }: Refusal): GatewayError {
+  const { scope, max, period } = limit;
+  const per = period === 'total' ? 'in total' : `per ${period}`;
+  const budget = `The budget of ${nameAmount(limit, max)} ${per} of ${nameOwner(scope)}`;
+  // What is left of a model's budget would tell of other tenants.
+  const isTold = scope.kind !== 'model' && available > 0;
+  const state = isTold
+    ? `has ${nameAmount(limit, available)} left, beside what calls under way may use, and this call may use ${nameAmount(limit, amount)}`
+    : 'does not allow this call';
+  const resets =
+    waitMs === undefined
+      ? 'It does not reset: ask your operator to raise it.'
+      : `It resets at ${new Date(atMs + waitMs).toISOString()}.`;
+  return new GatewayError('budget_exceeded', `${budget} ${state}. ${resets}`, {
+    code: 'insufficient_quota',
+    retryable: false,
+    ...(waitMs !== undefined && { retryAfterMs: waitMs }),
+  });
+}
+
+function nameAmount({ kind }: Limit, amount: number): string {
+  if (kind !== 'usdBudget') return `${amount} tokens`;
+  return `$${Number((amount / NANO_USD).toPrecision(4))}`;
+}
+
+/** Callers know who they are; nobody is told of others. */
+function nameOwner(scope: Scope): string {
+  switch (scope.kind) {
+    case 'tenant':
+      return `the tenant '${scope.tenant}'`;
+    case 'key':
+      return `the key '${scope.key}'`;
+    case 'tenant_model':
+      return `the tenant '${scope.tenant}' on '${scope.models}'`;
+    case 'model':
+      return `the model '${scope.model}'`;
+  }
+}

@@ -1,0 +1,97 @@
+import type { Demand, Limit } from './limit.ts';
+
+/** How much of a rate is left, for the headers of an answer. */
+export interface RateLeft {
+  limit: number;
+  remaining: number;
+}
+
+/** What a call took of its limits, until it is settled. */
+export class Reservation {
+  readonly limits: readonly Limit[];
+  readonly demand: Demand;
+  /** Unix milliseconds: when it was taken. */
+  atMs: number;
+  /** Of the caller's own limits the ones that leave the least. */
+  requests: RateLeft | undefined;
+  tokens: RateLeft | undefined;
+  settled = false;
+  /** The id that it has where counters are shared; `undefined` where it is of this process alone. */
+  sharedId: string | undefined;
+
+  constructor(limits: readonly Limit[], demand: Demand, atMs: number) {
+    this.limits = limits;
+    this.demand = demand;
+    this.atMs = atMs;
+  }
+
+  /** It was taken anew, where counters are shared. */
+  moveTo(sharedId: string, atMs: number): void {
+    this.sharedId = sharedId;
+    this.atMs = atMs;
+    this.settled = false;
+  }
+
+  /** Notes what a limit leaves. A model's limit is shared by tenants: what it leaves would tell of the others. */
+  noteLeft({ kind, scope, max }: Limit, left: number): void {
+    if (scope.kind === 'model') return;
+    if (kind === 'requests') this.requests = tighter(this.requests, max, left);
+    else if (kind === 'tokens') this.tokens = tighter(this.tokens, max, left);
+  }
+}
+
+function tighter(known: RateLeft | undefined, limit: number, left: number): RateLeft {
+  const remaining = Math.max(0, left);
+  return known && known.remaining <= remaining ? known : { limit, remaining };
+}
+
+/** The limit that a call does not fit into. */
+export interface Refusal {
+  limit: Limit;
+  /** What the call would take of it. */
+  amount: number;
+  /** What is left of it. */
+  available: number;
+  /** Milliseconds until the call would fit, as far as that can be told; of a budget until its period ends. */
+  waitMs: number | undefined;
+  /** Unix milliseconds: when that was so. */
+  atMs: number;
+}
+
+/** What a call used in the end. */
+export interface Used {
+  /** The call itself is one, whatever became of it; 0 where it is to be as if it had never been. */
+  calls: 0 | 1;
+  tokens: number;
+  nanoUsd: number;
+}
+
+export const USED_NOTHING: Used = Object.freeze({ calls: 1, tokens: 0, nanoUsd: 0 });
+export const VOID: Used = Object.freeze({ calls: 0, tokens: 0, nanoUsd: 0 });
+
+/** Counters of tokens and money are none of what can cost nothing. */
+export function concerns(limit: Limit, demand: Demand): boolean {
+  return demand.costs || limit.measure === 'calls';
+}
+
+export function usedOf({ measure }: Limit, used: Used): number {
+  return used[measure];
+}
+
+/**
+ * Where calls are counted against limits.
+ *
+ * `reserve` takes what the call needs of all limits, or nothing and says which one refuses; it throws `GatewayError`
+ * `overloaded` where calls may not be counted at all. `settle` never throws and never waits.
+ */
+export interface Quotas {
+  reserve(
+    limits: readonly Limit[],
+    demand: Demand,
+    callId: string,
+  ): Reservation | Refusal | Promise<Reservation | Refusal>;
+  settle(reservation: Reservation, used: Used): void;
+  /** To be waited for before calls are let in: counters that are away delay it by two seconds at most. */
+  open(): Promise<void>;
+  close(): Promise<void>;
+}

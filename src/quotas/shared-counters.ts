@@ -1,0 +1,201 @@
+import { setImmediate } from 'node:timers';
+import { Redis } from 'ioredis';
+import type { Schedule } from '../usage/ledger.ts';
+import { BRING_IN, RENEW, RESERVE, SETTLE } from './redis-scripts.ts';
+
+const SCRIPTS = { reserve: RESERVE, settle: SETTLE, renew: RENEW, bringIn: BRING_IN } as const;
+export type ScriptName = keyof typeof SCRIPTS;
+
+/** What a script changes: a key for each counter, then what it is told. */
+export interface ScriptCall {
+  keys: string[];
+  args: (string | number)[];
+}
+
+/** How often a Redis that is away is looked for. */
+const PROBE_MS = 250;
+const CONNECT_MS = 2_000;
+/** The start of the gateway waits no longer for it. */
+const OPEN_MS = 2_000;
+/** A connection that has said nothing for this long while it was asked is taken for dead. */
+const SILENT_MS = 5_000;
+const LONGEST_RECONNECT_MS = 500;
+
+/** Told when the counters go away and come back. What `onBack` gives is waited for before anybody is asked again. */
+export interface SharedListener {
+  onAway(reason: string): void;
+  onBack(): Promise<void>;
+  /** They are asked from now on. */
+  onHere(): void;
+}
+
+export interface SharedCountersOptions {
+  url: string;
+  /** Longer than this no call waits for the counters. */
+  replyMs: number;
+  schedule: Schedule;
+  listener: SharedListener;
+}
+
+/**
+ * The counters in a Redis, asked within a bounded time. When it does not answer in time once, it is away, and nobody
+ * waits for it until it has answered a probe and `onBack` is done.
+ */
+export class SharedCounters {
+  readonly #redis: Redis;
+  readonly #replyMs: number;
+  readonly #schedule: Schedule;
+  readonly #listener: SharedListener;
+  readonly #numbers = new Map<ScriptName, string>();
+  /** `joining`: it answers, and is being told what was counted without it. */
+  #state: 'here' | 'joining' | 'away' = 'away';
+  #cancelProbe: (() => void) | undefined;
+  #closed = false;
+
+  constructor({ url, replyMs, schedule, listener }: SharedCountersOptions) {
+    this.#replyMs = replyMs;
+    this.#schedule = schedule;
+    this.#listener = listener;
+    this.#redis = new Redis(url, {
+      lazyConnect: true,
+      // Whoever asks decides what happens without an answer: nothing is queued or sent again behind its back.
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 0,
+      connectTimeout: CONNECT_MS,
+      socketTimeout: SILENT_MS,
+      retryStrategy: (times) => Math.min(times * 50, LONGEST_RECONNECT_MS),
+      connectionName: 'fairlead',
+    });
+    // The commands that fail tell; without a listener an 'error' would be written to the console.
+    this.#redis.on('error', (error) => this.#lose(error.message));
+    this.#redis.on('close', () => this.#lose('the connection was closed'));
+  }
+
+  get isHere(): boolean {
+    return this.#state === 'here';
+  }
+
+  /** Looks for the Redis. Resolves when it was found, or not; it is looked for again by itself then. */
+  async open(): Promise<void> {
+    try {
+      await this.#within(this.#redis.connect(), OPEN_MS);
+    } catch (error) {
+      this.#listener.onAway(reasonOf(error));
+      this.#probeLater();
+      return;
+    }
+    await this.#probe();
+    if (!this.isHere) this.#listener.onAway('it does not answer');
+  }
+
+  /**
+   * Runs a script. Rejects where there is no answer in time; whether the script runs all the same is not known then.
+   */
+  run(name: ScriptName, call: ScriptCall): Promise<unknown> {
+    return this.#bounded(this.#send(name, call)).catch((error: unknown) => {
+      this.#lose(reasonOf(error));
+      throw error;
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancelProbe?.();
+    this.#redis.disconnect();
+  }
+
+  async #send(name: ScriptName, { keys, args }: ScriptCall): Promise<unknown> {
+    const digest = this.#numbers.get(name);
+    const rest = [keys.length, ...keys, ...args];
+    if (digest !== undefined) {
+      try {
+        return await this.#redis.call('EVALSHA', [digest, ...rest]);
+      } catch (error) {
+        // A Redis that was started anew knows no scripts.
+        if (!reasonOf(error).startsWith('NOSCRIPT')) throw error;
+      }
+    }
+    return this.#redis.call('EVAL', [SCRIPTS[name], ...rest]);
+  }
+
+  async #loadScripts(): Promise<void> {
+    for (const [name, text] of Object.entries(SCRIPTS)) {
+      const digest = await this.#bounded(this.#redis.call('SCRIPT', ['LOAD', text]));
+      this.#numbers.set(name as ScriptName, String(digest));
+    }
+  }
+
+  #within(work: Promise<unknown>, ms: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#schedule(() => reject(new Error(`it does not answer within ${ms} ms`)), ms);
+      work.then(() => resolve(), reject).finally(cancel);
+    });
+  }
+
+  /** Rejects after a while; an answer that has arrived but waits behind other work of this process still counts. */
+  #bounded(reply: Promise<unknown>): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      let over = false;
+      const giveUp = () => {
+        if (over) return;
+        over = true;
+        reject(new Error(`there was no answer within ${this.#replyMs} ms`));
+      };
+      const cancel = this.#schedule(() => setImmediate(() => setImmediate(giveUp)), this.#replyMs);
+      reply.then(
+        (answer) => {
+          over = true;
+          cancel();
+          resolve(answer);
+        },
+        (error: unknown) => {
+          over = true;
+          cancel();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  #lose(reason: string): void {
+    if (this.#closed || this.#state === 'away') return;
+    const wasHere = this.#state === 'here';
+    this.#state = 'away';
+    if (wasHere) this.#listener.onAway(reason);
+    this.#probeLater();
+  }
+
+  #probeLater(): void {
+    if (this.#closed || this.#cancelProbe) return;
+    this.#cancelProbe = this.#schedule(() => {
+      this.#cancelProbe = undefined;
+      void this.#probe();
+    }, PROBE_MS);
+  }
+
+  /** Never rejects: what fails is tried again. */
+  async #probe(): Promise<void> {
+    try {
+      if (this.#redis.status !== 'ready') throw new Error('there is no connection');
+      this.#state = 'joining';
+      await this.#loadScripts();
+      await this.#listener.onBack();
+      if (this.#isJoining()) this.#state = 'here';
+    } catch {
+      // That it is away was told when it went.
+      this.#state = 'away';
+    }
+    if (this.isHere) this.#listener.onHere();
+    else this.#probeLater();
+  }
+
+  /** The state may have changed while others were waited for. */
+  #isJoining(): boolean {
+    return this.#state === 'joining';
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

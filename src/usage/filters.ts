@@ -1,0 +1,41 @@
+import { type ExpressionBuilder, sql } from 'kysely';
+
+import type { Database } from '../store/schema.ts';
+import type { SUM_TABLES } from '../store/usage-sums.ts';
+import type { CallOutcome } from './record.ts';
+
+/** Which calls are meant: those that meet every filter given. */
+export interface CallFilters {
+  /** Unix milliseconds; the first that count. */
+  from?: number | undefined;
+  /** Unix milliseconds; the first that do not count any more. */
+  to?: number | undefined;
+  tenant?: string;
+  key?: string;
+  model?: string;
+  target?: string;
+  /** `failed` is everything but `ok`. */
+  outcome?: 'failed' | CallOutcome;
+}
+
+/** `write`: a name as the table has it. */
+export function meetFilters<Table extends 'calls' | keyof typeof SUM_TABLES>(
+  builder: ExpressionBuilder<Database, Table>,
+  time: 'started_at' | 'span',
+  filters: CallFilters,
+  write: (name: string) => string,
+) {
+  const { from, to, outcome } = filters;
+  const row = builder as unknown as ExpressionBuilder<Database, 'calls'>;
+  const began = sql<number>`${sql.ref(time)}`;
+  const conditions = [];
+  if (from !== undefined) conditions.push(row(began, '>=', from));
+  if (to !== undefined) conditions.push(row(began, '<', to));
+  for (const column of ['tenant', 'key', 'model', 'target'] as const) {
+    const wanted = filters[column];
+    if (wanted !== undefined) conditions.push(row(column, '=', write(wanted)));
+  }
+  if (outcome === 'failed') conditions.push(row('outcome', '<>', 'ok'));
+  else if (outcome !== undefined) conditions.push(row('outcome', '=', outcome));
+  return row.and(conditions);
+}

@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { passThrough } from '../../../src/dialects/chat/pass-through.ts';
+
+const HEAD = '"id":"c","object":"chat.completion.chunk","created":1,"model":"m"';
+const event = (choices: string, rest = '') => `data: {${HEAD},"choices":${choices}${rest}}\n\n`;
+const chunk = (delta: string, finish = 'null') =>
+  event(`[{"index":0,"delta":${delta},"finish_reason":${finish}}]`);
+const TEXT = chunk('{"content":"Hi"}');
+const STOP = chunk('{}', '"stop"');
+const DONE = 'data: [DONE]\n\n';
+const call = (fields: string) => chunk(`{"tool_calls":[{${fields}}]}`);
+const BEGIN = '"id":"call_1","type":"function","function":{"name":"f","arguments":""}';
+const MORE = '"function":{"arguments":"{}"}';
+
+/** What clients get of a stream whose events come one by one, and all at once. */
+function relay(events: readonly string[]): string {
+  const [slow, fast] = [[...events], [events.join('')]].map((packets) => {
+    const scanner = passThrough.streamScanner({ hideUsage: false });
+    const relayed = packets.map((packet) => scanner.scan(Buffer.from(packet)).toString()).join('');
+    assert.equal(scanner.failure, undefined);
+    assert.equal(scanner.finished, true);
+    return relayed;
+  });
+  assert.equal(slow, fast);
+  return slow ?? '';
+}
+
+const STREAMS: { what: string; sent: string[]; relayed: string[] }[] = [
+  {
+    what: 'choices that are null become an empty list: clients walk through them',
+    sent: [TEXT, event('null', ',"usage":{"prompt_tokens":1}'), STOP, DONE],
+    relayed: [TEXT, event('[]', ',"usage":{"prompt_tokens":1}'), STOP, DONE],
+  },
+  {
+    what: 'a chunk without choices gets an empty list, and keeps all else byte for byte',
+    sent: [
+      TEXT,
+      'event: x\r\ndata:{"usage": {"prompt_tokens": 1},\r\ndata: "n":12345678901234567890}\r\n\r\n',
+      STOP,
+      DONE,
+    ],
+    relayed: [
+      TEXT,
+      'event: x\ndata: {"choices":[],"usage": {"prompt_tokens": 1},\ndata:  "n":12345678901234567890}\n\n',
+      STOP,
+      DONE,
+    ],
+  },
+  {
+    what: 'an answer whose end is told by [DONE] alone gets its reason',
+    sent: [TEXT, DONE],
+    relayed: [TEXT, chunk('{}', '"stop"').replace('"created":1', '"created":1'), DONE],
+  },
+  {
+    what: 'tool calls whose end is told by [DONE] alone are there to be called',
+    sent: [call(`"index":0,${BEGIN}`), call(`"index":0,${MORE}`), DONE],
+    relayed: [call(`"index":0,${BEGIN}`), call(`"index":0,${MORE}`), chunk('{}', '"tool_calls"'), DONE],
+  },
+  {
+    what: 'every choice without a reason gets one',
+    sent: [
+      event(
+        '[{"index":0,"delta":{"content":"a"}},{"index":1,"delta":{"content":"b"},"finish_reason":"length"}]',
+      ),
+      DONE,
+    ],
+    relayed: [
+      event(
+        '[{"index":0,"delta":{"content":"a"}},{"index":1,"delta":{"content":"b"},"finish_reason":"length"}]',
+      ),
+      chunk('{}', '"stop"'),
+      DONE,
+    ],
+  },
+  {
+    what: 'a tool call without index is numbered, and what goes on with it',
+    sent: [
+      TEXT,
+      call(BEGIN),
+      call(MORE),
+      call(BEGIN.replace('call_1', 'call_2')),
+      call(MORE),
+      chunk('{}', '"tool_calls"'),
+      DONE,
+    ],
+    relayed: [
+      TEXT,
+      call(`"index":0,${BEGIN}`),
+      call(`"index":0,${MORE}`),
+      call(`"index":1,${BEGIN.replace('call_1', 'call_2')}`),
+      call(`"index":1,${MORE}`),
+      chunk('{}', '"tool_calls"'),
+      DONE,
+    ],
+  },
+  {
+    what: 'whole calls without index or id in one delta are told apart',
+    sent: [
+      chunk(
+        '{"tool_calls":[{"function":{"name":"f","arguments":"{}"}},{"index":null,"function":{"name":"f","arguments":"{}"}}]}',
+        '"tool_calls"',
+      ),
+      DONE,
+    ],
+    relayed: [
+      chunk(
+        '{"tool_calls":[{"index":0,"function":{"name":"f","arguments":"{}"}},{"index":1,"function":{"name":"f","arguments":"{}"}}]}',
+        '"tool_calls"',
+      ),
+      DONE,
+    ],
+  },
+  {
+    what: 'a stop beside tool calls says that they are to be called',
+    sent: [TEXT, call(`"index":0,${BEGIN}`), call(`"index":0,${MORE}`), STOP, DONE],
+    relayed: [TEXT, call(`"index":0,${BEGIN}`), call(`"index":0,${MORE}`), chunk('{}', '"tool_calls"'), DONE],
+  },
+  {
+    what: 'a length beside tool calls stays: the last of them is cut off',
+    sent: [call(`"index":0,${BEGIN}`), chunk('{}', '"length"'), DONE],
+    relayed: [call(`"index":0,${BEGIN}`), chunk('{}', '"length"'), DONE],
+  },
+  {
+    what: 'a choice without index gets its place, in every event',
+    sent: [
+      event('[{"delta":{"content":"a"}}]'),
+      event('[{"delta":{"content":"b"}}]'),
+      event('[{"finish_reason":"stop"}]'),
+      DONE,
+    ],
+    relayed: [
+      event('[{"index":0,"delta":{"content":"a"}}]'),
+      event('[{"index":0,"delta":{"content":"b"}}]'),
+      event('[{"index":0,"finish_reason":"stop"}]'),
+      DONE,
+    ],
+  },
+  {
+    what: 'empty lists of calls and texts that speak of calls change nothing',
+    sent: [
+      TEXT,
+      chunk('{"content":"\\"tool_calls\\":[{","tool_calls":[]}'),
+      chunk('{"tool_calls":null}'),
+      STOP,
+      DONE,
+    ],
+    relayed: [
+      TEXT,
+      chunk('{"content":"\\"tool_calls\\":[{","tool_calls":[]}'),
+      chunk('{"tool_calls":null}'),
+      STOP,
+      DONE,
+    ],
+  },
+];
+
+for (const { what, sent, relayed } of STREAMS) {
+  test(what, () => {
+    assert.equal(relay(sent), relayed.join(''));
+  });
+}
+
+test('what is only usage is still hidden where its choices are null', () => {
+  const scanner = passThrough.streamScanner({ hideUsage: true });
+  scanner.scan(Buffer.from(TEXT));
+  assert.equal(scanner.scan(Buffer.from(event('null', ',"usage":{"prompt_tokens":1}'))).length, 0);
+  assert.equal(scanner.usage?.input, 1);
+});
+
+const whole = (choices: string) => Buffer.from(`{ "seed": 12345678901234567890, "choices": ${choices} }`);
+const CALLS = '"message": {"tool_calls": [ {"id": "a"}]}';
+
+test('a whole answer that calls tools does not end with stop; all else of it stays byte for byte', () => {
+  for (const [sent, mended] of [
+    [`[{${CALLS}, "finish_reason" : "stop"}]`, `[{${CALLS}, "finish_reason" : "tool_calls"}]`],
+    [
+      `[{"finish_reason":"stop","message":{}},{"finish_reason":"stop",${CALLS}},{"finish_reason":"length",${CALLS}}]`,
+      `[{"finish_reason":"stop","message":{}},{"finish_reason":"tool_calls",${CALLS}},{"finish_reason":"length",${CALLS}}]`,
+    ],
+    [
+      `[{"message":{"tool_calls":[]},"finish_reason":"stop"}]`,
+      `[{"message":{"tool_calls":[]},"finish_reason":"stop"}]`,
+    ],
+  ] as const) {
+    assert.equal(passThrough.mendAnswer?.(whole(sent)).toString(), whole(mended).toString());
+  }
+});
+
+test('a whole answer without choices is none', () => {
+  for (const choices of ['null', '[]', '"x"', '[null]']) {
+    const failure = passThrough.readFailure(whole(choices));
+    assert.equal(failure?.kind, 'upstream_unavailable', choices);
+    assert.match(failure?.message ?? '', /no chat completion/);
+  }
+  assert.equal(passThrough.readFailure(whole('[ {"message":{"content":"Hi"}}]')), undefined);
+});

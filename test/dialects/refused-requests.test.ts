@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Conversation } from '../../src/conversation/conversation.ts';
+import type { JsonObject } from '../../src/conversation/json.ts';
+import { chat } from '../../src/dialects/chat/index.ts';
+import { converse } from '../../src/dialects/converse/index.ts';
+import { gemini } from '../../src/dialects/gemini/index.ts';
+import { messages } from '../../src/dialects/messages/index.ts';
+import { responses } from '../../src/dialects/responses/index.ts';
+
+const CLAUDE_ON_BEDROCK = 'anthropic.claude-sonnet-4-5-20250929-v1:0';
+
+describe('a file of Google’s Files API is for Google alone', () => {
+  const uri = 'https://generativelanguage.googleapis.com/v1beta/files/abc';
+  const parts = [{ fileData: { fileUri: uri, mimeType: 'image/png' } }];
+  const said = gemini.decodeRequest({ contents: [{ role: 'user', parts }] }, { model: 'm' });
+  const content = [{ type: 'image_url', image_url: { url: uri } }];
+  const linked = chat.decodeRequest({ model: 'm', messages: [{ role: 'user', content }] }, {});
+
+  for (const [name, dialect, model] of [
+    ['chat', chat, 'gpt-4.1'],
+    ['responses', responses, 'gpt-4.1'],
+    ['messages', messages, 'claude-sonnet-4-5'],
+    ['converse', converse, CLAUDE_ON_BEDROCK],
+  ] as const) {
+    test(`it is refused at ${name}`, () => {
+      const refusal = { kind: 'invalid_request', code: 'unsupported_file' };
+      assert.throws(() => dialect.encodeRequest(said, model), refusal);
+      if (name === 'chat') return;
+      assert.throws(() => dialect.encodeRequest(linked, model), {
+        ...refusal,
+        param: 'messages[0].content[0]',
+      });
+    });
+  }
+
+  test('Gemini gets it, whoever names it', () => {
+    for (const conversation of [said, linked])
+      assert.ok(JSON.stringify(gemini.encodeRequest(conversation, 'gemini-2.5-pro').body).includes(uri));
+  });
+});
+
+describe('more stop sequences than a model takes are refused in the caller’s words', () => {
+  const asked = (stop: string[]): [string, Conversation][] => [
+    ['stop', chat.decodeRequest({ model: 'm', messages: [{ role: 'user', content: 'Hi' }], stop }, {})],
+    [
+      'stop_sequences',
+      messages.decodeRequest(
+        { model: 'm', max_tokens: 9, messages: [{ role: 'user', content: 'Hi' }], stop_sequences: stop },
+        {},
+      ),
+    ],
+    [
+      'generationConfig.stopSequences',
+      gemini.decodeRequest(
+        { contents: [{ role: 'user', parts: [{ text: 'Hi' }] }], generationConfig: { stopSequences: stop } },
+        { model: 'm' },
+      ),
+    ],
+  ];
+  const stops = (count: number) => Array.from({ length: count }, (_, index) => `s${index}`);
+
+  for (const [model, most] of [
+    ['gpt-4.1', 4],
+    ['gpt-5', 0],
+    ['o3', 0],
+    ['o3-mini', 4],
+  ] as const) {
+    test(`${model} takes ${most}`, () => {
+      for (const [param, conversation] of asked(stops(most + 1)).filter(([word]) => word !== 'stop')) {
+        assert.throws(() => chat.encodeRequest(conversation, model), {
+          code: 'unsupported_parameter',
+          param,
+        });
+      }
+      for (const [, conversation] of most > 0 ? asked(stops(most)) : [])
+        assert.deepEqual(chat.encodeRequest(conversation, model).body['stop'], stops(most));
+    });
+  }
+
+  test('an open server is sent them all, Gemini five', () => {
+    for (const [param, conversation] of asked(stops(6))) {
+      assert.deepEqual(chat.encodeRequest(conversation, 'llama').body['stop'], stops(6));
+      if (conversation.dialect !== 'gemini')
+        assert.throws(() => gemini.encodeRequest(conversation, 'gemini-2.5-pro'), { param });
+    }
+  });
+});
+
+describe('a tool call without its result, or a result without its call, is pointed at', () => {
+  const call = { id: 'a', type: 'function', function: { name: 'look', arguments: '{}' } };
+  const HI: JsonObject = { role: 'user', content: 'Hi' };
+  const ask = (...list: JsonObject[]) => chat.decodeRequest({ model: 'm', messages: [HI, ...list] }, {});
+  const unanswered = ask(
+    { role: 'assistant', tool_calls: [{ ...call, id: 'b' }, call] },
+    { role: 'tool', tool_call_id: 'b', content: 'x' },
+    HI,
+  );
+  const orphan = ask({ role: 'assistant', content: 'Yo' }, { role: 'tool', tool_call_id: 'z', content: 'x' });
+
+  for (const [name, dialect, model] of [
+    ['messages', messages, 'claude-sonnet-4-5'],
+    ['gemini', gemini, 'gemini-2.5-pro'],
+    ['converse', converse, CLAUDE_ON_BEDROCK],
+  ] as const) {
+    test(`at ${name}`, () => {
+      assert.throws(() => dialect.encodeRequest(unanswered, model), {
+        code: 'unanswered_tool_call',
+        param: 'messages[1].tool_calls[1].id',
+      });
+      assert.throws(() => dialect.encodeRequest(orphan, model), {
+        code: 'unknown_tool_call',
+        param: 'messages[2].tool_call_id',
+      });
+    });
+  }
+});

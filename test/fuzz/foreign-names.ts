@@ -1,0 +1,28 @@
+import type { JsonObject, JsonValue } from '../../src/conversation/json.ts';
+import type { CallerDialectName } from '../../src/dialects/dialect.ts';
+import { HELD_FIELDS } from '../../src/dialects/held-fields.ts';
+import type { Random } from './random.ts';
+
+/** What another tenant has at every provider: no body that a provider gets for a limited tenant may hold it. */
+export const FOREIGN = 'held-by-another-tenant';
+
+/** Where a field that does not stand at the top can stand. */
+const PLACES: Record<CallerDialectName, (field: JsonObject) => JsonObject> = {
+  chat: (field) => ({ audio: { format: 'mp3', ...field }, extra: [field] }),
+  responses: (field) => ({ tools: [{ type: 'code_interpreter', ...field }] }),
+  messages: (field) => ({ extra: { source: field } }),
+  gemini: (field) => ({ tools: [{ retrieval: field }] }),
+};
+
+/** The same request, naming in one of the ways that its dialect has what is another tenant's. */
+export function nameForeign(random: Random, dialect: CallerDialectName, request: JsonObject): JsonObject {
+  const [key, { form, top }] = random.pick(Object.entries(HELD_FIELDS[dialect].fields));
+  const values: JsonValue[] =
+    form === 'object'
+      ? [{ id: FOREIGN }]
+      : form === 'address'
+        ? [`gs://${FOREIGN}`, { url: `ms://${FOREIGN}` }]
+        : [FOREIGN, { id: FOREIGN }, [FOREIGN]];
+  const field = { [key]: random.pick(values) };
+  return { ...request, ...(top ? field : PLACES[dialect](field)) };
+}

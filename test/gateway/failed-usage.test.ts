@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { after, test } from 'node:test';
+import { startGateway } from '../support/gateway.ts';
+import { chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
+
+const closing: (() => Promise<void>)[] = [];
+after(async () => {
+  for (const close of closing.reverse()) await close();
+});
+
+type Answer = (response: ServerResponse) => unknown;
+
+async function setUp(answer: Answer) {
+  const upstream = await startRawUpstream(answer);
+  const accounts = [{ name: 'main', apiKey: 'sk-upstream-secret-0123456789' }];
+  const gateway = await startGateway({
+    providers: {
+      up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl, accounts },
+      anthropic: { baseUrl: upstream.baseUrl.replace(/\/v1$/, ''), accounts },
+    },
+  });
+  closing.push(upstream.close, gateway.stop);
+  return gateway;
+}
+
+const DOORS = { chat: '/v1/chat/completions', messages: '/v1/messages' };
+const ask = (model: string, stream: boolean) => ({
+  model,
+  stream,
+  max_tokens: 10,
+  messages: [{ role: 'user', content: 'Hi' }],
+});
+
+const json =
+  (text: string): Answer =>
+  (response) => {
+    response.setHeader('content-type', 'application/json');
+    response.end(text);
+  };
+const events =
+  (text: string): Answer =>
+  (response) => {
+    response.setHeader('content-type', 'text/event-stream');
+    response.end(text);
+  };
+
+const LIMIT = '{"error":{"message":"Slow down","code":429}}';
+const ROLE = chatChunk('').replace('"content":""', '"role":"assistant","content":""');
+const MESSAGE_START =
+  'event: message_start\ndata: {"type":"message_start","message":{"id":"m","type":"message","role":"assistant","model":"x","content":[],"stop_reason":null,"usage":{"input_tokens":25,"output_tokens":1}}}\n\n';
+const OVERLOADED =
+  'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n';
+
+const UNBILLED: { what: string; model: string; stream: boolean; answer: Answer }[] = [
+  { what: 'an error as the first event', model: 'up/m', stream: true, answer: events(`data: ${LIMIT}\n\n`) },
+  {
+    what: 'an error behind the role',
+    model: 'up/m',
+    stream: true,
+    answer: events(`${ROLE}data: ${LIMIT}\n\n`),
+  },
+  {
+    what: 'an error in the only choice',
+    model: 'up/m',
+    stream: true,
+    answer: events(
+      'data: {"id":"c","choices":[{"index":0,"delta":{"content":""},"finish_reason":"error","error":{"message":"Boom","code":502}}]}\n\n',
+    ),
+  },
+  { what: 'an error instead of an answer', model: 'up/m', stream: false, answer: json(LIMIT) },
+  {
+    what: 'an answer that is cut off',
+    model: 'up/m',
+    stream: false,
+    answer: json('{"choices":[{"message":{"content":"Hel'),
+  },
+  {
+    what: 'an error behind the start of a message',
+    model: 'anthropic/x',
+    stream: true,
+    answer: events(MESSAGE_START + OVERLOADED),
+  },
+  {
+    what: 'an error instead of a message',
+    model: 'anthropic/x',
+    stream: false,
+    answer: json('{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'),
+  },
+];
+
+for (const { what, model, stream, answer } of UNBILLED) {
+  for (const [door, path] of Object.entries(DOORS)) {
+    test(`${what} of ${model} is not billed: nothing was generated (${door})`, async () => {
+      const gateway = await setUp(answer);
+      const response = await gateway.post(path, ask(model, stream));
+      assert.notEqual(response.status, 200);
+      const [record] = await gateway.calls();
+      assert.equal(record?.usage, null);
+      assert.equal(record?.costMicroUsd, null);
+    });
+  }
+}
+
+test('what a provider itself reported of a call that failed is recorded', async () => {
+  const usage = '"usage":{"prompt_tokens":30,"completion_tokens":4,"total_tokens":34}';
+  for (const stream of [false, true]) {
+    const failure = `{"error":{"message":"Boom","code":502},"choices":[],${usage}}`;
+    const gateway = await setUp(stream ? events(`${ROLE}data: ${failure}\n\n`) : json(failure));
+    assert.equal((await gateway.post(DOORS.chat, ask('up/m', stream))).status, 502);
+    const [record] = await gateway.calls();
+    assert.equal(record?.usage?.input, 30);
+    assert.equal(record?.usage?.output, 4);
+  }
+});
+
+test('output that a failure followed at once was generated: it is accounted, though no client saw it', async () => {
+  for (const path of Object.values(DOORS)) {
+    const gateway = await setUp(events(`${ROLE}${chatChunk('Hel')}data: ${LIMIT}\n\n`));
+    await (await gateway.post(path, ask('up/m', true))).text();
+    const [record] = await gateway.calls();
+    assert.equal(record?.usage?.estimated, true);
+    assert.ok((record?.usage?.output ?? 0) > 0);
+  }
+});

@@ -1,0 +1,347 @@
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { after, describe, test } from 'node:test';
+import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../src/conversation/json.ts';
+import type { CallerDialectName } from '../../src/dialects/dialect.ts';
+import { HELD_FIELDS, type HeldField } from '../../src/dialects/held-fields.ts';
+import { startGateway, TEST_KEY } from '../support/gateway.ts';
+import { chatAnswer, startRawUpstream } from '../support/raw-upstream.ts';
+
+/** Refuses nothing: what is asked of it has got past every check of the gateway. */
+const ANSWERS: readonly [path: RegExp, answer: string][] = [
+  [/count_tokens|countTokens/, '{"input_tokens":7,"totalTokens":7}'],
+  [
+    /[gG]enerateContent/,
+    '{"candidates":[{"content":{"role":"model","parts":[{"text":"ok"}]},"finishReason":"STOP"}]}',
+  ],
+  [
+    /\/messages|rawPredict/,
+    '{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"ok"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}',
+  ],
+  [
+    /\/responses/,
+    '{"id":"resp_1","object":"response","status":"completed","model":"m","output":[],"usage":{"input_tokens":1,"output_tokens":1}}',
+  ],
+  [/./, chatAnswer('ok')],
+];
+const upstream = await startRawUpstream((response: ServerResponse, _body, { url = '' }) => {
+  response.setHeader('content-type', 'application/json');
+  response.end(ANSWERS.find(([path]) => path.test(url))?.[1]);
+});
+const root = upstream.baseUrl.replace(/\/v1$/, '');
+const accounts = [{ name: 'main', apiKey: 'key-of-the-provider-0000' }];
+const LIMITED = 'sk-fl-limited-key-00000000000000000';
+const gateway = await startGateway({
+  providers: {
+    openai: { baseUrl: upstream.baseUrl, accounts },
+    moonshot: { baseUrl: upstream.baseUrl, accounts },
+    alibaba: { baseUrl: upstream.baseUrl, accounts },
+    ollama: { baseUrl: upstream.baseUrl, accounts },
+    openrouter: { baseUrl: upstream.baseUrl, accounts },
+    'azure-openai': { baseUrl: root, apiVersion: '2024-10-21', accounts },
+    anthropic: { baseUrl: root, accounts },
+    gemini: { baseUrl: root, accounts },
+  },
+  models: { flash: { targets: ['gemini/gemini-2.5-flash'] } },
+  tenants: {
+    acme: { models: ['*'], keys: [{ name: 'app', secret: TEST_KEY }] },
+    limited: {
+      models: [
+        ...['flash', 'openai/gpt-4.1', 'openai/tts-1', 'moonshot/kimi-k2.5', 'alibaba/qwen-long'],
+        ...['anthropic/claude-sonnet-4-5', 'azure-openai/gpt-4.1', 'ollama/small'],
+        ...['openrouter/small', 'openrouter/other'],
+      ],
+      keys: [{ name: 'app', secret: LIMITED }],
+    },
+  },
+});
+after(async () => {
+  await gateway.stop();
+  await upstream.close();
+});
+
+async function ask(key: string, path: string, body: unknown) {
+  const before = upstream.requests.length;
+  const response = await gateway.post(path, body, { headers: { authorization: `Bearer ${key}` } });
+  return { status: response.status, text: await response.text(), sent: upstream.requests.slice(before) };
+}
+
+/** Refused to who has not all of the provider, before the provider hears of it; let through for who has. */
+async function assertHeld(path: string, body: JsonObject | string, param?: string): Promise<void> {
+  const { status, text, sent } = await ask(LIMITED, path, body);
+  const shown = `${path} ${typeof body === 'string' ? body : JSON.stringify(body)}\n${text}`;
+  assert.deepEqual(
+    sent.map(({ body: said }) => said),
+    [],
+    `a provider was asked: ${shown}`,
+  );
+  assert.ok(status === 403 || status === 404, `${status} ${shown}`);
+  const told = tryParseJson(text);
+  assert.ok(isObject(told) && isObject(told['error']));
+  assert.notEqual(told['error']['code'], 'model_not_found', shown);
+  if (param !== undefined && 'param' in told['error']) assert.equal(told['error']['param'], param, shown);
+  const theirs = await ask(TEST_KEY, path, body);
+  assert.equal(theirs.status, 200, `${shown}\n${theirs.text}`);
+}
+
+const USER = { role: 'user', content: 'say ok' };
+const PARTS = [{ role: 'user', parts: [{ text: 'say ok' }] }];
+
+interface DoorForm {
+  path: string;
+  /** A request with a field at its top, or within what only this dialect knows. */
+  top(field: JsonObject): JsonObject;
+  within(field: JsonObject): JsonObject;
+}
+
+const chatForm = (path: string): DoorForm => ({
+  path,
+  top: (field) => ({ model: 'openai/gpt-4.1', messages: [USER], ...field }),
+  within: (field) => ({
+    model: 'openai/gpt-4.1',
+    messages: [{ role: 'user', content: [{ type: 'x', ...field }] }],
+    audio: field,
+  }),
+});
+const messagesForm = (path: string): DoorForm => ({
+  path,
+  top: (field) => ({
+    model: 'anthropic/claude-sonnet-4-5',
+    max_tokens: 5,
+    messages: [USER],
+    ...field,
+  }),
+  within: (field) => ({
+    model: 'anthropic/claude-sonnet-4-5',
+    max_tokens: 5,
+    messages: [{ role: 'user', content: [{ type: 'document', source: { type: 'x', ...field } }] }],
+  }),
+});
+const geminiForm = (method: string): DoorForm => ({
+  path: `/v1beta/models/flash:${method}`,
+  top: (field) => ({ contents: PARTS, ...field }),
+  within: (field) => ({ contents: PARTS, tools: [{ retrieval: { x: field } }] }),
+});
+const inner = (form: DoorForm, key: string): DoorForm => ({
+  path: form.path,
+  top: (field) => ({ [key]: form.top(field) }),
+  within: (field) => ({ [key]: form.within(field) }),
+});
+
+const FORMS: Record<CallerDialectName, DoorForm[]> = {
+  chat: [chatForm('/v1/chat/completions')],
+  responses: [
+    {
+      path: '/v1/responses',
+      top: (field) => ({ model: 'openai/gpt-4.1', input: 'say ok', ...field }),
+      within: (field) => ({
+        model: 'openai/gpt-4.1',
+        input: 'say ok',
+        tools: [{ type: 'code_interpreter', x: [field] }],
+      }),
+    },
+  ],
+  messages: [messagesForm('/v1/messages'), messagesForm('/v1/messages/count_tokens')],
+  gemini: [
+    geminiForm('generateContent'),
+    geminiForm('countTokens'),
+    inner(geminiForm('countTokens'), 'generateContentRequest'),
+    inner(geminiForm('countTokens'), 'generate_content_request'),
+    {
+      path: '/v1beta/models/flash:batchEmbedContents',
+      top: (field) => ({ requests: [{ content: PARTS[0] as JsonValue, ...field }] }),
+      within: (field) => ({ requests: [{ content: { parts: [{ x: field }] }, tools: [] }] }),
+    },
+  ],
+};
+
+/** One id a field: what is named first of some kinds is whose call names it. */
+const valuesOf = ({ form }: HeldField, id: string): JsonValue[] =>
+  ({
+    id: [id, { id }, [id]],
+    object: [{ id }],
+    address: [`gs://${id}`],
+    whole: [{ endpoint: id }, [{ type: id }]],
+  })[form];
+
+/** Other bytes that say the same. */
+const SPELLINGS: Record<string, (body: JsonObject) => string> = {
+  plain: (body) => JSON.stringify(body),
+  pretty: (body) => JSON.stringify(body, null, '\t'),
+  'with spaces before colons': (body) => JSON.stringify(body).replaceAll('":', '" :'),
+  'with slashes escaped': (body) => JSON.stringify(body).replaceAll('/', '\\/'),
+};
+
+for (const [dialect, forms] of Object.entries(FORMS) as [CallerDialectName, DoorForm[]][]) {
+  for (const form of forms) {
+    describe(`at ${form.path} (${Object.keys(form.top({})).join(', ')})`, () => {
+      for (const [key, field] of Object.entries(HELD_FIELDS[dialect].fields)) {
+        test(`${key} names what a provider holds, however it is written`, async () => {
+          const place = field.top ? form.top : form.within;
+          const [first = null, ...others] = valuesOf(field, `${key}-of-another-at${form.path}`);
+          for (const spell of Object.values(SPELLINGS))
+            await assertHeld(form.path, spell(place({ [key]: first })));
+          for (const value of others) await assertHeld(form.path, place({ [key]: value }));
+        });
+
+        test(`${key} is refused where only a lenient parser reads it, or two read different things`, async () => {
+          const [value = null] = valuesOf(field, `${key}-of-another-at${form.path}`);
+          const text = JSON.stringify((field.top ? form.top : form.within)({ [key]: value }));
+          const doubtful = [
+            text.replace(`"${key}"`, `'${key}'`),
+            text.replace(`"${key}"`, key),
+            text.replace(`"${key}"`, `"${key.replace(/[^bfnrtu]/, '\\$&')}"`),
+            text.replace(`"${key}"`, `"\\u00${key.charCodeAt(0).toString(16)}${key.slice(1)}"`),
+            text.replace(`"${key}"`, `"${key}":null,"${key}"`),
+          ];
+          for (const body of doubtful) {
+            const { status, text: said, sent } = await ask(LIMITED, form.path, body);
+            assert.equal(status, 400, `${body} ${said}`);
+            assert.deepEqual(sent, [], body);
+          }
+        });
+      }
+    });
+  }
+}
+
+describe('the path in a refusal is one of the caller’s request', () => {
+  const google = 'https://generativelanguage.googleapis.com/v1beta/files/of-other';
+  const document = { type: 'document', source: { type: 'url', url: google } };
+  for (const path of ['/v1/messages', '/v1/messages/count_tokens']) {
+    test(`${path} of another dialect’s model`, async () => {
+      const body = { model: 'flash', max_tokens: 5, messages: [{ role: 'user', content: [document] }] };
+      await assertHeld(path, body, 'messages[].content[]');
+      const result = { type: 'tool_result', tool_use_id: 'toolu_1', content: [document] };
+      const call = { type: 'tool_use', id: 'toolu_1', name: 'read', input: {} };
+      const tools = [{ name: 'read', input_schema: { type: 'object' } }];
+      const messages = [USER, { role: 'assistant', content: [call] }, { role: 'user', content: [result] }];
+      await assertHeld(path, { model: 'flash', max_tokens: 5, tools, messages });
+    });
+  }
+
+  test('chat', async () => {
+    const content = [
+      { type: 'text', text: 'say ok' },
+      { type: 'image_url', image_url: { url: google } },
+    ];
+    await assertHeld(
+      '/v1/chat/completions',
+      { model: 'flash', messages: [{ role: 'user', content }] },
+      'messages[0].content[1]',
+    );
+  });
+});
+
+describe('what single providers hold', () => {
+  test('videos at Moonshot', async () => {
+    const video = { type: 'video_url', video_url: { url: 'ms://file-of-other' } };
+    const messages = [{ role: 'user', content: [video] }];
+    await assertHeld(
+      '/v1/chat/completions',
+      { model: 'moonshot/kimi-k2.5', messages },
+      'messages[0].content[0].video_url',
+    );
+    const twice = JSON.stringify({ model: 'moonshot/kimi-k2.5', messages }).replace(
+      '"url":',
+      '"url":"https://example.com/a.mp4","url":',
+    );
+    assert.equal((await ask(LIMITED, '/v1/chat/completions', twice)).status, 400);
+  });
+
+  test('indices of Azure’s search', async () => {
+    const data_sources = [{ type: 'azure_search', parameters: { index_name: 'of-other' } }];
+    const body = { model: 'azure-openai/gpt-4.1', messages: [USER], data_sources };
+    await assertHeld('/v1/chat/completions', body, 'data_sources');
+  });
+
+  test('voices at OpenAI, but not those that everybody has', async () => {
+    const speech = { model: 'openai/tts-1', input: 'Hi' };
+    await assertHeld('/v1/audio/speech', { ...speech, voice: { id: 'voice_1' } }, 'voice');
+    const chat = { model: 'openai/gpt-4.1', messages: [USER] };
+    await assertHeld('/v1/chat/completions', { ...chat, audio: { voice: { id: 'voice_1' } } }, 'audio.voice');
+    assert.equal((await ask(LIMITED, '/v1/audio/speech', { ...speech, voice: 'alloy' })).status, 200);
+    const audio = { format: 'mp3', voice: 'alloy' };
+    assert.equal((await ask(LIMITED, '/v1/chat/completions', { ...chat, audio })).status, 200);
+  });
+
+  test('files that Qwen reads by their ids in system messages', async () => {
+    const messages = [{ role: 'system', content: 'fileid://file-fe-of-other' }, USER];
+    const body = { model: 'alibaba/qwen-long', messages };
+    await assertHeld('/v1/chat/completions', body, 'messages[0].content');
+    await assertHeld('/v1/chat/completions', JSON.stringify(body).replaceAll('/', '\\/'));
+    await assertHeld('/v1/chat/completions', JSON.stringify(body).replace('fileid', 'file\\u0069d'));
+    const said = { max_tokens: 5, messages: [USER] };
+    await assertHeld('/v1/messages', {
+      model: 'alibaba/qwen-long',
+      ...said,
+      system: 'fileid://file-fe-of-other',
+    });
+  });
+
+  test('an image item without its image, reasoning without its encrypted form', async () => {
+    for (const item of [
+      { type: 'image_generation_call', id: 'ig_1', result: '' },
+      { type: 'image_generation_call', id: 'ig_1', result: null },
+      { type: 'reasoning', id: 'rs_1', summary: [], content: [{}] },
+      { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: '' },
+      { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: true },
+    ]) {
+      const { status, text, sent } = await ask(LIMITED, '/v1/responses', {
+        model: 'openai/gpt-4.1',
+        input: [USER, item],
+      });
+      assert.equal(status, 404, text);
+      assert.match(text, /object_not_found/);
+      assert.deepEqual(sent, []);
+    }
+  });
+});
+
+describe('a second model beside the permitted one', () => {
+  test('is not reached by another spelling of the field', async () => {
+    for (const field of ['MODEL', 'Model', 'mo\\u0044el']) {
+      const body = `{"model":"ollama/small","${field}":"forbidden","messages":[{"role":"user","content":"x"}]}`;
+      const { status, sent, text } = await ask(LIMITED, '/v1/chat/completions', body);
+      assert.equal(status, 400, text);
+      assert.deepEqual(sent, []);
+    }
+  });
+
+  test('is permitted or refused where a provider has fields of its own for it', async () => {
+    const body = { model: 'openrouter/small', messages: [USER] };
+    for (const [fields, status] of [
+      [{ models: ['small', 'other'] }, 200],
+      [{ models: null }, 200],
+      [{ models: ['small', 'forbidden'] }, 403],
+      [{ models: 'forbidden' }, 403],
+      [{ models: [{ id: 'forbidden' }] }, 403],
+      [{ route: 'fallback' }, 403],
+      [{ preset: 'mine' }, 403],
+      [{ Models: ['forbidden'] }, 400],
+    ] as const) {
+      const answer = await ask(LIMITED, '/v1/chat/completions', { ...body, ...fields });
+      assert.equal(answer.status, status, `${JSON.stringify(fields)} ${answer.text}`);
+      assert.equal(answer.sent.length, status === 200 ? 1 : 0);
+      const theirs = await ask(TEST_KEY, '/v1/chat/completions', { ...body, ...fields });
+      assert.equal(theirs.status, 200, theirs.text);
+    }
+  });
+});
+
+test('public addresses and data are nobody’s, in every dialect', async () => {
+  const bodies: [string, JsonObject][] = [];
+  for (const url of ['https://example.com/a.png', 'HTTP://example.com/a.png', 'data:image/png;base64,AAAA']) {
+    const content = [{ type: 'image_url', image_url: { url } }];
+    bodies.push(['/v1/chat/completions', { model: 'openai/gpt-4.1', messages: [{ role: 'user', content }] }]);
+    const input = [{ role: 'user', content: [{ type: 'input_image', image_url: url }] }];
+    bodies.push(['/v1/responses', { model: 'openai/gpt-4.1', input }]);
+    const image = [{ type: 'image', source: { type: 'url', url } }];
+    const messages = [{ role: 'user', content: image }];
+    bodies.push(['/v1/messages', { model: 'anthropic/claude-sonnet-4-5', max_tokens: 5, messages }]);
+  }
+  for (const [path, body] of bodies) {
+    const { status, text } = await ask(LIMITED, path, body);
+    assert.equal(status, 200, `${path} ${JSON.stringify(body)} ${text}`);
+  }
+});

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { compileTenantLimits } from '../../src/quotas/compile-limits.ts';
+import { CounterBook } from '../../src/quotas/counters.ts';
+import type { Demand, Limit } from '../../src/quotas/limit.ts';
+import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
+import { Reservation } from '../../src/quotas/reservation.ts';
+import { SharedQuotas } from '../../src/quotas/shared-quotas.ts';
+import { redisMissing, startRedis } from '../support/redis.ts';
+import { VirtualSchedule } from '../support/virtual-schedule.ts';
+
+const closing: (() => Promise<void>)[] = [];
+after(async () => {
+  for (const close of closing.reverse()) await close();
+});
+
+const DEMAND: Demand = { calls: 1, tokens: 600, nanoUsd: 0, costs: true };
+const START = Date.UTC(2026, 4, 1, 12);
+
+/** One instance, whose time stands still until it is moved. */
+async function startInstance(url: string) {
+  const time = new VirtualSchedule();
+  const counters = new CounterBook();
+  const limits = { concurrentCalls: 1, budgets: [{ tokens: 1_000, per: 'day' as const }] };
+  const book = compileTenantLimits('t', { limits, keys: [] }, new Map(), counters);
+  const now = () => START + time.nowMs;
+  const quotas = new SharedQuotas(
+    {
+      url,
+      replyMs: 10_000,
+      onStateLoss: 'deny',
+      local: new LocalQuotas(counters, now),
+      limits: () => book.own,
+      now,
+      schedule: time.schedule,
+      log: { warn: () => {}, error: (fields) => assert.fail(JSON.stringify(fields)) },
+    },
+    crypto.randomUUID(),
+  );
+  await quotas.open();
+  const found: readonly Limit[] = book.ofKey('k')?.find('m') ?? [];
+  return { time, quotas, reserve: (id: string) => Promise.resolve(quotas.reserve(found, DEMAND, id)) };
+}
+
+test('a running call keeps what it took as long as its instance lives, and no more than a minute longer', {
+  skip: redisMissing,
+}, async () => {
+  const redis = await startRedis({ saves: false });
+  closing.push(redis.close);
+  const one = await startInstance(redis.url);
+  const two = await startInstance(redis.url);
+  closing.push(() => two.quotas.close());
+
+  assert.ok((await one.reserve('a')) instanceof Reservation);
+  for (let passed = 0; passed < 180_000; passed += 20_000) {
+    await one.time.advance(20_000);
+    await two.time.advance(20_000);
+    // The renewal is sent, and not waited for.
+    await sleep(50);
+    assert.ok(!((await two.reserve('b')) instanceof Reservation), `after ${passed} ms it still runs`);
+  }
+  // As a crash ends it: without a settlement.
+  await one.quotas.close();
+  await two.time.advance(50_000);
+  assert.ok(!((await two.reserve('b')) instanceof Reservation));
+  await two.time.advance(15_000);
+  const next = await two.reserve('b');
+  assert.ok(next instanceof Reservation, 'its place and its 600 of 1,000 tokens are free');
+  two.quotas.settle(next, { calls: 1, tokens: 100, nanoUsd: 0 });
+  await sleep(50);
+  const [budget = ''] = await redis.client.keys('fairlead:*tokenBudget:day@*');
+  assert.deepEqual({ ...(await redis.client.hgetall(budget)) }, { reserved: '0', spent: '100' });
+});
+
+test('a settlement that is sent twice counts once', { skip: redisMissing }, async () => {
+  const redis = await startRedis({ saves: false });
+  closing.push(redis.close);
+  const { quotas, reserve } = await startInstance(redis.url);
+  closing.push(() => quotas.close());
+  const call = await reserve('a');
+  assert.ok(call instanceof Reservation);
+  quotas.settle(call, { calls: 1, tokens: 70, nanoUsd: 0 });
+  quotas.settle(call, { calls: 1, tokens: 70, nanoUsd: 0 });
+  // As where the first answer was lost on its way.
+  call.settled = false;
+  quotas.settle(call, { calls: 1, tokens: 70, nanoUsd: 0 });
+  await sleep(50);
+  const [budget = ''] = await redis.client.keys('fairlead:*tokenBudget:day@*');
+  assert.deepEqual({ ...(await redis.client.hgetall(budget)) }, { reserved: '0', spent: '70' });
+});

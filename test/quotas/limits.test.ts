@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { after, test } from 'node:test';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { chatAnswer, chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
+
+const closing: (() => Promise<void>)[] = [];
+after(async () => {
+  for (const close of closing.reverse()) await close();
+});
+
+const APP = 'sk-fl-app-key-of-acme-000000000000';
+const OTHER = 'sk-fl-other-key-of-acme-0000000000';
+const RIVAL = 'sk-fl-key-of-rival-00000000000000';
+
+interface Limited {
+  limits?: object;
+  modelLimits?: object;
+  keyLimits?: object;
+  modelsLimits?: object;
+  prices?: object;
+}
+
+type Answer = (response: ServerResponse, body: string) => unknown;
+
+/** A gateway whose models `m` and `n` lead to one upstream; tenant acme has two keys, tenant rival one. */
+async function setUp(
+  { limits, modelLimits, keyLimits, modelsLimits, prices }: Limited,
+  answer: Answer = (response) => respond(response),
+) {
+  const upstream = await startRawUpstream(answer);
+  const gateway = await startGateway({
+    providers: { up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl } },
+    models: {
+      m: { targets: ['up/x'], ...(modelsLimits && { limits: modelsLimits }) },
+      n: { targets: ['up/y'] },
+    },
+    prices: prices ?? { 'up/*': { input: 1, output: 1 } },
+    tenants: {
+      acme: {
+        models: ['*'],
+        ...(limits && { limits }),
+        ...(modelLimits && { modelLimits }),
+        keys: [
+          { name: 'app', secret: APP, ...(keyLimits && { limits: keyLimits }) },
+          { name: 'other', secret: OTHER },
+        ],
+      },
+      rival: { models: ['*'], keys: [{ name: 'app', secret: RIVAL }] },
+    },
+  });
+  closing.push(upstream.close, gateway.stop);
+  return { upstream, gateway };
+}
+
+function respond(response: ServerResponse, text = chatAnswer('Hello')): void {
+  response.setHeader('content-type', 'application/json');
+  response.end(text);
+}
+
+interface Ask {
+  key?: string;
+  model?: string;
+  content?: string;
+  [field: string]: unknown;
+}
+
+function ask(
+  gateway: TestGateway,
+  { key = APP, model = 'm', content = 'Hi', ...rest }: Ask = {},
+): Promise<Response> {
+  return gateway.post(
+    '/v1/chat/completions',
+    { model, messages: [{ role: 'user', content }], ...rest },
+    { headers: { authorization: `Bearer ${key}` } },
+  );
+}
+
+async function statuses(calls: Promise<Response>[]): Promise<number[]> {
+  const found: number[] = [];
+  for (const call of calls) {
+    const response = await call;
+    await response.arrayBuffer();
+    found.push(response.status);
+  }
+  return found;
+}
+
+async function errorOf(response: Response): Promise<{ message: string; type: string; code: string }> {
+  return ((await response.json()) as { error: { message: string; type: string; code: string } }).error;
+}
+
+test('a key’s limit of requests a minute holds for that key alone, and the answers count it down', async () => {
+  const { gateway, upstream } = await setUp({ keyLimits: { requestsPerMinute: 2 } });
+  const first = await ask(gateway);
+  assert.equal(first.status, 200);
+  assert.equal(first.headers.get('x-ratelimit-limit-requests'), '2');
+  assert.equal(first.headers.get('x-ratelimit-remaining-requests'), '1');
+  assert.match(first.headers.get('x-ratelimit-reset-requests') ?? '', /^(?:1m)?[\d.]+m?s$/);
+  assert.equal(first.headers.get('x-ratelimit-limit-tokens'), null);
+  assert.equal((await ask(gateway)).headers.get('x-ratelimit-remaining-requests'), '0');
+
+  const refused = await ask(gateway);
+  assert.equal(refused.status, 429);
+  const wait = Number(refused.headers.get('retry-after'));
+  assert.ok(wait > 50 && wait <= 62, `retry-after is ${wait}`);
+  const error = await errorOf(refused);
+  assert.equal(error.code, 'rate_limit_exceeded');
+  assert.match(error.message, /the key 'app' has a limit of 2 requests per minute/);
+  assert.equal((await ask(gateway, { key: OTHER })).status, 200);
+  assert.equal(upstream.requests.length, 3);
+  const [record] = (await gateway.calls(4)).filter(({ outcome }) => outcome !== 'ok');
+  assert.equal(record?.outcome, 'rate_limited');
+});
+
+test('a tenant’s limit is one for all of its keys, and none of another tenant’s', async () => {
+  const { gateway } = await setUp({ limits: { requestsPerMinute: 2 } });
+  const keys = [APP, OTHER, APP, RIVAL];
+  assert.deepEqual(await statuses(keys.map((key) => ask(gateway, { key }))), [200, 200, 429, 200]);
+});
+
+test('limits on models hold for names and patterns, and a model’s own limit for everyone', async () => {
+  const byTenant = await setUp({
+    modelLimits: { m: { requestsPerMinute: 1 }, 'up/*': { requestsPerMinute: 1 } },
+  });
+  const models = ['m', 'm', 'n', 'n', 'up/x', 'up/z'];
+  assert.deepEqual(
+    await statuses(models.map((model) => ask(byTenant.gateway, { model }))),
+    [200, 429, 200, 200, 200, 429],
+  );
+  const ofAll = await setUp({ modelsLimits: { requestsPerMinute: 2 } });
+  const first = await ask(ofAll.gateway);
+  // What is left would tell a tenant of others.
+  assert.equal(first.headers.get('x-ratelimit-remaining-requests'), null);
+  const calls = [RIVAL, APP].map((key) => ask(ofAll.gateway, { key }));
+  assert.deepEqual(await statuses(calls), [200, 429]);
+});
+
+test('a call that one limit refuses takes nothing from the others', async () => {
+  const { gateway } = await setUp({
+    limits: { requestsPerMinute: 2 },
+    modelLimits: { m: { requestsPerMinute: 1 } },
+  });
+  const models = ['m', 'm', 'm', 'n', 'n'];
+  assert.deepEqual(await statuses(models.map((model) => ask(gateway, { model }))), [200, 429, 429, 200, 429]);
+});
+
+test('calls under way are limited, and one that ends makes room', async () => {
+  const held: ServerResponse[] = [];
+  const { gateway, upstream } = await setUp({ limits: { concurrentCalls: 2 } }, (response) =>
+    held.push(response),
+  );
+  const running = [ask(gateway), ask(gateway)];
+  while (upstream.requests.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  const refused = await ask(gateway);
+  assert.equal(refused.status, 429);
+  assert.equal(refused.headers.get('retry-after'), '1');
+  assert.equal((await errorOf(refused)).code, 'concurrent_calls_exceeded');
+  for (const response of held.splice(0)) respond(response);
+  assert.deepEqual(await statuses(running), [200, 200]);
+  const next = ask(gateway);
+  while (held.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (const response of held.splice(0)) respond(response);
+  assert.equal((await next).status, 200);
+});
+
+test('tokens are reserved by what the call may use, and what it did not use comes back', async () => {
+  const { gateway } = await setUp({ limits: { tokensPerMinute: 3_000 } });
+  const first = await ask(gateway, { max_tokens: 2_000 });
+  assert.equal(first.status, 200);
+  assert.equal(first.headers.get('x-ratelimit-limit-tokens'), '3000');
+  const left = Number(first.headers.get('x-ratelimit-remaining-tokens'));
+  assert.ok(left < 1_000 - 700 && left > 200, `${left} are left`);
+  // The answer used 5 of them: nearly all is there again.
+  assert.equal((await ask(gateway, { max_tokens: 2_000 })).status, 200);
+});
+
+test('a call that can never fit is refused for good, and says what it may use', async () => {
+  const { gateway, upstream } = await setUp({ limits: { tokensPerMinute: 3_000 } });
+  const refused = await ask(gateway, { max_tokens: 100_000 });
+  assert.equal(refused.status, 429);
+  assert.equal(refused.headers.get('retry-after'), null);
+  assert.equal(refused.headers.get('x-should-retry'), 'false');
+  assert.match(
+    (await errorOf(refused)).message,
+    /too large: the tenant 'acme' has a limit of 3000 tokens per minute/,
+  );
+  assert.equal(upstream.requests.length, 0);
+});
+
+test('where the bound by bytes does not fit, the input is counted', async () => {
+  const { gateway, upstream } = await setUp({ limits: { tokensPerMinute: 3_000 } });
+  // 20 KB of text are bounded by 10,700 tokens, and come to 2,500.
+  const text = 'hello and '.repeat(1_200);
+  assert.equal((await ask(gateway, { content: text, max_tokens: 100 })).status, 200);
+  assert.equal((await ask(gateway, { content: text.repeat(4), max_tokens: 100 })).status, 429);
+  assert.equal(upstream.requests.length, 1);
+});
+
+test('a budget that is spent says when it resets, and is not tried again', async () => {
+  const { gateway } = await setUp({ keyLimits: { budgets: [{ usd: 0.002, per: 'day' }] } }, (response) =>
+    respond(response, chatAnswer('Hi').replace('"prompt_tokens":3', '"prompt_tokens":1998')),
+  );
+  assert.equal((await ask(gateway, { max_tokens: 10 })).status, 200);
+  const refused = await ask(gateway, { max_tokens: 10 });
+  assert.equal(refused.status, 402);
+  assert.equal(refused.headers.get('x-should-retry'), 'false');
+  const error = await errorOf(refused);
+  assert.deepEqual([error.type, error.code], ['insufficient_quota', 'insufficient_quota']);
+  const tomorrow = new Date(Math.ceil((Date.now() + 1) / 86_400_000) * 86_400_000).toISOString();
+  assert.equal(
+    error.message,
+    `The budget of $0.002 per day of the key 'app' does not allow this call. It resets at ${tomorrow}.`,
+  );
+  assert.equal((await ask(gateway, { key: OTHER, max_tokens: 10 })).status, 200);
+});
+
+test('counting tokens is a request, and takes neither tokens nor money', async () => {
+  const { gateway } = await setUp({
+    limits: { requestsPerMinute: 3, tokensPerMinute: 1, budgets: [{ tokens: 1, per: 'total' }] },
+  });
+  const count = () =>
+    gateway.post(
+      '/v1/messages/count_tokens',
+      { model: 'm', messages: [{ role: 'user', content: 'Hi' }] },
+      { headers: { authorization: '', 'x-api-key': APP, 'anthropic-version': '2023-06-01' } },
+    );
+  const first = await count();
+  assert.equal(first.status, 200);
+  assert.equal(first.headers.get('anthropic-ratelimit-requests-remaining'), '2');
+  assert.deepEqual(await statuses([count(), count(), count()]), [200, 200, 429]);
+});
+
+test('a stream’s tokens are settled by what it reported, and one that its client left by what came', async () => {
+  const { gateway } = await setUp({ limits: { concurrentCalls: 1, tokensPerMinute: 4_000 } }, (response) => {
+    response.setHeader('content-type', 'text/event-stream');
+    response.write(chatChunk('Hello'));
+  });
+  const client = new AbortController();
+  const stream = await gateway.post(
+    '/v1/chat/completions',
+    { model: 'm', stream: true, max_tokens: 3_000, messages: [{ role: 'user', content: 'Hi' }] },
+    { headers: { authorization: `Bearer ${APP}` }, signal: client.signal },
+  );
+  assert.equal(stream.status, 200);
+  assert.equal((await ask(gateway)).status, 429);
+  client.abort();
+  await gateway.calls(2);
+  const next = await gateway.post(
+    '/v1/chat/completions',
+    { model: 'm', stream: true, max_tokens: 3_000, messages: [{ role: 'user', content: 'Hi' }] },
+    { headers: { authorization: `Bearer ${APP}` } },
+  );
+  assert.equal(next.status, 200);
+  await next.body?.cancel();
+});

@@ -1,0 +1,259 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import type { CallRow } from '../../src/store/schema.ts';
+import { Journal, type JournalProblem } from '../../src/usage/journal.ts';
+import { listSegments, takeDeadOwners } from '../../src/usage/journal-directory.ts';
+import { readJournal, type StartedCall } from '../../src/usage/journal-lines.ts';
+import { Ledger } from '../../src/usage/ledger.ts';
+import { PriceBook } from '../../src/usage/prices.ts';
+import { recoverJournals } from '../../src/usage/recover.ts';
+import { makeJournalDirectory, openTempJournal } from '../support/temp-journal.ts';
+import { makeRecord } from '../support/usage-records.ts';
+import { VirtualSchedule } from '../support/virtual-schedule.ts';
+
+function makeStart(id: string, differences: Partial<StartedCall> = {}): StartedCall {
+  return {
+    ...{ id, startedAt: Date.UTC(2026, 10, 23, 12), tenant: 'acme', key: 'app', dialect: 'chat' },
+    ...{ operation: 'generate', model: 'smart', target: 'openai/gpt-4.1-2025-04-14', account: 'main' },
+    ...{ stream: false, estimatedInput: 1_000, reservedCostMicroUsd: null },
+    ...differences,
+  };
+}
+
+/** All that the segments in a directory say. */
+function readAll(directory: string) {
+  const files = readdirSync(directory).filter((file) => file.endsWith('.log'));
+  const contents = files.toSorted().map((file) => readJournal(readFileSync(join(directory, file))));
+  return {
+    files,
+    records: contents.flatMap(({ records }) => records.map(({ id }) => id)),
+    started: contents.flatMap(({ started }) => [...started.keys()]),
+  };
+}
+
+/** Long enough for files to be deleted, which nobody waits for. */
+async function settleFiles(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await setImmediate();
+}
+
+/** What keeps the rows by id and can fail; the ledger that takes over writes to it. */
+function openRecovery() {
+  const rows = new Map<string, CallRow>();
+  const store = {
+    broken: false,
+    insertCalls: (batch: readonly CallRow[]) => {
+      if (store.broken) return Promise.reject(new Error('the store is away'));
+      for (const row of batch) if (!rows.has(row.id)) rows.set(row.id, row);
+      return Promise.resolve();
+    },
+  };
+  const ledger = new Ledger({
+    store,
+    prices: new PriceBook(),
+    journal: openTempJournal(),
+    onProblem: (problem) => assert.fail(problem.kind),
+  });
+  return { rows, store, ledger };
+}
+
+test('what is noted in one turn is in the file before what waits for it goes on', async () => {
+  const directory = makeJournalDirectory();
+  const journal = openTempJournal({ directory });
+  const seen: string[][] = [];
+  const note = journal.noteStart(makeStart('a'));
+  journal.wait({ proceed: () => seen.push(readAll(directory).started) });
+  journal.noteStart(makeStart('b'));
+  assert.deepEqual(readAll(directory).started, [], 'nothing is written while the turn lasts');
+  await setImmediate();
+  assert.deepEqual(seen, [['a', 'b']]);
+  const record = makeRecord({ id: 'a' });
+  journal.noteRecord(record, 1, false);
+  journal.settle(note);
+  journal.wait({ proceed: () => seen.push(readAll(directory).records) });
+  await setImmediate();
+  assert.deepEqual(seen[1], ['a']);
+  await journal.close();
+});
+
+test('a full segment is followed by another, and deleted when its records are stored', async () => {
+  const directory = makeJournalDirectory();
+  const journal = openTempJournal({ directory, segmentBytes: 1 });
+  for (const number of [1, 2, 3]) {
+    journal.noteRecord(makeRecord({ id: `r${number}` }), number, false);
+    journal.flush();
+  }
+  assert.deepEqual(readAll(directory).records, ['r1', 'r2', 'r3']);
+  journal.noteStored(2);
+  await settleFiles();
+  assert.deepEqual(readAll(directory).records, ['r3']);
+  journal.noteStored(3);
+  await journal.close();
+  assert.deepEqual(readdirSync(directory), []);
+});
+
+test('a call that outlasts its segment is noted anew, so that a long stream holds no segments', async () => {
+  const directory = makeJournalDirectory();
+  const journal = openTempJournal({ directory, segmentBytes: 1 });
+  const long = journal.noteStart(makeStart('long'));
+  journal.noteRecord(makeRecord({ id: 'r1' }), 1, false);
+  journal.flush();
+  journal.noteStored(1);
+  await settleFiles();
+  const { started, records } = readAll(directory);
+  assert.deepEqual([started, records], [['long'], []]);
+  journal.noteRecord(makeRecord({ id: 'long' }), 2, false);
+  journal.settle(long);
+  journal.noteStored(2);
+  await journal.close();
+  assert.deepEqual(readdirSync(directory), []);
+});
+
+test('a journal that cannot be written is told of, holds nobody up, and begins anew with what is under way or not stored', async () => {
+  const directory = join(makeJournalDirectory(), 'journal');
+  writeFileSync(directory, 'in the way');
+  const time = new VirtualSchedule();
+  const problems: JournalProblem[] = [];
+  const journal = new Journal({
+    directory,
+    schedule: time.schedule,
+    onProblem: (problem) => problems.push(problem),
+  });
+  const unstored = makeRecord({ id: 'unstored' });
+  journal.rewriteFrom(() => ({ records: [unstored], newest: 2 }));
+  assert.equal(journal.isWritable, false);
+  journal.noteStart(makeStart('running'));
+  const done = journal.noteStart(makeStart('done'));
+  journal.noteRecord(makeRecord({ id: 'stored' }), 1, false);
+  journal.noteRecord(unstored, 2, false);
+  journal.settle(done);
+  let went = 0;
+  journal.wait({ proceed: () => went++ });
+  await setImmediate();
+  assert.equal(went, 1);
+  await time.advance(1_000);
+  assert.deepEqual(
+    problems.map(({ kind }) => kind),
+    ['journal_failed', 'journal_failed'],
+  );
+  rmSync(directory);
+  await time.advance(2_000);
+  assert.equal(problems.at(-1)?.kind, 'journal_recovered');
+  const { started, records } = readAll(directory);
+  assert.deepEqual([started, records], [['running'], ['unstored']]);
+  journal.noteStored(2);
+  await journal.close();
+});
+
+test('a segment that cannot be followed ends the writing until it can', async () => {
+  const directory = makeJournalDirectory();
+  const time = new VirtualSchedule();
+  const problems: string[] = [];
+  const journal = openTempJournal({
+    directory,
+    segmentBytes: 1,
+    schedule: time.schedule,
+    onProblem: ({ kind }) => problems.push(kind),
+  });
+  journal.rewriteFrom(() => ({ records: [], newest: 1 }));
+  rmSync(directory, { recursive: true });
+  journal.noteStart(makeStart('a'));
+  journal.flush();
+  assert.equal(journal.isWritable, false);
+  mkdirSync(directory);
+  await time.advance(1_000);
+  assert.deepEqual(problems, ['journal_failed', 'journal_recovered']);
+  assert.deepEqual(readAll(directory).started, ['a']);
+});
+
+test('what a killed process left is taken over: records as they are, calls without one as interrupted, at the cost set aside', async () => {
+  const directory = makeJournalDirectory();
+  const killed = openTempJournal({ directory, segmentBytes: 1 });
+  const answered = killed.noteStart(makeStart('answered'));
+  killed.noteStart(makeStart('cut', { startedAt: Date.now() - 5_000 }));
+  killed.noteStart(makeStart('reserved', { reservedCostMicroUsd: 77 }));
+  killed.noteStart(makeStart('count', { operation: 'count', estimatedInput: null, reservedCostMicroUsd: 0 }));
+  killed.flush();
+  killed.noteRecord(makeRecord({ id: 'answered' }), 1, false);
+  killed.settle(answered);
+  // What is open or not stored is left, as by a process that ends without a word.
+  await killed.close();
+
+  const { rows, ledger, store } = openRecovery();
+  store.broken = true;
+  await assert.rejects(recoverJournals(directory, ledger), { message: 'the store is away' });
+  store.broken = false;
+  const recovery = await recoverJournals(directory, ledger);
+  assert.deepEqual(recovery, { processes: 1, records: 1, interrupted: 3, damagedLines: 0 });
+  assert.deepEqual(
+    [...rows.values()].map(({ id, outcome, status, cost_micro_usd, input_tokens }) => ({
+      ...{ id, outcome, status, cost_micro_usd, input_tokens },
+    })),
+    [
+      { id: 'answered', outcome: 'ok', status: 200, cost_micro_usd: 600, input_tokens: 100 },
+      // A thousand tokens at two dollars a million.
+      { id: 'cut', outcome: 'interrupted', status: 0, cost_micro_usd: 2_000, input_tokens: 1_000 },
+      { id: 'reserved', outcome: 'interrupted', status: 0, cost_micro_usd: 77, input_tokens: 1_000 },
+      { id: 'count', outcome: 'interrupted', status: 0, cost_micro_usd: 0, input_tokens: null },
+    ],
+  );
+  const latency = rows.get('cut')?.latency_ms ?? 0;
+  // The time of a file is coarser than the clock.
+  assert.ok(latency >= 4_900 && latency < 60_000, String(latency));
+  assert.deepEqual(readdirSync(directory), []);
+  assert.equal((await recoverJournals(directory, ledger)).processes, 0);
+});
+
+test('the segments of a process that lives are its own, also where several share a directory', async () => {
+  const directory = makeJournalDirectory();
+  const living = openTempJournal({ directory });
+  const other = openTempJournal({ directory });
+  living.noteStart(makeStart('mine'));
+  living.flush();
+  other.noteRecord(makeRecord({ id: 'theirs' }), 1, false);
+  other.flush();
+  const { rows, ledger } = openRecovery();
+  assert.equal((await recoverJournals(directory, ledger)).processes, 0);
+  assert.equal(rows.size, 0);
+  await other.close();
+  assert.equal((await recoverJournals(directory, ledger)).processes, 1);
+  assert.deepEqual([...rows.keys()], ['theirs']);
+  assert.deepEqual(readAll(directory).started, ['mine']);
+  await living.close();
+});
+
+test('a lock is held across processes, and ends with its process however that ends', async (context) => {
+  const directory = makeJournalDirectory();
+  const module = new URL('../../src/usage/journal-directory.ts', import.meta.url).href;
+  const script = `const { becomeOwner, openSegment } = await import(${JSON.stringify(module)});
+    globalThis.lock = becomeOwner(process.argv[1]);
+    openSegment(process.argv[1], lock.owner, 1);
+    console.log('ready');
+    setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script, directory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  context.after(() => child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  assert.deepEqual(takeDeadOwners(directory), []);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  const locks = takeDeadOwners(directory);
+  assert.equal(locks.length, 1);
+  for (const lock of locks) {
+    assert.equal(listSegments(directory, lock.owner).length, 1);
+    lock.release();
+  }
+});
+
+test('files of a directory that are no segments are left alone', async () => {
+  const directory = makeJournalDirectory();
+  writeFileSync(join(directory, 'notes.txt'), 'mine');
+  const { ledger } = openRecovery();
+  assert.equal((await recoverJournals(directory, ledger)).processes, 0);
+  assert.deepEqual(readdirSync(directory), ['notes.txt']);
+});

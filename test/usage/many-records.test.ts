@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { sql } from 'kysely';
+import { openStore } from '../../src/store/open.ts';
+import type { Store } from '../../src/store/store.ts';
+import type { CallFilters } from '../../src/usage/filters.ts';
+import { listCalls } from '../../src/usage/list-calls.ts';
+import { type Grouping, sumUsage } from '../../src/usage/queries.ts';
+import { scale } from '../support/scale.ts';
+import { makeTempDirectory } from '../support/temp-store.ts';
+
+/** What the usage page may take for any of its questions. Only measured where the machine is ours: in the heavy suite. */
+const LIMIT_MS = 300;
+const RECORDS = scale({ sample: 30_000, heavy: 10_000_000 });
+/** More in one transaction would be written twice, to the log and to the file. */
+const FILLED_AT_ONCE = 200_000;
+const DAYS = 90;
+const START = Date.UTC(2026, 7, 1);
+const MS_PER_DAY = 86_400_000;
+const END = START + DAYS * MS_PER_DAY;
+
+/** Ninety days of fifty tenants with two keys and four models each, of which a thirtieth failed in one of three ways. */
+async function fill(store: Store): Promise<void> {
+  for (let start = 0; start < RECORDS; start += FILLED_AT_ONCE) {
+    await fillPart(store, start, Math.min(RECORDS, start + FILLED_AT_ONCE));
+  }
+}
+
+async function fillPart(store: Store, start: number, end: number): Promise<void> {
+  await sql`
+    insert into calls
+    with recursive
+      number (n) as (select ${start} union all select n + 1 from number where n + 1 < ${end}),
+      call (n, random) as (select n, n * 2654435761 % 4294967296 / 2 from number)
+    select
+      'req_' || substr('00000000' || n, -8), ${START} + n * ${DAYS * MS_PER_DAY} / ${RECORDS},
+      'tenant-' || (random / 64 % 50), 'key-' || (random / 4096 % 2), 'chat', 'generate',
+      'model-' || (random / 8192 % 4), 'openai/gpt-' || (random / 8192 % 4), n % 2,
+      100 + random / 16 % 900, 0, random / 32 % 3 * 100, 0, 0, 50 + random / 128 % 500, 0, 0, 0,
+      case when random / 64 % 100 = 0 then null else random / 16 % 10000 / 7.0 end,
+      case random / 256 % 90 when 0 then 'rate_limited' when 1 then 'upstream_timeout' when 2 then 'cancelled' else 'ok' end,
+      200, 812.25, 201.5,
+      '[{"target":"openai/gpt-4.1","account":"main","startedAfterMs":0.5,"durationMs":811,"status":200,"outcome":"ok"}]'
+    from call`.execute(store.db);
+}
+
+const NOON = END - 30.5 * MS_PER_DAY + 123_456;
+const SUMS: [groupBy: Grouping[], filters: CallFilters][] = [
+  [[], {}],
+  [['tenant'], {}],
+  [['tenant', 'model', 'day'], { from: END - 30 * MS_PER_DAY }],
+  [['key'], { from: NOON, to: NOON + 17.25 * MS_PER_DAY }],
+  [['tenant', 'key', 'model', 'target', 'day'], { tenant: 'tenant-7' }],
+  [['target'], { outcome: 'failed' }],
+  [['day'], { model: 'model-1', from: NOON }],
+  [['model'], { from: NOON, to: NOON + 3_000_000 }],
+];
+const PAGES: CallFilters[] = [
+  {},
+  { tenant: 'tenant-7' },
+  { tenant: 'tenant-7', outcome: 'rate_limited', key: 'key-1' },
+  { model: 'model-1', outcome: 'failed' },
+  { from: NOON, to: NOON + MS_PER_DAY, target: 'openai/gpt-2' },
+  { model: 'no-such-model' },
+  { tenant: 'tenant-7', model: 'no-such-model' },
+  { key: 'key-1', outcome: 'internal', from: START },
+];
+
+test(`the usage page's questions over ${RECORDS} records`, { timeout: 600_000 }, async (context) => {
+  const url = `sqlite:${join(makeTempDirectory(context), 'fairlead.db')}`;
+  const filling = await openStore(url);
+  const started = performance.now();
+  await fill(filling);
+  const filled = performance.now();
+  await filling.close();
+  // As after a crash: what is not summed is summed when the store is opened.
+  const store = await openStore(url);
+  const summed = performance.now();
+  context.diagnostic(
+    `made in ${Math.round(filled - started)} ms, summed in ${Math.round(summed - filled)} ms`,
+  );
+  const slow: string[] = [];
+  const measure = async (name: string, ask: () => Promise<unknown>) => {
+    const [before, cpuBefore] = [performance.now(), process.cpuUsage()];
+    await ask();
+    const tookMs = Math.round(performance.now() - before);
+    const cpu = process.cpuUsage(cpuBefore);
+    context.diagnostic(`${tookMs} ms (CPU ${Math.round((cpu.user + cpu.system) / 1000)}): ${name}`);
+    if (tookMs > LIMIT_MS) slow.push(`${name}: ${tookMs} ms`);
+  };
+  for (const [groupBy, filters] of SUMS) {
+    await measure(`sums by ${groupBy.join(',')} ${JSON.stringify(filters)}`, () =>
+      sumUsage(store, { groupBy, ...filters }),
+    );
+  }
+  for (const filters of PAGES) {
+    await measure(`calls ${JSON.stringify(filters)}`, () => listCalls(store, { limit: 100, ...filters }));
+  }
+  assert.equal((await sumUsage(store, { groupBy: [] }))[0]?.calls, RECORDS);
+  if (scale({ sample: false, heavy: true })) assert.deepEqual(slow, []);
+  await store.close();
+});
