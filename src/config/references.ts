@@ -17,6 +17,7 @@ interface Names {
   /** Declared in the file or there without it. */
   providers: ReadonlySet<string>;
   models: ReadonlySet<string>;
+  tenants: ReadonlySet<string>;
   known: ReadonlyMap<string, KnownProvider>;
 }
 
@@ -39,6 +40,7 @@ const REFERENCES: readonly {
     check: checkTarget,
   },
   { patterns: ['tenants.*.models[]', 'tenants.*.keys[].models[]'], check: checkModelOrGlob },
+  { patterns: ['issuers.*.tenant', 'issuers.*.tenants.*'], check: checkTenant },
   { patterns: ['rollouts.*.model', 'models.*.successor'], check: checkModel },
 ];
 
@@ -64,6 +66,7 @@ export function checkReferences(
       ...knownProviders.filter((provider) => isPresent(provider, env)).map((provider) => provider.name),
     ]),
     models: new Set(keysOf(valueAt(value, ['models']))),
+    tenants: new Set(keysOf(valueAt(value, ['tenants']))),
     known: new Map(knownProviders.map((provider) => [provider.name, provider])),
   };
   const references = REFERENCES.flatMap(({ patterns, check }) =>
@@ -73,6 +76,7 @@ export function checkReferences(
     ...references.filter((finding) => finding !== undefined),
     ...select(value, 'rollouts.*').flatMap((rollout) => checkRelease(rollout, names)),
     ...checkUnique(changed),
+    ...findRepeated(select(value, 'issuers.*.issuer'), 'is the same issuer as'),
     ...checkAdminKey(changed, adminKey),
     ...checkModelCase(names.models),
   ];
@@ -103,6 +107,12 @@ function checkModel({ path, value }: Selected, { models }: Names): Finding | und
   if (typeof value !== 'string' || models.has(value)) return undefined;
   const message = 'expected a model that is declared under models';
   return { path, message, found: 'value', candidates: [...models] };
+}
+
+function checkTenant({ path, value }: Selected, { tenants }: Names): Finding | undefined {
+  if (typeof value !== 'string' || tenants.has(value)) return undefined;
+  const message = 'expected a tenant that is declared under tenants';
+  return { path, message, found: 'value', candidates: [...tenants] };
 }
 
 /** Where a model moves, both of its releases are targets; where a prompt moves, versions. */

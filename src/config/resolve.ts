@@ -84,6 +84,7 @@ export type AccountConfig = ProviderConfig['accounts'][number];
 export type ModelConfig = Config['models'][string];
 export type TargetConfig = ModelConfig['targets'][number];
 export type TenantConfig = Config['tenants'][string];
+export type IssuerConfig = Config['issuers'][string];
 export type KeyConfig = TenantConfig['keys'][number];
 export type LimitsConfig = NonNullable<TenantConfig['limits']>;
 export type PriceConfig = Config['prices'][string];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { mapping, targetPattern, text, timeout } from './fields.ts';
+import { issuersSchema } from './sections/issuers.ts';
 import { modelsSchema } from './sections/models.ts';
 import { priceSchema, providersSchema } from './sections/providers.ts';
 import { responsesSchema } from './sections/responses.ts';
@@ -32,6 +33,11 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('Dollars per million tokens, by target or pattern; goes before the built-in price list.'),
   tenants: tenantsSchema.prefault({}).describe('Who may call, and how much.'),
+  issuers: issuersSchema
+    .prefault({})
+    .describe(
+      'Who else says who calls: OpenID issuers whose access tokens (JWT) are taken in place of keys.',
+    ),
   adminKeys: adminKeysSchema.prefault({}).describe('Who may use the admin API, beside FAIRLEAD_ADMIN_KEY.'),
   rollouts: rolloutsSchema.optional().describe('Guarded moves of a name to another release.'),
   prompts: z

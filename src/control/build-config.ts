@@ -61,9 +61,8 @@ export function buildConfig(layers: Layers, context: BuildContext, since?: Since
   const check: CheckContext = { env, knownProviders, adminKey: settings.adminKey };
   const kept = since && tenants ? withoutTenants(since.config.tenants, tenants) : noTenants();
   const leadsNowhereNew = since?.changed.every(({ kind }) => kind === 'tenants' || kind === 'keys') ?? false;
-  const whole = leadsNowhereNew
-    ? document
-    : { ...document, tenants: Object.assign(noTenants(), kept, document['tenants']) };
+  const others = leadsNowhereNew ? namesOf(kept) : kept;
+  const whole = { ...document, tenants: Object.assign(noTenants(), others, document['tenants']) };
   const checked = checkDocument(document, check, whole);
   appendAll(findings, checked.findings);
   if (checked.parsed === undefined || findings.length > 0) {
@@ -74,6 +73,15 @@ export function buildConfig(layers: Layers, context: BuildContext, since?: Since
   const parsed = { ...checked.parsed, tenants: all };
   return resolveConfig(parsed, loaded.config.file, settings, knownProviders, env);
 }
+
+/** Tenants that lead nowhere themselves, for what leads to them. */
+function namesOf(tenants: object): object {
+  const names: Record<string, object> = Object.create(null);
+  for (const name in tenants) names[name] = NO_TENANT;
+  return names;
+}
+
+const NO_TENANT = {};
 
 function changedTenants({ changed }: Since): Set<string> {
   const names = changed.flatMap(({ kind, name }) => {

@@ -21,7 +21,7 @@ export function authenticate(snapshot: Snapshot, credential: string | undefined)
       { code: 'missing_api_key' },
     );
   }
-  const caller = snapshot.findCaller(credential);
+  const caller = snapshot.tokens?.find(credential) ?? snapshot.findCaller(credential);
   if (!caller) {
     throw new GatewayError(
       'unauthenticated',

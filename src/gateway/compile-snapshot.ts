@@ -13,6 +13,7 @@ import { compileModelPermission } from '../tenants/permissions.ts';
 import type { ProviderDeclaration } from '../upstream/provider.ts';
 import type { SignInContext } from '../upstream/sign-in/create-signer.ts';
 import { buildUpstream, type Timeouts, type Upstream } from '../upstream/upstream.ts';
+import { type CompiledIssuers, compileIssuers, compileTokens, type TenantCaller } from './compile-tokens.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
 
 export interface SnapshotSources {
@@ -31,6 +32,7 @@ export interface CompiledSnapshot {
   snapshot: Snapshot;
   config: Config;
   callers: CompiledCallers;
+  issuers: CompiledIssuers;
 }
 
 /** Compiles a configuration into what the way of a call reads. */
@@ -50,6 +52,7 @@ export function recompileSnapshot(
   const { now } = signIn;
   const upstreams = compileUpstreams(config, declarations, signIn, before);
   const callers = compileCallers(sources, before);
+  const issuers = compileIssuers(config.issuers, signIn, before?.issuers);
   const models = new Map<string, Target[]>();
   for (const [name, model] of Object.entries(config.models)) {
     models.set(
@@ -64,6 +67,7 @@ export function recompileSnapshot(
       ...[...upstreams.values()].flatMap(({ quirked }) => [...(quirked?.wantedFields ?? [])]),
     ]),
     findCaller: (secret) => callers.ring.find(secret)?.caller,
+    tokens: compileTokens(issuers, (name) => callers.byTenant.get(name)?.common, now),
     missingProviders: new Map(
       declarations
         .filter(({ name }) => !upstreams.has(name))
@@ -74,7 +78,7 @@ export function recompileSnapshot(
     responses: { store: config.responses.store, retentionMs: config.responses.retention },
     limits: listLimits(callers),
   };
-  return { snapshot, config, callers };
+  return { snapshot, config, callers, issuers };
 }
 
 function adviseSetUp(declaration: ProviderDeclaration): string {
@@ -164,6 +168,8 @@ interface CallerKey extends TenantKey {
 interface CompiledTenant {
   config: TenantConfig;
   keys: readonly CallerKey[];
+  /** What all its callers have. */
+  common: TenantCaller;
   limits: readonly Limit[];
 }
 
@@ -229,6 +235,7 @@ function compileTenant(
   const ofTenant = compileModelPermission(config.models);
   const capture = compileCapture(config.capture);
   const limits = compileTenantLimits(tenant, config, modelLimits, counters);
+  const common: TenantCaller = { tenant, mayCall: ofTenant, capture, limits: limits.ofAnyKey };
   const keys = config.keys.flatMap(
     ({ name, secret, secretHash, previous, expires, models: keyModels }): CallerKey[] => {
       const ofKey = keyModels ? compileModelPermission(keyModels) : undefined;
@@ -238,14 +245,14 @@ function compileTenant(
         key: name,
         hash: hashOf({ secret, secretHash }),
         ...(expires !== undefined && { expiresAt: expires }),
-        caller: { tenant, key: name, mayCall, capture, limits: limits.ofKey(name) },
+        caller: { ...common, key: name, mayCall, limits: limits.ofKey(name) },
       };
       if (!previous) return [key];
       const expiresAt = Math.min(previous.until, expires ?? Number.POSITIVE_INFINITY);
       return [key, { ...key, hash: previous.secretHash, expiresAt }];
     },
   );
-  return { config, keys, limits: limits.own };
+  return { config, keys, common, limits: limits.own };
 }
 
 function listLimits({ modelLimits, byTenant }: CompiledCallers): Limit[] {

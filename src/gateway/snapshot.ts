@@ -2,6 +2,7 @@ import type { CapturePolicy } from '../captures/capture.ts';
 import type { CallerLimits } from '../quotas/compile-limits.ts';
 import type { Limit } from '../quotas/limit.ts';
 import type { Routes } from '../routing/resolve-targets.ts';
+import type { TokenRing } from '../tenants/token-ring.ts';
 
 /** The compiled, immutable form of one configuration: all that the way of a call reads. */
 export interface Snapshot {
@@ -10,6 +11,8 @@ export interface Snapshot {
   chatFields: ReadonlySet<string>;
   /** The caller that a secret belongs to; `undefined` where no valid key has it. */
   findCaller(secret: string): Caller | undefined;
+  /** The callers that come with tokens of an issuer; absent where none is configured. */
+  tokens: TokenRing<Caller> | undefined;
   /** What to do about a provider that is known but not configured, by its name. */
   missingProviders: ReadonlyMap<string, string>;
   /** Unix seconds: since when this configuration is in force. */

@@ -3,6 +3,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import { authenticate } from '../gateway/admit.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { Caller, Snapshot } from '../gateway/snapshot.ts';
+import { looksLikeToken } from '../tenants/token-ring.ts';
 import type { KeyHolder } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
@@ -31,8 +32,20 @@ export function requireKey(doors: FastifyInstance, { gateway, lifecycle, readKey
   doors.addHook('onRequest', (request, reply, done) => {
     refuseUnlessReady(lifecycle, reply);
     const { snapshot } = gateway;
-    request.caller = authenticate(snapshot, readKey(request));
-    request.snapshot = snapshot;
+    const credential = readKey(request);
+    const enter = () => {
+      request.caller = authenticate(snapshot, credential);
+      request.snapshot = snapshot;
+    };
+    const { tokens } = snapshot;
+    if (tokens && credential !== undefined && looksLikeToken(credential) && !tokens.find(credential)) {
+      tokens
+        .admit(credential)
+        .then(enter)
+        .then(() => done(), done);
+      return;
+    }
+    enter();
     done();
   });
 }

@@ -11,6 +11,8 @@ const NONE: readonly Limit[] = [];
 export interface TenantLimits {
   /** Those that its configuration has. */
   readonly own: readonly Limit[];
+  /** Of callers without limits of their own. */
+  readonly ofAnyKey: CallerLimits | undefined;
   /** `undefined` where nothing that this key could call has a limit. */
   ofKey(key: string): CallerLimits | undefined;
 }
@@ -97,7 +99,7 @@ export function compileTenantLimits(
     appendAll(own, compiled);
     ofKeys.set(key, new CallerLimits([...compiled, ...ofTenant], onModels, ofModels));
   }
-  return { own, ofKey: (key) => ofKeys.get(key) ?? ofAnyKey };
+  return { own, ofAnyKey, ofKey: (key) => ofKeys.get(key) ?? ofAnyKey };
 }
 
 function compileLimits(config: LimitsConfig | undefined, scope: Scope, counters: CounterBook): Limit[] {

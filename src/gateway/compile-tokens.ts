@@ -1,0 +1,113 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Config, IssuerConfig } from '../config/resolve.ts';
+import { GatewayError } from '../conversation/gateway-error.ts';
+import { isObject } from '../conversation/json.ts';
+import { compileModelPermission, type ModelPermission } from '../tenants/permissions.ts';
+import { refuseToken, type TokenContext, TokenIssuer, type VerifiedToken } from '../tenants/token-issuer.ts';
+import { TokenRing } from '../tenants/token-ring.ts';
+import type { Caller } from './snapshot.ts';
+
+type Claims = VerifiedToken['claims'];
+
+/** Issuers by their names, each with what it was made from. */
+export type CompiledIssuers = ReadonlyMap<string, { config: IssuerConfig; issuer: TokenIssuer }>;
+
+/** Issuers that are configured as before keep their keys. */
+export function compileIssuers(
+  issuers: Config['issuers'],
+  context: TokenContext,
+  before: CompiledIssuers | undefined,
+): CompiledIssuers {
+  const compiled = new Map<string, { config: IssuerConfig; issuer: TokenIssuer }>();
+  for (const [name, config] of Object.entries(issuers)) {
+    const known = before?.get(name);
+    const { issuer, audience, jwksUrl, algorithms, clockTolerance: clockToleranceMs } = config;
+    const make = () =>
+      new TokenIssuer({ name, issuer, audience, jwksUrl, algorithms, clockToleranceMs }, context);
+    compiled.set(name, known && isDeepStrictEqual(known.config, config) ? known : { config, issuer: make() });
+  }
+  return compiled;
+}
+
+/** What all callers of a tenant have in common. */
+export type TenantCaller = Omit<Caller, 'key'>;
+
+/** `undefined` where no issuer is configured. */
+export function compileTokens(
+  issuers: CompiledIssuers,
+  findTenant: (name: string) => TenantCaller | undefined,
+  now: () => number,
+): TokenRing<Caller> | undefined {
+  if (issuers.size === 0) return undefined;
+  const permissions = new Map([...issuers].map(([name, { config }]) => [name, compilePermissions(config)]));
+  const callerOf = ({ name }: TokenIssuer, { claims }: VerifiedToken): Caller => {
+    const config = issuers.get(name)?.config;
+    if (!config) throw new Error(`a token is of the issuer '${name}', which there is not`);
+    const tenant = findTenant(tenantOf(config, claims));
+    if (!tenant)
+      throw new GatewayError('forbidden', 'The access token is of no tenant of this gateway.', {
+        code: 'unknown_tenant',
+      });
+    const mayByClaims = permissions.get(name)?.(claims);
+    return {
+      ...tenant,
+      key: `${name}:${callerNameOf(config, claims)}`,
+      mayCall: mayByClaims ? (model) => tenant.mayCall(model) && mayByClaims(model) : tenant.mayCall,
+    };
+  };
+  return new TokenRing(
+    [...issuers.values()].map(({ issuer }) => issuer),
+    callerOf,
+    now,
+  );
+}
+
+function tenantOf({ tenant, tenantClaim = '', tenants }: IssuerConfig, claims: Claims): string {
+  if (tenant !== undefined) return tenant;
+  const value = findClaim(claims, tenantClaim);
+  if (typeof value !== 'string' || value === '')
+    throw refuseToken(`has no claim '${tenantClaim}' that names a tenant`);
+  return tenants ? (tenants[value] ?? '') : value;
+}
+
+/** Names stand in records, logs and headers. */
+const CALLER_NAME = /^[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?$/;
+
+function callerNameOf({ callerClaim }: IssuerConfig, claims: Claims): string {
+  const value = findClaim(claims, callerClaim);
+  if (typeof value === 'string' && CALLER_NAME.test(value)) return value;
+  throw refuseToken(`has no claim '${callerClaim}' with the caller's name in 1 to 128 ASCII characters`);
+}
+
+/** `undefined` where callers may use whatever their tenant may. */
+function compilePermissions({
+  permissions,
+}: IssuerConfig): ((claims: Claims) => ModelPermission) | undefined {
+  if (!permissions) return undefined;
+  const compiled = permissions.map(({ claim, has, models }) => ({
+    claim,
+    has,
+    may: compileModelPermission(models),
+  }));
+  return (claims) => {
+    const met = compiled.filter(({ claim, has }) => wordsOf(findClaim(claims, claim)).includes(has));
+    return (model) => met.some(({ may }) => may(model));
+  };
+}
+
+/** `scope` is text with words in it (RFC 8693 4.2), `roles` and `groups` are lists. */
+function wordsOf(value: unknown): unknown[] {
+  if (typeof value === 'string') return [value, ...value.split(' ')];
+  return Array.isArray(value) ? value : [];
+}
+
+/** By its name, which may be an address with dots in it; else by the path that the dots make. */
+function findClaim(claims: Claims, name: string): unknown {
+  if (Object.hasOwn(claims, name)) return claims[name];
+  let value: unknown = claims;
+  for (const step of name.split('.')) {
+    if (!isObject(value) || !Object.hasOwn(value, step)) return undefined;
+    value = value[step];
+  }
+  return value;
+}

@@ -1,0 +1,164 @@
+import {
+  createRemoteJWKSet,
+  customFetch,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from 'jose';
+import { GatewayError } from '../conversation/gateway-error.ts';
+import { isObject } from '../conversation/json.ts';
+
+export interface TokenIssuerOptions {
+  name: string;
+  /** `iss`, to the letter. */
+  issuer: string;
+  audience: readonly string[];
+  /** Where absent, OpenID discovery says it. */
+  jwksUrl?: string | undefined;
+  algorithms: readonly string[];
+  clockToleranceMs: number;
+  /** For how long tokens with unknown keys do not have the keys fetched again; 10 seconds where absent. */
+  cooldownMs?: number;
+}
+
+export interface TokenContext {
+  fetch: typeof globalThis.fetch;
+  /** Unix milliseconds. */
+  now: () => number;
+  warn(fields: object, message: string): void;
+}
+
+/** A token whose signature, issuer, audience and time have been checked (RFC 7519). */
+export interface VerifiedToken {
+  claims: JWTPayload;
+  /** Unix milliseconds; the tolerance is in it. */
+  expiresAt: number;
+}
+
+const TIMEOUT_MS = 5_000;
+const COOLDOWN_MS = 10_000;
+/** While an issuer cannot be asked, calls do not wait for it one after the other. */
+const RETRY_MS = 5_000;
+
+/**
+ * Who signs tokens. Its public keys are fetched at its first token and kept; a token with an unknown key id has them
+ * fetched again, though not all the time, so that keys can be rotated.
+ */
+export class TokenIssuer {
+  readonly name: string;
+  readonly issuer: string;
+  readonly #options: TokenIssuerOptions;
+  readonly #context: TokenContext;
+  #keys: Promise<JWTVerifyGetKey> | undefined;
+  #retryAt = 0;
+
+  constructor(options: TokenIssuerOptions, context: TokenContext) {
+    this.name = options.name;
+    this.issuer = options.issuer;
+    this.#options = options;
+    this.#context = context;
+  }
+
+  /** @throws GatewayError `unauthenticated` saying what is wrong with the token; `overloaded` where the issuer cannot be asked */
+  async verify(token: string): Promise<VerifiedToken> {
+    const { issuer, audience, algorithms, clockToleranceMs } = this.#options;
+    try {
+      const { payload } = await jwtVerify(token, await this.#findKeys(), {
+        issuer,
+        audience: [...audience],
+        algorithms: [...algorithms],
+        clockTolerance: clockToleranceMs / 1000,
+        currentDate: new Date(this.#context.now()),
+        requiredClaims: ['exp'],
+      });
+      return { claims: payload, expiresAt: (payload.exp ?? 0) * 1000 + clockToleranceMs };
+    } catch (error) {
+      if (isFaultOfToken(error)) throw refuseToken(describeFault(error));
+      throw this.#unreachable(error);
+    }
+  }
+
+  #findKeys(): Promise<JWTVerifyGetKey> {
+    if (!this.#keys && this.#context.now() < this.#retryAt) {
+      return Promise.reject(new Error('it could not be asked a moment ago'));
+    }
+    this.#keys ??= this.#openKeys();
+    return this.#keys;
+  }
+
+  async #openKeys(): Promise<JWTVerifyGetKey> {
+    try {
+      const url = this.#options.jwksUrl ?? (await this.#discover());
+      return createRemoteJWKSet(new URL(url), {
+        timeoutDuration: TIMEOUT_MS,
+        cooldownDuration: this.#options.cooldownMs ?? COOLDOWN_MS,
+        [customFetch]: this.#context.fetch,
+      });
+    } catch (error) {
+      this.#keys = undefined;
+      throw error;
+    }
+  }
+
+  /** OpenID Connect Discovery 1.0, section 4. */
+  async #discover(): Promise<string> {
+    const url = `${this.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+    const answer = await this.#context.fetch(url, {
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      redirect: 'error',
+    });
+    if (!answer.ok) throw new Error(`${url} answers ${answer.status}`);
+    const found: unknown = await answer.json();
+    if (!isObject(found) || found['issuer'] !== this.issuer)
+      throw new Error(`${url} is not about this issuer`);
+    const { jwks_uri: keys } = found;
+    if (typeof keys !== 'string' || !URL.canParse(keys)) throw new Error(`${url} has no jwks_uri`);
+    return keys;
+  }
+
+  #unreachable(error: unknown): GatewayError {
+    if (this.#context.now() >= this.#retryAt) {
+      this.#retryAt = this.#context.now() + RETRY_MS;
+      this.#context.warn(
+        { event: 'issuer_unreachable', issuer: this.name, err: error },
+        'the issuer of access tokens cannot be asked for its keys',
+      );
+    }
+    return new GatewayError(
+      'overloaded',
+      'The issuer of this token cannot be asked for its keys; try again.',
+      {
+        code: 'issuer_unreachable',
+        retryAfterMs: RETRY_MS,
+      },
+    );
+  }
+}
+
+/** Of jose's errors: those that a token brought about. */
+function isFaultOfToken(error: unknown): error is errors.JOSEError {
+  return (
+    error instanceof errors.JOSEError &&
+    (/^ERR_JW[TSE]_/.test(error.code) ||
+      /^ERR_JOSE_(?:ALG_NOT_ALLOWED|NOT_SUPPORTED)$/.test(error.code) ||
+      /^ERR_JWKS_(?:NO|MULTIPLE)_MATCHING_KEYS?$/.test(error.code))
+  );
+}
+
+function describeFault(error: errors.JOSEError): string {
+  if (error instanceof errors.JWTExpired) return 'has expired';
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    return error.reason === 'missing'
+      ? `has no claim '${error.claim}'`
+      : `has another '${error.claim}' than it must have`;
+  }
+  if (error instanceof errors.JOSEAlgNotAllowed) return 'is signed in a way that is not allowed here';
+  if (error instanceof errors.JWKSNoMatchingKey) return 'is signed with a key that its issuer does not have';
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'has a signature that is not right';
+  return 'is no signed JWT';
+}
+
+export function refuseToken(what: string): GatewayError {
+  return new GatewayError('unauthenticated', `The access token ${what}.`, { code: 'invalid_token' });
+}
