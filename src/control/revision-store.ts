@@ -45,24 +45,21 @@ export class RevisionStore {
     return Number(row?.number ?? 0);
   }
 
-  /** The newest revision and all entries at it, in one look. */
-  readAll(): Promise<{ number: number; entries: OwnedEntry[] }> {
-    return this.#db.transaction().execute(async (db) => {
-      const newest = await db
-        .selectFrom('revisions')
-        .select('number')
-        .orderBy('number', 'desc')
-        .limit(1)
-        .executeTakeFirst();
-      const rows = await db
+  /** The newest revision and all entries at it. */
+  async readAll(): Promise<{ number: number; entries: OwnedEntry[] }> {
+    // Two statements may see two states: then there is a newer number behind them.
+    for (let number = await this.newestNumber(); ; ) {
+      const rows = await this.#db
         .selectFrom('config_entries')
         .selectAll()
         .orderBy('kind')
         .orderBy('revision')
         .orderBy('name')
         .execute();
-      return { number: Number(newest?.number ?? 0), entries: rows.map(readEntry) };
-    });
+      const newest = await this.newestNumber();
+      if (newest === number) return { number, entries: rows.map(readEntry) };
+      number = newest;
+    }
   }
 
   /** What the newest file held; `undefined` where none was ever read. */

@@ -1,255 +1,267 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { adminClient } from '../support/admin.ts';
+import { onEachDatabase } from '../support/databases.ts';
 import { startGateway, TEST_KEY } from '../support/gateway.ts';
 
 const HELLO = { model: 'echo/echo', messages: [{ role: 'user', content: 'Hello' }] };
 
-async function startAdmin(context: TestContext, config: object = {}) {
-  const gateway = await startGateway(config);
-  context.after(() => gateway.stop());
-  const call = async (key: string, body: object = HELLO) =>
-    (await gateway.post('/v1/chat/completions', body, { headers: { authorization: `Bearer ${key}` } }))
-      .status;
-  return { gateway, call, admin: adminClient(gateway.url) };
-}
-
-test('a tenant and its key are made, used, rotated with an overlap, and revoked at once', async (context) => {
-  const { admin, call } = await startAdmin(context);
-  const made = await admin.must('POST', '/tenants', { name: 'globex', models: ['*'] });
-  assert.deepEqual(made.body, { name: 'globex', owner: 'api', models: ['*'] });
-  const key = await admin.must('POST', '/tenants/globex/keys', { name: 'app', models: ['echo/*'] });
-  const first = String(key.body['secret']);
-  assert.match(first, /^sk-fl-\w{43}$/);
-  assert.equal(await call(first), 200);
-
-  const read = await admin.must('GET', '/tenants/globex/keys/app');
-  assert.deepEqual(read.body, { name: 'app', tenant: 'globex', owner: 'api', models: ['echo/*'] });
-
-  const rotated = await admin.must('POST', '/tenants/globex/keys/app/rotate', { overlap: '1h' });
-  const second = String(rotated.body['secret']);
-  assert.notEqual(second, first);
-  assert.deepEqual([await call(first), await call(second)], [200, 200]);
-
-  const again = await admin.must('POST', '/tenants/globex/keys/app/rotate', { overlap: '0s' });
-  const third = String(again.body['secret']);
-  assert.deepEqual([await call(first), await call(second), await call(third)], [401, 401, 200]);
-
-  await admin.must('DELETE', '/tenants/globex/keys/app');
-  assert.equal(await call(third), 401);
-  assert.equal((await admin.ask('GET', '/tenants/globex/keys/app')).status, 404);
-});
-
-test('a key ends when it expires, and may call only the models of its own list', async (context) => {
-  const { admin, call } = await startAdmin(context);
-  const expires = new Date(Date.now() + 3_600_000).toISOString();
-  const key = await admin
-    .must('POST', '/tenants/acme/keys', { name: 'a', models: ['other'], expires })
-    .catch((error: Error) => error);
-  assert.match(String(key), /models\[0\]: expected a model that is declared under models, found .*other/);
-  await admin.must('PUT', '/models/other', { targets: ['echo/echo'] });
-  const made = await admin.must('POST', '/tenants/acme/keys', { name: 'a', models: ['other'], expires });
-  const secret = String(made.body['secret']);
-  assert.equal(await call(secret), 403);
-  assert.equal(await call(secret, { ...HELLO, model: 'other' }), 200);
-  await admin.must('PATCH', '/tenants/acme/keys/a', { expires: '2020-01-01' });
-  assert.equal(await call(secret, { ...HELLO, model: 'other' }), 401);
-  await admin.must('PATCH', '/tenants/acme/keys/a', { expires: null });
-  assert.equal(await call(secret, { ...HELLO, model: 'other' }), 200);
-});
-
-test('each change is a revision with its author and what it changed, and none holds a secret', async (context) => {
-  const { admin } = await startAdmin(context);
-  const before = await admin.must('GET', '/revisions');
-  await admin.must('PUT', '/models/m', { targets: ['echo/echo'] });
-  const { body } = await admin.must('POST', '/tenants/acme/keys', { name: 'b' });
-  const { body: list } = await admin.must('GET', '/revisions?limit=2');
-  const [newest, older] = list['data'] as { number: number; author: string; source: string }[];
-  assert.equal(newest?.author, 'environment');
-  assert.equal(newest?.source, 'api');
-  assert.equal(older?.number, Number(newest?.number) - 1);
-  assert.equal(list['nextCursor'], String(older?.number));
-  const { body: one } = await admin.must('GET', `/revisions/${older?.number}`);
-  assert.deepEqual(one['changes'], [
-    { what: 'made', owner: 'api', kind: 'models', name: 'm', after: { targets: ['echo/echo'] } },
-  ]);
-  const first = await admin.must('GET', '/revisions/1');
-  assert.equal(first.body['author'], 'test.yaml');
-  const all = JSON.stringify([
-    before.body,
-    list,
-    one,
-    first.body,
-    (await admin.must('GET', `/revisions/${newest?.number}`)).body,
-  ]);
-  assert.doesNotMatch(all, /[0-9a-f]{64}/);
-  assert.ok(!all.includes(TEST_KEY) && !all.includes(String(body['secret'])));
-});
-
-test('what is wrong is told with its path, and changes nothing', async (context) => {
-  const { admin, gateway } = await startAdmin(context);
-  const { revision } = (await (await fetch(`${gateway.url}/readyz`)).json()) as { revision: number };
-  const table: [
-    method: string,
-    path: string,
-    body: unknown,
-    status: number,
-    param: string,
-    message: RegExp,
-  ][] = [
-    ['POST', '/tenants', { name: 'x', models: 'all' }, 400, 'models', /expected a list of model names/],
-    ['POST', '/tenants', { models: [] }, 400, 'name', /expected a name/],
-    ['POST', '/tenants', { name: 'x', modles: [] }, 400, 'models', /.*/],
-    ['PUT', '/models/m', { targets: ['nowhere/x'] }, 400, 'targets[0]', /expected a target of a provider/],
-    ['PUT', '/models/m', { targets: ['echo/e'], retrys: 1 }, 400, 'retrys', /did you mean "retries"/],
-    ['POST', '/tenants/acme/keys', { name: 'k', secret: 'sk-my-own-secret' }, 400, 'secret', /no field here/],
-    ['POST', '/tenants/acme/keys', { name: 'app' }, 409, '', /declared by both: test.yaml has it already/],
-    ['PATCH', '/tenants/acme', { models: [] }, 409, '', /declared by both/],
-    ['DELETE', '/models/none', undefined, 404, '', /no model 'none'/],
-    [
-      'PUT',
-      '/providers/p',
-      { adapter: 'openai', accounts: [{ name: 'a', apiKey: 'sk-abcdefghijkl' }] },
-      400,
-      'providers.p.accounts[0].apiKey',
-      /is not stored/,
-    ],
-    ['PUT', '/config', { server: { port: 1 } }, 400, 'server', /belongs to each instance/],
-    ['POST', '/tenants', '{', 400, '', /not valid JSON/],
-    ['GET', '/tenants?limit=0', undefined, 400, 'limit', /from 1 to 1000/],
-  ];
-  for (const [method, path, body, status, param, message] of table) {
-    const answer = await admin.ask(method, path, body);
-    const told = `${method} ${path}: ${JSON.stringify(answer.body)}`;
-    assert.equal(answer.status, status, told);
-    assert.equal(answer.body.error?.param ?? '', param, told);
-    assert.match(String(answer.body.error?.message), message, told);
-    assert.doesNotMatch(told, /sk-abcdefghijkl/);
+onEachDatabase((database) => {
+  async function startAdmin(context: TestContext, config: object = {}) {
+    const gateway = await startGateway({ store: await database.makeUrl(context), ...config });
+    context.after(() => gateway.stop());
+    const call = async (key: string, body: object = HELLO) =>
+      (await gateway.post('/v1/chat/completions', body, { headers: { authorization: `Bearer ${key}` } }))
+        .status;
+    return { gateway, call, admin: adminClient(gateway.url) };
   }
-  const after = (await (await fetch(`${gateway.url}/readyz`)).json()) as { revision: number };
-  assert.equal(after.revision, revision);
-});
 
-test('roles: a viewer reads, an operator changes tenants, keys and models, an owner everything', async (context) => {
-  const { admin, gateway } = await startAdmin(context);
-  const make = async (role: string) => {
-    const { body } = await admin.must('POST', '/admin-keys', { name: role, role });
-    return adminClient(gateway.url, String(body['secret']));
-  };
-  const [viewer, operator, owner] = [await make('viewer'), await make('operator'), await make('owner')];
-  const table: [method: string, path: string, body: unknown, statuses: [number, number, number]][] = [
-    ['GET', '/tenants', undefined, [200, 200, 200]],
-    ['GET', '/revisions', undefined, [200, 200, 200]],
-    ['GET', '/usage', undefined, [200, 200, 200]],
-    ['PUT', '/tenants/t', { models: ['*'] }, [403, 200, 200]],
-    ['PUT', '/models/m', { targets: ['echo/echo'] }, [403, 200, 200]],
-    ['PUT', '/models/m', { targets: ['echo/$' + '{HOME}'] }, [403, 403, 400]],
-    ['PUT', '/providers/p', { adapter: 'echo' }, [403, 403, 200]],
-    ['GET', '/admin-keys', undefined, [403, 403, 200]],
-    ['GET', '/config', undefined, [403, 403, 200]],
-    ['PUT', '/config?dryRun=true', {}, [403, 403, 200]],
-    ['POST', '/revisions/1/restore', { withRevokedKeys: true }, [403, 403, 200]],
-  ];
-  for (const [method, path, body, statuses] of table) {
-    for (const [index, client] of [viewer, operator, owner].entries()) {
-      // The restore takes the admin keys away, so the owner's is the last.
-      const answer = await client.ask(method, path, body);
-      assert.equal(
-        answer.status,
-        statuses[index],
-        `${method} ${path} ${index}: ${JSON.stringify(answer.body)}`,
-      );
+  test('a tenant and its key are made, used, rotated with an overlap, and revoked at once', async (context) => {
+    const { admin, call } = await startAdmin(context);
+    const made = await admin.must('POST', '/tenants', { name: 'globex', models: ['*'] });
+    assert.deepEqual(made.body, { name: 'globex', owner: 'api', models: ['*'] });
+    const key = await admin.must('POST', '/tenants/globex/keys', { name: 'app', models: ['echo/*'] });
+    const first = String(key.body['secret']);
+    assert.match(first, /^sk-fl-\w{43}$/);
+    assert.equal(await call(first), 200);
+
+    const read = await admin.must('GET', '/tenants/globex/keys/app');
+    assert.deepEqual(read.body, { name: 'app', tenant: 'globex', owner: 'api', models: ['echo/*'] });
+
+    const rotated = await admin.must('POST', '/tenants/globex/keys/app/rotate', { overlap: '1h' });
+    const second = String(rotated.body['secret']);
+    assert.notEqual(second, first);
+    assert.deepEqual([await call(first), await call(second)], [200, 200]);
+
+    const again = await admin.must('POST', '/tenants/globex/keys/app/rotate', { overlap: '0s' });
+    const third = String(again.body['secret']);
+    assert.deepEqual([await call(first), await call(second), await call(third)], [401, 401, 200]);
+
+    await admin.must('DELETE', '/tenants/globex/keys/app');
+    assert.equal(await call(third), 401);
+    assert.equal((await admin.ask('GET', '/tenants/globex/keys/app')).status, 404);
+  });
+
+  test('a key ends when it expires, and may call only the models of its own list', async (context) => {
+    const { admin, call } = await startAdmin(context);
+    const expires = new Date(Date.now() + 3_600_000).toISOString();
+    const key = await admin
+      .must('POST', '/tenants/acme/keys', { name: 'a', models: ['other'], expires })
+      .catch((error: Error) => error);
+    assert.match(String(key), /models\[0\]: expected a model that is declared under models, found .*other/);
+    await admin.must('PUT', '/models/other', { targets: ['echo/echo'] });
+    const made = await admin.must('POST', '/tenants/acme/keys', { name: 'a', models: ['other'], expires });
+    const secret = String(made.body['secret']);
+    assert.equal(await call(secret), 403);
+    assert.equal(await call(secret, { ...HELLO, model: 'other' }), 200);
+    await admin.must('PATCH', '/tenants/acme/keys/a', { expires: '2020-01-01' });
+    assert.equal(await call(secret, { ...HELLO, model: 'other' }), 401);
+    await admin.must('PATCH', '/tenants/acme/keys/a', { expires: null });
+    assert.equal(await call(secret, { ...HELLO, model: 'other' }), 200);
+  });
+
+  test('each change is a revision with its author and what it changed, and none holds a secret', async (context) => {
+    const { admin } = await startAdmin(context);
+    const before = await admin.must('GET', '/revisions');
+    await admin.must('PUT', '/models/m', { targets: ['echo/echo'] });
+    const { body } = await admin.must('POST', '/tenants/acme/keys', { name: 'b' });
+    const { body: list } = await admin.must('GET', '/revisions?limit=2');
+    const [newest, older] = list['data'] as { number: number; author: string; source: string }[];
+    assert.equal(newest?.author, 'environment');
+    assert.equal(newest?.source, 'api');
+    assert.equal(older?.number, Number(newest?.number) - 1);
+    assert.equal(list['nextCursor'], String(older?.number));
+    const { body: one } = await admin.must('GET', `/revisions/${older?.number}`);
+    assert.deepEqual(one['changes'], [
+      { what: 'made', owner: 'api', kind: 'models', name: 'm', after: { targets: ['echo/echo'] } },
+    ]);
+    const first = await admin.must('GET', '/revisions/1');
+    assert.equal(first.body['author'], 'test.yaml');
+    const all = JSON.stringify([
+      before.body,
+      list,
+      one,
+      first.body,
+      (await admin.must('GET', `/revisions/${newest?.number}`)).body,
+    ]);
+    assert.doesNotMatch(all, /[0-9a-f]{64}/);
+    assert.ok(!all.includes(TEST_KEY) && !all.includes(String(body['secret'])));
+  });
+
+  test('what is wrong is told with its path, and changes nothing', async (context) => {
+    const { admin, gateway } = await startAdmin(context);
+    const { revision } = (await (await fetch(`${gateway.url}/readyz`)).json()) as { revision: number };
+    const table: [
+      method: string,
+      path: string,
+      body: unknown,
+      status: number,
+      param: string,
+      message: RegExp,
+    ][] = [
+      ['POST', '/tenants', { name: 'x', models: 'all' }, 400, 'models', /expected a list of model names/],
+      ['POST', '/tenants', { models: [] }, 400, 'name', /expected a name/],
+      ['POST', '/tenants', { name: 'x', modles: [] }, 400, 'models', /.*/],
+      ['PUT', '/models/m', { targets: ['nowhere/x'] }, 400, 'targets[0]', /expected a target of a provider/],
+      ['PUT', '/models/m', { targets: ['echo/e'], retrys: 1 }, 400, 'retrys', /did you mean "retries"/],
+      [
+        'POST',
+        '/tenants/acme/keys',
+        { name: 'k', secret: 'sk-my-own-secret' },
+        400,
+        'secret',
+        /no field here/,
+      ],
+      ['POST', '/tenants/acme/keys', { name: 'app' }, 409, '', /declared by both: test.yaml has it already/],
+      ['PATCH', '/tenants/acme', { models: [] }, 409, '', /declared by both/],
+      ['DELETE', '/models/none', undefined, 404, '', /no model 'none'/],
+      [
+        'PUT',
+        '/providers/p',
+        { adapter: 'openai', accounts: [{ name: 'a', apiKey: 'sk-abcdefghijkl' }] },
+        400,
+        'providers.p.accounts[0].apiKey',
+        /is not stored/,
+      ],
+      ['PUT', '/config', { server: { port: 1 } }, 400, 'server', /belongs to each instance/],
+      ['POST', '/tenants', '{', 400, '', /not valid JSON/],
+      ['GET', '/tenants?limit=0', undefined, 400, 'limit', /from 1 to 1000/],
+    ];
+    for (const [method, path, body, status, param, message] of table) {
+      const answer = await admin.ask(method, path, body);
+      const told = `${method} ${path}: ${JSON.stringify(answer.body)}`;
+      assert.equal(answer.status, status, told);
+      assert.equal(answer.body.error?.param ?? '', param, told);
+      assert.match(String(answer.body.error?.message), message, told);
+      assert.doesNotMatch(told, /sk-abcdefghijkl/);
     }
-  }
-  assert.equal((await owner.ask('GET', '/tenants')).status, 401);
-});
+    const after = (await (await fetch(`${gateway.url}/readyz`)).json()) as { revision: number };
+    assert.equal(after.revision, revision);
+  });
 
-test('a restore brings everything back, but revoked keys only where that is asked for', async (context) => {
-  const { admin, call } = await startAdmin(context);
-  await admin.must('PUT', '/models/m', { targets: ['echo/one'] });
-  const made = await admin.must('POST', '/tenants/acme/keys', { name: 'leaked' });
-  const secret = String(made.body['secret']);
-  const { body: wanted } = await admin.must('GET', '/config?owner=all');
-  await admin.must('DELETE', '/tenants/acme/keys/leaked');
-  await admin.must('PUT', '/models/m', { targets: ['echo/two'] });
-  const refused = await admin.ask('POST', `/revisions/${made.revision}/restore`);
-  assert.equal(refused.status, 409);
-  assert.match(String(refused.body.error?.message), /keys\/acme\/leaked/);
-  assert.equal(await call(secret), 401);
-  const restored = await admin.must('POST', `/revisions/${made.revision}/restore`, { withRevokedKeys: true });
-  assert.equal(restored.body['changes'], 2);
-  assert.deepEqual((await admin.must('GET', '/config?owner=all')).body, wanted);
-  assert.equal(await call(secret), 200);
-  assert.equal((await admin.ask('POST', '/revisions/999/restore')).status, 404);
-});
+  test('roles: a viewer reads, an operator changes tenants, keys and models, an owner everything', async (context) => {
+    const { admin, gateway } = await startAdmin(context);
+    const make = async (role: string) => {
+      const { body } = await admin.must('POST', '/admin-keys', { name: role, role });
+      return adminClient(gateway.url, String(body['secret']));
+    };
+    const [viewer, operator, owner] = [await make('viewer'), await make('operator'), await make('owner')];
+    const table: [method: string, path: string, body: unknown, statuses: [number, number, number]][] = [
+      ['GET', '/tenants', undefined, [200, 200, 200]],
+      ['GET', '/revisions', undefined, [200, 200, 200]],
+      ['GET', '/usage', undefined, [200, 200, 200]],
+      ['PUT', '/tenants/t', { models: ['*'] }, [403, 200, 200]],
+      ['PUT', '/models/m', { targets: ['echo/echo'] }, [403, 200, 200]],
+      ['PUT', '/models/m', { targets: ['echo/$' + '{HOME}'] }, [403, 403, 400]],
+      ['PUT', '/providers/p', { adapter: 'echo' }, [403, 403, 200]],
+      ['GET', '/admin-keys', undefined, [403, 403, 200]],
+      ['GET', '/config', undefined, [403, 403, 200]],
+      ['PUT', '/config?dryRun=true', {}, [403, 403, 200]],
+      ['POST', '/revisions/1/restore', { withRevokedKeys: true }, [403, 403, 200]],
+    ];
+    for (const [method, path, body, statuses] of table) {
+      for (const [index, client] of [viewer, operator, owner].entries()) {
+        // The restore takes the admin keys away, so the owner's is the last.
+        const answer = await client.ask(method, path, body);
+        assert.equal(
+          answer.status,
+          statuses[index],
+          `${method} ${path} ${index}: ${JSON.stringify(answer.body)}`,
+        );
+      }
+    }
+    assert.equal((await owner.ask('GET', '/tenants')).status, 401);
+  });
 
-test('a tenant that is deleted takes the keys with it that were made here; what refers to a model keeps it', async (context) => {
-  const { admin, call } = await startAdmin(context);
-  await admin.must('PUT', '/models/m', { targets: ['echo/one'] });
-  await admin.must('PUT', '/tenants/t', { models: ['m'] });
-  const { body } = await admin.must('POST', '/tenants/t/keys', { name: 'k' });
-  const refused = await admin.ask('DELETE', '/models/m');
-  assert.equal(refused.status, 400);
-  assert.equal(refused.body.error?.param, 'tenants.t.models[0]');
-  await admin.must('DELETE', '/tenants/t');
-  assert.equal(await call(String(body['secret'])), 401);
-  await admin.must('DELETE', '/models/m');
-});
+  test('a restore brings everything back, but revoked keys only where that is asked for', async (context) => {
+    const { admin, call } = await startAdmin(context);
+    await admin.must('PUT', '/models/m', { targets: ['echo/one'] });
+    const made = await admin.must('POST', '/tenants/acme/keys', { name: 'leaked' });
+    const secret = String(made.body['secret']);
+    const { body: wanted } = await admin.must('GET', '/config?owner=all');
+    await admin.must('DELETE', '/tenants/acme/keys/leaked');
+    await admin.must('PUT', '/models/m', { targets: ['echo/two'] });
+    const refused = await admin.ask('POST', `/revisions/${made.revision}/restore`);
+    assert.equal(refused.status, 409);
+    assert.match(String(refused.body.error?.message), /keys\/acme\/leaked/);
+    assert.equal(await call(secret), 401);
+    const restored = await admin.must('POST', `/revisions/${made.revision}/restore`, {
+      withRevokedKeys: true,
+    });
+    assert.equal(restored.body['changes'], 2);
+    assert.deepEqual((await admin.must('GET', '/config?owner=all')).body, wanted);
+    assert.equal(await call(secret), 200);
+    assert.equal((await admin.ask('POST', '/revisions/999/restore')).status, 404);
+  });
 
-test('lists come in pages', async (context) => {
-  const { admin } = await startAdmin(context);
-  const tenants = Object.fromEntries(
-    Array.from({ length: 25 }, (_, index) => [`t${index}`, { models: ['*'] }]),
-  );
-  await admin.must('PUT', '/config', { tenants });
-  const seen: string[] = [];
-  for (let cursor = ''; ; ) {
-    const { body } = await admin.must('GET', `/tenants?limit=10${cursor}`);
-    seen.push(...(body['data'] as { name: string }[]).map(({ name }) => name));
-    if (body['nextCursor'] === null) break;
-    cursor = `&cursor=${body['nextCursor']}`;
-  }
-  assert.deepEqual(seen, ['acme', ...Object.keys(tenants)].sort());
-});
+  test('a tenant that is deleted takes the keys with it that were made here; what refers to a model keeps it', async (context) => {
+    const { admin, call } = await startAdmin(context);
+    await admin.must('PUT', '/models/m', { targets: ['echo/one'] });
+    await admin.must('PUT', '/tenants/t', { models: ['m'] });
+    const { body } = await admin.must('POST', '/tenants/t/keys', { name: 'k' });
+    const refused = await admin.ask('DELETE', '/models/m');
+    assert.equal(refused.status, 400);
+    assert.equal(refused.body.error?.param, 'tenants.t.models[0]');
+    await admin.must('DELETE', '/tenants/t');
+    assert.equal(await call(String(body['secret'])), 401);
+    await admin.must('DELETE', '/models/m');
+  });
 
-test('events tell of changes; /openapi.json describes every door', async (context) => {
-  const { admin, gateway } = await startAdmin(context);
-  await admin.must('PUT', '/models/m', { targets: ['echo/one'] });
-  const { body } = await admin.must('GET', '/events');
-  const [event] = body['data'] as { kind: string; details: { touched: string[] } }[];
-  assert.equal(event?.kind, 'config_changed');
-  assert.deepEqual(event?.details.touched, ['models/m']);
-  const description = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as {
-    paths: Record<string, Record<string, { requestBody?: object }>>;
-  };
-  assert.ok(description.paths['/admin/v1/tenants/{tenant}/keys/{key}/rotate']?.['post']?.requestBody);
-  assert.ok(description.paths['/admin/v1/config']?.['put']?.requestBody);
-});
+  test('lists come in pages', async (context) => {
+    const { admin } = await startAdmin(context);
+    const tenants = Object.fromEntries(
+      Array.from({ length: 25 }, (_, index) => [`t${index}`, { models: ['*'] }]),
+    );
+    await admin.must('PUT', '/config', { tenants });
+    const seen: string[] = [];
+    for (let cursor = ''; ; ) {
+      const { body } = await admin.must('GET', `/tenants?limit=10${cursor}`);
+      seen.push(...(body['data'] as { name: string }[]).map(({ name }) => name));
+      if (body['nextCursor'] === null) break;
+      cursor = `&cursor=${body['nextCursor']}`;
+    }
+    assert.deepEqual(seen, ['acme', ...Object.keys(tenants)].sort());
+  });
 
-test('limits change while calls run: what was used counts on, and what was spent counts in new budgets', async (context) => {
-  const { gateway, admin, call } = await startAdmin(context);
-  await admin.must('POST', '/tenants', { name: 'globex', models: ['*'], limits: { requestsPerMinute: 2 } });
-  const key = await admin.must('POST', '/tenants/globex/keys', { name: 'app' });
-  const secret = String(key.body['secret']);
-  assert.deepEqual([await call(secret), await call(secret), await call(secret)], [200, 200, 429]);
-  await admin.must('PATCH', '/tenants/globex', { limits: { requestsPerMinute: 3 } });
-  assert.deepEqual([await call(secret), await call(secret)], [200, 429]);
-  await gateway.calls(5);
-  const budget = (tokens: number) => ({ limits: { budgets: [{ tokens, per: 'day' }] } });
-  await admin.must('PATCH', '/tenants/globex', budget(1));
-  assert.equal(await call(secret), 402);
-  await admin.must('PATCH', '/tenants/globex', budget(1_000_000));
-  assert.equal(await call(secret), 200);
-});
+  test('events tell of changes; /openapi.json describes every door', async (context) => {
+    const { admin, gateway } = await startAdmin(context);
+    await admin.must('PUT', '/models/m', { targets: ['echo/one'] });
+    const { body } = await admin.must('GET', '/events');
+    const [event] = body['data'] as { kind: string; details: { touched: string[] } }[];
+    assert.equal(event?.kind, 'config_changed');
+    assert.deepEqual(event?.details.touched, ['models/m']);
+    const description = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as {
+      paths: Record<string, Record<string, { requestBody?: object }>>;
+    };
+    assert.ok(description.paths['/admin/v1/tenants/{tenant}/keys/{key}/rotate']?.['post']?.requestBody);
+    assert.ok(description.paths['/admin/v1/config']?.['put']?.requestBody);
+  });
 
-test('a limit on a model counts for tenants that did not change', async (context) => {
-  const { admin, call } = await startAdmin(context);
-  const model = { targets: ['echo/echo'] };
-  await admin.must('PUT', '/models/m', model);
-  const body = { ...HELLO, model: 'm' };
-  assert.deepEqual([await call(TEST_KEY, body), await call(TEST_KEY, body)], [200, 200]);
-  await admin.must('PUT', '/models/m', { ...model, limits: { requestsPerMinute: 1 } });
-  assert.deepEqual([await call(TEST_KEY, body), await call(TEST_KEY, body)], [200, 429]);
-  await admin.must('PUT', '/models/m', model);
-  assert.equal(await call(TEST_KEY, body), 200);
+  test('limits change while calls run: what was used counts on, and what was spent counts in new budgets', async (context) => {
+    const { gateway, admin, call } = await startAdmin(context);
+    await admin.must('POST', '/tenants', { name: 'globex', models: ['*'], limits: { requestsPerMinute: 2 } });
+    const key = await admin.must('POST', '/tenants/globex/keys', { name: 'app' });
+    const secret = String(key.body['secret']);
+    assert.deepEqual([await call(secret), await call(secret), await call(secret)], [200, 200, 429]);
+    await admin.must('PATCH', '/tenants/globex', { limits: { requestsPerMinute: 3 } });
+    assert.deepEqual([await call(secret), await call(secret)], [200, 429]);
+    await gateway.calls(5);
+    const budget = (tokens: number) => ({ limits: { budgets: [{ tokens, per: 'day' }] } });
+    await admin.must('PATCH', '/tenants/globex', budget(1));
+    assert.equal(await call(secret), 402);
+    await admin.must('PATCH', '/tenants/globex', budget(1_000_000));
+    assert.equal(await call(secret), 200);
+  });
+
+  test('a limit on a model counts for tenants that did not change', async (context) => {
+    const { admin, call } = await startAdmin(context);
+    const model = { targets: ['echo/echo'] };
+    await admin.must('PUT', '/models/m', model);
+    const body = { ...HELLO, model: 'm' };
+    assert.deepEqual([await call(TEST_KEY, body), await call(TEST_KEY, body)], [200, 200]);
+    await admin.must('PUT', '/models/m', { ...model, limits: { requestsPerMinute: 1 } });
+    assert.deepEqual([await call(TEST_KEY, body), await call(TEST_KEY, body)], [200, 429]);
+    await admin.must('PUT', '/models/m', model);
+    assert.equal(await call(TEST_KEY, body), 200);
+  });
 });

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import OpenAI from 'openai';
 import { adminClient } from '../support/admin.ts';
+import { onEachDatabase } from '../support/databases.ts';
 import { ADMIN_KEY } from '../support/gateway.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
 
@@ -65,79 +66,84 @@ async function until(what: string, check: () => Promise<boolean>): Promise<void>
   assert.fail(`in vain: ${what}`);
 }
 
-const FILE = 'models: { m: { targets: [echo/one] } }\ntenants: { acme: { models: ["*"] } }\n';
+const PARTS = 'models: { m: { targets: [echo/one] } }\ntenants: { acme: { models: ["*"] } }\n';
 
-test('two processes on one store run the same revision, whoever makes it and however', async (context) => {
-  const folder = makeTempDirectory(context);
-  const path = join(folder, 'fairlead.yaml');
-  writeFileSync(path, FILE);
-  const [one, two] = [await startInstance(context, folder), await startInstance(context, folder)];
-  assert.equal((await readReady(one)).revision, 1);
-  assert.equal((await readReady(two)).revision, 1);
+onEachDatabase((database) => {
+  test('two processes on one store run the same revision, whoever makes it and however', async (context) => {
+    const folder = makeTempDirectory(context);
+    const path = join(folder, 'fairlead.yaml');
+    const FILE = `store: ${await database.makeUrl(context)}\n${PARTS}`;
+    writeFileSync(path, FILE);
+    const [one, two] = [await startInstance(context, folder), await startInstance(context, folder)];
+    assert.equal((await readReady(one)).revision, 1);
+    assert.equal((await readReady(two)).revision, 1);
 
-  const { body, revision } = await adminClient(one.url).must('POST', '/tenants/acme/keys', { name: 'app' });
-  await until('the key reaches the other', async () => (await readReady(two)).revision === revision);
-  const client = new OpenAI({ baseURL: `${two.url}/v1`, apiKey: String(body['secret']), maxRetries: 0 });
-  const hello = { model: 'm', messages: [{ role: 'user' as const, content: 'Hello' }] };
-  const target = async () =>
-    (await client.chat.completions.create(hello).withResponse()).response.headers.get('x-fairlead-target');
-  assert.equal(await target(), 'echo/one');
+    const { body, revision } = await adminClient(one.url).must('POST', '/tenants/acme/keys', { name: 'app' });
+    await until('the key reaches the other', async () => (await readReady(two)).revision === revision);
+    const client = new OpenAI({ baseURL: `${two.url}/v1`, apiKey: String(body['secret']), maxRetries: 0 });
+    const hello = { model: 'm', messages: [{ role: 'user' as const, content: 'Hello' }] };
+    const target = async () =>
+      (await client.chat.completions.create(hello).withResponse()).response.headers.get('x-fairlead-target');
+    assert.equal(await target(), 'echo/one');
 
-  // Both watch the file; it becomes one revision.
-  writeFileSync(path, FILE.replace('echo/one', 'echo/two'));
-  await until('the file is in force', async () => (await target()) === 'echo/two');
-  await until('on both', async () => (await readReady(one)).revision === (await readReady(two)).revision);
-  await sleep(700);
-  assert.deepEqual(
-    [(await readReady(one)).revision, (await readReady(two)).revision],
-    [revision + 1, revision + 1],
-  );
+    // Both watch the file; it becomes one revision.
+    writeFileSync(path, FILE.replace('echo/one', 'echo/two'));
+    await until('the file is in force', async () => (await target()) === 'echo/two');
+    await until('on both', async () => (await readReady(one)).revision === (await readReady(two)).revision);
+    await sleep(700);
+    assert.deepEqual(
+      [(await readReady(one)).revision, (await readReady(two)).revision],
+      [revision + 1, revision + 1],
+    );
 
-  await adminClient(two.url).must('DELETE', '/tenants/acme/keys/app');
-  await assert.rejects(target, { status: 401 });
+    await adminClient(two.url).must('DELETE', '/tenants/acme/keys/app');
+    await assert.rejects(target, { status: 401 });
 
-  // SIGHUP reads the file, too.
-  writeFileSync(path, FILE);
-  one.child.kill('SIGHUP');
-  await until('SIGHUP', async () => (await readReady(two)).revision === revision + 3);
-});
+    // SIGHUP reads the file, too.
+    writeFileSync(path, FILE);
+    one.child.kill('SIGHUP');
+    await until('SIGHUP', async () => (await readReady(two)).revision === revision + 3);
+  });
 
-test('changes at both at once are all made, one after the other, and none is overwritten', async (context) => {
-  const folder = makeTempDirectory(context);
-  const instances = [await startInstance(context, folder), await startInstance(context, folder)];
-  const clients = instances.map(({ url }) => adminClient(url));
-  const names = Array.from({ length: 20 }, (_, index) => `m${index}`);
-  const answers = await Promise.all(
-    names.map((name, index) =>
-      clients[index % 2]?.must('PUT', `/models/${name}`, { targets: ['echo/echo'] }),
-    ),
-  );
-  const numbers = answers.map((answer) => answer?.revision).sort((a, b) => Number(a) - Number(b));
-  assert.deepEqual(
-    numbers,
-    names.map((_, index) => index + 2),
-  );
-  for (const [index, instance] of instances.entries()) {
-    await until('both have all', async () => (await readReady(instance)).revision === 21);
-    const { body } = await (clients[index] ?? adminClient('')).must('GET', '/models');
-    assert.equal((body['data'] as object[]).length, 20);
-  }
-});
+  test('changes at both at once are all made, one after the other, and none is overwritten', async (context) => {
+    const folder = makeTempDirectory(context);
+    writeFileSync(join(folder, 'fairlead.yaml'), `store: ${await database.makeUrl(context)}\n`);
+    const instances = [await startInstance(context, folder), await startInstance(context, folder)];
+    const clients = instances.map(({ url }) => adminClient(url));
+    const names = Array.from({ length: 20 }, (_, index) => `m${index}`);
+    const answers = await Promise.all(
+      names.map((name, index) =>
+        clients[index % 2]?.must('PUT', `/models/${name}`, { targets: ['echo/echo'] }),
+      ),
+    );
+    const numbers = answers.map((answer) => answer?.revision).sort((a, b) => Number(a) - Number(b));
+    assert.deepEqual(
+      numbers,
+      names.map((_, index) => index + 2),
+    );
+    for (const [index, instance] of instances.entries()) {
+      await until('both have all', async () => (await readReady(instance)).revision === 21);
+      const { body } = await (clients[index] ?? adminClient('')).must('GET', '/models');
+      assert.equal((body['data'] as object[]).length, 20);
+    }
+  });
 
-test('an instance that cannot follow stays ready with what it has, and says so', async (context) => {
-  const folder = makeTempDirectory(context);
-  const one = await startInstance(context, folder, { LOCAL_TOKEN: 'sk-of-this-instance' });
-  const two = await startInstance(context, folder);
-  const placeholder = ['$', '{LOCAL_TOKEN}'].join('');
-  const provider = { adapter: 'openai-compatible', baseUrl: 'http://127.0.0.1:1/v1' };
-  const accounts = [{ name: 'a', apiKey: placeholder }];
-  await adminClient(one.url).must('PUT', '/providers/p', { ...provider, accounts });
-  await until('it says so', async () => (await readReady(two)).troubles?.[0] === 'behind');
-  assert.equal((await readReady(two)).revision, 1);
-  assert.match(two.output(), /LOCAL_TOKEN is not set/);
-  const refused = await adminClient(two.url).ask('PUT', '/models/m', { targets: ['echo/x'] });
-  assert.equal(refused.status, 400);
-  await adminClient(one.url).must('DELETE', '/providers/p');
-  await until('it follows again', async () => (await readReady(two)).revision === 3);
-  assert.equal((await readReady(two)).troubles, undefined);
+  test('an instance that cannot follow stays ready with what it has, and says so', async (context) => {
+    const folder = makeTempDirectory(context);
+    writeFileSync(join(folder, 'fairlead.yaml'), `store: ${await database.makeUrl(context)}\n`);
+    const one = await startInstance(context, folder, { LOCAL_TOKEN: 'sk-of-this-instance' });
+    const two = await startInstance(context, folder);
+    const placeholder = ['$', '{LOCAL_TOKEN}'].join('');
+    const provider = { adapter: 'openai-compatible', baseUrl: 'http://127.0.0.1:1/v1' };
+    const accounts = [{ name: 'a', apiKey: placeholder }];
+    await adminClient(one.url).must('PUT', '/providers/p', { ...provider, accounts });
+    await until('it says so', async () => (await readReady(two)).troubles?.[0] === 'behind');
+    assert.equal((await readReady(two)).revision, 1);
+    assert.match(two.output(), /LOCAL_TOKEN is not set/);
+    const refused = await adminClient(two.url).ask('PUT', '/models/m', { targets: ['echo/x'] });
+    assert.equal(refused.status, 400);
+    await adminClient(one.url).must('DELETE', '/providers/p');
+    await until('it follows again', async () => (await readReady(two)).revision === 3);
+    assert.equal((await readReady(two)).troubles, undefined);
+  });
 });
