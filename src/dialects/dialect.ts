@@ -33,8 +33,11 @@ export type ResponseHeaders = Readonly<Record<string, string | string[] | undefi
 export interface CallerDialect {
   readonly name: CallerDialectName;
   decodeRequest(body: JsonObject, address: RequestAddress): Conversation;
-  /** `request`: the body that the client sent; answers of some dialects (`responses`) repeat parts of it. */
-  encodeResponse(completion: Completion, request?: JsonObject): JsonObject;
+  /**
+   * @param request the body that the client sent; answers of some dialects (`responses`) repeat parts of it
+   * @param dropped gets the names of what the answer says and the dialect has no word for (`answer.executableCode`)
+   */
+  encodeResponse(completion: Completion, request?: JsonObject, dropped?: string[]): JsonObject;
   streamEncoder(options: StreamEncoderOptions): StreamEncoder;
   encodeError(error: GatewayError): JsonObject;
   /** The status of an error where the dialect has another for it than all others. */
@@ -83,6 +86,8 @@ export interface StreamEncoderOptions {
   includeUsage: boolean;
   /** The body that the client sent, as for `encodeResponse`. */
   request?: JsonObject | undefined;
+  /** As for `encodeResponse`; it grows while the stream goes on. */
+  dropped?: string[];
 }
 
 /** Turns events into the bytes of a stream (SSE framing included). Holds the state of one stream. */

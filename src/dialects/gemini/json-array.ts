@@ -1,7 +1,7 @@
 import type { CompletionEvent } from '../../conversation/completion.ts';
 import type { GatewayError } from '../../conversation/gateway-error.ts';
 import type { Usage } from '../../conversation/usage.ts';
-import type { Dialect, StreamEncoder } from '../dialect.ts';
+import type { Dialect, StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
 import type { PassThrough, StreamScanner } from '../pass-through.ts';
 import { encodeError } from './errors.ts';
@@ -41,8 +41,12 @@ class ArrayWriter {
 class ArrayEncoder implements StreamEncoder {
   // A comment has no place in JSON, but white space has.
   readonly keepAlive = '\n';
-  readonly #inner = streamEncoder();
+  readonly #inner: StreamEncoder;
   readonly #array = new ArrayWriter();
+
+  constructor(options: StreamEncoderOptions) {
+    this.#inner = streamEncoder(options);
+  }
 
   push(event: CompletionEvent): string {
     const elements = this.#array.add(this.#inner.push(event));
@@ -106,7 +110,7 @@ class ArrayScanner implements StreamScanner {
 }
 
 /** The dialect with streams in this form. */
-export const geminiArray: Dialect = { ...gemini, streamEncoder: () => new ArrayEncoder() };
+export const geminiArray: Dialect = { ...gemini, streamEncoder: (options) => new ArrayEncoder(options) };
 
 export const arrayPassThrough: PassThrough = {
   ...passThrough,

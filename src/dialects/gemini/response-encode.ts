@@ -1,7 +1,10 @@
 import type { Choice, Completion } from '../../conversation/completion.ts';
 import type { Part } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
+import { isCutOff } from '../chat/finish.ts';
+import { dropFromAnswer, dropPart } from '../dropped-parts.ts';
 import { writeFinishReason } from '../finish-reasons.ts';
+import { isUnfinishedCall } from '../unfinished-calls.ts';
 import { CarriedSignatureWriter } from './carried-signatures.ts';
 import { writeGrounding } from './citations.ts';
 import { encodeLogprobs } from './logprobs.ts';
@@ -11,10 +14,14 @@ import { isBlocked } from './response-decode.ts';
 import { encodeUsage } from './usage.ts';
 
 /** A completion as a `GenerateContentResponse`. */
-export function encodeResponse(completion: Completion): JsonObject {
+export function encodeResponse(
+  completion: Completion,
+  _request?: JsonObject,
+  dropped: string[] = [],
+): JsonObject {
   const own = ownFields(completion.extra);
   const { usageMetadata, ...rest } = own;
-  const candidates = completion.choices.map(encodeChoice);
+  const candidates = completion.choices.map((choice) => encodeChoice(choice, dropped));
   return defined({
     candidates: saysOnlyBlocked(completion.choices, own) ? undefined : candidates,
     usageMetadata: completion.usage
@@ -56,20 +63,35 @@ function timestamp(seconds: number): string | undefined {
 const ANSWER_PARTS = { callIds: true, unsignedReasoning: true, path: 'content' } as const;
 
 /** A part of an answer, to be given in order with all others of its choice: calls carry what stands before them. */
-export function encodeAnswerPart(part: Part, signatures: CarriedSignatureWriter): JsonObject | undefined {
+export function encodeAnswerPart(
+  part: Part,
+  signatures: CarriedSignatureWriter,
+  dropped: string[],
+): JsonObject | undefined {
   const thoughtSignature = signatures.add(part);
   const wire = encodePart(part, ANSWER_PARTS);
+  if (!wire) dropPart(dropped, part);
   return wire && thoughtSignature !== undefined ? { ...wire, thoughtSignature } : wire;
 }
 
-function encodeChoice(choice: Choice): JsonObject {
+/** A call of this dialect has no place to say that it is cut, and clients make every call that they find. */
+export function dropUnfinishedCall(dropped: string[]): void {
+  dropFromAnswer(dropped, 'functionCall');
+}
+
+function encodeChoice(choice: Choice, dropped: string[]): JsonObject {
   const { index, finish, logprobs } = choice;
   const own = ownFields(choice.extra);
   const parts: JsonObject[] = [];
   const texts = [];
   const signatures = new CarriedSignatureWriter();
+  const last = choice.parts.at(-1);
   for (const part of choice.parts) {
-    const wire = encodeAnswerPart(part, signatures);
+    if (part.type === 'tool_call' && isCutOff(finish) && isUnfinishedCall(part, part === last)) {
+      dropUnfinishedCall(dropped);
+      continue;
+    }
+    const wire = encodeAnswerPart(part, signatures, dropped);
     if (!wire) continue;
     if (part.type === 'text')
       texts.push({ partIndex: parts.length, text: part.text, citations: part.citations });

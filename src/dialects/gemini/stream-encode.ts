@@ -1,28 +1,33 @@
 import type { CompletionEvent } from '../../conversation/completion.ts';
-import type { Citation, Part, TextPart } from '../../conversation/conversation.ts';
+import type { Citation, Part, TextPart, ToolCallPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
-import type { StreamEncoder } from '../dialect.ts';
+import { isCutOff } from '../chat/finish.ts';
+import type { StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
 import { writeFinishReason } from '../finish-reasons.ts';
+import { isReadableCall, isUnfinishedCall } from '../unfinished-calls.ts';
 import { CarriedSignatureWriter } from './carried-signatures.ts';
 import { writeGrounding } from './citations.ts';
 import { encodeError } from './errors.ts';
 import { encodeLogprobs } from './logprobs.ts';
 import { defined, ownFields, ownSignature } from './proto.ts';
-import { encodeAnswerPart, encodeHead, saysOnlyBlocked } from './response-encode.ts';
+import { dropUnfinishedCall, encodeAnswerPart, encodeHead, saysOnlyBlocked } from './response-encode.ts';
 import { encodeUsage } from './usage.ts';
 
 /**
  * Writes the events of a `streamGenerateContent?alt=sse` answer. Text goes out as it comes, tool calls when they are
- * whole (the dialect has no deltas of arguments), finish reasons and usage in the last chunk.
+ * whole (the dialect has no deltas of arguments): when something follows them, or the answer ended and was not cut off.
+ * Finish reasons and usage are in the last chunk.
  */
-export function streamEncoder(): StreamEncoder {
-  return new GeminiStreamEncoder();
+export function streamEncoder({ dropped }: StreamEncoderOptions): StreamEncoder {
+  return new GeminiStreamEncoder(dropped);
 }
 
 interface ChoiceState {
   signatures: CarriedSignatureWriter;
   parts: Part[];
+  /** Calls that have ended and are not written yet, by their places. */
+  endedCalls: Map<number, ToolCallPart>;
   /** Parts written so far: how clients count them. */
   written: number;
   texts: { partIndex: number; text: string; citations?: Citation[] | undefined }[];
@@ -36,6 +41,11 @@ class GeminiStreamEncoder implements StreamEncoder {
   readonly #choices = new Map<number, ChoiceState>();
   readonly #finishes: JsonObject[] = [];
   #usage: Usage | undefined;
+  readonly #dropped: string[];
+
+  constructor(dropped: string[] = []) {
+    this.#dropped = dropped;
+  }
 
   push(event: CompletionEvent): string {
     switch (event.type) {
@@ -53,9 +63,11 @@ class GeminiStreamEncoder implements StreamEncoder {
         const logprobsResult = encodeLogprobs(event.value);
         return logprobsResult ? this.#write([{ index: event.choice, logprobsResult }]) : '';
       }
-      case 'finish':
+      case 'finish': {
+        const calls = this.#writeCalls(event.choice, isCutOff(event.reason));
         this.#finishes.push(this.#encodeFinish(event));
-        return '';
+        return calls;
+      }
       case 'usage':
         this.#usage = event.usage;
         return '';
@@ -73,6 +85,7 @@ class GeminiStreamEncoder implements StreamEncoder {
     const choice = this.#choices.get(index) ?? {
       signatures: new CarriedSignatureWriter(),
       parts: [],
+      endedCalls: new Map(),
       written: 0,
       texts: [],
     };
@@ -82,9 +95,37 @@ class GeminiStreamEncoder implements StreamEncoder {
 
   #startPart(index: number, place: number, value: Part): string {
     const choice = this.#choice(index);
+    const calls = this.#writeReadableCalls(index);
     choice.parts[place] = { ...value };
     if (value.type === 'text') choice.texts[place] = { partIndex: choice.written, text: '' };
-    return isStreamed(value) ? '' : this.#writePart(index, encodeAnswerPart(value, choice.signatures));
+    return isStreamed(value) ? calls : calls + this.#encodePart(index, value);
+  }
+
+  /** What can be read and has a part behind it is whole, however the answer ends. */
+  #writeReadableCalls(index: number): string {
+    const { endedCalls } = this.#choice(index);
+    let text = '';
+    for (const [place, call] of endedCalls) {
+      if (!isReadableCall(call)) continue;
+      endedCalls.delete(place);
+      text += this.#encodePart(index, call);
+    }
+    return text;
+  }
+
+  #writeCalls(index: number, wasCutOff: boolean): string {
+    const { endedCalls, parts } = this.#choice(index);
+    let text = '';
+    for (const [place, call] of [...endedCalls].toSorted(([a], [b]) => a - b)) {
+      if (wasCutOff && isUnfinishedCall(call, place === parts.length - 1)) dropUnfinishedCall(this.#dropped);
+      else text += this.#encodePart(index, call);
+    }
+    endedCalls.clear();
+    return text;
+  }
+
+  #encodePart(index: number, part: Part): string {
+    return this.#writePart(index, encodeAnswerPart(part, this.#choice(index).signatures, this.#dropped));
   }
 
   #addDelta(index: number, place: number, delta: string): string {
@@ -112,7 +153,10 @@ class GeminiStreamEncoder implements StreamEncoder {
     const part: Part = defined({ ...started, ...defined({ signature, encrypted, citations, extra }) });
     const text = choice.texts[place];
     if (text) text.citations = (part as TextPart).citations;
-    if (part.type === 'tool_call') return this.#writePart(index, encodeAnswerPart(part, choice.signatures));
+    if (part.type === 'tool_call') {
+      choice.endedCalls.set(place, part);
+      return '';
+    }
     choice.signatures.add(part);
     choice.written += 1;
     // The text is out; what is left to say of the part follows it with an empty one.

@@ -185,17 +185,21 @@ export class CallItem extends OutputItem {
     this.emit(this.#isCustom ? 'custom_tool_call_input.delta' : 'function_call_arguments.delta', { delta });
   }
 
+  /** The item is done only when it is known whether the call is all that the model meant. */
   end(call: ToolCallPart): void {
-    const { status = 'completed' } = ownObject(call.extra, ITEM);
     if (this.#isCustom) {
       this.emit('custom_tool_call_input.done', { input: call.arguments });
-      this.finish({ ...this.#fields, status, input: call.arguments });
       return;
     }
     const whole = argumentsOf(call);
     if (!this.#said) this.delta(whole);
     this.emit('function_call_arguments.done', { name: call.name, arguments: whole });
-    this.finish({ ...this.#fields, status, arguments: whole });
+  }
+
+  seal(call: ToolCallPart, judged: 'completed' | 'incomplete'): void {
+    const { status = judged } = ownObject(call.extra, ITEM);
+    const said = this.#isCustom ? { input: call.arguments } : { arguments: argumentsOf(call) };
+    this.finish({ ...this.#fields, status, ...said });
   }
 }
 

@@ -12,8 +12,10 @@ import type {
 import type { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
-import { finishWithCalls } from '../chat/finish.ts';
+import { finishWithCalls, isCutOff } from '../chat/finish.ts';
+import { dropPart } from '../dropped-parts.ts';
 import { writeFinishReason } from '../finish-reasons.ts';
+import { isReadableCall, isUnfinishedCall } from '../unfinished-calls.ts';
 import { isForeign } from './carried-items.ts';
 import { encodeError, responseError } from './errors.ts';
 import { ITEM, ownFields, ownObject, responsesExtra } from './extra.ts';
@@ -37,12 +39,17 @@ type PartEvent = Extract<CompletionEvent, { type: 'part_start' | 'part_delta' | 
 type OpenPart =
   | { kind: 'words'; part: TextPart | RefusalPart; item: MessageItem; place: number; logprobs: JsonValue[] }
   | { kind: 'reasoning'; part: ReasoningPart; item: ReasoningItem }
-  | { kind: 'call'; part: ToolCallPart; item: CallItem };
+  | ({ kind: 'call' } & OpenCall);
+
+interface OpenCall {
+  part: ToolCallPart;
+  item: CallItem;
+}
 
 /**
  * Writes one answer as the events that a client's stream has. The last of them holds the whole response, which is
  * also what a client that does not stream gets. There is one choice; what has no item in this dialect (other dialects'
- * blocks, audio) is passed over.
+ * blocks, audio) is passed over and named in `dropped`.
  */
 export class ResponseWriter {
   #request: JsonObject;
@@ -57,16 +64,20 @@ export class ResponseWriter {
   readonly #callIds = new CarriedIdWriter();
   /** The message that further text goes into. */
   #message: MessageItem | undefined;
+  /** Calls that have ended, until it is known whether the answer was cut off behind them. */
+  #endedCalls: OpenCall[] = [];
   #callsTools = false;
   #finish: FinishReason | undefined;
   #usage: Usage | undefined;
   readonly #namespaces: Namespaces;
+  readonly #dropped: string[];
   #over = false;
   /** The whole response, once it is complete (or ended before it was). */
   answer: JsonObject | undefined;
 
   /** `request`: the body that the client sent, which the response repeats parts of. */
-  constructor(request: JsonObject = {}) {
+  constructor(request: JsonObject = {}, dropped: string[] = []) {
+    this.#dropped = dropped;
     this.#request = request;
     this.#namespaces = new Namespaces(request['tools']);
   }
@@ -157,14 +168,20 @@ export class ResponseWriter {
         this.#startCall(index, value);
         return;
       case 'opaque':
-        if (value.dialect !== 'responses') return;
+        if (value.dialect !== 'responses') {
+          dropPart(this.#dropped, value);
+          return;
+        }
         this.#leaveMessage();
         this.#addWhole((emit, place) => new WholeItem(emit, place, value.value), value.value);
         return;
       case 'image': {
         const image = value;
         const source = image.source;
-        if (source.kind !== 'data') return;
+        if (source.kind !== 'data') {
+          dropPart(this.#dropped, value);
+          return;
+        }
         this.#leaveMessage();
         this.#add('image', image, (emit, place) => new WholeItem(emit, place, imageItem(image, place.id)));
         return;
@@ -173,6 +190,7 @@ export class ResponseWriter {
       case 'file':
       case 'tool_result':
         // No answer of this dialect can hold them.
+        dropPart(this.#dropped, value);
         return;
       default:
         value satisfies never;
@@ -246,6 +264,7 @@ export class ResponseWriter {
         return;
       case 'call':
         open.item.end(open.part);
+        this.#endedCalls.push(open);
         return;
       default:
         open satisfies never;
@@ -263,6 +282,7 @@ export class ResponseWriter {
     part: Part | undefined,
     make: (emit: (type: string, fields: JsonObject) => void, place: Place) => Item,
   ): Item {
+    this.#sealReadableCalls();
     const index = this.#items.length;
     const { id } = part && 'extra' in part ? ownObject(part.extra, ITEM) : {};
     const own = typeof id === 'string' && id !== '' ? id : itemId(kind, this.#completionId, index);
@@ -275,9 +295,26 @@ export class ResponseWriter {
     make: (emit: (type: string, fields: JsonObject) => void, place: Place) => OutputItem,
     value: JsonObject,
   ): void {
+    this.#sealReadableCalls();
     const { id } = value;
     const place = { id: typeof id === 'string' ? id : '', index: this.#items.length };
     this.#items.push(make((type, fields) => this.#emit(type, fields), place));
+  }
+
+  /** What can be read and has an item behind it is whole, however the answer ends. */
+  #sealReadableCalls(): void {
+    const ended = this.#endedCalls;
+    if (ended.length === 0) return;
+    this.#endedCalls = ended.filter(({ part }) => !isReadableCall(part));
+    for (const { part, item } of ended) if (isReadableCall(part)) item.seal(part, 'completed');
+  }
+
+  #sealCalls(wasCutOff: boolean): void {
+    const last = this.#items.at(-1);
+    for (const { part, item } of this.#endedCalls) {
+      item.seal(part, wasCutOff && isUnfinishedCall(part, item === last) ? 'incomplete' : 'completed');
+    }
+    this.#endedCalls = [];
   }
 
   /** Log probabilities come after the words that they are of. */
@@ -291,6 +328,7 @@ export class ResponseWriter {
     this.#finish = finishWithCalls(reason, this.#callsTools);
     this.#message?.seal(this.#endWord === 'completed' ? 'completed' : 'incomplete');
     this.#message = undefined;
+    this.#sealCalls(isCutOff(this.#finish));
   }
 
   /** `completed`, or why the response is incomplete. */
@@ -315,6 +353,7 @@ export class ResponseWriter {
   }
 
   #fail(error: GatewayError): void {
+    this.#sealCalls(true);
     const response = this.#response && this.#whole({});
     for (const [type, fields] of failure(error, response)) this.#emit(type, fields);
   }

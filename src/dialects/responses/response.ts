@@ -37,8 +37,8 @@ export function decodeResponse(body: JsonValue): Completion {
 }
 
 /** Writes a completion of any dialect as a client of this one gets it; `request` is the body that the client sent. */
-export function encodeResponse(completion: Completion, request?: JsonObject): JsonObject {
-  const writer = new ResponseWriter(request);
+export function encodeResponse(completion: Completion, request?: JsonObject, dropped?: string[]): JsonObject {
+  const writer = new ResponseWriter(request, dropped);
   let last: JsonObject | undefined;
   for (const event of completionEvents(completion)) last = writer.push(event).at(-1) ?? last;
   const response = last?.['response'];

@@ -10,8 +10,8 @@ import { ResponseWriter, writeEvent } from './response-writer.ts';
 export class ResponsesStreamEncoder implements StreamEncoder {
   readonly #writer: ResponseWriter;
 
-  constructor({ request }: StreamEncoderOptions) {
-    this.#writer = new ResponseWriter(request);
+  constructor({ request, dropped }: StreamEncoderOptions) {
+    this.#writer = new ResponseWriter(request, dropped);
   }
 
   get answer(): JsonObject | undefined {
