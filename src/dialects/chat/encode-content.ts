@@ -99,8 +99,13 @@ function imageUrl(source: MediaSource): string {
 export function generatedImages(parts: readonly Part[]): JsonObject[] {
   return parts
     .filter((part) => part.type === 'image')
-    .filter(({ source }) => source.kind === 'url' || source.kind === 'data')
+    .filter(isGeneratedImage)
     .map(({ source }) => ({ type: 'image_url', image_url: { url: imageUrl(source) } }));
+}
+
+/** Whether its data, or where they are, can stand in a message. */
+export function isGeneratedImage({ source }: ImagePart): boolean {
+  return source.kind === 'url' || source.kind === 'data';
 }
 
 function writeAudio({ source }: AudioPart): JsonObject {

@@ -4,12 +4,13 @@ import type { Choice, Completion } from '../../conversation/completion.ts';
 import type { Part, TextPart, ToolCallPart } from '../../conversation/conversation.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { dropPart } from '../dropped-parts.ts';
 import { readFinishReason, writeFinishReason } from '../finish-reasons.ts';
 import { omitKeys } from '../read-json.ts';
 import { decodeAudioOutput, encodeAudioOutput } from './audio-output.ts';
 import { decodeAnnotations, decodeSearchResults, encodeCitations } from './citations.ts';
 import { decodeImages } from './content-parts.ts';
-import { generatedImages } from './encode-content.ts';
+import { generatedImages, isGeneratedImage } from './encode-content.ts';
 import { embeddedError, saysError } from './errors.ts';
 import { chatExtra, ownFields, ownObject } from './extra.ts';
 import { finishWithCalls } from './finish.ts';
@@ -176,7 +177,11 @@ function readChunk({ type, text, thinking }: JsonObject): ContentChunk {
 }
 
 /** Writes a completion of any dialect as a client of this one gets it. */
-export function encodeResponse(completion: Completion): JsonObject {
+export function encodeResponse(
+  completion: Completion,
+  _request?: JsonObject,
+  dropped: string[] = [],
+): JsonObject {
   const { id, model, created, choices, usage, extra } = completion;
   const { usage: _, ...fields } = ownFields(extra);
   return {
@@ -184,16 +189,16 @@ export function encodeResponse(completion: Completion): JsonObject {
     object: 'chat.completion',
     created: created ?? 0,
     model,
-    choices: choices.map((choice) => encodeChoice(choice, id)),
+    choices: choices.map((choice) => encodeChoice(choice, id, dropped)),
     ...(usage ? { usage: encodeUsage(usage, ownObject(extra, 'usage')) } : {}),
     ...fields,
   };
 }
 
-function encodeChoice(choice: Choice, completionId: string): JsonObject {
+function encodeChoice(choice: Choice, completionId: string, dropped: string[]): JsonObject {
   const { index, parts, finish, logprobs, extra } = choice;
   const { message: messageRest, ...fields } = ownFields(extra);
-  const message = encodeMessage(parts, completionId);
+  const message = encodeMessage(parts, completionId, dropped);
   const rest = isObject(messageRest) ? messageRest : {};
   const annotations = [...annotationList(message), ...annotationList(rest)];
   return {
@@ -205,7 +210,7 @@ function encodeChoice(choice: Choice, completionId: string): JsonObject {
   };
 }
 
-function encodeMessage(parts: readonly Part[], completionId: string): JsonObject {
+function encodeMessage(parts: readonly Part[], completionId: string, dropped: string[]): JsonObject {
   const ids = new CarriedIdWriter();
   const details = new ReasoningDetailWriter();
   const written = { content: '', reasoning: '', refusal: '' };
@@ -234,13 +239,18 @@ function encodeMessage(parts: readonly Part[], completionId: string): JsonObject
         if (part.signature) reasoningDetails.push(details.toolCall(part.id, part.signature));
         break;
       case 'audio':
+        if (part.source.kind !== 'data') dropPart(dropped, part);
         audio = encodeAudioOutput(part, completionId);
         break;
       case 'image':
+        // They are written below.
+        if (!isGeneratedImage(part)) dropPart(dropped, part);
+        break;
       case 'file':
       case 'tool_result':
       case 'opaque':
-        // Images are written below; the others no answer of this dialect can hold.
+        // No answer of this dialect can hold them.
+        dropPart(dropped, part);
         break;
       default:
         part satisfies never;

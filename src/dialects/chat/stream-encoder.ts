@@ -4,6 +4,7 @@ import type { Part, ReasoningPart, TextPart, ToolCallPart } from '../../conversa
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
 import type { StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
+import { dropPart } from '../dropped-parts.ts';
 import { writeFinishReason } from '../finish-reasons.ts';
 import { encodeAudioOutput } from './audio-output.ts';
 import { encodeCitations } from './citations.ts';
@@ -29,8 +30,10 @@ export class ChatStreamEncoder implements StreamEncoder {
   #usage: Usage | undefined;
   #over = false;
   readonly #choices = new Map<number, ChoiceWriter>();
+  readonly #dropped: string[];
 
-  constructor({ includeUsage }: StreamEncoderOptions) {
+  constructor({ includeUsage, dropped = [] }: StreamEncoderOptions) {
+    this.#dropped = dropped;
     this.#includeUsage = includeUsage;
   }
 
@@ -75,7 +78,7 @@ export class ChatStreamEncoder implements StreamEncoder {
   #writer(choice: number): ChoiceWriter {
     let writer = this.#choices.get(choice);
     if (!writer) {
-      writer = new ChoiceWriter(this.#id);
+      writer = new ChoiceWriter(this.#id, this.#dropped);
       this.#choices.set(choice, writer);
     }
     return writer;
@@ -111,8 +114,10 @@ class ChoiceWriter {
   #hasRole = false;
   /** How much text the message has before the part that is being written: positions of citations count from there. */
   #textLength = 0;
+  readonly #dropped: string[];
 
-  constructor(completionId: string) {
+  constructor(completionId: string, dropped: string[]) {
+    this.#dropped = dropped;
     this.#completionId = completionId;
   }
 
@@ -158,7 +163,9 @@ class ChoiceWriter {
     const images = generatedImages([value]);
     if (images.length > 0) return [{ images }];
     const audio = value.type === 'audio' ? encodeAudioOutput(value, this.#completionId) : undefined;
-    return audio ? [{ audio }] : [];
+    if (audio) return [{ audio }];
+    dropPart(this.#dropped, value);
+    return [];
   }
 
   /** The carried id goes out first of all, so it can only hold what is known when the call begins. */

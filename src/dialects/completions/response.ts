@@ -1,16 +1,22 @@
 import type { Choice, Completion, FinishReason } from '../../conversation/completion.ts';
+import type { Part, RefusalPart, TextPart } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { encodeUsage } from '../chat/usage.ts';
+import { dropPart } from '../dropped-parts.ts';
 import { writeFinishReason } from '../finish-reasons.ts';
 
 /** A completion in the old form: text is all that an answer has. Source: OpenAI API reference (completion object). */
-export function encodeResponse({ id, model, created, choices, usage }: Completion): JsonObject {
+export function encodeResponse(
+  { id, model, created, choices, usage }: Completion,
+  _request?: JsonObject,
+  dropped: string[] = [],
+): JsonObject {
   return {
     id,
     object: 'text_completion',
     created: created ?? 0,
     model,
-    choices: choices.map((choice) => textChoice(choice.index, textOf(choice), choice.finish)),
+    choices: choices.map((choice) => textChoice(choice.index, textOf(choice, dropped), choice.finish)),
     ...(usage ? { usage: encodeUsage(usage) } : {}),
   };
 }
@@ -21,6 +27,15 @@ export function textChoice(index: number, text: string, finish?: FinishReason): 
   return { text, index, logprobs: null, finish_reason: reason };
 }
 
-function textOf({ parts }: Choice): string {
-  return parts.map((part) => (part.type === 'text' || part.type === 'refusal' ? part.text : '')).join('');
+function textOf({ parts }: Choice, dropped: string[]): string {
+  let text = '';
+  for (const part of parts) {
+    if (isText(part)) text += part.text;
+    else dropPart(dropped, part);
+  }
+  return text;
+}
+
+export function isText(part: Part): part is TextPart | RefusalPart {
+  return part.type === 'text' || part.type === 'refusal';
 }

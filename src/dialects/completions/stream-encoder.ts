@@ -4,7 +4,8 @@ import type { Usage } from '../../conversation/usage.ts';
 import { encodeError } from '../chat/errors.ts';
 import { encodeUsage } from '../chat/usage.ts';
 import type { StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
-import { textChoice } from './response.ts';
+import { dropPart } from '../dropped-parts.ts';
+import { isText, textChoice } from './response.ts';
 
 /** Writes the chunks of a text completion: the text as it comes, then why each choice ended. */
 export class CompletionsStreamEncoder implements StreamEncoder {
@@ -14,7 +15,10 @@ export class CompletionsStreamEncoder implements StreamEncoder {
   /** Parts whose deltas are text of the answer: `choice/part`. */
   readonly #texts = new Set<string>();
 
-  constructor({ includeUsage }: StreamEncoderOptions) {
+  readonly #dropped: string[];
+
+  constructor({ includeUsage, dropped = [] }: StreamEncoderOptions) {
+    this.#dropped = dropped;
     this.#includeUsage = includeUsage;
   }
 
@@ -26,7 +30,8 @@ export class CompletionsStreamEncoder implements StreamEncoder {
         return '';
       }
       case 'part_start':
-        if (event.value.type === 'text' || event.value.type === 'refusal') this.#texts.add(partKey(event));
+        if (isText(event.value)) this.#texts.add(partKey(event));
+        else dropPart(this.#dropped, event.value);
         return '';
       case 'part_delta':
         if (event.delta === '' || !this.#texts.has(partKey(event))) return '';

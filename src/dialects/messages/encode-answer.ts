@@ -1,6 +1,7 @@
 import { writeCarriedId } from '../../conversation/carried-reasoning.ts';
 import type { Part, ReasoningPart, TextPart, ToolCallPart } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
+import { dropPart } from '../dropped-parts.ts';
 import { NO_SIGNATURE, writeSignature } from './carried-signatures.ts';
 import { encodeCitations } from './citations.ts';
 import { ownFields } from './fields.ts';
@@ -8,9 +9,9 @@ import { parseToolInput } from './tool-input.ts';
 
 /**
  * A part of an answer as the block that a client of this dialect gets: none where the dialect has no word for it
- * (images and audio that a model made, blocks of other dialects).
+ * (images and audio that a model made, blocks of other dialects), which `dropped` then names.
  */
-export function encodeAnswerPart(part: Part): JsonObject[] {
+export function encodeAnswerPart(part: Part, dropped: string[]): JsonObject[] {
   switch (part.type) {
     case 'text':
       return [encodeText(part)];
@@ -21,11 +22,14 @@ export function encodeAnswerPart(part: Part): JsonObject[] {
     case 'tool_call':
       return [{ ...answeredToolUse(part), input: encodeToolInput(part) }];
     case 'opaque':
-      return part.dialect === 'messages' ? [part.value] : [];
+      if (part.dialect === 'messages') return [part.value];
+      dropPart(dropped, part);
+      return [];
     case 'image':
     case 'audio':
     case 'file':
     case 'tool_result':
+      dropPart(dropped, part);
       return [];
     default:
       return part satisfies never;

@@ -14,7 +14,7 @@ export const messages: Dialect = {
   decodeResponse,
   encodeResponse,
   streamDecoder: () => new MessagesStreamDecoder(),
-  streamEncoder: () => new MessagesStreamEncoder(),
+  streamEncoder: (options) => new MessagesStreamEncoder(options),
   decodeError,
   encodeError,
   errorStatus,

@@ -80,7 +80,11 @@ function isRefusal(part: Part): boolean {
 }
 
 /** The first choice: this dialect has no others, and a request in it never asks for more. */
-export function encodeResponse(completion: Completion): JsonObject {
+export function encodeResponse(
+  completion: Completion,
+  _request?: JsonObject,
+  dropped: string[] = [],
+): JsonObject {
   const choice = completion.choices.find(({ index }) => index === 0);
   const { usage: usageFields, ...fields } = ownFields(completion.extra);
   return {
@@ -88,7 +92,7 @@ export function encodeResponse(completion: Completion): JsonObject {
     type: 'message',
     role: 'assistant',
     model: completion.model,
-    content: (choice?.parts ?? []).flatMap(encodeAnswerPart),
+    content: (choice?.parts ?? []).flatMap((part) => encodeAnswerPart(part, dropped)),
     stop_reason: stopReason(choice?.finish ?? 'other', choice?.parts.some(isRefusal) ?? false),
     stop_sequence: choice?.stopSequence ?? null,
     ...fields,

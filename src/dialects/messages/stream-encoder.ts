@@ -2,7 +2,7 @@ import type { CompletionEvent } from '../../conversation/completion.ts';
 import type { Extra, Part } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { NO_USAGE, type Usage } from '../../conversation/usage.ts';
-import type { StreamEncoder } from '../dialect.ts';
+import type { StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
 import { encodeCitations } from './citations.ts';
 import { answeredToolUse, encodeAnswerPart, thinkingSignature } from './encode-answer.ts';
 import { encodeError } from './errors.ts';
@@ -37,6 +37,11 @@ export class MessagesStreamEncoder implements StreamEncoder {
   #usage: Usage | undefined;
   #usageFields: JsonObject = {};
   #finish: Extract<CompletionEvent, { type: 'finish' }> | undefined;
+  readonly #dropped: string[];
+
+  constructor({ dropped = [] }: StreamEncoderOptions) {
+    this.#dropped = dropped;
+  }
 
   push(event: CompletionEvent): string {
     switch (event.type) {
@@ -104,7 +109,7 @@ export class MessagesStreamEncoder implements StreamEncoder {
   }
 
   #open({ value }: PendingPart): string {
-    const block = blockStart(value);
+    const block = blockStart(value, this.#dropped);
     if (!block) return '';
     this.#isOpen = true;
     this.#index++;
@@ -157,7 +162,7 @@ export class MessagesStreamEncoder implements StreamEncoder {
 }
 
 /** The block as it stands before its deltas; `undefined` where the part has no block in this dialect. */
-function blockStart(value: Part): JsonObject | undefined {
+function blockStart(value: Part, dropped: string[]): JsonObject | undefined {
   switch (value.type) {
     case 'text':
     case 'refusal': {
@@ -167,10 +172,10 @@ function blockStart(value: Part): JsonObject | undefined {
     case 'tool_call':
       return answeredToolUse(value);
     case 'reasoning':
-      if (value.encrypted && !value.signature && value.text === '') return encodeAnswerPart(value)[0];
+      if (value.encrypted && !value.signature && value.text === '') return encodeAnswerPart(value, dropped)[0];
       return { type: 'thinking', thinking: '', signature: '', ...ownFields(value.extra) };
     default:
-      return encodeAnswerPart(value)[0];
+      return encodeAnswerPart(value, dropped)[0];
   }
 }
 
