@@ -87,7 +87,7 @@ export interface StreamEncoderOptions {
   /** The body that the client sent, as for `encodeResponse`. */
   request?: JsonObject | undefined;
   /** As for `encodeResponse`; it grows while the stream goes on. */
-  dropped?: string[];
+  dropped?: string[] | undefined;
 }
 
 /** Turns events into the bytes of a stream (SSE framing included). Holds the state of one stream. */

@@ -1,6 +1,9 @@
 import type { Part } from '../conversation/conversation.ts';
 import { isObject } from '../conversation/json.ts';
 
+/** Of a type that a provider makes up. */
+const MAX_NAME_CHARS = 100;
+
 /** More names than any answer has kinds of parts: what a provider makes up must not grow without bound. */
 const MAX_NAMES = 100;
 
@@ -11,7 +14,7 @@ export function dropPart(dropped: string[], part: Part): void {
 
 /** @param what in the client's own words where it has some */
 export function dropFromAnswer(dropped: string[], what: string): void {
-  const name = `answer.${what}`;
+  const name = `answer.${what.slice(0, MAX_NAME_CHARS)}`;
   if (dropped.length < MAX_NAMES && !dropped.includes(name)) dropped.push(name);
 }
 

@@ -291,9 +291,21 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     this.#call.running = undefined;
     this.#record.durationMs = this.#gateway.monotonicMs() - this.#call.sentMs;
     this.#record.outcome = outcome;
+    if (this.#call.droppedOfAnswer?.length) this.#noteDropped(this.#call.droppedOfAnswer);
     this.#receiver?.dispose?.();
     // What held the provider back is gone: the rest of its answer is read and ignored, or its connection would stall.
     if (this.#pauses > 0) this.#controller?.resume();
+  }
+
+  /** The header of a stream has gone before most of it is known: the log says it, too. */
+  #noteDropped(dropped: string[]): void {
+    this.#record.dropped = dropped;
+    if (!this.#call.stream) return;
+    const { call, target } = { call: this.#call.id, target: this.#record.target };
+    this.#gateway.log.info(
+      { call, target, dropped },
+      "the caller's dialect has no word for parts of a stream",
+    );
   }
 
   /** For the end of an attempt, which timers bring about, too: what is thrown there would end the process. */

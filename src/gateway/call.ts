@@ -69,7 +69,10 @@ export class Call implements Waiting {
   target: Target | undefined;
   /** What the target of the newest attempt speaks. */
   spoken: UpstreamDialect | undefined;
+  /** What the target could not be told of the request. */
   dropped: string[] = [];
+  /** What the client could not be told of the answer; of a stream, so far. */
+  droppedOfAnswer: string[] | undefined;
   usage: Usage | undefined;
   /** The provider's whole answer, kept where it did not say what it used: it is counted after it was sent. */
   answer: Buffer | undefined;

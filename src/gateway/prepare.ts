@@ -79,6 +79,7 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
     ? forwardHeaders(account.headers, knownHeaders(call.forward, surface, unknownFlags))
     : account.headers;
   call.dropped = [];
+  call.droppedOfAnswer = undefined;
   if (passThrough && !carriesReasoning(call)) {
     const body = passBytes(call, target, endpoint);
     checkAlsoNamed(call, target, body);
@@ -194,15 +195,16 @@ function translateGenerated(
   const caller = call.door.dialect;
   const completion = dialect.decodeResponse(answer);
   identifyAnswer(completion, call);
+  call.droppedOfAnswer = [];
   if (call.stream) return { ...streamText(call, completion), usage: completion.usage };
-  const written = caller.encodeResponse(completion, repeatedRequest(call));
+  const written = caller.encodeResponse(completion, repeatedRequest(call), call.droppedOfAnswer);
   return { text: JSON.stringify(written), written, usage: completion.usage };
 }
 
 /** A server that does not stream answered a call for a stream: the client gets its stream all the same. */
 function streamText(call: Call, completion: Completion): { text: string; written: JsonObject | undefined } {
-  const { door, includeUsage } = call;
-  const encoder = door.dialect.streamEncoder({ includeUsage, request: repeatedRequest(call) });
+  const { door, includeUsage, droppedOfAnswer: dropped } = call;
+  const encoder = door.dialect.streamEncoder({ includeUsage, request: repeatedRequest(call), dropped });
   let text = '';
   for (const event of completionEvents(completion)) text += encoder.push(event);
   return { text, written: encoder.answer };

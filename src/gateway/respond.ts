@@ -93,7 +93,8 @@ function answerHeaders(call: Call, contentType?: string): string[] {
     headers.push('server-timing', serverTiming(call));
   }
   if (call.reservation) pushRateHeaders(headers, call.door.dialect.name, call.reservation);
-  if (call.dropped.length > 0) headers.push('x-fairlead-dropped', nameDropped(call.dropped));
+  const dropped = call.droppedOfAnswer?.length ? [...call.dropped, ...call.droppedOfAnswer] : call.dropped;
+  if (dropped.length > 0) headers.push('x-fairlead-dropped', nameDropped(dropped));
   return headers;
 }
 

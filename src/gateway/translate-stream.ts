@@ -49,7 +49,10 @@ export class StreamTranslator implements CommittingReceiver {
     this.#decoder = decoder;
     this.#commit = new StreamCommit(gateway, call, attempt);
     const { includeUsage } = call;
-    this.#encoder = call.door.dialect.streamEncoder({ includeUsage, request: repeatedRequest(call) });
+    const dropped: string[] = [];
+    call.droppedOfAnswer = dropped;
+    const request = repeatedRequest(call);
+    this.#encoder = call.door.dialect.streamEncoder({ includeUsage, request, dropped });
     // Streams last long and bodies can be large: it is parsed again should another attempt need it.
     call.request = undefined;
   }

@@ -94,6 +94,7 @@ export function writeRecordLine(record: UsageRecord): string {
       toMicroseconds(attempt.durationMs),
       attempt.status,
       attempt.outcome,
+      attempt.dropped ?? 0,
     );
   }
   return frame('r', fields);
@@ -138,7 +139,9 @@ const startLine = z.tuple([...callFields, text, text, flag, number, number]).tra
   }),
 );
 
-const attemptFields = z.tuple([text, text, milliseconds, milliseconds, number, outcome]).transform(
+const dropped = z.union([z.literal(0), z.array(text)]);
+
+const attemptFields = z.tuple([text, text, milliseconds, milliseconds, number, outcome, dropped]).transform(
   (fields): AttemptRecord => ({
     target: fields[0],
     account: fields[1],
@@ -146,11 +149,12 @@ const attemptFields = z.tuple([text, text, milliseconds, milliseconds, number, o
     durationMs: fields[3],
     status: fields[4],
     outcome: fields[5],
+    ...(fields[6] !== 0 && { dropped: fields[6] }),
   }),
 );
 const attemptList = z.array(attemptFields);
 /** How many fields each attempt adds to a record's line, behind all others. */
-const ATTEMPT_FIELDS = 6;
+const ATTEMPT_FIELDS = 7;
 
 /** 0: not known; 1: the provider said it; 2: estimated. */
 const usageKind = z.union([z.literal(0), z.literal(1), z.literal(2)]);

@@ -75,4 +75,6 @@ export interface AttemptRecord {
   /** The provider's HTTP status; `null` where no answer came. */
   status: number | null;
   outcome: CallOutcome;
+  /** What its answer said and the caller's dialect has no word for; absent where there was nothing. */
+  dropped?: string[];
 }

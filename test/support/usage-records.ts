@@ -88,8 +88,12 @@ export const anyRecord: fc.Arbitrary<UsageRecord> = fc.record(
           durationMs,
           status: fc.option(fc.constantFrom(200, 500)),
           outcome,
+          dropped: fc.array(fc.string(), { minLength: 1, maxLength: 2 }),
         },
-        PLAIN,
+        {
+          ...PLAIN,
+          requiredKeys: ['target', 'account', 'startedAfterMs', 'durationMs', 'status', 'outcome'],
+        },
       ),
       { maxLength: 3 },
     ),

@@ -172,7 +172,8 @@ function blockStart(value: Part, dropped: string[]): JsonObject | undefined {
     case 'tool_call':
       return answeredToolUse(value);
     case 'reasoning':
-      if (value.encrypted && !value.signature && value.text === '') return encodeAnswerPart(value, dropped)[0];
+      if (value.encrypted && !value.signature && value.text === '')
+        return encodeAnswerPart(value, dropped)[0];
       return { type: 'thinking', thinking: '', signature: '', ...ownFields(value.extra) };
     default:
       return encodeAnswerPart(value, dropped)[0];
