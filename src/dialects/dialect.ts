@@ -32,6 +32,8 @@ export type ResponseHeaders = Readonly<Record<string, string | string[] | undefi
  */
 export interface CallerDialect {
   readonly name: CallerDialectName;
+  /** Its answers cannot leave out what was used: they say an estimate where the provider says nothing. */
+  readonly alwaysSaysUsage?: true;
   decodeRequest(body: JsonObject, address: RequestAddress): Conversation;
   /**
    * @param request the body that the client sent; answers of some dialects (`responses`) repeat parts of it
@@ -86,6 +88,8 @@ export interface StreamEncoderOptions {
   includeUsage: boolean;
   /** The body that the client sent, as for `encodeResponse`. */
   request?: JsonObject | undefined;
+  /** Tokens of the input as far as they are known, or estimated, before the answer: dialects that announce them say these. */
+  expectedInput?: number;
   /** As for `encodeResponse`; it grows while the stream goes on. */
   dropped?: string[] | undefined;
 }

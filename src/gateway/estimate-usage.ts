@@ -1,6 +1,8 @@
+import type { Completion } from '../conversation/completion.ts';
+import type { Part } from '../conversation/conversation.ts';
 import { NO_USAGE, outputTokens, type Usage } from '../conversation/usage.ts';
 
-/** Bytes of JSON request a token is taken for, where nobody counted. */
+/** Bytes of JSON request, and letters of an answer, a token is taken for, where nobody counted. */
 const BYTES_PER_TOKEN = 4;
 
 /** Media travel as base64, of which four bytes are far less than a token: a large body says little about tokens. */
@@ -17,6 +19,18 @@ export function estimateUsage(requestBytes: number, outputEvents: number): Usage
     output: outputEvents,
     estimated: true,
   };
+}
+
+/** The same of a whole answer. */
+export function estimateAnswer(requestBytes: number, { choices }: Completion): Usage {
+  let letters = 0;
+  for (const { parts } of choices) for (const part of parts) letters += lettersOf(part);
+  return estimateUsage(requestBytes, Math.ceil(letters / BYTES_PER_TOKEN));
+}
+
+function lettersOf(part: Part): number {
+  if (part.type === 'tool_call') return part.name.length + part.arguments.length;
+  return 'text' in part ? part.text.length : 0;
 }
 
 export function estimateInput(requestBytes: number): number {

@@ -6,7 +6,7 @@ import type { Conversation } from '../conversation/conversation.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject, JsonValue } from '../conversation/json.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
-import type { UpstreamDialect } from '../dialects/dialect.ts';
+import type { StreamEncoderOptions, UpstreamDialect } from '../dialects/dialect.ts';
 import { COUNT_DIALECTS, EMBEDDING_DIALECTS, UPSTREAM_EMBEDDINGS } from '../dialects/registry.ts';
 import { findTopLevelFields } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
@@ -19,6 +19,7 @@ import type { Operation } from '../usage/record.ts';
 import type { Call } from './call.ts';
 import { checkAlsoNamed } from './check-also-named.ts';
 import { encodeConversation } from './encode-conversation.ts';
+import { estimateAnswer, estimateInput } from './estimate-usage.ts';
 import { identifyAnswer } from './identify-answer.ts';
 import { repeatedRequest } from './keep-answer.ts';
 import { parseBody } from './parse-body.ts';
@@ -195,16 +196,27 @@ function translateGenerated(
   const caller = call.door.dialect;
   const completion = dialect.decodeResponse(answer);
   identifyAnswer(completion, call);
+  const usage = completion.usage ?? estimateAnswer(call.body.length, completion);
+  if (caller.alwaysSaysUsage) completion.usage = usage;
   call.droppedOfAnswer = [];
-  if (call.stream) return { ...streamText(call, completion), usage: completion.usage };
+  if (call.stream) return { ...streamText(call, completion), usage };
   const written = caller.encodeResponse(completion, repeatedRequest(call), call.droppedOfAnswer);
-  return { text: JSON.stringify(written), written, usage: completion.usage };
+  return { text: JSON.stringify(written), written, usage };
+}
+
+/** What the encoder of a call's stream is told. */
+export function streamOptions(call: Call): StreamEncoderOptions {
+  return {
+    includeUsage: call.includeUsage,
+    request: repeatedRequest(call),
+    expectedInput: estimateInput(call.body.length),
+    dropped: call.droppedOfAnswer,
+  };
 }
 
 /** A server that does not stream answered a call for a stream: the client gets its stream all the same. */
 function streamText(call: Call, completion: Completion): { text: string; written: JsonObject | undefined } {
-  const { door, includeUsage, droppedOfAnswer: dropped } = call;
-  const encoder = door.dialect.streamEncoder({ includeUsage, request: repeatedRequest(call), dropped });
+  const encoder = call.door.dialect.streamEncoder(streamOptions(call));
   let text = '';
   for (const event of completionEvents(completion)) text += encoder.push(event);
   return { text, written: encoder.answer };

@@ -17,6 +17,7 @@ export type TranslateAnswer = (answer: JsonValue, headers?: ResponseHeaders) => 
 
 interface Translated {
   text: string;
+  /** Of what was generated an estimate, where the provider said nothing. */
   usage: Usage | undefined;
   /** The whole answer that the text is of, where it may be kept. */
   written?: JsonObject | undefined;
@@ -61,10 +62,8 @@ export class BodyTranslator implements Receiver {
     }
     const { text, usage, written } = this.#read(answer);
     call.usage = usage;
-    if (!usage) {
-      this.account();
-      call.answer = body;
-    }
+    this.account();
+    if (call.usage?.estimated) call.answer = body;
     keepAnswer(this.#gateway, call, written);
     this.#attempt.whenNoted(() => this.#finish(text));
   }

@@ -7,7 +7,8 @@ import type { Call } from './call.ts';
 import { completeUsage, estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
 import { identifyAnswer } from './identify-answer.ts';
-import { keepAnswer, repeatedRequest } from './keep-answer.ts';
+import { keepAnswer } from './keep-answer.ts';
+import { streamOptions } from './prepare.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { settleCall } from './settle.ts';
 import { StreamCommit } from './stream-commit.ts';
@@ -48,11 +49,8 @@ export class StreamTranslator implements CommittingReceiver {
     this.#reader = reader;
     this.#decoder = decoder;
     this.#commit = new StreamCommit(gateway, call, attempt);
-    const { includeUsage } = call;
-    const dropped: string[] = [];
-    call.droppedOfAnswer = dropped;
-    const request = repeatedRequest(call);
-    this.#encoder = call.door.dialect.streamEncoder({ includeUsage, request, dropped });
+    call.droppedOfAnswer = [];
+    this.#encoder = call.door.dialect.streamEncoder(streamOptions(call));
     // Streams last long and bodies can be large: it is parsed again should another attempt need it.
     call.request = undefined;
   }
@@ -107,6 +105,7 @@ export class StreamTranslator implements CommittingReceiver {
     if (event.type === 'usage') this.#usage = event.usage;
     if (event.type === 'part_delta') this.#outputEvents++;
     if (isOutput(event)) this.#hasOutput = true;
+    if (event.type === 'end') this.#sayUsage();
     const text = this.#encoder.push(event);
     if (event.type === 'end') {
       this.#complete = true;
@@ -116,6 +115,12 @@ export class StreamTranslator implements CommittingReceiver {
     } else {
       this.#pending += text;
     }
+  }
+
+  #sayUsage(): void {
+    const { body, door } = this.#call;
+    if (this.#usage || door.dialect.alwaysSaysUsage !== true) return;
+    this.#encoder.push({ type: 'usage', usage: estimateUsage(body.length, this.#outputEvents) });
   }
 
   #succeed(last: string): void {

@@ -9,6 +9,7 @@ import { MessagesStreamEncoder } from './stream-encoder.ts';
 /** Anthropic's Messages API. */
 export const messages: Dialect = {
   name: 'messages',
+  alwaysSaysUsage: true,
   decodeRequest,
   encodeRequest,
   decodeResponse,

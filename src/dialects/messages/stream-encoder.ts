@@ -38,9 +38,11 @@ export class MessagesStreamEncoder implements StreamEncoder {
   #usageFields: JsonObject = {};
   #finish: Extract<CompletionEvent, { type: 'finish' }> | undefined;
   readonly #dropped: string[];
+  readonly #expectedInput: number;
 
-  constructor({ dropped = [] }: StreamEncoderOptions) {
+  constructor({ dropped = [], expectedInput = 0 }: StreamEncoderOptions) {
     this.#dropped = dropped;
+    this.#expectedInput = expectedInput;
   }
 
   push(event: CompletionEvent): string {
@@ -90,7 +92,8 @@ export class MessagesStreamEncoder implements StreamEncoder {
       stop_reason: null,
       stop_sequence: null,
       ...fields,
-      usage: encodeUsage(NO_USAGE),
+      // Counts are cumulative: those of the end stand in the place of these.
+      usage: encodeUsage({ ...NO_USAGE, input: this.#expectedInput }),
     };
     return frame('message_start', { type: 'message_start', message });
   }
