@@ -2,6 +2,7 @@ import type { Completion, CompletionEvent } from '../conversation/completion.ts'
 import type { Conversation, DialectName } from '../conversation/conversation.ts';
 import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject, JsonValue } from '../conversation/json.ts';
+import type { Usage } from '../conversation/usage.ts';
 
 /** Dialects that clients speak to us. Bedrock's Converse is spoken to providers only: it can have no door. */
 export type CallerDialectName = Exclude<DialectName, 'converse'>;
@@ -17,6 +18,8 @@ export interface UpstreamDialect {
   readonly name: DialectName;
   encodeRequest(conversation: Conversation, model: string): EncodedRequest;
   decodeResponse(body: JsonValue): Completion;
+  /** What an answer reports of its usage, also where it is an error, or not in the dialect. */
+  readUsage(body: JsonValue): Usage | undefined;
   streamDecoder(): StreamDecoder;
   /** What a provider of this dialect means by an error answer; `body` is the parsed JSON or the raw text. */
   decodeError(status: number, body: JsonValue | string, headers?: ResponseHeaders): UpstreamFailure;

@@ -46,7 +46,9 @@ export class BodyRelay implements CommittingReceiver {
     const { passThrough } = this.#call.door;
     const made = this.#call.committed ? undefined : passThrough.readMadeIds?.(body);
     if (!this.#isWhole(body, made)) {
-      this.#attempt.fail(this.#unreadable(body));
+      const failure = this.#unreadable(body);
+      this.#call.usage = failure.usage ?? this.#call.usage;
+      this.#attempt.fail(failure);
       return;
     }
     // Nobody sends an error this large: of what was forwarded already only the end is left to look at.

@@ -58,7 +58,9 @@ export class BodyTranslator implements Receiver {
     const body = Buffer.concat(this.#chunks);
     const answer = tryParseJson(body.toString('utf8'));
     if (answer === undefined) {
-      throw unreadableAnswer(body, call.spoken);
+      const failure = unreadableAnswer(body, call.spoken);
+      call.usage = failure.usage ?? call.usage;
+      throw failure;
     }
     const { text, usage, written } = this.#read(answer);
     call.usage = usage;
@@ -88,7 +90,8 @@ export class BodyTranslator implements Receiver {
     try {
       return this.#translate(answer);
     } catch (thrown) {
-      if (thrown instanceof GatewayError && thrown.usage) this.#call.usage = thrown.usage;
+      const reported = thrown instanceof GatewayError ? thrown.usage : undefined;
+      this.#call.usage = reported ?? this.#call.spoken?.readUsage(answer) ?? this.#call.usage;
       throw thrown;
     }
   }

@@ -18,6 +18,7 @@ async function setUp(answer: Answer) {
     providers: {
       up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl, accounts },
       anthropic: { baseUrl: upstream.baseUrl.replace(/\/v1$/, ''), accounts },
+      gemini: { baseUrl: upstream.baseUrl.replace(/\/v1$/, ''), accounts },
     },
   });
   closing.push(upstream.close, gateway.stop);
@@ -123,3 +124,55 @@ test('output that a failure followed at once was generated: it is accounted, tho
     assert.ok((record?.usage?.output ?? 0) > 0);
   }
 });
+
+/** Whole answers with status 200 that are none, and what they report all the same. */
+const REPORTED: { what: string; model: string; answer: Answer; input: number }[] = [
+  {
+    what: 'an error in the only choice',
+    model: 'up/m',
+    answer: json(
+      '{"choices":[{"index":0,"message":{},"error":{"message":"Boom","code":502}}],"usage":{"prompt_tokens":30,"completion_tokens":4}}',
+    ),
+    input: 30,
+  },
+  {
+    what: 'an answer without choices',
+    model: 'up/m',
+    answer: json('{"id":"c","choices":[],"usage":{"prompt_tokens":31,"completion_tokens":4}}'),
+    input: 31,
+  },
+  {
+    what: 'a message without content',
+    model: 'anthropic/x',
+    answer: json('{"type":"message","content":null,"usage":{"input_tokens":32,"output_tokens":4}}'),
+    input: 32,
+  },
+  {
+    what: 'an answer without candidates',
+    model: 'gemini/x',
+    answer: json('{"candidates":[],"usageMetadata":{"promptTokenCount":33,"candidatesTokenCount":4}}'),
+    input: 33,
+  },
+  {
+    what: 'a stream in the place of a whole answer',
+    model: 'up/m',
+    answer: events(
+      `${chatChunk('Hello', 'stop')}data: {"id":"c","choices":[],"usage":{"prompt_tokens":34,"completion_tokens":4}}\n\ndata: [DONE]\n\n`,
+    ),
+    input: 34,
+  },
+];
+
+const FOREIGN_DOOR = (model: string) => (model.startsWith('anthropic') ? DOORS.chat : DOORS.messages);
+
+for (const { what, model, answer, input } of REPORTED) {
+  test(`the usage that ${what} of ${model} reports is recorded where it is translated`, async () => {
+    const gateway = await setUp(answer);
+    const response = await gateway.post(FOREIGN_DOOR(model), ask(model, false));
+    assert.equal(response.status, 502);
+    const [record] = await gateway.calls();
+    assert.equal(record?.usage?.input, input);
+    assert.equal(record?.usage?.output, 4);
+    assert.equal(record?.usage?.estimated, undefined);
+  });
+}

@@ -1,3 +1,4 @@
+import { isObject } from '../../conversation/json.ts';
 import type { Dialect } from '../dialect.ts';
 import { decodeRequest } from './decode-request.ts';
 import { encodeRequest } from './encode-request.ts';
@@ -5,6 +6,7 @@ import { decodeError, encodeError } from './errors.ts';
 import { decodeResponse, encodeResponse } from './response.ts';
 import { ChatStreamDecoder } from './stream-decoder.ts';
 import { ChatStreamEncoder } from './stream-encoder.ts';
+import { decodeUsage } from './usage.ts';
 
 /** OpenAI Chat Completions, and what servers of its kin make of it. */
 export const chat: Dialect = {
@@ -12,6 +14,7 @@ export const chat: Dialect = {
   decodeRequest,
   encodeRequest,
   decodeResponse,
+  readUsage: (body) => (isObject(body) ? decodeUsage(body['usage']) : undefined),
   encodeResponse,
   streamDecoder: () => new ChatStreamDecoder(),
   streamEncoder: (options) => new ChatStreamEncoder(options),

@@ -1,3 +1,4 @@
+import { isObject } from '../../conversation/json.ts';
 import type { Dialect } from '../dialect.ts';
 import { decodeError, encodeError, errorStatus } from './errors.ts';
 import { decodeRequest } from './request-decode.ts';
@@ -5,6 +6,7 @@ import { encodeRequest } from './request-encode.ts';
 import { decodeResponse, encodeResponse } from './response.ts';
 import { MessagesStreamDecoder } from './stream-decoder.ts';
 import { MessagesStreamEncoder } from './stream-encoder.ts';
+import { decodeUsage } from './usage.ts';
 
 /** Anthropic's Messages API. */
 export const messages: Dialect = {
@@ -13,6 +15,7 @@ export const messages: Dialect = {
   decodeRequest,
   encodeRequest,
   decodeResponse,
+  readUsage: (body) => (isObject(body) && isObject(body['usage']) ? decodeUsage(body['usage']) : undefined),
   encodeResponse,
   streamDecoder: () => new MessagesStreamDecoder(),
   streamEncoder: (options) => new MessagesStreamEncoder(options),
