@@ -1,24 +1,27 @@
 import type { FinishReason } from '../conversation/completion.ts';
+import { dropFromAnswer } from './dropped-parts.ts';
 
 /**
  * Finish reasons of every dialect from one table. A row is a neutral reason; a cell lists the dialect's words
- * for it: the first is what we write, all are what we read. An empty cell falls back to `stop`.
+ * for it: the first is what we write, all are what we read. Nothing is written in a dialect whose cell is empty.
  *
- * In `responses` a cell is the reason why a response is incomplete, or `completed`.
+ * In `responses` a cell is the reason why a response is incomplete, or `completed`; an empty one is incomplete for no
+ * reason that is told.
  *
  * Sources: OpenAI API reference (chat completion object, response object), Anthropic "Handling stop reasons",
- * Gemini API reference (`FinishReason`), Bedrock API reference (`ConverseResponse.stopReason`).
+ * Gemini API reference (`FinishReason`), Bedrock API reference (`ConverseResponse.stopReason`). Words of OpenAI's kin: Together (`eos`),
+ * Text Generation Inference (`eos_token`, `stop_sequence`), Mistral (`model_length`).
  */
 const FINISH_REASONS = {
   stop: {
-    chat: ['stop'],
+    chat: ['stop', 'eos', 'eos_token'],
     responses: ['completed'],
     messages: ['end_turn'],
     gemini: ['STOP', 'FINISH_REASON_UNSPECIFIED'],
     converse: ['end_turn'],
   },
   stop_sequence: {
-    chat: ['stop'],
+    chat: ['stop', 'stop_sequence'],
     responses: ['completed'],
     messages: ['stop_sequence'],
     gemini: ['STOP'],
@@ -70,7 +73,7 @@ const FINISH_REASONS = {
     converse: [],
   },
   context_length: {
-    chat: ['length'],
+    chat: ['length', 'model_length'],
     responses: ['max_output_tokens'],
     messages: ['model_context_window_exceeded'],
     gemini: ['MAX_TOKENS'],
@@ -89,9 +92,11 @@ const FINISH_REASONS = {
     ],
     converse: ['malformed_tool_use'],
   },
+  // Two dialects have no word for an end that nobody explains. `stop` claims the least of theirs: the others say that a limit or a
+  // filter ended the answer, which clients raise as errors of their own. It is named (`nameFittedFinish`).
   other: {
     chat: ['stop'],
-    responses: ['completed'],
+    responses: [],
     messages: ['end_turn'],
     gemini: ['OTHER', 'IMAGE_OTHER', 'NO_IMAGE'],
     converse: ['malformed_model_output'],
@@ -121,6 +126,16 @@ for (const dialect of ['chat', 'responses', 'messages', 'gemini', 'converse'] as
 /** The dialect's word for a reason. */
 export function writeFinishReason(dialect: FinishDialect, reason: FinishReason): string {
   return FINISH_REASONS[reason][dialect][0] ?? '';
+}
+
+/** Where the nearest word says more than is known: `answer.finish_reason=stop`. @param field where it stands */
+export function nameFittedFinish(
+  dropped: string[],
+  dialect: 'chat' | 'messages',
+  reason: FinishReason,
+  field: string,
+): void {
+  if (reason === 'other') dropFromAnswer(dropped, `${field}=${writeFinishReason(dialect, reason)}`);
 }
 
 /** The reason that a dialect's word means; `other` for words not known (yet). */

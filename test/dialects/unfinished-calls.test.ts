@@ -139,6 +139,15 @@ describe('at the Gemini door', () => {
     });
   });
 
+  test('a call that Gemini itself gave with MAX_TOKENS stays: at its own door nothing is judged', () => {
+    const own: ToolCallPart = { ...whole, signature: { dialect: 'gemini', value: 's' } };
+    assert.deepEqual(encodeBoth(answer([own], 'length')), {
+      parts: [{ a: 1 }],
+      reasons: ['MAX_TOKENS', 'MAX_TOKENS'],
+      dropped: [],
+    });
+  });
+
   test('calls that overlap are each judged when the answer ends', () => {
     const encoder = gemini.streamEncoder({ includeUsage: false });
     const at = (part: number) => ({ choice: 0, part });

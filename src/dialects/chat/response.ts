@@ -5,7 +5,7 @@ import type { Part, TextPart, ToolCallPart } from '../../conversation/conversati
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { dropPart } from '../dropped-parts.ts';
-import { readFinishReason, writeFinishReason } from '../finish-reasons.ts';
+import { nameFittedFinish, readFinishReason, writeFinishReason } from '../finish-reasons.ts';
 import { omitKeys } from '../read-json.ts';
 import { decodeAudioOutput, encodeAudioOutput } from './audio-output.ts';
 import { decodeAnnotations, decodeSearchResults, encodeCitations } from './citations.ts';
@@ -91,7 +91,9 @@ function decodeChoice(
   const index = typeof value['index'] === 'number' ? value['index'] : position;
   const message = isObject(value['message']) ? value['message'] : {};
   const { parts, otherAnnotations } = decodeMessage(message, completionId, index, options);
-  const reason = readFinishReason('chat', stringOf(value['finish_reason']));
+  const word = stringOf(value['finish_reason']);
+  // Who says nothing of it means a normal end, as in a stream.
+  const reason = word === '' ? 'stop' : readFinishReason('chat', word);
   const choice: Choice = { index, parts, finish: finishWithCalls(reason, parts.some(isToolCall)) };
   if (isObject(value['logprobs'])) choice.logprobs = value['logprobs'];
   const fields = omitKeys(value, CHOICE_FIELDS);
@@ -199,13 +201,15 @@ function encodeChoice(choice: Choice, completionId: string, dropped: string[]): 
   const { index, parts, finish, logprobs, extra } = choice;
   const { message: messageRest, ...fields } = ownFields(extra);
   const message = encodeMessage(parts, completionId, dropped);
+  const reason = finishWithCalls(finish, parts.some(isToolCall));
+  nameFittedFinish(dropped, 'chat', reason, 'finish_reason');
   const rest = isObject(messageRest) ? messageRest : {};
   const annotations = [...annotationList(message), ...annotationList(rest)];
   return {
     index,
     message: { ...message, ...rest, ...(annotations.length > 0 ? { annotations } : {}) },
     logprobs: logprobs ?? null,
-    finish_reason: writeFinishReason('chat', finishWithCalls(finish, parts.some(isToolCall))),
+    finish_reason: writeFinishReason('chat', reason),
     ...fields,
   };
 }

@@ -5,7 +5,7 @@ import { isObject, type JsonObject, type JsonValue } from '../../conversation/js
 import type { Usage } from '../../conversation/usage.ts';
 import type { StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
 import { dropPart } from '../dropped-parts.ts';
-import { writeFinishReason } from '../finish-reasons.ts';
+import { nameFittedFinish, writeFinishReason } from '../finish-reasons.ts';
 import { encodeAudioOutput } from './audio-output.ts';
 import { encodeCitations } from './citations.ts';
 import { generatedImages } from './encode-content.ts';
@@ -57,6 +57,7 @@ export class ChatStreamEncoder implements StreamEncoder {
         const { message, ...fields } = ownFields(event.extra);
         const writer = this.#writer(event.choice);
         const reason = finishWithCalls(event.reason, writer.callsTools);
+        nameFittedFinish(this.#dropped, 'chat', reason, 'finish_reason');
         const finish_reason = writeFinishReason('chat', reason);
         const delta = isObject(message) ? message : {};
         return this.#chunk(event.choice, writer.withRole(delta), { finish_reason, ...fields });

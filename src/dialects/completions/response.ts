@@ -3,7 +3,7 @@ import type { Part, RefusalPart, TextPart } from '../../conversation/conversatio
 import type { JsonObject } from '../../conversation/json.ts';
 import { encodeUsage } from '../chat/usage.ts';
 import { dropPart } from '../dropped-parts.ts';
-import { writeFinishReason } from '../finish-reasons.ts';
+import { nameFittedFinish, writeFinishReason } from '../finish-reasons.ts';
 
 /** A completion in the old form: text is all that an answer has. Source: OpenAI API reference (completion object). */
 export function encodeResponse(
@@ -11,6 +11,7 @@ export function encodeResponse(
   _request?: JsonObject,
   dropped: string[] = [],
 ): JsonObject {
+  for (const { finish } of choices) nameFittedFinish(dropped, 'chat', finish, 'finish_reason');
   return {
     id,
     object: 'text_completion',

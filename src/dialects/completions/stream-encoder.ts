@@ -5,6 +5,7 @@ import { encodeError } from '../chat/errors.ts';
 import { encodeUsage } from '../chat/usage.ts';
 import type { StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
 import { dropPart } from '../dropped-parts.ts';
+import { nameFittedFinish } from '../finish-reasons.ts';
 import { isText, textChoice } from './response.ts';
 
 /** Writes the chunks of a text completion: the text as it comes, then why each choice ended. */
@@ -37,6 +38,7 @@ export class CompletionsStreamEncoder implements StreamEncoder {
         if (event.delta === '' || !this.#texts.has(partKey(event))) return '';
         return this.#chunk([textChoice(event.choice, event.delta)]);
       case 'finish':
+        nameFittedFinish(this.#dropped, 'chat', event.reason, 'finish_reason');
         return this.#chunk([textChoice(event.choice, '', event.reason)]);
       case 'usage':
         this.#usage = event.usage;

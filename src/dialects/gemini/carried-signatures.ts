@@ -32,7 +32,7 @@ export class CarriedSignatureWriter {
       return undefined;
     }
     if (part.type !== 'tool_call') return undefined;
-    if (part.signature?.dialect === 'gemini' || !isGivenToolCallId(part.id)) this.#hasOwn = true;
+    if (isOwnCall(part)) this.#hasOwn = true;
     return this.#hasOwn ? undefined : this.#write(part);
   }
 
@@ -42,6 +42,11 @@ export class CarriedSignatureWriter {
     const carried = writeCarriedId('', signature ? { reasoning, signature } : { reasoning });
     return carried === '' ? NOTHING_CARRIED : Buffer.from(carried).toString('base64');
   }
+}
+
+/** Whether Gemini itself made the call: it signed it, or gave it no id. Of parallel ones only the first shows it. */
+export function isOwnCall({ id, signature }: ToolCallPart): boolean {
+  return signature?.dialect === 'gemini' || !isGivenToolCallId(id);
 }
 
 function isOwn({ signature }: ReasoningPart): boolean {

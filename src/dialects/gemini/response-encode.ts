@@ -1,11 +1,11 @@
 import type { Choice, Completion } from '../../conversation/completion.ts';
-import type { Part } from '../../conversation/conversation.ts';
+import type { Part, ToolCallPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { isCutOff } from '../chat/finish.ts';
 import { dropFromAnswer, dropPart } from '../dropped-parts.ts';
 import { writeFinishReason } from '../finish-reasons.ts';
 import { isUnfinishedCall } from '../unfinished-calls.ts';
-import { CarriedSignatureWriter } from './carried-signatures.ts';
+import { CarriedSignatureWriter, isOwnCall } from './carried-signatures.ts';
 import { writeGrounding } from './citations.ts';
 import { encodeLogprobs } from './logprobs.ts';
 import { encodePart } from './parts.ts';
@@ -74,9 +74,14 @@ export function encodeAnswerPart(
   return wire && thoughtSignature !== undefined ? { ...wire, thoughtSignature } : wire;
 }
 
-/** A call of this dialect has no place to say that it is cut, and clients make every call that they find. */
-export function dropUnfinishedCall(dropped: string[]): void {
+/**
+ * Whether a call of an answer that was cut off must be left out, which is then named: this dialect has no place to say that a
+ * call is cut, and clients make every call that they find. What Gemini itself gave with `MAX_TOKENS` stays as it is.
+ */
+export function dropsCall(call: ToolCallPart, isLast: boolean, dropped: string[]): boolean {
+  if (isOwnCall(call) || !isUnfinishedCall(call, isLast)) return false;
   dropFromAnswer(dropped, 'functionCall');
+  return true;
 }
 
 function encodeChoice(choice: Choice, dropped: string[]): JsonObject {
@@ -87,10 +92,7 @@ function encodeChoice(choice: Choice, dropped: string[]): JsonObject {
   const signatures = new CarriedSignatureWriter();
   const last = choice.parts.at(-1);
   for (const part of choice.parts) {
-    if (part.type === 'tool_call' && isCutOff(finish) && isUnfinishedCall(part, part === last)) {
-      dropUnfinishedCall(dropped);
-      continue;
-    }
+    if (part.type === 'tool_call' && isCutOff(finish) && dropsCall(part, part === last, dropped)) continue;
     const wire = encodeAnswerPart(part, signatures, dropped);
     if (!wire) continue;
     if (part.type === 'text')

@@ -5,13 +5,13 @@ import type { Usage } from '../../conversation/usage.ts';
 import { isCutOff } from '../chat/finish.ts';
 import type { StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
 import { writeFinishReason } from '../finish-reasons.ts';
-import { isReadableCall, isUnfinishedCall } from '../unfinished-calls.ts';
+import { isReadableCall } from '../unfinished-calls.ts';
 import { CarriedSignatureWriter } from './carried-signatures.ts';
 import { writeGrounding } from './citations.ts';
 import { encodeError } from './errors.ts';
 import { encodeLogprobs } from './logprobs.ts';
 import { defined, ownFields, ownSignature } from './proto.ts';
-import { dropUnfinishedCall, encodeAnswerPart, encodeHead, saysOnlyBlocked } from './response-encode.ts';
+import { dropsCall, encodeAnswerPart, encodeHead, saysOnlyBlocked } from './response-encode.ts';
 import { encodeUsage } from './usage.ts';
 
 /**
@@ -117,8 +117,8 @@ class GeminiStreamEncoder implements StreamEncoder {
     const { endedCalls, parts } = this.#choice(index);
     let text = '';
     for (const [place, call] of [...endedCalls].toSorted(([a], [b]) => a - b)) {
-      if (wasCutOff && isUnfinishedCall(call, place === parts.length - 1)) dropUnfinishedCall(this.#dropped);
-      else text += this.#encodePart(index, call);
+      if (wasCutOff && dropsCall(call, place === parts.length - 1, this.#dropped)) continue;
+      text += this.#encodePart(index, call);
     }
     endedCalls.clear();
     return text;

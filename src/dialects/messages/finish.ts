@@ -19,7 +19,7 @@ export class ToolUses {
    * "called" only the tool which stands for a JSON answer has simply stopped.
    */
   finish(stopReason: string | undefined): FinishReason {
-    const reason = stopReason === undefined ? 'other' : readFinishReason('messages', stopReason);
+    const reason = stopReason === undefined ? 'stop' : readFinishReason('messages', stopReason);
     if (this.#calledTool) return reason === 'stop' || reason === 'other' ? 'tool_calls' : reason;
     return reason === 'tool_calls' && this.#wroteJson ? 'stop' : reason;
   }

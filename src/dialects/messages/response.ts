@@ -3,7 +3,7 @@ import type { Part } from '../../conversation/conversation.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { NO_USAGE } from '../../conversation/usage.ts';
-import { writeFinishReason } from '../finish-reasons.ts';
+import { nameFittedFinish, writeFinishReason } from '../finish-reasons.ts';
 import { decodeBlock, opaque, type Reject } from './decode-blocks.ts';
 import { encodeAnswerPart } from './encode-answer.ts';
 import { decodeErrorEvent } from './errors.ts';
@@ -86,6 +86,8 @@ export function encodeResponse(
   dropped: string[] = [],
 ): JsonObject {
   const choice = completion.choices.find(({ index }) => index === 0);
+  const finish = choice?.finish ?? 'other';
+  nameFittedFinish(dropped, 'messages', finish, 'stop_reason');
   const { usage: usageFields, ...fields } = ownFields(completion.extra);
   return {
     id: completion.id,
@@ -93,7 +95,7 @@ export function encodeResponse(
     role: 'assistant',
     model: completion.model,
     content: (choice?.parts ?? []).flatMap((part) => encodeAnswerPart(part, dropped)),
-    stop_reason: stopReason(choice?.finish ?? 'other', choice?.parts.some(isRefusal) ?? false),
+    stop_reason: stopReason(finish, choice?.parts.some(isRefusal) ?? false),
     stop_sequence: choice?.stopSequence ?? null,
     ...fields,
     usage: encodeUsage(completion.usage ?? NO_USAGE, isObject(usageFields) ? usageFields : {}),

@@ -3,6 +3,7 @@ import type { Extra, Part } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { NO_USAGE, type Usage } from '../../conversation/usage.ts';
 import type { StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
+import { nameFittedFinish } from '../finish-reasons.ts';
 import { encodeCitations } from './citations.ts';
 import { answeredToolUse, encodeAnswerPart, thinkingSignature } from './encode-answer.ts';
 import { encodeError } from './errors.ts';
@@ -142,6 +143,8 @@ export class MessagesStreamEncoder implements StreamEncoder {
   }
 
   #end(extra: Extra | undefined): string {
+    const reason = this.#finish?.reason ?? 'other';
+    nameFittedFinish(this.#dropped, 'messages', reason, 'stop_reason');
     const { usage, ...fields } = ownFields(extra);
     const usageFields = { ...this.#usageFields, ...(isObject(usage) ? usage : {}) };
     const inDelta = Object.entries(fields).filter(([key]) => !BESIDE_DELTA.has(key));
@@ -149,7 +152,7 @@ export class MessagesStreamEncoder implements StreamEncoder {
     const last: JsonObject = {
       type: 'message_delta',
       delta: {
-        stop_reason: stopReason(this.#finish?.reason ?? 'other', this.#refuses),
+        stop_reason: stopReason(reason, this.#refuses),
         stop_sequence: this.#finish?.stopSequence ?? null,
         ...Object.fromEntries(inDelta),
       },

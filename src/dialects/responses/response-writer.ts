@@ -331,7 +331,7 @@ export class ResponseWriter {
     this.#sealCalls(isCutOff(this.#finish));
   }
 
-  /** `completed`, or why the response is incomplete. */
+  /** `completed`, or why the response is incomplete; nothing where nobody says why. */
   get #endWord(): string {
     return writeFinishReason('responses', this.#finish ?? 'other');
   }
@@ -339,7 +339,7 @@ export class ResponseWriter {
   #complete(): void {
     const word = this.#endWord;
     const said = this.#own['incomplete_details'];
-    const details = isObject(said) ? said : word === 'completed' ? null : { reason: word };
+    const details = isObject(said) ? said : word === 'completed' ? null : word === '' ? {} : { reason: word };
     const status = details === null ? 'completed' : 'incomplete';
     this.answer = this.#whole({ status, incomplete_details: details });
     this.#emit(`response.${status}`, { response: this.answer });

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { writeCarriedId } from '../../../src/conversation/carried-reasoning.ts';
+import { completionEvents } from '../../../src/conversation/collect.ts';
 import { GatewayError } from '../../../src/conversation/gateway-error.ts';
 import type { JsonObject } from '../../../src/conversation/json.ts';
 import { inputTokens, outputTokens } from '../../../src/conversation/usage.ts';
 import { chat } from '../../../src/dialects/chat/index.ts';
+import { completions } from '../../../src/dialects/completions/index.ts';
 import { gemini } from '../../../src/dialects/gemini/index.ts';
 import { isGivenToolCallId } from '../../../src/dialects/gemini/tool-call-ids.ts';
 import { messages } from '../../../src/dialects/messages/index.ts';
@@ -166,6 +168,26 @@ test('a malformed call behind some text is no normal end at any door', () => {
   });
   assert.partialDeepStrictEqual(messages.encodeResponse(completion), { stop_reason: 'refusal' });
   assert.partialDeepStrictEqual(responses.encodeResponse(completion, {}), { status: 'incomplete' });
+});
+
+test('an end for no reason that is told is no completed response, and is named where a normal end is the nearest word', () => {
+  for (const word of ['OTHER', 'A_NEW_ONE']) {
+    const completion = gemini.decodeResponse(answer([{ text: 'x' }], { finishReason: word }));
+    for (const [dialect, said, named] of [
+      [chat, { choices: [{ finish_reason: 'stop' }] }, ['answer.finish_reason=stop']],
+      [completions, { choices: [{ finish_reason: 'stop' }] }, ['answer.finish_reason=stop']],
+      [messages, { stop_reason: 'end_turn' }, ['answer.stop_reason=end_turn']],
+      [responses, { status: 'incomplete', incomplete_details: {} }, []],
+    ] as const) {
+      const dropped: string[] = [];
+      assert.partialDeepStrictEqual(dialect.encodeResponse(completion, {}, dropped), said);
+      assert.deepEqual(dropped, named, dialect.name);
+      const streamed: string[] = [];
+      const encoder = dialect.streamEncoder({ includeUsage: false, dropped: streamed });
+      for (const event of completionEvents(completion)) encoder.push(event);
+      assert.deepEqual(streamed, named, dialect.name);
+    }
+  }
 });
 
 test('a blocked prompt is a choice that the content filter ended', () => {

@@ -114,6 +114,13 @@ test('an answer with calls ends so that they are called', () => {
   assert.equal(responses.decodeResponse(body).choices[0]?.finish, 'tool_calls');
 });
 
+test('an end of which nobody says why is incomplete without a reason, as OpenAI leaves it out', () => {
+  const body = responses.encodeResponse(completionOf([{ type: 'text', text: 'x' }], {}, 'other'));
+  assert.deepEqual([body['status'], body['incomplete_details']], ['incomplete', {}]);
+  assert.equal((body['output'] as JsonObject[])[0]?.['status'], 'incomplete');
+  assert.equal(responses.decodeResponse(body).choices[0]?.finish, 'other');
+});
+
 test('an end that we do not know stays as it was', () => {
   const body = {
     id: 'resp_1',
