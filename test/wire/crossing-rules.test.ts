@@ -80,6 +80,7 @@ const LOSSES: [
   ['answer', 'chat', 'gemini', { path: 'choices[0].finish', before: 'content_filter', after: 'tool_calls' }],
   ['answer', 'messages', 'chat', { path: 'choices[0].citations', before: [1] }],
   ['answer', 'messages', 'chat', { path: 'choices[0].citations', after: [1] }],
+  ['answer', 'gemini', 'chat', { path: 'part.tool_call', before: { name: 'x' } }],
   ['answer', 'gemini', 'chat', { path: 'part.tool_call.signature', before: { value: 'x' } }],
   ['answer', 'chat', 'messages', { path: 'part.tool_call.arguments', before: '{}', after: '{"a":1}' }],
   ['answer', 'chat', 'messages', { path: 'choices[0].text', before: 'extra', after: 'x' }],

@@ -702,6 +702,15 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
   },
   {
     ...ANSWER,
+    path: 'part.tool_call',
+    change: 'lost',
+    from: ['gemini'],
+    when: (_, { dropped }) => dropped.includes('answer.functionCall'),
+    reason:
+      'The last call of an answer that the limit cut: told back by a client of Gemini’s, nobody knows that it is whole.',
+  },
+  {
+    ...ANSWER,
     path: 'part.tool_call.id',
     change: 'changed',
     when: ({ before, after }) => ownId(before) === ownId(after),

@@ -82,10 +82,10 @@ test('a recorded answer says the same to a client of each other dialect, and tol
   for (const { call, from, via } of crossings(isAnswered, callers)) {
     const name = `${from} > ${via}${call.stream ? ' as a stream' : ''}`;
     try {
-      const { before, after } = tellAndTellBack(call, via as CallerDialectName);
+      const { before, after, dropped } = tellAndTellBack(call, via as CallerDialectName);
       count++;
       const differences = completionDifferences(before, after);
-      for (const line of list.unexplained('answer', from, via, differences))
+      for (const line of list.unexplained('answer', from, via, differences, { dropped }))
         unexplained.add(`${name} ${line} (${call.id})`);
     } catch (error) {
       assert.ok(error instanceof GatewayError, `${name} ${call.id}: ${error}`);

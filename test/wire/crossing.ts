@@ -45,16 +45,20 @@ export function decodeStream(name: DialectName, messages: readonly StreamMessage
 }
 
 /** The events that a client of the dialect reads from the stream that it is given of these. */
-export function restream(dialect: Dialect, events: readonly CompletionEvent[]): CompletionEvent[] {
-  const encoder = dialect.streamEncoder({ includeUsage: true });
+export function restream(
+  dialect: Dialect,
+  events: readonly CompletionEvent[],
+  dropped: string[] = [],
+): CompletionEvent[] {
+  const encoder = dialect.streamEncoder({ includeUsage: true, dropped });
   const bytes = Buffer.from(events.map((event) => encoder.push(event)).join(''));
   const reader = new EventReader();
   return decodeStream(dialect.name, [...reader.push(bytes), ...reader.end()]);
 }
 
 /** An answer as a client of the dialect reads it. */
-export function reanswer(dialect: Dialect, completion: Completion): Completion {
-  return dialect.decodeResponse(dialect.encodeResponse(completion));
+export function reanswer(dialect: Dialect, completion: Completion, dropped: string[] = []): Completion {
+  return dialect.decodeResponse(dialect.encodeResponse(completion, undefined, dropped));
 }
 
 export function collect(events: readonly CompletionEvent[]): Completion {
@@ -64,23 +68,26 @@ export function collect(events: readonly CompletionEvent[]): Completion {
   return completion;
 }
 
-/** An answer as it is recorded and read again in its own dialect, and as it comes back from another one's client. */
+/** An answer as it is recorded and read again in its own dialect, and as it comes back from another one's client, with what was named on the way. */
 export function tellAndTellBack(
   call: RecordedCall,
   via: CallerDialectName,
-): { before: Completion; after: Completion } {
+): { before: Completion; after: Completion; dropped: string[] } {
+  const dropped: string[] = [];
   const { dialect: from, answer, messages } = call;
   const other = DIALECTS[via];
   const own = isSpokenByCallers(from) ? DIALECTS[from] : undefined;
   if (messages) {
     const events = decodeStream(from, messages);
-    const there = restream(other, events);
+    const there = restream(other, events, dropped);
     return {
       before: collect(own ? restream(own, events) : events),
-      after: collect(own ? restream(own, there) : there),
+      after: collect(own ? restream(own, there, dropped) : there),
+      dropped,
     };
   }
   const said = DIALECTS[from].decodeResponse(answer ?? null);
-  const there = reanswer(other, said);
-  return { before: own ? reanswer(own, said) : said, after: own ? reanswer(own, there) : there };
+  const there = reanswer(other, said, dropped);
+  const after = own ? reanswer(own, there, dropped) : there;
+  return { before: own ? reanswer(own, said) : said, after, dropped };
 }
