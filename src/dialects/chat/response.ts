@@ -121,10 +121,12 @@ function decodeMessage(
   appendAll(parts, decodeImages(message['images']));
   if (isObject(audio)) parts.push(decodeAudioOutput(audio));
   const calls = Array.isArray(message['tool_calls']) ? message['tool_calls'].filter(isObject) : [];
-  // The deprecated form of a single call.
-  if (isObject(message['function_call'])) calls.push({ function: message['function_call'] });
-  for (const [position, call] of calls.entries()) {
-    parts.push(decodeToolCall(call, fallbackCallId(completionId, choice, position)));
+  // The deprecated form of a single call; some servers say it in both.
+  if (calls.length === 0 && isObject(message['function_call']))
+    calls.push({ function: message['function_call'] });
+  for (const [position, value] of calls.entries()) {
+    const call = decodeToolCall(value, fallbackCallId(completionId, choice, position));
+    if (call.name !== '' || call.arguments !== '') parts.push(call);
   }
   return { parts, otherAnnotations };
 }

@@ -200,11 +200,11 @@ export class StreamChoice {
   }
 }
 
-/** Tool calls of a delta; the deprecated form of a single call counts as one. */
+/** Tool calls of a delta; the deprecated form of a single call counts as one, unless the delta says it in both. */
 function callDeltas(delta: JsonObject): JsonObject[] {
   const calls = Array.isArray(delta['tool_calls']) ? delta['tool_calls'].filter(isObject) : [];
   const legacy = delta['function_call'];
-  return isObject(legacy) ? [...calls, { index: 0, function: legacy }] : calls;
+  return calls.length === 0 && isObject(legacy) ? [{ index: 0, function: legacy }] : calls;
 }
 
 /** A citation of text that was closed before the citation came, as it stood on the wire. */

@@ -16,20 +16,21 @@ export interface PartNumbering {
 /**
  * Puts the tool calls of one choice together from their deltas. OpenAI gives each delta the call's index, and id
  * and name in the first of them. Of its kin, some leave the index out or count every call 0, some send name or id
- * late, in pieces or again with every delta, some the whole call at once. So a call is announced only once its
- * name and id are known and its arguments begin, or when the stream is over.
+ * late, in pieces or again with every delta, some the whole call at once, some an empty one beside a text. So a call is
+ * announced only once its name and id are known and its arguments begin, or when the stream is over.
  */
 export class StreamToolCalls {
   readonly #at: PartNumbering;
   readonly #calls: StreamCall[] = [];
-  readonly #byIndex = new Map<number, StreamCall>();
+  /** More than one where a server counts every call 0. */
+  readonly #byIndex = new Map<number, StreamCall[]>();
 
   constructor(at: PartNumbering) {
     this.#at = at;
   }
 
   get any(): boolean {
-    return this.#calls.length > 0;
+    return this.#calls.some((call) => call.isCall);
   }
 
   push(delta: JsonObject): CompletionEvent[] {
@@ -38,7 +39,12 @@ export class StreamToolCalls {
     const events = this.endWhole();
     const call = new StreamCall(this.#at, this.#calls.length);
     this.#calls.push(call);
-    if (typeof delta['index'] === 'number') this.#byIndex.set(delta['index'], call);
+    const { index } = delta;
+    if (typeof index === 'number') {
+      const numbered = this.#byIndex.get(index);
+      if (numbered) numbered.push(call);
+      else this.#byIndex.set(index, [call]);
+    }
     return [...events, ...call.push(delta)];
   }
 
@@ -57,8 +63,11 @@ export class StreamToolCalls {
     const name = textOf(bodyOf(delta)['name']);
     const { index } = delta;
     if (typeof index === 'number') {
-      const call = this.#byIndex.get(index);
-      return call && id !== '' && name !== '' && call.isAnother(id) ? undefined : call;
+      const calls = this.#byIndex.get(index);
+      const named = id === '' ? undefined : calls?.find((call) => call.id === id);
+      if (named) return named;
+      const newest = calls?.at(-1);
+      return newest?.isFollowedBy(id, name, delta) ? undefined : newest;
     }
     if (id !== '') return this.#calls.find((call) => call.id === id);
     const last = this.#calls.at(-1);
@@ -94,12 +103,29 @@ class StreamCall {
   }
 
   get isWhole(): boolean {
-    return !this.#ended && this.#kind === 'function' && this.#arguments.isWhole;
+    return !this.#ended && this.#hasWholeArguments;
   }
 
-  /** Whether a full id is that of another call, not a piece or a repetition of this one's. */
-  isAnother(id: string): boolean {
-    return this.id !== '' && !id.startsWith(this.id);
+  /** An id alone, or nothing at all, calls no tool. */
+  get isCall(): boolean {
+    return this.#name !== '' || this.hasArguments;
+  }
+
+  /**
+   * Whether a delta with this call's number begins another all the same. Ids and names may come in pieces until there
+   * are arguments; what comes with neither is told apart only where this call's arguments are whole.
+   */
+  isFollowedBy(id: string, name: string, delta: JsonObject): boolean {
+    if (id !== '' && this.id !== '') {
+      return name === '' ? this.#hasWholeArguments : this.hasArguments || !id.startsWith(this.id);
+    }
+    if (id !== '' || name === '' || this.#name === '' || !this.#hasWholeArguments) return false;
+    const piece = argumentsText(bodyOf(delta)['arguments']);
+    return name !== this.#name || (piece !== '' && !piece.startsWith(this.#arguments.text));
+  }
+
+  get #hasWholeArguments(): boolean {
+    return this.#kind === 'function' && this.#arguments.isWhole;
   }
 
   push(delta: JsonObject): CompletionEvent[] {
@@ -119,7 +145,7 @@ class StreamCall {
   }
 
   end(): CompletionEvent[] {
-    if (this.#ended) return [];
+    if (this.#ended || !this.isCall) return [];
     if (this.#part === undefined) this.#emulate();
     if (this.#emulated !== undefined) this.#waiting = readCustomToolArguments(this.#waiting);
     const events = this.#flush(true);

@@ -144,6 +144,13 @@ test('tool calls are read whatever a server leaves out of them', () => {
   ]);
   const legacy = decodeChoice({ content: null, function_call: { name: 'f', arguments: '{}' } });
   assert.equal(legacy?.parts[0]?.type, 'tool_call');
+  const function_call = { name: 'f', arguments: '{}' };
+  const both = decodeChoice({ function_call, tool_calls: [{ id: 'a', function: function_call }] });
+  assert.deepEqual(both?.parts, [
+    { type: 'tool_call', id: 'a', kind: 'function', name: 'f', arguments: '{}' },
+  ]);
+  const none = decodeChoice({ content: 'Hi', function_call: { name: '', arguments: '' } });
+  assert.deepEqual(none?.parts, [{ type: 'text', text: 'Hi' }]);
 });
 
 test('a client always gets arguments that are JSON', () => {

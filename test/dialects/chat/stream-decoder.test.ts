@@ -172,6 +172,42 @@ const SAME_CALLS: [what: string, messages: StreamMessage[]][] = [
     ],
   ],
   [
+    'every call numbered 0, in pieces',
+    [
+      toolDelta({ index: 0, id: 'a', function: { name: 'get', arguments: '' } }),
+      toolDelta({ index: 0, function: { arguments: '{"x":1}' } }),
+      toolDelta({ index: 0, id: 'b', function: { name: 'set', arguments: '' } }),
+      toolDelta({ index: 0, function: { arguments: '{}' } }),
+    ],
+  ],
+  [
+    'every call numbered 0, known by their ids',
+    [
+      toolDelta({ index: 0, id: 'a', function: { name: 'get', arguments: '{"x"' } }),
+      toolDelta({ index: 0, id: 'b', function: { name: 'set', arguments: '{' } }),
+      toolDelta({ index: 0, id: 'a', function: { arguments: ':1}' } }),
+      toolDelta({ index: 0, id: 'b', function: { arguments: '}' } }),
+    ],
+  ],
+  [
+    'every call numbered 0, names behind the ids',
+    [
+      toolDelta({ index: 0, id: 'a' }),
+      toolDelta({ index: 0, function: { name: 'get', arguments: '{"x":1}' } }),
+      toolDelta({ index: 0, id: 'b' }),
+      toolDelta({ index: 0, function: { name: 'set' } }),
+      toolDelta({ index: 0, function: { arguments: '{}' } }),
+    ],
+  ],
+  [
+    'new ids that mean nothing behind the end of a call',
+    [
+      toolDelta({ index: 0, id: 'a', function: { name: 'get', arguments: '{"x":1}' } }),
+      toolDelta({ index: 0, id: 'a2', function: { arguments: '' } }),
+      toolDelta({ index: 1, id: 'b', function: { name: 'set', arguments: '{}' } }),
+    ],
+  ],
+  [
     'name and id late',
     [
       toolDelta({ index: 0, function: { name: null, arguments: '{"x"' } }),
@@ -265,6 +301,54 @@ test('a call without id gets one, a call without arguments none', () => {
   ]);
 });
 
+test('calls that are all numbered 0 are kept apart where one id begins like another', () => {
+  for (const pieces of [['{"x":1}'], ['', '{"x":1}'], ['', '{"x"', ':1}']]) {
+    const messages = ['call_1', 'call_10'].flatMap((id) =>
+      pieces.map((piece, at) =>
+        toolDelta({
+          index: 0,
+          ...(at === 0 && { id }),
+          function: { ...(at === 0 && { name: 'f' }), arguments: piece },
+        }),
+      ),
+    );
+    assert.deepEqual(partsOf(...messages, delta({}, 'tool_calls')), [
+      call('call_1', 'f', '{"x":1}'),
+      call('call_10', 'f', '{"x":1}'),
+    ]);
+  }
+});
+
+test('calls without ids that are all numbered 0 are kept apart by their names, or by arguments that are whole', () => {
+  for (const id of [undefined, '', null]) {
+    const parts = partsOf(
+      toolDelta({ index: 0, id, function: { name: 'f', arguments: '{"x":1}' } }),
+      toolDelta({ index: 0, id, function: { name: 'f', arguments: '{"x":2}' } }),
+      toolDelta({ index: 0, id, function: { name: 'g', arguments: '' } }),
+      toolDelta({ index: 0, id, function: { arguments: '{}' } }),
+      delta({}, 'tool_calls'),
+    );
+    assert.deepEqual(parts, [
+      call('call_c-1_0_0', 'f', '{"x":1}'),
+      call('call_c-1_0_1', 'f', '{"x":2}'),
+      call('call_c-1_0_2', 'g', '{}'),
+    ]);
+  }
+});
+
+test('a call that says nothing at all is none', () => {
+  for (const empty of [
+    { tool_calls: [{ index: 0, function: {} }] },
+    { tool_calls: [{ index: 0, id: '', type: 'function', function: { name: '', arguments: '' } }] },
+    { function_call: { name: '', arguments: '' } },
+    { function_call: { name: null, arguments: null } },
+  ]) {
+    const { completion } = read(delta({ content: 'Hi', ...empty }), delta({}, 'stop'), DONE);
+    assert.deepEqual(completion.choices[0]?.parts, [{ type: 'text', text: 'Hi' }]);
+    assert.equal(completion.choices[0]?.finish, 'stop');
+  }
+});
+
 test('free text of a custom tool may repeat itself', () => {
   assert.deepEqual(
     partsOf(
@@ -284,6 +368,23 @@ test('a deprecated function call is a tool call', () => {
     delta({}, 'function_call'),
   );
   assert.deepEqual(parts, [call('call_c-1_0_0', 'f', '{}')]);
+});
+
+test('a server that says its call in both forms means one', () => {
+  const both = (name: string | undefined, piece: string): JsonObject => {
+    const said = { ...(name !== undefined && { name }), arguments: piece };
+    const id = name === undefined ? {} : { id: 'a' };
+    return { function_call: said, tool_calls: [{ index: 0, ...id, function: said }] };
+  };
+  assert.deepEqual(
+    partsOf(
+      delta(both('f', '')),
+      delta(both(undefined, '{"x":')),
+      delta(both(undefined, '1}')),
+      delta({}, 'tool_calls'),
+    ),
+    [call('a', 'f', '{"x":1}')],
+  );
 });
 
 const REASONING: [what: string, deltas: JsonObject[]][] = [
