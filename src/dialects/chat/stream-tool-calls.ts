@@ -1,3 +1,4 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import type { CompletionEvent } from '../../conversation/completion.ts';
 import type { ToolCallPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
@@ -22,8 +23,12 @@ export interface PartNumbering {
 export class StreamToolCalls {
   readonly #at: PartNumbering;
   readonly #calls: StreamCall[] = [];
-  /** More than one where a server counts every call 0. */
-  readonly #byIndex = new Map<number, StreamCall[]>();
+  /** Those that have not ended, in order. */
+  #open: StreamCall[] = [];
+  /** The newest with each number. */
+  readonly #byIndex = new Map<number, StreamCall>();
+  /** By number and id: a server may count every call 0, another give all of them one id. */
+  readonly #byId = new Map<string, StreamCall>();
 
   constructor(at: PartNumbering) {
     this.#at = at;
@@ -35,26 +40,32 @@ export class StreamToolCalls {
 
   push(delta: JsonObject): CompletionEvent[] {
     const known = this.#find(delta);
-    if (known) return known.push(delta);
-    const events = this.endWhole();
-    const call = new StreamCall(this.#at, this.#calls.length);
-    this.#calls.push(call);
-    const { index } = delta;
-    if (typeof index === 'number') {
-      const numbered = this.#byIndex.get(index);
-      if (numbered) numbered.push(call);
-      else this.#byIndex.set(index, [call]);
-    }
-    return [...events, ...call.push(delta)];
+    const events = known ? [] : this.endWhole();
+    const call = known ?? this.#begin(delta);
+    appendAll(events, call.push(delta));
+    if (call.id !== '') this.#byId.set(idKey(delta, call.id), call);
+    return events;
   }
 
   /** Ends the calls that nothing can follow, so that the parts of an answer overlap as little as they can. */
   endWhole(): CompletionEvent[] {
-    return this.#calls.flatMap((call) => (call.isWhole ? call.end() : []));
+    const events: CompletionEvent[] = [];
+    for (const call of this.#open) if (call.isWhole) appendAll(events, call.end());
+    if (events.length > 0) this.#open = this.#open.filter((call) => !call.hasEnded);
+    return events;
   }
 
   end(): CompletionEvent[] {
-    return this.#calls.flatMap((call) => call.end());
+    return this.#open.flatMap((call) => call.end());
+  }
+
+  #begin(delta: JsonObject): StreamCall {
+    const call = new StreamCall(this.#at, this.#calls.length);
+    this.#calls.push(call);
+    this.#open.push(call);
+    const { index } = delta;
+    if (typeof index === 'number') this.#byIndex.set(index, call);
+    return call;
   }
 
   /** The call that a delta goes on with; `undefined` where it begins another. */
@@ -62,17 +73,20 @@ export class StreamToolCalls {
     const id = textOf(delta['id']);
     const name = textOf(bodyOf(delta)['name']);
     const { index } = delta;
+    const named = id === '' ? undefined : this.#byId.get(idKey(delta, id));
+    if (named) return named;
     if (typeof index === 'number') {
-      const calls = this.#byIndex.get(index);
-      const named = id === '' ? undefined : calls?.find((call) => call.id === id);
-      if (named) return named;
-      const newest = calls?.at(-1);
+      const newest = this.#byIndex.get(index);
       return newest?.isFollowedBy(id, name, delta) ? undefined : newest;
     }
-    if (id !== '') return this.#calls.find((call) => call.id === id);
+    if (id !== '') return undefined;
     const last = this.#calls.at(-1);
     return last?.hasArguments && name !== '' ? undefined : last;
   }
+}
+
+function idKey({ index }: JsonObject, id: string): string {
+  return typeof index === 'number' ? `${index} ${id}` : ` ${id}`;
 }
 
 const CALL_FIELDS = new Set(['index', 'id', 'type', 'function', 'custom']);
@@ -100,6 +114,10 @@ class StreamCall {
 
   get hasArguments(): boolean {
     return this.#arguments.text !== '';
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended;
   }
 
   get isWhole(): boolean {

@@ -336,6 +336,17 @@ test('calls without ids that are all numbered 0 are kept apart by their names, o
   }
 });
 
+test('calls of one id are kept apart by their numbers', () => {
+  const parts = partsOf(
+    toolDelta({ index: 0, id: 'a', function: { name: 'f', arguments: '{"x"' } }),
+    toolDelta({ index: 1, id: 'a', function: { name: 'f', arguments: '{"y"' } }),
+    toolDelta({ index: 0, id: 'a', function: { name: 'f', arguments: ':1}' } }),
+    toolDelta({ index: 1, id: 'a', function: { name: 'f', arguments: ':2}' } }),
+    delta({}, 'tool_calls'),
+  );
+  assert.deepEqual(parts, [call('a', 'f', '{"x":1}'), call('a', 'f', '{"y":2}')]);
+});
+
 test('a call that says nothing at all is none', () => {
   for (const empty of [
     { tool_calls: [{ index: 0, function: {} }] },
