@@ -2,6 +2,7 @@ import type { CallerDialectName } from './dialect.ts';
 import { HELD_FIELDS, ofEachDialect } from './held-fields.ts';
 import { beginsList, beginsObject, beginsText, countValues, hasValue, type ValueTest } from './json-bytes.ts';
 import type { FieldSpans } from './request-fields.ts';
+import type { SeenWords } from './seen-words.ts';
 
 const KEYS = ofEachDialect(({ fields }) => Object.keys(fields).map(quoted));
 /** With those of the objects that are some fields' values. */
@@ -28,39 +29,48 @@ const CONTAINER = quoted('container').bytes;
 const ITEM_ID = quoted('id').bytes;
 const URL = quoted('url').bytes;
 const VOICE = quoted('voice').bytes;
+const AUDIO = quoted('audio').bytes;
 const ESCAPE = Buffer.from('\\u00');
 
 /** Whether the bytes may hold one of the fields. */
-const NAMES_HELD: Record<CallerDialectName, (body: Buffer, spans: FieldSpans) => boolean> = {
-  chat: (body, { data_sources: sources, audio, voice }) =>
-    sources !== undefined ||
-    (audio !== undefined && body.subarray(audio.start, audio.end).includes(VOICE)) ||
-    (voice !== undefined && beginsObject(body, voice.start)) ||
-    hasIdField(body, 'chat') ||
-    namesHeldUrl(body, 'chat'),
-  responses: (body, { conversation, prompt, input }) =>
-    conversation !== undefined ||
-    prompt !== undefined ||
-    hasIdField(body, 'responses') ||
-    namesHeldUrl(body, 'responses') ||
-    (body.includes(INTERPRETER) && body.includes(CONTAINER)) ||
-    (input !== undefined && beginsList(body, input.start) && hasValue(body, ITEM_ID, beginsText)),
-  messages: (body, { container }) =>
-    container !== undefined || hasIdField(body, 'messages') || hasValue(body, URL, beginsHeldAddress),
-  gemini: (body, spans) =>
-    spans['cachedContent'] !== undefined ||
-    spans['cached_content'] !== undefined ||
-    URI_ENDINGS.some((ending) => body.includes(ending)) ||
-    hasOneOf(placesOfTools(body, spans), KEYS.gemini),
-};
+const NAMES_HELD: Record<CallerDialectName, (body: Buffer, spans: FieldSpans, words: SeenWords) => boolean> =
+  {
+    chat: (body, { data_sources: sources, audio, voice }, words) =>
+      sources !== undefined ||
+      (audio !== undefined && body.subarray(audio.start, audio.end).includes(VOICE)) ||
+      (voice !== undefined && beginsObject(body, voice.start)) ||
+      (words.has('audio') && hasValue(body, AUDIO, beginsObject)) ||
+      hasIdField(body, 'chat') ||
+      namesHeldUrl(body, 'chat'),
+    responses: (body, { conversation, prompt, input }) =>
+      conversation !== undefined ||
+      prompt !== undefined ||
+      hasIdField(body, 'responses') ||
+      namesHeldUrl(body, 'responses') ||
+      (body.includes(INTERPRETER) && body.includes(CONTAINER)) ||
+      (input !== undefined && beginsList(body, input.start) && hasValue(body, ITEM_ID, beginsText)),
+    messages: (body, { container }) =>
+      container !== undefined || hasIdField(body, 'messages') || hasValue(body, URL, beginsHeldAddress),
+    gemini: (body, spans) =>
+      spans['cachedContent'] !== undefined ||
+      spans['cached_content'] !== undefined ||
+      URI_ENDINGS.some((ending) => body.includes(ending)) ||
+      hasOneOf(placesOfTools(body, spans), KEYS.gemini),
+  };
 
 /**
  * Whether a body may name something that a provider holds. Its bytes are searched for that, for nearly all name nothing.
  *
  * @param spans the places of the fields that the dialect's `PassThrough` wants to know
+ * @param words what the scan saw that found them
  */
-export function mayNameHeld(body: Buffer, spans: FieldSpans, dialect: CallerDialectName): boolean {
-  return NAMES_HELD[dialect](body, spans) || hasEscapedLetter(body);
+export function mayNameHeld(
+  body: Buffer,
+  spans: FieldSpans,
+  words: SeenWords,
+  dialect: CallerDialectName,
+): boolean {
+  return NAMES_HELD[dialect](body, spans, words) || hasEscapedLetter(body);
 }
 
 function hasIdField(body: Buffer, dialect: CallerDialectName): boolean {

@@ -162,11 +162,9 @@ function carriesReasoning(call: Call): boolean {
   return operation !== 'embed' && call.body.includes(passThrough.carriedMarker ?? CARRIED_MARKER);
 }
 
-const CUSTOM = Buffer.from('"custom"');
-
 /** Tools that take free text, and calls of them, are functions there. */
-function needsEmulation({ door, body }: Call, { quirked }: Endpoint): boolean {
-  return quirked?.emulatesCustomTools === true && door.operation === 'generate' && body.includes(CUSTOM);
+function needsEmulation({ door, words }: Call, { quirked }: Endpoint): boolean {
+  return quirked?.emulatesCustomTools === true && door.operation === 'generate' && words.has('custom');
 }
 
 function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint): Encoded {

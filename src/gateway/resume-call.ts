@@ -8,6 +8,7 @@ import {
   referencedResponses,
   resolveItems,
 } from '../dialects/responses/stored.ts';
+import { SeenWords } from '../dialects/seen-words.ts';
 import type { KeptHere } from '../responses/kept-response.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
@@ -99,7 +100,8 @@ function replaceBody(call: Call, sent: JsonObject, body: JsonObject): void {
   }
   call.sent = sent;
   call.body = expanded;
-  call.spans = findTopLevelFields(expanded, call.door.passThrough.fields);
+  call.words = new SeenWords();
+  call.spans = findTopLevelFields(expanded, call.door.passThrough.fields, call.words);
 }
 
 function outputItems({ output }: JsonObject): JsonObject[] {

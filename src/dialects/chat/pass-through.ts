@@ -5,6 +5,7 @@ import { beginsFilledList, findLastObject, hasValue, isNotNull, type ValueTest }
 import { outputFieldNames } from '../output-bound.ts';
 import type { PassThrough, PrepareOptions } from '../pass-through.ts';
 import { type FieldSpans, parseField, spliceBody } from '../request-fields.ts';
+import { madeIds, readMadeIds } from './audio-output.ts';
 import { choiceFailure, choicesOf } from './embedded-failures.ts';
 import { embeddedError, saysError } from './errors.ts';
 import { mendFinish, toolCallsOf } from './mend-answer.ts';
@@ -18,6 +19,7 @@ export const passThrough: PassThrough = {
     'stream',
     'stream_options',
     'audio',
+    'modalities',
     'data_sources',
     ...outputFieldNames('chat'),
   ]),
@@ -25,6 +27,10 @@ export const passThrough: PassThrough = {
   readUsage,
   readFailure: (body) => readFailure(body, CHOICES_KEY),
   mendAnswer,
+  // What speaks is asked to.
+  leavesIds: ({ audio, modalities }) => audio !== undefined || modalities !== undefined,
+  readMadeIds,
+  madeIds,
   streamScanner: (options) => new ChatStreamScanner(options),
 };
 
@@ -33,6 +39,7 @@ export const embeddingsPassThrough: PassThrough = {
   ...passThrough,
   readFailure: (body) => readFailure(body, DATA_KEY),
   mendAnswer: (body) => body,
+  leavesIds: () => false,
 };
 
 function prepareRequest(body: Buffer, spans: FieldSpans, options: PrepareOptions): Buffer {
