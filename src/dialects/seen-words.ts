@@ -2,7 +2,7 @@
 const WORDS = ['audio', 'custom', 'model'] as const;
 export type SoughtWord = (typeof WORDS)[number];
 
-const LONGEST = Math.max(...WORDS.map((word) => word.length));
+const LONGEST = WORDS.reduce((length, word) => Math.max(length, word.length), 0);
 
 interface Sought {
   bytes: Buffer;

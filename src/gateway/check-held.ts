@@ -97,7 +97,7 @@ function pin(
 }
 
 /** What only answers have: they are noted, so that nothing of the kind is a tenant's that the gateway never saw. */
-const OF_ANSWERS: ReadonlySet<HeldKind> = new Set(['item', 'audio']);
+export const OF_ANSWERS: ReadonlySet<HeldKind> = new Set(['item', 'audio']);
 
 /**
  * What the gateway never saw may be anybody's whom the account serves: that is for those to use who may use all of the
