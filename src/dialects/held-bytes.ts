@@ -120,14 +120,14 @@ export function findDoubtfulKey(
   dialect: CallerDialectName,
   counts: ReadonlyMap<string, number>,
 ): string | undefined {
-  const escaped = hasEscapedLetter(body) ? escapedKeys(body) : undefined;
+  const escaped = escapedKeys(body);
   return COUNTED[dialect].find(
-    ({ key, bytes }) => escaped?.has(key) || countValues(body, bytes) !== (counts.get(key) ?? 0),
+    ({ key, bytes }) => escaped.has(key) || countValues(body, bytes) !== (counts.get(key) ?? 0),
   )?.key;
 }
 
 /** Nobody escapes letters but those who hide something: other escapes (`\u00e9`, `\u003c`) are common. */
-function hasEscapedLetter(body: Buffer): boolean {
+export function hasEscapedLetter(body: Buffer): boolean {
   for (let at = body.indexOf(ESCAPE); at !== -1; at = body.indexOf(ESCAPE, at + ESCAPE.length)) {
     const digit = body[at + ESCAPE.length] ?? 0;
     if (digit >= 0x34 && digit <= 0x37) return true;
@@ -138,8 +138,10 @@ function hasEscapedLetter(body: Buffer): boolean {
 /** A key some of whose letters are escaped. */
 const ESCAPED_KEY = /"((?:[A-Za-z_]|\\u00[4-7][0-9A-Fa-f]){2,64})"\s*:/g;
 
-function escapedKeys(body: Buffer): Set<string> {
+/** Keys some of whose letters are escaped, unescaped. */
+export function escapedKeys(body: Buffer): Set<string> {
   const keys = new Set<string>();
+  if (!hasEscapedLetter(body)) return keys;
   for (const [, text = ''] of body.toString('latin1').matchAll(ESCAPED_KEY)) {
     if (text.includes('\\')) keys.add(String(JSON.parse(`"${text}"`)));
   }

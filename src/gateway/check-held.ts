@@ -105,7 +105,7 @@ export const OF_ANSWERS: ReadonlySet<HeldKind> = new Set(['item', 'audio']);
  */
 function mayReach(call: Call, { target, account }: PlannedAttempt, kind: HeldKind): boolean {
   const { upstream, model } = target;
-  if (!OF_ANSWERS.has(kind)) return call.caller.mayCall(`${upstream.name}/*`);
+  if (!OF_ANSWERS.has(kind)) return call.caller.mayCall(upstream.allModels);
   const { door, stream } = call;
   const { name: dialect } = door.dialect;
   const asked = { operation: door.operation, model, stream, dialect };

@@ -2,6 +2,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import { chat } from '../dialects/chat/index.ts';
 import { type RelayedPlace, relayedPath } from '../upstream/relayed-paths.ts';
 import type { Call } from './call.ts';
+import { checkRelayed } from './check-also-named.ts';
 import { checkBatchLines } from './check-batch-lines.ts';
 import type { Gateway } from './gateway.ts';
 import { OBJECT_REQUESTS, type ObjectCall } from './object-call.ts';
@@ -32,6 +33,7 @@ export function prepareRelayed(
   call.dropped = [];
   if (call.object && call.object.does !== 'list')
     return prepareObject(gateway, call, call.object, path, planned);
+  checkRelayed(call, target);
   return {
     dialect: chat,
     path,

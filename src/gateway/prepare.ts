@@ -17,7 +17,7 @@ import { type Endpoint, findEndpoint } from '../upstream/endpoint.ts';
 import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
 import type { Call } from './call.ts';
-import { checkAlsoNamed } from './check-also-named.ts';
+import { checkEncoded, checkRelayed } from './check-also-named.ts';
 import { encodeConversation } from './encode-conversation.ts';
 import { identifyAnswer } from './identify-answer.ts';
 import { repeatedRequest } from './keep-answer.ts';
@@ -80,8 +80,8 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
     : account.headers;
   call.dropped = [];
   if (passThrough && !carriesReasoning(call)) {
+    checkRelayed(call, target);
     const body = passBytes(call, target, endpoint);
-    checkAlsoNamed(call, target, body);
     call.dropped = [...call.dropped, ...unknownFlags];
     return {
       dialect,
@@ -95,12 +95,12 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   const encode = ENCODERS[door.operation];
   if (!encode) throw new Error(`${door.operation} cannot be translated`);
   const encoded = encode(call, target, endpoint);
+  checkEncoded(call, target, dialect.name, encoded.body);
   const encodedHeaders = knownHeaders(encoded.headers, surface, unknownFlags);
   call.dropped = [...encoded.dropped, ...unknownFlags, ...(sameDialect ? [] : droppedHeaders(call))];
   const headers = encodedHeaders ? [...baseHeaders, ...Object.entries(encodedHeaders).flat()] : baseHeaders;
   // What is left out by being undefined, JSON leaves out.
   const body = Buffer.from(JSON.stringify({ ...encoded.body, ...surface.body }));
-  checkAlsoNamed(call, target, body);
   return { dialect, path, headers, body, passThrough, translate: encoded.translate };
 }
 

@@ -2,6 +2,7 @@ import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
 import { beginsFilledList, findLastObject, hasValue, isNotNull, type ValueTest } from '../json-bytes.ts';
+import { modelFieldNames } from '../named-models.ts';
 import { outputFieldNames } from '../output-bound.ts';
 import type { PassThrough, PrepareOptions } from '../pass-through.ts';
 import { type FieldSpans, parseField, spliceBody } from '../request-fields.ts';
@@ -22,6 +23,7 @@ export const passThrough: PassThrough = {
     'modalities',
     'data_sources',
     ...outputFieldNames('chat'),
+    ...modelFieldNames('chat'),
   ]),
   prepareRequest,
   readUsage,
