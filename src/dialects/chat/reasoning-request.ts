@@ -2,6 +2,7 @@ import type { DialectName, ReasoningRequest } from '../../conversation/conversat
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { checkEffort } from '../effort-words.ts';
 import { optionalField, pathOf } from '../read-json.ts';
+import { ungrantedView } from '../shown-reasoning.ts';
 import { ownFields } from './extra.ts';
 import type { Target } from './target.ts';
 
@@ -85,12 +86,14 @@ export function encodeReasoningRequest(target: Target): JsonObject {
   const said = ownFields(request.extra);
   if (Object.keys(said).length > 0) return said;
   const effort = effortOf(request, target);
-  if (effort === undefined) return {};
-  if (target.traits.reasoning === 'no' && !target.sameDialect) {
+  if (effort !== undefined && target.traits.reasoning === 'no' && !target.sameDialect) {
     target.drop(REASONING_WORDS[target.conversation.dialect]);
     return {};
   }
-  return { reasoning_effort: effort };
+  // OpenAI's own models never show in this dialect what they think; those of its kin do.
+  const ungranted = ungrantedView(target.conversation, target.traits.reasoning === 'unknown');
+  if (ungranted !== undefined && !target.sameDialect) target.drop(ungranted);
+  return effort === undefined ? {} : { reasoning_effort: effort };
 }
 
 /** Whether the written request makes a model think that does not think without being told. */

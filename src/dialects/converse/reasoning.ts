@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, changedTo, thinkingBudgetWord } from '../caller-words.ts';
 import { planThinking, type ThinkingFacts } from '../messages/thinking.ts';
+import { ungrantedView } from '../shown-reasoning.ts';
 import type { EncodeContext } from './encode-context.ts';
 
 export interface ReasoningPlan {
@@ -41,6 +42,14 @@ export function planReasoning(context: EncodeContext, facts: ThinkingFacts): Rea
       thinks: thinking?.['type'] === 'enabled' || thinking?.['type'] === 'adaptive',
     };
   }
+  const plan = planEffort(context);
+  const ungranted = ungrantedView(conversation, Object.keys(plan.fields).length > 0);
+  if (ungranted !== undefined && !dropped.has(callerWord(conversation, 'reasoning'))) dropped.add(ungranted);
+  return plan;
+}
+
+function planEffort(context: EncodeContext): ReasoningPlan {
+  const { conversation, traits, dropped } = context;
   const wish = conversation.reasoning;
   if (!wish) return { fields: {}, thinks: false };
   const isOff = wish.effort === 'none' || wish.budgetTokens === 0;

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, changedTo, thinkingBudgetWord } from '../caller-words.ts';
 import { checkEffort } from '../effort-words.ts';
+import { ungrantedView } from '../shown-reasoning.ts';
 import type { EncodeContext } from './encode-context.ts';
 import { ownFields } from './fields.ts';
 import { EFFORTS, type Effort } from './model-traits.ts';
@@ -37,6 +38,20 @@ const DEFAULT_EFFORT: Effort = 'medium';
 
 /** Thinking and effort, as the caller's wish and the model's abilities have them. */
 export function planThinking(context: EncodeContext, facts: ThinkingFacts): ThinkingPlan {
+  const plan = chooseThinking(context, facts);
+  const { conversation, isNative, dropped } = context;
+  const ungranted = isNative ? undefined : ungrantedView(conversation, isShown(plan));
+  if (ungranted !== undefined && !dropped.has(callerWord(conversation, 'reasoning'))) dropped.add(ungranted);
+  return plan;
+}
+
+/** Where a budget is thought through, the thoughts are told. */
+function isShown({ thinking }: ThinkingPlan): boolean {
+  if (thinking?.['type'] === 'adaptive') return thinking['display'] === 'summarized';
+  return thinking?.['type'] === 'enabled';
+}
+
+function chooseThinking(context: EncodeContext, facts: ThinkingFacts): ThinkingPlan {
   const { conversation, traits, isNative, dropped } = context;
   const wish = conversation.reasoning;
   if (!wish) return {};
