@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, changedTo, thinkingBudgetWord } from '../caller-words.ts';
+import { effortOfBudget } from '../effort-words.ts';
 import { planThinking, type ThinkingFacts } from '../messages/thinking.ts';
 import { ungrantedView } from '../shown-reasoning.ts';
 import type { EncodeContext } from './encode-context.ts';
@@ -24,12 +25,6 @@ const EFFORTS = new Map<string, Effort>([
   ['xhigh', 'high'],
   ['max', 'high'],
 ]);
-
-/** Up to this budget of tokens it is that effort; beyond, `high`. The same steps as in `messages`. */
-const BUDGETS: readonly [tokens: number, effort: Effort][] = [
-  [4_096, 'low'],
-  [12_288, 'medium'],
-];
 
 /** Makes the model think as the caller wishes, as far as its family can be told to. */
 export function planReasoning(context: EncodeContext, facts: ThinkingFacts): ReasoningPlan {
@@ -76,7 +71,7 @@ function readEffort({ conversation, dropped }: EncodeContext): Effort | undefine
     if (effort) return effort;
   }
   if (budget === undefined || budget < 0) return undefined;
-  const effort = BUDGETS.find(([tokens]) => budget <= tokens)?.[1] ?? 'high';
+  const effort = EFFORTS.get(effortOfBudget(budget)) ?? 'high';
   dropped.add(changedTo(thinkingBudgetWord(conversation), effort));
   return effort;
 }
