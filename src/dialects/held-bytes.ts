@@ -32,31 +32,37 @@ const VOICE = quoted('voice').bytes;
 const AUDIO = quoted('audio').bytes;
 const ESCAPE = Buffer.from('\\u00');
 
+type NamesHeld = (body: Buffer, spans: FieldSpans, words: SeenWords) => boolean;
+
 /** Whether the bytes may hold one of the fields. */
-const NAMES_HELD: Record<CallerDialectName, (body: Buffer, spans: FieldSpans, words: SeenWords) => boolean> =
-  {
-    chat: (body, { data_sources: sources, audio, voice }, words) =>
-      sources !== undefined ||
-      (audio !== undefined && body.subarray(audio.start, audio.end).includes(VOICE)) ||
-      (voice !== undefined && beginsObject(body, voice.start)) ||
-      (words.has('audio') && hasValue(body, AUDIO, beginsObject)) ||
-      hasIdField(body, 'chat') ||
-      namesHeldUrl(body, 'chat'),
-    responses: (body, { conversation, prompt, input }) =>
-      conversation !== undefined ||
-      prompt !== undefined ||
-      hasIdField(body, 'responses') ||
-      namesHeldUrl(body, 'responses') ||
-      (body.includes(INTERPRETER) && body.includes(CONTAINER)) ||
-      (input !== undefined && beginsList(body, input.start) && hasValue(body, ITEM_ID, beginsText)),
-    messages: (body, { container }) =>
-      container !== undefined || hasIdField(body, 'messages') || hasValue(body, URL, beginsHeldAddress),
-    gemini: (body, spans) =>
-      spans['cachedContent'] !== undefined ||
-      spans['cached_content'] !== undefined ||
-      URI_ENDINGS.some((ending) => body.includes(ending)) ||
-      hasOneOf(placesOfTools(body, spans), KEYS.gemini),
-  };
+const NAMES_HELD: Record<CallerDialectName, NamesHeld> = {
+  chat: (body, { data_sources: sources, audio, voice }, words) =>
+    sources !== undefined ||
+    (audio !== undefined && body.subarray(audio.start, audio.end).includes(VOICE)) ||
+    (voice !== undefined && beginsObject(body, voice.start)) ||
+    (words.has('audio') && hasValue(body, AUDIO, beginsObject)) ||
+    hasIdField(body, 'chat') ||
+    namesHeldUrl(body, 'chat'),
+  responses: (body, { conversation, prompt, input }, words) =>
+    conversation !== undefined ||
+    prompt !== undefined ||
+    hasIdField(body, 'responses') ||
+    namesHeldUrl(body, 'responses') ||
+    (body.includes(INTERPRETER) && body.includes(CONTAINER)) ||
+    (input !== undefined &&
+      words.has('id') &&
+      beginsList(body, input.start) &&
+      hasValue(body, ITEM_ID, beginsText)),
+  messages: (body, { container }, words) =>
+    container !== undefined ||
+    hasIdField(body, 'messages') ||
+    (words.has('url') && hasValue(body, URL, beginsHeldAddress)),
+  gemini: (body, spans) =>
+    spans['cachedContent'] !== undefined ||
+    spans['cached_content'] !== undefined ||
+    URI_ENDINGS.some((ending) => body.includes(ending)) ||
+    hasOneOf(placesOfTools(body, spans), KEYS.gemini),
+};
 
 /**
  * Whether a body may name something that a provider holds. Its bytes are searched for that, for nearly all name nothing.

@@ -1,5 +1,14 @@
 /** Words that mean something wherever in a request they stand, as a key or as a value. */
-const WORDS = ['audio', 'custom', 'model', 'models', 'allowed_models'] as const;
+export const WORDS = [
+  'audio',
+  'custom',
+  'id',
+  'item_reference',
+  'model',
+  'models',
+  'allowed_models',
+  'url',
+] as const;
 export type SoughtWord = (typeof WORDS)[number];
 
 const LONGEST = WORDS.reduce((length, word) => Math.max(length, word.length), 0);

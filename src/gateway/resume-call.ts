@@ -63,14 +63,12 @@ function goOnFrom(call: Call, { input, response }: KeptHere): void {
   replaceBody(call, sent, expandRequest(sent, earlier));
 }
 
-const REFERENCE = Buffer.from('"item_reference"');
-
 /** However many responses a request refers to, no more are looked for. */
 const MAX_RESPONSES = 200;
 
 /** Some clients (the AI SDK) name the items of earlier answers by their ids alone: those that are kept here are put in. */
 async function resolveReferences(gateway: Gateway, call: Call): Promise<void> {
-  if (!call.body.includes(REFERENCE)) return;
+  if (!call.words.has('item_reference')) return;
   const sent = parseBody(call.body);
   const ids = referencedResponses(sent);
   if (ids.size === 0) return;
