@@ -1,10 +1,7 @@
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
-import type { JsonObject } from '../conversation/json.ts';
 import { passThrough as chat } from '../dialects/chat/pass-through.ts';
-import type { CallerDialectName } from '../dialects/dialect.ts';
 import { mayNameHeld } from '../dialects/held-bytes.ts';
 import { findHeldReferences, type HeldReference } from '../dialects/held-references.ts';
-import type { PassThrough } from '../dialects/pass-through.ts';
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
 import { passThrough as responses } from '../dialects/responses/pass-through.ts';
 import { SeenWords } from '../dialects/seen-words.ts';
@@ -23,30 +20,29 @@ const OPEN_BRACE = 0x7b;
 const PREVIOUS = 'previous_response_id';
 const NAMES_NOTHING: NamedInLine = { references: [], previous: undefined };
 
+/** By their URLs lines are requests in either; which of the two a server goes by, the line's or the batch's, is its own affair. */
+const DIALECTS = ['chat', 'responses'] as const;
+const REQUEST_FIELDS = new Set([...chat.fields, ...responses.fields]);
+
 /**
- * Reads one line of a batch file: a request in the dialect that its URL has.
+ * Reads one line of a batch file, whose `body` is a request.
  *
  * Source: OpenAI API reference, "The request input object" (batches).
  *
  * @throws GatewayError `invalid_request` where it is no JSON object, or two readers could read different ids in it.
  */
 export function readBatchLine(line: Buffer): NamedInLine {
-  const { url, body } = findTopLevelFields(line, LINE_FIELDS);
+  const { body } = findTopLevelFields(line, LINE_FIELDS);
   if (!body) return NAMES_NOTHING;
-  const path = url && parseField(line, url, 'url');
-  const isResponses = typeof path === 'string' && path.includes('responses');
-  const [dialect, { fields }]: [CallerDialectName, PassThrough] = isResponses
-    ? ['responses', responses]
-    : ['chat', chat];
   const request = line.subarray(body.start, body.end);
   const words = new SeenWords();
-  const spans = findTopLevelFields(request, fields, words);
-  const previous = spans[PREVIOUS] ? parseField(request, spans[PREVIOUS], PREVIOUS) : undefined;
-  const parsed: JsonObject | undefined = mayNameHeld(request, spans, words, dialect)
-    ? parseBody(request)
-    : undefined;
+  const spans = findTopLevelFields(request, REQUEST_FIELDS, words);
+  const span = spans[PREVIOUS];
+  const previous = span ? parseField(request, span, PREVIOUS) : undefined;
+  const named = DIALECTS.filter((dialect) => mayNameHeld(request, spans, words, dialect));
+  const parsed = named.length > 0 ? parseBody(request) : {};
   return {
-    references: parsed ? findHeldReferences(request, parsed, dialect) : [],
+    references: named.flatMap((dialect) => findHeldReferences(request, parsed, dialect)),
     previous: typeof previous === 'string' ? previous : undefined,
   };
 }

@@ -37,7 +37,7 @@ export function checkRelayed(call: Call, { upstream }: Target): void {
     checkModels(call, upstream.name, findModelsInTools(tools));
   }
   const { filesInTexts } = upstream.declaration;
-  if (filesInTexts) checkTexts(call, filesInTexts, tryParseJson(body.toString('utf8')));
+  if (filesInTexts && !call.upload) checkTexts(call, filesInTexts, tryParseJson(body.toString('utf8')));
 }
 
 /** The same for what was encoded for a provider, in its dialect. */

@@ -123,6 +123,20 @@ describe('the lines of a batch', () => {
     );
   });
 
+  test('are looked into whatever URL they say: the batch may be for another', async () => {
+    const theirs = await keep(TEST_KEY);
+    const file = { type: 'input_file', file_id: theirs };
+    await assertRefused(line({ input: [{ content: [file] }] }), 404, /input\[0\]\.content\[0\]/);
+    await assertRefused(line({ input: 'x', previous_response_id: 'resp_x' }), 400, /resp_x/);
+    await assertRefused(
+      respond({ messages: [{ role: 'assistant', audio: { id: 'audio_x' } }] }),
+      404,
+      /audio_x/,
+    );
+    const { status, text } = await send(OTHER, PLAIN(line({ prompt: 'Hi' }, '/v1/completions'), 'batch'));
+    assert.equal(status, 200, text);
+  });
+
   test('can go on from a response that their tenant has there, and no other’s can', async () => {
     const made = await gateway.post(
       '/v1/responses',
