@@ -14,7 +14,7 @@ export default {
   envKeys: ['DASHSCOPE_API_KEY'],
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
-  alsoNames: { filesInTexts: /fileid:\/\//i },
+  filesInTexts: /fileid:\/\//i,
   quirks: {
     fields: {
       max_completion_tokens: { as: 'max_tokens' },

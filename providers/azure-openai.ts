@@ -44,6 +44,8 @@ export default {
   credential: 'required',
   quirks: {
     customTools: true,
+    // Chat completions have no field for it: "Reasoning models", summaries are had in the Responses API.
+    hidesReasoning: true,
     // "Azure OpenAI reasoning models": `max_tokens` is not supported; see `openai.ts` for who says it.
     fields: { max_tokens: { as: 'max_completion_tokens', models: REASONING } },
   },

@@ -31,6 +31,8 @@ export default {
   },
   quirks: {
     customTools: true,
+    // Chat completions have no field for it: "Reasoning models", summaries are had in the Responses API.
+    hidesReasoning: true,
     // Refused by reasoning models (API reference, `max_tokens`), and the only word of clients that are written for any
     // server of OpenAI's kin: the AI SDK's openai-compatible provider, and with it opencode.
     fields: { max_tokens: { as: 'max_completion_tokens', models: REASONING } },

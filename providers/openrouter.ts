@@ -14,6 +14,4 @@ export default {
   envKeys: ['OPENROUTER_API_KEY'],
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
-  // "Model routing" and "Presets": what may answer instead.
-  alsoNames: { models: ['models'], routes: ['route', 'preset'] },
 } satisfies ProviderDeclaration;

@@ -52,6 +52,12 @@ const WORDS = {
     messages: 'id',
     gemini: 'functionCall.id',
   },
+  reasoningText: {
+    chat: 'reasoning.exclude',
+    responses: 'reasoning.summary',
+    messages: 'thinking.display',
+    gemini: 'generationConfig.thinkingConfig.includeThoughts',
+  },
   reasoning: {
     chat: 'reasoning_effort',
     responses: 'reasoning.effort',
@@ -163,7 +169,8 @@ type ToolField = 'name' | 'schema' | 'strict' | 'format';
 
 /** Path of a tool's field in the caller's words. */
 export function toolPath(conversation: Conversation, index: number, field: ToolField): string {
-  return `tools[${index}].${TOOL_FIELDS[callerDialect(conversation)][field]}`;
+  const place = placeOf(conversation.tools[index]) ?? `tools[${index}]`;
+  return `${place}.${TOOL_FIELDS[callerDialect(conversation)][field]}`;
 }
 
 /** A message, a part or a tool as the caller would point at it; `[]` where its place is not known. */
@@ -174,7 +181,7 @@ export function messagePlace(conversation: Conversation, index: number): string 
 }
 
 export function toolPlace(conversation: Conversation, index: number): string {
-  return callerDialect(conversation) === 'gemini' ? 'tools[].functionDeclarations[]' : `tools[${index}]`;
+  return placeOf(conversation.tools[index]) ?? `tools[${index}]`;
 }
 
 /** Where each part of a message stands. */

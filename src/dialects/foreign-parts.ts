@@ -103,11 +103,34 @@ export function foreignParts(
 
 /** The same for what is wished of the answer. */
 function foreignWishes(conversation: Conversation, dialect: DialectName): string[] {
-  const { toolChoice, responseFormat } = conversation;
+  const { toolChoice, responseFormat, reasoning } = conversation;
   return [
+    ...foreignReasoning(reasoning?.extra, dialect),
     ...extraNames(toolChoice?.extra, dialect, callerWord(conversation, 'toolChoice')),
     ...extraNames(responseFormat?.extra, dialect, callerWord(conversation, 'responseFormat')),
   ];
+}
+
+/**
+ * What of a wish to think has no neutral word. Chat's kin says the same in several ways, and what summary is to be had in
+ * `responses` is the wish for one.
+ */
+const REASONING_PATHS: Record<DialectName, (field: string) => string | undefined> = {
+  chat: () => undefined,
+  responses: (field) => (SUMMARIES.has(field) ? undefined : `reasoning.${field}`),
+  messages: (field) => `output_config.${field}`,
+  gemini: (field) => `generationConfig.thinkingConfig.${field}`,
+  converse: () => undefined,
+};
+const SUMMARIES: ReadonlySet<string> = new Set(['summary', 'generate_summary']);
+
+function foreignReasoning(extra: Extra | undefined, dialect: DialectName): string[] {
+  if (!extra || extra.dialect === dialect) return [];
+  const pathOf = REASONING_PATHS[extra.dialect];
+  return Object.entries(extra.fields)
+    .filter(([, value]) => value !== null)
+    .map(([field]) => pathOf(field))
+    .filter((path) => path !== undefined);
 }
 
 /** The same for the fields of tools alone. */

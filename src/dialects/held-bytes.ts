@@ -2,6 +2,7 @@ import type { CallerDialectName } from './dialect.ts';
 import { HELD_FIELDS, ofEachDialect } from './held-fields.ts';
 import { beginsList, beginsObject, beginsText, countValues, hasValue, type ValueTest } from './json-bytes.ts';
 import type { FieldSpans } from './request-fields.ts';
+import type { SeenWords } from './seen-words.ts';
 
 const KEYS = ofEachDialect(({ fields }) => Object.keys(fields).map(quoted));
 /** With those of the objects that are some fields' values. */
@@ -28,25 +29,34 @@ const CONTAINER = quoted('container').bytes;
 const ITEM_ID = quoted('id').bytes;
 const URL = quoted('url').bytes;
 const VOICE = quoted('voice').bytes;
+const AUDIO = quoted('audio').bytes;
 const ESCAPE = Buffer.from('\\u00');
 
+type NamesHeld = (body: Buffer, spans: FieldSpans, words: SeenWords) => boolean;
+
 /** Whether the bytes may hold one of the fields. */
-const NAMES_HELD: Record<CallerDialectName, (body: Buffer, spans: FieldSpans) => boolean> = {
-  chat: (body, { data_sources: sources, audio, voice }) =>
+const NAMES_HELD: Record<CallerDialectName, NamesHeld> = {
+  chat: (body, { data_sources: sources, audio, voice }, words) =>
     sources !== undefined ||
     (audio !== undefined && body.subarray(audio.start, audio.end).includes(VOICE)) ||
     (voice !== undefined && beginsObject(body, voice.start)) ||
+    (words.has('audio') && hasValue(body, AUDIO, beginsObject)) ||
     hasIdField(body, 'chat') ||
     namesHeldUrl(body, 'chat'),
-  responses: (body, { conversation, prompt, input }) =>
+  responses: (body, { conversation, prompt, input }, words) =>
     conversation !== undefined ||
     prompt !== undefined ||
     hasIdField(body, 'responses') ||
     namesHeldUrl(body, 'responses') ||
     (body.includes(INTERPRETER) && body.includes(CONTAINER)) ||
-    (input !== undefined && beginsList(body, input.start) && hasValue(body, ITEM_ID, beginsText)),
-  messages: (body, { container }) =>
-    container !== undefined || hasIdField(body, 'messages') || hasValue(body, URL, beginsHeldAddress),
+    (input !== undefined &&
+      words.has('id') &&
+      beginsList(body, input.start) &&
+      hasValue(body, ITEM_ID, beginsText)),
+  messages: (body, { container }, words) =>
+    container !== undefined ||
+    hasIdField(body, 'messages') ||
+    (words.has('url') && hasValue(body, URL, beginsHeldAddress)),
   gemini: (body, spans) =>
     spans['cachedContent'] !== undefined ||
     spans['cached_content'] !== undefined ||
@@ -58,9 +68,15 @@ const NAMES_HELD: Record<CallerDialectName, (body: Buffer, spans: FieldSpans) =>
  * Whether a body may name something that a provider holds. Its bytes are searched for that, for nearly all name nothing.
  *
  * @param spans the places of the fields that the dialect's `PassThrough` wants to know
+ * @param words what the scan saw that found them
  */
-export function mayNameHeld(body: Buffer, spans: FieldSpans, dialect: CallerDialectName): boolean {
-  return NAMES_HELD[dialect](body, spans) || hasEscapedLetter(body);
+export function mayNameHeld(
+  body: Buffer,
+  spans: FieldSpans,
+  words: SeenWords,
+  dialect: CallerDialectName,
+): boolean {
+  return NAMES_HELD[dialect](body, spans, words) || hasEscapedLetter(body);
 }
 
 function hasIdField(body: Buffer, dialect: CallerDialectName): boolean {
@@ -110,14 +126,14 @@ export function findDoubtfulKey(
   dialect: CallerDialectName,
   counts: ReadonlyMap<string, number>,
 ): string | undefined {
-  const escaped = hasEscapedLetter(body) ? escapedKeys(body) : undefined;
+  const escaped = escapedKeys(body);
   return COUNTED[dialect].find(
-    ({ key, bytes }) => escaped?.has(key) || countValues(body, bytes) !== (counts.get(key) ?? 0),
+    ({ key, bytes }) => escaped.has(key) || countValues(body, bytes) !== (counts.get(key) ?? 0),
   )?.key;
 }
 
 /** Nobody escapes letters but those who hide something: other escapes (`\u00e9`, `\u003c`) are common. */
-function hasEscapedLetter(body: Buffer): boolean {
+export function hasEscapedLetter(body: Buffer): boolean {
   for (let at = body.indexOf(ESCAPE); at !== -1; at = body.indexOf(ESCAPE, at + ESCAPE.length)) {
     const digit = body[at + ESCAPE.length] ?? 0;
     if (digit >= 0x34 && digit <= 0x37) return true;
@@ -128,8 +144,10 @@ function hasEscapedLetter(body: Buffer): boolean {
 /** A key some of whose letters are escaped. */
 const ESCAPED_KEY = /"((?:[A-Za-z_]|\\u00[4-7][0-9A-Fa-f]){2,64})"\s*:/g;
 
-function escapedKeys(body: Buffer): Set<string> {
+/** Keys some of whose letters are escaped, unescaped. */
+export function escapedKeys(body: Buffer): Set<string> {
   const keys = new Set<string>();
+  if (!hasEscapedLetter(body)) return keys;
   for (const [, text = ''] of body.toString('latin1').matchAll(ESCAPED_KEY)) {
     if (text.includes('\\')) keys.add(String(JSON.parse(`"${text}"`)));
   }

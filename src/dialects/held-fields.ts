@@ -4,10 +4,10 @@ import type { CallerDialectName } from './dialect.ts';
 /**
  * What a request names by an id instead of sending it, because the provider's account has it.
  *
- * `file`: uploaded. `item`: one of an earlier answer. `conversation`, `container`: what calls leave behind. `shared`: what
+ * `file`: uploaded. `item`: one of an earlier answer. `audio`: what a model said in an earlier answer. `conversation`, `container`: what calls leave behind. `shared`: what
  * an operator sets up for many (vector stores, stored prompts, skills, caches, buckets, voices, indices, secrets).
  */
-export type HeldKind = 'file' | 'item' | 'conversation' | 'container' | 'shared';
+export type HeldKind = 'file' | 'item' | 'audio' | 'conversation' | 'container' | 'shared';
 
 /** What of a field's value names something. */
 export type HeldForm =
@@ -56,6 +56,7 @@ export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
       file_id: FILE,
       file_ids: FILE,
       voice: { kind: 'shared', form: 'object' },
+      audio: { kind: 'audio', form: 'object' },
       image_url: ADDRESS,
       video_url: ADDRESS,
       audio_url: ADDRESS,

@@ -22,6 +22,8 @@ export interface PassThrough {
   mendAnswer?(body: Buffer): Buffer;
   /** The id of a whole answer, which may begin with these bytes, in dialects whose providers keep answers. */
   readAnswerId?(head: Buffer): string | undefined;
+  /** Whether later requests may be able to name something of the answer to such a request. Absent: of any. */
+  leavesIds?(spans: FieldSpans): boolean;
   /**
    * What later requests can name of a whole answer, in dialects whose providers keep such. `undefined`: nothing was found, and
    * the answer not parsed for it; `broken`: it was, and is no JSON.
@@ -36,6 +38,8 @@ export interface PassThrough {
 export interface MadeIds {
   items: string[];
   containers: string[];
+  /** What the model said. */
+  audio?: string[];
 }
 
 export interface PrepareOptions {
@@ -48,6 +52,8 @@ export interface PrepareOptions {
 export interface ScanOptions {
   /** The client did not ask for usage: an event that only reports it is left out. */
   hideUsage: boolean;
+  /** The stream may hold what later requests can name. */
+  findsIds?: boolean;
 }
 
 /** Watches one stream go by. */

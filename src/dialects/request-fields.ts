@@ -1,5 +1,6 @@
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import { skipSpace, skipSpaceBack } from './json-bytes.ts';
+import type { SeenWords } from './seen-words.ts';
 
 /** Where the value of a top-level field stands in a JSON body: `body.subarray(start, end)` is its text. */
 export interface FieldSpan {
@@ -62,9 +63,10 @@ export const MAX_JSON_DEPTH = 128;
  * A wanted field that stands twice is refused, and one in another case (Go's parser takes "MODEL" for it): two readers would
  * disagree about which of them counts.
  *
+ * @param words is shown each text below the top
  * @throws GatewayError `invalid_request` where the body is not a JSON object, or nested too deeply.
  */
-export function findTopLevelFields(body: Buffer, wanted: ReadonlySet<string>): FieldSpans {
+export function findTopLevelFields(body: Buffer, wanted: ReadonlySet<string>, words?: SeenWords): FieldSpans {
   const spans: FieldSpans = {};
   let at = skipSpace(body, 0);
   if (body[at] !== OPEN_BRACE) throw notJson(body);
@@ -78,7 +80,7 @@ export function findTopLevelFields(body: Buffer, wanted: ReadonlySet<string>): F
     at = skipSpace(body, keyEnd);
     if (body[at] !== COLON) throw notJson(body);
     const start = skipSpace(body, at + 1);
-    const end = skipValue(body, start);
+    const end = skipValue(body, start, words);
     if (wanted.has(key)) {
       if (spans[key]) throw invalidRequest(`'${key}' stands twice in the request body.`, key);
       spans[key] = { start, end, key: keyStart };
@@ -198,10 +200,10 @@ export function skipString(body: Buffer, quote: number): number {
   }
 }
 
-export function skipValue(body: Buffer, start: number): number {
+export function skipValue(body: Buffer, start: number, words?: SeenWords): number {
   const first = body[start];
   if (first === QUOTE) return skipString(body, start);
-  if (first === OPEN_BRACE || first === OPEN_BRACKET) return skipNested(body, start);
+  if (first === OPEN_BRACE || first === OPEN_BRACKET) return skipNested(body, start, words);
   let at = start;
   for (; at < body.length; at++) {
     const byte = body[at] ?? 0;
@@ -222,14 +224,17 @@ function skipWord(body: Buffer, at: number): number {
   throw notJson(body);
 }
 
-function skipNested(body: Buffer, start: number): number {
+function skipNested(body: Buffer, start: number, words: SeenWords | undefined): number {
   let depth = 0;
   let at = start;
   while (at < body.length) {
     const kind = OUTSIDE_TEXT[body[at] ?? 0];
     if (kind === PASSED_OVER) at++;
-    else if (kind === BEGINS_TEXT) at = skipString(body, at);
-    else if (kind === OPENS) {
+    else if (kind === BEGINS_TEXT) {
+      const end = skipString(body, at);
+      words?.look(body, at, end);
+      at = end;
+    } else if (kind === OPENS) {
       depth++;
       if (depth >= MAX_JSON_DEPTH) {
         throw invalidRequest(`The request body is nested deeper than ${MAX_JSON_DEPTH} levels.`);

@@ -39,8 +39,8 @@ export function authenticate(snapshot: Snapshot, credential: string | undefined)
  */
 export function admitCall(call: Call): void {
   const { body, door, address } = call;
-  const isChat = door.operation === 'generate' && door.dialect.name === 'chat';
-  const spans = findTopLevelFields(body, isChat ? call.snapshot.chatFields : door.passThrough.fields);
+  const fields = call.snapshot.fieldsOf.get(door.passThrough) ?? door.passThrough.fields;
+  const spans = findTopLevelFields(body, fields, call.words);
   call.spans = spans;
   if (address) {
     call.model = checkModel(address.model);

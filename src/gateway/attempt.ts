@@ -43,7 +43,9 @@ export function makeAttempt(
   planned: PlannedAttempt,
 ): Promise<GatewayError | undefined> {
   const { relayedPlace } = call.door;
-  const request = relayedPlace ? prepareRelayed(call, planned, relayedPlace) : prepareRequest(call, planned);
+  const request = relayedPlace
+    ? prepareRelayed(gateway, call, planned, relayedPlace)
+    : prepareRequest(call, planned);
   return new Promise((resolve) => {
     new Attempt(gateway, call, planned, request, resolve).send();
   });

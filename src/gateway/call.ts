@@ -6,6 +6,7 @@ import type { Usage } from '../conversation/usage.ts';
 import type { UpstreamDialect } from '../dialects/dialect.ts';
 import type { HeldReference } from '../dialects/held-references.ts';
 import type { FieldSpans } from '../dialects/request-fields.ts';
+import { SeenWords } from '../dialects/seen-words.ts';
 import type { Reservation } from '../quotas/reservation.ts';
 import type { Target } from '../routing/target.ts';
 import type { StartNote, Waiting } from '../usage/journal.ts';
@@ -46,6 +47,8 @@ export class Call implements Waiting {
   model: string | undefined;
   stream = false;
   spans: FieldSpans = {};
+  /** Words that its body holds, as far as any step asks for them. */
+  words = new SeenWords();
   /** The client asked for usage in its stream (chat `stream_options.include_usage`). */
   includeUsage = false;
 

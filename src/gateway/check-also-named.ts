@@ -1,51 +1,73 @@
+import type { DialectName } from '../conversation/conversation.ts';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
-import { findTopLevelFields } from '../dialects/request-fields.ts';
+import type { CallerDialectName } from '../dialects/dialect.ts';
+import { hasEscapedLetter } from '../dialects/held-bytes.ts';
+import {
+  findDoubtfulModel,
+  findModelsInTools,
+  findNamedModels,
+  mayNameInTools,
+  type NamedModel,
+} from '../dialects/named-models.ts';
+import { parseField } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
-import type { AlsoNames } from '../upstream/provider.ts';
 import type { Call } from './call.ts';
 import { heldNotFound } from './refuse-held.ts';
 
 /**
- * Looks in what a provider is sent for the models and files that only this provider reads in it. Of nearly all providers
- * there is nothing to look for, and for who may call all of their models neither.
+ * Looks in a body that goes to a provider as it came for further models, each of which the caller must be permitted to
+ * call, and for the files that only this provider reads in texts. Those who may call all of its models are not asked.
  *
  * @throws GatewayError `invalid_request`, `forbidden` for another model, as for an id that nobody has for a file.
  */
-export function checkAlsoNamed(call: Call, { upstream }: Target, body: Buffer): void {
-  const { alsoNames } = upstream.declaration;
-  if (!alsoNames || call.caller.mayCall(`${upstream.name}/*`)) return;
-  const request = tryParseJson(body.toString('utf8'));
-  if (!isObject(request)) throw invalidRequest('The request body is not valid JSON.');
-  const { models = [], routes = [], filesInTexts } = alsoNames;
-  // Refuses those that stand twice, or in another case.
-  findTopLevelFields(body, new Set([...models, ...routes]));
-  checkModels(call, upstream.name, request, alsoNames);
-  const text = filesInTexts && findText(request, '', filesInTexts);
+export function checkRelayed(call: Call, { upstream }: Target): void {
+  const { caller, body, spans, words, door } = call;
+  if (caller.mayCall(upstream.allModels)) return;
+  const { name: dialect } = door.dialect;
+  const read = (field: string): JsonValue | undefined =>
+    spans[field] ? (parseField(body, spans[field], field) as JsonValue) : undefined;
+  checkModels(call, upstream.name, findNamedModels(dialect, read));
+  const { tools: span } = spans;
+  if (span && (mayNameInTools(words) || hasEscapedLetter(body))) {
+    const tools = read('tools') ?? null;
+    const doubtful = findDoubtfulModel(body.subarray(span.start, span.end), tools);
+    if (doubtful !== undefined)
+      throw invalidRequest(`'${doubtful}' stands twice in one of the tools, or is escaped.`, 'tools');
+    checkModels(call, upstream.name, findModelsInTools(tools));
+  }
+  const { filesInTexts } = upstream.declaration;
+  if (filesInTexts && !call.upload) checkTexts(call, filesInTexts, tryParseJson(body.toString('utf8')));
+}
+
+/** The same for what was encoded for a provider, in its dialect. */
+export function checkEncoded(call: Call, { upstream }: Target, dialect: DialectName, body: JsonObject): void {
+  if (call.caller.mayCall(upstream.allModels)) return;
+  if (isCallerDialect(dialect)) {
+    checkModels(call, upstream.name, [
+      ...findNamedModels(dialect, (field) => body[field]),
+      ...findModelsInTools(body['tools'] ?? null),
+    ]);
+  }
+  const { filesInTexts } = upstream.declaration;
+  if (filesInTexts) checkTexts(call, filesInTexts, body);
+}
+
+function isCallerDialect(dialect: DialectName): dialect is CallerDialectName {
+  return dialect !== 'converse';
+}
+
+function checkModels({ caller }: Call, provider: string, named: readonly NamedModel[]): void {
+  for (const { model = '*', path } of named) {
+    const called = `${provider}/${model}`;
+    if (!caller.mayCall(called)) throw notAllowed(path, called);
+  }
+}
+
+function checkTexts(call: Call, pattern: RegExp, body: JsonValue | undefined): void {
+  if (!isObject(body)) throw invalidRequest('The request body is not valid JSON.');
+  const text = findText(body, '', pattern);
   if (text) throw heldNotFound(call, { kind: 'file', ...text });
-}
-
-function checkModels(
-  { caller }: Call,
-  provider: string,
-  request: JsonObject,
-  { models = [], routes = [] }: AlsoNames,
-): void {
-  for (const field of routes) {
-    if (isSaid(request[field])) throw notAllowed(field, `${provider}/*`);
-  }
-  for (const field of models) {
-    const said = request[field];
-    if (!isSaid(said)) continue;
-    for (const model of Array.isArray(said) ? said : [said]) {
-      const called = `${provider}/${typeof model === 'string' ? model : '*'}`;
-      if (!caller.mayCall(called)) throw notAllowed(field, called);
-    }
-  }
-}
-
-function isSaid(value: JsonValue | undefined): value is Exclude<JsonValue, null> {
-  return value !== undefined && value !== null;
 }
 
 function findText(value: JsonValue, path: string, pattern: RegExp): { id: string; path: string } | undefined {
@@ -66,10 +88,10 @@ function findText(value: JsonValue, path: string, pattern: RegExp): { id: string
 /** How much of a text a refusal repeats. */
 const SHOWN = 64;
 
-function notAllowed(field: string, model: string): GatewayError {
+function notAllowed(path: string, model: string): GatewayError {
   return new GatewayError(
     'forbidden',
-    `'${field}' may lead to a model that this key may not call: it needs the permission '${model}' for it.`,
-    { param: field, code: 'model_not_allowed' },
+    `'${path}' may lead to a model that this key may not call: it needs the permission '${model}' for it.`,
+    { param: path, code: 'model_not_allowed' },
   );
 }

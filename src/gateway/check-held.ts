@@ -15,8 +15,8 @@ import { heldNotFound } from './refuse-held.ts';
 const MAX_REFERENCES = 500;
 
 /** Whether something that a provider holds may be named in a call, which is then for `planHeld` to plan. */
-export function namesHeld({ body, spans, door }: Call): boolean {
-  return mayNameHeld(body, spans, door.dialect.name);
+export function namesHeld({ body, spans, words, door }: Call): boolean {
+  return mayNameHeld(body, spans, words, door.dialect.name);
 }
 
 /**
@@ -51,7 +51,7 @@ export async function planHeld(gateway: Gateway, call: Call): Promise<PlannedAtt
   );
   if (plan.length === 0 && unseen[0]) throw heldNotFound(call, unseen[0]);
   // What a conversation holds and a container does is its tenant's, whoever made it: that of the first call that names it.
-  const claimed = [...unseen.filter(({ kind }) => isLeftBehind(kind)), ...due];
+  const claimed = [...unseen.filter(({ kind }) => isLeftBehind(kind) && !OF_ANSWERS.has(kind)), ...due];
   if (claimed.length > 0) call.toClaim = claimed;
   return plan;
 }
@@ -96,13 +96,16 @@ function pin(
   call.pinned ??= { provider, account, what: `'${id}'`, param: path, code: 'held_elsewhere' };
 }
 
+/** What only answers have: they are noted, so that nothing of the kind is a tenant's that the gateway never saw. */
+export const OF_ANSWERS: ReadonlySet<HeldKind> = new Set(['item', 'audio']);
+
 /**
  * What the gateway never saw may be anybody's whom the account serves: that is for those to use who may use all of the
- * provider's. An item is always of an answer, and answers are noted. Providers of another dialect are not told of it.
+ * provider's. What is of an answer is nobody's then; providers of another dialect are not told of it.
  */
 function mayReach(call: Call, { target, account }: PlannedAttempt, kind: HeldKind): boolean {
   const { upstream, model } = target;
-  if (kind !== 'item') return call.caller.mayCall(`${upstream.name}/*`);
+  if (!OF_ANSWERS.has(kind)) return call.caller.mayCall(upstream.allModels);
   const { door, stream } = call;
   const { name: dialect } = door.dialect;
   const asked = { operation: door.operation, model, stream, dialect };

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { CapturePolicy } from '../captures/capture.ts';
 import type { Config, ProviderConfig, TargetConfig, TenantConfig } from '../config/resolve.ts';
 import { appendAll } from '../conversation/append-all.ts';
-import { passThrough } from '../dialects/chat/pass-through.ts';
+import { passThrough as chat } from '../dialects/chat/pass-through.ts';
 import { compileModelLimits, compileTenantLimits, type ModelLimits } from '../quotas/compile-limits.ts';
 import type { CounterBook } from '../quotas/counters.ts';
 import type { Limit } from '../quotas/limit.ts';
@@ -62,10 +62,7 @@ export function recompileSnapshot(
   }
   const snapshot: Snapshot = {
     routes: new Routes(models, upstreams),
-    chatFields: new Set([
-      ...passThrough.fields,
-      ...[...upstreams.values()].flatMap(({ quirked }) => [...(quirked?.wantedFields ?? [])]),
-    ]),
+    fieldsOf: new Map([[chat, withQuirks(chat.fields, upstreams)]]),
     findCaller: (secret) => callers.ring.find(secret)?.caller,
     tokens: compileTokens(issuers, (name) => callers.byTenant.get(name)?.common, now),
     missingProviders: new Map(
@@ -79,6 +76,14 @@ export function recompileSnapshot(
     limits: listLimits(callers),
   };
   return { snapshot, config, callers, issuers };
+}
+
+function withQuirks(
+  fields: ReadonlySet<string>,
+  upstreams: ReadonlyMap<string, Upstream>,
+): ReadonlySet<string> {
+  const wanted = [...upstreams.values()].flatMap(({ quirked }) => [...(quirked?.wantedFields ?? [])]);
+  return new Set([...fields, ...wanted]);
 }
 
 function adviseSetUp(declaration: ProviderDeclaration): string {

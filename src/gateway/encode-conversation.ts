@@ -22,7 +22,7 @@ export function encodeConversation(
   encoder: Encoder,
 ): EncodedRequest {
   const held = findHeldAddress(conversation);
-  if (held && !call.caller.mayCall(`${upstream.name}/*`)) {
+  if (held && !call.caller.mayCall(upstream.allModels)) {
     throw heldNotFound(call, { kind: 'shared', ...held });
   }
   // Encoded for the model, whose traits the codec knows by its name.

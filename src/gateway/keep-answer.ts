@@ -38,8 +38,10 @@ export function noteMadeIds(gateway: Gateway, call: Call, made: MadeIds | undefi
   if (!made || account === undefined) return;
   for (const id of made.items) noteKeptAnswer(gateway, call, id);
   const provider = call.target?.upstream.name ?? '';
-  const containers = made.containers.map((id) => ({ kind: 'container' as const, id }));
-  noteLeftBehind(gateway, call, { provider, account }, containers);
+  noteLeftBehind(gateway, call, { provider, account }, [
+    ...made.containers.map((id) => ({ kind: 'container' as const, id })),
+    ...(made.audio ?? []).map((id) => ({ kind: 'audio' as const, id })),
+  ]);
 }
 
 function describeKept(gateway: Gateway, call: Call, id: string) {
@@ -47,6 +49,11 @@ function describeKept(gateway: Gateway, call: Call, id: string) {
   const createdAt = gateway.now();
   const expiresAt = createdAt + snapshot.responses.retentionMs;
   return { id, tenant: caller.tenant, key: caller.key, createdAt, expiresAt, target: target?.name ?? '' };
+}
+
+/** Whether an answer is worth looking into for what later calls can name. */
+export function leavesIds({ door, spans }: Call): boolean {
+  return door.passThrough.leavesIds?.(spans) ?? true;
 }
 
 /** Also an answer that was translated between two sides of one dialect has the id that its provider gave it. */

@@ -1,5 +1,5 @@
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
-import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
 import type { ObjectKind, UpstreamObject } from '../tenants/upstream-objects.ts';
 import type { Upstream } from '../upstream/upstream.ts';
@@ -63,7 +63,20 @@ async function planBatch(gateway: Gateway, call: Call): Promise<PlannedAttempt> 
     throw invalidRequest("'input_file_id' must be the id of a file.", 'input_file_id');
   const file = await findOwn(gateway, call, 'file', id, 'input_file_id');
   checkPermission(call, file.provider);
+  if (!isForBatches(file)) {
+    throw invalidRequest(
+      `The file '${id}' was not uploaded for batches. Upload it with the purpose 'batch'.`,
+      'input_file_id',
+      'invalid_purpose',
+    );
+  }
   return planAt(call, file, 'batch');
+}
+
+/** Of another file the lines were not looked into when it was uploaded. */
+function isForBatches({ object }: UpstreamObject): boolean {
+  const described = tryParseJson(object ?? 'null');
+  return isObject(described) && described['purpose'] === 'batch';
 }
 
 function planAt(call: Call, { provider, account: name }: UpstreamObject, asked: ObjectKind): PlannedAttempt {

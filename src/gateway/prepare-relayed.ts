@@ -2,6 +2,9 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import { chat } from '../dialects/chat/index.ts';
 import { type RelayedPlace, relayedPath } from '../upstream/relayed-paths.ts';
 import type { Call } from './call.ts';
+import { checkRelayed } from './check-also-named.ts';
+import { checkBatchLines } from './check-batch-lines.ts';
+import type { Gateway } from './gateway.ts';
 import { OBJECT_REQUESTS, type ObjectCall } from './object-call.ts';
 import type { PlannedAttempt } from './plan.ts';
 import type { UpstreamRequest } from './prepare.ts';
@@ -12,10 +15,12 @@ import type { UpstreamRequest } from './prepare.ts';
  * @throws GatewayError `invalid_request` where the provider has no such thing.
  */
 export function prepareRelayed(
+  gateway: Gateway,
   call: Call,
-  { target, account }: PlannedAttempt,
+  planned: PlannedAttempt,
   place: RelayedPlace,
 ): UpstreamRequest {
+  const { target, account } = planned;
   const { upstream, model } = target;
   const path = relayedPath(upstream, account, place);
   if (path === undefined) {
@@ -27,7 +32,8 @@ export function prepareRelayed(
   }
   call.dropped = [];
   if (call.object && call.object.does !== 'list')
-    return prepareObject(call, call.object, path, account.headers);
+    return prepareObject(gateway, call, call.object, path, planned);
+  checkRelayed(call, target);
   return {
     dialect: chat,
     path,
@@ -38,11 +44,15 @@ export function prepareRelayed(
 }
 
 function prepareObject(
+  gateway: Gateway,
   call: Call,
   object: Exclude<ObjectCall, { does: 'list' }>,
   path: string,
-  headers: string[],
+  planned: PlannedAttempt,
 ): UpstreamRequest {
+  const { headers } = planned.account;
+  const pass = (chunks: AsyncIterable<Buffer>, boundary: string) =>
+    checkBatchLines(gateway, call, planned, chunks, boundary);
   const { method, suffix } = OBJECT_REQUESTS[object.does];
   const id = object.does === 'create' ? '' : `/${encodeURIComponent(object.id)}`;
   const hasBody = object.does === 'create';
@@ -51,7 +61,7 @@ function prepareObject(
     path: `${path}${id}${suffix}`,
     method,
     ...(hasBody
-      ? prepareBody(call, headers)
+      ? prepareBody(call, headers, undefined, pass)
       : { headers: withHeader(headers, 'content-type'), body: undefined }),
     passThrough: true,
     translate: neverTranslated,
@@ -67,12 +77,13 @@ function prepareBody(
   { upload, door, body: given, spans }: Call,
   headers: string[],
   model?: string,
+  pass?: (chunks: AsyncIterable<Buffer>, boundary: string) => AsyncIterable<Buffer>,
 ): Pick<UpstreamRequest, 'headers' | 'body'> {
   if (!upload) {
     if (model === undefined) return { headers, body: given };
     return { headers, body: door.passThrough.prepareRequest(given, spans, { model, stream: false }) };
   }
-  const { body, length } = upload.open(model);
+  const { body, length } = upload.open(model, pass && ((chunks) => pass(chunks, upload.boundary)));
   const own = withHeader(headers, 'content-type', upload.contentType);
   return { headers: length === undefined ? own : [...own, 'content-length', String(length)], body };
 }

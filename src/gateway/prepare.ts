@@ -17,7 +17,7 @@ import { type Endpoint, findEndpoint } from '../upstream/endpoint.ts';
 import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
 import type { Call } from './call.ts';
-import { checkAlsoNamed } from './check-also-named.ts';
+import { checkEncoded, checkRelayed } from './check-also-named.ts';
 import { encodeConversation } from './encode-conversation.ts';
 import { estimateAnswer, estimateInput } from './estimate-usage.ts';
 import { identifyAnswer } from './identify-answer.ts';
@@ -82,8 +82,8 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   call.dropped = [];
   call.droppedOfAnswer = undefined;
   if (passThrough && !carriesReasoning(call)) {
+    checkRelayed(call, target);
     const body = passBytes(call, target, endpoint);
-    checkAlsoNamed(call, target, body);
     call.dropped = [...call.dropped, ...unknownFlags];
     return {
       dialect,
@@ -97,12 +97,12 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   const encode = ENCODERS[door.operation];
   if (!encode) throw new Error(`${door.operation} cannot be translated`);
   const encoded = encode(call, target, endpoint);
+  checkEncoded(call, target, dialect.name, encoded.body);
   const encodedHeaders = knownHeaders(encoded.headers, surface, unknownFlags);
   call.dropped = [...encoded.dropped, ...unknownFlags, ...(sameDialect ? [] : droppedHeaders(call))];
   const headers = encodedHeaders ? [...baseHeaders, ...Object.entries(encodedHeaders).flat()] : baseHeaders;
   // What is left out by being undefined, JSON leaves out.
   const body = Buffer.from(JSON.stringify({ ...encoded.body, ...surface.body }));
-  checkAlsoNamed(call, target, body);
   return { dialect, path, headers, body, passThrough, translate: encoded.translate };
 }
 
@@ -164,11 +164,9 @@ function carriesReasoning(call: Call): boolean {
   return operation !== 'embed' && call.body.includes(passThrough.carriedMarker ?? CARRIED_MARKER);
 }
 
-const CUSTOM = Buffer.from('"custom"');
-
 /** Tools that take free text, and calls of them, are functions there. */
-function needsEmulation({ door, body }: Call, { quirked }: Endpoint): boolean {
-  return quirked?.emulatesCustomTools === true && door.operation === 'generate' && body.includes(CUSTOM);
+function needsEmulation({ door, words }: Call, { quirked }: Endpoint): boolean {
+  return quirked?.emulatesCustomTools === true && door.operation === 'generate' && words.has('custom');
 }
 
 function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint): Encoded {

@@ -7,6 +7,7 @@ import type { Call } from './call.ts';
 const NAMES: Record<HeldKind, string> = {
   file: 'File',
   item: 'Item',
+  audio: 'Audio',
   conversation: 'Conversation',
   container: 'Container',
   shared: 'Resource',
@@ -42,6 +43,8 @@ const SEEN = 'What was not made through this gateway needs the permission for al
 const ADVICE: Record<HeldKind, string> = {
   file: SEEN,
   item: 'Items can be named that an answer to this tenant held, unless it was created with `store: false`. Send the item itself.',
+  audio:
+    'What a model said can be named for some time by the tenant that the answer was for. Send its transcript as text.',
   conversation: SEEN,
   container: SEEN,
   shared: SEEN,

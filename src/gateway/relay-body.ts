@@ -4,7 +4,7 @@ import type { MadeIds } from '../dialects/pass-through.ts';
 import type { Call } from './call.ts';
 import { estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
-import { noteKeptAnswer, noteMadeIds } from './keep-answer.ts';
+import { leavesIds, noteKeptAnswer, noteMadeIds } from './keep-answer.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { beginBody, sendJson } from './respond.ts';
 import { endAnswer, settleCall } from './settle.ts';
@@ -44,7 +44,8 @@ export class BodyRelay implements CommittingReceiver {
   end(): void {
     const body = this.#chunks.length === 1 && this.#chunks[0] ? this.#chunks[0] : Buffer.concat(this.#chunks);
     const { passThrough } = this.#call.door;
-    const made = this.#call.committed ? undefined : passThrough.readMadeIds?.(body);
+    const isLookedInto = !this.#call.committed && leavesIds(this.#call);
+    const made = isLookedInto ? passThrough.readMadeIds?.(body) : undefined;
     if (!this.#isWhole(body, made)) {
       const failure = this.#unreadable(body);
       this.#call.usage = failure.usage ?? this.#call.usage;

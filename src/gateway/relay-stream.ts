@@ -8,7 +8,7 @@ import type { Account } from '../upstream/upstream.ts';
 import type { Call } from './call.ts';
 import { completeUsage, estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
-import { noteKeptAnswer, noteMadeIds } from './keep-answer.ts';
+import { leavesIds, noteKeptAnswer, noteMadeIds } from './keep-answer.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { settleCall } from './settle.ts';
 import { StreamCommit } from './stream-commit.ts';
@@ -35,7 +35,10 @@ export class StreamRelay implements CommittingReceiver {
     this.#attempt = attempt;
     this.#account = account;
     this.#commit = new StreamCommit(gateway, call, attempt);
-    this.#scanner = call.door.passThrough.streamScanner({ hideUsage: !call.includeUsage });
+    this.#scanner = call.door.passThrough.streamScanner({
+      hideUsage: !call.includeUsage,
+      findsIds: leavesIds(call),
+    });
   }
 
   data(chunk: Buffer): void {

@@ -8,6 +8,7 @@ import {
   referencedResponses,
   resolveItems,
 } from '../dialects/responses/stored.ts';
+import { SeenWords } from '../dialects/seen-words.ts';
 import type { KeptHere } from '../responses/kept-response.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
@@ -62,14 +63,12 @@ function goOnFrom(call: Call, { input, response }: KeptHere): void {
   replaceBody(call, sent, expandRequest(sent, earlier));
 }
 
-const REFERENCE = Buffer.from('"item_reference"');
-
 /** However many responses a request refers to, no more are looked for. */
 const MAX_RESPONSES = 200;
 
 /** Some clients (the AI SDK) name the items of earlier answers by their ids alone: those that are kept here are put in. */
 async function resolveReferences(gateway: Gateway, call: Call): Promise<void> {
-  if (!call.body.includes(REFERENCE)) return;
+  if (!call.words.has('item_reference')) return;
   const sent = parseBody(call.body);
   const ids = referencedResponses(sent);
   if (ids.size === 0) return;
@@ -99,7 +98,8 @@ function replaceBody(call: Call, sent: JsonObject, body: JsonObject): void {
   }
   call.sent = sent;
   call.body = expanded;
-  call.spans = findTopLevelFields(expanded, call.door.passThrough.fields);
+  call.words = new SeenWords();
+  call.spans = findTopLevelFields(expanded, call.door.passThrough.fields, call.words);
 }
 
 function outputItems({ output }: JsonObject): JsonObject[] {

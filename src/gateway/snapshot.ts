@@ -1,4 +1,5 @@
 import type { CapturePolicy } from '../captures/capture.ts';
+import type { PassThrough } from '../dialects/pass-through.ts';
 import type { CallerLimits } from '../quotas/compile-limits.ts';
 import type { Limit } from '../quotas/limit.ts';
 import type { Routes } from '../routing/resolve-targets.ts';
@@ -7,8 +8,8 @@ import type { TokenRing } from '../tenants/token-ring.ts';
 /** The compiled, immutable form of one configuration: all that the way of a call reads. */
 export interface Snapshot {
   routes: Routes;
-  /** The fields of a chat request that are looked for at admission: what any provider here has a rule about is among them. */
-  chatFields: ReadonlySet<string>;
+  /** The fields that are looked for at admission, where any provider here has rules about more than `PassThrough` says. */
+  fieldsOf: ReadonlyMap<PassThrough, ReadonlySet<string>>;
   /** The caller that a secret belongs to; `undefined` where no valid key has it. */
   findCaller(secret: string): Caller | undefined;
   /** The callers that come with tokens of an issuer; absent where none is configured. */

@@ -29,6 +29,7 @@ export interface UploadOptions {
 export class Upload {
   /** The caller's own, for it names the boundary. */
   readonly contentType: string;
+  readonly boundary: string;
   readonly #chunks: AsyncIterator<Buffer>;
   readonly #source: Readable;
   readonly #scan: MultipartScan;
@@ -51,6 +52,7 @@ export class Upload {
 
   constructor({ source, contentType, boundary, length, maxBytes, spool }: UploadOptions) {
     this.contentType = contentType;
+    this.boundary = boundary;
     this.#source = source;
     this.#chunks = source.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
     this.#scan = new MultipartScan(boundary, new Set(['model']));
@@ -83,9 +85,13 @@ export class Upload {
   /**
    * The body from its beginning, with another model in it where one is given, and its length where it is known.
    *
+   * @param pass hands the body on, and may look at it or end it meanwhile
    * @throws GatewayError `payload_too_large` for a length that is announced.
    */
-  open(model?: string): { body: Readable; length: number | undefined } {
+  open(
+    model?: string,
+    pass?: (chunks: AsyncIterable<Buffer>) => AsyncIterable<Buffer>,
+  ): { body: Readable; length: number | undefined } {
     this.#checkLength();
     this.#isOpen = true;
     const field = model === undefined ? undefined : this.#fields.model;
@@ -93,7 +99,7 @@ export class Upload {
     const chunks = field ? replaceSpan(this.#readAll(), field, text) : this.#readAll();
     const grown = field ? text.length - (field.end - field.start) : 0;
     return {
-      body: Readable.from(chunks, { objectMode: false, highWaterMark: 64 * 1024 }),
+      body: Readable.from(pass?.(chunks) ?? chunks, { objectMode: false, highWaterMark: 64 * 1024 }),
       length: this.#length === undefined ? undefined : this.#length + grown,
     };
   }

@@ -112,7 +112,7 @@ export interface ResponseRow {
 export interface UpstreamObjectRow {
   /** The provider's own id. */
   id: string;
-  kind: 'file' | 'batch' | 'conversation' | 'container';
+  kind: 'file' | 'batch' | 'conversation' | 'container' | 'audio';
   tenant: string;
   /** The name of the key that made it. */
   key: string;

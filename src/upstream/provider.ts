@@ -48,21 +48,12 @@ export interface ProviderDeclaration extends Surface {
    */
   relays?: Readonly<Partial<Record<RelayedPlace, string>>>;
   /**
-   * What its requests name models and files by beside the fields of its dialect. What is not the caller's to choose freely is
-   * refused there, so that no permission is got round.
+   * What stands in texts before the id of a file, beside the fields of its dialect: for those who may call all of its models,
+   * for whose it is is not known.
    */
-  alsoNames?: AlsoNames;
+  filesInTexts?: RegExp;
   /** Models that it always has, for the model list. */
   models?: string[];
-}
-
-export interface AlsoNames {
-  /** Top-level fields that list further models, each of which the caller must be permitted to call. */
-  models?: readonly string[];
-  /** Top-level fields by which the provider chooses a model itself: for those who may call all of its models. */
-  routes?: readonly string[];
-  /** What stands in texts before the id of a file: likewise, for whose it is is not known. */
-  filesInTexts?: RegExp;
 }
 
 /** A wire language that models are had in, and what is peculiar about it at a provider. */

@@ -15,6 +15,8 @@ import type { Signer } from './sign-in/signer.ts';
 export interface Upstream {
   /** The name in target names; may differ from the declaration's (`local: { adapter: openai-compatible }`). */
   name: string;
+  /** The permission for all of its models: `NAME/*`. */
+  allModels: string;
   declaration: ProviderDeclaration;
   /** Its way of the chat dialect, where it speaks it. */
   quirked: QuirkedChat | undefined;
@@ -99,7 +101,8 @@ export function buildUpstream(options: UpstreamOptions, context: SignInContext, 
     return known ?? { ...buildAccount(options, account, context), builtFrom: origins };
   };
   const quirked = declaration.dialect === 'chat' ? new QuirkedChat(declaration.quirks ?? {}) : undefined;
-  return { name, declaration, quirked, accounts: [build(first), ...others.map(build)], timeouts };
+  const accounts: Upstream['accounts'] = [build(first), ...others.map(build)];
+  return { name, allModels: `${name}/*`, declaration, quirked, accounts, timeouts };
 }
 
 function buildAccount(upstream: UpstreamOptions, options: AccountOptions, context: SignInContext): Account {

@@ -265,7 +265,7 @@ test('a caller of Gemini’s dialect hears of its thoughts and signatures at a p
     'contents[1].parts[0]',
     'contents[1].parts[1].functionCall.willContinue',
     'contents[1].parts[1].thoughtSignature',
-    'tools[].functionDeclarations[].behavior',
+    'tools[0].functionDeclarations[0].behavior',
   ]);
 });
 

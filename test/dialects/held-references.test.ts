@@ -4,6 +4,8 @@ import fc from 'fast-check';
 import { isObject, type JsonValue } from '../../src/conversation/json.ts';
 import { mayNameHeld } from '../../src/dialects/held-bytes.ts';
 import { findHeldReferences } from '../../src/dialects/held-references.ts';
+import { findTopLevelFields } from '../../src/dialects/request-fields.ts';
+import { SeenWords } from '../../src/dialects/seen-words.ts';
 
 const DIALECTS = ['chat', 'responses', 'messages', 'gemini'] as const;
 const ID_FIELDS = {
@@ -12,6 +14,12 @@ const ID_FIELDS = {
   messages: 'file_id',
   gemini: 'fileUri',
 } as const;
+
+function wordsOf(body: Buffer): SeenWords {
+  const words = new SeenWords();
+  findTopLevelFields(body, new Set(), words);
+  return words;
+}
 
 /** Documents whose words are none of any dialect. */
 const words = fc.stringMatching(/^[a-z]{1,6}x$/);
@@ -31,11 +39,11 @@ for (const dialect of DIALECTS) {
       fc.property(fc.array(documents), fc.array(documents), (before, behind) => {
         const plain = { messages: [...before, ...behind] };
         const bytes = Buffer.from(JSON.stringify(plain));
-        assert.equal(mayNameHeld(bytes, {}, dialect), false);
+        assert.equal(mayNameHeld(bytes, {}, wordsOf(bytes), dialect), false);
         assert.deepEqual(findHeldReferences(bytes, plain, dialect), []);
         const named = { messages: [...before, { inner: [{ [ID_FIELDS[dialect]]: 'files/1' }] }, ...behind] };
         const body = Buffer.from(JSON.stringify(named, null, 2));
-        assert.equal(mayNameHeld(body, {}, dialect), true);
+        assert.equal(mayNameHeld(body, {}, wordsOf(body), dialect), true);
         const [found, ...others] = findHeldReferences(body, named, dialect);
         assert.equal(found?.id, 'files/1');
         assert.equal(found.path, `messages[${before.length}].inner[0].${ID_FIELDS[dialect]}`);
@@ -51,7 +59,7 @@ for (const dialect of DIALECTS) {
       const escaped = `\\u00${key.charCodeAt(at).toString(16)}`;
       const text = `{"messages":[{"${key.slice(0, at)}${escaped}${key.slice(at + 1)}" : "files/1"}]}`;
       const body = Buffer.from(text);
-      assert.equal(mayNameHeld(body, {}, dialect), true, text);
+      assert.equal(mayNameHeld(body, {}, wordsOf(body), dialect), true, text);
       const request: unknown = JSON.parse(text);
       assert.ok(isObject(request));
       assert.throws(() => findHeldReferences(body, request, dialect), { kind: 'invalid_request' }, text);

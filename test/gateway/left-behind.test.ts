@@ -30,12 +30,43 @@ const response = (containerId: string) => ({
   output: [{ type: 'code_interpreter_call', id: `ci_${containerId}`, container_id: containerId }],
 });
 
+const chatUsage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
+const spoken = (id: string) => ({
+  ...{ id: 'chatcmpl_1', object: 'chat.completion', created: 1, model: 'm', usage: chatUsage },
+  choices: [
+    {
+      index: 0,
+      finish_reason: 'stop',
+      message: {
+        role: 'assistant',
+        content: null,
+        audio: { id, data: 'AAAA', expires_at: 1_900_000_000, transcript: 'ok' },
+      },
+    },
+  ],
+});
+const chunk = (delta: object, reason: string | null = null) =>
+  `data: ${JSON.stringify({
+    ...{ id: 'chatcmpl_1', object: 'chat.completion.chunk', created: 1, model: 'm' },
+    choices: [{ index: 0, delta, finish_reason: reason }],
+  })}\n\n`;
+const speechBegins = (id: string) =>
+  chunk({ role: 'assistant', content: '' }) +
+  chunk({ audio: { id, transcript: 'o' } }) +
+  chunk({ audio: { data: 'AAAA' } });
+const speechEnds = `${chunk({ audio: { expires_at: 1_900_000_000 } })}${chunk({}, 'stop')}data: [DONE]\n\n`;
+
 const upstream = await startRawUpstream((answer, body, { url = '', headers }) => {
   const atA = String(headers.authorization ?? headers['x-api-key']).includes('account-a');
   const refused = mode === 'refuse' ? 400 : mode === 'fail at a' && atA ? 503 : 200;
   const isStream = body.includes('"stream":true');
   answer.writeHead(refused, { 'content-type': isStream ? 'text/event-stream' : 'application/json' });
   if (refused !== 200) return answer.end('{"error":{"message":"No such container."}}');
+  if (url.endsWith('/chat/completions')) {
+    if (!isStream) return answer.end(JSON.stringify(spoken(container)));
+    if (mode === 'break off') return answer.write(speechBegins(container), () => answer.destroy());
+    return answer.end(speechBegins(container) + speechEnds);
+  }
   if (url.endsWith('/responses')) return answer.end(JSON.stringify(response(container)));
   if (!isStream) return answer.end(JSON.stringify(message(container)));
   if (mode === 'break off') return answer.write(messageBegins(container), () => answer.destroy());
@@ -151,4 +182,64 @@ describe('what nobody made through the gateway', () => {
       assert.deepEqual((await callGpt('other', named(id))).asked, ['b']);
     });
   }
+});
+
+describe('what a model said', () => {
+  const SPEECH = { modalities: ['text', 'audio'], audio: { voice: 'alloy', format: 'wav' } };
+  const speak = (who: Who, fields: object = {}, model = GPT) =>
+    ask(who, '/v1/chat/completions', {
+      model,
+      messages: [{ role: 'user', content: 'x' }],
+      ...SPEECH,
+      ...fields,
+    });
+  const goOn = (who: Who, id: string, model = GPT) => {
+    const said = { role: 'assistant', audio: { id } };
+    const messages = [{ role: 'user', content: 'x' }, said, { role: 'user', content: 'go on' }];
+    // Nobody has to ask for speech to name what was said.
+    return ask(who, '/v1/chat/completions', { model, messages });
+  };
+
+  for (const [how, fields] of [
+    ['whole', {}],
+    ['streamed', { stream: true }],
+    ['streamed and broken off', { stream: true }],
+  ] as const) {
+    test(`can be named by its tenant, at the account that said it, and by no other: ${how}`, async () => {
+      container = `audio_${how.replaceAll(' ', '_')}`;
+      mode = how.endsWith('off') ? 'break off' : 'accept';
+      const made = await speak('limited', fields);
+      assert.equal(made.status, 200, made.text);
+      mode = 'accept';
+      const stolen = await goOn('other', container);
+      assert.equal(stolen.status, 404, stolen.text);
+      assert.deepEqual(stolen.asked, []);
+      assert.match(stolen.text, /messages\[1\]\.audio/);
+      for (let count = 0; count < 4; count++) {
+        const own = await goOn('limited', container);
+        assert.equal(own.status, 200, own.text);
+        assert.deepEqual(own.asked, made.asked);
+      }
+    });
+  }
+
+  test('cannot be named where no answer to the tenant held it, even with the permission for all models', async () => {
+    const { status, asked, text } = await goOn('acme', 'audio_of_nobody');
+    assert.equal(status, 404, text);
+    assert.deepEqual(asked, []);
+  });
+
+  test('is nothing to a provider of another dialect, which is not told of it', async () => {
+    container = 'container_other_dialect';
+    const { status, text } = await goOn('limited', 'audio_of_nobody', CLAUDE);
+    assert.equal(status, 200, text);
+    assert.ok(!upstream.requests.at(-1)?.body.includes('audio_of_nobody'));
+  });
+
+  test('is no matter in the words of tools', async () => {
+    const parameters = { type: 'object', properties: { audio: { id: 'x', type: 'string' } } };
+    const tools = [{ type: 'function', function: { name: 'say', parameters } }];
+    const { status, text } = await speak('limited', { tools });
+    assert.equal(status, 200, text);
+  });
 });

@@ -1,6 +1,9 @@
 import { appendAll } from '../../conversation/append-all.ts';
 import type { AudioPart } from '../../conversation/conversation.ts';
-import type { JsonObject } from '../../conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
+import { beginsObject, hasValue } from '../json-bytes.ts';
+import type { MadeIds } from '../pass-through.ts';
+import { choicesOf } from './embedded-failures.ts';
 import { extraOf, ownFields } from './extra.ts';
 
 /**
@@ -43,4 +46,28 @@ export class AudioOutputPieces {
     const data = Buffer.concat(this.#data).toString('base64');
     return { ...Object.fromEntries(this.#fields), data, transcript: this.#transcript };
   }
+}
+
+const AUDIO_KEY = Buffer.from('"audio"');
+
+/** The ids by which later requests can name what a model said in an answer. */
+export function madeIds(answer: JsonObject): MadeIds {
+  const said = choicesOf(answer).map((choice) =>
+    isObject(choice) ? spokenId(choice['message']) : undefined,
+  );
+  return { items: [], containers: [], audio: said.filter((id) => id !== undefined) };
+}
+
+/** The same for a whole answer; `undefined` where nothing is said in it. */
+export function readMadeIds(body: Buffer): MadeIds | 'broken' | undefined {
+  if (!hasValue(body, AUDIO_KEY, beginsObject)) return undefined;
+  const answer = tryParseJson(body.toString('utf8'));
+  return isObject(answer) ? madeIds(answer) : 'broken';
+}
+
+/** The id of what is said in a message, or in the part of one. */
+export function spokenId(message: JsonValue | undefined): string | undefined {
+  const audio = isObject(message) ? message['audio'] : undefined;
+  const id = isObject(audio) ? audio['id'] : undefined;
+  return typeof id === 'string' && id !== '' ? id : undefined;
 }

@@ -2,9 +2,11 @@ import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
 import { beginsFilledList, findLastObject, hasValue, isNotNull, type ValueTest } from '../json-bytes.ts';
+import { modelFieldNames } from '../named-models.ts';
 import { outputFieldNames } from '../output-bound.ts';
 import type { PassThrough, PrepareOptions } from '../pass-through.ts';
 import { type FieldSpans, parseField, spliceBody } from '../request-fields.ts';
+import { madeIds, readMadeIds } from './audio-output.ts';
 import { choiceFailure, choicesOf } from './embedded-failures.ts';
 import { embeddedError, saysError } from './errors.ts';
 import { mendFinish, toolCallsOf } from './mend-answer.ts';
@@ -18,13 +20,19 @@ export const passThrough: PassThrough = {
     'stream',
     'stream_options',
     'audio',
+    'modalities',
     'data_sources',
     ...outputFieldNames('chat'),
+    ...modelFieldNames('chat'),
   ]),
   prepareRequest,
   readUsage,
   readFailure: (body) => readFailure(body, CHOICES_KEY),
   mendAnswer,
+  // What speaks is asked to.
+  leavesIds: ({ audio, modalities }) => audio !== undefined || modalities !== undefined,
+  readMadeIds,
+  madeIds,
   streamScanner: (options) => new ChatStreamScanner(options),
 };
 
@@ -33,6 +41,7 @@ export const embeddingsPassThrough: PassThrough = {
   ...passThrough,
   readFailure: (body) => readFailure(body, DATA_KEY),
   mendAnswer: (body) => body,
+  leavesIds: () => false,
 };
 
 function prepareRequest(body: Buffer, spans: FieldSpans, options: PrepareOptions): Buffer {

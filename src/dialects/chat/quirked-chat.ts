@@ -71,7 +71,9 @@ export class QuirkedChat {
     const field = typeof reasoning === 'function' ? reasoning(model) : reasoning;
     const replaysReasoning = field !== undefined && field !== 'none';
     const { emulatesCustomTools } = this;
-    const encoded = encodeRequest(conversation, model, { replaysReasoning, emulatesCustomTools });
+    const showsReasoning = this.#quirks.hidesReasoning !== true;
+    const options = { replaysReasoning, emulatesCustomTools, showsReasoning };
+    const encoded = encodeRequest(conversation, model, options);
     const dropped = new Set(encoded.dropped);
     const wordOf = (name: string) => callerName(conversation, name);
     const drop = (name: string) => {

@@ -1,7 +1,8 @@
 import type { DialectName, ReasoningRequest } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { checkEffort } from '../effort-words.ts';
+import { checkEffort, effortOfBudget, type SteppedEffort } from '../effort-words.ts';
 import { optionalField, pathOf } from '../read-json.ts';
+import { ungrantedView } from '../shown-reasoning.ts';
 import { ownFields } from './extra.ts';
 import type { Target } from './target.ts';
 
@@ -62,12 +63,15 @@ function asSaid(body: JsonObject): JsonObject {
   return Object.fromEntries(said.map((key) => [key, body[key]]));
 }
 
-/** The efforts that Google gives its budgets the names of in its OpenAI-compatible API ("OpenAI compatibility", thinking). */
-const BUDGET_EFFORTS: readonly (readonly [upTo: number, effort: string])[] = [
-  [1024, 'low'],
-  [8192, 'medium'],
-  [Number.POSITIVE_INFINITY, 'high'],
-];
+/** What a budget is to models that know no more than three efforts for sure. */
+const EFFORTS_OF_ALL: Record<SteppedEffort, string> = {
+  minimal: 'low',
+  low: 'low',
+  medium: 'medium',
+  high: 'high',
+  xhigh: 'high',
+  max: 'high',
+};
 
 /** The caller's word for the whole matter. */
 export const REASONING_WORDS: Record<DialectName, string> = {
@@ -85,12 +89,13 @@ export function encodeReasoningRequest(target: Target): JsonObject {
   const said = ownFields(request.extra);
   if (Object.keys(said).length > 0) return said;
   const effort = effortOf(request, target);
-  if (effort === undefined) return {};
-  if (target.traits.reasoning === 'no' && !target.sameDialect) {
+  if (effort !== undefined && target.traits.reasoning === 'no' && !target.sameDialect) {
     target.drop(REASONING_WORDS[target.conversation.dialect]);
     return {};
   }
-  return { reasoning_effort: effort };
+  const ungranted = ungrantedView(target.conversation, target.showsReasoning);
+  if (ungranted !== undefined && !target.sameDialect) target.drop(ungranted);
+  return effort === undefined ? {} : { reasoning_effort: effort };
 }
 
 /** Whether the written request makes a model think that does not think without being told. */
@@ -109,5 +114,6 @@ export function effortOf(
   // -1: the model decides, which it does when nothing is said.
   if (budgetTokens === undefined || budgetTokens < 0) return undefined;
   if (budgetTokens === 0) return traits.leastEffort;
-  return BUDGET_EFFORTS.find(([upTo]) => budgetTokens <= upTo)?.[1];
+  const stepped = effortOfBudget(budgetTokens);
+  return stepped === traits.leastEffort ? stepped : EFFORTS_OF_ALL[stepped];
 }

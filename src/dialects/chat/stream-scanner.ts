@@ -15,8 +15,9 @@ import {
   isNotNull,
   isOtherThanZero,
 } from '../json-text.ts';
-import type { ScanOptions, StreamScanner } from '../pass-through.ts';
+import type { MadeIds, ScanOptions, StreamScanner } from '../pass-through.ts';
 import { spliceBody } from '../request-fields.ts';
+import { spokenId } from './audio-output.ts';
 import { choiceFailure, choicesOf } from './embedded-failures.ts';
 import { eventFailure, saysError } from './errors.ts';
 import { mendChoice, mendChoices, type SeenChoice } from './mend-answer.ts';
@@ -39,17 +40,25 @@ export class ChatStreamScanner implements StreamScanner {
   readonly #hideUsage: boolean;
   readonly #choices = new Map<number, SeenChoice>();
   #head: JsonObject = {};
-  /** The server leaves out what clients need: all of its events are read. */
-  #isIrregular = false;
+  /** The server leaves out what clients need, or says what is to be noted: all of its events are read. */
+  #isIrregular: boolean;
+  readonly #findsIds: boolean;
+  readonly #said = new Set<string>();
 
   constructor(options: ScanOptions) {
     this.#hideUsage = options.hideUsage;
+    this.#findsIds = options.findsIds === true;
+    this.#isIrregular = this.#findsIds;
   }
 
   /** Some servers never say a finish reason and end with [DONE] alone. */
   get finished(): boolean {
     if (this.#choices.size === 0) return false;
     return this.terminated || [...this.#choices.values()].every(({ isFinished }) => isFinished);
+  }
+
+  get madeIds(): MadeIds | undefined {
+    return this.#said.size === 0 ? undefined : { items: [], containers: [], audio: [...this.#said] };
   }
 
   scan(events: Buffer): Buffer {
@@ -150,6 +159,8 @@ export class ChatStreamScanner implements StreamScanner {
       if (typeof choice['index'] !== 'number' || seen.calls.length > 0) this.#isIrregular = true;
       appendAll(edits, mends);
       this.#noteOutput(choice, seen);
+      const said = this.#findsIds ? spokenId(choice['delta']) : undefined;
+      if (said !== undefined) this.#said.add(said);
     }
     return edits;
   }

@@ -9,6 +9,8 @@ export interface TargetOptions {
   replaysReasoning?: boolean;
   /** It knows no tools that take free text: functions stand for them. */
   emulatesCustomTools?: boolean;
+  /** Its answers hold what the model thinks. Where nothing is said, those of OpenAI's models do not. */
+  showsReasoning?: boolean;
 }
 
 /** The request being written: for which model, and what of the conversation it could not say. */
@@ -17,17 +19,19 @@ export class Target {
   readonly traits: ModelTraits;
   readonly replaysReasoning: boolean;
   readonly emulatesCustomTools: boolean;
+  readonly showsReasoning: boolean;
   readonly #dropped = new Set<string>();
 
   constructor(
     conversation: Conversation,
     model: string,
-    { replaysReasoning = false, emulatesCustomTools = false }: TargetOptions = {},
+    { replaysReasoning = false, emulatesCustomTools = false, showsReasoning }: TargetOptions = {},
   ) {
     this.conversation = conversation;
     this.replaysReasoning = replaysReasoning;
     this.emulatesCustomTools = emulatesCustomTools;
     this.traits = modelTraits(model);
+    this.showsReasoning = showsReasoning ?? this.traits.reasoning === 'unknown';
   }
 
   /** Whether the caller speaks this dialect too, so that what it said can be said in its own words. */

@@ -1,6 +1,6 @@
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { opaqueName, toolPath, toolPlace } from '../caller-words.ts';
+import { toolPath, toolPlace } from '../caller-words.ts';
 import {
   emulateCustomTool,
   emulatedChoice,
@@ -163,7 +163,7 @@ export function encodeTools(target: Target): JsonObject[] {
     } else if (tool.type === 'custom')
       encoded.push(emulatesCustomTools ? encodeEmulated(tool, index, target) : encodeCustomTool(tool));
     else if (tool.dialect === 'chat') encoded.push(tool.value);
-    else target.drop(`tools: ${opaqueName(tool.value)}`);
+    else target.drop(toolPlace(conversation, index));
   }
   return encoded;
 }

@@ -63,7 +63,7 @@ function encodeTools(context: EncodeContext, choice: ToolChoice | undefined): Js
   for (const [index, tool] of conversation.tools.entries()) {
     if (tool.type === 'opaque') {
       if (tool.dialect === 'converse') tools.push(tool.value);
-      else dropped.add(`tools[${index}]`);
+      else dropped.add(toolPlace(conversation, index));
       continue;
     }
     if (allowed && !allowed.has(tool.name)) continue;

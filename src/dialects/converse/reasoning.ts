@@ -1,6 +1,8 @@
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, changedTo, thinkingBudgetWord } from '../caller-words.ts';
+import { effortOfBudget } from '../effort-words.ts';
 import { planThinking, type ThinkingFacts } from '../messages/thinking.ts';
+import { ungrantedView } from '../shown-reasoning.ts';
 import type { EncodeContext } from './encode-context.ts';
 
 export interface ReasoningPlan {
@@ -24,12 +26,6 @@ const EFFORTS = new Map<string, Effort>([
   ['max', 'high'],
 ]);
 
-/** Up to this budget of tokens it is that effort; beyond, `high`. The same steps as in `messages`. */
-const BUDGETS: readonly [tokens: number, effort: Effort][] = [
-  [4_096, 'low'],
-  [12_288, 'medium'],
-];
-
 /** Makes the model think as the caller wishes, as far as its family can be told to. */
 export function planReasoning(context: EncodeContext, facts: ThinkingFacts): ReasoningPlan {
   const { conversation, traits, dropped } = context;
@@ -41,6 +37,14 @@ export function planReasoning(context: EncodeContext, facts: ThinkingFacts): Rea
       thinks: thinking?.['type'] === 'enabled' || thinking?.['type'] === 'adaptive',
     };
   }
+  const plan = planEffort(context);
+  const ungranted = ungrantedView(conversation, Object.keys(plan.fields).length > 0);
+  if (ungranted !== undefined && !dropped.has(callerWord(conversation, 'reasoning'))) dropped.add(ungranted);
+  return plan;
+}
+
+function planEffort(context: EncodeContext): ReasoningPlan {
+  const { conversation, traits, dropped } = context;
   const wish = conversation.reasoning;
   if (!wish) return { fields: {}, thinks: false };
   const isOff = wish.effort === 'none' || wish.budgetTokens === 0;
@@ -67,7 +71,7 @@ function readEffort({ conversation, dropped }: EncodeContext): Effort | undefine
     if (effort) return effort;
   }
   if (budget === undefined || budget < 0) return undefined;
-  const effort = BUDGETS.find(([tokens]) => budget <= tokens)?.[1] ?? 'high';
+  const effort = EFFORTS.get(effortOfBudget(budget)) ?? 'high';
   dropped.add(changedTo(thinkingBudgetWord(conversation), effort));
   return effort;
 }

@@ -15,9 +15,12 @@ const LEVEL_OF_EFFORT: Record<string, ThinkingLevel> = {
   max: 'high',
 };
 
-/** Google's own translation of OpenAI's words for models with a budget (Gemini API docs, "OpenAI compatibility"). */
+/**
+ * Google's own translation of OpenAI's words for models with a budget (Gemini API docs, "OpenAI compatibility"), but for
+ * `minimal`, which is no less than `low` there and would come back as that.
+ */
 const BUDGET_OF_EFFORT: Record<string, number> = {
-  minimal: 1024,
+  minimal: 512,
   low: 1024,
   medium: 8192,
   high: 24_576,

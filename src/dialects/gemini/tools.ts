@@ -8,6 +8,7 @@ import {
   readCustomToolName,
   reservedName,
 } from '../messages/reserved-tools.ts';
+import { placed } from '../places.ts';
 import type { ModelTraits } from './models.ts';
 import { defined, extraOf, listOf, messageIn, ownFields, readMessage, textIn } from './proto.ts';
 import { fromOpenApiSchema, toOpenApiSchema } from './schema.ts';
@@ -52,7 +53,7 @@ export function encodeTools(conversation: Conversation, traits: ModelTraits): En
     } else if (tool.dialect === 'gemini') {
       tools.push(tool.value);
     } else {
-      dropped.push(`tools[${index}]`);
+      dropped.push(toolPlace(conversation, index));
     }
   }
   if (strict && !traits.validatedCalls) dropped.push(callerWord(conversation, 'strictTool'));
@@ -142,9 +143,22 @@ export function decodeTools(value: JsonObject['']): Tool[] {
       decodeFunction(declaration, `tools[${index}].functionDeclarations[${place}]`),
     );
     const opaque: Tool[] =
-      Object.keys(others).length > 0 ? [{ type: 'opaque', dialect: 'gemini', value: others }] : [];
+      Object.keys(others).length > 0
+        ? [
+            placed(
+              { type: 'opaque', dialect: 'gemini', value: others },
+              placeOfOthers(others, `tools[${index}]`),
+            ),
+          ]
+        : [];
     return [...functions, ...opaque];
   });
+}
+
+/** Of a tool that Google runs; an entry may hold several. */
+function placeOfOthers(others: JsonObject, path: string): string {
+  const [first, ...more] = Object.keys(others);
+  return more.length === 0 ? `${path}.${first}` : path;
 }
 
 function decodeFunction(value: unknown, path: string): Tool {
@@ -155,13 +169,14 @@ function decodeFunction(value: unknown, path: string): Tool {
   const schema = isObject(parametersJsonSchema)
     ? parametersJsonSchema
     : parameters && fromOpenApiSchema(parameters);
-  return defined({
+  const tool: Tool = defined({
     type: 'function' as const,
     name,
     description: typeof description === 'string' ? description : undefined,
     schema,
     extra: extraOf(rest),
   });
+  return placed(tool, path);
 }
 
 export interface DecodedToolConfig {

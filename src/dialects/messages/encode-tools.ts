@@ -1,7 +1,7 @@
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord, changedTo, toolPath } from '../caller-words.ts';
+import { callerWord, changedTo, toolPath, toolPlace } from '../caller-words.ts';
 import type { EncodeContext } from './encode-context.ts';
 import { encodeCacheHint, ownFields } from './fields.ts';
 import { constrainSchema, fitsStructuredOutputs, isObjectSchema } from './json-schema.ts';
@@ -76,7 +76,7 @@ function encodeTool(
   const { conversation, dropped, isNative } = context;
   if (tool.type === 'opaque') {
     if (tool.dialect === 'messages') return tool.value;
-    dropped.add(`tools[${index}]`);
+    dropped.add(toolPlace(conversation, index));
     return undefined;
   }
   checkName(context, tool.name, index);

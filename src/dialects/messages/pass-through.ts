@@ -3,6 +3,7 @@ import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../c
 import type { Usage } from '../../conversation/usage.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
 import { beginsList, findLastObject, hasValue } from '../json-bytes.ts';
+import { modelFieldNames } from '../named-models.ts';
 import { outputFieldNames } from '../output-bound.ts';
 import type { MadeIds, PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
@@ -12,7 +13,13 @@ import { decodeUsage, StreamUsage } from './usage.ts';
 
 /** The Messages API between two sides that both speak it. */
 export const passThrough: PassThrough = {
-  fields: new Set(['model', 'stream', 'container', ...outputFieldNames('messages')]),
+  fields: new Set([
+    'model',
+    'stream',
+    'container',
+    ...outputFieldNames('messages'),
+    ...modelFieldNames('messages'),
+  ]),
   prepareRequest,
   readUsage,
   readFailure,

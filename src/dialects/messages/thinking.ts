@@ -1,9 +1,10 @@
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, changedTo, thinkingBudgetWord } from '../caller-words.ts';
-import { checkEffort } from '../effort-words.ts';
+import { checkEffort, effortOfBudget } from '../effort-words.ts';
+import { ungrantedView } from '../shown-reasoning.ts';
 import type { EncodeContext } from './encode-context.ts';
 import { ownFields } from './fields.ts';
-import { EFFORTS, type Effort } from './model-traits.ts';
+import { EFFORTS, type Effort, type ModelTraits } from './model-traits.ts';
 
 export interface ThinkingPlan {
   thinking?: JsonObject;
@@ -37,6 +38,20 @@ const DEFAULT_EFFORT: Effort = 'medium';
 
 /** Thinking and effort, as the caller's wish and the model's abilities have them. */
 export function planThinking(context: EncodeContext, facts: ThinkingFacts): ThinkingPlan {
+  const plan = chooseThinking(context, facts);
+  const { conversation, isNative, dropped } = context;
+  const ungranted = isNative ? undefined : ungrantedView(conversation, isShown(plan));
+  if (ungranted !== undefined && !dropped.has(callerWord(conversation, 'reasoning'))) dropped.add(ungranted);
+  return plan;
+}
+
+/** Where a budget is thought through, the thoughts are told. */
+function isShown({ thinking }: ThinkingPlan): boolean {
+  if (thinking?.['type'] === 'adaptive') return thinking['display'] === 'summarized';
+  return thinking?.['type'] === 'enabled';
+}
+
+function chooseThinking(context: EncodeContext, facts: ThinkingFacts): ThinkingPlan {
   const { conversation, traits, isNative, dropped } = context;
   const wish = conversation.reasoning;
   if (!wish) return {};
@@ -61,7 +76,7 @@ export function planThinking(context: EncodeContext, facts: ThinkingFacts): Thin
     case 'adaptive':
       if (budget === undefined) return planAdaptive(context, effort);
       dropped.add(thinkingBudgetWord(conversation));
-      return planAdaptive(context, effort ?? effortOfBudget(budget));
+      return planAdaptive(context, effort ?? nearestEffort(traits, readEffort(effortOfBudget(budget))));
     default:
       return traits.thinking satisfies never;
   }
@@ -133,12 +148,15 @@ function fitEffort(
   // Where thinking goes by budgets, another dialect's effort becomes one, and is lost only if that is.
   const isBudget = traits.thinking === 'budget' || traits.thinking === 'none';
   if (asked && isBudget && !isNative) return undefined;
-  const fitting =
-    asked && traits.efforts.findLast((effort) => EFFORTS.indexOf(effort) <= EFFORTS.indexOf(asked));
+  const fitting = nearestEffort(traits, asked);
   const name = callerWord(conversation, 'effort');
   if (!fitting) dropped.add(name);
   else if (fitting !== word) dropped.add(changedTo(name, fitting));
   return fitting;
+}
+
+function nearestEffort({ efforts }: ModelTraits, asked: Effort | undefined): Effort | undefined {
+  return asked && efforts.findLast((effort) => EFFORTS.indexOf(effort) <= EFFORTS.indexOf(asked));
 }
 
 /** OpenAI's `minimal` is the least there is. */
@@ -149,8 +167,4 @@ function readEffort(word: string): Effort | undefined {
 function effortBudget(word: string | undefined): number {
   if (word === 'minimal') return LEAST_BUDGET;
   return BUDGETS[(word === undefined ? undefined : readEffort(word)) ?? DEFAULT_EFFORT];
-}
-
-function effortOfBudget(budget: number): Effort {
-  return EFFORTS.find((effort) => budget <= BUDGETS[effort]) ?? 'max';
 }

@@ -9,6 +9,7 @@ export interface FormField {
 }
 
 const LINE_BREAK = Buffer.from('\r\n');
+const LINE_FEED = Buffer.from('\n');
 const HEAD_END = Buffer.from('\r\n\r\n');
 const MAX_HEAD_BYTES = 16 * 1024;
 const MAX_PARTS = 256;
@@ -19,7 +20,7 @@ type State = 'body' | 'after delimiter' | 'head' | 'end';
 
 /**
  * Watches a multipart/form-data body go by (RFC 2046 5.1.1, RFC 7578), however its packets are cut, and keeps no more of it
- * than the end of what could still become a delimiter. Files are never looked into.
+ * than the end of what could still become a delimiter. Files are not looked into here.
  */
 export class MultipartScan {
   readonly fields = new Map<string, FormField>();
@@ -34,10 +35,19 @@ export class MultipartScan {
   /** The wanted field that is under way. */
   #field: { name: string; start: number } | undefined;
   readonly #seen = new Set<string>();
+  readonly #onFile: ((bytes: Buffer) => void) | undefined;
+  #inFile = false;
 
-  constructor(boundary: string, wanted: ReadonlySet<string>) {
+  /** @param onFile is given what files hold, as it comes; a line feed behind each */
+  constructor(boundary: string, wanted: ReadonlySet<string>, onFile?: (bytes: Buffer) => void) {
     this.#delimiter = Buffer.from(`--${boundary}`, 'latin1');
     this.#wanted = wanted;
+    this.#onFile = onFile;
+  }
+
+  /** The last delimiter has come. */
+  get isOver(): boolean {
+    return this.#state === 'end';
   }
 
   /** @throws GatewayError `invalid_request` where it is no form, or a wanted field stands there twice. */
@@ -73,7 +83,7 @@ export class MultipartScan {
     if (at === -1) {
       const kept = this.#delimiter.length - 1 + LINE_BREAK.length;
       if (this.#field) this.#checkLength(this.#offset + this.#rest.length - kept);
-      else this.#drop(Math.max(0, this.#rest.length - kept));
+      else this.#dropContent(Math.max(0, this.#rest.length - kept));
       return false;
     }
     const end = at - LINE_BREAK.length;
@@ -81,6 +91,7 @@ export class MultipartScan {
       throw notMultipart('its boundary stands within a part');
     }
     this.#endField(end);
+    this.#endFile(end);
     this.#drop(at + this.#delimiter.length);
     this.#state = 'after delimiter';
     return true;
@@ -115,6 +126,10 @@ export class MultipartScan {
   }
 
   #beginPart({ name, isFile, isEncoded }: PartHead): void {
+    if (this.#onFile && (isFile || name === 'file')) {
+      if (isEncoded) throw invalidRequest(`'${name}' must be sent without a transfer encoding.`, name);
+      this.#inFile = true;
+    }
     if (name === undefined || !this.#wanted.has(name)) return;
     if (this.#seen.has(name)) throw invalidRequest(`'${name}' stands twice in the form.`, name);
     if (isFile || isEncoded) throw invalidRequest(`'${name}' must be a plain field of the form.`, name);
@@ -129,6 +144,18 @@ export class MultipartScan {
     this.#checkLength(end);
     this.#field = undefined;
     this.fields.set(name, { value: this.#rest.toString('utf8', start - this.#offset, at), start, end });
+  }
+
+  #dropContent(bytes: number): void {
+    if (this.#inFile) this.#onFile?.(this.#rest.subarray(0, bytes));
+    this.#drop(bytes);
+  }
+
+  #endFile(at: number): void {
+    if (!this.#inFile) return;
+    this.#inFile = false;
+    this.#onFile?.(this.#rest.subarray(0, at));
+    this.#onFile?.(LINE_FEED);
   }
 
   #checkLength(end: number): void {

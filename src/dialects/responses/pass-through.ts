@@ -4,6 +4,7 @@ import type { Usage } from '../../conversation/usage.ts';
 import { eventFailure } from '../chat/errors.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
 import { countOccurrences, findLastObject, hasValue, isNotNull } from '../json-bytes.ts';
+import { modelFieldNames } from '../named-models.ts';
 import { outputFieldNames } from '../output-bound.ts';
 import type { MadeIds, PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
@@ -23,6 +24,7 @@ export const passThrough: PassThrough = {
     'conversation',
     'prompt',
     ...outputFieldNames('responses'),
+    ...modelFieldNames('responses'),
   ]),
   prepareRequest,
   readUsage,

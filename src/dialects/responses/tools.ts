@@ -1,7 +1,7 @@
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { opaqueName, toolPlace } from '../caller-words.ts';
+import { toolPlace } from '../caller-words.ts';
 import { expectKind, optionalField, pathOf, requireField, unknownWord } from '../read-json.ts';
 import { extraOf, NAMESPACE, ownFields, responsesExtra } from './extra.ts';
 import { innerTools, isNamespace, keyOf, type Namespaces } from './namespaces.ts';
@@ -173,7 +173,7 @@ export function encodeTools(target: ResponsesTarget): JsonObject[] {
     if (tool.type === 'function') return [encodeFunction(tool, index, target)];
     if (tool.type === 'custom') return [encodeCustomTool(tool)];
     if (tool.dialect === 'responses') return [tool.value];
-    target.drop(`tools: ${opaqueName(tool.value)}`);
+    target.drop(toolPlace(target.conversation, index));
     return [];
   });
 }

@@ -186,8 +186,8 @@ test('what only another dialect knows is dropped and named', () => {
     'is_error',
     'mcp_servers',
     'messages[].content[]',
-    'tools: bash_20250124',
-    'tools: googleSearch',
+    'tools[0]',
+    'tools[1]',
   ]);
 });
 

@@ -157,7 +157,7 @@ test('reasoning: effort, budgets, and text where it is wanted', () => {
     { effort: 'high', summary: 'auto' },
     [],
   ]);
-  assert.deepEqual(reasoning({ budgetTokens: 2000 }, 'o3'), [{ effort: 'medium' }, []]);
+  assert.deepEqual(reasoning({ budgetTokens: 8000 }, 'o3'), [{ effort: 'medium' }, []]);
   assert.deepEqual(reasoning({ effort: 'high' }, 'gpt-4.1'), [undefined, ['reasoning_effort']]);
 });
 

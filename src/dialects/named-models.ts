@@ -1,0 +1,138 @@
+import { isObject, type JsonValue } from '../conversation/json.ts';
+import type { CallerDialectName } from './dialect.ts';
+import { escapedKeys } from './held-bytes.ts';
+import { countValues } from './json-bytes.ts';
+import type { SeenWords, SoughtWord } from './seen-words.ts';
+
+/** A model that a request names beside the one that it is for. */
+export interface NamedModel {
+  /** `undefined`: whichever the provider chooses. */
+  model: string | undefined;
+  /** In the caller's words. */
+  path: string;
+}
+
+interface ModelFields {
+  /** Top-level fields that name models: one, a list, or objects that have it as `model`. */
+  models: readonly string[];
+  /** Top-level fields by which a provider chooses models in ways of its own. */
+  routes: readonly string[];
+}
+
+/**
+ * The fields of a dialect, whoever speaks it: what a server of OpenAI's kin really is, its base URL does not tell.
+ *
+ * Sources: OpenAI API reference (`moderation`), OpenRouter, "Model routing", "Presets" and "Plugins" (`models`, `route`, `preset`,
+ * `plugins`), LiteLLM, "Client-side fallbacks" (`fallbacks`, `context_window_fallback_dict`), Vercel AI Gateway, "Model fallbacks"
+ * (`providerOptions`), Groq, "Compound" (`compound_custom`), Together API reference (`safety_model`), LM Studio, "Speculative
+ * decoding" (`draft_model`), Anthropic API reference (`fallbacks`).
+ */
+const MODEL_FIELDS: Record<CallerDialectName, ModelFields> = {
+  chat: {
+    models: ['models', 'fallbacks', 'draft_model', 'safety_model', 'moderation'],
+    routes: [
+      'route',
+      'preset',
+      'plugins',
+      'providerOptions',
+      'compound_custom',
+      'context_window_fallback_dict',
+    ],
+  },
+  responses: { models: ['moderation'], routes: [] },
+  messages: { models: ['fallbacks'], routes: [] },
+  gemini: { models: [], routes: [] },
+};
+
+/** What models are called in tools that a provider runs (OpenAI: `image_generation`; Anthropic: `advisor`; OpenRouter: its own). */
+const KEYS_IN_TOOLS: readonly SoughtWord[] = ['model', 'models', 'allowed_models'];
+const QUOTED = KEYS_IN_TOOLS.map((key) => ({ key, bytes: Buffer.from(`"${key}"`) }));
+
+/** The top-level fields of which `findNamedModels` asks. */
+export function modelFieldNames(dialect: CallerDialectName): readonly string[] {
+  const { models, routes } = MODEL_FIELDS[dialect];
+  return [...models, ...routes, 'tools'];
+}
+
+/** Whether the tools of a request may name models. */
+export function mayNameInTools(words: SeenWords): boolean {
+  return KEYS_IN_TOOLS.some((key) => words.has(key));
+}
+
+/** The models that a request names in the fields of its dialect; those in its tools are `findModelsInTools`'s. */
+export function findNamedModels(
+  dialect: CallerDialectName,
+  read: (field: string) => JsonValue | undefined,
+): NamedModel[] {
+  const { models, routes } = MODEL_FIELDS[dialect];
+  const named: NamedModel[] = [];
+  for (const field of routes) if (isSaid(read(field))) named.push({ model: undefined, path: field });
+  for (const field of models) collect(read(field), field, named);
+  return named;
+}
+
+/** The models that tools name which the provider runs. What tools of the caller's take is the caller's matter. */
+export function findModelsInTools(tools: JsonValue): NamedModel[] {
+  const named: NamedModel[] = [];
+  walkTools(tools, 'tools', named);
+  return named;
+}
+
+/**
+ * A key of these that two readers could read differently, because it is escaped or stands twice in one object.
+ *
+ * @param text `tools` as JSON
+ */
+export function findDoubtfulModel(text: Buffer, tools: JsonValue): string | undefined {
+  const counts = new Map<string, number>();
+  countKeys(tools, counts);
+  const escaped = escapedKeys(text);
+  return QUOTED.find(
+    ({ key, bytes }) => escaped.has(key) || countValues(text, bytes) !== (counts.get(key) ?? 0),
+  )?.key;
+}
+
+function walkTools(value: JsonValue | undefined, path: string, named: NamedModel[]): void {
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) walkTools(item, `${path}[${index}]`, named);
+    return;
+  }
+  if (!isObject(value) || isCallersOwn(value['type'], path)) return;
+  for (const [key, inner] of Object.entries(value)) {
+    const at = `${path}.${key}`;
+    if ((KEYS_IN_TOOLS as readonly string[]).includes(key)) collect(inner, at, named);
+    else walkTools(inner, at, named);
+  }
+}
+
+/** Of the objects that are tools: those that the caller runs. Anthropic's need not say a type. */
+function isCallersOwn(type: JsonValue | undefined, path: string): boolean {
+  if (!/(?:^|\.)tools\[\d+\]$/.test(path)) return false;
+  return type === undefined || type === null || type === 'function' || type === 'custom';
+}
+
+function collect(value: JsonValue | undefined, path: string, named: NamedModel[]): void {
+  if (!isSaid(value)) return;
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) collect(item, `${path}[${index}]`, named);
+    return;
+  }
+  const model = isObject(value) ? value['model'] : value;
+  named.push({ model: typeof model === 'string' ? model : undefined, path });
+}
+
+function isSaid(value: JsonValue | undefined): value is Exclude<JsonValue, null> {
+  return value !== undefined && value !== null && value !== '';
+}
+
+function countKeys(value: JsonValue | undefined, counts: Map<string, number>): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (Array.isArray(value)) {
+    for (const item of value) countKeys(item, counts);
+    return;
+  }
+  for (const [key, inner] of Object.entries(value)) {
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+    countKeys(inner, counts);
+  }
+}

@@ -1,0 +1,15 @@
+import type { Conversation } from '../conversation/conversation.ts';
+import { callerWord } from './caller-words.ts';
+
+/**
+ * The caller's word for its wish to see what the model thinks, or not to, where that is not granted.
+ *
+ * @param shows whether the answer will hold what the model thinks
+ */
+export function ungrantedView(conversation: Conversation, shows: boolean): string | undefined {
+  const { includeText, effort, budgetTokens } = conversation.reasoning ?? {};
+  if (includeText === undefined || includeText === shows) return undefined;
+  // There is nothing to see then, and none the wiser.
+  if (effort === 'none' || (effort === undefined && budgetTokens === 0)) return undefined;
+  return callerWord(conversation, 'reasoningText');
+}

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { JsonObject } from '../../src/conversation/json.ts';
+import type { CallerDialectName } from '../../src/dialects/dialect.ts';
+import { DIALECTS } from '../../src/dialects/registry.ts';
+
+const BODIES: Record<CallerDialectName, JsonObject> = {
+  chat: { model: 'm', messages: [{ role: 'user', content: 'Hi' }] },
+  responses: { model: 'm', input: 'Hi' },
+  messages: { model: 'm', max_tokens: 9_000, messages: [{ role: 'user', content: 'Hi' }] },
+  gemini: { contents: [{ role: 'user', parts: [{ text: 'Hi' }] }] },
+};
+const TARGETS = {
+  chat: 'gpt-5',
+  responses: 'gpt-5',
+  messages: 'claude-sonnet-4-5',
+  gemini: 'gemini-2.5-flash',
+  converse: 'us.amazon.nova-2-lite-v1:0',
+} as const;
+type TargetName = keyof typeof TARGETS;
+
+function droppedOf(caller: CallerDialectName, fields: JsonObject, target: TargetName, model?: string) {
+  const conversation = DIALECTS[caller].decodeRequest(
+    { ...BODIES[caller], ...fields },
+    { model: 'm', stream: false },
+  );
+  return DIALECTS[target].encodeRequest(conversation, model ?? TARGETS[target]).dropped;
+}
+
+describe('a tool that only its own dialect has is named by its place, whoever cannot have it', () => {
+  const FUNCTIONS: Record<CallerDialectName, JsonObject> = {
+    chat: { type: 'function', function: { name: 'f' } },
+    responses: { type: 'function', name: 'f', parameters: { type: 'object', properties: {} } },
+    messages: { name: 'f', input_schema: { type: 'object' } },
+    gemini: { functionDeclarations: [{ name: 'f' }, { name: 'g' }] },
+  };
+  const OWN: Record<CallerDialectName, [tool: JsonObject, name: string]> = {
+    chat: [{ type: 'web_search_x' }, 'tools[1]'],
+    responses: [{ type: 'web_search' }, 'tools[1]'],
+    messages: [{ type: 'bash_20250124', name: 'bash' }, 'tools[1]'],
+    gemini: [{ googleSearch: {} }, 'tools[1].googleSearch'],
+  };
+  for (const [caller, [tool, name]] of Object.entries(OWN) as [CallerDialectName, [JsonObject, string]][]) {
+    for (const target of Object.keys(TARGETS) as TargetName[]) {
+      if (caller === target) continue;
+      test(`${caller} to ${target}`, () => {
+        const dropped = droppedOf(caller, { tools: [FUNCTIONS[caller], tool] }, target);
+        assert.deepEqual(
+          dropped.filter((word) => word.startsWith('tools')),
+          [name],
+        );
+      });
+    }
+  }
+});
+
+describe('the wish to see what the model thinks is named where it is not granted', () => {
+  const GEMINI = (thinkingConfig: JsonObject) => ({ generationConfig: { thinkingConfig } });
+  const WORD = 'generationConfig.thinkingConfig.includeThoughts';
+  const rows: [
+    caller: CallerDialectName,
+    fields: JsonObject,
+    target: TargetName,
+    model: string | undefined,
+    named: string[],
+  ][] = [
+    ['gemini', GEMINI({ includeThoughts: true }), 'chat', 'gpt-5', [WORD]],
+    ['gemini', GEMINI({ includeThoughts: false }), 'chat', 'gpt-5', []],
+    ['gemini', GEMINI({ includeThoughts: true }), 'chat', 'gpt-4.1', [WORD]],
+    ['gemini', GEMINI({ includeThoughts: true }), 'chat', 'deepseek-reasoner', []],
+    ['gemini', GEMINI({ includeThoughts: false }), 'chat', 'deepseek-reasoner', [WORD]],
+    ['gemini', GEMINI({ includeThoughts: true }), 'responses', 'gpt-5', []],
+    ['gemini', GEMINI({ includeThoughts: true }), 'messages', undefined, [WORD]],
+    ['gemini', GEMINI({ includeThoughts: true, thinkingBudget: 2_000 }), 'messages', undefined, []],
+    ['gemini', GEMINI({ includeThoughts: false, thinkingBudget: 2_000 }), 'messages', undefined, [WORD]],
+    ['gemini', GEMINI({ includeThoughts: true, thinkingBudget: 0 }), 'chat', 'gpt-5.1', []],
+    ['gemini', GEMINI({ includeThoughts: false, thinkingLevel: 'HIGH' }), 'converse', undefined, [WORD]],
+    ['gemini', GEMINI({ includeThoughts: true, thinkingLevel: 'HIGH' }), 'converse', undefined, []],
+    ['responses', { reasoning: { summary: 'auto' } }, 'chat', 'gpt-5', ['reasoning.summary']],
+    ['responses', { reasoning: { summary: 'auto' } }, 'gemini', undefined, []],
+    [
+      'messages',
+      { thinking: { type: 'adaptive', display: 'omitted' } },
+      'chat',
+      'qwen',
+      ['thinking.display'],
+    ],
+    ['chat', { reasoning: { effort: 'low', exclude: true } }, 'messages', undefined, ['reasoning.exclude']],
+    ['chat', { reasoning: { effort: 'low', exclude: true } }, 'responses', 'gpt-5', []],
+  ];
+  for (const [caller, fields, target, model, named] of rows) {
+    test(`${caller} ${JSON.stringify(fields)} to ${model ?? target}`, () => {
+      assert.deepEqual(droppedOf(caller, fields, target, model), named);
+    });
+  }
+
+  test('and what else a wish to think says that nobody else has a word for', () => {
+    assert.deepEqual(
+      droppedOf('gemini', GEMINI({ thinkingLevel: 'UNHEARD_OF', newField: 1 }), 'chat', 'gpt-5'),
+      ['generationConfig.thinkingConfig.newField', 'generationConfig.thinkingConfig.thinkingLevel'],
+    );
+    assert.deepEqual(droppedOf('responses', { reasoning: { effort: 'low', mode: 'x' } }, 'chat', 'gpt-5'), [
+      'reasoning.mode',
+    ]);
+  });
+});
