@@ -3,8 +3,10 @@ import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conv
 import { findTopLevelFields } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
 import type { AlsoNames } from '../upstream/provider.ts';
+import { adviseAccess } from './advise-access.ts';
 import type { Call } from './call.ts';
 import { heldNotFound } from './refuse-held.ts';
+import type { Caller } from './snapshot.ts';
 
 /**
  * Looks in what a provider is sent for the models and files that only this provider reads in it. Of nearly all providers
@@ -32,14 +34,14 @@ function checkModels(
   { models = [], routes = [] }: AlsoNames,
 ): void {
   for (const field of routes) {
-    if (isSaid(request[field])) throw notAllowed(field, `${provider}/*`);
+    if (isSaid(request[field])) throw notAllowed(caller, field, `${provider}/*`);
   }
   for (const field of models) {
     const said = request[field];
     if (!isSaid(said)) continue;
     for (const model of Array.isArray(said) ? said : [said]) {
       const called = `${provider}/${typeof model === 'string' ? model : '*'}`;
-      if (!caller.mayCall(called)) throw notAllowed(field, called);
+      if (!caller.mayCall(called)) throw notAllowed(caller, field, called);
     }
   }
 }
@@ -66,10 +68,10 @@ function findText(value: JsonValue, path: string, pattern: RegExp): { id: string
 /** How much of a text a refusal repeats. */
 const SHOWN = 64;
 
-function notAllowed(field: string, model: string): GatewayError {
+function notAllowed(caller: Caller, field: string, model: string): GatewayError {
   return new GatewayError(
     'forbidden',
-    `'${field}' may lead to a model that this key may not call: it needs the permission '${model}' for it.`,
+    `'${field}' may lead to a model that this key may not call: it needs the permission '${model}' for it. ${adviseAccess(caller, model)}`,
     { param: field, code: 'model_not_allowed' },
   );
 }

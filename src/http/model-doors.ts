@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { Dialect } from '../dialects/dialect.ts';
+import { adviseAccess } from '../gateway/advise-access.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { Caller } from '../gateway/snapshot.ts';
 import { authenticated, requireKey } from './access.ts';
@@ -50,7 +51,7 @@ function callableModels({ snapshot }: Gateway, caller: Caller): string[] {
 function findModel({ snapshot }: Gateway, caller: Caller, { params }: FastifyRequest): string {
   const { '*': id } = params as { '*': string };
   if (caller.mayCall(id) && snapshot.routes.resolve(id)) return id;
-  throw new GatewayError('not_found', `The model '${id}' does not exist or this key may not call it.`, {
+  throw new GatewayError('not_found', `The model '${id}' does not exist or this key may not call it.${caller.mayCall(id) ? '' : ` ${adviseAccess(caller, id)}`}`, {
     param: 'model',
     code: 'model_not_found',
   });

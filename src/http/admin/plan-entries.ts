@@ -85,6 +85,7 @@ const NOUNS: Readonly<Record<EntryKind, string>> = {
   adminKeys: 'admin key',
   tenants: 'tenant',
   keys: 'key',
+  grants: 'grant',
   settings: 'setting',
 };
 
