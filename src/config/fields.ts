@@ -114,6 +114,12 @@ export function glob(of: string) {
   return pattern(/^\S+$/, `the name of a ${of}, or a pattern such as "*"`);
 }
 
+/** The same as somebody else than the operator may name one: nothing that a configuration would read as a placeholder. */
+export function grantedModel() {
+  const expected = 'the name of a model, provider/model, or a pattern such as "provider/*"';
+  return pattern(/^[^\s\p{Cc}$]{1,256}$/u, expected);
+}
+
 export function globs(of: string) {
   return z.array(glob(of), { error: `a list of ${of} names or patterns` });
 }

@@ -169,7 +169,12 @@ export class ControlPlane {
   ): Promise<Outcome> {
     return this.#inTurn(async () => {
       const { name, source } = author;
-      const describe = (changes: readonly Change[]) => ({ author: name, source, documentHash: null, changes });
+      const describe = (changes: readonly Change[]) => ({
+        author: name,
+        source,
+        documentHash: null,
+        changes,
+      });
       return this.#append(plan, describe, alongside);
     });
   }

@@ -138,7 +138,11 @@ export class AccessRequests {
    * @param db where an approval is written together with its grant
    * @throws GatewayError where somebody else was faster
    */
-  async decide(id: string, { state, by, note, until }: Decision, db: Kysely<Database> = this.#db): Promise<void> {
+  async decide(
+    id: string,
+    { state, by, note, until }: Decision,
+    db: Kysely<Database> = this.#db,
+  ): Promise<void> {
     const result = await db
       .updateTable('access_requests')
       .set({ state, decided_at: this.#now(), decided_by: by, note: note ?? null, until: until ?? null })
@@ -156,13 +160,25 @@ export function decidedAlready(): GatewayError {
   });
 }
 
-function readRow({ created_at, decided_at, decided_by, note, until, ...row }: AccessRequestRow): AccessRequest {
+function readRow({
+  created_at,
+  decided_at,
+  decided_by,
+  note,
+  until,
+  ...row
+}: AccessRequestRow): AccessRequest {
   return {
     ...row,
     createdAt: Number(created_at),
     ...(decided_at !== null &&
       decided_by !== null && {
-        decision: { at: Number(decided_at), by: decided_by, note, until: until === null ? null : Number(until) },
+        decision: {
+          at: Number(decided_at),
+          by: decided_by,
+          note,
+          until: until === null ? null : Number(until),
+        },
       }),
   };
 }

@@ -38,7 +38,9 @@ export function compileModelPermission(models: readonly string[]): ModelPermissi
  */
 export type Approvals = ReadonlyMap<string, readonly (readonly string[])[]>;
 
-type ApprovedModel = Pick<ModelConfig, 'approval'> & { targets: readonly { provider: string; model: string }[] };
+type ApprovedModel = Pick<ModelConfig, 'approval'> & {
+  targets: readonly { provider: string; model: string }[];
+};
 
 export function compileApprovals(models: Readonly<Record<string, ApprovedModel>>): Approvals {
   const approvals = new Map<string, string[][]>();
