@@ -46,7 +46,7 @@ const own = (entries: Iterable<Entry>, owner: 'file' | 'api'): OwnedEntry[] =>
 
 /** Keys are a list, but in no order that means anything. */
 function normal(document: JsonObject): JsonObject {
-  const tenants = Object.entries((document['tenants'] ?? {}) as Record<string, TenantLists>);
+  const tenants = Object.entries((document['tenants'] ?? {}) as unknown as Record<string, TenantLists>);
   if (tenants.length === 0) return document;
   const sorted = tenants.map(([name, tenant]) => [
     name,

@@ -275,7 +275,7 @@ test('what is wrong with a request or a decision is told with its path', async (
     [{ model: 'gold', reason: 'a\0b' }, 'reason'],
     [{ model: 'gold\0', reason: 'r' }, 'model'],
     [{ model: 'x'.repeat(257), reason: 'r' }, 'model'],
-    [{ model: '${FAIRLEAD_ADMIN_KEY}', reason: 'r' }, 'model'],
+    [{ model: `$${'{'}FAIRLEAD_ADMIN_KEY}`, reason: 'r' }, 'model'],
     [{ model: 'gold', reason: 'r', tenant: 'other' }, 'tenant'],
     [[], ''],
     ['{', null],
@@ -331,6 +331,23 @@ test('an approval of what is not there is refused: the tenant’s slip is found 
   const refused = await admin.ask('POST', `/access-requests/${body['id']}/approve`, {});
   assert.deepEqual([refused.status, refused.body.error?.code], [400, 'unknown_model']);
   await admin.must('POST', `/access-requests/${body['id']}/deny`, { note: 'is it hidden that you mean?' });
+});
+
+test('the doors of operators are described as all of the admin API', async (context) => {
+  const { gateway } = await start(context);
+  const { paths } = (await (await gateway.get('/openapi.json')).json()) as { paths: Record<string, object> };
+  const described = Object.entries(paths).filter(([path]) => /access-requests|grants/.test(path));
+  assert.deepEqual(
+    described.map(([path, operations]) => `${Object.keys(operations)} ${path}`),
+    [
+      'get /admin/v1/access-requests',
+      'get /admin/v1/access-requests/{id}',
+      'post /admin/v1/access-requests/{id}/approve',
+      'post /admin/v1/access-requests/{id}/deny',
+      'get /admin/v1/tenants/{tenant}/grants',
+      'put,delete /admin/v1/tenants/{tenant}/grants/{model}',
+    ],
+  );
 });
 
 test('a viewer sees requests and decides nothing', async (context) => {
