@@ -9,6 +9,7 @@ import OpenAI, { PermissionDeniedError } from 'openai';
 import { type AdminClient, adminClient } from '../support/admin.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import { ADMIN_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
+import { startOidcIssuer } from '../support/oidc-issuer.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
 
 const KEYS = {
@@ -450,6 +451,29 @@ test('every key of a tenant asks for all of them; one that is limited to its own
   const refused = await bound.ask('gold');
   assert.deepEqual([refused.status, refused.body.error?.code], [403, 'key_is_limited']);
   assert.match(refused.body.error?.message ?? '', /use another key of your tenant/);
+});
+
+test('a caller with an access token asks for its tenant as a key does', async (context) => {
+  const issuer = await startOidcIssuer();
+  context.after(() => issuer.close());
+  const corp = {
+    issuer: issuer.url,
+    audience: 'gateway',
+    tenant: 'acme',
+    permissions: [
+      { claim: 'roles', has: 'all', models: ['*'] },
+      { claim: 'roles', has: 'few', models: ['free'] },
+    ],
+  };
+  const gateway = await startGateway({ ...CONFIG, issuers: { corp } }, fetch);
+  context.after(() => gateway.stop());
+  const alice = tenantClient(gateway, await issuer.sign({ sub: 'alice', roles: ['all'] }));
+  const bob = tenantClient(gateway, await issuer.sign({ sub: 'bob', roles: ['few'] }));
+  assert.equal((await bob.ask('gold')).body.error?.code, 'key_is_limited');
+  const { body } = await alice.ask('gold');
+  assert.equal(body['key'], 'corp:alice');
+  await adminClient(gateway.url).must('POST', `/access-requests/${body['id']}/approve`, {});
+  assert.deepEqual([await alice.call('gold'), await bob.call('gold')], [200, 403]);
 });
 
 test('whoever has no key asks for nothing', async (context) => {
