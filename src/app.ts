@@ -17,6 +17,7 @@ import { interruptCall } from './gateway/handle-call.ts';
 import { LateCounts } from './gateway/late-counts.ts';
 import { RunningCalls } from './gateway/running-calls.ts';
 import { Spool } from './gateway/spool.ts';
+import { addAccessRequestDoors } from './http/access-request-doors.ts';
 import { type AdminKey, type AdminParts, addAdminDoors } from './http/admin/admin-doors.ts';
 import { addAnthropicDoors } from './http/anthropic-doors.ts';
 import { addGeminiDoors } from './http/gemini-doors.ts';
@@ -37,6 +38,7 @@ import { learnSpent } from './quotas/spent-budgets.ts';
 import { type ArchiveProblem, ResponseArchive } from './responses/response-archive.ts';
 import { openStore } from './store/open.ts';
 import type { RedactingLog } from './telemetry/redacting-log.ts';
+import { AccessRequests } from './tenants/access-requests.ts';
 import { ensureFirstKeys, type FirstSecrets, readMadeKeys } from './tenants/first-start.ts';
 import { hashOf, hashSecret, KeyRing } from './tenants/keys.ts';
 import { UpstreamObjects } from './tenants/upstream-objects.ts';
@@ -191,7 +193,8 @@ export async function startApp(
     now: Date.now,
     compile: compileToEnforce,
   });
-  const admin: AdminParts = { store, keys: first.adminKeys, control, events };
+  const access = new AccessRequests(store, Date.now);
+  const admin: AdminParts = { store, keys: first.adminKeys, control, events, access };
 
   const server = createHttpServer({
     bodyLimitBytes: config.server.bodyLimit,
@@ -209,6 +212,7 @@ export async function startApp(
   addAnthropicDoors(server, gateway, lifecycle);
   addGeminiDoors(server, gateway, lifecycle);
   addModelDoors(server, gateway, lifecycle);
+  addAccessRequestDoors(server, gateway, lifecycle, admin);
   addAdminDoors(server, admin);
 
   const watch = new FileWatch(loaded.path, () => void control.reloadFile());

@@ -28,7 +28,6 @@ export const DORMANT: readonly DormantField[] = [
   { pattern: 'models.*.hedging' },
   { pattern: 'models.*.continueStreams' },
   { pattern: 'models.*.overload' },
-  { pattern: 'models.*.approval', except: (approval) => approval === 'none' },
   { pattern: 'models.*.deprecated' },
   { pattern: 'models.*.successor' },
   { pattern: 'models.*.onRetired' },

@@ -109,11 +109,19 @@ export function targetPattern() {
   return pattern(TARGET, 'a target or a pattern of targets, "provider/model-version" or "provider/*"');
 }
 
-/** Names or globs of models or prompts; `*` for all. */
+/** A name or a glob of models or prompts; `*` for all. */
+export function glob(of: string) {
+  return pattern(/^\S+$/, `the name of a ${of}, or a pattern such as "*"`);
+}
+
+/** The same as somebody else than the operator may name one: nothing that a configuration would read as a placeholder. */
+export function grantedModel() {
+  const expected = 'the name of a model, provider/model, or a pattern such as "provider/*"';
+  return pattern(/^[^\s\p{Cc}$]{1,256}$/u, expected);
+}
+
 export function globs(of: string) {
-  return z.array(pattern(/^\S+$/, `the name of a ${of}, or a pattern such as "*"`), {
-    error: `a list of ${of} names or patterns`,
-  });
+  return z.array(glob(of), { error: `a list of ${of} names or patterns` });
 }
 
 /** The credential of an upstream account. It goes into a header, so it holds nothing that a header cannot. */

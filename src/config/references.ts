@@ -133,6 +133,13 @@ function checkRelease({ path, value }: Selected, names: Names): Finding[] {
   return findings;
 }
 
+/** By what the entries of a list are told from each other. */
+const UNIQUE_FIELDS = [
+  { lists: 'providers.*.accounts', field: 'name' },
+  { lists: 'tenants.*.keys', field: 'name' },
+  { lists: 'tenants.*.grants', field: 'model' },
+];
+
 function checkUnique(value: unknown): Finding[] {
   const findings = ['secret', 'secretHash'].flatMap((field) =>
     findRepeated(
@@ -140,12 +147,14 @@ function checkUnique(value: unknown): Finding[] {
       'has the same secret as',
     ),
   );
-  for (const list of [...select(value, 'providers.*.accounts'), ...select(value, 'tenants.*.keys')]) {
-    const names = select(list.value, '[].name').map((name) => ({
-      ...name,
-      path: [...list.path, ...name.path],
-    }));
-    appendAll(findings, findRepeated(names, 'has the same name as'));
+  for (const { lists, field } of UNIQUE_FIELDS) {
+    for (const list of select(value, lists)) {
+      const names = select(list.value, `[].${field}`).map((name) => ({
+        ...name,
+        path: [...list.path, ...name.path],
+      }));
+      appendAll(findings, findRepeated(names, `has the same ${field} as`));
+    }
   }
   return findings;
 }

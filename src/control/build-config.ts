@@ -13,10 +13,12 @@ import { isObject, type JsonObject } from '../conversation/json.ts';
 import {
   type EntryKind,
   INSTANCE_SECTIONS,
+  isTenantList,
   joinDocument,
+  LIST_KINDS,
   type OwnedEntry,
   type Owner,
-  splitKeyName,
+  splitListName,
 } from './entry.ts';
 import type { Layers } from './layers.ts';
 import type { Vault } from './veil.ts';
@@ -24,6 +26,8 @@ import type { Vault } from './veil.ts';
 export interface BuildContext {
   loaded: LoadedConfig;
   vault: Vault;
+  /** Unix milliseconds. */
+  now: number;
 }
 
 /** What changed since a config was built, which need not be looked at again. */
@@ -44,10 +48,10 @@ export function nameOwner(owner: Owner, loaded: LoadedConfig): string {
  * @throws ConfigError with all that is wrong
  */
 export function buildConfig(layers: Layers, context: BuildContext, since?: Since): Config {
-  const { loaded, vault } = context;
+  const { loaded, vault, now } = context;
   const { env, knownProviders } = loaded.context;
   const tenants = since ? changedTenants(since) : undefined;
-  const entries = selectEntries(layers, tenants);
+  const entries = selectEntries(layers, tenants).filter((entry) => !isLeftOver(entry, layers, now));
   const written = joinDocument(entries);
   const findings: Finding[] = [];
   const filled = fillDocument(vault.unveil(written, findings), env);
@@ -60,7 +64,8 @@ export function buildConfig(layers: Layers, context: BuildContext, since?: Since
   const settings = readEnvironment(env);
   const check: CheckContext = { env, knownProviders, adminKey: settings.adminKey };
   const kept = since && tenants ? withoutTenants(since.config.tenants, tenants) : noTenants();
-  const leadsNowhereNew = since?.changed.every(({ kind }) => kind === 'tenants' || kind === 'keys') ?? false;
+  const leadsNowhereNew =
+    since?.changed.every(({ kind }) => kind === 'tenants' || isTenantList(kind)) ?? false;
   const others = leadsNowhereNew ? namesOf(kept) : kept;
   const whole = { ...document, tenants: Object.assign(noTenants(), others, document['tenants']) };
   const checked = checkDocument(document, check, whole);
@@ -86,7 +91,7 @@ const NO_TENANT = {};
 function changedTenants({ changed }: Since): Set<string> {
   const names = changed.flatMap(({ kind, name }) => {
     if (kind === 'tenants') return [name];
-    return kind === 'keys' ? [splitKeyName(name).tenant] : [];
+    return isTenantList(kind) ? [splitListName(name).tenant] : [];
   });
   return new Set(names);
 }
@@ -94,15 +99,24 @@ function changedTenants({ changed }: Since): Set<string> {
 function selectEntries(layers: Layers, tenants: ReadonlySet<string> | undefined): OwnedEntry[] {
   const entries = layers
     .kinds()
-    .filter((kind) => kind !== 'tenants' && kind !== 'keys')
+    .filter((kind) => kind !== 'tenants' && !isTenantList(kind))
     .flatMap((kind) => layers.ofKind(kind));
-  if (tenants === undefined) return [...entries, ...layers.ofKind('tenants'), ...layers.ofKind('keys')];
+  if (tenants === undefined) {
+    return [...entries, ...layers.ofKind('tenants'), ...LIST_KINDS.flatMap((kind) => layers.ofKind(kind))];
+  }
   for (const name of tenants) {
     const tenant = layers.find('tenants', name);
     if (tenant) entries.push(tenant);
-    appendAll(entries, layers.keysOf(name));
+    for (const kind of LIST_KINDS) appendAll(entries, layers.ofTenant(kind, name));
   }
   return entries;
+}
+
+/** A grant that has ended is in nobody's way when its tenant goes. */
+function isLeftOver({ kind, name, value }: OwnedEntry, layers: Layers, now: number): boolean {
+  if (kind !== 'grants' || layers.find('tenants', splitListName(name).tenant)) return false;
+  const until = isObject(value) ? value['until'] : undefined;
+  return typeof until === 'string' && Date.parse(until) <= now;
 }
 
 type MutableTenants = Record<string, Config['tenants'][string]>;
@@ -151,24 +165,30 @@ function reportAll(findings: readonly Finding[], reported: Reported): ConfigProb
   });
 }
 
-/** A key whose tenant is gone makes a tenant of its own, without `models`. */
+/** A key or a grant whose tenant is gone makes a tenant of its own, without `models`. */
 function describeOrphans({ path }: Finding, layers: Layers): { message: string } | undefined {
   const [section, name] = path;
   if (section !== 'tenants' || typeof name !== 'string' || path[2] !== 'models') return undefined;
   if (layers.find('tenants', name)) return undefined;
-  const owners = new Set(layers.keysOf(name).map(({ owner }) => owner));
+  const left = LIST_KINDS.flatMap((kind) => layers.ofTenant(kind, name));
+  const kinds = new Set(left.map(({ kind }) => kind));
+  const owners = new Set(left.map(({ owner }) => (owner === 'api' ? 'the admin API' : 'the file')));
   return {
-    message: `the tenant is not there, and has keys still (made by ${[...owners].map((owner) => (owner === 'api' ? 'the admin API' : 'the file')).join(' and ')}): revoke them first`,
+    message: `the tenant is not there, and has ${[...kinds].join(' and ')} still (made by ${[...owners].join(' and ')}): revoke them first`,
   };
 }
 
 function ownerAt({ path }: Finding, layers: Layers): Owner {
   const [section, name, part, index] = path;
   const text = String(name);
-  if (section === 'tenants' && part === 'keys' && typeof index === 'number') {
-    return layers.keysOf(text)[index]?.owner ?? 'file';
+  const list = LIST_KINDS.find((kind) => kind === part);
+  if (section === 'tenants' && list && typeof index === 'number') {
+    return layers.ofTenant(list, text)[index]?.owner ?? 'file';
   }
   const named = layers.kinds().find((kind) => kind === section);
-  if (named) return layers.find(named, text)?.owner ?? layers.keysOf(text)[0]?.owner ?? 'file';
+  if (named) {
+    const [part] = LIST_KINDS.flatMap((kind) => layers.ofTenant(kind, text));
+    return layers.find(named, text)?.owner ?? part?.owner ?? 'file';
+  }
   return layers.find('settings', String(section))?.owner ?? 'file';
 }

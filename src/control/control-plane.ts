@@ -12,7 +12,7 @@ import { type Change, diffEntries, foldChanges, invertChange, undoChanges } from
 import { entryId, INSTANCE_SECTIONS, type OwnedEntry, splitDocument } from './entry.ts';
 import type { EventLog } from './event-log.ts';
 import { type Conflict, Layers } from './layers.ts';
-import { type NewRevision, RevisionStore } from './revision-store.ts';
+import { type Alongside, type NewRevision, RevisionStore } from './revision-store.ts';
 import { refuseRevokedKeys } from './revoked-keys.ts';
 import type { Vault } from './veil.ts';
 
@@ -159,12 +159,23 @@ export class ControlPlane {
   /**
    * Makes a revision of what `plan` wants changed, puts it in force and resolves.
    *
+   * @param alongside written with the revision, both or neither: what it throws undoes the change
    * @throws ConfigError where the configuration would not be valid; GatewayError of `plan`
    */
-  change(author: Author, plan: (layers: Layers) => readonly Change[]): Promise<Outcome> {
+  change(
+    author: Author,
+    plan: (layers: Layers) => readonly Change[],
+    alongside?: Alongside,
+  ): Promise<Outcome> {
     return this.#inTurn(async () => {
       const { name, source } = author;
-      return this.#append(plan, (changes) => ({ author: name, source, documentHash: null, changes }));
+      const describe = (changes: readonly Change[]) => ({
+        author: name,
+        source,
+        documentHash: null,
+        changes,
+      });
+      return this.#append(plan, describe, alongside);
     });
   }
 
@@ -272,6 +283,7 @@ export class ControlPlane {
   async #append(
     plan: (layers: Layers) => readonly Change[],
     describe: (changes: readonly Change[]) => UnnumberedRevision,
+    alongside?: Alongside,
   ): Promise<Outcome> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       await this.#follow();
@@ -284,7 +296,7 @@ export class ControlPlane {
       const tried = this.#tryOut(changes);
       let isWritten = false;
       try {
-        isWritten = await this.#write(revision);
+        isWritten = await this.#write(revision, alongside);
       } finally {
         if (!isWritten) this.#takeBack(changes);
       }
@@ -303,9 +315,9 @@ export class ControlPlane {
   }
 
   /** `false`, and nothing is written, where another instance was faster, or holds the store. */
-  async #write(revision: NewRevision): Promise<boolean> {
+  async #write(revision: NewRevision, alongside?: Alongside): Promise<boolean> {
     try {
-      return await this.revisions.append(revision);
+      return await this.revisions.append(revision, alongside);
     } catch (error) {
       if (!isBusy(error)) throw error;
       await sleep(BUSY_PAUSE_MS);
@@ -348,9 +360,9 @@ export class ControlPlane {
   }
 
   #buildAndCompile(changed: readonly Change[] | undefined): Tried {
-    const { loaded, compile } = this.#options;
+    const { loaded, compile, now } = this.#options;
     const since = changed && { config: this.#config, changed };
-    const config = buildConfig(this.#layers, { loaded, vault: this.#vault }, since);
+    const config = buildConfig(this.#layers, { loaded, vault: this.#vault, now: now() }, since);
     try {
       return { config, putInForce: compile(config) };
     } catch (error) {

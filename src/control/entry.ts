@@ -4,8 +4,22 @@ import { isObject, type JsonObject, type JsonValue } from '../conversation/json.
 /** Who declares a part of the configuration. */
 export type Owner = 'file' | 'api';
 
-/** Parts whose entries have names, as the config language calls them. `keys` are those of tenants, named `tenant/key`. */
-export const NAMED_KINDS = ['providers', 'models', 'rollouts', 'adminKeys', 'tenants', 'keys'] as const;
+/** Lists of a tenant whose entries are owned one by one, and what names them there: an entry is named `tenant/NAME`. */
+export const TENANT_LISTS = { keys: 'name', grants: 'model' } as const;
+export type TenantList = keyof typeof TENANT_LISTS;
+
+export const LIST_KINDS: readonly TenantList[] = ['keys', 'grants'];
+
+/** Parts whose entries have names, as the config language calls them. */
+export const NAMED_KINDS = [
+  'providers',
+  'models',
+  'rollouts',
+  'adminKeys',
+  'tenants',
+  'keys',
+  'grants',
+] as const;
 
 /** `settings` are the other sections, each as a whole (`prices`, `responses`, …). */
 export type EntryKind = (typeof NAMED_KINDS)[number] | 'settings';
@@ -31,10 +45,14 @@ export function entryId({ kind, name }: Pick<Entry, 'kind' | 'name'>): string {
   return `${kind}/${name}`;
 }
 
-/** The tenant and the name of a key; names hold no slash. */
-export function splitKeyName(name: string): { tenant: string; key: string } {
+export function isTenantList(kind: string): kind is TenantList {
+  return Object.hasOwn(TENANT_LISTS, kind);
+}
+
+/** The tenant, and what names the entry in the tenant's list. The name of a tenant holds no slash. */
+export function splitListName(name: string): { tenant: string; name: string } {
   const slash = name.indexOf('/');
-  return { tenant: name.slice(0, slash), key: name.slice(slash + 1) };
+  return { tenant: name.slice(0, slash), name: name.slice(slash + 1) };
 }
 
 /** The entries of a valid document, without what belongs to the instance. */
@@ -58,40 +76,48 @@ function namedEntries(kind: EntryKind, section: JsonValue): Entry[] {
 function tenantEntries(section: JsonValue): Entry[] {
   return namedEntries('tenants', section).flatMap((entry): Entry[] => {
     if (!isObject(entry.value)) return [entry];
-    const { keys, ...value } = entry.value;
-    return [{ ...entry, value }, ...keyEntries(entry.name, Array.isArray(keys) ? keys : [])];
+    const value = { ...entry.value };
+    const parts: Entry[] = [];
+    for (const kind of LIST_KINDS) {
+      appendAll(parts, listEntries(kind, entry.name, value[kind]));
+      delete value[kind];
+    }
+    return [{ ...entry, value }, ...parts];
   });
 }
 
-function keyEntries(tenant: string, keys: readonly JsonValue[]): Entry[] {
-  return keys
+function listEntries(kind: TenantList, tenant: string, list: JsonValue | undefined): Entry[] {
+  const nameField = TENANT_LISTS[kind];
+  return (Array.isArray(list) ? list : [])
     .filter(isObject)
-    .map(({ name, ...value }) => ({ kind: 'keys', name: `${tenant}/${name}`, value }));
+    .map(({ [nameField]: name, ...value }) => ({ kind, name: `${tenant}/${name}`, value }));
 }
 
 /** The document that the entries are of; what `splitDocument` took apart, in the order of the entries. */
 export function joinDocument(entries: Iterable<Entry>): JsonObject {
   const document: Map<string, JsonValue> = new Map();
   const sections = new Map<EntryKind, Map<string, JsonValue>>();
-  const keys = new Map<string, JsonObject[]>();
+  const lists = new Map<string, Map<TenantList, JsonObject[]>>();
   for (const { kind, name, value } of entries) {
     if (kind === 'settings') document.set(name, value);
-    else if (kind === 'keys') {
-      const { tenant, key } = splitKeyName(name);
-      const list = keys.get(tenant) ?? [];
-      keys.set(tenant, list);
-      list.push({ name: key, ...(isObject(value) && value) });
+    else if (isTenantList(kind)) {
+      const { tenant, name: nameInList } = splitListName(name);
+      const ofTenant = lists.get(tenant) ?? new Map<TenantList, JsonObject[]>();
+      lists.set(tenant, ofTenant);
+      const list = ofTenant.get(kind) ?? [];
+      ofTenant.set(kind, list);
+      list.push({ [TENANT_LISTS[kind]]: nameInList, ...(isObject(value) && value) });
     } else {
       const section = sections.get(kind) ?? new Map();
       sections.set(kind, section);
       section.set(name, value);
     }
   }
-  for (const [tenant, list] of keys) {
+  for (const [tenant, ofTenant] of lists) {
     const tenants = sections.get('tenants') ?? new Map<string, JsonValue>();
     sections.set('tenants', tenants);
     const value = tenants.get(tenant);
-    tenants.set(tenant, { ...(isObject(value) && value), keys: list });
+    tenants.set(tenant, { ...(isObject(value) && value), ...Object.fromEntries(ofTenant) });
   }
   for (const [kind, section] of sections) document.set(kind, Object.fromEntries(section));
   return Object.fromEntries(document);

@@ -42,8 +42,9 @@ export class EventLog {
     this.#writing = this.#writing.catch(this.#onFailure);
   }
 
-  /** Newest first; those before the event `before`. One more than `limit` where there are more. */
+  /** Newest first; those before the event `before`. One more than `limit` where there are more. What was noted here is among them. */
   async list(before: string | undefined, limit: number): Promise<Event[]> {
+    await this.flush();
     let query = this.#db.selectFrom('events').selectAll();
     if (before !== undefined) query = query.where('id', '<', before);
     const rows = await query

@@ -1,5 +1,12 @@
 import type { Change } from './change.ts';
-import { type EntryKind, type OwnedEntry, type Owner, splitKeyName } from './entry.ts';
+import {
+  type EntryKind,
+  isTenantList,
+  type OwnedEntry,
+  type Owner,
+  splitListName,
+  type TenantList,
+} from './entry.ts';
 
 /** A name that both owners would have. */
 export interface Conflict {
@@ -12,7 +19,8 @@ export interface Conflict {
 /** The entries of both owners. An entry has one owner, or `apply` tells of the conflict. */
 export class Layers {
   readonly #byKind = new Map<EntryKind, Map<string, OwnedEntry>>();
-  readonly #keysOf = new Map<string, Set<string>>();
+  /** Names of entries, by list and tenant. */
+  readonly #ofTenants = new Map<TenantList, Map<string, Set<string>>>();
 
   constructor(entries: Iterable<OwnedEntry> = []) {
     for (const entry of entries) this.#set(entry);
@@ -37,10 +45,10 @@ export class Layers {
     return [...this.#byKind.keys()];
   }
 
-  /** The keys of a tenant, in the order in which they were made. */
-  keysOf(tenant: string): OwnedEntry[] {
-    const names = this.#keysOf.get(tenant) ?? [];
-    return [...names].map((name) => this.find('keys', name)).filter((entry) => entry !== undefined);
+  /** What a tenant has in a list of its own, in the order in which it was made. */
+  ofTenant(kind: TenantList, tenant: string): OwnedEntry[] {
+    const names = this.#ofTenants.get(kind)?.get(tenant) ?? [];
+    return [...names].map((name) => this.find(kind, name)).filter((entry) => entry !== undefined);
   }
 
   /** Makes all changes, or none and gives the conflicts. What goes makes room first. */
@@ -65,20 +73,23 @@ export class Layers {
     const entries = this.#byKind.get(kind) ?? new Map<string, OwnedEntry>();
     this.#byKind.set(kind, entries);
     entries.set(name, entry);
-    if (kind !== 'keys') return;
-    const { tenant } = splitKeyName(name);
-    const names = this.#keysOf.get(tenant);
+    if (!isTenantList(kind)) return;
+    const { tenant } = splitListName(name);
+    const tenants = this.#ofTenants.get(kind) ?? new Map<string, Set<string>>();
+    this.#ofTenants.set(kind, tenants);
+    const names = tenants.get(tenant);
     if (names) names.add(name);
-    else this.#keysOf.set(tenant, new Set([name]));
+    else tenants.set(tenant, new Set([name]));
   }
 
   #remove(kind: EntryKind, name: string): void {
     this.#byKind.get(kind)?.delete(name);
-    if (kind !== 'keys') return;
-    const { tenant } = splitKeyName(name);
-    const names = this.#keysOf.get(tenant);
+    if (!isTenantList(kind)) return;
+    const { tenant } = splitListName(name);
+    const tenants = this.#ofTenants.get(kind);
+    const names = tenants?.get(tenant);
     names?.delete(name);
-    if (names?.size === 0) this.#keysOf.delete(tenant);
+    if (names?.size === 0) tenants?.delete(tenant);
   }
 }
 

@@ -23,6 +23,9 @@ export interface NewRevision extends Omit<Revision, 'changeCount'> {
   changes: readonly Change[];
 }
 
+/** What else is written in a revision's transaction. */
+export type Alongside = (db: Transaction<Database>) => Promise<void>;
+
 /** Rows in one statement: SQLite binds at most 32,766 values, PostgreSQL 65,535. */
 const ROWS_AT_ONCE = 1_000;
 
@@ -121,7 +124,7 @@ export class RevisionStore {
   }
 
   /** Adds a revision; `false`, and nothing is written, where another instance was faster with this number. */
-  append(revision: NewRevision): Promise<boolean> {
+  append(revision: NewRevision, alongside?: Alongside): Promise<boolean> {
     const { number, createdAt, author, source, documentHash, changes } = revision;
     return this.#db.transaction().execute(async (db) => {
       const result = await db
@@ -140,6 +143,7 @@ export class RevisionStore {
       for (let at = 0; at < changes.length; at += ROWS_AT_ONCE) {
         await writeChanges(db, number, at, changes.slice(at, at + ROWS_AT_ONCE));
       }
+      await alongside?.(db);
       return true;
     });
   }

@@ -12,8 +12,10 @@ import {
 } from '../dialects/named-models.ts';
 import { parseField } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
+import { adviseAccess } from './advise-access.ts';
 import type { Call } from './call.ts';
 import { heldNotFound } from './refuse-held.ts';
+import type { Caller } from './snapshot.ts';
 
 /**
  * Looks in a body that goes to a provider as it came for further models, each of which the caller must be permitted to
@@ -60,7 +62,7 @@ function isCallerDialect(dialect: DialectName): dialect is CallerDialectName {
 function checkModels({ caller }: Call, provider: string, named: readonly NamedModel[]): void {
   for (const { model = '*', path } of named) {
     const called = `${provider}/${model}`;
-    if (!caller.mayCall(called)) throw notAllowed(path, called);
+    if (!caller.mayCall(called)) throw notAllowed(caller, path, called);
   }
 }
 
@@ -88,10 +90,10 @@ function findText(value: JsonValue, path: string, pattern: RegExp): { id: string
 /** How much of a text a refusal repeats. */
 const SHOWN = 64;
 
-function notAllowed(path: string, model: string): GatewayError {
+function notAllowed(caller: Caller, path: string, model: string): GatewayError {
   return new GatewayError(
     'forbidden',
-    `'${path}' may lead to a model that this key may not call: it needs the permission '${model}' for it.`,
+    `'${path}' may lead to a model that this key may not call: it needs the permission '${model}' for it. ${adviseAccess(caller, model)}`,
     { param: path, code: 'model_not_allowed' },
   );
 }

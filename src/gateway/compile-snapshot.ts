@@ -9,7 +9,13 @@ import type { Limit } from '../quotas/limit.ts';
 import { Routes } from '../routing/resolve-targets.ts';
 import type { Target } from '../routing/target.ts';
 import { hashOf, KeyRing, type TenantKey } from '../tenants/keys.ts';
-import { compileModelPermission } from '../tenants/permissions.ts';
+import {
+  type Approvals,
+  compileApprovals,
+  compileModelPermission,
+  compileTenantPermission,
+  type ModelPermission,
+} from '../tenants/permissions.ts';
 import type { ProviderDeclaration } from '../upstream/provider.ts';
 import type { SignInContext } from '../upstream/sign-in/create-signer.ts';
 import { buildUpstream, type Timeouts, type Upstream } from '../upstream/upstream.ts';
@@ -184,6 +190,7 @@ interface CompiledCallers {
   byTenant: ReadonlyMap<string, CompiledTenant>;
   made: readonly CallerKey[];
   modelLimits: ModelLimits;
+  approvals: Approvals;
 }
 
 /** `undefined` where usage records are all that is kept. */
@@ -192,7 +199,7 @@ function compileCapture(capture: TenantConfig['capture']): CapturePolicy | undef
   return { retentionMs: capture.retention, redact: capture.redact };
 }
 
-/** Tenants whose configuration is the very same object as before are not looked at, unless models have other limits. */
+/** Tenants whose configuration is the very same object as before are not looked at, unless models have other limits or approvals. */
 function compileCallers(
   { config, madeKeys, signIn, counters }: SnapshotSources,
   before: CompiledSnapshot | undefined,
@@ -200,6 +207,10 @@ function compileCallers(
   const limitsOf = ({ models }: Config) => Object.entries(models).map(([name, { limits }]) => [name, limits]);
   const sameLimits = before && isDeepStrictEqual(limitsOf(config), limitsOf(before.config));
   const modelLimits = sameLimits ? before.callers.modelLimits : compileModelLimits(config.models, counters);
+  const approvals = compileApprovals(config.models);
+  const isSame = sameLimits && isDeepStrictEqual(approvals, before.callers.approvals);
+  const permit = (tenant: Pick<TenantConfig, 'models' | 'grants'>) =>
+    compileTenantPermission(tenant, approvals, signIn.now);
   const byTenant = new Map(before?.callers.byTenant);
   const gone: CallerKey[] = [...(before?.callers.made ?? [])];
   const added: CallerKey[] = [];
@@ -212,8 +223,8 @@ function compileCallers(
   for (const name in config.tenants) {
     const tenant = config.tenants[name];
     const known = byTenant.get(name);
-    if (tenant === undefined || (sameLimits && known?.config === tenant)) continue;
-    const compiled = compileTenant(name, tenant, modelLimits, counters);
+    if (tenant === undefined || (isSame && known?.config === tenant)) continue;
+    const compiled = compileTenant(name, tenant, permit(tenant), modelLimits, counters);
     if (known) appendAll(gone, known.keys);
     appendAll(added, compiled.keys);
     byTenant.set(name, compiled);
@@ -223,21 +234,21 @@ function compileCallers(
     const limits = compileTenantLimits(tenant, { keys: [] }, modelLimits, counters).ofKey(name);
     return {
       ...key,
-      caller: { tenant, key: name, mayCall: compileModelPermission(['*']), capture: undefined, limits },
+      caller: { tenant, key: name, mayCall: permit({ models: ['*'] }), capture: undefined, limits },
     };
   });
   appendAll(added, made);
   const ring = before ? before.callers.ring.replace(gone, added) : new KeyRing(added, signIn.now);
-  return { ring, byTenant, made, modelLimits };
+  return { ring, byTenant, made, modelLimits, approvals };
 }
 
 function compileTenant(
   tenant: string,
   config: TenantConfig,
+  ofTenant: ModelPermission,
   modelLimits: ModelLimits,
   counters: CounterBook,
 ): CompiledTenant {
-  const ofTenant = compileModelPermission(config.models);
   const capture = compileCapture(config.capture);
   const limits = compileTenantLimits(tenant, config, modelLimits, counters);
   const common: TenantCaller = { tenant, mayCall: ofTenant, capture, limits: limits.ofAnyKey };
@@ -250,7 +261,7 @@ function compileTenant(
         key: name,
         hash: hashOf({ secret, secretHash }),
         ...(expires !== undefined && { expiresAt: expires }),
-        caller: { ...common, key: name, mayCall, limits: limits.ofKey(name) },
+        caller: { ...common, key: name, mayCall, keyMayCall: ofKey, limits: limits.ofKey(name) },
       };
       if (!previous) return [key];
       const expiresAt = Math.min(previous.until, expires ?? Number.POSITIVE_INFINITY);

@@ -53,6 +53,7 @@ export function compileTokens(
       ...tenant,
       key: `${name}:${callerNameOf(config, claims)}`,
       mayCall: mayByClaims ? (model) => tenant.mayCall(model) && mayByClaims(model) : tenant.mayCall,
+      keyMayCall: mayByClaims,
     };
   };
   return new TokenRing(

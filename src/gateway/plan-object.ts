@@ -3,6 +3,7 @@ import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conv
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
 import type { ObjectKind, UpstreamObject } from '../tenants/upstream-objects.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { adviseAccess } from './advise-access.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import type { ObjectCall } from './object-call.ts';
@@ -102,7 +103,7 @@ function checkPermission({ caller }: Call, provider: string): void {
   if (caller.mayCall(`${provider}/*`)) return;
   throw new GatewayError(
     'forbidden',
-    `Files and batches can be used with every model of '${provider}': a key needs the permission '${provider}/*' for them.`,
+    `Files and batches can be used with every model of '${provider}': a key needs the permission '${provider}/*' for them. ${adviseAccess(caller, `${provider}/*`)}`,
     { code: 'model_not_allowed' },
   );
 }

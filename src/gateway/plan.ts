@@ -1,6 +1,7 @@
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import type { Target } from '../routing/target.ts';
 import type { Account } from '../upstream/upstream.ts';
+import { adviseAccess } from './advise-access.ts';
 import type { Call } from './call.ts';
 
 /** One thing to try: a target with one of the accounts at its provider. */
@@ -23,7 +24,7 @@ export function planAttempts(call: Call): PlannedAttempt[] {
   if (!caller.mayCall(model)) {
     throw new GatewayError(
       'forbidden',
-      `This key may not call the model '${model}'. Ask your operator for access.`,
+      `This key may not call the model '${model}'. ${adviseAccess(caller, model)}`,
       {
         param: 'model',
         code: 'model_not_allowed',

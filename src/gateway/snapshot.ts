@@ -34,6 +34,8 @@ export interface Caller {
   capture?: CapturePolicy | undefined;
   /** Whether the tenant may call a model by this public name. */
   mayCall(model: string): boolean;
+  /** Whether the key's own list, or what the claims of a token permit, has a model; absent where all of its tenant's are. */
+  keyMayCall?: ((model: string) => boolean) | undefined;
   /** `undefined` where nothing that it can call has a limit. */
   limits: CallerLimits | undefined;
 }

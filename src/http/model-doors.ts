@@ -1,30 +1,17 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { GatewayError } from '../conversation/gateway-error.ts';
-import type { Dialect } from '../dialects/dialect.ts';
+import { adviseAccess } from '../gateway/advise-access.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { Caller } from '../gateway/snapshot.ts';
 import { authenticated, requireKey } from './access.ts';
-import { guessDialect } from './caller-dialect.ts';
-import { type KeyHolder, readAnthropicKey, readBearer, readGoogleKey } from './credentials.ts';
+import { guessDialect, readGuessedKey } from './caller-dialect.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { describeModel, describeModels } from './model-lists.ts';
-
-const READ_KEY: Partial<Record<Dialect['name'], (request: KeyHolder) => string | undefined>> = {
-  messages: readAnthropicKey,
-  gemini: readGoogleKey,
-};
 
 /** The models that a key may call, in the form of the caller's dialect: the three APIs share a path. */
 export function addModelDoors(app: FastifyInstance, gateway: Gateway, lifecycle: Lifecycle): void {
   app.register(async (doors) => {
-    requireKey(doors, {
-      gateway,
-      lifecycle,
-      readKey: (request) => {
-        const readKey = READ_KEY[guessDialect(request).name];
-        return readKey ? readKey(request) : readBearer(request.headers);
-      },
-    });
+    requireKey(doors, { gateway, lifecycle, readKey: readGuessedKey });
     for (const version of ['/v1', '/v1beta', '/v1alpha']) {
       doors.get(`${version}/models`, async (request) => {
         const names = callableModels(gateway, authenticated(request.caller));
@@ -50,8 +37,12 @@ function callableModels({ snapshot }: Gateway, caller: Caller): string[] {
 function findModel({ snapshot }: Gateway, caller: Caller, { params }: FastifyRequest): string {
   const { '*': id } = params as { '*': string };
   if (caller.mayCall(id) && snapshot.routes.resolve(id)) return id;
-  throw new GatewayError('not_found', `The model '${id}' does not exist or this key may not call it.`, {
-    param: 'model',
-    code: 'model_not_found',
-  });
+  throw new GatewayError(
+    'not_found',
+    `The model '${id}' does not exist or this key may not call it.${caller.mayCall(id) ? '' : ` ${adviseAccess(caller, id)}`}`,
+    {
+      param: 'model',
+      code: 'model_not_found',
+    },
+  );
 }

@@ -14,6 +14,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0010_usage_sums': { up: createUsageSums },
   '0030_captures': { up: createCaptures },
   '0040_revisions': { up: createRevisions },
+  '0050_access_requests': { up: createAccessRequests },
 };
 
 /**
@@ -192,4 +193,39 @@ async function createUsageSums(db: Kysely<unknown>): Promise<void> {
     if (isSqlite) create = create.modifyEnd(sql`without rowid`);
     await create.execute();
   }
+}
+
+/** Of one tenant and model one request is pending: who asks again at the same time is told of the same one. */
+async function createAccessRequests(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('access_requests')
+    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('tenant', 'text', (column) => column.notNull())
+    .addColumn('key', 'text', (column) => column.notNull())
+    .addColumn('model', 'text', (column) => column.notNull())
+    .addColumn('reason', 'text', (column) => column.notNull())
+    .addColumn('state', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('decided_at', 'bigint')
+    .addColumn('decided_by', 'text')
+    .addColumn('note', 'text')
+    .addColumn('until', 'bigint')
+    .execute();
+  await db.schema
+    .createIndex('access_requests_pending')
+    .unique()
+    .on('access_requests')
+    .columns(['tenant', 'model'])
+    .where(sql.ref('state'), '=', sql.lit('pending'))
+    .execute();
+  await db.schema
+    .createIndex('access_requests_by_tenant')
+    .on('access_requests')
+    .columns(['tenant', 'id'])
+    .execute();
+  await db.schema
+    .createIndex('access_requests_by_state')
+    .on('access_requests')
+    .columns(['state', 'id'])
+    .execute();
 }

@@ -12,6 +12,7 @@ export interface Database {
   config_entries: ConfigEntryRow;
   events: EventRow;
   captures: CaptureRow;
+  access_requests: AccessRequestRow;
   usage_by_hour: UsageSumRow;
   usage_by_day: UsageSumRow;
 }
@@ -157,7 +158,7 @@ export interface RevisionChangeRow {
   /** From 0, in the revision. */
   position: number;
   owner: 'file' | 'api';
-  kind: 'settings' | 'providers' | 'models' | 'rollouts' | 'adminKeys' | 'tenants' | 'keys';
+  kind: 'settings' | 'providers' | 'models' | 'rollouts' | 'adminKeys' | 'tenants' | 'keys' | 'grants';
   name: string;
   /** The entry as JSON, without secrets; null where there was none. */
   before: string | null;
@@ -187,6 +188,28 @@ export interface EventRow {
   message: string;
   /** As JSON. */
   details: string;
+}
+
+/** A tenant's wish to call a model. */
+export interface AccessRequestRow {
+  /** Grows with time. */
+  id: string;
+  tenant: string;
+  /** The name of the key that asked. */
+  key: string;
+  model: string;
+  reason: string;
+  state: 'pending' | 'approved' | 'denied';
+  /** Unix milliseconds. */
+  created_at: number;
+  /** Unix milliseconds; null while it is pending, as what follows. */
+  decided_at: number | null;
+  /** The admin key that decided. */
+  decided_by: string | null;
+  /** What the operator has to say to it. */
+  note: string | null;
+  /** Unix milliseconds: when the approval ends; null where it does not. */
+  until: number | null;
 }
 
 /** The columns of `calls` in the order in which they are written. The type makes sure that none is missing. */

@@ -1,4 +1,5 @@
 import { compileGlob } from '../config/glob.ts';
+import type { ModelConfig, TenantConfig } from '../config/resolve.ts';
 
 /** Answers whether a tenant may call a model by this public name. */
 export type ModelPermission = (model: string) => boolean;
@@ -28,5 +29,81 @@ export function compileModelPermission(models: readonly string[]): ModelPermissi
       remembered.set(model, allowed);
     }
     return allowed;
+  };
+}
+
+/**
+ * What nobody may call without an approval, by name: the groups of names of which one each must be granted. A target of
+ * a model that needs an approval needs one under its own name too, and who may call all of a provider's must have all.
+ */
+export type Approvals = ReadonlyMap<string, readonly (readonly string[])[]>;
+
+type ApprovedModel = Pick<ModelConfig, 'approval'> & {
+  targets: readonly { provider: string; model: string }[];
+};
+
+export function compileApprovals(models: Readonly<Record<string, ApprovedModel>>): Approvals {
+  const approvals = new Map<string, string[][]>();
+  const byTarget = new Map<string, string[]>();
+  for (const [name, { approval, targets }] of Object.entries(models)) {
+    if (approval !== 'required') continue;
+    approvals.set(name, [[name]]);
+    for (const { provider, model } of targets) {
+      const target = `${provider}/${model}`;
+      const known = byTarget.get(target);
+      if (known) {
+        if (!known.includes(name)) known.push(name);
+        continue;
+      }
+      const names = [target, name];
+      byTarget.set(target, names);
+      approvals.set(target, [names]);
+      const ofProvider = approvals.get(`${provider}/*`);
+      if (ofProvider) ofProvider.push(names);
+      else approvals.set(`${provider}/*`, [names]);
+    }
+  }
+  return approvals;
+}
+
+/**
+ * What a tenant may call: by its `models` what needs no approval, and whatever is granted to it, for as long as it is.
+ *
+ * @param now Unix milliseconds, asked at each call: a grant ends by itself
+ */
+export function compileTenantPermission(
+  { models, grants }: Pick<TenantConfig, 'models' | 'grants'>,
+  approvals: Approvals,
+  now: () => number,
+): ModelPermission {
+  const isListed = compileModelPermission(models);
+  const isGranted = compileGrants(grants ?? [], now);
+  if (!isGranted && approvals.size === 0) return isListed;
+  return (model) => {
+    if (isListed(model)) {
+      const groups = approvals.get(model);
+      if (!groups) return true;
+      if (isGranted && groups.every((names) => names.some(isGranted))) return true;
+    }
+    return isGranted?.(model) === true;
+  };
+}
+
+/** `undefined` where nothing is granted. */
+function compileGrants(
+  grants: NonNullable<TenantConfig['grants']>,
+  now: () => number,
+): ModelPermission | undefined {
+  if (grants.length === 0) return undefined;
+  const ends = new Map<string, number>();
+  const patterns: { matches: ModelPermission; until: number }[] = [];
+  for (const { model, until = Number.POSITIVE_INFINITY } of grants) {
+    ends.set(model, until);
+    if (model.includes('*')) patterns.push({ matches: compileGlob(model), until });
+  }
+  return (model) => {
+    const until = ends.get(model);
+    if (until !== undefined && until > now()) return true;
+    return patterns.some((pattern) => pattern.until > now() && pattern.matches(model));
   };
 }

@@ -17,11 +17,17 @@ import { hashSecret } from '../../src/tenants/keys.ts';
 const names = fc.constantFrom('a', 'b', 'c', 'd-1', 'e.x');
 const values = fc.record({ x: fc.integer({ min: 0, max: 3 }), y: fc.array(fc.string(), { maxLength: 2 }) });
 const section = fc.dictionary(names, values);
+const granted = fc.constantFrom('m', 'openai/gpt/5', '*', 'openai/*');
 const tenant = fc
-  .tuple(values, fc.uniqueArray(names, { minLength: 1, maxLength: 3 }))
-  .map(([value, keys]) => ({
+  .tuple(
+    values,
+    fc.uniqueArray(names, { minLength: 1, maxLength: 3 }),
+    fc.uniqueArray(granted, { maxLength: 3 }),
+  )
+  .map(([value, keys, models]) => ({
     ...value,
     keys: keys.map((name) => ({ name, secretHash: hashSecret(name) })),
+    ...(models.length > 0 && { grants: models.map((model) => ({ model, until: '2030-01-01' })) }),
   }));
 
 /** Documents as they are after their check: sections that are empty say nothing. */
@@ -40,13 +46,22 @@ const own = (entries: Iterable<Entry>, owner: 'file' | 'api'): OwnedEntry[] =>
 
 /** Keys are a list, but in no order that means anything. */
 function normal(document: JsonObject): JsonObject {
-  const tenants = Object.entries((document['tenants'] ?? {}) as Record<string, { keys: { name: string }[] }>);
+  const tenants = Object.entries((document['tenants'] ?? {}) as unknown as Record<string, TenantLists>);
   if (tenants.length === 0) return document;
   const sorted = tenants.map(([name, tenant]) => [
     name,
-    { ...tenant, keys: tenant.keys.toSorted((a, b) => (a.name < b.name ? -1 : 1)) },
+    {
+      ...tenant,
+      keys: tenant.keys.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+      ...(tenant.grants && { grants: tenant.grants.toSorted((a, b) => (a.model < b.model ? -1 : 1)) }),
+    },
   ]);
   return { ...document, tenants: Object.fromEntries(sorted) };
+}
+
+interface TenantLists {
+  keys: { name: string }[];
+  grants?: { model: string }[];
 }
 
 const exportOf = (layers: Layers, owner: 'file' | 'api') => normal(joinDocument(layers.ofOwner(owner)));

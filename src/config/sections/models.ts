@@ -64,7 +64,10 @@ export const modelSchema = z.strictObject({
     .describe('Continue a broken stream at the provider where it supports that.'),
   overload: overloadSchema.optional().describe('Bounds for this model.'),
   limits: limitsSchema.optional().describe('Limits of all callers of this model together.'),
-  approval: z.enum(APPROVALS).optional().describe('Whether a tenant must ask before it may use the model.'),
+  approval: z
+    .enum(APPROVALS)
+    .optional()
+    .describe('required: a tenant needs a grant to call it, whatever its models say.'),
   deprecated: date().optional().describe('The day after which the model is retired.'),
   successor: modelName().optional().describe('The model to move to.'),
   onRetired: z

@@ -4,6 +4,7 @@ import {
   duration,
   exactlyOne,
   expression,
+  glob,
   globs,
   keySecret,
   mapping,
@@ -37,6 +38,14 @@ export const keySchema = z
     limits: limitsSchema.optional().describe('Limits of this key.'),
   })
   .refine(secretOrHash.check, { error: secretOrHash.error });
+
+export const grantSchema = z.strictObject({
+  model: glob('model').describe('What may be called: a model, provider/model, or a pattern.'),
+  until: date().optional().describe('From this day (UTC) or moment on it is refused again.'),
+  request: text('the id of an access request')
+    .optional()
+    .describe('The access request that was approved by it.'),
+});
 
 /** What an admin key may do, the least first; each may do what those before it may. */
 export const ROLES = ['viewer', 'operator', 'owner'] as const;
@@ -83,6 +92,10 @@ export const tenantSchema = z.strictObject({
     })
     .optional()
     .describe('Whether prompts and answers are kept.'),
+  grants: z
+    .array(grantSchema, { error: 'a list of grants' })
+    .optional()
+    .describe('Approvals: what the tenant may call beside its models, and of those that need an approval.'),
   keys: z
     .array(keySchema, { error: 'a list of keys' })
     .default(() => [])

@@ -4,6 +4,7 @@ import type { ControlPlane } from '../../control/control-plane.ts';
 import type { EventLog } from '../../control/event-log.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import type { Store } from '../../store/store.ts';
+import type { AccessRequests } from '../../tenants/access-requests.ts';
 import type { HashedKey, KeyRing } from '../../tenants/keys.ts';
 import type { ExportFormat } from '../../usage/export.ts';
 
@@ -18,6 +19,7 @@ export interface AdminParts {
   keys: KeyRing<AdminKey>;
   control: ControlPlane;
   events: EventLog;
+  access: AccessRequests;
 }
 
 /** One row of the admin API: what the router, the checks and the OpenAPI description are made of. */

@@ -1,15 +1,15 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ROLES } from '../../config/sections/tenants.ts';
 import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
-import { tryParseJson } from '../../conversation/json.ts';
 import { readBearer } from '../credentials.ts';
 import { readFormat, sendExport } from '../exports.ts';
+import { ACCESS_DOORS } from './access-doors.ts';
 import type { AdminDoor, AdminKey, AdminParts } from './admin-door.ts';
 import { CONFIG_DOORS } from './config-doors.ts';
 import { ENTRY_DOORS } from './entry-doors.ts';
 import { KEY_DOORS } from './key-doors.ts';
 import { describeDoors } from './open-api.ts';
-import { parseBody, parseQuery } from './parse.ts';
+import { parseBody, parseQuery, readBody } from './parse.ts';
 import { REVISION_DOORS } from './revision-doors.ts';
 import { USAGE_DOORS } from './usage-doors.ts';
 
@@ -21,6 +21,7 @@ export const ADMIN_DOORS: readonly AdminDoor[] = [
   ...REVISION_DOORS,
   ...ENTRY_DOORS,
   ...KEY_DOORS,
+  ...ACCESS_DOORS,
   ...USAGE_DOORS,
 ];
 
@@ -98,11 +99,4 @@ function plain({ query }: FastifyRequest): { format: 'json'; query: unknown } {
 function refuseQuery(query: unknown): undefined {
   const [name] = Object.keys(query ?? {});
   if (name !== undefined) throw invalidRequest(`'${name}' is no parameter here.`, name, 'unknown_parameter');
-}
-
-function readBody(body: unknown): unknown {
-  if (!Buffer.isBuffer(body) || body.length === 0) return {};
-  const value = tryParseJson(body.toString());
-  if (value === undefined) throw invalidRequest('The request body is not valid JSON.');
-  return value;
 }

@@ -3,7 +3,7 @@ import { modelName, name as nameSchema } from '../../config/fields.ts';
 import { configJsonSchema } from '../../config/json-schema.ts';
 import type { Role } from '../../config/sections/tenants.ts';
 import type { Change } from '../../control/change.ts';
-import type { OwnedEntry } from '../../control/entry.ts';
+import { LIST_KINDS, type OwnedEntry } from '../../control/entry.ts';
 import type { Layers } from '../../control/layers.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { type AdminDoor, type AdminRequest, door } from './admin-door.ts';
@@ -35,7 +35,8 @@ const SETS: readonly EntrySet[] = [
     noun: 'tenant',
     role: 'operator',
     name: nameSchema(),
-    alsoGone: (layers, name) => layers.keysOf(name).filter(({ owner }) => owner === 'api'),
+    alsoGone: (layers, name) =>
+      LIST_KINDS.flatMap((kind) => layers.ofTenant(kind, name)).filter(({ owner }) => owner === 'api'),
   },
   { kind: 'models', noun: 'model', role: 'operator', name: modelName() },
   // Whoever may say where a provider is may have its credentials sent anywhere.
@@ -121,7 +122,7 @@ function doorsOf(set: EntrySet): AdminDoor[] {
       method: 'DELETE',
       path: one,
       role,
-      summary: `Deletes a ${noun}${set.alsoGone ? ', and the keys that were made for it here' : ''}`,
+      summary: `Deletes a ${noun}${set.alsoGone ? ', and the keys and grants that were made for it here' : ''}`,
       handle: (request) => deleteEntry(set, request),
     }),
   ];

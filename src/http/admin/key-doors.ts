@@ -48,12 +48,12 @@ const SETS: readonly KeySet[] = [
     entryName: ({ tenant = '' }, key) => `${tenant}/${key}`,
     list: (layers, { tenant = '' }) => {
       if (!layers.find('tenants', tenant)) throw notFound('tenants', tenant);
-      return layers.keysOf(tenant);
+      return layers.ofTenant('keys', tenant);
     },
     document: ({ tenant = '' }, name, value) => ({ tenants: { [tenant]: { keys: [{ name, ...value }] } } }),
     prefix: ({ tenant = '' }, key, layers) => {
-      const known = layers.keysOf(tenant).findIndex((entry) => entry.name === `${tenant}/${key}`);
-      return `tenants.${tenant}.keys[${known === -1 ? layers.keysOf(tenant).length : known}]`;
+      const known = layers.ofTenant('keys', tenant).findIndex((entry) => entry.name === `${tenant}/${key}`);
+      return `tenants.${tenant}.keys[${known === -1 ? layers.ofTenant('keys', tenant).length : known}]`;
     },
   },
   {

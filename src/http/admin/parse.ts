@@ -3,8 +3,17 @@ import { expectation } from '../../config/explain.ts';
 import { formatPath } from '../../config/path.ts';
 import { ConfigError, type ConfigProblem } from '../../config/problem.ts';
 import { type GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
+import { tryParseJson } from '../../conversation/json.ts';
 
 export { parseQuery } from '../../usage/query-string.ts';
+
+/** The body's JSON; an empty object where there is no body. */
+export function readBody(body: unknown): unknown {
+  if (!Buffer.isBuffer(body) || body.length === 0) return {};
+  const value = tryParseJson(body.toString());
+  if (value === undefined) throw invalidRequest('The request body is not valid JSON.');
+  return value;
+}
 
 /** @throws GatewayError `invalid_request` with the path of the first thing that is wrong */
 export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {

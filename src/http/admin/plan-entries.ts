@@ -3,6 +3,7 @@ import type { Change } from '../../control/change.ts';
 import type { Outcome } from '../../control/control-plane.ts';
 import { type EntryKind, INSTANCE_SECTIONS, splitDocument } from '../../control/entry.ts';
 import type { Layers } from '../../control/layers.ts';
+import type { Alongside } from '../../control/revision-store.ts';
 import { Vault } from '../../control/veil.ts';
 import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
@@ -62,9 +63,10 @@ export async function makeChange(
   { parts, author }: Pick<AdminRequest, 'parts' | 'author'>,
   plan: (layers: Layers) => readonly Change[],
   prefix: string,
+  alongside?: Alongside,
 ): Promise<Outcome> {
   try {
-    return await parts.control.change({ name: author, source: 'api' }, plan);
+    return await parts.control.change({ name: author, source: 'api' }, plan, alongside);
   } catch (error) {
     throw tellConfigError(error, prefix);
   }
@@ -85,6 +87,7 @@ const NOUNS: Readonly<Record<EntryKind, string>> = {
   adminKeys: 'admin key',
   tenants: 'tenant',
   keys: 'key',
+  grants: 'grant',
   settings: 'setting',
 };
 
