@@ -34,7 +34,7 @@ const BODIES: Readonly<Record<string, (model: string) => object>> = {
 
 function formFor({ path }: OperationDoor, model: string): FormData {
   const form = new FormData();
-  if (path === '/v1/files') form.set('purpose', 'batch');
+  if (path === '/v1/files') form.set('purpose', 'user_data');
   else form.set('model', model);
   form.set(path.startsWith('/v1/images') ? 'image' : 'file', new Blob(['x']), 'a.bin');
   return form;
