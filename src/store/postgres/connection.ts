@@ -27,6 +27,8 @@ export function makePool(url: string, bounds: PoolBounds): pg.Pool {
   });
   // An idle connection that breaks is replaced when it is needed; if that fails, whoever needs it is told.
   pool.on('error', () => undefined);
+  // So is whoever holds one when it breaks, at its next query.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
