@@ -9,6 +9,7 @@ import { ConfigInForce } from './config-in-force.ts';
 import { ControlPlane } from './control/control-plane.ts';
 import { EventLog } from './control/event-log.ts';
 import { FileWatch } from './control/file-watch.ts';
+import { openSealer } from './control/sealer.ts';
 import { Vault } from './control/veil.ts';
 import { GatewayError } from './conversation/gateway-error.ts';
 import { recompileSnapshot } from './gateway/compile-snapshot.ts';
@@ -87,7 +88,7 @@ export async function startApp(
 ): Promise<App> {
   const { config } = loaded;
   const store = await openStore(storeUrl(config));
-  const vault = new Vault();
+  const vault = new Vault(await openSealer(loaded.context.env, store));
   const inForce = new ConfigInForce(config, vault, log);
   hide(() => [...inForce.secrets(), ...instanceSecrets(config)]);
   const journalDirectory = join(config.dataDirectory, 'journal');

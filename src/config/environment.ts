@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { appendAll } from '../conversation/append-all.ts';
-import { cloudName, credential, httpUrl, keySecret, text } from './fields.ts';
+import { cloudName, credential, httpUrl, keySecret, masterSecret, text } from './fields.ts';
 import { type KnownProvider, SETTING_NAMES, type SettingName } from './known-provider.ts';
 import type { ConfigProblem } from './problem.ts';
 import type { Environment } from './substitute.ts';
@@ -39,6 +39,17 @@ export function readEnvironment(env: Environment): EnvironmentSettings {
   }
   const adminKey = readVariable(env, 'FAIRLEAD_ADMIN_KEY');
   appendAll(problems, checkVariable(env, 'FAIRLEAD_ADMIN_KEY', keySecret()));
+  for (const variable of ['FAIRLEAD_SECRET', 'FAIRLEAD_SECRET_PREVIOUS']) {
+    appendAll(problems, checkVariable(env, variable, masterSecret()));
+  }
+  if (readVariable(env, 'FAIRLEAD_SECRET') === undefined && readVariable(env, 'FAIRLEAD_SECRET_PREVIOUS')) {
+    problems.push(
+      environmentProblem(
+        'FAIRLEAD_SECRET_PREVIOUS',
+        'is the secret before FAIRLEAD_SECRET, which is not set',
+      ),
+    );
+  }
   return {
     host: readVariable(env, 'HOST'),
     port,

@@ -185,6 +185,12 @@ export function keySecret() {
   ).brand<'Secret'>();
 }
 
+/** What stored credentials are encrypted under: a passphrase, or a key as hex or base64. */
+export function masterSecret() {
+  const expected = 'a secret of at least 16 characters, best 32 random bytes (openssl rand -base64 32)';
+  return hidden(z.string({ error: expected }).min(16, { error: expected }), 'credential');
+}
+
 /** What is known of a secret that was shown once: lower-case hex of its SHA-256, as `hashSecret` gives it. */
 export function secretHash() {
   return hidden(pattern(/^[0-9a-f]{64}$/, 'a SHA-256 of 64 lower-case hex digits'), 'credential');

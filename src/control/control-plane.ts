@@ -12,6 +12,7 @@ import { type Change, diffEntries, foldChanges, invertChange, undoChanges } from
 import { entryId, INSTANCE_SECTIONS, type OwnedEntry, splitDocument } from './entry.ts';
 import type { EventLog } from './event-log.ts';
 import { type Conflict, Layers } from './layers.ts';
+import { resealAll } from './reseal.ts';
 import { type Alongside, type NewRevision, RevisionStore } from './revision-store.ts';
 import { refuseRevokedKeys } from './revoked-keys.ts';
 import type { Vault } from './veil.ts';
@@ -97,6 +98,10 @@ export class ControlPlane {
 
   get troubles(): ControlTrouble[] {
     return [...this.#troubles];
+  }
+
+  get vault(): Vault {
+    return this.#vault;
   }
 
   get loaded(): LoadedConfig {
@@ -230,6 +235,21 @@ export class ControlPlane {
     });
   }
 
+  /**
+   * Encrypts every stored credential under the newest secret, also in the revisions before.
+   *
+   * @throws GatewayError where there is no secret, or where one that something is encrypted under is not here
+   */
+  async rotateSecret(author: string): Promise<Outcome & { history: number }> {
+    const outcome = await this.change({ name: author, source: 'api' }, (layers) =>
+      resealAll(layers, this.#vault),
+    );
+    const history = await this.#inTurn(() =>
+      this.revisions.reseal((name, value) => this.#vault.reseal(name, value)),
+    );
+    return { ...outcome, history };
+  }
+
   /** Compiles the configuration in force once more: what it is compiled with has changed. */
   recompile(): Promise<void> {
     return this.#inTurn(async () => {
@@ -270,8 +290,13 @@ export class ControlPlane {
   }
 
   #splitFile(loaded: LoadedConfig): SplitFile {
-    const entries = splitDocument(this.#vault.veil(loaded.written));
-    return { entries, hash: hash('sha256', JSON.stringify(entries), 'hex') };
+    const { written } = loaded;
+    const entries = splitDocument(this.#vault.veil(written));
+    // What is encrypted is another text under another secret: a file is the same file all the same.
+    const { providers } = written;
+    const marked = providers === undefined ? [] : splitDocument(this.#vault.fingerprint({ providers }));
+    const told = [...marked, ...entries.filter(({ kind }) => kind !== 'providers'), this.#vault.seals];
+    return { entries, hash: hash('sha256', JSON.stringify(told), 'hex') };
   }
 
   async #publishFile(file: SplitFile, loaded: LoadedConfig): Promise<void> {

@@ -123,6 +123,34 @@ export class RevisionStore {
     return rows.map(readChange);
   }
 
+  /**
+   * Gives what was encrypted in earlier revisions and entries its newest form; what a change did stays what it was.
+   * Gives how many rows became others.
+   */
+  reseal(reseal: (provider: string, value: JsonValue) => JsonValue): Promise<number> {
+    return this.#db.transaction().execute(async (db) => {
+      const rows = await db
+        .selectFrom('revision_changes')
+        .select(['revision', 'position', 'name', 'before', 'after'])
+        .where('kind', '=', 'providers')
+        .execute();
+      let count = 0;
+      for (const { revision, position, name, ...texts } of rows) {
+        const before = resealText(texts.before, name, reseal);
+        const after = resealText(texts.after, name, reseal);
+        if (before === texts.before && after === texts.after) continue;
+        await db
+          .updateTable('revision_changes')
+          .set({ before, after })
+          .where('revision', '=', revision)
+          .where('position', '=', position)
+          .execute();
+        count++;
+      }
+      return count;
+    });
+  }
+
   /** Adds a revision; `false`, and nothing is written, where another instance was faster with this number. */
   append(revision: NewRevision, alongside?: Alongside): Promise<boolean> {
     const { number, createdAt, author, source, documentHash, changes } = revision;
@@ -190,6 +218,17 @@ async function writeChanges(
       })),
     )
     .execute();
+}
+
+function resealText(
+  text: string | null,
+  name: string,
+  reseal: (provider: string, value: JsonValue) => JsonValue,
+): string | null {
+  const value = fromJson(text);
+  if (value === undefined) return null;
+  const resealed = reseal(name, value);
+  return resealed === value ? text : toJson(resealed);
 }
 
 function toJson(value: JsonValue | undefined): string | null {

@@ -1,41 +1,116 @@
 import { hash } from 'node:crypto';
 import type { Finding } from '../config/finding.ts';
-import type { ConfigPath } from '../config/path.ts';
+import { type ConfigPath, formatPath, valueAt } from '../config/path.ts';
 import { isSensitivePath } from '../config/schema-path.ts';
+import { invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { hashSecret } from '../tenants/keys.ts';
+import { hideSealed, readMark } from './marks.ts';
+import { keyIdOf, type Sealer } from './sealer.ts';
 
 /** Nothing but variables, maybe behind a scheme (`Bearer ${TOKEN}`): it tells no secret. A default may be one. */
 const ONLY_VARIABLES = /^(?:[A-Za-z][A-Za-z-]* )?(?:\$\{[A-Za-z_][A-Za-z0-9_]*\})+$/;
 
+interface Replacing {
+  /** What is put in the place of a credential that is written out. */
+  put(credential: string, path: ConfigPath): JsonObject;
+  /** What a mapping where a credential may be stands for; `undefined` where it is what it says. */
+  restore?(mark: JsonObject, path: ConfigPath): JsonObject | undefined;
+}
+
 /**
- * The credentials that files of this process wrote out. What is stored of one is a mark with its fingerprint, in whose
- * place the credential is put again here, and only here.
+ * Takes credentials out of what is stored, and puts them in again where the configuration is compiled, and only there.
+ * With a sealer they are stored encrypted; without one a credential that a file writes out is stored as a mark with its
+ * fingerprint, and known only to processes whose file has it.
  */
 export class Vault {
   readonly #credentials = new Map<string, string>();
   readonly #keySecrets = new Set<string>();
+  readonly #sealer: Sealer | undefined;
 
-  /** Every secret that a file of this process wrote out, for whoever must not tell it. */
+  constructor(sealer?: Sealer) {
+    this.#sealer = sealer;
+  }
+
+  get seals(): boolean {
+    return this.#sealer !== undefined;
+  }
+
+  /** Every secret that a file of this process wrote out, and what encrypts, for whoever must not tell it. */
   secrets(): string[] {
-    return [...this.#credentials.values(), ...this.#keySecrets];
+    return [...this.#credentials.values(), ...this.#keySecrets, ...(this.#sealer?.secrets ?? [])];
+  }
+
+  /** The document of a file without secrets: keys by their hashes, credentials encrypted or as marks, placeholders as they are. */
+  veil(document: JsonObject): JsonObject {
+    const sealer = this.#sealer;
+    const mark = this.#putFingerprint;
+    return this.#veilMapping(document, [], {
+      put: (credential, path) => {
+        const fingerprint = mark(credential);
+        return sealer ? { sealed: sealer.seal(credential, placeOf(document, path)) } : fingerprint;
+      },
+    });
+  }
+
+  /** The same with marks, whether there is a sealer or not: it is the same under every secret. */
+  fingerprint(document: JsonObject): JsonObject {
+    return this.#veilMapping(document, [], { put: this.#putFingerprint });
   }
 
   /**
-   * The document without secrets: keys by their hashes, credentials as marks, placeholders as they are.
+   * A document that was sent, for the store. `{ encrypted: … }`, which answers have in the places of credentials, stands
+   * for what `stored` has there.
    *
-   * @param onCredential told where a credential is written out
+   * @throws GatewayError `invalid_request` for a credential that cannot be encrypted here, or a mark that stands for nothing
    */
-  veil(document: JsonObject, onCredential: (path: ConfigPath) => void = () => {}): JsonObject {
-    return this.#veilMapping(document, [], onCredential);
+  veilSent(document: JsonObject, stored: (provider: string) => JsonValue | undefined): JsonObject {
+    return this.#veilMapping(document, [], {
+      put: (credential, path) => {
+        if (this.#sealer) return { sealed: this.#sealer.seal(credential, placeOf(document, path)) };
+        const place = formatPath(path);
+        throw invalidRequest(
+          `'${place}': a credential is stored only encrypted, and this gateway has nothing to encrypt it with. Set FAIRLEAD_SECRET in the environment of every instance; or set a variable there, and write \${NAME} here.`,
+          place,
+          'credential_not_stored',
+        );
+      },
+      restore: (value, path) => {
+        const mark = readMark(value, 'encrypted');
+        if (mark === undefined) return undefined;
+        const provider = String(path[1]);
+        const known = { providers: { [provider]: stored(provider) } };
+        const sealed = findSealed(known, placeOf(document, path), mark);
+        if (sealed) return sealed;
+        const place = formatPath(path);
+        throw invalidRequest(
+          `'${place}': there is no such credential here any more, or it is another account's: write the credential itself.`,
+          place,
+          'credential_not_stored',
+        );
+      },
+    });
   }
 
-  /** The document with the credentials that are known here in the places of their marks. */
+  /** The document with the credentials in the places of what is stored of them. */
   unveil(document: JsonValue, findings: Finding[]): JsonValue {
-    return this.#unveil(document, [], findings);
+    return this.#unveil(document, [], document, findings);
   }
 
-  #veilMapping(mapping: JsonObject, path: ConfigPath, tell: (path: ConfigPath) => void): JsonObject {
+  /** An entry encrypted under the newest secret; the very same value where it is already, or holds nothing encrypted. */
+  reseal(provider: string, value: JsonValue): JsonValue {
+    const document = { providers: { [provider]: value } };
+    const resealed = this.#reseal(document, [], document);
+    return valueAt(resealed, ['providers', provider]) as JsonValue;
+  }
+
+  readonly #putFingerprint = (credential: string): JsonObject => {
+    const fingerprint = hash('sha256', `fairlead:${credential}`, 'hex').slice(0, 16);
+    this.#credentials.set(fingerprint, credential);
+    return { notStored: fingerprint };
+  };
+
+  #veilMapping(mapping: JsonObject, path: ConfigPath, replacing: Replacing): JsonObject {
     const entries = Object.entries(mapping).flatMap(([key, value]): [string, JsonValue][] => {
       if (value === undefined) return [];
       const place = [...path, key];
@@ -43,52 +118,107 @@ export class Vault {
         this.#keySecrets.add(value);
         return [['secretHash', hashSecret(value)]];
       }
-      return [[key, this.#veilValue(value, place, tell)]];
+      return [[key, this.#veilValue(value, place, replacing)]];
     });
     return Object.fromEntries(entries);
   }
 
-  #veilValue(value: JsonValue, path: ConfigPath, tell: (path: ConfigPath) => void): JsonValue {
+  #veilValue(value: JsonValue, path: ConfigPath, replacing: Replacing): JsonValue {
     if (Array.isArray(value))
-      return value.map((entry, index) => this.#veilValue(entry, [...path, index], tell));
-    if (isObject(value)) return this.#veilMapping(value, path, tell);
+      return value.map((entry, index) => this.#veilValue(entry, [...path, index], replacing));
+    if (isObject(value)) {
+      const restored = mayHoldSecrets(path) ? replacing.restore?.(value, path) : undefined;
+      return restored ?? this.#veilMapping(value, path, replacing);
+    }
     if (typeof value !== 'string' || !mayHoldSecrets(path)) return value;
     if (ONLY_VARIABLES.test(value) || path.at(-1) === 'secretHash' || !isSensitivePath(path)) return value;
-    const fingerprint = hash('sha256', `fairlead:${value}`, 'hex').slice(0, 16);
-    this.#credentials.set(fingerprint, value);
-    tell(path);
-    return { notStored: fingerprint };
+    return replacing.put(value, path);
   }
 
-  #unveil(value: JsonValue, path: ConfigPath, findings: Finding[]): JsonValue {
-    if (Array.isArray(value)) {
-      const unveiled = value.map((entry, index) => this.#unveil(entry, [...path, index], findings));
-      return unveiled.every((entry, index) => entry === value[index]) ? value : unveiled;
-    }
-    if (!isObject(value)) return value;
-    const fingerprint = readMark(value);
-    if (fingerprint !== undefined && mayHoldSecrets(path)) {
-      const credential = this.#credentials.get(fingerprint);
+  #unveil(value: JsonValue, path: ConfigPath, root: JsonValue, findings: Finding[]): JsonValue {
+    return mapChildren(value, path, (child, place) => {
+      if (!isObject(child) || !mayHoldSecrets(place)) return this.#unveil(child, place, root, findings);
+      const sealed = readMark(child, 'sealed');
+      const fingerprint = readMark(child, 'notStored');
+      if (sealed === undefined && fingerprint === undefined) {
+        return this.#unveil(child, place, root, findings);
+      }
+      const credential =
+        sealed === undefined
+          ? this.#credentials.get(fingerprint ?? '')
+          : this.#sealer?.unseal(sealed, placeOf(root, place));
       if (credential !== undefined) return credential;
-      const message = `was written out in a file, so it is not stored, and the file of this instance has it no more: write it as a placeholder, \${NAME}`;
-      findings.push({ path, message });
-      return value;
-    }
-    let copy: JsonObject | undefined;
-    for (const [key, entry] of Object.entries(value)) {
-      if (entry === undefined) continue;
-      const unveiled = this.#unveil(entry, [...path, key], findings);
-      if (unveiled === entry) continue;
-      copy ??= { ...value };
-      copy[key] = unveiled;
-    }
-    return copy ?? value;
+      findings.push({ path: place, message: sealed === undefined ? NOT_HERE : cannotUnseal(sealed) });
+      return child;
+    });
+  }
+
+  #reseal(value: JsonValue, path: ConfigPath, root: JsonValue): JsonValue {
+    return mapChildren(value, path, (child, place) => {
+      const sealed = readMark(child, 'sealed');
+      if (sealed === undefined) return this.#reseal(child, place, root);
+      if (!this.#sealer || this.#sealer.isCurrent(sealed)) return child;
+      const bound = placeOf(root, place);
+      const credential = this.#sealer.unseal(sealed, bound);
+      return credential === undefined ? child : { sealed: this.#sealer.seal(credential, bound) };
+    });
   }
 }
 
-function readMark(value: JsonObject): string | undefined {
-  const { notStored, ...rest } = value;
-  return typeof notStored === 'string' && Object.keys(rest).length === 0 ? notStored : undefined;
+const NOT_HERE = `was written out in a file, so it is not stored, and the file of this instance has it no more: write it as a placeholder, \${NAME}`;
+
+function cannotUnseal(sealed: string): string {
+  return `is stored encrypted, under another secret than this instance has (key ${keyIdOf(sealed)}): set FAIRLEAD_SECRET, or FAIRLEAD_SECRET_PREVIOUS, to the one that it was encrypted under`;
+}
+
+/** What is stored at a place, where it is what the mark stands for. */
+function findSealed(document: JsonObject, place: string, mark: string): JsonObject | undefined {
+  let found: JsonObject | undefined;
+  const look = (value: JsonValue, path: ConfigPath): JsonValue =>
+    mapChildren(value, path, (child, at) => {
+      const sealed = readMark(child, 'sealed');
+      if (sealed === undefined) return look(child, at);
+      const isMeant = placeOf(document, at) === place && readMark(hideSealed(child), 'encrypted') === mark;
+      if (isMeant) found = { sealed };
+      return child;
+    });
+  look(document, []);
+  return found;
+}
+
+/** A copy where a child became another; the very same value where none did. */
+function mapChildren(
+  value: JsonValue,
+  path: ConfigPath,
+  map: (child: JsonValue, path: ConfigPath) => JsonValue,
+): JsonValue {
+  if (Array.isArray(value)) {
+    const mapped = value.map((entry, index) => map(entry, [...path, index]));
+    return mapped.every((entry, index) => entry === value[index]) ? value : mapped;
+  }
+  if (!isObject(value)) return value;
+  let copy: JsonObject | undefined;
+  for (const [key, entry] of Object.entries(value)) {
+    if (entry === undefined) continue;
+    const mapped = map(entry, [...path, key]);
+    if (mapped === entry) continue;
+    copy ??= { ...value };
+    copy[key] = mapped;
+  }
+  return copy ?? value;
+}
+
+/**
+ * What a credential is bound to: its provider, its account by name, its field. A credential that is to replace an
+ * account's (`next`) is bound as the account's own, which it becomes.
+ */
+function placeOf(document: JsonValue, path: ConfigPath): string {
+  const [section, provider, list, index, ...field] = path;
+  if (section !== 'providers' || list !== 'accounts' || typeof index !== 'number')
+    return JSON.stringify(path);
+  const name = valueAt(document, [...path.slice(0, 4), 'name']);
+  const own = field[0] === 'next' ? field.slice(1) : field;
+  return JSON.stringify([section, provider, list, typeof name === 'string' ? name : index, ...own]);
 }
 
 /** Spares the look into the schema where it has nothing to hide. */

@@ -15,6 +15,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0030_captures': { up: createCaptures },
   '0040_revisions': { up: createRevisions },
   '0050_access_requests': { up: createAccessRequests },
+  '0060_sealing': { up: createSealing },
 };
 
 /**
@@ -227,5 +228,14 @@ async function createAccessRequests(db: Kysely<unknown>): Promise<void> {
     .createIndex('access_requests_by_state')
     .on('access_requests')
     .columns(['state', 'id'])
+    .execute();
+}
+
+/** The salt of what is derived from `FAIRLEAD_SECRET`: made once, by the first instance that has a secret. */
+async function createSealing(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('sealing')
+    .addColumn('id', 'integer', (column) => column.primaryKey().notNull())
+    .addColumn('salt', 'text', (column) => column.notNull())
     .execute();
 }

@@ -11,6 +11,7 @@ export interface Database {
   revision_changes: RevisionChangeRow;
   config_entries: ConfigEntryRow;
   events: EventRow;
+  sealing: SealingRow;
   captures: CaptureRow;
   access_requests: AccessRequestRow;
   usage_by_hour: UsageSumRow;
@@ -175,6 +176,13 @@ export interface ConfigEntryRow {
   value: string;
   /** The revision that made it: entries are read in the order in which they were made. */
   revision: number;
+}
+
+/** What keys for credentials are derived with; one row. */
+export interface SealingRow {
+  id: number;
+  /** Hex. */
+  salt: string;
 }
 
 /** Something an operator may want to know of. */

@@ -6,6 +6,7 @@ import { readFormat, sendExport } from '../exports.ts';
 import { ACCESS_DOORS } from './access-doors.ts';
 import type { AdminDoor, AdminKey, AdminParts } from './admin-door.ts';
 import { CONFIG_DOORS } from './config-doors.ts';
+import { CREDENTIAL_DOORS } from './credential-doors.ts';
 import { ENTRY_DOORS } from './entry-doors.ts';
 import { KEY_DOORS } from './key-doors.ts';
 import { describeDoors } from './open-api.ts';
@@ -20,6 +21,7 @@ export const ADMIN_DOORS: readonly AdminDoor[] = [
   ...CONFIG_DOORS,
   ...REVISION_DOORS,
   ...ENTRY_DOORS,
+  ...CREDENTIAL_DOORS,
   ...KEY_DOORS,
   ...ACCESS_DOORS,
   ...USAGE_DOORS,

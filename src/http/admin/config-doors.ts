@@ -3,6 +3,7 @@ import { configJsonSchema } from '../../config/json-schema.ts';
 import { type Change, diffEntries } from '../../control/change.ts';
 import { joinDocument } from '../../control/entry.ts';
 import type { Layers } from '../../control/layers.ts';
+import { hideSealed } from '../../control/marks.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { type AdminDoor, type AdminRequest, door } from './admin-door.ts';
 import { tellConfigError } from './parse.ts';
@@ -32,7 +33,7 @@ export const CONFIG_DOORS: readonly AdminDoor[] = [
       const entries = (['file', 'api'] as const)
         .filter((candidate) => owner === 'all' || owner === candidate)
         .flatMap((candidate) => layers.ofOwner(candidate));
-      return { body: joinDocument(entries), revision };
+      return { body: hideSealed(joinDocument(entries)), revision };
     },
   }),
   door({
@@ -55,8 +56,8 @@ export const CONFIG_DOORS: readonly AdminDoor[] = [
 async function replaceConfig(request: AdminRequest<{ dryRun: 'true' | 'false' }, Record<string, unknown>>) {
   const { parts, author, query } = request;
   // What was parsed from JSON is JSON.
-  const entries = readDocumentEntries(request.body as JsonObject, request);
-  const plan = (layers: Layers): Change[] => diffEntries('api', layers.ofOwner('api'), entries);
+  const plan = (layers: Layers): Change[] =>
+    diffEntries('api', layers.ofOwner('api'), readDocumentEntries(request.body as JsonObject, request));
   try {
     const { revision, changes } =
       query.dryRun === 'true'

@@ -5,6 +5,7 @@ import type { Role } from '../../config/sections/tenants.ts';
 import type { Change } from '../../control/change.ts';
 import { LIST_KINDS, type OwnedEntry } from '../../control/entry.ts';
 import type { Layers } from '../../control/layers.ts';
+import { hideSealed } from '../../control/marks.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { type AdminDoor, type AdminRequest, door } from './admin-door.ts';
 import { pageOf, pageQuery, parseBody } from './parse.ts';
@@ -141,7 +142,8 @@ async function putEntry(
     if (current?.owner === 'file') throw ownedByFile(kind, name, file);
     if (current && which === 'new') throw alreadyThere(kind, name);
     if (!current && which === 'existing') throw notFound(kind, name);
-    const before = current && isObject(current.value) ? current.value : {};
+    const told = current && hideSealed(current.value);
+    const before = isObject(told) ? told : {};
     const document = documentOf(kind, name, make(before));
     const entries = readDocumentEntries(document, request);
     return entries.map(({ kind, name, value }) => ({
@@ -194,9 +196,10 @@ function byName(a: OwnedEntry, b: OwnedEntry): number {
   return a.name < b.name ? -1 : 1;
 }
 
-/** Values hold no secrets: a credential is a placeholder or a mark. */
-function describeEntry({ name, owner, value }: OwnedEntry): JsonObject {
-  return { name, owner, ...(isObject(value) && (value as Record<string, JsonValue>)) };
+/** Holds no secrets: a credential is a placeholder or a mark. */
+export function describeEntry({ name, owner, value }: OwnedEntry): JsonObject {
+  const told = hideSealed(value);
+  return { name, owner, ...(isObject(told) && (told as Record<string, JsonValue>)) };
 }
 
 function entrySchema(kind: EntrySet['kind']): JsonObject {

@@ -4,18 +4,20 @@ import type { Outcome } from '../../control/control-plane.ts';
 import { type EntryKind, INSTANCE_SECTIONS, splitDocument } from '../../control/entry.ts';
 import type { Layers } from '../../control/layers.ts';
 import type { Alongside } from '../../control/revision-store.ts';
-import { Vault } from '../../control/veil.ts';
 import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type { AdminRequest } from './admin-door.ts';
 import { tellConfigError } from './parse.ts';
 
 /**
- * The entries of a document that somebody sent: keys by their hashes, and no credential written out.
+ * The entries of a document that somebody sent: keys by their hashes, credentials encrypted.
  *
  * @throws GatewayError where it holds what the API cannot own
  */
-export function readDocumentEntries(document: JsonObject, { role }: Pick<AdminRequest, 'role'>) {
+export function readDocumentEntries(
+  document: JsonObject,
+  { role, parts }: Pick<AdminRequest, 'role' | 'parts'>,
+) {
   for (const section of INSTANCE_SECTIONS) {
     if (document[section] === undefined) continue;
     throw invalidRequest(
@@ -25,17 +27,9 @@ export function readDocumentEntries(document: JsonObject, { role }: Pick<AdminRe
     );
   }
   if (role !== 'owner') refusePlaceholders(document, []);
-  const literals: string[] = [];
-  const veiled = new Vault().veil(document, (path) => literals.push(formatPath(path)));
-  const [literal] = literals;
-  if (literal !== undefined) {
-    throw invalidRequest(
-      `'${literal}': a credential is not stored: set a variable in the environment of the gateway, and write \${NAME} here.`,
-      literal,
-      'credential_not_stored',
-    );
-  }
-  return splitDocument(veiled);
+  const { vault, layers } = parts.control;
+  const stored = (name: string) => layers.find('providers', name)?.value;
+  return splitDocument(vault.veilSent(document, stored));
 }
 
 /** A placeholder could show what is in the gateway's environment to whoever may read the configuration or its calls. */

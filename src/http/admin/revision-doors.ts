@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Change } from '../../control/change.ts';
+import { hideSealed } from '../../control/marks.ts';
 import type { Revision } from '../../control/revision-store.ts';
 import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
@@ -110,8 +111,8 @@ export function describeChange({ owner, kind, name, before, after }: Change): Js
     owner,
     kind,
     name,
-    ...(before !== undefined && { before: shortenHashes(before) }),
-    ...(after !== undefined && { after: shortenHashes(after) }),
+    ...(before !== undefined && { before: shortenHashes(hideSealed(before)) }),
+    ...(after !== undefined && { after: shortenHashes(hideSealed(after)) }),
   };
 }
 
