@@ -7,6 +7,7 @@ import type { LoadedConfig } from './config/load.ts';
 import type { Config } from './config/resolve.ts';
 import { ConfigInForce } from './config-in-force.ts';
 import { ControlPlane } from './control/control-plane.ts';
+import { CredentialRotation } from './control/credential-rotation.ts';
 import { EventLog } from './control/event-log.ts';
 import { FileWatch } from './control/file-watch.ts';
 import { openSealer } from './control/sealer.ts';
@@ -164,6 +165,12 @@ export async function startApp(
     tokens,
     quotas,
     prices: inForce,
+    // The control plane is made after the gateway; nothing is called before both are.
+    credentials: {
+      rejected: (credential, reason) => rotation.rejected(credential, reason),
+      accepted: (credential) => rotation.accepted(credential),
+      proven: (credential) => rotation.proven(credential),
+    },
     log,
     calls: new RunningCalls(),
     objects: new UpstreamObjects(store, Date.now),
@@ -195,6 +202,7 @@ export async function startApp(
     compile: compileToEnforce,
   });
   const access = new AccessRequests(store, Date.now);
+  const rotation = new CredentialRotation({ control, events, log });
   const admin: AdminParts = { store, keys: first.adminKeys, control, events, access };
 
   const server = createHttpServer({

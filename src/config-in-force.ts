@@ -5,7 +5,7 @@ import type { Vault } from './control/veil.ts';
 import type { Usage } from './conversation/usage.ts';
 import type { CompiledSnapshot } from './gateway/compile-snapshot.ts';
 import { listSecrets } from './upstream/secrets.ts';
-import type { Account } from './upstream/upstream.ts';
+import { type Account, withNext } from './upstream/upstream.ts';
 import { PriceBook } from './usage/prices.ts';
 
 /** How many accounts that are configured no more are remembered: calls that still run may tell of their secrets. */
@@ -61,7 +61,7 @@ export class ConfigInForce {
 }
 
 function listAccounts({ snapshot }: CompiledSnapshot): Account[] {
-  return [...snapshot.routes.upstreams.values()].flatMap((upstream) => upstream.accounts);
+  return [...snapshot.routes.upstreams.values()].flatMap((upstream) => withNext(upstream.accounts));
 }
 
 function priceSources({ prices, providers }: Config): object {

@@ -147,13 +147,21 @@ function findUntaken(
     ];
     return untaken
       .filter((name) => account[name] !== undefined)
-      .map((name): ConfigPath => [...path, 'accounts', index, name]);
+      .map((name): ConfigPath => [...path, 'accounts', index, name])
+      .concat(findUntakenNext([...path, 'accounts', index, 'next'], account['next'], known));
   });
   return [...atProvider.map((name): ConfigPath => [...path, name]), ...inAccounts].map((place) => ({
     path: place,
     at: 'key' as const,
     message: `${known.name} takes no ${place.at(-1)}`,
   }));
+}
+
+function findUntakenNext(path: ConfigPath, next: unknown, known: KnownProvider): ConfigPath[] {
+  if (!isObject(next)) return [];
+  return SIGN_IN_KINDS.filter((kind) => kind !== known.signIn?.kind && next[kind] !== undefined).map(
+    (kind) => [...path, kind],
+  );
 }
 
 /** Headers that a signature is made of. */

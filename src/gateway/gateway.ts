@@ -6,6 +6,7 @@ import type { TokenCounter } from '../tokens/token-counter.ts';
 import type { Connections } from '../upstream/connections.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import type { PriceBook } from '../usage/prices.ts';
+import type { CredentialReports } from './credentials.ts';
 import type { LateCounts } from './late-counts.ts';
 import type { RunningCalls } from './running-calls.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -22,6 +23,8 @@ export interface Gateway {
   readonly responses: Pick<ResponseArchive, 'keep' | 'find' | 'remove'>;
   /** Prompts and answers, of tenants that want them kept. */
   readonly captures: Pick<CaptureArchive, 'keep'>;
+  /** Told of what providers make of our credentials. */
+  readonly credentials: CredentialReports;
   readonly log: Log;
   readonly calls: RunningCalls;
   /** Whose it is what providers keep: files, batches, conversations, … */

@@ -5,8 +5,9 @@ import type { Call } from './call.ts';
 import { captureCall } from './capture-call.ts';
 import { namesHeld, planHeld } from './check-held.ts';
 import { countLocally, mustCountLocally } from './count-locally.ts';
+import { credentialsRejected, noteStandIn, standInFor } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
-import { type PlannedAttempt, planAttempts } from './plan.ts';
+import { MAX_ATTEMPTS, type PlannedAttempt, planAttempts } from './plan.ts';
 import { planObject } from './plan-object.ts';
 import { reserveQuota } from './reserve-quota.ts';
 import { sendError, toGatewayError } from './respond.ts';
@@ -69,8 +70,15 @@ const FAILOVER_KINDS: ReadonlySet<ErrorKind> = new Set([
 async function attemptInTurn(gateway: Gateway, call: Call, plan: PlannedAttempt[]): Promise<void> {
   let failure: GatewayError | undefined;
   let refusal: unknown;
-  for (const planned of plan) {
+  // What stands in for a credential is put behind it on the way.
+  for (let index = 0; index < plan.length; index++) {
+    const planned = plan[index];
+    if (!planned) break;
     if (mustCountLocally(call, planned.target)) return countLocally(gateway, call, planned.target);
+    if (!planned.account.standing.mayTry()) {
+      refusal ??= credentialsRejected(planned.target.upstream);
+      continue;
+    }
     let attempt: Promise<GatewayError | undefined>;
     try {
       attempt = makeAttempt(gateway, call, planned);
@@ -78,10 +86,14 @@ async function attemptInTurn(gateway: Gateway, call: Call, plan: PlannedAttempt[
       refusal ??= thrown;
       continue;
     }
+    const before = failure;
     failure = await attempt;
+    if (!failure && before && planned.insteadOf) noteStandIn(gateway, planned, before);
     if (!failure || call.cancelled) return;
-    if (!FAILOVER_KINDS.has(failure.kind)) break;
+    const standIn = call.attempts.length < MAX_ATTEMPTS ? standInFor(planned, failure) : undefined;
+    if (!standIn && !FAILOVER_KINDS.has(failure.kind)) break;
     if (call.upload && !call.upload.canReplay) break;
+    if (standIn) plan.splice(index + 1, 0, standIn);
   }
   throw failure ?? refusal;
 }

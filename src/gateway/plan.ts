@@ -1,22 +1,27 @@
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import type { Target } from '../routing/target.ts';
-import type { Account } from '../upstream/upstream.ts';
+import type { Account, Upstream } from '../upstream/upstream.ts';
 import { adviseAccess } from './advise-access.ts';
 import type { Call } from './call.ts';
+import { chooseCredential, credentialsRejected } from './credentials.ts';
 
 /** One thing to try: a target with one of the accounts at its provider. */
 export interface PlannedAttempt {
   target: Target;
   account: Account;
+  /** The account with its other credential, for when this one is at fault. */
+  standIn?: Account | undefined;
+  /** The credential on trial that was refused, where this is the attempt that shows whether the call is to blame. */
+  insteadOf?: Account | undefined;
 }
 
 /** However long the lists of targets and accounts are, a call makes no more upstream requests than this. */
-const MAX_ATTEMPTS = 8;
+export const MAX_ATTEMPTS = 8;
 
 /**
  * The second step: what to try, in order: each target with each of its provider's accounts.
  *
- * @throws GatewayError `forbidden` or `not_found`. A model that the caller may not call is forbidden whether it
+ * @throws GatewayError `forbidden`, `not_found`, or `upstream_unavailable` where no account's credential is accepted. A model that the caller may not call is forbidden whether it
  * exists or not, so the answer tells nothing about what others have.
  */
 export function planAttempts(call: Call): PlannedAttempt[] {
@@ -34,11 +39,16 @@ export function planAttempts(call: Call): PlannedAttempt[] {
   const targets = call.snapshot.routes.resolve(model);
   if (!targets) throw unknownModel(call, model);
   const plan: PlannedAttempt[] = [];
+  let rejecting: Upstream | undefined;
   for (const target of targets) {
     for (const account of target.upstream.accounts) {
-      if (isPlanned(call, target, account) && plan.length < MAX_ATTEMPTS) plan.push({ target, account });
+      if (!isPlanned(call, target, account) || plan.length >= MAX_ATTEMPTS) continue;
+      const chosen = chooseCredential(account);
+      if (chosen) plan.push({ target, account: chosen.account, standIn: chosen.standIn });
+      else rejecting ??= target.upstream;
     }
   }
+  if (plan.length === 0 && rejecting) throw credentialsRejected(rejecting);
   if (plan.length === 0) throw keptElsewhere(call);
   return plan;
 }

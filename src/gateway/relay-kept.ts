@@ -8,6 +8,7 @@ import type { Method } from '../upstream/connections.ts';
 import { findEndpoint, pathSegment } from '../upstream/endpoint.ts';
 import { networkError } from '../upstream/network-errors.ts';
 import type { Account } from '../upstream/upstream.ts';
+import { chooseCredential } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import { logFailedAnswer, MAX_ERROR_BYTES, readFailedAnswer, withoutSecrets } from './upstream-failure.ts';
 
@@ -62,7 +63,8 @@ function locate(gateway: Gateway, kept: KeptAtProvider, { dialect, resource, que
   const name = kept.target.slice(0, slash);
   const model = kept.target.slice(slash + 1);
   const upstream = gateway.snapshot.routes.upstreams.get(name);
-  const account = upstream?.accounts.find((candidate) => candidate.name === kept.account);
+  const named = upstream?.accounts.find((candidate) => candidate.name === kept.account);
+  const account = named && (chooseCredential(named)?.account ?? named);
   const asked = { operation: 'generate', model, stream: false, dialect: dialect.name } as const;
   const endpoint = upstream && account && findEndpoint(upstream, account, asked);
   if (!upstream || !account || endpoint?.dialect.name !== dialect.name) {

@@ -77,12 +77,16 @@ export function readFailedAnswer(
 /** A 403 says by its words whom it is about; where it has none it is the caller's, who is told what the provider says. */
 function alarmOf(status: number, failure: UpstreamFailure): Alarm | undefined {
   const isKeyRefused = status === 403 && KEY_REFUSED.test(failure.message);
+  if (status === 401 && LACKS_PERMISSION.test(failure.message)) return 'upstream_permission_denied';
   if (status === 401 || status === 407 || failure.credentialRejected === true || isKeyRefused) {
     return 'upstream_credentials_rejected';
   }
   if (status === 402) return 'upstream_payment_required';
   return failure.permissionDenied === true ? 'upstream_permission_denied' : undefined;
 }
+
+/** OpenAI answers 401 where a restricted key may not do this; what else it may do it still may. */
+const LACKS_PERMISSION = /\binsufficient permissions?\b|\bmissing scopes?\b/i;
 
 /** Some servers say 403 where others say 401, with nothing but a sentence. */
 const KEY_REFUSED =

@@ -10,6 +10,7 @@ import type {
 import { listSecrets } from './secrets.ts';
 import { createSigner, type SignInContext } from './sign-in/create-signer.ts';
 import type { Signer } from './sign-in/signer.ts';
+import { Standing, type TrialOptions } from './standing.ts';
 
 /** A provider as this configuration knows it: the declaration plus where it is and who we are there. */
 export interface Upstream {
@@ -46,19 +47,32 @@ export interface Account {
   headers: string[];
   /** Makes what further headers a request needs. Absent: the credential, if any, is in `headers` already. */
   signer: Signer | undefined;
+  /** Whether the provider takes its credential. */
+  standing: Standing;
+  /** The same account with the credential that is to replace this one. */
+  next?: Account | undefined;
+  /** Of such a one: its configuration. */
+  replaces?: NextCredential | undefined;
   /** What must never be told to anyone (`listSecrets`): providers quote it in their errors. */
   secrets(): readonly string[];
   /** All that it was built from: an account of the next configuration with the same is this one. */
   builtFrom?: object;
 }
 
-export interface AccountOptions extends Settings {
-  name: string;
+export interface CredentialOptions {
   apiKey?: string | undefined;
   aws?: AwsCredentials | undefined;
   google?: GoogleCredentials | undefined;
   entra?: EntraCredentials | undefined;
+}
+
+/** A credential that is to replace its account's. */
+export interface NextCredential extends CredentialOptions, TrialOptions {}
+
+export interface AccountOptions extends Settings, CredentialOptions {
+  name: string;
   headers?: Readonly<Record<string, string>> | undefined;
+  next?: NextCredential | undefined;
 }
 
 /** Later ones go before earlier ones, however a name is written (RFC 9110 5.1: its case means nothing). */
@@ -94,18 +108,52 @@ export function buildUpstream(options: UpstreamOptions, context: SignInContext, 
   const { name, declaration, timeouts } = options;
   // Without an account requests go out without a credential: servers of one's own often want none.
   const [first = { name: 'none' }, ...others] = options.accounts;
-  const build = (account: AccountOptions) => {
+  const known = before ? withNext(before.accounts) : [];
+  const buildOne = (account: AccountOptions, replaces?: NextCredential): Account => {
     const { baseUrl, settings, headers } = options;
     const origins = { declaration: declaration.name, baseUrl, settings, headers, account };
-    const known = before?.accounts.find(({ builtFrom }) => isDeepStrictEqual(builtFrom, origins));
-    return known ?? { ...buildAccount(options, account, context), builtFrom: origins };
+    const alike = known.filter(({ builtFrom }) => isDeepStrictEqual(builtFrom, origins));
+    const same = alike.find((candidate) => isDeepStrictEqual(candidate.replaces, replaces));
+    if (same) return same;
+    // One that has replaced another keeps its access token, and is on trial no more.
+    const built = alike[0] ?? buildAccount(options, account, context);
+    return { ...built, standing: createStanding(built, context, replaces), replaces, builtFrom: origins };
+  };
+  const build = ({ next, ...written }: AccountOptions): Account => {
+    const account = buildOne(written);
+    const candidate = next && buildOne(replaceCredential(written, next), next);
+    return account.next === candidate ? account : { ...account, next: candidate };
   };
   const quirked = declaration.dialect === 'chat' ? new QuirkedChat(declaration.quirks ?? {}) : undefined;
   const accounts: Upstream['accounts'] = [build(first), ...others.map(build)];
   return { name, allModels: `${name}/*`, declaration, quirked, accounts, timeouts };
 }
 
-function buildAccount(upstream: UpstreamOptions, options: AccountOptions, context: SignInContext): Account {
+/** Accounts, each with the one that is to replace it. */
+export function withNext(accounts: readonly Account[]): Account[] {
+  return accounts.flatMap((account) => (account.next ? [account, account.next] : [account]));
+}
+
+function replaceCredential(account: AccountOptions, next: NextCredential): AccountOptions {
+  const { apiKey: _apiKey, aws: _aws, google: _google, entra: _entra, ...rest } = account;
+  const { share: _share, proveAfter: _proveAfter, ...credential } = next;
+  return { ...rest, ...credential };
+}
+
+/** Access tokens may be revoked before their time: a new one is fetched before anybody is alarmed. */
+function createStanding(
+  { signer }: Pick<Account, 'signer'>,
+  { now }: SignInContext,
+  trial: NextCredential | undefined,
+): Standing {
+  return new Standing(now, { mayBeToken: signer?.renews === true, trial });
+}
+
+function buildAccount(
+  upstream: UpstreamOptions,
+  options: AccountOptions,
+  context: SignInContext,
+): Omit<Account, 'standing'> {
   const { declaration } = upstream;
   const { name, apiKey, aws, google, entra, headers } = options;
   const settings = mergeSettings(options, upstream.settings ?? {});

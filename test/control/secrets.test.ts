@@ -21,8 +21,10 @@ async function setUp(context: TestContext) {
   const folder = makeTempDirectory(context);
   const start = async (env: Record<string, string>, file?: string) => {
     const gateway = await startGateway({}, undefined, { folder, env, ...(file !== undefined && { file }) });
-    context.after(() => gateway.stop());
-    return gateway;
+    let stopped: Promise<void> | undefined;
+    const stop = () => (stopped ??= gateway.stop());
+    context.after(stop);
+    return { ...gateway, stop };
   };
   const provider = { adapter: 'openai', baseUrl: fake.url, accounts: [{ name: 'main', apiKey: KEY }] };
   return { fake, folder, start, provider };

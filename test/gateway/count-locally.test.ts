@@ -55,6 +55,7 @@ async function countBy(
     });
     const gateway = {
       snapshot,
+      credentials: { rejected: () => undefined, accepted: () => undefined, proven: () => undefined },
       connections,
       ledger: {
         append: (record: UsageRecord) => records.push(record),

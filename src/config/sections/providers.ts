@@ -73,16 +73,40 @@ export function hasCredentials(
   return CREDENTIALS.some((key) => account[key] !== undefined);
 }
 
+const oneCredential = {
+  apiKey: credential().optional().describe('The credential; best a placeholder.'),
+  apiKeyFile: text('the path of a file').optional().describe('A file that holds the credential.'),
+  aws: awsSchema.optional().describe('AWS credentials, with which each request is signed.'),
+  google: googleSchema
+    .optional()
+    .describe('Google credentials; application default credentials where absent.'),
+  entra: entraSchema.optional().describe('An application in Microsoft Entra ID, instead of a key.'),
+};
+
+const next = exactlyOne(...CREDENTIALS);
+/** A credential that is to replace its account's. */
+export const nextSchema = z
+  .strictObject({
+    ...oneCredential,
+    share: ratio()
+      .refine((share) => share > 0, { error: 'a share above 0' })
+      .default(0.1)
+      .describe("Share of the account's calls, from 0 to 1."),
+    proveAfter: count(1)
+      .default(20)
+      .describe('Calls that go well, at one instance, before it replaces the credential of the account.'),
+  })
+  .refine(next.check, { error: next.error });
+
 const accountSchema = z
   .strictObject({
     name: name().describe('Names the account in usage records and logs.'),
-    apiKey: credential().optional().describe('The credential; best a placeholder.'),
-    apiKeyFile: text('the path of a file').optional().describe('A file that holds the credential.'),
-    aws: awsSchema.optional().describe('AWS credentials, with which each request is signed.'),
-    google: googleSchema
+    ...oneCredential,
+    next: nextSchema
       .optional()
-      .describe('Google credentials; application default credentials where absent.'),
-    entra: entraSchema.optional().describe('An application in Microsoft Entra ID, instead of a key.'),
+      .describe(
+        'A new credential that is to replace the other: it gets a share of the calls until it is proven.',
+      ),
     weight: positive()
       .optional()
       .describe("Share of the provider's traffic, relative to its other accounts."),

@@ -96,6 +96,7 @@ function createTokenSigner(
         throw signInFailed(provider, error);
       }
     },
+    renews: true,
     reject: () => tokens.drop(),
     secrets,
   };

@@ -18,6 +18,8 @@ export interface Signer {
    * @throws GatewayError `upstream_unavailable` where there is no credential to be had; its `cause` is for the operator.
    */
   sign(request: SignableRequest): Promise<string[]>;
+  /** What is signed with can be another next time: access tokens, which may be revoked. */
+  renews?: true;
   /** The provider did not accept what was signed: nothing that is remembered is used again. */
   reject(): void;
   /** What must never be told to anyone. */

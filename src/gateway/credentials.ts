@@ -1,0 +1,114 @@
+import { GatewayError } from '../conversation/gateway-error.ts';
+import type { Account, NextCredential, Upstream } from '../upstream/upstream.ts';
+import type { Gateway } from './gateway.ts';
+import type { PlannedAttempt } from './plan.ts';
+
+/** Told of what providers make of our credentials. Nothing is told of calls that change nothing. */
+export interface CredentialReports {
+  /** It is taken out; or, where it was to replace another, dropped. */
+  rejected(credential: ReportedCredential, reason: string): void;
+  /** It had been rejected, and is taken again. */
+  accepted(credential: ReportedCredential): void;
+  /** It is to replace the account's, and has shown that it can. */
+  proven(credential: ReportedCredential): void;
+}
+
+export interface ReportedCredential {
+  provider: string;
+  account: string;
+  /** Of one that is to replace the account's: its configuration. */
+  next: NextCredential | undefined;
+}
+
+/** The code of what `upstream-failure.ts` makes of a rejected credential. */
+const REJECTED = 'upstream_credentials_rejected';
+
+/** Refusals that a credential on trial has to answer for: the one that it is to replace might not have had them. */
+const FAILS_TRIAL: ReadonlySet<string | undefined> = new Set([
+  REJECTED,
+  'upstream_payment_required',
+  'upstream_permission_denied',
+]);
+
+/** Statuses of refusals that may be about the credential or about the call: with the account's own it turns out. */
+const MAY_BE_CREDENTIAL: ReadonlySet<number> = new Set([403, 404]);
+
+export interface ChosenCredential {
+  account: Account;
+  /** The account with its other credential, for when this one is at fault. */
+  standIn?: Account | undefined;
+}
+
+/** Which credential of an account a call is made with; `undefined` where the provider takes none of them. */
+export function chooseCredential(account: Account): ChosenCredential | undefined {
+  const { next, standing } = account;
+  if (!next) return standing.isOut ? undefined : { account };
+  if (next.standing.isOut) return standing.isOut ? undefined : { account };
+  if (standing.isOut) return { account: next };
+  return next.standing.trial?.takesCall() === true
+    ? { account: next, standIn: account }
+    : { account, standIn: next };
+}
+
+/**
+ * The same account with its other credential, where the failure may be the credential's: one that is on trial costs no call,
+ * and one that was rejected is replaced at once. The call goes on with it.
+ */
+export function standInFor(
+  { target, account, standIn }: PlannedAttempt,
+  failure: GatewayError,
+): PlannedAttempt | undefined {
+  if (!standIn) return undefined;
+  const onTrial = account.standing.trial !== undefined;
+  const isAtFault =
+    failure.code === REJECTED ||
+    (onTrial && (mayBeCredential(failure) || failure.kind !== 'upstream_rejected'));
+  return isAtFault ? { target, account: standIn, ...(onTrial && { insteadOf: account }) } : undefined;
+}
+
+export function mayBeCredential({ kind, status }: GatewayError): boolean {
+  return kind === 'upstream_rejected' && MAY_BE_CREDENTIAL.has(status);
+}
+
+/** What a failed attempt says of its credential. */
+export function noteRejection(
+  gateway: Gateway,
+  { target, account }: PlannedAttempt,
+  error: GatewayError,
+): void {
+  const isRejected = account.standing.trial ? FAILS_TRIAL.has(error.code) : error.code === REJECTED;
+  if (isRejected && account.standing.reject()) reject(gateway, target.upstream, account, error.message);
+}
+
+/** What an attempt that went well says of its credential, where there is something to learn. */
+export function noteAcceptance(gateway: Gateway, { target, account }: PlannedAttempt): void {
+  const news = account.standing.accept();
+  if (news) gateway.credentials[news](describe(target.upstream, account));
+}
+
+/** The account's own credential was answered where the one on trial was refused: that was about the credential. */
+export function noteStandIn(
+  gateway: Gateway,
+  { target, insteadOf }: PlannedAttempt,
+  failure: GatewayError,
+): void {
+  if (!insteadOf || !mayBeCredential(failure)) return;
+  if (insteadOf.standing.trial?.fail()) reject(gateway, target.upstream, insteadOf, failure.message);
+}
+
+/** Where no account is left whose credential the provider takes. */
+export function credentialsRejected({ name }: Pick<Upstream, 'name'>): GatewayError {
+  return new GatewayError(
+    'upstream_unavailable',
+    `The provider '${name}' did not accept the gateway's own credentials. Tell the gateway's operator; your key is fine.`,
+    { code: REJECTED },
+  );
+}
+
+function reject(gateway: Gateway, upstream: Upstream, account: Account, reason: string): void {
+  gateway.credentials.rejected(describe(upstream, account), reason);
+}
+
+function describe({ name: provider }: Upstream, { name: account, replaces }: Account): ReportedCredential {
+  return { provider, account, next: replaces };
+}

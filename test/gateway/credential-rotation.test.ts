@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { JsonObject } from '../../src/conversation/json.ts';
+import { adminClient } from '../support/admin.ts';
+import { startFakeOpenAi } from '../support/fake-openai.ts';
+import { startGateway } from '../support/gateway.ts';
+
+const OLD = 'sk-the-old-credential-0000000000';
+const NEW = 'sk-the-new-credential-1111111111';
+const ENV = { FAIRLEAD_SECRET: 'correct horse battery staple' };
+
+interface Alarm {
+  kind: string;
+  severity: string;
+  message: string;
+  details: JsonObject;
+}
+
+/** One address before which the keys that `accepts` names are good, as at a provider where keys come and go. */
+async function startProvider(context: TestContext, accepts: string[]) {
+  const fakes = await Promise.all([OLD, NEW].map((apiKey) => startFakeOpenAi({ apiKey })));
+  const good = new Set(accepts);
+  const sent: string[] = [];
+  const [ofOld, ofNew] = fakes;
+  assert.ok(ofOld && ofNew);
+  const { createServer, request: ask } = await import('node:http');
+  const server = createServer((incoming, response) => {
+    const key = incoming.headers.authorization?.replace('Bearer ', '') ?? '';
+    sent.push(key);
+    // A key that is not good is sent to the fake that has another one: it refuses it as the real one would.
+    const fake = (key === OLD) === good.has(key) ? ofOld : ofNew;
+    const { hostname, port } = new URL(fake.url);
+    const { method, headers } = incoming;
+    const forwarded = ask({ hostname, port, path: incoming.url, method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(response);
+    });
+    incoming.pipe(forwarded);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address);
+  context.after(async () => {
+    server.closeAllConnections();
+    server.close();
+    await Promise.all(fakes.map((fake) => fake.close()));
+  });
+  return { url: `http://127.0.0.1:${address.port}/v1`, sent, good };
+}
+
+async function setUp(context: TestContext, accepts: string[], provider: object, config: object = {}) {
+  const upstream = await startProvider(context, accepts);
+  const up = { adapter: 'openai', baseUrl: upstream.url, ...provider };
+  const gateway = await startGateway(config, undefined, { env: ENV });
+  context.after(() => gateway.stop());
+  const admin = adminClient(gateway.url);
+  await admin.must('PUT', '/providers/up', up);
+  const call = async (body: object = {}) => {
+    const answer = await gateway.post('/v1/chat/completions', {
+      model: 'up/gpt-4.1-mini',
+      messages: [{ role: 'user', content: 'Hello' }],
+      ...body,
+    });
+    const text = await answer.text();
+    return { status: answer.status, text, attempts: answer.headers.get('x-fairlead-attempts') };
+  };
+  const events = async (kind: string): Promise<Alarm[]> => {
+    const { body } = await admin.must('GET', '/events');
+    return (body['data'] as unknown as Alarm[]).filter((event) => event.kind === kind);
+  };
+  const account = async () =>
+    ((await admin.must('GET', '/providers/up')).body['accounts'] as JsonObject[])[0] ?? {};
+  return { ...upstream, gateway, admin, call, events, account };
+}
+
+async function until(what: string, check: () => Promise<boolean>): Promise<void> {
+  for (let waited = 0; waited < 10_000; waited += 25) {
+    if (await check()) return;
+    await sleep(25);
+  }
+  assert.fail(`in vain: ${what}`);
+}
+
+test('a new credential gets its share of the calls, is proven, and replaces the old one', async (context) => {
+  const setup = await setUp(context, [OLD, NEW], { accounts: [{ name: 'main', apiKey: OLD }] });
+  const { admin, call, sent, events, account, gateway } = setup;
+  const made = await admin.must('POST', '/providers/up/accounts/main/rotate', {
+    apiKey: NEW,
+    share: 0.25,
+    proveAfter: 3,
+  });
+  const [told] = made.body['accounts'] as JsonObject[];
+  const next = told?.['next'] as JsonObject;
+  assert.deepEqual([next['share'], next['proveAfter']], [0.25, 3]);
+  for (let calls = 0; calls < 11; calls++) assert.equal((await call()).status, 200);
+  const shares = sent.map((key) => (key === NEW ? 'new' : 'old')).join(' ');
+  assert.equal(shares, 'old old old new old old old new old old old');
+  assert.equal((await call()).status, 200);
+  await until('it has replaced the old one', async () => (await account())['next'] === undefined);
+  sent.length = 0;
+  for (let calls = 0; calls < 5; calls++) assert.equal((await call()).status, 200);
+  assert.deepEqual([...new Set(sent)], [NEW]);
+  const [proven] = await events('credential_proven');
+  assert.deepEqual(proven?.details, { provider: 'up', account: 'main', writeItInTheFile: false });
+  const newest = (await admin.must('GET', '/revisions?limit=1')).body['data'] as JsonObject[];
+  assert.equal(newest[0]?.['author'], 'credential rotation');
+  const all =
+    JSON.stringify([(await admin.must('GET', '/config?owner=all')).body, made.body]) + gateway.logs();
+  assert.doesNotMatch(all, /sk-the-(?:old|new)-credential/);
+});
+
+test('a new credential that is rejected costs no call, and is dropped with an alarm', async (context) => {
+  const setup = await setUp(context, [OLD], { accounts: [{ name: 'main', apiKey: OLD }] });
+  const { admin, call, sent, events, account } = setup;
+  await admin.must('POST', '/providers/up/accounts/main/rotate', { apiKey: NEW, share: 1 });
+  const first = await call();
+  assert.deepEqual([first.status, first.attempts], [200, '2']);
+  assert.deepEqual(sent, [NEW, OLD]);
+  await until('it is dropped', async () => (await account())['next'] === undefined);
+  assert.equal((await call()).status, 200);
+  assert.deepEqual(sent, [NEW, OLD, OLD]);
+  const alarms = await events('credential_rejected');
+  assert.equal(alarms.length, 1);
+  assert.equal(alarms[0]?.severity, 'alarm');
+  assert.equal(alarms[0]?.details['next'], true);
+});
+
+test('an old credential that is revoked before the new one is proven costs no call', async (context) => {
+  const setup = await setUp(context, [OLD, NEW], { accounts: [{ name: 'main', apiKey: OLD }] });
+  const { admin, call, sent, good, events } = setup;
+  await admin.must('POST', '/providers/up/accounts/main/rotate', { apiKey: NEW, share: 0.1 });
+  assert.equal((await call()).status, 200);
+  good.delete(OLD);
+  sent.length = 0;
+  for (let calls = 0; calls < 4; calls++) assert.equal((await call()).status, 200);
+  assert.deepEqual(sent, [OLD, NEW, NEW, NEW, NEW]);
+  assert.equal((await events('credential_rejected')).length, 1);
+});
+
+test('a rotation is taken back, and one at an account that is not there is refused', async (context) => {
+  const setup = await setUp(context, [OLD, NEW], { accounts: [{ name: 'main', apiKey: OLD }] });
+  const { admin, call, sent, account } = setup;
+  await admin.must('POST', '/providers/up/accounts/main/rotate', { apiKey: NEW, share: 1 });
+  await admin.must('DELETE', '/providers/up/accounts/main/rotate');
+  assert.deepEqual(Object.keys(await account()), ['name', 'apiKey']);
+  assert.equal((await call()).status, 200);
+  assert.deepEqual(sent, [OLD]);
+  const none = await admin.ask('POST', '/providers/up/accounts/other/rotate', { apiKey: NEW });
+  assert.equal(none.status, 404);
+  const rotate = '/providers/up/accounts/main/rotate';
+  for (const [body, param] of [
+    [{}, null],
+    [{ apiKey: NEW, share: 2 }, 'share'],
+    [{ apiKey: NEW, proveAfter: 0 }, 'proveAfter'],
+    [{ aws: { accessKeyId: 'AKIAEXAMPLE0', secretAccessKey: 'abcdefghijk' } }, 'aws'],
+  ] as const) {
+    const refused = await admin.ask('POST', rotate, body);
+    assert.deepEqual([refused.status, refused.body.error?.param], [400, param], JSON.stringify(refused.body));
+  }
+});
+
+test('a rejected credential is taken out at once, and another account takes over the same call', async (context) => {
+  const accounts = [
+    { name: 'first', apiKey: OLD },
+    { name: 'second', apiKey: NEW },
+  ];
+  const { call, sent, events, gateway, good, admin } = await setUp(context, [NEW], { accounts });
+  const first = await call();
+  assert.deepEqual([first.status, first.attempts], [200, '2']);
+  for (let calls = 0; calls < 3; calls++) assert.equal((await call()).status, 200);
+  assert.deepEqual(sent, [OLD, NEW, NEW, NEW, NEW]);
+  const [alarm, ...others] = await events('credential_rejected');
+  assert.equal(others.length, 0);
+  assert.equal(alarm?.severity, 'alarm');
+  assert.match(alarm?.message ?? '', /rejected the credential of the account 'first': it is taken out/);
+  assert.match(gateway.logs(), /"event":"credential_rejected"/);
+  assert.doesNotMatch(JSON.stringify(alarm) + gateway.logs(), /sk-the-/);
+
+  // With another credential the account is back at once.
+  good.add(OLD);
+  await admin.must('PATCH', '/providers/up', {
+    accounts: [
+      { name: 'first', apiKey: NEW },
+      { name: 'second', apiKey: OLD },
+    ],
+  });
+  sent.length = 0;
+  assert.equal((await call()).status, 200);
+  assert.deepEqual(sent, [NEW]);
+});
+
+test('with no other account calls fail at once, without asking the provider again', async (context) => {
+  const { call, sent } = await setUp(context, [], { accounts: [{ name: 'main', apiKey: OLD }] });
+  for (const stream of [false, true, false]) {
+    const { status, text } = await call({ stream });
+    assert.equal(status, 502);
+    assert.match(text, /upstream_credentials_rejected/);
+    assert.doesNotMatch(text, /sk-the-/);
+  }
+  assert.deepEqual(sent, [OLD]);
+});
