@@ -9,7 +9,7 @@ import { ConfigInForce } from './config-in-force.ts';
 import { ControlPlane } from './control/control-plane.ts';
 import { CredentialRotation } from './control/credential-rotation.ts';
 import { EventLog } from './control/event-log.ts';
-import { FileWatch } from './control/file-watch.ts';
+import { FileWatch, FileWatches } from './control/file-watch.ts';
 import { openSealer } from './control/sealer.ts';
 import { Vault } from './control/veil.ts';
 import { GatewayError } from './conversation/gateway-error.ts';
@@ -181,6 +181,7 @@ export async function startApp(
     now: Date.now,
     monotonicMs: () => performance.now(),
   };
+  const credentialFiles = new FileWatches(() => void control.readCredentialFiles());
   const compileToEnforce = (next: Config) => {
     const { compiled, adminKeys } = compile(next, made);
     return async () => {
@@ -189,6 +190,7 @@ export async function startApp(
       inForce.set(compiled);
       gateway.snapshot = compiled.snapshot;
       admin.keys = adminKeys;
+      if (lifecycle.phase !== 'draining') credentialFiles.follow(next.credentialFiles);
     };
   };
   const events = new EventLog(store, Date.now, (err) => log.error({ err }, 'an event could not be written'));
@@ -229,6 +231,7 @@ export async function startApp(
   const stop = async () => {
     lifecycle.phase = 'draining';
     watch.stop();
+    credentialFiles.follow([]);
     clearInterval(follow);
     await drain(gateway, config.server.drainTimeout);
     await closeServer(server);

@@ -17,8 +17,6 @@ export const DORMANT: readonly DormantField[] = [
   { pattern: 'server.workers' },
   { pattern: 'server.overload' },
   { pattern: 'providers.*.accounts[].weight' },
-  { pattern: 'providers.*.accounts[].apiKeyFile' },
-  { pattern: 'providers.*.accounts[].next.apiKeyFile' },
   { pattern: 'providers.*.health' },
   { pattern: 'providers.*.discovery' },
   { pattern: 'models.*.targets[].weight' },

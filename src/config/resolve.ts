@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { readCredentialFile } from './credential-files.ts';
 import {
   defaultStorePath,
   type EnvironmentSettings,
@@ -10,6 +11,8 @@ import {
 } from './environment.ts';
 import type { Secret } from './fields.ts';
 import { type KnownProvider, SETTING_NAMES, type SettingName } from './known-provider.ts';
+import { type ConfigPath, formatPath } from './path.ts';
+import { ConfigError, type ConfigProblem } from './problem.ts';
 import type { ParsedConfig } from './schema.ts';
 import type { modelSchema, targetSchema } from './sections/models.ts';
 import { hasCredentials, type providerSchema } from './sections/providers.ts';
@@ -73,6 +76,8 @@ export type Config = DeepReadonly<
     file: string | null;
     dataDirectory: string;
     adminKey: string | undefined;
+    /** The files that credentials were read from. */
+    credentialFiles: string[];
     store: NonNullable<ParsedConfig['store']>;
     providers: Record<string, ResolvedProvider>;
     models: Record<string, ResolvedModel>;
@@ -97,9 +102,12 @@ export function resolveConfig(
   knownProviders: readonly KnownProvider[],
   env: Environment,
 ): Config {
-  const providers = resolveProviders(parsed, knownProviders, env);
+  const files: CredentialFiles = { paths: [], problems: [], file: file ?? 'configuration' };
+  const providers = resolveProviders(parsed, knownProviders, env, files);
+  if (files.problems.length > 0) throw new ConfigError(files.problems);
   return deepFreeze({
     ...parsed,
+    credentialFiles: files.paths,
     file,
     dataDirectory: settings.dataDirectory,
     adminKey: settings.adminKey,
@@ -118,11 +126,16 @@ function resolveProviders(
   parsed: ParsedConfig,
   knownProviders: readonly KnownProvider[],
   env: Environment,
+  files: CredentialFiles,
 ): Record<string, ResolvedProvider> {
   const known = new Map(knownProviders.map((provider) => [provider.name, provider]));
   const declared = mapValues(parsed.providers, (written, name) => {
     const adapter = written.adapter ?? name;
-    return resolveProvider(name, { ...written, adapter }, known.get(adapter), env, 'file');
+    const accounts = written.accounts?.map((account, index) =>
+      readFiles(account, ['providers', name, 'accounts', index], files),
+    );
+    const read = { ...written, adapter, ...(accounts && { accounts }) };
+    return resolveProvider(name, read, known.get(adapter), env, 'file');
   });
   const present = knownProviders.filter(
     (provider) => !Object.hasOwn(parsed.providers, provider.name) && isPresent(provider, env),
@@ -175,6 +188,35 @@ function resolveSettings(
     if (value !== undefined) settings[name] = value;
   }
   return settings;
+}
+
+/** What came of reading credentials from files. */
+interface CredentialFiles {
+  paths: string[];
+  problems: ConfigProblem[];
+  /** How problems name the configuration. */
+  file: string;
+}
+
+/** An account, and what is to replace its credential, with what their files hold. */
+function readFiles(account: Account, path: ConfigPath, files: CredentialFiles): Account {
+  const { next } = account;
+  const read = readFile(account, path, files);
+  return next ? { ...read, next: readFile(next, [...path, 'next'], files) } : read;
+}
+
+function readFile<T extends { apiKeyFile?: string | undefined }>(
+  holder: T,
+  path: ConfigPath,
+  files: CredentialFiles,
+): T {
+  const { apiKeyFile, ...rest } = holder;
+  if (apiKeyFile === undefined) return holder;
+  files.paths.push(apiKeyFile);
+  const read = readCredentialFile(apiKeyFile);
+  if ('credential' in read) return { ...rest, apiKey: read.credential } as unknown as T;
+  files.problems.push({ file: files.file, path: formatPath([...path, 'apiKeyFile']), message: read.problem });
+  return holder;
 }
 
 /** Where a cloud's accounts say no credentials (but regions, say), those of the environment are meant. */

@@ -250,6 +250,22 @@ export class ControlPlane {
     return { ...outcome, history };
   }
 
+  /** Reads the files that credentials are in again. Rejects never: a file that is wrong changes nothing. */
+  readCredentialFiles(): Promise<void> {
+    return this.#inTurn(async () => {
+      const { log, events } = this.#options;
+      try {
+        await this.#enforce(this.#buildAndCompile([]), this.#revision);
+        log.info({ event: 'credential_files_read' }, 'the files of credentials were read again');
+      } catch (error) {
+        const problems = error instanceof ConfigError ? error.problems.map(formatProblem) : [String(error)];
+        const message = 'A file that a credential is in is refused: nothing changes.';
+        log.error({ event: 'credential_file_refused', problems }, message);
+        events.note('credential_file_refused', 'alarm', message, { problems });
+      }
+    });
+  }
+
   /** Compiles the configuration in force once more: what it is compiled with has changed. */
   recompile(): Promise<void> {
     return this.#inTurn(async () => {

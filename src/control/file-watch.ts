@@ -3,6 +3,31 @@ import { type Stats, statSync, unwatchFile, watchFile } from 'node:fs';
 /** Half of what a change may take to be in effect; the other half is for reading it only when it is whole. */
 const POLL_MS = 250;
 
+/** Watches several files, which may become others. */
+export class FileWatches {
+  readonly #onChange: () => void;
+  readonly #watches = new Map<string, FileWatch>();
+
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+  }
+
+  /** Watches these files from now on, and no others. */
+  follow(paths: readonly string[]): void {
+    for (const [path, watch] of this.#watches) {
+      if (paths.includes(path)) continue;
+      watch.stop();
+      this.#watches.delete(path);
+    }
+    for (const path of paths) {
+      if (this.#watches.has(path)) continue;
+      const watch = new FileWatch(path, this.#onChange);
+      this.#watches.set(path, watch);
+      watch.start();
+    }
+  }
+}
+
 /**
  * Watches one file by asking for its state: that works on every file system, with editors that write another file and
  * rename it, and with the symbolic links of Kubernetes, where notifications do not. A file that is being written is

@@ -121,7 +121,7 @@ onEachDatabase((database) => {
         { adapter: 'openai', accounts: [{ name: 'a', apiKey: 'sk-abcdefghijkl' }] },
         400,
         'providers.p.accounts[0].apiKey',
-        /is not stored/,
+        /is stored only encrypted/,
       ],
       ['PUT', '/config', { server: { port: 1 } }, 400, 'server', /belongs to each instance/],
       ['POST', '/tenants', '{', 400, '', /not valid JSON/],

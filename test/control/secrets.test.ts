@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
@@ -253,3 +254,43 @@ test('a secret that is short, or a previous one alone, is refused', async (conte
   );
   await assert.rejects(start({ FAIRLEAD_SECRET_PREVIOUS: SECRET }), /FAIRLEAD_SECRET, which is not set/);
 });
+
+test('a credential in a file is read, and read again when the file changes', async (context) => {
+  const { start, provider, folder, fake } = await setUp(context);
+  const path = join(folder, 'credential');
+  const accounts = [{ name: 'main', apiKeyFile: path }];
+  const gateway = await start({});
+  const admin = adminClient(gateway.url);
+  const missing = await admin.ask('PUT', '/providers/up', { ...provider, accounts });
+  assert.equal(missing.status, 400);
+  assert.equal(missing.body.error?.param, 'accounts[0].apiKeyFile');
+  assert.match(String(missing.body.error?.message), /the file cannot be read \(ENOENT\)/);
+
+  await writeFile(path, `${KEY}\n`);
+  await admin.must('PUT', '/providers/up', { ...provider, accounts });
+  assert.equal(await call(gateway), 200);
+  const sent = () => fake.requests.at(-1)?.headers['authorization'];
+  assert.equal(sent(), `Bearer ${KEY}`);
+
+  await writeFile(path, 'sk-another-one-00000000');
+  await until('the new one is used', async () => {
+    await call(gateway);
+    return sent() === 'Bearer sk-another-one-00000000';
+  });
+  await writeFile(path, 'two\nlines');
+  await until('the file is refused', async () => {
+    const { body } = await admin.must('GET', '/events');
+    return (body['data'] as { kind: string }[]).some(({ kind }) => kind === 'credential_file_refused');
+  });
+  assert.doesNotMatch(gateway.logs(), /sk-another-one|two.{1,2}lines/);
+  await writeFile(path, KEY);
+  await until('the file is right again', async () => (await call(gateway)) === 200);
+});
+
+async function until(what: string, check: () => Promise<boolean>): Promise<void> {
+  for (let waited = 0; waited < 10_000; waited += 50) {
+    if (await check()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.fail(`in vain: ${what}`);
+}

@@ -83,7 +83,7 @@ const oneCredential = {
   entra: entraSchema.optional().describe('An application in Microsoft Entra ID, instead of a key.'),
 };
 
-const next = exactlyOne(...CREDENTIALS);
+const next = exactlyOne('apiKey', 'apiKeyFile', 'aws', 'google', 'entra');
 /** A credential that is to replace its account's. */
 export const nextSchema = z
   .strictObject({
