@@ -1,4 +1,5 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
+import type { Target } from '../routing/target.ts';
 import type { Account, NextCredential, Upstream } from '../upstream/upstream.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -33,21 +34,22 @@ const FAILS_TRIAL: ReadonlySet<string | undefined> = new Set([
 /** Statuses of refusals that may be about the credential or about the call: with the account's own it turns out. */
 const MAY_BE_CREDENTIAL: ReadonlySet<number> = new Set([403, 404]);
 
-export interface ChosenCredential {
-  account: Account;
-  /** The account with its other credential, for when this one is at fault. */
-  standIn?: Account | undefined;
+/** An attempt with one of an account's credentials; `undefined` where the provider takes none of them. */
+export function planAccount(target: Target, account: Account): PlannedAttempt | undefined {
+  const { next, standing } = account;
+  if (next === undefined || next.standing.isOut) {
+    return standing.isOut ? undefined : { target, account, standIn: undefined };
+  }
+  if (standing.isOut) return { target, account: next, standIn: undefined };
+  return next.standing.trial?.takesCall() === true
+    ? { target, account: next, standIn: account }
+    : { target, account, standIn: next };
 }
 
-/** Which credential of an account a call is made with; `undefined` where the provider takes none of them. */
-export function chooseCredential(account: Account): ChosenCredential | undefined {
+/** The account with the credential that is in use, where nothing can take its place. */
+export function inUse(account: Account): Account {
   const { next, standing } = account;
-  if (!next) return standing.isOut ? undefined : { account };
-  if (next.standing.isOut) return standing.isOut ? undefined : { account };
-  if (standing.isOut) return { account: next };
-  return next.standing.trial?.takesCall() === true
-    ? { account: next, standIn: account }
-    : { account, standIn: next };
+  return standing.isOut && next && !next.standing.isOut ? next : account;
 }
 
 /**
@@ -63,7 +65,9 @@ export function standInFor(
   const isAtFault =
     failure.code === REJECTED ||
     (onTrial && (mayBeCredential(failure) || failure.kind !== 'upstream_rejected'));
-  return isAtFault ? { target, account: standIn, ...(onTrial && { insteadOf: account }) } : undefined;
+  return isAtFault
+    ? { target, account: standIn, standIn: undefined, insteadOf: onTrial ? account : undefined }
+    : undefined;
 }
 
 export function mayBeCredential({ kind, status }: GatewayError): boolean {

@@ -2,10 +2,10 @@ import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
 import type { ObjectKind, UpstreamObject } from '../tenants/upstream-objects.ts';
-import type { Account, Upstream } from '../upstream/upstream.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 import { adviseAccess } from './advise-access.ts';
 import type { Call } from './call.ts';
-import { chooseCredential, credentialsRejected } from './credentials.ts';
+import { credentialsRejected, planAccount } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import type { ObjectCall } from './object-call.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -33,7 +33,8 @@ export async function planObject(
       if (object.kind === 'batch') return [await planBatch(gateway, call)];
       const upstream = chooseProvider(call, object.provider);
       checkPermission(call, upstream.name);
-      const plan = upstream.accounts.flatMap((account) => planWith(upstream, 'file', account));
+      const target = targetAt(upstream, 'file');
+      const plan = upstream.accounts.flatMap((account) => planAccount(target, account) ?? []);
       if (plan.length === 0) throw credentialsRejected(upstream);
       return plan;
     }
@@ -93,15 +94,9 @@ function planAt(call: Call, { provider, account: name }: UpstreamObject, asked: 
       { code: 'account_missing' },
     );
   }
-  const [planned] = planWith(upstream, asked, account);
+  const planned = planAccount(targetAt(upstream, asked), account);
   if (!planned) throw credentialsRejected(upstream);
   return planned;
-}
-
-/** Nothing where the provider does not take the account's credential. */
-function planWith(upstream: Upstream, kind: ObjectKind, account: Account): PlannedAttempt[] {
-  const chosen = chooseCredential(account);
-  return chosen ? [{ target: targetAt(upstream, kind), ...chosen }] : [];
 }
 
 function targetAt(upstream: Upstream, kind: ObjectKind): PlannedAttempt['target'] {

@@ -3,7 +3,7 @@ import type { Target } from '../routing/target.ts';
 import type { Account, Upstream } from '../upstream/upstream.ts';
 import { adviseAccess } from './advise-access.ts';
 import type { Call } from './call.ts';
-import { chooseCredential, credentialsRejected } from './credentials.ts';
+import { credentialsRejected, planAccount } from './credentials.ts';
 
 /** One thing to try: a target with one of the accounts at its provider. */
 export interface PlannedAttempt {
@@ -21,8 +21,9 @@ export const MAX_ATTEMPTS = 8;
 /**
  * The second step: what to try, in order: each target with each of its provider's accounts.
  *
- * @throws GatewayError `forbidden`, `not_found`, or `upstream_unavailable` where no account's credential is accepted. A model that the caller may not call is forbidden whether it
- * exists or not, so the answer tells nothing about what others have.
+ * @throws GatewayError `forbidden` or `not_found`. A model that the caller may not call is forbidden whether it
+ * exists or not, so the answer tells nothing about what others have. `upstream_unavailable` where no account is left
+ * whose credential is accepted.
  */
 export function planAttempts(call: Call): PlannedAttempt[] {
   const { caller, model = '' } = call;
@@ -43,8 +44,8 @@ export function planAttempts(call: Call): PlannedAttempt[] {
   for (const target of targets) {
     for (const account of target.upstream.accounts) {
       if (!isPlanned(call, target, account) || plan.length >= MAX_ATTEMPTS) continue;
-      const chosen = chooseCredential(account);
-      if (chosen) plan.push({ target, account: chosen.account, standIn: chosen.standIn });
+      const planned = planAccount(target, account);
+      if (planned) plan.push(planned);
       else rejecting ??= target.upstream;
     }
   }

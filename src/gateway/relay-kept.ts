@@ -8,7 +8,7 @@ import type { Method } from '../upstream/connections.ts';
 import { findEndpoint, pathSegment } from '../upstream/endpoint.ts';
 import { networkError } from '../upstream/network-errors.ts';
 import type { Account } from '../upstream/upstream.ts';
-import { chooseCredential } from './credentials.ts';
+import { credentialsRejected, inUse, noteAcceptance, noteRejection } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import { logFailedAnswer, MAX_ERROR_BYTES, readFailedAnswer, withoutSecrets } from './upstream-failure.ts';
 
@@ -64,7 +64,7 @@ function locate(gateway: Gateway, kept: KeptAtProvider, { dialect, resource, que
   const model = kept.target.slice(slash + 1);
   const upstream = gateway.snapshot.routes.upstreams.get(name);
   const named = upstream?.accounts.find((candidate) => candidate.name === kept.account);
-  const account = named && (chooseCredential(named)?.account ?? named);
+  const account = named && inUse(named);
   const asked = { operation: 'generate', model, stream: false, dialect: dialect.name } as const;
   const endpoint = upstream && account && findEndpoint(upstream, account, asked);
   if (!upstream || !account || endpoint?.dialect.name !== dialect.name) {
@@ -73,6 +73,7 @@ function locate(gateway: Gateway, kept: KeptAtProvider, { dialect, resource, que
       `The provider account that keeps the response '${kept.id}' is no longer configured here.`,
     );
   }
+  if (!account.standing.mayTry()) throw credentialsRejected(upstream);
   const [path = '', ownQuery] = endpoint.path.split('?', 2);
   const queries = [ownQuery, query.slice(1)].filter((part) => part !== undefined && part !== '');
   const whole = `${path}/${pathSegment(kept.id)}${resource}`;
@@ -156,6 +157,7 @@ class KeptRelay implements Dispatcher.DispatchHandler {
       this.#settle.reject(this.#readFailure());
       return;
     }
+    if (this.#place.account.standing.watched) noteAcceptance(this.#gateway, this.#place);
     this.#response.end();
     this.#settle.resolve();
   }
@@ -182,6 +184,7 @@ class KeptRelay implements Dispatcher.DispatchHandler {
     const failed = readFailedAnswer(this.#dialect, target, this.#status, this.#headers, body, now);
     const fields = { target: target.name, account: account.name, status: this.#status };
     logFailedAnswer(this.#gateway.log, failed, account.secrets(), fields);
+    noteRejection(this.#gateway, this.#place, failed.error);
     return withoutSecrets(failed.error, account.secrets());
   }
 }

@@ -5,11 +5,12 @@ import { type TestContext, test } from 'node:test';
 import { applyCommand, diffCommand, exportCommand } from '../../src/cli/apply.ts';
 import type { CliIo, Command } from '../../src/cli/command.ts';
 import { keysCommand } from '../../src/cli/keys.ts';
+import { secretsCommand } from '../../src/cli/secrets.ts';
 import { ADMIN_KEY, startGateway, TEST_KEY } from '../support/gateway.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
 
-async function startCli(context: TestContext) {
-  const gateway = await startGateway();
+async function startCli(context: TestContext, env: Record<string, string> = {}) {
+  const gateway = await startGateway({}, undefined, { env });
   context.after(() => gateway.stop());
   const cwd = makeTempDirectory(context);
   const run = async (command: Command, args: string[], env: Record<string, string> = {}) => {
@@ -132,4 +133,19 @@ test('keys are made, listed, rotated and revoked', async (context) => {
   ]) {
     assert.equal((await run(keysCommand, args)).exitCode, 2, args.join(' '));
   }
+});
+
+test('secrets rotate says what was encrypted again, and what to set where there is no secret', async (context) => {
+  const withSecret = await startCli(context, { FAIRLEAD_SECRET: 'correct horse battery staple' });
+  assert.deepEqual(await withSecret.run(secretsCommand, ['rotate']), {
+    exitCode: 0,
+    stdout: 'Everything is encrypted under FAIRLEAD_SECRET already.\n',
+    stderr: '',
+  });
+  assert.equal((await withSecret.run(secretsCommand, [])).exitCode, 2);
+  assert.equal((await withSecret.run(secretsCommand, ['turn'])).exitCode, 2);
+  const without = await startCli(context);
+  const refused = await without.run(secretsCommand, ['rotate']);
+  assert.equal(refused.exitCode, 1);
+  assert.match(refused.stderr, /set FAIRLEAD_SECRET .* FAIRLEAD_SECRET_PREVIOUS/);
 });

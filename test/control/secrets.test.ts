@@ -5,9 +5,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
-import { Sealer } from '../../src/control/sealer.ts';
+import { openSealer, Sealer } from '../../src/control/sealer.ts';
 import type { JsonObject } from '../../src/conversation/json.ts';
 import { adminClient } from '../support/admin.ts';
+import { onEachDatabase } from '../support/databases.ts';
 import { startFakeOpenAi } from '../support/fake-openai.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
@@ -105,6 +106,17 @@ test('32 bytes are the same key as hex and as base64', () => {
   for (const encoding of ['base64', 'base64url'] as const) {
     assert.equal(new Sealer(bytes.toString(encoding), undefined, salt).unseal(sealed, 'here'), KEY);
   }
+});
+
+onEachDatabase((database) => {
+  test('the salt is made once a store: instances that start at the same time have the same keys', async (context) => {
+    const store = await database.open(context);
+    const env = { FAIRLEAD_SECRET: SECRET };
+    const [one, two] = await Promise.all([openSealer(env, store), openSealer(env, store)]);
+    assert.ok(one && two);
+    assert.equal(two.unseal(one.seal(KEY, 'here'), 'here'), KEY);
+    assert.equal(await openSealer({}, store), undefined);
+  });
 });
 
 test('without a secret the API takes no credential that is written out, and says what to set', async (context) => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { request as ask, createServer } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '../../src/conversation/json.ts';
@@ -22,12 +23,20 @@ async function startProvider(context: TestContext, accepts: string[]) {
   const fakes = await Promise.all([OLD, NEW].map((apiKey) => startFakeOpenAi({ apiKey })));
   const good = new Set(accepts);
   const sent: string[] = [];
+  const answerNew: { with: { status: number; message: string } | undefined } = { with: undefined };
   const [ofOld, ofNew] = fakes;
   assert.ok(ofOld && ofNew);
-  const { createServer, request: ask } = await import('node:http');
   const server = createServer((incoming, response) => {
     const key = incoming.headers.authorization?.replace('Bearer ', '') ?? '';
     sent.push(key);
+    if (key === NEW && answerNew.with) {
+      const { status, message } = answerNew.with;
+      incoming.resume();
+      response.writeHead(status, { 'content-type': 'application/json' });
+      const error = { message, type: 'invalid_request_error', param: null, code: null };
+      response.end(JSON.stringify({ error }));
+      return;
+    }
     // A key that is not good is sent to the fake that has another one: it refuses it as the real one would.
     const fake = (key === OLD) === good.has(key) ? ofOld : ofNew;
     const { hostname, port } = new URL(fake.url);
@@ -46,7 +55,7 @@ async function startProvider(context: TestContext, accepts: string[]) {
     server.close();
     await Promise.all(fakes.map((fake) => fake.close()));
   });
-  return { url: `http://127.0.0.1:${address.port}/v1`, sent, good };
+  return { url: `http://127.0.0.1:${address.port}/v1`, sent, good, answerNew };
 }
 
 async function setUp(context: TestContext, accepts: string[], provider: object, config: object = {}) {
@@ -199,4 +208,73 @@ test('with no other account calls fail at once, without asking the provider agai
     assert.doesNotMatch(text, /sk-the-/);
   }
   assert.deepEqual(sent, [OLD]);
+});
+
+test('a new credential that is refused what the old one may is dropped, and the caller’s own mistakes are not its', async (context) => {
+  const { admin, call, sent, events, answerNew } = await setUp(context, [OLD, NEW], {
+    accounts: [{ name: 'main', apiKey: OLD }],
+  });
+  await admin.must('POST', '/providers/up/accounts/main/rotate', { apiKey: NEW, share: 1, proveAfter: 99 });
+  const unknown = await call({ model: 'up/gpt-nowhere' });
+  assert.deepEqual([unknown.status, unknown.attempts], [404, '2']);
+  assert.equal((await events('credential_rejected')).length, 0);
+
+  answerNew.with = { status: 403, message: 'Project `proj_x` does not have access to model `gpt-4.1-mini`' };
+  sent.length = 0;
+  assert.equal((await call()).status, 200);
+  assert.deepEqual(sent, [NEW, OLD]);
+  await until('it is dropped', async () => (await events('credential_rejected')).length === 1);
+  assert.equal((await call()).status, 200);
+  assert.deepEqual(sent, [NEW, OLD, OLD]);
+});
+
+test('a failure that is not about the new credential costs no call either, and does not end the trial', async (context) => {
+  const { admin, call, sent, account, answerNew } = await setUp(context, [OLD, NEW], {
+    accounts: [{ name: 'main', apiKey: OLD }],
+  });
+  await admin.must('POST', '/providers/up/accounts/main/rotate', { apiKey: NEW, share: 1, proveAfter: 99 });
+  answerNew.with = { status: 429, message: 'Rate limit reached' };
+  assert.equal((await call()).status, 200);
+  answerNew.with = undefined;
+  assert.equal((await call()).status, 200);
+  assert.deepEqual(sent, [NEW, OLD, NEW]);
+  assert.ok((await account())['next']);
+});
+
+test('a restricted key that may not do one thing is not taken out', async (context) => {
+  const { call, sent, events, answerNew } = await setUp(context, [NEW], {
+    accounts: [{ name: 'main', apiKey: NEW }],
+  });
+  answerNew.with = {
+    status: 401,
+    message: 'You have insufficient permissions for this operation. Missing scopes: model.request.',
+  };
+  const refused = await call();
+  assert.equal(refused.status, 502);
+  assert.match(refused.text, /upstream_permission_denied/);
+  answerNew.with = undefined;
+  assert.equal((await call()).status, 200);
+  assert.deepEqual(sent, [NEW, NEW]);
+  assert.equal((await events('credential_rejected')).length, 0);
+});
+
+test('what the file declares is proven, too, has all calls then, and the operator is told what to write', async (context) => {
+  const upstream = await startProvider(context, [OLD, NEW]);
+  const next = { apiKey: NEW, share: 0.5, proveAfter: 2 };
+  const accounts = [{ name: 'main', apiKey: OLD, next }];
+  const providers = { up: { adapter: 'openai', baseUrl: upstream.url, accounts } };
+  const gateway = await startGateway({ providers }, undefined, { env: ENV });
+  context.after(() => gateway.stop());
+  const body = { model: 'up/gpt-4.1-mini', messages: [{ role: 'user', content: 'Hello' }] };
+  for (let calls = 0; calls < 7; calls++) {
+    const answer = await gateway.post('/v1/chat/completions', body);
+    await answer.text();
+    assert.equal(answer.status, 200);
+  }
+  assert.deepEqual(upstream.sent, [OLD, NEW, OLD, NEW, NEW, NEW, NEW]);
+  const admin = adminClient(gateway.url);
+  const { body: list } = await admin.must('GET', '/events');
+  const proven = (list['data'] as unknown as Alarm[]).find(({ kind }) => kind === 'credential_proven');
+  assert.match(proven?.message ?? '', /write it as the account's own in the config file/);
+  assert.equal((await admin.ask('POST', '/providers/up/accounts/main/rotate', { apiKey: NEW })).status, 409);
 });
