@@ -14,6 +14,7 @@ import { openSealer } from './control/sealer.ts';
 import { Vault } from './control/veil.ts';
 import { GatewayError } from './conversation/gateway-error.ts';
 import { recompileSnapshot } from './gateway/compile-snapshot.ts';
+import { describeCredentials } from './gateway/credentials.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { interruptCall } from './gateway/handle-call.ts';
 import { LateCounts } from './gateway/late-counts.ts';
@@ -205,7 +206,14 @@ export async function startApp(
   });
   const access = new AccessRequests(store, Date.now);
   const rotation = new CredentialRotation({ control, events, log });
-  const admin: AdminParts = { store, keys: first.adminKeys, control, events, access };
+  const admin: AdminParts = {
+    store,
+    keys: first.adminKeys,
+    control,
+    events,
+    access,
+    describeCredentials: (provider) => describeCredentials(gateway.snapshot, provider),
+  };
 
   const server = createHttpServer({
     bodyLimitBytes: config.server.bodyLimit,

@@ -29,7 +29,8 @@ Exit code: 0 nothing would change, 3 something would, 1 the gateway would refuse
 const EXPORT_USAGE = `export [--owner api|file|all] [--url URL] [--admin-key KEY]
 
 Writes the configuration of a running gateway as YAML, without secrets: keys are there as hashes, credentials as the
-placeholders that they were written as. What it writes can be given to 'apply' again.
+placeholders that they were written as, or as marks where the gateway has them encrypted. What it writes can be given to
+'apply' of the same gateway again.
 
   --owner WHOSE     the admin API's part (what 'apply' makes), the config file's, or both; api where absent
 ${ADMIN_USAGE}

@@ -19,7 +19,9 @@ running calls go on; SIGHUP has it read, too. A file that is wrong changes nothi
 
   --config FILE   the configuration; else FAIRLEAD_CONFIG, else ./fairlead.yaml, else none: then providers come
                   from environment variables such as OPENAI_API_KEY, and 'echo' is always there
-  PORT, HOST, FAIRLEAD_DATA and FAIRLEAD_ADMIN_KEY are read from the environment.`,
+  PORT, HOST, FAIRLEAD_DATA and FAIRLEAD_ADMIN_KEY are read from the environment. FAIRLEAD_SECRET (32 random bytes as
+  base64 or hex, or a passphrase) encrypts credentials that are stored; FAIRLEAD_SECRET_PREVIOUS is the one before,
+  until 'fairlead secrets rotate' was run.`,
     run: (args, io) => run(args, io, declarations),
   };
 }

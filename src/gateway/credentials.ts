@@ -1,8 +1,10 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
+import type { JsonObject } from '../conversation/json.ts';
 import type { Target } from '../routing/target.ts';
 import type { Account, NextCredential, Upstream } from '../upstream/upstream.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** Told of what providers make of our credentials. Nothing is told of calls that change nothing. */
 export interface CredentialReports {
@@ -115,4 +117,23 @@ function reject(gateway: Gateway, upstream: Upstream, account: Account, reason: 
 
 function describe({ name: provider }: Upstream, { name: account, replaces }: Account): ReportedCredential {
   return { provider, account, next: replaces };
+}
+
+/** How calls of this instance stand with the credentials of a provider's accounts; `undefined` where there is no such provider. */
+export function describeCredentials({ routes }: Snapshot, provider: string): JsonObject[] | undefined {
+  return routes.upstreams.get(provider)?.accounts.map(({ name, standing, next }) => {
+    const trial = next?.standing.trial;
+    return {
+      name,
+      credential: standing.isRejected ? 'rejected' : 'in use',
+      next: trial
+        ? {
+            outcome: trial.outcome,
+            good: trial.good,
+            share: trial.options.share,
+            proveAfter: trial.options.proveAfter,
+          }
+        : null,
+    };
+  });
 }

@@ -30,6 +30,11 @@ export class Standing {
     this.watched = this.trial !== undefined;
   }
 
+  /** The provider did not accept it, and has not since. */
+  get isRejected(): boolean {
+    return this.#restsUntil !== 0 || this.trial?.outcome === 'failed';
+  }
+
   /** Nothing is to be sent with it: it was rejected, and is not to be probed yet; or it failed its trial. */
   get isOut(): boolean {
     if (this.trial?.outcome === 'failed') return true;

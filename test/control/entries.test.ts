@@ -10,6 +10,8 @@ import {
 } from '../../src/control/change.ts';
 import { type Entry, joinDocument, type OwnedEntry, splitDocument } from '../../src/control/entry.ts';
 import { Layers } from '../../src/control/layers.ts';
+import { hideSealed } from '../../src/control/marks.ts';
+import { Sealer } from '../../src/control/sealer.ts';
 import { Vault } from '../../src/control/veil.ts';
 import type { JsonObject } from '../../src/conversation/json.ts';
 import { hashSecret } from '../../src/tenants/keys.ts';
@@ -149,39 +151,50 @@ test('what one owner has the other cannot take, and nothing is changed then', ()
 
 const variable = (name: string) => `\${${name}}`;
 
-test('a veiled document holds no secret, and its own vault gives every credential back', () => {
-  const secret = fc.stringMatching(/^[A-Za-z0-9]{12,20}$/);
-  fc.assert(
-    fc.property(secret, secret, secret, (apiKey, header, keySecret) => {
-      const vault = new Vault();
-      const document: JsonObject = {
-        providers: {
-          p: {
-            baseUrl: 'http://x/v1',
-            accounts: [{ name: 'n', apiKey }],
-            headers: { 'x-a': `Bearer ${header}` },
+for (const [how, sealer] of [
+  ['in marks', undefined],
+  ['encrypted', new Sealer('a'.repeat(64), undefined, Buffer.alloc(32))],
+] as const) {
+  test(`a document with its credentials ${how} holds no secret, and its own vault gives every one back`, () => {
+    const secret = fc.stringMatching(/^[A-Za-z0-9]{12,20}$/);
+    fc.assert(
+      fc.property(secret, secret, secret, (apiKey, header, keySecret) => {
+        const vault = new Vault(sealer);
+        const document: JsonObject = {
+          providers: {
+            p: {
+              baseUrl: 'http://x/v1',
+              accounts: [{ name: 'n', apiKey }],
+              headers: { 'x-a': `Bearer ${header}` },
+            },
+            q: {
+              accounts: [{ name: 'n', apiKey: variable('KEY') }],
+              headers: { a: `Bearer ${variable('T')}` },
+            },
+            r: { accounts: [{ name: 'n', apiKey: `\${KEY:-${apiKey}}` }] },
           },
-          q: {
-            accounts: [{ name: 'n', apiKey: variable('KEY') }],
-            headers: { a: `Bearer ${variable('T')}` },
-          },
-          r: { accounts: [{ name: 'n', apiKey: `\${KEY:-${apiKey}}` }] },
-        },
-        tenants: { t: { models: ['*'], keys: [{ name: 'k', secret: keySecret }] } },
-      };
-      const veiled = vault.veil(document);
-      for (const hidden of [apiKey, header, keySecret]) assert.ok(!JSON.stringify(veiled).includes(hidden));
-      assert.deepEqual((veiled['providers'] as JsonObject)['q'], (document['providers'] as JsonObject)['q']);
-      const findings: [] = [];
-      const unveiled = vault.unveil(veiled, findings) as JsonObject;
-      assert.deepEqual(unveiled['providers'], document['providers']);
-      assert.deepEqual(unveiled['tenants'], {
-        t: { models: ['*'], keys: [{ name: 'k', secretHash: hashSecret(keySecret) }] },
-      });
-      assert.deepEqual(findings, []);
-    }),
-  );
-});
+          tenants: { t: { models: ['*'], keys: [{ name: 'k', secret: keySecret }] } },
+        };
+        const veiled = vault.veil(document);
+        for (const hidden of [apiKey, header, keySecret]) assert.ok(!JSON.stringify(veiled).includes(hidden));
+        assert.deepEqual(
+          (veiled['providers'] as JsonObject)['q'],
+          (document['providers'] as JsonObject)['q'],
+        );
+        const findings: [] = [];
+        const unveiled = vault.unveil(veiled, findings) as JsonObject;
+        assert.deepEqual(unveiled['providers'], document['providers']);
+        assert.deepEqual(unveiled['tenants'], {
+          t: { models: ['*'], keys: [{ name: 'k', secretHash: hashSecret(keySecret) }] },
+        });
+        assert.deepEqual(findings, []);
+        if (sealer) assert.deepEqual(new Vault(sealer).unveil(veiled, findings), unveiled);
+        assert.deepEqual(vault.reseal('p', veiled), veiled);
+        assert.doesNotMatch(JSON.stringify(hideSealed(veiled)), /"v1\./);
+      }),
+    );
+  });
+}
 
 test('a credential that another instance wrote out is found missing, by its path', () => {
   const veiled = new Vault().veil({ providers: { p: { accounts: [{ name: 'n', apiKey: 'sk-abcdefgh' }] } } });

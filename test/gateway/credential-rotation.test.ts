@@ -103,6 +103,11 @@ test('a new credential gets its share of the calls, is proven, and replaces the 
   const next = told?.['next'] as JsonObject;
   assert.deepEqual([next['share'], next['proveAfter']], [0.25, 3]);
   for (let calls = 0; calls < 11; calls++) assert.equal((await call()).status, 200);
+  const standing = await admin.must('GET', '/providers/up/accounts');
+  assert.deepEqual(standing.body['data'], [
+    { name: 'main', credential: 'in use', next: { outcome: 'open', good: 2, share: 0.25, proveAfter: 3 } },
+  ]);
+  assert.equal((await admin.ask('GET', '/providers/nowhere/accounts')).status, 404);
   const shares = sent.map((key) => (key === NEW ? 'new' : 'old')).join(' ');
   assert.equal(shares, 'old old old new old old old new old old old');
   assert.equal((await call()).status, 200);
@@ -200,7 +205,7 @@ test('a rejected credential is taken out at once, and another account takes over
 });
 
 test('with no other account calls fail at once, without asking the provider again', async (context) => {
-  const { call, sent } = await setUp(context, [], { accounts: [{ name: 'main', apiKey: OLD }] });
+  const { call, sent, admin } = await setUp(context, [], { accounts: [{ name: 'main', apiKey: OLD }] });
   for (const stream of [false, true, false]) {
     const { status, text } = await call({ stream });
     assert.equal(status, 502);
@@ -208,6 +213,8 @@ test('with no other account calls fail at once, without asking the provider agai
     assert.doesNotMatch(text, /sk-the-/);
   }
   assert.deepEqual(sent, [OLD]);
+  const { body } = await admin.must('GET', '/providers/up/accounts');
+  assert.deepEqual(body['data'], [{ name: 'main', credential: 'rejected', next: null }]);
 });
 
 test('a new credential that is refused what the old one may is dropped, and the caller’s own mistakes are not its', async (context) => {

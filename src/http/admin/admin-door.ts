@@ -20,6 +20,8 @@ export interface AdminParts {
   control: ControlPlane;
   events: EventLog;
   access: AccessRequests;
+  /** How calls of this instance stand with a provider's credentials; `undefined` where there is no such provider. */
+  describeCredentials(provider: string): JsonObject[] | undefined;
 }
 
 /** One row of the admin API: what the router, the checks and the OpenAPI description are made of. */

@@ -17,6 +17,17 @@ const ROTATE = '/providers/:name/accounts/:account/rotate';
 /** Doors about the credentials of upstream accounts. */
 export const CREDENTIAL_DOORS: readonly AdminDoor[] = [
   door({
+    method: 'GET',
+    path: '/providers/:name/accounts',
+    role: 'viewer',
+    summary: "How calls of this instance stand with the credentials of a provider's accounts",
+    handle: async ({ parts, params: { name = '' } }) => {
+      const data = parts.describeCredentials(name);
+      if (!data) throw notFound('providers', name);
+      return { body: { data } };
+    },
+  }),
+  door({
     method: 'POST',
     path: ROTATE,
     role: 'owner',
