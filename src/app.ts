@@ -14,7 +14,7 @@ import { openSealer } from './control/sealer.ts';
 import { Vault } from './control/veil.ts';
 import { GatewayError } from './conversation/gateway-error.ts';
 import { recompileSnapshot } from './gateway/compile-snapshot.ts';
-import { describeCredentials } from './gateway/credentials.ts';
+import { describeCredentials, probeCredential } from './gateway/credentials.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { interruptCall } from './gateway/handle-call.ts';
 import { LateCounts } from './gateway/late-counts.ts';
@@ -213,6 +213,7 @@ export async function startApp(
     events,
     access,
     describeCredentials: (provider) => describeCredentials(gateway.snapshot, provider),
+    probeCredential: (provider, account) => probeCredential(gateway.snapshot, provider, account),
   };
 
   const server = createHttpServer({

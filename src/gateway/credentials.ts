@@ -119,6 +119,19 @@ function describe({ name: provider }: Upstream, { name: account, replaces }: Acc
   return { provider, account, next: replaces };
 }
 
+/**
+ * Has the next call of this instance probe a rejected credential. Gives whether it was rejected; `undefined` where there is no
+ * such account.
+ */
+export function probeCredential(
+  { routes }: Snapshot,
+  provider: string,
+  account: string,
+): boolean | undefined {
+  const found = routes.upstreams.get(provider)?.accounts.find(({ name }) => name === account);
+  return found?.standing.probeNext();
+}
+
 /** How calls of this instance stand with the credentials of a provider's accounts; `undefined` where there is no such provider. */
 export function describeCredentials({ routes }: Snapshot, provider: string): JsonObject[] | undefined {
   return routes.upstreams.get(provider)?.accounts.map(({ name, standing, next }) => {

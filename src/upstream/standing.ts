@@ -49,6 +49,14 @@ export class Standing {
     return true;
   }
 
+  /** Has the next call probe it, whatever its pause. Gives whether there is anything to probe. */
+  probeNext(): boolean {
+    if (this.#restsUntil === 0) return false;
+    this.#restsUntil = this.#now();
+    this.#pauseMs = FIRST_PAUSE_MS;
+    return true;
+  }
+
   /** The provider did not accept it. Gives whether that is news, for an alarm. */
   reject(): boolean {
     if (this.#mayBeToken && !this.#tokenRejected) {

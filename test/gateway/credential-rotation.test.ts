@@ -205,7 +205,9 @@ test('a rejected credential is taken out at once, and another account takes over
 });
 
 test('with no other account calls fail at once, without asking the provider again', async (context) => {
-  const { call, sent, admin } = await setUp(context, [], { accounts: [{ name: 'main', apiKey: OLD }] });
+  const { call, sent, admin, good, events } = await setUp(context, [], {
+    accounts: [{ name: 'main', apiKey: OLD }],
+  });
   for (const stream of [false, true, false]) {
     const { status, text } = await call({ stream });
     assert.equal(status, 502);
@@ -215,6 +217,15 @@ test('with no other account calls fail at once, without asking the provider agai
   assert.deepEqual(sent, [OLD]);
   const { body } = await admin.must('GET', '/providers/up/accounts');
   assert.deepEqual(body['data'], [{ name: 'main', credential: 'rejected', next: null }]);
+
+  good.add(OLD);
+  const probe = '/providers/up/accounts/main/probe';
+  assert.equal((await admin.must('POST', probe)).body['wasRejected'], true);
+  for (const status of [200, 200]) assert.equal((await call()).status, status);
+  assert.deepEqual(sent, [OLD, OLD, OLD]);
+  assert.equal((await events('credential_accepted')).length, 1);
+  assert.equal((await admin.must('POST', probe)).body['wasRejected'], false);
+  assert.equal((await admin.ask('POST', '/providers/up/accounts/other/probe')).status, 404);
 });
 
 test('a new credential that is refused what the old one may is dropped, and the caller’s own mistakes are not its', async (context) => {

@@ -4,6 +4,7 @@ import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { AISDKError, APICallError, generateText, Output, stepCountIs, streamText, tool } from 'ai';
 import { z } from 'zod';
+import { readmitCredentials } from '../support/admin.ts';
 import { TEST_KEY } from '../support/gateway.ts';
 import { PIXEL_PNG } from '../support/pixel.ts';
 import { startWorld } from './support.ts';
@@ -180,6 +181,7 @@ for (const { client, modelOf } of CLIENTS) {
         assert.deepEqual([error.statusCode, error.isRetryable], [status, isRetryable]);
         return true;
       });
+      if (script === 'fail 401') await readmitCredentials(world.url);
     }
   });
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readmitCredentials } from '../support/admin.ts';
 import { type DoorClient, type Question, type Told, type Turn, WAYS } from './door-client.ts';
 import { FEATURES, type Feature, TOOLS } from './features.ts';
 import type { World } from './support.ts';
@@ -14,14 +15,15 @@ const plain = { thoughts: '', calls: [], finish: 'stop' };
 
 /** Features of the matrix where it does not go: packets that end anywhere, models that sign or think in another way. */
 export function testFeatures(
-  { each, eachThinker }: World,
+  { each, eachThinker, url }: World,
   door: DoorClient,
   features: readonly Feature[],
 ): void {
+  const readmit = () => readmitCredentials(url);
   for (const feature of features) {
     const eachModel = feature === 'reasoning' ? eachThinker : each;
     eachModel(feature, async ({ model, fake }) => {
-      assert.equal(await FEATURES[feature]({ door, model, thinker: model, fake }), undefined);
+      assert.equal(await FEATURES[feature]({ door, model, thinker: model, fake, readmit }), undefined);
     });
   }
 }

@@ -12,6 +12,8 @@ export interface Asking {
   /** A model that thinks and shows it. */
   thinker: string;
   fake: FakeProvider;
+  /** Has the gateway try credentials again that a script rejected. */
+  readmit(): Promise<void>;
 }
 
 /** A body gives what of the feature was not there, as far as it may be missing: the table of exceptions says where it is. */
@@ -237,11 +239,12 @@ const FAILURES: readonly FailureRow[] = [
 const BEFORE_OUTPUT = ['error at start', 'empty answer'];
 const MID_STREAM = ['break mid-stream', 'error mid-stream', 'truncated json', 'close early'];
 
-async function error({ door, model, fake }: Asking): Promise<undefined> {
+async function error({ door, model, fake, readmit }: Asking): Promise<undefined> {
   for (const way of WAYS) {
     for (const { script, status, words } of FAILURES) {
       const failed = await fail(door, model, `${script}\nHi`, way);
       const { failure } = failed;
+      if (script === 'fail 401') await readmit();
       const isOverloaded = script === 'fail 529' && saysOverloaded({ door, fake });
       assert.deepEqual([failed.text, failure.status], ['', isOverloaded ? 529 : status], script);
       const word = isOverloaded ? 'overloaded_error' : wordFor(door, words);

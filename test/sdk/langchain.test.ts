@@ -13,6 +13,7 @@ import { tool } from '@langchain/core/tools';
 import { ChatOpenAI, type ChatOpenAIFields, OpenAIEmbeddings } from '@langchain/openai';
 import { APIError, BadRequestError, InternalServerError, NotFoundError, RateLimitError } from 'openai';
 import { z } from 'zod';
+import { readmitCredentials } from '../support/admin.ts';
 import { vectorOf } from '../support/fake-vectors.ts';
 import { TEST_KEY } from '../support/gateway.ts';
 import { PIXEL_PNG } from '../support/pixel.ts';
@@ -132,6 +133,7 @@ world.each('failures raise typed errors', async ({ model }) => {
     ['fail 401', InternalServerError],
   ] as const) {
     await assert.rejects(chat(model).invoke(`${script}\nHi`), raised);
+    if (script === 'fail 401') await readmitCredentials(world.url);
   }
   const stream = await chat(model).stream('error mid-stream\nslow 1 ms per chunk\nlong 20');
   let text = '';

@@ -37,3 +37,16 @@ export function adminClient(url: string, key = ADMIN_KEY): AdminClient {
     },
   };
 }
+
+/** Has every credential that was rejected tried again by the next call: for tests whose scripts reject it on purpose. */
+export async function readmitCredentials(url: string): Promise<void> {
+  const admin = adminClient(url);
+  const { body } = await admin.must('GET', '/providers');
+  for (const { name } of body['data'] as { name: string }[]) {
+    const { body: list } = await admin.must('GET', `/providers/${name}/accounts`);
+    for (const account of list['data'] as { name: string; credential: string }[]) {
+      if (account.credential !== 'rejected') continue;
+      await admin.must('POST', `/providers/${name}/accounts/${account.name}/probe`);
+    }
+  }
+}

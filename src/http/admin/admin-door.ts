@@ -22,6 +22,8 @@ export interface AdminParts {
   access: AccessRequests;
   /** How calls of this instance stand with a provider's credentials; `undefined` where there is no such provider. */
   describeCredentials(provider: string): JsonObject[] | undefined;
+  /** Has the next call of this instance probe a rejected credential; `undefined` where there is no such account. */
+  probeCredential(provider: string, account: string): boolean | undefined;
 }
 
 /** One row of the admin API: what the router, the checks and the OpenAPI description are made of. */

@@ -29,6 +29,17 @@ export const CREDENTIAL_DOORS: readonly AdminDoor[] = [
   }),
   door({
     method: 'POST',
+    path: '/providers/:name/accounts/:account/probe',
+    role: 'operator',
+    summary: 'Has the next call of this instance try a rejected credential, before its pause is over',
+    handle: async ({ parts, params: { name = '', account = '' } }) => {
+      const wasRejected = parts.probeCredential(name, account);
+      if (wasRejected === undefined) throw noAccount(name, account);
+      return { body: { name, account, wasRejected } };
+    },
+  }),
+  door({
+    method: 'POST',
     path: ROTATE,
     role: 'owner',
     summary:
@@ -82,7 +93,11 @@ function findAccount(layers: Layers, name: string, account: string, file: string
   if (!entry) throw notFound('providers', name);
   if (entry.owner === 'file') throw ownedByFile('providers', name, file);
   if (accountsOf(entry).some((one) => one['name'] === account)) return entry;
-  throw new GatewayError('not_found', `The provider '${name}' has no account '${account}'.`, {
+  throw noAccount(name, account);
+}
+
+function noAccount(name: string, account: string): GatewayError {
+  return new GatewayError('not_found', `The provider '${name}' has no account '${account}'.`, {
     code: 'not_found',
   });
 }

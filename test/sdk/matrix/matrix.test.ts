@@ -3,6 +3,7 @@ import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NO_USAGE } from '../../../src/conversation/usage.ts';
 import type { UsageRecord } from '../../../src/usage/record.ts';
+import { readmitCredentials } from '../../support/admin.ts';
 import type { FakeProvider } from '../../support/fake-provider.ts';
 import { ADMIN_KEY, TEST_KEY } from '../../support/gateway.ts';
 import { scale } from '../../support/scale.ts';
@@ -61,7 +62,8 @@ describe('the matrix', { concurrency: PROVIDER_KINDS.length }, () => {
   for (const [index, kind] of PROVIDER_KINDS.entries()) {
     const { name, thinker = kind.model } = kind;
     const fake = world.fakes.get(kind) ?? assert.fail(`no fake of ${name}`);
-    const asked = { model: `${name}/${kind.model}`, thinker: `${name}/${thinker}`, fake };
+    const readmit = () => readmitCredentials(world.gateway.url);
+    const asked = { model: `${name}/${kind.model}`, thinker: `${name}/${thinker}`, fake, readmit };
 
     describe(name, { concurrency: 1 }, () => {
       for (const door of doorsOf(kind, index)) {

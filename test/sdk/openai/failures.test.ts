@@ -10,6 +10,7 @@ import {
   RateLimitError,
 } from 'openai';
 import type { UsageRecord } from '../../../src/usage/record.ts';
+import { readmitCredentials } from '../../support/admin.ts';
 import type { LoggedRequest } from '../../support/fake-provider.ts';
 import { DIFFERENCES } from '../differences.ts';
 import { startWorld, type Upstream } from '../support.ts';
@@ -108,6 +109,7 @@ for (const { script, raised, status, outcome, code, retryAfter } of FAILURES) {
     for (const way of WAYS) {
       const failed = await fail(model, `${script}\nHi`, way);
       const { text, error } = failed;
+      if (code === 'upstream_credentials_rejected') await readmitCredentials(world.url);
       assert.equal(text, '');
       assert.ok(error instanceof raised, String(error));
       assert.equal(error.status, status);
