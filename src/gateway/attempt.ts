@@ -10,7 +10,7 @@ import type { Waiting } from '../usage/journal.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { Call, Outcome, RunningAttempt } from './call.ts';
 import { chooseRelay, relayContent } from './choose-relay.ts';
-import { noteAcceptance, noteRejection } from './credentials.ts';
+import { noteAcceptance, noteFailure } from './credentials.ts';
 import { DecompressingReceiver } from './decompressing-receiver.ts';
 import { estimateUsage } from './estimate-usage.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
@@ -216,7 +216,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     // Whatever is told of it, to the client or to the log, comes from here.
     const error = withoutSecrets(failure, this.#planned.account.secrets());
     this.#close(error.kind);
-    if (error.code !== undefined) noteRejection(this.#gateway, this.#planned, error);
+    noteFailure(this.#gateway, this.#planned, error);
     if (!this.#answered) this.#controller?.abort(error);
     if (!this.#call.committed) {
       // What had been generated is used, whether the client ever sees it or not.

@@ -1,4 +1,4 @@
-import { GatewayError } from '../conversation/gateway-error.ts';
+import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Target } from '../routing/target.ts';
 import type { Account, NextCredential, Upstream } from '../upstream/upstream.ts';
@@ -76,18 +76,31 @@ export function mayBeCredential({ kind, status }: GatewayError): boolean {
   return kind === 'upstream_rejected' && MAY_BE_CREDENTIAL.has(status);
 }
 
+/** Kinds of refusals that nobody gets whose credential is not accepted. */
+const NEEDS_CREDENTIAL: ReadonlySet<ErrorKind> = new Set(['upstream_rejected', 'upstream_rate_limited']);
+
 /** What a failed attempt says of its credential. */
-export function noteRejection(
+export function noteFailure(
   gateway: Gateway,
-  { target, account }: PlannedAttempt,
-  error: GatewayError,
+  planned: Pick<PlannedAttempt, 'target' | 'account'>,
+  { code, kind, message }: GatewayError,
 ): void {
-  const isRejected = account.standing.trial ? FAILS_TRIAL.has(error.code) : error.code === REJECTED;
-  if (isRejected && account.standing.reject()) reject(gateway, target.upstream, account, error.message);
+  const { target, account } = planned;
+  const { standing } = account;
+  if (code === REJECTED || (standing.trial && FAILS_TRIAL.has(code))) {
+    if (standing.reject()) reject(gateway, target.upstream, account, message);
+  } else if (standing.isRejected && !standing.trial) {
+    if (NEEDS_CREDENTIAL.has(kind) || FAILS_TRIAL.has(code)) noteAcceptance(gateway, planned);
+    // A provider that is down says nothing of the credential.
+    else standing.probeNext();
+  }
 }
 
 /** What an attempt that went well says of its credential, where there is something to learn. */
-export function noteAcceptance(gateway: Gateway, { target, account }: PlannedAttempt): void {
+export function noteAcceptance(
+  gateway: Gateway,
+  { target, account }: Pick<PlannedAttempt, 'target' | 'account'>,
+): void {
   const news = account.standing.accept();
   if (news) gateway.credentials[news](describe(target.upstream, account));
 }

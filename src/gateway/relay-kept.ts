@@ -8,7 +8,7 @@ import type { Method } from '../upstream/connections.ts';
 import { findEndpoint, pathSegment } from '../upstream/endpoint.ts';
 import { networkError } from '../upstream/network-errors.ts';
 import type { Account } from '../upstream/upstream.ts';
-import { credentialsRejected, inUse, noteAcceptance, noteRejection } from './credentials.ts';
+import { credentialsRejected, inUse, noteAcceptance, noteFailure } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import { logFailedAnswer, MAX_ERROR_BYTES, readFailedAnswer, withoutSecrets } from './upstream-failure.ts';
 
@@ -184,7 +184,7 @@ class KeptRelay implements Dispatcher.DispatchHandler {
     const failed = readFailedAnswer(this.#dialect, target, this.#status, this.#headers, body, now);
     const fields = { target: target.name, account: account.name, status: this.#status };
     logFailedAnswer(this.#gateway.log, failed, account.secrets(), fields);
-    noteRejection(this.#gateway, this.#place, failed.error);
+    noteFailure(this.#gateway, this.#place, failed.error);
     return withoutSecrets(failed.error, account.secrets());
   }
 }

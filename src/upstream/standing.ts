@@ -53,7 +53,6 @@ export class Standing {
   probeNext(): boolean {
     if (this.#restsUntil === 0) return false;
     this.#restsUntil = this.#now();
-    this.#pauseMs = FIRST_PAUSE_MS;
     return true;
   }
 

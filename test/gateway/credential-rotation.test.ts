@@ -296,3 +296,20 @@ test('what the file declares is proven, too, has all calls then, and the operato
   assert.match(proven?.message ?? '', /write it as the account's own in the config file/);
   assert.equal((await admin.ask('POST', '/providers/up/accounts/main/rotate', { apiKey: NEW })).status, 409);
 });
+
+test('a probe that is refused for another reason shows that the credential is good, and one that fails shows nothing', async (context) => {
+  const setup = await setUp(context, [], { accounts: [{ name: 'main', apiKey: NEW }] });
+  const { call, sent, events, answerNew, admin } = setup;
+  const probe = '/providers/up/accounts/main/probe';
+  const standing = async () => (await admin.must('GET', '/providers/up/accounts')).body['data'];
+  await call();
+  await admin.must('POST', probe);
+  answerNew.with = { status: 500, message: 'Internal error' };
+  for (const status of [502, 502]) assert.equal((await call()).status, status);
+  assert.equal(sent.length, 3);
+  assert.deepEqual(await standing(), [{ name: 'main', credential: 'rejected', next: null }]);
+  answerNew.with = { status: 400, message: 'Bad request' };
+  assert.equal((await call()).status, 400);
+  assert.deepEqual(await standing(), [{ name: 'main', credential: 'in use', next: null }]);
+  assert.equal((await events('credential_accepted')).length, 1);
+});
