@@ -10,7 +10,7 @@ import type { Waiting } from '../usage/journal.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { Call, Outcome, RunningAttempt } from './call.ts';
 import { chooseRelay, relayContent } from './choose-relay.ts';
-import { noteAcceptance, noteFailure } from './credentials.ts';
+import { noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
 import { DecompressingReceiver } from './decompressing-receiver.ts';
 import { estimateUsage } from './estimate-usage.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
@@ -207,7 +207,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
 
   succeed(): void {
     this.#close('ok');
-    if (this.#planned.account.standing.watched) noteAcceptance(this.#gateway, this.#planned);
+    if (this.#planned.account.standing.trial) noteAcceptance(this.#gateway, this.#planned);
     this.#resolve(undefined);
   }
 
@@ -286,6 +286,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     // Without a controller the request was never sent, and nothing was used.
     else if (this.#controller) this.#call.usage = estimateUsage(this.#call.body.length, 0);
     this.#close('cancelled');
+    noteNothing(this.#planned);
     this.#controller?.abort(reason);
     this.#resolve(undefined);
   }
@@ -339,6 +340,8 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
         headers,
       );
     }
+    const { standing } = this.#planned.account;
+    if (standing.watched && !standing.trial) noteAcceptance(gateway, this.#planned);
     claimNamed(gateway, call, this.#planned);
     const { passThrough, translate, dialect } = this.#request;
     const { object } = call;

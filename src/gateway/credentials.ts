@@ -91,9 +91,14 @@ export function noteFailure(
     if (standing.reject()) reject(gateway, target.upstream, account, message);
   } else if (standing.isRejected && !standing.trial) {
     if (NEEDS_CREDENTIAL.has(kind) || FAILS_TRIAL.has(code)) noteAcceptance(gateway, planned);
-    // A provider that is down says nothing of the credential.
-    else standing.probeNext();
+    else noteNothing(planned);
   }
+}
+
+/** The provider was down, or the client left: that says nothing of a rejected credential, and the next call is the probe. */
+export function noteNothing({ account }: Pick<PlannedAttempt, 'account'>): void {
+  const { standing } = account;
+  if (standing.isRejected && !standing.trial) standing.probeNext();
 }
 
 /** What an attempt that went well says of its credential, where there is something to learn. */
