@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { adminClient } from '../support/admin.ts';
-import { onEachDatabase } from '../support/databases.ts';
+import { onEachDatabaseInTurn } from '../support/databases.ts';
 import { startGateway, TEST_KEY } from '../support/gateway.ts';
 
 const HELLO = { model: 'echo/echo', messages: [{ role: 'user', content: 'Hello' }] };
 
-onEachDatabase((database) => {
+onEachDatabaseInTurn((database) => {
   async function startAdmin(context: TestContext, config: object = {}) {
     const gateway = await startGateway({ store: await database.makeUrl(context), ...config });
     context.after(() => gateway.stop());

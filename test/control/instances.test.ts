@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import OpenAI from 'openai';
 import { adminClient } from '../support/admin.ts';
-import { onEachDatabase } from '../support/databases.ts';
+import { onEachDatabaseInTurn } from '../support/databases.ts';
 import { ADMIN_KEY } from '../support/gateway.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
 
@@ -68,7 +68,7 @@ async function until(what: string, check: () => Promise<boolean>): Promise<void>
 
 const PARTS = 'models: { m: { targets: [echo/one] } }\ntenants: { acme: { models: ["*"] } }\n';
 
-onEachDatabase((database) => {
+onEachDatabaseInTurn((database) => {
   test('two processes on one store run the same revision, whoever makes it and however', async (context) => {
     const folder = makeTempDirectory(context);
     const path = join(folder, 'fairlead.yaml');

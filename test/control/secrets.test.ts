@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { openSealer, Sealer } from '../../src/control/sealer.ts';
 import type { JsonObject } from '../../src/conversation/json.ts';
 import { adminClient } from '../support/admin.ts';
-import { onEachDatabase } from '../support/databases.ts';
+import { onEachDatabaseInTurn } from '../support/databases.ts';
 import { startFakeOpenAi } from '../support/fake-openai.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
@@ -108,7 +108,7 @@ test('32 bytes are the same key as hex and as base64', () => {
   }
 });
 
-onEachDatabase((database) => {
+onEachDatabaseInTurn((database) => {
   test('the salt is made once a store: instances that start at the same time have the same keys', async (context) => {
     const store = await database.open(context);
     const env = { FAIRLEAD_SECRET: SECRET };

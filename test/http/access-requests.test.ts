@@ -7,7 +7,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import { ApiError, GoogleGenAI } from '@google/genai';
 import OpenAI, { PermissionDeniedError } from 'openai';
 import { type AdminClient, adminClient } from '../support/admin.ts';
-import { onEachDatabase } from '../support/databases.ts';
+import { onEachDatabaseInTurn } from '../support/databases.ts';
 import { ADMIN_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { startOidcIssuer } from '../support/oidc-issuer.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
@@ -556,7 +556,7 @@ test('a tenant leaves the file when what it was granted has ended or is taken ba
   assert.equal(await client.call('free'), 401);
 });
 
-onEachDatabase((database) => {
+onEachDatabaseInTurn((database) => {
   test('all instances on a store see requests at once and grants within moments', async (context) => {
     const store = await database.makeUrl(context);
     const settings: Setting[] = [];

@@ -5,6 +5,7 @@ import pg from 'pg';
 import { openStore } from '../../src/store/open.ts';
 import type { OpenOptions, Store } from '../../src/store/store.ts';
 import { startPostgres } from './postgres-server.ts';
+import { scale } from './scale.ts';
 import { makeTempDirectory } from './temp-store.ts';
 
 /** What `test/run.ts` tells the tests of the server that it started for all of them. */
@@ -60,6 +61,14 @@ export const postgres: TestDatabase & { skip: string | false } = {
   open: (context, options) => open(postgres, context, options),
   settle: settlePostgres,
 };
+
+/** The same, for what takes long: the sample has the database that is further away. */
+export function onEachDatabaseInTurn(define: (database: TestDatabase) => void): void {
+  const nearer = missing === false ? [] : [sqlite];
+  const chosen = scale({ sample: nearer, heavy: [sqlite] });
+  for (const database of chosen) describe(database.name, () => define(database));
+  describe(postgres.name, { skip: missing }, () => define(postgres));
+}
 
 /** The same tests on every kind of database. */
 export function onEachDatabase(define: (database: TestDatabase) => void): void {

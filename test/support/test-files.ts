@@ -2,12 +2,12 @@ import { globSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-/** Their tests only compute: no servers, no time, nothing that is one for a process. */
-const COMPUTING = ['config', 'dialects', 'tenants', 'tokens', 'upstream', 'wire'];
+/** Their tests need nothing that is one for a process, and are short. */
+const SHARING = ['config', 'dialects', 'support', 'tenants', 'tokens', 'upstream', 'wire'];
 
 /**
- * Every file of tests is a process of its own. Where files only compute, starting it takes longer than the tests, so that
- * those of one folder share one: a module that loads them all, written to `cache`.
+ * Every file of tests is a process of its own. Starting it often takes longer than the tests, so that short ones of one
+ * folder share one: a module that loads them all, written to `cache`.
  *
  * @returns paths for `node --test`
  */
@@ -15,8 +15,8 @@ export function listTestFiles(cache: string): string[] {
   const groups = new Map<string, string[]>();
   for (const file of globSync('test/**/*.test.ts').toSorted()) {
     const folder = dirname(file);
-    const isComputing = COMPUTING.includes(folder.split(/[/\\]/)[1] ?? '');
-    const group = isComputing ? folder.replaceAll(/[/\\]/g, '-') : file;
+    const isShared = SHARING.includes(folder.split(/[/\\]/)[1] ?? '');
+    const group = isShared ? folder.replaceAll(/[/\\]/g, '-') : file;
     groups.set(group, [...(groups.get(group) ?? []), file]);
   }
   mkdirSync(cache, { recursive: true });

@@ -14,7 +14,7 @@ import { type GatewayProcess, spawnGateway } from '../support/gateway-process.ts
 import { scale } from '../support/scale.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
 
-const KILLS = scale({ sample: 3, heavy: 10 });
+const KILLS = scale({ sample: 2, heavy: 10 });
 const ROUNDS = scale({ sample: 1, heavy: 5 });
 const CLIENTS = 12;
 const MOST_CALLS = 20_000;

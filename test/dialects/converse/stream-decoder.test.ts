@@ -7,6 +7,7 @@ import { converse } from '../../../src/dialects/converse/index.ts';
 import { readConverseRequest } from '../../support/bedrock/reading.ts';
 import { writeAnswer, writeStream } from '../../support/bedrock/writing.ts';
 import { runModel } from '../../support/fake-model.ts';
+import { scale } from '../../support/scale.ts';
 import { createSigner } from '../../support/signatures.ts';
 import { CLAUDE } from './conversations.ts';
 import { collectMessages, collectStream, decodeMessages, messageOf, readFrames } from './frames.ts';
@@ -298,6 +299,6 @@ test('no sequence of JSON values makes the decoder throw, or part events come in
       const { error, ended } = collectMessages(messages);
       assert.notEqual(error !== undefined, ended);
     }),
-    { numRuns: 500 },
+    { numRuns: scale({ sample: 150, heavy: 5_000 }) },
   );
 });
