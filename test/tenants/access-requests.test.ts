@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AccessRequests } from '../../src/tenants/access-requests.ts';
 import { onEachDatabase } from '../support/databases.ts';
 
@@ -14,6 +15,8 @@ onEachDatabase((database) => {
     assert.deepEqual(first, { ...ask, id: first.id, state: 'pending', createdAt: 1_000 });
     now = 2_000;
     const { request: second } = await requests.ask({ ...ask, model: 'silver' });
+    // Ids are in the order of the milliseconds in which they were made.
+    await sleep(2);
     const { request: other } = await requests.ask({ ...ask, tenant: 'other' });
 
     assert.deepEqual(await requests.find(first.id), first);
