@@ -95,7 +95,7 @@ export function noteFailure(
   }
 }
 
-/** The provider was down, or the client left: that says nothing of a rejected credential, and the next call is the probe. */
+/** Nothing was sent, the provider was down, or the client left: that says nothing of a rejected credential, and the next call is the probe. */
 export function noteNothing({ account }: Pick<PlannedAttempt, 'account'>): void {
   const { standing } = account;
   if (standing.isRejected && !standing.trial) standing.probeNext();

@@ -5,7 +5,7 @@ import type { Call } from './call.ts';
 import { captureCall } from './capture-call.ts';
 import { namesHeld, planHeld } from './check-held.ts';
 import { countLocally, mustCountLocally } from './count-locally.ts';
-import { credentialsRejected, noteStandIn, standInFor } from './credentials.ts';
+import { credentialsRejected, noteNothing, noteStandIn, standInFor } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import { MAX_ATTEMPTS, type PlannedAttempt, planAttempts } from './plan.ts';
 import { planObject } from './plan-object.ts';
@@ -83,6 +83,7 @@ async function attemptInTurn(gateway: Gateway, call: Call, plan: PlannedAttempt[
     try {
       attempt = makeAttempt(gateway, call, planned);
     } catch (thrown) {
+      noteNothing(planned);
       refusal ??= thrown;
       continue;
     }

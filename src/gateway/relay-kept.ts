@@ -8,7 +8,7 @@ import type { Method } from '../upstream/connections.ts';
 import { findEndpoint, pathSegment } from '../upstream/endpoint.ts';
 import { networkError } from '../upstream/network-errors.ts';
 import type { Account } from '../upstream/upstream.ts';
-import { credentialsRejected, inUse, noteAcceptance, noteFailure } from './credentials.ts';
+import { credentialsRejected, inUse, noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import { logFailedAnswer, MAX_ERROR_BYTES, readFailedAnswer, withoutSecrets } from './upstream-failure.ts';
 
@@ -50,6 +50,7 @@ export async function relayKept(
   const { origin, signer } = account;
   const body = undefined;
   const signed = (await signer?.sign({ method, origin, path, body: Buffer.alloc(0) })) ?? [];
+  if (!account.standing.mayTry()) throw credentialsRejected(target.upstream);
   const headers = [...account.headers, ...signed];
   const options = { origin, path, method, headers, body, timeouts: target.timeouts };
   await new Promise<void>((resolve, reject) => {
@@ -73,7 +74,6 @@ function locate(gateway: Gateway, kept: KeptAtProvider, { dialect, resource, que
       `The provider account that keeps the response '${kept.id}' is no longer configured here.`,
     );
   }
-  if (!account.standing.mayTry()) throw credentialsRejected(upstream);
   const [path = '', ownQuery] = endpoint.path.split('?', 2);
   const queries = [ownQuery, query.slice(1)].filter((part) => part !== undefined && part !== '');
   const whole = `${path}/${pathSegment(kept.id)}${resource}`;
@@ -120,6 +120,7 @@ class KeptRelay implements Dispatcher.DispatchHandler {
     response.on('close', () => {
       if (response.writableFinished) return;
       this.#controller?.abort(new Error('the client closed the connection'));
+      noteNothing(place);
       settle.resolve();
     });
     response.on('drain', () => this.#controller?.resume());
@@ -163,6 +164,7 @@ class KeptRelay implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Controller, error: Error): void {
+    noteNothing(this.#place);
     if (this.#response.headersSent) this.#response.destroy();
     else this.#settle.reject(networkError(this.#place.target.upstream.name, error));
   }

@@ -117,7 +117,7 @@ function fixed(path: string, ...bodies: JsonObject[]): MakeRequest {
 }
 
 /** A form with a file, written by hand so that its bytes can be spoilt. */
-function formDoor(path: string, fields: Record<string, string>): MakeRequest {
+function formDoor(path: string, fields: Record<string, string>, content = 'RIFF'): MakeRequest {
   return (random, model, lane) => {
     const boundary = random.pick(['----a', 'x'.repeat(70), "a'b()", 'b']);
     const parts = Object.entries({ model, ...fields }).map(
@@ -128,7 +128,7 @@ function formDoor(path: string, fields: Record<string, string>): MakeRequest {
     const pieces = random.chance(0.3) ? [file, ...parts] : [...parts, file];
     const text = random.chance(0.3)
       ? [...parts, file, 'x'.repeat(random.below(100_000)), `\r\n--${boundary}--\r\n`].join('')
-      : `${pieces.join('')}RIFF\r\n--${boundary}--\r\n`;
+      : `${pieces.join('')}${content}\r\n--${boundary}--\r\n`;
     const whole = Buffer.from(text);
     const type = random.chance(0.9)
       ? `multipart/form-data; boundary=${/^[\w-]+$/.test(boundary) ? boundary : `"${boundary}"`}`
@@ -143,6 +143,13 @@ function formDoor(path: string, fields: Record<string, string>): MakeRequest {
     return { method: 'POST', path: path.replace('LANE', String(lane)), headers, body };
   };
 }
+
+const BATCH_LINE = JSON.stringify({
+  custom_id: 'a',
+  method: 'POST',
+  url: '/v1/chat/completions',
+  body: { model: 'gpt-4.1', messages: [{ role: 'user', content: 'Hi' }] },
+});
 
 /** Doors without a body, whose ids and queries are odd. */
 function lookUp(random: Random, model: string): DoorRequest {
@@ -246,7 +253,7 @@ export const DOORS: readonly [name: string, make: MakeRequest][] = [
   ['forms', formDoor('/v1/audio/translations', {})],
   ['forms', formDoor('/v1/images/edits', { prompt: 'cat' })],
   ['forms', formDoor('/v1/images/variations', { n: '1' })],
-  ['forms', formDoor('/v1/files?provider=openai-LANE', { purpose: 'batch' })],
+  ['forms', formDoor('/v1/files?provider=openai-LANE', { purpose: 'batch' }, BATCH_LINE)],
   [
     'batches',
     fixed('/v1/batches', {

@@ -154,6 +154,7 @@ function otherAnswer(random: Random, path: string, body: string): Answer {
     object: 'file',
     bytes: 3,
     created_at: 1,
+    purpose: 'batch',
     status: 'processed',
   };
   return json({ ...object, created: 1, data: [], results: [], text: 'heard', usage: { total_tokens: 3 } });

@@ -313,3 +313,21 @@ test('a probe that is refused for another reason shows that the credential is go
   assert.deepEqual(await standing(), [{ name: 'main', credential: 'in use', next: null }]);
   assert.equal((await events('credential_accepted')).length, 1);
 });
+
+test('a call that the target cannot express is no probe', async (context) => {
+  const { call, sent, good, admin, gateway } = await setUp(context, [], {
+    accounts: [{ name: 'main', apiKey: NEW }],
+  });
+  await call();
+  good.add(NEW);
+  await admin.must('POST', '/providers/up/accounts/main/probe');
+  const refused = await gateway.post('/v1/messages', {
+    model: 'up/gpt-4.1-mini',
+    max_tokens: 10,
+    container: 'container_1',
+    messages: [{ role: 'user', content: 'Hello' }],
+  });
+  assert.equal(refused.status, 400, await refused.text());
+  assert.equal(sent.length, 1);
+  assert.equal((await call()).status, 200);
+});
