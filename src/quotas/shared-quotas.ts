@@ -4,7 +4,6 @@ import type { Schedule } from '../usage/ledger.ts';
 import { BudgetCounter } from './counters.ts';
 import { type Demand, LIMIT_KINDS, type Limit } from './limit.ts';
 import type { LocalQuotas } from './local-quotas.ts';
-import { PERIODS } from './period.ts';
 import {
   concerns,
   type Quotas,
@@ -15,23 +14,27 @@ import {
   usedOf,
   VOID,
 } from './reservation.ts';
+import {
+  describeRenewal,
+  describeReserve,
+  describeSettlement,
+  isHeldByCall,
+  keyOf,
+  LEASE_MS,
+  MARK_MS,
+  PREFIX,
+  readNumbers,
+  readRefusal,
+  ttlOf,
+} from './script-calls.ts';
 import { type ScriptCall, SharedCounters } from './shared-counters.ts';
-import { SLICE_MS, SLICES, sliceAt, sliceExpiry } from './window.ts';
+import { sliceAt, sliceExpiry } from './window.ts';
 
-/** How long what a call took stays taken when its instance is not heard of any more. */
-const LEASE_MS = 60_000;
 const RENEW_MS = LEASE_MS / 3;
-/** A settlement whose answer was lost is sent again, and must not count twice. */
-const MARK_MS = 120_000;
-const MS_PER_HOUR = 3_600_000;
-/** What no period ends. Each call that counts there begins it anew. */
-const TOTAL_TTL_MS = 400 * 24 * MS_PER_HOUR;
 /** Settlements that wait for the counters to come back; some 50 MB. */
 const MAX_UNSENT = 100_000;
 /** Counters that are brought in with one script. */
 const BRING_IN_BATCH = 200;
-
-const PREFIX = 'fairlead:';
 
 export interface SharedQuotasOptions {
   url: string;
@@ -373,100 +376,6 @@ export class SharedQuotas implements Quotas {
       if (isRate && sliceExpiry(sliceAt(atMs)) <= nowMs) this.#uncounted.delete(key);
     }
   }
-}
-
-function keyOf({ id, period }: Limit, atMs: number): string {
-  return period ? `${PREFIX}${id}@${PERIODS[period](atMs).startMs}` : `${PREFIX}${id}`;
-}
-
-/** How long a counter stays when nothing happens to it: what is over, and what nobody renews, goes by itself. */
-function ttlOf({ kind, period }: Limit, atMs: number, nowMs: number): number {
-  const { counts } = LIMIT_KINDS[kind];
-  if (counts === 'window') return SLICES * SLICE_MS;
-  if (counts === 'slots' || !period) return 2 * LEASE_MS;
-  if (period === 'total') return TOTAL_TTL_MS;
-  return Math.max(0, PERIODS[period](atMs).endMs - nowMs) + MS_PER_HOUR;
-}
-
-function describeReserve(
-  limits: readonly Limit[],
-  demand: Demand,
-  callId: string,
-  nowMs: number,
-  force: boolean,
-): ScriptCall {
-  const keys: string[] = [];
-  const args: (string | number)[] = [nowMs, callId, LEASE_MS, force ? 1 : 0];
-  for (const limit of limits) {
-    keys.push(keyOf(limit, nowMs));
-    args.push(LIMIT_KINDS[limit.kind].counts, limit.max, demand[limit.measure], ttlOf(limit, nowMs, nowMs));
-  }
-  return { keys, args };
-}
-
-/** Whether the counter knows which call took what; a sum of a minute does not. */
-function isHeldByCall({ kind }: Limit): boolean {
-  return LIMIT_KINDS[kind].counts !== 'window';
-}
-
-/** `undefined` where there is nothing to say: a request stays one. */
-function describeSettlement(
-  { limits, demand, atMs }: Reservation,
-  id: string,
-  used: Used,
-  nowMs: number,
-  isMeant: (limit: Limit) => boolean = () => true,
-): ScriptCall | undefined {
-  const keys: string[] = [];
-  const args: (string | number)[] = [nowMs, id, MARK_MS];
-  for (const limit of limits) {
-    if (!concerns(limit, demand) || !isMeant(limit)) continue;
-    const { counts } = LIMIT_KINDS[limit.kind];
-    const taken = demand[limit.measure];
-    const inTheEnd = usedOf(limit, used);
-    if (counts === 'window' ? taken === inTheEnd : counts === 'budget' && taken === 0 && inTheEnd === 0)
-      continue;
-    keys.push(keyOf(limit, atMs));
-    args.push(counts, taken, inTheEnd, atMs, ttlOf(limit, atMs, nowMs));
-  }
-  if (keys.length === 0) return undefined;
-  keys.push(`${PREFIX}settled:${id}`);
-  return { keys, args };
-}
-
-function describeRenewal(
-  { limits, demand, atMs, sharedId }: Reservation,
-  nowMs: number,
-): ScriptCall | undefined {
-  if (sharedId === undefined) return undefined;
-  const keys: string[] = [];
-  const args: (string | number)[] = [nowMs, sharedId, LEASE_MS];
-  for (const limit of limits) {
-    const { counts } = LIMIT_KINDS[limit.kind];
-    if (!isHeldByCall(limit) || !concerns(limit, demand)) continue;
-    keys.push(keyOf(limit, atMs));
-    args.push(counts, demand[limit.measure], ttlOf(limit, atMs, nowMs));
-  }
-  return keys.length > 0 ? { keys, args } : undefined;
-}
-
-function readRefusal(
-  [place = 0, available = 0, wait = -1]: number[],
-  asked: readonly Limit[],
-  demand: Demand,
-  atMs: number,
-): Refusal {
-  const limit = asked[place - 1];
-  if (!limit) throw new Error(`the script refused limit ${place} of ${asked.length}`);
-  const { measure, period } = limit;
-  const waitMs = period ? PERIODS[period](atMs).endMs - atMs : wait;
-  const isKnown = waitMs >= 0 && waitMs !== Number.POSITIVE_INFINITY;
-  return { limit, amount: demand[measure], available, waitMs: isKnown ? waitMs : undefined, atMs };
-}
-
-function readNumbers(reply: unknown): number[] {
-  if (!Array.isArray(reply)) throw new Error('a script gave no list');
-  return reply.map(Number);
 }
 
 function* inBatches<T>(all: readonly T[]): Generator<T[]> {

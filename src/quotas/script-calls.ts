@@ -1,0 +1,113 @@
+import { type Demand, LIMIT_KINDS, type Limit } from './limit.ts';
+import { PERIODS } from './period.ts';
+import { concerns, type Refusal, type Reservation, type Used, usedOf } from './reservation.ts';
+import type { ScriptCall } from './shared-counters.ts';
+import { SLICE_MS, SLICES } from './window.ts';
+
+/*
+ * What the scripts of `redis-scripts.ts` are given, and what their answers say.
+ */
+
+/** How long what a call took stays taken when its instance is not heard of any more. */
+export const LEASE_MS = 60_000;
+/** A settlement whose answer was lost is sent again, and must not count twice. */
+export const MARK_MS = 120_000;
+const MS_PER_HOUR = 3_600_000;
+/** What no period ends. Each call that counts there begins it anew. */
+const TOTAL_TTL_MS = 400 * 24 * MS_PER_HOUR;
+
+export const PREFIX = 'fairlead:';
+
+export function keyOf({ id, period }: Limit, atMs: number): string {
+  return period ? `${PREFIX}${id}@${PERIODS[period](atMs).startMs}` : `${PREFIX}${id}`;
+}
+
+/** How long a counter stays when nothing happens to it: what is over, and what nobody renews, goes by itself. */
+export function ttlOf({ kind, period }: Limit, atMs: number, nowMs: number): number {
+  const { counts } = LIMIT_KINDS[kind];
+  if (counts === 'window') return SLICES * SLICE_MS;
+  if (counts === 'slots' || !period) return 2 * LEASE_MS;
+  if (period === 'total') return TOTAL_TTL_MS;
+  return Math.max(0, PERIODS[period](atMs).endMs - nowMs) + MS_PER_HOUR;
+}
+
+export function describeReserve(
+  limits: readonly Limit[],
+  demand: Demand,
+  callId: string,
+  nowMs: number,
+  force: boolean,
+): ScriptCall {
+  const keys: string[] = [];
+  const args: (string | number)[] = [nowMs, callId, LEASE_MS, force ? 1 : 0];
+  for (const limit of limits) {
+    keys.push(keyOf(limit, nowMs));
+    args.push(LIMIT_KINDS[limit.kind].counts, limit.max, demand[limit.measure], ttlOf(limit, nowMs, nowMs));
+  }
+  return { keys, args };
+}
+
+/** Whether the counter knows which call took what; a sum of a minute does not. */
+export function isHeldByCall({ kind }: Limit): boolean {
+  return LIMIT_KINDS[kind].counts !== 'window';
+}
+
+/** `undefined` where there is nothing to say: a request stays one. */
+export function describeSettlement(
+  { limits, demand, atMs }: Reservation,
+  id: string,
+  used: Used,
+  nowMs: number,
+  isMeant: (limit: Limit) => boolean = () => true,
+): ScriptCall | undefined {
+  const keys: string[] = [];
+  const args: (string | number)[] = [nowMs, id, MARK_MS];
+  for (const limit of limits) {
+    if (!concerns(limit, demand) || !isMeant(limit)) continue;
+    const { counts } = LIMIT_KINDS[limit.kind];
+    const taken = demand[limit.measure];
+    const inTheEnd = usedOf(limit, used);
+    if (counts === 'window' ? taken === inTheEnd : counts === 'budget' && taken === 0 && inTheEnd === 0)
+      continue;
+    keys.push(keyOf(limit, atMs));
+    args.push(counts, taken, inTheEnd, atMs, ttlOf(limit, atMs, nowMs));
+  }
+  if (keys.length === 0) return undefined;
+  keys.push(`${PREFIX}settled:${id}`);
+  return { keys, args };
+}
+
+export function describeRenewal(
+  { limits, demand, atMs, sharedId }: Reservation,
+  nowMs: number,
+): ScriptCall | undefined {
+  if (sharedId === undefined) return undefined;
+  const keys: string[] = [];
+  const args: (string | number)[] = [nowMs, sharedId, LEASE_MS];
+  for (const limit of limits) {
+    const { counts } = LIMIT_KINDS[limit.kind];
+    if (!isHeldByCall(limit) || !concerns(limit, demand)) continue;
+    keys.push(keyOf(limit, atMs));
+    args.push(counts, demand[limit.measure], ttlOf(limit, atMs, nowMs));
+  }
+  return keys.length > 0 ? { keys, args } : undefined;
+}
+
+export function readRefusal(
+  [place = 0, available = 0, wait = -1]: number[],
+  asked: readonly Limit[],
+  demand: Demand,
+  atMs: number,
+): Refusal {
+  const limit = asked[place - 1];
+  if (!limit) throw new Error(`the script refused limit ${place} of ${asked.length}`);
+  const { measure, period } = limit;
+  const waitMs = period ? PERIODS[period](atMs).endMs - atMs : wait;
+  const isKnown = waitMs >= 0 && waitMs !== Number.POSITIVE_INFINITY;
+  return { limit, amount: demand[measure], available, waitMs: isKnown ? waitMs : undefined, atMs };
+}
+
+export function readNumbers(reply: unknown): number[] {
+  if (!Array.isArray(reply)) throw new Error('a script gave no list');
+  return reply.map(Number);
+}
