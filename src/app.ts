@@ -92,7 +92,10 @@ export async function startApp(
   const store = await openStore(storeUrl(config));
   const vault = new Vault(await openSealer(loaded.context.env, store));
   const inForce = new ConfigInForce(config, vault, log);
-  hide(() => [...inForce.secrets(), ...instanceSecrets(config)]);
+  hide(() => {
+    const { few, many } = inForce.secrets();
+    return { few: [...few, ...instanceSecrets(config)], many };
+  });
   const journalDirectory = join(config.dataDirectory, 'journal');
   const reportLedger = (problem: LedgerProblem | JournalProblem) =>
     log.error(describeProblem(problem), `usage ledger: ${problem.kind}`);

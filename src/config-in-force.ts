@@ -4,6 +4,7 @@ import type { Config } from './config/resolve.ts';
 import type { Vault } from './control/veil.ts';
 import type { Usage } from './conversation/usage.ts';
 import type { CompiledSnapshot } from './gateway/compile-snapshot.ts';
+import type { Secrets } from './telemetry/redacting-log.ts';
 import { listSecrets } from './upstream/secrets.ts';
 import { type Account, withNext } from './upstream/upstream.ts';
 import { PriceBook } from './usage/prices.ts';
@@ -11,12 +12,16 @@ import { PriceBook } from './usage/prices.ts';
 /** How many accounts that are configured no more are remembered: calls that still run may tell of their secrets. */
 const MAX_RETIRED_ACCOUNTS = 100;
 
+/** Secrets of keys beyond which there is no pattern of all of them. */
+const MOST_PATTERNS = 500;
+
 /** What follows the configuration without being part of a snapshot: the price book, and what no log may hold. */
 export class ConfigInForce {
   #compiled: CompiledSnapshot | undefined;
   #config: Config;
   #prices: PriceBook;
   #retired: Account[] = [];
+  #keySecrets: Set<string>;
   readonly #vault: Vault;
   readonly #log: Logger;
 
@@ -25,6 +30,7 @@ export class ConfigInForce {
     this.#vault = vault;
     this.#log = log;
     this.#prices = buildPriceBook(config, log);
+    this.#keySecrets = listKeySecrets(config);
   }
 
   get compiled(): CompiledSnapshot | undefined {
@@ -38,6 +44,7 @@ export class ConfigInForce {
     this.#retired = [...this.#retired, ...gone].slice(-MAX_RETIRED_ACCOUNTS);
     if (!isDeepStrictEqual(priceSources(config), priceSources(this.#config)))
       this.#prices = buildPriceBook(config, this.#log);
+    if (config !== this.#config) this.#keySecrets = listKeySecrets(config);
     this.#config = config;
     this.#compiled = compiled;
   }
@@ -46,18 +53,29 @@ export class ConfigInForce {
     return this.#prices.costMicroUsd(target, usage, at);
   }
 
-  /** Secrets of keys that the gateway made are nowhere but with whoever has them; those of the file are in the vault. */
-  secrets(): string[] {
-    const { tenants, adminKeys, adminKey } = this.#config;
+  /** What no log may hold. Secrets of keys that the gateway made are nowhere but with whoever has them. */
+  secrets(): Secrets {
     const accounts = [...(this.#compiled ? listAccounts(this.#compiled) : []), ...this.#retired];
-    const keys = [...Object.values(tenants).flatMap((tenant) => tenant.keys), ...Object.values(adminKeys)];
-    return listSecrets([
+    const own = [
       ...accounts.flatMap((account) => account.secrets()),
-      ...keys.map(({ secret }) => secret),
       ...this.#vault.secrets(),
-      adminKey,
-    ]);
+      this.#config.adminKey,
+    ];
+    const [ofConfig, ofFile] = [this.#keySecrets, this.#vault.keySecrets];
+    const size = ofConfig.size + ofFile.size;
+    if (size <= MOST_PATTERNS) return { few: listSecrets([...own, ...ofConfig, ...ofFile]), many: new Set() };
+    const has = (secret: string) => ofConfig.has(secret) || ofFile.has(secret);
+    return { few: listSecrets(own), many: { size, has } };
   }
+}
+
+/** The secrets of keys as the configuration has them: written out, or put in from the environment. */
+function listKeySecrets({ tenants, adminKeys }: Config): Set<string> {
+  const secrets = new Set<string>();
+  const add = ({ secret }: { secret?: string | undefined }) => secret !== undefined && secrets.add(secret);
+  for (const { keys } of Object.values(tenants)) keys.forEach(add);
+  Object.values(adminKeys).forEach(add);
+  return secrets;
 }
 
 function listAccounts({ snapshot }: CompiledSnapshot): Account[] {

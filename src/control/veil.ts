@@ -36,9 +36,14 @@ export class Vault {
     return this.#sealer !== undefined;
   }
 
-  /** Every secret that a file of this process wrote out, and what encrypts, for whoever must not tell it. */
+  /** Every credential that a file of this process wrote out, and what encrypts, for whoever must not tell it. */
   secrets(): string[] {
-    return [...this.#credentials.values(), ...this.#keySecrets, ...(this.#sealer?.secrets ?? [])];
+    return [...this.#credentials.values(), ...(this.#sealer?.secrets ?? [])];
+  }
+
+  /** The same of keys. */
+  get keySecrets(): ReadonlySet<string> {
+    return this.#keySecrets;
   }
 
   /** The document of a file without secrets: keys by their hashes, credentials encrypted or as marks, placeholders as they are. */

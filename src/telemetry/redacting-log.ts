@@ -1,15 +1,24 @@
 import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino';
-import { redactorOf } from '../upstream/secrets.ts';
+import { redactorOf, redactRuns, type SecretSet } from '../upstream/secrets.ts';
 
 /** Errors of libraries hold sockets and whole requests: deeper than this nothing in them says more. */
 const MAX_DEPTH = 4;
 
 type Redact = (text: string) => string;
 
+export interface Secrets {
+  /** Found in whatever way they are escaped. */
+  few: readonly string[];
+  /** Found as they are. */
+  many: SecretSet;
+}
+
+const NO_SECRETS: Secrets = { few: [], many: new Set() };
+
 export interface RedactingLog {
   log: Logger;
   /** @param secrets asked for when something is written: tokens are renewed, configurations replaced */
-  hide(secrets: () => readonly string[]): void;
+  hide(secrets: () => Secrets): void;
 }
 
 /**
@@ -19,16 +28,16 @@ export interface RedactingLog {
  * @param destination absent: standard output
  */
 export function openLog(level: string, destination?: DestinationStream): RedactingLog {
-  let secrets: () => readonly string[] = () => [];
+  let secrets: () => Secrets = () => NO_SECRETS;
   let known = '';
-  let redact: Redact = (text) => text;
+  let redactFew: Redact = (text) => text;
   const redactor = (): Redact => {
-    const list = secrets();
+    const { few, many } = secrets();
     // They change seldom, and a pattern of many takes its time.
-    const now = list.join('\n');
-    if (now !== known) redact = redactorOf(list);
+    const now = few.join('\n');
+    if (now !== known) redactFew = redactorOf(few);
     known = now;
-    return redact;
+    return (text) => redactRuns(redactFew(text), many);
   };
   const options = {
     level,

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import type { Logger } from 'pino';
 import { openLog } from '../../src/telemetry/redacting-log.ts';
 import { startGateway, TEST_KEY } from '../support/gateway.ts';
+import { configFor, startRawUpstream } from '../support/raw-upstream.ts';
 
 const SECRET = 'sk-very/secret"key';
 
@@ -20,7 +21,7 @@ function logOf(write: (log: Logger) => void): string {
     },
   });
   const { log, hide } = openLog('info', sink);
-  hide(() => [SECRET]);
+  hide(() => ({ few: [SECRET], many: new Set() }));
   write(log);
   return logged;
 }
@@ -145,4 +146,32 @@ test('nothing that was configured as a secret is in the log, whatever fails', as
     await gateway.stop();
     await rm(folder, { recursive: true, force: true });
   }
+});
+
+test('however many keys there are, no log has the secret of one', async (context) => {
+  const keys = Array.from({ length: 2_000 }, (_, index) => ({
+    name: `k${index}`,
+    secret: `sk-of-key-${index}-${'x'.repeat(40)}`,
+  }));
+  const [first, last] = [keys[0]?.secret ?? '', keys.at(-1)?.secret ?? ''];
+  const upstream = await startRawUpstream((response) => {
+    response.writeHead(500, { 'content-type': 'application/json' });
+    response.end(
+      JSON.stringify({ error: { message: `what do you do with ${first}, "${last}" and sk-of-key-nobody?` } }),
+    );
+  });
+  const config = configFor(upstream);
+  const gateway = await startGateway({ ...config, tenants: { acme: { models: ['*'], keys } } });
+  context.after(async () => {
+    await gateway.stop();
+    await upstream.close();
+  });
+  const body = { model: 'up/m', messages: [{ role: 'user', content: 'Hi' }] };
+  const answer = await gateway.post('/v1/chat/completions', body, {
+    headers: { authorization: `Bearer ${last}` },
+  });
+  assert.equal(answer.status, 502, await answer.text());
+  assert.match(gateway.logs(), /what do you do with \[redacted\]/);
+  assert.match(gateway.logs(), /sk-of-key-nobody/);
+  for (const secret of [first, last]) assert.ok(!gateway.logs().includes(secret));
 });
