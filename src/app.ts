@@ -6,6 +6,7 @@ import { CaptureArchive, type CaptureProblem } from './captures/capture-archive.
 import type { LoadedConfig } from './config/load.ts';
 import type { Config } from './config/resolve.ts';
 import { ConfigInForce } from './config-in-force.ts';
+import { ControlNews } from './control/control-news.ts';
 import { ControlPlane } from './control/control-plane.ts';
 import { CredentialRotation } from './control/credential-rotation.ts';
 import { EventLog } from './control/event-log.ts';
@@ -198,17 +199,18 @@ export async function startApp(
     };
   };
   const events = new EventLog(store, Date.now, (err) => log.error({ err }, 'an event could not be written'));
+  const news = new ControlNews(log, events);
   const control = new ControlPlane({
     loaded,
     store,
     vault,
-    events,
+    news,
     log,
     now: Date.now,
     compile: compileToEnforce,
   });
   const access = new AccessRequests(store, Date.now);
-  const rotation = new CredentialRotation({ control, events, log });
+  const rotation = new CredentialRotation({ control, news, log });
   const admin: AdminParts = {
     store,
     keys: first.adminKeys,

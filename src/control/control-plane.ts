@@ -1,16 +1,24 @@
-import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 import { type LoadedConfig, openConfig } from '../config/load.ts';
-import { ConfigError, type ConfigProblem, formatProblem } from '../config/problem.ts';
+import { ConfigError, type ConfigProblem } from '../config/problem.ts';
 import type { Config } from '../config/resolve.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Store } from '../store/store.ts';
 import { buildConfig, nameOwner } from './build-config.ts';
 import { type Change, diffEntries, foldChanges, invertChange, undoChanges } from './change.ts';
-import { entryId, INSTANCE_SECTIONS, type OwnedEntry, splitDocument } from './entry.ts';
-import type { EventLog } from './event-log.ts';
+import {
+  blankFile,
+  changedInstance,
+  fileRevision,
+  inFileOrder,
+  pickInstance,
+  type SplitFile,
+  splitFile,
+  type UnnumberedRevision,
+} from './config-file.ts';
+import { type ControlNews, listProblems, type NewsLog } from './control-news.ts';
+import { entryId } from './entry.ts';
 import { type Conflict, Layers } from './layers.ts';
 import { resealAll } from './reseal.ts';
 import { type Alongside, type NewRevision, RevisionStore } from './revision-store.ts';
@@ -20,22 +28,14 @@ import type { Vault } from './veil.ts';
 export interface ControlOptions {
   loaded: LoadedConfig;
   store: Store;
-  events: Pick<EventLog, 'note'>;
-  log: ControlLog;
+  news: ControlNews;
+  log: NewsLog;
   /** Unix milliseconds. */
   now: () => number;
   /** Knows what the file writes out, which is in no revision. */
   vault: Vault;
   /** Compiles a config and gives what puts it in force. Throws where it cannot be compiled; then nothing has changed. */
   compile(config: Config): () => Promise<void>;
-  /** Told of revisions that this instance made, to pass the word on to others faster than they ask. */
-  onAppended?: (number: number) => void;
-}
-
-export interface ControlLog {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
 }
 
 /** What is wrong between this instance, its file and the store. */
@@ -56,6 +56,8 @@ export interface Outcome {
 /** How often another instance may be faster with a number before a change is given up. */
 const ATTEMPTS = 20;
 const BUSY_PAUSE_MS = 50;
+/** How many changed entries an event names. */
+const MOST_NAMED = 20;
 
 /**
  * The one owner of the configuration: it makes revisions, follows those of other instances, and puts each in force.
@@ -116,7 +118,7 @@ export class ControlPlane {
   start(): Promise<void> {
     return this.#inTurn(async () => {
       const { loaded } = this.#options;
-      const file = this.#splitFile(loaded);
+      const file = splitFile(loaded, this.#vault);
       // Other instances may start with the same file at the same time: one of them makes the revision.
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         const { number, entries } = await this.revisions.readAll();
@@ -142,7 +144,7 @@ export class ControlPlane {
   /** Reads the file again. Throws nothing: what is wrong with it is logged and noted, and everything stays as it was. */
   reloadFile(): Promise<void> {
     return this.#inTurn(async () => {
-      const { loaded, log, events } = this.#options;
+      const { loaded } = this.#options;
       if (loaded.path === null) return;
       try {
         const { knownProviders, env } = loaded.context;
@@ -150,13 +152,13 @@ export class ControlPlane {
         if (next.isBlank) throw blankFile(next);
         this.#tellOfRestart(next);
         await this.#follow();
-        await this.#publishFile(this.#splitFile(next), next);
+        await this.#publishFile(splitFile(next, this.#vault), next);
         this.#troubles.delete('file_refused');
       } catch (error) {
         this.#troubles.add('file_refused');
-        const problems = error instanceof ConfigError ? error.problems.map(formatProblem) : [String(error)];
-        log.error({ event: 'config_refused', problems }, 'the config file is refused: nothing changes');
-        events.note('config_refused', 'alarm', 'The config file is refused: nothing changes.', { problems });
+        this.#options.news.tell('alarm', 'config_refused', 'The config file is refused: nothing changes.', {
+          problems: listProblems(error),
+        });
       }
     });
   }
@@ -253,15 +255,19 @@ export class ControlPlane {
   /** Reads the files that credentials are in again. Rejects never: a file that is wrong changes nothing. */
   readCredentialFiles(): Promise<void> {
     return this.#inTurn(async () => {
-      const { log, events } = this.#options;
+      const { log } = this.#options;
       try {
         await this.#enforce(this.#buildAndCompile([]), this.#revision);
         log.info({ event: 'credential_files_read' }, 'the files of credentials were read again');
       } catch (error) {
-        const problems = error instanceof ConfigError ? error.problems.map(formatProblem) : [String(error)];
-        const message = 'A file that a credential is in is refused: nothing changes.';
-        log.error({ event: 'credential_file_refused', problems }, message);
-        events.note('credential_file_refused', 'alarm', message, { problems });
+        this.#options.news.tell(
+          'alarm',
+          'credential_file_refused',
+          'A file that a credential is in is refused: nothing changes.',
+          {
+            problems: listProblems(error),
+          },
+        );
       }
     });
   }
@@ -290,29 +296,19 @@ export class ControlPlane {
       this.#troubles.add('behind');
       if (this.#refusedRevision < newest) {
         this.#refusedRevision = newest;
-        const { log, events } = this.#options;
-        const reason = error instanceof Error ? error.message : String(error);
-        const details = { revision: this.#revision, newest, reason };
-        log.error({ event: 'config_behind', ...details }, 'a newer revision cannot be put in force here');
-        events.note(
-          'config_behind',
+        this.#options.news.tell(
           'alarm',
+          'config_behind',
           'A newer revision cannot be put in force on an instance.',
-          details,
+          {
+            revision: this.#revision,
+            newest,
+            reason: error instanceof Error ? error.message : String(error),
+          },
         );
       }
       throw error;
     }
-  }
-
-  #splitFile(loaded: LoadedConfig): SplitFile {
-    const { written } = loaded;
-    const entries = splitDocument(this.#vault.veil(written));
-    // What is encrypted is another text under another secret: a file is the same file all the same.
-    const { providers } = written;
-    const marked = providers === undefined ? [] : splitDocument(this.#vault.fingerprint({ providers }));
-    const told = [...marked, ...entries.filter(({ kind }) => kind !== 'providers'), this.#vault.seals];
-    return { entries, hash: hash('sha256', JSON.stringify(told), 'hex') };
   }
 
   async #publishFile(file: SplitFile, loaded: LoadedConfig): Promise<void> {
@@ -371,15 +367,6 @@ export class ControlPlane {
     return documentHash !== null && (await this.revisions.newestFileHash()) === documentHash;
   }
 
-  #tell({ number, author, source, changes }: NewRevision): void {
-    const { log, events, onAppended } = this.#options;
-    const touched = changes.slice(0, MOST_NAMED).map((change) => entryId(change));
-    const details = { revision: number, author, source, changes: changes.length, touched };
-    log.info({ event: 'config_changed', ...details }, 'a new revision of the configuration is in force');
-    events.note('config_changed', 'info', `Revision ${number} is in force.`, details);
-    onAppended?.(number);
-  }
-
   /** Makes the changes, validates and compiles; takes them back where that fails. */
   #tryOut(changes: readonly Change[]): Tried {
     this.#make(changes);
@@ -430,17 +417,17 @@ export class ControlPlane {
     };
   }
 
-  /** What belongs to the instance was read at its start. */
+  #tell({ number, author, source, changes }: NewRevision): void {
+    const touched = changes.slice(0, MOST_NAMED).map((change) => entryId(change));
+    const details = { revision: number, author, source, changes: changes.length, touched };
+    this.#options.news.tell('info', 'config_changed', `Revision ${number} is in force.`, details);
+  }
+
   #tellOfRestart({ document }: LoadedConfig): void {
-    const next = pickInstance(document);
-    const sections = INSTANCE_SECTIONS.filter(
-      (section) => !isDeepStrictEqual(next[section], this.#instance[section]),
-    );
+    const sections = changedInstance(this.#instance, pickInstance(document));
     if (sections.length === 0) return;
-    const { log, events } = this.#options;
     const message = `A restart is needed before these are in effect: ${sections.join(', ')}.`;
-    log.warn({ event: 'config_restart_needed', sections }, message);
-    events.note('config_restart_needed', 'warning', message, { sections });
+    this.#options.news.tell('warning', 'config_restart_needed', message, { sections });
   }
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {
@@ -448,27 +435,6 @@ export class ControlPlane {
     this.#turn = done.catch(() => 'told to whoever asked');
     return done;
   }
-}
-
-/** A file that is being written is empty for a moment: nobody shall lose everything by that. */
-function blankFile({ config }: LoadedConfig): ConfigError {
-  const message = 'is empty: write {} for a configuration that says nothing';
-  return new ConfigError([{ file: config.file ?? 'config file', path: '', message }]);
-}
-
-type UnnumberedRevision = Omit<NewRevision, 'number' | 'createdAt'>;
-
-function fileRevision(
-  file: SplitFile,
-  { config }: LoadedConfig,
-  changes: readonly Change[],
-): UnnumberedRevision {
-  return { author: config.file ?? 'no file', source: 'file', documentHash: file.hash, changes };
-}
-
-interface SplitFile {
-  entries: ReturnType<typeof splitDocument>;
-  hash: string;
 }
 
 interface Tried {
@@ -479,21 +445,4 @@ interface Tried {
 /** Another process writes for longer than SQLite waits. */
 function isBusy(error: unknown): boolean {
   return error instanceof Error && /database is (?:locked|busy)/.test(error.message);
-}
-
-/** How many changed entries an event and a log line name. */
-const MOST_NAMED = 20;
-
-function pickInstance(document: JsonObject): JsonObject {
-  return Object.fromEntries(INSTANCE_SECTIONS.map((section) => [section, document[section]]));
-}
-
-/** The store tells entries by their age; those of a file were made at once, and have their order in the file. */
-function inFileOrder(entries: readonly OwnedEntry[], file: SplitFile['entries']): OwnedEntry[] {
-  const ranks = new Map(file.map((entry, index) => [entryId(entry), index]));
-  const rankOf = (entry: OwnedEntry) => ranks.get(entryId(entry)) ?? file.length;
-  return entries
-    .map((entry) => ({ entry, rank: rankOf(entry) }))
-    .sort((a, b) => a.rank - b.rank)
-    .map(({ entry }) => entry);
 }

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import type { Change } from './change.ts';
-import type { ControlLog, ControlPlane } from './control-plane.ts';
+import type { ControlNews, NewsLog } from './control-news.ts';
+import type { ControlPlane } from './control-plane.ts';
 import type { OwnedEntry } from './entry.ts';
-import type { EventLog } from './event-log.ts';
 import type { Layers } from './layers.ts';
 
 /** A credential of an account, by what a provider's answers said of it. */
@@ -16,8 +16,8 @@ export interface JudgedCredential {
 
 export interface RotationOptions {
   control: ControlPlane;
-  events: Pick<EventLog, 'note'>;
-  log: ControlLog;
+  news: ControlNews;
+  log: NewsLog;
 }
 
 /** Who a revision is by that replaces a credential, or drops the one that was to replace it. */
@@ -38,33 +38,28 @@ export class CredentialRotation {
   }
 
   rejected({ provider, account, next }: JudgedCredential, reason: string): void {
-    const { events, log } = this.#options;
     const details = { provider, account, next: next !== undefined, reason };
     const message = next
       ? `The new credential of the account '${account}' at '${provider}' was refused: it is dropped, and the old one goes on.`
       : `The provider '${provider}' rejected the credential of the account '${account}': it is taken out.`;
-    log.error({ event: 'credential_rejected', ...details }, message);
-    events.note('credential_rejected', 'alarm', message, details);
+    this.#options.news.tell('alarm', 'credential_rejected', message, details);
     if (next) this.#finish(provider, account, next, ({ next: _next, ...rest }) => rest);
   }
 
   accepted({ provider, account }: JudgedCredential): void {
-    const { events, log } = this.#options;
     const message = `The provider '${provider}' takes the credential of the account '${account}' again.`;
-    log.info({ event: 'credential_accepted', provider, account }, message);
-    events.note('credential_accepted', 'info', message, { provider, account });
+    this.#options.news.tell('info', 'credential_accepted', message, { provider, account });
   }
 
   proven({ provider, account, next }: JudgedCredential): void {
     if (!next) return;
-    const { control, events, log } = this.#options;
+    const { control, news } = this.#options;
     const isOfFile = control.layers.find('providers', provider)?.owner === 'file';
     const advice = isOfFile
       ? ": write it as the account's own in the config file"
       : ', and replaces the old one';
     const message = `The new credential of the account '${account}' at '${provider}' is proven${advice}.`;
-    log.info({ event: 'credential_proven', provider, account }, message);
-    events.note('credential_proven', 'info', message, { provider, account, writeItInTheFile: isOfFile });
+    news.tell('info', 'credential_proven', message, { provider, account, writeItInTheFile: isOfFile });
     this.#finish(provider, account, next, takeOver);
   }
 
