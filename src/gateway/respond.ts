@@ -58,6 +58,17 @@ export function sendError(gateway: Gateway, call: Call, error: GatewayError): vo
   endInOneWrite(gateway, call, body);
 }
 
+/** Ends a call of which nothing was answered with what a step of it threw; a client that has left is told nothing. */
+export function failCall(gateway: Gateway, call: Call, thrown: unknown): void {
+  if (call.cancelled) return;
+  try {
+    sendError(gateway, call, toGatewayError(gateway, call, thrown));
+  } catch (err) {
+    gateway.log.error({ call: call.id, err }, 'a call could not be answered');
+    call.response.destroy();
+  }
+}
+
 /** Up to this size a copy is cheaper than a second buffer for the kernel to gather. */
 const ONE_WRITE_BYTES = 16 * 1024;
 
