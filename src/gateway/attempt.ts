@@ -1,33 +1,26 @@
 import type { Dispatcher } from 'undici';
 import { GatewayError } from '../conversation/gateway-error.ts';
-import { createDecompressor } from '../upstream/decompress.ts';
 import { describeNetworkError, networkError } from '../upstream/network-errors.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
 import { describeReason } from '../upstream/sign-in/create-signer.ts';
 import type { Signer } from '../upstream/sign-in/signer.ts';
-import { createStreamReader } from '../upstream/stream-reader.ts';
 import type { Waiting } from '../usage/journal.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { Call, Outcome, RunningAttempt } from './call.ts';
-import { chooseRelay, relayContent } from './choose-relay.ts';
+import { chooseReceiver, isCommitting } from './choose-receiver.ts';
 import { noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
 import type { Timed } from './deadlines.ts';
-import { DecompressingReceiver } from './decompressing-receiver.ts';
+import { decompress } from './decompressing-receiver.ts';
 import { estimateUsage } from './estimate-usage.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
 import type { Gateway } from './gateway.ts';
 import { claimNamed } from './note-held.ts';
-import { ObjectRelay } from './object-relay.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { prepareRequest, type UpstreamRequest } from './prepare.ts';
 import { prepareRelayed } from './prepare-relayed.ts';
 import type { AttemptControl, CommittingReceiver, Receiver } from './receiver.ts';
-import { BodyRelay } from './relay-body.ts';
-import { StreamRelay } from './relay-stream.ts';
 import { sendError, toGatewayError } from './respond.ts';
 import { noteStart, settleCall } from './settle.ts';
-import { BodyTranslator } from './translate-body.ts';
-import { StreamTranslator } from './translate-stream.ts';
 import { withoutSecrets } from './upstream-failure.ts';
 
 type Controller = Dispatcher.DispatchController;
@@ -188,7 +181,12 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     this.#call.answeredMs = this.#gateway.monotonicMs();
     this.#record.status = status;
     try {
-      this.#receiver = this.#decompress(headers, this.#chooseReceiver(status, headers));
+      const { dialect } = this.#request;
+      const receiver =
+        status < 200 || status > 299
+          ? new FailedAnswerReceiver(this.#gateway, this.#call, this, this.#planned, dialect, status, headers)
+          : this.#takeAnswer(headers);
+      this.#receiver = decompress(headers, this, receiver);
     } catch (thrown) {
       this.#endWith(thrown);
     }
@@ -365,73 +363,12 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     }
   }
 
-  #chooseReceiver(status: number, headers: Headers): Receiver {
-    const gateway = this.#gateway;
-    const call = this.#call;
-    if (status < 200 || status > 299) {
-      return new FailedAnswerReceiver(
-        gateway,
-        call,
-        this,
-        this.#planned,
-        this.#request.dialect,
-        status,
-        headers,
-      );
-    }
+  #takeAnswer(headers: Headers): Receiver {
     const { standing } = this.#planned.account;
-    if (standing.watched && !standing.trial) noteAcceptance(gateway, this.#planned);
-    claimNamed(gateway, call, this.#planned);
-    const { passThrough, translate, dialect } = this.#request;
-    const { object } = call;
-    if (object?.does === 'content') {
-      return this.#commitWith(relayContent(gateway, call, this, headers, relayedLength(headers)));
-    }
-    if (object) return new ObjectRelay(gateway, call, this, this.#planned, object);
-    const type = String(headers['content-type'] ?? '');
-    if (/^text\/html/i.test(type)) {
-      throw new GatewayError(
-        'upstream_unavailable',
-        `The provider '${this.#planned.target.upstream.name}' answered with a web page.`,
-      );
-    }
-    if (call.door.relayedPlace) {
-      return this.#commitWith(
-        chooseRelay(gateway, call, this, this.#planned.account, headers, relayedLength(headers)),
-      );
-    }
-    // Servers that stream do not all say so; those that do not stream say JSON.
-    if (call.stream && !/json/i.test(type)) {
-      if (passThrough) return this.#commitWith(new StreamRelay(gateway, call, this, this.#planned.account));
-      const reader = createStreamReader(type);
-      return this.#commitWith(new StreamTranslator(gateway, call, this, reader, dialect.streamDecoder()));
-    }
-    if (!passThrough || call.stream)
-      return new BodyTranslator(gateway, call, this, (answer) => translate(answer, headers));
-    return this.#commitWith(new BodyRelay(gateway, call, this, relayedLength(headers)));
-  }
-
-  #commitWith(receiver: CommittingReceiver): Receiver {
-    this.#committing = receiver;
+    if (standing.watched && !standing.trial) noteAcceptance(this.#gateway, this.#planned);
+    claimNamed(this.#gateway, this.#call, this.#planned);
+    const receiver = chooseReceiver(this.#gateway, this.#call, this, this.#planned, this.#request, headers);
+    if (isCommitting(receiver)) this.#committing = receiver;
     return receiver;
   }
-
-  #decompress(headers: Headers, receiver: Receiver): Receiver {
-    const coding = headers['content-encoding'];
-    if (coding === undefined || coding === 'identity') return receiver;
-    const transform = createDecompressor(String(coding));
-    if (!transform) {
-      throw new GatewayError(
-        'upstream_unavailable',
-        'The provider sent a content encoding that is not known.',
-      );
-    }
-    return new DecompressingReceiver(transform, this, receiver);
-  }
-}
-
-/** The length that the client can be told: what comes out of a decompressor has another. */
-function relayedLength(headers: Headers): string | undefined {
-  const length = headers['content-length'];
-  return headers['content-encoding'] === undefined && typeof length === 'string' ? length : undefined;
 }
