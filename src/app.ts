@@ -16,6 +16,7 @@ import { Vault } from './control/veil.ts';
 import { GatewayError } from './conversation/gateway-error.ts';
 import { recompileSnapshot } from './gateway/compile-snapshot.ts';
 import { describeCredentials, probeCredential } from './gateway/credentials.ts';
+import { Deadlines } from './gateway/deadlines.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { interruptCall } from './gateway/handle-call.ts';
 import { LateCounts } from './gateway/late-counts.ts';
@@ -160,6 +161,7 @@ export async function startApp(
   const first = compile(config, made);
   inForce.set(first.compiled);
   const lifecycle: Lifecycle = { phase: 'starting' };
+  const monotonicMs = () => performance.now();
   const gateway: Gateway = {
     snapshot: first.compiled.snapshot,
     connections,
@@ -178,13 +180,14 @@ export async function startApp(
     },
     log,
     calls: new RunningCalls(),
+    deadlines: new Deadlines(monotonicMs),
     objects: new UpstreamObjects(store, Date.now),
     uploads: {
       spool: new Spool(join(config.dataDirectory, 'spool'), SPOOL_BYTES),
       maxBytes: config.server.uploadLimit,
     },
     now: Date.now,
-    monotonicMs: () => performance.now(),
+    monotonicMs,
   };
   const credentialFiles = new FileWatches(() => void control.readCredentialFiles());
   const compileToEnforce = (next: Config) => {

@@ -1,65 +1,64 @@
 import type { Dispatcher } from 'undici';
 import { GatewayError } from '../conversation/gateway-error.ts';
-import { createDecompressor } from '../upstream/decompress.ts';
 import { describeNetworkError, networkError } from '../upstream/network-errors.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
 import { describeReason } from '../upstream/sign-in/create-signer.ts';
 import type { Signer } from '../upstream/sign-in/signer.ts';
-import { createStreamReader } from '../upstream/stream-reader.ts';
 import type { Waiting } from '../usage/journal.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { Call, Outcome, RunningAttempt } from './call.ts';
-import { chooseRelay, relayContent } from './choose-relay.ts';
+import { chooseReceiver, isCommitting } from './choose-receiver.ts';
 import { noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
-import { DecompressingReceiver } from './decompressing-receiver.ts';
+import type { Timed } from './deadlines.ts';
+import { decompress } from './decompressing-receiver.ts';
 import { estimateUsage } from './estimate-usage.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
 import type { Gateway } from './gateway.ts';
 import { claimNamed } from './note-held.ts';
-import { ObjectRelay } from './object-relay.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { prepareRequest, type UpstreamRequest } from './prepare.ts';
 import { prepareRelayed } from './prepare-relayed.ts';
 import type { AttemptControl, CommittingReceiver, Receiver } from './receiver.ts';
-import { BodyRelay } from './relay-body.ts';
-import { StreamRelay } from './relay-stream.ts';
 import { sendError, toGatewayError } from './respond.ts';
 import { noteStart, settleCall } from './settle.ts';
-import { BodyTranslator } from './translate-body.ts';
-import { StreamTranslator } from './translate-stream.ts';
 import { withoutSecrets } from './upstream-failure.ts';
 
 type Controller = Dispatcher.DispatchController;
 type Headers = Record<string, string | string[] | undefined>;
 
+/** Who makes attempts and is told how each of them ended: once, and at any time after it was begun, also at once. */
+export interface AttemptMaker {
+  /** The call is answered: also where the answer was broken off, or the client left. */
+  answered(planned: PlannedAttempt): void;
+  /** It failed before anything had been answered. */
+  failed(planned: PlannedAttempt, failure: GatewayError): void;
+}
+
 /**
- * One upstream request for a call. Resolves with nothing once the call is answered (also where the answer was
- * broken off, or the client left), with the error where it failed before anything had been answered.
+ * One upstream request for a call, still to be sent.
  *
- * @throws GatewayError `invalid_request` for what the target cannot express; nothing was sent then.
+ * @throws GatewayError `invalid_request` for what the target cannot express
  */
-export function makeAttempt(
+export function prepareAttempt(
   gateway: Gateway,
   call: Call,
   planned: PlannedAttempt,
-): Promise<GatewayError | undefined> {
+  maker: AttemptMaker,
+): Pick<Attempt, 'send'> {
   const { relayedPlace } = call.door;
   const request = relayedPlace
     ? prepareRelayed(gateway, call, planned, relayedPlace)
     : prepareRequest(call, planned);
-  return new Promise((resolve) => {
-    new Attempt(gateway, call, planned, request, resolve).send();
-  });
+  return new Attempt(gateway, call, planned, request, maker);
 }
 
-class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAttempt, Waiting {
+class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAttempt, Timed, Waiting {
   readonly #gateway: Gateway;
   readonly #call: Call;
   readonly #planned: PlannedAttempt;
   readonly #request: UpstreamRequest;
-  readonly #resolve: (failure: GatewayError | undefined) => void;
+  readonly #maker: AttemptMaker;
   readonly #record: AttemptRecord;
-  readonly #totalTimer: NodeJS.Timeout;
   /** Of the request, signed. */
   #headers: string[] = [];
   #controller: Controller | undefined;
@@ -71,19 +70,22 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
   #pauses = 0;
   /** The provider's answer was read to its end: the connection is free for others. */
   #answered = false;
+  dueMs = 0;
+  earlier: Timed | undefined;
+  later: Timed | undefined;
 
   constructor(
     gateway: Gateway,
     call: Call,
     planned: PlannedAttempt,
     request: UpstreamRequest,
-    resolve: (failure: GatewayError | undefined) => void,
+    maker: AttemptMaker,
   ) {
     this.#gateway = gateway;
     this.#call = call;
     this.#planned = planned;
     this.#request = request;
-    this.#resolve = resolve;
+    this.#maker = maker;
     const { target, account } = planned;
     call.sentMs = gateway.monotonicMs();
     this.#record = {
@@ -98,32 +100,36 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     call.spoken = request.dialect;
     call.attempts.push(this.#record);
     call.running = this;
-    const { totalMs } = target.timeouts;
-    this.#totalTimer = setTimeout(() => this.fail(this.#tookTooLong(totalMs)), totalMs);
+    gateway.deadlines.add(this, call.sentMs, target.timeouts.totalMs);
   }
 
   get finished(): boolean {
     return this.#finished;
   }
 
+  /** Throws nothing: what goes wrong from here on is the attempt's failure. */
   send(): void {
     const { signer } = this.#planned.account;
-    if (signer) this.#signAndSend(signer);
-    else this.#sendNoted(this.#request.headers);
+    try {
+      if (signer) this.#signAndSend(signer);
+      else this.#sendNoted(this.#request.headers);
+    } catch (thrown) {
+      this.#endWith(thrown);
+    }
   }
 
   /** The first request of a call waits until the journal has the call's start: a few microseconds. */
   #sendNoted(headers: string[]): void {
     this.#headers = headers;
     if (this.#call.started) {
-      this.#dispatch();
+      this.proceed();
       return;
     }
     noteStart(this.#gateway, this.#call, this.#planned.account.name);
     this.#gateway.ledger.wait(this);
   }
 
-  /** The journal has the call's start. */
+  /** The journal has the call's start: the request goes out. */
   proceed(): void {
     if (this.#finished) return;
     try {
@@ -174,18 +180,35 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     if (this.#finished) return;
     this.#call.answeredMs = this.#gateway.monotonicMs();
     this.#record.status = status;
-    this.run(() => {
-      this.#receiver = this.#decompress(headers, this.#chooseReceiver(status, headers));
-    });
+    try {
+      const { dialect } = this.#request;
+      const receiver =
+        status < 200 || status > 299
+          ? new FailedAnswerReceiver(this.#gateway, this.#call, this, this.#planned, dialect, status, headers)
+          : this.#takeAnswer(headers);
+      this.#receiver = decompress(headers, this, receiver);
+    } catch (thrown) {
+      this.#endWith(thrown);
+    }
   }
 
   onResponseData(_controller: Controller, chunk: Buffer): void {
-    this.run(() => this.#receiver?.data(chunk));
+    if (this.#finished) return;
+    try {
+      this.#receiver?.data(chunk);
+    } catch (thrown) {
+      this.#endWith(thrown);
+    }
   }
 
   onResponseEnd(): void {
     this.#answered = true;
-    this.run(() => this.#receiver?.end());
+    if (this.#finished) return;
+    try {
+      this.#receiver?.end();
+    } catch (thrown) {
+      this.#endWith(thrown);
+    }
   }
 
   onResponseError(_controller: Controller, error: Error): void {
@@ -205,10 +228,20 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     this.fail(failure);
   }
 
+  expire(): void {
+    const { upstream, timeouts } = this.#planned.target;
+    this.fail(
+      new GatewayError(
+        'upstream_timeout',
+        `The provider '${upstream.name}' did not finish within ${timeouts.totalMs / 1000} s.`,
+      ),
+    );
+  }
+
   succeed(): void {
     this.#close('ok');
     if (this.#planned.account.standing.trial) noteAcceptance(this.#gateway, this.#planned);
-    this.#resolve(undefined);
+    this.#maker.answered(this.#planned);
   }
 
   fail(failure: GatewayError): void {
@@ -221,7 +254,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     if (!this.#call.committed) {
       // What had been generated is used, whether the client ever sees it or not.
       this.#try(() => this.#receiver?.accountFailure());
-      this.#resolve(error);
+      this.#maker.failed(this.#planned, error);
       return;
     }
     const { call, target } = { call: this.#call.id, target: this.#planned.target.name };
@@ -231,7 +264,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
       this.#call.response.destroy();
       this.#try(() => settleCall(this.#gateway, this.#call, error.kind, 200));
     }
-    this.#resolve(undefined);
+    this.#maker.answered(this.#planned);
   }
 
   waitForDrain(): void {
@@ -260,9 +293,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     try {
       step();
     } catch (thrown) {
-      const error = toGatewayError(this.#gateway, this.#call, thrown);
-      if (this.#finished) this.#endCall(error);
-      else this.fail(error);
+      this.#endWith(thrown);
     }
   }
 
@@ -270,6 +301,12 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     const { noting } = this.#call;
     if (noting) void noting.then(() => this.run(step));
     else step();
+  }
+
+  #endWith(thrown: unknown): void {
+    const error = toGatewayError(this.#gateway, this.#call, thrown);
+    if (this.#finished) this.#endCall(error);
+    else this.fail(error);
   }
 
   /** What a step throws behind the end of its attempt: nobody else would ever end the call. */
@@ -288,12 +325,12 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     this.#close('cancelled');
     noteNothing(this.#planned);
     this.#controller?.abort(reason);
-    this.#resolve(undefined);
+    this.#maker.answered(this.#planned);
   }
 
   #close(outcome: Outcome): void {
     this.#finished = true;
-    clearTimeout(this.#totalTimer);
+    this.#gateway.deadlines.remove(this, this.#planned.target.timeouts.totalMs);
     this.#call.running = undefined;
     this.#record.durationMs = this.#gateway.monotonicMs() - this.#call.sentMs;
     this.#record.outcome = outcome;
@@ -326,81 +363,12 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     }
   }
 
-  #chooseReceiver(status: number, headers: Headers): Receiver {
-    const gateway = this.#gateway;
-    const call = this.#call;
-    if (status < 200 || status > 299) {
-      return new FailedAnswerReceiver(
-        gateway,
-        call,
-        this,
-        this.#planned,
-        this.#request.dialect,
-        status,
-        headers,
-      );
-    }
+  #takeAnswer(headers: Headers): Receiver {
     const { standing } = this.#planned.account;
-    if (standing.watched && !standing.trial) noteAcceptance(gateway, this.#planned);
-    claimNamed(gateway, call, this.#planned);
-    const { passThrough, translate, dialect } = this.#request;
-    const { object } = call;
-    if (object?.does === 'content') {
-      return this.#commitWith(relayContent(gateway, call, this, headers, relayedLength(headers)));
-    }
-    if (object) return new ObjectRelay(gateway, call, this, this.#planned, object);
-    const type = String(headers['content-type'] ?? '');
-    if (/^text\/html/i.test(type)) {
-      throw new GatewayError(
-        'upstream_unavailable',
-        `The provider '${this.#planned.target.upstream.name}' answered with a web page.`,
-      );
-    }
-    if (call.door.relayedPlace) {
-      return this.#commitWith(
-        chooseRelay(gateway, call, this, this.#planned.account, headers, relayedLength(headers)),
-      );
-    }
-    // Servers that stream do not all say so; those that do not stream say JSON.
-    if (call.stream && !/json/i.test(type)) {
-      if (passThrough) return this.#commitWith(new StreamRelay(gateway, call, this, this.#planned.account));
-      const reader = createStreamReader(type);
-      return this.#commitWith(new StreamTranslator(gateway, call, this, reader, dialect.streamDecoder()));
-    }
-    if (!passThrough || call.stream)
-      return new BodyTranslator(gateway, call, this, (answer) => translate(answer, headers));
-    return this.#commitWith(new BodyRelay(gateway, call, this, relayedLength(headers)));
-  }
-
-  #commitWith(receiver: CommittingReceiver): Receiver {
-    this.#committing = receiver;
+    if (standing.watched && !standing.trial) noteAcceptance(this.#gateway, this.#planned);
+    claimNamed(this.#gateway, this.#call, this.#planned);
+    const receiver = chooseReceiver(this.#gateway, this.#call, this, this.#planned, this.#request, headers);
+    if (isCommitting(receiver)) this.#committing = receiver;
     return receiver;
   }
-
-  #decompress(headers: Headers, receiver: Receiver): Receiver {
-    const coding = headers['content-encoding'];
-    if (coding === undefined || coding === 'identity') return receiver;
-    const transform = createDecompressor(String(coding));
-    if (!transform) {
-      throw new GatewayError(
-        'upstream_unavailable',
-        'The provider sent a content encoding that is not known.',
-      );
-    }
-    return new DecompressingReceiver(transform, this, receiver);
-  }
-
-  #tookTooLong(totalMs: number): GatewayError {
-    const { name } = this.#planned.target.upstream;
-    return new GatewayError(
-      'upstream_timeout',
-      `The provider '${name}' did not finish within ${totalMs / 1000} s.`,
-    );
-  }
-}
-
-/** The length that the client can be told: what comes out of a decompressor has another. */
-function relayedLength(headers: Headers): string | undefined {
-  const length = headers['content-length'];
-  return headers['content-encoding'] === undefined && typeof length === 'string' ? length : undefined;
 }

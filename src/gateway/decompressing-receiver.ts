@@ -1,6 +1,26 @@
 import type { Transform } from 'node:stream';
 import { GatewayError } from '../conversation/gateway-error.ts';
+import { createDecompressor } from '../upstream/decompress.ts';
 import type { AttemptControl, Receiver } from './receiver.ts';
+
+/**
+ * The receiver, behind a decompressor where the answer's content is coded.
+ *
+ * @throws GatewayError `upstream_unavailable` where nobody knows the coding
+ */
+export function decompress(
+  headers: Record<string, string | string[] | undefined>,
+  attempt: AttemptControl,
+  receiver: Receiver,
+): Receiver {
+  const coding = headers['content-encoding'];
+  if (coding === undefined || coding === 'identity') return receiver;
+  const transform = createDecompressor(String(coding));
+  if (!transform) {
+    throw new GatewayError('upstream_unavailable', 'The provider sent a content encoding that is not known.');
+  }
+  return new DecompressingReceiver(transform, attempt, receiver);
+}
 
 /**
  * Stands before another receiver and undoes a content coding. A few bytes may become a thousand times as many, so

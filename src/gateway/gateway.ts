@@ -7,6 +7,7 @@ import type { Connections } from '../upstream/connections.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import type { PriceBook } from '../usage/prices.ts';
 import type { CredentialReports } from './credentials.ts';
+import type { Deadlines } from './deadlines.ts';
 import type { LateCounts } from './late-counts.ts';
 import type { RunningCalls } from './running-calls.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -27,6 +28,8 @@ export interface Gateway {
   readonly credentials: CredentialReports;
   readonly log: Log;
   readonly calls: RunningCalls;
+  /** Of attempts. */
+  readonly deadlines: Deadlines;
   /** Whose it is what providers keep: files, batches, conversations, … */
   readonly objects: Pick<UpstreamObjects, 'find' | 'list' | 'ofAll' | 'bind' | 'forget'>;
   /** For what is uploaded. */

@@ -5,6 +5,7 @@ import { countPassThrough, passThrough } from '../dialects/messages/pass-through
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { requireKey } from './access.ts';
+import { addCallDoor } from './call-doors.ts';
 import { readAnthropicKey, readHeader } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { takeCall } from './take-call.ts';
@@ -33,10 +34,10 @@ export function addAnthropicDoors(app: FastifyInstance, gateway: Gateway, lifecy
   app.register(async (doors) => {
     const config = { dialect: messages };
     requireKey(doors, { gateway, lifecycle, readKey: readAnthropicKey });
-    doors.post('/v1/messages', { config }, (request, reply) =>
+    addCallDoor(doors, '/v1/messages', config, (request, reply) =>
       takeCall(gateway, MESSAGES, request, reply, { forward: forwardedHeaders(request.headers) }),
     );
-    doors.post('/v1/messages/count_tokens', { config }, (request, reply) =>
+    addCallDoor(doors, '/v1/messages/count_tokens', config, (request, reply) =>
       takeCall(gateway, COUNT_TOKENS, request, reply, { forward: forwardedHeaders(request.headers) }),
     );
   });

@@ -7,6 +7,7 @@ import { countPassThrough, embedPassThrough, passThrough } from '../dialects/gem
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { requireKey } from './access.ts';
+import { addCallDoor } from './call-doors.ts';
 import { queryValue, readGoogleKey } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { takeCall } from './take-call.ts';
@@ -55,7 +56,7 @@ export function addGeminiDoors(app: FastifyInstance, gateway: Gateway, lifecycle
     requireKey(doors, { gateway, lifecycle, readKey: readGoogleKey });
     for (const { path, prefix } of PATHS) {
       // Model ids hold slashes ("openai/gpt-4.1"), encoded or not, and colons.
-      doors.post(path, { config }, (request, reply) => takeMethod(gateway, prefix, request, reply));
+      addCallDoor(doors, path, config, (request, reply) => takeMethod(gateway, prefix, request, reply));
     }
   });
 }

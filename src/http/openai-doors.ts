@@ -5,6 +5,7 @@ import { completions } from '../dialects/completions/index.ts';
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { requireKey } from './access.ts';
+import { addCallDoor } from './call-doors.ts';
 import { readBearer } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { takeCall } from './take-call.ts';
@@ -23,13 +24,13 @@ export function addOpenAiDoors(app: FastifyInstance, gateway: Gateway, lifecycle
   app.register(async (doors) => {
     const config = { dialect: chat };
     requireKey(doors, { gateway, lifecycle, readKey: ({ headers }) => readBearer(headers) });
-    doors.post('/v1/chat/completions', { config }, (request, reply) =>
+    addCallDoor(doors, '/v1/chat/completions', config, (request, reply) =>
       takeCall(gateway, CHAT_COMPLETIONS, request, reply),
     );
-    doors.post('/v1/completions', { config }, (request, reply) =>
+    addCallDoor(doors, '/v1/completions', config, (request, reply) =>
       takeCall(gateway, COMPLETIONS, request, reply),
     );
-    doors.post('/v1/embeddings', { config }, (request, reply) =>
+    addCallDoor(doors, '/v1/embeddings', config, (request, reply) =>
       takeCall(gateway, EMBEDDINGS, request, reply),
     );
   });

@@ -11,6 +11,7 @@ import { type KeptCall, recordKept } from '../gateway/record-kept.ts';
 import { type KeptRequest, relayKept } from '../gateway/relay-kept.ts';
 import type { KeptHere } from '../responses/kept-response.ts';
 import { authenticated, requireKey } from './access.ts';
+import { addCallDoor } from './call-doors.ts';
 import { queryValue, readBearer } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { takeCall } from './take-call.ts';
@@ -54,7 +55,9 @@ export function addResponsesDoors(app: FastifyInstance, gateway: Gateway, lifecy
   app.register(async (doors) => {
     const config = { dialect: responses };
     requireKey(doors, { gateway, lifecycle, readKey: ({ headers }) => readBearer(headers) });
-    doors.post('/v1/responses', { config }, (request, reply) => takeCall(gateway, RESPONSES, request, reply));
+    addCallDoor(doors, '/v1/responses', config, (request, reply) =>
+      takeCall(gateway, RESPONSES, request, reply),
+    );
     for (const door of KEPT_DOORS) {
       doors.route({
         method: door.method,

@@ -44,8 +44,5 @@ export function takeCall(
     upload: beside?.upload,
     object: beside?.object,
   });
-  handleCall(gateway, call).catch((err: unknown) => {
-    gateway.log.error({ call: call.id, err }, 'a call could not be answered');
-    call.response.destroy();
-  });
+  handleCall(gateway, call);
 }

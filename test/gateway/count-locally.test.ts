@@ -8,6 +8,7 @@ import { messages } from '../../src/dialects/messages/index.ts';
 import { countPassThrough } from '../../src/dialects/messages/pass-through.ts';
 import { Call } from '../../src/gateway/call.ts';
 import { compileSnapshot } from '../../src/gateway/compile-snapshot.ts';
+import { Deadlines } from '../../src/gateway/deadlines.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { handleCall } from '../../src/gateway/handle-call.ts';
 import { RunningCalls } from '../../src/gateway/running-calls.ts';
@@ -91,8 +92,9 @@ async function countBy(
       },
       now: () => 0,
       monotonicMs: () => 0,
+      deadlines: new Deadlines(() => 0),
     };
-    void handleCall(gateway, call);
+    handleCall(gateway, call);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

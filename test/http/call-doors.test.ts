@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { startGateway, TEST_KEY, type TestGateway } from '../support/gateway.ts';
+
+let gateway: TestGateway;
+before(async () => {
+  gateway = await startGateway({ server: { port: 0, bodyLimit: '1kb' } });
+});
+after(() => gateway.stop());
+
+// Not ASCII: a body cut inside of a character is whole again.
+const BODY = Buffer.from(
+  JSON.stringify({ model: 'echo/echo', messages: [{ role: 'user', content: 'Grüße 🐘' }] }),
+);
+
+const HEAD = `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${TEST_KEY}\r\n`;
+
+const announced = (type: string, body = BODY, more = '') =>
+  Buffer.concat([
+    Buffer.from(`${HEAD}content-type: ${type}\r\n${more}content-length: ${body.length}\r\n\r\n`),
+    body,
+  ]);
+
+/** The same body in every way in which HTTP can carry it. */
+const WAYS: Record<string, Buffer> = {
+  'as JSON of an announced length': announced('application/json'),
+  'with a charset': announced('application/json; charset=utf-8'),
+  'with a type in capitals': announced('Application/JSON'),
+  'as another type': announced('text/plain'),
+  'of no type': Buffer.concat([Buffer.from(`${HEAD}content-length: ${BODY.length}\r\n\r\n`), BODY]),
+  'in chunks': Buffer.concat([
+    Buffer.from(
+      `${HEAD}content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n${BODY.length.toString(16)}\r\n`,
+    ),
+    BODY,
+    Buffer.from('\r\n0\r\n\r\n'),
+  ]),
+  compressed: announced('application/json', gzipSync(BODY), 'content-encoding: gzip\r\n'),
+  'of a coding that is none': announced('application/json', BODY, 'content-encoding: identity\r\n'),
+};
+
+for (const [way, request] of Object.entries(WAYS)) {
+  test(`a body ${way} is answered, also twice on one connection and however it is cut`, async () => {
+    const socket = open();
+    assert.match(await ask(socket, [request]), /^HTTP\/1.1 200 [\s\S]*Grüße 🐘/);
+    const bodyAt = request.indexOf('\r\n\r\n') + 4;
+    for (const at of [1, bodyAt, bodyAt + 1, Math.max(1, request.indexOf('🐘') + 2), request.length - 1]) {
+      const answer = await ask(socket, [request.subarray(0, at), request.subarray(at)]);
+      assert.match(answer, /^HTTP\/1.1 200 [\s\S]*Grüße 🐘/);
+    }
+    socket.destroy();
+  });
+}
+
+/** What is no call is refused in the caller's dialect, whatever way it came. */
+const REFUSED: Record<string, { request: Buffer; status: number; message: RegExp }> = {
+  'a body over the limit': {
+    request: announced('application/json', Buffer.alloc(1025, 0x20)),
+    status: 413,
+    message: /larger than the limit of 1024 bytes/,
+  },
+  'an empty body': { request: announced('application/json', Buffer.alloc(0)), status: 400, message: /empty/ },
+  'a type that is none': { request: announced('application'), status: 400, message: /Media Type/ },
+  'a type with a blank': { request: announced('application/json x'), status: 400, message: /Media Type/ },
+  'two lengths': {
+    request: announced('application/json', BODY, `content-length: ${BODY.length - 1}\r\n`),
+    status: 400,
+    message: /not valid HTTP/,
+  },
+};
+
+for (const [what, { request, status, message }] of Object.entries(REFUSED)) {
+  test(`${what} is a ${status}`, async () => {
+    const socket = open();
+    const answer = await ask(socket, [request]);
+    socket.destroy();
+    assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `));
+    const { error } = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4));
+    assert.match(error.message, message);
+  });
+}
+
+test('a body of exactly the limit is taken', async () => {
+  const socket = open();
+  const full = Buffer.concat([BODY, Buffer.alloc(1024 - BODY.length, 0x20)]);
+  assert.match(await ask(socket, [announced('application/json', full)]), /^HTTP\/1.1 200 /);
+  socket.destroy();
+});
+
+test('what a door refuses by its path is refused when its body is here, and the connection goes on', async () => {
+  const socket = open();
+  const misnamed = Buffer.from(
+    announced('application/json')
+      .toString('latin1')
+      .replace('/v1/chat/completions', '/v1beta/models/echo:nothing'),
+    'latin1',
+  );
+  assert.match(await ask(socket, [misnamed]), /^HTTP\/1.1 404 [\s\S]*no such method/);
+  assert.match(await ask(socket, [announced('application/json')]), /^HTTP\/1.1 200 /);
+  socket.destroy();
+});
+
+test('a client that leaves in the middle of its body is forgotten', async () => {
+  for (const way of ['as JSON of an announced length', 'in chunks']) {
+    const request = WAYS[way] ?? assert.fail();
+    const socket = open();
+    socket.write(request.subarray(0, -20));
+    await sleep(20);
+    socket.destroy();
+    await once(socket, 'close');
+  }
+  const socket = open();
+  assert.match(await ask(socket, [announced('application/json')]), /^HTTP\/1.1 200 /);
+  socket.destroy();
+  assert.doesNotMatch(gateway.logs(), /does not know/);
+});
+
+function open(): Socket {
+  const { hostname, port } = new URL(gateway.url);
+  return connect(Number(port), hostname).setNoDelay(true);
+}
+
+/** Sends packets one by one; gives the answer, head and body, whose length is announced. */
+async function ask(socket: Socket, packets: Buffer[]): Promise<string> {
+  let answer = Buffer.alloc(0);
+  const whole = new Promise<void>((resolve, reject) => {
+    socket.on('error', reject);
+    socket.on('close', () => resolve());
+    socket.on('data', (chunk: Buffer) => {
+      answer = Buffer.concat([answer, chunk]);
+      const bodyAt = answer.indexOf('\r\n\r\n') + 4;
+      const length = /^content-length: (\d+)/im.exec(answer.toString('latin1', 0, bodyAt))?.[1];
+      if (bodyAt > 3 && length !== undefined && answer.length >= bodyAt + Number(length)) resolve();
+    });
+  });
+  for (const [index, packet] of packets.entries()) {
+    if (index > 0) await sleep(5);
+    socket.write(packet);
+  }
+  await whole;
+  socket.removeAllListeners();
+  return answer.toString('utf8');
+}
