@@ -1,6 +1,7 @@
 import type { Usage } from '../conversation/usage.ts';
 import type { CallRow } from '../store/schema.ts';
-import type { AttemptRecord, UsageRecord } from './record.ts';
+import { type AttemptFields, readAttempts, writeAttempts } from './attempts-text.ts';
+import type { UsageRecord } from './record.ts';
 
 /** Token counts by kind: what of a usage adds up. */
 export type TokenCounts = Omit<Usage, 'estimated'>;
@@ -68,7 +69,7 @@ export function toCallRow(record: UsageRecord): CallRow {
     status: record.status,
     latency_ms: record.latencyMs,
     first_token_ms: record.firstTokenMs,
-    attempts: JSON.stringify(record.attempts),
+    attempts: writeAttempts(record),
   };
 }
 
@@ -89,7 +90,7 @@ export function fromCallRow(row: CallRow): UsageRecord {
     status: row.status,
     latencyMs: row.latency_ms,
     firstTokenMs: row.first_token_ms,
-    attempts: JSON.parse(row.attempts) as AttemptRecord[],
+    attempts: readAttempts(JSON.parse(row.attempts) as AttemptFields[], row.target),
   };
 }
 
