@@ -37,9 +37,29 @@ const MAX_TOKENS = 1_000_000_000;
 
 /** The same usage with whole counts, as high as they are believed. */
 export function boundUsage(usage: Usage): Usage {
+  if (isBounded(usage)) return usage;
   const bounded: Usage = mapTokens((kind) => Math.min(Math.max(0, Math.trunc(usage[kind]) || 0), MAX_TOKENS));
   if (usage.estimated) bounded.estimated = true;
   return bounded;
+}
+
+/** Written out: it is asked of every call, and all but a few are. */
+function isBounded(usage: Usage): boolean {
+  const { input, inputAudio, cacheRead, cacheWrite, cacheWrite1h, output, outputAudio, reasoning } = usage;
+  return (
+    isCount(input) &&
+    isCount(inputAudio) &&
+    isCount(cacheRead) &&
+    isCount(cacheWrite) &&
+    isCount(cacheWrite1h) &&
+    isCount(output) &&
+    isCount(outputAudio) &&
+    isCount(reasoning)
+  );
+}
+
+function isCount(tokens: number): boolean {
+  return tokens >= 0 && tokens <= MAX_TOKENS && Number.isInteger(tokens);
 }
 
 /** A usage record as its row in the store. The inverse of `fromCallRow`. */
