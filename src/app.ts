@@ -1,4 +1,3 @@
-import { randomUUIDv7 } from 'node:crypto';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
@@ -52,6 +51,7 @@ import { Connections } from './upstream/connections.ts';
 import type { ProviderDeclaration } from './upstream/provider.ts';
 import { listSecrets } from './upstream/secrets.ts';
 import type { SignInContext } from './upstream/sign-in/create-signer.ts';
+import { CallIds } from './usage/call-ids.ts';
 import { Journal, type JournalProblem } from './usage/journal.ts';
 import { Ledger, type LedgerProblem, scheduleTimeout } from './usage/ledger.ts';
 import { recoverJournals } from './usage/recover.ts';
@@ -224,10 +224,10 @@ export async function startApp(
     probeCredential: (provider, account) => probeCredential(gateway.snapshot, provider, account),
   };
 
+  const callIds = new CallIds(Date.now);
   const server = createHttpServer({
     bodyLimitBytes: config.server.bodyLimit,
-    // Version 7 begins with the time: the ledger's indices grow at their ends, which halves the cost of a record.
-    makeRequestId: () => `req_${randomUUIDv7()}`,
+    makeRequestId: () => callIds.next(),
     onInternalError: (error) =>
       log.error({ err: error }, 'a request failed for a reason that the gateway does not know'),
   });

@@ -62,7 +62,7 @@ const SHORT_LISTS = new Set([
   'src/store/sqlite/adapter.ts: all(...parameters.map',
   'src/store/sqlite/adapter.ts: run(...parameters.map',
   'src/store/sqlite/adapter.ts: iterate(...parameters.map',
-  'src/store/sqlite/store.ts: run(...callValues',
+  'src/store/sqlite/store.ts: run(...plainValues',
   'src/store/sqlite/sums-writer.ts: run(...SUM_COLUMNS.map',
 ]);
 

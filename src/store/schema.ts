@@ -46,7 +46,7 @@ export interface CallRow {
   status: number;
   latency_ms: number;
   first_token_ms: number | null;
-  /** The attempts as JSON: they are only ever read together with their call. */
+  /** The attempts as JSON (`usage/attempts-text.ts`): they are only ever read together with their call. */
   attempts: string;
 }
 

@@ -1,6 +1,7 @@
 import type { Usage } from '../conversation/usage.ts';
 import type { CallRow } from '../store/schema.ts';
-import type { AttemptRecord, UsageRecord } from './record.ts';
+import { type AttemptFields, readAttempts, writeAttempts } from './attempts-text.ts';
+import type { UsageRecord } from './record.ts';
 
 /** Token counts by kind: what of a usage adds up. */
 export type TokenCounts = Omit<Usage, 'estimated'>;
@@ -36,9 +37,29 @@ const MAX_TOKENS = 1_000_000_000;
 
 /** The same usage with whole counts, as high as they are believed. */
 export function boundUsage(usage: Usage): Usage {
+  if (isBounded(usage)) return usage;
   const bounded: Usage = mapTokens((kind) => Math.min(Math.max(0, Math.trunc(usage[kind]) || 0), MAX_TOKENS));
   if (usage.estimated) bounded.estimated = true;
   return bounded;
+}
+
+/** Written out: it is asked of every call, and all but a few are. */
+function isBounded(usage: Usage): boolean {
+  const { input, inputAudio, cacheRead, cacheWrite, cacheWrite1h, output, outputAudio, reasoning } = usage;
+  return (
+    isCount(input) &&
+    isCount(inputAudio) &&
+    isCount(cacheRead) &&
+    isCount(cacheWrite) &&
+    isCount(cacheWrite1h) &&
+    isCount(output) &&
+    isCount(outputAudio) &&
+    isCount(reasoning)
+  );
+}
+
+function isCount(tokens: number): boolean {
+  return tokens >= 0 && tokens <= MAX_TOKENS && Number.isInteger(tokens);
 }
 
 /** A usage record as its row in the store. The inverse of `fromCallRow`. */
@@ -68,7 +89,7 @@ export function toCallRow(record: UsageRecord): CallRow {
     status: record.status,
     latency_ms: record.latencyMs,
     first_token_ms: record.firstTokenMs,
-    attempts: JSON.stringify(record.attempts),
+    attempts: writeAttempts(record),
   };
 }
 
@@ -89,7 +110,7 @@ export function fromCallRow(row: CallRow): UsageRecord {
     status: row.status,
     latencyMs: row.latency_ms,
     firstTokenMs: row.first_token_ms,
-    attempts: JSON.parse(row.attempts) as AttemptRecord[],
+    attempts: readAttempts(JSON.parse(row.attempts) as AttemptFields[], row.target),
   };
 }
 

@@ -1,26 +1,27 @@
 import { z } from 'zod';
 import type { DialectName } from '../conversation/conversation.ts';
-import { ERROR_KINDS, type ErrorKind } from '../conversation/gateway-error.ts';
 import { tryParseJson } from '../conversation/json.ts';
-import { type AttemptRecord, OPERATIONS, type Operation, type UsageRecord } from './record.ts';
+import type { Usage } from '../conversation/usage.ts';
+import { anyOutcome, attemptsFields, readAttempts, toMicroseconds, writeAttempts } from './attempts-text.ts';
+import { quoteName, quoteText, writeNumber } from './json-words.ts';
+import { OPERATIONS, type Operation, type UsageRecord } from './record.ts';
 
 /*
  * The journal's own format: a line a fact, `LENGTH KIND JSON \n` without the spaces. LENGTH is that of the JSON text in
  * UTF-16 units: a line that was cut, wherever, has another. KIND is `s` for a call that started and `r` for its usage
  * record. The JSON is an array whose places are the fields: half as long as an object, and durations are whole
- * microseconds. JSON text holds no line break, so a line that cannot be read costs only itself.
+ * microseconds. JSON text holds no line break, so a line that cannot be read costs only itself. It is put together by
+ * hand: `JSON.stringify` takes twice as long for an array.
  */
 
+/** What is known of a call from its beginning to its end. */
+export type CallFields = Pick<
+  UsageRecord,
+  'id' | 'startedAt' | 'tenant' | 'key' | 'dialect' | 'operation' | 'model'
+>;
+
 /** What is known of a call before its first upstream request goes out. */
-export interface StartedCall {
-  id: string;
-  /** Unix milliseconds. */
-  startedAt: number;
-  tenant: string | null;
-  key: string | null;
-  dialect: UsageRecord['dialect'];
-  operation: Operation;
-  model: string | null;
+export interface StartedCall extends CallFields {
   target: string;
   account: string;
   stream: boolean;
@@ -41,71 +42,44 @@ export interface JournalContent {
   damagedLines: number;
 }
 
-export function writeStartLine(call: StartedCall): string {
-  return frame('s', [
-    call.id,
-    call.startedAt,
-    call.tenant,
-    call.key,
-    call.dialect,
-    call.operation,
-    call.model,
-    call.target,
-    call.account,
-    call.stream ? 1 : 0,
-    call.estimatedInput,
-    call.reservedCostMicroUsd,
-  ]);
+/**
+ * What the two lines of a call begin with: what both say of it. The second is written with the head of the first, where
+ * that is at hand.
+ */
+export function writeHead(call: CallFields): string {
+  const { id, startedAt, tenant, key, dialect, operation, model } = call;
+  const names = `${quoteName(tenant)},${quoteName(key)},"${dialect}","${operation}",${quoteName(model)}`;
+  return `[${quoteText(id)},${writeNumber(startedAt)},${names}`;
 }
 
-export function writeRecordLine(record: UsageRecord): string {
-  const { usage } = record;
-  // Flat: nested arrays cost a third more.
-  const fields: unknown[] = [
-    record.id,
-    record.startedAt,
-    record.tenant,
-    record.key,
-    record.dialect,
-    record.operation,
-    record.model,
-    record.target,
-    record.stream ? 1 : 0,
-    usage ? (usage.estimated ? 2 : 1) : 0,
-    usage?.input,
-    usage?.inputAudio,
-    usage?.cacheRead,
-    usage?.cacheWrite,
-    usage?.cacheWrite1h,
-    usage?.output,
-    usage?.outputAudio,
-    usage?.reasoning,
-    record.costMicroUsd,
-    record.outcome,
-    record.status,
-    toMicroseconds(record.latencyMs),
-    record.firstTokenMs === null ? null : toMicroseconds(record.firstTokenMs),
-  ];
-  for (const attempt of record.attempts) {
-    fields.push(
-      attempt.target,
-      attempt.account,
-      toMicroseconds(attempt.startedAfterMs),
-      toMicroseconds(attempt.durationMs),
-      attempt.status,
-      attempt.outcome,
-      attempt.dropped ?? 0,
-    );
-  }
-  return frame('r', fields);
+export function writeStartLine(call: StartedCall, head = writeHead(call)): string {
+  const { target, account, stream, estimatedInput, reservedCostMicroUsd } = call;
+  const names = `${quoteName(target)},${quoteName(account)}`;
+  const numbers = `${stream ? 1 : 0},${writeNumber(estimatedInput)},${writeNumber(reservedCostMicroUsd)}`;
+  return frame('s', `${head},${names},${numbers}]`);
 }
 
-function toMicroseconds(ms: number): number {
-  return Math.round(ms * 1000);
+export function writeRecordLine(record: UsageRecord, head = writeHead(record)): string {
+  const { target, stream, usage, costMicroUsd, outcome, status, latencyMs, firstTokenMs } = record;
+  const used = `${stream ? 1 : 0},${writeUsage(usage)},${writeNumber(costMicroUsd)}`;
+  const firstToken = firstTokenMs === null ? 'null' : writeNumber(toMicroseconds(firstTokenMs));
+  const ended = `"${outcome}",${writeNumber(status)},${writeNumber(toMicroseconds(latencyMs))},${firstToken}`;
+  return frame('r', `${head},${quoteName(target)},${used},${ended},${writeAttempts(record)}]`);
 }
 
-function frame(kind: 's' | 'r', fields: readonly unknown[]): string {
-  const json = JSON.stringify(fields);
+/** Whether it is an estimate, input and output; the other kinds of tokens only where there are any. */
+function writeUsage(usage: Usage | null): string {
+  if (!usage) return 'null';
+  const { input, inputAudio, cacheRead, cacheWrite, cacheWrite1h, output, outputAudio, reasoning } = usage;
+  const plain = `[${usage.estimated ? 1 : 0},${writeNumber(input)},${writeNumber(output)}`;
+  const isPlain = inputAudio === 0 && outputAudio === 0 && reasoning === 0;
+  if (isPlain && cacheRead === 0 && cacheWrite === 0 && cacheWrite1h === 0) return `${plain}]`;
+  const cache = `${writeNumber(cacheRead)},${writeNumber(cacheWrite)},${writeNumber(cacheWrite1h)}`;
+  const others = `${writeNumber(inputAudio)},${writeNumber(outputAudio)},${writeNumber(reasoning)}`;
+  return `${plain},${cache},${others}]`;
+}
+
+function frame(kind: 's' | 'r', json: string): string {
   return `${json.length}${kind}${json}\n`;
 }
 
@@ -113,7 +87,6 @@ const flag = z.union([z.literal(0), z.literal(1)]).transform((bit) => bit === 1)
 const milliseconds = z.number().transform((microseconds) => microseconds / 1000);
 const operation = z.enum(Object.keys(OPERATIONS) as Operation[]);
 const dialect = z.enum(['chat', 'responses', 'messages', 'gemini', 'converse'] satisfies DialectName[]);
-const outcome = z.enum(['ok', 'interrupted', ...(Object.keys(ERROR_KINDS) as ErrorKind[])]);
 const text = z.string();
 const name = z.string().nullable();
 const number = z.number().nullable();
@@ -139,35 +112,29 @@ const startLine = z.tuple([...callFields, text, text, flag, number, number]).tra
   }),
 );
 
-const dropped = z.union([z.literal(0), z.array(text)]);
-
-const attemptFields = z.tuple([text, text, milliseconds, milliseconds, number, outcome, dropped]).transform(
-  (fields): AttemptRecord => ({
-    target: fields[0],
-    account: fields[1],
-    startedAfterMs: fields[2],
-    durationMs: fields[3],
-    status: fields[4],
-    outcome: fields[5],
-    ...(fields[6] !== 0 && { dropped: fields[6] }),
-  }),
-);
-const attemptList = z.array(attemptFields);
-/** How many fields each attempt adds to a record's line, behind all others. */
-const ATTEMPT_FIELDS = 7;
-
-/** 0: not known; 1: the provider said it; 2: estimated. */
-const usageKind = z.union([z.literal(0), z.literal(1), z.literal(2)]);
+const usage = z
+  .union([
+    z.tuple([flag, tokens, tokens]),
+    z.tuple([flag, tokens, tokens, tokens, tokens, tokens, tokens, tokens, tokens]),
+  ])
+  .transform((fields): Usage => {
+    const [estimated, input, output] = fields;
+    const [cacheRead = 0, cacheWrite = 0, cacheWrite1h = 0] = fields.slice(3, 6) as number[];
+    const [inputAudio = 0, outputAudio = 0, reasoning = 0] = fields.slice(6) as number[];
+    return {
+      ...{ input, inputAudio, cacheRead, cacheWrite, cacheWrite1h, output, outputAudio, reasoning },
+      ...(estimated && { estimated }),
+    };
+  });
 
 const recordLine = z
   .tuple([
     ...callFields,
-    ...[name, flag, usageKind],
-    ...[tokens, tokens, tokens, tokens, tokens, tokens, tokens, tokens],
-    ...[number, outcome, z.int(), milliseconds, milliseconds.nullable()],
+    ...[name, flag, usage.nullable(), number],
+    ...[anyOutcome, z.int(), milliseconds, milliseconds.nullable(), attemptsFields],
   ] as const)
   .transform(
-    (fields): Omit<UsageRecord, 'attempts'> => ({
+    (fields): UsageRecord => ({
       id: fields[0],
       startedAt: fields[1],
       tenant: fields[2],
@@ -177,28 +144,15 @@ const recordLine = z
       model: fields[6],
       target: fields[7],
       stream: fields[8],
-      usage:
-        fields[9] === 0
-          ? null
-          : {
-              input: fields[10],
-              inputAudio: fields[11],
-              cacheRead: fields[12],
-              cacheWrite: fields[13],
-              cacheWrite1h: fields[14],
-              output: fields[15],
-              outputAudio: fields[16],
-              reasoning: fields[17],
-              ...(fields[9] === 2 && { estimated: true }),
-            },
-      costMicroUsd: fields[18],
-      outcome: fields[19],
-      status: fields[20],
-      latencyMs: fields[21],
-      firstTokenMs: fields[22],
+      usage: fields[9],
+      costMicroUsd: fields[10],
+      outcome: fields[11],
+      status: fields[12],
+      latencyMs: fields[13],
+      firstTokenMs: fields[14],
+      attempts: readAttempts(fields[15], fields[7]),
     }),
   );
-const RECORD_FIELDS = 23;
 
 /** Reads a segment, whatever became of it. A call that started and has its record is only in `records`. */
 export function readJournal(bytes: Buffer): JournalContent {
@@ -229,16 +183,5 @@ function readLine(line: string): StartedCall | UsageRecord | undefined {
   const [, length, kind, json] = LINE.exec(line) ?? [];
   if (json === undefined || json.length !== Number(length)) return undefined;
   const fields: unknown = tryParseJson(json);
-  if (kind === 's') return startLine.safeParse(fields).data;
-  return Array.isArray(fields) ? readRecord(fields) : undefined;
-}
-
-function readRecord(fields: readonly unknown[]): UsageRecord | undefined {
-  const record = recordLine.safeParse(fields.slice(0, RECORD_FIELDS)).data;
-  const groups: unknown[] = [];
-  for (let at = RECORD_FIELDS; at < fields.length; at += ATTEMPT_FIELDS) {
-    groups.push(fields.slice(at, at + ATTEMPT_FIELDS));
-  }
-  const attempts = attemptList.safeParse(groups).data;
-  return record && attempts && { ...record, attempts };
+  return (kind === 's' ? startLine : recordLine).safeParse(fields).data;
 }

@@ -1,7 +1,7 @@
 import { closeSync, writeSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { becomeOwner, type OwnerLock, openSegment } from './journal-directory.ts';
-import { type StartedCall, writeRecordLine, writeStartLine } from './journal-lines.ts';
+import { type StartedCall, writeHead, writeRecordLine, writeStartLine } from './journal-lines.ts';
 import { type Schedule, scheduleTimeout } from './ledger.ts';
 import type { UsageRecord } from './record.ts';
 
@@ -14,6 +14,8 @@ export interface Waiting {
 /** A call that was noted as started and has no record yet. */
 export interface StartNote {
   readonly line: string;
+  /** What the line of its record begins with, too. */
+  readonly head: string;
   /** Where the line is. */
   segment: Segment | undefined;
   /** Its place among the open notes. */
@@ -117,18 +119,22 @@ export class Journal {
 
   /** Notes a call, before its first upstream request. */
   noteStart(call: StartedCall): StartNote {
-    const line = writeStartLine(call);
-    const note: StartNote = { line, segment: this.#segment, slot: this.#open.length };
+    const head = writeHead(call);
+    const line = writeStartLine(call, head);
+    const note: StartNote = { line, head, segment: this.#segment, slot: this.#open.length };
     this.#open.push(note);
     if (this.#segment) this.#lines += line;
     return note;
   }
 
-  /** Notes a record; `number` grows with each. `overflow`: it is kept nowhere but here. */
-  noteRecord(record: UsageRecord, number: number, overflow: boolean): void {
+  /**
+   * Notes a record; `number` grows with each. `overflow`: it is kept nowhere but here. `started`: the call's note, where
+   * its start was noted.
+   */
+  noteRecord(record: UsageRecord, number: number, overflow: boolean, started?: StartNote): void {
     const segment = this.#segment;
     if (!segment) return;
-    this.#lines += writeRecordLine(record);
+    this.#lines += writeRecordLine(record, started?.head);
     segment.lastRecord = number;
     if (overflow) segment.overflow = true;
     this.#dueSoon();

@@ -65,18 +65,27 @@ function readRate(price: ModelPrice[string]): Rate | undefined {
  * The cost in micro-dollars, not rounded. Throws where a kind of token that was used has no rate, or where a count
  * is none: both make the cost unknown.
  */
-export function priceUsage(rates: Rates, usage: Usage): number {
+export function priceUsage({ tokens, perThousandCalls }: Rates, usage: Usage): number {
   const input = inputTokens(usage);
-  let microUsd = 1000 * rateFor(rates.perThousandCalls, input);
-  for (const [kind] of KIND_ENTRIES) {
-    const count = usage[kind];
-    if (count === 0) continue;
-    if (!(count > 0 && Number.isFinite(count))) throw new Error(`${count} is no count of ${kind} tokens`);
-    const rate = rates.tokens[kind];
-    if (rate === undefined) throw new Error(`there is no price for ${kind} tokens`);
-    microUsd += count * rateFor(rate, input);
-  }
-  return microUsd;
+  // Written out: it is asked of every call, and a loop over the names of the kinds takes three times as long.
+  return (
+    1000 * rateFor(perThousandCalls, input) +
+    priceTokens('input', usage.input, tokens.input, input) +
+    priceTokens('inputAudio', usage.inputAudio, tokens.inputAudio, input) +
+    priceTokens('cacheRead', usage.cacheRead, tokens.cacheRead, input) +
+    priceTokens('cacheWrite', usage.cacheWrite, tokens.cacheWrite, input) +
+    priceTokens('cacheWrite1h', usage.cacheWrite1h, tokens.cacheWrite1h, input) +
+    priceTokens('output', usage.output, tokens.output, input) +
+    priceTokens('outputAudio', usage.outputAudio, tokens.outputAudio, input) +
+    priceTokens('reasoning', usage.reasoning, tokens.reasoning, input)
+  );
+}
+
+function priceTokens(kind: keyof TokenCounts, count: number, rate: Rate | undefined, input: number): number {
+  if (count === 0) return 0;
+  if (!(count > 0 && Number.isFinite(count))) throw new Error(`${count} is no count of ${kind} tokens`);
+  if (rate === undefined) throw new Error(`there is no price for ${kind} tokens`);
+  return count * rateFor(rate, input);
 }
 
 function rateFor(rate: Rate, input: number): number {

@@ -59,6 +59,8 @@ export const anyUsage: fc.Arbitrary<Usage> = fc.record(
 
 const outcome = fc.constantFrom<'ok' | ErrorKind>('ok', ...(Object.keys(ERROR_KINDS) as ErrorKind[]));
 const durationMs = fc.double({ min: 0, max: 1e6, noNaN: true, noDefaultInfinity: true });
+/** As attempts are kept. */
+const wholeMicrosecondsInMs = fc.integer({ min: 0, max: 1e9 }).map((microseconds) => microseconds / 1000);
 
 /** Records over a few days, tenants and models, so that groups and equal start times come up often. */
 export const anyRecord: fc.Arbitrary<UsageRecord> = fc.record(
@@ -84,8 +86,8 @@ export const anyRecord: fc.Arbitrary<UsageRecord> = fc.record(
         {
           target: fc.constant('openai/gpt-4.1'),
           account: fc.string(),
-          startedAfterMs: durationMs,
-          durationMs,
+          startedAfterMs: wholeMicrosecondsInMs,
+          durationMs: wholeMicrosecondsInMs,
           status: fc.option(fc.constantFrom(200, 500)),
           outcome,
           dropped: fc.array(fc.string(), { minLength: 1, maxLength: 2 }),

@@ -14,6 +14,21 @@ test('a record is the same after it was a row', () => {
   fc.assert(fc.property(anyRecord, (record) => assert.deepEqual(fromCallRow(toCallRow(record)), record)));
 });
 
+test('attempts are kept with whole microseconds, and with their targets', () => {
+  const made = { account: 'main', durationMs: 811.0994, status: 200, outcome: 'ok' as const };
+  const attempts = [
+    { target: 'openai/gpt-4.1', startedAfterMs: 0.1234567, ...made },
+    { target: '', startedAfterMs: 0, ...made },
+    { target: 'echo/echo', startedAfterMs: 1, ...made, dropped: ['citations'] },
+    { target: 'openai/gpt-4.1', startedAfterMs: 2, ...made, dropped: ['citations', 'logprobs'] },
+  ];
+  for (const target of ['openai/gpt-4.1', '', null]) {
+    const row = toCallRow(makeRecord({ target, attempts }));
+    const kept = attempts.map((attempt) => ({ ...attempt, durationMs: 811.099 }));
+    assert.deepEqual(fromCallRow(row).attempts, [{ ...kept[0], startedAfterMs: 0.123 }, ...kept.slice(1)]);
+  }
+});
+
 onEachDatabase((database) => {
   test('a record is the same after it was in the database', async (context) => {
     const store = await database.open(context);

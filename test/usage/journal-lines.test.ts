@@ -5,10 +5,12 @@ import { NO_USAGE } from '../../src/conversation/usage.ts';
 import {
   readJournal,
   type StartedCall,
+  writeHead,
   writeRecordLine,
   writeStartLine,
 } from '../../src/usage/journal-lines.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
+import { anyText } from '../support/any-text.ts';
 import { anyRecord, makeRecord } from '../support/usage-records.ts';
 
 const anyName = fc.oneof(fc.constantFrom('acme', 'smart', 'übung/模型'), fc.string({ unit: 'binary' }));
@@ -79,6 +81,35 @@ test('what is written is read back, in order', () => {
   );
 });
 
+test('the lines are JSON as `JSON.stringify` writes it, whatever a call is named and comes to', () => {
+  const anyOddRecord = fc
+    .tuple(anyRecord, anyText, anyText, anyText, fc.double(), fc.double())
+    .map(([record, id, model, target, latencyMs, output]): UsageRecord => {
+      const attempt = { target, account: model, startedAfterMs: 0, durationMs: latencyMs, status: null };
+      const attempts = [...record.attempts, { ...attempt, outcome: record.outcome, dropped: [id] }];
+      return { ...record, id, model, target, latencyMs, usage: { ...NO_USAGE, output }, attempts };
+    });
+  fc.assert(
+    fc.property(anyOddRecord, anyStart, anyText, (record, start, account) => {
+      for (const line of [writeRecordLine(record), writeStartLine({ ...start, account })]) {
+        const [, length, json = ''] = /^(\d+)[rs](.*)\n$/s.exec(line) ?? [];
+        assert.equal(json.length, Number(length));
+        assert.equal(JSON.stringify(JSON.parse(json)), json);
+      }
+    }),
+  );
+});
+
+test('a record is the same with the head of its start', () => {
+  fc.assert(
+    fc.property(anyRecord, (record) => {
+      const call = { target: 'echo/echo', account: 'main', estimatedInput: 3, reservedCostMicroUsd: null };
+      const head = writeHead({ ...record, ...call });
+      assert.equal(writeRecordLine(record, head), writeRecordLine(record));
+    }),
+  );
+});
+
 test('a file that is cut at any byte loses at most the line that the cut is in', () => {
   fc.assert(
     fc.property(anyFacts, fc.double({ min: 0, max: 1, noNaN: true }), (facts, share) => {
@@ -102,7 +133,7 @@ test('a file that is cut at any byte loses at most the line that the cut is in',
 
 test('a line that was damaged in the middle of the file is told, and costs no other', () => {
   const records = [makeRecord(), makeRecord(), makeRecord()];
-  const [first = '', second = '', third = ''] = records.map(writeRecordLine);
+  const [first = '', second = '', third = ''] = records.map((record) => writeRecordLine(record));
   for (const damaged of ['\0'.repeat(second.length), second.slice(0, 40), second.slice(7)]) {
     const content = readJournal(Buffer.from(`${first}${damaged}\n${third}`));
     assert.deepEqual(
