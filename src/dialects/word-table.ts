@@ -10,6 +10,7 @@ export class WordTable<W extends string = string> {
   readonly #first: Uint8Array;
   readonly #next: Uint8Array;
 
+  /** `words`: none of them is empty. */
   constructor(words: Iterable<W>) {
     this.words = [...new Set(words)];
     this.#bytes = this.words.map((word) => Buffer.from(word));

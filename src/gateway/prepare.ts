@@ -84,7 +84,7 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   if (passThrough && !carriesReasoning(call)) {
     checkRelayed(call, target);
     const body = passBytes(call, target, endpoint);
-    call.dropped = [...call.dropped, ...unknownFlags];
+    if (unknownFlags.length > 0) call.dropped = [...call.dropped, ...unknownFlags];
     return {
       dialect,
       path,

@@ -62,7 +62,7 @@ function prepareRequest(body: Buffer, spans: FieldSpans, options: PrepareOptions
       edits.push({ span: { start: first, end: first }, text: `"stream_options":${text},` });
     }
   }
-  edits.sort((a, b) => a.span.start - b.span.start);
+  if (edits.length > 1) edits.sort((a, b) => a.span.start - b.span.start);
   return spliceBody(body, edits);
 }
 
