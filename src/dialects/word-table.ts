@@ -10,7 +10,6 @@ export class WordTable<W extends string = string> {
   readonly #first: Uint8Array;
   readonly #next: Uint8Array;
 
-  /** `words`: none of them is empty. */
   constructor(words: Iterable<W>) {
     this.words = [...new Set(words)];
     this.#bytes = this.words.map((word) => Buffer.from(word));
@@ -38,7 +37,7 @@ export class WordTable<W extends string = string> {
 const MAX_WORDS = 255;
 
 function beginningOf(length: number, first = 0): number {
-  return (length << 8) | first;
+  return length === 0 ? 0 : (length << 8) | first;
 }
 
 /** For words, of which the first bytes tell: a native comparison costs more than all of them. */

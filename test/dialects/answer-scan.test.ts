@@ -91,12 +91,16 @@ test('a chat answer says the same with a scan and without one', () => {
       const body = Buffer.from(JSON.stringify(answer, null, space));
       const scan = scanAnswer(body);
       assert.deepEqual(chat.readFailure(body, scan), chat.readFailure(body));
-      assert.deepEqual(messages.readFailure(body, scan), messages.readFailure(body));
+      // Of a longer one only the head is searched.
+      if (body.length <= 4096) {
+        assert.deepEqual(messages.readFailure(body, scan), messages.readFailure(body));
+      }
       assert.deepEqual(chat.readUsage(body, scan), chat.readUsage(body));
       assert.deepEqual(chat.mendAnswer?.(body, scan), chat.mendAnswer?.(body));
       if (!Object.values(answer).some((value) => holds(value, 'usage'))) {
         const { usage } = JSON.parse(body.toString()) as JsonObject;
-        assert.deepEqual(chat.readUsage(body, scan), decodeUsage(usage));
+        const isMeant = isObject(usage) && ('prompt_tokens' in usage || 'total_tokens' in usage);
+        assert.deepEqual(chat.readUsage(body, scan), isMeant ? decodeUsage(usage) : undefined);
       }
     }),
   );

@@ -5,11 +5,11 @@ import { WordTable } from '../../src/dialects/word-table.ts';
 
 test('a word is found where it is one of the table, and nothing else', () => {
   const words = fc.oneof(
-    fc.constantFrom('model', 'modes', 'mode', 'stream', 'store'),
-    fc.string({ unit: 'grapheme', minLength: 1, maxLength: 9 }),
+    fc.constantFrom('model', 'modes', 'mode', 'stream', 'store', ''),
+    fc.string({ unit: 'grapheme', maxLength: 9 }),
   );
   fc.assert(
-    fc.property(fc.array(words, { maxLength: 20 }), fc.oneof(words, fc.constant('')), (list, word) => {
+    fc.property(fc.array(words, { maxLength: 20 }), words, (list, word) => {
       const table = new WordTable(list);
       const body = Buffer.from(`"${word}"`);
       assert.equal(
