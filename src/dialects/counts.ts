@@ -5,8 +5,13 @@ import type { JsonValue } from '../conversation/json.ts';
  * can be. A usage with a negative count is none: nobody knows what the others in it are worth.
  */
 export function saysCounts(counts: readonly (JsonValue | undefined)[]): boolean {
-  const said = counts.filter((value) => value !== undefined && value !== null);
-  return said.length > 0 && said.every(isCount);
+  let says = false;
+  for (const value of counts) {
+    if (value === undefined || value === null) continue;
+    if (!isCount(value)) return false;
+    says = true;
+  }
+  return says;
 }
 
 /** A count; 0 where there is none. */

@@ -1,5 +1,3 @@
-import { isObject, type JsonObject, tryParseJson } from '../conversation/json.ts';
-
 /**
  * Looks into JSON without parsing it. A key is looked for with its quotes: inside a text they would be escaped, so
  * only keys (and texts that are a whole value) are found.
@@ -21,40 +19,6 @@ export function hasValue(body: Buffer, key: Buffer, test: ValueTest): boolean {
     if (start !== -1 && test(body, start)) return true;
   }
   return false;
-}
-
-/** The last object behind this key that is one of those meant; an answer says what is its own after its content. */
-export function findLastObject(
-  body: Buffer,
-  key: Buffer,
-  isMeant: (value: JsonObject) => boolean,
-): JsonObject | undefined {
-  for (let at = body.lastIndexOf(key); at !== -1; at = at > 0 ? body.lastIndexOf(key, at - 1) : -1) {
-    const value = readObject(body, at + key.length);
-    if (value && isMeant(value)) return value;
-  }
-  return undefined;
-}
-
-/** The object behind a key, parsed; `undefined` where something else (null) stands there. */
-function readObject(body: Buffer, keyEnd: number): JsonObject | undefined {
-  const start = valueStart(body, keyEnd);
-  if (body[start] !== 0x7b) return undefined;
-  let depth = 0;
-  let inString = false;
-  for (let at = start; at < body.length; at++) {
-    const byte = body[at];
-    if (inString) {
-      if (byte === 0x5c) at++;
-      else if (byte === 0x22) inString = false;
-    } else if (byte === 0x22) inString = true;
-    else if (byte === 0x7b) depth++;
-    else if (byte === 0x7d && --depth === 0) {
-      const value = tryParseJson(body.toString('utf8', start, at + 1));
-      return isObject(value) ? value : undefined;
-    }
-  }
-  return undefined;
 }
 
 /** Behind a key: the place of its value, -1 where no colon follows (the word is a value itself, then). */
@@ -81,16 +45,16 @@ export function countOccurrences(body: Buffer, word: Buffer): number {
 /** The next place from there on that holds no white space. */
 export function skipSpace(body: Buffer, from: number): number {
   let at = from;
-  while (isSpace(body[at])) at++;
+  while (at < body.length && isSpace(body[at] ?? 0)) at++;
   return at;
 }
 
 export function skipSpaceBack(body: Buffer, from: number): number {
   let at = from;
-  while (isSpace(body[at])) at--;
+  while (at >= 0 && isSpace(body[at] ?? 0)) at--;
   return at;
 }
 
-function isSpace(byte: number | undefined): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+function isSpace(byte: number): boolean {
+  return byte <= 0x20 && (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09);
 }

@@ -2,6 +2,7 @@ import { isObject, type JsonValue } from '../conversation/json.ts';
 import type { CallerDialectName } from './dialect.ts';
 import { escapedKeys } from './held-bytes.ts';
 import { countValues } from './json-bytes.ts';
+import type { FieldSpans } from './request-fields.ts';
 import type { SeenWords, SoughtWord } from './seen-words.ts';
 
 /** A model that a request names beside the one that it is for. */
@@ -52,6 +53,19 @@ const QUOTED = KEYS_IN_TOOLS.map((key) => ({ key, bytes: Buffer.from(`"${key}"`)
 export function modelFieldNames(dialect: CallerDialectName): readonly string[] {
   const { models, routes } = MODEL_FIELDS[dialect];
   return [...models, ...routes, 'tools'];
+}
+
+const NAMES: Record<CallerDialectName, ReadonlySet<string>> = {
+  chat: new Set(modelFieldNames('chat')),
+  responses: new Set(modelFieldNames('responses')),
+  messages: new Set(modelFieldNames('messages')),
+  gemini: new Set(modelFieldNames('gemini')),
+};
+
+/** Whether any of them is there: nearly no request has one. */
+export function mayNameModels(dialect: CallerDialectName, spans: FieldSpans): boolean {
+  for (const name in spans) if (NAMES[dialect].has(name)) return true;
+  return false;
 }
 
 /** Whether the tools of a request may name models. */

@@ -1,5 +1,6 @@
 import { isObject, tryParseJson } from '../conversation/json.ts';
 import type { CallerDialectName } from './dialect.ts';
+import { readPlain } from './plain-json.ts';
 import type { FieldSpans } from './request-fields.ts';
 
 /** Where a request says how much may be generated: the first of the fields that is there counts. */
@@ -67,20 +68,5 @@ function readValue(body: Buffer, spans: FieldSpans, name: string): unknown {
   const span = spans[name];
   if (!span) return undefined;
   const { start, end } = span;
-  return readDigits(body, start, end) ?? tryParseJson(body.toString('utf8', start, end));
-}
-
-/** More digits could be more than a number holds. */
-const MAX_DIGITS = 15;
-
-/** Nearly all limits are a few digits, which need no parser. */
-function readDigits(body: Buffer, start: number, end: number): number | undefined {
-  if (end - start > MAX_DIGITS) return undefined;
-  let value = 0;
-  for (let at = start; at < end; at++) {
-    const digit = (body[at] ?? 0) - 0x30;
-    if (digit < 0 || digit > 9) return undefined;
-    value = value * 10 + digit;
-  }
-  return value;
+  return readPlain(body, start, end) ?? tryParseJson(body.toString('utf8', start, end));
 }

@@ -1,7 +1,9 @@
 import type { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
+import type { AnswerScan } from './answer-scan.ts';
 import type { FieldSpans } from './request-fields.ts';
+import type { WordTable } from './word-table.ts';
 
 /**
  * How a dialect is relayed to a provider of the same dialect: bytes in, bytes out. Nothing is decoded and encoded
@@ -9,17 +11,19 @@ import type { FieldSpans } from './request-fields.ts';
  */
 export interface PassThrough {
   /** Top-level fields of a request that `prepareRequest` needs to know the place of. */
-  readonly fields: ReadonlySet<string>;
+  readonly fields: WordTable;
   /** A body without this text holds nothing that another provider must not see; `CARRIED_MARKER` where nothing is said. */
-  readonly carriedMarker?: string;
+  readonly carriedMarker?: Buffer;
   /** The body as the provider gets it. */
   prepareRequest(body: Buffer, spans: FieldSpans, options: PrepareOptions): Buffer;
-  /** What a whole (non-streaming) answer says of its usage. */
-  readUsage(body: Buffer): Usage | undefined;
+  /** Its answers are worth a walk before they are asked about; others are lists of numbers, or what is no JSON. */
+  readonly scansAnswers?: true;
+  /** What a whole (non-streaming) answer says of its usage, or the end of one. */
+  readUsage(body: Buffer, scan?: AnswerScan): Usage | undefined;
   /** The error that a whole answer is in truth, though its status was 200. Good answers are not parsed for this. */
-  readFailure(body: Buffer): GatewayError | undefined;
+  readFailure(body: Buffer, scan?: AnswerScan): GatewayError | undefined;
   /** A whole answer without what clients would stumble over: the same buffer unless something had to be mended. */
-  mendAnswer?(body: Buffer): Buffer;
+  mendAnswer?(body: Buffer, scan?: AnswerScan): Buffer;
   /** The id of a whole answer, which may begin with these bytes, in dialects whose providers keep answers. */
   readAnswerId?(head: Buffer): string | undefined;
   /** Whether later requests may be able to name something of the answer to such a request. Absent: of any. */

@@ -1,6 +1,8 @@
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import { skipSpace, skipSpaceBack } from './json-bytes.ts';
+import { JSON_WORDS, readPlain } from './plain-json.ts';
 import type { SeenWords } from './seen-words.ts';
+import { isAt, type WordTable } from './word-table.ts';
 
 /** Where the value of a top-level field stands in a JSON body: `body.subarray(start, end)` is its text. */
 export interface FieldSpan {
@@ -17,15 +19,16 @@ export type FieldSpans = Partial<Record<string, FieldPlace>>;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const PLUS = 0x2b;
 const COMMA = 0x2c;
+const MINUS = 0x2d;
+const POINT = 0x2e;
+const ZERO = 0x30;
+const NINE = 0x39;
 const COLON = 0x3a;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
-
-/** RFC 8259: what is neither text nor nested. */
-const SCALAR = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
-const MAX_SCALAR = 1024;
 
 /** What a byte outside of texts is; 0 for what is none of JSON's. Of numbers only the bytes are looked at. */
 const PASSED_OVER = 1;
@@ -63,34 +66,50 @@ export const MAX_JSON_DEPTH = 128;
  * A wanted field that stands twice is refused, and one in another case (Go's parser takes "MODEL" for it): two readers would
  * disagree about which of them counts.
  *
- * @param words is shown each text below the top
+ * @param words is shown each key, and each text below the top
  * @throws GatewayError `invalid_request` where the body is not a JSON object, or nested too deeply.
  */
-export function findTopLevelFields(body: Buffer, wanted: ReadonlySet<string>, words?: SeenWords): FieldSpans {
+export function findTopLevelFields(body: Buffer, wanted: WordTable, words?: SeenWords): FieldSpans {
   const spans: FieldSpans = {};
+  walkFields(body, (quote, keyEnd, start) => {
+    words?.lookAtTop(body, quote, keyEnd);
+    const end = skipValue(body, start, words);
+    const key = findName(body, quote, keyEnd, wanted);
+    if (key !== undefined) {
+      if (spans[key]) throw invalidRequest(`'${key}' stands twice in the request body.`, key);
+      spans[key] = { start, end, key: quote };
+    }
+    return end;
+  });
+  return spans;
+}
+
+/**
+ * Goes through the fields of a JSON object.
+ *
+ * @param take is told where the quote of a key is, where the key has ended, where its value begins; gives where that ends
+ * @throws GatewayError as `findTopLevelFields`
+ */
+export function walkFields(
+  body: Buffer,
+  take: (quote: number, keyEnd: number, start: number) => number,
+): void {
   let at = skipSpace(body, 0);
   if (body[at] !== OPEN_BRACE) throw notJson(body);
   at = skipSpace(body, at + 1);
-  if (body[at] === CLOSE_BRACE) return endOfBody(body, at + 1, spans);
-  for (;;) {
+  let isMore = body[at] !== CLOSE_BRACE;
+  while (isMore) {
     if (body[at] !== QUOTE) throw notJson(body);
-    const keyStart = at;
+    const quote = at;
     const keyEnd = skipString(body, at);
-    const key = readKey(body, at, keyEnd);
     at = skipSpace(body, keyEnd);
     if (body[at] !== COLON) throw notJson(body);
-    const start = skipSpace(body, at + 1);
-    const end = skipValue(body, start, words);
-    if (wanted.has(key)) {
-      if (spans[key]) throw invalidRequest(`'${key}' stands twice in the request body.`, key);
-      spans[key] = { start, end, key: keyStart };
-    } else if (hasOtherCase(body, keyStart + 1, keyEnd - 1))
-      refuseOtherCase(body.toString('utf8', keyStart, keyEnd), wanted);
+    const end = take(quote, keyEnd, skipSpace(body, at + 1));
     at = skipSpace(body, end);
-    if (body[at] === CLOSE_BRACE) return endOfBody(body, at + 1, spans);
-    if (body[at] !== COMMA) throw notJson(body);
-    at = skipSpace(body, at + 1);
+    isMore = body[at] === COMMA;
+    if (isMore) at = skipSpace(body, at + 1);
   }
+  if (body[at] !== CLOSE_BRACE || skipSpace(body, at + 1) !== body.length) throw notJson(body);
 }
 
 /** Replaces the spans by new texts, copying the bytes between them untouched. Edits must be in body order. */
@@ -133,6 +152,8 @@ export function spliceEntries(body: Buffer, edits: readonly { place: FieldPlace;
 
 /** The value in a span, parsed; `invalid_request` where it is no JSON. */
 export function parseField(body: Buffer, span: FieldSpan, name: string): unknown {
+  const plain = readPlain(body, span.start, span.end);
+  if (plain !== undefined) return plain;
   try {
     return JSON.parse(body.toString('utf8', span.start, span.end));
   } catch {
@@ -140,23 +161,37 @@ export function parseField(body: Buffer, span: FieldSpan, name: string): unknown
   }
 }
 
-function endOfBody(body: Buffer, at: number, spans: FieldSpans): FieldSpans {
-  if (skipSpace(body, at) !== body.length) throw notJson(body);
-  return spans;
+/**
+ * The word that a key is. An escaped key is the same key: whoever checks permissions must see it as the provider will.
+ *
+ * @throws GatewayError `invalid_request` for one of the words in another case
+ */
+export function findName<W extends string>(
+  body: Buffer,
+  quote: number,
+  end: number,
+  wanted: WordTable<W>,
+): W | undefined {
+  const place = wanted.find(body, quote + 1, end - 1);
+  if (place !== -1) return wanted.words[place];
+  if (!hasOtherCase(body, quote + 1, end - 1)) return undefined;
+  const key = readKey(body, quote, end);
+  const name = wanted.words.find((word) => word === key);
+  if (name === undefined) refuseOtherCase(key, wanted.words);
+  return name;
 }
 
 export function readKey(body: Buffer, quote: number, end: number): string {
-  const raw = body.toString('latin1', quote + 1, end - 1);
-  // An escaped key is the same key (`"mod\u0065l"`): whoever checks permissions must see it as the provider will.
+  const raw = body.toString('utf8', quote + 1, end - 1);
   if (!raw.includes('\\')) return raw;
   try {
-    return String(JSON.parse(body.toString('utf8', quote, end)));
+    return String(JSON.parse(`"${raw}"`));
   } catch {
     throw notJson(body);
   }
 }
 
-/** Whether a key has other bytes than those of a plain name in lower case. */
+/** Whether a key has other bytes than those of a plain name in lower case: what is escaped has, too. */
 function hasOtherCase(body: Buffer, start: number, end: number): boolean {
   for (let at = start; at < end; at++) {
     const byte = body[at] ?? 0;
@@ -165,8 +200,7 @@ function hasOtherCase(body: Buffer, start: number, end: number): boolean {
   return false;
 }
 
-function refuseOtherCase(quoted: string, wanted: ReadonlySet<string>): void {
-  const key = quoted.includes('\\') ? String(JSON.parse(quoted)) : quoted.slice(1, -1);
+function refuseOtherCase(key: string, wanted: readonly string[]): void {
   for (const name of wanted) {
     if (name.length === key.length && foldCase(name) === foldCase(key))
       throw invalidRequest(`'${key}' must be written as '${name}'.`, key);
@@ -201,26 +235,38 @@ export function skipString(body: Buffer, quote: number): number {
 }
 
 export function skipValue(body: Buffer, start: number, words?: SeenWords): number {
-  const first = body[start];
+  const first = body[start] ?? 0;
   if (first === QUOTE) return skipString(body, start);
   if (first === OPEN_BRACE || first === OPEN_BRACKET) return skipNested(body, start, words);
-  let at = start;
-  for (; at < body.length; at++) {
-    const byte = body[at] ?? 0;
-    if (byte === COMMA || byte === CLOSE_BRACE || byte <= 0x20) break;
+  return OUTSIDE_TEXT[first] === BEGINS_WORD ? skipWord(body, start) : skipNumber(body, start);
+}
+
+/** RFC 8259, 6. */
+function skipNumber(body: Buffer, start: number): number {
+  const whole = body[start] === MINUS ? start + 1 : start;
+  let at = skipDigits(body, whole);
+  if (body[whole] === ZERO && at > whole + 1) throw notJson(body);
+  if (body[at] === POINT) at = skipDigits(body, at + 1);
+  if (body[at] === 0x65 || body[at] === 0x45) {
+    const isSigned = body[at + 1] === PLUS || body[at + 1] === MINUS;
+    at = skipDigits(body, isSigned ? at + 2 : at + 1);
   }
-  if (!SCALAR.test(body.toString('latin1', start, Math.min(at, start + MAX_SCALAR)))) throw notJson(body);
   return at;
 }
 
-const WORDS = ['true', 'false', 'null'].map((word) => Buffer.from(word));
+/** One at least. */
+function skipDigits(body: Buffer, start: number): number {
+  let at = start;
+  for (; ; at++) {
+    const byte = body[at] ?? 0;
+    if (byte < ZERO || byte > NINE) break;
+  }
+  if (at === start) throw notJson(body);
+  return at;
+}
 
 function skipWord(body: Buffer, at: number): number {
-  for (const word of WORDS) {
-    const end = at + word.length;
-    if (body[at] !== word[0] || end > body.length) continue;
-    if (body.compare(word, 0, word.length, at, end) === 0) return end;
-  }
+  for (const { bytes } of JSON_WORDS) if (isAt(body, at, bytes)) return at + bytes.length;
   throw notJson(body);
 }
 

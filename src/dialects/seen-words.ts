@@ -1,4 +1,6 @@
-/** Words that mean something wherever in a request they stand, as a key or as a value. */
+import { WordTable } from './word-table.ts';
+
+/** Words that mean something wherever in a request or an answer they stand, as a key or as a value. */
 export const WORDS = [
   'audio',
   'custom',
@@ -8,46 +10,67 @@ export const WORDS = [
   'models',
   'allowed_models',
   'url',
+  'file_id',
+  'file_ids',
+  'skill_id',
+  'vector_store_ids',
+  'container',
+  'container_id',
+  'image_url',
+  'video_url',
+  'audio_url',
+  'document_url',
+  'file_url',
+  'error',
+  'tool_calls',
+  'usage',
 ] as const;
 export type SoughtWord = (typeof WORDS)[number];
 
-const LONGEST = WORDS.reduce((length, word) => Math.max(length, word.length), 0);
+const TABLE = new WordTable(WORDS);
+const FLAGS = Object.fromEntries(WORDS.map((word, place) => [word, 1 << place])) as Record<
+  SoughtWord,
+  number
+>;
 
-interface Sought {
-  bytes: Buffer;
-  flag: number;
-}
-
-/** By length and first byte, which no two of the words have alike: of nearly all texts that is all that is looked at. */
-const BY_BEGINNING = new Uint8Array((LONGEST + 1) << 8);
-const SOUGHT: readonly Sought[] = WORDS.map((word, index) => ({
-  bytes: Buffer.from(word),
-  flag: 1 << index,
-}));
-for (const [index, { bytes }] of SOUGHT.entries()) {
-  const beginning = (bytes.length << 8) | (bytes[0] ?? 0);
-  if (BY_BEGINNING[beginning] !== 0) throw new Error('two words begin alike and are as long');
-  BY_BEGINNING[beginning] = index + 1;
+/** Words of which any is asked for, as `SeenWords.hasAnywhere` takes them. */
+export function flagsOf(words: readonly string[]): number {
+  let flags = 0;
+  for (const word of words) {
+    const flag = FLAGS[word as SoughtWord];
+    if (flag === undefined) throw new Error(`'${word}' is not looked for`);
+    flags |= flag;
+  }
+  return flags;
 }
 
 /**
- * Which of some words were seen as whole texts below the top of a JSON body. The scan at admission shows it each text:
+ * Which of some words were seen as whole texts in a JSON body. The scan of its top level shows it each text:
  * to search the body for each of them would cost as much as the scan, for the quote that they begin with is everywhere.
  */
 export class SeenWords {
-  #flags = 0;
+  #below = 0;
+  #atTop = 0;
 
-  /** `quote`, `end`: where a text begins, with its quote, and where it has ended. */
+  /** A text below the top; `quote`, `end`: where it begins, with its quote, and where it has ended. */
   look(body: Buffer, quote: number, end: number): void {
-    const length = end - quote - 2;
-    if (length > LONGEST) return;
-    const place = BY_BEGINNING[(length << 8) | (body[quote + 1] ?? 0)] ?? 0;
-    if (place === 0) return;
-    const sought = SOUGHT[place - 1];
-    if (sought && body.compare(sought.bytes, 0, length, quote + 1, end - 1) === 0) this.#flags |= sought.flag;
+    const place = TABLE.find(body, quote + 1, end - 1);
+    if (place !== -1) this.#below |= 1 << place;
   }
 
+  /** The same for a key at the top. */
+  lookAtTop(body: Buffer, quote: number, end: number): void {
+    const place = TABLE.find(body, quote + 1, end - 1);
+    if (place !== -1) this.#atTop |= 1 << place;
+  }
+
+  /** Whether it was seen below the top. */
   has(word: SoughtWord): boolean {
-    return (this.#flags & (1 << WORDS.indexOf(word))) !== 0;
+    return (this.#below & FLAGS[word]) !== 0;
+  }
+
+  /** Whether one of them was seen there, or is a key at the top. */
+  hasAnywhere(flags: number): boolean {
+    return ((this.#below | this.#atTop) & flags) !== 0;
   }
 }

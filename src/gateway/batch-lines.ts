@@ -5,6 +5,7 @@ import { findHeldReferences, type HeldReference } from '../dialects/held-referen
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
 import { passThrough as responses } from '../dialects/responses/pass-through.ts';
 import { SeenWords } from '../dialects/seen-words.ts';
+import { WordTable } from '../dialects/word-table.ts';
 import { parseBody } from './parse-body.ts';
 
 /** What a line of a batch names of what providers hold. */
@@ -14,7 +15,7 @@ export interface NamedInLine {
   previous: string | undefined;
 }
 
-const LINE_FIELDS = new Set(['custom_id', 'method', 'url', 'body']);
+const LINE_FIELDS = new WordTable(['custom_id', 'method', 'url', 'body']);
 const LINE_FEED = 0x0a;
 const OPEN_BRACE = 0x7b;
 const PREVIOUS = 'previous_response_id';
@@ -22,7 +23,7 @@ const NAMES_NOTHING: NamedInLine = { references: [], previous: undefined };
 
 /** By their URLs lines are requests in either; which of the two a server goes by, the line's or the batch's, is its own affair. */
 const DIALECTS = ['chat', 'responses'] as const;
-const REQUEST_FIELDS = new Set([...chat.fields, ...responses.fields]);
+const REQUEST_FIELDS = new WordTable([...chat.fields.words, ...responses.fields.words]);
 
 /**
  * Reads one line of a batch file, whose `body` is a request.

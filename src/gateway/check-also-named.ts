@@ -8,6 +8,7 @@ import {
   findModelsInTools,
   findNamedModels,
   mayNameInTools,
+  mayNameModels,
   type NamedModel,
 } from '../dialects/named-models.ts';
 import { parseField } from '../dialects/request-fields.ts';
@@ -24,22 +25,27 @@ import type { Caller } from './snapshot.ts';
  * @throws GatewayError `invalid_request`, `forbidden` for another model, as for an id that nobody has for a file.
  */
 export function checkRelayed(call: Call, { upstream }: Target): void {
-  const { caller, body, spans, words, door } = call;
+  const { caller, body, spans, door } = call;
   if (caller.mayCall(upstream.allModels)) return;
   const { name: dialect } = door.dialect;
+  const { filesInTexts } = upstream.declaration;
+  if (mayNameModels(dialect, spans)) checkFields(call, upstream.name, dialect);
+  if (filesInTexts && !call.upload) checkTexts(call, filesInTexts, tryParseJson(body.toString('utf8')));
+}
+
+function checkFields(call: Call, provider: string, dialect: CallerDialectName): void {
+  const { body, spans, words } = call;
   const read = (field: string): JsonValue | undefined =>
     spans[field] ? (parseField(body, spans[field], field) as JsonValue) : undefined;
-  checkModels(call, upstream.name, findNamedModels(dialect, read));
+  checkModels(call, provider, findNamedModels(dialect, read));
   const { tools: span } = spans;
   if (span && (mayNameInTools(words) || hasEscapedLetter(body))) {
     const tools = read('tools') ?? null;
     const doubtful = findDoubtfulModel(body.subarray(span.start, span.end), tools);
     if (doubtful !== undefined)
       throw invalidRequest(`'${doubtful}' stands twice in one of the tools, or is escaped.`, 'tools');
-    checkModels(call, upstream.name, findModelsInTools(tools));
+    checkModels(call, provider, findModelsInTools(tools));
   }
-  const { filesInTexts } = upstream.declaration;
-  if (filesInTexts && !call.upload) checkTexts(call, filesInTexts, tryParseJson(body.toString('utf8')));
 }
 
 /** The same for what was encoded for a provider, in its dialect. */

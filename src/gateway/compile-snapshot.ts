@@ -3,6 +3,7 @@ import type { CapturePolicy } from '../captures/capture.ts';
 import type { Config, ProviderConfig, TargetConfig, TenantConfig } from '../config/resolve.ts';
 import { appendAll } from '../conversation/append-all.ts';
 import { passThrough as chat } from '../dialects/chat/pass-through.ts';
+import { WordTable } from '../dialects/word-table.ts';
 import { compileModelLimits, compileTenantLimits, type ModelLimits } from '../quotas/compile-limits.ts';
 import type { CounterBook } from '../quotas/counters.ts';
 import type { Limit } from '../quotas/limit.ts';
@@ -84,12 +85,9 @@ export function recompileSnapshot(
   return { snapshot, config, callers, issuers };
 }
 
-function withQuirks(
-  fields: ReadonlySet<string>,
-  upstreams: ReadonlyMap<string, Upstream>,
-): ReadonlySet<string> {
-  const wanted = [...upstreams.values()].flatMap(({ quirked }) => [...(quirked?.wantedFields ?? [])]);
-  return new Set([...fields, ...wanted]);
+function withQuirks(fields: WordTable, upstreams: ReadonlyMap<string, Upstream>): WordTable {
+  const wanted = [...upstreams.values()].flatMap(({ quirked }) => quirked?.wantedFields.words ?? []);
+  return new WordTable([...fields.words, ...wanted]);
 }
 
 function adviseSetUp(declaration: ProviderDeclaration): string {

@@ -1,6 +1,7 @@
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
+import { WordTable } from '../dialects/word-table.ts';
 import type { ObjectKind, UpstreamObject } from '../tenants/upstream-objects.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { adviseAccess } from './advise-access.ts';
@@ -60,9 +61,11 @@ async function findOwn(
   return found;
 }
 
+const BATCH_FIELDS = new WordTable(['input_file_id']);
+
 /** A batch is made of a file, where that is. */
 async function planBatch(gateway: Gateway, call: Call): Promise<PlannedAttempt> {
-  const { input_file_id: span } = findTopLevelFields(call.body, new Set(['input_file_id']));
+  const { input_file_id: span } = findTopLevelFields(call.body, BATCH_FIELDS);
   const id = span && parseField(call.body, span, 'input_file_id');
   if (typeof id !== 'string')
     throw invalidRequest("'input_file_id' must be the id of a file.", 'input_file_id');

@@ -84,7 +84,7 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   if (passThrough && !carriesReasoning(call)) {
     checkRelayed(call, target);
     const body = passBytes(call, target, endpoint);
-    call.dropped = [...call.dropped, ...unknownFlags];
+    if (unknownFlags.length > 0) call.dropped = [...call.dropped, ...unknownFlags];
     return {
       dialect,
       path,
@@ -158,10 +158,12 @@ function passBytes(call: Call, target: Target, { model, quirked }: Endpoint): Bu
   return passThrough.prepareRequest(body, spans, { model, stream: call.stream, asksNoUsage });
 }
 
+const MARKER = Buffer.from(CARRIED_MARKER);
+
 /** Tool-call ids that carry another provider's reasoning must be read and cleaned before anyone gets them. */
 function carriesReasoning(call: Call): boolean {
   const { operation, passThrough } = call.door;
-  return operation !== 'embed' && call.body.includes(passThrough.carriedMarker ?? CARRIED_MARKER);
+  return operation !== 'embed' && call.body.includes(passThrough.carriedMarker ?? MARKER);
 }
 
 /** Tools that take free text, and calls of them, are functions there. */

@@ -1,5 +1,6 @@
 import type { GatewayError } from '../conversation/gateway-error.ts';
 import { tryParseJson } from '../conversation/json.ts';
+import { type AnswerScan, scanAnswer } from '../dialects/answer-scan.ts';
 import type { MadeIds } from '../dialects/pass-through.ts';
 import type { Call } from './call.ts';
 import { estimateUsage } from './estimate-usage.ts';
@@ -46,26 +47,27 @@ export class BodyRelay implements CommittingReceiver {
     const { passThrough } = this.#call.door;
     const isLookedInto = !this.#call.committed && leavesIds(this.#call);
     const made = isLookedInto ? passThrough.readMadeIds?.(body) : undefined;
-    if (!this.#isWhole(body, made)) {
+    const scan = this.#scan(body);
+    if (!this.#isWhole(body, made, scan)) {
       const failure = this.#unreadable(body);
       this.#call.usage = failure.usage ?? this.#call.usage;
       this.#attempt.fail(failure);
       return;
     }
     // Nobody sends an error this large: of what was forwarded already only the end is left to look at.
-    const failure = this.#call.committed ? undefined : passThrough.readFailure(body);
+    const failure = this.#call.committed ? undefined : passThrough.readFailure(body, scan);
     if (failure) {
-      this.#call.usage = passThrough.readUsage(body) ?? this.#call.usage;
+      this.#call.usage = passThrough.readUsage(body, scan) ?? this.#call.usage;
       this.#attempt.fail(failure);
       return;
     }
-    this.#call.usage = passThrough.readUsage(body);
+    this.#call.usage = passThrough.readUsage(body, scan);
     if (!this.#call.usage) {
       this.account();
       // Of what was forwarded already only the end is left.
       if (!this.#call.committed) this.#call.answer = body;
     }
-    const relayed = this.#call.committed ? body : (passThrough.mendAnswer?.(body) ?? body);
+    const relayed = this.#call.committed ? body : (passThrough.mendAnswer?.(body, scan) ?? body);
     if (made && made !== 'broken') noteMadeIds(this.#gateway, this.#call, made);
     this.#attempt.whenNoted(() => this.#finish(relayed));
   }
@@ -92,9 +94,15 @@ export class BodyRelay implements CommittingReceiver {
     this.#call.usage ??= estimateUsage(this.#call.body.length, 0);
   }
 
-  /** Without an announced length HTTP cannot tell a whole answer from one that was cut: a parser can. */
-  #isWhole(body: Buffer, made: MadeIds | 'broken' | undefined): boolean {
+  #scan(body: Buffer): AnswerScan | undefined {
+    const { committed, door } = this.#call;
+    return door.passThrough.scansAnswers && !committed ? scanAnswer(body) : undefined;
+  }
+
+  /** Without an announced length HTTP cannot tell a whole answer from one that was cut: who goes through all of it can. */
+  #isWhole(body: Buffer, made: MadeIds | 'broken' | undefined, scan: AnswerScan | undefined): boolean {
     const { committed } = this.#call;
+    if (scan) return made !== 'broken';
     if (!isObjectText(body, committed)) return false;
     if (committed) return true;
     if (made !== undefined) return made !== 'broken';

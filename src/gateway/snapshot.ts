@@ -1,5 +1,6 @@
 import type { CapturePolicy } from '../captures/capture.ts';
 import type { PassThrough } from '../dialects/pass-through.ts';
+import type { WordTable } from '../dialects/word-table.ts';
 import type { CallerLimits } from '../quotas/compile-limits.ts';
 import type { Limit } from '../quotas/limit.ts';
 import type { Routes } from '../routing/resolve-targets.ts';
@@ -9,7 +10,7 @@ import type { TokenRing } from '../tenants/token-ring.ts';
 export interface Snapshot {
   routes: Routes;
   /** The fields that are looked for at admission, where any provider here has rules about more than `PassThrough` says. */
-  fieldsOf: ReadonlyMap<PassThrough, ReadonlySet<string>>;
+  fieldsOf: ReadonlyMap<PassThrough, WordTable>;
   /** The caller that a secret belongs to; `undefined` where no valid key has it. */
   findCaller(secret: string): Caller | undefined;
   /** The callers that come with tokens of an issuer; absent where none is configured. */

@@ -1,6 +1,7 @@
 import type { JsonValue } from '../conversation/json.ts';
 import { skipSpace, skipSpaceBack } from '../dialects/json-bytes.ts';
 import { type FieldSpan, findTopLevelFields, spliceBody } from '../dialects/request-fields.ts';
+import { WordTable } from '../dialects/word-table.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -19,8 +20,19 @@ export function rewriteBody(body: Buffer, fields: Readonly<Record<string, JsonVa
   return rewritten;
 }
 
+/** By the name that is looked for; of these there are as many as declarations set. */
+const TABLES = new Map<string, WordTable>();
+
+function tableOf(name: string): WordTable {
+  const known = TABLES.get(name);
+  if (known) return known;
+  const table = new WordTable([name]);
+  TABLES.set(name, table);
+  return table;
+}
+
 function rewriteField(body: Buffer, name: string, value: JsonValue | undefined): Buffer {
-  const span = findTopLevelFields(body, new Set([name]))[name];
+  const span = findTopLevelFields(body, tableOf(name))[name];
   if (value === undefined)
     return span ? spliceBody(body, [{ span: memberAround(body, span), text: '' }]) : body;
   const text = JSON.stringify(value);

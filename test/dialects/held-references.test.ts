@@ -6,6 +6,7 @@ import { mayNameHeld } from '../../src/dialects/held-bytes.ts';
 import { findHeldReferences } from '../../src/dialects/held-references.ts';
 import { findTopLevelFields } from '../../src/dialects/request-fields.ts';
 import { SeenWords } from '../../src/dialects/seen-words.ts';
+import { WordTable } from '../../src/dialects/word-table.ts';
 
 const DIALECTS = ['chat', 'responses', 'messages', 'gemini'] as const;
 const ID_FIELDS = {
@@ -17,7 +18,7 @@ const ID_FIELDS = {
 
 function wordsOf(body: Buffer): SeenWords {
   const words = new SeenWords();
-  findTopLevelFields(body, new Set(), words);
+  findTopLevelFields(body, new WordTable([]), words);
   return words;
 }
 

@@ -8,8 +8,9 @@ import {
   parseField,
   spliceBody,
 } from '../../src/dialects/request-fields.ts';
+import { WordTable } from '../../src/dialects/word-table.ts';
 
-const WANTED = new Set(['model', 'stream', 'messages']);
+const WANTED = new WordTable(['model', 'stream', 'messages']);
 
 function find(text: string) {
   return findTopLevelFields(Buffer.from(text), WANTED);
@@ -26,7 +27,7 @@ test('finds exactly what JSON.parse finds, in any JSON object and any spacing', 
       const body = Buffer.from(JSON.stringify(object, null, space));
       const parsed = JSON.parse(body.toString()) as Record<string, unknown>;
       const spans = findTopLevelFields(body, WANTED);
-      for (const name of WANTED) {
+      for (const name of WANTED.words) {
         const span = spans[name];
         assert.equal(span !== undefined, Object.hasOwn(parsed, name));
         if (span) assert.deepEqual(parseField(body, span, name), parsed[name]);

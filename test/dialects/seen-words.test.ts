@@ -4,10 +4,11 @@ import fc from 'fast-check';
 import type { JsonValue } from '../../src/conversation/json.ts';
 import { findTopLevelFields } from '../../src/dialects/request-fields.ts';
 import { SeenWords, WORDS } from '../../src/dialects/seen-words.ts';
+import { WordTable } from '../../src/dialects/word-table.ts';
 
 function wordsIn(body: Buffer): string[] {
   const seen = new SeenWords();
-  findTopLevelFields(body, new Set(), seen);
+  findTopLevelFields(body, new WordTable([]), seen);
   return WORDS.filter((word) => seen.has(word));
 }
 

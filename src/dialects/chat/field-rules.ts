@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import { unsupportedParameter } from '../parameters.ts';
 import { type FieldPlace, type FieldSpans, parseField, spliceEntries } from '../request-fields.ts';
+import { WordTable } from '../word-table.ts';
 import type { MessageRules } from './message-rules.ts';
 import type { FieldOutcome, FieldQuirks, FieldRule, Renaming } from './quirks.ts';
 
@@ -20,14 +21,14 @@ export class FieldRules {
   /** Fields that a rule may write in another's place. */
   readonly #writable: ReadonlySet<string>;
   /** The fields whose places must be known. Without one of them nothing has to change. */
-  readonly wanted: ReadonlySet<string>;
+  readonly wanted: WordTable;
 
   constructor(quirks: FieldQuirks, messages?: MessageRules) {
     this.#rules = new Map(Object.entries(quirks));
     this.#messages = messages?.isIdle === false ? messages : undefined;
     const names = Object.values(quirks).flatMap((rule) => (typeof rule === 'object' ? [rule.as] : []));
     this.#writable = new Set(this.#rules.size > 0 ? [...names, ...REASONING_FIELDS] : []);
-    this.wanted = new Set([
+    this.wanted = new WordTable([
       ...this.#rules.keys(),
       ...this.#writable,
       ...(this.#messages ? ['messages'] : []),
@@ -52,7 +53,7 @@ export class FieldRules {
   }
 
   #isConcerned(places: FieldSpans): boolean {
-    for (const name of this.wanted) if (places[name]) return true;
+    for (const name of this.wanted.words) if (places[name]) return true;
     return false;
   }
 

@@ -1,11 +1,13 @@
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
-import { beginsFilledList, findLastObject, hasValue, isNotNull, type ValueTest } from '../json-bytes.ts';
+import { type AnswerScan, findUsage } from '../answer-scan.ts';
+import { beginsFilledList, hasValue, isNotNull, type ValueTest } from '../json-bytes.ts';
 import { modelFieldNames } from '../named-models.ts';
 import { outputFieldNames } from '../output-bound.ts';
 import type { PassThrough, PrepareOptions } from '../pass-through.ts';
 import { type FieldSpans, parseField, spliceBody } from '../request-fields.ts';
+import { WordTable } from '../word-table.ts';
 import { madeIds, readMadeIds } from './audio-output.ts';
 import { choiceFailure, choicesOf } from './embedded-failures.ts';
 import { embeddedError, saysError } from './errors.ts';
@@ -15,7 +17,7 @@ import { decodeUsage } from './usage.ts';
 
 /** Chat Completions between two sides that both speak it. */
 export const passThrough: PassThrough = {
-  fields: new Set([
+  fields: new WordTable([
     'model',
     'stream',
     'stream_options',
@@ -26,8 +28,9 @@ export const passThrough: PassThrough = {
     ...modelFieldNames('chat'),
   ]),
   prepareRequest,
+  scansAnswers: true,
   readUsage,
-  readFailure: (body) => readFailure(body, CHOICES_KEY),
+  readFailure: (body, scan) => (scan && isGood(body, scan) ? undefined : readFailure(body, CHOICES_KEY)),
   mendAnswer,
   // What speaks is asked to.
   leavesIds: ({ audio, modalities }) => audio !== undefined || modalities !== undefined,
@@ -39,6 +42,7 @@ export const passThrough: PassThrough = {
 /** Embeddings, whose answers hold no choices. */
 export const embeddingsPassThrough: PassThrough = {
   ...passThrough,
+  scansAnswers: undefined,
   readFailure: (body) => readFailure(body, DATA_KEY),
   mendAnswer: (body) => body,
   leavesIds: () => false,
@@ -58,24 +62,29 @@ function prepareRequest(body: Buffer, spans: FieldSpans, options: PrepareOptions
       edits.push({ span: { start: first, end: first }, text: `"stream_options":${text},` });
     }
   }
-  edits.sort((a, b) => a.span.start - b.span.start);
+  if (edits.length > 1) edits.sort((a, b) => a.span.start - b.span.start);
   return spliceBody(body, edits);
 }
 
-const USAGE_KEY = Buffer.from('"usage"');
 const FINISH_KEY = Buffer.from('"finish_reason"');
 const ERROR_KEY = Buffer.from('"error"');
 const CHOICES_KEY = Buffer.from('"choices"');
 const DATA_KEY = Buffer.from('"data"');
 const TOOL_CALLS_KEY = Buffer.from('"tool_calls"');
 
-function readUsage(body: Buffer): Usage | undefined {
-  const usage = findLastObject(body, USAGE_KEY, isUsage);
+function readUsage(body: Buffer, scan?: AnswerScan): Usage | undefined {
+  const usage = findUsage(body, scan, isUsage);
   return usage && decodeUsage(usage);
 }
 
 function isUsage(value: JsonObject): boolean {
   return 'prompt_tokens' in value || 'total_tokens' in value;
+}
+
+/** Has choices, and says nowhere that anything failed. */
+function isGood(body: Buffer, { starts: { choices, error }, words }: AnswerScan): boolean {
+  const mayFail = error !== undefined || words.has('error');
+  return !mayFail && choices !== undefined && beginsFilledList(body, choices);
 }
 
 /** How much of both ends of an answer is looked at before it is parsed for an error. */
@@ -106,7 +115,8 @@ function readFailure(body: Buffer, listKey: Buffer): GatewayError | undefined {
 const mayBeStop: ValueTest = (body, at) => body[at] === 0x22 && body[at + 1] === 0x73;
 
 /** A whole answer that calls tools ends so that they are called; all else of it stays as it came. */
-function mendAnswer(body: Buffer): Buffer {
+function mendAnswer(body: Buffer, scan?: AnswerScan): Buffer {
+  if (scan && !scan.words.has('tool_calls')) return body;
   if (!hasValue(body, TOOL_CALLS_KEY, beginsFilledList) || !hasValue(body, FINISH_KEY, mayBeStop)) {
     return body;
   }

@@ -3,6 +3,7 @@ import { type CallerWord, callerWord } from '../caller-words.ts';
 import type { Dialect, EncodedRequest } from '../dialect.ts';
 import { chatParameterKey, parameterName } from '../parameters.ts';
 import { type FieldSpans, findTopLevelFields } from '../request-fields.ts';
+import type { WordTable } from '../word-table.ts';
 import { encodeRequest } from './encode-request.ts';
 import { FieldRules } from './field-rules.ts';
 import { chat } from './index.ts';
@@ -50,12 +51,12 @@ export class QuirkedChat {
 
   rewriteEmbeddings(body: Buffer, model: string): RewrittenBody {
     const { wanted } = this.#embeddings;
-    const places = wanted.size > 0 ? findTopLevelFields(body, wanted) : {};
+    const places = wanted.words.length > 0 ? findTopLevelFields(body, wanted) : {};
     return rewrite(this.#embeddings, body, places, model);
   }
 
   /** The fields of a request whose places `rewriteRequest` is to be told. */
-  get wantedFields(): ReadonlySet<string> {
+  get wantedFields(): WordTable {
     return this.#fields.wanted;
   }
 

@@ -3,31 +3,12 @@ import { inputTokens, outputTokens, type Usage } from '../../conversation/usage.
 import { count, saysCounts } from '../counts.ts';
 import { omitKeys } from '../read-json.ts';
 
-/**
+/*
  * OpenAI's usage object counts in sums: `prompt_tokens` includes cached and audio tokens, `completion_tokens`
  * includes reasoning and audio. These functions take the sums apart and put them together again.
  *
- * Source: OpenAI API reference, `CompletionUsage`. Servers of its kin add their own words, listed below.
+ * Source: OpenAI API reference, `CompletionUsage`. Servers of its kin add their own words.
  */
-const WORDS = {
-  /** OpenAI and most others; DeepSeek; Moonshot and Together; Mistral. */
-  cacheRead: [
-    ['prompt_tokens_details', 'cached_tokens'],
-    ['prompt_cache_hit_tokens'],
-    ['cached_tokens'],
-    ['num_cached_tokens'],
-  ],
-  /** OpenAI and OpenRouter; LiteLLM. */
-  cacheWrite: [
-    ['prompt_tokens_details', 'cache_write_tokens'],
-    ['prompt_tokens_details', 'cache_creation_tokens'],
-  ],
-  inputAudio: [['prompt_tokens_details', 'audio_tokens']],
-  reasoning: [['completion_tokens_details', 'reasoning_tokens']],
-  outputAudio: [['completion_tokens_details', 'audio_tokens']],
-} satisfies Partial<Record<keyof Usage, Path[]>>;
-
-type Path = readonly [key: string, detail?: string];
 
 /** `undefined` where the server did not say (a missing object, null, or null counts), or says what no count can be. */
 export function decodeUsage(value: JsonValue | undefined): Usage | undefined {
@@ -35,18 +16,21 @@ export function decodeUsage(value: JsonValue | undefined): Usage | undefined {
   if (!saysCounts([value['prompt_tokens'], value['completion_tokens']])) return undefined;
   const prompt = count(value['prompt_tokens']);
   const completion = count(value['completion_tokens']);
-  const reasoningTokens = count(firstOf(value, WORDS.reasoning));
+  const inInput = detailsOf(value['prompt_tokens_details']);
+  const inOutput = detailsOf(value['completion_tokens_details']);
+  const reasoningTokens = count(inOutput['reasoning_tokens']);
   // xAI counts reasoning beside `completion_tokens`, not inside: only the total tells.
   const beside = reasoningTokens > 0 && value['total_tokens'] === prompt + completion + reasoningTokens;
 
   // A part can never be more than what is left of its sum, whatever the server claims.
   const input = new Remainder(prompt);
-  const cacheRead = input.take(firstOf(value, WORDS.cacheRead));
-  const cacheWrite = input.take(firstOf(value, WORDS.cacheWrite));
-  const inputAudio = input.take(firstOf(value, WORDS.inputAudio));
+  const cacheRead = input.take(cachedTokens(value, inInput));
+  // OpenAI and OpenRouter; LiteLLM.
+  const cacheWrite = input.take(numberOf(inInput['cache_write_tokens']) ?? inInput['cache_creation_tokens']);
+  const inputAudio = input.take(inInput['audio_tokens']);
   const output = new Remainder(beside ? completion + reasoningTokens : completion);
   const reasoning = output.take(reasoningTokens);
-  const outputAudio = output.take(firstOf(value, WORDS.outputAudio));
+  const outputAudio = output.take(inOutput['audio_tokens']);
   return {
     input: input.left,
     inputAudio,
@@ -111,28 +95,34 @@ export function encodeUsage(usage: Usage, rest: JsonObject = {}): JsonObject {
       cached_tokens: usage.cacheRead,
       audio_tokens: usage.inputAudio,
       ...(cacheWrite > 0 ? { cache_write_tokens: cacheWrite } : {}),
-      ...objectOrNone(rest['prompt_tokens_details']),
+      ...detailsOf(rest['prompt_tokens_details']),
     },
     completion_tokens_details: {
       reasoning_tokens: usage.reasoning,
       audio_tokens: usage.outputAudio,
-      ...objectOrNone(rest['completion_tokens_details']),
+      ...detailsOf(rest['completion_tokens_details']),
     },
   };
 }
 
-function objectOrNone(value: JsonValue | undefined): JsonObject {
-  return isObject(value) ? value : {};
+/** OpenAI and most others; DeepSeek; Moonshot and Together; Mistral. */
+function cachedTokens(usage: JsonObject, inInput: JsonObject): JsonValue | undefined {
+  return (
+    numberOf(inInput['cached_tokens']) ??
+    numberOf(usage['prompt_cache_hit_tokens']) ??
+    numberOf(usage['cached_tokens']) ??
+    usage['num_cached_tokens']
+  );
 }
 
-/** The first count that stands under one of the paths: a field, or a field of a field. */
-function firstOf(usage: JsonObject, paths: readonly Path[]): JsonValue | undefined {
-  for (const [key, detail] of paths) {
-    const value = usage[key];
-    const found = detail === undefined ? value : isObject(value) ? value[detail] : undefined;
-    if (typeof found === 'number') return found;
-  }
-  return undefined;
+function detailsOf(value: JsonValue | undefined): JsonObject {
+  return isObject(value) ? value : NO_DETAILS;
+}
+
+const NO_DETAILS: JsonObject = {};
+
+function numberOf(value: JsonValue | undefined): number | undefined {
+  return typeof value === 'number' ? value : undefined;
 }
 
 /** A sum that parts are taken out of. */

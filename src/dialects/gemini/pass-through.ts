@@ -1,11 +1,13 @@
 import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
+import { findLastObject } from '../answer-scan.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
-import { beginsList, beginsObject, findLastObject, hasValue } from '../json-bytes.ts';
+import { beginsList, beginsObject, hasValue } from '../json-bytes.ts';
 import { outputFieldNames } from '../output-bound.ts';
 import type { PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
+import { WordTable } from '../word-table.ts';
 import { CARRIED_PREFIX } from './carried-signatures.ts';
 import { decodeStreamError, errorIn } from './errors.ts';
 import { listOf, messageIn, messagesIn, numberIn, readMessage, textIn } from './proto.ts';
@@ -14,8 +16,8 @@ import { decodeUsage } from './usage.ts';
 
 /** `generateContent` and its stream between two sides that both speak it. The model stands in the URL. */
 export const passThrough: PassThrough = {
-  fields: new Set(['model', 'tools', 'cachedContent', 'cached_content', ...outputFieldNames('gemini')]),
-  carriedMarker: CARRIED_PREFIX,
+  fields: new WordTable(['model', 'tools', 'cachedContent', 'cached_content', ...outputFieldNames('gemini')]),
+  carriedMarker: Buffer.from(CARRIED_PREFIX),
   prepareRequest,
   readUsage,
   readFailure,
@@ -28,7 +30,7 @@ const REQUESTS = ['requests', 'generateContentRequest', 'generate_content_reques
 /** `embedContent` and `batchEmbedContents`: what they embed names the model once more. */
 export const embedPassThrough: PassThrough = {
   ...passThrough,
-  fields: new Set([...passThrough.fields, ...REQUESTS]),
+  fields: new WordTable([...passThrough.fields.words, ...REQUESTS]),
   prepareRequest: renameModels,
 };
 

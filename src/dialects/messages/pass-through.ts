@@ -1,19 +1,21 @@
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
+import { type AnswerScan, findUsage } from '../answer-scan.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
-import { beginsList, findLastObject, hasValue } from '../json-bytes.ts';
+import { beginsList, hasValue } from '../json-bytes.ts';
 import { modelFieldNames } from '../named-models.ts';
 import { outputFieldNames } from '../output-bound.ts';
 import type { MadeIds, PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
+import { WordTable } from '../word-table.ts';
 import { decodeErrorEvent } from './errors.ts';
 import { madeContainer, readMadeIds } from './made-ids.ts';
 import { decodeUsage, StreamUsage } from './usage.ts';
 
 /** The Messages API between two sides that both speak it. */
 export const passThrough: PassThrough = {
-  fields: new Set([
+  fields: new WordTable([
     'model',
     'stream',
     'container',
@@ -21,6 +23,7 @@ export const passThrough: PassThrough = {
     ...modelFieldNames('messages'),
   ]),
   prepareRequest,
+  scansAnswers: true,
   readUsage,
   readFailure,
   readMadeIds,
@@ -34,22 +37,19 @@ function prepareRequest(body: Buffer, { model }: FieldSpans, options: PrepareOpt
   return model ? spliceBody(body, [{ span: model, text: JSON.stringify(options.model) }]) : body;
 }
 
-const USAGE_KEY = Buffer.from('"usage"');
 const CONTENT_KEY = Buffer.from('"content"');
 
-function readUsage(body: Buffer): Usage | undefined {
-  const usage = findLastObject(
-    body,
-    USAGE_KEY,
-    (value) => 'output_tokens' in value && 'input_tokens' in value,
-  );
+function readUsage(body: Buffer, scan?: AnswerScan): Usage | undefined {
+  const usage = findUsage(body, scan, (value) => 'output_tokens' in value && 'input_tokens' in value);
   return usage && decodeUsage(usage);
 }
 
 /** How much of an answer is looked at before it is parsed for an error. */
 const LOOK_BYTES = 4096;
 
-function readFailure(body: Buffer): GatewayError | undefined {
+function readFailure(body: Buffer, scan?: AnswerScan): GatewayError | undefined {
+  const content = scan?.starts.content;
+  if (content !== undefined && beginsList(body, content)) return undefined;
   if (hasValue(body.subarray(0, LOOK_BYTES), CONTENT_KEY, beginsList)) return undefined;
   const answer = tryParseJson(body.toString('utf8'));
   return isObject(answer) && saysError(answer) ? decodeErrorEvent(answer) : undefined;

@@ -1,13 +1,15 @@
 import type { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
+import { type AnswerScan, findUsage } from '../answer-scan.ts';
 import { eventFailure } from '../chat/errors.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
-import { countOccurrences, findLastObject, hasValue, isNotNull } from '../json-bytes.ts';
+import { countOccurrences, hasValue, isNotNull } from '../json-bytes.ts';
 import { modelFieldNames } from '../named-models.ts';
 import { outputFieldNames } from '../output-bound.ts';
 import type { MadeIds, PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
+import { WordTable } from '../word-table.ts';
 import { eventError, failureOf } from './errors.ts';
 import { madeIds, readMadeIds } from './made-ids.ts';
 import { failureEvents } from './response-writer.ts';
@@ -15,7 +17,7 @@ import { decodeUsage } from './usage.ts';
 
 /** The Responses API between two sides that both speak it. */
 export const passThrough: PassThrough = {
-  fields: new Set([
+  fields: new WordTable([
     'model',
     'stream',
     'store',
@@ -27,6 +29,7 @@ export const passThrough: PassThrough = {
     ...modelFieldNames('responses'),
   ]),
   prepareRequest,
+  scansAnswers: true,
   readUsage,
   readFailure,
   readAnswerId,
@@ -40,13 +43,12 @@ function prepareRequest(body: Buffer, { model }: FieldSpans, options: PrepareOpt
   return model ? spliceBody(body, [{ span: model, text: JSON.stringify(options.model) }]) : body;
 }
 
-const USAGE_KEY = Buffer.from('"usage"');
 const ERROR_KEY = Buffer.from('"error"');
 const OUTPUT_KEY = Buffer.from('"output"');
 const FAILED = Buffer.from('"failed"');
 
-function readUsage(body: Buffer): Usage | undefined {
-  const usage = findLastObject(body, USAGE_KEY, isUsage);
+function readUsage(body: Buffer, scan?: AnswerScan): Usage | undefined {
+  const usage = findUsage(body, scan, isUsage);
   return usage && decodeUsage(usage);
 }
 

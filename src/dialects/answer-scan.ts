@@ -1,0 +1,98 @@
+import { isObject, type JsonObject, tryParseJson } from '../conversation/json.ts';
+import { valueStart } from './json-bytes.ts';
+import { PlainReader } from './plain-json.ts';
+import { findName, skipValue, walkFields } from './request-fields.ts';
+import { SeenWords } from './seen-words.ts';
+import { WordTable } from './word-table.ts';
+
+/** What one walk over a whole answer saw. Most questions about it are answered by that. */
+export interface AnswerScan {
+  /** Where the values of `SCANNED_FIELDS` begin; of a field that stands twice the last, which parsers take, too. */
+  readonly starts: Partial<Record<ScannedField, number>>;
+  /** The top-level `usage`, where it is an object. */
+  usage: JsonObject | undefined;
+  readonly words: SeenWords;
+}
+
+const SCANNED_FIELDS = new WordTable(['choices', 'content', 'error', 'usage']);
+type ScannedField = (typeof SCANNED_FIELDS.words)[number];
+
+/** In larger ones that are full of numbers a search finds what is sought before a walk has come far. */
+const MAX_SCANNED_BYTES = 64 * 1024;
+
+/** Walks over an answer; `undefined` where it is too large, or no plain JSON object: each question is then asked of its bytes. */
+export function scanAnswer(body: Buffer): AnswerScan | undefined {
+  if (body.length > MAX_SCANNED_BYTES) return undefined;
+  const words = new SeenWords();
+  const scan: AnswerScan = { starts: {}, usage: undefined, words };
+  try {
+    walkFields(body, (quote, keyEnd, start) => {
+      const name = findName(body, quote, keyEnd, SCANNED_FIELDS);
+      if (name === 'usage') return takeUsage(scan, body, start);
+      if (name !== undefined) scan.starts[name] = start;
+      return skipValue(body, start, words);
+    });
+  } catch {
+    // A provider may answer anything: it is for those who ask to say what is wrong with that.
+    return undefined;
+  }
+  return scan;
+}
+
+function takeUsage(scan: AnswerScan, body: Buffer, start: number): number {
+  const reader = new PlainReader(body, start);
+  scan.usage = reader.read();
+  if (scan.usage) return reader.at;
+  const end = skipValue(body, start, scan.words);
+  const value = tryParseJson(body.toString('utf8', start, end));
+  if (isObject(value)) scan.usage = value;
+  return end;
+}
+
+/** The usage that an answer says: of several objects with that name the last that is one. */
+export function findUsage(
+  body: Buffer,
+  scan: AnswerScan | undefined,
+  isMeant: (value: JsonObject) => boolean,
+): JsonObject | undefined {
+  if (!scan || scan.words.has('usage')) return findLastObject(body, USAGE_KEY, isMeant);
+  return scan.usage && isMeant(scan.usage) ? scan.usage : undefined;
+}
+
+const USAGE_KEY = Buffer.from('"usage"');
+
+/** The last object behind this key that is one of those meant; an answer says what is its own after its content. */
+export function findLastObject(
+  body: Buffer,
+  key: Buffer,
+  isMeant: (value: JsonObject) => boolean,
+): JsonObject | undefined {
+  for (let at = body.lastIndexOf(key); at !== -1; at = at > 0 ? body.lastIndexOf(key, at - 1) : -1) {
+    const start = valueStart(body, at + key.length);
+    const value = start === -1 ? undefined : readObject(body, start);
+    if (value && isMeant(value)) return value;
+  }
+  return undefined;
+}
+
+/** The object that begins there; `undefined` where something else (null) stands there. */
+function readObject(body: Buffer, start: number): JsonObject | undefined {
+  if (body[start] !== 0x7b) return undefined;
+  const plain = new PlainReader(body, start).read();
+  if (plain) return plain;
+  let depth = 0;
+  let inString = false;
+  for (let at = start; at < body.length; at++) {
+    const byte = body[at];
+    if (inString) {
+      if (byte === 0x5c) at++;
+      else if (byte === 0x22) inString = false;
+    } else if (byte === 0x22) inString = true;
+    else if (byte === 0x7b) depth++;
+    else if (byte === 0x7d && --depth === 0) {
+      const value = tryParseJson(body.toString('utf8', start, at + 1));
+      return isObject(value) ? value : undefined;
+    }
+  }
+  return undefined;
+}
