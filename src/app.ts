@@ -38,7 +38,7 @@ import { CounterBook } from './quotas/counters.ts';
 import { createQuotas } from './quotas/create-quotas.ts';
 import type { Limit } from './quotas/limit.ts';
 import { LocalQuotas } from './quotas/local-quotas.ts';
-import { learnSpent } from './quotas/spent-budgets.ts';
+import { findNewBudgets, learnSpent } from './quotas/spent-budgets.ts';
 import { type ArchiveProblem, ResponseArchive } from './responses/response-archive.ts';
 import { openStore } from './store/open.ts';
 import type { RedactingLog } from './telemetry/redacting-log.ts';
@@ -147,8 +147,12 @@ export async function startApp(
   };
   /** What new budgets have spent already. The configuration is written by then: it is in force whatever comes of this. */
   const learnNew = async (limits: readonly Limit[], earlier: readonly Limit[]) => {
+    const budgets = findNewBudgets(limits, earlier);
+    if (budgets.length === 0) return;
     try {
-      await learnSpent(withoutKnown(limits, earlier), store, Date.now());
+      await ledger.flush();
+      await learnSpent(budgets, store, Date.now());
+      await quotas.learn(budgets);
     } catch (err) {
       log.error(
         { event: 'budgets_not_learned', err },
@@ -308,12 +312,6 @@ function compileAdminKeys(config: Config, made: MadeKeys['adminKeys']): AdminKey
     },
   );
   return [...first, ...configured];
-}
-
-/** Limits of which an earlier configuration did not have the very same object. */
-function withoutKnown(limits: readonly Limit[], earlier: readonly Limit[]): Limit[] {
-  const known = new Set(earlier);
-  return limits.filter((limit) => !known.has(limit) && !limit.knownCounter);
 }
 
 /** What no log may hold, of what takes a restart to change. */

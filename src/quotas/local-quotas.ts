@@ -55,5 +55,7 @@ export class LocalQuotas implements Quotas {
 
   async open(): Promise<void> {}
 
+  async learn(): Promise<void> {}
+
   async close(): Promise<void> {}
 }

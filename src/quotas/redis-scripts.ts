@@ -154,7 +154,7 @@ return 1
 /**
  * Brings in what was counted elsewhere; once: the last key is the mark that it was.
  * ARGV: now, unused, how long the mark stays in ms; for each counter: how it counts, amount, when it was counted, time to live, and what
- * was known to be spent, for a budget that is not there (any more).
+ * was known to be spent, for a budget of which less is there: it was not counted for a while, or its data were lost.
  */
 export const BRING_IN = `${PRELUDE}
 if not redis.call('SET', KEYS[#KEYS], '1', 'NX', 'PX', ARGV[3]) then return 0 end
@@ -168,7 +168,8 @@ for i = 1, #KEYS - 1 do
       redis.call('PEXPIRE', key, WINDOW_TTL)
     end
   else
-    if redis.call('EXISTS', key) == 0 then redis.call('HSET', key, 'spent', known) end
+    local there = tonumber(redis.call('HGET', key, 'spent') or '0')
+    if there < tonumber(known) then redis.call('HSET', key, 'spent', known) end
     redis.call('HINCRBY', key, 'spent', amount)
     redis.call('PEXPIRE', key, ttl)
   end

@@ -93,5 +93,10 @@ export interface Quotas {
   settle(reservation: Reservation, used: Used): void;
   /** To be waited for before calls are let in: counters that are away delay it by two seconds at most. */
   open(): Promise<void>;
+  /**
+   * To be waited for before calls meet these limits: what their counters of this process were told was spent is told to whoever counts
+   * with them. Never rejects.
+   */
+  learn(limits: readonly Limit[]): Promise<void>;
   close(): Promise<void>;
 }

@@ -102,6 +102,21 @@ export class SharedQuotas implements Quotas {
     this.#renewLater();
   }
 
+  /** Where the shared counters are away they are told when they are back, as all that is known here. */
+  async learn(limits: readonly Limit[]): Promise<void> {
+    const nowMs = this.#now();
+    // It is in the records, which were read since.
+    for (const limit of limits) this.#uncounted.delete(placeOf(limit, nowMs));
+    if (!this.#shared.isHere) return;
+    for (const batch of inBatches(knownBudgets(limits, nowMs))) {
+      try {
+        await this.#shared.run('bringIn', this.#describeBringIn(batch));
+      } catch {
+        return;
+      }
+    }
+  }
+
   reserve(
     limits: readonly Limit[],
     demand: Demand,
@@ -214,10 +229,10 @@ export class SharedQuotas implements Quotas {
 
   #noteUncounted({ limits, demand, atMs }: Reservation, used: Used): void {
     for (const limit of limits) {
-      const { counts } = LIMIT_KINDS[limit.kind];
       const amount = usedOf(limit, used);
-      if (!concerns(limit, demand) || counts === 'slots' || amount === 0) continue;
-      const key = `${keyOf(limit, atMs)}#${counts === 'window' ? sliceAt(atMs) : ''}`;
+      const isSlot = LIMIT_KINDS[limit.kind].counts === 'slots';
+      if (!concerns(limit, demand) || isSlot || amount === 0) continue;
+      const key = placeOf(limit, atMs);
       const known = this.#uncounted.get(key);
       if (known) known.amount += amount;
       else this.#uncounted.set(key, { limit, amount, atMs });
@@ -270,14 +285,7 @@ export class SharedQuotas implements Quotas {
 
   /** What is known to be spent, where they do not know it (any more). */
   async #seedBudgets(): Promise<void> {
-    const nowMs = this.#now();
-    const known: Uncounted[] = [];
-    for (const limit of this.#options.limits()) {
-      const counter = limit.knownCounter;
-      if (counter instanceof BudgetCounter && counter.learned(nowMs) > 0) {
-        known.push({ limit, amount: 0, atMs: nowMs });
-      }
-    }
+    const known = knownBudgets(this.#options.limits(), this.#now());
     // One at least: that the counters can be read does not mean that they can be written.
     const batches = known.length > 0 ? inBatches(known) : [known];
     for (const batch of batches) await this.#shared.run('bringIn', this.#describeBringIn(batch));
@@ -376,6 +384,22 @@ export class SharedQuotas implements Quotas {
       if (isRate && sliceExpiry(sliceAt(atMs)) <= nowMs) this.#uncounted.delete(key);
     }
   }
+}
+
+/** Nothing is counted; it is only told what is known to be spent. */
+function knownBudgets(limits: readonly Limit[], atMs: number): Uncounted[] {
+  const known: Uncounted[] = [];
+  for (const limit of limits) {
+    const counter = limit.knownCounter;
+    if (counter instanceof BudgetCounter && counter.learned(atMs) > 0) known.push({ limit, amount: 0, atMs });
+  }
+  return known;
+}
+
+/** Names what a limit counts at a moment: its counter, and of a minute the slice. */
+function placeOf(limit: Limit, atMs: number): string {
+  const isWindow = LIMIT_KINDS[limit.kind].counts === 'window';
+  return `${keyOf(limit, atMs)}#${isWindow ? sliceAt(atMs) : ''}`;
 }
 
 function* inBatches<T>(all: readonly T[]): Generator<T[]> {

@@ -7,15 +7,29 @@ import { LIMIT_KINDS, type Limit, spentNanoUsd } from './limit.ts';
 import { PERIODS, type Period } from './period.ts';
 
 /**
+ * The budgets of which an earlier configuration had none of the same id, whatever it was set to. They may have been configured before
+ * that, so what their counters know is not all that was spent.
+ */
+export function findNewBudgets(limits: readonly Limit[], earlier: readonly Limit[]): Limit[] {
+  // What did not change is the same object: of a hundred thousand limits few need be named.
+  const [now, before] = [new Set(limits), new Set(earlier)];
+  const changed = limits.filter((limit) => isBudget(limit) && !before.has(limit));
+  if (changed.length === 0) return changed;
+  const known = new Set(earlier.filter((limit) => isBudget(limit) && !now.has(limit)).map(({ id }) => id));
+  return changed.filter(({ id }) => !known.has(id));
+}
+
+/**
  * Tells the counters of budgets what the records say was spent in the periods that run: a budget that was spent before
- * a restart is spent after it. To be called before calls are let in, for limits whose counters are new.
+ * a restart is spent after it. To be called before calls meet the limits.
  */
 export async function learnSpent(limits: readonly Limit[], store: Store, nowMs: number): Promise<void> {
-  const budgets = Map.groupBy(
-    limits.filter(({ kind }) => LIMIT_KINDS[kind].counts === 'budget'),
-    ({ period }) => period,
-  );
+  const budgets = Map.groupBy(limits.filter(isBudget), ({ period }) => period);
   for (const [period, ofPeriod] of budgets) if (period) await learnPeriod(period, ofPeriod, store, nowMs);
+}
+
+function isBudget({ kind }: Limit): boolean {
+  return LIMIT_KINDS[kind].counts === 'budget';
 }
 
 async function learnPeriod(
@@ -33,7 +47,7 @@ async function learnPeriod(
     const found = scope.kind === 'model' ? byModel.get(scope.model) : byTenant.get(scope.tenant);
     let spent = 0;
     for (const sum of (found ?? []).filter(chooseSums(limit))) spent += amountOf(limit, sum);
-    if (spent > 0 && limit.counter instanceof BudgetCounter) limit.counter.learn(spent, 0, nowMs);
+    if (spent > 0 && limit.counter instanceof BudgetCounter) limit.counter.raise(spent, nowMs);
   }
 }
 
