@@ -10,7 +10,7 @@ import { SLICE_MS, SLICES } from './window.ts';
 
 /** How long what a call took stays taken when its instance is not heard of any more. */
 export const LEASE_MS = 60_000;
-/** A settlement whose answer was lost is sent again, and must not count twice. */
+/** What was settled of a rate, or brought in, must not count twice where it is sent again. Rates are over by then. */
 export const MARK_MS = 120_000;
 const MS_PER_HOUR = 3_600_000;
 /** What no period ends. Each call that counts there begins it anew. */
@@ -61,20 +61,24 @@ export function describeSettlement(
   isMeant: (limit: Limit) => boolean = () => true,
 ): ScriptCall | undefined {
   const keys: string[] = [];
-  const args: (string | number)[] = [nowMs, id, MARK_MS];
+  const args: (string | number)[] = [nowMs, id, MARK_MS, 1];
   for (const limit of limits) {
     if (!concerns(limit, demand) || !isMeant(limit)) continue;
     const { counts } = LIMIT_KINDS[limit.kind];
     const taken = demand[limit.measure];
     const inTheEnd = usedOf(limit, used);
-    if (counts === 'window' ? taken === inTheEnd : counts === 'budget' && taken === 0 && inTheEnd === 0)
-      continue;
+    if (counts === 'window' && taken === inTheEnd) continue;
     keys.push(keyOf(limit, atMs));
     args.push(counts, taken, inTheEnd, atMs, ttlOf(limit, atMs, nowMs));
   }
   if (keys.length === 0) return undefined;
   keys.push(`${PREFIX}settled:${id}`);
   return { keys, args };
+}
+
+/** The same settlement, to be sent again: whether it was counted is not known. */
+export function resendOf({ keys, args }: ScriptCall): ScriptCall {
+  return { keys, args: args.with(3, 0) };
 }
 
 export function describeRenewal(

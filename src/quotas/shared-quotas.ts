@@ -25,6 +25,7 @@ import {
   PREFIX,
   readNumbers,
   readRefusal,
+  resendOf,
   ttlOf,
 } from './script-calls.ts';
 import { type ScriptCall, SharedCounters } from './shared-counters.ts';
@@ -219,7 +220,7 @@ export class SharedQuotas implements Quotas {
       this.#keep(call);
       return;
     }
-    this.#track(this.#shared.run('settle', call).catch(() => this.#keep(call)));
+    this.#track(this.#shared.run('settle', call).catch(() => this.#keep(resendOf(call))));
   }
 
   #keep(call: ScriptCall): void {
@@ -316,7 +317,7 @@ export class SharedQuotas implements Quotas {
       const sent = await Promise.allSettled(batch.map((call) => this.#shared.run('settle', call)));
       for (const [index, { status }] of sent.entries()) {
         const call = batch[index];
-        if (status === 'rejected' && call) this.#keep(call);
+        if (status === 'rejected' && call) this.#keep(resendOf(call));
       }
     }
     if (this.#unsent.length > 0) throw new Error('some calls could not be settled');
@@ -347,13 +348,18 @@ export class SharedQuotas implements Quotas {
   #describeBringIn(counted: readonly Uncounted[]): ScriptCall {
     const nowMs = this.#now();
     const keys: string[] = [];
-    const args: (string | number)[] = [nowMs, '', MARK_MS];
+    const args: (string | number)[] = [nowMs, '', 0];
+    let markMs = MARK_MS;
     for (const { limit, amount, atMs } of counted) {
       const { counter, kind } = limit;
       const known = counter instanceof BudgetCounter ? counter.learned(atMs) : 0;
+      const ttlMs = ttlOf(limit, atMs, nowMs);
       keys.push(keyOf(limit, atMs));
-      args.push(LIMIT_KINDS[kind].counts, amount, atMs, ttlOf(limit, atMs, nowMs), known);
+      args.push(LIMIT_KINDS[kind].counts, amount, atMs, ttlMs, known);
+      markMs = Math.max(markMs, ttlMs);
     }
+    // As long as what it changes: it is sent again until there is an answer, however long that takes.
+    args[2] = markMs;
     keys.push(`${PREFIX}brought:${this.#instance}:${++this.#brought}`);
     return { keys, args };
   }
