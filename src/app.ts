@@ -34,6 +34,7 @@ import { addOpenAiDoors } from './http/openai-doors.ts';
 import { addOperationsDoors } from './http/operations-doors.ts';
 import { addResponsesDoors } from './http/responses-doors.ts';
 import { createHttpServer } from './http/server.ts';
+import { BudgetIndex } from './quotas/budget-index.ts';
 import { CounterBook } from './quotas/counters.ts';
 import { createQuotas } from './quotas/create-quotas.ts';
 import type { Limit } from './quotas/limit.ts';
@@ -160,6 +161,13 @@ export async function startApp(
       );
     }
   };
+  /** Records of processes that were killed. When they are in the store they have their costs. */
+  const settleRecovered: Pick<Ledger, 'insertRecords'> = {
+    insertRecords: async (records) => {
+      await ledger.insertRecords(records);
+      await quotas.recover(new BudgetIndex(gateway.snapshot.limits).listSpendings(records));
+    },
+  };
   // Keys that the gateway made itself are let in only when it listens.
   let made: MadeKeys = { tenantKeys: [], adminKeys: [] };
   const first = compile(config, made);
@@ -268,7 +276,7 @@ export async function startApp(
   };
   try {
     await control.start();
-    await recoverCalls(journalDirectory, ledger, log);
+    await recoverCalls(journalDirectory, settleRecovered, log);
     await learnSpent(gateway.snapshot.limits, store, Date.now());
     await quotas.open();
     const { host, port } = config.server;
@@ -324,7 +332,11 @@ function instanceSecrets(config: Config): string[] {
 }
 
 /** Brings what killed processes left in the journal to the store. What fails is tried again at the next start. */
-async function recoverCalls(directory: string, ledger: Ledger, log: Logger): Promise<void> {
+async function recoverCalls(
+  directory: string,
+  ledger: Pick<Ledger, 'insertRecords'>,
+  log: Logger,
+): Promise<void> {
   try {
     const recovery = await recoverJournals(directory, ledger);
     if (recovery.processes === 0) return;

@@ -57,5 +57,8 @@ export class LocalQuotas implements Quotas {
 
   async learn(): Promise<void> {}
 
+  /** What another process counted was counted in its memory alone. */
+  async recover(): Promise<void> {}
+
   async close(): Promise<void> {}
 }

@@ -201,3 +201,27 @@ for i = 1, #KEYS - 1 do
 end
 return 1
 `;
+
+/**
+ * Settles calls of an instance that is no more, in one budget; those of them that it settled are not there any more.
+ * ARGV: now, unused, time to live; for each call: the call, used.
+ */
+export const RECOVER = `${PRELUDE}
+local key = KEYS[1]
+local held = {}
+for _, member in ipairs(redis.call('ZRANGE', key .. ':held', 0, -1)) do
+  held[string.match(member, '^(.*)|%d+$')] = member
+end
+for at = 4, #ARGV, 2 do
+  local taker, used = ARGV[at], tonumber(ARGV[at + 1])
+  local member = held[taker]
+  if member then
+    redis.call('ZREM', key .. ':held', member)
+    reserve(key, -tonumber(string.match(member, '|(%d+)$')))
+  end
+  local isOpen = member or redis.call('ZREM', key .. ':lapsed', taker) == 1
+  if isOpen and used > 0 then redis.call('HINCRBY', key, 'spent', whole(used)) end
+end
+redis.call('PEXPIRE', key, ARGV[3])
+return 1
+`;

@@ -78,6 +78,15 @@ export function usedOf({ measure }: Limit, used: Used): number {
   return used[measure];
 }
 
+/** What a call of a process that is no more used of a budget, as its record says. */
+export interface Spending {
+  limit: Limit;
+  callId: string;
+  /** Unix milliseconds: when it began. */
+  atMs: number;
+  amount: number;
+}
+
 /**
  * Where calls are counted against limits.
  *
@@ -98,5 +107,7 @@ export interface Quotas {
    * with them. Never rejects.
    */
   learn(limits: readonly Limit[]): Promise<void>;
+  /** Settles calls of processes that are no more, each once, wherever they were left. Never rejects. */
+  recover(spendings: readonly Spending[]): Promise<void>;
   close(): Promise<void>;
 }

@@ -63,6 +63,15 @@ export async function sumUsage(store: Store, query: UsageQuery): Promise<UsageSu
   });
 }
 
+/** When the first call began that there is a record or a sum of; `undefined` where there is none. */
+export async function firstCallMs(store: Store): Promise<number | undefined> {
+  const { min } = store.db.fn;
+  const call = await store.db.selectFrom('calls').select(min('started_at').as('at')).executeTakeFirst();
+  const sum = await store.db.selectFrom('usage_by_day').select(min('span').as('at')).executeTakeFirst();
+  const ats = [call?.at, sum?.at].filter((at) => at !== null && at !== undefined).map(Number);
+  return ats.length > 0 ? ats.reduce((first, at) => Math.min(first, at)) : undefined;
+}
+
 /**
  * The query behind `sumUsage`: whole days and hours from the tables of sums, the edges of the period and what is not summed yet from
  * the calls themselves. One statement, so that no call is summed between two of its parts.
