@@ -55,7 +55,7 @@ import type { SignInContext } from './upstream/sign-in/create-signer.ts';
 import { CallIds } from './usage/call-ids.ts';
 import { Journal, type JournalProblem } from './usage/journal.ts';
 import { Ledger, type LedgerProblem, scheduleTimeout } from './usage/ledger.ts';
-import { recoverJournals } from './usage/recover.ts';
+import { JournalTakeover, type Recovery } from './usage/recover.ts';
 
 export interface App {
   /** Where it listens, e.g. `http://127.0.0.1:8080`. */
@@ -146,9 +146,8 @@ export async function startApp(
     if (tenantKey) throw new Error(`The admin key '${tenantKey.key}' has the secret of a tenant's key.`);
     return { compiled, adminKeys: new KeyRing(keys, Date.now) };
   };
-  /** What new budgets have spent already. The configuration is written by then: it is in force whatever comes of this. */
-  const learnNew = async (limits: readonly Limit[], earlier: readonly Limit[]) => {
-    const budgets = findNewBudgets(limits, earlier);
+  /** What was spent of budgets already. The configuration is written by then: it is in force whatever comes of this. */
+  const learnBudgets = async (budgets: readonly Limit[]) => {
     if (budgets.length === 0) return;
     try {
       await ledger.flush();
@@ -168,6 +167,21 @@ export async function startApp(
       await quotas.recover(new BudgetIndex(gateway.snapshot.limits).listSpendings(records));
     },
   };
+  const takeover = new JournalTakeover({
+    directory: journalDirectory,
+    ledger: settleRecovered,
+    schedule: scheduleTimeout,
+    onRecovered: async (recovery) => {
+      tellRecovery(recovery, log);
+      // At the start all budgets are learned when this is done.
+      if (lifecycle.phase !== 'starting') await learnBudgets(gateway.snapshot.limits);
+    },
+    onFailed: ({ owner, error: err }) =>
+      log.error(
+        { event: 'journal_recovery_failed', owner, err },
+        'what a killed process left could not be taken over; it is tried again',
+      ),
+  });
   // Keys that the gateway made itself are let in only when it listens.
   let made: MadeKeys = { tenantKeys: [], adminKeys: [] };
   const first = compile(config, made);
@@ -206,7 +220,9 @@ export async function startApp(
     const { compiled, adminKeys } = compile(next, made);
     return async () => {
       // At the start all are learned at once, when what killed processes left is in the store.
-      if (lifecycle.phase !== 'starting') await learnNew(compiled.snapshot.limits, gateway.snapshot.limits);
+      if (lifecycle.phase !== 'starting') {
+        await learnBudgets(findNewBudgets(compiled.snapshot.limits, gateway.snapshot.limits));
+      }
       inForce.set(compiled);
       gateway.snapshot = compiled.snapshot;
       admin.keys = adminKeys;
@@ -262,6 +278,7 @@ export async function startApp(
     watch.stop();
     credentialFiles.follow([]);
     clearInterval(follow);
+    await takeover.stop();
     await drain(gateway, config.server.drainTimeout);
     await closeServer(server);
     await control.settle();
@@ -276,7 +293,7 @@ export async function startApp(
   };
   try {
     await control.start();
-    await recoverCalls(journalDirectory, settleRecovered, log);
+    await takeover.run();
     await learnSpent(gateway.snapshot.limits, store, Date.now());
     await quotas.open();
     const { host, port } = config.server;
@@ -331,24 +348,10 @@ function instanceSecrets(config: Config): string[] {
   ]);
 }
 
-/** Brings what killed processes left in the journal to the store. What fails is tried again at the next start. */
-async function recoverCalls(
-  directory: string,
-  ledger: Pick<Ledger, 'insertRecords'>,
-  log: Logger,
-): Promise<void> {
-  try {
-    const recovery = await recoverJournals(directory, ledger);
-    if (recovery.processes === 0) return;
-    const fields = { event: 'journal_recovered', ...recovery };
-    if (recovery.damagedLines > 0) log.error(fields, 'the journal of a killed process is damaged');
-    else log.warn(fields, 'a process was killed: its calls were taken over from its journal');
-  } catch (err) {
-    log.error(
-      { event: 'journal_recovery_failed', err },
-      'what killed processes left could not be taken over',
-    );
-  }
+function tellRecovery({ failures: _, ...recovery }: Recovery, log: Logger): void {
+  const fields = { event: 'journal_recovered', ...recovery };
+  if (recovery.damagedLines > 0) log.error(fields, 'the journal of a killed process is damaged');
+  else log.warn(fields, 'a process was killed: its calls were taken over from its journal');
 }
 
 /** pino writes an error out only where it is called `err`. */
