@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import type { Logger } from 'pino';
-import { CaptureArchive, type CaptureProblem } from './captures/capture-archive.ts';
+import { CaptureArchive } from './captures/capture-archive.ts';
 import type { LoadedConfig } from './config/load.ts';
 import type { Config } from './config/resolve.ts';
 import { ConfigInForce } from './config-in-force.ts';
@@ -40,9 +39,16 @@ import { createQuotas } from './quotas/create-quotas.ts';
 import type { Limit } from './quotas/limit.ts';
 import { LocalQuotas } from './quotas/local-quotas.ts';
 import { findNewBudgets, learnSpent } from './quotas/spent-budgets.ts';
-import { type ArchiveProblem, ResponseArchive } from './responses/response-archive.ts';
+import { ResponseArchive } from './responses/response-archive.ts';
 import { openStore } from './store/open.ts';
 import type { RedactingLog } from './telemetry/redacting-log.ts';
+import {
+  describeProblem,
+  reasonOf,
+  tellLedgerProblem,
+  tellRecovery,
+  tellRecoveryFailure,
+} from './tell-problems.ts';
 import { AccessRequests } from './tenants/access-requests.ts';
 import { ensureFirstKeys, type FirstSecrets, readMadeKeys } from './tenants/first-start.ts';
 import { hashOf, hashSecret, KeyRing } from './tenants/keys.ts';
@@ -55,7 +61,7 @@ import type { SignInContext } from './upstream/sign-in/create-signer.ts';
 import { CallIds } from './usage/call-ids.ts';
 import { Journal, type JournalProblem } from './usage/journal.ts';
 import { Ledger, type LedgerProblem, scheduleTimeout } from './usage/ledger.ts';
-import { JournalTakeover, type Recovery } from './usage/recover.ts';
+import { JournalTakeover } from './usage/recover.ts';
 
 export interface App {
   /** Where it listens, e.g. `http://127.0.0.1:8080`. */
@@ -100,8 +106,14 @@ export async function startApp(
     return { few: [...few, ...instanceSecrets(config)], many };
   });
   const journalDirectory = join(config.dataDirectory, 'journal');
-  const reportLedger = (problem: LedgerProblem | JournalProblem) =>
-    log.error(describeProblem(problem), `usage ledger: ${problem.kind}`);
+  const events = new EventLog({
+    store,
+    now: Date.now,
+    schedule: scheduleTimeout,
+    onFailure: (err, lost) => log.error({ err, lost }, 'the store takes no events: they are written later'),
+  });
+  const news = new ControlNews({ log, events, schedule: scheduleTimeout });
+  const reportLedger = (problem: LedgerProblem | JournalProblem) => tellLedgerProblem(news, problem);
   const ledger = new Ledger({
     store,
     journal: new Journal({ directory: journalDirectory, onProblem: reportLedger }),
@@ -133,7 +145,7 @@ export async function startApp(
     limits: () => gateway.snapshot.limits,
     now: Date.now,
     schedule: scheduleTimeout,
-    log,
+    tell: (severity, kind, message, details) => news.tellOften(severity, kind, message, details),
   });
   const compile = (next: Config, made: MadeKeys) => {
     const madeKeys = Object.keys(next.tenants).length > 0 ? [] : made.tenantKeys;
@@ -154,9 +166,12 @@ export async function startApp(
       await learnSpent(budgets, store, Date.now());
       await quotas.learn(budgets);
     } catch (err) {
-      log.error(
-        { event: 'budgets_not_learned', err },
-        'new budgets count from now on, without what was spent before',
+      news.tellOften(
+        'alarm',
+        'budgets_not_learned',
+        'budgets count from now on, without what was spent before',
+        { budgets: budgets.length, reason: reasonOf(err) },
+        { budgets: budgets.length, err },
       );
     }
   };
@@ -172,15 +187,11 @@ export async function startApp(
     ledger: settleRecovered,
     schedule: scheduleTimeout,
     onRecovered: async (recovery) => {
-      tellRecovery(recovery, log);
+      tellRecovery(news, recovery);
       // At the start all budgets are learned when this is done.
       if (lifecycle.phase !== 'starting') await learnBudgets(gateway.snapshot.limits);
     },
-    onFailed: ({ owner, error: err }) =>
-      log.error(
-        { event: 'journal_recovery_failed', owner, err },
-        'what a killed process left could not be taken over; it is tried again',
-      ),
+    onFailed: (failure) => tellRecoveryFailure(news, failure),
   });
   // Keys that the gateway made itself are let in only when it listens.
   let made: MadeKeys = { tenantKeys: [], adminKeys: [] };
@@ -229,8 +240,6 @@ export async function startApp(
       if (lifecycle.phase !== 'draining') credentialFiles.follow(next.credentialFiles);
     };
   };
-  const events = new EventLog(store, Date.now, (err) => log.error({ err }, 'an event could not be written'));
-  const news = new ControlNews(log, events);
   const control = new ControlPlane({
     loaded,
     store,
@@ -282,13 +291,14 @@ export async function startApp(
     await drain(gateway, config.server.drainTimeout);
     await closeServer(server);
     await control.settle();
-    await events.flush();
     await connections.close();
     await ledger.close();
     await responses.close();
     await captures.close();
     await tokens.stop();
     await quotas.close();
+    news.close();
+    await events.close();
     await store.close();
   };
   try {
@@ -346,19 +356,6 @@ function instanceSecrets(config: Config): string[] {
     readPassword(storeUrl(config)),
     state.kind === 'redis' ? readPassword(state.url) : undefined,
   ]);
-}
-
-function tellRecovery({ failures: _, ...recovery }: Recovery, log: Logger): void {
-  const fields = { event: 'journal_recovered', ...recovery };
-  if (recovery.damagedLines > 0) log.error(fields, 'the journal of a killed process is damaged');
-  else log.warn(fields, 'a process was killed: its calls were taken over from its journal');
-}
-
-/** pino writes an error out only where it is called `err`. */
-function describeProblem(problem: LedgerProblem | JournalProblem | ArchiveProblem | CaptureProblem): object {
-  if (!('error' in problem)) return problem;
-  const { error: err, ...rest } = problem;
-  return { ...rest, err };
 }
 
 /** Waits for running calls; those that outlast the time-out are ended with an error that their clients are told. */

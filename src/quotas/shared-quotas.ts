@@ -1,5 +1,6 @@
 import { appendAll } from '../conversation/append-all.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
+import type { JsonObject } from '../conversation/json.ts';
 import type { Schedule } from '../usage/ledger.ts';
 import { CountedAlone } from './counted-alone.ts';
 import { BudgetCounter } from './counters.ts';
@@ -48,7 +49,8 @@ export interface SharedQuotasOptions {
   limits: () => readonly Limit[];
   now: () => number;
   schedule: Schedule;
-  log: { warn(fields: object, message: string): void; error(fields: object, message: string): void };
+  /** Tells the operator. */
+  tell(severity: 'info' | 'alarm', kind: string, message: string, details: JsonObject): void;
 }
 
 /**
@@ -157,9 +159,11 @@ export class SharedQuotas implements Quotas {
     await Promise.all(this.#sending);
     const unsent = this.#unsent.length + this.#alone.size;
     if (unsent > 0) {
-      this.#options.log.error(
-        { event: 'quota_state_unsent', settlements: unsent },
+      this.#options.tell(
+        'alarm',
+        'quota_state_unsent',
         'the shared counters of limits are away: what was counted here is not brought in',
+        { settlements: unsent },
       );
     }
     this.#shared.close();
@@ -253,11 +257,13 @@ export class SharedQuotas implements Quotas {
   #noteAway(reason: string): void {
     this.#awayAtMs = this.#now();
     const { onStateLoss } = this.#options;
-    this.#options.log.error(
-      { event: 'quota_state_lost', reason, onStateLoss },
+    this.#options.tell(
+      'alarm',
+      'quota_state_lost',
       onStateLoss === 'deny'
         ? 'the shared counters of limits are away: calls that have limits are refused'
         : 'the shared counters of limits are away: calls are counted in this process alone',
+      { reason, onStateLoss },
     );
   }
 
@@ -273,9 +279,11 @@ export class SharedQuotas implements Quotas {
     await this.#bringInUncounted();
     if (this.#awayAtMs === undefined) return;
     const awayMs = this.#now() - this.#awayAtMs;
-    this.#options.log.warn(
-      { event: 'quota_state_back', awayMs, settlementsLost: this.#lost },
+    this.#options.tell(
+      'info',
+      'quota_state_back',
       'the shared counters of limits are back: what was counted alone was brought in',
+      { awayMs, settlementsLost: this.#lost },
     );
     this.#awayAtMs = undefined;
     this.#lost = 0;

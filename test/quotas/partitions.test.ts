@@ -31,7 +31,6 @@ async function setUp(context: TestContext, { saves = true } = {}) {
   const book = compileTenantLimits('t', { limits, keys: [] }, new Map(), counters);
   const now = () => START + time.nowMs;
   const told: string[] = [];
-  const tell = (fields: object) => told.push(String((fields as { event?: string }).event));
   const quotas = new SharedQuotas(
     {
       url: `redis://127.0.0.1:${proxy.port}/0`,
@@ -41,7 +40,7 @@ async function setUp(context: TestContext, { saves = true } = {}) {
       limits: () => book.own,
       now,
       schedule: time.schedule,
-      log: { warn: tell, error: tell },
+      tell: (_severity, kind) => void told.push(kind),
     },
     crypto.randomUUID(),
   );
