@@ -118,12 +118,29 @@ function selectFromTable(
   groupings: readonly Grouping[],
 ) {
   const names = groupings.filter((grouping) => grouping !== 'day');
+  if (table === 'usage_by_day' && names.length === 0 && groupings.length > 0)
+    return selectDays(store, filters);
   let select = store.db
     .selectFrom(table)
     .select(names)
     .select(['calls', sql<number>`case when ${FAILED} then calls else 0 end`.as('failed'), ...ADDED])
     .where((sums) => meetFilters(sums, 'span', filters, encodeName));
   if (groupings.includes('day')) select = select.select(startOfDay('span'));
+  return select as unknown as SelectQueryBuilder<Database, never, Addend>;
+}
+
+/** By nothing but days: they are the order of the table, so that what is a sort of all rows otherwise is one pass over them. */
+function selectDays(store: Store, filters: CallFilters) {
+  const select = store.db
+    .selectFrom('usage_by_day')
+    .select([
+      sql<number>`sum(calls)`.as('calls'),
+      sql<number>`sum(case when ${FAILED} then calls else 0 end)`.as('failed'),
+      ...ADDED.map((number) => sql<number>`sum(${sql.ref(number)})`.as(number)),
+      'span as day',
+    ])
+    .where((sums) => meetFilters(sums, 'span', filters, encodeName))
+    .groupBy('span');
   return select as unknown as SelectQueryBuilder<Database, never, Addend>;
 }
 
