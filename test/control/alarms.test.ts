@@ -84,16 +84,14 @@ test('what is told again and again is an event once a minute, with how often it 
   await time.advance(MINUTE_MS);
   news.tellOften('alarm', 'record_lost', 'lost', { call: 6 });
   news.close();
-  const told = (await events.list(undefined, 10)).toReversed();
-  assert.deepEqual(
-    told.map(({ kind, details }) => [kind, details]),
-    [
-      ['record_lost', { call: 1 }],
-      ['journal_failed', {}],
-      ['record_lost', { call: 5, untold: 3 }],
-      ['record_lost', { call: 6 }],
-    ],
-  );
+  const told = await events.list(undefined, 10);
+  // Those of one millisecond come in any order.
+  assert.deepEqual(told.map(({ kind, details }) => `${kind} ${JSON.stringify(details)}`).toSorted(), [
+    'journal_failed {}',
+    'record_lost {"call":1}',
+    'record_lost {"call":5,"untold":3}',
+    'record_lost {"call":6}',
+  ]);
   assert.equal(logged.length, 7, 'the log has all');
 });
 
@@ -111,6 +109,8 @@ onEachDatabase((database) => {
     await sql`alter table events rename to away`.execute(store.db);
     events.note('one', 'alarm', 'the store is away', {});
     await time.advance(3 * MINUTE_MS);
+    // Their order is that of their ids, which the clock makes.
+    await sleep(2);
     events.note('two', 'alarm', 'the store is away', {});
     await events.flush();
     assert.equal(failures.length, 1, 'it is told once that the store does not take them');
