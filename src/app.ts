@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import type { Logger } from 'pino';
-import { CaptureArchive, type CaptureProblem } from './captures/capture-archive.ts';
+import { CaptureArchive } from './captures/capture-archive.ts';
 import type { LoadedConfig } from './config/load.ts';
 import type { Config } from './config/resolve.ts';
 import { ConfigInForce } from './config-in-force.ts';
@@ -34,14 +33,22 @@ import { addOpenAiDoors } from './http/openai-doors.ts';
 import { addOperationsDoors } from './http/operations-doors.ts';
 import { addResponsesDoors } from './http/responses-doors.ts';
 import { createHttpServer } from './http/server.ts';
+import { BudgetIndex } from './quotas/budget-index.ts';
 import { CounterBook } from './quotas/counters.ts';
 import { createQuotas } from './quotas/create-quotas.ts';
 import type { Limit } from './quotas/limit.ts';
 import { LocalQuotas } from './quotas/local-quotas.ts';
-import { learnSpent } from './quotas/spent-budgets.ts';
-import { type ArchiveProblem, ResponseArchive } from './responses/response-archive.ts';
+import { findNewBudgets, learnSpent } from './quotas/spent-budgets.ts';
+import { ResponseArchive } from './responses/response-archive.ts';
 import { openStore } from './store/open.ts';
 import type { RedactingLog } from './telemetry/redacting-log.ts';
+import {
+  describeProblem,
+  reasonOf,
+  tellLedgerProblem,
+  tellRecovery,
+  tellRecoveryFailure,
+} from './tell-problems.ts';
 import { AccessRequests } from './tenants/access-requests.ts';
 import { ensureFirstKeys, type FirstSecrets, readMadeKeys } from './tenants/first-start.ts';
 import { hashOf, hashSecret, KeyRing } from './tenants/keys.ts';
@@ -54,7 +61,7 @@ import type { SignInContext } from './upstream/sign-in/create-signer.ts';
 import { CallIds } from './usage/call-ids.ts';
 import { Journal, type JournalProblem } from './usage/journal.ts';
 import { Ledger, type LedgerProblem, scheduleTimeout } from './usage/ledger.ts';
-import { recoverJournals } from './usage/recover.ts';
+import { JournalTakeover } from './usage/recover.ts';
 
 export interface App {
   /** Where it listens, e.g. `http://127.0.0.1:8080`. */
@@ -99,8 +106,14 @@ export async function startApp(
     return { few: [...few, ...instanceSecrets(config)], many };
   });
   const journalDirectory = join(config.dataDirectory, 'journal');
-  const reportLedger = (problem: LedgerProblem | JournalProblem) =>
-    log.error(describeProblem(problem), `usage ledger: ${problem.kind}`);
+  const events = new EventLog({
+    store,
+    now: Date.now,
+    schedule: scheduleTimeout,
+    onFailure: (err, lost) => log.error({ err, lost }, 'the store takes no events: they are written later'),
+  });
+  const news = new ControlNews({ log, events, schedule: scheduleTimeout });
+  const reportLedger = (problem: LedgerProblem | JournalProblem) => tellLedgerProblem(news, problem);
   const ledger = new Ledger({
     store,
     journal: new Journal({ directory: journalDirectory, onProblem: reportLedger }),
@@ -132,7 +145,7 @@ export async function startApp(
     limits: () => gateway.snapshot.limits,
     now: Date.now,
     schedule: scheduleTimeout,
-    log,
+    tell: (severity, kind, message, details) => news.tellOften(severity, kind, message, details),
   });
   const compile = (next: Config, made: MadeKeys) => {
     const madeKeys = Object.keys(next.tenants).length > 0 ? [] : made.tenantKeys;
@@ -145,17 +158,41 @@ export async function startApp(
     if (tenantKey) throw new Error(`The admin key '${tenantKey.key}' has the secret of a tenant's key.`);
     return { compiled, adminKeys: new KeyRing(keys, Date.now) };
   };
-  /** What new budgets have spent already. The configuration is written by then: it is in force whatever comes of this. */
-  const learnNew = async (limits: readonly Limit[], earlier: readonly Limit[]) => {
+  /** What was spent of budgets already. The configuration is written by then: it is in force whatever comes of this. */
+  const learnBudgets = async (budgets: readonly Limit[]) => {
+    if (budgets.length === 0) return;
     try {
-      await learnSpent(withoutKnown(limits, earlier), store, Date.now());
+      await ledger.flush();
+      await learnSpent(budgets, store, Date.now());
+      await quotas.learn(budgets);
     } catch (err) {
-      log.error(
-        { event: 'budgets_not_learned', err },
-        'new budgets count from now on, without what was spent before',
+      news.tellOften(
+        'alarm',
+        'budgets_not_learned',
+        'budgets count from now on, without what was spent before',
+        { budgets: budgets.length, reason: reasonOf(err) },
+        { budgets: budgets.length, err },
       );
     }
   };
+  /** Records of processes that were killed. When they are in the store they have their costs. */
+  const settleRecovered: Pick<Ledger, 'insertRecords'> = {
+    insertRecords: async (records) => {
+      await ledger.insertRecords(records);
+      await quotas.recover(new BudgetIndex(gateway.snapshot.limits).listSpendings(records));
+    },
+  };
+  const takeover = new JournalTakeover({
+    directory: journalDirectory,
+    ledger: settleRecovered,
+    schedule: scheduleTimeout,
+    onRecovered: async (recovery) => {
+      tellRecovery(news, recovery);
+      // At the start all budgets are learned when this is done.
+      if (lifecycle.phase !== 'starting') await learnBudgets(gateway.snapshot.limits);
+    },
+    onFailed: (failure) => tellRecoveryFailure(news, failure),
+  });
   // Keys that the gateway made itself are let in only when it listens.
   let made: MadeKeys = { tenantKeys: [], adminKeys: [] };
   const first = compile(config, made);
@@ -194,15 +231,15 @@ export async function startApp(
     const { compiled, adminKeys } = compile(next, made);
     return async () => {
       // At the start all are learned at once, when what killed processes left is in the store.
-      if (lifecycle.phase !== 'starting') await learnNew(compiled.snapshot.limits, gateway.snapshot.limits);
+      if (lifecycle.phase !== 'starting') {
+        await learnBudgets(findNewBudgets(compiled.snapshot.limits, gateway.snapshot.limits));
+      }
       inForce.set(compiled);
       gateway.snapshot = compiled.snapshot;
       admin.keys = adminKeys;
       if (lifecycle.phase !== 'draining') credentialFiles.follow(next.credentialFiles);
     };
   };
-  const events = new EventLog(store, Date.now, (err) => log.error({ err }, 'an event could not be written'));
-  const news = new ControlNews(log, events);
   const control = new ControlPlane({
     loaded,
     store,
@@ -250,21 +287,23 @@ export async function startApp(
     watch.stop();
     credentialFiles.follow([]);
     clearInterval(follow);
+    await takeover.stop();
     await drain(gateway, config.server.drainTimeout);
     await closeServer(server);
     await control.settle();
-    await events.flush();
     await connections.close();
     await ledger.close();
     await responses.close();
     await captures.close();
     await tokens.stop();
     await quotas.close();
+    news.close();
+    await events.close();
     await store.close();
   };
   try {
     await control.start();
-    await recoverCalls(journalDirectory, ledger, log);
+    await takeover.run();
     await learnSpent(gateway.snapshot.limits, store, Date.now());
     await quotas.open();
     const { host, port } = config.server;
@@ -310,12 +349,6 @@ function compileAdminKeys(config: Config, made: MadeKeys['adminKeys']): AdminKey
   return [...first, ...configured];
 }
 
-/** Limits of which an earlier configuration did not have the very same object. */
-function withoutKnown(limits: readonly Limit[], earlier: readonly Limit[]): Limit[] {
-  const known = new Set(earlier);
-  return limits.filter((limit) => !known.has(limit) && !limit.knownCounter);
-}
-
 /** What no log may hold, of what takes a restart to change. */
 function instanceSecrets(config: Config): string[] {
   const { state } = config;
@@ -323,29 +356,6 @@ function instanceSecrets(config: Config): string[] {
     readPassword(storeUrl(config)),
     state.kind === 'redis' ? readPassword(state.url) : undefined,
   ]);
-}
-
-/** Brings what killed processes left in the journal to the store. What fails is tried again at the next start. */
-async function recoverCalls(directory: string, ledger: Ledger, log: Logger): Promise<void> {
-  try {
-    const recovery = await recoverJournals(directory, ledger);
-    if (recovery.processes === 0) return;
-    const fields = { event: 'journal_recovered', ...recovery };
-    if (recovery.damagedLines > 0) log.error(fields, 'the journal of a killed process is damaged');
-    else log.warn(fields, 'a process was killed: its calls were taken over from its journal');
-  } catch (err) {
-    log.error(
-      { event: 'journal_recovery_failed', err },
-      'what killed processes left could not be taken over',
-    );
-  }
-}
-
-/** pino writes an error out only where it is called `err`. */
-function describeProblem(problem: LedgerProblem | JournalProblem | ArchiveProblem | CaptureProblem): object {
-  if (!('error' in problem)) return problem;
-  const { error: err, ...rest } = problem;
-  return { ...rest, err };
 }
 
 /** Waits for running calls; those that outlast the time-out are ended with an error that their clients are told. */

@@ -1,6 +1,6 @@
 import { ConfigError, formatProblem } from '../config/problem.ts';
 import type { JsonObject } from '../conversation/json.ts';
-import type { Event, EventLog } from './event-log.ts';
+import type { Event, EventLog, Schedule } from './event-log.ts';
 
 export interface NewsLog {
   info(fields: object, message: string): void;
@@ -13,18 +13,86 @@ const LEVELS = { info: 'info', warning: 'warn', alarm: 'error' } as const satisf
   keyof NewsLog
 >;
 
-/** What the control plane tells its operators: in the log of the instance, and as an event in the store. */
-export class ControlNews {
-  readonly #log: NewsLog;
-  readonly #events: Pick<EventLog, 'note'>;
+/** What may happen with every call while something is away is an event of its kind so often. */
+const EVENT_EVERY_MS = 60_000;
 
-  constructor(log: NewsLog, events: Pick<EventLog, 'note'>) {
-    this.#log = log;
+export interface NewsOptions {
+  log: NewsLog;
+  events: Pick<EventLog, 'note'>;
+  schedule: Schedule;
+}
+
+/** An event of a kind that was told less than a minute ago. */
+interface Waiting {
+  note: (untold: number) => void;
+  /** How many before it were no events. */
+  untold: number;
+}
+
+/** What the gateway tells its operators: in the log of the instance, and as an event in the store. */
+export class ControlNews {
+  readonly log: NewsLog;
+  readonly #events: Pick<EventLog, 'note'>;
+  readonly #schedule: Schedule;
+  /** By kind, for a minute from each event on: the last that came since, if one did. */
+  readonly #often = new Map<string, { waiting: Waiting | undefined; cancel: () => void }>();
+
+  constructor({ log, events, schedule }: NewsOptions) {
+    this.log = log;
     this.#events = events;
+    this.#schedule = schedule;
+  }
+
+  /**
+   * Tells what may happen again and again: each time in the log, and as an event once a minute of each kind: the first at once, and of
+   * those in a minute the last when it is over, so that the newest event says how things are.
+   *
+   * @param logged what the log is told in place of the details
+   */
+  tellOften(
+    severity: Event['severity'],
+    kind: string,
+    message: string,
+    details: JsonObject,
+    logged: object = details,
+  ): void {
+    this.log[LEVELS[severity]]({ event: kind, ...logged }, message);
+    const note = (untold: number) =>
+      this.#events.note(kind, severity, message, untold > 0 ? { ...details, untold } : details);
+    const often = this.#often.get(kind);
+    if (!often) {
+      note(0);
+      this.#pause(kind);
+      return;
+    }
+    const { waiting } = often;
+    often.waiting = { note, untold: waiting ? waiting.untold + 1 : 0 };
+  }
+
+  /** Tells what waits for its minute. */
+  close(): void {
+    for (const { waiting, cancel } of this.#often.values()) {
+      cancel();
+      waiting?.note(waiting.untold);
+    }
+    this.#often.clear();
+  }
+
+  #pause(kind: string): void {
+    const cancel = this.#schedule(() => this.#goOn(kind), EVENT_EVERY_MS);
+    this.#often.set(kind, { waiting: undefined, cancel });
+  }
+
+  #goOn(kind: string): void {
+    const waiting = this.#often.get(kind)?.waiting;
+    this.#often.delete(kind);
+    if (!waiting) return;
+    waiting.note(waiting.untold);
+    this.#pause(kind);
   }
 
   tell(severity: Event['severity'], kind: string, message: string, details: JsonObject): void {
-    this.#log[LEVELS[severity]]({ event: kind, ...details }, message);
+    this.log[LEVELS[severity]]({ event: kind, ...details }, message);
     this.#events.note(kind, severity, message, details);
   }
 }

@@ -13,33 +13,52 @@ export interface Event {
   details: JsonValue;
 }
 
+/** Runs a task once after a delay; the function given back calls it off. */
+export type Schedule = (task: () => void, delayMs: number) => () => void;
+
+export interface EventLogOptions {
+  store: Pick<Store, 'db'>;
+  now: () => number;
+  schedule: Schedule;
+  /** The store takes no events: told once, until it does. `lost`: events that are in the log alone. */
+  onFailure: (error: unknown, lost: number) => void;
+}
+
+/** What waits for a store that is away; some hundred kilobytes. */
+const MOST_PENDING = 1_000;
+const RETRY_MS = 5_000;
+
 /** What happened that an operator may want to know of, in the store: all instances share it. */
 export class EventLog {
   readonly #db: Store['db'];
-  readonly #now: () => number;
-  readonly #onFailure: (error: unknown) => void;
-  #writing: Promise<void> = Promise.resolve();
+  readonly #options: EventLogOptions;
+  readonly #pending: EventRow[] = [];
+  #lost = 0;
+  #writing: Promise<void> | undefined;
+  #isFailing = false;
+  #cancelRetry: (() => void) | undefined;
 
-  constructor(store: Pick<Store, 'db'>, now: () => number, onFailure: (error: unknown) => void) {
-    this.#db = store.db;
-    this.#now = now;
-    this.#onFailure = onFailure;
+  constructor(options: EventLogOptions) {
+    this.#db = options.store.db;
+    this.#options = options;
   }
 
   /** Notes an event; it is written later, in order. */
   note(kind: string, severity: Event['severity'], message: string, details: JsonObject = {}): void {
-    const row: EventRow = {
+    if (this.#pending.length >= MOST_PENDING) {
+      this.#lost += 1;
+      return;
+    }
+    this.#pending.push({
       id: randomUUIDv7(),
-      created_at: this.#now(),
+      created_at: this.#options.now(),
       kind,
       severity,
       message,
       details: JSON.stringify(details),
-    };
-    this.#writing = this.#writing.then(async () => {
-      await this.#db.insertInto('events').values(row).execute();
     });
-    this.#writing = this.#writing.catch(this.#onFailure);
+    // While the store fails it is asked now and then.
+    if (!this.#cancelRetry) void this.flush();
   }
 
   /** Newest first; those before the event `before`. One more than `limit` where there are more. What was noted here is among them. */
@@ -58,8 +77,41 @@ export class EventLog {
     }));
   }
 
-  /** Resolves when what was noted so far is written. */
+  /** Resolves when what was noted so far is written, or could not be. */
   flush(): Promise<void> {
+    if (this.#pending.length === 0) return Promise.resolve();
+    this.#writing ??= this.#write();
     return this.#writing;
+  }
+
+  /** Writes what it can; what is left then is in the log alone. */
+  async close(): Promise<void> {
+    await this.flush();
+    this.#cancelRetry?.();
+    const left = this.#pending.length + this.#lost;
+    if (left > 0) this.#options.onFailure(new Error('the store is away'), left);
+  }
+
+  /** Never rejects. There is something to write when it is called, so that it does not end before it is known to have begun. */
+  async #write(): Promise<void> {
+    this.#cancelRetry?.();
+    this.#cancelRetry = undefined;
+    try {
+      for (let row = this.#pending[0]; row; row = this.#pending[0]) {
+        // It may be there: a commit whose confirmation was lost.
+        await this.#db
+          .insertInto('events')
+          .values(row)
+          .onConflict((conflict) => conflict.column('id').doNothing())
+          .execute();
+        this.#pending.shift();
+      }
+      this.#isFailing = false;
+    } catch (error) {
+      if (!this.#isFailing) this.#options.onFailure(error, this.#lost);
+      this.#isFailing = true;
+      this.#cancelRetry = this.#options.schedule(() => void this.flush(), RETRY_MS);
+    }
+    this.#writing = undefined;
   }
 }

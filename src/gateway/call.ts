@@ -7,7 +7,7 @@ import type { UpstreamDialect } from '../dialects/dialect.ts';
 import type { HeldReference } from '../dialects/held-references.ts';
 import type { FieldSpans } from '../dialects/request-fields.ts';
 import { SeenWords } from '../dialects/seen-words.ts';
-import type { Reservation } from '../quotas/reservation.ts';
+import type { Refusal, Reservation } from '../quotas/reservation.ts';
 import type { Target } from '../routing/target.ts';
 import type { StartNote, Waiting } from '../usage/journal.ts';
 import type { AttemptRecord } from '../usage/record.ts';
@@ -67,6 +67,8 @@ export class Call implements Waiting {
 
   /** What it took of its limits, where it has any. */
   reservation: Reservation | undefined;
+  /** The one that it did not fit into. */
+  refusal: Refusal | undefined;
 
   readonly attempts: AttemptRecord[] = [];
   target: Target | undefined;

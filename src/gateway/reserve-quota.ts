@@ -72,7 +72,13 @@ function takeOrCount(
     return undefined;
   }
   if (mayCountHelp(gateway, call, plan, outcome)) return reserveCounted(gateway, call, plan, outcome);
-  throw describeRefusal(outcome);
+  throw refuse(call, outcome);
+}
+
+/** The answer tells of the rate that refuses. */
+function refuse(call: Call, refusal: Refusal): GatewayError {
+  call.refusal = refusal;
+  return describeRefusal(refusal);
 }
 
 function take(gateway: Gateway, call: Call, reservation: Reservation): void {
@@ -116,7 +122,7 @@ async function reserveCounted(
       { call: call.id, reason: message },
       'a call could not be counted and is limited by its size',
     );
-    throw describeRefusal(refusal);
+    throw refuse(call, refusal);
   }
   if (call.settled) return;
   const limits = call.caller.limits?.find(call.model) ?? [];
@@ -125,7 +131,7 @@ async function reserveCounted(
     boundDemand(gateway, call, plan, limits, counted),
     call.id,
   );
-  if (!(outcome instanceof Reservation)) throw describeRefusal(outcome);
+  if (!(outcome instanceof Reservation)) throw refuse(call, outcome);
   take(gateway, call, outcome);
 }
 

@@ -1,5 +1,5 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
-import { pushRateHeaders } from '../quotas/rate-headers.ts';
+import { pushRateHeaders, pushRefusedRate } from '../quotas/rate-headers.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import { headerText, nameDropped } from './name-dropped.ts';
@@ -104,6 +104,7 @@ function answerHeaders(call: Call, contentType?: string): string[] {
     headers.push('server-timing', serverTiming(call));
   }
   if (call.reservation) pushRateHeaders(headers, call.door.dialect.name, call.reservation);
+  else if (call.refusal) pushRefusedRate(headers, call.door.dialect.name, call.refusal);
   const dropped = call.droppedOfAnswer?.length ? [...call.dropped, ...call.droppedOfAnswer] : call.dropped;
   if (dropped.length > 0) headers.push('x-fairlead-dropped', nameDropped(dropped));
   return headers;

@@ -124,7 +124,14 @@ export class BudgetCounter implements Counter {
     return atMs >= this.#startMs && atMs < this.#endMs ? this.#learned : 0;
   }
 
-  /** Told by who knows better: the records of an earlier run, or counters that instances share. */
+  /** Told what the records say: no less was spent. What is known here may be newer than they are. */
+  raise(spent: number, nowMs: number): void {
+    this.#enter(nowMs);
+    this.#spent = Math.max(this.#spent, spent);
+    this.#learned = Math.max(this.#learned, spent);
+  }
+
+  /** Told by who knows better: counters that instances share. */
   learn(spent: number, reservedElsewhere: number, nowMs: number): void {
     this.#enter(nowMs);
     this.#spent = spent;

@@ -55,5 +55,10 @@ export class LocalQuotas implements Quotas {
 
   async open(): Promise<void> {}
 
+  async learn(): Promise<void> {}
+
+  /** What another process counted was counted in its memory alone. */
+  async recover(): Promise<void> {}
+
   async close(): Promise<void> {}
 }

@@ -1,5 +1,5 @@
 import type { CallerDialectName } from '../dialects/dialect.ts';
-import type { RateLeft, Reservation } from './reservation.ts';
+import type { RateLeft, Refusal, Reservation } from './reservation.ts';
 import { sliceAt, sliceExpiry } from './window.ts';
 
 /** How a family of clients is told what is left of its rates. */
@@ -37,6 +37,15 @@ export function pushRateHeaders(
   const { requests, tokens, atMs } = reservation;
   if (requests) pushRate(headers, form, 'requests', requests, atMs);
   if (tokens) pushRate(headers, form, 'tokens', tokens, atMs);
+}
+
+/** Adds what is left of the rate that refuses a call to the headers of the refusal. Of a model's nothing is told, as in answers. */
+export function pushRefusedRate(headers: string[], dialect: CallerDialectName, refusal: Refusal): void {
+  const { limit, available, atMs } = refusal;
+  const { kind, scope, max } = limit;
+  if (scope.kind === 'model' || (kind !== 'requests' && kind !== 'tokens')) return;
+  const form = dialect === 'messages' ? ANTHROPIC : OPENAI;
+  pushRate(headers, form, kind, { limit: max, remaining: Math.max(0, available) }, atMs);
 }
 
 /** The call itself was counted just then, so everything has come back when it no longer counts. */

@@ -6,11 +6,18 @@ import { SLICE_MS, SLICES } from './window.ts';
  *
  *   window   a hash: slice of two seconds → amount
  *   slots    a sorted set: call → when its lease ends
- *   budget   a hash with `spent` and `reserved`; beside it, at `KEY:held`, a sorted set of `call|amount` → when its lease ends
+ *   budget   a hash with `spent` and `reserved`; beside it, at `KEY:held`, a sorted set of `call|amount` → when its lease ends, and
+ *            at `KEY:lapsed` one of calls whose lease ran out → when that was found
+ *
+ * A call is spent of a budget once: it leaves `held` or `lapsed` by that. So what of a budget was settled and what was not can be told
+ * as long as there is the budget, also for an instance that got no answer or is no more.
  *
  * Times come from the instances: their clocks are taken to agree to within a second or so. Numbers are whole. Every key
  * has a time to live. A cluster is not supported: the keys of a call would lie on several of its nodes.
  */
+
+/** A call that nobody has settled for so long is forgotten: its instance will not start again. */
+const LAPSED_MS = 35 * 24 * 3_600_000;
 
 const PRELUDE = `
 local SLICE_MS, SLICES = ${SLICE_MS}, ${SLICES}
@@ -18,11 +25,18 @@ local WINDOW_TTL = SLICES * SLICE_MS
 local now, call = tonumber(ARGV[1]), ARGV[2]
 local slice = math.floor(now / SLICE_MS)
 local function whole(number) return string.format('%.0f', number) end
-local function release(key)
-  local held = key .. ':held'
+local function reserve(key, amount)
+  if amount ~= 0 then redis.call('HINCRBY', key, 'reserved', whole(amount)) end
+end
+local function release(key, ttl)
+  local held, lapsed = key .. ':held', key .. ':lapsed'
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', held, '-inf', whole(now))) do
     redis.call('ZREM', held, member)
-    redis.call('HINCRBY', key, 'reserved', '-' .. string.match(member, '|(%d+)$'))
+    local taker, amount = string.match(member, '^(.*)|(%d+)$')
+    reserve(key, -tonumber(amount))
+    redis.call('ZADD', lapsed, whole(now), taker)
+    redis.call('ZREMRANGEBYSCORE', lapsed, '-inf', whole(now - ${LAPSED_MS}))
+    redis.call('PEXPIRE', lapsed, ttl)
   end
 end
 `;
@@ -56,7 +70,7 @@ for i, key in ipairs(KEYS) do
     redis.call('ZREMRANGEBYSCORE', key, '-inf', whole(now))
     used = redis.call('ZCARD', key)
   else
-    release(key)
+    release(key, ARGV[at + 4])
     local found = redis.call('HMGET', key, 'spent', 'reserved')
     spent[i], reserved[i] = tonumber(found[1] or '0'), tonumber(found[2] or '0')
     used = spent[i] + reserved[i]
@@ -88,8 +102,8 @@ for i, key in ipairs(KEYS) do
   elseif counts == 'slots' then
     redis.call('ZADD', key, whole(now + lease), call)
     redis.call('PEXPIRE', key, ttl)
-  elseif amount > 0 then
-    redis.call('HINCRBY', key, 'reserved', whole(amount))
+  else
+    reserve(key, amount)
     redis.call('ZADD', key .. ':held', whole(now + lease), call .. '|' .. whole(amount))
     redis.call('PEXPIRE', key, ttl)
     redis.call('PEXPIRE', key .. ':held', ttl)
@@ -103,30 +117,34 @@ return reply
 `;
 
 /**
- * Settles a call, once: the last key is the mark that it was.
- * ARGV: now, call, how long the mark stays in ms; for each limit: how it counts, taken, used, when it was taken, time to live.
+ * Settles a call, once. Of a budget its lease tells whether it was; where it has none and was certainly not sent before (`sure`), the
+ * Redis lost it. Of a rate the last key is the mark that it was: what was taken longer ago than the mark stays counts nowhere.
+ * ARGV: now, call, how long the mark stays in ms, 1 where it is sure; for each limit: how it counts, taken, used, when it was taken,
+ * time to live.
  */
 export const SETTLE = `${PRELUDE}
-if not redis.call('SET', KEYS[#KEYS], '1', 'NX', 'PX', ARGV[3]) then return 0 end
+local mark, sure = KEYS[#KEYS], ARGV[4] == '1'
+local isFirst
 for i = 1, #KEYS - 1 do
-  local key, at = KEYS[i], 3 + (i - 1) * 5
+  local key, at = KEYS[i], 4 + (i - 1) * 5
   local counts, taken, used, ttl = ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), ARGV[at + 5]
   if counts == 'window' then
+    if isFirst == nil then isFirst = redis.call('SET', mark, '1', 'NX', 'PX', ARGV[3]) ~= false end
     local takenIn = math.floor(tonumber(ARGV[at + 4]) / SLICE_MS)
     local there = tonumber(redis.call('HGET', key, whole(takenIn)) or '0')
-    if used < taken and there > 0 then
+    if isFirst and used < taken and there > 0 then
       redis.call('HINCRBY', key, whole(takenIn), whole(-math.min(taken - used, there)))
-    elseif used > taken then
+    elseif isFirst and used > taken then
       redis.call('HINCRBY', key, whole(slice), whole(used - taken))
       redis.call('PEXPIRE', key, WINDOW_TTL)
     end
   elseif counts == 'slots' then
     redis.call('ZREM', key, call)
   else
-    if taken > 0 and redis.call('ZREM', key .. ':held', call .. '|' .. whole(taken)) == 1 then
-      redis.call('HINCRBY', key, 'reserved', whole(-taken))
-    end
-    if used > 0 then redis.call('HINCRBY', key, 'spent', whole(used)) end
+    local isOpen = redis.call('ZREM', key .. ':held', call .. '|' .. whole(taken)) == 1
+    if isOpen then reserve(key, -taken)
+    else isOpen = redis.call('ZREM', key .. ':lapsed', call) == 1 end
+    if used > 0 and (isOpen or sure) then redis.call('HINCRBY', key, 'spent', whole(used)) end
     redis.call('PEXPIRE', key, ttl)
   end
 end
@@ -134,7 +152,7 @@ return 1
 `;
 
 /**
- * Leases of a call that still runs go on.
+ * Leases of a call that still runs go on, and begin again where they ran out.
  * ARGV: now, call, lease in ms; for each limit: how it counts, taken, time to live.
  */
 export const RENEW = `${PRELUDE}
@@ -145,7 +163,14 @@ for i, key in ipairs(KEYS) do
     redis.call('ZADD', key, 'XX', untilWhen, call)
     redis.call('PEXPIRE', key, ARGV[at + 3])
   elseif ARGV[at + 1] == 'budget' then
-    redis.call('ZADD', key .. ':held', 'XX', untilWhen, call .. '|' .. ARGV[at + 2])
+    local held, member = key .. ':held', call .. '|' .. ARGV[at + 2]
+    if redis.call('ZREM', key .. ':lapsed', call) == 1 then
+      reserve(key, tonumber(ARGV[at + 2]))
+      redis.call('ZADD', held, untilWhen, member)
+    else
+      redis.call('ZADD', held, 'XX', untilWhen, member)
+    end
+    redis.call('PEXPIRE', held, ARGV[at + 3])
   end
 end
 return 1
@@ -154,7 +179,7 @@ return 1
 /**
  * Brings in what was counted elsewhere; once: the last key is the mark that it was.
  * ARGV: now, unused, how long the mark stays in ms; for each counter: how it counts, amount, when it was counted, time to live, and what
- * was known to be spent, for a budget that is not there (any more).
+ * was known to be spent, for a budget of which less is there: it was not counted for a while, or its data were lost.
  */
 export const BRING_IN = `${PRELUDE}
 if not redis.call('SET', KEYS[#KEYS], '1', 'NX', 'PX', ARGV[3]) then return 0 end
@@ -168,10 +193,35 @@ for i = 1, #KEYS - 1 do
       redis.call('PEXPIRE', key, WINDOW_TTL)
     end
   else
-    if redis.call('EXISTS', key) == 0 then redis.call('HSET', key, 'spent', known) end
+    local there = tonumber(redis.call('HGET', key, 'spent') or '0')
+    if there < tonumber(known) then redis.call('HSET', key, 'spent', known) end
     redis.call('HINCRBY', key, 'spent', amount)
     redis.call('PEXPIRE', key, ttl)
   end
 end
+return 1
+`;
+
+/**
+ * Settles calls of an instance that is no more, in one budget; those of them that it settled are not there any more.
+ * ARGV: now, unused, time to live; for each call: the call, used.
+ */
+export const RECOVER = `${PRELUDE}
+local key = KEYS[1]
+local held = {}
+for _, member in ipairs(redis.call('ZRANGE', key .. ':held', 0, -1)) do
+  held[string.match(member, '^(.*)|%d+$')] = member
+end
+for at = 4, #ARGV, 2 do
+  local taker, used = ARGV[at], tonumber(ARGV[at + 1])
+  local member = held[taker]
+  if member then
+    redis.call('ZREM', key .. ':held', member)
+    reserve(key, -tonumber(string.match(member, '|(%d+)$')))
+  end
+  local isOpen = member or redis.call('ZREM', key .. ':lapsed', taker) == 1
+  if isOpen and used > 0 then redis.call('HINCRBY', key, 'spent', whole(used)) end
+end
+redis.call('PEXPIRE', key, ARGV[3])
 return 1
 `;

@@ -78,6 +78,15 @@ export function usedOf({ measure }: Limit, used: Used): number {
   return used[measure];
 }
 
+/** What a call of a process that is no more used of a budget, as its record says. */
+export interface Spending {
+  limit: Limit;
+  callId: string;
+  /** Unix milliseconds: when it began. */
+  atMs: number;
+  amount: number;
+}
+
 /**
  * Where calls are counted against limits.
  *
@@ -93,5 +102,12 @@ export interface Quotas {
   settle(reservation: Reservation, used: Used): void;
   /** To be waited for before calls are let in: counters that are away delay it by two seconds at most. */
   open(): Promise<void>;
+  /**
+   * To be waited for before calls meet these limits: what their counters of this process were told was spent is told to whoever counts
+   * with them. Never rejects.
+   */
+  learn(limits: readonly Limit[]): Promise<void>;
+  /** Settles calls of processes that are no more, each once, wherever they were left. Never rejects. */
+  recover(spendings: readonly Spending[]): Promise<void>;
   close(): Promise<void>;
 }

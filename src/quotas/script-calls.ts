@@ -1,6 +1,7 @@
+import { BudgetCounter } from './counters.ts';
 import { type Demand, LIMIT_KINDS, type Limit } from './limit.ts';
 import { PERIODS } from './period.ts';
-import { concerns, type Refusal, type Reservation, type Used, usedOf } from './reservation.ts';
+import { concerns, type Refusal, type Reservation, type Spending, type Used, usedOf } from './reservation.ts';
 import type { ScriptCall } from './shared-counters.ts';
 import { SLICE_MS, SLICES } from './window.ts';
 
@@ -10,7 +11,7 @@ import { SLICE_MS, SLICES } from './window.ts';
 
 /** How long what a call took stays taken when its instance is not heard of any more. */
 export const LEASE_MS = 60_000;
-/** A settlement whose answer was lost is sent again, and must not count twice. */
+/** What was settled of a rate, or brought in, must not count twice where it is sent again. Rates are over by then. */
 export const MARK_MS = 120_000;
 const MS_PER_HOUR = 3_600_000;
 /** What no period ends. Each call that counts there begins it anew. */
@@ -61,20 +62,24 @@ export function describeSettlement(
   isMeant: (limit: Limit) => boolean = () => true,
 ): ScriptCall | undefined {
   const keys: string[] = [];
-  const args: (string | number)[] = [nowMs, id, MARK_MS];
+  const args: (string | number)[] = [nowMs, id, MARK_MS, 1];
   for (const limit of limits) {
     if (!concerns(limit, demand) || !isMeant(limit)) continue;
     const { counts } = LIMIT_KINDS[limit.kind];
     const taken = demand[limit.measure];
     const inTheEnd = usedOf(limit, used);
-    if (counts === 'window' ? taken === inTheEnd : counts === 'budget' && taken === 0 && inTheEnd === 0)
-      continue;
+    if (counts === 'window' && taken === inTheEnd) continue;
     keys.push(keyOf(limit, atMs));
     args.push(counts, taken, inTheEnd, atMs, ttlOf(limit, atMs, nowMs));
   }
   if (keys.length === 0) return undefined;
   keys.push(`${PREFIX}settled:${id}`);
   return { keys, args };
+}
+
+/** The same settlement, to be sent again: whether it was counted is not known. */
+export function resendOf({ keys, args }: ScriptCall): ScriptCall {
+  return { keys, args: args.with(3, 0) };
 }
 
 export function describeRenewal(
@@ -91,6 +96,47 @@ export function describeRenewal(
     args.push(counts, demand[limit.measure], ttlOf(limit, atMs, nowMs));
   }
   return keys.length > 0 ? { keys, args } : undefined;
+}
+
+/** What was counted elsewhere, or (an amount of 0) is only known to be spent of a budget. */
+export interface Counted {
+  limit: Limit;
+  amount: number;
+  atMs: number;
+}
+
+/** `mark`: the key that says that it was brought in. */
+export function describeBringIn(counted: readonly Counted[], nowMs: number, mark: string): ScriptCall {
+  const keys: string[] = [];
+  const ofCounters: (string | number)[] = [];
+  // The mark stays as long as what is changed: until there is an answer it is sent again, however long that takes.
+  let markMs = MARK_MS;
+  for (const { limit, amount, atMs } of counted) {
+    const { counter, kind } = limit;
+    const known = counter instanceof BudgetCounter ? counter.learned(atMs) : 0;
+    const ttlMs = ttlOf(limit, atMs, nowMs);
+    keys.push(keyOf(limit, atMs));
+    ofCounters.push(LIMIT_KINDS[kind].counts, amount, atMs, ttlMs, known);
+    markMs = Math.max(markMs, ttlMs);
+  }
+  keys.push(mark);
+  return { keys, args: [nowMs, '', markMs, ...ofCounters] };
+}
+
+/** A script for each budget. */
+export function describeRecoveries(spendings: readonly Spending[], nowMs: number): ScriptCall[] {
+  const calls: ScriptCall[] = [];
+  for (const [key, ofBudget] of Map.groupBy(spendings, ({ limit, atMs }) => keyOf(limit, atMs))) {
+    for (const part of inBatches(ofBudget)) {
+      const [first] = part;
+      // All of them are of one period.
+      const ttlMs = first ? ttlOf(first.limit, first.atMs, nowMs) : 0;
+      const args: (string | number)[] = [nowMs, '', ttlMs];
+      for (const { callId, amount } of part) args.push(callId, amount);
+      calls.push({ keys: [key], args });
+    }
+  }
+  return calls;
 }
 
 export function readRefusal(
@@ -110,4 +156,11 @@ export function readRefusal(
 export function readNumbers(reply: unknown): number[] {
   if (!Array.isArray(reply)) throw new Error('a script gave no list');
   return reply.map(Number);
+}
+
+/** What one script changes, or how many are sent before their answers are waited for. */
+const BATCH = 200;
+
+export function* inBatches<T>(all: readonly T[]): Generator<T[]> {
+  for (let from = 0; from < all.length; from += BATCH) yield all.slice(from, from + BATCH);
 }

@@ -1,9 +1,15 @@
 import { setImmediate } from 'node:timers';
 import { Redis } from 'ioredis';
 import type { Schedule } from '../usage/ledger.ts';
-import { BRING_IN, RENEW, RESERVE, SETTLE } from './redis-scripts.ts';
+import { BRING_IN, RECOVER, RENEW, RESERVE, SETTLE } from './redis-scripts.ts';
 
-const SCRIPTS = { reserve: RESERVE, settle: SETTLE, renew: RENEW, bringIn: BRING_IN } as const;
+const SCRIPTS = {
+  reserve: RESERVE,
+  settle: SETTLE,
+  renew: RENEW,
+  bringIn: BRING_IN,
+  recover: RECOVER,
+} as const;
 export type ScriptName = keyof typeof SCRIPTS;
 
 /** What a script changes: a key for each counter, then what it is told. */

@@ -1,40 +1,42 @@
 import { appendAll } from '../conversation/append-all.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
+import type { JsonObject } from '../conversation/json.ts';
 import type { Schedule } from '../usage/ledger.ts';
+import { CountedAlone } from './counted-alone.ts';
 import { BudgetCounter } from './counters.ts';
-import { type Demand, LIMIT_KINDS, type Limit } from './limit.ts';
+import type { Demand, Limit } from './limit.ts';
 import type { LocalQuotas } from './local-quotas.ts';
 import {
   concerns,
   type Quotas,
   type Refusal,
   Reservation,
+  type Spending,
   USED_NOTHING,
   type Used,
   usedOf,
   VOID,
 } from './reservation.ts';
 import {
+  type Counted,
+  describeBringIn,
+  describeRecoveries,
   describeRenewal,
   describeReserve,
   describeSettlement,
+  inBatches,
   isHeldByCall,
-  keyOf,
   LEASE_MS,
-  MARK_MS,
   PREFIX,
   readNumbers,
   readRefusal,
-  ttlOf,
+  resendOf,
 } from './script-calls.ts';
 import { type ScriptCall, SharedCounters } from './shared-counters.ts';
-import { sliceAt, sliceExpiry } from './window.ts';
 
 const RENEW_MS = LEASE_MS / 3;
 /** Settlements that wait for the counters to come back; some 50 MB. */
 const MAX_UNSENT = 100_000;
-/** Counters that are brought in with one script. */
-const BRING_IN_BATCH = 200;
 
 export interface SharedQuotasOptions {
   url: string;
@@ -47,14 +49,8 @@ export interface SharedQuotasOptions {
   limits: () => readonly Limit[];
   now: () => number;
   schedule: Schedule;
-  log: { warn(fields: object, message: string): void; error(fields: object, message: string): void };
-}
-
-/** What was counted here while the shared counters were away. */
-interface Uncounted {
-  limit: Limit;
-  amount: number;
-  atMs: number;
+  /** Tells the operator. */
+  tell(severity: 'info' | 'alarm', kind: string, message: string, details: JsonObject): void;
 }
 
 /**
@@ -67,17 +63,17 @@ export class SharedQuotas implements Quotas {
   readonly #local: LocalQuotas;
   readonly #now: () => number;
   readonly #shared: SharedCounters;
-  readonly #running = new Set<Reservation>();
-  /** Used by calls that ran without the shared counters, by key and slice. */
-  readonly #uncounted = new Map<string, Uncounted>();
+  /** And the ids of their calls. */
+  readonly #running = new Map<Reservation, string>();
+  readonly #alone = new CountedAlone();
   #unsent: ScriptCall[] = [];
   #lost = 0;
   #awayAtMs: number | undefined;
   readonly #sending = new Set<Promise<unknown>>();
   #cancelRenewal: (() => void) | undefined;
-  /** Scripts that bring in, of which it is not known whether they ran. */
-  readonly #unbrought: ScriptCall[] = [];
   #brought = 0;
+  /** Calls of processes that are no more. */
+  #unrecovered: ScriptCall[] = [];
   readonly #instance: string;
 
   constructor(options: SharedQuotasOptions, instance: string) {
@@ -102,12 +98,37 @@ export class SharedQuotas implements Quotas {
     this.#renewLater();
   }
 
+  /** Where the shared counters are away they are told when they are back, as all that is known here. */
+  async learn(limits: readonly Limit[]): Promise<void> {
+    const nowMs = this.#now();
+    // It is in the records, which were read since.
+    this.#alone.forget(limits, nowMs);
+    if (!this.#shared.isHere) return;
+    for (const batch of inBatches(knownBudgets(limits, nowMs))) {
+      try {
+        await this.#shared.run('bringIn', describeBringIn(batch, this.#now(), this.#nextMark()));
+      } catch {
+        return;
+      }
+    }
+  }
+
+  async recover(spendings: readonly Spending[]): Promise<void> {
+    appendAll(this.#unrecovered, describeRecoveries(spendings, this.#now()));
+    if (!this.#shared.isHere) return;
+    try {
+      await this.#sendRecovered();
+    } catch {
+      // Sent again when they are back, which is noted.
+    }
+  }
+
   reserve(
     limits: readonly Limit[],
     demand: Demand,
     callId: string,
   ): Reservation | Refusal | Promise<Reservation | Refusal> {
-    if (!this.#shared.isHere) return this.#reserveAlone(limits, demand);
+    if (!this.#shared.isHere) return this.#reserveAlone(limits, demand, callId);
     const nowMs = this.#now();
     const asked = limits.filter((limit) => concerns(limit, demand));
     const call = describeReserve(asked, demand, callId, nowMs, false);
@@ -115,7 +136,7 @@ export class SharedQuotas implements Quotas {
       (reply) => this.#read(reply, limits, asked, demand, callId, nowMs),
       () => {
         this.#releaseUnanswered(new Reservation(limits, demand, nowMs), callId);
-        return this.#reserveAlone(limits, demand);
+        return this.#reserveAlone(limits, demand, callId);
       },
     );
   }
@@ -136,17 +157,19 @@ export class SharedQuotas implements Quotas {
   async close(): Promise<void> {
     this.#cancelRenewal?.();
     await Promise.all(this.#sending);
-    const unsent = this.#unsent.length + this.#uncounted.size + this.#unbrought.length;
+    const unsent = this.#unsent.length + this.#alone.size;
     if (unsent > 0) {
-      this.#options.log.error(
-        { event: 'quota_state_unsent', settlements: unsent },
+      this.#options.tell(
+        'alarm',
+        'quota_state_unsent',
         'the shared counters of limits are away: what was counted here is not brought in',
+        { settlements: unsent },
       );
     }
     this.#shared.close();
   }
 
-  #reserveAlone(limits: readonly Limit[], demand: Demand): Reservation | Refusal {
+  #reserveAlone(limits: readonly Limit[], demand: Demand, callId: string): Reservation | Refusal {
     if (this.#options.onStateLoss === 'deny') {
       throw new GatewayError(
         'overloaded',
@@ -155,7 +178,7 @@ export class SharedQuotas implements Quotas {
       );
     }
     const outcome = this.#local.reserve(limits, demand);
-    if (outcome instanceof Reservation) this.#running.add(outcome);
+    if (outcome instanceof Reservation) this.#running.set(outcome, callId);
     return outcome;
   }
 
@@ -176,7 +199,7 @@ export class SharedQuotas implements Quotas {
       reservation.noteLeft(limit, left);
       if (limit.counter instanceof BudgetCounter) limit.counter.learn(spent, reserved, atMs);
     }
-    this.#running.add(reservation);
+    this.#running.set(reservation, callId);
     return reservation;
   }
 
@@ -204,7 +227,7 @@ export class SharedQuotas implements Quotas {
       this.#keep(call);
       return;
     }
-    this.#track(this.#shared.run('settle', call).catch(() => this.#keep(call)));
+    this.#track(this.#shared.run('settle', call).catch(() => this.#keep(resendOf(call))));
   }
 
   #keep(call: ScriptCall): void {
@@ -212,23 +235,15 @@ export class SharedQuotas implements Quotas {
     else this.#lost += 1;
   }
 
-  #noteUncounted({ limits, demand, atMs }: Reservation, used: Used): void {
-    for (const limit of limits) {
-      const { counts } = LIMIT_KINDS[limit.kind];
-      const amount = usedOf(limit, used);
-      if (!concerns(limit, demand) || counts === 'slots' || amount === 0) continue;
-      const key = `${keyOf(limit, atMs)}#${counts === 'window' ? sliceAt(atMs) : ''}`;
-      const known = this.#uncounted.get(key);
-      if (known) known.amount += amount;
-      else this.#uncounted.set(key, { limit, amount, atMs });
-    }
+  #noteUncounted(reservation: Reservation, used: Used): void {
+    this.#alone.note(reservation, used);
     // It began while the counters were away, and they are back.
     if (this.#shared.isHere) this.#bringInLate();
   }
 
   /** What was counted alone by calls that ended when the counters were back. */
   #bringInLate(): void {
-    if (this.#uncounted.size === 0 && this.#unsent.length === 0 && this.#unbrought.length === 0) return;
+    if (this.#alone.size === 0 && this.#unsent.length === 0) return;
     // What does not get there stays for when they are back once more, which `run` has noted.
     this.#track(Promise.allSettled([this.#bringInUncounted(), this.#resendSettlements()]));
   }
@@ -242,16 +257,20 @@ export class SharedQuotas implements Quotas {
   #noteAway(reason: string): void {
     this.#awayAtMs = this.#now();
     const { onStateLoss } = this.#options;
-    this.#options.log.error(
-      { event: 'quota_state_lost', reason, onStateLoss },
+    this.#options.tell(
+      'alarm',
+      'quota_state_lost',
       onStateLoss === 'deny'
         ? 'the shared counters of limits are away: calls that have limits are refused'
         : 'the shared counters of limits are away: calls are counted in this process alone',
+      { reason, onStateLoss },
     );
   }
 
   /** Rejects where they are away again; what was not brought in yet stays for the next time. */
   async #bringIn(): Promise<void> {
+    // Before anything is told of what the records say, for they say it of these calls, too.
+    await this.#sendRecovered();
     await this.#seedBudgets();
     await this.#bringInUncounted();
     await this.#resendSettlements();
@@ -260,45 +279,39 @@ export class SharedQuotas implements Quotas {
     await this.#bringInUncounted();
     if (this.#awayAtMs === undefined) return;
     const awayMs = this.#now() - this.#awayAtMs;
-    this.#options.log.warn(
-      { event: 'quota_state_back', awayMs, settlementsLost: this.#lost },
+    this.#options.tell(
+      'info',
+      'quota_state_back',
       'the shared counters of limits are back: what was counted alone was brought in',
+      { awayMs, settlementsLost: this.#lost },
     );
     this.#awayAtMs = undefined;
     this.#lost = 0;
   }
 
-  /** What is known to be spent, where they do not know it (any more). */
-  async #seedBudgets(): Promise<void> {
-    const nowMs = this.#now();
-    const known: Uncounted[] = [];
-    for (const limit of this.#options.limits()) {
-      const counter = limit.knownCounter;
-      if (counter instanceof BudgetCounter && counter.learned(nowMs) > 0) {
-        known.push({ limit, amount: 0, atMs: nowMs });
-      }
+  async #sendRecovered(): Promise<void> {
+    const due = this.#unrecovered;
+    for (const batch of inBatches(due)) {
+      await Promise.all(batch.map((call) => this.#shared.run('recover', call)));
     }
-    // One at least: that the counters can be read does not mean that they can be written.
-    const batches = known.length > 0 ? inBatches(known) : [known];
-    for (const batch of batches) await this.#shared.run('bringIn', this.#describeBringIn(batch));
+    this.#unrecovered = this.#unrecovered.filter((call) => !due.includes(call));
   }
 
-  /** What was counted here up to now; what comes meanwhile is for the next time, or it might never end. */
-  async #bringInUncounted(): Promise<void> {
-    const calls = [...inBatches([...this.#uncounted.values()])].map((batch) => this.#describeBringIn(batch));
-    this.#uncounted.clear();
-    appendAll(this.#unbrought, calls);
-    for (let left = this.#unbrought.length; left > 0; left--) {
-      const call = this.#unbrought.shift();
-      if (!call) return;
-      try {
-        await this.#shared.run('bringIn', call);
-      } catch (error) {
-        // Whether it was counted is not known: the same call is sent again, and counts once.
-        this.#unbrought.push(call);
-        throw error;
-      }
-    }
+  /** What is known to be spent, where they do not know it (any more). */
+  async #seedBudgets(): Promise<void> {
+    const known = knownBudgets(this.#options.limits(), this.#now());
+    // One at least: that the counters can be read does not mean that they can be written.
+    const batches = known.length > 0 ? inBatches(known) : [known];
+    for (const batch of batches)
+      await this.#shared.run('bringIn', describeBringIn(batch, this.#now(), this.#nextMark()));
+  }
+
+  #bringInUncounted(): Promise<void> {
+    return this.#alone.bringIn(
+      (call) => this.#shared.run('bringIn', call),
+      this.#now(),
+      () => this.#nextMark(),
+    );
   }
 
   async #resendSettlements(): Promise<void> {
@@ -308,7 +321,7 @@ export class SharedQuotas implements Quotas {
       const sent = await Promise.allSettled(batch.map((call) => this.#shared.run('settle', call)));
       for (const [index, { status }] of sent.entries()) {
         const call = batch[index];
-        if (status === 'rejected' && call) this.#keep(call);
+        if (status === 'rejected' && call) this.#keep(resendOf(call));
       }
     }
     if (this.#unsent.length > 0) throw new Error('some calls could not be settled');
@@ -316,15 +329,16 @@ export class SharedQuotas implements Quotas {
 
   /** Calls that still run and were counted here are counted there from now on. */
   async #moveRunning(): Promise<void> {
-    const alone = [...this.#running].filter(({ sharedId }) => sharedId === undefined);
-    for (const batch of inBatches(alone))
-      await Promise.all(batch.map((reservation) => this.#move(reservation)));
+    const alone = [...this.#running].filter(([{ sharedId }]) => sharedId === undefined);
+    for (const batch of inBatches(alone)) {
+      await Promise.all(batch.map(([reservation, callId]) => this.#move(reservation, callId)));
+    }
   }
 
-  async #move(reservation: Reservation): Promise<void> {
+  /** What may have been taken there under its id was given back before. */
+  async #move(reservation: Reservation, id: string): Promise<void> {
     const { limits, demand } = reservation;
     const asked = limits.filter((limit) => concerns(limit, demand));
-    const id = `moved:${this.#instance}:${++this.#brought}`;
     const atMs = this.#now();
     await this.#shared.run('reserve', describeReserve(asked, demand, id, atMs, true));
     if (reservation.settled) {
@@ -336,18 +350,8 @@ export class SharedQuotas implements Quotas {
     reservation.moveTo(id, atMs);
   }
 
-  #describeBringIn(counted: readonly Uncounted[]): ScriptCall {
-    const nowMs = this.#now();
-    const keys: string[] = [];
-    const args: (string | number)[] = [nowMs, '', MARK_MS];
-    for (const { limit, amount, atMs } of counted) {
-      const { counter, kind } = limit;
-      const known = counter instanceof BudgetCounter ? counter.learned(atMs) : 0;
-      keys.push(keyOf(limit, atMs));
-      args.push(LIMIT_KINDS[kind].counts, amount, atMs, ttlOf(limit, atMs, nowMs), known);
-    }
-    keys.push(`${PREFIX}brought:${this.#instance}:${++this.#brought}`);
-    return { keys, args };
+  #nextMark(): string {
+    return `${PREFIX}brought:${this.#instance}:${++this.#brought}`;
   }
 
   #renewLater(): void {
@@ -359,25 +363,23 @@ export class SharedQuotas implements Quotas {
 
   #renew(): void {
     const nowMs = this.#now();
-    this.#forgetExpired(nowMs);
+    this.#alone.forgetExpired(nowMs);
     if (!this.#shared.isHere) return;
     this.#bringInLate();
-    for (const reservation of this.#running) {
+    for (const reservation of this.#running.keys()) {
       const call = describeRenewal(reservation, nowMs);
       // Where it is away, that is noted; the lease is long enough for the next time.
       if (call) this.#shared.run('renew', call).catch(() => {});
     }
   }
-
-  /** Rates of more than a minute ago count nowhere: they need not be kept for when the counters are back. */
-  #forgetExpired(nowMs: number): void {
-    for (const [key, { limit, atMs }] of this.#uncounted) {
-      const isRate = LIMIT_KINDS[limit.kind].counts === 'window';
-      if (isRate && sliceExpiry(sliceAt(atMs)) <= nowMs) this.#uncounted.delete(key);
-    }
-  }
 }
 
-function* inBatches<T>(all: readonly T[]): Generator<T[]> {
-  for (let from = 0; from < all.length; from += BRING_IN_BATCH) yield all.slice(from, from + BRING_IN_BATCH);
+/** Nothing is counted; it is only told what is known to be spent. */
+function knownBudgets(limits: readonly Limit[], atMs: number): Counted[] {
+  const known: Counted[] = [];
+  for (const limit of limits) {
+    const counter = limit.knownCounter;
+    if (counter instanceof BudgetCounter && counter.learned(atMs) > 0) known.push({ limit, amount: 0, atMs });
+  }
+  return known;
 }

@@ -7,11 +7,18 @@ import type { CallRow, Database } from './schema.ts';
  */
 export interface Store {
   readonly db: Kysely<Database>;
-  /** Adds the calls (by start and id) that are not there yet: all of them, or none and it rejects. */
+  /** Adds the calls (by start and id) that are not there yet: all of them, or none and it rejects (`RefusedRows`, or the store fails). */
   insertCalls(rows: readonly CallRow[]): Promise<void>;
   /** The calls that the tables of sums do not hold yet, to be selected from; null where they always hold all. */
   readonly unsummedCalls: AliasedExpression<CallRow, 'calls'> | null;
   close(): Promise<void>;
+}
+
+/** The database works, and refuses for ever what one of the rows holds. */
+export class RefusedRows extends Error {
+  constructor(cause: unknown) {
+    super(`the database refuses a row: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
 }
 
 export interface OpenOptions {

@@ -71,13 +71,10 @@ export function openSegment(directory: string, owner: string, number: number): {
   return { path, fd: openSync(path, 'ax', 0o600) };
 }
 
-/** Takes the locks of all owners that are no more. */
-export function takeDeadOwners(directory: string): OwnerLock[] {
+/** All owners that left something here, those that live among them. */
+export function listOwners(directory: string): string[] {
   const owners = new Set(listFiles(directory).map((file) => OWNER.exec(file)?.[1]));
-  const locks = [...owners].map((owner) =>
-    owner === undefined ? undefined : OwnerLock.take(directory, owner),
-  );
-  return locks.filter((lock) => lock !== undefined);
+  return [...owners].filter((owner) => owner !== undefined).toSorted();
 }
 
 /** The paths of an owner's segments, oldest first. */

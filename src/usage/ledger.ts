@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import type { Usage } from '../conversation/usage.ts';
 import type { CallRow } from '../store/schema.ts';
-import type { Store } from '../store/store.ts';
+import { RefusedRows, type Store } from '../store/store.ts';
 import { boundUsage, toCallRow } from './call-row.ts';
 import type { Journal, Segment, StartNote, Waiting } from './journal.ts';
 import { readJournal, type StartedCall } from './journal-lines.ts';
@@ -25,6 +25,8 @@ export type LedgerProblem =
   | { kind: 'memory_full'; pendingRecords: number }
   /** Records stay in the journal and are stored at the next start. */
   | { kind: 'records_left'; pendingRecords: number }
+  /** The store takes all others: this one it refuses, whenever it is asked. The log is the place that holds it. */
+  | { kind: 'record_refused'; record: UsageRecord; error: unknown }
   /** The journal cannot be written and there was no room (`full`) or no time (`closed`). The log is the last place that can hold it. */
   | { kind: 'record_lost'; reason: 'full' | 'closed'; record: UsageRecord };
 
@@ -228,10 +230,23 @@ export class Ledger {
     try {
       await this.#store.insertCalls(records.map((record) => this.#priceRecord(record)));
     } catch (error) {
+      if (error instanceof RefusedRows) return this.#setAsideRefused(records, error);
       this.#failuresInARow += 1;
       throw error;
     }
     this.#failuresInARow = 0;
+  }
+
+  /** One record must not hold up all others for ever: it is looked for by halves. */
+  async #setAsideRefused(records: readonly UsageRecord[], error: RefusedRows): Promise<void> {
+    const [record] = records;
+    if (record && records.length === 1) {
+      this.#onProblem({ kind: 'record_refused', record, error });
+      return;
+    }
+    const half = records.length >> 1;
+    await this.insertRecords(records.slice(0, half));
+    await this.insertRecords(records.slice(half));
   }
 
   /** Only once at a time, as `#writeBatch`. */

@@ -1,9 +1,9 @@
 import { readFile, stat, unlink } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { NO_USAGE } from '../conversation/usage.ts';
-import { listSegments, type OwnerLock, takeDeadOwners } from './journal-directory.ts';
+import { listOwners, listSegments, OwnerLock } from './journal-directory.ts';
 import { readJournal, type StartedCall } from './journal-lines.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger, Schedule } from './ledger.ts';
 import type { UsageRecord } from './record.ts';
 
 /** What the journals of processes that are no more had to tell. */
@@ -16,6 +16,14 @@ export interface Recovery {
   interrupted: number;
   /** Lines that could not be read, those aside that a kill cut off: more than none is an alarm. */
   damagedLines: number;
+  /** What could not be taken over, and is there still. */
+  failures: RecoveryFailure[];
+}
+
+export interface RecoveryFailure {
+  /** The start of a process that left the journal, as its files are called. */
+  owner: string;
+  error: unknown;
 }
 
 const BATCH_SIZE = 200;
@@ -25,23 +33,89 @@ const BATCH_SIZE = 200;
  * started and has none is recorded as `interrupted`, and the segments are deleted. Whatever is done twice, because this
  * process is killed meanwhile, the store takes once.
  *
- * Rejects where the store or the directory fails; what was not stored stays for the next start.
+ * What fails of one process (it cannot be read, or the store fails) holds up no other, and is left for the next time.
+ * Rejects only where the directory itself cannot be read.
  */
 export async function recoverJournals(
   directory: string,
   ledger: Pick<Ledger, 'insertRecords'>,
 ): Promise<Recovery> {
-  const recovery: Recovery = { processes: 0, records: 0, interrupted: 0, damagedLines: 0 };
-  for (const lock of takeDeadOwners(directory)) {
+  const recovery: Recovery = { processes: 0, records: 0, interrupted: 0, damagedLines: 0, failures: [] };
+  for (const owner of listOwners(directory)) {
+    let lock: OwnerLock | undefined;
     try {
+      lock = OwnerLock.take(directory, owner);
+      if (!lock) continue;
       await recoverOwner(directory, lock, ledger, recovery);
       lock.release();
     } catch (error) {
-      lock.abandon();
-      throw error;
+      lock?.abandon();
+      recovery.failures.push({ owner, error });
     }
   }
   return recovery;
+}
+
+/** How long after a failure it is tried again. */
+const RETRY_MS = 30_000;
+
+export interface TakeoverOptions {
+  directory: string;
+  ledger: Pick<Ledger, 'insertRecords'>;
+  schedule: Schedule;
+  /** Something was taken over. Never rejects. */
+  onRecovered(recovery: Recovery): Promise<void>;
+  /** Told once of each owner, until it was taken over. */
+  onFailed(failure: RecoveryFailure): void;
+}
+
+/** Takes over what killed processes left, and tries what fails again as long as the gateway runs. */
+export class JournalTakeover {
+  readonly #options: TakeoverOptions;
+  readonly #failing = new Set<string>();
+  #cancelRetry: (() => void) | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(options: TakeoverOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects. */
+  run(): Promise<void> {
+    this.#running = this.#takeOver();
+    return this.#running;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelRetry?.();
+    await this.#running;
+  }
+
+  async #takeOver(): Promise<void> {
+    const { directory, ledger, schedule, onRecovered } = this.#options;
+    let failures: RecoveryFailure[];
+    try {
+      const recovery = await recoverJournals(directory, ledger);
+      failures = recovery.failures;
+      this.#noteFailures(failures);
+      if (recovery.processes > 0) await onRecovered(recovery);
+    } catch (error) {
+      failures = [{ owner: 'all', error }];
+      this.#noteFailures(failures);
+    }
+    if (failures.length > 0 && !this.#stopped) this.#cancelRetry = schedule(() => void this.run(), RETRY_MS);
+  }
+
+  #noteFailures(failures: readonly RecoveryFailure[]): void {
+    const known = new Set(this.#failing);
+    this.#failing.clear();
+    for (const failure of failures) {
+      this.#failing.add(failure.owner);
+      if (!known.has(failure.owner)) this.#options.onFailed(failure);
+    }
+  }
 }
 
 async function recoverOwner(
@@ -52,21 +126,24 @@ async function recoverOwner(
 ): Promise<void> {
   const paths = listSegments(directory, lock.owner);
   if (paths.length === 0) return;
-  recovery.processes += 1;
+  const own = { records: 0, damagedLines: 0 };
   const running = new Map<string, StartedCall>();
   let lastSignMs = 0;
   for (const path of paths) {
     const { started, records, damagedLines } = readJournal(await readFile(path));
-    recovery.damagedLines += damagedLines;
-    recovery.records += records.length;
+    own.damagedLines += damagedLines;
+    own.records += records.length;
     for (const call of started.values()) running.set(call.id, call);
     for (const { id } of records) running.delete(id);
     await insertAll(ledger, records);
     lastSignMs = Math.max(lastSignMs, (await stat(path)).mtimeMs);
   }
   const interrupted = [...running.values()].map((call) => recordInterrupted(call, lastSignMs));
-  recovery.interrupted += interrupted.length;
   await insertAll(ledger, interrupted);
+  recovery.processes += 1;
+  recovery.records += own.records;
+  recovery.damagedLines += own.damagedLines;
+  recovery.interrupted += interrupted.length;
   // Oldest first: a start whose record is gone already would look like a call that was cut off.
   for (const path of paths) await unlink(path);
 }

@@ -113,6 +113,38 @@ test('a key’s limit of requests a minute holds for that key alone, and the ans
   assert.equal(record?.outcome, 'rate_limited');
 });
 
+test('a refusal tells of the rate that refuses, in the words of the caller’s dialect, and of no model’s', async () => {
+  const { gateway } = await setUp({ keyLimits: { requestsPerMinute: 1 } });
+  const ask1 = () => ask(gateway);
+  const asMessages = () =>
+    gateway.post(
+      '/v1/messages',
+      { model: 'm', max_tokens: 10, messages: [{ role: 'user', content: 'Hi' }] },
+      { headers: { 'x-api-key': APP, authorization: '' } },
+    );
+  await ask1();
+  const [openai, anthropic] = [await ask1(), await asMessages()];
+  assert.deepEqual([openai.status, anthropic.status], [429, 429]);
+  assert.equal(openai.headers.get('x-ratelimit-limit-requests'), '1');
+  assert.equal(openai.headers.get('x-ratelimit-remaining-requests'), '0');
+  assert.match(openai.headers.get('x-ratelimit-reset-requests') ?? '', /^(?:1m)?[\d.]+m?s$/);
+  assert.equal(anthropic.headers.get('anthropic-ratelimit-requests-limit'), '1');
+  assert.equal(anthropic.headers.get('anthropic-ratelimit-requests-remaining'), '0');
+  assert.match(anthropic.headers.get('anthropic-ratelimit-requests-reset') ?? '', /^\d{4}-.*Z$/);
+
+  const tokens = await setUp({ keyLimits: { tokensPerMinute: 20 } });
+  const tooLarge = await ask(tokens.gateway);
+  assert.equal(tooLarge.status, 429);
+  assert.equal(tooLarge.headers.get('x-ratelimit-limit-tokens'), '20');
+  assert.equal(tooLarge.headers.get('x-ratelimit-remaining-tokens'), '20');
+
+  const ofAll = await setUp({ modelsLimits: { requestsPerMinute: 1 } });
+  await ask(ofAll.gateway);
+  const refused = await ask(ofAll.gateway);
+  assert.equal(refused.status, 429);
+  assert.equal(refused.headers.get('x-ratelimit-limit-requests'), null);
+});
+
 test('a tenant’s limit is one for all of its keys, and none of another tenant’s', async () => {
   const { gateway } = await setUp({ limits: { requestsPerMinute: 2 } });
   const keys = [APP, OTHER, APP, RIVAL];

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { CallRow } from '../../src/store/schema.ts';
 import { Journal, type JournalProblem } from '../../src/usage/journal.ts';
-import { listSegments, takeDeadOwners } from '../../src/usage/journal-directory.ts';
-import { readJournal, type StartedCall } from '../../src/usage/journal-lines.ts';
+import { listOwners, listSegments, OwnerLock } from '../../src/usage/journal-directory.ts';
+import { readJournal, type StartedCall, writeRecordLine } from '../../src/usage/journal-lines.ts';
 import { Ledger } from '../../src/usage/ledger.ts';
 import { PriceBook } from '../../src/usage/prices.ts';
-import { recoverJournals } from '../../src/usage/recover.ts';
+import { JournalTakeover, recoverJournals } from '../../src/usage/recover.ts';
 import { makeJournalDirectory, openTempJournal } from '../support/temp-journal.ts';
 import { makeRecord } from '../support/usage-records.ts';
 import { VirtualSchedule } from '../support/virtual-schedule.ts';
@@ -191,10 +191,20 @@ test('what a killed process left is taken over: records as they are, calls witho
 
   const { rows, ledger, store } = openRecovery();
   store.broken = true;
-  await assert.rejects(recoverJournals(directory, ledger), { message: 'the store is away' });
+  const failed = await recoverJournals(directory, ledger);
+  assert.deepEqual(
+    failed.failures.map(({ error }) => error),
+    [new Error('the store is away')],
+  );
   store.broken = false;
   const recovery = await recoverJournals(directory, ledger);
-  assert.deepEqual(recovery, { processes: 1, records: 1, interrupted: 3, damagedLines: 0 });
+  assert.deepEqual(recovery, {
+    processes: 1,
+    records: 1,
+    interrupted: 3,
+    damagedLines: 0,
+    failures: [],
+  });
   assert.deepEqual(
     [...rows.values()].map(({ id, outcome, status, cost_micro_usd, input_tokens }) => ({
       ...{ id, outcome, status, cost_micro_usd, input_tokens },
@@ -243,16 +253,66 @@ test('a lock is held across processes, and ends with its process however that en
   });
   context.after(() => child.kill('SIGKILL'));
   await once(child.stdout, 'data');
-  assert.deepEqual(takeDeadOwners(directory), []);
+  const takeAll = () => listOwners(directory).map((owner) => OwnerLock.take(directory, owner));
+  assert.deepEqual(takeAll(), [undefined]);
   child.kill('SIGKILL');
   await once(child, 'exit');
-  const locks = takeDeadOwners(directory);
-  assert.equal(locks.length, 1);
-  for (const lock of locks) {
-    assert.equal(listSegments(directory, lock.owner).length, 1);
-    lock.release();
-  }
+  const [lock, ...others] = takeAll();
+  assert.ok(lock && others.length === 0);
+  assert.equal(listSegments(directory, lock.owner).length, 1);
+  lock.release();
 });
+
+test('a journal that cannot be read holds up no other: it is told once, and tried again while the gateway runs', async () => {
+  const directory = makeJournalDirectory();
+  const unreadable = [first, last].map((owner) => join(directory, `${owner}-000001.log`));
+  for (const path of unreadable) mkdirSync(path);
+  const killed = openTempJournal({ directory });
+  killed.noteRecord(makeRecord({ id: 'kept' }), 1, false);
+  await killed.close();
+
+  const { rows, ledger } = openRecovery();
+  const time = new VirtualSchedule();
+  const told: string[] = [];
+  const takeover = new JournalTakeover({
+    directory,
+    ledger,
+    schedule: time.schedule,
+    onRecovered: async ({ records }) => void told.push(`recovered ${records}`),
+    onFailed: ({ owner }) => told.push(`failed ${owner}`),
+  });
+  await takeover.run();
+  assert.deepEqual([...rows.keys()], ['kept']);
+  assert.deepEqual(told, [`failed ${first}`, `failed ${last}`, 'recovered 1']);
+
+  const writeSegment = (path: string, id: string) => {
+    rmdirSync(path);
+    writeFileSync(path, writeRecordLine(makeRecord({ id })));
+  };
+  writeSegment(unreadable[0] ?? '', 'mended');
+  await time.advance(60_000);
+  await until(() => told.length === 4);
+  assert.ok(rows.has('mended'));
+  assert.deepEqual(told.slice(3), ['recovered 1'], 'what still fails was told');
+
+  writeSegment(unreadable[1] ?? '', 'mended later');
+  await time.advance(60_000);
+  await until(() => told.length === 5);
+  assert.deepEqual([...rows.keys()], ['kept', 'mended', 'mended later']);
+  assert.deepEqual(readdirSync(directory), []);
+  assert.equal(time.waitingTasks, 0);
+  await takeover.stop();
+});
+
+const [first, last] = ['0'.repeat(32), 'z'.repeat(32)];
+
+/** Files are read without the clock of the test. */
+async function until(isSo: () => boolean): Promise<void> {
+  for (let tries = 0; !isSo(); tries++) {
+    assert.ok(tries < 500, 'it does not come to that');
+    await sleep(5);
+  }
+}
 
 test('files of a directory that are no segments are left alone', async () => {
   const directory = makeJournalDirectory();

@@ -11,6 +11,7 @@ import { startFakeOpenAi } from '../support/fake-openai.ts';
 import type { FakeProvider, LoggedRequest } from '../support/fake-provider.ts';
 import { ADMIN_KEY, TEST_KEY } from '../support/gateway.ts';
 import { type GatewayProcess, spawnGateway } from '../support/gateway-process.ts';
+import { redisMissing, startRedis, type TestRedis } from '../support/redis.ts';
 import { scale } from '../support/scale.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
 
@@ -123,16 +124,29 @@ async function startProviders(context: TestContext): Promise<Record<Door['provid
   return { openai, anthropic };
 }
 
-function writeConfig(directory: string, providers: Record<Door['provider'], FakeProvider>): string {
+function writeConfig(
+  directory: string,
+  providers: Record<Door['provider'], FakeProvider>,
+  state: string,
+): string {
   const file = join(directory, 'fairlead.yaml');
   const accounts = ({ url, apiKey }: FakeProvider) => ({
     baseUrl: url,
     accounts: [{ name: 'main', apiKey }],
   });
   const text = stringify({
+    state,
+    // A machine that is busy with other tests is not to look like a Redis that is away.
+    stateTimeout: '10s',
     providers: { openai: accounts(providers.openai), anthropic: accounts(providers.anthropic) },
     prices: { '*/*': { input: 1, output: 2 } },
-    tenants: { acme: { models: ['*'], keys: [{ name: 'app', secret: TEST_KEY }] } },
+    tenants: {
+      acme: {
+        models: ['*'],
+        ...(state !== 'memory' && { limits: { budgets: [{ usd: 1_000_000, per: 'total' }] } }),
+        keys: [{ name: 'app', secret: TEST_KEY }],
+      },
+    },
   });
   writeFileSync(file, text);
   return file;
@@ -167,82 +181,104 @@ function servedCalls(providers: Record<Door['provider'], FakeProvider>): Map<str
   return served;
 }
 
-for (let round = 1; round <= ROUNDS; round++) {
-  test(`killed ${KILLS} times under load, the ledger has every answer once and every cut-off call as interrupted (${round}/${ROUNDS})`, {
-    timeout: 300_000,
-  }, async (context) => {
-    const providers = await startProviders(context);
-    const directory = makeTempDirectory(context);
-    const env = {
-      FAIRLEAD_CONFIG: writeConfig(directory, providers),
-      FAIRLEAD_DATA: directory,
-      FAIRLEAD_ADMIN_KEY: ADMIN_KEY,
-    };
-    const load: Load = {
-      whole: new Set(),
-      sent: new Set(),
-      refused: [],
-      gateway: spawnGateway(env),
-      ended: false,
-    };
-    const clients = Array.from({ length: CLIENTS }, () => callUntilEnded(load));
-    for (let kill = 0; kill < KILLS; kill++) {
-      await load.gateway?.url;
-      await waitForAnswers(load, Math.random() * 60);
-      await sleep(Math.random() * 30);
-      await load.gateway?.kill();
-      // Every third is killed while it starts, too: some of them while they take over what the one before left.
-      if (kill % 3 === 2) {
-        const starting = spawnGateway(env);
-        await Promise.race([starting.url, sleep(Math.random() * 1_500)]);
-        await starting.kill();
-      }
-      load.gateway = spawnGateway(env);
-    }
-    await load.gateway?.url;
-    await waitForAnswers(load, 20);
-    load.ended = true;
-    await Promise.all(clients);
-    assert.deepEqual(load.refused, []);
-    // What the last process has in memory is in the store once it has stopped.
-    assert.equal(await load.gateway?.stop(), 0);
-    assert.deepEqual(
-      readdirSync(join(directory, 'journal')),
-      [],
-      'a journal whose records are stored is gone',
-    );
-    const last = spawnGateway(env);
-    const ledger = await readLedger(await last.url);
-    assert.equal(await last.stop(), 0);
+/** What a Redis says was spent of the one budget, in millionths of a dollar. */
+async function readSpent({ client }: TestRedis): Promise<number> {
+  const [budget] = (await client.keys('fairlead:*usdBudget:total@*')).filter((key) => /@\d+$/.test(key));
+  assert.ok(budget !== undefined);
+  return Number(await client.hget(budget, 'spent')) / 1000;
+}
 
-    const byModel = new Map(ledger.map((record) => [record.model ?? '', record]));
-    assert.equal(byModel.size, ledger.length, 'no call is recorded twice');
-    const served = servedCalls(providers);
-    for (const model of load.whole) assert.equal(byModel.get(model)?.outcome, 'ok', `${model} was answered`);
-    for (const model of served.keys()) assert.ok(byModel.has(model), `${model} was asked of its provider`);
-    for (const [model, record] of byModel) {
-      assert.ok(load.sent.has(model));
-      const isKnown = record.outcome === 'ok' || record.outcome === 'interrupted';
-      assert.ok(isKnown, `${model} ended as ${record.outcome}`);
-    }
-    const answered = ledger.filter(({ outcome }) => outcome === 'ok');
-    const interrupted = ledger.filter(({ outcome }) => outcome === 'interrupted');
-    for (const { model, costMicroUsd, usage } of interrupted) {
-      assert.ok((costMicroUsd ?? 0) > 0 && usage?.estimated, `${model} costs what was set aside`);
-    }
-    const usages = answered.map(({ model }) => served.get(model ?? '')?.usage);
-    for (const { model, usage } of answered) {
-      assert.ok(usage);
-      const said = served.get(model ?? '')?.usage;
+for (const counted of ['no limits', 'budgets in Redis'] as const) {
+  for (let round = 1; round <= ROUNDS; round++) {
+    test(`killed ${KILLS} times under load with ${counted}, the ledger has every answer once and every cut-off call as interrupted (${round}/${ROUNDS})`, {
+      timeout: 300_000,
+      skip: counted === 'budgets in Redis' && redisMissing,
+    }, async (context) => {
+      const providers = await startProviders(context);
+      const directory = makeTempDirectory(context);
+      const redis = counted === 'budgets in Redis' ? await startRedis() : undefined;
+      if (redis) context.after(() => redis.close());
+      const env = {
+        FAIRLEAD_CONFIG: writeConfig(directory, providers, redis?.url ?? 'memory'),
+        FAIRLEAD_DATA: directory,
+        FAIRLEAD_ADMIN_KEY: ADMIN_KEY,
+      };
+      const load: Load = {
+        whole: new Set(),
+        sent: new Set(),
+        refused: [],
+        gateway: spawnGateway(env),
+        ended: false,
+      };
+      const clients = Array.from({ length: CLIENTS }, () => callUntilEnded(load));
+      for (let kill = 0; kill < KILLS; kill++) {
+        await load.gateway?.url;
+        await waitForAnswers(load, Math.random() * 60);
+        await sleep(Math.random() * 30);
+        await load.gateway?.kill();
+        // Every third is killed while it starts, too: some of them while they take over what the one before left.
+        if (kill % 3 === 2) {
+          const starting = spawnGateway(env);
+          await Promise.race([starting.url, sleep(Math.random() * 1_500)]);
+          await starting.kill();
+        }
+        load.gateway = spawnGateway(env);
+      }
+      await load.gateway?.url;
+      await waitForAnswers(load, 20);
+      load.ended = true;
+      await Promise.all(clients);
+      assert.deepEqual(load.refused, []);
+      // What the last process has in memory is in the store once it has stopped.
+      assert.equal(await load.gateway?.stop(), 0);
       assert.deepEqual(
-        [inputTokens(usage), outputTokens(usage)],
-        said && [said.input, said.output],
-        model ?? '',
+        readdirSync(join(directory, 'journal')),
+        [],
+        'a journal whose records are stored is gone',
       );
-    }
-    assert.ok(usages.length > 0 && interrupted.length > 0, 'some calls were answered and some cut off');
-    context.diagnostic(
-      `${load.sent.size} calls sent, ${load.whole.size} whole, ${answered.length} ok, ${interrupted.length} interrupted, ${total(usages.map((usage) => usage?.output ?? 0))} tokens out `,
-    );
-  });
+      const last = spawnGateway(env);
+      const ledger = await readLedger(await last.url);
+      assert.equal(await last.stop(), 0);
+
+      if (redis) {
+        const costs = ledger.map(({ costMicroUsd }) => costMicroUsd ?? 0);
+        assert.equal(
+          await readSpent(redis),
+          total(costs),
+          'the budget was spent of by what is in the ledger',
+        );
+      }
+
+      const byModel = new Map(ledger.map((record) => [record.model ?? '', record]));
+      assert.equal(byModel.size, ledger.length, 'no call is recorded twice');
+      const served = servedCalls(providers);
+      for (const model of load.whole)
+        assert.equal(byModel.get(model)?.outcome, 'ok', `${model} was answered`);
+      for (const model of served.keys()) assert.ok(byModel.has(model), `${model} was asked of its provider`);
+      for (const [model, record] of byModel) {
+        assert.ok(load.sent.has(model));
+        const isKnown = record.outcome === 'ok' || record.outcome === 'interrupted';
+        assert.ok(isKnown, `${model} ended as ${record.outcome}`);
+      }
+      const answered = ledger.filter(({ outcome }) => outcome === 'ok');
+      const interrupted = ledger.filter(({ outcome }) => outcome === 'interrupted');
+      for (const { model, costMicroUsd, usage } of interrupted) {
+        assert.ok((costMicroUsd ?? 0) > 0 && usage?.estimated, `${model} costs what was set aside`);
+      }
+      const usages = answered.map(({ model }) => served.get(model ?? '')?.usage);
+      for (const { model, usage } of answered) {
+        assert.ok(usage);
+        const said = served.get(model ?? '')?.usage;
+        assert.deepEqual(
+          [inputTokens(usage), outputTokens(usage)],
+          said && [said.input, said.output],
+          model ?? '',
+        );
+      }
+      assert.ok(usages.length > 0 && interrupted.length > 0, 'some calls were answered and some cut off');
+      context.diagnostic(
+        `${load.sent.size} calls sent, ${load.whole.size} whole, ${answered.length} ok, ${interrupted.length} interrupted, ${total(usages.map((usage) => usage?.output ?? 0))} tokens out `,
+      );
+    });
+  }
 }

@@ -2,6 +2,11 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { sql } from 'kysely';
+import { compileTenantLimits } from '../../src/quotas/compile-limits.ts';
+import { BudgetCounter, CounterBook } from '../../src/quotas/counters.ts';
+import { spentNanoUsd } from '../../src/quotas/limit.ts';
+import { PERIODS } from '../../src/quotas/period.ts';
+import { learnSpent } from '../../src/quotas/spent-budgets.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { CallFilters } from '../../src/usage/filters.ts';
@@ -101,3 +106,80 @@ test(`the usage page's questions over ${RECORDS} records`, { timeout: 600_000 },
   if (scale({ sample: false, heavy: true })) assert.deepEqual(slow, []);
   await store.close();
 });
+
+const TENANTS = scale({ sample: 200, heavy: 10_000 });
+const MONTH_DAYS = 30;
+const MONTH = END - MONTH_DAYS * MS_PER_DAY;
+/** What calls under way may wait for, where budgets are set while they run: of one tenant, or of all at once. */
+const MOST_BLOCKED_MS = { one: 100, all: 300 };
+
+/** The sums of a month in which every tenant calls every day. */
+async function fillMonth(store: Store): Promise<void> {
+  await sql`
+    insert into usage_by_day
+    with recursive
+      day (n) as (select 0 union all select n + 1 from day where n + 1 < ${MONTH_DAYS}),
+      tenant (n) as (select 0 union all select n + 1 from tenant where n + 1 < ${TENANTS})
+    select
+      ${MONTH} + day.n * ${MS_PER_DAY}, '=tenant-' || tenant.n, '=app', '=model-' || (tenant.n % 4),
+      '=openai/gpt-' || (tenant.n % 4), 'ok', 33, 33, 0, 1000, 3300 + tenant.n, 0, 100, 0, 0, 550, 0, 0
+    from day, tenant`.execute(store.db);
+}
+
+/** How long at most nothing else had its turn, in CPU time: other processes may have the machine meanwhile. */
+async function measureBlocking(work: () => Promise<unknown>): Promise<number> {
+  let longest = 0;
+  let before = process.threadCpuUsage();
+  let done = false;
+  const watch = () => {
+    const { user, system } = process.threadCpuUsage(before);
+    longest = Math.max(longest, user + system);
+    before = process.threadCpuUsage();
+    if (!done) setImmediate(watch);
+  };
+  setImmediate(watch);
+  await work();
+  done = true;
+  watch();
+  return Math.round(longest / 1000);
+}
+
+test(`sums of ${TENANTS} tenants, and the budgets that learn from them`, {
+  timeout: 120_000,
+}, async (context) => {
+  const store = await openStore(`sqlite:${join(makeTempDirectory(context), 'fairlead.db')}`);
+  await fillMonth(store);
+  for (const groupBy of [[], ['day'], ['model'], ['tenant']] as Grouping[][]) {
+    const before = process.cpuUsage();
+    await sumUsage(store, { groupBy, from: MONTH });
+    const { user, system } = process.cpuUsage(before);
+    const tookMs = Math.round((user + system) / 1000);
+    context.diagnostic(`${tookMs} ms of CPU: sums of a month by ${groupBy}`);
+    // By tenant and by model all rows are sorted: what that takes is told, and depends on the machine more than on us.
+    const isOnePass = groupBy.length === 0 || groupBy[0] === 'day';
+    if (scale({ sample: false, heavy: isOnePass }))
+      assert.ok(tookMs < LIMIT_MS, `by ${groupBy}: ${tookMs} ms`);
+  }
+  const limits = { budgets: [{ usd: 1_000_000, per: 'month' as const }] };
+  for (const [owners, mostMs] of [
+    [1, MOST_BLOCKED_MS.one],
+    [TENANTS, MOST_BLOCKED_MS.all],
+  ] as const) {
+    const counters = new CounterBook();
+    const budgets = Array.from(
+      { length: owners },
+      (_, tenant) => compileTenantLimits(`tenant-${tenant}`, { limits, keys: [] }, new Map(), counters).own,
+    ).flat();
+    const blockedMs = await measureBlocking(() => learnSpent(budgets, store, END - 1));
+    context.diagnostic(`${blockedMs} ms at most: ${owners} new budgets`);
+    for (const { counter, id } of budgets) {
+      assert.ok(counter instanceof BudgetCounter);
+      // From the first of the month on.
+      assert.equal(counter.spent(END - 1), spentNanoUsd(1000 * DAYS_OF_LAST_MONTH), id);
+    }
+    if (scale({ sample: false, heavy: true })) assert.ok(blockedMs < mostMs, `${blockedMs} ms`);
+  }
+  await store.close();
+});
+
+const DAYS_OF_LAST_MONTH = (END - PERIODS.month(END - 1).startMs) / MS_PER_DAY;

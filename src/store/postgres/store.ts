@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
-import type pg from 'pg';
+import pg from 'pg';
 import { CALL_COLUMNS, type CallRow, type Database } from '../schema.ts';
-import type { Store } from '../store.ts';
+import { RefusedRows, type Store } from '../store.ts';
 import { addSumsSql, MS_PER_DAY, MS_PER_HOUR, sumCallsSql } from '../usage-sums.ts';
 
 const COLUMNS = CALL_COLUMNS.map((column) => `"${column}"`).join(', ');
@@ -35,13 +35,22 @@ export class PostgresStore implements Store {
 
   /** One statement: all of it is there or nothing. Written again after a commit that was not confirmed, it adds nothing. */
   async insertCalls(rows: readonly CallRow[]): Promise<void> {
-    await this.#writer.query(INSERT_CALLS, [encodeRows(rows)]);
+    try {
+      await this.#writer.query(INSERT_CALLS, [encodeRows(rows)]);
+    } catch (error) {
+      throw isRefusal(error) ? new RefusedRows(error) : error;
+    }
   }
 
   async close(): Promise<void> {
     await this.#writer.end();
     await this.db.destroy();
   }
+}
+
+/** SQLSTATEs of what a value is to blame for: class 22 (data exception) and 23 (integrity constraint violation). */
+function isRefusal(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^2[23]/.test(error.code ?? '');
 }
 
 /** PostgreSQL's JSON refuses what its texts cannot hold: U+0000 and halves of surrogate pairs. */

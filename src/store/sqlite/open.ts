@@ -20,6 +20,12 @@ const BUSY_TIMEOUT_MS = 250;
 /** Of new databases. Records are written once to the log and once to the file, page by page: fewer pages cost less. */
 const PAGE_BYTES = 8192;
 
+/**
+ * At most, of pages and of what a query sorts. Sums of many tenants are sorted, 80 bytes a row: what does not fit in here goes through
+ * files, on the thread that serves the calls.
+ */
+const CACHE_KIB = 32 * 1024;
+
 /** Opens (and, unless `readOnly`, creates and migrates) the SQLite database at a path or `:memory:`. */
 export async function openSqliteStore(location: string, options: OpenOptions): Promise<Store> {
   const { readOnly = false, cwd = '.' } = options;
@@ -40,7 +46,7 @@ export async function openSqliteStore(location: string, options: OpenOptions): P
       );
       await migrate(database, migrator);
     }
-    database.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    database.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}; pragma cache_size = -${CACHE_KIB}`);
     return new SqliteStore(database, db, options.mostUnsummed);
   } catch (cause) {
     database?.close();

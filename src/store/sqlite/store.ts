@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type Kysely, sql } from 'kysely';
 import { CALL_COLUMNS, type CallRow, type Database } from '../schema.ts';
-import type { Store } from '../store.ts';
+import { RefusedRows, type Store } from '../store.ts';
 import { SumsWriter, UNSUMMED_CALLS } from './sums-writer.ts';
 
 /** Values that are 0 of most calls. Each that need not be bound saves 0.06 µs. */
@@ -63,7 +63,7 @@ export class SqliteStore implements Store {
     } catch (error) {
       // A full disk makes SQLite roll back by itself.
       if (this.#database.isTransaction) this.#database.exec('rollback');
-      throw error;
+      throw isRefusal(error) ? new RefusedRows(error) : error;
     }
     this.#sums.add(added);
   }
@@ -79,6 +79,19 @@ export class SqliteStore implements Store {
   close(): Promise<void> {
     return this.db.destroy();
   }
+}
+
+/** SQLite's result codes of what a value is to blame for: SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH. */
+const REFUSALS: ReadonlySet<unknown> = new Set([18, 19, 20]);
+
+function isRefusal(error: unknown): boolean {
+  // The lowest byte; those above it say more of the same.
+  return (
+    error instanceof Error &&
+    'errcode' in error &&
+    typeof error.errcode === 'number' &&
+    REFUSALS.has(error.errcode & 0xff)
+  );
 }
 
 /** In the order of `CALL_COLUMNS`. Written out, because reading the columns by their names takes a microsecond a row. */

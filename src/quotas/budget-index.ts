@@ -1,0 +1,79 @@
+import { compileGlob } from '../config/glob.ts';
+import { appendAll } from '../conversation/append-all.ts';
+import { inputTokens, NO_USAGE, outputTokens } from '../conversation/usage.ts';
+import type { TokenCounts } from '../usage/call-row.ts';
+import type { UsageRecord } from '../usage/record.ts';
+import { LIMIT_KINDS, type Limit, spentNanoUsd } from './limit.ts';
+import type { Spending } from './reservation.ts';
+
+/** What a call, or a sum of calls, is known by. */
+export interface CallNames {
+  tenant?: string | null;
+  key?: string | null;
+  model?: string | null;
+}
+
+interface Entry {
+  limit: Limit;
+  concerns: (names: CallNames) => boolean;
+}
+
+export function isBudget({ kind }: Limit): boolean {
+  return LIMIT_KINDS[kind].counts === 'budget';
+}
+
+/** Finds the budgets, of those that it is made of, in which a call counts. */
+export class BudgetIndex {
+  readonly #ofTenants = new Map<string, Entry[]>();
+  readonly #ofModels = new Map<string, Limit[]>();
+
+  constructor(limits: readonly Limit[]) {
+    for (const limit of limits) {
+      const { scope } = limit;
+      if (!isBudget(limit)) continue;
+      if (scope.kind === 'model') push(this.#ofModels, scope.model, limit);
+      else push(this.#ofTenants, scope.tenant, { limit, concerns: compileConcern(limit) });
+    }
+  }
+
+  find(names: CallNames): Limit[] {
+    const { tenant, model } = names;
+    const found: Limit[] = [];
+    for (const { limit, concerns } of this.#ofTenants.get(tenant ?? '') ?? []) {
+      if (concerns(names)) found.push(limit);
+    }
+    appendAll(found, this.#ofModels.get(model ?? '') ?? []);
+    return found;
+  }
+
+  /** What calls used of each budget, as their records say. */
+  listSpendings(records: readonly UsageRecord[]): Spending[] {
+    return records.flatMap((record) =>
+      this.find(record).map((limit) => ({
+        limit,
+        callId: record.id,
+        atMs: record.startedAt,
+        amount: amountOf(limit, record.usage ?? NO_USAGE, record.costMicroUsd),
+      })),
+    );
+  }
+}
+
+/** In the unit of the budget's measure. */
+export function amountOf({ measure }: Limit, tokens: TokenCounts, costMicroUsd: number | null): number {
+  return measure === 'tokens' ? inputTokens(tokens) + outputTokens(tokens) : spentNanoUsd(costMicroUsd ?? 0);
+}
+
+/** Of a budget of the call's tenant. */
+function compileConcern({ scope }: Limit): Entry['concerns'] {
+  if (scope.kind === 'key') return ({ key }) => key === scope.key;
+  if (scope.kind !== 'tenant_model') return () => true;
+  const matches = compileGlob(scope.models);
+  return ({ model }) => typeof model === 'string' && matches(model);
+}
+
+function push<Value>(lists: Map<string, Value[]>, name: string, value: Value): void {
+  const list = lists.get(name);
+  if (list) list.push(value);
+  else lists.set(name, [value]);
+}

@@ -1,0 +1,65 @@
+import type { ControlNews } from './control/control-news.ts';
+import type { JournalProblem } from './usage/journal.ts';
+import type { LedgerProblem } from './usage/ledger.ts';
+import type { Recovery, RecoveryFailure } from './usage/recover.ts';
+
+/** How the problems of the ledger and its journal are told. Those without a message are for the log alone. */
+const MESSAGES: Partial<Record<(LedgerProblem | JournalProblem)['kind'], string>> = {
+  memory_full: 'usage records wait for the store in the journal alone: there is no room for them in memory',
+  records_left: 'usage records stay in the journal until the next start',
+  record_lost: 'a usage record is in no place but the log of its instance',
+  record_refused: 'the store refuses a usage record, which is in no place but the log of its instance',
+  journal_failed: 'the journal cannot be written: a kill would cost usage records',
+};
+
+/** What of a problem may stand in an event: of a record its call, of an error its message. */
+export function tellLedgerProblem(news: ControlNews, problem: LedgerProblem | JournalProblem): void {
+  const logged = describeProblem(problem);
+  const message = MESSAGES[problem.kind];
+  if (message === undefined) {
+    news.log.error(logged, `usage ledger: ${problem.kind}`);
+    return;
+  }
+  news.tellOften(
+    'alarm',
+    problem.kind,
+    message,
+    {
+      ...('record' in problem && { call: problem.record.id, tenant: problem.record.tenant }),
+      ...('reason' in problem && { reason: problem.reason }),
+      ...('error' in problem && { reason: reasonOf(problem.error) }),
+      ...('pendingRecords' in problem && { pendingRecords: problem.pendingRecords }),
+    },
+    logged,
+  );
+}
+
+export function tellRecovery(news: ControlNews, { failures: _, ...recovery }: Recovery): void {
+  const fields = { event: 'journal_recovered', ...recovery };
+  if (recovery.damagedLines === 0) {
+    news.log.warn(fields, 'a process was killed: its calls were taken over from its journal');
+    return;
+  }
+  news.tell('alarm', 'journal_damaged', 'the journal of a killed process is damaged', { ...recovery });
+}
+
+export function tellRecoveryFailure(news: ControlNews, { owner, error }: RecoveryFailure): void {
+  news.tellOften(
+    'alarm',
+    'journal_recovery_failed',
+    'what a killed process left could not be taken over; it is tried again',
+    { owner, reason: reasonOf(error) },
+    { owner, err: error },
+  );
+}
+
+/** pino writes an error out only where it is called `err`. */
+export function describeProblem(problem: object): object {
+  if (!('error' in problem)) return problem;
+  const { error: err, ...rest } = problem;
+  return { ...rest, err };
+}
+
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

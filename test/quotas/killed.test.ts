@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { stringify } from 'yaml';
+import type { UsageRecord } from '../../src/usage/record.ts';
+import { adminClient } from '../support/admin.ts';
+import { ADMIN_KEY, TEST_KEY } from '../support/gateway.ts';
+import { spawnGateway } from '../support/gateway-process.ts';
+import { chatAnswer, startRawUpstream } from '../support/raw-upstream.ts';
+import { redisMissing, startRedis } from '../support/redis.ts';
+import { makeTempDirectory } from '../support/temp-store.ts';
+
+/** What another instance has spent whose records are not in the store yet. */
+const UNWRITTEN = 10_000_000;
+const LIMITS = { budgets: [{ usd: 1, per: 'total' }] };
+
+/** Gateways one after another on one data directory, a provider that answers when it is told to, and a Redis. */
+async function setUp(context: TestContext) {
+  const redis = await startRedis();
+  context.after(() => redis.close());
+  const held: ServerResponse[] = [];
+  const upstream = await startRawUpstream((response) => held.push(response));
+  context.after(() => upstream.close());
+  const directory = makeTempDirectory(context);
+  const file = join(directory, 'fairlead.yaml');
+  const config = {
+    state: redis.url,
+    stateTimeout: '2s',
+    providers: { up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl } },
+    models: { m: { targets: ['up/x'] } },
+    prices: { 'up/*': { input: 1, output: 1 } },
+    tenants: { acme: { models: ['*'], limits: LIMITS, keys: [{ name: 'app', secret: TEST_KEY }] } },
+  };
+  writeFileSync(file, stringify(config));
+  const env = { FAIRLEAD_CONFIG: file, FAIRLEAD_DATA: directory, FAIRLEAD_ADMIN_KEY: ADMIN_KEY };
+  const start = async (own = directory) => {
+    const gateway = spawnGateway({ ...env, FAIRLEAD_DATA: own });
+    context.after(() => gateway.kill());
+    return { ...gateway, url: await gateway.url };
+  };
+  /** Begins a call, which is under way at the provider when this resolves. */
+  const begin = async (url: string) => {
+    const before = held.length;
+    const messages = [{ role: 'user', content: 'Hi' }];
+    const call = fetch(`${url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${TEST_KEY}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'm', max_tokens: 10, messages }),
+    }).then(
+      async (response) => {
+        await response.arrayBuffer();
+        return response.status;
+      },
+      () => 'cut off' as const,
+    );
+    while (held.length === before) await sleep(5);
+    const response = held[before];
+    assert.ok(response);
+    return {
+      call,
+      answer: () => {
+        response.setHeader('content-type', 'application/json');
+        response.end(chatAnswer('Hello'));
+        return call;
+      },
+    };
+  };
+  const keyOfBudget = async () => {
+    const key = (await redis.client.keys('fairlead:*usdBudget:total@*')).find((name) => /@\d+$/.test(name));
+    assert.ok(key !== undefined);
+    return key;
+  };
+  const readBudget = async () => ({ ...(await redis.client.hgetall(await keyOfBudget())) });
+  /** What the records say was spent, in billionths of a dollar. */
+  const readSpent = async (url: string) => {
+    let records: UsageRecord[] = [];
+    // They are written a moment after the call.
+    for (let tries = 0; records.length === 0 && tries < 200; tries++) {
+      const { body } = await adminClient(url).must('GET', '/calls?limit=1000');
+      records = body['data'] as unknown as UsageRecord[];
+      await sleep(10);
+    }
+    const nanoUsd = records.map(({ costMicroUsd }) => Math.round((costMicroUsd ?? 0) * 1000));
+    return { calls: records.length, nanoUsd: nanoUsd.reduce((sum, cost) => sum + cost, 0) };
+  };
+  return { redis, start, begin, keyOfBudget, readBudget, readSpent };
+}
+
+const skip = redisMissing;
+
+for (const lease of ['holds', 'has run out'] as const) {
+  test(`a call that a kill cut off is spent of the budget in Redis once, where its lease ${lease}`, {
+    skip,
+  }, async (context) => {
+    const { redis, start, begin, keyOfBudget, readBudget, readSpent } = await setUp(context);
+    const first = await start();
+    // In the journal of the process that is killed, and settled.
+    for (let call = 0; call < 3; call++) assert.equal(await (await begin(first.url)).answer(), 200);
+    const cutOff = await begin(first.url);
+    await first.kill();
+    assert.equal(await cutOff.call, 'cut off');
+    let elsewhere = UNWRITTEN;
+    await redis.client.hincrby(await keyOfBudget(), 'spent', UNWRITTEN);
+    if (lease === 'has run out') {
+      const budget = await keyOfBudget();
+      const [member = ''] = await redis.client.zrange(`${budget}:held`, '0', '-1');
+      await redis.client.zadd(`${budget}:held`, 1, member);
+      // A call of another instance finds it.
+      const other = await start(makeTempDirectory(context));
+      assert.equal(await (await begin(other.url)).answer(), 200);
+      elsewhere += (await readSpent(other.url)).nanoUsd;
+      assert.equal(await other.stop(), 0);
+    }
+    const next = await start();
+    const { calls, nanoUsd } = await readSpent(next.url);
+    assert.equal(calls, 4);
+    assert.deepEqual(await readBudget(), { spent: String(nanoUsd + elsewhere), reserved: '0' });
+    assert.equal(await next.stop(), 0);
+  });
+}
+
+test('what was counted alone while the Redis was away is spent there after a kill', {
+  skip,
+}, async (context) => {
+  const { redis, start, begin, readBudget, readSpent } = await setUp(context);
+  const first = await start();
+  assert.equal(await (await begin(first.url)).answer(), 200);
+  const cutOff = await begin(first.url);
+  await redis.stop();
+  assert.equal(await (await begin(first.url)).answer(), 200);
+  await first.kill();
+  assert.equal(await cutOff.call, 'cut off');
+  await redis.start();
+  const next = await start();
+  const { calls, nanoUsd } = await readSpent(next.url);
+  assert.equal(calls, 3);
+  assert.deepEqual(await readBudget(), { spent: String(nanoUsd), reserved: '0' });
+  assert.equal(await next.stop(), 0);
+});

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { compileTenantLimits } from '../../src/quotas/compile-limits.ts';
+import { CounterBook } from '../../src/quotas/counters.ts';
+import type { Demand, Limit } from '../../src/quotas/limit.ts';
+import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
+import { Reservation, type Used } from '../../src/quotas/reservation.ts';
+import { SharedQuotas } from '../../src/quotas/shared-quotas.ts';
+import { startLossyProxy } from '../support/lossy-proxy.ts';
+import { redisMissing, startRedis, type TestRedis } from '../support/redis.ts';
+import { VirtualSchedule } from '../support/virtual-schedule.ts';
+
+const START = Date.UTC(2026, 4, 1, 12);
+const DEMAND: Demand = { calls: 1, tokens: 600, nanoUsd: 0, costs: true };
+const USED: Used = { calls: 1, tokens: 70, nanoUsd: 0 };
+/** What only a settlement of the budget sends: 600 taken, 70 used. */
+const SETTLEMENT = 'budget\r\n$3\r\n600\r\n$2\r\n70\r\n';
+/** What only brings in what was counted alone: 70 used. */
+const BROUGHT_IN = 'budget\r\n$2\r\n70\r\n';
+/** Longer than a lease, and than anybody waits for an answer. */
+const PARTITION_MS = 180_000;
+
+/** An instance with a Redis of its own behind a network that loses what it is told to. */
+async function setUp(context: TestContext, { saves = true } = {}) {
+  const redis = await startRedis({ saves });
+  const proxy = await startLossyProxy(Number(new URL(redis.url).port));
+  const time = new VirtualSchedule();
+  const counters = new CounterBook();
+  const limits = { tokensPerMinute: 100_000, budgets: [{ tokens: 100_000, per: 'day' as const }] };
+  const book = compileTenantLimits('t', { limits, keys: [] }, new Map(), counters);
+  const now = () => START + time.nowMs;
+  const told: string[] = [];
+  const quotas = new SharedQuotas(
+    {
+      url: `redis://127.0.0.1:${proxy.port}/0`,
+      replyMs: 10_000,
+      onStateLoss: 'local',
+      local: new LocalQuotas(counters, now),
+      limits: () => book.own,
+      now,
+      schedule: time.schedule,
+      tell: (_severity, kind) => void told.push(kind),
+    },
+    crypto.randomUUID(),
+  );
+  await quotas.open();
+  context.after(async () => {
+    await quotas.close();
+    await proxy.close();
+    await redis.close();
+  });
+  const found: readonly Limit[] = book.ofKey('k')?.find('m') ?? [];
+  const reserve = async (id: string) => {
+    const outcome = await quotas.reserve(found, DEMAND, id);
+    assert.ok(outcome instanceof Reservation);
+    return outcome;
+  };
+  /** What was told, as often as it was; time goes on until it was. */
+  const until = async (event: string, times = 1) => {
+    for (let tries = 0; told.filter((each) => each === event).length < times; tries++) {
+      assert.ok(tries < 200, `${event} was not told`);
+      await sleep(25);
+      await time.advance(25);
+    }
+  };
+  return { redis, proxy, time, quotas, reserve, until };
+}
+
+/** What the Redis knows of the one budget, once it was spent of. */
+async function readBudget({ client }: TestRedis): Promise<Record<string, string>> {
+  for (let tries = 0; tries < 200; tries++) {
+    const key = (await client.keys('fairlead:*tokenBudget:day@*')).find((name) => /@\d+$/.test(name));
+    const budget: Record<string, string> = key === undefined ? {} : { ...(await client.hgetall(key)) };
+    if (Number(budget['spent'] ?? 0) > 0) return budget;
+    await sleep(10);
+  }
+  throw new Error('nothing was spent');
+}
+
+/** Has time go by for the Redis: its keys are so much nearer to their ends. */
+async function letPass({ client }: TestRedis, ms: number): Promise<void> {
+  for (const key of await client.keys('fairlead:*')) {
+    await client.pexpire(key, (await client.pttl(key)) - ms);
+  }
+}
+
+test('a settlement whose answer was lost counts once, however long nobody gets through', {
+  skip: redisMissing,
+}, async (context) => {
+  const { redis, proxy, time, quotas, reserve, until } = await setUp(context);
+  const call = await reserve('a');
+  proxy.loseAnswerTo(SETTLEMENT);
+  quotas.settle(call, USED);
+  assert.deepEqual(await readBudget(redis), { spent: '70', reserved: '0' });
+  await until('quota_state_lost');
+  await time.advance(PARTITION_MS);
+  await letPass(redis, PARTITION_MS);
+  proxy.mend();
+  await until('quota_state_back');
+  assert.deepEqual(await readBudget(redis), { spent: '70', reserved: '0' });
+});
+
+test('what was counted alone is brought in once, however long the answer to that is awaited', {
+  skip: redisMissing,
+}, async (context) => {
+  const { redis, proxy, time, quotas, reserve, until } = await setUp(context);
+  quotas.settle(await reserve('a'), USED);
+  await readBudget(redis);
+  await redis.stop();
+  await until('quota_state_lost');
+  quotas.settle(await reserve('b'), USED);
+  proxy.loseAnswerTo(BROUGHT_IN);
+  await redis.start();
+  for (let tries = 0; proxy.isWhole; tries++) {
+    assert.ok(tries < 200, 'nothing was brought in');
+    await time.advance(250);
+    await sleep(25);
+  }
+  await time.advance(PARTITION_MS);
+  await letPass(redis, PARTITION_MS);
+  proxy.mend();
+  await until('quota_state_back');
+  assert.equal((await readBudget(redis))['spent'], '140');
+});
+
+test('a call that ends while the Redis loses its data is counted there when it is back', {
+  skip: redisMissing,
+}, async (context) => {
+  const { redis, quotas, reserve, until } = await setUp(context, { saves: false });
+  const [one, two] = [await reserve('a'), await reserve('b')];
+  await redis.stop();
+  await until('quota_state_lost');
+  quotas.settle(one, USED);
+  await redis.start();
+  await until('quota_state_back');
+  quotas.settle(two, USED);
+  await sleep(100);
+  assert.equal((await readBudget(redis))['spent'], '140');
+});
+
+test('a call whose lease ran out while nobody got through is counted when it ends, and holds its amount until then', {
+  skip: redisMissing,
+}, async (context) => {
+  const { redis, proxy, time, quotas, reserve, until } = await setUp(context);
+  const call = await reserve('a');
+  proxy.loseAnswerTo(SETTLEMENT);
+  quotas.settle(await reserve('b'), USED);
+  await until('quota_state_lost');
+  await time.advance(PARTITION_MS);
+  proxy.mend();
+  await until('quota_state_back');
+  // The next call finds the lease to have run out.
+  const next = await reserve('c');
+  await time.advance(20_000);
+  await sleep(100);
+  assert.equal((await readBudget(redis))['reserved'], '1200', 'both run');
+  quotas.settle(call, USED);
+  quotas.settle(next, USED);
+  await sleep(100);
+  assert.deepEqual(await readBudget(redis), { spent: '210', reserved: '0' });
+});

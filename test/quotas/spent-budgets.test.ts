@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Config } from '../../src/config/resolve.ts';
+import { compileModelLimits, compileTenantLimits } from '../../src/quotas/compile-limits.ts';
+import { BudgetCounter, CounterBook } from '../../src/quotas/counters.ts';
+import type { Limit } from '../../src/quotas/limit.ts';
+import { PERIODS } from '../../src/quotas/period.ts';
+import { learnSpent } from '../../src/quotas/spent-budgets.ts';
+import type { Store } from '../../src/store/store.ts';
+import { toCallRow } from '../../src/usage/call-row.ts';
+import type { UsageRecord } from '../../src/usage/record.ts';
+import { onEachDatabase } from '../support/databases.ts';
+import { makeRecord } from '../support/usage-records.ts';
+
+const NOW = Date.UTC(2026, 9, 20, 12, 34);
+const MS_PER_DAY = 86_400_000;
+const PERIOD_NAMES = ['hour', 'day', 'month', 'total'] as const;
+const BUDGETS = { budgets: PERIOD_NAMES.map((per) => ({ usd: 1_000, per })) };
+
+/** Every budget on every tenant, one of its keys, some of its models, and one model. */
+function compileBudgets(tenants: readonly string[]): Limit[] {
+  const counters = new CounterBook();
+  const config = {
+    limits: BUDGETS,
+    modelLimits: { 'small*': BUDGETS },
+    keys: [{ name: 'app', limits: BUDGETS }],
+  };
+  const ofModels = compileModelLimits(
+    { big: { targets: [], limits: BUDGETS } } as unknown as Config['models'],
+    counters,
+  );
+  const own = tenants.flatMap((tenant) => compileTenantLimits(tenant, config, ofModels, counters).own);
+  return [...own, ...(ofModels.get('big') ?? [])];
+}
+
+/** Whether a budget counts a call, said once more in other words. */
+function isMeant({ scope }: Limit, { tenant, key, model }: UsageRecord): boolean {
+  if (scope.kind === 'model') return model === scope.model;
+  if (tenant !== scope.tenant) return false;
+  if (scope.kind === 'key') return key === scope.key;
+  return scope.kind === 'tenant' || (model ?? '').startsWith('small');
+}
+
+function expectSpent(limit: Limit, records: readonly UsageRecord[]): number {
+  const { startMs } = PERIODS[limit.period ?? 'total'](NOW);
+  const meant = records.filter((record) => record.startedAt >= startMs && isMeant(limit, record));
+  return meant.reduce((sum, { costMicroUsd }) => sum + 1_000 * (costMicroUsd ?? 0), 0);
+}
+
+async function checkLearned(store: Store, limits: Limit[], records: readonly UsageRecord[]): Promise<void> {
+  await learnSpent(limits, store, NOW);
+  for (const limit of limits) {
+    assert.ok(limit.counter instanceof BudgetCounter);
+    assert.equal(limit.counter.spent(NOW), expectSpent(limit, records), limit.id);
+  }
+}
+
+onEachDatabase((database) => {
+  test('budgets learn what was spent in their periods, of a few owners as of many', async (context) => {
+    const store = await database.open(context, { mostUnsummed: 100 });
+    const tenants = Array.from({ length: 30 }, (_, index) => `tenant-${index}`);
+    const records = Array.from({ length: 350 }, (_, index) =>
+      makeRecord({
+        // From seventy days ago on; some in this day and this hour.
+        startedAt: NOW - (index % 7 === 0 ? index * 20_000 : Math.floor((index * MS_PER_DAY) / 5)),
+        tenant: tenants[index % 30] ?? null,
+        key: ['app', 'other'][index % 2] ?? null,
+        model: ['big', 'small-1', 'small-2'][index % 3] ?? null,
+        costMicroUsd: 1 + index,
+      }),
+    );
+    for (const record of records) await store.insertCalls([toCallRow(record)]);
+    await checkLearned(store, compileBudgets(tenants.slice(0, 3)), records);
+    await checkLearned(store, compileBudgets(tenants), records);
+  });
+});
