@@ -14,7 +14,7 @@ import { encodeCitations, isReplayable } from './citations.ts';
 import { encodeToolInput, toolUseStart } from './encode-answer.ts';
 import type { EncodeContext } from './encode-context.ts';
 import { encodeDocument, encodeImage, unsupported } from './encode-media.ts';
-import { encodeCacheHint, ownFields } from './fields.ts';
+import { encodeCacheHint, ownFields, withOwnFields } from './fields.ts';
 import { customToolName } from './reserved-tools.ts';
 
 /** What a system message may hold. */
@@ -91,10 +91,10 @@ function encodeText(part: TextPart): JsonObject[] {
 /** Only reasoning that Anthropic can check is taken back; all other is left out, it was never meant for it. */
 function encodeReasoning({ text, signature, encrypted, extra }: ReasoningPart): JsonObject[] {
   if (signature?.dialect === 'messages') {
-    return [{ type: 'thinking', thinking: text, signature: signature.value, ...ownFields(extra) }];
+    return [withOwnFields({ type: 'thinking', thinking: text, signature: signature.value }, extra)];
   }
   if (encrypted?.dialect === 'messages') {
-    return [{ type: 'redacted_thinking', data: encrypted.value, ...ownFields(extra) }];
+    return [withOwnFields({ type: 'redacted_thinking', data: encrypted.value }, extra)];
   }
   return [];
 }
