@@ -1,5 +1,6 @@
 import type { CompletionEvent } from '../../conversation/completion.ts';
 import type { Part } from '../../conversation/conversation.ts';
+import { parseExactly } from '../../conversation/exact-numbers.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import { readCustomToolText } from '../messages/reserved-tools.ts';
 import { citedText, decodeBlock, isModelsCall, opaque, toolPart } from './decode-blocks.ts';
@@ -220,7 +221,7 @@ class OpaqueBlock implements StreamBlock {
     const { toolUse, toolResult, image } = this.#start;
     if (isObject(toolUse)) {
       const input = this.#deltas.map(inputPiece).join('');
-      return { toolUse: { ...toolUse, input: tryParseJson(input || '{}') ?? input } };
+      return { toolUse: { ...toolUse, input: parseExactly(input || '{}') ?? input } };
     }
     if (isObject(toolResult)) {
       const content = this.#deltas.flatMap((delta) =>

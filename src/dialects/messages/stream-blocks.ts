@@ -1,6 +1,7 @@
 import type { CompletionEvent } from '../../conversation/completion.ts';
 import type { Part } from '../../conversation/conversation.ts';
-import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
+import { parseExactly } from '../../conversation/exact-numbers.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { readSignature } from './carried-signatures.ts';
 import { decodeCitations } from './citations.ts';
 import { decodeBlock, opaque, type Reject, TOOL_USE_FIELDS } from './decode-blocks.ts';
@@ -192,7 +193,7 @@ class InputPieces {
 
   get value(): JsonValue {
     if (this.#pieces === '') return this.#initial ?? {};
-    return tryParseJson(this.#pieces) ?? this.#pieces;
+    return parseExactly(this.#pieces) ?? this.#pieces;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { CompletionEvent } from '../../conversation/completion.ts';
+import { parseKeepingArguments } from '../../conversation/exact-numbers.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
-import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
+import { isObject, type JsonObject } from '../../conversation/json.ts';
 import type { StreamDecoder, StreamMessage } from '../dialect.ts';
 import { decodeErrorEvent } from './errors.ts';
 import { extraOf, unknownFields } from './fields.ts';
@@ -44,7 +45,7 @@ export class MessagesStreamDecoder implements StreamDecoder {
 
   push(message: StreamMessage): CompletionEvent[] {
     if (this.#isOver) return [];
-    const event = tryParseJson(message.data);
+    const event = parseKeepingArguments(message.data);
     if (!isObject(event)) {
       // Compatible servers end their streams as OpenAI does.
       if (message.data.trim() === '' || message.data.trim() === '[DONE]') return [];
