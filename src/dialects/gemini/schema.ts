@@ -177,14 +177,23 @@ function convertProperties({ schema, scope, scopes }: MergedSchema): JsonObject 
   };
 }
 
-/** A `Schema` as JSON Schema: lower-case types, `nullable` as a type, numbers that protobuf writes as strings. */
+/** A `Schema` as JSON Schema: lower-case types, `nullable` in its words, numbers that protobuf writes as strings. */
 export function fromOpenApiSchema(schema: JsonObject): JsonObject {
   const { nullable, ...keywords } = readMessage(schema);
+  // A word of Gemini's alone, about what `enum` says already.
+  if (keywords['format'] === 'enum') delete keywords['format'];
   const entries = Object.entries(keywords);
   const converted = Object.fromEntries(entries.map(([key, value]) => [key, fromKeyword(key, value)]));
-  const type = converted['type'];
-  if (nullable === true && typeof type === 'string') converted['type'] = [type, 'null'];
-  return converted;
+  return nullable === true ? { ...converted, ...allowingNull(converted) } : converted;
+}
+
+/** Each keyword that would forbid null. */
+function allowingNull({ type, enum: values, anyOf }: JsonObject): JsonObject {
+  return {
+    ...(typeof type === 'string' ? { type: [type, 'null'] } : {}),
+    ...(Array.isArray(values) ? { enum: [...values, null] } : {}),
+    ...(Array.isArray(anyOf) ? { anyOf: [...anyOf, { type: 'null' }] } : {}),
+  };
 }
 
 function fromKeyword(key: string, value: JsonValue | undefined): JsonValue | undefined {

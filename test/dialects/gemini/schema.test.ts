@@ -334,3 +334,33 @@ test('an OpenAPI schema becomes JSON Schema', () => {
     },
   });
 });
+
+describe('what may be null in an OpenAPI schema may be null in JSON Schema', () => {
+  const cases: [string, JsonObject, JsonObject][] = [
+    [
+      'alternatives get one more',
+      { anyOf: [{ type: 'STRING' }, { type: 'NUMBER' }], nullable: true },
+      { anyOf: [{ type: 'string' }, { type: 'number' }, { type: 'null' }] },
+    ],
+    [
+      'the values of an enum get one more, and Gemini’s own format goes',
+      { type: 'STRING', format: 'enum', enum: ['x', 'y'], nullable: true },
+      { type: ['string', 'null'], enum: ['x', 'y', null] },
+    ],
+    [
+      'an enum without null',
+      { type: 'STRING', format: 'enum', enum: ['x'] },
+      { type: 'string', enum: ['x'] },
+    ],
+    ['other formats stay', { type: 'STRING', format: 'date-time' }, { type: 'string', format: 'date-time' }],
+    ['what may be anything may be null', { description: 'd', nullable: true }, { description: 'd' }],
+  ];
+  for (const [what, schema, expected] of cases) {
+    test(what, () => assert.deepEqual(fromOpenApiSchema(schema), expected));
+  }
+
+  test('and comes back as nullable', () => {
+    for (const [, schema] of cases.slice(0, 4))
+      assert.deepEqual(toOpenApiSchema(fromOpenApiSchema(schema)), schema);
+  });
+});
