@@ -4,6 +4,7 @@ import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { NO_USAGE } from '../../conversation/usage.ts';
 import { nameFittedFinish, writeFinishReason } from '../finish-reasons.ts';
+import { nameForeignFields } from '../foreign-answers.ts';
 import { decodeBlock, opaque, type Reject } from './decode-blocks.ts';
 import { encodeAnswerPart } from './encode-answer.ts';
 import { decodeErrorEvent } from './errors.ts';
@@ -85,6 +86,7 @@ export function encodeResponse(
   _request?: JsonObject,
   dropped: string[] = [],
 ): JsonObject {
+  nameForeignFields(dropped, completion, 'messages');
   const choice = completion.choices.find(({ index }) => index === 0);
   const finish = choice?.finish ?? 'other';
   nameFittedFinish(dropped, 'messages', finish, 'stop_reason');

@@ -15,6 +15,7 @@ import type { Usage } from '../../conversation/usage.ts';
 import { finishWithCalls, isCutOff } from '../chat/finish.ts';
 import { dropPart } from '../dropped-parts.ts';
 import { writeFinishReason } from '../finish-reasons.ts';
+import { nameForeignEvent } from '../foreign-answers.ts';
 import { isReadableCall, isUnfinishedCall } from '../unfinished-calls.ts';
 import { isForeign } from './carried-items.ts';
 import { encodeError, responseError } from './errors.ts';
@@ -90,6 +91,7 @@ export class ResponseWriter {
   }
 
   #push(event: CompletionEvent): void {
+    nameForeignEvent(this.#dropped, event, 'responses');
     switch (event.type) {
       case 'start':
         this.#completionId = event.id;
