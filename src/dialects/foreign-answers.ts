@@ -32,12 +32,19 @@ const SAY_NOTHING: Record<DialectName, ReadonlySet<string>> = {
     ...['text', 'tool_choice', 'tool_usage', 'tools', 'top_logprobs', 'top_p', 'total_tokens', 'truncation'],
     ...['usage', 'user', 'item', 'summary', 'content'],
   ]),
-  messages: new Set(['usage', 'citations', 'caller']),
+  messages: new Set(['usage', 'citations', 'caller', 'stop_details']),
   gemini: new Set([
     ...['createTime', 'usageMetadata', 'promptFeedback', 'avgLogprobs', 'finishMessage', 'finishReason'],
     ...['safetyRatings', 'tokenCount', 'citationMetadata', 'thought', 'thoughtSignature'],
   ]),
-  converse: new Set(['metrics', 'performanceConfig', 'serviceTier', 'citations']),
+  // The response fields are those that we ask for ourselves: which stop sequence was met.
+  converse: new Set([
+    'metrics',
+    'performanceConfig',
+    'serviceTier',
+    'citations',
+    'additionalModelResponseFields',
+  ]),
 };
 
 /** The client's dialect; `undefined`: one that writes no such field of any. */

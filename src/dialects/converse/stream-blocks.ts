@@ -3,6 +3,7 @@ import type { Part } from '../../conversation/conversation.ts';
 import { parseExactly } from '../../conversation/exact-numbers.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import { readCustomToolText } from '../messages/reserved-tools.ts';
+import { PartWriter } from '../part-writer.ts';
 import { citedText, decodeBlock, isModelsCall, opaque, toolPart } from './decode-blocks.ts';
 import { objectOf, textOf } from './fields.ts';
 
@@ -38,28 +39,6 @@ export function impliedBlock(delta: JsonObject, part: number): StreamBlock {
       : new ReasoningBlock(writer);
   }
   return new OpaqueBlock(writer, {});
-}
-
-/** Writes the events of one part. */
-class PartWriter {
-  readonly #at: { choice: number; part: number };
-
-  constructor(part: number) {
-    this.#at = { choice: 0, part };
-  }
-
-  start(value: Part): CompletionEvent {
-    return { type: 'part_start', ...this.#at, value };
-  }
-
-  /** No event for a piece without text: some deltas are empty. */
-  delta(delta: string): CompletionEvent[] {
-    return delta === '' ? [] : [{ type: 'part_delta', ...this.#at, delta }];
-  }
-
-  end(fields: Partial<Extract<CompletionEvent, { type: 'part_end' }>> = {}): CompletionEvent {
-    return { ...fields, type: 'part_end', ...this.#at };
-  }
 }
 
 class TextBlock implements StreamBlock {

@@ -3,7 +3,7 @@ import type { Part } from '../../conversation/conversation.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { NO_USAGE } from '../../conversation/usage.ts';
-import { nameFittedFinish, writeFinishReason } from '../finish-reasons.ts';
+import { nameFittedFinish, readFinishReason, writeFinishReason } from '../finish-reasons.ts';
 import { nameForeignFields } from '../foreign-answers.ts';
 import { decodeBlock, opaque, type Reject } from './decode-blocks.ts';
 import { encodeAnswerPart } from './encode-answer.ts';
@@ -42,7 +42,7 @@ export function decodeResponse(body: JsonValue): Completion {
   const stopReason = typeof body['stop_reason'] === 'string' ? body['stop_reason'] : undefined;
   const stopSequence = body['stop_sequence'];
   const toolUses = new ToolUses();
-  for (const block of content) toolUses.add(block);
+  for (const block of content) toolUses.addBlock(block);
   return {
     id: typeof body['id'] === 'string' ? body['id'] : '',
     model: typeof body['model'] === 'string' ? body['model'] : '',
@@ -50,7 +50,7 @@ export function decodeResponse(body: JsonValue): Completion {
       {
         index: 0,
         parts,
-        finish: toolUses.finish(stopReason),
+        finish: toolUses.finish(stopReason === undefined ? 'stop' : readFinishReason('messages', stopReason)),
         ...(typeof stopSequence === 'string' ? { stopSequence } : {}),
       },
     ],

@@ -3,6 +3,7 @@ import { parseKeepingArguments } from '../../conversation/exact-numbers.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import type { StreamDecoder, StreamMessage } from '../dialect.ts';
+import { readFinishReason } from '../finish-reasons.ts';
 import { decodeErrorEvent } from './errors.ts';
 import { extraOf, unknownFields } from './fields.ts';
 import { ToolUses } from './finish.ts';
@@ -139,7 +140,9 @@ export class MessagesStreamDecoder implements StreamDecoder {
       {
         type: 'finish',
         choice: 0,
-        reason: this.#toolUses.finish(this.#stopReason),
+        reason: this.#toolUses.finish(
+          this.#stopReason === undefined ? 'stop' : readFinishReason('messages', this.#stopReason),
+        ),
         ...(this.#stopSequence === undefined ? {} : { stopSequence: this.#stopSequence }),
       },
       { type: 'end', ...extraOf(answerExtra(this.#extra, this.#usage.wire)) },
@@ -152,7 +155,7 @@ export class MessagesStreamDecoder implements StreamDecoder {
   }
 
   #open(block: JsonObject): StreamBlock {
-    this.#toolUses.add(block);
+    this.#toolUses.addBlock(block);
     return openBlock(block, this.#parts++, rejectAnswer);
   }
 
