@@ -18,7 +18,11 @@ export default {
   quirks: {
     fields: {
       max_completion_tokens: { as: 'max_tokens' },
-      reasoning_effort: (effort) => ({ enable_thinking: effort !== 'none' }),
+      // A switch: the model thinks as much as it does.
+      reasoning_effort: (effort) => {
+        const instead = { enable_thinking: effort !== 'none' };
+        return effort === 'none' || effort === 'high' ? instead : { fitted: 'enabled', instead };
+      },
     },
     instructions: 'system',
   },

@@ -18,9 +18,11 @@ export default {
     fields: {
       max_completion_tokens: { as: 'max_tokens' },
       // "Only `none` and `high` are supported."
-      reasoning_effort: (effort) => ({
-        reasoning_effort: effort === 'none' || effort === 'minimal' ? 'none' : 'high',
-      }),
+      reasoning_effort: (effort) => {
+        if (effort === 'none' || effort === 'high') return 'keep';
+        const fitted = effort === 'minimal' ? 'none' : 'high';
+        return { fitted, instead: { reasoning_effort: fitted } };
+      },
       n: (n) => (n === 1 ? 'omit' : 'refuse'),
       modalities: (kinds) => (String(kinds) === 'text' ? 'omit' : 'refuse'),
       audio: 'refuse',

@@ -3,10 +3,15 @@ import type { ProviderDeclaration } from '../src/upstream/provider.ts';
 const REASONING = /gpt-oss|qwen-?3|deepseek-r1/;
 
 /** gpt-oss has three levels, Qwen 3 a switch, the others nothing of the kind. */
-function effortOf(effort: unknown, model: string): 'keep' | 'drop' | { reasoning_effort: string } {
-  if (/qwen-?3/.test(model)) return { reasoning_effort: effort === 'none' ? 'none' : 'default' };
+function effortOf(effort: unknown, model: string) {
+  if (/qwen-?3/.test(model)) {
+    if (effort === 'none' || effort === 'default') return 'keep';
+    const instead = { reasoning_effort: 'default' };
+    return effort === 'high' ? instead : { fitted: 'default', instead };
+  }
   if (!/gpt-oss/.test(model)) return 'drop';
-  return effort === 'none' || effort === 'minimal' ? { reasoning_effort: 'low' } : 'keep';
+  if (effort !== 'none' && effort !== 'minimal') return 'keep';
+  return { fitted: 'low', instead: { reasoning_effort: 'low' } };
 }
 
 /**

@@ -22,9 +22,11 @@ export default {
       seed: { as: 'random_seed' },
       tool_choice: (choice) => (choice === 'required' ? { tool_choice: 'any' } : 'keep'),
       // Two efforts: docs.mistral.ai, "Reasoning: Adjustable".
-      reasoning_effort: (effort) => ({
-        reasoning_effort: effort === 'none' || effort === 'minimal' ? 'none' : 'high',
-      }),
+      reasoning_effort: (effort) => {
+        if (effort === 'none' || effort === 'high') return 'keep';
+        const fitted = effort === 'minimal' ? 'none' : 'high';
+        return { fitted, instead: { reasoning_effort: fitted } };
+      },
       // Usage stands in the last chunk of every stream.
       stream_options: 'omit',
       modalities: (kinds) => (String(kinds) === 'text' ? 'omit' : 'refuse'),

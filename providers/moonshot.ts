@@ -14,9 +14,14 @@ const LEVELS = new Map<unknown, string>([
 ]);
 
 function effortOf(effort: unknown, model: string) {
-  if (!/^kimi-k[3-9]/.test(model)) return { thinking: { type: effort === 'none' ? 'disabled' : 'enabled' } };
+  if (!/^kimi-k[3-9]/.test(model)) {
+    if (effort === 'none') return { thinking: { type: 'disabled' } };
+    const instead = { thinking: { type: 'enabled' } };
+    return effort === 'high' ? instead : { fitted: 'enabled', instead };
+  }
   const level = LEVELS.get(effort);
-  return level === undefined ? 'drop' : { reasoning_effort: level };
+  if (level === undefined) return 'drop';
+  return level === effort ? 'keep' : { fitted: level, instead: { reasoning_effort: level } };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import type { DialectName, Extra, ReasoningPart, Signature, ToolCallPart } from './conversation.ts';
+import { readCarriedExtra } from './carried-fields.ts';
+import type { DialectName, ReasoningPart, Signature, ToolCallPart } from './conversation.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from './json.ts';
 
 /**
@@ -128,7 +129,7 @@ function readReasoning(item: JsonObject): ReasoningPart | undefined {
   const part: ReasoningPart = { type: 'reasoning', text };
   const signature = readSignature(item['signature']);
   const encrypted = readSignature(item['encrypted']);
-  const extra = readExtra(item['extra']);
+  const extra = encrypted && readCarriedExtra(item['extra'], encrypted);
   if (signature) part.signature = signature;
   if (encrypted) part.encrypted = encrypted;
   if (extra) part.extra = extra;
@@ -139,12 +140,6 @@ function readSignature(value: JsonValue | undefined): Signature | undefined {
   if (!isObject(value) || typeof value['value'] !== 'string') return undefined;
   const dialect = readDialect(value['dialect']);
   return dialect && { dialect, value: value['value'] };
-}
-
-function readExtra(value: JsonValue | undefined): Extra | undefined {
-  if (!isObject(value) || !isObject(value['fields'])) return undefined;
-  const dialect = readDialect(value['dialect']);
-  return dialect && { dialect, fields: value['fields'] };
 }
 
 function readDialect(value: JsonValue | undefined): DialectName | undefined {

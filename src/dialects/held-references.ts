@@ -26,8 +26,7 @@ export function findHeldReferences(
   dialect: CallerDialectName,
 ): HeldReference[] {
   const counts = new Map<string, number>();
-  const found: HeldReference[] = [];
-  walk({ value: request, path: '', isTop: true }, HELD_FIELDS[dialect], found, counts);
+  const found = referencesIn(request, dialect, counts);
   const doubtful = findDoubtfulKey(body, dialect, counts);
   if (doubtful !== undefined) {
     throw invalidRequest(
@@ -35,6 +34,30 @@ export function findHeldReferences(
       doubtful,
     );
   }
+  return found;
+}
+
+/**
+ * The first thing that a provider holds which the body made for it names although the caller's request does not: what was
+ * carried in places where the request is not looked into must name nothing.
+ */
+export function findUnnamedReference(
+  body: JsonObject,
+  dialect: CallerDialectName,
+  named: { request: JsonObject; dialect: CallerDialectName },
+): HeldReference | undefined {
+  const ids = new Set(referencesIn(named.request, named.dialect, new Map()).map(({ id }) => id));
+  return referencesIn(body, dialect, new Map()).find(({ id }) => !ids.has(id));
+}
+
+/** Counts the keys, too. */
+function referencesIn(
+  request: JsonObject,
+  dialect: CallerDialectName,
+  counts: Map<string, number>,
+): HeldReference[] {
+  const found: HeldReference[] = [];
+  walk({ value: request, path: '', isTop: true }, HELD_FIELDS[dialect], found, counts);
   if (dialect === 'responses') for (const item of heldItems(request)) found.push({ kind: 'item', ...item });
   return found;
 }

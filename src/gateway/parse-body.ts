@@ -1,3 +1,4 @@
+import { parseKeepingArguments } from '../conversation/exact-numbers.ts';
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../conversation/json.ts';
 
@@ -7,12 +8,8 @@ import { isObject, type JsonObject } from '../conversation/json.ts';
  * @throws GatewayError `invalid_request`
  */
 export function parseBody(body: Buffer): JsonObject {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body.toString('utf8'));
-  } catch {
-    throw invalidRequest('The request body is not valid JSON.');
-  }
+  const parsed = parseKeepingArguments(body.toString('utf8'));
+  if (parsed === undefined) throw invalidRequest('The request body is not valid JSON.');
   if (!isObject(parsed)) throw invalidRequest('The request body must be a JSON object.');
   return parsed;
 }

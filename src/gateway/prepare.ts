@@ -175,7 +175,7 @@ function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint
   call.request ??= parseBody(call.body);
   const conversation = call.door.dialect.decodeRequest(call.request, call.address ?? {});
   conversation.stream = call.stream;
-  const { body, ...rest } = encodeConversation(call, target, conversation, dialect);
+  const { body, ...rest } = encodeConversation(call, target, conversation, dialect, dialect.name);
   return {
     ...rest,
     body: named(body, model),
@@ -246,7 +246,7 @@ function encodeCount(call: Call, target: Target, { dialect, model }: Endpoint): 
   const caller = COUNT_DIALECTS[call.door.dialect.name];
   const provider = COUNT_DIALECTS[dialect.name];
   if (!caller || !provider) throw new Error(`no way to count for ${target.name}, which has the operation`);
-  const { body, ...rest } = encodeConversation(call, target, decodeCount(call), provider);
+  const { body, ...rest } = encodeConversation(call, target, decodeCount(call), provider, dialect.name);
   return {
     ...rest,
     body: named(body, model),

@@ -1,5 +1,6 @@
+import { parseKeepingArguments } from '../conversation/exact-numbers.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
-import { type JsonObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
+import type { JsonObject, JsonValue } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { ResponseHeaders } from '../dialects/dialect.ts';
 import type { Call } from './call.ts';
@@ -56,7 +57,7 @@ export class BodyTranslator implements Receiver {
   end(): void {
     const call = this.#call;
     const body = Buffer.concat(this.#chunks);
-    const answer = tryParseJson(body.toString('utf8'));
+    const answer = parseKeepingArguments(body.toString('utf8'));
     if (answer === undefined) {
       const failure = unreadableAnswer(body, call.spoken);
       call.usage = failure.usage ?? call.usage;

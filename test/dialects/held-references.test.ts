@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { isObject, type JsonValue } from '../../src/conversation/json.ts';
 import { mayNameHeld } from '../../src/dialects/held-bytes.ts';
-import { findHeldReferences } from '../../src/dialects/held-references.ts';
+import { findHeldReferences, findUnnamedReference } from '../../src/dialects/held-references.ts';
 import { findTopLevelFields } from '../../src/dialects/request-fields.ts';
 import { SeenWords } from '../../src/dialects/seen-words.ts';
 import { WordTable } from '../../src/dialects/word-table.ts';
@@ -67,3 +67,19 @@ for (const dialect of DIALECTS) {
     }
   });
 }
+
+test('what the body made for a provider names beyond the request is found, whatever the two dialects are', () => {
+  const file = (file_id: string) => ({ role: 'user', content: [{ type: 'document', source: { file_id } }] });
+  const request = { messages: [{ role: 'user', content: [{ type: 'file', file: { file_id: 'own' } }] }] };
+  const named = { request, dialect: 'chat' as const };
+  assert.equal(findUnnamedReference({ messages: [file('own')] }, 'messages', named), undefined);
+  assert.deepEqual(findUnnamedReference({ messages: [file('own'), file('other')] }, 'messages', named), {
+    kind: 'file',
+    id: 'other',
+    path: 'messages[1].content[0].source.file_id',
+  });
+  const item = { type: 'reasoning', id: 'rs_1', summary: [] };
+  assert.equal(findUnnamedReference({ input: [item] }, 'responses', named)?.id, 'rs_1');
+  const whole = { ...item, encrypted_content: 'gAAA' };
+  assert.equal(findUnnamedReference({ input: [whole] }, 'responses', named), undefined);
+});

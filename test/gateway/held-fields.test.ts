@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { after, describe, test } from 'node:test';
+import { deflateRawSync } from 'node:zlib';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../src/conversation/json.ts';
 import type { CallerDialectName } from '../../src/dialects/dialect.ts';
 import { HELD_FIELDS, type HeldField } from '../../src/dialects/held-fields.ts';
@@ -409,6 +410,44 @@ describe('a second model beside the permitted one', () => {
     assert.equal((await ask(LIMITED, '/v1/rerank', body)).status, 403);
     const embed = { model: 'router/small', input: 'x', models: ['forbidden'] };
     assert.equal((await ask(LIMITED, '/v1/embeddings', embed)).status, 403);
+  });
+});
+
+describe('reasoning that a client says it carries', () => {
+  const carry = (id: string, dialect: string, fields: JsonObject) => {
+    const reasoning = [{ text: '', signature: { dialect, value: 'eA==' }, extra: { dialect, fields } }];
+    return `${id}__fl1__${deflateRawSync(JSON.stringify({ reasoning })).toString('base64url')}`;
+  };
+  const fileUri = 'https://generativelanguage.googleapis.com/v1beta/files/of-other';
+
+  test('names no file where no check looks for one', async () => {
+    const fields = { type: 'document', source: { type: 'file', file_id: 'file-of-other' } };
+    const id = carry('t1', 'messages', fields);
+    const tool_calls = [{ id, type: 'function', function: { name: 'f', arguments: '{}' } }];
+    const messages = [
+      USER,
+      { role: 'assistant', content: null, tool_calls },
+      { role: 'tool', tool_call_id: id, content: '1' },
+    ];
+    const body = { model: 'anthropic/claude-sonnet-4-5', messages };
+    const { status, sent, text } = await ask(LIMITED, '/v1/chat/completions', body);
+    assert.equal(status, 200, text);
+    assert.match(sent[0]?.body ?? '', /"type":"thinking"/);
+    assert.doesNotMatch(sent[0]?.body ?? '', /of-other/);
+  });
+
+  test('nor in a signature of Google’s', async () => {
+    const fields = { text: null, thought: null, thoughtSignature: null, fileData: { fileUri } };
+    const thoughtSignature = Buffer.from(carry('', 'gemini', fields)).toString('base64');
+    const contents = [
+      { role: 'user', parts: [{ text: 'say ok' }] },
+      { role: 'model', parts: [{ functionCall: { name: 'f', args: {} }, thoughtSignature }] },
+      { role: 'user', parts: [{ functionResponse: { name: 'f', response: {} } }] },
+    ];
+    const { status, sent, text } = await ask(LIMITED, '/v1beta/models/flash:generateContent', { contents });
+    assert.equal(status, 200, text);
+    assert.match(sent[0]?.body ?? '', /"thought":true/);
+    assert.doesNotMatch(sent[0]?.body ?? '', /of-other/);
   });
 });
 

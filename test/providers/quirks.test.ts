@@ -89,7 +89,7 @@ const SENT: Record<string, Expected> = {
     },
     dropped: [
       ...['messages[].name', 'messages[].reasoning_content', 'logit_bias', 'logprobs', 'top_logprobs'],
-      ...['user', 'store'],
+      ...['user', 'store', 'reasoning_effort=high'],
     ],
     assistant: NULL_CONTENT,
   },
@@ -100,7 +100,7 @@ const SENT: Record<string, Expected> = {
       ...{ logit_bias: undefined, top_logprobs: undefined, reasoning_effort: 'high', n: undefined },
       ...{ store: undefined, parallel_tool_calls: undefined },
     },
-    dropped: ['parallel_tool_calls', 'logit_bias', 'top_logprobs', 'store'],
+    dropped: ['parallel_tool_calls', 'logit_bias', 'top_logprobs', 'store', 'reasoning_effort=high'],
     assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
     names: true,
   },
@@ -163,7 +163,7 @@ const SENT: Record<string, Expected> = {
       ...{ temperature: undefined, presence_penalty: undefined, frequency_penalty: undefined },
       ...{ reasoning_effort: undefined, thinking: { type: 'enabled' } },
     },
-    dropped: ['temperature', 'presence_penalty', 'frequency_penalty'],
+    dropped: ['temperature', 'presence_penalty', 'frequency_penalty', 'reasoning_effort=enabled'],
     assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
     names: true,
   },
@@ -176,6 +176,7 @@ const SENT: Record<string, Expected> = {
   alibaba: {
     model: 'qwen-plus',
     fields: { ...LIMIT, reasoning_effort: undefined, enable_thinking: true },
+    dropped: ['reasoning_effort=enabled'],
     assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
     names: true,
   },
@@ -322,6 +323,61 @@ for (const [provider, model, field, value, sent] of VALUES) {
     assert.deepEqual(JSON.parse(rewritten.body.toString()), { a: 1, ...sent, b: 2 });
   });
 }
+
+/** What a caller is told of its effort: nothing where the provider has the same, else what was made of it. */
+const EFFORTS: [provider: string, model: string, told: Record<string, string | undefined>][] = [
+  [
+    'cohere',
+    'command-a',
+    { none: undefined, minimal: 'none', low: 'high', medium: 'high', high: undefined, max: 'high' },
+  ],
+  [
+    'mistral',
+    'magistral-medium',
+    { none: undefined, minimal: 'none', low: 'high', high: undefined, xhigh: 'high' },
+  ],
+  ['alibaba', 'qwen-plus', { none: undefined, low: 'enabled', high: undefined, max: 'enabled' }],
+  ['moonshot', 'kimi-k2.6', { none: undefined, low: 'enabled', high: undefined }],
+  ['moonshot', 'kimi-k3', { minimal: 'low', low: undefined, medium: 'high', high: undefined, xhigh: 'max' }],
+  ['groq', 'qwen/qwen3-32b', { none: undefined, low: 'default', high: undefined, default: undefined }],
+  ['groq', 'openai/gpt-oss-20b', { none: 'low', minimal: 'low', low: undefined, high: undefined }],
+  ['zai', 'glm-4.7', { none: undefined, low: undefined }],
+];
+
+for (const [provider, model, told] of EFFORTS) {
+  for (const [effort, fitted] of Object.entries(told)) {
+    test(`${provider}, ${model}: of the effort ${effort} is told ${fitted ?? 'nothing'}`, () => {
+      const quirked = quirkedChat(provider);
+      const expected = fitted === undefined ? [] : [`reasoning_effort=${fitted}`];
+      const body: JsonObject = {
+        model: 'm',
+        messages: [{ role: 'user', content: 'x' }],
+        reasoning_effort: effort,
+      };
+      assert.deepEqual(rewriteRequest(quirked, Buffer.from(JSON.stringify(body)), model).dropped, expected);
+      const { dialect } = quirked;
+      assert.deepEqual(dialect.encodeRequest(dialect.decodeRequest(body, {}), model).dropped, expected);
+    });
+  }
+}
+
+test('of an effort that another dialect’s caller asked for is told in its words', () => {
+  const { dialect } = quirkedChat('mistral');
+  const asked: [Conversation['dialect'], Conversation['reasoning'], string][] = [
+    ['responses', { effort: 'low' }, 'reasoning.effort=high'],
+    ['messages', { effort: 'medium' }, 'output_config.effort=high'],
+    ['messages', { budgetTokens: 2048 }, 'thinking.budget_tokens=high'],
+    ['gemini', { effort: 'low' }, 'generationConfig.thinkingConfig.thinkingLevel=high'],
+  ];
+  for (const [name, reasoning, expected] of asked) {
+    const conversation: Conversation = {
+      ...{ dialect: name, model: 'm', stream: false, tools: [], parameters: {} },
+      messages: [{ role: 'user', parts: [{ type: 'text', text: 'x' }] }],
+      ...(reasoning ? { reasoning } : {}),
+    };
+    assert.deepEqual(dialect.encodeRequest(conversation, 'magistral-medium').dropped, [expected]);
+  }
+});
 
 test('what is left out of another dialect’s call is named in that dialect’s words', () => {
   const conversation: Conversation = {

@@ -78,12 +78,12 @@ const TWO_QUESTIONS: JsonObject = {
 const bodyFor = (kin: KinName): JsonObject => (kin === 'perplexity' ? TWO_QUESTIONS : AGENT);
 
 const DROPPED: Partial<Record<KinName, string[]>> = {
-  mistral: ['logit_bias', 'messages[].name', 'messages[].reasoning_content', 'user'],
+  mistral: ['logit_bias', 'messages[].name', 'messages[].reasoning_content', 'reasoning_effort=high', 'user'],
   groq: ['logit_bias', 'messages[].name'],
   cerebras: ['logit_bias', 'presence_penalty'],
-  cohere: ['logit_bias'],
+  cohere: ['logit_bias', 'reasoning_effort=high'],
   xai: ['presence_penalty', 'reasoning_effort'],
-  moonshot: ['presence_penalty', 'temperature'],
+  moonshot: ['presence_penalty', 'reasoning_effort=enabled', 'temperature'],
 };
 
 /** Those whose streams never say their usage. */

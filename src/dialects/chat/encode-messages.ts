@@ -17,6 +17,7 @@ import { encodeContent, encodeParts, generatedImages } from './encode-content.ts
 import { ownFields } from './extra.ts';
 import type { Target } from './target.ts';
 import { encodeToolCall } from './tool-calls.ts';
+import { resultsFirst } from './turn-order.ts';
 
 /**
  * Writes `messages`. Tool results become one `tool` message each, in their order. OpenAI takes only text in
@@ -26,7 +27,8 @@ import { encodeToolCall } from './tool-calls.ts';
 export function encodeMessages(target: Target): JsonObject[] {
   const encoded: JsonObject[] = [];
   let moved: JsonObject[] = [];
-  for (const message of target.conversation.messages) {
+  const { messages } = target.conversation;
+  for (const message of target.sameDialect ? messages : resultsFirst(messages)) {
     if (message.role === 'tool') {
       for (const part of message.parts) {
         if (part.type !== 'tool_result') continue;

@@ -3,13 +3,13 @@ import { unsupportedParameter } from '../parameters.ts';
 import { type FieldPlace, type FieldSpans, parseField, spliceEntries } from '../request-fields.ts';
 import { WordTable } from '../word-table.ts';
 import type { MessageRules } from './message-rules.ts';
-import type { FieldOutcome, FieldQuirks, FieldRule, Renaming } from './quirks.ts';
+import type { FieldOutcome, FieldQuirks, FieldRule, Fitted, Renaming } from './quirks.ts';
 
 /** Fields by which servers are told how much to think: rules write them, and a caller may have said them itself. */
 const REASONING_FIELDS = ['reasoning_effort', 'reasoning', 'thinking', 'enable_thinking', 'thinking_budget'];
 
-/** Told what is left out, by the field's name in the chat dialect. */
-export type NoteDropped = (name: string) => void;
+/** Told what is left out, by the field's name in the chat dialect, or what it was fitted to. */
+export type NoteDropped = (name: string, fitted?: string) => void;
 
 /** The caller's word for a field of the chat dialect. */
 export type WordOf = (name: string) => string;
@@ -136,9 +136,15 @@ function fieldsInstead(
 ): JsonObject {
   if (outcome === 'drop') drop(name);
   if (typeof outcome !== 'object') return {};
-  const written = Object.entries(outcome).filter(([key]) => key === name || !says(key));
+  const fields = isFitted(outcome) ? outcome.instead : outcome;
+  const written = Object.entries(fields).filter(([key]) => key === name || !says(key));
   if (written.length === 0) drop(name);
+  else if (isFitted(outcome)) drop(name, outcome.fitted);
   return Object.fromEntries(written);
+}
+
+function isFitted(outcome: JsonObject | Fitted): outcome is Fitted {
+  return Object.hasOwn(outcome, 'fitted');
 }
 
 function isNull(body: Buffer, { start }: FieldPlace): boolean {

@@ -1,5 +1,5 @@
 import type { Conversation } from '../../conversation/conversation.ts';
-import { type CallerWord, callerWord } from '../caller-words.ts';
+import { type CallerWord, callerWord, changedTo, thinkingBudgetWord } from '../caller-words.ts';
 import type { Dialect, EncodedRequest } from '../dialect.ts';
 import { chatParameterKey, parameterName } from '../parameters.ts';
 import { type FieldSpans, findTopLevelFields } from '../request-fields.ts';
@@ -77,9 +77,10 @@ export class QuirkedChat {
     const encoded = encodeRequest(conversation, model, options);
     const dropped = new Set(encoded.dropped);
     const wordOf = (name: string) => callerName(conversation, name);
-    const drop = (name: string) => {
+    const drop = (name: string, fitted?: string) => {
       // Ours, unless the caller speaks this dialect: others have nothing like it to ask for.
-      if (name !== 'stream_options' || conversation.dialect === 'chat') dropped.add(wordOf(name));
+      if (name === 'stream_options' && conversation.dialect !== 'chat') return;
+      dropped.add(fitted === undefined ? wordOf(name) : changedTo(fittedName(conversation, name), fitted));
     };
     const body = this.#fields.rewriteJson(encoded.body, model, drop, wordOf);
     return { ...encoded, body, dropped: [...dropped] };
@@ -88,7 +89,8 @@ export class QuirkedChat {
 
 function rewrite(rules: FieldRules, body: Buffer, places: FieldSpans, model: string): RewrittenBody {
   const dropped: string[] = [];
-  const drop = (name: string) => {
+  const drop = (field: string, fitted?: string) => {
+    const name = fitted === undefined ? field : changedTo(field, fitted);
     if (!dropped.includes(name)) dropped.push(name);
   };
   return { body: rules.rewriteBytes(body, places, model, drop), dropped };
@@ -102,6 +104,14 @@ const FIELD_WORDS = new Map<string, CallerWord>([
   ['reasoning_effort', 'reasoning'],
   ['messages[].reasoning_content', 'reasoning'],
 ]);
+
+/** How much a model may think is an effort or a budget to callers of other dialects. */
+function fittedName(conversation: Conversation, field: string): string {
+  if (field !== 'reasoning_effort') return callerName(conversation, field);
+  return conversation.reasoning?.effort === undefined
+    ? thinkingBudgetWord(conversation)
+    : callerWord(conversation, 'effort');
+}
 
 function callerName(conversation: Conversation, field: string): string {
   if (conversation.dialect === 'chat') return field;

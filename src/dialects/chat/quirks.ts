@@ -36,7 +36,13 @@ export interface Renaming {
 export type FieldRuleFunction = (value: JsonValue, model: string) => FieldOutcome;
 
 /** Besides the words of `FieldRule`: `keep`, or the fields to write in its place. What the caller said itself stands. */
-export type FieldOutcome = 'keep' | 'drop' | 'omit' | 'refuse' | JsonObject;
+export type FieldOutcome = 'keep' | 'drop' | 'omit' | 'refuse' | JsonObject | Fitted;
+
+/** The fields to write mean something else than the caller said: it is told `fitted`, in `x-fairlead-dropped`. */
+export interface Fitted {
+  fitted: string;
+  instead: JsonObject;
+}
 
 /** The fields of `messages`. */
 export interface MessageQuirks {

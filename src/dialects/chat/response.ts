@@ -6,6 +6,7 @@ import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { dropPart } from '../dropped-parts.ts';
 import { nameFittedFinish, readFinishReason, writeFinishReason } from '../finish-reasons.ts';
+import { nameForeignFields } from '../foreign-answers.ts';
 import { omitKeys } from '../read-json.ts';
 import { decodeAudioOutput, encodeAudioOutput } from './audio-output.ts';
 import { decodeAnnotations, decodeSearchResults, encodeCitations } from './citations.ts';
@@ -186,6 +187,7 @@ export function encodeResponse(
   _request?: JsonObject,
   dropped: string[] = [],
 ): JsonObject {
+  nameForeignFields(dropped, completion, 'chat');
   const { id, model, created, choices, usage, extra } = completion;
   const { usage: _, ...fields } = ownFields(extra);
   return {

@@ -22,6 +22,8 @@ export class ChatStreamDecoder implements StreamDecoder {
   #model = '';
   #created: number | undefined;
   #started = false;
+  /** Usage that was said before the first choice, when no event could tell it yet. */
+  #early: CompletionEvent[] = [];
   #over = false;
   readonly #choices = new Map<number, StreamChoice>();
   /** The newest values of top-level fields that the neutral model has no word for. */
@@ -39,7 +41,8 @@ export class ChatStreamDecoder implements StreamDecoder {
     if (text === '[DONE]') return this.#finish();
     const chunk = tryParseJson(text);
     if (event === 'error' || saysError(chunk) || !isObject(chunk)) {
-      return [...this.#usageOf(chunk), ...this.#fail(eventFailure(chunk, text, event))];
+      const usage = this.#started ? this.#usageOf(chunk) : [];
+      return [...usage, ...this.#fail(eventFailure(chunk, text, event))];
     }
     return this.#pushChunk(chunk);
   }
@@ -55,7 +58,12 @@ export class ChatStreamDecoder implements StreamDecoder {
     this.#readHead(chunk);
     const choices = Array.isArray(chunk['choices']) ? chunk['choices'].filter(isObject) : [];
     // Azure begins with a chunk that has neither choices nor an id.
-    const events: CompletionEvent[] = this.#started || choices.length === 0 ? [] : [this.#start()];
+    if (!this.#started && choices.length === 0) {
+      const usage = this.#usageOf(chunk);
+      if (usage.length > 0) this.#early = usage;
+      return [];
+    }
+    const events: CompletionEvent[] = this.#started ? [] : [this.#start(), ...this.#early];
     for (const [position, value] of choices.entries()) {
       if (isObject(value['error']))
         return [...events, ...this.#usageOf(chunk), ...this.#fail(embeddedError(value))];
@@ -100,7 +108,7 @@ export class ChatStreamDecoder implements StreamDecoder {
   }
 
   #usageOf(chunk: JsonValue | undefined): CompletionEvent[] {
-    if (!isObject(chunk) || !this.#started) return [];
+    if (!isObject(chunk)) return [];
     const said = streamUsage(chunk);
     const usage = decodeUsage(said);
     if (!usage) return [];

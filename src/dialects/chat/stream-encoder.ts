@@ -6,6 +6,7 @@ import type { Usage } from '../../conversation/usage.ts';
 import type { StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
 import { dropPart } from '../dropped-parts.ts';
 import { nameFittedFinish, writeFinishReason } from '../finish-reasons.ts';
+import { nameForeignEvent } from '../foreign-answers.ts';
 import { encodeAudioOutput } from './audio-output.ts';
 import { encodeCitations } from './citations.ts';
 import { generatedImages } from './encode-content.ts';
@@ -39,6 +40,7 @@ export class ChatStreamEncoder implements StreamEncoder {
 
   push(event: CompletionEvent): string {
     if (this.#over) return '';
+    nameForeignEvent(this.#dropped, event, 'chat');
     switch (event.type) {
       case 'start': {
         const { id, model, created = 0 } = event;

@@ -4,13 +4,16 @@ import type { JsonObject } from '../../conversation/json.ts';
 import { encodeUsage } from '../chat/usage.ts';
 import { dropPart } from '../dropped-parts.ts';
 import { nameFittedFinish, writeFinishReason } from '../finish-reasons.ts';
+import { nameForeignFields } from '../foreign-answers.ts';
 
 /** A completion in the old form: text is all that an answer has. Source: OpenAI API reference (completion object). */
 export function encodeResponse(
-  { id, model, created, choices, usage }: Completion,
+  completion: Completion,
   _request?: JsonObject,
   dropped: string[] = [],
 ): JsonObject {
+  nameForeignFields(dropped, completion, undefined);
+  const { id, model, created, choices, usage } = completion;
   for (const { finish } of choices) nameFittedFinish(dropped, 'chat', finish, 'finish_reason');
   return {
     id,

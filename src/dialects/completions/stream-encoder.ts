@@ -6,6 +6,7 @@ import { encodeUsage } from '../chat/usage.ts';
 import type { StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
 import { dropPart } from '../dropped-parts.ts';
 import { nameFittedFinish } from '../finish-reasons.ts';
+import { nameForeignEvent } from '../foreign-answers.ts';
 import { isText, textChoice } from './response.ts';
 
 /** Writes the chunks of a text completion: the text as it comes, then why each choice ended. */
@@ -24,6 +25,7 @@ export class CompletionsStreamEncoder implements StreamEncoder {
   }
 
   push(event: CompletionEvent): string {
+    nameForeignEvent(this.#dropped, event, undefined);
     switch (event.type) {
       case 'start': {
         const { id, model, created = 0 } = event;

@@ -11,11 +11,14 @@ import { resultPartPath } from '../caller-words.ts';
 import { encodeToolInput } from '../messages/encode-answer.ts';
 import { unsupported } from '../messages/encode-media.ts';
 import { customToolName } from '../messages/reserved-tools.ts';
+import { legalToolName } from '../messages/tool-names.ts';
 import { placeOf } from '../places.ts';
 import type { DocumentNames } from './document-names.ts';
 import { type EncodeContext, encodeCachePoint } from './encode-context.ts';
 import { encodeAudio, encodeFile, encodeImage } from './encode-media.ts';
 import { ownFields } from './fields.ts';
+
+const MAX_TOOL_NAME_CHARS = 64;
 
 /** The API demands content in a tool's result; some tools have nothing to say. */
 const NO_OUTPUT = 'The tool gave no output.';
@@ -127,7 +130,10 @@ function redacted(base64: string): JsonObject {
 }
 
 export function encodeToolCall(context: BlockContext, part: ToolCallPart, wireId: string): JsonObject[] {
-  const name = legalToolName(part.kind === 'custom' ? customToolName(part.name) : part.name);
+  const name = legalToolName(
+    part.kind === 'custom' ? customToolName(part.name) : part.name,
+    MAX_TOOL_NAME_CHARS,
+  );
   const toolUse = { toolUseId: wireId, name, input: encodeToolInput(part), ...ownFields(part.extra) };
   return [{ toolUse }, ...encodeCachePoint(context, part.cacheHint, 'messages', placeOf(part))];
 }
@@ -171,9 +177,4 @@ function encodeOpaque({ dropped }: BlockContext, part: OpaquePart, path: string)
   if (part.dialect === 'converse') return [part.value];
   dropped.add(path);
   return [];
-}
-
-/** Names that a model made up stand in histories too, and the API checks them all. */
-export function legalToolName(name: string): string {
-  return name.replace(/[^a-zA-Z0-9_-]/g, '_').slice(0, 64) || '_';
 }

@@ -2,10 +2,11 @@ import type { Completion } from '../../conversation/completion.ts';
 import type { Part } from '../../conversation/conversation.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { readFinishReason } from '../finish-reasons.ts';
 import { unknownFields } from '../messages/fields.ts';
+import { ToolUses } from '../messages/finish.ts';
 import { decodeBlock, isModelsCall } from './decode-blocks.ts';
 import { extraOf, objectOf, textOf } from './fields.ts';
-import { ToolUses } from './finish.ts';
 import { decodeUsage } from './usage.ts';
 
 const ANSWER_FIELDS = new Set(['output', 'stopReason', 'usage']);
@@ -43,7 +44,7 @@ export function decodeResponse(body: JsonValue): Completion {
       {
         index: 0,
         parts,
-        finish: toolUses.finish(body['stopReason']),
+        finish: toolUses.finish(readFinishReason('converse', body['stopReason'])),
         ...(stopSequence === undefined ? {} : { stopSequence }),
       },
     ],

@@ -1,7 +1,9 @@
 import type { CompletionEvent } from '../../conversation/completion.ts';
 import type { Part } from '../../conversation/conversation.ts';
+import { parseExactly } from '../../conversation/exact-numbers.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import { readCustomToolText } from '../messages/reserved-tools.ts';
+import { PartWriter } from '../part-writer.ts';
 import { citedText, decodeBlock, isModelsCall, opaque, toolPart } from './decode-blocks.ts';
 import { objectOf, textOf } from './fields.ts';
 
@@ -37,28 +39,6 @@ export function impliedBlock(delta: JsonObject, part: number): StreamBlock {
       : new ReasoningBlock(writer);
   }
   return new OpaqueBlock(writer, {});
-}
-
-/** Writes the events of one part. */
-class PartWriter {
-  readonly #at: { choice: number; part: number };
-
-  constructor(part: number) {
-    this.#at = { choice: 0, part };
-  }
-
-  start(value: Part): CompletionEvent {
-    return { type: 'part_start', ...this.#at, value };
-  }
-
-  /** No event for a piece without text: some deltas are empty. */
-  delta(delta: string): CompletionEvent[] {
-    return delta === '' ? [] : [{ type: 'part_delta', ...this.#at, delta }];
-  }
-
-  end(fields: Partial<Extract<CompletionEvent, { type: 'part_end' }>> = {}): CompletionEvent {
-    return { ...fields, type: 'part_end', ...this.#at };
-  }
 }
 
 class TextBlock implements StreamBlock {
@@ -220,7 +200,7 @@ class OpaqueBlock implements StreamBlock {
     const { toolUse, toolResult, image } = this.#start;
     if (isObject(toolUse)) {
       const input = this.#deltas.map(inputPiece).join('');
-      return { toolUse: { ...toolUse, input: tryParseJson(input || '{}') ?? input } };
+      return { toolUse: { ...toolUse, input: parseExactly(input || '{}') ?? input } };
     }
     if (isObject(toolResult)) {
       const content = this.#deltas.flatMap((delta) =>

@@ -2,11 +2,12 @@ import type { CompletionEvent } from '../../conversation/completion.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 import type { StreamDecoder, StreamMessage } from '../dialect.ts';
+import { readFinishReason } from '../finish-reasons.ts';
 import { unknownFields } from '../messages/fields.ts';
+import { ToolUses } from '../messages/finish.ts';
 import { isModelsCall } from './decode-blocks.ts';
 import { decodeException } from './errors.ts';
 import { extraOf, objectOf, textOf } from './fields.ts';
-import { ToolUses } from './finish.ts';
 import { readStopSequence } from './response.ts';
 import { impliedBlock, openBlock, type StreamBlock } from './stream-blocks.ts';
 import { decodeUsage } from './usage.ts';
@@ -105,7 +106,7 @@ export class ConverseStreamDecoder implements StreamDecoder {
       {
         type: 'finish',
         choice: 0,
-        reason: this.#toolUses.finish(textOf(event['stopReason'])),
+        reason: this.#toolUses.finish(readFinishReason('converse', textOf(event['stopReason']))),
         ...(stopSequence === undefined ? {} : { stopSequence }),
       },
       ...(this.#hasMetadata ? this.#finish() : []),

@@ -1,4 +1,4 @@
-import type { Part, ToolCallPart } from '../../conversation/conversation.ts';
+import type { Part, ReasoningPart, ToolCallPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { emulatedName, readCustomToolName, readCustomToolText } from '../messages/reserved-tools.ts';
 import { type MediaPart, mediaPart, readFileData, readInlineData, writeMedia } from './media.ts';
@@ -103,7 +103,7 @@ export function encodePart(
       return { text: part.text };
     case 'reasoning':
       if (!unsignedReasoning && signed.thoughtSignature === undefined) return undefined;
-      return overlay(defined({ text: part.text, thought: true, ...signed }), ownFields(part.extra));
+      return thoughtPart(defined({ text: part.text, thought: true, ...signed }), part);
     case 'tool_call':
       return overlay(
         defined({ functionCall: encodeCall(part, callIds, legalNames), ...signed }),
@@ -120,6 +120,11 @@ export function encodePart(
     default:
       return part satisfies never;
   }
+}
+
+/** What else was said of a thought never says what it is. */
+function thoughtPart(thought: JsonObject, { extra }: ReasoningPart): JsonObject {
+  return { ...thought, ...ownFields(extra), ...thought };
 }
 
 function encodeCall(call: ToolCallPart, callIds: boolean, legalNames: boolean): JsonObject {

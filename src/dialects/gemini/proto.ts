@@ -1,11 +1,6 @@
 import type { Extra, Signature } from '../../conversation/conversation.ts';
-import {
-  isDeeperThan,
-  isObject,
-  type JsonObject,
-  type JsonValue,
-  tryParseJson,
-} from '../../conversation/json.ts';
+import { parseExactly } from '../../conversation/exact-numbers.ts';
+import { isDeeperThan, isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 
 /*
  * The Gemini API is protobuf spoken as JSON. What follows from that (proto3 JSON mapping): a field may be spelled
@@ -85,6 +80,6 @@ const MAX_DEPTH = 64;
 
 /** The object that a text is the JSON of; `undefined` where it is anything else. */
 export function parseObject(text: string): JsonObject | undefined {
-  const value = tryParseJson(text);
+  const value = parseExactly(text);
   return isObject(value) && !isDeeperThan(value, MAX_DEPTH) ? value : undefined;
 }

@@ -4,6 +4,7 @@ import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { isCutOff } from '../chat/finish.ts';
 import { dropFromAnswer, dropPart } from '../dropped-parts.ts';
 import { writeFinishReason } from '../finish-reasons.ts';
+import { nameForeignFields } from '../foreign-answers.ts';
 import { isUnfinishedCall } from '../unfinished-calls.ts';
 import { CarriedSignatureWriter, isOwnCall } from './carried-signatures.ts';
 import { writeGrounding } from './citations.ts';
@@ -19,6 +20,7 @@ export function encodeResponse(
   _request?: JsonObject,
   dropped: string[] = [],
 ): JsonObject {
+  nameForeignFields(dropped, completion, 'gemini');
   const own = ownFields(completion.extra);
   const { usageMetadata, ...rest } = own;
   const candidates = completion.choices.map((choice) => encodeChoice(choice, dropped));

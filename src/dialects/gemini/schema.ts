@@ -1,5 +1,14 @@
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { listOf, readMessage } from './proto.ts';
+import {
+  descend,
+  follow,
+  type MergedSchema,
+  mergeAllOf,
+  propertiesOf,
+  type SchemaScope,
+  schemaScope,
+} from './schema-scope.ts';
 
 /*
  * `Schema` of the Gemini API is a subset of an OpenAPI 3.0 schema, with its own words for types. Models from Gemini
@@ -24,105 +33,61 @@ const SHARED = [
   'maxProperties',
 ];
 
-/** Formats that `Schema` knows, by type; it refuses others. */
+/** Formats that `Schema` knows, by type; it refuses others. (`enum`, which strings have too, is written with their values.) */
 const FORMATS: Record<string, string[]> = {
-  string: ['enum', 'date-time'],
+  string: ['date-time'],
   integer: ['int32', 'int64'],
   number: ['float', 'double'],
 };
 
-/** Inlined definitions can grow without bound even when none contains itself: from here on they are left open. */
-const MAX_NODES = 5000;
-const MAX_OPEN_REFERENCES = 32;
-
-interface Walk {
-  root: JsonObject;
-  /** Definitions that are being inlined: meeting one again is a recursion. */
-  open: ReadonlySet<string>;
-  budget: { nodes: number };
-}
+const TYPES = ['string', 'integer', 'number', 'boolean', 'array', 'object'];
 
 /** JSON Schema as the `Schema` that it can be said in; what that cannot say is left open. */
 export function toOpenApiSchema(schema: JsonObject): JsonObject {
-  return convert(schema, { root: schema, open: new Set(), budget: { nodes: MAX_NODES } });
+  return convert(schema, schemaScope(schema));
 }
 
-function convert(value: JsonValue | undefined, walk: Walk): JsonObject {
-  walk.budget.nodes -= 1;
+function convert(value: JsonValue | undefined, outer: SchemaScope): JsonObject {
   if (!isObject(value)) return {};
-  if (walk.budget.nodes < 0) return { type: 'OBJECT' };
+  const scope = descend(outer);
+  if (!scope) return { type: 'OBJECT' };
 
-  const reference = value['$ref'];
-  if (typeof reference === 'string') return convertReference(reference, value, walk);
-  const schema = mergeAllOf(value, walk);
+  if (typeof value['$ref'] === 'string') {
+    const target = follow(value, scope);
+    return target ? convert(target.schema, target.scope) : { type: 'OBJECT', ...shared(value) };
+  }
+  const merged = mergeAllOf(value, scope);
+  const { schema } = merged;
   const types = listOf(schema['type']).filter((type): type is string => typeof type === 'string');
-  const nullable = schema['nullable'] === true || types.includes('null');
-  const named = types.filter((type) => type !== 'null');
+  const nullable =
+    schema['nullable'] === true ||
+    types.includes('null') ||
+    (types.length === 0 && valuesOf(schema).includes(null));
+  const named = types.filter((type) => TYPES.includes(type.toLowerCase()));
   if (named.length > 1) {
-    const alternatives = named.map((type) => convert({ ...schema, type, nullable: undefined }, walk));
+    const alternatives = named.map((type) => convertPlain(merged, type.toLowerCase()));
     return flag({ anyOf: alternatives }, nullable);
   }
-  return flag(convertPlain(schema, named[0], walk), nullable);
+  return flag(convertAny(merged, named[0]?.toLowerCase() ?? impliedType(schema)), nullable);
 }
 
 function flag(schema: JsonObject, nullable: boolean): JsonObject {
   return nullable ? { ...schema, nullable: true } : schema;
 }
 
-function convertReference(reference: string, { $ref, ...siblings }: JsonObject, walk: Walk): JsonObject {
-  const tooDeep = walk.open.has(reference) || walk.open.size >= MAX_OPEN_REFERENCES;
-  const target = tooDeep ? undefined : resolve(walk.root, reference);
-  if (!target) return { type: 'OBJECT', ...shared(siblings) };
-  return convert({ ...target, ...siblings }, { ...walk, open: new Set([...walk.open, reference]) });
+function convertAny(merged: MergedSchema, type: string | undefined): JsonObject {
+  return convertAlternatives(merged) ?? convertPlain(merged, type);
 }
 
-/** A JSON pointer in the schema itself (`#/$defs/Name`). */
-function resolve(root: JsonObject, reference: string): JsonObject | undefined {
-  if (!reference.startsWith('#')) return undefined;
-  let at: JsonValue | undefined = root;
-  for (const step of reference.slice(1).split('/').filter(Boolean)) {
-    const key = step.replaceAll('~1', '/').replaceAll('~0', '~');
-    at = isObject(at) && Object.hasOwn(at, key) ? at[key] : undefined;
-  }
-  return isObject(at) ? at : undefined;
-}
-
-function mergeAllOf(schema: JsonObject, walk: Walk): JsonObject {
-  const { allOf, ...own } = schema;
-  if (!Array.isArray(allOf)) return schema;
-  let sum = own;
-  for (const member of allOf) {
-    if (!isObject(member)) continue;
-    const reference = member['$ref'];
-    const target =
-      typeof reference === 'string' && !walk.open.has(reference) ? resolve(walk.root, reference) : member;
-    if (!target) continue;
-    sum = {
-      ...target,
-      ...sum,
-      properties: { ...objectOr(target['properties']), ...objectOr(sum['properties']) },
-      required: [...listOf(target['required']), ...listOf(sum['required'])],
-    };
-  }
-  return sum;
-}
-
-function objectOr(value: JsonValue | undefined): JsonObject {
-  return isObject(value) ? value : {};
-}
-
-function convertPlain(schema: JsonObject, stated: string | undefined, walk: Walk): JsonObject {
-  const alternatives = [...listOf(schema['anyOf']), ...listOf(schema['oneOf'])];
-  if (alternatives.length > 0) return convertAlternatives(schema, alternatives, walk);
-
-  const type = stated?.toLowerCase() ?? impliedType(schema);
+function convertPlain(merged: MergedSchema, type: string | undefined): JsonObject {
+  const { schema, scope } = merged;
   return {
     ...(type === undefined ? {} : { type: type.toUpperCase() }),
     ...shared(schema),
     ...convertBounds(schema, type),
     ...convertValues(schema, type),
-    ...(type === 'array' ? { items: convertItems(schema, walk) } : {}),
-    ...(type === 'object' ? convertProperties(schema, walk) : {}),
+    ...(type === 'array' ? { items: convertItems(schema, scope) } : {}),
+    ...(type === 'object' ? convertProperties(merged) : {}),
   };
 }
 
@@ -141,10 +106,15 @@ function shared(schema: JsonObject): JsonObject {
   );
 }
 
-/** "Or null" is a property of a `Schema`, not an alternative. */
-function convertAlternatives(schema: JsonObject, alternatives: JsonValue[], walk: Walk): JsonObject {
+/**
+ * "Or null" is a property of a `Schema`, not an alternative. `undefined` where there are none, or none that says what the
+ * value is: those of an object may only demand some of its properties.
+ */
+function convertAlternatives({ schema, scope }: MergedSchema): JsonObject | undefined {
+  const alternatives = [...listOf(schema['anyOf']), ...listOf(schema['oneOf'])];
   const real = alternatives.filter((one) => !(isObject(one) && one['type'] === 'null'));
-  const converted = real.map((one) => convert(one, walk));
+  const converted = real.map((one) => convert(one, scope));
+  if (converted.every((one) => Object.keys(one).length === 0)) return undefined;
   const nullable = real.length < alternatives.length;
   const [only, ...others] = converted;
   if (only && others.length === 0) return flag({ ...only, ...shared(schema) }, nullable);
@@ -165,26 +135,38 @@ function valuesOf(schema: JsonObject): JsonValue[] {
   return schema['const'] === undefined ? listOf(schema['enum']) : [schema['const']];
 }
 
-/** Enum values are strings whatever their type; booleans have no enum. */
+/** Only strings that are not empty have an enum; of other values the model is told in the description. */
 function convertValues(schema: JsonObject, type: string | undefined): JsonObject {
-  const values = valuesOf(schema).filter((value) => value !== null && typeof value !== 'object');
-  if (values.length > 0 && type !== undefined && type !== 'boolean') {
-    return { format: 'enum', enum: values.map(String) };
+  const values = valuesOf(schema);
+  const real = values.filter((value) => value !== null);
+  if (real.length === 0) return convertFormat(schema, type);
+  if (type === 'string' && real.every((value) => typeof value === 'string' && value !== '')) {
+    return { format: 'enum', enum: real };
   }
-  const format = schema['format'];
+  const { description } = schema;
+  const words = `(one of: ${values.map((value) => JSON.stringify(value)).join(', ')})`;
+  return {
+    ...convertFormat(schema, type),
+    description: typeof description === 'string' && description !== '' ? `${description} ${words}` : words,
+  };
+}
+
+function convertFormat({ format }: JsonObject, type: string | undefined): JsonObject {
   return typeof format === 'string' && FORMATS[type ?? '']?.includes(format) ? { format } : {};
 }
 
-function convertItems(schema: JsonObject, walk: Walk): JsonObject {
+function convertItems(schema: JsonObject, scope: SchemaScope): JsonObject {
   const prefix = listOf(schema['prefixItems']);
-  if (prefix.length > 0) return { anyOf: prefix.map((item) => convert(item, walk)) };
-  const items = convert(listOf(schema['items'])[0], walk);
+  if (prefix.length > 0) return { anyOf: prefix.map((item) => convert(item, scope)) };
+  const items = convert(listOf(schema['items'])[0], scope);
   return Object.keys(items).length > 0 ? items : { type: 'STRING' };
 }
 
-function convertProperties(schema: JsonObject, walk: Walk): JsonObject {
-  const entries = Object.entries(objectOr(schema['properties']));
-  const properties = Object.fromEntries(entries.map(([name, property]) => [name, convert(property, walk)]));
+function convertProperties({ schema, scope, scopes }: MergedSchema): JsonObject {
+  const entries = Object.entries(propertiesOf(schema));
+  const properties = Object.fromEntries(
+    entries.map(([name, property]) => [name, convert(property, scopes.get(name) ?? scope)]),
+  );
   const required = [...new Set(listOf(schema['required']))].filter(
     (name) => typeof name === 'string' && Object.hasOwn(properties, name),
   );
@@ -195,14 +177,23 @@ function convertProperties(schema: JsonObject, walk: Walk): JsonObject {
   };
 }
 
-/** A `Schema` as JSON Schema: lower-case types, `nullable` as a type, numbers that protobuf writes as strings. */
+/** A `Schema` as JSON Schema: lower-case types, `nullable` in its words, numbers that protobuf writes as strings. */
 export function fromOpenApiSchema(schema: JsonObject): JsonObject {
   const { nullable, ...keywords } = readMessage(schema);
+  // A word of Gemini's alone, about what `enum` says already.
+  if (keywords['format'] === 'enum') delete keywords['format'];
   const entries = Object.entries(keywords);
   const converted = Object.fromEntries(entries.map(([key, value]) => [key, fromKeyword(key, value)]));
-  const type = converted['type'];
-  if (nullable === true && typeof type === 'string') converted['type'] = [type, 'null'];
-  return converted;
+  return nullable === true ? { ...converted, ...allowingNull(converted) } : converted;
+}
+
+/** Each keyword that would forbid null. */
+function allowingNull({ type, enum: values, anyOf }: JsonObject): JsonObject {
+  return {
+    ...(typeof type === 'string' ? { type: [type, 'null'] } : {}),
+    ...(Array.isArray(values) ? { enum: [...values, null] } : {}),
+    ...(Array.isArray(anyOf) ? { anyOf: [...anyOf, { type: 'null' }] } : {}),
+  };
 }
 
 function fromKeyword(key: string, value: JsonValue | undefined): JsonValue | undefined {

@@ -1,7 +1,8 @@
 import { appendAll } from '../../conversation/append-all.ts';
 import type { CompletionEvent } from '../../conversation/completion.ts';
+import { parseKeepingArguments } from '../../conversation/exact-numbers.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
-import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
 import type { StreamDecoder, StreamMessage } from '../dialect.ts';
 import { decodeStreamError, errorIn } from './errors.ts';
@@ -27,7 +28,7 @@ class GeminiStreamDecoder implements StreamDecoder {
   push({ data }: StreamMessage): CompletionEvent[] {
     // Google's streams just end; servers of its kin may say so in OpenAI's way.
     if (this.#over || data === '' || data === '[DONE]') return [];
-    const value = tryParseJson(data);
+    const value = parseKeepingArguments(data);
     // A list: the stream was not asked for as SSE, or an error was wrapped.
     const messages = Array.isArray(value) ? value : [value];
     return messages.flatMap((message) => this.#read(message));

@@ -5,6 +5,7 @@ import type { Usage } from '../../conversation/usage.ts';
 import { isCutOff } from '../chat/finish.ts';
 import type { StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
 import { writeFinishReason } from '../finish-reasons.ts';
+import { nameForeignEvent } from '../foreign-answers.ts';
 import { isReadableCall } from '../unfinished-calls.ts';
 import { CarriedSignatureWriter } from './carried-signatures.ts';
 import { writeGrounding } from './citations.ts';
@@ -48,6 +49,7 @@ class GeminiStreamEncoder implements StreamEncoder {
   }
 
   push(event: CompletionEvent): string {
+    nameForeignEvent(this.#dropped, event, 'gemini');
     switch (event.type) {
       case 'start':
         this.#head = encodeHead(event);

@@ -14,8 +14,11 @@ import { encodeCitations, isReplayable } from './citations.ts';
 import { encodeToolInput, toolUseStart } from './encode-answer.ts';
 import type { EncodeContext } from './encode-context.ts';
 import { encodeDocument, encodeImage, unsupported } from './encode-media.ts';
-import { encodeCacheHint, ownFields } from './fields.ts';
+import { encodeCacheHint, ownFields, withOwnFields } from './fields.ts';
 import { customToolName } from './reserved-tools.ts';
+import { legalToolName } from './tool-names.ts';
+
+const MAX_TOOL_NAME_CHARS = 128;
 
 /** What a system message may hold. */
 export function encodeSystemPart(context: EncodeContext, part: Part, path: string): JsonObject[] {
@@ -91,16 +94,17 @@ function encodeText(part: TextPart): JsonObject[] {
 /** Only reasoning that Anthropic can check is taken back; all other is left out, it was never meant for it. */
 function encodeReasoning({ text, signature, encrypted, extra }: ReasoningPart): JsonObject[] {
   if (signature?.dialect === 'messages') {
-    return [{ type: 'thinking', thinking: text, signature: signature.value, ...ownFields(extra) }];
+    return [withOwnFields({ type: 'thinking', thinking: text, signature: signature.value }, extra)];
   }
   if (encrypted?.dialect === 'messages') {
-    return [{ type: 'redacted_thinking', data: encrypted.value, ...ownFields(extra) }];
+    return [withOwnFields({ type: 'redacted_thinking', data: encrypted.value }, extra)];
   }
   return [];
 }
 
 export function encodeToolCall(part: ToolCallPart, wireId: string): JsonObject {
-  const name = part.kind === 'custom' ? customToolName(part.name) : legalToolName(part.name);
+  const name =
+    part.kind === 'custom' ? customToolName(part.name) : legalToolName(part.name, MAX_TOOL_NAME_CHARS);
   return {
     ...toolUseStart(part),
     id: wireId,
@@ -141,9 +145,4 @@ function encodeOpaque({ dropped }: EncodeContext, part: OpaquePart, path: string
   if (part.dialect === 'messages') return [part.value];
   dropped.add(path);
   return [];
-}
-
-/** Names that a model made up stand in histories too, and the API checks them all. */
-function legalToolName(name: string): string {
-  return name.replace(/[^a-zA-Z0-9_-]/g, '_').slice(0, 128) || '_';
 }

@@ -22,6 +22,11 @@ export function ownFields(extra: Extra | undefined): JsonObject {
   return extra?.dialect === 'messages' ? extra.fields : {};
 }
 
+/** A block and what else this dialect said of it, which never says what the block is. */
+export function withOwnFields(block: JsonObject, extra: Extra | undefined): JsonObject {
+  return { ...block, ...ownFields(extra), ...block };
+}
+
 export function decodeCacheHint(value: JsonValue | undefined): { cacheHint?: CacheHint } {
   if (!isObject(value)) return {};
   const ttl = value['ttl'];

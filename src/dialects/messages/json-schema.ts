@@ -92,24 +92,42 @@ function subschemas(schema: JsonObject): (JsonValue | undefined)[] {
 
 /** A reference that is not to a definition (`#`, a file) counts as one: it cannot be followed here. */
 function isRecursive(root: JsonObject): boolean {
-  const definitions = new Map<string, JsonValue | undefined>();
+  /** What each definition refers to that was not found to end yet. */
+  const open = new Map<string, Set<string>>();
   for (const key of DEFINITIONS) {
     const group = root[key];
-    if (isObject(group)) for (const [name, schema] of Object.entries(group)) definitions.set(name, schema);
+    if (!isObject(group)) continue;
+    for (const [name, schema] of Object.entries(group)) open.set(name, new Set(referencesIn(schema)));
   }
-  const settled = new Set<string>();
-  const follow = (schema: JsonValue | undefined, path: readonly string[]): boolean => {
-    if (!isObject(schema)) return false;
-    if (schema['$ref'] !== undefined) {
-      const name = LOCAL_REFERENCE.exec(String(schema['$ref']))?.[1];
-      if (name === undefined || path.includes(name)) return true;
-      if (settled.has(name)) return false;
-      if (follow(definitions.get(name), [...path, name])) return true;
-      settled.add(name);
+  if (referencesIn(root).includes(ELSEWHERE)) return true;
+  const users = new Map<string, string[]>();
+  for (const [name, references] of open) {
+    for (const reference of references) {
+      if (!open.has(reference)) references.delete(reference);
+      else users.getOrInsert(reference, []).push(name);
     }
-    return subschemas(schema).some((sub) => follow(sub, path));
-  };
-  return follow(root, []);
+  }
+  // Taken away one by one, what refers to nothing; what is left then refers to itself. Chains of definitions may be long.
+  const ended = [...open].flatMap(([name, { size }]) => (size === 0 ? [name] : []));
+  for (const name of ended) {
+    for (const user of users.get(name) ?? []) {
+      const references = open.get(user);
+      references?.delete(name);
+      if (references?.size === 0) ended.push(user);
+    }
+  }
+  return ended.length < open.size;
+}
+
+/** Stands for what is not a definition of the schema. */
+const ELSEWHERE = '#';
+
+/** The names of the definitions that a schema refers to at any depth. */
+function referencesIn(schema: JsonValue | undefined): string[] {
+  if (!isObject(schema)) return [];
+  const { $ref: reference } = schema;
+  const own = reference === undefined ? [] : [LOCAL_REFERENCE.exec(String(reference))?.[1] ?? ELSEWHERE];
+  return [...own, ...subschemas(schema).flatMap(referencesIn)];
 }
 
 /** The schema in the part of JSON Schema that constrained decoding takes; key order is kept. */

@@ -3,7 +3,8 @@ import type { Part } from '../../conversation/conversation.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { NO_USAGE } from '../../conversation/usage.ts';
-import { nameFittedFinish, writeFinishReason } from '../finish-reasons.ts';
+import { nameFittedFinish, readFinishReason, writeFinishReason } from '../finish-reasons.ts';
+import { nameForeignFields } from '../foreign-answers.ts';
 import { decodeBlock, opaque, type Reject } from './decode-blocks.ts';
 import { encodeAnswerPart } from './encode-answer.ts';
 import { decodeErrorEvent } from './errors.ts';
@@ -41,7 +42,7 @@ export function decodeResponse(body: JsonValue): Completion {
   const stopReason = typeof body['stop_reason'] === 'string' ? body['stop_reason'] : undefined;
   const stopSequence = body['stop_sequence'];
   const toolUses = new ToolUses();
-  for (const block of content) toolUses.add(block);
+  for (const block of content) toolUses.addBlock(block);
   return {
     id: typeof body['id'] === 'string' ? body['id'] : '',
     model: typeof body['model'] === 'string' ? body['model'] : '',
@@ -49,7 +50,7 @@ export function decodeResponse(body: JsonValue): Completion {
       {
         index: 0,
         parts,
-        finish: toolUses.finish(stopReason),
+        finish: toolUses.finish(stopReason === undefined ? 'stop' : readFinishReason('messages', stopReason)),
         ...(typeof stopSequence === 'string' ? { stopSequence } : {}),
       },
     ],
@@ -85,6 +86,7 @@ export function encodeResponse(
   _request?: JsonObject,
   dropped: string[] = [],
 ): JsonObject {
+  nameForeignFields(dropped, completion, 'messages');
   const choice = completion.choices.find(({ index }) => index === 0);
   const finish = choice?.finish ?? 'other';
   nameFittedFinish(dropped, 'messages', finish, 'stop_reason');

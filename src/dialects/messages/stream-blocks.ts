@@ -1,6 +1,8 @@
 import type { CompletionEvent } from '../../conversation/completion.ts';
 import type { Part } from '../../conversation/conversation.ts';
-import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
+import { parseExactly } from '../../conversation/exact-numbers.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { PartWriter } from '../part-writer.ts';
 import { readSignature } from './carried-signatures.ts';
 import { decodeCitations } from './citations.ts';
 import { decodeBlock, opaque, type Reject, TOOL_USE_FIELDS } from './decode-blocks.ts';
@@ -44,28 +46,6 @@ function openToolUse(writer: PartWriter, block: JsonObject): StreamBlock {
     ...extraOf(unknownFields(block, TOOL_USE_FIELDS)),
   };
   return custom === undefined ? new ToolBlock(writer, block, call) : new CustomToolBlock(writer, block, call);
-}
-
-/** Writes the events of one part. */
-class PartWriter {
-  readonly #at: { choice: number; part: number };
-
-  constructor(part: number) {
-    this.#at = { choice: 0, part };
-  }
-
-  start(value: Part): CompletionEvent {
-    return { type: 'part_start', ...this.#at, value };
-  }
-
-  /** No event for a piece without text: first deltas are often empty. */
-  delta(delta: string): CompletionEvent[] {
-    return delta === '' ? [] : [{ type: 'part_delta', ...this.#at, delta }];
-  }
-
-  end(fields: Partial<Extract<CompletionEvent, { type: 'part_end' }>> = {}): CompletionEvent {
-    return { ...fields, type: 'part_end', ...this.#at };
-  }
 }
 
 class TextBlock implements StreamBlock {
@@ -192,7 +172,7 @@ class InputPieces {
 
   get value(): JsonValue {
     if (this.#pieces === '') return this.#initial ?? {};
-    return tryParseJson(this.#pieces) ?? this.#pieces;
+    return parseExactly(this.#pieces) ?? this.#pieces;
   }
 }
 

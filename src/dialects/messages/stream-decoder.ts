@@ -1,7 +1,9 @@
 import type { CompletionEvent } from '../../conversation/completion.ts';
+import { parseKeepingArguments } from '../../conversation/exact-numbers.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
-import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
+import { isObject, type JsonObject } from '../../conversation/json.ts';
 import type { StreamDecoder, StreamMessage } from '../dialect.ts';
+import { readFinishReason } from '../finish-reasons.ts';
 import { decodeErrorEvent } from './errors.ts';
 import { extraOf, unknownFields } from './fields.ts';
 import { ToolUses } from './finish.ts';
@@ -44,7 +46,7 @@ export class MessagesStreamDecoder implements StreamDecoder {
 
   push(message: StreamMessage): CompletionEvent[] {
     if (this.#isOver) return [];
-    const event = tryParseJson(message.data);
+    const event = parseKeepingArguments(message.data);
     if (!isObject(event)) {
       // Compatible servers end their streams as OpenAI does.
       if (message.data.trim() === '' || message.data.trim() === '[DONE]') return [];
@@ -138,7 +140,9 @@ export class MessagesStreamDecoder implements StreamDecoder {
       {
         type: 'finish',
         choice: 0,
-        reason: this.#toolUses.finish(this.#stopReason),
+        reason: this.#toolUses.finish(
+          this.#stopReason === undefined ? 'stop' : readFinishReason('messages', this.#stopReason),
+        ),
         ...(this.#stopSequence === undefined ? {} : { stopSequence: this.#stopSequence }),
       },
       { type: 'end', ...extraOf(answerExtra(this.#extra, this.#usage.wire)) },
@@ -151,7 +155,7 @@ export class MessagesStreamDecoder implements StreamDecoder {
   }
 
   #open(block: JsonObject): StreamBlock {
-    this.#toolUses.add(block);
+    this.#toolUses.addBlock(block);
     return openBlock(block, this.#parts++, rejectAnswer);
   }
 

@@ -4,6 +4,7 @@ import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { NO_USAGE, type Usage } from '../../conversation/usage.ts';
 import type { StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
 import { nameFittedFinish } from '../finish-reasons.ts';
+import { nameForeignEvent } from '../foreign-answers.ts';
 import { encodeCitations } from './citations.ts';
 import { answeredToolUse, encodeAnswerPart, thinkingSignature } from './encode-answer.ts';
 import { encodeError } from './errors.ts';
@@ -47,6 +48,7 @@ export class MessagesStreamEncoder implements StreamEncoder {
   }
 
   push(event: CompletionEvent): string {
+    nameForeignEvent(this.#dropped, event, 'messages');
     switch (event.type) {
       case 'start':
         return this.#start(event.id, event.model, event.extra);

@@ -1,4 +1,5 @@
-import { isDeeperThan, isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
+import { parseExactly } from '../../conversation/exact-numbers.ts';
+import { isDeeperThan, isObject, type JsonObject } from '../../conversation/json.ts';
 
 /** The wrapper that Anthropic's docs ("Fine-grained tool streaming") give for input that is not valid JSON. */
 const INVALID_JSON = 'INVALID_JSON';
@@ -12,6 +13,6 @@ const MAX_DEPTH = 128;
  */
 export function parseToolInput(text: string): JsonObject {
   if (text.trim() === '') return {};
-  const input = tryParseJson(text);
+  const input = parseExactly(text);
   return isObject(input) && !isDeeperThan(input, MAX_DEPTH) ? input : { [INVALID_JSON]: text };
 }

@@ -165,9 +165,10 @@ export function reasoningItem(
   encryptedContent: string | undefined,
 ): JsonObject {
   const { summary, content } = partFields(extra);
+  const { type: _, ...fields } = item;
   return {
     type: 'reasoning',
-    ...item,
+    ...fields,
     summary: summary ?? (text === '' || content !== undefined ? [] : [{ type: 'summary_text', text }]),
     ...(content === undefined ? {} : { content }),
     ...(encryptedContent === undefined ? {} : { encrypted_content: encryptedContent }),

@@ -11,8 +11,8 @@ import type { MadeIds, PassThrough, PrepareOptions, StreamScanner } from '../pas
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
 import { WordTable } from '../word-table.ts';
 import { eventError, failureOf } from './errors.ts';
+import { failureEvents } from './failure-events.ts';
 import { madeIds, readMadeIds } from './made-ids.ts';
-import { failureEvents } from './response-writer.ts';
 import { decodeUsage } from './usage.ts';
 
 /** The Responses API between two sides that both speak it. */

@@ -15,10 +15,11 @@ import type { Usage } from '../../conversation/usage.ts';
 import { finishWithCalls, isCutOff } from '../chat/finish.ts';
 import { dropPart } from '../dropped-parts.ts';
 import { writeFinishReason } from '../finish-reasons.ts';
+import { nameForeignEvent } from '../foreign-answers.ts';
 import { isReadableCall, isUnfinishedCall } from '../unfinished-calls.ts';
 import { isForeign } from './carried-items.ts';
-import { encodeError, responseError } from './errors.ts';
 import { ITEM, ownFields, ownObject, responsesExtra } from './extra.ts';
+import { failure } from './failure-events.ts';
 import { type IdKind, itemId } from './ids.ts';
 import { Namespaces } from './namespaces.ts';
 import {
@@ -90,6 +91,7 @@ export class ResponseWriter {
   }
 
   #push(event: CompletionEvent): void {
+    nameForeignEvent(this.#dropped, event, 'responses');
     switch (event.type) {
       case 'start':
         this.#completionId = event.id;
@@ -368,36 +370,4 @@ function imageItem({ source }: ImagePart, id: string): JsonObject {
   if (source.kind !== 'data') return {};
   const output_format = source.mediaType.slice(source.mediaType.indexOf('/') + 1);
   return { id, type: 'image_generation_call', status: 'completed', output_format, result: source.base64 };
-}
-
-/**
- * OpenAI reports a failure twice: SDKs throw at `error`, and read no further; others (Codex) wait for the failed
- * response. The fields of the error stand flat, as documented, and nested, as OpenAI sends them.
- */
-function failure(error: GatewayError, response: JsonObject | undefined): [string, JsonObject][] {
-  const { error: said } = encodeError(error);
-  const nested = isObject(said) ? said : {};
-  const { code = null, message = '', param = null } = nested;
-  const events: [string, JsonObject][] = [['error', { code, message, param, error: nested }]];
-  if (response) {
-    const failed = { ...response, status: 'failed', error: responseError(error) };
-    events.push(['response.failed', { response: failed }]);
-  }
-  return events;
-}
-
-/** One event of a stream, named by its type. */
-export function writeEvent(event: JsonObject): string {
-  return `event: ${String(event['type'])}\ndata: ${JSON.stringify(event)}\n\n`;
-}
-
-/** The last words of a stream that passed through so far; `response` as it was last seen. */
-export function failureEvents(
-  error: GatewayError,
-  sequence: number,
-  response: JsonObject | undefined,
-): string {
-  return failure(error, response)
-    .map(([type, fields], index) => writeEvent({ type, sequence_number: sequence + index, ...fields }))
-    .join('');
 }

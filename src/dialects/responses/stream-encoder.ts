@@ -1,7 +1,8 @@
 import type { CompletionEvent } from '../../conversation/completion.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import type { StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
-import { ResponseWriter, writeEvent } from './response-writer.ts';
+import { writeEvent } from './failure-events.ts';
+import { ResponseWriter } from './response-writer.ts';
 
 /**
  * Writes the stream of a client: each event is named by its type. There is no `[DONE]`; the last event is

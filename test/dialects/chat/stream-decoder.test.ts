@@ -694,3 +694,17 @@ test('top-level fields are kept, also those that come late; padding is not', () 
     x_groq: { id: 'r' },
   });
 });
+
+test('usage that comes before the first choice is kept until the answer begins', () => {
+  const decoder = chat.streamDecoder();
+  const chunks = [
+    '{"id":"a","model":"m","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":0}}',
+    '{"id":"a","model":"m","choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}',
+    '[DONE]',
+  ];
+  const events = chunks.flatMap((data) => decoder.push({ data }));
+  assert.equal(events[0]?.type, 'start');
+  const usages = events.flatMap((event) => (event.type === 'usage' ? [event.usage] : []));
+  assert.equal(usages.length, 1);
+  assert.equal(usages[0]?.input, 7);
+});

@@ -52,7 +52,7 @@ describe('tools', () => {
         name: 'f',
         parameters: {
           type: 'OBJECT',
-          properties: { b: { type: 'NUMBER', format: 'enum', enum: ['1'] }, a: {} },
+          properties: { b: { type: 'NUMBER', description: '(one of: 1)' }, a: {} },
         },
       },
       { name: 'g' },

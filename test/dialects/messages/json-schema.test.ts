@@ -92,3 +92,17 @@ test('definitions that each use the next one twice are followed once each', () =
   }
   assert.equal(fitsStructuredOutputs({ $ref: '#/$defs/d0', $defs }), true);
 });
+
+test('a long chain of definitions does not end the stack, and a recursion at its end is found', () => {
+  const link = (inner: JsonObject) => ({
+    type: 'object',
+    properties: { a: inner },
+    additionalProperties: false,
+  });
+  const $defs: JsonObject = {};
+  for (let level = 0; level < 20_000; level++) $defs[`d${level}`] = link({ $ref: `#/$defs/d${level + 1}` });
+  $defs['d20000'] = { type: 'string' };
+  assert.equal(fitsStructuredOutputs({ $ref: '#/$defs/d0', $defs }), true);
+  $defs['d20000'] = link({ $ref: '#/$defs/d19999' });
+  assert.equal(fitsStructuredOutputs({ $ref: '#/$defs/d0', $defs }), false);
+});

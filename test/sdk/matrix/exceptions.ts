@@ -17,13 +17,11 @@ function everywhere(outcome: string): Record<CallerDialectName, string> {
 /** Servers of OpenAI's kin whose documentation has no field for thoughts that go back. */
 const WITHOUT_REPLAY = [
   'openai-compatible',
-  'cohere',
   'openrouter',
   'together',
   'fireworks',
   'nvidia',
   'huggingface',
-  'alibaba',
   'ollama',
   'vllm',
   'lmstudio',
@@ -63,12 +61,48 @@ export const EXCEPTIONS: readonly Exception[] = [
     providers: ['mistral'],
     features: ['reasoning'],
     outcome: {
-      chat: 'dropped: messages[].reasoning_content',
-      responses: 'dropped: input[]',
-      messages: 'dropped: messages[].content[]',
-      gemini: 'dropped: contents[].parts[]',
+      chat: 'dropped: messages[].reasoning_content, reasoning_effort=high',
+      responses: 'dropped: input[], reasoning.effort=high',
+      messages: 'dropped: messages[].content[], thinking.budget_tokens=high',
+      gemini: 'dropped: contents[].parts[], generationConfig.thinkingConfig.thinkingBudget=high',
     },
-    reason: 'Mistral refuses the field in which thoughts would go back.',
+    reason:
+      'Mistral refuses the field in which thoughts would go back. It knows two efforts, `none` and `high`: callers who ask for another are told.',
+  },
+  {
+    providers: ['cohere'],
+    features: ['reasoning'],
+    outcome: {
+      chat: 'dropped: reasoning_effort=high',
+      responses: 'dropped: input[], reasoning.effort=high',
+      messages: 'dropped: messages[].content[], thinking.budget_tokens=high',
+      gemini: 'dropped: contents[].parts[], generationConfig.thinkingConfig.thinkingBudget=high',
+    },
+    reason:
+      'Cohere documents no field in which thoughts would go back. It knows two efforts, `none` and `high`: callers who ask for another are told.',
+  },
+  {
+    providers: ['alibaba'],
+    features: ['reasoning'],
+    outcome: {
+      chat: 'dropped: reasoning_effort=enabled',
+      responses: 'dropped: input[], reasoning.effort=enabled',
+      messages: 'dropped: messages[].content[], thinking.budget_tokens=enabled',
+      gemini: 'dropped: contents[].parts[], generationConfig.thinkingConfig.thinkingBudget=enabled',
+    },
+    reason:
+      'Alibaba documents no field in which thoughts would go back. Its models can only be told whether to think: callers who ask for a level are told.',
+  },
+  {
+    providers: ['moonshot'],
+    features: ['reasoning'],
+    outcome: {
+      chat: 'dropped: reasoning_effort=enabled',
+      responses: 'dropped: reasoning.effort=enabled',
+      messages: 'dropped: thinking.budget_tokens=enabled',
+      gemini: 'dropped: generationConfig.thinkingConfig.thinkingBudget=enabled',
+    },
+    reason: 'Kimi K2 can only be told whether to think: callers who ask for a level are told.',
   },
   {
     providers: ['xai'],

@@ -20,7 +20,7 @@ import {
  */
 
 /** `Schema` is a subset of OpenAPI 3.0; every other JSON Schema word is an unknown name. */
-const SCHEMA: Shape = object(
+export const SCHEMA: Shape = object(
   {},
   {
     anyOf: list(lazy(() => SCHEMA)),

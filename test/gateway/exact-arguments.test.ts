@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { startGateway } from '../support/gateway.ts';
+import { startRawUpstream } from '../support/raw-upstream.ts';
+
+const INPUT = '{"id":1234567890123456789,"share":1.0}';
+const upstream = await startRawUpstream((response) => {
+  response.setHeader('content-type', 'application/json');
+  response.end(
+    `{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[{"type":"tool_use","id":"toolu_1","name":"get","input":${INPUT}}],"stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":1}}`,
+  );
+});
+const baseUrl = upstream.baseUrl.replace(/\/v1$/, '');
+const gateway = await startGateway({
+  providers: { anthropic: { baseUrl, accounts: [{ name: 'main', apiKey: 'key-of-the-provider-0000' }] } },
+});
+after(async () => {
+  await gateway.stop();
+  await upstream.close();
+});
+
+test('ids of 19 digits come through a translated call unchanged, both ways', async () => {
+  const call = { name: 'get', arguments: INPUT };
+  const response = await gateway.post('/v1/chat/completions', {
+    model: 'anthropic/claude-sonnet-4-5',
+    messages: [
+      { role: 'user', content: 'Go' },
+      { role: 'assistant', content: null, tool_calls: [{ id: 'c1', type: 'function', function: call }] },
+      { role: 'tool', tool_call_id: 'c1', content: 'ok' },
+    ],
+  });
+  const text = await response.text();
+  assert.equal(response.status, 200, text);
+  assert.ok(text.includes(`"arguments":${JSON.stringify(INPUT)}`), text);
+  assert.ok(upstream.requests[0]?.body.includes(`"input":${INPUT}`));
+});
+
+test('and from a client that has them as numbers', async () => {
+  const path = '/v1beta/models/anthropic/claude-sonnet-4-5:generateContent';
+  const parts = `[{"functionCall":{"name":"get","args":${INPUT}}}]`;
+  const answered = '[{"functionResponse":{"name":"get","response":{"output":"ok"}}}]';
+  const body = `{"contents":[{"role":"user","parts":[{"text":"Go"}]},{"role":"model","parts":${parts}},{"role":"user","parts":${answered}}]}`;
+  const response = await gateway.post(path, body);
+  const text = await response.text();
+  assert.equal(response.status, 200, text);
+  assert.ok(text.includes(`"args":${INPUT}`), text);
+  assert.ok(upstream.requests.at(-1)?.body.includes(`"input":${INPUT}`));
+});
