@@ -1,4 +1,4 @@
-import type { GatewayError } from '../conversation/gateway-error.ts';
+import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { AnswerScan } from './answer-scan.ts';
@@ -20,7 +20,10 @@ export interface PassThrough {
   readonly scansAnswers?: true;
   /** What a whole (non-streaming) answer says of its usage, or the end of one. */
   readUsage(body: Buffer, scan?: AnswerScan): Usage | undefined;
-  /** The error that a whole answer is in truth, though its status was 200. Good answers are not parsed for this. */
+  /**
+   * The error that a whole answer is in truth, though its status was 200; also of one that is not what was asked for. Good
+   * answers are not parsed for this.
+   */
   readFailure(body: Buffer, scan?: AnswerScan): GatewayError | undefined;
   /** A whole answer without what clients would stumble over: the same buffer unless something had to be mended. */
   mendAnswer?(body: Buffer, scan?: AnswerScan): Buffer;
@@ -36,6 +39,11 @@ export interface PassThrough {
   /** The same for one that is parsed. */
   madeIds?(answer: JsonObject): MadeIds;
   streamScanner(options: ScanOptions): StreamScanner;
+}
+
+/** A whole answer with status 200 that is something else than was asked for. */
+export function noAnswer(asked: string): GatewayError {
+  return new GatewayError('upstream_unavailable', `The provider sent an answer that is no ${asked}.`);
 }
 
 /** Ids by which later requests can name what an answer made. */

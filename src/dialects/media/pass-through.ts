@@ -1,6 +1,6 @@
 import type { Usage } from '../../conversation/usage.ts';
 import { findUsage } from '../answer-scan.ts';
-import { embeddingsPassThrough } from '../chat/pass-through.ts';
+import { readAnyFailure } from '../chat/pass-through.ts';
 import { modelFieldNames } from '../named-models.ts';
 import type { PassThrough } from '../pass-through.ts';
 import { spliceBody } from '../request-fields.ts';
@@ -14,7 +14,7 @@ export const passThrough: PassThrough = {
   prepareRequest: (body, { model }, options) =>
     model ? spliceBody(body, [{ span: model, text: JSON.stringify(options.model) }]) : body,
   readUsage,
-  readFailure: embeddingsPassThrough.readFailure,
+  readFailure: readAnyFailure,
   streamScanner: () => new MediaStreamScanner(),
 };
 

@@ -49,13 +49,7 @@ test('usage and errors of whole answers', () => {
     Buffer.from('{"error":{"code":429,"message":"Slow down","status":"RESOURCE_EXHAUSTED"}}'),
   );
   assert.equal(failure?.kind, 'upstream_rate_limited');
-  for (const body of [
-    END,
-    '{"embedding":{"values":[]}}',
-    '{"totalTokens":3}',
-    '{"promptFeedback":{}}',
-    'x',
-  ]) {
+  for (const body of [END, '{"promptFeedback":{}}']) {
     assert.equal(passThrough.readFailure(Buffer.from(body)), undefined);
   }
 });
