@@ -252,6 +252,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     noteFailure(this.#gateway, this.#planned, error);
     if (!this.#answered) this.#controller?.abort(error);
     if (!this.#call.committed) {
+      this.#call.firstTokenMs = undefined;
       // What had been generated is used, whether the client ever sees it or not.
       this.#try(() => this.#receiver?.accountFailure());
       this.#maker.failed(this.#planned, error);

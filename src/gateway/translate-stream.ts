@@ -27,7 +27,12 @@ export class StreamTranslator implements CommittingReceiver {
   readonly #commit: StreamCommit;
   #usage: Usage | undefined;
   #outputEvents = 0;
+  /** Something was generated, whether the client is told of it or not. */
   #hasOutput = false;
+  /** The encoder has the beginning of a call that it may hold until it is whole. */
+  #holdsCall = false;
+  /** Output was encoded: with it the stream begins. */
+  #showsOutput = false;
   #ended = false;
   /** The last word waits until what the call leaves behind is noted. */
   #finishing = false;
@@ -114,7 +119,14 @@ export class StreamTranslator implements CommittingReceiver {
       this.#attempt.whenNoted(() => this.#succeed(text));
     } else {
       this.#pending += text;
+      this.#noteShown(event, text);
     }
+  }
+
+  /** Lifecycle events behind something that the encoder passed over can still be taken back: output is what it writes of it. */
+  #noteShown(event: CompletionEvent, text: string): void {
+    if (text !== '') this.#showsOutput ||= this.#holdsCall || isOutput(event);
+    else if (event.type === 'part_start' && event.value.type === 'tool_call') this.#holdsCall = true;
   }
 
   #sayUsage(): void {
@@ -130,7 +142,7 @@ export class StreamTranslator implements CommittingReceiver {
 
   #flush(): void {
     if (this.#ended) return;
-    if (this.#hasOutput) this.#commit.noteOutput();
+    if (this.#showsOutput) this.#commit.noteOutput();
     this.#commit.write(this.#takePending());
   }
 
