@@ -5,14 +5,15 @@ import { findLastObject } from '../answer-scan.ts';
 import { embeddedError, saysError } from '../chat/errors.ts';
 import { isCount } from '../counts.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
-import { beginsDigit, beginsFilledList, beginsObject, hasValue } from '../json-bytes.ts';
+import { beginsDigit, beginsFilledList, beginsList, beginsObject, hasValue } from '../json-bytes.ts';
+import { itemPlaces } from '../json-places.ts';
 import { outputFieldNames } from '../output-bound.ts';
 import { noAnswer, type PassThrough, type PrepareOptions, type StreamScanner } from '../pass-through.ts';
-import { type FieldSpans, spliceBody } from '../request-fields.ts';
+import { type FieldSpan, type FieldSpans, findTopLevelFields, spliceBody } from '../request-fields.ts';
 import { WordTable } from '../word-table.ts';
 import { CARRIED_PREFIX } from './carried-signatures.ts';
 import { decodeStreamError, errorIn } from './errors.ts';
-import { listOf, messageIn, messagesIn, numberIn, readMessage, textIn } from './proto.ts';
+import { messageIn, messagesIn, numberIn, readMessage, textIn } from './proto.ts';
 import { isBlocked } from './response-decode.ts';
 import { decodeUsage } from './usage.ts';
 
@@ -52,18 +53,34 @@ function prepareRequest(body: Buffer, { model }: FieldSpans, options: PrepareOpt
 }
 
 /** For requests within a request, whose places no scan of the top level tells. */
-function renameModels(body: Buffer, _spans: FieldSpans, options: PrepareOptions): Buffer {
-  const parsed = tryParseJson(body.toString('utf8'));
+function renameModels(body: Buffer, spans: FieldSpans, options: PrepareOptions): Buffer {
   // The provider could read another model in what is no JSON to us.
-  if (!isObject(parsed)) throw invalidRequest('The request body is not valid JSON.');
-  const name = resourceName(options.model);
-  const holders = [parsed, ...innerRequests(parsed)];
-  for (const holder of holders) if (holder['model'] !== undefined) holder['model'] = name;
-  return Buffer.from(JSON.stringify(parsed));
+  if (tryParseJson(body.toString('utf8')) === undefined) {
+    throw invalidRequest('The request body is not valid JSON.');
+  }
+  const text = JSON.stringify(resourceName(options.model));
+  const places = REQUESTS.flatMap((key) => modelsWithin(body, spans[key]));
+  if (spans['model']) places.push(spans['model']);
+  places.sort((a, b) => a.start - b.start);
+  return places.length === 0
+    ? body
+    : spliceBody(
+        body,
+        places.map((span) => ({ span, text })),
+      );
 }
 
-function innerRequests(body: JsonObject): JsonObject[] {
-  return REQUESTS.flatMap((key) => listOf(body[key])).filter((value) => isObject(value));
+const MODEL = new WordTable(['model']);
+
+/** Where the requests of a list, or the one that stands there by itself, name their models. */
+function modelsWithin(body: Buffer, place: FieldSpan | undefined): FieldSpan[] {
+  if (!place) return [];
+  const requests = beginsList(body, place.start) ? itemPlaces(body, place) : [place];
+  return requests.flatMap(({ start, end }) => {
+    if (!beginsObject(body, start)) return [];
+    const { model } = findTopLevelFields(body.subarray(start, end), MODEL);
+    return model ? [{ start: start + model.start, end: start + model.end }] : [];
+  });
 }
 
 function resourceName(model: string): string {
