@@ -38,6 +38,10 @@ export function countValues(body: Buffer, key: Buffer): number {
   return count;
 }
 
+export function beginsWith(bytes: Buffer, start: Buffer): boolean {
+  return bytes.length >= start.length && bytes.compare(start, 0, start.length, 0, start.length) === 0;
+}
+
 export function countOccurrences(body: Buffer, word: Buffer): number {
   let count = 0;
   for (let at = body.indexOf(word); at !== -1; at = body.indexOf(word, at + word.length)) count++;

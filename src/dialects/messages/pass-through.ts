@@ -3,7 +3,7 @@ import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../c
 import type { Usage } from '../../conversation/usage.ts';
 import { type AnswerScan, findUsage } from '../answer-scan.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
-import { beginsDigit, beginsList, hasValue } from '../json-bytes.ts';
+import { beginsDigit, beginsList, beginsWith, hasValue } from '../json-bytes.ts';
 import { modelFieldNames } from '../named-models.ts';
 import { outputFieldNames } from '../output-bound.ts';
 import {
@@ -202,8 +202,4 @@ function saysSomething(value: JsonValue | undefined): boolean {
   return Object.values(fields).some(
     (field) => field !== '' && field !== null && !(Array.isArray(field) && field.length === 0),
   );
-}
-
-function beginsWith(bytes: Buffer, start: Buffer): boolean {
-  return bytes.length >= start.length && bytes.compare(start, 0, start.length, 0, start.length) === 0;
 }

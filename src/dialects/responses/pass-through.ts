@@ -4,7 +4,7 @@ import type { Usage } from '../../conversation/usage.ts';
 import { type AnswerScan, findUsage } from '../answer-scan.ts';
 import { embeddedError, eventFailure, saysError } from '../chat/errors.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
-import { beginsList, countOccurrences, hasValue, isNotNull } from '../json-bytes.ts';
+import { beginsList, beginsWith, countOccurrences, hasValue, isNotNull } from '../json-bytes.ts';
 import { modelFieldNames } from '../named-models.ts';
 import { outputFieldNames } from '../output-bound.ts';
 import {
@@ -96,11 +96,16 @@ const BEGINNINGS: ReadonlySet<string> = new Set([
 ]);
 
 /** Types of events that say how the stream ended; with their quotes they stand in no text. */
-const ENDINGS = ['response.completed', 'response.incomplete', 'response.failed', 'error'].map((type) =>
-  Buffer.from(`"${type}"`),
-);
+const ENDINGS = [
+  'response.completed',
+  'response.incomplete',
+  'response.failed',
+  'response.cancelled',
+  'error',
+].map((type) => Buffer.from(`"${type}"`));
 const DELTA = Buffer.from('.delta"');
-const DATA_FIELD = Buffer.from('data:');
+const DATA_LINE = Buffer.from('data:');
+const NEXT_DATA_LINE = Buffer.from('\ndata:');
 
 class ResponsesStreamScanner implements StreamScanner {
   usage: Usage | undefined;
@@ -126,7 +131,7 @@ class ResponsesStreamScanner implements StreamScanner {
   scan(events: Buffer): Buffer {
     if (this.hasOutput && !ENDINGS.some((word) => events.includes(word))) {
       this.outputEvents += countOccurrences(events, DELTA);
-      this.#sequence += countOccurrences(events, DATA_FIELD);
+      this.#sequence += countOccurrences(events, NEXT_DATA_LINE) + (beginsWith(events, DATA_LINE) ? 1 : 0);
       return events;
     }
     for (const event of splitEvents(events)) this.#read(event.toString('utf8'));
