@@ -38,6 +38,8 @@ export interface PassThrough {
   readMadeIds?(body: Buffer): MadeIds | 'broken' | undefined;
   /** The same for one that is parsed. */
   madeIds?(answer: JsonObject): MadeIds;
+  /** How many things a request asks for, in dialects whose streams tell the end of each. */
+  countAsked?(body: Buffer, spans: FieldSpans): number;
   streamScanner(options: ScanOptions): StreamScanner;
 }
 
@@ -62,6 +64,8 @@ export interface PrepareOptions {
 }
 
 export interface ScanOptions {
+  /** How many things the request asks for, each of which the stream tells the end of: one where nothing is said. */
+  asked?: number | undefined;
   /** The client did not ask for usage: an event that only reports it is left out. */
   hideUsage: boolean;
   /** The stream may hold what later requests can name. */
@@ -85,6 +89,8 @@ export interface StreamScanner {
   readonly failure: GatewayError | undefined;
   /** Whether the event of the failure is one that tells clients of it. */
   readonly failureIsTold: boolean;
+  /** `scan` gives nothing of an event of a failure that clients are not told of; elsewhere it is the relay that cuts it off. */
+  readonly cutsFailure?: boolean;
   /**
    * Whether bytes that no blank line ended are a whole event all the same. Some servers leave the line out behind their
    * last event; of others the event is cut off.

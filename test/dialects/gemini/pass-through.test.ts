@@ -152,6 +152,16 @@ test('as a JSON array a stream is one JSON text, however it ends', () => {
   const failed = failing.scan(Buffer.concat([chunk(text('a')), chunk('{"error":{"code":500}}')]));
   assert.equal((JSON.parse(failed.toString()) as unknown[]).length, 2);
 
+  // What comes in one packet with an event that cannot be read is told, and the array goes on behind it.
+  const unreadable = scanner(arrayPassThrough);
+  const good = unreadable
+    .scan(Buffer.concat([chunk(text('a')), chunk(text('b')), chunk('{"cand')]))
+    .toString();
+  assert.equal(unreadable.failureIsTold, false);
+  const told = JSON.parse(good + unreadable.breakOff?.(error)) as unknown[];
+  assert.deepEqual(told.slice(0, 2), [JSON.parse(text('a')), JSON.parse(text('b'))]);
+  assert.equal(told.length, 3);
+
   const empty = scanner(arrayPassThrough);
   assert.deepEqual(JSON.parse(empty.closing()), []);
 });
