@@ -36,6 +36,8 @@ export interface PassThrough {
    * the answer not parsed for it; `broken`: it was, and is no JSON.
    */
   readMadeIds?(body: Buffer): MadeIds | 'broken' | undefined;
+  /** The same for the beginning of one that is too large to be held, as far as it is told there. */
+  readFirstIds?(head: Buffer): MadeIds;
   /** The same for one that is parsed. */
   madeIds?(answer: JsonObject): MadeIds;
   /** How many things a request asks for, in dialects whose streams tell the end of each. */

@@ -8,7 +8,7 @@ import { outputFieldNames } from '../output-bound.ts';
 import { noAnswer, type PassThrough, type PrepareOptions } from '../pass-through.ts';
 import { type FieldSpans, parseField, spliceBody } from '../request-fields.ts';
 import { WordTable } from '../word-table.ts';
-import { madeIds, readMadeIds } from './audio-output.ts';
+import { madeIds, readFirstIds, readMadeIds } from './audio-output.ts';
 import { choiceFailure, choicesOf } from './embedded-failures.ts';
 import { embeddedError, saysError } from './errors.ts';
 import { mendFinish, toolCallsOf } from './mend-answer.ts';
@@ -35,6 +35,7 @@ export const passThrough: PassThrough = {
   // What speaks is asked to.
   leavesIds: ({ audio, modalities }) => audio !== undefined || modalities !== undefined,
   readMadeIds,
+  readFirstIds,
   madeIds,
   streamScanner: (options) => new ChatStreamScanner(options),
 };
