@@ -1,3 +1,5 @@
+import { isObject, tryParseJson } from '../conversation/json.ts';
+
 /** Reading server-sent events without taking their bytes apart. Source: WHATWG HTML, "Server-sent events". */
 
 const LINE_END = /\r\n|\n/;
@@ -20,16 +22,35 @@ function endOfFirstEvent(events: Buffer, from: number): number {
   return events.length;
 }
 
+const BYTE_ORDER_MARK = '\uFEFF';
+
+/** A stream may begin with a byte order mark, which means nothing. */
+function linesOf(event: string): string[] {
+  return (event.startsWith(BYTE_ORDER_MARK) ? event.slice(1) : event).split(LINE_END);
+}
+
 /** The event with other data. */
 export function withData(event: string, data: string): string {
-  const lines = event.split(LINE_END).filter((line) => line !== '' && !line.startsWith('data:'));
+  const lines = linesOf(event).filter((line) => line !== '' && !line.startsWith('data:'));
   return `${[...lines, ...data.split('\n').map((line) => `data: ${line}`)].join('\n')}\n\n`;
+}
+
+/** The events before the one that cannot be read; where all can be, it is the last of them that is out of place. */
+export function beforeFailure(bytes: Buffer): Buffer {
+  const events = [...splitEvents(bytes)];
+  const at = events.findIndex((event) => {
+    const text = event.toString('utf8');
+    const data = eventField(text, 'data');
+    const isUnreadable = data !== undefined && data !== '' && !isObject(tryParseJson(data));
+    return isUnreadable || eventField(text, 'event') === 'error';
+  });
+  return Buffer.concat(events.slice(0, at));
 }
 
 /** The value of a field of an event, its lines joined; `undefined` where the event has no such field. */
 export function eventField(event: string, name: 'data' | 'event'): string | undefined {
   const start = `${name}:`;
-  const lines = event.split(LINE_END).filter((line) => line.startsWith(start));
+  const lines = linesOf(event).filter((line) => line.startsWith(start));
   if (lines.length === 0) return undefined;
   return lines
     .map((line) => line.slice(start.length))

@@ -10,6 +10,8 @@ export const beginsList: ValueTest = (body, at) => body[at] === 0x5b;
 export const beginsFilledList: ValueTest = (body, at) =>
   body[at] === 0x5b && body[skipSpace(body, at + 1)] === 0x7b;
 export const beginsText: ValueTest = (body, at) => body[at] === 0x22;
+/** As counts do; negative numbers do not. */
+export const beginsDigit: ValueTest = (body, at) => (body[at] ?? 0) >= 0x30 && (body[at] ?? 0) <= 0x39;
 export const isNotNull: ValueTest = (body, at) => body[at] !== 0x6e;
 
 /** Whether the key stands anywhere with such a value. */
@@ -34,6 +36,10 @@ export function countValues(body: Buffer, key: Buffer): number {
     if (valueStart(body, at + key.length) !== -1) count++;
   }
   return count;
+}
+
+export function beginsWith(bytes: Buffer, start: Buffer): boolean {
+  return bytes.length >= start.length && bytes.compare(start, 0, start.length, 0, start.length) === 0;
 }
 
 export function countOccurrences(body: Buffer, word: Buffer): number {

@@ -28,6 +28,19 @@ export function setField(
   return { span: { start: inside, end: inside }, text: `${JSON.stringify(key)}:${text}${comma}` };
 }
 
+/** The places of a list's items. `json`: whole and valid; `list`: where the list stands in it. */
+export function itemPlaces(json: Buffer, list: FieldSpan): FieldSpan[] {
+  const places: FieldSpan[] = [];
+  let at = skipSpace(json, list.start + 1);
+  while (at < json.length && json[at] !== CLOSE_BRACKET) {
+    const end = skipValue(json, at);
+    places.push({ start: at, end });
+    at = skipSpace(json, end);
+    if (json[at] === COMMA) at = skipSpace(json, at + 1);
+  }
+  return places;
+}
+
 /** The value of a field or a list's item. Of a field that stands twice it is the last, which parsers take, too. */
 function findInside(json: Buffer, container: number, step: string | number): FieldSpan {
   let found: FieldSpan | undefined;

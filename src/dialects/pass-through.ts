@@ -1,4 +1,4 @@
-import type { GatewayError } from '../conversation/gateway-error.ts';
+import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { AnswerScan } from './answer-scan.ts';
@@ -20,7 +20,10 @@ export interface PassThrough {
   readonly scansAnswers?: true;
   /** What a whole (non-streaming) answer says of its usage, or the end of one. */
   readUsage(body: Buffer, scan?: AnswerScan): Usage | undefined;
-  /** The error that a whole answer is in truth, though its status was 200. Good answers are not parsed for this. */
+  /**
+   * The error that a whole answer is in truth, though its status was 200; also of one that is not what was asked for. Good
+   * answers are not parsed for this.
+   */
   readFailure(body: Buffer, scan?: AnswerScan): GatewayError | undefined;
   /** A whole answer without what clients would stumble over: the same buffer unless something had to be mended. */
   mendAnswer?(body: Buffer, scan?: AnswerScan): Buffer;
@@ -33,9 +36,18 @@ export interface PassThrough {
    * the answer not parsed for it; `broken`: it was, and is no JSON.
    */
   readMadeIds?(body: Buffer): MadeIds | 'broken' | undefined;
+  /** The same for the beginning of one that is too large to be held, as far as it is told there. */
+  readFirstIds?(head: Buffer): MadeIds;
   /** The same for one that is parsed. */
   madeIds?(answer: JsonObject): MadeIds;
+  /** How many things a request asks for, in dialects whose streams tell the end of each. */
+  countAsked?(body: Buffer, spans: FieldSpans): number;
   streamScanner(options: ScanOptions): StreamScanner;
+}
+
+/** A whole answer with status 200 that is something else than was asked for. */
+export function noAnswer(asked: string): GatewayError {
+  return new GatewayError('upstream_unavailable', `The provider sent an answer that is no ${asked}.`);
 }
 
 /** Ids by which later requests can name what an answer made. */
@@ -54,6 +66,8 @@ export interface PrepareOptions {
 }
 
 export interface ScanOptions {
+  /** How many things the request asks for, each of which the stream tells the end of: one where nothing is said. */
+  asked?: number | undefined;
   /** The client did not ask for usage: an event that only reports it is left out. */
   hideUsage: boolean;
   /** The stream may hold what later requests can name. */
@@ -77,6 +91,8 @@ export interface StreamScanner {
   readonly failure: GatewayError | undefined;
   /** Whether the event of the failure is one that tells clients of it. */
   readonly failureIsTold: boolean;
+  /** `scan` gives nothing of an event of a failure that clients are not told of; elsewhere it is the relay that cuts it off. */
+  readonly cutsFailure?: boolean;
   /**
    * Whether bytes that no blank line ended are a whole event all the same. Some servers leave the line out behind their
    * last event; of others the event is cut off.

@@ -21,6 +21,7 @@ import { prepareRelayed } from './prepare-relayed.ts';
 import type { AttemptControl, CommittingReceiver, Receiver } from './receiver.ts';
 import { sendError, toGatewayError } from './respond.ts';
 import { noteStart, settleCall } from './settle.ts';
+import { signableRequest } from './signable-request.ts';
 import { withoutSecrets } from './upstream-failure.ts';
 
 type Controller = Dispatcher.DispatchController;
@@ -140,14 +141,8 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
   }
 
   #signAndSend(signer: Signer): void {
-    const { path, headers, body } = this.#request;
-    const { origin } = this.#planned.account;
-    if (!Buffer.isBuffer(body)) {
-      this.fail(new GatewayError('invalid_request', 'What is handed on while it arrives cannot be signed.'));
-      return;
-    }
-    signer.sign({ method: 'POST', origin, path, body }).then(
-      (signed) => this.run(() => this.#sendNoted([...headers, ...signed])),
+    signer.sign(signableRequest(this.#request, this.#planned.account.origin)).then(
+      (signed) => this.run(() => this.#sendNoted([...this.#request.headers, ...signed])),
       (thrown: unknown) => {
         this.#tellOperator(signer, thrown);
         this.fail(toGatewayError(this.#gateway, this.#call, thrown));
@@ -252,6 +247,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     noteFailure(this.#gateway, this.#planned, error);
     if (!this.#answered) this.#controller?.abort(error);
     if (!this.#call.committed) {
+      this.#call.firstTokenMs = undefined;
       // What had been generated is used, whether the client ever sees it or not.
       this.#try(() => this.#receiver?.accountFailure());
       this.#maker.failed(this.#planned, error);

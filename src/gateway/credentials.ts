@@ -3,6 +3,7 @@ import type { JsonObject } from '../conversation/json.ts';
 import type { Target } from '../routing/target.ts';
 import type { Account, NextCredential, Upstream } from '../upstream/upstream.ts';
 import type { Gateway } from './gateway.ts';
+import { MODEL_MISSING } from './missing-model.ts';
 import type { PlannedAttempt } from './plan.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -72,8 +73,8 @@ export function standInFor(
     : undefined;
 }
 
-export function mayBeCredential({ kind, status }: GatewayError): boolean {
-  return kind === 'upstream_rejected' && MAY_BE_CREDENTIAL.has(status);
+export function mayBeCredential({ kind, status, code }: GatewayError): boolean {
+  return code === MODEL_MISSING || (kind === 'upstream_rejected' && MAY_BE_CREDENTIAL.has(status));
 }
 
 /** Kinds of refusals that nobody gets whose credential is not accepted. */
@@ -90,7 +91,8 @@ export function noteFailure(
   if (code === REJECTED || (standing.trial && FAILS_TRIAL.has(code))) {
     if (standing.reject()) reject(gateway, target.upstream, account, message);
   } else if (standing.isRejected && !standing.trial) {
-    if (NEEDS_CREDENTIAL.has(kind) || FAILS_TRIAL.has(code)) noteAcceptance(gateway, planned);
+    const isTaken = NEEDS_CREDENTIAL.has(kind) || FAILS_TRIAL.has(code) || code === MODEL_MISSING;
+    if (isTaken) noteAcceptance(gateway, planned);
     else noteNothing(planned);
   }
 }

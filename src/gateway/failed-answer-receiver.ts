@@ -45,10 +45,11 @@ export class FailedAnswerReceiver implements Receiver {
     const { target, account } = this.#planned;
     const body = Buffer.concat(this.#chunks).toString('utf8');
     const now = this.#gateway.now();
-    const failed = readFailedAnswer(this.#dialect, target, this.#status, this.#headers, body, now);
+    const call = this.#call;
+    const failed = readFailedAnswer(this.#dialect, target, this.#status, this.#headers, body, now, call);
     if (this.#status === 401) account.signer?.reject();
     const fields = { target: target.name, account: account.name, status: this.#status };
-    logFailedAnswer(this.#gateway.log, failed, account.secrets(), { call: this.#call.id, ...fields });
+    logFailedAnswer(this.#gateway.log, failed, account.secrets(), { call: call.id, ...fields });
     this.#attempt.fail(failed.error);
   }
 

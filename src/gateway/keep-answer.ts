@@ -1,3 +1,4 @@
+import type { Part } from '../conversation/conversation.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { MadeIds } from '../dialects/pass-through.ts';
 import type { Call } from './call.ts';
@@ -42,6 +43,13 @@ export function noteMadeIds(gateway: Gateway, call: Call, made: MadeIds | undefi
     ...made.containers.map((id) => ({ kind: 'container' as const, id })),
     ...(made.audio ?? []).map((id) => ({ kind: 'audio' as const, id })),
   ]);
+}
+
+/** The same of what is said in a stream that is translated between two sides of one dialect. */
+export function noteSpoken(gateway: Gateway, call: Call, part: Part): void {
+  if (part.type !== 'audio' || part.extra?.dialect !== 'chat' || !isKeptByProvider(call)) return;
+  const { id } = part.extra.fields;
+  if (typeof id === 'string') noteMadeIds(gateway, call, { items: [], containers: [], audio: [id] });
 }
 
 function describeKept(gateway: Gateway, call: Call, id: string) {

@@ -122,6 +122,7 @@ export class BodyRelay implements CommittingReceiver {
   #beginForwarding(): void {
     const held = this.#chunks;
     if (held[0]) this.#noteId(held[0]);
+    this.#noteFirstIds(held);
     this.#call.tap?.miss();
     beginBody(this.#call, this.#length);
     this.#chunks = [];
@@ -131,6 +132,12 @@ export class BodyRelay implements CommittingReceiver {
       this.#bytes += chunk.length;
       this.#forward(chunk);
     }
+  }
+
+  #noteFirstIds(held: Buffer[]): void {
+    const { passThrough } = this.#call.door;
+    if (!passThrough.readFirstIds || !leavesIds(this.#call)) return;
+    noteMadeIds(this.#gateway, this.#call, passThrough.readFirstIds(Buffer.concat(held)));
   }
 
   #noteId(head: Buffer): void {

@@ -1,6 +1,5 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
-import { isObject, tryParseJson } from '../conversation/json.ts';
-import { eventField, splitEvents } from '../dialects/event-bytes.ts';
+import { beforeFailure } from '../dialects/event-bytes.ts';
 import type { StreamScanner } from '../dialects/pass-through.ts';
 import { EventBlocks } from '../upstream/event-blocks.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
@@ -35,7 +34,9 @@ export class StreamRelay implements CommittingReceiver {
     this.#attempt = attempt;
     this.#account = account;
     this.#commit = new StreamCommit(gateway, call, attempt);
-    this.#scanner = call.door.passThrough.streamScanner({
+    const { passThrough } = call.door;
+    this.#scanner = passThrough.streamScanner({
+      asked: passThrough.countAsked?.(call.body, call.spans),
       hideUsage: !call.includeUsage,
       findsIds: leavesIds(call),
     });
@@ -97,7 +98,8 @@ export class StreamRelay implements CommittingReceiver {
     // Output that comes with a failure counts only where the stream has begun: otherwise another attempt follows.
     if (hasOutput && (!failure || this.#call.committed)) this.#commit.noteOutput();
     if (failure) {
-      this.#failureEvents = this.#scanner.failureIsTold ? bytes : beforeFailure(bytes);
+      const { failureIsTold, cutsFailure } = this.#scanner;
+      this.#failureEvents = failureIsTold || cutsFailure === true ? bytes : beforeFailure(bytes);
       this.#attempt.fail(failure);
       return;
     }
@@ -144,16 +146,4 @@ export class StreamRelay implements CommittingReceiver {
     settleCall(this.#gateway, this.#call, 'ok', 200);
     this.#commit.end(last);
   }
-}
-
-/** The events before the one that cannot be read; where all can be, it is the last of them that is out of place. */
-function beforeFailure(bytes: Buffer): Buffer {
-  const events = [...splitEvents(bytes)];
-  const at = events.findIndex((event) => {
-    const text = event.toString('utf8');
-    const data = eventField(text, 'data');
-    const isUnreadable = data !== undefined && data !== '' && !isObject(tryParseJson(data));
-    return isUnreadable || eventField(text, 'event') === 'error';
-  });
-  return Buffer.concat(events.slice(0, at));
 }

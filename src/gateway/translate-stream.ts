@@ -7,7 +7,7 @@ import type { Call } from './call.ts';
 import { completeUsage, estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
 import { identifyAnswer } from './identify-answer.ts';
-import { keepAnswer } from './keep-answer.ts';
+import { keepAnswer, noteSpoken } from './keep-answer.ts';
 import { streamOptions } from './prepare.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { settleCall } from './settle.ts';
@@ -27,7 +27,12 @@ export class StreamTranslator implements CommittingReceiver {
   readonly #commit: StreamCommit;
   #usage: Usage | undefined;
   #outputEvents = 0;
+  /** Something was generated, whether the client is told of it or not. */
   #hasOutput = false;
+  /** The encoder has the beginning of a call that it may hold until it is whole. */
+  #holdsCall = false;
+  /** Output was encoded: with it the stream begins. */
+  #showsOutput = false;
   #ended = false;
   /** The last word waits until what the call leaves behind is noted. */
   #finishing = false;
@@ -103,6 +108,7 @@ export class StreamTranslator implements CommittingReceiver {
     }
     if (event.type === 'start') identifyAnswer(event, this.#call);
     if (event.type === 'usage') this.#usage = event.usage;
+    if (event.type === 'part_start') noteSpoken(this.#gateway, this.#call, event.value);
     if (event.type === 'part_delta') this.#outputEvents++;
     if (isOutput(event)) this.#hasOutput = true;
     if (event.type === 'end') this.#sayUsage();
@@ -114,7 +120,14 @@ export class StreamTranslator implements CommittingReceiver {
       this.#attempt.whenNoted(() => this.#succeed(text));
     } else {
       this.#pending += text;
+      this.#noteShown(event, text);
     }
+  }
+
+  /** Lifecycle events behind something that the encoder passed over can still be taken back: output is what it writes of it. */
+  #noteShown(event: CompletionEvent, text: string): void {
+    if (text !== '') this.#showsOutput ||= this.#holdsCall || isOutput(event);
+    else if (event.type === 'part_start' && event.value.type === 'tool_call') this.#holdsCall = true;
   }
 
   #sayUsage(): void {
@@ -130,7 +143,7 @@ export class StreamTranslator implements CommittingReceiver {
 
   #flush(): void {
     if (this.#ended) return;
-    if (this.#hasOutput) this.#commit.noteOutput();
+    if (this.#showsOutput) this.#commit.noteOutput();
     this.#commit.write(this.#takePending());
   }
 

@@ -3,7 +3,9 @@ import { tryParseJson } from '../conversation/json.ts';
 import type { UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
 import type { Target } from '../routing/target.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
+import type { Call } from './call.ts';
 import type { Log } from './gateway.ts';
+import { isModelMissing, MODEL_MISSING } from './missing-model.ts';
 
 /**
  * What a provider's error status means for the caller. A status that is not listed is the caller's to mend
@@ -21,6 +23,7 @@ const STATUS_KINDS: Record<number, ErrorKind> = {
 
 /** Refusals that are about us at the provider, not about the call: the operator must see to it. By their codes. */
 const ALARMS = {
+  [MODEL_MISSING]: 'a provider does not have the model that a target names',
   upstream_credentials_rejected: 'a provider rejected our credentials',
   upstream_payment_required: 'a provider wants to be paid',
   upstream_permission_denied: 'a provider does not let our account do this',
@@ -38,7 +41,7 @@ export interface FailedAnswer {
   reason: string;
 }
 
-/** Reads an error answer of a provider into an error for the caller. */
+/** Reads an error answer of a provider into an error for the caller. `call`: where a model was called. */
 export function readFailedAnswer(
   dialect: UpstreamDialect,
   target: Target,
@@ -46,10 +49,12 @@ export function readFailedAnswer(
   headers: Record<string, string | string[] | undefined>,
   body: string,
   now: number,
+  call?: Call,
 ): FailedAnswer {
   const failure = dialect.decodeError(status, tryParseJson(body) ?? body, headers);
   const reason = failure.message;
-  const alarm = alarmOf(status, failure);
+  const isMissing = call !== undefined && isModelMissing(call, status, failure);
+  const alarm = alarmOf(status, failure) ?? (isMissing ? MODEL_MISSING : undefined);
   if (alarm === 'upstream_credentials_rejected') {
     // Its words may quote the credential.
     const message = `The provider '${target.upstream.name}' did not accept the gateway's own credentials. Tell the gateway's operator; your key is fine.`;
@@ -60,7 +65,12 @@ export function readFailedAnswer(
     };
   }
   if (alarm) {
-    const message = `The provider '${target.upstream.name}' answered ${status}: ${reason}. Tell the gateway's operator: this is about the gateway's own account.`;
+    const about =
+      alarm === MODEL_MISSING
+        ? `its target '${target.name}' is not there`
+        : "this is about the gateway's own account";
+    const said = reason.replace(/\.$/, '');
+    const message = `The provider '${target.upstream.name}' answered ${status}: ${said}. Tell the gateway's operator: ${about}.`;
     return { error: new GatewayError('upstream_unavailable', message, { code: alarm }), alarm, reason };
   }
   const kind =

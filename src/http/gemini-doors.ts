@@ -38,6 +38,9 @@ const METHODS = new Map<string, Door>([
   ['batchEmbedContents', { dialect: gemini, operation: 'embed', passThrough: embedPassThrough }],
 ]);
 
+/** Their names. */
+export const GEMINI_METHODS: readonly string[] = [...METHODS.keys()];
+
 /**
  * The versions of the API are one to us. Below `/v1`, which is OpenAI's too, only models are looked for; below the others
  * every name is one of a model: `@google/generative-ai` puts `models/` only before names without a slash.
@@ -69,7 +72,7 @@ function takeMethod(gateway: Gateway, prefix: string, request: FastifyRequest, r
   if (!door) {
     throw new GatewayError(
       'not_found',
-      `A model has no such method. It has ${[...METHODS.keys()].join(', ')}, behind its name and a colon.`,
+      `A model has no such method. It has ${GEMINI_METHODS.join(', ')}, behind its name and a colon.`,
       { code: 'unknown_method' },
     );
   }

@@ -2,6 +2,7 @@ import { invalidRequest } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import { queryValue } from './credentials.ts';
+import { GEMINI_METHODS } from './gemini-doors.ts';
 
 /** How a dialect tells of models. `created`: Unix seconds, since when the gateway has them. */
 interface ModelForm {
@@ -39,10 +40,11 @@ const GEMINI: ModelForm = {
     name: `models/${id}`,
     version: '1',
     displayName: id,
-    supportedGenerationMethods: ['generateContent', 'streamGenerateContent', 'countTokens', 'embedContent'],
+    supportedGenerationMethods: [...GEMINI_METHODS],
   }),
   list: (ids, created, query) => {
-    const size = readSize(query, 'pageSize');
+    // "At most 1000 models per page, even if you pass a larger pageSize."
+    const size = readSize(query, 'pageSize', 'capped');
     const start = Number(queryValue(query, 'pageToken') ?? 0);
     if (!Number.isSafeInteger(start) || start < 0) {
       throw invalidRequest("'pageToken' is not one that a list gave.", 'pageToken');
@@ -99,10 +101,17 @@ function placeOf(ids: readonly string[], id: string, param: string): number {
   return place;
 }
 
-function readSize(query: unknown, name: string): number | undefined {
+const MOST_OF_A_PAGE = 1000;
+
+/** `capped`: of more than a page may have only the most is given. */
+function readSize(query: unknown, name: string, capped?: 'capped'): number | undefined {
   const text = queryValue(query, name);
   if (text === undefined) return undefined;
   const size = Number(text);
-  if (Number.isSafeInteger(size) && size >= 1 && size <= 1000) return size;
+  if (Number.isSafeInteger(size) && size >= 1) {
+    if (size <= MOST_OF_A_PAGE) return size;
+    if (capped) return MOST_OF_A_PAGE;
+  }
+  if (capped) throw invalidRequest(`'${name}' must be a whole number from 1.`, name);
   throw invalidRequest(`'${name}' must be a whole number from 1 to 1000.`, name);
 }

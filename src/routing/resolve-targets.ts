@@ -28,6 +28,11 @@ export class Routes {
     return this.#upstreams;
   }
 
+  /** Whether the name is one of the configuration's models, and no `provider/model` that a caller made. */
+  isConfigured(model: string): boolean {
+    return this.#models.has(model);
+  }
+
   /** The targets of a model; `undefined` where there is no such model. `provider/model` names one directly. */
   resolve(model: string): readonly Target[] | undefined {
     return this.#models.get(model) ?? this.#direct.get(model) ?? this.#resolveDirect(model);

@@ -12,19 +12,26 @@ const MAX_EVENT_LENGTH = 32 * 1024 * 1024;
 export class EventReader {
   readonly #decoder = new TextDecoder();
   #messages: StreamMessage[] = [];
-  readonly #parser = createParser({
-    maxBufferSize: MAX_EVENT_LENGTH,
-    onEvent: ({ event, data }) => this.#messages.push({ event, data }),
-    // The other errors are lines that the standard has readers ignore.
-    onError: (cause) => {
-      if (cause.type !== 'max-buffer-size-exceeded') return;
-      throw new GatewayError(
-        'upstream_unavailable',
-        `The provider sent an event of more than ${MAX_EVENT_LENGTH} characters.`,
-        { cause },
-      );
-    },
-  });
+  readonly #parser;
+
+  /** `tellsComments`: comments, by which servers keep a silent connection open, are messages of the type `ping`. */
+  constructor(options: { tellsComments?: boolean } = {}) {
+    this.#parser = createParser({
+      maxBufferSize: MAX_EVENT_LENGTH,
+      onEvent: ({ event, data }) => this.#messages.push({ event, data }),
+      onComment:
+        options.tellsComments === true ? () => this.#messages.push({ event: 'ping', data: '' }) : undefined,
+      // The other errors are lines that the standard has readers ignore.
+      onError: (cause) => {
+        if (cause.type !== 'max-buffer-size-exceeded') return;
+        throw new GatewayError(
+          'upstream_unavailable',
+          `The provider sent an event of more than ${MAX_EVENT_LENGTH} characters.`,
+          { cause },
+        );
+      },
+    });
+  }
 
   push(chunk: Buffer): StreamMessage[] {
     return this.#feed(this.#decoder.decode(chunk, { stream: true }));

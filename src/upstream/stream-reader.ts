@@ -11,5 +11,6 @@ export interface StreamReader {
 
 /** The reader for an answer's `content-type`. Servers that send events do not all say so, so all else is read as them. */
 export function createStreamReader(contentType: string): StreamReader {
-  return contentType.toLowerCase().startsWith(AWS_EVENT_STREAM) ? new AwsEventReader() : new EventReader();
+  if (contentType.toLowerCase().startsWith(AWS_EVENT_STREAM)) return new AwsEventReader();
+  return new EventReader({ tellsComments: true });
 }

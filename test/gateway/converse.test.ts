@@ -139,7 +139,8 @@ test('a signed request is answered as well, whole and as a stream, and its signa
 
 const FAILURES: [script: string, status: number, code: string | undefined][] = [
   ['fail 400 context', 400, 'context_length_exceeded'],
-  ['fail 404', 404, 'ResourceNotFoundException'],
+  // The call names nothing but its model.
+  ['fail 404', 502, 'upstream_model_missing'],
   ['fail 408', 504, 'ModelTimeoutException'],
   ['fail 424', 502, 'ModelErrorException'],
   ['fail 429', 429, 'ThrottlingException'],

@@ -56,8 +56,8 @@ const MEANINGS: { status: number; error: object; becomes: number; kind: string }
   {
     status: 404,
     error: { message: 'no such model', code: 'model_not_found' },
-    becomes: 404,
-    kind: 'upstream_rejected',
+    becomes: 502,
+    kind: 'upstream_unavailable',
   },
   { status: 413, error: { message: 'too long' }, becomes: 413, kind: 'upstream_rejected' },
   { status: 422, error: { message: 'unprocessable' }, becomes: 422, kind: 'upstream_rejected' },
@@ -144,6 +144,65 @@ for (const { status, error, code, told } of ABOUT_US) {
     assert.match(gateway.logs(), new RegExp(`"level":50[^\\n]*"event":"${code}"`));
   });
 }
+
+const NO_MODEL: { status: number; error: object }[] = [
+  { status: 404, error: { message: 'The model `x` does not exist.', code: 'model_not_found', param: null } },
+  // Anthropic, Google (retired models, too), Azure, vLLM.
+  { status: 404, error: { message: 'model: x', type: 'not_found_error' } },
+  { status: 404, error: { message: 'Requested entity was not found.', status: 'NOT_FOUND', code: 404 } },
+  { status: 404, error: { message: 'The API deployment does not exist.', code: 'DeploymentNotFound' } },
+  { status: 404, error: { message: 'The model `x` does not exist.', type: 'NotFoundError', code: 404 } },
+  { status: 410, error: { message: 'x has reached its end of life' } },
+  // Groq, and OpenAI of a request to its Responses API.
+  { status: 400, error: { message: 'x has been decommissioned', code: 'model_decommissioned' } },
+  { status: 400, error: { message: 'The requested model does not exist.', code: 'model_not_found' } },
+];
+
+for (const { status, error } of NO_MODEL) {
+  test(`a model that its provider does not have is failed over and an alarm: ${status} ${JSON.stringify(error)}`, async () => {
+    const { gateway } = await setUp(refuse(status, error), answerWell);
+    assert.equal((await gateway.post('/v1/chat/completions', ask())).status, 200);
+    const [record] = await gateway.calls();
+    assert.deepEqual(
+      record?.attempts.map(({ outcome }) => outcome),
+      ['upstream_unavailable', 'ok'],
+    );
+    assert.match(gateway.logs(), /"level":50[^\n]*"target":"up0\/x"[^\n]*"event":"upstream_model_missing"/);
+  });
+}
+
+test('where no target has its model the caller is told whom to tell', async () => {
+  const { gateway } = await setUp(refuse(404, { message: 'model: x', type: 'not_found_error' }));
+  const response = await gateway.post('/v1/chat/completions', ask());
+  assert.equal(response.status, 502);
+  const { error } = (await response.json()) as OpenAiError;
+  assert.equal(error.code, 'upstream_model_missing');
+  assert.match(error.message, /'up0' answered 404: model: x\. Tell the gateway's operator/);
+});
+
+test('a model that the caller names at its provider itself is the caller’s to mend', async () => {
+  const missing = { message: 'The model `x` does not exist.', code: 'model_not_found' };
+  const { gateway } = await setUp(refuse(404, missing));
+  const response = await gateway.post('/v1/chat/completions', { ...ask(), model: 'up0/x' });
+  assert.equal(response.status, 404);
+  const { error } = (await response.json()) as OpenAiError;
+  assert.deepEqual([error.code, error.message], [missing.code, missing.message]);
+  assert.doesNotMatch(gateway.logs(), /"level":50/);
+});
+
+test('a 404 about what the caller named stays the caller’s', async () => {
+  const file = { message: 'No such file: file-1', type: 'invalid_request_error', param: 'file_id' };
+  const { gateway, upstreams } = await setUp(refuse(404, file), answerWell);
+  const content = [{ type: 'file', file: { file_id: 'file-1' } }];
+  const response = await gateway.post('/v1/chat/completions', {
+    model: 'm',
+    messages: [{ role: 'user', content }],
+  });
+  assert.equal(response.status, 404);
+  assert.equal(((await response.json()) as OpenAiError).error.message, file.message);
+  assert.equal(upstreams[1]?.requests.length, 0);
+  assert.doesNotMatch(gateway.logs(), /"level":50/);
+});
 
 test("a 403 about the call itself is the caller's, in the provider's words", async () => {
   const flagged = { message: 'Your input was flagged for "violence"', code: 403 };

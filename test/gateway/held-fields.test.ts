@@ -10,6 +10,7 @@ import { chatAnswer, startRawUpstream } from '../support/raw-upstream.ts';
 
 /** Refuses nothing: what is asked of it has got past every check of the gateway. */
 const ANSWERS: readonly [path: RegExp, answer: string][] = [
+  [/[eE]mbedContent/, '{"embedding":{"values":[1]},"embeddings":[{"values":[1]}]}'],
   [/count_tokens|countTokens/, '{"input_tokens":7,"totalTokens":7}'],
   [
     /[gG]enerateContent/,

@@ -5,7 +5,7 @@ import { startRawUpstream } from '../support/raw-upstream.ts';
 
 const USAGE = { input_tokens: 1, output_tokens: 1 };
 let container = '';
-let mode: 'accept' | 'fail at a' | 'refuse' | 'break off' = 'accept';
+let mode: 'accept' | 'fail at a' | 'refuse' | 'break off' | 'speak long' = 'accept';
 
 const message = (containerId: string) => ({
   ...{ id: 'msg_1', type: 'message', role: 'assistant', model: 'm', stop_reason: 'end_turn', usage: USAGE },
@@ -31,7 +31,9 @@ const response = (containerId: string) => ({
 });
 
 const chatUsage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
-const spoken = (id: string) => ({
+/** More than is held until it is whole. */
+const LONG = 'A'.repeat(6 * 1024 * 1024);
+const spoken = (id: string, data: string) => ({
   ...{ id: 'chatcmpl_1', object: 'chat.completion', created: 1, model: 'm', usage: chatUsage },
   choices: [
     {
@@ -40,7 +42,7 @@ const spoken = (id: string) => ({
       message: {
         role: 'assistant',
         content: null,
-        audio: { id, data: 'AAAA', expires_at: 1_900_000_000, transcript: 'ok' },
+        audio: { id, data, expires_at: 1_900_000_000, transcript: 'ok' },
       },
     },
   ],
@@ -63,7 +65,8 @@ const upstream = await startRawUpstream((answer, body, { url = '', headers }) =>
   answer.writeHead(refused, { 'content-type': isStream ? 'text/event-stream' : 'application/json' });
   if (refused !== 200) return answer.end('{"error":{"message":"No such container."}}');
   if (url.endsWith('/chat/completions')) {
-    if (!isStream) return answer.end(JSON.stringify(spoken(container)));
+    if (!isStream)
+      return answer.end(JSON.stringify(spoken(container, mode === 'speak long' ? LONG : 'AAAA')));
     if (mode === 'break off') return answer.write(speechBegins(container), () => answer.destroy());
     return answer.end(speechBegins(container) + speechEnds);
   }
@@ -84,16 +87,18 @@ const accounts = [
 ];
 const CLAUDE = 'anthropic/claude-sonnet-4-5';
 const GPT = 'openai/gpt-4.1';
+const KIN = 'kin/gpt-4.1';
 const tenant = (secret: string, models: string[]) => ({ models, keys: [{ name: 'app', secret }] });
 const gateway = await startGateway({
   providers: {
     anthropic: { baseUrl: upstream.baseUrl.replace(/\/v1$/, ''), accounts },
     openai: { baseUrl: upstream.baseUrl, accounts },
+    kin: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl, accounts },
   },
   tenants: {
     acme: tenant(KEYS.acme, ['*']),
     other: tenant(KEYS.other, ['*']),
-    limited: tenant(KEYS.limited, [CLAUDE, GPT]),
+    limited: tenant(KEYS.limited, [CLAUDE, GPT, KIN]),
   },
 });
 after(async () => {
@@ -193,6 +198,8 @@ describe('what a model said', () => {
       ...SPEECH,
       ...fields,
     });
+  /** Is a function at servers of OpenAI's kin, so that their answers are translated. */
+  const CUSTOM = { tools: [{ type: 'custom', custom: { name: 'x' } }] };
   const goOn = (who: Who, id: string, model = GPT) => {
     const said = { role: 'assistant', audio: { id } };
     const messages = [{ role: 'user', content: 'x' }, said, { role: 'user', content: 'go on' }];
@@ -204,19 +211,23 @@ describe('what a model said', () => {
     ['whole', {}],
     ['streamed', { stream: true }],
     ['streamed and broken off', { stream: true }],
+    ['whole and too large to be held', {}],
+    ['translated', { model: KIN, ...CUSTOM }],
+    ['translated and streamed', { model: KIN, ...CUSTOM, stream: true }],
   ] as const) {
     test(`can be named by its tenant, at the account that said it, and by no other: ${how}`, async () => {
-      container = `audio_${how.replaceAll(' ', '_')}`;
-      mode = how.endsWith('off') ? 'break off' : 'accept';
+      container = `audio_${how.replaceAll(/\W/g, '_')}`;
+      mode = how.endsWith('off') ? 'break off' : how.endsWith('held') ? 'speak long' : 'accept';
       const made = await speak('limited', fields);
       assert.equal(made.status, 200, made.text);
       mode = 'accept';
-      const stolen = await goOn('other', container);
+      const model = 'model' in fields ? fields.model : GPT;
+      const stolen = await goOn('other', container, model);
       assert.equal(stolen.status, 404, stolen.text);
       assert.deepEqual(stolen.asked, []);
       assert.match(stolen.text, /messages\[1\]\.audio/);
       for (let count = 0; count < 4; count++) {
-        const own = await goOn('limited', container);
+        const own = await goOn('limited', container, model);
         assert.equal(own.status, 200, own.text);
         assert.deepEqual(own.asked, made.asked);
       }

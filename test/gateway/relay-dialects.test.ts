@@ -207,3 +207,29 @@ for (const { adapter, start, middle, end, usage } of RELAYED) {
     );
   });
 }
+
+test('gemini: of a JSON array that breaks off nothing is lost that came before', async () => {
+  const part = (text: string) => chunk(`{"candidates":[{"content":{"parts":[{"text":"${text}"}]}}]}`);
+  const upstream = await startRawUpstream((response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write(part('a'));
+    setTimeout(() => response.end(part('b') + part('c') + chunk('{"cand')), 30);
+  });
+  const baseUrl = upstream.baseUrl.slice(0, -'/v1'.length);
+  const providers = { up: { adapter: 'gemini', baseUrl, accounts: [{ name: 'main', apiKey: 'sk-of-it' }] } };
+  const gateway = await startGateway({ providers });
+  try {
+    const response = await gateway.post('/v1beta/models/up/m:streamGenerateContent', {
+      contents: [{ role: 'user', parts: [{ text: 'Hi' }] }],
+    });
+    const array = (await response.json()) as { candidates?: [{ content: { parts: [{ text: string }] } }] }[];
+    assert.deepEqual(
+      array.map(({ candidates }) => candidates?.[0].content.parts[0].text),
+      ['a', 'b', 'c', undefined],
+    );
+    assert.ok('error' in (array[3] ?? {}));
+  } finally {
+    await gateway.stop();
+    await upstream.close();
+  }
+});

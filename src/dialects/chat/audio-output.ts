@@ -1,7 +1,7 @@
 import { appendAll } from '../../conversation/append-all.ts';
 import type { AudioPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
-import { beginsObject, hasValue } from '../json-bytes.ts';
+import { beginsObject, hasValue, valueStart } from '../json-bytes.ts';
 import type { MadeIds } from '../pass-through.ts';
 import { choicesOf } from './embedded-failures.ts';
 import { extraOf, ownFields } from './extra.ts';
@@ -63,6 +63,22 @@ export function readMadeIds(body: Buffer): MadeIds | 'broken' | undefined {
   if (!hasValue(body, AUDIO_KEY, beginsObject)) return undefined;
   const answer = tryParseJson(body.toString('utf8'));
   return isObject(answer) ? madeIds(answer) : 'broken';
+}
+
+/** The id stands before what is said. */
+const FIRST_ID = /^\{\s*"id"\s*:\s*"([\w-]+)"/;
+const LOOK_CHARS = 256;
+
+/** The same of the beginning of a large answer. */
+export function readFirstIds(head: Buffer): MadeIds {
+  const audio: string[] = [];
+  for (let at = head.indexOf(AUDIO_KEY); at !== -1; at = head.indexOf(AUDIO_KEY, at + AUDIO_KEY.length)) {
+    const start = valueStart(head, at + AUDIO_KEY.length);
+    const id =
+      start === -1 ? undefined : FIRST_ID.exec(head.toString('latin1', start, start + LOOK_CHARS))?.[1];
+    if (id !== undefined) audio.push(id);
+  }
+  return { items: [], containers: [], audio };
 }
 
 /** The id of what is said in a message, or in the part of one. */

@@ -2,8 +2,9 @@ import { isObject, type JsonObject, type JsonValue } from '../../conversation/js
 import { type Edit, setField } from '../json-places.ts';
 
 /*
- * What servers of OpenAI's kin leave out or say otherwise, and its clients stumble over: no list of choices, no index
- * of a choice or of a tool call, a `stop` where tools are to be called. Mended in the bytes, and nothing else of them.
+ * What servers of OpenAI's kin leave out or say otherwise, and its clients stumble over: no list of choices or none in it, no
+ * index of a choice or of a tool call, no delta (Azure's content filter), a `stop` where tools are to be called. Mended in the
+ * bytes, and nothing else of them.
  */
 
 /** What must be known of one choice of a stream to mend what comes of it later. */
@@ -20,10 +21,18 @@ interface SeenCall {
   hasArguments: boolean;
 }
 
-/** A chunk without a list of choices gets an empty one. */
+/**
+ * A chunk without a list of choices gets one. It is empty in a chunk of usage, as clients that ask for it know them; in all others
+ * clients look at the first choice: there it has one that says nothing.
+ */
 export function mendChoices(json: Buffer, chunk: JsonObject): Edit[] {
-  return Array.isArray(chunk['choices']) ? [] : [setField(json, [], chunk, 'choices', '[]')];
+  const { choices, usage } = chunk;
+  if (isObject(usage)) return Array.isArray(choices) ? [] : [setField(json, [], chunk, 'choices', '[]')];
+  if (Array.isArray(choices) && choices.length > 0) return [];
+  return [setField(json, [], chunk, 'choices', EMPTY_CHOICE)];
 }
+
+const EMPTY_CHOICE = '[{"index":0,"delta":{},"finish_reason":null}]';
 
 /** `place`: where the choice stands in the list of choices; `index`: its own number. */
 export function mendChoice(
@@ -38,6 +47,7 @@ export function mendChoice(
   if (typeof choice['index'] !== 'number') {
     edits.push(setField(json, path, choice, 'index', String(index)));
   }
+  if (!isObject(choice['delta'])) edits.push(setField(json, path, choice, 'delta', '{}'));
   for (const [position, call] of toolCallsOf(choice['delta']).entries()) {
     seen.callsTools = true;
     if (!isObject(call) || typeof call['index'] === 'number') continue;

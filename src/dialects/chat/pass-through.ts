@@ -1,14 +1,14 @@
-import { GatewayError } from '../../conversation/gateway-error.ts';
+import type { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
 import { type AnswerScan, findUsage } from '../answer-scan.ts';
-import { beginsFilledList, hasValue, isNotNull, type ValueTest } from '../json-bytes.ts';
+import { beginsFilledList, beginsList, hasValue, isNotNull, type ValueTest } from '../json-bytes.ts';
 import { modelFieldNames } from '../named-models.ts';
 import { outputFieldNames } from '../output-bound.ts';
-import type { PassThrough, PrepareOptions } from '../pass-through.ts';
+import { noAnswer, type PassThrough, type PrepareOptions } from '../pass-through.ts';
 import { type FieldSpans, parseField, spliceBody } from '../request-fields.ts';
 import { WordTable } from '../word-table.ts';
-import { madeIds, readMadeIds } from './audio-output.ts';
+import { madeIds, readFirstIds, readMadeIds } from './audio-output.ts';
 import { choiceFailure, choicesOf } from './embedded-failures.ts';
 import { embeddedError, saysError } from './errors.ts';
 import { mendFinish, toolCallsOf } from './mend-answer.ts';
@@ -35,6 +35,7 @@ export const passThrough: PassThrough = {
   // What speaks is asked to.
   leavesIds: ({ audio, modalities }) => audio !== undefined || modalities !== undefined,
   readMadeIds,
+  readFirstIds,
   madeIds,
   streamScanner: (options) => new ChatStreamScanner(options),
 };
@@ -43,7 +44,7 @@ export const passThrough: PassThrough = {
 export const embeddingsPassThrough: PassThrough = {
   ...passThrough,
   scansAnswers: undefined,
-  readFailure: (body) => readFailure(body, DATA_KEY),
+  readFailure: readEmbeddingsFailure,
   mendAnswer: (body) => body,
   leavesIds: () => false,
 };
@@ -99,16 +100,23 @@ function readFailure(body: Buffer, listKey: Buffer): GatewayError | undefined {
     if (!tail || !hasValue(tail, ERROR_KEY, isNotNull)) return undefined;
   }
   const answer = tryParseJson(body.toString('utf8'));
-  if (answer === undefined) return undefined;
-  if (saysError(answer)) return embeddedError(answer);
+  if (answer !== undefined && saysError(answer)) return embeddedError(answer);
   const choices = isObject(answer) ? choicesOf(answer) : [];
   if (listKey === CHOICES_KEY && !choices.some(isObject)) {
-    return new GatewayError(
-      'upstream_unavailable',
-      'The provider sent an answer that is no chat completion.',
-    );
+    return noAnswer('chat completion');
   }
   return choiceFailure(choices);
+}
+
+/** The error in the place of an answer that is any JSON object otherwise. */
+export function readAnyFailure(body: Buffer): GatewayError | undefined {
+  return readFailure(body, DATA_KEY);
+}
+
+function readEmbeddingsFailure(body: Buffer): GatewayError | undefined {
+  const failure = readAnyFailure(body);
+  if (failure) return failure;
+  return hasValue(body, DATA_KEY, beginsList) ? undefined : noAnswer('list of embeddings');
 }
 
 /** Begins as `"stop"` does. */

@@ -87,6 +87,7 @@ export class ChatStreamScanner implements StreamScanner {
       this.#choices.size === 1 &&
       !this.#isIrregular &&
       countOccurrences(text, 'data:') === chunks &&
+      countTextValues(text, '"delta"', beginsObject) === chunks &&
       !hasTextValue(text, '"index"', isOtherThanZero) &&
       !hasTextValue(text, '"finish_reason"', beginsFilledText) &&
       !hasTextValue(text, '"usage"', beginsObject) &&
@@ -139,6 +140,7 @@ export class ChatStreamScanner implements StreamScanner {
     const edits = this.#noteChunk(chunk, choices, data);
     if (this.#hideUsage && usage !== undefined && choices.length === 0) return NOTHING;
     if (edits.length === 0) return event;
+    edits.sort((a, b) => a.span.start - b.span.start);
     const mended = spliceBody(Buffer.from(data), edits).toString('utf8');
     return Buffer.from(withData(text, mended));
   }

@@ -2,7 +2,7 @@ import type { CompletionEvent } from '../../conversation/completion.ts';
 import type { GatewayError } from '../../conversation/gateway-error.ts';
 import type { Usage } from '../../conversation/usage.ts';
 import type { Dialect, StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
-import { eventField, splitEvents } from '../event-bytes.ts';
+import { beforeFailure, eventField, splitEvents } from '../event-bytes.ts';
 import type { PassThrough, StreamScanner } from '../pass-through.ts';
 import { encodeError } from './errors.ts';
 import { gemini } from './index.ts';
@@ -56,6 +56,7 @@ class ArrayEncoder implements StreamEncoder {
 }
 
 class ArrayScanner implements StreamScanner {
+  readonly cutsFailure = true;
   readonly #inner: StreamScanner;
   readonly #array = new ArrayWriter();
 
@@ -92,8 +93,12 @@ class ArrayScanner implements StreamScanner {
   }
 
   scan(events: Buffer): Buffer {
-    const elements = this.#array.add(this.#inner.scan(events));
-    return Buffer.from(this.#inner.failure ? elements + this.#array.close() : elements);
+    const relayed = this.#inner.scan(events);
+    const { failure, failureIsTold } = this.#inner;
+    if (!failure) return Buffer.from(this.#array.add(relayed));
+    // The error is the last element: the provider's own, or the one that `breakOff` adds.
+    if (failureIsTold) return Buffer.from(this.#array.add(relayed) + this.#array.close());
+    return Buffer.from(this.#array.add(beforeFailure(relayed)));
   }
 
   isWholeEvent(rest: Buffer): boolean {

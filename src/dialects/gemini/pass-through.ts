@@ -1,16 +1,19 @@
 import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
-import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
 import { findLastObject } from '../answer-scan.ts';
+import { embeddedError, saysError } from '../chat/errors.ts';
+import { isCount } from '../counts.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
-import { beginsList, beginsObject, hasValue } from '../json-bytes.ts';
+import { beginsDigit, beginsFilledList, beginsList, beginsObject, hasValue } from '../json-bytes.ts';
+import { itemPlaces } from '../json-places.ts';
 import { outputFieldNames } from '../output-bound.ts';
-import type { PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
-import { type FieldSpans, spliceBody } from '../request-fields.ts';
+import { noAnswer, type PassThrough, type PrepareOptions, type StreamScanner } from '../pass-through.ts';
+import { type FieldSpan, type FieldSpans, findTopLevelFields, spliceBody } from '../request-fields.ts';
 import { WordTable } from '../word-table.ts';
 import { CARRIED_PREFIX } from './carried-signatures.ts';
 import { decodeStreamError, errorIn } from './errors.ts';
-import { listOf, messageIn, messagesIn, numberIn, readMessage, textIn } from './proto.ts';
+import { messageIn, messagesIn, numberIn, readMessage, textIn } from './proto.ts';
 import { isBlocked } from './response-decode.ts';
 import { decodeUsage } from './usage.ts';
 
@@ -32,10 +35,15 @@ export const embedPassThrough: PassThrough = {
   ...passThrough,
   fields: new WordTable([...passThrough.fields.words, ...REQUESTS]),
   prepareRequest: renameModels,
+  readFailure: readEmbeddingFailure,
 };
 
 /** `countTokens`, whose answers are no usage. */
-export const countPassThrough: PassThrough = { ...embedPassThrough, readUsage: () => undefined };
+export const countPassThrough: PassThrough = {
+  ...embedPassThrough,
+  readUsage: () => undefined,
+  readFailure: readCountFailure,
+};
 
 /** A body may repeat the model, and must then agree with the URL. */
 function prepareRequest(body: Buffer, { model }: FieldSpans, options: PrepareOptions): Buffer {
@@ -45,18 +53,34 @@ function prepareRequest(body: Buffer, { model }: FieldSpans, options: PrepareOpt
 }
 
 /** For requests within a request, whose places no scan of the top level tells. */
-function renameModels(body: Buffer, _spans: FieldSpans, options: PrepareOptions): Buffer {
-  const parsed = tryParseJson(body.toString('utf8'));
+function renameModels(body: Buffer, spans: FieldSpans, options: PrepareOptions): Buffer {
   // The provider could read another model in what is no JSON to us.
-  if (!isObject(parsed)) throw invalidRequest('The request body is not valid JSON.');
-  const name = resourceName(options.model);
-  const holders = [parsed, ...innerRequests(parsed)];
-  for (const holder of holders) if (holder['model'] !== undefined) holder['model'] = name;
-  return Buffer.from(JSON.stringify(parsed));
+  if (tryParseJson(body.toString('utf8')) === undefined) {
+    throw invalidRequest('The request body is not valid JSON.');
+  }
+  const text = JSON.stringify(resourceName(options.model));
+  const places = REQUESTS.flatMap((key) => modelsWithin(body, spans[key]));
+  if (spans['model']) places.push(spans['model']);
+  places.sort((a, b) => a.start - b.start);
+  return places.length === 0
+    ? body
+    : spliceBody(
+        body,
+        places.map((span) => ({ span, text })),
+      );
 }
 
-function innerRequests(body: JsonObject): JsonObject[] {
-  return REQUESTS.flatMap((key) => listOf(body[key])).filter((value) => isObject(value));
+const MODEL = new WordTable(['model']);
+
+/** Where the requests of a list, or the one that stands there by itself, name their models. */
+function modelsWithin(body: Buffer, place: FieldSpan | undefined): FieldSpan[] {
+  if (!place) return [];
+  const requests = beginsList(body, place.start) ? itemPlaces(body, place) : [place];
+  return requests.flatMap(({ start, end }) => {
+    if (!beginsObject(body, start)) return [];
+    const { model } = findTopLevelFields(body.subarray(start, end), MODEL);
+    return model ? [{ start: start + model.start, end: start + model.end }] : [];
+  });
 }
 
 function resourceName(model: string): string {
@@ -72,15 +96,50 @@ function readUsage(body: Buffer): Usage | undefined {
 
 /** How much of an answer is looked at before it is parsed for an error. */
 const LOOK_BYTES = 4096;
-const ANSWER_KEYS = ['"candidates"', '"embeddings"'].map((key) => Buffer.from(key));
+const CANDIDATES_KEY = Buffer.from('"candidates"');
 const EMBEDDING_KEY = Buffer.from('"embedding"');
+const EMBEDDINGS_KEY = Buffer.from('"embeddings"');
+const TOTAL_KEY = Buffer.from('"totalTokens"');
 
 function readFailure(body: Buffer): GatewayError | undefined {
+  if (hasValue(body.subarray(0, LOOK_BYTES), CANDIDATES_KEY, beginsFilledList)) return undefined;
+  const isAnswer = (answer: JsonObject) =>
+    isFilledList(answer['candidates']) || messageIn(answer, 'promptFeedback') !== undefined;
+  return failureOf(body, isAnswer, 'response with candidates');
+}
+
+function readEmbeddingFailure(body: Buffer): GatewayError | undefined {
   const head = body.subarray(0, LOOK_BYTES);
-  if (ANSWER_KEYS.some((key) => hasValue(head, key, beginsList))) return undefined;
+  if (hasValue(head, EMBEDDINGS_KEY, beginsFilledList)) return undefined;
   if (hasValue(head, EMBEDDING_KEY, beginsObject)) return undefined;
+  const isAnswer = (answer: JsonObject) =>
+    isFilledList(answer['embeddings']) || messageIn(answer, 'embedding') !== undefined;
+  return failureOf(body, isAnswer, 'embedding');
+}
+
+/** A count of nothing is left out, as proto3 has it, and what is left may be nothing. */
+function readCountFailure(body: Buffer): GatewayError | undefined {
+  if (hasValue(body, TOTAL_KEY, beginsDigit)) return undefined;
+  const isAnswer = (answer: JsonObject) =>
+    Object.keys(answer).length === 0 || isCount(answer['totalTokens']) || 'promptTokensDetails' in answer;
+  return failureOf(body, isAnswer, 'count of tokens');
+}
+
+function isFilledList(value: JsonValue | undefined): boolean {
+  return Array.isArray(value) && isObject(value[0]);
+}
+
+function failureOf(
+  body: Buffer,
+  isAnswer: (answer: JsonObject) => boolean,
+  asked: string,
+): GatewayError | undefined {
   const answer = tryParseJson(body.toString('utf8'));
-  return isObject(answer) && errorIn(answer) ? decodeStreamError(answer) : undefined;
+  if (!isObject(answer)) return noAnswer(asked);
+  if (errorIn(answer)) return decodeStreamError(answer);
+  if (isAnswer(readMessage(answer))) return undefined;
+  // Servers before it have forms of their own.
+  return saysError(answer) ? embeddedError(answer) : noAnswer(asked);
 }
 
 /** Every event is a whole `GenerateContentResponse`; nothing but a finish reason tells that one is the last. */

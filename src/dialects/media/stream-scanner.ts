@@ -8,12 +8,12 @@ import { decodeMediaUsage } from './usage.ts';
 
 /**
  * The events that tell that something is whole: `speech.audio.done`, `transcript.text.done`, `transcription.done` (Mistral),
- * `image_generation.completed`, `image_edit.completed`. Of several images each has its own, so none of them is the last word.
+ * `image_generation.completed`, `image_edit.completed`. Of several images each has its own: a stream is with the last of them.
  *
  * Sources: OpenAI API reference, streaming events of images, speech and transcriptions; Mistral API reference.
  */
-const LAST_EVENTS =
-  /^(?:speech\.audio|transcript\.text|transcription)\.done$|^image_(?:generation|edit)\.completed$/;
+const LAST_EVENTS = /^(?:speech\.audio|transcript\.text|transcription)\.done$/;
+const IMAGE_EVENTS = /^image_(?:generation|edit)\.completed$/;
 
 /** Watches a stream of audio, of a transcription or of images go by. Servers of OpenAI's kin (vLLM) end theirs with [DONE]. */
 export class MediaStreamScanner implements StreamScanner {
@@ -24,6 +24,13 @@ export class MediaStreamScanner implements StreamScanner {
   failure: GatewayError | undefined;
   failureIsTold = false;
   outputEvents = 0;
+  readonly #asked: number;
+  #images = 0;
+
+  /** `asked`: how many images are to come. */
+  constructor(asked = 1) {
+    this.#asked = asked;
+  }
 
   scan(events: Buffer): Buffer {
     for (const event of splitEvents(events)) this.#note(event.toString('utf8'));
@@ -63,6 +70,8 @@ export class MediaStreamScanner implements StreamScanner {
     this.hasOutput = true;
     this.outputEvents++;
     this.usage = decodeMediaUsage(value['usage']) ?? this.usage;
-    if (typeof type === 'string' && LAST_EVENTS.test(type)) this.finished = true;
+    if (typeof type !== 'string') return;
+    if (IMAGE_EVENTS.test(type)) this.#images++;
+    if (LAST_EVENTS.test(type) || this.#images >= this.#asked) this.finished = true;
   }
 }

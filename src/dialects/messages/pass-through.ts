@@ -3,10 +3,16 @@ import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../c
 import type { Usage } from '../../conversation/usage.ts';
 import { type AnswerScan, findUsage } from '../answer-scan.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
-import { beginsList, hasValue } from '../json-bytes.ts';
+import { beginsDigit, beginsList, beginsWith, hasValue } from '../json-bytes.ts';
 import { modelFieldNames } from '../named-models.ts';
 import { outputFieldNames } from '../output-bound.ts';
-import type { MadeIds, PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
+import {
+  type MadeIds,
+  noAnswer,
+  type PassThrough,
+  type PrepareOptions,
+  type StreamScanner,
+} from '../pass-through.ts';
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
 import { WordTable } from '../word-table.ts';
 import { decodeErrorEvent } from './errors.ts';
@@ -31,13 +37,18 @@ export const passThrough: PassThrough = {
 };
 
 /** The same for `count_tokens`, whose answers are no usage. */
-export const countPassThrough: PassThrough = { ...passThrough, readUsage: () => undefined };
+export const countPassThrough: PassThrough = {
+  ...passThrough,
+  readUsage: () => undefined,
+  readFailure: readCountFailure,
+};
 
 function prepareRequest(body: Buffer, { model }: FieldSpans, options: PrepareOptions): Buffer {
   return model ? spliceBody(body, [{ span: model, text: JSON.stringify(options.model) }]) : body;
 }
 
 const CONTENT_KEY = Buffer.from('"content"');
+const COUNT_KEY = Buffer.from('"input_tokens"');
 
 function readUsage(body: Buffer, scan?: AnswerScan): Usage | undefined {
   const usage = findUsage(body, scan, (value) => 'output_tokens' in value && 'input_tokens' in value);
@@ -52,7 +63,19 @@ function readFailure(body: Buffer, scan?: AnswerScan): GatewayError | undefined 
   if (content !== undefined && beginsList(body, content)) return undefined;
   if (hasValue(body.subarray(0, LOOK_BYTES), CONTENT_KEY, beginsList)) return undefined;
   const answer = tryParseJson(body.toString('utf8'));
-  return isObject(answer) && saysError(answer) ? decodeErrorEvent(answer) : undefined;
+  if (isObject(answer) && Array.isArray(answer['content'])) return undefined;
+  return failureOf(answer, 'message');
+}
+
+function readCountFailure(body: Buffer): GatewayError | undefined {
+  if (hasValue(body, COUNT_KEY, beginsDigit)) return undefined;
+  return failureOf(tryParseJson(body.toString('utf8')), 'count of tokens');
+}
+
+/** Of what is not what was asked for: the error that it holds, in whatever form. */
+function failureOf(answer: JsonValue | undefined, asked: string): GatewayError {
+  const says = isObject(answer) && (answer['error'] || typeof answer['message'] === 'string');
+  return says ? decodeErrorEvent(answer) : noAnswer(asked);
 }
 
 function saysError(value: JsonObject): boolean {
@@ -179,8 +202,4 @@ function saysSomething(value: JsonValue | undefined): boolean {
   return Object.values(fields).some(
     (field) => field !== '' && field !== null && !(Array.isArray(field) && field.length === 0),
   );
-}
-
-function beginsWith(bytes: Buffer, start: Buffer): boolean {
-  return bytes.length >= start.length && bytes.compare(start, 0, start.length, 0, start.length) === 0;
 }

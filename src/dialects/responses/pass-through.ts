@@ -2,12 +2,18 @@ import type { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
 import { type AnswerScan, findUsage } from '../answer-scan.ts';
-import { eventFailure } from '../chat/errors.ts';
+import { embeddedError, eventFailure, saysError } from '../chat/errors.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
-import { countOccurrences, hasValue, isNotNull } from '../json-bytes.ts';
+import { beginsList, beginsWith, countOccurrences, hasValue, isNotNull } from '../json-bytes.ts';
 import { modelFieldNames } from '../named-models.ts';
 import { outputFieldNames } from '../output-bound.ts';
-import type { MadeIds, PassThrough, PrepareOptions, StreamScanner } from '../pass-through.ts';
+import {
+  type MadeIds,
+  noAnswer,
+  type PassThrough,
+  type PrepareOptions,
+  type StreamScanner,
+} from '../pass-through.ts';
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
 import { WordTable } from '../word-table.ts';
 import { eventError, failureOf } from './errors.ts';
@@ -59,8 +65,12 @@ function isUsage(value: JsonObject): boolean {
 /** Good responses have `error: null`; only those of which something else may be said are parsed. */
 function readFailure(body: Buffer): GatewayError | undefined {
   const mayFail = hasValue(body, ERROR_KEY, isNotNull) || body.includes(FAILED);
-  if (!mayFail && body.includes(OUTPUT_KEY)) return undefined;
-  return failureOf(tryParseJson(body.toString('utf8')));
+  if (!mayFail && hasValue(body, OUTPUT_KEY, beginsList)) return undefined;
+  const answer = tryParseJson(body.toString('utf8'));
+  const failure = failureOf(answer);
+  if (failure) return failure;
+  if (isObject(answer) && Array.isArray(answer['output'])) return undefined;
+  return answer !== undefined && saysError(answer) ? embeddedError(answer) : noAnswer('response object');
 }
 
 /** Responses begin with their ids; where one does not, it is looked for among the other fields. */
@@ -86,11 +96,16 @@ const BEGINNINGS: ReadonlySet<string> = new Set([
 ]);
 
 /** Types of events that say how the stream ended; with their quotes they stand in no text. */
-const ENDINGS = ['response.completed', 'response.incomplete', 'response.failed', 'error'].map((type) =>
-  Buffer.from(`"${type}"`),
-);
+const ENDINGS = [
+  'response.completed',
+  'response.incomplete',
+  'response.failed',
+  'response.cancelled',
+  'error',
+].map((type) => Buffer.from(`"${type}"`));
 const DELTA = Buffer.from('.delta"');
-const DATA_FIELD = Buffer.from('data:');
+const DATA_LINE = Buffer.from('data:');
+const NEXT_DATA_LINE = Buffer.from('\ndata:');
 
 class ResponsesStreamScanner implements StreamScanner {
   usage: Usage | undefined;
@@ -116,7 +131,7 @@ class ResponsesStreamScanner implements StreamScanner {
   scan(events: Buffer): Buffer {
     if (this.hasOutput && !ENDINGS.some((word) => events.includes(word))) {
       this.outputEvents += countOccurrences(events, DELTA);
-      this.#sequence += countOccurrences(events, DATA_FIELD);
+      this.#sequence += countOccurrences(events, NEXT_DATA_LINE) + (beginsWith(events, DATA_LINE) ? 1 : 0);
       return events;
     }
     for (const event of splitEvents(events)) this.#read(event.toString('utf8'));

@@ -25,6 +25,19 @@ test('content filter chunks say nothing to a caller of another dialect, and brea
   assert.deepEqual([completion.usage?.input, completion.usage?.output], [7, 2]);
 });
 
+test('what the content filter sends beside the answer has a choice with a delta for clients of this dialect', () => {
+  const scanner = passThrough.streamScanner({ hideUsage: false });
+  for (const chunk of azureChunks(true)) {
+    const relayed = scanner.scan(Buffer.from(`data: ${JSON.stringify(chunk)}\n\n`)).toString();
+    const { choices, usage, ...rest } = JSON.parse(relayed.slice('data: '.length)) as Record<string, unknown>;
+    assert.ok(Array.isArray(choices));
+    if (!usage) assert.ok(choices.length > 0);
+    for (const choice of choices) assert.equal(typeof (choice as { delta: unknown }).delta, 'object');
+    for (const [field, value] of Object.entries(rest))
+      assert.deepEqual(chunk[field as keyof typeof chunk], value);
+  }
+});
+
 test('an error after the prompt filter chunk still comes before any output', () => {
   const scanner = passThrough.streamScanner({ hideUsage: false });
   const [first, ...others] = azureChunks(false).map((chunk) =>

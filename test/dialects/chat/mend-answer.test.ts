@@ -132,9 +132,44 @@ const STREAMS: { what: string; sent: string[]; relayed: string[] }[] = [
     relayed: [
       event('[{"index":0,"delta":{"content":"a"}}]'),
       event('[{"index":0,"delta":{"content":"b"}}]'),
-      event('[{"index":0,"finish_reason":"stop"}]'),
+      event('[{"index":0,"delta":{},"finish_reason":"stop"}]'),
       DONE,
     ],
+  },
+  {
+    what: 'a choice without delta gets an empty one, wherever it comes: clients look into it (Azure’s content filter)',
+    sent: [
+      TEXT,
+      event('[{"index":0,"finish_reason":null,"content_filter_offsets":{"check_offset": 44}}]'),
+      TEXT,
+      chunk('null', '"stop"'),
+      DONE,
+    ],
+    relayed: [
+      TEXT,
+      event('[{"delta":{},"index":0,"finish_reason":null,"content_filter_offsets":{"check_offset": 44}}]'),
+      TEXT,
+      chunk('{}', '"stop"'),
+      DONE,
+    ],
+  },
+  {
+    what: 'a chunk that has no choice and is no usage has one that says nothing: clients look at the first',
+    sent: [event('[]', ',"prompt_filter_results":[{"prompt_index": 0}]'), TEXT, STOP, DONE],
+    relayed: [
+      event(
+        '[{"index":0,"delta":{},"finish_reason":null}]',
+        ',"prompt_filter_results":[{"prompt_index": 0}]',
+      ),
+      TEXT,
+      STOP,
+      DONE,
+    ],
+  },
+  {
+    what: 'what is mended in one event is mended in the order of its bytes',
+    sent: [event('[{"delta":null,"finish_reason":"stop","index":null}]'), DONE],
+    relayed: [event('[{"delta":{},"finish_reason":"stop","index":0}]'), DONE],
   },
   {
     what: 'empty lists of calls and texts that speak of calls change nothing',

@@ -42,6 +42,43 @@ test('requests within a request name the model, too', () => {
   }
 });
 
+test('of requests within a request only the model changes: numbers, order and spacing stay as they came', () => {
+  assert.equal(
+    prepare(
+      countPassThrough,
+      '{"contents":[{"parts":[{"functionCall":{"args":{"id":1234567890123456789,"b":1.0,"10":1,"2":2}}}]}] , "model": "models/a"}',
+    ),
+    '{"contents":[{"parts":[{"functionCall":{"args":{"id":1234567890123456789,"b":1.0,"10":1,"2":2}}}]}] , "model": "models/g"}',
+  );
+  assert.equal(
+    prepare(
+      embedPassThrough,
+      '{ "requests" : [ {"x":1e999, "model" :"a" , "y":{"model":"b"}} , {"content":{"model":"b"}},{"model":"c"} ] , "z":[1.0] }',
+      'tunedModels/t',
+    ),
+    '{ "requests" : [ {"x":1e999, "model" :"tunedModels/t" , "y":{"model":"b"}} , {"content":{"model":"b"}},{"model":"tunedModels/t"} ] , "z":[1.0] }',
+  );
+  // A repeated field may stand there as its one element, and a count may name both.
+  assert.equal(
+    prepare(
+      countPassThrough,
+      '{"model":"a","generateContentRequest":{"n":1.0,"model":"b"},"requests":{"model":"c"}}',
+    ),
+    '{"model":"models/g","generateContentRequest":{"n":1.0,"model":"models/g"},"requests":{"model":"models/g"}}',
+  );
+  assert.equal(prepare(embedPassThrough, '{"requests":[],"n":1.0}'), '{"requests":[],"n":1.0}');
+});
+
+test('a model that stands twice in a request within a request is refused: two readers would find two', () => {
+  for (const body of [
+    '{"requests":[{"model":"a","model":"b"}]}',
+    '{"requests":[{"model":"a","Model":"b"}]}',
+    '{"requests":[{"model":"a",}]}',
+  ]) {
+    assert.throws(() => prepare(embedPassThrough, body), { kind: 'invalid_request' }, body);
+  }
+});
+
 test('usage and errors of whole answers', () => {
   assert.equal(passThrough.readUsage(Buffer.from(END))?.output, 5);
   assert.equal(countPassThrough.readUsage(Buffer.from(END)), undefined);
@@ -49,13 +86,7 @@ test('usage and errors of whole answers', () => {
     Buffer.from('{"error":{"code":429,"message":"Slow down","status":"RESOURCE_EXHAUSTED"}}'),
   );
   assert.equal(failure?.kind, 'upstream_rate_limited');
-  for (const body of [
-    END,
-    '{"embedding":{"values":[]}}',
-    '{"totalTokens":3}',
-    '{"promptFeedback":{}}',
-    'x',
-  ]) {
+  for (const body of [END, '{"promptFeedback":{}}']) {
     assert.equal(passThrough.readFailure(Buffer.from(body)), undefined);
   }
 });
@@ -120,6 +151,16 @@ test('as a JSON array a stream is one JSON text, however it ends', () => {
   const failing = scanner(arrayPassThrough);
   const failed = failing.scan(Buffer.concat([chunk(text('a')), chunk('{"error":{"code":500}}')]));
   assert.equal((JSON.parse(failed.toString()) as unknown[]).length, 2);
+
+  // What comes in one packet with an event that cannot be read is told, and the array goes on behind it.
+  const unreadable = scanner(arrayPassThrough);
+  const good = unreadable
+    .scan(Buffer.concat([chunk(text('a')), chunk(text('b')), chunk('{"cand')]))
+    .toString();
+  assert.equal(unreadable.failureIsTold, false);
+  const told = JSON.parse(good + unreadable.breakOff?.(error)) as unknown[];
+  assert.deepEqual(told.slice(0, 2), [JSON.parse(text('a')), JSON.parse(text('b'))]);
+  assert.equal(told.length, 3);
 
   const empty = scanner(arrayPassThrough);
   assert.deepEqual(JSON.parse(empty.closing()), []);

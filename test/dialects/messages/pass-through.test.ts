@@ -36,13 +36,8 @@ test('an error in the place of an answer is found, and only that', () => {
     Buffer.from('{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'),
   );
   assert.deepEqual([failure?.kind, failure?.message], ['upstream_unavailable', 'Overloaded']);
-  for (const body of [
-    '{"type":"message","content":[{"type":"tool_use","input":{"type":"error","error":{}}}]}',
-    '{"input_tokens":5}',
-    'no JSON',
-  ]) {
-    assert.equal(passThrough.readFailure(Buffer.from(body)), undefined);
-  }
+  const quoting = '{"type":"message","content":[{"type":"tool_use","input":{"type":"error","error":{}}}]}';
+  assert.equal(passThrough.readFailure(Buffer.from(quoting)), undefined);
 });
 
 test('an answer that stands in the first event as a whole is one', () => {

@@ -124,6 +124,24 @@ test('a stream that breaks off goes on with numbered events that say so', () => 
   assert.deepEqual([response['id'], response['status']], ['resp_1', 'failed']);
 });
 
+test('a stream that speaks of data goes on with the right number', () => {
+  const speaking = event('response.output_text.delta', { delta: 'data: a\ndata: b, "data:"' });
+  const crlf = DELTA.replaceAll('\n', '\r\n');
+  const scanner = scanAll([CREATED, DELTA, speaking, speaking + crlf, 'data: {"type":"x"}\n\n']);
+  const last = scanner.breakOff?.(new GatewayError('upstream_unavailable', 'Gone.')) ?? '';
+  assert.match(last, /"sequence_number":6/);
+});
+
+test('a response that is cancelled while it is streamed is a failure', () => {
+  const { failure, finished, terminated } = scanAll([
+    CREATED,
+    DELTA,
+    event('response.cancelled', { response: { id: 'resp_1', status: 'cancelled', usage: USAGE } }),
+  ]);
+  assert.deepEqual([finished, terminated], [false, true]);
+  assert.match(failure?.message ?? '', /cancelled|failed/);
+});
+
 test('what stands behind the last blank line is an event only if it is whole', () => {
   const scanner = scanAll([CREATED]);
   assert.equal(scanner.isWholeEvent(Buffer.from(COMPLETED.trimEnd())), true);
