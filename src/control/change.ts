@@ -15,13 +15,20 @@ export function invertChange({ before, after, ...change }: Change): Change {
   return { ...change, before: after, after: before };
 }
 
-/** What must change so that the entries of an owner, `current`, become those that are `wanted`. */
+/**
+ * What must change so that the entries of an owner, `current`, become those that are `wanted`.
+ *
+ * @throws Error where two of `wanted` have one name: the later would silently replace the earlier
+ */
 export function diffEntries(owner: Owner, current: Iterable<Entry>, wanted: Iterable<Entry>): Change[] {
   const left = new Map<string, Entry>();
   for (const entry of current) left.set(entryId(entry), entry);
   const changes: Change[] = [];
+  const seen = new Set<string>();
   for (const { kind, name, value } of wanted) {
     const id = entryId({ kind, name });
+    if (seen.has(id)) throw new Error(`two entries have one name: ${id}`);
+    seen.add(id);
     const before = left.get(id)?.value;
     left.delete(id);
     if (!isDeepStrictEqual(before, value)) changes.push({ owner, kind, name, before, after: value });
