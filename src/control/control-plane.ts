@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type LoadedConfig, openConfig } from '../config/load.ts';
-import { ConfigError, type ConfigProblem } from '../config/problem.ts';
+import { ConfigError } from '../config/problem.ts';
 import type { Config } from '../config/resolve.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Store } from '../store/store.ts';
-import { buildConfig, nameOwner } from './build-config.ts';
-import { type Change, diffEntries, foldChanges, invertChange, undoChanges } from './change.ts';
+import { type Change, diffEntries, foldChanges, undoChanges } from './change.ts';
 import {
   blankFile,
   changedInstance,
@@ -18,24 +17,18 @@ import {
   type UnnumberedRevision,
 } from './config-file.ts';
 import { type ControlNews, listProblems, type NewsLog } from './control-news.ts';
+import { CurrentConfig, type CurrentConfigOptions } from './current-config.ts';
 import { entryId } from './entry.ts';
-import { type Conflict, Layers } from './layers.ts';
+import type { Layers } from './layers.ts';
 import { resealAll } from './reseal.ts';
 import { type Alongside, type NewRevision, RevisionStore } from './revision-store.ts';
 import { refuseRevokedKeys } from './revoked-keys.ts';
 import type { Vault } from './veil.ts';
 
-export interface ControlOptions {
-  loaded: LoadedConfig;
+export interface ControlOptions extends CurrentConfigOptions {
   store: Store;
   news: ControlNews;
   log: NewsLog;
-  /** Unix milliseconds. */
-  now: () => number;
-  /** Knows what the file writes out, which is in no revision. */
-  vault: Vault;
-  /** Compiles a config and gives what puts it in force. Throws where it cannot be compiled; then nothing has changed. */
-  compile(config: Config): () => Promise<void>;
 }
 
 /** What is wrong between this instance, its file and the store. */
@@ -69,9 +62,7 @@ export class ControlPlane {
   readonly #vault: Vault;
   /** What this instance's own settings were at its start. */
   readonly #instance: JsonObject;
-  #layers = new Layers();
-  #config: Config;
-  #revision = 0;
+  readonly #current: CurrentConfig;
   #turn: Promise<unknown> = Promise.resolve();
   readonly #troubles = new Set<ControlTrouble>();
   /** The revision that could not be followed: told of once. */
@@ -81,21 +72,21 @@ export class ControlPlane {
     this.#options = options;
     this.#vault = options.vault;
     this.revisions = new RevisionStore(options.store);
-    this.#config = options.loaded.config;
+    this.#current = new CurrentConfig(options);
     this.#instance = pickInstance(options.loaded.document);
   }
 
   /** The number of the revision in force. */
   get revision(): number {
-    return this.#revision;
+    return this.#current.revision;
   }
 
   get config(): Config {
-    return this.#config;
+    return this.#current.config;
   }
 
   get layers(): Layers {
-    return this.#layers;
+    return this.#current.layers;
   }
 
   get troubles(): ControlTrouble[] {
@@ -122,18 +113,16 @@ export class ControlPlane {
       // Other instances may start with the same file at the same time: one of them makes the revision.
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         const { number, entries } = await this.revisions.readAll();
-        this.#layers = new Layers(inFileOrder(entries, file.entries));
-        this.#revision = number;
+        this.#current.load(inFileOrder(entries, file.entries), number);
         if (await this.#isPublished(file.hash)) {
-          await this.#enforce(this.#buildAndCompile(undefined), number);
+          await this.#current.enforce(this.#current.tryOut([], 'nothing'), number);
           return;
         }
-        const changes = diffEntries('file', this.#layers.ofOwner('file'), file.entries);
+        const changes = diffEntries('file', this.#current.layers.ofOwner('file'), file.entries);
         const revision = this.#number(fileRevision(file, loaded, changes));
-        this.#make(changes);
-        const tried = this.#buildAndCompile(undefined);
+        const tried = this.#current.tryOut(changes, 'nothing');
         if (!(await this.#write(revision))) continue;
-        await this.#enforce(tried, revision.number);
+        await this.#current.enforce(tried, revision.number);
         this.#tell(revision);
         return;
       }
@@ -194,10 +183,10 @@ export class ControlPlane {
   tryChange(plan: (layers: Layers) => readonly Change[]): Promise<Outcome> {
     return this.#inTurn(async () => {
       await this.#follow();
-      const changes = plan(this.#layers);
-      this.#tryOut(changes);
-      this.#takeBack(changes);
-      return { revision: this.#revision, changes };
+      const changes = plan(this.#current.layers);
+      this.#current.tryOut(changes);
+      this.#current.takeBack(changes);
+      return { revision: this.#current.revision, changes };
     });
   }
 
@@ -212,7 +201,7 @@ export class ControlPlane {
     }
     return this.#inTurn(async () => {
       await this.#follow();
-      const history = await this.revisions.changesBetween(number, this.#revision);
+      const history = await this.revisions.changesBetween(number, this.#current.revision);
       const plan = (layers: Layers) => {
         const changes = undoChanges(history, (kind, name) => layers.find(kind, name));
         if (!withRevokedKeys) refuseRevokedKeys(changes);
@@ -257,7 +246,7 @@ export class ControlPlane {
     return this.#inTurn(async () => {
       const { log } = this.#options;
       try {
-        await this.#enforce(this.#buildAndCompile([]), this.#revision);
+        await this.#current.enforce(this.#current.tryOut([]), this.#current.revision);
         log.info({ event: 'credential_files_read' }, 'the files of credentials were read again');
       } catch (error) {
         this.#options.news.tell(
@@ -275,7 +264,7 @@ export class ControlPlane {
   /** Compiles the configuration in force once more: what it is compiled with has changed. */
   recompile(): Promise<void> {
     return this.#inTurn(async () => {
-      await this.#options.compile(this.#config)();
+      await this.#current.recompile();
     });
   }
 
@@ -287,10 +276,10 @@ export class ControlPlane {
   /** Throws ConfigError where a newer revision cannot be put in force here. */
   async #follow(): Promise<void> {
     const newest = await this.revisions.newestNumber();
-    if (newest <= this.#revision) return;
-    const changes = foldChanges(await this.revisions.changesBetween(this.#revision, newest));
+    if (newest <= this.#current.revision) return;
+    const changes = foldChanges(await this.revisions.changesBetween(this.#current.revision, newest));
     try {
-      await this.#enforce(this.#tryOut(changes), newest);
+      await this.#current.enforce(this.#current.tryOut(changes), newest);
       this.#troubles.delete('behind');
     } catch (error) {
       this.#troubles.add('behind');
@@ -301,7 +290,7 @@ export class ControlPlane {
           'config_behind',
           'A newer revision cannot be put in force on an instance.',
           {
-            revision: this.#revision,
+            revision: this.#current.revision,
             newest,
             reason: error instanceof Error ? error.message : String(error),
           },
@@ -324,21 +313,21 @@ export class ControlPlane {
   ): Promise<Outcome> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       await this.#follow();
-      const changes = plan(this.#layers);
+      const changes = plan(this.#current.layers);
       const revision = this.#number(describe(changes));
       const isNothing = changes.length === 0 && revision.documentHash === null;
       if (isNothing || (await this.#isPublished(revision.documentHash))) {
-        return { revision: this.#revision, changes: [] };
+        return { revision: this.#current.revision, changes: [] };
       }
-      const tried = this.#tryOut(changes);
+      const tried = this.#current.tryOut(changes);
       let isWritten = false;
       try {
         isWritten = await this.#write(revision, alongside);
       } finally {
-        if (!isWritten) this.#takeBack(changes);
+        if (!isWritten) this.#current.takeBack(changes);
       }
       if (!isWritten) continue;
-      await this.#enforce(tried, revision.number);
+      await this.#current.enforce(tried, revision.number);
       this.#tell(revision);
       return { revision: revision.number, changes };
     }
@@ -348,7 +337,7 @@ export class ControlPlane {
   }
 
   #number(revision: UnnumberedRevision): NewRevision {
-    return { ...revision, number: this.#revision + 1, createdAt: this.#options.now() };
+    return { ...revision, number: this.#current.revision + 1, createdAt: this.#options.now() };
   }
 
   /** `false`, and nothing is written, where another instance was faster, or holds the store. */
@@ -365,56 +354,6 @@ export class ControlPlane {
   /** Also by another instance with the same file, a moment ago. */
   async #isPublished(documentHash: string | null): Promise<boolean> {
     return documentHash !== null && (await this.revisions.newestFileHash()) === documentHash;
-  }
-
-  /** Makes the changes, validates and compiles; takes them back where that fails. */
-  #tryOut(changes: readonly Change[]): Tried {
-    this.#make(changes);
-    try {
-      return this.#buildAndCompile(changes);
-    } catch (error) {
-      this.#takeBack(changes);
-      throw error;
-    }
-  }
-
-  #make(changes: readonly Change[]): void {
-    const conflicts = this.#layers.apply(changes);
-    if (conflicts.length > 0) throw new ConfigError(conflicts.map((conflict) => this.#describe(conflict)));
-  }
-
-  #takeBack(changes: readonly Change[]): void {
-    this.#layers.apply(changes.map(invertChange));
-  }
-
-  #buildAndCompile(changed: readonly Change[] | undefined): Tried {
-    const { loaded, compile, now } = this.#options;
-    const since = changed && { config: this.#config, changed };
-    const config = buildConfig(this.#layers, { loaded, vault: this.#vault, now: now() }, since);
-    try {
-      return { config, putInForce: compile(config) };
-    } catch (error) {
-      // Two keys with one secret are found only where all keys come together.
-      if (!(error instanceof Error) || error instanceof ConfigError) throw error;
-      throw new ConfigError([{ file: 'configuration', path: '', message: error.message }]);
-    }
-  }
-
-  async #enforce({ config, putInForce }: Tried, revision: number): Promise<void> {
-    await putInForce();
-    this.#config = config;
-    this.#revision = revision;
-  }
-
-  #describe({ kind, name, owner, wantedBy }: Conflict): ConfigProblem {
-    const { loaded } = this.#options;
-    const [has, wants] = [nameOwner(owner, loaded), nameOwner(wantedBy, loaded)];
-    const path = kind === 'settings' ? name : kind === 'keys' ? `keys.${name}` : `${kind}.${name}`;
-    return {
-      file: wants,
-      path,
-      message: `is declared by both: ${has} has it already, and ${wants} wants it`,
-    };
   }
 
   #tell({ number, author, source, changes }: NewRevision): void {
@@ -435,11 +374,6 @@ export class ControlPlane {
     this.#turn = done.catch(() => 'told to whoever asked');
     return done;
   }
-}
-
-interface Tried {
-  config: Config;
-  putInForce: () => Promise<void>;
 }
 
 /** Another process writes for longer than SQLite waits. */
