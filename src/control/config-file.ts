@@ -43,6 +43,11 @@ export function inFileOrder(entries: readonly OwnedEntry[], file: SplitFile['ent
     .map(({ entry }) => entry);
 }
 
+/** Nobody meant to declare anything, or to take anything away: that would be `{}`. */
+export function saysNothing({ config, isBlank }: LoadedConfig): boolean {
+  return config.file === null || isBlank;
+}
+
 /** A file that is being written is empty for a moment: nobody shall lose everything by that. */
 export function blankFile({ config }: LoadedConfig): ConfigError {
   const message = 'is empty: write {} for a configuration that says nothing';

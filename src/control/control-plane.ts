@@ -13,6 +13,7 @@ import {
   inFileOrder,
   pickInstance,
   type SplitFile,
+  saysNothing,
   splitFile,
   type UnnumberedRevision,
 } from './config-file.ts';
@@ -102,7 +103,8 @@ export class ControlPlane {
   }
 
   /**
-   * Takes up what the store has, and what the file has that the store does not have yet.
+   * Takes up what the store has, and what the file has that the store does not have yet. Where there is no file, or a
+   * blank one, what a file declared before stays: a wrong working directory shall not take everything from all instances.
    *
    * @throws ConfigError where the two do not fit together
    */
@@ -114,8 +116,10 @@ export class ControlPlane {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         const { number, entries } = await this.revisions.readAll();
         this.#current.load(inFileOrder(entries, file.entries), number);
-        if (await this.#isPublished(file.hash)) {
+        const isAdopted = number > 0 && saysNothing(loaded);
+        if (isAdopted || (await this.#isPublished(file.hash))) {
           await this.#current.enforce(this.#current.tryOut([], 'nothing'), number);
+          if (isAdopted) this.#tellOfAdoption();
           return;
         }
         const changes = diffEntries('file', this.#current.layers.ofOwner('file'), file.entries);
@@ -360,6 +364,16 @@ export class ControlPlane {
     const touched = changes.slice(0, MOST_NAMED).map((change) => entryId(change));
     const details = { revision: number, author, source, changes: changes.length, touched };
     this.#options.news.tell('info', 'config_changed', `Revision ${number} is in force.`, details);
+  }
+
+  #tellOfAdoption(): void {
+    const declared = this.#current.layers.ofOwner('file').length;
+    if (declared === 0) return;
+    const { file } = this.#options.loaded.config;
+    const why = file === null ? 'There is no config file' : `The config file ${file} is empty`;
+    const message = `${why}, and the store has what a file declared: this instance serves by that.`;
+    const details = { revision: this.#current.revision, declaredByFile: declared };
+    this.#options.news.tell('warning', 'config_adopted', message, details);
   }
 
   #tellOfRestart({ document }: LoadedConfig): void {

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { onEachDatabase } from '../support/databases.ts';
+import { fileOf, makeInstance } from './support.ts';
+
+const fileWith = (tenant: string, more = '') =>
+  `models: { m: { targets: [echo/one] } }\ntenants: { ${tenant}: { models: ["*"] } }\n${more}`;
+
+onEachDatabase((database) => {
+  for (const [what, text] of [
+    ['without a file', null],
+    ['with a blank file', ' \n'],
+  ] as const) {
+    test(`an instance that starts ${what} serves by what the store has, and says so`, async (context) => {
+      const store = await database.open(context);
+      const one = makeInstance(store, fileOf(fileWith('acme')));
+      await one.control.start();
+      const other = makeInstance(store, fileOf(text));
+      await other.control.start();
+      assert.deepEqual(Object.keys(other.control.config.tenants), ['acme']);
+      assert.equal(other.control.revision, 1);
+      await one.control.lookForNewer();
+      assert.deepEqual(Object.keys(one.control.config.tenants), ['acme']);
+      assert.equal(await one.control.revisions.newestNumber(), 1);
+      const told = (await one.events()).filter((event) => event.includes('config_adopted'));
+      assert.equal(told.length, 1);
+      assert.match(told[0] ?? '', /^warning config_adopted .*(?:no config file|is empty)/);
+    });
+  }
+
+  test('the first instance may be one without a file, and one with a file has it in force', async (context) => {
+    const store = await database.open(context);
+    const bare = makeInstance(store, fileOf(null));
+    await bare.control.start();
+    assert.equal(bare.control.revision, 1);
+    await makeInstance(store, fileOf(fileWith('acme'))).control.start();
+    await bare.control.lookForNewer();
+    assert.deepEqual([bare.control.revision, Object.keys(bare.control.config.tenants)], [2, ['acme']]);
+    await makeInstance(store, fileOf(null)).control.start();
+    assert.equal(await bare.control.revisions.newestNumber(), 2);
+  });
+
+  test('a file that says nothing is a file: what was in it goes', async (context) => {
+    const store = await database.open(context);
+    await makeInstance(store, fileOf(fileWith('acme'))).control.start();
+    const empty = makeInstance(store, fileOf('{}'));
+    await empty.control.start();
+    assert.deepEqual([empty.control.revision, Object.keys(empty.control.config.tenants)], [2, []]);
+  });
+});

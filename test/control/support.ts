@@ -1,0 +1,85 @@
+import { writeFileSync } from 'node:fs';
+import { sql } from 'kysely';
+import { type LoadedConfig, openConfig, readConfig } from '../../src/config/load.ts';
+import type { Config } from '../../src/config/resolve.ts';
+import { ControlNews, type NewsLog } from '../../src/control/control-news.ts';
+import { ControlPlane } from '../../src/control/control-plane.ts';
+import type { Entry } from '../../src/control/entry.ts';
+import { EventLog } from '../../src/control/event-log.ts';
+import type { Layers } from '../../src/control/layers.ts';
+import { Vault } from '../../src/control/veil.ts';
+import type { Store } from '../../src/store/store.ts';
+import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
+
+const context = { env: {}, knownProviders: await loadDeclarations() };
+
+/** A control plane with a real store, and no data plane behind it. */
+export interface BareInstance {
+  control: ControlPlane;
+  /** The events of all instances on the store, the oldest first: `severity kind message`. */
+  events(): Promise<string[]>;
+  /** How often a configuration was compiled here. */
+  compiled(): number;
+}
+
+export interface BareOptions {
+  vault?: Vault;
+  now?: () => number;
+  /** Throws where this instance cannot take a configuration up. */
+  compile?: (config: Config) => void;
+}
+
+export function makeInstance(store: Store, loaded: LoadedConfig, options: BareOptions = {}): BareInstance {
+  const { vault = new Vault(), now = Date.now, compile } = options;
+  const log: NewsLog = { info: ignore, warn: ignore, error: ignore };
+  const eventLog = new EventLog(store, now, ignore);
+  let compiled = 0;
+  const control = new ControlPlane({
+    loaded,
+    store,
+    vault,
+    news: new ControlNews(log, eventLog),
+    log,
+    now,
+    compile: (config) => {
+      compiled += 1;
+      compile?.(config);
+      return async () => undefined;
+    },
+  });
+  const events = async () =>
+    (await eventLog.list(undefined, 1_000))
+      .toReversed()
+      .map(({ severity, kind, message }) => `${severity} ${kind} ${message}`);
+  return { control, events, compiled: () => compiled };
+}
+
+/** The text of a config file that nobody watches; `null` for no file. */
+export function fileOf(text: string | null): LoadedConfig {
+  return readConfig(text ?? '', text === null ? null : 'fairlead.yaml', context);
+}
+
+/** A config file on disk. */
+export function writeFileOf(path: string, text: string): Promise<LoadedConfig> {
+  writeFileSync(path, text);
+  return openConfig({ ...context, configFile: path, cwd: '/' });
+}
+
+/** A plan of an API change that adds an entry, or replaces one. */
+export function put({ kind, name, value }: Entry) {
+  return (layers: Layers) => [
+    { owner: 'api', kind, name, before: layers.find(kind, name)?.value, after: value } as const,
+  ];
+}
+
+/** Has every question about revisions fail, as long as `work` takes. */
+export async function withoutRevisions(store: Store, work: () => Promise<void>): Promise<void> {
+  await sql`alter table revisions rename to revisions_away`.execute(store.db);
+  try {
+    await work();
+  } finally {
+    await sql`alter table revisions_away rename to revisions`.execute(store.db);
+  }
+}
+
+function ignore(): void {}
