@@ -12,7 +12,6 @@ import {
   fileRevision,
   inFileOrder,
   pickInstance,
-  type SplitFile,
   saysNothing,
   splitFile,
   type UnnumberedRevision,
@@ -33,7 +32,7 @@ export interface ControlOptions extends CurrentConfigOptions {
 }
 
 /** What is wrong between this instance, its file and the store. */
-export type ControlTrouble = 'file_refused' | 'behind' | 'store_unreachable';
+export type ControlTrouble = 'file_refused' | 'file_pending' | 'behind' | 'store_unreachable';
 
 export interface Author {
   name: string;
@@ -134,26 +133,12 @@ export class ControlPlane {
     });
   }
 
-  /** Reads the file again. Throws nothing: what is wrong with it is logged and noted, and everything stays as it was. */
+  /**
+   * Reads the file again. Throws nothing: what is wrong with it is logged and noted, and everything stays as it was. What
+   * the file is not to blame for (the store is away, this instance is behind) has it tried again by `lookForNewer`.
+   */
   reloadFile(): Promise<void> {
-    return this.#inTurn(async () => {
-      const { loaded } = this.#options;
-      if (loaded.path === null) return;
-      try {
-        const { knownProviders, env } = loaded.context;
-        const next = await openConfig({ configFile: loaded.path, cwd: '/', env, knownProviders });
-        if (next.isBlank) throw blankFile(next);
-        this.#tellOfRestart(next);
-        await this.#follow();
-        await this.#publishFile(splitFile(next, this.#vault), next);
-        this.#troubles.delete('file_refused');
-      } catch (error) {
-        this.#troubles.add('file_refused');
-        this.#options.news.tell('alarm', 'config_refused', 'The config file is refused: nothing changes.', {
-          problems: listProblems(error),
-        });
-      }
-    });
+    return this.#inTurn(() => this.#takeUpFile());
   }
 
   /**
@@ -215,7 +200,10 @@ export class ControlPlane {
     });
   }
 
-  /** Follows what other instances have made. Rejects never; what cannot be followed is logged and noted once. */
+  /**
+   * Follows what other instances have made, and takes up a file that could not be taken up before. Rejects never; what
+   * cannot be followed is logged and noted once.
+   */
   lookForNewer(): Promise<void> {
     return this.#inTurn(async () => {
       const { log } = this.#options;
@@ -226,7 +214,9 @@ export class ControlPlane {
         if (error instanceof ConfigError || this.#troubles.has('store_unreachable')) return;
         this.#troubles.add('store_unreachable');
         log.error({ err: error }, 'the store does not tell whether there is a newer configuration');
+        return;
       }
+      if (this.#troubles.has('file_pending')) await this.#takeUpFile();
     });
   }
 
@@ -304,9 +294,50 @@ export class ControlPlane {
     }
   }
 
-  async #publishFile(file: SplitFile, loaded: LoadedConfig): Promise<void> {
-    const plan = (layers: Layers) => diffEntries('file', layers.ofOwner('file'), file.entries);
-    await this.#append(plan, (changes) => fileRevision(file, loaded, changes));
+  async #takeUpFile(): Promise<void> {
+    const { path, context } = this.#options.loaded;
+    if (path === null) return;
+    let loaded: LoadedConfig;
+    try {
+      loaded = await openConfig({ ...context, configFile: path, cwd: '/' });
+      if (loaded.isBlank) throw blankFile(loaded);
+    } catch (error) {
+      return this.#refuseFile(error);
+    }
+    try {
+      const file = splitFile(loaded, this.#vault);
+      await this.#follow();
+      const plan = (layers: Layers) => diffEntries('file', layers.ofOwner('file'), file.entries);
+      await this.#append(plan, (changes) => fileRevision(file, loaded, changes));
+    } catch (error) {
+      // An instance that is behind is refused what others have made, not its file.
+      if (error instanceof ConfigError && !this.#troubles.has('behind')) this.#refuseFile(error);
+      else this.#postponeFile(error);
+      return;
+    }
+    this.#troubles.delete('file_refused');
+    this.#troubles.delete('file_pending');
+    this.#tellOfRestart(loaded);
+  }
+
+  #refuseFile(error: unknown): void {
+    this.#troubles.delete('file_pending');
+    this.#troubles.add('file_refused');
+    const details = { problems: listProblems(error) };
+    this.#options.news.tell(
+      'alarm',
+      'config_refused',
+      'The config file is refused: nothing changes.',
+      details,
+    );
+  }
+
+  #postponeFile(error: unknown): void {
+    this.#troubles.delete('file_refused');
+    if (this.#troubles.has('file_pending')) return;
+    this.#troubles.add('file_pending');
+    const message = 'The config file cannot be taken up yet, for no reason of its own: it is tried again.';
+    this.#options.news.tell('warning', 'config_postponed', message, { problems: listProblems(error) });
   }
 
   /** In turn. A file is noted also where it changes nothing, so that it need not be compared again. */

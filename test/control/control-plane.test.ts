@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { onEachDatabase } from '../support/databases.ts';
-import { fileOf, makeInstance } from './support.ts';
+import { makeTempDirectory } from '../support/temp-store.ts';
+import { fileOf, makeInstance, put, withoutRevisions, writeFileOf } from './support.ts';
+
+const API = { name: 'ops', source: 'api' } as const;
 
 const fileWith = (tenant: string, more = '') =>
   `models: { m: { targets: [echo/one] } }\ntenants: { ${tenant}: { models: ["*"] } }\n${more}`;
@@ -46,5 +51,41 @@ onEachDatabase((database) => {
     const empty = makeInstance(store, fileOf('{}'));
     await empty.control.start();
     assert.deepEqual([empty.control.revision, Object.keys(empty.control.config.tenants)], [2, []]);
+  });
+
+  test('a change of the file during an outage of the store is made when it is back, and no file is blamed', async (context) => {
+    const store = await database.open(context);
+    const path = join(makeTempDirectory(context), 'fairlead.yaml');
+    const { control, events } = makeInstance(store, await writeFileOf(path, fileWith('acme')));
+    await control.start();
+    await withoutRevisions(store, async () => {
+      writeFileSync(path, fileWith('globex'));
+      await control.reloadFile();
+      await control.lookForNewer();
+      assert.deepEqual(control.troubles, ['file_pending', 'store_unreachable']);
+    });
+    await control.lookForNewer();
+    assert.deepEqual(Object.keys(control.config.tenants), ['globex']);
+    assert.deepEqual([control.revision, control.troubles], [2, []]);
+    const told = (await events()).filter((event) => !event.includes('config_changed'));
+    assert.deepEqual(told.length, 1, told.join('\n'));
+    assert.match(told[0] ?? '', /^warning config_postponed .*tried again/);
+    await control.lookForNewer();
+    assert.equal(control.revision, 2);
+  });
+
+  test('a file that is wrong is refused once the store is back, and not tried again', async (context) => {
+    const store = await database.open(context);
+    const path = join(makeTempDirectory(context), 'fairlead.yaml');
+    const { control, events } = makeInstance(store, await writeFileOf(path, fileWith('acme')));
+    await control.start();
+    await control.change(API, put({ kind: 'models', name: 'mine', value: { targets: ['echo/x'] } }));
+    await withoutRevisions(store, async () => {
+      writeFileSync(path, fileWith('acme').replace('models: {', 'models: { mine: { targets: [echo/y] },'));
+      await control.reloadFile();
+    });
+    for (let look = 0; look < 3; look++) await control.lookForNewer();
+    assert.deepEqual(control.troubles, ['file_refused']);
+    assert.equal((await events()).filter((event) => event.startsWith('alarm config_refused')).length, 1);
   });
 });
