@@ -79,6 +79,9 @@ const SPOOL_BYTES = 4 * 1024 ** 3;
 /** How often the store is asked for a newer configuration: a change is to reach all instances within a second. */
 const FOLLOW_MS = 500;
 
+/** How long a stop waits for a change of the configuration that is under way: the store may hang. */
+const SETTLE_MS = 3_000;
+
 /**
  * The composition root: builds every part once and wires it; nothing else constructs.
  *
@@ -252,7 +255,8 @@ export async function startApp(
     clearInterval(follow);
     await drain(gateway, config.server.drainTimeout);
     await closeServer(server);
-    await control.settle();
+    if (!(await control.settle(SETTLE_MS)))
+      log.warn({}, 'a change of the configuration is not waited for any more');
     await events.flush();
     await connections.close();
     await ledger.close();

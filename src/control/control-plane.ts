@@ -64,6 +64,8 @@ export class ControlPlane {
   readonly #instance: JsonObject;
   readonly #current: CurrentConfig;
   #turn: Promise<unknown> = Promise.resolve();
+  /** The look that waits for its turn, or has it. */
+  #look: Promise<void> | undefined;
   readonly #troubles = new Set<ControlTrouble>();
   /** The revision that could not be followed: told of once. */
   #refusedRevision = 0;
@@ -202,22 +204,14 @@ export class ControlPlane {
 
   /**
    * Follows what other instances have made, and takes up a file that could not be taken up before. Rejects never; what
-   * cannot be followed is logged and noted once.
+   * cannot be followed is logged and noted once. Who asks again before the answer shares it: a store that hangs would
+   * else have a line of them, which changes would wait behind.
    */
   lookForNewer(): Promise<void> {
-    return this.#inTurn(async () => {
-      const { log } = this.#options;
-      try {
-        await this.#follow();
-        if (this.#troubles.delete('store_unreachable')) log.info({}, 'the store is back');
-      } catch (error) {
-        if (error instanceof ConfigError || this.#troubles.has('store_unreachable')) return;
-        this.#troubles.add('store_unreachable');
-        log.error({ err: error }, 'the store does not tell whether there is a newer configuration');
-        return;
-      }
-      if (this.#troubles.has('file_pending')) await this.#takeUpFile();
+    this.#look ??= this.#inTurn(() => this.#lookOnce()).finally(() => {
+      this.#look = undefined;
     });
+    return this.#look;
   }
 
   /**
@@ -262,9 +256,27 @@ export class ControlPlane {
     });
   }
 
-  /** Resolves when what is under way is done. */
-  async settle(): Promise<void> {
-    await this.#turn;
+  /** Resolves when what is under way is done: `true`; or when so much time has passed: `false`. */
+  async settle(withinMs: number): Promise<boolean> {
+    const limit = new AbortController();
+    const late = sleep(withinMs, false, { signal: limit.signal }).catch(() => false);
+    const isDone = await Promise.race([this.#turn.then(() => true), late]);
+    limit.abort();
+    return isDone;
+  }
+
+  async #lookOnce(): Promise<void> {
+    const { log } = this.#options;
+    try {
+      await this.#follow();
+      if (this.#troubles.delete('store_unreachable')) log.info({}, 'the store is back');
+    } catch (error) {
+      if (error instanceof ConfigError || this.#troubles.has('store_unreachable')) return;
+      this.#troubles.add('store_unreachable');
+      log.error({ err: error }, 'the store does not tell whether there is a newer configuration');
+      return;
+    }
+    if (this.#troubles.has('file_pending')) await this.#takeUpFile();
   }
 
   /** Throws ConfigError where a newer revision cannot be put in force here. */

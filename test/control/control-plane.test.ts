@@ -27,7 +27,7 @@ onEachDatabase((database) => {
       await one.control.lookForNewer();
       assert.deepEqual(Object.keys(one.control.config.tenants), ['acme']);
       assert.equal(await one.control.revisions.newestNumber(), 1);
-      const told = (await one.events()).filter((event) => event.includes('config_adopted'));
+      const told = (await other.events()).filter((event) => event.includes('config_adopted'));
       assert.equal(told.length, 1);
       assert.match(told[0] ?? '', /^warning config_adopted .*(?:no config file|is empty)/);
     });
@@ -87,5 +87,28 @@ onEachDatabase((database) => {
     for (let look = 0; look < 3; look++) await control.lookForNewer();
     assert.deepEqual(control.troubles, ['file_refused']);
     assert.equal((await events()).filter((event) => event.startsWith('alarm config_refused')).length, 1);
+  });
+
+  test('whoever looks while a look is under way, or waits for its turn, shares it', async (context) => {
+    const store = await database.open(context);
+    const { control } = makeInstance(store, fileOf(fileWith('acme')));
+    await control.start();
+    const first = control.lookForNewer();
+    assert.equal(control.lookForNewer(), first);
+    await first;
+    assert.notEqual(control.lookForNewer(), first);
+  });
+
+  test('whoever stops waits for what is under way only so long', async (context) => {
+    const store = await database.open(context);
+    const { control } = makeInstance(store, fileOf(fileWith('acme')));
+    await control.start();
+    const gate = Promise.withResolvers<void>();
+    const plan = put({ kind: 'models', name: 'mine', value: { targets: ['echo/x'] } });
+    const change = control.change(API, plan, () => gate.promise);
+    assert.equal(await control.settle(1), false);
+    gate.resolve();
+    await change;
+    assert.equal(await control.settle(60_000), true);
   });
 });

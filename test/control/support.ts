@@ -16,7 +16,7 @@ const context = { env: {}, knownProviders: await loadDeclarations() };
 /** A control plane with a real store, and no data plane behind it. */
 export interface BareInstance {
   control: ControlPlane;
-  /** The events of all instances on the store, the oldest first: `severity kind message`. */
+  /** The events of all instances on the store, this one's all among them, the oldest first: `severity kind message`. */
   events(): Promise<string[]>;
   /** How often a configuration was compiled here. */
   compiled(): number;
