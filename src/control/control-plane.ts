@@ -126,9 +126,10 @@ export class ControlPlane {
         const changes = diffEntries('file', this.#current.layers.ofOwner('file'), file.entries);
         const revision = this.#number(fileRevision(file, loaded, changes));
         const tried = this.#current.tryOut(changes, 'nothing');
+        const earlier = await this.#findEarlier(revision);
         if (!(await this.#write(revision))) continue;
         await this.#current.enforce(tried, revision.number);
-        this.#tell(revision);
+        this.#tell(revision, earlier);
         return;
       }
       throw new Error('other instances on the store change the configuration all the time');
@@ -368,14 +369,16 @@ export class ControlPlane {
       }
       const tried = this.#current.tryOut(changes);
       let isWritten = false;
+      let earlier: number | undefined;
       try {
+        earlier = await this.#findEarlier(revision);
         isWritten = await this.#write(revision, alongside);
       } finally {
         if (!isWritten) this.#current.takeBack(changes);
       }
       if (!isWritten) continue;
       await this.#current.enforce(tried, revision.number);
-      this.#tell(revision);
+      this.#tell(revision, earlier);
       return { revision: revision.number, changes };
     }
     throw new GatewayError('overloaded', 'Other changes were made at the same time; try again.', {
@@ -403,10 +406,20 @@ export class ControlPlane {
     return documentHash !== null && (await this.revisions.newestFileHash()) === documentHash;
   }
 
-  #tell({ number, author, source, changes }: NewRevision): void {
+  /** The revision that had this very file before another was read. */
+  async #findEarlier({ documentHash, changes }: NewRevision): Promise<number | undefined> {
+    if (documentHash === null || changes.length === 0) return undefined;
+    return this.revisions.newestOfFile(documentHash);
+  }
+
+  #tell({ number, author, source, changes }: NewRevision, earlier: number | undefined): void {
+    const { news } = this.#options;
     const touched = changes.slice(0, MOST_NAMED).map((change) => entryId(change));
     const details = { revision: number, author, source, changes: changes.length, touched };
-    this.#options.news.tell('info', 'config_changed', `Revision ${number} is in force.`, details);
+    news.tell('info', 'config_changed', `Revision ${number} is in force.`, details);
+    if (earlier === undefined) return;
+    const message = `The file of revision ${earlier} is in force again, as revision ${number}: the newer one is not any more.`;
+    news.tell('warning', 'config_file_again', message, { revision: number, earlier, file: author });
   }
 
   #tellOfAdoption(): void {

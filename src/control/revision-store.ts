@@ -77,6 +77,18 @@ export class RevisionStore {
     return row?.document_hash ?? undefined;
   }
 
+  /** The newest revision of a file that held this. */
+  async newestOfFile(documentHash: string): Promise<number | undefined> {
+    const row = await this.#db
+      .selectFrom('revisions')
+      .select('number')
+      .where('document_hash', '=', documentHash)
+      .orderBy('number', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    return row && Number(row.number);
+  }
+
   async find(number: number): Promise<Revision | undefined> {
     const row = await this.#db
       .selectFrom('revisions')
