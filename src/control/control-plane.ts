@@ -49,6 +49,8 @@ export interface Outcome {
 /** How often another instance may be faster with a number before a change is given up. */
 const ATTEMPTS = 20;
 const BUSY_PAUSE_MS = 50;
+/** How long a revision that was refused here is not tried again: it takes as long as any change, and will be refused again. */
+const REFUSED_PAUSE_MS = 30_000;
 /** How many changed entries an event names. */
 const MOST_NAMED = 20;
 
@@ -67,8 +69,8 @@ export class ControlPlane {
   /** The look that waits for its turn, or has it. */
   #look: Promise<void> | undefined;
   readonly #troubles = new Set<ControlTrouble>();
-  /** The revision that could not be followed: told of once. */
-  #refusedRevision = 0;
+  /** The revision that could not be followed: told of once, and compiled again only after a while. */
+  #refused: { number: number; error: unknown; until: number } | undefined;
 
   constructor(options: ControlOptions) {
     this.#options = options;
@@ -270,7 +272,6 @@ export class ControlPlane {
     const { log } = this.#options;
     try {
       await this.#follow();
-      if (this.#troubles.delete('store_unreachable')) log.info({}, 'the store is back');
     } catch (error) {
       if (error instanceof ConfigError || this.#troubles.has('store_unreachable')) return;
       this.#troubles.add('store_unreachable');
@@ -282,27 +283,23 @@ export class ControlPlane {
 
   /** Throws ConfigError where a newer revision cannot be put in force here. */
   async #follow(): Promise<void> {
+    const { log, now } = this.#options;
     const newest = await this.revisions.newestNumber();
-    if (newest <= this.#current.revision) return;
-    const changes = foldChanges(await this.revisions.changesBetween(this.#current.revision, newest));
+    const refused = this.#refused?.number === newest ? this.#refused : undefined;
+    const isRefusedStill = refused !== undefined && now() < refused.until;
+    const isNew = newest > this.revision && !isRefusedStill;
+    const changes = isNew ? foldChanges(await this.revisions.changesBetween(this.revision, newest)) : [];
+    if (this.#troubles.delete('store_unreachable')) log.info({}, 'the store is back');
+    if (isRefusedStill) throw refused.error;
+    if (!isNew) return;
     try {
       await this.#current.enforce(this.#current.tryOut(changes), newest);
+      this.#refused = undefined;
       this.#troubles.delete('behind');
     } catch (error) {
       this.#troubles.add('behind');
-      if (this.#refusedRevision < newest) {
-        this.#refusedRevision = newest;
-        this.#options.news.tell(
-          'alarm',
-          'config_behind',
-          'A newer revision cannot be put in force on an instance.',
-          {
-            revision: this.#current.revision,
-            newest,
-            reason: error instanceof Error ? error.message : String(error),
-          },
-        );
-      }
+      this.#refused = { number: newest, error, until: now() + REFUSED_PAUSE_MS };
+      if (!refused) this.#tellOfRefusal(newest, error);
       throw error;
     }
   }
@@ -319,6 +316,8 @@ export class ControlPlane {
     }
     try {
       const file = splitFile(loaded, this.#vault);
+      // What it writes out may be what was missing here.
+      this.#forgetPause();
       await this.#follow();
       const plan = (layers: Layers) => diffEntries('file', layers.ofOwner('file'), file.entries);
       await this.#append(plan, (changes) => fileRevision(file, loaded, changes));
@@ -420,6 +419,16 @@ export class ControlPlane {
     if (earlier === undefined) return;
     const message = `The file of revision ${earlier} is in force again, as revision ${number}: the newer one is not any more.`;
     news.tell('warning', 'config_file_again', message, { revision: number, earlier, file: author });
+  }
+
+  #forgetPause(): void {
+    if (this.#refused) this.#refused.until = 0;
+  }
+
+  #tellOfRefusal(newest: number, error: unknown): void {
+    const message = 'A newer revision cannot be put in force on an instance.';
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#options.news.tell('alarm', 'config_behind', message, { revision: this.revision, newest, reason });
   }
 
   #tellOfAdoption(): void {
