@@ -193,16 +193,15 @@ export class ControlPlane {
     if (number < 1 || !(await this.revisions.find(number))) {
       throw new GatewayError('not_found', `There is no revision ${number}.`, { code: 'revision_not_found' });
     }
-    return this.#inTurn(async () => {
-      await this.#follow();
-      const history = await this.revisions.changesBetween(number, this.#current.revision);
-      const plan = (layers: Layers) => {
-        const changes = undoChanges(history, (kind, name) => layers.find(kind, name));
-        if (!withRevokedKeys) refuseRevokedKeys(changes);
-        return changes;
-      };
-      return this.#append(plan, (changes) => ({ author, source: 'restore', documentHash: null, changes }));
-    });
+    const plan = async (layers: Layers, revision: number) => {
+      const history = await this.revisions.changesBetween(number, revision);
+      const changes = undoChanges(history, (kind, name) => layers.find(kind, name));
+      if (!withRevokedKeys) refuseRevokedKeys(changes);
+      return changes;
+    };
+    return this.#inTurn(() =>
+      this.#append(plan, (changes) => ({ author, source: 'restore', documentHash: null, changes })),
+    );
   }
 
   /**
@@ -354,13 +353,14 @@ export class ControlPlane {
 
   /** In turn. A file is noted also where it changes nothing, so that it need not be compared again. */
   async #append(
-    plan: (layers: Layers) => readonly Change[],
+    plan: (layers: Layers, revision: number) => readonly Change[] | Promise<readonly Change[]>,
     describe: (changes: readonly Change[]) => UnnumberedRevision,
     alongside?: Alongside,
   ): Promise<Outcome> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       await this.#follow();
-      const changes = plan(this.#current.layers);
+      // Planned again at each attempt: another instance may have changed what it starts from.
+      const changes = await plan(this.#current.layers, this.revision);
       const revision = this.#number(describe(changes));
       const isNothing = changes.length === 0 && revision.documentHash === null;
       if (isNothing || (await this.#isPublished(revision.documentHash))) {

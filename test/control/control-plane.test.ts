@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { onEachDatabase } from '../support/databases.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
-import { fileOf, makeInstance, put, withoutRevisions, writeFileOf } from './support.ts';
+import { fileOf, makeInstance, put, untilBlocked, withoutRevisions, writeFileOf } from './support.ts';
 
 const API = { name: 'ops', source: 'api' } as const;
 
@@ -110,5 +110,79 @@ onEachDatabase((database) => {
     gate.resolve();
     await change;
     assert.equal(await control.settle(60_000), true);
+  });
+
+  test('a restart with an earlier file has it in force again, and says whose it was', async (context) => {
+    const store = await database.open(context);
+    const [old, newer] = [fileOf(fileWith('acme')), fileOf(fileWith('globex'))];
+    await makeInstance(store, old).control.start();
+    const two = makeInstance(store, newer);
+    await two.control.start();
+    assert.equal((await two.events()).filter((event) => event.includes('config_file_again')).length, 0);
+    const again = makeInstance(store, old);
+    await again.control.start();
+    assert.deepEqual(Object.keys(again.control.config.tenants), ['acme']);
+    const told = (await again.events()).filter((event) => event.includes('config_file_again'));
+    assert.equal(told.length, 1);
+    assert.match(told[0] ?? '', /^warning config_file_again .*revision 1 .*revision 3/);
+  });
+
+  test('a revision that is refused here is not compiled at every look, but again after a while', async (context) => {
+    const store = await database.open(context);
+    let now = Date.UTC(2026, 10, 28);
+    let isRefused = true;
+    const loaded = fileOf(fileWith('acme'));
+    const one = makeInstance(store, loaded);
+    await one.control.start();
+    const two = makeInstance(store, loaded, {
+      now: () => now,
+      compile: ({ models }) => {
+        if (isRefused && models['mine']) throw new Error('not here');
+      },
+    });
+    await two.control.start();
+    await one.control.change(API, put({ kind: 'models', name: 'mine', value: { targets: ['echo/x'] } }));
+    const before = two.compiled();
+    for (let look = 0; look < 5; look++) await two.control.lookForNewer();
+    assert.equal(two.compiled(), before + 1);
+    assert.deepEqual(two.control.troubles, ['behind']);
+    await withoutRevisions(store, () => two.control.lookForNewer());
+    assert.deepEqual(two.control.troubles, ['behind', 'store_unreachable']);
+    await two.control.lookForNewer();
+    assert.deepEqual(two.control.troubles, ['behind'], 'the store answered');
+    // What was missing here (a file with a credential, say) is there.
+    isRefused = false;
+    await two.control.lookForNewer();
+    assert.equal(two.control.revision, 1);
+    now += 30_000;
+    await two.control.lookForNewer();
+    assert.deepEqual([two.control.revision, two.control.troubles], [2, []]);
+  });
+
+  test('a revision that another makes while one is restored is undone, too', {
+    skip: database.name === 'SQLite',
+  }, async (context) => {
+    // The other holds the number, not committed yet, when this one wants it: a database of one writer has no such moment.
+    const store = await database.open(context);
+    const loaded = fileOf(fileWith('acme'));
+    const [one, two] = [makeInstance(store, loaded), makeInstance(store, loaded)];
+    await one.control.start();
+    await two.control.start();
+    const model = (name: string) => put({ kind: 'models', name, value: { targets: ['echo/x'] } });
+    await one.control.change(API, model('first'));
+    const [gate, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const change = two.control.change(API, model('second'), () => {
+      held.resolve();
+      return gate.promise;
+    });
+    await held.promise;
+    const restored = one.control.restore(1, 'ops', false);
+    await untilBlocked(store);
+    gate.resolve();
+    assert.equal((await change).revision, 3);
+    assert.equal((await restored).revision, 4);
+    assert.deepEqual(Object.keys(one.control.config.models), ['m']);
+    await two.control.lookForNewer();
+    assert.deepEqual(Object.keys(two.control.config.models), ['m']);
   });
 });

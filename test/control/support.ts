@@ -1,4 +1,6 @@
+import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { type LoadedConfig, openConfig, readConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/resolve.ts';
@@ -80,6 +82,16 @@ export async function withoutRevisions(store: Store, work: () => Promise<void>):
   } finally {
     await sql`alter table revisions_away rename to revisions`.execute(store.db);
   }
+}
+
+/** PostgreSQL: resolves when a statement waits for another transaction. */
+export async function untilBlocked(store: Store): Promise<void> {
+  for (let waited = 0; waited < 15_000; waited += 20) {
+    const { rows } = await sql`select 1 from pg_locks where not granted`.execute(store.db);
+    if (rows.length > 0) return;
+    await sleep(20);
+  }
+  assert.fail('no statement waits for another transaction');
 }
 
 function ignore(): void {}
