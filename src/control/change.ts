@@ -1,5 +1,4 @@
-import { isDeepStrictEqual } from 'node:util';
-import type { JsonValue } from '../conversation/json.ts';
+import { isSameInOrder, type JsonValue } from '../conversation/json.ts';
 import { type Entry, type EntryKind, entryId, type OwnedEntry, type Owner } from './entry.ts';
 
 /** What became of one entry. One of the two values is there at least. */
@@ -31,7 +30,7 @@ export function diffEntries(owner: Owner, current: Iterable<Entry>, wanted: Iter
     seen.add(id);
     const before = left.get(id)?.value;
     left.delete(id);
-    if (!isDeepStrictEqual(before, value)) changes.push({ owner, kind, name, before, after: value });
+    if (!isSameInOrder(before, value)) changes.push({ owner, kind, name, before, after: value });
   }
   for (const { kind, name, value } of left.values()) {
     changes.push({ owner, kind, name, before: value, after: undefined });
@@ -62,7 +61,7 @@ export function undoChanges(
   for (const { owner, kind, name, before } of foldChanges(history)) {
     const entry = find(kind, name);
     const now = entry?.owner === owner ? entry.value : undefined;
-    if (!isDeepStrictEqual(now, before)) changes.push({ owner, kind, name, before: now, after: before });
+    if (!isSameInOrder(now, before)) changes.push({ owner, kind, name, before: now, after: before });
   }
   return changes;
 }

@@ -306,3 +306,24 @@ test('prices that change are those of the calls after it', async (context) => {
     JSON.stringify([before, after]),
   );
 });
+
+test('prices in another order are other prices: the first that fits counts', async (context) => {
+  const { origin } = await startTwin(context);
+  const [all, one] = ['"twin/*": { input: 1, output: 1 }', '"twin/model-*": { input: 10000, output: 10000 }'];
+  const prices = (...order: string[]) => fileFor(origin, 'a', `prices: { ${order.join(', ')} }\n`);
+  const { gateway, path } = await startWatched(context, prices(all, one));
+  const call = async () =>
+    (await gateway.post('/v1/chat/completions', { model: 'm', stream: true, messages: [] })).text();
+  await call();
+  const [before] = await gateway.calls(1);
+  await writeFile(path, prices(one, all));
+  await gateway.reload();
+  const { body } = await adminClient(gateway.url).must('GET', '/revisions/2');
+  assert.deepEqual(
+    (body['changes'] as { name: string }[]).map(({ name }) => name),
+    ['prices'],
+  );
+  await call();
+  const [after] = await gateway.calls(2);
+  assert.notEqual(after?.costMicroUsd, before?.costMicroUsd);
+});
