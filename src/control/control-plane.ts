@@ -187,7 +187,7 @@ export class ControlPlane {
   /**
    * Brings everything back to what it was at a revision, as a new one.
    *
-   * @throws GatewayError `not_found`; `invalid_request` where keys that were revoked would be valid again
+   * @throws GatewayError `not_found`; `invalid_request` where secrets that were revoked would be valid again
    */
   async restore(number: number, author: string, withRevokedKeys: boolean): Promise<Outcome> {
     if (number < 1 || !(await this.revisions.find(number))) {
@@ -196,7 +196,7 @@ export class ControlPlane {
     const plan = async (layers: Layers, revision: number) => {
       const history = await this.revisions.changesBetween(number, revision);
       const changes = undoChanges(history, (kind, name) => layers.find(kind, name));
-      if (!withRevokedKeys) refuseRevokedKeys(changes);
+      if (!withRevokedKeys) refuseRevokedKeys(changes, this.#options.now());
       return changes;
     };
     return this.#inTurn(() =>

@@ -273,6 +273,18 @@ onEachDatabaseInTurn((database) => {
     assert.equal((await admin.ask('POST', '/revisions/999/restore')).status, 404);
   });
 
+  test('a restore does not make a secret valid again that was rotated away, unless that is asked for', async (context) => {
+    const { admin, call } = await startAdmin(context);
+    const made = await admin.must('POST', '/tenants/acme/keys', { name: 'leaked' });
+    const first = String(made.body['secret']);
+    const rotated = await admin.must('POST', '/tenants/acme/keys/leaked/rotate', { overlap: '0s' });
+    const refused = await admin.ask('POST', `/revisions/${made.revision}/restore`);
+    assert.deepEqual([refused.status, refused.body.error?.param], [409, 'withRevokedKeys']);
+    assert.deepEqual([await call(first), await call(String(rotated.body['secret']))], [401, 200]);
+    await admin.must('POST', `/revisions/${made.revision}/restore`, { withRevokedKeys: true });
+    assert.equal(await call(first), 200);
+  });
+
   test('a tenant that is deleted takes the keys with it that were made here; what refers to a model keeps it', async (context) => {
     const { admin, call } = await startAdmin(context);
     await admin.must('PUT', '/models/m', { targets: ['echo/one'] });
