@@ -1,4 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Kysely, Transaction } from 'kysely';
+import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonValue } from '../conversation/json.ts';
 import type { ConfigEntryRow, Database, RevisionChangeRow, RevisionRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
@@ -28,6 +31,10 @@ export type Alongside = (db: Transaction<Database>) => Promise<void>;
 
 /** Rows in one statement: SQLite binds at most 32,766 values, PostgreSQL 65,535. */
 const ROWS_AT_ONCE = 1_000;
+
+/** How often a revision is written that the database does not confirm. */
+const CONFIRM_ATTEMPTS = 3;
+const CONFIRM_PAUSE_MS = 200;
 
 /** Revisions and the entries that they come to. Entries are what the sum of all changes is, kept so that a start reads each once. */
 export class RevisionStore {
@@ -163,8 +170,39 @@ export class RevisionStore {
     });
   }
 
-  /** Adds a revision; `false`, and nothing is written, where another instance was faster with this number. */
-  append(revision: NewRevision, alongside?: Alongside): Promise<boolean> {
+  /**
+   * Adds a revision; `false`, and nothing is written, where another instance was faster with this number. Where the
+   * database breaks off before it confirms, the revision may be there all the same: writing it once more waits for what
+   * is still under way, and finds the number free, or taken by this very revision.
+   */
+  async append(revision: NewRevision, alongside?: Alongside): Promise<boolean> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const isWritten = await this.#insert(revision, alongside);
+        return isWritten || (attempt > 1 && (await this.#holds(revision)));
+      } catch (error) {
+        const isUnclear = error instanceof GatewayError && error.kind === 'overloaded';
+        if (!isUnclear || attempt === CONFIRM_ATTEMPTS) throw error;
+        // Connections that broke together are found to be broken one by one.
+        await sleep(CONFIRM_PAUSE_MS);
+      }
+    }
+  }
+
+  /** Whether the number is this revision's, by all that it says: two with the same changes come to the same. */
+  async #holds({ number, createdAt, author, source, documentHash, changes }: NewRevision): Promise<boolean> {
+    const row = await this.#db
+      .selectFrom('revisions')
+      .selectAll()
+      .where('number', '=', number)
+      .executeTakeFirst();
+    if (!row || Number(row.created_at) !== createdAt || row.author !== author || row.source !== source)
+      return false;
+    if (row.document_hash !== documentHash) return false;
+    return isDeepStrictEqual(await this.changesBetween(number - 1, number), [...changes]);
+  }
+
+  #insert(revision: NewRevision, alongside: Alongside | undefined): Promise<boolean> {
     const { number, createdAt, author, source, documentHash, changes } = revision;
     return this.#db.transaction().execute(async (db) => {
       const result = await db

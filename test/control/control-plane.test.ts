@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ControlPlane } from '../../src/control/control-plane.ts';
+import { openStore } from '../../src/store/open.ts';
 import { onEachDatabase } from '../support/databases.ts';
+import { startSlowWire } from '../support/slow-wire.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
 import { fileOf, makeInstance, put, untilBlocked, withoutRevisions, writeFileOf } from './support.ts';
 
@@ -185,4 +189,40 @@ onEachDatabase((database) => {
     await two.control.lookForNewer();
     assert.deepEqual(Object.keys(two.control.config.models), ['m']);
   });
+
+  test('a revision whose commit is not confirmed is found to be made, once', {
+    skip: database.name === 'SQLite',
+  }, async (context) => {
+    const url = new URL(await database.makeUrl(context));
+    const wire = await startSlowWire(Number(url.port));
+    context.after(() => wire.close());
+    const direct = await openStore(url.href);
+    context.after(() => direct.close());
+    url.hostname = '127.0.0.1';
+    url.port = String(wire.port);
+    const store = await openStore(url.href);
+    context.after(() => store.close());
+    const { control } = makeInstance(store, fileOf(fileWith('acme')));
+    await control.start();
+    const other = makeInstance(direct, fileOf(fileWith('acme')));
+    const model = put({ kind: 'models', name: 'mine', value: { targets: ['echo/x'] } });
+    let isLost = false;
+    const change = control.change(API, model, async () => {
+      if (isLost) return;
+      isLost = true;
+      // The server commits, and its answer is lost.
+      wire.set('muted');
+      void untilNumber(other.control, 2).then(() => {
+        wire.cut();
+        wire.set('open');
+      });
+    });
+    assert.equal((await change).revision, 2);
+    assert.equal(control.revision, 2);
+    assert.equal(await other.control.revisions.newestNumber(), 2);
+  });
 });
+
+async function untilNumber({ revisions }: ControlPlane, number: number): Promise<void> {
+  while ((await revisions.newestNumber()) < number) await sleep(10);
+}
