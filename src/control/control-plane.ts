@@ -29,6 +29,8 @@ export interface ControlOptions extends CurrentConfigOptions {
   store: Store;
   news: ControlNews;
   log: NewsLog;
+  /** Reads keys again that are in the store and in no revision; gives whether they are others than before. */
+  refreshKeys(): Promise<boolean>;
 }
 
 /** What is wrong between this instance, its file and the store. */
@@ -251,9 +253,10 @@ export class ControlPlane {
     });
   }
 
-  /** Compiles the configuration in force once more: what it is compiled with has changed. */
-  recompile(): Promise<void> {
+  /** Has keys that are in no revision in force as the store has them now. */
+  takeUpKeys(): Promise<void> {
     return this.#inTurn(async () => {
+      await this.#options.refreshKeys();
       await this.#current.recompile();
     });
   }
@@ -268,8 +271,10 @@ export class ControlPlane {
   }
 
   async #lookOnce(): Promise<void> {
-    const { log } = this.#options;
+    const { log, refreshKeys } = this.#options;
     try {
+      // First: what is revoked is revoked also where a revision cannot be followed.
+      if (await refreshKeys()) await this.#current.recompile();
       await this.#follow();
     } catch (error) {
       if (error instanceof ConfigError || this.#troubles.has('store_unreachable')) return;

@@ -43,6 +43,7 @@ export function makeInstance(store: Store, loaded: LoadedConfig, options: BareOp
     news: new ControlNews(log, eventLog),
     log,
     now,
+    refreshKeys: async () => false,
     compile: (config) => {
       compiled += 1;
       compile?.(config);
