@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Finding } from '../config/finding.ts';
 import { type LoadedConfig, openConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
 import type { Config } from '../config/resolve.ts';
@@ -219,18 +220,20 @@ export class ControlPlane {
   }
 
   /**
-   * Encrypts every stored credential under the newest secret, also in the revisions before.
+   * Encrypts every stored credential under the newest secret, also in the revisions before. `history`: how many of their
+   * changes became others; `unreadable`: how many credentials in them are encrypted under a secret that is not here.
    *
-   * @throws GatewayError where there is no secret, or where one that something is encrypted under is not here
+   * @throws GatewayError where there is no secret, or where one that something in force is encrypted under is not here
    */
-  async rotateSecret(author: string): Promise<Outcome & { history: number }> {
+  async rotateSecret(author: string): Promise<Outcome & { history: number; unreadable: number }> {
     const outcome = await this.change({ name: author, source: 'api' }, (layers) =>
       resealAll(layers, this.#vault),
     );
+    const unreadable: Finding[] = [];
     const history = await this.#inTurn(() =>
-      this.revisions.reseal((name, value) => this.#vault.reseal(name, value)),
+      this.revisions.reseal((entry) => this.#vault.reseal(entry, unreadable)),
     );
-    return { ...outcome, history };
+    return { ...outcome, history, unreadable: unreadable.length };
   }
 
   /** Reads the files that credentials are in again. Rejects never: a file that is wrong changes nothing. */

@@ -6,7 +6,7 @@ import type { JsonValue } from '../conversation/json.ts';
 import type { ConfigEntryRow, Database, RevisionChangeRow, RevisionRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import type { Change } from './change.ts';
-import type { OwnedEntry } from './entry.ts';
+import type { Entry, OwnedEntry } from './entry.ts';
 
 /** One change of the configuration, for ever. */
 export interface Revision {
@@ -31,6 +31,9 @@ export type Alongside = (db: Transaction<Database>) => Promise<void>;
 
 /** Rows in one statement: SQLite binds at most 32,766 values, PostgreSQL 65,535. */
 const ROWS_AT_ONCE = 1_000;
+
+/** What values that hold something encrypted look like, among others. */
+const SEALED = '%"sealed":%';
 
 /** How often a revision is written that the database does not confirm. */
 const CONFIRM_ATTEMPTS = 3;
@@ -146,17 +149,22 @@ export class RevisionStore {
    * Gives what was encrypted in earlier revisions and entries its newest form; what a change did stays what it was.
    * Gives how many rows became others.
    */
-  reseal(reseal: (provider: string, value: JsonValue) => JsonValue): Promise<number> {
+  reseal(reseal: (entry: Entry) => JsonValue): Promise<number> {
     return this.#db.transaction().execute(async (db) => {
       const rows = await db
         .selectFrom('revision_changes')
-        .select(['revision', 'position', 'name', 'before', 'after'])
-        .where('kind', '=', 'providers')
+        .select(['revision', 'position', 'kind', 'name', 'before', 'after'])
+        .where(({ or, eb }) => or([eb('before', 'like', SEALED), eb('after', 'like', SEALED)]))
         .execute();
       let count = 0;
-      for (const { revision, position, name, ...texts } of rows) {
-        const before = resealText(texts.before, name, reseal);
-        const after = resealText(texts.after, name, reseal);
+      for (const { revision, position, kind, name, ...texts } of rows) {
+        const resealText = (text: string | null): string | null => {
+          const value = fromJson(text);
+          if (value === undefined) return null;
+          const resealed = reseal({ kind, name, value });
+          return resealed === value ? text : toJson(resealed);
+        };
+        const [before, after] = [resealText(texts.before), resealText(texts.after)];
         if (before === texts.before && after === texts.after) continue;
         await db
           .updateTable('revision_changes')
@@ -268,17 +276,6 @@ async function writeChanges(
       })),
     )
     .execute();
-}
-
-function resealText(
-  text: string | null,
-  name: string,
-  reseal: (provider: string, value: JsonValue) => JsonValue,
-): string | null {
-  const value = fromJson(text);
-  if (value === undefined) return null;
-  const resealed = reseal(name, value);
-  return resealed === value ? text : toJson(resealed);
 }
 
 function toJson(value: JsonValue | undefined): string | null {

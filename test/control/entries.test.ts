@@ -200,7 +200,7 @@ for (const [how, sealer] of [
         });
         assert.deepEqual(findings, []);
         if (sealer) assert.deepEqual(new Vault(sealer).unveil(veiled, findings), unveiled);
-        assert.deepEqual(vault.reseal('p', veiled), veiled);
+        for (const entry of splitDocument(veiled)) assert.equal(vault.reseal(entry, findings), entry.value);
         assert.doesNotMatch(JSON.stringify(hideSealed(veiled)), /"v1\./);
       }),
     );

@@ -31,7 +31,7 @@ export function readDocumentEntries(
   if (role !== 'owner') refusePlaceholders(document, []);
   const { vault, layers, loaded } = parts.control;
   refuseOtherForm(document, nameOwner('api', loaded), loaded.context.env);
-  const stored = (name: string) => layers.find('providers', name)?.value;
+  const stored = (kind: EntryKind, name: string) => layers.find(kind, name)?.value;
   return splitDocument(vault.veilSent(document, stored));
 }
 
