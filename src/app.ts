@@ -303,7 +303,7 @@ export async function startApp(
     const firstSecrets = await ensureFirstKeys(store, configured, Date.now);
     if (isPastFirst) await made.endTenantKeys();
     await control.takeUpKeys();
-    watch.start();
+    watch.start(loaded.seen);
     follow = setInterval(() => void control.lookForNewer(), FOLLOW_MS);
     lifecycle.phase = 'ready';
     return { url, firstSecrets, reload: () => control.reloadFile(), stop };

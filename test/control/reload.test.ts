@@ -126,6 +126,22 @@ test('the file is watched: written in place, replaced by a rename, deleted', asy
   assert.equal(await target(), 'twin/model-a');
 });
 
+test('a file that changes while the gateway starts is taken up', async (context) => {
+  const { origin } = await startTwin(context);
+  const folder = makeTempDirectory(context);
+  const gateway = await startGateway({}, undefined, {
+    folder,
+    file: fileFor(origin, 'a'),
+    afterRead: () => writeFile(join(folder, 'fairlead.yaml'), fileFor(origin, 'b', '# later\n')),
+  });
+  context.after(() => gateway.stop());
+  const admin = adminClient(gateway.url);
+  await until('the later file', async () => {
+    const { body } = await admin.must('GET', '/models/m');
+    return JSON.stringify(body['targets']) === '["twin/model-b"]';
+  });
+});
+
 test('a bad file changes nothing and says why; the next good one ends that', async (context) => {
   const { origin } = await startTwin(context);
   const { gateway, path } = await startWatched(context, fileFor(origin, 'a'));

@@ -34,6 +34,8 @@ export interface TestGateway {
 export interface GatewayOptions {
   /** The config as the text of a file in the gateway's folder, which is watched. Goes before `config`. */
   file?: string;
+  /** Called when the file was read for the start. */
+  afterRead?: () => Promise<void>;
   /** Where the store and the file are; one that is given is not removed. */
   folder?: string;
   env?: Record<string, string>;
@@ -72,6 +74,7 @@ export async function startGateway(
     options.file === undefined
       ? readConfig(text, 'test.yaml', context)
       : await openConfig({ ...context, configFile: 'fairlead.yaml', cwd: folder });
+  await options.afterRead?.();
   let logged = '';
   const sink = new Writable({
     write(chunk, _encoding, done) {
