@@ -19,7 +19,6 @@ import {
 } from './config-file.ts';
 import { type ControlNews, listProblems, type NewsLog } from './control-news.ts';
 import { CurrentConfig, type CurrentConfigOptions } from './current-config.ts';
-import { entryId } from './entry.ts';
 import type { Layers } from './layers.ts';
 import { resealAll } from './reseal.ts';
 import { type Alongside, type NewRevision, RevisionStore } from './revision-store.ts';
@@ -54,8 +53,6 @@ const ATTEMPTS = 20;
 const BUSY_PAUSE_MS = 50;
 /** How long a revision that was refused here is not tried again: it takes as long as any change, and will be refused again. */
 const REFUSED_PAUSE_MS = 30_000;
-/** How many changed entries an event names. */
-const MOST_NAMED = 20;
 
 /**
  * The one owner of the configuration: it makes revisions, follows those of other instances, and puts each in force.
@@ -125,7 +122,8 @@ export class ControlPlane {
         const isAdopted = number > 0 && saysNothing(loaded);
         if (isAdopted || (await this.#isPublished(file.hash))) {
           await this.#current.enforce(this.#current.tryOut([], 'nothing'), number);
-          if (isAdopted) this.#tellOfAdoption();
+          if (isAdopted)
+            this.#options.news.tellOfAdoption(loaded, this.#current.layers.ofOwner('file').length, number);
           return;
         }
         const changes = diffEntries('file', this.#current.layers.ofOwner('file'), file.entries);
@@ -134,7 +132,7 @@ export class ControlPlane {
         const earlier = await this.#findEarlier(revision);
         if (!(await this.#write(revision))) continue;
         await this.#current.enforce(tried, revision.number);
-        this.#tell(revision, earlier);
+        this.#options.news.tellOfRevision(revision, earlier);
         return;
       }
       throw new Error('other instances on the store change the configuration all the time');
@@ -306,7 +304,7 @@ export class ControlPlane {
     } catch (error) {
       this.#troubles.add('behind');
       this.#refused = { number: newest, error, until: now() + REFUSED_PAUSE_MS };
-      if (!refused) this.#tellOfRefusal(newest, error);
+      if (!refused) this.#options.news.tellOfRefusal(this.revision, newest, error);
       throw error;
     }
   }
@@ -336,7 +334,7 @@ export class ControlPlane {
     }
     this.#troubles.delete('file_refused');
     this.#troubles.delete('file_pending');
-    this.#tellOfRestart(loaded);
+    this.#options.news.tellOfRestart(changedInstance(this.#instance, pickInstance(loaded.document)));
   }
 
   #refuseFile(error: unknown): void {
@@ -385,7 +383,7 @@ export class ControlPlane {
       }
       if (!isWritten) continue;
       await this.#current.enforce(tried, revision.number);
-      this.#tell(revision, earlier);
+      this.#options.news.tellOfRevision(revision, earlier);
       return { revision: revision.number, changes };
     }
     throw new GatewayError('overloaded', 'Other changes were made at the same time; try again.', {
@@ -419,41 +417,8 @@ export class ControlPlane {
     return this.revisions.newestOfFile(documentHash);
   }
 
-  #tell({ number, author, source, changes }: NewRevision, earlier: number | undefined): void {
-    const { news } = this.#options;
-    const touched = changes.slice(0, MOST_NAMED).map((change) => entryId(change));
-    const details = { revision: number, author, source, changes: changes.length, touched };
-    news.tell('info', 'config_changed', `Revision ${number} is in force.`, details);
-    if (earlier === undefined) return;
-    const message = `The file of revision ${earlier} is in force again, as revision ${number}: the newer one is not any more.`;
-    news.tell('warning', 'config_file_again', message, { revision: number, earlier, file: author });
-  }
-
   #forgetPause(): void {
     if (this.#refused) this.#refused.until = 0;
-  }
-
-  #tellOfRefusal(newest: number, error: unknown): void {
-    const message = 'A newer revision cannot be put in force on an instance.';
-    const reason = error instanceof Error ? error.message : String(error);
-    this.#options.news.tell('alarm', 'config_behind', message, { revision: this.revision, newest, reason });
-  }
-
-  #tellOfAdoption(): void {
-    const declared = this.#current.layers.ofOwner('file').length;
-    if (declared === 0) return;
-    const { file } = this.#options.loaded.config;
-    const why = file === null ? 'There is no config file' : `The config file ${file} is empty`;
-    const message = `${why}, and the store has what a file declared: this instance serves by that.`;
-    const details = { revision: this.#current.revision, declaredByFile: declared };
-    this.#options.news.tell('warning', 'config_adopted', message, details);
-  }
-
-  #tellOfRestart({ document }: LoadedConfig): void {
-    const sections = changedInstance(this.#instance, pickInstance(document));
-    if (sections.length === 0) return;
-    const message = `A restart is needed before these are in effect: ${sections.join(', ')}.`;
-    this.#options.news.tell('warning', 'config_restart_needed', message, { sections });
   }
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {
