@@ -50,8 +50,9 @@ import {
   tellRecoveryFailure,
 } from './tell-problems.ts';
 import { AccessRequests } from './tenants/access-requests.ts';
-import { ensureFirstKeys, type FirstSecrets, readMadeKeys } from './tenants/first-start.ts';
-import { hashOf, hashSecret, KeyRing } from './tenants/keys.ts';
+import { ensureFirstKeys, type FirstSecrets } from './tenants/first-start.ts';
+import { type HashedKey, hashOf, hashSecret, KeyRing } from './tenants/keys.ts';
+import { hadTenants, MadeKeys } from './tenants/made-keys.ts';
 import { UpstreamObjects } from './tenants/upstream-objects.ts';
 import { TokenCounter } from './tokens/token-counter.ts';
 import { Connections } from './upstream/connections.ts';
@@ -85,6 +86,9 @@ const SPOOL_BYTES = 4 * 1024 ** 3;
 
 /** How often the store is asked for a newer configuration: a change is to reach all instances within a second. */
 const FOLLOW_MS = 500;
+
+/** How long a stop waits for a change of the configuration that is under way: the store may hang. */
+const SETTLE_MS = 3_000;
 
 /**
  * The composition root: builds every part once and wires it; nothing else constructs.
@@ -147,8 +151,10 @@ export async function startApp(
     schedule: scheduleTimeout,
     tell: (severity, kind, message, details) => news.tellOften(severity, kind, message, details),
   });
-  const compile = (next: Config, made: MadeKeys) => {
-    const madeKeys = Object.keys(next.tenants).length > 0 ? [] : made.tenantKeys;
+  // What the gateway made itself is read, and let in, only when it listens.
+  const made = new MadeKeys(store);
+  const compile = (next: Config) => {
+    const madeKeys = hasTenants(next) ? [] : made.tenantKeys;
     const compiled = recompileSnapshot(
       { config: next, declarations, madeKeys, signIn, counters },
       inForce.compiled,
@@ -193,9 +199,7 @@ export async function startApp(
     },
     onFailed: (failure) => tellRecoveryFailure(news, failure),
   });
-  // Keys that the gateway made itself are let in only when it listens.
-  let made: MadeKeys = { tenantKeys: [], adminKeys: [] };
-  const first = compile(config, made);
+  const first = compile(config);
   inForce.set(first.compiled);
   const lifecycle: Lifecycle = { phase: 'starting' };
   const monotonicMs = () => performance.now();
@@ -228,7 +232,7 @@ export async function startApp(
   };
   const credentialFiles = new FileWatches(() => void control.readCredentialFiles());
   const compileToEnforce = (next: Config) => {
-    const { compiled, adminKeys } = compile(next, made);
+    const { compiled, adminKeys } = compile(next);
     return async () => {
       // At the start all are learned at once, when what killed processes left is in the store.
       if (lifecycle.phase !== 'starting') {
@@ -238,7 +242,28 @@ export async function startApp(
       gateway.snapshot = compiled.snapshot;
       admin.keys = adminKeys;
       if (lifecycle.phase !== 'draining') credentialFiles.follow(next.credentialFiles);
+      if (hasTenants(next) && made.tenantKeys.length > 0) await endFirstTenantKey();
     };
+  };
+  /** The first tenant ends it for good. Where the store does not hear of it, `refreshKeys` tells it again. */
+  const endFirstTenantKey = async () => {
+    try {
+      await made.endTenantKeys();
+      log.info(
+        { event: 'first_key_ended' },
+        'there is a tenant: the key of the first start is not valid any more',
+      );
+    } catch (err) {
+      log.error(
+        { event: 'first_key_not_ended', err },
+        'the key of the first start could not be taken out of the store',
+      );
+    }
+  };
+  const refreshKeys = async () => {
+    const isOther = await made.refresh();
+    if (hasTenants(control.config) && made.tenantKeys.length > 0) await endFirstTenantKey();
+    return isOther;
   };
   const control = new ControlPlane({
     loaded,
@@ -248,6 +273,7 @@ export async function startApp(
     log,
     now: Date.now,
     compile: compileToEnforce,
+    refreshKeys,
   });
   const access = new AccessRequests(store, Date.now);
   const rotation = new CredentialRotation({ control, news, log });
@@ -257,6 +283,7 @@ export async function startApp(
     control,
     events,
     access,
+    made,
     describeCredentials: (provider) => describeCredentials(gateway.snapshot, provider),
     probeCredential: (provider, account) => probeCredential(gateway.snapshot, provider, account),
   };
@@ -290,7 +317,8 @@ export async function startApp(
     await takeover.stop();
     await drain(gateway, config.server.drainTimeout);
     await closeServer(server);
-    await control.settle();
+    if (!(await control.settle(SETTLE_MS)))
+      log.warn({}, 'a change of the configuration is not waited for any more');
     await connections.close();
     await ledger.close();
     await responses.close();
@@ -309,12 +337,12 @@ export async function startApp(
     const { host, port } = config.server;
     const url = await server.listen({ host, port });
     // Only now: secrets that are made before a start that fails would be seen by nobody.
-    const hasTenants = Object.keys(control.config.tenants).length > 0;
-    const hasAdminKey = config.adminKey !== undefined;
-    const firstSecrets = await ensureFirstKeys(store, { hasTenants, hasAdminKey }, Date.now);
-    made = await readMadeKeys(store);
-    await control.recompile();
-    watch.start();
+    const isPastFirst = hasTenants(control.config) || (await hadTenants(store));
+    const configured = { hasTenants: isPastFirst, hasOwner: hasOwner(control.config, Date.now()) };
+    const firstSecrets = await ensureFirstKeys(store, configured, Date.now);
+    if (isPastFirst) await made.endTenantKeys();
+    await control.takeUpKeys();
+    watch.start(loaded.seen);
     follow = setInterval(() => void control.lookForNewer(), FOLLOW_MS);
     lifecycle.phase = 'ready';
     return { url, firstSecrets, reload: () => control.reloadFile(), stop };
@@ -324,10 +352,19 @@ export async function startApp(
   }
 }
 
-type MadeKeys = Awaited<ReturnType<typeof readMadeKeys>>;
+function hasTenants({ tenants }: Config): boolean {
+  return Object.keys(tenants).length > 0;
+}
 
-/** The key of the environment, or else the one that the gateway made, and those of the configuration. */
-function compileAdminKeys(config: Config, made: MadeKeys['adminKeys']): AdminKey[] {
+/** Whether somebody is configured who may do everything in the admin API. */
+function hasOwner({ adminKey, adminKeys }: Config, now: number): boolean {
+  const isOwner = ({ role, expires }: Config['adminKeys'][string]) =>
+    role === 'owner' && (expires === undefined || expires > now);
+  return adminKey !== undefined || Object.values(adminKeys).some(isOwner);
+}
+
+/** The key of the environment, or else those that the gateway made (until they are revoked), and those of the configuration. */
+function compileAdminKeys(config: Config, made: readonly HashedKey[]): AdminKey[] {
   const { adminKey } = config;
   const first: AdminKey[] =
     adminKey === undefined

@@ -1,7 +1,7 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Config } from './config/resolve.ts';
 import type { Vault } from './control/veil.ts';
+import { isSameInOrder, type JsonValue } from './conversation/json.ts';
 import type { Usage } from './conversation/usage.ts';
 import type { CompiledSnapshot } from './gateway/compile-snapshot.ts';
 import type { Secrets } from './telemetry/redacting-log.ts';
@@ -42,7 +42,7 @@ export class ConfigInForce {
     const kept = new Set(listAccounts(compiled));
     const gone = this.#compiled ? listAccounts(this.#compiled).filter((account) => !kept.has(account)) : [];
     this.#retired = [...this.#retired, ...gone].slice(-MAX_RETIRED_ACCOUNTS);
-    if (!isDeepStrictEqual(priceSources(config), priceSources(this.#config)))
+    if (!isSameInOrder(priceSources(config), priceSources(this.#config)))
       this.#prices = buildPriceBook(config, this.#log);
     if (config !== this.#config) this.#keySecrets = listKeySecrets(config);
     this.#config = config;
@@ -82,8 +82,10 @@ function listAccounts({ snapshot }: CompiledSnapshot): Account[] {
   return [...snapshot.routes.upstreams.values()].flatMap((upstream) => withNext(upstream.accounts));
 }
 
-function priceSources({ prices, providers }: Config): object {
-  return { prices, adapters: Object.entries(providers).map(([name, { adapter }]) => [name, adapter]) };
+/** In their order: of several prices that fit, the first counts. */
+function priceSources({ prices, providers }: Config): JsonValue {
+  const adapters = Object.entries(providers).map(([name, { adapter }]) => [name, adapter]);
+  return [Object.entries(prices), adapters];
 }
 
 function buildPriceBook(config: Config, log: Logger): PriceBook {

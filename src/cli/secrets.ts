@@ -31,12 +31,17 @@ async function runSecrets(args: string[], io: CliIo): Promise<number> {
   }
   return reportErrors('secrets', io, async () => {
     const answer = await connectAdmin(parsed.values, io).ask('POST', '/secrets/rotate', {});
-    const { entries, history, revision } = answer;
+    const { entries, history, unreadable, revision } = answer;
     io.stdout.write(
       Number(entries) === 0 && Number(history) === 0
         ? 'Everything is encrypted under FAIRLEAD_SECRET already.\n'
-        : `Encrypted again: ${entries} providers, and ${history} changes of earlier revisions. Revision ${revision} is in force.\n`,
+        : `Encrypted again: ${entries} entries (providers, keys), and ${history} changes of earlier revisions. Revision ${revision} is in force.\n`,
     );
+    if (Number(unreadable) > 0) {
+      io.stderr.write(
+        `fairlead secrets: ${unreadable} credentials of earlier revisions are encrypted under a secret that the gateway does not have; those revisions cannot be restored.\n`,
+      );
+    }
     return EXIT.ok;
   });
 }

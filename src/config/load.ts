@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { appendAll } from '../conversation/append-all.ts';
@@ -29,6 +30,12 @@ export interface LoadOptions extends ConfigContext {
   cwd: string;
 }
 
+/** By what a file is told to be another one than before. */
+export interface FileState {
+  mtimeMs: number;
+  size: number;
+}
+
 /** A configuration and what it was made from, for whoever follows its changes. */
 export interface LoadedConfig {
   config: Config;
@@ -38,6 +45,8 @@ export interface LoadedConfig {
   document: JsonObject;
   /** Where the file is, absolute; `null` where there is none. */
   path: string | null;
+  /** What the file was when it was read; `null` where there is none. */
+  seen: FileState | null;
   /** There was nothing in the file, not even a comment. */
   isBlank: boolean;
   context: ConfigContext;
@@ -55,8 +64,11 @@ export async function loadConfig(options: LoadOptions): Promise<Config> {
 export async function openConfig(options: LoadOptions): Promise<LoadedConfig> {
   const file = chooseConfigFile(options.configFile, options.env, options.cwd);
   if (file === null) return readConfig('', null, options);
+  const path = resolve(options.cwd, file);
+  // Before it is read: what is written meanwhile is then seen to be another.
+  const seen = lookAt(path);
   const loaded = readConfig(await readText(file, options.cwd), file, options);
-  return { ...loaded, path: resolve(options.cwd, file) };
+  return { ...loaded, path, seen };
 }
 
 /**
@@ -80,6 +92,7 @@ export function readConfig(text: string, file: string | null, context: ConfigCon
     written: isObject(read.written) ? read.written : {},
     document: isObject(read.value) ? read.value : {},
     path: null,
+    seen: null,
     isBlank: text.trim() === '',
     context: { env, knownProviders },
   };
@@ -117,6 +130,16 @@ function parseFile(
 
 function placeOf({ path, at }: Finding): string {
   return `${formatPath(path)} ${at ?? 'value'}`;
+}
+
+/** `null` where it cannot be looked at: then it cannot be read either, which is told of. */
+function lookAt(path: string): FileState | null {
+  try {
+    const { mtimeMs, size } = statSync(path);
+    return { mtimeMs, size };
+  } catch {
+    return null;
+  }
 }
 
 async function readText(file: string, cwd: string): Promise<string> {

@@ -147,16 +147,19 @@ function checkUnique(value: unknown): Finding[] {
       'has the same secret as',
     ),
   );
-  for (const { lists, field } of UNIQUE_FIELDS) {
-    for (const list of select(value, lists)) {
-      const names = select(list.value, `[].${field}`).map((name) => ({
-        ...name,
-        path: [...list.path, ...name.path],
-      }));
-      appendAll(findings, findRepeated(names, `has the same ${field} as`));
-    }
-  }
+  for (const { lists, field } of UNIQUE_FIELDS) appendAll(findings, findRepeatedNames(value, lists, field));
   return findings;
+}
+
+/** What has the name of another in its list. `lists`: a pattern of lists, `field`: what names their entries. */
+export function findRepeatedNames(value: unknown, lists: string, field: string): Finding[] {
+  return select(value, lists).flatMap((list) => {
+    const names = select(list.value, `[].${field}`).map((name) => ({
+      ...name,
+      path: [...list.path, ...name.path],
+    }));
+    return findRepeated(names, `has the same ${field} as`);
+  });
 }
 
 /** A tenant's key that is the admin key too would give that tenant everything. */

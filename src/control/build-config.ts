@@ -1,13 +1,10 @@
 import { type CheckContext, checkDocument } from '../config/check-document.ts';
-import type { ConfigDocument } from '../config/document.ts';
 import { readEnvironment } from '../config/environment.ts';
 import { fillDocument } from '../config/fill-document.ts';
-import { type Finding, reportFindings } from '../config/finding.ts';
+import type { Finding } from '../config/finding.ts';
 import type { LoadedConfig } from '../config/load.ts';
-import { valueAt } from '../config/path.ts';
 import { ConfigError, type ConfigProblem } from '../config/problem.ts';
 import { type Config, resolveConfig } from '../config/resolve.ts';
-import { substitute } from '../config/substitute.ts';
 import { appendAll } from '../conversation/append-all.ts';
 import { isObject, type JsonObject } from '../conversation/json.ts';
 import {
@@ -21,6 +18,7 @@ import {
   splitListName,
 } from './entry.ts';
 import type { Layers } from './layers.ts';
+import { describeUnplaced } from './unplaced.ts';
 import type { Vault } from './veil.ts';
 
 export interface BuildContext {
@@ -142,26 +140,15 @@ interface Reported {
   loaded: LoadedConfig;
 }
 
-/** Findings as problems that say whose the entry is. There are no lines: what is stored has none. */
+/** Findings as problems that say whose the entry is. */
 function reportAll(findings: readonly Finding[], reported: Reported): ConfigProblem[] {
   const { written, document, layers, loaded } = reported;
-  const place = { line: 1, column: 1, quoted: false };
-  const pseudo: ConfigDocument = {
+  const told = findings.map((finding) => ({ ...finding, ...describeOrphans(finding, layers) }));
+  return describeUnplaced(told, {
     value: document,
     written,
-    syntax: [],
-    findings: [],
-    locate: (path) => {
-      const text = valueAt(written, path);
-      const variables = typeof text === 'string' ? substitute(text, loaded.context.env).variables : [];
-      return { ...place, variables };
-    },
-  };
-  return findings.flatMap((finding) => {
-    const owner = ownerAt(finding, layers);
-    const orphans = describeOrphans(finding, layers);
-    const problems = reportFindings([orphans ? { ...finding, ...orphans } : finding], pseudo, '');
-    return problems.map(({ path, message }) => ({ file: nameOwner(owner, loaded), path, message }));
+    env: loaded.context.env,
+    ownerOf: (finding) => nameOwner(ownerAt(finding, layers), loaded),
   });
 }
 

@@ -1,5 +1,4 @@
-import { isDeepStrictEqual } from 'node:util';
-import type { JsonValue } from '../conversation/json.ts';
+import { isSameInOrder, type JsonValue } from '../conversation/json.ts';
 import { type Entry, type EntryKind, entryId, type OwnedEntry, type Owner } from './entry.ts';
 
 /** What became of one entry. One of the two values is there at least. */
@@ -15,16 +14,23 @@ export function invertChange({ before, after, ...change }: Change): Change {
   return { ...change, before: after, after: before };
 }
 
-/** What must change so that the entries of an owner, `current`, become those that are `wanted`. */
+/**
+ * What must change so that the entries of an owner, `current`, become those that are `wanted`.
+ *
+ * @throws Error where two of `wanted` have one name: the later would silently replace the earlier
+ */
 export function diffEntries(owner: Owner, current: Iterable<Entry>, wanted: Iterable<Entry>): Change[] {
   const left = new Map<string, Entry>();
   for (const entry of current) left.set(entryId(entry), entry);
   const changes: Change[] = [];
+  const seen = new Set<string>();
   for (const { kind, name, value } of wanted) {
     const id = entryId({ kind, name });
+    if (seen.has(id)) throw new Error(`two entries have one name: ${id}`);
+    seen.add(id);
     const before = left.get(id)?.value;
     left.delete(id);
-    if (!isDeepStrictEqual(before, value)) changes.push({ owner, kind, name, before, after: value });
+    if (!isSameInOrder(before, value)) changes.push({ owner, kind, name, before, after: value });
   }
   for (const { kind, name, value } of left.values()) {
     changes.push({ owner, kind, name, before: value, after: undefined });
@@ -55,7 +61,7 @@ export function undoChanges(
   for (const { owner, kind, name, before } of foldChanges(history)) {
     const entry = find(kind, name);
     const now = entry?.owner === owner ? entry.value : undefined;
-    if (!isDeepStrictEqual(now, before)) changes.push({ owner, kind, name, before: now, after: before });
+    if (!isSameInOrder(now, before)) changes.push({ owner, kind, name, before: now, after: before });
   }
   return changes;
 }

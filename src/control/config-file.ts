@@ -19,10 +19,8 @@ export type UnnumberedRevision = Omit<NewRevision, 'number' | 'createdAt'>;
 export function splitFile({ written }: LoadedConfig, vault: Vault): SplitFile {
   const entries = splitDocument(vault.veil(written));
   // What is encrypted is another text under another secret: a file is the same file all the same.
-  const { providers } = written;
-  const marked = providers === undefined ? [] : splitDocument(vault.fingerprint({ providers }));
-  const told = [...marked, ...entries.filter(({ kind }) => kind !== 'providers'), vault.seals];
-  return { entries, hash: hash('sha256', JSON.stringify(told), 'hex') };
+  const marked = vault.seals ? splitDocument(vault.fingerprint(written)) : entries;
+  return { entries, hash: hash('sha256', JSON.stringify([marked, vault.seals]), 'hex') };
 }
 
 export function fileRevision(
@@ -41,6 +39,11 @@ export function inFileOrder(entries: readonly OwnedEntry[], file: SplitFile['ent
     .map((entry) => ({ entry, rank: rankOf(entry) }))
     .sort((a, b) => a.rank - b.rank)
     .map(({ entry }) => entry);
+}
+
+/** Nobody meant to declare anything, or to take anything away: that would be `{}`. */
+export function saysNothing({ config, isBlank }: LoadedConfig): boolean {
+  return config.file === null || isBlank;
 }
 
 /** A file that is being written is empty for a moment: nobody shall lose everything by that. */

@@ -1,45 +1,40 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Finding } from '../config/finding.ts';
 import { type LoadedConfig, openConfig } from '../config/load.ts';
-import { ConfigError, type ConfigProblem } from '../config/problem.ts';
+import { ConfigError } from '../config/problem.ts';
 import type { Config } from '../config/resolve.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Store } from '../store/store.ts';
-import { buildConfig, nameOwner } from './build-config.ts';
-import { type Change, diffEntries, foldChanges, invertChange, undoChanges } from './change.ts';
+import { type Change, diffEntries, foldChanges, undoChanges } from './change.ts';
 import {
   blankFile,
   changedInstance,
   fileRevision,
   inFileOrder,
   pickInstance,
-  type SplitFile,
+  saysNothing,
   splitFile,
   type UnnumberedRevision,
 } from './config-file.ts';
 import { type ControlNews, listProblems, type NewsLog } from './control-news.ts';
-import { entryId } from './entry.ts';
-import { type Conflict, Layers } from './layers.ts';
+import { CurrentConfig, type CurrentConfigOptions } from './current-config.ts';
+import type { Layers } from './layers.ts';
 import { resealAll } from './reseal.ts';
 import { type Alongside, type NewRevision, RevisionStore } from './revision-store.ts';
 import { refuseRevokedKeys } from './revoked-keys.ts';
 import type { Vault } from './veil.ts';
 
-export interface ControlOptions {
-  loaded: LoadedConfig;
+export interface ControlOptions extends CurrentConfigOptions {
   store: Store;
   news: ControlNews;
   log: NewsLog;
-  /** Unix milliseconds. */
-  now: () => number;
-  /** Knows what the file writes out, which is in no revision. */
-  vault: Vault;
-  /** Compiles a config and gives what puts it in force. Throws where it cannot be compiled; then nothing has changed. */
-  compile(config: Config): () => Promise<void>;
+  /** Reads keys again that are in the store and in no revision; gives whether they are others than before. */
+  refreshKeys(): Promise<boolean>;
 }
 
 /** What is wrong between this instance, its file and the store. */
-export type ControlTrouble = 'file_refused' | 'behind' | 'store_unreachable';
+export type ControlTrouble = 'file_refused' | 'file_pending' | 'behind' | 'store_unreachable';
 
 export interface Author {
   name: string;
@@ -56,8 +51,8 @@ export interface Outcome {
 /** How often another instance may be faster with a number before a change is given up. */
 const ATTEMPTS = 20;
 const BUSY_PAUSE_MS = 50;
-/** How many changed entries an event names. */
-const MOST_NAMED = 20;
+/** How long a revision that was refused here is not tried again: it takes as long as any change, and will be refused again. */
+const REFUSED_PAUSE_MS = 30_000;
 
 /**
  * The one owner of the configuration: it makes revisions, follows those of other instances, and puts each in force.
@@ -69,33 +64,33 @@ export class ControlPlane {
   readonly #vault: Vault;
   /** What this instance's own settings were at its start. */
   readonly #instance: JsonObject;
-  #layers = new Layers();
-  #config: Config;
-  #revision = 0;
+  readonly #current: CurrentConfig;
   #turn: Promise<unknown> = Promise.resolve();
+  /** The look that waits for its turn, or has it. */
+  #look: Promise<void> | undefined;
   readonly #troubles = new Set<ControlTrouble>();
-  /** The revision that could not be followed: told of once. */
-  #refusedRevision = 0;
+  /** The revision that could not be followed: told of once, and compiled again only after a while. */
+  #refused: { number: number; error: unknown; until: number } | undefined;
 
   constructor(options: ControlOptions) {
     this.#options = options;
     this.#vault = options.vault;
     this.revisions = new RevisionStore(options.store);
-    this.#config = options.loaded.config;
+    this.#current = new CurrentConfig(options);
     this.#instance = pickInstance(options.loaded.document);
   }
 
   /** The number of the revision in force. */
   get revision(): number {
-    return this.#revision;
+    return this.#current.revision;
   }
 
   get config(): Config {
-    return this.#config;
+    return this.#current.config;
   }
 
   get layers(): Layers {
-    return this.#layers;
+    return this.#current.layers;
   }
 
   get troubles(): ControlTrouble[] {
@@ -111,7 +106,8 @@ export class ControlPlane {
   }
 
   /**
-   * Takes up what the store has, and what the file has that the store does not have yet.
+   * Takes up what the store has, and what the file has that the store does not have yet. Where there is no file, or a
+   * blank one, what a file declared before stays: a wrong working directory shall not take everything from all instances.
    *
    * @throws ConfigError where the two do not fit together
    */
@@ -122,45 +118,33 @@ export class ControlPlane {
       // Other instances may start with the same file at the same time: one of them makes the revision.
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         const { number, entries } = await this.revisions.readAll();
-        this.#layers = new Layers(inFileOrder(entries, file.entries));
-        this.#revision = number;
-        if (await this.#isPublished(file.hash)) {
-          await this.#enforce(this.#buildAndCompile(undefined), number);
+        this.#current.load(inFileOrder(entries, file.entries), number);
+        const isAdopted = number > 0 && saysNothing(loaded);
+        if (isAdopted || (await this.#isPublished(file.hash))) {
+          await this.#current.enforce(this.#current.tryOut([], 'nothing'), number);
+          if (isAdopted)
+            this.#options.news.tellOfAdoption(loaded, this.#current.layers.ofOwner('file').length, number);
           return;
         }
-        const changes = diffEntries('file', this.#layers.ofOwner('file'), file.entries);
+        const changes = diffEntries('file', this.#current.layers.ofOwner('file'), file.entries);
         const revision = this.#number(fileRevision(file, loaded, changes));
-        this.#make(changes);
-        const tried = this.#buildAndCompile(undefined);
+        const tried = this.#current.tryOut(changes, 'nothing');
+        const earlier = await this.#findEarlier(revision);
         if (!(await this.#write(revision))) continue;
-        await this.#enforce(tried, revision.number);
-        this.#tell(revision);
+        await this.#current.enforce(tried, revision.number);
+        this.#options.news.tellOfRevision(revision, earlier);
         return;
       }
       throw new Error('other instances on the store change the configuration all the time');
     });
   }
 
-  /** Reads the file again. Throws nothing: what is wrong with it is logged and noted, and everything stays as it was. */
+  /**
+   * Reads the file again. Throws nothing: what is wrong with it is logged and noted, and everything stays as it was. What
+   * the file is not to blame for (the store is away, this instance is behind) has it tried again by `lookForNewer`.
+   */
   reloadFile(): Promise<void> {
-    return this.#inTurn(async () => {
-      const { loaded } = this.#options;
-      if (loaded.path === null) return;
-      try {
-        const { knownProviders, env } = loaded.context;
-        const next = await openConfig({ configFile: loaded.path, cwd: '/', env, knownProviders });
-        if (next.isBlank) throw blankFile(next);
-        this.#tellOfRestart(next);
-        await this.#follow();
-        await this.#publishFile(splitFile(next, this.#vault), next);
-        this.#troubles.delete('file_refused');
-      } catch (error) {
-        this.#troubles.add('file_refused');
-        this.#options.news.tell('alarm', 'config_refused', 'The config file is refused: nothing changes.', {
-          problems: listProblems(error),
-        });
-      }
-    });
+    return this.#inTurn(() => this.#takeUpFile());
   }
 
   /**
@@ -194,62 +178,60 @@ export class ControlPlane {
   tryChange(plan: (layers: Layers) => readonly Change[]): Promise<Outcome> {
     return this.#inTurn(async () => {
       await this.#follow();
-      const changes = plan(this.#layers);
-      this.#tryOut(changes);
-      this.#takeBack(changes);
-      return { revision: this.#revision, changes };
+      const changes = plan(this.#current.layers);
+      this.#current.tryOut(changes);
+      this.#current.takeBack(changes);
+      return { revision: this.#current.revision, changes };
     });
   }
 
   /**
    * Brings everything back to what it was at a revision, as a new one.
    *
-   * @throws GatewayError `not_found`; `invalid_request` where keys that were revoked would be valid again
+   * @throws GatewayError `not_found`; `invalid_request` where secrets that were revoked would be valid again
    */
   async restore(number: number, author: string, withRevokedKeys: boolean): Promise<Outcome> {
     if (number < 1 || !(await this.revisions.find(number))) {
       throw new GatewayError('not_found', `There is no revision ${number}.`, { code: 'revision_not_found' });
     }
-    return this.#inTurn(async () => {
-      await this.#follow();
-      const history = await this.revisions.changesBetween(number, this.#revision);
-      const plan = (layers: Layers) => {
-        const changes = undoChanges(history, (kind, name) => layers.find(kind, name));
-        if (!withRevokedKeys) refuseRevokedKeys(changes);
-        return changes;
-      };
-      return this.#append(plan, (changes) => ({ author, source: 'restore', documentHash: null, changes }));
-    });
-  }
-
-  /** Follows what other instances have made. Rejects never; what cannot be followed is logged and noted once. */
-  lookForNewer(): Promise<void> {
-    return this.#inTurn(async () => {
-      const { log } = this.#options;
-      try {
-        await this.#follow();
-        if (this.#troubles.delete('store_unreachable')) log.info({}, 'the store is back');
-      } catch (error) {
-        if (error instanceof ConfigError || this.#troubles.has('store_unreachable')) return;
-        this.#troubles.add('store_unreachable');
-        log.error({ err: error }, 'the store does not tell whether there is a newer configuration');
-      }
-    });
+    const plan = async (layers: Layers, revision: number) => {
+      const history = await this.revisions.changesBetween(number, revision);
+      const changes = undoChanges(history, (kind, name) => layers.find(kind, name));
+      if (!withRevokedKeys) refuseRevokedKeys(changes, this.#options.now());
+      return changes;
+    };
+    return this.#inTurn(() =>
+      this.#append(plan, (changes) => ({ author, source: 'restore', documentHash: null, changes })),
+    );
   }
 
   /**
-   * Encrypts every stored credential under the newest secret, also in the revisions before.
-   *
-   * @throws GatewayError where there is no secret, or where one that something is encrypted under is not here
+   * Follows what other instances have made, and takes up a file that could not be taken up before. Rejects never; what
+   * cannot be followed is logged and noted once. Who asks again before the answer shares it: a store that hangs would
+   * else have a line of them, which changes would wait behind.
    */
-  async rotateSecret(author: string): Promise<Outcome & { history: number }> {
+  lookForNewer(): Promise<void> {
+    this.#look ??= this.#inTurn(() => this.#lookOnce()).finally(() => {
+      this.#look = undefined;
+    });
+    return this.#look;
+  }
+
+  /**
+   * Encrypts every stored credential under the newest secret, also in the revisions before. `history`: how many of their
+   * changes became others; `unreadable`: how many credentials in them are encrypted under a secret that is not here.
+   *
+   * @throws GatewayError where there is no secret, or where one that something in force is encrypted under is not here
+   */
+  async rotateSecret(author: string): Promise<Outcome & { history: number; unreadable: number }> {
     const outcome = await this.change({ name: author, source: 'api' }, (layers) =>
       resealAll(layers, this.#vault),
     );
+    const unreadable: Finding[] = [];
     const history = await this.#inTurn(() =>
-      this.revisions.reseal((name, value) => this.#vault.reseal(name, value)),
+      this.revisions.reseal((entry) => this.#vault.reseal(entry, unreadable)),
     );
-    return { ...outcome, history };
+    return { ...outcome, history, unreadable: unreadable.length };
   }
 
   /** Reads the files that credentials are in again. Rejects never: a file that is wrong changes nothing. */
@@ -257,7 +239,7 @@ export class ControlPlane {
     return this.#inTurn(async () => {
       const { log } = this.#options;
       try {
-        await this.#enforce(this.#buildAndCompile([]), this.#revision);
+        await this.#current.enforce(this.#current.tryOut([]), this.#current.revision);
         log.info({ event: 'credential_files_read' }, 'the files of credentials were read again');
       } catch (error) {
         this.#options.news.tell(
@@ -272,74 +254,136 @@ export class ControlPlane {
     });
   }
 
-  /** Compiles the configuration in force once more: what it is compiled with has changed. */
-  recompile(): Promise<void> {
+  /** Has keys that are in no revision in force as the store has them now. */
+  takeUpKeys(): Promise<void> {
     return this.#inTurn(async () => {
-      await this.#options.compile(this.#config)();
+      await this.#options.refreshKeys();
+      await this.#current.recompile();
     });
   }
 
-  /** Resolves when what is under way is done. */
-  async settle(): Promise<void> {
-    await this.#turn;
+  /** Resolves when what is under way is done: `true`; or when so much time has passed: `false`. */
+  async settle(withinMs: number): Promise<boolean> {
+    const limit = new AbortController();
+    const late = sleep(withinMs, false, { signal: limit.signal }).catch(() => false);
+    const isDone = await Promise.race([this.#turn.then(() => true), late]);
+    limit.abort();
+    return isDone;
+  }
+
+  async #lookOnce(): Promise<void> {
+    const { log, refreshKeys } = this.#options;
+    try {
+      // First: what is revoked is revoked also where a revision cannot be followed.
+      if (await refreshKeys()) await this.#current.recompile();
+      await this.#follow();
+    } catch (error) {
+      if (error instanceof ConfigError || this.#troubles.has('store_unreachable')) return;
+      this.#troubles.add('store_unreachable');
+      log.error({ err: error }, 'the store does not tell whether there is a newer configuration');
+      return;
+    }
+    if (this.#troubles.has('file_pending')) await this.#takeUpFile();
   }
 
   /** Throws ConfigError where a newer revision cannot be put in force here. */
   async #follow(): Promise<void> {
+    const { log, now } = this.#options;
     const newest = await this.revisions.newestNumber();
-    if (newest <= this.#revision) return;
-    const changes = foldChanges(await this.revisions.changesBetween(this.#revision, newest));
+    const refused = this.#refused?.number === newest ? this.#refused : undefined;
+    const isRefusedStill = refused !== undefined && now() < refused.until;
+    const isNew = newest > this.revision && !isRefusedStill;
+    const changes = isNew ? foldChanges(await this.revisions.changesBetween(this.revision, newest)) : [];
+    if (this.#troubles.delete('store_unreachable')) log.info({}, 'the store is back');
+    if (isRefusedStill) throw refused.error;
+    if (!isNew) return;
     try {
-      await this.#enforce(this.#tryOut(changes), newest);
+      await this.#current.enforce(this.#current.tryOut(changes), newest);
+      this.#refused = undefined;
       this.#troubles.delete('behind');
     } catch (error) {
       this.#troubles.add('behind');
-      if (this.#refusedRevision < newest) {
-        this.#refusedRevision = newest;
-        this.#options.news.tell(
-          'alarm',
-          'config_behind',
-          'A newer revision cannot be put in force on an instance.',
-          {
-            revision: this.#revision,
-            newest,
-            reason: error instanceof Error ? error.message : String(error),
-          },
-        );
-      }
+      this.#refused = { number: newest, error, until: now() + REFUSED_PAUSE_MS };
+      if (!refused) this.#options.news.tellOfRefusal(this.revision, newest, error);
       throw error;
     }
   }
 
-  async #publishFile(file: SplitFile, loaded: LoadedConfig): Promise<void> {
-    const plan = (layers: Layers) => diffEntries('file', layers.ofOwner('file'), file.entries);
-    await this.#append(plan, (changes) => fileRevision(file, loaded, changes));
+  async #takeUpFile(): Promise<void> {
+    const { path, context } = this.#options.loaded;
+    if (path === null) return;
+    let loaded: LoadedConfig;
+    try {
+      loaded = await openConfig({ ...context, configFile: path, cwd: '/' });
+      if (loaded.isBlank) throw blankFile(loaded);
+    } catch (error) {
+      return this.#refuseFile(error);
+    }
+    try {
+      const file = splitFile(loaded, this.#vault);
+      // What it writes out may be what was missing here.
+      this.#forgetPause();
+      await this.#follow();
+      const plan = (layers: Layers) => diffEntries('file', layers.ofOwner('file'), file.entries);
+      await this.#append(plan, (changes) => fileRevision(file, loaded, changes));
+    } catch (error) {
+      // An instance that is behind is refused what others have made, not its file.
+      if (error instanceof ConfigError && !this.#troubles.has('behind')) this.#refuseFile(error);
+      else this.#postponeFile(error);
+      return;
+    }
+    this.#troubles.delete('file_refused');
+    this.#troubles.delete('file_pending');
+    this.#options.news.tellOfRestart(changedInstance(this.#instance, pickInstance(loaded.document)));
+  }
+
+  #refuseFile(error: unknown): void {
+    this.#troubles.delete('file_pending');
+    this.#troubles.add('file_refused');
+    const details = { problems: listProblems(error) };
+    this.#options.news.tell(
+      'alarm',
+      'config_refused',
+      'The config file is refused: nothing changes.',
+      details,
+    );
+  }
+
+  #postponeFile(error: unknown): void {
+    this.#troubles.delete('file_refused');
+    if (this.#troubles.has('file_pending')) return;
+    this.#troubles.add('file_pending');
+    const message = 'The config file cannot be taken up yet, for no reason of its own: it is tried again.';
+    this.#options.news.tell('warning', 'config_postponed', message, { problems: listProblems(error) });
   }
 
   /** In turn. A file is noted also where it changes nothing, so that it need not be compared again. */
   async #append(
-    plan: (layers: Layers) => readonly Change[],
+    plan: (layers: Layers, revision: number) => readonly Change[] | Promise<readonly Change[]>,
     describe: (changes: readonly Change[]) => UnnumberedRevision,
     alongside?: Alongside,
   ): Promise<Outcome> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       await this.#follow();
-      const changes = plan(this.#layers);
+      // Planned again at each attempt: another instance may have changed what it starts from.
+      const changes = await plan(this.#current.layers, this.revision);
       const revision = this.#number(describe(changes));
       const isNothing = changes.length === 0 && revision.documentHash === null;
       if (isNothing || (await this.#isPublished(revision.documentHash))) {
-        return { revision: this.#revision, changes: [] };
+        return { revision: this.#current.revision, changes: [] };
       }
-      const tried = this.#tryOut(changes);
+      const tried = this.#current.tryOut(changes);
       let isWritten = false;
+      let earlier: number | undefined;
       try {
+        earlier = await this.#findEarlier(revision);
         isWritten = await this.#write(revision, alongside);
       } finally {
-        if (!isWritten) this.#takeBack(changes);
+        if (!isWritten) this.#current.takeBack(changes);
       }
       if (!isWritten) continue;
-      await this.#enforce(tried, revision.number);
-      this.#tell(revision);
+      await this.#current.enforce(tried, revision.number);
+      this.#options.news.tellOfRevision(revision, earlier);
       return { revision: revision.number, changes };
     }
     throw new GatewayError('overloaded', 'Other changes were made at the same time; try again.', {
@@ -348,7 +392,7 @@ export class ControlPlane {
   }
 
   #number(revision: UnnumberedRevision): NewRevision {
-    return { ...revision, number: this.#revision + 1, createdAt: this.#options.now() };
+    return { ...revision, number: this.#current.revision + 1, createdAt: this.#options.now() };
   }
 
   /** `false`, and nothing is written, where another instance was faster, or holds the store. */
@@ -367,67 +411,14 @@ export class ControlPlane {
     return documentHash !== null && (await this.revisions.newestFileHash()) === documentHash;
   }
 
-  /** Makes the changes, validates and compiles; takes them back where that fails. */
-  #tryOut(changes: readonly Change[]): Tried {
-    this.#make(changes);
-    try {
-      return this.#buildAndCompile(changes);
-    } catch (error) {
-      this.#takeBack(changes);
-      throw error;
-    }
+  /** The revision that had this very file before another was read. */
+  async #findEarlier({ documentHash, changes }: NewRevision): Promise<number | undefined> {
+    if (documentHash === null || changes.length === 0) return undefined;
+    return this.revisions.newestOfFile(documentHash);
   }
 
-  #make(changes: readonly Change[]): void {
-    const conflicts = this.#layers.apply(changes);
-    if (conflicts.length > 0) throw new ConfigError(conflicts.map((conflict) => this.#describe(conflict)));
-  }
-
-  #takeBack(changes: readonly Change[]): void {
-    this.#layers.apply(changes.map(invertChange));
-  }
-
-  #buildAndCompile(changed: readonly Change[] | undefined): Tried {
-    const { loaded, compile, now } = this.#options;
-    const since = changed && { config: this.#config, changed };
-    const config = buildConfig(this.#layers, { loaded, vault: this.#vault, now: now() }, since);
-    try {
-      return { config, putInForce: compile(config) };
-    } catch (error) {
-      // Two keys with one secret are found only where all keys come together.
-      if (!(error instanceof Error) || error instanceof ConfigError) throw error;
-      throw new ConfigError([{ file: 'configuration', path: '', message: error.message }]);
-    }
-  }
-
-  async #enforce({ config, putInForce }: Tried, revision: number): Promise<void> {
-    await putInForce();
-    this.#config = config;
-    this.#revision = revision;
-  }
-
-  #describe({ kind, name, owner, wantedBy }: Conflict): ConfigProblem {
-    const { loaded } = this.#options;
-    const [has, wants] = [nameOwner(owner, loaded), nameOwner(wantedBy, loaded)];
-    const path = kind === 'settings' ? name : kind === 'keys' ? `keys.${name}` : `${kind}.${name}`;
-    return {
-      file: wants,
-      path,
-      message: `is declared by both: ${has} has it already, and ${wants} wants it`,
-    };
-  }
-
-  #tell({ number, author, source, changes }: NewRevision): void {
-    const touched = changes.slice(0, MOST_NAMED).map((change) => entryId(change));
-    const details = { revision: number, author, source, changes: changes.length, touched };
-    this.#options.news.tell('info', 'config_changed', `Revision ${number} is in force.`, details);
-  }
-
-  #tellOfRestart({ document }: LoadedConfig): void {
-    const sections = changedInstance(this.#instance, pickInstance(document));
-    if (sections.length === 0) return;
-    const message = `A restart is needed before these are in effect: ${sections.join(', ')}.`;
-    this.#options.news.tell('warning', 'config_restart_needed', message, { sections });
+  #forgetPause(): void {
+    if (this.#refused) this.#refused.until = 0;
   }
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {
@@ -435,11 +426,6 @@ export class ControlPlane {
     this.#turn = done.catch(() => 'told to whoever asked');
     return done;
   }
-}
-
-interface Tried {
-  config: Config;
-  putInForce: () => Promise<void>;
 }
 
 /** Another process writes for longer than SQLite waits. */

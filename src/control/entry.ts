@@ -39,7 +39,8 @@ export interface OwnedEntry extends Entry {
 /** Sections that belong to the instance: other instances on the store may well have others. They take a restart. */
 export const INSTANCE_SECTIONS = ['server', 'store', 'state', 'stateTimeout', 'onStateLoss'] as const;
 
-const MAPPED_KINDS: readonly EntryKind[] = ['providers', 'models', 'rollouts', 'adminKeys'];
+/** Sections that are mappings of entries, beside `tenants`. */
+export const MAPPED_KINDS: readonly EntryKind[] = ['providers', 'models', 'rollouts', 'adminKeys'];
 
 export function entryId({ kind, name }: Pick<Entry, 'kind' | 'name'>): string {
   return `${kind}/${name}`;
@@ -55,7 +56,11 @@ export function splitListName(name: string): { tenant: string; name: string } {
   return { tenant: name.slice(0, slash), name: name.slice(slash + 1) };
 }
 
-/** The entries of a valid document, without what belongs to the instance. */
+/**
+ * The entries of a document, without what belongs to the instance.
+ *
+ * @throws Error where the document was not checked: a part in another form would silently be no entries
+ */
 export function splitDocument(document: JsonObject): Entry[] {
   const entries: Entry[] = [];
   for (const [section, value] of Object.entries(document)) {
@@ -69,13 +74,13 @@ export function splitDocument(document: JsonObject): Entry[] {
 }
 
 function namedEntries(kind: EntryKind, section: JsonValue): Entry[] {
-  if (!isObject(section)) return [];
+  if (!isObject(section)) throw notChecked(kind);
   return Object.entries(section).map(([name, value]) => ({ kind, name, value: value ?? null }));
 }
 
 function tenantEntries(section: JsonValue): Entry[] {
   return namedEntries('tenants', section).flatMap((entry): Entry[] => {
-    if (!isObject(entry.value)) return [entry];
+    if (!isObject(entry.value)) throw notChecked(entryId(entry));
     const value = { ...entry.value };
     const parts: Entry[] = [];
     for (const kind of LIST_KINDS) {
@@ -87,10 +92,18 @@ function tenantEntries(section: JsonValue): Entry[] {
 }
 
 function listEntries(kind: TenantList, tenant: string, list: JsonValue | undefined): Entry[] {
+  if (list === undefined) return [];
+  if (!Array.isArray(list)) throw notChecked(`${kind} of ${tenant}`);
   const nameField = TENANT_LISTS[kind];
-  return (Array.isArray(list) ? list : [])
-    .filter(isObject)
-    .map(({ [nameField]: name, ...value }) => ({ kind, name: `${tenant}/${name}`, value }));
+  return list.map((entry) => {
+    const { [nameField]: name, ...value } = isObject(entry) ? entry : {};
+    if (typeof name !== 'string') throw notChecked(`${kind} of ${tenant}`);
+    return { kind, name: `${tenant}/${name}`, value };
+  });
+}
+
+function notChecked(part: string): Error {
+  return new Error(`a document was taken apart without its check: ${part}`);
 }
 
 /** The document that the entries are of; what `splitDocument` took apart, in the order of the entries. */

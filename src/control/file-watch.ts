@@ -1,4 +1,5 @@
-import { type Stats, statSync, unwatchFile, watchFile } from 'node:fs';
+import { statSync, unwatchFile, watchFile } from 'node:fs';
+import type { FileState } from '../config/load.ts';
 
 /** Half of what a change may take to be in effect; the other half is for reading it only when it is whole. */
 const POLL_MS = 250;
@@ -43,9 +44,16 @@ export class FileWatch {
     this.#onChange = onChange;
   }
 
-  start(): void {
+  /** `seen`: what the file was when it was read; what became of it until the watch began is a change, too. */
+  start(seen: FileState | null = null): void {
     if (this.#path === null) return;
     watchFile(this.#path, { interval: POLL_MS }, this.#changed);
+    if (seen === null) return;
+    // The watch begins with a look of its own, some time after this.
+    this.#settling = setTimeout(() => {
+      const now = this.#look();
+      if (!isSame(now, seen)) this.#changed(now ?? GONE);
+    }, POLL_MS);
   }
 
   stop(): void {
@@ -53,16 +61,25 @@ export class FileWatch {
     if (this.#path !== null) unwatchFile(this.#path, this.#changed);
   }
 
-  readonly #changed = (seen: Stats): void => {
+  readonly #changed = (seen: FileState): void => {
     clearTimeout(this.#settling);
     this.#settling = setTimeout(() => this.#tellIfSettled(seen), POLL_MS);
   };
 
   /** Another write may have begun since the last look. */
-  #tellIfSettled(seen: Stats): void {
-    const now = this.#path === null ? undefined : statSync(this.#path, { throwIfNoEntry: false });
-    const isSame = (now?.mtimeMs ?? 0) === seen.mtimeMs && (now?.size ?? 0) === seen.size;
-    if (!isSame && now) this.#changed(now);
+  #tellIfSettled(seen: FileState): void {
+    const now = this.#look();
+    if (now && !isSame(now, seen)) this.#changed(now);
     else this.#onChange();
   }
+
+  #look(): FileState | undefined {
+    return this.#path === null ? undefined : statSync(this.#path, { throwIfNoEntry: false });
+  }
+}
+
+const GONE: FileState = { mtimeMs: 0, size: 0 };
+
+function isSame(now: FileState = GONE, seen: FileState): boolean {
+  return now.mtimeMs === seen.mtimeMs && now.size === seen.size;
 }

@@ -1,9 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Kysely, Transaction } from 'kysely';
+import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonValue } from '../conversation/json.ts';
 import type { ConfigEntryRow, Database, RevisionChangeRow, RevisionRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import type { Change } from './change.ts';
-import type { OwnedEntry } from './entry.ts';
+import type { Entry, OwnedEntry } from './entry.ts';
 
 /** One change of the configuration, for ever. */
 export interface Revision {
@@ -28,6 +31,13 @@ export type Alongside = (db: Transaction<Database>) => Promise<void>;
 
 /** Rows in one statement: SQLite binds at most 32,766 values, PostgreSQL 65,535. */
 const ROWS_AT_ONCE = 1_000;
+
+/** What values that hold something encrypted look like, among others. */
+const SEALED = '%"sealed":%';
+
+/** How often a revision is written that the database does not confirm. */
+const CONFIRM_ATTEMPTS = 3;
+const CONFIRM_PAUSE_MS = 200;
 
 /** Revisions and the entries that they come to. Entries are what the sum of all changes is, kept so that a start reads each once. */
 export class RevisionStore {
@@ -75,6 +85,18 @@ export class RevisionStore {
       .limit(1)
       .executeTakeFirst();
     return row?.document_hash ?? undefined;
+  }
+
+  /** The newest revision of a file that held this. */
+  async newestOfFile(documentHash: string): Promise<number | undefined> {
+    const row = await this.#db
+      .selectFrom('revisions')
+      .select('number')
+      .where('document_hash', '=', documentHash)
+      .orderBy('number', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    return row && Number(row.number);
   }
 
   async find(number: number): Promise<Revision | undefined> {
@@ -127,17 +149,22 @@ export class RevisionStore {
    * Gives what was encrypted in earlier revisions and entries its newest form; what a change did stays what it was.
    * Gives how many rows became others.
    */
-  reseal(reseal: (provider: string, value: JsonValue) => JsonValue): Promise<number> {
+  reseal(reseal: (entry: Entry) => JsonValue): Promise<number> {
     return this.#db.transaction().execute(async (db) => {
       const rows = await db
         .selectFrom('revision_changes')
-        .select(['revision', 'position', 'name', 'before', 'after'])
-        .where('kind', '=', 'providers')
+        .select(['revision', 'position', 'kind', 'name', 'before', 'after'])
+        .where(({ or, eb }) => or([eb('before', 'like', SEALED), eb('after', 'like', SEALED)]))
         .execute();
       let count = 0;
-      for (const { revision, position, name, ...texts } of rows) {
-        const before = resealText(texts.before, name, reseal);
-        const after = resealText(texts.after, name, reseal);
+      for (const { revision, position, kind, name, ...texts } of rows) {
+        const resealText = (text: string | null): string | null => {
+          const value = fromJson(text);
+          if (value === undefined) return null;
+          const resealed = reseal({ kind, name, value });
+          return resealed === value ? text : toJson(resealed);
+        };
+        const [before, after] = [resealText(texts.before), resealText(texts.after)];
         if (before === texts.before && after === texts.after) continue;
         await db
           .updateTable('revision_changes')
@@ -151,8 +178,39 @@ export class RevisionStore {
     });
   }
 
-  /** Adds a revision; `false`, and nothing is written, where another instance was faster with this number. */
-  append(revision: NewRevision, alongside?: Alongside): Promise<boolean> {
+  /**
+   * Adds a revision; `false`, and nothing is written, where another instance was faster with this number. Where the
+   * database breaks off before it confirms, the revision may be there all the same: writing it once more waits for what
+   * is still under way, and finds the number free, or taken by this very revision.
+   */
+  async append(revision: NewRevision, alongside?: Alongside): Promise<boolean> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const isWritten = await this.#insert(revision, alongside);
+        return isWritten || (attempt > 1 && (await this.#holds(revision)));
+      } catch (error) {
+        const isUnclear = error instanceof GatewayError && error.kind === 'overloaded';
+        if (!isUnclear || attempt === CONFIRM_ATTEMPTS) throw error;
+        // Connections that broke together are found to be broken one by one.
+        await sleep(CONFIRM_PAUSE_MS);
+      }
+    }
+  }
+
+  /** Whether the number is this revision's, by all that it says: two with the same changes come to the same. */
+  async #holds({ number, createdAt, author, source, documentHash, changes }: NewRevision): Promise<boolean> {
+    const row = await this.#db
+      .selectFrom('revisions')
+      .selectAll()
+      .where('number', '=', number)
+      .executeTakeFirst();
+    if (!row || Number(row.created_at) !== createdAt || row.author !== author || row.source !== source)
+      return false;
+    if (row.document_hash !== documentHash) return false;
+    return isDeepStrictEqual(await this.changesBetween(number - 1, number), [...changes]);
+  }
+
+  #insert(revision: NewRevision, alongside: Alongside | undefined): Promise<boolean> {
     const { number, createdAt, author, source, documentHash, changes } = revision;
     return this.#db.transaction().execute(async (db) => {
       const result = await db
@@ -218,17 +276,6 @@ async function writeChanges(
       })),
     )
     .execute();
-}
-
-function resealText(
-  text: string | null,
-  name: string,
-  reseal: (provider: string, value: JsonValue) => JsonValue,
-): string | null {
-  const value = fromJson(text);
-  if (value === undefined) return null;
-  const resealed = reseal(name, value);
-  return resealed === value ? text : toJson(resealed);
 }
 
 function toJson(value: JsonValue | undefined): string | null {

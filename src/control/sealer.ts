@@ -9,7 +9,7 @@ import type { Store } from '../store/store.ts';
  *     v1.KEY.DATA    KEY   names the key: 16 hex digits that follow from it and tell nothing of it
  *                    DATA  base64url of nonce (12 bytes), ciphertext, tag (16 bytes)
  *
- * The additional data is the format, the key's name and the place of the credential (provider, account, field), so
+ * The additional data is the format, the key's name and the place of the credential (provider and account, or tenant and key; field), so
  * that nothing is decrypted in another place than it was encrypted for. The nonce is an HMAC-SHA-256 over place and
  * credential under a key of its own, cut to 12 bytes: it repeats only where all that is encrypted is the same. So a
  * file that is read again, here or by another instance, comes to the same text, and changes nothing.

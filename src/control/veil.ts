@@ -5,6 +5,7 @@ import { isSensitivePath } from '../config/schema-path.ts';
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { hashSecret } from '../tenants/keys.ts';
+import { type Entry, type EntryKind, joinDocument, splitDocument } from './entry.ts';
 import { hideSealed, readMark } from './marks.ts';
 import { keyIdOf, type Sealer } from './sealer.ts';
 
@@ -69,7 +70,10 @@ export class Vault {
    *
    * @throws GatewayError `invalid_request` for a credential that cannot be encrypted here, or a mark that stands for nothing
    */
-  veilSent(document: JsonObject, stored: (provider: string) => JsonValue | undefined): JsonObject {
+  veilSent(
+    document: JsonObject,
+    stored: (kind: EntryKind, name: string) => JsonValue | undefined,
+  ): JsonObject {
     return this.#veilMapping(document, [], {
       put: (credential, path) => {
         if (this.#sealer) return { sealed: this.#sealer.seal(credential, placeOf(document, path)) };
@@ -83,8 +87,8 @@ export class Vault {
       restore: (value, path) => {
         const mark = readMark(value, 'encrypted');
         if (mark === undefined) return undefined;
-        const provider = String(path[1]);
-        const known = { providers: { [provider]: stored(provider) } };
+        const entry = entryAt(document, path);
+        const known = joinDocument([{ ...entry, value: stored(entry.kind, entry.name) ?? null }]);
         const sealed = findSealed(known, placeOf(document, path), mark);
         if (sealed) return sealed;
         const place = formatPath(path);
@@ -102,11 +106,15 @@ export class Vault {
     return this.#unveil(document, [], document, findings);
   }
 
-  /** An entry encrypted under the newest secret; the very same value where it is already, or holds nothing encrypted. */
-  reseal(provider: string, value: JsonValue): JsonValue {
-    const document = { providers: { [provider]: value } };
-    const resealed = this.#reseal(document, [], document);
-    return valueAt(resealed, ['providers', provider]) as JsonValue;
+  /**
+   * The value of an entry encrypted under the newest secret; the very same value where it is already, or holds nothing
+   * encrypted. What cannot be read under the secrets that are here stays as it is, and is a finding.
+   */
+  reseal(entry: Entry, findings: Finding[]): JsonValue {
+    const document = joinDocument([entry]);
+    const resealed = this.#reseal(document, [], document, findings);
+    if (resealed === document || !isObject(resealed)) return entry.value;
+    return splitDocument(resealed).find(({ kind }) => kind === entry.kind)?.value ?? entry.value;
   }
 
   readonly #putFingerprint = (credential: string): JsonObject => {
@@ -158,14 +166,16 @@ export class Vault {
     });
   }
 
-  #reseal(value: JsonValue, path: ConfigPath, root: JsonValue): JsonValue {
+  #reseal(value: JsonValue, path: ConfigPath, root: JsonValue, findings: Finding[]): JsonValue {
     return mapChildren(value, path, (child, place) => {
       const sealed = readMark(child, 'sealed');
-      if (sealed === undefined) return this.#reseal(child, place, root);
+      if (sealed === undefined) return this.#reseal(child, place, root, findings);
       if (!this.#sealer || this.#sealer.isCurrent(sealed)) return child;
       const bound = placeOf(root, place);
       const credential = this.#sealer.unseal(sealed, bound);
-      return credential === undefined ? child : { sealed: this.#sealer.seal(credential, bound) };
+      if (credential !== undefined) return { sealed: this.#sealer.seal(credential, bound) };
+      findings.push({ path: place, message: cannotUnseal(sealed) });
+      return child;
     });
   }
 }
@@ -213,17 +223,34 @@ function mapChildren(
   return copy ?? value;
 }
 
+/** Lists whose entries have names: where in the list one stands may change. */
+const NAMED_LISTS: Readonly<Record<string, string>> = { providers: 'accounts', tenants: 'keys' };
+
 /**
- * What a credential is bound to: its provider, its account by name, its field. A credential that is to replace an
- * account's (`next`) is bound as the account's own, which it becomes.
+ * What a credential is bound to: its provider and account, or its tenant and key, by name, and its field. A credential
+ * that is to replace an account's (`next`) is bound as the account's own, which it becomes.
  */
 function placeOf(document: JsonValue, path: ConfigPath): string {
-  const [section, provider, list, index, ...field] = path;
-  if (section !== 'providers' || list !== 'accounts' || typeof index !== 'number')
-    return JSON.stringify(path);
+  const [section, owner, list, index, ...field] = path;
+  if (NAMED_LISTS[String(section)] !== list || typeof index !== 'number') return JSON.stringify(path);
+  const name = nameAt(document, path);
+  const own = section === 'providers' && field[0] === 'next' ? field.slice(1) : field;
+  return JSON.stringify([section, owner, list, name ?? index, ...own]);
+}
+
+/** Of what stands in a list: its name there. */
+function nameAt(document: JsonValue, path: ConfigPath): string | undefined {
   const name = valueAt(document, [...path.slice(0, 4), 'name']);
-  const own = field[0] === 'next' ? field.slice(1) : field;
-  return JSON.stringify([section, provider, list, typeof name === 'string' ? name : index, ...own]);
+  return typeof name === 'string' ? name : undefined;
+}
+
+/** The entry that a place of a credential belongs to. */
+function entryAt(document: JsonValue, path: ConfigPath): Pick<Entry, 'kind' | 'name'> {
+  const [section, owner, list] = path;
+  if (section === 'tenants' && list === 'keys') {
+    return { kind: 'keys', name: `${owner}/${nameAt(document, path)}` };
+  }
+  return { kind: section === 'adminKeys' ? 'adminKeys' : 'providers', name: String(owner) };
 }
 
 /** Spares the look into the schema where it has nothing to hide. */

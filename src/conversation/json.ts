@@ -8,6 +8,11 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Whether two values are the same, their keys in the same order: the order of patterns is part of what they mean. */
+export function isSameInOrder(one: JsonValue | undefined, other: JsonValue | undefined): boolean {
+  return one === other || JSON.stringify(one) === JSON.stringify(other);
+}
+
 /** Parses JSON text; `undefined` where it is none. For text from outside, whose invalidity is an expected case. */
 export function tryParseJson(text: string): JsonValue | undefined {
   try {

@@ -1,6 +1,6 @@
 import type { KeyRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
-import { type HashedKey, hashSecret, type KeyKind, makeSecret, type TenantKey } from './keys.ts';
+import { hashSecret, type KeyKind, makeSecret } from './keys.ts';
 
 /** Secrets that exist nowhere else: they are to be shown once. */
 export interface FirstSecrets {
@@ -14,11 +14,11 @@ export const FIRST_KEY = 'first';
 
 /**
  * Makes, where nobody configured one and the store has none from before, a tenant key (of tenant `default`) and an
- * admin key. Only their hashes are stored. Gives the secrets of those made, `undefined` where none was.
+ * admin key, an owner's. Only their hashes are stored. Gives the secrets of those made, `undefined` where none was.
  */
 export async function ensureFirstKeys(
   store: Store,
-  configured: { hasTenants: boolean; hasAdminKey: boolean },
+  configured: { hasTenants: boolean; hasOwner: boolean },
   now: () => number,
 ): Promise<FirstSecrets | undefined> {
   const secrets: FirstSecrets = {};
@@ -36,21 +36,7 @@ export async function ensureFirstKeys(
       if (result.numInsertedOrUpdatedRows === 1n) secrets[kind] = secret;
     };
     if (!configured.hasTenants) await makeKey('tenant', FIRST_TENANT);
-    if (!configured.hasAdminKey) await makeKey('admin', null);
+    if (!configured.hasOwner) await makeKey('admin', null);
   });
   return secrets.tenant === undefined && secrets.admin === undefined ? undefined : secrets;
-}
-
-/** The keys that the gateway itself made, at this start or an earlier one, ready for a `KeyRing` each. */
-export async function readMadeKeys(
-  store: Store,
-): Promise<{ tenantKeys: TenantKey[]; adminKeys: HashedKey[] }> {
-  const rows = await store.db.selectFrom('keys').select(['hash', 'tenant', 'name']).orderBy('name').execute();
-  const tenantKeys: TenantKey[] = [];
-  const adminKeys: HashedKey[] = [];
-  for (const { hash, tenant, name } of rows) {
-    if (tenant === null) adminKeys.push({ hash, key: name });
-    else tenantKeys.push({ hash, tenant, key: name });
-  }
-  return { tenantKeys, adminKeys };
 }

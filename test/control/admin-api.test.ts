@@ -139,6 +139,85 @@ onEachDatabaseInTurn((database) => {
     assert.equal(after.revision, revision);
   });
 
+  test('a document of another form than the configuration is refused with the path, and deletes nothing', async (context) => {
+    const { admin } = await startAdmin(context);
+    const hashed = (digit: string) => ({ secretHash: digit.repeat(64) });
+    const keys = [
+      { name: 'app', ...hashed('a') },
+      { name: 'ci', ...hashed('b') },
+    ];
+    const grants = [{ model: 'm' }];
+    const models = { m: { targets: ['echo/echo'] } };
+    const adminKeys = { ops: { role: 'viewer', ...hashed('c') } };
+    const sound = { models, adminKeys, tenants: { globex: { models: ['*'], grants, keys } } };
+    await admin.must('PUT', '/config', sound);
+    const before = (await admin.must('GET', '/config')).body;
+    const { revision } = await admin.must('PUT', '/config', sound);
+    const tenant = (part: object) => ({ ...sound, tenants: { globex: { models: ['*'], ...part } } });
+    const table: [path: string, body: unknown, param: string, message: RegExp][] = [
+      [
+        '/config',
+        tenant({ keys: { app: hashed('a') } }),
+        'tenants.globex.keys',
+        /a list of keys, found a mapping/,
+      ],
+      ['/config', tenant({ keys: null }), 'tenants.globex.keys', /a list of keys, found nothing/],
+      [
+        '/config',
+        tenant({ keys: ['app', 'ci'] }),
+        'tenants.globex.keys[0]',
+        /expected a mapping, found text/,
+      ],
+      ['/config', tenant({ keys: [hashed('a')] }), 'tenants.globex.keys[0].name', /expected a name/],
+      [
+        '/config',
+        tenant({ keys: [{ name: 5, ...hashed('a') }] }),
+        'tenants.globex.keys[0].name',
+        /expected a name/,
+      ],
+      ['/config', tenant({ grants: 'm' }), 'tenants.globex.grants', /a list of grants, found/],
+      ['/config', tenant({ grants: [{}] }), 'tenants.globex.grants[0].model', /expected/],
+      ['/config', { ...sound, models: [{ name: 'm' }] }, 'models', /expected a mapping, found a list/],
+      ['/config', { ...sound, models: null }, 'models', /expected a mapping, found nothing/],
+      ['/config', { ...sound, tenants: 'globex' }, 'tenants', /expected a mapping, found text|"globex"/],
+      ['/config', { ...sound, tenants: { globex: 'all' } }, 'tenants.globex', /expected a mapping/],
+      [
+        '/config',
+        { ...sound, adminKeys: [{ name: 'ops' }] },
+        'adminKeys',
+        /expected a mapping, found a list/,
+      ],
+      ['/config', { ...sound, providers: true }, 'providers', /expected a mapping/],
+      ['/config', { ...sound, rollouts: [] }, 'rollouts', /expected a mapping, found an empty list/],
+      [
+        '/config',
+        tenant({ keys: [...keys, { name: 'app', ...hashed('d') }] }),
+        'tenants.globex.keys[2].name',
+        /has the same name as tenants\.globex\.keys\[0\]/,
+      ],
+      [
+        '/config',
+        tenant({ grants: [{ model: 'm' }, { model: 'm', until: '2030-01-01' }] }),
+        'tenants.globex.grants[1].model',
+        /has the same model as/,
+      ],
+      ['/tenants/globex', { models: ['*'], keys: 'nonsense' }, 'keys', /a list of keys/],
+      ['/tenants/beta', { models: ['*'], grants: 'nonsense' }, 'grants', /a list of grants/],
+      ['/tenants/beta', { models: ['*'], keys: [keys[0], keys[0]] }, 'keys[1].name', /has the same name as/],
+    ];
+    for (const [path, body, param, message] of table) {
+      const answer = await admin.ask('PUT', path, body);
+      const told = `${JSON.stringify(body)}: ${answer.status} ${JSON.stringify(answer.body)}`;
+      assert.equal(answer.status, 400, told);
+      assert.equal(answer.body.error?.param, param, told);
+      assert.match(String(answer.body.error?.message), message, told);
+      assert.doesNotMatch(told, /secretHash.*secretHash.*found.*aaaa/);
+    }
+    const after = await admin.must('PUT', '/config', sound);
+    assert.equal(after.revision, revision);
+    assert.deepEqual((await admin.must('GET', '/config')).body, before);
+  });
+
   test('roles: a viewer reads, an operator changes tenants, keys and models, an owner everything', async (context) => {
     const { admin, gateway } = await startAdmin(context);
     const make = async (role: string) => {
@@ -192,6 +271,18 @@ onEachDatabaseInTurn((database) => {
     assert.deepEqual((await admin.must('GET', '/config?owner=all')).body, wanted);
     assert.equal(await call(secret), 200);
     assert.equal((await admin.ask('POST', '/revisions/999/restore')).status, 404);
+  });
+
+  test('a restore does not make a secret valid again that was rotated away, unless that is asked for', async (context) => {
+    const { admin, call } = await startAdmin(context);
+    const made = await admin.must('POST', '/tenants/acme/keys', { name: 'leaked' });
+    const first = String(made.body['secret']);
+    const rotated = await admin.must('POST', '/tenants/acme/keys/leaked/rotate', { overlap: '0s' });
+    const refused = await admin.ask('POST', `/revisions/${made.revision}/restore`);
+    assert.deepEqual([refused.status, refused.body.error?.param], [409, 'withRevokedKeys']);
+    assert.deepEqual([await call(first), await call(String(rotated.body['secret']))], [401, 200]);
+    await admin.must('POST', `/revisions/${made.revision}/restore`, { withRevokedKeys: true });
+    assert.equal(await call(first), 200);
   });
 
   test('a tenant that is deleted takes the keys with it that were made here; what refers to a model keeps it', async (context) => {

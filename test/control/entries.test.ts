@@ -88,6 +88,17 @@ test('apply of what export gave changes nothing, and what apply made is what exp
   );
 });
 
+test('mappings in another order are another value, also where they are restored', () => {
+  const entry = (value: JsonObject): Entry => ({ kind: 'settings', name: 'prices', value });
+  const [one, other] = [entry({ a: { x: 1 }, b: {} }), entry({ b: {}, a: { x: 1 } })];
+  const changes = diffEntries('file', [one], [other]);
+  assert.equal(changes.length, 1);
+  const layers = new Layers(own([other], 'file'));
+  const [undone] = undoChanges(changes, (kind, name) => layers.find(kind, name));
+  assert.equal(JSON.stringify(undone?.after), JSON.stringify(one.value));
+  assert.deepEqual(diffEntries('file', [one], [one]), []);
+});
+
 test('a history that is folded comes to the same', () => {
   fc.assert(
     fc.property(documents, fc.array(documents, { minLength: 1, maxLength: 5 }), (first, steps) => {
@@ -189,7 +200,7 @@ for (const [how, sealer] of [
         });
         assert.deepEqual(findings, []);
         if (sealer) assert.deepEqual(new Vault(sealer).unveil(veiled, findings), unveiled);
-        assert.deepEqual(vault.reseal('p', veiled), veiled);
+        for (const entry of splitDocument(veiled)) assert.equal(vault.reseal(entry, findings), entry.value);
         assert.doesNotMatch(JSON.stringify(hideSealed(veiled)), /"v1\./);
       }),
     );

@@ -126,6 +126,22 @@ test('the file is watched: written in place, replaced by a rename, deleted', asy
   assert.equal(await target(), 'twin/model-a');
 });
 
+test('a file that changes while the gateway starts is taken up', async (context) => {
+  const { origin } = await startTwin(context);
+  const folder = makeTempDirectory(context);
+  const gateway = await startGateway({}, undefined, {
+    folder,
+    file: fileFor(origin, 'a'),
+    afterRead: () => writeFile(join(folder, 'fairlead.yaml'), fileFor(origin, 'b', '# later\n')),
+  });
+  context.after(() => gateway.stop());
+  const admin = adminClient(gateway.url);
+  await until('the later file', async () => {
+    const { body } = await admin.must('GET', '/models/m');
+    return JSON.stringify(body['targets']) === '["twin/model-b"]';
+  });
+});
+
 test('a bad file changes nothing and says why; the next good one ends that', async (context) => {
   const { origin } = await startTwin(context);
   const { gateway, path } = await startWatched(context, fileFor(origin, 'a'));
@@ -305,4 +321,25 @@ test('prices that change are those of the calls after it', async (context) => {
     Number(after?.costMicroUsd) > 1000 * Number(before?.costMicroUsd),
     JSON.stringify([before, after]),
   );
+});
+
+test('prices in another order are other prices: the first that fits counts', async (context) => {
+  const { origin } = await startTwin(context);
+  const [all, one] = ['"twin/*": { input: 1, output: 1 }', '"twin/model-*": { input: 10000, output: 10000 }'];
+  const prices = (...order: string[]) => fileFor(origin, 'a', `prices: { ${order.join(', ')} }\n`);
+  const { gateway, path } = await startWatched(context, prices(all, one));
+  const call = async () =>
+    (await gateway.post('/v1/chat/completions', { model: 'm', stream: true, messages: [] })).text();
+  await call();
+  const [before] = await gateway.calls(1);
+  await writeFile(path, prices(one, all));
+  await gateway.reload();
+  const { body } = await adminClient(gateway.url).must('GET', '/revisions/2');
+  assert.deepEqual(
+    (body['changes'] as { name: string }[]).map(({ name }) => name),
+    ['prices'],
+  );
+  await call();
+  const [after] = await gateway.calls(2);
+  assert.notEqual(after?.costMicroUsd, before?.costMicroUsd);
 });

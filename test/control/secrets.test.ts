@@ -5,7 +5,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
+import { splitDocument } from '../../src/control/entry.ts';
+import { Layers } from '../../src/control/layers.ts';
+import { resealAll } from '../../src/control/reseal.ts';
 import { openSealer, Sealer } from '../../src/control/sealer.ts';
+import { Vault } from '../../src/control/veil.ts';
 import type { JsonObject } from '../../src/conversation/json.ts';
 import { adminClient } from '../support/admin.ts';
 import { onEachDatabaseInTurn } from '../support/databases.ts';
@@ -232,9 +236,9 @@ test('under a new secret all is encrypted again, and the old one is needed no mo
   const admin = adminClient(second.url);
   assert.equal(await call(second), 200);
   const rotated = await admin.must('POST', '/secrets/rotate', {});
-  assert.deepEqual(rotated.body, { revision: made.revision + 1, entries: 1, history: 2 });
+  assert.deepEqual(rotated.body, { revision: made.revision + 1, entries: 1, history: 2, unreadable: 0 });
   const again = await admin.must('POST', '/secrets/rotate', {});
-  assert.deepEqual(again.body, { revision: made.revision + 1, entries: 0, history: 0 });
+  assert.deepEqual(again.body, { revision: made.revision + 1, entries: 0, history: 0, unreadable: 0 });
   assert.equal(await call(second), 200);
   await second.stop();
 
@@ -306,3 +310,76 @@ async function until(what: string, check: () => Promise<boolean>): Promise<void>
   }
   assert.fail(`in vain: ${what}`);
 }
+
+test('the secret of a key that is encrypted is bound to its tenant and name, not to its place in the list', async (context) => {
+  const { start } = await setUp(context);
+  const secret = 'sk-fl-of-a-default-0123456789';
+  const written = `\${APP_KEY:-${secret}}`;
+  const document = {
+    adminKeys: { ops: { role: 'viewer', secret: `\${OPS_KEY:-sk-fl-admin-${secret}}` } },
+    tenants: {
+      globex: {
+        models: ['*'],
+        keys: [
+          { name: 'one', secretHash: 'a'.repeat(64) },
+          { name: 'two', secret: written },
+        ],
+      },
+    },
+  };
+  const models = async ({ get }: Pick<TestGateway, 'get'>) => (await get('/v1/models', secret)).status;
+  const first = await start({ FAIRLEAD_SECRET: SECRET });
+  const admin = adminClient(first.url);
+  const made = await admin.must('PUT', '/config', document);
+  assert.equal(await models(first), 200);
+  const { body: exported } = await admin.must('GET', '/config');
+  assert.doesNotMatch(JSON.stringify(exported), /sk-fl-/);
+  assert.deepEqual((await admin.must('PUT', '/config', exported)).body['changeCount'], 0);
+  await admin.must('DELETE', '/tenants/globex/keys/one');
+  await admin.must('PATCH', '/tenants/globex/keys/two', { models: ['*'] });
+  assert.equal(await models(first), 200);
+  await first.stop();
+
+  const second = await start({ FAIRLEAD_SECRET: NEXT_SECRET, FAIRLEAD_SECRET_PREVIOUS: SECRET });
+  const rotated = await adminClient(second.url).must('POST', '/secrets/rotate', {});
+  assert.deepEqual([rotated.body['entries'], rotated.body['unreadable']], [2, 0]);
+  await second.stop();
+
+  const third = await start({ FAIRLEAD_SECRET: NEXT_SECRET });
+  assert.equal(await models(third), 200);
+  await adminClient(third.url).must('POST', `/revisions/${made.revision}/restore`, { withRevokedKeys: true });
+  assert.equal(await models(third), 200);
+  const keys = await adminClient(third.url).must('GET', '/tenants/globex/keys');
+  assert.equal((keys.body['data'] as object[]).length, 2);
+});
+
+test('a file is the same file under another secret, its keys too', async (context) => {
+  const { start } = await setUp(context);
+  const file = `server: { port: 0 }
+tenants: { acme: { models: ["*"], keys: [{ name: app, secret: "\${APP_KEY:-sk-fl-a-default-0123456789}" }] } }
+`;
+  const revision = async ({ url }: TestGateway) =>
+    ((await (await fetch(`${url}/readyz`)).json()) as { revision: number }).revision;
+  const first = await start({ FAIRLEAD_SECRET: SECRET }, file);
+  assert.equal(await revision(first), 1);
+  await first.stop();
+  const second = await start({ FAIRLEAD_SECRET: NEXT_SECRET, FAIRLEAD_SECRET_PREVIOUS: SECRET }, file);
+  assert.equal(await revision(second), 1);
+});
+
+test('what cannot be read under the secrets that are here is not encrypted again, and that is told', () => {
+  const salt = randomBytes(32);
+  const old = new Vault(new Sealer(SECRET, undefined, salt));
+  const accounts = [{ name: 'main', apiKey: KEY }];
+  const entries = splitDocument(old.veil({ providers: { up: { accounts } } })).map((entry) => ({
+    ...entry,
+    owner: 'api' as const,
+  }));
+  const layers = new Layers(entries);
+  assert.throws(() => resealAll(layers, new Vault(new Sealer(NEXT_SECRET, undefined, salt))), {
+    name: 'GatewayError',
+    param: 'providers.up.accounts[0].apiKey',
+    message: /under another secret than this instance has/,
+  });
+  assert.equal(resealAll(layers, new Vault(new Sealer(NEXT_SECRET, SECRET, salt))).length, 1);
+});

@@ -7,6 +7,7 @@ import { stringify } from 'yaml';
 import { startApp } from '../../src/app.ts';
 import { openConfig, readConfig } from '../../src/config/load.ts';
 import { openLog } from '../../src/telemetry/redacting-log.ts';
+import type { FirstSecrets } from '../../src/tenants/first-start.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
 
@@ -16,6 +17,8 @@ export const ADMIN_KEY = 'sk-fl-admin-test-key-0000000000000';
 export interface TestGateway {
   /** `http://127.0.0.1:PORT`. */
   url: string;
+  /** What the first start made; `undefined` where it made nothing. */
+  firstSecrets: FirstSecrets | undefined;
   /** A POST with the tenant's key; `body` is sent as JSON unless it is text or bytes. */
   post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
   get(path: string, key?: string): Promise<Response>;
@@ -31,6 +34,8 @@ export interface TestGateway {
 export interface GatewayOptions {
   /** The config as the text of a file in the gateway's folder, which is watched. Goes before `config`. */
   file?: string;
+  /** Called when the file was read for the start. */
+  afterRead?: () => Promise<void>;
   /** Where the store and the file are; one that is given is not removed. */
   folder?: string;
   env?: Record<string, string>;
@@ -69,6 +74,7 @@ export async function startGateway(
     options.file === undefined
       ? readConfig(text, 'test.yaml', context)
       : await openConfig({ ...context, configFile: 'fairlead.yaml', cwd: folder });
+  await options.afterRead?.();
   let logged = '';
   const sink = new Writable({
     write(chunk, _encoding, done) {
@@ -91,6 +97,7 @@ export async function startGateway(
   };
   return {
     url: app.url,
+    firstSecrets: app.firstSecrets,
     get,
     post: (path, body, init = {}) =>
       fetch(app.url + path, {

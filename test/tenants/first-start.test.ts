@@ -3,12 +3,19 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openStore } from '../../src/store/open.ts';
-import { ensureFirstKeys, readMadeKeys } from '../../src/tenants/first-start.ts';
+import type { Store } from '../../src/store/store.ts';
+import { ensureFirstKeys } from '../../src/tenants/first-start.ts';
 import { hashSecret, KeyRing } from '../../src/tenants/keys.ts';
+import { MadeKeys } from '../../src/tenants/made-keys.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
 
-const NOTHING = { hasTenants: false, hasAdminKey: false };
+const NOTHING = { hasTenants: false, hasOwner: false };
+async function readMade(store: Store): Promise<MadeKeys> {
+  const made = new MadeKeys(store);
+  await made.refresh();
+  return made;
+}
 const now = () => Date.UTC(2026, 10, 23);
 
 onEachDatabase((database) => {
@@ -18,7 +25,7 @@ onEachDatabase((database) => {
     assert.match(secrets?.tenant ?? '', /^sk-fl-[^-]+$/);
     assert.match(secrets?.admin ?? '', /^sk-fl-admin-[^-]+$/);
 
-    const { tenantKeys, adminKeys } = await readMadeKeys(store);
+    const { tenantKeys, adminKeys } = await readMade(store);
     const tenantKey = new KeyRing(tenantKeys, now).find(secrets?.tenant ?? '');
     assert.deepEqual([tenantKey?.tenant, tenantKey?.key], ['default', 'first']);
     assert.equal(new KeyRing(adminKeys, now).find(secrets?.admin ?? '')?.key, 'first');
@@ -37,15 +44,15 @@ onEachDatabase((database) => {
 
     const second = await openStore(url);
     assert.equal(await ensureFirstKeys(second, NOTHING, now), undefined);
-    const { tenantKeys } = await readMadeKeys(second);
+    const { tenantKeys } = await readMade(second);
     assert.equal(new KeyRing(tenantKeys, now).find(secrets?.tenant ?? '')?.tenant, 'default');
     await second.close();
   });
 
   test('what is configured is not made', async (context) => {
     const store = await database.open(context);
-    assert.equal(await ensureFirstKeys(store, { hasTenants: true, hasAdminKey: true }, now), undefined);
-    const secrets = await ensureFirstKeys(store, { hasTenants: true, hasAdminKey: false }, now);
+    assert.equal(await ensureFirstKeys(store, { hasTenants: true, hasOwner: true }, now), undefined);
+    const secrets = await ensureFirstKeys(store, { hasTenants: true, hasOwner: false }, now);
     assert.deepEqual(Object.keys(secrets ?? {}), ['admin']);
   });
 

@@ -6,6 +6,7 @@ import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import type { Store } from '../../store/store.ts';
 import type { AccessRequests } from '../../tenants/access-requests.ts';
 import type { HashedKey, KeyRing } from '../../tenants/keys.ts';
+import type { MadeKeys } from '../../tenants/made-keys.ts';
 import type { ExportFormat } from '../../usage/export.ts';
 
 /** A key of the admin API. */
@@ -20,6 +21,8 @@ export interface AdminParts {
   control: ControlPlane;
   events: EventLog;
   access: AccessRequests;
+  /** Keys that the gateway itself made at its first start. */
+  made: MadeKeys;
   /** How calls of this instance stand with a provider's credentials; `undefined` where there is no such provider. */
   describeCredentials(provider: string): JsonObject[] | undefined;
   /** Has the next call of this instance probe a rejected credential; `undefined` where there is no such account. */

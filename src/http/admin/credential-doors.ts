@@ -62,8 +62,8 @@ export const CREDENTIAL_DOORS: readonly AdminDoor[] = [
     summary:
       'Encrypts every stored credential under FAIRLEAD_SECRET, what was encrypted under FAIRLEAD_SECRET_PREVIOUS too',
     handle: async ({ parts, author }) => {
-      const { revision, changes, history } = await parts.control.rotateSecret(author);
-      return { body: { revision, entries: changes.length, history }, revision };
+      const { revision, changes, history, unreadable } = await parts.control.rotateSecret(author);
+      return { body: { revision, entries: changes.length, history, unreadable }, revision };
     },
   }),
 ];

@@ -4,8 +4,10 @@ import { ROLES } from '../../config/sections/tenants.ts';
 import type { Change } from '../../control/change.ts';
 import type { EntryKind, OwnedEntry } from '../../control/entry.ts';
 import type { Layers } from '../../control/layers.ts';
+import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { hashSecret, type KeyKind, makeSecret } from '../../tenants/keys.ts';
+import type { MadeKey } from '../../tenants/made-keys.ts';
 import { type AdminDoor, type AdminRequest, door } from './admin-door.ts';
 import { fileName, patch } from './entry-doors.ts';
 import { toSchema } from './open-api.ts';
@@ -28,6 +30,8 @@ interface KeySet {
   /** What a body may say beside the name. */
   fields: z.ZodRawShape;
   what: string;
+  /** Whose keys they are, of those that the gateway made itself. */
+  madeFor(params: AdminRequest['params']): string | null;
   entryName(params: AdminRequest['params'], key: string): string;
   list(layers: Layers, params: AdminRequest['params']): OwnedEntry[];
   document(params: AdminRequest['params'], key: string, value: JsonObject, layers: Layers): JsonObject;
@@ -45,6 +49,7 @@ const SETS: readonly KeySet[] = [
     what: "a tenant's key",
     // Limits and the like are the configuration's to check.
     fields: { expires, models: z.array(z.string()).optional().describe('Models that this key may use.') },
+    madeFor: ({ tenant = '' }) => tenant,
     entryName: ({ tenant = '' }, key) => `${tenant}/${key}`,
     list: (layers, { tenant = '' }) => {
       if (!layers.find('tenants', tenant)) throw notFound('tenants', tenant);
@@ -63,6 +68,7 @@ const SETS: readonly KeySet[] = [
     role: 'owner',
     what: 'an admin key',
     fields: { expires, role: z.enum(ROLES).describe('What the key may do.') },
+    madeFor: () => null,
     entryName: (_params, key) => key,
     list: (layers) => layers.ofKind('adminKeys'),
     document: (_params, name, value) => ({ adminKeys: { [name]: value } }),
@@ -87,7 +93,12 @@ function doorsOf(set: KeySet): AdminDoor[] {
       summary: `${what === 'an admin key' ? 'Admin keys' : 'Keys of a tenant'}, by name; secrets are never shown`,
       query: pageQuery,
       handle: async ({ parts, params, query }) => {
-        const keys = set.list(parts.control.layers, params).map(describeKey);
+        const made = parts.made.list(set.madeFor(params)).map(describeMade);
+        // The tenant of the first start is in no configuration.
+        const isOnlyMade =
+          made.length > 0 && parts.control.layers.find('tenants', params['tenant'] ?? '') === undefined;
+        const configured = kind === 'keys' && isOnlyMade ? [] : set.list(parts.control.layers, params);
+        const keys = [...configured.map(describeKey), ...made];
         keys.sort((a, b) => (a.name < b.name ? -1 : 1));
         const { page, nextCursor } = pageOf(keys, ({ name }) => name, query);
         return { body: { data: page, nextCursor } };
@@ -109,7 +120,7 @@ function doorsOf(set: KeySet): AdminDoor[] {
       role: reader,
       summary: `One key`,
       handle: async ({ parts, params }) => ({
-        body: describeKey(findKey(set, parts.control.layers, params)),
+        body: describeOne(set, parts, params),
       }),
     }),
     door({
@@ -138,28 +149,66 @@ function doorsOf(set: KeySet): AdminDoor[] {
       path: one,
       role,
       summary: `Revokes ${what} at once`,
-      handle: async (request) => {
-        const name = set.entryName(request.params, request.params['key'] ?? '');
-        const plan = (layers: Layers): Change[] => {
-          const before = findOwn(layers, kind, name, fileName(request));
-          return [{ owner: 'api', kind, name, before, after: undefined }];
-        };
-        const { revision } = await makeChange(request, plan, '');
-        return { body: { name: request.params['key'], revoked: true }, revision };
-      },
+      handle: (request) => revokeKey(set, request),
     }),
   ];
 }
 
-function findKey({ kind, entryName }: KeySet, layers: Layers, params: AdminRequest['params']): OwnedEntry {
-  const name = entryName(params, params['key'] ?? '');
-  const entry = layers.find(kind, name);
-  if (!entry) throw notFound(kind, name);
-  return entry;
+function describeOne(set: KeySet, parts: AdminRequest['parts'], params: AdminRequest['params']): JsonObject {
+  const { key = '' } = params;
+  const name = set.entryName(params, key);
+  const entry = parts.control.layers.find(set.kind, name);
+  if (entry) return describeKey(entry);
+  const made = findMade(set, parts, params, key);
+  if (!made) throw notFound(set.kind, name);
+  return describeMade(made);
+}
+
+async function revokeKey(set: KeySet, request: AdminRequest) {
+  const { parts, params, author } = request;
+  const { kind } = set;
+  const { key = '' } = params;
+  const name = set.entryName(params, key);
+  const answer = { name: key, revoked: true };
+  if (parts.control.layers.find(kind, name)?.owner !== 'api' && findMade(set, parts, params, key)) {
+    const tenant = set.madeFor(params);
+    await parts.made.revoke(tenant, key);
+    await parts.control.takeUpKeys();
+    const message = `${tenant === null ? 'The admin key' : `The key of the tenant '${tenant}'`} that the gateway made at its first start is revoked.`;
+    parts.events.note('made_key_revoked', 'info', message, { tenant, name: key, by: author });
+    return { body: answer, revision: parts.control.revision };
+  }
+  const plan = (layers: Layers): Change[] => {
+    const before = findOwn(layers, kind, name, fileName(request));
+    return [{ owner: 'api', kind, name, before, after: undefined }];
+  };
+  const { revision } = await makeChange(request, plan, '');
+  return { body: answer, revision };
+}
+
+function findMade(
+  set: KeySet,
+  { made }: AdminRequest['parts'],
+  params: AdminRequest['params'],
+  key: string,
+): MadeKey | undefined {
+  return made.list(set.madeFor(params)).find(({ name }) => name === key);
+}
+
+/** What the gateway made itself has nothing that could be changed. */
+function refuseMade(set: KeySet, { parts, params }: AdminRequest, key: string): void {
+  if (parts.control.layers.find(set.kind, set.entryName(params, key)) || !findMade(set, parts, params, key))
+    return;
+  throw new GatewayError(
+    'invalid_request',
+    `The key '${key}' was made by the gateway at its first start and cannot be changed: make another one, and revoke this.`,
+    { status: 409, code: 'made_by_gateway' },
+  );
 }
 
 async function createKey(set: KeySet, request: AdminRequest<unknown, { name: string }>) {
   const { name, ...fields } = request.body;
+  if (findMade(set, request.parts, request.params, name)) throw alreadyThere(set.kind, name);
   const secret = makeSecret(set.secret);
   const value: JsonObject = { ...readFields(fields), secretHash: hashSecret(secret) };
   const entry = set.entryName(request.params, name);
@@ -176,6 +225,7 @@ async function createKey(set: KeySet, request: AdminRequest<unknown, { name: str
 async function patchKey(set: KeySet, request: AdminRequest) {
   const { key = '' } = request.params;
   const change = readFields(request.body as JsonObject);
+  refuseMade(set, request, key);
   const entry = set.entryName(request.params, key);
   const plan = (layers: Layers): Change[] => {
     const before = findOwn(layers, set.kind, entry, fileName(request));
@@ -187,6 +237,7 @@ async function patchKey(set: KeySet, request: AdminRequest) {
 async function rotateKey(set: KeySet, request: AdminRequest<unknown, { overlap: number }>) {
   const { key = '' } = request.params;
   const { overlap } = request.body;
+  refuseMade(set, request, key);
   const secret = makeSecret(set.secret);
   const entry = set.entryName(request.params, key);
   const plan = (layers: Layers): Change[] => {
@@ -250,4 +301,9 @@ function describeKey({ kind, name, owner, value }: OwnedEntry): JsonObject & { n
     ...fields,
     ...(isObject(previous) && { previousSecretUntil: previous['until'] }),
   };
+}
+
+function describeMade({ tenant, name, createdAt }: MadeKey): JsonObject & { name: string } {
+  const whose = tenant === null ? { role: 'owner' } : { tenant };
+  return { name, owner: 'gateway', ...whose, createdAt: new Date(createdAt).toISOString() };
 }

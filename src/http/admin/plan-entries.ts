@@ -1,6 +1,8 @@
 import { formatPath } from '../../config/path.ts';
+import { nameOwner } from '../../control/build-config.ts';
 import type { Change } from '../../control/change.ts';
 import type { Outcome } from '../../control/control-plane.ts';
+import { refuseOtherForm } from '../../control/document-form.ts';
 import { type EntryKind, INSTANCE_SECTIONS, splitDocument } from '../../control/entry.ts';
 import type { Layers } from '../../control/layers.ts';
 import type { Alongside } from '../../control/revision-store.ts';
@@ -12,7 +14,7 @@ import { tellConfigError } from './parse.ts';
 /**
  * The entries of a document that somebody sent: keys by their hashes, credentials encrypted.
  *
- * @throws GatewayError where it holds what the API cannot own
+ * @throws GatewayError where it holds what the API cannot own; ConfigError where it is of another form than the configuration
  */
 export function readDocumentEntries(
   document: JsonObject,
@@ -27,8 +29,9 @@ export function readDocumentEntries(
     );
   }
   if (role !== 'owner') refusePlaceholders(document, []);
-  const { vault, layers } = parts.control;
-  const stored = (name: string) => layers.find('providers', name)?.value;
+  const { vault, layers, loaded } = parts.control;
+  refuseOtherForm(document, nameOwner('api', loaded), loaded.context.env);
+  const stored = (kind: EntryKind, name: string) => layers.find(kind, name)?.value;
   return splitDocument(vault.veilSent(document, stored));
 }
 

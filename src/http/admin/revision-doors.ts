@@ -57,7 +57,7 @@ export const REVISION_DOORS: readonly AdminDoor[] = [
       withRevokedKeys: z
         .boolean({ error: 'true or false' })
         .default(false)
-        .describe('Also keys that were revoked since are valid again.'),
+        .describe('Also secrets of keys that were revoked, replaced or ended since are valid again.'),
     }),
     handle: restore,
   }),
