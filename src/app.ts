@@ -94,7 +94,7 @@ const FOLLOW_MS = 500;
 export async function startApp(
   loaded: LoadedConfig,
   declarations: readonly ProviderDeclaration[],
-  { log, hide }: RedactingLog,
+  { log, redact, hide }: RedactingLog,
   fetch: typeof globalThis.fetch = globalThis.fetch,
 ): Promise<App> {
   const { config } = loaded;
@@ -110,6 +110,7 @@ export async function startApp(
     store,
     now: Date.now,
     schedule: scheduleTimeout,
+    redact,
     onFailure: (err, lost) => log.error({ err, lost }, 'the store takes no events: they are written later'),
   });
   const news = new ControlNews({ log, events, schedule: scheduleTimeout });
