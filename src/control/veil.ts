@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Finding } from '../config/finding.ts';
-import { type ConfigPath, formatPath, valueAt } from '../config/path.ts';
+import { type ConfigPath, formatPath, mapChildren, valueAt } from '../config/path.ts';
 import { isSensitivePath } from '../config/schema-path.ts';
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
@@ -140,8 +140,9 @@ export class Vault {
     return replacing.put(value, path);
   }
 
-  #unveil(value: JsonValue, path: ConfigPath, root: JsonValue, findings: Finding[]): JsonValue {
+  #unveil(value: JsonValue, path: (string | number)[], root: JsonValue, findings: Finding[]): JsonValue {
     return mapChildren(value, path, (child, place) => {
+      if (typeof child !== 'object') return child;
       if (!isObject(child) || !mayHoldSecrets(place)) return this.#unveil(child, place, root, findings);
       const sealed = readMark(child, 'sealed');
       const fingerprint = readMark(child, 'notStored');
@@ -153,12 +154,12 @@ export class Vault {
           ? this.#credentials.get(fingerprint ?? '')
           : this.#sealer?.unseal(sealed, placeOf(root, place));
       if (credential !== undefined) return credential;
-      findings.push({ path: place, message: sealed === undefined ? NOT_HERE : cannotUnseal(sealed) });
+      findings.push({ path: [...place], message: sealed === undefined ? NOT_HERE : cannotUnseal(sealed) });
       return child;
     });
   }
 
-  #reseal(value: JsonValue, path: ConfigPath, root: JsonValue): JsonValue {
+  #reseal(value: JsonValue, path: (string | number)[], root: JsonValue): JsonValue {
     return mapChildren(value, path, (child, place) => {
       const sealed = readMark(child, 'sealed');
       if (sealed === undefined) return this.#reseal(child, place, root);
@@ -179,7 +180,7 @@ function cannotUnseal(sealed: string): string {
 /** What is stored at a place, where it is what the mark stands for. */
 function findSealed(document: JsonObject, place: string, mark: string): JsonObject | undefined {
   let found: JsonObject | undefined;
-  const look = (value: JsonValue, path: ConfigPath): JsonValue =>
+  const look = (value: JsonValue, path: (string | number)[]): JsonValue =>
     mapChildren(value, path, (child, at) => {
       const sealed = readMark(child, 'sealed');
       if (sealed === undefined) return look(child, at);
@@ -189,28 +190,6 @@ function findSealed(document: JsonObject, place: string, mark: string): JsonObje
     });
   look(document, []);
   return found;
-}
-
-/** A copy where a child became another; the very same value where none did. */
-function mapChildren(
-  value: JsonValue,
-  path: ConfigPath,
-  map: (child: JsonValue, path: ConfigPath) => JsonValue,
-): JsonValue {
-  if (Array.isArray(value)) {
-    const mapped = value.map((entry, index) => map(entry, [...path, index]));
-    return mapped.every((entry, index) => entry === value[index]) ? value : mapped;
-  }
-  if (!isObject(value)) return value;
-  let copy: JsonObject | undefined;
-  for (const [key, entry] of Object.entries(value)) {
-    if (entry === undefined) continue;
-    const mapped = map(entry, [...path, key]);
-    if (mapped === entry) continue;
-    copy ??= { ...value };
-    copy[key] = mapped;
-  }
-  return copy ?? value;
 }
 
 /**

@@ -203,3 +203,24 @@ test('a credential that another instance wrote out is found missing, by its path
   assert.deepEqual(findings[0]?.path, ['providers', 'p', 'accounts', 0, 'apiKey']);
   assert.match(String(findings[0]?.message), /not stored/);
 });
+
+test('what a tenant has in a list is found whichever tenants come between, and after it was gone', () => {
+  const layers = new Layers();
+  const key = (name: string, after: JsonObject | undefined, before?: JsonObject): Change => ({
+    owner: 'api',
+    kind: 'keys',
+    name,
+    before,
+    after,
+  });
+  layers.apply([key('a/1', { n: 1 }), key('ab/1', { n: 2 }), key('a/2', { n: 3 }), key('a/b/1', { n: 4 })]);
+  const namesOf = (tenant: string) => layers.ofTenant('keys', tenant).map(({ name }) => name);
+  assert.deepEqual([namesOf('a'), namesOf('ab')], [['a/1', 'a/2', 'a/b/1'], ['ab/1']]);
+  layers.apply([key('ab/1', undefined, { n: 2 })]);
+  layers.apply([key('ab/1', { n: 5 })]);
+  assert.deepEqual(layers.find('keys', 'ab/1')?.value, { n: 5 });
+  assert.deepEqual(
+    layers.ofKind('keys').map(({ name }) => name),
+    ['a/1', 'a/2', 'a/b/1', 'ab/1'],
+  );
+});
