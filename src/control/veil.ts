@@ -115,22 +115,32 @@ export class Vault {
     return { notStored: fingerprint };
   };
 
-  #veilMapping(mapping: JsonObject, path: ConfigPath, replacing: Replacing): JsonObject {
-    const entries = Object.entries(mapping).flatMap(([key, value]): [string, JsonValue][] => {
-      if (value === undefined) return [];
-      const place = [...path, key];
-      if (isKeySecret(place) && typeof value === 'string' && !value.includes('${')) {
+  /** `path` leads to what is veiled: it is one list that grows and shrinks, for there may be a hundred thousand keys. */
+  #veilMapping(mapping: JsonObject, path: (string | number)[], replacing: Replacing): JsonObject {
+    const entries: [string, JsonValue][] = [];
+    for (const key in mapping) {
+      const value = mapping[key];
+      if (value === undefined) continue;
+      path.push(key);
+      if (isKeySecret(path) && typeof value === 'string' && !value.includes('${')) {
         this.#keySecrets.add(value);
-        return [['secretHash', hashSecret(value)]];
-      }
-      return [[key, this.#veilValue(value, place, replacing)]];
-    });
+        entries.push(['secretHash', hashSecret(value)]);
+      } else entries.push([key, this.#veilValue(value, path, replacing)]);
+      path.pop();
+    }
     return Object.fromEntries(entries);
   }
 
-  #veilValue(value: JsonValue, path: ConfigPath, replacing: Replacing): JsonValue {
-    if (Array.isArray(value))
-      return value.map((entry, index) => this.#veilValue(entry, [...path, index], replacing));
+  #veilValue(value: JsonValue, path: (string | number)[], replacing: Replacing): JsonValue {
+    if (Array.isArray(value)) {
+      const veiled: JsonValue[] = [];
+      for (const entry of value) {
+        path.push(veiled.length);
+        veiled.push(this.#veilValue(entry, path, replacing));
+        path.pop();
+      }
+      return veiled;
+    }
     if (isObject(value)) {
       const restored = mayHoldSecrets(path) ? replacing.restore?.(value, path) : undefined;
       return restored ?? this.#veilMapping(value, path, replacing);
