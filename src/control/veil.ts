@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { Finding } from '../config/finding.ts';
 import { type ConfigPath, formatPath, mapChildren, valueAt } from '../config/path.ts';
 import { isSensitivePath } from '../config/schema-path.ts';
@@ -26,9 +26,12 @@ interface Replacing {
 export class Vault {
   readonly #credentials = new Map<string, string>();
   readonly #keySecrets = new Set<string>();
+  readonly #salt: Buffer;
   readonly #sealer: Sealer | undefined;
 
-  constructor(sealer?: Sealer) {
+  /** `salt`: the store's, of 32 random bytes. Without it nobody can try out what a fingerprint is of. */
+  constructor(salt: Buffer, sealer?: Sealer) {
+    this.#salt = salt;
     this.#sealer = sealer;
   }
 
@@ -110,7 +113,8 @@ export class Vault {
   }
 
   readonly #putFingerprint = (credential: string): JsonObject => {
-    const fingerprint = hash('sha256', `fairlead:${credential}`, 'hex').slice(0, 16);
+    const keyed = createHmac('sha256', this.#salt).update(`fairlead fingerprint ${credential}`);
+    const fingerprint = keyed.digest('hex').slice(0, 16);
     this.#credentials.set(fingerprint, credential);
     return { notStored: fingerprint };
   };

@@ -149,6 +149,7 @@ test('what one owner has the other cannot take, and nothing is changed then', ()
   );
 });
 
+const SALT = Buffer.alloc(32);
 const variable = (name: string) => `\${${name}}`;
 
 for (const [how, sealer] of [
@@ -159,7 +160,7 @@ for (const [how, sealer] of [
     const secret = fc.stringMatching(/^[A-Za-z0-9]{12,20}$/);
     fc.assert(
       fc.property(secret, secret, secret, (apiKey, header, keySecret) => {
-        const vault = new Vault(sealer);
+        const vault = new Vault(SALT, sealer);
         const document: JsonObject = {
           providers: {
             p: {
@@ -188,7 +189,7 @@ for (const [how, sealer] of [
           t: { models: ['*'], keys: [{ name: 'k', secretHash: hashSecret(keySecret) }] },
         });
         assert.deepEqual(findings, []);
-        if (sealer) assert.deepEqual(new Vault(sealer).unveil(veiled, findings), unveiled);
+        if (sealer) assert.deepEqual(new Vault(SALT, sealer).unveil(veiled, findings), unveiled);
         assert.deepEqual(vault.reseal('p', veiled), veiled);
         assert.doesNotMatch(JSON.stringify(hideSealed(veiled)), /"v1\./);
       }),
@@ -197,9 +198,11 @@ for (const [how, sealer] of [
 }
 
 test('a credential that another instance wrote out is found missing, by its path', () => {
-  const veiled = new Vault().veil({ providers: { p: { accounts: [{ name: 'n', apiKey: 'sk-abcdefgh' }] } } });
+  const veiled = new Vault(SALT).veil({
+    providers: { p: { accounts: [{ name: 'n', apiKey: 'sk-abcdefgh' }] } },
+  });
   const findings: { path: unknown; message: string }[] = [];
-  new Vault().unveil(veiled, findings as []);
+  new Vault(SALT).unveil(veiled, findings as []);
   assert.deepEqual(findings[0]?.path, ['providers', 'p', 'accounts', 0, 'apiKey']);
   assert.match(String(findings[0]?.message), /not stored/);
 });

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
-import { openSealer, Sealer } from '../../src/control/sealer.ts';
+import { openSealer, readSalt, Sealer } from '../../src/control/sealer.ts';
 import type { JsonObject } from '../../src/conversation/json.ts';
 import { adminClient } from '../support/admin.ts';
 import { onEachDatabaseInTurn } from '../support/databases.ts';
@@ -112,10 +112,11 @@ onEachDatabaseInTurn((database) => {
   test('the salt is made once a store: instances that start at the same time have the same keys', async (context) => {
     const store = await database.open(context);
     const env = { FAIRLEAD_SECRET: SECRET };
-    const [one, two] = await Promise.all([openSealer(env, store), openSealer(env, store)]);
+    const salts = await Promise.all([readSalt(store), readSalt(store)]);
+    const [one, two] = salts.map((salt) => openSealer(env, salt));
     assert.ok(one && two);
     assert.equal(two.unseal(one.seal(KEY, 'here'), 'here'), KEY);
-    assert.equal(await openSealer({}, store), undefined);
+    assert.equal(openSealer({}, salts[0]), undefined);
   });
 });
 
@@ -306,3 +307,29 @@ async function until(what: string, check: () => Promise<boolean>): Promise<void>
   }
   assert.fail(`in vain: ${what}`);
 }
+
+test('a mark of what only a file has tells nothing: by another store it is another one, by the same the same', async (context) => {
+  const file = `
+server: { port: 0 }
+providers: { up: { adapter: echo, headers: { x-proxy: weak-word } } }
+tenants: { acme: { models: ["*"] } }
+`;
+  const markOf = async (gateway: TestGateway) => {
+    const { body } = await adminClient(gateway.url).must('GET', '/providers/up');
+    const { notStored } = (body['headers'] as { 'x-proxy': { notStored: string } })['x-proxy'];
+    assert.match(notStored, /^[0-9a-f]{16}$/);
+    return notStored;
+  };
+  const [one, other] = [await setUp(context), await setUp(context)];
+  const first = await one.start({}, file);
+  const mark = await markOf(first);
+  await first.stop();
+  const again = await one.start({}, file);
+  assert.equal(await markOf(again), mark);
+  const { body } = await adminClient(again.url).must('GET', '/revisions');
+  assert.equal((body['data'] as object[]).length, 1);
+  assert.notEqual(await markOf(await other.start({}, file)), mark);
+  for (const text of ['weak-word', 'fairlead:weak-word']) {
+    assert.ok(!hash('sha256', text, 'hex').startsWith(mark), 'it can be guessed by whoever reads it');
+  }
+});
