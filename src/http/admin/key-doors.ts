@@ -70,7 +70,7 @@ const SETS: readonly KeySet[] = [
   },
 ];
 
-/** A day: long enough for a roll-out, short enough to be remembered. */
+/** As long as a secret may go on beside its successor: clients of every release cycle have the new one by then. */
 const LONGEST_OVERLAP_MS = 90 * 86_400_000;
 
 export const KEY_DOORS: readonly AdminDoor[] = SETS.flatMap(doorsOf);
