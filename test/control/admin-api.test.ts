@@ -7,6 +7,16 @@ import { startGateway, TEST_KEY } from '../support/gateway.ts';
 
 const HELLO = { model: 'echo/echo', messages: [{ role: 'user', content: 'Hello' }] };
 
+interface Described {
+  content: { 'application/json': { schema: Schema } };
+}
+
+interface Schema {
+  properties?: Record<string, Schema>;
+  items?: Schema;
+  required?: string[];
+}
+
 onEachDatabaseInTurn((database) => {
   async function startAdmin(context: TestContext, config: object = {}) {
     const gateway = await startGateway({ store: await database.makeUrl(context), ...config });
@@ -299,6 +309,34 @@ onEachDatabaseInTurn((database) => {
     };
     assert.ok(description.paths['/admin/v1/tenants/{tenant}/keys/{key}/rotate']?.['post']?.requestBody);
     assert.ok(description.paths['/admin/v1/config']?.['put']?.requestBody);
+    const operation = (method: string, path: string) => {
+      const found = description.paths[`/admin/v1${path}`]?.[method];
+      const { requestBody, responses } = found as unknown as {
+        requestBody?: Described;
+        responses: Record<string, Described>;
+      };
+      const schemaOf = (one: Described | undefined) => one?.content['application/json'].schema;
+      return { takes: schemaOf(requestBody), gives: schemaOf(responses['200'] ?? responses['201']) };
+    };
+    const namesOf = (schema: Schema | undefined) => Object.keys(schema?.properties ?? {});
+    const ofKey = ['expires', 'models', 'prompts', 'limits'];
+    const key = operation('post', '/tenants/{tenant}/keys');
+    assert.deepEqual(namesOf(key.takes).sort(), ['name', ...ofKey].sort());
+    assert.deepEqual(namesOf(operation('patch', '/tenants/{tenant}/keys/{key}').takes).sort(), ofKey.sort());
+    for (const name of ['name', 'owner', 'secret', 'limits'])
+      assert.ok(namesOf(key.gives).includes(name), name);
+    const { takes, gives } = operation('patch', '/tenants/{name}');
+    assert.equal(takes?.required, undefined);
+    assert.ok(!namesOf(takes).includes('keys') && namesOf(takes).includes('limits'));
+    assert.ok(namesOf(gives).includes('owner') && namesOf(gives).includes('limits'));
+    const list = operation('get', '/tenants').gives;
+    assert.deepEqual(namesOf(list), ['data', 'nextCursor']);
+    assert.deepEqual(
+      list?.properties?.['data']?.items?.properties && namesOf(list.properties['data'].items),
+      namesOf(gives),
+    );
+    for (const path of ['/revisions', '/events'])
+      assert.deepEqual(namesOf(operation('get', path).gives), ['data', 'nextCursor']);
   });
 
   test('limits change while calls run: what was used counts on, and what was spent counts in new budgets', async (context) => {

@@ -9,6 +9,7 @@ import { hideSealed } from '../../control/marks.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { type AdminDoor, type AdminRequest, door } from './admin-door.ts';
+import { listSchema, OWNER, patchSchema } from './open-api.ts';
 import { pageOf, pageQuery, parseBody } from './parse.ts';
 import {
   alreadyThere,
@@ -60,6 +61,7 @@ function doorsOf(set: EntrySet): AdminDoor[] {
   const { kind, noun, role } = set;
   const one = `/${kind}/:name`;
   const bodySchema = () => entrySchema(set);
+  const answerSchema = () => ownedSchema(bodySchema());
   return [
     door({
       method: 'GET',
@@ -67,6 +69,7 @@ function doorsOf(set: EntrySet): AdminDoor[] {
       role: 'viewer',
       summary: `All ${kind}, by name`,
       query: pageQuery,
+      answerSchema: () => listSchema(answerSchema()),
       handle: async ({ parts, query }) => {
         const entries = parts.control.layers.ofKind(kind).sort(byName);
         const { page, nextCursor } = pageOf(entries, ({ name }) => name, query);
@@ -81,6 +84,7 @@ function doorsOf(set: EntrySet): AdminDoor[] {
       status: 201,
       body: z.looseObject({ name: set.name }),
       bodySchema: () => withName(bodySchema()),
+      answerSchema,
       handle: (request) => {
         const { name, ...value } = request.body;
         return putEntry(set, request, name, () => value as JsonObject, 'new');
@@ -91,6 +95,7 @@ function doorsOf(set: EntrySet): AdminDoor[] {
       path: one,
       role: 'viewer',
       summary: `One ${noun}`,
+      answerSchema,
       handle: async ({ parts, params: { name = '' } }) => {
         const entry = parts.control.layers.find(kind, name);
         if (!entry) throw notFound(kind, name);
@@ -104,6 +109,7 @@ function doorsOf(set: EntrySet): AdminDoor[] {
       summary: `Makes a ${noun}, or replaces it as a whole`,
       body: anyObject,
       bodySchema,
+      answerSchema,
       handle: (request) => {
         const name = parseBody(set.name, request.params['name']);
         return putEntry(set, request, name, () => request.body as JsonObject, 'any');
@@ -115,7 +121,8 @@ function doorsOf(set: EntrySet): AdminDoor[] {
       role,
       summary: `Changes the fields of a ${noun} that are sent; null takes one away`,
       body: anyObject,
-      bodySchema,
+      bodySchema: () => patchSchema(bodySchema()),
+      answerSchema,
       handle: (request) => {
         const { name = '' } = request.params;
         return putEntry(
@@ -231,6 +238,16 @@ function entrySchema({ kind, elsewhere }: EntrySet): JsonObject {
   const properties = isObject(schema['properties']) ? schema['properties'] : {};
   const here = Object.entries(properties).filter(([field]) => !Object.hasOwn(elsewhere, field));
   return { ...schema, properties: Object.fromEntries(here) };
+}
+
+/** As answers have an entry. */
+function ownedSchema(schema: JsonObject): JsonObject {
+  const { properties, required, ...rest } = withName(schema);
+  return {
+    ...rest,
+    properties: { ...(isObject(properties) && properties), owner: OWNER },
+    required: [...(Array.isArray(required) ? required : []), 'owner'],
+  };
 }
 
 function withName(schema: JsonObject): JsonObject {
