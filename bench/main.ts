@@ -20,8 +20,14 @@ const RESULTS = join(import.meta.dirname, 'results');
 async function runBench(options: Options, directory: string): Promise<Report> {
   const startedAt = new Date();
   const cpus = planCpusHere();
-  const scenarios = SCENARIOS.filter(({ name }) => options.scenarios?.includes(name) ?? true);
-  const subjects = SUBJECTS.filter(({ name }) => options.subjects?.includes(name) ?? true);
+  const scenarios = SCENARIOS.filter(
+    ({ name, byNameOnly }) => options.scenarios?.includes(name) ?? byNameOnly !== true,
+  );
+  const subjects = SUBJECTS.filter(
+    (subject) =>
+      (options.subjects?.includes(subject.name) ?? true) &&
+      scenarios.some(({ name }) => takesPart(subject, name)),
+  );
   const traffic = await startTraffic(directory, cpus.traffic);
   const entrants = await startSubjects(subjects, directory, cpus, traffic.upstreamPort);
   const results: ScenarioResult[] = [];
@@ -32,17 +38,29 @@ async function runBench(options: Options, directory: string): Promise<Report> {
       calls: scenario.calls[options.quick ? 'quick' : 'full'],
       onProgress: showProgress,
     };
-    results.push(await measureScenario(scenario, entrants, traffic, plan));
+    const own = entrants.filter((_, index) => {
+      const subject = subjects[index];
+      return subject !== undefined && takesPart(subject, scenario.name);
+    });
+    results.push(await measureScenario(scenario, own, traffic, plan));
   }
+  const starts = entrants.flatMap(({ name, running }) =>
+    running?.startMs === undefined ? [] : [{ subject: name, startMs: running.startMs }],
+  );
   const versions = entrants.map(({ name, running }) => ({ name, version: running?.version ?? 'missing' }));
   return {
     formatVersion: 1,
     startedAt: startedAt.toISOString(),
     tookMs: Date.now() - startedAt.getTime(),
     environment: describeEnvironment(cpus, versions),
+    starts,
     scenarios: results,
     budgets: checkBudgets(BUDGETS, results),
   };
+}
+
+function takesPart({ scenarios }: Subject, scenario: string): boolean {
+  return scenarios?.includes(scenario) ?? true;
 }
 
 async function startSubjects(

@@ -46,6 +46,15 @@ export async function stopAllProcesses(): Promise<void> {
   clearTimeout(timer);
 }
 
+/** Asks one process to end, and waits until it has. */
+export async function stopProcess({ child }: RunningProcess): Promise<void> {
+  const ended = running.get(child);
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  child.kill('SIGTERM');
+  await ended;
+  clearTimeout(timer);
+}
+
 /** Starts a process that ends with the bench at the latest. Throws when the command cannot be run. */
 export async function startProcess(spec: ProcessSpec): Promise<RunningProcess> {
   const log = openSync(spec.logFile, 'a');

@@ -18,6 +18,8 @@ export interface Scenario {
   /** Also the model that is called. */
   name: string;
   title: string;
+  /** It is measured only where it is asked for by its name. */
+  byNameOnly?: true;
   /** What CPU time is divided by. */
   per: 'call' | 'chunk';
   requestBytes: number;
@@ -60,6 +62,17 @@ export const SCENARIOS: readonly Scenario[] = [
     connections: 50,
     warmUps: 1,
     calls: { quick: 100, full: 250 },
+  },
+  {
+    name: 'many-tenants',
+    title: '1 KB call, with 100,000 keys of 10,000 tenants and with one',
+    byNameOnly: true,
+    per: 'call',
+    requestBytes: 1_024,
+    answer: { kind: 'whole', sizeBytes: 1_024 },
+    connections: 64,
+    warmUps: 12,
+    calls: { quick: 20_000, full: 50_000 },
   },
 ];
 

@@ -9,7 +9,7 @@ import { ControlPlane } from './control/control-plane.ts';
 import { CredentialRotation } from './control/credential-rotation.ts';
 import { EventLog } from './control/event-log.ts';
 import { FileWatch, FileWatches } from './control/file-watch.ts';
-import { openSealer } from './control/sealer.ts';
+import { openSealer, readSalt } from './control/sealer.ts';
 import { Vault } from './control/veil.ts';
 import { GatewayError } from './conversation/gateway-error.ts';
 import { recompileSnapshot } from './gateway/compile-snapshot.ts';
@@ -98,12 +98,13 @@ const SETTLE_MS = 3_000;
 export async function startApp(
   loaded: LoadedConfig,
   declarations: readonly ProviderDeclaration[],
-  { log, hide }: RedactingLog,
+  { log, redact, hide }: RedactingLog,
   fetch: typeof globalThis.fetch = globalThis.fetch,
 ): Promise<App> {
   const { config } = loaded;
   const store = await openStore(storeUrl(config));
-  const vault = new Vault(await openSealer(loaded.context.env, store));
+  const salt = await readSalt(store);
+  const vault = new Vault(salt, openSealer(loaded.context.env, salt));
   const inForce = new ConfigInForce(config, vault, log);
   hide(() => {
     const { few, many } = inForce.secrets();
@@ -114,6 +115,7 @@ export async function startApp(
     store,
     now: Date.now,
     schedule: scheduleTimeout,
+    redact,
     onFailure: (err, lost) => log.error({ err, lost }, 'the store takes no events: they are written later'),
   });
   const news = new ControlNews({ log, events, schedule: scheduleTimeout });

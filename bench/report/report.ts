@@ -16,6 +16,8 @@ export interface Report {
   startedAt: string;
   tookMs: number;
   environment: Environment;
+  /** How long subjects took until they were ready, of those that tell. */
+  starts: { subject: string; startMs: number }[];
   scenarios: ScenarioResult[];
   budgets: BudgetOutcome[];
 }
@@ -37,6 +39,9 @@ export function renderReport(report: Report): string {
     ...report.scenarios.map(renderScenario),
     "CPU is user + system time of the subject's processes, median of the rounds. Ratio: round by round against " +
       `${REFERENCE}, median (min..max).\nBusy: share of one CPU in use. * the subject was not saturated, so its rate is the load's and a lower bound.`,
+    ...report.starts.map(
+      ({ subject, startMs }) => `Start: ${subject} took traffic after ${(startMs / 1_000).toFixed(2)} s.`,
+    ),
     ...renderFailures(report.scenarios),
     ...report.budgets.map(renderBudget),
   ].join('\n\n');

@@ -2,44 +2,82 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import { findFreePort, startProcess, waitUntilReady } from '../processes.ts';
+import { findFreePort, type RunningProcess, startProcess, waitUntilReady } from '../processes.ts';
 import { versionOf } from '../scenarios.ts';
 import type { Site, Subject } from './subject.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const LAUNCHER = join(ROOT, 'bin/fairlead.js');
 
-/** A limit that is never reached. Limits are not in effect yet; they stand here so that the figures follow when they are. */
-const NEVER_REACHED = 1_000_000_000_000;
+/** A limit that is never reached. */
+export const NEVER_REACHED = 1_000_000_000_000;
+
+export const ADMIN_KEY = 'bench-admin-key-of-no-use-elsewhere';
+
+/** What calls of a tenant and of a key are counted against. */
+export const TENANT_LIMITS = {
+  requestsPerMinute: NEVER_REACHED,
+  tokensPerMinute: NEVER_REACHED,
+  concurrentCalls: NEVER_REACHED,
+  budgets: [{ tokens: NEVER_REACHED, per: 'day' }],
+};
+export const KEY_LIMITS = { requestsPerMinute: NEVER_REACHED };
 
 /** This gateway with its full path on: key, permission, route, model rewrite, relay, usage record with its cost. */
 export const fairlead: Subject = {
   name: 'fairlead',
-
-  findMissing: () => (existsSync(LAUNCHER) ? undefined : `${LAUNCHER} is not there`),
-
+  findMissing,
   async start(site) {
-    const port = await findFreePort();
-    const configFile = join(site.directory, 'fairlead.yaml');
-    writeFileSync(configFile, renderConfig(site, port));
-    const running = await startProcess({
-      command: process.execPath,
-      args: [LAUNCHER, 'start', '--config', configFile],
-      cpus: site.cpus,
-      logFile: join(site.directory, 'fairlead.log'),
-      env: {
-        NODE_ENV: 'production',
-        FAIRLEAD_DATA: join(site.directory, 'data'),
-        FAIRLEAD_ADMIN_KEY: 'bench-admin-key-of-no-use-elsewhere',
-      },
-    });
-    await waitUntilReady(running, `http://127.0.0.1:${port}/readyz`, 20_000);
-    return { port, pid: running.pid, version: readVersion() };
+    const { process, port, startMs } = await startFairlead(site, oneTenant(site));
+    return { port, pid: process.pid, version: readVersion(), startMs };
   },
 };
 
-/** One provider, a model for each scenario, one tenant with one key that is limited to these models. */
-function renderConfig(site: Site, port: number): string {
+export function findMissing(): string | undefined {
+  return existsSync(LAUNCHER) ? undefined : `${LAUNCHER} is not there`;
+}
+
+/**
+ * Starts a gateway in the folder of the site; resolves when it may take traffic.
+ *
+ * @param tenants of the config file
+ */
+export async function startFairlead(
+  site: Site,
+  tenants: object,
+): Promise<{ process: RunningProcess; port: number; startMs: number }> {
+  const port = await findFreePort();
+  const configFile = join(site.directory, 'fairlead.yaml');
+  writeFileSync(configFile, renderConfig(site, port, tenants));
+  const startedAt = performance.now();
+  const running = await startProcess({
+    command: process.execPath,
+    args: [LAUNCHER, 'start', '--config', configFile],
+    cpus: site.cpus,
+    logFile: join(site.directory, 'fairlead.log'),
+    env: {
+      NODE_ENV: 'production',
+      FAIRLEAD_DATA: join(site.directory, 'data'),
+      FAIRLEAD_ADMIN_KEY: ADMIN_KEY,
+    },
+  });
+  await waitUntilReady(running, `http://127.0.0.1:${port}/readyz`, 20_000);
+  return { process: running, port, startMs: performance.now() - startedAt };
+}
+
+/** One tenant with one key that is limited to the models of the scenarios. */
+function oneTenant({ scenarios, apiKey }: Site): object {
+  return {
+    bench: {
+      models: scenarios.map(({ name }) => name),
+      limits: TENANT_LIMITS,
+      keys: [{ name: 'load', secret: apiKey, limits: KEY_LIMITS }],
+    },
+  };
+}
+
+/** One provider, and a model for each scenario. */
+function renderConfig(site: Site, port: number, tenants: object): string {
   const models = site.scenarios.map((scenario) => scenario.name);
   return stringify({
     server: { host: '127.0.0.1', port },
@@ -53,22 +91,11 @@ function renderConfig(site: Site, port: number): string {
     },
     models: Object.fromEntries(models.map((model) => [model, { targets: [`bench/${versionOf(model)}`] }])),
     prices: { 'bench/*': { input: 2, output: 8 } },
-    tenants: {
-      bench: {
-        models,
-        limits: {
-          requestsPerMinute: NEVER_REACHED,
-          tokensPerMinute: NEVER_REACHED,
-          concurrentCalls: NEVER_REACHED,
-          budgets: [{ tokens: NEVER_REACHED, per: 'day' }],
-        },
-        keys: [{ name: 'load', secret: site.apiKey, limits: { requestsPerMinute: NEVER_REACHED } }],
-      },
-    },
+    tenants,
   });
 }
 
-function readVersion(): string {
+export function readVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const { version } = manifest as { version: string };
   return `${version} on Node ${process.versions.node}`;

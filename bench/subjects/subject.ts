@@ -3,6 +3,8 @@ import type { Scenario } from '../scenarios.ts';
 /** What is measured: a gateway, or the bare connection as a reference. To add one is to add a file and list it. */
 export interface Subject {
   readonly name: string;
+  /** Names of the scenarios that it is for; absent where it takes part in all. */
+  readonly scenarios?: readonly string[];
   /** What a user has to do to have it measured, or undefined where it can be. */
   findMissing(): string | undefined;
   /** Starts it; it ends with all other processes of the bench. Throws when it does not come up. */
@@ -27,4 +29,8 @@ export interface RunningSubject {
   /** Its process, or undefined where there is none between load and upstream. */
   pid: number | undefined;
   version: string;
+  /** Secrets of keys that call by turns; the site's one where absent. */
+  apiKeys?: readonly string[];
+  /** From its start until it took traffic, where that is worth telling. */
+  startMs?: number;
 }

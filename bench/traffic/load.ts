@@ -8,7 +8,7 @@ import { buildAnswerBody, buildRequestBody, buildStreamEvents } from './chat-bod
 import { type CallSpec, openConnection } from './connection.ts';
 import type { LoadJob, LoadOutcome, LoadResult } from './protocol.ts';
 
-function describeCall(scenario: Scenario, { port, apiKey }: LoadJob): CallSpec {
+function describeCall(scenario: Scenario, port: number, apiKey: string): CallSpec {
   const { name, answer, requestBytes } = scenario;
   const body = buildRequestBody(name, answer.kind === 'stream', requestBytes);
   const head = [
@@ -35,7 +35,9 @@ function describeCall(scenario: Scenario, { port, apiKey }: LoadJob): CallSpec {
 async function runJob(job: LoadJob): Promise<LoadResult> {
   const scenario = SCENARIOS.find(({ name }) => name === job.scenario);
   if (scenario === undefined) throw new Error(`no scenario ${job.scenario}`);
-  const call = describeCall(scenario, job);
+  const calls = job.apiKeys.map((apiKey) => describeCall(scenario, job.port, apiKey));
+  const [first] = calls;
+  if (first === undefined) throw new Error('a job has no key to call with');
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let started = 0;
   let answered = 0;
@@ -55,11 +57,13 @@ async function runJob(job: LoadJob): Promise<LoadResult> {
   const expire = () => reject(new Error(`${answered} of ${job.calls} calls answered in ${job.timeoutMs} ms`));
   const timer = setTimeout(expire, job.timeoutMs);
   const startedAt = performance.now();
-  const sockets = Array.from({ length: scenario.connections }, () => openConnection(call, listener));
+  const sockets = Array.from({ length: scenario.connections }, (_, index) =>
+    openConnection(calls[index % calls.length] ?? first, listener),
+  );
   try {
     await promise;
     const wallMs = performance.now() - startedAt;
-    return { calls: answered, wallMs, bodyBytes: answered * call.expectedBodyBytes, reads };
+    return { calls: answered, wallMs, bodyBytes: answered * first.expectedBodyBytes, reads };
   } finally {
     clearTimeout(timer);
     for (const socket of sockets) socket.destroy();

@@ -10,8 +10,8 @@ export interface LoadJob {
   /** A name in the table of scenarios. */
   scenario: string;
   port: number;
-  /** Secret of the caller's key; sent to every subject, used by those that check it. */
-  apiKey: string;
+  /** Secrets of callers' keys, by which connections take turns; sent to every subject, used by those that check them. */
+  apiKeys: readonly string[];
   calls: number;
   /** The job fails when it takes longer. */
   timeoutMs: number;

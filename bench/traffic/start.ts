@@ -15,7 +15,7 @@ const CALLS_TIMEOUT_MS = 120_000;
 export interface Traffic {
   upstreamPort: number;
   /** Makes the calls. Throws when an answer was not the expected one or did not come. */
-  run(scenario: Scenario, port: number, calls: number): Promise<LoadResult>;
+  run(scenario: Scenario, port: number, calls: number, apiKeys?: readonly string[]): Promise<LoadResult>;
   readCpuTimes(): { upstream: CpuTime; load: CpuTime };
 }
 
@@ -26,11 +26,11 @@ export async function startTraffic(directory: string, cpus: string | undefined):
   const load = await startEnd('load', directory, cpus);
   return {
     upstreamPort,
-    async run(scenario, port, calls) {
+    async run(scenario, port, calls, apiKeys = [BENCH_KEY]) {
       const job: LoadJob = {
         scenario: scenario.name,
         port,
-        apiKey: BENCH_KEY,
+        apiKeys,
         calls,
         timeoutMs: CALLS_TIMEOUT_MS,
       };

@@ -2,6 +2,7 @@ import type { JsonValue } from '../conversation/json.ts';
 import { expectation, explainIssues } from './explain.ts';
 import type { Finding } from './finding.ts';
 import type { KnownProvider } from './known-provider.ts';
+import { takePlainKeys } from './plain-keys.ts';
 import { checkProviders } from './provider-checks.ts';
 import { checkReferences } from './references.ts';
 import { configSchema, type ParsedConfig } from './schema.ts';
@@ -24,7 +25,13 @@ export function checkDocument(
   context: CheckContext,
   whole: unknown = document,
 ): { parsed: ParsedConfig | undefined; findings: Finding[] } {
-  const parsed = configSchema.safeParse(document, { error: expectation });
+  const { document: rest, keys } = takePlainKeys(document);
+  const parsed = configSchema.safeParse(rest, { error: expectation });
+  const tenants = parsed.data?.tenants ?? {};
+  for (const [name, plain] of keys) {
+    const tenant = tenants[name];
+    if (tenant) tenant.keys = plain;
+  }
   return {
     parsed: parsed.data,
     findings: [

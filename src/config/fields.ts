@@ -86,7 +86,7 @@ export function positive() {
   return z.number({ error: 'a number above 0' }).gt(0, { error: 'a number above 0' });
 }
 
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+export const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 /** `:` as in `llama3:8b`. `/` would make it a target, `@` a version. */
 const MODEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 const TARGET = /^[^/\s]+\/\S+$/;
@@ -177,10 +177,12 @@ export function serviceAccount() {
   return hidden(z.union([key, asText], { error: expected }), 'credential');
 }
 
+export const KEY_SECRET = /^[\x21-\x7e]{8,}$/;
+
 /** The secret of a tenant's key. */
 export function keySecret() {
   return hidden(
-    pattern(/^[\x21-\x7e]{8,}$/, 'a secret of at least 8 printable characters without spaces'),
+    pattern(KEY_SECRET, 'a secret of at least 8 printable characters without spaces'),
     'credential',
   ).brand<'Secret'>();
 }
@@ -191,9 +193,11 @@ export function masterSecret() {
   return hidden(z.string({ error: expected }).min(16, { error: expected }), 'credential');
 }
 
+export const SECRET_HASH = /^[0-9a-f]{64}$/;
+
 /** What is known of a secret that was shown once: lower-case hex of its SHA-256, as `hashSecret` gives it. */
 export function secretHash() {
-  return hidden(pattern(/^[0-9a-f]{64}$/, 'a SHA-256 of 64 lower-case hex digits'), 'credential');
+  return hidden(pattern(SECRET_HASH, 'a SHA-256 of 64 lower-case hex digits'), 'credential');
 }
 
 export type Secret = z.output<ReturnType<typeof credential>>;

@@ -1,4 +1,4 @@
-import { isObject } from '../conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 
 /** Where a value sits in the config: keys of mappings and positions in lists. */
 export type ConfigPath = readonly (string | number)[];
@@ -40,8 +40,54 @@ export interface Selected {
  */
 export function select(root: unknown, pattern: string): Selected[] {
   const selected: Selected[] = [];
-  collect(root, stepsOf(pattern), 0, [], selected);
+  visit(root, pattern, (value, path) => selected.push({ path: [...path], value }));
   return selected;
+}
+
+type Visit = (value: unknown, path: ConfigPath) => void;
+
+/** The same without a copy for each, for there may be a hundred thousand keys: a path is to be read at once, and then another one. */
+export function visit(root: unknown, pattern: string, visitor: Visit): void {
+  collect(root, stepsOf(pattern), 0, [], visitor);
+}
+
+/**
+ * A copy where a child became another; the very same value where none did.
+ *
+ * @param path leads to the value, and while a child is mapped to the child: whoever keeps it copies it
+ */
+export function mapChildren(
+  value: JsonValue,
+  path: (string | number)[],
+  map: (child: JsonValue, path: (string | number)[]) => JsonValue,
+): JsonValue {
+  if (Array.isArray(value)) {
+    let copy: JsonValue[] | undefined;
+    for (let index = 0; index < value.length; index++) {
+      const entry = value[index];
+      if (entry === undefined) continue;
+      path.push(index);
+      const mapped = map(entry, path);
+      path.pop();
+      if (mapped === entry) continue;
+      copy ??= [...value];
+      copy[index] = mapped;
+    }
+    return copy ?? value;
+  }
+  if (!isObject(value)) return value;
+  let copy: JsonObject | undefined;
+  for (const key in value) {
+    const entry = value[key];
+    if (entry === undefined) continue;
+    path.push(key);
+    const mapped = map(entry, path);
+    path.pop();
+    if (mapped === entry) continue;
+    copy ??= { ...value };
+    copy[key] = mapped;
+  }
+  return copy ?? value;
 }
 
 const STEPS = new Map<string, string[]>();
@@ -56,29 +102,29 @@ function stepsOf(pattern: string): string[] {
   return steps;
 }
 
-/** `path` leads to `value`; it is copied only for what is selected, for a config may have a hundred thousand keys. */
+/** `path` leads to `value`. */
 function collect(
   value: unknown,
   steps: readonly string[],
   at: number,
   path: (string | number)[],
-  selected: Selected[],
+  visitor: Visit,
 ): void {
   const step = steps[at];
   if (step === undefined) {
-    selected.push({ path: [...path], value });
+    visitor(value, path);
     return;
   }
   if (step === '[]') {
     if (!Array.isArray(value)) return;
-    for (const [index, entry] of value.entries()) descend(entry, index, steps, at, path, selected);
+    for (let index = 0; index < value.length; index++) descend(value[index], index, steps, at, path, visitor);
   } else if (isObject(value)) {
     if (step !== '*') {
       const entry = child(value, step);
-      if (entry !== undefined) descend(entry, step, steps, at, path, selected);
+      if (entry !== undefined) descend(entry, step, steps, at, path, visitor);
       return;
     }
-    for (const key of Object.keys(value)) descend(value[key], key, steps, at, path, selected);
+    for (const key of Object.keys(value)) descend(value[key], key, steps, at, path, visitor);
   }
 }
 
@@ -88,9 +134,9 @@ function descend(
   steps: readonly string[],
   at: number,
   path: (string | number)[],
-  selected: Selected[],
+  visitor: Visit,
 ): void {
   path.push(key);
-  collect(entry, steps, at + 1, path, selected);
+  collect(entry, steps, at + 1, path, visitor);
   path.pop();
 }

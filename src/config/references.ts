@@ -4,7 +4,7 @@ import { isPresent } from './environment.ts';
 import { targetName } from './fields.ts';
 import type { Finding } from './finding.ts';
 import type { KnownProvider } from './known-provider.ts';
-import { type ConfigPath, formatPath, type Selected, select, valueAt } from './path.ts';
+import { type ConfigPath, formatPath, type Selected, select, valueAt, visit } from './path.ts';
 import type { Environment } from './substitute.ts';
 
 /*
@@ -76,7 +76,7 @@ export function checkReferences(
     ...references.filter((finding) => finding !== undefined),
     ...select(value, 'rollouts.*').flatMap((rollout) => checkRelease(rollout, names)),
     ...checkUnique(changed),
-    ...findRepeated(select(value, 'issuers.*.issuer'), 'is the same issuer as'),
+    ...findRepeated(value, ['issuers.*.issuer'], 'is the same issuer as'),
     ...checkAdminKey(changed, adminKey),
     ...checkModelCase(names.models),
   ];
@@ -142,10 +142,7 @@ const UNIQUE_FIELDS = [
 
 function checkUnique(value: unknown): Finding[] {
   const findings = ['secret', 'secretHash'].flatMap((field) =>
-    findRepeated(
-      [...select(value, `adminKeys.*.${field}`), ...select(value, `tenants.*.keys[].${field}`)],
-      'has the same secret as',
-    ),
+    findRepeated(value, [`adminKeys.*.${field}`, `tenants.*.keys[].${field}`], 'has the same secret as'),
   );
   for (const { lists, field } of UNIQUE_FIELDS) appendAll(findings, findRepeatedNames(value, lists, field));
   return findings;
@@ -153,35 +150,63 @@ function checkUnique(value: unknown): Finding[] {
 
 /** What has the name of another in its list. `lists`: a pattern of lists, `field`: what names their entries. */
 export function findRepeatedNames(value: unknown, lists: string, field: string): Finding[] {
-  return select(value, lists).flatMap((list) => {
-    const names = select(list.value, `[].${field}`).map((name) => ({
-      ...name,
-      path: [...list.path, ...name.path],
-    }));
-    return findRepeated(names, `has the same ${field} as`);
+  const findings: Finding[] = [];
+  visit(value, lists, (list, at) => {
+    if (!Array.isArray(list) || list.length < 2) return;
+    for (const { path, ...finding } of findRepeated(list, [`[].${field}`], `has the same ${field} as`, at)) {
+      findings.push({ ...finding, path: [...at, ...path] });
+    }
   });
+  return findings;
 }
 
 /** A tenant's key that is the admin key too would give that tenant everything. */
 function checkAdminKey(value: unknown, adminKey: string | undefined): Finding[] {
-  const secrets = [...select(value, 'adminKeys.*.secret'), ...select(value, 'tenants.*.keys[].secret')];
-  const same = secrets.filter((secret) => secret.value === adminKey);
-  return same.map(({ path }) => ({
-    path,
-    message: 'is the same as FAIRLEAD_ADMIN_KEY: choose another secret',
-  }));
-}
-
-function findRepeated(selected: readonly Selected[], message: string): Finding[] {
-  const first = new Map<unknown, ConfigPath>();
   const findings: Finding[] = [];
-  for (const { path, value } of selected) {
-    if (typeof value !== 'string') continue;
-    const earlier = first.get(value);
-    if (earlier === undefined) first.set(value, path);
-    else findings.push({ path, message: `${message} ${formatPath(earlier.slice(0, -1))}` });
+  if (adminKey === undefined) return findings;
+  for (const pattern of ['adminKeys.*.secret', 'tenants.*.keys[].secret']) {
+    visit(value, pattern, (secret, path) => {
+      if (secret !== adminKey) return;
+      findings.push({
+        path: [...path],
+        message: 'is the same as FAIRLEAD_ADMIN_KEY: choose another secret',
+      });
+    });
   }
   return findings;
+}
+
+/** @param below leads to the value, in the message */
+function findRepeated(
+  value: unknown,
+  patterns: readonly string[],
+  message: string,
+  below: ConfigPath = [],
+): Finding[] {
+  const findings: Finding[] = [];
+  if (!hasRepeated(value, patterns)) return findings;
+  const first = new Map<unknown, ConfigPath>();
+  for (const { path, value: text } of patterns.flatMap((pattern) => select(value, pattern))) {
+    if (typeof text !== 'string') continue;
+    const earlier = first.get(text);
+    if (earlier === undefined) first.set(text, path);
+    else findings.push({ path, message: `${message} ${formatPath([...below, ...earlier.slice(0, -1)])}` });
+  }
+  return findings;
+}
+
+/** Nearly always nothing is, and then no path is needed. */
+function hasRepeated(value: unknown, patterns: readonly string[]): boolean {
+  const seen = new Set<string>();
+  let texts = 0;
+  for (const pattern of patterns) {
+    visit(value, pattern, (text) => {
+      if (typeof text !== 'string') return;
+      texts += 1;
+      seen.add(text);
+    });
+  }
+  return seen.size < texts;
 }
 
 /** `Smart` beside `smart`: one of them is a slip that sends calls to the wrong targets. */

@@ -272,7 +272,10 @@ function mapValues<T, R>(
 function deepFreeze<T>(value: T): DeepReadonly<T> {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value);
-    for (const child of Object.values(value)) deepFreeze(child);
+    for (const key in value) {
+      const child = value[key];
+      if (typeof child === 'object') deepFreeze(child);
+    }
   }
   return value as DeepReadonly<T>;
 }

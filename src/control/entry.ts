@@ -56,6 +56,13 @@ export function splitListName(name: string): { tenant: string; name: string } {
   return { tenant: name.slice(0, slash), name: name.slice(slash + 1) };
 }
 
+/** Whether an entry in a list is of a tenant, without taking its name apart. */
+export function isOfTenant(name: string, tenant: string): boolean {
+  return name.charCodeAt(tenant.length) === SLASH && name.startsWith(tenant);
+}
+
+const SLASH = '/'.charCodeAt(0);
+
 /**
  * The entries of a document, without what belongs to the instance.
  *
@@ -106,20 +113,31 @@ function notChecked(part: string): Error {
   return new Error(`a document was taken apart without its check: ${part}`);
 }
 
+/** Written out, because there may be a hundred thousand: a computed name takes several times as long. */
+function nameFirst(kind: TenantList, name: string, value: JsonValue): JsonObject {
+  const fields = isObject(value) ? value : undefined;
+  return kind === 'keys' ? { name, ...fields } : { model: name, ...fields };
+}
+
 /** The document that the entries are of; what `splitDocument` took apart, in the order of the entries. */
 export function joinDocument(entries: Iterable<Entry>): JsonObject {
   const document: Map<string, JsonValue> = new Map();
   const sections = new Map<EntryKind, Map<string, JsonValue>>();
   const lists = new Map<string, Map<TenantList, JsonObject[]>>();
+  // Entries of one list mostly come one after the other.
+  let open: { kind: TenantList; tenant: string; list: JsonObject[] } | undefined;
   for (const { kind, name, value } of entries) {
     if (kind === 'settings') document.set(name, value);
     else if (isTenantList(kind)) {
-      const { tenant, name: nameInList } = splitListName(name);
-      const ofTenant = lists.get(tenant) ?? new Map<TenantList, JsonObject[]>();
-      lists.set(tenant, ofTenant);
-      const list = ofTenant.get(kind) ?? [];
-      ofTenant.set(kind, list);
-      list.push({ [TENANT_LISTS[kind]]: nameInList, ...(isObject(value) && value) });
+      if (open?.kind !== kind || !isOfTenant(name, open.tenant)) {
+        const { tenant } = splitListName(name);
+        const ofTenant = lists.get(tenant) ?? new Map<TenantList, JsonObject[]>();
+        lists.set(tenant, ofTenant);
+        const list = ofTenant.get(kind) ?? [];
+        ofTenant.set(kind, list);
+        open = { kind, tenant, list };
+      }
+      open.list.push(nameFirst(kind, name.slice(open.tenant.length + 1), value));
     } else {
       const section = sections.get(kind) ?? new Map();
       sections.set(kind, section);

@@ -18,7 +18,10 @@ export type Schedule = (task: () => void, delayMs: number) => () => void;
 
 export interface EventLogOptions {
   store: Pick<Store, 'db'>;
+  /** Unix milliseconds. */
   now: () => number;
+  /** Viewers read events: they hold no secret, whoever quotes one. */
+  redact<T extends JsonValue>(value: T): T;
   schedule: Schedule;
   /** The store takes no events: told once, until it does. `lost`: events that are in the log alone. */
   onFailure: (error: unknown, lost: number) => void;
@@ -49,13 +52,14 @@ export class EventLog {
       this.#lost += 1;
       return;
     }
+    const { now, redact } = this.#options;
     this.#pending.push({
       id: randomUUIDv7(),
-      created_at: this.#options.now(),
+      created_at: now(),
       kind,
       severity,
-      message,
-      details: JSON.stringify(details),
+      message: redact(message),
+      details: JSON.stringify(redact(details)),
     });
     // While the store fails it is asked now and then.
     if (!this.#cancelRetry) void this.flush();
@@ -64,7 +68,7 @@ export class EventLog {
   /** Newest first; those before the event `before`. One more than `limit` where there are more. What was noted here is among them. */
   async list(before: string | undefined, limit: number): Promise<Event[]> {
     await this.flush();
-    let query = this.#db.selectFrom('events').selectAll();
+    let query = this.#options.store.db.selectFrom('events').selectAll();
     if (before !== undefined) query = query.where('id', '<', before);
     const rows = await query
       .orderBy('id', 'desc')

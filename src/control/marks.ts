@@ -4,7 +4,7 @@ import { isObject, type JsonObject, type JsonValue } from '../conversation/json.
 /**
  * What stands in the place of a credential:
  * `sealed`: its ciphertext, in the store alone; `encrypted`: the same where it is told, a name for the ciphertext;
- * `notStored`: the fingerprint of what only a file has.
+ * `notStored`: the fingerprint of what only a file has, by which a store tells one from another and nobody else anything.
  */
 export type MarkKind = 'sealed' | 'encrypted' | 'notStored';
 

@@ -117,10 +117,16 @@ function readKey(secret: string): Buffer | undefined {
   return KEY_AS_BASE64.test(secret) ? Buffer.from(secret, 'base64url') : undefined;
 }
 
-/** What `FAIRLEAD_SECRET` says; `undefined` where it is not set. The salt is the store's: all instances have the same. */
-export async function openSealer(env: Environment, { db }: Pick<Store, 'db'>): Promise<Sealer | undefined> {
+/** What `FAIRLEAD_SECRET` says; `undefined` where it is not set. `salt`: the store's. */
+export function openSealer(env: Environment, salt: Buffer): Sealer | undefined {
   const secret = readVariable(env, 'FAIRLEAD_SECRET');
-  if (secret === undefined) return undefined;
+  return secret === undefined
+    ? undefined
+    : new Sealer(secret, readVariable(env, 'FAIRLEAD_SECRET_PREVIOUS'), salt);
+}
+
+/** The random salt of a store, made at its first start: all instances have the same. It is told nowhere. */
+export async function readSalt({ db }: Pick<Store, 'db'>): Promise<Buffer> {
   const made = { id: 1, salt: randomBytes(SALT_BYTES).toString('hex') };
   await db
     .insertInto('sealing')
@@ -128,5 +134,5 @@ export async function openSealer(env: Environment, { db }: Pick<Store, 'db'>): P
     .onConflict((conflict) => conflict.column('id').doNothing())
     .execute();
   const { salt } = await db.selectFrom('sealing').select('salt').executeTakeFirstOrThrow();
-  return new Sealer(secret, readVariable(env, 'FAIRLEAD_SECRET_PREVIOUS'), Buffer.from(salt, 'hex'));
+  return Buffer.from(salt, 'hex');
 }

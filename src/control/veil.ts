@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { Finding } from '../config/finding.ts';
-import { type ConfigPath, formatPath, valueAt } from '../config/path.ts';
+import { type ConfigPath, formatPath, mapChildren, valueAt } from '../config/path.ts';
 import { isSensitivePath } from '../config/schema-path.ts';
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
@@ -27,9 +27,12 @@ interface Replacing {
 export class Vault {
   readonly #credentials = new Map<string, string>();
   readonly #keySecrets = new Set<string>();
+  readonly #salt: Buffer;
   readonly #sealer: Sealer | undefined;
 
-  constructor(sealer?: Sealer) {
+  /** `salt`: the store's, of 32 random bytes. Without it nobody can try out what a fingerprint is of. */
+  constructor(salt: Buffer, sealer?: Sealer) {
+    this.#salt = salt;
     this.#sealer = sealer;
   }
 
@@ -118,27 +121,38 @@ export class Vault {
   }
 
   readonly #putFingerprint = (credential: string): JsonObject => {
-    const fingerprint = hash('sha256', `fairlead:${credential}`, 'hex').slice(0, 16);
+    const keyed = createHmac('sha256', this.#salt).update(`fairlead fingerprint ${credential}`);
+    const fingerprint = keyed.digest('hex').slice(0, 16);
     this.#credentials.set(fingerprint, credential);
     return { notStored: fingerprint };
   };
 
-  #veilMapping(mapping: JsonObject, path: ConfigPath, replacing: Replacing): JsonObject {
-    const entries = Object.entries(mapping).flatMap(([key, value]): [string, JsonValue][] => {
-      if (value === undefined) return [];
-      const place = [...path, key];
-      if (isKeySecret(place) && typeof value === 'string' && !value.includes('${')) {
+  /** `path` leads to what is veiled: it is one list that grows and shrinks, for there may be a hundred thousand keys. */
+  #veilMapping(mapping: JsonObject, path: (string | number)[], replacing: Replacing): JsonObject {
+    const entries: [string, JsonValue][] = [];
+    for (const key in mapping) {
+      const value = mapping[key];
+      if (value === undefined) continue;
+      path.push(key);
+      if (isKeySecret(path) && typeof value === 'string' && !value.includes('${')) {
         this.#keySecrets.add(value);
-        return [['secretHash', hashSecret(value)]];
-      }
-      return [[key, this.#veilValue(value, place, replacing)]];
-    });
+        entries.push(['secretHash', hashSecret(value)]);
+      } else entries.push([key, this.#veilValue(value, path, replacing)]);
+      path.pop();
+    }
     return Object.fromEntries(entries);
   }
 
-  #veilValue(value: JsonValue, path: ConfigPath, replacing: Replacing): JsonValue {
-    if (Array.isArray(value))
-      return value.map((entry, index) => this.#veilValue(entry, [...path, index], replacing));
+  #veilValue(value: JsonValue, path: (string | number)[], replacing: Replacing): JsonValue {
+    if (Array.isArray(value)) {
+      const veiled: JsonValue[] = [];
+      for (const entry of value) {
+        path.push(veiled.length);
+        veiled.push(this.#veilValue(entry, path, replacing));
+        path.pop();
+      }
+      return veiled;
+    }
     if (isObject(value)) {
       const restored = mayHoldSecrets(path) ? replacing.restore?.(value, path) : undefined;
       return restored ?? this.#veilMapping(value, path, replacing);
@@ -148,8 +162,9 @@ export class Vault {
     return replacing.put(value, path);
   }
 
-  #unveil(value: JsonValue, path: ConfigPath, root: JsonValue, findings: Finding[]): JsonValue {
+  #unveil(value: JsonValue, path: (string | number)[], root: JsonValue, findings: Finding[]): JsonValue {
     return mapChildren(value, path, (child, place) => {
+      if (typeof child !== 'object') return child;
       if (!isObject(child) || !mayHoldSecrets(place)) return this.#unveil(child, place, root, findings);
       const sealed = readMark(child, 'sealed');
       const fingerprint = readMark(child, 'notStored');
@@ -161,12 +176,12 @@ export class Vault {
           ? this.#credentials.get(fingerprint ?? '')
           : this.#sealer?.unseal(sealed, placeOf(root, place));
       if (credential !== undefined) return credential;
-      findings.push({ path: place, message: sealed === undefined ? NOT_HERE : cannotUnseal(sealed) });
+      findings.push({ path: [...place], message: sealed === undefined ? NOT_HERE : cannotUnseal(sealed) });
       return child;
     });
   }
 
-  #reseal(value: JsonValue, path: ConfigPath, root: JsonValue, findings: Finding[]): JsonValue {
+  #reseal(value: JsonValue, path: (string | number)[], root: JsonValue, findings: Finding[]): JsonValue {
     return mapChildren(value, path, (child, place) => {
       const sealed = readMark(child, 'sealed');
       if (sealed === undefined) return this.#reseal(child, place, root, findings);
@@ -174,7 +189,7 @@ export class Vault {
       const bound = placeOf(root, place);
       const credential = this.#sealer.unseal(sealed, bound);
       if (credential !== undefined) return { sealed: this.#sealer.seal(credential, bound) };
-      findings.push({ path: place, message: cannotUnseal(sealed) });
+      findings.push({ path: [...place], message: cannotUnseal(sealed) });
       return child;
     });
   }
@@ -189,7 +204,7 @@ function cannotUnseal(sealed: string): string {
 /** What is stored at a place, where it is what the mark stands for. */
 function findSealed(document: JsonObject, place: string, mark: string): JsonObject | undefined {
   let found: JsonObject | undefined;
-  const look = (value: JsonValue, path: ConfigPath): JsonValue =>
+  const look = (value: JsonValue, path: (string | number)[]): JsonValue =>
     mapChildren(value, path, (child, at) => {
       const sealed = readMark(child, 'sealed');
       if (sealed === undefined) return look(child, at);
@@ -199,28 +214,6 @@ function findSealed(document: JsonObject, place: string, mark: string): JsonObje
     });
   look(document, []);
   return found;
-}
-
-/** A copy where a child became another; the very same value where none did. */
-function mapChildren(
-  value: JsonValue,
-  path: ConfigPath,
-  map: (child: JsonValue, path: ConfigPath) => JsonValue,
-): JsonValue {
-  if (Array.isArray(value)) {
-    const mapped = value.map((entry, index) => map(entry, [...path, index]));
-    return mapped.every((entry, index) => entry === value[index]) ? value : mapped;
-  }
-  if (!isObject(value)) return value;
-  let copy: JsonObject | undefined;
-  for (const [key, entry] of Object.entries(value)) {
-    if (entry === undefined) continue;
-    const mapped = map(entry, [...path, key]);
-    if (mapped === entry) continue;
-    copy ??= { ...value };
-    copy[key] = mapped;
-  }
-  return copy ?? value;
 }
 
 /** Lists whose entries have names: where in the list one stands may change. */

@@ -37,3 +37,19 @@ export function inputTokens(usage: Usage): number {
 export function outputTokens(usage: Usage): number {
   return usage.output + usage.outputAudio + usage.reasoning;
 }
+
+/** What both used together; an estimate where one of them is. */
+export function addUsage(a: Usage, b: Usage): Usage {
+  const sum: Usage = {
+    input: a.input + b.input,
+    inputAudio: a.inputAudio + b.inputAudio,
+    cacheRead: a.cacheRead + b.cacheRead,
+    cacheWrite: a.cacheWrite + b.cacheWrite,
+    cacheWrite1h: a.cacheWrite1h + b.cacheWrite1h,
+    output: a.output + b.output,
+    outputAudio: a.outputAudio + b.outputAudio,
+    reasoning: a.reasoning + b.reasoning,
+  };
+  if (a.estimated || b.estimated) sum.estimated = true;
+  return sum;
+}

@@ -20,7 +20,7 @@ import { prepareRequest, type UpstreamRequest } from './prepare.ts';
 import { prepareRelayed } from './prepare-relayed.ts';
 import type { AttemptControl, CommittingReceiver, Receiver } from './receiver.ts';
 import { sendError, toGatewayError } from './respond.ts';
-import { noteStart, settleCall } from './settle.ts';
+import { noteStart, settleCall, setUsageAside } from './settle.ts';
 import { signableRequest } from './signable-request.ts';
 import { withoutSecrets } from './upstream-failure.ts';
 
@@ -97,6 +97,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
       status: null,
       outcome: 'ok',
     };
+    if (call.usage) setUsageAside(gateway, call, call.usage);
     call.target = target;
     call.spoken = request.dialect;
     call.attempts.push(this.#record);

@@ -250,22 +250,22 @@ function compileTenant(
   const capture = compileCapture(config.capture);
   const limits = compileTenantLimits(tenant, config, modelLimits, counters);
   const common: TenantCaller = { tenant, mayCall: ofTenant, capture, limits: limits.ofAnyKey };
-  const keys = config.keys.flatMap(
-    ({ name, secret, secretHash, previous, expires, models: keyModels }): CallerKey[] => {
-      const ofKey = keyModels ? compileModelPermission(keyModels) : undefined;
-      const mayCall = ofKey ? (model: string) => ofTenant(model) && ofKey(model) : ofTenant;
-      const key: CallerKey = {
-        tenant,
-        key: name,
-        hash: hashOf({ secret, secretHash }),
-        ...(expires !== undefined && { expiresAt: expires }),
-        caller: { ...common, key: name, mayCall, keyMayCall: ofKey, limits: limits.ofKey(name) },
-      };
-      if (!previous) return [key];
-      const expiresAt = Math.min(previous.until, expires ?? Number.POSITIVE_INFINITY);
-      return [key, { ...key, hash: previous.secretHash, expiresAt }];
-    },
-  );
+  const keys: CallerKey[] = [];
+  for (const { name, secret, secretHash, previous, expires, models: keyModels } of config.keys) {
+    const ofKey = keyModels ? compileModelPermission(keyModels) : undefined;
+    const mayCall = ofKey ? (model: string) => ofTenant(model) && ofKey(model) : ofTenant;
+    const key: CallerKey = {
+      tenant,
+      key: name,
+      hash: secretHash ?? hashOf({ secret, secretHash }),
+      caller: { tenant, key: name, mayCall, keyMayCall: ofKey, capture, limits: limits.ofKey(name) },
+    };
+    if (expires !== undefined) key.expiresAt = expires;
+    keys.push(key);
+    if (!previous) continue;
+    const expiresAt = Math.min(previous.until, expires ?? Number.POSITIVE_INFINITY);
+    keys.push({ ...key, hash: previous.secretHash, expiresAt });
+  }
   return { config, keys, common, limits: limits.own };
 }
 

@@ -186,7 +186,8 @@ class KeptRelay implements Dispatcher.DispatchHandler {
     const failed = readFailedAnswer(this.#dialect, target, this.#status, this.#headers, body, now);
     const fields = { target: target.name, account: account.name, status: this.#status };
     logFailedAnswer(this.#gateway.log, failed, account.secrets(), fields);
-    noteFailure(this.#gateway, this.#place, failed.error);
-    return withoutSecrets(failed.error, account.secrets());
+    const error = withoutSecrets(failed.error, account.secrets());
+    noteFailure(this.#gateway, this.#place, error);
+    return error;
   }
 }

@@ -5,7 +5,7 @@ import { type Demand, type Limit, reservedNanoUsd, spentNanoUsd } from '../quota
 import { describeRefusal } from '../quotas/refusals.ts';
 import { type Refusal, Reservation, USED_NOTHING } from '../quotas/reservation.ts';
 import { boundTokens } from '../tokens/bound-tokens.ts';
-import { OPERATIONS, type Operation, type UsageRecord } from '../usage/record.ts';
+import { isPricedByAttempt, OPERATIONS, type Operation, type UsageRecord } from '../usage/record.ts';
 import type { Call } from './call.ts';
 import { countInput } from './count-input.ts';
 import type { Gateway } from './gateway.ts';
@@ -51,7 +51,12 @@ export function settleQuota(gateway: Gateway, reservation: Reservation, record: 
     return;
   }
   const isPriced = !('unpriced' in OPERATIONS[operation]) && target !== null && hasMoney(reservation.limits);
-  const cost = isPriced ? (costMicroUsd ?? gateway.prices.costMicroUsd(target, usage, startedAt)) : 0;
+  const isPricedAlready = costMicroUsd !== null || isPricedByAttempt(record);
+  const cost = !isPriced
+    ? 0
+    : isPricedAlready
+      ? costMicroUsd
+      : gateway.prices.costMicroUsd(target, usage, startedAt);
   // The ledger need not price it again, unless it is to be counted first.
   if (isPriced && !usage.estimated) record.costMicroUsd = cost;
   gateway.quotas.settle(reservation, {

@@ -1,4 +1,6 @@
-import { OPERATIONS, type UsageRecord } from '../usage/record.ts';
+import { addUsage, type Usage } from '../conversation/usage.ts';
+import { boundUsage } from '../usage/call-row.ts';
+import { isPricedByAttempt, OPERATIONS, type UsageRecord } from '../usage/record.ts';
 import type { Call, Outcome } from './call.ts';
 import { estimateInput } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
@@ -24,6 +26,40 @@ export function noteStart(gateway: Gateway, call: Call, account: string): void {
     estimatedInput: isEstimable ? estimateInput(call.body.length) : null,
     reservedCostMicroUsd: isFreeCall ? 0 : call.reservedCostMicroUsd,
   });
+}
+
+/** What the newest attempt used before it failed stays with it, at its own target's price, when the next one begins. */
+export function setUsageAside(gateway: Gateway, call: Call, usage: Usage): void {
+  call.usage = undefined;
+  const attempt = call.attempts.at(-1);
+  if (!attempt || unsaid(call, usage)) return;
+  attempt.usage = boundUsage(usage);
+  attempt.costMicroUsd = priceOf(gateway, call, attempt.target, attempt.usage);
+}
+
+/** Of what no provider counted, and is not to be guessed. */
+function unsaid({ door }: Call, { estimated }: Usage): boolean {
+  return (
+    door.operation === 'count' || (estimated === true && OPERATIONS[door.operation].unsaid !== 'estimate')
+  );
+}
+
+function priceOf(gateway: Gateway, call: Call, target: string, usage: Usage): number | null {
+  if ('unpriced' in OPERATIONS[call.door.operation]) return null;
+  return gateway.prices.costMicroUsd(target, usage, call.startedAt);
+}
+
+/** Adds what attempts before the last used to a record of what the last one did. */
+function addEarlier(gateway: Gateway, call: Call, record: UsageRecord): void {
+  const { target, usage } = record;
+  let cost = usage && target !== null ? priceOf(gateway, call, target, boundUsage(usage)) : 0;
+  for (const attempt of call.attempts) {
+    if (!attempt.usage) continue;
+    record.usage = record.usage ? addUsage(record.usage, attempt.usage) : attempt.usage;
+    // What has no price makes the whole one unknown.
+    cost = cost === null || attempt.costMicroUsd == null ? null : cost + attempt.costMicroUsd;
+  }
+  record.costMicroUsd ??= cost;
 }
 
 /**
@@ -54,9 +90,11 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
     firstTokenMs: call.firstTokenMs ?? null,
     attempts: call.attempts,
   };
+  const hasEarlier = isPricedByAttempt(record);
+  if (hasEarlier) addEarlier(gateway, call, record);
   if (call.reservation) settleQuota(gateway, call.reservation, record);
   // What an answer that broke off had used is known by what came through, not by what was asked.
-  const recount = outcome === 'ok' && isEstimable ? gateway.lateCounts.plan(call) : undefined;
+  const recount = outcome === 'ok' && isEstimable && !hasEarlier ? gateway.lateCounts.plan(call) : undefined;
   gateway.ledger.append(record, recount, call.started);
 }
 

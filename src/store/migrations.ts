@@ -16,6 +16,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0040_revisions': { up: createRevisions },
   '0050_access_requests': { up: createAccessRequests },
   '0060_sealing': { up: createSealing },
+  '0070_usage_summed': { up: createUsageSummed },
 };
 
 /**
@@ -238,4 +239,18 @@ async function createSealing(db: Kysely<unknown>): Promise<void> {
     .addColumn('id', 'integer', (column) => column.primaryKey().notNull())
     .addColumn('salt', 'text', (column) => column.notNull())
     .execute();
+}
+
+/**
+ * SQLite: up to which row calls are in the tables of sums (`sqlite/sums-writer.ts`). Stores that were written before this step have
+ * it already.
+ */
+async function createUsageSummed(db: Kysely<unknown>): Promise<void> {
+  if (!(db.getExecutor().adapter instanceof SqliteAdapter)) return;
+  await db.schema
+    .createTable('usage_summed')
+    .ifNotExists()
+    .addColumn('summed_to', 'integer', (column) => column.notNull())
+    .execute();
+  await sql`insert into usage_summed select 0 where not exists (select * from usage_summed)`.execute(db);
 }

@@ -1,7 +1,7 @@
 import type { DialectName } from '../conversation/conversation.ts';
 import type { CallOutcome, Operation } from '../usage/record.ts';
 
-/** The tables as queries see them. `migrations.ts` makes them; the two change together. */
+/** The tables as queries see them. `migrations.ts` makes them; the two change together. `usage_summed` is SQLite's own (`sqlite/sums-writer.ts`). */
 export interface Database {
   calls: CallRow;
   keys: KeyRow;

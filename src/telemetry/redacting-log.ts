@@ -17,12 +17,14 @@ const NO_SECRETS: Secrets = { few: [], many: new Set() };
 
 export interface RedactingLog {
   log: Logger;
+  /** The same of what is told elsewhere: a copy without secrets, of texts, lists and mappings of them. */
+  redact<T>(value: T): T;
   /** @param secrets asked for when something is written: tokens are renewed, configurations replaced */
   hide(secrets: () => Secrets): void;
 }
 
 /**
- * A log that writes without secrets: its messages, texts beside them, and errors in whole. What nobody foresaw may quote
+ * A log that writes without secrets: its messages, all fields beside them, and errors in whole. What nobody foresaw may quote
  * anything, in its message, its stack or a field that a library gave it, and pino makes an error's message its own.
  *
  * @param destination absent: standard output
@@ -41,15 +43,10 @@ export function openLog(level: string, destination?: DestinationStream): Redacti
   };
   const options = {
     level,
-    serializers: {
-      err: (error: unknown) =>
-        redactDeep(error instanceof Error ? stdSerializers.err(error) : error, redactor(), MAX_DEPTH),
-    },
+    // What an error says is redacted with the other fields of its line.
+    serializers: { err: (error: unknown) => error },
     formatters: {
-      log: (fields: object) => {
-        const redact = redactor();
-        return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, textOr(value, redact)]));
-      },
+      log: (fields: object) => redactDeep(fields, redactor(), MAX_DEPTH + 1) as Record<string, unknown>,
     },
     hooks: {
       logMethod(this: Logger, args: Parameters<pino.LogFn>, write: pino.LogFn) {
@@ -57,17 +54,15 @@ export function openLog(level: string, destination?: DestinationStream): Redacti
         const redact = redactor();
         const said = message ?? messageOf(first);
         const rest = said === undefined ? [] : [said, ...values];
-        Reflect.apply(
-          write,
-          this,
-          [first, ...rest].map((value) => textOr(value, redact)),
-        );
+        const start = typeof first === 'string' ? redact(first) : first;
+        Reflect.apply(write, this, [start, ...rest.map((value) => redactDeep(value, redact, MAX_DEPTH))]);
       },
     },
   };
   const log = destination ? pino(options, destination) : pino(options);
   return {
     log,
+    redact: (value) => redactDeep(value, redactor(), MAX_DEPTH + 1) as typeof value,
     hide: (list) => {
       secrets = list;
     },
@@ -81,16 +76,14 @@ function messageOf(first: unknown): unknown {
   return (first.err as { message?: unknown } | undefined | null)?.message;
 }
 
-function textOr(value: unknown, redact: Redact): unknown {
-  return typeof value === 'string' ? redact(value) : value;
-}
-
 function redactDeep(value: unknown, redact: Redact, depth: number): unknown {
   if (typeof value === 'string') return redact(value);
   if (typeof value !== 'object' || value === null) return typeof value === 'bigint' ? String(value) : value;
   // Byte by byte they would fill the log, and say a secret in numbers.
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
   if (depth === 0) return undefined;
+  if (value instanceof Error) return redactDeep({ ...stdSerializers.err(value) }, redact, depth);
+  if (value instanceof Date) return value.toJSON();
   if (Array.isArray(value)) return value.map((item) => redactDeep(item, redact, depth - 1));
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [redact(key), redactDeep(inner, redact, depth - 1)]),

@@ -77,13 +77,13 @@ export class KeyRing<Key extends HashedKey = TenantKey> {
     const shards: (ReadonlyMap<string, Key> | undefined)[] = from
       ? [...from.#shards]
       : new Array(SHARDS).fill(undefined);
-    const own = new Map<number, Map<string, Key>>();
+    const own: (Map<string, Key> | undefined)[] = new Array(SHARDS).fill(undefined);
     const shardOf = (hash: string): Map<string, Key> => {
       const index = shardIndex(hash);
-      let shard = own.get(index);
+      let shard = own[index];
       if (!shard) {
         shard = new Map(shards[index]);
-        own.set(index, shard);
+        own[index] = shard;
         shards[index] = shard;
       }
       return shard;
@@ -138,8 +138,18 @@ const SHARDS = 256;
 const NO_KEYS: ReadonlyMap<string, never> = new Map<string, never>();
 
 function shardIndex(hash: string): number {
-  return Number.parseInt(hash.slice(0, 2), 16);
+  return 16 * digitAt(hash, 0) + digitAt(hash, 1);
 }
+
+/** Of lower-case hex. */
+function digitAt(hash: string, at: number): number {
+  const code = hash.charCodeAt(at);
+  return code <= CODE_OF_9 ? code - CODE_OF_0 : code - CODE_OF_A + 10;
+}
+
+const CODE_OF_0 = '0'.charCodeAt(0);
+const CODE_OF_9 = '9'.charCodeAt(0);
+const CODE_OF_A = 'a'.charCodeAt(0);
 
 function nameKey({ tenant, key }: HashedKey): string {
   return tenant === undefined ? `'${key}' (admin)` : `'${key}' of tenant '${tenant}'`;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ERROR_KINDS, type ErrorKind } from '../conversation/gateway-error.ts';
+import type { Usage } from '../conversation/usage.ts';
 import { quoteName, writeNumber } from './json-words.ts';
 import type { AttemptRecord, CallOutcome, UsageRecord } from './record.ts';
 
@@ -10,7 +11,7 @@ import type { AttemptRecord, CallOutcome, UsageRecord } from './record.ts';
 
 export const anyOutcome = z.enum(['ok', 'interrupted', ...(Object.keys(ERROR_KINDS) as ErrorKind[])]);
 
-/** One attempt. The target is left out, or 0 before what was dropped, where it is the record's own. */
+/** One attempt. What it has nothing of is left out, or 0 before what follows; so is the target where it is the record's own. */
 export type AttemptFields = [
   account: string,
   startedAfterUs: number,
@@ -18,13 +19,35 @@ export type AttemptFields = [
   status: number | null,
   outcome: CallOutcome,
   target?: string | 0 | undefined,
-  dropped?: string[] | undefined,
+  dropped?: string[] | 0 | undefined,
+  used?: UsedFields | undefined,
 ];
+
+/** What an attempt used that another followed. */
+type UsedFields = [
+  costMicroUsd: number | null,
+  estimated: 0 | 1,
+  input: number,
+  output: number,
+  cacheRead: number,
+  cacheWrite: number,
+  cacheWrite1h: number,
+  inputAudio: number,
+  outputAudio: number,
+  reasoning: number,
+];
+
+const tokens = z.number();
+const usedFields: z.ZodType<UsedFields> = z.tuple([
+  ...[z.number().nullable(), z.union([z.literal(0), z.literal(1)])],
+  ...[tokens, tokens, tokens, tokens, tokens, tokens, tokens, tokens],
+] as const);
 
 export const attemptsFields: z.ZodType<AttemptFields[]> = z.array(
   z.tuple([
     ...[z.string(), z.number(), z.number(), z.number().nullable(), anyOutcome],
-    ...[z.union([z.string(), z.literal(0)]).optional(), z.array(z.string()).optional()],
+    z.union([z.string(), z.literal(0)]).optional(),
+    ...[z.union([z.array(z.string()), z.literal(0)]).optional(), usedFields.optional()],
   ] as const),
 );
 
@@ -39,18 +62,46 @@ export function writeAttempts({ attempts, target }: Pick<UsageRecord, 'attempts'
 }
 
 function writeAttempt(attempt: AttemptRecord, ownTarget: string | null): string {
-  const { target, account, startedAfterMs, durationMs, status, outcome, dropped } = attempt;
+  const { target, account, startedAfterMs, durationMs, status, outcome, dropped, usage } = attempt;
   const after = writeNumber(toMicroseconds(startedAfterMs));
   const duration = writeNumber(toMicroseconds(durationMs));
   const fields = `[${quoteName(account)},${after},${duration},${writeNumber(status)},"${outcome}"`;
-  if (target === ownTarget && !dropped) return `${fields}]`;
+  if (target === ownTarget && !dropped && !usage) return `${fields}]`;
   const other = target === ownTarget ? '0' : quoteName(target);
+  if (usage) {
+    const used = writeUsed(usage, attempt.costMicroUsd ?? null);
+    return `${fields},${other},${JSON.stringify(dropped ?? 0)},${JSON.stringify(used)}]`;
+  }
   return dropped ? `${fields},${other},${JSON.stringify(dropped)}]` : `${fields},${other}]`;
+}
+
+function writeUsed(usage: Usage, costMicroUsd: number | null): UsedFields {
+  const { input, output, cacheRead, cacheWrite, cacheWrite1h, inputAudio, outputAudio, reasoning } = usage;
+  const counts = [
+    input,
+    output,
+    cacheRead,
+    cacheWrite,
+    cacheWrite1h,
+    inputAudio,
+    outputAudio,
+    reasoning,
+  ] as const;
+  return [costMicroUsd, usage.estimated ? 1 : 0, ...counts];
+}
+
+function readUsed([costMicroUsd, estimated, input, output, ...others]: UsedFields) {
+  const [cacheRead, cacheWrite, cacheWrite1h, inputAudio, outputAudio, reasoning] = others;
+  const usage: Usage = {
+    ...{ input, inputAudio, cacheRead, cacheWrite, cacheWrite1h, output, outputAudio, reasoning },
+    ...(estimated === 1 && { estimated: true }),
+  };
+  return { usage, costMicroUsd };
 }
 
 /** The inverse of `writeAttempts`, parsed. `ownTarget`: the record's. */
 export function readAttempts(attempts: readonly AttemptFields[], ownTarget: string | null): AttemptRecord[] {
-  return attempts.map(([account, startedAfterUs, durationUs, status, outcome, target, dropped]) => ({
+  return attempts.map(([account, startedAfterUs, durationUs, status, outcome, target, dropped, used]) => ({
     target: typeof target === 'string' ? target : (ownTarget ?? ''),
     account,
     startedAfterMs: startedAfterUs / 1000,
@@ -58,5 +109,6 @@ export function readAttempts(attempts: readonly AttemptFields[], ownTarget: stri
     status,
     outcome,
     ...(dropped && { dropped }),
+    ...(used && readUsed(used)),
   }));
 }

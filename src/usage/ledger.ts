@@ -7,7 +7,7 @@ import { boundUsage, toCallRow } from './call-row.ts';
 import type { Journal, Segment, StartNote, Waiting } from './journal.ts';
 import { readJournal, type StartedCall } from './journal-lines.ts';
 import type { PriceBook } from './prices.ts';
-import { OPERATIONS, type UsageRecord } from './record.ts';
+import { isPricedByAttempt, OPERATIONS, type UsageRecord } from './record.ts';
 
 /** Runs a task once after a delay; the function given back calls it off. */
 export type Schedule = (task: () => void, delayMs: number) => () => void;
@@ -292,7 +292,8 @@ export class Ledger {
     const usage = record.usage && boundUsage(record.usage);
     record.usage = usage;
     const isPriced = !('unpriced' in OPERATIONS[record.operation]);
-    if (isPriced && record.costMicroUsd === null && target !== null && usage !== null) {
+    const isUnpriced = record.costMicroUsd === null && !isPricedByAttempt(record);
+    if (isPriced && isUnpriced && target !== null && usage !== null) {
       record.costMicroUsd = this.#prices.costMicroUsd(target, usage, startedAt);
     }
     return toCallRow(record);

@@ -49,9 +49,9 @@ export interface UsageRecord {
   /** `provider/model-version` of the last attempt; `null` where there was none. */
   target: string | null;
   stream: boolean;
-  /** `null` where nothing was generated or the provider did not say. */
+  /** Of all its attempts. `null` where nothing was generated or the provider did not say. */
   usage: Usage | null;
-  /** Millionths of a US dollar, and fractions of them; `null` where the price is unknown (never 0 for that). */
+  /** Of all its attempts, each at its target's price. Millionths of a US dollar, and fractions of them; `null` where the price is unknown (never 0 for that). */
   costMicroUsd: number | null;
   outcome: CallOutcome;
   /** The HTTP status that the caller got (499: it went away before; 0: the gateway was killed, and nobody knows). */
@@ -75,6 +75,15 @@ export interface AttemptRecord {
   /** The provider's HTTP status; `null` where no answer came. */
   status: number | null;
   outcome: CallOutcome;
+  /** What it used, and the cost of that at its own target's price, where another attempt followed it; absent where that was nothing. */
+  usage?: Usage;
+  costMicroUsd?: number | null;
   /** What its answer said and the caller's dialect has no word for; absent where there was nothing. */
   dropped?: string[];
+}
+
+/** Whether an attempt before the last used something, too: then its parts are priced, and the whole has no one price. */
+export function isPricedByAttempt({ attempts }: Pick<UsageRecord, 'attempts'>): boolean {
+  // Nearly all calls have one.
+  return attempts.length > 1 && attempts.some(({ usage }) => usage !== undefined);
 }

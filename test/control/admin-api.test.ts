@@ -1,10 +1,21 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { adminClient } from '../support/admin.ts';
 import { onEachDatabaseInTurn } from '../support/databases.ts';
 import { startGateway, TEST_KEY } from '../support/gateway.ts';
 
 const HELLO = { model: 'echo/echo', messages: [{ role: 'user', content: 'Hello' }] };
+
+interface Described {
+  content: { 'application/json': { schema: Schema } };
+}
+
+interface Schema {
+  properties?: Record<string, Schema>;
+  items?: Schema;
+  required?: string[];
+}
 
 onEachDatabaseInTurn((database) => {
   async function startAdmin(context: TestContext, config: object = {}) {
@@ -201,9 +212,8 @@ onEachDatabaseInTurn((database) => {
         'tenants.globex.grants[1].model',
         /has the same model as/,
       ],
-      ['/tenants/globex', { models: ['*'], keys: 'nonsense' }, 'keys', /a list of keys/],
-      ['/tenants/beta', { models: ['*'], grants: 'nonsense' }, 'grants', /a list of grants/],
-      ['/tenants/beta', { models: ['*'], keys: [keys[0], keys[0]] }, 'keys[1].name', /has the same name as/],
+      ['/tenants/globex', { models: ['*'], keys: 'nonsense' }, 'keys', /have a door of their own/],
+      ['/tenants/beta', { models: ['*'], grants: 'nonsense' }, 'grants', /have a door of their own/],
     ];
     for (const [path, body, param, message] of table) {
       const answer = await admin.ask('PUT', path, body);
@@ -250,6 +260,69 @@ onEachDatabaseInTurn((database) => {
       }
     }
     assert.equal((await owner.ask('GET', '/tenants')).status, 401);
+  });
+
+  test('keys and grants of a tenant are made at their own doors, whatever the role', async (context) => {
+    const { admin, call } = await startAdmin(context);
+    await admin.must('PUT', '/tenants/t', { models: ['*'] });
+    const { body } = await admin.must('POST', '/tenants/t/keys', { name: 'k' });
+    const chosen = { name: 'k', secretHash: 'a'.repeat(64) };
+    const table: [method: string, path: string, body: object, param: string, door: string][] = [
+      ['PUT', '/tenants/t', { models: ['*'], keys: [chosen] }, 'keys', '/admin/v1/tenants/t/keys'],
+      ['PUT', '/tenants/t', { models: ['*'], keys: [] }, 'keys', '/admin/v1/tenants/t/keys'],
+      ['PATCH', '/tenants/t', { keys: [chosen] }, 'keys', '/admin/v1/tenants/t/keys'],
+      ['PATCH', '/tenants/t', { keys: null }, 'keys', '/admin/v1/tenants/t/keys'],
+      ['POST', '/tenants', { name: 'u', models: ['*'], keys: [chosen] }, 'keys', '/admin/v1/tenants/u/keys'],
+      ['PUT', '/tenants/t', { models: [], grants: [{ model: 'echo/*' }] }, 'grants', '…/grants/MODEL'],
+      ['PATCH', '/tenants/t', { grants: [{ model: 'echo/*' }] }, 'grants', '…/grants/MODEL'],
+    ];
+    for (const [method, path, sent, param, named] of table) {
+      const { status, body: told } = await admin.ask(method, path, sent);
+      const where = `${method} ${path} ${JSON.stringify(sent)}: ${JSON.stringify(told)}`;
+      assert.deepEqual([status, told.error?.param, told.error?.code], [400, param, 'has_own_door'], where);
+      assert.ok(told.error?.message.includes(named.replace('…', `/admin/v1${path}`)), where);
+    }
+    assert.equal((await admin.ask('GET', '/tenants/u')).status, 404);
+    assert.equal(await call(String(body['secret'])), 200);
+    // Neither is lost with what the door does change.
+    await admin.must('PUT', '/tenants/t/grants/echo%2F*', {});
+    await admin.must('PUT', '/tenants/t', { models: [] });
+    assert.equal(await call(String(body['secret'])), 200);
+  });
+
+  test('what was kept of a call is for operators and owners; a viewer reads its record', async (context) => {
+    const { admin, gateway } = await startAdmin(context, {
+      tenants: {
+        acme: { models: ['*'], capture: { mode: 'full' }, keys: [{ name: 'app', secret: TEST_KEY }] },
+        quiet: { models: ['*'], keys: [{ name: 'app', secret: `${TEST_KEY}-quiet` }] },
+      },
+    });
+    const make = async (role: string) => {
+      const { body } = await admin.must('POST', '/admin-keys', { name: role, role });
+      return adminClient(gateway.url, String(body['secret']));
+    };
+    const [viewer, operator] = [await make('viewer'), await make('operator')];
+    const ask = async (key: string) => {
+      const headers = { authorization: `Bearer ${key}` };
+      const answer = await gateway.post('/v1/chat/completions', HELLO, { headers });
+      await answer.text();
+      return `/calls/${answer.headers.get('x-request-id')}`;
+    };
+    const [kept, notKept] = [await ask(TEST_KEY), await ask(`${TEST_KEY}-quiet`)];
+    await gateway.calls(2);
+    for (let waited = 0; (await admin.must('GET', kept)).body['capture'] === null; waited += 25) {
+      assert.ok(waited < 10_000, 'nothing was kept');
+      await sleep(25);
+    }
+    assert.match(JSON.stringify((await operator.must('GET', kept)).body['capture']), /Hello/);
+    const refused = await viewer.ask('GET', kept);
+    assert.deepEqual([refused.status, refused.body.error?.code], [403, 'role_required']);
+    assert.match(String(refused.body.error?.message), /'operator'.*\?capture=false/);
+    assert.doesNotMatch(JSON.stringify(refused.body), /Hello/);
+    const record = (await viewer.must('GET', `${kept}?capture=false`)).body;
+    assert.deepEqual([record['tenant'], Object.hasOwn(record, 'capture')], ['acme', false]);
+    assert.equal((await viewer.must('GET', notKept)).body['capture'], null);
+    assert.equal((await viewer.ask('GET', `${kept}?capture=maybe`)).status, 400);
   });
 
   test('a restore brings everything back, but revoked keys only where that is asked for', async (context) => {
@@ -326,6 +399,34 @@ onEachDatabaseInTurn((database) => {
     };
     assert.ok(description.paths['/admin/v1/tenants/{tenant}/keys/{key}/rotate']?.['post']?.requestBody);
     assert.ok(description.paths['/admin/v1/config']?.['put']?.requestBody);
+    const operation = (method: string, path: string) => {
+      const found = description.paths[`/admin/v1${path}`]?.[method];
+      const { requestBody, responses } = found as unknown as {
+        requestBody?: Described;
+        responses: Record<string, Described>;
+      };
+      const schemaOf = (one: Described | undefined) => one?.content['application/json'].schema;
+      return { takes: schemaOf(requestBody), gives: schemaOf(responses['200'] ?? responses['201']) };
+    };
+    const namesOf = (schema: Schema | undefined) => Object.keys(schema?.properties ?? {});
+    const ofKey = ['expires', 'models', 'prompts', 'limits'];
+    const key = operation('post', '/tenants/{tenant}/keys');
+    assert.deepEqual(namesOf(key.takes).sort(), ['name', ...ofKey].sort());
+    assert.deepEqual(namesOf(operation('patch', '/tenants/{tenant}/keys/{key}').takes).sort(), ofKey.sort());
+    for (const name of ['name', 'owner', 'secret', 'limits'])
+      assert.ok(namesOf(key.gives).includes(name), name);
+    const { takes, gives } = operation('patch', '/tenants/{name}');
+    assert.equal(takes?.required, undefined);
+    assert.ok(!namesOf(takes).includes('keys') && namesOf(takes).includes('limits'));
+    assert.ok(namesOf(gives).includes('owner') && namesOf(gives).includes('limits'));
+    const list = operation('get', '/tenants').gives;
+    assert.deepEqual(namesOf(list), ['data', 'nextCursor']);
+    assert.deepEqual(
+      list?.properties?.['data']?.items?.properties && namesOf(list.properties['data'].items),
+      namesOf(gives),
+    );
+    for (const path of ['/revisions', '/events'])
+      assert.deepEqual(namesOf(operation('get', path).gives), ['data', 'nextCursor']);
   });
 
   test('limits change while calls run: what was used counts on, and what was spent counts in new budgets', async (context) => {

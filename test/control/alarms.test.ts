@@ -71,6 +71,7 @@ test('what is told again and again is an event once a minute, with how often it 
     store,
     now,
     schedule: time.schedule,
+    redact: (value) => value,
     onFailure: (error) => assert.fail(String(error)),
   });
   const logged: object[] = [];
@@ -104,6 +105,7 @@ onEachDatabase((database) => {
       store,
       now: () => time.nowMs,
       schedule: time.schedule,
+      redact: (value) => value,
       onFailure: (error) => failures.push(error),
     });
     await sql`alter table events rename to away`.execute(store.db);

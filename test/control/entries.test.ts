@@ -160,6 +160,7 @@ test('what one owner has the other cannot take, and nothing is changed then', ()
   );
 });
 
+const SALT = Buffer.alloc(32);
 const variable = (name: string) => `\${${name}}`;
 
 for (const [how, sealer] of [
@@ -170,7 +171,7 @@ for (const [how, sealer] of [
     const secret = fc.stringMatching(/^[A-Za-z0-9]{12,20}$/);
     fc.assert(
       fc.property(secret, secret, secret, (apiKey, header, keySecret) => {
-        const vault = new Vault(sealer);
+        const vault = new Vault(SALT, sealer);
         const document: JsonObject = {
           providers: {
             p: {
@@ -199,7 +200,7 @@ for (const [how, sealer] of [
           t: { models: ['*'], keys: [{ name: 'k', secretHash: hashSecret(keySecret) }] },
         });
         assert.deepEqual(findings, []);
-        if (sealer) assert.deepEqual(new Vault(sealer).unveil(veiled, findings), unveiled);
+        if (sealer) assert.deepEqual(new Vault(SALT, sealer).unveil(veiled, findings), unveiled);
         for (const entry of splitDocument(veiled)) assert.equal(vault.reseal(entry, findings), entry.value);
         assert.doesNotMatch(JSON.stringify(hideSealed(veiled)), /"v1\./);
       }),
@@ -208,9 +209,32 @@ for (const [how, sealer] of [
 }
 
 test('a credential that another instance wrote out is found missing, by its path', () => {
-  const veiled = new Vault().veil({ providers: { p: { accounts: [{ name: 'n', apiKey: 'sk-abcdefgh' }] } } });
+  const veiled = new Vault(SALT).veil({
+    providers: { p: { accounts: [{ name: 'n', apiKey: 'sk-abcdefgh' }] } },
+  });
   const findings: { path: unknown; message: string }[] = [];
-  new Vault().unveil(veiled, findings as []);
+  new Vault(SALT).unveil(veiled, findings as []);
   assert.deepEqual(findings[0]?.path, ['providers', 'p', 'accounts', 0, 'apiKey']);
   assert.match(String(findings[0]?.message), /not stored/);
+});
+
+test('what a tenant has in a list is found whichever tenants come between, and after it was gone', () => {
+  const layers = new Layers();
+  const key = (name: string, after: JsonObject | undefined, before?: JsonObject): Change => ({
+    owner: 'api',
+    kind: 'keys',
+    name,
+    before,
+    after,
+  });
+  layers.apply([key('a/1', { n: 1 }), key('ab/1', { n: 2 }), key('a/2', { n: 3 }), key('a/b/1', { n: 4 })]);
+  const namesOf = (tenant: string) => layers.ofTenant('keys', tenant).map(({ name }) => name);
+  assert.deepEqual([namesOf('a'), namesOf('ab')], [['a/1', 'a/2', 'a/b/1'], ['ab/1']]);
+  layers.apply([key('ab/1', undefined, { n: 2 })]);
+  layers.apply([key('ab/1', { n: 5 })]);
+  assert.deepEqual(layers.find('keys', 'ab/1')?.value, { n: 5 });
+  assert.deepEqual(
+    layers.ofKind('keys').map(({ name }) => name),
+    ['a/1', 'a/2', 'a/b/1', 'ab/1'],
+  );
 });

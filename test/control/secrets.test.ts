@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { splitDocument } from '../../src/control/entry.ts';
 import { Layers } from '../../src/control/layers.ts';
 import { resealAll } from '../../src/control/reseal.ts';
-import { openSealer, Sealer } from '../../src/control/sealer.ts';
+import { openSealer, readSalt, Sealer } from '../../src/control/sealer.ts';
 import { Vault } from '../../src/control/veil.ts';
 import type { JsonObject } from '../../src/conversation/json.ts';
 import { adminClient } from '../support/admin.ts';
@@ -116,10 +116,11 @@ onEachDatabaseInTurn((database) => {
   test('the salt is made once a store: instances that start at the same time have the same keys', async (context) => {
     const store = await database.open(context);
     const env = { FAIRLEAD_SECRET: SECRET };
-    const [one, two] = await Promise.all([openSealer(env, store), openSealer(env, store)]);
+    const salts = await Promise.all([readSalt(store), readSalt(store)]);
+    const [one, two] = salts.map((salt) => openSealer(env, salt));
     assert.ok(one && two);
     assert.equal(two.unseal(one.seal(KEY, 'here'), 'here'), KEY);
-    assert.equal(await openSealer({}, store), undefined);
+    assert.equal(openSealer({}, salts[0]), undefined);
   });
 });
 
@@ -311,6 +312,32 @@ async function until(what: string, check: () => Promise<boolean>): Promise<void>
   assert.fail(`in vain: ${what}`);
 }
 
+test('a mark of what only a file has tells nothing: by another store it is another one, by the same the same', async (context) => {
+  const file = `
+server: { port: 0 }
+providers: { up: { adapter: echo, headers: { x-proxy: weak-word } } }
+tenants: { acme: { models: ["*"] } }
+`;
+  const markOf = async (gateway: TestGateway) => {
+    const { body } = await adminClient(gateway.url).must('GET', '/providers/up');
+    const { notStored } = (body['headers'] as { 'x-proxy': { notStored: string } })['x-proxy'];
+    assert.match(notStored, /^[0-9a-f]{16}$/);
+    return notStored;
+  };
+  const [one, other] = [await setUp(context), await setUp(context)];
+  const first = await one.start({}, file);
+  const mark = await markOf(first);
+  await first.stop();
+  const again = await one.start({}, file);
+  assert.equal(await markOf(again), mark);
+  const { body } = await adminClient(again.url).must('GET', '/revisions');
+  assert.equal((body['data'] as object[]).length, 1);
+  assert.notEqual(await markOf(await other.start({}, file)), mark);
+  for (const text of ['weak-word', 'fairlead:weak-word']) {
+    assert.ok(!hash('sha256', text, 'hex').startsWith(mark), 'it can be guessed by whoever reads it');
+  }
+});
+
 test('the secret of a key that is encrypted is bound to its tenant and name, not to its place in the list', async (context) => {
   const { start } = await setUp(context);
   const secret = 'sk-fl-of-a-default-0123456789';
@@ -369,17 +396,17 @@ tenants: { acme: { models: ["*"], keys: [{ name: app, secret: "\${APP_KEY:-sk-fl
 
 test('what cannot be read under the secrets that are here is not encrypted again, and that is told', () => {
   const salt = randomBytes(32);
-  const old = new Vault(new Sealer(SECRET, undefined, salt));
+  const old = new Vault(salt, new Sealer(SECRET, undefined, salt));
   const accounts = [{ name: 'main', apiKey: KEY }];
   const entries = splitDocument(old.veil({ providers: { up: { accounts } } })).map((entry) => ({
     ...entry,
     owner: 'api' as const,
   }));
   const layers = new Layers(entries);
-  assert.throws(() => resealAll(layers, new Vault(new Sealer(NEXT_SECRET, undefined, salt))), {
+  assert.throws(() => resealAll(layers, new Vault(salt, new Sealer(NEXT_SECRET, undefined, salt))), {
     name: 'GatewayError',
     param: 'providers.up.accounts[0].apiKey',
     message: /under another secret than this instance has/,
   });
-  assert.equal(resealAll(layers, new Vault(new Sealer(NEXT_SECRET, SECRET, salt))).length, 1);
+  assert.equal(resealAll(layers, new Vault(salt, new Sealer(NEXT_SECRET, SECRET, salt))).length, 1);
 });

@@ -33,9 +33,15 @@ export interface BareOptions {
 }
 
 export function makeInstance(store: Store, loaded: LoadedConfig, options: BareOptions = {}): BareInstance {
-  const { vault = new Vault(), now = Date.now, compile } = options;
+  const { vault = new Vault(Buffer.alloc(32)), now = Date.now, compile } = options;
   const log: NewsLog = { info: ignore, warn: ignore, error: ignore };
-  const eventLog = new EventLog({ store, now, schedule: scheduleTimeout, onFailure: ignore });
+  const eventLog = new EventLog({
+    store,
+    now,
+    schedule: scheduleTimeout,
+    redact: (value) => value,
+    onFailure: ignore,
+  });
   let compiled = 0;
   const control = new ControlPlane({
     loaded,

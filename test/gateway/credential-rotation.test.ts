@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '../../src/conversation/json.ts';
 import { adminClient } from '../support/admin.ts';
 import { startFakeOpenAi } from '../support/fake-openai.ts';
-import { startGateway } from '../support/gateway.ts';
+import { startGateway, TEST_KEY } from '../support/gateway.ts';
 
 const OLD = 'sk-the-old-credential-0000000000';
 const NEW = 'sk-the-new-credential-1111111111';
@@ -330,4 +330,39 @@ test('a call that the target cannot express is no probe', async (context) => {
   assert.equal(refused.status, 400, await refused.text());
   assert.equal(sent.length, 1);
   assert.equal((await call()).status, 200);
+});
+
+test('a credential that a provider quotes is in no event, and no log line', async (context) => {
+  const { admin, gateway, events, good, answerNew } = await setUp(context, [OLD, NEW], {
+    accounts: [{ name: 'main', apiKey: OLD }],
+  });
+  await admin.must('POST', '/providers/up/accounts/main/rotate', { apiKey: NEW, share: 0.1, proveAfter: 99 });
+  good.delete(OLD);
+  const answer = await gateway.post('/v1/responses', { model: 'up/gpt-4.1-mini', input: 'Hello' });
+  const kept = (await answer.json()) as { id: string };
+  assert.equal(answer.status, 200, JSON.stringify(kept));
+  answerNew.with = { status: 402, message: `The key ${NEW} is of an account that has not paid` };
+  const refused = await gateway.get(`/v1/responses/${kept.id}`);
+  const told = await refused.text();
+  assert.equal(refused.status, 502, told);
+  const alarms = await events('credential_rejected');
+  assert.ok(
+    alarms.some(({ details }) => String(details['reason']).includes('has not paid')),
+    JSON.stringify(alarms),
+  );
+  assert.doesNotMatch(JSON.stringify(alarms) + told + gateway.logs(), /sk-the-/);
+});
+
+test('whoever writes a credential into what becomes an event: nobody reads it there', async (context) => {
+  const { gateway, events } = await setUp(
+    context,
+    [OLD],
+    { accounts: [{ name: 'main', apiKey: OLD }] },
+    { tenants: { acme: { models: ['up/*'], keys: [{ name: 'app', secret: TEST_KEY }] } } },
+  );
+  const asked = await gateway.post('/v1/access-requests', { model: OLD, reason: `the key is ${OLD}` });
+  assert.equal(asked.status, 201, await asked.text());
+  const requested = await events('access_requested');
+  assert.equal(requested.length, 1);
+  assert.doesNotMatch(JSON.stringify(requested), /sk-the-/);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { after, test } from 'node:test';
-import { startGateway } from '../support/gateway.ts';
+import { startGateway, TEST_KEY } from '../support/gateway.ts';
 import { chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
 
 const closing: (() => Promise<void>)[] = [];
@@ -176,3 +176,78 @@ for (const { what, model, answer, input } of REPORTED) {
     assert.equal(record?.usage?.estimated, undefined);
   });
 }
+
+const FAILED_USAGE = '"usage":{"prompt_tokens":30,"completion_tokens":4,"total_tokens":34}';
+const FAILED = `{"error":{"message":"Boom","code":502},"choices":[],${FAILED_USAGE}}`;
+const GOOD =
+  '{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":20,"completion_tokens":2,"total_tokens":22}}';
+const GOOD_EVENTS = `${chatChunk('Hi', 'stop')}data: {"id":"c","choices":[],"usage":{"prompt_tokens":20,"completion_tokens":2,"total_tokens":22}}\n\ndata: [DONE]\n\n`;
+
+/** Two providers of one model, the second asked where the first fails; a token costs a dollar there, and two here. */
+async function setUpTwo(first: Answer, second: Answer, limits: object = {}) {
+  const upstreams = [await startRawUpstream(first), await startRawUpstream(second)];
+  const [a, b] = upstreams.map(({ baseUrl }) => ({
+    adapter: 'openai-compatible',
+    baseUrl,
+    accounts: [{ name: 'main', apiKey: 'sk-upstream-secret-0123456789' }],
+  }));
+  const perMillion = 1_000_000;
+  const gateway = await startGateway({
+    providers: { a, b },
+    models: { m: { targets: ['a/x', 'b/y'] } },
+    prices: {
+      'a/*': { input: 2 * perMillion, output: 2 * perMillion },
+      'b/*': { input: perMillion, output: perMillion },
+    },
+    tenants: { acme: { models: ['*'], limits, keys: [{ name: 'app', secret: TEST_KEY }] } },
+  });
+  for (const { close } of upstreams) closing.push(close);
+  closing.push(gateway.stop);
+  return gateway;
+}
+
+for (const stream of [false, true]) {
+  const failed = stream ? events(`${ROLE}data: ${FAILED}\n\n`) : json(FAILED);
+  const kind = stream ? 'a stream' : 'an answer';
+  for (const [door, path] of Object.entries(DOORS)) {
+    test(`${kind} after a failure that used something: both are recorded, each at its own price (${door})`, async () => {
+      const gateway = await setUpTwo(failed, stream ? events(GOOD_EVENTS) : json(GOOD));
+      const answer = await gateway.post(path, ask('m', stream));
+      assert.equal(answer.status, 200, await answer.text());
+      await answer.text().catch(() => '');
+      const [record] = await gateway.calls();
+      assert.deepEqual([record?.target, record?.usage?.input, record?.usage?.output], ['b/y', 50, 6]);
+      assert.equal(record?.costMicroUsd, (34 * 2 + 22) * 1e6);
+      const [before, last] = record?.attempts ?? [];
+      assert.deepEqual([before?.usage?.input, before?.usage?.output, before?.costMicroUsd], [30, 4, 68e6]);
+      assert.deepEqual([last?.usage, last?.costMicroUsd], [undefined, undefined]);
+    });
+  }
+
+  test(`${kind} that fails without usage after a failure that used something is billed that one alone`, async () => {
+    const gateway = await setUpTwo(failed, stream ? events(`data: ${LIMIT}\n\n`) : json(LIMIT));
+    const answer = await gateway.post(DOORS.chat, ask('m', stream));
+    await answer.text();
+    assert.notEqual(answer.status, 200);
+    const [record] = await gateway.calls();
+    assert.deepEqual([record?.target, record?.usage?.input, record?.usage?.output], ['b/y', 30, 4]);
+    assert.equal(record?.costMicroUsd, 68e6);
+  });
+}
+
+test('what a failed attempt used counts against limits', async () => {
+  const gateway = await setUpTwo(json(FAILED), json(GOOD), {
+    tokensPerMinute: 100_000,
+    budgets: [{ usd: 1e6, per: 'day' }],
+  });
+  const left: number[] = [];
+  for (let calls = 0; calls < 2; calls++) {
+    const answer = await gateway.post(DOORS.chat, ask('m', false));
+    assert.equal(answer.status, 200, await answer.text());
+    left.push(Number(answer.headers.get('x-ratelimit-remaining-tokens')));
+  }
+  const [before = 0, after = 0] = left;
+  assert.equal(before - after, 34 + 22);
+  const [record] = await gateway.calls(2);
+  assert.equal(record?.costMicroUsd, (34 * 2 + 22) * 1e6);
+});

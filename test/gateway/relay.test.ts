@@ -261,9 +261,11 @@ test('a slow reader holds the provider back instead of growing the memory', asyn
   let sent = 0;
   const { gateway } = await setUp(async (response) => {
     response.writeHead(200, EVENT_STREAM);
+    // Once: a wait that another one wins leaves its listeners behind.
+    const closed = once(response, 'close');
     while (sent < total && !response.destroyed) {
       sent += chunk.length;
-      if (!response.write(chunk)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+      if (!response.write(chunk)) await Promise.race([once(response, 'drain'), closed]);
     }
   });
   const { hostname, port } = new URL(gateway.url);

@@ -4,7 +4,7 @@ import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { boundTokens } from '../../src/tokens/bound-tokens.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
-import { startGatewayProcess } from '../support/gateway-child.ts';
+import { startGatewayProcess } from '../support/gateway-process.ts';
 import { chatAnswer, chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
 import { redisMissing, startRedis } from '../support/redis.ts';
 

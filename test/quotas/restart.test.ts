@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { startGatewayProcess } from '../support/gateway-child.ts';
+import { startGatewayProcess } from '../support/gateway-process.ts';
 import { scale } from '../support/scale.ts';
 
 const KEY = 'sk-fl-app-key-of-acme-000000000000';
@@ -44,7 +44,7 @@ test('a budget that was spent before a restart is spent after it, whoever it is 
   const data = mkdtempSync(join(tmpdir(), 'fairlead-'));
   const first = await startGatewayProcess(config({}), data);
   assert.equal(await ask(first.url, KEY), 200);
-  await first.kill('SIGTERM');
+  await first.stop();
 
   const spent = { budgets: [{ tokens: 1, per: 'total' }] };
   const cases: {
@@ -68,13 +68,13 @@ test('a budget that was spent before a restart is spent after it, whoever it is 
     const again = await startGatewayProcess(config(limits), data);
     for (const [key, model] of refused)
       assert.equal(await ask(again.url, key, model), 402, JSON.stringify(limits));
-    await again.kill('SIGTERM');
+    await again.stop();
     if (open.length === 0) continue;
     // What is not spent is open; a budget of one token would let nothing through, so that they have none.
     const others = await startGatewayProcess(config(limits), data);
     for (const [key, model] of open)
       assert.equal(await ask(others.url, key, model), 200, JSON.stringify(limits));
-    await others.kill('SIGTERM');
+    await others.stop();
   }
   const last = await startGatewayProcess(config({}), data);
   await last.close();

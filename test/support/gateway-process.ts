@@ -1,8 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import type { UsageRecord } from '../../src/usage/record.ts';
+import { ADMIN_KEY } from './gateway.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/fairlead.js', import.meta.url));
 
@@ -30,8 +36,10 @@ export interface GatewayProcess {
   stop(): Promise<number | null>;
 }
 
-export function spawnGateway(env: Record<string, string>): GatewayProcess {
+/** `cwd`: where it looks for a config file; here where absent. */
+export function spawnGateway(env: Record<string, string>, cwd?: string): GatewayProcess {
   const child = spawn(process.execPath, [LAUNCHER, 'start'], {
+    cwd,
     env: { PATH: process.env['PATH'], PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
@@ -65,6 +73,46 @@ export function spawnGateway(env: Record<string, string>): GatewayProcess {
     stop: () => {
       child.kill('SIGTERM');
       return exit;
+    },
+  };
+}
+
+/** A gateway in a process of its own that listens, with a folder for its config file and its data. */
+export interface StartedGateway {
+  url: string;
+  data: string;
+  /** All usage records, newest first. */
+  calls(): Promise<UsageRecord[]>;
+  /** Ends it; its data stays. */
+  stop(): Promise<void>;
+  /** Ends it and removes its data. */
+  close(): Promise<void>;
+}
+
+/** `data`: the folder of an earlier one whose data it goes on with. */
+export async function startGatewayProcess(config: object, data?: string): Promise<StartedGateway> {
+  const folder = data ?? (await mkdtemp(join(tmpdir(), 'fairlead-')));
+  const configFile = join(folder, 'fairlead.yaml');
+  await writeFile(configFile, stringify(config));
+  const env = { FAIRLEAD_DATA: folder, FAIRLEAD_CONFIG: configFile, FAIRLEAD_ADMIN_KEY: ADMIN_KEY };
+  const gateway = spawnGateway(env, folder);
+  const url = await gateway.url;
+  const stop = async () => {
+    await gateway.stop();
+  };
+  return {
+    url,
+    data: folder,
+    calls: async () => {
+      const response = await fetch(`${url}/admin/v1/calls?limit=1000`, {
+        headers: { authorization: `Bearer ${ADMIN_KEY}` },
+      });
+      return ((await response.json()) as { data: UsageRecord[] }).data;
+    },
+    stop,
+    close: async () => {
+      await stop();
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }

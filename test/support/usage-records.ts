@@ -82,21 +82,24 @@ export const anyRecord: fc.Arbitrary<UsageRecord> = fc.record(
     latencyMs: durationMs,
     firstTokenMs: fc.option(durationMs),
     attempts: fc.array(
-      fc.record(
-        {
-          target: fc.constant('openai/gpt-4.1'),
-          account: fc.string(),
-          startedAfterMs: wholeMicrosecondsInMs,
-          durationMs: wholeMicrosecondsInMs,
-          status: fc.option(fc.constantFrom(200, 500)),
-          outcome,
-          dropped: fc.array(fc.string(), { minLength: 1, maxLength: 2 }),
-        },
-        {
-          ...PLAIN,
-          requiredKeys: ['target', 'account', 'startedAfterMs', 'durationMs', 'status', 'outcome'],
-        },
-      ),
+      fc
+        .record(
+          {
+            target: fc.constant('openai/gpt-4.1'),
+            account: fc.string(),
+            startedAfterMs: wholeMicrosecondsInMs,
+            durationMs: wholeMicrosecondsInMs,
+            status: fc.option(fc.constantFrom(200, 500)),
+            outcome,
+            dropped: fc.array(fc.string(), { minLength: 1, maxLength: 2 }),
+            used: fc.record({ usage: anyUsage, costMicroUsd: fc.option(fc.nat()) }, PLAIN),
+          },
+          {
+            ...PLAIN,
+            requiredKeys: ['target', 'account', 'startedAfterMs', 'durationMs', 'status', 'outcome'],
+          },
+        )
+        .map(({ used, ...attempt }) => ({ ...attempt, ...used })),
       { maxLength: 3 },
     ),
   },

@@ -98,6 +98,27 @@ test('a secret is found as the key of a field and in a URL', () => {
   assert.equal(err.url, 'http://127.0.0.1/?key=[redacted]&x=[redacted]');
 });
 
+test('what stands below the fields of a line is logged without secrets, too', () => {
+  const at = new Date(0);
+  const logged = logOf((log) => {
+    const details = { a: SECRET, [SECRET]: { b: [SECRET] }, at, count: 2n };
+    log.info({ problems: [`x ${SECRET}`], details, reason: new Error(`thrown ${SECRET}`) }, 'told %j', {
+      c: SECRET,
+    });
+  });
+  const told = JSON.parse(logged) as Record<string, unknown>;
+  assert.deepEqual(told['problems'], ['x [redacted]']);
+  assert.deepEqual(told['details'], {
+    a: '[redacted]',
+    '[redacted]': { b: ['[redacted]'] },
+    at: at.toISOString(),
+    count: '2',
+  });
+  assert.equal((told['reason'] as { message: string }).message, 'thrown [redacted]');
+  assert.equal(told['msg'], 'told {"c":"[redacted]"}');
+  assert.ok(!logged.includes('very'));
+});
+
 test('bytes are logged as their number', () => {
   const error = Object.assign(new Error('refused'), {
     body: Buffer.from(SECRET),

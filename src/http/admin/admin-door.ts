@@ -41,6 +41,8 @@ export interface AdminDoor<Query extends z.ZodType = z.ZodType, Body extends z.Z
   body?: Body;
   /** For the description, where the body is the configuration's and `body` only looks at what it needs. */
   bodySchema?: () => JsonObject;
+  /** The answer that goes well, for the description; any object where absent. */
+  answerSchema?: () => JsonObject;
   /** It can be asked for as a file, too: by `format=` or `Accept`. */
   exports?: true;
   /** Of an answer that went well; 200 where absent. */

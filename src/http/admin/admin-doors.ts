@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ROLES } from '../../config/sections/tenants.ts';
 import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
+import type { JsonObject } from '../../conversation/json.ts';
 import { readBearer } from '../credentials.ts';
 import { readFormat, sendExport } from '../exports.ts';
 import { ACCESS_DOORS } from './access-doors.ts';
@@ -69,8 +70,12 @@ export function addAdminDoors(app: FastifyInstance, parts: AdminParts): void {
     },
     { prefix: PREFIX },
   );
-  const description = describeDoors(ADMIN_DOORS, PREFIX);
-  app.get('/openapi.json', async () => description);
+  // Made when it is asked for: it takes a quarter of a second, which no start needs to wait for.
+  let description: JsonObject | undefined;
+  app.get('/openapi.json', async () => {
+    description ??= describeDoors(ADMIN_DOORS, PREFIX);
+    return description;
+  });
 }
 
 function authenticate({ keys }: AdminParts, { headers }: FastifyRequest): AdminKey {

@@ -6,8 +6,10 @@ import type { Change } from '../../control/change.ts';
 import { LIST_KINDS, type OwnedEntry } from '../../control/entry.ts';
 import type { Layers } from '../../control/layers.ts';
 import { hideSealed } from '../../control/marks.ts';
+import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { type AdminDoor, type AdminRequest, door } from './admin-door.ts';
+import { listSchema, OWNER, patchSchema } from './open-api.ts';
 import { pageOf, pageQuery, parseBody } from './parse.ts';
 import {
   alreadyThere,
@@ -26,6 +28,8 @@ interface EntrySet {
   /** What a change of it takes. */
   role: Role;
   name: z.ZodType<string>;
+  /** Fields that have doors of their own, which ask for more than the configuration does; `NAME` is the entry's name. */
+  elsewhere: Readonly<Record<string, string>>;
   /** What goes with an entry when it is deleted. */
   alsoGone?(layers: Layers, name: string): OwnedEntry[];
 }
@@ -36,12 +40,17 @@ const SETS: readonly EntrySet[] = [
     noun: 'tenant',
     role: 'operator',
     name: nameSchema(),
+    // Nobody chooses the secret of a key, and whoever grants a model is named in an event.
+    elsewhere: {
+      keys: 'POST /admin/v1/tenants/NAME/keys makes one, PATCH and DELETE …/KEY change and revoke it',
+      grants: 'PUT /admin/v1/tenants/NAME/grants/MODEL grants a model, DELETE takes it back',
+    },
     alsoGone: (layers, name) =>
       LIST_KINDS.flatMap((kind) => layers.ofTenant(kind, name)).filter(({ owner }) => owner === 'api'),
   },
-  { kind: 'models', noun: 'model', role: 'operator', name: modelName() },
+  { kind: 'models', noun: 'model', role: 'operator', name: modelName(), elsewhere: {} },
   // Whoever may say where a provider is may have its credentials sent anywhere.
-  { kind: 'providers', noun: 'provider', role: 'owner', name: nameSchema() },
+  { kind: 'providers', noun: 'provider', role: 'owner', name: nameSchema(), elsewhere: {} },
 ];
 
 const anyObject = z.record(z.string(), z.unknown(), { error: 'a mapping' });
@@ -51,7 +60,8 @@ export const ENTRY_DOORS: readonly AdminDoor[] = SETS.flatMap(doorsOf);
 function doorsOf(set: EntrySet): AdminDoor[] {
   const { kind, noun, role } = set;
   const one = `/${kind}/:name`;
-  const bodySchema = () => entrySchema(kind);
+  const bodySchema = () => entrySchema(set);
+  const answerSchema = () => ownedSchema(bodySchema());
   return [
     door({
       method: 'GET',
@@ -59,6 +69,7 @@ function doorsOf(set: EntrySet): AdminDoor[] {
       role: 'viewer',
       summary: `All ${kind}, by name`,
       query: pageQuery,
+      answerSchema: () => listSchema(answerSchema()),
       handle: async ({ parts, query }) => {
         const entries = parts.control.layers.ofKind(kind).sort(byName);
         const { page, nextCursor } = pageOf(entries, ({ name }) => name, query);
@@ -73,6 +84,7 @@ function doorsOf(set: EntrySet): AdminDoor[] {
       status: 201,
       body: z.looseObject({ name: set.name }),
       bodySchema: () => withName(bodySchema()),
+      answerSchema,
       handle: (request) => {
         const { name, ...value } = request.body;
         return putEntry(set, request, name, () => value as JsonObject, 'new');
@@ -83,6 +95,7 @@ function doorsOf(set: EntrySet): AdminDoor[] {
       path: one,
       role: 'viewer',
       summary: `One ${noun}`,
+      answerSchema,
       handle: async ({ parts, params: { name = '' } }) => {
         const entry = parts.control.layers.find(kind, name);
         if (!entry) throw notFound(kind, name);
@@ -96,6 +109,7 @@ function doorsOf(set: EntrySet): AdminDoor[] {
       summary: `Makes a ${noun}, or replaces it as a whole`,
       body: anyObject,
       bodySchema,
+      answerSchema,
       handle: (request) => {
         const name = parseBody(set.name, request.params['name']);
         return putEntry(set, request, name, () => request.body as JsonObject, 'any');
@@ -107,7 +121,8 @@ function doorsOf(set: EntrySet): AdminDoor[] {
       role,
       summary: `Changes the fields of a ${noun} that are sent; null takes one away`,
       body: anyObject,
-      bodySchema,
+      bodySchema: () => patchSchema(bodySchema()),
+      answerSchema,
       handle: (request) => {
         const { name = '' } = request.params;
         return putEntry(
@@ -130,12 +145,13 @@ function doorsOf(set: EntrySet): AdminDoor[] {
 }
 
 async function putEntry(
-  { kind }: EntrySet,
-  request: AdminRequest,
+  { kind, elsewhere }: EntrySet,
+  request: AdminRequest<unknown, object>,
   name: string,
   make: (before: JsonObject) => JsonObject,
   which: 'new' | 'existing' | 'any',
 ) {
+  refuseElsewhere(request.body, elsewhere, name);
   const file = fileName(request);
   const plan = (layers: Layers): Change[] => {
     const current = layers.find(kind, name);
@@ -177,6 +193,18 @@ async function deleteEntry({ kind, alsoGone }: EntrySet, request: AdminRequest) 
   return { body: { name, deleted: true }, revision };
 }
 
+/** @throws GatewayError where a body has fields that have doors of their own */
+function refuseElsewhere(body: object, elsewhere: EntrySet['elsewhere'], name: string): void {
+  for (const [field, door] of Object.entries(elsewhere)) {
+    if (!Object.hasOwn(body, field)) continue;
+    throw invalidRequest(
+      `'${field}' have a door of their own: ${door.replaceAll('NAME', name)}.`,
+      field,
+      'has_own_door',
+    );
+  }
+}
+
 /** `null` takes a field away, as in a JSON merge patch (RFC 7396); mappings inside are replaced as a whole. */
 export function patch(before: JsonObject, change: JsonObject): JsonObject {
   const merged = { ...before, ...change };
@@ -202,11 +230,24 @@ export function describeEntry({ name, owner, value }: OwnedEntry): JsonObject {
   return { name, owner, ...(isObject(told) && (told as Record<string, JsonValue>)) };
 }
 
-function entrySchema(kind: EntrySet['kind']): JsonObject {
+function entrySchema({ kind, elsewhere }: EntrySet): JsonObject {
   const sections = configJsonSchema()['properties'];
   const section = isObject(sections) ? sections[kind] : undefined;
   const schema = isObject(section) ? section['additionalProperties'] : undefined;
-  return isObject(schema) ? schema : {};
+  if (!isObject(schema)) return {};
+  const properties = isObject(schema['properties']) ? schema['properties'] : {};
+  const here = Object.entries(properties).filter(([field]) => !Object.hasOwn(elsewhere, field));
+  return { ...schema, properties: Object.fromEntries(here) };
+}
+
+/** As answers have an entry. */
+function ownedSchema(schema: JsonObject): JsonObject {
+  const { properties, required, ...rest } = withName(schema);
+  return {
+    ...rest,
+    properties: { ...(isObject(properties) && properties), owner: OWNER },
+    required: [...(Array.isArray(required) ? required : []), 'owner'],
+  };
 }
 
 function withName(schema: JsonObject): JsonObject {

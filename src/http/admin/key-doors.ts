@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { date, duration, name as nameSchema } from '../../config/fields.ts';
-import { ROLES } from '../../config/sections/tenants.ts';
+import { duration, name as nameSchema } from '../../config/fields.ts';
+import { adminKeySchema, keySchema } from '../../config/sections/tenants.ts';
 import type { Change } from '../../control/change.ts';
 import type { EntryKind, OwnedEntry } from '../../control/entry.ts';
 import type { Layers } from '../../control/layers.ts';
@@ -10,7 +10,7 @@ import { hashSecret, type KeyKind, makeSecret } from '../../tenants/keys.ts';
 import type { MadeKey } from '../../tenants/made-keys.ts';
 import { type AdminDoor, type AdminRequest, door } from './admin-door.ts';
 import { fileName, patch } from './entry-doors.ts';
-import { toSchema } from './open-api.ts';
+import { listSchema, OWNER, patchSchema, toSchema } from './open-api.ts';
 import { pageOf, pageQuery, parseBody } from './parse.ts';
 import {
   alreadyThere,
@@ -38,7 +38,8 @@ interface KeySet {
   prefix(params: AdminRequest['params'], key: string, layers: Layers): string;
 }
 
-const expires = date().optional().describe('From this day (UTC) or moment on the key is refused.');
+const { expires, models, prompts, limits } = keySchema.shape;
+const { role } = adminKeySchema.shape;
 
 const SETS: readonly KeySet[] = [
   {
@@ -47,8 +48,8 @@ const SETS: readonly KeySet[] = [
     path: '/tenants/:tenant/keys',
     role: 'operator',
     what: "a tenant's key",
-    // Limits and the like are the configuration's to check.
-    fields: { expires, models: z.array(z.string()).optional().describe('Models that this key may use.') },
+    // The configuration checks what they hold.
+    fields: { expires, models, prompts, limits },
     madeFor: ({ tenant = '' }) => tenant,
     entryName: ({ tenant = '' }, key) => `${tenant}/${key}`,
     list: (layers, { tenant = '' }) => {
@@ -67,7 +68,7 @@ const SETS: readonly KeySet[] = [
     path: '/admin-keys',
     role: 'owner',
     what: 'an admin key',
-    fields: { expires, role: z.enum(ROLES).describe('What the key may do.') },
+    fields: { expires, role },
     madeFor: () => null,
     entryName: (_params, key) => key,
     list: (layers) => layers.ofKind('adminKeys'),
@@ -76,13 +77,15 @@ const SETS: readonly KeySet[] = [
   },
 ];
 
-/** A day: long enough for a roll-out, short enough to be remembered. */
+/** As long as a secret may go on beside its successor: clients of every release cycle have the new one by then. */
 const LONGEST_OVERLAP_MS = 90 * 86_400_000;
 
 export const KEY_DOORS: readonly AdminDoor[] = SETS.flatMap(doorsOf);
 
 function doorsOf(set: KeySet): AdminDoor[] {
   const { kind, path, role, what } = set;
+  const bodySchema = () => toSchema(z.looseObject({ name: nameSchema(), ...set.fields }));
+  const answerSchema = () => keyAnswer(set, bodySchema());
   const one = `${path}/:key`;
   const reader = kind === 'keys' ? 'viewer' : 'owner';
   return [
@@ -92,6 +95,7 @@ function doorsOf(set: KeySet): AdminDoor[] {
       role: reader,
       summary: `${what === 'an admin key' ? 'Admin keys' : 'Keys of a tenant'}, by name; secrets are never shown`,
       query: pageQuery,
+      answerSchema: () => listSchema(answerSchema()),
       handle: async ({ parts, params, query }) => {
         const made = parts.made.list(set.madeFor(params)).map(describeMade);
         // The tenant of the first start is in no configuration.
@@ -111,7 +115,8 @@ function doorsOf(set: KeySet): AdminDoor[] {
       status: 201,
       summary: `Makes ${what}; its secret is shown this once`,
       body: z.looseObject({ name: nameSchema() }),
-      bodySchema: () => toSchema(z.looseObject({ name: nameSchema(), ...set.fields })),
+      bodySchema,
+      answerSchema: () => withSecret(answerSchema()),
       handle: (request) => createKey(set, request),
     }),
     door({
@@ -119,6 +124,7 @@ function doorsOf(set: KeySet): AdminDoor[] {
       path: one,
       role: reader,
       summary: `One key`,
+      answerSchema,
       handle: async ({ parts, params }) => ({
         body: describeOne(set, parts, params),
       }),
@@ -129,6 +135,8 @@ function doorsOf(set: KeySet): AdminDoor[] {
       role,
       summary: `Changes the fields of ${what} that are sent; null takes one away`,
       body: z.record(z.string(), z.unknown(), { error: 'a mapping' }),
+      bodySchema: () => patchSchema(toSchema(z.looseObject(set.fields))),
+      answerSchema,
       handle: (request) => patchKey(set, request),
     }),
     door({
@@ -142,6 +150,7 @@ function doorsOf(set: KeySet): AdminDoor[] {
           .prefault('1h')
           .describe('How long the old secret is still valid; 0s for not at all.'),
       }),
+      answerSchema: () => withSecret(answerSchema()),
       handle: (request) => rotateKey(set, request),
     }),
     door({
@@ -152,6 +161,29 @@ function doorsOf(set: KeySet): AdminDoor[] {
       handle: (request) => revokeKey(set, request),
     }),
   ];
+}
+
+/** As `describeKey` tells a key. */
+function keyAnswer({ kind }: KeySet, { properties, required, ...schema }: JsonObject): JsonObject {
+  const more: JsonObject = {
+    ...(kind === 'keys' && { tenant: { type: 'string' } }),
+    owner: OWNER,
+    previousSecretUntil: {
+      type: 'string',
+      description: 'While it is rotated: until when the secret before is valid.',
+    },
+  };
+  const always = Array.isArray(required) ? required : [];
+  return {
+    ...schema,
+    properties: { ...(isObject(properties) && properties), ...more },
+    required: [...always, 'owner'],
+  };
+}
+
+function withSecret({ properties, ...schema }: JsonObject): JsonObject {
+  const secret: JsonObject = { type: 'string', description: 'Shown this once.' };
+  return { ...schema, properties: { ...(isObject(properties) && properties), secret } };
 }
 
 function describeOne(set: KeySet, parts: AdminRequest['parts'], params: AdminRequest['params']): JsonObject {

@@ -61,7 +61,7 @@ function describeDoor(row: AdminDoor): JsonObject {
     responses: {
       [String(row.status ?? 200)]: {
         description: 'Done.',
-        content: { 'application/json': { schema: { type: 'object' } } },
+        content: { 'application/json': { schema: row.answerSchema?.() ?? { type: 'object' } } },
       },
       default: {
         description: 'What is wrong, and where.',
@@ -85,3 +85,28 @@ export function toSchema(schema: z.ZodType): JsonObject {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   return rest as JsonObject;
 }
+
+/** The answer of a list that comes in pages. */
+export function listSchema(entry: JsonObject): JsonObject {
+  return objectSchema({ data: { type: 'array', items: entry }, nextCursor: { type: ['string', 'null'] } });
+}
+
+/** An object that has all of these fields. */
+export function objectSchema(properties: JsonObject): JsonObject {
+  return { type: 'object', properties, required: Object.keys(properties) };
+}
+
+/** What changes an object: each field may be left out, and `null` takes one away. */
+export function patchSchema({ required: _required, properties, ...schema }: JsonObject): JsonObject {
+  const fields = Object.entries(isObject(properties) ? properties : {}).map(([name, field]) => [
+    name,
+    { anyOf: [field ?? {}, { type: 'null' }] },
+  ]);
+  return { ...schema, properties: Object.fromEntries(fields) };
+}
+
+export const OWNER: JsonObject = {
+  type: 'string',
+  enum: ['file', 'api'],
+  description: 'Who declares it, and may change it.',
+};

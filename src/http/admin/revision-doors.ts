@@ -5,7 +5,41 @@ import type { Revision } from '../../control/revision-store.ts';
 import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { type AdminDoor, type AdminRequest, door } from './admin-door.ts';
+import { listSchema, OWNER, objectSchema } from './open-api.ts';
 import { pageQuery, tellConfigError } from './parse.ts';
+
+const MOMENT: JsonObject = { type: 'string', format: 'date-time' };
+
+const REVISION_FIELDS: JsonObject = {
+  number: { type: 'integer' },
+  createdAt: MOMENT,
+  author: { type: 'string', description: 'The admin key, or the file, that made it.' },
+  source: { type: 'string', enum: ['file', 'api', 'restore'] },
+  changeCount: { type: 'integer' },
+};
+const REVISION = objectSchema(REVISION_FIELDS);
+
+const CHANGE: JsonObject = {
+  type: 'object',
+  properties: {
+    what: { type: 'string', enum: ['made', 'changed', 'removed'] },
+    owner: OWNER,
+    kind: { type: 'string' },
+    name: { type: 'string' },
+    before: { description: 'Absent of what was made.' },
+    after: { description: 'Absent of what was removed.' },
+  },
+  required: ['what', 'owner', 'kind', 'name'],
+};
+
+const EVENT = objectSchema({
+  id: { type: 'string' },
+  createdAt: MOMENT,
+  kind: { type: 'string' },
+  severity: { type: 'string', enum: ['info', 'warning', 'alarm'] },
+  message: { type: 'string' },
+  details: { type: 'object' },
+});
 
 export const REVISION_DOORS: readonly AdminDoor[] = [
   door({
@@ -14,6 +48,7 @@ export const REVISION_DOORS: readonly AdminDoor[] = [
     role: 'viewer',
     summary: 'All changes of the configuration, newest first',
     query: pageQuery,
+    answerSchema: () => listSchema(REVISION),
     handle: async ({ parts, query }) => {
       const before = query.cursor === undefined ? undefined : readNumber(query.cursor, 'cursor');
       const revisions = await parts.control.revisions.list(before, query.limit);
@@ -30,6 +65,12 @@ export const REVISION_DOORS: readonly AdminDoor[] = [
     role: 'viewer',
     summary: 'One change, with what it changed',
     query: pageQuery,
+    answerSchema: () =>
+      objectSchema({
+        ...REVISION_FIELDS,
+        changes: { type: 'array', items: CHANGE },
+        nextCursor: { type: ['string', 'null'] },
+      }),
     handle: async ({ parts, params, query }) => {
       const number = revisionNumber(params);
       const { revisions } = parts.control;
@@ -67,6 +108,7 @@ export const REVISION_DOORS: readonly AdminDoor[] = [
     role: 'viewer',
     summary: 'What happened that an operator may want to know of, newest first',
     query: pageQuery,
+    answerSchema: () => listSchema(EVENT),
     handle: async ({ parts, query }) => {
       const events = await parts.events.list(query.cursor, query.limit);
       const page = events.slice(0, query.limit);

@@ -1,7 +1,8 @@
+import { z } from 'zod';
 import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
 import { encodeCursor } from '../../usage/cursor.ts';
 import { CALL_COLUMNS, sumColumns, writeLines } from '../../usage/export.ts';
-import { findCall } from '../../usage/find-call.ts';
+import { type FoundCapture, findCall } from '../../usage/find-call.ts';
 import { listAllCalls, listCalls } from '../../usage/list-calls.ts';
 import { completeGroupings, sumUsage } from '../../usage/queries.ts';
 import { callsQuerySchema, DEFAULT_PAGE, usageQuerySchema } from '../../usage/query-string.ts';
@@ -50,11 +51,30 @@ export const USAGE_DOORS: readonly AdminDoor[] = [
     method: 'GET',
     path: '/calls/:id',
     role: 'viewer',
-    summary: 'One call, with its prompt and answer where they are kept',
-    handle: async ({ parts, params: { id = '' } }) => {
+    summary: 'One call, with its prompt and answer where they are kept: those are for operators and owners',
+    query: z.strictObject({
+      capture: z
+        .enum(['true', 'false'], { error: 'give true or false' })
+        .default('true')
+        .describe('false: its record alone.'),
+    }),
+    handle: async ({ parts, params: { id = '' }, query, role }) => {
       const found = await findCall(parts.store, id, Date.now());
       if (!found) throw new GatewayError('not_found', `There is no call '${id}'.`, { param: 'id' });
+      const { capture, ...record } = found;
+      if (query.capture === 'false') return { body: record };
+      if (role === 'viewer' && holdsContent(capture)) throw contentForbidden();
       return { body: found };
     },
   }),
 ];
+
+function holdsContent(capture: FoundCapture | null): boolean {
+  return capture !== null && (capture.request !== null || capture.response !== null);
+}
+
+function contentForbidden(): GatewayError {
+  const message =
+    "The prompt and the answer of this call are kept, and for admin keys of the roles 'operator' and 'owner' alone; yours is 'viewer'. Its record without them: ?capture=false.";
+  return new GatewayError('forbidden', message, { code: 'role_required' });
+}

@@ -67,8 +67,6 @@ export class SumsWriter {
 
 /** Sums what a process that was killed left unsummed. Inside a transaction of the caller. */
 export function sumWhatIsLeft(database: DatabaseSync): void {
-  database.exec('create table if not exists usage_summed (summed_to integer not null)');
-  database.exec('insert into usage_summed select 0 where not exists (select * from usage_summed)');
   const { from, to } = readUnsummed(database);
   if (to === from) return;
   sumFromCalls(database, new AddSums(database), from, to);

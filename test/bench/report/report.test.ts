@@ -32,6 +32,7 @@ function reportOf(subjects: SubjectResult[]): Report {
       cpus: { gateway: '0', traffic: '1', description: 'gateway on CPU 0' },
       subjects: [{ name: 'nginx', version: '1.22.1' }],
     },
+    starts: [{ subject: 'fairlead', startMs: 2_345 }],
     scenarios: [
       {
         scenario: 'call-1kb',
@@ -61,6 +62,13 @@ test('a row has the median cost, and the ratio to nginx with its range', () => {
   assert.equal(row[2], '60.0');
   assert.equal(row[5], '3.00 (2.50..3.25)');
   assert.equal(row[6], '10,000');
+});
+
+test('how long a subject took to start has a line', () => {
+  const text = renderReport(
+    reportOf([{ subject: 'fairlead', rounds: [roundOf(60, 1)], failure: undefined }]),
+  );
+  assert.match(text, /^Start: fairlead took traffic after 2\.3[45] s\.$/m);
 });
 
 test('the rate of a subject that was waiting for the load is marked as a lower bound', () => {
