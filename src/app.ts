@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
 import { CaptureArchive } from './captures/capture-archive.ts';
 import type { LoadedConfig } from './config/load.ts';
 import type { Config } from './config/resolve.ts';
@@ -11,28 +10,18 @@ import { EventLog } from './control/event-log.ts';
 import { FileWatch, FileWatches } from './control/file-watch.ts';
 import { openSealer, readSalt } from './control/sealer.ts';
 import { Vault } from './control/veil.ts';
-import { GatewayError } from './conversation/gateway-error.ts';
+import { closeServer, drain } from './draining.ts';
 import { recompileSnapshot } from './gateway/compile-snapshot.ts';
 import { describeCredentials, probeCredential } from './gateway/credentials.ts';
 import { Deadlines } from './gateway/deadlines.ts';
 import type { Gateway } from './gateway/gateway.ts';
-import { interruptCall } from './gateway/handle-call.ts';
 import { LateCounts } from './gateway/late-counts.ts';
 import { RunningCalls } from './gateway/running-calls.ts';
 import { Spool } from './gateway/spool.ts';
-import { addAccessRequestDoors } from './http/access-request-doors.ts';
-import { type AdminKey, type AdminParts, addAdminDoors } from './http/admin/admin-doors.ts';
-import { addAnthropicDoors } from './http/anthropic-doors.ts';
-import { addGeminiDoors } from './http/gemini-doors.ts';
+import type { AdminKey, AdminParts } from './http/admin/admin-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
-import { addMediaDoors } from './http/media-doors.ts';
-import { addModelDoors } from './http/model-doors.ts';
-import { addMultipartDoors } from './http/multipart-doors.ts';
-import { addObjectDoors } from './http/object-doors.ts';
-import { addOpenAiDoors } from './http/openai-doors.ts';
-import { addOperationsDoors } from './http/operations-doors.ts';
-import { addResponsesDoors } from './http/responses-doors.ts';
 import { createHttpServer } from './http/server.ts';
+import { openDoors } from './open-doors.ts';
 import { BudgetIndex } from './quotas/budget-index.ts';
 import { CounterBook } from './quotas/counters.ts';
 import { createQuotas } from './quotas/create-quotas.ts';
@@ -74,12 +63,6 @@ export interface App {
   /** Lets running calls finish (up to the config's `drainTimeout`), writes what is pending, closes everything. */
   stop(): Promise<void>;
 }
-
-/** How often a draining app looks whether its calls are done. */
-const DRAIN_POLL_MS = 20;
-
-/** How long clients have for the end of what they began: to read the error that ends a call, to finish a request. */
-const LAST_WORDS_MS = 1_000;
 
 /** What may wait on disk of all uploads together. */
 const SPOOL_BYTES = 4 * 1024 ** 3;
@@ -297,17 +280,7 @@ export async function startApp(
     onInternalError: (error) =>
       log.error({ err: error }, 'a request failed for a reason that the gateway does not know'),
   });
-  addOperationsDoors(server, lifecycle, control);
-  addOpenAiDoors(server, gateway, lifecycle);
-  addResponsesDoors(server, gateway, lifecycle);
-  addMediaDoors(server, gateway, lifecycle);
-  addMultipartDoors(server, gateway, lifecycle);
-  addObjectDoors(server, gateway, lifecycle);
-  addAnthropicDoors(server, gateway, lifecycle);
-  addGeminiDoors(server, gateway, lifecycle);
-  addModelDoors(server, gateway, lifecycle);
-  addAccessRequestDoors(server, gateway, lifecycle, admin);
-  addAdminDoors(server, admin);
+  openDoors(server, { gateway, lifecycle, control, admin });
 
   const watch = new FileWatch(loaded.path, () => void control.reloadFile());
   let follow: NodeJS.Timeout | undefined;
@@ -395,35 +368,6 @@ function instanceSecrets(config: Config): string[] {
     readPassword(storeUrl(config)),
     state.kind === 'redis' ? readPassword(state.url) : undefined,
   ]);
-}
-
-/** Waits for running calls; those that outlast the time-out are ended with an error that their clients are told. */
-async function drain(gateway: Gateway, timeoutMs: number): Promise<void> {
-  await waitForCalls(gateway, timeoutMs);
-  if (gateway.calls.size === 0) return;
-  gateway.log.warn({ calls: gateway.calls.size }, 'calls outlast the drain time-out and are ended');
-  for (const call of gateway.calls.list()) {
-    interruptCall(
-      call,
-      new GatewayError('overloaded', 'The gateway is stopping; try again.', { retryAfterMs: 1000 }),
-    );
-  }
-  await waitForCalls(gateway, LAST_WORDS_MS);
-  for (const call of gateway.calls.list()) call.response.destroy();
-}
-
-/** Connections that are idle close at once; those that hold half a request are cut off after a moment. */
-async function closeServer(server: FastifyInstance): Promise<void> {
-  const cutOff = setTimeout(() => server.server.closeAllConnections(), LAST_WORDS_MS);
-  await server.close();
-  clearTimeout(cutOff);
-}
-
-async function waitForCalls(gateway: Gateway, timeoutMs: number): Promise<void> {
-  const deadline = gateway.monotonicMs() + timeoutMs;
-  while (gateway.calls.size > 0 && gateway.monotonicMs() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
-  }
 }
 
 /** The password of a database's URL. */

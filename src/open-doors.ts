@@ -1,0 +1,38 @@
+import type { FastifyInstance } from 'fastify';
+import type { ControlPlane } from './control/control-plane.ts';
+import type { Gateway } from './gateway/gateway.ts';
+import { addAccessRequestDoors } from './http/access-request-doors.ts';
+import { type AdminParts, addAdminDoors } from './http/admin/admin-doors.ts';
+import { addAnthropicDoors } from './http/anthropic-doors.ts';
+import { addGeminiDoors } from './http/gemini-doors.ts';
+import type { Lifecycle } from './http/lifecycle.ts';
+import { addMediaDoors } from './http/media-doors.ts';
+import { addModelDoors } from './http/model-doors.ts';
+import { addMultipartDoors } from './http/multipart-doors.ts';
+import { addObjectDoors } from './http/object-doors.ts';
+import { addOpenAiDoors } from './http/openai-doors.ts';
+import { addOperationsDoors } from './http/operations-doors.ts';
+import { addResponsesDoors } from './http/responses-doors.ts';
+
+/** What stands behind the doors. */
+export interface Behind {
+  gateway: Gateway;
+  lifecycle: Lifecycle;
+  control: ControlPlane;
+  admin: AdminParts;
+}
+
+/** Every door of the server, each API family's from a file of its own. */
+export function openDoors(server: FastifyInstance, { gateway, lifecycle, control, admin }: Behind): void {
+  addOperationsDoors(server, lifecycle, control);
+  addOpenAiDoors(server, gateway, lifecycle);
+  addResponsesDoors(server, gateway, lifecycle);
+  addMediaDoors(server, gateway, lifecycle);
+  addMultipartDoors(server, gateway, lifecycle);
+  addObjectDoors(server, gateway, lifecycle);
+  addAnthropicDoors(server, gateway, lifecycle);
+  addGeminiDoors(server, gateway, lifecycle);
+  addModelDoors(server, gateway, lifecycle);
+  addAccessRequestDoors(server, gateway, lifecycle, admin);
+  addAdminDoors(server, admin);
+}
