@@ -54,6 +54,11 @@ const KINDS: Readonly<Record<string, { models: string[]; settings?: object; path
   },
 };
 
+/** One changed byte must not make it another lane's: the call would be answered by providers that its own lane knows nothing of. */
+function laneName(lane: number): string {
+  return String(lane).repeat(2);
+}
+
 interface Lane {
   random: Random;
   /** Whether all that its providers have answered was sound. */
@@ -105,9 +110,9 @@ const LIMITED_KEY = 'sk-fl-limited-key-of-the-fuzz-0000';
 
 function limitedModels(): string[] {
   return lanes.flatMap((_, lane) => [
-    `any-${lane}`,
+    `any-${laneName(lane)}`,
     ...Object.entries(KINDS).flatMap(([adapter, { models }]) =>
-      models.map((model) => `${adapter}-${lane}/${model}`),
+      models.map((model) => `${adapter}-${laneName(lane)}/${model}`),
     ),
   ]);
 }
@@ -118,7 +123,7 @@ function config(providersUrl: string): object {
   for (let lane = 0; lane < LANES; lane++) {
     for (const [adapter, { settings, path = '' }] of Object.entries(KINDS)) {
       const baseUrl = `${providersUrl}/lane${lane}${path}`;
-      providers[`${adapter}-${lane}`] = {
+      providers[`${adapter}-${laneName(lane)}`] = {
         adapter,
         baseUrl,
         ...settings,
@@ -126,11 +131,11 @@ function config(providersUrl: string): object {
       };
     }
     const targets = [
-      `openai-${lane}/gpt-4.1`,
-      `anthropic-${lane}/claude-sonnet-4-5`,
-      `gemini-${lane}/gemini-2.5-flash`,
+      `openai-${laneName(lane)}/gpt-4.1`,
+      `anthropic-${laneName(lane)}/claude-sonnet-4-5`,
+      `gemini-${laneName(lane)}/gemini-2.5-flash`,
     ];
-    models[`any-${lane}`] = { targets };
+    models[`any-${laneName(lane)}`] = { targets };
   }
   return {
     server: { port: 0, drainTimeout: '5s', bodyLimit: '2mb', uploadLimit: '4mb' },
@@ -145,11 +150,11 @@ function config(providersUrl: string): object {
 
 function pickModel(random: Random, lane: number): string {
   if (random.chance(0.1)) return 'echo/echo';
-  if (random.chance(0.1)) return `any-${lane}`;
+  if (random.chance(0.1)) return `any-${laneName(lane)}`;
   if (random.chance(0.01))
-    return `openai-${lane}/${random.pick(['', '..', '%2F', 'a b', '\u0000', 'x'.repeat(300)])}`;
+    return `openai-${laneName(lane)}/${random.pick(['', '..', '%2F', 'a b', '\u0000', 'x'.repeat(300)])}`;
   const [adapter, { models }] = random.pick(Object.entries(KINDS));
-  return `${adapter}-${lane}/${random.pick(models)}`;
+  return `${adapter}-${laneName(lane)}/${random.pick(models)}`;
 }
 
 async function startFuzzed(providersUrl: string) {
@@ -317,7 +322,7 @@ test('mutated requests and answers through every door: no failure, no hang, no g
       const random = new Random(seed);
       // The provider's choices do not depend on when it is asked.
       lane.random = new Random(seed ^ 0x5bd1e995);
-      const out = [...gateway.rejected].filter((provider) => provider.endsWith(`-${number}`));
+      const out = [...gateway.rejected].filter((provider) => provider.endsWith(`-${laneName(number)}`));
       if (out.length > 0) await readmit(admin, out);
       lane.calls += 1;
       lane.sound = true;
