@@ -146,6 +146,17 @@ export const EXCEPTIONS: readonly Exception[] = [
       'Perplexity’s models call no tools. (They think, and show it: the round trip of thoughts is one with tools.)',
   },
   {
+    providers: ['perplexity'],
+    features: ['stop reason'],
+    outcome: {
+      responses: 'dropped: answer.annotations',
+      messages: 'dropped: answer.annotations',
+      gemini: 'dropped: answer.annotations',
+    },
+    reason:
+      'Perplexity names its sources also where a filter left no text: elsewhere there is nothing that they could stand by.',
+  },
+  {
     providers: ['cohere'],
     features: ['usage'],
     outcome: everywhere('dropped: stream_options'),
