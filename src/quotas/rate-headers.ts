@@ -2,28 +2,38 @@ import type { CallerDialectName } from '../dialects/dialect.ts';
 import type { RateLeft, Refusal, Reservation } from './reservation.ts';
 import { sliceAt, sliceExpiry } from './window.ts';
 
+type Rate = 'requests' | 'tokens';
+
 /** How a family of clients is told what is left of its rates. */
 interface HeaderForm {
-  limit(what: 'requests' | 'tokens'): string;
-  remaining(what: 'requests' | 'tokens'): string;
-  reset(what: 'requests' | 'tokens'): string;
-  /** When a rate is whole again. */
+  /** The names of a rate's headers: its limit, what is left of it, when it is whole again. */
+  names: Readonly<Record<Rate, readonly [limit: string, remaining: string, reset: string]>>;
   writeReset(resetAtMs: number, nowMs: number): string;
 }
 
 /** Source: OpenAI, "Rate limits" guide: `x-ratelimit-reset-requests: 1s`, `x-ratelimit-reset-tokens: 6m0s`. */
 const OPENAI: HeaderForm = {
-  limit: (what) => `x-ratelimit-limit-${what}`,
-  remaining: (what) => `x-ratelimit-remaining-${what}`,
-  reset: (what) => `x-ratelimit-reset-${what}`,
+  names: {
+    requests: ['x-ratelimit-limit-requests', 'x-ratelimit-remaining-requests', 'x-ratelimit-reset-requests'],
+    tokens: ['x-ratelimit-limit-tokens', 'x-ratelimit-remaining-tokens', 'x-ratelimit-reset-tokens'],
+  },
   writeReset: (resetAtMs, nowMs) => writeDuration(resetAtMs - nowMs),
 };
 
 /** Source: Anthropic, "Rate limits", response headers: the reset is a time in RFC 3339. */
 const ANTHROPIC: HeaderForm = {
-  limit: (what) => `anthropic-ratelimit-${what}-limit`,
-  remaining: (what) => `anthropic-ratelimit-${what}-remaining`,
-  reset: (what) => `anthropic-ratelimit-${what}-reset`,
+  names: {
+    requests: [
+      'anthropic-ratelimit-requests-limit',
+      'anthropic-ratelimit-requests-remaining',
+      'anthropic-ratelimit-requests-reset',
+    ],
+    tokens: [
+      'anthropic-ratelimit-tokens-limit',
+      'anthropic-ratelimit-tokens-remaining',
+      'anthropic-ratelimit-tokens-reset',
+    ],
+  },
   writeReset: (resetAtMs) => `${new Date(resetAtMs).toISOString().slice(0, 19)}Z`,
 };
 
@@ -33,10 +43,12 @@ export function pushRateHeaders(
   dialect: CallerDialectName,
   reservation: Reservation,
 ): void {
-  const form = dialect === 'messages' ? ANTHROPIC : OPENAI;
   const { requests, tokens, atMs } = reservation;
-  if (requests) pushRate(headers, form, 'requests', requests, atMs);
-  if (tokens) pushRate(headers, form, 'tokens', tokens, atMs);
+  if (!requests && !tokens) return;
+  const form = dialect === 'messages' ? ANTHROPIC : OPENAI;
+  const reset = writeReset(form, atMs);
+  if (requests) pushRate(headers, form.names.requests, requests, reset);
+  if (tokens) pushRate(headers, form.names.tokens, tokens, reset);
 }
 
 /** Adds what is left of the rate that refuses a call to the headers of the refusal. Of a model's nothing is told, as in answers. */
@@ -45,21 +57,22 @@ export function pushRefusedRate(headers: string[], dialect: CallerDialectName, r
   const { kind, scope, max } = limit;
   if (scope.kind === 'model' || (kind !== 'requests' && kind !== 'tokens')) return;
   const form = dialect === 'messages' ? ANTHROPIC : OPENAI;
-  pushRate(headers, form, kind, { limit: max, remaining: Math.max(0, available) }, atMs);
+  const left = { limit: max, remaining: Math.max(0, available) };
+  pushRate(headers, form.names[kind], left, writeReset(form, atMs));
+}
+
+function pushRate(
+  headers: string[],
+  [limitName, remainingName, resetName]: HeaderForm['names'][Rate],
+  { limit, remaining }: RateLeft,
+  reset: string,
+): void {
+  headers.push(limitName, String(limit), remainingName, String(remaining), resetName, reset);
 }
 
 /** The call itself was counted just then, so everything has come back when it no longer counts. */
-function pushRate(
-  headers: string[],
-  form: HeaderForm,
-  what: 'requests' | 'tokens',
-  { limit, remaining }: RateLeft,
-  nowMs: number,
-): void {
-  const resetAtMs = sliceExpiry(sliceAt(nowMs));
-  headers.push(form.limit(what), String(limit));
-  headers.push(form.remaining(what), String(remaining));
-  headers.push(form.reset(what), form.writeReset(resetAtMs, nowMs));
+function writeReset(form: HeaderForm, nowMs: number): string {
+  return form.writeReset(sliceExpiry(sliceAt(nowMs)), nowMs);
 }
 
 /** As Go writes durations, and so OpenAI: `120ms`, `1.5s`, `1m2s`. */
