@@ -24,8 +24,8 @@ function requestOf(random: Random, dialect: DialectName): JsonObject {
   return random.pick(SEEDS.get(dialect)?.requests ?? []);
 }
 
-/** `lane`: the number of the providers that the call may go to. */
-type MakeRequest = (random: Random, model: string, lane: number) => DoorRequest;
+/** `lane`: the name of the providers that the call may go to. */
+type MakeRequest = (random: Random, model: string, lane: string) => DoorRequest;
 
 /** A door whose requests are JSON: `seed` gives a sound one. */
 function jsonDoor(
@@ -140,7 +140,7 @@ function formDoor(path: string, fields: Record<string, string>, content = 'RIFF'
         ]);
     const body = random.chance(0.7) ? mutateBytes(random, whole) : whole;
     const headers = { ...oddHeaders(random), 'content-type': type };
-    return { method: 'POST', path: path.replace('LANE', String(lane)), headers, body };
+    return { method: 'POST', path: path.replace('LANE', lane), headers, body };
   };
 }
 
