@@ -1,4 +1,4 @@
-import { GatewayError } from '../conversation/gateway-error.ts';
+import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { inputTokens, NO_USAGE, outputTokens } from '../conversation/usage.ts';
 import { readOutputBound } from '../dialects/output-bound.ts';
 import { type Demand, type Limit, reservedNanoUsd, spentNanoUsd } from '../quotas/limit.ts';
@@ -26,7 +26,7 @@ const MAX_COUNTED_BYTES = 8 * 1024 * 1024;
  * bound, of the dearest target that it may come to. Gives nothing to wait for where no limit applies or all counters are
  * in this process.
  *
- * @throws GatewayError `rate_limited`, `budget_exceeded`, `overloaded`
+ * @throws GatewayError `rate_limited`, `budget_exceeded`, `overloaded`; `invalid_request` for a limit of output that is none
  */
 export function reserveQuota(
   gateway: Gateway,
@@ -148,16 +148,26 @@ function boundDemand(
   limits: readonly Limit[],
   counted: number | undefined,
 ): Demand {
-  const { door, body, object, spans } = call;
+  const { door, body, object } = call;
   const costs = door.operation !== 'count' && !(object && isFree(object));
   const demand: Demand = { calls: 1, tokens: 0, nanoUsd: 0, costs };
   if (!costs || !RESERVES_TOKENS.has(door.operation) || !hasTokens(limits)) return demand;
   const input = counted ?? boundTokens(body.length);
-  const output =
-    door.operation === 'generate' ? readOutputBound(body, spans, door.dialect.name, UNSAID_OUTPUT_TOKENS) : 0;
+  const output = door.operation === 'generate' ? boundOutput(call) : 0;
   demand.tokens = input + output;
   if (hasMoney(limits)) demand.nanoUsd = boundCost(gateway, call, plan, input, output);
   return demand;
+}
+
+/** What servers would read in different ways bounds nothing. It is refused only to whom a limit is on. */
+function boundOutput({ body, spans, door }: Call): number {
+  const bound = readOutputBound(body, spans, door.dialect.name, UNSAID_OUTPUT_TOKENS);
+  if (typeof bound === 'number') return bound;
+  const { param } = bound;
+  throw invalidRequest(
+    `'${param}' must be a whole number, or be left out: tokens or money are limited here, and this sets no limit for the answer.`,
+    param,
+  );
 }
 
 /** Of the dearest target, so that a failover needs no more. What has no price is not bounded by money. */

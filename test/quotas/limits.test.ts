@@ -86,8 +86,15 @@ async function statuses(calls: Promise<Response>[]): Promise<number[]> {
   return found;
 }
 
-async function errorOf(response: Response): Promise<{ message: string; type: string; code: string }> {
-  return ((await response.json()) as { error: { message: string; type: string; code: string } }).error;
+interface ToldError {
+  message: string;
+  type: string;
+  code: string;
+  param: string | null;
+}
+
+async function errorOf(response: Response): Promise<ToldError> {
+  return ((await response.json()) as { error: ToldError }).error;
 }
 
 test('a key’s limit of requests a minute holds for that key alone, and the answers count it down', async () => {
@@ -205,6 +212,45 @@ test('tokens are reserved by what the call may use, and what it did not use come
   assert.ok(left < 1_000 - 700 && left > 200, `${left} are left`);
   // The answer used 5 of them: nearly all is there again.
   assert.equal((await ask(gateway, { max_tokens: 2_000 })).status, 200);
+});
+
+test('of several limits of output the largest is reserved, for some providers know only that one', async () => {
+  const { gateway, upstream } = await setUp({ limits: { budgets: [{ tokens: 20_000, per: 'total' }] } });
+  for (const bounds of [
+    { max_tokens: 50_000, max_completion_tokens: 1 },
+    { max_tokens: 50_000, max_completion_tokens: 0 },
+    { max_tokens: 1, max_completion_tokens: '50000' },
+    { max_tokens: 5_000, n: '8' },
+  ]) {
+    assert.equal((await ask(gateway, bounds)).status, 402, JSON.stringify(bounds));
+  }
+  const gemini = (generationConfig: object, more: object = {}) =>
+    gateway.post(
+      '/v1beta/models/m:generateContent',
+      { contents: [{ role: 'user', parts: [{ text: 'Hi' }] }], generationConfig, ...more },
+      { headers: { authorization: '', 'x-goog-api-key': APP } },
+    );
+  assert.equal((await gemini({ maxOutputTokens: 1, max_output_tokens: 50_000 })).status, 402);
+  assert.equal((await gemini({ maxOutputTokens: '50000' })).status, 402);
+  const twice = { generation_config: { maxOutputTokens: 50_000 } };
+  assert.equal((await gemini({ maxOutputTokens: 1 }, twice)).status, 402);
+  assert.equal(upstream.requests.length, 0);
+});
+
+test('a limit of output that is none is refused where tokens or money are limited, and only there', async () => {
+  const { gateway, upstream } = await setUp({ limits: { budgets: [{ usd: 1, per: 'total' }] } });
+  for (const [param, value] of [
+    ['max_tokens', 1e30],
+    ['max_tokens', [100_000]],
+    ['max_tokens', -1],
+    ['n', 1e30],
+  ] as const) {
+    const refused = await ask(gateway, { [param]: value });
+    assert.equal(refused.status, 400);
+    assert.equal((await errorOf(refused)).param, param);
+  }
+  assert.equal(upstream.requests.length, 0);
+  assert.equal((await ask(gateway, { key: RIVAL, max_tokens: -1 })).status, 200);
 });
 
 test('a call that can never fit is refused for good, and says what it may use', async () => {
