@@ -1,19 +1,16 @@
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { inputTokens, NO_USAGE, outputTokens } from '../conversation/usage.ts';
-import { readOutputBound } from '../dialects/output-bound.ts';
 import { type Demand, type Limit, reservedNanoUsd, spentNanoUsd } from '../quotas/limit.ts';
 import { describeRefusal } from '../quotas/refusals.ts';
 import { type Refusal, Reservation, USED_NOTHING } from '../quotas/reservation.ts';
 import { boundTokens } from '../tokens/bound-tokens.ts';
 import { isPricedByAttempt, OPERATIONS, type Operation, type UsageRecord } from '../usage/record.ts';
+import { boundOutput } from './bound-call.ts';
 import type { Call } from './call.ts';
 import { countInput } from './count-input.ts';
 import type { Gateway } from './gateway.ts';
 import { isFree } from './object-call.ts';
 import type { PlannedAttempt } from './plan.ts';
-
-/** What an answer is taken to come to at most where the request names no limit. Documented: callers meet it. */
-export const UNSAID_OUTPUT_TOKENS = 4_096;
 
 /** Operations whose tokens are bounded and reserved. What others (images, audio) use is counted when it is known. */
 const RESERVES_TOKENS: ReadonlySet<Operation> = new Set(['generate', 'embed']);
@@ -153,15 +150,15 @@ function boundDemand(
   const demand: Demand = { calls: 1, tokens: 0, nanoUsd: 0, costs };
   if (!costs || !RESERVES_TOKENS.has(door.operation) || !hasTokens(limits)) return demand;
   const input = counted ?? boundTokens(body.length);
-  const output = door.operation === 'generate' ? boundOutput(call) : 0;
+  const output = requireBound(call);
   demand.tokens = input + output;
   if (hasMoney(limits)) demand.nanoUsd = boundCost(gateway, call, plan, input, output);
   return demand;
 }
 
 /** What servers would read in different ways bounds nothing. It is refused only to whom a limit is on. */
-function boundOutput({ body, spans, door }: Call): number {
-  const bound = readOutputBound(body, spans, door.dialect.name, UNSAID_OUTPUT_TOKENS);
+function requireBound(call: Call): number {
+  const bound = boundOutput(call);
   if (typeof bound === 'number') return bound;
   const { param } = bound;
   throw invalidRequest(
