@@ -293,6 +293,34 @@ test('a budget that is spent says when it resets, and is not tried again', async
   assert.equal((await ask(gateway, { key: OTHER, max_tokens: 10 })).status, 200);
 });
 
+test('a budget that is smaller than the call does not say when to come again', async () => {
+  const { gateway } = await setUp({ limits: { budgets: [{ tokens: 3_000, per: 'day' }] } });
+  const refused = await ask(gateway, { max_tokens: 100_000 });
+  assert.equal(refused.status, 402);
+  assert.equal(refused.headers.get('retry-after'), null);
+  const { message } = await errorOf(refused);
+  assert.match(message, /has 3000 tokens left.* It is smaller than the call: send less/);
+  assert.doesNotMatch(message, /resets/);
+  const fits = await ask(gateway, { max_tokens: 2_000 });
+  assert.equal(fits.status, 200);
+  const spent = await setUp({ limits: { budgets: [{ tokens: 1_000, per: 'day' }] } }, (response) =>
+    respond(response, chatAnswer('Hi').replace('"prompt_tokens":3', '"prompt_tokens":998')),
+  );
+  assert.equal((await ask(spent.gateway, { max_tokens: 10 })).status, 200);
+  const later = await ask(spent.gateway, { max_tokens: 10 });
+  assert.equal(later.status, 402);
+  assert.ok(Number(later.headers.get('retry-after')) > 0);
+});
+
+test('a rate of tokens is told as one, and no wait is longer than the SDK of OpenAI waits', async () => {
+  const requests = await setUp({ limits: { requestsPerMinute: 1 } });
+  await ask(requests.gateway);
+  assert.equal((await errorOf(await ask(requests.gateway))).type, 'requests');
+  const tokens = await setUp({ limits: { tokensPerMinute: 3_000 } });
+  const { gateway } = tokens;
+  assert.equal((await errorOf(await ask(gateway, { max_tokens: 100_000 }))).type, 'tokens');
+});
+
 test('counting tokens is a request, and takes neither tokens nor money', async () => {
   const { gateway } = await setUp({
     limits: { requestsPerMinute: 3, tokensPerMinute: 1, budgets: [{ tokens: 1, per: 'total' }] },
