@@ -18,7 +18,6 @@ import {
   VOID,
 } from './reservation.ts';
 import {
-  type Counted,
   describeBringIn,
   describeRecoveries,
   describeRenewal,
@@ -27,6 +26,7 @@ import {
   inBatches,
   isHeldByCall,
   keyOf,
+  knownBudgets,
   LEASE_MS,
   PREFIX,
   readNumbers,
@@ -392,14 +392,4 @@ export class SharedQuotas implements Quotas {
 /** A settlement that is to be sent again: of which it is known that it did nothing, or not. */
 function unsentOf(call: ScriptCall, error: unknown): ScriptCall {
   return error instanceof DataLost ? call : resendOf(call);
-}
-
-/** Nothing is counted; it is only told what is known to be spent. */
-function knownBudgets(limits: readonly Limit[], atMs: number): Counted[] {
-  const known: Counted[] = [];
-  for (const limit of limits) {
-    const counter = limit.knownCounter;
-    if (counter instanceof BudgetCounter && counter.learned(atMs) > 0) known.push({ limit, amount: 0, atMs });
-  }
-  return known;
 }
