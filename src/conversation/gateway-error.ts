@@ -34,6 +34,8 @@ export interface ErrorDetails {
   usage?: Usage | undefined;
   /** `false`: clients whose SDKs try this status again are told not to. */
   retryable?: false;
+  /** What there was too much of, of an error about a rate; requests where nothing is said. */
+  measure?: 'tokens' | undefined;
   cause?: unknown;
 }
 
@@ -46,6 +48,7 @@ export class GatewayError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly usage: Usage | undefined;
   readonly retryable: false | undefined;
+  readonly measure: 'tokens' | undefined;
 
   constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -57,6 +60,7 @@ export class GatewayError extends Error {
     this.retryAfterMs = details.retryAfterMs;
     this.usage = details.usage;
     this.retryable = details.retryable;
+    this.measure = details.measure;
   }
 }
 

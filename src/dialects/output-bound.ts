@@ -1,9 +1,12 @@
-import { isObject, tryParseJson } from '../conversation/json.ts';
+import { tryParseJson } from '../conversation/json.ts';
 import type { CallerDialectName } from './dialect.ts';
 import { readPlain } from './plain-json.ts';
-import type { FieldSpans } from './request-fields.ts';
+import { type FieldSpan, type FieldSpans, readKey, skipValue, walkFields } from './request-fields.ts';
 
-/** Where a request says how much may be generated: the first of the fields that is there counts. */
+const OPEN_BRACE = 0x7b;
+const DIGITS = /^\s*\d+\s*$/;
+
+/** Where a request says how much may be generated. Which of the fields counts each server decides for itself. */
 interface OutputFields {
   tokens: readonly string[];
   /** How many answers of that length. */
@@ -13,11 +16,12 @@ interface OutputFields {
 }
 
 /**
- * Sources: OpenAI API reference (chat: `max_completion_tokens`, the older `max_tokens`, `n`; responses: `max_output_tokens`),
- * Anthropic's (`max_tokens`), `google.ai.generativelanguage.v1beta.GenerationConfig`, whose JSON may have either spelling.
+ * Sources: OpenAI API reference (chat: `max_completion_tokens`, the older `max_tokens`, `n`, of text completions `best_of`;
+ * responses: `max_output_tokens`), Anthropic's (`max_tokens`), `google.ai.generativelanguage.v1beta.GenerationConfig`, whose
+ * JSON may have either spelling.
  */
 const OUTPUT_FIELDS: Record<CallerDialectName, OutputFields> = {
-  chat: { tokens: ['max_completion_tokens', 'max_tokens'], answers: ['n'] },
+  chat: { tokens: ['max_completion_tokens', 'max_tokens'], answers: ['n', 'best_of'] },
   responses: { tokens: ['max_output_tokens'], answers: [] },
   messages: { tokens: ['max_tokens'], answers: [] },
   gemini: {
@@ -27,46 +31,88 @@ const OUTPUT_FIELDS: Record<CallerDialectName, OutputFields> = {
   },
 };
 
+/** What no server generates, and more than the numbers of some hold. */
+const MOST = 2 ** 31 - 1;
+
+/** The most tokens that may be generated, or the field (`generationConfig.maxOutputTokens`) that sets no bound that all servers read alike. */
+export type OutputBound = number | { param: string };
+
 /** The top-level fields that `readOutputBound` must be told the places of. */
 export function outputFieldNames(dialect: CallerDialectName): readonly string[] {
   const { tokens, answers, within } = OUTPUT_FIELDS[dialect];
   return within ?? [...tokens, ...answers];
 }
 
-/** The most tokens that a request lets a model generate; of a request that names no limit, `unsaid` for each answer. */
+/**
+ * The most tokens that a request lets a model generate; of a request that names no limit, `unsaid` for each answer. Of
+ * several limits the largest counts: a server that knows only one of them is told that one, and numbers in texts are numbers,
+ * for some take them. A limit of 0 is none.
+ */
 export function readOutputBound(
   body: Buffer,
   spans: FieldSpans,
   dialect: CallerDialectName,
   unsaid: number,
-): number {
-  const { tokens, answers, within } = OUTPUT_FIELDS[dialect];
-  const read = within ? readNested(body, spans, within) : (name: string) => readValue(body, spans, name);
-  return (firstCount(read, tokens) ?? unsaid) * Math.max(1, firstCount(read, answers) ?? 1);
-}
-
-type Read = (name: string) => unknown;
-
-function firstCount(read: Read, names: readonly string[]): number | undefined {
-  for (const name of names) {
-    const value = read(name);
-    // Anything else is for whoever decodes the request to refuse.
-    if (typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER) return Math.ceil(value);
+): OutputBound {
+  const fields = OUTPUT_FIELDS[dialect];
+  const found: Found = { tokens: 0, answers: 0, param: undefined };
+  if (fields.within) for (const name of fields.within) lookWithin(body, spans[name], name, fields, found);
+  else {
+    for (const name of fields.tokens) look(body, spans[name], name, 'tokens', found);
+    for (const name of fields.answers) look(body, spans[name], name, 'answers', found);
   }
-  return undefined;
+  if (found.param !== undefined) return { param: found.param };
+  return (found.tokens || unsaid) * Math.max(1, found.answers);
 }
 
-function readNested(body: Buffer, spans: FieldSpans, names: readonly string[]): Read {
-  for (const name of names) {
-    const value = readValue(body, spans, name);
-    if (isObject(value)) return (field) => value[field];
+/** The largest so far, and the first that is no count. */
+interface Found {
+  tokens: number;
+  answers: number;
+  param: string | undefined;
+}
+
+function look(
+  body: Buffer,
+  span: FieldSpan | undefined,
+  param: string,
+  what: 'tokens' | 'answers',
+  found: Found,
+): void {
+  if (!span) return;
+  const count = readCount(body, span);
+  if (count === undefined) found.param ??= param;
+  else if (count > found[what]) found[what] = count;
+}
+
+/** Each field of the object, also one that stands there twice. */
+function lookWithin(
+  body: Buffer,
+  span: FieldSpan | undefined,
+  param: string,
+  fields: OutputFields,
+  found: Found,
+): void {
+  if (!span || readPlain(body, span.start, span.end) === null) return;
+  if (body[span.start] !== OPEN_BRACE) {
+    found.param ??= param;
+    return;
   }
-  return () => undefined;
+  const object = body.subarray(span.start, span.end);
+  walkFields(object, (quote, keyEnd, start) => {
+    const end = skipValue(object, start);
+    const name = readKey(object, quote, keyEnd);
+    if (fields.tokens.includes(name)) look(object, { start, end }, `${param}.${name}`, 'tokens', found);
+    if (fields.answers.includes(name)) look(object, { start, end }, `${param}.${name}`, 'answers', found);
+    return end;
+  });
 }
 
-function readValue(body: Buffer, spans: FieldSpans, name: string): unknown {
-  const span = spans[name];
-  if (!span) return undefined;
-  const { start, end } = span;
-  return readPlain(body, start, end) ?? tryParseJson(body.toString('utf8', start, end));
+/** 0 of what says nothing; `undefined` of what is no whole number that a server could mean. */
+function readCount(body: Buffer, { start, end }: FieldSpan): number | undefined {
+  const value = readPlain(body, start, end) ?? tryParseJson(body.toString('utf8', start, end));
+  if (value === null) return 0;
+  const count = typeof value === 'string' && DIGITS.test(value) ? Number(value) : value;
+  if (typeof count !== 'number' || !Number.isInteger(count)) return undefined;
+  return count >= 0 && count <= MOST ? count : undefined;
 }

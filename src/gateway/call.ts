@@ -5,6 +5,7 @@ import type { JsonObject } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { UpstreamDialect } from '../dialects/dialect.ts';
 import type { HeldReference } from '../dialects/held-references.ts';
+import type { OutputBound } from '../dialects/output-bound.ts';
 import type { FieldSpans } from '../dialects/request-fields.ts';
 import { SeenWords } from '../dialects/seen-words.ts';
 import type { Refusal, Reservation } from '../quotas/reservation.ts';
@@ -92,6 +93,8 @@ export class Call implements Waiting {
   readonly tap: AnswerTap | undefined;
   /** Its note in the journal, from its first upstream request on. */
   started: StartNote | undefined;
+  /** The most that it may generate, once that was read. */
+  outputBound: OutputBound | undefined;
   /** What was set aside for it; a call that the gateway's end cuts off is recorded at this cost. */
   reservedCostMicroUsd: number | null = null;
   /** The end of its answer, which waits for the record to be in the journal. */

@@ -6,7 +6,7 @@ import { NO_USAGE, outputTokens, type Usage } from '../conversation/usage.ts';
 const BYTES_PER_TOKEN = 4;
 
 /** Media travel as base64, of which four bytes are far less than a token: a large body says little about tokens. */
-const MAX_ESTIMATED_INPUT = 100_000;
+export const MAX_ESTIMATED_INPUT = 100_000;
 
 /**
  * What a call used when the provider does not say (the client left, the stream broke off): an estimate, and marked as

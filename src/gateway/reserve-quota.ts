@@ -1,19 +1,16 @@
-import { GatewayError } from '../conversation/gateway-error.ts';
+import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { inputTokens, NO_USAGE, outputTokens } from '../conversation/usage.ts';
-import { readOutputBound } from '../dialects/output-bound.ts';
 import { type Demand, type Limit, reservedNanoUsd, spentNanoUsd } from '../quotas/limit.ts';
 import { describeRefusal } from '../quotas/refusals.ts';
 import { type Refusal, Reservation, USED_NOTHING } from '../quotas/reservation.ts';
 import { boundTokens } from '../tokens/bound-tokens.ts';
 import { isPricedByAttempt, OPERATIONS, type Operation, type UsageRecord } from '../usage/record.ts';
+import { boundOutput } from './bound-call.ts';
 import type { Call } from './call.ts';
 import { countInput } from './count-input.ts';
 import type { Gateway } from './gateway.ts';
 import { isFree } from './object-call.ts';
 import type { PlannedAttempt } from './plan.ts';
-
-/** What an answer is taken to come to at most where the request names no limit. Documented: callers meet it. */
-export const UNSAID_OUTPUT_TOKENS = 4_096;
 
 /** Operations whose tokens are bounded and reserved. What others (images, audio) use is counted when it is known. */
 const RESERVES_TOKENS: ReadonlySet<Operation> = new Set(['generate', 'embed']);
@@ -26,7 +23,7 @@ const MAX_COUNTED_BYTES = 8 * 1024 * 1024;
  * bound, of the dearest target that it may come to. Gives nothing to wait for where no limit applies or all counters are
  * in this process.
  *
- * @throws GatewayError `rate_limited`, `budget_exceeded`, `overloaded`
+ * @throws GatewayError `rate_limited`, `budget_exceeded`, `overloaded`; `invalid_request` for a limit of output that is none
  */
 export function reserveQuota(
   gateway: Gateway,
@@ -148,16 +145,26 @@ function boundDemand(
   limits: readonly Limit[],
   counted: number | undefined,
 ): Demand {
-  const { door, body, object, spans } = call;
+  const { door, body, object } = call;
   const costs = door.operation !== 'count' && !(object && isFree(object));
   const demand: Demand = { calls: 1, tokens: 0, nanoUsd: 0, costs };
   if (!costs || !RESERVES_TOKENS.has(door.operation) || !hasTokens(limits)) return demand;
   const input = counted ?? boundTokens(body.length);
-  const output =
-    door.operation === 'generate' ? readOutputBound(body, spans, door.dialect.name, UNSAID_OUTPUT_TOKENS) : 0;
+  const output = requireBound(call);
   demand.tokens = input + output;
   if (hasMoney(limits)) demand.nanoUsd = boundCost(gateway, call, plan, input, output);
   return demand;
+}
+
+/** What servers would read in different ways bounds nothing. It is refused only to whom a limit is on. */
+function requireBound(call: Call): number {
+  const bound = boundOutput(call);
+  if (typeof bound === 'number') return bound;
+  const { param } = bound;
+  throw invalidRequest(
+    `'${param}' must be a whole number, or be left out: tokens or money are limited here, and this sets no limit for the answer.`,
+    param,
+  );
 }
 
 /** Of the dearest target, so that a failover needs no more. What has no price is not bounded by money. */

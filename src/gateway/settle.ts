@@ -1,8 +1,8 @@
 import { addUsage, type Usage } from '../conversation/usage.ts';
 import { boundUsage } from '../usage/call-row.ts';
 import { isPricedByAttempt, OPERATIONS, type UsageRecord } from '../usage/record.ts';
+import { takenInput, takenOutput } from './bound-call.ts';
 import type { Call, Outcome } from './call.ts';
-import { estimateInput } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
 import { isFree } from './object-call.ts';
 import { settleQuota } from './reserve-quota.ts';
@@ -23,7 +23,8 @@ export function noteStart(gateway: Gateway, call: Call, account: string): void {
     target: call.target?.name ?? '',
     account,
     stream: call.stream,
-    estimatedInput: isEstimable ? estimateInput(call.body.length) : null,
+    reservedInput: isEstimable ? takenInput(call) : null,
+    reservedOutput: takenOutput(call),
     reservedCostMicroUsd: isFreeCall ? 0 : call.reservedCostMicroUsd,
   });
 }

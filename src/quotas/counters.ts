@@ -81,6 +81,8 @@ export class BudgetCounter implements Counter {
   #spent = 0;
   #reserved = 0;
   #learned = 0;
+  /** What counters that instances share said last. */
+  #told = 0;
   #reservedElsewhere = 0;
 
   constructor(period: Period) {
@@ -131,12 +133,33 @@ export class BudgetCounter implements Counter {
     this.#learned = Math.max(this.#learned, spent);
   }
 
-  /** Told by who knows better: counters that instances share. */
-  learn(spent: number, reservedElsewhere: number, nowMs: number): void {
+  /**
+   * Told by who knows better: counters that instances share. False where they say less than before: they have lost it, and
+   * what is known here stays.
+   */
+  learn(spent: number, reservedElsewhere: number, nowMs: number): boolean {
     this.#enter(nowMs);
+    if (!this.#learnSpent(spent, nowMs)) return false;
+    this.#reservedElsewhere = reservedElsewhere;
+    return true;
+  }
+
+  /** The same by their answer to a settlement. */
+  learnSettled(taken: number, spent: number, takenAtMs: number): boolean {
+    if (takenAtMs < this.#startMs) return true;
+    this.#reservedElsewhere = Math.max(0, this.#reservedElsewhere - taken);
+    return this.#learnSpent(spent, takenAtMs);
+  }
+
+  #learnSpent(spent: number, atMs: number): boolean {
+    // Of a period that is over.
+    if (atMs < this.#startMs) return true;
+    const isLess = spent < this.#told;
+    this.#told = spent;
+    if (isLess) return false;
     this.#spent = spent;
     this.#learned = spent;
-    this.#reservedElsewhere = reservedElsewhere;
+    return true;
   }
 
   /** A call ended that is counted elsewhere, where it cannot be told now. */
@@ -154,6 +177,7 @@ export class BudgetCounter implements Counter {
     this.#spent = 0;
     this.#reserved = 0;
     this.#learned = 0;
+    this.#told = 0;
     this.#reservedElsewhere = 0;
   }
 }

@@ -12,6 +12,9 @@ import { SLICE_MS, SLICES } from './window.ts';
  * A call is spent of a budget once: it leaves `held` or `lapsed` by that. So what of a budget was settled and what was not can be told
  * as long as there is the budget, also for an instance that got no answer or is no more.
  *
+ * Beside them stands a mark of the data (`STATE_KEY`). Who asks says which one it knows, as the last argument; a Redis that was emptied
+ * has none or another, and then a script does nothing and says `LOST`.
+ *
  * Times come from the instances: their clocks are taken to agree to within a second or so. Numbers are whole. Every key
  * has a time to live. A cluster is not supported: the keys of a call would lie on several of its nodes.
  */
@@ -19,7 +22,14 @@ import { SLICE_MS, SLICES } from './window.ts';
 /** A call that nobody has settled for so long is forgotten: its instance will not start again. */
 const LAPSED_MS = 35 * 24 * 3_600_000;
 
+export const STATE_KEY = 'fairlead:state';
+/** Longer than any counter stays. */
+export const STATE_TTL_MS = 800 * 24 * 3_600_000;
+/** What a script gives where the data are not those that the instance knows. */
+export const LOST = 'LOST';
+
 const PRELUDE = `
+if redis.call('GET', '${STATE_KEY}') ~= ARGV[#ARGV] then return '${LOST}' end
 local SLICE_MS, SLICES = ${SLICE_MS}, ${SLICES}
 local WINDOW_TTL = SLICES * SLICE_MS
 local now, call = tonumber(ARGV[1]), ARGV[2]
@@ -121,11 +131,14 @@ return reply
  * Redis lost it. Of a rate the last key is the mark that it was: what was taken longer ago than the mark stays counts nowhere.
  * ARGV: now, call, how long the mark stays in ms, 1 where it is sure; for each limit: how it counts, taken, used, when it was taken,
  * time to live.
+ * Gives for each limit what is spent, or -1.
  */
 export const SETTLE = `${PRELUDE}
 local mark, sure = KEYS[#KEYS], ARGV[4] == '1'
 local isFirst
+local reply = {}
 for i = 1, #KEYS - 1 do
+  reply[i] = -1
   local key, at = KEYS[i], 4 + (i - 1) * 5
   local counts, taken, used, ttl = ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), ARGV[at + 5]
   if counts == 'window' then
@@ -144,11 +157,11 @@ for i = 1, #KEYS - 1 do
     local isOpen = redis.call('ZREM', key .. ':held', call .. '|' .. whole(taken)) == 1
     if isOpen then reserve(key, -taken)
     else isOpen = redis.call('ZREM', key .. ':lapsed', call) == 1 end
-    if used > 0 and (isOpen or sure) then redis.call('HINCRBY', key, 'spent', whole(used)) end
+    if used > 0 and (isOpen or sure) then reply[i] = redis.call('HINCRBY', key, 'spent', whole(used)) end
     redis.call('PEXPIRE', key, ttl)
   end
 end
-return 1
+return reply
 `;
 
 /**
@@ -157,6 +170,7 @@ return 1
  */
 export const RENEW = `${PRELUDE}
 local untilWhen = whole(now + tonumber(ARGV[3]))
+redis.call('PEXPIRE', '${STATE_KEY}', ${STATE_TTL_MS})
 for i, key in ipairs(KEYS) do
   local at = 3 + (i - 1) * 3
   if ARGV[at + 1] == 'slots' then
@@ -212,7 +226,7 @@ local held = {}
 for _, member in ipairs(redis.call('ZRANGE', key .. ':held', 0, -1)) do
   held[string.match(member, '^(.*)|%d+$')] = member
 end
-for at = 4, #ARGV, 2 do
+for at = 4, #ARGV - 1, 2 do
   local taker, used = ARGV[at], tonumber(ARGV[at + 1])
   local member = held[taker]
   if member then

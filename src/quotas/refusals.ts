@@ -4,6 +4,8 @@ import type { Refusal } from './reservation.ts';
 
 /** A call that ends makes room; when that will be, nobody knows. */
 const SLOT_RETRY_MS = 1_000;
+/** The SDK of OpenAI takes a longer wait for none and tries again at once. A call that comes a little early is told the rest. */
+const LONGEST_RATE_WAIT_MS = 60_000;
 
 /** The error that a caller is told of a limit: a rate comes back by itself, a budget must be waited for or raised. */
 export function describeRefusal(refusal: Refusal): GatewayError {
@@ -19,19 +21,21 @@ export function describeRefusal(refusal: Refusal): GatewayError {
 
 function describeRate({ limit, amount, waitMs }: Refusal): GatewayError {
   const { kind, scope, max } = limit;
+  const measure = kind === 'tokens' ? kind : undefined;
   const what = `${nameOwner(scope)} has a limit of ${max} ${kind} per minute`;
   if (amount > max) {
     return new GatewayError(
       'rate_limited',
       `The request is too large: ${what}, and this call may use ${amount}. Send less, or a smaller limit of output tokens.`,
-      { code: 'rate_limit_exceeded', retryable: false },
+      { code: 'rate_limit_exceeded', retryable: false, measure },
     );
   }
-  const retryAfterMs = Math.max(waitMs ?? 0, 1);
-  const seconds = Math.ceil(retryAfterMs / 1000);
+  const exactMs = Math.max(waitMs ?? 0, 1);
+  const seconds = Math.ceil(exactMs / 1000);
   return new GatewayError('rate_limited', `Rate limit reached: ${what}. Try again in ${seconds} s.`, {
     code: 'rate_limit_exceeded',
-    retryAfterMs,
+    retryAfterMs: Math.min(exactMs, LONGEST_RATE_WAIT_MS),
+    measure,
   });
 }
 
@@ -43,7 +47,8 @@ function describeSlots({ scope, max }: Limit): GatewayError {
   );
 }
 
-function describeBudget({ limit, amount, available, waitMs, atMs }: Refusal): GatewayError {
+function describeBudget(refusal: Refusal): GatewayError {
+  const { limit, amount, available, waitMs } = refusal;
   const { scope, max, period } = limit;
   const per = period === 'total' ? 'in total' : `per ${period}`;
   const budget = `The budget of ${nameAmount(limit, max)} ${per} of ${nameOwner(scope)}`;
@@ -52,15 +57,19 @@ function describeBudget({ limit, amount, available, waitMs, atMs }: Refusal): Ga
   const state = isTold
     ? `has ${nameAmount(limit, available)} left, beside what calls under way may use, and this call may use ${nameAmount(limit, amount)}`
     : 'does not allow this call';
-  const resets =
-    waitMs === undefined
-      ? 'It does not reset: ask your operator to raise it.'
-      : `It resets at ${new Date(atMs + waitMs).toISOString()}.`;
-  return new GatewayError('budget_exceeded', `${budget} ${state}. ${resets}`, {
+  const returnMs = amount > max ? undefined : waitMs;
+  return new GatewayError('budget_exceeded', `${budget} ${state}. ${whatHelps(refusal)}`, {
     code: 'insufficient_quota',
     retryable: false,
-    ...(waitMs !== undefined && { retryAfterMs: waitMs }),
+    ...(returnMs !== undefined && { retryAfterMs: returnMs }),
   });
+}
+
+function whatHelps({ limit, amount, waitMs, atMs }: Refusal): string {
+  if (amount > limit.max)
+    return 'It is smaller than the call: send less, or a smaller limit of output tokens.';
+  if (waitMs === undefined) return 'It does not reset: ask your operator to raise it.';
+  return `It resets at ${new Date(atMs + waitMs).toISOString()}.`;
 }
 
 function nameAmount({ kind }: Limit, amount: number): string {

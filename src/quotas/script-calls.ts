@@ -105,6 +105,16 @@ export interface Counted {
   atMs: number;
 }
 
+/** Nothing is counted; it is only told what is known to be spent. */
+export function knownBudgets(limits: readonly Limit[], atMs: number): Counted[] {
+  const known: Counted[] = [];
+  for (const limit of limits) {
+    const counter = limit.knownCounter;
+    if (counter instanceof BudgetCounter && counter.learned(atMs) > 0) known.push({ limit, amount: 0, atMs });
+  }
+  return known;
+}
+
 /** `mark`: the key that says that it was brought in. */
 export function describeBringIn(counted: readonly Counted[], nowMs: number, mark: string): ScriptCall {
   const keys: string[] = [];

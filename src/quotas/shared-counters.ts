@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers';
 import { Redis } from 'ioredis';
 import type { Schedule } from '../usage/ledger.ts';
-import { BRING_IN, RECOVER, RENEW, RESERVE, SETTLE } from './redis-scripts.ts';
+import { BRING_IN, LOST, RECOVER, RENEW, RESERVE, SETTLE, STATE_KEY, STATE_TTL_MS } from './redis-scripts.ts';
 
 const SCRIPTS = {
   reserve: RESERVE,
@@ -27,16 +27,26 @@ const OPEN_MS = 2_000;
 const SILENT_MS = 5_000;
 const LONGEST_RECONNECT_MS = 500;
 
+/** The counters have lost what they had: the script did nothing. */
+export class DataLost extends Error {
+  constructor() {
+    super('it lost its data');
+  }
+}
+
 /** Told when the counters go away and come back. What `onBack` gives is waited for before anybody is asked again. */
 export interface SharedListener {
   onAway(reason: string): void;
-  onBack(): Promise<void>;
+  /** `lost`: without what calls under way had taken there. */
+  onBack(lost: boolean): Promise<void>;
   /** They are asked from now on. */
   onHere(): void;
 }
 
 export interface SharedCountersOptions {
   url: string;
+  /** A name that no other process has. */
+  instance: string;
   /** Longer than this no call waits for the counters. */
   replyMs: number;
   schedule: Schedule;
@@ -49,6 +59,7 @@ export interface SharedCountersOptions {
  */
 export class SharedCounters {
   readonly #redis: Redis;
+  readonly #instance: string;
   readonly #replyMs: number;
   readonly #schedule: Schedule;
   readonly #listener: SharedListener;
@@ -56,9 +67,15 @@ export class SharedCounters {
   /** `joining`: it answers, and is being told what was counted without it. */
   #state: 'here' | 'joining' | 'away' = 'away';
   #cancelProbe: (() => void) | undefined;
+  /** The mark of the data there, once it was read. */
+  #mark: string | undefined;
+  #marksMade = 0;
+  /** What was taken there is not there any more, and was not brought in yet. */
+  #lost = false;
   #closed = false;
 
-  constructor({ url, replyMs, schedule, listener }: SharedCountersOptions) {
+  constructor({ url, instance, replyMs, schedule, listener }: SharedCountersOptions) {
+    this.#instance = instance;
     this.#replyMs = replyMs;
     this.#schedule = schedule;
     this.#listener = listener;
@@ -96,13 +113,19 @@ export class SharedCounters {
   }
 
   /**
-   * Runs a script. Rejects where there is no answer in time; whether the script runs all the same is not known then.
+   * Runs a script. Rejects where there is no answer in time; whether the script runs all the same is not known then. With `DataLost`
+   * where it did nothing.
    */
   run(name: ScriptName, call: ScriptCall): Promise<unknown> {
     return this.#bounded(this.#send(name, call)).catch((error: unknown) => {
       this.#lose(reasonOf(error));
       throw error;
     });
+  }
+
+  /** An answer says less than was known: some of the data are gone, though the mark is there. */
+  noteLoss(): void {
+    this.#lose(new DataLost().message);
   }
 
   close(): void {
@@ -113,16 +136,25 @@ export class SharedCounters {
 
   async #send(name: ScriptName, { keys, args }: ScriptCall): Promise<unknown> {
     const digest = this.#numbers.get(name);
-    const rest = [keys.length, ...keys, ...args];
+    const rest = [keys.length, ...keys, ...args, this.#mark ?? ''];
     if (digest !== undefined) {
       try {
-        return await this.#redis.call('EVALSHA', [digest, ...rest]);
+        return unlessLost(await this.#redis.call('EVALSHA', [digest, ...rest]));
       } catch (error) {
         // A Redis that was started anew knows no scripts.
         if (!reasonOf(error).startsWith('NOSCRIPT')) throw error;
       }
     }
-    return this.#redis.call('EVAL', [SCRIPTS[name], ...rest]);
+    return unlessLost(await this.#redis.call('EVAL', [SCRIPTS[name], ...rest]));
+  }
+
+  /** Reads the mark of the data, or makes one where there are none. */
+  async #readMark(): Promise<void> {
+    const made = `${this.#instance}:${++this.#marksMade}`;
+    await this.#bounded(this.#redis.set(STATE_KEY, made, 'PX', STATE_TTL_MS, 'NX'));
+    const mark = String(await this.#bounded(this.#redis.get(STATE_KEY)));
+    if (this.#mark !== undefined && this.#mark !== mark) this.#lost = true;
+    this.#mark = mark;
   }
 
   async #loadScripts(): Promise<void> {
@@ -186,8 +218,12 @@ export class SharedCounters {
       if (this.#redis.status !== 'ready') throw new Error('there is no connection');
       this.#state = 'joining';
       await this.#loadScripts();
-      await this.#listener.onBack();
-      if (this.#isJoining()) this.#state = 'here';
+      await this.#readMark();
+      await this.#listener.onBack(this.#lost);
+      if (this.#isJoining()) {
+        this.#state = 'here';
+        this.#lost = false;
+      }
     } catch {
       // That it is away was told when it went.
       this.#state = 'away';
@@ -200,6 +236,11 @@ export class SharedCounters {
   #isJoining(): boolean {
     return this.#state === 'joining';
   }
+}
+
+function unlessLost(reply: unknown): unknown {
+  if (reply === LOST) throw new DataLost();
+  return reply;
 }
 
 function reasonOf(error: unknown): string {

@@ -18,7 +18,6 @@ import {
   VOID,
 } from './reservation.ts';
 import {
-  type Counted,
   describeBringIn,
   describeRecoveries,
   describeRenewal,
@@ -26,13 +25,15 @@ import {
   describeSettlement,
   inBatches,
   isHeldByCall,
+  keyOf,
+  knownBudgets,
   LEASE_MS,
   PREFIX,
   readNumbers,
   readRefusal,
   resendOf,
 } from './script-calls.ts';
-import { type ScriptCall, SharedCounters } from './shared-counters.ts';
+import { DataLost, type ScriptCall, SharedCounters } from './shared-counters.ts';
 
 const RENEW_MS = LEASE_MS / 3;
 /** Settlements that wait for the counters to come back; some 50 MB. */
@@ -83,11 +84,12 @@ export class SharedQuotas implements Quotas {
     this.#instance = instance;
     this.#shared = new SharedCounters({
       url: options.url,
+      instance,
       replyMs: options.replyMs,
       schedule: options.schedule,
       listener: {
         onAway: (reason) => this.#noteAway(reason),
-        onBack: () => this.#bringIn(),
+        onBack: (lost) => this.#bringIn(lost),
         onHere: () => this.#bringInLate(),
       },
     });
@@ -197,7 +199,8 @@ export class SharedQuotas implements Quotas {
     for (const [index, limit] of asked.entries()) {
       const [left = 0, spent = 0, reserved = 0] = numbers.slice(3 * index);
       reservation.noteLeft(limit, left);
-      if (limit.counter instanceof BudgetCounter) limit.counter.learn(spent, reserved, atMs);
+      if (!(limit.counter instanceof BudgetCounter)) continue;
+      if (!limit.counter.learn(spent, reserved, atMs)) this.#shared.noteLoss();
     }
     this.#running.set(reservation, callId);
     return reservation;
@@ -219,15 +222,27 @@ export class SharedQuotas implements Quotas {
 
   #sendSettlement(reservation: Reservation, sharedId: string, used: Used): void {
     const call = describeSettlement(reservation, sharedId, used, this.#now());
-    if (call) this.#sendOrKeep(call);
-  }
-
-  #sendOrKeep(call: ScriptCall): void {
+    if (!call) return;
     if (!this.#shared.isHere) {
       this.#keep(call);
       return;
     }
-    this.#track(this.#shared.run('settle', call).catch(() => this.#keep(resendOf(call))));
+    const settled = this.#shared.run('settle', call).then(
+      (reply) => this.#learnSpent(reply, call, reservation),
+      (error: unknown) => this.#keep(unsentOf(call, error)),
+    );
+    this.#track(settled);
+  }
+
+  /** What calls spent since the last one began is known, too, should the shared counters lose it. */
+  #learnSpent(reply: unknown, { keys }: ScriptCall, { limits, demand, atMs }: Reservation): void {
+    const numbers = readNumbers(reply);
+    for (const limit of limits) {
+      const { counter, measure } = limit;
+      if (!(counter instanceof BudgetCounter)) continue;
+      const spent = numbers[keys.indexOf(keyOf(limit, atMs))] ?? -1;
+      if (spent >= 0 && !counter.learnSettled(demand[measure], spent, atMs)) this.#shared.noteLoss();
+    }
   }
 
   #keep(call: ScriptCall): void {
@@ -268,13 +283,13 @@ export class SharedQuotas implements Quotas {
   }
 
   /** Rejects where they are away again; what was not brought in yet stays for the next time. */
-  async #bringIn(): Promise<void> {
+  async #bringIn(lost: boolean): Promise<void> {
     // Before anything is told of what the records say, for they say it of these calls, too.
     await this.#sendRecovered();
     await this.#seedBudgets();
     await this.#bringInUncounted();
     await this.#resendSettlements();
-    await this.#moveRunning();
+    await this.#moveRunning(lost);
     // Calls that ended meanwhile.
     await this.#bringInUncounted();
     if (this.#awayAtMs === undefined) return;
@@ -319,18 +334,18 @@ export class SharedQuotas implements Quotas {
     this.#unsent = [];
     for (const batch of inBatches(due)) {
       const sent = await Promise.allSettled(batch.map((call) => this.#shared.run('settle', call)));
-      for (const [index, { status }] of sent.entries()) {
+      for (const [index, outcome] of sent.entries()) {
         const call = batch[index];
-        if (status === 'rejected' && call) this.#keep(resendOf(call));
+        if (outcome.status === 'rejected' && call) this.#keep(unsentOf(call, outcome.reason));
       }
     }
     if (this.#unsent.length > 0) throw new Error('some calls could not be settled');
   }
 
-  /** Calls that still run and were counted here are counted there from now on. */
-  async #moveRunning(): Promise<void> {
-    const alone = [...this.#running].filter(([{ sharedId }]) => sharedId === undefined);
-    for (const batch of inBatches(alone)) {
+  /** Calls that still run and were counted here, or there until that was lost, are counted there from now on. */
+  async #moveRunning(lost: boolean): Promise<void> {
+    const moving = [...this.#running].filter(([{ sharedId }]) => lost || sharedId === undefined);
+    for (const batch of inBatches(moving)) {
       await Promise.all(batch.map(([reservation, callId]) => this.#move(reservation, callId)));
     }
   }
@@ -346,7 +361,7 @@ export class SharedQuotas implements Quotas {
       this.#sendSettlement(new Reservation(limits, demand, atMs), id, VOID);
       return;
     }
-    this.#local.settle(reservation, USED_NOTHING);
+    if (reservation.sharedId === undefined) this.#local.settle(reservation, USED_NOTHING);
     reservation.moveTo(id, atMs);
   }
 
@@ -374,12 +389,7 @@ export class SharedQuotas implements Quotas {
   }
 }
 
-/** Nothing is counted; it is only told what is known to be spent. */
-function knownBudgets(limits: readonly Limit[], atMs: number): Counted[] {
-  const known: Counted[] = [];
-  for (const limit of limits) {
-    const counter = limit.knownCounter;
-    if (counter instanceof BudgetCounter && counter.learned(atMs) > 0) known.push({ limit, amount: 0, atMs });
-  }
-  return known;
+/** A settlement that is to be sent again: of which it is known that it did nothing, or not. */
+function unsentOf(call: ScriptCall, error: unknown): ScriptCall {
+  return error instanceof DataLost ? call : resendOf(call);
 }

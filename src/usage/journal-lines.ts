@@ -25,9 +25,11 @@ export interface StartedCall extends CallFields {
   target: string;
   account: string;
   stream: boolean;
-  /** Input tokens by the request's size; `null` where nothing is known of them. */
-  estimatedInput: number | null;
-  /** What was set aside for the call, in millionths of a dollar; `null` where nothing was: the estimate is priced then. */
+  /** Input tokens that were set aside for it, or would have been; `null` where nothing is known of them. */
+  reservedInput: number | null;
+  /** Output tokens, alike. */
+  reservedOutput: number;
+  /** What was set aside for the call, in millionths of a dollar; `null` where no money was: the tokens are priced then. */
   reservedCostMicroUsd: number | null;
 }
 
@@ -53,9 +55,10 @@ export function writeHead(call: CallFields): string {
 }
 
 export function writeStartLine(call: StartedCall, head = writeHead(call)): string {
-  const { target, account, stream, estimatedInput, reservedCostMicroUsd } = call;
+  const { target, account, stream, reservedInput, reservedOutput, reservedCostMicroUsd } = call;
   const names = `${quoteName(target)},${quoteName(account)}`;
-  const numbers = `${stream ? 1 : 0},${writeNumber(estimatedInput)},${writeNumber(reservedCostMicroUsd)}`;
+  const reserved = `${writeNumber(reservedInput)},${writeNumber(reservedOutput)}`;
+  const numbers = `${stream ? 1 : 0},${reserved},${writeNumber(reservedCostMicroUsd)}`;
   return frame('s', `${head},${names},${numbers}]`);
 }
 
@@ -95,7 +98,7 @@ const tokens = number.transform((count) => count ?? 0);
 
 const callFields = [text, z.int(), name, name, dialect, operation, name] as const;
 
-const startLine = z.tuple([...callFields, text, text, flag, number, number]).transform(
+const startLine = z.tuple([...callFields, text, text, flag, number, tokens, number]).transform(
   (fields): StartedCall => ({
     id: fields[0],
     startedAt: fields[1],
@@ -107,8 +110,9 @@ const startLine = z.tuple([...callFields, text, text, flag, number, number]).tra
     target: fields[7],
     account: fields[8],
     stream: fields[9],
-    estimatedInput: fields[10],
-    reservedCostMicroUsd: fields[11],
+    reservedInput: fields[10],
+    reservedOutput: fields[11],
+    reservedCostMicroUsd: fields[12],
   }),
 );
 

@@ -159,16 +159,20 @@ async function insertAll(
 }
 
 /**
- * The record of a call that a kill cut off. What it used nobody will ever say: its input is estimated, and it costs what
- * was set aside for it. It lasted until its process last gave a sign of life, if not longer.
+ * The record of a call that a kill cut off. What it used nobody will ever say: it is taken to have used what was set aside for it, and
+ * to cost that. It lasted until its process last gave a sign of life, if not longer.
  */
 export function recordInterrupted(call: StartedCall, lastSignMs: number): UsageRecord {
   const { id, startedAt, tenant, key, dialect, operation, model, target, account, stream } = call;
+  const { reservedInput, reservedOutput } = call;
   const latencyMs = Math.max(0, lastSignMs - startedAt);
   const outcome = 'interrupted';
   return {
     ...{ id, startedAt, tenant, key, dialect, operation, model, target, stream },
-    usage: call.estimatedInput === null ? null : { ...NO_USAGE, input: call.estimatedInput, estimated: true },
+    usage:
+      reservedInput === null
+        ? null
+        : { ...NO_USAGE, input: reservedInput, output: reservedOutput, estimated: true },
     costMicroUsd: call.reservedCostMicroUsd,
     outcome,
     status: 0,

@@ -140,3 +140,87 @@ test('what was counted alone while the Redis was away is spent there after a kil
   assert.deepEqual(await readBudget(), { spent: String(nanoUsd), reserved: '0' });
   assert.equal(await next.stop(), 0);
 });
+
+const MONEY_KEY = 'sk-fl-app-key-of-money-00000000000';
+const TOKENS_KEY = 'sk-fl-app-key-of-tokens-0000000000';
+const FREE_KEY = 'sk-fl-app-key-of-free-000000000000';
+
+for (const state of ['memory', 'redis'] as const) {
+  test(`what was reserved of calls that a kill cut off is recorded and stays spent, whatever their tenants' limits (${state})`, {
+    skip: state === 'redis' && redisMissing,
+  }, async (context) => {
+    const redis = state === 'redis' ? await startRedis() : undefined;
+    context.after(() => redis?.close());
+    const upstream = await startRawUpstream(() => {});
+    context.after(() => upstream.close());
+    const directory = makeTempDirectory(context);
+    const file = join(directory, 'fairlead.yaml');
+    const tenant = (secret: string, budgets: object[]) => ({
+      models: ['*'],
+      ...(budgets.length > 0 && { limits: { budgets } }),
+      keys: [{ name: 'app', secret }],
+    });
+    const config = {
+      state: redis?.url ?? 'memory',
+      stateTimeout: '2s',
+      providers: { up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl } },
+      models: { m: { targets: ['up/x'] } },
+      prices: { 'up/*': { input: 1, output: 2 } },
+      tenants: {
+        money: tenant(MONEY_KEY, [{ usd: 1, per: 'total' }]),
+        tokens: tenant(TOKENS_KEY, [{ tokens: 80_000, per: 'total' }]),
+        free: tenant(FREE_KEY, []),
+      },
+    };
+    writeFileSync(file, stringify(config));
+    const env = { FAIRLEAD_CONFIG: file, FAIRLEAD_DATA: directory, FAIRLEAD_ADMIN_KEY: ADMIN_KEY };
+    const ask = (url: string, key: string, maxTokens: number) =>
+      fetch(`${url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({
+          model: 'm',
+          max_tokens: maxTokens,
+          messages: [{ role: 'user', content: 'Hi' }],
+        }),
+      });
+    /** Of a budget of 80,000 tokens, as a call that does not fit is told. */
+    const readLeft = async (url: string) => {
+      const refused = await ask(url, TOKENS_KEY, 99_000);
+      assert.equal(refused.status, 402);
+      return Number(/has (\d+) tokens left/.exec(await refused.text())?.[1]);
+    };
+    const first = spawnGateway(env);
+    context.after(() => first.kill());
+    const firstUrl = await first.url;
+    const cutOff = [MONEY_KEY, TOKENS_KEY, FREE_KEY].map((key) =>
+      ask(firstUrl, key, 1_000).then(
+        ({ status }) => status,
+        () => 'cut off',
+      ),
+    );
+    while (upstream.requests.length < 3) await sleep(5);
+    const leftBefore = await readLeft(firstUrl);
+    assert.ok(leftBefore < 79_000, `${leftBefore} are left`);
+    await first.kill();
+    assert.deepEqual(await Promise.all(cutOff), ['cut off', 'cut off', 'cut off']);
+
+    const next = spawnGateway(env);
+    context.after(() => next.kill());
+    const url = await next.url;
+    assert.equal(await readLeft(url), leftBefore);
+    const { body } = await adminClient(url).must('GET', '/calls?outcome=interrupted');
+    const records = body['data'] as unknown as UsageRecord[];
+    const input = 79_000 - leftBefore;
+    assert.deepEqual(
+      new Map(
+        records.map(({ tenant, usage, costMicroUsd }) => [
+          tenant,
+          [usage?.input, usage?.output, costMicroUsd],
+        ]),
+      ),
+      new Map(['money', 'tokens', 'free'].map((name) => [name, [input, 1_000, input + 2_000]])),
+    );
+    assert.equal(await next.stop(), 0);
+  });
+}

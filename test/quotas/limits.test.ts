@@ -86,8 +86,15 @@ async function statuses(calls: Promise<Response>[]): Promise<number[]> {
   return found;
 }
 
-async function errorOf(response: Response): Promise<{ message: string; type: string; code: string }> {
-  return ((await response.json()) as { error: { message: string; type: string; code: string } }).error;
+interface ToldError {
+  message: string;
+  type: string;
+  code: string;
+  param: string | null;
+}
+
+async function errorOf(response: Response): Promise<ToldError> {
+  return ((await response.json()) as { error: ToldError }).error;
 }
 
 test('a key’s limit of requests a minute holds for that key alone, and the answers count it down', async () => {
@@ -207,6 +214,45 @@ test('tokens are reserved by what the call may use, and what it did not use come
   assert.equal((await ask(gateway, { max_tokens: 2_000 })).status, 200);
 });
 
+test('of several limits of output the largest is reserved, for some providers know only that one', async () => {
+  const { gateway, upstream } = await setUp({ limits: { budgets: [{ tokens: 20_000, per: 'total' }] } });
+  for (const bounds of [
+    { max_tokens: 50_000, max_completion_tokens: 1 },
+    { max_tokens: 50_000, max_completion_tokens: 0 },
+    { max_tokens: 1, max_completion_tokens: '50000' },
+    { max_tokens: 5_000, n: '8' },
+  ]) {
+    assert.equal((await ask(gateway, bounds)).status, 402, JSON.stringify(bounds));
+  }
+  const gemini = (generationConfig: object, more: object = {}) =>
+    gateway.post(
+      '/v1beta/models/m:generateContent',
+      { contents: [{ role: 'user', parts: [{ text: 'Hi' }] }], generationConfig, ...more },
+      { headers: { authorization: '', 'x-goog-api-key': APP } },
+    );
+  assert.equal((await gemini({ maxOutputTokens: 1, max_output_tokens: 50_000 })).status, 402);
+  assert.equal((await gemini({ maxOutputTokens: '50000' })).status, 402);
+  const twice = { generation_config: { maxOutputTokens: 50_000 } };
+  assert.equal((await gemini({ maxOutputTokens: 1 }, twice)).status, 402);
+  assert.equal(upstream.requests.length, 0);
+});
+
+test('a limit of output that is none is refused where tokens or money are limited, and only there', async () => {
+  const { gateway, upstream } = await setUp({ limits: { budgets: [{ usd: 1, per: 'total' }] } });
+  for (const [param, value] of [
+    ['max_tokens', 1e30],
+    ['max_tokens', [100_000]],
+    ['max_tokens', -1],
+    ['n', 1e30],
+  ] as const) {
+    const refused = await ask(gateway, { [param]: value });
+    assert.equal(refused.status, 400);
+    assert.equal((await errorOf(refused)).param, param);
+  }
+  assert.equal(upstream.requests.length, 0);
+  assert.equal((await ask(gateway, { key: RIVAL, max_tokens: -1 })).status, 200);
+});
+
 test('a call that can never fit is refused for good, and says what it may use', async () => {
   const { gateway, upstream } = await setUp({ limits: { tokensPerMinute: 3_000 } });
   const refused = await ask(gateway, { max_tokens: 100_000 });
@@ -245,6 +291,34 @@ test('a budget that is spent says when it resets, and is not tried again', async
     `The budget of $0.002 per day of the key 'app' does not allow this call. It resets at ${tomorrow}.`,
   );
   assert.equal((await ask(gateway, { key: OTHER, max_tokens: 10 })).status, 200);
+});
+
+test('a budget that is smaller than the call does not say when to come again', async () => {
+  const { gateway } = await setUp({ limits: { budgets: [{ tokens: 3_000, per: 'day' }] } });
+  const refused = await ask(gateway, { max_tokens: 100_000 });
+  assert.equal(refused.status, 402);
+  assert.equal(refused.headers.get('retry-after'), null);
+  const { message } = await errorOf(refused);
+  assert.match(message, /has 3000 tokens left.* It is smaller than the call: send less/);
+  assert.doesNotMatch(message, /resets/);
+  const fits = await ask(gateway, { max_tokens: 2_000 });
+  assert.equal(fits.status, 200);
+  const spent = await setUp({ limits: { budgets: [{ tokens: 1_000, per: 'day' }] } }, (response) =>
+    respond(response, chatAnswer('Hi').replace('"prompt_tokens":3', '"prompt_tokens":998')),
+  );
+  assert.equal((await ask(spent.gateway, { max_tokens: 10 })).status, 200);
+  const later = await ask(spent.gateway, { max_tokens: 10 });
+  assert.equal(later.status, 402);
+  assert.ok(Number(later.headers.get('retry-after')) > 0);
+});
+
+test('a rate of tokens is told as one, and no wait is longer than the SDK of OpenAI waits', async () => {
+  const requests = await setUp({ limits: { requestsPerMinute: 1 } });
+  await ask(requests.gateway);
+  assert.equal((await errorOf(await ask(requests.gateway))).type, 'requests');
+  const tokens = await setUp({ limits: { tokensPerMinute: 3_000 } });
+  const { gateway } = tokens;
+  assert.equal((await errorOf(await ask(gateway, { max_tokens: 100_000 }))).type, 'tokens');
 });
 
 test('counting tokens is a request, and takes neither tokens nor money', async () => {

@@ -7,6 +7,7 @@ import Anthropic, {
 import { ApiError, GoogleGenAI } from '@google/genai';
 import OpenAI, { APIError, RateLimitError } from 'openai';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { chatAnswer, startRawUpstream } from '../support/raw-upstream.ts';
 
 const RATED = 'sk-fl-key-of-rated-00000000000000';
 const BROKE = 'sk-fl-key-of-broke-00000000000000';
@@ -21,13 +22,19 @@ const tenant = (secret: string, limits: object) => ({
   limits,
   keys: [{ name: 'app', secret }],
 });
+const upstream = await startRawUpstream((response) => {
+  response.setHeader('content-type', 'application/json');
+  response.end(chatAnswer('Hi').replace('"prompt_tokens":3', '"prompt_tokens":6000'));
+});
 const gateway: TestGateway = await startGateway({
+  providers: { up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl } },
   tenants: {
     rated: tenant(RATED, { tokensPerMinute: 1 }),
-    broke: tenant(BROKE, { budgets: [{ tokens: 1, per: 'month' }] }),
+    // Holds each of the calls, and is spent by one.
+    broke: tenant(BROKE, { budgets: [{ tokens: 6_000, per: 'month' }] }),
   },
 });
-closing.push(gateway.stop);
+closing.push(upstream.close, gateway.stop);
 
 const model = 'echo/echo';
 const messages = [{ role: 'user' as const, content: 'Hi' }];
@@ -69,6 +76,8 @@ function openAi(apiKey: string, url: string): OpenAI {
   return new OpenAI({ baseURL: `${url}/v1`, apiKey });
 }
 
+await openAi(BROKE, gateway.url).chat.completions.create({ model: 'up/x', max_tokens: 10, messages });
+
 async function errorOf(asked: Promise<unknown>): Promise<unknown> {
   return asked.then(
     () => assert.fail('it was answered'),
@@ -103,10 +112,11 @@ for (const { name, ask } of DOORS) {
 }
 
 test('no SDK has tried again what would not have helped', async () => {
-  const calls = await gateway.calls(2 * DOORS.length);
+  const calls = await gateway.calls(1 + 2 * DOORS.length);
   const told = calls.map(({ tenant: who, outcome }) => `${who}: ${outcome}`).toSorted();
   assert.deepEqual(told, [
     ...DOORS.map(() => 'broke: budget_exceeded'),
+    'broke: ok',
     ...DOORS.map(() => 'rated: rate_limited'),
   ]);
 });

@@ -27,7 +27,8 @@ const anyStart: fc.Arbitrary<StartedCall> = fc.record(
     target: anyName,
     account: anyName,
     stream: fc.boolean(),
-    estimatedInput: fc.option(fc.nat()),
+    reservedInput: fc.option(fc.nat()),
+    reservedOutput: fc.nat(),
     reservedCostMicroUsd: fc.option(fc.double({ min: 0, max: 1e9, noNaN: true })),
   },
   { noNullPrototype: true },
@@ -103,7 +104,13 @@ test('the lines are JSON as `JSON.stringify` writes it, whatever a call is named
 test('a record is the same with the head of its start', () => {
   fc.assert(
     fc.property(anyRecord, (record) => {
-      const call = { target: 'echo/echo', account: 'main', estimatedInput: 3, reservedCostMicroUsd: null };
+      const call = {
+        target: 'echo/echo',
+        account: 'main',
+        reservedInput: 3,
+        reservedOutput: 4,
+        reservedCostMicroUsd: null,
+      };
       const head = writeHead({ ...record, ...call });
       assert.equal(writeRecordLine(record, head), writeRecordLine(record));
     }),
@@ -149,7 +156,7 @@ test('a call that has its record is not under way, and numbers that no JSON can 
   const start: StartedCall = {
     ...{ id: record.id, startedAt: record.startedAt, tenant: 'acme', key: 'app', dialect: 'chat' },
     ...{ operation: 'generate', model: 'smart', target: 'openai/gpt-4.1', account: 'main', stream: false },
-    ...{ estimatedInput: 10, reservedCostMicroUsd: null },
+    ...{ reservedInput: 10, reservedOutput: 20, reservedCostMicroUsd: null },
   };
   const content = readJournal(Buffer.from(writeStartLine(start) + writeRecordLine(record)));
   assert.equal(content.started.size, 0);

@@ -20,7 +20,7 @@ function makeStart(id: string, differences: Partial<StartedCall> = {}): StartedC
   return {
     ...{ id, startedAt: Date.UTC(2026, 10, 23, 12), tenant: 'acme', key: 'app', dialect: 'chat' },
     ...{ operation: 'generate', model: 'smart', target: 'openai/gpt-4.1-2025-04-14', account: 'main' },
-    ...{ stream: false, estimatedInput: 1_000, reservedCostMicroUsd: null },
+    ...{ stream: false, reservedInput: 1_000, reservedOutput: 200, reservedCostMicroUsd: null },
     ...differences,
   };
 }
@@ -179,7 +179,7 @@ test('what a killed process left is taken over: records as they are, calls witho
   const cutAtMs = Math.floor(Date.now() / 1000) * 1000;
   killed.noteStart(makeStart('cut', { startedAt: cutAtMs - 5_000 }));
   killed.noteStart(makeStart('reserved', { reservedCostMicroUsd: 77 }));
-  killed.noteStart(makeStart('count', { operation: 'count', estimatedInput: null, reservedCostMicroUsd: 0 }));
+  killed.noteStart(makeStart('count', { operation: 'count', reservedInput: null, reservedCostMicroUsd: 0 }));
   killed.flush();
   killed.noteRecord(makeRecord({ id: 'answered' }), 1, false);
   killed.settle(answered);
@@ -211,12 +211,13 @@ test('what a killed process left is taken over: records as they are, calls witho
     })),
     [
       { id: 'answered', outcome: 'ok', status: 200, cost_micro_usd: 600, input_tokens: 100 },
-      // A thousand tokens at two dollars a million.
-      { id: 'cut', outcome: 'interrupted', status: 0, cost_micro_usd: 2_000, input_tokens: 1_000 },
+      // A thousand tokens at two dollars a million, and two hundred at eight.
+      { id: 'cut', outcome: 'interrupted', status: 0, cost_micro_usd: 3_600, input_tokens: 1_000 },
       { id: 'reserved', outcome: 'interrupted', status: 0, cost_micro_usd: 77, input_tokens: 1_000 },
       { id: 'count', outcome: 'interrupted', status: 0, cost_micro_usd: 0, input_tokens: null },
     ],
   );
+  assert.equal(rows.get('cut')?.output_tokens, 200);
   assert.equal(rows.get('cut')?.latency_ms, 5_000);
   assert.deepEqual(readdirSync(directory), []);
   assert.equal((await recoverJournals(directory, ledger)).processes, 0);

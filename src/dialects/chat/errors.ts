@@ -241,6 +241,11 @@ const ERROR_WORDS: Record<ErrorKind, { type: string; code: string | null }> = {
 export function encodeError(error: GatewayError): JsonObject {
   const { type, code } = ERROR_WORDS[error.kind];
   return {
-    error: { message: error.message, type, param: error.param ?? null, code: error.code ?? code },
+    error: {
+      message: error.message,
+      type: error.measure ?? type,
+      param: error.param ?? null,
+      code: error.code ?? code,
+    },
   };
 }

@@ -1,0 +1,28 @@
+import { type OutputBound, readOutputBound } from '../dialects/output-bound.ts';
+import { boundTokens } from '../tokens/bound-tokens.ts';
+import type { Call } from './call.ts';
+import { MAX_ESTIMATED_INPUT } from './estimate-usage.ts';
+
+/** What an answer is taken to come to at most where the request names no limit. Documented: callers meet it. */
+export const UNSAID_OUTPUT_TOKENS = 4_096;
+
+/** The most that a call may generate. Read once a call. */
+export function boundOutput(call: Call): OutputBound {
+  const { body, spans, door } = call;
+  call.outputBound ??=
+    door.operation === 'generate' ? readOutputBound(body, spans, door.dialect.name, UNSAID_OUTPUT_TOKENS) : 0;
+  return call.outputBound;
+}
+
+/** The same, also where the request leaves it open. */
+export function takenOutput(call: Call): number {
+  const bound = boundOutput(call);
+  return typeof bound === 'number' ? bound : UNSAID_OUTPUT_TOKENS;
+}
+
+/** Input tokens that were set aside for a call; of one that no limit in tokens or money is on, those that would have been. */
+export function takenInput(call: Call): number {
+  const reserved = call.reservation?.demand.tokens ?? 0;
+  if (reserved > 0) return reserved - takenOutput(call);
+  return Math.min(boundTokens(call.body.length), MAX_ESTIMATED_INPUT);
+}

@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CounterBook } from '../../src/quotas/counters.ts';
+import { Limit } from '../../src/quotas/limit.ts';
+import { describeRefusal } from '../../src/quotas/refusals.ts';
+
+test('a rate says to come again in a minute at most: the SDK of OpenAI takes a longer wait for none', () => {
+  const rate = new Limit('requests', { kind: 'tenant', tenant: 'acme' }, 5, undefined, new CounterBook());
+  const refuse = (waitMs: number) => {
+    const { retryAfterMs, message } = describeRefusal({
+      limit: rate,
+      ...{ amount: 1, available: 0, waitMs, atMs: 0 },
+    });
+    return { retryAfterMs, seconds: /in (\d+) s/.exec(message)?.[1] };
+  };
+  assert.deepEqual(refuse(61_500), { retryAfterMs: 60_000, seconds: '62' });
+  assert.deepEqual(refuse(1_500), { retryAfterMs: 1_500, seconds: '2' });
+});
