@@ -111,6 +111,21 @@ const LACKS_PERMISSION = /\binsufficient permissions?\b|\bmissing scopes?\b/i;
 const KEY_REFUSED =
   /\b(?:invalid|incorrect|wrong|missing|expired)\b.{0,20}\b(?:api[ _-]?key|token|credentials?)\b/i;
 
+/** Where providers tell the id by which their support finds a request: OpenAI and its kin, Anthropic, Amazon, Azure. */
+const REQUEST_ID_HEADERS = ['x-request-id', 'request-id', 'x-amzn-requestid', 'apim-request-id'];
+const MAX_REQUEST_ID_LENGTH = 200;
+
+/** The provider's own id of a request, for the log. */
+export function providerRequestId(
+  headers: Record<string, string | string[] | undefined>,
+): string | undefined {
+  for (const name of REQUEST_ID_HEADERS) {
+    const id = headers[name];
+    if (typeof id === 'string' && id !== '') return id.slice(0, MAX_REQUEST_ID_LENGTH);
+  }
+  return undefined;
+}
+
 /** Tells the operator of a failed answer in the provider's words: an alarm where it is about us. */
 export function logFailedAnswer(
   log: Log,

@@ -242,6 +242,14 @@ for (const { adapter, status, body, code } of ABOUT_THE_ACCOUNT) {
   });
 }
 
+test('the log has the id by which a provider finds a request that failed', async () => {
+  for (const header of ['x-request-id', 'request-id', 'x-amzn-requestid', 'apim-request-id']) {
+    const { gateway } = await setUp(refuse(500, { message: 'oops' }, { [header]: 'req_of_provider' }));
+    assert.equal((await gateway.post('/v1/chat/completions', ask())).status, 502);
+    assert.match(gateway.logs(), /"providerRequest":"req_of_provider"[^\n]*"a provider failed"/, header);
+  }
+});
+
 test('what a caller sent and a limit of the provider stay what they are', async () => {
   const own = { message: 'messages: text content blocks must be non-empty', type: 'invalid_request_error' };
   const { gateway } = await setUp(refuse(400, own));
