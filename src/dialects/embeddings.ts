@@ -49,6 +49,20 @@ export function embeddingUsage(counts: readonly (JsonValue | undefined)[]): Usag
   return { ...NO_USAGE, input: counts.reduce<number>((sum, tokens) => sum + count(tokens), 0) };
 }
 
+/**
+ * The inputs, where the provider takes so many in a request.
+ *
+ * @throws GatewayError `invalid_request` before a provider says so in words of its own dialect.
+ */
+export function expectAtMost(texts: string[], most: number): string[] {
+  if (texts.length <= most) return texts;
+  throw invalidRequest(
+    `'input' holds ${texts.length} texts, and the model that this call goes to takes at most ${most} a call: send them in several calls.`,
+    'input',
+    'unsupported_input',
+  );
+}
+
 /** What a caller is told who sent several texts to a model that embeds one a call. */
 export function takesOneText(): Error {
   return invalidRequest(

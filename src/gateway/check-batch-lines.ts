@@ -39,10 +39,22 @@ export async function* checkBatchLines(
     await lines.check();
     const purpose = scan.fields.get('purpose')?.value;
     const isBatch = purpose === undefined ? scan.isOver : BATCH.test(purpose);
-    if (isBatch && lines.fault !== undefined) throw lines.fault;
+    if (isBatch && lines.fault !== undefined) {
+      throw purpose === undefined ? withoutPurpose(lines.fault) : lines.fault;
+    }
     lines.isOfBatch = isBatch || purpose === undefined;
     yield chunk;
   }
+}
+
+/** A file of which nobody says what it is for may be a batch's; if it cannot be one, what is missing is the purpose. */
+function withoutPurpose(fault: unknown): unknown {
+  if (!(fault instanceof GatewayError)) return fault;
+  return invalidRequest(
+    `'purpose' is missing. A file without one may be for a batch, which this is not: ${fault.message} Say what it is for, e.g. 'user_data'.`,
+    'purpose',
+    fault.code,
+  );
 }
 
 class BatchLines {

@@ -70,7 +70,7 @@ function keptElsewhere({ model = '', pinned }: Call): GatewayError {
 function unknownModel(call: Call, model: string): GatewayError {
   const advice =
     call.snapshot.missingProviders.get(model.split('/', 1)[0] ?? '') ??
-    "GET /v1/models lists what this key may call; 'provider/model' names a provider's model directly.";
+    "GET /v1/models lists the configured models that this key may call; 'provider/model' names one of a provider's directly.";
   return new GatewayError('not_found', `The model '${model}' does not exist. ${advice}`, {
     param: 'model',
     code: 'model_not_found',

@@ -44,6 +44,7 @@ export class StreamRelay implements CommittingReceiver {
 
   data(chunk: Buffer): void {
     if (this.#finishing) return;
+    this.#commit.noteHeard();
     const events = this.#blocks.push(chunk);
     if (events) this.#relay(this.#scanner.scan(events));
   }

@@ -1,15 +1,26 @@
 import type { ServerResponse } from 'node:http';
 import type { Call } from './call.ts';
+import type { Timed } from './deadlines.ts';
 import type { Gateway } from './gateway.ts';
 import type { AttemptControl } from './receiver.ts';
 import { beginStream } from './respond.ts';
 import { endAnswer } from './settle.ts';
 
 /**
- * How long lifecycle events (role chunks, pings) are held back in the hope of real output. After that the client
- * gets what there is: its own time-outs, and those of proxies before us, run too.
+ * How often a stream is looked at, and so how long lifecycle events (role chunks, pings) are held back in the hope of real output.
+ * After that the client gets what there is: its own time-outs, and those of proxies before us, run too. Later it is how long a stream
+ * is silent, or up to twice as long, until the client is told that it lives: load balancers cut what was idle for 60 s.
  */
-const HOLD_BACK_MS = 10_000;
+const LOOK_MS = 10_000;
+
+/**
+ * A provider that began its answer and says nothing may hang, and another target might answer: its own time-out (`idle`, 30 s) tells.
+ * A call older than this has one that was raised; its client is told that it lives before a load balancer's 60 s are over.
+ */
+const SILENT_CALL_MS = 45_000;
+
+/** A comment line: it keeps connections open and means nothing (WHATWG HTML, "Server-sent events"). */
+const KEEP_ALIVE = ': keep-alive\n\n';
 
 /** Nobody sends this much before real output: whoever does is relayed rather than stored. */
 const HOLD_BACK_BYTES = 256 * 1024;
@@ -19,27 +30,45 @@ const STALL_MS = 10_000;
 
 /**
  * Decides when a stream begins towards the client, from where on nothing can be taken back: at the first real output,
- * or when lifecycle events have been held back for too long or grown too many.
+ * or when lifecycle events have been held back for too long or grown too many. From then on a silent stream is kept open.
  */
-export class StreamCommit {
+export class StreamCommit implements Timed {
   readonly #gateway: Gateway;
   readonly #call: Call;
   readonly #attempt: AttemptControl;
-  readonly #holdBackMs: number;
+  readonly #lookMs: number;
   #held: (Buffer | string)[] = [];
   #heldBytes = 0;
-  #timer: NodeJS.Timeout | undefined;
+  /** The provider said something, whether anything of it is for the client or not. */
+  #isHeard = false;
+  /** Something was sent since the last look. */
+  #isLively = false;
+  #isOver = false;
+  dueMs = 0;
+  earlier: Timed | undefined;
+  later: Timed | undefined;
 
-  constructor(gateway: Gateway, call: Call, attempt: AttemptControl, holdBackMs = HOLD_BACK_MS) {
+  constructor(gateway: Gateway, call: Call, attempt: AttemptControl, lookMs = LOOK_MS) {
     this.#gateway = gateway;
     this.#call = call;
     this.#attempt = attempt;
-    this.#holdBackMs = holdBackMs;
+    this.#lookMs = lookMs;
+    gateway.deadlines.add(this, gateway.monotonicMs(), lookMs);
   }
 
   /** Real output has come: what is written next begins the stream. The first time counts, later ones change nothing. */
   noteOutput(): void {
     this.#call.firstTokenMs ??= this.#gateway.monotonicMs() - this.#call.startedMs;
+  }
+
+  /** The provider lives, though nothing of what it said may be for the client. */
+  noteHeard(): void {
+    this.#isHeard = true;
+  }
+
+  /** What keeps a silent connection open in the caller's dialect. */
+  get keepAlive(): string {
+    return this.#call.door.dialect.streamEncoder({ includeUsage: false }).keepAlive ?? KEEP_ALIVE;
   }
 
   /** Sends to the client, or holds back what may still have to be taken back. */
@@ -53,7 +82,7 @@ export class StreamCommit {
       }
       this.#begin();
     }
-    if (!this.#call.response.write(bytes)) this.#attempt.waitForDrain();
+    this.#send(bytes);
   }
 
   /** The last words, after all that was held back. To be called when the call is settled. */
@@ -64,24 +93,52 @@ export class StreamCommit {
 
   /** The attempt is over: nothing is sent any more but by `end`. */
   dispose(): void {
-    clearTimeout(this.#timer);
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#gateway.deadlines.remove(this, this.#lookMs);
+  }
+
+  expire(): void {
+    this.#attempt.run(() => this.#look());
+    if (!this.#isOver) this.#gateway.deadlines.add(this, this.#gateway.monotonicMs(), this.#lookMs);
+  }
+
+  #look(): void {
+    if (!this.#call.committed) {
+      const callMs = this.#gateway.monotonicMs() - this.#call.startedMs;
+      if (!this.#isHeard && callMs < SILENT_CALL_MS) return;
+      this.#begin();
+    }
+    // One that is slow to read has enough before it.
+    if (!this.#isLively && !this.#call.response.writableNeedDrain) this.#keepAlive();
+    this.#isLively = false;
+  }
+
+  #keepAlive(): void {
+    const { response } = this.#call;
+    const bytes = this.keepAlive;
+    // Where the dialect has none, the head at least goes out.
+    if (bytes === '') response.flushHeaders();
+    else response.write(bytes);
   }
 
   #hold(bytes: Buffer | string): void {
+    this.#isHeard = true;
     this.#held.push(bytes);
     this.#heldBytes += bytes.length;
     if (this.#heldBytes > HOLD_BACK_BYTES) this.#begin();
-    else this.#timer ??= setTimeout(() => this.#attempt.run(() => this.#begin()), this.#holdBackMs);
   }
 
   #begin(): void {
-    clearTimeout(this.#timer);
     beginStream(this.#call);
     // Node gathers the writes of one turn by itself, so joining the pieces would only copy them.
-    for (const bytes of this.#held) {
-      if (!this.#call.response.write(bytes)) this.#attempt.waitForDrain();
-    }
+    for (const bytes of this.#held) this.#send(bytes);
     this.#held = [];
+  }
+
+  #send(bytes: Buffer | string): void {
+    this.#isLively = true;
+    if (!this.#call.response.write(bytes)) this.#attempt.waitForDrain();
   }
 }
 

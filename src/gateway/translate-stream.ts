@@ -13,9 +13,6 @@ import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { settleCall } from './settle.ts';
 import { StreamCommit } from './stream-commit.ts';
 
-/** A comment line: it keeps connections open and means nothing (WHATWG HTML, "Server-sent events"). */
-const KEEP_ALIVE = ': keep-alive\n\n';
-
 /** Takes a stream in the provider's dialect and gives it in the caller's, event by event. */
 export class StreamTranslator implements CommittingReceiver {
   readonly #gateway: Gateway;
@@ -61,6 +58,7 @@ export class StreamTranslator implements CommittingReceiver {
   }
 
   data(chunk: Buffer): void {
+    this.#commit.noteHeard();
     for (const message of this.#reader.push(chunk)) this.#take(message);
     this.#flush();
   }
@@ -93,7 +91,7 @@ export class StreamTranslator implements CommittingReceiver {
 
   #take(message: StreamMessage): void {
     if (message.event === 'ping') {
-      if (this.#call.committed) this.#pending += this.#encoder.keepAlive ?? KEEP_ALIVE;
+      if (this.#call.committed) this.#pending += this.#commit.keepAlive;
       return;
     }
     for (const event of this.#decoder.push(message)) this.#handle(event);

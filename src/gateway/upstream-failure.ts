@@ -1,5 +1,6 @@
 import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import { tryParseJson } from '../conversation/json.ts';
+import { type AccountMeaning, accountMeaning } from '../dialects/account-failures.ts';
 import type { UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
 import type { Target } from '../routing/target.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
@@ -54,12 +55,12 @@ export function readFailedAnswer(
   const failure = dialect.decodeError(status, tryParseJson(body) ?? body, headers);
   const reason = failure.message;
   const isMissing = call !== undefined && isModelMissing(call, status, failure);
-  const alarm = alarmOf(status, failure) ?? (isMissing ? MODEL_MISSING : undefined);
+  const alarm = alarmOf(dialect, status, failure) ?? (isMissing ? MODEL_MISSING : undefined);
   if (alarm === 'upstream_credentials_rejected') {
     // Its words may quote the credential.
     const message = `The provider '${target.upstream.name}' did not accept the gateway's own credentials. Tell the gateway's operator; your key is fine.`;
     return {
-      error: new GatewayError('upstream_unavailable', message, { code: alarm }),
+      error: new GatewayError('upstream_unavailable', message, { code: alarm, retryable: false }),
       alarm,
       reason,
     };
@@ -71,7 +72,8 @@ export function readFailedAnswer(
         : "this is about the gateway's own account";
     const said = reason.replace(/\.$/, '');
     const message = `The provider '${target.upstream.name}' answered ${status}: ${said}. Tell the gateway's operator: ${about}.`;
-    return { error: new GatewayError('upstream_unavailable', message, { code: alarm }), alarm, reason };
+    const error = new GatewayError('upstream_unavailable', message, { code: alarm, retryable: false });
+    return { error, alarm, reason };
   }
   const kind =
     failure.kind ??
@@ -85,7 +87,9 @@ export function readFailedAnswer(
 }
 
 /** A 403 says by its words whom it is about; where it has none it is the caller's, who is told what the provider says. */
-function alarmOf(status: number, failure: UpstreamFailure): Alarm | undefined {
+function alarmOf(dialect: UpstreamDialect, status: number, failure: UpstreamFailure): Alarm | undefined {
+  const meaning = accountMeaning(dialect.name, status, failure);
+  if (meaning) return ALARM_OF[meaning];
   const isKeyRefused = status === 403 && KEY_REFUSED.test(failure.message);
   if (status === 401 && LACKS_PERMISSION.test(failure.message)) return 'upstream_permission_denied';
   if (status === 401 || status === 407 || failure.credentialRejected === true || isKeyRefused) {
@@ -95,12 +99,32 @@ function alarmOf(status: number, failure: UpstreamFailure): Alarm | undefined {
   return failure.permissionDenied === true ? 'upstream_permission_denied' : undefined;
 }
 
+const ALARM_OF: Record<AccountMeaning, Alarm> = {
+  payment: 'upstream_payment_required',
+  permission: 'upstream_permission_denied',
+};
+
 /** OpenAI answers 401 where a restricted key may not do this; what else it may do it still may. */
 const LACKS_PERMISSION = /\binsufficient permissions?\b|\bmissing scopes?\b/i;
 
 /** Some servers say 403 where others say 401, with nothing but a sentence. */
 const KEY_REFUSED =
   /\b(?:invalid|incorrect|wrong|missing|expired)\b.{0,20}\b(?:api[ _-]?key|token|credentials?)\b/i;
+
+/** Where providers tell the id by which their support finds a request: OpenAI and its kin, Anthropic, Amazon, Azure. */
+const REQUEST_ID_HEADERS = ['x-request-id', 'request-id', 'x-amzn-requestid', 'apim-request-id'];
+const MAX_REQUEST_ID_LENGTH = 200;
+
+/** The provider's own id of a request, for the log. */
+export function providerRequestId(
+  headers: Record<string, string | string[] | undefined>,
+): string | undefined {
+  for (const name of REQUEST_ID_HEADERS) {
+    const id = headers[name];
+    if (typeof id === 'string' && id !== '') return id.slice(0, MAX_REQUEST_ID_LENGTH);
+  }
+  return undefined;
+}
 
 /** Tells the operator of a failed answer in the provider's words: an alarm where it is about us. */
 export function logFailedAnswer(
@@ -166,5 +190,6 @@ export function withoutSecrets(error: GatewayError, secrets: readonly string[]):
     code: cleanCode,
     param: cleanParam,
     retryAfterMs: error.retryAfterMs,
+    ...(error.retryable === undefined ? {} : { retryable: error.retryable }),
   });
 }

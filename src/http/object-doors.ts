@@ -1,12 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { invalidRequest } from '../conversation/gateway-error.ts';
+import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { chat } from '../dialects/chat/index.ts';
 import { passThrough } from '../dialects/media/pass-through.ts';
+import { messages } from '../dialects/messages/index.ts';
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { ObjectCall } from '../gateway/object-call.ts';
 import type { ObjectKind } from '../tenants/upstream-objects.ts';
 import { requireKey } from './access.ts';
+import { guessDialect } from './caller-dialect.ts';
 import { queryValue, readBearer, readHeader } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { takeCall } from './take-call.ts';
@@ -45,7 +47,11 @@ const PAGES: Readonly<Record<ObjectKind, { usual: number; most: number }>> = {
 /** Files and batches: relayed to the provider that keeps them, and seen by nobody but the tenant that made them. */
 export function addObjectDoors(app: FastifyInstance, gateway: Gateway, lifecycle: Lifecycle): void {
   app.register(async (doors) => {
-    const config = { dialect: chat };
+    // Errors are in what the caller seems to speak: Anthropic has files at the same paths.
+    const config = {};
+    doors.addHook('onRequest', (request, _reply, done) => {
+      done(guessDialect(request) === messages ? notAnthropics() : undefined);
+    });
     requireKey(doors, { gateway, lifecycle, readKey: ({ headers }) => readBearer(headers) });
     takeUploads(doors);
     doors.post('/v1/files', { config }, (request, reply) => {
@@ -79,6 +85,15 @@ export function addObjectDoors(app: FastifyInstance, gateway: Gateway, lifecycle
       });
     }
   });
+}
+
+/** Anthropic's clients mean files in Anthropic's store, and speak of them in other forms: no other vendor may get them. */
+function notAnthropics(): GatewayError {
+  return new GatewayError(
+    'not_found',
+    "Anthropic's Files API is not served here: the gateway keeps files at OpenAI's kin only, for OpenAI's clients. Send the file's data in the message (base64).",
+    { code: 'unknown_url' },
+  );
 }
 
 function namedProvider({ headers, query }: FastifyRequest): string | undefined {

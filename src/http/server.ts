@@ -31,6 +31,10 @@ const KEEP_ALIVE_MS = 75_000;
 /** A request that is not here whole after this long is given up: slow senders must not hold connections. */
 const REQUEST_MS = 120_000;
 
+/** A client that was refused is read on for so long: it may not look for the answer before it has sent everything. */
+const DRAIN_BYTES = 64 * 1024 * 1024;
+const DRAIN_MS = 10_000;
+
 const MAX_HEADER_BYTES = 32 * 1024;
 
 /** The HTTP server with what all doors share: bodies as bytes, limits, and errors in the route's dialect. */
@@ -90,6 +94,11 @@ export function createHttpServer(options: ServerOptions): FastifyInstance {
   }
   app.setErrorHandler<FastifyError>((thrown, request, reply) => {
     const error = describeError(thrown, request.id, options);
+    if (!request.raw.complete) {
+      // Fastify would close the connection of such a body behind the answer.
+      if (error.kind === 'payload_too_large') reply.removeHeader('connection');
+      drainBody(request);
+    }
     if (error.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(error.retryAfterMs / 1000));
     return reply
       .code(error.status)
@@ -111,6 +120,25 @@ export function createHttpServer(options: ServerOptions): FastifyInstance {
       .send(JSON.stringify(guessDialect(request).encodeError(error)));
   });
   return app;
+}
+
+/**
+ * Reads and forgets what is still to come of a refused body, up to a bound. A connection that is closed with bytes unread is reset,
+ * and the client's system may then throw the answer away before the client has read it.
+ */
+function drainBody({ raw }: FastifyRequest): void {
+  let drained = 0;
+  const giveUp = () => {
+    // Of one that is whole the connection may have the next request by now.
+    if (!raw.complete) raw.destroy();
+  };
+  const timer = setTimeout(giveUp, DRAIN_MS).unref();
+  raw.on('close', () => clearTimeout(timer));
+  raw.on('error', () => {});
+  raw.on('data', (chunk: Buffer) => {
+    drained += chunk.length;
+    if (drained > DRAIN_BYTES) giveUp();
+  });
 }
 
 function dialectOf(request: FastifyRequest): CallerDialect {

@@ -145,6 +145,122 @@ for (const { status, error, code, told } of ABOUT_US) {
   });
 }
 
+/** In each provider's own form: its real sentences, its real statuses. */
+const ABOUT_THE_ACCOUNT: { adapter: string; status: number; body: object; code: string }[] = [
+  {
+    adapter: 'anthropic',
+    status: 400,
+    body: anthropicError(
+      'Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.',
+    ),
+    code: 'upstream_payment_required',
+  },
+  {
+    adapter: 'anthropic',
+    status: 400,
+    body: anthropicError(
+      'You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC.',
+    ),
+    code: 'upstream_payment_required',
+  },
+  {
+    adapter: 'openai',
+    status: 429,
+    body: openAiError('You exceeded your current quota, please check your plan.', 'insufficient_quota'),
+    code: 'upstream_payment_required',
+  },
+  {
+    adapter: 'openai',
+    status: 400,
+    body: openAiError('Billing hard limit has been reached', 'billing_hard_limit_reached'),
+    code: 'upstream_payment_required',
+  },
+  {
+    adapter: 'openai',
+    status: 429,
+    body: openAiError('Your account is not active, please check your billing details.', 'billing_not_active'),
+    code: 'upstream_payment_required',
+  },
+  {
+    adapter: 'openai',
+    status: 403,
+    body: openAiError('This account has been deactivated.', 'account_deactivated'),
+    code: 'upstream_permission_denied',
+  },
+  {
+    adapter: 'gemini',
+    status: 400,
+    body: googleError(400, 'FAILED_PRECONDITION', 'User location is not supported for the API use.'),
+    code: 'upstream_permission_denied',
+  },
+  {
+    adapter: 'gemini',
+    status: 429,
+    body: googleError(
+      429,
+      'RESOURCE_EXHAUSTED',
+      'Your prepayment credits are depleted. Please go to AI Studio.',
+    ),
+    code: 'upstream_payment_required',
+  },
+];
+
+function anthropicError(message: string) {
+  return { type: 'error', error: { type: 'invalid_request_error', message } };
+}
+
+function openAiError(message: string, code: string) {
+  return { error: { message, type: code, param: null, code } };
+}
+
+function googleError(code: number, status: string, message: string) {
+  return { error: { code, message, status } };
+}
+
+for (const { adapter, status, body, code } of ABOUT_THE_ACCOUNT) {
+  test(`${adapter} refuses our account with a ${status}: ${JSON.stringify(body)}`, async () => {
+    const upstream = await startRawUpstream((response) => {
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(body));
+    });
+    const provider = {
+      adapter,
+      baseUrl: upstream.baseUrl,
+      accounts: [{ name: 'main', apiKey: UPSTREAM_KEY }],
+    };
+    const gateway = await startGateway({
+      providers: { up: provider },
+      models: { m: { targets: ['up/x', 'echo/echo'] } },
+    });
+    closing.push(upstream.close, gateway.stop);
+    assert.equal((await gateway.post('/v1/chat/completions', ask())).status, 200);
+    const direct = await gateway.post('/v1/chat/completions', { ...ask(), model: 'up/x' });
+    assert.equal(direct.status, 502);
+    assert.equal(direct.headers.get('x-should-retry'), 'false');
+    assert.equal(((await direct.json()) as OpenAiError).error.code, code);
+    assert.match(gateway.logs(), new RegExp(`"level":50[^\\n]*"event":"${code}"`));
+  });
+}
+
+test('the log has the id by which a provider finds a request that failed', async () => {
+  for (const header of ['x-request-id', 'request-id', 'x-amzn-requestid', 'apim-request-id']) {
+    const { gateway } = await setUp(refuse(500, { message: 'oops' }, { [header]: 'req_of_provider' }));
+    assert.equal((await gateway.post('/v1/chat/completions', ask())).status, 502);
+    assert.match(gateway.logs(), /"providerRequest":"req_of_provider"[^\n]*"a provider failed"/, header);
+  }
+});
+
+test('what a caller sent and a limit of the provider stay what they are', async () => {
+  const own = { message: 'messages: text content blocks must be non-empty', type: 'invalid_request_error' };
+  const { gateway } = await setUp(refuse(400, own));
+  assert.equal((await gateway.post('/v1/chat/completions', ask())).status, 400);
+  const limit = { message: 'Rate limit reached', type: 'requests', code: 'rate_limit_exceeded' };
+  const limited = await setUp(refuse(429, limit));
+  const response = await limited.gateway.post('/v1/chat/completions', ask());
+  assert.equal(response.status, 429);
+  assert.equal(response.headers.get('x-should-retry'), null);
+});
+
 const NO_MODEL: { status: number; error: object }[] = [
   { status: 404, error: { message: 'The model `x` does not exist.', code: 'model_not_found', param: null } },
   // Anthropic, Google (retired models, too), Azure, vLLM.

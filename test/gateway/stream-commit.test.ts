@@ -4,7 +4,12 @@ import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { chat } from '../../src/dialects/chat/index.ts';
+import type { CallerDialect } from '../../src/dialects/dialect.ts';
+import { gemini } from '../../src/dialects/gemini/index.ts';
+import { messages } from '../../src/dialects/messages/index.ts';
 import type { Call } from '../../src/gateway/call.ts';
+import { Deadlines } from '../../src/gateway/deadlines.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import type { AttemptControl } from '../../src/gateway/receiver.ts';
 import { StreamRelay } from '../../src/gateway/relay-stream.ts';
@@ -33,13 +38,14 @@ async function setUp(answer: (response: ServerResponse) => unknown) {
   return gateway;
 }
 
-/** A commit whose client only notes what it gets; `clock.ms` is the time. */
-function makeCommit(holdBackMs: number) {
+/** A commit whose client only notes what it gets; `clock.ms` is put before the time that passes. */
+function makeCommit(lookMs: number, dialect: CallerDialect = chat) {
   const clock = { ms: 100 };
   const written: string[] = [];
   const begun = Promise.withResolvers<void>();
   const response = {
     writeHead: () => begun.resolve(),
+    flushHeaders: () => written.push('(head)'),
     write: (bytes: Buffer | string) => written.push(String(bytes)) > 0,
     end: (bytes: Buffer | string) => written.push(String(bytes)),
     setTimeout: () => {},
@@ -50,30 +56,79 @@ function makeCommit(holdBackMs: number) {
     attempts: [],
     dropped: [],
     committed: false,
-    door: {},
+    door: { dialect },
     response,
     proceed: () => response.end(call.last ?? ''),
   } as unknown as Call;
   const ledger = { wait: (waiting: Waiting) => waiting.proceed() };
-  const gateway = { monotonicMs: () => clock.ms, ledger } as Gateway;
+  const begunMs = performance.now();
+  const monotonicMs = () => clock.ms + performance.now() - begunMs;
+  const gateway = { monotonicMs, ledger, deadlines: new Deadlines(monotonicMs) } as Gateway;
   const attempt = { run: (step: () => void) => step() } as AttemptControl;
-  return { commit: new StreamCommit(gateway, call, attempt, holdBackMs), call, written, clock, begun };
+  return { commit: new StreamCommit(gateway, call, attempt, lookMs), call, written, clock, begun };
 }
 
 test('what is held back goes to the client when its time is up, though no packet comes', async () => {
   const { commit, call, written, clock, begun } = makeCommit(10);
   commit.write(ROLE);
   assert.deepEqual(written, []);
-  await begun.promise;
-  assert.deepEqual(written, [ROLE]);
+  await Promise.all([begun.promise, sleep(50)]);
+  commit.dispose();
+  assert.deepEqual(written.slice(0, 2), [ROLE, ': keep-alive\n\n']);
+  written.length = 1;
   assert.equal(call.firstTokenMs, undefined);
   clock.ms = 250;
   commit.noteOutput();
-  clock.ms = 300;
+  const firstTokenMs = call.firstTokenMs ?? 0;
+  clock.ms = 1_000_000;
   commit.noteOutput();
   commit.write('Hello');
-  assert.equal(call.firstTokenMs, 250);
+  assert.ok(firstTokenMs >= 250);
+  assert.equal(call.firstTokenMs, firstTokenMs);
   assert.deepEqual(written, [ROLE, 'Hello']);
+});
+
+const HEARD: { name: string; dialect: CallerDialect; keepAlive: string }[] = [
+  { name: 'chat', dialect: chat, keepAlive: ': keep-alive\n\n' },
+  { name: 'messages', dialect: messages, keepAlive: 'event: ping\ndata: {"type":"ping"}\n\n' },
+  { name: 'gemini', dialect: gemini, keepAlive: '(head)' },
+];
+
+for (const { name, dialect, keepAlive } of HEARD) {
+  test(`a provider that says nothing for the client yet begins its stream after a while, too: ${name}`, async () => {
+    const { commit, call, written } = makeCommit(10, dialect);
+    commit.noteHeard();
+    await sleep(60);
+    commit.dispose();
+    assert.equal(call.committed, true);
+    assert.equal(written[0], keepAlive);
+    assert.ok(written.length > 1, 'and is kept open from then on');
+  });
+}
+
+test('a stream that was begun is kept open while nothing comes, and only then', async () => {
+  const { commit, written } = makeCommit(200);
+  commit.noteOutput();
+  for (let at = 0; at < 12; at++) {
+    commit.write('Hello');
+    await sleep(50);
+  }
+  assert.deepEqual(new Set(written), new Set(['Hello']));
+  await sleep(450);
+  commit.dispose();
+  assert.equal(written.at(-1), ': keep-alive\n\n');
+});
+
+test('a provider that hangs behind the head of its answer is waited for, until the call is old', async () => {
+  const { commit, call, clock, written } = makeCommit(10);
+  clock.ms = 44_000;
+  await sleep(50);
+  assert.equal(call.committed, false);
+  clock.ms = 46_000;
+  await sleep(50);
+  commit.dispose();
+  assert.equal(call.committed, true);
+  assert.equal(written[0], ': keep-alive\n\n');
 });
 
 test('an attempt that is over begins no stream', async () => {

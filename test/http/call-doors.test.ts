@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import OpenAI, { APIError } from 'openai';
 import { startGateway, TEST_KEY, type TestGateway } from '../support/gateway.ts';
 
 let gateway: TestGateway;
@@ -145,3 +146,54 @@ async function ask(socket: Socket, packets: Buffer[]): Promise<string> {
   socket.removeAllListeners();
   return answer.toString('utf8');
 }
+
+test('a client that reads nothing before it has sent all of a body over the limit still gets its refusal', async () => {
+  const body = Buffer.alloc(20 * 1024 * 1024, 0x20);
+  for (const coding of [`content-length: ${body.length}`, 'transfer-encoding: chunked']) {
+    const socket = open();
+    socket.pause();
+    socket.write(`${HEAD}content-type: application/json\r\n${coding}\r\n\r\n`);
+    const sent =
+      coding === 'transfer-encoding: chunked'
+        ? [`${body.length.toString(16)}\r\n`, body, '\r\n0\r\n\r\n']
+        : [body];
+    // A connection that is cut meanwhile fails the writing, and with it the test.
+    for (const piece of sent) {
+      await new Promise<void>((resolve, reject) =>
+        socket.write(piece, (error) => (error ? reject(error) : resolve())),
+      );
+    }
+    const arrived = once(socket, 'data');
+    socket.resume();
+    const [answer] = (await arrived) as [Buffer];
+    assert.match(answer.toString(), /^HTTP\/1.1 413 [\s\S]*larger than the limit/);
+    // What it sent was read to its end: the connection is good for the next call.
+    assert.match(await ask(socket, [announced('application/json')]), /^HTTP\/1.1 200 /);
+    socket.destroy();
+  }
+});
+
+test('an official SDK raises the refusal of a body over the limit, not a broken connection', async () => {
+  const client = new OpenAI({ apiKey: TEST_KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
+  const messages = [{ role: 'user' as const, content: 'x'.repeat(20 * 1024 * 1024) }];
+  for (let at = 0; at < 4; at++) {
+    await assert.rejects(
+      async () => client.chat.completions.create({ model: 'echo/echo', messages }),
+      (error) => error instanceof APIError && error.status === 413,
+    );
+  }
+});
+
+test('what is sent behind a refusal is not read for ever', async () => {
+  const socket = open();
+  socket.on('error', () => {});
+  const closed = new Promise((resolve) => socket.on('close', resolve));
+  socket.write(`${HEAD}content-type: application/json\r\ncontent-length: ${1024 ** 4}\r\n\r\n`);
+  const piece = Buffer.alloc(1024 * 1024, 0x20);
+  const send = () => {
+    while (!socket.destroyed && socket.write(piece)) {}
+  };
+  socket.on('drain', send);
+  send();
+  await closed;
+});

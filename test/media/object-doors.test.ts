@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import Anthropic, { NotFoundError as AnthropicNotFound } from '@anthropic-ai/sdk';
 import OpenAI, {
   APIError,
   BadRequestError,
@@ -228,4 +229,36 @@ test('with several providers the caller names one, or is asked to; what is kept 
   } finally {
     await none.stop();
   }
+});
+
+test("Anthropic's clients are told that their files are not served: no other vendor gets them", async () => {
+  const before = openai.requests.length;
+  for (const credential of [{ apiKey: KEYS.acme }, { apiKey: null, authToken: KEYS.acme }]) {
+    const client = new Anthropic({ ...credential, baseURL: gateway.url, maxRetries: 0 });
+    for (const ask of [
+      async () => client.beta.files.upload({ file: await toFile(Buffer.from('private'), 'a.txt') }),
+      async () => client.beta.files.list(),
+      async () => client.beta.files.retrieveMetadata('file_1'),
+      async () => client.beta.files.delete('file_1'),
+      async () => client.messages.batches.list(),
+    ]) {
+      await assert.rejects(ask, (error) => {
+        assert.ok(error instanceof AnthropicNotFound, String(error));
+        assert.match(JSON.stringify(error.error), /"type":"not_found_error"/);
+        return true;
+      });
+    }
+  }
+  assert.equal(openai.requests.length, before);
+});
+
+test('a file that says no purpose and is no batch is refused for that', async () => {
+  const form = new FormData();
+  form.append('file', new Blob(['plain text']), 'a.txt');
+  const headers = { authorization: `Bearer ${KEYS.acme}` };
+  const response = await fetch(`${gateway.url}/v1/files`, { method: 'POST', headers, body: form });
+  assert.equal(response.status, 400);
+  const { error } = (await response.json()) as { error: { message: string; param: string } };
+  assert.equal(error.param, 'purpose');
+  assert.match(error.message, /'purpose' is missing/);
 });

@@ -7,6 +7,7 @@ import {
   type EmbeddingDialect,
   type EncodingFormat,
   embeddingUsage,
+  expectAtMost,
   isVector,
   readTexts,
 } from '../embeddings.ts';
@@ -94,11 +95,14 @@ function readOne(value: JsonValue, path: string): OneRequest {
   return { text: texts.join(''), model: model.replace(/^models\//, ''), dimensions, fields, options };
 }
 
+/** "At most 100 requests can be in one batch", its own error says; OpenAI's clients may send 2,048. */
+const MOST_OF_A_BATCH = 100;
+
 /** Inputs given as token ids are another model's tokens: refused. */
 function encodeRequest(request: EmbeddingRequest, model: string): EncodedRequest {
   const name = model.includes('/') ? model : `models/${model}`;
   const own = ownFields(request.extra);
-  const requests = readTexts(request).map((text) => {
+  const requests = expectAtMost(readTexts(request), MOST_OF_A_BATCH).map((text) => {
     return defined({
       model: name,
       content: { parts: [{ text }] },

@@ -114,10 +114,19 @@ const STATUS_WORDS: Record<number, string> = {
   504: 'DEADLINE_EXCEEDED',
 };
 
+/** Words beside the usual one of a status, which an error of Google's own came with. */
+const FURTHER_WORDS: Record<number, readonly string[]> = {
+  400: ['FAILED_PRECONDITION', 'OUT_OF_RANGE'],
+  409: ['ALREADY_EXISTS'],
+};
+
 /** An error as a body of the Gemini API. */
 export function encodeError({ status, message, code, param, retryAfterMs }: GatewayError): JsonObject {
   const details: JsonObject[] = [];
-  if (code !== undefined) {
+  const usual = STATUS_WORDS[status] ?? (status < 500 ? 'INVALID_ARGUMENT' : 'INTERNAL');
+  const word = code !== undefined && FURTHER_WORDS[status]?.includes(code) ? code : usual;
+  // A code that is the word of the status says nothing beside it.
+  if (code !== undefined && code !== word) {
     details.push({ '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: code });
   }
   if (param !== undefined) {
@@ -132,7 +141,6 @@ export function encodeError({ status, message, code, param, retryAfterMs }: Gate
       retryDelay: `${retryAfterMs / 1000}s`,
     });
   }
-  const word = STATUS_WORDS[status] ?? (status < 500 ? 'INVALID_ARGUMENT' : 'INTERNAL');
   return {
     error: defined({
       code: status,

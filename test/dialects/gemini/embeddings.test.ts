@@ -25,6 +25,14 @@ describe('an embedding request', () => {
     assert.throws(() => geminiEmbeddings.encodeRequest(request, 'm'), refusalOf('input[1]'));
   });
 
+  test('of more texts than a batch may have is refused with the limit, which no provider need say', () => {
+    const encode = (count: number) =>
+      geminiEmbeddings.encodeRequest({ model: 'm', inputs: Array.from({ length: count }, () => 'a') }, 'm');
+    assert.equal((encode(100).body['requests'] as JsonValue[]).length, 100);
+    assert.throws(() => encode(101), refusalOf('input'));
+    assert.throws(() => encode(101), /'input' holds 101 texts.*at most 100/);
+  });
+
   test('names what it drops', () => {
     const extra = { dialect: 'chat', fields: { x: 1 } } as const;
     const { dropped } = geminiEmbeddings.encodeRequest(

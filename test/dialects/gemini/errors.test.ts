@@ -137,3 +137,22 @@ describe('an error to a client', () => {
     });
   });
 });
+
+test('an error of Google’s keeps its own word at Google’s door, which is no reason beside it', () => {
+  const told = (code: string, status: number) =>
+    gemini.encodeError(new GatewayError('upstream_rejected', 'No.', { code, status }));
+  assert.deepEqual(told('FAILED_PRECONDITION', 400), {
+    error: { code: 400, message: 'No.', status: 'FAILED_PRECONDITION' },
+  });
+  assert.deepEqual(told('INVALID_ARGUMENT', 400), {
+    error: { code: 400, message: 'No.', status: 'INVALID_ARGUMENT' },
+  });
+  assert.deepEqual(told('odd', 400), {
+    error: {
+      code: 400,
+      message: 'No.',
+      status: 'INVALID_ARGUMENT',
+      details: [{ '@type': `${TYPE}.ErrorInfo`, reason: 'odd' }],
+    },
+  });
+});

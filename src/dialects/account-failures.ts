@@ -1,0 +1,110 @@
+import type { DialectName } from '../conversation/conversation.ts';
+import type { UpstreamFailure } from './dialect.ts';
+
+/** What a refusal says of our account at a provider: nothing that the caller could mend. */
+export type AccountMeaning = 'payment' | 'permission';
+
+/** A refusal is meant where all that a row names is so. */
+interface AccountFailure {
+  meaning: AccountMeaning;
+  dialects: readonly DialectName[];
+  statuses: readonly number[];
+  /** The provider's code, or its type where it has none. */
+  codes?: readonly string[];
+  message?: RegExp;
+}
+
+const OF_OPENAI: readonly DialectName[] = ['chat', 'responses'];
+const OF_GOOGLE: readonly DialectName[] = ['gemini', 'chat'];
+
+/**
+ * What providers say in place of a 402, or of a 403 that speaks for itself, when they let our account do nothing (more). Under these
+ * statuses other refusals are about what was sent, so codes decide where there are some, and else the provider's whole sentence.
+ */
+const ACCOUNT_FAILURES: readonly AccountFailure[] = [
+  {
+    // OpenAI ("Error codes" guide); Moonshot has a word of its own, Alibaba's Model Studio another ("Error codes").
+    meaning: 'payment',
+    dialects: OF_OPENAI,
+    statuses: [400, 403, 429],
+    codes: [
+      'insufficient_quota',
+      'billing_hard_limit_reached',
+      'billing_not_active',
+      'exceeded_current_quota_error',
+      'Arrearage',
+    ],
+  },
+  {
+    // Z.AI ("Errors"): a balance that is spent has the status of its limits.
+    meaning: 'payment',
+    dialects: OF_OPENAI,
+    statuses: [429],
+    codes: ['1113'],
+    message: /\binsufficient balance\b|余额不足/i,
+  },
+  {
+    // xAI says this under both statuses.
+    meaning: 'payment',
+    dialects: OF_OPENAI,
+    statuses: [403, 429],
+    message: /\bused all available credits\b|\bdoesn't have any credits\b/i,
+  },
+  {
+    // Moonshot, also where an aggregator repeats it without the code.
+    meaning: 'payment',
+    dialects: OF_OPENAI,
+    statuses: [403, 429],
+    message: /\bsuspended due to insufficient balance\b/i,
+  },
+  {
+    // Anthropic: both are an `invalid_request_error` like any other.
+    meaning: 'payment',
+    dialects: ['messages'],
+    statuses: [400],
+    codes: ['invalid_request_error'],
+    message:
+      /^Your credit balance is too low to access\b|^You have reached your specified (?:workspace )?API usage limits\b/,
+  },
+  {
+    // Google: prepaid credits that are spent have the status of its limits.
+    meaning: 'payment',
+    dialects: OF_GOOGLE,
+    statuses: [429],
+    message: /\bprepayment credits are depleted\b/i,
+  },
+  {
+    meaning: 'permission',
+    dialects: OF_OPENAI,
+    statuses: [400, 401, 403],
+    codes: ['account_deactivated', 'organization_restricted'],
+  },
+  {
+    meaning: 'permission',
+    dialects: ['messages'],
+    statuses: [400, 403],
+    message: /^This organization has been disabled\b/,
+  },
+  {
+    // Google: where the gateway stands, not what was sent.
+    meaning: 'permission',
+    dialects: OF_GOOGLE,
+    statuses: [400],
+    message: /^User location is not supported\b|\bfree tier is not available in your country\b/,
+  },
+];
+
+/** What a refusal says of our account, where its status does not say it. */
+export function accountMeaning(
+  dialect: DialectName,
+  status: number,
+  { code, message }: UpstreamFailure,
+): AccountMeaning | undefined {
+  return ACCOUNT_FAILURES.find(
+    (row) =>
+      row.statuses.includes(status) &&
+      row.dialects.includes(dialect) &&
+      (row.codes === undefined || (code !== undefined && row.codes.includes(code))) &&
+      (row.message === undefined || row.message.test(message)),
+  )?.meaning;
+}
