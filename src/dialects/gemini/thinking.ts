@@ -46,7 +46,7 @@ export function encodeThinking(conversation: Conversation, thinking: Thinking): 
   const { reasoning } = conversation;
   if (!reasoning) return { dropped: [] };
   const { effort, budgetTokens } = reasoning;
-  if (effort !== undefined) checkEffort(effort, callerWord(conversation, 'reasoning'));
+  if (effort !== undefined) checkEffort(effort, callerWord(conversation, 'effort'));
 
   const off = effort === 'none' || (effort === undefined && budgetTokens === 0);
   const word = callerWord(conversation, 'reasoning');
