@@ -78,6 +78,10 @@ export function foreignFields(conversation: Conversation, dialect: DialectName):
   if (conversation.dialect !== dialect) {
     if (conversation.messages.length === 0) throw emptyConversation(conversation);
     refuseParts(conversation, dialect);
+    const says = conversation.messages.some(({ parts }) =>
+      parts.some((part) => saysSomething(part, dialect)),
+    );
+    if (!says) throw emptyConversation(conversation);
   }
   return names;
 }
@@ -116,7 +120,25 @@ function fieldNames(conversation: Conversation, dialect: DialectName): string[] 
   });
 }
 
-/** Only a request of the Responses API can be one, where what it goes on from was not found or left out. */
+/**
+ * Whether a provider of `dialect` is told anything by a part that could be answered. Most refuse white space, and none says
+ * anything of it; words of ours in its place would be answered as if they were the caller's.
+ */
+function saysSomething(part: Part, dialect: DialectName): boolean {
+  switch (part.type) {
+    case 'text':
+    case 'refusal':
+      return part.text.trim() !== '';
+    case 'reasoning':
+      return false;
+    case 'opaque':
+      return !isForeign(part, dialect);
+    default:
+      return true;
+  }
+}
+
+/** Nothing but empty texts, and items that the provider has no word for. */
 function emptyConversation(conversation: Conversation): Error {
   const word = callerWord(conversation, 'messages');
   return invalidRequest(`'${word}' holds nothing that could be answered.`, word, 'invalid_value');
