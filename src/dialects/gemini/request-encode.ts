@@ -1,7 +1,7 @@
 import type { Conversation, ReasoningPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
-import { foreignFields } from '../foreign-fields.ts';
+import { foreignFields, geminiModalities } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
 import { offerTools } from '../offered-tools.ts';
 import { parameterName, planParameters, tooManyStops } from '../parameters.ts';
@@ -94,7 +94,10 @@ function encodeGenerationConfig(
   const all = {
     ...Object.fromEntries(config),
     ...format,
-    ...defined({ thinkingConfig: thinking.thinkingConfig }),
+    ...defined({
+      responseModalities: geminiModalities(conversation),
+      thinkingConfig: thinking.thinkingConfig,
+    }),
   };
   return {
     config: Object.keys(all).length > 0 ? all : undefined,
