@@ -11,6 +11,7 @@ import { omitKeys } from '../read-json.ts';
 import { decodeAudioOutput, encodeAudioOutput } from './audio-output.ts';
 import { decodeAnnotations, decodeSearchResults, encodeCitations } from './citations.ts';
 import { decodeImages } from './content-parts.ts';
+import { choiceFailure } from './embedded-failures.ts';
 import { generatedImages, isGeneratedImage } from './encode-content.ts';
 import { embeddedError, saysError } from './errors.ts';
 import { chatExtra, ownFields, ownObject } from './extra.ts';
@@ -88,7 +89,8 @@ function decodeChoice(
   completionId: string,
   options: AnswerOptions,
 ): Choice {
-  if (isObject(value['error'])) throw embeddedError(value);
+  const failure = choiceFailure([value]);
+  if (failure) throw failure;
   const index = typeof value['index'] === 'number' ? value['index'] : position;
   const message = isObject(value['message']) ? value['message'] : {};
   const { parts, otherAnnotations } = decodeMessage(message, completionId, index, options);

@@ -4,7 +4,9 @@ import type { Choice, Completion } from '../../../src/conversation/completion.ts
 import type { Part } from '../../../src/conversation/conversation.ts';
 import { GatewayError } from '../../../src/conversation/gateway-error.ts';
 import type { JsonObject, JsonValue } from '../../../src/conversation/json.ts';
+import { scanAnswer } from '../../../src/dialects/answer-scan.ts';
 import { chat } from '../../../src/dialects/chat/index.ts';
+import { passThrough } from '../../../src/dialects/chat/pass-through.ts';
 import { objectsOf } from '../../support/values.ts';
 
 function answer(message: JsonObject, choice: JsonObject = {}, more: JsonObject = {}): JsonObject {
@@ -59,6 +61,21 @@ test('an error in place of an answer is that error', () => {
         error.message === 'Slow down',
     );
   }
+});
+
+test('a choice that ended with an error is no answer, whatever was said until then', () => {
+  const failed = { index: 0, message: { role: 'assistant', content: 'Hal' }, finish_reason: 'error' };
+  for (const body of [{ choices: [failed] }, { choices: [{ ...failed, finish_reason: 'stop' }, failed] }]) {
+    assert.throws(() => chat.decodeResponse(body), { kind: 'upstream_unavailable' });
+    const bytes = Buffer.from(JSON.stringify(body));
+    for (const scan of [scanAnswer(bytes), undefined])
+      assert.equal(passThrough.readFailure?.(bytes, scan)?.kind, 'upstream_unavailable');
+  }
+  const spoken = {
+    choices: [{ index: 0, message: { role: 'assistant', content: 'error' }, finish_reason: 'eos' }],
+  };
+  const bytes = Buffer.from(JSON.stringify(spoken));
+  assert.equal(passThrough.readFailure?.(bytes, scanAnswer(bytes)), undefined);
 });
 
 const REASONING: [what: string, message: JsonObject][] = [
