@@ -90,21 +90,26 @@ export function encodeReasoningRequest(target: Target): JsonObject {
   const said = ownFields(request.extra);
   if (Object.keys(said).length > 0) return said;
   const effort = effortOf(request, target);
+  nameUnsaidThinking(target, effort);
   if (effort !== undefined && target.traits.reasoning === 'no' && !target.sameDialect) {
     target.drop(REASONING_WORDS[target.conversation.dialect]);
     return {};
   }
-  nameUnsaidThinking(target, effort);
   const ungranted = ungrantedView(target.conversation, target.showsReasoning);
   if (ungranted !== undefined && !target.sameDialect) target.drop(ungranted);
   return effort === undefined ? {} : { reasoning_effort: effort };
 }
 
-/** Names what the effort that is sent does not say of the wish: that nothing be thought, or that the model decide how much. */
+/**
+ * Names what the effort that is sent does not say of the wish: that nothing be thought, or that the model decide how much.
+ *
+ * @throws GatewayError `invalid_request` for an effort that no dialect knows.
+ */
 export function nameUnsaidThinking(target: EffortTarget, sent: string | undefined): void {
   const { conversation, traits, sameDialect } = target;
   const { effort, budgetTokens } = conversation.reasoning ?? {};
   if (sameDialect) return;
+  if (effort !== undefined) checkEffort(effort, callerWord(conversation, 'effort'));
   const word = callerWord(conversation, 'reasoning');
   const isOff = effort === 'none' || (effort === undefined && budgetTokens === 0);
   if (isOff && sent !== undefined && sent !== 'none') target.drop(changedTo(word, sent));

@@ -111,7 +111,7 @@ function encodeReasoning(target: ResponsesTarget): JsonObject | undefined {
     ...(effort === undefined ? {} : { effort }),
     ...(request.includeText ? { summary: 'auto' } : {}),
   };
-  if (target.traits.reasoning !== 'no') nameUnsaidThinking(target, effort);
+  nameUnsaidThinking(target, effort);
   if (Object.keys(fields).length === 0) return undefined;
   if (target.traits.reasoning !== 'no') return fields;
   target.drop(REASONING_WORDS[target.conversation.dialect]);

@@ -7,6 +7,7 @@ import type { JsonObject, JsonValue } from '../../../src/conversation/json.ts';
 import { scanAnswer } from '../../../src/dialects/answer-scan.ts';
 import { chat } from '../../../src/dialects/chat/index.ts';
 import { passThrough } from '../../../src/dialects/chat/pass-through.ts';
+import { messages } from '../../../src/dialects/messages/index.ts';
 import { objectsOf } from '../../support/values.ts';
 
 function answer(message: JsonObject, choice: JsonObject = {}, more: JsonObject = {}): JsonObject {
@@ -246,4 +247,28 @@ test('choices keep their numbers, and get them where a server says none', () => 
     chat.decodeResponse(two).choices.map(({ index }) => index),
     [0, 1],
   );
+});
+
+test('parts of a content list that are no text are kept, or named where a client has no word for them', () => {
+  const reference = { type: 'reference', reference_ids: [1] };
+  const content = [
+    { type: 'text', text: 'As said in' },
+    reference,
+    { type: 'image_url', image_url: { url: 'data:image/png;base64,aGk=' } },
+  ];
+  const parts = decodeChoice({ content })?.parts;
+  assert.deepEqual(parts, [
+    { type: 'text', text: 'As said in' },
+    { type: 'opaque', dialect: 'chat', value: reference },
+    { type: 'image', source: { kind: 'data', mediaType: 'image/png', base64: 'aGk=' } },
+  ]);
+  const dropped: string[] = [];
+  messages.encodeResponse(chat.decodeResponse(answer({ content })), undefined, dropped);
+  assert.deepEqual(dropped, ['answer.reference', 'answer.image']);
+
+  const decoder = chat.streamDecoder();
+  const chunk = { choices: [{ index: 0, delta: { content }, finish_reason: 'stop' }] };
+  const events = [...decoder.push({ data: JSON.stringify(chunk) }), ...decoder.end()];
+  const started = events.flatMap((event) => (event.type === 'part_start' ? [event.value.type] : []));
+  assert.deepEqual(started, ['text', 'opaque', 'image']);
 });
