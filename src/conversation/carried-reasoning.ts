@@ -14,7 +14,7 @@ import { isObject, type JsonObject, type JsonValue, tryParseJson } from './json.
  * provider itself put there, and a provider never sees a carried id: decoding a request restores the original.
  */
 export interface Carried {
-  /** What stands since the previous tool call of the turn; only parts that the provider demands back. */
+  /** What stands since the previous tool call of the turn: parts that the provider demands back, or all that the client was not shown. */
   reasoning: ReasoningPart[];
   /** The tool call's own signature. */
   signature?: Signature;
@@ -47,7 +47,14 @@ export function isDemandedBack(part: ReasoningPart): boolean {
 
 /** The id that a client is given for a tool call; the id itself where there is nothing to carry. */
 export function writeCarriedId(id: string, { reasoning, signature }: Carried): string {
-  const demanded = reasoning.filter(isDemandedBack);
+  return writeAllCarried(id, {
+    reasoning: reasoning.filter(isDemandedBack),
+    ...(signature && { signature }),
+  });
+}
+
+/** The same with all reasoning: the client has none of it in any other place. */
+export function writeAllCarried(id: string, { reasoning: demanded, signature }: Carried): string {
   if (demanded.length === 0 && !signature) return id;
   const payload = {
     reasoning: demanded.map(({ text, signature, encrypted, extra }) => ({
@@ -133,7 +140,7 @@ function readReasoning(item: JsonObject): ReasoningPart | undefined {
   if (signature) part.signature = signature;
   if (encrypted) part.encrypted = encrypted;
   if (extra) part.extra = extra;
-  return isDemandedBack(part) ? part : undefined;
+  return text !== '' || isDemandedBack(part) ? part : undefined;
 }
 
 function readSignature(value: JsonValue | undefined): Signature | undefined {

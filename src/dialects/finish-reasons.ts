@@ -17,7 +17,7 @@ const FINISH_REASONS = {
     chat: ['stop', 'eos', 'eos_token'],
     responses: ['completed'],
     messages: ['end_turn'],
-    gemini: ['STOP', 'FINISH_REASON_UNSPECIFIED'],
+    gemini: ['STOP'],
     converse: ['end_turn'],
   },
   stop_sequence: {
@@ -98,7 +98,7 @@ const FINISH_REASONS = {
     chat: ['stop'],
     responses: [],
     messages: ['end_turn'],
-    gemini: ['OTHER', 'IMAGE_OTHER', 'NO_IMAGE'],
+    gemini: ['OTHER', 'FINISH_REASON_UNSPECIFIED', 'IMAGE_OTHER', 'NO_IMAGE'],
     converse: ['malformed_model_output'],
   },
 } satisfies Record<FinishReason, Record<FinishDialect, string[]>>;

@@ -12,13 +12,38 @@ import { callerWord, opaqueName, partPaths, resultPartPath } from './caller-word
 /** `refused`: the answer would be another one without it. `kept`: the gateway does itself what the field asks for. */
 type Policy = 'refused' | 'dropped' | 'kept';
 
-type FieldPolicy = (value: JsonValue | undefined) => Policy;
+type FieldPolicy = (value: JsonValue | undefined, dialect: DialectName) => Policy;
 
 const refused: FieldPolicy = () => 'refused';
 const kept: FieldPolicy = () => 'kept';
 
 /** Asked for, or said in so many words that it is not. */
 const refusedIfTrue: FieldPolicy = (value) => (value === true ? 'refused' : 'kept');
+
+/** Whether these words ask for text alone, which every answer is. */
+function isTextAlone(kinds: JsonValue | undefined): boolean {
+  return wordsOf(kinds).every((kind) => kind === 'text' || kind === 'modality_unspecified' || kind === '');
+}
+
+function wordsOf(kinds: JsonValue | undefined): string[] {
+  const list = Array.isArray(kinds) ? kinds : [kinds ?? ''];
+  return list.map((kind) => (typeof kind === 'string' ? kind.toLowerCase() : String(kind)));
+}
+
+/** Of what else than text chat's kin asks for, Gemini alone can be asked for pictures, and they can be shown. */
+function asksForPictures(kinds: JsonValue | undefined): boolean {
+  return (
+    Array.isArray(kinds) &&
+    kinds.includes('image') &&
+    kinds.every((kind) => kind === 'text' || kind === 'image')
+  );
+}
+
+/** The `responseModalities` that a chat caller's `modalities` stand for at Gemini. */
+export function geminiModalities({ extra }: Conversation): string[] | undefined {
+  const kinds = extra?.dialect === 'chat' ? extra.fields['modalities'] : undefined;
+  return asksForPictures(kinds) ? wordsOf(kinds).map((kind) => kind.toUpperCase()) : undefined;
+}
 
 /** What answers hold anyway, wherever they come from. */
 const INCLUDED = new Set<JsonValue>(['reasoning.encrypted_content', 'message.output_text.logprobs']);
@@ -30,6 +55,10 @@ const INCLUDED = new Set<JsonValue>(['reasoning.encrypted_content', 'message.out
  * Source: OpenAI API reference (create a model response); Gemini API reference (`cachedContent`).
  */
 const POLICIES: Partial<Record<DialectName, Record<string, FieldPolicy>>> = {
+  chat: {
+    modalities: (value, dialect) =>
+      isTextAlone(value) || (dialect === 'gemini' && asksForPictures(value)) ? 'kept' : 'refused',
+  },
   responses: {
     // They name what only OpenAI holds. Where the gateway holds it, it is in the conversation already.
     previous_response_id: refused,
@@ -47,6 +76,9 @@ const POLICIES: Partial<Record<DialectName, Record<string, FieldPolicy>>> = {
   gemini: {
     // It holds instructions, documents and turns, and Google alone has them.
     cachedContent: (value) => (value === '' || value === null ? 'kept' : 'refused'),
+    'generationConfig.responseModalities': (value) => (isTextAlone(value) ? 'kept' : 'refused'),
+    // Those that are known elsewhere were read. One word of an enum, without quotes, is no other's to promise.
+    'generationConfig.responseMimeType': (value) => (value === '' || value === null ? 'kept' : 'refused'),
   },
   messages: {
     // One that is named holds the files of earlier turns.
@@ -78,6 +110,10 @@ export function foreignFields(conversation: Conversation, dialect: DialectName):
   if (conversation.dialect !== dialect) {
     if (conversation.messages.length === 0) throw emptyConversation(conversation);
     refuseParts(conversation, dialect);
+    const says = conversation.messages.some(({ parts }) =>
+      parts.some((part) => saysSomething(part, dialect)),
+    );
+    if (!says) throw emptyConversation(conversation);
   }
   return names;
 }
@@ -96,27 +132,50 @@ function nestedNames(
   key: string,
   value: JsonValue | undefined,
   { dialect, responseFormat }: Conversation,
+  isLost: (path: string, value: JsonValue | undefined) => boolean,
 ): string[] {
   if (!HOLDERS.has(key) || !isObject(value) || (dialect === 'chat' && key === 'metadata')) return [key];
   // The schema in its own form beside the neutral one, which was sent.
   const isCopy = (inner: string) => inner === 'responseSchema' && responseFormat?.type === 'json_schema';
-  return Object.keys(value)
-    .filter((inner) => !isCopy(inner))
-    .map((inner) => `${key}.${inner}`);
+  return Object.entries(value)
+    .filter(([inner, said]) => !isCopy(inner) && isLost(`${key}.${inner}`, said))
+    .map(([inner]) => `${key}.${inner}`);
 }
 
 function fieldNames(conversation: Conversation, dialect: DialectName): string[] {
   const { extra } = conversation;
   if (!extra || extra.dialect === dialect) return [];
-  const policies = POLICIES[extra.dialect];
-  return Object.entries(extra.fields).flatMap(([key, value]) => {
-    const policy = policies && Object.hasOwn(policies, key) ? policies[key]?.(value) : 'dropped';
-    if (policy === 'refused') throw refusedField(key);
-    return policy === 'kept' ? [] : nestedNames(key, value, conversation);
-  });
+  const policies = POLICIES[extra.dialect] ?? {};
+  /** Whether a field is to be named. */
+  const isLost = (path: string, value: JsonValue | undefined) => {
+    const policy = Object.hasOwn(policies, path) ? policies[path]?.(value, dialect) : 'dropped';
+    if (policy === 'refused') throw refusedField(path);
+    return policy !== 'kept';
+  };
+  return Object.entries(extra.fields).flatMap(([key, value]) =>
+    isLost(key, value) ? nestedNames(key, value, conversation, isLost) : [],
+  );
 }
 
-/** Only a request of the Responses API can be one, where what it goes on from was not found or left out. */
+/**
+ * Whether a provider of `dialect` is told anything by a part that could be answered. Most refuse white space, and none says
+ * anything of it; words of ours in its place would be answered as if they were the caller's.
+ */
+function saysSomething(part: Part, dialect: DialectName): boolean {
+  switch (part.type) {
+    case 'text':
+    case 'refusal':
+      return part.text.trim() !== '';
+    case 'reasoning':
+      return false;
+    case 'opaque':
+      return !isForeign(part, dialect);
+    default:
+      return true;
+  }
+}
+
+/** Nothing but empty texts, and items that the provider has no word for. */
 function emptyConversation(conversation: Conversation): Error {
   const word = callerWord(conversation, 'messages');
   return invalidRequest(`'${word}' holds nothing that could be answered.`, word, 'invalid_value');

@@ -9,6 +9,9 @@ import { callerWord } from './caller-words.ts';
 export function ungrantedView(conversation: Conversation, shows: boolean): string | undefined {
   const { includeText, effort, budgetTokens } = conversation.reasoning ?? {};
   if (includeText === undefined || includeText === shows) return undefined;
+  // What these clients did not ask to see is withheld from them, whoever answers.
+  if (!includeText && (conversation.dialect === 'messages' || conversation.dialect === 'gemini'))
+    return undefined;
   // There is nothing to see then, and none the wiser.
   if (effort === 'none' || (effort === undefined && budgetTokens === 0)) return undefined;
   return callerWord(conversation, 'reasoningText');

@@ -65,7 +65,7 @@ const UNREADABLE: Record<string, string> = {
   'another shape': `call_1${CARRIED_MARKER}${payload({ reasoning: 'all of it' })}`,
   'an unknown dialect': `call_1${CARRIED_MARKER}${payload({ reasoning: [], signature: { dialect: 'x', value: 'y' } })}`,
   'a dialect named like an object member': `call_1${CARRIED_MARKER}${payload({ reasoning: [], signature: { dialect: 'constructor', value: 'y' } })}`,
-  'reasoning that nobody demands': `call_1${CARRIED_MARKER}${payload({ reasoning: [{ text: 'x' }] })}`,
+  'reasoning that says nothing': `call_1${CARRIED_MARKER}${payload({ reasoning: [{ text: '' }] })}`,
   'nothing carried': `call_1${CARRIED_MARKER}${payload({ reasoning: [] })}`,
 };
 

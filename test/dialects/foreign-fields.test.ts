@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import type { JsonValue } from '../../src/conversation/json.ts';
+import { describe, test } from 'node:test';
+import type { JsonObject, JsonValue } from '../../src/conversation/json.ts';
 import { chat } from '../../src/dialects/chat/index.ts';
 import { converse } from '../../src/dialects/converse/index.ts';
 import { gemini } from '../../src/dialects/gemini/index.ts';
@@ -44,4 +44,57 @@ test('an empty name of a cache names none', () => {
   for (const dialect of OTHERS) {
     assert.deepEqual(dialect.encodeRequest(gemini.decodeRequest(body, { model: 'm' }), 'any').dropped, []);
   }
+});
+
+describe('an answer that is no text', () => {
+  const said = (generationConfig: JsonObject) =>
+    gemini.decodeRequest(
+      { contents: [{ role: 'user', parts: [{ text: 'Hi' }] }], generationConfig },
+      { model: 'm' },
+    );
+  const asked = (fields: JsonObject) =>
+    chat.decodeRequest({ model: 'm', messages: [{ role: 'user', content: 'Hi' }], ...fields }, {});
+
+  for (const [config, field] of [
+    [{ responseModalities: ['AUDIO'] }, 'responseModalities'],
+    [{ response_modalities: ['TEXT', 'IMAGE'] }, 'responseModalities'],
+    [
+      { responseMimeType: 'text/x.enum', responseSchema: { type: 'STRING', enum: ['a', 'b'] } },
+      'responseMimeType',
+    ],
+  ] as const) {
+    test(`is refused where it cannot be had: ${JSON.stringify(config)}`, () => {
+      for (const dialect of OTHERS) {
+        assert.throws(() => dialect.encodeRequest(said({ ...config } as unknown as JsonObject), 'any'), {
+          kind: 'invalid_request',
+          code: 'unsupported_parameter',
+          param: `generationConfig.${field}`,
+        });
+      }
+    });
+  }
+
+  test('is refused where a caller of chat wants to hear it', () => {
+    const speech = asked({ audio: { voice: 'alloy', format: 'wav' }, modalities: ['text', 'audio'] });
+    for (const dialect of [messages, responses, gemini, converse])
+      assert.throws(() => dialect.encodeRequest(speech, 'any'), {
+        kind: 'invalid_request',
+        param: 'modalities',
+      });
+  });
+
+  test('may be a picture of Gemini’s for a caller of chat', () => {
+    const pictures = asked({ modalities: ['image', 'text'] });
+    const { body, dropped } = gemini.encodeRequest(pictures, 'gemini-2.5-flash-image');
+    assert.deepEqual(body['generationConfig'], { responseModalities: ['IMAGE', 'TEXT'] });
+    assert.deepEqual(dropped, []);
+    assert.throws(() => messages.encodeRequest(pictures, 'any'), { param: 'modalities' });
+  });
+
+  test('is not what is asked for where the words say text alone', () => {
+    for (const dialect of OTHERS)
+      assert.deepEqual(dialect.encodeRequest(said({ responseModalities: ['TEXT'] }), 'any').dropped, []);
+    for (const dialect of [messages, responses, gemini, converse])
+      assert.deepEqual(dialect.encodeRequest(asked({ modalities: ['text'] }), 'any').dropped, []);
+  });
 });

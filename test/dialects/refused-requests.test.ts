@@ -115,3 +115,73 @@ describe('a tool call without its result, or a result without its call, is point
     });
   }
 });
+
+describe('a tool’s name that OpenAI does not allow', () => {
+  const asked = (name: string) => ({
+    model: 'm',
+    max_tokens: 9,
+    messages: [{ role: 'user', content: 'Hi' }],
+    tools: [{ name, input_schema: { type: 'object' } }],
+  });
+  for (const name of ['n'.repeat(100), 'ns.tool:a']) {
+    test(`is refused in its caller’s words: ${name.slice(0, 12)}`, () => {
+      const conversation = messages.decodeRequest({ ...asked(name) }, {});
+      for (const dialect of [chat, responses]) {
+        assert.throws(() => dialect.encodeRequest(conversation, 'gpt-5'), {
+          kind: 'invalid_request',
+          param: 'tools[0].name',
+        });
+        // What other servers of its kin take is for them to say.
+        assert.doesNotThrow(() => dialect.encodeRequest(conversation, 'qwen'));
+      }
+    });
+  }
+
+  test('is made legal where it only was called', () => {
+    const call = { type: 'tool_use', id: 't1', name: 'ns.tool:a', input: {} };
+    const body = {
+      ...asked('f'),
+      messages: [
+        { role: 'user', content: 'Hi' },
+        { role: 'assistant', content: [call] },
+        { role: 'user', content: [{ type: 'tool_result', tool_use_id: 't1', content: 'No such tool' }] },
+      ],
+    };
+    const conversation = messages.decodeRequest(body, {});
+    for (const dialect of [chat, responses]) {
+      const sent = JSON.stringify(dialect.encodeRequest(conversation, 'gpt-5').body);
+      assert.match(sent, /"ns_tool_a"/);
+      assert.doesNotMatch(sent, /ns\.tool/);
+    }
+  });
+});
+
+describe('what cannot be sent is refused where it stands', () => {
+  test('a file by its URL to a chat provider', () => {
+    const document = { type: 'document', source: { type: 'url', url: 'https://x.test/a.pdf' } };
+    const body = { model: 'm', max_tokens: 9, messages: [{ role: 'user', content: [document] }] };
+    assert.throws(() => chat.encodeRequest(messages.decodeRequest(body, {}), 'qwen'), {
+      code: 'unsupported_content',
+      param: 'messages[0].content[0]',
+    });
+  });
+
+  test('an effort that nobody knows, under the name that it came by', () => {
+    const body = {
+      ...{ model: 'm', max_tokens: 9, messages: [{ role: 'user', content: 'Hi' }] },
+      output_config: { effort: 'ultra' },
+    };
+    for (const [dialect, model] of [
+      [chat, 'qwen'],
+      [chat, 'gpt-4.1'],
+      [responses, 'gpt-5'],
+      [gemini, 'gemini-2.5-flash'],
+      [converse, CLAUDE_ON_BEDROCK],
+    ] as const) {
+      assert.throws(() => dialect.encodeRequest(messages.decodeRequest(body, {}), model), {
+        kind: 'invalid_request',
+        param: 'output_config.effort',
+      });
+    }
+  });
+});

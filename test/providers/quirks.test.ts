@@ -7,6 +7,7 @@ import { GatewayError } from '../../src/conversation/gateway-error.ts';
 import type { JsonObject } from '../../src/conversation/json.ts';
 import { QuirkedChat } from '../../src/dialects/chat/quirked-chat.ts';
 import { messages as messagesDialect } from '../../src/dialects/messages/index.ts';
+import { DIALECTS } from '../../src/dialects/registry.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
 import { rewriteRequest } from '../support/rewrite-request.ts';
 
@@ -517,4 +518,38 @@ test('Perplexity: what an answer rests on becomes citations, thinking in tags be
 
 function partsOf({ choices }: Completion): unknown {
   return choices[0]?.parts;
+}
+
+/** Each: a provider, its model and what tells it not to think. */
+const THOUGHTLESS: [provider: string, model: string, sent: JsonObject][] = [
+  ['deepseek', 'deepseek-chat', { thinking: { type: 'disabled' } }],
+  ['zai', 'glm-4.7', { thinking: { type: 'disabled' } }],
+  ['moonshot', 'kimi-k2.6', { thinking: { type: 'disabled' } }],
+  ['alibaba', 'qwen-plus', { enable_thinking: false }],
+  ['mistral', 'magistral-medium', { reasoning_effort: 'none' }],
+  ['groq', 'qwen/qwen3-32b', { reasoning_effort: 'none' }],
+];
+
+/** How callers say that nothing is to be thought, each in its dialect. */
+const NO_THINKING: [Exclude<Conversation['dialect'], 'chat' | 'converse'>, JsonObject][] = [
+  ['messages', { max_tokens: 9, messages: [{ role: 'user', content: 'x' }], thinking: { type: 'disabled' } }],
+  ['responses', { input: 'x', reasoning: { effort: 'none' } }],
+  [
+    'gemini',
+    {
+      contents: [{ role: 'user', parts: [{ text: 'x' }] }],
+      generationConfig: { thinkingConfig: { thinkingBudget: 0 } },
+    },
+  ],
+];
+
+for (const [provider, model, sent] of THOUGHTLESS) {
+  for (const [name, body] of NO_THINKING) {
+    test(`${provider} is told not to think by a caller of ${name} as by one of chat`, () => {
+      const conversation = DIALECTS[name].decodeRequest({ model, ...body }, { model });
+      const encoded = quirkedChat(provider).dialect.encodeRequest(conversation, model);
+      for (const [field, value] of Object.entries(sent)) assert.deepEqual(encoded.body[field], value);
+      assert.deepEqual(encoded.dropped, []);
+    });
+  }
 }

@@ -69,14 +69,15 @@ export const REFUSAL_RULES: readonly RefusalRule[] = [
     reason: 'the same,',
   },
   {
-    message: /^(?:A file|An image) in another provider's file store|^An image given by a file id/,
+    message:
+      /^(?:'[^']+': )?(?:(?:A file|An image) in another provider's file store|An image given by a file id)/,
     from: ['messages', 'responses'],
     via: ['chat', 'responses'],
     count: 8,
     reason: 'the same.',
   },
   {
-    message: /^(?:A file|Audio) given by its URL/,
+    message: /^(?:'[^']+': )?(?:A file|Audio) given by its URL/,
     count: 32,
     reason:
       'OpenAI fetches images only, in files of Chat Completions and in audio; Google tells no type of an address.',

@@ -1,11 +1,26 @@
-import type { GatewayError } from '../../conversation/gateway-error.ts';
+import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { embeddedError } from './errors.ts';
 
-/** OpenRouter reports what failed while it was generated within the choice. */
+/**
+ * What failed while it was generated is reported within the choice: by OpenRouter with its error, by Mistral with a finish
+ * reason alone.
+ *
+ * Source: OpenRouter, "Errors and debugging"; Mistral API reference (`ChatCompletionChoice.finish_reason`).
+ */
 export function choiceFailure(choices: readonly JsonValue[]): GatewayError | undefined {
-  const failed = choices.find((choice) => isObject(choice) && isObject(choice['error']));
-  return failed === undefined ? undefined : embeddedError(failed);
+  for (const choice of choices) {
+    if (!isObject(choice)) continue;
+    if (isObject(choice['error'])) return embeddedError(choice);
+    if (choice['finish_reason'] === 'error')
+      return new GatewayError('upstream_unavailable', 'The provider failed before its answer was complete.');
+  }
+  return undefined;
+}
+
+/** Whether the client can see for itself that a choice failed: no SDK reads finish reasons for that. */
+export function isToldInChoice(choices: readonly JsonValue[]): boolean {
+  return choices.some((choice) => isObject(choice) && isObject(choice['error']));
 }
 
 /** The list of choices as it stands there; empty where there is none. */

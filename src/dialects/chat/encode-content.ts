@@ -2,7 +2,6 @@ import type {
   AudioPart,
   FilePart,
   ImagePart,
-  MediaSource,
   Part,
   RefusalPart,
   TextPart,
@@ -64,7 +63,7 @@ function writePart(part: Writable, target: Target): JsonObject {
     case 'refusal':
       return { type: 'refusal', refusal: part.text };
     case 'image': {
-      const url = imageUrl(part.source);
+      const url = imageUrl(part);
       return {
         type: 'image_url',
         image_url: part.detail === undefined ? { url } : { url, detail: part.detail },
@@ -89,10 +88,11 @@ function withExtra(written: JsonObject, part: Writable, target: Target): JsonObj
   return { ...written, ...inner, ...own, ...target.cacheControl(hint, placeOf(part)) };
 }
 
-function imageUrl(source: MediaSource): string {
+function imageUrl(part: ImagePart): string {
+  const { source } = part;
   if (source.kind === 'url') return source.url;
   if (source.kind === 'data') return writeDataUrl(source);
-  throw refusedContent('An image given by a file id', 'as data or by its URL');
+  throw refusedContent('An image given by a file id', 'as data or by its URL', part);
 }
 
 /** Images that a model generated, in the form that OpenRouter gave `message.images`. */
@@ -100,7 +100,7 @@ export function generatedImages(parts: readonly Part[]): JsonObject[] {
   return parts
     .filter((part) => part.type === 'image')
     .filter(isGeneratedImage)
-    .map(({ source }) => ({ type: 'image_url', image_url: { url: imageUrl(source) } }));
+    .map((part) => ({ type: 'image_url', image_url: { url: imageUrl(part) } }));
 }
 
 /** Whether its data, or where they are, can stand in a message. */
@@ -108,8 +108,9 @@ export function isGeneratedImage({ source }: ImagePart): boolean {
   return source.kind === 'url' || source.kind === 'data';
 }
 
-function writeAudio({ source }: AudioPart): JsonObject {
-  if (source.kind !== 'data') throw refusedContent('Audio given by its URL', 'as data');
+function writeAudio(part: AudioPart): JsonObject {
+  const { source } = part;
+  if (source.kind !== 'data') throw refusedContent('Audio given by its URL', 'as data', part);
   return { type: 'input_audio', input_audio: { data: source.base64, format: audioFormat(source.mediaType) } };
 }
 
@@ -131,7 +132,7 @@ function writeFile(part: FilePart, target: Target): JsonObject {
     case 'fileId':
       // Responses and Chat Completions share one file store.
       if (source.dialect !== 'chat' && source.dialect !== 'responses') {
-        throw refusedContent("A file in another provider's file store", 'as data');
+        throw refusedContent("A file in another provider's file store", 'as data', part);
       }
       return { type: 'file', file: { file_id: source.fileId, ...named } };
     case 'data': {
@@ -144,7 +145,7 @@ function writeFile(part: FilePart, target: Target): JsonObject {
       return { type: 'text', text: source.text };
     case 'url':
       // OpenRouter takes the URL; it reaches OpenAI only where the client itself wrote it so.
-      if (!target.sameDialect) throw refusedContent('A file given by its URL', 'as data');
+      if (!target.sameDialect) throw refusedContent('A file given by its URL', 'as data', part);
       return { type: 'file', file: { ...named, file_data: source.url } };
     default:
       return source satisfies never;
@@ -163,10 +164,13 @@ export function defaultFilename(mediaType: string): string {
   return `file.${mediaType.slice(mediaType.indexOf('/') + 1)}`;
 }
 
-export function refusedContent(what: string, instead: string): Error {
+/** @param part what cannot be sent: the caller is told where it stands */
+export function refusedContent(what: string, instead: string, part: object): Error {
+  const path = placeOf(part);
+  const where = path === undefined ? '' : `'${path}': `;
   return invalidRequest(
-    `${what} cannot be sent to the model this call goes to. Send it ${instead}, or choose another model.`,
-    undefined,
+    `${where}${what} cannot be sent to the model this call goes to. Send it ${instead}, or choose another model.`,
+    path,
     'unsupported_content',
   );
 }

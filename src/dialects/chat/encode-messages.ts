@@ -17,6 +17,7 @@ import { encodeContent, encodeParts, generatedImages } from './encode-content.ts
 import { ownFields } from './extra.ts';
 import type { Target } from './target.ts';
 import { encodeToolCall } from './tool-calls.ts';
+import { calledName } from './tool-names.ts';
 import { resultsFirst } from './turn-order.ts';
 
 /**
@@ -143,7 +144,9 @@ function textOf(parts: readonly { text: string }[]): string {
 
 function requestToolCall(call: ToolCallPart, target: Target): JsonObject {
   const isEmulated = call.kind === 'custom' && target.emulatesCustomTools;
-  const written = isEmulated ? emulatedCall(call) : encodeToolCall(call, call.id);
+  const written = isEmulated
+    ? emulatedCall(call)
+    : encodeToolCall({ ...call, name: calledName(target, call.name) }, call.id);
   return { ...written, ...target.cacheControl(call.cacheHint, placeOf(call)) };
 }
 

@@ -4,6 +4,7 @@ import type { EncodedRequest } from '../dialect.ts';
 import { shortenEndUser } from '../end-user.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
+import { offerTools } from '../offered-tools.ts';
 import { parameterName, planParameters, tooManyStops, type WrittenParameter } from '../parameters.ts';
 import { withReadableParts } from '../readable-parts.ts';
 import { encodeMessages, isWritten } from './encode-messages.ts';
@@ -19,7 +20,7 @@ import { encodeToolChoice, encodeTools } from './tools.ts';
  * @throws GatewayError `invalid_request` where something can neither be said nor be left out.
  */
 export function encodeRequest(asked: Conversation, model: string, options?: TargetOptions): EncodedRequest {
-  const conversation = withReadableParts(asked, 'chat');
+  const { conversation, unsaid } = offerTools(withReadableParts(asked, 'chat'), 'chat');
   const foreign = foreignFields(conversation, 'chat');
   const target = new Target(conversation, model, options);
   for (const name of foreignParts(conversation, 'chat', (part, message) => isWritten(part, message, target)))
@@ -33,7 +34,7 @@ export function encodeRequest(asked: Conversation, model: string, options?: Targ
   };
   if (conversation.responseFormat)
     body['response_format'] = encodeResponseFormat(conversation.responseFormat);
-  for (const name of foreign) target.drop(name);
+  for (const name of [...unsaid, ...foreign]) target.drop(name);
   const { stream_options: _, ...own } = ownFields(conversation.extra);
   return { body: { ...body, ...own }, dropped: target.dropped };
 }

@@ -33,7 +33,8 @@ const COMPATIBLE: ModelTraits = {
   sampling: 'always',
   mostStops: Number.POSITIVE_INFINITY,
   reasoning: 'unknown',
-  leastEffort: undefined,
+  // What a server wants instead its provider's rules say, as for a caller who said `reasoning_effort: none` itself.
+  leastEffort: 'none',
   openParameters: true,
   cacheControl: false,
 };
@@ -64,7 +65,7 @@ const OPENAI_REASONING: ModelTraits = {
  * for a reasoning model of the newest kind, not for one of the oldest.
  */
 const TRAITS: readonly (readonly [RegExp, ModelTraits])[] = [
-  [/^gpt-oss/, COMPATIBLE],
+  [/^gpt-oss/, { ...COMPATIBLE, leastEffort: 'low' }],
   [/^gpt-5(\.\d+)?-chat/, { ...OPENAI, outputLimit: ['max_completion_tokens'] }],
   [/^gpt-5(-|$)/, { ...OPENAI_REASONING, leastEffort: 'minimal' }],
   // Recorded: o3-mini stops where it is told. The reference: "not supported with latest reasoning models `o3` and `o4-mini`".

@@ -95,9 +95,9 @@ const LOOK_BYTES = 4096;
 function readFailure(body: Buffer, listKey: Buffer): GatewayError | undefined {
   const isSmall = body.length <= LOOK_BYTES;
   const head = isSmall ? body : body.subarray(0, LOOK_BYTES);
-  if (hasValue(head, listKey, beginsFilledList) && !hasValue(head, ERROR_KEY, isNotNull)) {
+  if (hasValue(head, listKey, beginsFilledList) && !saysFailed(head)) {
     const tail = isSmall ? undefined : body.subarray(Math.max(head.length, body.length - LOOK_BYTES));
-    if (!tail || !hasValue(tail, ERROR_KEY, isNotNull)) return undefined;
+    if (!tail || !saysFailed(tail)) return undefined;
   }
   const answer = tryParseJson(body.toString('utf8'));
   if (answer !== undefined && saysError(answer)) return embeddedError(answer);
@@ -107,6 +107,14 @@ function readFailure(body: Buffer, listKey: Buffer): GatewayError | undefined {
   }
   return choiceFailure(choices);
 }
+
+function saysFailed(bytes: Buffer): boolean {
+  return hasValue(bytes, ERROR_KEY, isNotNull) || hasValue(bytes, FINISH_KEY, mayBeError);
+}
+
+/** Begins as `"error"` does, other than `"eos"`. */
+const mayBeError: ValueTest = (body, at) =>
+  body[at] === 0x22 && body[at + 1] === 0x65 && body[at + 2] === 0x72;
 
 /** The error in the place of an answer that is any JSON object otherwise. */
 export function readAnyFailure(body: Buffer): GatewayError | undefined {

@@ -108,9 +108,10 @@ const FIELD_WORDS = new Map<string, CallerWord>([
 /** How much a model may think is an effort or a budget to callers of other dialects. */
 function fittedName(conversation: Conversation, field: string): string {
   if (field !== 'reasoning_effort') return callerName(conversation, field);
-  return conversation.reasoning?.effort === undefined
-    ? thinkingBudgetWord(conversation)
-    : callerWord(conversation, 'effort');
+  const { effort, budgetTokens } = conversation.reasoning ?? {};
+  if (effort === 'none' || (effort === undefined && budgetTokens === 0))
+    return callerWord(conversation, 'reasoning');
+  return effort === undefined ? thinkingBudgetWord(conversation) : callerWord(conversation, 'effort');
 }
 
 function callerName(conversation: Conversation, field: string): string {

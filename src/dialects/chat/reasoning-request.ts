@@ -1,5 +1,6 @@
 import type { DialectName, ReasoningRequest } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { callerWord, changedTo } from '../caller-words.ts';
 import { checkEffort, effortOfBudget, type SteppedEffort } from '../effort-words.ts';
 import { optionalField, pathOf } from '../read-json.ts';
 import { ungrantedView } from '../shown-reasoning.ts';
@@ -89,6 +90,7 @@ export function encodeReasoningRequest(target: Target): JsonObject {
   const said = ownFields(request.extra);
   if (Object.keys(said).length > 0) return said;
   const effort = effortOf(request, target);
+  nameUnsaidThinking(target, effort);
   if (effort !== undefined && target.traits.reasoning === 'no' && !target.sameDialect) {
     target.drop(REASONING_WORDS[target.conversation.dialect]);
     return {};
@@ -97,6 +99,26 @@ export function encodeReasoningRequest(target: Target): JsonObject {
   if (ungranted !== undefined && !target.sameDialect) target.drop(ungranted);
   return effort === undefined ? {} : { reasoning_effort: effort };
 }
+
+/**
+ * Names what the effort that is sent does not say of the wish: that nothing be thought, or that the model decide how much.
+ *
+ * @throws GatewayError `invalid_request` for an effort that no dialect knows.
+ */
+export function nameUnsaidThinking(target: EffortTarget, sent: string | undefined): void {
+  const { conversation, traits, sameDialect } = target;
+  const { effort, budgetTokens } = conversation.reasoning ?? {};
+  if (sameDialect) return;
+  if (effort !== undefined) checkEffort(effort, callerWord(conversation, 'effort'));
+  const word = callerWord(conversation, 'reasoning');
+  const isOff = effort === 'none' || (effort === undefined && budgetTokens === 0);
+  if (isOff && sent !== undefined && sent !== 'none') target.drop(changedTo(word, sent));
+  const isLeftToModel = sent === undefined && budgetTokens !== undefined && budgetTokens < 0;
+  // OpenAI's models that reason do so unasked; of all others nothing is known.
+  if (isLeftToModel && traits.reasoning !== 'yes') target.drop(word);
+}
+
+type EffortTarget = Pick<Target, 'conversation' | 'traits' | 'sameDialect' | 'drop'>;
 
 /** Whether the written request makes a model think that does not think without being told. */
 export function asksForReasoning(fields: Record<string, JsonValue | undefined>): boolean {
@@ -111,8 +133,10 @@ export function effortOf(
 ): string | undefined {
   if (effort === 'none' && !sameDialect) return traits.leastEffort;
   if (effort !== undefined) return effort;
-  // -1: the model decides, which it does when nothing is said.
-  if (budgetTokens === undefined || budgetTokens < 0) return undefined;
+  if (budgetTokens === undefined) return undefined;
+  // -1: the model decides, which it does when nothing is said, unless it then does not think at all.
+  if (budgetTokens < 0)
+    return traits.reasoning === 'yes' && traits.leastEffort === 'none' ? 'medium' : undefined;
   if (budgetTokens === 0) return traits.leastEffort;
   const stepped = effortOfBudget(budgetTokens);
   return stepped === traits.leastEffort ? stepped : EFFORTS_OF_ALL[stepped];

@@ -11,6 +11,7 @@ import { omitKeys } from '../read-json.ts';
 import { decodeAudioOutput, encodeAudioOutput } from './audio-output.ts';
 import { decodeAnnotations, decodeSearchResults, encodeCitations } from './citations.ts';
 import { decodeImages } from './content-parts.ts';
+import { choiceFailure } from './embedded-failures.ts';
 import { generatedImages, isGeneratedImage } from './encode-content.ts';
 import { embeddedError, saysError } from './errors.ts';
 import { chatExtra, ownFields, ownObject } from './extra.ts';
@@ -88,7 +89,8 @@ function decodeChoice(
   completionId: string,
   options: AnswerOptions,
 ): Choice {
-  if (isObject(value['error'])) throw embeddedError(value);
+  const failure = choiceFailure([value]);
+  if (failure) throw failure;
   const index = typeof value['index'] === 'number' ? value['index'] : position;
   const message = isObject(value['message']) ? value['message'] : {};
   const { parts, otherAnnotations } = decodeMessage(message, completionId, index, options);
@@ -112,6 +114,7 @@ function decodeMessage(
   options: AnswerOptions,
 ): { parts: Part[]; otherAnnotations: JsonValue[] } {
   const parts: Part[] = [...decodeReasoning(message), ...decodeText(message['content'], options)];
+  appendAll(parts, otherContent(message['content']));
   const { citations, others } = decodeAnnotations(message['annotations']);
   const text = parts.find((part): part is TextPart => part.type === 'text');
   if (text && citations.length > 0) text.citations = citations;
@@ -172,6 +175,18 @@ export function contentChunks(content: JsonValue | undefined): ContentChunk[] {
     .filter(isObject)
     .map(readChunk)
     .filter((chunk) => chunk.text !== '');
+}
+
+/** What a content list holds beside texts: images, and chunks that only their server has a word for (Mistral `reference`). */
+export function otherContent(content: JsonValue | undefined): Part[] {
+  if (!Array.isArray(content)) return [];
+  return content.filter(isObject).flatMap((value): Part[] => {
+    const { type, image_url: image } = value;
+    if (type === 'image_url')
+      return decodeImages([typeof image === 'string' ? { image_url: { url: image } } : value]);
+    if (type === 'thinking' || typeof value['text'] === 'string') return [];
+    return [{ type: 'opaque', dialect: 'chat', value }];
+  });
 }
 
 /** Mistral's thinking chunk holds a list of texts. */

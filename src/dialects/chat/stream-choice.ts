@@ -15,6 +15,7 @@ import {
   type ContentChunk,
   contentChunks,
   MESSAGE_FIELDS,
+  otherContent,
 } from './response.ts';
 import { StreamToolCalls } from './stream-tool-calls.ts';
 import { ThinkTags } from './think-tags.ts';
@@ -104,6 +105,7 @@ export class StreamChoice {
     this.#pushReasoning(this.#reasoningOf(delta), details, events);
     if (typeof content === 'string') this.#sayContent(content, events);
     for (const { kind, text } of contentChunks(content)) this.#say(kind, text, events);
+    for (const part of otherContent(content)) this.#pushWhole(part, events);
     if (typeof refusal === 'string') this.#say('refusal', refusal, events);
     for (const image of decodeImages(delta['images'])) this.#pushWhole(image, events);
     for (const call of callDeltas(delta)) {

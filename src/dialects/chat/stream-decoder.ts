@@ -4,7 +4,8 @@ import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import type { StreamDecoder, StreamMessage } from '../dialect.ts';
 import { decodeSearchResults } from './citations.ts';
-import { embeddedError, eventFailure, saysError } from './errors.ts';
+import { choiceFailure } from './embedded-failures.ts';
+import { eventFailure, saysError } from './errors.ts';
 import { chatExtra } from './extra.ts';
 import { type AnswerOptions, COMPLETION_FIELDS } from './response.ts';
 import { StreamChoice } from './stream-choice.ts';
@@ -64,9 +65,9 @@ export class ChatStreamDecoder implements StreamDecoder {
       return [];
     }
     const events: CompletionEvent[] = this.#started ? [] : [this.#start(), ...this.#early];
+    const failure = choiceFailure(choices);
+    if (failure) return [...events, ...this.#usageOf(chunk), ...this.#fail(failure)];
     for (const [position, value] of choices.entries()) {
-      if (isObject(value['error']))
-        return [...events, ...this.#usageOf(chunk), ...this.#fail(embeddedError(value))];
       appendAll(events, this.#choice(value, position).push(value));
     }
     return [...events, ...this.#usageOf(chunk)];

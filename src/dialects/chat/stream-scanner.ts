@@ -18,7 +18,7 @@ import {
 import type { MadeIds, ScanOptions, StreamScanner } from '../pass-through.ts';
 import { spliceBody } from '../request-fields.ts';
 import { spokenId } from './audio-output.ts';
-import { choiceFailure, choicesOf } from './embedded-failures.ts';
+import { choiceFailure, choicesOf, isToldInChoice } from './embedded-failures.ts';
 import { eventFailure, saysError } from './errors.ts';
 import { mendChoice, mendChoices, type SeenChoice } from './mend-answer.ts';
 import { decodeUsage, streamUsage } from './usage.ts';
@@ -133,7 +133,7 @@ export class ChatStreamScanner implements StreamScanner {
     const choices = choicesOf(chunk);
     const failed = choiceFailure(choices);
     if (failed) {
-      this.#fail(failed, true);
+      this.#fail(failed, isToldInChoice(choices));
       return event;
     }
     this.#noteHead(chunk);

@@ -19,6 +19,7 @@ import {
 import { decodeCacheHint } from './cache-hints.ts';
 import { chatExtra, extraOf, nestedExtra, ownFields, ownObject, withNested } from './extra.ts';
 import type { Target } from './target.ts';
+import { checkToolName } from './tool-names.ts';
 
 type FunctionTool = Extract<Tool, { type: 'function' }>;
 type CustomTool = Extract<Tool, { type: 'custom' }>;
@@ -156,6 +157,7 @@ export function encodeTools(target: Target): JsonObject[] {
   const encoded: JsonObject[] = [];
   const { conversation, emulatesCustomTools } = target;
   for (const [index, tool] of conversation.tools.entries()) {
+    if (tool.type !== 'opaque') checkToolName(target, tool.name, index);
     if (tool.type === 'function') {
       if (emulatesCustomTools && readCustomToolName(tool.name) !== undefined)
         throw reservedName(toolPath(conversation, index, 'name'));

@@ -4,6 +4,7 @@ import type { EncodedRequest } from '../dialect.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
 import { planMaxTokens } from '../messages/encode-parameters.ts';
+import { offerTools } from '../offered-tools.ts';
 import { withReadableParts } from '../readable-parts.ts';
 import { isTakenReasoning } from './encode-blocks.ts';
 import { type EncodeContext, encodeContext } from './encode-context.ts';
@@ -35,10 +36,10 @@ const BEDROCK_FIELDS: ReadonlySet<string> = new Set([
  * @throws GatewayError `invalid_request` where the API would refuse the conversation or answer something else.
  */
 export function encodeRequest(asked: Conversation, model: string): EncodedRequest {
-  const conversation = withReadableParts(asked, 'converse');
+  const { conversation, unsaid } = offerTools(withReadableParts(asked, 'converse'), 'converse');
   const foreign = foreignFields(conversation, 'converse').filter((name) => !BEDROCK_FIELDS.has(name));
   const context = encodeContext(conversation, model);
-  for (const name of foreign) context.dropped.add(name);
+  for (const name of [...unsaid, ...foreign]) context.dropped.add(name);
   for (const name of foreignParts(conversation, 'converse', (part) => isTakenReasoning(context, part)))
     context.dropped.add(name);
   const turns = new Turns(context);

@@ -3,7 +3,7 @@ import {
   CARRIED_MARKER,
   CarriedIdReader,
   isDemandedBack,
-  writeCarriedId,
+  writeAllCarried,
 } from '../../conversation/carried-reasoning.ts';
 import type { Message, Part, ReasoningPart, ToolCallPart } from '../../conversation/conversation.ts';
 import { placed, placeOf } from '../places.ts';
@@ -24,11 +24,17 @@ export class CarriedSignatureWriter {
   #reasoning: ReasoningPart[] = [];
   /** Of parallel calls Gemini signs the first alone. */
   #hasOwn = false;
+  /** The client is shown the reasoning, and sends it back by itself where no provider signed it. */
+  readonly #isShown: boolean;
+
+  constructor(isShown: boolean) {
+    this.#isShown = isShown;
+  }
 
   /** @returns the signature that a call gets, `undefined` where it has its own or needs none */
   add(part: Part): string | undefined {
     if (part.type === 'reasoning') {
-      if (isDemandedBack(part) && !isOwn(part)) this.#reasoning.push(part);
+      if ((isDemandedBack(part) || !this.#isShown) && !isOwn(part)) this.#reasoning.push(part);
       return undefined;
     }
     if (part.type !== 'tool_call') return undefined;
@@ -39,7 +45,7 @@ export class CarriedSignatureWriter {
   #write({ signature }: ToolCallPart): string {
     const reasoning = this.#reasoning;
     this.#reasoning = [];
-    const carried = writeCarriedId('', signature ? { reasoning, signature } : { reasoning });
+    const carried = writeAllCarried('', signature ? { reasoning, signature } : { reasoning });
     return carried === '' ? NOTHING_CARRIED : Buffer.from(carried).toString('base64');
   }
 }
@@ -65,18 +71,22 @@ export function restoreCarriedReasoning(messages: Message[]): Message[] {
 function restoreTurn(message: Message, reader: CarriedIdReader): Message {
   const lead: ReasoningPart[] = [];
   const parts: Part[] = [];
+  const carried = new Set<Part>();
   let calls = 0;
   for (const part of message.parts) {
     if (part.type === 'tool_call') {
       const reasoning = takeCarried(part, reader);
       if (calls++ === 0) appendAll(lead, reasoning);
       else appendAll(parts, reasoning);
+      for (const one of reasoning) carried.add(one);
     }
     parts.push(part);
   }
   const isRestored = lead.length > 0 || parts.length > message.parts.length;
   if (!isRestored) return message;
-  const shown = parts.filter((part) => part.type !== 'reasoning' || isDemandedBack(part));
+  const shown = parts.filter(
+    (part) => part.type !== 'reasoning' || isDemandedBack(part) || carried.has(part),
+  );
   return placed({ ...message, parts: [...lead, ...shown] }, placeOf(message));
 }
 

@@ -1,8 +1,9 @@
 import type { Conversation, ReasoningPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
-import { foreignFields } from '../foreign-fields.ts';
+import { foreignFields, geminiModalities } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
+import { offerTools } from '../offered-tools.ts';
 import { parameterName, planParameters, tooManyStops } from '../parameters.ts';
 import { withReadableParts } from '../readable-parts.ts';
 import { describedSchema } from '../response-schema.ts';
@@ -20,7 +21,7 @@ import { encodeTools } from './tools.ts';
  * @throws GatewayError `invalid_request`, in the caller's words, for what would change the answer if it were left out.
  */
 export function encodeRequest(asked: Conversation, model: string): EncodedRequest {
-  const conversation = withReadableParts(asked, 'gemini');
+  const { conversation, unsaid } = offerTools(withReadableParts(asked, 'gemini'), 'gemini');
   const foreign = foreignFields(conversation, 'gemini');
   const traits = modelTraits(model);
   const { contents, systemInstruction, dropped } = encodeContents(conversation, traits);
@@ -41,6 +42,7 @@ export function encodeRequest(asked: Conversation, model: string): EncodedReques
         ...foreignParts(conversation, 'gemini', (part) => isWrittenReasoning(conversation, part)),
         ...dropped,
         ...tools.dropped,
+        ...unsaid,
         ...generation.dropped,
         ...foreign,
       ]),
@@ -92,7 +94,10 @@ function encodeGenerationConfig(
   const all = {
     ...Object.fromEntries(config),
     ...format,
-    ...defined({ thinkingConfig: thinking.thinkingConfig }),
+    ...defined({
+      responseModalities: geminiModalities(conversation),
+      thinkingConfig: thinking.thinkingConfig,
+    }),
   };
   return {
     config: Object.keys(all).length > 0 ? all : undefined,

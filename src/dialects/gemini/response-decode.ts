@@ -129,8 +129,9 @@ function attachCitations(parts: Part[], candidate: JsonObject): void {
 
 /** Gemini says `STOP` of a turn that ends in function calls. */
 export function decodeFinish(word: string | undefined, parts: readonly Part[]): FinishReason {
-  const reason = readFinishReason('gemini', word ?? 'FINISH_REASON_UNSPECIFIED');
-  return reason === 'stop' && parts.some((part) => part?.type === 'tool_call') ? 'tool_calls' : reason;
+  const reason = readFinishReason('gemini', word ?? 'STOP');
+  const isOpen = reason === 'stop' || word === 'FINISH_REASON_UNSPECIFIED';
+  return isOpen && parts.some((part) => part?.type === 'tool_call') ? 'tool_calls' : reason;
 }
 
 /** The word itself where the neutral reason would be written back as another. */

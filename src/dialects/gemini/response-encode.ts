@@ -12,18 +12,20 @@ import { encodeLogprobs } from './logprobs.ts';
 import { encodePart } from './parts.ts';
 import { defined, ownFields } from './proto.ts';
 import { isBlocked } from './response-decode.ts';
+import { showsThoughts } from './thinking.ts';
 import { encodeUsage } from './usage.ts';
 
 /** A completion as a `GenerateContentResponse`. */
 export function encodeResponse(
   completion: Completion,
-  _request?: JsonObject,
+  request?: JsonObject,
   dropped: string[] = [],
 ): JsonObject {
   nameForeignFields(dropped, completion, 'gemini');
   const own = ownFields(completion.extra);
   const { usageMetadata, ...rest } = own;
-  const candidates = completion.choices.map((choice) => encodeChoice(choice, dropped));
+  const isShown = showsThoughts(request);
+  const candidates = completion.choices.map((choice) => encodeChoice(choice, isShown, dropped));
   return defined({
     candidates: saysOnlyBlocked(completion.choices, own) ? undefined : candidates,
     usageMetadata: completion.usage
@@ -86,15 +88,19 @@ export function dropsCall(call: ToolCallPart, isLast: boolean, dropped: string[]
   return true;
 }
 
-function encodeChoice(choice: Choice, dropped: string[]): JsonObject {
+function encodeChoice(choice: Choice, isShown: boolean, dropped: string[]): JsonObject {
   const { index, finish, logprobs } = choice;
   const own = ownFields(choice.extra);
   const parts: JsonObject[] = [];
   const texts = [];
-  const signatures = new CarriedSignatureWriter();
+  const signatures = new CarriedSignatureWriter(isShown);
   const last = choice.parts.at(-1);
   for (const part of choice.parts) {
     if (part.type === 'tool_call' && isCutOff(finish) && dropsCall(part, part === last, dropped)) continue;
+    if (part.type === 'reasoning' && !isShown) {
+      signatures.add(part);
+      continue;
+    }
     const wire = encodeAnswerPart(part, signatures, dropped);
     if (!wire) continue;
     if (part.type === 'text')

@@ -13,6 +13,7 @@ import { encodeError } from './errors.ts';
 import { encodeLogprobs } from './logprobs.ts';
 import { defined, ownFields, ownSignature } from './proto.ts';
 import { dropsCall, encodeAnswerPart, encodeHead, saysOnlyBlocked } from './response-encode.ts';
+import { showsThoughts } from './thinking.ts';
 import { encodeUsage } from './usage.ts';
 
 /**
@@ -20,8 +21,8 @@ import { encodeUsage } from './usage.ts';
  * whole (the dialect has no deltas of arguments): when something follows them, or the answer ended and was not cut off.
  * Finish reasons and usage are in the last chunk.
  */
-export function streamEncoder({ dropped }: StreamEncoderOptions): StreamEncoder {
-  return new GeminiStreamEncoder(dropped);
+export function streamEncoder({ dropped, request }: StreamEncoderOptions): StreamEncoder {
+  return new GeminiStreamEncoder(dropped, showsThoughts(request));
 }
 
 interface ChoiceState {
@@ -43,9 +44,11 @@ class GeminiStreamEncoder implements StreamEncoder {
   readonly #finishes: JsonObject[] = [];
   #usage: Usage | undefined;
   readonly #dropped: string[];
+  readonly #showsThoughts: boolean;
 
-  constructor(dropped: string[] = []) {
+  constructor(dropped: string[] = [], showsThoughts = true) {
     this.#dropped = dropped;
+    this.#showsThoughts = showsThoughts;
   }
 
   push(event: CompletionEvent): string {
@@ -85,7 +88,7 @@ class GeminiStreamEncoder implements StreamEncoder {
 
   #choice(index: number): ChoiceState {
     const choice = this.#choices.get(index) ?? {
-      signatures: new CarriedSignatureWriter(),
+      signatures: new CarriedSignatureWriter(this.#showsThoughts),
       parts: [],
       endedCalls: new Map(),
       written: 0,
@@ -142,7 +145,7 @@ class GeminiStreamEncoder implements StreamEncoder {
     if (text) text.text += delta;
     // Its signature, which may have to be carried, is worth nothing without the words.
     if (part.type === 'reasoning') part.text += delta;
-    if (delta === '' || !('text' in part)) return '';
+    if (delta === '' || !('text' in part) || this.#withholds(part)) return '';
     return this.#write([
       candidate(index, part.type === 'reasoning' ? { text: delta, thought: true } : { text: delta }),
     ]);
@@ -160,6 +163,7 @@ class GeminiStreamEncoder implements StreamEncoder {
       return '';
     }
     choice.signatures.add(part);
+    if (this.#withholds(part)) return '';
     choice.written += 1;
     // The text is out; what is left to say of the part follows it with an empty one.
     const thoughtSignature = 'signature' in part ? ownSignature(part.signature) : undefined;
@@ -167,6 +171,10 @@ class GeminiStreamEncoder implements StreamEncoder {
     if (Object.keys(rest).length === 0) return '';
     const thought = part.type === 'reasoning' ? { thought: true } : {};
     return this.#write([candidate(index, { text: '', ...thought, ...rest })]);
+  }
+
+  #withholds({ type }: Part): boolean {
+    return type === 'reasoning' && !this.#showsThoughts;
   }
 
   #writePart(index: number, wire: JsonObject | undefined): string {

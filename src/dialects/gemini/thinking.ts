@@ -3,7 +3,7 @@ import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, changedTo, thinkingBudgetWord } from '../caller-words.ts';
 import { checkEffort } from '../effort-words.ts';
 import { THINKING_LEVELS, type Thinking, type ThinkingLevel } from './models.ts';
-import { defined, extraOf, ownFields } from './proto.ts';
+import { defined, extraOf, messageIn, ownFields, readMessage } from './proto.ts';
 
 /** OpenAI's words for effort as levels; `none` is not one. */
 const LEVEL_OF_EFFORT: Record<string, ThinkingLevel> = {
@@ -46,7 +46,7 @@ export function encodeThinking(conversation: Conversation, thinking: Thinking): 
   const { reasoning } = conversation;
   if (!reasoning) return { dropped: [] };
   const { effort, budgetTokens } = reasoning;
-  if (effort !== undefined) checkEffort(effort, callerWord(conversation, 'reasoning'));
+  if (effort !== undefined) checkEffort(effort, callerWord(conversation, 'effort'));
 
   const off = effort === 'none' || (effort === undefined && budgetTokens === 0);
   const word = callerWord(conversation, 'reasoning');
@@ -115,6 +115,18 @@ function wantsThoughts(
 ): boolean | undefined {
   if (includeText !== undefined) return includeText;
   return conversation.dialect === 'gemini' || off ? undefined : true;
+}
+
+/**
+ * Whether the client that sent this body wants to see thoughts: Google sends them only then, and clients take every text for
+ * the answer. What is withheld rides in the signatures of function calls, for providers that demand it back.
+ *
+ * @param request `undefined`: nothing is known of it
+ */
+export function showsThoughts(request: JsonObject | undefined): boolean {
+  if (!request) return true;
+  const config = messageIn(readMessage(request), 'generationConfig');
+  return (config && messageIn(config, 'thinkingConfig'))?.['includeThoughts'] === true;
 }
 
 /** The inverse: a `thinkingConfig` (its fields under their JSON names) as a reasoning request. */

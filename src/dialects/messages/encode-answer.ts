@@ -1,4 +1,4 @@
-import { writeCarriedId } from '../../conversation/carried-reasoning.ts';
+import { writeAllCarried } from '../../conversation/carried-reasoning.ts';
 import type { Part, ReasoningPart, TextPart, ToolCallPart } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { dropPart } from '../dropped-parts.ts';
@@ -11,7 +11,11 @@ import { parseToolInput } from './tool-input.ts';
  * A part of an answer as the block that a client of this dialect gets: none where the dialect has no word for it
  * (images and audio that a model made, blocks of other dialects), which `dropped` then names.
  */
-export function encodeAnswerPart(part: Part, dropped: string[]): JsonObject[] {
+export function encodeAnswerPart(
+  part: Part,
+  dropped: string[],
+  withheld: ReasoningPart[] = [],
+): JsonObject[] {
   switch (part.type) {
     case 'text':
       return [encodeText(part)];
@@ -20,7 +24,7 @@ export function encodeAnswerPart(part: Part, dropped: string[]): JsonObject[] {
     case 'reasoning':
       return [encodeReasoning(part)];
     case 'tool_call':
-      return [{ ...answeredToolUse(part), input: encodeToolInput(part) }];
+      return [{ ...answeredToolUse(part, withheld), input: encodeToolInput(part) }];
     case 'opaque':
       if (part.dialect === 'messages') return [part.value];
       dropPart(dropped, part);
@@ -56,10 +60,17 @@ export function thinkingSignature({ signature, encrypted }: ReasoningPart): stri
   return encrypted ? writeSignature(encrypted, 'encrypted') : NO_SIGNATURE;
 }
 
-/** A tool call's block as a client gets it: Gemini's calls are signed, and an id is what comes back of a call untouched. */
-export function answeredToolUse(part: ToolCallPart): JsonObject {
+/**
+ * A tool call's block as a client gets it: Gemini's calls are signed, and an id is what comes back of a call untouched.
+ *
+ * @param withheld reasoning before the call that the client does not get to see
+ */
+export function answeredToolUse(part: ToolCallPart, withheld: ReasoningPart[]): JsonObject {
   const { id, signature } = part;
-  return { ...toolUseStart(part), id: signature ? writeCarriedId(id, { reasoning: [], signature }) : id };
+  return {
+    ...toolUseStart(part),
+    id: writeAllCarried(id, { reasoning: withheld, ...(signature && { signature }) }),
+  };
 }
 
 /** A tool call's block without its input, which a stream sends after it. */

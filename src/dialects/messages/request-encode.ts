@@ -3,6 +3,7 @@ import { isObject, type JsonObject } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts, isReasoningOf } from '../foreign-parts.ts';
+import { offerTools } from '../offered-tools.ts';
 import { encodeContext } from './encode-context.ts';
 import { encodeParameters, planMaxTokens } from './encode-parameters.ts';
 import { planTools } from './encode-tools.ts';
@@ -16,7 +17,8 @@ import { planThinking } from './thinking.ts';
  *
  * @throws GatewayError `invalid_request` where the API would refuse the conversation or answer something else.
  */
-export function encodeRequest(conversation: Conversation, model: string): EncodedRequest {
+export function encodeRequest(asked: Conversation, model: string): EncodedRequest {
+  const { conversation, unsaid } = offerTools(asked, 'messages');
   const foreign = foreignFields(conversation, 'messages');
   const context = encodeContext(conversation, model);
   for (const name of foreignParts(conversation, 'messages', isReasoningOf('messages')))
@@ -34,7 +36,7 @@ export function encodeRequest(conversation: Conversation, model: string): Encode
   const system = [...turns.system, ...instructions(output.instruction, tools.instruction)];
   // Neither thinking nor a format goes together with a prefilled answer.
   const takesPrefill = context.traits.prefill && !thinks && !output.format;
-  for (const name of foreign) context.dropped.add(name);
+  for (const name of [...unsaid, ...foreign]) context.dropped.add(name);
   const { metadata, output_config: config, ...extra } = ownFields(conversation.extra);
   const parameters = encodeParameters(context, thinks);
   const outputConfig = {

@@ -1,5 +1,5 @@
 import type { Completion, FinishReason } from '../../conversation/completion.ts';
-import type { Part } from '../../conversation/conversation.ts';
+import type { Part, ReasoningPart } from '../../conversation/conversation.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { NO_USAGE } from '../../conversation/usage.ts';
@@ -11,6 +11,7 @@ import { decodeErrorEvent } from './errors.ts';
 import { extraOf, ownFields, unknownFields } from './fields.ts';
 import { ToolUses } from './finish.ts';
 import { decodeUsage, encodeUsage, usageExtra } from './usage.ts';
+import { showsThinking } from './withheld-thinking.ts';
 
 export const MESSAGE_FIELDS: ReadonlySet<string> = new Set([
   'id',
@@ -80,10 +81,21 @@ function isRefusal(part: Part): boolean {
   return part.type === 'refusal';
 }
 
+function encodeContent(parts: readonly Part[], showsThinking: boolean, dropped: string[]): JsonObject[] {
+  const withheld: ReasoningPart[] = [];
+  return parts.flatMap((part) => {
+    if (part.type === 'reasoning' && !showsThinking) {
+      withheld.push(part);
+      return [];
+    }
+    return encodeAnswerPart(part, dropped, part.type === 'tool_call' ? withheld.splice(0) : []);
+  });
+}
+
 /** The first choice: this dialect has no others, and a request in it never asks for more. */
 export function encodeResponse(
   completion: Completion,
-  _request?: JsonObject,
+  request?: JsonObject,
   dropped: string[] = [],
 ): JsonObject {
   nameForeignFields(dropped, completion, 'messages');
@@ -96,7 +108,7 @@ export function encodeResponse(
     type: 'message',
     role: 'assistant',
     model: completion.model,
-    content: (choice?.parts ?? []).flatMap((part) => encodeAnswerPart(part, dropped)),
+    content: encodeContent(choice?.parts ?? [], showsThinking(request), dropped),
     stop_reason: stopReason(finish, choice?.parts.some(isRefusal) ?? false),
     stop_sequence: choice?.stopSequence ?? null,
     ...fields,

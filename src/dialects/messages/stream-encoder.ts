@@ -1,5 +1,5 @@
 import type { CompletionEvent } from '../../conversation/completion.ts';
-import type { Extra, Part } from '../../conversation/conversation.ts';
+import type { Extra, Part, ReasoningPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { NO_USAGE, type Usage } from '../../conversation/usage.ts';
 import type { StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
@@ -11,6 +11,7 @@ import { encodeError } from './errors.ts';
 import { ownFields } from './fields.ts';
 import { stopReason } from './response.ts';
 import { encodeUsage } from './usage.ts';
+import { showsThinking } from './withheld-thinking.ts';
 
 /** Of an event that reports the end, these fields stand beside the delta, all others in it. */
 const BESIDE_DELTA = new Set(['context_management']);
@@ -41,10 +42,14 @@ export class MessagesStreamEncoder implements StreamEncoder {
   #finish: Extract<CompletionEvent, { type: 'finish' }> | undefined;
   readonly #dropped: string[];
   readonly #expectedInput: number;
+  readonly #showsThinking: boolean;
+  /** Reasoning since the last tool call that the client does not get to see. */
+  #withheld: ReasoningPart[] = [];
 
-  constructor({ dropped = [], expectedInput = 0 }: StreamEncoderOptions) {
+  constructor({ dropped = [], expectedInput = 0, request }: StreamEncoderOptions) {
     this.#dropped = dropped;
     this.#expectedInput = expectedInput;
+    this.#showsThinking = showsThinking(request);
   }
 
   push(event: CompletionEvent): string {
@@ -105,6 +110,12 @@ export class MessagesStreamEncoder implements StreamEncoder {
   #write(): string {
     let out = '';
     for (const [index, part] of this.#parts) {
+      if (part.value.type === 'reasoning' && !this.#showsThinking) {
+        if (!part.end) break;
+        this.#withheld.push(wholeReasoning(part.value, part.deltas, part.end));
+        this.#parts.delete(index);
+        continue;
+      }
       if (!this.#isOpen) out += this.#open(part);
       if (this.#isOpen) out += this.#deltas(part);
       if (!part.end) break;
@@ -115,7 +126,11 @@ export class MessagesStreamEncoder implements StreamEncoder {
   }
 
   #open({ value }: PendingPart): string {
-    const block = blockStart(value, this.#dropped);
+    const block = blockStart(
+      value,
+      this.#dropped,
+      value.type === 'tool_call' ? this.#withheld.splice(0) : [],
+    );
     if (!block) return '';
     this.#isOpen = true;
     this.#index++;
@@ -170,7 +185,7 @@ export class MessagesStreamEncoder implements StreamEncoder {
 }
 
 /** The block as it stands before its deltas; `undefined` where the part has no block in this dialect. */
-function blockStart(value: Part, dropped: string[]): JsonObject | undefined {
+function blockStart(value: Part, dropped: string[], withheld: ReasoningPart[]): JsonObject | undefined {
   switch (value.type) {
     case 'text':
     case 'refusal': {
@@ -178,7 +193,7 @@ function blockStart(value: Part, dropped: string[]): JsonObject | undefined {
       return { type: 'text', text: '', ...fields };
     }
     case 'tool_call':
-      return answeredToolUse(value);
+      return answeredToolUse(value, withheld);
     case 'reasoning':
       if (value.encrypted && !value.signature && value.text === '')
         return encodeAnswerPart(value, dropped)[0];
@@ -212,15 +227,20 @@ function closingDeltas(value: Part, end: PartEnd): JsonObject[] {
     return citations.map((citation) => ({ type: 'citations_delta', citation }));
   }
   if (value.type === 'reasoning') {
-    const { signature: proof = value.signature, encrypted = value.encrypted } = end;
-    const signature = thinkingSignature({
-      ...value,
-      ...(proof && { signature: proof }),
-      ...(encrypted && { encrypted }),
-    });
-    return [{ type: 'signature_delta', signature }];
+    return [{ type: 'signature_delta', signature: thinkingSignature(wholeReasoning(value, [], end)) }];
   }
   return [];
+}
+
+function wholeReasoning(value: ReasoningPart, deltas: readonly string[], end: PartEnd): ReasoningPart {
+  const { signature, encrypted, extra } = end;
+  return {
+    ...value,
+    text: value.text + deltas.join(''),
+    ...(signature && { signature }),
+    ...(encrypted && { encrypted }),
+    ...(extra && { extra }),
+  };
 }
 
 function isCustomCall(value: Part): boolean {

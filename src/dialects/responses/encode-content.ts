@@ -72,7 +72,7 @@ function writeInputPart(part: Exclude<Writable, OpaquePart>, target: ResponsesTa
       };
     case 'audio': {
       const { source } = part;
-      if (source.kind !== 'data') throw refusedContent('Audio given by its URL', 'as data');
+      if (source.kind !== 'data') throw refusedContent('Audio given by its URL', 'as data', part);
       const input_audio = { data: source.base64, format: audioFormat(source.mediaType) };
       return { type: 'input_audio', input_audio };
     }
@@ -83,26 +83,28 @@ function writeInputPart(part: Exclude<Writable, OpaquePart>, target: ResponsesTa
   }
 }
 
-function imageSource({ source }: ImagePart): JsonObject {
+function imageSource(part: ImagePart): JsonObject {
+  const { source } = part;
   switch (source.kind) {
     case 'url':
       return { image_url: source.url };
     case 'data':
       return { image_url: writeDataUrl(source) };
     case 'fileId':
-      return { file_id: ownFileId(source, 'An image') };
+      return { file_id: ownFileId(source, 'An image', part) };
     case 'text':
-      throw refusedContent('Text in the place of an image', 'as text');
+      throw refusedContent('Text in the place of an image', 'as text', part);
     default:
       return source satisfies never;
   }
 }
 
-function writeFile({ source, filename }: FilePart, target: ResponsesTarget): JsonObject {
+function writeFile(part: FilePart, target: ResponsesTarget): JsonObject {
+  const { source, filename } = part;
   const named = filename === undefined ? {} : { filename };
   switch (source.kind) {
     case 'fileId':
-      return { type: 'input_file', file_id: ownFileId(source, 'A file'), ...named };
+      return { type: 'input_file', file_id: ownFileId(source, 'A file', part), ...named };
     case 'url':
       return { type: 'input_file', file_url: source.url, ...named };
     case 'data': {
@@ -121,9 +123,13 @@ function writeFile({ source, filename }: FilePart, target: ResponsesTarget): Jso
 }
 
 /** Responses and Chat Completions share one file store. */
-function ownFileId({ fileId, dialect }: { fileId: string; dialect: string }, what: string): string {
+function ownFileId(
+  { fileId, dialect }: { fileId: string; dialect: string },
+  what: string,
+  part: object,
+): string {
   if (dialect === 'chat' || dialect === 'responses') return fileId;
-  throw refusedContent(`${what} in another provider's file store`, 'as data');
+  throw refusedContent(`${what} in another provider's file store`, 'as data', part);
 }
 
 /** A part of what the assistant said, in requests and answers alike. */

@@ -9,6 +9,7 @@ import type {
 import type { JsonObject } from '../../conversation/json.ts';
 import { partField, participantField } from '../caller-words.ts';
 import { refusedContent } from '../chat/encode-content.ts';
+import { calledName } from '../chat/tool-names.ts';
 import { placeOf } from '../places.ts';
 import { encodeInputContent, encodeOutputPart, plainText } from './encode-content.ts';
 import { ITEM, ownFields, ownObject, partFields } from './extra.ts';
@@ -101,6 +102,7 @@ class ItemWriter {
           throw refusedContent(
             `A part of type '${part.type}' in an assistant message`,
             'in a message of the user',
+            part,
           );
         case 'tool_result':
           break;
@@ -123,7 +125,8 @@ class ItemWriter {
   }
 
   #addCall(call: ToolCallPart): void {
-    const { id: call_id, name } = call;
+    const { id: call_id } = call;
+    const name = calledName(this.#target, call.name);
     this.#target.dropCacheHint(call.cacheHint, placeOf(call));
     const item = ownObject(call.extra, ITEM);
     if (call.kind === 'custom') {

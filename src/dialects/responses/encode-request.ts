@@ -1,11 +1,12 @@
 import type { Conversation, ResponseFormat } from '../../conversation/conversation.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import { SAMPLING_PARAMETERS } from '../chat/model-traits.ts';
-import { effortOf, REASONING_WORDS } from '../chat/reasoning-request.ts';
+import { effortOf, nameUnsaidThinking, REASONING_WORDS } from '../chat/reasoning-request.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { shortenEndUser } from '../end-user.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
+import { offerTools } from '../offered-tools.ts';
 import { parameterName, planParameters, type WrittenParameter } from '../parameters.ts';
 import { withReadableParts } from '../readable-parts.ts';
 import { INCLUDE_LOGPROBS } from './decode-request.ts';
@@ -24,11 +25,11 @@ const INCLUDE_REASONING = 'reasoning.encrypted_content';
  * @throws GatewayError `invalid_request` where something can neither be said nor be left out.
  */
 export function encodeRequest(asked: Conversation, model: string): EncodedRequest {
-  const conversation = withReadableParts(asked, 'responses');
+  const { conversation, unsaid } = offerTools(withReadableParts(asked, 'responses'), 'responses');
   const foreign = foreignFields(conversation, 'responses');
   const target = new ResponsesTarget(conversation, model);
   for (const name of foreignParts(conversation, 'responses', isWritten)) target.drop(name);
-  for (const name of foreign) target.drop(name);
+  for (const name of [...unsaid, ...foreign]) target.drop(name);
   const reasoning = encodeReasoning(target);
   const parameters = encodeParameters(target, reasoning);
   const { text, ...own } = ownFields(conversation.extra);
@@ -110,6 +111,7 @@ function encodeReasoning(target: ResponsesTarget): JsonObject | undefined {
     ...(effort === undefined ? {} : { effort }),
     ...(request.includeText ? { summary: 'auto' } : {}),
   };
+  nameUnsaidThinking(target, effort);
   if (Object.keys(fields).length === 0) return undefined;
   if (target.traits.reasoning !== 'no') return fields;
   target.drop(REASONING_WORDS[target.conversation.dialect]);

@@ -2,6 +2,7 @@ import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { toolPlace } from '../caller-words.ts';
+import { checkToolName } from '../chat/tool-names.ts';
 import { expectKind, optionalField, pathOf, requireField, unknownWord } from '../read-json.ts';
 import { extraOf, NAMESPACE, ownFields, responsesExtra } from './extra.ts';
 import { innerTools, isNamespace, keyOf, type Namespaces } from './namespaces.ts';
@@ -163,6 +164,7 @@ function decodeAllowedTools(choice: JsonObject): ToolChoice | undefined {
 export function encodeTools(target: ResponsesTarget): JsonObject[] {
   const namespaces = new Set<JsonValue>();
   return target.conversation.tools.flatMap((tool, index): JsonObject[] => {
+    if (tool.type !== 'opaque') checkToolName(target, tool.name, index);
     const namespace = tool.type === 'opaque' ? undefined : ownFields(tool.extra)[NAMESPACE];
     if (namespace !== undefined && isObject(namespace)) {
       // As it came, where the first of its tools stands.

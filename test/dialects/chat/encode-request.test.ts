@@ -303,23 +303,34 @@ test('what a reasoning model of OpenAI would refuse is dropped and named in the 
   assert.deepEqual(encode('messages', [HI], { parameters }, 'llama-3').dropped, []);
 });
 
-const EFFORTS: [model: string, asked: Conversation['reasoning'], written: string | undefined][] = [
+const EFFORTS: [
+  model: string,
+  asked: Conversation['reasoning'],
+  written: string | undefined,
+  dropped?: string,
+][] = [
   ['gpt-5', { budgetTokens: 1024 }, 'low'],
   ['gpt-5', { budgetTokens: 5000 }, 'medium'],
   ['gpt-5', { budgetTokens: 32_000 }, 'high'],
   ['gpt-5', { budgetTokens: -1 }, undefined],
-  ['gpt-5', { budgetTokens: 0 }, 'minimal'],
-  ['o3', { effort: 'none' }, 'low'],
+  ['gpt-5.2', { budgetTokens: -1 }, 'medium'],
+  ['gpt-4o', { budgetTokens: -1 }, undefined, 'thinking'],
+  ['deepseek-chat', { budgetTokens: -1 }, undefined, 'thinking'],
+  ['deepseek-chat', { budgetTokens: -1, effort: 'low' }, 'low'],
+  ['gpt-5', { budgetTokens: 0 }, 'minimal', 'thinking=minimal'],
+  ['o3', { effort: 'none' }, 'low', 'thinking=low'],
+  ['openai/gpt-oss-20b', { effort: 'none' }, 'low', 'thinking=low'],
+  ['gpt-4o', { effort: 'none' }, undefined],
   ['gpt-5.2', { budgetTokens: 0 }, 'none'],
   ['deepseek-chat', { effort: 'high' }, 'high'],
-  ['deepseek-chat', { budgetTokens: 0 }, undefined],
+  ['deepseek-chat', { budgetTokens: 0 }, 'none'],
 ];
 
-for (const [model, reasoning, written] of EFFORTS) {
+for (const [model, reasoning, written, named] of EFFORTS) {
   test(`reasoning ${JSON.stringify(reasoning)} reaches ${model} as effort ${written}`, () => {
     const { body, dropped } = encode('messages', [HI], reasoning ? { reasoning } : {}, model);
     assert.equal(body['reasoning_effort'], written);
-    assert.deepEqual(dropped, []);
+    assert.deepEqual(dropped, named === undefined ? [] : [named]);
   });
 }
 

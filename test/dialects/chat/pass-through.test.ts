@@ -170,6 +170,11 @@ const LAST_WORDS: [what: string, events: string[], outcome: 'complete' | 'cut of
     /^Boom$/,
   ],
   [
+    'an error that is a finish reason alone',
+    [ROLE, TEXT, 'data: {"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]}\n\n'],
+    /failed before its answer was complete/,
+  ],
+  [
     'an error within a choice',
     ['data: {"choices":[{"index":0,"error":{"message":"Boom"},"finish_reason":"error"}]}\n\n'],
     /^Boom$/,
@@ -253,7 +258,7 @@ test('an error that came with status 200 is read, in whatever form', () => {
 test('a good answer is no error, whatever it speaks of', () => {
   for (const body of [
     '{"choices":[{"message":{"content":"{\\"error\\":{\\"message\\":\\"Boom\\"}}"}}]}',
-    '{"error":null,"choices":[{"message":{"content":"error"},"finish_reason":"error"}]}',
+    '{"error":null,"choices":[{"message":{"content":"error"},"finish_reason":"eos"}]}',
     '{"choices":[{"message":{"tool_calls":[]},"logprobs":{"error":{}}}]}',
     `{"padding":"${'x'.repeat(5000)}","choices":[{}]}`,
   ]) {

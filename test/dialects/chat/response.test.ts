@@ -4,7 +4,10 @@ import type { Choice, Completion } from '../../../src/conversation/completion.ts
 import type { Part } from '../../../src/conversation/conversation.ts';
 import { GatewayError } from '../../../src/conversation/gateway-error.ts';
 import type { JsonObject, JsonValue } from '../../../src/conversation/json.ts';
+import { scanAnswer } from '../../../src/dialects/answer-scan.ts';
 import { chat } from '../../../src/dialects/chat/index.ts';
+import { passThrough } from '../../../src/dialects/chat/pass-through.ts';
+import { messages } from '../../../src/dialects/messages/index.ts';
 import { objectsOf } from '../../support/values.ts';
 
 function answer(message: JsonObject, choice: JsonObject = {}, more: JsonObject = {}): JsonObject {
@@ -59,6 +62,21 @@ test('an error in place of an answer is that error', () => {
         error.message === 'Slow down',
     );
   }
+});
+
+test('a choice that ended with an error is no answer, whatever was said until then', () => {
+  const failed = { index: 0, message: { role: 'assistant', content: 'Hal' }, finish_reason: 'error' };
+  for (const body of [{ choices: [failed] }, { choices: [{ ...failed, finish_reason: 'stop' }, failed] }]) {
+    assert.throws(() => chat.decodeResponse(body), { kind: 'upstream_unavailable' });
+    const bytes = Buffer.from(JSON.stringify(body));
+    for (const scan of [scanAnswer(bytes), undefined])
+      assert.equal(passThrough.readFailure?.(bytes, scan)?.kind, 'upstream_unavailable');
+  }
+  const spoken = {
+    choices: [{ index: 0, message: { role: 'assistant', content: 'error' }, finish_reason: 'eos' }],
+  };
+  const bytes = Buffer.from(JSON.stringify(spoken));
+  assert.equal(passThrough.readFailure?.(bytes, scanAnswer(bytes)), undefined);
 });
 
 const REASONING: [what: string, message: JsonObject][] = [
@@ -229,4 +247,28 @@ test('choices keep their numbers, and get them where a server says none', () => 
     chat.decodeResponse(two).choices.map(({ index }) => index),
     [0, 1],
   );
+});
+
+test('parts of a content list that are no text are kept, or named where a client has no word for them', () => {
+  const reference = { type: 'reference', reference_ids: [1] };
+  const content = [
+    { type: 'text', text: 'As said in' },
+    reference,
+    { type: 'image_url', image_url: { url: 'data:image/png;base64,aGk=' } },
+  ];
+  const parts = decodeChoice({ content })?.parts;
+  assert.deepEqual(parts, [
+    { type: 'text', text: 'As said in' },
+    { type: 'opaque', dialect: 'chat', value: reference },
+    { type: 'image', source: { kind: 'data', mediaType: 'image/png', base64: 'aGk=' } },
+  ]);
+  const dropped: string[] = [];
+  messages.encodeResponse(chat.decodeResponse(answer({ content })), undefined, dropped);
+  assert.deepEqual(dropped, ['answer.reference', 'answer.image']);
+
+  const decoder = chat.streamDecoder();
+  const chunk = { choices: [{ index: 0, delta: { content }, finish_reason: 'stop' }] };
+  const events = [...decoder.push({ data: JSON.stringify(chunk) }), ...decoder.end()];
+  const started = events.flatMap((event) => (event.type === 'part_start' ? [event.value.type] : []));
+  assert.deepEqual(started, ['text', 'opaque', 'image']);
 });

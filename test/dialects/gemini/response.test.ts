@@ -393,3 +393,13 @@ test('a time that is none is left out', () => {
   const body = gemini.encodeResponse({ id: 'x', model: 'm', created: 1e18, choices });
   assert.deepEqual(Object.keys(body), ['candidates', 'modelVersion', 'responseId']);
 });
+
+test('an end for which no reason is given is none of ours to give', () => {
+  const body = (parts: JsonObject[]) => ({
+    candidates: [{ content: { parts, role: 'model' }, finishReason: 'FINISH_REASON_UNSPECIFIED', index: 0 }],
+  });
+  const said = gemini.decodeResponse(body([{ text: 'Hi' }]));
+  assert.equal(said.choices[0]?.finish, 'other');
+  const called = gemini.decodeResponse(body([{ functionCall: { name: 'f', args: {} } }]));
+  assert.equal(called.choices[0]?.finish, 'tool_calls');
+});
