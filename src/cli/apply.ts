@@ -8,7 +8,8 @@ import { type CliIo, type Command, EXIT } from './command.ts';
 const APPLY_USAGE = `apply FILE [--url URL] [--admin-key KEY]
 
 Makes FILE the admin API's part of a running gateway's configuration, as a whole: what is not in it any more is taken
-away. What the gateway's own config file declares stays with that file; a name in both is an error. Placeholders
+away (an empty FILE is refused; {} takes all away). What the gateway's own config file declares stays with that file; a
+name in both is an error. Of a tenant of that file, keys and grants can be made: write nothing else of it. Placeholders
 (\${NAME}) are filled in by the gateway, from its environment.
 
 ${ADMIN_USAGE}

@@ -161,6 +161,16 @@ test('a bad file changes nothing and says why; the next good one ends that', asy
   assert.deepEqual(await readReady(gateway.url), before);
 });
 
+test('a file of comments alone is as good as empty, and takes nothing away', async (context) => {
+  const { origin } = await startTwin(context);
+  const { gateway, path } = await startWatched(context, fileFor(origin, 'a'));
+  const before = await readReady(gateway.url);
+  await writeFile(path, fileFor(origin, 'a').replace(/^/gm, '# '));
+  await gateway.reload();
+  assert.deepEqual(await readReady(gateway.url), { ...before, troubles: ['file_refused'] });
+  assert.match(gateway.logs(), /is empty: write \{\} for a configuration that says nothing/);
+});
+
 test('what takes a restart is told of', async (context) => {
   const { origin } = await startTwin(context);
   const { gateway, path } = await startWatched(context, fileFor(origin, 'a'));

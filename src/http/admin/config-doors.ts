@@ -48,6 +48,7 @@ export const CONFIG_DOORS: readonly AdminDoor[] = [
         .describe('Checks and tells what would change, and changes nothing.'),
     }),
     body: z.record(z.string(), z.unknown(), { error: 'a mapping' }),
+    needsBody: true,
     bodySchema: configJsonSchema,
     handle: replaceConfig,
   }),
