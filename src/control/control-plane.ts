@@ -130,7 +130,7 @@ export class ControlPlane {
         const revision = this.#number(fileRevision(file, loaded, changes));
         const tried = this.#current.tryOut(changes, 'nothing');
         const earlier = await this.#findEarlier(revision);
-        if (!(await this.#write(revision))) continue;
+        if (!(await this.#write({ ...revision, restores: earlier }))) continue;
         await this.#current.enforce(tried, revision.number);
         this.#options.news.tellOfRevision(revision, earlier);
         return;
@@ -201,7 +201,13 @@ export class ControlPlane {
       return changes;
     };
     return this.#inTurn(() =>
-      this.#append(plan, (changes) => ({ author, source: 'restore', documentHash: null, changes })),
+      this.#append(plan, (changes) => ({
+        author,
+        source: 'restore',
+        documentHash: null,
+        changes,
+        restores: number,
+      })),
     );
   }
 
@@ -377,7 +383,8 @@ export class ControlPlane {
       let earlier: number | undefined;
       try {
         earlier = await this.#findEarlier(revision);
-        isWritten = await this.#write(revision, alongside);
+        // A file that is put back is a restore, too.
+        isWritten = await this.#write({ ...revision, restores: revision.restores ?? earlier }, alongside);
       } finally {
         if (!isWritten) this.#current.takeBack(changes);
       }
