@@ -164,6 +164,9 @@ test('keys are made, listed, rotated and revoked', async (context) => {
     'name  owner  models  expires\napp   file   -       -\nci    api    echo/*  2099-01-01\n',
   );
   assert.doesNotMatch((await run(keysCommand, ['list', 'acme', '--json'])).stdout, new RegExp(TEST_KEY));
+  assert.equal((await run(keysCommand, ['rotate', 'acme', 'ci'])).exitCode, 0);
+  assert.match((await run(keysCommand, ['rotate', 'acme', 'ci'])).stderr, /The key is being rotated/);
+  assert.equal((await run(keysCommand, ['rotate', 'acme', 'ci', '--replace'])).exitCode, 0);
   const rotated = await run(keysCommand, ['rotate', 'acme', 'ci', '--overlap', '0s']);
   assert.deepEqual([await call(made.stdout), await call(rotated.stdout)], [401, 200]);
   assert.equal((await run(keysCommand, ['revoke', 'acme', 'ci'])).stdout, 'Revoked.\n');

@@ -53,6 +53,36 @@ onEachDatabaseInTurn((database) => {
     assert.equal((await admin.ask('GET', '/tenants/globex/keys/app')).status, 404);
   });
 
+  test('a secret that was promised for an overlap is not ended by a further rotation that does not say so', async (context) => {
+    const { gateway, admin, call } = await startAdmin(context);
+    const adminStatus = async (key: string) =>
+      (await adminClient(gateway.url, key).ask('GET', '/revisions?limit=1')).status;
+    const sets = [
+      { path: '/tenants/acme/keys', body: { name: 'a' }, use: call },
+      { path: '/admin-keys', body: { name: 'ops', role: 'viewer' }, use: adminStatus },
+    ];
+    for (const { path, body, use } of sets) {
+      const first = String((await admin.must('POST', path, body)).body['secret']);
+      const rotate = `${path}/${body.name}/rotate`;
+      const second = String((await admin.must('POST', rotate, { overlap: '1h' })).body['secret']);
+      for (const again of [undefined, {}, { overlap: '1h' }, { replace: false }]) {
+        const refused = await admin.ask('POST', rotate, again);
+        assert.equal(refused.status, 409);
+        assert.equal(refused.body.error?.code, 'overlap_running');
+        assert.match(String(refused.body.error?.message), /valid until 20.*"replace": true.*"overlap": "0s"/);
+      }
+      assert.deepEqual([await use(first), await use(second)], [200, 200]);
+      const third = String(
+        (await admin.must('POST', rotate, { overlap: '1h', replace: true })).body['secret'],
+      );
+      assert.deepEqual([await use(first), await use(second), await use(third)], [401, 200, 200]);
+      const fourth = String((await admin.must('POST', rotate, { overlap: '0s' })).body['secret']);
+      assert.deepEqual([await use(second), await use(third), await use(fourth)], [401, 401, 200]);
+      // No overlap runs: nothing is in the way.
+      await admin.must('POST', rotate);
+    }
+  });
+
   test('a key ends when it expires, and may call only the models of its own list', async (context) => {
     const { admin, call } = await startAdmin(context);
     const expires = new Date(Date.now() + 3_600_000).toISOString();

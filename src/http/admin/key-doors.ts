@@ -148,7 +148,13 @@ function doorsOf(set: KeySet): AdminDoor[] {
         overlap: duration()
           .refine((ms) => ms <= LONGEST_OVERLAP_MS, { error: 'at most 90d' })
           .prefault('1h')
-          .describe('How long the old secret is still valid; 0s for not at all.'),
+          .describe(
+            'How long the old secret is still valid; 0s for not at all, nor one that was promised longer.',
+          ),
+        replace: z
+          .boolean({ error: 'true or false' })
+          .default(false)
+          .describe('Ends a secret that an earlier rotation promised for longer.'),
       }),
       answerSchema: () => withSecret(answerSchema()),
       handle: (request) => rotateKey(set, request),
@@ -266,20 +272,32 @@ async function patchKey(set: KeySet, request: AdminRequest) {
   return answerKey(set, request, key, plan, undefined);
 }
 
-async function rotateKey(set: KeySet, request: AdminRequest<unknown, { overlap: number }>) {
+async function rotateKey(set: KeySet, request: AdminRequest<unknown, { overlap: number; replace: boolean }>) {
   const { key = '' } = request.params;
-  const { overlap } = request.body;
+  const { overlap, replace } = request.body;
   refuseMade(set, request, key);
   const secret = makeSecret(set.secret);
   const entry = set.entryName(request.params, key);
   const plan = (layers: Layers): Change[] => {
-    const { secretHash, previous: _older, ...before } = findOwn(layers, set.kind, entry, fileName(request));
+    const { secretHash, previous: older, ...before } = findOwn(layers, set.kind, entry, fileName(request));
+    if (overlap > 0 && !replace) refuseToBreak(older);
     const until = new Date(Date.now() + overlap).toISOString();
     const previous = overlap > 0 && typeof secretHash === 'string' && { previous: { secretHash, until } };
     const value = { ...before, secretHash: hashSecret(secret), ...previous };
     return planKey(set, request, key, value, layers);
   };
   return answerKey(set, request, key, plan, secret);
+}
+
+/** A key has one secret before, which clients may rely on until the moment that they were told. */
+function refuseToBreak(older: JsonObject[string]): void {
+  const until = isObject(older) && typeof older['until'] === 'string' ? older['until'] : undefined;
+  if (until === undefined || Date.parse(until) <= Date.now()) return;
+  throw new GatewayError(
+    'invalid_request',
+    `The key is being rotated: the secret before is valid until ${until}. Rotate it again after that, or end that secret now with {"replace": true}, or both with {"overlap": "0s"}.`,
+    { status: 409, code: 'overlap_running' },
+  );
 }
 
 /** What callers may not say: which secret a key has. */
