@@ -10,7 +10,7 @@ import { EventLog } from './control/event-log.ts';
 import { FileWatch, FileWatches } from './control/file-watch.ts';
 import { openSealer, readSalt } from './control/sealer.ts';
 import { Vault } from './control/veil.ts';
-import { closeServer, drain } from './draining.ts';
+import { closeServer, drain, OpenConnections } from './draining.ts';
 import { recompileSnapshot } from './gateway/compile-snapshot.ts';
 import { describeCredentials, probeCredential } from './gateway/credentials.ts';
 import { Deadlines } from './gateway/deadlines.ts';
@@ -289,6 +289,7 @@ export async function startApp(
     onInternalError: (error) =>
       log.error({ err: error }, 'a request failed for a reason that the gateway does not know'),
   });
+  const openConnections = new OpenConnections(server.server);
   openDoors(server, { gateway, lifecycle, control, admin });
 
   const watch = new FileWatch(loaded.path, () => void control.reloadFile());
@@ -299,7 +300,7 @@ export async function startApp(
     credentialFiles.follow([]);
     clearInterval(follow);
     await takeover.stop();
-    await drain(gateway, config.server.drainTimeout);
+    await drain(gateway, openConnections, config.server.drainTimeout);
     await closeServer(server);
     if (!(await control.settle(SETTLE_MS)))
       log.warn({}, 'a change of the configuration is not waited for any more');
