@@ -83,6 +83,44 @@ onEachDatabaseInTurn((database) => {
     }
   });
 
+  test('what is not in effect yet is said in the answer, and in an event', async (context) => {
+    const { admin } = await startAdmin(context);
+    const told = (field: string) => `${field}: parsed, not in effect yet`;
+    const model = { targets: [{ target: 'echo/echo', weight: 2 }], strategy: 'weighted', retries: 1 };
+    const made = await admin.must('PUT', '/models/w', model);
+    const ofModel = ['targets[0].weight', 'strategy', 'retries'].map(told);
+    assert.deepEqual(made.body['warnings'], ofModel);
+    assert.equal('warnings' in (await admin.must('GET', '/models/w')).body, false);
+    const tenant = { name: 't', models: ['*'], prompts: ['x'], priority: 'low' };
+    assert.deepEqual((await admin.must('POST', '/tenants', tenant)).body['warnings'], [
+      told('prompts'),
+      told('priority'),
+    ]);
+    const patched = await admin.must('PATCH', '/tenants/t', { prompts: null, priority: null });
+    assert.equal('warnings' in patched.body, false);
+    const key = await admin.must('POST', '/tenants/t/keys', { name: 'k', prompts: ['x'] });
+    assert.deepEqual(key.body['warnings'], [told('prompts')]);
+    const changed = await admin.must('PATCH', '/tenants/t/keys/k', { prompts: ['y'] });
+    assert.deepEqual(changed.body['warnings'], [told('prompts')]);
+    const { body: config } = await admin.must('GET', '/config');
+    const dry = await admin.must('PUT', '/config?dryRun=true', config);
+    assert.deepEqual(dry.body['warnings'], [
+      ...ofModel.map((line) => `models.w.${line}`),
+      told('tenants.t.keys[0].prompts'),
+    ]);
+    const { body: events } = await admin.must('GET', '/events?limit=20');
+    const noted = (events['data'] as { kind: string; details: object }[]).filter(
+      ({ kind }) => kind === 'not_in_effect',
+    );
+    assert.deepEqual(noted.at(-1)?.details, {
+      kind: 'models',
+      name: 'w',
+      fields: ['targets[0].weight', 'strategy', 'retries'],
+      by: 'environment',
+    });
+    assert.equal(noted.length, 4);
+  });
+
   test('a key ends when it expires, and may call only the models of its own list', async (context) => {
     const { admin, call } = await startAdmin(context);
     const expires = new Date(Date.now() + 3_600_000).toISOString();

@@ -20,6 +20,7 @@ import {
   ownedByFile,
   readDocumentEntries,
 } from './plan-entries.ts';
+import { warnOfEntry } from './warnings.ts';
 
 /** Keys of tenants and of the admin API are made, rotated and revoked alike. */
 interface KeySet {
@@ -338,7 +339,8 @@ async function answerKey(
   const { revision } = await makeChange(request, plan, prefix);
   const entry = request.parts.control.layers.find(set.kind, set.entryName(request.params, name));
   if (!entry) throw notFound(set.kind, name);
-  return { body: { ...describeKey(entry), ...(secret !== undefined && { secret }) }, revision };
+  const warnings = warnOfEntry(request, set.kind, set.entryName(request.params, name));
+  return { body: { ...describeKey(entry), ...warnings, ...(secret !== undefined && { secret }) }, revision };
 }
 
 function describeKey({ kind, name, owner, value }: OwnedEntry): JsonObject & { name: string } {
