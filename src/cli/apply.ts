@@ -94,9 +94,13 @@ async function runWithFile(
   });
 }
 
+const OWNERS = ['api', 'file', 'all'];
+
 async function runExport(args: string[], io: CliIo): Promise<number> {
   const options = { ...ADMIN_OPTIONS, owner: { type: 'string', default: 'api' } } as const;
-  const parsed = readArguments(() => parseArgs({ args, options }));
+  const read = readArguments(() => parseArgs({ args, options }));
+  const isOwner = 'mistake' in read || OWNERS.includes(read.values.owner);
+  const parsed = isOwner ? read : { mistake: `--owner: give one of ${OWNERS.join(', ')}` };
   if ('mistake' in parsed) {
     io.stderr.write(`fairlead export: ${parsed.mistake}\n\nUsage: fairlead ${EXPORT_USAGE}`);
     return EXIT.usage;

@@ -6,7 +6,7 @@ import type { Config } from '../config/resolve.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Store } from '../store/store.ts';
-import { type Change, diffEntries, foldChanges, undoChanges } from './change.ts';
+import { type Change, diffEntries, foldChanges, isChange, undoChanges } from './change.ts';
 import {
   blankFile,
   changedInstance,
@@ -178,7 +178,7 @@ export class ControlPlane {
   tryChange(plan: (layers: Layers) => readonly Change[]): Promise<Outcome> {
     return this.#inTurn(async () => {
       await this.#follow();
-      const changes = plan(this.#current.layers);
+      const changes = plan(this.#current.layers).filter(isChange);
       this.#current.tryOut(changes);
       this.#current.takeBack(changes);
       return { revision: this.#current.revision, changes };
@@ -372,9 +372,9 @@ export class ControlPlane {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       await this.#follow();
       // Planned again at each attempt: another instance may have changed what it starts from.
-      const changes = await plan(this.#current.layers, this.revision);
+      const changes = (await plan(this.#current.layers, this.revision)).filter(isChange);
       const revision = this.#number(describe(changes));
-      const isNothing = changes.length === 0 && revision.documentHash === null;
+      const isNothing = changes.length === 0 && revision.documentHash === null && !alongside;
       if (isNothing || (await this.#isPublished(revision.documentHash))) {
         return { revision: this.#current.revision, changes: [] };
       }

@@ -134,6 +134,9 @@ test('what is refused is exit code 1 and says why, a wrong command line is 2', a
   assert.match((await run(applyCommand, ['none.yaml'])).stderr, /none\.yaml: cannot be read \(ENOENT\)/);
   assert.equal((await run(applyCommand, [])).exitCode, 2);
   assert.equal((await run(diffCommand, ['--nonsense', 'x'])).exitCode, 2);
+  const nobody = await run(exportCommand, ['--owner', 'zz']);
+  assert.deepEqual([nobody.exitCode, nobody.stdout], [2, '']);
+  assert.match(nobody.stderr, /--owner: give one of api, file, all/);
   write('models: {}\n');
   const away = await run(applyCommand, ['part.yaml', '--url', 'http://127.0.0.1:1']);
   assert.deepEqual([away.exitCode, away.stdout], [1, '']);

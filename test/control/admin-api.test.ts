@@ -121,6 +121,30 @@ onEachDatabaseInTurn((database) => {
     assert.equal(noted.length, 4);
   });
 
+  test('what changes nothing makes no revision, and a key that has ended already is neither made nor rotated', async (context) => {
+    const { admin } = await startAdmin(context);
+    await admin.must('PUT', '/models/m', { targets: ['echo/echo'] });
+    await admin.must('POST', '/tenants/acme/keys', { name: 'k' });
+    await admin.must('PUT', '/tenants/acme/grants/m', { until: '2099-01-01' });
+    const same: [string, string, object][] = [
+      ['PATCH', '/models/m', {}],
+      ['PUT', '/models/m', { targets: ['echo/echo'] }],
+      ['PATCH', '/tenants/acme/keys/k', {}],
+      ['PUT', '/tenants/acme/grants/m', { until: '2099-01-01' }],
+    ];
+    const { revision } = await admin.must('PATCH', '/models/m', {});
+    for (const [method, path, body] of same) {
+      assert.equal((await admin.must(method, path, body)).revision, revision, `${method} ${path}`);
+    }
+    for (const expires of ['2020-01-01', '2020-01-01T00:00:00Z']) {
+      const past = await admin.ask('POST', '/tenants/acme/keys', { name: 'old', expires });
+      assert.deepEqual([past.status, past.body.error?.param], [400, 'expires']);
+    }
+    await admin.must('PATCH', '/tenants/acme/keys/k', { expires: '2020-01-01' });
+    const rotated = await admin.ask('POST', '/tenants/acme/keys/k/rotate');
+    assert.deepEqual([rotated.status, rotated.body.error?.code], [409, 'key_expired']);
+  });
+
   test('a key ends when it expires, and may call only the models of its own list', async (context) => {
     const { admin, call } = await startAdmin(context);
     const expires = new Date(Date.now() + 3_600_000).toISOString();

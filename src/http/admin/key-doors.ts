@@ -4,7 +4,7 @@ import { adminKeySchema, keySchema } from '../../config/sections/tenants.ts';
 import type { Change } from '../../control/change.ts';
 import type { EntryKind, OwnedEntry } from '../../control/entry.ts';
 import type { Layers } from '../../control/layers.ts';
-import { GatewayError } from '../../conversation/gateway-error.ts';
+import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { hashSecret, type KeyKind, makeSecret } from '../../tenants/keys.ts';
 import type { MadeKey } from '../../tenants/made-keys.ts';
@@ -248,6 +248,9 @@ function refuseMade(set: KeySet, { parts, params }: AdminRequest, key: string): 
 async function createKey(set: KeySet, request: AdminRequest<unknown, { name: string }>) {
   const { name, ...fields } = request.body;
   if (findMade(set, request.parts, request.params, name)) throw alreadyThere(set.kind, name);
+  if (hasEnded(readFields(fields)['expires'])) {
+    throw invalidRequest("'expires' has passed already.", 'expires');
+  }
   const secret = makeSecret(set.secret);
   const value: JsonObject = { ...readFields(fields), secretHash: hashSecret(secret) };
   const entry = set.entryName(request.params, name);
@@ -281,6 +284,13 @@ async function rotateKey(set: KeySet, request: AdminRequest<unknown, { overlap: 
   const entry = set.entryName(request.params, key);
   const plan = (layers: Layers): Change[] => {
     const { secretHash, previous: older, ...before } = findOwn(layers, set.kind, entry, fileName(request));
+    if (hasEnded(before['expires'])) {
+      throw new GatewayError(
+        'invalid_request',
+        `The key '${key}' has expired, and a new secret would not be valid either: give it another 'expires' first.`,
+        { status: 409, code: 'key_expired' },
+      );
+    }
     if (overlap > 0 && !replace) refuseToBreak(older);
     const until = new Date(Date.now() + overlap).toISOString();
     const previous = overlap > 0 && typeof secretHash === 'string' && { previous: { secretHash, until } };
@@ -288,6 +298,11 @@ async function rotateKey(set: KeySet, request: AdminRequest<unknown, { overlap: 
     return planKey(set, request, key, value, layers);
   };
   return answerKey(set, request, key, plan, secret);
+}
+
+/** A placeholder is looked at by the configuration alone. */
+function hasEnded(expires: unknown): boolean {
+  return typeof expires === 'string' && Date.parse(expires) <= Date.now();
 }
 
 /** A key has one secret before, which clients may rely on until the moment that they were told. */
