@@ -338,8 +338,11 @@ export class ControlPlane {
       else this.#postponeFile(error);
       return;
     }
-    this.#troubles.delete('file_refused');
+    const wasRefused = this.#troubles.delete('file_refused');
     this.#troubles.delete('file_pending');
+    if (wasRefused) {
+      this.#options.news.tell('info', 'config_accepted', 'The config file is right again, and taken up.', {});
+    }
     this.#options.news.tellOfRestart(changedInstance(this.#instance, pickInstance(loaded.document)));
   }
 
