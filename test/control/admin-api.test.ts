@@ -7,6 +7,11 @@ import { startGateway, TEST_KEY } from '../support/gateway.ts';
 
 const HELLO = { model: 'echo/echo', messages: [{ role: 'user', content: 'Hello' }] };
 
+interface Operation {
+  requestBody?: { required: boolean };
+  responses: Record<string, { content: object; headers?: object }>;
+}
+
 interface Described {
   content: { 'application/json': { schema: Schema } };
 }
@@ -143,6 +148,22 @@ onEachDatabaseInTurn((database) => {
     await admin.must('PATCH', '/tenants/acme/keys/k', { expires: '2020-01-01' });
     const rotated = await admin.ask('POST', '/tenants/acme/keys/k/rotate');
     assert.deepEqual([rotated.status, rotated.body.error?.code], [409, 'key_expired']);
+  });
+
+  test('the description says which bodies are needed, what exports are written in, and where the revision is', async (context) => {
+    const { gateway } = await startAdmin(context);
+    const { paths } = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as {
+      paths: Record<string, Record<string, Operation>>;
+    };
+    const operation = (method: string, path: string) => paths[`/admin/v1${path}`]?.[method];
+    assert.equal(operation('put', '/config')?.requestBody?.required, true);
+    assert.equal(operation('post', '/tenants')?.requestBody?.required, true);
+    assert.equal(operation('patch', '/tenants/{name}')?.requestBody?.required, false);
+    const types = Object.keys(operation('get', '/calls')?.responses['200']?.content ?? {});
+    assert.equal(types.length, 3);
+    assert.match(types.join(' '), /json .*csv.*ndjson/);
+    const made = operation('post', '/tenants')?.responses['201'];
+    assert.ok(made?.headers && 'x-fairlead-revision' in made.headers);
   });
 
   test('a key ends when it expires, and may call only the models of its own list', async (context) => {
