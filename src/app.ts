@@ -10,7 +10,7 @@ import { EventLog } from './control/event-log.ts';
 import { FileWatch, FileWatches } from './control/file-watch.ts';
 import { openSealer, readSalt } from './control/sealer.ts';
 import { Vault } from './control/veil.ts';
-import { closeServer, drain } from './draining.ts';
+import { closeServer, drain, OpenConnections } from './draining.ts';
 import { recompileSnapshot } from './gateway/compile-snapshot.ts';
 import { describeCredentials, probeCredential } from './gateway/credentials.ts';
 import { Deadlines } from './gateway/deadlines.ts';
@@ -42,6 +42,7 @@ import { AccessRequests } from './tenants/access-requests.ts';
 import { ensureFirstKeys, type FirstSecrets } from './tenants/first-start.ts';
 import { type HashedKey, hashOf, hashSecret, KeyRing } from './tenants/keys.ts';
 import { hadTenants, MadeKeys } from './tenants/made-keys.ts';
+import { TenantEnds } from './tenants/tenant-ends.ts';
 import { UpstreamObjects } from './tenants/upstream-objects.ts';
 import { TokenCounter } from './tokens/token-counter.ts';
 import { Connections } from './upstream/connections.ts';
@@ -126,7 +127,9 @@ export async function startApp(
     fetch,
     warn: (fields, message) => log.warn(fields, message),
   };
-  const counters = new CounterBook();
+  const tenantEnds = new TenantEnds(store);
+  const counters = new CounterBook((tenant) => tenantEnds.find(tenant)?.revision ?? 0);
+  const beganMs = (tenant: string) => (tenantEnds.find(tenant)?.endedAt ?? -1) + 1;
   const quotas = createQuotas(config.state, {
     replyMs: config.stateTimeout,
     onStateLoss: config.onStateLoss,
@@ -154,7 +157,7 @@ export async function startApp(
     if (budgets.length === 0) return;
     try {
       await ledger.flush();
-      await learnSpent(budgets, store, Date.now());
+      await learnSpent(budgets, store, Date.now(), beganMs);
       await quotas.learn(budgets);
     } catch (err) {
       news.tellOften(
@@ -170,7 +173,8 @@ export async function startApp(
   const settleRecovered: Pick<Ledger, 'insertRecords'> = {
     insertRecords: async (records) => {
       await ledger.insertRecords(records);
-      await quotas.recover(new BudgetIndex(gateway.snapshot.limits).listSpendings(records));
+      const own = records.filter(({ tenant, startedAt }) => tenant === null || startedAt >= beganMs(tenant));
+      await quotas.recover(new BudgetIndex(gateway.snapshot.limits).listSpendings(own));
     },
   };
   const takeover = new JournalTakeover({
@@ -219,6 +223,11 @@ export async function startApp(
   const compileToEnforce = (next: Config) => {
     const { compiled, adminKeys } = compile(next);
     return async () => {
+      try {
+        await tenantEnds.refresh();
+      } catch (err) {
+        log.error({ err }, 'the store does not tell which names of tenants were used before');
+      }
       // At the start all are learned at once, when what killed processes left is in the store.
       if (lifecycle.phase !== 'starting') {
         await learnBudgets(findNewBudgets(compiled.snapshot.limits, gateway.snapshot.limits));
@@ -280,6 +289,7 @@ export async function startApp(
     onInternalError: (error) =>
       log.error({ err: error }, 'a request failed for a reason that the gateway does not know'),
   });
+  const openConnections = new OpenConnections(server.server);
   openDoors(server, { gateway, lifecycle, control, admin });
 
   const watch = new FileWatch(loaded.path, () => void control.reloadFile());
@@ -290,7 +300,7 @@ export async function startApp(
     credentialFiles.follow([]);
     clearInterval(follow);
     await takeover.stop();
-    await drain(gateway, config.server.drainTimeout);
+    await drain(gateway, openConnections, config.server.drainTimeout);
     await closeServer(server);
     if (!(await control.settle(SETTLE_MS)))
       log.warn({}, 'a change of the configuration is not waited for any more');
@@ -307,7 +317,7 @@ export async function startApp(
   try {
     await control.start();
     await takeover.run();
-    await learnSpent(gateway.snapshot.limits, store, Date.now());
+    await learnSpent(gateway.snapshot.limits, store, Date.now(), beganMs);
     await quotas.open();
     const { host, port } = config.server;
     const url = await server.listen({ host, port });

@@ -1,3 +1,5 @@
+import type { Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { GatewayError } from './conversation/gateway-error.ts';
 import type { Gateway } from './gateway/gateway.ts';
@@ -9,9 +11,55 @@ const DRAIN_POLL_MS = 20;
 /** How long clients have for the end of what they began: to read the error that ends a call, to finish a request. */
 const LAST_WORDS_MS = 1_000;
 
-/** Waits for running calls; those that outlast the time-out are ended with an error that their clients are told. */
-export async function drain(gateway: Gateway, timeoutMs: number): Promise<void> {
-  await waitForCalls(gateway, timeoutMs);
+/** A request of which nothing more came for so long is not waited for. */
+const STALLED_MS = 5_000;
+
+type OpenSocket = Socket & { _httpMessage?: ServerResponse | null };
+
+/**
+ * The connections of a server, to be asked when it stops which of them have a request that is not answered yet: its body may be
+ * arriving still. That costs something for each connection, and nothing for a request.
+ */
+export class OpenConnections {
+  readonly #sockets = new Set<OpenSocket>();
+  /** How much had come over a connection, and when it was that much for the first time. */
+  readonly #seen = new WeakMap<OpenSocket, { bytes: number; atMs: number }>();
+
+  constructor(server: Server) {
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+  }
+
+  /** Whether there is a request that is here whole, or of which something comes still. */
+  haveRequests(nowMs: number): boolean {
+    let found = false;
+    for (const socket of this.#sockets) {
+      // Node's own handler of client errors looks at the same field.
+      const response = socket._httpMessage;
+      if (response && (response.req.complete || this.#isArriving(socket, nowMs))) found = true;
+    }
+    return found;
+  }
+
+  #isArriving(socket: OpenSocket, nowMs: number): boolean {
+    const { bytesRead: bytes } = socket;
+    const seen = this.#seen.get(socket);
+    if (seen?.bytes === bytes) return nowMs - seen.atMs < STALLED_MS;
+    this.#seen.set(socket, { bytes, atMs: nowMs });
+    return true;
+  }
+}
+
+/** Waits for running calls and for requests that are arriving; those that outlast the time-out are ended with an error that their clients are told. */
+export async function drain(
+  gateway: Gateway,
+  connections: OpenConnections,
+  timeoutMs: number,
+): Promise<void> {
+  const isBusy = () => gateway.calls.size > 0 || connections.haveRequests(gateway.monotonicMs());
+  await waitWhile(gateway, timeoutMs, isBusy);
   if (gateway.calls.size === 0) return;
   gateway.log.warn({ calls: gateway.calls.size }, 'calls outlast the drain time-out and are ended');
   for (const call of gateway.calls.list()) {
@@ -20,7 +68,7 @@ export async function drain(gateway: Gateway, timeoutMs: number): Promise<void> 
       new GatewayError('overloaded', 'The gateway is stopping; try again.', { retryAfterMs: 1000 }),
     );
   }
-  await waitForCalls(gateway, LAST_WORDS_MS);
+  await waitWhile(gateway, LAST_WORDS_MS, () => gateway.calls.size > 0);
   for (const call of gateway.calls.list()) call.response.destroy();
 }
 
@@ -31,9 +79,9 @@ export async function closeServer(server: FastifyInstance): Promise<void> {
   clearTimeout(cutOff);
 }
 
-async function waitForCalls(gateway: Gateway, timeoutMs: number): Promise<void> {
+async function waitWhile(gateway: Gateway, timeoutMs: number, isRunning: () => boolean): Promise<void> {
   const deadline = gateway.monotonicMs() + timeoutMs;
-  while (gateway.calls.size > 0 && gateway.monotonicMs() < deadline) {
+  while (isRunning() && gateway.monotonicMs() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
   }
 }

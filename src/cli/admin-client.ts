@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { readDocument } from '../config/document.ts';
+import { BLANK_FILE, isBlank, readDocument } from '../config/document.ts';
 import { reportFindings } from '../config/finding.ts';
 import { ConfigError } from '../config/problem.ts';
 import { isObject, type JsonObject, tryParseJson } from '../conversation/json.ts';
@@ -77,6 +77,8 @@ export async function readWritten(file: string, cwd: string): Promise<JsonObject
   const text = await readFile(resolve(cwd, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new ConfigError([{ file, path: '', message: `cannot be read (${error.code ?? error.message})` }]);
   });
+  // `export > FILE` that fails leaves an empty file: applied, it would take everything away.
+  if (isBlank(text)) throw new ConfigError([{ file, path: '', message: BLANK_FILE }]);
   const document = readDocument(text, ANY_VARIABLE);
   const problems = [
     ...document.syntax.map((finding) => ({ file, path: '', ...finding })),

@@ -8,7 +8,8 @@ import { type CliIo, type Command, EXIT } from './command.ts';
 const APPLY_USAGE = `apply FILE [--url URL] [--admin-key KEY]
 
 Makes FILE the admin API's part of a running gateway's configuration, as a whole: what is not in it any more is taken
-away. What the gateway's own config file declares stays with that file; a name in both is an error. Placeholders
+away (an empty FILE is refused; {} takes all away). What the gateway's own config file declares stays with that file; a
+name in both is an error. Of a tenant of that file, keys and grants can be made: write nothing else of it. Placeholders
 (\${NAME}) are filled in by the gateway, from its environment.
 
 ${ADMIN_USAGE}
@@ -81,6 +82,8 @@ async function runWithFile(
     const query = name === 'diff' ? '?dryRun=true' : '';
     const answer = await admin.ask('PUT', `/config${query}`, written);
     io.stdout.write(describeChanges(answer));
+    const warnings = Array.isArray(answer['warnings']) ? answer['warnings'] : [];
+    for (const warning of warnings) io.stderr.write(`fairlead ${name}: warning: ${warning}\n`);
     const count = Number(answer['changeCount']);
     if (name === 'diff') return count === 0 ? EXIT.ok : EXIT_DIFFERS;
     const revision = String(answer['revision']);
@@ -91,9 +94,13 @@ async function runWithFile(
   });
 }
 
+const OWNERS = ['api', 'file', 'all'];
+
 async function runExport(args: string[], io: CliIo): Promise<number> {
   const options = { ...ADMIN_OPTIONS, owner: { type: 'string', default: 'api' } } as const;
-  const parsed = readArguments(() => parseArgs({ args, options }));
+  const read = readArguments(() => parseArgs({ args, options }));
+  const isOwner = 'mistake' in read || OWNERS.includes(read.values.owner);
+  const parsed = isOwner ? read : { mistake: `--owner: give one of ${OWNERS.join(', ')}` };
   if ('mistake' in parsed) {
     io.stderr.write(`fairlead export: ${parsed.mistake}\n\nUsage: fairlead ${EXPORT_USAGE}`);
     return EXIT.usage;

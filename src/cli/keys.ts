@@ -8,7 +8,7 @@ import { formatTable } from './table.ts';
 
 const USAGE = `keys create TENANT NAME [--models LIST] [--expires DATE]
        fairlead keys list TENANT
-       fairlead keys rotate TENANT NAME [--overlap DURATION]
+       fairlead keys rotate TENANT NAME [--overlap DURATION] [--replace]
        fairlead keys revoke TENANT NAME
        (each with [--url URL] [--admin-key KEY] [--json])
 
@@ -17,6 +17,7 @@ Makes, lists, rotates and revokes the keys of a tenant at a running gateway. A s
   --models LIST     models that the key may use, of those of its tenant: names or patterns, with commas
   --expires DATE    from this day (UTC) or moment on the key is refused
   --overlap TIME    how long the secret before is still valid, e.g. 30m, 1h, 7d; 1h where absent, 0s for not at all
+  --replace         ends the secret that an earlier rotation left valid for longer; without it that is refused
   --json            the gateway's answer as JSON
 ${ADMIN_USAGE}
 
@@ -28,6 +29,7 @@ const OPTIONS = {
   models: { type: 'string' },
   expires: { type: 'string' },
   overlap: { type: 'string' },
+  replace: { type: 'boolean' },
   json: { type: 'boolean', default: false },
 } as const;
 
@@ -35,6 +37,7 @@ interface Flags {
   models?: string | undefined;
   expires?: string | undefined;
   overlap?: string | undefined;
+  replace?: boolean | undefined;
 }
 
 interface Action {
@@ -60,13 +63,12 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   list: { words: 1, flags: [], ask: (admin, path) => listAll(admin, path), describe: describeList },
   rotate: {
     words: 2,
-    flags: ['overlap'],
-    ask: (admin, path, name, { overlap }) =>
-      admin.ask(
-        'POST',
-        `${path}/${encodeURIComponent(name)}/rotate`,
-        overlap === undefined ? {} : { overlap },
-      ),
+    flags: ['overlap', 'replace'],
+    ask: (admin, path, name, { overlap, replace }) =>
+      admin.ask('POST', `${path}/${encodeURIComponent(name)}/rotate`, {
+        ...(overlap !== undefined && { overlap }),
+        ...(replace !== undefined && { replace }),
+      }),
     describe: describeSecret,
   },
   revoke: {
@@ -109,7 +111,7 @@ function findMistake([word = '', ...words]: string[], flags: Flags): string | un
   if (!action) return `say what to do: ${Object.keys(ACTIONS).join(', ')}`;
   if (words.length !== action.words)
     return action.words === 1 ? 'name one tenant' : 'name a tenant and a key';
-  const all = ['models', 'expires', 'overlap'] as const;
+  const all = ['models', 'expires', 'overlap', 'replace'] as const;
   const untaken = all.find((flag) => flags[flag] !== undefined && !action.flags.includes(flag));
   return untaken && `'keys ${word}' takes no --${untaken}`;
 }

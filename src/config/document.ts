@@ -73,6 +73,14 @@ export function readDocument(text: string, env: Environment): ConfigDocument {
   };
 }
 
+/** A file of comments says as little as an empty one: somebody began to write it, or put all of it aside. */
+export function isBlank(text: string): boolean {
+  return text.split('\n').every((line) => /^(?:---|\.\.\.)?\s*(?:#|$)/.test(line.trimStart()));
+}
+
+/** What is said where a blank file would take everything away. */
+export const BLANK_FILE = 'is empty: write {} for a configuration that says nothing';
+
 /**
  * `state: memory:` is no YAML, strictly: the colon at the end opens a mapping. It is how the words are written
  * everywhere else, so they may be written so here too. Nothing but a comment follows, so positions stay right.

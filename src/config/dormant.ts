@@ -44,6 +44,15 @@ export interface DormantUse {
   paths: string[];
 }
 
+/** The fields that a part of a config uses and that are not in effect yet. `place`: of which part, as patterns begin there. */
+export function listDormantIn(value: unknown, place = ''): string[] {
+  return DORMANT.filter(({ pattern }) => pattern.startsWith(place)).flatMap(({ pattern, except }) =>
+    select(value, pattern.slice(place.length))
+      .filter(({ value }) => value !== undefined && value !== null && !except?.(value))
+      .map(({ path }) => formatPath(path)),
+  );
+}
+
 /** The fields that a config uses and that are not in effect yet. */
 export function listDormant(config: Config): DormantUse[] {
   return DORMANT.map(({ pattern, except }) => ({
@@ -54,8 +63,10 @@ export function listDormant(config: Config): DormantUse[] {
   })).filter((use) => use.paths.length > 0);
 }
 
+export const NOT_IN_EFFECT = 'parsed, not in effect yet';
+
 /** One line for the user, however many tenants use the field. */
 export function describeDormant({ paths }: DormantUse): string {
   const more = paths.length > 1 ? ` (and ${paths.length - 1} more such)` : '';
-  return `${paths[0]}${more}: parsed, not in effect yet`;
+  return `${paths[0]}${more}: ${NOT_IN_EFFECT}`;
 }

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { appendAll } from '../conversation/append-all.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { checkDocument } from './check-document.ts';
-import { readDocument } from './document.ts';
+import { isBlank, readDocument } from './document.ts';
 import {
   checkEnvironmentOf,
   chooseConfigFile,
@@ -47,7 +47,7 @@ export interface LoadedConfig {
   path: string | null;
   /** What the file was when it was read; `null` where there is none. */
   seen: FileState | null;
-  /** There was nothing in the file, not even a comment. */
+  /** There was nothing in the file, or comments alone. */
   isBlank: boolean;
   context: ConfigContext;
 }
@@ -93,7 +93,7 @@ export function readConfig(text: string, file: string | null, context: ConfigCon
     document: isObject(read.value) ? read.value : {},
     path: null,
     seen: null,
-    isBlank: text.trim() === '',
+    isBlank: isBlank(text),
     context: { env, knownProviders },
   };
 }

@@ -6,6 +6,7 @@ import type { Finding } from './finding.ts';
 import type { KnownProvider } from './known-provider.ts';
 import { type ConfigPath, formatPath, type Selected, select, valueAt, visit } from './path.ts';
 import type { Environment } from './substitute.ts';
+import { suggest } from './suggest.ts';
 
 /*
  * What no single value can tell: whether names lead somewhere, and whether what must be unique is. Works on the
@@ -74,6 +75,7 @@ export function checkReferences(
   );
   return [
     ...references.filter((finding) => finding !== undefined),
+    ...select(value, 'tenants.*.modelLimits').flatMap((limits) => checkLimitedModels(limits, names)),
     ...select(value, 'rollouts.*').flatMap((rollout) => checkRelease(rollout, names)),
     ...checkUnique(changed),
     ...findRepeated(value, ['issuers.*.issuer'], 'is the same issuer as'),
@@ -101,6 +103,17 @@ function checkModelOrGlob(selected: Selected, names: Names): Finding | undefined
   const { path, value } = selected;
   if (typeof value !== 'string' || value.includes('*')) return undefined;
   return value.includes('/') ? checkTarget(selected, names) : checkModel({ path, value }, names);
+}
+
+/** A limit on a model that is not there would limit nothing. */
+function checkLimitedModels({ path, value }: Selected, names: Names): Finding[] {
+  return keysOf(value).flatMap((model) => {
+    const finding = checkModelOrGlob({ path: [...path, model], value: model }, names);
+    if (finding === undefined) return [];
+    const meant = suggest(model, finding.candidates ?? []);
+    const hint = meant === undefined ? '' : `; did you mean "${meant}"?`;
+    return [{ path: finding.path, message: `${finding.message}${hint}`, at: 'key' as const }];
+  });
 }
 
 function checkModel({ path, value }: Selected, { models }: Names): Finding | undefined {

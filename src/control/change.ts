@@ -10,6 +10,11 @@ export interface Change {
   after: JsonValue | undefined;
 }
 
+/** Whether anything is another than before. */
+export function isChange({ before, after }: Change): boolean {
+  return !isSameInOrder(before, after);
+}
+
 export function invertChange({ before, after, ...change }: Change): Change {
   return { ...change, before: after, after: before };
 }

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import { BLANK_FILE } from '../config/document.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
 import type { JsonObject } from '../conversation/json.ts';
@@ -52,8 +53,7 @@ export function saysNothing({ config, isBlank }: LoadedConfig): boolean {
 
 /** A file that is being written is empty for a moment: nobody shall lose everything by that. */
 export function blankFile({ config }: LoadedConfig): ConfigError {
-  const message = 'is empty: write {} for a configuration that says nothing';
-  return new ConfigError([{ file: config.file ?? 'config file', path: '', message }]);
+  return new ConfigError([{ file: config.file ?? 'config file', path: '', message: BLANK_FILE }]);
 }
 
 /** What of a document belongs to the instance, which reads it at its start. */

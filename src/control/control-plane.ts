@@ -6,7 +6,7 @@ import type { Config } from '../config/resolve.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Store } from '../store/store.ts';
-import { type Change, diffEntries, foldChanges, undoChanges } from './change.ts';
+import { type Change, diffEntries, foldChanges, isChange, undoChanges } from './change.ts';
 import {
   blankFile,
   changedInstance,
@@ -130,7 +130,7 @@ export class ControlPlane {
         const revision = this.#number(fileRevision(file, loaded, changes));
         const tried = this.#current.tryOut(changes, 'nothing');
         const earlier = await this.#findEarlier(revision);
-        if (!(await this.#write(revision))) continue;
+        if (!(await this.#write({ ...revision, restores: earlier }))) continue;
         await this.#current.enforce(tried, revision.number);
         this.#options.news.tellOfRevision(revision, earlier);
         return;
@@ -178,7 +178,7 @@ export class ControlPlane {
   tryChange(plan: (layers: Layers) => readonly Change[]): Promise<Outcome> {
     return this.#inTurn(async () => {
       await this.#follow();
-      const changes = plan(this.#current.layers);
+      const changes = plan(this.#current.layers).filter(isChange);
       this.#current.tryOut(changes);
       this.#current.takeBack(changes);
       return { revision: this.#current.revision, changes };
@@ -201,7 +201,13 @@ export class ControlPlane {
       return changes;
     };
     return this.#inTurn(() =>
-      this.#append(plan, (changes) => ({ author, source: 'restore', documentHash: null, changes })),
+      this.#append(plan, (changes) => ({
+        author,
+        source: 'restore',
+        documentHash: null,
+        changes,
+        restores: number,
+      })),
     );
   }
 
@@ -332,8 +338,11 @@ export class ControlPlane {
       else this.#postponeFile(error);
       return;
     }
-    this.#troubles.delete('file_refused');
+    const wasRefused = this.#troubles.delete('file_refused');
     this.#troubles.delete('file_pending');
+    if (wasRefused) {
+      this.#options.news.tell('info', 'config_accepted', 'The config file is right again, and taken up.', {});
+    }
     this.#options.news.tellOfRestart(changedInstance(this.#instance, pickInstance(loaded.document)));
   }
 
@@ -366,9 +375,9 @@ export class ControlPlane {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       await this.#follow();
       // Planned again at each attempt: another instance may have changed what it starts from.
-      const changes = await plan(this.#current.layers, this.revision);
+      const changes = (await plan(this.#current.layers, this.revision)).filter(isChange);
       const revision = this.#number(describe(changes));
-      const isNothing = changes.length === 0 && revision.documentHash === null;
+      const isNothing = changes.length === 0 && revision.documentHash === null && !alongside;
       if (isNothing || (await this.#isPublished(revision.documentHash))) {
         return { revision: this.#current.revision, changes: [] };
       }
@@ -377,7 +386,8 @@ export class ControlPlane {
       let earlier: number | undefined;
       try {
         earlier = await this.#findEarlier(revision);
-        isWritten = await this.#write(revision, alongside);
+        // A file that is put back is a restore, too.
+        isWritten = await this.#write({ ...revision, restores: revision.restores ?? earlier }, alongside);
       } finally {
         if (!isWritten) this.#current.takeBack(changes);
       }

@@ -64,7 +64,8 @@ export function isOfTenant(name: string, tenant: string): boolean {
 const SLASH = '/'.charCodeAt(0);
 
 /**
- * The entries of a document, without what belongs to the instance.
+ * The entries of a document, without what belongs to the instance. A tenant of which nothing but `keys` and `grants`
+ * stands there is not declared by it: they are added to the one that the other owner has.
  *
  * @throws Error where the document was not checked: a part in another form would silently be no entries
  */
@@ -90,11 +91,14 @@ function tenantEntries(section: JsonValue): Entry[] {
     if (!isObject(entry.value)) throw notChecked(entryId(entry));
     const value = { ...entry.value };
     const parts: Entry[] = [];
+    let hasLists = false;
     for (const kind of LIST_KINDS) {
+      hasLists ||= value[kind] !== undefined;
       appendAll(parts, listEntries(kind, entry.name, value[kind]));
       delete value[kind];
     }
-    return [{ ...entry, value }, ...parts];
+    const isDeclared = !hasLists || Object.keys(value).length > 0;
+    return isDeclared ? [{ ...entry, value }, ...parts] : parts;
   });
 }
 

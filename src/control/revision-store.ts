@@ -5,6 +5,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonValue } from '../conversation/json.ts';
 import type { ConfigEntryRow, Database, RevisionChangeRow, RevisionRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
+import { noteTenantTurns } from '../tenants/tenant-ends.ts';
 import type { Change } from './change.ts';
 import type { Entry, OwnedEntry } from './entry.ts';
 
@@ -24,6 +25,8 @@ export interface NewRevision extends Omit<Revision, 'changeCount'> {
   /** Of a file: what it held, so that an instance knows later whether its file is a newer one. */
   documentHash: string | null;
   changes: readonly Change[];
+  /** The revision that is brought back by it: its tenants are those of then. */
+  restores?: number | undefined;
 }
 
 /** What else is written in a revision's transaction. */
@@ -240,10 +243,22 @@ export class RevisionStore {
       for (let at = 0; at < changes.length; at += ROWS_AT_ONCE) {
         await writeChanges(db, number, at, changes.slice(at, at + ROWS_AT_ONCE));
       }
+      const turns = turnsOf(changes);
+      if (turns.ended.length > 0 || turns.begun.length > 0) {
+        await noteTenantTurns(db, { number, createdAt, author, restores: revision.restores, ...turns });
+      }
       await alongside?.(db);
       return true;
     });
   }
+}
+
+/** A tenant that only goes over to the other owner neither ends nor begins. */
+function turnsOf(changes: readonly Change[]): { ended: string[]; begun: string[] } {
+  const ofTenants = changes.filter(({ kind }) => kind === 'tenants');
+  const gone = new Set(ofTenants.filter(({ after }) => after === undefined).map(({ name }) => name));
+  const made = new Set(ofTenants.filter(({ before }) => before === undefined).map(({ name }) => name));
+  return { ended: [...gone.difference(made)], begun: [...made.difference(gone)] };
 }
 
 async function writeChanges(

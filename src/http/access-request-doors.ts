@@ -83,7 +83,7 @@ export function addAccessRequestDoors(
       doors.get('/', async (request) => {
         const { tenant } = authenticated(request.caller);
         const { cursor, ...query } = parseQuery(requestsQuery, request.query);
-        const requests = await access.list({ ...query, before: cursor, tenant });
+        const requests = await access.list({ ...query, before: cursor, asker: tenant });
         return pageOfRequests(requests, query.limit, (one) => describeRequest(one, control.config));
       });
       doors.get('/:id', async (request) => {

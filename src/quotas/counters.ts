@@ -189,6 +189,12 @@ const SWEEP_MS = 120_000;
 export class CounterBook {
   readonly #counters = new Map<string, Counter>();
   #sweptAtMs = 0;
+  /** Tells tenants of one name apart, which share no counters: 0 for the first, any other number for a later one. */
+  readonly lifeOf: (tenant: string) => number;
+
+  constructor(lifeOf: CounterBook['lifeOf'] = () => 0) {
+    this.lifeOf = lifeOf;
+  }
 
   get(id: string, kind: LimitKind, period: Period | undefined): Counter {
     const known = this.#counters.get(id);

@@ -47,7 +47,7 @@ export class Limit {
 
   /** Names its counter, whatever the limit is set to: `tenant:acme|usdBudget:month`. */
   get id(): string {
-    this.#id ??= `${nameScope(this.scope)}|${this.kind}${this.period ? `:${this.period}` : ''}`;
+    this.#id ??= `${nameScope(this.scope, this.#book)}|${this.kind}${this.period ? `:${this.period}` : ''}`;
     return this.#id;
   }
 
@@ -63,17 +63,18 @@ export class Limit {
   }
 }
 
-/** Names hold no `/`, but patterns of models do: they stand last. */
-function nameScope(scope: Scope): string {
+/** Names hold no `/` and no `#`, but patterns of models do: they stand last. */
+function nameScope(scope: Scope, book: CounterBook): string {
+  if (scope.kind === 'model') return `model:${scope.model}`;
+  const life = book.lifeOf(scope.tenant);
+  const tenant = life === 0 ? scope.tenant : `${scope.tenant}#${life}`;
   switch (scope.kind) {
     case 'tenant':
-      return `tenant:${scope.tenant}`;
+      return `tenant:${tenant}`;
     case 'key':
-      return `key:${scope.tenant}/${scope.key}`;
+      return `key:${tenant}/${scope.key}`;
     case 'tenant_model':
-      return `tenant_model:${scope.tenant}/${scope.models}`;
-    case 'model':
-      return `model:${scope.model}`;
+      return `tenant_model:${tenant}/${scope.models}`;
   }
 }
 

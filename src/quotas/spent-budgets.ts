@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { appendAll } from '../conversation/append-all.ts';
 import type { Store } from '../store/store.ts';
 import { MS_PER_DAY } from '../store/usage-sums.ts';
 import { firstCallMs, type Grouping, sumUsage } from '../usage/queries.ts';
@@ -24,19 +25,29 @@ export function findNewBudgets(limits: readonly Limit[], earlier: readonly Limit
  * Tells the counters of budgets what the records say was spent in the periods that run: a budget that was spent before
  * a restart is spent after it. To be called before calls meet the limits.
  */
-export async function learnSpent(limits: readonly Limit[], store: Store, nowMs: number): Promise<void> {
+export async function learnSpent(
+  limits: readonly Limit[],
+  store: Store,
+  nowMs: number,
+  beganMs: BeganMs = () => 0,
+): Promise<void> {
   const budgets = Map.groupBy(limits.filter(isBudget), ({ period }) => period);
   for (const [period, ofPeriod] of budgets) {
     if (!period) continue;
-    for (const reading of planReadings(ofPeriod)) await learnFrom(reading, period, store, nowMs);
+    for (const reading of planReadings(ofPeriod, beganMs)) await learnFrom(reading, period, store, nowMs);
   }
 }
+
+/** When the tenant of a name began, Unix milliseconds; 0 where the name was never another's. What was spent before it did not spend. */
+export type BeganMs = (tenant: string) => number;
 
 /** What is read of the sums, and the budgets that learn from it. */
 interface Reading {
   budgets: Limit[];
   groupBy: readonly Grouping[];
   filter: { tenant?: string; model?: string };
+  /** Unix milliseconds: nothing before counts. */
+  since: number;
   /** At once: where SQLite sums for much longer than 20 ms, calls wait for it. 10,000 tenants a day take as long. */
   days: number;
 }
@@ -46,25 +57,41 @@ const MOST_READ_ALONE = 20;
 const DAYS_OF_ONE = 31;
 const DAYS_OF_ALL = 1;
 
-function planReadings(budgets: readonly Limit[]): Reading[] {
+function planReadings(budgets: readonly Limit[], beganMs: BeganMs): Reading[] {
   const byOwner = Map.groupBy(budgets, ({ scope }) =>
     scope.kind === 'model' ? `model ${scope.model}` : `tenant ${scope.tenant}`,
   );
-  if (byOwner.size > MOST_READ_ALONE) {
-    return [{ budgets: [...budgets], groupBy: ['key', 'model'], filter: {}, days: DAYS_OF_ALL }];
-  }
-  return [...byOwner.values()].flatMap((own): Reading[] => {
+  const readings: Reading[] = [];
+  const together: Limit[] = [];
+  for (const own of byOwner.values()) {
     const [first] = own;
-    if (!first) return [];
+    if (!first) continue;
     const { scope } = first;
-    return scope.kind === 'model'
-      ? [{ budgets: own, groupBy: ['model'], filter: { model: scope.model }, days: DAYS_OF_ONE }]
-      : [{ budgets: own, groupBy: ['key', 'model'], filter: { tenant: scope.tenant }, days: DAYS_OF_ONE }];
-  });
+    const since = scope.kind === 'model' ? 0 : beganMs(scope.tenant);
+    if (since === 0 && byOwner.size > MOST_READ_ALONE) {
+      appendAll(together, own);
+      continue;
+    }
+    readings.push(
+      scope.kind === 'model'
+        ? { budgets: own, groupBy: ['model'], filter: { model: scope.model }, since, days: DAYS_OF_ONE }
+        : {
+            budgets: own,
+            groupBy: ['key', 'model'],
+            filter: { tenant: scope.tenant },
+            since,
+            days: DAYS_OF_ONE,
+          },
+    );
+  }
+  if (together.length > 0) {
+    readings.push({ budgets: together, groupBy: ['key', 'model'], filter: {}, since: 0, days: DAYS_OF_ALL });
+  }
+  return readings;
 }
 
 async function learnFrom(
-  { budgets, groupBy, filter, days }: Reading,
+  { budgets, groupBy, filter, since, days }: Reading,
   period: Period,
   store: Store,
   nowMs: number,
@@ -72,7 +99,8 @@ async function learnFrom(
   const index = new BudgetIndex(budgets);
   const spent = new Map<Limit, number>();
   const { startMs } = PERIODS[period](nowMs);
-  for (const span of await splitTime(startMs, days * MS_PER_DAY, store, nowMs)) {
+  const from = Math.max(startMs, since);
+  for (const span of await splitTime(from, days * MS_PER_DAY, store, nowMs)) {
     for (const sum of await sumUsage(store, { groupBy, ...filter, ...span })) {
       for (const limit of index.find(sum)) {
         spent.set(limit, (spent.get(limit) ?? 0) + amountOf(limit, sum.tokens, sum.costMicroUsd));

@@ -1,3 +1,4 @@
+import { isOfThisTenant } from '../store/own-rows.ts';
 import type { Store } from '../store/store.ts';
 import { type Schedule, scheduleTimeout } from '../usage/ledger.ts';
 import type { KeptResponse } from './kept-response.ts';
@@ -118,6 +119,7 @@ export class ResponseArchive {
       .selectAll()
       .where('tenant', '=', tenant)
       .where('id', '=', id)
+      .where(isOfThisTenant('responses'))
       .executeTakeFirst();
     return row && fromResponseRow(row);
   }

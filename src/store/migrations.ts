@@ -17,6 +17,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0050_access_requests': { up: createAccessRequests },
   '0060_sealing': { up: createSealing },
   '0070_usage_summed': { up: createUsageSummed },
+  '0090_tenant_ends': { up: createTenantEnds },
 };
 
 /**
@@ -253,4 +254,15 @@ async function createUsageSummed(db: Kysely<unknown>): Promise<void> {
     .addColumn('summed_to', 'integer', (column) => column.notNull())
     .execute();
   await sql`insert into usage_summed select 0 where not exists (select * from usage_summed)`.execute(db);
+}
+
+/** When tenants were taken away: what was noted of a name until then is not that of a later tenant of the same name. */
+async function createTenantEnds(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('tenant_ends')
+    .addColumn('tenant', 'text', (column) => column.notNull())
+    .addColumn('revision', 'bigint', (column) => column.notNull())
+    .addColumn('ended_at', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('tenant_ends_primary_key', ['tenant', 'revision'])
+    .execute();
 }

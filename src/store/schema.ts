@@ -14,6 +14,7 @@ export interface Database {
   sealing: SealingRow;
   captures: CaptureRow;
   access_requests: AccessRequestRow;
+  tenant_ends: TenantEndRow;
   usage_by_hour: UsageSumRow;
   usage_by_day: UsageSumRow;
 }
@@ -218,6 +219,15 @@ export interface AccessRequestRow {
   note: string | null;
   /** Unix milliseconds: when the approval ends; null where it does not. */
   until: number | null;
+}
+
+/** That a tenant was taken away (`tenants/tenant-ends.ts`). */
+export interface TenantEndRow {
+  tenant: string;
+  /** The revision that took it away. */
+  revision: number;
+  /** Unix milliseconds: what was noted up to then is not a later tenant's. */
+  ended_at: number;
 }
 
 /** The columns of `calls` in the order in which they are written. The type makes sure that none is missing. */

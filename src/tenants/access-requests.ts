@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import { GatewayError } from '../conversation/gateway-error.ts';
+import { isOfThisTenant } from '../store/own-rows.ts';
 import type { AccessRequestRow, Database } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 
@@ -28,6 +29,8 @@ export interface Decision {
 
 export interface RequestFilters {
   tenant?: string | undefined;
+  /** Of this tenant, and none of an earlier one of its name. */
+  asker?: string | undefined;
   state?: AccessRequest['state'] | undefined;
   model?: string | undefined;
   /** The id behind which the page begins. */
@@ -109,19 +112,22 @@ export class AccessRequests {
     );
   }
 
-  /** `tenant`: where given, only its own are found. */
+  /** `tenant`: where given, only its own are found, and none of an earlier tenant of its name. */
   async find(id: string, tenant?: string): Promise<AccessRequest | undefined> {
     if (!REQUEST_ID.test(id)) return undefined;
     let query = this.#db.selectFrom('access_requests').selectAll().where('id', '=', id);
-    if (tenant !== undefined) query = query.where('tenant', '=', tenant);
+    if (tenant !== undefined)
+      query = query.where('tenant', '=', tenant).where(isOfThisTenant('access_requests'));
     const row = await query.executeTakeFirst();
     return row && readRow(row);
   }
 
   /** Newest first. One more than `limit` where there are more. */
-  async list({ tenant, state, model, before, limit }: RequestFilters): Promise<AccessRequest[]> {
+  async list({ tenant, asker, state, model, before, limit }: RequestFilters): Promise<AccessRequest[]> {
     let query = this.#db.selectFrom('access_requests').selectAll();
     if (tenant !== undefined) query = query.where('tenant', '=', tenant);
+    if (asker !== undefined)
+      query = query.where('tenant', '=', asker).where(isOfThisTenant('access_requests'));
     if (state !== undefined) query = query.where('state', '=', state);
     if (model !== undefined) query = query.where('model', '=', model);
     if (before !== undefined) query = query.where('id', '<', before);

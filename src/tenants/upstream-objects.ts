@@ -1,9 +1,14 @@
+import { type SqlBool, sql } from 'kysely';
+import { isOfThisTenant } from '../store/own-rows.ts';
 import type { UpstreamObjectRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 
 export type UpstreamObject = UpstreamObjectRow;
 /** What can be asked for at a door of its own. */
 export type ObjectKind = 'file' | 'batch';
+
+/** No tenant is called so. */
+const NOBODY = '';
 
 /** What an account of a provider knows by an id. */
 const ID = ['id', 'provider', 'account'] as const;
@@ -43,15 +48,26 @@ export class UpstreamObjects {
       .where('id', '=', id)
       .where('tenant', '=', tenant)
       .where('kind', '=', kind)
+      .where(isOfThisTenant('upstream_objects'))
       .orderBy('created_at', 'desc')
       .executeTakeFirst();
   }
 
-  /** Those of these ids that are any tenant's: to be told only whether they are the caller's own. */
+  /**
+   * Those of these ids that are any tenant's: to be told only whether they are the caller's own. Those of a tenant that was
+   * taken away have none, whoever has its name now.
+   */
   async ofAll(ids: readonly string[]): Promise<UpstreamObject[]> {
-    const rows = await this.#db.selectFrom('upstream_objects').selectAll().where('id', 'in', ids).execute();
+    const rows = await this.#db
+      .selectFrom('upstream_objects')
+      .selectAll()
+      .select(sql<SqlBool>`case when ${isOfThisTenant('upstream_objects')} then 1 else 0 end`.as('is_own'))
+      .where('id', 'in', ids)
+      .execute();
     const now = this.#now();
-    return rows.filter(({ expires_at: expiresAt }) => expiresAt === null || expiresAt > now);
+    return rows
+      .filter(({ expires_at: expiresAt }) => expiresAt === null || expiresAt > now)
+      .map(({ is_own: isOwn, ...row }) => (isOwn ? row : { ...row, tenant: NOBODY }));
   }
 
   /**
@@ -105,6 +121,7 @@ export class UpstreamObjects {
       .selectAll()
       .where('tenant', '=', tenant)
       .where('kind', '=', kind)
+      .where(isOfThisTenant('upstream_objects'))
       .where('object', 'is not', null);
     if (purpose !== undefined) query = query.where('object', 'like', `%"purpose":"${purpose}"%`);
     if (from) {

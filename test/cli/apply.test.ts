@@ -6,6 +6,7 @@ import { applyCommand, diffCommand, exportCommand } from '../../src/cli/apply.ts
 import type { CliIo, Command } from '../../src/cli/command.ts';
 import { keysCommand } from '../../src/cli/keys.ts';
 import { secretsCommand } from '../../src/cli/secrets.ts';
+import { adminClient } from '../support/admin.ts';
 import { ADMIN_KEY, startGateway, TEST_KEY } from '../support/gateway.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
 
@@ -75,6 +76,50 @@ test("placeholders are the gateway's to fill in, and stay what they are", async 
   assert.match((await run(exportCommand, [])).stdout, /x-token: "Bearer \$\{FAIRLEAD_DATA\}"/);
 });
 
+test('keys and grants that the API made for a tenant of the file are exported, and applied again', async (context) => {
+  const { run, write, gateway } = await startCli(context);
+  const made = await run(keysCommand, ['create', 'acme', 'ci']);
+  await adminClient(gateway.url).must('PUT', '/tenants/acme/grants/echo%2Fother', {});
+  const exported = await run(exportCommand, []);
+  write(exported.stdout);
+  assert.deepEqual(await run(diffCommand, ['part.yaml']), { exitCode: 0, stdout: '', stderr: '' });
+  assert.match((await run(applyCommand, ['part.yaml'])).stdout, /^Nothing changed/);
+  write('{}\n', 'none.yaml');
+  assert.equal((await run(applyCommand, ['none.yaml'])).exitCode, 0);
+  assert.equal((await gateway.get('/v1/models', made.stdout.trim())).status, 401);
+  assert.equal((await run(applyCommand, ['part.yaml'])).exitCode, 0);
+  assert.equal((await gateway.get('/v1/models', made.stdout.trim())).status, 200);
+
+  write(exported.stdout.replace('acme', 'amce'), 'misspelt.yaml');
+  const refused = await run(applyCommand, ['misspelt.yaml']);
+  assert.equal(refused.exitCode, 1);
+  assert.match(refused.stderr, /tenants\.amce\.models: the tenant is not there, and has keys and grants/);
+});
+
+test('a file that says nothing takes nothing away', async (context) => {
+  const { run, write, gateway } = await startCli(context);
+  const admin = adminClient(gateway.url);
+  await admin.must('PUT', '/models/mine', { targets: ['echo/x'] });
+  for (const text of ['', '\n\n', '# models:\n#   small: {}\n', '---\n# nothing\n']) {
+    write(text);
+    for (const command of [diffCommand, applyCommand]) {
+      assert.deepEqual(await run(command, ['part.yaml']), {
+        exitCode: 1,
+        stdout: '',
+        stderr: 'part.yaml: is empty: write {} for a configuration that says nothing\n',
+      });
+    }
+  }
+  for (const path of ['/config', '/config?dryRun=true']) {
+    const empty = await admin.ask('PUT', path);
+    assert.equal(empty.status, 400);
+    assert.match(String(empty.body.error?.message), /no body.*write \{\}/);
+  }
+  await admin.must('GET', '/models/mine');
+  write('{}\n');
+  assert.equal((await run(applyCommand, ['part.yaml'])).stdout, '- models mine\nRevision 3 is in force.\n');
+});
+
 test('what is refused is exit code 1 and says why, a wrong command line is 2', async (context) => {
   const { run, write } = await startCli(context);
   write('tenants: { acme: { models: ["*"] } }\n');
@@ -89,6 +134,9 @@ test('what is refused is exit code 1 and says why, a wrong command line is 2', a
   assert.match((await run(applyCommand, ['none.yaml'])).stderr, /none\.yaml: cannot be read \(ENOENT\)/);
   assert.equal((await run(applyCommand, [])).exitCode, 2);
   assert.equal((await run(diffCommand, ['--nonsense', 'x'])).exitCode, 2);
+  const nobody = await run(exportCommand, ['--owner', 'zz']);
+  assert.deepEqual([nobody.exitCode, nobody.stdout], [2, '']);
+  assert.match(nobody.stderr, /--owner: give one of api, file, all/);
   write('models: {}\n');
   const away = await run(applyCommand, ['part.yaml', '--url', 'http://127.0.0.1:1']);
   assert.deepEqual([away.exitCode, away.stdout], [1, '']);
@@ -119,6 +167,9 @@ test('keys are made, listed, rotated and revoked', async (context) => {
     'name  owner  models  expires\napp   file   -       -\nci    api    echo/*  2099-01-01\n',
   );
   assert.doesNotMatch((await run(keysCommand, ['list', 'acme', '--json'])).stdout, new RegExp(TEST_KEY));
+  assert.equal((await run(keysCommand, ['rotate', 'acme', 'ci'])).exitCode, 0);
+  assert.match((await run(keysCommand, ['rotate', 'acme', 'ci'])).stderr, /The key is being rotated/);
+  assert.equal((await run(keysCommand, ['rotate', 'acme', 'ci', '--replace'])).exitCode, 0);
   const rotated = await run(keysCommand, ['rotate', 'acme', 'ci', '--overlap', '0s']);
   assert.deepEqual([await call(made.stdout), await call(rotated.stdout)], [401, 200]);
   assert.equal((await run(keysCommand, ['revoke', 'acme', 'ci'])).stdout, 'Revoked.\n');

@@ -281,6 +281,15 @@ const BROKEN: [string, string[]][] = [
     ['1:12: tenants.t.models: expected a list of model names or patterns, found nothing'],
   ],
   [
+    `models: { hello: { targets: [echo/echo] } }
+tenants: { t: { models: ["*"], modelLimits: { helllo: { requestsPerMinute: 1 }, "he*": {}, hello: {}, echo/x: {}, nobody/x: {} } } }
+`,
+    [
+      '2:47: tenants.t.modelLimits.helllo: expected a model that is declared under models; did you mean "hello"?',
+      '2:115: tenants.t.modelLimits["nobody/x"]: expected a target of a provider that is declared under providers',
+    ],
+  ],
+  [
     `${MODEL}tenants: { t: { models: [b, "a*", echo/x, gemini/x] } }\n`,
     [
       '2:26: tenants.t.models[0]: expected a model that is declared under models, found "b"',

@@ -7,6 +7,11 @@ import { startGateway, TEST_KEY } from '../support/gateway.ts';
 
 const HELLO = { model: 'echo/echo', messages: [{ role: 'user', content: 'Hello' }] };
 
+interface Operation {
+  requestBody?: { required: boolean };
+  responses: Record<string, { content: object; headers?: object }>;
+}
+
 interface Described {
   content: { 'application/json': { schema: Schema } };
 }
@@ -51,6 +56,114 @@ onEachDatabaseInTurn((database) => {
     await admin.must('DELETE', '/tenants/globex/keys/app');
     assert.equal(await call(third), 401);
     assert.equal((await admin.ask('GET', '/tenants/globex/keys/app')).status, 404);
+  });
+
+  test('a secret that was promised for an overlap is not ended by a further rotation that does not say so', async (context) => {
+    const { gateway, admin, call } = await startAdmin(context);
+    const adminStatus = async (key: string) =>
+      (await adminClient(gateway.url, key).ask('GET', '/revisions?limit=1')).status;
+    const sets = [
+      { path: '/tenants/acme/keys', body: { name: 'a' }, use: call },
+      { path: '/admin-keys', body: { name: 'ops', role: 'viewer' }, use: adminStatus },
+    ];
+    for (const { path, body, use } of sets) {
+      const first = String((await admin.must('POST', path, body)).body['secret']);
+      const rotate = `${path}/${body.name}/rotate`;
+      const second = String((await admin.must('POST', rotate, { overlap: '1h' })).body['secret']);
+      for (const again of [undefined, {}, { overlap: '1h' }, { replace: false }]) {
+        const refused = await admin.ask('POST', rotate, again);
+        assert.equal(refused.status, 409);
+        assert.equal(refused.body.error?.code, 'overlap_running');
+        assert.match(String(refused.body.error?.message), /valid until 20.*"replace": true.*"overlap": "0s"/);
+      }
+      assert.deepEqual([await use(first), await use(second)], [200, 200]);
+      const third = String(
+        (await admin.must('POST', rotate, { overlap: '1h', replace: true })).body['secret'],
+      );
+      assert.deepEqual([await use(first), await use(second), await use(third)], [401, 200, 200]);
+      const fourth = String((await admin.must('POST', rotate, { overlap: '0s' })).body['secret']);
+      assert.deepEqual([await use(second), await use(third), await use(fourth)], [401, 401, 200]);
+      // No overlap runs: nothing is in the way.
+      await admin.must('POST', rotate);
+    }
+  });
+
+  test('what is not in effect yet is said in the answer, and in an event', async (context) => {
+    const { admin } = await startAdmin(context);
+    const told = (field: string) => `${field}: parsed, not in effect yet`;
+    const model = { targets: [{ target: 'echo/echo', weight: 2 }], strategy: 'weighted', retries: 1 };
+    const made = await admin.must('PUT', '/models/w', model);
+    const ofModel = ['targets[0].weight', 'strategy', 'retries'].map(told);
+    assert.deepEqual(made.body['warnings'], ofModel);
+    assert.equal('warnings' in (await admin.must('GET', '/models/w')).body, false);
+    const tenant = { name: 't', models: ['*'], prompts: ['x'], priority: 'low' };
+    assert.deepEqual((await admin.must('POST', '/tenants', tenant)).body['warnings'], [
+      told('prompts'),
+      told('priority'),
+    ]);
+    const patched = await admin.must('PATCH', '/tenants/t', { prompts: null, priority: null });
+    assert.equal('warnings' in patched.body, false);
+    const key = await admin.must('POST', '/tenants/t/keys', { name: 'k', prompts: ['x'] });
+    assert.deepEqual(key.body['warnings'], [told('prompts')]);
+    const changed = await admin.must('PATCH', '/tenants/t/keys/k', { prompts: ['y'] });
+    assert.deepEqual(changed.body['warnings'], [told('prompts')]);
+    const { body: config } = await admin.must('GET', '/config');
+    const dry = await admin.must('PUT', '/config?dryRun=true', config);
+    assert.deepEqual(dry.body['warnings'], [
+      ...ofModel.map((line) => `models.w.${line}`),
+      told('tenants.t.keys[0].prompts'),
+    ]);
+    const { body: events } = await admin.must('GET', '/events?limit=20');
+    const noted = (events['data'] as { kind: string; details: object }[]).filter(
+      ({ kind }) => kind === 'not_in_effect',
+    );
+    assert.deepEqual(noted.at(-1)?.details, {
+      kind: 'models',
+      name: 'w',
+      fields: ['targets[0].weight', 'strategy', 'retries'],
+      by: 'environment',
+    });
+    assert.equal(noted.length, 4);
+  });
+
+  test('what changes nothing makes no revision, and a key that has ended already is neither made nor rotated', async (context) => {
+    const { admin } = await startAdmin(context);
+    await admin.must('PUT', '/models/m', { targets: ['echo/echo'] });
+    await admin.must('POST', '/tenants/acme/keys', { name: 'k' });
+    await admin.must('PUT', '/tenants/acme/grants/m', { until: '2099-01-01' });
+    const same: [string, string, object][] = [
+      ['PATCH', '/models/m', {}],
+      ['PUT', '/models/m', { targets: ['echo/echo'] }],
+      ['PATCH', '/tenants/acme/keys/k', {}],
+      ['PUT', '/tenants/acme/grants/m', { until: '2099-01-01' }],
+    ];
+    const { revision } = await admin.must('PATCH', '/models/m', {});
+    for (const [method, path, body] of same) {
+      assert.equal((await admin.must(method, path, body)).revision, revision, `${method} ${path}`);
+    }
+    for (const expires of ['2020-01-01', '2020-01-01T00:00:00Z']) {
+      const past = await admin.ask('POST', '/tenants/acme/keys', { name: 'old', expires });
+      assert.deepEqual([past.status, past.body.error?.param], [400, 'expires']);
+    }
+    await admin.must('PATCH', '/tenants/acme/keys/k', { expires: '2020-01-01' });
+    const rotated = await admin.ask('POST', '/tenants/acme/keys/k/rotate');
+    assert.deepEqual([rotated.status, rotated.body.error?.code], [409, 'key_expired']);
+  });
+
+  test('the description says which bodies are needed, what exports are written in, and where the revision is', async (context) => {
+    const { gateway } = await startAdmin(context);
+    const { paths } = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as {
+      paths: Record<string, Record<string, Operation>>;
+    };
+    const operation = (method: string, path: string) => paths[`/admin/v1${path}`]?.[method];
+    assert.equal(operation('put', '/config')?.requestBody?.required, true);
+    assert.equal(operation('post', '/tenants')?.requestBody?.required, true);
+    assert.equal(operation('patch', '/tenants/{name}')?.requestBody?.required, false);
+    const types = Object.keys(operation('get', '/calls')?.responses['200']?.content ?? {});
+    assert.equal(types.length, 3);
+    assert.match(types.join(' '), /json .*csv.*ndjson/);
+    const made = operation('post', '/tenants')?.responses['201'];
+    assert.ok(made?.headers && 'x-fairlead-revision' in made.headers);
   });
 
   test('a key ends when it expires, and may call only the models of its own list', async (context) => {

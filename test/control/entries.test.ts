@@ -88,6 +88,20 @@ test('apply of what export gave changes nothing, and what apply made is what exp
   );
 });
 
+test('what the API has of tenants of the file is exported so that applying it changes nothing', () => {
+  const kept = fc.array(fc.boolean(), { minLength: 60, maxLength: 60 });
+  fc.assert(
+    fc.property(documents, kept, (document, isOfFile) => {
+      const entries = splitDocument(document).map(
+        (entry, index): OwnedEntry => ({ ...entry, owner: isOfFile[index % 60] ? 'file' : 'api' }),
+      );
+      const layers = new Layers(entries);
+      const exported = joinDocument(layers.ofOwner('api'));
+      assert.deepEqual(diffEntries('api', layers.ofOwner('api'), splitDocument(exported)), []);
+    }),
+  );
+});
+
 test('mappings in another order are another value, also where they are restored', () => {
   const entry = (value: JsonObject): Entry => ({ kind: 'settings', name: 'prices', value });
   const [one, other] = [entry({ a: { x: 1 }, b: {} }), entry({ b: {}, a: { x: 1 } })];

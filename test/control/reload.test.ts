@@ -159,6 +159,19 @@ test('a bad file changes nothing and says why; the next good one ends that', asy
   await gateway.reload();
   // A comment is no change.
   assert.deepEqual(await readReady(gateway.url), before);
+  const { body } = await adminClient(gateway.url).must('GET', '/events?limit=1');
+  const [end] = body['data'] as { kind: string; severity: string }[];
+  assert.deepEqual([end?.kind, end?.severity], ['config_accepted', 'info']);
+});
+
+test('a file of comments alone is as good as empty, and takes nothing away', async (context) => {
+  const { origin } = await startTwin(context);
+  const { gateway, path } = await startWatched(context, fileFor(origin, 'a'));
+  const before = await readReady(gateway.url);
+  await writeFile(path, fileFor(origin, 'a').replace(/^/gm, '# '));
+  await gateway.reload();
+  assert.deepEqual(await readReady(gateway.url), { ...before, troubles: ['file_refused'] });
+  assert.match(gateway.logs(), /is empty: write \{\} for a configuration that says nothing/);
 });
 
 test('what takes a restart is told of', async (context) => {

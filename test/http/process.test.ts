@@ -175,6 +175,35 @@ test('SIGTERM drains: readyz turns false, new calls are refused, the running str
   await upstream.close();
 });
 
+test('SIGTERM waits for a call whose body is still arriving, also where nothing else runs', async () => {
+  const gateway = await startProcess({ FAIRLEAD_DATA: dataFolder() });
+  const key = await readKey(gateway);
+  const body = JSON.stringify({
+    model: 'echo/echo',
+    messages: [{ role: 'user', content: 'x'.repeat(200_000) }],
+  });
+  const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
+  let answer = '';
+  socket.on('data', (chunk) => (answer += chunk));
+  const closed = once(socket, 'close');
+  socket.write(
+    `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`,
+  );
+  socket.write(body.slice(0, 100_000));
+  // Another answer: by then the head of the upload has been read, too.
+  assert.equal((await fetch(`${gateway.url}/readyz`)).status, 200);
+  gateway.child.kill('SIGTERM');
+  while ((await fetch(`${gateway.url}/readyz`)).status !== 503) await sleep(10);
+  // Longer than what is left to connections without a request.
+  await sleep(1_500);
+  assert.equal((await fetch(`${gateway.url}/readyz`)).status, 503);
+  socket.write(body.slice(100_000));
+  await closed;
+  assert.match(answer, /^HTTP\/1\.1 200 /);
+  assert.match(answer, /"finish_reason":"stop"/);
+  assert.equal(await gateway.exit, 0);
+});
+
 const NPM_STOPS: { what: string; stop(child: ChildProcess): void }[] = [
   { what: 'SIGTERM to `npm start`', stop: (child) => child.kill('SIGTERM') },
   {

@@ -42,3 +42,23 @@ test('as many as a request can name are bound at once', async (context) => {
   await objects.bind(rows);
   assert.equal((await objects.ofAll(rows.map(({ id }) => id))).length, 500);
 });
+
+test('what a tenant left that was taken away is nobody’s, and not that of the next of its name', async (context) => {
+  const store = await openTempStore(context);
+  const objects = new UpstreamObjects(store, () => 20);
+  const file = (id: string, createdAt: number): UpstreamObject => ({
+    ...container(id, 'acme', null),
+    ...{ kind: 'file', created_at: createdAt, object: '{}' },
+  });
+  await objects.bind([file('before', 10), file('after', 11)]);
+  await store.db.insertInto('tenant_ends').values({ tenant: 'acme', revision: 7, ended_at: 10 }).execute();
+  assert.equal(await objects.find('acme', 'file', 'before'), undefined);
+  assert.equal((await objects.find('acme', 'file', 'after'))?.id, 'after');
+  const listed = await objects.list({ tenant: 'acme', kind: 'file', limit: 10, order: 'asc' });
+  assert.deepEqual(
+    listed.map(({ id }) => id),
+    ['after'],
+  );
+  // It is somebody's still: else whoever may call every model of the provider could name it.
+  assert.deepEqual(await owners(objects, ['before', 'after']), { before: '', after: 'acme' });
+});

@@ -39,6 +39,8 @@ export interface AdminDoor<Query extends z.ZodType = z.ZodType, Body extends z.Z
   summary: string;
   query?: Query;
   body?: Body;
+  /** No body is not an empty one: that would take everything away. */
+  needsBody?: true;
   /** For the description, where the body is the configuration's and `body` only looks at what it needs. */
   bodySchema?: () => JsonObject;
   /** The answer that goes well, for the description; any object where absent. */

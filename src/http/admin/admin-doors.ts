@@ -57,7 +57,7 @@ export function addAdminDoors(app: FastifyInstance, parts: AdminParts): void {
               params: request.params as Record<string, string>,
               query: row.query ? parseQuery(row.query, query) : refuseQuery(query),
               format,
-              body: row.body && parseBody(row.body, readBody(request.body)),
+              body: row.body && parseBody(row.body, readBody(request.body, row.needsBody)),
               author: key.key,
               role: key.role,
             });

@@ -9,6 +9,7 @@ import { type AdminDoor, type AdminRequest, door } from './admin-door.ts';
 import { tellConfigError } from './parse.ts';
 import { readDocumentEntries } from './plan-entries.ts';
 import { describeChange } from './revision-doors.ts';
+import { warnOfDocument } from './warnings.ts';
 
 const OWNERS = ['api', 'file', 'all'] as const;
 
@@ -48,6 +49,7 @@ export const CONFIG_DOORS: readonly AdminDoor[] = [
         .describe('Checks and tells what would change, and changes nothing.'),
     }),
     body: z.record(z.string(), z.unknown(), { error: 'a mapping' }),
+    needsBody: true,
     bodySchema: configJsonSchema,
     handle: replaceConfig,
   }),
@@ -68,6 +70,7 @@ async function replaceConfig(request: AdminRequest<{ dryRun: 'true' | 'false' },
         revision,
         changeCount: changes.length,
         changes: changes.slice(0, MOST_LISTED).map(describeChange),
+        ...warnOfDocument(request.body),
       },
       revision,
     };

@@ -20,6 +20,7 @@ import {
   ownedByFile,
   readDocumentEntries,
 } from './plan-entries.ts';
+import { warnOfEntry } from './warnings.ts';
 
 /** A kind of entry that has doors of its own, all alike. */
 interface EntrySet {
@@ -173,7 +174,7 @@ async function putEntry(
   const { revision } = await makeChange(request, plan, prefixOf(kind, name));
   const entry = request.parts.control.layers.find(kind, name);
   if (!entry) throw notFound(kind, name);
-  return { body: describeEntry(entry), revision };
+  return { body: { ...describeEntry(entry), ...warnOfEntry(request, kind, name) }, revision };
 }
 
 async function deleteEntry({ kind, alsoGone }: EntrySet, request: AdminRequest) {

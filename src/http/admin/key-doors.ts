@@ -4,7 +4,7 @@ import { adminKeySchema, keySchema } from '../../config/sections/tenants.ts';
 import type { Change } from '../../control/change.ts';
 import type { EntryKind, OwnedEntry } from '../../control/entry.ts';
 import type { Layers } from '../../control/layers.ts';
-import { GatewayError } from '../../conversation/gateway-error.ts';
+import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { hashSecret, type KeyKind, makeSecret } from '../../tenants/keys.ts';
 import type { MadeKey } from '../../tenants/made-keys.ts';
@@ -20,6 +20,7 @@ import {
   ownedByFile,
   readDocumentEntries,
 } from './plan-entries.ts';
+import { warnOfEntry } from './warnings.ts';
 
 /** Keys of tenants and of the admin API are made, rotated and revoked alike. */
 interface KeySet {
@@ -148,7 +149,13 @@ function doorsOf(set: KeySet): AdminDoor[] {
         overlap: duration()
           .refine((ms) => ms <= LONGEST_OVERLAP_MS, { error: 'at most 90d' })
           .prefault('1h')
-          .describe('How long the old secret is still valid; 0s for not at all.'),
+          .describe(
+            'How long the old secret is still valid; 0s for not at all, nor one that was promised longer.',
+          ),
+        replace: z
+          .boolean({ error: 'true or false' })
+          .default(false)
+          .describe('Ends a secret that an earlier rotation promised for longer.'),
       }),
       answerSchema: () => withSecret(answerSchema()),
       handle: (request) => rotateKey(set, request),
@@ -241,6 +248,9 @@ function refuseMade(set: KeySet, { parts, params }: AdminRequest, key: string): 
 async function createKey(set: KeySet, request: AdminRequest<unknown, { name: string }>) {
   const { name, ...fields } = request.body;
   if (findMade(set, request.parts, request.params, name)) throw alreadyThere(set.kind, name);
+  if (hasEnded(readFields(fields)['expires'])) {
+    throw invalidRequest("'expires' has passed already.", 'expires');
+  }
   const secret = makeSecret(set.secret);
   const value: JsonObject = { ...readFields(fields), secretHash: hashSecret(secret) };
   const entry = set.entryName(request.params, name);
@@ -266,20 +276,44 @@ async function patchKey(set: KeySet, request: AdminRequest) {
   return answerKey(set, request, key, plan, undefined);
 }
 
-async function rotateKey(set: KeySet, request: AdminRequest<unknown, { overlap: number }>) {
+async function rotateKey(set: KeySet, request: AdminRequest<unknown, { overlap: number; replace: boolean }>) {
   const { key = '' } = request.params;
-  const { overlap } = request.body;
+  const { overlap, replace } = request.body;
   refuseMade(set, request, key);
   const secret = makeSecret(set.secret);
   const entry = set.entryName(request.params, key);
   const plan = (layers: Layers): Change[] => {
-    const { secretHash, previous: _older, ...before } = findOwn(layers, set.kind, entry, fileName(request));
+    const { secretHash, previous: older, ...before } = findOwn(layers, set.kind, entry, fileName(request));
+    if (hasEnded(before['expires'])) {
+      throw new GatewayError(
+        'invalid_request',
+        `The key '${key}' has expired, and a new secret would not be valid either: give it another 'expires' first.`,
+        { status: 409, code: 'key_expired' },
+      );
+    }
+    if (overlap > 0 && !replace) refuseToBreak(older);
     const until = new Date(Date.now() + overlap).toISOString();
     const previous = overlap > 0 && typeof secretHash === 'string' && { previous: { secretHash, until } };
     const value = { ...before, secretHash: hashSecret(secret), ...previous };
     return planKey(set, request, key, value, layers);
   };
   return answerKey(set, request, key, plan, secret);
+}
+
+/** A placeholder is looked at by the configuration alone. */
+function hasEnded(expires: unknown): boolean {
+  return typeof expires === 'string' && Date.parse(expires) <= Date.now();
+}
+
+/** A key has one secret before, which clients may rely on until the moment that they were told. */
+function refuseToBreak(older: JsonObject[string]): void {
+  const until = isObject(older) && typeof older['until'] === 'string' ? older['until'] : undefined;
+  if (until === undefined || Date.parse(until) <= Date.now()) return;
+  throw new GatewayError(
+    'invalid_request',
+    `The key is being rotated: the secret before is valid until ${until}. Rotate it again after that, or end that secret now with {"replace": true}, or both with {"overlap": "0s"}.`,
+    { status: 409, code: 'overlap_running' },
+  );
 }
 
 /** What callers may not say: which secret a key has. */
@@ -320,7 +354,8 @@ async function answerKey(
   const { revision } = await makeChange(request, plan, prefix);
   const entry = request.parts.control.layers.find(set.kind, set.entryName(request.params, name));
   if (!entry) throw notFound(set.kind, name);
-  return { body: { ...describeKey(entry), ...(secret !== undefined && { secret }) }, revision };
+  const warnings = warnOfEntry(request, set.kind, set.entryName(request.params, name));
+  return { body: { ...describeKey(entry), ...warnings, ...(secret !== undefined && { secret }) }, revision };
 }
 
 function describeKey({ kind, name, owner, value }: OwnedEntry): JsonObject & { name: string } {

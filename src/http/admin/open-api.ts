@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
+import { EXPORT_FORMATS } from '../../usage/export.ts';
 import { FORMATS } from '../exports.ts';
 import type { AdminDoor } from './admin-door.ts';
 
@@ -46,6 +47,22 @@ const FORMAT: JsonObject = {
   schema: { type: 'string', enum: [...FORMATS] },
 };
 
+const REVISION: JsonObject = {
+  description: 'Of a change of the configuration: the revision in force after it.',
+  schema: { type: 'integer' },
+};
+
+const EXPORTED: JsonObject = Object.fromEntries(
+  Object.values(EXPORT_FORMATS).map(({ contentType }) => [
+    contentType.split(';', 1)[0] ?? contentType,
+    { schema: { type: 'string' } },
+  ]),
+);
+
+function isBodyRequired({ needsBody }: AdminDoor, { required }: JsonObject): boolean {
+  return needsBody === true || (Array.isArray(required) && required.length > 0);
+}
+
 function describeDoor(row: AdminDoor): JsonObject {
   const names = [...row.path.matchAll(/:(\w+)/g)].map(([, name]) => name ?? '');
   const body = row.bodySchema?.() ?? (row.body && toSchema(row.body));
@@ -57,11 +74,17 @@ function describeDoor(row: AdminDoor): JsonObject {
       ...(row.query ? describeQuery(toSchema(row.query)) : []),
       ...(row.exports ? [FORMAT] : []),
     ],
-    ...(body && { requestBody: { content: { 'application/json': { schema: body } } } }),
+    ...(body && {
+      requestBody: { required: isBodyRequired(row, body), content: { 'application/json': { schema: body } } },
+    }),
     responses: {
       [String(row.status ?? 200)]: {
         description: 'Done.',
-        content: { 'application/json': { schema: row.answerSchema?.() ?? { type: 'object' } } },
+        ...(row.method !== 'GET' && { headers: { 'x-fairlead-revision': REVISION } }),
+        content: {
+          'application/json': { schema: row.answerSchema?.() ?? { type: 'object' } },
+          ...(row.exports && EXPORTED),
+        },
       },
       default: {
         description: 'What is wrong, and where.',

@@ -7,9 +7,12 @@ import { tryParseJson } from '../../conversation/json.ts';
 
 export { parseQuery } from '../../usage/query-string.ts';
 
-/** The body's JSON; an empty object where there is no body. */
-export function readBody(body: unknown): unknown {
-  if (!Buffer.isBuffer(body) || body.length === 0) return {};
+/** The body's JSON; an empty object where there is no body and none is needed. */
+export function readBody(body: unknown, isNeeded = false): unknown {
+  if (!Buffer.isBuffer(body) || body.length === 0) {
+    if (isNeeded) throw invalidRequest('There is no body: write {} for a configuration that says nothing.');
+    return {};
+  }
   const value = tryParseJson(body.toString());
   if (value === undefined) throw invalidRequest('The request body is not valid JSON.');
   return value;

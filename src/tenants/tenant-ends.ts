@@ -1,0 +1,104 @@
+import type { Kysely } from 'kysely';
+import type { Database } from '../store/schema.ts';
+import type { Store } from '../store/store.ts';
+
+/** The end of the last tenant of a name. */
+export interface TenantEnd {
+  /** Names it: the revision that took the tenant away. */
+  revision: number;
+  /** Unix milliseconds: what was noted up to then is not a later tenant's. */
+  endedAt: number;
+}
+
+/** A revision, as far as tenants begin and end with it. */
+export interface TenantTurns {
+  number: number;
+  /** Unix milliseconds. */
+  createdAt: number;
+  author: string;
+  /** The revision that it brings back. */
+  restores: number | undefined;
+  ended: readonly string[];
+  begun: readonly string[];
+}
+
+const ROWS_AT_ONCE = 1_000;
+
+/**
+ * Which names of tenants were used before, and until when. Nothing is deleted where a tenant ends: a tenant that was taken
+ * away by a slip has everything again where the revision before it is restored.
+ */
+export class TenantEnds {
+  readonly #db: Kysely<Database>;
+  #ends: ReadonlyMap<string, TenantEnd> = new Map();
+
+  constructor({ db }: Pick<Store, 'db'>) {
+    this.#db = db;
+  }
+
+  /** Reads them again. Rejects where the store fails; then those of before count. */
+  async refresh(): Promise<void> {
+    const rows = await this.#db.selectFrom('tenant_ends').selectAll().orderBy('revision').execute();
+    this.#ends = new Map(
+      rows.map(({ tenant, revision, ended_at }) => [
+        tenant,
+        { revision: Number(revision), endedAt: Number(ended_at) },
+      ]),
+    );
+  }
+
+  /** `undefined` where the name was never another tenant's. */
+  find(tenant: string): TenantEnd | undefined {
+    return this.#ends.get(tenant);
+  }
+}
+
+/** Notes which tenants a revision takes away and makes, in its transaction. */
+export async function noteTenantTurns(db: Kysely<Database>, turns: TenantTurns): Promise<void> {
+  const { number, createdAt, author, ended } = turns;
+  for (let at = 0; at < ended.length; at += ROWS_AT_ONCE) {
+    const tenants = ended.slice(at, at + ROWS_AT_ONCE);
+    await db
+      .insertInto('tenant_ends')
+      .values(tenants.map((tenant) => ({ tenant, revision: number, ended_at: createdAt })))
+      .execute();
+    // Nobody is left who asks; a later tenant of the name would be told of it as its own.
+    await db
+      .updateTable('access_requests')
+      .set({ state: 'denied', decided_at: createdAt, decided_by: author, note: 'The tenant was taken away.' })
+      .where('tenant', 'in', tenants)
+      .where('state', '=', 'pending')
+      .execute();
+  }
+  await noteBegun(db, turns);
+}
+
+async function noteBegun(
+  db: Kysely<Database>,
+  { number, createdAt, restores, begun }: TenantTurns,
+): Promise<void> {
+  const known = await db.selectFrom('tenant_ends').select(['tenant', 'revision']).execute();
+  const ends = Map.groupBy(known, ({ tenant }) => tenant);
+  for (const tenant of begun) {
+    const earlier = ends.get(tenant) ?? [];
+    if (earlier.length === 0) continue;
+    const undone = earlier.filter(({ revision }) => restores !== undefined && Number(revision) > restores);
+    const [only] = undone;
+    if (only && undone.length === 1) {
+      // It is the tenant of then: nobody else had its name since.
+      await db
+        .deleteFrom('tenant_ends')
+        .where('tenant', '=', tenant)
+        .where('revision', '=', only.revision)
+        .execute();
+      continue;
+    }
+    // Calls of the earlier tenant may have run until now.
+    await db
+      .updateTable('tenant_ends')
+      .set({ ended_at: createdAt })
+      .where('tenant', '=', tenant)
+      .where('revision', '<', number)
+      .execute();
+  }
+}
