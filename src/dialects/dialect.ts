@@ -37,6 +37,8 @@ export interface CallerDialect {
   readonly name: CallerDialectName;
   /** Its answers cannot leave out what was used: they say an estimate where the provider says nothing. */
   readonly alwaysSaysUsage?: true;
+  /** What keeps a silent stream open, where clients of the dialect stumble over a comment; nothing does where it is empty. */
+  readonly keepAlive?: string;
   decodeRequest(body: JsonObject, address: RequestAddress): Conversation;
   /**
    * @param request the body that the client sent; answers of some dialects (`responses`) repeat parts of it
@@ -99,8 +101,6 @@ export interface StreamEncoderOptions {
 
 /** Turns events into the bytes of a stream (SSE framing included). Holds the state of one stream. */
 export interface StreamEncoder {
-  /** What keeps a silent connection open, where clients of the dialect stumble over a comment. */
-  readonly keepAlive?: string;
   /** The whole answer, once the last event was pushed, in dialects whose streams hold it. */
   readonly answer?: JsonObject | undefined;
   push(event: CompletionEvent): string;

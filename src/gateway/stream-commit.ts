@@ -68,7 +68,7 @@ export class StreamCommit implements Timed {
 
   /** What keeps a silent connection open in the caller's dialect. */
   get keepAlive(): string {
-    return this.#call.door.dialect.streamEncoder({ includeUsage: false }).keepAlive ?? KEEP_ALIVE;
+    return this.#call.door.dialect.keepAlive ?? KEEP_ALIVE;
   }
 
   /** Sends to the client, or holds back what may still have to be taken back. */

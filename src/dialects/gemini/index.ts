@@ -13,6 +13,8 @@ import { decodeUsage } from './usage.ts';
 /** Google's Gemini API: `generateContent` and `streamGenerateContent`. Embeddings are in `embeddings.ts`. */
 export const gemini: Dialect = {
   name: 'gemini',
+  // Google's own clients take nothing in a stream but events with data.
+  keepAlive: '',
   decodeRequest,
   encodeRequest,
   decodeResponse,

@@ -39,8 +39,6 @@ class ArrayWriter {
 }
 
 class ArrayEncoder implements StreamEncoder {
-  // A comment has no place in JSON, but white space has.
-  readonly keepAlive = '\n';
   readonly #inner: StreamEncoder;
   readonly #array = new ArrayWriter();
 
@@ -115,7 +113,12 @@ class ArrayScanner implements StreamScanner {
 }
 
 /** The dialect with streams in this form. */
-export const geminiArray: Dialect = { ...gemini, streamEncoder: (options) => new ArrayEncoder(options) };
+export const geminiArray: Dialect = {
+  ...gemini,
+  // A comment has no place in JSON, but white space has.
+  keepAlive: '\n',
+  streamEncoder: (options) => new ArrayEncoder(options),
+};
 
 export const arrayPassThrough: PassThrough = {
   ...passThrough,

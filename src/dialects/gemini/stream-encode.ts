@@ -36,8 +36,6 @@ interface ChoiceState {
 }
 
 class GeminiStreamEncoder implements StreamEncoder {
-  /** Google's own clients take nothing in a stream but events with data. */
-  readonly keepAlive = '';
   #head: JsonObject = {};
   #own: JsonObject = {};
   readonly #choices = new Map<number, ChoiceState>();

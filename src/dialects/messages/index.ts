@@ -12,6 +12,7 @@ import { decodeUsage } from './usage.ts';
 export const messages: Dialect = {
   name: 'messages',
   alwaysSaysUsage: true,
+  keepAlive: 'event: ping\ndata: {"type":"ping"}\n\n',
   decodeRequest,
   encodeRequest,
   decodeResponse,

@@ -31,7 +31,6 @@ type PartEnd = Extract<CompletionEvent, { type: 'part_end' }>;
  * (images, other dialects' blocks) is passed over as in the whole answer.
  */
 export class MessagesStreamEncoder implements StreamEncoder {
-  readonly keepAlive = frame('ping', { type: 'ping' });
   /** Parts that have begun and are not wholly written, in the order of their beginning; the first has its block open. */
   readonly #parts = new Map<number, PendingPart>();
   #index = -1;
