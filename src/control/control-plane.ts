@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Finding } from '../config/finding.ts';
 import { type LoadedConfig, openConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
@@ -23,6 +22,7 @@ import type { Layers } from './layers.ts';
 import { resealAll } from './reseal.ts';
 import { type Alongside, type NewRevision, RevisionStore } from './revision-store.ts';
 import { refuseRevokedKeys } from './revoked-keys.ts';
+import { Turns } from './turns.ts';
 import type { Vault } from './veil.ts';
 
 export interface ControlOptions extends CurrentConfigOptions {
@@ -50,7 +50,6 @@ export interface Outcome {
 
 /** How often another instance may be faster with a number before a change is given up. */
 const ATTEMPTS = 20;
-const BUSY_PAUSE_MS = 50;
 /** How long a revision that was refused here is not tried again: it takes as long as any change, and will be refused again. */
 const REFUSED_PAUSE_MS = 30_000;
 
@@ -61,11 +60,11 @@ const REFUSED_PAUSE_MS = 30_000;
 export class ControlPlane {
   readonly revisions: RevisionStore;
   readonly #options: ControlOptions;
-  readonly #vault: Vault;
+  readonly vault: Vault;
   /** What this instance's own settings were at its start. */
   readonly #instance: JsonObject;
   readonly #current: CurrentConfig;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   /** The look that waits for its turn, or has it. */
   #look: Promise<void> | undefined;
   readonly #troubles = new Set<ControlTrouble>();
@@ -74,7 +73,7 @@ export class ControlPlane {
 
   constructor(options: ControlOptions) {
     this.#options = options;
-    this.#vault = options.vault;
+    this.vault = options.vault;
     this.revisions = new RevisionStore(options.store);
     this.#current = new CurrentConfig(options);
     this.#instance = pickInstance(options.loaded.document);
@@ -97,10 +96,6 @@ export class ControlPlane {
     return [...this.#troubles];
   }
 
-  get vault(): Vault {
-    return this.#vault;
-  }
-
   get loaded(): LoadedConfig {
     return this.#options.loaded;
   }
@@ -112,15 +107,15 @@ export class ControlPlane {
    * @throws ConfigError where the two do not fit together
    */
   start(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const { loaded } = this.#options;
-      const file = splitFile(loaded, this.#vault);
+      const file = splitFile(loaded, this.vault);
       // Other instances may start with the same file at the same time: one of them makes the revision.
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         const { number, entries } = await this.revisions.readAll();
         this.#current.load(inFileOrder(entries, file.entries), number);
         const isAdopted = number > 0 && saysNothing(loaded);
-        if (isAdopted || (await this.#isPublished(file.hash))) {
+        if (isAdopted || (await this.revisions.isNewestFile(file.hash))) {
           await this.#current.enforce(this.#current.tryOut([], 'nothing'), number);
           if (isAdopted)
             this.#options.news.tellOfAdoption(loaded, this.#current.layers.ofOwner('file').length, number);
@@ -129,8 +124,8 @@ export class ControlPlane {
         const changes = diffEntries('file', this.#current.layers.ofOwner('file'), file.entries);
         const revision = this.#number(fileRevision(file, loaded, changes));
         const tried = this.#current.tryOut(changes, 'nothing');
-        const earlier = await this.#findEarlier(revision);
-        if (!(await this.#write({ ...revision, restores: earlier }))) continue;
+        const earlier = await this.revisions.findSameFile(revision);
+        if (!(await this.revisions.append({ ...revision, restores: earlier }))) continue;
         await this.#current.enforce(tried, revision.number);
         this.#options.news.tellOfRevision(revision, earlier);
         return;
@@ -144,7 +139,7 @@ export class ControlPlane {
    * the file is not to blame for (the store is away, this instance is behind) has it tried again by `lookForNewer`.
    */
   reloadFile(): Promise<void> {
-    return this.#inTurn(() => this.#takeUpFile());
+    return this.#turns.run(() => this.#takeUpFile());
   }
 
   /**
@@ -158,15 +153,13 @@ export class ControlPlane {
     plan: (layers: Layers) => readonly Change[],
     alongside?: Alongside,
   ): Promise<Outcome> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const { name, source } = author;
-      const describe = (changes: readonly Change[]) => ({
-        author: name,
-        source,
-        documentHash: null,
-        changes,
-      });
-      return this.#append(plan, describe, alongside);
+      return this.#append(
+        plan,
+        (changes) => ({ author: name, source, documentHash: null, changes }),
+        alongside,
+      );
     });
   }
 
@@ -176,7 +169,7 @@ export class ControlPlane {
    * @throws ConfigError, GatewayError as `change` does
    */
   tryChange(plan: (layers: Layers) => readonly Change[]): Promise<Outcome> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       await this.#follow();
       const changes = plan(this.#current.layers).filter(isChange);
       this.#current.tryOut(changes);
@@ -200,7 +193,7 @@ export class ControlPlane {
       if (!withRevokedKeys) refuseRevokedKeys(changes, this.#options.now());
       return changes;
     };
-    return this.#inTurn(() =>
+    return this.#turns.run(() =>
       this.#append(plan, (changes) => ({
         author,
         source: 'restore',
@@ -217,9 +210,11 @@ export class ControlPlane {
    * else have a line of them, which changes would wait behind.
    */
   lookForNewer(): Promise<void> {
-    this.#look ??= this.#inTurn(() => this.#lookOnce()).finally(() => {
-      this.#look = undefined;
-    });
+    this.#look ??= this.#turns
+      .run(() => this.#lookOnce())
+      .finally(() => {
+        this.#look = undefined;
+      });
     return this.#look;
   }
 
@@ -231,50 +226,42 @@ export class ControlPlane {
    */
   async rotateSecret(author: string): Promise<Outcome & { history: number; unreadable: number }> {
     const outcome = await this.change({ name: author, source: 'api' }, (layers) =>
-      resealAll(layers, this.#vault),
+      resealAll(layers, this.vault),
     );
     const unreadable: Finding[] = [];
-    const history = await this.#inTurn(() =>
-      this.revisions.reseal((entry) => this.#vault.reseal(entry, unreadable)),
+    const history = await this.#turns.run(() =>
+      this.revisions.reseal((entry) => this.vault.reseal(entry, unreadable)),
     );
     return { ...outcome, history, unreadable: unreadable.length };
   }
 
   /** Reads the files that credentials are in again. Rejects never: a file that is wrong changes nothing. */
   readCredentialFiles(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const { log } = this.#options;
       try {
         await this.#current.enforce(this.#current.tryOut([]), this.#current.revision);
         log.info({ event: 'credential_files_read' }, 'the files of credentials were read again');
       } catch (error) {
-        this.#options.news.tell(
-          'alarm',
-          'credential_file_refused',
-          'A file that a credential is in is refused: nothing changes.',
-          {
-            problems: listProblems(error),
-          },
-        );
+        const message = 'A file that a credential is in is refused: nothing changes.';
+        this.#options.news.tell('alarm', 'credential_file_refused', message, {
+          problems: listProblems(error),
+        });
       }
     });
   }
 
   /** Has keys that are in no revision in force as the store has them now. */
   takeUpKeys(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       await this.#options.refreshKeys();
       await this.#current.recompile();
     });
   }
 
   /** Resolves when what is under way is done: `true`; or when so much time has passed: `false`. */
-  async settle(withinMs: number): Promise<boolean> {
-    const limit = new AbortController();
-    const late = sleep(withinMs, false, { signal: limit.signal }).catch(() => false);
-    const isDone = await Promise.race([this.#turn.then(() => true), late]);
-    limit.abort();
-    return isDone;
+  settle(withinMs: number): Promise<boolean> {
+    return this.#turns.settle(withinMs);
   }
 
   async #lookOnce(): Promise<void> {
@@ -326,7 +313,7 @@ export class ControlPlane {
       return this.#refuseFile(error);
     }
     try {
-      const file = splitFile(loaded, this.#vault);
+      const file = splitFile(loaded, this.vault);
       // What it writes out may be what was missing here.
       this.#forgetPause();
       await this.#follow();
@@ -349,13 +336,8 @@ export class ControlPlane {
   #refuseFile(error: unknown): void {
     this.#troubles.delete('file_pending');
     this.#troubles.add('file_refused');
-    const details = { problems: listProblems(error) };
-    this.#options.news.tell(
-      'alarm',
-      'config_refused',
-      'The config file is refused: nothing changes.',
-      details,
-    );
+    const message = 'The config file is refused: nothing changes.';
+    this.#options.news.tell('alarm', 'config_refused', message, { problems: listProblems(error) });
   }
 
   #postponeFile(error: unknown): void {
@@ -378,16 +360,19 @@ export class ControlPlane {
       const changes = (await plan(this.#current.layers, this.revision)).filter(isChange);
       const revision = this.#number(describe(changes));
       const isNothing = changes.length === 0 && revision.documentHash === null && !alongside;
-      if (isNothing || (await this.#isPublished(revision.documentHash))) {
+      if (isNothing || (await this.revisions.isNewestFile(revision.documentHash))) {
         return { revision: this.#current.revision, changes: [] };
       }
       const tried = this.#current.tryOut(changes);
       let isWritten = false;
       let earlier: number | undefined;
       try {
-        earlier = await this.#findEarlier(revision);
+        earlier = await this.revisions.findSameFile(revision);
         // A file that is put back is a restore, too.
-        isWritten = await this.#write({ ...revision, restores: revision.restores ?? earlier }, alongside);
+        isWritten = await this.revisions.append(
+          { ...revision, restores: revision.restores ?? earlier },
+          alongside,
+        );
       } finally {
         if (!isWritten) this.#current.takeBack(changes);
       }
@@ -405,40 +390,7 @@ export class ControlPlane {
     return { ...revision, number: this.#current.revision + 1, createdAt: this.#options.now() };
   }
 
-  /** `false`, and nothing is written, where another instance was faster, or holds the store. */
-  async #write(revision: NewRevision, alongside?: Alongside): Promise<boolean> {
-    try {
-      return await this.revisions.append(revision, alongside);
-    } catch (error) {
-      if (!isBusy(error)) throw error;
-      await sleep(BUSY_PAUSE_MS);
-      return false;
-    }
-  }
-
-  /** Also by another instance with the same file, a moment ago. */
-  async #isPublished(documentHash: string | null): Promise<boolean> {
-    return documentHash !== null && (await this.revisions.newestFileHash()) === documentHash;
-  }
-
-  /** The revision that had this very file before another was read. */
-  async #findEarlier({ documentHash, changes }: NewRevision): Promise<number | undefined> {
-    if (documentHash === null || changes.length === 0) return undefined;
-    return this.revisions.newestOfFile(documentHash);
-  }
-
   #forgetPause(): void {
     if (this.#refused) this.#refused.until = 0;
   }
-
-  #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(task);
-    this.#turn = done.catch(() => 'told to whoever asked');
-    return done;
-  }
-}
-
-/** Another process writes for longer than SQLite waits. */
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && /database is (?:locked|busy)/.test(error.message);
 }

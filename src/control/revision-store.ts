@@ -47,6 +47,7 @@ const SEALED = '%"sealed":%';
 /** How often a revision is written that the database does not confirm. */
 const CONFIRM_ATTEMPTS = 3;
 const CONFIRM_PAUSE_MS = 200;
+const BUSY_PAUSE_MS = 50;
 
 /** Revisions and the entries that they come to. Entries are what the sum of all changes is, kept so that a start reads each once. */
 export class RevisionStore {
@@ -89,8 +90,9 @@ export class RevisionStore {
     }
   }
 
-  /** What the newest file held; `undefined` where none was ever read. */
-  async newestFileHash(): Promise<string | undefined> {
+  /** Whether the newest file held this: it may have been read by another instance, a moment ago. */
+  async isNewestFile(documentHash: string | null): Promise<boolean> {
+    if (documentHash === null) return false;
     const row = await this.#db
       .selectFrom('revisions')
       .select('document_hash')
@@ -98,11 +100,12 @@ export class RevisionStore {
       .orderBy('number', 'desc')
       .limit(1)
       .executeTakeFirst();
-    return row?.document_hash ?? undefined;
+    return row?.document_hash === documentHash;
   }
 
-  /** The newest revision of a file that held this. */
-  async newestOfFile(documentHash: string): Promise<number | undefined> {
+  /** The newest revision that had the very file of another one. */
+  async findSameFile({ documentHash, changes }: NewRevision): Promise<number | undefined> {
+    if (documentHash === null || changes.length === 0) return undefined;
     const row = await this.#db
       .selectFrom('revisions')
       .select('number')
@@ -193,7 +196,7 @@ export class RevisionStore {
   }
 
   /**
-   * Adds a revision; `false`, and nothing is written, where another instance was faster with this number. Where the
+   * Adds a revision; `false`, and nothing is written, where another instance was faster with this number, or holds the store. Where the
    * database breaks off before it confirms, the revision may be there all the same: writing it once more waits for what
    * is still under way, and finds the number free, or taken by this very revision.
    */
@@ -203,6 +206,10 @@ export class RevisionStore {
         const isWritten = await this.#insert(revision, alongside);
         return isWritten || (attempt > 1 && (await this.#holds(revision)));
       } catch (error) {
+        if (isBusy(error)) {
+          await sleep(BUSY_PAUSE_MS);
+          return false;
+        }
         const isUnclear = error instanceof GatewayError && error.kind === 'overloaded';
         if (!isUnclear || attempt === CONFIRM_ATTEMPTS) throw error;
         // Connections that broke together are found to be broken one by one.
@@ -251,6 +258,11 @@ export class RevisionStore {
       return true;
     });
   }
+}
+
+/** Another process writes for longer than SQLite waits. */
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && /database is (?:locked|busy)/.test(error.message);
 }
 
 /** A tenant that only goes over to the other owner neither ends nor begins. */
