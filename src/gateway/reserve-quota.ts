@@ -48,14 +48,13 @@ export function settleQuota(gateway: Gateway, reservation: Reservation, record: 
     return;
   }
   const isPriced = !('unpriced' in OPERATIONS[operation]) && target !== null && hasMoney(reservation.limits);
-  const isPricedAlready = costMicroUsd !== null || isPricedByAttempt(record);
-  const cost = !isPriced
-    ? 0
-    : isPricedAlready
-      ? costMicroUsd
-      : gateway.prices.costMicroUsd(target, usage, startedAt);
-  // The ledger need not price it again, unless it is to be counted first.
-  if (isPriced && !usage.estimated) record.costMicroUsd = cost;
+  let cost: number | null = 0;
+  if (isPriced) {
+    const isKnown = costMicroUsd !== null || isPricedByAttempt(record);
+    cost = isKnown ? costMicroUsd : gateway.prices.costMicroUsd(target, usage, startedAt);
+    // The ledger need not price it again, unless it is to be counted first.
+    if (!usage.estimated) record.costMicroUsd = cost;
+  }
   gateway.quotas.settle(reservation, {
     calls: 1,
     tokens: inputTokens(usage) + outputTokens(usage),

@@ -134,6 +134,7 @@ function drainBody({ raw }: FastifyRequest): void {
   };
   const timer = setTimeout(giveUp, DRAIN_MS).unref();
   raw.on('close', () => clearTimeout(timer));
+  // Who was refused may leave; without a listener that would end the process.
   raw.on('error', () => {});
   raw.on('data', (chunk: Buffer) => {
     drained += chunk.length;

@@ -246,13 +246,14 @@ function refuseMade(set: KeySet, { parts, params }: AdminRequest, key: string): 
 }
 
 async function createKey(set: KeySet, request: AdminRequest<unknown, { name: string }>) {
-  const { name, ...fields } = request.body;
+  const { name, ...rest } = request.body;
+  const fields = readFields(rest);
   if (findMade(set, request.parts, request.params, name)) throw alreadyThere(set.kind, name);
-  if (hasEnded(readFields(fields)['expires'])) {
+  if (hasEnded(fields['expires'])) {
     throw invalidRequest("'expires' has passed already.", 'expires');
   }
   const secret = makeSecret(set.secret);
-  const value: JsonObject = { ...readFields(fields), secretHash: hashSecret(secret) };
+  const value: JsonObject = { ...fields, secretHash: hashSecret(secret) };
   const entry = set.entryName(request.params, name);
   const plan = (layers: Layers): Change[] => {
     set.list(layers, request.params);
