@@ -88,11 +88,11 @@ export class Connection implements ResponseSink, Timed {
   /** `open` makes the socket, which hands what it reads to `read`. */
   constructor(home: ConnectionHome, connectMs: number, open: (connection: Connection) => Socket) {
     this.#home = home;
-    this.#allow(connectMs);
     this.#socket = open(this);
-    this.#socket.on('error', (error) => this.#close(error));
+    this.#socket.on('error', (error) => this.#lose(error));
     this.#socket.on('end', () => this.#endOfInput());
-    this.#socket.on('close', () => this.#close(closedEarly()));
+    this.#socket.on('close', () => this.#lose(closedEarly()));
+    this.#allow(connectMs);
   }
 
   /** The socket's connection stands, with TLS where there is some. */
@@ -142,14 +142,15 @@ export class Connection implements ResponseSink, Timed {
   }
 
   resume(exchange: Exchange): void {
+    if (exchange !== this.#exchange) return;
+    // Before anything else: what follows may be the end of this exchange, and the connection is another's then.
+    this.#socket.resume();
     // Within a step of the parser the loop around it goes on by itself.
-    if (exchange !== this.#exchange || this.#parsing) return;
+    if (this.#parsing) return;
     const unread = this.#unread;
     this.#unread = undefined;
     this.#take(exchange, unread ?? NOTHING, unread?.length ?? 0);
-    if (exchange !== this.#exchange || exchange.paused) return;
-    if (this.#ended) this.#endOfInput();
-    else this.#socket.resume();
+    if (this.#ended && exchange === this.#exchange && !exchange.paused) this.#endOfInput();
   }
 
   abort(exchange: Exchange, reason: Error): void {
@@ -253,9 +254,13 @@ export class Connection implements ResponseSink, Timed {
     if (exchange && exchange === this.#exchange) this.#complete(exchange);
   }
 
+  /** The socket is gone. What was read before is still to be handed on. */
+  #lose(error: Error): void {
+    if (!this.#ended || !this.#exchange?.paused) this.#close(error);
+  }
+
   #close(error: Error): void {
-    // What was read before the end is still to be handed on.
-    if (this.#closed || this.#ended) return;
+    if (this.#closed) return;
     this.#closed = true;
     this.#home.deadlines.remove(this, this.#limitMs);
     this.#home.forget(this);

@@ -12,14 +12,16 @@ export interface ResponseHead {
   keepAlive: boolean;
 }
 
+const OWN = { writable: true, enumerable: true, configurable: true };
 const NO_BODY: Framing = Object.freeze({ kind: 'fixed', length: 0 });
 const CHUNKED: Framing = Object.freeze({ kind: 'chunked' });
 const UNTIL_CLOSE: Framing = Object.freeze({ kind: 'until-close' });
 
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: |$)/;
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [^\0\r\n]*)?$/;
 /** RFC 9110 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
-const NOT_IN_VALUES = /[\0\r\n]/;
+/** RFC 9110 5.5: control characters, of which a bare CR or LF would be a line's end to others. */
+const NOT_IN_VALUES = /[^\t -~\x80-\xff]/;
 /** As many digits as a number holds exactly. */
 const LENGTH = /^\d{1,15}$/;
 
@@ -45,12 +47,10 @@ export function readResponseHead(text: string): ResponseHead {
     else name = addLine(headers, line);
   }
   const status = Number(digits);
-  return {
-    status,
-    headers,
-    framing: readFraming(status, headers),
-    keepAlive: staysOpen(minor === '1', headers['connection']),
-  };
+  const framing = readFraming(status, headers);
+  const isHttp11 = minor === '1';
+  const keepAlive = staysOpen(isHttp11, headers['connection']) && isSure(isHttp11, framing, headers);
+  return { status, headers, framing, keepAlive };
 }
 
 function addLine(headers: AnswerHeaders, line: string): string {
@@ -60,6 +60,8 @@ function addLine(headers: AnswerHeaders, line: string): string {
   if (!TOKEN.test(name) || NOT_IN_VALUES.test(value)) throw notHttp(`a header such as ${excerpt(line)}`);
   const before = headers[name];
   if (before === undefined) headers[name] = value;
+  // `__proto__` and `constructor` are names like others: what is found under them is not ours.
+  else if (!Object.hasOwn(headers, name)) Object.defineProperty(headers, name, { ...OWN, value });
   else if (typeof before === 'string') headers[name] = [before, value];
   else before.push(value);
   return name;
@@ -67,10 +69,10 @@ function addLine(headers: AnswerHeaders, line: string): string {
 
 function extendLast(headers: AnswerHeaders, name: string, line: string): void {
   const before = headers[name];
+  if (NOT_IN_VALUES.test(line)) throw notHttp(`a header such as ${excerpt(line)}`);
   const more = trimSpace(line);
-  if (NOT_IN_VALUES.test(more)) throw notHttp(`a header such as ${excerpt(line)}`);
-  if (Array.isArray(before)) before.push(`${before.pop() ?? ''} ${more}`);
-  else headers[name] = `${before ?? ''} ${more}`;
+  if (Array.isArray(before)) before.push(trimSpace(`${before.pop() ?? ''} ${more}`));
+  else headers[name] = trimSpace(`${before ?? ''} ${more}`);
 }
 
 /** Spaces and tabs only: `trim` also takes what is a letter or a control character here. */
@@ -105,6 +107,19 @@ function staysOpen(isHttp11: boolean, connection: AnswerHeaders[string]): boolea
   if (connection === undefined) return isHttp11;
   const options = String(connection).toLowerCase();
   return isHttp11 ? !options.includes('close') : options.includes('keep-alive');
+}
+
+/**
+ * Nobody could take the answer to be longer: where a body is announced that is not to be read (RFC 9110 8.6), or in a way
+ * that the sender's version does not know (RFC 9112 6.1), some send it all the same, and the next answer would begin with it.
+ */
+function isSure(isHttp11: boolean, framing: Framing, headers: AnswerHeaders): boolean {
+  if (framing === NO_BODY) return headers['transfer-encoding'] === undefined && !announcesLength(headers);
+  return isHttp11 || framing.kind !== 'chunked';
+}
+
+function announcesLength({ 'content-length': length }: AnswerHeaders): boolean {
+  return length !== undefined && length !== '0';
 }
 
 export function notHttp(what: string): ConnectionError {

@@ -25,6 +25,7 @@ type State =
   | 'fixed'
   | 'until-close'
   | 'size'
+  | 'size-space'
   | 'extension'
   | 'size-lf'
   | 'chunk'
@@ -138,6 +139,7 @@ export class ResponseParser {
 
   #keepPartial(partial: Buffer): void {
     checkPrefix(partial);
+    checkLineEnds(partial, this.#partial?.length ?? 0);
     checkHeadLength(partial.length);
     this.#partial = partial;
   }
@@ -184,6 +186,9 @@ export class ResponseParser {
       case 'size':
         this.#takeSizeByte(byte);
         return;
+      case 'size-space':
+        this.#takeSizeEnd(byte);
+        return;
       case 'extension':
         if (byte === CR) this.#state = 'size-lf';
         else if (byte === LF) throw notHttp('a line that ends without a carriage return');
@@ -206,6 +211,7 @@ export class ResponseParser {
         return;
       case 'trailer':
         if (byte === CR) this.#state = 'trailer-lf';
+        else if (byte === LF) throw notHttp('a line that ends without a carriage return');
         else this.#count += 1;
         checkHeadLength(this.#overhead);
         return;
@@ -226,12 +232,24 @@ export class ResponseParser {
       if (this.#remaining > MAX_CHUNK_BYTES) throw notHttp('a chunk size that nothing has');
       return;
     }
-    const hasSize = this.#count > 0;
-    if (hasSize && byte === CR) this.#state = 'size-lf';
-    // Spaces before an extension: "bad whitespace", to be read (RFC 9112 7.1.1).
-    else if (hasSize && (byte === SEMICOLON || byte === 0x20 || byte === 0x09)) this.#state = 'extension';
-    else throw notHttp(`a chunk size with ${excerpt(String.fromCharCode(byte))}`);
+    if (this.#count === 0) throw notHttp(`a chunk size with ${excerpt(String.fromCharCode(byte))}`);
+    this.#takeSizeEnd(byte);
   }
+
+  #takeSizeEnd(byte: number): void {
+    if (byte === CR) this.#state = 'size-lf';
+    else if (byte === SEMICOLON) this.#state = 'extension';
+    // Before an extension: "bad whitespace", to be read (RFC 9112 7.1.1).
+    else if (byte === 0x20 || byte === 0x09) this.#state = 'size-space';
+    else throw notHttp(`a chunk size with ${excerpt(String.fromCharCode(byte))}`);
+    checkHeadLength(this.#overhead);
+  }
+}
+
+/** What cannot become an answer is told at once, also where its end would never be found: lines end with CR LF. */
+function checkLineEnds(bytes: Buffer, start: number): void {
+  for (let at = bytes.indexOf(LF, start); at >= 0; at = bytes.indexOf(LF, at + 1))
+    if (bytes[at - 1] !== CR) throw notHttp('a line that ends without a carriage return');
 }
 
 function hexDigit(byte: number): number {
