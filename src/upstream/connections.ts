@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { Pool } from 'undici';
+import { GatewayError } from '../conversation/gateway-error.ts';
 import { dispatchEcho } from './echo/transport.ts';
 import type { ExchangeHandler } from './exchange.ts';
 import { Origin, type OriginContext } from './http1/origin.ts';
@@ -38,6 +39,7 @@ export class Connections {
   /** By connect time-out, then by origin. */
   readonly #places = new Map<number, Map<string, Place>>();
   readonly #options: ConnectionsOptions;
+  #closed = false;
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
@@ -47,8 +49,11 @@ export class Connections {
    * Sends a request; what comes back goes to the handler.
    *
    * @throws Error where a header or the path cannot be sent
+   * @throws GatewayError `overloaded` behind `close`: a new connection would never be ended
    */
   dispatch(upstream: Upstream, options: SendOptions, handler: ExchangeHandler): void {
+    if (this.#closed)
+      throw new GatewayError('overloaded', 'The gateway is stopping; try again.', { retryAfterMs: 1000 });
     const { body, path, headers, timeouts } = options;
     const method = options.method ?? 'POST';
     if (upstream.declaration.inProcess === 'echo') {
@@ -72,6 +77,7 @@ export class Connections {
 
   /** Ends idle connections at once and busy ones now: the caller has drained before. */
   async close(): Promise<void> {
+    this.#closed = true;
     const places = [...this.#places.values()].flatMap((byOrigin) => [...byOrigin.values()]);
     for (const { origin } of places) origin.destroy();
     await Promise.all(places.map(({ uploads }) => uploads?.destroy()));

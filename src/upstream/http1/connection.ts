@@ -226,7 +226,12 @@ export class Connection implements ResponseSink, Timed {
     this.#exchange = undefined;
     const { keepAlive } = this.#parser;
     // An answer that came before all of its request was sent: the rest of it would be in the way of the next.
-    const isFree = keepAlive && !this.#surplus && this.#keepAliveMs > 0 && this.#socket.writableLength === 0;
+    const isFree =
+      keepAlive &&
+      !this.#surplus &&
+      !this.#ended &&
+      this.#keepAliveMs > 0 &&
+      this.#socket.writableLength === 0;
     if (isFree) {
       this.#parser.reset();
       this.#allow(this.#keepAliveMs);
