@@ -1,59 +1,22 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import dns from 'node:dns';
 import type { Socket } from 'node:net';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Connections } from '../../../src/upstream/connections.ts';
+import { startByteServer, startSocketServer } from '../../support/byte-server.ts';
+import { ask, type ExchangeEvent, ExchangeRecorder } from '../../support/exchange-recorder.ts';
 import {
-  type ByteServer,
-  startByteServer,
-  startSocketServer,
-  type WireRequest,
-} from '../../support/byte-server.ts';
-import {
-  ask,
-  createConnections,
-  type ExchangeEvent,
-  ExchangeRecorder,
-} from '../../support/exchange-recorder.ts';
+  chunked,
+  closing,
+  fixed,
+  keep,
+  made,
+  type Setting,
+  set,
+  turns,
+} from '../../support/exchange-setting.ts';
 
-interface Setting {
-  server: ByteServer;
-  connections: Connections;
-}
-
-async function set(
-  t: TestContext,
-  answer: (socket: Socket, request: WireRequest) => unknown,
-): Promise<Setting> {
-  return { server: await keep(t, startByteServer(answer)), connections: made(t) };
-}
-
-async function keep(t: TestContext, started: Promise<ByteServer>): Promise<ByteServer> {
-  const server = await started;
-  t.after(() => server.close());
-  return server;
-}
-
-function made(t: TestContext): Connections {
-  const connections = createConnections();
-  t.after(() => connections.close());
-  return connections;
-}
-
-/** Long enough for what is under way on the loopback to arrive. */
-async function turns(count = 20): Promise<void> {
-  for (let at = 0; at < count; at += 1) await turn();
-}
-
-function fixed(body: string, headers = ''): string {
-  return `HTTP/1.1 200 OK\r\n${headers}content-length: ${Buffer.byteLength(body, 'latin1')}\r\n\r\n${body}`;
-}
-
-function chunked(...pieces: string[]): string {
-  const chunks = pieces.map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`);
-  return `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${chunks.join('')}0\r\n\r\n`;
-}
+const ENDED = 'request start data end';
 
 /** A second request after the first, and over which connection each came. */
 async function askTwice({ server, connections }: Setting): Promise<[string, string, number[]]> {
@@ -62,8 +25,6 @@ async function askTwice({ server, connections }: Setting): Promise<[string, stri
   const second = await ask(connections, server.origin).over;
   return [first.course, second.text, server.requests.map(({ connection }) => connection)];
 }
-
-const ENDED = 'request start data end';
 
 const REUSE: [what: string, answer: string, reused: boolean][] = [
   ['a whole answer', fixed('one'), true],
@@ -104,8 +65,7 @@ test('an idle connection that the server closes, or breaks, is not used again', 
     });
     const first = await ask(setting.connections, setting.server.origin).over;
     const [socket] = setting.server.connections;
-    assert.ok(socket);
-    if (!socket.closed) await once(socket, 'close');
+    await closing(socket);
     await turns();
     const second = await ask(setting.connections, setting.server.origin).over;
     assert.deepEqual([first.text, second.text], ['one', 'two']);
@@ -118,8 +78,7 @@ test('an idle connection is given up after the time that the server said', async
   );
   await ask(connections, server.origin).over;
   const [socket] = server.connections;
-  assert.ok(socket);
-  await once(socket, 'close');
+  await closing(socket);
 });
 
 test('the next request may be sent from within the end of an answer, over the same connection', async (t) => {
@@ -189,153 +148,6 @@ test('a request without a body says so where its method has one otherwise', asyn
   );
 });
 
-const PIECES = [
-  'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n',
-  '3\r\none\r\n',
-  '3\r\ntwo\r\n',
-  '0\r\n\r\n',
-];
-const WHOLE = PIECES.join('');
-
-/** How an answer is sent: in one piece, in several, a byte at a time; and whether the server closes behind it. */
-const WAYS: [way: string, send: (socket: Socket) => Promise<void>][] = [
-  ['in one piece', async (socket) => void socket.write(WHOLE)],
-  ['in one piece, closing', async (socket) => void socket.end(WHOLE)],
-  [
-    'in pieces',
-    async (socket) => {
-      for (const piece of PIECES) {
-        socket.write(piece);
-        await turns(2);
-      }
-    },
-  ],
-  [
-    'byte by byte',
-    async (socket) => {
-      for (const byte of WHOLE) {
-        socket.write(byte);
-        await turn();
-      }
-    },
-  ],
-  ['until it closes', async (socket) => void socket.end('HTTP/1.1 200 OK\r\n\r\nonetwo')],
-];
-
-/** When a paused exchange goes on. */
-const RESUMES: [when: string, resume: (resume: () => void) => void][] = [
-  ['at once', (resume) => resume()],
-  ['at once, several times', (resume) => [1, 2, 3].forEach(resume)],
-  ['in a microtask', (resume) => queueMicrotask(resume)],
-  ['in the next turn', (resume) => setImmediate(resume)],
-  ['when all has come', (resume) => void turns(60).then(resume)],
-  ['when all has come, several times', (resume) => void turns(60).then(() => [1, 2].forEach(resume))],
-];
-
-for (const [way, send] of WAYS) {
-  for (const [when, resume] of RESUMES) {
-    test(`an answer that comes ${way} and is paused at every event goes on ${when}, and so does the next`, async (t) => {
-      const { server, connections } = await set(t, send);
-      for (let time = 0; time < 3; time += 1) {
-        let paused = false;
-        const recorder = new ExchangeRecorder((event, control) => {
-          assert.ok(!paused || event === 'error', `${event} while paused`);
-          if (event === 'error') return;
-          paused = true;
-          control.pause();
-          resume(() => {
-            paused = false;
-            control.resume();
-          });
-        });
-        await ask(connections, server.origin, {}, recorder).over;
-        assert.deepEqual([recorder.course, recorder.text], [ENDED, 'onetwo']);
-        await turns(70);
-      }
-    });
-  }
-}
-
-test('an answer that was cut off while it was paused is an error once it goes on', async (t) => {
-  for (const close of [(socket: Socket) => socket.end(), (socket: Socket) => socket.resetAndDestroy()]) {
-    const { server, connections } = await set(t, async (socket) => {
-      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf');
-      await turns();
-      close(socket);
-    });
-    const recorder = new ExchangeRecorder((event, control) => {
-      if (event === 'data') control.pause();
-    });
-    ask(connections, server.origin, {}, recorder);
-    await turns(60);
-    assert.equal(recorder.course, 'request start data');
-    recorder.control?.resume();
-    await recorder.over;
-    assert.equal(recorder.course, 'request start data error');
-    assert.match(String(recorder.error?.code), /CLOSED_EARLY|ECONNRESET/);
-  }
-});
-
-test('a paused exchange can be aborted, also behind its end', async (t) => {
-  for (const [way, send] of WAYS) {
-    const { server, connections } = await set(t, send);
-    const recorder = new ExchangeRecorder((event, control) => {
-      if (event === 'start') control.pause();
-    });
-    ask(connections, server.origin, {}, recorder);
-    await turns(60);
-    assert.equal(recorder.course, 'request start', way);
-    const reason = new Error('enough');
-    recorder.control?.abort(reason);
-    assert.equal(recorder.course, 'request start error', way);
-    assert.equal(recorder.error, reason);
-    recorder.control?.resume();
-    await turns();
-    assert.equal(recorder.course, 'request start error', way);
-  }
-});
-
-test('who does not read keeps the provider from sending', async (t) => {
-  const total = 100_000_000;
-  const piece = Buffer.alloc(100_000, 'x');
-  let sent = 0;
-  const { server, connections } = await set(t, (socket) => {
-    socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${total}\r\n\r\n`);
-    const more = () => {
-      while (sent < total) {
-        sent += piece.length;
-        if (!socket.write(piece)) return;
-      }
-    };
-    socket.on('drain', more);
-    more();
-  });
-  let bytes = 0;
-  let isSlow = true;
-  const recorder = new ExchangeRecorder((event, control, { chunks }) => {
-    if (event !== 'data') return;
-    for (const chunk of chunks.splice(0)) bytes += chunk.length;
-    if (!isSlow) return;
-    control.pause();
-    setImmediate(() => control.resume());
-  });
-  ask(connections, server.origin, {}, recorder);
-  while (bytes === 0) await turn();
-  isSlow = true;
-  recorder.control?.pause();
-  const before = bytes;
-  await turns(300);
-  // One may have been on its way to `resume` when we paused.
-  assert.ok(bytes - before <= 2 * 64 * 1024, `${bytes - before} bytes behind a pause`);
-  const held = sent;
-  assert.ok(held < total / 3, `${held} bytes were sent to somebody who does not read`);
-  isSlow = false;
-  recorder.control?.resume();
-  await recorder.over;
-  assert.equal(bytes, total);
-  assert.equal(recorder.events.at(-1), 'end');
-});
-
 const ABORTED_AT: ExchangeEvent[] = ['request', 'start', 'data', 'end'];
 
 for (const at of ABORTED_AT) {
@@ -382,8 +194,7 @@ test('an abort ends the connection: the provider hears of it', async (t) => {
   while (recorder.status === 0) await turn();
   recorder.control?.abort(new Error('enough'));
   const [socket] = server.connections;
-  assert.ok(socket);
-  if (!socket.closed) await once(socket, 'close');
+  await closing(socket);
 });
 
 test('whoever is connected to says nothing: the error says which wait was too long', async (t) => {
@@ -401,21 +212,6 @@ test('whoever is connected to says nothing: the error says which wait was too lo
   const interim = await set(t, (socket) => socket.write('HTTP/1.1 102 Processing\r\n\r\n'));
   const fourth = await ask(interim.connections, interim.server.origin, { timeouts: short }).over;
   assert.deepEqual([fourth.course, fourth.error?.code], ['request error', 'FIRST_BYTE_TIMEOUT']);
-});
-
-test('who pauses is not timed out, and has all of the time again when it goes on', async (t) => {
-  const { server, connections } = await set(t, (socket) =>
-    socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf'),
-  );
-  const recorder = new ExchangeRecorder((event, control) => {
-    if (event === 'data') control.pause();
-  });
-  ask(connections, server.origin, { timeouts: { idleMs: 20 } }, recorder);
-  await new Promise((resolve) => setTimeout(resolve, 150));
-  assert.equal(recorder.course, 'request start data');
-  recorder.control?.resume();
-  await recorder.over;
-  assert.equal(recorder.error?.code, 'IDLE_TIMEOUT');
 });
 
 test('an address that takes no connection', async (t) => {
@@ -459,30 +255,41 @@ test('a connection that is reset, or closed, before an answer or within it', asy
   }
 });
 
-test('IPv6 and a name with two addresses, of which one answers', async (t) => {
-  for (const host of ['::1', '127.0.0.1']) {
-    const server = await keep(
-      t,
-      startByteServer((socket, { head }) => socket.write(fixed(head)), { host }),
-    );
-    const connections = made(t);
-    const direct = await ask(connections, server.origin).over;
-    assert.match(
-      direct.text,
-      new RegExp(`\r\nhost: ${new URL(server.origin).host.replace(/[[\]]/g, '\\$&')}\r\n`),
-    );
-    const named = await ask(connections, `http://localhost:${server.port}`).over;
-    assert.match(named.text, new RegExp(`\r\nhost: localhost:${server.port}\r\n`));
-  }
-});
+const BOTH = [
+  { address: '127.0.0.1', family: 4 },
+  { address: '::1', family: 6 },
+];
 
-test('a certificate authority that is none fails the call, and nothing behind it', async (t) => {
-  const connections = createConnections('-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----');
-  t.after(() => connections.close());
-  const timeouts = { connectMs: 10 };
-  assert.throws(() => ask(connections, 'https://127.0.0.1:1', { timeouts }));
-  await new Promise((resolve) => setTimeout(resolve, 50));
-});
+for (const tls of [false, true]) {
+  test(`IPv6 and a name with two addresses, of which one answers${tls ? ', with TLS' : ''}`, async (t) => {
+    for (const [host, addresses] of [
+      ['127.0.0.1', [...BOTH].reverse()],
+      ['::1', BOTH],
+    ] as const) {
+      const lookup: (...asked: unknown[]) => void = (...asked) => {
+        const callback = asked.at(-1);
+        if (typeof callback === 'function') callback(null, addresses);
+      };
+      t.mock.method(dns, 'lookup', lookup);
+      const server = await keep(
+        t,
+        startByteServer((socket, { head }) => socket.write(fixed(head)), { host, tls }),
+      );
+      const connections = made(t);
+      for (const address of [server.origin, server.origin.replace(/\/\/.*:/, '//localhost:')]) {
+        for (let time = 0; time < 2; time += 1) {
+          const answer = await ask(connections, address, { body: Buffer.alloc(50_000) }).over;
+          assert.ok(
+            answer.text.includes(`\r\nhost: ${new URL(address).host}\r\n`),
+            `${address}: ${answer.error}`,
+          );
+        }
+      }
+      assert.equal(server.connections.length, 2);
+      t.mock.restoreAll();
+    }
+  });
+}
 
 test('closing ends what runs and what is idle, and nothing begins behind it', async (t) => {
   const { server, connections } = await set(t, (socket, { head }) => {
@@ -505,16 +312,18 @@ test('closing ends what runs and what is idle, and nothing begins behind it', as
   ask(connections, server.origin, {}, paused);
   await ask(connections, server.origin, { method: 'GET' }).over;
   while (running.events.length < 3 || paused.events.length < 3) await turn();
-  const made = ask(connections, server.origin);
+  const reused = ask(connections, server.origin, { method: 'GET' });
+  const connecting = ask(connections, server.origin);
   await connections.close();
   assert.deepEqual(
-    [running, paused, made].map(({ course, error }) => [course, error?.code]),
+    [running, paused, reused, connecting].map(({ course, error }) => [course, error?.code]),
     [
       ['request start data error', 'CLOSED_EARLY'],
       ['request start data error', 'CLOSED_EARLY'],
+      ['request error', 'CLOSED_EARLY'],
       ['error', 'CLOSED_EARLY'],
     ],
   );
   assert.match(String(retried), /is stopping/);
-  for (const socket of server.connections) if (!socket.closed) await once(socket, 'close');
+  for (const socket of server.connections) await closing(socket);
 });
