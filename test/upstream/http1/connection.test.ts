@@ -270,11 +270,11 @@ for (const tls of [false, true]) {
         const callback = asked.at(-1);
         if (typeof callback === 'function') callback(null, addresses);
       };
-      t.mock.method(dns, 'lookup', lookup);
       const server = await keep(
         t,
         startByteServer((socket, { head }) => socket.write(fixed(head)), { host, tls }),
       );
+      t.mock.method(dns, 'lookup', lookup);
       const connections = made(t);
       for (const address of [server.origin, server.origin.replace(/\/\/.*:/, '//localhost:')]) {
         for (let time = 0; time < 2; time += 1) {
