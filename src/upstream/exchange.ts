@@ -13,8 +13,8 @@ export interface ExchangeControl {
 
 /**
  * Who asks is told how it goes: the start of the request, the start of the answer, its data, and then its end or an
- * error, which may also come first. What a handler throws breaks the exchange off. The names are those of undici's
- * dispatch handlers: each of ours is one.
+ * error, which may also come first. What a handler throws breaks the exchange off, and is its error; `onResponseError`
+ * itself throws nothing. The names are those of undici's dispatch handlers: each of ours is one.
  */
 export interface ExchangeHandler {
   /** There is a connection, and the request goes out on it. */
