@@ -175,3 +175,38 @@ test('who pauses is not timed out, and has all of the time again when it goes on
   await recorder.over;
   assert.equal(recorder.error?.code, 'IDLE_TIMEOUT');
 });
+
+test('an answer without a body that is paused at its start ends once it goes on', async (t) => {
+  const answers = ['HTTP/1.1 204 No Content\r\n\r\n', 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'];
+  for (const answer of answers) {
+    const { server, connections } = await set(t, (socket) => socket.write(answer));
+    for (let time = 0; time < 2; time += 1) {
+      const recorder = new ExchangeRecorder((event, control) => {
+        if (event === 'start') control.pause();
+      });
+      ask(connections, server.origin, {}, recorder);
+      await turns(40);
+      assert.equal(recorder.course, 'request start');
+      recorder.control?.resume();
+      assert.equal(recorder.course, 'request start end');
+    }
+    assert.equal(server.connections.length, 1);
+  }
+});
+
+test('what the server sent before it closed is not lost on a connection that is idle again', async (t) => {
+  const { server, connections } = await set(t, (socket) =>
+    socket.end('HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx'),
+  );
+  const recorder = new ExchangeRecorder((event, control) => {
+    if (event === 'data') control.pause();
+  });
+  ask(connections, server.origin, {}, recorder);
+  await turns(60);
+  recorder.control?.resume();
+  const next = ask(connections, server.origin);
+  await Promise.all([recorder.over, next.over]);
+  assert.equal(recorder.course, ENDED);
+  // Over a new connection, or told of the old one's end: never for ever in between.
+  assert.match(next.course, /^request start data(?: end)?$|^request error$/);
+});
