@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { request } from 'undici';
 import { describeNetworkError, networkError } from '../../src/upstream/network-errors.ts';
 import { startSocketServer } from '../support/byte-server.ts';
-import { ask, createConnections } from '../support/exchange-recorder.ts';
+import { type Asked, ask, createConnections } from '../support/exchange-recorder.ts';
 
 /** What those who ask make of a server that answers these bytes, whatever it is asked. */
 const ASKERS: Record<'our own connections' | 'undici', (origin: string) => Promise<unknown>> = {
@@ -102,12 +102,17 @@ for (const asker of ['our own connections', 'undici'] as const) {
   }
 }
 
-const SILENT: [what: string, begun: string, told: RegExp][] = [
-  ['no answer', '', /did not begin to answer in time/],
-  ['half an answer', 'HTTP/1.1 200 OK\r\n\r\nx', /stopped sending in the middle of its answer/],
+const SILENT: [what: string, begun: string, timeouts: Asked['timeouts'], told: RegExp][] = [
+  ['no answer', '', { firstByteMs: 30 }, /did not begin to answer in time/],
+  [
+    'half an answer',
+    'HTTP/1.1 200 OK\r\n\r\nx',
+    { idleMs: 30 },
+    /stopped sending in the middle of its answer/,
+  ],
 ];
 
-for (const [what, begun, told] of SILENT) {
+for (const [what, begun, timeouts, told] of SILENT) {
   test(`${what}, and then silence, is a time-out`, async (t) => {
     const server = await startSocketServer((socket) => {
       if (begun) socket.once('data', () => socket.write(begun));
@@ -115,8 +120,7 @@ for (const [what, begun, told] of SILENT) {
     t.after(() => server.close());
     const connections = createConnections();
     t.after(() => connections.close());
-    const { error } = await ask(connections, server.origin, { timeouts: { firstByteMs: 500, idleMs: 30 } })
-      .over;
+    const { error } = await ask(connections, server.origin, { timeouts }).over;
     const failure = networkError('up', error);
     assert.equal(failure.kind, 'upstream_timeout');
     assert.match(failure.message, told);
