@@ -13,7 +13,6 @@ import { Vault } from './control/veil.ts';
 import { closeServer, drain, OpenConnections } from './draining.ts';
 import { recompileSnapshot } from './gateway/compile-snapshot.ts';
 import { describeCredentials, probeCredential } from './gateway/credentials.ts';
-import { Deadlines } from './gateway/deadlines.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { LateCounts } from './gateway/late-counts.ts';
 import { RunningCalls } from './gateway/running-calls.ts';
@@ -46,6 +45,7 @@ import { TenantEnds } from './tenants/tenant-ends.ts';
 import { UpstreamObjects } from './tenants/upstream-objects.ts';
 import { TokenCounter } from './tokens/token-counter.ts';
 import { Connections } from './upstream/connections.ts';
+import { Deadlines } from './upstream/deadlines.ts';
 import type { ProviderDeclaration } from './upstream/provider.ts';
 import { listSecrets } from './upstream/secrets.ts';
 import type { SignInContext } from './upstream/sign-in/create-signer.ts';
@@ -121,7 +121,9 @@ export async function startApp(
     onProblem: (problem) => log.error(describeProblem(problem), `captures: ${problem.kind}`),
   });
   const tokens = new TokenCounter();
-  const connections = new Connections(Date.now);
+  const monotonicMs = () => performance.now();
+  const deadlines = new Deadlines(monotonicMs);
+  const connections = new Connections({ now: Date.now, monotonicMs, deadlines });
   const signIn: SignInContext = {
     now: Date.now,
     fetch,
@@ -191,7 +193,6 @@ export async function startApp(
   const first = compile(config);
   inForce.set(first.compiled);
   const lifecycle: Lifecycle = { phase: 'starting' };
-  const monotonicMs = () => performance.now();
   const gateway: Gateway = {
     snapshot: first.compiled.snapshot,
     connections,
@@ -210,7 +211,7 @@ export async function startApp(
     },
     log,
     calls: new RunningCalls(),
-    deadlines: new Deadlines(monotonicMs),
+    deadlines,
     objects: new UpstreamObjects(store, Date.now),
     uploads: {
       spool: new Spool(join(config.dataDirectory, 'spool'), SPOOL_BYTES),

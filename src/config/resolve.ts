@@ -28,8 +28,7 @@ export interface Timeouts {
 }
 
 /**
- * Generous towards models that think long before their first byte, or between two of them. These two are alike on
- * purpose: undici then keeps one timer a connection instead of making two a call.
+ * Generous towards models that think long before their first byte, or between two of them.
  */
 export const DEFAULT_TIMEOUTS: Readonly<Timeouts> = Object.freeze({
   connect: 5_000,

@@ -1,5 +1,6 @@
-import type { Dispatcher } from 'undici';
 import { GatewayError } from '../conversation/gateway-error.ts';
+import type { Timed } from '../upstream/deadlines.ts';
+import type { AnswerHeaders, ExchangeControl, ExchangeHandler } from '../upstream/exchange.ts';
 import { describeNetworkError, networkError } from '../upstream/network-errors.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
 import { describeReason } from '../upstream/sign-in/create-signer.ts';
@@ -9,7 +10,6 @@ import type { AttemptRecord } from '../usage/record.ts';
 import type { Call, Outcome, RunningAttempt } from './call.ts';
 import { chooseReceiver, isCommitting } from './choose-receiver.ts';
 import { noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
-import type { Timed } from './deadlines.ts';
 import { decompress } from './decompressing-receiver.ts';
 import { estimateUsage } from './estimate-usage.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
@@ -23,9 +23,6 @@ import { sendError, toGatewayError } from './respond.ts';
 import { noteStart, settleCall, setUsageAside } from './settle.ts';
 import { signableRequest } from './signable-request.ts';
 import { withoutSecrets } from './upstream-failure.ts';
-
-type Controller = Dispatcher.DispatchController;
-type Headers = Record<string, string | string[] | undefined>;
 
 /** Who makes attempts and is told how each of them ended: once, and at any time after it was begun, also at once. */
 export interface AttemptMaker {
@@ -53,7 +50,7 @@ export function prepareAttempt(
   return new Attempt(gateway, call, planned, request, maker);
 }
 
-class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAttempt, Timed, Waiting {
+class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed, Waiting {
   readonly #gateway: Gateway;
   readonly #call: Call;
   readonly #planned: PlannedAttempt;
@@ -62,7 +59,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
   readonly #record: AttemptRecord;
   /** Of the request, signed. */
   #headers: string[] = [];
-  #controller: Controller | undefined;
+  #exchange: ExchangeControl | undefined;
   #receiver: Receiver | undefined;
   /** The receiver, or the one behind the decompressor, where it may begin an answer that it does not have whole. */
   #committing: CommittingReceiver | undefined;
@@ -167,12 +164,12 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     this.#gateway.connections.dispatch(upstream, { origin, path, method, headers, body, timeouts }, this);
   }
 
-  onRequestStart(controller: Controller): void {
-    this.#controller = controller;
-    if (this.#finished) controller.abort(new Error('the call was over before its request was sent'));
+  onRequestStart(exchange: ExchangeControl): void {
+    this.#exchange = exchange;
+    if (this.#finished) exchange.abort(new Error('the call was over before its request was sent'));
   }
 
-  onResponseStart(_controller: Controller, status: number, headers: Headers): void {
+  onResponseStart(_exchange: ExchangeControl, status: number, headers: AnswerHeaders): void {
     if (this.#finished) return;
     this.#call.answeredMs = this.#gateway.monotonicMs();
     this.#record.status = status;
@@ -188,7 +185,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     }
   }
 
-  onResponseData(_controller: Controller, chunk: Buffer): void {
+  onResponseData(_exchange: ExchangeControl, chunk: Buffer): void {
     if (this.#finished) return;
     try {
       this.#receiver?.data(chunk);
@@ -207,7 +204,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     }
   }
 
-  onResponseError(_controller: Controller, error: Error): void {
+  onResponseError(_exchange: ExchangeControl, error: Error): void {
     if (this.#finished) return;
     if (error instanceof GatewayError) {
       // Not the connection's fault: what was being handed on had to end.
@@ -246,7 +243,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     const error = withoutSecrets(failure, this.#planned.account.secrets());
     this.#close(error.kind);
     noteFailure(this.#gateway, this.#planned, error);
-    if (!this.#answered) this.#controller?.abort(error);
+    if (!this.#answered) this.#exchange?.abort(error);
     if (!this.#call.committed) {
       this.#call.firstTokenMs = undefined;
       // What had been generated is used, whether the client ever sees it or not.
@@ -278,11 +275,11 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
   }
 
   pause(): void {
-    if (!this.#finished && this.#pauses++ === 0) this.#controller?.pause();
+    if (!this.#finished && this.#pauses++ === 0) this.#exchange?.pause();
   }
 
   resume(): void {
-    if (!this.#finished && --this.#pauses === 0) this.#controller?.resume();
+    if (!this.#finished && --this.#pauses === 0) this.#exchange?.resume();
   }
 
   run(step: () => void): void {
@@ -317,11 +314,11 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
   abandon(reason: Error): void {
     if (this.#finished) return;
     if (this.#receiver) this.#receiver.account();
-    // Without a controller the request was never sent, and nothing was used.
-    else if (this.#controller) this.#call.usage = estimateUsage(this.#call.body.length, 0);
+    // Without an exchange the request was never sent, and nothing was used.
+    else if (this.#exchange) this.#call.usage = estimateUsage(this.#call.body.length, 0);
     this.#close('cancelled');
     noteNothing(this.#planned);
-    this.#controller?.abort(reason);
+    this.#exchange?.abort(reason);
     this.#maker.answered(this.#planned);
   }
 
@@ -334,7 +331,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     if (this.#call.droppedOfAnswer?.length) this.#noteDropped(this.#call.droppedOfAnswer);
     this.#receiver?.dispose?.();
     // What held the provider back is gone: the rest of its answer is read and ignored, or its connection would stall.
-    if (this.#pauses > 0) this.#controller?.resume();
+    if (this.#pauses > 0) this.#exchange?.resume();
   }
 
   /** The header of a stream has gone before most of it is known: the log says it, too. */
@@ -360,7 +357,7 @@ class Attempt implements Dispatcher.DispatchHandler, AttemptControl, RunningAtte
     }
   }
 
-  #takeAnswer(headers: Headers): Receiver {
+  #takeAnswer(headers: AnswerHeaders): Receiver {
     const { standing } = this.#planned.account;
     if (standing.watched && !standing.trial) noteAcceptance(this.#gateway, this.#planned);
     claimNamed(this.#gateway, this.#call, this.#planned);

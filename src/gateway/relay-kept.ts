@@ -1,19 +1,16 @@
 import type { ServerResponse } from 'node:http';
-import type { Dispatcher } from 'undici';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { KeptAtProvider } from '../responses/kept-response.ts';
 import type { Target } from '../routing/target.ts';
 import type { Method } from '../upstream/connections.ts';
 import { findEndpoint, pathSegment } from '../upstream/endpoint.ts';
+import type { AnswerHeaders, ExchangeControl, ExchangeHandler } from '../upstream/exchange.ts';
 import { networkError } from '../upstream/network-errors.ts';
 import type { Account } from '../upstream/upstream.ts';
 import { credentialsRejected, inUse, noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import { logFailedAnswer, MAX_ERROR_BYTES, readFailedAnswer, withoutSecrets } from './upstream-failure.ts';
-
-type Controller = Dispatcher.DispatchController;
-type Headers = Record<string, string | string[] | undefined>;
 
 /** What is asked of the provider that keeps a response. */
 export interface KeptRequest {
@@ -90,16 +87,16 @@ interface Settle {
 }
 
 /** Relays a good answer to the client, and collects any other. */
-class KeptRelay implements Dispatcher.DispatchHandler {
+class KeptRelay implements ExchangeHandler {
   readonly #gateway: Gateway;
   readonly #place: Place;
   readonly #dialect: Dialect;
   readonly #response: ServerResponse;
   readonly #requestId: string;
   readonly #settle: Settle;
-  #controller: Controller | undefined;
+  #exchange: ExchangeControl | undefined;
   #status = 0;
-  #headers: Headers = {};
+  #headers: AnswerHeaders = {};
   #failed: Buffer[] = [];
   #failedBytes = 0;
 
@@ -119,19 +116,19 @@ class KeptRelay implements Dispatcher.DispatchHandler {
     this.#settle = settle;
     response.on('close', () => {
       if (response.writableFinished) return;
-      this.#controller?.abort(new Error('the client closed the connection'));
+      this.#exchange?.abort(new Error('the client closed the connection'));
       noteNothing(place);
       settle.resolve();
     });
-    response.on('drain', () => this.#controller?.resume());
+    response.on('drain', () => this.#exchange?.resume());
   }
 
-  onRequestStart(controller: Controller): void {
-    this.#controller = controller;
-    if (this.#response.destroyed) controller.abort(new Error('the client closed the connection'));
+  onRequestStart(exchange: ExchangeControl): void {
+    this.#exchange = exchange;
+    if (this.#response.destroyed) exchange.abort(new Error('the client closed the connection'));
   }
 
-  onResponseStart(_controller: Controller, status: number, headers: Headers): void {
+  onResponseStart(_exchange: ExchangeControl, status: number, headers: AnswerHeaders): void {
     this.#status = status;
     this.#headers = headers;
     if (!this.#isGood) return;
@@ -148,9 +145,9 @@ class KeptRelay implements Dispatcher.DispatchHandler {
     ]);
   }
 
-  onResponseData(controller: Controller, chunk: Buffer): void {
+  onResponseData(exchange: ExchangeControl, chunk: Buffer): void {
     if (!this.#isGood) this.#collect(chunk);
-    else if (!this.#response.write(chunk)) controller.pause();
+    else if (!this.#response.write(chunk)) exchange.pause();
   }
 
   onResponseEnd(): void {
@@ -163,7 +160,7 @@ class KeptRelay implements Dispatcher.DispatchHandler {
     this.#settle.resolve();
   }
 
-  onResponseError(_controller: Controller, error: Error): void {
+  onResponseError(_exchange: ExchangeControl, error: Error): void {
     noteNothing(this.#place);
     if (this.#response.headersSent) this.#response.destroy();
     else this.#settle.reject(networkError(this.#place.target.upstream.name, error));

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
+import type { Timed } from '../upstream/deadlines.ts';
 import type { Call } from './call.ts';
-import type { Timed } from './deadlines.ts';
 import type { Gateway } from './gateway.ts';
 import type { AttemptControl } from './receiver.ts';
 import { beginStream } from './respond.ts';

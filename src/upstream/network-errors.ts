@@ -1,20 +1,44 @@
 import { errors } from 'undici';
 import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 
-/** Network failures by the code of Node or undici, with the words for the caller. */
-const NETWORK_ERRORS: Record<string, { kind: ErrorKind; message: string }> = {
-  UND_ERR_CONNECT_TIMEOUT: { kind: 'upstream_timeout', message: 'could not be connected to in time' },
-  UND_ERR_HEADERS_TIMEOUT: { kind: 'upstream_timeout', message: 'did not begin to answer in time' },
-  UND_ERR_BODY_TIMEOUT: { kind: 'upstream_timeout', message: 'stopped sending in the middle of its answer' },
-  UND_ERR_SOCKET: {
-    kind: 'upstream_unavailable',
-    message: 'closed the connection before its answer was complete',
-  },
+type Failure = { kind: ErrorKind; message: string };
+
+const CONNECT_TIMEOUT: Failure = { kind: 'upstream_timeout', message: 'could not be connected to in time' };
+const FIRST_BYTE_TIMEOUT: Failure = { kind: 'upstream_timeout', message: 'did not begin to answer in time' };
+const IDLE_TIMEOUT: Failure = {
+  kind: 'upstream_timeout',
+  message: 'stopped sending in the middle of its answer',
+};
+const CLOSED_EARLY: Failure = {
+  kind: 'upstream_unavailable',
+  message: 'closed the connection before its answer was complete',
+};
+const HEADERS_OVERFLOW: Failure = {
+  kind: 'upstream_unavailable',
+  message: 'sent more headers than are taken',
+};
+const NOT_HTTP: Failure = {
+  kind: 'upstream_unavailable',
+  message: 'answered with something that is not HTTP',
+};
+
+/** By the code of a connection of ours, of Node or (uploads) of undici, with the words for the caller. */
+const NETWORK_ERRORS: Record<string, Failure> = {
+  CONNECT_TIMEOUT,
+  FIRST_BYTE_TIMEOUT,
+  IDLE_TIMEOUT,
+  CLOSED_EARLY,
+  HEADERS_OVERFLOW,
+  NOT_HTTP,
+  UND_ERR_CONNECT_TIMEOUT: CONNECT_TIMEOUT,
+  UND_ERR_HEADERS_TIMEOUT: FIRST_BYTE_TIMEOUT,
+  UND_ERR_BODY_TIMEOUT: IDLE_TIMEOUT,
+  UND_ERR_SOCKET: CLOSED_EARLY,
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: {
     kind: 'upstream_unavailable',
     message: 'sent an answer of another length than it announced',
   },
-  UND_ERR_HEADERS_OVERFLOW: { kind: 'upstream_unavailable', message: 'sent more headers than are taken' },
+  UND_ERR_HEADERS_OVERFLOW: HEADERS_OVERFLOW,
   ECONNREFUSED: { kind: 'upstream_unavailable', message: 'refused the connection' },
   ECONNRESET: { kind: 'upstream_unavailable', message: 'reset the connection' },
   EPIPE: { kind: 'upstream_unavailable', message: 'closed the connection' },
@@ -31,10 +55,7 @@ export function networkError(provider: string, error: unknown): GatewayError {
   const known = NETWORK_ERRORS[code];
   if (known)
     return new GatewayError(known.kind, `The provider '${provider}' ${known.message}.`, { cause: error });
-  const message =
-    error instanceof errors.HTTPParserError
-      ? 'answered with something that is not HTTP'
-      : 'could not be reached';
+  const message = error instanceof errors.HTTPParserError ? NOT_HTTP.message : 'could not be reached';
   return new GatewayError('upstream_unavailable', `The provider '${provider}' ${message}.`, { cause: error });
 }
 

@@ -43,7 +43,7 @@ export interface Account {
   /** Path of the base URL without a trailing slash. */
   basePath: string;
   settings: Settings;
-  /** The headers of every request, as the flat list that undici writes fastest. */
+  /** The headers of every request, names and values in turns. */
   headers: string[];
   /** Makes what further headers a request needs. Absent: the credential, if any, is in `headers` already. */
   signer: Signer | undefined;

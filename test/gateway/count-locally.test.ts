@@ -8,13 +8,13 @@ import { messages } from '../../src/dialects/messages/index.ts';
 import { countPassThrough } from '../../src/dialects/messages/pass-through.ts';
 import { Call } from '../../src/gateway/call.ts';
 import { compileSnapshot } from '../../src/gateway/compile-snapshot.ts';
-import { Deadlines } from '../../src/gateway/deadlines.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { handleCall } from '../../src/gateway/handle-call.ts';
 import { RunningCalls } from '../../src/gateway/running-calls.ts';
 import { CounterBook } from '../../src/quotas/counters.ts';
 import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
 import { Connections } from '../../src/upstream/connections.ts';
+import { Deadlines } from '../../src/upstream/deadlines.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
 import type { Waiting } from '../../src/usage/journal.ts';
 import { PriceBook } from '../../src/usage/prices.ts';
@@ -30,7 +30,8 @@ const snapshot = compileSnapshot({
   signIn: NO_SIGN_IN,
   counters: new CounterBook(),
 });
-const connections = new Connections(Date.now);
+const monotonicMs = () => performance.now();
+const connections = new Connections({ now: Date.now, monotonicMs, deadlines: new Deadlines(monotonicMs) });
 const records: UsageRecord[] = [];
 const log = {
   info: () => {},

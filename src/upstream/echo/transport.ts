@@ -1,28 +1,29 @@
-import { STATUS_CODES } from 'node:http';
-import type { Dispatcher } from 'undici';
+import type { ExchangeControl, ExchangeHandler } from '../exchange.ts';
 import { answerRequest, type EchoAnswer } from './answer.ts';
 
 /** Others get their turn after so many chunks. */
 const CHUNKS_PER_TURN = 4;
 
 /**
- * Stands in for `Dispatcher.dispatch` of undici where the provider is this process: answers
+ * Stands in for a connection where the provider is this process: answers
  * `POST …/chat/completions` and `POST …/embeddings` by the echo model. As over a connection, the answer comes in
- * later turns of the event loop, waits while the controller is paused, and ends in `onResponseError` when aborted.
+ * later turns of the event loop, waits while the exchange is paused, and ends in `onResponseError` when aborted.
  * `created` dates the answer, in Unix seconds.
  */
-export function dispatchEcho(
-  request: Dispatcher.DispatchOptions,
-  handler: Dispatcher.DispatchHandler,
-  created: number,
-): boolean {
+export function dispatchEcho(request: EchoRequest, handler: ExchangeHandler, created: number): void {
   new EchoExchange(handler).start(() =>
     answerRequest(request.method, request.path, readBody(request.body), created),
   );
-  return true;
 }
 
-function readBody(body: Dispatcher.DispatchOptions['body']): string {
+/** What the echo model reads of a request. */
+export interface EchoRequest {
+  method: string;
+  path: string;
+  body: unknown;
+}
+
+function readBody(body: EchoRequest['body']): string {
   if (typeof body === 'string') return body;
   if (body instanceof Uint8Array)
     return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString();
@@ -30,25 +31,16 @@ function readBody(body: Dispatcher.DispatchOptions['body']): string {
 }
 
 /** One request and its answer. */
-class EchoExchange implements Dispatcher.DispatchController {
-  readonly #handler: Dispatcher.DispatchHandler;
+class EchoExchange implements ExchangeControl {
+  readonly #handler: ExchangeHandler;
   #chunks: Iterator<string> | undefined;
   #nextTurn: NodeJS.Immediate | undefined;
   #paused = false;
-  #abortReason: Error | null = null;
   #over = false;
   #failed = false;
 
-  constructor(handler: Dispatcher.DispatchHandler) {
+  constructor(handler: ExchangeHandler) {
     this.#handler = handler;
-  }
-
-  get aborted(): boolean {
-    return this.#abortReason !== null;
-  }
-
-  get reason(): Error | null {
-    return this.#abortReason;
   }
 
   get paused(): boolean {
@@ -56,7 +48,7 @@ class EchoExchange implements Dispatcher.DispatchController {
   }
 
   start(makeAnswer: () => EchoAnswer): void {
-    this.#guard(() => this.#handler.onRequestStart?.(this, {}));
+    this.#guard(() => this.#handler.onRequestStart(this));
     this.#continueLater(() => this.#begin(makeAnswer()));
   }
 
@@ -72,13 +64,12 @@ class EchoExchange implements Dispatcher.DispatchController {
 
   abort(reason: Error): void {
     if (this.#over) return;
-    this.#abortReason = reason;
     this.#fail(reason);
   }
 
   #begin({ status, headers, chunks }: EchoAnswer): void {
     this.#chunks = chunks[Symbol.iterator]();
-    this.#handler.onResponseStart?.(this, status, headers, STATUS_CODES[status] ?? '');
+    this.#handler.onResponseStart(this, status, headers);
     this.#continueLater(() => this.#pump());
   }
 
@@ -88,10 +79,10 @@ class EchoExchange implements Dispatcher.DispatchController {
       const next = this.#chunks?.next();
       if (!next || next.done) {
         this.#over = true;
-        this.#handler.onResponseEnd?.(this, {});
+        this.#handler.onResponseEnd(this);
         return;
       }
-      this.#handler.onResponseData?.(this, Buffer.from(next.value));
+      this.#handler.onResponseData(this, Buffer.from(next.value));
     }
     this.#continueLater(() => this.#pump());
   }
@@ -105,7 +96,7 @@ class EchoExchange implements Dispatcher.DispatchController {
     });
   }
 
-  /** As with undici, what a handler throws ends its exchange. */
+  /** As over a connection, what a handler throws ends its exchange. */
   #guard(step: () => void): void {
     try {
       step();
@@ -120,6 +111,6 @@ class EchoExchange implements Dispatcher.DispatchController {
     this.#failed = true;
     this.#over = true;
     if (this.#nextTurn) clearImmediate(this.#nextTurn);
-    this.#handler.onResponseError?.(this, error);
+    this.#handler.onResponseError(this, error);
   }
 }

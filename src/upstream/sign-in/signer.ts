@@ -13,7 +13,7 @@ export interface SignableRequest {
 /** Makes the headers that carry the credential where they differ from request to request, or change with time. */
 export interface Signer {
   /**
-   * The headers, as undici's flat list; `content-type: application/json` and `host` go beside them.
+   * The headers, names and values in turns; `content-type: application/json` and `host` go beside them.
    *
    * @throws GatewayError `upstream_unavailable` where there is no credential to be had; its `cause` is for the operator.
    */

@@ -1,26 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Dispatcher } from 'undici';
 import { collectEvents } from '../../../src/conversation/collect.ts';
 import type { Completion } from '../../../src/conversation/completion.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../../src/conversation/json.ts';
 import { chat } from '../../../src/dialects/chat/index.ts';
 import { dispatchEcho } from '../../../src/upstream/echo/transport.ts';
-
-type Controller = Dispatcher.DispatchController;
+import type { ExchangeControl, ExchangeHandler } from '../../../src/upstream/exchange.ts';
 
 const CREATED = 1_800_000_000;
 
 /** Takes an answer down as it comes. */
-class Recorder implements Dispatcher.DispatchHandler {
+class Recorder implements ExchangeHandler {
   /** The names of the callbacks, in order. */
   readonly calls: string[] = [];
   readonly done: Promise<void>;
-  controller: Controller | undefined;
+  controller: ExchangeControl | undefined;
   status = 0;
   headers: Record<string, string | string[] | undefined> = {};
-  statusMessage: string | undefined;
   chunks: string[] = [];
   error: Error | undefined;
   #finish: () => void = () => undefined;
@@ -41,17 +38,17 @@ class Recorder implements Dispatcher.DispatchHandler {
     return value;
   }
 
-  onRequestStart(controller: Controller): void {
+  onRequestStart(controller: ExchangeControl): void {
     this.calls.push('requestStart');
     this.controller = controller;
   }
 
-  onResponseStart(_: Controller, status: number, headers: Recorder['headers'], statusMessage?: string): void {
+  onResponseStart(_: ExchangeControl, status: number, headers: Recorder['headers']): void {
     this.calls.push('responseStart');
-    Object.assign(this, { status, headers, statusMessage });
+    Object.assign(this, { status, headers });
   }
 
-  onResponseData(_: Controller, chunk: Buffer): void {
+  onResponseData(_: ExchangeControl, chunk: Buffer): void {
     if (this.calls.at(-1) !== 'data') this.calls.push('data');
     this.chunks.push(chunk.toString());
   }
@@ -61,7 +58,7 @@ class Recorder implements Dispatcher.DispatchHandler {
     this.#finish();
   }
 
-  onResponseError(_: Controller, error: Error): void {
+  onResponseError(_: ExchangeControl, error: Error): void {
     this.calls.push('error');
     this.error = error;
     this.#finish();
@@ -107,7 +104,6 @@ function readStream(stream: string): Completion {
 test('a chat completion comes as JSON', async () => {
   const answer = await ask(CHAT, chatRequest('Hello there'));
   assert.equal(answer.status, 200);
-  assert.equal(answer.statusMessage, 'OK');
   assert.equal(answer.headers['content-type'], 'application/json');
   assert.equal(answer.headers['content-length'], String(Buffer.byteLength(answer.text)));
   const [choice] = chat.decodeResponse(answer.json).choices;
@@ -247,7 +243,7 @@ test('a stream comes a few events at a turn, so that others get theirs', async (
 
 test('nothing comes while the controller is paused, and everything after', async () => {
   class Pausing extends Recorder {
-    override onResponseData(controller: Controller, chunk: Buffer): void {
+    override onResponseData(controller: ExchangeControl, chunk: Buffer): void {
       super.onResponseData(controller, chunk);
       if (this.chunks.length % 50 === 0) controller.pause();
     }
@@ -272,7 +268,7 @@ test('nothing comes while the controller is paused, and everything after', async
 
 test('paused before its start, an answer says its status and waits', async () => {
   class Waiting extends Recorder {
-    override onRequestStart(controller: Controller): void {
+    override onRequestStart(controller: ExchangeControl): void {
       super.onRequestStart(controller);
       controller.pause();
     }
@@ -288,7 +284,7 @@ test('paused before its start, an answer says its status and waits', async () =>
 test('aborted in the middle of a stream, it ends in that error and gives nothing more', async () => {
   const reason = new Error('the client left');
   class Aborting extends Recorder {
-    override onResponseData(controller: Controller, chunk: Buffer): void {
+    override onResponseData(controller: ExchangeControl, chunk: Buffer): void {
       super.onResponseData(controller, chunk);
       if (this.chunks.length === 7) controller.abort(reason);
     }
@@ -298,8 +294,6 @@ test('aborted in the middle of a stream, it ends in that error and gives nothing
   for (let turn = 0; turn < 5; turn += 1) await nextTurn();
   assert.equal(recorder.chunks.length, 7);
   assert.equal(recorder.error, reason);
-  assert.equal(recorder.controller?.aborted, true);
-  assert.equal(recorder.controller?.reason, reason);
   assert.deepEqual(recorder.calls, ['requestStart', 'responseStart', 'data', 'error']);
 });
 
@@ -321,7 +315,6 @@ test('aborted before the answer or while paused, it ends at once', async () => {
 test('to abort what is over changes nothing', async () => {
   const recorder = await ask(CHAT, chatRequest('Hi'));
   recorder.controller?.abort(new Error('late'));
-  assert.equal(recorder.controller?.aborted, false);
   assert.equal(recorder.calls.at(-1), 'end');
 });
 

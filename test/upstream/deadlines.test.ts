@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Deadlines, type Timed } from '../../src/gateway/deadlines.ts';
+import { Deadlines, type Timed } from '../../src/upstream/deadlines.ts';
 
 class Attempt implements Timed {
   dueMs = 0;

@@ -1,0 +1,115 @@
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import type { Deadlines } from '../deadlines.ts';
+import type { ExchangeHandler } from '../exchange.ts';
+import { Connection, type ConnectionHome, type OutgoingRequest } from './connection.ts';
+
+/** What all connections share. */
+export interface OriginContext {
+  deadlines: Deadlines;
+  /** Milliseconds. */
+  monotonicMs(): number;
+  /** Whom TLS trusts, where not those whom Node does. */
+  ca?: string | undefined;
+}
+
+/** After how long without traffic the operating system asks whether the other side is still there. */
+const PROBE_AFTER_MS = 60_000;
+
+/**
+ * What every socket reads into: each read is handed on before the next one begins, so one buffer does for all of
+ * them. Where reads are begun ahead of their data (Windows), each connection has its own.
+ */
+const READ_BYTES = 64 * 1024;
+const sharedBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
+
+/**
+ * The connections to one scheme, host and port. As many as there are calls at once: a provider's slow answers must not
+ * queue ours. No pipelining: one stream would block the next. The one that was used last is used next, so that those
+ * that are too many are given up when their time is over.
+ */
+export class Origin implements ConnectionHome {
+  readonly deadlines: Deadlines;
+  /** For the header `host`. */
+  readonly host: string;
+  readonly #context: OriginContext;
+  readonly #url: URL;
+  readonly #connectMs: number;
+  readonly #idle: Connection[] = [];
+  readonly #all = new Set<Connection>();
+  /** Lets the next TLS connection begin sooner (RFC 8446 2.2). */
+  #session: Buffer | undefined;
+
+  constructor(origin: string, connectMs: number, context: OriginContext) {
+    this.#url = new URL(origin);
+    this.host = this.#url.host;
+    this.#connectMs = connectMs;
+    this.#context = context;
+    this.deadlines = context.deadlines;
+  }
+
+  dispatch(request: OutgoingRequest, handler: ExchangeHandler): void {
+    const connection = this.#idle.pop() ?? this.#connect();
+    connection.send(request, handler);
+  }
+
+  /** Ends all connections, also those that are in use. */
+  destroy(): void {
+    for (const connection of [...this.#all]) connection.destroy();
+  }
+
+  monotonicMs(): number {
+    return this.#context.monotonicMs();
+  }
+
+  takeBack(connection: Connection): void {
+    this.#idle.push(connection);
+  }
+
+  forget(connection: Connection): void {
+    this.#all.delete(connection);
+    const at = this.#idle.lastIndexOf(connection);
+    if (at >= 0) this.#idle.splice(at, 1);
+  }
+
+  #connect(): Connection {
+    const connection = new Connection(this, this.#connectMs, (made) => this.#open(made));
+    this.#all.add(connection);
+    return connection;
+  }
+
+  #open(connection: Connection): Socket {
+    const { protocol, hostname, port } = this.#url;
+    const buffer = process.platform === 'win32' ? Buffer.allocUnsafeSlow(READ_BYTES) : sharedBuffer;
+    const onread = {
+      buffer,
+      callback(length: number): boolean {
+        connection.read(buffer, length);
+        return true;
+      },
+    };
+    const host = hostname.replace(/^\[|\]$/g, '');
+    const isTls = protocol === 'https:';
+    const address = { host, port: Number(port) || (isTls ? 443 : 80), onread };
+    const socket = isTls ? this.#openTls(address) : connectTcp(address);
+    socket.once(isTls ? 'secureConnect' : 'connect', () => connection.connected());
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, PROBE_AFTER_MS);
+    return socket;
+  }
+
+  #openTls(address: ConnectionOptions & { host: string }): Socket {
+    const socket = connectTls({
+      ...address,
+      ALPNProtocols: ['http/1.1'],
+      // An address is no name (RFC 6066 3).
+      ...(isIP(address.host) ? {} : { servername: address.host }),
+      ...(this.#session ? { session: this.#session } : {}),
+      ...(this.#context.ca ? { ca: this.#context.ca } : {}),
+    });
+    socket.on('session', (session) => {
+      this.#session = session;
+    });
+    return socket;
+  }
+}

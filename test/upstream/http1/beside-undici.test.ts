@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Pool } from 'undici';
+import { type Answer, anyAnswer, writeAnswer } from '../../support/any-answer.ts';
+import { startByteServer } from '../../support/byte-server.ts';
+import { ask, createConnections, ExchangeRecorder } from '../../support/exchange-recorder.ts';
+import { scale } from '../../support/scale.ts';
+
+/** What undici does otherwise, though RFC 9112 allows it: it refuses 100, and spaces around what is behind a chunk's size. */
+const common = anyAnswer.map((answer) => ({
+  ...answer,
+  interim: [],
+  chunks: answer.chunks.map((chunk) => ({ ...chunk, extension: chunk.extension.replaceAll(' ', '') })),
+}));
+
+type Outcome = { status: number; headers: object; body: string } | 'failed';
+
+let wire: Buffer = Buffer.alloc(0);
+let cuts: number[] = [];
+const server = await startByteServer((socket) => {
+  let from = 0;
+  for (const to of [...cuts, wire.length]) {
+    socket.write(wire.subarray(from, to));
+    from = to;
+  }
+  socket.end();
+});
+const connections = createConnections();
+const pool = new Pool(server.origin);
+test.after(async () => {
+  await connections.close();
+  await pool.destroy();
+  await server.close();
+});
+
+function outcomeOf({ error, status, headers, text }: ExchangeRecorder): Outcome {
+  return error ? 'failed' : { status, headers: { ...headers }, body: text };
+}
+
+async function compare(): Promise<{ ours: Outcome; undicis: Outcome }> {
+  const own = ask(connections, server.origin);
+  const other = new ExchangeRecorder();
+  pool.dispatch({ path: '/', method: 'POST', body: '' }, other);
+  await Promise.all([own.over, other.over]);
+  return { ours: outcomeOf(own), undicis: outcomeOf(other) };
+}
+
+function cutsOf(fractions: readonly number[]): number[] {
+  return fractions.map((fraction) => Math.floor(fraction * wire.length)).sort((a, b) => a - b);
+}
+
+const fraction = fc.double({ min: 0, max: 0.999, noNaN: true });
+const fractions = fc.array(fraction, { maxLength: 5 });
+
+test('what is well formed is read as undici reads it', async () => {
+  const property = fc.asyncProperty(common, fractions, async (answer: Answer, at) => {
+    wire = writeAnswer(answer);
+    cuts = cutsOf(at);
+    const { ours, undicis } = await compare();
+    assert.notEqual(ours, 'failed');
+    assert.deepEqual(ours, undicis);
+  });
+  await fc.assert(property, { numRuns: scale({ sample: 300, heavy: 5_000 }) });
+});
+
+/** Bytes that mean something to a parser, and some that mean nothing. */
+const splice = fc.record({
+  at: fraction,
+  removed: fc.nat(3),
+  put: fc.constantFrom(
+    '',
+    '\r',
+    '\n',
+    '\r\n',
+    '\0',
+    ' ',
+    ':',
+    ';',
+    '0',
+    'f',
+    '\r\n\r\n',
+    'content-length: 3\r\n',
+    '\x80',
+  ),
+});
+
+test('what is broken is refused, or read as undici reads it: never otherwise', async () => {
+  const splices = fc.array(splice, { minLength: 1, maxLength: 3 });
+  let refused = 0;
+  let read = 0;
+  const property = fc.asyncProperty(common, splices, fractions, async (answer: Answer, changes, at) => {
+    wire = writeAnswer(answer);
+    for (const { at: place, removed, put } of changes) {
+      const start = Math.floor(place * wire.length);
+      wire = Buffer.concat([
+        wire.subarray(0, start),
+        Buffer.from(put, 'latin1'),
+        wire.subarray(start + removed),
+      ]);
+    }
+    cuts = cutsOf(at);
+    const { ours, undicis } = await compare();
+    if (ours === 'failed') {
+      refused += 1;
+      return;
+    }
+    read += 1;
+    assert.deepEqual(ours, undicis, JSON.stringify(wire.toString('latin1')));
+  });
+  await fc.assert(property, { numRuns: scale({ sample: 500, heavy: 10_000 }) });
+  assert.ok(refused > 0 && read > 0);
+});
