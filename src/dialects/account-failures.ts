@@ -94,15 +94,18 @@ const ACCOUNT_FAILURES: readonly AccountFailure[] = [
   },
 ];
 
-/** What a refusal says of our account, where its status does not say it. */
+/**
+ * What a refusal says of our account, where its status does not say it. Without a status, as inside a stream, its code or its sentence
+ * says it alone.
+ */
 export function accountMeaning(
   dialect: DialectName,
-  status: number,
+  status: number | undefined,
   { code, message }: UpstreamFailure,
 ): AccountMeaning | undefined {
   return ACCOUNT_FAILURES.find(
     (row) =>
-      row.statuses.includes(status) &&
+      (status === undefined || row.statuses.includes(status)) &&
       row.dialects.includes(dialect) &&
       (row.codes === undefined || (code !== undefined && row.codes.includes(code))) &&
       (row.message === undefined || row.message.test(message)),

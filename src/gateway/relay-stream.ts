@@ -72,8 +72,12 @@ export class StreamRelay implements CommittingReceiver {
     this.accountFailure();
     settleCall(this.#gateway, this.#call, error.kind, 200);
     const events = this.#failureEvents;
-    const said = events ? this.#withoutSecrets(events) : Buffer.alloc(0);
-    const isTold = events !== undefined && this.#scanner.failureIsTold;
+    const { failureIsTold, cutsFailure } = this.#scanner;
+    // What the provider says of our account would look like something about the caller's key or quota.
+    const isReplaced = error.retryable === false && cutsFailure !== true;
+    const isTold = events !== undefined && failureIsTold && !isReplaced;
+    const kept = events && failureIsTold && isReplaced ? beforeFailure(events) : events;
+    const said = kept ? this.#withoutSecrets(kept) : Buffer.alloc(0);
     this.#commit.end(isTold ? said : Buffer.concat([said, Buffer.from(this.#lastWords(error))]));
   }
 

@@ -160,12 +160,13 @@ class ResponsesStreamScanner implements StreamScanner {
       this.failure ??= eventFailure(event, data, eventField(text, 'event'));
       return;
     }
-    this.#sequence++;
     const type = typeof event['type'] === 'string' ? event['type'] : (eventField(text, 'event') ?? '');
     const failed = this.failure !== undefined;
     this.#note(type, event);
     // Whatever is no event at all tells nobody anything.
     if (!failed && this.failure) this.failureIsTold = true;
+    // Where one that tells of a failure is replaced, its number is free.
+    if (!this.failure) this.#sequence++;
   }
 
   #note(type: string, event: JsonObject): void {

@@ -242,7 +242,6 @@ const ERRORS: [type: string, kind: ErrorKind][] = [
   ['api_error', 'upstream_unavailable'],
   ['timeout_error', 'upstream_timeout'],
   ['invalid_request_error', 'upstream_rejected'],
-  ['authentication_error', 'upstream_unavailable'],
   ['an_error_to_come', 'upstream_unavailable'],
 ];
 for (const [type, kind] of ERRORS) {
@@ -252,6 +251,12 @@ for (const [type, kind] of ERRORS) {
     assert.deepEqual(failure(events), { kind, message: 'Sorry' });
   });
 }
+
+test("what an authentication_error inside the stream says is for the operator alone: it may quote the gateway's key", () => {
+  const error = { type: 'error', error: { type: 'authentication_error', message: 'invalid x-api-key' } };
+  const message = "The provider did not accept the gateway's own credentials.";
+  assert.deepEqual(failure(decodeEvents([start(), error])), { kind: 'upstream_unavailable', message });
+});
 
 const BROKEN_OFF: [name: string, chunks: (string | JsonObject)[], words: RegExp][] = [
   ['nothing at all', [], /broke off/],
