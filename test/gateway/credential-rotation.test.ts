@@ -73,7 +73,9 @@ async function setUp(context: TestContext, accepts: string[], provider: object, 
     });
     const text = await answer.text();
     const { headers } = answer;
-    const [attempts, shouldRetry] = ['x-fairlead-attempts', 'x-should-retry'].map((name) => headers.get(name));
+    const [attempts, shouldRetry] = ['x-fairlead-attempts', 'x-should-retry'].map((name) =>
+      headers.get(name),
+    );
     return { status: answer.status, text, attempts, shouldRetry };
   };
   const events = async (kind: string): Promise<Alarm[]> => {

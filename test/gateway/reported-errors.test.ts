@@ -185,6 +185,28 @@ test('events of a Responses stream count on where our words replace those about 
   assert.doesNotMatch(told.text, /insufficient_quota/);
 });
 
+const PADDING = ': keep-alive\n\n'.repeat(20_000);
+
+for (const [what, rest] of [
+  ['nothing', ''],
+  ['an error alone', named({ type: 'error', code: 'server_error', message: 'Oh' } as { type: string })],
+]) {
+  test(`a Responses stream that began with comments and ends with ${what} has its failed response`, async () => {
+    const { text } = await breakOff(DOORS.responses, PADDING, rest ?? '');
+    const events = [...text.matchAll(/^data: (.*)$/gm)].map(([, json = '']) => JSON.parse(json));
+    assert.deepEqual(
+      events.map(({ type, sequence_number: number }) => [type, number]),
+      [
+        ['error', 0],
+        ['response.failed', 1],
+      ],
+    );
+    const { id, model, status, error } = events[1].response;
+    assert.match(id, /^resp_\w+/);
+    assert.deepEqual([model, status, error.code], ['x', 'failed', 'server_error']);
+  });
+}
+
 /** What the client gets of a stream of which it has seen the beginning when the rest comes. */
 async function breakOff({ path, body }: Door, beginning: string, rest: string) {
   const isSeen = Promise.withResolvers<void>();
