@@ -297,6 +297,20 @@ test('servers that open no blocks are understood', () => {
   assert.deepEqual(completion.choices[0]?.parts, [{ type: 'text', text: 'Hi' }]);
 });
 
+test('why a model refused is its refusal, and once more the field where this dialect is written', () => {
+  const stop_details = { type: 'refusal', category: 'cyber', explanation: 'Not this.' };
+  const last = { type: 'message_delta', delta: { stop_reason: 'refusal', stop_details }, usage: {} };
+  const events = decodeEvents([start(), ...words(0, 'Hi'), last, { type: 'message_stop' }]);
+  assert.deepEqual(
+    events.flatMap((event) => (event.type === 'part_delta' ? [event.delta] : [])),
+    ['Hi', 'Not this.'],
+  );
+  const encoder = messages.streamEncoder({ includeUsage: false });
+  const written = events.map((event) => encoder.push(event)).join('');
+  assert.equal(written.match(/Not this/g)?.length, 1);
+  assert.match(written, /"stop_details":\{[^}]*"explanation":"Not this\."/);
+});
+
 test('what only this dialect says of an answer is kept, from the start and the end', () => {
   const { completion } = decodeStream([
     start({ container: { id: 'c' } }),
