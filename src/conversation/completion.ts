@@ -47,6 +47,14 @@ export type FinishReason =
  * come in that order, and parts of one choice may overlap (parallel tool calls of some servers do).
  * Well-formed: one `start` first; each part ended before its choice's `finish`; `end` or `error` last.
  */
+/** How an answer is named, attributed and dated. */
+export interface AnswerHead {
+  id: string;
+  model: string;
+  /** Unix seconds. */
+  created?: number;
+}
+
 export type CompletionEvent =
   | { type: 'start'; id: string; model: string; created?: number; extra?: Extra }
   /** `value` has its text or arguments empty, or (media, opaque) is whole. */
@@ -67,5 +75,6 @@ export type CompletionEvent =
   | { type: 'finish'; choice: number; reason: FinishReason; stopSequence?: string; extra?: Extra }
   /** The newest totals; a later one replaces an earlier one. */
   | { type: 'usage'; usage: Usage }
-  | { type: 'error'; error: GatewayError }
+  /** `head`: what the answer goes by where its provider never began it. */
+  | { type: 'error'; error: GatewayError; head?: AnswerHead }
   | { type: 'end'; extra?: Extra };

@@ -58,6 +58,20 @@ const ACCOUNT_FAILURES: readonly AccountFailure[] = [
     message: /\bsuspended due to insufficient balance\b/i,
   },
   {
+    // Fireworks: what its account may spend in a month is spent, or a bill is not paid.
+    meaning: 'payment',
+    dialects: OF_OPENAI,
+    statuses: [412],
+    message: /^Account \S+ is suspended\b/,
+  },
+  {
+    // OpenRouter: what the key may spend is spent, in all or in its period; 402 is about the account's credit.
+    meaning: 'payment',
+    dialects: OF_OPENAI,
+    statuses: [403],
+    message: /^Key limit exceeded\b/,
+  },
+  {
     // Anthropic: both are an `invalid_request_error` like any other.
     meaning: 'payment',
     dialects: ['messages'],
@@ -94,15 +108,18 @@ const ACCOUNT_FAILURES: readonly AccountFailure[] = [
   },
 ];
 
-/** What a refusal says of our account, where its status does not say it. */
+/**
+ * What a refusal says of our account, where its status does not say it. Without a status, as inside a stream, its code or its sentence
+ * says it alone.
+ */
 export function accountMeaning(
   dialect: DialectName,
-  status: number,
+  status: number | undefined,
   { code, message }: UpstreamFailure,
 ): AccountMeaning | undefined {
   return ACCOUNT_FAILURES.find(
     (row) =>
-      row.statuses.includes(status) &&
+      (status === undefined || row.statuses.includes(status)) &&
       row.dialects.includes(dialect) &&
       (row.codes === undefined || (code !== undefined && row.codes.includes(code))) &&
       (row.message === undefined || row.message.test(message)),

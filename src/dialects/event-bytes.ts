@@ -1,4 +1,4 @@
-import { isObject, tryParseJson } from '../conversation/json.ts';
+import { isObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
 
 /** Reading server-sent events without taking their bytes apart. Source: WHATWG HTML, "Server-sent events". */
 
@@ -35,16 +35,25 @@ export function withData(event: string, data: string): string {
   return `${[...lines, ...data.split('\n').map((line) => `data: ${line}`)].join('\n')}\n\n`;
 }
 
-/** The events before the one that cannot be read; where all can be, it is the last of them that is out of place. */
+/** The events before the one that tells of a failure or cannot be read; where none does, it is the last of them that is out of place. */
 export function beforeFailure(bytes: Buffer): Buffer {
   const events = [...splitEvents(bytes)];
   const at = events.findIndex((event) => {
     const text = event.toString('utf8');
     const data = eventField(text, 'data');
-    const isUnreadable = data !== undefined && data !== '' && !isObject(tryParseJson(data));
-    return isUnreadable || eventField(text, 'event') === 'error';
+    if (eventField(text, 'event') === 'error') return true;
+    return data !== undefined && data !== '' && tellsFailure(tryParseJson(data));
   });
   return Buffer.concat(events.slice(0, at));
+}
+
+/** In the forms of all dialects: `error` in the event, in a choice of it or in its response, or the event's type. */
+function tellsFailure(value: JsonValue | undefined): boolean {
+  if (!isObject(value)) return true;
+  const { error, type, response, choices } = value;
+  if (error || type === 'error' || type === 'response.failed') return true;
+  if (isObject(response) && response['error']) return true;
+  return Array.isArray(choices) && choices.some((choice) => isObject(choice) && Boolean(choice['error']));
 }
 
 /** The value of a field of an event, its lines joined; `undefined` where the event has no such field. */

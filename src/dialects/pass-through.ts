@@ -107,5 +107,7 @@ export interface StreamScanner {
   /** What is missing after the last byte of a stream that finished. */
   closing(): string;
   /** The last words of a stream that breaks off, where they depend on what came before. */
-  breakOff?(error: GatewayError): string;
+  breakOff?(error: GatewayError): string | undefined;
+  /** What is missing behind the provider's own word of a failure, in dialects that tell of it twice. */
+  closeFailure?(error: GatewayError): string;
 }

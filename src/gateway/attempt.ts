@@ -22,7 +22,7 @@ import type { AttemptControl, CommittingReceiver, Receiver } from './receiver.ts
 import { sendError, toGatewayError } from './respond.ts';
 import { noteStart, settleCall, setUsageAside } from './settle.ts';
 import { signableRequest } from './signable-request.ts';
-import { withoutSecrets } from './upstream-failure.ts';
+import { type FailedAnswer, readFailureWithin, tellFailure, withoutSecrets } from './upstream-failure.ts';
 
 /** Who makes attempts and is told how each of them ended: once, and at any time after it was begun, also at once. */
 export interface AttemptMaker {
@@ -59,6 +59,7 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
   readonly #record: AttemptRecord;
   /** Of the request, signed. */
   #headers: string[] = [];
+  #answerHeaders: AnswerHeaders | undefined;
   #exchange: ExchangeControl | undefined;
   #receiver: Receiver | undefined;
   /** The receiver, or the one behind the decompressor, where it may begin an answer that it does not have whole. */
@@ -143,7 +144,7 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
       (signed) => this.run(() => this.#sendNoted([...this.#request.headers, ...signed])),
       (thrown: unknown) => {
         this.#tellOperator(signer, thrown);
-        this.fail(toGatewayError(this.#gateway, this.#call, thrown));
+        this.#failTold(toGatewayError(this.#gateway, this.#call, thrown));
       },
     );
   }
@@ -173,6 +174,7 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
     if (this.#finished) return;
     this.#call.answeredMs = this.#gateway.monotonicMs();
     this.#record.status = status;
+    this.#answerHeaders = headers;
     try {
       const { dialect } = this.#request;
       const receiver =
@@ -218,7 +220,7 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
       { call: this.#call.id, target: target.name, account: account.name, kind: failure.kind, reason },
       'the connection to a provider failed',
     );
-    this.fail(failure);
+    this.#failTold(failure);
   }
 
   expire(): void {
@@ -233,11 +235,29 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
 
   succeed(): void {
     this.#close('ok');
-    if (this.#planned.account.standing.trial) noteAcceptance(this.#gateway, this.#planned);
+    if (this.#planned.account.standing.watched) noteAcceptance(this.#gateway, this.#planned);
     this.#maker.answered(this.#planned);
   }
 
+  begin(): void {
+    const { standing } = this.#planned.account;
+    if (standing.watched && !standing.trial) noteAcceptance(this.#gateway, this.#planned);
+  }
+
   fail(failure: GatewayError): void {
+    if (this.#finished) return;
+    this.failAs(readFailureWithin(this.#request.dialect, this.#planned.target, failure, this.#call));
+  }
+
+  failAs(failed: FailedAnswer): void {
+    if (this.#finished) return;
+    const { status } = this.#record;
+    tellFailure(this.#gateway, this.#call, this.#planned, failed, { status, headers: this.#answerHeaders });
+    this.#failTold(failed.error);
+  }
+
+  /** The log has the failure. */
+  #failTold(failure: GatewayError): void {
     if (this.#finished) return;
     // Whatever is told of it, to the client or to the log, comes from here.
     const error = withoutSecrets(failure, this.#planned.account.secrets());
@@ -358,8 +378,6 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
   }
 
   #takeAnswer(headers: AnswerHeaders): Receiver {
-    const { standing } = this.#planned.account;
-    if (standing.watched && !standing.trial) noteAcceptance(this.#gateway, this.#planned);
     claimNamed(this.#gateway, this.#call, this.#planned);
     const receiver = chooseReceiver(this.#gateway, this.#call, this, this.#planned, this.#request, headers);
     if (isCommitting(receiver)) this.#committing = receiver;

@@ -127,7 +127,7 @@ export function credentialsRejected({ name }: Pick<Upstream, 'name'>): GatewayEr
   return new GatewayError(
     'upstream_unavailable',
     `The provider '${name}' did not accept the gateway's own credentials. Tell the gateway's operator; your key is fine.`,
-    { code: REJECTED },
+    { code: REJECTED, retryable: false },
   );
 }
 

@@ -3,7 +3,7 @@ import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
 import type { AttemptControl, Receiver } from './receiver.ts';
-import { logFailedAnswer, MAX_ERROR_BYTES, providerRequestId, readFailedAnswer } from './upstream-failure.ts';
+import { MAX_ERROR_BYTES, readFailedAnswer } from './upstream-failure.ts';
 
 /** Collects an answer with an error status and fails the attempt with what it means. */
 export class FailedAnswerReceiver implements Receiver {
@@ -42,16 +42,12 @@ export class FailedAnswerReceiver implements Receiver {
   }
 
   end(): void {
-    const { target, account } = this.#planned;
     const body = Buffer.concat(this.#chunks).toString('utf8');
     const now = this.#gateway.now();
-    const call = this.#call;
-    const failed = readFailedAnswer(this.#dialect, target, this.#status, this.#headers, body, now, call);
-    if (this.#status === 401) account.signer?.reject();
-    const providerRequest = providerRequestId(this.#headers);
-    const fields = { target: target.name, account: account.name, status: this.#status, providerRequest };
-    logFailedAnswer(this.#gateway.log, failed, account.secrets(), { call: call.id, ...fields });
-    this.#attempt.fail(failed.error);
+    const { target } = this.#planned;
+    this.#attempt.failAs(
+      readFailedAnswer(this.#dialect, target, this.#status, this.#headers, body, now, this.#call),
+    );
   }
 
   /** An error answer generates nothing. */

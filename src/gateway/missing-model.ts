@@ -16,7 +16,7 @@ const MODEL_CODES: ReadonlySet<string | undefined> = new Set([
 ]);
 
 /** NVIDIA says 410 of a model that was there once. */
-const NOT_THERE: ReadonlySet<number> = new Set([404, 410]);
+const NOT_THERE: ReadonlySet<number | undefined> = new Set([404, 410]);
 
 const SPEAKS_OF_MODEL = /\b(?:models?|deployment)\b/i;
 
@@ -27,7 +27,7 @@ const SPEAKS_OF_MODEL = /\b(?:models?|deployment)\b/i;
  */
 export function isModelMissing(
   call: Call,
-  status: number,
+  status: number | undefined,
   { code, param, message }: UpstreamFailure,
 ): boolean {
   const isSaid = MODEL_CODES.has(code);

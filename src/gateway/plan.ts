@@ -3,6 +3,7 @@ import type { Target } from '../routing/target.ts';
 import type { Account, Upstream } from '../upstream/upstream.ts';
 import { adviseAccess } from './advise-access.ts';
 import type { Call } from './call.ts';
+import { mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, planAccount } from './credentials.ts';
 
 /** One thing to try: a target with one of the accounts at its provider. */
@@ -42,9 +43,10 @@ export function planAttempts(call: Call): PlannedAttempt[] {
   const plan: PlannedAttempt[] = [];
   let rejecting: Upstream | undefined;
   for (const target of targets) {
+    const asksNobody = mustCountLocally(call, target);
     for (const account of target.upstream.accounts) {
       if (!isPlanned(call, target, account) || plan.length >= MAX_ATTEMPTS) continue;
-      const planned = planAccount(target, account);
+      const planned = asksNobody ? { target, account } : planAccount(target, account);
       if (planned) plan.push(planned);
       else rejecting ??= target.upstream;
     }

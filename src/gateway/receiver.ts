@@ -1,4 +1,5 @@
 import type { GatewayError } from '../conversation/gateway-error.ts';
+import type { FailedAnswer } from './upstream-failure.ts';
 
 /** Takes the body of a provider's answer, packet by packet. May throw; the attempt then fails with what was thrown. */
 export interface Receiver {
@@ -33,6 +34,10 @@ export interface AttemptControl {
   succeed(): void;
   /** The attempt failed: before the first byte to the client another may follow, after it the answer is broken off. */
   fail(error: GatewayError): void;
+  /** The same for an error answer that was read already. */
+  failAs(failed: FailedAnswer): void;
+  /** The client gets the beginning of the answer: the provider took our credential. */
+  begin(): void;
   /** Runs what no packet of the provider set off (a timer, another stream): what it throws fails the attempt. */
   run(step: () => void): void;
   /** Runs the step that ends the answer once what the call leaves behind is noted: at once where it leaves nothing. */

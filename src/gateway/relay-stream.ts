@@ -1,4 +1,5 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
+import { isObject, tryParseJson } from '../conversation/json.ts';
 import { beforeFailure } from '../dialects/event-bytes.ts';
 import type { StreamScanner } from '../dialects/pass-through.ts';
 import { EventBlocks } from '../upstream/event-blocks.ts';
@@ -7,6 +8,7 @@ import type { Account } from '../upstream/upstream.ts';
 import type { Call } from './call.ts';
 import { completeUsage, estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
+import { headOf } from './identify-answer.ts';
 import { leavesIds, noteKeptAnswer, noteMadeIds } from './keep-answer.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { settleCall } from './settle.ts';
@@ -72,9 +74,14 @@ export class StreamRelay implements CommittingReceiver {
     this.accountFailure();
     settleCall(this.#gateway, this.#call, error.kind, 200);
     const events = this.#failureEvents;
-    const said = events ? this.#withoutSecrets(events) : Buffer.alloc(0);
-    const isTold = events !== undefined && this.#scanner.failureIsTold;
-    this.#commit.end(isTold ? said : Buffer.concat([said, Buffer.from(this.#lastWords(error))]));
+    const { failureIsTold, cutsFailure } = this.#scanner;
+    // What the provider says of our account would look like something about the caller's key or quota.
+    const isReplaced = error.retryable === false && cutsFailure !== true;
+    const isTold = events !== undefined && failureIsTold && !isReplaced;
+    const kept = events && failureIsTold && isReplaced ? beforeFailure(events) : events;
+    const said = kept ? this.#withoutSecrets(kept) : Buffer.alloc(0);
+    const last = isTold ? (this.#scanner.closeFailure?.(error) ?? '') : this.#lastWords(error);
+    this.#commit.end(last === '' ? said : Buffer.concat([said, Buffer.from(last)]));
   }
 
   account(): void {
@@ -128,11 +135,15 @@ export class StreamRelay implements CommittingReceiver {
   }
 
   #lastWords(error: GatewayError): string {
-    const { dialect } = this.#call.door;
-    return (
-      this.#scanner.breakOff?.(error) ??
-      dialect.streamEncoder({ includeUsage: false }).push({ type: 'error', error })
-    );
+    const own = this.#scanner.breakOff?.(error);
+    if (own !== undefined) return own;
+    const { body, door } = this.#call;
+    const request = tryParseJson(body.toString('utf8'));
+    const encoder = door.dialect.streamEncoder({
+      includeUsage: false,
+      request: isObject(request) ? request : undefined,
+    });
+    return encoder.push({ type: 'error', error, head: headOf(this.#call) });
   }
 
   /** The stream said its last word: the record first, then the word. */

@@ -130,6 +130,7 @@ export class StreamCommit implements Timed {
   }
 
   #begin(): void {
+    this.#attempt.begin();
     beginStream(this.#call);
     // Node gathers the writes of one turn by itself, so joining the pieces would only copy them.
     for (const bytes of this.#held) this.#send(bytes);

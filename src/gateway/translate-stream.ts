@@ -6,7 +6,7 @@ import type { StreamReader } from '../upstream/stream-reader.ts';
 import type { Call } from './call.ts';
 import { completeUsage, estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
-import { identifyAnswer } from './identify-answer.ts';
+import { headOf, identifyAnswer } from './identify-answer.ts';
 import { keepAnswer, noteSpoken } from './keep-answer.ts';
 import { streamOptions } from './prepare.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
@@ -71,7 +71,7 @@ export class StreamTranslator implements CommittingReceiver {
 
   breakOff(error: GatewayError): void {
     if (this.#ended) return;
-    this.#finish(error.kind, this.#encoder.push({ type: 'error', error }));
+    this.#finish(error.kind, this.#encoder.push({ type: 'error', error, head: headOf(this.#call) }));
   }
 
   account(): void {

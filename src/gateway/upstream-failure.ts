@@ -2,25 +2,14 @@ import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import { tryParseJson } from '../conversation/json.ts';
 import { type AccountMeaning, accountMeaning } from '../dialects/account-failures.ts';
 import type { UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
+import { kindOfStatus, ReportedError } from '../dialects/reported-error.ts';
 import type { Target } from '../routing/target.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
 import type { Call } from './call.ts';
-import type { Log } from './gateway.ts';
+import { credentialsRejected } from './credentials.ts';
+import type { Gateway, Log } from './gateway.ts';
 import { isModelMissing, MODEL_MISSING } from './missing-model.ts';
-
-/**
- * What a provider's error status means for the caller. A status that is not listed is the caller's to mend
- * (4xx: `upstream_rejected`, with the provider's own status) or the provider's fault (the rest).
- */
-const STATUS_KINDS: Record<number, ErrorKind> = {
-  401: 'upstream_unavailable',
-  402: 'upstream_unavailable',
-  407: 'upstream_unavailable',
-  408: 'upstream_timeout',
-  425: 'upstream_unavailable',
-  429: 'upstream_rate_limited',
-  504: 'upstream_timeout',
-};
+import type { PlannedAttempt } from './plan.ts';
 
 /** Refusals that are about us at the provider, not about the call: the operator must see to it. By their codes. */
 const ALARMS = {
@@ -40,6 +29,8 @@ export interface FailedAnswer {
   alarm: Alarm | undefined;
   /** The provider's own words, which may hold secrets. */
   reason: string;
+  /** As the provider says it, wherever it does. */
+  status: number | undefined;
 }
 
 /** Reads an error answer of a provider into an error for the caller. `call`: where a model was called. */
@@ -53,41 +44,77 @@ export function readFailedAnswer(
   call?: Call,
 ): FailedAnswer {
   const failure = dialect.decodeError(status, tryParseJson(body) ?? body, headers);
+  const retryAfter = retryAfterMs(headers, failure, now);
+  const kind = failure.kind ?? kindOfStatus(status);
+  const said = { status, failure: { ...failure, kind }, said: `answered ${status}` };
+  return readFailure(dialect, target, said, retryAfter, call);
+}
+
+/** Reads what made an attempt fail behind a status of success: an error that is reported there means what it would as an answer. */
+export function readFailureWithin(
+  dialect: UpstreamDialect,
+  target: Target,
+  error: GatewayError,
+  call: Call,
+): FailedAnswer {
+  if (!(error instanceof ReportedError)) {
+    return { error, alarm: undefined, reason: error.message, status: undefined };
+  }
+  const { failure, kind, reported: status, retryAfterMs } = error;
+  const said = { status, failure: { ...failure, kind }, said: 'reported an error' };
+  return readFailure(dialect, target, said, retryAfterMs, call);
+}
+
+interface Said {
+  status: number | undefined;
+  failure: UpstreamFailure & { kind: ErrorKind };
+  /** How it was said. */
+  said: string;
+}
+
+function readFailure(
+  dialect: UpstreamDialect,
+  target: Target,
+  { status, failure, said }: Said,
+  waitMs: number | undefined,
+  call: Call | undefined,
+): FailedAnswer {
   const reason = failure.message;
   const isMissing = call !== undefined && isModelMissing(call, status, failure);
   const alarm = alarmOf(dialect, status, failure) ?? (isMissing ? MODEL_MISSING : undefined);
-  if (alarm === 'upstream_credentials_rejected') {
-    // Its words may quote the credential.
-    const message = `The provider '${target.upstream.name}' did not accept the gateway's own credentials. Tell the gateway's operator; your key is fine.`;
-    return {
-      error: new GatewayError('upstream_unavailable', message, { code: alarm, retryable: false }),
-      alarm,
-      reason,
-    };
-  }
-  if (alarm) {
-    const about =
-      alarm === MODEL_MISSING
-        ? `its target '${target.name}' is not there`
-        : "this is about the gateway's own account";
-    const said = reason.replace(/\.$/, '');
-    const message = `The provider '${target.upstream.name}' answered ${status}: ${said}. Tell the gateway's operator: ${about}.`;
-    const error = new GatewayError('upstream_unavailable', message, { code: alarm, retryable: false });
-    return { error, alarm, reason };
-  }
-  const kind =
-    failure.kind ??
-    STATUS_KINDS[status] ??
-    (status >= 400 && status < 500 ? 'upstream_rejected' : 'upstream_unavailable');
-  return {
-    error: describeFailure(kind, target, status, failure, retryAfterMs(headers, failure, now)),
-    alarm,
-    reason,
-  };
+  if (alarm) return { error: describeAlarm(alarm, target, reason, said), alarm, reason, status };
+  const { kind, code, param } = failure;
+  // The caller's own mistakes are told in the provider's words; its breakdowns with its name before them.
+  const message =
+    kind === 'upstream_rejected' && reason !== ''
+      ? reason
+      : `The provider '${target.upstream.name}' ${said}${reason === '' ? '.' : `: ${reason}`}`;
+  const error = new GatewayError(kind, message, {
+    status: kind === 'upstream_rejected' ? status : undefined,
+    code,
+    param,
+    retryAfterMs: waitMs,
+  });
+  return { error, alarm, reason, status };
+}
+
+function describeAlarm(alarm: Alarm, target: Target, reason: string, said: string): GatewayError {
+  const { name } = target.upstream;
+  if (alarm === 'upstream_credentials_rejected') return credentialsRejected(target.upstream);
+  const about =
+    alarm === MODEL_MISSING
+      ? `its target '${target.name}' is not there`
+      : "this is about the gateway's own account";
+  const message = `The provider '${name}' ${said}: ${reason.replace(/\.$/, '')}. Tell the gateway's operator: ${about}.`;
+  return new GatewayError('upstream_unavailable', message, { code: alarm, retryable: false });
 }
 
 /** A 403 says by its words whom it is about; where it has none it is the caller's, who is told what the provider says. */
-function alarmOf(dialect: UpstreamDialect, status: number, failure: UpstreamFailure): Alarm | undefined {
+function alarmOf(
+  dialect: UpstreamDialect,
+  status: number | undefined,
+  failure: UpstreamFailure,
+): Alarm | undefined {
   const meaning = accountMeaning(dialect.name, status, failure);
   if (meaning) return ALARM_OF[meaning];
   const isKeyRefused = status === 403 && KEY_REFUSED.test(failure.message);
@@ -126,7 +153,30 @@ export function providerRequestId(
   return undefined;
 }
 
-/** Tells the operator of a failed answer in the provider's words: an alarm where it is about us. */
+interface AnswerHead {
+  /** `null`: there was no answer. */
+  status: number | null;
+  headers: Record<string, string | string[] | undefined> | undefined;
+}
+
+/** Tells of an attempt that failed: the operator, and who signs requests that the provider does not accept. */
+export function tellFailure(
+  { log }: Pick<Gateway, 'log'>,
+  call: Call,
+  { target, account }: PlannedAttempt,
+  failed: FailedAnswer,
+  { status, headers = {} }: AnswerHead,
+): void {
+  if (failed.status === 401) account.signer?.reject();
+  // What breaks off once it has begun is told as that, and what is no provider's failure where it arose.
+  const isToldElsewhere = call.committed || !failed.error.kind.startsWith('upstream_');
+  if (isToldElsewhere && !failed.alarm) return;
+  const providerRequest = providerRequestId(headers);
+  const fields = { call: call.id, target: target.name, account: account.name, status, providerRequest };
+  logFailedAnswer(log, failed, account.secrets(), fields);
+}
+
+/** Logs a failed answer in the provider's words: an alarm where it is about us. */
 export function logFailedAnswer(
   log: Log,
   { error, alarm, reason }: FailedAnswer,
@@ -137,26 +187,6 @@ export function logFailedAnswer(
   if (alarm) log.error({ ...said, event: alarm }, ALARMS[alarm]);
   else if (error.kind === 'upstream_rejected') log.info(said, 'a provider rejected a call');
   else log.warn(said, 'a provider failed');
-}
-
-function describeFailure(
-  kind: ErrorKind,
-  target: Target,
-  status: number,
-  failure: UpstreamFailure,
-  retryAfter: number | undefined,
-): GatewayError {
-  // The caller's own mistakes are told in the provider's words; its breakdowns with its name before them.
-  const message =
-    kind === 'upstream_rejected' && failure.message !== ''
-      ? failure.message
-      : `The provider '${target.upstream.name}' answered ${status}${failure.message === '' ? '.' : `: ${failure.message}`}`;
-  return new GatewayError(kind, message, {
-    status: kind === 'upstream_rejected' ? status : undefined,
-    code: failure.code,
-    param: failure.param,
-    retryAfterMs: retryAfter,
-  });
 }
 
 /** `retry-after-ms`, `retry-after` in seconds or as a date (RFC 9110 10.2.3), or what the body says. */

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { chat } from '../dialects/chat/index.ts';
+import type { CallerDialectName, Dialect } from '../dialects/dialect.ts';
 import { passThrough } from '../dialects/media/pass-through.ts';
-import { messages } from '../dialects/messages/index.ts';
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { ObjectCall } from '../gateway/object-call.ts';
@@ -47,11 +47,9 @@ const PAGES: Readonly<Record<ObjectKind, { usual: number; most: number }>> = {
 /** Files and batches: relayed to the provider that keeps them, and seen by nobody but the tenant that made them. */
 export function addObjectDoors(app: FastifyInstance, gateway: Gateway, lifecycle: Lifecycle): void {
   app.register(async (doors) => {
-    // Errors are in what the caller seems to speak: Anthropic has files at the same paths.
+    // Errors are in what the caller seems to speak: Anthropic and Google have files at the same paths.
     const config = {};
-    doors.addHook('onRequest', (request, _reply, done) => {
-      done(guessDialect(request) === messages ? notAnthropics() : undefined);
-    });
+    doors.addHook('onRequest', (request, _reply, done) => done(notServed(guessDialect(request))));
     requireKey(doors, { gateway, lifecycle, readKey: ({ headers }) => readBearer(headers) });
     takeUploads(doors);
     doors.post('/v1/files', { config }, (request, reply) => {
@@ -87,11 +85,19 @@ export function addObjectDoors(app: FastifyInstance, gateway: Gateway, lifecycle
   });
 }
 
-/** Anthropic's clients mean files in Anthropic's store, and speak of them in other forms: no other vendor may get them. */
-function notAnthropics(): GatewayError {
+/** Whose clients mean files in their vendor's store, and what they can do instead. */
+const OTHERS: Partial<Record<CallerDialectName, { vendor: string; instead: string }>> = {
+  messages: { vendor: 'Anthropic', instead: "Send the file's data in the message (base64)." },
+  gemini: { vendor: 'Google', instead: "Send the file's data in the request (inlineData)." },
+};
+
+/** Other vendors' clients speak of files in other forms, and mean other files: OpenAI's kin may not get them. */
+function notServed({ name }: Dialect): GatewayError | undefined {
+  const other = OTHERS[name];
+  if (!other) return undefined;
   return new GatewayError(
     'not_found',
-    "Anthropic's Files API is not served here: the gateway keeps files at OpenAI's kin only, for OpenAI's clients. Send the file's data in the message (base64).",
+    `${other.vendor}'s files and batches are not served here: the gateway keeps some at OpenAI's kin only, for OpenAI's clients. ${other.instead}`,
     { code: 'unknown_url' },
   );
 }

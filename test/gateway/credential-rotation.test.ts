@@ -72,7 +72,11 @@ async function setUp(context: TestContext, accepts: string[], provider: object, 
       ...body,
     });
     const text = await answer.text();
-    return { status: answer.status, text, attempts: answer.headers.get('x-fairlead-attempts') };
+    const { headers } = answer;
+    const [attempts, shouldRetry] = ['x-fairlead-attempts', 'x-should-retry'].map((name) =>
+      headers.get(name),
+    );
+    return { status: answer.status, text, attempts, shouldRetry };
   };
   const events = async (kind: string): Promise<Alarm[]> => {
     const { body } = await admin.must('GET', '/events');
@@ -209,8 +213,9 @@ test('with no other account calls fail at once, without asking the provider agai
     accounts: [{ name: 'main', apiKey: OLD }],
   });
   for (const stream of [false, true, false]) {
-    const { status, text } = await call({ stream });
+    const { status, text, shouldRetry } = await call({ stream });
     assert.equal(status, 502);
+    assert.equal(shouldRetry, 'false');
     assert.match(text, /upstream_credentials_rejected/);
     assert.doesNotMatch(text, /sk-the-/);
   }
@@ -226,6 +231,22 @@ test('with no other account calls fail at once, without asking the provider agai
   assert.equal((await events('credential_accepted')).length, 1);
   assert.equal((await admin.must('POST', probe)).body['wasRejected'], false);
   assert.equal((await admin.ask('POST', '/providers/up/accounts/other/probe')).status, 404);
+});
+
+test('a count that asks nobody is answered whether the credential is taken or not, and is no probe', async (context) => {
+  const { call, sent, gateway } = await setUp(context, [], { accounts: [{ name: 'main', apiKey: OLD }] });
+  assert.equal((await call()).status, 502);
+  const messages = [{ role: 'user', content: 'Hello' }];
+  const contents = [{ role: 'user', parts: [{ text: 'Hello' }] }];
+  for (const [path, body, field] of [
+    ['/v1/messages/count_tokens', { model: 'up/gpt-4.1-mini', messages }, 'input_tokens'],
+    ['/v1beta/models/up%2Fgpt-4.1-mini:countTokens', { contents }, 'totalTokens'],
+  ] as const) {
+    const answer = await gateway.post(path, body);
+    assert.equal(answer.status, 200);
+    assert.ok(Number(((await answer.json()) as JsonObject)[field]) > 0);
+  }
+  assert.deepEqual(sent, [OLD]);
 });
 
 test('a new credential that is refused what the old one may is dropped, and the caller’s own mistakes are not its', async (context) => {

@@ -25,7 +25,11 @@ class CountingAttempt implements AttemptControl {
   pauses = 0;
   readonly resumed = Promise.withResolvers<void>();
   succeed(): void {}
+  begin(): void {}
   fail(error: Error): void {
+    throw error;
+  }
+  failAs({ error }: { error: Error }): void {
     throw error;
   }
   run(step: () => void): void {

@@ -203,6 +203,26 @@ const ABOUT_THE_ACCOUNT: { adapter: string; status: number; body: object; code: 
     ),
     code: 'upstream_payment_required',
   },
+  {
+    adapter: 'fireworks',
+    status: 412,
+    body: {
+      error: {
+        message:
+          'Account acme is suspended, possibly due to reaching the monthly spending limit or failure to pay past invoices.',
+        param: null,
+        code: 'PRECONDITION_FAILED',
+        type: 'error',
+      },
+    },
+    code: 'upstream_payment_required',
+  },
+  {
+    adapter: 'openrouter',
+    status: 403,
+    body: { error: { message: 'Key limit exceeded (total limit). Manage it in the settings.', code: 403 } },
+    code: 'upstream_payment_required',
+  },
 ];
 
 function anthropicError(message: string) {

@@ -64,7 +64,10 @@ function makeCommit(lookMs: number, dialect: CallerDialect = chat) {
   const begunMs = performance.now();
   const monotonicMs = () => clock.ms + performance.now() - begunMs;
   const gateway = { monotonicMs, ledger, deadlines: new Deadlines(monotonicMs) } as Gateway;
-  const attempt = { run: (step: () => void) => step() } as AttemptControl;
+  const attempt = {
+    run: (step: () => void) => step(),
+    begin: () => undefined,
+  } as Partial<AttemptControl> as AttemptControl;
   return { commit: new StreamCommit(gateway, call, attempt, lookMs), call, written, clock, begun };
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import Anthropic, { NotFoundError as AnthropicNotFound } from '@anthropic-ai/sdk';
+import { ApiError, GoogleGenAI } from '@google/genai';
 import OpenAI, {
   APIError,
   BadRequestError,
@@ -249,6 +250,27 @@ test("Anthropic's clients are told that their files are not served: no other ven
       });
     }
   }
+  assert.equal(openai.requests.length, before);
+});
+
+test("Google's clients are told so, too, in their own form", async () => {
+  const before = openai.requests.length;
+  const httpOptions = { baseUrl: gateway.url, apiVersion: 'v1' };
+  const client = new GoogleGenAI({ apiKey: KEYS.acme, httpOptions });
+  for (const ask of [
+    () => client.files.list(),
+    () => client.files.get({ name: 'files/1' }),
+    () => client.files.delete({ name: 'files/1' }),
+  ]) {
+    await assert.rejects(ask, (error) => {
+      assert.ok(error instanceof ApiError, String(error));
+      assert.equal(error.status, 404);
+      assert.match(error.message, /Google's files and batches are not served here.*"NOT_FOUND"/s);
+      return true;
+    });
+  }
+  const answer = await fetch(`${gateway.url}/v1/batches?key=${KEYS.acme}`);
+  assert.equal(answer.status, 404);
   assert.equal(openai.requests.length, before);
 });
 

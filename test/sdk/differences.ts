@@ -86,9 +86,9 @@ export const DIFFERENCES = {
   },
   /** `finish_reason` and `refusal` of an answer that the model refused to give. */
   refusal: {
-    reason: 'Anthropic and Gemini stop an answer without words; OpenAI words its refusal.',
+    reason: 'Gemini stops an answer without words; OpenAI and Anthropic word their refusals.',
     openai: { finish: 'stop', refusal: 'I cannot help with that.' },
-    anthropic: { finish: 'content_filter', refusal: null },
+    anthropic: { finish: 'content_filter', refusal: 'I cannot help with that.' },
     gemini: { finish: 'content_filter', refusal: null },
   },
 };

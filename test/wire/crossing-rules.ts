@@ -683,6 +683,23 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     when: isExtra,
     reason: 'What only one dialect knows of an answer; the defaults where it must be said.',
   },
+  {
+    ...ANSWER,
+    path: 'choices[].refusal',
+    change: 'changed',
+    from: ['messages'],
+    when: ({ after }) => after === '',
+    reason:
+      'Anthropic says why its own model refused beside the answer; what another refused with is its words there,',
+  },
+  {
+    ...ANSWER,
+    path: 'choices[].text',
+    change: 'changed',
+    from: ['messages'],
+    when: ({ before }) => before === '',
+    reason: 'and so are they when they are told back.',
+  },
   { ...ANSWER, path: 'part.opaque', change: 'lost', reason: 'Blocks that only one dialect has.' },
   {
     ...ANSWER,

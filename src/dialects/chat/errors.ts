@@ -1,6 +1,7 @@
 import { type ErrorKind, GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type { UpstreamFailure } from '../dialect.ts';
+import { ReportedError } from '../reported-error.ts';
 
 /** Longer messages (HTML pages, echoed requests) are cut. */
 const MAX_MESSAGE_LENGTH = 2000;
@@ -129,21 +130,12 @@ const KIND_OF_WORD = new Map<string, ErrorKind>([
   ['rate_limit_exceeded', 'upstream_rate_limited'],
   ['rate_limit_error', 'upstream_rate_limited'],
   ['too_many_requests', 'upstream_rate_limited'],
-  ['insufficient_quota', 'upstream_rate_limited'],
   ['invalid_request_error', 'upstream_rejected'],
   ['invalid_prompt', 'upstream_rejected'],
   ['context_length_exceeded', 'upstream_rejected'],
   ['content_filter', 'upstream_rejected'],
   ['tool_use_failed', 'upstream_rejected'],
   ['timeout', 'upstream_timeout'],
-]);
-
-const KIND_OF_STATUS = new Map<number, ErrorKind>([
-  [401, 'upstream_unavailable'],
-  [402, 'upstream_unavailable'],
-  [408, 'upstream_timeout'],
-  [429, 'upstream_rate_limited'],
-  [504, 'upstream_timeout'],
 ]);
 
 /** Errors come as `{ error }`, in a list, as vLLM's `{ object: 'error', message }`, or as a message without choices. */
@@ -174,36 +166,20 @@ export function eventFailure(
 }
 
 /** An error that came with status 200: inside a stream, or in place of an answer. */
-export function embeddedError(value: JsonValue): GatewayError {
+export function embeddedError(value: JsonValue): ReportedError {
   const error = errorObject(value);
   const status = isObject(error) ? statusOf(error) : undefined;
   const failure = decodeError(status ?? 200, value);
-  const kind = embeddedKind(isObject(error) ? error : {}, status);
-  return new GatewayError(kind, isAboutUs(error, status) ? REFUSED_CREDENTIAL : failure.message, {
-    ...(failure.code === undefined ? {} : { code: failure.code }),
-    ...(failure.param === undefined ? {} : { param: failure.param }),
-    ...(failure.retryAfterMs === undefined ? {} : { retryAfterMs: failure.retryAfterMs }),
-    ...(kind === 'upstream_rejected' && status !== undefined ? { status } : {}),
-  });
+  const kind = status === undefined && isObject(error) ? kindOfWords(error) : undefined;
+  return new ReportedError(kind === undefined ? failure : { ...failure, kind }, status);
 }
 
-const REFUSED_CREDENTIAL = "The provider did not accept the gateway's own credentials.";
-
-/** An error about our credentials: its words are for the operator and may quote them. */
-function isAboutUs(error: JsonValue | undefined, status: number | undefined): boolean {
-  return status === 401 || (isObject(error) && isCredentialError(error));
-}
-
-function embeddedKind(error: JsonObject, status: number | undefined): ErrorKind {
-  if (isCredentialError(error) || saysWord(error, PERMISSION_WORDS)) return 'upstream_unavailable';
-  if (status !== undefined) {
-    return KIND_OF_STATUS.get(status) ?? (status < 500 ? 'upstream_rejected' : 'upstream_unavailable');
-  }
+function kindOfWords(error: JsonObject): ErrorKind | undefined {
   for (const word of [error['code'], error['type']]) {
     const kind = typeof word === 'string' ? KIND_OF_WORD.get(word) : undefined;
     if (kind) return kind;
   }
-  return 'upstream_unavailable';
+  return undefined;
 }
 
 /** Groq says `status_code`, OpenRouter and vLLM a number for `code`. */

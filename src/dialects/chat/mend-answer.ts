@@ -23,15 +23,17 @@ interface SeenCall {
 
 /**
  * A chunk without a list of choices gets one. It is empty in a chunk of usage, as clients that ask for it know them; in all others
- * clients look at the first choice: there it has one that says nothing.
+ * clients look at the first choice: there it has one that says nothing. Events of other kinds are left as they are.
  */
 export function mendChoices(json: Buffer, chunk: JsonObject): Edit[] {
-  const { choices, usage } = chunk;
+  const { choices, usage, object } = chunk;
   if (isObject(usage)) return Array.isArray(choices) ? [] : [setField(json, [], chunk, 'choices', '[]')];
   if (Array.isArray(choices) && choices.length > 0) return [];
+  if (choices === undefined && object !== CHUNK) return [];
   return [setField(json, [], chunk, 'choices', EMPTY_CHOICE)];
 }
 
+const CHUNK = 'chat.completion.chunk';
 const EMPTY_CHOICE = '[{"index":0,"delta":{},"finish_reason":null}]';
 
 /** `place`: where the choice stands in the list of choices; `index`: its own number. */

@@ -88,24 +88,30 @@ function isGood(body: Buffer, { starts: { choices, error }, words }: AnswerScan)
   return !mayFail && choices !== undefined && beginsFilledList(body, choices);
 }
 
-/** How much of both ends of an answer is looked at before it is parsed for an error. */
+/** How much of an answer is looked at for its list, and of both ends of one that is full of numbers for an error. */
 const LOOK_BYTES = 4096;
 
-/** Servers put a list of choices (or of embeddings) near the beginning, and errors at either end. */
+/**
+ * Servers put a list of choices (or of embeddings) near the beginning, and errors at either end. The reason why a choice ended may
+ * stand anywhere between what was said and what it is made of.
+ */
 function readFailure(body: Buffer, listKey: Buffer): GatewayError | undefined {
-  const isSmall = body.length <= LOOK_BYTES;
-  const head = isSmall ? body : body.subarray(0, LOOK_BYTES);
-  if (hasValue(head, listKey, beginsFilledList) && !saysFailed(head)) {
-    const tail = isSmall ? undefined : body.subarray(Math.max(head.length, body.length - LOOK_BYTES));
-    if (!tail || !saysFailed(tail)) return undefined;
-  }
+  const ofChoices = listKey === CHOICES_KEY;
+  const hasList = hasValue(body.subarray(0, LOOK_BYTES), listKey, beginsFilledList);
+  const mayFail = ofChoices ? saysFailed(body) : endsOf(body).some(saysFailed);
+  if (hasList && !mayFail) return undefined;
   const answer = tryParseJson(body.toString('utf8'));
   if (answer !== undefined && saysError(answer)) return embeddedError(answer);
   const choices = isObject(answer) ? choicesOf(answer) : [];
-  if (listKey === CHOICES_KEY && !choices.some(isObject)) {
+  if (ofChoices && !choices.some(isObject)) {
     return noAnswer('chat completion');
   }
   return choiceFailure(choices);
+}
+
+function endsOf(body: Buffer): Buffer[] {
+  if (body.length <= 2 * LOOK_BYTES) return [body];
+  return [body.subarray(0, LOOK_BYTES), body.subarray(body.length - LOOK_BYTES)];
 }
 
 function saysFailed(bytes: Buffer): boolean {

@@ -1,7 +1,8 @@
-import { type ErrorKind, GatewayError } from '../../conversation/gateway-error.ts';
+import type { ErrorKind } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import type { ResponseHeaders, UpstreamFailure } from '../dialect.ts';
 import { describeText } from '../messages/errors.ts';
+import { ReportedError } from '../reported-error.ts';
 import { textOf } from './fields.ts';
 
 /**
@@ -54,30 +55,28 @@ export function decodeError(
   const code = exceptionName(textOf(headers['x-amzn-errortype'] ?? fields['__type'] ?? fields['code']));
   const said = textOf(fields['message'] ?? fields['Message']);
   const message = said !== '' ? said : describeText(status, typeof body === 'string' ? body : '');
-  const meaning = EXCEPTIONS.get(code);
-  if (meaning === 'credential' || (meaning === 'permission' && KEY_REFUSED.test(message))) {
-    return { message, code, credentialRejected: true };
-  }
-  if (meaning === 'permission') return { message, code, permissionDenied: true };
-  return {
-    message,
-    ...codeOf(code, message),
-    // A 4xx of theirs is not always the caller's to mend: a model that is not ready is a 429, a model's failure a 424.
-    ...(meaning === undefined || meaning === 'upstream_rejected' ? {} : { kind: meaning }),
-  };
+  const { kind, ...failure } = readException(code, message);
+  // A 4xx of theirs is not always the caller's to mend: a model that is not ready is a 429, a model's failure a 424.
+  return kind === undefined || kind === 'upstream_rejected' ? failure : { ...failure, kind };
 }
 
 /** An exception that came in the place of an event: the stream had begun with status 200. */
-export function decodeException(type: string, data: string): GatewayError {
+export function decodeException(type: string, data: string): ReportedError {
   const body = tryParseJson(data);
   const fields = isObject(body) ? body : {};
   const name = exceptionName(type === 'error' ? textOf(fields['code']) : type);
   const said = textOf(fields['message'] ?? fields['Message'] ?? fields['originalMessage']);
   const message = said !== '' ? said : `The provider's stream ended with ${name || 'an error'}.`;
+  return new ReportedError(readException(name, message), undefined);
+}
+
+function readException(name: string, message: string): UpstreamFailure {
   const meaning = EXCEPTIONS.get(name);
-  const isAboutUs = meaning === 'credential' || meaning === 'permission';
-  const kind = meaning === undefined || isAboutUs ? 'upstream_unavailable' : meaning;
-  return new GatewayError(kind, message, codeOf(name, message));
+  if (meaning === 'credential' || (meaning === 'permission' && KEY_REFUSED.test(message))) {
+    return { message, code: name, credentialRejected: true };
+  }
+  if (meaning === 'permission') return { message, code: name, permissionDenied: true };
+  return { message, ...codeOf(name, message), ...(meaning === undefined ? {} : { kind: meaning }) };
 }
 
 function codeOf(name: string, message: string): { code?: string } {

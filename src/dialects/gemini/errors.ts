@@ -1,6 +1,7 @@
-import { ERROR_KINDS, type ErrorDetails, GatewayError } from '../../conversation/gateway-error.ts';
+import { ERROR_KINDS, type GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type { UpstreamFailure } from '../dialect.ts';
+import { ReportedError } from '../reported-error.ts';
 import { defined, messagesIn, numberIn, readMessage, textIn } from './proto.ts';
 
 /*
@@ -55,17 +56,9 @@ export function decodeError(status: number, body: JsonValue | string): UpstreamF
 }
 
 /** An `error` inside a stream that began with status 200, as the event's error. */
-export function decodeStreamError(body: JsonObject): GatewayError {
-  const code = numberIn(errorIn(body) ?? {}, 'code') ?? ERROR_KINDS.upstream_unavailable;
-  const failure = decodeError(code, body);
-  const { message, code: word, param, retryAfterMs } = failure;
-  const isAboutUs = failure.credentialRejected === true || failure.permissionDenied === true || code === 402;
-  const details: ErrorDetails = defined({ code: word, param, retryAfterMs });
-  if (code === 429) return new GatewayError('upstream_rate_limited', message, details);
-  if (code >= 400 && code < 500 && !isAboutUs) {
-    return new GatewayError('upstream_rejected', message, { ...details, status: code });
-  }
-  return new GatewayError(code === 504 ? 'upstream_timeout' : 'upstream_unavailable', message, details);
+export function decodeStreamError(body: JsonObject): ReportedError {
+  const code = numberIn(errorIn(body) ?? {}, 'code');
+  return new ReportedError(decodeError(code ?? ERROR_KINDS.upstream_unavailable, body), code);
 }
 
 /** The `error` message of a body; streaming endpoints wrap it in a list when they are not asked for SSE. */

@@ -5,6 +5,7 @@ import { dropPart } from '../dropped-parts.ts';
 import { NO_SIGNATURE, writeSignature } from './carried-signatures.ts';
 import { encodeCitations } from './citations.ts';
 import { ownFields } from './fields.ts';
+import { isExplanation } from './refusal-words.ts';
 import { parseToolInput } from './tool-input.ts';
 
 /**
@@ -20,7 +21,7 @@ export function encodeAnswerPart(
     case 'text':
       return [encodeText(part)];
     case 'refusal':
-      return [{ type: 'text', text: part.text }];
+      return isExplanation(part) ? [] : [{ type: 'text', text: part.text }];
     case 'reasoning':
       return [encodeReasoning(part)];
     case 'tool_call':

@@ -1,6 +1,7 @@
-import { type ErrorKind, GatewayError } from '../../conversation/gateway-error.ts';
+import type { ErrorKind, GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type { UpstreamFailure } from '../dialect.ts';
+import { ReportedError } from '../reported-error.ts';
 
 /** Source: Anthropic docs "Errors". */
 const WRITTEN_AS: Record<ErrorKind, string> = {
@@ -61,18 +62,24 @@ const TYPE_OF_STATUS: Record<number, string> = {
   413: 'request_too_large',
 };
 
-/** The status that goes with an error that came without one. */
-const STATUS_OF_TYPE = new Map<string, number>(
-  Object.entries(TYPE_OF_STATUS).map(([status, type]) => [type, Number(status)]),
-);
+/** The status that each type of error comes with, where one came without a status. Source: Anthropic docs "Errors". */
+const STATUS_OF_TYPE = new Map<string, number>([
+  ['invalid_request_error', 400],
+  ['authentication_error', 401],
+  ['billing_error', 402],
+  ['permission_error', 403],
+  ['not_found_error', 404],
+  ['request_too_large', 413],
+  ['rate_limit_error', 429],
+  ['api_error', 500],
+  ['timeout_error', 504],
+  ['overloaded_error', 529],
+]);
 
 /** An error that came in the place of an answer: the `error` event of a stream that had begun with status 200. */
-export function decodeErrorEvent(body: JsonObject): GatewayError {
-  const { message, code } = decodeError(200, body);
+export function decodeErrorEvent(body: JsonObject): ReportedError {
   const error = isObject(body['error']) ? body['error'] : {};
-  const kind = READ_AS.get(String(error['type'])) ?? 'upstream_unavailable';
-  const status = kind === 'upstream_rejected' ? STATUS_OF_TYPE.get(String(error['type'])) : undefined;
-  return new GatewayError(kind, message, { code, status });
+  return new ReportedError(decodeError(200, body), STATUS_OF_TYPE.get(String(error['type'])));
 }
 
 export function decodeError(status: number, body: JsonValue | string): UpstreamFailure {

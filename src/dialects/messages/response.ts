@@ -10,6 +10,7 @@ import { encodeAnswerPart } from './encode-answer.ts';
 import { decodeErrorEvent } from './errors.ts';
 import { extraOf, ownFields, unknownFields } from './fields.ts';
 import { ToolUses } from './finish.ts';
+import { explainedRefusal } from './refusal-words.ts';
 import { decodeUsage, encodeUsage, usageExtra } from './usage.ts';
 import { showsThinking } from './withheld-thinking.ts';
 
@@ -44,13 +45,14 @@ export function decodeResponse(body: JsonValue): Completion {
   const stopSequence = body['stop_sequence'];
   const toolUses = new ToolUses();
   for (const block of content) toolUses.addBlock(block);
+  const refusal = explainedRefusal(body['stop_details']);
   return {
     id: typeof body['id'] === 'string' ? body['id'] : '',
     model: typeof body['model'] === 'string' ? body['model'] : '',
     choices: [
       {
         index: 0,
-        parts,
+        parts: refusal ? [...parts, refusal] : parts,
         finish: toolUses.finish(stopReason === undefined ? 'stop' : readFinishReason('messages', stopReason)),
         ...(typeof stopSequence === 'string' ? { stopSequence } : {}),
       },

@@ -7,6 +7,7 @@ import { readFinishReason } from '../finish-reasons.ts';
 import { decodeErrorEvent } from './errors.ts';
 import { extraOf, unknownFields } from './fields.ts';
 import { ToolUses } from './finish.ts';
+import { explainedRefusal } from './refusal-words.ts';
 import { answerExtra, MESSAGE_FIELDS, rejectAnswer } from './response.ts';
 import { impliedBlock, openBlock, type StreamBlock } from './stream-blocks.ts';
 import { decodeUsage, StreamUsage } from './usage.ts';
@@ -137,6 +138,7 @@ export class MessagesStreamDecoder implements StreamDecoder {
     this.#isOver = true;
     return [
       ...closing,
+      ...this.#refusal(),
       {
         type: 'finish',
         choice: 0,
@@ -146,6 +148,17 @@ export class MessagesStreamDecoder implements StreamDecoder {
         ...(this.#stopSequence === undefined ? {} : { stopSequence: this.#stopSequence }),
       },
       { type: 'end', ...extraOf(answerExtra(this.#extra, this.#usage.wire)) },
+    ];
+  }
+
+  #refusal(): CompletionEvent[] {
+    const refusal = explainedRefusal(this.#extra['stop_details']);
+    if (!refusal) return [];
+    const place = { choice: 0, part: this.#parts++ };
+    return [
+      { type: 'part_start', ...place, value: { ...refusal, text: '' } },
+      { type: 'part_delta', ...place, delta: refusal.text },
+      { type: 'part_end', ...place },
     ];
   }
 

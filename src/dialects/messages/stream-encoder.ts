@@ -9,6 +9,7 @@ import { encodeCitations } from './citations.ts';
 import { answeredToolUse, encodeAnswerPart, thinkingSignature } from './encode-answer.ts';
 import { encodeError } from './errors.ts';
 import { ownFields } from './fields.ts';
+import { isExplanation } from './refusal-words.ts';
 import { stopReason } from './response.ts';
 import { encodeUsage } from './usage.ts';
 import { showsThinking } from './withheld-thinking.ts';
@@ -57,7 +58,7 @@ export class MessagesStreamEncoder implements StreamEncoder {
       case 'start':
         return this.#start(event.id, event.model, event.extra);
       case 'part_start':
-        if (event.choice !== 0) return '';
+        if (event.choice !== 0 || isExplanation(event.value)) return '';
         if (event.value.type === 'refusal') this.#refuses = true;
         this.#parts.set(event.part, { value: event.value, deltas: [] });
         return this.#write();

@@ -11,11 +11,12 @@ export function failure(error: GatewayError, response: JsonObject | undefined): 
   const nested = isObject(said) ? said : {};
   const { code = null, message = '', param = null } = nested;
   const events: [string, JsonObject][] = [['error', { code, message, param, error: nested }]];
-  if (response) {
-    const failed = { ...response, status: 'failed', error: responseError(error) };
-    events.push(['response.failed', { response: failed }]);
-  }
+  if (response) events.push(['response.failed', { response: failedResponse(error, response) }]);
   return events;
+}
+
+function failedResponse(error: GatewayError, response: JsonObject): JsonObject {
+  return { ...response, status: 'failed', error: responseError(error) };
 }
 
 /** One event of a stream, named by its type. */
@@ -32,4 +33,13 @@ export function failureEvents(
   return failure(error, response)
     .map(([type, fields], index) => writeEvent({ type, sequence_number: sequence + index, ...fields }))
     .join('');
+}
+
+/** The second of them, where the provider said the first. */
+export function failedResponseEvent(error: GatewayError, sequence: number, response: JsonObject): string {
+  return writeEvent({
+    type: 'response.failed',
+    sequence_number: sequence,
+    response: failedResponse(error, response),
+  });
 }

@@ -17,7 +17,7 @@ import {
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
 import { WordTable } from '../word-table.ts';
 import { eventError, failureOf } from './errors.ts';
-import { failureEvents } from './failure-events.ts';
+import { failedResponseEvent, failureEvents } from './failure-events.ts';
 import { madeIds, readMadeIds } from './made-ids.ts';
 import { decodeUsage } from './usage.ts';
 
@@ -148,8 +148,15 @@ class ResponsesStreamScanner implements StreamScanner {
     return '';
   }
 
-  breakOff(error: GatewayError): string {
-    return failureEvents(error, this.#sequence, this.#response);
+  breakOff(error: GatewayError): string | undefined {
+    // One that the provider never began is written as a whole.
+    return this.#response ? failureEvents(error, this.#sequence, this.#response) : undefined;
+  }
+
+  /** Providers may end with the error alone, and a failed response behind it comes too late to be relayed. */
+  closeFailure(error: GatewayError): string {
+    if (this.terminated || !this.#response) return '';
+    return failedResponseEvent(error, this.#sequence + 1, this.#response);
   }
 
   #read(text: string): void {
@@ -160,12 +167,13 @@ class ResponsesStreamScanner implements StreamScanner {
       this.failure ??= eventFailure(event, data, eventField(text, 'event'));
       return;
     }
-    this.#sequence++;
     const type = typeof event['type'] === 'string' ? event['type'] : (eventField(text, 'event') ?? '');
     const failed = this.failure !== undefined;
     this.#note(type, event);
-    // Whatever is no event at all tells nobody anything.
-    if (!failed && this.failure) this.failureIsTold = true;
+    // Whatever is no event at all tells nobody anything, and an error without a response only half of it.
+    if (!failed && this.failure) this.failureIsTold = this.terminated || this.#response !== undefined;
+    // Where one that tells of a failure is replaced, its number is free.
+    if (!this.failure) this.#sequence++;
   }
 
   #note(type: string, event: JsonObject): void {

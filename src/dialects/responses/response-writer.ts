@@ -9,7 +9,6 @@ import type {
   TextPart,
   ToolCallPart,
 } from '../../conversation/conversation.ts';
-import type { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
 import { finishWithCalls, isCutOff } from '../chat/finish.ts';
@@ -117,7 +116,7 @@ export class ResponseWriter {
         break;
       case 'error':
         this.#over = true;
-        this.#fail(event.error);
+        this.#fail(event);
         break;
       case 'end':
         this.#over = true;
@@ -354,8 +353,9 @@ export class ResponseWriter {
     return { ...this.#response, ...own, ...fields, output, usage };
   }
 
-  #fail(error: GatewayError): void {
+  #fail({ error, head }: Extract<CompletionEvent, { type: 'error' }>): void {
     this.#sealCalls(true);
+    this.#response ??= head && responseObject(head, this.#request);
     const response = this.#response && this.#whole({});
     for (const [type, fields] of failure(error, response)) this.#emit(type, fields);
   }

@@ -48,6 +48,33 @@ const STREAMS: { what: string; sent: string[]; relayed: string[] }[] = [
     ],
   },
   {
+    what: 'a chunk that says nothing has a choice all the same: clients look at the first',
+    sent: [`data: {${HEAD}}\n\n`, TEXT, STOP, DONE],
+    relayed: [
+      `data: {"choices":[{"index":0,"delta":{},"finish_reason":null}],${HEAD}}\n\n`,
+      TEXT,
+      STOP,
+      DONE,
+    ],
+  },
+  {
+    what: 'an event that is no chunk is passed on as it is',
+    sent: [
+      'event: weird\nid: 4\ndata: {"x":1.0}\n\n',
+      TEXT,
+      'data: {"type":"new", "id":"n"}\n\n',
+      STOP,
+      DONE,
+    ],
+    relayed: [
+      'event: weird\nid: 4\ndata: {"x":1.0}\n\n',
+      TEXT,
+      'data: {"type":"new", "id":"n"}\n\n',
+      STOP,
+      DONE,
+    ],
+  },
+  {
     what: 'an answer whose end is told by [DONE] alone gets its reason',
     sent: [TEXT, DONE],
     relayed: [TEXT, chunk('{}', '"stop"').replace('"created":1', '"created":1'), DONE],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CompletionEvent } from '../../../src/conversation/completion.ts';
 import { NO_USAGE } from '../../../src/conversation/usage.ts';
+import { scanAnswer } from '../../../src/dialects/answer-scan.ts';
 import { chat } from '../../../src/dialects/chat/index.ts';
 import { embeddingsPassThrough, passThrough } from '../../../src/dialects/chat/pass-through.ts';
 import { findTopLevelFields } from '../../../src/dialects/request-fields.ts';
@@ -253,6 +254,16 @@ test('an error that came with status 200 is read, in whatever form', () => {
     passThrough.readFailure(Buffer.from('{"error":{"message":"Boom","code":429}}'))?.kind,
     'upstream_rate_limited',
   );
+});
+
+test('a choice that failed is found wherever its reason to end stands', () => {
+  for (const length of [10, 9000, 60_000]) {
+    const long = 'x'.repeat(length);
+    const choice = { message: { content: long }, finish_reason: 'error', logprobs: { content: long } };
+    const body = Buffer.from(JSON.stringify({ id: 'x', choices: [choice] }));
+    const failure = passThrough.readFailure(body, scanAnswer(body));
+    assert.match(failure?.message ?? '', /failed before its answer was complete/, String(length));
+  }
 });
 
 test('a good answer is no error, whatever it speaks of', () => {

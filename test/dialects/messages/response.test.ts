@@ -5,6 +5,7 @@ import type { Part } from '../../../src/conversation/conversation.ts';
 import { GatewayError } from '../../../src/conversation/gateway-error.ts';
 import type { JsonObject } from '../../../src/conversation/json.ts';
 import { NO_USAGE, type Usage } from '../../../src/conversation/usage.ts';
+import { chat } from '../../../src/dialects/chat/index.ts';
 import { messages } from '../../../src/dialects/messages/index.ts';
 
 function answer(fields: JsonObject = {}): JsonObject {
@@ -136,6 +137,24 @@ for (const [stop, content, finish] of FINISHES) {
     assert.equal(choice?.finish, finish);
   });
 }
+
+test('why a model refused is its refusal for other dialects, and stays where it was for this one', () => {
+  const stop_details = { type: 'refusal', category: 'cyber', explanation: 'Not this.' };
+  const wire = answer({ stop_reason: 'refusal', stop_details, content: [{ type: 'text', text: 'a' }] });
+  const completion = messages.decodeResponse(wire);
+  const [choice] = chat.encodeResponse(completion)['choices'] as JsonObject[];
+  assert.deepEqual(choice?.['message'], { role: 'assistant', content: 'a', refusal: 'Not this.' });
+  const again = messages.encodeResponse(completion);
+  assert.deepEqual([again['content'], again['stop_details']], [[{ type: 'text', text: 'a' }], stop_details]);
+  const silent = { ...stop_details, explanation: null };
+  const [unexplained] = messages.decodeResponse(
+    answer({ stop_reason: 'refusal', stop_details: silent }),
+  ).choices;
+  assert.equal(
+    unexplained?.parts.some(({ type }) => type === 'refusal'),
+    false,
+  );
+});
 
 test('the stop sequence that was met is told', () => {
   const [choice] = messages.decodeResponse(

@@ -242,7 +242,6 @@ const ERRORS: [type: string, kind: ErrorKind][] = [
   ['api_error', 'upstream_unavailable'],
   ['timeout_error', 'upstream_timeout'],
   ['invalid_request_error', 'upstream_rejected'],
-  ['authentication_error', 'upstream_unavailable'],
   ['an_error_to_come', 'upstream_unavailable'],
 ];
 for (const [type, kind] of ERRORS) {
@@ -252,6 +251,12 @@ for (const [type, kind] of ERRORS) {
     assert.deepEqual(failure(events), { kind, message: 'Sorry' });
   });
 }
+
+test("what an authentication_error inside the stream says is for the operator alone: it may quote the gateway's key", () => {
+  const error = { type: 'error', error: { type: 'authentication_error', message: 'invalid x-api-key' } };
+  const message = "The provider did not accept the gateway's own credentials.";
+  assert.deepEqual(failure(decodeEvents([start(), error])), { kind: 'upstream_unavailable', message });
+});
 
 const BROKEN_OFF: [name: string, chunks: (string | JsonObject)[], words: RegExp][] = [
   ['nothing at all', [], /broke off/],
@@ -290,6 +295,20 @@ test('servers that open no blocks are understood', () => {
   ]);
   assert.equal(error, undefined);
   assert.deepEqual(completion.choices[0]?.parts, [{ type: 'text', text: 'Hi' }]);
+});
+
+test('why a model refused is its refusal, and once more the field where this dialect is written', () => {
+  const stop_details = { type: 'refusal', category: 'cyber', explanation: 'Not this.' };
+  const last = { type: 'message_delta', delta: { stop_reason: 'refusal', stop_details }, usage: {} };
+  const events = decodeEvents([start(), ...words(0, 'Hi'), last, { type: 'message_stop' }]);
+  assert.deepEqual(
+    events.flatMap((event) => (event.type === 'part_delta' ? [event.delta] : [])),
+    ['Hi', 'Not this.'],
+  );
+  const encoder = messages.streamEncoder({ includeUsage: false });
+  const written = events.map((event) => encoder.push(event)).join('');
+  assert.equal(written.match(/Not this/g)?.length, 1);
+  assert.match(written, /"stop_details":\{[^}]*"explanation":"Not this\."/);
 });
 
 test('what only this dialect says of an answer is kept, from the start and the end', () => {

@@ -108,6 +108,25 @@ test('an error event, flat or nested, before or after output', () => {
   }
 });
 
+test('behind an error alone comes the failed response, once', () => {
+  const error = event('error', { code: 'server_error', message: 'Oh' });
+  const oh = new GatewayError('upstream_unavailable', 'Oh');
+  const alone = scanAll([CREATED, DELTA, error]);
+  assert.equal(alone.failureIsTold, true);
+  const [{ data = '' } = {}] = readEvents(alone.closeFailure?.(oh) ?? '');
+  const last = tryParseJson(data);
+  assert.ok(isObject(last));
+  assert.deepEqual([last['type'], last['sequence_number']], ['response.failed', 3]);
+  const failed = event('response.failed', { response: { status: 'failed', error: { message: 'Oh' } } });
+  assert.equal(scanAll([CREATED, DELTA, error + failed]).closeFailure?.(oh), '');
+});
+
+test('an error before any response tells half of it: all of it is written in its place', () => {
+  const scanner = scanAll([event('error', { code: 'server_error', message: 'Oh' })]);
+  assert.equal(scanner.failureIsTold, false);
+  assert.equal(scanner.breakOff?.(new GatewayError('upstream_unavailable', 'Oh')), undefined);
+});
+
 test('a stream that breaks off goes on with numbered events that say so', () => {
   const scanner = scanAll([CREATED, ADDED, DELTA, DELTA]);
   const last = scanner.breakOff?.(new GatewayError('upstream_unavailable', 'Gone.')) ?? '';

@@ -176,6 +176,21 @@ test('raw reasoning of a provider of this dialect is streamed as that', () => {
   });
 });
 
+test('a stream that fails before its provider began it has a failed response, too', () => {
+  const error = new GatewayError('upstream_unavailable', 'It broke.');
+  const head = { id: 'resp_1', model: 'm', created: 7 };
+  const [event, failed] = eventsOf(encode([{ type: 'error', error, head }]));
+  assert.deepEqual([event?.['type'], failed?.['type']], ['error', 'response.failed']);
+  assert.deepEqual([event?.['sequence_number'], failed?.['sequence_number']], [0, 1]);
+  const response = failed?.['response'];
+  assert.ok(isObject(response));
+  const { id, model, created_at, status } = response;
+  assert.deepEqual(
+    { id, model, created_at, status },
+    { id: 'resp_1', model: 'm', created_at: 7, status: 'failed' },
+  );
+});
+
 test('a stream that breaks off ends with an error that the SDK throws, and with the failed response', async () => {
   const error = new GatewayError('upstream_unavailable', 'It broke.', { code: 'broken' });
   const text = encode([
