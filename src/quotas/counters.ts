@@ -144,11 +144,14 @@ export class BudgetCounter implements Counter {
     return true;
   }
 
-  /** The same by their answer to a settlement. */
-  learnSettled(taken: number, spent: number, takenAtMs: number): boolean {
+  /** The same by their answer to a settlement, which they have counted. */
+  learnSettled(taken: number, used: number, spent: number, takenAtMs: number): boolean {
     if (takenAtMs < this.#startMs) return true;
     this.#reservedElsewhere = Math.max(0, this.#reservedElsewhere - taken);
-    return this.#learnSpent(spent, takenAtMs);
+    if (this.#learnSpent(spent, takenAtMs)) return true;
+    this.#spent += used;
+    this.#learned += used;
+    return false;
   }
 
   #learnSpent(spent: number, atMs: number): boolean {

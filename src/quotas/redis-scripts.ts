@@ -38,6 +38,28 @@ local function whole(number) return string.format('%.0f', number) end
 local function reserve(key, amount)
   if amount ~= 0 then redis.call('HINCRBY', key, 'reserved', whole(amount)) end
 end
+-- What is reserved is the sum of what is held: where that is lost it is added up anew.
+local function mend(key, ttl)
+  if redis.call('HEXISTS', key, 'reserved') == 1 then return end
+  local sum = 0
+  for _, member in ipairs(redis.call('ZRANGE', key .. ':held', 0, -1)) do
+    sum = sum + tonumber(string.match(member, '|(%d+)$'))
+  end
+  if sum == 0 then return end
+  reserve(key, sum)
+  redis.call('PEXPIRE', key, ttl)
+end
+-- Any number of times for a call: it is held once.
+local function hold(key, taker, amount, untilWhen, ttl)
+  local held = key .. ':held'
+  if redis.call('EXISTS', held) == 1 then mend(key, ttl) else redis.call('HSET', key, 'reserved', '0') end
+  if redis.call('ZADD', held, untilWhen, taker .. '|' .. whole(amount)) == 1 then
+    redis.call('ZREM', key .. ':lapsed', taker)
+    reserve(key, amount)
+  end
+  redis.call('PEXPIRE', key, ttl)
+  redis.call('PEXPIRE', held, ttl)
+end
 local function release(key, ttl)
   local held, lapsed = key .. ':held', key .. ':lapsed'
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', held, '-inf', whole(now))) do
@@ -53,15 +75,15 @@ end
 
 /**
  * Takes of all limits or of none.
- * ARGV: now, call, lease in ms, 1 to take without asking; for each limit: how it counts, max, amount, time to live in ms.
+ * ARGV: now, call, lease in ms; for each limit: how it counts, max, amount, time to live in ms.
  * Gives 1 and for each limit what is left, spent and reserved; or 0, the limit that refuses, what is left of it, and
  * the milliseconds to wait (-1: not known here).
  */
 export const RESERVE = `${PRELUDE}
-local lease, force = tonumber(ARGV[3]), ARGV[4] == '1'
+local lease = tonumber(ARGV[3])
 local left, spent, reserved = {}, {}, {}
 for i, key in ipairs(KEYS) do
-  local at = 4 + (i - 1) * 4
+  local at = 3 + (i - 1) * 4
   local counts, max, amount = ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
   local used, slices = 0, {}
   spent[i], reserved[i] = 0, 0
@@ -82,11 +104,15 @@ for i, key in ipairs(KEYS) do
   else
     release(key, ARGV[at + 4])
     local found = redis.call('HMGET', key, 'spent', 'reserved')
+    if not found[2] then
+      mend(key, ARGV[at + 4])
+      found[2] = redis.call('HGET', key, 'reserved')
+    end
     spent[i], reserved[i] = tonumber(found[1] or '0'), tonumber(found[2] or '0')
     used = spent[i] + reserved[i]
   end
   left[i] = max - used
-  if not force and (amount > left[i] or left[i] <= 0) then
+  if amount > left[i] or left[i] <= 0 then
     local wait = -1
     if counts == 'window' and amount <= max then
       table.sort(slices, function(a, b) return a[1] < b[1] end)
@@ -102,7 +128,7 @@ for i, key in ipairs(KEYS) do
 end
 local reply = { 1 }
 for i, key in ipairs(KEYS) do
-  local at = 4 + (i - 1) * 4
+  local at = 3 + (i - 1) * 4
   local counts, amount, ttl = ARGV[at + 1], tonumber(ARGV[at + 3]), ARGV[at + 4]
   if counts == 'window' then
     if amount > 0 then
@@ -124,6 +150,32 @@ for i, key in ipairs(KEYS) do
   reply[#reply + 1] = reserved[i]
 end
 return reply
+`;
+
+/**
+ * Takes for a call that runs, without asking; however often it is told, the call takes once. Of a rate the last key is the mark that it was.
+ * ARGV: now, call, lease in ms, how long the mark stays in ms, when it began; for each limit: how it counts, amount, time to live in ms.
+ */
+export const MOVE = `${PRELUDE}
+local untilWhen, began = whole(now + tonumber(ARGV[3])), math.floor(tonumber(ARGV[5]) / SLICE_MS)
+local isFirst
+for i = 1, #KEYS - 1 do
+  local key, at = KEYS[i], 5 + (i - 1) * 3
+  local counts, amount, ttl = ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 3]
+  if counts == 'window' then
+    if isFirst == nil then isFirst = redis.call('SET', KEYS[#KEYS], '1', 'NX', 'PX', ARGV[4]) ~= false end
+    if isFirst and amount > 0 and began > slice - SLICES then
+      redis.call('HINCRBY', key, whole(began), whole(amount))
+      redis.call('PEXPIRE', key, WINDOW_TTL)
+    end
+  elseif counts == 'slots' then
+    redis.call('ZADD', key, untilWhen, call)
+    redis.call('PEXPIRE', key, ttl)
+  else
+    hold(key, call, amount, untilWhen, ttl)
+  end
+end
+return 1
 `;
 
 /**
@@ -154,6 +206,7 @@ for i = 1, #KEYS - 1 do
   elseif counts == 'slots' then
     redis.call('ZREM', key, call)
   else
+    mend(key, ttl)
     local isOpen = redis.call('ZREM', key .. ':held', call .. '|' .. whole(taken)) == 1
     if isOpen then reserve(key, -taken)
     else isOpen = redis.call('ZREM', key .. ':lapsed', call) == 1 end
@@ -165,26 +218,25 @@ return reply
 `;
 
 /**
- * Leases of a call that still runs go on, and begin again where they ran out.
- * ARGV: now, call, lease in ms; for each limit: how it counts, taken, time to live.
+ * Leases of calls that still run go on, and begin again where they ran out or were lost.
+ * ARGV: now, unused, lease in ms; for each call: the call, of how many limits; for each of these: how it counts, taken, time to live.
  */
 export const RENEW = `${PRELUDE}
 local untilWhen = whole(now + tonumber(ARGV[3]))
 redis.call('PEXPIRE', '${STATE_KEY}', ${STATE_TTL_MS})
-for i, key in ipairs(KEYS) do
-  local at = 3 + (i - 1) * 3
-  if ARGV[at + 1] == 'slots' then
-    redis.call('ZADD', key, 'XX', untilWhen, call)
-    redis.call('PEXPIRE', key, ARGV[at + 3])
-  elseif ARGV[at + 1] == 'budget' then
-    local held, member = key .. ':held', call .. '|' .. ARGV[at + 2]
-    if redis.call('ZREM', key .. ':lapsed', call) == 1 then
-      reserve(key, tonumber(ARGV[at + 2]))
-      redis.call('ZADD', held, untilWhen, member)
+local at, next = 4, 1
+while next <= #KEYS do
+  local taker, limits = ARGV[at], tonumber(ARGV[at + 1])
+  at = at + 2
+  for _ = 1, limits do
+    local key, counts, amount, ttl = KEYS[next], ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2]
+    if counts == 'slots' then
+      redis.call('ZADD', key, untilWhen, taker)
+      redis.call('PEXPIRE', key, ttl)
     else
-      redis.call('ZADD', held, 'XX', untilWhen, member)
+      hold(key, taker, amount, untilWhen, ttl)
     end
-    redis.call('PEXPIRE', held, ARGV[at + 3])
+    at, next = at + 3, next + 1
   end
 end
 return 1
@@ -222,6 +274,7 @@ return 1
  */
 export const RECOVER = `${PRELUDE}
 local key = KEYS[1]
+mend(key, ARGV[3])
 local held = {}
 for _, member in ipairs(redis.call('ZRANGE', key .. ':held', 0, -1)) do
   held[string.match(member, '^(.*)|%d+$')] = member

@@ -11,7 +11,7 @@ export class Reservation {
   readonly limits: readonly Limit[];
   readonly demand: Demand;
   /** Unix milliseconds: when it was taken. */
-  atMs: number;
+  readonly atMs: number;
   /** Of the caller's own limits the ones that leave the least. */
   requests: RateLeft | undefined;
   tokens: RateLeft | undefined;
@@ -23,13 +23,6 @@ export class Reservation {
     this.limits = limits;
     this.demand = demand;
     this.atMs = atMs;
-  }
-
-  /** It was taken anew, where counters are shared. */
-  moveTo(sharedId: string, atMs: number): void {
-    this.sharedId = sharedId;
-    this.atMs = atMs;
-    this.settled = false;
   }
 
   /** Notes what a limit leaves. A model's limit is shared by tenants: what it leaves would tell of the others. */

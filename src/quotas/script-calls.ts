@@ -37,14 +37,26 @@ export function describeReserve(
   demand: Demand,
   callId: string,
   nowMs: number,
-  force: boolean,
 ): ScriptCall {
   const keys: string[] = [];
-  const args: (string | number)[] = [nowMs, callId, LEASE_MS, force ? 1 : 0];
+  const args: (string | number)[] = [nowMs, callId, LEASE_MS];
   for (const limit of limits) {
     keys.push(keyOf(limit, nowMs));
     args.push(LIMIT_KINDS[limit.kind].counts, limit.max, demand[limit.measure], ttlOf(limit, nowMs, nowMs));
   }
+  return { keys, args };
+}
+
+/** What a call that runs takes, wherever it was counted when it began. */
+export function describeMove({ limits, demand, atMs }: Reservation, id: string, nowMs: number): ScriptCall {
+  const keys: string[] = [];
+  const args: (string | number)[] = [nowMs, id, LEASE_MS, MARK_MS, atMs];
+  for (const limit of limits) {
+    if (!concerns(limit, demand)) continue;
+    keys.push(keyOf(limit, atMs));
+    args.push(LIMIT_KINDS[limit.kind].counts, demand[limit.measure], ttlOf(limit, atMs, nowMs));
+  }
+  keys.push(`${PREFIX}moved:${id}`);
   return { keys, args };
 }
 
@@ -82,18 +94,19 @@ export function resendOf({ keys, args }: ScriptCall): ScriptCall {
   return { keys, args: args.with(3, 0) };
 }
 
-export function describeRenewal(
-  { limits, demand, atMs, sharedId }: Reservation,
-  nowMs: number,
-): ScriptCall | undefined {
-  if (sharedId === undefined) return undefined;
+/** Of calls that are counted there; `undefined` where there is nothing to renew. */
+export function describeRenewals(running: readonly Reservation[], nowMs: number): ScriptCall | undefined {
   const keys: string[] = [];
-  const args: (string | number)[] = [nowMs, sharedId, LEASE_MS];
-  for (const limit of limits) {
-    const { counts } = LIMIT_KINDS[limit.kind];
-    if (!isHeldByCall(limit) || !concerns(limit, demand)) continue;
-    keys.push(keyOf(limit, atMs));
-    args.push(counts, demand[limit.measure], ttlOf(limit, atMs, nowMs));
+  const args: (string | number)[] = [nowMs, '', LEASE_MS];
+  for (const { limits, demand, atMs, sharedId } of running) {
+    if (sharedId === undefined) continue;
+    const own = limits.filter((limit) => isHeldByCall(limit) && concerns(limit, demand));
+    if (own.length === 0) continue;
+    args.push(sharedId, own.length);
+    for (const limit of own) {
+      keys.push(keyOf(limit, atMs));
+      args.push(LIMIT_KINDS[limit.kind].counts, demand[limit.measure], ttlOf(limit, atMs, nowMs));
+    }
   }
   return keys.length > 0 ? { keys, args } : undefined;
 }

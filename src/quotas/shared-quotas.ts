@@ -19,8 +19,9 @@ import {
 } from './reservation.ts';
 import {
   describeBringIn,
+  describeMove,
   describeRecoveries,
-  describeRenewal,
+  describeRenewals,
   describeReserve,
   describeSettlement,
   inBatches,
@@ -67,11 +68,14 @@ export class SharedQuotas implements Quotas {
   /** And the ids of their calls. */
   readonly #running = new Map<Reservation, string>();
   readonly #alone = new CountedAlone();
+  /** Counted here, and perhaps there: that was asked for, and not answered yet. */
+  readonly #moving = new WeakSet<Reservation>();
   #unsent: ScriptCall[] = [];
   #lost = 0;
   #awayAtMs: number | undefined;
   readonly #sending = new Set<Promise<unknown>>();
   #cancelRenewal: (() => void) | undefined;
+  #renewing = false;
   #brought = 0;
   /** Calls of processes that are no more. */
   #unrecovered: ScriptCall[] = [];
@@ -133,7 +137,7 @@ export class SharedQuotas implements Quotas {
     if (!this.#shared.isHere) return this.#reserveAlone(limits, demand, callId);
     const nowMs = this.#now();
     const asked = limits.filter((limit) => concerns(limit, demand));
-    const call = describeReserve(asked, demand, callId, nowMs, false);
+    const call = describeReserve(asked, demand, callId, nowMs);
     return this.#shared.run('reserve', call).then(
       (reply) => this.#read(reply, limits, asked, demand, callId, nowMs),
       () => {
@@ -145,12 +149,11 @@ export class SharedQuotas implements Quotas {
 
   settle(reservation: Reservation, used: Used): void {
     if (reservation.settled) return;
-    this.#running.delete(reservation);
     if (reservation.sharedId === undefined) {
-      this.#local.settle(reservation, used);
-      this.#noteUncounted(reservation, used);
+      this.#settleAlone(reservation, used);
       return;
     }
+    this.#running.delete(reservation);
     reservation.settled = true;
     if (!this.#shared.isHere) this.#settleElsewhere(reservation, used);
     this.#sendSettlement(reservation, reservation.sharedId, used);
@@ -184,6 +187,15 @@ export class SharedQuotas implements Quotas {
     return outcome;
   }
 
+  #settleAlone(reservation: Reservation, used: Used): void {
+    const callId = this.#running.get(reservation);
+    this.#running.delete(reservation);
+    this.#local.settle(reservation, used);
+    // What it used is brought in.
+    if (callId !== undefined && this.#moving.has(reservation)) this.#releaseUnanswered(reservation, callId);
+    this.#noteUncounted(reservation, used);
+  }
+
   #read(
     reply: unknown,
     limits: readonly Limit[],
@@ -195,13 +207,20 @@ export class SharedQuotas implements Quotas {
     const [granted, ...numbers] = readNumbers(reply);
     if (granted !== 1) return readRefusal(numbers, asked, demand, atMs);
     const reservation = new Reservation(limits, demand, atMs);
-    reservation.sharedId = callId;
+    let isLess = false;
     for (const [index, limit] of asked.entries()) {
       const [left = 0, spent = 0, reserved = 0] = numbers.slice(3 * index);
       reservation.noteLeft(limit, left);
       if (!(limit.counter instanceof BudgetCounter)) continue;
-      if (!limit.counter.learn(spent, reserved, atMs)) this.#shared.noteLoss();
+      if (!limit.counter.learn(spent, reserved, atMs)) isLess = true;
     }
+    if (isLess) {
+      // What they allowed, they did by less than was spent.
+      this.#shared.noteLoss();
+      this.#releaseUnanswered(reservation, callId);
+      return this.#reserveAlone(limits, demand, callId);
+    }
+    reservation.sharedId = callId;
     this.#running.set(reservation, callId);
     return reservation;
   }
@@ -228,20 +247,21 @@ export class SharedQuotas implements Quotas {
       return;
     }
     const settled = this.#shared.run('settle', call).then(
-      (reply) => this.#learnSpent(reply, call, reservation),
+      (reply) => this.#learnSpent(reply, call, reservation, used),
       (error: unknown) => this.#keep(unsentOf(call, error)),
     );
     this.#track(settled);
   }
 
   /** What calls spent since the last one began is known, too, should the shared counters lose it. */
-  #learnSpent(reply: unknown, { keys }: ScriptCall, { limits, demand, atMs }: Reservation): void {
+  #learnSpent(reply: unknown, { keys }: ScriptCall, { limits, demand, atMs }: Reservation, used: Used): void {
     const numbers = readNumbers(reply);
     for (const limit of limits) {
       const { counter, measure } = limit;
       if (!(counter instanceof BudgetCounter)) continue;
       const spent = numbers[keys.indexOf(keyOf(limit, atMs))] ?? -1;
-      if (spent >= 0 && !counter.learnSettled(demand[measure], spent, atMs)) this.#shared.noteLoss();
+      if (spent < 0) continue;
+      if (!counter.learnSettled(demand[measure], usedOf(limit, used), spent, atMs)) this.#shared.noteLoss();
     }
   }
 
@@ -342,27 +362,29 @@ export class SharedQuotas implements Quotas {
     if (this.#unsent.length > 0) throw new Error('some calls could not be settled');
   }
 
-  /** Calls that still run and were counted here, or there until that was lost, are counted there from now on. */
+  /**
+   * Calls that still run and were counted here, or there until that was lost, are counted there from now on. What the others hold may be
+   * lost in part: nobody can tell, and it is held once however often it is said.
+   */
   async #moveRunning(lost: boolean): Promise<void> {
     const moving = [...this.#running].filter(([{ sharedId }]) => lost || sharedId === undefined);
     for (const batch of inBatches(moving)) {
       await Promise.all(batch.map(([reservation, callId]) => this.#move(reservation, callId)));
     }
+    await this.#renewAll((call) => this.#shared.run('renew', call));
   }
 
-  /** What may have been taken there under its id was given back before. */
   async #move(reservation: Reservation, id: string): Promise<void> {
-    const { limits, demand } = reservation;
-    const asked = limits.filter((limit) => concerns(limit, demand));
-    const atMs = this.#now();
-    await this.#shared.run('reserve', describeReserve(asked, demand, id, atMs, true));
-    if (reservation.settled) {
-      // It ended meanwhile, and what it used is brought in beside this.
-      this.#sendSettlement(new Reservation(limits, demand, atMs), id, VOID);
-      return;
-    }
-    if (reservation.sharedId === undefined) this.#local.settle(reservation, USED_NOTHING);
-    reservation.moveTo(id, atMs);
+    if (reservation.settled) return;
+    const isAlone = reservation.sharedId === undefined;
+    this.#moving.add(reservation);
+    await this.#shared.run('move', describeMove(reservation, id, this.#now()));
+    if (reservation.settled) return;
+    this.#moving.delete(reservation);
+    reservation.sharedId = id;
+    if (!isAlone) return;
+    this.#local.settle(reservation, USED_NOTHING);
+    reservation.settled = false;
   }
 
   #nextMark(): string {
@@ -381,10 +403,24 @@ export class SharedQuotas implements Quotas {
     this.#alone.forgetExpired(nowMs);
     if (!this.#shared.isHere) return;
     this.#bringInLate();
-    for (const reservation of this.#running.keys()) {
-      const call = describeRenewal(reservation, nowMs);
-      // Where it is away, that is noted; the lease is long enough for the next time.
-      if (call) this.#shared.run('renew', call).catch(() => {});
+    // Where it is away, that is noted; the lease is long enough for the next time.
+    if (this.#renewing) return;
+    this.#renewing = true;
+    void this.#renewAll((call) => this.#shared.runLate('renew', call))
+      .catch(() => {})
+      .finally(() => {
+        this.#renewing = false;
+      });
+  }
+
+  /** One script after another: calls come between them, and those that ended meanwhile are not renewed. */
+  async #renewAll(run: (call: ScriptCall) => Promise<unknown>): Promise<void> {
+    for (const batch of inBatches([...this.#running.keys()])) {
+      const call = describeRenewals(
+        batch.filter((reservation) => this.#running.has(reservation)),
+        this.#now(),
+      );
+      if (call) await run(call);
     }
   }
 }
