@@ -19,10 +19,10 @@ const DEMAND: Demand = { calls: 1, tokens: 600, nanoUsd: 0, costs: true };
 const START = Date.UTC(2026, 4, 1, 12);
 
 /** One instance, whose time stands still until it is moved. */
-async function startInstance(url: string) {
+async function startInstance(url: string, { calls = 1 } = {}) {
   const time = new VirtualSchedule();
   const counters = new CounterBook();
-  const limits = { concurrentCalls: 1, budgets: [{ tokens: 1_000, per: 'day' as const }] };
+  const limits = { concurrentCalls: calls, budgets: [{ tokens: calls * 1_000, per: 'day' as const }] };
   const book = compileTenantLimits('t', { limits, keys: [] }, new Map(), counters);
   const now = () => START + time.nowMs;
   const quotas = new SharedQuotas(
@@ -92,4 +92,27 @@ test('a call that is settled twice counts once', { skip: redisMissing }, async (
   await sleep(50);
   const budget = await findBudget(redis);
   assert.deepEqual({ ...(await redis.client.hgetall(budget)) }, { reserved: '0', spent: '70' });
+});
+
+test('the leases of many calls go on with few scripts, and a Redis that is late with that is not away', {
+  skip: redisMissing,
+}, async () => {
+  const redis = await startRedis({ saves: false });
+  closing.push(redis.close);
+  const { time, quotas, reserve } = await startInstance(redis.url, { calls: 1_000 });
+  closing.push(() => quotas.close());
+  for (let call = 0; call < 1_000; call++) assert.ok((await reserve(`call-${call}`)) instanceof Reservation);
+  await redis.client.config('RESETSTAT');
+  redis.freeze();
+  // Longer than the answer to a call may take: nobody waits for these.
+  await time.advance(35_000);
+  redis.thaw();
+  const budget = await findBudget(redis);
+  const until = START + 20_000 + 60_000;
+  for (let tries = 0; (await redis.client.zcount(`${budget}:held`, until, '+inf')) < 1_000; tries++) {
+    assert.ok(tries < 200, 'the leases were not renewed');
+    await sleep(10);
+  }
+  const stats = await redis.client.info('commandstats');
+  assert.ok(Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1]) <= 5, stats);
 });
