@@ -7,7 +7,8 @@ import { SLICE_MS, SLICES } from './window.ts';
  *   window   a hash: slice of two seconds → amount
  *   slots    a sorted set: call → when its lease ends
  *   budget   a hash with `spent` and `reserved`; beside it, at `KEY:held`, a sorted set of `call|amount` → when its lease ends, and
- *            at `KEY:lapsed` one of calls whose lease ran out → when that was found
+ *            at `KEY:lapsed` one of calls whose lease ran out → when that was found, and at `KEY:brought` a hash of what was brought
+ *            in by others or from elsewhere: a part or a call → how much
  *
  * A call is spent of a budget once: it leaves `held` or `lapsed` by that. So what of a budget was settled and what was not can be told
  * as long as there is the budget, also for an instance that got no answer or is no more.
@@ -210,7 +211,9 @@ for i = 1, #KEYS - 1 do
     local isOpen = redis.call('ZREM', key .. ':held', call .. '|' .. whole(taken)) == 1
     if isOpen then reserve(key, -taken)
     else isOpen = redis.call('ZREM', key .. ':lapsed', call) == 1 end
-    if used > 0 and (isOpen or sure) then reply[i] = redis.call('HINCRBY', key, 'spent', whole(used)) end
+    -- Others may have brought it in.
+    if not isOpen and sure then isOpen = redis.call('HEXISTS', key .. ':brought', call) == 0 end
+    if used > 0 and isOpen then reply[i] = redis.call('HINCRBY', key, 'spent', whole(used)) end
     redis.call('PEXPIRE', key, ttl)
   end
 end
@@ -243,25 +246,35 @@ return 1
 `;
 
 /**
- * Brings in what was counted elsewhere; once: the last key is the mark that it was.
- * ARGV: now, unused, how long the mark stays in ms; for each counter: how it counts, amount, when it was counted, time to live, and what
- * was known to be spent, for a budget of which less is there: it was not counted for a while, or its data were lost.
+ * Brings in what was counted elsewhere; once: of a rate the last key is the mark that it was, of a budget its part says how much was.
+ * ARGV: now, unused, how long the mark stays in ms; for each counter: how it counts, amount (of a budget all of the part), when it was
+ * counted, time to live, what was known to be spent, for a budget of which less is there (it was not counted for a while, or its data
+ * were lost), and the part.
  */
 export const BRING_IN = `${PRELUDE}
-if not redis.call('SET', KEYS[#KEYS], '1', 'NX', 'PX', ARGV[3]) then return 0 end
+local isFirst = redis.call('SET', KEYS[#KEYS], '1', 'NX', 'PX', ARGV[3]) ~= false
 for i = 1, #KEYS - 1 do
-  local key, at = KEYS[i], 3 + (i - 1) * 5
-  local counts, amount, when, ttl, known = ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4], ARGV[at + 5]
+  local key, at = KEYS[i], 3 + (i - 1) * 6
+  local counts, amount, when, ttl, known, part =
+    ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
   if counts == 'window' then
     local into = math.floor(when / SLICE_MS)
-    if into > slice - SLICES then
+    if isFirst and into > slice - SLICES then
       redis.call('HINCRBY', key, whole(into), amount)
       redis.call('PEXPIRE', key, WINDOW_TTL)
     end
   else
     local there = tonumber(redis.call('HGET', key, 'spent') or '0')
     if there < tonumber(known) then redis.call('HSET', key, 'spent', known) end
-    redis.call('HINCRBY', key, 'spent', amount)
+    if part ~= '' then
+      local parts = key .. ':brought'
+      local more = tonumber(amount) - tonumber(redis.call('HGET', parts, part) or '0')
+      if more > 0 then
+        redis.call('HSET', parts, part, amount)
+        redis.call('HINCRBY', key, 'spent', whole(more))
+      end
+      redis.call('PEXPIRE', parts, ttl)
+    end
     redis.call('PEXPIRE', key, ttl)
   end
 end
@@ -269,7 +282,7 @@ return 1
 `;
 
 /**
- * Settles calls of an instance that is no more, in one budget; those of them that it settled are not there any more.
+ * Settles calls of another instance in one budget; those of them that it settled are not there any more.
  * ARGV: now, unused, time to live; for each call: the call, used.
  */
 export const RECOVER = `${PRELUDE}
@@ -287,7 +300,11 @@ for at = 4, #ARGV - 1, 2 do
     reserve(key, -tonumber(string.match(member, '|(%d+)$')))
   end
   local isOpen = member or redis.call('ZREM', key .. ':lapsed', taker) == 1
-  if isOpen and used > 0 then redis.call('HINCRBY', key, 'spent', whole(used)) end
+  if isOpen and used > 0 then
+    redis.call('HINCRBY', key, 'spent', whole(used))
+    redis.call('HSET', key .. ':brought', taker, whole(used))
+    redis.call('PEXPIRE', key .. ':brought', ARGV[3])
+  end
 end
 redis.call('PEXPIRE', key, ARGV[3])
 return 1

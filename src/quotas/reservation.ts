@@ -100,6 +100,10 @@ export interface Quotas {
    * with them. Never rejects.
    */
   learn(limits: readonly Limit[]): Promise<void>;
+  /** To be waited for before records are stored: what they say was spent and is not counted yet is noted. Rejects where the store fails. */
+  noteUncounted(): Promise<void>;
+  /** What all instances noted so, by the keys of counters (`keyOf`). Rejects where the store fails. */
+  sumUncounted(): Promise<ReadonlyMap<string, number>>;
   /** Settles calls of processes that are no more, each once, wherever they were left. Never rejects. */
   recover(spendings: readonly Spending[]): Promise<void>;
   close(): Promise<void>;

@@ -1,6 +1,7 @@
 import { appendAll } from '../conversation/append-all.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
+import type { UncountedSpendingRow } from '../store/schema.ts';
 import type { Schedule } from '../usage/ledger.ts';
 import { CountedAlone } from './counted-alone.ts';
 import { BudgetCounter } from './counters.ts';
@@ -20,6 +21,7 @@ import {
 import {
   describeBringIn,
   describeMove,
+  describeOthers,
   describeRecoveries,
   describeRenewals,
   describeReserve,
@@ -33,8 +35,12 @@ import {
   readNumbers,
   readRefusal,
   resendOf,
+  spendingsOfRecovery,
+  spendingsOfSettlement,
+  type ToldSpending,
 } from './script-calls.ts';
 import { DataLost, type ScriptCall, SharedCounters } from './shared-counters.ts';
+import type { Uncounted } from './uncounted.ts';
 
 const RENEW_MS = LEASE_MS / 3;
 /** Settlements that wait for the counters to come back; some 50 MB. */
@@ -49,6 +55,7 @@ export interface SharedQuotasOptions {
   local: LocalQuotas;
   /** All limits of the configuration in force. */
   limits: () => readonly Limit[];
+  uncounted: Uncounted;
   now: () => number;
   schedule: Schedule;
   /** Tells the operator. */
@@ -67,12 +74,14 @@ export class SharedQuotas implements Quotas {
   readonly #shared: SharedCounters;
   /** And the ids of their calls. */
   readonly #running = new Map<Reservation, string>();
-  readonly #alone = new CountedAlone();
+  readonly #uncounted: Uncounted;
+  readonly #alone: CountedAlone;
   /** Counted here, and perhaps there: that was asked for, and not answered yet. */
   readonly #moving = new WeakSet<Reservation>();
   #unsent: ScriptCall[] = [];
   #lost = 0;
   #awayAtMs: number | undefined;
+  readonly #settling = new Set<Promise<unknown>>();
   readonly #sending = new Set<Promise<unknown>>();
   #cancelRenewal: (() => void) | undefined;
   #renewing = false;
@@ -86,6 +95,8 @@ export class SharedQuotas implements Quotas {
     this.#local = options.local;
     this.#now = options.now;
     this.#instance = instance;
+    this.#uncounted = options.uncounted;
+    this.#alone = new CountedAlone(options.uncounted, instance);
     this.#shared = new SharedCounters({
       url: options.url,
       instance,
@@ -106,11 +117,8 @@ export class SharedQuotas implements Quotas {
 
   /** Where the shared counters are away they are told when they are back, as all that is known here. */
   async learn(limits: readonly Limit[]): Promise<void> {
-    const nowMs = this.#now();
-    // It is in the records, which were read since.
-    this.#alone.forget(limits, nowMs);
     if (!this.#shared.isHere) return;
-    for (const batch of inBatches(knownBudgets(limits, nowMs))) {
+    for (const batch of inBatches(knownBudgets(limits, this.#now()))) {
       try {
         await this.#shared.run('bringIn', describeBringIn(batch, this.#now(), this.#nextMark()));
       } catch {
@@ -120,13 +128,26 @@ export class SharedQuotas implements Quotas {
   }
 
   async recover(spendings: readonly Spending[]): Promise<void> {
-    appendAll(this.#unrecovered, describeRecoveries(spendings, this.#now()));
-    if (!this.#shared.isHere) return;
+    const nowMs = this.#now();
+    const calls = describeRecoveries(spendings, nowMs);
+    appendAll(this.#unrecovered, calls);
+    for (const call of calls) this.#note(spendingsOfRecovery(call, nowMs));
     try {
-      await this.#sendRecovered();
+      if (this.#shared.isHere) await this.#sendRecovered();
+      await this.#uncounted.save();
     } catch {
-      // Sent again when they are back, which is noted.
+      // Sent again when they are back, which is noted; and saved again.
     }
+  }
+
+  /** What is settled there at the moment is waited for: where it does not get there, it is to be noted. */
+  async noteUncounted(): Promise<void> {
+    await Promise.all(this.#settling);
+    await this.#uncounted.save();
+  }
+
+  sumUncounted(): Promise<ReadonlyMap<string, number>> {
+    return this.#uncounted.sum();
   }
 
   reserve(
@@ -161,17 +182,21 @@ export class SharedQuotas implements Quotas {
 
   async close(): Promise<void> {
     this.#cancelRenewal?.();
-    await Promise.all(this.#sending);
+    await Promise.all([...this.#settling, ...this.#sending]);
     const unsent = this.#unsent.length + this.#alone.size;
-    if (unsent > 0) {
-      this.#options.tell(
-        'alarm',
-        'quota_state_unsent',
-        'the shared counters of limits are away: what was counted here is not brought in',
-        { settlements: unsent },
-      );
+    try {
+      await this.#uncounted.save();
+      if (unsent > 0)
+        this.#tellUnsent('info', 'others bring in what was spent here when they are back', unsent);
+    } catch {
+      this.#tellUnsent('alarm', 'what was counted here is not brought in', unsent);
     }
     this.#shared.close();
+  }
+
+  #tellUnsent(severity: 'info' | 'alarm', outcome: string, settlements: number): void {
+    const message = `the shared counters of limits are away: ${outcome}`;
+    this.#options.tell(severity, 'quota_state_unsent', message, { settlements });
   }
 
   #reserveAlone(limits: readonly Limit[], demand: Demand, callId: string): Reservation | Refusal {
@@ -250,7 +275,8 @@ export class SharedQuotas implements Quotas {
       (reply) => this.#learnSpent(reply, call, reservation, used),
       (error: unknown) => this.#keep(unsentOf(call, error)),
     );
-    this.#track(settled);
+    this.#settling.add(settled);
+    void settled.then(() => this.#settling.delete(settled));
   }
 
   /** What calls spent since the last one began is known, too, should the shared counters lose it. */
@@ -266,12 +292,26 @@ export class SharedQuotas implements Quotas {
   }
 
   #keep(call: ScriptCall): void {
-    if (this.#unsent.length < MAX_UNSENT) this.#unsent.push(call);
-    else this.#lost += 1;
+    if (this.#unsent.length >= MAX_UNSENT) {
+      this.#lost += 1;
+      return;
+    }
+    this.#unsent.push(call);
+    const nowMs = this.#now();
+    this.#note(spendingsOfSettlement(call, nowMs));
+  }
+
+  #note(spendings: readonly ToldSpending[]): void {
+    for (const { counter, source, amount, expiresAt } of spendings)
+      this.#uncounted.note(counter, source, amount, expiresAt);
+  }
+
+  #drop(spendings: readonly ToldSpending[]): void {
+    for (const { counter, source } of spendings) this.#uncounted.drop(counter, source);
   }
 
   #noteUncounted(reservation: Reservation, used: Used): void {
-    this.#alone.note(reservation, used);
+    this.#alone.note(reservation, used, this.#now());
     // It began while the counters were away, and they are back.
     if (this.#shared.isHere) this.#bringInLate();
   }
@@ -280,7 +320,13 @@ export class SharedQuotas implements Quotas {
   #bringInLate(): void {
     if (this.#alone.size === 0 && this.#unsent.length === 0) return;
     // What does not get there stays for when they are back once more, which `run` has noted.
-    this.#track(Promise.allSettled([this.#bringInUncounted(), this.#resendSettlements()]));
+    const brought = Promise.allSettled([this.#bringInUncounted(), this.#resendSettlements()]);
+    this.#track(brought.then(() => this.#saveUncounted()));
+  }
+
+  /** Where the store fails it is saved with the next records. */
+  #saveUncounted(): void {
+    this.#track(this.#uncounted.save().catch(() => {}));
   }
 
   /** Waited for when the gateway stops. */
@@ -309,9 +355,11 @@ export class SharedQuotas implements Quotas {
     await this.#seedBudgets();
     await this.#bringInUncounted();
     await this.#resendSettlements();
+    await this.#bringInOthers();
     await this.#moveRunning(lost);
     // Calls that ended meanwhile.
     await this.#bringInUncounted();
+    this.#saveUncounted();
     if (this.#awayAtMs === undefined) return;
     const awayMs = this.#now() - this.#awayAtMs;
     this.#options.tell(
@@ -328,6 +376,7 @@ export class SharedQuotas implements Quotas {
     const due = this.#unrecovered;
     for (const batch of inBatches(due)) {
       await Promise.all(batch.map((call) => this.#shared.run('recover', call)));
+      for (const call of batch) this.#drop(spendingsOfRecovery(call, this.#now()));
     }
     this.#unrecovered = this.#unrecovered.filter((call) => !due.includes(call));
   }
@@ -356,10 +405,29 @@ export class SharedQuotas implements Quotas {
       const sent = await Promise.allSettled(batch.map((call) => this.#shared.run('settle', call)));
       for (const [index, outcome] of sent.entries()) {
         const call = batch[index];
-        if (outcome.status === 'rejected' && call) this.#keep(unsentOf(call, outcome.reason));
+        if (!call) continue;
+        if (outcome.status === 'rejected') this.#keep(unsentOf(call, outcome.reason));
+        else this.#drop(spendingsOfSettlement(call, this.#now()));
       }
     }
     if (this.#unsent.length > 0) throw new Error('some calls could not be settled');
+  }
+
+  /** What others spent who are away themselves, or no more. Rejects where the counters are away. */
+  async #bringInOthers(): Promise<void> {
+    const nowMs = this.#now();
+    let rows: UncountedSpendingRow[];
+    try {
+      rows = await this.#uncounted.readOthers(nowMs);
+    } catch {
+      // A store that fails has its own alarm; this is done again.
+      return;
+    }
+    if (rows.length === 0) return;
+    for (const { name, call } of describeOthers(rows, nowMs, () => this.#nextMark())) {
+      await this.#shared.run(name, call);
+    }
+    this.#track(this.#uncounted.remove(rows).catch(() => {}));
   }
 
   /**
@@ -407,6 +475,7 @@ export class SharedQuotas implements Quotas {
     if (this.#renewing) return;
     this.#renewing = true;
     void this.#renewAll((call) => this.#shared.runLate('renew', call))
+      .then(() => this.#bringInOthers())
       .catch(() => {})
       .finally(() => {
         this.#renewing = false;

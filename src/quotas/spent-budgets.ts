@@ -7,6 +7,8 @@ import { amountOf, BudgetIndex, isBudget } from './budget-index.ts';
 import { BudgetCounter } from './counters.ts';
 import type { Limit } from './limit.ts';
 import { PERIODS, type Period } from './period.ts';
+import type { Quotas } from './reservation.ts';
+import { keyOf } from './script-calls.ts';
 
 /**
  * The budgets of which an earlier configuration had none of the same id, whatever it was set to. They may have been configured before
@@ -30,11 +32,21 @@ export async function learnSpent(
   store: Store,
   nowMs: number,
   beganMs: BeganMs = () => 0,
+  quotas?: Pick<Quotas, 'sumUncounted'>,
 ): Promise<void> {
+  const spent = new Map<Limit, number>();
   const budgets = Map.groupBy(limits.filter(isBudget), ({ period }) => period);
   for (const [period, ofPeriod] of budgets) {
     if (!period) continue;
-    for (const reading of planReadings(ofPeriod, beganMs)) await learnFrom(reading, period, store, nowMs);
+    for (const reading of planReadings(ofPeriod, beganMs))
+      await addSums(spent, reading, period, store, nowMs);
+  }
+  // After the records: what is noted is noted before they are stored.
+  const uncounted = await quotas?.sumUncounted();
+  for (const [limit, amount] of spent) {
+    const { counter } = limit;
+    if (amount > 0 && counter instanceof BudgetCounter)
+      counter.raise(amount, nowMs, uncounted?.get(keyOf(limit, nowMs)));
   }
 }
 
@@ -90,14 +102,14 @@ function planReadings(budgets: readonly Limit[], beganMs: BeganMs): Reading[] {
   return readings;
 }
 
-async function learnFrom(
+async function addSums(
+  spent: Map<Limit, number>,
   { budgets, groupBy, filter, since, days }: Reading,
   period: Period,
   store: Store,
   nowMs: number,
 ): Promise<void> {
   const index = new BudgetIndex(budgets);
-  const spent = new Map<Limit, number>();
   const { startMs } = PERIODS[period](nowMs);
   const from = Math.max(startMs, since);
   for (const span of await splitTime(from, days * MS_PER_DAY, store, nowMs)) {
@@ -108,9 +120,6 @@ async function learnFrom(
     }
     // Everything else has its turn.
     await setImmediate();
-  }
-  for (const [{ counter }, amount] of spent) {
-    if (amount > 0 && counter instanceof BudgetCounter) counter.raise(amount, nowMs);
   }
 }
 

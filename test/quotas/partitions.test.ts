@@ -7,8 +7,10 @@ import type { Demand, Limit } from '../../src/quotas/limit.ts';
 import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
 import { Reservation, type Used } from '../../src/quotas/reservation.ts';
 import { SharedQuotas } from '../../src/quotas/shared-quotas.ts';
+import { Uncounted } from '../../src/quotas/uncounted.ts';
 import { startLossyProxy } from '../support/lossy-proxy.ts';
 import { redisMissing, startRedis, type TestRedis } from '../support/redis.ts';
+import { openTempStore } from '../support/temp-store.ts';
 import { VirtualSchedule } from '../support/virtual-schedule.ts';
 
 const START = Date.UTC(2026, 4, 1, 12);
@@ -26,6 +28,7 @@ const PARTITION_MS = 180_000;
 /** An instance with a Redis of its own behind a network that loses what it is told to. */
 async function setUp(context: TestContext, { saves = true } = {}) {
   const redis = await startRedis({ saves });
+  const store = await openTempStore(context);
   const proxy = await startLossyProxy(Number(new URL(redis.url).port));
   const time = new VirtualSchedule();
   const counters = new CounterBook();
@@ -33,6 +36,7 @@ async function setUp(context: TestContext, { saves = true } = {}) {
   const book = compileTenantLimits('t', { limits, keys: [] }, new Map(), counters);
   const now = () => START + time.nowMs;
   const told: string[] = [];
+  const instance = crypto.randomUUID();
   const quotas = new SharedQuotas(
     {
       url: `redis://127.0.0.1:${proxy.port}/0`,
@@ -40,11 +44,12 @@ async function setUp(context: TestContext, { saves = true } = {}) {
       onStateLoss: 'local',
       local: new LocalQuotas(counters, now),
       limits: () => book.own,
+      uncounted: new Uncounted(store, instance),
       now,
       schedule: time.schedule,
       tell: (_severity, kind) => void told.push(kind),
     },
-    crypto.randomUUID(),
+    instance,
   );
   await quotas.open();
   context.after(async () => {
