@@ -146,10 +146,11 @@ export function describeBringIn(counted: readonly Counted[], nowMs: number, mark
   return { keys, args };
 }
 
-/** Names a call among what is not in the counters yet. */
-function sourceOf(callId: string): string {
-  return `call:${callId}`;
-}
+/**
+ * What names a call among what is not in the counters yet: one that its instance settled, or one that a process left that is no more.
+ */
+const CALL = 'call:';
+export const LEFT = 'left:';
 
 /** The same of what others noted that was spent. */
 export function describeOthers(
@@ -174,7 +175,7 @@ export function describeOthers(
   for (const [key, ofBudget] of Map.groupBy(ofCalls, ({ counter }) => counter)) {
     for (const part of inBatches(ofBudget)) {
       const ttlMs = Math.max(1, (part[0]?.expires_at ?? 0) - nowMs);
-      const args = part.flatMap(({ source, amount }) => [source.slice(sourceOf('').length), amount]);
+      const args = part.flatMap(({ source, amount }) => [source.slice(CALL.length), amount]);
       calls.push({ name: 'recover', call: { keys: [key], args: [nowMs, '', ttlMs, ...args] } });
     }
   }
@@ -182,7 +183,7 @@ export function describeOthers(
 }
 
 function isOfCall({ source }: UncountedSpendingRow): boolean {
-  return source.startsWith(sourceOf(''));
+  return source.startsWith(CALL) || source.startsWith(LEFT);
 }
 
 /** What a settlement, or a recovery, says was spent of a budget. */
@@ -198,7 +199,7 @@ export function spendingsOfSettlement({ keys, args }: ScriptCall, nowMs: number)
   for (const [index, counter] of keys.slice(0, -1).entries()) {
     const [counts, , used, , ttlMs] = args.slice(4 + 5 * index);
     if (counts !== 'budget' || !(Number(used) > 0)) continue;
-    const source = sourceOf(String(args[1]));
+    const source = `${CALL}${args[1]}`;
     told.push({ counter, source, amount: Number(used), expiresAt: nowMs + Number(ttlMs) });
   }
   return told;
@@ -209,8 +210,7 @@ export function spendingsOfRecovery({ keys, args }: ScriptCall, nowMs: number): 
   const expiresAt = nowMs + Number(args[2]);
   for (let at = 3; at < args.length; at += 2) {
     const amount = Number(args[at + 1]);
-    if (amount > 0)
-      told.push({ counter: keys[0] ?? '', source: sourceOf(String(args[at])), amount, expiresAt });
+    if (amount > 0) told.push({ counter: keys[0] ?? '', source: `${LEFT}${args[at]}`, amount, expiresAt });
   }
   return told;
 }

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Database, UncountedSpendingRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
+import { LEFT } from './script-calls.ts';
 
 /*
  * What was spent of budgets and is not in the shared counters yet.
@@ -76,12 +77,16 @@ export class Uncounted {
     }
   }
 
-  /** Of all instances, by the key of the counter. */
+  /**
+   * Of all instances, by the key of the counter. Calls that a process left and this one recovers are not among them: the counters are
+   * told of these before they are told what the records say.
+   */
   async sum(): Promise<Map<string, number>> {
     const { sum } = this.#db.fn;
     const rows = await this.#db
       .selectFrom('uncounted_spendings')
       .select(['counter', sum('amount').as('amount')])
+      .where(({ or, eb }) => or([eb('instance', '<>', this.#instance), eb('source', 'not like', `${LEFT}%`)]))
       .groupBy('counter')
       .execute();
     return new Map(rows.map(({ counter, amount }) => [counter, Number(amount)]));
