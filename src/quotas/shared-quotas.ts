@@ -1,9 +1,7 @@
-import { appendAll } from '../conversation/append-all.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
-import type { UncountedSpendingRow } from '../store/schema.ts';
 import type { Schedule } from '../usage/ledger.ts';
-import { CountedAlone } from './counted-alone.ts';
+import { Backlog } from './backlog.ts';
 import { BudgetCounter } from './counters.ts';
 import type { Demand, Limit } from './limit.ts';
 import type { LocalQuotas } from './local-quotas.ts';
@@ -19,32 +17,21 @@ import {
   VOID,
 } from './reservation.ts';
 import {
-  describeBringIn,
   describeMove,
-  describeOthers,
-  describeRecoveries,
   describeRenewals,
   describeReserve,
   describeSettlement,
   inBatches,
   isHeldByCall,
   keyOf,
-  knownBudgets,
   LEASE_MS,
-  PREFIX,
   readNumbers,
   readRefusal,
-  resendOf,
-  spendingsOfRecovery,
-  spendingsOfSettlement,
-  type ToldSpending,
 } from './script-calls.ts';
-import { DataLost, type ScriptCall, SharedCounters } from './shared-counters.ts';
+import { type ScriptCall, SharedCounters } from './shared-counters.ts';
 import type { Uncounted } from './uncounted.ts';
 
 const RENEW_MS = LEASE_MS / 3;
-/** Settlements that wait for the counters to come back; some 50 MB. */
-const MAX_UNSENT = 100_000;
 
 export interface SharedQuotasOptions {
   url: string;
@@ -75,28 +62,20 @@ export class SharedQuotas implements Quotas {
   /** And the ids of their calls. */
   readonly #running = new Map<Reservation, string>();
   readonly #uncounted: Uncounted;
-  readonly #alone: CountedAlone;
+  readonly #backlog: Backlog;
   /** Counted here, and perhaps there: that was asked for, and not answered yet. */
   readonly #moving = new WeakSet<Reservation>();
-  #unsent: ScriptCall[] = [];
-  #lost = 0;
   #awayAtMs: number | undefined;
   readonly #settling = new Set<Promise<unknown>>();
   readonly #sending = new Set<Promise<unknown>>();
   #cancelRenewal: (() => void) | undefined;
   #renewing = false;
-  #brought = 0;
-  /** Calls of processes that are no more. */
-  #unrecovered: ScriptCall[] = [];
-  readonly #instance: string;
 
   constructor(options: SharedQuotasOptions, instance: string) {
     this.#options = options;
     this.#local = options.local;
     this.#now = options.now;
-    this.#instance = instance;
     this.#uncounted = options.uncounted;
-    this.#alone = new CountedAlone(options.uncounted, instance);
     this.#shared = new SharedCounters({
       url: options.url,
       instance,
@@ -108,6 +87,12 @@ export class SharedQuotas implements Quotas {
         onHere: () => this.#bringInLate(),
       },
     });
+    this.#backlog = new Backlog({
+      uncounted: options.uncounted,
+      instance,
+      now: options.now,
+      run: (name, call) => this.#shared.run(name, call),
+    });
   }
 
   async open(): Promise<void> {
@@ -118,22 +103,17 @@ export class SharedQuotas implements Quotas {
   /** Where the shared counters are away they are told when they are back, as all that is known here. */
   async learn(limits: readonly Limit[]): Promise<void> {
     if (!this.#shared.isHere) return;
-    for (const batch of inBatches(knownBudgets(limits, this.#now()))) {
-      try {
-        await this.#shared.run('bringIn', describeBringIn(batch, this.#now(), this.#nextMark()));
-      } catch {
-        return;
-      }
+    try {
+      await this.#backlog.tellKnown(limits);
+    } catch {
+      // Which is noted.
     }
   }
 
   async recover(spendings: readonly Spending[]): Promise<void> {
-    const nowMs = this.#now();
-    const calls = describeRecoveries(spendings, nowMs);
-    appendAll(this.#unrecovered, calls);
-    for (const call of calls) this.#note(spendingsOfRecovery(call, nowMs));
+    this.#backlog.keepRecovered(spendings);
     try {
-      if (this.#shared.isHere) await this.#sendRecovered();
+      if (this.#shared.isHere) await this.#backlog.sendRecovered();
       await this.#uncounted.save();
     } catch {
       // Sent again when they are back, which is noted; and saved again.
@@ -183,7 +163,7 @@ export class SharedQuotas implements Quotas {
   async close(): Promise<void> {
     this.#cancelRenewal?.();
     await Promise.all([...this.#settling, ...this.#sending]);
-    const unsent = this.#unsent.length + this.#alone.size;
+    const unsent = this.#backlog.size;
     try {
       await this.#uncounted.save();
       if (unsent > 0)
@@ -253,7 +233,7 @@ export class SharedQuotas implements Quotas {
   /** It may have been taken there or not: what can be told by the call's id is given back when they are back. */
   #releaseUnanswered(reservation: Reservation, callId: string): void {
     const call = describeSettlement(reservation, callId, VOID, this.#now(), isHeldByCall);
-    if (call) this.#keep(call);
+    if (call) this.#backlog.keep(call);
   }
 
   /** What this process knows of a budget while it is alone. */
@@ -268,12 +248,12 @@ export class SharedQuotas implements Quotas {
     const call = describeSettlement(reservation, sharedId, used, this.#now());
     if (!call) return;
     if (!this.#shared.isHere) {
-      this.#keep(call);
+      this.#backlog.keep(call);
       return;
     }
     const settled = this.#shared.run('settle', call).then(
       (reply) => this.#learnSpent(reply, call, reservation, used),
-      (error: unknown) => this.#keep(unsentOf(call, error)),
+      (error: unknown) => this.#backlog.keepFailed(call, error),
     );
     this.#settling.add(settled);
     void settled.then(() => this.#settling.delete(settled));
@@ -291,36 +271,17 @@ export class SharedQuotas implements Quotas {
     }
   }
 
-  #keep(call: ScriptCall): void {
-    if (this.#unsent.length >= MAX_UNSENT) {
-      this.#lost += 1;
-      return;
-    }
-    this.#unsent.push(call);
-    const nowMs = this.#now();
-    this.#note(spendingsOfSettlement(call, nowMs));
-  }
-
-  #note(spendings: readonly ToldSpending[]): void {
-    for (const { counter, source, amount, expiresAt } of spendings)
-      this.#uncounted.note(counter, source, amount, expiresAt);
-  }
-
-  #drop(spendings: readonly ToldSpending[]): void {
-    for (const { counter, source } of spendings) this.#uncounted.drop(counter, source);
-  }
-
   #noteUncounted(reservation: Reservation, used: Used): void {
-    this.#alone.note(reservation, used, this.#now());
+    this.#backlog.noteAlone(reservation, used);
     // It began while the counters were away, and they are back.
     if (this.#shared.isHere) this.#bringInLate();
   }
 
   /** What was counted alone by calls that ended when the counters were back. */
   #bringInLate(): void {
-    if (this.#alone.size === 0 && this.#unsent.length === 0) return;
+    if (this.#backlog.size === 0) return;
     // What does not get there stays for when they are back once more, which `run` has noted.
-    const brought = Promise.allSettled([this.#bringInUncounted(), this.#resendSettlements()]);
+    const brought = Promise.allSettled([this.#backlog.bringInAlone(), this.#backlog.sendSettlements()]);
     this.#track(brought.then(() => this.#saveUncounted()));
   }
 
@@ -351,14 +312,14 @@ export class SharedQuotas implements Quotas {
   /** Rejects where they are away again; what was not brought in yet stays for the next time. */
   async #bringIn(lost: boolean): Promise<void> {
     // Before anything is told of what the records say, for they say it of these calls, too.
-    await this.#sendRecovered();
-    await this.#seedBudgets();
-    await this.#bringInUncounted();
-    await this.#resendSettlements();
-    await this.#bringInOthers();
+    await this.#backlog.sendRecovered();
+    await this.#backlog.tellKnown(this.#options.limits());
+    await this.#backlog.bringInAlone();
+    await this.#backlog.sendSettlements();
+    await this.#backlog.bringInOthers();
     await this.#moveRunning(lost);
     // Calls that ended meanwhile.
-    await this.#bringInUncounted();
+    await this.#backlog.bringInAlone();
     this.#saveUncounted();
     if (this.#awayAtMs === undefined) return;
     const awayMs = this.#now() - this.#awayAtMs;
@@ -366,68 +327,9 @@ export class SharedQuotas implements Quotas {
       'info',
       'quota_state_back',
       'the shared counters of limits are back: what was counted alone was brought in',
-      { awayMs, settlementsLost: this.#lost },
+      { awayMs, settlementsLost: this.#backlog.takeLost() },
     );
     this.#awayAtMs = undefined;
-    this.#lost = 0;
-  }
-
-  async #sendRecovered(): Promise<void> {
-    const due = this.#unrecovered;
-    for (const batch of inBatches(due)) {
-      await Promise.all(batch.map((call) => this.#shared.run('recover', call)));
-      for (const call of batch) this.#drop(spendingsOfRecovery(call, this.#now()));
-    }
-    this.#unrecovered = this.#unrecovered.filter((call) => !due.includes(call));
-  }
-
-  /** What is known to be spent, where they do not know it (any more). */
-  async #seedBudgets(): Promise<void> {
-    const known = knownBudgets(this.#options.limits(), this.#now());
-    // One at least: that the counters can be read does not mean that they can be written.
-    const batches = known.length > 0 ? inBatches(known) : [known];
-    for (const batch of batches)
-      await this.#shared.run('bringIn', describeBringIn(batch, this.#now(), this.#nextMark()));
-  }
-
-  #bringInUncounted(): Promise<void> {
-    return this.#alone.bringIn(
-      (call) => this.#shared.run('bringIn', call),
-      this.#now(),
-      () => this.#nextMark(),
-    );
-  }
-
-  async #resendSettlements(): Promise<void> {
-    const due = this.#unsent;
-    this.#unsent = [];
-    for (const batch of inBatches(due)) {
-      const sent = await Promise.allSettled(batch.map((call) => this.#shared.run('settle', call)));
-      for (const [index, outcome] of sent.entries()) {
-        const call = batch[index];
-        if (!call) continue;
-        if (outcome.status === 'rejected') this.#keep(unsentOf(call, outcome.reason));
-        else this.#drop(spendingsOfSettlement(call, this.#now()));
-      }
-    }
-    if (this.#unsent.length > 0) throw new Error('some calls could not be settled');
-  }
-
-  /** What others spent who are away themselves, or no more. Rejects where the counters are away. */
-  async #bringInOthers(): Promise<void> {
-    const nowMs = this.#now();
-    let rows: UncountedSpendingRow[];
-    try {
-      rows = await this.#uncounted.readOthers(nowMs);
-    } catch {
-      // A store that fails has its own alarm; this is done again.
-      return;
-    }
-    if (rows.length === 0) return;
-    for (const { name, call } of describeOthers(rows, nowMs, () => this.#nextMark())) {
-      await this.#shared.run(name, call);
-    }
-    this.#track(this.#uncounted.remove(rows).catch(() => {}));
   }
 
   /**
@@ -455,10 +357,6 @@ export class SharedQuotas implements Quotas {
     reservation.settled = false;
   }
 
-  #nextMark(): string {
-    return `${PREFIX}brought:${this.#instance}:${++this.#brought}`;
-  }
-
   #renewLater(): void {
     this.#cancelRenewal = this.#options.schedule(() => {
       this.#renew();
@@ -467,15 +365,14 @@ export class SharedQuotas implements Quotas {
   }
 
   #renew(): void {
-    const nowMs = this.#now();
-    this.#alone.forgetExpired(nowMs);
+    this.#backlog.forgetExpired();
     if (!this.#shared.isHere) return;
     this.#bringInLate();
     // Where it is away, that is noted; the lease is long enough for the next time.
     if (this.#renewing) return;
     this.#renewing = true;
     void this.#renewAll((call) => this.#shared.runLate('renew', call))
-      .then(() => this.#bringInOthers())
+      .then(() => this.#backlog.bringInOthers())
       .catch(() => {})
       .finally(() => {
         this.#renewing = false;
@@ -492,9 +389,4 @@ export class SharedQuotas implements Quotas {
       if (call) await run(call);
     }
   }
-}
-
-/** A settlement that is to be sent again: of which it is known that it did nothing, or not. */
-function unsentOf(call: ScriptCall, error: unknown): ScriptCall {
-  return error instanceof DataLost ? call : resendOf(call);
 }
