@@ -105,7 +105,12 @@ export async function startApp(
   const news = new ControlNews({ log, events, schedule: scheduleTimeout });
   const reportLedger = (problem: LedgerProblem | JournalProblem) => tellLedgerProblem(news, problem);
   const ledger = new Ledger({
-    store,
+    store: {
+      insertCalls: async (rows) => {
+        await quotas.noteUncounted();
+        await store.insertCalls(rows);
+      },
+    },
     journal: new Journal({ directory: journalDirectory, onProblem: reportLedger }),
     prices: inForce,
     onProblem: reportLedger,
@@ -132,15 +137,19 @@ export async function startApp(
   const tenantEnds = new TenantEnds(store);
   const counters = new CounterBook((tenant) => tenantEnds.find(tenant)?.revision ?? 0);
   const beganMs = (tenant: string) => (tenantEnds.find(tenant)?.endedAt ?? -1) + 1;
-  const quotas = createQuotas(config.state, {
-    replyMs: config.stateTimeout,
-    onStateLoss: config.onStateLoss,
-    local: new LocalQuotas(counters, Date.now),
-    limits: () => gateway.snapshot.limits,
-    now: Date.now,
-    schedule: scheduleTimeout,
-    tell: (severity, kind, message, details) => news.tellOften(severity, kind, message, details),
-  });
+  const quotas = createQuotas(
+    config.state,
+    {
+      replyMs: config.stateTimeout,
+      onStateLoss: config.onStateLoss,
+      local: new LocalQuotas(counters, Date.now),
+      limits: () => gateway.snapshot.limits,
+      now: Date.now,
+      schedule: scheduleTimeout,
+      tell: (severity, kind, message, details) => news.tellOften(severity, kind, message, details),
+    },
+    store,
+  );
   // What the gateway made itself is read, and let in, only when it listens.
   const made = new MadeKeys(store);
   const compile = (next: Config) => {
@@ -159,7 +168,7 @@ export async function startApp(
     if (budgets.length === 0) return;
     try {
       await ledger.flush();
-      await learnSpent(budgets, store, Date.now(), beganMs);
+      await learnSpent(budgets, store, Date.now(), beganMs, quotas);
       await quotas.learn(budgets);
     } catch (err) {
       news.tellOften(
@@ -318,7 +327,7 @@ export async function startApp(
   try {
     await control.start();
     await takeover.run();
-    await learnSpent(gateway.snapshot.limits, store, Date.now(), beganMs);
+    await learnSpent(gateway.snapshot.limits, store, Date.now(), beganMs, quotas);
     await quotas.open();
     const { host, port } = config.server;
     const url = await server.listen({ host, port });

@@ -126,11 +126,14 @@ export class BudgetCounter implements Counter {
     return atMs >= this.#startMs && atMs < this.#endMs ? this.#learned : 0;
   }
 
-  /** Told what the records say: no less was spent. What is known here may be newer than they are. */
-  raise(spent: number, nowMs: number): void {
+  /**
+   * Told what the records say: no less was spent. What is known here may be newer than they are. `uncounted`: how much of it is not in
+   * the counters that instances share, and will be brought in there.
+   */
+  raise(spent: number, nowMs: number, uncounted = 0): void {
     this.#enter(nowMs);
     this.#spent = Math.max(this.#spent, spent);
-    this.#learned = Math.max(this.#learned, spent);
+    this.#learned = Math.max(this.#learned, spent - uncounted);
   }
 
   /**
@@ -144,11 +147,14 @@ export class BudgetCounter implements Counter {
     return true;
   }
 
-  /** The same by their answer to a settlement. */
-  learnSettled(taken: number, spent: number, takenAtMs: number): boolean {
+  /** The same by their answer to a settlement, which they have counted. */
+  learnSettled(taken: number, used: number, spent: number, takenAtMs: number): boolean {
     if (takenAtMs < this.#startMs) return true;
     this.#reservedElsewhere = Math.max(0, this.#reservedElsewhere - taken);
-    return this.#learnSpent(spent, takenAtMs);
+    if (this.#learnSpent(spent, takenAtMs)) return true;
+    this.#spent += used;
+    this.#learned += used;
+    return false;
   }
 
   #learnSpent(spent: number, atMs: number): boolean {

@@ -57,6 +57,12 @@ export class LocalQuotas implements Quotas {
 
   async learn(): Promise<void> {}
 
+  async noteUncounted(): Promise<void> {}
+
+  async sumUncounted(): Promise<ReadonlyMap<string, number>> {
+    return new Map();
+  }
+
   /** What another process counted was counted in its memory alone. */
   async recover(): Promise<void> {}
 

@@ -7,7 +7,8 @@ import { SLICE_MS, SLICES } from './window.ts';
  *   window   a hash: slice of two seconds → amount
  *   slots    a sorted set: call → when its lease ends
  *   budget   a hash with `spent` and `reserved`; beside it, at `KEY:held`, a sorted set of `call|amount` → when its lease ends, and
- *            at `KEY:lapsed` one of calls whose lease ran out → when that was found
+ *            at `KEY:lapsed` one of calls whose lease ran out → when that was found, and at `KEY:brought` a hash of what was brought
+ *            in by others or from elsewhere: a part or a call → how much
  *
  * A call is spent of a budget once: it leaves `held` or `lapsed` by that. So what of a budget was settled and what was not can be told
  * as long as there is the budget, also for an instance that got no answer or is no more.
@@ -38,6 +39,28 @@ local function whole(number) return string.format('%.0f', number) end
 local function reserve(key, amount)
   if amount ~= 0 then redis.call('HINCRBY', key, 'reserved', whole(amount)) end
 end
+-- What is reserved is the sum of what is held: where that is lost it is added up anew.
+local function mend(key, ttl)
+  if redis.call('HEXISTS', key, 'reserved') == 1 then return end
+  local sum = 0
+  for _, member in ipairs(redis.call('ZRANGE', key .. ':held', 0, -1)) do
+    sum = sum + tonumber(string.match(member, '|(%d+)$'))
+  end
+  if sum == 0 then return end
+  reserve(key, sum)
+  redis.call('PEXPIRE', key, ttl)
+end
+-- Any number of times for a call: it is held once.
+local function hold(key, taker, amount, untilWhen, ttl)
+  local held = key .. ':held'
+  if redis.call('EXISTS', held) == 1 then mend(key, ttl) else redis.call('HSET', key, 'reserved', '0') end
+  if redis.call('ZADD', held, untilWhen, taker .. '|' .. whole(amount)) == 1 then
+    redis.call('ZREM', key .. ':lapsed', taker)
+    reserve(key, amount)
+  end
+  redis.call('PEXPIRE', key, ttl)
+  redis.call('PEXPIRE', held, ttl)
+end
 local function release(key, ttl)
   local held, lapsed = key .. ':held', key .. ':lapsed'
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', held, '-inf', whole(now))) do
@@ -53,15 +76,15 @@ end
 
 /**
  * Takes of all limits or of none.
- * ARGV: now, call, lease in ms, 1 to take without asking; for each limit: how it counts, max, amount, time to live in ms.
+ * ARGV: now, call, lease in ms; for each limit: how it counts, max, amount, time to live in ms.
  * Gives 1 and for each limit what is left, spent and reserved; or 0, the limit that refuses, what is left of it, and
  * the milliseconds to wait (-1: not known here).
  */
 export const RESERVE = `${PRELUDE}
-local lease, force = tonumber(ARGV[3]), ARGV[4] == '1'
+local lease = tonumber(ARGV[3])
 local left, spent, reserved = {}, {}, {}
 for i, key in ipairs(KEYS) do
-  local at = 4 + (i - 1) * 4
+  local at = 3 + (i - 1) * 4
   local counts, max, amount = ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
   local used, slices = 0, {}
   spent[i], reserved[i] = 0, 0
@@ -82,11 +105,15 @@ for i, key in ipairs(KEYS) do
   else
     release(key, ARGV[at + 4])
     local found = redis.call('HMGET', key, 'spent', 'reserved')
+    if not found[2] then
+      mend(key, ARGV[at + 4])
+      found[2] = redis.call('HGET', key, 'reserved')
+    end
     spent[i], reserved[i] = tonumber(found[1] or '0'), tonumber(found[2] or '0')
     used = spent[i] + reserved[i]
   end
   left[i] = max - used
-  if not force and (amount > left[i] or left[i] <= 0) then
+  if amount > left[i] or left[i] <= 0 then
     local wait = -1
     if counts == 'window' and amount <= max then
       table.sort(slices, function(a, b) return a[1] < b[1] end)
@@ -102,7 +129,7 @@ for i, key in ipairs(KEYS) do
 end
 local reply = { 1 }
 for i, key in ipairs(KEYS) do
-  local at = 4 + (i - 1) * 4
+  local at = 3 + (i - 1) * 4
   local counts, amount, ttl = ARGV[at + 1], tonumber(ARGV[at + 3]), ARGV[at + 4]
   if counts == 'window' then
     if amount > 0 then
@@ -124,6 +151,32 @@ for i, key in ipairs(KEYS) do
   reply[#reply + 1] = reserved[i]
 end
 return reply
+`;
+
+/**
+ * Takes for a call that runs, without asking; however often it is told, the call takes once. Of a rate the last key is the mark that it was.
+ * ARGV: now, call, lease in ms, how long the mark stays in ms, when it began; for each limit: how it counts, amount, time to live in ms.
+ */
+export const MOVE = `${PRELUDE}
+local untilWhen, began = whole(now + tonumber(ARGV[3])), math.floor(tonumber(ARGV[5]) / SLICE_MS)
+local isFirst
+for i = 1, #KEYS - 1 do
+  local key, at = KEYS[i], 5 + (i - 1) * 3
+  local counts, amount, ttl = ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 3]
+  if counts == 'window' then
+    if isFirst == nil then isFirst = redis.call('SET', KEYS[#KEYS], '1', 'NX', 'PX', ARGV[4]) ~= false end
+    if isFirst and amount > 0 and began > slice - SLICES then
+      redis.call('HINCRBY', key, whole(began), whole(amount))
+      redis.call('PEXPIRE', key, WINDOW_TTL)
+    end
+  elseif counts == 'slots' then
+    redis.call('ZADD', key, untilWhen, call)
+    redis.call('PEXPIRE', key, ttl)
+  else
+    hold(key, call, amount, untilWhen, ttl)
+  end
+end
+return 1
 `;
 
 /**
@@ -154,10 +207,13 @@ for i = 1, #KEYS - 1 do
   elseif counts == 'slots' then
     redis.call('ZREM', key, call)
   else
+    mend(key, ttl)
     local isOpen = redis.call('ZREM', key .. ':held', call .. '|' .. whole(taken)) == 1
     if isOpen then reserve(key, -taken)
     else isOpen = redis.call('ZREM', key .. ':lapsed', call) == 1 end
-    if used > 0 and (isOpen or sure) then reply[i] = redis.call('HINCRBY', key, 'spent', whole(used)) end
+    -- Others may have brought it in.
+    if not isOpen and sure then isOpen = redis.call('HEXISTS', key .. ':brought', call) == 0 end
+    if used > 0 and isOpen then reply[i] = redis.call('HINCRBY', key, 'spent', whole(used)) end
     redis.call('PEXPIRE', key, ttl)
   end
 end
@@ -165,51 +221,60 @@ return reply
 `;
 
 /**
- * Leases of a call that still runs go on, and begin again where they ran out.
- * ARGV: now, call, lease in ms; for each limit: how it counts, taken, time to live.
+ * Leases of calls that still run go on, and begin again where they ran out or were lost.
+ * ARGV: now, unused, lease in ms; for each call: the call, of how many limits; for each of these: how it counts, taken, time to live.
  */
 export const RENEW = `${PRELUDE}
 local untilWhen = whole(now + tonumber(ARGV[3]))
 redis.call('PEXPIRE', '${STATE_KEY}', ${STATE_TTL_MS})
-for i, key in ipairs(KEYS) do
-  local at = 3 + (i - 1) * 3
-  if ARGV[at + 1] == 'slots' then
-    redis.call('ZADD', key, 'XX', untilWhen, call)
-    redis.call('PEXPIRE', key, ARGV[at + 3])
-  elseif ARGV[at + 1] == 'budget' then
-    local held, member = key .. ':held', call .. '|' .. ARGV[at + 2]
-    if redis.call('ZREM', key .. ':lapsed', call) == 1 then
-      reserve(key, tonumber(ARGV[at + 2]))
-      redis.call('ZADD', held, untilWhen, member)
+local at, next = 4, 1
+while next <= #KEYS do
+  local taker, limits = ARGV[at], tonumber(ARGV[at + 1])
+  at = at + 2
+  for _ = 1, limits do
+    local key, counts, amount, ttl = KEYS[next], ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2]
+    if counts == 'slots' then
+      redis.call('ZADD', key, untilWhen, taker)
+      redis.call('PEXPIRE', key, ttl)
     else
-      redis.call('ZADD', held, 'XX', untilWhen, member)
+      hold(key, taker, amount, untilWhen, ttl)
     end
-    redis.call('PEXPIRE', held, ARGV[at + 3])
+    at, next = at + 3, next + 1
   end
 end
 return 1
 `;
 
 /**
- * Brings in what was counted elsewhere; once: the last key is the mark that it was.
- * ARGV: now, unused, how long the mark stays in ms; for each counter: how it counts, amount, when it was counted, time to live, and what
- * was known to be spent, for a budget of which less is there: it was not counted for a while, or its data were lost.
+ * Brings in what was counted elsewhere; once: of a rate the last key is the mark that it was, of a budget its part says how much was.
+ * ARGV: now, unused, how long the mark stays in ms; for each counter: how it counts, amount (of a budget all of the part), when it was
+ * counted, time to live, what was known to be spent, for a budget of which less is there (it was not counted for a while, or its data
+ * were lost), and the part.
  */
 export const BRING_IN = `${PRELUDE}
-if not redis.call('SET', KEYS[#KEYS], '1', 'NX', 'PX', ARGV[3]) then return 0 end
+local isFirst = redis.call('SET', KEYS[#KEYS], '1', 'NX', 'PX', ARGV[3]) ~= false
 for i = 1, #KEYS - 1 do
-  local key, at = KEYS[i], 3 + (i - 1) * 5
-  local counts, amount, when, ttl, known = ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4], ARGV[at + 5]
+  local key, at = KEYS[i], 3 + (i - 1) * 6
+  local counts, amount, when, ttl, known, part =
+    ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
   if counts == 'window' then
     local into = math.floor(when / SLICE_MS)
-    if into > slice - SLICES then
+    if isFirst and into > slice - SLICES then
       redis.call('HINCRBY', key, whole(into), amount)
       redis.call('PEXPIRE', key, WINDOW_TTL)
     end
   else
     local there = tonumber(redis.call('HGET', key, 'spent') or '0')
     if there < tonumber(known) then redis.call('HSET', key, 'spent', known) end
-    redis.call('HINCRBY', key, 'spent', amount)
+    if part ~= '' then
+      local parts = key .. ':brought'
+      local more = tonumber(amount) - tonumber(redis.call('HGET', parts, part) or '0')
+      if more > 0 then
+        redis.call('HSET', parts, part, amount)
+        redis.call('HINCRBY', key, 'spent', whole(more))
+      end
+      redis.call('PEXPIRE', parts, ttl)
+    end
     redis.call('PEXPIRE', key, ttl)
   end
 end
@@ -217,11 +282,12 @@ return 1
 `;
 
 /**
- * Settles calls of an instance that is no more, in one budget; those of them that it settled are not there any more.
+ * Settles calls of another instance in one budget; those of them that it settled are not there any more.
  * ARGV: now, unused, time to live; for each call: the call, used.
  */
 export const RECOVER = `${PRELUDE}
 local key = KEYS[1]
+mend(key, ARGV[3])
 local held = {}
 for _, member in ipairs(redis.call('ZRANGE', key .. ':held', 0, -1)) do
   held[string.match(member, '^(.*)|%d+$')] = member
@@ -234,7 +300,11 @@ for at = 4, #ARGV - 1, 2 do
     reserve(key, -tonumber(string.match(member, '|(%d+)$')))
   end
   local isOpen = member or redis.call('ZREM', key .. ':lapsed', taker) == 1
-  if isOpen and used > 0 then redis.call('HINCRBY', key, 'spent', whole(used)) end
+  if isOpen and used > 0 then
+    redis.call('HINCRBY', key, 'spent', whole(used))
+    redis.call('HSET', key .. ':brought', taker, whole(used))
+    redis.call('PEXPIRE', key .. ':brought', ARGV[3])
+  end
 end
 redis.call('PEXPIRE', key, ARGV[3])
 return 1

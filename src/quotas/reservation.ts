@@ -11,7 +11,7 @@ export class Reservation {
   readonly limits: readonly Limit[];
   readonly demand: Demand;
   /** Unix milliseconds: when it was taken. */
-  atMs: number;
+  readonly atMs: number;
   /** Of the caller's own limits the ones that leave the least. */
   requests: RateLeft | undefined;
   tokens: RateLeft | undefined;
@@ -23,13 +23,6 @@ export class Reservation {
     this.limits = limits;
     this.demand = demand;
     this.atMs = atMs;
-  }
-
-  /** It was taken anew, where counters are shared. */
-  moveTo(sharedId: string, atMs: number): void {
-    this.sharedId = sharedId;
-    this.atMs = atMs;
-    this.settled = false;
   }
 
   /** Notes what a limit leaves. A model's limit is shared by tenants: what it leaves would tell of the others. */
@@ -107,6 +100,10 @@ export interface Quotas {
    * with them. Never rejects.
    */
   learn(limits: readonly Limit[]): Promise<void>;
+  /** To be waited for before records are stored: what they say was spent and is not counted yet is noted. Rejects where the store fails. */
+  noteUncounted(): Promise<void>;
+  /** What all instances noted so, by the keys of counters (`keyOf`). Rejects where the store fails. */
+  sumUncounted(): Promise<ReadonlyMap<string, number>>;
   /** Settles calls of processes that are no more, each once, wherever they were left. Never rejects. */
   recover(spendings: readonly Spending[]): Promise<void>;
   close(): Promise<void>;

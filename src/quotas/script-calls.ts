@@ -1,8 +1,9 @@
+import type { UncountedSpendingRow } from '../store/schema.ts';
 import { BudgetCounter } from './counters.ts';
 import { type Demand, LIMIT_KINDS, type Limit } from './limit.ts';
 import { PERIODS } from './period.ts';
 import { concerns, type Refusal, type Reservation, type Spending, type Used, usedOf } from './reservation.ts';
-import type { ScriptCall } from './shared-counters.ts';
+import type { ScriptCall, ScriptName } from './shared-counters.ts';
 import { SLICE_MS, SLICES } from './window.ts';
 
 /*
@@ -37,14 +38,26 @@ export function describeReserve(
   demand: Demand,
   callId: string,
   nowMs: number,
-  force: boolean,
 ): ScriptCall {
   const keys: string[] = [];
-  const args: (string | number)[] = [nowMs, callId, LEASE_MS, force ? 1 : 0];
+  const args: (string | number)[] = [nowMs, callId, LEASE_MS];
   for (const limit of limits) {
     keys.push(keyOf(limit, nowMs));
     args.push(LIMIT_KINDS[limit.kind].counts, limit.max, demand[limit.measure], ttlOf(limit, nowMs, nowMs));
   }
+  return { keys, args };
+}
+
+/** What a call that runs takes, wherever it was counted when it began. */
+export function describeMove({ limits, demand, atMs }: Reservation, id: string, nowMs: number): ScriptCall {
+  const keys: string[] = [];
+  const args: (string | number)[] = [nowMs, id, LEASE_MS, MARK_MS, atMs];
+  for (const limit of limits) {
+    if (!concerns(limit, demand)) continue;
+    keys.push(keyOf(limit, atMs));
+    args.push(LIMIT_KINDS[limit.kind].counts, demand[limit.measure], ttlOf(limit, atMs, nowMs));
+  }
+  keys.push(`${PREFIX}moved:${id}`);
   return { keys, args };
 }
 
@@ -82,18 +95,19 @@ export function resendOf({ keys, args }: ScriptCall): ScriptCall {
   return { keys, args: args.with(3, 0) };
 }
 
-export function describeRenewal(
-  { limits, demand, atMs, sharedId }: Reservation,
-  nowMs: number,
-): ScriptCall | undefined {
-  if (sharedId === undefined) return undefined;
+/** Of calls that are counted there; `undefined` where there is nothing to renew. */
+export function describeRenewals(running: readonly Reservation[], nowMs: number): ScriptCall | undefined {
   const keys: string[] = [];
-  const args: (string | number)[] = [nowMs, sharedId, LEASE_MS];
-  for (const limit of limits) {
-    const { counts } = LIMIT_KINDS[limit.kind];
-    if (!isHeldByCall(limit) || !concerns(limit, demand)) continue;
-    keys.push(keyOf(limit, atMs));
-    args.push(counts, demand[limit.measure], ttlOf(limit, atMs, nowMs));
+  const args: (string | number)[] = [nowMs, '', LEASE_MS];
+  for (const { limits, demand, atMs, sharedId } of running) {
+    if (sharedId === undefined) continue;
+    const own = limits.filter((limit) => isHeldByCall(limit) && concerns(limit, demand));
+    if (own.length === 0) continue;
+    args.push(sharedId, own.length);
+    for (const limit of own) {
+      keys.push(keyOf(limit, atMs));
+      args.push(LIMIT_KINDS[limit.kind].counts, demand[limit.measure], ttlOf(limit, atMs, nowMs));
+    }
   }
   return keys.length > 0 ? { keys, args } : undefined;
 }
@@ -103,6 +117,8 @@ export interface Counted {
   limit: Limit;
   amount: number;
   atMs: number;
+  /** Names it, where it was counted elsewhere. */
+  part: string;
 }
 
 /** Nothing is counted; it is only told what is known to be spent. */
@@ -110,7 +126,8 @@ export function knownBudgets(limits: readonly Limit[], atMs: number): Counted[] 
   const known: Counted[] = [];
   for (const limit of limits) {
     const counter = limit.knownCounter;
-    if (counter instanceof BudgetCounter && counter.learned(atMs) > 0) known.push({ limit, amount: 0, atMs });
+    if (counter instanceof BudgetCounter && counter.learned(atMs) > 0)
+      known.push({ limit, amount: 0, atMs, part: '' });
   }
   return known;
 }
@@ -118,19 +135,84 @@ export function knownBudgets(limits: readonly Limit[], atMs: number): Counted[] 
 /** `mark`: the key that says that it was brought in. */
 export function describeBringIn(counted: readonly Counted[], nowMs: number, mark: string): ScriptCall {
   const keys: string[] = [];
-  const ofCounters: (string | number)[] = [];
-  // The mark stays as long as what is changed: until there is an answer it is sent again, however long that takes.
-  let markMs = MARK_MS;
-  for (const { limit, amount, atMs } of counted) {
+  const args: (string | number)[] = [nowMs, '', MARK_MS];
+  for (const { limit, amount, atMs, part } of counted) {
     const { counter, kind } = limit;
     const known = counter instanceof BudgetCounter ? counter.learned(atMs) : 0;
-    const ttlMs = ttlOf(limit, atMs, nowMs);
     keys.push(keyOf(limit, atMs));
-    ofCounters.push(LIMIT_KINDS[kind].counts, amount, atMs, ttlMs, known);
-    markMs = Math.max(markMs, ttlMs);
+    args.push(LIMIT_KINDS[kind].counts, amount, atMs, ttlOf(limit, atMs, nowMs), known, part);
   }
   keys.push(mark);
-  return { keys, args: [nowMs, '', markMs, ...ofCounters] };
+  return { keys, args };
+}
+
+/**
+ * What names a call among what is not in the counters yet: one that its instance settled, or one that a process left that is no more.
+ */
+const CALL = 'call:';
+export const LEFT = 'left:';
+
+/** The same of what others noted that was spent. */
+export function describeOthers(
+  rows: readonly UncountedSpendingRow[],
+  nowMs: number,
+  nextMark: () => string,
+): { name: ScriptName; call: ScriptCall }[] {
+  const calls: { name: ScriptName; call: ScriptCall }[] = [];
+  const [ofCalls, parts] = [rows.filter(isOfCall), rows.filter((row) => !isOfCall(row))];
+  for (const batch of inBatches(parts)) {
+    const args = batch.flatMap(({ amount, expires_at, source }) => [
+      'budget',
+      amount,
+      nowMs,
+      Math.max(1, expires_at - nowMs),
+      0,
+      source,
+    ]);
+    const keys = [...batch.map(({ counter }) => counter), nextMark()];
+    calls.push({ name: 'bringIn', call: { keys, args: [nowMs, '', MARK_MS, ...args] } });
+  }
+  for (const [key, ofBudget] of Map.groupBy(ofCalls, ({ counter }) => counter)) {
+    for (const part of inBatches(ofBudget)) {
+      const ttlMs = Math.max(1, (part[0]?.expires_at ?? 0) - nowMs);
+      const args = part.flatMap(({ source, amount }) => [source.slice(CALL.length), amount]);
+      calls.push({ name: 'recover', call: { keys: [key], args: [nowMs, '', ttlMs, ...args] } });
+    }
+  }
+  return calls;
+}
+
+function isOfCall({ source }: UncountedSpendingRow): boolean {
+  return source.startsWith(CALL) || source.startsWith(LEFT);
+}
+
+/** What a settlement, or a recovery, says was spent of a budget. */
+export interface ToldSpending {
+  counter: string;
+  source: string;
+  amount: number;
+  expiresAt: number;
+}
+
+export function spendingsOfSettlement({ keys, args }: ScriptCall, nowMs: number): ToldSpending[] {
+  const told: ToldSpending[] = [];
+  for (const [index, counter] of keys.slice(0, -1).entries()) {
+    const [counts, , used, , ttlMs] = args.slice(4 + 5 * index);
+    if (counts !== 'budget' || !(Number(used) > 0)) continue;
+    const source = `${CALL}${args[1]}`;
+    told.push({ counter, source, amount: Number(used), expiresAt: nowMs + Number(ttlMs) });
+  }
+  return told;
+}
+
+export function spendingsOfRecovery({ keys, args }: ScriptCall, nowMs: number): ToldSpending[] {
+  const told: ToldSpending[] = [];
+  const expiresAt = nowMs + Number(args[2]);
+  for (let at = 3; at < args.length; at += 2) {
+    const amount = Number(args[at + 1]);
+    if (amount > 0) told.push({ counter: keys[0] ?? '', source: `${LEFT}${args[at]}`, amount, expiresAt });
+  }
+  return told;
 }
 
 /** A script for each budget. */

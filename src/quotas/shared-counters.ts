@@ -1,10 +1,21 @@
 import { setImmediate } from 'node:timers';
 import { Redis } from 'ioredis';
 import type { Schedule } from '../usage/ledger.ts';
-import { BRING_IN, LOST, RECOVER, RENEW, RESERVE, SETTLE, STATE_KEY, STATE_TTL_MS } from './redis-scripts.ts';
+import {
+  BRING_IN,
+  LOST,
+  MOVE,
+  RECOVER,
+  RENEW,
+  RESERVE,
+  SETTLE,
+  STATE_KEY,
+  STATE_TTL_MS,
+} from './redis-scripts.ts';
 
 const SCRIPTS = {
   reserve: RESERVE,
+  move: MOVE,
   settle: SETTLE,
   renew: RENEW,
   bringIn: BRING_IN,
@@ -121,6 +132,16 @@ export class SharedCounters {
       this.#lose(reasonOf(error));
       throw error;
     });
+  }
+
+  /** The same for what nobody waits for: a late answer does not mean that they are away. */
+  async runLate(name: ScriptName, call: ScriptCall): Promise<void> {
+    try {
+      await this.#send(name, call);
+    } catch (error) {
+      this.#lose(reasonOf(error));
+      throw error;
+    }
   }
 
   /** An answer says less than was known: some of the data are gone, though the mark is there. */

@@ -1,8 +1,7 @@
-import { appendAll } from '../conversation/append-all.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Schedule } from '../usage/ledger.ts';
-import { CountedAlone } from './counted-alone.ts';
+import { Backlog } from './backlog.ts';
 import { BudgetCounter } from './counters.ts';
 import type { Demand, Limit } from './limit.ts';
 import type { LocalQuotas } from './local-quotas.ts';
@@ -18,26 +17,21 @@ import {
   VOID,
 } from './reservation.ts';
 import {
-  describeBringIn,
-  describeRecoveries,
-  describeRenewal,
+  describeMove,
+  describeRenewals,
   describeReserve,
   describeSettlement,
   inBatches,
   isHeldByCall,
   keyOf,
-  knownBudgets,
   LEASE_MS,
-  PREFIX,
   readNumbers,
   readRefusal,
-  resendOf,
 } from './script-calls.ts';
-import { DataLost, type ScriptCall, SharedCounters } from './shared-counters.ts';
+import { type ScriptCall, SharedCounters } from './shared-counters.ts';
+import type { Uncounted } from './uncounted.ts';
 
 const RENEW_MS = LEASE_MS / 3;
-/** Settlements that wait for the counters to come back; some 50 MB. */
-const MAX_UNSENT = 100_000;
 
 export interface SharedQuotasOptions {
   url: string;
@@ -48,6 +42,7 @@ export interface SharedQuotasOptions {
   local: LocalQuotas;
   /** All limits of the configuration in force. */
   limits: () => readonly Limit[];
+  uncounted: Uncounted;
   now: () => number;
   schedule: Schedule;
   /** Tells the operator. */
@@ -66,22 +61,21 @@ export class SharedQuotas implements Quotas {
   readonly #shared: SharedCounters;
   /** And the ids of their calls. */
   readonly #running = new Map<Reservation, string>();
-  readonly #alone = new CountedAlone();
-  #unsent: ScriptCall[] = [];
-  #lost = 0;
+  readonly #uncounted: Uncounted;
+  readonly #backlog: Backlog;
+  /** Counted here, and perhaps there: that was asked for, and not answered yet. */
+  readonly #moving = new WeakSet<Reservation>();
   #awayAtMs: number | undefined;
+  readonly #settling = new Set<Promise<unknown>>();
   readonly #sending = new Set<Promise<unknown>>();
   #cancelRenewal: (() => void) | undefined;
-  #brought = 0;
-  /** Calls of processes that are no more. */
-  #unrecovered: ScriptCall[] = [];
-  readonly #instance: string;
+  #renewing = false;
 
   constructor(options: SharedQuotasOptions, instance: string) {
     this.#options = options;
     this.#local = options.local;
     this.#now = options.now;
-    this.#instance = instance;
+    this.#uncounted = options.uncounted;
     this.#shared = new SharedCounters({
       url: options.url,
       instance,
@@ -93,6 +87,12 @@ export class SharedQuotas implements Quotas {
         onHere: () => this.#bringInLate(),
       },
     });
+    this.#backlog = new Backlog({
+      uncounted: options.uncounted,
+      instance,
+      now: options.now,
+      run: (name, call) => this.#shared.run(name, call),
+    });
   }
 
   async open(): Promise<void> {
@@ -102,27 +102,32 @@ export class SharedQuotas implements Quotas {
 
   /** Where the shared counters are away they are told when they are back, as all that is known here. */
   async learn(limits: readonly Limit[]): Promise<void> {
-    const nowMs = this.#now();
-    // It is in the records, which were read since.
-    this.#alone.forget(limits, nowMs);
     if (!this.#shared.isHere) return;
-    for (const batch of inBatches(knownBudgets(limits, nowMs))) {
-      try {
-        await this.#shared.run('bringIn', describeBringIn(batch, this.#now(), this.#nextMark()));
-      } catch {
-        return;
-      }
+    try {
+      await this.#backlog.tellKnown(limits);
+    } catch {
+      // Which is noted.
     }
   }
 
   async recover(spendings: readonly Spending[]): Promise<void> {
-    appendAll(this.#unrecovered, describeRecoveries(spendings, this.#now()));
-    if (!this.#shared.isHere) return;
+    this.#backlog.keepRecovered(spendings);
     try {
-      await this.#sendRecovered();
+      if (this.#shared.isHere) await this.#backlog.sendRecovered();
+      await this.#uncounted.save();
     } catch {
-      // Sent again when they are back, which is noted.
+      // Sent again when they are back, which is noted; and saved again.
     }
+  }
+
+  /** What is settled there at the moment is waited for: where it does not get there, it is to be noted. */
+  async noteUncounted(): Promise<void> {
+    await Promise.all(this.#settling);
+    await this.#uncounted.save();
+  }
+
+  sumUncounted(): Promise<ReadonlyMap<string, number>> {
+    return this.#uncounted.sum();
   }
 
   reserve(
@@ -133,7 +138,7 @@ export class SharedQuotas implements Quotas {
     if (!this.#shared.isHere) return this.#reserveAlone(limits, demand, callId);
     const nowMs = this.#now();
     const asked = limits.filter((limit) => concerns(limit, demand));
-    const call = describeReserve(asked, demand, callId, nowMs, false);
+    const call = describeReserve(asked, demand, callId, nowMs);
     return this.#shared.run('reserve', call).then(
       (reply) => this.#read(reply, limits, asked, demand, callId, nowMs),
       () => {
@@ -145,12 +150,11 @@ export class SharedQuotas implements Quotas {
 
   settle(reservation: Reservation, used: Used): void {
     if (reservation.settled) return;
-    this.#running.delete(reservation);
     if (reservation.sharedId === undefined) {
-      this.#local.settle(reservation, used);
-      this.#noteUncounted(reservation, used);
+      this.#settleAlone(reservation, used);
       return;
     }
+    this.#running.delete(reservation);
     reservation.settled = true;
     if (!this.#shared.isHere) this.#settleElsewhere(reservation, used);
     this.#sendSettlement(reservation, reservation.sharedId, used);
@@ -158,17 +162,21 @@ export class SharedQuotas implements Quotas {
 
   async close(): Promise<void> {
     this.#cancelRenewal?.();
-    await Promise.all(this.#sending);
-    const unsent = this.#unsent.length + this.#alone.size;
-    if (unsent > 0) {
-      this.#options.tell(
-        'alarm',
-        'quota_state_unsent',
-        'the shared counters of limits are away: what was counted here is not brought in',
-        { settlements: unsent },
-      );
+    await Promise.all([...this.#settling, ...this.#sending]);
+    const unsent = this.#backlog.size;
+    try {
+      await this.#uncounted.save();
+      if (unsent > 0)
+        this.#tellUnsent('info', 'others bring in what was spent here when they are back', unsent);
+    } catch {
+      this.#tellUnsent('alarm', 'what was counted here is not brought in', unsent);
     }
     this.#shared.close();
+  }
+
+  #tellUnsent(severity: 'info' | 'alarm', outcome: string, settlements: number): void {
+    const message = `the shared counters of limits are away: ${outcome}`;
+    this.#options.tell(severity, 'quota_state_unsent', message, { settlements });
   }
 
   #reserveAlone(limits: readonly Limit[], demand: Demand, callId: string): Reservation | Refusal {
@@ -184,6 +192,15 @@ export class SharedQuotas implements Quotas {
     return outcome;
   }
 
+  #settleAlone(reservation: Reservation, used: Used): void {
+    const callId = this.#running.get(reservation);
+    this.#running.delete(reservation);
+    this.#local.settle(reservation, used);
+    // What it used is brought in.
+    if (callId !== undefined && this.#moving.has(reservation)) this.#releaseUnanswered(reservation, callId);
+    this.#noteUncounted(reservation, used);
+  }
+
   #read(
     reply: unknown,
     limits: readonly Limit[],
@@ -195,13 +212,20 @@ export class SharedQuotas implements Quotas {
     const [granted, ...numbers] = readNumbers(reply);
     if (granted !== 1) return readRefusal(numbers, asked, demand, atMs);
     const reservation = new Reservation(limits, demand, atMs);
-    reservation.sharedId = callId;
+    let isLess = false;
     for (const [index, limit] of asked.entries()) {
       const [left = 0, spent = 0, reserved = 0] = numbers.slice(3 * index);
       reservation.noteLeft(limit, left);
       if (!(limit.counter instanceof BudgetCounter)) continue;
-      if (!limit.counter.learn(spent, reserved, atMs)) this.#shared.noteLoss();
+      if (!limit.counter.learn(spent, reserved, atMs)) isLess = true;
     }
+    if (isLess) {
+      // What they allowed, they did by less than was spent.
+      this.#shared.noteLoss();
+      this.#releaseUnanswered(reservation, callId);
+      return this.#reserveAlone(limits, demand, callId);
+    }
+    reservation.sharedId = callId;
     this.#running.set(reservation, callId);
     return reservation;
   }
@@ -209,7 +233,7 @@ export class SharedQuotas implements Quotas {
   /** It may have been taken there or not: what can be told by the call's id is given back when they are back. */
   #releaseUnanswered(reservation: Reservation, callId: string): void {
     const call = describeSettlement(reservation, callId, VOID, this.#now(), isHeldByCall);
-    if (call) this.#keep(call);
+    if (call) this.#backlog.keep(call);
   }
 
   /** What this process knows of a budget while it is alone. */
@@ -224,43 +248,46 @@ export class SharedQuotas implements Quotas {
     const call = describeSettlement(reservation, sharedId, used, this.#now());
     if (!call) return;
     if (!this.#shared.isHere) {
-      this.#keep(call);
+      this.#backlog.keep(call);
       return;
     }
     const settled = this.#shared.run('settle', call).then(
-      (reply) => this.#learnSpent(reply, call, reservation),
-      (error: unknown) => this.#keep(unsentOf(call, error)),
+      (reply) => this.#learnSpent(reply, call, reservation, used),
+      (error: unknown) => this.#backlog.keepFailed(call, error),
     );
-    this.#track(settled);
+    this.#settling.add(settled);
+    void settled.then(() => this.#settling.delete(settled));
   }
 
   /** What calls spent since the last one began is known, too, should the shared counters lose it. */
-  #learnSpent(reply: unknown, { keys }: ScriptCall, { limits, demand, atMs }: Reservation): void {
+  #learnSpent(reply: unknown, { keys }: ScriptCall, { limits, demand, atMs }: Reservation, used: Used): void {
     const numbers = readNumbers(reply);
     for (const limit of limits) {
       const { counter, measure } = limit;
       if (!(counter instanceof BudgetCounter)) continue;
       const spent = numbers[keys.indexOf(keyOf(limit, atMs))] ?? -1;
-      if (spent >= 0 && !counter.learnSettled(demand[measure], spent, atMs)) this.#shared.noteLoss();
+      if (spent < 0) continue;
+      if (!counter.learnSettled(demand[measure], usedOf(limit, used), spent, atMs)) this.#shared.noteLoss();
     }
   }
 
-  #keep(call: ScriptCall): void {
-    if (this.#unsent.length < MAX_UNSENT) this.#unsent.push(call);
-    else this.#lost += 1;
-  }
-
   #noteUncounted(reservation: Reservation, used: Used): void {
-    this.#alone.note(reservation, used);
+    this.#backlog.noteAlone(reservation, used);
     // It began while the counters were away, and they are back.
     if (this.#shared.isHere) this.#bringInLate();
   }
 
   /** What was counted alone by calls that ended when the counters were back. */
   #bringInLate(): void {
-    if (this.#alone.size === 0 && this.#unsent.length === 0) return;
+    if (this.#backlog.size === 0) return;
     // What does not get there stays for when they are back once more, which `run` has noted.
-    this.#track(Promise.allSettled([this.#bringInUncounted(), this.#resendSettlements()]));
+    const brought = Promise.allSettled([this.#backlog.bringInAlone(), this.#backlog.sendSettlements()]);
+    this.#track(brought.then(() => this.#saveUncounted()));
+  }
+
+  /** Where the store fails it is saved with the next records. */
+  #saveUncounted(): void {
+    this.#track(this.#uncounted.save().catch(() => {}));
   }
 
   /** Waited for when the gateway stops. */
@@ -285,88 +312,49 @@ export class SharedQuotas implements Quotas {
   /** Rejects where they are away again; what was not brought in yet stays for the next time. */
   async #bringIn(lost: boolean): Promise<void> {
     // Before anything is told of what the records say, for they say it of these calls, too.
-    await this.#sendRecovered();
-    await this.#seedBudgets();
-    await this.#bringInUncounted();
-    await this.#resendSettlements();
+    await this.#backlog.sendRecovered();
+    await this.#backlog.tellKnown(this.#options.limits());
+    await this.#backlog.bringInAlone();
+    await this.#backlog.sendSettlements();
+    await this.#backlog.bringInOthers();
     await this.#moveRunning(lost);
     // Calls that ended meanwhile.
-    await this.#bringInUncounted();
+    await this.#backlog.bringInAlone();
+    this.#saveUncounted();
     if (this.#awayAtMs === undefined) return;
     const awayMs = this.#now() - this.#awayAtMs;
     this.#options.tell(
       'info',
       'quota_state_back',
       'the shared counters of limits are back: what was counted alone was brought in',
-      { awayMs, settlementsLost: this.#lost },
+      { awayMs, settlementsLost: this.#backlog.takeLost() },
     );
     this.#awayAtMs = undefined;
-    this.#lost = 0;
   }
 
-  async #sendRecovered(): Promise<void> {
-    const due = this.#unrecovered;
-    for (const batch of inBatches(due)) {
-      await Promise.all(batch.map((call) => this.#shared.run('recover', call)));
-    }
-    this.#unrecovered = this.#unrecovered.filter((call) => !due.includes(call));
-  }
-
-  /** What is known to be spent, where they do not know it (any more). */
-  async #seedBudgets(): Promise<void> {
-    const known = knownBudgets(this.#options.limits(), this.#now());
-    // One at least: that the counters can be read does not mean that they can be written.
-    const batches = known.length > 0 ? inBatches(known) : [known];
-    for (const batch of batches)
-      await this.#shared.run('bringIn', describeBringIn(batch, this.#now(), this.#nextMark()));
-  }
-
-  #bringInUncounted(): Promise<void> {
-    return this.#alone.bringIn(
-      (call) => this.#shared.run('bringIn', call),
-      this.#now(),
-      () => this.#nextMark(),
-    );
-  }
-
-  async #resendSettlements(): Promise<void> {
-    const due = this.#unsent;
-    this.#unsent = [];
-    for (const batch of inBatches(due)) {
-      const sent = await Promise.allSettled(batch.map((call) => this.#shared.run('settle', call)));
-      for (const [index, outcome] of sent.entries()) {
-        const call = batch[index];
-        if (outcome.status === 'rejected' && call) this.#keep(unsentOf(call, outcome.reason));
-      }
-    }
-    if (this.#unsent.length > 0) throw new Error('some calls could not be settled');
-  }
-
-  /** Calls that still run and were counted here, or there until that was lost, are counted there from now on. */
+  /**
+   * Calls that still run and were counted here, or there until that was lost, are counted there from now on. What the others hold may be
+   * lost in part: nobody can tell, and it is held once however often it is said.
+   */
   async #moveRunning(lost: boolean): Promise<void> {
     const moving = [...this.#running].filter(([{ sharedId }]) => lost || sharedId === undefined);
     for (const batch of inBatches(moving)) {
       await Promise.all(batch.map(([reservation, callId]) => this.#move(reservation, callId)));
     }
+    await this.#renewAll((call) => this.#shared.run('renew', call));
   }
 
-  /** What may have been taken there under its id was given back before. */
   async #move(reservation: Reservation, id: string): Promise<void> {
-    const { limits, demand } = reservation;
-    const asked = limits.filter((limit) => concerns(limit, demand));
-    const atMs = this.#now();
-    await this.#shared.run('reserve', describeReserve(asked, demand, id, atMs, true));
-    if (reservation.settled) {
-      // It ended meanwhile, and what it used is brought in beside this.
-      this.#sendSettlement(new Reservation(limits, demand, atMs), id, VOID);
-      return;
-    }
-    if (reservation.sharedId === undefined) this.#local.settle(reservation, USED_NOTHING);
-    reservation.moveTo(id, atMs);
-  }
-
-  #nextMark(): string {
-    return `${PREFIX}brought:${this.#instance}:${++this.#brought}`;
+    if (reservation.settled) return;
+    const isAlone = reservation.sharedId === undefined;
+    this.#moving.add(reservation);
+    await this.#shared.run('move', describeMove(reservation, id, this.#now()));
+    if (reservation.settled) return;
+    this.#moving.delete(reservation);
+    reservation.sharedId = id;
+    if (!isAlone) return;
+    this.#local.settle(reservation, USED_NOTHING);
+    reservation.settled = false;
   }
 
   #renewLater(): void {
@@ -377,19 +365,28 @@ export class SharedQuotas implements Quotas {
   }
 
   #renew(): void {
-    const nowMs = this.#now();
-    this.#alone.forgetExpired(nowMs);
+    this.#backlog.forgetExpired();
     if (!this.#shared.isHere) return;
     this.#bringInLate();
-    for (const reservation of this.#running.keys()) {
-      const call = describeRenewal(reservation, nowMs);
-      // Where it is away, that is noted; the lease is long enough for the next time.
-      if (call) this.#shared.run('renew', call).catch(() => {});
+    // Where it is away, that is noted; the lease is long enough for the next time.
+    if (this.#renewing) return;
+    this.#renewing = true;
+    void this.#renewAll((call) => this.#shared.runLate('renew', call))
+      .then(() => this.#backlog.bringInOthers())
+      .catch(() => {})
+      .finally(() => {
+        this.#renewing = false;
+      });
+  }
+
+  /** One script after another: calls come between them, and those that ended meanwhile are not renewed. */
+  async #renewAll(run: (call: ScriptCall) => Promise<unknown>): Promise<void> {
+    for (const batch of inBatches([...this.#running.keys()])) {
+      const call = describeRenewals(
+        batch.filter((reservation) => this.#running.has(reservation)),
+        this.#now(),
+      );
+      if (call) await run(call);
     }
   }
-}
-
-/** A settlement that is to be sent again: of which it is known that it did nothing, or not. */
-function unsentOf(call: ScriptCall, error: unknown): ScriptCall {
-  return error instanceof DataLost ? call : resendOf(call);
 }

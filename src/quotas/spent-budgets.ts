@@ -1,12 +1,20 @@
 import { setImmediate } from 'node:timers/promises';
-import { appendAll } from '../conversation/append-all.ts';
 import type { Store } from '../store/store.ts';
-import { MS_PER_DAY } from '../store/usage-sums.ts';
-import { firstCallMs, type Grouping, sumUsage } from '../usage/queries.ts';
+import { MS_PER_DAY, MS_PER_HOUR } from '../store/usage-sums.ts';
+import {
+  firstCallMs,
+  type Grouping,
+  sumTenantsFrom,
+  sumUsage,
+  type TenantStart,
+  type UsageSum,
+} from '../usage/queries.ts';
 import { amountOf, BudgetIndex, isBudget } from './budget-index.ts';
 import { BudgetCounter } from './counters.ts';
 import type { Limit } from './limit.ts';
 import { PERIODS, type Period } from './period.ts';
+import type { Quotas } from './reservation.ts';
+import { keyOf } from './script-calls.ts';
 
 /**
  * The budgets of which an earlier configuration had none of the same id, whatever it was set to. They may have been configured before
@@ -30,11 +38,20 @@ export async function learnSpent(
   store: Store,
   nowMs: number,
   beganMs: BeganMs = () => 0,
+  quotas?: Pick<Quotas, 'sumUncounted'>,
 ): Promise<void> {
+  const spent = new Map<Limit, number>();
   const budgets = Map.groupBy(limits.filter(isBudget), ({ period }) => period);
   for (const [period, ofPeriod] of budgets) {
     if (!period) continue;
-    for (const reading of planReadings(ofPeriod, beganMs)) await learnFrom(reading, period, store, nowMs);
+    await addSums(spent, ofPeriod, period, store, nowMs, beganMs);
+  }
+  // After the records: what is noted is noted before they are stored.
+  const uncounted = await quotas?.sumUncounted();
+  for (const [limit, amount] of spent) {
+    const { counter } = limit;
+    if (amount > 0 && counter instanceof BudgetCounter)
+      counter.raise(amount, nowMs, uncounted?.get(keyOf(limit, nowMs)));
   }
 }
 
@@ -48,83 +65,141 @@ interface Reading {
   filter: { tenant?: string; model?: string };
   /** Unix milliseconds: nothing before counts. */
   since: number;
-  /** At once: where SQLite sums for much longer than 20 ms, calls wait for it. 10,000 tenants a day take as long. */
-  days: number;
 }
 
 /** Of whom more have new budgets at once, the sums of all are read. */
 const MOST_READ_ALONE = 20;
+/** At once: where SQLite sums for much longer than 20 ms, calls wait for it. 10,000 tenants a day take as long. */
 const DAYS_OF_ONE = 31;
 const DAYS_OF_ALL = 1;
+/** As many conditions has one statement. */
+const STARTS_AT_ONCE = 100;
 
-function planReadings(budgets: readonly Limit[], beganMs: BeganMs): Reading[] {
+async function addSums(
+  spent: Map<Limit, number>,
+  budgets: readonly Limit[],
+  period: Period,
+  store: Store,
+  nowMs: number,
+  beganMs: BeganMs,
+): Promise<void> {
+  const { startMs } = PERIODS[period](nowMs);
   const byOwner = Map.groupBy(budgets, ({ scope }) =>
     scope.kind === 'model' ? `model ${scope.model}` : `tenant ${scope.tenant}`,
   );
-  const readings: Reading[] = [];
-  const together: Limit[] = [];
+  if (byOwner.size > MOST_READ_ALONE) {
+    await addTogether(spent, budgets, startMs, store, nowMs, beganMs);
+    return;
+  }
   for (const own of byOwner.values()) {
     const [first] = own;
-    if (!first) continue;
-    const { scope } = first;
-    const since = scope.kind === 'model' ? 0 : beganMs(scope.tenant);
-    if (since === 0 && byOwner.size > MOST_READ_ALONE) {
-      appendAll(together, own);
-      continue;
-    }
-    readings.push(
-      scope.kind === 'model'
-        ? { budgets: own, groupBy: ['model'], filter: { model: scope.model }, since, days: DAYS_OF_ONE }
-        : {
-            budgets: own,
-            groupBy: ['key', 'model'],
-            filter: { tenant: scope.tenant },
-            since,
-            days: DAYS_OF_ONE,
-          },
-    );
+    if (first) await addAlone(spent, planReading(own, first, beganMs), startMs, store, nowMs);
   }
-  if (together.length > 0) {
-    readings.push({ budgets: together, groupBy: ['key', 'model'], filter: {}, since: 0, days: DAYS_OF_ALL });
-  }
-  return readings;
 }
 
-async function learnFrom(
-  { budgets, groupBy, filter, since, days }: Reading,
-  period: Period,
+function planReading(budgets: Limit[], { scope }: Limit, beganMs: BeganMs): Reading {
+  return scope.kind === 'model'
+    ? { budgets, groupBy: ['model'], filter: { model: scope.model }, since: 0 }
+    : { budgets, groupBy: ['key', 'model'], filter: { tenant: scope.tenant }, since: beganMs(scope.tenant) };
+}
+
+async function addAlone(
+  spent: Map<Limit, number>,
+  { budgets, groupBy, filter, since }: Reading,
+  startMs: number,
   store: Store,
   nowMs: number,
 ): Promise<void> {
   const index = new BudgetIndex(budgets);
-  const spent = new Map<Limit, number>();
-  const { startMs } = PERIODS[period](nowMs);
   const from = Math.max(startMs, since);
-  for (const span of await splitTime(from, days * MS_PER_DAY, store, nowMs)) {
-    for (const sum of await sumUsage(store, { groupBy, ...filter, ...span })) {
-      for (const limit of index.find(sum)) {
-        spent.set(limit, (spent.get(limit) ?? 0) + amountOf(limit, sum.tokens, sum.costMicroUsd));
-      }
-    }
+  for (const span of await splitTime(from, DAYS_OF_ONE * MS_PER_DAY, store, nowMs)) {
+    addUp(spent, index, await sumUsage(store, { groupBy, ...filter, ...span }));
     // Everything else has its turn.
     await setImmediate();
   }
-  for (const [{ counter }, amount] of spent) {
-    if (amount > 0 && counter instanceof BudgetCounter) counter.raise(amount, nowMs);
+}
+
+/** A day in which tenants began is read by hours, and in the hour in which one began its own calls from then on. */
+async function addTogether(
+  spent: Map<Limit, number>,
+  budgets: readonly Limit[],
+  startMs: number,
+  store: Store,
+  nowMs: number,
+  beganMs: BeganMs,
+): Promise<void> {
+  const begun = new Begun(budgets, beganMs);
+  for (const day of await splitTime(startMs, DAYS_OF_ALL * MS_PER_DAY, store, nowMs)) {
+    const spans = begun.in(day).length > 0 ? splitSpan(day, MS_PER_HOUR, nowMs) : [day];
+    for (const span of spans) {
+      addUp(spent, begun.before(span), await sumUsage(store, { groupBy: ['key', 'model'], ...span }));
+      await setImmediate();
+      const starts = begun.in(span);
+      for (let at = 0; at < starts.length; at += STARTS_AT_ONCE) {
+        const some = starts.slice(at, at + STARTS_AT_ONCE);
+        const index = new BudgetIndex(some.flatMap(({ limits }) => limits));
+        addUp(spent, index, await sumTenantsFrom(store, some, span.to));
+        await setImmediate();
+      }
+    }
+  }
+}
+
+interface Span {
+  from: number;
+  to?: number;
+}
+
+/** Budgets by when their tenants began; those of models always were. */
+class Begun {
+  readonly #starts: (TenantStart & { limits: Limit[] })[];
+  readonly #ofModels: Limit[];
+  #indexed = -1;
+  #index = new BudgetIndex([]);
+
+  constructor(budgets: readonly Limit[], beganMs: BeganMs) {
+    const byTenant = Map.groupBy(budgets, ({ scope }) => (scope.kind === 'model' ? undefined : scope.tenant));
+    this.#ofModels = byTenant.get(undefined) ?? [];
+    this.#starts = [...byTenant]
+      .flatMap(([tenant, limits]) => (tenant === undefined ? [] : { tenant, from: beganMs(tenant), limits }))
+      .toSorted((one, other) => one.from - other.from);
+  }
+
+  /** After its start. */
+  in({ from, to = Number.POSITIVE_INFINITY }: Span) {
+    return this.#starts.filter((start) => start.from > from && start.from < to);
+  }
+
+  /** All that count in the whole of a span. */
+  before({ from }: Span): BudgetIndex {
+    const begun = this.#starts.filter((start) => start.from <= from);
+    if (begun.length !== this.#indexed) {
+      this.#indexed = begun.length;
+      this.#index = new BudgetIndex([...this.#ofModels, ...begun.flatMap(({ limits }) => limits)]);
+    }
+    return this.#index;
+  }
+}
+
+function addUp(spent: Map<Limit, number>, index: BudgetIndex, sums: readonly UsageSum[]): void {
+  for (const sum of sums) {
+    for (const limit of index.find(sum)) {
+      spent.set(limit, (spent.get(limit) ?? 0) + amountOf(limit, sum.tokens, sum.costMicroUsd));
+    }
   }
 }
 
 /** From a moment on without end, in pieces; of what never began from the first call on. */
-async function splitTime(
-  startMs: number,
-  pieceMs: number,
-  store: Store,
-  nowMs: number,
-): Promise<{ from: number; to?: number }[]> {
-  const pieces: { from: number; to?: number }[] = [];
+async function splitTime(startMs: number, pieceMs: number, store: Store, nowMs: number): Promise<Span[]> {
   const first = startMs > 0 ? startMs : ((await firstCallMs(store)) ?? nowMs);
-  let from = Math.max(startMs, first - (first % MS_PER_DAY));
-  for (; from + pieceMs < nowMs; from += pieceMs) pieces.push({ from, to: from + pieceMs });
-  pieces.push({ from });
+  return splitSpan({ from: Math.max(startMs, first - (first % MS_PER_DAY)) }, pieceMs, nowMs);
+}
+
+function splitSpan({ from, to }: Span, pieceMs: number, nowMs: number): Span[] {
+  const pieces: Span[] = [];
+  const endMs = to ?? nowMs;
+  let start = from;
+  for (; start + pieceMs < endMs; start += pieceMs) pieces.push({ from: start, to: start + pieceMs });
+  pieces.push(to === undefined ? { from: start } : { from: start, to });
   return pieces;
 }

@@ -18,6 +18,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0060_sealing': { up: createSealing },
   '0070_usage_summed': { up: createUsageSummed },
   '0090_tenant_ends': { up: createTenantEnds },
+  '0095_uncounted_spendings': { up: createUncountedSpendings },
 };
 
 /**
@@ -264,5 +265,18 @@ async function createTenantEnds(db: Kysely<unknown>): Promise<void> {
     .addColumn('revision', 'bigint', (column) => column.notNull())
     .addColumn('ended_at', 'bigint', (column) => column.notNull())
     .addPrimaryKeyConstraint('tenant_ends_primary_key', ['tenant', 'revision'])
+    .execute();
+}
+
+/** What was spent of budgets while the shared counters were away (`quotas/uncounted.ts`). */
+async function createUncountedSpendings(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('uncounted_spendings')
+    .addColumn('counter', 'text', (column) => column.notNull())
+    .addColumn('source', 'text', (column) => column.notNull())
+    .addColumn('instance', 'text', (column) => column.notNull())
+    .addColumn('amount', 'bigint', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('uncounted_spendings_primary_key', ['counter', 'source'])
     .execute();
 }

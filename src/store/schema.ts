@@ -15,6 +15,7 @@ export interface Database {
   captures: CaptureRow;
   access_requests: AccessRequestRow;
   tenant_ends: TenantEndRow;
+  uncounted_spendings: UncountedSpendingRow;
   usage_by_hour: UsageSumRow;
   usage_by_day: UsageSumRow;
 }
@@ -228,6 +229,20 @@ export interface TenantEndRow {
   revision: number;
   /** Unix milliseconds: what was noted up to then is not a later tenant's. */
   ended_at: number;
+}
+
+/** What was spent of a budget and is not in the shared counters yet (`quotas/uncounted.ts`). */
+export interface UncountedSpendingRow {
+  /** The key of the counter there. */
+  counter: string;
+  /** Names the spending: `part:…` or `call:…`. */
+  source: string;
+  /** The process that noted it. */
+  instance: string;
+  /** Tokens or billionths of a dollar. */
+  amount: number;
+  /** Unix milliseconds: when nobody asks any more. */
+  expires_at: number;
 }
 
 /** The columns of `calls` in the order in which they are written. The type makes sure that none is missing. */

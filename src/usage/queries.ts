@@ -46,7 +46,36 @@ type Addend = Omit<UsageSumRow, 'span'> & { day: number };
 /** Sums of the calls that meet the filters, in the order of their groups. A key's sum names its tenant too. */
 export async function sumUsage(store: Store, query: UsageQuery): Promise<UsageSum[]> {
   const groupings = completeGroupings(query.groupBy);
-  const rows = await selectSums(store, query, groupings).execute();
+  return readSums(await selectSums(store, query, groupings).execute(), groupings);
+}
+
+/** Where the calls of a tenant begin that count. */
+export interface TenantStart {
+  tenant: string;
+  /** Unix milliseconds. */
+  from: number;
+}
+
+/** Sums of the calls of some tenants by key and model, of each from a moment of its own up to one. Of the calls themselves: for short periods. */
+export async function sumTenantsFrom(
+  store: Store,
+  starts: readonly TenantStart[],
+  to: number | undefined,
+): Promise<UsageSum[]> {
+  const groupings = ['tenant', 'key', 'model'] as const;
+  const calls = store.db
+    .selectFrom('calls')
+    .where(({ or, and, eb }) =>
+      or(starts.map(({ tenant, from }) => and([eb('tenant', '=', tenant), eb('started_at', '>=', from)]))),
+    );
+  const parts = selectFromCalls(calls as SelectQueryBuilder<Database, 'calls', object>, { to }, groupings);
+  return readSums(await addUp(store, parts, groupings).execute(), groupings);
+}
+
+function readSums(
+  rows: readonly (Addend & { failed: number })[],
+  groupings: readonly Grouping[],
+): UsageSum[] {
   return rows.map((row) => {
     const sum: UsageSum = {
       calls: row.calls,
@@ -95,8 +124,16 @@ export function selectSums(store: Store, query: UsageQuery, groupings: readonly 
   const [first, ...others] = parts;
   if (!first) throw new Error('a period has no parts');
   const all = others.reduce((union, part) => union.unionAll(part), first);
+  return addUp(store, all, groupings);
+}
+
+function addUp(
+  store: Store,
+  parts: SelectQueryBuilder<Database, never, Addend>,
+  groupings: readonly Grouping[],
+) {
   let select = store.db
-    .selectFrom(all.as('parts'))
+    .selectFrom(parts.as('parts'))
     .select(groupings)
     .select(
       ['calls', 'failed', ...ADDED].map((column) =>

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { after, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { compileTenantLimits } from '../../src/quotas/compile-limits.ts';
 import { CounterBook } from '../../src/quotas/counters.ts';
@@ -7,7 +7,9 @@ import type { Demand, Limit } from '../../src/quotas/limit.ts';
 import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
 import { Reservation } from '../../src/quotas/reservation.ts';
 import { SharedQuotas } from '../../src/quotas/shared-quotas.ts';
+import { Uncounted } from '../../src/quotas/uncounted.ts';
 import { redisMissing, startRedis, type TestRedis } from '../support/redis.ts';
+import { openTempStore } from '../support/temp-store.ts';
 import { VirtualSchedule } from '../support/virtual-schedule.ts';
 
 const closing: (() => Promise<void>)[] = [];
@@ -19,12 +21,14 @@ const DEMAND: Demand = { calls: 1, tokens: 600, nanoUsd: 0, costs: true };
 const START = Date.UTC(2026, 4, 1, 12);
 
 /** One instance, whose time stands still until it is moved. */
-async function startInstance(url: string) {
+async function startInstance(context: TestContext, url: string, { calls = 1 } = {}) {
+  const store = await openTempStore(context);
   const time = new VirtualSchedule();
   const counters = new CounterBook();
-  const limits = { concurrentCalls: 1, budgets: [{ tokens: 1_000, per: 'day' as const }] };
+  const limits = { concurrentCalls: calls, budgets: [{ tokens: calls * 1_000, per: 'day' as const }] };
   const book = compileTenantLimits('t', { limits, keys: [] }, new Map(), counters);
   const now = () => START + time.nowMs;
+  const instance = crypto.randomUUID();
   const quotas = new SharedQuotas(
     {
       url,
@@ -32,11 +36,12 @@ async function startInstance(url: string) {
       onStateLoss: 'deny',
       local: new LocalQuotas(counters, now),
       limits: () => book.own,
+      uncounted: new Uncounted(store, instance),
       now,
       schedule: time.schedule,
       tell: (severity, kind) => assert.notEqual(severity, 'alarm', kind),
     },
-    crypto.randomUUID(),
+    instance,
   );
   await quotas.open();
   const found: readonly Limit[] = book.ofKey('k')?.find('m') ?? [];
@@ -52,11 +57,11 @@ async function findBudget({ client }: TestRedis): Promise<string> {
 
 test('a running call keeps what it took as long as its instance lives, and no more than a minute longer', {
   skip: redisMissing,
-}, async () => {
+}, async (context) => {
   const redis = await startRedis({ saves: false });
   closing.push(redis.close);
-  const one = await startInstance(redis.url);
-  const two = await startInstance(redis.url);
+  const one = await startInstance(context, redis.url);
+  const two = await startInstance(context, redis.url);
   closing.push(() => two.quotas.close());
 
   assert.ok((await one.reserve('a')) instanceof Reservation);
@@ -80,10 +85,10 @@ test('a running call keeps what it took as long as its instance lives, and no mo
   assert.deepEqual({ ...(await redis.client.hgetall(budget)) }, { reserved: '0', spent: '100' });
 });
 
-test('a call that is settled twice counts once', { skip: redisMissing }, async () => {
+test('a call that is settled twice counts once', { skip: redisMissing }, async (context) => {
   const redis = await startRedis({ saves: false });
   closing.push(redis.close);
-  const { quotas, reserve } = await startInstance(redis.url);
+  const { quotas, reserve } = await startInstance(context, redis.url);
   closing.push(() => quotas.close());
   const call = await reserve('a');
   assert.ok(call instanceof Reservation);
@@ -92,4 +97,27 @@ test('a call that is settled twice counts once', { skip: redisMissing }, async (
   await sleep(50);
   const budget = await findBudget(redis);
   assert.deepEqual({ ...(await redis.client.hgetall(budget)) }, { reserved: '0', spent: '70' });
+});
+
+test('the leases of many calls go on with few scripts, and a Redis that is late with that is not away', {
+  skip: redisMissing,
+}, async (context) => {
+  const redis = await startRedis({ saves: false });
+  closing.push(redis.close);
+  const { time, quotas, reserve } = await startInstance(context, redis.url, { calls: 1_000 });
+  closing.push(() => quotas.close());
+  for (let call = 0; call < 1_000; call++) assert.ok((await reserve(`call-${call}`)) instanceof Reservation);
+  await redis.client.config('RESETSTAT');
+  redis.freeze();
+  // Longer than the answer to a call may take: nobody waits for these.
+  await time.advance(35_000);
+  redis.thaw();
+  const budget = await findBudget(redis);
+  const until = START + 20_000 + 60_000;
+  for (let tries = 0; (await redis.client.zcount(`${budget}:held`, until, '+inf')) < 1_000; tries++) {
+    assert.ok(tries < 200, 'the leases were not renewed');
+    await sleep(10);
+  }
+  const stats = await redis.client.info('commandstats');
+  assert.ok(Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1]) <= 5, stats);
 });

@@ -7,8 +7,10 @@ import type { Demand, Limit } from '../../src/quotas/limit.ts';
 import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
 import { Reservation, type Used } from '../../src/quotas/reservation.ts';
 import { SharedQuotas } from '../../src/quotas/shared-quotas.ts';
+import { Uncounted } from '../../src/quotas/uncounted.ts';
 import { startLossyProxy } from '../support/lossy-proxy.ts';
 import { redisMissing, startRedis, type TestRedis } from '../support/redis.ts';
+import { openTempStore } from '../support/temp-store.ts';
 import { VirtualSchedule } from '../support/virtual-schedule.ts';
 
 const START = Date.UTC(2026, 4, 1, 12);
@@ -18,12 +20,15 @@ const USED: Used = { calls: 1, tokens: 70, nanoUsd: 0 };
 const SETTLEMENT = 'budget\r\n$3\r\n600\r\n$2\r\n70\r\n';
 /** What only brings in what was counted alone: 70 used. */
 const BROUGHT_IN = 'budget\r\n$2\r\n70\r\n';
+/** What only moves a call in: its lease, how long its mark stays, and when it began. */
+const MOVED_IN = '60000\r\n$6\r\n120000\r\n';
 /** Longer than a lease, and than anybody waits for an answer. */
 const PARTITION_MS = 180_000;
 
 /** An instance with a Redis of its own behind a network that loses what it is told to. */
 async function setUp(context: TestContext, { saves = true } = {}) {
   const redis = await startRedis({ saves });
+  const store = await openTempStore(context);
   const proxy = await startLossyProxy(Number(new URL(redis.url).port));
   const time = new VirtualSchedule();
   const counters = new CounterBook();
@@ -31,6 +36,7 @@ async function setUp(context: TestContext, { saves = true } = {}) {
   const book = compileTenantLimits('t', { limits, keys: [] }, new Map(), counters);
   const now = () => START + time.nowMs;
   const told: string[] = [];
+  const instance = crypto.randomUUID();
   const quotas = new SharedQuotas(
     {
       url: `redis://127.0.0.1:${proxy.port}/0`,
@@ -38,11 +44,12 @@ async function setUp(context: TestContext, { saves = true } = {}) {
       onStateLoss: 'local',
       local: new LocalQuotas(counters, now),
       limits: () => book.own,
+      uncounted: new Uncounted(store, instance),
       now,
       schedule: time.schedule,
       tell: (_severity, kind) => void told.push(kind),
     },
-    crypto.randomUUID(),
+    instance,
   );
   await quotas.open();
   context.after(async () => {
@@ -160,3 +167,76 @@ test('a call whose lease ran out while nobody got through is counted when it end
   await sleep(100);
   assert.deepEqual(await readBudget(redis), { spent: '210', reserved: '0' });
 });
+
+for (const ends of ['while nobody gets through', 'when they are back'] as const) {
+  test(`a call that is moved in twice, because the answer was lost, is held once, and ends ${ends}`, {
+    skip: redisMissing,
+  }, async (context) => {
+    const { redis, proxy, time, quotas, reserve, until } = await setUp(context);
+    quotas.settle(await reserve('a'), USED);
+    await readBudget(redis);
+    await redis.stop();
+    await until('quota_state_lost');
+    const call = await reserve('b');
+    proxy.loseAnswerTo(MOVED_IN);
+    await redis.start();
+    for (let tries = 0; proxy.isWhole; tries++) {
+      assert.ok(tries < 200, 'nothing was moved in');
+      await time.advance(250);
+      await sleep(25);
+    }
+    if (ends === 'while nobody gets through') quotas.settle(call, USED);
+    proxy.mend();
+    await until('quota_state_back');
+    if (ends === 'when they are back') {
+      assert.equal((await readBudget(redis))['reserved'], '600');
+      quotas.settle(call, USED);
+      await sleep(100);
+      // A rate knows no calls: where the call ended meanwhile it counts there as if it had used what it took.
+      const window = (await redis.client.keys('fairlead:*|tokens'))[0];
+      assert.deepEqual(Object.values(await redis.client.hgetall(window ?? '')), ['140']);
+    }
+    assert.deepEqual(await readBudget(redis), { spent: '140', reserved: '0' });
+  });
+}
+
+test('a Redis that was emptied holds calls once, also where the answer to that was lost', {
+  skip: redisMissing,
+}, async (context) => {
+  const { redis, proxy, time, quotas, reserve, until } = await setUp(context);
+  const calls = [await reserve('a'), await reserve('b')];
+  await redis.client.flushall();
+  proxy.loseAnswerTo(MOVED_IN);
+  quotas.settle(await reserve('c'), USED);
+  for (let tries = 0; proxy.isWhole; tries++) {
+    assert.ok(tries < 200, 'nothing was moved in');
+    await time.advance(250);
+    await sleep(25);
+  }
+  proxy.mend();
+  await until('quota_state_back');
+  await sleep(50);
+  assert.deepEqual(await readBudget(redis), { spent: '70', reserved: '1200' });
+  for (const call of calls) quotas.settle(call, USED);
+  await sleep(100);
+  assert.deepEqual(await readBudget(redis), { spent: '210', reserved: '0' });
+});
+
+for (const evicted of ['the counter', 'the leases', 'both'] as const) {
+  test(`a Redis that lost ${evicted} of a budget holds a running call again within a third of a lease`, {
+    skip: redisMissing,
+  }, async (context) => {
+    const { redis, time, quotas, reserve } = await setUp(context);
+    const call = await reserve('a');
+    const keys = await redis.client.keys('fairlead:*tokenBudget:day@*');
+    const isMeant = (key: string) =>
+      evicted === 'both' || key.endsWith(':held') === (evicted === 'the leases');
+    await redis.client.del(...keys.filter(isMeant));
+    await time.advance(20_000);
+    await sleep(50);
+    const budget = keys.find((key) => !key.endsWith(':held')) ?? '';
+    assert.equal(await redis.client.hget(budget, 'reserved'), '600');
+    quotas.settle(call, USED);
+    assert.deepEqual(await readBudget(redis), { spent: '70', reserved: '0' });
+  });
+}

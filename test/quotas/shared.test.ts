@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
@@ -268,4 +271,58 @@ test('a Redis that lost its data is told what was spent', { skip }, async () => 
   await untilLogged(gateway, 'quota_state_back');
   const [budget] = Object.values(await contents(redis)) as { spent: string }[];
   assert.equal(budget?.spent, '20');
+});
+
+test('instances that are replaced one after another while Redis is away spend no more than they did', {
+  skip,
+}, async () => {
+  const redis = await startRedis();
+  const upstream = await startRawUpstream(answerWell);
+  const folder = await mkdtemp(join(tmpdir(), 'fairlead-'));
+  closing.push(() => rm(folder, { recursive: true, force: true }), redis.close, upstream.close);
+  const start = () =>
+    startGateway(
+      {
+        state: redis.url,
+        stateTimeout: '10s',
+        providers: { up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl } },
+        models: { m: { targets: ['up/x'] } },
+        tenants: {
+          acme: {
+            models: ['*'],
+            limits: { budgets: [{ tokens: 1_000_000, per: 'total' }] },
+            keys: [{ name: 'app', secret: KEY }],
+          },
+        },
+      },
+      undefined,
+      { folder },
+    );
+  const spend = async (gateway: TestGateway, calls: number) => {
+    for (let call = 0; call < calls; call++) assert.equal(await statusOf(ask(gateway)), 200);
+  };
+  const [one, two] = [await start(), await start()];
+  await spend(one, 1);
+  await redis.stop();
+  for (const gateway of [one, two]) await untilLogged(gateway, 'quota_state_lost');
+  await spend(one, 10);
+  const three = await start();
+  await spend(two, 5);
+  await spend(three, 3);
+  await one.stop();
+  assert.match(one.logs(), /quota_state_unsent/);
+  const four = await start();
+  await spend(four, 2);
+  await two.stop();
+  await redis.start();
+  for (const gateway of [three, four]) await untilLogged(gateway, 'quota_state_back');
+  await sleep(100);
+  const left = await contents(redis);
+  const budget = Object.entries(left).find(([key]) => /tokenBudget:total@\d+$/.test(key));
+  assert.deepEqual({ ...(budget?.[1] as object) }, { spent: String(21 * 5), reserved: '0' });
+  for (const mark of await redis.client.keys('fairlead:brought:*')) {
+    assert.ok((await redis.client.pttl(mark)) <= 120_000, `${mark} stays longer than it is asked for`);
+  }
+  await three.stop();
+  await four.stop();
 });

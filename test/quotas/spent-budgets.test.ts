@@ -5,7 +5,7 @@ import { compileModelLimits, compileTenantLimits } from '../../src/quotas/compil
 import { BudgetCounter, CounterBook } from '../../src/quotas/counters.ts';
 import type { Limit } from '../../src/quotas/limit.ts';
 import { PERIODS } from '../../src/quotas/period.ts';
-import { learnSpent } from '../../src/quotas/spent-budgets.ts';
+import { type BeganMs, learnSpent } from '../../src/quotas/spent-budgets.ts';
 import type { Store } from '../../src/store/store.ts';
 import { toCallRow } from '../../src/usage/call-row.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
@@ -41,17 +41,24 @@ function isMeant({ scope }: Limit, { tenant, key, model }: UsageRecord): boolean
   return scope.kind === 'tenant' || (model ?? '').startsWith('small');
 }
 
-function expectSpent(limit: Limit, records: readonly UsageRecord[]): number {
+/** `beganMs`: when the tenant did. */
+function expectSpent(limit: Limit, records: readonly UsageRecord[], beganMs: BeganMs): number {
   const { startMs } = PERIODS[limit.period ?? 'total'](NOW);
-  const meant = records.filter((record) => record.startedAt >= startMs && isMeant(limit, record));
+  const from = limit.scope.kind === 'model' ? startMs : Math.max(startMs, beganMs(limit.scope.tenant));
+  const meant = records.filter((record) => record.startedAt >= from && isMeant(limit, record));
   return meant.reduce((sum, { costMicroUsd }) => sum + 1_000 * (costMicroUsd ?? 0), 0);
 }
 
-async function checkLearned(store: Store, limits: Limit[], records: readonly UsageRecord[]): Promise<void> {
-  await learnSpent(limits, store, NOW);
+async function checkLearned(
+  store: Store,
+  limits: Limit[],
+  records: readonly UsageRecord[],
+  beganMs: BeganMs = () => 0,
+): Promise<void> {
+  await learnSpent(limits, store, NOW, beganMs);
   for (const limit of limits) {
     assert.ok(limit.counter instanceof BudgetCounter);
-    assert.equal(limit.counter.spent(NOW), expectSpent(limit, records), limit.id);
+    assert.equal(limit.counter.spent(NOW), expectSpent(limit, records, beganMs), limit.id);
   }
 }
 
@@ -72,5 +79,14 @@ onEachDatabase((database) => {
     for (const record of records) await store.insertCalls([toCallRow(record)]);
     await checkLearned(store, compileBudgets(tenants.slice(0, 3)), records);
     await checkLearned(store, compileBudgets(tenants), records);
+    // Names that were another tenant's: of some in this hour, of others at any time, at the moment of a call or between two.
+    const beganMs = (tenant: string) => {
+      const index = tenants.indexOf(tenant);
+      if (index % 3 === 0) return 0;
+      const call = records[index]?.startedAt ?? 0;
+      return index % 3 === 1 ? call + (index % 2) : NOW - index * 61_000;
+    };
+    await checkLearned(store, compileBudgets(tenants.slice(0, 3)), records, beganMs);
+    await checkLearned(store, compileBudgets(tenants), records, beganMs);
   });
 });

@@ -6,6 +6,8 @@ export interface LossyProxy {
   port: number;
   /** The answer to the next request with this text is lost, and the connection with it; then nobody gets through. */
   loseAnswerTo(text: string): void;
+  /** Nobody gets through from now on. */
+  cut(): void;
   mend(): void;
   readonly isWhole: boolean;
   close(): Promise<void>;
@@ -52,6 +54,10 @@ export async function startLossyProxy(port: number): Promise<LossyProxy> {
     port: (server.address() as AddressInfo).port,
     loseAnswerTo: (text) => {
       doomed = text;
+    },
+    cut: () => {
+      state = 'cut';
+      for (const socket of sockets) socket.destroy();
     },
     mend: () => {
       state = 'whole';

@@ -1,0 +1,168 @@
+import { appendAll } from '../conversation/append-all.ts';
+import type { UncountedSpendingRow } from '../store/schema.ts';
+import { CountedAlone } from './counted-alone.ts';
+import type { Limit } from './limit.ts';
+import type { Reservation, Spending, Used } from './reservation.ts';
+import {
+  describeBringIn,
+  describeOthers,
+  describeRecoveries,
+  inBatches,
+  knownBudgets,
+  PREFIX,
+  resendOf,
+  spendingsOfRecovery,
+  spendingsOfSettlement,
+  type ToldSpending,
+} from './script-calls.ts';
+import { DataLost, type ScriptCall, type ScriptName } from './shared-counters.ts';
+import type { Uncounted } from './uncounted.ts';
+
+/** Settlements that wait for the counters to come back; some 50 MB. */
+const MAX_UNSENT = 100_000;
+
+export interface BacklogOptions {
+  uncounted: Uncounted;
+  instance: string;
+  now: () => number;
+  /** Rejects where the counters are away. */
+  run: (name: ScriptName, call: ScriptCall) => Promise<unknown>;
+}
+
+/**
+ * What the shared counters are to be told when they are there: what calls used without them, settlements that did not get there, calls of
+ * processes that are no more, and what is known to be spent. Each is kept until they have it, and noted for others (`uncounted.ts`).
+ */
+export class Backlog {
+  readonly #uncounted: Uncounted;
+  readonly #instance: string;
+  readonly #now: () => number;
+  readonly #run: BacklogOptions['run'];
+  readonly #alone: CountedAlone;
+  #unsent: ScriptCall[] = [];
+  #unrecovered: ScriptCall[] = [];
+  #lost = 0;
+  #marks = 0;
+
+  constructor({ uncounted, instance, now, run }: BacklogOptions) {
+    this.#uncounted = uncounted;
+    this.#instance = instance;
+    this.#now = now;
+    this.#run = run;
+    this.#alone = new CountedAlone(uncounted, instance);
+  }
+
+  /** How much of this process waits. */
+  get size(): number {
+    return this.#unsent.length + this.#alone.size;
+  }
+
+  /** How many settlements there was no room for, since this was asked last. */
+  takeLost(): number {
+    const lost = this.#lost;
+    this.#lost = 0;
+    return lost;
+  }
+
+  /** A settlement that is to be sent. */
+  keep(call: ScriptCall): void {
+    if (this.#unsent.length >= MAX_UNSENT) {
+      this.#lost += 1;
+      return;
+    }
+    this.#unsent.push(call);
+    this.#note(spendingsOfSettlement(call, this.#now()));
+  }
+
+  /** One that was sent: whether it did anything is not known, or that it did nothing. */
+  keepFailed(call: ScriptCall, error: unknown): void {
+    this.keep(error instanceof DataLost ? call : resendOf(call));
+  }
+
+  /** A call ended that was counted in this process. */
+  noteAlone(reservation: Reservation, used: Used): void {
+    this.#alone.note(reservation, used, this.#now());
+  }
+
+  forgetExpired(): void {
+    this.#alone.forgetExpired(this.#now());
+  }
+
+  keepRecovered(spendings: readonly Spending[]): void {
+    const calls = describeRecoveries(spendings, this.#now());
+    appendAll(this.#unrecovered, calls);
+    for (const call of calls) this.#note(spendingsOfRecovery(call, this.#now()));
+  }
+
+  async sendRecovered(): Promise<void> {
+    const due = this.#unrecovered;
+    for (const batch of inBatches(due)) {
+      await Promise.all(batch.map((call) => this.#run('recover', call)));
+      for (const call of batch) this.#drop(spendingsOfRecovery(call, this.#now()));
+    }
+    this.#unrecovered = this.#unrecovered.filter((call) => !due.includes(call));
+  }
+
+  /** What is known to be spent of budgets, where they do not know it (any more). */
+  async tellKnown(limits: readonly Limit[]): Promise<void> {
+    const known = knownBudgets(limits, this.#now());
+    // One at least: that the counters can be read does not mean that they can be written.
+    const batches = known.length > 0 ? inBatches(known) : [known];
+    for (const batch of batches) {
+      await this.#run('bringIn', describeBringIn(batch, this.#now(), this.#nextMark()));
+    }
+  }
+
+  bringInAlone(): Promise<void> {
+    return this.#alone.bringIn(
+      (call) => this.#run('bringIn', call),
+      this.#now(),
+      () => this.#nextMark(),
+    );
+  }
+
+  async sendSettlements(): Promise<void> {
+    const due = this.#unsent;
+    this.#unsent = [];
+    for (const batch of inBatches(due)) {
+      const sent = await Promise.allSettled(batch.map((call) => this.#run('settle', call)));
+      for (const [index, outcome] of sent.entries()) {
+        const call = batch[index];
+        if (!call) continue;
+        if (outcome.status === 'rejected') this.keepFailed(call, outcome.reason);
+        else this.#drop(spendingsOfSettlement(call, this.#now()));
+      }
+    }
+    if (this.#unsent.length > 0) throw new Error('some calls could not be settled');
+  }
+
+  /** What others spent who are away themselves, or no more. */
+  async bringInOthers(): Promise<void> {
+    const nowMs = this.#now();
+    let rows: UncountedSpendingRow[];
+    try {
+      rows = await this.#uncounted.readOthers(nowMs);
+    } catch {
+      // A store that fails has its own alarm; this is done again.
+      return;
+    }
+    for (const { name, call } of describeOthers(rows, nowMs, () => this.#nextMark())) {
+      await this.#run(name, call);
+    }
+    // Where that fails they are brought in again, which does nothing.
+    await this.#uncounted.remove(rows).catch(() => {});
+  }
+
+  #note(spendings: readonly ToldSpending[]): void {
+    for (const { counter, source, amount, expiresAt } of spendings)
+      this.#uncounted.note(counter, source, amount, expiresAt);
+  }
+
+  #drop(spendings: readonly ToldSpending[]): void {
+    for (const { counter, source } of spendings) this.#uncounted.drop(counter, source);
+  }
+
+  #nextMark(): string {
+    return `${PREFIX}brought:${this.#instance}:${++this.#marks}`;
+  }
+}

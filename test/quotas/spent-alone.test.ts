@@ -1,0 +1,241 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NO_USAGE } from '../../src/conversation/usage.ts';
+import { compileTenantLimits } from '../../src/quotas/compile-limits.ts';
+import { BudgetCounter, CounterBook } from '../../src/quotas/counters.ts';
+import type { Demand } from '../../src/quotas/limit.ts';
+import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
+import { Reservation } from '../../src/quotas/reservation.ts';
+import { SharedQuotas } from '../../src/quotas/shared-quotas.ts';
+import { learnSpent } from '../../src/quotas/spent-budgets.ts';
+import { Uncounted } from '../../src/quotas/uncounted.ts';
+import type { Store } from '../../src/store/store.ts';
+import { toCallRow } from '../../src/usage/call-row.ts';
+import { startLossyProxy } from '../support/lossy-proxy.ts';
+import { redisMissing, startRedis, type TestRedis } from '../support/redis.ts';
+import { openTempStore } from '../support/temp-store.ts';
+import { makeRecord } from '../support/usage-records.ts';
+import { VirtualSchedule } from '../support/virtual-schedule.ts';
+
+const START = Date.UTC(2026, 4, 1, 12);
+const DEMAND: Demand = { calls: 1, tokens: 600, nanoUsd: 0, costs: true };
+
+/** Instances that share a Redis, each behind a network of its own, and a store. */
+async function setUp(context: TestContext) {
+  const redis = await startRedis();
+  const store = await openTempStore(context);
+  context.after(() => redis.close());
+  return { redis, store, start: () => startInstance(context, redis, store) };
+}
+
+async function startInstance(context: TestContext, redis: TestRedis, store: Store) {
+  const proxy = await startLossyProxy(Number(new URL(redis.url).port));
+  const time = new VirtualSchedule();
+  const counters = new CounterBook();
+  const now = () => START + time.nowMs;
+  let book = compileTenantLimits('acme', { limits: {}, keys: [] }, new Map(), counters);
+  const told: string[] = [];
+  const instance = crypto.randomUUID();
+  const quotas = new SharedQuotas(
+    {
+      url: `redis://127.0.0.1:${proxy.port}/0`,
+      replyMs: 10_000,
+      onStateLoss: 'local',
+      local: new LocalQuotas(counters, now),
+      limits: () => book.own,
+      uncounted: new Uncounted(store, instance),
+      now,
+      schedule: time.schedule,
+      tell: (_severity, kind) => void told.push(kind),
+    },
+    instance,
+  );
+  context.after(async () => {
+    await quotas.close();
+    await proxy.close();
+  });
+  const passUntil = async (event: string, times: number) => {
+    for (let tries = 0; told.filter((each) => each === event).length < times; tries++) {
+      assert.ok(tries < 400, `${event} was not told`);
+      await sleep(10);
+      await time.advance(25);
+    }
+  };
+  let cuts = 0;
+  const one = {
+    time,
+    quotas,
+    /** As a start, or a change of the configuration, has it. */
+    async setBudget() {
+      book = compileTenantLimits(
+        'acme',
+        { limits: { budgets: [{ tokens: 100_000, per: 'day' }] }, keys: [] },
+        new Map(),
+        counters,
+      );
+      await learnSpent(book.own, store, now(), undefined, quotas);
+      await quotas.learn(book.own);
+    },
+    async open() {
+      await one.setBudget();
+      await quotas.open();
+      return one;
+    },
+    async begin() {
+      const record = makeRecord({ startedAt: now() });
+      const reservation = await quotas.reserve(book.ofKey('app')?.find('smart') ?? [], DEMAND, record.id);
+      assert.ok(reservation instanceof Reservation);
+      return async (tokens: number) => {
+        quotas.settle(reservation, { calls: 1, tokens, nanoUsd: 0 });
+        // As the ledger does it.
+        await quotas.noteUncounted();
+        await store.insertCalls([toCallRow({ ...record, usage: { ...NO_USAGE, input: tokens } })]);
+      };
+    },
+    async spend(tokens: number) {
+      const end = await one.begin();
+      await end(tokens);
+    },
+    isolate: () => proxy.cut(),
+    async goAway() {
+      proxy.cut();
+      cuts += 1;
+      await passUntil('quota_state_lost', cuts);
+    },
+    async comeBack() {
+      proxy.mend();
+      await passUntil('quota_state_back', Math.max(1, cuts));
+    },
+    known() {
+      const [limit] = book.own;
+      assert.ok(limit?.counter instanceof BudgetCounter);
+      return limit.counter.spent(now());
+    },
+  };
+  return one;
+}
+
+async function readBudget({ client }: TestRedis): Promise<Record<string, string>> {
+  await sleep(50);
+  const key = (await client.keys('fairlead:*tokenBudget:day@*')).find((name) => /@\d+$/.test(name));
+  return { ...(await client.hgetall(key ?? '')) };
+}
+
+const ORDERS = [
+  [0, 1, 2],
+  [0, 2, 1],
+  [1, 0, 2],
+  [1, 2, 0],
+  [2, 0, 1],
+  [2, 1, 0],
+] as const;
+
+for (const order of ORDERS) {
+  test(`what two spent alone is counted once beside one that started meanwhile, where they return in the order ${order}`, {
+    skip: redisMissing,
+  }, async (context) => {
+    const { redis, start } = await setUp(context);
+    const [one, two] = [await (await start()).open(), await (await start()).open()];
+    await one.spend(100);
+    await two.spend(20);
+    // Begun there: one ends while they are away, the other when they are back; and one more of each begins alone.
+    const [early, late] = [await one.begin(), await two.begin()];
+    await one.goAway();
+    await two.goAway();
+    await one.spend(3_000);
+    await two.spend(400);
+    const alone = await two.begin();
+    await early(50);
+    const three = await start();
+    three.isolate();
+    await three.open();
+    assert.equal(three.known(), 3_570);
+    await three.spend(7);
+    const instances = [one, two, three];
+    for (const each of order) await instances[each]?.comeBack();
+    await late(60_000);
+    await alone(5_000);
+    assert.deepEqual(await readBudget(redis), { spent: '68577', reserved: '0' });
+    // Nobody has anything left to bring in, and who starts now changes nothing.
+    for (const each of instances) await each.time.advance(20_000);
+    await (await start()).open();
+    assert.deepEqual(await readBudget(redis), { spent: '68577', reserved: '0' });
+  });
+}
+
+test('what an instance spent alone that is no more is brought in by another, calls that it had begun there too', {
+  skip: redisMissing,
+}, async (context) => {
+  const { redis, start } = await setUp(context);
+  const [one, two] = [await (await start()).open(), await (await start()).open()];
+  await two.spend(20);
+  const begun = await one.begin();
+  await one.goAway();
+  await one.spend(3_000);
+  await begun(50);
+  // It never comes back. Another one was never away, and counts on.
+  await two.spend(400);
+  await two.time.advance(20_000);
+  assert.deepEqual(await readBudget(redis), { spent: '3470', reserved: '0' });
+  const three = await (await start()).open();
+  await three.spend(7);
+  assert.deepEqual(await readBudget(redis), { spent: '3477', reserved: '0' });
+});
+
+test('an instance that is alone longer than others wait brings in what they did not', {
+  skip: redisMissing,
+}, async (context) => {
+  const { redis, start } = await setUp(context);
+  const [one, two] = [await (await start()).open(), await (await start()).open()];
+  const begun = await one.begin();
+  await one.goAway();
+  await one.spend(3_000);
+  await begun(50);
+  await two.time.advance(20_000);
+  assert.equal((await readBudget(redis))['spent'], '3050');
+  await one.spend(200);
+  await (await start()).open();
+  await two.time.advance(20_000);
+  await one.spend(1_000);
+  await one.comeBack();
+  assert.deepEqual(await readBudget(redis), { spent: '4250', reserved: '0' });
+});
+
+test('a budget that is set while the Redis is away counts what was spent before and since, once', {
+  skip: redisMissing,
+}, async (context) => {
+  const { redis, start } = await setUp(context);
+  const [one, two] = [await start(), await start()];
+  for (const each of [one, two]) await each.quotas.open();
+  await one.spend(100);
+  await one.goAway();
+  await two.goAway();
+  await one.spend(3_000);
+  await two.spend(400);
+  await one.setBudget();
+  await one.spend(7);
+  await two.setBudget();
+  await two.spend(20_000);
+  await two.comeBack();
+  await one.comeBack();
+  assert.deepEqual((await readBudget(redis))['spent'], '23507');
+});
+
+test('a Redis that lost its data while two were alone is told all of it', {
+  skip: redisMissing,
+}, async (context) => {
+  const { redis, start } = await setUp(context);
+  const [one, two] = [await (await start()).open(), await (await start()).open()];
+  await one.spend(100);
+  await two.spend(20);
+  await one.spend(1);
+  await one.goAway();
+  await two.goAway();
+  await one.spend(3_000);
+  await two.spend(400);
+  await redis.client.flushall();
+  await one.comeBack();
+  await two.comeBack();
+  assert.deepEqual((await readBudget(redis))['spent'], '3521');
+});
