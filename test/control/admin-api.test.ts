@@ -126,6 +126,45 @@ onEachDatabaseInTurn((database) => {
     assert.equal(noted.length, 4);
   });
 
+  for (const [what, env] of [
+    ['without FAIRLEAD_SECRET', {}],
+    ['with FAIRLEAD_SECRET', { FAIRLEAD_SECRET: 'a passphrase of this test' }],
+  ] as const) {
+    test(`a document whose key has no secret that is one is refused, ${what}, as a file is`, async (context) => {
+      const gateway = await startGateway({ store: await database.makeUrl(context) }, undefined, { env });
+      context.after(() => gateway.stop());
+      const admin = adminClient(gateway.url);
+      for (const secret of [
+        'a',
+        'short',
+        '',
+        'has space \u00e9',
+        '       8',
+        'sk-fl-\u00e9\u00e9\u00e9\u00e9',
+      ]) {
+        const bodies = {
+          'adminKeys.o.secret': { adminKeys: { o: { role: 'owner', secret } } },
+          'tenants.t.keys[0].secret': { tenants: { t: { models: ['*'], keys: [{ name: 'k', secret }] } } },
+        };
+        for (const [param, body] of Object.entries(bodies)) {
+          for (const path of ['/config', '/config?dryRun=true']) {
+            const { status, body: answer } = await admin.ask('PUT', path, body);
+            assert.deepEqual([status, answer.error?.param], [400, param]);
+            assert.match(
+              String(answer.error?.message),
+              /expected a secret of at least 8 printable characters/,
+            );
+            if (secret.length > 1) assert.ok(!String(answer.error?.message).includes(secret));
+          }
+        }
+      }
+      assert.equal((await admin.ask('GET', '/admin-keys')).body['data']?.toString(), '');
+      const good = { adminKeys: { o: { role: 'owner', secret: '8-chars!' } } };
+      await admin.must('PUT', '/config', good);
+      assert.equal((await adminClient(gateway.url, '8-chars!').ask('GET', '/admin-keys')).status, 200);
+    });
+  }
+
   test('what changes nothing makes no revision, and a key that has ended already is neither made nor rotated', async (context) => {
     const { admin } = await startAdmin(context);
     await admin.must('PUT', '/models/m', { targets: ['echo/echo'] });
