@@ -116,14 +116,14 @@ export class ControlPlane {
         this.#current.load(inFileOrder(entries, file.entries), number);
         const isAdopted = number > 0 && saysNothing(loaded);
         if (isAdopted || (await this.revisions.isNewestFile(file.hash))) {
-          await this.#current.enforce(this.#current.tryOut([], 'nothing'), number);
+          await this.#current.enforce(this.#current.tryOut([], 'start'), number);
           if (isAdopted)
             this.#options.news.tellOfAdoption(loaded, this.#current.layers.ofOwner('file').length, number);
           return;
         }
         const changes = diffEntries('file', this.#current.layers.ofOwner('file'), file.entries);
         const revision = this.#number(fileRevision(file, loaded, changes));
-        const tried = this.#current.tryOut(changes, 'nothing');
+        const tried = this.#current.tryOut(changes, 'start');
         const earlier = await this.revisions.findSameFile(revision);
         if (!(await this.revisions.append({ ...revision, restores: earlier }))) continue;
         await this.#current.enforce(tried, revision.number);
@@ -172,7 +172,7 @@ export class ControlPlane {
     return this.#turns.run(async () => {
       await this.#follow();
       const changes = plan(this.#current.layers).filter(isChange);
-      this.#current.tryOut(changes);
+      this.#current.tryOut(changes, 'asked');
       this.#current.takeBack(changes);
       return { revision: this.#current.revision, changes };
     });
@@ -240,7 +240,7 @@ export class ControlPlane {
     return this.#turns.run(async () => {
       const { log } = this.#options;
       try {
-        await this.#current.enforce(this.#current.tryOut([]), this.#current.revision);
+        await this.#current.enforce(this.#current.tryOut([], 'given'), this.#current.revision);
         log.info({ event: 'credential_files_read' }, 'the files of credentials were read again');
       } catch (error) {
         const message = 'A file that a credential is in is refused: nothing changes.';
@@ -291,7 +291,7 @@ export class ControlPlane {
     if (isRefusedStill) throw refused.error;
     if (!isNew) return;
     try {
-      await this.#current.enforce(this.#current.tryOut(changes), newest);
+      await this.#current.enforce(this.#current.tryOut(changes, 'given'), newest);
       this.#refused = undefined;
       this.#troubles.delete('behind');
     } catch (error) {
@@ -363,7 +363,7 @@ export class ControlPlane {
       if (isNothing || (await this.revisions.isNewestFile(revision.documentHash))) {
         return { revision: this.#current.revision, changes: [] };
       }
-      const tried = this.#current.tryOut(changes);
+      const tried = this.#current.tryOut(changes, revision.source === 'api' ? 'asked' : 'given');
       let isWritten = false;
       let earlier: number | undefined;
       try {
