@@ -113,7 +113,11 @@ onEachDatabaseInTurn((database) => {
       ...ofModel.map((line) => `models.w.${line}`),
       told('tenants.t.keys[0].prompts'),
     ]);
-    const { body: events } = await admin.must('GET', '/events?limit=20');
+    // What changes nothing is no event.
+    await admin.must('PATCH', '/tenants/t/keys/k', { prompts: ['y'] });
+    await admin.must('PUT', '/config', config);
+    await admin.must('PUT', '/config', { ...config, rollouts: {}, models: { x: model } });
+    const { body: events } = await admin.must('GET', '/events?limit=40');
     const noted = (events['data'] as { kind: string; details: object }[]).filter(
       ({ kind }) => kind === 'not_in_effect',
     );
@@ -123,7 +127,17 @@ onEachDatabaseInTurn((database) => {
       fields: ['targets[0].weight', 'strategy', 'retries'],
       by: 'environment',
     });
-    assert.equal(noted.length, 4);
+    assert.equal(noted.length, 5);
+    assert.deepEqual(noted[0]?.details, {
+      count: 4,
+      fields: [
+        'models.x.targets[0].weight',
+        'models.x.strategy',
+        'models.x.retries',
+        'tenants.t.keys[0].prompts',
+      ],
+      by: 'environment',
+    });
   });
 
   for (const [what, env] of [
