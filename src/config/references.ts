@@ -154,8 +154,11 @@ const UNIQUE_FIELDS = [
 ];
 
 function checkUnique(value: unknown): Finding[] {
-  const findings = ['secret', 'secretHash'].flatMap((field) =>
-    findRepeated(value, [`adminKeys.*.${field}`, `tenants.*.keys[].${field}`], 'has the same secret as'),
+  const findings: Finding[] = ['secret', 'secretHash'].flatMap((field) =>
+    findRepeated(value, [`adminKeys.*.${field}`, `tenants.*.keys[].${field}`], 'has the same secret as').map(
+      // Whoever wrote a secret may be told of by what is stored of it, its hash: the key is what has it.
+      (finding) => ({ ...finding, hideKey: true }),
+    ),
   );
   for (const { lists, field } of UNIQUE_FIELDS) appendAll(findings, findRepeatedNames(value, lists, field));
   return findings;

@@ -3,6 +3,7 @@ import { readEnvironment } from '../config/environment.ts';
 import { fillDocument } from '../config/fill-document.ts';
 import type { Finding } from '../config/finding.ts';
 import type { LoadedConfig } from '../config/load.ts';
+import { formatPath } from '../config/path.ts';
 import { ConfigError, type ConfigProblem } from '../config/problem.ts';
 import { type Config, resolveConfig } from '../config/resolve.ts';
 import { appendAll } from '../conversation/append-all.ts';
@@ -77,7 +78,10 @@ export function buildConfig(layers: Layers, context: BuildContext, since?: Since
   const others = leadsNowhereNew ? namesOf(kept) : kept;
   const whole = { ...document, tenants: Object.assign(noTenants(), others, document['tenants']) };
   const checked = checkDocument(document, check, whole);
-  appendAll(findings, checked.findings);
+  // What could not be read is told as that, and not again for what stands in its place.
+  const unread = new Set(findings.map(({ path }) => formatPath(path)));
+  const found = checked.findings.filter(({ path }) => !unread.has(formatPath(path)));
+  appendAll(findings, found);
   const isIdle = (finding: Finding) => finding.isIdle === true && !isWanted(finding, since);
   const wrong = findings.filter((finding) => !isIdle(finding));
   const reported = { written, document, layers, loaded };

@@ -173,6 +173,14 @@ onEachDatabaseInTurn((database) => {
         }
       }
       assert.equal((await admin.ask('GET', '/admin-keys')).body['data']?.toString(), '');
+      const key = (name: string, secret: string) => ({ name, secret });
+      const twice = { t: { models: ['*'], keys: [key('k', 'sk-fl-same'), key('l', 'sk-fl-same')] } };
+      const { body: same } = await admin.ask('PUT', '/config', { tenants: twice });
+      assert.equal(same.error?.param, 'tenants.t.keys[1]');
+      assert.match(String(same.error?.message), /keys\[1\]: has the same secret as tenants\.t\.keys\[0\]\.$/);
+      const alsoFile = { t: { models: ['*'], keys: [key('k', TEST_KEY)] } };
+      const { body: ofFile } = await admin.ask('PUT', '/config', { tenants: alsoFile });
+      assert.match(String(ofFile.error?.message), /have the same secret\. Give each its own\.$/);
       const good = { adminKeys: { o: { role: 'owner', secret: '8-chars!' } } };
       await admin.must('PUT', '/config', good);
       assert.equal((await adminClient(gateway.url, '8-chars!').ask('GET', '/admin-keys')).status, 200);
