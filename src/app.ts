@@ -3,6 +3,7 @@ import { CaptureArchive } from './captures/capture-archive.ts';
 import type { LoadedConfig } from './config/load.ts';
 import type { Config } from './config/resolve.ts';
 import { ConfigInForce } from './config-in-force.ts';
+import { checkStored } from './control/check-stored.ts';
 import { ControlNews } from './control/control-news.ts';
 import { ControlPlane } from './control/control-plane.ts';
 import { CredentialRotation } from './control/credential-rotation.ts';
@@ -86,7 +87,10 @@ export async function startApp(
   fetch: typeof globalThis.fetch = globalThis.fetch,
 ): Promise<App> {
   const { config } = loaded;
-  const store = await openStore(storeUrl(config));
+  const store = await openStore(storeUrl(config), {
+    // Who cannot start with what the store has shall be able to go back to the version before.
+    beforeUpgrade: (db) => checkStored(db, loaded, Date.now),
+  });
   const salt = await readSalt(store);
   const vault = new Vault(salt, openSealer(loaded.context.env, salt));
   const inForce = new ConfigInForce(config, vault, log);

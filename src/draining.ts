@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { GatewayError } from './conversation/gateway-error.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { interruptCall } from './gateway/handle-call.ts';
+import { isLetIn } from './http/let-in.ts';
 
 /** How often a draining app looks whether its calls are done. */
 const DRAIN_POLL_MS = 20;
@@ -32,13 +33,17 @@ export class OpenConnections {
     });
   }
 
-  /** Whether there is a request that is here whole, or of which something comes still. */
+  /**
+   * Whether there is a request of somebody with a key that is here whole, or of which something comes still. Whoever has none
+   * is answered from the head, and could hold a stop as long as they like.
+   */
   haveRequests(nowMs: number): boolean {
     let found = false;
     for (const socket of this.#sockets) {
       // Node's own handler of client errors looks at the same field.
       const response = socket._httpMessage;
-      if (response && (response.req.complete || this.#isArriving(socket, nowMs))) found = true;
+      if (!response || !isLetIn(response.req)) continue;
+      if (response.req.complete || this.#isArriving(socket, nowMs)) found = true;
     }
     return found;
   }

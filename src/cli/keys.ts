@@ -1,7 +1,13 @@
 import { parseArgs } from 'node:util';
 import { appendAll } from '../conversation/append-all.ts';
 import { isObject, type JsonObject } from '../conversation/json.ts';
-import { ADMIN_OPTIONS, ADMIN_USAGE, type AdminConnection, connectAdmin } from './admin-client.ts';
+import {
+  ADMIN_OPTIONS,
+  ADMIN_USAGE,
+  type AdminConnection,
+  AdminError,
+  connectAdmin,
+} from './admin-client.ts';
 import { readArguments, reportErrors } from './apply.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
 import { formatTable } from './table.ts';
@@ -100,7 +106,7 @@ async function runKeys(args: string[], io: CliIo): Promise<number> {
     const action = ACTIONS[word];
     if (!action) return EXIT.usage;
     const path = `/tenants/${encodeURIComponent(tenant)}/keys`;
-    const answer = await action.ask(connectAdmin(values, io), path, name, values);
+    const answer = await action.ask(connectAdmin(values, io), path, name, values).catch(tellInFlags);
     io.stdout.write(values.json ? `${JSON.stringify(answer, null, 2)}\n` : action.describe(answer));
     return EXIT.ok;
   });
@@ -114,6 +120,15 @@ function findMistake([word = '', ...words]: string[], flags: Flags): string | un
   const all = ['models', 'expires', 'overlap', 'replace'] as const;
   const untaken = all.find((flag) => flags[flag] !== undefined && !action.flags.includes(flag));
   return untaken && `'keys ${word}' takes no --${untaken}`;
+}
+
+/** The gateway says what a body could say, `{"overlap": "0s"}`: here that is a flag. */
+function tellInFlags(error: unknown): never {
+  if (!(error instanceof AdminError)) throw error;
+  const inFlags = error.message.replace(/\{"(\w+)": (?:true|"(\w+)")\}/g, (_body, flag, value) =>
+    value === undefined ? `--${flag}` : `--${flag} ${value}`,
+  );
+  throw new AdminError(inFlags);
 }
 
 async function listAll(admin: AdminConnection, path: string): Promise<JsonObject> {

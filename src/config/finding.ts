@@ -18,6 +18,8 @@ export interface Finding {
   at?: 'key';
   /** Leaves the last key out of the path that is shown. */
   hideKey?: boolean;
+  /** What is stored already is in force all the same, without what this is about. */
+  isIdle?: boolean;
 }
 
 /** Turns findings into problems, in the order of the file. */

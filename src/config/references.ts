@@ -105,14 +105,14 @@ function checkModelOrGlob(selected: Selected, names: Names): Finding | undefined
   return value.includes('/') ? checkTarget(selected, names) : checkModel({ path, value }, names);
 }
 
-/** A limit on a model that is not there would limit nothing. */
+/** A limit on a model that is not there limits nothing. */
 function checkLimitedModels({ path, value }: Selected, names: Names): Finding[] {
   return keysOf(value).flatMap((model) => {
     const finding = checkModelOrGlob({ path: [...path, model], value: model }, names);
     if (finding === undefined) return [];
     const meant = suggest(model, finding.candidates ?? []);
     const hint = meant === undefined ? '' : `; did you mean "${meant}"?`;
-    return [{ path: finding.path, message: `${finding.message}${hint}`, at: 'key' as const }];
+    return [{ path: finding.path, message: `${finding.message}${hint}`, at: 'key' as const, isIdle: true }];
   });
 }
 
@@ -154,8 +154,11 @@ const UNIQUE_FIELDS = [
 ];
 
 function checkUnique(value: unknown): Finding[] {
-  const findings = ['secret', 'secretHash'].flatMap((field) =>
-    findRepeated(value, [`adminKeys.*.${field}`, `tenants.*.keys[].${field}`], 'has the same secret as'),
+  const findings: Finding[] = ['secret', 'secretHash'].flatMap((field) =>
+    findRepeated(value, [`adminKeys.*.${field}`, `tenants.*.keys[].${field}`], 'has the same secret as').map(
+      // Whoever wrote a secret may be told of by what is stored of it, its hash: the key is what has it.
+      (finding) => ({ ...finding, hideKey: true }),
+    ),
   );
   for (const { lists, field } of UNIQUE_FIELDS) appendAll(findings, findRepeatedNames(value, lists, field));
   return findings;

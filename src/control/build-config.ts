@@ -3,6 +3,7 @@ import { readEnvironment } from '../config/environment.ts';
 import { fillDocument } from '../config/fill-document.ts';
 import type { Finding } from '../config/finding.ts';
 import type { LoadedConfig } from '../config/load.ts';
+import { formatPath } from '../config/path.ts';
 import { ConfigError, type ConfigProblem } from '../config/problem.ts';
 import { type Config, resolveConfig } from '../config/resolve.ts';
 import { appendAll } from '../conversation/append-all.ts';
@@ -28,10 +29,20 @@ export interface BuildContext {
   now: number;
 }
 
-/** What changed since a config was built, which need not be looked at again. */
+/** What changed since a config was built: all else need not be looked at again. */
 export interface Since {
   config: Config;
   changed: readonly { kind: EntryKind; name: string }[];
+  /** Somebody wants the changes and can be told no; else they are of a file, a restore or another instance. */
+  isAsked: boolean;
+}
+
+export interface BuiltConfig {
+  config: Config;
+  /** What is stored and does nothing, as what it needs is not there. */
+  idle: ConfigProblem[];
+  /** Every tenant was looked at for that, not only those that changed. */
+  isWhole: boolean;
 }
 
 /** How errors name who declares something. */
@@ -45,7 +56,7 @@ export function nameOwner(owner: Owner, loaded: LoadedConfig): string {
  *
  * @throws ConfigError with all that is wrong
  */
-export function buildConfig(layers: Layers, context: BuildContext, since?: Since): Config {
+export function buildConfig(layers: Layers, context: BuildContext, since?: Since): BuiltConfig {
   const { loaded, vault, now } = context;
   const { env, knownProviders } = loaded.context;
   const tenants = since ? changedTenants(since) : undefined;
@@ -67,14 +78,34 @@ export function buildConfig(layers: Layers, context: BuildContext, since?: Since
   const others = leadsNowhereNew ? namesOf(kept) : kept;
   const whole = { ...document, tenants: Object.assign(noTenants(), others, document['tenants']) };
   const checked = checkDocument(document, check, whole);
-  appendAll(findings, checked.findings);
-  if (checked.parsed === undefined || findings.length > 0) {
-    throw new ConfigError(reportAll(findings, { written, document, layers, loaded }));
-  }
+  // What could not be read is told as that, and not again for what stands in its place.
+  const unread = new Set(findings.map(({ path }) => formatPath(path)));
+  const found = checked.findings.filter(({ path }) => !unread.has(formatPath(path)));
+  appendAll(findings, found);
+  const isIdle = (finding: Finding) => finding.isIdle === true && !isWanted(finding, since);
+  const wrong = findings.filter((finding) => !isIdle(finding));
+  const reported = { written, document, layers, loaded };
+  if (checked.parsed === undefined || wrong.length > 0) throw new ConfigError(reportAll(wrong, reported));
   // The type of a parsed document is mutable; what was kept is frozen, and nothing changes it.
   const all = Object.assign(kept, checked.parsed.tenants) as typeof checked.parsed.tenants;
   const parsed = { ...checked.parsed, tenants: all };
-  return resolveConfig(parsed, loaded.config.file, settings, knownProviders, env);
+  return {
+    config: resolveConfig(parsed, loaded.config.file, settings, knownProviders, env),
+    idle: reportAll(findings.filter(isIdle), reported),
+    isWhole: !leadsNowhereNew,
+  };
+}
+
+/** Whether changes that somebody asks for bring a limit of a tenant that limits nothing: they write it, or take away what it is on. */
+function isWanted({ path }: Finding, since: Since | undefined): boolean {
+  const [, tenant, , model] = path;
+  if (!since?.isAsked) return false;
+  return since.changed.some(
+    ({ kind, name }) =>
+      (kind === 'tenants' && name === tenant) ||
+      (kind === 'models' && name === model) ||
+      (kind === 'providers' && String(model).startsWith(`${name}/`)),
+  );
 }
 
 /** Tenants that lead nowhere themselves, for what leads to them. */

@@ -127,6 +127,14 @@ export class ControlNews {
     this.tell('warning', 'config_adopted', message, { revision, declaredByFile: declared });
   }
 
+  /** Of what is stored already, and does nothing. */
+  tellOfIdle(problems: string[]): void {
+    const message =
+      'Limits on models that are not there limit nothing: name models that are, or take them away.';
+    const details = { count: problems.length, problems: problems.slice(0, MOST_NAMED) };
+    this.tell('warning', 'config_idle', message, details);
+  }
+
   tellOfRestart(sections: string[]): void {
     if (sections.length === 0) return;
     const message = `A restart is needed before these are in effect: ${sections.join(', ')}.`;

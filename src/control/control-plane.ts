@@ -18,6 +18,7 @@ import {
 } from './config-file.ts';
 import { type ControlNews, listProblems, type NewsLog } from './control-news.ts';
 import { CurrentConfig, type CurrentConfigOptions } from './current-config.ts';
+import { FileStanding, type FileTrouble } from './file-standing.ts';
 import type { Layers } from './layers.ts';
 import { resealAll } from './reseal.ts';
 import { type Alongside, type NewRevision, RevisionStore } from './revision-store.ts';
@@ -34,7 +35,7 @@ export interface ControlOptions extends CurrentConfigOptions {
 }
 
 /** What is wrong between this instance, its file and the store. */
-export type ControlTrouble = 'file_refused' | 'file_pending' | 'behind' | 'store_unreachable';
+export type ControlTrouble = FileTrouble | 'behind' | 'store_unreachable';
 
 export interface Author {
   name: string;
@@ -67,7 +68,8 @@ export class ControlPlane {
   readonly #turns = new Turns();
   /** The look that waits for its turn, or has it. */
   #look: Promise<void> | undefined;
-  readonly #troubles = new Set<ControlTrouble>();
+  readonly #file: FileStanding;
+  readonly #troubles = new Set<'behind' | 'store_unreachable'>();
   /** The revision that could not be followed: told of once, and compiled again only after a while. */
   #refused: { number: number; error: unknown; until: number } | undefined;
 
@@ -76,6 +78,7 @@ export class ControlPlane {
     this.vault = options.vault;
     this.revisions = new RevisionStore(options.store);
     this.#current = new CurrentConfig(options);
+    this.#file = new FileStanding(options);
     this.#instance = pickInstance(options.loaded.document);
   }
 
@@ -93,7 +96,8 @@ export class ControlPlane {
   }
 
   get troubles(): ControlTrouble[] {
-    return [...this.#troubles];
+    const { trouble } = this.#file;
+    return trouble ? [trouble, ...this.#troubles] : [...this.#troubles];
   }
 
   get loaded(): LoadedConfig {
@@ -116,14 +120,14 @@ export class ControlPlane {
         this.#current.load(inFileOrder(entries, file.entries), number);
         const isAdopted = number > 0 && saysNothing(loaded);
         if (isAdopted || (await this.revisions.isNewestFile(file.hash))) {
-          await this.#current.enforce(this.#current.tryOut([], 'nothing'), number);
+          await this.#current.enforce(this.#current.tryOut([], 'start'), number);
           if (isAdopted)
             this.#options.news.tellOfAdoption(loaded, this.#current.layers.ofOwner('file').length, number);
           return;
         }
         const changes = diffEntries('file', this.#current.layers.ofOwner('file'), file.entries);
         const revision = this.#number(fileRevision(file, loaded, changes));
-        const tried = this.#current.tryOut(changes, 'nothing');
+        const tried = this.#current.tryOut(changes, 'start');
         const earlier = await this.revisions.findSameFile(revision);
         if (!(await this.revisions.append({ ...revision, restores: earlier }))) continue;
         await this.#current.enforce(tried, revision.number);
@@ -136,10 +140,14 @@ export class ControlPlane {
 
   /**
    * Reads the file again. Throws nothing: what is wrong with it is logged and noted, and everything stays as it was. What
-   * the file is not to blame for (the store is away, this instance is behind) has it tried again by `lookForNewer`.
+   * the file is not to blame for (the store is away, this instance is behind, the API has what is in its way) has it tried
+   * again by `lookForNewer`.
    */
   reloadFile(): Promise<void> {
-    return this.#turns.run(() => this.#takeUpFile());
+    return this.#turns.run(() => {
+      this.#file.askAgain();
+      return this.#takeUpFile();
+    });
   }
 
   /**
@@ -172,7 +180,7 @@ export class ControlPlane {
     return this.#turns.run(async () => {
       await this.#follow();
       const changes = plan(this.#current.layers).filter(isChange);
-      this.#current.tryOut(changes);
+      this.#current.tryOut(changes, 'asked');
       this.#current.takeBack(changes);
       return { revision: this.#current.revision, changes };
     });
@@ -240,7 +248,7 @@ export class ControlPlane {
     return this.#turns.run(async () => {
       const { log } = this.#options;
       try {
-        await this.#current.enforce(this.#current.tryOut([]), this.#current.revision);
+        await this.#current.enforce(this.#current.tryOut([], 'given'), this.#current.revision);
         log.info({ event: 'credential_files_read' }, 'the files of credentials were read again');
       } catch (error) {
         const message = 'A file that a credential is in is refused: nothing changes.';
@@ -276,7 +284,7 @@ export class ControlPlane {
       log.error({ err: error }, 'the store does not tell whether there is a newer configuration');
       return;
     }
-    if (this.#troubles.has('file_pending')) await this.#takeUpFile();
+    if (this.#file.isDue(this.revision)) await this.#takeUpFile();
   }
 
   /** Throws ConfigError where a newer revision cannot be put in force here. */
@@ -291,7 +299,7 @@ export class ControlPlane {
     if (isRefusedStill) throw refused.error;
     if (!isNew) return;
     try {
-      await this.#current.enforce(this.#current.tryOut(changes), newest);
+      await this.#current.enforce(this.#current.tryOut(changes, 'given'), newest);
       this.#refused = undefined;
       this.#troubles.delete('behind');
     } catch (error) {
@@ -310,7 +318,7 @@ export class ControlPlane {
       loaded = await openConfig({ ...context, configFile: path, cwd: '/' });
       if (loaded.isBlank) throw blankFile(loaded);
     } catch (error) {
-      return this.#refuseFile(error);
+      return this.#file.refuse(error);
     }
     try {
       const file = splitFile(loaded, this.vault);
@@ -321,31 +329,13 @@ export class ControlPlane {
       await this.#append(plan, (changes) => fileRevision(file, loaded, changes));
     } catch (error) {
       // An instance that is behind is refused what others have made, not its file.
-      if (error instanceof ConfigError && !this.#troubles.has('behind')) this.#refuseFile(error);
-      else this.#postponeFile(error);
+      if (error instanceof ConfigError && !this.#troubles.has('behind'))
+        this.#file.waitForOthers(error, this.revision);
+      else this.#file.postpone(error);
       return;
     }
-    const wasRefused = this.#troubles.delete('file_refused');
-    this.#troubles.delete('file_pending');
-    if (wasRefused) {
-      this.#options.news.tell('info', 'config_accepted', 'The config file is right again, and taken up.', {});
-    }
+    this.#file.accept();
     this.#options.news.tellOfRestart(changedInstance(this.#instance, pickInstance(loaded.document)));
-  }
-
-  #refuseFile(error: unknown): void {
-    this.#troubles.delete('file_pending');
-    this.#troubles.add('file_refused');
-    const message = 'The config file is refused: nothing changes.';
-    this.#options.news.tell('alarm', 'config_refused', message, { problems: listProblems(error) });
-  }
-
-  #postponeFile(error: unknown): void {
-    this.#troubles.delete('file_refused');
-    if (this.#troubles.has('file_pending')) return;
-    this.#troubles.add('file_pending');
-    const message = 'The config file cannot be taken up yet, for no reason of its own: it is tried again.';
-    this.#options.news.tell('warning', 'config_postponed', message, { problems: listProblems(error) });
   }
 
   /** In turn. A file is noted also where it changes nothing, so that it need not be compared again. */
@@ -363,7 +353,7 @@ export class ControlPlane {
       if (isNothing || (await this.revisions.isNewestFile(revision.documentHash))) {
         return { revision: this.#current.revision, changes: [] };
       }
-      const tried = this.#current.tryOut(changes);
+      const tried = this.#current.tryOut(changes, revision.source === 'api' ? 'asked' : 'given');
       let isWritten = false;
       let earlier: number | undefined;
       try {

@@ -1,8 +1,9 @@
 import type { LoadedConfig } from '../config/load.ts';
-import { ConfigError, type ConfigProblem } from '../config/problem.ts';
+import { ConfigError, type ConfigProblem, formatProblem } from '../config/problem.ts';
 import type { Config } from '../config/resolve.ts';
-import { buildConfig, nameOwner } from './build-config.ts';
+import { type BuiltConfig, buildConfig, nameOwner } from './build-config.ts';
 import { type Change, invertChange } from './change.ts';
+import type { ControlNews } from './control-news.ts';
 import type { OwnedEntry } from './entry.ts';
 import { type Conflict, Layers } from './layers.ts';
 import type { Vault } from './veil.ts';
@@ -15,13 +16,19 @@ export interface CurrentConfigOptions {
   now: () => number;
   /** Compiles a config and gives what puts it in force. Throws where it cannot be compiled; then nothing has changed. */
   compile(config: Config): () => Promise<void>;
+  news: Pick<ControlNews, 'tellOfIdle'>;
 }
 
 /** A configuration that was found to be valid, and is not in force yet. */
-export interface Tried {
-  config: Config;
+export interface Tried extends BuiltConfig {
   putInForce: () => Promise<void>;
 }
+
+/**
+ * Why changes are tried out: `asked`: somebody wants them, and is told what is wrong; `given`: they are of a file, a
+ * restore or another instance; `start`: they are, and every tenant is looked at, not only those that they are of.
+ */
+export type Cause = 'asked' | 'given' | 'start';
 
 /** The configuration in force: its entries, what they come to, and the number of its revision. */
 export class CurrentConfig {
@@ -29,6 +36,8 @@ export class CurrentConfig {
   #layers = new Layers();
   #config: Config;
   #revision = 0;
+  /** What is in force and does nothing, as far as it was told. */
+  #idle = new Set<string>();
 
   constructor(options: CurrentConfigOptions) {
     this.#options = options;
@@ -57,14 +66,13 @@ export class CurrentConfig {
   /**
    * Makes the changes, validates and compiles.
    *
-   * @param since `nothing`: every tenant is looked at, not only those that the changes are of
    * @throws ConfigError where they would not be valid; then they are taken back
    */
-  tryOut(changes: readonly Change[], since: 'now' | 'nothing' = 'now'): Tried {
+  tryOut(changes: readonly Change[], cause: Cause): Tried {
     const conflicts = this.#layers.apply(changes);
     if (conflicts.length > 0) throw new ConfigError(conflicts.map((conflict) => this.#describe(conflict)));
     try {
-      return this.#buildAndCompile(since === 'now' ? changes : undefined);
+      return this.#buildAndCompile(changes, cause);
     } catch (error) {
       this.takeBack(changes);
       throw error;
@@ -76,10 +84,14 @@ export class CurrentConfig {
     this.#layers.apply(changes.map(invertChange));
   }
 
-  async enforce({ config, putInForce }: Tried, revision: number): Promise<void> {
+  async enforce({ config, putInForce, idle, isWhole }: Tried, revision: number): Promise<void> {
     await putInForce();
     this.#config = config;
     this.#revision = revision;
+    const now = new Set(idle.map(formatProblem));
+    const untold = now.difference(this.#idle);
+    this.#idle = isWhole ? now : this.#idle.union(now);
+    if (untold.size > 0) this.#options.news.tellOfIdle([...untold]);
   }
 
   /** Compiles what is in force once more: what it is compiled with has changed. */
@@ -87,12 +99,13 @@ export class CurrentConfig {
     await this.#options.compile(this.#config)();
   }
 
-  #buildAndCompile(changed: readonly Change[] | undefined): Tried {
+  #buildAndCompile(changed: readonly Change[], cause: Cause): Tried {
     const { loaded, vault, compile, now } = this.#options;
-    const since = changed && { config: this.#config, changed };
-    const config = buildConfig(this.#layers, { loaded, vault, now: now() }, since);
+    const since = { config: this.#config, changed, isAsked: cause === 'asked' };
+    const context = { loaded, vault, now: now() };
+    const built = buildConfig(this.#layers, context, cause === 'start' ? undefined : since);
     try {
-      return { config, putInForce: compile(config) };
+      return { ...built, putInForce: compile(built.config) };
     } catch (error) {
       // Two keys with one secret are found only where all keys come together.
       if (!(error instanceof Error) || error instanceof ConfigError) throw error;

@@ -125,6 +125,12 @@ export function openSealer(env: Environment, salt: Buffer): Sealer | undefined {
     : new Sealer(secret, readVariable(env, 'FAIRLEAD_SECRET_PREVIOUS'), salt);
 }
 
+/** `undefined` where the store has none yet. */
+export async function findSalt({ db }: Pick<Store, 'db'>): Promise<Buffer | undefined> {
+  const row = await db.selectFrom('sealing').select('salt').executeTakeFirst();
+  return row && Buffer.from(row.salt, 'hex');
+}
+
 /** The random salt of a store, made at its first start: all instances have the same. It is told nowhere. */
 export async function readSalt({ db }: Pick<Store, 'db'>): Promise<Buffer> {
   const made = { id: 1, salt: randomBytes(SALT_BYTES).toString('hex') };

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { KEY_SECRET } from '../config/fields.ts';
 import type { Finding } from '../config/finding.ts';
 import { type ConfigPath, formatPath, mapChildren, valueAt } from '../config/path.ts';
 import { isSensitivePath } from '../config/schema-path.ts';
@@ -135,8 +136,11 @@ export class Vault {
       if (value === undefined) continue;
       path.push(key);
       if (isKeySecret(path) && typeof value === 'string' && !value.includes('${')) {
-        this.#keySecrets.add(value);
-        entries.push(['secretHash', hashSecret(value)]);
+        // What is no secret stays for the configuration's check to refuse: its hash would look like any other.
+        if (KEY_SECRET.test(value)) {
+          this.#keySecrets.add(value);
+          entries.push(['secretHash', hashSecret(value)]);
+        } else entries.push([key, value]);
       } else entries.push([key, this.#veilValue(value, path, replacing)]);
       path.pop();
     }

@@ -5,6 +5,7 @@ import type { Gateway } from '../gateway/gateway.ts';
 import type { Caller, Snapshot } from '../gateway/snapshot.ts';
 import { looksLikeToken } from '../tenants/token-ring.ts';
 import type { KeyHolder } from './credentials.ts';
+import { letIn } from './let-in.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
 declare module 'fastify' {
@@ -36,9 +37,11 @@ export function requireKey(doors: FastifyInstance, { gateway, lifecycle, readKey
     const enter = () => {
       request.caller = authenticate(snapshot, credential);
       request.snapshot = snapshot;
+      letIn(request.raw);
     };
     const { tokens } = snapshot;
     if (tokens && credential !== undefined && looksLikeToken(credential) && !tokens.find(credential)) {
+      letIn(request.raw);
       tokens
         .admit(credential)
         .then(enter)

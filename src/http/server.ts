@@ -64,9 +64,12 @@ export function createHttpServer(options: ServerOptions): FastifyInstance {
     const dialect = guessDialect({ headers, url, query: {} });
     refuseRaw(response, options.makeRequestId(), dialect.encodeError(error), 417);
   });
-  app.addHook('onRequest', ({ raw }, reply, done) => {
+  app.addHook('onRequest', (request, reply, done) => {
+    const { raw } = request;
     if (raw.headers.host !== undefined || raw.httpVersion !== '1.1') {
-      done();
+      // From the head: whoever has no key shall not have a body read.
+      if (request.is404) done(unknownUrl(request));
+      else done();
       return;
     }
     reply.header('connection', 'close');
@@ -105,21 +108,16 @@ export function createHttpServer(options: ServerOptions): FastifyInstance {
       .type('application/json')
       .send(JSON.stringify(dialectOf(request).encodeError(error)));
   });
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?')[0];
-    const error = new GatewayError(
-      'not_found',
-      `There is nothing at ${request.method} ${path}. The README lists the doors.`,
-      {
-        code: 'unknown_url',
-      },
-    );
-    return reply
-      .code(404)
-      .type('application/json')
-      .send(JSON.stringify(guessDialect(request).encodeError(error)));
+  // The hook above was here first, unless a door hands a request on.
+  app.setNotFoundHandler((request) => {
+    throw unknownUrl(request);
   });
   return app;
+}
+
+function unknownUrl({ method, url }: FastifyRequest): GatewayError {
+  const message = `There is nothing at ${method} ${url.split('?')[0]}. The README lists the doors.`;
+  return new GatewayError('not_found', message, { code: 'unknown_url' });
 }
 
 /**

@@ -22,6 +22,8 @@ export class RefusedRows extends Error {
 }
 
 export interface OpenOptions {
+  /** Asked before a database of an earlier version is changed: where it rejects, nothing is, and that is what opening rejects with. */
+  beforeUpgrade?: (db: Kysely<Database>) => Promise<void>;
   /** Reads beside a running gateway; the database must exist and be of this version. */
   readOnly?: boolean;
   /** SQLite: how many calls may wait for their sums (`sqlite/sums-writer.ts`). */

@@ -149,9 +149,9 @@ function isFaultOfToken(error: unknown): error is errors.JOSEError {
 function describeFault(error: errors.JOSEError): string {
   if (error instanceof errors.JWTExpired) return 'has expired';
   if (error instanceof errors.JWTClaimValidationFailed) {
-    return error.reason === 'missing'
-      ? `has no claim '${error.claim}'`
-      : `has another '${error.claim}' than it must have`;
+    if (error.reason === 'missing') return `has no claim '${error.claim}'`;
+    if (error.claim === 'nbf') return "is not valid yet ('nbf')";
+    return `has another '${error.claim}' than it must have`;
   }
   if (error instanceof errors.JOSEAlgNotAllowed) return 'is signed in a way that is not allowed here';
   if (error instanceof errors.JWKSNoMatchingKey) return 'is signed with a key that its issuer does not have';

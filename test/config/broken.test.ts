@@ -304,7 +304,7 @@ tenants: { t: { models: ["*"], modelLimits: { helllo: { requestsPerMinute: 1 }, 
   ],
   [
     'tenants: { t: { models: [], keys: [{ name: k, secret: sk-fl-123456 }] }, u: { models: [], keys: [{ name: k, secret: sk-fl-123456 }] } }\n',
-    ['1:117: tenants.u.keys[0].secret: has the same secret as tenants.t.keys[0]'],
+    ['1:117: tenants.u.keys[0]: has the same secret as tenants.t.keys[0]'],
   ],
   [
     'tenants: { t: { models: [], keys: [{ name: k, secret: sk-fl-admin-key }] } }\n',

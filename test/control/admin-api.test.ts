@@ -113,7 +113,11 @@ onEachDatabaseInTurn((database) => {
       ...ofModel.map((line) => `models.w.${line}`),
       told('tenants.t.keys[0].prompts'),
     ]);
-    const { body: events } = await admin.must('GET', '/events?limit=20');
+    // What changes nothing is no event.
+    await admin.must('PATCH', '/tenants/t/keys/k', { prompts: ['y'] });
+    await admin.must('PUT', '/config', config);
+    await admin.must('PUT', '/config', { ...config, rollouts: {}, models: { x: model } });
+    const { body: events } = await admin.must('GET', '/events?limit=40');
     const noted = (events['data'] as { kind: string; details: object }[]).filter(
       ({ kind }) => kind === 'not_in_effect',
     );
@@ -123,8 +127,65 @@ onEachDatabaseInTurn((database) => {
       fields: ['targets[0].weight', 'strategy', 'retries'],
       by: 'environment',
     });
-    assert.equal(noted.length, 4);
+    assert.equal(noted.length, 5);
+    assert.deepEqual(noted[0]?.details, {
+      count: 4,
+      fields: [
+        'models.x.targets[0].weight',
+        'models.x.strategy',
+        'models.x.retries',
+        'tenants.t.keys[0].prompts',
+      ],
+      by: 'environment',
+    });
   });
+
+  for (const [what, env] of [
+    ['without FAIRLEAD_SECRET', {}],
+    ['with FAIRLEAD_SECRET', { FAIRLEAD_SECRET: 'a passphrase of this test' }],
+  ] as const) {
+    test(`a document whose key has no secret that is one is refused, ${what}, as a file is`, async (context) => {
+      const gateway = await startGateway({ store: await database.makeUrl(context) }, undefined, { env });
+      context.after(() => gateway.stop());
+      const admin = adminClient(gateway.url);
+      for (const secret of [
+        'a',
+        'short',
+        '',
+        'has space \u00e9',
+        '       8',
+        'sk-fl-\u00e9\u00e9\u00e9\u00e9',
+      ]) {
+        const bodies = {
+          'adminKeys.o.secret': { adminKeys: { o: { role: 'owner', secret } } },
+          'tenants.t.keys[0].secret': { tenants: { t: { models: ['*'], keys: [{ name: 'k', secret }] } } },
+        };
+        for (const [param, body] of Object.entries(bodies)) {
+          for (const path of ['/config', '/config?dryRun=true']) {
+            const { status, body: answer } = await admin.ask('PUT', path, body);
+            assert.deepEqual([status, answer.error?.param], [400, param]);
+            assert.match(
+              String(answer.error?.message),
+              /expected a secret of at least 8 printable characters/,
+            );
+            if (secret.length > 1) assert.ok(!String(answer.error?.message).includes(secret));
+          }
+        }
+      }
+      assert.equal((await admin.ask('GET', '/admin-keys')).body['data']?.toString(), '');
+      const key = (name: string, secret: string) => ({ name, secret });
+      const twice = { t: { models: ['*'], keys: [key('k', 'sk-fl-same'), key('l', 'sk-fl-same')] } };
+      const { body: same } = await admin.ask('PUT', '/config', { tenants: twice });
+      assert.equal(same.error?.param, 'tenants.t.keys[1]');
+      assert.match(String(same.error?.message), /keys\[1\]: has the same secret as tenants\.t\.keys\[0\]\.$/);
+      const alsoFile = { t: { models: ['*'], keys: [key('k', TEST_KEY)] } };
+      const { body: ofFile } = await admin.ask('PUT', '/config', { tenants: alsoFile });
+      assert.match(String(ofFile.error?.message), /have the same secret\. Give each its own\.$/);
+      const good = { adminKeys: { o: { role: 'owner', secret: '8-chars!' } } };
+      await admin.must('PUT', '/config', good);
+      assert.equal((await adminClient(gateway.url, '8-chars!').ask('GET', '/admin-keys')).status, 200);
+    });
+  }
 
   test('what changes nothing makes no revision, and a key that has ended already is neither made nor rotated', async (context) => {
     const { admin } = await startAdmin(context);

@@ -78,19 +78,61 @@ onEachDatabase((database) => {
     assert.equal(control.revision, 2);
   });
 
-  test('a file that is wrong is refused once the store is back, and not tried again', async (context) => {
+  test('a file that is wrong itself is refused, and not tried again', async (context) => {
     const store = await database.open(context);
     const path = join(makeTempDirectory(context), 'fairlead.yaml');
     const { control, events } = makeInstance(store, await writeFileOf(path, fileWith('acme')));
     await control.start();
+    writeFileSync(path, fileWith('acme', 'modles: {}'));
+    await control.reloadFile();
     await control.change(API, put({ kind: 'models', name: 'mine', value: { targets: ['echo/x'] } }));
-    await withoutRevisions(store, async () => {
-      writeFileSync(path, fileWith('acme').replace('models: {', 'models: { mine: { targets: [echo/y] },'));
-      await control.reloadFile();
-    });
     for (let look = 0; look < 3; look++) await control.lookForNewer();
     assert.deepEqual(control.troubles, ['file_refused']);
     assert.equal((await events()).filter((event) => event.startsWith('alarm config_refused')).length, 1);
+  });
+
+  test('a file that the API stands in the way of is taken up when that is gone, and tried after each revision only', async (context) => {
+    const store = await database.open(context);
+    const path = join(makeTempDirectory(context), 'fairlead.yaml');
+    let now = Date.UTC(2026, 10, 28);
+    const options = { now: () => now };
+    const { control, events, compiled } = makeInstance(
+      store,
+      await writeFileOf(path, fileWith('acme')),
+      options,
+    );
+    await control.start();
+    const key = { kind: 'keys', name: 'acme/k', value: { secretHash: 'a'.repeat(64) } } as const;
+    const until = new Date(now + 60_000).toISOString();
+    const grant = { kind: 'grants', name: 'acme/m', value: { until } } as const;
+    await control.change(API, put(key));
+    await control.change(API, put(grant));
+    // It is noticed also where the store was away when the file was written.
+    await withoutRevisions(store, async () => {
+      writeFileSync(path, fileWith('globex'));
+      await control.reloadFile();
+    });
+    for (let look = 0; look < 3; look++) await control.lookForNewer();
+    assert.deepEqual(control.troubles, ['file_pending']);
+    const refusals = async () => (await events()).filter((event) => event.startsWith('alarm config_refused'));
+    assert.equal((await refusals()).length, 1);
+    assert.match(String((await refusals())[0]), /does not fit what is declared elsewhere.*tried again/);
+
+    const tried = compiled();
+    await control.change(API, (layers) => [
+      { owner: 'api', ...key, before: layers.find('keys', 'acme/k')?.value, after: undefined },
+    ]);
+    await control.lookForNewer();
+    assert.deepEqual([control.troubles, Object.keys(control.config.tenants)], [['file_pending'], ['acme']]);
+    // The revision alone was compiled: what is refused is not.
+    assert.equal(compiled(), tried + 1);
+    assert.equal((await refusals()).length, 2, 'a grant alone is in the way now');
+
+    // The grant ends: that is no revision.
+    now += 60_000;
+    await control.lookForNewer();
+    assert.deepEqual([control.troubles, Object.keys(control.config.tenants)], [[], ['globex']]);
+    assert.equal((await events()).filter((event) => event.startsWith('info config_accepted')).length, 1);
   });
 
   test('whoever looks while a look is under way, or waits for its turn, shares it', async (context) => {

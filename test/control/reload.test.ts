@@ -197,8 +197,9 @@ test('a name that the API made cannot be taken by the file, nor the other way ro
   );
   const model = await admin.must('GET', '/models/mine');
   assert.deepEqual(model.body['targets'], ['echo/x']);
+  assert.deepEqual((await readReady(gateway.url)).troubles, ['file_pending']);
   await admin.must('DELETE', '/models/mine');
-  await gateway.reload();
+  await until('taken up', async () => (await readReady(gateway.url)).troubles === undefined);
   assert.deepEqual((await admin.must('GET', '/models/mine')).body['targets'], ['echo/y']);
   assert.equal((await admin.ask('PUT', '/models/mine', { targets: ['echo/x'] })).status, 409);
 });
@@ -214,6 +215,9 @@ test('the file cannot take a tenant away that has keys of the API still', async 
     gateway.logs(),
     /tenants\.acme\.models: the tenant is not there, and has keys still \(made by the admin API\)/,
   );
+  await admin.must('DELETE', '/tenants/acme/keys/ci');
+  await until('taken up', async () => (await admin.ask('GET', '/tenants/acme')).status === 404);
+  assert.equal((await readReady(gateway.url)).troubles, undefined);
 });
 
 test('credentials are in no revision, and a restore has them all the same', async (context) => {

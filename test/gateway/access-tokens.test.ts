@@ -88,7 +88,7 @@ test('what is wrong with a token is said, and it lets nobody in', async (context
   const cases: [string, string, RegExp][] = [
     ['expired', await issuer.sign({ sub: 'a', exp: hour - 7200 }), /has expired/],
     ['never ends', await issuer.sign({ sub: 'a', exp: undefined }), /has no claim 'exp'/],
-    ['not yet', await issuer.sign({ sub: 'a', nbf: hour }), /another 'nbf' than it must have/],
+    ['not yet', await issuer.sign({ sub: 'a', nbf: hour }), /is not valid yet \('nbf'\)/],
     ['audience', await issuer.sign({ sub: 'a', aud: 'elsewhere' }), /another 'aud' than it must have/],
     ['unknown issuer', await other.sign({ sub: 'a' }), /issuer that is not known here/],
     ['another key', await other.sign({ sub: 'a', iss: issuer.url }), /signature that is not right/],

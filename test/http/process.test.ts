@@ -302,6 +302,33 @@ test('half a request, or garbage, on an open connection does not keep a stopping
   for (const socket of sockets) socket.destroy();
 });
 
+test('what somebody without a key sends does not hold a stop', async () => {
+  const gateway = await startProcess({ FAIRLEAD_DATA: dataFolder() });
+  const { hostname, port } = new URL(gateway.url);
+  const dripping = ['POST /nope', 'POST /healthz', 'PUT /v1/chat/completions', 'POST /v1/embeddings'].map(
+    (line) => {
+      const socket = connect({ host: hostname, port: Number(port) });
+      let answer = '';
+      socket.on('data', (chunk) => (answer += chunk));
+      socket.on('error', () => 'cut off, as it should be');
+      socket.write(
+        `${line} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n{`,
+      );
+      const drip = setInterval(() => socket.write('x'), 100);
+      socket.on('close', () => clearInterval(drip));
+      return { socket, answer: () => answer };
+    },
+  );
+  // They are answered from their heads.
+  const statuses = () => dripping.map(({ answer }) => answer().slice(9, 12));
+  for (let waited = 0; waited < 10_000 && statuses().includes(''); waited += 20) await sleep(20);
+  assert.deepEqual(statuses(), ['404', '404', '404', '401']);
+  gateway.child.kill('SIGTERM');
+  // They drip on for as long as the gateway lets them: it ends by itself, long before its time-out of 30 seconds.
+  assert.equal(await Promise.race([gateway.exit, sleep(20_000, 'held')]), 0);
+  for (const { socket } of dripping) socket.destroy();
+});
+
 test('a second signal stops at once', async () => {
   const upstream = await startRawUpstream((response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });

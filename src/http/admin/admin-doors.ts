@@ -4,6 +4,7 @@ import { GatewayError, invalidRequest } from '../../conversation/gateway-error.t
 import type { JsonObject } from '../../conversation/json.ts';
 import { readBearer } from '../credentials.ts';
 import { readFormat, sendExport } from '../exports.ts';
+import { letIn } from '../let-in.ts';
 import { ACCESS_DOORS } from './access-doors.ts';
 import type { AdminDoor, AdminKey, AdminParts } from './admin-door.ts';
 import { CONFIG_DOORS } from './config-doors.ts';
@@ -44,6 +45,7 @@ export function addAdminDoors(app: FastifyInstance, parts: AdminParts): void {
       admin.decorateRequest('admin', null);
       admin.addHook('onRequest', async (request) => {
         request.admin = authenticate(parts, request);
+        letIn(request.raw);
       });
       for (const row of ADMIN_DOORS) {
         admin.route({

@@ -61,16 +61,16 @@ async function replaceConfig(request: AdminRequest<{ dryRun: 'true' | 'false' },
   const plan = (layers: Layers): Change[] =>
     diffEntries('api', layers.ofOwner('api'), readDocumentEntries(request.body as JsonObject, request));
   try {
-    const { revision, changes } =
-      query.dryRun === 'true'
-        ? await parts.control.tryChange(plan)
-        : await parts.control.change({ name: author, source: 'api' }, plan);
+    const isDry = query.dryRun === 'true';
+    const { revision, changes } = isDry
+      ? await parts.control.tryChange(plan)
+      : await parts.control.change({ name: author, source: 'api' }, plan);
     return {
       body: {
         revision,
         changeCount: changes.length,
         changes: changes.slice(0, MOST_LISTED).map(describeChange),
-        ...warnOfDocument(request.body),
+        ...warnOfDocument(request, { changes: isDry ? [] : changes }),
       },
       revision,
     };

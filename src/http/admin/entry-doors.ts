@@ -171,10 +171,11 @@ async function putEntry(
       after: value,
     }));
   };
-  const { revision } = await makeChange(request, plan, prefixOf(kind, name));
+  const outcome = await makeChange(request, plan, prefixOf(kind, name));
   const entry = request.parts.control.layers.find(kind, name);
   if (!entry) throw notFound(kind, name);
-  return { body: { ...describeEntry(entry), ...warnOfEntry(request, kind, name) }, revision };
+  const warnings = warnOfEntry(request, kind, name, outcome);
+  return { body: { ...describeEntry(entry), ...warnings }, revision: outcome.revision };
 }
 
 async function deleteEntry({ kind, alsoGone }: EntrySet, request: AdminRequest) {

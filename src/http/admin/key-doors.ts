@@ -352,11 +352,12 @@ async function answerKey(
 ) {
   const { layers } = request.parts.control;
   const prefix = set.prefix(request.params, name, layers);
-  const { revision } = await makeChange(request, plan, prefix);
+  const outcome = await makeChange(request, plan, prefix);
   const entry = request.parts.control.layers.find(set.kind, set.entryName(request.params, name));
   if (!entry) throw notFound(set.kind, name);
-  const warnings = warnOfEntry(request, set.kind, set.entryName(request.params, name));
-  return { body: { ...describeKey(entry), ...warnings, ...(secret !== undefined && { secret }) }, revision };
+  const warnings = warnOfEntry(request, set.kind, set.entryName(request.params, name), outcome);
+  const body = { ...describeKey(entry), ...warnings, ...(secret !== undefined && { secret }) };
+  return { body, revision: outcome.revision };
 }
 
 function describeKey({ kind, name, owner, value }: OwnedEntry): JsonObject & { name: string } {

@@ -91,8 +91,9 @@ function refuse(problems: readonly ConfigProblem[], prefix: string): GatewayErro
   const more = problems.length > MOST_TOLD ? `; and ${problems.length - MOST_TOLD} more` : '';
   const isConflict = problems.some(({ message }) => message.startsWith('is declared by both'));
   const first = withoutPrefix(problems[0]?.path ?? '', prefix);
+  const message = `${told.join('; ')}${more}`;
   return invalidRequest(
-    `${told.join('; ')}${more}.`,
+    message.endsWith('.') ? message : `${message}.`,
     first === '' ? undefined : first,
     isConflict ? 'declared_by_both' : 'invalid_configuration',
   );

@@ -1,4 +1,5 @@
 import { listDormantIn, NOT_IN_EFFECT } from '../../config/dormant.ts';
+import type { Outcome } from '../../control/control-plane.ts';
 import type { EntryKind } from '../../control/entry.ts';
 import type { AdminRequest } from './admin-door.ts';
 
@@ -15,15 +16,22 @@ export interface Warnings {
   warnings?: string[];
 }
 
-/** Of an entry that was changed. An event notes them, too: whoever made the change may be a program. */
+type Warned = Pick<AdminRequest, 'parts' | 'body' | 'author'>;
+
+/** How many fields an event names. */
+const MOST_NAMED = 20;
+
+/** Of an entry that was sent. Where that changed anything an event notes them, too: whoever made the change may be a program. */
 export function warnOfEntry(
-  { parts, body, author }: Pick<AdminRequest, 'parts' | 'body' | 'author'>,
+  { parts, body, author }: Warned,
   kind: EntryKind,
   name: string,
+  { changes }: Pick<Outcome, 'changes'>,
 ): Warnings {
   const place = PLACES[kind];
   const fields = place === undefined ? [] : listDormantIn(body, place);
   if (fields.length === 0) return {};
+  if (changes.length === 0) return { warnings: fields.map(tell) };
   parts.events.note('not_in_effect', 'warning', `Fields of ${kind}/${name} are not in effect yet.`, {
     kind,
     name,
@@ -33,10 +41,21 @@ export function warnOfEntry(
   return { warnings: fields.map(tell) };
 }
 
-/** Of a whole document. */
-export function warnOfDocument(document: unknown): Warnings {
-  const fields = listDormantIn(document);
-  return fields.length === 0 ? {} : { warnings: fields.map(tell) };
+/** Of a whole document; `changes`: what it has changed. */
+export function warnOfDocument(
+  { parts, body, author }: Warned,
+  { changes }: Pick<Outcome, 'changes'>,
+): Warnings {
+  const fields = listDormantIn(body);
+  if (fields.length === 0) return {};
+  if (changes.length > 0) {
+    parts.events.note('not_in_effect', 'warning', 'Fields of what was applied are not in effect yet.', {
+      count: fields.length,
+      fields: fields.slice(0, MOST_NAMED),
+      by: author,
+    });
+  }
+  return { warnings: fields.map(tell) };
 }
 
 function tell(field: string): string {

@@ -3,6 +3,7 @@ import { Migrator } from 'kysely/migration';
 import { MIGRATIONS } from '../migrations.ts';
 import type { Database } from '../schema.ts';
 import type { OpenOptions, Store } from '../store.ts';
+import { askBeforeUpgrade, UpgradeRefused } from '../upgrade.ts';
 import { adaptPool, tellAway } from './adapter.ts';
 import { describePlace, makePool } from './connection.ts';
 import { explainFailure } from './explain.ts';
@@ -16,8 +17,9 @@ export async function openPostgresStore(location: string, options: OpenOptions):
   const url = `postgres:${location}`;
   const { place, ...names } = describePlace(url);
   try {
-    await prepare(url, options.readOnly ?? false);
+    await prepare(url, options);
   } catch (cause) {
+    if (cause instanceof UpgradeRefused) throw cause.cause;
     throw new Error(`The database ${place} cannot be opened: ${explainFailure(cause, names)}`, { cause });
   }
   const readers = connect(makePool(url, { connections: READERS, hurried: true }), tellAway);
@@ -33,12 +35,13 @@ function connect(
 }
 
 /** Kysely migrates in one transaction under an advisory lock: of several that start at once, one does. */
-async function prepare(url: string, readOnly: boolean): Promise<void> {
+async function prepare(url: string, options: OpenOptions): Promise<void> {
   const db = connect(makePool(url, { connections: 1, hurried: false }), (error) => error);
   try {
     await checkEncoding(db);
     const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
-    if (readOnly) return await checkMigrated(migrator);
+    if (options.readOnly) return await checkMigrated(migrator);
+    await askBeforeUpgrade(db, migrator, options);
     const { error } = await migrator.migrateToLatest();
     if (error) throw error;
   } finally {

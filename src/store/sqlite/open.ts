@@ -6,6 +6,7 @@ import { Migrator } from 'kysely/migration';
 import { MIGRATIONS } from '../migrations.ts';
 import type { Database } from '../schema.ts';
 import type { OpenOptions, Store } from '../store.ts';
+import { askBeforeUpgrade, UpgradeRefused } from '../upgrade.ts';
 import { adaptDatabase } from './adapter.ts';
 import { SqliteStore } from './store.ts';
 import { sumWhatIsLeft } from './sums-writer.ts';
@@ -44,12 +45,13 @@ export async function openSqliteStore(location: string, options: OpenOptions): P
       database.exec(
         `pragma page_size = ${PAGE_BYTES}; pragma journal_mode = wal; pragma synchronous = normal`,
       );
-      await migrate(database, migrator);
+      await migrate(database, migrator, () => askBeforeUpgrade(db, migrator, options));
     }
     database.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}; pragma cache_size = -${CACHE_KIB}`);
     return new SqliteStore(database, db, options.mostUnsummed);
   } catch (cause) {
     database?.close();
+    if (cause instanceof UpgradeRefused) throw cause.cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`The database ${path} cannot be opened: ${reason}`, { cause });
   }
@@ -71,10 +73,17 @@ function checkExistence(path: string): void {
  * Kysely runs migrations on SQLite outside a transaction. In one of ours either all of them are there or none, and
  * a second process that starts meanwhile waits and finds them done.
  */
-async function migrate(database: DatabaseSync, migrator: Migrator): Promise<void> {
+async function migrate(
+  database: DatabaseSync,
+  migrator: Migrator,
+  askFirst: () => Promise<void>,
+): Promise<void> {
   database.exec('begin immediate');
-  const { error } = await migrator.migrateToLatest();
-  if (error) {
+  try {
+    await askFirst();
+    const { error } = await migrator.migrateToLatest();
+    if (error) throw error;
+  } catch (error) {
     database.exec('rollback');
     throw error;
   }
