@@ -3,11 +3,11 @@ import type { CompletionEvent } from '../../conversation/completion.ts';
 import type { Citation, Extra, Part } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { readFinishReason } from '../finish-reasons.ts';
+import { finishWithCalls } from '../finish-with-calls.ts';
 import { AudioOutputPieces, decodeAudioOutput } from './audio-output.ts';
 import { decodeAnnotations } from './citations.ts';
 import { decodeImages } from './content-parts.ts';
 import { chatExtra } from './extra.ts';
-import { finishWithCalls } from './finish.ts';
 import { detailsText, joinDetailPieces, plainReasoning } from './reasoning-details.ts';
 import {
   type AnswerOptions,

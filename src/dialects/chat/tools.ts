@@ -2,12 +2,6 @@ import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { toolPath, toolPlace } from '../caller-words.ts';
 import {
-  emulateCustomTool,
-  emulatedChoice,
-  readCustomToolName,
-  reservedName,
-} from '../messages/reserved-tools.ts';
-import {
   expectKind,
   omitKeys,
   optionalField,
@@ -16,6 +10,7 @@ import {
   unknownWord,
   wrongKind,
 } from '../read-json.ts';
+import { emulateCustomTool, emulatedChoice, readCustomToolName, reservedName } from '../reserved-tools.ts';
 import { decodeCacheHint } from './cache-hints.ts';
 import { chatExtra, extraOf, nestedExtra, ownFields, ownObject, withNested } from './extra.ts';
 import type { Target } from './target.ts';

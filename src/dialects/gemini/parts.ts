@@ -1,6 +1,6 @@
 import type { Part, ReasoningPart, ToolCallPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
-import { emulatedName, readCustomToolName, readCustomToolText } from '../messages/reserved-tools.ts';
+import { emulatedName, readCustomToolName, readCustomToolText } from '../reserved-tools.ts';
 import { type MediaPart, mediaPart, readFileData, readInlineData, writeMedia } from './media.ts';
 import { defined, extraOf, overlay, ownFields, ownSignature, parseObject, readMessage } from './proto.ts';
 import { isGivenToolCallId } from './tool-call-ids.ts';

@@ -1,11 +1,11 @@
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, changedTo } from '../caller-words.ts';
+import { JSON_OUTPUT_TOOL } from '../reserved-tools.ts';
 import { describedSchema } from '../response-schema.ts';
 import type { EncodeContext } from './encode-context.ts';
 import { ownFields } from './fields.ts';
 import { constrainSchema, fitsStructuredOutputs, isObjectSchema, leavesOpen } from './json-schema.ts';
-import { JSON_OUTPUT_TOOL } from './reserved-tools.ts';
 
 /** How the answer is brought into the form that the caller wants. At most one of the three is set. */
 export interface OutputPlan {
