@@ -106,7 +106,7 @@ function foreignWishes(conversation: Conversation, dialect: DialectName): string
   const { toolChoice, responseFormat, reasoning } = conversation;
   return [
     ...foreignReasoning(reasoning?.extra, dialect),
-    ...extraNames(toolChoice?.extra, dialect, callerWord(conversation, 'toolChoice')),
+    ...extraNames(toolChoice?.extra, dialect, callerWord(conversation, 'toolChoice'), 'without copies'),
     ...extraNames(responseFormat?.extra, dialect, callerWord(conversation, 'responseFormat')),
   ];
 }

@@ -1,6 +1,5 @@
 import type { Conversation, DialectName, ToolChoice } from '../conversation/conversation.ts';
 import { invalidRequest } from '../conversation/gateway-error.ts';
-import { isObject } from '../conversation/json.ts';
 import { callerWord } from './caller-words.ts';
 
 export interface OfferedTools {
@@ -49,7 +48,9 @@ function fitChoice(
     case 'allowed':
       return fitAllowed(conversation, choice, offered);
     case 'opaque':
-      return choice.dialect === 'responses' ? fitOpenAis(conversation, choice, offered) : choice;
+      // One of OpenAI's own tools, which must be called.
+      if (choice.dialect === 'responses') throw refusedTool(conversation, String(choice.value['type']));
+      return choice;
     default:
       return choice satisfies never;
   }
@@ -69,21 +70,6 @@ function fitAllowed(
     throw refusedChoice(conversation, 'a tool call, but none of its tools can be called');
   // The other tools, which it does not allow, must not be called in their place.
   return offered.size > 0 ? { type: 'none' } : undefined;
-}
-
-/** OpenAI's own tools: one of them that must be called, or some among the allowed. */
-function fitOpenAis(
-  conversation: Conversation,
-  { value }: Extract<ToolChoice, { type: 'opaque' }>,
-  offered: ReadonlySet<string>,
-): ToolChoice | undefined {
-  const { type, mode, tools } = value;
-  if (type !== 'allowed_tools') throw refusedTool(conversation, String(type));
-  const names = (Array.isArray(tools) ? tools : []).flatMap((tool) =>
-    isObject(tool) && typeof tool['name'] === 'string' ? [tool['name']] : [],
-  );
-  const allowed: Allowed = { type: 'allowed', mode: mode === 'required' ? 'required' : 'auto', names };
-  return fitAllowed(conversation, allowed, offered);
 }
 
 function refusedTool(conversation: Conversation, name: string): Error {
