@@ -166,9 +166,13 @@ function carriesReasoning(call: Call): boolean {
   return operation !== 'embed' && call.body.includes(passThrough.carriedMarker ?? MARKER);
 }
 
-/** Tools that take free text, and calls of them, are functions there. */
+/** Tools that take free text, and calls of them, are functions there; a choice among some of the tools is said by leaving out the others. */
 function needsEmulation({ door, words }: Call, { quirked }: Endpoint): boolean {
-  return quirked?.emulatesCustomTools === true && door.operation === 'generate' && words.has('custom');
+  if (!quirked || door.operation !== 'generate') return false;
+  return (
+    (quirked.emulatesCustomTools && words.has('custom')) ||
+    (quirked.narrowsTools && words.has('allowed_tools'))
+  );
 }
 
 function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint): Encoded {

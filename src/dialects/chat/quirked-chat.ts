@@ -25,6 +25,8 @@ export class QuirkedChat {
   readonly takesStreamOptions: boolean;
   /** A body that may hold a custom tool or a call of one cannot pass through. */
   readonly emulatesCustomTools: boolean;
+  /** Nor one whose choice may be among some of its tools. */
+  readonly narrowsTools: boolean;
   readonly #quirks: ChatQuirks;
   readonly #fields: FieldRules;
   readonly #embeddings: FieldRules;
@@ -36,6 +38,7 @@ export class QuirkedChat {
     this.#embeddings = new FieldRules(embeddings);
     this.takesStreamOptions = fields['stream_options'] === undefined;
     this.emulatesCustomTools = quirks.customTools !== true;
+    this.narrowsTools = quirks.allowedTools !== true;
     this.dialect = {
       ...chat,
       encodeRequest: (conversation, model) => this.#encodeRequest(conversation, model),
@@ -71,9 +74,9 @@ export class QuirkedChat {
     const { reasoning } = this.#quirks;
     const field = typeof reasoning === 'function' ? reasoning(model) : reasoning;
     const replaysReasoning = field !== undefined && field !== 'none';
-    const { emulatesCustomTools } = this;
+    const { emulatesCustomTools, narrowsTools } = this;
     const showsReasoning = this.#quirks.hidesReasoning !== true;
-    const options = { replaysReasoning, emulatesCustomTools, showsReasoning };
+    const options = { replaysReasoning, emulatesCustomTools, narrowsTools, showsReasoning };
     const encoded = encodeRequest(conversation, model, options);
     const dropped = new Set(encoded.dropped);
     const wordOf = (name: string) => callerName(conversation, name);
