@@ -39,11 +39,13 @@ export class QuirkedChat {
     this.takesStreamOptions = fields['stream_options'] === undefined;
     this.emulatesCustomTools = quirks.customTools !== true;
     this.narrowsTools = quirks.allowedTools !== true;
+    const replaysReasoning = quirks.reasoning !== undefined && quirks.reasoning !== 'none';
+    const answer = { thinkTags, replaysReasoning };
     this.dialect = {
       ...chat,
       encodeRequest: (conversation, model) => this.#encodeRequest(conversation, model),
-      decodeResponse: (body) => decodeResponse(body, { thinkTags }),
-      streamDecoder: () => new ChatStreamDecoder({ thinkTags }),
+      decodeResponse: (body) => decodeResponse(body, answer),
+      streamDecoder: () => new ChatStreamDecoder(answer),
     };
   }
 

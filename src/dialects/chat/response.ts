@@ -47,6 +47,8 @@ export const MESSAGE_FIELDS = new Set([
 export interface AnswerOptions {
   /** Reasoning comes in the text, between `<think>` and `</think>`. */
   thinkTags?: boolean;
+  /** The server takes reasoning back. Which of its models do is not known here: those that think. */
+  replaysReasoning?: boolean;
 }
 
 /** @throws GatewayError `upstream_unavailable` where the body is no chat completion; the error it holds if it does. */
@@ -94,6 +96,8 @@ function decodeChoice(
   const index = typeof value['index'] === 'number' ? value['index'] : position;
   const message = isObject(value['message']) ? value['message'] : {};
   const { parts, otherAnnotations } = decodeMessage(message, completionId, index, options);
+  if (options.replaysReasoning)
+    for (const part of parts) if (part.type === 'reasoning') part.wantedBack = true;
   const word = stringOf(value['finish_reason']);
   // Who says nothing of it means a normal end, as in a stream.
   const reason = word === '' ? 'stop' : readFinishReason('chat', word);
