@@ -9,6 +9,7 @@ import type {
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { callerWord, messagePath, opaqueName, partPaths, resultPartPath } from './caller-words.ts';
+import { placeOf } from './places.ts';
 
 /** `refused`: the answer would be another one without it. `kept`: the gateway does itself what the field asks for. */
 type Policy = 'refused' | 'dropped' | 'kept';
@@ -198,7 +199,7 @@ function silentTurn(path: string): Error {
 
 /** Nothing but empty texts, and items that the provider has no word for. */
 function emptyConversation(conversation: Conversation): Error {
-  const word = callerWord(conversation, 'messages');
+  const word = placeOf(conversation) ?? callerWord(conversation, 'messages');
   return invalidRequest(`'${word}' holds nothing that could be answered.`, word, 'invalid_value');
 }
 

@@ -1,5 +1,11 @@
 import type { Conversation } from '../../conversation/conversation.ts';
-import { type CallerWord, callerWord, changedTo, thinkingBudgetWord } from '../caller-words.ts';
+import {
+  type CallerWord,
+  callerWord,
+  changedTo,
+  thinkingBudgetWord,
+  wordsOfThinking,
+} from '../caller-words.ts';
 import type { Dialect, EncodedRequest } from '../dialect.ts';
 import { chatParameterKey, parameterName } from '../parameters.ts';
 import { type FieldSpans, findTopLevelFields } from '../request-fields.ts';
@@ -85,7 +91,8 @@ export class QuirkedChat {
     const drop = (name: string, fitted?: string) => {
       // Ours, unless the caller speaks this dialect: others have nothing like it to ask for.
       if (name === 'stream_options' && conversation.dialect !== 'chat') return;
-      dropped.add(fitted === undefined ? wordOf(name) : changedTo(fittedName(conversation, name), fitted));
+      if (fitted !== undefined) dropped.add(changedTo(fittedName(conversation, name), fitted));
+      else for (const word of callerNames(conversation, name)) dropped.add(word);
     };
     const body = this.#fields.rewriteJson(encoded.body, model, drop, wordOf);
     return { ...encoded, body, dropped: [...dropped] };
@@ -117,6 +124,12 @@ function fittedName(conversation: Conversation, field: string): string {
   if (effort === 'none' || (effort === undefined && budgetTokens === 0))
     return callerWord(conversation, 'reasoning');
   return effort === undefined ? thinkingBudgetWord(conversation) : callerWord(conversation, 'effort');
+}
+
+/** A wish to think may have been said in two fields. */
+function callerNames(conversation: Conversation, field: string): string[] {
+  const isWish = field === 'reasoning_effort' && conversation.dialect !== 'chat';
+  return isWish ? wordsOfThinking(conversation) : [callerName(conversation, field)];
 }
 
 function callerName(conversation: Conversation, field: string): string {

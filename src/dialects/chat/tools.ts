@@ -1,6 +1,6 @@
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { toolPath, toolPlace } from '../caller-words.ts';
+import { callerWord, toolPath, toolPlace } from '../caller-words.ts';
 import {
   expectKind,
   omitKeys,
@@ -226,7 +226,7 @@ export function encodeToolChoice(choice: ToolChoice, target: Target): JsonValue 
     }
     case 'opaque':
       if (choice.dialect === 'chat') return choice.value;
-      target.drop('tool_choice');
+      target.drop(callerWord(target.conversation, 'toolChoice'));
       return undefined;
     default:
       return choice satisfies never;

@@ -1,7 +1,7 @@
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { toolPlace } from '../caller-words.ts';
+import { callerWord, toolPlace } from '../caller-words.ts';
 import { checkToolName } from '../chat/tool-names.ts';
 import { expectKind, optionalField, pathOf, requireField, unknownWord } from '../read-json.ts';
 import { extraOf, NAMESPACE, ownFields, responsesExtra } from './extra.ts';
@@ -240,7 +240,7 @@ export function encodeToolChoice(choice: ToolChoice, target: ResponsesTarget): J
     }
     case 'opaque':
       if (choice.dialect === 'responses') return choice.value;
-      target.drop('tool_choice');
+      target.drop(callerWord(target.conversation, 'toolChoice'));
       return undefined;
     default:
       return choice satisfies never;
