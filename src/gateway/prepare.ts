@@ -5,6 +5,7 @@ import type { Completion } from '../conversation/completion.ts';
 import type { Conversation } from '../conversation/conversation.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject, JsonValue } from '../conversation/json.ts';
+import { writeWithLongNumbers } from '../conversation/long-numbers.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
 import type { StreamEncoderOptions, UpstreamDialect } from '../dialects/dialect.ts';
 import { COUNT_DIALECTS, EMBEDDING_DIALECTS, UPSTREAM_EMBEDDINGS } from '../dialects/registry.ts';
@@ -102,7 +103,7 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   call.dropped = [...encoded.dropped, ...unknownFlags, ...(sameDialect ? [] : droppedHeaders(call))];
   const headers = encodedHeaders ? [...baseHeaders, ...Object.entries(encodedHeaders).flat()] : baseHeaders;
   // What is left out by being undefined, JSON leaves out.
-  const body = Buffer.from(JSON.stringify({ ...encoded.body, ...surface.body }));
+  const body = Buffer.from(writeWithLongNumbers({ ...encoded.body, ...surface.body }, call.request));
   return { dialect, path, headers, body, passThrough, translate: encoded.translate };
 }
 

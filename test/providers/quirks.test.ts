@@ -341,7 +341,11 @@ const EFFORTS: [provider: string, model: string, told: Record<string, string | u
   ['moonshot', 'kimi-k2.6', { none: undefined, low: 'enabled', high: undefined }],
   ['moonshot', 'kimi-k3', { minimal: 'low', low: undefined, medium: 'high', high: undefined, xhigh: 'max' }],
   ['groq', 'qwen/qwen3-32b', { none: undefined, low: 'default', high: undefined, default: undefined }],
-  ['groq', 'openai/gpt-oss-20b', { none: 'low', minimal: 'low', low: undefined, high: undefined, xhigh: 'high', max: 'high' }],
+  [
+    'groq',
+    'openai/gpt-oss-20b',
+    { none: 'low', minimal: 'low', low: undefined, high: undefined, xhigh: 'high', max: 'high' },
+  ],
   ['zai', 'glm-4.7', { none: undefined, low: undefined }],
 ];
 
