@@ -44,6 +44,7 @@ export default {
   credential: 'required',
   quirks: {
     customTools: true,
+    allowedTools: true,
     // Chat completions have no field for it: "Reasoning models", summaries are had in the Responses API.
     hidesReasoning: true,
     // "Azure OpenAI reasoning models": `max_tokens` is not supported; see `openai.ts` for who says it.

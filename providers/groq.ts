@@ -2,6 +2,14 @@ import type { ProviderDeclaration } from '../src/upstream/provider.ts';
 
 const REASONING = /gpt-oss|qwen-?3|deepseek-r1/;
 
+/** What of OpenAI's words stands for one of the three of gpt-oss. */
+const LEVELS = new Map<unknown, string>([
+  ['none', 'low'],
+  ['minimal', 'low'],
+  ['xhigh', 'high'],
+  ['max', 'high'],
+]);
+
 /** gpt-oss has three levels, Qwen 3 a switch, the others nothing of the kind. */
 function effortOf(effort: unknown, model: string) {
   if (/qwen-?3/.test(model)) {
@@ -10,8 +18,8 @@ function effortOf(effort: unknown, model: string) {
     return effort === 'high' ? instead : { fitted: 'default', instead };
   }
   if (!/gpt-oss/.test(model)) return 'drop';
-  if (effort !== 'none' && effort !== 'minimal') return 'keep';
-  return { fitted: 'low', instead: { reasoning_effort: 'low' } };
+  const level = LEVELS.get(effort);
+  return level === undefined ? 'keep' : { fitted: level, instead: { reasoning_effort: level } };
 }
 
 /**

@@ -31,6 +31,10 @@ export default {
       stream_options: 'omit',
       modalities: (kinds) => (String(kinds) === 'text' ? 'omit' : 'refuse'),
       audio: 'refuse',
+      // Known, but not as null.
+      n: () => 'keep',
+      prediction: () => 'keep',
+      web_search_options: 'refuse',
       user: 'drop',
       safety_identifier: 'drop',
       logit_bias: 'drop',

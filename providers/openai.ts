@@ -31,6 +31,7 @@ export default {
   },
   quirks: {
     customTools: true,
+    allowedTools: true,
     // Chat completions have no field for it: "Reasoning models", summaries are had in the Responses API.
     hidesReasoning: true,
     // Refused by reasoning models (API reference, `max_tokens`), and the only word of clients that are written for any

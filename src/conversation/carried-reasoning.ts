@@ -14,7 +14,7 @@ import { isObject, type JsonObject, type JsonValue, tryParseJson } from './json.
  * provider itself put there, and a provider never sees a carried id: decoding a request restores the original.
  */
 export interface Carried {
-  /** What stands since the previous tool call of the turn: parts that the provider demands back, or all that the client was not shown. */
+  /** What stands since the previous tool call of the turn, of what the provider takes back. */
   reasoning: ReasoningPart[];
   /** The tool call's own signature. */
   signature?: Signature;
@@ -53,8 +53,9 @@ export function writeCarriedId(id: string, { reasoning, signature }: Carried): s
   });
 }
 
-/** The same with all reasoning: the client has none of it in any other place. */
-export function writeAllCarried(id: string, { reasoning: demanded, signature }: Carried): string {
+/** The same for a client that was shown none of it: texts without a proof travel too, where the provider takes them back. */
+export function writeAllCarried(id: string, { reasoning, signature }: Carried): string {
+  const demanded = reasoning.filter((part) => part.wantedBack || isDemandedBack(part));
   if (demanded.length === 0 && !signature) return id;
   const payload = {
     reasoning: demanded.map(({ text, signature, encrypted, extra }) => ({

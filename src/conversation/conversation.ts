@@ -131,6 +131,8 @@ export interface ReasoningPart extends PartBase {
   signature?: Signature;
   /** The encrypted form that stands in for the text (`redacted_thinking`, `encrypted_content`). */
   encrypted?: Signature;
+  /** The provider that answered so takes the text back without any proof, and may demand it (DeepSeek after a tool call). */
+  wantedBack?: true;
 }
 
 /** An opaque string that only the provider kind that made it accepts back. Encoders of other dialects drop it. */

@@ -10,12 +10,33 @@ import { isObject, type JsonObject, type JsonValue, tryParseJson } from './json.
 /** The parts of JSON that TypeScript's library does not have yet (Node 22, ECMAScript "JSON.parse source text access"). */
 interface SourceTextJson {
   rawJSON(text: string): JsonObject;
+  isRawJSON(value: unknown): boolean;
   parse(
     text: string,
     reviver: (key: string, value: unknown, context: { source?: string }) => unknown,
   ): unknown;
 }
 const sourceText = JSON as unknown as SourceTextJson;
+
+/** What `JSON.stringify` writes as this text. */
+export function rawJson(text: string): JsonObject {
+  return sourceText.rawJSON(text);
+}
+
+export function isRawJson(value: unknown): boolean {
+  return sourceText.isRawJSON(value);
+}
+
+/**
+ * Parses JSON text; each number becomes what `read` gives for it, by its value and the text that it stood as.
+ *
+ * @throws SyntaxError for what is no JSON, RangeError for what is nested too deep.
+ */
+export function parseWithSource(text: string, read: (value: number, source: string) => JsonValue): JsonValue {
+  return sourceText.parse(text, (_key, value, { source }) =>
+    typeof value === 'number' && source !== undefined ? read(value, source) : value,
+  ) as JsonValue;
+}
 
 /** A number that may not be written as it was read: long, with zeros behind its point, with an exponent, or `-0`. */
 const INEXACT = /(?:^|[:,[\s])(?:-?[\d.]{16}|-?\d+\.\d*0(?!\d)|-?\d+(?:\.\d+)?[eE][-+]?\d|-0(?![.\d]))/;
@@ -42,11 +63,9 @@ export function parseKeepingArguments(text: string): JsonValue | undefined {
 
 function parseSlowly(text: string): JsonValue | undefined {
   try {
-    return sourceText.parse(text, (_key, value, { source }) =>
-      typeof value === 'number' && source !== undefined && JSON.stringify(value) !== source
-        ? sourceText.rawJSON(source)
-        : value,
-    ) as JsonValue;
+    return parseWithSource(text, (value, source) =>
+      JSON.stringify(value) === source ? value : rawJson(source),
+    );
   } catch {
     // No JSON, or nested deeper than anything that a model means.
     return undefined;

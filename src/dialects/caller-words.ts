@@ -118,7 +118,40 @@ export type CallerWord = keyof typeof WORDS;
 
 /** The caller's own word for it. */
 export function callerWord(conversation: Conversation, word: CallerWord): string {
-  return WORDS[word][callerDialect(conversation)];
+  const said = WORDS[word][callerDialect(conversation)];
+  return word === 'responseFormat' || word === 'additionalProperties' ? inFormat(conversation, said) : said;
+}
+
+/** Google's clients have two fields for a schema, and a third for JSON of any kind. */
+function inFormat(conversation: Conversation, said: string): string {
+  if (conversation.dialect !== 'gemini' || hasOpenApiSchema(conversation)) return said;
+  const field =
+    conversation.responseFormat?.type === 'json_schema' ? 'responseJsonSchema' : 'responseMimeType';
+  return said.replace('responseSchema', field);
+}
+
+/** Whether the schema was said in Gemini's own form, which has no word for further properties. */
+export function hasOpenApiSchema({ extra }: Conversation): boolean {
+  const config = extra?.dialect === 'gemini' ? extra.fields['generationConfig'] : undefined;
+  return isObject(config) && isObject(config['responseSchema']);
+}
+
+/**
+ * All that the caller said of its wish to think: Anthropic's clients say thinking and effort apart.
+ *
+ * @param whole the word of all other callers
+ */
+export function wordsOfThinking(
+  conversation: Conversation,
+  whole = callerWord(conversation, 'reasoning'),
+): string[] {
+  if (conversation.dialect !== 'messages') return [whole];
+  const { effort, budgetTokens } = conversation.reasoning ?? {};
+  const saysEffort = effort !== undefined && effort !== 'none';
+  return [
+    ...(budgetTokens !== undefined || !saysEffort ? [callerWord(conversation, 'reasoning')] : []),
+    ...(saysEffort ? [callerWord(conversation, 'effort')] : []),
+  ];
 }
 
 /** What stands in `x-fairlead-dropped` for a value that was not left out but sent as another. */

@@ -1,6 +1,7 @@
 import { appendAll } from '../conversation/append-all.ts';
 import { CarriedIdReader } from '../conversation/carried-reasoning.ts';
 import type { Message, Part } from '../conversation/conversation.ts';
+import { rode } from './places.ts';
 
 /**
  * Gives the tool calls and results of a request the ids that their providers gave them, and the calls their
@@ -19,8 +20,8 @@ export function restoreCarriedIds(messages: Message[]): Message[] {
       if (part.type === 'tool_call') {
         const { id, carried } = reader.read(part.id);
         part.id = id;
-        if (carried?.signature) part.signature = carried.signature;
-        appendAll(calls++ === 0 ? lead : parts, carried?.reasoning ?? []);
+        if (carried?.signature) part.signature = rode(carried.signature);
+        appendAll(calls++ === 0 ? lead : parts, (carried?.reasoning ?? []).map(rode));
       }
       parts.push(part);
     }

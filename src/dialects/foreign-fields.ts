@@ -1,13 +1,15 @@
 import type {
   Conversation,
   DialectName,
+  Message,
   OpaquePart,
   Part,
   ToolResultPart,
 } from '../conversation/conversation.ts';
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
-import { callerWord, opaqueName, partPaths, resultPartPath } from './caller-words.ts';
+import { callerWord, messagePath, opaqueName, partPaths, resultPartPath } from './caller-words.ts';
+import { placeOf } from './places.ts';
 
 /** `refused`: the answer would be another one without it. `kept`: the gateway does itself what the field asks for. */
 type Policy = 'refused' | 'dropped' | 'kept';
@@ -110,10 +112,7 @@ export function foreignFields(conversation: Conversation, dialect: DialectName):
   if (conversation.dialect !== dialect) {
     if (conversation.messages.length === 0) throw emptyConversation(conversation);
     refuseParts(conversation, dialect);
-    const says = conversation.messages.some(({ parts }) =>
-      parts.some((part) => saysSomething(part, dialect)),
-    );
-    if (!says) throw emptyConversation(conversation);
+    refuseSilence(conversation, dialect);
   }
   return names;
 }
@@ -175,9 +174,32 @@ function saysSomething(part: Part, dialect: DialectName): boolean {
   }
 }
 
+/**
+ * What is to be answered must say something: without the user's last turn, the assistant's before it would be gone on with,
+ * and an older one answered again. A turn is all that the user and the tools say since the assistant's last message.
+ */
+function refuseSilence(conversation: Conversation, dialect: DialectName): void {
+  const { messages } = conversation;
+  const says = ({ parts }: Message) => parts.some((part) => saysSomething(part, dialect));
+  if (!messages.some(says)) throw emptyConversation(conversation);
+  const isUsers = ({ role }: Message) => role === 'user' || role === 'tool';
+  const start = messages.findLastIndex(({ role }) => role === 'assistant') + 1;
+  const turn = messages.slice(start).filter(isUsers);
+  if (turn.length > 0 && !turn.some(says))
+    throw silentTurn(messagePath(conversation, messages.findLastIndex(isUsers)));
+}
+
+function silentTurn(path: string): Error {
+  return invalidRequest(
+    `'${path}' is the user's last turn and says nothing that could be answered. Say something in it, or leave it out.`,
+    path,
+    'invalid_value',
+  );
+}
+
 /** Nothing but empty texts, and items that the provider has no word for. */
 function emptyConversation(conversation: Conversation): Error {
-  const word = callerWord(conversation, 'messages');
+  const word = placeOf(conversation) ?? callerWord(conversation, 'messages');
   return invalidRequest(`'${word}' holds nothing that could be answered.`, word, 'invalid_value');
 }
 

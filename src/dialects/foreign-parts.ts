@@ -16,6 +16,7 @@ import {
   signaturePath,
   toolPlace,
 } from './caller-words.ts';
+import { isRider } from './places.ts';
 
 /** Whether the encoder writes a reasoning part of a message. */
 type TakesReasoning = (part: ReasoningPart, message: Message) => boolean;
@@ -83,7 +84,7 @@ export function foreignParts(
           ? part.dialect !== dialect
           : part.type === 'reasoning' && !takesReasoning(part, message)
       ) {
-        names.push(path);
+        if (!isRider(part)) names.push(path);
         continue;
       }
       appendAll(names, partNames(part, dialect, path));
@@ -106,7 +107,7 @@ function foreignWishes(conversation: Conversation, dialect: DialectName): string
   const { toolChoice, responseFormat, reasoning } = conversation;
   return [
     ...foreignReasoning(reasoning?.extra, dialect),
-    ...extraNames(toolChoice?.extra, dialect, callerWord(conversation, 'toolChoice')),
+    ...extraNames(toolChoice?.extra, dialect, callerWord(conversation, 'toolChoice'), 'without copies'),
     ...extraNames(responseFormat?.extra, dialect, callerWord(conversation, 'responseFormat')),
   ];
 }
@@ -148,7 +149,7 @@ export function isReasoningOf(dialect: DialectName): TakesReasoning {
 
 function isSignedByOther(part: Part, dialect: DialectName): boolean {
   if (part.type === 'reasoning' || !('signature' in part) || !part.signature) return false;
-  return part.signature.dialect !== dialect;
+  return part.signature.dialect !== dialect && !isRider(part.signature);
 }
 
 function partNames(part: Part, dialect: DialectName, path: string): string[] {

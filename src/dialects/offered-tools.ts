@@ -1,6 +1,5 @@
 import type { Conversation, DialectName, ToolChoice } from '../conversation/conversation.ts';
 import { invalidRequest } from '../conversation/gateway-error.ts';
-import { isObject } from '../conversation/json.ts';
 import { callerWord } from './caller-words.ts';
 
 export interface OfferedTools {
@@ -14,11 +13,14 @@ export interface OfferedTools {
  * Fits the tool choice to the tools that a provider of `dialect` can be offered: those that other providers run themselves
  * are left out there, and a choice must not name them.
  *
+ * @param narrows it is offered the allowed tools alone: a choice among none of them is not its to judge, whoever the caller
  * @throws GatewayError `invalid_request` where a call is demanded that cannot be made: the answer would be another.
  */
-export function offerTools(conversation: Conversation, dialect: DialectName): OfferedTools {
+export function offerTools(conversation: Conversation, dialect: DialectName, narrows = false): OfferedTools {
   const { toolChoice: choice } = conversation;
-  if (!choice || conversation.dialect === dialect) return { conversation, unsaid: [] };
+  if (!choice) return { conversation, unsaid: [] };
+  const isForProvider = conversation.dialect === dialect && !(narrows && choice.type === 'allowed');
+  if (isForProvider) return { conversation, unsaid: [] };
   const offered = new Set(conversation.tools.flatMap((tool) => (tool.type === 'opaque' ? [] : [tool.name])));
   const fitted = fitChoice(conversation, choice, offered);
   if (fitted === choice) return { conversation, unsaid: [] };
@@ -49,7 +51,9 @@ function fitChoice(
     case 'allowed':
       return fitAllowed(conversation, choice, offered);
     case 'opaque':
-      return choice.dialect === 'responses' ? fitOpenAis(conversation, choice, offered) : choice;
+      // One of OpenAI's own tools, which must be called.
+      if (choice.dialect === 'responses') throw refusedTool(conversation, String(choice.value['type']));
+      return choice;
     default:
       return choice satisfies never;
   }
@@ -69,21 +73,6 @@ function fitAllowed(
     throw refusedChoice(conversation, 'a tool call, but none of its tools can be called');
   // The other tools, which it does not allow, must not be called in their place.
   return offered.size > 0 ? { type: 'none' } : undefined;
-}
-
-/** OpenAI's own tools: one of them that must be called, or some among the allowed. */
-function fitOpenAis(
-  conversation: Conversation,
-  { value }: Extract<ToolChoice, { type: 'opaque' }>,
-  offered: ReadonlySet<string>,
-): ToolChoice | undefined {
-  const { type, mode, tools } = value;
-  if (type !== 'allowed_tools') throw refusedTool(conversation, String(type));
-  const names = (Array.isArray(tools) ? tools : []).flatMap((tool) =>
-    isObject(tool) && typeof tool['name'] === 'string' ? [tool['name']] : [],
-  );
-  const allowed: Allowed = { type: 'allowed', mode: mode === 'required' ? 'required' : 'auto', names };
-  return fitAllowed(conversation, allowed, offered);
 }
 
 function refusedTool(conversation: Conversation, name: string): Error {

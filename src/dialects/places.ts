@@ -10,6 +10,18 @@ export function placed<Thing extends object>(thing: Thing, path: string | undefi
   return thing;
 }
 
+/** What came in no field of the caller's own: it rode in an id, and whether it goes on is nothing to tell the caller. */
+const RIDERS = new WeakSet<object>();
+
+export function rode<Thing extends object>(thing: Thing): Thing {
+  RIDERS.add(thing);
+  return thing;
+}
+
+export function isRider(thing: object): boolean {
+  return RIDERS.has(thing);
+}
+
 export function placeOf(thing: object | undefined): string | undefined {
   return thing && PLACES.get(thing);
 }

@@ -4,6 +4,7 @@ import { WordTable } from './word-table.ts';
 export const WORDS = [
   'audio',
   'custom',
+  'allowed_tools',
   'id',
   'item_reference',
   'model',

@@ -5,6 +5,7 @@ import type { Completion } from '../conversation/completion.ts';
 import type { Conversation } from '../conversation/conversation.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject, JsonValue } from '../conversation/json.ts';
+import { writeWithLongNumbers } from '../conversation/long-numbers.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
 import type { StreamEncoderOptions, UpstreamDialect } from '../dialects/dialect.ts';
 import { COUNT_DIALECTS, EMBEDDING_DIALECTS, UPSTREAM_EMBEDDINGS } from '../dialects/registry.ts';
@@ -102,7 +103,7 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   call.dropped = [...encoded.dropped, ...unknownFlags, ...(sameDialect ? [] : droppedHeaders(call))];
   const headers = encodedHeaders ? [...baseHeaders, ...Object.entries(encodedHeaders).flat()] : baseHeaders;
   // What is left out by being undefined, JSON leaves out.
-  const body = Buffer.from(JSON.stringify({ ...encoded.body, ...surface.body }));
+  const body = Buffer.from(writeWithLongNumbers({ ...encoded.body, ...surface.body }, call.request));
   return { dialect, path, headers, body, passThrough, translate: encoded.translate };
 }
 
@@ -166,9 +167,13 @@ function carriesReasoning(call: Call): boolean {
   return operation !== 'embed' && call.body.includes(passThrough.carriedMarker ?? MARKER);
 }
 
-/** Tools that take free text, and calls of them, are functions there. */
+/** Tools that take free text, and calls of them, are functions there; a choice among some of the tools is said by leaving out the others. */
 function needsEmulation({ door, words }: Call, { quirked }: Endpoint): boolean {
-  return quirked?.emulatesCustomTools === true && door.operation === 'generate' && words.has('custom');
+  if (!quirked || door.operation !== 'generate') return false;
+  return (
+    (quirked.emulatesCustomTools && words.has('custom')) ||
+    (quirked.narrowsTools && words.has('allowed_tools'))
+  );
 }
 
 function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint): Encoded {

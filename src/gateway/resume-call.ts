@@ -1,6 +1,7 @@
 import { appendAll } from '../conversation/append-all.ts';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../conversation/json.ts';
+import { writeWithLongNumbers } from '../conversation/long-numbers.ts';
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
 import {
   expandRequest,
@@ -88,7 +89,7 @@ async function resolveReferences(gateway: Gateway, call: Call): Promise<void> {
 
 function replaceBody(call: Call, sent: JsonObject, body: JsonObject): void {
   const { snapshot } = call;
-  const expanded = Buffer.from(JSON.stringify(body));
+  const expanded = Buffer.from(writeWithLongNumbers(body, sent));
   if (expanded.length > snapshot.maxBodyBytes) {
     throw new GatewayError(
       'payload_too_large',

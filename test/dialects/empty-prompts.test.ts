@@ -56,6 +56,107 @@ for (const caller of CALLERS) {
   }
 }
 
+/** A conversation whose last turn of the user holds `text` alone, and where that stands. */
+const LAST: Record<CallerDialectName, { param: string; body: (text: string) => JsonObject }> = {
+  chat: {
+    param: 'messages[2]',
+    body: (text) => ({
+      messages: [
+        { role: 'user', content: 'What is 2+2?' },
+        { role: 'assistant', content: '4' },
+        { role: 'user', content: text },
+      ],
+    }),
+  },
+  responses: {
+    param: 'input[2]',
+    body: (text) => ({
+      input: [
+        { role: 'user', content: 'What is 2+2?' },
+        { role: 'assistant', content: '4' },
+        { role: 'user', content: text },
+      ],
+    }),
+  },
+  messages: {
+    param: 'messages[2]',
+    body: (text) => ({
+      max_tokens: 9,
+      messages: [
+        { role: 'user', content: 'What is 2+2?' },
+        { role: 'assistant', content: '4' },
+        { role: 'user', content: text },
+      ],
+    }),
+  },
+  gemini: {
+    param: 'contents[2]',
+    body: (text) => ({
+      contents: [
+        { role: 'user', parts: [{ text: 'What is 2+2?' }] },
+        { role: 'model', parts: [{ text: '4' }] },
+        { role: 'user', parts: [{ text }] },
+      ],
+    }),
+  },
+};
+
+for (const caller of CALLERS) {
+  for (const [target, model] of Object.entries(MODELS)) {
+    if (target === caller) continue;
+    const encode = (body: JsonObject) =>
+      DIALECTS[target as DialectName].encodeRequest(
+        DIALECTS[caller].decodeRequest({ model, ...body }, { model }),
+        model,
+      );
+    const { param, body } = LAST[caller];
+    for (const text of ['', ' \n']) {
+      test(`a last turn of the user that is ${JSON.stringify(text)} is refused, from ${caller} to ${target}`, () => {
+        assert.throws(
+          () => encode(body(text)),
+          (error) =>
+            error instanceof GatewayError && error.kind === 'invalid_request' && error.param === param,
+        );
+      });
+    }
+    test(`one that says something is answered, from ${caller} to ${target}`, () => {
+      assert.match(JSON.stringify(encode(body('And 3+3?')).body), /And 3\+3\?/);
+    });
+  }
+}
+
+for (const [target, model] of Object.entries(MODELS)) {
+  if (target === 'chat') continue;
+  const encode = (messages: JsonObject[]) => {
+    const conversation = DIALECTS.chat.decodeRequest({ model, messages }, {});
+    return DIALECTS[target as DialectName].encodeRequest(conversation, model);
+  };
+  test(`instructions do not speak for a user who says nothing, to ${target}`, () => {
+    assert.throws(
+      () =>
+        encode([
+          { role: 'system', content: 's' },
+          { role: 'user', content: '' },
+        ]),
+      (error) => error instanceof GatewayError && error.param === 'messages[1]',
+    );
+  });
+
+  test(`an empty message beside a result of a tool, or other words of the user, is no silence, to ${target}`, () => {
+    const call = { id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } };
+    encode([
+      { role: 'user', content: 'Hi' },
+      { role: 'assistant', content: null, tool_calls: [call] },
+      { role: 'tool', tool_call_id: 'a', content: '' },
+      { role: 'user', content: '' },
+    ]);
+    encode([
+      { role: 'user', content: 'Hi' },
+      { role: 'user', content: '' },
+    ]);
+  });
+}
+
 for (const [target, model] of Object.entries(MODELS)) {
   test(`instructions alone are something to answer, to ${target}`, () => {
     const body = { model, messages: [{ role: 'system', content: 'Tell a story.' }] };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { JsonObject } from '../../src/conversation/json.ts';
+import { completions } from '../../src/dialects/completions/index.ts';
 import type { CallerDialectName } from '../../src/dialects/dialect.ts';
 import { DIALECTS } from '../../src/dialects/registry.ts';
 
@@ -96,5 +97,84 @@ describe('the wish to see what the model thinks is named where it is not granted
     assert.deepEqual(droppedOf('responses', { reasoning: { effort: 'low', mode: 'x' } }, 'chat', 'gpt-5'), [
       'reasoning.mode',
     ]);
+  });
+});
+
+describe('what is named is named in the words that the caller used', () => {
+  const F = { functionDeclarations: [{ name: 'f', parameters: { type: 'OBJECT' } }] };
+  const json = (schema: JsonObject) => ({
+    generationConfig: { responseMimeType: 'application/json', ...schema },
+  });
+  const OPEN = { type: 'object', properties: { a: { type: 'string' } } };
+  const CALLING = 'toolConfig.functionCallingConfig';
+  const effort = (word: string, thinking?: JsonObject) => ({
+    output_config: { effort: word },
+    ...(thinking ? { thinking } : {}),
+  });
+  const rows: [
+    caller: CallerDialectName,
+    fields: JsonObject,
+    target: TargetName,
+    model: string | undefined,
+    named: string[],
+  ][] = [
+    [
+      'gemini',
+      { tools: [F], toolConfig: { functionCallingConfig: { mode: 'VALIDATED' } } },
+      'chat',
+      'm',
+      [CALLING],
+    ],
+    [
+      'gemini',
+      { tools: [F], toolConfig: { functionCallingConfig: { mode: 'VALIDATED' } } },
+      'responses',
+      undefined,
+      [CALLING],
+    ],
+    ['messages', { thinking: { type: 'disabled' } }, 'gemini', 'gemini-2.5-pro', ['thinking=minimal']],
+    ['messages', { thinking: { type: 'disabled' } }, 'gemini', 'gemini-3-pro-preview', ['thinking=low']],
+    ['messages', effort('max'), 'chat', 'gpt-4.1', ['output_config.effort']],
+    ['messages', effort('max'), 'responses', 'gpt-4.1', ['output_config.effort']],
+    ['messages', effort('high'), 'gemini', 'gemini-2.0-flash', ['output_config.effort']],
+    ['messages', effort('high'), 'converse', 'us.amazon.nova-pro-v1:0', ['output_config.effort']],
+    [
+      'messages',
+      effort('max', { type: 'adaptive' }),
+      'chat',
+      'gpt-4.1',
+      ['thinking', 'output_config.effort'],
+    ],
+    ['messages', { thinking: { type: 'enabled', budget_tokens: 2_000 } }, 'chat', 'gpt-4.1', ['thinking']],
+    [
+      'gemini',
+      json({ responseSchema: { type: 'OBJECT', properties: { a: { type: 'STRING' } } } }),
+      'messages',
+      undefined,
+      [],
+    ],
+    [
+      'gemini',
+      json({ responseJsonSchema: OPEN }),
+      'messages',
+      undefined,
+      ['generationConfig.responseJsonSchema.additionalProperties=false'],
+    ],
+  ];
+  for (const [caller, fields, target, model, named] of rows) {
+    test(`${caller} ${JSON.stringify(fields)} to ${model ?? target}`, () => {
+      assert.deepEqual(droppedOf(caller, fields, target, model), named);
+    });
+  }
+
+  test('an empty prompt of the text completions is told of as the prompt', () => {
+    const conversation = completions.decodeRequest({ model: 'm', prompt: '' }, {});
+    for (const [target, model] of Object.entries(TARGETS)) {
+      if (target === 'chat') continue;
+      assert.throws(() => DIALECTS[target as TargetName].encodeRequest(conversation, model), {
+        kind: 'invalid_request',
+        param: 'prompt',
+      });
+    }
   });
 });

@@ -4,6 +4,7 @@ import { CompletionCollector, completionEvents } from '../../src/conversation/co
 import type { Completion, CompletionEvent } from '../../src/conversation/completion.ts';
 import type { Part, ReasoningPart } from '../../src/conversation/conversation.ts';
 import type { JsonObject } from '../../src/conversation/json.ts';
+import { chat } from '../../src/dialects/chat/index.ts';
 import type { Dialect } from '../../src/dialects/dialect.ts';
 import { gemini } from '../../src/dialects/gemini/index.ts';
 import { messages } from '../../src/dialects/messages/index.ts';
@@ -11,7 +12,7 @@ import { EventReader } from '../../src/upstream/event-reader.ts';
 
 /** What providers give of what they think, each in its own way. */
 const REASONING: Record<string, ReasoningPart> = {
-  'without a proof (DeepSeek)': { type: 'reasoning', text: 'hidden words' },
+  'without a proof (DeepSeek)': { type: 'reasoning', text: 'hidden words', wantedBack: true },
   'encrypted (OpenAI)': {
     type: 'reasoning',
     text: 'hidden words',
@@ -138,7 +139,28 @@ for (const door of DOORS) {
         });
       }
 
+      test('goes nowhere where no provider takes it back (OpenRouter, Mistral): ids stay as they are', () => {
+        const thought: ReasoningPart = { type: 'reasoning', text: 'hidden words' };
+        const content = read(door, completion(thought, CALL), {});
+        const bare = read(door, completion(CALL), {});
+        assert.deepEqual(content, bare);
+      });
+
       for (const [kind, reasoning] of Object.entries(REASONING)) {
+        test(`is not named where it goes to another provider: its client never sent it, ${kind}`, () => {
+          const content = read(door, completion(reasoning, CALL), {});
+          const conversation = dialect.decodeRequest(next(content), { model: 'm' });
+          for (const [other, model] of [
+            [messages, 'claude-sonnet-4-5'],
+            [gemini, 'gemini-2.5-flash'],
+            [chat, 'some-model'],
+          ] as const) {
+            const { body, dropped } = other.encodeRequest(conversation, model);
+            assert.deepEqual(dropped, [], other.name);
+            assert.doesNotMatch(JSON.stringify(body), /hidden words/, other.name);
+          }
+        });
+
         test(`comes back with a tool's result although it was not shown, ${kind}`, () => {
           const second: Part = { ...CALL, id: 'call_def' } as Part;
           const said: Part = { type: 'text', text: 'I look it up.' };

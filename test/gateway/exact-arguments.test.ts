@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { writeAllCarried } from '../../src/conversation/carried-reasoning.ts';
 import { startGateway } from '../support/gateway.ts';
 import { startRawUpstream } from '../support/raw-upstream.ts';
 
@@ -45,4 +46,23 @@ test('and from a client that has them as numbers', async () => {
   assert.equal(response.status, 200, text);
   assert.ok(text.includes(`"args":${INPUT}`), text);
   assert.ok(upstream.requests.at(-1)?.body.includes(`"input":${INPUT}`));
+});
+
+test('fields that nobody knows and the bounds of a schema keep theirs where a body of one dialect is written anew', async () => {
+  const long = '12345678901234567890';
+  const carried = writeAllCarried('toolu_1', {
+    reasoning: [{ type: 'reasoning', text: 'x', wantedBack: true }],
+  });
+  const schema = `{"type":"object","properties":{"id":{"type":"integer","maximum":${long}}}}`;
+  const tools = `[{"name":"get","input_schema":${schema}}]`;
+  const history = `[{"role":"user","content":"Go"},{"role":"assistant","content":[{"type":"tool_use","id":"${carried}","name":"get","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"${carried}","content":"ok"}]}]`;
+  const response = await gateway.post(
+    '/v1/messages',
+    `{"model":"anthropic/claude-sonnet-4-5","max_tokens":9,"new_field":${long},"tools":${tools},"messages":${history}}`,
+  );
+  assert.equal(response.status, 200, await response.text());
+  const sent = upstream.requests.at(-1)?.body ?? '';
+  assert.ok(!sent.includes('__fl1__'), sent);
+  assert.ok(sent.includes(`"new_field":${long}`), sent);
+  assert.ok(sent.includes(`"maximum":${long}`), sent);
 });

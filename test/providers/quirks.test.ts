@@ -341,7 +341,11 @@ const EFFORTS: [provider: string, model: string, told: Record<string, string | u
   ['moonshot', 'kimi-k2.6', { none: undefined, low: 'enabled', high: undefined }],
   ['moonshot', 'kimi-k3', { minimal: 'low', low: undefined, medium: 'high', high: undefined, xhigh: 'max' }],
   ['groq', 'qwen/qwen3-32b', { none: undefined, low: 'default', high: undefined, default: undefined }],
-  ['groq', 'openai/gpt-oss-20b', { none: 'low', minimal: 'low', low: undefined, high: undefined }],
+  [
+    'groq',
+    'openai/gpt-oss-20b',
+    { none: 'low', minimal: 'low', low: undefined, high: undefined, xhigh: 'high', max: 'high' },
+  ],
   ['zai', 'glm-4.7', { none: undefined, low: undefined }],
 ];
 
@@ -422,7 +426,7 @@ test('what is refused of another dialect’s call is named in that dialect’s w
     schema: { type: 'object' },
   };
   for (const [provider, change, param] of [
-    ['deepseek', { responseFormat: format }, 'generationConfig.responseSchema'],
+    ['deepseek', { responseFormat: format }, 'generationConfig.responseJsonSchema'],
     ['xai', { parameters: { stop: ['x'] } }, 'generationConfig.stopSequences'],
     ['perplexity', { tools: [{ type: 'function', name: 'clock' }] }, 'tools'],
   ] as [string, Partial<Conversation>, string][]) {

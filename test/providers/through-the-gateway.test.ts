@@ -65,6 +65,14 @@ const AGENT: JsonObject = {
   user: 'ann',
 };
 
+const THREE_TOOLS: JsonObject = {
+  messages: [{ role: 'user', content: 'Hi.' }],
+  tools: ['weather', 'time', 'date'].map((name) => ({
+    type: 'function',
+    function: { name, parameters: { type: 'object' } },
+  })),
+};
+
 /** Perplexity has no tools; its rule is that the speakers take turns. */
 const TWO_QUESTIONS: JsonObject = {
   messages: [
@@ -231,6 +239,116 @@ test('a target that cannot express it is passed over for one that can', async ()
   assert.equal(response.headers.get('x-fairlead-target'), 'openai/gpt-4.1-mini');
   // Only what the target that answered was not sent counts as left out.
   assert.equal(response.headers.get('x-fairlead-dropped'), null);
+});
+
+function lastSent(kin: KinName): JsonObject {
+  const body = fakes[kin].requests.at(-1)?.body;
+  assert.ok(isObject(body));
+  return body;
+}
+
+/** Those whose tools can be chosen. */
+const CHOOSING = PROVIDERS.filter(([kin]) => kin !== 'perplexity' && kin !== 'zai');
+
+for (const [kin, model] of CHOOSING) {
+  test(`${kin}, which knows no choice among some of the tools, is offered these alone`, async () => {
+    const tools = ['time', 'date'].map((name) => ({ type: 'function', function: { name } }));
+    const allowed = { mode: 'required', tools };
+    const asked = await gateway.post('/v1/chat/completions', {
+      model: `${kin}/${model}`,
+      ...THREE_TOOLS,
+      tool_choice: { type: 'allowed_tools', allowed_tools: allowed },
+    });
+    assert.equal(asked.status, 200, await asked.text());
+    const translated = await gateway.post(
+      `/v1beta/models/${encodeURIComponent(`${kin}/${model}`)}:generateContent`,
+      {
+        contents: [{ role: 'user', parts: [{ text: 'Hi.' }] }],
+        tools: [{ functionDeclarations: [{ name: 'weather' }, { name: 'time' }, { name: 'date' }] }],
+        toolConfig: { functionCallingConfig: { mode: 'ANY', allowedFunctionNames: ['time', 'date'] } },
+      },
+    );
+    assert.equal(translated.status, 200, await translated.text());
+    for (const response of [asked, translated]) assert.deepEqual(namesIn(response), []);
+    for (const { body } of fakes[kin].requests.slice(-2)) {
+      const { tools: offered, tool_choice: choice } = body as {
+        tools: { function: JsonObject }[];
+      } & JsonObject;
+      assert.deepEqual(
+        offered.map((tool) => tool.function['name']),
+        ['time', 'date'],
+      );
+      assert.equal(choice, kin === 'mistral' ? 'any' : 'required');
+    }
+  });
+}
+
+test('a choice among tools that are not there is refused where one must be called, and none is called else', async () => {
+  const choose = (mode: string) =>
+    gateway.post('/v1/chat/completions', {
+      model: `xai/${MODELS.xai}`,
+      ...THREE_TOOLS,
+      tool_choice: {
+        type: 'allowed_tools',
+        allowed_tools: { mode, tools: [{ type: 'function', function: { name: 'other' } }] },
+      },
+    });
+  const refused = await choose('required');
+  assert.equal(refused.status, 400);
+  assert.equal(((await refused.json()) as { error: JsonObject }).error['param'], 'tool_choice');
+  const fitted = await choose('auto');
+  assert.equal(fitted.status, 200);
+  assert.deepEqual(namesIn(fitted), ['tool_choice']);
+  assert.equal(lastSent('xai')['tool_choice'], 'none');
+});
+
+test('OpenAI, whose choice it is, gets the body as it came', async () => {
+  const text = JSON.stringify({
+    model: 'openai/gpt-4.1-mini',
+    ...THREE_TOOLS,
+    tool_choice: {
+      type: 'allowed_tools',
+      allowed_tools: { mode: 'auto', tools: [{ type: 'function', function: { name: 'time' } }] },
+    },
+  });
+  const response = await gateway.post('/v1/chat/completions', text);
+  assert.equal(response.status, 200, await response.text());
+  assert.equal(openai.requests.at(-1)?.rawBody.toString(), text.replace('openai/gpt', 'gpt'));
+});
+
+test('efforts beyond the most of gpt-oss at Groq are its most, and named', async () => {
+  for (const [effort, sent, named] of [
+    ['max', 'high', ['reasoning_effort=high']],
+    ['xhigh', 'high', ['reasoning_effort=high']],
+    ['high', 'high', []],
+    ['minimal', 'low', ['reasoning_effort=low']],
+  ] as const) {
+    const response = await gateway.post('/v1/chat/completions', {
+      model: `groq/${MODELS.groq}`,
+      messages: [{ role: 'user', content: 'Hi.' }],
+      reasoning_effort: effort,
+    });
+    assert.equal(response.status, 200, await response.text());
+    assert.deepEqual(namesIn(response), named);
+    assert.equal(lastSent('groq')['reasoning_effort'], sent);
+  }
+});
+
+test('a null, which says nothing, does not reach Mistral, which would refuse it', async () => {
+  const response = await gateway.post('/v1/chat/completions', {
+    model: `mistral/${MODELS.mistral}`,
+    messages: [{ role: 'user', content: 'Hi.' }],
+    modalities: null,
+    prediction: null,
+    web_search_options: null,
+    n: null,
+    audio: null,
+    reasoning_effort: null,
+  });
+  assert.equal(response.status, 200, await response.text());
+  assert.deepEqual(namesIn(response), []);
+  const sent = Object.keys(lastSent('mistral'));
+  assert.deepEqual(sent, ['model', 'messages']);
 });
 
 test('a refusal in the provider’s own form reaches the caller with its words', async () => {

@@ -11,8 +11,8 @@ import type {
 } from '../../conversation/conversation.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import { partField } from '../caller-words.ts';
-import { emulatedName } from '../messages/reserved-tools.ts';
 import { placed, placeOf } from '../places.ts';
+import { emulatedName } from '../reserved-tools.ts';
 import { encodeContent, encodeParts, generatedImages } from './encode-content.ts';
 import { ownFields } from './extra.ts';
 import type { Target } from './target.ts';

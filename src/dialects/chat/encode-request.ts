@@ -20,7 +20,11 @@ import { encodeToolChoice, encodeTools } from './tools.ts';
  * @throws GatewayError `invalid_request` where something can neither be said nor be left out.
  */
 export function encodeRequest(asked: Conversation, model: string, options?: TargetOptions): EncodedRequest {
-  const { conversation, unsaid } = offerTools(withReadableParts(asked, 'chat'), 'chat');
+  const { conversation, unsaid } = offerTools(
+    withReadableParts(asked, 'chat'),
+    'chat',
+    options?.narrowsTools,
+  );
   const foreign = foreignFields(conversation, 'chat');
   const target = new Target(conversation, model, options);
   for (const name of foreignParts(conversation, 'chat', (part, message) => isWritten(part, message, target)))

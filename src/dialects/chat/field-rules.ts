@@ -112,10 +112,10 @@ export class FieldRules {
   }
 }
 
-/** Null says what absence says. */
+/** Null says what absence says, and servers that do not know a field refuse it as null too. */
 function outcomeOf(rule: FieldRule, value: JsonValue, model: string): FieldOutcome {
-  if (typeof rule === 'function') return value === null ? 'keep' : rule(value, model);
   if (value === null) return 'omit';
+  if (typeof rule === 'function') return rule(value, model);
   if (typeof rule !== 'object') return rule;
   return isFor(rule, model) ? { [rule.as]: value } : 'keep';
 }

@@ -1,5 +1,11 @@
 import type { Conversation } from '../../conversation/conversation.ts';
-import { type CallerWord, callerWord, changedTo, thinkingBudgetWord } from '../caller-words.ts';
+import {
+  type CallerWord,
+  callerWord,
+  changedTo,
+  thinkingBudgetWord,
+  wordsOfThinking,
+} from '../caller-words.ts';
 import type { Dialect, EncodedRequest } from '../dialect.ts';
 import { chatParameterKey, parameterName } from '../parameters.ts';
 import { type FieldSpans, findTopLevelFields } from '../request-fields.ts';
@@ -25,6 +31,8 @@ export class QuirkedChat {
   readonly takesStreamOptions: boolean;
   /** A body that may hold a custom tool or a call of one cannot pass through. */
   readonly emulatesCustomTools: boolean;
+  /** Nor one whose choice may be among some of its tools. */
+  readonly narrowsTools: boolean;
   readonly #quirks: ChatQuirks;
   readonly #fields: FieldRules;
   readonly #embeddings: FieldRules;
@@ -36,11 +44,14 @@ export class QuirkedChat {
     this.#embeddings = new FieldRules(embeddings);
     this.takesStreamOptions = fields['stream_options'] === undefined;
     this.emulatesCustomTools = quirks.customTools !== true;
+    this.narrowsTools = quirks.allowedTools !== true;
+    const replaysReasoning = quirks.reasoning !== undefined && quirks.reasoning !== 'none';
+    const answer = { thinkTags, replaysReasoning };
     this.dialect = {
       ...chat,
       encodeRequest: (conversation, model) => this.#encodeRequest(conversation, model),
-      decodeResponse: (body) => decodeResponse(body, { thinkTags }),
-      streamDecoder: () => new ChatStreamDecoder({ thinkTags }),
+      decodeResponse: (body) => decodeResponse(body, answer),
+      streamDecoder: () => new ChatStreamDecoder(answer),
     };
   }
 
@@ -71,16 +82,17 @@ export class QuirkedChat {
     const { reasoning } = this.#quirks;
     const field = typeof reasoning === 'function' ? reasoning(model) : reasoning;
     const replaysReasoning = field !== undefined && field !== 'none';
-    const { emulatesCustomTools } = this;
+    const { emulatesCustomTools, narrowsTools } = this;
     const showsReasoning = this.#quirks.hidesReasoning !== true;
-    const options = { replaysReasoning, emulatesCustomTools, showsReasoning };
+    const options = { replaysReasoning, emulatesCustomTools, narrowsTools, showsReasoning };
     const encoded = encodeRequest(conversation, model, options);
     const dropped = new Set(encoded.dropped);
     const wordOf = (name: string) => callerName(conversation, name);
     const drop = (name: string, fitted?: string) => {
       // Ours, unless the caller speaks this dialect: others have nothing like it to ask for.
       if (name === 'stream_options' && conversation.dialect !== 'chat') return;
-      dropped.add(fitted === undefined ? wordOf(name) : changedTo(fittedName(conversation, name), fitted));
+      if (fitted !== undefined) dropped.add(changedTo(fittedName(conversation, name), fitted));
+      else for (const word of callerNames(conversation, name)) dropped.add(word);
     };
     const body = this.#fields.rewriteJson(encoded.body, model, drop, wordOf);
     return { ...encoded, body, dropped: [...dropped] };
@@ -112,6 +124,12 @@ function fittedName(conversation: Conversation, field: string): string {
   if (effort === 'none' || (effort === undefined && budgetTokens === 0))
     return callerWord(conversation, 'reasoning');
   return effort === undefined ? thinkingBudgetWord(conversation) : callerWord(conversation, 'effort');
+}
+
+/** A wish to think may have been said in two fields. */
+function callerNames(conversation: Conversation, field: string): string[] {
+  const isWish = field === 'reasoning_effort' && conversation.dialect !== 'chat';
+  return isWish ? wordsOfThinking(conversation) : [callerName(conversation, field)];
 }
 
 function callerName(conversation: Conversation, field: string): string {

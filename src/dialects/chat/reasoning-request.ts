@@ -1,6 +1,6 @@
 import type { DialectName, ReasoningRequest } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { callerWord, changedTo } from '../caller-words.ts';
+import { callerWord, changedTo, wordsOfThinking } from '../caller-words.ts';
 import { checkEffort, effortOfBudget, type SteppedEffort } from '../effort-words.ts';
 import { optionalField, pathOf } from '../read-json.ts';
 import { ungrantedView } from '../shown-reasoning.ts';
@@ -75,7 +75,7 @@ const EFFORTS_OF_ALL: Record<SteppedEffort, string> = {
 };
 
 /** The caller's word for the whole matter. */
-export const REASONING_WORDS: Record<DialectName, string> = {
+const REASONING_WORDS: Record<DialectName, string> = {
   chat: 'reasoning_effort',
   responses: 'reasoning',
   messages: 'thinking',
@@ -92,12 +92,18 @@ export function encodeReasoningRequest(target: Target): JsonObject {
   const effort = effortOf(request, target);
   nameUnsaidThinking(target, effort);
   if (effort !== undefined && target.traits.reasoning === 'no' && !target.sameDialect) {
-    target.drop(REASONING_WORDS[target.conversation.dialect]);
+    dropReasoning(target);
     return {};
   }
   const ungranted = ungrantedView(target.conversation, target.showsReasoning);
   if (ungranted !== undefined && !target.sameDialect) target.drop(ungranted);
   return effort === undefined ? {} : { reasoning_effort: effort };
+}
+
+/** Names the whole wish to think as dropped. */
+export function dropReasoning(target: Pick<Target, 'conversation' | 'drop'>): void {
+  const { conversation } = target;
+  for (const word of wordsOfThinking(conversation, REASONING_WORDS[conversation.dialect])) target.drop(word);
 }
 
 /**

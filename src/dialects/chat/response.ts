@@ -6,6 +6,7 @@ import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { dropPart } from '../dropped-parts.ts';
 import { nameFittedFinish, readFinishReason, writeFinishReason } from '../finish-reasons.ts';
+import { finishWithCalls } from '../finish-with-calls.ts';
 import { nameForeignFields } from '../foreign-answers.ts';
 import { omitKeys } from '../read-json.ts';
 import { decodeAudioOutput, encodeAudioOutput } from './audio-output.ts';
@@ -15,7 +16,6 @@ import { choiceFailure } from './embedded-failures.ts';
 import { generatedImages, isGeneratedImage } from './encode-content.ts';
 import { embeddedError, saysError } from './errors.ts';
 import { chatExtra, ownFields, ownObject } from './extra.ts';
-import { finishWithCalls } from './finish.ts';
 import { ReasoningDetailWriter, reasoningText } from './reasoning-details.ts';
 import { ThinkTags } from './think-tags.ts';
 import { decodeToolCall, encodeToolCall, fallbackCallId } from './tool-calls.ts';
@@ -47,6 +47,8 @@ export const MESSAGE_FIELDS = new Set([
 export interface AnswerOptions {
   /** Reasoning comes in the text, between `<think>` and `</think>`. */
   thinkTags?: boolean;
+  /** The server takes reasoning back. Which of its models do is not known here: those that think. */
+  replaysReasoning?: boolean;
 }
 
 /** @throws GatewayError `upstream_unavailable` where the body is no chat completion; the error it holds if it does. */
@@ -94,6 +96,8 @@ function decodeChoice(
   const index = typeof value['index'] === 'number' ? value['index'] : position;
   const message = isObject(value['message']) ? value['message'] : {};
   const { parts, otherAnnotations } = decodeMessage(message, completionId, index, options);
+  if (options.replaysReasoning)
+    for (const part of parts) if (part.type === 'reasoning') part.wantedBack = true;
   const word = stringOf(value['finish_reason']);
   // Who says nothing of it means a normal end, as in a stream.
   const reason = word === '' ? 'stop' : readFinishReason('chat', word);

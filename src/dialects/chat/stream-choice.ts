@@ -3,11 +3,11 @@ import type { CompletionEvent } from '../../conversation/completion.ts';
 import type { Citation, Extra, Part } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { readFinishReason } from '../finish-reasons.ts';
+import { finishWithCalls } from '../finish-with-calls.ts';
 import { AudioOutputPieces, decodeAudioOutput } from './audio-output.ts';
 import { decodeAnnotations } from './citations.ts';
 import { decodeImages } from './content-parts.ts';
 import { chatExtra } from './extra.ts';
-import { finishWithCalls } from './finish.ts';
 import { detailsText, joinDetailPieces, plainReasoning } from './reasoning-details.ts';
 import {
   type AnswerOptions,
@@ -31,6 +31,7 @@ export class StreamChoice {
   #open: { kind: TextKind; part: number } | undefined;
   #finishWord = '';
   readonly #thinkTags: ThinkTags | undefined;
+  readonly #replaysReasoning: boolean;
   /** Pieces of `reasoning_details` since the open reasoning part began. */
   #details: JsonObject[] = [];
   /** Pieces without text that came while the answer's text was open: its citations may still come. */
@@ -44,8 +45,13 @@ export class StreamChoice {
   readonly #choiceFields = new Map<string, JsonValue | undefined>();
   readonly #messageFields = new Map<string, JsonValue | undefined>();
 
-  constructor(index: number, completionId: string, { thinkTags = false }: AnswerOptions = {}) {
+  constructor(
+    index: number,
+    completionId: string,
+    { thinkTags = false, replaysReasoning = false }: AnswerOptions = {},
+  ) {
     this.#index = index;
+    this.#replaysReasoning = replaysReasoning;
     this.#thinkTags = thinkTags ? new ThinkTags() : undefined;
     this.#calls = new StreamToolCalls({
       choice: index,
@@ -158,7 +164,11 @@ export class StreamChoice {
     appendAll(events, this.#calls.endWhole());
     const part = this.#parts++;
     this.#open = { kind, part };
-    events.push({ type: 'part_start', choice: this.#index, part, value: { type: kind, text: '' } });
+    const value: Part =
+      kind === 'reasoning' && this.#replaysReasoning
+        ? { type: kind, text: '', wantedBack: true }
+        : { type: kind, text: '' };
+    events.push({ type: 'part_start', choice: this.#index, part, value });
     return part;
   }
 

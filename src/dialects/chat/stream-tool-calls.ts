@@ -2,7 +2,7 @@ import { appendAll } from '../../conversation/append-all.ts';
 import type { CompletionEvent } from '../../conversation/completion.ts';
 import type { ToolCallPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { readCustomToolArguments, readCustomToolName } from '../messages/reserved-tools.ts';
+import { readCustomToolArguments, readCustomToolName } from '../reserved-tools.ts';
 import { ArgumentsText } from './arguments-text.ts';
 import { chatExtra } from './extra.ts';
 import { argumentsText } from './tool-calls.ts';

@@ -9,6 +9,8 @@ export interface TargetOptions {
   replaysReasoning?: boolean;
   /** It knows no tools that take free text: functions stand for them. */
   emulatesCustomTools?: boolean;
+  /** It knows no choice among some of the tools: only these are offered. */
+  narrowsTools?: boolean;
   /** Its answers hold what the model thinks. Where nothing is said, those of OpenAI's models do not. */
   showsReasoning?: boolean;
 }
@@ -19,17 +21,24 @@ export class Target {
   readonly traits: ModelTraits;
   readonly replaysReasoning: boolean;
   readonly emulatesCustomTools: boolean;
+  readonly narrowsTools: boolean;
   readonly showsReasoning: boolean;
   readonly #dropped = new Set<string>();
 
   constructor(
     conversation: Conversation,
     model: string,
-    { replaysReasoning = false, emulatesCustomTools = false, showsReasoning }: TargetOptions = {},
+    {
+      replaysReasoning = false,
+      emulatesCustomTools = false,
+      narrowsTools = false,
+      showsReasoning,
+    }: TargetOptions = {},
   ) {
     this.conversation = conversation;
     this.replaysReasoning = replaysReasoning;
     this.emulatesCustomTools = emulatesCustomTools;
+    this.narrowsTools = narrowsTools;
     this.traits = modelTraits(model);
     this.showsReasoning = showsReasoning ?? this.traits.reasoning === 'unknown';
   }

@@ -1,7 +1,7 @@
 import type { ToolCallPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { readCustomToolArguments, readCustomToolName } from '../messages/reserved-tools.ts';
 import { omitKeys } from '../read-json.ts';
+import { readCustomToolArguments, readCustomToolName } from '../reserved-tools.ts';
 import { extraOf, ownFields, ownObject } from './extra.ts';
 
 const CALL_FIELDS = new Set(['id', 'type', 'function', 'custom']);

@@ -1,7 +1,7 @@
 import type { Conversation } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { toolPath } from '../caller-words.ts';
-import { legalToolName } from '../messages/tool-names.ts';
+import { legalToolName } from '../legal-tool-name.ts';
 import type { ModelTraits } from './model-traits.ts';
 
 /** Source: OpenAI API reference (`FunctionDefinition.name`). */

@@ -1,12 +1,6 @@
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { toolPath, toolPlace } from '../caller-words.ts';
-import {
-  emulateCustomTool,
-  emulatedChoice,
-  readCustomToolName,
-  reservedName,
-} from '../messages/reserved-tools.ts';
+import { callerWord, toolPath, toolPlace } from '../caller-words.ts';
 import {
   expectKind,
   omitKeys,
@@ -16,6 +10,7 @@ import {
   unknownWord,
   wrongKind,
 } from '../read-json.ts';
+import { emulateCustomTool, emulatedChoice, readCustomToolName, reservedName } from '../reserved-tools.ts';
 import { decodeCacheHint } from './cache-hints.ts';
 import { chatExtra, extraOf, nestedExtra, ownFields, ownObject, withNested } from './extra.ts';
 import type { Target } from './target.ts';
@@ -156,7 +151,9 @@ function choiceWord(word: string, path: string): ToolChoice {
 export function encodeTools(target: Target): JsonObject[] {
   const encoded: JsonObject[] = [];
   const { conversation, emulatesCustomTools } = target;
+  const allowed = allowedAlone(target);
   for (const [index, tool] of conversation.tools.entries()) {
+    if (allowed && tool.type !== 'opaque' && !allowed.has(tool.name)) continue;
     if (tool.type !== 'opaque') checkToolName(target, tool.name, index);
     if (tool.type === 'function') {
       if (emulatesCustomTools && readCustomToolName(tool.name) !== undefined)
@@ -168,6 +165,12 @@ export function encodeTools(target: Target): JsonObject[] {
     else target.drop(toolPlace(conversation, index));
   }
   return encoded;
+}
+
+/** The names of the only tools to offer, where the choice among them cannot be said. */
+function allowedAlone({ conversation, narrowsTools }: Target): ReadonlySet<string> | undefined {
+  const { toolChoice } = conversation;
+  return narrowsTools && toolChoice?.type === 'allowed' ? new Set(toolChoice.names) : undefined;
 }
 
 function encodeFunction(tool: FunctionTool, index: number, target: Target): JsonObject {
@@ -212,13 +215,18 @@ export function encodeToolChoice(choice: ToolChoice, target: Target): JsonValue 
       return withNested(named, choice.extra, String(named['type']));
     }
     case 'allowed': {
+      if (target.narrowsTools) {
+        if (Object.keys(ownFields(choice.extra)).length > 0) target.drop('tool_choice');
+        // The other tools are not sent at all.
+        return choice.mode;
+      }
       const tools = choice.names.map((name) => namedTool(name, target));
       const allowed = { type: 'allowed_tools', allowed_tools: { mode: choice.mode, tools } };
       return withNested(allowed, choice.extra, 'allowed_tools');
     }
     case 'opaque':
       if (choice.dialect === 'chat') return choice.value;
-      target.drop('tool_choice');
+      target.drop(callerWord(target.conversation, 'toolChoice'));
       return undefined;
     default:
       return choice satisfies never;

@@ -3,6 +3,7 @@ import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import { chat } from '../chat/index.ts';
 import type { RequestAddress } from '../dialect.ts';
+import { placed } from '../places.ts';
 import { expectKind, jsonKind, omitKeys, optionalField, wrongKind } from '../read-json.ts';
 
 /** What text completions alone have, and a conversation cannot say. Left out where it says nothing. */
@@ -23,7 +24,8 @@ export function decodeRequest(body: JsonObject, address: RequestAddress): Conver
   refuseUnless((optionalField(body, 'best_of', 'number', '') ?? 1) <= 1, 'best_of');
   refuseUnless(optionalField(body, 'logprobs', 'number', '') === undefined, 'logprobs');
   const messages = [{ role: 'user', content: prompt }];
-  return chat.decodeRequest({ ...omitKeys(body, OWN_FIELDS), messages }, address);
+  const conversation = chat.decodeRequest({ ...omitKeys(body, OWN_FIELDS), messages }, address);
+  return placed(conversation, 'prompt');
 }
 
 function readPrompt(prompt: JsonValue | undefined): string {

@@ -1,6 +1,6 @@
 import type { OpaquePart, Part } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { JSON_OUTPUT_TOOL, readCustomToolName, readCustomToolText } from '../messages/reserved-tools.ts';
+import { JSON_OUTPUT_TOOL, readCustomToolName, readCustomToolText } from '../reserved-tools.ts';
 import { decodeCitations, joinTexts } from './citations.ts';
 import { extraOf, objectOf, textOf } from './fields.ts';
 

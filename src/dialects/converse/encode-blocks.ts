@@ -8,11 +8,11 @@ import type {
 } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { resultPartPath } from '../caller-words.ts';
+import { legalToolName } from '../legal-tool-name.ts';
 import { encodeToolInput } from '../messages/encode-answer.ts';
 import { unsupported } from '../messages/encode-media.ts';
-import { customToolName } from '../messages/reserved-tools.ts';
-import { legalToolName } from '../messages/tool-names.ts';
 import { placeOf } from '../places.ts';
+import { customToolName } from '../reserved-tools.ts';
 import type { DocumentNames } from './document-names.ts';
 import { type EncodeContext, encodeCachePoint } from './encode-context.ts';
 import { encodeAudio, encodeFile, encodeImage } from './encode-media.ts';

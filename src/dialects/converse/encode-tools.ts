@@ -4,12 +4,7 @@ import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, toolPath, toolPlace } from '../caller-words.ts';
 import { constrainSchema, fitsStructuredOutputs, isObjectSchema } from '../messages/json-schema.ts';
-import {
-  customToolName,
-  emulateCustomTool,
-  isReservedToolName,
-  reservedName,
-} from '../messages/reserved-tools.ts';
+import { customToolName, emulateCustomTool, isReservedToolName, reservedName } from '../reserved-tools.ts';
 import { type EncodeContext, encodeCachePoint } from './encode-context.ts';
 import { textOf } from './fields.ts';
 

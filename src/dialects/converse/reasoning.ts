@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord, changedTo, thinkingBudgetWord } from '../caller-words.ts';
+import { callerWord, changedTo, thinkingBudgetWord, wordsOfThinking } from '../caller-words.ts';
 import { effortOfBudget } from '../effort-words.ts';
 import { planThinking, type ThinkingFacts } from '../messages/thinking.ts';
 import { ungrantedView } from '../shown-reasoning.ts';
@@ -51,7 +51,7 @@ function planEffort(context: EncodeContext): ReasoningPlan {
   const effort = isOff ? undefined : readEffort(context);
   if (traits.reasoning === 'none' || (isOff && traits.reasoning === 'reasoning_effort')) {
     // Whether such a model thinks is not ours to say.
-    dropped.add(callerWord(conversation, 'reasoning'));
+    for (const word of wordsOfThinking(conversation)) dropped.add(word);
     return { fields: {}, thinks: false };
   }
   if (!effort) return { fields: {}, thinks: false };

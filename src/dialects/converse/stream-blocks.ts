@@ -2,8 +2,8 @@ import type { CompletionEvent } from '../../conversation/completion.ts';
 import type { Part } from '../../conversation/conversation.ts';
 import { parseExactly } from '../../conversation/exact-numbers.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
-import { readCustomToolText } from '../messages/reserved-tools.ts';
 import { PartWriter } from '../part-writer.ts';
+import { readCustomToolText } from '../reserved-tools.ts';
 import { citedText, decodeBlock, isModelsCall, opaque, toolPart } from './decode-blocks.ts';
 import { objectOf, textOf } from './fields.ts';
 

@@ -6,7 +6,7 @@ import {
   writeAllCarried,
 } from '../../conversation/carried-reasoning.ts';
 import type { Message, Part, ReasoningPart, ToolCallPart } from '../../conversation/conversation.ts';
-import { placed, placeOf } from '../places.ts';
+import { placed, placeOf, rode } from '../places.ts';
 import { isGivenToolCallId } from './tool-call-ids.ts';
 
 /**
@@ -69,6 +69,7 @@ export function restoreCarriedReasoning(messages: Message[]): Message[] {
 }
 
 function restoreTurn(message: Message, reader: CarriedIdReader): Message {
+  if (!message.parts.some(isMarkedCall)) return message;
   const lead: ReasoningPart[] = [];
   const parts: Part[] = [];
   const carried = new Set<Part>();
@@ -76,18 +77,31 @@ function restoreTurn(message: Message, reader: CarriedIdReader): Message {
   for (const part of message.parts) {
     if (part.type === 'tool_call') {
       const reasoning = takeCarried(part, reader);
-      if (calls++ === 0) appendAll(lead, reasoning);
-      else appendAll(parts, reasoning);
+      appendAll(calls++ === 0 ? lead : parts, reasoning);
       for (const one of reasoning) carried.add(one);
     }
     parts.push(part);
   }
-  const isRestored = lead.length > 0 || parts.length > message.parts.length;
-  if (!isRestored) return message;
-  const shown = parts.filter(
-    (part) => part.type !== 'reasoning' || isDemandedBack(part) || carried.has(part),
-  );
-  return placed({ ...message, parts: [...lead, ...shown] }, placeOf(message));
+  const isReplaced = (part: Part) =>
+    carried.size > 0 && part.type === 'reasoning' && !isDemandedBack(part) && !carried.has(part);
+  const shown = parts.find(isReplaced);
+  // Thoughts that the client was not shown are none that it sent.
+  for (const part of carried) shown ? placed(part, placeOf(shown)) : rode(part);
+  const restored = [...lead, ...parts.filter((part) => !isReplaced(part))];
+  for (const part of restored) if (part.type === 'reasoning' && !isOwn(part)) FOREIGN_THOUGHTS.add(part);
+  return placed({ ...message, parts: restored }, placeOf(message));
+}
+
+/** Thoughts of a turn in which another provider called a tool: Gemini must not get them as its own. */
+const FOREIGN_THOUGHTS = new WeakSet<ReasoningPart>();
+
+/** Whether another provider thought it, though no proof says so. */
+export function isForeignThought(part: ReasoningPart): boolean {
+  return FOREIGN_THOUGHTS.has(part);
+}
+
+function isMarkedCall(part: Part): boolean {
+  return part.type === 'tool_call' && part.signature?.value.startsWith(CARRIED_PREFIX) === true;
 }
 
 /** Takes a carried signature off a call, which gets the one that it had from its provider, and gives the reasoning. */
@@ -97,6 +111,6 @@ function takeCarried(call: ToolCallPart, reader: CarriedIdReader): ReasoningPart
   const { carried } = reader.read(Buffer.from(value, 'base64').toString('latin1'));
   // One that cannot be read is nobody's signature either.
   delete call.signature;
-  if (carried?.signature) call.signature = carried.signature;
+  if (carried?.signature) call.signature = rode(carried.signature);
   return carried?.reasoning ?? [];
 }

@@ -3,9 +3,9 @@ import type { Conversation, Message, ToolResultPart } from '../../conversation/c
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { callerWord, partField, participantField, partPaths, resultPartPath } from '../caller-words.ts';
-import { CLOSING_WORDS, OPENING_WORDS } from '../filler-words.ts';
-import { emulatedName } from '../messages/reserved-tools.ts';
+import { OPENING_WORDS } from '../filler-words.ts';
 import { ToolCallIds, unpaired } from '../messages/tool-call-ids.ts';
+import { emulatedName } from '../reserved-tools.ts';
 import type { ModelTraits } from './models.ts';
 import { encodePart } from './parts.ts';
 import { ownFields } from './proto.ts';
@@ -109,9 +109,6 @@ class ContentsEncoder {
     // The first content must be the user's.
     const isInstructed = turns.length === 0 && system.length > 0;
     if (isInstructed || turns[0]?.role === 'model') prependToUser(turns, [{ text: OPENING_WORDS }]);
-    // The user's last turn said nothing and is gone; the model is to answer nevertheless.
-    if (turns.at(-1)?.role === 'model' && this.#conversation.messages.at(-1)?.role === 'user')
-      turns.push({ role: 'user', results: [], parts: [{ text: CLOSING_WORDS }], prompt: true, rest: {} });
     if (turns.length === 0 && this.#conversation.dialect !== 'gemini') throw this.#saysNothing();
     return {
       contents: turns.map(writeTurn),

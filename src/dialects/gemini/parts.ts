@@ -1,6 +1,7 @@
 import type { Part, ReasoningPart, ToolCallPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
-import { emulatedName, readCustomToolName, readCustomToolText } from '../messages/reserved-tools.ts';
+import { emulatedName, readCustomToolName, readCustomToolText } from '../reserved-tools.ts';
+import { isForeignThought } from './carried-signatures.ts';
 import { type MediaPart, mediaPart, readFileData, readInlineData, writeMedia } from './media.ts';
 import { defined, extraOf, overlay, ownFields, ownSignature, parseObject, readMessage } from './proto.ts';
 import { isGivenToolCallId } from './tool-call-ids.ts';
@@ -102,6 +103,7 @@ export function encodePart(
     case 'refusal':
       return { text: part.text };
     case 'reasoning':
+      if (isForeignThought(part)) return undefined;
       if (!unsignedReasoning && signed.thoughtSignature === undefined) return undefined;
       return thoughtPart(defined({ text: part.text, thought: true, ...signed }), part);
     case 'tool_call':

@@ -7,6 +7,7 @@ import { offerTools } from '../offered-tools.ts';
 import { parameterName, planParameters, tooManyStops } from '../parameters.ts';
 import { withReadableParts } from '../readable-parts.ts';
 import { describedSchema } from '../response-schema.ts';
+import { isForeignThought } from './carried-signatures.ts';
 import { encodeContents } from './contents-encode.ts';
 import { type ModelTraits, modelTraits } from './models.ts';
 import { defined, overlay, ownFields } from './proto.ts';
@@ -61,8 +62,8 @@ function mergeOwnFields(body: JsonObject, own: JsonObject): JsonObject {
 }
 
 /** What `encodePart` writes: a caller of this dialect may send thoughts back without their signature. */
-function isWrittenReasoning({ dialect }: Conversation, { signature }: ReasoningPart): boolean {
-  return dialect === 'gemini' || signature?.dialect === 'gemini';
+function isWrittenReasoning({ dialect }: Conversation, part: ReasoningPart): boolean {
+  return dialect === 'gemini' ? !isForeignThought(part) : part.signature?.dialect === 'gemini';
 }
 
 /** Source: Gemini API reference, `GenerationConfig.stopSequences`. */

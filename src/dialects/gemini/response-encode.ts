@@ -1,9 +1,9 @@
 import type { Choice, Completion } from '../../conversation/completion.ts';
 import type { Part, ToolCallPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
-import { isCutOff } from '../chat/finish.ts';
 import { dropFromAnswer, dropPart } from '../dropped-parts.ts';
 import { writeFinishReason } from '../finish-reasons.ts';
+import { isCutOff } from '../finish-with-calls.ts';
 import { nameForeignFields } from '../foreign-answers.ts';
 import { isUnfinishedCall } from '../unfinished-calls.ts';
 import { CarriedSignatureWriter, isOwnCall } from './carried-signatures.ts';

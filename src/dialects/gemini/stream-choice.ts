@@ -9,7 +9,7 @@ import type {
   TextPart,
 } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { readCustomToolArguments } from '../messages/reserved-tools.ts';
+import { readCustomToolArguments } from '../reserved-tools.ts';
 import { readCitations } from './citations.ts';
 import { logprobsIn } from './logprobs.ts';
 import { PartialArgs } from './partial-args.ts';

@@ -1,6 +1,6 @@
 import type { Conversation, ReasoningRequest } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord, changedTo, thinkingBudgetWord } from '../caller-words.ts';
+import { callerWord, changedTo, thinkingBudgetWord, wordsOfThinking } from '../caller-words.ts';
 import { checkEffort } from '../effort-words.ts';
 import { THINKING_LEVELS, type Thinking, type ThinkingLevel } from './models.ts';
 import { defined, extraOf, messageIn, ownFields, readMessage } from './proto.ts';
@@ -49,8 +49,7 @@ export function encodeThinking(conversation: Conversation, thinking: Thinking): 
   if (effort !== undefined) checkEffort(effort, callerWord(conversation, 'effort'));
 
   const off = effort === 'none' || (effort === undefined && budgetTokens === 0);
-  const word = callerWord(conversation, 'reasoning');
-  if (thinking.by === 'nothing') return { dropped: off ? [] : [word] };
+  if (thinking.by === 'nothing') return { dropped: off ? [] : wordsOfThinking(conversation) };
 
   const amount = amountOf(reasoning, thinking, off);
   const thinkingConfig = defined({
@@ -94,7 +93,8 @@ function changedAmount(
     if (typeof sent !== 'number' && typeof sent !== 'string') return [];
     return sent === budgetTokens ? [] : [changedTo(thinkingBudgetWord(conversation), sent)];
   }
-  const word = callerWord(conversation, 'effort');
+  // That nothing be thought is said of thinking; only some say it as an effort.
+  const word = callerWord(conversation, off ? 'reasoning' : 'effort');
   if (typeof thinkingLevel === 'string') {
     const level = thinkingLevel.toLowerCase();
     return level === effort ? [] : [changedTo(word, level)];

@@ -2,13 +2,8 @@ import type { Conversation, Tool, ToolChoice } from '../../conversation/conversa
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { callerWord, toolPath, toolPlace } from '../caller-words.ts';
-import {
-  emulateCustomTool,
-  emulatedChoice,
-  readCustomToolName,
-  reservedName,
-} from '../messages/reserved-tools.ts';
 import { placed } from '../places.ts';
+import { emulateCustomTool, emulatedChoice, readCustomToolName, reservedName } from '../reserved-tools.ts';
 import type { ModelTraits } from './models.ts';
 import { defined, extraOf, listOf, messageIn, ownFields, readMessage, textIn } from './proto.ts';
 import { fromOpenApiSchema, toOpenApiSchema } from './schema.ts';

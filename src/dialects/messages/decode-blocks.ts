@@ -11,10 +11,10 @@ import type {
 } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { placed } from '../places.ts';
+import { JSON_OUTPUT_TOOL, readCustomToolName, readCustomToolText } from '../reserved-tools.ts';
 import { readSignature } from './carried-signatures.ts';
 import { decodeCitations } from './citations.ts';
 import { decodeCacheHint, extraOf, unknownFields } from './fields.ts';
-import { JSON_OUTPUT_TOOL, readCustomToolName, readCustomToolText } from './reserved-tools.ts';
 
 /** Makes the error for a block that is not in the form of its type; requests and answers have different ones. */
 export type Reject = (expected: string, path: string) => Error;

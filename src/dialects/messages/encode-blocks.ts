@@ -10,13 +10,13 @@ import type {
 } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { resultPartPath } from '../caller-words.ts';
+import { legalToolName } from '../legal-tool-name.ts';
+import { customToolName } from '../reserved-tools.ts';
 import { encodeCitations, isReplayable } from './citations.ts';
 import { encodeToolInput, toolUseStart } from './encode-answer.ts';
 import type { EncodeContext } from './encode-context.ts';
 import { encodeDocument, encodeImage, unsupported } from './encode-media.ts';
 import { encodeCacheHint, ownFields, withOwnFields } from './fields.ts';
-import { customToolName } from './reserved-tools.ts';
-import { legalToolName } from './tool-names.ts';
 
 const MAX_TOOL_NAME_CHARS = 128;
 

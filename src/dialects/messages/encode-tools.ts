@@ -2,16 +2,16 @@ import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, changedTo, toolPath, toolPlace } from '../caller-words.ts';
-import type { EncodeContext } from './encode-context.ts';
-import { encodeCacheHint, ownFields } from './fields.ts';
-import { constrainSchema, fitsStructuredOutputs, isObjectSchema } from './json-schema.ts';
 import {
   emulateCustomTool,
   emulatedChoice,
   isReservedToolName,
   JSON_OUTPUT_TOOL,
   reservedName,
-} from './reserved-tools.ts';
+} from '../reserved-tools.ts';
+import type { EncodeContext } from './encode-context.ts';
+import { encodeCacheHint, ownFields } from './fields.ts';
+import { constrainSchema, fitsStructuredOutputs, isObjectSchema } from './json-schema.ts';
 
 /** Source: Messages API reference (`Tool.name`). */
 const TOOL_NAME = /^[a-zA-Z0-9_-]{1,128}$/;

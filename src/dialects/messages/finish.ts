@@ -1,6 +1,6 @@
 import type { FinishReason } from '../../conversation/completion.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { JSON_OUTPUT_TOOL } from './reserved-tools.ts';
+import { JSON_OUTPUT_TOOL } from '../reserved-tools.ts';
 
 /** What an answer's tool uses say about why it ended. */
 export class ToolUses {

@@ -1,11 +1,11 @@
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
-import { callerWord, changedTo } from '../caller-words.ts';
+import { callerWord, changedTo, hasOpenApiSchema } from '../caller-words.ts';
+import { JSON_OUTPUT_TOOL } from '../reserved-tools.ts';
 import { describedSchema } from '../response-schema.ts';
 import type { EncodeContext } from './encode-context.ts';
 import { ownFields } from './fields.ts';
 import { constrainSchema, fitsStructuredOutputs, isObjectSchema, leavesOpen } from './json-schema.ts';
-import { JSON_OUTPUT_TOOL } from './reserved-tools.ts';
 
 /** How the answer is brought into the form that the caller wants. At most one of the three is set. */
 export interface OutputPlan {
@@ -38,8 +38,8 @@ export function planOutput(context: EncodeContext, schemaOf = describedSchema): 
     return { format: { type: 'json_schema', schema, ...ownFields(format.extra) } };
   }
   if (traits.structuredOutputs && fitsStructuredOutputs(schema)) {
-    // A strict schema is closed by what `strict` means; any other lets unnamed properties pass.
-    if (format.strict !== true && leavesOpen(schema)) {
+    // A strict schema is closed by what `strict` means, Gemini's own form has no word for it; any other lets unnamed properties pass.
+    if (format.strict !== true && leavesOpen(schema) && !hasOpenApiSchema(conversation)) {
       dropped.add(changedTo(callerWord(conversation, 'additionalProperties'), false));
     }
     return structured(schemaOf(format));

@@ -3,11 +3,11 @@ import type { Part } from '../../conversation/conversation.ts';
 import { parseExactly } from '../../conversation/exact-numbers.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { PartWriter } from '../part-writer.ts';
+import { JSON_OUTPUT_TOOL, readCustomToolName, readCustomToolText } from '../reserved-tools.ts';
 import { readSignature } from './carried-signatures.ts';
 import { decodeCitations } from './citations.ts';
 import { decodeBlock, opaque, type Reject, TOOL_USE_FIELDS } from './decode-blocks.ts';
 import { extraOf, unknownFields } from './fields.ts';
-import { JSON_OUTPUT_TOOL, readCustomToolName, readCustomToolText } from './reserved-tools.ts';
 
 /** One content block of a stream, from its start to its stop. Each call gives the events that follow from it. */
 export interface StreamBlock {

@@ -32,7 +32,7 @@ export function decodeRequest(body: JsonObject, address: RequestAddress): Conver
     parameters: {},
   };
   decodeParameters(body, conversation);
-  const toolChoice = decodeToolChoice(body);
+  const toolChoice = decodeToolChoice(body, namespaces);
   const parallel = optionalField(body, 'parallel_tool_calls', 'boolean', '');
   const text = optionalField(body, 'text', 'object', '');
   const responseFormat = text && decodeFormat(text);

@@ -1,7 +1,7 @@
 import type { Conversation, ResponseFormat } from '../../conversation/conversation.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import { SAMPLING_PARAMETERS } from '../chat/model-traits.ts';
-import { effortOf, nameUnsaidThinking, REASONING_WORDS } from '../chat/reasoning-request.ts';
+import { dropReasoning, effortOf, nameUnsaidThinking } from '../chat/reasoning-request.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { shortenEndUser } from '../end-user.ts';
 import { foreignFields } from '../foreign-fields.ts';
@@ -114,7 +114,7 @@ function encodeReasoning(target: ResponsesTarget): JsonObject | undefined {
   nameUnsaidThinking(target, effort);
   if (Object.keys(fields).length === 0) return undefined;
   if (target.traits.reasoning !== 'no') return fields;
-  target.drop(REASONING_WORDS[target.conversation.dialect]);
+  dropReasoning(target);
   return undefined;
 }
 

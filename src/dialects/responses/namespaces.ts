@@ -20,10 +20,15 @@ const NUMBERED_LENGTH = 40;
 export class Namespaces {
   readonly #plain = new Map<string, string>();
   readonly #namespaced = new Map<string, NamespacedName>();
+  /** Names of the tools that stand in none. */
+  readonly #own: ReadonlySet<string>;
 
   constructor(tools: JsonValue | undefined) {
     const list = Array.isArray(tools) ? tools.filter(isObject) : [];
     const names = new FreeNames(list.map(({ name }) => name));
+    this.#own = new Set(
+      list.flatMap((tool) => (typeof tool['name'] === 'string' && !isNamespace(tool) ? [tool['name']] : [])),
+    );
     for (const tool of list) {
       if (!isNamespace(tool)) continue;
       const namespace = String(tool['name']);
@@ -41,6 +46,20 @@ export class Namespaces {
   /** The plain name, also of a tool that is not among the request's any more. */
   plainName(tool: NamespacedName): string {
     return this.#plain.get(keyOf(tool)) ?? joinNames(tool);
+  }
+
+  /** The plain names of all tools that a choice means which says `name` alone: tools in no namespace come first. */
+  plainNames(name: string): string[] {
+    return this.#own.has(name) ? [name] : this.#plainNamesWhere((tool) => tool.name === name);
+  }
+
+  /** Those of a whole namespace. */
+  plainNamesIn(namespace: string): string[] {
+    return this.#plainNamesWhere((tool) => tool.namespace === namespace);
+  }
+
+  #plainNamesWhere(matches: (tool: NamespacedName) => boolean): string[] {
+    return [...this.#namespaced].flatMap(([plain, tool]) => (matches(tool) ? [plain] : []));
   }
 
   /** What a plain name stands for; `undefined` where it is that of another tool. */

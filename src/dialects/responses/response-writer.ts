@@ -11,9 +11,9 @@ import type {
 } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
-import { finishWithCalls, isCutOff } from '../chat/finish.ts';
 import { dropPart } from '../dropped-parts.ts';
 import { writeFinishReason } from '../finish-reasons.ts';
+import { finishWithCalls, isCutOff } from '../finish-with-calls.ts';
 import { nameForeignEvent } from '../foreign-answers.ts';
 import { isReadableCall, isUnfinishedCall } from '../unfinished-calls.ts';
 import { isForeign } from './carried-items.ts';

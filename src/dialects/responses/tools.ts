@@ -1,7 +1,7 @@
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { toolPlace } from '../caller-words.ts';
+import { callerWord, toolPlace } from '../caller-words.ts';
 import { checkToolName } from '../chat/tool-names.ts';
 import { expectKind, optionalField, pathOf, requireField, unknownWord } from '../read-json.ts';
 import { extraOf, NAMESPACE, ownFields, responsesExtra } from './extra.ts';
@@ -114,7 +114,7 @@ const CHOICE_WORDS = new Map<string, ToolChoice>([
   ['required', { type: 'required' }],
 ]);
 
-export function decodeToolChoice(body: JsonObject): ToolChoice | undefined {
+export function decodeToolChoice(body: JsonObject, namespaces: Namespaces): ToolChoice | undefined {
   const choice = body['tool_choice'];
   if (choice === undefined || choice === null) return undefined;
   if (typeof choice === 'string') {
@@ -124,27 +124,37 @@ export function decodeToolChoice(body: JsonObject): ToolChoice | undefined {
   }
   const value = expectKind(choice, 'object', 'tool_choice');
   const type = requireField(value, 'type', 'string', 'tool_choice');
-  if (type === 'function' || type === 'custom') {
-    const extra = extraOf(value, NAMED_FIELDS);
-    return {
-      type: 'tool',
-      name: requireField(value, 'name', 'string', 'tool_choice'),
-      ...(extra ? { extra } : {}),
-    };
-  }
+  if (type === 'allowed_tools') return decodeAllowedTools(value, namespaces);
   // A built-in tool (`{ type: 'web_search' }`, `{ type: 'mcp', server_label }`, …).
-  return (type === 'allowed_tools' && decodeAllowedTools(value)) || opaqueChoice(value);
+  if (type !== 'function' && type !== 'custom') return { type: 'opaque', dialect: 'responses', value };
+  const name = requireField(value, 'name', 'string', 'tool_choice');
+  const [meant = name, another] = namesMeant(value, namespaces);
+  // Of several, nobody could tell which: none is offered by the name as it came.
+  const plain = another === undefined ? meant : name;
+  const extra = extraOf(value, NAMED_FIELDS);
+  // The name within the namespace is this dialect's own.
+  const own = plain === name ? extra : responsesExtra({ ...extra?.fields, name });
+  return { type: 'tool', name: plain, ...(own ? { extra: own } : {}) };
+}
+
+/**
+ * The plain names of the tools that an entry of a choice means: one, or those of a namespace, which are also meant by their
+ * own names alone (the API's types show no other way to choose them). A tool that the provider runs has no plain name.
+ */
+function namesMeant(tool: JsonObject, namespaces: Namespaces): string[] {
+  const { type, name, namespace } = tool;
+  if (typeof name !== 'string') return [];
+  if (type === 'namespace') return namespaces.plainNamesIn(name);
+  if (type !== 'function' && type !== 'custom') return [];
+  if (typeof namespace === 'string') return [namespaces.plainName({ namespace, name })];
+  return namespaces.plainNames(name);
 }
 
 const NAMED_FIELDS = new Set(['type', 'name']);
 const ALLOWED_FIELDS = new Set(['type', 'mode', 'tools']);
 
-function opaqueChoice(value: JsonObject): ToolChoice {
-  return { type: 'opaque', dialect: 'responses', value };
-}
-
-/** `undefined` where built-in tools are among them. */
-function decodeAllowedTools(choice: JsonObject): ToolChoice | undefined {
+/** The tools as they came stand beside the plain names where these say less: only this dialect's own encoder knows them. */
+function decodeAllowedTools(choice: JsonObject, namespaces: Namespaces): ToolChoice {
   const mode = requireField(choice, 'mode', 'string', 'tool_choice');
   if (mode !== 'auto' && mode !== 'required') {
     throw unknownWord(mode, ['auto', 'required'], 'tool_choice.mode');
@@ -152,13 +162,25 @@ function decodeAllowedTools(choice: JsonObject): ToolChoice | undefined {
   const tools = requireField(choice, 'tools', 'array', 'tool_choice').map((item, index) =>
     expectKind(item, 'object', pathOf('tool_choice.tools', index)),
   );
-  const names = tools.flatMap(({ type, name }) =>
-    (type === 'function' || type === 'custom') && typeof name === 'string' ? [name] : [],
-  );
-  const extra = extraOf(choice, ALLOWED_FIELDS);
-  return names.length === tools.length
-    ? { type: 'allowed', mode, names, ...(extra ? { extra } : {}) }
-    : undefined;
+  const names = tools.flatMap((tool) => {
+    const meant = namesMeant(tool, namespaces);
+    return meant.length > 0 ? meant : [unofferedName(tool)];
+  });
+  const isPlain = tools.every(({ type, name }, index) => isOwnTool(type) && name === names[index]);
+  const extra = responsesExtra({
+    ...extraOf(choice, ALLOWED_FIELDS)?.fields,
+    ...(isPlain ? {} : { [NAMESPACE]: tools }),
+  });
+  return { type: 'allowed', mode, names, ...(extra ? { extra } : {}) };
+}
+
+function isOwnTool(type: JsonValue | undefined): boolean {
+  return type === 'function' || type === 'custom';
+}
+
+/** No tool of the caller's has this name where the provider is to run it, so that no other is taken for it. */
+function unofferedName({ type, name }: JsonObject): string {
+  return isOwnTool(type) && typeof name === 'string' ? name : `${String(type)}:`;
 }
 
 export function encodeTools(target: ResponsesTarget): JsonObject[] {
@@ -212,12 +234,13 @@ export function encodeToolChoice(choice: ToolChoice, target: ResponsesTarget): J
       return { ...namedTool(choice.name, customNames(target)), ...ownFields(choice.extra) };
     case 'allowed': {
       const custom = customNames(target);
-      const tools = choice.names.map((name) => namedTool(name, custom));
-      return { type: 'allowed_tools', mode: choice.mode, tools, ...ownFields(choice.extra) };
+      const { [NAMESPACE]: asTheyCame, ...own } = ownFields(choice.extra);
+      const tools = asTheyCame ?? choice.names.map((name) => namedTool(name, custom));
+      return { type: 'allowed_tools', mode: choice.mode, tools, ...own };
     }
     case 'opaque':
       if (choice.dialect === 'responses') return choice.value;
-      target.drop('tool_choice');
+      target.drop(callerWord(target.conversation, 'toolChoice'));
       return undefined;
     default:
       return choice satisfies never;

@@ -94,6 +94,47 @@ test('a marked signature that cannot be read is nobody’s', () => {
   assert.deepEqual(read, call('c1', { arguments: '{}' }));
 });
 
+for (const [kind, more] of [
+  ['unsigned', {}],
+  ['carried', { signature: { dialect: 'converse', value: 's' } }],
+] as const) {
+  test(`another provider's thoughts that the client was shown are not Gemini's: left out and named, ${kind}`, () => {
+    const thoughts: Part = { type: 'reasoning', text: 'foreign words', ...more };
+    const contents = [
+      { role: 'user', parts: [{ text: 'Hi' }] },
+      ...contentsOf(
+        gemini.encodeResponse(completion([thoughts, call('call_1')]), {
+          generationConfig: { thinkingConfig: { includeThoughts: true } },
+        }),
+      ),
+      {
+        role: 'user',
+        parts: [{ functionResponse: { id: 'call_1', name: 'f', response: { output: 'x' } } }],
+      },
+    ];
+    assert.match(JSON.stringify(contents), /"text":"foreign words","thought":true/);
+    const conversation = gemini.decodeRequest({ contents }, { model: 'm' });
+    const { body, dropped } = gemini.encodeRequest(conversation, 'gemini-2.5-flash');
+    assert.doesNotMatch(JSON.stringify(body), /foreign words/);
+    assert.deepEqual(dropped, ['contents[1].parts[0]']);
+  });
+}
+
+test('thoughts that Gemini has not signed go back to it as they came', () => {
+  const contents = [
+    { role: 'user', parts: [{ text: 'Hi' }] },
+    {
+      role: 'model',
+      parts: [{ text: 'own words', thought: true }, { functionCall: { name: 'f', args: {} } }],
+    },
+    { role: 'user', parts: [{ functionResponse: { name: 'f', response: {} } }] },
+  ];
+  const conversation = gemini.decodeRequest({ contents }, { model: 'm' });
+  const { body, dropped } = gemini.encodeRequest(conversation, 'gemini-2.5-flash');
+  assert.match(JSON.stringify(body), /"text":"own words","thought":true/);
+  assert.deepEqual(dropped, []);
+});
+
 test('a client may write the bytes in the other alphabet, and without padding', () => {
   const parts = [thought('hm?>~', 'ÿÿÿ>>>???'), call('toolu_1')];
   const written = JSON.stringify(wholeContents(parts)).replace(/"thoughtSignature":"([^"]+)"/, (_, value) => {

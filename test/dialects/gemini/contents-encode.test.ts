@@ -98,11 +98,6 @@ describe('turns', () => {
       { role: 'model', parts: [{ text: 'b' }, { text: 'c' }] },
       { role: 'user', parts: [{ text: 'd' }] },
     ]);
-    assert.deepEqual(contentsFor([user('a'), assistant('b'), user('')]), [
-      { role: 'user', parts: [{ text: 'a' }] },
-      { role: 'model', parts: [{ text: 'b' }] },
-      { role: 'user', parts: [{ text: 'Continue.' }] },
-    ]);
   });
 
   test('of nobody but the user, and without words, are no request', () => {
@@ -110,10 +105,11 @@ describe('turns', () => {
       assert.throws(() => contentsFor(messages), refusalOf('messages'));
     }
     const instructed = chatConversation([system('Be kind.'), user('')]);
-    assert.deepEqual(bodyFor(instructed), {
-      contents: [{ role: 'user', parts: [{ text: 'Begin.' }] }],
-      systemInstruction: { parts: [{ text: 'Be kind.' }] },
-    });
+    assert.throws(() => bodyFor(instructed), refusalOf('messages[1]'));
+  });
+
+  test('at the end must be words of the user, which nothing of ours stands in for', () => {
+    assert.throws(() => contentsFor([user('a'), assistant('b'), user('')]), refusalOf('messages[2]'));
   });
 
   test('of the user may not hold blocks of another provider', () => {

@@ -166,7 +166,15 @@ const CHOICES: [JsonValue, unknown][] = [
     { type: 'tool', name: 'g' },
   ],
   [allowed([{ type: 'function', name: 'f' }]), { type: 'allowed', mode: 'auto', names: ['f'] }],
-  [allowed([{ type: 'mcp', server_label: 's' }]), { type: 'opaque' }],
+  [
+    allowed([{ type: 'mcp', server_label: 's' }]),
+    {
+      type: 'allowed',
+      mode: 'auto',
+      names: ['mcp:'],
+      extra: { dialect: 'responses', fields: { namespace: [{ type: 'mcp', server_label: 's' }] } },
+    },
+  ],
   [{ type: 'web_search' }, { type: 'opaque' }],
 ];
 

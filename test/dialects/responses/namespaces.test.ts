@@ -147,3 +147,69 @@ test('two tools of one name in one namespace are refused, also where the namespa
   );
   assert.deepEqual(namesOf(tools), ['crm__lookup', 'crm__note', 'crm__other']);
 });
+
+/** Two namespaces that share the name of a tool, and a tool in none. */
+const TOOLS: JsonObject[] = [
+  { type: 'namespace', name: 'ns', tools: [inner('x'), inner('y')] },
+  { type: 'namespace', name: 'other', tools: [inner('y')] },
+  LOOKUP,
+];
+const choose = (tool_choice: JsonObject) =>
+  responses.decodeRequest({ model: 'm', input: 'Hi', tools: TOOLS, tool_choice }, {});
+const allow = (mode: string, ...tools: JsonObject[]): JsonObject => ({ type: 'allowed_tools', mode, tools });
+
+test('a choice names a tool of a namespace by its name, with the namespace or without', () => {
+  for (const choice of [
+    { type: 'function', name: 'x' },
+    { type: 'function', name: 'x', namespace: 'ns' },
+  ]) {
+    const { body, dropped } = chat.encodeRequest(choose(choice), 'mistral-large');
+    assert.deepEqual(body['tool_choice'], { type: 'function', function: { name: 'ns__x' } });
+    assert.deepEqual(dropped, []);
+  }
+  const own = chat.encodeRequest(choose({ type: 'function', name: 'lookup' }), 'mistral-large');
+  assert.deepEqual(own.body['tool_choice'], { type: 'function', function: { name: 'lookup' } });
+});
+
+test('a choice of a name that stands in several namespaces is refused, for nobody could tell which is meant', () => {
+  const unclear = choose({ type: 'function', name: 'y' });
+  assert.throws(() => chat.encodeRequest(unclear, 'mistral-large'), { param: 'tool_choice' });
+  const { body } = chat.encodeRequest(
+    choose({ type: 'function', name: 'y', namespace: 'other' }),
+    'mistral-large',
+  );
+  assert.deepEqual(body['tool_choice'], { type: 'function', function: { name: 'other__y' } });
+});
+
+test('the allowed tools may be a namespace, tools of one by their names, and others', () => {
+  for (const mode of ['auto', 'required']) {
+    for (const [tools, names] of [
+      [[{ type: 'namespace', name: 'ns' }], ['ns__x', 'ns__y']],
+      [[{ type: 'function', name: 'x', namespace: 'ns' }], ['ns__x']],
+      [[{ type: 'function', name: 'y' }], ['ns__y', 'other__y']],
+      [
+        [
+          { type: 'function', name: 'x' },
+          { type: 'function', name: 'lookup' },
+        ],
+        ['ns__x', 'lookup'],
+      ],
+    ] as const) {
+      const { body, dropped } = messages.encodeRequest(choose(allow(mode, ...tools)), 'claude-sonnet-4-5');
+      assert.deepEqual(namesOf(body['tools']), names);
+      assert.deepEqual(body['tool_choice'], { type: mode === 'auto' ? 'auto' : 'any' });
+      assert.deepEqual(dropped, []);
+    }
+  }
+});
+
+test('a choice among tools of namespaces goes back to a provider of the same dialect as it came', () => {
+  for (const choice of [
+    { type: 'function', name: 'x' },
+    { type: 'function', name: 'x', namespace: 'ns' },
+    allow('auto', { type: 'namespace', name: 'ns' }, { type: 'web_search' }),
+    allow('required', { type: 'function', name: 'x', namespace: 'ns' }, { type: 'function', name: 'lookup' }),
+  ]) {
+    assert.deepEqual(responses.encodeRequest(choose(choice), 'gpt-5').body['tool_choice'], choice);
+  }
+});

@@ -134,7 +134,7 @@ export const EXCEPTIONS: readonly Exception[] = [
       chat: 'refused: response_format',
       responses: 'refused: text.format',
       messages: 'refused: output_config.format',
-      gemini: 'refused: generationConfig.responseSchema',
+      gemini: 'refused: generationConfig.responseJsonSchema',
     },
     reason: 'DeepSeek has a JSON mode and no schemas.',
   },

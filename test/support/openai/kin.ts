@@ -86,6 +86,12 @@ const mistral: Kin = {
     ]),
   rules: [
     (body) => {
+      // Optional, not nullable, in the request types of its client.
+      if (body['prediction'] !== null) return undefined;
+      const msg = 'Input should be a valid dictionary';
+      return mistralError([{ type: 'model_type', loc: ['body', 'prediction'], msg }]);
+    },
+    (body) => {
       const ids = objectsOf(body['messages']).flatMap((message) => [
         ...objectsOf(message['tool_calls']).map(({ id }) => id),
         ...(message['role'] === 'tool' ? [message['tool_call_id']] : []),
@@ -180,7 +186,15 @@ const groq: Kin = {
         : `'${at}' : for 'role:assistant' the following must be satisfied[('${at}' : property '${path[2]}' is unsupported)]`,
     );
   },
-  rules: [refuseRole('developer')],
+  rules: [
+    refuseRole('developer'),
+    (body) => {
+      const { reasoning_effort: effort, model } = body;
+      if (effort === undefined || !String(model).includes('gpt-oss')) return undefined;
+      if (effort === 'low' || effort === 'medium' || effort === 'high') return undefined;
+      return openAiError(400, '`reasoning_effort` must be one of `low`, `medium`, or `high`');
+    },
+  ],
   own: ['reasoning_effort'],
   dress: (stream, answer) =>
     editChunks(stream, (chunk) => {
@@ -435,6 +449,9 @@ export function checkKin(kin: Kin, body: JsonValue | undefined): JsonValue | und
     const [refused] = kin.refusesInMessage?.(message) ?? [];
     if (refused !== undefined) throw kin.refusal(['messages', index, refused]);
   }
+  const choice = body['tool_choice'];
+  // OpenAI's and Azure's alone: no other vendor's reference lists it among the choices.
+  if (isObject(choice) && choice['type'] === 'allowed_tools') throw kin.refusal(['tool_choice']);
   for (const rule of kin.rules ?? []) {
     const refusal = rule(body);
     if (refusal) throw refusal;

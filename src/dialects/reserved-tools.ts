@@ -1,6 +1,6 @@
-import type { Tool, ToolCallPart } from '../../conversation/conversation.ts';
-import { invalidRequest } from '../../conversation/gateway-error.ts';
-import { type JsonObject, tryParseJson } from '../../conversation/json.ts';
+import type { Tool, ToolCallPart } from '../conversation/conversation.ts';
+import { invalidRequest } from '../conversation/gateway-error.ts';
+import { type JsonObject, tryParseJson } from '../conversation/json.ts';
 
 /**
  * Two kinds of tool exist only on our way to the provider, and decoders know them by their names alone, because

@@ -1,4 +1,4 @@
-import type { FinishReason } from '../../conversation/completion.ts';
+import type { FinishReason } from '../conversation/completion.ts';
 
 const CUT_OFF: ReadonlySet<FinishReason> = new Set<FinishReason>([
   'length',
