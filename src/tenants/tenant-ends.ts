@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import { appendAll } from '../conversation/append-all.ts';
 import type { Database } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 
@@ -20,6 +21,8 @@ export interface TenantTurns {
   restores: number | undefined;
   ended: readonly string[];
   begun: readonly string[];
+  /** Of which something becomes another, and which were there before and are after it. */
+  changed: readonly string[];
 }
 
 const ROWS_AT_ONCE = 1_000;
@@ -55,9 +58,9 @@ export class TenantEnds {
 
 /** Notes which tenants a revision takes away and makes, in its transaction. */
 export async function noteTenantTurns(db: Kysely<Database>, turns: TenantTurns): Promise<void> {
-  const { number, createdAt, author, ended } = turns;
-  for (let at = 0; at < ended.length; at += ROWS_AT_ONCE) {
-    const tenants = ended.slice(at, at + ROWS_AT_ONCE);
+  const { number, createdAt, author } = turns;
+  const ended = [...turns.ended, ...(await findReplaced(db, turns))];
+  for (const tenants of inChunks(ended)) {
     await db
       .insertInto('tenant_ends')
       .values(tenants.map((tenant) => ({ tenant, revision: number, ended_at: createdAt })))
@@ -73,16 +76,25 @@ export async function noteTenantTurns(db: Kysely<Database>, turns: TenantTurns):
   await noteBegun(db, turns);
 }
 
+/** Tenants that have the name of one that ended since what is restored: it gets neither their things, nor they its keys. */
+async function findReplaced(db: Kysely<Database>, { restores, changed }: TenantTurns): Promise<string[]> {
+  if (restores === undefined) return [];
+  const replaced = await readRows(db, changed);
+  return [
+    ...Map.groupBy(
+      replaced.filter(({ revision }) => revision > restores),
+      ({ tenant }) => tenant,
+    ).keys(),
+  ];
+}
+
 async function noteBegun(
   db: Kysely<Database>,
   { number, createdAt, restores, begun }: TenantTurns,
 ): Promise<void> {
-  const known = await db.selectFrom('tenant_ends').select(['tenant', 'revision']).execute();
-  const ends = Map.groupBy(known, ({ tenant }) => tenant);
-  for (const tenant of begun) {
-    const earlier = ends.get(tenant) ?? [];
-    if (earlier.length === 0) continue;
-    const undone = earlier.filter(({ revision }) => restores !== undefined && Number(revision) > restores);
+  const ends = Map.groupBy(await readRows(db, begun), ({ tenant }) => tenant);
+  for (const [tenant, earlier] of ends) {
+    const undone = earlier.filter(({ revision }) => restores !== undefined && revision > restores);
     const [only] = undone;
     if (only && undone.length === 1) {
       // It is the tenant of then: nobody else had its name since.
@@ -101,4 +113,32 @@ async function noteBegun(
       .where('revision', '<', number)
       .execute();
   }
+}
+
+type NamedEnd = TenantEnd & { tenant: string };
+
+/** All ends of some names, each name's oldest first. */
+async function readRows(db: Kysely<Database>, names: readonly string[]): Promise<NamedEnd[]> {
+  const ends: NamedEnd[] = [];
+  for (const tenants of inChunks(names)) {
+    const rows = await db
+      .selectFrom('tenant_ends')
+      .selectAll()
+      .where('tenant', 'in', tenants)
+      .orderBy('revision')
+      .execute();
+    appendAll(
+      ends,
+      rows.map(({ tenant, revision, ended_at }) => ({
+        tenant,
+        revision: Number(revision),
+        endedAt: Number(ended_at),
+      })),
+    );
+  }
+  return ends;
+}
+
+function* inChunks(names: readonly string[]): Generator<readonly string[]> {
+  for (let at = 0; at < names.length; at += ROWS_AT_ONCE) yield names.slice(at, at + ROWS_AT_ONCE);
 }
