@@ -224,11 +224,6 @@ export async function startApp(
   const compileToEnforce = (next: Config) => {
     const { compiled, adminKeys } = compile(next);
     return async () => {
-      try {
-        await tenantEnds.refresh();
-      } catch (err) {
-        log.error({ err }, 'the store does not tell which names of tenants were used before');
-      }
       // At the start all are learned at once, when what killed processes left is in the store.
       if (lifecycle.phase !== 'starting') {
         await learnBudgets(findNewBudgets(compiled.snapshot.limits, gateway.snapshot.limits));
@@ -269,6 +264,7 @@ export async function startApp(
     now: Date.now,
     compile: compileToEnforce,
     refreshKeys,
+    tenantEnds,
   });
   const access = new AccessRequests(store, Date.now);
   const rotation = new CredentialRotation({ control, news, log });

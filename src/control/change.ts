@@ -72,6 +72,19 @@ export function foldChanges(history: Iterable<Change>): Change[] {
   return [...folded.values()].filter(({ before, after }) => before !== undefined || after !== undefined);
 }
 
+/** What brings the entries from what they are now to what changes come to. `find`: an entry as it is now. */
+export function changesFrom(
+  folded: readonly Change[],
+  find: (kind: EntryKind, name: string) => OwnedEntry | undefined,
+): Change[] {
+  return folded
+    .map((change) => {
+      const entry = find(change.kind, change.name);
+      return { ...change, before: entry?.owner === change.owner ? entry.value : undefined };
+    })
+    .filter(({ before, after }) => before !== undefined || after !== undefined);
+}
+
 /**
  * What brings the entries back to what they were before `history`, the changes since then with the oldest first.
  * `find`: an entry as it is now.

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import { appendAll } from '../conversation/append-all.ts';
-import type { Database } from '../store/schema.ts';
+import type { Database, TenantEndRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 
 /** The end of the last tenant of a name. */
@@ -27,27 +27,52 @@ export interface TenantTurns {
 
 const ROWS_AT_ONCE = 1_000;
 
+/** The newest end of each name that was used before. */
+export type NewestEnds = ReadonlyMap<string, TenantEnd | undefined>;
+
 /**
- * Which names of tenants were used before, and until when. Nothing is deleted where a tenant ends: a tenant that was taken
- * away by a slip has everything again where the revision before it is restored.
+ * Which names of tenants were used before, and until when, of tenants that there are. Nothing is deleted where a tenant ends: a
+ * tenant that was taken away by a slip has everything again where the revision before it is restored.
  */
 export class TenantEnds {
   readonly #db: Kysely<Database>;
-  #ends: ReadonlyMap<string, TenantEnd> = new Map();
+  readonly #ends = new Map<string, TenantEnd>();
 
   constructor({ db }: Pick<Store, 'db'>) {
     this.#db = db;
   }
 
-  /** Reads them again. Rejects where the store fails; then those of before count. */
-  async refresh(): Promise<void> {
-    const rows = await this.#db.selectFrom('tenant_ends').selectAll().orderBy('revision').execute();
-    this.#ends = new Map(
-      rows.map(({ tenant, revision, ended_at }) => [
-        tenant,
-        { revision: Number(revision), endedAt: Number(ended_at) },
-      ]),
-    );
+  /** Reads those of all tenants that are configured. */
+  async readAll(): Promise<void> {
+    const configured = this.#db.selectFrom('config_entries').select('name').where('kind', '=', 'tenants');
+    const rows = await this.#db
+      .selectFrom('tenant_ends')
+      .selectAll()
+      .where('tenant', 'in', configured)
+      .orderBy('revision')
+      .execute();
+    this.#ends.clear();
+    for (const row of rows) this.#ends.set(row.tenant, readEnd(row));
+  }
+
+  /**
+   * What the store has of some names: there may be very many others.
+   *
+   * @param db where it is read in a transaction that changes it
+   */
+  async read(tenants: Iterable<string>, db: Kysely<Database> = this.#db): Promise<NewestEnds> {
+    const ends = new Map<string, TenantEnd | undefined>();
+    for (const tenant of tenants) ends.set(tenant, undefined);
+    for (const end of await readRows(db, [...ends.keys()])) ends.set(end.tenant, end);
+    return ends;
+  }
+
+  /** Has what was read count from now on. */
+  take(ends: NewestEnds): void {
+    for (const [tenant, end] of ends) {
+      if (end) this.#ends.set(tenant, end);
+      else this.#ends.delete(tenant);
+    }
   }
 
   /** `undefined` where the name was never another tenant's. */
@@ -129,14 +154,14 @@ async function readRows(db: Kysely<Database>, names: readonly string[]): Promise
       .execute();
     appendAll(
       ends,
-      rows.map(({ tenant, revision, ended_at }) => ({
-        tenant,
-        revision: Number(revision),
-        endedAt: Number(ended_at),
-      })),
+      rows.map((row) => ({ tenant: row.tenant, ...readEnd(row) })),
     );
   }
   return ends;
+}
+
+function readEnd({ revision, ended_at }: TenantEndRow): TenantEnd {
+  return { revision: Number(revision), endedAt: Number(ended_at) };
 }
 
 function* inChunks(names: readonly string[]): Generator<readonly string[]> {
