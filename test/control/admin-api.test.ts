@@ -375,6 +375,19 @@ onEachDatabaseInTurn((database) => {
     assert.equal((await owner.ask('GET', '/tenants')).status, 401);
   });
 
+  test('a tenant that is sent with empty lists and without models is refused, and nobody is deleted by it', async (context) => {
+    const { admin } = await startAdmin(context);
+    await admin.must('PUT', '/tenants/beta', { models: ['*'] });
+    for (const lists of [{ keys: [] }, { grants: [] }, { keys: [], grants: [] }]) {
+      for (const name of ['beta', 'nobody']) {
+        const { status, body } = await admin.ask('PUT', '/config', { tenants: { [name]: lists } });
+        const where = JSON.stringify([name, lists, body]);
+        assert.deepEqual([status, body.error?.param], [400, `tenants.${name}.models`], where);
+      }
+    }
+    await admin.must('GET', '/tenants/beta');
+  });
+
   test('keys and grants of a tenant are made at their own doors, whatever the role', async (context) => {
     const { admin, call } = await startAdmin(context);
     await admin.must('PUT', '/tenants/t', { models: ['*'] });
