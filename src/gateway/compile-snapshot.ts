@@ -71,7 +71,12 @@ export function recompileSnapshot(
     routes: new Routes(models, upstreams),
     fieldsOf: new Map([[chat, withQuirks(chat.fields, upstreams)]]),
     findCaller: (secret) => callers.ring.find(secret)?.caller,
-    tokens: compileTokens(issuers, (name) => callers.byTenant.get(name)?.common, now),
+    tokens: compileTokens(
+      issuers,
+      (name) => callers.byTenant.get(name)?.common,
+      now,
+      before?.snapshot.tokens,
+    ),
     missingProviders: new Map(
       declarations
         .filter(({ name }) => !upstreams.has(name))
