@@ -4,6 +4,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import { isOfThisTenant } from '../store/own-rows.ts';
 import type { AccessRequestRow, Database } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
+import { TENANT_GONE } from './tenant-ends.ts';
 
 /** A tenant's wish to call a model, and what became of it. Moments are Unix milliseconds. */
 export interface AccessRequest {
@@ -65,6 +66,7 @@ export class AccessRequests {
   ): Promise<{ request: AccessRequest; isNew: boolean }> {
     const pending = await this.#findPending(asked);
     if (pending) return { request: pending, isNew: false };
+    await this.#denyLeftOver(asked);
     await this.#refuseTooMany(asked.tenant);
     const row: AccessRequestRow = {
       id: `areq_${randomUUIDv7()}`,
@@ -93,8 +95,20 @@ export class AccessRequests {
     tenant,
     model,
   }: Pick<AccessRequest, 'tenant' | 'model'>): Promise<AccessRequest | undefined> {
-    const [pending] = await this.list({ tenant, model, state: 'pending', limit: 1 });
+    const [pending] = await this.list({ asker: tenant, model, state: 'pending', limit: 1 });
     return pending;
+  }
+
+  /** What an earlier tenant of the name asked when it was gone already would be in the way, and of several only one can be pending. */
+  async #denyLeftOver({ tenant, model }: Pick<AccessRequest, 'tenant' | 'model'>): Promise<void> {
+    await this.#db
+      .updateTable('access_requests')
+      .set({ state: 'denied', decided_at: this.#now(), decided_by: 'the gateway', note: TENANT_GONE })
+      .where('tenant', '=', tenant)
+      .where('model', '=', model)
+      .where('state', '=', 'pending')
+      .where(({ not }) => not(isOfThisTenant('access_requests')))
+      .execute();
   }
 
   async #refuseTooMany(tenant: string): Promise<void> {

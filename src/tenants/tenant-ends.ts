@@ -25,6 +25,9 @@ export interface TenantTurns {
   changed: readonly string[];
 }
 
+/** Why requests of an earlier tenant are denied. */
+export const TENANT_GONE = 'The tenant was taken away.';
+
 const ROWS_AT_ONCE = 1_000;
 
 /** The newest end of each name that was used before. */
@@ -63,7 +66,7 @@ export class TenantEnds {
   async read(tenants: Iterable<string>, db: Kysely<Database> = this.#db): Promise<NewestEnds> {
     const ends = new Map<string, TenantEnd | undefined>();
     for (const tenant of tenants) ends.set(tenant, undefined);
-    for (const end of await readRows(db, [...ends.keys()])) ends.set(end.tenant, end);
+    for (const { tenant, ...end } of await readRows(db, [...ends.keys()])) ends.set(tenant, end);
     return ends;
   }
 
@@ -83,22 +86,30 @@ export class TenantEnds {
 
 /** Notes which tenants a revision takes away and makes, in its transaction. */
 export async function noteTenantTurns(db: Kysely<Database>, turns: TenantTurns): Promise<void> {
-  const { number, createdAt, author } = turns;
+  const { number, createdAt } = turns;
   const ended = [...turns.ended, ...(await findReplaced(db, turns))];
   for (const tenants of inChunks(ended)) {
     await db
       .insertInto('tenant_ends')
       .values(tenants.map((tenant) => ({ tenant, revision: number, ended_at: createdAt })))
       .execute();
-    // Nobody is left who asks; a later tenant of the name would be told of it as its own.
-    await db
-      .updateTable('access_requests')
-      .set({ state: 'denied', decided_at: createdAt, decided_by: author, note: 'The tenant was taken away.' })
-      .where('tenant', 'in', tenants)
-      .where('state', '=', 'pending')
-      .execute();
+    await denyPending(db, turns, tenants);
   }
   await noteBegun(db, turns);
+}
+
+/** Nobody is left who asks; a later tenant of the name would be told of it as its own. */
+async function denyPending(
+  db: Kysely<Database>,
+  { createdAt, author }: TenantTurns,
+  tenants: readonly string[],
+): Promise<void> {
+  await db
+    .updateTable('access_requests')
+    .set({ state: 'denied', decided_at: createdAt, decided_by: author, note: TENANT_GONE })
+    .where('tenant', 'in', tenants)
+    .where('state', '=', 'pending')
+    .execute();
 }
 
 /** Tenants that have the name of one that ended since what is restored: it gets neither their things, nor they its keys. */
@@ -113,10 +124,8 @@ async function findReplaced(db: Kysely<Database>, { restores, changed }: TenantT
   ];
 }
 
-async function noteBegun(
-  db: Kysely<Database>,
-  { number, createdAt, restores, begun }: TenantTurns,
-): Promise<void> {
+async function noteBegun(db: Kysely<Database>, turns: TenantTurns): Promise<void> {
+  const { number, createdAt, restores, begun } = turns;
   const ends = Map.groupBy(await readRows(db, begun), ({ tenant }) => tenant);
   for (const [tenant, earlier] of ends) {
     const undone = earlier.filter(({ revision }) => restores !== undefined && revision > restores);
@@ -137,6 +146,7 @@ async function noteBegun(
       .where('tenant', '=', tenant)
       .where('revision', '<', number)
       .execute();
+    await denyPending(db, turns, [tenant]);
   }
 }
 

@@ -33,6 +33,20 @@ onEachDatabase((database) => {
     assert.deepEqual(await ids({ state: 'denied' }), []);
   });
 
+  test('what an earlier tenant of the name asked is neither given to the next one nor in its way', async (context) => {
+    const store = await database.open(context);
+    let now = 1;
+    const requests = new AccessRequests(store, () => now);
+    const { request: first } = await requests.ask(ask);
+    await store.db.insertInto('tenant_ends').values({ tenant: 'acme', revision: 2, ended_at: 5 }).execute();
+    now = 6;
+    const again = await requests.ask(ask);
+    assert.equal(again.isNew, true);
+    assert.notEqual(again.request.id, first.id);
+    assert.equal((await requests.find(first.id))?.state, 'denied');
+    assert.deepEqual(await requests.ask(ask), { request: again.request, isNew: false });
+  });
+
   test('a request that is pending is asked once, however many ask at once, and anew when it was decided', async (context) => {
     const requests = new AccessRequests(await database.open(context), () => 0);
     const answers = await Promise.all(Array.from({ length: 10 }, () => requests.ask(ask)));

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Change } from '../../src/control/change.ts';
+import { type NewRevision, RevisionStore } from '../../src/control/revision-store.ts';
+import { AccessRequests } from '../../src/tenants/access-requests.ts';
+import { TenantEnds } from '../../src/tenants/tenant-ends.ts';
+import { onEachDatabase } from '../support/databases.ts';
+
+const VALUE = { models: ['*'] };
+
+const make = (name: string, owner: Change['owner'] = 'api'): Change => ({
+  ...{ owner, kind: 'tenants', name },
+  ...{ before: undefined, after: VALUE },
+});
+const end = (name: string, owner: Change['owner'] = 'api'): Change => ({
+  ...{ owner, kind: 'tenants', name },
+  ...{ before: VALUE, after: undefined },
+});
+
+onEachDatabase((database) => {
+  async function open(context: Parameters<typeof database.open>[0]) {
+    const store = await database.open(context);
+    const revisions = new RevisionStore(store);
+    let number = 0;
+    const write = async (changes: Change[], more: Partial<NewRevision> = {}) => {
+      number += 1;
+      const revision: NewRevision = {
+        ...{ number, createdAt: number * 1_000, author: 'ops', source: 'api', documentHash: null },
+        ...{ changes, ...more },
+      };
+      assert.equal(await revisions.append(revision), true);
+      return number;
+    };
+    return { store, write, ends: new TenantEnds(store) };
+  }
+
+  test('a tenant that only goes over to the other owner neither ends nor begins', async (context) => {
+    const { store, write, ends } = await open(context);
+    await write([make('acme')]);
+    const requests = new AccessRequests(store, () => 1_500);
+    const asked = await requests.ask({ tenant: 'acme', key: 'app', model: 'gold', reason: 'ours' });
+    await write([end('acme'), make('acme', 'file')]);
+    await ends.readAll();
+    assert.equal(ends.find('acme'), undefined);
+    assert.equal((await requests.find(asked.request.id, 'acme'))?.state, 'pending');
+  });
+
+  test('a start knows the ends of the names that are configured, and of no others', async (context) => {
+    const { write, ends } = await open(context);
+    await write([make('acme'), make('gone'), make('stays')]);
+    await write([end('acme'), end('gone')]);
+    await write([make('acme')]);
+    await ends.readAll();
+    assert.deepEqual(ends.find('acme'), { revision: 2, endedAt: 3_000 });
+    assert.deepEqual([ends.find('gone'), ends.find('stays')], [undefined, undefined]);
+  });
+
+  test('a revision has the newest ends of its own tenants read, and of no others', async (context) => {
+    const { write, ends } = await open(context);
+    const first = await write([make('acme'), make('other')]);
+    await write([end('acme'), end('other')]);
+    await write([make('acme'), make('other')]);
+    const second = await write([end('acme')]);
+    assert.deepEqual(
+      await ends.read(['acme', 'new']),
+      new Map([
+        ['acme', { revision: second, endedAt: 4_000 }],
+        ['new', undefined],
+      ]),
+    );
+    ends.take(await ends.read(['acme']));
+    assert.deepEqual([ends.find('acme')?.revision, ends.find('other')], [second, undefined]);
+    await write([make('acme')], { restores: second - 1 });
+    ends.take(await ends.read(['acme']));
+    assert.notEqual(ends.find('acme')?.revision, first, 'it is the second one again');
+    assert.equal(ends.find('acme')?.revision, 2);
+  });
+
+  test('what was asked for an earlier tenant when it was gone is denied when there is another', async (context) => {
+    const { store, write } = await open(context);
+    await write([make('acme')]);
+    await write([end('acme')]);
+    const requests = new AccessRequests(store, () => 2_500);
+    const { request } = await requests.ask({ tenant: 'acme', key: 'app', model: 'gold', reason: 'late' });
+    await write([make('acme')]);
+    assert.equal((await requests.find(request.id))?.state, 'denied');
+    assert.equal(await requests.find(request.id, 'acme'), undefined);
+  });
+});
