@@ -232,7 +232,8 @@ test('counters of an earlier tenant of a name are forgotten, in each of its scop
   const before = new Map([...earlier, ...other].map((limit) => [limit.id, limit.counter]));
   life = 7;
   const later = limitsOf('again');
-  for (const { id, counter } of later) assert.ok(!before.has(id) && ![...before.values()].includes(counter), id);
+  for (const { id, counter } of later)
+    assert.ok(!before.has(id) && ![...before.values()].includes(counter), id);
   book.sweep(1_000_000);
   const left = (limits: readonly Limit[]) => limits.map(({ id }) => book.find(id) !== undefined);
   assert.deepEqual(left(earlier), [false, false, false]);
