@@ -1,5 +1,6 @@
 import { type CreateTableBuilder, type Kysely, SqliteAdapter, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import { type EarlierTurn, findEarlierEnds } from './earlier-ends.ts';
 import { SUM_NAMES, SUM_NUMBERS } from './usage-sums.ts';
 
 /**
@@ -265,4 +266,20 @@ async function createTenantEnds(db: Kysely<unknown>): Promise<void> {
     .addColumn('ended_at', 'bigint', (column) => column.notNull())
     .addPrimaryKeyConstraint('tenant_ends_primary_key', ['tenant', 'revision'])
     .execute();
+  await fillTenantEnds(db);
+}
+
+/** Names were used again before anyone noted it: the revisions have it. */
+async function fillTenantEnds(db: Kysely<unknown>): Promise<void> {
+  const { rows } = await sql<EarlierTurn>`
+    select change.name as tenant, change.revision, change.before is null as begins, change.after is null as ends,
+      revision.created_at, revision.source,
+      (select max(same.number) from revisions as same
+        where same.document_hash = revision.document_hash and same.number < revision.number) as same_file
+    from revision_changes as change join revisions as revision on revision.number = change.revision
+    where change.kind = 'tenants' and (change.before is null or change.after is null)
+    order by change.revision, change.position`.execute(db);
+  for (const { tenant, revision, endedAt } of findEarlierEnds(rows)) {
+    await sql`insert into tenant_ends values (${tenant}, ${revision}, ${endedAt})`.execute(db);
+  }
 }

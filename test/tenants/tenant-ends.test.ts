@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Change } from '../../src/control/change.ts';
 import { type NewRevision, RevisionStore } from '../../src/control/revision-store.ts';
+import { MIGRATIONS } from '../../src/store/migrations.ts';
 import { AccessRequests } from '../../src/tenants/access-requests.ts';
 import { TenantEnds } from '../../src/tenants/tenant-ends.ts';
 import { onEachDatabase } from '../support/databases.ts';
@@ -85,5 +86,27 @@ onEachDatabase((database) => {
     await write([make('acme')]);
     assert.equal((await requests.find(request.id))?.state, 'denied');
     assert.equal(await requests.find(request.id, 'acme'), undefined);
+  });
+
+  test('an upgrade finds the names that were used again before anyone noted it', async (context) => {
+    const { store, write, ends } = await open(context);
+    const file = { source: 'file', documentHash: 'one' } as const;
+    await write([make('again'), make('slip'), make('moved'), make('twice'), make('stays')]);
+    await write([make('filed', 'file')], file);
+    await write([end('again'), end('slip'), end('twice')]);
+    await write([end('filed', 'file')], { source: 'file', documentHash: 'two' });
+    await write([make('again'), make('twice')]);
+    await write([make('slip')], { source: 'restore' });
+    await write([make('filed', 'file')], file);
+    await write([end('moved'), make('moved', 'file')]);
+    await write([end('twice')]);
+    await write([make('twice')], { source: 'restore' });
+    await store.db.schema.dropTable('tenant_ends').execute();
+    await MIGRATIONS['0090_tenant_ends']?.up(store.db);
+    await ends.readAll();
+    const found = ['again', 'slip', 'filed', 'moved', 'stays', 'twice'].map((name) => ends.find(name));
+    const none = undefined;
+    const twice = { revision: 9, endedAt: 10_000 };
+    assert.deepEqual(found, [{ revision: 3, endedAt: 5_000 }, none, none, none, none, twice]);
   });
 });
