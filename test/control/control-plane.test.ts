@@ -103,6 +103,22 @@ onEachDatabase((database) => {
     assert.notEqual(control.lookForNewer(), first);
   });
 
+  test('what is written beside a change is written where nothing else changes', async (context) => {
+    const store = await database.open(context);
+    const { control } = makeInstance(store, fileOf(fileWith('acme')));
+    await control.start();
+    assert.equal((await control.change(API, () => [])).revision, 1);
+    let written = 0;
+    const { revision, changes } = await control.change(
+      API,
+      () => [],
+      async () => {
+        written += 1;
+      },
+    );
+    assert.deepEqual([revision, changes, written], [2, [], 1]);
+  });
+
   test('whoever stops waits for what is under way only so long', async (context) => {
     const store = await database.open(context);
     const { control } = makeInstance(store, fileOf(fileWith('acme')));
