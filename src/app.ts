@@ -175,8 +175,8 @@ export async function startApp(
   const settleRecovered: Pick<Ledger, 'insertRecords'> = {
     insertRecords: async (records) => {
       await ledger.insertRecords(records);
-      const own = records.filter(({ tenant, startedAt }) => tenant === null || startedAt >= beganMs(tenant));
-      await quotas.recover(new BudgetIndex(gateway.snapshot.limits).listSpendings(own));
+      // A counter settles only calls that it set something aside for: none of an earlier tenant of a name.
+      await quotas.recover(new BudgetIndex(gateway.snapshot.limits).listSpendings(records));
     },
   };
   const takeover = new JournalTakeover({
