@@ -229,7 +229,8 @@ export async function startApp(
         await learnBudgets(findNewBudgets(compiled.snapshot.limits, gateway.snapshot.limits));
       }
       inForce.set(compiled);
-      gateway.snapshot = compiled.snapshot;
+      // Calls of the configuration before keep theirs: what they leave behind is not another tenant's.
+      gateway.snapshot = { ...compiled.snapshot, lifeOf: tenantEnds.freeze() };
       admin.keys = adminKeys;
       if (lifecycle.phase !== 'draining') credentialFiles.follow(next.credentialFiles);
       if (hasTenants(next) && made.tenantKeys.length > 0) await endFirstTenantKey();

@@ -55,7 +55,7 @@ export function recompileSnapshot(
   sources: SnapshotSources,
   before: CompiledSnapshot | undefined,
 ): CompiledSnapshot {
-  const { config, declarations, signIn } = sources;
+  const { config, declarations, signIn, counters } = sources;
   const { now } = signIn;
   const upstreams = compileUpstreams(config, declarations, signIn, before);
   const callers = compileCallers(sources, before);
@@ -86,6 +86,7 @@ export function recompileSnapshot(
     maxBodyBytes: config.server.bodyLimit,
     responses: { store: config.responses.store, retentionMs: config.responses.retention },
     limits: listLimits(callers),
+    lifeOf: counters.lifeOf,
   };
   return { snapshot, config, callers, issuers };
 }

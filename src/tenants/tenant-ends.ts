@@ -39,7 +39,8 @@ export type NewestEnds = ReadonlyMap<string, TenantEnd | undefined>;
  */
 export class TenantEnds {
   readonly #db: Kysely<Database>;
-  readonly #ends = new Map<string, TenantEnd>();
+  /** Replaced as a whole: what was frozen stays. */
+  #ends: ReadonlyMap<string, TenantEnd> = new Map();
 
   constructor({ db }: Pick<Store, 'db'>) {
     this.#db = db;
@@ -54,8 +55,7 @@ export class TenantEnds {
       .where('tenant', 'in', configured)
       .orderBy('revision')
       .execute();
-    this.#ends.clear();
-    for (const row of rows) this.#ends.set(row.tenant, readEnd(row));
+    this.#ends = new Map(rows.map((row) => [row.tenant, readEnd(row)]));
   }
 
   /**
@@ -72,10 +72,18 @@ export class TenantEnds {
 
   /** Has what was read count from now on. */
   take(ends: NewestEnds): void {
+    const newest = new Map(this.#ends);
     for (const [tenant, end] of ends) {
-      if (end) this.#ends.set(tenant, end);
-      else this.#ends.delete(tenant);
+      if (end) newest.set(tenant, end);
+      else newest.delete(tenant);
     }
+    this.#ends = newest;
+  }
+
+  /** Tells tenants of one name apart, by what is known now, whatever is read later: 0 for the first. */
+  freeze(): (tenant: string) => number {
+    const ends = this.#ends;
+    return (tenant) => ends.get(tenant)?.revision ?? 0;
   }
 
   /** `undefined` where the name was never another tenant's. */

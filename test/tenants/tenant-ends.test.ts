@@ -39,11 +39,11 @@ onEachDatabase((database) => {
     const { store, write, ends } = await open(context);
     await write([make('acme')]);
     const requests = new AccessRequests(store, () => 1_500);
-    const asked = await requests.ask({ tenant: 'acme', key: 'app', model: 'gold', reason: 'ours' });
+    const asked = await requests.ask({ tenant: 'acme', life: 0, key: 'app', model: 'gold', reason: 'ours' });
     await write([end('acme'), make('acme', 'file')]);
     await ends.readAll();
     assert.equal(ends.find('acme'), undefined);
-    assert.equal((await requests.find(asked.request.id, 'acme'))?.state, 'pending');
+    assert.equal((await requests.find(asked.request.id, { tenant: 'acme', life: 0 }))?.state, 'pending');
   });
 
   test('a start knows the ends of the names that are configured, and of no others', async (context) => {
@@ -82,10 +82,10 @@ onEachDatabase((database) => {
     await write([make('acme')]);
     await write([end('acme')]);
     const requests = new AccessRequests(store, () => 2_500);
-    const { request } = await requests.ask({ tenant: 'acme', key: 'app', model: 'gold', reason: 'late' });
+    const { request } = await requests.ask({ tenant: 'acme', life: 0, key: 'app', model: 'gold', reason: 'late' });
     await write([make('acme')]);
     assert.equal((await requests.find(request.id))?.state, 'denied');
-    assert.equal(await requests.find(request.id, 'acme'), undefined);
+    assert.equal(await requests.find(request.id, { tenant: 'acme', life: 2 }), undefined);
   });
 
   test('an upgrade finds the names that were used again before anyone noted it', async (context) => {
