@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import { appendAll } from '../conversation/append-all.ts';
 import type { Database, TenantEndRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
+import { FIRST_TENANT } from './first-start.ts';
 
 /** The end of the last tenant of a name. */
 export interface TenantEnd {
@@ -95,7 +96,7 @@ export class TenantEnds {
 /** Notes which tenants a revision takes away and makes, in its transaction. */
 export async function noteTenantTurns(db: Kysely<Database>, turns: TenantTurns): Promise<void> {
   const { number, createdAt } = turns;
-  const ended = [...turns.ended, ...(await findReplaced(db, turns))];
+  const ended = [...turns.ended, ...(await findReplaced(db, turns)), ...(await findFirst(db, turns))];
   for (const tenants of inChunks(ended)) {
     await db
       .insertInto('tenant_ends')
@@ -130,6 +131,13 @@ async function findReplaced(db: Kysely<Database>, { restores, changed }: TenantT
       ({ tenant }) => tenant,
     ).keys(),
   ];
+}
+
+/** The tenant of the first start, which no revision made: the first that one makes ends it. */
+async function findFirst(db: Kysely<Database>, { begun }: TenantTurns): Promise<string[]> {
+  if (begun.length === 0) return [];
+  const hasEnded = (await readRows(db, [FIRST_TENANT])).length > 0;
+  return hasEnded ? [] : [FIRST_TENANT];
 }
 
 async function noteBegun(db: Kysely<Database>, turns: TenantTurns): Promise<void> {
