@@ -296,14 +296,20 @@ async function writeChanges(
     }),
   );
   await db.insertInto('revision_changes').values(rows).execute();
-  for (const { owner, kind, name, after } of changes) {
-    if (after !== undefined) continue;
-    await db
-      .deleteFrom('config_entries')
-      .where('kind', '=', kind)
-      .where('name', '=', name)
-      .where('owner', '=', owner)
-      .execute();
+  const gone = changes.filter(({ after }) => after === undefined);
+  for (const [kind, ofKind] of Map.groupBy(gone, (change) => change.kind)) {
+    for (const [owner, ofOwner] of Map.groupBy(ofKind, (change) => change.owner)) {
+      await db
+        .deleteFrom('config_entries')
+        .where('kind', '=', kind)
+        .where('owner', '=', owner)
+        .where(
+          'name',
+          'in',
+          ofOwner.map(({ name }) => name),
+        )
+        .execute();
+    }
   }
   const set = changes.flatMap(({ owner, kind, name, after }): ConfigEntryRow[] =>
     after === undefined ? [] : [{ kind, name, owner, value: JSON.stringify(after), revision }],

@@ -141,28 +141,31 @@ async function findFirst(db: Kysely<Database>, { begun }: TenantTurns): Promise<
 }
 
 async function noteBegun(db: Kysely<Database>, turns: TenantTurns): Promise<void> {
-  const { number, createdAt, restores, begun } = turns;
+  const { number, createdAt, restores = Number.POSITIVE_INFINITY, begun } = turns;
   const ends = Map.groupBy(await readRows(db, begun), ({ tenant }) => tenant);
+  // Those of then: nobody else had their names since.
+  const restored: string[] = [];
+  const others: string[] = [];
   for (const [tenant, earlier] of ends) {
-    const undone = earlier.filter(({ revision }) => restores !== undefined && revision > restores);
-    const [only] = undone;
-    if (only && undone.length === 1) {
-      // It is the tenant of then: nobody else had its name since.
-      await db
-        .deleteFrom('tenant_ends')
-        .where('tenant', '=', tenant)
-        .where('revision', '=', only.revision)
-        .execute();
-      continue;
-    }
-    // Calls of the earlier tenant may have run until now.
+    const undone = earlier.filter(({ revision }) => revision > restores);
+    (undone.length === 1 ? restored : others).push(tenant);
+  }
+  for (const tenants of inChunks(restored)) {
+    await db
+      .deleteFrom('tenant_ends')
+      .where('tenant', 'in', tenants)
+      .where('revision', '>', restores)
+      .execute();
+  }
+  for (const tenants of inChunks(others)) {
+    // Calls of the earlier tenants may have run until now.
     await db
       .updateTable('tenant_ends')
       .set({ ended_at: createdAt })
-      .where('tenant', '=', tenant)
+      .where('tenant', 'in', tenants)
       .where('revision', '<', number)
       .execute();
-    await denyPending(db, turns, [tenant]);
+    await denyPending(db, turns, tenants);
   }
 }
 

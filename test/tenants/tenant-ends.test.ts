@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { PluginTransformQueryArgs, PluginTransformResultArgs } from 'kysely';
 import type { Change } from '../../src/control/change.ts';
 import { type NewRevision, RevisionStore } from '../../src/control/revision-store.ts';
 import { MIGRATIONS } from '../../src/store/migrations.ts';
+import type { Store } from '../../src/store/store.ts';
 import { AccessRequests } from '../../src/tenants/access-requests.ts';
 import { TenantEnds } from '../../src/tenants/tenant-ends.ts';
 import { onEachDatabase } from '../support/databases.ts';
@@ -19,8 +21,7 @@ const end = (name: string, owner: Change['owner'] = 'api'): Change => ({
 });
 
 onEachDatabase((database) => {
-  async function open(context: Parameters<typeof database.open>[0]) {
-    const store = await database.open(context);
+  function writerTo(store: Pick<Store, 'db'>) {
     const revisions = new RevisionStore(store);
     let number = 0;
     const write = async (changes: Change[], more: Partial<NewRevision> = {}) => {
@@ -32,7 +33,12 @@ onEachDatabase((database) => {
       assert.equal(await revisions.append(revision), true);
       return number;
     };
-    return { store, write, ends: new TenantEnds(store) };
+    return { write };
+  }
+
+  async function open(context: Parameters<typeof database.open>[0]) {
+    const store = await database.open(context);
+    return { store, ...writerTo(store), ends: new TenantEnds(store) };
   }
 
   test('a tenant that only goes over to the other owner neither ends nor begins', async (context) => {
@@ -77,12 +83,48 @@ onEachDatabase((database) => {
     assert.equal(ends.find('acme')?.revision, 2);
   });
 
+  test('of ten times as many tenants that go and come not many more statements are made', async (context) => {
+    const statements = async (tenants: number) => {
+      let count = 0;
+      const counted = {
+        transformQuery: ({ node }: PluginTransformQueryArgs) => {
+          count += 1;
+          return node;
+        },
+        transformResult: async ({ result }: PluginTransformResultArgs) => result,
+      };
+      const { db } = await database.open(context);
+      const { write } = writerTo({ db: db.withPlugin(counted) });
+      const names = Array.from({ length: tenants }, (_, index) => `t${index}`);
+      await write(names.map((name) => make(name)));
+      const ended = await write(names.map((name) => end(name)));
+      await write(
+        names.map((name) => make(name)),
+        { restores: ended - 1 },
+      );
+      assert.equal((await db.selectFrom('tenant_ends').select('tenant').execute()).length, 1);
+      await write(names.map((name) => end(name)));
+      await write(names.map((name) => make(name)));
+      const rows = await db.selectFrom('tenant_ends').select(['tenant', 'ended_at']).execute();
+      const ends = rows.filter(({ tenant }) => tenant !== 'default');
+      assert.deepEqual([ends.length, new Set(ends.map((row) => row.ended_at))], [tenants, new Set([5_000])]);
+      return count;
+    };
+    assert.ok((await statements(900)) <= (await statements(90)));
+  });
+
   test('what was asked for an earlier tenant when it was gone is denied when there is another', async (context) => {
     const { store, write } = await open(context);
     await write([make('acme')]);
     await write([end('acme')]);
     const requests = new AccessRequests(store, () => 2_500);
-    const { request } = await requests.ask({ tenant: 'acme', life: 0, key: 'app', model: 'gold', reason: 'late' });
+    const { request } = await requests.ask({
+      tenant: 'acme',
+      life: 0,
+      key: 'app',
+      model: 'gold',
+      reason: 'late',
+    });
     await write([make('acme')]);
     assert.equal((await requests.find(request.id))?.state, 'denied');
     assert.equal(await requests.find(request.id, { tenant: 'acme', life: 2 }), undefined);
