@@ -53,6 +53,13 @@ export interface Author {
   source: 'api' | 'restore';
 }
 
+export interface ChangeOptions {
+  /** Written with the revision, both or neither: what it throws undoes the change. */
+  alongside?: Alongside | undefined;
+  /** Of what takes something away from somebody: it waits for the change under way, and for no other. */
+  urgency?: 'urgent';
+}
+
 /** What a change came to. */
 export interface Outcome {
   /** The revision in force; the one before where nothing changed. */
@@ -159,22 +166,16 @@ export class ControlPlane {
   /**
    * Makes a revision of what `plan` wants changed, puts it in force and resolves.
    *
-   * @param alongside written with the revision, both or neither: what it throws undoes the change
    * @throws ConfigError where the configuration would not be valid; GatewayError of `plan`
    */
   change(
     author: Author,
     plan: (layers: Layers) => readonly Change[],
-    alongside?: Alongside,
+    { alongside, urgency }: ChangeOptions = {},
   ): Promise<Outcome> {
-    return this.#turns.run(async () => {
-      const { name, source } = author;
-      return this.#append(
-        plan,
-        (changes) => ({ author: name, source, documentHash: null, changes }),
-        alongside,
-      );
-    });
+    const { name, source } = author;
+    const describe = (changes: readonly Change[]) => ({ author: name, source, documentHash: null, changes });
+    return this.#turns.run(() => this.#append(plan, describe, alongside), urgency);
   }
 
   /**
@@ -267,7 +268,7 @@ export class ControlPlane {
     return this.#turns.run(async () => {
       await this.#options.refreshKeys();
       await this.#current.recompile();
-    });
+    }, 'urgent');
   }
 
   /** Resolves when what is under way is done: `true`; or when so much time has passed: `false`. */

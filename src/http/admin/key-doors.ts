@@ -230,7 +230,7 @@ async function revokeKey(set: KeySet, request: AdminRequest) {
     const before = findOwn(layers, kind, name, fileName(request));
     return [{ owner: 'api', kind, name, before, after: undefined }];
   };
-  const { revision } = await makeChange(request, plan, '');
+  const { revision } = await makeChange(request, plan, '', { urgency: 'urgent' });
   return { body: answer, revision };
 }
 
