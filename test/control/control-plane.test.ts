@@ -109,13 +109,10 @@ onEachDatabase((database) => {
     await control.start();
     assert.equal((await control.change(API, () => [])).revision, 1);
     let written = 0;
-    const { revision, changes } = await control.change(
-      API,
-      () => [],
-      async () => {
-        written += 1;
-      },
-    );
+    const alongside = async () => {
+      written += 1;
+    };
+    const { revision, changes } = await control.change(API, () => [], { alongside });
     assert.deepEqual([revision, changes, written], [2, [], 1]);
   });
 
