@@ -188,6 +188,7 @@ export async function startApp(
   const settleRecovered: Pick<Ledger, 'insertRecords'> = {
     insertRecords: async (records) => {
       await ledger.insertRecords(records);
+      // Of an earlier tenant of a name nothing is noted for the next one's counters while the Redis is away.
       const own = records.filter(({ tenant, startedAt }) => tenant === null || startedAt >= beganMs(tenant));
       await quotas.recover(new BudgetIndex(gateway.snapshot.limits).listSpendings(own));
     },
@@ -237,17 +238,13 @@ export async function startApp(
   const compileToEnforce = (next: Config) => {
     const { compiled, adminKeys } = compile(next);
     return async () => {
-      try {
-        await tenantEnds.refresh();
-      } catch (err) {
-        log.error({ err }, 'the store does not tell which names of tenants were used before');
-      }
       // At the start all are learned at once, when what killed processes left is in the store.
       if (lifecycle.phase !== 'starting') {
         await learnBudgets(findNewBudgets(compiled.snapshot.limits, gateway.snapshot.limits));
       }
       inForce.set(compiled);
-      gateway.snapshot = compiled.snapshot;
+      // Calls of the configuration before keep theirs: what they leave behind is not another tenant's.
+      gateway.snapshot = { ...compiled.snapshot, lifeOf: tenantEnds.freeze() };
       admin.keys = adminKeys;
       if (lifecycle.phase !== 'draining') credentialFiles.follow(next.credentialFiles);
       if (hasTenants(next) && made.tenantKeys.length > 0) await endFirstTenantKey();
@@ -282,6 +279,7 @@ export async function startApp(
     now: Date.now,
     compile: compileToEnforce,
     refreshKeys,
+    tenantEnds,
   });
   const access = new AccessRequests(store, Date.now);
   const rotation = new CredentialRotation({ control, news, log });

@@ -5,7 +5,7 @@ import { isSameInOrder, type JsonValue } from './conversation/json.ts';
 import type { Usage } from './conversation/usage.ts';
 import type { CompiledSnapshot } from './gateway/compile-snapshot.ts';
 import type { Secrets } from './telemetry/redacting-log.ts';
-import { listSecrets } from './upstream/secrets.ts';
+import { listSecrets, ManySecrets } from './upstream/secrets.ts';
 import { type Account, withNext } from './upstream/upstream.ts';
 import { PriceBook } from './usage/prices.ts';
 
@@ -14,6 +14,7 @@ const MAX_RETIRED_ACCOUNTS = 100;
 
 /** Secrets of keys beyond which there is no pattern of all of them. */
 const MOST_PATTERNS = 500;
+const NO_SECRETS = new ManySecrets([]);
 
 /** What follows the configuration without being part of a snapshot: the price book, and what no log may hold. */
 export class ConfigInForce {
@@ -22,6 +23,8 @@ export class ConfigInForce {
   #prices: PriceBook;
   #retired: Account[] = [];
   #keySecrets: Set<string>;
+  /** Made when a log asks for it, and kept until there are others. */
+  #many: { ofConfig: Set<string>; size: number; secrets: ManySecrets } | undefined;
   readonly #vault: Vault;
   readonly #log: Logger;
 
@@ -63,9 +66,13 @@ export class ConfigInForce {
     ];
     const [ofConfig, ofFile] = [this.#keySecrets, this.#vault.keySecrets];
     const size = ofConfig.size + ofFile.size;
-    if (size <= MOST_PATTERNS) return { few: listSecrets([...own, ...ofConfig, ...ofFile]), many: new Set() };
-    const has = (secret: string) => ofConfig.has(secret) || ofFile.has(secret);
-    return { few: listSecrets(own), many: { size, has } };
+    if (size <= MOST_PATTERNS)
+      return { few: listSecrets([...own, ...ofConfig, ...ofFile]), many: NO_SECRETS };
+    // Those of the file only become more.
+    if (this.#many?.ofConfig !== ofConfig || this.#many.size !== size) {
+      this.#many = { ofConfig, size, secrets: new ManySecrets([...ofConfig, ...ofFile]) };
+    }
+    return { few: listSecrets(own), many: this.#many.secrets };
   }
 }
 

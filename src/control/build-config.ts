@@ -8,6 +8,7 @@ import { ConfigError, type ConfigProblem } from '../config/problem.ts';
 import { type Config, resolveConfig } from '../config/resolve.ts';
 import { appendAll } from '../conversation/append-all.ts';
 import { isObject, type JsonObject } from '../conversation/json.ts';
+import { tenantsOf } from './change.ts';
 import {
   type EntryKind,
   INSTANCE_SECTIONS,
@@ -59,7 +60,7 @@ export function nameOwner(owner: Owner, loaded: LoadedConfig): string {
 export function buildConfig(layers: Layers, context: BuildContext, since?: Since): BuiltConfig {
   const { loaded, vault, now } = context;
   const { env, knownProviders } = loaded.context;
-  const tenants = since ? changedTenants(since) : undefined;
+  const tenants = since ? tenantsOf(since.changed) : undefined;
   const entries = selectEntries(layers, tenants).filter((entry) => !isLeftOver(entry, layers, now));
   const written = joinDocument(entries);
   const findings: Finding[] = [];
@@ -116,14 +117,6 @@ function namesOf(tenants: object): object {
 }
 
 const NO_TENANT = {};
-
-function changedTenants({ changed }: Since): Set<string> {
-  const names = changed.flatMap(({ kind, name }) => {
-    if (kind === 'tenants') return [name];
-    return isTenantList(kind) ? [splitListName(name).tenant] : [];
-  });
-  return new Set(names);
-}
 
 function selectEntries(layers: Layers, tenants: ReadonlySet<string> | undefined): OwnedEntry[] {
   const entries = layers

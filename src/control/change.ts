@@ -1,5 +1,13 @@
 import { isSameInOrder, type JsonValue } from '../conversation/json.ts';
-import { type Entry, type EntryKind, entryId, type OwnedEntry, type Owner } from './entry.ts';
+import {
+  type Entry,
+  type EntryKind,
+  entryId,
+  isTenantList,
+  type OwnedEntry,
+  type Owner,
+  splitListName,
+} from './entry.ts';
 
 /** What became of one entry. One of the two values is there at least. */
 export interface Change {
@@ -13,6 +21,16 @@ export interface Change {
 /** Whether anything is another than before. */
 export function isChange({ before, after }: Change): boolean {
   return !isSameInOrder(before, after);
+}
+
+/** The tenants that changes are of, also where only something in a list of theirs becomes another. */
+export function tenantsOf(changes: readonly Pick<Change, 'kind' | 'name'>[]): Set<string> {
+  const names = new Set<string>();
+  for (const { kind, name } of changes) {
+    if (kind === 'tenants') names.add(name);
+    else if (isTenantList(kind)) names.add(splitListName(name).tenant);
+  }
+  return names;
 }
 
 export function invertChange({ before, after, ...change }: Change): Change {
@@ -52,6 +70,19 @@ export function foldChanges(history: Iterable<Change>): Change[] {
     folded.set(place, earlier ? { ...change, before: earlier.before } : change);
   }
   return [...folded.values()].filter(({ before, after }) => before !== undefined || after !== undefined);
+}
+
+/** What brings the entries from what they are now to what changes come to. `find`: an entry as it is now. */
+export function changesFrom(
+  folded: readonly Change[],
+  find: (kind: EntryKind, name: string) => OwnedEntry | undefined,
+): Change[] {
+  return folded
+    .map((change) => {
+      const entry = find(change.kind, change.name);
+      return { ...change, before: entry?.owner === change.owner ? entry.value : undefined };
+    })
+    .filter(({ before, after }) => before !== undefined || after !== undefined);
 }
 
 /**

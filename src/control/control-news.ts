@@ -1,6 +1,7 @@
 import type { LoadedConfig } from '../config/load.ts';
 import { ConfigError, formatProblem } from '../config/problem.ts';
 import type { JsonObject } from '../conversation/json.ts';
+import type { Change } from './change.ts';
 import { entryId } from './entry.ts';
 import type { Event, EventLog, Schedule } from './event-log.ts';
 import type { NewRevision } from './revision-store.ts';
@@ -115,8 +116,26 @@ export class ControlNews {
   /** `revision` is in force, `newest` is refused here. */
   tellOfRefusal(revision: number, newest: number, error: unknown): void {
     const message = 'A newer revision cannot be put in force on an instance.';
-    const reason = error instanceof Error ? error.message : String(error);
-    this.tell('alarm', 'config_behind', message, { revision, newest, reason });
+    this.tell('alarm', 'config_behind', message, { revision, newest, reason: reasonOf(error) });
+  }
+
+  /** What of a refused revision is in force here all the same. */
+  tellOfTakingAway(revision: number, newest: number, changes: readonly Change[]): void {
+    const touched = changes.slice(0, MOST_NAMED).map((change) => entryId(change));
+    const message =
+      'What a newer revision revoked is not valid any more on an instance that cannot put it in force.';
+    this.tell('warning', 'config_behind_revoked', message, {
+      revision,
+      newest,
+      changes: changes.length,
+      touched,
+    });
+  }
+
+  tellOfStaying(revision: number, newest: number, error: unknown): void {
+    const message =
+      'What a newer revision revoked is still valid on an instance that cannot put it in force: stop the instance, or mend it.';
+    this.tell('alarm', 'config_behind_valid', message, { revision, newest, reason: reasonOf(error) });
   }
 
   /** `declared`: how many entries a file of before declared, which an instance without one serves by. */
@@ -135,11 +154,20 @@ export class ControlNews {
     this.tell('warning', 'config_idle', message, details);
   }
 
+  tellOfCredentialFile(error: unknown): void {
+    const message = 'A file that a credential is in is refused: nothing changes.';
+    this.tell('alarm', 'credential_file_refused', message, { problems: listProblems(error) });
+  }
+
   tellOfRestart(sections: string[]): void {
     if (sections.length === 0) return;
     const message = `A restart is needed before these are in effect: ${sections.join(', ')}.`;
     this.tell('warning', 'config_restart_needed', message, { sections });
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 export function listProblems(error: unknown): string[] {

@@ -5,7 +5,16 @@ import type { Config } from '../config/resolve.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Store } from '../store/store.ts';
-import { type Change, diffEntries, foldChanges, isChange, undoChanges } from './change.ts';
+import type { NewestEnds, TenantEnds } from '../tenants/tenant-ends.ts';
+import {
+  type Change,
+  changesFrom,
+  diffEntries,
+  foldChanges,
+  isChange,
+  tenantsOf,
+  undoChanges,
+} from './change.ts';
 import {
   blankFile,
   changedInstance,
@@ -16,13 +25,14 @@ import {
   splitFile,
   type UnnumberedRevision,
 } from './config-file.ts';
-import { type ControlNews, listProblems, type NewsLog } from './control-news.ts';
+import type { ControlNews, NewsLog } from './control-news.ts';
 import { CurrentConfig, type CurrentConfigOptions } from './current-config.ts';
 import { FileStanding, type FileTrouble } from './file-standing.ts';
 import type { Layers } from './layers.ts';
 import { resealAll } from './reseal.ts';
 import { type Alongside, type NewRevision, RevisionStore } from './revision-store.ts';
 import { refuseRevokedKeys } from './revoked-keys.ts';
+import { takeAway } from './taken-away.ts';
 import { Turns } from './turns.ts';
 import type { Vault } from './veil.ts';
 
@@ -32,6 +42,8 @@ export interface ControlOptions extends CurrentConfigOptions {
   log: NewsLog;
   /** Reads keys again that are in the store and in no revision; gives whether they are others than before. */
   refreshKeys(): Promise<boolean>;
+  /** Told which names of tenants were used before a revision is in force. */
+  tenantEnds: TenantEnds;
 }
 
 /** What is wrong between this instance, its file and the store. */
@@ -40,6 +52,13 @@ export type ControlTrouble = FileTrouble | 'behind' | 'store_unreachable';
 export interface Author {
   name: string;
   source: 'api' | 'restore';
+}
+
+export interface ChangeOptions {
+  /** Written with the revision, both or neither: what it throws undoes the change. */
+  alongside?: Alongside | undefined;
+  /** Of what takes something away from somebody: it waits for the change under way, and for no other. */
+  urgency?: 'urgent';
 }
 
 /** What a change came to. */
@@ -112,7 +131,7 @@ export class ControlPlane {
    */
   start(): Promise<void> {
     return this.#turns.run(async () => {
-      const { loaded } = this.#options;
+      const { loaded, tenantEnds } = this.#options;
       const file = splitFile(loaded, this.vault);
       // Other instances may start with the same file at the same time: one of them makes the revision.
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -120,6 +139,7 @@ export class ControlPlane {
         this.#current.load(inFileOrder(entries, file.entries), number);
         const isAdopted = number > 0 && saysNothing(loaded);
         if (isAdopted || (await this.revisions.isNewestFile(file.hash))) {
+          await tenantEnds.readAll();
           await this.#current.enforce(this.#current.tryOut([], 'start'), number);
           if (isAdopted)
             this.#options.news.tellOfAdoption(loaded, this.#current.layers.ofOwner('file').length, number);
@@ -130,6 +150,7 @@ export class ControlPlane {
         const tried = this.#current.tryOut(changes, 'start');
         const earlier = await this.revisions.findSameFile(revision);
         if (!(await this.revisions.append({ ...revision, restores: earlier }))) continue;
+        await tenantEnds.readAll();
         await this.#current.enforce(tried, revision.number);
         this.#options.news.tellOfRevision(revision, earlier);
         return;
@@ -153,22 +174,16 @@ export class ControlPlane {
   /**
    * Makes a revision of what `plan` wants changed, puts it in force and resolves.
    *
-   * @param alongside written with the revision, both or neither: what it throws undoes the change
    * @throws ConfigError where the configuration would not be valid; GatewayError of `plan`
    */
   change(
     author: Author,
     plan: (layers: Layers) => readonly Change[],
-    alongside?: Alongside,
+    { alongside, urgency }: ChangeOptions = {},
   ): Promise<Outcome> {
-    return this.#turns.run(async () => {
-      const { name, source } = author;
-      return this.#append(
-        plan,
-        (changes) => ({ author: name, source, documentHash: null, changes }),
-        alongside,
-      );
-    });
+    const { name, source } = author;
+    const describe = (changes: readonly Change[]) => ({ author: name, source, documentHash: null, changes });
+    return this.#turns.run(() => this.#append(plan, describe, alongside), urgency);
   }
 
   /**
@@ -251,10 +266,7 @@ export class ControlPlane {
         await this.#current.enforce(this.#current.tryOut([], 'given'), this.#current.revision);
         log.info({ event: 'credential_files_read' }, 'the files of credentials were read again');
       } catch (error) {
-        const message = 'A file that a credential is in is refused: nothing changes.';
-        this.#options.news.tell('alarm', 'credential_file_refused', message, {
-          problems: listProblems(error),
-        });
+        this.#options.news.tellOfCredentialFile(error);
       }
     });
   }
@@ -264,7 +276,7 @@ export class ControlPlane {
     return this.#turns.run(async () => {
       await this.#options.refreshKeys();
       await this.#current.recompile();
-    });
+    }, 'urgent');
   }
 
   /** Resolves when what is under way is done: `true`; or when so much time has passed: `false`. */
@@ -289,23 +301,29 @@ export class ControlPlane {
 
   /** Throws ConfigError where a newer revision cannot be put in force here. */
   async #follow(): Promise<void> {
-    const { log, now } = this.#options;
+    const { log, now, tenantEnds } = this.#options;
     const newest = await this.revisions.newestNumber();
     const refused = this.#refused?.number === newest ? this.#refused : undefined;
     const isRefusedStill = refused !== undefined && now() < refused.until;
     const isNew = newest > this.revision && !isRefusedStill;
-    const changes = isNew ? foldChanges(await this.revisions.changesBetween(this.revision, newest)) : [];
+    const history = isNew ? foldChanges(await this.revisions.changesBetween(this.revision, newest)) : [];
+    const ends = await tenantEnds.read(tenantsOf(history));
     if (this.#troubles.delete('store_unreachable')) log.info({}, 'the store is back');
     if (isRefusedStill) throw refused.error;
     if (!isNew) return;
+    // What was taken away before it could be followed is not as the history has it.
+    const changes = changesFrom(history, (kind, name) => this.layers.find(kind, name));
     try {
-      await this.#current.enforce(this.#current.tryOut(changes, 'given'), newest);
+      const tried = this.#current.tryOut(changes, 'given');
+      tenantEnds.take(ends);
+      await this.#current.enforce(tried, newest);
       this.#refused = undefined;
       this.#troubles.delete('behind');
     } catch (error) {
       this.#troubles.add('behind');
       this.#refused = { number: newest, error, until: now() + REFUSED_PAUSE_MS };
       if (!refused) this.#options.news.tellOfRefusal(this.revision, newest, error);
+      await takeAway(this.#current, this.#options.news, { newest, changes, ends });
       throw error;
     }
   }
@@ -344,6 +362,7 @@ export class ControlPlane {
     describe: (changes: readonly Change[]) => UnnumberedRevision,
     alongside?: Alongside,
   ): Promise<Outcome> {
+    const { tenantEnds } = this.#options;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       await this.#follow();
       // Planned again at each attempt: another instance may have changed what it starts from.
@@ -356,17 +375,23 @@ export class ControlPlane {
       const tried = this.#current.tryOut(changes, revision.source === 'api' ? 'asked' : 'given');
       let isWritten = false;
       let earlier: number | undefined;
+      let ends: NewestEnds = new Map();
       try {
         earlier = await this.revisions.findSameFile(revision);
         // A file that is put back is a restore, too.
         isWritten = await this.revisions.append(
           { ...revision, restores: revision.restores ?? earlier },
-          alongside,
+          async (db) => {
+            await alongside?.(db);
+            // What is read now cannot fail when it is in force.
+            ends = await tenantEnds.read(tenantsOf(changes), db);
+          },
         );
       } finally {
         if (!isWritten) this.#current.takeBack(changes);
       }
       if (!isWritten) continue;
+      tenantEnds.take(ends);
       await this.#current.enforce(tried, revision.number);
       this.#options.news.tellOfRevision(revision, earlier);
       return { revision: revision.number, changes };

@@ -65,7 +65,7 @@ const SLASH = '/'.charCodeAt(0);
 
 /**
  * The entries of a document, without what belongs to the instance. A tenant of which nothing but `keys` and `grants`
- * stands there is not declared by it: they are added to the one that the other owner has.
+ * stand there is not declared by it: they are added to the one that the other owner has.
  *
  * @throws Error where the document was not checked: a part in another form would silently be no entries
  */
@@ -91,13 +91,12 @@ function tenantEntries(section: JsonValue): Entry[] {
     if (!isObject(entry.value)) throw notChecked(entryId(entry));
     const value = { ...entry.value };
     const parts: Entry[] = [];
-    let hasLists = false;
     for (const kind of LIST_KINDS) {
-      hasLists ||= value[kind] !== undefined;
       appendAll(parts, listEntries(kind, entry.name, value[kind]));
       delete value[kind];
     }
-    const isDeclared = !hasLists || Object.keys(value).length > 0;
+    // A list without an entry adds nothing to anyone.
+    const isDeclared = parts.length === 0 || Object.keys(value).length > 0;
     return isDeclared ? [{ ...entry, value }, ...parts] : parts;
   });
 }

@@ -5,8 +5,8 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonValue } from '../conversation/json.ts';
 import type { ConfigEntryRow, Database, RevisionChangeRow, RevisionRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
-import { noteTenantTurns } from '../tenants/tenant-ends.ts';
-import type { Change } from './change.ts';
+import { noteTenantTurns, type TenantTurns } from '../tenants/tenant-ends.ts';
+import { type Change, tenantsOf } from './change.ts';
 import type { Entry, OwnedEntry } from './entry.ts';
 
 /** One change of the configuration, for ever. */
@@ -250,10 +250,13 @@ export class RevisionStore {
       for (let at = 0; at < changes.length; at += ROWS_AT_ONCE) {
         await writeChanges(db, number, at, changes.slice(at, at + ROWS_AT_ONCE));
       }
-      const turns = turnsOf(changes);
-      if (turns.ended.length > 0 || turns.begun.length > 0) {
-        await noteTenantTurns(db, { number, createdAt, author, restores: revision.restores, ...turns });
-      }
+      await noteTenantTurns(db, {
+        number,
+        createdAt,
+        author,
+        restores: revision.restores,
+        ...turnsOf(changes),
+      });
       await alongside?.(db);
       return true;
     });
@@ -266,11 +269,13 @@ function isBusy(error: unknown): boolean {
 }
 
 /** A tenant that only goes over to the other owner neither ends nor begins. */
-function turnsOf(changes: readonly Change[]): { ended: string[]; begun: string[] } {
+function turnsOf(changes: readonly Change[]): Pick<TenantTurns, 'ended' | 'begun' | 'changed'> {
   const ofTenants = changes.filter(({ kind }) => kind === 'tenants');
   const gone = new Set(ofTenants.filter(({ after }) => after === undefined).map(({ name }) => name));
   const made = new Set(ofTenants.filter(({ before }) => before === undefined).map(({ name }) => name));
-  return { ended: [...gone.difference(made)], begun: [...made.difference(gone)] };
+  const [ended, begun] = [gone.difference(made), made.difference(gone)];
+  const changed = tenantsOf(changes).difference(ended).difference(begun);
+  return { ended: [...ended], begun: [...begun], changed: [...changed] };
 }
 
 async function writeChanges(
@@ -291,14 +296,20 @@ async function writeChanges(
     }),
   );
   await db.insertInto('revision_changes').values(rows).execute();
-  for (const { owner, kind, name, after } of changes) {
-    if (after !== undefined) continue;
-    await db
-      .deleteFrom('config_entries')
-      .where('kind', '=', kind)
-      .where('name', '=', name)
-      .where('owner', '=', owner)
-      .execute();
+  const gone = changes.filter(({ after }) => after === undefined);
+  for (const [kind, ofKind] of Map.groupBy(gone, (change) => change.kind)) {
+    for (const [owner, ofOwner] of Map.groupBy(ofKind, (change) => change.owner)) {
+      await db
+        .deleteFrom('config_entries')
+        .where('kind', '=', kind)
+        .where('owner', '=', owner)
+        .where(
+          'name',
+          'in',
+          ofOwner.map(({ name }) => name),
+        )
+        .execute();
+    }
   }
   const set = changes.flatMap(({ owner, kind, name, after }): ConfigEntryRow[] =>
     after === undefined ? [] : [{ kind, name, owner, value: JSON.stringify(after), revision }],

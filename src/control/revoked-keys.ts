@@ -26,6 +26,11 @@ export function refuseRevokedKeys(changes: readonly Change[], now: number): void
   );
 }
 
+/** Whether a key lets a secret in, for some time, that it does not when it has become another. */
+export function endsSecrets(before: JsonValue | undefined, after: JsonValue | undefined): boolean {
+  return isRevived(readSecrets(after), readSecrets(before), Number.NEGATIVE_INFINITY);
+}
+
 /** Until when each secret is let in, Unix milliseconds; text where only the environment knows it. */
 type Secrets = ReadonlyMap<string, number | string>;
 

@@ -2,6 +2,7 @@ import { appendAll } from '../conversation/append-all.ts';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import type { HeldReference } from '../dialects/held-references.ts';
 import { MultipartScan } from '../dialects/multipart/scan.ts';
+import { isOf } from '../tenants/owner.ts';
 import { inLine, isBlank, LineCutter, type NamedInLine, readBatchLine } from './batch-lines.ts';
 import type { Call } from './call.ts';
 import { OF_ANSWERS } from './check-held.ts';
@@ -9,6 +10,7 @@ import type { Gateway } from './gateway.ts';
 import { isLeftBehind } from './note-held.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { heldNotFound } from './refuse-held.ts';
+import { ownerOf } from './snapshot.ts';
 
 /** However much a line names, and the lines together of what is to be theirs: no more is looked for. */
 const MAX_REFERENCES = 500;
@@ -122,13 +124,13 @@ class BatchLines {
     const unknown = references.filter(({ kind, id }) => kind !== 'shared' && !this.#allowed.has(id));
     if (unknown.length === 0) return;
     const rows = await this.#gateway.objects.ofAll(unknown.map(({ id }) => id));
-    const { tenant } = this.#call.caller;
+    const owner = ownerOf(this.#call);
     for (const reference of unknown) {
       const { kind, id } = reference;
       const row = rows.find(
         (one) => one.id === id && one.provider === this.#provider && one.account === this.#account,
       );
-      const isOwn = row?.tenant === tenant || (kind === 'item' && (await this.#keeps(id)));
+      const isOwn = (row && isOf(row, owner)) || (kind === 'item' && (await this.#keeps(id)));
       if (!isOwn && (row || OF_ANSWERS.has(kind))) throw this.#notFound(reference);
       if (!row && !OF_ANSWERS.has(kind)) this.#claim(reference);
       this.#remember(id);
@@ -146,7 +148,7 @@ class BatchLines {
 
   /** Whether the account that the file goes to keeps it for the tenant. */
   async #keeps(id: string): Promise<boolean> {
-    const kept = await this.#gateway.responses.find(this.#call.caller.tenant, id);
+    const kept = await this.#gateway.responses.find(ownerOf(this.#call), id);
     if (kept?.where !== 'provider' || kept.account !== this.#account) return false;
     return kept.target.startsWith(`${this.#provider}/`);
   }

@@ -2,6 +2,7 @@ import { invalidRequest } from '../conversation/gateway-error.ts';
 import { mayNameHeld } from '../dialects/held-bytes.ts';
 import type { HeldKind } from '../dialects/held-fields.ts';
 import { findHeldReferences, type HeldReference } from '../dialects/held-references.ts';
+import { isOf, type Owner } from '../tenants/owner.ts';
 import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import { findEndpoint } from '../upstream/endpoint.ts';
 import type { Call } from './call.ts';
@@ -10,6 +11,7 @@ import { isDue, isLeftBehind } from './note-held.ts';
 import { parseBody } from './parse-body.ts';
 import { type PlannedAttempt, planAttempts } from './plan.ts';
 import { heldNotFound } from './refuse-held.ts';
+import { ownerOf } from './snapshot.ts';
 
 /** However much a request names, no more is looked for. */
 const MAX_REFERENCES = 500;
@@ -29,16 +31,16 @@ export function namesHeld({ body, spans, words, door }: Call): boolean {
 export async function planHeld(gateway: Gateway, call: Call): Promise<PlannedAttempt[]> {
   const references = readReferences(call);
   if (references.length === 0) return planAttempts(call);
-  const { tenant } = call.caller;
+  const owner = ownerOf(call);
   const now = gateway.now();
-  const owned = await findOwners(gateway, references, tenant);
+  const owned = await findOwners(gateway, references, owner);
   const unseen: HeldReference[] = [];
   const due: HeldReference[] = [];
   for (const reference of references) {
     // What is for many is nobody's, whatever else may have its name.
     const row = reference.kind === 'shared' ? undefined : owned.get(reference.id);
-    if (row && row.tenant !== tenant) throw heldNotFound(call, reference);
-    const kept = reference.kind === 'item' ? await gateway.responses.find(tenant, reference.id) : undefined;
+    if (row && !isOf(row, owner)) throw heldNotFound(call, reference);
+    const kept = reference.kind === 'item' ? await gateway.responses.find(owner, reference.id) : undefined;
     if (row) {
       pin(call, reference, row);
       if (isDue(row, now)) due.push(reference);
@@ -71,11 +73,11 @@ function readReferences(call: Call): HeldReference[] {
 async function findOwners(
   { objects }: Gateway,
   references: readonly HeldReference[],
-  tenant: string,
+  owner: Owner,
 ): Promise<Map<string, UpstreamObject>> {
   const rows = await objects.ofAll(references.map(({ id }) => id));
   // Several accounts may have given an id: the caller's own is meant, and of these the one that was made last.
-  const rank = (row: UpstreamObject) => (row.tenant === tenant ? row.created_at : -1);
+  const rank = (row: UpstreamObject) => (isOf(row, owner) ? row.created_at : -1);
   return new Map(rows.toSorted((a, b) => rank(a) - rank(b)).map((row) => [row.id, row]));
 }
 

@@ -55,7 +55,7 @@ export function recompileSnapshot(
   sources: SnapshotSources,
   before: CompiledSnapshot | undefined,
 ): CompiledSnapshot {
-  const { config, declarations, signIn } = sources;
+  const { config, declarations, signIn, counters } = sources;
   const { now } = signIn;
   const upstreams = compileUpstreams(config, declarations, signIn, before);
   const callers = compileCallers(sources, before);
@@ -71,7 +71,12 @@ export function recompileSnapshot(
     routes: new Routes(models, upstreams),
     fieldsOf: new Map([[chat, withQuirks(chat.fields, upstreams)]]),
     findCaller: (secret) => callers.ring.find(secret)?.caller,
-    tokens: compileTokens(issuers, (name) => callers.byTenant.get(name)?.common, now),
+    tokens: compileTokens(
+      issuers,
+      (name) => callers.byTenant.get(name)?.common,
+      now,
+      before?.snapshot.tokens,
+    ),
     missingProviders: new Map(
       declarations
         .filter(({ name }) => !upstreams.has(name))
@@ -81,6 +86,7 @@ export function recompileSnapshot(
     maxBodyBytes: config.server.bodyLimit,
     responses: { store: config.responses.store, retentionMs: config.responses.retention },
     limits: listLimits(callers),
+    lifeOf: counters.lifeOf,
   };
   return { snapshot, config, callers, issuers };
 }

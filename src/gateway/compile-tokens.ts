@@ -32,11 +32,12 @@ export function compileIssuers(
 /** What all callers of a tenant have in common. */
 export type TenantCaller = Omit<Caller, 'key'>;
 
-/** `undefined` where no issuer is configured. */
+/** `undefined` where no issuer is configured. Whoever the ring `before` let in need not be verified again. */
 export function compileTokens(
   issuers: CompiledIssuers,
   findTenant: (name: string) => TenantCaller | undefined,
   now: () => number,
+  before: TokenRing<Caller> | undefined,
 ): TokenRing<Caller> | undefined {
   if (issuers.size === 0) return undefined;
   const permissions = new Map([...issuers].map(([name, { config }]) => [name, compilePermissions(config)]));
@@ -60,6 +61,7 @@ export function compileTokens(
     [...issuers.values()].map(({ issuer }) => issuer),
     callerOf,
     now,
+    before,
   );
 }
 

@@ -4,6 +4,7 @@ import type { MadeIds } from '../dialects/pass-through.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import { noteLeftBehind } from './note-held.ts';
+import { ownerOf } from './snapshot.ts';
 
 /**
  * Keeps a translated answer, so that the client can go on from it. To be called before the answer's last byte is sent:
@@ -56,7 +57,7 @@ function describeKept(gateway: Gateway, call: Call, id: string) {
   const { caller, snapshot, target } = call;
   const createdAt = gateway.now();
   const expiresAt = createdAt + snapshot.responses.retentionMs;
-  return { id, tenant: caller.tenant, key: caller.key, createdAt, expiresAt, target: target?.name ?? '' };
+  return { id, ...ownerOf(call), key: caller.key, createdAt, expiresAt, target: target?.name ?? '' };
 }
 
 /** Whether an answer is worth looking into for what later calls can name. */

@@ -3,6 +3,7 @@ import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
+import { ownerOf } from './snapshot.ts';
 
 /** What calls leave behind, which the tenant has whose call made it or was the first to name it. */
 export type LeftBehind = 'conversation' | 'container' | 'audio';
@@ -45,12 +46,13 @@ export function noteLeftBehind(
   place: Pick<UpstreamObject, 'provider' | 'account'>,
   named: readonly Pick<HeldReference, 'kind' | 'id'>[],
 ): void {
-  const { tenant, key } = call.caller;
+  const owner = ownerOf(call);
+  const { key } = call.caller;
   const createdAt = now();
   const rows = named.flatMap(({ kind, id }): UpstreamObject[] => {
     if (!isLeftBehind(kind)) return [];
     const times = { created_at: createdAt, expires_at: createdAt + LIVES_MS[kind] };
-    return [{ id, kind, tenant, key, ...place, ...times, object: null }];
+    return [{ id, kind, ...owner, key, ...place, ...times, object: null }];
   });
   if (rows.length === 0) return;
   const bound = objects

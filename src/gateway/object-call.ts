@@ -4,7 +4,7 @@ import type { ListRequest, ObjectKind } from '../tenants/upstream-objects.ts';
 export type ObjectCall =
   /** `provider`: the one that the caller named, where it named one. */
   | { kind: ObjectKind; does: 'create'; provider?: string | undefined }
-  | { kind: ObjectKind; does: 'list'; page: Omit<ListRequest, 'tenant' | 'kind'> }
+  | { kind: ObjectKind; does: 'list'; page: Omit<ListRequest, 'tenant' | 'life' | 'kind'> }
   | { kind: ObjectKind; does: 'retrieve' | 'delete' | 'cancel' | 'content'; id: string };
 
 /** The method, and what stands behind the path of the object. */

@@ -1,5 +1,6 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../conversation/json.ts';
+import { isOf } from '../tenants/owner.ts';
 import type { ObjectKind, UpstreamObject } from '../tenants/upstream-objects.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
@@ -7,6 +8,7 @@ import type { ObjectCall } from './object-call.ts';
 import type { PlannedAttempt } from './plan.ts';
 import type { AttemptControl, Receiver } from './receiver.ts';
 import { sendJson } from './respond.ts';
+import { ownerOf } from './snapshot.ts';
 
 /** What describes a file or a batch is far smaller. */
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -80,18 +82,27 @@ export class ObjectRelay implements Receiver {
       ...(kind === 'batch' ? made.map((file) => this.#describe('file', file, null)) : []),
     ]);
     if (does !== 'create') return;
-    const { tenant, provider, account } = this.#describe(kind, id, null);
+    const own = this.#describe(kind, id, null);
     const bound = (await objects.ofAll([id])).some(
-      (row) => row.tenant === tenant && row.provider === provider && row.account === account,
+      (row) => isOf(row, own) && row.provider === own.provider && row.account === own.account,
     );
     if (!bound) throw idOfAnother();
   }
 
   #describe(kind: ObjectKind, id: string, object: string | null): UpstreamObject {
-    const { tenant, key } = this.#call.caller;
+    const { key } = this.#call.caller;
     const { target, account } = this.#planned;
     const place = { provider: target.upstream.name, account: account.name };
-    return { id, kind, tenant, key, ...place, created_at: this.#gateway.now(), expires_at: null, object };
+    return {
+      id,
+      kind,
+      ...ownerOf(this.#call),
+      key,
+      ...place,
+      created_at: this.#gateway.now(),
+      expires_at: null,
+      object,
+    };
   }
 }
 

@@ -11,6 +11,7 @@ import type { Gateway } from './gateway.ts';
 import type { ObjectCall } from './object-call.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { sendJson } from './respond.ts';
+import { ownerOf } from './snapshot.ts';
 
 const NAMES: Readonly<Record<ObjectKind, string>> = { file: 'File', batch: 'Batch' };
 
@@ -51,7 +52,7 @@ async function findOwn(
   id: string,
   param: string,
 ): Promise<UpstreamObject> {
-  const found = await objects.find(call.caller.tenant, kind, id);
+  const found = await objects.find(ownerOf(call), kind, id);
   if (!found) {
     throw new GatewayError('not_found', `No such ${NAMES[kind]} object: ${id}`, {
       param,
@@ -156,9 +157,8 @@ async function answerList(
   call: Call,
   { kind, page }: Extract<ObjectCall, { does: 'list' }>,
 ): Promise<void> {
-  const { tenant } = call.caller;
   if (page.after !== undefined) await findOwn(gateway, call, kind, page.after, 'after');
-  const found = await gateway.objects.list({ ...page, tenant, kind });
+  const found = await gateway.objects.list({ ...page, ...ownerOf(call), kind });
   const data = found.slice(0, page.limit).flatMap(({ object }) => {
     const parsed: JsonValue = JSON.parse(object ?? 'null') as JsonValue;
     return isObject(parsed) ? [parsed] : [];

@@ -14,6 +14,7 @@ import type { KeptHere } from '../responses/kept-response.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import { parseBody } from './parse-body.ts';
+import { ownerOf } from './snapshot.ts';
 
 const PREVIOUS = 'previous_response_id';
 
@@ -33,7 +34,7 @@ export async function resumeCall(gateway: Gateway, call: Call): Promise<void> {
   const id = readField(call, PREVIOUS);
   if (id === null) return resolveReferences(gateway, call);
   if (typeof id !== 'string') throw invalidRequest(`'${PREVIOUS}' must be a string.`, PREVIOUS);
-  const earlier = await gateway.responses.find(call.caller.tenant, id);
+  const earlier = await gateway.responses.find(ownerOf(call), id);
   if (!earlier) throw notFound(id);
   if (earlier.where === 'here') {
     goOnFrom(call, earlier);
@@ -81,7 +82,7 @@ async function resolveReferences(gateway: Gateway, call: Call): Promise<void> {
   }
   const items: JsonObject[] = [];
   for (const id of ids) {
-    const kept = await gateway.responses.find(call.caller.tenant, id);
+    const kept = await gateway.responses.find(ownerOf(call), id);
     if (kept?.where === 'here') appendAll(items, outputItems(kept.response));
   }
   replaceBody(call, sent, resolveItems(sent, items));

@@ -4,6 +4,7 @@ import type { WordTable } from '../dialects/word-table.ts';
 import type { CallerLimits } from '../quotas/compile-limits.ts';
 import type { Limit } from '../quotas/limit.ts';
 import type { Routes } from '../routing/resolve-targets.ts';
+import type { Owner } from '../tenants/owner.ts';
 import type { TokenRing } from '../tenants/token-ring.ts';
 
 /** The compiled, immutable form of one configuration: all that the way of a call reads. */
@@ -25,6 +26,13 @@ export interface Snapshot {
   responses: { store: boolean; retentionMs: number };
   /** All limits that there are. */
   limits: readonly Limit[];
+  /** Tells tenants of one name apart: 0 for the first, any other number for a later one. What it gives for a tenant stays the same. */
+  lifeOf(tenant: string): number;
+}
+
+/** Who has what a caller leaves behind, and what it may ask for. */
+export function ownerOf({ snapshot, caller }: { snapshot: Snapshot; caller: Caller }): Owner {
+  return { tenant: caller.tenant, life: snapshot.lifeOf(caller.tenant) };
 }
 
 /** Who calls: a tenant by one of its keys. */

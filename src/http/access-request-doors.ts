@@ -7,7 +7,7 @@ import type { JsonObject } from '../conversation/json.ts';
 import { adviseAccess } from '../gateway/advise-access.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { type AccessRequest, REQUEST_ID } from '../tenants/access-requests.ts';
-import { authenticated, requireKey } from './access.ts';
+import { authenticated, ownerOfRequest, requireKey } from './access.ts';
 import type { AdminParts } from './admin/admin-door.ts';
 import { pageQuery, parseBody, parseQuery, readBody } from './admin/parse.ts';
 import { readGuessedKey } from './caller-dialect.ts';
@@ -68,7 +68,7 @@ export function addAccessRequestDoors(
           throw new GatewayError('forbidden', message, { code: 'key_is_limited', param: 'model' });
         }
         const { tenant, key } = caller;
-        const asked = await access.ask({ tenant, key, model, reason });
+        const asked = await access.ask({ ...ownerOfRequest(request), key, model, reason });
         if (asked.isNew) {
           const details = { request: asked.request.id, tenant, key, model };
           events.note(
@@ -81,14 +81,13 @@ export function addAccessRequestDoors(
         return reply.code(asked.isNew ? 201 : 200).send(describeRequest(asked.request, control.config));
       });
       doors.get('/', async (request) => {
-        const { tenant } = authenticated(request.caller);
         const { cursor, ...query } = parseQuery(requestsQuery, request.query);
-        const requests = await access.list({ ...query, before: cursor, asker: tenant });
+        const requests = await access.list({ ...query, before: cursor, asker: ownerOfRequest(request) });
         return pageOfRequests(requests, query.limit, (one) => describeRequest(one, control.config));
       });
       doors.get('/:id', async (request) => {
         const { id } = request.params as { id: string };
-        const found = await access.find(id, authenticated(request.caller).tenant);
+        const found = await access.find(id, ownerOfRequest(request));
         if (!found) throw requestNotFound(id);
         return describeRequest(found, control.config);
       });

@@ -2,7 +2,8 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { authenticate } from '../gateway/admit.ts';
 import type { Gateway } from '../gateway/gateway.ts';
-import type { Caller, Snapshot } from '../gateway/snapshot.ts';
+import { type Caller, ownerOf, type Snapshot } from '../gateway/snapshot.ts';
+import type { Owner } from '../tenants/owner.ts';
 import { looksLikeToken } from '../tenants/token-ring.ts';
 import type { KeyHolder } from './credentials.ts';
 import { letIn } from './let-in.ts';
@@ -64,4 +65,16 @@ function refuseUnlessReady({ phase }: Lifecycle, reply: FastifyReply): void {
 export function authenticated(caller: Caller | null): Caller {
   if (!caller) throw new Error('a door that needs a key was entered without one');
   return caller;
+}
+
+/** Who has what a request may ask for, and what it leaves behind. */
+export function ownerOfRequest({
+  caller,
+  snapshot,
+}: {
+  caller: Caller | null;
+  snapshot: Snapshot | null;
+}): Owner {
+  if (!snapshot) throw new Error('a door that needs a key was entered without a configuration');
+  return ownerOf({ caller: authenticated(caller), snapshot });
 }

@@ -10,7 +10,7 @@ import type { Gateway } from '../gateway/gateway.ts';
 import { type KeptCall, recordKept } from '../gateway/record-kept.ts';
 import { type KeptRequest, relayKept } from '../gateway/relay-kept.ts';
 import type { KeptHere } from '../responses/kept-response.ts';
-import { authenticated, requireKey } from './access.ts';
+import { authenticated, ownerOfRequest, requireKey } from './access.ts';
 import { addCallDoor } from './call-doors.ts';
 import { queryValue, readBearer } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
@@ -80,22 +80,22 @@ async function answerKept(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
-  const { tenant } = call.caller;
+  const owner = ownerOfRequest(request);
   const { id } = request.params as { id: string };
-  const kept = await gateway.responses.find(tenant, id);
+  const kept = await gateway.responses.find(owner, id);
   // In OpenAI's words, and the same for what another tenant has: nobody learns what others have.
   if (!kept) throw new GatewayError('not_found', `Response with id '${id}' not found.`);
   call.target = kept.target;
   if (kept.where === 'here') {
     const answer = door.answer(kept, request.query);
-    if (door.forgets === true) await gateway.responses.remove(tenant, id);
+    if (door.forgets === true) await gateway.responses.remove(owner, id);
     return answer;
   }
   const query = request.url.includes('?') ? request.url.slice(request.url.indexOf('?')) : '';
   const asked: KeptRequest = { method: door.method, resource: door.resource, query, dialect: responses };
   await relayKept(gateway, kept, asked, reply.raw, request.id);
   // Only now: what the provider would not delete is still the tenant's.
-  if (door.forgets === true) await gateway.responses.remove(tenant, id);
+  if (door.forgets === true) await gateway.responses.remove(owner, id);
   return reply.hijack();
 }
 

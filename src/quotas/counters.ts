@@ -218,11 +218,21 @@ export class CounterBook {
   sweep(nowMs: number): void {
     if (nowMs - this.#sweptAtMs < SWEEP_MS) return;
     this.#sweptAtMs = nowMs;
-    for (const counter of this.#counters.values()) {
+    for (const [id, counter] of this.#counters) {
       if (counter instanceof WindowCounter) counter.shrink(nowMs, SWEEP_MS);
+      if (this.#isOfEarlierTenant(id)) this.#counters.delete(id);
     }
   }
+
+  /** Calls of it that still run have its counters. */
+  #isOfEarlierTenant(id: string): boolean {
+    const [, tenant, life = '0'] = TENANT_IN_ID.exec(id) ?? [];
+    return tenant !== undefined && this.lifeOf(tenant) !== Number(life);
+  }
 }
+
+/** As `Limit` names counters. */
+const TENANT_IN_ID = /^(?:tenant|key|tenant_model):([^/|#]+)(?:#(\d+))?[/|]/;
 
 function makeCounter(kind: LimitKind, period: Period | undefined): Counter {
   switch (LIMIT_KINDS[kind].counts) {

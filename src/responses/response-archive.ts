@@ -1,7 +1,6 @@
-import { isOfThisTenant } from '../store/own-rows.ts';
 import type { Store } from '../store/store.ts';
 import { type Schedule, scheduleTimeout } from '../usage/ledger.ts';
-import type { KeptResponse } from './kept-response.ts';
+import type { KeptResponse, ResponseOwner } from './kept-response.ts';
 import { fromResponseRow, toResponseRow } from './response-row.ts';
 
 /** What an operator has to know. Each deserves a line in the log at the level of errors. */
@@ -50,7 +49,7 @@ export class ResponseArchive {
   readonly #now: () => number;
   readonly #schedule: Schedule;
   readonly #maxPending: number;
-  /** By tenant and id, oldest first. */
+  /** By owner and id, oldest first. */
   readonly #pending = new Map<string, KeptResponse>();
   #writing: Promise<void> | undefined;
   #cancelWrite: (() => void) | undefined;
@@ -68,29 +67,35 @@ export class ResponseArchive {
     this.#sweepAfter(0);
   }
 
-  /** Takes a response; it is found from here on. One of the same tenant and id is replaced. */
+  /** Takes a response; it is found from here on. One of the same owner and id is replaced. */
   keep(kept: KeptResponse): void {
     if (this.#closed || this.#pending.size >= this.#maxPending) {
       this.#onProblem({ kind: 'response_lost', id: kept.id });
       return;
     }
-    this.#pending.set(keyOf(kept.tenant, kept.id), kept);
+    this.#pending.set(keyOf(kept, kept.id), kept);
     if (!this.#writing && !this.#cancelWrite) this.#writeAfter(0);
   }
 
   /** A tenant's response; `undefined` where it has none of this id, or it has expired. Rejects where the store fails. */
-  async find(tenant: string, id: string): Promise<KeptResponse | undefined> {
-    const pending = this.#pending.get(keyOf(tenant, id));
-    const kept = pending ?? (await this.#read(tenant, id));
+  async find(owner: ResponseOwner, id: string): Promise<KeptResponse | undefined> {
+    const pending = this.#pending.get(keyOf(owner, id));
+    const kept = pending ?? (await this.#read(owner, id));
     return kept && kept.expiresAt > this.#now() ? kept : undefined;
   }
 
   /** Forgets a tenant's response. Rejects where the store fails. */
-  async remove(tenant: string, id: string): Promise<void> {
-    this.#pending.delete(keyOf(tenant, id));
+  async remove(owner: ResponseOwner, id: string): Promise<void> {
+    this.#pending.delete(keyOf(owner, id));
     // What is being written now would come back behind the deletion; whether it succeeds does not matter here.
     await this.#writing?.catch(() => undefined);
-    await this.#db.deleteFrom('responses').where('tenant', '=', tenant).where('id', '=', id).execute();
+    const { tenant, life } = owner;
+    await this.#db
+      .deleteFrom('responses')
+      .where('tenant', '=', tenant)
+      .where('life', '=', life)
+      .where('id', '=', id)
+      .execute();
   }
 
   /** Takes nothing more and writes what is left. What the store refuses even then is reported. */
@@ -113,13 +118,13 @@ export class ResponseArchive {
     }
   }
 
-  async #read(tenant: string, id: string): Promise<KeptResponse | undefined> {
+  async #read({ tenant, life }: ResponseOwner, id: string): Promise<KeptResponse | undefined> {
     const row = await this.#db
       .selectFrom('responses')
       .selectAll()
       .where('tenant', '=', tenant)
+      .where('life', '=', life)
       .where('id', '=', id)
-      .where(isOfThisTenant('responses'))
       .executeTakeFirst();
     return row && fromResponseRow(row);
   }
@@ -158,7 +163,7 @@ export class ResponseArchive {
         .insertInto('responses')
         .values(batch.map(([, kept]) => toResponseRow(kept)))
         .onConflict((conflict) =>
-          conflict.columns(['tenant', 'id']).doUpdateSet((row) => ({
+          conflict.columns(['tenant', 'life', 'id']).doUpdateSet((row) => ({
             key: row.ref('excluded.key'),
             created_at: row.ref('excluded.created_at'),
             expires_at: row.ref('excluded.expires_at'),
@@ -219,6 +224,6 @@ export class ResponseArchive {
   }
 }
 
-function keyOf(tenant: string, id: string): string {
-  return JSON.stringify([tenant, id]);
+function keyOf({ tenant, life }: ResponseOwner, id: string): string {
+  return JSON.stringify([tenant, life, id]);
 }

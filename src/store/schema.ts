@@ -96,6 +96,8 @@ export interface KeyRow {
 /** A response of the Responses API that can be gone on from: kept whole, or a note of which provider keeps it. */
 export interface ResponseRow {
   tenant: string;
+  /** Which of the tenants that have had the name: the revision that ended the one before, 0 for the first. */
+  life: number;
   id: string;
   key: string;
   /** Unix milliseconds. */
@@ -118,6 +120,8 @@ export interface UpstreamObjectRow {
   id: string;
   kind: 'file' | 'batch' | 'conversation' | 'container' | 'audio';
   tenant: string;
+  /** As in `ResponseRow`. */
+  life: number;
   /** The name of the key that made it. */
   key: string;
   provider: string;
@@ -205,6 +209,8 @@ export interface AccessRequestRow {
   /** Grows with time. */
   id: string;
   tenant: string;
+  /** As in `ResponseRow`. */
+  life: number;
   /** The name of the key that asked. */
   key: string;
   model: string;

@@ -1,5 +1,5 @@
 import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino';
-import { redactorOf, redactRuns, type SecretSet } from '../upstream/secrets.ts';
+import { ManySecrets, redactorOf } from '../upstream/secrets.ts';
 
 /** Errors of libraries hold sockets and whole requests: deeper than this nothing in them says more. */
 const MAX_DEPTH = 4;
@@ -10,10 +10,10 @@ export interface Secrets {
   /** Found in whatever way they are escaped. */
   few: readonly string[];
   /** Found as they are. */
-  many: SecretSet;
+  many: ManySecrets;
 }
 
-const NO_SECRETS: Secrets = { few: [], many: new Set() };
+const NO_SECRETS: Secrets = { few: [], many: new ManySecrets([]) };
 
 export interface RedactingLog {
   log: Logger;
@@ -39,7 +39,7 @@ export function openLog(level: string, destination?: DestinationStream): Redacti
     const now = few.join('\n');
     if (now !== known) redactFew = redactorOf(few);
     known = now;
-    return (text) => redactRuns(redactFew(text), many);
+    return (text) => many.redact(redactFew(text));
   };
   const options = {
     level,

@@ -1,9 +1,9 @@
 import { randomUUIDv7 } from 'node:crypto';
-import type { Kysely } from 'kysely';
+import { type Kysely, type SqlBool, sql } from 'kysely';
 import { GatewayError } from '../conversation/gateway-error.ts';
-import { isOfThisTenant } from '../store/own-rows.ts';
 import type { AccessRequestRow, Database } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
+import type { Owner } from './owner.ts';
 
 /** A tenant's wish to call a model, and what became of it. Moments are Unix milliseconds. */
 export interface AccessRequest {
@@ -29,8 +29,8 @@ export interface Decision {
 
 export interface RequestFilters {
   tenant?: string | undefined;
-  /** Of this tenant, and none of an earlier one of its name. */
-  asker?: string | undefined;
+  /** Of this tenant, and none of another one of its name. */
+  asker?: Owner | undefined;
   state?: AccessRequest['state'] | undefined;
   model?: string | undefined;
   /** The id behind which the page begins. */
@@ -61,11 +61,11 @@ export class AccessRequests {
    * @throws GatewayError where too many are pending
    */
   async ask(
-    asked: Pick<AccessRequest, 'tenant' | 'key' | 'model' | 'reason'>,
+    asked: Owner & Pick<AccessRequest, 'key' | 'model' | 'reason'>,
   ): Promise<{ request: AccessRequest; isNew: boolean }> {
     const pending = await this.#findPending(asked);
     if (pending) return { request: pending, isNew: false };
-    await this.#refuseTooMany(asked.tenant);
+    await this.#refuseTooMany(asked);
     const row: AccessRequestRow = {
       id: `areq_${randomUUIDv7()}`,
       ...asked,
@@ -89,19 +89,17 @@ export class AccessRequests {
     return { request: other, isNew: false };
   }
 
-  async #findPending({
-    tenant,
-    model,
-  }: Pick<AccessRequest, 'tenant' | 'model'>): Promise<AccessRequest | undefined> {
-    const [pending] = await this.list({ tenant, model, state: 'pending', limit: 1 });
+  async #findPending({ model, ...asker }: Owner & { model: string }): Promise<AccessRequest | undefined> {
+    const [pending] = await this.list({ asker, model, state: 'pending', limit: 1 });
     return pending;
   }
 
-  async #refuseTooMany(tenant: string): Promise<void> {
+  async #refuseTooMany({ tenant, life }: Owner): Promise<void> {
     const { pending } = await this.#db
       .selectFrom('access_requests')
       .select(({ fn }) => fn.countAll().as('pending'))
       .where('tenant', '=', tenant)
+      .where('life', '=', life)
       .where('state', '=', 'pending')
       .executeTakeFirstOrThrow();
     if (Number(pending) < MOST_PENDING) return;
@@ -112,12 +110,11 @@ export class AccessRequests {
     );
   }
 
-  /** `tenant`: where given, only its own are found, and none of an earlier tenant of its name. */
-  async find(id: string, tenant?: string): Promise<AccessRequest | undefined> {
+  /** `asker`: where given, only its own are found, and none of another tenant of its name. */
+  async find(id: string, asker?: Owner): Promise<AccessRequest | undefined> {
     if (!REQUEST_ID.test(id)) return undefined;
     let query = this.#db.selectFrom('access_requests').selectAll().where('id', '=', id);
-    if (tenant !== undefined)
-      query = query.where('tenant', '=', tenant).where(isOfThisTenant('access_requests'));
+    if (asker) query = query.where('tenant', '=', asker.tenant).where('life', '=', asker.life);
     const row = await query.executeTakeFirst();
     return row && readRow(row);
   }
@@ -126,8 +123,7 @@ export class AccessRequests {
   async list({ tenant, asker, state, model, before, limit }: RequestFilters): Promise<AccessRequest[]> {
     let query = this.#db.selectFrom('access_requests').selectAll();
     if (tenant !== undefined) query = query.where('tenant', '=', tenant);
-    if (asker !== undefined)
-      query = query.where('tenant', '=', asker).where(isOfThisTenant('access_requests'));
+    if (asker) query = query.where('tenant', '=', asker.tenant).where('life', '=', asker.life);
     if (state !== undefined) query = query.where('state', '=', state);
     if (model !== undefined) query = query.where('model', '=', model);
     if (before !== undefined) query = query.where('id', '<', before);
@@ -142,21 +138,42 @@ export class AccessRequests {
    * Decides a request that is pending.
    *
    * @param db where an approval is written together with its grant
-   * @throws GatewayError where somebody else was faster
+   * @throws GatewayError where somebody else was faster, or who would be granted something is not who asked
    */
   async decide(
     id: string,
     { state, by, note, until }: Decision,
     db: Kysely<Database> = this.#db,
   ): Promise<void> {
-    const result = await db
+    let query = db
       .updateTable('access_requests')
       .set({ state, decided_at: this.#now(), decided_by: by, note: note ?? null, until: until ?? null })
       .where('id', '=', id)
-      .where('state', '=', 'pending')
+      .where('state', '=', 'pending');
+    if (state === 'approved') query = query.where(isOfThisTenant());
+    const result = await query.executeTakeFirst();
+    if (result.numUpdatedRows === 1n) return;
+    const row = await db
+      .selectFrom('access_requests')
+      .select('state')
+      .where('id', '=', id)
       .executeTakeFirst();
-    if (result.numUpdatedRows !== 1n) throw decidedAlready();
+    throw row?.state === 'pending' ? askerGone() : decidedAlready();
   }
+}
+
+/** Whether a request is of the tenant that has its name now. */
+function isOfThisTenant() {
+  return sql<SqlBool>`life = coalesce((select max(revision) from tenant_ends where tenant_ends.tenant = access_requests.tenant), 0)`;
+}
+
+/** It may have asked while it was being taken away. */
+function askerGone(): GatewayError {
+  return new GatewayError(
+    'invalid_request',
+    'The tenant that asked was taken away, and the one that has its name now did not ask. Deny the request.',
+    { status: 409, code: 'asker_gone' },
+  );
 }
 
 export function decidedAlready(): GatewayError {
@@ -167,6 +184,7 @@ export function decidedAlready(): GatewayError {
 }
 
 function readRow({
+  life: _,
   created_at,
   decided_at,
   decided_by,

@@ -1,13 +1,6 @@
-import {
-  createRemoteJWKSet,
-  customFetch,
-  errors,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-  jwtVerify,
-} from 'jose';
+import { errors, type JWTPayload, jwtVerify } from 'jose';
 import { GatewayError } from '../conversation/gateway-error.ts';
-import { isObject } from '../conversation/json.ts';
+import { IssuerKeys, RETRY_MS } from './issuer-keys.ts';
 
 export interface TokenIssuerOptions {
   name: string;
@@ -36,35 +29,34 @@ export interface VerifiedToken {
   expiresAt: number;
 }
 
-const TIMEOUT_MS = 5_000;
 const COOLDOWN_MS = 10_000;
-/** While an issuer cannot be asked, calls do not wait for it one after the other. */
-const RETRY_MS = 5_000;
 
 /**
  * Who signs tokens. Its public keys are fetched at its first token and kept; a token with an unknown key id has them
- * fetched again, though not all the time, so that keys can be rotated.
+ * fetched again, though not all the time, so that keys can be rotated. While it cannot be asked, the keys that it had count.
  */
 export class TokenIssuer {
   readonly name: string;
   readonly issuer: string;
   readonly #options: TokenIssuerOptions;
   readonly #context: TokenContext;
-  #keys: Promise<JWTVerifyGetKey> | undefined;
-  #retryAt = 0;
+  readonly #keys: IssuerKeys;
+  #quietUntilMs = 0;
 
   constructor(options: TokenIssuerOptions, context: TokenContext) {
     this.name = options.name;
     this.issuer = options.issuer;
     this.#options = options;
     this.#context = context;
+    const { issuer, jwksUrl, cooldownMs = COOLDOWN_MS } = options;
+    this.#keys = new IssuerKeys({ issuer, jwksUrl, cooldownMs, fetch: context.fetch, now: context.now });
   }
 
   /** @throws GatewayError `unauthenticated` saying what is wrong with the token; `overloaded` where the issuer cannot be asked */
   async verify(token: string): Promise<VerifiedToken> {
     const { issuer, audience, algorithms, clockToleranceMs } = this.#options;
     try {
-      const { payload } = await jwtVerify(token, await this.#findKeys(), {
+      const { payload } = await jwtVerify(token, this.#keys.find, {
         issuer,
         audience: [...audience],
         algorithms: [...algorithms],
@@ -79,47 +71,9 @@ export class TokenIssuer {
     }
   }
 
-  #findKeys(): Promise<JWTVerifyGetKey> {
-    if (!this.#keys && this.#context.now() < this.#retryAt) {
-      return Promise.reject(new Error('it could not be asked a moment ago'));
-    }
-    this.#keys ??= this.#openKeys();
-    return this.#keys;
-  }
-
-  async #openKeys(): Promise<JWTVerifyGetKey> {
-    try {
-      const url = this.#options.jwksUrl ?? (await this.#discover());
-      return createRemoteJWKSet(new URL(url), {
-        timeoutDuration: TIMEOUT_MS,
-        cooldownDuration: this.#options.cooldownMs ?? COOLDOWN_MS,
-        [customFetch]: this.#context.fetch,
-      });
-    } catch (error) {
-      this.#keys = undefined;
-      throw error;
-    }
-  }
-
-  /** OpenID Connect Discovery 1.0, section 4. */
-  async #discover(): Promise<string> {
-    const url = `${this.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
-    const answer = await this.#context.fetch(url, {
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-      redirect: 'error',
-    });
-    if (!answer.ok) throw new Error(`${url} answers ${answer.status}`);
-    const found: unknown = await answer.json();
-    if (!isObject(found) || found['issuer'] !== this.issuer)
-      throw new Error(`${url} is not about this issuer`);
-    const { jwks_uri: keys } = found;
-    if (typeof keys !== 'string' || !URL.canParse(keys)) throw new Error(`${url} has no jwks_uri`);
-    return keys;
-  }
-
   #unreachable(error: unknown): GatewayError {
-    if (this.#context.now() >= this.#retryAt) {
-      this.#retryAt = this.#context.now() + RETRY_MS;
+    if (this.#context.now() >= this.#quietUntilMs) {
+      this.#quietUntilMs = this.#context.now() + RETRY_MS;
       this.#context.warn(
         { event: 'issuer_unreachable', issuer: this.name, err: error },
         'the issuer of access tokens cannot be asked for its keys',

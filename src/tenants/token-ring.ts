@@ -12,9 +12,15 @@ interface Admitted<Caller> {
   expiresAt: number;
 }
 
+/** A token that was found to be right, and by whom. */
+interface Verified {
+  issuer: TokenIssuer;
+  token: VerifiedToken;
+}
+
 /**
  * The callers of a snapshot that come with tokens of an issuer. A token is verified once, and known as it came until it
- * expires: its further calls cost a look into a map.
+ * expires, also to the rings of later snapshots: its further calls cost a look into a map.
  */
 export class TokenRing<Caller> {
   readonly #issuers: ReadonlyMap<string, TokenIssuer>;
@@ -22,16 +28,20 @@ export class TokenRing<Caller> {
   readonly #now: () => number;
   readonly #admitted = new Map<string, Admitted<Caller>>();
   readonly #underWay = new Map<string, Promise<void>>();
+  /** One for all rings that follow each other. What a token makes of a caller is each ring's own to say. */
+  readonly #verified: Map<string, Verified>;
 
   /** @param callerOf throws where the token's claims make it nobody's */
   constructor(
     issuers: Iterable<TokenIssuer>,
     callerOf: (issuer: TokenIssuer, token: VerifiedToken) => Caller,
     now: () => number,
+    before?: TokenRing<Caller>,
   ) {
     this.#issuers = new Map([...issuers].map((issuer) => [issuer.issuer, issuer]));
     this.#callerOf = callerOf;
     this.#now = now;
+    this.#verified = before ? before.#verified : new Map();
   }
 
   /** The caller of a token that was let in. */
@@ -58,10 +68,19 @@ export class TokenRing<Caller> {
 
   async #verify(token: string): Promise<void> {
     const issuer = this.#findIssuer(token);
-    const verified = await issuer.verify(token);
+    const verified = this.#findVerified(issuer, token) ?? (await issuer.verify(token));
+    remember(this.#verified, token, { issuer, token: verified });
     const caller = this.#callerOf(issuer, verified);
-    if (this.#admitted.size >= MAX_REMEMBERED) this.#admitted.clear();
-    this.#admitted.set(token, { caller, expiresAt: verified.expiresAt });
+    remember(this.#admitted, token, { caller, expiresAt: verified.expiresAt });
+  }
+
+  /** An issuer that is configured as before is the same; another one may ask for more. */
+  #findVerified(issuer: TokenIssuer, token: string): VerifiedToken | undefined {
+    const known = this.#verified.get(token);
+    if (!known) return undefined;
+    if (known.issuer === issuer && known.token.expiresAt > this.#now()) return known.token;
+    this.#verified.delete(token);
+    return undefined;
   }
 
   /** By what the token says of itself, before anything of it is believed. */
@@ -71,6 +90,11 @@ export class TokenRing<Caller> {
     if (!issuer) throw refuseToken('is of an issuer that is not known here');
     return issuer;
   }
+}
+
+function remember<Value>(tokens: Map<string, Value>, token: string, value: Value): void {
+  if (tokens.size >= MAX_REMEMBERED) tokens.clear();
+  tokens.set(token, value);
 }
 
 function readIssuer(token: string): string | undefined {

@@ -1,22 +1,17 @@
-import { type SqlBool, sql } from 'kysely';
-import { isOfThisTenant } from '../store/own-rows.ts';
 import type { UpstreamObjectRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
+import type { Owner } from './owner.ts';
 
 export type UpstreamObject = UpstreamObjectRow;
 /** What can be asked for at a door of its own. */
 export type ObjectKind = 'file' | 'batch';
 
-/** No tenant is called so. */
-const NOBODY = '';
-
 /** What an account of a provider knows by an id. */
 const ID = ['id', 'provider', 'account'] as const;
 
-export type ObjectPlace = Pick<UpstreamObject, 'tenant' | 'kind' | 'id' | 'provider' | 'account'>;
+export type ObjectPlace = Pick<UpstreamObject, 'tenant' | 'life' | 'kind' | 'id' | 'provider' | 'account'>;
 
-export interface ListRequest {
-  tenant: string;
+export interface ListRequest extends Owner {
   kind: ObjectKind;
   /** The id behind which the page begins. */
   after?: string | undefined;
@@ -41,33 +36,26 @@ export class UpstreamObjects {
   }
 
   /** Of several that accounts gave the same id, the one that was made last: what the tenant was last told of by this name. */
-  find(tenant: string, kind: ObjectKind, id: string): Promise<UpstreamObject | undefined> {
+  find({ tenant, life }: Owner, kind: ObjectKind, id: string): Promise<UpstreamObject | undefined> {
     return this.#db
       .selectFrom('upstream_objects')
       .selectAll()
       .where('id', '=', id)
       .where('tenant', '=', tenant)
+      .where('life', '=', life)
       .where('kind', '=', kind)
-      .where(isOfThisTenant('upstream_objects'))
       .orderBy('created_at', 'desc')
       .executeTakeFirst();
   }
 
   /**
-   * Those of these ids that are any tenant's: to be told only whether they are the caller's own. Those of a tenant that was
-   * taken away have none, whoever has its name now.
+   * Those of these ids that are any tenant's, be it one that was taken away: to be told only whether they are the caller's
+   * own.
    */
   async ofAll(ids: readonly string[]): Promise<UpstreamObject[]> {
-    const rows = await this.#db
-      .selectFrom('upstream_objects')
-      .selectAll()
-      .select(sql<SqlBool>`case when ${isOfThisTenant('upstream_objects')} then 1 else 0 end`.as('is_own'))
-      .where('id', 'in', ids)
-      .execute();
+    const rows = await this.#db.selectFrom('upstream_objects').selectAll().where('id', 'in', ids).execute();
     const now = this.#now();
-    return rows
-      .filter(({ expires_at: expiresAt }) => expiresAt === null || expiresAt > now)
-      .map(({ is_own: isOwn, ...row }) => (isOwn ? row : { ...row, tenant: NOBODY }));
+    return rows.filter(({ expires_at: expiresAt }) => expiresAt === null || expiresAt > now);
   }
 
   /**
@@ -92,7 +80,8 @@ export class UpstreamObjects {
             object: fn.coalesce(ref('excluded.object'), ref('upstream_objects.object')),
             expires_at: ref('excluded.expires_at'),
           }))
-          .whereRef('upstream_objects.tenant', '=', 'excluded.tenant'),
+          .whereRef('upstream_objects.tenant', '=', 'excluded.tenant')
+          .whereRef('upstream_objects.life', '=', 'excluded.life'),
       )
       .execute();
   }
@@ -101,27 +90,28 @@ export class UpstreamObjects {
     await this.#db.deleteFrom('upstream_objects').where('expires_at', '<=', this.#now()).execute();
   }
 
-  async forget({ tenant, kind, id, provider, account }: ObjectPlace): Promise<void> {
+  async forget({ tenant, life, kind, id, provider, account }: ObjectPlace): Promise<void> {
     await this.#db
       .deleteFrom('upstream_objects')
       .where('provider', '=', provider)
       .where('account', '=', account)
       .where('id', '=', id)
       .where('tenant', '=', tenant)
+      .where('life', '=', life)
       .where('kind', '=', kind)
       .execute();
   }
 
   /** A page of what a tenant has, by age; one more than `limit` where there are more. */
-  async list({ tenant, kind, after, limit, order, purpose }: ListRequest): Promise<UpstreamObject[]> {
-    const from = after === undefined ? undefined : await this.find(tenant, kind, after);
+  async list({ kind, after, limit, order, purpose, ...owner }: ListRequest): Promise<UpstreamObject[]> {
+    const from = after === undefined ? undefined : await this.find(owner, kind, after);
     const beyond = order === 'asc' ? '>' : '<';
     let query = this.#db
       .selectFrom('upstream_objects')
       .selectAll()
-      .where('tenant', '=', tenant)
+      .where('tenant', '=', owner.tenant)
+      .where('life', '=', owner.life)
       .where('kind', '=', kind)
-      .where(isOfThisTenant('upstream_objects'))
       .where('object', 'is not', null);
     if (purpose !== undefined) query = query.where('object', 'like', `%"purpose":"${purpose}"%`);
     if (from) {

@@ -30,18 +30,51 @@ export function redactorOf(secrets: readonly string[]): (text: string) => string
   return (text) => text.replace(pattern, REDACTED);
 }
 
-export type SecretSet = Pick<ReadonlySet<string>, 'size' | 'has'>;
-
-/** What may be a secret among other text: nothing that quotes, ends or divides it. */
-const RUN = /[^\s"'`,;()<>[\]{}\\]{8,}/g;
-
 /**
- * A text without those of very many secrets (keys of tenants, say), for which one pattern would take gigabytes: they are found
- * as they are, and not where their characters are escaped.
+ * Very many secrets (keys of tenants, say), for which one pattern would take gigabytes: they are found as they are wherever they
+ * stand in a text, and not where their characters are escaped. Texts as short as `listSecrets` leaves out are none.
  */
-export function redactRuns(text: string, secrets: SecretSet): string {
-  if (secrets.size === 0) return text;
-  return text.replace(RUN, (run) => (secrets.has(run) ? REDACTED : run));
+export class ManySecrets {
+  readonly #secrets: ReadonlySet<string>;
+  /** By what secrets begin with: how long those are, longer ones first. */
+  readonly #lengths = new Map<string, number[]>();
+  /** Most characters of a text begin none: this is asked before anything is cut out of it. */
+  readonly #firstUnits = new Set<number>();
+
+  constructor(secrets: Iterable<string>) {
+    const long = new Set<string>();
+    for (const secret of secrets) {
+      if (secret.length < MIN_SECRET_LENGTH) continue;
+      long.add(secret);
+      this.#firstUnits.add(secret.charCodeAt(0));
+      const start = secret.slice(0, MIN_SECRET_LENGTH);
+      const lengths = this.#lengths.get(start);
+      if (!lengths) this.#lengths.set(start, [secret.length]);
+      else if (!lengths.includes(secret.length)) lengths.push(secret.length);
+    }
+    for (const lengths of this.#lengths.values()) lengths.sort((a, b) => b - a);
+    this.#secrets = long;
+  }
+
+  redact(text: string): string {
+    if (this.#secrets.size === 0) return text;
+    let redacted = '';
+    let from = 0;
+    for (let at = 0; at + MIN_SECRET_LENGTH <= text.length; at++) {
+      const length = this.#firstUnits.has(text.charCodeAt(at)) ? this.#lengthAt(text, at) : 0;
+      if (length === 0) continue;
+      redacted += text.slice(from, at) + REDACTED;
+      from = at + length;
+      at = from - 1;
+    }
+    return from === 0 ? text : redacted + text.slice(from);
+  }
+
+  /** How long the secret is that stands at a place; 0 where there is none. */
+  #lengthAt(text: string, at: number): number {
+    const lengths = this.#lengths.get(text.slice(at, at + MIN_SECRET_LENGTH));
+    return lengths?.find((length) => this.#secrets.has(text.slice(at, at + length))) ?? 0;
+  }
 }
 
 /** Each character as it is, behind a backslash where JSON allows one, as `\uXXXX` or as `%XX`, with digits of either case. */

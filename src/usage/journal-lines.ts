@@ -11,7 +11,8 @@ import { OPERATIONS, type Operation, type UsageRecord } from './record.ts';
  * UTF-16 units: a line that was cut, wherever, has another. KIND is `s` for a call that started and `r` for its usage
  * record. The JSON is an array whose places are the fields: half as long as an object, and durations are whole
  * microseconds. JSON text holds no line break, so a line that cannot be read costs only itself. It is put together by
- * hand: `JSON.stringify` takes twice as long for an array.
+ * hand: `JSON.stringify` takes twice as long for an array. A process reads what one of an older build left: where a line
+ * gets another form, its number of places tells which it has, and the older form stays readable.
  */
 
 /** What is known of a call from its beginning to its end. */
@@ -116,6 +117,14 @@ const startLine = z.tuple([...callFields, text, text, flag, number, tokens, numb
   }),
 );
 
+/** Builds before noted no output that was set aside: a process of one may have been killed, and has its calls to tell still. */
+const OLDER_START_PLACES = 12;
+
+function readStartFields(fields: unknown): StartedCall | undefined {
+  const isOlder = Array.isArray(fields) && fields.length === OLDER_START_PLACES;
+  return startLine.safeParse(isOlder ? fields.toSpliced(OLDER_START_PLACES - 1, 0, 0) : fields).data;
+}
+
 const usage = z
   .union([
     z.tuple([flag, tokens, tokens]),
@@ -187,5 +196,5 @@ function readLine(line: string): StartedCall | UsageRecord | undefined {
   const [, length, kind, json] = LINE.exec(line) ?? [];
   if (json === undefined || json.length !== Number(length)) return undefined;
   const fields: unknown = tryParseJson(json);
-  return (kind === 's' ? startLine : recordLine).safeParse(fields).data;
+  return kind === 's' ? readStartFields(fields) : recordLine.safeParse(fields).data;
 }

@@ -88,6 +88,30 @@ onEachDatabaseInTurn((database) => {
     }
   });
 
+  test('a key whose secret is a placeholder is rotated as any other', async (context) => {
+    const env = { APP_SECRET: 'sk-of-the-environment-0', OPS_SECRET: 'sk-of-the-environment-1' };
+    const gateway = await startGateway({ store: await database.makeUrl(context) }, undefined, { env });
+    context.after(() => gateway.stop());
+    const admin = adminClient(gateway.url);
+    const placeholder = (name: string) => ['$', `{${name}}`].join('');
+    await admin.must('PUT', '/config', {
+      tenants: { t: { models: ['*'], keys: [{ name: 'app', secret: placeholder('APP_SECRET') }] } },
+      adminKeys: { ops: { role: 'viewer', secret: placeholder('OPS_SECRET') } },
+    });
+    const sets = [
+      { path: '/tenants/t/keys/app', first: env.APP_SECRET, door: '/v1/models' },
+      { path: '/admin-keys/ops', first: env.OPS_SECRET, door: '/admin/v1/revisions' },
+    ];
+    for (const { path, first, door } of sets) {
+      const use = async (key: string) => (await gateway.get(door, key)).status;
+      assert.equal(await use(first), 200);
+      const { body } = await admin.must('POST', `${path}/rotate`, { overlap: '1h' });
+      assert.deepEqual([await use(first), await use(String(body['secret']))], [200, 200]);
+      const { body: last } = await admin.must('POST', `${path}/rotate`, { overlap: '0s' });
+      assert.deepEqual([await use(first), await use(String(last['secret']))], [401, 200]);
+    }
+  });
+
   test('what is not in effect yet is said in the answer, and in an event', async (context) => {
     const { admin } = await startAdmin(context);
     const told = (field: string) => `${field}: parsed, not in effect yet`;
@@ -434,6 +458,19 @@ onEachDatabaseInTurn((database) => {
       }
     }
     assert.equal((await owner.ask('GET', '/tenants')).status, 401);
+  });
+
+  test('a tenant that is sent with empty lists and without models is refused, and nobody is deleted by it', async (context) => {
+    const { admin } = await startAdmin(context);
+    await admin.must('PUT', '/tenants/beta', { models: ['*'] });
+    for (const lists of [{ keys: [] }, { grants: [] }, { keys: [], grants: [] }]) {
+      for (const name of ['beta', 'nobody']) {
+        const { status, body } = await admin.ask('PUT', '/config', { tenants: { [name]: lists } });
+        const where = JSON.stringify([name, lists, body]);
+        assert.deepEqual([status, body.error?.param], [400, `tenants.${name}.models`], where);
+      }
+    }
+    await admin.must('GET', '/tenants/beta');
   });
 
   test('keys and grants of a tenant are made at their own doors, whatever the role', async (context) => {

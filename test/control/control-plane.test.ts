@@ -145,17 +145,52 @@ onEachDatabase((database) => {
     assert.notEqual(control.lookForNewer(), first);
   });
 
+  test('what is written beside a change is written where nothing else changes', async (context) => {
+    const store = await database.open(context);
+    const { control } = makeInstance(store, fileOf(fileWith('acme')));
+    await control.start();
+    assert.equal((await control.change(API, () => [])).revision, 1);
+    let written = 0;
+    const alongside = async () => {
+      written += 1;
+    };
+    const { revision, changes } = await control.change(API, () => [], { alongside });
+    assert.deepEqual([revision, changes, written], [2, [], 1]);
+  });
+
   test('whoever stops waits for what is under way only so long', async (context) => {
     const store = await database.open(context);
     const { control } = makeInstance(store, fileOf(fileWith('acme')));
     await control.start();
     const gate = Promise.withResolvers<void>();
     const plan = put({ kind: 'models', name: 'mine', value: { targets: ['echo/x'] } });
-    const change = control.change(API, plan, () => gate.promise);
+    const change = control.change(API, plan, { alongside: () => gate.promise });
     assert.equal(await control.settle(1), false);
     gate.resolve();
     await change;
     assert.equal(await control.settle(60_000), true);
+  });
+
+  test('what takes something away waits for the change under way, and for none that waits', async (context) => {
+    const store = await database.open(context);
+    const { control } = makeInstance(store, fileOf(fileWith('acme')));
+    await control.start();
+    const model = (name: string) => put({ kind: 'models', name, value: { targets: ['echo/x'] } });
+    const [gate, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const alongside = () => {
+      held.resolve();
+      return gate.promise;
+    };
+    const running = control.change(API, model('running'), { alongside });
+    await held.promise;
+    const waiting = ['one', 'two'].map((name) => control.change(API, model(name)));
+    const urgent = control.change(API, model('urgent'), { urgency: 'urgent' });
+    gate.resolve();
+    const outcomes = await Promise.all([running, urgent, ...waiting]);
+    assert.deepEqual(
+      outcomes.map(({ revision }) => revision),
+      [2, 3, 4, 5],
+    );
   });
 
   test('a restart with an earlier file has it in force again, and says whose it was', async (context) => {
@@ -217,10 +252,11 @@ onEachDatabase((database) => {
     const model = (name: string) => put({ kind: 'models', name, value: { targets: ['echo/x'] } });
     await one.control.change(API, model('first'));
     const [gate, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const change = two.control.change(API, model('second'), () => {
+    const alongside = () => {
       held.resolve();
       return gate.promise;
-    });
+    };
+    const change = two.control.change(API, model('second'), { alongside });
     await held.promise;
     const restored = one.control.restore(1, 'ops', false);
     await untilBlocked(store);
@@ -249,7 +285,7 @@ onEachDatabase((database) => {
     const other = makeInstance(direct, fileOf(fileWith('acme')));
     const model = put({ kind: 'models', name: 'mine', value: { targets: ['echo/x'] } });
     let isLost = false;
-    const change = control.change(API, model, async () => {
+    const alongside = async () => {
       if (isLost) return;
       isLost = true;
       // The server commits, and its answer is lost.
@@ -258,7 +294,8 @@ onEachDatabase((database) => {
         wire.cut();
         wire.set('open');
       });
-    });
+    };
+    const change = control.change(API, model, { alongside });
     assert.equal((await change).revision, 2);
     assert.equal(control.revision, 2);
     assert.equal(await other.control.revisions.newestNumber(), 2);

@@ -146,4 +146,58 @@ onEachDatabaseInTurn((database) => {
     await until('it follows again', async () => (await readReady(two)).revision === 3);
     assert.equal((await readReady(two)).troubles, undefined);
   });
+
+  test('an instance that cannot follow lets nobody in whom a newer revision locks out', async (context) => {
+    const folder = makeTempDirectory(context);
+    const store = await database.makeUrl(context);
+    const file = (tenants: string) =>
+      `store: ${store}\nmodels: { rare: { approval: required, targets: [echo/rare] } }\ntenants:\n${tenants}`;
+    const declared = '  filed: { models: ["*"], keys: [{ name: app, secret: sk-tenant-of-the-file }] }\n';
+    writeFileSync(join(folder, 'fairlead.yaml'), file(declared));
+    const one = await startInstance(context, folder, { LOCAL_TOKEN: 'sk-of-this-instance' });
+    const two = await startInstance(context, folder);
+    const admin = adminClient(one.url);
+    const makeKey = async (tenant: string, name: string) =>
+      String((await admin.must('POST', `/tenants/${tenant}/keys`, { name })).body['secret']);
+    await admin.must('POST', '/tenants', { name: 'reuse', models: ['echo/echo'] });
+    await admin.must('POST', '/tenants', { name: 'gone', models: ['echo/echo'] });
+    const first = await makeKey('reuse', 'app');
+    const gone = await makeKey('gone', 'app');
+    const stays = await makeKey('filed', 'stays');
+    const rotated = await makeKey('filed', 'rotated');
+    const revoked = await makeKey('filed', 'revoked');
+    const status = async (key: string) => {
+      const headers = { authorization: `Bearer ${key}` };
+      return (await fetch(`${two.url}/v1/access-requests`, { headers })).status;
+    };
+    await until('it follows', async () => (await status(revoked)) === 200);
+
+    const apiKey = ['$', '{LOCAL_TOKEN}'].join('');
+    const provider = { adapter: 'openai-compatible', baseUrl: 'http://127.0.0.1:1/v1' };
+    await admin.must('PUT', '/providers/p', { ...provider, accounts: [{ name: 'a', apiKey }] });
+    await until('it is behind', async () => (await readReady(two)).troubles?.[0] === 'behind');
+    await admin.must('DELETE', '/tenants/reuse');
+    await admin.must('POST', '/tenants', { name: 'reuse', models: ['echo/echo'] });
+    const second = await makeKey('reuse', 'app');
+    await fetch(`${one.url}/v1/access-requests`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${second}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'rare', reason: 'Our plan' }),
+    });
+    await until('the earlier tenant is gone', async () => (await status(first)) === 401);
+    await admin.must('DELETE', '/tenants/gone');
+    await admin.must('DELETE', '/tenants/filed/keys/revoked');
+    await admin.must('POST', '/tenants/filed/keys/rotated/rotate', { overlap: '0s' });
+    for (const key of [gone, revoked, rotated]) {
+      await until('whoever is locked out is locked out here', async () => (await status(key)) === 401);
+    }
+    assert.deepEqual([await status(stays), await status('sk-tenant-of-the-file')], [200, 200]);
+    assert.deepEqual((await readReady(two)).troubles, ['behind']);
+    const { body: events } = await admin.must('GET', '/events?limit=100');
+    assert.ok((events['data'] as { kind: string }[]).some(({ kind }) => kind === 'config_behind_revoked'));
+
+    await admin.must('DELETE', '/providers/p');
+    await until('it follows again', async () => (await readReady(two)).troubles === undefined);
+    assert.deepEqual([await status(second), await status(stays), await status(first)], [200, 200, 401]);
+  });
 });

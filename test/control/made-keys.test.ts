@@ -20,6 +20,29 @@ onEachDatabaseInTurn((database) => {
   const status = async ({ url }: { url: string }, key: string) =>
     (await adminClient(url, key).ask('GET', '/admin-keys')).status;
 
+  test('a tenant that has the name of that of the first start is another one, however late it is made', async (context) => {
+    for (const before of [[], ['acme']]) {
+      const gateway = await startBare(context, await database.makeUrl(context));
+      const first = String(gateway.firstSecrets?.tenant);
+      const admin = adminClient(gateway.url, String(gateway.firstSecrets?.admin));
+      const init = { headers: { authorization: `Bearer ${first}` } };
+      const kept = await gateway.post('/v1/responses', { model: 'echo/echo', input: 'Our plan' }, init);
+      const { id } = (await kept.json()) as { id: string };
+      assert.equal((await gateway.get(`/v1/responses/${id}`, first)).status, 200);
+      for (const name of [...before, 'default'])
+        await admin.must('POST', '/tenants', { name, models: ['*'] });
+      const { body } = await admin.must('POST', '/tenants/default/keys', { name: 'app' });
+      const second = String(body['secret']);
+      assert.equal((await gateway.get(`/v1/responses/${id}`, first)).status, 401);
+      assert.equal((await gateway.get(`/v1/responses/${id}`, second)).status, 404);
+      await admin.must('DELETE', '/tenants/default');
+      const { body: page } = await admin.must('GET', '/revisions?limit=2');
+      const number = (page['data'] as { number: number }[])[1]?.number;
+      await admin.must('POST', `/revisions/${number}/restore`, { withRevokedKeys: true });
+      assert.equal((await gateway.get(`/v1/responses/${id}`, second)).status, 404);
+    }
+  });
+
   test('no admin key is made where an owner is configured, and one is where only others are', async (context) => {
     const configured = await startBare(context, await database.makeUrl(context), owner());
     assert.deepEqual(Object.keys(configured.firstSecrets ?? {}), ['tenant']);

@@ -11,6 +11,7 @@ import { EventLog } from '../../src/control/event-log.ts';
 import type { Layers } from '../../src/control/layers.ts';
 import { Vault } from '../../src/control/veil.ts';
 import type { Store } from '../../src/store/store.ts';
+import { TenantEnds } from '../../src/tenants/tenant-ends.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
 import { scheduleTimeout } from '../../src/usage/ledger.ts';
 
@@ -51,6 +52,7 @@ export function makeInstance(store: Store, loaded: LoadedConfig, options: BareOp
     log,
     now,
     refreshKeys: async () => false,
+    tenantEnds: new TenantEnds(store),
     compile: (config) => {
       compiled += 1;
       compile?.(config);

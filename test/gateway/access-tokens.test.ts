@@ -239,3 +239,66 @@ test('changes of other tenants leave the tenant of an issuer known', async (cont
   await admin.must('DELETE', '/tenants/initech');
   assert.equal((await call(token)).status, 200);
 });
+
+test('an issuer that is down keeps the keys that it had: nobody else is let in, and nobody waits for it one by one', async (context) => {
+  const issuer = await startOidcIssuer();
+  context.after(() => issuer.close());
+  let now = Date.now();
+  let asked = 0;
+  let answers: typeof fetch = fetch;
+  const made = new TokenIssuer(
+    {
+      name: 'corp',
+      issuer: issuer.url,
+      audience: ['gateway'],
+      jwksUrl: `${issuer.url}/keys`,
+      algorithms: ['ES256'],
+      clockToleranceMs: 0,
+    },
+    {
+      fetch: (...request) => {
+        asked += 1;
+        return answers(...request);
+      },
+      now: () => now,
+      warn: () => undefined,
+    },
+  );
+  const exp = Math.floor(now / 1000) + 7 * 86_400;
+  const sign = (sub: string) => issuer.sign({ sub, exp });
+  await made.verify(await sign('alice'));
+  const known = await sign('bob');
+  await issuer.rotate();
+  const unknown = await sign('carol');
+  answers = () => Promise.reject(new TypeError('fetch failed'));
+  now += 11 * 60_000;
+  const unreachable = { code: 'issuer_unreachable' };
+  assert.equal((await made.verify(known)).claims.sub, 'bob');
+  for (let call = 0; call < 3; call++) await assert.rejects(made.verify(unknown), unreachable);
+  assert.equal((await made.verify(known)).claims.sub, 'bob');
+  assert.equal(asked, 2, 'it was asked once more, not by each');
+  now += 5_000;
+  const hung = Promise.withResolvers<Response>();
+  answers = () => hung.promise;
+  const waiting = Promise.allSettled([made.verify(known), made.verify(known), made.verify(unknown)]);
+  hung.reject(new TypeError('it took too long'));
+  assert.deepEqual(
+    (await waiting).map(({ status }) => status),
+    ['fulfilled', 'fulfilled', 'rejected'],
+  );
+  assert.equal(asked, 3, 'all waited for one');
+  now += 86_400_000;
+  await assert.rejects(made.verify(known), unreachable);
+  answers = fetch;
+  now += 5_000;
+  assert.equal((await made.verify(unknown)).claims.sub, 'carol');
+});
+
+test('whoever was let in stays in through a change of the configuration while the issuer is down', async (context) => {
+  const { issuer, gateway, call } = await start(context, { tenant: 'acme' });
+  const token = await issuer.sign({ sub: 'alice' });
+  assert.equal((await call(token)).status, 200);
+  await issuer.close();
+  await adminClient(gateway.url).must('PUT', '/models/other', { targets: ['echo/echo'] });
+  assert.equal((await call(token)).status, 200);
+});

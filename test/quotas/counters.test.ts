@@ -219,3 +219,24 @@ test('durations are written as OpenAI writes them', () => {
     assert.equal(writeDuration(ms), text);
   }
 });
+
+test('counters of an earlier tenant of a name are forgotten, in each of its scopes, and no others', () => {
+  let life = 0;
+  const book = new CounterBook((tenant) => (tenant === 'again' ? life : 0));
+  const config = {
+    ...{ limits: { concurrentCalls: 1 }, modelLimits: { 'echo/*': { concurrentCalls: 1 } } },
+    keys: [{ name: 'app', limits: { concurrentCalls: 1 } }],
+  };
+  const limitsOf = (tenant: string) => compileTenantLimits(tenant, config, new Map(), book).own;
+  const [earlier, other] = [limitsOf('again'), limitsOf('other')];
+  const before = new Map([...earlier, ...other].map((limit) => [limit.id, limit.counter]));
+  life = 7;
+  const later = limitsOf('again');
+  for (const { id, counter } of later)
+    assert.ok(!before.has(id) && ![...before.values()].includes(counter), id);
+  book.sweep(1_000_000);
+  const left = (limits: readonly Limit[]) => limits.map(({ id }) => book.find(id) !== undefined);
+  assert.deepEqual(left(earlier), [false, false, false]);
+  assert.deepEqual(left(other), [true, true, true]);
+  assert.deepEqual(left(later), [true, true, true]);
+});

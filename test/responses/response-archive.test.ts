@@ -7,12 +7,14 @@ import { onEachDatabase, type TestDatabase } from '../support/databases.ts';
 import { VirtualSchedule } from '../support/virtual-schedule.ts';
 
 const DAY = 24 * 3_600_000;
+const ACME = { tenant: 'acme', life: 0 };
 
 function keptHere(differences: Partial<KeptHere> = {}): KeptHere {
   return {
     where: 'here',
     id: 'resp_1',
     tenant: 'acme',
+    life: 0,
     key: 'app',
     createdAt: 0,
     expiresAt: 30 * DAY,
@@ -72,10 +74,10 @@ onEachDatabase((database) => {
     const kept = keptHere();
     archive.keep(kept);
     assert.deepEqual(await rows(), []);
-    assert.deepEqual(await archive.find('acme', 'resp_1'), kept);
+    assert.deepEqual(await archive.find(ACME, 'resp_1'), kept);
     await clock.advance(0);
     assert.deepEqual(await rows(), ['acme resp_1']);
-    assert.deepEqual(await archive.find('acme', 'resp_1'), kept);
+    assert.deepEqual(await archive.find(ACME, 'resp_1'), kept);
     assert.deepEqual(problems, []);
   });
 
@@ -85,7 +87,7 @@ onEachDatabase((database) => {
     const kept: KeptResponse = { ...rest, where: 'provider', account: 'main' };
     archive.keep(kept);
     await clock.advance(0);
-    assert.deepEqual(await archive.find('acme', 'resp_1'), kept);
+    assert.deepEqual(await archive.find(ACME, 'resp_1'), kept);
   });
 
   test('tenants have the same id each for themselves', async (context) => {
@@ -94,26 +96,46 @@ onEachDatabase((database) => {
     archive.keep(keptHere({ tenant: 'beta', input: '"of beta"' }));
     for (const state of ['waiting', 'written']) {
       for (const tenant of ['acme', 'beta']) {
-        const found = await archive.find(tenant, 'resp_1');
+        const found = await archive.find({ tenant, life: 0 }, 'resp_1');
         assert.equal(found?.where === 'here' && found.input, `"of ${tenant}"`, state);
       }
-      assert.equal(await archive.find('gamma', 'resp_1'), undefined);
+      assert.equal(await archive.find({ tenant: 'gamma', life: 0 }, 'resp_1'), undefined);
       await clock.advance(0);
     }
-    await archive.remove('acme', 'resp_1');
+    await archive.remove(ACME, 'resp_1');
     assert.deepEqual(await rows(), ['beta resp_1']);
+  });
+
+  test('tenants of one name have the same id each for themselves', async (context) => {
+    const { archive, clock, rows } = await openArchive(context);
+    archive.keep(keptHere({ input: '"of the first"' }));
+    archive.keep(keptHere({ life: 7, input: '"of the second"' }));
+    for (const state of ['waiting', 'written']) {
+      for (const [life, input] of [
+        [0, '"of the first"'],
+        [7, '"of the second"'],
+      ] as const) {
+        const found = await archive.find({ tenant: 'acme', life }, 'resp_1');
+        assert.equal(found?.where === 'here' && found.input, input, state);
+      }
+      assert.equal(await archive.find({ tenant: 'acme', life: 8 }, 'resp_1'), undefined);
+      await clock.advance(0);
+    }
+    await archive.remove({ tenant: 'acme', life: 7 }, 'resp_1');
+    assert.deepEqual(await rows(), ['acme resp_1']);
+    assert.ok(await archive.find(ACME, 'resp_1'));
   });
 
   test('one that was removed is gone, written or not', async (context) => {
     const { archive, clock, rows } = await openArchive(context);
     archive.keep(keptHere());
-    await archive.remove('acme', 'resp_1');
+    await archive.remove(ACME, 'resp_1');
     await clock.advance(0);
     assert.deepEqual(await rows(), []);
     archive.keep(keptHere());
     await clock.advance(0);
-    await archive.remove('acme', 'resp_1');
-    assert.deepEqual([await rows(), await archive.find('acme', 'resp_1')], [[], undefined]);
+    await archive.remove(ACME, 'resp_1');
+    assert.deepEqual([await rows(), await archive.find(ACME, 'resp_1')], [[], undefined]);
   });
 
   test('a response of the same id is replaced', async (context) => {
@@ -122,7 +144,7 @@ onEachDatabase((database) => {
     await clock.advance(0);
     archive.keep(keptHere({ input: '"new"' }));
     await clock.advance(0);
-    const found = await archive.find('acme', 'resp_1');
+    const found = await archive.find(ACME, 'resp_1');
     assert.equal(found?.where === 'here' && found.input, '"new"');
     assert.equal((await rows()).length, 1);
   });
@@ -134,12 +156,12 @@ onEachDatabase((database) => {
     }
     await clock.advance(DAY - 1);
     assert.equal((await rows()).length, 1_200);
-    assert.ok(await archive.find('acme', 'resp_0'));
+    assert.ok(await archive.find(ACME, 'resp_0'));
     await clock.advance(1);
-    assert.equal(await archive.find('acme', 'resp_0'), undefined);
+    assert.equal(await archive.find(ACME, 'resp_0'), undefined);
     await clock.advance(10 * 60_000);
     assert.equal((await rows()).length, 100);
-    assert.ok(await archive.find('acme', 'resp_1150'));
+    assert.ok(await archive.find(ACME, 'resp_1150'));
     await clock.advance(DAY);
     assert.deepEqual(await rows(), []);
   });
@@ -155,7 +177,7 @@ onEachDatabase((database) => {
       problems.map((problem) => problem.kind === 'write_failed' && problem.retryInMs),
       [200],
     );
-    assert.ok(await archive.find('acme', 'resp_1'));
+    assert.ok(await archive.find(ACME, 'resp_1'));
     await mendStore(bench);
     await clock.advance(200);
     assert.deepEqual(await rows(), ['acme resp_1']);

@@ -7,6 +7,7 @@ import { Writable } from 'node:stream';
 import { test } from 'node:test';
 import type { Logger } from 'pino';
 import { openLog } from '../../src/telemetry/redacting-log.ts';
+import { ManySecrets } from '../../src/upstream/secrets.ts';
 import { startGateway, TEST_KEY } from '../support/gateway.ts';
 import { configFor, startRawUpstream } from '../support/raw-upstream.ts';
 
@@ -21,7 +22,7 @@ function logOf(write: (log: Logger) => void): string {
     },
   });
   const { log, hide } = openLog('info', sink);
-  hide(() => ({ few: [SECRET], many: new Set() }));
+  hide(() => ({ few: [SECRET], many: new ManySecrets([]) }));
   write(log);
   return logged;
 }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AccessRequests } from '../../src/tenants/access-requests.ts';
 import { onEachDatabase } from '../support/databases.ts';
 
-const ask = { tenant: 'acme', key: 'app', model: 'gold', reason: 'a trial' };
+const ask = { tenant: 'acme', life: 0, key: 'app', model: 'gold', reason: 'a trial' };
 
 onEachDatabase((database) => {
   test('what is asked is there for its tenant only, newest first, a page at a time', async (context) => {
@@ -12,7 +12,8 @@ onEachDatabase((database) => {
     const requests = new AccessRequests(await database.open(context), () => now);
     const { request: first, isNew } = await requests.ask(ask);
     assert.equal(isNew, true);
-    assert.deepEqual(first, { ...ask, id: first.id, state: 'pending', createdAt: 1_000 });
+    const { life: _, ...asked } = ask;
+    assert.deepEqual(first, { ...asked, id: first.id, state: 'pending', createdAt: 1_000 });
     now = 2_000;
     const { request: second } = await requests.ask({ ...ask, model: 'silver' });
     // Ids are in the order of the milliseconds in which they were made.
@@ -20,8 +21,8 @@ onEachDatabase((database) => {
     const { request: other } = await requests.ask({ ...ask, tenant: 'other' });
 
     assert.deepEqual(await requests.find(first.id), first);
-    assert.deepEqual(await requests.find(first.id, 'acme'), first);
-    assert.equal(await requests.find(first.id, 'other'), undefined);
+    assert.deepEqual(await requests.find(first.id, ask), first);
+    assert.equal(await requests.find(first.id, { ...ask, tenant: 'other' }), undefined);
     assert.equal(await requests.find('areq_\0'), undefined);
     const ids = async (filters: object) =>
       (await requests.list({ limit: 10, ...filters })).map(({ id }) => id);
@@ -80,5 +81,20 @@ onEachDatabase((database) => {
     });
     assert.equal((await requests.ask({ ...ask, model: 'm0' })).isNew, false);
     assert.equal((await requests.ask({ ...ask, tenant: 'other' })).isNew, true);
+  });
+
+  test('what a tenant asked that was being taken away is not granted to the next of its name, and not in its way', async (context) => {
+    const store = await database.open(context);
+    const requests = new AccessRequests(store, () => 0);
+    await store.db.insertInto('tenant_ends').values({ tenant: 'acme', revision: 7, ended_at: 10 }).execute();
+    const { request: late } = await requests.ask(ask);
+    const { request, isNew } = await requests.ask({ ...ask, life: 7 });
+    assert.equal(isNew, true);
+    assert.deepEqual(await requests.ask({ ...ask, life: 7 }), { request, isNew: false });
+    assert.equal(await requests.find(late.id, { ...ask, life: 7 }), undefined);
+    const approval = { state: 'approved', by: 'ops', note: undefined } as const;
+    await assert.rejects(requests.decide(late.id, approval), { code: 'asker_gone', status: 409 });
+    await requests.decide(late.id, { ...approval, state: 'denied' });
+    await requests.decide(request.id, approval);
   });
 });

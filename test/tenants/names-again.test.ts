@@ -10,6 +10,12 @@ import { makeTempDirectory } from '../support/temp-store.ts';
 const HELLO = { model: 'echo/echo', messages: [{ role: 'user', content: 'Hello' }] };
 const OPTIONAL = { approval: 'required', targets: ['echo/rare'] };
 
+const FILE = `store: "STORE"\nserver: { port: 0 }\nmodels: { rare: { approval: required, targets: [echo/rare] } }
+tenants:
+  other: { models: ["*"], keys: [{ name: app, secret: sk-another-tenant-00000 }] }
+  reuse: { models: [echo/echo], limits: { budgets: [{ tokens: 30, per: day }] }, keys: [{ name: app, secret: sk-reused-tenant-000000 }] }
+`;
+
 interface Holder {
   secret: string;
   response: string;
@@ -122,18 +128,7 @@ onEachDatabase((database) => {
   });
 
   test('a file that loses a tenant and is put back as it was has lost nothing', async (context) => {
-    const {
-      gateway,
-      folder,
-      text = '',
-    } = await start(
-      context,
-      `store: "STORE"\nserver: { port: 0 }\nmodels: { rare: { approval: required, targets: [echo/rare] } }
-tenants:
-  other: { models: ["*"], keys: [{ name: app, secret: sk-another-tenant-00000 }] }
-  reuse: { models: [echo/echo], limits: { budgets: [{ tokens: 30, per: day }] }, keys: [{ name: app, secret: sk-reused-tenant-000000 }] }
-`,
-    );
+    const { gateway, folder, text = '' } = await start(context, FILE);
     const secret = 'sk-reused-tenant-000000';
     const left = await useAll(gateway, secret);
     const path = join(folder, 'fairlead.yaml');
@@ -151,5 +146,42 @@ tenants:
     }
     assert.deepEqual(await seen(gateway, secret, left), { ...NOTHING, further: 400 });
     assert.equal((await call1(gateway, secret)).status, 200);
+  });
+
+  test('a restore of what was before another tenant of the name makes neither of the two see what the other left', async (context) => {
+    const { gateway, admin } = await start(context);
+    const first = await makeTenant(admin);
+    const left = await useAll(gateway, first);
+    const { body } = await admin.must('GET', '/revisions?limit=1');
+    const before = (body['data'] as { number: number }[])[0]?.number;
+    await admin.must('DELETE', '/tenants/reuse');
+    const second = await makeTenant(admin);
+    const others = await useAll(gateway, second);
+    const { body: later } = await admin.must('GET', '/revisions?limit=1');
+    const between = (later['data'] as { number: number }[])[0]?.number;
+    await admin.must('POST', `/revisions/${before}/restore`, { withRevokedKeys: true });
+    assert.deepEqual(await seen(gateway, first, others), NOTHING);
+    const { body: request } = await admin.must('GET', `/access-requests/${others.request}`);
+    assert.equal(request['state'], 'denied');
+    // Of two tenants of the name, nobody can tell whose things are whose.
+    assert.equal((await gateway.get(`/v1/responses/${left.response}`, first)).status, 404);
+    assert.equal((await call1(gateway, first)).status, 200);
+    await admin.must('POST', `/revisions/${between}/restore`, { withRevokedKeys: true });
+    assert.deepEqual(await seen(gateway, second, others), NOTHING);
+  });
+
+  test('a file that is put back after another tenant of the name makes its key see nothing of that one', async (context) => {
+    const { gateway, folder, text = '' } = await start(context, FILE);
+    const without = text.replace(/ {2}reuse.*\n/, '');
+    const other = text.replace('sk-reused-tenant-000000', 'sk-second-tenant-000000');
+    const write = async (next: string) => {
+      await writeFile(join(folder, 'fairlead.yaml'), next);
+      await gateway.reload();
+    };
+    await write(without);
+    await write(other);
+    const left = await useAll(gateway, 'sk-second-tenant-000000');
+    await write(text);
+    assert.deepEqual(await seen(gateway, 'sk-reused-tenant-000000', left), NOTHING);
   });
 });

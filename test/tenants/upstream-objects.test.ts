@@ -4,7 +4,7 @@ import { type UpstreamObject, UpstreamObjects } from '../../src/tenants/upstream
 import { openTempStore } from '../support/temp-store.ts';
 
 const container = (id: string, tenant: string, expiresAt: number | null): UpstreamObject => ({
-  ...{ id, kind: 'container', tenant, key: 'app', provider: 'openai', account: 'main' },
+  ...{ id, kind: 'container', tenant, life: 0, key: 'app', provider: 'openai', account: 'main' },
   ...{ created_at: 0, expires_at: expiresAt, object: null },
 });
 const owners = async (objects: UpstreamObjects, ids: string[]) =>
@@ -43,22 +43,30 @@ test('as many as a request can name are bound at once', async (context) => {
   assert.equal((await objects.ofAll(rows.map(({ id }) => id))).length, 500);
 });
 
-test('what a tenant left that was taken away is nobody’s, and not that of the next of its name', async (context) => {
-  const store = await openTempStore(context);
-  const objects = new UpstreamObjects(store, () => 20);
-  const file = (id: string, createdAt: number): UpstreamObject => ({
+test('what a tenant left that was taken away is not that of the next of its name, whenever it was noted', async (context) => {
+  const objects = new UpstreamObjects(await openTempStore(context), () => 20);
+  const file = (id: string, life: number): UpstreamObject => ({
     ...container(id, 'acme', null),
-    ...{ kind: 'file', created_at: createdAt, object: '{}' },
+    ...{ kind: 'file', life, created_at: 10, object: '{}' },
   });
-  await objects.bind([file('before', 10), file('after', 11)]);
-  await store.db.insertInto('tenant_ends').values({ tenant: 'acme', revision: 7, ended_at: 10 }).execute();
-  assert.equal(await objects.find('acme', 'file', 'before'), undefined);
-  assert.equal((await objects.find('acme', 'file', 'after'))?.id, 'after');
-  const listed = await objects.list({ tenant: 'acme', kind: 'file', limit: 10, order: 'asc' });
-  assert.deepEqual(
-    listed.map(({ id }) => id),
-    ['after'],
-  );
+  const owner = (life: number) => ({ tenant: 'acme', life });
+  await objects.bind([file('of the next', 7), file('of the first', 0)]);
+  assert.equal(await objects.find(owner(7), 'file', 'of the first'), undefined);
+  for (const [life, id] of [
+    [0, 'of the first'],
+    [7, 'of the next'],
+  ] as const) {
+    assert.equal((await objects.find(owner(life), 'file', id))?.id, id);
+    const listed = await objects.list({ ...owner(life), kind: 'file', limit: 10, order: 'asc' });
+    assert.deepEqual(
+      listed.map((row) => row.id),
+      [id],
+    );
+  }
   // It is somebody's still: else whoever may call every model of the provider could name it.
-  assert.deepEqual(await owners(objects, ['before', 'after']), { before: '', after: 'acme' });
+  const all = await objects.ofAll(['of the first', 'of the next']);
+  assert.deepEqual(all.map(({ life }) => life).sort(), [0, 7]);
+  await objects.bind([{ ...file('of the first', 7), object: '{"by":"the next"}' }]);
+  await objects.forget(file('of the first', 7));
+  assert.equal((await objects.find(owner(0), 'file', 'of the first'))?.object, '{}');
 });

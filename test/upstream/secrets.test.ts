@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { listSecrets, redactSecrets } from '../../src/upstream/secrets.ts';
+import { listSecrets, ManySecrets, redactSecrets } from '../../src/upstream/secrets.ts';
 
 test('keys and header values are secrets; a credential also without its scheme; longer ones come first', () => {
   assert.deepEqual(listSecrets([undefined, 'sk-0123456789', ' Bearer abcdefghij ', 'sk-0123456789']), [
@@ -64,4 +64,41 @@ test('a secret of any letters is found in a URL', () => {
     assert.equal(redactSecrets(`?key=${encodeURIComponent(secret)}`, [secret]), '?key=[redacted]');
     assert.equal(redactSecrets(`key ${secret}`, [secret]), 'key [redacted]');
   }
+});
+
+test('of very many secrets each is found wherever it stands', () => {
+  const secrets = Array.from(
+    { length: 1_000 },
+    (_, index) => `sk-acme-app-${String(index).padStart(10, '0')}`,
+  );
+  const many = new ManySecrets([...secrets, 'sk-acme-app-0000000007-longer', 'with a space', 'short']);
+  const secret = secrets[7];
+  const table = [
+    [`?key=${secret}`, '?key=[redacted]'],
+    [`authorization:${secret}`, 'authorization:[redacted]'],
+    [`api_key=${secret}&x`, 'api_key=[redacted]&x'],
+    [`The key ${secret}.`, 'The key [redacted].'],
+    [`${secret}${secrets[8]}`, '[redacted][redacted]'],
+    [`"${secret}-longer"`, '"[redacted]"'],
+    [`${secret}-long`, '[redacted]-long'],
+    ['it comes with a space', 'it comes [redacted]'],
+    ['sk-acme-app-0000009999, short', 'sk-acme-app-0000009999, short'],
+    ['', ''],
+  ];
+  for (const [text = '', redacted] of table) assert.equal(many.redact(text), redacted);
+  assert.equal(new ManySecrets([]).redact(`key ${secret}`), `key ${secret}`);
+});
+
+test('whatever stands around secrets, none of them is left, and nothing else is lost', () => {
+  const secrets = ['sk-0123456789', 'sk-01234567', 'bearer-of-all'];
+  const many = new ManySecrets(secrets);
+  const piece = fc.oneof(fc.constantFrom(...secrets), fc.string({ maxLength: 9 }));
+  fc.assert(
+    fc.property(fc.array(piece), (pieces) => {
+      const text = pieces.join('');
+      const redacted = many.redact(text);
+      for (const secret of secrets) assert.ok(!redacted.includes(secret));
+      if (!secrets.some((secret) => text.includes(secret))) assert.equal(redacted, text);
+    }),
+  );
 });

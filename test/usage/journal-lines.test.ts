@@ -162,3 +162,40 @@ test('a call that has its record is not under way, and numbers that no JSON can 
   assert.equal(content.started.size, 0);
   assert.deepEqual(content.records[0]?.usage, { ...NO_USAGE, output: 3 });
 });
+
+test('a start line of a build that noted no output is read: an upgrade after a kill loses no call', () => {
+  const fields = [
+    '019c-older',
+    5,
+    'acme',
+    'app',
+    'chat',
+    'generate',
+    'smart',
+    'openai/gpt',
+    'main',
+    1,
+    12,
+    3.5,
+  ];
+  const json = JSON.stringify(fields);
+  const content = readJournal(Buffer.from(`${json.length}s${json}\n`));
+  assert.equal(content.damagedLines, 0);
+  assert.deepEqual(
+    [...content.started.values()],
+    [
+      {
+        ...{
+          id: '019c-older',
+          startedAt: 5,
+          tenant: 'acme',
+          key: 'app',
+          dialect: 'chat',
+          operation: 'generate',
+        },
+        ...{ model: 'smart', target: 'openai/gpt', account: 'main', stream: true },
+        ...{ reservedInput: 12, reservedOutput: 0, reservedCostMicroUsd: 3.5 },
+      },
+    ],
+  );
+});

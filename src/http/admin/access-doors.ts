@@ -171,7 +171,7 @@ function grant(admin: AdminRequest, { tenant, model, until, request }: NewGrant,
     const value = kept === undefined ? after : { ...after, request: kept };
     return [{ owner: 'api', kind: 'grants', name, before: current?.value, after: value } as const];
   };
-  return makeChange(admin, plan, '', alongside);
+  return makeChange(admin, plan, '', { alongside });
 }
 
 async function revoke(request: AdminRequest) {
@@ -181,7 +181,7 @@ async function revoke(request: AdminRequest) {
     const before = findOwn(layers, 'grants', name, fileName(request));
     return [{ owner: 'api', kind: 'grants', name, before, after: undefined } as const];
   };
-  const { revision } = await makeChange(request, plan, '');
+  const { revision } = await makeChange(request, plan, '', { urgency: 'urgent' });
   const details = { tenant, model, by: request.author };
   request.parts.events.note(
     'access_revoked',

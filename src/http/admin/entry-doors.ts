@@ -191,7 +191,7 @@ async function deleteEntry({ kind, alsoGone }: EntrySet, request: AdminRequest) 
       after: undefined,
     }));
   };
-  const { revision } = await makeChange(request, plan, '');
+  const { revision } = await makeChange(request, plan, '', { urgency: 'urgent' });
   return { body: { name, deleted: true }, revision };
 }
 

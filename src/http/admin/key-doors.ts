@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { duration, name as nameSchema } from '../../config/fields.ts';
+import type { Config } from '../../config/resolve.ts';
 import { adminKeySchema, keySchema } from '../../config/sections/tenants.ts';
 import type { Change } from '../../control/change.ts';
 import type { EntryKind, OwnedEntry } from '../../control/entry.ts';
 import type { Layers } from '../../control/layers.ts';
 import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
-import { hashSecret, type KeyKind, makeSecret } from '../../tenants/keys.ts';
+import { hashOf, hashSecret, type KeyKind, makeSecret } from '../../tenants/keys.ts';
 import type { MadeKey } from '../../tenants/made-keys.ts';
 import { type AdminDoor, type AdminRequest, door } from './admin-door.ts';
 import { fileName, patch } from './entry-doors.ts';
@@ -35,6 +36,12 @@ interface KeySet {
   madeFor(params: AdminRequest['params']): string | null;
   entryName(params: AdminRequest['params'], key: string): string;
   list(layers: Layers, params: AdminRequest['params']): OwnedEntry[];
+  /** The secret of a key in force, its placeholder filled in. */
+  findSecret(
+    config: Config,
+    params: AdminRequest['params'],
+    key: string,
+  ): Parameters<typeof hashOf>[0] | undefined;
   document(params: AdminRequest['params'], key: string, value: JsonObject, layers: Layers): JsonObject;
   prefix(params: AdminRequest['params'], key: string, layers: Layers): string;
 }
@@ -57,6 +64,7 @@ const SETS: readonly KeySet[] = [
       if (!layers.find('tenants', tenant)) throw notFound('tenants', tenant);
       return layers.ofTenant('keys', tenant);
     },
+    findSecret: ({ tenants }, { tenant = '' }, key) => tenants[tenant]?.keys.find(({ name }) => name === key),
     document: ({ tenant = '' }, name, value) => ({ tenants: { [tenant]: { keys: [{ name, ...value }] } } }),
     prefix: ({ tenant = '' }, key, layers) => {
       const known = layers.ofTenant('keys', tenant).findIndex((entry) => entry.name === `${tenant}/${key}`);
@@ -73,6 +81,7 @@ const SETS: readonly KeySet[] = [
     madeFor: () => null,
     entryName: (_params, key) => key,
     list: (layers) => layers.ofKind('adminKeys'),
+    findSecret: ({ adminKeys }, _params, key) => adminKeys[key],
     document: (_params, name, value) => ({ adminKeys: { [name]: value } }),
     prefix: (_params, key) => `adminKeys.${key}`,
   },
@@ -221,7 +230,7 @@ async function revokeKey(set: KeySet, request: AdminRequest) {
     const before = findOwn(layers, kind, name, fileName(request));
     return [{ owner: 'api', kind, name, before, after: undefined }];
   };
-  const { revision } = await makeChange(request, plan, '');
+  const { revision } = await makeChange(request, plan, '', { urgency: 'urgent' });
   return { body: answer, revision };
 }
 
@@ -284,7 +293,12 @@ async function rotateKey(set: KeySet, request: AdminRequest<unknown, { overlap: 
   const secret = makeSecret(set.secret);
   const entry = set.entryName(request.params, key);
   const plan = (layers: Layers): Change[] => {
-    const { secretHash, previous: older, ...before } = findOwn(layers, set.kind, entry, fileName(request));
+    const {
+      secret: placeholder,
+      secretHash,
+      previous: older,
+      ...before
+    } = findOwn(layers, set.kind, entry, fileName(request));
     if (hasEnded(before['expires'])) {
       throw new GatewayError(
         'invalid_request',
@@ -294,7 +308,10 @@ async function rotateKey(set: KeySet, request: AdminRequest<unknown, { overlap: 
     }
     if (overlap > 0 && !replace) refuseToBreak(older);
     const until = new Date(Date.now() + overlap).toISOString();
-    const previous = overlap > 0 && typeof secretHash === 'string' && { previous: { secretHash, until } };
+    // What a placeholder stands for is known only where it is filled in.
+    const own = set.findSecret(request.parts.control.config, request.params, key);
+    const replaced = placeholder !== undefined && own ? hashOf(own) : secretHash;
+    const previous = overlap > 0 && replaced !== undefined && { previous: { secretHash: replaced, until } };
     const value = { ...before, secretHash: hashSecret(secret), ...previous };
     return planKey(set, request, key, value, layers);
   };

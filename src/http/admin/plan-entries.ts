@@ -1,11 +1,10 @@
 import { formatPath } from '../../config/path.ts';
 import { nameOwner } from '../../control/build-config.ts';
 import type { Change } from '../../control/change.ts';
-import type { Outcome } from '../../control/control-plane.ts';
+import type { ChangeOptions, Outcome } from '../../control/control-plane.ts';
 import { refuseOtherForm } from '../../control/document-form.ts';
 import { type EntryKind, INSTANCE_SECTIONS, splitDocument } from '../../control/entry.ts';
 import type { Layers } from '../../control/layers.ts';
-import type { Alongside } from '../../control/revision-store.ts';
 import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type { AdminRequest } from './admin-door.ts';
@@ -60,10 +59,10 @@ export async function makeChange(
   { parts, author }: Pick<AdminRequest, 'parts' | 'author'>,
   plan: (layers: Layers) => readonly Change[],
   prefix: string,
-  alongside?: Alongside,
+  options?: ChangeOptions,
 ): Promise<Outcome> {
   try {
-    return await parts.control.change({ name: author, source: 'api' }, plan, alongside);
+    return await parts.control.change({ name: author, source: 'api' }, plan, options);
   } catch (error) {
     throw tellConfigError(error, prefix);
   }

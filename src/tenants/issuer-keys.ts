@@ -1,0 +1,119 @@
+import { createLocalJWKSet, errors, type JWK, type JWTVerifyGetKey } from 'jose';
+import { isObject } from '../conversation/json.ts';
+
+export interface IssuerKeysOptions {
+  /** `iss`, to the letter. */
+  issuer: string;
+  /** Where absent, OpenID discovery says it. */
+  jwksUrl?: string | undefined;
+  /** For how long tokens with unknown keys do not have the keys fetched again. */
+  cooldownMs: number;
+  fetch: typeof globalThis.fetch;
+  /** Unix milliseconds. */
+  now: () => number;
+}
+
+type FindKey = ReturnType<typeof createLocalJWKSet>;
+
+const TIMEOUT_MS = 5_000;
+/** Keys that their issuer took back are out after so long. */
+const FRESH_MS = 600_000;
+/** How long keys count while their issuer cannot be asked whether they are still its own. */
+const KEPT_MS = 86_400_000;
+/** While an issuer cannot be asked, calls do not wait for it one after the other. */
+export const RETRY_MS = 5_000;
+
+/**
+ * The public keys of an issuer (RFC 7517), fetched when they are needed first, and again where they are ten minutes old, or a token
+ * has one that is not among them. One fetch at a time, whoever waits for it.
+ */
+export class IssuerKeys {
+  readonly #options: IssuerKeysOptions;
+  #found: { find: FindKey; atMs: number } | undefined;
+  #url: string | undefined;
+  #fetching: Promise<FindKey> | undefined;
+  #failed: { error: unknown; untilMs: number } | undefined;
+
+  constructor(options: IssuerKeysOptions) {
+    this.#options = options;
+    this.#url = options.jwksUrl;
+  }
+
+  /** Finds the key of a token, as jose wants it done. Rejects with the error of whoever was asked where it cannot be told. */
+  readonly find: JWTVerifyGetKey = async (header, token) => {
+    const find = await this.#current();
+    try {
+      return await find(header, token);
+    } catch (error) {
+      const age = this.#options.now() - (this.#found?.atMs ?? 0);
+      if (!(error instanceof errors.JWKSNoMatchingKey) || age < this.#options.cooldownMs) throw error;
+      const newer = await this.#fetch();
+      return newer(header, token);
+    }
+  };
+
+  async #current(): Promise<FindKey> {
+    const found = this.#found;
+    if (!found) return this.#fetch();
+    const age = this.#options.now() - found.atMs;
+    if (age < FRESH_MS) return found.find;
+    try {
+      return await this.#fetch();
+    } catch (error) {
+      if (age < KEPT_MS) return found.find;
+      throw error;
+    }
+  }
+
+  #fetch(): Promise<FindKey> {
+    if (this.#fetching) return this.#fetching;
+    const { now } = this.#options;
+    if (this.#failed && now() < this.#failed.untilMs) return Promise.reject(this.#failed.error);
+    this.#fetching = this.#ask().finally(() => {
+      this.#fetching = undefined;
+    });
+    return this.#fetching;
+  }
+
+  async #ask(): Promise<FindKey> {
+    const { jwksUrl, now } = this.#options;
+    try {
+      this.#url ??= await this.#discover();
+      const { keys } = await this.#get(this.#url);
+      if (!Array.isArray(keys)) throw new Error(`${this.#url} has no keys`);
+      // What jose cannot use of them finds no token.
+      const find = createLocalJWKSet({ keys: keys.filter(isObject) as JWK[] });
+      this.#found = { find, atMs: now() };
+      this.#failed = undefined;
+      return find;
+    } catch (error) {
+      // They may be elsewhere by now.
+      this.#url = jwksUrl;
+      this.#failed = { error, untilMs: now() + RETRY_MS };
+      throw error;
+    }
+  }
+
+  /** OpenID Connect Discovery 1.0, section 4. */
+  async #discover(): Promise<string> {
+    const { issuer } = this.#options;
+    const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+    const found = await this.#get(url);
+    if (found['issuer'] !== issuer) throw new Error(`${url} is not about this issuer`);
+    const { jwks_uri: keys } = found;
+    if (typeof keys !== 'string' || !URL.canParse(keys)) throw new Error(`${url} has no jwks_uri`);
+    return keys;
+  }
+
+  async #get(url: string) {
+    const answer = await this.#options.fetch(url, {
+      headers: { accept: 'application/json' },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      redirect: 'error',
+    });
+    if (!answer.ok) throw new Error(`${url} answers ${answer.status}`);
+    const found: unknown = await answer.json();
+    if (!isObject(found)) throw new Error(`${url} answers with something else than a mapping`);
+    return found;
+  }
+}
