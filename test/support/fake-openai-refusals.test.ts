@@ -237,3 +237,19 @@ test('what OpenAI refuses is refused, in its words', async (t) => {
     });
   }
 });
+
+test('a model that only the Responses API serves is there and not in Chat Completions', async () => {
+  const post = (path: string, body: JsonObject) =>
+    fetch(`${fake.url}${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${fake.apiKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'gpt-5-codex', ...body }),
+    });
+  const refused = await post('/chat/completions', { messages: [USER] });
+  const { error } = (await refused.json()) as { error: JsonObject };
+  assert.deepEqual(
+    [refused.status, error['message'], error['param']],
+    [404, 'This model is only supported in v1/responses and not in v1/chat/completions.', 'model'],
+  );
+  assert.equal((await post('/responses', { input: 'Hi' })).status, 200);
+});

@@ -116,3 +116,9 @@ export function modelNotFound(model: string): Refusal {
     code: 'model_not_found',
   });
 }
+
+/** alvinunreal/tmuxai#82, arbs-io/vscode-openai#358: what Chat Completions says of the Responses API's own models. */
+export function responsesOnly(): Refusal {
+  const message = 'This model is only supported in v1/responses and not in v1/chat/completions.';
+  return openAiError(404, message, { param: 'model' });
+}

@@ -47,6 +47,9 @@ export const CHAT_MODELS: readonly string[] = [
   'o4-mini',
 ];
 
+/** What Chat Completions knows by name and refuses (alvinunreal/tmuxai#82). Of the real ones, those that tests ask for. */
+export const RESPONSES_MODELS: readonly string[] = ['gpt-5-codex', 'gpt-5-pro', 'o3-pro'];
+
 /** Native size, whether it can be cut (`dimensions`: API reference of embeddings, "text-embedding-3 and later"). */
 export const EMBEDDING_MODELS: ReadonlyMap<string, { size: number; shortens: boolean }> = new Map([
   ['text-embedding-3-small', { size: 1536, shortens: true }],
