@@ -58,6 +58,7 @@ describe('a tool that only its own dialect has is named by its place, whoever ca
 describe('the wish to see what the model thinks is named where it is not granted', () => {
   const GEMINI = (thinkingConfig: JsonObject) => ({ generationConfig: { thinkingConfig } });
   const WORD = 'generationConfig.thinkingConfig.includeThoughts';
+  const ON = { thinking: { type: 'enabled', budget_tokens: 2_000 } };
   const rows: [
     caller: CallerDialectName,
     fields: JsonObject,
@@ -79,6 +80,14 @@ describe('the wish to see what the model thinks is named where it is not granted
     ['gemini', GEMINI({ includeThoughts: true, thinkingLevel: 'HIGH' }), 'converse', undefined, []],
     ['responses', { reasoning: { summary: 'auto' } }, 'chat', 'gpt-5', ['reasoning.summary']],
     ['responses', { reasoning: { summary: 'auto' } }, 'gemini', undefined, []],
+    ['messages', ON, 'chat', 'gpt-5', ['thinking.display']],
+    ['messages', { thinking: { ...ON.thinking, display: 'omitted' } }, 'chat', 'gpt-5', []],
+    ['messages', { thinking: { type: 'disabled' } }, 'chat', 'gpt-5.1', []],
+    ['messages', { output_config: { effort: 'low' } }, 'chat', 'gpt-5', []],
+    ['messages', ON, 'chat', 'qwen', []],
+    ['messages', ON, 'responses', 'gpt-5', []],
+    ['messages', ON, 'gemini', undefined, []],
+    ['messages', ON, 'converse', undefined, ['thinking.budget_tokens=low']],
     ['messages', { thinking: { type: 'adaptive', display: 'omitted' } }, 'chat', 'qwen', ['thinking']],
     ['chat', { reasoning: { effort: 'low', exclude: true } }, 'messages', undefined, ['reasoning.exclude']],
     ['chat', { reasoning: { effort: 'low', exclude: true } }, 'responses', 'gpt-5', []],
@@ -177,4 +186,14 @@ describe('what is named is named in the words that the caller used', () => {
       });
     }
   });
+});
+
+test('a model at Bedrock that does not think is told nothing of it, and nothing is said to have been sent', () => {
+  const thinking = { thinking: { type: 'enabled', budget_tokens: 2_000 } };
+  for (const model of ['amazon.nova-pro-v1:0', 'meta.llama3-1-70b-instruct-v1:0']) {
+    assert.deepEqual(droppedOf('messages', thinking, 'converse', model), ['thinking']);
+    assert.deepEqual(droppedOf('chat', { reasoning_effort: 'minimal' }, 'converse', model), [
+      'reasoning_effort',
+    ]);
+  }
 });

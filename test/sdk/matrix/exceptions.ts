@@ -31,9 +31,20 @@ export const EXCEPTIONS: readonly Exception[] = [
   {
     providers: ['openai', 'azure-openai'],
     features: ['reasoning'],
-    outcome: { chat: 'not shown', messages: 'not shown', gemini: 'not shown' },
+    outcome: {
+      chat: 'not shown',
+      messages: 'not shown',
+      gemini: 'not shown',
+    },
     reason:
       'OpenAI shows what its models think in the Responses API alone, which is spoken with callers who speak it and for models that have no other. Tool loops go on without it.',
+  },
+  {
+    providers: ['openai-responses', 'azure-openai-responses'],
+    features: ['reasoning'],
+    outcome: { chat: 'not shown' },
+    reason:
+      'OpenAI makes a summary of what its models think for those who ask to see it, which callers of Chat Completions do with `reasoning: { exclude: false }`. Tool loops go on without it.',
   },
   {
     providers: ['openai-responses', 'azure-openai-responses'],

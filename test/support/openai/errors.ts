@@ -24,6 +24,13 @@ export function badParameter(message: string, param: string | null, code: string
   return openAiError(400, message, { param, code });
 }
 
+/** `'low', 'medium', and 'high'`. */
+export function listWords(words: readonly string[]): string {
+  const quoted = words.map((word) => `'${word}'`);
+  const last = quoted.pop() ?? '';
+  return quoted.length === 0 ? last : `${quoted.join(', ')}, and ${last}`;
+}
+
 const SERVER_ERROR: Partial<ErrorFields> = { type: 'server_error' };
 
 /**
