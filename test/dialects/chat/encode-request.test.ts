@@ -33,6 +33,20 @@ test('a stream is asked to report its usage', () => {
   assert.ok(!('stream_options' in whole.body));
 });
 
+/** Results of no call are refused. */
+function calling(...ids: string[]): Message {
+  const parts = ids.map(
+    (id): Part => ({ type: 'tool_call', id, kind: 'function', name: 'f', arguments: '{}' }),
+  );
+  return { role: 'assistant', parts };
+}
+
+/** What is written behind a message that called these. */
+function encodedBehind(ids: string[], messages: Message[]): unknown {
+  const encoded = encodedMessages('messages', [calling(...ids), ...messages]);
+  return Array.isArray(encoded) ? encoded.slice(1) : encoded;
+}
+
 test('tool results become one message each, in their order', () => {
   const results: Message = {
     role: 'tool',
@@ -49,7 +63,7 @@ test('tool results become one message each, in their order', () => {
       },
     ],
   };
-  assert.deepEqual(encodedMessages('messages', [results]), [
+  assert.deepEqual(encodedBehind(['a', 'b', 'c'], [results]), [
     { role: 'tool', tool_call_id: 'b', content: 'two' },
     { role: 'tool', tool_call_id: 'a', content: '' },
     {
@@ -68,7 +82,7 @@ test('what a tool returned besides text follows in a user message behind all res
   const first: Message = { role: 'tool', parts: [{ type: 'tool_result', callId: 'a', parts: [image] }] };
   const text: Part = { type: 'text', text: 'none' };
   const second: Message = { role: 'tool', parts: [{ type: 'tool_result', callId: 'b', parts: [text] }] };
-  assert.deepEqual(encodedMessages('messages', [first, second, HI]), [
+  assert.deepEqual(encodedBehind(['a', 'b'], [first, second, HI]), [
     {
       role: 'tool',
       tool_call_id: 'a',
@@ -156,6 +170,7 @@ test('what only another dialect knows is dropped and named', () => {
         parts: [
           { type: 'text', text: 'So' },
           { type: 'opaque', dialect: 'messages', value: { type: 'server_tool_use' } },
+          ...calling('a').parts,
         ],
       },
       {
@@ -176,7 +191,11 @@ test('what only another dialect knows is dropped and named', () => {
     model: 'mistral-large',
     messages: [
       WIRE_HI,
-      { role: 'assistant', content: 'So' },
+      {
+        role: 'assistant',
+        content: 'So',
+        tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } }],
+      },
       { role: 'tool', tool_call_id: 'a', content: 'No' },
     ],
   });
