@@ -188,6 +188,29 @@ describe('what is named is named in the words that the caller used', () => {
   });
 });
 
+describe('a wish to think is named by the field of the chat dialect that it was said in', () => {
+  const ENABLED = { thinking: { type: 'enabled', budget_tokens: 3_000 } };
+  const rows: [fields: JsonObject, target: TargetName, model: string, named: string[]][] = [
+    [ENABLED, 'messages', 'claude-3-haiku-20240307', ['thinking']],
+    [ENABLED, 'converse', 'amazon.nova-pro-v1:0', ['thinking']],
+    [{ thinking: { type: 'disabled' } }, 'gemini', 'gemini-3-pro-preview', ['thinking=low']],
+    [{ reasoning: { effort: 'high' } }, 'gemini', 'gemini-1.5-pro', ['reasoning']],
+    [{ reasoning: { effort: 'max' } }, 'responses', 'gpt-5-codex', ['reasoning.effort=high']],
+    [
+      { reasoning: { effort: 'max' }, reasoning_effort: 'max' },
+      'responses',
+      'o3-pro',
+      ['reasoning_effort=high'],
+    ],
+    [{ reasoning_effort: 'high' }, 'gemini', 'gemini-1.5-pro', ['reasoning_effort']],
+  ];
+  for (const [fields, target, model, named] of rows) {
+    test(`${JSON.stringify(fields)} at ${model}`, () => {
+      assert.deepEqual(droppedOf('chat', fields, target, model), named);
+    });
+  }
+});
+
 test('a model at Bedrock that does not think is told nothing of it, and nothing is said to have been sent', () => {
   const thinking = { thinking: { type: 'enabled', budget_tokens: 2_000 } };
   for (const model of ['amazon.nova-pro-v1:0', 'meta.llama3-1-70b-instruct-v1:0']) {
