@@ -60,7 +60,11 @@ function refuseUncalled(conversation: Conversation): void {
       if (part.type === 'tool_call') called.add(part.id);
       if (part.type !== 'tool_result' || called.has(part.callId)) continue;
       const place = { type: part.type, id: part.callId, message };
-      throw unpaired(conversation, place, 'is the result of a tool call that is not there before it.');
+      throw unpaired(
+        conversation,
+        place,
+        `is of the tool call '${part.callId}', but no call before it has this id.`,
+      );
     }
   }
 }
