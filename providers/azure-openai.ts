@@ -1,4 +1,4 @@
-import type { PathRequest, ProviderDeclaration } from '../src/upstream/provider.ts';
+import type { FurtherSurface, PathRequest, ProviderDeclaration } from '../src/upstream/provider.ts';
 
 /**
  * A dated version is for the classic surface, where the deployment stands in the URL; without one, or with `preview`,
@@ -15,6 +15,15 @@ function pathOf(path: string, { model, settings: { apiVersion } }: PathRequest, 
 /** By the name of a deployment, which often is the model's. */
 const REASONING = /^(o\d|gpt-?([5-9]|\d\d))/;
 
+/** The same models as at OpenAI (see `openai.ts`): "The chatCompletion operation does not work with the specified model". */
+const RESPONSES_ONLY =
+  /^(ft:)?(codex-|computer-use-|(o\d|gpt-[\d.]+)-(\w+-)*(codex|pro|deep-research|cyber|rosalind)(-|$)|gpt-(daybreak|rosalind)-)/;
+
+const RESPONSES = {
+  dialect: 'responses',
+  paths: { generate: (request: PathRequest) => pathOf('/responses', request, true) },
+} satisfies FurtherSurface;
+
 export default {
   name: 'azure-openai',
   title: 'Azure OpenAI',
@@ -23,9 +32,7 @@ export default {
     generate: (request) => pathOf('/chat/completions', request),
     embed: (request) => pathOf('/embeddings', request),
   },
-  alsoSpeaks: [
-    { dialect: 'responses', paths: { generate: (request) => pathOf('/responses', request, true) } },
-  ],
+  alsoSpeaks: [{ ...RESPONSES, models: (model) => RESPONSES_ONLY.test(model) }, RESPONSES],
   envKeys: ['AZURE_OPENAI_API_KEY'],
   // The resource, as AzureOpenAI of the openai package takes it: https://RESOURCE.openai.azure.com.
   envBaseUrl: 'AZURE_OPENAI_ENDPOINT',

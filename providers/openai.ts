@@ -3,11 +3,22 @@ import type { ProviderDeclaration } from '../src/upstream/provider.ts';
 /** Also those that are not known yet. gpt-oss is not OpenAI's to serve. */
 const REASONING = /^(ft:)?(o\d|gpt-([5-9]|\d\d))/;
 
+/**
+ * What the Responses API alone serves; Chat Completions answers with 404. Whole families: what it serves of them, the Responses API
+ * does, too. Sources: `ResponsesModel` of the openai package beside its `ChatModel`; OpenAI's pages of the codex and pro models
+ * ("available in the Responses API only"), some of which the package lists in both.
+ */
+const RESPONSES_ONLY =
+  /^(ft:)?(codex-|computer-use-|(o\d|gpt-[\d.]+)-(\w+-)*(codex|pro|deep-research|cyber|rosalind)(-|$)|gpt-(daybreak|rosalind)-)/;
+
 export default {
   name: 'openai',
   title: 'OpenAI',
   dialect: 'chat',
-  alsoSpeaks: [{ dialect: 'responses' }],
+  alsoSpeaks: [
+    { dialect: 'responses', models: (model) => RESPONSES_ONLY.test(model) },
+    { dialect: 'responses' },
+  ],
   baseUrl: 'https://api.openai.com/v1',
   envKeys: ['OPENAI_API_KEY'],
   envBaseUrl: 'OPENAI_BASE_URL',

@@ -29,8 +29,7 @@ export function renderDoor(door: CallerDialectName): string {
   return [...parts, notes.lines.join('\n')].join('\n\n');
 }
 
-export function titleOf({ name, adapter, model }: ProviderKind): string {
+export function titleOf({ adapter, models }: ProviderKind): string {
   const { title } = declarationOf(adapter);
-  // One provider may have models of several makers, who speak differently.
-  return name === adapter ? title : `${title}, ${model.startsWith('claude') ? 'Claude' : 'Gemini'}`;
+  return models === undefined ? title : `${title}, ${models}`;
 }

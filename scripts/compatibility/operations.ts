@@ -47,6 +47,8 @@ export const OPERATION_DOORS: readonly OperationDoor[] = [
 
 /** Models of embeddings, where another than the provider's row has would not do. */
 const EMBEDDING_MODELS: Readonly<Record<string, string>> = {
+  'openai-responses': 'text-embedding-3-small',
+  'azure-openai-responses': 'text-embedding-3-small',
   bedrock: 'amazon.titan-embed-text-v2:0',
   'vertex-gemini': 'gemini-embedding-001',
 };

@@ -118,6 +118,8 @@ export type CallerWord = keyof typeof WORDS;
 
 /** The caller's own word for it. */
 export function callerWord(conversation: Conversation, word: CallerWord): string {
+  const asSaid = word === 'reasoning' || word === 'effort' ? wordOfWish(conversation, word) : undefined;
+  if (asSaid !== undefined) return asSaid;
   const said = WORDS[word][callerDialect(conversation)];
   return word === 'responseFormat' || word === 'additionalProperties' ? inFormat(conversation, said) : said;
 }
@@ -152,6 +154,17 @@ export function wordsOfThinking(
     ...(budgetTokens !== undefined || !saysEffort ? [callerWord(conversation, 'reasoning')] : []),
     ...(saysEffort ? [callerWord(conversation, 'effort')] : []),
   ];
+}
+
+/** Chat's kin have further fields for a wish to think; where it was said in several, OpenAI's counts. */
+function wordOfWish({ reasoning }: Conversation, word: 'reasoning' | 'effort'): string | undefined {
+  const extra = reasoning?.extra;
+  if (extra?.dialect !== 'chat' || extra.fields['reasoning_effort'] !== undefined) return undefined;
+  const openRouters = extra.fields['reasoning'];
+  if (isObject(openRouters)) {
+    return word === 'effort' && openRouters['effort'] !== undefined ? 'reasoning.effort' : 'reasoning';
+  }
+  return isObject(extra.fields['thinking']) ? 'thinking' : undefined;
 }
 
 /** What stands in `x-fairlead-dropped` for a value that was not left out but sent as another. */

@@ -1,6 +1,6 @@
 import { unknownWord } from './read-json.ts';
 
-/** OpenAI's words for how much a model may think, which are the neutral ones; `max` is that of its kin. */
+/** OpenAI's words for how much a model may think, which are the neutral ones, from little to much. */
 const EFFORT_WORDS: readonly string[] = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'];
 
 export type SteppedEffort = 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max';
@@ -21,6 +21,11 @@ const STEPS: readonly (readonly [upTo: number, effort: SteppedEffort])[] = [
 /** What a budget of thinking comes to where only efforts are known. */
 export function effortOfBudget(tokens: number): SteppedEffort {
   return STEPS.find(([upTo]) => tokens <= upTo)?.[1] ?? 'max';
+}
+
+/** Below zero where the first is less thinking. */
+export function compareEfforts(one: string, other: string): number {
+  return EFFORT_WORDS.indexOf(one) - EFFORT_WORDS.indexOf(other);
 }
 
 /** @throws GatewayError `invalid_request` for an effort that no dialect knows; `path` in the caller's words. */

@@ -10,7 +10,7 @@ import type { AttemptRecord } from '../usage/record.ts';
 import type { Call, Outcome, RunningAttempt } from './call.ts';
 import { chooseReceiver, isCommitting } from './choose-receiver.ts';
 import { noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
-import { decompress } from './decompressing-receiver.ts';
+import { DecompressingReceiver, findDecompressor } from './decompressing-receiver.ts';
 import { estimateUsage } from './estimate-usage.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
 import type { Gateway } from './gateway.ts';
@@ -177,11 +177,14 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
     this.#answerHeaders = headers;
     try {
       const { dialect } = this.#request;
+      const createDecompressor = findDecompressor(headers);
       const receiver =
         status < 200 || status > 299
           ? new FailedAnswerReceiver(this.#gateway, this.#call, this, this.#planned, dialect, status, headers)
           : this.#takeAnswer(headers);
-      this.#receiver = decompress(headers, this, receiver);
+      this.#receiver = createDecompressor
+        ? new DecompressingReceiver(createDecompressor(), this, receiver)
+        : receiver;
     } catch (thrown) {
       this.#endWith(thrown);
     }

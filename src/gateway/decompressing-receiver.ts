@@ -1,25 +1,22 @@
 import type { Transform } from 'node:stream';
 import { GatewayError } from '../conversation/gateway-error.ts';
-import { createDecompressor } from '../upstream/decompress.ts';
+import { decompressorOf } from '../upstream/decompress.ts';
 import type { AttemptControl, Receiver } from './receiver.ts';
 
 /**
- * The receiver, behind a decompressor where the answer's content is coded.
+ * What undoes the coding of an answer's content; `undefined` where it is not coded. To be asked before a receiver is made: one
+ * that nobody gets to own would never be disposed of.
  *
  * @throws GatewayError `upstream_unavailable` where nobody knows the coding
  */
-export function decompress(
+export function findDecompressor(
   headers: Record<string, string | string[] | undefined>,
-  attempt: AttemptControl,
-  receiver: Receiver,
-): Receiver {
+): (() => Transform) | undefined {
   const coding = headers['content-encoding'];
-  if (coding === undefined || coding === 'identity') return receiver;
-  const transform = createDecompressor(String(coding));
-  if (!transform) {
-    throw new GatewayError('upstream_unavailable', 'The provider sent a content encoding that is not known.');
-  }
-  return new DecompressingReceiver(transform, attempt, receiver);
+  if (coding === undefined || coding === 'identity') return undefined;
+  const create = decompressorOf(String(coding));
+  if (create) return create;
+  throw new GatewayError('upstream_unavailable', 'The provider sent a content encoding that is not known.');
 }
 
 /**

@@ -35,13 +35,14 @@ export class StreamRelay implements CommittingReceiver {
     this.#call = call;
     this.#attempt = attempt;
     this.#account = account;
-    this.#commit = new StreamCommit(gateway, call, attempt);
     const { passThrough } = call.door;
     this.#scanner = passThrough.streamScanner({
       asked: passThrough.countAsked?.(call.body, call.spans),
       hideUsage: !call.includeUsage,
       findsIds: leavesIds(call),
     });
+    // Last: whatever throws before has nothing running.
+    this.#commit = new StreamCommit(gateway, call, attempt);
   }
 
   data(chunk: Buffer): void {

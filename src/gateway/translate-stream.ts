@@ -50,11 +50,12 @@ export class StreamTranslator implements CommittingReceiver {
     this.#attempt = attempt;
     this.#reader = reader;
     this.#decoder = decoder;
-    this.#commit = new StreamCommit(gateway, call, attempt);
     call.droppedOfAnswer = [];
     this.#encoder = call.door.dialect.streamEncoder(streamOptions(call));
     // Streams last long and bodies can be large: it is parsed again should another attempt need it.
     call.request = undefined;
+    // Last: whatever throws before has nothing running.
+    this.#commit = new StreamCommit(gateway, call, attempt);
   }
 
   data(chunk: Buffer): void {

@@ -10,7 +10,7 @@ const DECOMPRESSORS = new Map<string, () => Transform>([
   ['zstd', createZstdDecompress],
 ]);
 
-/** A stream that undoes a content coding (RFC 9110 8.4); `undefined` for one that is not known. */
-export function createDecompressor(contentEncoding: string): Transform | undefined {
-  return DECOMPRESSORS.get(contentEncoding.trim().toLowerCase())?.();
+/** Makes streams that undo a content coding (RFC 9110 8.4); `undefined` for one that is not known. */
+export function decompressorOf(contentEncoding: string): (() => Transform) | undefined {
+  return DECOMPRESSORS.get(contentEncoding.trim().toLowerCase());
 }

@@ -58,6 +58,7 @@ describe('a tool that only its own dialect has is named by its place, whoever ca
 describe('the wish to see what the model thinks is named where it is not granted', () => {
   const GEMINI = (thinkingConfig: JsonObject) => ({ generationConfig: { thinkingConfig } });
   const WORD = 'generationConfig.thinkingConfig.includeThoughts';
+  const ON = { thinking: { type: 'enabled', budget_tokens: 2_000 } };
   const rows: [
     caller: CallerDialectName,
     fields: JsonObject,
@@ -79,6 +80,14 @@ describe('the wish to see what the model thinks is named where it is not granted
     ['gemini', GEMINI({ includeThoughts: true, thinkingLevel: 'HIGH' }), 'converse', undefined, []],
     ['responses', { reasoning: { summary: 'auto' } }, 'chat', 'gpt-5', ['reasoning.summary']],
     ['responses', { reasoning: { summary: 'auto' } }, 'gemini', undefined, []],
+    ['messages', ON, 'chat', 'gpt-5', ['thinking.display']],
+    ['messages', { thinking: { ...ON.thinking, display: 'omitted' } }, 'chat', 'gpt-5', []],
+    ['messages', { thinking: { type: 'disabled' } }, 'chat', 'gpt-5.1', []],
+    ['messages', { output_config: { effort: 'low' } }, 'chat', 'gpt-5', []],
+    ['messages', ON, 'chat', 'qwen', []],
+    ['messages', ON, 'responses', 'gpt-5', []],
+    ['messages', ON, 'gemini', undefined, []],
+    ['messages', ON, 'converse', undefined, ['thinking.budget_tokens=low']],
     ['messages', { thinking: { type: 'adaptive', display: 'omitted' } }, 'chat', 'qwen', ['thinking']],
     ['chat', { reasoning: { effort: 'low', exclude: true } }, 'messages', undefined, ['reasoning.exclude']],
     ['chat', { reasoning: { effort: 'low', exclude: true } }, 'responses', 'gpt-5', []],
@@ -177,4 +186,37 @@ describe('what is named is named in the words that the caller used', () => {
       });
     }
   });
+});
+
+describe('a wish to think is named by the field of the chat dialect that it was said in', () => {
+  const ENABLED = { thinking: { type: 'enabled', budget_tokens: 3_000 } };
+  const rows: [fields: JsonObject, target: TargetName, model: string, named: string[]][] = [
+    [ENABLED, 'messages', 'claude-3-haiku-20240307', ['thinking']],
+    [ENABLED, 'converse', 'amazon.nova-pro-v1:0', ['thinking']],
+    [{ thinking: { type: 'disabled' } }, 'gemini', 'gemini-3-pro-preview', ['thinking=low']],
+    [{ reasoning: { effort: 'high' } }, 'gemini', 'gemini-1.5-pro', ['reasoning']],
+    [{ reasoning: { effort: 'max' } }, 'responses', 'gpt-5-codex', ['reasoning.effort=high']],
+    [
+      { reasoning: { effort: 'max' }, reasoning_effort: 'max' },
+      'responses',
+      'o3-pro',
+      ['reasoning_effort=high'],
+    ],
+    [{ reasoning_effort: 'high' }, 'gemini', 'gemini-1.5-pro', ['reasoning_effort']],
+  ];
+  for (const [fields, target, model, named] of rows) {
+    test(`${JSON.stringify(fields)} at ${model}`, () => {
+      assert.deepEqual(droppedOf('chat', fields, target, model), named);
+    });
+  }
+});
+
+test('a model at Bedrock that does not think is told nothing of it, and nothing is said to have been sent', () => {
+  const thinking = { thinking: { type: 'enabled', budget_tokens: 2_000 } };
+  for (const model of ['amazon.nova-pro-v1:0', 'meta.llama3-1-70b-instruct-v1:0']) {
+    assert.deepEqual(droppedOf('messages', thinking, 'converse', model), ['thinking']);
+    assert.deepEqual(droppedOf('chat', { reasoning_effort: 'minimal' }, 'converse', model), [
+      'reasoning_effort',
+    ]);
+  }
 });

@@ -166,6 +166,65 @@ describe('what cannot be sent is refused where it stands', () => {
     });
   });
 
+  const TURN = (role: string, ...parts: JsonObject[]) => ({ role, parts });
+  const PIXEL = { inlineData: { mimeType: 'image/png', data: 'iVBORw0KGgo=' } };
+  const VIDEO = { inlineData: { mimeType: 'video/mp4', data: 'AAAA' } };
+  const Q = { text: 'q' };
+
+  test('what a model generated, and a video, where OpenAI has no field for them', () => {
+    const asked: [contents: JsonObject[], param: string][] = [
+      [[TURN('user', Q), TURN('model', Q, PIXEL), TURN('user', Q)], 'contents[1].parts[1]'],
+      [[TURN('user', Q, VIDEO)], 'contents[0].parts[1]'],
+    ];
+    for (const [contents, param] of asked) {
+      const conversation = gemini.decodeRequest({ contents }, { model: 'm' });
+      assert.throws(() => chat.encodeRequest(conversation, 'gpt-4o'), { code: 'unsupported_content', param });
+      // Servers of its kin have.
+      assert.match(JSON.stringify(chat.encodeRequest(conversation, 'qwen').body), /images|video_url/);
+    }
+  });
+
+  test('a file by its URL in a tool’s result', () => {
+    const fileData = { fileUri: 'https://a.test/x.pdf', mimeType: 'application/pdf' };
+    const functionResponse = { name: 'f', response: { output: 'x' }, parts: [{ fileData }] };
+    const contents = [
+      TURN('user', Q),
+      TURN('model', { functionCall: { name: 'f', args: {} } }),
+      TURN('user', { functionResponse }),
+    ];
+    assert.throws(() => chat.encodeRequest(gemini.decodeRequest({ contents }, { model: 'm' }), 'gpt-4o'), {
+      code: 'unsupported_content',
+      param: 'contents[2].parts[0].functionResponse.parts[0]',
+    });
+  });
+
+  test('a result that answers no call', () => {
+    const asked: [Conversation, string][] = [
+      [
+        gemini.decodeRequest(
+          {
+            contents: [TURN('user', Q), TURN('function', { functionResponse: { name: 'zz', response: {} } })],
+          },
+          { model: 'm' },
+        ),
+        'contents[1].parts[0].functionResponse.id',
+      ],
+      [
+        messages.decodeRequest(
+          {
+            ...{ model: 'm', max_tokens: 9 },
+            messages: [{ role: 'user', content: [{ type: 'tool_result', tool_use_id: 't', content: 'x' }] }],
+          },
+          {},
+        ),
+        'messages[0].content[0].tool_use_id',
+      ],
+    ];
+    for (const [conversation, param] of asked) {
+      assert.throws(() => chat.encodeRequest(conversation, 'gpt-4o'), { code: 'unknown_tool_call', param });
+    }
+  });
+
   test('an effort that nobody knows, under the name that it came by', () => {
     const body = {
       ...{ model: 'm', max_tokens: 9, messages: [{ role: 'user', content: 'Hi' }] },

@@ -3,9 +3,11 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { queryObjects } from 'node:v8';
 import { createGunzip, gzipSync } from 'node:zlib';
 import { DecompressingReceiver } from '../../src/gateway/decompressing-receiver.ts';
 import type { AttemptControl, Receiver } from '../../src/gateway/receiver.ts';
+import { StreamCommit } from '../../src/gateway/stream-commit.ts';
 import { startGateway, TEST_KEY } from '../support/gateway.ts';
 import { chatChunk, configFor, startRawUpstream } from '../support/raw-upstream.ts';
 
@@ -115,4 +117,29 @@ test('a compressed stream to a client that reads nothing does not grow the memor
   // The same to a client that reads: every byte arrives.
   const answer = Buffer.from(await (await gateway.post('/v1/chat/completions', body)).arrayBuffer());
   assert.equal(answer.equals(Buffer.concat([EVENTS, DONE])), true);
+});
+
+test('a stream in a coding that nobody knows is a failure, and nothing of its call stays behind', async () => {
+  const upstream = await startRawUpstream((response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': 'UTF-8' });
+    response.end(DONE);
+  });
+  const gateway = await startGateway({
+    ...configFor(upstream),
+    models: { once: { targets: ['up/m'], retries: 0 } },
+  });
+  closing.push(upstream.close, gateway.stop);
+  const before = queryObjects(StreamCommit);
+  // Both ways of relaying: passed through, and translated.
+  for (const path of ['/v1/chat/completions', '/v1/messages']) {
+    const answer = await gateway.post(path, {
+      model: 'once',
+      stream: true,
+      max_tokens: 10,
+      messages: [{ role: 'user', content: 'Hi' }],
+    });
+    assert.equal(answer.status, 502);
+    assert.match(await answer.text(), /content encoding that is not known/);
+  }
+  assert.equal(queryObjects(StreamCommit), before);
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import azureOpenai from '../../providers/azure-openai.ts';
 import bedrock from '../../providers/bedrock.ts';
@@ -104,8 +105,33 @@ test('embeddings of Vertex and Bedrock stand where each model has them', () => {
   );
 });
 
+/** The names that a type of the openai package lists. */
+function namesOf(type: 'ChatModel' | 'ResponsesModel'): string[] {
+  const types = readFileSync(new URL('resources/shared.d.ts', import.meta.resolve('openai')), 'utf8');
+  const [, listed = ''] = new RegExp(`export type ${type} = (.*);`).exec(types) ?? [];
+  return [...listed.matchAll(/'([^']+)'/g)].map(([, name = '']) => name);
+}
+
+test('models that only the Responses API serves are asked there, whatever the caller speaks', () => {
+  const inChat = namesOf('ChatModel');
+  const only = namesOf('ResponsesModel');
+  assert.ok(inChat.length > 50 && only.length > 15);
+  const dialectOf = (declaration: ProviderDeclaration, model: string, deployments?: Record<string, string>) =>
+    endpointOf(declaration, { deployments }, { model, dialect: 'messages' }, RESOURCE)?.dialect;
+  for (const declaration of [openai, azureOpenai]) {
+    for (const model of only) assert.equal(dialectOf(declaration, model), 'responses', model);
+    // OpenAI's pages know better: "available in the Responses API only".
+    const served = inChat.filter((model) => !/-pro\b|codex/.test(model));
+    for (const model of [...served, 'ft:gpt-4o-mini:me:my-pro:1'])
+      assert.equal(dialectOf(declaration, model), 'chat', model);
+    for (const model of ['gpt-5.1-codex', 'gpt-5.3-codex', 'gpt-5.2-pro', 'codex-mini-latest'])
+      assert.equal(dialectOf(declaration, model), 'responses', model);
+  }
+  // The name of a deployment tells nothing; what it is configured for does.
+  assert.equal(dialectOf(azureOpenai, 'gpt-5-pro', { 'gpt-5-pro': 'mine' }), 'responses');
+});
+
 test('the Responses API is a second dialect of OpenAI and of Azure, at its own path', () => {
-  assert.deepEqual(openai.alsoSpeaks, [{ dialect: 'responses' }]);
   assert.equal(responsesPath({}), '/openai/v1/responses');
   assert.equal(
     responsesPath({ apiVersion: '2025-04-01-preview' }),

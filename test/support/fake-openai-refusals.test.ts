@@ -188,6 +188,12 @@ const REFUSALS: [change: JsonObject, message: RegExp, param?: string | null, cod
     'temperature',
     'unsupported_value',
   ],
+  [
+    { model: 'o3-mini', reasoning_effort: 'minimal' },
+    /'reasoning_effort' does not support 'minimal' with this model\. Supported values are: 'low', 'medium', and 'high'\.$/,
+    'reasoning_effort',
+    'unsupported_value',
+  ],
   [{ model: 'gpt-5-mini', stop: ['x'] }, /'stop' is not supported with this model/],
   [
     { model: 'o1-mini', messages: [{ role: 'system', content: 'x' }, USER] },
@@ -236,4 +242,23 @@ test('what OpenAI refuses is refused, in its words', async (t) => {
       if (code !== undefined) assert.equal(error['code'], code);
     });
   }
+});
+
+test('a model that only the Responses API serves is there and not in Chat Completions', async () => {
+  const post = (path: string, body: JsonObject) =>
+    fetch(`${fake.url}${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${fake.apiKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'gpt-5-codex', ...body }),
+    });
+  const refused = await post('/chat/completions', { messages: [USER] });
+  const { error } = (await refused.json()) as { error: JsonObject };
+  assert.deepEqual(
+    [refused.status, error['message'], error['param']],
+    [404, 'This model is only supported in v1/responses and not in v1/chat/completions.', 'model'],
+  );
+  assert.equal((await post('/responses', { input: 'Hi' })).status, 200);
+  const effort = await post('/responses', { input: 'Hi', reasoning: { effort: 'minimal' } });
+  const { error: fitted } = (await effort.json()) as { error: JsonObject };
+  assert.deepEqual([effort.status, fitted['param']], [400, 'reasoning.effort']);
 });

@@ -11,11 +11,11 @@ import {
 import { jsonReply, type Reply, type Stream, streamReply } from './fake-reply.ts';
 import { readScript } from './fake-script.ts';
 import { answerEmbeddings } from './openai/embeddings.ts';
-import { badParameter, modelNotFound, openAiError, throwFailure } from './openai/errors.ts';
+import { badParameter, modelNotFound, openAiError, responsesOnly, throwFailure } from './openai/errors.ts';
 import { startKeeping } from './openai/kept.ts';
 import { checkKin, KIN, type Kin, type KinName } from './openai/kin.ts';
 import { MEDIA_ROUTES } from './openai/media.ts';
-import { CHAT_MODELS, EMBEDDING_MODELS } from './openai/models.ts';
+import { CHAT_MODELS, EMBEDDING_MODELS, RESPONSES_MODELS } from './openai/models.ts';
 import { readChatRequest } from './openai/reading.ts';
 import { checkChatRequest } from './openai/rules.ts';
 import { type Envelope, writeCompletion, writeStream } from './openai/writing.ts';
@@ -59,7 +59,7 @@ export function createOpenAi(options: FakeOpenAiOptions, apiKey: string): Answer
   };
   const responses = served.compatible
     ? undefined
-    : new FakeResponses({ models: [...CHAT_MODELS, ...(options.models ?? [])], nextId });
+    : new FakeResponses({ models: [...CHAT_MODELS, ...RESPONSES_MODELS, ...(options.models ?? [])], nextId });
   const answerKept = startKeeping();
   return (call: IncomingCall): Reply => {
     checkKey(call, apiKey);
@@ -130,6 +130,7 @@ function answerChat(
   const body = parseBody(call);
   const request = checkChatRequest(kin ? checkKin(kin, body) : body, options);
   const model = String(request['model']);
+  if (!options.compatible && RESPONSES_MODELS.includes(model)) throw responsesOnly();
   if (!modelNames(options).includes(model) || EMBEDDING_MODELS.has(model)) throw modelNotFound(model);
   const read = readChatRequest(request, options);
   if (kin?.thinksWithTools && read.tools.length > 0 && read.reasoning !== 'off')
@@ -197,7 +198,8 @@ function wrongMethod(call: IncomingCall): Refusal {
 }
 
 function modelNames(options: FakeOpenAiOptions): string[] {
-  return [...CHAT_MODELS, ...EMBEDDING_MODELS.keys(), ...(options.models ?? [])];
+  const own = options.compatible ? [] : RESPONSES_MODELS;
+  return [...CHAT_MODELS, ...own, ...EMBEDDING_MODELS.keys(), ...(options.models ?? [])];
 }
 
 function describeModel(id: string): JsonObject {

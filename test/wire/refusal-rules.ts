@@ -85,8 +85,8 @@ export const REFUSAL_RULES: readonly RefusalRule[] = [
   {
     message: /answers the tool call|no call before it has this id/,
     from: ['responses'],
-    via: ['messages', 'gemini', 'converse'],
-    count: 3,
+    via: ['chat', 'messages', 'gemini', 'converse'],
+    count: 4,
     reason: 'The call that it answers is in what only OpenAI keeps.',
   },
 ];

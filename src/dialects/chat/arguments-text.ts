@@ -1,53 +1,72 @@
 import { isObject, tryParseJson } from '../../conversation/json.ts';
+import { isJsonPrefix } from './json-prefix.ts';
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
+const CLOSING_BRACE = 0x7d;
 const SPACE = 0x20;
 
-/** After which characters of JSON, outside strings, an object may begin: `:`, `[` and `,`. */
-const BEFORE_OBJECT = new Set([0x3a, 0x5b, 0x2c]);
-
 /**
- * Adds up the arguments of one function call from its deltas. Some servers send all arguments so far in each delta,
- * or the whole once more at the end; both are noticed where the pieces could not possibly follow each other: a
- * piece that repeats everything so far, opening brace first, at a place where JSON cannot have an object. Where it
- * could (`{"a":` followed by `{"a":1}`) the piece is taken at its word.
+ * Adds up the arguments of one function call from its deltas. Some servers send all arguments so far in each delta, or the whole
+ * once more at the end. Both are noticed where a piece repeats everything so far and could not possibly go on with it
+ * (`{"` and then `{"city`). Where it could (`{"a":` and then `{"a":1}`), it is held back until what follows tells, or the end: there
+ * the pieces are taken together where that is an object, and else the last of them where that is one.
  */
 export class ArgumentsText {
+  /** All that was given. */
   text = '';
   #cumulative = false;
-  #inString = false;
-  #escaped = false;
-  /** The last character outside strings that is no space. */
-  #last = 0;
+  #held: string[] = [];
 
-  /** Takes a delta and gives what is new in it. */
+  /** Takes a delta and gives what is new in it, as far as that is known. */
   take(piece: string): string {
-    if (this.#repeats(piece)) this.#cumulative = true;
-    const repeated = this.#cumulative && piece.startsWith(this.text);
-    const fresh = repeated ? piece.slice(this.text.length) : piece;
-    this.#scan(fresh);
-    this.text += fresh;
-    return fresh;
+    if (this.#held.length > 0) return this.#takeHeld(piece);
+    if (!piece.startsWith(this.text) || !this.text.startsWith('{')) return this.#give(piece);
+    if (!this.#cumulative && isJsonPrefix(this.text + piece)) {
+      this.#held.push(piece);
+      return '';
+    }
+    this.#cumulative = true;
+    return this.#give(piece.slice(this.text.length));
+  }
+
+  /** What is still held back, when nothing follows. */
+  end(): string {
+    const last = this.#held.at(-1);
+    if (last === undefined) return '';
+    const joined = this.#held.join('');
+    const isRepetition = !isWholeObject(this.text + joined) && isWholeObject(last);
+    this.#held = [];
+    return this.#give(isRepetition ? last.slice(this.text.length) : joined);
   }
 
   /** Whether the arguments are whole, so that nothing more can follow. */
   get isWhole(): boolean {
-    return !this.#inString && this.#last === 0x7d && isObject(tryParseJson(this.text));
+    return isWholeObject(this.text + this.#held.join(''));
   }
 
-  #repeats(piece: string): boolean {
-    if (this.#inString || BEFORE_OBJECT.has(this.#last)) return false;
-    return this.text.startsWith('{') && piece.startsWith(this.text);
-  }
-
-  #scan(piece: string): void {
-    for (let at = 0; at < piece.length; at++) {
-      const char = piece.charCodeAt(at);
-      if (this.#escaped) this.#escaped = false;
-      else if (this.#inString && char === BACKSLASH) this.#escaped = true;
-      else if (char === QUOTE) this.#inString = !this.#inString;
-      if (!this.#inString && char > SPACE) this.#last = char;
+  #takeHeld(piece: string): string {
+    const joined = this.#held.join('');
+    const last = this.#held.at(-1) ?? '';
+    if (!piece.startsWith(last)) {
+      this.#held = [];
+      return this.#give(joined + piece);
     }
+    if (isJsonPrefix(this.text + joined + piece)) {
+      this.#held.push(piece);
+      return '';
+    }
+    this.#held = [];
+    this.#cumulative = true;
+    return this.#give(piece.slice(this.text.length));
   }
+
+  #give(fresh: string): string {
+    this.text += fresh;
+    return fresh;
+  }
+}
+
+function isWholeObject(text: string): boolean {
+  let end = text.length - 1;
+  while (end >= 0 && text.charCodeAt(end) <= SPACE) end--;
+  return text.charCodeAt(end) === CLOSING_BRACE && isObject(tryParseJson(text));
 }

@@ -122,7 +122,7 @@ const LINKS = new Map([
 
 function writeFile(part: FilePart, target: Target): JsonObject {
   const { source, filename } = part;
-  const link = linkType(part);
+  const link = linkType(part, target);
   const write = link === undefined ? undefined : LINKS.get(link);
   if (link !== undefined && write && (source.kind === 'url' || source.kind === 'data')) {
     return { type: link, [link]: write(source.kind === 'url' ? source.url : writeDataUrl(source)) };
@@ -152,11 +152,15 @@ function writeFile(part: FilePart, target: Target): JsonObject {
   }
 }
 
-function linkType({ source, extra }: FilePart): string | undefined {
+function linkType(part: FilePart, { traits }: Target): string | undefined {
+  const { source, extra } = part;
   const said = ownFields(extra)['type'];
   if (typeof said === 'string') return said;
   const mediaType = source.kind === 'data' || source.kind === 'url' ? source.mediaType : undefined;
-  return mediaType?.startsWith('video/') ? 'video_url' : undefined;
+  if (!mediaType?.startsWith('video/')) return undefined;
+  // OpenAI itself has no field for it.
+  if (!traits.openParameters) throw refusedContent('A video', 'as images', part);
+  return 'video_url';
 }
 
 /** OpenAI refuses file data without a name. */

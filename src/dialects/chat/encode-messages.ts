@@ -1,5 +1,6 @@
 import { appendAll } from '../../conversation/append-all.ts';
 import type {
+  Conversation,
   FilePart,
   ImagePart,
   Message,
@@ -11,9 +12,10 @@ import type {
 } from '../../conversation/conversation.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import { partField } from '../caller-words.ts';
+import { unpaired } from '../messages/tool-call-ids.ts';
 import { placed, placeOf } from '../places.ts';
 import { emulatedName } from '../reserved-tools.ts';
-import { encodeContent, encodeParts, generatedImages } from './encode-content.ts';
+import { encodeContent, encodeParts, generatedImages, refusedContent } from './encode-content.ts';
 import { ownFields } from './extra.ts';
 import type { Target } from './target.ts';
 import { encodeToolCall } from './tool-calls.ts';
@@ -29,6 +31,7 @@ export function encodeMessages(target: Target): JsonObject[] {
   const encoded: JsonObject[] = [];
   let moved: JsonObject[] = [];
   const { messages } = target.conversation;
+  if (!target.sameDialect) refuseUncalled(target.conversation);
   for (const message of target.sameDialect ? messages : resultsFirst(messages)) {
     if (message.role === 'tool') {
       for (const part of message.parts) {
@@ -47,6 +50,23 @@ export function encodeMessages(target: Target): JsonObject[] {
   }
   if (moved.length > 0) encoded.push({ role: 'user', content: moved });
   return encoded;
+}
+
+/** OpenAI would refuse a result without its call in words that its caller does not know. */
+function refuseUncalled(conversation: Conversation): void {
+  const called = new Set<string>();
+  for (const [message, { parts }] of conversation.messages.entries()) {
+    for (const part of parts) {
+      if (part.type === 'tool_call') called.add(part.id);
+      if (part.type !== 'tool_result' || called.has(part.callId)) continue;
+      const place = { type: part.type, id: part.callId, message };
+      throw unpaired(
+        conversation,
+        place,
+        `is of the tool call '${part.callId}', but no call before it has this id.`,
+      );
+    }
+  }
 }
 
 function encodePlain(message: Message, target: Target): JsonObject {
@@ -73,6 +93,7 @@ function messageFields({ name, extra }: Message): JsonObject {
 /** `undefined` where nothing is left of a message, which providers refuse (reasoning of another provider). */
 function encodeAssistant(message: Message, target: Target): JsonObject | undefined {
   const { parts } = message;
+  refuseGenerated(parts, target);
   const fields = messageFields(message);
   const content = parts.filter((part) => isAssistantContent(part, target));
   const refusal = textOf(parts.filter((part) => part.type === 'refusal'));
@@ -88,6 +109,15 @@ function encodeAssistant(message: Message, target: Target): JsonObject | undefin
   const result = { ...written, ...fields };
   const isEmpty = written['content'] === null && Object.keys(result).length === 2;
   return isEmpty && (parts.length > 0 || !target.sameDialect) ? undefined : result;
+}
+
+/** OpenAI knows only text in what the assistant said; servers of its kin take back what their models generated. */
+function refuseGenerated(parts: readonly Part[], { sameDialect, traits }: Target): void {
+  if (sameDialect || traits.openParameters) return;
+  const part = parts.find(({ type }) => type === 'image' || type === 'audio' || type === 'file');
+  if (!part) return;
+  const what = `A part of type '${part.type}' in an assistant message`;
+  throw refusedContent(what, 'in a message of the user', part);
 }
 
 /** What stands in the message's content; everything else has a field of its own. */

@@ -6,7 +6,8 @@ import type { Parameters } from '../../conversation/conversation.ts';
  *
  * Sources: OpenAI API reference (`max_tokens`, `stop`, `reasoning_effort`, `ChatCompletionDeveloperMessageParam`), "Reasoning
  * models" guide, "Using GPT-5.2" (sampling parameters only with effort `none`); Mistral, DeepSeek and Perplexity API
- * references, which know `max_tokens` only.
+ * references, which know `max_tokens` only. Efforts: OpenAI's pages of the models, and what the API says to others (openai/codex#6647,
+ * anomalyco/opencode#4451, #26273, #36141; anomalyco/models.dev#2296).
  */
 export interface ModelTraits {
   /** Words for the output limit that the model takes; the first is written where the caller's is not among them. */
@@ -19,6 +20,8 @@ export interface ModelTraits {
   mostStops: number;
   /** Whether it takes `reasoning_effort`; `unknown` where the name does not tell. */
   reasoning: 'yes' | 'no' | 'unknown';
+  /** The efforts that it takes, from little to much; `undefined` where the name does not tell. */
+  efforts: readonly string[] | undefined;
   /** The effort that comes nearest to "do not think"; `undefined` where nothing need be said. */
   leastEffort: string | undefined;
   /** Whether the server takes parameters that OpenAI does not have and refuses (`top_k`). */
@@ -33,6 +36,7 @@ const COMPATIBLE: ModelTraits = {
   sampling: 'always',
   mostStops: Number.POSITIVE_INFINITY,
   reasoning: 'unknown',
+  efforts: undefined,
   // What a server wants instead its provider's rules say, as for a caller who said `reasoning_effort: none` itself.
   leastEffort: 'none',
   openParameters: true,
@@ -45,20 +49,34 @@ const OPENAI: ModelTraits = {
   sampling: 'always',
   mostStops: 4,
   reasoning: 'no',
+  efforts: undefined,
   leastEffort: undefined,
   openParameters: false,
   cacheControl: false,
 };
 
-const OPENAI_REASONING: ModelTraits = {
-  ...OPENAI,
-  outputLimit: ['max_completion_tokens'],
-  instructions: 'developer',
-  sampling: 'never',
-  mostStops: 0,
-  reasoning: 'yes',
-  leastEffort: 'low',
-};
+/** A reasoning model that takes these efforts, from little to much. */
+function reasoning(efforts: readonly string[]): ModelTraits {
+  return {
+    ...OPENAI,
+    outputLimit: ['max_completion_tokens'],
+    instructions: 'developer',
+    sampling: 'never',
+    mostStops: 0,
+    reasoning: 'yes',
+    efforts,
+    leastEffort: efforts[0],
+  };
+}
+
+/** One that need not reason, and takes sampling parameters when it does not. */
+function sometimesReasoning(efforts: readonly string[]): ModelTraits {
+  return { ...reasoning(['none', ...efforts]), sampling: 'without_reasoning' };
+}
+
+const TO_HIGH = ['low', 'medium', 'high'];
+const TO_XHIGH = [...TO_HIGH, 'xhigh'];
+const TO_MAX = [...TO_XHIGH, 'max'];
 
 /**
  * The first pattern that matches the name behind its vendor prefix. An OpenAI model that is not known yet is taken
@@ -67,12 +85,20 @@ const OPENAI_REASONING: ModelTraits = {
 const TRAITS: readonly (readonly [RegExp, ModelTraits])[] = [
   [/^gpt-oss/, { ...COMPATIBLE, leastEffort: 'low' }],
   [/^gpt-5(\.\d+)?-chat/, { ...OPENAI, outputLimit: ['max_completion_tokens'] }],
-  [/^gpt-5(-|$)/, { ...OPENAI_REASONING, leastEffort: 'minimal' }],
+  [/^gpt-5-pro/, reasoning(['high'])],
+  [/^gpt-5(\.1)?-codex(?!-max)/, reasoning(TO_HIGH)],
+  [/^gpt-5(-|$)/, reasoning(['minimal', ...TO_HIGH])],
+  [/^gpt-5\.1-codex-max/, reasoning(TO_XHIGH)],
+  [/^gpt-5\.1(-|$)/, sometimesReasoning(TO_HIGH)],
+  [/^gpt-[\d.]+-pro/, reasoning(['medium', 'high', 'xhigh'])],
+  [/^gpt-[\d.]+-codex/, reasoning(TO_XHIGH)],
+  [/^gpt-5\.[2-5](-|$)/, sometimesReasoning(TO_XHIGH)],
+  [/^o\d.*-deep-research/, reasoning(['medium'])],
   // Recorded: o3-mini stops where it is told. The reference: "not supported with latest reasoning models `o3` and `o4-mini`".
-  [/^(o1|o3-mini)/, { ...OPENAI_REASONING, mostStops: 4 }],
-  [/^o\d/, OPENAI_REASONING],
+  [/^(o1|o3-mini)/, { ...reasoning(TO_HIGH), mostStops: 4 }],
+  [/^(o\d|codex-mini)/, reasoning(TO_HIGH)],
   [/^(ft:)?(chatgpt-4|gpt-3|gpt-4)/, OPENAI],
-  [/^(ft:)?(chatgpt|gpt)-/, { ...OPENAI_REASONING, sampling: 'without_reasoning', leastEffort: 'none' }],
+  [/^(ft:)?(chatgpt|gpt)-/, sometimesReasoning(TO_MAX)],
   [/^claude/, { ...COMPATIBLE, cacheControl: true }],
 ];
 

@@ -1,10 +1,11 @@
 import type { DialectName, ReasoningRequest } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { callerWord, changedTo, wordsOfThinking } from '../caller-words.ts';
-import { checkEffort, effortOfBudget, type SteppedEffort } from '../effort-words.ts';
+import { callerWord, changedTo, thinkingBudgetWord, wordsOfThinking } from '../caller-words.ts';
+import { checkEffort, compareEfforts, effortOfBudget, type SteppedEffort } from '../effort-words.ts';
 import { optionalField, pathOf } from '../read-json.ts';
 import { ungrantedView } from '../shown-reasoning.ts';
 import { ownFields } from './extra.ts';
+import type { ModelTraits } from './model-traits.ts';
 import type { Target } from './target.ts';
 
 /**
@@ -96,7 +97,8 @@ export function encodeReasoningRequest(target: Target): JsonObject {
     return {};
   }
   const ungranted = ungrantedView(target.conversation, target.showsReasoning);
-  if (ungranted !== undefined && !target.sameDialect) target.drop(ungranted);
+  const isLost = target.dropped.includes(callerWord(target.conversation, 'reasoning'));
+  if (ungranted !== undefined && !target.sameDialect && !isLost) target.drop(ungranted);
   return effort === undefined ? {} : { reasoning_effort: effort };
 }
 
@@ -107,7 +109,8 @@ export function dropReasoning(target: Pick<Target, 'conversation' | 'drop'>): vo
 }
 
 /**
- * Names what the effort that is sent does not say of the wish: that nothing be thought, or that the model decide how much.
+ * Names what the effort that is sent does not say of the wish: that nothing be thought, that the model decide how much, or an effort
+ * that it does not take.
  *
  * @throws GatewayError `invalid_request` for an effort that no dialect knows.
  */
@@ -119,9 +122,21 @@ export function nameUnsaidThinking(target: EffortTarget, sent: string | undefine
   const word = callerWord(conversation, 'reasoning');
   const isOff = effort === 'none' || (effort === undefined && budgetTokens === 0);
   if (isOff && sent !== undefined && sent !== 'none') target.drop(changedTo(word, sent));
+  if (!isOff && sent !== undefined) nameFittedEffort(target, sent);
   const isLeftToModel = sent === undefined && budgetTokens !== undefined && budgetTokens < 0;
   // OpenAI's models that reason do so unasked; of all others nothing is known.
   if (isLeftToModel && traits.reasoning !== 'yes') target.drop(word);
+}
+
+function nameFittedEffort(target: EffortTarget, sent: string): void {
+  const { conversation, traits } = target;
+  const { effort, budgetTokens = -1 } = conversation.reasoning ?? {};
+  if (effort === undefined) {
+    const meant = budgetTokens > 0 ? effortForBudget(budgetTokens, traits) : sent;
+    if (sent !== meant) target.drop(changedTo(thinkingBudgetWord(conversation), sent));
+  } else if (sent !== effort) {
+    target.drop(changedTo(callerWord(conversation, 'effort'), sent));
+  }
 }
 
 type EffortTarget = Pick<Target, 'conversation' | 'traits' | 'sameDialect' | 'drop'>;
@@ -132,18 +147,30 @@ export function asksForReasoning(fields: Record<string, JsonValue | undefined>):
   return typeof effort === 'string' && effort !== 'none';
 }
 
-/** OpenAI's word for how much the model may think; `undefined` where nothing need be said. */
+/** OpenAI's word for how much the model may think, as the model takes it; `undefined` where nothing need be said. */
 export function effortOf(
   { effort, budgetTokens }: ReasoningRequest,
   { traits, sameDialect }: Pick<Target, 'traits' | 'sameDialect'>,
 ): string | undefined {
   if (effort === 'none' && !sameDialect) return traits.leastEffort;
-  if (effort !== undefined) return effort;
+  if (effort !== undefined) return sameDialect ? effort : fitEffort(effort, traits);
   if (budgetTokens === undefined) return undefined;
   // -1: the model decides, which it does when nothing is said, unless it then does not think at all.
   if (budgetTokens < 0)
     return traits.reasoning === 'yes' && traits.leastEffort === 'none' ? 'medium' : undefined;
   if (budgetTokens === 0) return traits.leastEffort;
+  return fitEffort(effortForBudget(budgetTokens, traits), traits);
+}
+
+function effortForBudget(budgetTokens: number, { leastEffort }: ModelTraits): string {
   const stepped = effortOfBudget(budgetTokens);
-  return stepped === traits.leastEffort ? stepped : EFFORTS_OF_ALL[stepped];
+  return stepped === leastEffort ? stepped : EFFORTS_OF_ALL[stepped];
+}
+
+/** The nearest effort that the model takes and that is no more than the one asked for, or else its least: not to think is none. */
+function fitEffort(asked: string, { efforts }: ModelTraits): string {
+  if (!efforts || efforts.includes(asked)) return asked;
+  const thinking = efforts.filter((effort) => effort !== 'none');
+  const fitting = thinking.findLast((effort) => compareEfforts(effort, asked) <= 0);
+  return fitting ?? thinking[0] ?? asked;
 }

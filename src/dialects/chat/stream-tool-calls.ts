@@ -164,6 +164,7 @@ class StreamCall {
 
   end(): CompletionEvent[] {
     if (this.#ended || !this.isCall) return [];
+    this.#waiting += this.#arguments.end();
     if (this.#part === undefined) this.#emulate();
     if (this.#emulated !== undefined) this.#waiting = readCustomToolArguments(this.#waiting);
     const events = this.#flush(true);

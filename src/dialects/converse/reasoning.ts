@@ -48,12 +48,12 @@ function planEffort(context: EncodeContext): ReasoningPlan {
   const wish = conversation.reasoning;
   if (!wish) return { fields: {}, thinks: false };
   const isOff = wish.effort === 'none' || wish.budgetTokens === 0;
-  const effort = isOff ? undefined : readEffort(context);
   if (traits.reasoning === 'none' || (isOff && traits.reasoning === 'reasoning_effort')) {
     // Whether such a model thinks is not ours to say.
     for (const word of wordsOfThinking(conversation)) dropped.add(word);
     return { fields: {}, thinks: false };
   }
+  const effort = isOff ? undefined : readEffort(context);
   if (!effort) return { fields: {}, thinks: false };
   if (traits.reasoning !== 'reasoningConfig') {
     return { fields: { [traits.reasoning]: effort }, thinks: false };

@@ -52,7 +52,7 @@ function decodeContent(value: JsonValue, path: string, calls: CallLedger): Messa
   for (const [at, part] of parts.entries()) {
     const response = messageIn(part, 'functionResponse');
     const decoded: Part = response
-      ? decodeResponse(response, path, calls)
+      ? decodeResponse(response, path, at, calls)
       : decodePart(part, (call) => calls.make(call, path));
     placed(decoded, `${path}.parts[${at}]`);
     const wanted = response ? 'tool' : 'user';
@@ -69,7 +69,7 @@ function decodeContent(value: JsonValue, path: string, calls: CallLedger): Messa
   return messages.length > 0 ? messages : [defined({ role: 'user' as const, parts: [], extra })];
 }
 
-function decodeResponse(response: JsonObject, path: string, calls: CallLedger): ToolResultPart {
+function decodeResponse(response: JsonObject, path: string, at: number, calls: CallLedger): ToolResultPart {
   const name = textIn(response, 'name');
   if (name === undefined) {
     throw invalidRequest(`'${path}' holds a functionResponse without a name.`, `${path}.parts`);
@@ -78,6 +78,7 @@ function decodeResponse(response: JsonObject, path: string, calls: CallLedger): 
   return decodeToolResult(
     response,
     id === undefined || id === '' ? calls.take(name, path) : calls.answer(id),
+    `${path}.parts[${at}].functionResponse`,
   );
 }
 

@@ -1,6 +1,7 @@
 import { appendAll } from '../../conversation/append-all.ts';
 import type { OpaquePart, ToolResultPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { placed } from '../places.ts';
 import { mediaPart, readFileData, readInlineData, writeMedia } from './media.ts';
 import { defined, messageIn, messagesIn, ownFields, parseObject, readMessage } from './proto.ts';
 
@@ -71,11 +72,13 @@ function mentionsRef(value: JsonValue | undefined): boolean {
   return Object.entries(value).some(([key, inner]) => key === '$ref' || mentionsRef(inner));
 }
 
-/** The inverse, but for the id of the call, which is the caller's to know. */
-export function decodeToolResult(functionResponse: JsonObject, callId: string): ToolResultPart {
+/** The inverse, but for the id of the call, which is the caller's to know; `path` is where the response stands. */
+export function decodeToolResult(functionResponse: JsonObject, callId: string, path: string): ToolResultPart {
   const { id: _, name, response, parts: _parts, ...rest } = functionResponse;
   const { text, isError } = decodeResponse(isObject(response) ? response : {});
-  const media = messagesIn(functionResponse, 'parts').map(decodeMediaPart);
+  const media = messagesIn(functionResponse, 'parts').map((part, at) =>
+    placed(decodeMediaPart(part), `${path}.parts[${at}]`),
+  );
   return defined({
     type: 'tool_result' as const,
     callId,

@@ -22,6 +22,8 @@ interface PendingPart {
   value: Part;
   deltas: string[];
   end?: PartEnd;
+  /** It was opened as a block that is whole from its start. */
+  isRedacted?: boolean;
 }
 
 type PartEnd = Extract<CompletionEvent, { type: 'part_end' }>;
@@ -116,6 +118,7 @@ export class MessagesStreamEncoder implements StreamEncoder {
         this.#parts.delete(index);
         continue;
       }
+      if (!this.#isOpen && !part.end && isRedacted(part)) break;
       if (!this.#isOpen) out += this.#open(part);
       if (this.#isOpen) out += this.#deltas(part);
       if (!part.end) break;
@@ -125,12 +128,10 @@ export class MessagesStreamEncoder implements StreamEncoder {
     return out;
   }
 
-  #open({ value }: PendingPart): string {
-    const block = blockStart(
-      value,
-      this.#dropped,
-      value.type === 'tool_call' ? this.#withheld.splice(0) : [],
-    );
+  #open(part: PendingPart): string {
+    const { value } = part;
+    part.isRedacted = isRedacted(part);
+    const block = blockStart(part, this.#dropped, value.type === 'tool_call' ? this.#withheld.splice(0) : []);
     if (!block) return '';
     this.#isOpen = true;
     this.#index++;
@@ -148,13 +149,14 @@ export class MessagesStreamEncoder implements StreamEncoder {
     return out;
   }
 
-  #close({ value, deltas }: PendingPart, end: PartEnd): string {
+  #close(part: PendingPart, end: PartEnd): string {
+    const { value, deltas } = part;
     let out = '';
     if (isCustomCall(value)) {
       const input = JSON.stringify({ input: deltas.join('') });
       out += this.#frame('content_block_delta', { delta: { type: 'input_json_delta', partial_json: input } });
     }
-    for (const delta of closingDeltas(value, end)) out += this.#frame('content_block_delta', { delta });
+    for (const delta of closingDeltas(part, end)) out += this.#frame('content_block_delta', { delta });
     this.#isOpen = false;
     return out + this.#frame('content_block_stop', {});
   }
@@ -185,7 +187,8 @@ export class MessagesStreamEncoder implements StreamEncoder {
 }
 
 /** The block as it stands before its deltas; `undefined` where the part has no block in this dialect. */
-function blockStart(value: Part, dropped: string[], withheld: ReasoningPart[]): JsonObject | undefined {
+function blockStart(part: PendingPart, dropped: string[], withheld: ReasoningPart[]): JsonObject | undefined {
+  const { value, end } = part;
   switch (value.type) {
     case 'text':
     case 'refusal': {
@@ -195,8 +198,7 @@ function blockStart(value: Part, dropped: string[], withheld: ReasoningPart[]): 
     case 'tool_call':
       return answeredToolUse(value, withheld);
     case 'reasoning':
-      if (value.encrypted && !value.signature && value.text === '')
-        return encodeAnswerPart(value, dropped)[0];
+      if (part.isRedacted) return encodeAnswerPart(wholeReasoning(value, [], end), dropped)[0];
       return { type: 'thinking', thinking: '', signature: '', ...ownFields(value.extra) };
     default:
       return encodeAnswerPart(value, dropped)[0];
@@ -218,7 +220,7 @@ function encodeDelta(value: Part, delta: string): JsonObject | undefined {
 }
 
 /** What is known of a part only at its end. */
-function closingDeltas(value: Part, end: PartEnd): JsonObject[] {
+function closingDeltas({ value, isRedacted }: PendingPart, end: PartEnd): JsonObject[] {
   if (value.type === 'text') {
     const citations = encodeCitations({
       citations: end.citations ?? value.citations,
@@ -227,13 +229,25 @@ function closingDeltas(value: Part, end: PartEnd): JsonObject[] {
     return citations.map((citation) => ({ type: 'citations_delta', citation }));
   }
   if (value.type === 'reasoning') {
+    if (isRedacted) return [];
     return [{ type: 'signature_delta', signature: thinkingSignature(wholeReasoning(value, [], end)) }];
   }
   return [];
 }
 
-function wholeReasoning(value: ReasoningPart, deltas: readonly string[], end: PartEnd): ReasoningPart {
-  const { signature, encrypted, extra } = end;
+/** Whether it is, as far as it has come, reasoning that nobody can read. That it stays so is known at its end. */
+function isRedacted({ value, deltas, end }: PendingPart): boolean {
+  if (value.type !== 'reasoning') return false;
+  const { text, signature, encrypted } = wholeReasoning(value, deltas, end);
+  return text === '' && !signature && encrypted !== undefined && value.encrypted !== undefined;
+}
+
+function wholeReasoning(
+  value: ReasoningPart,
+  deltas: readonly string[],
+  end: PartEnd | undefined,
+): ReasoningPart {
+  const { signature, encrypted, extra } = end ?? {};
   return {
     ...value,
     text: value.text + deltas.join(''),

@@ -9,6 +9,7 @@ import { foreignParts } from '../foreign-parts.ts';
 import { offerTools } from '../offered-tools.ts';
 import { parameterName, planParameters, type WrittenParameter } from '../parameters.ts';
 import { withReadableParts } from '../readable-parts.ts';
+import { wishToSee } from '../shown-reasoning.ts';
 import { INCLUDE_LOGPROBS } from './decode-request.ts';
 import { encodeInput, isWritten } from './encode-items.ts';
 import { ownFields, ownObject } from './extra.ts';
@@ -109,7 +110,7 @@ function encodeReasoning(target: ResponsesTarget): JsonObject | undefined {
   }
   const fields: JsonObject = {
     ...(effort === undefined ? {} : { effort }),
-    ...(request.includeText ? { summary: 'auto' } : {}),
+    ...(wishToSee(target.conversation) ? { summary: 'auto' } : {}),
   };
   nameUnsaidThinking(target, effort);
   if (Object.keys(fields).length === 0) return undefined;

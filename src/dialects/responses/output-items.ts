@@ -1,10 +1,4 @@
-import type {
-  OpaquePart,
-  ReasoningPart,
-  RefusalPart,
-  TextPart,
-  ToolCallPart,
-} from '../../conversation/conversation.ts';
+import type { ReasoningPart, RefusalPart, TextPart, ToolCallPart } from '../../conversation/conversation.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import { writeEncryptedContent, writeTextSignature } from './carried-items.ts';
 import { encodeOutputPart } from './encode-content.ts';
@@ -209,10 +203,6 @@ export class WholeItem extends OutputItem {
     super(emit, place, value);
     this.finish(value);
   }
-}
-
-export function opaqueItem({ value }: OpaquePart): JsonObject {
-  return value;
 }
 
 export function signatureItem(id: string, signature: NonNullable<TextPart['signature']>): JsonObject {

@@ -33,6 +33,20 @@ test('a stream is asked to report its usage', () => {
   assert.ok(!('stream_options' in whole.body));
 });
 
+/** Results of no call are refused. */
+function calling(...ids: string[]): Message {
+  const parts = ids.map(
+    (id): Part => ({ type: 'tool_call', id, kind: 'function', name: 'f', arguments: '{}' }),
+  );
+  return { role: 'assistant', parts };
+}
+
+/** What is written behind a message that called these. */
+function encodedBehind(ids: string[], messages: Message[]): unknown {
+  const encoded = encodedMessages('messages', [calling(...ids), ...messages]);
+  return Array.isArray(encoded) ? encoded.slice(1) : encoded;
+}
+
 test('tool results become one message each, in their order', () => {
   const results: Message = {
     role: 'tool',
@@ -49,7 +63,7 @@ test('tool results become one message each, in their order', () => {
       },
     ],
   };
-  assert.deepEqual(encodedMessages('messages', [results]), [
+  assert.deepEqual(encodedBehind(['a', 'b', 'c'], [results]), [
     { role: 'tool', tool_call_id: 'b', content: 'two' },
     { role: 'tool', tool_call_id: 'a', content: '' },
     {
@@ -68,7 +82,7 @@ test('what a tool returned besides text follows in a user message behind all res
   const first: Message = { role: 'tool', parts: [{ type: 'tool_result', callId: 'a', parts: [image] }] };
   const text: Part = { type: 'text', text: 'none' };
   const second: Message = { role: 'tool', parts: [{ type: 'tool_result', callId: 'b', parts: [text] }] };
-  assert.deepEqual(encodedMessages('messages', [first, second, HI]), [
+  assert.deepEqual(encodedBehind(['a', 'b'], [first, second, HI]), [
     {
       role: 'tool',
       tool_call_id: 'a',
@@ -156,6 +170,7 @@ test('what only another dialect knows is dropped and named', () => {
         parts: [
           { type: 'text', text: 'So' },
           { type: 'opaque', dialect: 'messages', value: { type: 'server_tool_use' } },
+          ...calling('a').parts,
         ],
       },
       {
@@ -176,7 +191,11 @@ test('what only another dialect knows is dropped and named', () => {
     model: 'mistral-large',
     messages: [
       WIRE_HI,
-      { role: 'assistant', content: 'So' },
+      {
+        role: 'assistant',
+        content: 'So',
+        tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } }],
+      },
       { role: 'tool', tool_call_id: 'a', content: 'No' },
     ],
   });
@@ -323,6 +342,19 @@ const EFFORTS: [
   ['gpt-4o', { effort: 'none' }, undefined],
   ['gpt-5.2', { budgetTokens: 0 }, 'none'],
   ['deepseek-chat', { effort: 'high' }, 'high'],
+  ['deepseek-chat', { effort: 'max' }, 'max'],
+  ['gpt-5', { effort: 'max' }, 'high', 'output_config.effort=high'],
+  ['o3', { effort: 'xhigh' }, 'high', 'output_config.effort=high'],
+  ['o3', { effort: 'minimal' }, 'low', 'output_config.effort=low'],
+  ['gpt-5', { effort: 'minimal' }, 'minimal'],
+  ['gpt-5.1', { effort: 'minimal' }, 'low', 'output_config.effort=low'],
+  ['gpt-5.2', { effort: 'max' }, 'xhigh', 'output_config.effort=xhigh'],
+  ['gpt-5.6-sol', { effort: 'max' }, 'max'],
+  ['gpt-5-pro', { effort: 'low' }, 'high', 'output_config.effort=high'],
+  ['gpt-5-pro', { effort: 'none' }, 'high', 'thinking=high'],
+  ['gpt-5.2-pro', { effort: 'low' }, 'medium', 'output_config.effort=medium'],
+  ['gpt-5.1-codex', { effort: 'none' }, 'low', 'thinking=low'],
+  ['gpt-5.1-codex-max', { effort: 'max' }, 'xhigh', 'output_config.effort=xhigh'],
   ['deepseek-chat', { budgetTokens: 0 }, 'none'],
 ];
 
@@ -330,7 +362,11 @@ for (const [model, reasoning, written, named] of EFFORTS) {
   test(`reasoning ${JSON.stringify(reasoning)} reaches ${model} as effort ${written}`, () => {
     const { body, dropped } = encode('messages', [HI], reasoning ? { reasoning } : {}, model);
     assert.equal(body['reasoning_effort'], written);
-    assert.deepEqual(dropped, named === undefined ? [] : [named]);
+    // OpenAI shows none of its thoughts in this dialect.
+    const isUnseen =
+      /^gpt-5/.test(model) && reasoning?.budgetTokens !== undefined && reasoning.budgetTokens !== 0;
+    const words = [...(named === undefined ? [] : [named]), ...(isUnseen ? ['thinking.display'] : [])];
+    assert.deepEqual(dropped, words);
   });
 }
 

@@ -248,6 +248,24 @@ const SAME_CALLS: [what: string, messages: StreamMessage[]][] = [
     ],
   ],
   [
+    'cumulative arguments, cut within words',
+    [
+      toolDelta({ index: 0, id: 'a', function: { name: 'get', arguments: '{"' } }),
+      toolDelta({ index: 0, function: { arguments: '{"x' } }),
+      toolDelta({ index: 0, function: { arguments: '{"x":' } }),
+      toolDelta({ index: 0, function: { arguments: '{"x":1}' } }),
+      toolDelta({ index: 1, id: 'b', function: { name: 'set', arguments: '{}' } }),
+    ],
+  ],
+  [
+    'cumulative arguments that could be nested ones',
+    [
+      toolDelta({ index: 0, id: 'a', function: { name: 'get', arguments: '{"x":' } }),
+      toolDelta({ index: 0, function: { arguments: '{"x":1}' } }),
+      toolDelta({ index: 1, id: 'b', function: { name: 'set', arguments: '{}' } }),
+    ],
+  ],
+  [
     'whole arguments once more at the end',
     [
       toolDelta({ index: 0, id: 'a', function: { name: 'get', arguments: '{"x":' } }),
@@ -286,7 +304,7 @@ for (const [what, messages] of SAME_CALLS) {
 test('arguments that hold themselves are no repetition', () => {
   const nested = ['{"a":', '{"a":', '{}}}'];
   const quoted = ['{"code":"', '{\\"code\\":\\"x\\"}', '"}'];
-  const inString = ['{"a":"{', '{"a":"{', '"}'];
+  const inString = ['{"', '{"', ':1}'];
   for (const pieces of [nested, quoted, inString]) {
     const messages = pieces.map((piece, at) =>
       toolDelta({ index: 0, ...(at === 0 ? { id: 'a' } : {}), function: { name: 'f', arguments: piece } }),

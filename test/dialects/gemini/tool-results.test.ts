@@ -48,7 +48,7 @@ describe('a function’s response read and written again is the same', () => {
   ];
   for (const response of responses) {
     test(JSON.stringify(response), () => {
-      const decoded = decodeToolResult({ name: 'f', response }, 'c');
+      const decoded = decodeToolResult({ name: 'f', response }, 'c', 'functionResponse');
       const { functionResponse } = encodeToolResult(decoded, {
         id: undefined,
         name: 'f',

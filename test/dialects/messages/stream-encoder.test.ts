@@ -142,3 +142,28 @@ test('a failure in the middle is an error event, as the SDK expects one', () => 
     { type: 'error', error: { type: 'overloaded_error', message: 'Busy.' } },
   ]);
 });
+
+test('reasoning that nobody can read is a block that is whole from its start, and one that has text shows it', () => {
+  const encrypted = { dialect: 'messages' as const, value: 'QUJD' };
+  const redacted = begin(0, { type: 'reasoning', text: '', encrypted });
+  const blocks = (...events: CompletionEvent[]) =>
+    outline([START, ...events, FINISH, USAGE, END]).filter((line) => line.startsWith('content_block'));
+  assert.deepEqual(blocks(redacted, close(0)), ['content_block_start 0', 'content_block_stop 0']);
+  // As a whole answer is told as events: its text comes behind.
+  assert.deepEqual(blocks(redacted, more(0, ''), close(0)), [
+    'content_block_start 0',
+    'content_block_stop 0',
+  ]);
+  const shown = [
+    'content_block_start 0',
+    'content_block_delta 0 thinking_delta',
+    'content_block_delta 0 signature_delta',
+    'content_block_stop 0',
+  ];
+  assert.deepEqual(blocks(redacted, more(0, 'Hm'), close(0)), shown);
+  const frames = framesOf(encodeEvents([START, redacted, close(0), FINISH, USAGE, END]));
+  assert.deepEqual(frames.find(([event]) => event === 'content_block_start')?.[1]['content_block'], {
+    type: 'redacted_thinking',
+    data: 'QUJD',
+  });
+});

@@ -5,6 +5,7 @@ import type {
   DialectName,
   Message,
   Parameters,
+  ReasoningRequest,
 } from '../../../src/conversation/conversation.ts';
 import type { JsonObject } from '../../../src/conversation/json.ts';
 import { chat } from '../../../src/dialects/chat/index.ts';
@@ -159,6 +160,26 @@ test('reasoning: effort, budgets, and text where it is wanted', () => {
   ]);
   assert.deepEqual(reasoning({ budgetTokens: 8000 }, 'o3'), [{ effort: 'medium' }, []]);
   assert.deepEqual(reasoning({ effort: 'high' }, 'gpt-4.1'), [undefined, ['reasoning_effort']]);
+  assert.deepEqual(reasoning({ effort: 'max' }, 'gpt-5-codex'), [
+    { effort: 'high' },
+    ['reasoning_effort=high'],
+  ]);
+  assert.deepEqual(reasoning({ budgetTokens: 2000 }, 'gpt-5-pro'), [
+    { effort: 'high' },
+    ['thinking.budget_tokens=high'],
+  ]);
+});
+
+test('a summary is asked for where the caller is shown thoughts unless it says otherwise', () => {
+  const summary = (dialect: DialectName, reasoning: ReasoningRequest) =>
+    encode({ dialect, reasoning }, 'gpt-5').body['reasoning'];
+  assert.deepEqual(summary('messages', { budgetTokens: 2000 }), { effort: 'low', summary: 'auto' });
+  assert.deepEqual(summary('messages', { budgetTokens: -1 }), { summary: 'auto' });
+  assert.deepEqual(summary('messages', { budgetTokens: 2000, includeText: false }), { effort: 'low' });
+  assert.deepEqual(summary('messages', { effort: 'low' }), { effort: 'low' });
+  assert.deepEqual(summary('messages', { effort: 'none' }), { effort: 'minimal' });
+  assert.deepEqual(summary('chat', { effort: 'low' }), { effort: 'low' });
+  assert.deepEqual(summary('gemini', { budgetTokens: 2000 }), { effort: 'low' });
 });
 
 test('only reasoning that OpenAI knows again goes back to it', () => {

@@ -31,9 +31,31 @@ export const EXCEPTIONS: readonly Exception[] = [
   {
     providers: ['openai', 'azure-openai'],
     features: ['reasoning'],
-    outcome: { chat: 'not shown', messages: 'not shown', gemini: 'not shown' },
+    outcome: {
+      chat: 'not shown',
+      messages: 'not shown',
+      gemini: 'not shown',
+    },
     reason:
-      'OpenAI shows what its models think in the Responses API alone, which is spoken with callers who speak it. Tool loops go on without it.',
+      'OpenAI shows what its models think in the Responses API alone, which is spoken with callers who speak it and for models that have no other. Tool loops go on without it.',
+  },
+  {
+    providers: ['openai-responses', 'azure-openai-responses'],
+    features: ['reasoning'],
+    outcome: { chat: 'not shown' },
+    reason:
+      'OpenAI makes a summary of what its models think for those who ask to see it, which callers of Chat Completions do with `reasoning: { exclude: false }`. Tool loops go on without it.',
+  },
+  {
+    providers: ['openai-responses', 'azure-openai-responses'],
+    features: ['stop reason'],
+    outcome: {
+      chat: 'refused: stop',
+      messages: 'refused: stop_sequences',
+      gemini: 'refused: generationConfig.stopSequences',
+    },
+    reason:
+      'The Responses API has no stop sequences, and without them the answer would be another. The other reasons are as everywhere.',
   },
   {
     providers: ['gemini', 'vertex-gemini'],

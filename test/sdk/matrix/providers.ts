@@ -14,6 +14,8 @@ export interface ProviderKind {
   /** The declaration that it is made from. */
   adapter: string;
   model: string;
+  /** Which of the provider's models it stands for, where not all are asked alike. */
+  models?: string;
   /** A model that thinks and shows it, where that is another one. */
   thinker?: string;
   start(): Promise<FakeProvider>;
@@ -31,12 +33,22 @@ const kin = (name: KinName, model: string): ProviderKind => ({
   start: () => startFakeOpenAi({ kin: name, models: [model] }),
 });
 
-const vertex = (name: string, model: string): ProviderKind => ({
+const vertex = (name: string, models: string, model: string): ProviderKind => ({
   name,
   adapter: 'vertex',
+  models,
   model,
   start: startFakeVertexModels,
   settings: { project: 'my-project', location: 'europe-west4' },
+});
+
+/** Models that Chat Completions knows by name and refuses. */
+const responsesOnly = (adapter: string, model: string, start: () => Promise<FakeProvider>): ProviderKind => ({
+  name: `${adapter}-responses`,
+  adapter,
+  models: 'models of the Responses API alone',
+  model,
+  start,
 });
 
 const own = (name: string, model: string, start: () => Promise<FakeProvider>): ProviderKind => ({
@@ -48,6 +60,7 @@ const own = (name: string, model: string, start: () => Promise<FakeProvider>): P
 
 export const PROVIDER_KINDS: readonly ProviderKind[] = [
   { ...own('openai', 'gpt-4.1', startFakeOpenAi), thinker: 'gpt-5-mini' },
+  responsesOnly('openai', 'gpt-5-codex', startFakeOpenAi),
   own('anthropic', 'claude-sonnet-4-5', startFakeAnthropic),
   own('gemini', 'gemini-2.5-flash', startFakeGemini),
   {
@@ -55,12 +68,13 @@ export const PROVIDER_KINDS: readonly ProviderKind[] = [
     thinker: 'gpt-5-mini',
   },
   { ...own('azure-openai', 'gpt-4.1', startFakeAzureModels), thinker: 'gpt-5-mini' },
+  responsesOnly('azure-openai', 'gpt-5-codex', startFakeAzureModels),
   {
     ...own('bedrock', 'us.anthropic.claude-sonnet-4-5-20250929-v1:0', startFakeBedrock),
     settings: { region: 'us-east-1' },
   },
-  vertex('vertex-gemini', 'gemini-2.5-flash'),
-  vertex('vertex-anthropic', 'claude-sonnet-4-5@20250929'),
+  vertex('vertex-gemini', 'Gemini', 'gemini-2.5-flash'),
+  vertex('vertex-anthropic', 'Claude', 'claude-sonnet-4-5@20250929'),
   kin('mistral', 'mistral-medium-latest'),
   kin('cohere', 'command-a-03-2025'),
   kin('groq', 'openai/gpt-oss-20b'),

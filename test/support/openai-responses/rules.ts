@@ -1,6 +1,6 @@
 import { isObject, type JsonObject, type JsonValue } from '../../../src/conversation/json.ts';
-import { badParameter } from '../openai/errors.ts';
-import { familyOf } from '../openai/models.ts';
+import { badParameter, listWords } from '../openai/errors.ts';
+import { effortsOf, familyOf } from '../openai/models.ts';
 import { findSchemaProblem } from '../openai/strict-schema.ts';
 import { refuseViolations } from '../openai/violations.ts';
 import type { Refusal } from '../refusal.ts';
@@ -40,10 +40,17 @@ export function checkItems(items: readonly JsonObject[], earlier: Earlier): void
 }
 
 function refuseSampling(request: JsonObject): Refusal | undefined {
-  const family = familyOf(String(request['model']));
-  if (!family.reasoning) {
-    const effort = isObject(request['reasoning']) ? request['reasoning']['effort'] : undefined;
-    return effort === undefined || effort === null ? undefined : unsupported('reasoning.effort');
+  const model = String(request['model']);
+  const effort = isObject(request['reasoning']) ? (request['reasoning']['effort'] ?? undefined) : undefined;
+  if (!familyOf(model).reasoning) return effort === undefined ? undefined : unsupported('reasoning.effort');
+  const efforts = effortsOf(model);
+  if (typeof effort === 'string' && efforts && !efforts.includes(effort)) {
+    // openai/codex#6647
+    return badParameter(
+      `Unsupported value: '${effort}' is not supported with the '${model}' model. Supported values are: ${listWords(efforts)}.`,
+      'reasoning.effort',
+      'unsupported_value',
+    );
   }
   const sampling = ['temperature', 'top_p', 'top_logprobs'].find((name) => has(request, name));
   return sampling === undefined ? undefined : unsupported(sampling);

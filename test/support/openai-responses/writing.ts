@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '../../../src/conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../../src/conversation/json.ts';
 import {
   type ModelAnswer,
   type ModelChoice,
@@ -92,7 +92,7 @@ function writeItems({ choices: [choice], disruption }: ModelAnswer, envelope: En
     items.push({
       id: nextId('rs_'),
       type: 'reasoning',
-      summary: [{ type: 'summary_text', text: choice.reasoning }],
+      summary: asksSummary(request) ? [{ type: 'summary_text', text: choice.reasoning }] : [],
       ...(encrypts ? { encrypted_content: encryptReasoning(choice.reasoning) } : {}),
     });
   }
@@ -102,6 +102,11 @@ function writeItems({ choices: [choice], disruption }: ModelAnswer, envelope: En
     items.push({ ...fields, call_id: nextId('call_'), name });
   }
   return items;
+}
+
+/** Unasked, none is made ("Reasoning models", summaries). */
+function asksSummary({ reasoning }: JsonObject): boolean {
+  return isObject(reasoning) && typeof (reasoning['summary'] ?? reasoning['generate_summary']) === 'string';
 }
 
 function writeMessage({ text, finish }: ModelChoice, id: string): JsonObject {
@@ -181,7 +186,8 @@ function contentEvents(item: JsonObject, place: JsonObject): Event[] {
       ['response.function_call_arguments.done', { ...place, name: item['name'] ?? '', arguments: json }],
     ];
   }
-  const [part = {}] = (item['summary'] ?? item['content']) as JsonObject[];
+  const [part] = (item['summary'] ?? item['content']) as JsonObject[];
+  if (!part) return [];
   const isReasoning = item['type'] === 'reasoning';
   const at: JsonObject = { ...place, [isReasoning ? 'summary_index' : 'content_index']: 0 };
   const field = part['type'] === 'refusal' ? 'refusal' : 'text';

@@ -24,6 +24,13 @@ export function badParameter(message: string, param: string | null, code: string
   return openAiError(400, message, { param, code });
 }
 
+/** `'low', 'medium', and 'high'`. */
+export function listWords(words: readonly string[]): string {
+  const quoted = words.map((word) => `'${word}'`);
+  const last = quoted.pop() ?? '';
+  return quoted.length === 0 ? last : `${quoted.join(', ')}, and ${last}`;
+}
+
 const SERVER_ERROR: Partial<ErrorFields> = { type: 'server_error' };
 
 /**
@@ -115,4 +122,10 @@ export function modelNotFound(model: string): Refusal {
   return openAiError(404, `The model \`${model}\` does not exist or you do not have access to it.`, {
     code: 'model_not_found',
   });
+}
+
+/** alvinunreal/tmuxai#82, arbs-io/vscode-openai#358: what Chat Completions says of the Responses API's own models. */
+export function responsesOnly(): Refusal {
+  const message = 'This model is only supported in v1/responses and not in v1/chat/completions.';
+  return openAiError(404, message, { param: 'model' });
 }

@@ -41,11 +41,35 @@ export const CHAT_MODELS: readonly string[] = [
   'gpt-5',
   'gpt-5-2025-08-07',
   'gpt-5-mini',
+  'gpt-5.1',
   'gpt-5.4-mini',
   'o1-mini',
+  'o3',
   'o3-mini',
   'o4-mini',
 ];
+
+/**
+ * What each family takes for effort; the first row that fits decides. Sources: the API's own words in openai/codex#6647 (gpt-5.1-codex),
+ * anomalyco/opencode#4451 (gpt-5.1) and #26273 (the o-series, its deep research); OpenAI's model pages (gpt-5, gpt-5-pro, gpt-5.4).
+ */
+const EFFORTS: readonly (readonly [RegExp, readonly string[]])[] = [
+  [/^gpt-5-pro/, ['high']],
+  [/^gpt-5(\.1)?-codex/, ['low', 'medium', 'high']],
+  [/^gpt-5(-|$)/, ['minimal', 'low', 'medium', 'high']],
+  [/^gpt-5\.1/, ['none', 'low', 'medium', 'high']],
+  [/^gpt-5\.[2-5]/, ['none', 'low', 'medium', 'high', 'xhigh']],
+  [/deep-research/, ['medium']],
+  [/^o\d/, ['low', 'medium', 'high']],
+];
+
+/** The efforts that a model takes; `undefined` where nothing is known of it. */
+export function effortsOf(model: string): readonly string[] | undefined {
+  return EFFORTS.find(([pattern]) => pattern.test(model))?.[1];
+}
+
+/** What Chat Completions knows by name and refuses (alvinunreal/tmuxai#82). Of the real ones, those that tests ask for. */
+export const RESPONSES_MODELS: readonly string[] = ['gpt-5-codex', 'gpt-5-pro', 'o3-pro'];
 
 /** Native size, whether it can be cut (`dimensions`: API reference of embeddings, "text-embedding-3 and later"). */
 export const EMBEDDING_MODELS: ReadonlyMap<string, { size: number; shortens: boolean }> = new Map([

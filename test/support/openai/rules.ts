@@ -1,9 +1,9 @@
 import { isObject, type JsonObject, type JsonValue } from '../../../src/conversation/json.ts';
 import type { Refusal } from '../refusal.ts';
 import { has, objectsOf } from '../values.ts';
-import { badParameter } from './errors.ts';
+import { badParameter, listWords } from './errors.ts';
 import { checkMessages } from './messages.ts';
-import { familyOf } from './models.ts';
+import { effortsOf, familyOf } from './models.ts';
 import { CHAT_REQUEST, COMPATIBLE_ASSISTANT_FIELDS } from './request-shape.ts';
 import { findSchemaProblem } from './strict-schema.ts';
 import { refuseViolations } from './violations.ts';
@@ -75,6 +75,7 @@ export function checkChatRequest(body: JsonValue | undefined, options: OpenAiRul
     const refusal = rule(body, model);
     if (refusal) throw refusal;
   }
+  if (!options.compatible) refuseEffort(body, model);
   checkMessages(model, objectsOf(body['messages']));
   return body;
 }
@@ -111,6 +112,17 @@ function refuseReasoningParameters(body: JsonObject, model: string): Refusal | u
   }
   const other = ['logprobs', 'top_logprobs', 'logit_bias'].find((name) => has(body, name));
   return other === undefined ? undefined : unsupported(other);
+}
+
+/** livekit/agents#3966 */
+function refuseEffort({ reasoning_effort: effort }: JsonObject, model: string): void {
+  const efforts = effortsOf(model);
+  if (typeof effort !== 'string' || !efforts || efforts.includes(effort)) return;
+  throw badParameter(
+    `Unsupported value: 'reasoning_effort' does not support '${effort}' with this model. Supported values are: ${listWords(efforts)}.`,
+    'reasoning_effort',
+    'unsupported_value',
+  );
 }
 
 function unsupported(name: string): Refusal {
