@@ -325,7 +325,7 @@ test('what somebody without a key sends does not hold a stop', async () => {
   assert.deepEqual(statuses(), ['404', '404', '404', '401']);
   gateway.child.kill('SIGTERM');
   // They drip on for as long as the gateway lets them: it ends by itself, long before its time-out of 30 seconds.
-  assert.equal(await Promise.race([gateway.exit, sleep(20_000, 'held')]), 0);
+  assert.equal(await Promise.race([gateway.exit, sleep(20_000, 'held', { ref: false })]), 0);
   for (const { socket } of dripping) socket.destroy();
 });
 

@@ -8,7 +8,7 @@ const LIVES = '0100_lives';
 const TABLES = [
   ...['calls', 'keys', 'responses', 'upstream_objects', 'revisions', 'revision_changes', 'config_entries'],
   ...['events', 'sealing', 'captures', 'access_requests', 'tenant_ends', 'usage_by_hour', 'usage_by_day'],
-  'usage_summed',
+  ...['usage_summed', 'uncounted_spendings'],
 ];
 
 onEachDatabase((database) => {

@@ -11,7 +11,7 @@ export type ExchangeEvent = 'request' | 'start' | 'data' | 'end' | 'error';
 export class ExchangeRecorder implements ExchangeHandler {
   readonly events: ExchangeEvent[] = [];
   readonly chunks: Buffer[] = [];
-  /** Resolves once the exchange has ended, in whatever way. */
+  /** Resolves once the exchange has ended, in whatever way, and its connection has rested. */
   readonly over: Promise<this>;
   status = 0;
   headers: AnswerHeaders = {};
@@ -26,7 +26,7 @@ export class ExchangeRecorder implements ExchangeHandler {
   ) {
     this.#on = on;
     this.over = new Promise((resolve) => {
-      this.#done = () => resolve(this);
+      this.#done = () => setImmediate(() => setImmediate(() => setImmediate(resolve, this)));
     });
   }
 

@@ -269,7 +269,8 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     ...REQUEST,
     path: 'reasoning.effort',
     change: 'changed',
-    when: (difference, crossed) => stepsApart(difference) <= 1 || isNamed(crossed, /effort|thinking|reasoning/),
+    when: (difference, crossed) =>
+      stepsApart(difference) <= 1 || isNamed(crossed, /effort|thinking|reasoning/),
     reason:
       'Words and budgets are turned into each other as near as they come; what is farther off is named.',
   },

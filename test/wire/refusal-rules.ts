@@ -33,6 +33,11 @@ export const REFUSAL_RULES: readonly RefusalRule[] = [
     reason: 'The Responses API has no stop sequences.',
   },
   {
+    message: /is the user's last turn and says nothing that could be answered/,
+    count: 12,
+    reason: 'Other providers take no empty turn, and without it the last answer would go on instead.',
+  },
+  {
     message: /takes no such input: a URL other than 's3:/,
     via: ['converse'],
     count: 36,

@@ -95,6 +95,10 @@ export class Connection implements ResponseSink, Timed {
     this.#allow(connectMs);
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** The socket's connection stands, with TLS where there is some. */
   connected(): void {
     if (this.#closed) return;

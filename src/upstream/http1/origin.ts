@@ -36,6 +36,9 @@ export class Origin implements ConnectionHome {
   readonly #url: URL;
   readonly #connectMs: number;
   readonly #idle: Connection[] = [];
+  /** Given back in this turn of the event loop, and in the one before. */
+  #resting: Connection[] = [];
+  #rested: Connection[] = [];
   readonly #all = new Set<Connection>();
   /** Lets the next TLS connection begin sooner (RFC 8446 2.2). */
   #session: Buffer | undefined;
@@ -62,8 +65,13 @@ export class Origin implements ConnectionHome {
     return this.#context.monotonicMs();
   }
 
+  /**
+   * It is not used again before the event loop has looked once at what came meanwhile: some servers close what they said
+   * they keep, or send more than they announced.
+   */
   takeBack(connection: Connection): void {
-    this.#idle.push(connection);
+    this.#resting.push(connection);
+    if (this.#resting.length === 1 && this.#rested.length === 0) setImmediate(this.#endRest);
   }
 
   forget(connection: Connection): void {
@@ -71,6 +79,13 @@ export class Origin implements ConnectionHome {
     const at = this.#idle.lastIndexOf(connection);
     if (at >= 0) this.#idle.splice(at, 1);
   }
+
+  readonly #endRest = (): void => {
+    for (const connection of this.#rested) if (!connection.closed) this.#idle.push(connection);
+    this.#rested = this.#resting;
+    this.#resting = [];
+    if (this.#rested.length > 0) setImmediate(this.#endRest);
+  };
 
   #connect(): Connection {
     const connection = new Connection(this, this.#connectMs, (made) => this.#open(made));

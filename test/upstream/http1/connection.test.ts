@@ -81,14 +81,16 @@ test('an idle connection is given up after the time that the server said', async
   await closing(socket);
 });
 
-test('the next request may be sent from within the end of an answer, over the same connection', async (t) => {
-  const { server, connections } = await set(t, (socket, { nth }) => socket.write(fixed(`${nth}`)));
-  const courses: string[] = [];
+test('requests that are sent from within the end of an answer take turns over two connections', async (t) => {
+  const { server, connections } = await set(t, (socket, { connection, nth }) =>
+    socket.write(fixed(`${connection}.${nth}`)),
+  );
+  const answers: string[] = [];
   await new Promise<void>((resolve) => {
     const again = (left: number): void => {
       const recorder = new ExchangeRecorder((event) => {
         if (event !== 'end') return;
-        courses.push(recorder.text);
+        answers.push(recorder.text);
         if (left > 0) again(left - 1);
         else resolve();
       });
@@ -96,8 +98,19 @@ test('the next request may be sent from within the end of an answer, over the sa
     };
     again(5);
   });
-  assert.deepEqual(courses, ['0', '1', '2', '3', '4', '5']);
-  assert.equal(server.connections.length, 1);
+  assert.deepEqual(answers, ['0.0', '1.0', '0.1', '1.1', '0.2', '1.2']);
+  assert.equal(server.connections.length, 2);
+});
+
+test('a connection that the server closes right behind an answer is met by no request', async (t) => {
+  const { server, connections } = await set(t, (socket, { connection }) => {
+    if (connection % 2 === 0) socket.end(fixed('last'));
+    else socket.write(fixed('kept'));
+  });
+  for (let count = 0; count < 20; count += 1) {
+    const { course } = await ask(connections, server.origin).over;
+    assert.equal(course, ENDED);
+  }
 });
 
 test('an answer that came before its request was sent does not free the connection', async (t) => {

@@ -189,6 +189,7 @@ test('an answer without a body that is paused at its start ends once it goes on'
       assert.equal(recorder.course, 'request start');
       recorder.control?.resume();
       assert.equal(recorder.course, 'request start end');
+      await recorder.over;
     }
     assert.equal(server.connections.length, 1);
   }
