@@ -38,12 +38,18 @@ export async function observe(feature: Feature, asking: Asking): Promise<Outcome
   return spoken.size === 1 && spoken.has(door.dialect) ? 'native' : 'translated';
 }
 
+/** Google's older client says by another name what its newer one says: a cell is of both. */
+const OLDER_NAMES: Readonly<Record<string, string>> = {
+  'generationConfig.responseSchema': 'generationConfig.responseJsonSchema',
+};
+
 /** The parameter that a refusal is about, which its message has in quotes. */
 function readRefusal(door: DoorClient, error: unknown): string | undefined {
   if (!(error instanceof Error) || error.name === 'AssertionError') return undefined;
   const { status, message } = door.readFailure(error);
   if (status !== 400 && status !== 422) return undefined;
-  return /'([^']+)'/.exec(message)?.[1] ?? message;
+  const name = /'([^']+)'/.exec(message)?.[1] ?? message;
+  return OLDER_NAMES[name] ?? name;
 }
 
 const PATHS: [of: RegExp, dialect: string][] = [
