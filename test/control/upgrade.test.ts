@@ -4,7 +4,9 @@ import { sql } from 'kysely';
 import { openStore } from '../../src/store/open.ts';
 import type { ConfigEntryRow, RevisionRow } from '../../src/store/schema.ts';
 import type { Store } from '../../src/store/store.ts';
+import { adminClient } from '../support/admin.ts';
 import { onEachDatabase } from '../support/databases.ts';
+import { makeEarlier } from '../support/earlier-store.ts';
 import { startGateway } from '../support/gateway.ts';
 
 const LAST = '0090_tenant_ends';
@@ -14,24 +16,28 @@ async function listMigrations({ db }: Store): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
+/** As the admin API notes it. */
+async function declareTenant({ db }: Store, declaration: object): Promise<void> {
+  const revision: RevisionRow = {
+    number: 1,
+    created_at: 1,
+    author: 'ops',
+    source: 'api',
+    document_hash: null,
+    change_count: 1,
+  };
+  const value = JSON.stringify(declaration);
+  const entry: ConfigEntryRow = { kind: 'tenants', name: 'lim', owner: 'api', value, revision: 1 };
+  await db.insertInto('revisions').values(revision).execute();
+  await db.insertInto('config_entries').values(entry).execute();
+}
+
 onEachDatabase((database) => {
   test('a store of an earlier version whose configuration does not fit stays as it is', async (context) => {
     const url = await database.makeUrl(context);
     const store = await openStore(url);
-    const value = JSON.stringify({ models: ['*'], modelLimits: { gone: {} }, noField: 1 });
-    const entry: ConfigEntryRow = { kind: 'tenants', name: 'lim', owner: 'api', value, revision: 1 };
-    const revision: RevisionRow = {
-      number: 1,
-      created_at: 1,
-      author: 'ops',
-      source: 'api',
-      document_hash: null,
-      change_count: 1,
-    };
-    await store.db.insertInto('revisions').values(revision).execute();
-    await store.db.insertInto('config_entries').values(entry).execute();
-    await sql`drop table tenant_ends`.execute(store.db);
-    await sql`delete from kysely_migration where name >= ${LAST}`.execute(store.db);
+    await makeEarlier(store.db, LAST);
+    await declareTenant(store, { models: ['*'], modelLimits: { gone: {} }, noField: 1 });
     const before = await listMigrations(store);
 
     await assert.rejects(startGateway({ store: url }), {
@@ -57,14 +63,13 @@ onEachDatabase((database) => {
     await gateway.stop();
     const store = await openStore(url);
     const all = await listMigrations(store);
-    const last = all.at(-1) ?? '';
-    if (last === LAST) {
-      await sql`drop table tenant_ends`.execute(store.db);
-      await sql`delete from kysely_migration where name = ${LAST}`.execute(store.db);
-    }
+    await makeEarlier(store.db, LAST);
+    await declareTenant(store, { models: ['*'] });
+    assert.ok((await listMigrations(store)).length < all.length);
     const again = await startGateway({ store: url });
     context.after(() => again.stop());
     assert.deepEqual(await listMigrations(store), all);
+    await adminClient(again.url).must('GET', '/tenants/lim');
     await store.close();
   });
 });

@@ -3,20 +3,14 @@ import { test } from 'node:test';
 import { sql } from 'kysely';
 import { MIGRATIONS } from '../../src/store/migrations.ts';
 import { onEachDatabase } from '../support/databases.ts';
+import { makeEarlier } from '../support/earlier-store.ts';
 
 const LIVES = '0100_lives';
-const TABLES = [
-  ...['calls', 'keys', 'responses', 'upstream_objects', 'revisions', 'revision_changes', 'config_entries'],
-  ...['events', 'sealing', 'captures', 'access_requests', 'tenant_ends', 'usage_by_hour', 'usage_by_day'],
-  ...['usage_summed', 'uncounted_spendings'],
-];
 
 onEachDatabase((database) => {
   test('what was kept before is of the tenant that had the name when it was written', async (context) => {
     const { db } = await database.open(context);
-    for (const table of TABLES) await db.schema.dropTable(table).ifExists().execute();
-    const earlier = Object.entries(MIGRATIONS).filter(([name]) => name < LIVES);
-    for (const [, { up }] of earlier) await up(db);
+    await makeEarlier(db, LIVES);
     await sql`insert into revisions (number, created_at, author, source, change_count)
       values (1, 50, 'a', 'api', 1), (2, 60, 'a', 'api', 1)`.execute(db);
     await sql`insert into revision_changes (revision, position, owner, kind, name, after)
