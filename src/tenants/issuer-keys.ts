@@ -20,6 +20,8 @@ const TIMEOUT_MS = 5_000;
 const FRESH_MS = 600_000;
 /** How long keys count while their issuer cannot be asked whether they are still its own. */
 const KEPT_MS = 86_400_000;
+/** How long a token waits for newer keys where there are some: an issuer that hangs must not hold up whom it has let in. */
+const PATIENCE_MS = 500;
 /** While an issuer cannot be asked, calls do not wait for it one after the other. */
 export const RETRY_MS = 5_000;
 
@@ -57,11 +59,16 @@ export class IssuerKeys {
     if (!found) return this.#fetch();
     const age = this.#options.now() - found.atMs;
     if (age < FRESH_MS) return found.find;
+    if (age >= KEPT_MS) return this.#fetch();
+    const late = Promise.withResolvers<FindKey>();
+    const timer = setTimeout(() => late.resolve(found.find), PATIENCE_MS);
     try {
-      return await this.#fetch();
-    } catch (error) {
-      if (age < KEPT_MS) return found.find;
-      throw error;
+      return await Promise.race([this.#fetch(), late.promise]);
+    } catch {
+      // Whoever made the fetch notes why it failed; these keys count meanwhile.
+      return found.find;
+    } finally {
+      clearTimeout(timer);
     }
   }
 

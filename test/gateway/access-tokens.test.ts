@@ -287,6 +287,11 @@ test('an issuer that is down keeps the keys that it had: nobody else is let in, 
     ['fulfilled', 'fulfilled', 'rejected'],
   );
   assert.equal(asked, 3, 'all waited for one');
+  now += 5_000;
+  const silent = Promise.withResolvers<Response>();
+  answers = () => silent.promise;
+  assert.equal((await made.verify(known)).claims.sub, 'bob', 'whom the keys let in does not wait for it');
+  silent.reject(new TypeError('it took too long'));
   now += 86_400_000;
   await assert.rejects(made.verify(known), unreachable);
   answers = fetch;
