@@ -28,17 +28,17 @@ after(() => world.close());
 const observed = new Map<string, string>();
 const cellName = (door: string, provider: string, feature: Feature) => `${door}, ${provider}, ${feature}`;
 
-/** In the sample every other one of the kin's, in turn. */
-function featuresOf({ isKin }: ProviderKind, index: number): readonly Feature[] {
+/** In the sample every other one of those that are much alike, in turn. */
+function featuresOf({ isAlike }: ProviderKind, index: number): readonly Feature[] {
   const inTurn = FEATURE_NAMES.filter((_, at) => at % 2 === Math.floor(index / world.doors.length) % 2);
-  return scale({ sample: isKin ? inTurn : FEATURE_NAMES, heavy: FEATURE_NAMES });
+  return scale({ sample: isAlike ? inTurn : FEATURE_NAMES, heavy: FEATURE_NAMES });
 }
 
-/** In the sample the kin of OpenAI, of which there are many, is asked through one of the doors each, in turn. */
-function doorsOf({ isKin }: ProviderKind, index: number): DoorClient[] {
+/** In the sample those that are much alike are asked through one of the doors each, in turn. */
+function doorsOf({ isAlike }: ProviderKind, index: number): DoorClient[] {
   const { doors } = world;
   const inTurn = doors.filter((_, at) => at === index % doors.length);
-  return scale({ sample: isKin ? inTurn : doors, heavy: doors });
+  return scale({ sample: isAlike ? inTurn : doors, heavy: doors });
 }
 
 /** Of a cell that was answered once whole and once as a stream: the records say what the provider served. */

@@ -19,8 +19,8 @@ export interface ProviderKind {
   /** A model that thinks and shows it, where that is another one. */
   thinker?: string;
   start(): Promise<FakeProvider>;
-  /** One of the many servers of OpenAI's kin. */
-  isKin?: boolean;
+  /** Much like another one of the list, as are the many servers of OpenAI's kin: a sample asks it through one door. */
+  isAlike?: boolean;
   /** What the config says beside its address and its credential. */
   settings?: object;
 }
@@ -29,7 +29,7 @@ const kin = (name: KinName, model: string): ProviderKind => ({
   name,
   adapter: name,
   model,
-  isKin: true,
+  isAlike: true,
   start: () => startFakeOpenAi({ kin: name, models: [model] }),
 });
 
@@ -48,6 +48,7 @@ const responsesOnly = (adapter: string, model: string, start: () => Promise<Fake
   adapter,
   models: 'models of the Responses API alone',
   model,
+  isAlike: true,
   start,
 });
 
