@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Session } from 'node:inspector/promises';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
 import fc from 'fast-check';
 import { parseExactly, parseKeepingArguments } from '../../src/conversation/exact-numbers.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../src/conversation/json.ts';
@@ -161,6 +162,10 @@ test('no number that was exact is ever changed, and no other one becomes what Ja
   );
 });
 
+// Optimised code does not count its calls.
+setFlagsFromString('--no-maglev');
+setFlagsFromString('--no-turbofan');
+
 /** How often the blocks of the module were gone through by what `run` does. */
 async function countSteps(run: () => void): Promise<number> {
   const session = new Session();
@@ -191,16 +196,11 @@ for (const [what, sourceAt] of [
       const text = list(Array.from({ length: count }, (_, index) => sourceAt(index)));
       const steps = await countSteps(() => {
         const request = read(text);
-        writeWithLongNumbers(request, request);
+        const isDoubtful = text.includes('9007199254740992');
+        assert.equal(writeWithLongNumbers(request, request), isDoubtful ? JSON.stringify(request) : text);
       });
       assert.ok(steps >= count, `${steps} steps for ${count} numbers: they were not counted`);
       assert.ok(steps <= MOST_STEPS_PER_NUMBER * count, `${steps} steps for ${count} numbers`);
     }
   });
 }
-
-test('all of 50,000 long numbers are written as they stood', () => {
-  const text = list(Array.from({ length: 50_000 }, () => '9007199254740993'));
-  const request = read(text);
-  assert.equal(writeWithLongNumbers(request, request), text);
-});

@@ -66,3 +66,18 @@ test('fields that nobody knows and the bounds of a schema keep theirs where a bo
   assert.ok(sent.includes(`"new_field":${long}`), sent);
   assert.ok(sent.includes(`"maximum":${long}`), sent);
 });
+
+test('of two bounds that are one number of JavaScript, none gets the digits of the other', async () => {
+  const tool = (name: string, bound: string) =>
+    `{"type":"function","function":{"name":"${name}","parameters":{"type":"object","properties":{"id":{"maximum":${bound}}}}}}`;
+  const response = await gateway.post(
+    '/v1/chat/completions',
+    `{"model":"anthropic/claude-sonnet-4-5","tools":[${tool('a', '9007199254740992')},${tool('b', '9007199254740993')},${tool('c', '18446744073709551615')}],"messages":[{"role":"user","content":"Go"}]}`,
+  );
+  assert.equal(response.status, 200, await response.text());
+  const sent = upstream.requests.at(-1)?.body ?? '';
+  assert.deepEqual(
+    sent.match(/"maximum":\d+/g),
+    ['9007199254740992', '9007199254740992', '18446744073709551615'].map((bound) => `"maximum":${bound}`),
+  );
+});
