@@ -61,10 +61,18 @@ export function parseKeepingArguments(text: string): JsonValue | undefined {
   return value;
 }
 
+/**
+ * Whether no other whole number becomes this one. Others stay text even where their digits come out right: what stood as
+ * text within a request is not to be taken for a long number of the request's own (`long-numbers.ts`).
+ */
+export function isTold(value: number): boolean {
+  return Math.abs(value) <= Number.MAX_SAFE_INTEGER;
+}
+
 function parseSlowly(text: string): JsonValue | undefined {
   try {
     return parseWithSource(text, (value, source) =>
-      JSON.stringify(value) === source ? value : rawJson(source),
+      JSON.stringify(value) === source && isTold(value) ? value : rawJson(source),
     );
   } catch {
     // No JSON, or nested deeper than anything that a model means.

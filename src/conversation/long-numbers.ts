@@ -1,12 +1,12 @@
-import { isRawJson, parseWithSource, rawJson } from './exact-numbers.ts';
-import type { JsonObject, JsonValue } from './json.ts';
+import { isTold, parseWithSource, rawJson } from './exact-numbers.ts';
+import { isObject, type JsonObject, type JsonValue } from './json.ts';
 
 /**
  * Whole numbers with more digits than a number of JavaScript's can tell (ids of 64 bits), as they stood in a request, by
- * what became of them. What is only handed on (unknown fields, the bounds of a schema) is written with its own digits: such a
- * number in the body for the provider can only be one of the caller's.
+ * what became of them. What is only handed on (unknown fields, the bounds of a schema) is written with its own digits, and
+ * only where no doubt is left: every number of the request that became this one stood there as this text.
  */
-type LongNumbers = ReadonlyMap<number, readonly string[]>;
+type LongNumbers = Map<number, string>;
 
 const LONG = /[:,[\s]-?\d{16}|\d[eE]\+?\d{3}/;
 const WHOLE = /^-?\d+$/;
@@ -16,40 +16,44 @@ const FOUND = new WeakMap<object, LongNumbers>();
 /** Notes those of a request; `text`: what it was parsed from. */
 export function noteLongNumbers(request: JsonObject, text: string): void {
   if (!LONG.test(text)) return;
-  const found = new Map<number, string[]>();
+  const sources = new Map<number, string>();
+  const doubtful = new Set<number>();
   parseWithSource(text, (value, source) => {
-    const isLost = WHOLE.test(source) ? JSON.stringify(value) !== source : !Number.isFinite(value);
-    if (isLost) found.getOrInsert(value, []).push(source);
+    if (isTold(value)) return value;
+    if (sources.getOrInsert(value, source) !== source) doubtful.add(value);
     return value;
   });
-  if (found.size > 0) FOUND.set(request, found);
+  for (const [value, source] of sources) {
+    if (doubtful.has(value) || !isLost(value, source)) sources.delete(value);
+  }
+  if (sources.size > 0) FOUND.set(request, sources);
+}
+
+function isLost(value: number, source: string): boolean {
+  return WHOLE.test(source) ? JSON.stringify(value) !== source : !Number.isFinite(value);
+}
+
+/**
+ * Says that a body for `request` also has what was not in it: the numbers there are what they are, and those of the
+ * request that became the same ones can no longer be told from them.
+ */
+export function noteOtherNumbers(request: JsonObject, other: JsonValue | undefined): void {
+  const found = FOUND.get(request);
+  if (found) forgetNumbers(found, other);
+}
+
+function forgetNumbers(found: LongNumbers, value: JsonValue | undefined): void {
+  if (typeof value === 'number') found.delete(value);
+  else if (Array.isArray(value)) for (const item of value) forgetNumbers(found, item);
+  else if (isObject(value)) for (const item of Object.values(value)) forgetNumbers(found, item);
 }
 
 /** The JSON text of a body that says what `request` said, with the digits that its long numbers had there. */
 export function writeWithLongNumbers(body: JsonObject, request: JsonObject | undefined): string {
   const found = request && FOUND.get(request);
-  if (!found) return JSON.stringify(body);
-  const places = new Map<number, number>();
-  eachNumber(body, (value) => {
-    places.set(value, (places.get(value) ?? 0) + 1);
-  });
-  const written = new Map<number, number>();
+  if (!found || found.size === 0) return JSON.stringify(body);
   return JSON.stringify(body, (_key, value: JsonValue | undefined) => {
-    const texts = typeof value === 'number' ? found.get(value) : undefined;
-    if (typeof value !== 'number' || !texts) return value;
-    const at = written.get(value) ?? 0;
-    written.set(value, at + 1);
-    const [only = ''] = texts;
-    if (texts.every((text) => text === only)) return rawJson(only);
-    // Several became one: in their order, where all are there.
-    const text = texts.length === places.get(value) ? texts[at] : undefined;
-    return text === undefined ? value : rawJson(text);
-  });
-}
-
-function eachNumber(body: JsonObject, see: (value: number) => void): void {
-  JSON.stringify(body, (_key, value: JsonValue | undefined) => {
-    if (typeof value === 'number') see(value);
-    return isRawJson(value) ? undefined : value;
+    const source = typeof value === 'number' ? found.get(value) : undefined;
+    return source === undefined ? value : rawJson(source);
   });
 }

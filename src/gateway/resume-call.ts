@@ -1,7 +1,7 @@
 import { appendAll } from '../conversation/append-all.ts';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../conversation/json.ts';
-import { writeWithLongNumbers } from '../conversation/long-numbers.ts';
+import { noteOtherNumbers, writeWithLongNumbers } from '../conversation/long-numbers.ts';
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
 import {
   expandRequest,
@@ -62,6 +62,8 @@ function goOnFrom(call: Call, { input, response }: KeptHere): void {
     input: inputItems({ input: tryParseJson(input) ?? null }),
     output: outputItems(response),
   };
+  noteOtherNumbers(sent, earlier.input);
+  noteOtherNumbers(sent, earlier.output);
   replaceBody(call, sent, expandRequest(sent, earlier));
 }
 
@@ -85,6 +87,7 @@ async function resolveReferences(gateway: Gateway, call: Call): Promise<void> {
     const kept = await gateway.responses.find(ownerOf(call), id);
     if (kept?.where === 'here') appendAll(items, outputItems(kept.response));
   }
+  noteOtherNumbers(sent, items);
   replaceBody(call, sent, resolveItems(sent, items));
 }
 

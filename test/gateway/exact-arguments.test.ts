@@ -13,7 +13,10 @@ const upstream = await startRawUpstream((response) => {
 });
 const baseUrl = upstream.baseUrl.replace(/\/v1$/, '');
 const gateway = await startGateway({
-  providers: { anthropic: { baseUrl, accounts: [{ name: 'main', apiKey: 'key-of-the-provider-0000' }] } },
+  providers: {
+    anthropic: { baseUrl, accounts: [{ name: 'main', apiKey: 'key-of-the-provider-0000' }] },
+    openai: { baseUrl, accounts: [{ name: 'main', apiKey: 'key-of-the-provider-0000' }] },
+  },
 });
 after(async () => {
   await gateway.stop();
@@ -65,4 +68,39 @@ test('fields that nobody knows and the bounds of a schema keep theirs where a bo
   assert.ok(!sent.includes('__fl1__'), sent);
   assert.ok(sent.includes(`"new_field":${long}`), sent);
   assert.ok(sent.includes(`"maximum":${long}`), sent);
+});
+
+test('of two bounds that are one number of JavaScript, none gets the digits of the other', async () => {
+  const tool = (name: string, bound: string) =>
+    `{"type":"function","function":{"name":"${name}","parameters":{"type":"object","properties":{"id":{"maximum":${bound}}}}}}`;
+  const response = await gateway.post(
+    '/v1/chat/completions',
+    `{"model":"anthropic/claude-sonnet-4-5","tools":[${tool('a', '9007199254740992')},${tool('b', '9007199254740993')},${tool('c', '18446744073709551615')}],"messages":[{"role":"user","content":"Go"}]}`,
+  );
+  assert.equal(response.status, 200, await response.text());
+  const sent = upstream.requests.at(-1)?.body ?? '';
+  assert.deepEqual(
+    sent.match(/"maximum":\d+/g),
+    ['9007199254740992', '9007199254740992', '18446744073709551615'].map((bound) => `"maximum":${bound}`),
+  );
+});
+
+test('a number of an earlier turn does not get the digits of a long one that this turn has', async () => {
+  const first = await gateway.post(
+    '/v1/responses',
+    '{"model":"anthropic/claude-sonnet-4-5","input":[{"role":"user","content":"Go","vendor_id":9007199254740992}]}',
+  );
+  const { id } = (await first.json()) as { id: string };
+  assert.equal(first.status, 200);
+  // What is answered does not matter here: what is sent does.
+  const tools =
+    '[{"type":"function","name":"get","strict":false,"parameters":{"properties":{"id":{"maximum":9007199254740993},"of":{"maximum":18446744073709551615}}}}]';
+  const second = await gateway.post(
+    '/v1/responses',
+    `{"model":"openai/gpt-5","previous_response_id":"${id}","input":"On","tools":${tools}}`,
+  );
+  await second.text();
+  const sent = upstream.requests.at(-1)?.body ?? '';
+  assert.ok(sent.includes('"vendor_id":9007199254740992'), sent);
+  assert.ok(sent.includes('"maximum":18446744073709551615'), sent);
 });
