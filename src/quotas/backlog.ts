@@ -1,4 +1,3 @@
-import { appendAll } from '../conversation/append-all.ts';
 import type { UncountedSpendingRow } from '../store/schema.ts';
 import { CountedAlone } from './counted-alone.ts';
 import type { Limit } from './limit.ts';
@@ -8,6 +7,7 @@ import {
   describeOthers,
   describeRecoveries,
   inBatches,
+  keyOf,
   knownBudgets,
   PREFIX,
   resendOf,
@@ -40,7 +40,8 @@ export class Backlog {
   readonly #run: BacklogOptions['run'];
   readonly #alone: CountedAlone;
   #unsent: ScriptCall[] = [];
-  #unrecovered: ScriptCall[] = [];
+  /** By counter and call. */
+  readonly #unrecovered = new Map<string, Spending>();
   #lost = 0;
   #marks = 0;
 
@@ -88,19 +89,28 @@ export class Backlog {
     this.#alone.forgetExpired(this.#now());
   }
 
+  /** However often it is told the same. */
   keepRecovered(spendings: readonly Spending[]): void {
-    const calls = describeRecoveries(spendings, this.#now());
-    appendAll(this.#unrecovered, calls);
-    for (const call of calls) this.#note(spendingsOfRecovery(call, this.#now()));
+    const nowMs = this.#now();
+    for (const spending of spendings) {
+      this.#unrecovered.set(`${keyOf(spending.limit, spending.atMs)} ${spending.callId}`, spending);
+    }
+    for (const call of describeRecoveries(spendings, nowMs)) this.#note(spendingsOfRecovery(call, nowMs));
   }
 
   async sendRecovered(): Promise<void> {
-    const due = this.#unrecovered;
-    for (const batch of inBatches(due)) {
+    const due = [...this.#unrecovered];
+    const calls = describeRecoveries(
+      due.map(([, spending]) => spending),
+      this.#now(),
+    );
+    for (const batch of inBatches(calls)) {
       await Promise.all(batch.map((call) => this.#run('recover', call)));
       for (const call of batch) this.#drop(spendingsOfRecovery(call, this.#now()));
     }
-    this.#unrecovered = this.#unrecovered.filter((call) => !due.includes(call));
+    for (const [place, spending] of due) {
+      if (this.#unrecovered.get(place) === spending) this.#unrecovered.delete(place);
+    }
   }
 
   /** What is known to be spent of budgets, where they do not know it (any more). */

@@ -12,6 +12,7 @@ import { learnSpent } from '../../src/quotas/spent-budgets.ts';
 import { Uncounted } from '../../src/quotas/uncounted.ts';
 import type { Store } from '../../src/store/store.ts';
 import { toCallRow } from '../../src/usage/call-row.ts';
+import type { UsageRecord } from '../../src/usage/record.ts';
 import { startLossyProxy } from '../support/lossy-proxy.ts';
 import { redisMissing, startRedis, type TestRedis } from '../support/redis.ts';
 import { openTempStore } from '../support/temp-store.ts';
@@ -106,6 +107,22 @@ async function startInstance(context: TestContext, redis: TestRedis, store: Stor
     async comeBack() {
       proxy.mend();
       await passUntil('quota_state_back', Math.max(1, cuts));
+    },
+    /** As `settleRecovered` does it, of a call that a process left; `whileStored`: between its record and its settlement. */
+    async recover(record: UsageRecord, tokens: number, whileStored: () => Promise<unknown>) {
+      const [limit] = book.own;
+      assert.ok(limit);
+      const spendings = [{ limit, callId: record.id, atMs: record.startedAt, amount: tokens }];
+      await quotas.noteRecovered(spendings);
+      await store.insertCalls([toCallRow({ ...record, usage: { ...NO_USAGE, input: tokens } })]);
+      await whileStored();
+      await quotas.recover(spendings);
+    },
+    /** Takes for a call that nobody ends. */
+    async leave() {
+      const record = makeRecord({ startedAt: now() });
+      await quotas.reserve(book.ofKey('app')?.find('smart') ?? [], DEMAND, record.id);
+      return record;
     },
     known() {
       const [limit] = book.own;
@@ -238,4 +255,20 @@ test('a Redis that lost its data while two were alone is told all of it', {
   await one.comeBack();
   await two.comeBack();
   assert.deepEqual((await readBudget(redis))['spent'], '3521');
+});
+
+test('a call that a process left is counted once beside an instance that starts when its record is stored', {
+  skip: redisMissing,
+}, async (context) => {
+  const { redis, start } = await setUp(context);
+  const one = await (await start()).open();
+  await one.spend(100);
+  const left = await one.leave();
+  const next = await (await start()).open();
+  await next.recover(left, 600, async () => {
+    const other = await (await start()).open();
+    assert.equal(other.known(), 700);
+    await next.setBudget();
+  });
+  assert.deepEqual(await readBudget(redis), { spent: '700', reserved: '0' });
 });
