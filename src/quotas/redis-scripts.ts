@@ -250,10 +250,13 @@ return 1
  * ARGV: now, unused, how long the mark stays in ms; for each counter: how it counts, amount (of a budget all of the part), when it was
  * counted, time to live, what was known to be spent, for a budget of which less is there (it was not counted for a while, or its data
  * were lost), and the part.
+ * Gives for each counter what is spent, or -1.
  */
 export const BRING_IN = `${PRELUDE}
 local isFirst = redis.call('SET', KEYS[#KEYS], '1', 'NX', 'PX', ARGV[3]) ~= false
+local reply = {}
 for i = 1, #KEYS - 1 do
+  reply[i] = -1
   local key, at = KEYS[i], 3 + (i - 1) * 6
   local counts, amount, when, ttl, known, part =
     ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
@@ -276,14 +279,16 @@ for i = 1, #KEYS - 1 do
       redis.call('PEXPIRE', parts, ttl)
     end
     redis.call('PEXPIRE', key, ttl)
+    reply[i] = tonumber(redis.call('HGET', key, 'spent') or '0')
   end
 end
-return 1
+return reply
 `;
 
 /**
  * Settles calls of another instance in one budget; those of them that it settled are not there any more.
  * ARGV: now, unused, time to live; for each call: the call, used.
+ * Gives what is spent.
  */
 export const RECOVER = `${PRELUDE}
 local key = KEYS[1]
@@ -307,5 +312,5 @@ for at = 4, #ARGV - 1, 2 do
   end
 end
 redis.call('PEXPIRE', key, ARGV[3])
-return 1
+return { tonumber(redis.call('HGET', key, 'spent') or '0') }
 `;

@@ -3,7 +3,7 @@ import { BudgetCounter } from './counters.ts';
 import { type Demand, LIMIT_KINDS, type Limit } from './limit.ts';
 import { PERIODS } from './period.ts';
 import { concerns, type Refusal, type Reservation, type Spending, type Used, usedOf } from './reservation.ts';
-import type { ScriptCall, ScriptName } from './shared-counters.ts';
+import type { ScriptCall } from './shared-counters.ts';
 import { SLICE_MS, SLICES } from './window.ts';
 
 /*
@@ -152,13 +152,18 @@ export function describeBringIn(counted: readonly Counted[], nowMs: number, mark
 const CALL = 'call:';
 export const LEFT = 'left:';
 
+export interface OthersCall {
+  name: 'bringIn' | 'recover';
+  call: ScriptCall;
+}
+
 /** The same of what others noted that was spent. */
 export function describeOthers(
   rows: readonly UncountedSpendingRow[],
   nowMs: number,
   nextMark: () => string,
-): { name: ScriptName; call: ScriptCall }[] {
-  const calls: { name: ScriptName; call: ScriptCall }[] = [];
+): OthersCall[] {
+  const calls: OthersCall[] = [];
   const [ofCalls, parts] = [rows.filter(isOfCall), rows.filter((row) => !isOfCall(row))];
   for (const batch of inBatches(parts)) {
     const args = batch.flatMap(({ amount, expires_at, source }) => [

@@ -91,6 +91,7 @@ export class SharedQuotas implements Quotas {
       uncounted: options.uncounted,
       instance,
       now: options.now,
+      limits: options.limits,
       run: (name, call) => this.#shared.run(name, call),
     });
   }

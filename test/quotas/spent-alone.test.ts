@@ -104,6 +104,7 @@ async function startInstance(context: TestContext, redis: TestRedis, store: Stor
       cuts += 1;
       await passUntil('quota_state_lost', cuts);
     },
+    untilBack: (times: number) => passUntil('quota_state_back', times),
     async comeBack() {
       proxy.mend();
       await passUntil('quota_state_back', Math.max(1, cuts));
@@ -272,3 +273,28 @@ test('a call that a process left is counted once beside an instance that starts 
   });
   assert.deepEqual(await readBudget(redis), { spent: '700', reserved: '0' });
 });
+
+for (const whose of ['its own', "another's"] as const) {
+  test(`what was counted alone is known where it was brought in, should the Redis lose it before the next call (${whose})`, {
+    skip: redisMissing,
+  }, async (context) => {
+    const { redis, start } = await setUp(context);
+    const [one, two] = [await (await start()).open(), await (await start()).open()];
+    await one.spend(20);
+    const begun = await one.begin();
+    await one.goAway();
+    await one.spend(3_000);
+    await begun(50);
+    const knows = whose === 'its own' ? one : two;
+    if (knows === one) await one.comeBack();
+    else await two.time.advance(20_000);
+    assert.equal((await readBudget(redis))['spent'], '3070');
+    await redis.client.flushall();
+    // Found by this call, which is counted when what was known is told.
+    await knows.spend(1);
+    await knows.untilBack(knows === one ? 2 : 1);
+    assert.equal((await readBudget(redis))['spent'], '3071');
+    await knows.spend(1);
+    assert.deepEqual(await readBudget(redis), { spent: '3072', reserved: '0' });
+  });
+}
