@@ -11,6 +11,7 @@ import {
   inBatches,
   keyOf,
   knownBudgets,
+  notedOf,
   PREFIX,
   readNumbers,
   resendOf,
@@ -80,8 +81,9 @@ export class Backlog {
       this.#lost += 1;
       return;
     }
-    this.#unsent.push(call);
-    this.#note(spendingsOfSettlement(call, this.#now()));
+    const noted = notedOf(call);
+    this.#unsent.push(noted);
+    this.#note(spendingsOfSettlement(noted, this.#now()));
   }
 
   /** One that was sent: whether it did anything is not known, or that it did nothing. */

@@ -298,3 +298,23 @@ for (const whose of ['its own', "another's"] as const) {
     assert.deepEqual(await readBudget(redis), { spent: '3072', reserved: '0' });
   });
 }
+
+test('a call of an instance that is no more is spent, also where the Redis lost that it had begun there', {
+  skip: redisMissing,
+}, async (context) => {
+  const { redis, start } = await setUp(context);
+  const [one, two] = [await (await start()).open(), await (await start()).open()];
+  await two.spend(20);
+  const begun = await one.begin();
+  await one.goAway();
+  await begun(50_000);
+  await redis.client.flushall();
+  await two.spend(400);
+  await two.untilBack(1);
+  await two.time.advance(20_000);
+  assert.equal((await readBudget(redis))['spent'], '50420');
+  // It is not so dead after all: what it had to tell is there already.
+  await one.comeBack();
+  await one.spend(1);
+  assert.deepEqual(await readBudget(redis), { spent: '50421', reserved: '0' });
+});
