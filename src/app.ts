@@ -184,13 +184,17 @@ export async function startApp(
       );
     }
   };
-  /** Records of processes that were killed. When they are in the store they have their costs. */
+  /** Records of processes that were killed. */
   const settleRecovered: Pick<Ledger, 'insertRecords'> = {
     insertRecords: async (records) => {
-      await ledger.insertRecords(records);
+      ledger.priceRecords(records);
       // Of an earlier tenant of a name nothing is noted for the next one's counters while the Redis is away.
       const own = records.filter(({ tenant, startedAt }) => tenant === null || startedAt >= beganMs(tenant));
-      await quotas.recover(new BudgetIndex(gateway.snapshot.limits).listSpendings(own));
+      const spendings = new BudgetIndex(gateway.snapshot.limits).listSpendings(own);
+      // Who learns from the records meanwhile has to know that they are not counted yet.
+      await quotas.noteRecovered(spendings);
+      await ledger.insertRecords(records);
+      await quotas.recover(spendings);
     },
   };
   const takeover = new JournalTakeover({

@@ -1,6 +1,7 @@
-import { appendAll } from '../conversation/append-all.ts';
 import type { UncountedSpendingRow } from '../store/schema.ts';
+import { isBudget } from './budget-index.ts';
 import { CountedAlone } from './counted-alone.ts';
+import { BudgetCounter } from './counters.ts';
 import type { Limit } from './limit.ts';
 import type { Reservation, Spending, Used } from './reservation.ts';
 import {
@@ -8,8 +9,11 @@ import {
   describeOthers,
   describeRecoveries,
   inBatches,
+  keyOf,
   knownBudgets,
+  notedOf,
   PREFIX,
+  readNumbers,
   resendOf,
   spendingsOfRecovery,
   spendingsOfSettlement,
@@ -25,6 +29,8 @@ export interface BacklogOptions {
   uncounted: Uncounted;
   instance: string;
   now: () => number;
+  /** All of the configuration in force. */
+  limits: () => readonly Limit[];
   /** Rejects where the counters are away. */
   run: (name: ScriptName, call: ScriptCall) => Promise<unknown>;
 }
@@ -37,17 +43,22 @@ export class Backlog {
   readonly #uncounted: Uncounted;
   readonly #instance: string;
   readonly #now: () => number;
+  readonly #limits: BacklogOptions['limits'];
   readonly #run: BacklogOptions['run'];
   readonly #alone: CountedAlone;
   #unsent: ScriptCall[] = [];
-  #unrecovered: ScriptCall[] = [];
+  /** By counter and call. */
+  readonly #unrecovered = new Map<string, Spending>();
+  /** What the counters say is spent, by their keys, until the counters of this process know it. */
+  readonly #spentThere = new Map<string, number>();
   #lost = 0;
   #marks = 0;
 
-  constructor({ uncounted, instance, now, run }: BacklogOptions) {
+  constructor({ uncounted, instance, now, limits, run }: BacklogOptions) {
     this.#uncounted = uncounted;
     this.#instance = instance;
     this.#now = now;
+    this.#limits = limits;
     this.#run = run;
     this.#alone = new CountedAlone(uncounted, instance);
   }
@@ -70,8 +81,9 @@ export class Backlog {
       this.#lost += 1;
       return;
     }
-    this.#unsent.push(call);
-    this.#note(spendingsOfSettlement(call, this.#now()));
+    const noted = notedOf(call);
+    this.#unsent.push(noted);
+    this.#note(spendingsOfSettlement(noted, this.#now()));
   }
 
   /** One that was sent: whether it did anything is not known, or that it did nothing. */
@@ -88,19 +100,29 @@ export class Backlog {
     this.#alone.forgetExpired(this.#now());
   }
 
+  /** However often it is told the same. */
   keepRecovered(spendings: readonly Spending[]): void {
-    const calls = describeRecoveries(spendings, this.#now());
-    appendAll(this.#unrecovered, calls);
-    for (const call of calls) this.#note(spendingsOfRecovery(call, this.#now()));
+    const nowMs = this.#now();
+    for (const spending of spendings) {
+      this.#unrecovered.set(`${keyOf(spending.limit, spending.atMs)} ${spending.callId}`, spending);
+    }
+    for (const call of describeRecoveries(spendings, nowMs)) this.#note(spendingsOfRecovery(call, nowMs));
   }
 
   async sendRecovered(): Promise<void> {
-    const due = this.#unrecovered;
-    for (const batch of inBatches(due)) {
-      await Promise.all(batch.map((call) => this.#run('recover', call)));
+    const due = [...this.#unrecovered];
+    const calls = describeRecoveries(
+      due.map(([, spending]) => spending),
+      this.#now(),
+    );
+    for (const batch of inBatches(calls)) {
+      await Promise.all(batch.map((call) => this.#count('recover', call)));
       for (const call of batch) this.#drop(spendingsOfRecovery(call, this.#now()));
     }
-    this.#unrecovered = this.#unrecovered.filter((call) => !due.includes(call));
+    this.#learnCounted();
+    for (const [place, spending] of due) {
+      if (this.#unrecovered.get(place) === spending) this.#unrecovered.delete(place);
+    }
   }
 
   /** What is known to be spent of budgets, where they do not know it (any more). */
@@ -114,18 +136,19 @@ export class Backlog {
   }
 
   bringInAlone(): Promise<void> {
-    return this.#alone.bringIn(
-      (call) => this.#run('bringIn', call),
+    const brought = this.#alone.bringIn(
+      (call) => this.#count('bringIn', call),
       this.#now(),
       () => this.#nextMark(),
     );
+    return brought.finally(() => this.#learnCounted());
   }
 
   async sendSettlements(): Promise<void> {
     const due = this.#unsent;
     this.#unsent = [];
     for (const batch of inBatches(due)) {
-      const sent = await Promise.allSettled(batch.map((call) => this.#run('settle', call)));
+      const sent = await Promise.allSettled(batch.map((call) => this.#count('settle', call)));
       for (const [index, outcome] of sent.entries()) {
         const call = batch[index];
         if (!call) continue;
@@ -133,6 +156,7 @@ export class Backlog {
         else this.#drop(spendingsOfSettlement(call, this.#now()));
       }
     }
+    this.#learnCounted();
     if (this.#unsent.length > 0) throw new Error('some calls could not be settled');
   }
 
@@ -147,10 +171,31 @@ export class Backlog {
       return;
     }
     for (const { name, call } of describeOthers(rows, nowMs, () => this.#nextMark())) {
-      await this.#run(name, call);
+      await this.#count(name, call);
     }
+    this.#learnCounted();
     // Where that fails they are brought in again, which does nothing.
     await this.#uncounted.remove(rows).catch(() => {});
+  }
+
+  async #count(name: 'bringIn' | 'settle' | 'recover', call: ScriptCall): Promise<void> {
+    const spent = readNumbers(await this.#run(name, call));
+    for (const [index, key] of call.keys.entries()) {
+      const there = spent[index] ?? -1;
+      if (there > 0) this.#spentThere.set(key, Math.max(there, this.#spentThere.get(key) ?? 0));
+    }
+  }
+
+  /** They are told it where they lose it, before anybody counts in them again. */
+  #learnCounted(): void {
+    if (this.#spentThere.size === 0) return;
+    const nowMs = this.#now();
+    for (const limit of this.#limits()) {
+      const spent = isBudget(limit) ? this.#spentThere.get(keyOf(limit, nowMs)) : undefined;
+      if (spent !== undefined && limit.counter instanceof BudgetCounter)
+        limit.counter.learnBrought(spent, nowMs);
+    }
+    this.#spentThere.clear();
   }
 
   #note(spendings: readonly ToldSpending[]): void {

@@ -157,6 +157,15 @@ export class BudgetCounter implements Counter {
     return false;
   }
 
+  /** The same by their answer to what was brought in there, which may come after newer ones: no less is spent. */
+  learnBrought(spent: number, atMs: number): void {
+    this.#enter(atMs);
+    if (atMs < this.#startMs) return;
+    this.#told = Math.max(this.#told, spent);
+    this.#spent = Math.max(this.#spent, spent);
+    this.#learned = Math.max(this.#learned, spent);
+  }
+
   #learnSpent(spent: number, atMs: number): boolean {
     // Of a period that is over.
     if (atMs < this.#startMs) return true;

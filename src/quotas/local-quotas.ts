@@ -63,6 +63,8 @@ export class LocalQuotas implements Quotas {
     return new Map();
   }
 
+  async noteRecovered(): Promise<void> {}
+
   /** What another process counted was counted in its memory alone. */
   async recover(): Promise<void> {}
 

@@ -181,13 +181,14 @@ return 1
 
 /**
  * Settles a call, once. Of a budget its lease tells whether it was; where it has none and was certainly not sent before (`sure`), the
- * Redis lost it. Of a rate the last key is the mark that it was: what was taken longer ago than the mark stays counts nowhere.
- * ARGV: now, call, how long the mark stays in ms, 1 where it is sure; for each limit: how it counts, taken, used, when it was taken,
+ * Redis lost it. One that others were told of before it was sent (`noted`) is in `brought` when it is counted: whoever does it. Of a rate the last key is the mark that it was: what was taken longer ago than the mark stays counts nowhere.
+ * ARGV: now, call, how long the mark stays in ms, 1 where it is sure, 2 where it is noted; for each limit: how it counts, taken, used, when it was taken,
  * time to live.
  * Gives for each limit what is spent, or -1.
  */
 export const SETTLE = `${PRELUDE}
-local mark, sure = KEYS[#KEYS], ARGV[4] == '1'
+local mark, noted = KEYS[#KEYS], ARGV[4] == '2'
+local sure = noted or ARGV[4] == '1'
 local isFirst
 local reply = {}
 for i = 1, #KEYS - 1 do
@@ -213,7 +214,13 @@ for i = 1, #KEYS - 1 do
     else isOpen = redis.call('ZREM', key .. ':lapsed', call) == 1 end
     -- Others may have brought it in.
     if not isOpen and sure then isOpen = redis.call('HEXISTS', key .. ':brought', call) == 0 end
-    if used > 0 and isOpen then reply[i] = redis.call('HINCRBY', key, 'spent', whole(used)) end
+    if used > 0 and isOpen then
+      reply[i] = redis.call('HINCRBY', key, 'spent', whole(used))
+      if noted then
+        redis.call('HSET', key .. ':brought', call, whole(used))
+        redis.call('PEXPIRE', key .. ':brought', ttl)
+      end
+    end
     redis.call('PEXPIRE', key, ttl)
   end
 end
@@ -250,10 +257,13 @@ return 1
  * ARGV: now, unused, how long the mark stays in ms; for each counter: how it counts, amount (of a budget all of the part), when it was
  * counted, time to live, what was known to be spent, for a budget of which less is there (it was not counted for a while, or its data
  * were lost), and the part.
+ * Gives for each counter what is spent, or -1.
  */
 export const BRING_IN = `${PRELUDE}
 local isFirst = redis.call('SET', KEYS[#KEYS], '1', 'NX', 'PX', ARGV[3]) ~= false
+local reply = {}
 for i = 1, #KEYS - 1 do
+  reply[i] = -1
   local key, at = KEYS[i], 3 + (i - 1) * 6
   local counts, amount, when, ttl, known, part =
     ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
@@ -276,14 +286,17 @@ for i = 1, #KEYS - 1 do
       redis.call('PEXPIRE', parts, ttl)
     end
     redis.call('PEXPIRE', key, ttl)
+    reply[i] = tonumber(redis.call('HGET', key, 'spent') or '0')
   end
 end
-return 1
+return reply
 `;
 
 /**
- * Settles calls of another instance in one budget; those of them that it settled are not there any more.
- * ARGV: now, unused, time to live; for each call: the call, used.
+ * Settles calls of another instance in one budget; those of them that it settled are not there any more. Where it noted them before it
+ * sent them, they are in `brought` then, and those that are nowhere the Redis lost.
+ * ARGV: now, 1 where they were noted so, time to live; for each call: the call, used.
+ * Gives what is spent.
  */
 export const RECOVER = `${PRELUDE}
 local key = KEYS[1]
@@ -300,6 +313,7 @@ for at = 4, #ARGV - 1, 2 do
     reserve(key, -tonumber(string.match(member, '|(%d+)$')))
   end
   local isOpen = member or redis.call('ZREM', key .. ':lapsed', taker) == 1
+  if not isOpen and ARGV[2] == '1' then isOpen = redis.call('HEXISTS', key .. ':brought', taker) == 0 end
   if isOpen and used > 0 then
     redis.call('HINCRBY', key, 'spent', whole(used))
     redis.call('HSET', key .. ':brought', taker, whole(used))
@@ -307,5 +321,5 @@ for at = 4, #ARGV - 1, 2 do
   end
 end
 redis.call('PEXPIRE', key, ARGV[3])
-return 1
+return { tonumber(redis.call('HGET', key, 'spent') or '0') }
 `;

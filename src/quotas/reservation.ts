@@ -104,7 +104,9 @@ export interface Quotas {
   noteUncounted(): Promise<void>;
   /** What all instances noted so, by the keys of counters (`keyOf`). Rejects where the store fails. */
   sumUncounted(): Promise<ReadonlyMap<string, number>>;
-  /** Settles calls of processes that are no more, each once, wherever they were left. Never rejects. */
+  /** To be waited for before the records of calls of processes that are no more are stored. Rejects where the store fails. */
+  noteRecovered(spendings: readonly Spending[]): Promise<void>;
+  /** Settles such calls, each once, wherever they were left. Never rejects. */
   recover(spendings: readonly Spending[]): Promise<void>;
   close(): Promise<void>;
 }

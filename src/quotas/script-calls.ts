@@ -3,7 +3,7 @@ import { BudgetCounter } from './counters.ts';
 import { type Demand, LIMIT_KINDS, type Limit } from './limit.ts';
 import { PERIODS } from './period.ts';
 import { concerns, type Refusal, type Reservation, type Spending, type Used, usedOf } from './reservation.ts';
-import type { ScriptCall, ScriptName } from './shared-counters.ts';
+import type { ScriptCall } from './shared-counters.ts';
 import { SLICE_MS, SLICES } from './window.ts';
 
 /*
@@ -90,9 +90,20 @@ export function describeSettlement(
   return { keys, args };
 }
 
-/** The same settlement, to be sent again: whether it was counted is not known. */
-export function resendOf({ keys, args }: ScriptCall): ScriptCall {
-  return { keys, args: args.with(3, 0) };
+const [UNSURE, SURE, NOTED] = [0, 1, 2];
+
+/** The same settlement, to be sent again: whether it was counted is not known, or told by what was noted. */
+export function resendOf(call: ScriptCall): ScriptCall {
+  return isNoted(call) ? call : { keys: call.keys, args: call.args.with(3, UNSURE) };
+}
+
+/** The same settlement, of which others are told before it is sent for the first time. */
+export function notedOf({ keys, args }: ScriptCall): ScriptCall {
+  return { keys, args: args[3] === SURE ? args.with(3, NOTED) : args };
+}
+
+function isNoted({ args }: ScriptCall): boolean {
+  return args[3] === NOTED;
 }
 
 /** Of calls that are counted there; `undefined` where there is nothing to renew. */
@@ -150,15 +161,22 @@ export function describeBringIn(counted: readonly Counted[], nowMs: number, mark
  * What names a call among what is not in the counters yet: one that its instance settled, or one that a process left that is no more.
  */
 const CALL = 'call:';
+/** Of the same length. One that its instance noted before it sent it. */
+const UNSENT = 'kept:';
 export const LEFT = 'left:';
+
+export interface OthersCall {
+  name: 'bringIn' | 'recover';
+  call: ScriptCall;
+}
 
 /** The same of what others noted that was spent. */
 export function describeOthers(
   rows: readonly UncountedSpendingRow[],
   nowMs: number,
   nextMark: () => string,
-): { name: ScriptName; call: ScriptCall }[] {
-  const calls: { name: ScriptName; call: ScriptCall }[] = [];
+): OthersCall[] {
+  const calls: OthersCall[] = [];
   const [ofCalls, parts] = [rows.filter(isOfCall), rows.filter((row) => !isOfCall(row))];
   for (const batch of inBatches(parts)) {
     const args = batch.flatMap(({ amount, expires_at, source }) => [
@@ -172,18 +190,26 @@ export function describeOthers(
     const keys = [...batch.map(({ counter }) => counter), nextMark()];
     calls.push({ name: 'bringIn', call: { keys, args: [nowMs, '', MARK_MS, ...args] } });
   }
-  for (const [key, ofBudget] of Map.groupBy(ofCalls, ({ counter }) => counter)) {
+  const ofBudgets = Map.groupBy(ofCalls, ({ counter, source }) => `${isUnsent(source)} ${counter}`);
+  for (const ofBudget of ofBudgets.values()) {
     for (const part of inBatches(ofBudget)) {
-      const ttlMs = Math.max(1, (part[0]?.expires_at ?? 0) - nowMs);
+      const [first] = part;
+      if (!first) continue;
+      const ttlMs = Math.max(1, first.expires_at - nowMs);
+      const noted = isUnsent(first.source) ? 1 : 0;
       const args = part.flatMap(({ source, amount }) => [source.slice(CALL.length), amount]);
-      calls.push({ name: 'recover', call: { keys: [key], args: [nowMs, '', ttlMs, ...args] } });
+      calls.push({ name: 'recover', call: { keys: [first.counter], args: [nowMs, noted, ttlMs, ...args] } });
     }
   }
   return calls;
 }
 
 function isOfCall({ source }: UncountedSpendingRow): boolean {
-  return source.startsWith(CALL) || source.startsWith(LEFT);
+  return source.startsWith(CALL) || source.startsWith(LEFT) || isUnsent(source);
+}
+
+function isUnsent(source: string): boolean {
+  return source.startsWith(UNSENT);
 }
 
 /** What a settlement, or a recovery, says was spent of a budget. */
@@ -194,12 +220,13 @@ export interface ToldSpending {
   expiresAt: number;
 }
 
-export function spendingsOfSettlement({ keys, args }: ScriptCall, nowMs: number): ToldSpending[] {
+export function spendingsOfSettlement(call: ScriptCall, nowMs: number): ToldSpending[] {
+  const { keys, args } = call;
   const told: ToldSpending[] = [];
   for (const [index, counter] of keys.slice(0, -1).entries()) {
     const [counts, , used, , ttlMs] = args.slice(4 + 5 * index);
     if (counts !== 'budget' || !(Number(used) > 0)) continue;
-    const source = `${CALL}${args[1]}`;
+    const source = `${isNoted(call) ? UNSENT : CALL}${args[1]}`;
     told.push({ counter, source, amount: Number(used), expiresAt: nowMs + Number(ttlMs) });
   }
   return told;

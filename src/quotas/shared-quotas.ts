@@ -91,6 +91,7 @@ export class SharedQuotas implements Quotas {
       uncounted: options.uncounted,
       instance,
       now: options.now,
+      limits: options.limits,
       run: (name, call) => this.#shared.run(name, call),
     });
   }
@@ -104,10 +105,17 @@ export class SharedQuotas implements Quotas {
   async learn(limits: readonly Limit[]): Promise<void> {
     if (!this.#shared.isHere) return;
     try {
+      // What the records say they say of these calls, too.
+      await this.#backlog.sendRecovered();
       await this.#backlog.tellKnown(limits);
     } catch {
       // Which is noted.
     }
+  }
+
+  async noteRecovered(spendings: readonly Spending[]): Promise<void> {
+    this.#backlog.keepRecovered(spendings);
+    await this.#uncounted.save();
   }
 
   async recover(spendings: readonly Spending[]): Promise<void> {

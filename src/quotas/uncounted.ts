@@ -67,14 +67,7 @@ export class Uncounted {
 
   /** Those that are as they were read: what came to them since is not in the counters. */
   async remove(rows: readonly UncountedSpendingRow[]): Promise<void> {
-    for (const { counter, source, amount } of rows) {
-      await this.#db
-        .deleteFrom('uncounted_spendings')
-        .where('counter', '=', counter)
-        .where('source', '=', source)
-        .where('amount', '=', amount)
-        .execute();
-    }
+    await this.#delete(rows.map(({ counter, source, amount }) => ({ counter, source, amount })));
   }
 
   /**
@@ -99,13 +92,7 @@ export class Uncounted {
     this.#dropped = new Map();
     try {
       await this.#write([...noted.values()]);
-      for (const { counter, source } of dropped.values()) {
-        await this.#db
-          .deleteFrom('uncounted_spendings')
-          .where('counter', '=', counter)
-          .where('source', '=', source)
-          .execute();
-      }
+      await this.#delete([...dropped.values()]);
     } catch (error) {
       // What is newer stays.
       for (const [place, row] of noted) {
@@ -128,6 +115,17 @@ export class Uncounted {
             .columns(['counter', 'source'])
             .doUpdateSet((row) => ({ amount: row.ref('excluded.amount') })),
         )
+        .execute();
+    }
+  }
+
+  /** Those that have these values. */
+  async #delete(rows: readonly (Place | (Place & { amount: number }))[]): Promise<void> {
+    for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {
+      const some = rows.slice(at, at + ROWS_AT_ONCE);
+      await this.#db
+        .deleteFrom('uncounted_spendings')
+        .where(({ and, or }) => or(some.map((row) => and(row))))
         .execute();
     }
   }

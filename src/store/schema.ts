@@ -241,7 +241,7 @@ export interface TenantEndRow {
 export interface UncountedSpendingRow {
   /** The key of the counter there. */
   counter: string;
-  /** Names the spending: `part:…` or `call:…`. */
+  /** Names the spending: `part:…`, `call:…`, `kept:…` or `left:…`. */
   source: string;
   /** The process that noted it. */
   instance: string;

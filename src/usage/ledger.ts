@@ -225,6 +225,11 @@ export class Ledger {
     this.#journal.noteStored(this.#written);
   }
 
+  /** What such records cost that have no price yet, as they are written. */
+  priceRecords(records: readonly UsageRecord[]): void {
+    for (const record of records) this.#priceRecord(record);
+  }
+
   /** Writes records that were in the journal alone: of processes that are no more, or for which there was no room. */
   async insertRecords(records: readonly UsageRecord[]): Promise<void> {
     try {

@@ -12,6 +12,7 @@ import { learnSpent } from '../../src/quotas/spent-budgets.ts';
 import { Uncounted } from '../../src/quotas/uncounted.ts';
 import type { Store } from '../../src/store/store.ts';
 import { toCallRow } from '../../src/usage/call-row.ts';
+import type { UsageRecord } from '../../src/usage/record.ts';
 import { startLossyProxy } from '../support/lossy-proxy.ts';
 import { redisMissing, startRedis, type TestRedis } from '../support/redis.ts';
 import { openTempStore } from '../support/temp-store.ts';
@@ -103,9 +104,26 @@ async function startInstance(context: TestContext, redis: TestRedis, store: Stor
       cuts += 1;
       await passUntil('quota_state_lost', cuts);
     },
+    untilBack: (times: number) => passUntil('quota_state_back', times),
     async comeBack() {
       proxy.mend();
       await passUntil('quota_state_back', Math.max(1, cuts));
+    },
+    /** As `settleRecovered` does it, of a call that a process left; `whileStored`: between its record and its settlement. */
+    async recover(record: UsageRecord, tokens: number, whileStored: () => Promise<unknown>) {
+      const [limit] = book.own;
+      assert.ok(limit);
+      const spendings = [{ limit, callId: record.id, atMs: record.startedAt, amount: tokens }];
+      await quotas.noteRecovered(spendings);
+      await store.insertCalls([toCallRow({ ...record, usage: { ...NO_USAGE, input: tokens } })]);
+      await whileStored();
+      await quotas.recover(spendings);
+    },
+    /** Takes for a call that nobody ends. */
+    async leave() {
+      const record = makeRecord({ startedAt: now() });
+      await quotas.reserve(book.ofKey('app')?.find('smart') ?? [], DEMAND, record.id);
+      return record;
     },
     known() {
       const [limit] = book.own;
@@ -238,4 +256,65 @@ test('a Redis that lost its data while two were alone is told all of it', {
   await one.comeBack();
   await two.comeBack();
   assert.deepEqual((await readBudget(redis))['spent'], '3521');
+});
+
+test('a call that a process left is counted once beside an instance that starts when its record is stored', {
+  skip: redisMissing,
+}, async (context) => {
+  const { redis, start } = await setUp(context);
+  const one = await (await start()).open();
+  await one.spend(100);
+  const left = await one.leave();
+  const next = await (await start()).open();
+  await next.recover(left, 600, async () => {
+    const other = await (await start()).open();
+    assert.equal(other.known(), 700);
+    await next.setBudget();
+  });
+  assert.deepEqual(await readBudget(redis), { spent: '700', reserved: '0' });
+});
+
+for (const whose of ['its own', "another's"] as const) {
+  test(`what was counted alone is known where it was brought in, should the Redis lose it before the next call (${whose})`, {
+    skip: redisMissing,
+  }, async (context) => {
+    const { redis, start } = await setUp(context);
+    const [one, two] = [await (await start()).open(), await (await start()).open()];
+    await one.spend(20);
+    const begun = await one.begin();
+    await one.goAway();
+    await one.spend(3_000);
+    await begun(50);
+    const knows = whose === 'its own' ? one : two;
+    if (knows === one) await one.comeBack();
+    else await two.time.advance(20_000);
+    assert.equal((await readBudget(redis))['spent'], '3070');
+    await redis.client.flushall();
+    // Found by this call, which is counted when what was known is told.
+    await knows.spend(1);
+    await knows.untilBack(knows === one ? 2 : 1);
+    assert.equal((await readBudget(redis))['spent'], '3071');
+    await knows.spend(1);
+    assert.deepEqual(await readBudget(redis), { spent: '3072', reserved: '0' });
+  });
+}
+
+test('a call of an instance that is no more is spent, also where the Redis lost that it had begun there', {
+  skip: redisMissing,
+}, async (context) => {
+  const { redis, start } = await setUp(context);
+  const [one, two] = [await (await start()).open(), await (await start()).open()];
+  await two.spend(20);
+  const begun = await one.begin();
+  await one.goAway();
+  await begun(50_000);
+  await redis.client.flushall();
+  await two.spend(400);
+  await two.untilBack(1);
+  await two.time.advance(20_000);
+  assert.equal((await readBudget(redis))['spent'], '50420');
+  // It is not so dead after all: what it had to tell is there already.
+  await one.comeBack();
+  await one.spend(1);
+  assert.deepEqual(await readBudget(redis), { spent: '50421', reserved: '0' });
 });
