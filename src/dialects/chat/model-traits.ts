@@ -83,7 +83,7 @@ const TO_MAX = [...TO_XHIGH, 'max'];
  * for a reasoning model of the newest kind, not for one of the oldest.
  */
 const TRAITS: readonly (readonly [RegExp, ModelTraits])[] = [
-  [/^gpt-oss/, { ...COMPATIBLE, leastEffort: 'low' }],
+  [/^gpt-oss/, { ...COMPATIBLE, efforts: TO_HIGH, leastEffort: 'low' }],
   [/^gpt-5(\.\d+)?-chat/, { ...OPENAI, outputLimit: ['max_completion_tokens'] }],
   [/^gpt-5-pro/, reasoning(['high'])],
   [/^gpt-5(\.1)?-codex(?!-max)/, reasoning(TO_HIGH)],
@@ -97,14 +97,15 @@ const TRAITS: readonly (readonly [RegExp, ModelTraits])[] = [
   // Recorded: o3-mini stops where it is told. The reference: "not supported with latest reasoning models `o3` and `o4-mini`".
   [/^(o1|o3-mini)/, { ...reasoning(TO_HIGH), mostStops: 4 }],
   [/^(o\d|codex-mini)/, reasoning(TO_HIGH)],
-  [/^(ft:)?(chatgpt-4|gpt-3|gpt-4)/, OPENAI],
-  [/^(ft:)?(chatgpt|gpt)-/, sometimesReasoning(TO_MAX)],
+  [/^(chatgpt-4|gpt-3|gpt-4)/, OPENAI],
+  [/^(chatgpt|gpt)-/, sometimesReasoning(TO_MAX)],
   [/^claude/, { ...COMPATIBLE, cacheControl: true }],
 ];
 
-/** `openai/gpt-5-mini` and `gpt-5-mini` are the same model. */
+/** `openai/gpt-5-mini` and `gpt-5-mini` are the same model, and `ft:gpt-5-mini:org:name:id` was made of it. */
 export function modelTraits(model: string): ModelTraits {
-  const name = model.slice(model.lastIndexOf('/') + 1);
+  const served = model.slice(model.lastIndexOf('/') + 1);
+  const name = served.startsWith('ft:') ? (served.split(':', 2)[1] ?? served) : served;
   return TRAITS.find(([pattern]) => pattern.test(name))?.[1] ?? COMPATIBLE;
 }
 

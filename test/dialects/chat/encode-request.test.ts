@@ -355,6 +355,10 @@ const EFFORTS: [
   ['gpt-5.2-pro', { effort: 'low' }, 'medium', 'output_config.effort=medium'],
   ['gpt-5.1-codex', { effort: 'none' }, 'low', 'thinking=low'],
   ['gpt-5.1-codex-max', { effort: 'max' }, 'xhigh', 'output_config.effort=xhigh'],
+  ['openai/gpt-oss-20b', { effort: 'max' }, 'high', 'output_config.effort=high'],
+  ['gpt-oss-120b', { effort: 'minimal' }, 'low', 'output_config.effort=low'],
+  ['ft:o4-mini-2025-04-16:org::abc', { effort: 'max' }, 'high', 'output_config.effort=high'],
+  ['openai/ft:gpt-5.1:org:mine:abc', { effort: 'none' }, 'none'],
   ['deepseek-chat', { budgetTokens: 0 }, 'none'],
 ];
 
