@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { collectEvents, completionEvents } from '../../../src/conversation/collect.ts';
 import type { Completion, CompletionEvent, FinishReason } from '../../../src/conversation/completion.ts';
 import type { Message, Part } from '../../../src/conversation/conversation.ts';
+import { parseExactly } from '../../../src/conversation/exact-numbers.ts';
 import type { JsonObject } from '../../../src/conversation/json.ts';
 import { messages } from '../../../src/dialects/messages/index.ts';
 import { canonicalRequest } from './canonical.ts';
@@ -20,8 +21,8 @@ const input = fc
     maxKeys: 3,
     noNullPrototype: true,
   })
-  // As JSON has it, which does not know -0.
-  .map((value) => JSON.parse(JSON.stringify(value)) as JsonObject);
+  // As it is read from JSON, which does not know -0, and of which long numbers are kept as text.
+  .map((value) => parseExactly(JSON.stringify(value)) as JsonObject);
 const args = input.map((value) => JSON.stringify(value));
 const ours = <T extends string>(value: T) => ({ dialect: 'messages' as const, value });
 
