@@ -29,6 +29,7 @@ import type { Limit } from './quotas/limit.ts';
 import { LocalQuotas } from './quotas/local-quotas.ts';
 import { findNewBudgets, learnSpent } from './quotas/spent-budgets.ts';
 import { ResponseArchive } from './responses/response-archive.ts';
+import { GrowingIds } from './store/growing-ids.ts';
 import { openStore } from './store/open.ts';
 import type { RedactingLog } from './telemetry/redacting-log.ts';
 import {
@@ -50,7 +51,6 @@ import { Deadlines } from './upstream/deadlines.ts';
 import type { ProviderDeclaration } from './upstream/provider.ts';
 import { listSecrets } from './upstream/secrets.ts';
 import type { SignInContext } from './upstream/sign-in/create-signer.ts';
-import { CallIds } from './usage/call-ids.ts';
 import { Journal, type JournalProblem } from './usage/journal.ts';
 import { Ledger, type LedgerProblem, scheduleTimeout } from './usage/ledger.ts';
 import { JournalTakeover } from './usage/recover.ts';
@@ -298,7 +298,7 @@ export async function startApp(
     probeCredential: (provider, account) => probeCredential(gateway.snapshot, provider, account),
   };
 
-  const callIds = new CallIds(Date.now);
+  const callIds = new GrowingIds(Date.now, 'req_');
   const server = createHttpServer({
     bodyLimitBytes: config.server.bodyLimit,
     makeRequestId: () => callIds.next(),

@@ -1,5 +1,5 @@
-import { randomUUIDv7 } from 'node:crypto';
 import { type JsonObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
+import { GrowingIds } from '../store/growing-ids.ts';
 import type { EventRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 
@@ -35,6 +35,7 @@ const RETRY_MS = 5_000;
 export class EventLog {
   readonly #db: Store['db'];
   readonly #options: EventLogOptions;
+  readonly #ids: GrowingIds;
   readonly #pending: EventRow[] = [];
   #lost = 0;
   #writing: Promise<void> | undefined;
@@ -44,6 +45,7 @@ export class EventLog {
   constructor(options: EventLogOptions) {
     this.#db = options.store.db;
     this.#options = options;
+    this.#ids = new GrowingIds(options.now);
   }
 
   /** Notes an event; it is written later, in order. */
@@ -54,7 +56,7 @@ export class EventLog {
     }
     const { now, redact } = this.#options;
     this.#pending.push({
-      id: randomUUIDv7(),
+      id: this.#ids.next(),
       created_at: now(),
       kind,
       severity,

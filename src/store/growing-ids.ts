@@ -8,21 +8,23 @@ const COUNTS_IN_HEX = Array.from({ length: COUNTS }, (_, count) => count.toStrin
 const UNEVEN_MS = 1_000;
 
 /**
- * The ids of calls: `req_` and a UUID of version 7 (RFC 9562, 5.7), which begins with the time, so that the indices of
- * the ledger grow at their ends only. What follows is drawn anew in every millisecond that has calls, and the calls of
- * one are counted (6.2, method 1): ids grow, and no two processes make the same. They are no secrets.
+ * Ids that grow, of calls and of events: a UUID of version 7 (RFC 9562, 5.7), which begins with the time, so that the indices
+ * of the store grow at their ends only. What follows is drawn anew in every millisecond that has some, and those of
+ * one are counted (6.2, method 1): what was made first sorts first, and no two processes make the same. They are no secrets.
  */
-export class CallIds {
+export class GrowingIds {
   readonly #now: () => number;
+  readonly #prefix: string;
   #madeAt = -1;
   #count = 0;
   /** What stands before and behind the count. */
   #time = '';
   #random = '';
 
-  /** `now`: Unix milliseconds, as whole numbers. */
-  constructor(now: () => number) {
+  /** `now`: Unix milliseconds, as whole numbers. `prefix`: what stands before each. */
+  constructor(now: () => number, prefix = '') {
     this.#now = now;
+    this.#prefix = prefix;
   }
 
   next(): string {
@@ -39,7 +41,7 @@ export class CallIds {
     const time = madeAt.toString(16).padStart(12, '0');
     this.#madeAt = madeAt;
     this.#count = 0;
-    this.#time = `req_${time.slice(0, 8)}-${time.slice(8)}-7`;
+    this.#time = `${this.#prefix}${time.slice(0, 8)}-${time.slice(8)}-7`;
     // The variant and the random bits stand at the same places in version 4.
     this.#random = randomUUID().slice('xxxxxxxx-xxxx-4xxx'.length);
   }
