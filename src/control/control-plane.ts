@@ -6,15 +6,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Store } from '../store/store.ts';
 import type { NewestEnds, TenantEnds } from '../tenants/tenant-ends.ts';
-import {
-  type Change,
-  changesFrom,
-  diffEntries,
-  foldChanges,
-  isChange,
-  tenantsOf,
-  undoChanges,
-} from './change.ts';
+import { type Change, diffEntries, isChange, tenantsOf, undoChanges } from './change.ts';
 import {
   blankFile,
   changedInstance,
@@ -28,11 +20,11 @@ import {
 import type { ControlNews, NewsLog } from './control-news.ts';
 import { CurrentConfig, type CurrentConfigOptions } from './current-config.ts';
 import { FileStanding, type FileTrouble } from './file-standing.ts';
+import { Follower } from './follower.ts';
 import type { Layers } from './layers.ts';
 import { resealAll } from './reseal.ts';
 import { type Alongside, type NewRevision, RevisionStore } from './revision-store.ts';
 import { refuseRevokedKeys } from './revoked-keys.ts';
-import { takeAway } from './taken-away.ts';
 import { Turns } from './turns.ts';
 import type { Vault } from './veil.ts';
 
@@ -70,8 +62,6 @@ export interface Outcome {
 
 /** How often another instance may be faster with a number before a change is given up. */
 const ATTEMPTS = 20;
-/** How long a revision that was refused here is not tried again: it takes as long as any change, and will be refused again. */
-const REFUSED_PAUSE_MS = 30_000;
 
 /**
  * The one owner of the configuration: it makes revisions, follows those of other instances, and puts each in force.
@@ -88,9 +78,8 @@ export class ControlPlane {
   /** The look that waits for its turn, or has it. */
   #look: Promise<void> | undefined;
   readonly #file: FileStanding;
-  readonly #troubles = new Set<'behind' | 'store_unreachable'>();
-  /** The revision that could not be followed: told of once, and compiled again only after a while. */
-  #refused: { number: number; error: unknown; until: number } | undefined;
+  readonly #follower: Follower;
+  #isStoreAway = false;
 
   constructor(options: ControlOptions) {
     this.#options = options;
@@ -98,6 +87,7 @@ export class ControlPlane {
     this.revisions = new RevisionStore(options.store);
     this.#current = new CurrentConfig(options);
     this.#file = new FileStanding(options);
+    this.#follower = new Follower({ ...options, current: this.#current, revisions: this.revisions });
     this.#instance = pickInstance(options.loaded.document);
   }
 
@@ -116,7 +106,11 @@ export class ControlPlane {
 
   get troubles(): ControlTrouble[] {
     const { trouble } = this.#file;
-    return trouble ? [trouble, ...this.#troubles] : [...this.#troubles];
+    return [
+      ...(trouble ? [trouble] : []),
+      ...(this.#follower.isBehind ? (['behind'] as const) : []),
+      ...(this.#isStoreAway ? (['store_unreachable'] as const) : []),
+    ];
   }
 
   get loaded(): LoadedConfig {
@@ -291,8 +285,8 @@ export class ControlPlane {
       if (await refreshKeys()) await this.#current.recompile();
       await this.#follow();
     } catch (error) {
-      if (error instanceof ConfigError || this.#troubles.has('store_unreachable')) return;
-      this.#troubles.add('store_unreachable');
+      if (error instanceof ConfigError || this.#isStoreAway) return;
+      this.#isStoreAway = true;
       log.error({ err: error }, 'the store does not tell whether there is a newer configuration');
       return;
     }
@@ -301,31 +295,10 @@ export class ControlPlane {
 
   /** Throws ConfigError where a newer revision cannot be put in force here. */
   async #follow(): Promise<void> {
-    const { log, now, tenantEnds } = this.#options;
-    const newest = await this.revisions.newestNumber();
-    const refused = this.#refused?.number === newest ? this.#refused : undefined;
-    const isRefusedStill = refused !== undefined && now() < refused.until;
-    const isNew = newest > this.revision && !isRefusedStill;
-    const history = isNew ? foldChanges(await this.revisions.changesBetween(this.revision, newest)) : [];
-    const ends = await tenantEnds.read(tenantsOf(history));
-    if (this.#troubles.delete('store_unreachable')) log.info({}, 'the store is back');
-    if (isRefusedStill) throw refused.error;
-    if (!isNew) return;
-    // What was taken away before it could be followed is not as the history has it.
-    const changes = changesFrom(history, (kind, name) => this.layers.find(kind, name));
-    try {
-      const tried = this.#current.tryOut(changes, 'given');
-      tenantEnds.take(ends);
-      await this.#current.enforce(tried, newest);
-      this.#refused = undefined;
-      this.#troubles.delete('behind');
-    } catch (error) {
-      this.#troubles.add('behind');
-      this.#refused = { number: newest, error, until: now() + REFUSED_PAUSE_MS };
-      if (!refused) this.#options.news.tellOfRefusal(this.revision, newest, error);
-      await takeAway(this.#current, this.#options.news, { newest, changes, ends });
-      throw error;
-    }
+    const newer = await this.#follower.read();
+    if (this.#isStoreAway) this.#options.log.info({}, 'the store is back');
+    this.#isStoreAway = false;
+    await this.#follower.takeUp(newer);
   }
 
   async #takeUpFile(): Promise<void> {
@@ -341,13 +314,13 @@ export class ControlPlane {
     try {
       const file = splitFile(loaded, this.vault);
       // What it writes out may be what was missing here.
-      this.#forgetPause();
+      this.#follower.forgetPause();
       await this.#follow();
       const plan = (layers: Layers) => diffEntries('file', layers.ofOwner('file'), file.entries);
       await this.#append(plan, (changes) => fileRevision(file, loaded, changes));
     } catch (error) {
       // An instance that is behind is refused what others have made, not its file.
-      if (error instanceof ConfigError && !this.#troubles.has('behind'))
+      if (error instanceof ConfigError && !this.#follower.isBehind)
         this.#file.waitForOthers(error, this.revision);
       else this.#file.postpone(error);
       return;
@@ -403,9 +376,5 @@ export class ControlPlane {
 
   #number(revision: UnnumberedRevision): NewRevision {
     return { ...revision, number: this.#current.revision + 1, createdAt: this.#options.now() };
-  }
-
-  #forgetPause(): void {
-    if (this.#refused) this.#refused.until = 0;
   }
 }

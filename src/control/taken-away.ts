@@ -1,3 +1,4 @@
+import { isObject, isSameInOrder, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import type { NewestEnds, TenantEnd } from '../tenants/tenant-ends.ts';
 import { type Change, isChange } from './change.ts';
 import type { ControlNews } from './control-news.ts';
@@ -13,31 +14,51 @@ interface Refused {
   changes: readonly Change[];
   /** Of the tenants that the changes are of. */
   ends: NewestEnds;
+  /** It was refused before: what is still valid was told then. */
+  isTold: boolean;
 }
 
-/** Locks out whom a refused revision locks out. Rejects never: an alarm says where that cannot be done. */
-export async function takeAway(current: CurrentConfig, news: ControlNews, refused: Refused): Promise<void> {
-  const { newest, changes, ends } = refused;
+interface Plan {
+  changes: readonly Change[];
+  /** Nobody whom the revision locks out is in any more where it is in force. */
+  isWhole: boolean;
+}
+
+/**
+ * Locks out whom a refused revision locks out, and gives whether anything was taken away. Rejects never: an alarm says
+ * where somebody stays in.
+ */
+export async function takeAway(
+  current: CurrentConfig,
+  news: ControlNews,
+  refused: Refused,
+): Promise<boolean> {
+  const { newest, changes, ends, isTold } = refused;
   const { revision, layers } = current;
   const isReplaced = (end: TenantEnd | undefined) => end !== undefined && end.revision > revision;
   const replaced = new Set([...ends].filter(([, end]) => isReplaced(end)).map(([tenant]) => tenant));
+  const plans = planTakingAway(changes, layers, replaced);
   let refusal: unknown;
-  for (const plan of planTakingAway(changes, layers, replaced)) {
+  let done: Plan | undefined;
+  for (const plan of plans) {
+    if (plan.changes.length === 0) continue;
     try {
-      await current.enforce(current.tryOut(plan, 'given'), revision);
-      news.tellOfTakingAway(revision, newest, plan);
-      return;
+      await current.enforce(current.tryOut(plan.changes, 'given'), revision);
+      done = plan;
+      news.tellOfTakingAway(revision, newest, plan.changes);
+      break;
     } catch (error) {
       refusal = error;
     }
   }
-  if (refusal !== undefined) news.tellOfStaying(revision, newest, refusal);
+  if (plans.length > 0 && !done?.isWhole && !isTold) news.tellOfStaying(revision, newest, refusal);
+  return done !== undefined;
 }
 
 /**
  * What can be made of changes that cannot be put in force as a whole, so that whom they lock out is locked out all the same: keys
- * become what they are to be, tenants go. The first that is valid is the best; all of the last are keys that go. An empty
- * list where they lock out nobody.
+ * become what they are to be, tenants and issuers go. The first that is valid is the best; all of the last are keys that go. An
+ * empty list where they lock out nobody.
  *
  * @param changes what would bring the entries, as they are, to those that are to be
  * @param replaced tenants whose names are another tenant's by then
@@ -46,7 +67,7 @@ function planTakingAway(
   changes: readonly Change[],
   layers: Layers,
   replaced: ReadonlySet<string>,
-): readonly (readonly Change[])[] {
+): readonly Plan[] {
   const isReplaced = ({ kind, name }: Change): boolean =>
     (kind === 'tenants' && replaced.has(name)) ||
     (isTenantList(kind) && replaced.has(name.slice(0, name.indexOf('/'))));
@@ -65,16 +86,53 @@ function planTakingAway(
   const ended = keys
     .filter(({ before, after }) => endsSecrets(before, after))
     .map((change) => ({ ...change, after: undefined }));
-  if (gone.length === 0 && ended.length === 0) return [];
-  // Tokens may be of a tenant that goes.
-  const issuers = changes.filter(({ kind, name }) => kind === 'settings' && name === 'issuers');
+  const ofIssuers = changes.filter(isOfIssuers);
+  const goneTenants = new Set(gone.filter(({ kind }) => kind === 'tenants').map(({ name }) => name));
+  const issuersLeft = planIssuers(ofIssuers, layers, goneTenants);
+  const locksOut = [...gone, ...ended, ...issuersLeft].filter(isChange);
+  if (locksOut.length === 0) return [];
   const goneKeys = gone.filter(({ kind }) => kind === 'keys' || kind === 'adminKeys');
-  const plans = [
-    [...gone, ...keys, ...issuers],
-    [...gone, ...ended, ...issuers],
-    [...goneKeys, ...ended],
+  return [
+    { changes: [...gone, ...keys, ...ofIssuers].filter(isChange), isWhole: true },
+    { changes: [...gone, ...ended, ...ofIssuers].filter(isChange), isWhole: true },
+    { changes: locksOut, isWhole: true },
+    { changes: [...goneKeys, ...ended].filter(isChange), isWhole: false },
   ];
-  return plans.map((plan) => plan.filter(isChange));
+}
+
+function isOfIssuers({ kind, name }: Pick<Change, 'kind' | 'name'>): boolean {
+  return kind === 'settings' && name === 'issuers';
+}
+
+/**
+ * Leaves the issuers that stay as they are, for a variable that is not set here may be in the way of the newer ones: those that
+ * become others are out like those that go, and so are tokens for tenants that go.
+ */
+function planIssuers(
+  changes: readonly Change[],
+  layers: Layers,
+  goneTenants: ReadonlySet<string>,
+): readonly Change[] {
+  const entry = layers.find('settings', 'issuers');
+  if (!entry || !isObject(entry.value)) return [];
+  const { owner, kind, name, value } = entry;
+  const wanted = changes.length === 0 ? value : changes.find(({ after }) => after !== undefined)?.after;
+  const left: JsonObject = {};
+  for (const [issuer, before] of Object.entries(value)) {
+    const stays = isObject(before) && isObject(wanted) && isSameInOrder(wanted[issuer], before);
+    const kept = stays ? withoutTenants(before, goneTenants) : undefined;
+    if (kept) left[issuer] = kept;
+  }
+  return [{ owner, kind, name, before: value, after: left }].filter(isChange);
+}
+
+function withoutTenants(issuer: JsonObject, gone: ReadonlySet<string>): JsonObject | undefined {
+  const { tenant, tenants } = issuer;
+  const isGone = (name: JsonValue | undefined) => typeof name === 'string' && gone.has(name);
+  if (isGone(tenant)) return undefined;
+  if (!isObject(tenants)) return issuer;
+  const left = Object.entries(tenants).filter(([, name]) => !isGone(name));
+  return { ...issuer, tenants: Object.fromEntries(left) };
 }
 
 function removeTenant(layers: Layers, tenant: string): Change[] {

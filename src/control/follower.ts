@@ -1,0 +1,112 @@
+import type { NewestEnds, TenantEnds } from '../tenants/tenant-ends.ts';
+import { type Change, changesFrom, diffEntries, foldChanges, tenantsOf } from './change.ts';
+import type { ControlNews } from './control-news.ts';
+import type { CurrentConfig } from './current-config.ts';
+import type { Owner } from './entry.ts';
+import type { RevisionStore } from './revision-store.ts';
+import { takeAway } from './taken-away.ts';
+
+export interface FollowerOptions {
+  current: CurrentConfig;
+  revisions: RevisionStore;
+  tenantEnds: TenantEnds;
+  news: ControlNews;
+  /** Unix milliseconds. */
+  now(): number;
+}
+
+/** What the store has that is not in force here. */
+export interface Newer {
+  revision: number;
+  /** What brings the entries, as they are here, to those of the revision. */
+  changes: readonly Change[];
+  /** Of the tenants that the changes are of. */
+  ends: NewestEnds;
+}
+
+/** How long a revision that was refused here is not tried again: it takes as long as any change, and will be refused again. */
+const REFUSED_PAUSE_MS = 30_000;
+
+const OWNERS: readonly Owner[] = ['file', 'api'];
+
+/** Follows the revisions that other instances make. */
+export class Follower {
+  readonly #options: FollowerOptions;
+  /** The revision that could not be followed: told of once, and compiled again only after a while. */
+  #refused: { revision: number; error: unknown; until: number } | undefined;
+  /** What is in force is no revision: something was taken away from one. */
+  #hasTakenAway = false;
+
+  constructor(options: FollowerOptions) {
+    this.#options = options;
+  }
+
+  get isBehind(): boolean {
+    return this.#refused !== undefined;
+  }
+
+  /** What was refused is tried again without waiting. */
+  forgetPause(): void {
+    if (this.#refused) this.#refused.until = 0;
+  }
+
+  /** What was made since; `undefined` where there is nothing to try. */
+  async read(): Promise<Newer | undefined> {
+    const { current, revisions, tenantEnds } = this.#options;
+    const newest = await revisions.newestNumber();
+    if (newest <= current.revision || this.#waits(newest)) return undefined;
+    const found = this.#hasTakenAway ? await this.#compare() : await this.#readHistory(newest);
+    return { ...found, ends: await tenantEnds.read(tenantsOf(found.changes)) };
+  }
+
+  /** Throws ConfigError where it cannot be put in force here, or could not be a moment ago. */
+  async takeUp(newer: Newer | undefined): Promise<void> {
+    if (!newer) {
+      if (this.#refused) throw this.#refused.error;
+      return;
+    }
+    const { current, tenantEnds, news, now } = this.#options;
+    const { revision, changes, ends } = newer;
+    try {
+      const tried = current.tryOut(changes, 'given');
+      tenantEnds.take(ends);
+      await current.enforce(tried, revision);
+      this.#refused = undefined;
+      this.#hasTakenAway = false;
+    } catch (error) {
+      const isTold = this.#refused?.revision === revision;
+      this.#refused = { revision, error, until: now() + REFUSED_PAUSE_MS };
+      if (!isTold) news.tellOfRefusal(current.revision, revision, error);
+      if (await takeAway(current, news, { newest: revision, changes, ends, isTold }))
+        this.#hasTakenAway = true;
+      throw error;
+    }
+  }
+
+  #waits(revision: number): boolean {
+    return this.#refused?.revision === revision && this.#options.now() < this.#refused.until;
+  }
+
+  async #readHistory(newest: number): Promise<Omit<Newer, 'ends'>> {
+    const { current, revisions } = this.#options;
+    const history = foldChanges(await revisions.changesBetween(current.revision, newest));
+    return {
+      revision: newest,
+      changes: changesFrom(history, (kind, name) => current.layers.find(kind, name)),
+    };
+  }
+
+  /** What was taken away need not be in the history since: it may be as it was before. */
+  async #compare(): Promise<Omit<Newer, 'ends'>> {
+    const { current, revisions } = this.#options;
+    const { number, entries } = await revisions.readAll();
+    const changes = OWNERS.flatMap((owner) =>
+      diffEntries(
+        owner,
+        current.layers.ofOwner(owner),
+        entries.filter((entry) => entry.owner === owner),
+      ),
+    );
+    return { revision: number, changes };
+  }
+}

@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { Config } from '../../src/config/resolve.ts';
+import type { Change } from '../../src/control/change.ts';
+import type { Entry } from '../../src/control/entry.ts';
+import type { Layers } from '../../src/control/layers.ts';
+import { hashSecret } from '../../src/tenants/keys.ts';
+import { onEachDatabase } from '../support/databases.ts';
+import { type BareInstance, fileOf, makeInstance, put } from './support.ts';
+
+const API = { name: 'ops', source: 'api' } as const;
+const FILE = 'tenants: { acme: { models: ["*"], keys: [{ name: app, secret: sk-of-the-file }] } }';
+/** Longer than a revision that was refused is left alone. */
+const PAUSE_MS = 31_000;
+
+type Plan = (layers: Layers) => readonly Change[];
+
+const remove =
+  (kind: Entry['kind'], name: string): Plan =>
+  (layers) => [{ owner: 'api', kind, name, before: layers.find(kind, name)?.value, after: undefined }];
+
+const all =
+  (...plans: Plan[]): Plan =>
+  (layers) =>
+    plans.flatMap((plan) => plan(layers));
+
+const tenant = (name: string, models = ['*']): Plan => put({ kind: 'tenants', name, value: { models } });
+const key = (name: string): Plan =>
+  put({ kind: 'keys', name, value: { secretHash: hashSecret(`sk-of-${name}`) } });
+const issuers = (value: Record<string, object>): Plan =>
+  put({ kind: 'settings', name: 'issuers', value: JSON.parse(JSON.stringify(value)) });
+const issuer = (name: string, of: object) => ({ issuer: `https://${name}.example`, audience: 'x', ...of });
+
+onEachDatabase((database) => {
+  /** Two instances on one store, of which the second one cannot take up whatever `refuses` says. */
+  async function startTwo(context: TestContext, refuses: (config: Config) => boolean, made: Plan) {
+    const store = await database.open(context);
+    let now = Date.UTC(2026, 10, 28);
+    const one = makeInstance(store, fileOf(FILE));
+    await one.control.start();
+    await one.control.change(API, made);
+    const two = makeInstance(store, fileOf(FILE), {
+      now: () => now,
+      compile: (config) => {
+        if (refuses(config)) throw new Error('not here');
+      },
+    });
+    await two.control.start();
+    const look = async (times: number) => {
+      for (let time = 0; time < times; time++) {
+        now += PAUSE_MS;
+        await two.control.lookForNewer();
+      }
+    };
+    return { store, one, two, look };
+  }
+
+  const toldOfBehind = async (instance: BareInstance) =>
+    (await instance.events()).map((event) => event.split(' ')[1]).filter((kind) => /behind/.test(kind ?? ''));
+  const issuersOf = ({ control }: BareInstance) => Object.keys(control.config.issuers);
+  const tenantsOf = ({ control }: BareInstance) => Object.keys(control.config.tenants).sort();
+  const keysOf = ({ control }: BareInstance, name: string) =>
+    control.config.tenants[name]?.keys.map((made) => made.name);
+
+  test('tokens of a tenant that goes are out also where the new issuers cannot be taken up', async (context) => {
+    const { one, two, look } = await startTwo(
+      context,
+      (config) => 'bad' in config.issuers,
+      all(
+        tenant('jwt'),
+        issuers({
+          a: issuer('a', { tenant: 'jwt' }),
+          b: issuer('b', { tenant: 'acme' }),
+          c: issuer('c', { tenantClaim: 'org', tenants: { one: 'jwt', two: 'acme' } }),
+        }),
+      ),
+    );
+    await one.control.change(
+      API,
+      all(
+        issuers({
+          b: issuer('b', { tenant: 'acme' }),
+          bad: issuer('bad', { tenant: 'acme' }),
+          c: issuer('c', { tenantClaim: 'org', tenants: { two: 'acme' } }),
+        }),
+        remove('tenants', 'jwt'),
+      ),
+    );
+    await look(4);
+    assert.deepEqual([tenantsOf(two), issuersOf(two)], [['acme'], ['b']]);
+    assert.deepEqual(await toldOfBehind(two), ['config_behind', 'config_behind_revoked']);
+    assert.deepEqual(two.control.troubles, ['behind']);
+  });
+
+  test('an issuer that goes, or becomes another, lets nobody in any more', async (context) => {
+    for (const isRefusedToo of [false, true]) {
+      const { one, two, look } = await startTwo(
+        context,
+        (config) => 'mine' in config.models || (isRefusedToo && 'new' in config.issuers),
+        issuers({
+          gone: issuer('gone', { tenant: 'acme' }),
+          changed: issuer('changed', { tenant: 'acme' }),
+          same: issuer('same', { tenant: 'acme' }),
+        }),
+      );
+      await one.control.change(
+        API,
+        all(
+          put({ kind: 'models', name: 'mine', value: { targets: ['echo/x'] } }),
+          issuers({
+            changed: issuer('changed', { tenant: 'acme', audience: 'y' }),
+            same: issuer('same', { tenant: 'acme' }),
+            new: issuer('new', { tenant: 'acme' }),
+          }),
+        ),
+      );
+      await look(3);
+      const left = isRefusedToo ? ['same'] : ['changed', 'same', 'new'];
+      assert.deepEqual(issuersOf(two), left);
+      if (!isRefusedToo) assert.deepEqual(two.control.config.issuers['changed']?.audience, ['y']);
+      assert.deepEqual(await toldOfBehind(two), ['config_behind', 'config_behind_revoked']);
+    }
+  });
+
+  test('what cannot be taken away is told as valid, once, and never as taken away', async (context) => {
+    const { one, two, look } = await startTwo(
+      context,
+      (config) => !('jwt' in config.tenants),
+      all(tenant('jwt'), issuers({ a: issuer('a', { tenant: 'jwt' }) }), key('acme/made')),
+    );
+    await one.control.change(API, all(issuers({}), remove('tenants', 'jwt')));
+    await look(3);
+    assert.deepEqual(tenantsOf(two), ['acme', 'jwt']);
+    assert.deepEqual(await toldOfBehind(two), ['config_behind', 'config_behind_valid']);
+
+    await one.control.change(API, remove('keys', 'acme/made'));
+    await look(3);
+    assert.deepEqual(keysOf(two, 'acme'), ['app']);
+    const told = (await toldOfBehind(two)).slice(2);
+    assert.deepEqual(told, ['config_behind', 'config_behind_revoked', 'config_behind_valid']);
+  });
+
+  test('an instance has everything again of what it took away, once it follows', async (context) => {
+    for (const [what, models, name] of [
+      ['its own entry is the same in both lives', ['*'], 't/second'],
+      ['its key is the same in both lives', ['echo/echo'], 't/app'],
+    ] as const) {
+      let isBroken = true;
+      const { store, one, two, look } = await startTwo(
+        context,
+        (config) => isBroken && 'mine' in config.models,
+        all(tenant('t'), key('t/app')),
+      );
+      const first = one.control.revision;
+      await one.control.change(API, all(remove('keys', 't/app'), remove('tenants', 't')));
+      await one.control.change(API, all(tenant('t', [...models]), key(name)));
+      await look(1);
+      await one.control.restore(first, 'ops', true);
+      await one.control.change(API, put({ kind: 'models', name: 'mine', value: { targets: ['echo/x'] } }));
+      await look(3);
+      assert.deepEqual(tenantsOf(two), ['acme'], what);
+      const told = await toldOfBehind(two);
+      assert.deepEqual(told, ['config_behind', 'config_behind_revoked'], what);
+      isBroken = false;
+      await look(1);
+      assert.deepEqual([two.control.revision, two.control.troubles], [one.control.revision, []], what);
+      const fresh = makeInstance(store, fileOf(FILE));
+      await fresh.control.start();
+      for (const instance of [two, fresh]) {
+        assert.deepEqual(tenantsOf(instance), ['acme', 't'], what);
+        assert.deepEqual(keysOf(instance, 't'), ['app'], what);
+      }
+      await one.control.change(API, key('t/later'));
+      await look(1);
+      assert.deepEqual(keysOf(two, 't'), ['app', 'later'], what);
+    }
+  });
+});
