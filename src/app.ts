@@ -22,23 +22,16 @@ import type { AdminKey, AdminParts } from './http/admin/admin-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
 import { createHttpServer } from './http/server.ts';
 import { openDoors } from './open-doors.ts';
-import { BudgetIndex } from './quotas/budget-index.ts';
+import { PastSpending } from './past-spending.ts';
 import { CounterBook } from './quotas/counters.ts';
 import { createQuotas } from './quotas/create-quotas.ts';
-import type { Limit } from './quotas/limit.ts';
 import { LocalQuotas } from './quotas/local-quotas.ts';
-import { findNewBudgets, learnSpent } from './quotas/spent-budgets.ts';
+import { findNewBudgets } from './quotas/spent-budgets.ts';
 import { ResponseArchive } from './responses/response-archive.ts';
 import { GrowingIds } from './store/growing-ids.ts';
 import { openStore } from './store/open.ts';
 import type { RedactingLog } from './telemetry/redacting-log.ts';
-import {
-  describeProblem,
-  reasonOf,
-  tellLedgerProblem,
-  tellRecovery,
-  tellRecoveryFailure,
-} from './tell-problems.ts';
+import { describeProblem, tellLedgerProblem, tellRecovery, tellRecoveryFailure } from './tell-problems.ts';
 import { AccessRequests } from './tenants/access-requests.ts';
 import { ensureFirstKeys, type FirstSecrets } from './tenants/first-start.ts';
 import { type HashedKey, hashOf, hashSecret, KeyRing } from './tenants/keys.ts';
@@ -140,7 +133,6 @@ export async function startApp(
   };
   const tenantEnds = new TenantEnds(store);
   const counters = new CounterBook((tenant) => tenantEnds.find(tenant)?.revision ?? 0);
-  const beganMs = (tenant: string) => (tenantEnds.find(tenant)?.endedAt ?? -1) + 1;
   const quotas = createQuotas(
     config.state,
     {
@@ -167,44 +159,18 @@ export async function startApp(
     if (tenantKey) throw new Error(`The admin key '${tenantKey.key}' has the secret of a tenant's key.`);
     return { compiled, adminKeys: new KeyRing(keys, Date.now) };
   };
-  /** What was spent of budgets already. The configuration is written by then: it is in force whatever comes of this. */
-  const learnBudgets = async (budgets: readonly Limit[]) => {
-    if (budgets.length === 0) return;
-    try {
-      await ledger.flush();
-      await learnSpent(budgets, store, Date.now(), beganMs, quotas);
-      await quotas.learn(budgets);
-    } catch (err) {
-      news.tellOften(
-        'alarm',
-        'budgets_not_learned',
-        'budgets count from now on, without what was spent before',
-        { budgets: budgets.length, reason: reasonOf(err) },
-        { budgets: budgets.length, err },
-      );
-    }
-  };
-  /** Records of processes that were killed. */
-  const settleRecovered: Pick<Ledger, 'insertRecords'> = {
-    insertRecords: async (records) => {
-      ledger.priceRecords(records);
-      // Of an earlier tenant of a name nothing is noted for the next one's counters while the Redis is away.
-      const own = records.filter(({ tenant, startedAt }) => tenant === null || startedAt >= beganMs(tenant));
-      const spendings = new BudgetIndex(gateway.snapshot.limits).listSpendings(own);
-      // Who learns from the records meanwhile has to know that they are not counted yet.
-      await quotas.noteRecovered(spendings);
-      await ledger.insertRecords(records);
-      await quotas.recover(spendings);
-    },
-  };
+  const pastSpending = new PastSpending({
+    ...{ store, ledger, quotas, tenantEnds, news },
+    limits: () => gateway.snapshot.limits,
+  });
   const takeover = new JournalTakeover({
     directory: journalDirectory,
-    ledger: settleRecovered,
+    ledger: pastSpending,
     schedule: scheduleTimeout,
     onRecovered: async (recovery) => {
       tellRecovery(news, recovery);
       // At the start all budgets are learned when this is done.
-      if (lifecycle.phase !== 'starting') await learnBudgets(gateway.snapshot.limits);
+      if (lifecycle.phase !== 'starting') await pastSpending.learn(gateway.snapshot.limits);
     },
     onFailed: (failure) => tellRecoveryFailure(news, failure),
   });
@@ -244,7 +210,7 @@ export async function startApp(
     return async () => {
       // At the start all are learned at once, when what killed processes left is in the store.
       if (lifecycle.phase !== 'starting') {
-        await learnBudgets(findNewBudgets(compiled.snapshot.limits, gateway.snapshot.limits));
+        await pastSpending.learn(findNewBudgets(compiled.snapshot.limits, gateway.snapshot.limits));
       }
       inForce.set(compiled);
       // Calls of the configuration before keep theirs: what they leave behind is not another tenant's.
@@ -333,7 +299,7 @@ export async function startApp(
   try {
     await control.start();
     await takeover.run();
-    await learnSpent(gateway.snapshot.limits, store, Date.now(), beganMs, quotas);
+    await pastSpending.learnAll();
     await quotas.open();
     const { host, port } = config.server;
     const url = await server.listen({ host, port });

@@ -1,0 +1,78 @@
+import type { ControlNews } from './control/control-news.ts';
+import { BudgetIndex } from './quotas/budget-index.ts';
+import type { createQuotas } from './quotas/create-quotas.ts';
+import type { Limit } from './quotas/limit.ts';
+import { learnSpent } from './quotas/spent-budgets.ts';
+import type { Store } from './store/store.ts';
+import { reasonOf } from './tell-problems.ts';
+import type { TenantEnds } from './tenants/tenant-ends.ts';
+import type { Ledger } from './usage/ledger.ts';
+import type { UsageRecord } from './usage/record.ts';
+
+interface PastSpendingOptions {
+  store: Store;
+  ledger: Ledger;
+  quotas: ReturnType<typeof createQuotas>;
+  tenantEnds: TenantEnds;
+  news: ControlNews;
+  /** All that are in force. */
+  limits(): readonly Limit[];
+}
+
+/** What was spent of budgets before they were counted here: what the records in the store say, and those that killed processes left. */
+export class PastSpending implements Pick<Ledger, 'insertRecords'> {
+  readonly #options: PastSpendingOptions;
+
+  constructor(options: PastSpendingOptions) {
+    this.#options = options;
+  }
+
+  /** Of all budgets, at the start, when what killed processes left is in the store. */
+  async learnAll(): Promise<void> {
+    await this.#learn(this.#options.limits());
+  }
+
+  /** Of budgets that are new. The configuration is written by then: it is in force whatever comes of this. */
+  async learn(budgets: readonly Limit[]): Promise<void> {
+    if (budgets.length === 0) return;
+    const { ledger, quotas, news } = this.#options;
+    try {
+      await ledger.flush();
+      await this.#learn(budgets);
+      await quotas.learn(budgets);
+    } catch (err) {
+      news.tellOften(
+        'alarm',
+        'budgets_not_learned',
+        'budgets count from now on, without what was spent before',
+        { budgets: budgets.length, reason: reasonOf(err) },
+        { budgets: budgets.length, err },
+      );
+    }
+  }
+
+  /** Takes the records of a killed process over: into the store, and into the budgets that had set something aside for its calls. */
+  async insertRecords(records: readonly UsageRecord[]): Promise<void> {
+    const { ledger, quotas, limits } = this.#options;
+    ledger.priceRecords(records);
+    // Of an earlier tenant of a name nothing is noted for the next one's counters while the Redis is away.
+    const own = records.filter(
+      ({ tenant, startedAt }) => tenant === null || startedAt >= this.#beganMs(tenant),
+    );
+    const spendings = new BudgetIndex(limits()).listSpendings(own);
+    // Who learns from the records meanwhile has to know that they are not counted yet.
+    await quotas.noteRecovered(spendings);
+    await ledger.insertRecords(records);
+    await quotas.recover(spendings);
+  }
+
+  #learn(budgets: readonly Limit[]): Promise<void> {
+    const { store, quotas } = this.#options;
+    return learnSpent(budgets, store, Date.now(), (tenant) => this.#beganMs(tenant), quotas);
+  }
+
+  /** Unix milliseconds: what was before is of an earlier tenant of the name. */
+  #beganMs(tenant: string): number {
+    return (this.#options.tenantEnds.find(tenant)?.endedAt ?? -1) + 1;
+  }
+}
