@@ -2,15 +2,11 @@ import assert from 'node:assert/strict';
 import { after, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { compileTenantLimits } from '../../src/quotas/compile-limits.ts';
-import { CounterBook } from '../../src/quotas/counters.ts';
 import type { Demand, Limit } from '../../src/quotas/limit.ts';
-import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
 import { Reservation } from '../../src/quotas/reservation.ts';
-import { SharedQuotas } from '../../src/quotas/shared-quotas.ts';
-import { Uncounted } from '../../src/quotas/uncounted.ts';
-import { redisMissing, startRedis, type TestRedis } from '../support/redis.ts';
+import { redisMissing, startRedis } from '../support/redis.ts';
 import { openTempStore } from '../support/temp-store.ts';
-import { VirtualSchedule } from '../support/virtual-schedule.ts';
+import { findBudget, makeSharedQuotas, START } from './shared-instance.ts';
 
 const closing: (() => Promise<void>)[] = [];
 after(async () => {
@@ -18,41 +14,22 @@ after(async () => {
 });
 
 const DEMAND: Demand = { calls: 1, tokens: 600, nanoUsd: 0, costs: true };
-const START = Date.UTC(2026, 4, 1, 12);
 
 /** One instance, whose time stands still until it is moved. */
 async function startInstance(context: TestContext, url: string, { calls = 1 } = {}) {
   const store = await openTempStore(context);
-  const time = new VirtualSchedule();
-  const counters = new CounterBook();
+  const { time, counters, quotas } = makeSharedQuotas({
+    url,
+    store,
+    onStateLoss: 'deny',
+    limits: () => book.own,
+    tell: (severity, kind) => assert.notEqual(severity, 'alarm', kind),
+  });
   const limits = { concurrentCalls: calls, budgets: [{ tokens: calls * 1_000, per: 'day' as const }] };
   const book = compileTenantLimits('t', { limits, keys: [] }, new Map(), counters);
-  const now = () => START + time.nowMs;
-  const instance = crypto.randomUUID();
-  const quotas = new SharedQuotas(
-    {
-      url,
-      replyMs: 10_000,
-      onStateLoss: 'deny',
-      local: new LocalQuotas(counters, now),
-      limits: () => book.own,
-      uncounted: new Uncounted(store, instance),
-      now,
-      schedule: time.schedule,
-      tell: (severity, kind) => assert.notEqual(severity, 'alarm', kind),
-    },
-    instance,
-  );
   await quotas.open();
   const found: readonly Limit[] = book.ofKey('k')?.find('m') ?? [];
   return { time, quotas, reserve: (id: string) => Promise.resolve(quotas.reserve(found, DEMAND, id)) };
-}
-
-/** Beside it are those of leases, `KEY:held` and `KEY:lapsed`. */
-async function findBudget({ client }: TestRedis): Promise<string> {
-  const key = (await client.keys('fairlead:*tokenBudget:day@*')).find((name) => /@\d+$/.test(name));
-  assert.ok(key !== undefined);
-  return key;
 }
 
 test('a running call keeps what it took as long as its instance lives, and no more than a minute longer', {
@@ -81,7 +58,7 @@ test('a running call keeps what it took as long as its instance lives, and no mo
   assert.ok(next instanceof Reservation, 'its place and its 600 of 1,000 tokens are free');
   two.quotas.settle(next, { calls: 1, tokens: 100, nanoUsd: 0 });
   await sleep(50);
-  const budget = await findBudget(redis);
+  const budget = (await findBudget(redis)) ?? assert.fail('there is no budget');
   assert.deepEqual({ ...(await redis.client.hgetall(budget)) }, { reserved: '0', spent: '100' });
 });
 
@@ -95,7 +72,7 @@ test('a call that is settled twice counts once', { skip: redisMissing }, async (
   quotas.settle(call, { calls: 1, tokens: 70, nanoUsd: 0 });
   quotas.settle(call, { calls: 1, tokens: 70, nanoUsd: 0 });
   await sleep(50);
-  const budget = await findBudget(redis);
+  const budget = (await findBudget(redis)) ?? assert.fail('there is no budget');
   assert.deepEqual({ ...(await redis.client.hgetall(budget)) }, { reserved: '0', spent: '70' });
 });
 
@@ -112,7 +89,7 @@ test('the leases of many calls go on with few scripts, and a Redis that is late 
   // Longer than the answer to a call may take: nobody waits for these.
   await time.advance(35_000);
   redis.thaw();
-  const budget = await findBudget(redis);
+  const budget = (await findBudget(redis)) ?? assert.fail('there is no budget');
   const until = START + 20_000 + 60_000;
   for (let tries = 0; (await redis.client.zcount(`${budget}:held`, until, '+inf')) < 1_000; tries++) {
     assert.ok(tries < 200, 'the leases were not renewed');

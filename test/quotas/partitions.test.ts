@@ -2,18 +2,12 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { compileTenantLimits } from '../../src/quotas/compile-limits.ts';
-import { CounterBook } from '../../src/quotas/counters.ts';
 import type { Demand, Limit } from '../../src/quotas/limit.ts';
-import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
 import { Reservation, type Used } from '../../src/quotas/reservation.ts';
-import { SharedQuotas } from '../../src/quotas/shared-quotas.ts';
-import { Uncounted } from '../../src/quotas/uncounted.ts';
-import { startLossyProxy } from '../support/lossy-proxy.ts';
 import { redisMissing, startRedis, type TestRedis } from '../support/redis.ts';
 import { openTempStore } from '../support/temp-store.ts';
-import { VirtualSchedule } from '../support/virtual-schedule.ts';
+import { findBudget, startBehindNetwork } from './shared-instance.ts';
 
-const START = Date.UTC(2026, 4, 1, 12);
 const DEMAND: Demand = { calls: 1, tokens: 600, nanoUsd: 0, costs: true };
 const USED: Used = { calls: 1, tokens: 70, nanoUsd: 0 };
 /** What only a settlement of the budget sends: 600 taken, 70 used. */
@@ -29,56 +23,28 @@ const PARTITION_MS = 180_000;
 async function setUp(context: TestContext, { saves = true } = {}) {
   const redis = await startRedis({ saves });
   const store = await openTempStore(context);
-  const proxy = await startLossyProxy(Number(new URL(redis.url).port));
-  const time = new VirtualSchedule();
-  const counters = new CounterBook();
+  context.after(() => redis.close());
+  const { counters, ...instance } = await startBehindNetwork(context, redis, {
+    store,
+    limits: () => book.own,
+  });
   const limits = { tokensPerMinute: 100_000, budgets: [{ tokens: 100_000, per: 'day' as const }] };
   const book = compileTenantLimits('t', { limits, keys: [] }, new Map(), counters);
-  const now = () => START + time.nowMs;
-  const told: string[] = [];
-  const instance = crypto.randomUUID();
-  const quotas = new SharedQuotas(
-    {
-      url: `redis://127.0.0.1:${proxy.port}/0`,
-      replyMs: 10_000,
-      onStateLoss: 'local',
-      local: new LocalQuotas(counters, now),
-      limits: () => book.own,
-      uncounted: new Uncounted(store, instance),
-      now,
-      schedule: time.schedule,
-      tell: (_severity, kind) => void told.push(kind),
-    },
-    instance,
-  );
-  await quotas.open();
-  context.after(async () => {
-    await quotas.close();
-    await proxy.close();
-    await redis.close();
-  });
+  await instance.quotas.open();
   const found: readonly Limit[] = book.ofKey('k')?.find('m') ?? [];
   const reserve = async (id: string) => {
-    const outcome = await quotas.reserve(found, DEMAND, id);
+    const outcome = await instance.quotas.reserve(found, DEMAND, id);
     assert.ok(outcome instanceof Reservation);
     return outcome;
   };
-  /** What was told, as often as it was; time goes on until it was. */
-  const until = async (event: string, times = 1) => {
-    for (let tries = 0; told.filter((each) => each === event).length < times; tries++) {
-      assert.ok(tries < 200, `${event} was not told`);
-      await sleep(25);
-      await time.advance(25);
-    }
-  };
-  return { redis, proxy, time, quotas, reserve, until };
+  return { redis, ...instance, reserve };
 }
 
 /** What the Redis knows of the one budget, once it was spent of. */
-async function readBudget({ client }: TestRedis): Promise<Record<string, string>> {
+async function readBudget(redis: TestRedis): Promise<Record<string, string>> {
   for (let tries = 0; tries < 200; tries++) {
-    const key = (await client.keys('fairlead:*tokenBudget:day@*')).find((name) => /@\d+$/.test(name));
-    const budget: Record<string, string> = key === undefined ? {} : { ...(await client.hgetall(key)) };
+    const key = await findBudget(redis);
+    const budget: Record<string, string> = key === undefined ? {} : { ...(await redis.client.hgetall(key)) };
     if (Number(budget['spent'] ?? 0) > 0) return budget;
     await sleep(10);
   }

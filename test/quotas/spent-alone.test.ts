@@ -3,23 +3,18 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NO_USAGE } from '../../src/conversation/usage.ts';
 import { compileTenantLimits } from '../../src/quotas/compile-limits.ts';
-import { BudgetCounter, CounterBook } from '../../src/quotas/counters.ts';
+import { BudgetCounter } from '../../src/quotas/counters.ts';
 import type { Demand } from '../../src/quotas/limit.ts';
-import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
 import { Reservation } from '../../src/quotas/reservation.ts';
-import { SharedQuotas } from '../../src/quotas/shared-quotas.ts';
 import { learnSpent } from '../../src/quotas/spent-budgets.ts';
-import { Uncounted } from '../../src/quotas/uncounted.ts';
 import type { Store } from '../../src/store/store.ts';
 import { toCallRow } from '../../src/usage/call-row.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
-import { startLossyProxy } from '../support/lossy-proxy.ts';
 import { redisMissing, startRedis, type TestRedis } from '../support/redis.ts';
 import { openTempStore } from '../support/temp-store.ts';
 import { makeRecord } from '../support/usage-records.ts';
-import { VirtualSchedule } from '../support/virtual-schedule.ts';
+import { findBudget, startBehindNetwork } from './shared-instance.ts';
 
-const START = Date.UTC(2026, 4, 1, 12);
 const DEMAND: Demand = { calls: 1, tokens: 600, nanoUsd: 0, costs: true };
 
 /** Instances that share a Redis, each behind a network of its own, and a store. */
@@ -31,38 +26,11 @@ async function setUp(context: TestContext) {
 }
 
 async function startInstance(context: TestContext, redis: TestRedis, store: Store) {
-  const proxy = await startLossyProxy(Number(new URL(redis.url).port));
-  const time = new VirtualSchedule();
-  const counters = new CounterBook();
-  const now = () => START + time.nowMs;
-  let book = compileTenantLimits('acme', { limits: {}, keys: [] }, new Map(), counters);
-  const told: string[] = [];
-  const instance = crypto.randomUUID();
-  const quotas = new SharedQuotas(
-    {
-      url: `redis://127.0.0.1:${proxy.port}/0`,
-      replyMs: 10_000,
-      onStateLoss: 'local',
-      local: new LocalQuotas(counters, now),
-      limits: () => book.own,
-      uncounted: new Uncounted(store, instance),
-      now,
-      schedule: time.schedule,
-      tell: (_severity, kind) => void told.push(kind),
-    },
-    instance,
-  );
-  context.after(async () => {
-    await quotas.close();
-    await proxy.close();
+  const { time, counters, now, quotas, proxy, until } = await startBehindNetwork(context, redis, {
+    store,
+    limits: () => book.own,
   });
-  const passUntil = async (event: string, times: number) => {
-    for (let tries = 0; told.filter((each) => each === event).length < times; tries++) {
-      assert.ok(tries < 400, `${event} was not told`);
-      await sleep(10);
-      await time.advance(25);
-    }
-  };
+  let book = compileTenantLimits('acme', { limits: {}, keys: [] }, new Map(), counters);
   let cuts = 0;
   const one = {
     time,
@@ -102,14 +70,14 @@ async function startInstance(context: TestContext, redis: TestRedis, store: Stor
     async goAway() {
       proxy.cut();
       cuts += 1;
-      await passUntil('quota_state_lost', cuts);
+      await until('quota_state_lost', cuts);
     },
-    untilBack: (times: number) => passUntil('quota_state_back', times),
+    untilBack: (times: number) => until('quota_state_back', times),
     async comeBack() {
       proxy.mend();
-      await passUntil('quota_state_back', Math.max(1, cuts));
+      await until('quota_state_back', Math.max(1, cuts));
     },
-    /** As `settleRecovered` does it, of a call that a process left; `whileStored`: between its record and its settlement. */
+    /** As `PastSpending` does it, of a call that a process left; `whileStored`: between its record and its settlement. */
     async recover(record: UsageRecord, tokens: number, whileStored: () => Promise<unknown>) {
       const [limit] = book.own;
       assert.ok(limit);
@@ -134,10 +102,10 @@ async function startInstance(context: TestContext, redis: TestRedis, store: Stor
   return one;
 }
 
-async function readBudget({ client }: TestRedis): Promise<Record<string, string>> {
+async function readBudget(redis: TestRedis): Promise<Record<string, string>> {
   await sleep(50);
-  const key = (await client.keys('fairlead:*tokenBudget:day@*')).find((name) => /@\d+$/.test(name));
-  return { ...(await client.hgetall(key ?? '')) };
+  const key = await findBudget(redis);
+  return { ...(await redis.client.hgetall(key ?? '')) };
 }
 
 const ORDERS = [
