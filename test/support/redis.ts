@@ -61,7 +61,8 @@ export async function startRedis({ saves = true } = {}): Promise<TestRedis> {
   client.on('error', () => {});
 
   // A test that fails or runs out of time closes nothing.
-  process.on('exit', () => server?.kill('SIGKILL'));
+  const killLeft = () => void server?.kill('SIGKILL');
+  process.on('exit', killLeft);
 
   const start = async () => {
     const options = {
@@ -100,6 +101,7 @@ export async function startRedis({ saves = true } = {}): Promise<TestRedis> {
     close: async () => {
       client.disconnect();
       await stop();
+      process.off('exit', killLeft);
       await rm(folder, { recursive: true, force: true });
     },
   };
