@@ -280,6 +280,7 @@ const VALUES: Value[] = [
   ],
   ['deepseek', 'deepseek-chat', 'response_format', { type: 'json_schema', json_schema: {} }, 'refused'],
   ['xai', 'grok-4', 'stop', ['x'], 'refused'],
+  ['xai', 'grok-4', 'stop', [], {}],
   ['xai', 'grok-4-fast-non-reasoning', 'stop', ['x'], { stop: ['x'] }],
   ['xai', 'grok-3', 'presence_penalty', 1, { presence_penalty: 1 }],
   ['xai', 'grok-3-mini', 'presence_penalty', 1, {}],
