@@ -1,9 +1,23 @@
 import type { ProviderDeclaration } from '../src/upstream/provider.ts';
 
+/** The nearest to words of OpenAI's that are refused: no more thinking than was asked for, unless all are more. */
+const LEVELS = new Map<unknown, string>([
+  ['minimal', 'low'],
+  ['xhigh', 'high'],
+]);
+
+function effortOf(effort: unknown) {
+  // Whatever the model does when nothing is said.
+  if (effort === 'default') return 'omit';
+  const level = LEVELS.get(effort);
+  return level === undefined ? 'keep' : { fitted: level, instead: { reasoning_effort: level } };
+}
+
 /**
  * There only when it is configured: `ollama: {}` for this machine, `baseUrl: https://ollama.com/v1` and a key for its cloud.
  *
- * Source: Ollama, "OpenAI compatibility" (supported request fields; what is not listed is not read).
+ * Sources: Ollama, "OpenAI compatibility" (supported request fields; what is not listed is not read); ollama/ollama#17141 (efforts in
+ * both fields: high, medium, low, max and none, anything else is a 400).
  */
 export default {
   name: 'ollama',
@@ -17,6 +31,15 @@ export default {
     fields: {
       // Other names for the limit are not read, so that the answer would have none.
       max_completion_tokens: { as: 'max_tokens' },
+      reasoning_effort: effortOf,
+      // OpenRouter's way to say it, of which the effort is read.
+      reasoning: (reasoning) => {
+        if (typeof reasoning !== 'object' || reasoning === null || Array.isArray(reasoning)) return 'keep';
+        const level = LEVELS.get(reasoning['effort']);
+        return level === undefined
+          ? 'keep'
+          : { fitted: level, instead: { reasoning: { ...reasoning, effort: level } } };
+      },
       n: (n) => (n === 1 ? 'omit' : 'refuse'),
       logit_bias: 'drop',
       user: 'drop',

@@ -21,7 +21,10 @@ export default {
     fields: {
       presence_penalty: (_penalty, model) => (PLAIN.test(model) ? 'keep' : 'drop'),
       frequency_penalty: (_penalty, model) => (PLAIN.test(model) ? 'keep' : 'drop'),
-      stop: (_stop, model) => (PLAIN.test(model) ? 'keep' : 'refuse'),
+      stop: (stop, model) => {
+        if (PLAIN.test(model)) return 'keep';
+        return Array.isArray(stop) && stop.length === 0 ? 'omit' : 'refuse';
+      },
       reasoning_effort: (_effort, model) => (FIXED_EFFORT.test(model) ? 'drop' : 'keep'),
     },
   },

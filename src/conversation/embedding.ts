@@ -6,6 +6,8 @@ export interface EmbeddingRequest {
   model: string;
   /** Texts, or texts as token ids. */
   inputs: (string | number[])[];
+  /** The caller's word for them; absent: OpenAI's `input`. */
+  inputsWord?: string;
   dimensions?: number;
   endUser?: string;
   extra?: Extra;

@@ -22,14 +22,22 @@ export interface EmbeddingDialect extends UpstreamEmbeddings {
 }
 
 /**
- * The inputs of a request for models that take text alone.
+ * The inputs of a request for models that take text alone, `most` of them a call.
  *
- * @throws GatewayError `invalid_request` for inputs that are given as token ids: they are another model's tokens.
+ * @throws GatewayError `invalid_request` for inputs that are given as token ids, which are another model's tokens, and for too many,
+ * before a provider says so in words of its own dialect.
  */
-export function readTexts({ inputs }: EmbeddingRequest): string[] {
+export function readTexts({ inputs, inputsWord = 'input' }: EmbeddingRequest, most: number): string[] {
+  if (inputs.length > most) {
+    throw invalidRequest(
+      `'${inputsWord}' holds ${inputs.length} texts, and the model that this call goes to takes at most ${most} a call: send them in several calls.`,
+      inputsWord,
+      'unsupported_input',
+    );
+  }
   return inputs.map((input, index) => {
     if (typeof input === 'string') return input;
-    const path = `input[${index}]`;
+    const path = `${inputsWord}[${index}]`;
     throw invalidRequest(
       `'${path}' is a list of token ids. The model that this call goes to embeds text only.`,
       path,
@@ -47,27 +55,4 @@ export function isVector(value: JsonValue | undefined): value is number[] {
 export function embeddingUsage(counts: readonly (JsonValue | undefined)[]): Usage | undefined {
   if (!counts.every((tokens) => saysCounts([tokens]))) return undefined;
   return { ...NO_USAGE, input: counts.reduce<number>((sum, tokens) => sum + count(tokens), 0) };
-}
-
-/**
- * The inputs, where the provider takes so many in a request.
- *
- * @throws GatewayError `invalid_request` before a provider says so in words of its own dialect.
- */
-export function expectAtMost(texts: string[], most: number): string[] {
-  if (texts.length <= most) return texts;
-  throw invalidRequest(
-    `'input' holds ${texts.length} texts, and the model that this call goes to takes at most ${most} a call: send them in several calls.`,
-    'input',
-    'unsupported_input',
-  );
-}
-
-/** What a caller is told who sent several texts to a model that embeds one a call. */
-export function takesOneText(): Error {
-  return invalidRequest(
-    "'input' holds several texts, and the model that this call goes to takes one: send each in a call of its own.",
-    'input',
-    'unsupported_input',
-  );
 }

@@ -116,6 +116,45 @@ describe('a tool call without its result, or a result without its call, is point
   }
 });
 
+describe('a result whose call is of a kind that only OpenAI has', () => {
+  const shell = { type: 'local_shell_call', id: 'lsh_1', call_id: 'c1', status: 'completed', action: {} };
+  const result = { type: 'function_call_output', call_id: 'c1', output: 'README.md' };
+  const input = [{ role: 'user', content: 'Hi' }, shell, result, { role: 'user', content: 'And?' }];
+  const conversation = responses.decodeRequest({ model: 'm', input }, {});
+
+  for (const [name, dialect, model] of [
+    ['chat', chat, 'gpt-4o'],
+    ['messages', messages, 'claude-sonnet-4-5'],
+    ['gemini', gemini, 'gemini-2.5-pro'],
+    ['converse', converse, CLAUDE_ON_BEDROCK],
+  ] as const) {
+    test(`is told that the call cannot cross to ${name}`, () => {
+      assert.throws(() => dialect.encodeRequest(conversation, model), {
+        kind: 'invalid_request',
+        code: 'unsupported_content',
+        param: 'input[2].call_id',
+        message:
+          "'input[2]' answers 'input[1]' of the type 'local_shell_call', which only the provider can read that has it. Leave both out, or choose another model.",
+      });
+    });
+  }
+
+  test('goes to servers of its kin, who take results as they come; the call is named', () => {
+    const { body, dropped } = chat.encodeRequest(conversation, 'qwen');
+    assert.deepEqual(body['messages'], [
+      { role: 'user', content: 'Hi' },
+      { role: 'tool', tool_call_id: 'c1', content: 'README.md' },
+      { role: 'user', content: 'And?' },
+    ]);
+    assert.deepEqual(dropped, ['input[1]']);
+  });
+
+  test('a call that comes only after it is none', () => {
+    const late = responses.decodeRequest({ model: 'm', input: [result, shell] }, {});
+    assert.throws(() => chat.encodeRequest(late, 'gpt-4o'), { code: 'unknown_tool_call' });
+  });
+});
+
 describe('a tool’s name that OpenAI does not allow', () => {
   const asked = (name: string) => ({
     model: 'm',

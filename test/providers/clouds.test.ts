@@ -6,6 +6,7 @@ import bedrock from '../../providers/bedrock.ts';
 import openai from '../../providers/openai.ts';
 import vertex from '../../providers/vertex.ts';
 import type { DialectName } from '../../src/conversation/conversation.ts';
+import { modelTraits } from '../../src/dialects/chat/model-traits.ts';
 import { findEndpoint, pathSegment } from '../../src/upstream/endpoint.ts';
 import type { ProviderDeclaration, Settings } from '../../src/upstream/provider.ts';
 import { buildUpstream } from '../../src/upstream/upstream.ts';
@@ -129,6 +130,15 @@ test('models that only the Responses API serves are asked there, whatever the ca
   }
   // The name of a deployment tells nothing; what it is configured for does.
   assert.equal(dialectOf(azureOpenai, 'gpt-5-pro', { 'gpt-5-pro': 'mine' }), 'responses');
+});
+
+test('no model that OpenAI serves is taken for one of its kin', () => {
+  const names = [...namesOf('ChatModel'), ...namesOf('ResponsesModel')];
+  assert.ok(names.length > 65);
+  assert.deepEqual(
+    names.filter((model) => modelTraits(model).openParameters),
+    [],
+  );
 });
 
 test('the Responses API is a second dialect of OpenAI and of Azure, at its own path', () => {

@@ -280,6 +280,7 @@ const VALUES: Value[] = [
   ],
   ['deepseek', 'deepseek-chat', 'response_format', { type: 'json_schema', json_schema: {} }, 'refused'],
   ['xai', 'grok-4', 'stop', ['x'], 'refused'],
+  ['xai', 'grok-4', 'stop', [], {}],
   ['xai', 'grok-4-fast-non-reasoning', 'stop', ['x'], { stop: ['x'] }],
   ['xai', 'grok-3', 'presence_penalty', 1, { presence_penalty: 1 }],
   ['xai', 'grok-3-mini', 'presence_penalty', 1, {}],
@@ -298,6 +299,13 @@ const VALUES: Value[] = [
   ['zai', 'glm-4.7', 'reasoning_effort', 'none', { thinking: { type: 'disabled' } }],
   ['alibaba', 'qwen-plus', 'reasoning_effort', 'none', { enable_thinking: false }],
   ['ollama', 'qwen3', 'n', 3, 'refused'],
+  ['ollama', 'qwen3', 'reasoning_effort', 'minimal', { reasoning_effort: 'low' }],
+  ['ollama', 'qwen3', 'reasoning_effort', 'xhigh', { reasoning_effort: 'high' }],
+  ['ollama', 'qwen3', 'reasoning_effort', 'max', { reasoning_effort: 'max' }],
+  ['ollama', 'qwen3', 'reasoning_effort', 'default', {}],
+  ['ollama', 'qwen3', 'reasoning', { effort: 'minimal' }, { reasoning: { effort: 'low' } }],
+  ['ollama', 'qwen3', 'reasoning', { effort: 'none' }, { reasoning: { effort: 'none' } }],
+  ['ollama', 'qwen3', 'reasoning', { enabled: true }, { reasoning: { enabled: true } }],
   ['cerebras', 'gpt-oss-120b', 'max_tokens', 5, { max_completion_tokens: 5 }],
   ['openai', 'gpt-4.1', 'max_tokens', 5, { max_tokens: 5 }],
   ['openai', 'gpt-oss-120b', 'max_tokens', 5, { max_tokens: 5 }],
@@ -347,6 +355,12 @@ const EFFORTS: [provider: string, model: string, told: Record<string, string | u
     { none: 'low', minimal: 'low', low: undefined, high: undefined, xhigh: 'high', max: 'high' },
   ],
   ['zai', 'glm-4.7', { none: undefined, low: undefined }],
+  [
+    'ollama',
+    'qwen3',
+    { none: undefined, minimal: 'low', low: undefined, high: undefined, xhigh: 'high', max: undefined },
+  ],
+  ['ollama', 'gpt-oss:20b', { minimal: 'low', xhigh: 'high', default: undefined }],
 ];
 
 for (const [provider, model, told] of EFFORTS) {

@@ -19,6 +19,7 @@ const MODELS = {
   deepseek: 'deepseek-v4-flash',
   moonshot: 'kimi-k2.6',
   zai: 'glm-5.2',
+  ollama: 'qwen3',
 };
 type KinName = keyof typeof MODELS;
 
@@ -92,6 +93,7 @@ const DROPPED: Partial<Record<KinName, string[]>> = {
   cohere: ['logit_bias', 'reasoning_effort=high'],
   xai: ['presence_penalty', 'reasoning_effort'],
   moonshot: ['presence_penalty', 'reasoning_effort=enabled', 'temperature'],
+  ollama: ['logit_bias', 'user'],
 };
 
 /** Those whose streams never say their usage. */
@@ -334,6 +336,27 @@ test('efforts beyond the most of gpt-oss at Groq are its most, and named', async
   }
 });
 
+test('efforts that Ollama does not know are the nearest that it does, and named', async () => {
+  for (const [said, sent, named] of [
+    [{ reasoning_effort: 'minimal' }, { reasoning_effort: 'low' }, ['reasoning_effort=low']],
+    [{ reasoning_effort: 'xhigh' }, { reasoning_effort: 'high' }, ['reasoning_effort=high']],
+    [{ reasoning_effort: 'max' }, { reasoning_effort: 'max' }, []],
+    [{ reasoning: { effort: 'minimal' } }, { reasoning: { effort: 'low' } }, ['reasoning=low']],
+  ] as const) {
+    const response = await gateway.post('/v1/chat/completions', {
+      model: `ollama/${MODELS.ollama}`,
+      messages: [{ role: 'user', content: 'Hi.' }],
+      ...said,
+    });
+    assert.equal(response.status, 200, await response.text());
+    assert.deepEqual(namesIn(response), named);
+    const { reasoning_effort, reasoning } = lastSent('ollama');
+    assert.deepEqual({ reasoning_effort, reasoning }, { ...NO_EFFORT, ...sent });
+  }
+});
+
+const NO_EFFORT = { reasoning_effort: undefined, reasoning: undefined };
+
 test('a null, which says nothing, does not reach Mistral, which would refuse it', async () => {
   const response = await gateway.post('/v1/chat/completions', {
     model: `mistral/${MODELS.mistral}`,
@@ -370,7 +393,7 @@ test('a refusal in the provider’s own form reaches the caller with its words',
 test('a provider that is known and not configured says how to have it', async () => {
   for (const [name, advice] of [
     ['together', /set TOGETHER_API_KEY or add it under 'providers'/],
-    ['ollama', /'ollama' is not set up here: add it under 'providers'/],
+    ['lmstudio', /'lmstudio' is not set up here: add it under 'providers'/],
   ] as const) {
     const response = await gateway.post('/v1/chat/completions', { model: `${name}/m`, messages: [] });
     assert.equal(response.status, 404);

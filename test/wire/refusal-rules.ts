@@ -88,10 +88,10 @@ export const REFUSAL_RULES: readonly RefusalRule[] = [
       'OpenAI fetches images only, in files of Chat Completions and in audio; Google tells no type of an address.',
   },
   {
-    message: /answers the tool call|no call before it has this id/,
+    message: /^'[^']+' answers '[^']+' of the type/,
     from: ['responses'],
-    via: ['chat', 'messages', 'gemini', 'converse'],
-    count: 4,
+    via: ['messages', 'gemini', 'converse'],
+    count: 3,
     reason: 'The call that it answers is in what only OpenAI keeps.',
   },
 ];

@@ -48,7 +48,8 @@ export class ArgumentsText {
     const last = this.#held.at(-1) ?? '';
     if (!piece.startsWith(last)) {
       this.#held = [];
-      return this.#give(joined + piece);
+      // Behind what was held, the piece may be the whole once more.
+      return this.#give(joined) + this.take(piece);
     }
     if (isJsonPrefix(this.text + joined + piece)) {
       this.#held.push(piece);

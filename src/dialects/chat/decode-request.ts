@@ -104,11 +104,13 @@ function decodeParameters(body: JsonObject, conversation: Conversation): void {
   if (Object.keys(spelling).length > 0) conversation.spelling = spelling;
 }
 
+/** No sequences are the same as nothing said. */
 function decodeStop(body: JsonObject): string[] | undefined {
   const { stop } = body;
   if (stop === undefined || stop === null) return undefined;
   if (typeof stop === 'string') return [stop];
   if (!Array.isArray(stop)) throw wrongKind(stop, 'a string or an array of strings', 'stop');
+  if (stop.length === 0) return undefined;
   return stop.map((item, index) => expectKind(item, 'string', pathOf('stop', index)));
 }
 

@@ -31,7 +31,7 @@ export function encodeMessages(target: Target): JsonObject[] {
   const encoded: JsonObject[] = [];
   let moved: JsonObject[] = [];
   const { messages } = target.conversation;
-  if (!target.sameDialect) refuseUncalled(target.conversation);
+  if (!target.sameDialect && !target.traits.openParameters) refuseUncalled(target.conversation);
   for (const message of target.sameDialect ? messages : resultsFirst(messages)) {
     if (message.role === 'tool') {
       for (const part of message.parts) {
@@ -52,7 +52,7 @@ export function encodeMessages(target: Target): JsonObject[] {
   return encoded;
 }
 
-/** OpenAI would refuse a result without its call in words that its caller does not know. */
+/** OpenAI would refuse a result without its call in words that its caller does not know; servers of its kin may take it. */
 function refuseUncalled(conversation: Conversation): void {
   const called = new Set<string>();
   for (const [message, { parts }] of conversation.messages.entries()) {

@@ -96,7 +96,9 @@ const TRAITS: readonly (readonly [RegExp, ModelTraits])[] = [
   [/^o\d.*-deep-research/, reasoning(['medium'])],
   // Recorded: o3-mini stops where it is told. The reference: "not supported with latest reasoning models `o3` and `o4-mini`".
   [/^(o1|o3-mini)/, { ...reasoning(TO_HIGH), mostStops: 4 }],
-  [/^(o\d|codex-mini)/, reasoning(TO_HIGH)],
+  // Of computer-use-preview no page lists the efforts; it is of the o-series' time, and takes their words for summaries (`Reasoning`
+  // of the openai package).
+  [/^(o\d|codex-mini|computer-use-)/, reasoning(TO_HIGH)],
   [/^(chatgpt-4|gpt-3|gpt-4)/, OPENAI],
   [/^(chatgpt|gpt)-/, sometimesReasoning(TO_MAX)],
   [/^claude/, { ...COMPATIBLE, cacheControl: true }],

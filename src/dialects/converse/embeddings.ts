@@ -2,13 +2,14 @@ import type { EmbeddingRequest, Embeddings } from '../../conversation/embedding.
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type { EncodedRequest, ResponseHeaders } from '../dialect.ts';
-import { embeddingUsage, isVector, readTexts, takesOneText, type UpstreamEmbeddings } from '../embeddings.ts';
+import { embeddingUsage, isVector, readTexts, type UpstreamEmbeddings } from '../embeddings.ts';
 import { unsupportedParameter } from '../parameters.ts';
 
 /** What a family of embedding models takes and gives: Bedrock hands each model its own words (`InvokeModel`). */
 interface Family {
   models: RegExp;
-  takesOne: boolean;
+  /** How many texts it takes a call. */
+  mostTexts: number;
   /** The family's own fields, which callers may put beside theirs. */
   own: readonly string[];
   /** Where the dimensions stand; absent: the model has one number of them. */
@@ -24,14 +25,14 @@ interface Family {
 const FAMILIES: readonly Family[] = [
   {
     models: /\btitan-embed-text-v1\b|\btitan-embed-g1-text\b/,
-    takesOne: true,
+    mostTexts: 1,
     own: [],
     body: ([inputText = '']) => ({ inputText }),
     vectors: ({ embedding }) => [embedding],
   },
   {
     models: /\btitan-embed-text\b/,
-    takesOne: true,
+    mostTexts: 1,
     own: ['normalize'],
     dimensions: 'dimensions',
     body: ([inputText = ''], fields) => ({ inputText, ...fields }),
@@ -40,14 +41,14 @@ const FAMILIES: readonly Family[] = [
   {
     // Vectors of documents and of queries differ: what asks for neither is taken for what is stored.
     models: /\bcohere\.embed-(?:english|multilingual)\b/,
-    takesOne: false,
+    mostTexts: 96,
     own: ['input_type', 'truncate'],
     body: (texts, fields) => ({ texts, input_type: 'search_document', ...fields }),
     vectors: cohereVectors,
   },
   {
     models: /\bcohere\.embed\b/,
-    takesOne: false,
+    mostTexts: 96,
     own: ['input_type', 'truncate', 'max_tokens'],
     dimensions: 'output_dimension',
     body: (texts, fields) => ({
@@ -60,7 +61,7 @@ const FAMILIES: readonly Family[] = [
   },
   {
     models: /\bnova-[\w-]*embeddings\b/,
-    takesOne: true,
+    mostTexts: 1,
     own: ['embeddingPurpose'],
     dimensions: 'embeddingDimension',
     body: ([value = ''], fields) => ({
@@ -94,8 +95,7 @@ function encodeRequest(request: EmbeddingRequest, model: string): EncodedRequest
       code: 'unsupported_operation',
     });
   }
-  const texts = readTexts(request);
-  if (family.takesOne && texts.length > 1) throw takesOneText();
+  const texts = readTexts(request, family.mostTexts);
   const { dimensions, endUser, extra } = request;
   if (dimensions !== undefined && family.dimensions === undefined) throw unsupportedParameter('dimensions');
   const said = Object.entries(extra?.fields ?? {});

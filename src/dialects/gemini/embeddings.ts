@@ -7,7 +7,6 @@ import {
   type EmbeddingDialect,
   type EncodingFormat,
   embeddingUsage,
-  expectAtMost,
   isVector,
   readTexts,
 } from '../embeddings.ts';
@@ -57,10 +56,11 @@ function decodeRequest(body: JsonObject): { request: EmbeddingRequest; encodingF
       );
     }
   }
-  return asBatch(
+  const { request, encodingFormat } = asBatch(
     first,
     read.map(({ text }) => text),
   );
+  return { request: { ...request, inputsWord: 'requests' }, encodingFormat };
 }
 
 function asBatch(
@@ -102,7 +102,7 @@ const MOST_OF_A_BATCH = 100;
 function encodeRequest(request: EmbeddingRequest, model: string): EncodedRequest {
   const name = model.includes('/') ? model : `models/${model}`;
   const own = ownFields(request.extra);
-  const requests = expectAtMost(readTexts(request), MOST_OF_A_BATCH).map((text) => {
+  const requests = readTexts(request, MOST_OF_A_BATCH).map((text) => {
     return defined({
       model: name,
       content: { parts: [{ text }] },

@@ -77,14 +77,19 @@ function decodeParameters(fields: JsonObject): { parameters: Parameters; rest: J
   for (const [field, value] of Object.entries(fields)) {
     const key = PARAMETER_OF_FIELD.get(field);
     if (key === undefined) rest.push([field, value]);
-    else if (value !== null) parameters[key] = checkParameter(key, value, `generationConfig.${field}`);
+    else if (value !== null) {
+      const checked = checkParameter(key, value, `generationConfig.${field}`);
+      if (checked !== undefined) parameters[key] = checked;
+    }
   }
   return { parameters: parameters as Parameters, rest: Object.fromEntries(rest) };
 }
 
+/** `undefined` for no stop sequences: an empty list is what says nothing in protocol buffers. */
 function checkParameter(key: keyof Parameters, value: JsonValue | undefined, path: string): unknown {
   if (key === 'stop') {
     const texts = listOf(value);
+    if (texts.length === 0) return undefined;
     if (texts.every((text) => typeof text === 'string')) return texts;
     throw invalidRequest(`'${path}' must be a list of strings.`, path);
   }

@@ -1,8 +1,11 @@
 import type { EmbeddingRequest, Embeddings } from '../../conversation/embedding.ts';
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonValue } from '../../conversation/json.ts';
-import { embeddingUsage, isVector, readTexts, takesOneText, type UpstreamEmbeddings } from '../embeddings.ts';
+import { embeddingUsage, isVector, readTexts, type UpstreamEmbeddings } from '../embeddings.ts';
 import { defined, ownFields } from './proto.ts';
+
+/** Instances that `:predict` takes. Source: Vertex AI, "Get text embeddings" (API limits). */
+const MOST_INSTANCES = 250;
 
 /**
  * Embeddings of Vertex AI, which has them in other forms than the Gemini API: most models by `:predict`, one instance a text.
@@ -11,7 +14,7 @@ import { defined, ownFields } from './proto.ts';
  */
 export const vertexPredictions: UpstreamEmbeddings = {
   encodeRequest: (request) => {
-    const { texts, ofText, ofCall, dropped } = readRequest(request);
+    const { texts, ofText, ofCall, dropped } = readRequest(request, MOST_INSTANCES);
     const options = Object.entries(ofText).map(([key, value]) => [TEXT_OPTIONS.get(key) ?? key, value]);
     const instances = texts.map((content) => ({ content, ...Object.fromEntries(options) }));
     return { body: { instances, ...(isEmpty(ofCall) ? {} : { parameters: ofCall }) }, dropped };
@@ -26,9 +29,8 @@ export const vertexPredictions: UpstreamEmbeddings = {
 /** Newer models have them by `:embedContent`, of one text a call. Sources as above. */
 export const vertexContents: UpstreamEmbeddings = {
   encodeRequest: (request) => {
-    const { texts, ofText, ofCall, dropped } = readRequest(request);
-    const [text = '', ...others] = texts;
-    if (others.length > 0) throw takesOneText();
+    const { texts, ofText, ofCall, dropped } = readRequest(request, 1);
+    const [text = ''] = texts;
     const config = { ...ofText, ...ofCall };
     const content = { parts: [{ text }] };
     return { body: { content, ...(isEmpty(config) ? {} : { embedContentConfig: config }) }, dropped };
@@ -47,7 +49,7 @@ const TEXT_OPTIONS = new Map([
 ]);
 const CALL_OPTIONS = new Set(['autoTruncate']);
 
-function readRequest(request: EmbeddingRequest) {
+function readRequest(request: EmbeddingRequest, most: number) {
   const { dimensions, endUser, extra } = request;
   const own = Object.entries(ownFields(extra));
   const ofText = Object.fromEntries(own.filter(([key]) => TEXT_OPTIONS.has(key)));
@@ -56,7 +58,7 @@ function readRequest(request: EmbeddingRequest) {
     (key) => !(Object.hasOwn(ofText, key) || Object.hasOwn(ofCall, key)),
   );
   return {
-    texts: readTexts(request),
+    texts: readTexts(request, most),
     ofText,
     ofCall: defined({ outputDimensionality: dimensions, ...ofCall }),
     dropped: [...(endUser === undefined ? [] : ['user']), ...dropped],

@@ -1,6 +1,6 @@
 import type { Conversation } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
-import { callerWord, messagePath, partPaths } from '../caller-words.ts';
+import { callerWord, messagePath, opaqueName, partPaths } from '../caller-words.ts';
 import type { EncodeContext } from './encode-context.ts';
 
 /** What pairing needs to know of a request. */
@@ -84,8 +84,12 @@ interface PairedPart {
   message: number;
 }
 
-/** What a caller is told of a call without its result, or the other way round: where it stands, and the field of its id. */
-export function unpaired(conversation: Conversation, { type, id, message }: PairedPart, what: string): Error {
+/**
+ * What a caller is told of a call without its result, or the other way round: where it stands, and the field of its id. A result may
+ * have its call in what only the caller's dialect knows, which is not for others to answer.
+ */
+export function unpaired(conversation: Conversation, part: PairedPart, what: string): Error {
+  const { type, id, message } = part;
   const parts = conversation.messages[message]?.parts ?? [];
   const at = parts.findLastIndex(
     (part) =>
@@ -93,12 +97,26 @@ export function unpaired(conversation: Conversation, { type, id, message }: Pair
       (part.type === 'tool_call' ? part.id : part.type === 'tool_result' && part.callId) === id,
   );
   const path = partPaths(conversation, message)[at] ?? messagePath(conversation, message);
-  const word = type === 'tool_call' ? 'calledId' : 'toolCallId';
+  const param = `${path}.${callerWord(conversation, type === 'tool_call' ? 'calledId' : 'toolCallId')}`;
+  if (type === 'tool_call') return invalidRequest(`'${path}' ${what}`, param, 'unanswered_tool_call');
+  const opaque = opaqueCall(conversation, part);
+  if (opaque === undefined) return invalidRequest(`'${path}' ${what}`, param, 'unknown_tool_call');
   return invalidRequest(
-    `'${path}' ${what}`,
-    `${path}.${callerWord(conversation, word)}`,
-    type === 'tool_call' ? 'unanswered_tool_call' : 'unknown_tool_call',
+    `'${path}' answers ${opaque}, which only the provider can read that has it. Leave both out, or choose another model.`,
+    param,
+    'unsupported_content',
   );
+}
+
+/** Where the call of a result stands, and what it is, if it is one of those that only the caller's dialect has (`local_shell_call`). */
+function opaqueCall(conversation: Conversation, { id, message }: PairedPart): string | undefined {
+  for (const [index, { parts }] of conversation.messages.slice(0, message).entries()) {
+    const at = parts.findIndex((part) => part.type === 'opaque' && part.value['call_id'] === id);
+    const found = parts[at];
+    if (found?.type !== 'opaque') continue;
+    return `'${partPaths(conversation, index)[at]}' of the type '${opaqueName(found.value)}'`;
+  }
+  return undefined;
 }
 
 /** The hash (at most 7 characters), and the number that tells an id from another of the same name. */

@@ -53,6 +53,7 @@ describe('an embedding request', () => {
     assert.deepEqual(request, {
       model: 'm',
       inputs: ['a', 'b'],
+      inputsWord: 'requests',
       extra: { dialect: 'gemini', fields: { taskType: 'CLUSTERING' } },
     });
     assert.deepEqual(geminiEmbeddings.encodeRequest(request, 'm').body, body);

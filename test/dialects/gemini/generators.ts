@@ -181,7 +181,7 @@ const parameters = plain(
     frequencyPenalty: number,
     presencePenalty: number,
     seed: number,
-    stop: fc.array(words, { maxLength: 2 }),
+    stop: fc.array(words, { minLength: 1, maxLength: 2 }),
     n: number,
     logprobs: fc.boolean(),
     topLogprobs: number,

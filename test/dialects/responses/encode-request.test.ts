@@ -149,6 +149,18 @@ test('sampling parameters that a reasoning model refuses are left out for caller
   assert.deepEqual(encode({ parameters, dialect: 'responses' }, 'o3').body['temperature'], 0.3);
 });
 
+test('computer-use-preview is a reasoning model of OpenAI’s, of the time of the o-series', () => {
+  for (const model of ['computer-use-preview', 'computer-use-preview-2025-03-11']) {
+    const { body, dropped } = encode(
+      { parameters: { temperature: 0.3, endUser: 'me' }, reasoning: { effort: 'max' } },
+      model,
+    );
+    assert.deepEqual(body['reasoning'], { effort: 'high' });
+    assert.deepEqual(body['include'], ['reasoning.encrypted_content']);
+    assert.deepEqual(dropped, ['reasoning_effort=high', 'temperature']);
+  }
+});
+
 test('reasoning: effort, budgets, and text where it is wanted', () => {
   const reasoning = (request: Conversation['reasoning'], model: string) => {
     const { body, dropped } = encode({ ...(request && { reasoning: request }) }, model);

@@ -397,6 +397,25 @@ const openModels: Kin = {
   thinkTags: true,
 };
 
+/** Of efforts it takes its own (ollama/ollama#17141). */
+const ollama: Kin = {
+  ...openModels,
+  rules: [
+    refuseRole('developer'),
+    ({ reasoning, reasoning_effort: said }) => {
+      const effort = isObject(reasoning) ? reasoning['effort'] : said;
+      if (effort === undefined || OLLAMA_EFFORTS.includes(effort)) return undefined;
+      return openAiError(
+        400,
+        `invalid reasoning value: '${effort}' (must be "high", "medium", "low", "max", or "none")`,
+      );
+    },
+  ],
+  own: [...(openModels.own ?? []), 'reasoning'],
+};
+
+const OLLAMA_EFFORTS: unknown[] = ['high', 'medium', 'low', 'max', 'none'];
+
 /** vLLM reads both words. */
 const vllm: Kin = { ...openModels, own: ['reasoning_effort'] };
 
@@ -423,7 +442,7 @@ export const KIN = {
   nvidia: openModels,
   huggingface: openModels,
   alibaba,
-  ollama: openModels,
+  ollama,
   vllm,
   lmstudio: openModels,
 } satisfies Record<string, Kin>;
