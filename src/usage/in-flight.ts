@@ -6,37 +6,31 @@ export interface Placed {
 /**
  * What has begun and has not ended, for thousands a second that come and go.
  *
- * Neither a `Set` nor an array that grows and shrinks, which would be the natural things: V8 moves both to new tables
- * again and again, and the abandoned ones, old by then, keep what they still name alive into the old generation. That
- * made a fifth of the CPU time of a busy gateway garbage collection. This table only ever grows to the most that there
- * were at once.
+ * Not a `Set`, which would be the natural thing: V8 moves a set that had thousands of entries come and go to a new
+ * table again and again, and the abandoned tables, old by then, keep what they still name alive into the old generation.
  */
 export class InFlight<T extends Placed> {
-  readonly #slots: (T | undefined)[] = [];
-  #size = 0;
+  readonly #placed: T[] = [];
 
   get size(): number {
-    return this.#size;
+    return this.#placed.length;
   }
 
   add(one: T): void {
-    one.slot = this.#size;
-    this.#slots[this.#size] = one;
-    this.#size += 1;
+    one.slot = this.#placed.length;
+    this.#placed.push(one);
   }
 
-  /** Once for each that was added. The last one takes the place of the one that goes. */
+  /** The last one takes the place of the one that goes. */
   remove(one: T): void {
-    this.#size -= 1;
-    const last = this.#slots[this.#size];
-    this.#slots[this.#size] = undefined;
+    const last = this.#placed.pop();
     if (!last || last === one) return;
-    this.#slots[one.slot] = last;
+    this.#placed[one.slot] = last;
     last.slot = one.slot;
   }
 
   /** A copy: ending what is in flight removes it. */
   list(): T[] {
-    return this.#slots.slice(0, this.#size).filter((one) => one !== undefined);
+    return [...this.#placed];
   }
 }
