@@ -16,7 +16,6 @@ import { recompileSnapshot } from './gateway/compile-snapshot.ts';
 import { describeCredentials, probeCredential } from './gateway/credentials.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { LateCounts } from './gateway/late-counts.ts';
-import { RunningCalls } from './gateway/running-calls.ts';
 import { Spool } from './gateway/spool.ts';
 import type { AdminKey, AdminParts } from './http/admin/admin-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
@@ -44,6 +43,7 @@ import { Deadlines } from './upstream/deadlines.ts';
 import type { ProviderDeclaration } from './upstream/provider.ts';
 import { listSecrets } from './upstream/secrets.ts';
 import type { SignInContext } from './upstream/sign-in/create-signer.ts';
+import { InFlight } from './usage/in-flight.ts';
 import { Journal, type JournalProblem } from './usage/journal.ts';
 import { Ledger, type LedgerProblem, scheduleTimeout } from './usage/ledger.ts';
 import { JournalTakeover } from './usage/recover.ts';
@@ -194,7 +194,7 @@ export async function startApp(
       proven: (credential) => rotation.proven(credential),
     },
     log,
-    calls: new RunningCalls(),
+    calls: new InFlight(),
     deadlines,
     objects: new UpstreamObjects(store, Date.now),
     uploads: {

@@ -101,7 +101,7 @@ export class Call implements Waiting {
   last: Buffer | string | undefined;
   lastEncoding: BufferEncoding = 'utf8';
   cancelled = false;
-  /** Its place in `RunningCalls`. */
+  /** Its place among the calls in flight. */
   slot = 0;
   /** The attempt that is under way. */
   running: RunningAttempt | undefined;

@@ -5,11 +5,11 @@ import type { UpstreamObjects } from '../tenants/upstream-objects.ts';
 import type { TokenCounter } from '../tokens/token-counter.ts';
 import type { Connections } from '../upstream/connections.ts';
 import type { Deadlines } from '../upstream/deadlines.ts';
+import type { InFlight } from '../usage/in-flight.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import type { PriceBook } from '../usage/prices.ts';
 import type { CredentialReports } from './credentials.ts';
 import type { LateCounts } from './late-counts.ts';
-import type { RunningCalls } from './running-calls.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Spool } from './spool.ts';
 
@@ -27,7 +27,7 @@ export interface Gateway {
   /** Told of what providers make of our credentials. */
   readonly credentials: CredentialReports;
   readonly log: Log;
-  readonly calls: RunningCalls;
+  readonly calls: InFlight<Call>;
   /** Of attempts. */
   readonly deadlines: Deadlines;
   /** Whose it is what providers keep: files, batches, conversations, … */

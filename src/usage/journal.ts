@@ -1,5 +1,6 @@
 import { closeSync, writeSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
+import { InFlight } from './in-flight.ts';
 import { becomeOwner, type OwnerLock, openSegment } from './journal-directory.ts';
 import { type StartedCall, writeHead, writeRecordLine, writeStartLine } from './journal-lines.ts';
 import { type Schedule, scheduleTimeout } from './ledger.ts';
@@ -18,7 +19,7 @@ export interface StartNote {
   readonly head: string;
   /** Where the line is. */
   segment: Segment | undefined;
-  /** Its place among the open notes. */
+  /** Its place among those in flight. */
   slot: number;
 }
 
@@ -81,8 +82,7 @@ export class Journal {
   #segment: Segment | undefined;
   #sealed: Segment[] = [];
   #segmentsMade = 0;
-  /** Not a `Set`: see `RunningCalls`. */
-  readonly #open: StartNote[] = [];
+  readonly #open = new InFlight<StartNote>();
   readonly #buffer = Buffer.allocUnsafeSlow(WRITE_BUFFER_BYTES);
   #lines = '';
   /** What could not be written and holds records that are nowhere else. */
@@ -121,8 +121,8 @@ export class Journal {
   noteStart(call: StartedCall): StartNote {
     const head = writeHead(call);
     const line = writeStartLine(call, head);
-    const note: StartNote = { line, head, segment: this.#segment, slot: this.#open.length };
-    this.#open.push(note);
+    const note: StartNote = { line, head, segment: this.#segment, slot: 0 };
+    this.#open.add(note);
     if (this.#segment) this.#lines += line;
     return note;
   }
@@ -142,10 +142,7 @@ export class Journal {
 
   /** The call of a note has its record, which was noted before this. */
   settle(note: StartNote): void {
-    const last = this.#open.pop();
-    if (!last || last === note) return;
-    this.#open[note.slot] = last;
-    last.slot = note.slot;
+    this.#open.remove(note);
   }
 
   /** Lets `waiting` go on when all that was noted up to now is written. */
@@ -197,7 +194,7 @@ export class Journal {
   /** Forgets a sealed segment. Calls that it notes as started and that still run are noted anew before. */
   drop(segment: Segment): void {
     this.#carryOver(segment);
-    if (this.#open.some((note) => note.segment === segment)) return;
+    if (this.#open.list().some((note) => note.segment === segment)) return;
     this.#sealed = this.#sealed.filter((sealed) => sealed !== segment);
     this.#deleting = Promise.all([this.#deleting, this.#delete(segment)]).then(() => undefined);
   }
@@ -220,7 +217,7 @@ export class Journal {
   #carryOver(segment: Segment): void {
     const current = this.#segment;
     if (!current) return;
-    const notes = this.#open.filter((note) => note.segment === segment);
+    const notes = this.#open.list().filter((note) => note.segment === segment);
     for (const note of notes) this.#lines += note.line;
     // Also without notes: a record that is not written yet may be of a call whose start is noted only here.
     this.flush();
@@ -311,7 +308,7 @@ export class Journal {
     segment.lastRecord = newest;
     segment.overflow = this.#unwritten !== '';
     let lines = this.#unwritten;
-    for (const note of this.#open) {
+    for (const note of this.#open.list()) {
       note.segment = segment;
       lines += note.line;
     }

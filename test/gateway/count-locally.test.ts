@@ -10,12 +10,12 @@ import { Call } from '../../src/gateway/call.ts';
 import { compileSnapshot } from '../../src/gateway/compile-snapshot.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { handleCall } from '../../src/gateway/handle-call.ts';
-import { RunningCalls } from '../../src/gateway/running-calls.ts';
 import { CounterBook } from '../../src/quotas/counters.ts';
 import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
 import { Connections } from '../../src/upstream/connections.ts';
 import { Deadlines } from '../../src/upstream/deadlines.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
+import { InFlight } from '../../src/usage/in-flight.ts';
 import type { Waiting } from '../../src/usage/journal.ts';
 import { PriceBook } from '../../src/usage/prices.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
@@ -65,7 +65,7 @@ async function countBy(
         wait: (waiting: Waiting) => waiting.proceed(),
       },
       log,
-      calls: new RunningCalls(),
+      calls: new InFlight(),
       objects: {
         find: nothingKept,
         list: nothingKept,
