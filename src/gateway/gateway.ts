@@ -8,6 +8,7 @@ import type { Deadlines } from '../upstream/deadlines.ts';
 import type { InFlight } from '../usage/in-flight.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import type { PriceBook } from '../usage/prices.ts';
+import type { Call } from './call.ts';
 import type { CredentialReports } from './credentials.ts';
 import type { LateCounts } from './late-counts.ts';
 import type { Snapshot } from './snapshot.ts';

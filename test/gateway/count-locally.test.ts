@@ -65,7 +65,7 @@ async function countBy(
         wait: (waiting: Waiting) => waiting.proceed(),
       },
       log,
-      calls: new InFlight(),
+      calls: new InFlight<Call>(),
       objects: {
         find: nothingKept,
         list: nothingKept,
