@@ -71,16 +71,17 @@ export function writeRecordLine(record: UsageRecord, head = writeHead(record)): 
   return frame('r', `${head},${quoteName(target)},${used},${ended},${writeAttempts(record)}]`);
 }
 
-/** Whether it is an estimate, input and output; the other kinds of tokens only where there are any. */
+/** Whether it is an estimate, input and output; the other kinds of tokens only where there are any, and behind them the tier. */
 function writeUsage(usage: Usage | null): string {
   if (!usage) return 'null';
   const { input, inputAudio, cacheRead, cacheWrite, cacheWrite1h, output, outputAudio, reasoning } = usage;
   const plain = `[${usage.estimated ? 1 : 0},${writeNumber(input)},${writeNumber(output)}`;
   const isPlain = inputAudio === 0 && outputAudio === 0 && reasoning === 0;
-  if (isPlain && cacheRead === 0 && cacheWrite === 0 && cacheWrite1h === 0) return `${plain}]`;
+  const isStandard = usage.tier === undefined;
+  if (isPlain && isStandard && cacheRead === 0 && cacheWrite === 0 && cacheWrite1h === 0) return `${plain}]`;
   const cache = `${writeNumber(cacheRead)},${writeNumber(cacheWrite)},${writeNumber(cacheWrite1h)}`;
   const others = `${writeNumber(inputAudio)},${writeNumber(outputAudio)},${writeNumber(reasoning)}`;
-  return `${plain},${cache},${others}]`;
+  return `${plain},${cache},${others}${usage.tier === undefined ? '' : `,${quoteText(usage.tier)}`}]`;
 }
 
 function frame(kind: 's' | 'r', json: string): string {
@@ -128,15 +129,17 @@ function readStartFields(fields: unknown): StartedCall | undefined {
 const usage = z
   .union([
     z.tuple([flag, tokens, tokens]),
-    z.tuple([flag, tokens, tokens, tokens, tokens, tokens, tokens, tokens, tokens]),
+    z.tuple([flag, tokens, tokens, tokens, tokens, tokens, tokens, tokens, tokens, text.optional()]),
   ])
   .transform((fields): Usage => {
     const [estimated, input, output] = fields;
     const [cacheRead = 0, cacheWrite = 0, cacheWrite1h = 0] = fields.slice(3, 6) as number[];
-    const [inputAudio = 0, outputAudio = 0, reasoning = 0] = fields.slice(6) as number[];
+    const [inputAudio = 0, outputAudio = 0, reasoning = 0] = fields.slice(6, 9) as number[];
+    const tier = fields[9];
     return {
       ...{ input, inputAudio, cacheRead, cacheWrite, cacheWrite1h, output, outputAudio, reasoning },
       ...(estimated && { estimated }),
+      ...(tier !== undefined && { tier }),
     };
   });
 
