@@ -89,7 +89,8 @@ export function readAskedTier(
     if (!span) continue;
     const said = readPlain(body, span.start, span.end);
     const word = read(said ?? tryParseJson(body.toString('utf8', span.start, span.end)));
-    if (word !== undefined) asked = asked ? { ...asked, tier: `${asked.tier}+${word}` } : { tier: word, param };
+    if (word !== undefined)
+      asked = asked ? { ...asked, tier: `${asked.tier}+${word}` } : { tier: word, param };
   }
   return asked;
 }
