@@ -36,10 +36,15 @@ export function estimateCall(call: Call, outputEvents: number): Usage {
 }
 
 export function inAskedTier(call: Call, usage: Usage): Usage {
-  const asked =
-    call.spoken && TOLD[call.door.dialect.name].has(call.spoken.name) ? readAsked(call) : undefined;
-  if (asked) usage.tier = asked.tier;
+  const tier = askedTierOf(call);
+  if (tier !== undefined) usage.tier = tier;
   return usage;
+}
+
+/** The tier that the newest attempt asks for; `undefined` for the standard one. */
+export function askedTierOf(call: Call): string | undefined {
+  const asked = readAsked(call);
+  return asked && call.spoken && TOLD[call.door.dialect.name].has(call.spoken.name) ? asked.tier : undefined;
 }
 
 function readAsked({ door, body, spans }: Call): AskedTier | undefined {

@@ -1,6 +1,7 @@
 import { addUsage, NO_USAGE, type Usage } from '../conversation/usage.ts';
 import { boundUsage } from '../usage/call-row.ts';
 import { isPricedByAttempt, OPERATIONS, type UsageRecord } from '../usage/record.ts';
+import { askedTierOf } from './asked-tier.ts';
 import { takenInput, takenOutput } from './bound-call.ts';
 import type { Call, Outcome } from './call.ts';
 import type { Gateway } from './gateway.ts';
@@ -26,6 +27,7 @@ export function noteStart(gateway: Gateway, call: Call, account: string): void {
     reservedInput: isEstimable ? takenInput(call) : null,
     reservedOutput: takenOutput(call),
     reservedCostMicroUsd: isFreeCall ? 0 : call.reservedCostMicroUsd,
+    tier: isEstimable ? askedTierOf(call) : undefined,
   });
 }
 

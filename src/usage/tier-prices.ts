@@ -15,7 +15,13 @@ const MULTIPLES: Readonly<Record<string, Readonly<Record<string, Multiples>>>> =
   anthropic: {
     batch: 0.5,
     us: 1.1,
-    fast: { 'claude-opus-4-6': 6, 'claude-opus-4-7': 6, 'claude-opus-4-8': 2, 'claude-opus-5': 2 },
+    fast: {
+      'claude-opus-4-6': 6,
+      'claude-opus-4-7': 6,
+      'claude-opus-4-8': 2,
+      'claude-opus-5': 2,
+      'claude-opus-5-5': 2,
+    },
   },
   openai: {
     flex: 0.5,
@@ -35,6 +41,8 @@ const MULTIPLES: Readonly<Record<string, Readonly<Record<string, Multiples>>>> =
   gemini: { flex: 0.5, batch: 0.5 },
   vertex: { flex: 0.5 },
   groq: { flex: 1 },
+  // Its own commitment at Google, whose answers it prices as ever (`usage.cost` of recorded traffic).
+  openrouter: { provisioned: 1 },
 };
 
 const DATE = /-(\d{8}|\d{4}-\d{2}-\d{2})$/;

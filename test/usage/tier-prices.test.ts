@@ -16,6 +16,8 @@ const PUBLISHED: [target: string, tier: string, costMicroUsd: number | null, bec
   ['anthropic/claude-opus-4-6', 'fast+us', 198_000, 'both are multiplied'],
   ['anthropic/claude-opus-4-6', 'batch', 15_000, 'a batch is half the price'],
   ['anthropic/claude-opus-4-8', 'fast', 60_000, 'fast is $10 and $50'],
+  ['anthropic/claude-opus-5-5', 'fast', 48_000, 'fast is $8 and $40'],
+  ['openrouter/google/gemini-2.5-flash', 'provisioned', 2800, 'how OpenRouter buys is not what it charges'],
   ['anthropic/claude-sonnet-4-5', 'fast', null, 'it has no fast mode'],
   ['anthropic/claude-opus-4-6', 'priority', null, 'it is had by commitment'],
   ['anthropic/claude-opus-4-6', 'fast+priority', null, 'of one of both nothing is known'],
