@@ -202,7 +202,7 @@ function boundCost(
 /** Whoever has a budget could go beyond it by what nobody can price. */
 function unpricedTier({ model = '' }: Call, { tier, param }: AskedTier): GatewayError {
   return invalidRequest(
-    `'${param}' asks for the tier '${tier}', whose price for '${model}' is not known here, and money is limited for this key. Leave it out, or have the operator set the tier's price.`,
+    `'${param}' asks for the tier '${tier}', whose price for '${model}' is not known, and money is limited here. Leave it out, or have the operator set the tier's price.`,
     param,
     'tier_without_price',
   );
