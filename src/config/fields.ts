@@ -109,6 +109,11 @@ export function targetPattern() {
   return pattern(TARGET, 'a target or a pattern of targets, "provider/model-version" or "provider/*"');
 }
 
+/** A tier as usage records name it; several at once are joined by `+`. */
+export function tierName() {
+  return pattern(/^[a-z0-9_.-]+(\+[a-z0-9_.-]+)*$/, 'a tier such as "priority", "flex" or "fast+us"');
+}
+
 /** A name or a glob of models or prompts; `*` for all. */
 export function glob(of: string) {
   return pattern(/^\S+$/, `the name of a ${of}, or a pattern such as "*"`);

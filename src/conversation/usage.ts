@@ -17,6 +17,8 @@ export interface Usage {
   reasoning: number;
   /** Counted by us because the provider did not say. */
   estimated?: boolean;
+  /** How it was served, where that costs otherwise than the standard way: `priority`, `flex`, `fast`, `us`, several as `fast+us`. */
+  tier?: string;
 }
 
 export const NO_USAGE: Readonly<Usage> = Object.freeze({
@@ -38,7 +40,7 @@ export function outputTokens(usage: Usage): number {
   return usage.output + usage.outputAudio + usage.reasoning;
 }
 
-/** What both used together; an estimate where one of them is. */
+/** What both used together; an estimate where one of them is. Of a sum there is no one tier. */
 export function addUsage(a: Usage, b: Usage): Usage {
   const sum: Usage = {
     input: a.input + b.input,

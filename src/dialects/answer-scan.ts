@@ -3,6 +3,7 @@ import { valueStart } from './json-bytes.ts';
 import { PlainReader } from './plain-json.ts';
 import { findName, skipValue, walkFields } from './request-fields.ts';
 import { SeenWords } from './seen-words.ts';
+import { STANDARD_WORDS } from './tiers.ts';
 import { WordTable } from './word-table.ts';
 
 /** What one walk over a whole answer saw. Most questions about it are answered by that. */
@@ -14,7 +15,7 @@ export interface AnswerScan {
   readonly words: SeenWords;
 }
 
-const SCANNED_FIELDS = new WordTable(['choices', 'content', 'error', 'usage']);
+const SCANNED_FIELDS = new WordTable(['choices', 'content', 'error', 'usage', 'service_tier']);
 type ScannedField = (typeof SCANNED_FIELDS.words)[number];
 
 /** In larger ones that are full of numbers a search finds what is sought before a walk has come far. */
@@ -60,6 +61,38 @@ export function findUsage(
 }
 
 const USAGE_KEY = Buffer.from('"usage"');
+
+const TIER_KEY = Buffer.from('"service_tier"');
+const NO_TIERS = new WordTable<string>(STANDARD_WORDS);
+
+/** What an answer says of its service tier, where that is another than the standard one, in dialects that say it beside the usage. */
+export function findServiceTier(body: Buffer, scan: AnswerScan | undefined): string | undefined {
+  if (!scan) return searchServiceTier(body);
+  const start = scan.starts.service_tier;
+  return start === undefined ? undefined : tierAt(body, start);
+}
+
+/** Of an answer that is too large to be walked over it is parsed only where it seems to be of such a tier: callers' own fields come back in some. */
+function searchServiceTier(body: Buffer): string | undefined {
+  let last: string | undefined;
+  for (let at = body.indexOf(TIER_KEY); at !== -1; at = body.indexOf(TIER_KEY, at + 1)) {
+    const start = valueStart(body, at + TIER_KEY.length);
+    last = (start === -1 ? undefined : tierAt(body, start)) ?? last;
+  }
+  if (last === undefined) return undefined;
+  const answer = tryParseJson(body.toString('utf8'));
+  // Of one that was forwarded already only the end is left.
+  const said = isObject(answer) ? answer['service_tier'] : last;
+  return typeof said === 'string' ? said : undefined;
+}
+
+/** The text that begins there, unless it is a word for the standard tier: of nearly all answers it is, and no text is made. */
+function tierAt(body: Buffer, start: number): string | undefined {
+  if (body[start] !== 0x22) return undefined;
+  const end = body.indexOf(0x22, start + 1);
+  if (end === -1 || NO_TIERS.find(body, start + 1, end) !== -1) return undefined;
+  return body.toString('utf8', start + 1, end);
+}
 
 /** The last object behind this key that is one of those meant; an answer says what is its own after its content. */
 export function findLastObject(

@@ -7,11 +7,11 @@ import { describeReason } from '../upstream/sign-in/create-signer.ts';
 import type { Signer } from '../upstream/sign-in/signer.ts';
 import type { Waiting } from '../usage/journal.ts';
 import type { AttemptRecord } from '../usage/record.ts';
+import { estimateCall } from './asked-tier.ts';
 import type { Call, Outcome, RunningAttempt } from './call.ts';
 import { chooseReceiver, isCommitting } from './choose-receiver.ts';
 import { noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
 import { DecompressingReceiver, findDecompressor } from './decompressing-receiver.ts';
-import { estimateUsage } from './estimate-usage.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
 import type { Gateway } from './gateway.ts';
 import { claimNamed } from './note-held.ts';
@@ -338,7 +338,7 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
     if (this.#finished) return;
     if (this.#receiver) this.#receiver.account();
     // Without an exchange the request was never sent, and nothing was used.
-    else if (this.#exchange) this.#call.usage = estimateUsage(this.#call.body.length, 0);
+    else if (this.#exchange) this.#call.usage = estimateCall(this.#call, 0);
     this.#close('cancelled');
     noteNothing(this.#planned);
     this.#exchange?.abort(reason);

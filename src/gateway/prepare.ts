@@ -17,6 +17,7 @@ import type { Method } from '../upstream/connections.ts';
 import { type Endpoint, findEndpoint } from '../upstream/endpoint.ts';
 import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
+import { inAskedTier } from './asked-tier.ts';
 import type { Call } from './call.ts';
 import { checkEncoded, checkRelayed } from './check-also-named.ts';
 import { encodeConversation } from './encode-conversation.ts';
@@ -201,7 +202,7 @@ function translateGenerated(
   const caller = call.door.dialect;
   const completion = dialect.decodeResponse(answer);
   identifyAnswer(completion, call);
-  const usage = completion.usage ?? estimateAnswer(call.body.length, completion);
+  const usage = completion.usage ?? inAskedTier(call, estimateAnswer(call.body.length, completion));
   if (caller.alwaysSaysUsage) completion.usage = usage;
   call.droppedOfAnswer = [];
   if (call.stream) return { ...streamText(call, completion), usage };

@@ -2,8 +2,8 @@ import type { GatewayError } from '../conversation/gateway-error.ts';
 import { tryParseJson } from '../conversation/json.ts';
 import { type AnswerScan, scanAnswer } from '../dialects/answer-scan.ts';
 import type { MadeIds } from '../dialects/pass-through.ts';
+import { estimateCall } from './asked-tier.ts';
 import type { Call } from './call.ts';
-import { estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
 import { leavesIds, noteKeptAnswer, noteMadeIds } from './keep-answer.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
@@ -91,7 +91,7 @@ export class BodyRelay implements CommittingReceiver {
   }
 
   account(): void {
-    this.#call.usage ??= estimateUsage(this.#call.body.length, 0);
+    this.#call.usage ??= estimateCall(this.#call, 0);
   }
 
   #scan(body: Buffer): AnswerScan | undefined {

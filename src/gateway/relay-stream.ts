@@ -5,8 +5,9 @@ import type { StreamScanner } from '../dialects/pass-through.ts';
 import { EventBlocks } from '../upstream/event-blocks.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
 import type { Account } from '../upstream/upstream.ts';
+import { estimateCall } from './asked-tier.ts';
 import type { Call } from './call.ts';
-import { completeUsage, estimateUsage } from './estimate-usage.ts';
+import { completeUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
 import { headOf } from './identify-answer.ts';
 import { leavesIds, noteKeptAnswer, noteMadeIds } from './keep-answer.ts';
@@ -87,7 +88,7 @@ export class StreamRelay implements CommittingReceiver {
 
   account(): void {
     const { usage, finished, outputEvents } = this.#scanner;
-    if (!usage) this.#call.usage = estimateUsage(this.#call.body.length, outputEvents);
+    if (!usage) this.#call.usage = estimateCall(this.#call, outputEvents);
     else this.#call.usage = finished ? usage : completeUsage(usage, outputEvents);
     this.#noteMade();
   }

@@ -1,10 +1,12 @@
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
-import { inputTokens, NO_USAGE, outputTokens } from '../conversation/usage.ts';
+import { addUsage, inputTokens, NO_USAGE, outputTokens } from '../conversation/usage.ts';
+import type { AskedTier } from '../dialects/tiers.ts';
 import { type Demand, type Limit, reservedNanoUsd, spentNanoUsd } from '../quotas/limit.ts';
 import { describeRefusal } from '../quotas/refusals.ts';
 import { type Refusal, Reservation, USED_NOTHING } from '../quotas/reservation.ts';
 import { boundTokens } from '../tokens/bound-tokens.ts';
 import { isPricedByAttempt, OPERATIONS, type Operation, type UsageRecord } from '../usage/record.ts';
+import { findAskedTier } from './asked-tier.ts';
 import { boundOutput } from './bound-call.ts';
 import type { Call } from './call.ts';
 import { countInput } from './count-input.ts';
@@ -54,6 +56,10 @@ export function settleQuota(gateway: Gateway, reservation: Reservation, record: 
     cost = isKnown ? costMicroUsd : gateway.prices.costMicroUsd(target, usage, startedAt);
     // The ledger need not price it again, unless it is to be counted first.
     if (!usage.estimated) record.costMicroUsd = cost;
+    if (cost === null && usage.tier !== undefined && !isKnown) {
+      // A tier that nobody asked for (the account has it) and that has no price: a budget counts no less than the standard one.
+      cost = gateway.prices.costMicroUsd(target, addUsage(NO_USAGE, usage), startedAt);
+    }
   }
   gateway.quotas.settle(reservation, {
     calls: 1,
@@ -166,7 +172,7 @@ function requireBound(call: Call): number {
   );
 }
 
-/** Of the dearest target, so that a failover needs no more. What has no price is not bounded by money. */
+/** Of the dearest target, in the tier that is asked for, so that a failover needs no more. What has no price is not bounded by money. */
 function boundCost(
   gateway: Gateway,
   call: Call,
@@ -177,13 +183,29 @@ function boundCost(
   const usage = { ...NO_USAGE, input, output };
   let dearest = 0;
   let priced: string | undefined;
-  for (const { target } of plan) {
+  for (const planned of plan) {
+    const { name } = planned.target;
     // Accounts of one target stand next to each other.
-    if (target.name === priced) continue;
-    priced = target.name;
-    dearest = Math.max(dearest, gateway.prices.costMicroUsd(target.name, usage, call.startedAt) ?? 0);
+    if (name === priced) continue;
+    priced = name;
+    const standard = gateway.prices.costMicroUsd(name, usage, call.startedAt) ?? 0;
+    dearest = Math.max(dearest, standard);
+    const asked = standard > 0 ? findAskedTier(call, planned) : undefined;
+    if (!asked) continue;
+    const inTier = gateway.prices.costMicroUsd(name, { ...usage, tier: asked.tier }, call.startedAt);
+    if (inTier === null) throw unpricedTier(call, asked);
+    dearest = Math.max(dearest, inTier);
   }
   return reservedNanoUsd(dearest);
+}
+
+/** Whoever has a budget could go beyond it by what nobody can price. */
+function unpricedTier({ model = '' }: Call, { tier, param }: AskedTier): GatewayError {
+  return invalidRequest(
+    `'${param}' asks for the tier '${tier}', whose price for '${model}' is not known, and money is limited here. Leave it out, or have the operator set the tier's price.`,
+    param,
+    'tier_without_price',
+  );
 }
 
 function hasMoney(limits: readonly Limit[]): boolean {

@@ -1,6 +1,7 @@
-import { addUsage, type Usage } from '../conversation/usage.ts';
+import { addUsage, NO_USAGE, type Usage } from '../conversation/usage.ts';
 import { boundUsage } from '../usage/call-row.ts';
 import { isPricedByAttempt, OPERATIONS, type UsageRecord } from '../usage/record.ts';
+import { askedTierOf } from './asked-tier.ts';
 import { takenInput, takenOutput } from './bound-call.ts';
 import type { Call, Outcome } from './call.ts';
 import type { Gateway } from './gateway.ts';
@@ -26,6 +27,7 @@ export function noteStart(gateway: Gateway, call: Call, account: string): void {
     reservedInput: isEstimable ? takenInput(call) : null,
     reservedOutput: takenOutput(call),
     reservedCostMicroUsd: isFreeCall ? 0 : call.reservedCostMicroUsd,
+    tier: isEstimable ? askedTierOf(call) : undefined,
   });
 }
 
@@ -56,10 +58,12 @@ function addEarlier(gateway: Gateway, call: Call, record: UsageRecord): void {
   let cost = usage && target !== null ? priceOf(gateway, call, target, boundUsage(usage)) : 0;
   for (const attempt of call.attempts) {
     if (!attempt.usage) continue;
-    record.usage = record.usage ? addUsage(record.usage, attempt.usage) : attempt.usage;
+    record.usage = addUsage(record.usage ?? NO_USAGE, attempt.usage);
     // What has no price makes the whole one unknown.
     cost = cost === null || attempt.costMicroUsd == null ? null : cost + attempt.costMicroUsd;
   }
+  // Of the last attempt, as the target is; the others tell their own.
+  if (usage?.tier !== undefined && record.usage) record.usage.tier = usage.tier;
   record.costMicroUsd ??= cost;
 }
 

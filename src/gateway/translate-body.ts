@@ -3,8 +3,8 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject, JsonValue } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { ResponseHeaders } from '../dialects/dialect.ts';
+import { estimateCall } from './asked-tier.ts';
 import type { Call } from './call.ts';
-import { estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
 import { keepAnswer } from './keep-answer.ts';
 import type { AttemptControl, Receiver } from './receiver.ts';
@@ -72,7 +72,7 @@ export class BodyTranslator implements Receiver {
   }
 
   account(): void {
-    this.#call.usage ??= estimateUsage(this.#call.body.length, 0);
+    this.#call.usage ??= estimateCall(this.#call, 0);
   }
 
   #finish(text: string): void {

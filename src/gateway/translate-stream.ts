@@ -3,6 +3,7 @@ import type { GatewayError } from '../conversation/gateway-error.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { StreamDecoder, StreamEncoder, StreamMessage } from '../dialects/dialect.ts';
 import type { StreamReader } from '../upstream/stream-reader.ts';
+import { estimateCall } from './asked-tier.ts';
 import type { Call } from './call.ts';
 import { completeUsage, estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
@@ -76,9 +77,8 @@ export class StreamTranslator implements CommittingReceiver {
   }
 
   account(): void {
-    const { body } = this.#call;
     const reported = this.#usage;
-    if (!reported) this.#call.usage = estimateUsage(body.length, this.#outputEvents);
+    if (!reported) this.#call.usage = estimateCall(this.#call, this.#outputEvents);
     else this.#call.usage = this.#complete ? reported : completeUsage(reported, this.#outputEvents);
   }
 

@@ -21,6 +21,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0090_tenant_ends': { up: createTenantEnds },
   '0095_uncounted_spendings': { up: createUncountedSpendings },
   '0100_lives': { up: addLives },
+  '0110_tiers': { up: addTiers },
 };
 
 /**
@@ -351,4 +352,9 @@ async function createUncountedSpendings(db: Kysely<unknown>): Promise<void> {
     .addColumn('expires_at', 'bigint', (column) => column.notNull())
     .addPrimaryKeyConstraint('uncounted_spendings_primary_key', ['counter', 'source'])
     .execute();
+}
+
+/** Of earlier calls it is not known: they were priced as those of the standard tier. */
+async function addTiers(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('calls').addColumn('tier', 'text').execute();
 }

@@ -43,6 +43,8 @@ export interface CallRow {
   reasoning_tokens: number | null;
   /** 0 or 1: the tokens were counted by us because the provider did not say. */
   usage_estimated: number;
+  /** How it was served, where that costs otherwise than the standard way. */
+  tier: string | null;
   cost_micro_usd: number | null;
   outcome: CallOutcome;
   status: number;
@@ -271,6 +273,7 @@ export const CALL_COLUMNS = Object.keys({
   output_audio_tokens: 0,
   reasoning_tokens: 0,
   usage_estimated: 0,
+  tier: 0,
   cost_micro_usd: 0,
   outcome: 0,
   status: 0,

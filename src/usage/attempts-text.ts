@@ -35,12 +35,13 @@ type UsedFields = [
   inputAudio: number,
   outputAudio: number,
   reasoning: number,
+  tier?: string | undefined,
 ];
 
 const tokens = z.number();
 const usedFields: z.ZodType<UsedFields> = z.tuple([
   ...[z.number().nullable(), z.union([z.literal(0), z.literal(1)])],
-  ...[tokens, tokens, tokens, tokens, tokens, tokens, tokens, tokens],
+  ...[tokens, tokens, tokens, tokens, tokens, tokens, tokens, tokens, z.string().optional()],
 ] as const);
 
 export const attemptsFields: z.ZodType<AttemptFields[]> = z.array(
@@ -87,14 +88,17 @@ function writeUsed(usage: Usage, costMicroUsd: number | null): UsedFields {
     outputAudio,
     reasoning,
   ] as const;
-  return [costMicroUsd, usage.estimated ? 1 : 0, ...counts];
+  const used: UsedFields = [costMicroUsd, usage.estimated ? 1 : 0, ...counts];
+  if (usage.tier !== undefined) used.push(usage.tier);
+  return used;
 }
 
 function readUsed([costMicroUsd, estimated, input, output, ...others]: UsedFields) {
-  const [cacheRead, cacheWrite, cacheWrite1h, inputAudio, outputAudio, reasoning] = others;
+  const [cacheRead, cacheWrite, cacheWrite1h, inputAudio, outputAudio, reasoning, tier] = others;
   const usage: Usage = {
     ...{ input, inputAudio, cacheRead, cacheWrite, cacheWrite1h, output, outputAudio, reasoning },
     ...(estimated === 1 && { estimated: true }),
+    ...(tier !== undefined && { tier }),
   };
   return { usage, costMicroUsd };
 }

@@ -4,7 +4,7 @@ import { type AttemptFields, readAttempts, writeAttempts } from './attempts-text
 import type { UsageRecord } from './record.ts';
 
 /** Token counts by kind: what of a usage adds up. */
-export type TokenCounts = Omit<Usage, 'estimated'>;
+export type TokenCounts = Omit<Usage, 'estimated' | 'tier'>;
 
 /** The column of each kind of token. */
 export const TOKEN_COLUMNS = {
@@ -40,6 +40,7 @@ export function boundUsage(usage: Usage): Usage {
   if (isBounded(usage)) return usage;
   const bounded: Usage = mapTokens((kind) => Math.min(Math.max(0, Math.trunc(usage[kind]) || 0), MAX_TOKENS));
   if (usage.estimated) bounded.estimated = true;
+  if (usage.tier !== undefined) bounded.tier = usage.tier;
   return bounded;
 }
 
@@ -84,6 +85,7 @@ export function toCallRow(record: UsageRecord): CallRow {
     output_audio_tokens: usage?.outputAudio ?? null,
     reasoning_tokens: usage?.reasoning ?? null,
     usage_estimated: usage?.estimated ? 1 : 0,
+    tier: usage?.tier ?? null,
     cost_micro_usd: record.costMicroUsd,
     outcome: record.outcome,
     status: record.status,
@@ -119,5 +121,6 @@ export function readUsage(row: CallRow): Usage | null {
   if (row.input_tokens === null) return null;
   const usage: Usage = mapTokens((kind) => row[TOKEN_COLUMNS[kind]] ?? 0);
   if (row.usage_estimated === 1) usage.estimated = true;
+  if (row.tier !== null) usage.tier = row.tier;
   return usage;
 }

@@ -54,6 +54,7 @@ export const CALL_COLUMNS: Columns<UsageRecord> = {
   stream: ({ stream }) => stream,
   ...tokenColumns<UsageRecord>(({ usage }) => usage),
   estimated: ({ usage }) => (usage ? usage.estimated === true : null),
+  tier: ({ usage }) => usage?.tier,
   costMicroUsd: ({ costMicroUsd }) => costMicroUsd,
   outcome: ({ outcome }) => outcome,
   status: ({ status }) => status,

@@ -32,6 +32,8 @@ export interface StartedCall extends CallFields {
   reservedOutput: number;
   /** What was set aside for the call, in millionths of a dollar; `null` where no money was: the tokens are priced then. */
   reservedCostMicroUsd: number | null;
+  /** The tier that it asks its first target for; absent: the standard one. */
+  tier?: string | undefined;
 }
 
 /** What a segment of the journal says. */
@@ -56,11 +58,11 @@ export function writeHead(call: CallFields): string {
 }
 
 export function writeStartLine(call: StartedCall, head = writeHead(call)): string {
-  const { target, account, stream, reservedInput, reservedOutput, reservedCostMicroUsd } = call;
+  const { target, account, stream, reservedInput, reservedOutput, reservedCostMicroUsd, tier } = call;
   const names = `${quoteName(target)},${quoteName(account)}`;
   const reserved = `${writeNumber(reservedInput)},${writeNumber(reservedOutput)}`;
   const numbers = `${stream ? 1 : 0},${reserved},${writeNumber(reservedCostMicroUsd)}`;
-  return frame('s', `${head},${names},${numbers}]`);
+  return frame('s', `${head},${names},${numbers}${tier === undefined ? '' : `,${quoteText(tier)}`}]`);
 }
 
 export function writeRecordLine(record: UsageRecord, head = writeHead(record)): string {
@@ -71,16 +73,17 @@ export function writeRecordLine(record: UsageRecord, head = writeHead(record)): 
   return frame('r', `${head},${quoteName(target)},${used},${ended},${writeAttempts(record)}]`);
 }
 
-/** Whether it is an estimate, input and output; the other kinds of tokens only where there are any. */
+/** Whether it is an estimate, input and output; the other kinds of tokens only where there are any, and behind them the tier. */
 function writeUsage(usage: Usage | null): string {
   if (!usage) return 'null';
   const { input, inputAudio, cacheRead, cacheWrite, cacheWrite1h, output, outputAudio, reasoning } = usage;
   const plain = `[${usage.estimated ? 1 : 0},${writeNumber(input)},${writeNumber(output)}`;
   const isPlain = inputAudio === 0 && outputAudio === 0 && reasoning === 0;
-  if (isPlain && cacheRead === 0 && cacheWrite === 0 && cacheWrite1h === 0) return `${plain}]`;
+  const isStandard = usage.tier === undefined;
+  if (isPlain && isStandard && cacheRead === 0 && cacheWrite === 0 && cacheWrite1h === 0) return `${plain}]`;
   const cache = `${writeNumber(cacheRead)},${writeNumber(cacheWrite)},${writeNumber(cacheWrite1h)}`;
   const others = `${writeNumber(inputAudio)},${writeNumber(outputAudio)},${writeNumber(reasoning)}`;
-  return `${plain},${cache},${others}]`;
+  return `${plain},${cache},${others}${usage.tier === undefined ? '' : `,${quoteText(usage.tier)}`}]`;
 }
 
 function frame(kind: 's' | 'r', json: string): string {
@@ -99,23 +102,26 @@ const tokens = number.transform((count) => count ?? 0);
 
 const callFields = [text, z.int(), name, name, dialect, operation, name] as const;
 
-const startLine = z.tuple([...callFields, text, text, flag, number, tokens, number]).transform(
-  (fields): StartedCall => ({
-    id: fields[0],
-    startedAt: fields[1],
-    tenant: fields[2],
-    key: fields[3],
-    dialect: fields[4],
-    operation: fields[5],
-    model: fields[6],
-    target: fields[7],
-    account: fields[8],
-    stream: fields[9],
-    reservedInput: fields[10],
-    reservedOutput: fields[11],
-    reservedCostMicroUsd: fields[12],
-  }),
-);
+const startLine = z
+  .tuple([...callFields, text, text, flag, number, tokens, number, text.optional()])
+  .transform(
+    (fields): StartedCall => ({
+      id: fields[0],
+      startedAt: fields[1],
+      tenant: fields[2],
+      key: fields[3],
+      dialect: fields[4],
+      operation: fields[5],
+      model: fields[6],
+      target: fields[7],
+      account: fields[8],
+      stream: fields[9],
+      reservedInput: fields[10],
+      reservedOutput: fields[11],
+      reservedCostMicroUsd: fields[12],
+      ...(fields[13] !== undefined && { tier: fields[13] }),
+    }),
+  );
 
 /** Builds before noted no output that was set aside: a process of one may have been killed, and has its calls to tell still. */
 const OLDER_START_PLACES = 12;
@@ -128,15 +134,17 @@ function readStartFields(fields: unknown): StartedCall | undefined {
 const usage = z
   .union([
     z.tuple([flag, tokens, tokens]),
-    z.tuple([flag, tokens, tokens, tokens, tokens, tokens, tokens, tokens, tokens]),
+    z.tuple([flag, tokens, tokens, tokens, tokens, tokens, tokens, tokens, tokens, text.optional()]),
   ])
   .transform((fields): Usage => {
     const [estimated, input, output] = fields;
     const [cacheRead = 0, cacheWrite = 0, cacheWrite1h = 0] = fields.slice(3, 6) as number[];
-    const [inputAudio = 0, outputAudio = 0, reasoning = 0] = fields.slice(6) as number[];
+    const [inputAudio = 0, outputAudio = 0, reasoning = 0] = fields.slice(6, 9) as number[];
+    const tier = fields[9];
     return {
       ...{ input, inputAudio, cacheRead, cacheWrite, cacheWrite1h, output, outputAudio, reasoning },
       ...(estimated && { estimated }),
+      ...(tier !== undefined && { tier }),
     };
   });
 

@@ -289,7 +289,10 @@ export class Ledger {
     const recount = this.#recounts.get(record);
     if (!recount) return;
     this.#recounts.delete(record);
-    record.usage = (await recount.count()) ?? record.usage;
+    const counted = await recount.count();
+    if (!counted) return;
+    const tier = record.usage?.tier;
+    record.usage = tier === undefined ? counted : { ...counted, tier };
   }
 
   #priceRecord(record: UsageRecord): CallRow {

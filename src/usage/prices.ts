@@ -1,7 +1,15 @@
 import { calcPrice } from '@pydantic/genai-prices';
 import { compileGlob } from '../config/glob.ts';
 import type { Usage } from '../conversation/usage.ts';
-import { priceUsage, type Rates, ratesOfModelPrice, ratesOfPrices, type TokenPrices } from './rates.ts';
+import {
+  hasPrices,
+  priceUsage,
+  type Rates,
+  ratesOfModelPrice,
+  ratesOfPrices,
+  type TargetPrices,
+} from './rates.ts';
+import { publishedMultiple } from './tier-prices.ts';
 
 /** Our adapters whose prices `@pydantic/genai-prices` publishes, and its name for each. */
 export const PRICE_LIST_NAMES: ReadonlyMap<string, string> = new Map([
@@ -26,8 +34,11 @@ export const PRICE_LIST_NAMES: ReadonlyMap<string, string> = new Map([
 ]);
 
 export interface PriceBookOptions {
-  /** From the config: targets or patterns of targets, the first that matches counts and replaces the published price. */
-  prices?: Readonly<Record<string, TokenPrices>>;
+  /**
+   * From the config: targets or patterns of targets, the first that matches counts and replaces the published price; one that
+   * holds tiers alone leaves the rest of it.
+   */
+  prices?: Readonly<Record<string, TargetPrices>>;
   /** The adapter of each configured provider; a provider that is not there is its own. */
   adapters?: Readonly<Record<string, string>>;
   /** Told once for each target and reason why it has no cost, where one could be expected. */
@@ -47,32 +58,94 @@ interface RememberedRates {
   window: number | null;
 }
 
+/** What a tier costs: rates of its own, or as many times the standard ones. */
+type TierPrice = { times: number } | { rates: Rates };
+
+interface ConfiguredPrice {
+  matches: (target: string) => boolean;
+  rates: Rates | null;
+  tiers: ReadonlyMap<string, TierPrice>;
+}
+
 /** What calls cost. Configured prices go before published ones; what has neither costs `null`, never 0. */
 export class PriceBook {
-  readonly #configured: { matches: (target: string) => boolean; rates: Rates }[];
+  readonly #configured: ConfiguredPrice[];
   readonly #adapters: ReadonlyMap<string, string>;
   readonly #onUnknownPrice: (target: string, reason: string) => void;
   readonly #remembered = new Map<string, RememberedRates>();
+  /** By tier and target; `null`: not known. */
+  readonly #rememberedTiers = new Map<string, TierPrice | null>();
   readonly #reported = new Set<string>();
 
   constructor({ prices = {}, adapters = {}, onUnknownPrice = () => {} }: PriceBookOptions = {}) {
     this.#configured = Object.entries(prices).map(([pattern, price]) => ({
       matches: compileGlob(pattern),
-      rates: ratesOfPrices(price),
+      rates: hasPrices(price) ? ratesOfPrices(price) : null,
+      tiers: new Map(Object.entries(price.tiers ?? {}).map(([tier, written]) => [tier, readTier(written)])),
     }));
     this.#adapters = new Map(Object.entries(adapters));
     this.#onUnknownPrice = onUnknownPrice;
   }
 
-  /** The cost of a call of `target` (`provider/model-version`) at a Unix millisecond, in micro-dollars and fractions of them; `null`: not known. */
+  /**
+   * The cost of a call of `target` (`provider/model-version`) at a Unix millisecond, in micro-dollars and fractions of them, in the tier
+   * that its usage names; `null`: not known.
+   */
   costMicroUsd(target: string, usage: Usage, at: number): number | null {
     try {
       const rates = this.#findRates(target, at);
+      if (usage.tier !== undefined) return rates && this.#costInTier(target, rates, usage, usage.tier);
       return rates && roundCost(priceUsage(rates, usage));
     } catch (error) {
       this.#report(target, error instanceof Error ? error.message : String(error));
       return null;
     }
+  }
+
+  #costInTier(target: string, standard: Rates, usage: Usage, tier: string): number | null {
+    const price = this.#findTier(target, tier);
+    if (price && 'rates' in price) return roundCost(priceUsage(price.rates, usage));
+    const cost = priceUsage(standard, usage);
+    if (price) return roundCost(cost * price.times);
+    // What costs nothing (a server of one's own) does so however it serves.
+    if (cost === 0) return 0;
+    this.#report(target, `there is no price for the tier '${tier}'`);
+    return null;
+  }
+
+  #findTier(target: string, tier: string): TierPrice | null {
+    // No tier has a space.
+    const key = `${tier} ${target}`;
+    const known = this.#rememberedTiers.get(key);
+    if (known !== undefined) return known;
+    const found = this.#lookUpTier(target, tier);
+    if (this.#rememberedTiers.size >= MAX_REMEMBERED_TARGETS) this.#rememberedTiers.clear();
+    this.#rememberedTiers.set(key, found);
+    return found;
+  }
+
+  /** Of several tiers at once (`fast+us`) the multiples are multiplied, unless the whole has a price. */
+  #lookUpTier(target: string, tier: string): TierPrice | null {
+    const { adapter, model } = this.#split(target);
+    const configured = this.#configured.find(({ matches }) => matches(target))?.tiers;
+    const whole = configured?.get(tier);
+    if (whole) return whole;
+    let times = 1;
+    for (const word of tier.split('+')) {
+      const own = configured?.get(word);
+      // Nothing says what another tier makes of it.
+      if (own && 'rates' in own) return null;
+      const multiple = own?.times ?? publishedMultiple(adapter, model, word);
+      if (multiple === undefined) return null;
+      times *= multiple;
+    }
+    return { times };
+  }
+
+  #split(target: string): { adapter: string; model: string } {
+    const slash = target.indexOf('/');
+    const provider = target.slice(0, Math.max(slash, 0));
+    return { adapter: this.#adapters.get(provider) ?? provider, model: target.slice(slash + 1) };
   }
 
   #findRates(target: string, at: number): Rates | null {
@@ -87,13 +160,12 @@ export class PriceBook {
 
   #lookUp(target: string, at: number): { rates: Rates | null; changes: boolean } {
     const configured = this.#configured.find(({ matches }) => matches(target));
-    if (configured) return { rates: configured.rates, changes: false };
-    const slash = target.indexOf('/');
-    const provider = target.slice(0, Math.max(slash, 0));
-    const providerId = PRICE_LIST_NAMES.get(this.#adapters.get(provider) ?? provider);
+    if (configured?.rates) return { rates: configured.rates, changes: false };
+    const { adapter, model: name } = this.#split(target);
+    const providerId = PRICE_LIST_NAMES.get(adapter);
     if (providerId === undefined) return { rates: null, changes: false };
     // The library finds the entry; the arithmetic is ours, because its own takes 10 to 20 µs a call (and ours 0.2).
-    const published = calcPrice({}, target.slice(slash + 1), { providerId, timestamp: new Date(at) });
+    const published = calcPrice({}, name, { providerId, timestamp: new Date(at) });
     if (!published) {
       this.#report(target, 'the published price list does not have it');
       return { rates: null, changes: false };
@@ -108,6 +180,10 @@ export class PriceBook {
     this.#reported.add(report);
     this.#onUnknownPrice(target, reason);
   }
+}
+
+function readTier(written: NonNullable<TargetPrices['tiers']>[string]): TierPrice {
+  return typeof written === 'number' ? { times: written } : { rates: ratesOfPrices(written) };
 }
 
 /**

@@ -20,7 +20,12 @@ export interface Rates {
 }
 
 /** Prices as the config writes them, in dollars per million tokens. */
-export type TokenPrices = { [Kind in keyof TokenCounts]?: number };
+export type TokenPrices = { [Kind in keyof TokenCounts]?: number | undefined };
+
+/** Those of a target, and what it costs in tiers: a multiple of its price, or prices of the tier's own. */
+export interface TargetPrices extends TokenPrices {
+  tiers?: Readonly<Record<string, number | Readonly<TokenPrices>>> | undefined;
+}
 
 /** Each kind of token, the library's word for its price, and which kind it costs like where it has no price of its own. */
 const KINDS = {
@@ -44,6 +49,11 @@ export function ratesOfPrices(prices: TokenPrices): Rates {
     if (rate !== undefined) tokens[kind] = rate;
   }
   return { tokens, perThousandCalls: 0 };
+}
+
+/** Whether they say what anything costs: an entry may hold tiers alone. */
+export function hasPrices(prices: TokenPrices): boolean {
+  return KIND_ENTRIES.some(([kind]) => prices[kind] !== undefined);
 }
 
 /** Rates from a price entry of `@pydantic/genai-prices`. */

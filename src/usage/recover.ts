@@ -164,7 +164,7 @@ async function insertAll(
  */
 export function recordInterrupted(call: StartedCall, lastSignMs: number): UsageRecord {
   const { id, startedAt, tenant, key, dialect, operation, model, target, account, stream } = call;
-  const { reservedInput, reservedOutput } = call;
+  const { reservedInput, reservedOutput, tier } = call;
   const latencyMs = Math.max(0, lastSignMs - startedAt);
   const outcome = 'interrupted';
   return {
@@ -172,7 +172,10 @@ export function recordInterrupted(call: StartedCall, lastSignMs: number): UsageR
     usage:
       reservedInput === null
         ? null
-        : { ...NO_USAGE, input: reservedInput, output: reservedOutput, estimated: true },
+        : {
+            ...{ ...NO_USAGE, input: reservedInput, output: reservedOutput, estimated: true },
+            ...(tier !== undefined && { tier }),
+          },
     costMicroUsd: call.reservedCostMicroUsd,
     outcome,
     status: 0,

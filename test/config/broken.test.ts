@@ -277,6 +277,16 @@ const BROKEN: [string, string[]][] = [
     ['1:31: prices["echo/echo"].input: expected dollars, 0 or more, found -1'],
   ],
   [
+    'prices: { echo/echo: { tiers: { fast: -1, flex: twice, us: { input: 1, inputs: 1 }, batch: {}, "Not one": 1 } } }\n',
+    [
+      '1:39: prices["echo/echo"].tiers.fast: expected a multiple of the price, 0 or more, or prices, found -1',
+      '1:49: prices["echo/echo"].tiers.flex: expected a multiple of the price, 0 or more, or prices, found "twice"',
+      '1:72: prices["echo/echo"].tiers.us.inputs: unknown key; did you mean "input"?',
+      '1:85: prices["echo/echo"].tiers.batch: expected at least one price',
+      '1:96: prices["echo/echo"].tiers["Not one"]: expected a tier such as "priority", "flex" or "fast+us"',
+    ],
+  ],
+  [
     'tenants: { t: {} }\n',
     ['1:12: tenants.t.models: expected a list of model names or patterns, found nothing'],
   ],

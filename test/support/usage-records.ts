@@ -57,6 +57,11 @@ export const anyUsage: fc.Arbitrary<Usage> = fc.record(
   PLAIN,
 );
 
+/** With the tier that some are of. */
+const anyServedUsage: fc.Arbitrary<Usage> = fc
+  .tuple(anyUsage, fc.option(fc.constantFrom('priority', 'fast+us'), { nil: undefined }))
+  .map(([usage, tier]) => (tier === undefined ? usage : { ...usage, tier }));
+
 const outcome = fc.constantFrom<'ok' | ErrorKind>('ok', ...(Object.keys(ERROR_KINDS) as ErrorKind[]));
 const durationMs = fc.double({ min: 0, max: 1e6, noNaN: true, noDefaultInfinity: true });
 /** As attempts are kept. */
@@ -74,7 +79,7 @@ export const anyRecord: fc.Arbitrary<UsageRecord> = fc.record(
     model: fc.oneof(fc.constantFrom('smart', 'embed', null), fc.string()),
     target: fc.constantFrom('openai/gpt-4.1', 'echo/echo', null),
     stream: fc.boolean(),
-    usage: fc.option(anyUsage),
+    usage: fc.option(anyServedUsage),
     // In millionths, as the price book gives them.
     costMicroUsd: fc.option(fc.integer({ min: 0, max: 1e12 }).map((millionths) => millionths / 1e6)),
     outcome,
@@ -92,7 +97,7 @@ export const anyRecord: fc.Arbitrary<UsageRecord> = fc.record(
             status: fc.option(fc.constantFrom(200, 500)),
             outcome,
             dropped: fc.array(fc.string(), { minLength: 1, maxLength: 2 }),
-            used: fc.record({ usage: anyUsage, costMicroUsd: fc.option(fc.nat()) }, PLAIN),
+            used: fc.record({ usage: anyServedUsage, costMicroUsd: fc.option(fc.nat()) }, PLAIN),
           },
           {
             ...PLAIN,

@@ -30,8 +30,15 @@ const anyStart: fc.Arbitrary<StartedCall> = fc.record(
     reservedInput: fc.option(fc.nat()),
     reservedOutput: fc.nat(),
     reservedCostMicroUsd: fc.option(fc.double({ min: 0, max: 1e9, noNaN: true })),
+    tier: fc.constantFrom('priority', 'fast+us'),
   },
-  { noNullPrototype: true },
+  {
+    noNullPrototype: true,
+    requiredKeys: [
+      ...['id', 'startedAt', 'tenant', 'key', 'dialect', 'operation', 'model', 'target', 'account', 'stream'],
+      ...['reservedInput', 'reservedOutput', 'reservedCostMicroUsd'],
+    ] as const,
+  },
 );
 
 const rounded = (ms: number) => Math.round(ms * 1000) / 1000;

@@ -179,6 +179,7 @@ test('what a killed process left is taken over: records as they are, calls witho
   const cutAtMs = Math.floor(Date.now() / 1000) * 1000;
   killed.noteStart(makeStart('cut', { startedAt: cutAtMs - 5_000 }));
   killed.noteStart(makeStart('reserved', { reservedCostMicroUsd: 77 }));
+  killed.noteStart(makeStart('flexible', { target: 'openai/gpt-5', tier: 'flex' }));
   killed.noteStart(makeStart('count', { operation: 'count', reservedInput: null, reservedCostMicroUsd: 0 }));
   killed.flush();
   killed.noteRecord(makeRecord({ id: 'answered' }), 1, false);
@@ -201,7 +202,7 @@ test('what a killed process left is taken over: records as they are, calls witho
   assert.deepEqual(recovery, {
     processes: 1,
     records: 1,
-    interrupted: 3,
+    interrupted: 4,
     damagedLines: 0,
     failures: [],
   });
@@ -214,10 +215,13 @@ test('what a killed process left is taken over: records as they are, calls witho
       // A thousand tokens at two dollars a million, and two hundred at eight.
       { id: 'cut', outcome: 'interrupted', status: 0, cost_micro_usd: 3_600, input_tokens: 1_000 },
       { id: 'reserved', outcome: 'interrupted', status: 0, cost_micro_usd: 77, input_tokens: 1_000 },
+      // At 1.25 and ten dollars a million, of which this tier costs half.
+      { id: 'flexible', outcome: 'interrupted', status: 0, cost_micro_usd: 1_625, input_tokens: 1_000 },
       { id: 'count', outcome: 'interrupted', status: 0, cost_micro_usd: 0, input_tokens: null },
     ],
   );
   assert.equal(rows.get('cut')?.output_tokens, 200);
+  assert.equal(rows.get('flexible')?.tier, 'flex');
   assert.equal(rows.get('cut')?.latency_ms, 5_000);
   assert.deepEqual(readdirSync(directory), []);
   assert.equal((await recoverJournals(directory, ledger)).processes, 0);

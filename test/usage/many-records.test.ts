@@ -8,6 +8,7 @@ import { spentNanoUsd } from '../../src/quotas/limit.ts';
 import { PERIODS } from '../../src/quotas/period.ts';
 import { learnSpent } from '../../src/quotas/spent-budgets.ts';
 import { openStore } from '../../src/store/open.ts';
+import { CALL_COLUMNS } from '../../src/store/schema.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { CallFilters } from '../../src/usage/filters.ts';
 import { listCalls } from '../../src/usage/list-calls.ts';
@@ -34,7 +35,7 @@ async function fill(store: Store): Promise<void> {
 
 async function fillPart(store: Store, start: number, end: number): Promise<void> {
   await sql`
-    insert into calls
+    insert into calls (${sql.raw(CALL_COLUMNS.map((column) => `"${column}"`).join(', '))})
     with recursive
       number (n) as (select ${start} union all select n + 1 from number where n + 1 < ${end}),
       call (n, random) as (select n, n * 2654435761 % 4294967296 / 2 from number)
@@ -42,7 +43,7 @@ async function fillPart(store: Store, start: number, end: number): Promise<void>
       'req_' || substr('00000000' || n, -8), ${START} + n * ${DAYS * MS_PER_DAY} / ${RECORDS},
       'tenant-' || (random / 64 % 50), 'key-' || (random / 4096 % 2), 'chat', 'generate',
       'model-' || (random / 8192 % 4), 'openai/gpt-' || (random / 8192 % 4), n % 2,
-      100 + random / 16 % 900, 0, random / 32 % 3 * 100, 0, 0, 50 + random / 128 % 500, 0, 0, 0,
+      100 + random / 16 % 900, 0, random / 32 % 3 * 100, 0, 0, 50 + random / 128 % 500, 0, 0, 0, null,
       case when random / 64 % 100 = 0 then null else random / 16 % 10000 / 7.0 end,
       case random / 256 % 90 when 0 then 'rate_limited' when 1 then 'upstream_timeout' when 2 then 'cancelled' else 'ok' end,
       200, 812.25, 201.5,

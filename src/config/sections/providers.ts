@@ -14,6 +14,7 @@ import {
   ratio,
   serviceAccount,
   text,
+  tierName,
   timeout,
 } from '../fields.ts';
 
@@ -184,15 +185,35 @@ export const providersSchema = mapping(name(), providerSchema);
 const dollars = z.number({ error: 'dollars, 0 or more' }).min(0, { error: 'dollars, 0 or more' });
 
 /** Keyed as the buckets of a usage record; dollars per million tokens. */
+const tokenPrices = {
+  input: dollars.optional().describe('Input that was neither cached nor audio.'),
+  inputAudio: dollars.optional().describe('Audio input.'),
+  cacheRead: dollars.optional().describe('Input read from the cache.'),
+  cacheWrite: dollars.optional().describe('Input written to the cache.'),
+  cacheWrite1h: dollars.optional().describe('Input written to the cache for one hour.'),
+  output: dollars.optional().describe('Output that was neither reasoning nor audio.'),
+  outputAudio: dollars.optional().describe('Audio output.'),
+  reasoning: dollars.optional().describe('Reasoning; as output where absent.'),
+};
+
+const hasEntries = (price: object) => Object.keys(price).length > 0;
+
+const TIER_PRICE = 'a multiple of the price, 0 or more, or prices';
+const tierPriceSchema = z.union(
+  [
+    z.number({ error: TIER_PRICE }).min(0, { error: TIER_PRICE }),
+    z.strictObject(tokenPrices).refine(hasEntries, { error: 'at least one price' }),
+  ],
+  { error: TIER_PRICE },
+);
+
 export const priceSchema = z
   .strictObject({
-    input: dollars.optional().describe('Input that was neither cached nor audio.'),
-    inputAudio: dollars.optional().describe('Audio input.'),
-    cacheRead: dollars.optional().describe('Input read from the cache.'),
-    cacheWrite: dollars.optional().describe('Input written to the cache.'),
-    cacheWrite1h: dollars.optional().describe('Input written to the cache for one hour.'),
-    output: dollars.optional().describe('Output that was neither reasoning nor audio.'),
-    outputAudio: dollars.optional().describe('Audio output.'),
-    reasoning: dollars.optional().describe('Reasoning; as output where absent.'),
+    ...tokenPrices,
+    tiers: mapping(tierName(), tierPriceSchema)
+      .optional()
+      .describe(
+        'What it costs in tiers (priority, flex, fast, us, …): how many times its price, or prices of their own. Alone, the price is the published one.',
+      ),
   })
-  .refine((price) => Object.keys(price).length > 0, { error: 'at least one price' });
+  .refine(hasEntries, { error: 'at least one price' });

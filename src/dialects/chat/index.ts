@@ -14,7 +14,7 @@ export const chat: Dialect = {
   decodeRequest,
   encodeRequest,
   decodeResponse,
-  readUsage: (body) => (isObject(body) ? decodeUsage(body['usage']) : undefined),
+  readUsage: (body) => (isObject(body) ? decodeUsage(body['usage'], body['service_tier']) : undefined),
   encodeResponse,
   streamDecoder: () => new ChatStreamDecoder(),
   streamEncoder: (options) => new ChatStreamEncoder(options),

@@ -1,12 +1,13 @@
 import type { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
-import { type AnswerScan, findUsage } from '../answer-scan.ts';
+import { type AnswerScan, findServiceTier, findUsage } from '../answer-scan.ts';
 import { beginsFilledList, beginsList, hasValue, isNotNull, type ValueTest } from '../json-bytes.ts';
 import { modelFieldNames } from '../named-models.ts';
 import { outputFieldNames } from '../output-bound.ts';
 import { noAnswer, type PassThrough, type PrepareOptions } from '../pass-through.ts';
 import { type FieldSpans, parseField, spliceBody } from '../request-fields.ts';
+import { tierFieldNames } from '../tiers.ts';
 import { WordTable } from '../word-table.ts';
 import { madeIds, readFirstIds, readMadeIds } from './audio-output.ts';
 import { choiceFailure, choicesOf } from './embedded-failures.ts';
@@ -25,6 +26,7 @@ export const passThrough: PassThrough = {
     'modalities',
     'data_sources',
     ...outputFieldNames('chat'),
+    ...tierFieldNames('chat'),
     ...modelFieldNames('chat'),
   ]),
   prepareRequest,
@@ -44,6 +46,8 @@ export const passThrough: PassThrough = {
 export const embeddingsPassThrough: PassThrough = {
   ...passThrough,
   scansAnswers: undefined,
+  // They are of no tier, and large.
+  readUsage: (body) => readUsageAt(body, undefined),
   readFailure: readEmbeddingsFailure,
   mendAnswer: (body) => body,
   leavesIds: () => false,
@@ -74,8 +78,12 @@ const DATA_KEY = Buffer.from('"data"');
 const TOOL_CALLS_KEY = Buffer.from('"tool_calls"');
 
 function readUsage(body: Buffer, scan?: AnswerScan): Usage | undefined {
+  return readUsageAt(body, scan, findServiceTier(body, scan));
+}
+
+function readUsageAt(body: Buffer, scan: AnswerScan | undefined, serviceTier?: string): Usage | undefined {
   const usage = findUsage(body, scan, isUsage);
-  return usage && decodeUsage(usage);
+  return usage && decodeUsage(usage, serviceTier);
 }
 
 function isUsage(value: JsonObject): boolean {

@@ -67,7 +67,7 @@ export function decodeResponse(body: JsonValue, options: AnswerOptions = {}): Co
     ),
   };
   citeSearchResults(completion, body);
-  const usage = decodeUsage(body['usage']);
+  const usage = decodeUsage(body['usage'], body['service_tier']);
   const rest = usageRest(body['usage']);
   const fields = omitKeys(body, COMPLETION_FIELDS);
   const extra = chatExtra(Object.keys(rest).length > 0 ? { ...fields, usage: rest } : fields);

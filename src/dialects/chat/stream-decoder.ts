@@ -111,7 +111,7 @@ export class ChatStreamDecoder implements StreamDecoder {
   #usageOf(chunk: JsonValue | undefined): CompletionEvent[] {
     if (!isObject(chunk)) return [];
     const said = streamUsage(chunk);
-    const usage = decodeUsage(said);
+    const usage = decodeUsage(said, chunk['service_tier'] ?? this.#fields.get('service_tier'));
     if (!usage) return [];
     const rest = usageRest(said);
     if (Object.keys(rest).length > 0) this.#fields.set('usage', rest);

@@ -40,6 +40,7 @@ export class ChatStreamScanner implements StreamScanner {
   readonly #hideUsage: boolean;
   readonly #choices = new Map<number, SeenChoice>();
   #head: JsonObject = {};
+  #serviceTier: JsonValue | undefined;
   /** The server leaves out what clients need, or says what is to be noted: all of its events are read. */
   #isIrregular: boolean;
   readonly #findsIds: boolean;
@@ -122,7 +123,7 @@ export class ChatStreamScanner implements StreamScanner {
     if (data === undefined || data === '') return event;
     if (data === '[DONE]') return this.#terminate(event);
     const chunk = tryParseJson(data);
-    const usage = isObject(chunk) ? decodeUsage(streamUsage(chunk)) : undefined;
+    const usage = isObject(chunk) ? this.#readUsage(chunk) : undefined;
     if (usage) this.usage = usage;
     const name = eventField(text, 'event');
     if (!isObject(chunk) || saysError(chunk) || name === 'error') {
@@ -143,6 +144,12 @@ export class ChatStreamScanner implements StreamScanner {
     edits.sort((a, b) => a.span.start - b.span.start);
     const mended = spliceBody(Buffer.from(data), edits).toString('utf8');
     return Buffer.from(withData(text, mended));
+  }
+
+  /** OpenAI says the tier in every chunk. */
+  #readUsage(chunk: JsonObject): Usage | undefined {
+    this.#serviceTier = chunk['service_tier'] ?? this.#serviceTier;
+    return decodeUsage(streamUsage(chunk), this.#serviceTier);
   }
 
   #noteHead(chunk: JsonObject): void {

@@ -2,6 +2,7 @@ import { isObject, type JsonObject, type JsonValue } from '../../conversation/js
 import { inputTokens, outputTokens, type Usage } from '../../conversation/usage.ts';
 import { count, saysCounts } from '../counts.ts';
 import { omitKeys } from '../read-json.ts';
+import { openaiTier } from '../tiers.ts';
 
 /*
  * OpenAI's usage object counts in sums: `prompt_tokens` includes cached and audio tokens, `completion_tokens`
@@ -10,8 +11,15 @@ import { omitKeys } from '../read-json.ts';
  * Source: OpenAI API reference, `CompletionUsage`. Servers of its kin add their own words.
  */
 
-/** `undefined` where the server did not say (a missing object, null, or null counts), or says what no count can be. */
-export function decodeUsage(value: JsonValue | undefined): Usage | undefined {
+/**
+ * `undefined` where the server did not say (a missing object, null, or null counts), or says what no count can be.
+ *
+ * @param serviceTier what the answer says beside its usage
+ */
+export function decodeUsage(
+  value: JsonValue | undefined,
+  serviceTier?: JsonValue | undefined,
+): Usage | undefined {
   if (!isObject(value)) return undefined;
   if (!saysCounts([value['prompt_tokens'], value['completion_tokens']])) return undefined;
   const prompt = count(value['prompt_tokens']);
@@ -31,7 +39,7 @@ export function decodeUsage(value: JsonValue | undefined): Usage | undefined {
   const output = new Remainder(beside ? completion + reasoningTokens : completion);
   const reasoning = output.take(reasoningTokens);
   const outputAudio = output.take(inOutput['audio_tokens']);
-  return {
+  const usage: Usage = {
     input: input.left,
     inputAudio,
     cacheRead,
@@ -41,6 +49,9 @@ export function decodeUsage(value: JsonValue | undefined): Usage | undefined {
     outputAudio,
     reasoning,
   };
+  const tier = openaiTier(serviceTier);
+  if (tier !== undefined) usage.tier = tier;
+  return usage;
 }
 
 /**

@@ -11,7 +11,8 @@ export const converse: UpstreamDialect = {
   name: 'converse',
   encodeRequest,
   decodeResponse,
-  readUsage: (body) => (isObject(body) && isObject(body['usage']) ? decodeUsage(body['usage']) : undefined),
+  readUsage: (body) =>
+    isObject(body) && isObject(body['usage']) ? decodeUsage(body['usage'], body) : undefined,
   streamDecoder: () => new ConverseStreamDecoder(),
   decodeError,
 };

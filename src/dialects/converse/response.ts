@@ -36,7 +36,7 @@ export function decodeResponse(body: JsonValue): Completion {
     if (called !== undefined) toolUses.add(called);
   }
   const stopSequence = readStopSequence(body['additionalModelResponseFields']);
-  const usage = isObject(body['usage']) ? decodeUsage(body['usage']) : undefined;
+  const usage = isObject(body['usage']) ? decodeUsage(body['usage'], body) : undefined;
   return {
     id: '',
     model: '',

@@ -116,7 +116,7 @@ export class ConverseStreamDecoder implements StreamDecoder {
   #metadata(event: JsonObject): CompletionEvent[] {
     this.#hasMetadata = true;
     this.#keep(unknownFields(event, METADATA_FIELDS));
-    const usage = isObject(event['usage']) ? decodeUsage(event['usage']) : undefined;
+    const usage = isObject(event['usage']) ? decodeUsage(event['usage'], event) : undefined;
     return [
       ...this.#start(),
       ...(usage ? [{ type: 'usage', usage } as const] : []),

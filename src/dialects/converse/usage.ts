@@ -1,6 +1,7 @@
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
 import { count, saysCounts } from '../counts.ts';
+import { joinTiers, tierWord } from '../tiers.ts';
 
 /** Disjoint: what the call used is their sum. */
 const COUNTS = ['inputTokens', 'outputTokens', 'cacheReadInputTokens', 'cacheWriteInputTokens'];
@@ -9,9 +10,11 @@ const COUNTS = ['inputTokens', 'outputTokens', 'cacheReadInputTokens', 'cacheWri
  * Bedrock's counts in our buckets. `inputTokens` excludes what was read from or written to the cache; `outputTokens`
  * includes reasoning, which is not counted apart. `undefined` where it did not say, or said what no count can be.
  *
- * Source: Bedrock API reference (`TokenUsage`, `CacheDetail`); recorded traffic.
+ * Source: Bedrock API reference (`TokenUsage`, `CacheDetail`, `ServiceTier`, `PerformanceConfiguration`); recorded traffic.
+ *
+ * @param answer what the usage stands in: it names the tier
  */
-export function decodeUsage(wire: JsonObject): Usage | undefined {
+export function decodeUsage(wire: JsonObject, answer: JsonObject = {}): Usage | undefined {
   if (!saysCounts(COUNTS.map((key) => wire[key]))) return undefined;
   const written = count(wire['cacheWriteInputTokens']);
   const details = Array.isArray(wire['cacheDetails']) ? wire['cacheDetails'].filter(isObject) : [];
@@ -20,7 +23,7 @@ export function decodeUsage(wire: JsonObject): Usage | undefined {
     hour.reduce((sum, tokens) => sum + tokens, 0),
     written,
   );
-  return {
+  const usage: Usage = {
     input: count(wire['inputTokens']),
     inputAudio: 0,
     cacheRead: count(wire['cacheReadInputTokens']),
@@ -30,4 +33,14 @@ export function decodeUsage(wire: JsonObject): Usage | undefined {
     outputAudio: 0,
     reasoning: 0,
   };
+  const tier = readTier(answer);
+  if (tier !== undefined) usage.tier = tier;
+  return usage;
+}
+
+/** Inference that is optimized for latency has a price of its own, too. */
+function readTier({ serviceTier, performanceConfig }: JsonObject): string | undefined {
+  const service = isObject(serviceTier) ? tierWord(serviceTier['type']) : undefined;
+  const latency = isObject(performanceConfig) ? tierWord(performanceConfig['latency']) : undefined;
+  return joinTiers(service, latency);
 }

@@ -10,6 +10,7 @@ import { itemPlaces } from '../json-places.ts';
 import { outputFieldNames } from '../output-bound.ts';
 import { noAnswer, type PassThrough, type PrepareOptions, type StreamScanner } from '../pass-through.ts';
 import { type FieldSpan, type FieldSpans, findTopLevelFields, spliceBody } from '../request-fields.ts';
+import { tierFieldNames } from '../tiers.ts';
 import { WordTable } from '../word-table.ts';
 import { CARRIED_PREFIX } from './carried-signatures.ts';
 import { decodeStreamError, errorIn } from './errors.ts';
@@ -19,7 +20,14 @@ import { decodeUsage } from './usage.ts';
 
 /** `generateContent` and its stream between two sides that both speak it. The model stands in the URL. */
 export const passThrough: PassThrough = {
-  fields: new WordTable(['model', 'tools', 'cachedContent', 'cached_content', ...outputFieldNames('gemini')]),
+  fields: new WordTable([
+    'model',
+    'tools',
+    'cachedContent',
+    'cached_content',
+    ...outputFieldNames('gemini'),
+    ...tierFieldNames('gemini'),
+  ]),
   carriedMarker: Buffer.from(CARRIED_PREFIX),
   prepareRequest,
   readUsage,

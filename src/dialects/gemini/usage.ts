@@ -1,6 +1,7 @@
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { inputTokens, type Usage } from '../../conversation/usage.ts';
 import { count, saysCounts } from '../counts.ts';
+import { tierWord } from '../tiers.ts';
 import { messagesIn, readMessage } from './proto.ts';
 
 /*
@@ -51,6 +52,9 @@ export function decodeUsage(value: JsonValue | undefined): DecodedUsage {
     outputAudio,
     reasoning: count(metadata['thoughtsTokenCount']),
   };
+  // The first is Gemini's, the other Vertex's.
+  const tier = tierWord(metadata['serviceTier']) ?? tierWord(metadata['trafficType']);
+  if (tier !== undefined) usage.tier = tier;
   return { usage, rest };
 }
 

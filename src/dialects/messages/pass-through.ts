@@ -14,6 +14,7 @@ import {
   type StreamScanner,
 } from '../pass-through.ts';
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
+import { tierFieldNames } from '../tiers.ts';
 import { WordTable } from '../word-table.ts';
 import { decodeErrorEvent } from './errors.ts';
 import { madeContainer, readMadeIds } from './made-ids.ts';
@@ -26,6 +27,7 @@ export const passThrough: PassThrough = {
     'stream',
     'container',
     ...outputFieldNames('messages'),
+    ...tierFieldNames('messages'),
     ...modelFieldNames('messages'),
   ]),
   prepareRequest,

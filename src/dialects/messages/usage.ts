@@ -1,6 +1,7 @@
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { outputTokens, type Usage } from '../../conversation/usage.ts';
 import { count, saysCounts } from '../counts.ts';
+import { joinTiers, tierWord } from '../tiers.ts';
 import { unknownFields } from './fields.ts';
 
 /** Disjoint: what the call used is their sum. */
@@ -40,7 +41,18 @@ export function decodeUsage(wire: JsonObject): Usage | undefined {
     usage.cacheWrite += count(iteration['cache_creation_input_tokens']);
     usage.output += count(iteration['output_tokens']);
   }
+  const tier = readTier(wire);
+  if (tier !== undefined) usage.tier = tier;
   return usage;
+}
+
+/** Service tier, speed and region each have a price of their own, and are multiplied. */
+function readTier(wire: JsonObject): string | undefined {
+  const service = tierWord(wire['service_tier']);
+  const speed = tierWord(wire['speed']);
+  const region = tierWord(wire['inference_geo']);
+  if (service === undefined && speed === undefined && region === undefined) return undefined;
+  return joinTiers(service, speed, region);
 }
 
 /** What `decodeUsage` has no bucket for: server tools, service tier, region, iterations. */

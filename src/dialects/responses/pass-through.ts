@@ -1,7 +1,7 @@
 import type { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
-import { type AnswerScan, findUsage } from '../answer-scan.ts';
+import { type AnswerScan, findServiceTier, findUsage } from '../answer-scan.ts';
 import { embeddedError, eventFailure, saysError } from '../chat/errors.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
 import { beginsList, beginsWith, countOccurrences, hasValue, isNotNull } from '../json-bytes.ts';
@@ -15,6 +15,7 @@ import {
   type StreamScanner,
 } from '../pass-through.ts';
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
+import { tierFieldNames } from '../tiers.ts';
 import { WordTable } from '../word-table.ts';
 import { eventError, failureOf } from './errors.ts';
 import { failedResponseEvent, failureEvents } from './failure-events.ts';
@@ -32,6 +33,7 @@ export const passThrough: PassThrough = {
     'conversation',
     'prompt',
     ...outputFieldNames('responses'),
+    ...tierFieldNames('responses'),
     ...modelFieldNames('responses'),
   ]),
   prepareRequest,
@@ -55,7 +57,7 @@ const FAILED = Buffer.from('"failed"');
 
 function readUsage(body: Buffer, scan?: AnswerScan): Usage | undefined {
   const usage = findUsage(body, scan, isUsage);
-  return usage && decodeUsage(usage);
+  return usage && decodeUsage(usage, findServiceTier(body, scan));
 }
 
 function isUsage(value: JsonObject): boolean {
@@ -180,7 +182,7 @@ class ResponsesStreamScanner implements StreamScanner {
     const response = isObject(event['response']) ? event['response'] : undefined;
     if (response) {
       this.#response = response;
-      this.usage = decodeUsage(response['usage']) ?? this.usage;
+      this.usage = decodeUsage(response['usage'], response['service_tier']) ?? this.usage;
     }
     switch (type) {
       case 'response.completed':

@@ -14,9 +14,16 @@ const CHAT_WORDS: readonly (readonly [own: string, chat: string])[] = [
   ['output_tokens_details', 'completion_tokens_details'],
 ];
 
-/** `undefined` where the server did not say. */
-export function decodeUsage(value: JsonValue | undefined): Usage | undefined {
-  return isObject(value) ? chat.decodeUsage(renamed(value, 0)) : undefined;
+/**
+ * `undefined` where the server did not say.
+ *
+ * @param serviceTier what the response says beside its usage
+ */
+export function decodeUsage(
+  value: JsonValue | undefined,
+  serviceTier?: JsonValue | undefined,
+): Usage | undefined {
+  return isObject(value) ? chat.decodeUsage(renamed(value, 0), serviceTier) : undefined;
 }
 
 /** What a usage object says beyond the counts of the neutral model. */

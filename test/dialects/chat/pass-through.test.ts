@@ -41,7 +41,7 @@ test('the usage of a whole answer is found, also behind tool arguments that spea
   const answer = {
     choices: [{ message: { tool_calls: [{ function: { arguments: '{"usage":{"prompt_tokens":9}}' } }] } }],
     usage: { prompt_tokens: 10, completion_tokens: 3, prompt_tokens_details: { cached_tokens: 4 } },
-    service_tier: 'usage',
+    system_fingerprint: 'usage',
   };
   for (const space of [0, 2]) {
     assert.deepEqual(passThrough.readUsage(Buffer.from(JSON.stringify(answer, null, space))), {
