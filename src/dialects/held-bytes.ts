@@ -1,5 +1,5 @@
 import type { CallerDialectName } from './dialect.ts';
-import { HELD_FIELDS, ofEachDialect } from './held-fields.ts';
+import { GOOGLE_HOLDERS, HELD_FIELDS, ofEachDialect } from './held-fields.ts';
 import { beginsList, beginsObject, beginsText, countValues, hasValue, type ValueTest } from './json-bytes.ts';
 import type { FieldSpans } from './request-fields.ts';
 import { flagsOf, type SeenWords } from './seen-words.ts';
@@ -62,8 +62,7 @@ const NAMES_HELD: Record<CallerDialectName, NamesHeld> = {
     words.hasAnywhere(ID_FLAGS.messages) ||
     (words.has('url') && hasValue(body, URL, beginsHeldAddress)),
   gemini: (body, spans) =>
-    spans['cachedContent'] !== undefined ||
-    spans['cached_content'] !== undefined ||
+    hasHolder(spans) ||
     URI_ENDINGS.some((ending) => body.includes(ending)) ||
     hasOneOf(placesOfTools(body, spans), KEYS.gemini),
 };
@@ -81,6 +80,11 @@ export function mayNameHeld(
   dialect: CallerDialectName,
 ): boolean {
   return NAMES_HELD[dialect](body, spans, words) || hasEscapedLetter(body);
+}
+
+function hasHolder(spans: FieldSpans): boolean {
+  for (const holder of GOOGLE_HOLDERS) if (spans[holder] !== undefined) return true;
+  return false;
 }
 
 /** Media are sent by their URLs often, and as data within them: bodies that only do that are not worth parsing. */

@@ -14,6 +14,7 @@ export const WORDS = [
   'file_id',
   'file_ids',
   'skill_id',
+  'tunnel_id',
   'vector_store_ids',
   'container',
   'container_id',

@@ -271,6 +271,30 @@ describe('what single providers hold', () => {
     assert.equal((await ask(LIMITED, '/v1/chat/completions', { ...chat, audio })).status, 200);
   });
 
+  test('buckets that Vertex writes pictures to, and the filters that it screens prompts by', async () => {
+    const outputUriPrefix = 'gs://bucket-of-the-operator/';
+    const template = 'projects/p/locations/l/templates/of-the-operator';
+    for (const [form, field] of [
+      ['outputConfig', { outputUriPrefix }],
+      ['output_config', { output_uri_prefix: outputUriPrefix }],
+      ['outputConfig', { output_uri_prefix: outputUriPrefix }],
+      ['generationOutputConfig', { outputUriPrefix }],
+      ['modelArmorConfig', { promptTemplateName: template }],
+      ['model_armor_config', { response_template_name: template }],
+    ] as const) {
+      const request = { contents: PARTS, [form]: field };
+      await assertHeld('/v1beta/models/flash:generateContent', request);
+      await assertHeld('/v1beta/models/flash:streamGenerateContent?alt=sse', request);
+      await assertHeld('/v1beta/models/flash:countTokens', { generateContentRequest: request });
+    }
+  });
+
+  test('tunnels to servers of tools', async () => {
+    const tools = [{ type: 'mcp', server_label: 'x', tunnel_id: 'tunnel-of-the-operator' }];
+    const body = { model: 'openai/gpt-4.1', input: 'say ok', tools };
+    await assertHeld('/v1/responses', body, 'tools[0].tunnel_id');
+  });
+
   test('files that Qwen reads by their ids in system messages', async () => {
     const messages = [{ role: 'system', content: 'fileid://file-fe-of-other' }, USER];
     const body = { model: 'alibaba/qwen-long', messages };

@@ -5,6 +5,7 @@ import { findLastObject } from '../answer-scan.ts';
 import { embeddedError, saysError } from '../chat/errors.ts';
 import { isCount } from '../counts.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
+import { GOOGLE_HOLDERS } from '../held-fields.ts';
 import { beginsDigit, beginsFilledList, beginsList, beginsObject, hasValue } from '../json-bytes.ts';
 import { itemPlaces } from '../json-places.ts';
 import { outputFieldNames } from '../output-bound.ts';
@@ -19,7 +20,7 @@ import { decodeUsage } from './usage.ts';
 
 /** `generateContent` and its stream between two sides that both speak it. The model stands in the URL. */
 export const passThrough: PassThrough = {
-  fields: new WordTable(['model', 'tools', 'cachedContent', 'cached_content', ...outputFieldNames('gemini')]),
+  fields: new WordTable(['model', 'tools', ...GOOGLE_HOLDERS, ...outputFieldNames('gemini')]),
   carriedMarker: Buffer.from(CARRIED_PREFIX),
   prepareRequest,
   readUsage,
