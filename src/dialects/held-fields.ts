@@ -4,7 +4,7 @@ import type { CallerDialectName } from './dialect.ts';
 /**
  * What a request names by an id instead of sending it, because the provider's account has it.
  *
- * `file`: uploaded. `item`: one of an earlier answer. `audio`: what a model said in an earlier answer. `conversation`, `container`: what calls leave behind. `shared`: what
+ * `file`: uploaded. `item`: one of an earlier answer, or that answer. `audio`: what a model said in an earlier answer. `conversation`, `container`: what calls leave behind. `shared`: what
  * an operator sets up for many (vector stores, stored prompts, skills, caches, buckets, voices, indices, tunnels, filters, secrets).
  */
 export type HeldKind = 'file' | 'item' | 'audio' | 'conversation' | 'container' | 'shared';
@@ -74,6 +74,8 @@ export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
       vector_store_ids: SHARED,
       skill_id: SHARED,
       tunnel_id: SHARED,
+      // Whether prompts are alike is told of no tenant's but the caller's.
+      comparison_response_id: { kind: 'item', form: 'id' },
       prompt: { ...SHARED, top: true },
       conversation: { kind: 'conversation', form: 'id', top: true },
       container: { kind: 'container', form: 'id' },

@@ -15,6 +15,7 @@ export const WORDS = [
   'file_ids',
   'skill_id',
   'tunnel_id',
+  'comparison_response_id',
   'vector_store_ids',
   'container',
   'container_id',
