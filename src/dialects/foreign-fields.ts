@@ -22,6 +22,8 @@ const kept: FieldPolicy = () => 'kept';
 /** Asked for, or said in so many words that it is not. */
 const refusedIfTrue: FieldPolicy = (value) => (value === true ? 'refused' : 'kept');
 
+const refusedIfSaid: FieldPolicy = (value) => (value === '' || value === null ? 'kept' : 'refused');
+
 /** Whether these words ask for text alone, which every answer is. */
 function isTextAlone(kinds: JsonValue | undefined): boolean {
   return wordsOf(kinds).every((kind) => kind === 'text' || kind === 'modality_unspecified' || kind === '');
@@ -77,10 +79,14 @@ const POLICIES: Partial<Record<DialectName, Record<string, FieldPolicy>>> = {
   },
   gemini: {
     // It holds instructions, documents and turns, and Google alone has them.
-    cachedContent: (value) => (value === '' || value === null ? 'kept' : 'refused'),
+    cachedContent: refusedIfSaid,
+    // It stands for the part of the answer that was had already.
+    continuationToken: refusedIfSaid,
+    // Prompts are not to be answered that it does not let through.
+    modelArmorConfig: refusedIfSaid,
     'generationConfig.responseModalities': (value) => (isTextAlone(value) ? 'kept' : 'refused'),
     // Those that are known elsewhere were read. One word of an enum, without quotes, is no other's to promise.
-    'generationConfig.responseMimeType': (value) => (value === '' || value === null ? 'kept' : 'refused'),
+    'generationConfig.responseMimeType': refusedIfSaid,
   },
   messages: {
     // One that is named holds the files of earlier turns.
