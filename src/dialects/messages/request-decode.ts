@@ -19,6 +19,10 @@ import { decodeCacheHint, extraOf, unknownFields } from './fields.ts';
 
 const reject: Reject = (expected, path) => invalidRequest(`'${path}' must be ${expected}.`, path);
 
+/** What `output_config.format` was called while it was a beta, which takes it still. */
+const OLD_FORMAT = 'output_format';
+const FORMAT = 'output_config.format';
+
 const REQUEST_FIELDS = new Set([
   'model',
   'max_tokens',
@@ -35,13 +39,14 @@ const REQUEST_FIELDS = new Set([
   'thinking',
   'metadata',
   'output_config',
+  OLD_FORMAT,
 ]);
 
 /** @throws GatewayError `invalid_request` with the path of what is not in the form of the Messages API. */
 export function decodeRequest(body: JsonObject): Conversation {
   const config = optionalField(body, 'output_config', 'object', '') ?? {};
   const choice = optionalField(body, 'tool_choice', 'object', '');
-  const format = optionalField(config, 'format', 'object', 'output_config');
+  const format = decodeFormat(body, config);
   const reasoning = decodeReasoning(body, config);
   const parallel = choice && optionalField(choice, 'disable_parallel_tool_use', 'boolean', 'tool_choice');
   return {
@@ -53,7 +58,7 @@ export function decodeRequest(body: JsonObject): Conversation {
     ...(choice ? { toolChoice: decodeToolChoice(choice) } : {}),
     ...(parallel === undefined ? {} : { parallelToolCalls: !parallel }),
     parameters: decodeParameters(body),
-    ...(format ? { responseFormat: decodeFormat(format) } : {}),
+    ...format,
     ...(reasoning ? { reasoning } : {}),
     ...extraOf(requestExtra(body, config)),
   };
@@ -182,8 +187,19 @@ function decodeParameters(body: JsonObject): Parameters {
 
 const FORMAT_FIELDS = new Set(['type', 'schema']);
 
-function decodeFormat(format: JsonObject): ResponseFormat {
-  const path = 'output_config.format';
+function decodeFormat(
+  body: JsonObject,
+  config: JsonObject,
+): Pick<Conversation, 'responseFormat' | 'spelling'> {
+  const old = optionalField(body, OLD_FORMAT, 'object', '');
+  const format = optionalField(config, 'format', 'object', 'output_config');
+  if (!old) return format ? { responseFormat: readFormat(format, FORMAT) } : {};
+  if (format)
+    throw invalidRequest(`'${OLD_FORMAT}' is the former word for '${FORMAT}': say one of them.`, OLD_FORMAT);
+  return { responseFormat: readFormat(old, OLD_FORMAT), spelling: { responseFormat: OLD_FORMAT } };
+}
+
+function readFormat(format: JsonObject, path: string): ResponseFormat {
   const type = requireField(format, 'type', 'string', path);
   if (type !== 'json_schema') throw unknownWord(type, ['json_schema'], `${path}.type`);
   return {
