@@ -13,6 +13,7 @@ import { isObject, type JsonObject, type JsonValue } from '../conversation/json.
 import { decodeBlock } from './messages/decode-blocks.ts';
 import { decodeCacheHint, extraOf, unknownFields } from './messages/fields.ts';
 import { placed, placeOf } from './places.ts';
+import { shownMessages } from './shown-messages.ts';
 
 type ReadablePart = TextPart | ImagePart | FilePart;
 
@@ -31,12 +32,17 @@ const READERS = new Map<JsonValue | undefined, Reader>([
   ['compaction', readCompaction],
 ]);
 
-/** The conversation as a provider of `dialect` can be told it: with what such blocks say in the place of them. */
+/**
+ * The conversation as a provider of `dialect` can be told it: with what such blocks say in the place of them, and without
+ * what a model would not be shown any more.
+ */
 export function withReadableParts(conversation: Conversation, dialect: DialectName): Conversation {
   if (dialect === 'messages' || conversation.dialect !== 'messages') return conversation;
   const isRead = dialect === 'converse' ? isReadable : isReadableOrTitled;
-  if (!conversation.messages.some((message) => hasReadable(message, isRead))) return conversation;
-  return { ...conversation, messages: conversation.messages.map((message) => readMessage(message, isRead)) };
+  const shown = shownMessages(conversation);
+  if (shown.some((message) => hasReadable(message, isRead)))
+    return { ...conversation, messages: shown.map((message) => readMessage(message, isRead)) };
+  return shown === conversation.messages ? conversation : { ...conversation, messages: shown };
 }
 
 /** Whether a part is read as other parts. */

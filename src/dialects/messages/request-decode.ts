@@ -10,7 +10,7 @@ import type {
   ToolChoice,
 } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
-import type { JsonObject, JsonValue } from '../../conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { restoreCarriedIds } from '../carried-ids.ts';
 import { placed } from '../places.ts';
 import { expectKind, jsonKind, optionalField, requireField, unknownWord, wrongKind } from '../read-json.ts';
@@ -96,13 +96,18 @@ function decodeMessages(body: JsonObject): Message[] {
     const word = requireField(message, 'role', 'string', path);
     const role = ROLES.get(word);
     if (!role) throw unknownWord(word, ROLES.keys(), `${path}.role`);
-    const parts = decodeContent(message['content'], `${path}.content`);
+    const parts = isSilent(message) ? [] : decodeContent(message['content'], `${path}.content`);
     const extra = extraOf(unknownFields(message, new Set(['role', 'content'])));
     if (role === 'user') return splitToolResults(parts, extra).map((one) => placed(one, path));
     const stray = parts.findIndex(({ type }) => type === 'tool_result');
     if (stray >= 0) throw reject('in a user message', `${path}.content[${stray}]`);
     return [placed({ role, parts, ...extra }, path)];
   });
+}
+
+/** A system message that only says how to answer from there on may lack its content. */
+function isSilent({ role, content, output_config: config }: JsonObject): boolean {
+  return role === 'system' && (content === undefined || content === null) && isObject(config);
 }
 
 /** Tool results stand in user messages here, in messages of their own in the neutral model. */
