@@ -26,6 +26,7 @@ const ADDRESS_FLAGS = {
   responses: flagsOf(ADDRESS_KEYS.responses.map(({ key }) => key)),
 };
 const CONTAINER_FLAG = flagsOf(['container']);
+const ROUTING_FLAGS = flagsOf(['routingConfig', 'routing_config']);
 
 /** A search for a text that is rarely there, by the byte that is the rarest in it, costs 0.2 µs a kilobyte. */
 const INTERPRETER = Buffer.from('_interpreter');
@@ -61,8 +62,9 @@ const NAMES_HELD: Record<CallerDialectName, NamesHeld> = {
     container !== undefined ||
     words.hasAnywhere(ID_FLAGS.messages) ||
     (words.has('url') && hasValue(body, URL, beginsHeldAddress)),
-  gemini: (body, spans) =>
+  gemini: (body, spans, words) =>
     hasHolder(spans) ||
+    words.hasAnywhere(ROUTING_FLAGS) ||
     URI_ENDINGS.some((ending) => body.includes(ending)) ||
     hasOneOf(placesOfTools(body, spans), KEYS.gemini),
 };

@@ -49,7 +49,7 @@ const NONE: ReadonlySet<string> = new Set();
  * chunks), Kimi API, "Use the vision model" (`ms://` addresses), vLLM, "Multimodal inputs" (`audio_url`, `file://`),
  * Anthropic API reference (files, containers, skills), Gemini and Vertex API references (`FileData`, `cachedContent`,
  * `FileSearch`, `Retrieval`, `ExternalApi`, `AuthConfig`, `GenerationOutputConfig`,
- * `ModelArmorConfig`). Google's JSON takes each field in both spellings.
+ * `ModelArmorConfig`, `GenerationConfigRoutingConfig`). Google's JSON takes each field in both spellings.
  */
 export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
   chat: {
@@ -106,6 +106,8 @@ export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
       promptTemplateName: SHARED,
       responseTemplateName: SHARED,
       cachedContent: { ...SHARED, top: true },
+      // It leads to other models, which one that is permitted need not be.
+      routingConfig: WHOLE,
       fileSearchStoreNames: SHARED,
       datastore: SHARED,
       dataStore: SHARED,

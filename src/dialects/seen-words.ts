@@ -24,6 +24,8 @@ export const WORDS = [
   'audio_url',
   'document_url',
   'file_url',
+  'routingConfig',
+  'routing_config',
   'error',
   'tool_calls',
   'usage',

@@ -289,6 +289,18 @@ describe('what single providers hold', () => {
     }
   });
 
+  test('another model that Vertex is to choose', async () => {
+    const manualMode = { modelName: 'gemini-2.5-pro' };
+    for (const generationConfig of [
+      { routingConfig: { manualMode } },
+      { routing_config: { auto_mode: { model_routing_preference: 'PRIORITIZE_QUALITY' } } },
+    ]) {
+      const request = { contents: PARTS, generationConfig };
+      await assertHeld('/v1beta/models/flash:generateContent', request);
+      await assertHeld('/v1beta/models/flash:countTokens', { generateContentRequest: request });
+    }
+  });
+
   test('tunnels to servers of tools', async () => {
     const tools = [{ type: 'mcp', server_label: 'x', tunnel_id: 'tunnel-of-the-operator' }];
     const body = { model: 'openai/gpt-4.1', input: 'say ok', tools };
