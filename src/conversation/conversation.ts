@@ -20,10 +20,10 @@ export interface Conversation {
   responseFormat?: ResponseFormat;
   reasoning?: ReasoningRequest;
   /**
-   * The caller's word for a parameter that its dialect has several words for (chat `max_tokens`). The same
+   * The caller's word for what its dialect has several words for (chat `max_tokens`). The same
    * dialect writes it back so, and messages to the caller name it so.
    */
-  spelling?: Partial<Record<keyof Parameters, string>>;
+  spelling?: Partial<Record<keyof Parameters | 'responseFormat', string>>;
   extra?: Extra;
 }
 

@@ -124,8 +124,10 @@ export function callerWord(conversation: Conversation, word: CallerWord): string
   return word === 'responseFormat' || word === 'additionalProperties' ? inFormat(conversation, said) : said;
 }
 
-/** Google's clients have two fields for a schema, and a third for JSON of any kind. */
+/** Anthropic's clients have two words for it, Google's two fields for a schema and a third for JSON of any kind. */
 function inFormat(conversation: Conversation, said: string): string {
+  const former = conversation.spelling?.responseFormat;
+  if (former !== undefined) return said.replace(WORDS.responseFormat[callerDialect(conversation)], former);
   if (conversation.dialect !== 'gemini' || hasOpenApiSchema(conversation)) return said;
   const field =
     conversation.responseFormat?.type === 'json_schema' ? 'responseJsonSchema' : 'responseMimeType';

@@ -31,7 +31,8 @@ const FINISH_REASONS = {
     chat: ['length'],
     responses: ['max_output_tokens'],
     messages: ['max_tokens'],
-    gemini: ['MAX_TOKENS'],
+    // The second: Google ended it, and goes on from a token of its own that no other dialect can say.
+    gemini: ['MAX_TOKENS', 'CONTINUATION'],
     converse: ['max_tokens'],
   },
   tool_calls: {

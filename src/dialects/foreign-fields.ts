@@ -22,6 +22,26 @@ const kept: FieldPolicy = () => 'kept';
 /** Asked for, or said in so many words that it is not. */
 const refusedIfTrue: FieldPolicy = (value) => (value === true ? 'refused' : 'kept');
 
+const refusedIfSaid: FieldPolicy = (value) => (value === '' || value === null ? 'kept' : 'refused');
+
+/** Whether an answer may be withheld by it; else it only tells scores beside the answer. */
+function mayBlock(moderation: JsonValue | undefined): boolean {
+  const policy = isObject(moderation) ? moderation['policy'] : undefined;
+  if (!isObject(policy)) return false;
+  return Object.values(policy).some((stage) => isObject(stage) && stage['mode'] === 'block');
+}
+
+const refusedIfBlocking: FieldPolicy = (value) => {
+  if (value === null) return 'kept';
+  return mayBlock(value) ? 'refused' : 'dropped';
+};
+
+/** What OpenAI moderates by, of which a caller of chat has the same words as one of its other API. */
+export function openAiModeration({ extra }: Conversation): JsonObject {
+  const moderation = extra?.dialect === 'chat' ? extra.fields['moderation'] : undefined;
+  return isObject(moderation) ? { moderation } : {};
+}
+
 /** Whether these words ask for text alone, which every answer is. */
 function isTextAlone(kinds: JsonValue | undefined): boolean {
   return wordsOf(kinds).every((kind) => kind === 'text' || kind === 'modality_unspecified' || kind === '');
@@ -60,8 +80,11 @@ const POLICIES: Partial<Record<DialectName, Record<string, FieldPolicy>>> = {
   chat: {
     modalities: (value, dialect) =>
       isTextAlone(value) || (dialect === 'gemini' && asksForPictures(value)) ? 'kept' : 'refused',
+    moderation: (value, dialect) =>
+      dialect === 'responses' && isObject(value) ? 'kept' : refusedIfBlocking(value, dialect),
   },
   responses: {
+    moderation: refusedIfBlocking,
     // They name what only OpenAI holds. Where the gateway holds it, it is in the conversation already.
     previous_response_id: refused,
     conversation: refused,
@@ -77,26 +100,42 @@ const POLICIES: Partial<Record<DialectName, Record<string, FieldPolicy>>> = {
   },
   gemini: {
     // It holds instructions, documents and turns, and Google alone has them.
-    cachedContent: (value) => (value === '' || value === null ? 'kept' : 'refused'),
+    cachedContent: refusedIfSaid,
+    // It stands for the part of the answer that was had already.
+    continuationToken: refusedIfSaid,
+    // Prompts are not to be answered that it does not let through.
+    modelArmorConfig: refusedIfSaid,
     'generationConfig.responseModalities': (value) => (isTextAlone(value) ? 'kept' : 'refused'),
     // Those that are known elsewhere were read. One word of an enum, without quotes, is no other's to promise.
-    'generationConfig.responseMimeType': (value) => (value === '' || value === null ? 'kept' : 'refused'),
+    'generationConfig.responseMimeType': refusedIfSaid,
   },
   messages: {
+    // The answer is a summary then, and no answer.
+    compaction: refusedIfSaid,
     // One that is named holds the files of earlier turns.
     container: (value) => (isObject(value) && typeof value['id'] !== 'string' ? 'dropped' : 'refused'),
   },
 };
 
 /**
- * Blocks of the assistant's turns without which the answer would be to another conversation: what stands in for what was
- * said before, and what the client's own tools answered. What a provider's tools did is told in the words around it.
+ * Blocks of the assistant's turns without which the answer would be to another conversation, or in another form: what stands
+ * in for what was said before, and what the client's own tools answered. What a provider's tools did is told in the words around it.
  */
 const REFUSED_TURN_PARTS: Partial<Record<DialectName, (value: JsonObject) => boolean>> = {
-  responses: ({ type, execution }) =>
-    type === 'compaction' || (execution !== 'server' && CLIENTS_ITEMS.test(String(type))),
+  responses: ({ type, execution, text }) =>
+    CHANGING_ITEMS.has(String(type)) ||
+    (type === 'configuration_update' && isObject(text)) ||
+    (execution !== 'server' && CLIENTS_ITEMS.test(String(type))),
   messages: ({ type }) => type === 'compaction',
 };
+
+/** What stands for turns, asks for them to be summed up, offers tools, is said by another agent. */
+const CHANGING_ITEMS: ReadonlySet<string> = new Set([
+  'compaction',
+  'compaction_trigger',
+  'additional_tools',
+  'agent_message',
+]);
 
 /** `computer_call_output`, `shell_call_output`, …: all that a client answers a call with. */
 const CLIENTS_ITEMS = /_output$|^mcp_approval_response$/;

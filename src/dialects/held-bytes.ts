@@ -1,5 +1,5 @@
 import type { CallerDialectName } from './dialect.ts';
-import { HELD_FIELDS, ofEachDialect } from './held-fields.ts';
+import { GOOGLE_HOLDERS, HELD_FIELDS, ofEachDialect } from './held-fields.ts';
 import { beginsList, beginsObject, beginsText, countValues, hasValue, type ValueTest } from './json-bytes.ts';
 import type { FieldSpans } from './request-fields.ts';
 import { flagsOf, type SeenWords } from './seen-words.ts';
@@ -26,6 +26,7 @@ const ADDRESS_FLAGS = {
   responses: flagsOf(ADDRESS_KEYS.responses.map(({ key }) => key)),
 };
 const CONTAINER_FLAG = flagsOf(['container']);
+const ROUTING_FLAGS = flagsOf(['routingConfig', 'routing_config']);
 
 /** A search for a text that is rarely there, by the byte that is the rarest in it, costs 0.2 µs a kilobyte. */
 const INTERPRETER = Buffer.from('_interpreter');
@@ -61,9 +62,9 @@ const NAMES_HELD: Record<CallerDialectName, NamesHeld> = {
     container !== undefined ||
     words.hasAnywhere(ID_FLAGS.messages) ||
     (words.has('url') && hasValue(body, URL, beginsHeldAddress)),
-  gemini: (body, spans) =>
-    spans['cachedContent'] !== undefined ||
-    spans['cached_content'] !== undefined ||
+  gemini: (body, spans, words) =>
+    hasHolder(spans) ||
+    words.hasAnywhere(ROUTING_FLAGS) ||
     URI_ENDINGS.some((ending) => body.includes(ending)) ||
     hasOneOf(placesOfTools(body, spans), KEYS.gemini),
 };
@@ -81,6 +82,11 @@ export function mayNameHeld(
   dialect: CallerDialectName,
 ): boolean {
   return NAMES_HELD[dialect](body, spans, words) || hasEscapedLetter(body);
+}
+
+function hasHolder(spans: FieldSpans): boolean {
+  for (const holder of GOOGLE_HOLDERS) if (spans[holder] !== undefined) return true;
+  return false;
 }
 
 /** Media are sent by their URLs often, and as data within them: bodies that only do that are not worth parsing. */

@@ -4,8 +4,8 @@ import type { CallerDialectName } from './dialect.ts';
 /**
  * What a request names by an id instead of sending it, because the provider's account has it.
  *
- * `file`: uploaded. `item`: one of an earlier answer. `audio`: what a model said in an earlier answer. `conversation`, `container`: what calls leave behind. `shared`: what
- * an operator sets up for many (vector stores, stored prompts, skills, caches, buckets, voices, indices, secrets).
+ * `file`: uploaded. `item`: one of an earlier answer, or that answer. `audio`: what a model said in an earlier answer. `conversation`, `container`: what calls leave behind. `shared`: what
+ * an operator sets up for many (vector stores, stored prompts, skills, caches, buckets, voices, indices, tunnels, filters, secrets).
  */
 export type HeldKind = 'file' | 'item' | 'audio' | 'conversation' | 'container' | 'shared';
 
@@ -48,7 +48,8 @@ const NONE: ReadonlySet<string> = new Set();
  * interpreter, shell, conversations, prompts), Azure OpenAI reference (`data_sources`), Mistral API reference (chat: file
  * chunks), Kimi API, "Use the vision model" (`ms://` addresses), vLLM, "Multimodal inputs" (`audio_url`, `file://`),
  * Anthropic API reference (files, containers, skills), Gemini and Vertex API references (`FileData`, `cachedContent`,
- * `FileSearch`, `Retrieval`, `ExternalApi`, `AuthConfig`). Google's JSON takes each field in both spellings.
+ * `FileSearch`, `Retrieval`, `ExternalApi`, `AuthConfig`, `GenerationOutputConfig`,
+ * `ModelArmorConfig`, `GenerationConfigRoutingConfig`). Google's JSON takes each field in both spellings.
  */
 export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
   chat: {
@@ -72,6 +73,9 @@ export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
       file_ids: FILE,
       vector_store_ids: SHARED,
       skill_id: SHARED,
+      tunnel_id: SHARED,
+      // Whether prompts are alike is told of no tenant's but the caller's.
+      comparison_response_id: { kind: 'item', form: 'id' },
       prompt: { ...SHARED, top: true },
       conversation: { kind: 'conversation', form: 'id', top: true },
       container: { kind: 'container', form: 'id' },
@@ -98,7 +102,12 @@ export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
   gemini: {
     fields: inBothSpellings({
       fileUri: ADDRESS,
+      outputUriPrefix: ADDRESS,
+      promptTemplateName: SHARED,
+      responseTemplateName: SHARED,
       cachedContent: { ...SHARED, top: true },
+      // It leads to other models, which one that is permitted need not be.
+      routingConfig: WHOLE,
       fileSearchStoreNames: SHARED,
       datastore: SHARED,
       dataStore: SHARED,
@@ -127,14 +136,25 @@ export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
   },
 };
 
+/** Top-level fields of Google's requests that name something, or hold what does; in both spellings. */
+export const GOOGLE_HOLDERS: readonly string[] = [
+  'cachedContent',
+  'outputConfig',
+  'generationOutputConfig',
+  'modelArmorConfig',
+].flatMap((name) => [name, snakeCase(name)]);
+
 function inBothSpellings(fields: Readonly<Record<string, HeldField>>): Record<string, HeldField> {
-  const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   return Object.fromEntries(
     Object.entries(fields).flatMap(([name, field]) => [
       [name, field],
       [snakeCase(name), field],
     ]),
   );
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /** One value for each dialect. */

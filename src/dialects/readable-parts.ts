@@ -13,6 +13,7 @@ import { isObject, type JsonObject, type JsonValue } from '../conversation/json.
 import { decodeBlock } from './messages/decode-blocks.ts';
 import { decodeCacheHint, extraOf, unknownFields } from './messages/fields.ts';
 import { placed, placeOf } from './places.ts';
+import { shownMessages } from './shown-messages.ts';
 
 type ReadablePart = TextPart | ImagePart | FilePart;
 
@@ -31,41 +32,64 @@ const READERS = new Map<JsonValue | undefined, Reader>([
   ['compaction', readCompaction],
 ]);
 
-/** The conversation as a provider of `dialect` can be told it: with what such blocks say in the place of them. */
+/**
+ * The conversation as a provider of `dialect` can be told it: with what such blocks say in the place of them, and without
+ * what a model would not be shown any more.
+ */
 export function withReadableParts(conversation: Conversation, dialect: DialectName): Conversation {
   if (dialect === 'messages' || conversation.dialect !== 'messages') return conversation;
-  if (!conversation.messages.some(hasReadable)) return conversation;
-  return { ...conversation, messages: conversation.messages.map(readMessage) };
+  const isRead = dialect === 'converse' ? isReadable : isReadableOrTitled;
+  const shown = shownMessages(conversation);
+  if (shown.some((message) => hasReadable(message, isRead)))
+    return { ...conversation, messages: shown.map((message) => readMessage(message, isRead)) };
+  return shown === conversation.messages ? conversation : { ...conversation, messages: shown };
 }
 
-function hasReadable({ parts }: Message): boolean {
-  return parts.some(
-    (part) => isReadable(part) || (part.type === 'tool_result' && part.parts.some(isReadable)),
-  );
+/** Whether a part is read as other parts. */
+type IsRead = (part: Part) => part is OpaquePart | FilePart;
+
+function hasReadable({ parts }: Message, isRead: IsRead): boolean {
+  return parts.some((part) => isRead(part) || (part.type === 'tool_result' && part.parts.some(isRead)));
 }
 
 function isReadable(part: Part): part is OpaquePart {
   return part.type === 'opaque' && part.dialect === 'messages' && READERS.has(part.value['type']);
 }
 
-function readMessage(message: Message): Message {
-  if (!hasReadable(message)) return message;
-  return placed({ ...message, parts: message.parts.flatMap((part) => readPart(part)) }, placeOf(message));
+/** Only Bedrock has a document with a name that is text; to all others it is a text, which has none. */
+function isReadableOrTitled(part: Part): part is OpaquePart | FilePart {
+  if (part.type !== 'file' || part.source.kind !== 'text') return isReadable(part);
+  return isSaid(part.filename) || isSaid(part.extra?.fields['context']);
 }
 
-function readPart(part: Part): Part[] {
-  if (part.type === 'tool_result')
-    return [placed({ ...part, parts: part.parts.flatMap(readInner) }, placeOf(part))];
-  return isReadable(part) ? (readBlock(part) ?? [part]) : [part];
+function isSaid(label: JsonValue | undefined): label is string {
+  return typeof label === 'string' && label !== '';
 }
 
-function readInner(part: ToolResultPart['parts'][number]): ToolResultPart['parts'] {
-  return isReadable(part) ? (readBlock(part) ?? [part]) : [part];
+function readMessage(message: Message, isRead: IsRead): Message {
+  if (!hasReadable(message, isRead)) return message;
+  const parts = message.parts.flatMap((part) => readPart(part, isRead));
+  return placed({ ...message, parts }, placeOf(message));
 }
 
-function readBlock(part: OpaquePart): ReadablePart[] | undefined {
-  const { value } = part;
-  return READERS.get(value['type'])?.(value)?.map((read) => placed(read, placeOf(part)));
+function readPart(part: Part, isRead: IsRead): Part[] {
+  if (part.type !== 'tool_result') return isRead(part) ? (readBlock(part) ?? [part]) : [part];
+  const parts = part.parts.flatMap((inner): ToolResultPart['parts'] =>
+    isRead(inner) ? (readBlock(inner) ?? [inner]) : [inner],
+  );
+  return [placed({ ...part, parts }, placeOf(part))];
+}
+
+function readBlock(part: OpaquePart | FilePart): ReadablePart[] | undefined {
+  const read = part.type === 'file' ? readTitledText(part) : READERS.get(part.value['type'])?.(part.value);
+  return read?.map((one) => placed(one, placeOf(part)));
+}
+
+function readTitledText({ source, filename, cacheHint, extra }: FilePart): ReadablePart[] | undefined {
+  if (source.kind !== 'text') return undefined;
+  const text: TextPart = { type: 'text', text: source.text, ...(cacheHint ? { cacheHint } : {}) };
+  const block = { ...extra?.fields, title: filename ?? '' };
+  return labelled(block, [text], ['title', 'context'], DOCUMENT_FIELDS);
 }
 
 const SEARCH_RESULT_FIELDS = new Set(['type', 'title', 'source', 'content', 'cache_control']);
@@ -135,7 +159,7 @@ function labelled(
 ): ReadablePart[] {
   const lines = labels.flatMap((label) => {
     const value = block[label];
-    return typeof value === 'string' && value !== '' ? [`${LABELS[label] ?? label}: ${value}`] : [];
+    return isSaid(value) ? [`${LABELS[label] ?? label}: ${value}`] : [];
   });
   const [first, ...others] = parts;
   const head = lines.join('\n');

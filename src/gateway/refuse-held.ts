@@ -42,7 +42,7 @@ const REFUSALS: Record<CallerDialectName, (reference: HeldReference) => GatewayE
 const SEEN = 'What was not made through this gateway needs the permission for all models of its provider.';
 const ADVICE: Record<HeldKind, string> = {
   file: SEEN,
-  item: 'Items can be named that an answer to this tenant held, unless it was created with `store: false`. Send the item itself.',
+  item: 'Answers to this tenant and the items that they held can be named, unless they were created with `store: false`. Send the item itself.',
   audio:
     'What a model said can be named for some time by the tenant that the answer was for. Send its transcript as text.',
   conversation: SEEN,

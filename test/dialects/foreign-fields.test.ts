@@ -24,6 +24,30 @@ for (const spelling of ['cachedContent', 'cached_content']) {
   });
 }
 
+for (const [field, value] of [
+  ['continuationToken', 'dG9rZW4='],
+  ['continuation_token', 'dG9rZW4='],
+  ['modelArmorConfig', { promptTemplateName: 'projects/p/locations/l/templates/t' }],
+] as const) {
+  test(`what Gemini goes on from, and what it screens prompts by, only Gemini has: \`${field}\``, () => {
+    const body = { contents: [{ role: 'user', parts: [{ text: 'Hi' }] }], [field]: value };
+    const conversation = gemini.decodeRequest(body, { model: 'm' });
+    const param = field.replace('_t', 'T');
+    for (const dialect of OTHERS) {
+      assert.throws(() => dialect.encodeRequest(conversation, 'any'), {
+        kind: 'invalid_request',
+        code: 'unsupported_parameter',
+        param,
+      });
+    }
+    assert.deepEqual(gemini.encodeRequest(conversation, 'm').body[param], value);
+    for (const nothing of ['', null]) {
+      const said = gemini.decodeRequest({ ...body, [field]: nothing }, { model: 'm' });
+      for (const dialect of OTHERS) assert.deepEqual(dialect.encodeRequest(said, 'any').dropped, []);
+    }
+  });
+}
+
 test('a container of Anthropic’s that is named holds files of earlier turns', () => {
   const ask = (container: JsonValue) =>
     messages.decodeRequest(

@@ -82,6 +82,26 @@ for (const [name, dialect, model] of OTHERS) {
       assert.ok(textOf(body).includes('Title: Book\nContext: Old\n\nPAGE ONE'));
     });
 
+    test('a text that is a document keeps its title, of the user and of a tool', () => {
+      const source = { type: 'text', media_type: 'text/plain', data: 'PAGE ONE' };
+      const titled = { type: 'document', source, title: 'Book', context: 'Old' };
+      for (const conversation of [said(['user', [titled]]), returned([titled])]) {
+        const { body, dropped } = dialect.encodeRequest(conversation, model);
+        const isDocument = name === 'converse';
+        assert.ok(
+          textOf(body).includes(isDocument ? '"name":"Book"' : 'Title: Book\nContext: Old\n\nPAGE ONE'),
+        );
+        assert.equal(dropped.length, isDocument ? 1 : 0);
+      }
+      const cited = { ...titled, citations: { enabled: true }, cache_control: { type: 'ephemeral' } };
+      const { dropped } = dialect.encodeRequest(said(['user', [cited]]), model);
+      assert.ok(dropped.includes('messages[0].content[0].citations'));
+      // Without a title it is what it was.
+      const plain = dialect.encodeRequest(said(['user', [{ type: 'document', source }]]), model);
+      assert.doesNotMatch(textOf(plain.body), /Title/);
+      assert.deepEqual(plain.dropped, []);
+    });
+
     test('a tool that a search found is told', () => {
       const { body } = dialect.encodeRequest(returned([{ type: 'tool_reference', tool_name: 'see' }]), model);
       assert.ok(textOf(body).includes('The tool see can be called.'));
@@ -111,6 +131,13 @@ for (const [name, dialect, model] of OTHERS) {
     });
   });
 }
+
+test('the name of a file that a tool gave is named where Gemini has no word for it', () => {
+  const source = { type: 'base64', media_type: 'application/pdf', data: 'JVBERg==' };
+  const conversation = returned([{ type: 'document', source, title: 'Book' }]);
+  const { dropped } = gemini.encodeRequest(conversation, 'gemini-3-flash-preview');
+  assert.deepEqual(dropped, ['messages[2].content[0].content[0].title']);
+});
 
 test('Anthropic gets its blocks as they came', () => {
   const content = [FACT, { type: 'container_upload', file_id: 'f' }];

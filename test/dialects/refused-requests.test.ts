@@ -195,6 +195,91 @@ describe('a tool’s name that OpenAI does not allow', () => {
   });
 });
 
+describe('what makes the answer another one is refused where nobody else can do it', () => {
+  const OTHERS = [
+    ['chat', chat, 'gpt-4o'],
+    ['an open chat server', chat, 'llama'],
+    ['responses', responses, 'gpt-5'],
+    ['messages', messages, 'claude-sonnet-4-5'],
+    ['gemini', gemini, 'gemini-2.5-pro'],
+    ['converse', converse, CLAUDE_ON_BEDROCK],
+  ] as const;
+  const schema = { type: 'object', properties: {} };
+  const format = { type: 'json_schema', name: 's', schema };
+  const USER = { role: 'user', content: 'Hi' };
+
+  for (const item of [
+    { type: 'compaction_trigger' },
+    { type: 'additional_tools', role: 'developer', tools: [{ type: 'function', name: 'f' }] },
+    { type: 'agent_message', author: '/root', recipient: '/x', content: [{ type: 'input_text', text: 'x' }] },
+    { type: 'configuration_update', text: { format } },
+    { type: 'configuration_update', reasoning: { effort: 'low' }, text: { format: { type: 'text' } } },
+  ]) {
+    test(`the item ${JSON.stringify(item)}`, () => {
+      const said = responses.decodeRequest({ model: 'm', input: [USER, item, USER] }, {});
+      for (const [name, dialect, model] of OTHERS) {
+        if (name === 'responses') continue;
+        assert.throws(() => dialect.encodeRequest(said, model), {
+          kind: 'invalid_request',
+          code: 'unsupported_content',
+          param: 'input[1]',
+        });
+      }
+      assert.deepEqual((responses.encodeRequest(said, 'm').body['input'] as JsonObject[])[1], item);
+    });
+  }
+
+  test('an effort that changes on the way is only named', () => {
+    const item = { type: 'configuration_update', reasoning: { effort: 'low' } };
+    const said = responses.decodeRequest({ model: 'm', input: [item, USER] }, {});
+    assert.deepEqual(chat.encodeRequest(said, 'gpt-4o').dropped, ['input[0]']);
+  });
+
+  test('a summary in the place of an answer', () => {
+    const body = { model: 'm', max_tokens: 9, messages: [USER], compaction: { type: 'summarize' } };
+    for (const [name, dialect, model] of OTHERS) {
+      if (name === 'messages') continue;
+      const refusal = { code: 'unsupported_parameter', param: 'compaction' };
+      assert.throws(() => dialect.encodeRequest(messages.decodeRequest(body, {}), model), refusal);
+      const said = messages.decodeRequest({ ...body, compaction: null }, {});
+      assert.deepEqual(dialect.encodeRequest(said, model).dropped, []);
+    }
+  });
+
+  const MODERATED: [string, typeof chat | typeof responses, JsonObject][] = [
+    ['chat', chat, { messages: [USER] }],
+    ['responses', responses, { input: [USER] }],
+  ];
+  const moderation = (input: string, output: string) => ({
+    model: 'omni-moderation-latest',
+    policy: { input: { mode: input }, output: { mode: output } },
+  });
+  for (const [door, from, fields] of MODERATED) {
+    test(`a moderation that may withhold the answer, of ${door}`, () => {
+      const ask = (value: JsonObject) => from.decodeRequest({ model: 'm', ...fields, moderation: value }, {});
+      for (const [name, dialect, model] of OTHERS) {
+        if (dialect === from || (door === 'chat' && name === 'responses')) continue;
+        for (const blocks of [moderation('block', 'score'), moderation('score', 'block')]) {
+          const refusal = { code: 'unsupported_parameter', param: 'moderation' };
+          assert.throws(() => dialect.encodeRequest(ask(blocks), model), refusal);
+        }
+        for (const scores of [
+          moderation('score', 'score'),
+          { model: 'omni-moderation-latest', policy: null },
+        ])
+          assert.deepEqual(dialect.encodeRequest(ask(scores), model).dropped, ['moderation']);
+      }
+    });
+  }
+
+  test('the Responses API can be asked for the moderation that chat has', () => {
+    const body = { model: 'm', messages: [USER], moderation: moderation('block', 'block') };
+    const { body: sent, dropped } = responses.encodeRequest(chat.decodeRequest(body, {}), 'gpt-5');
+    assert.deepEqual(sent['moderation'], body.moderation);
+    assert.deepEqual(dropped, []);
+  });
+});
+
 describe('what cannot be sent is refused where it stands', () => {
   test('a file by its URL to a chat provider', () => {
     const document = { type: 'document', source: { type: 'url', url: 'https://x.test/a.pdf' } };

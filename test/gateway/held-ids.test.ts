@@ -420,6 +420,20 @@ describe('what OpenAI keeps of responses', () => {
     });
   }
 
+  test('a response whose prompt is to be compared is one that the tenant had', async () => {
+    const asks = (comparison_response_id: string | null) => ({
+      model: MODEL,
+      input: 'say red',
+      prompt_cache_options: { comparison_response_id },
+    });
+    const { id } = await clientOf('limited').responses.create({ model: MODEL, input: 'say red' });
+    const own = await post('limited', '/v1/responses', asks(id));
+    assert.equal(own.status, 200, await own.text());
+    assert.equal((await post('limited', '/v1/responses', asks(null))).status, 200);
+    const theirs = await refusal('acme', '/v1/responses', asks(id), id);
+    assert.deepEqual(theirs, await refusal('acme', '/v1/responses', asks('resp_0000'), 'resp_0000'));
+  });
+
   test('reasoning without its encrypted form is looked up by its id, and is an item, too', async () => {
     const input = [
       { role: 'user', content: 'say red' },

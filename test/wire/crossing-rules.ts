@@ -655,8 +655,8 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     ...REQUEST,
     path: 'said.user.text',
     change: 'added',
-    when: ({ after }) => /^(Dummy TXT|TXT test) file\n/.test(textOf(after)),
-    reason: 'which is this text.',
+    when: ({ after }) => /^(?:Title: [\w.]+\n\n)?(?:Dummy TXT|TXT test) file\n/.test(textOf(after)),
+    reason: 'which is this text, with its name before it.',
   },
   {
     ...REQUEST,

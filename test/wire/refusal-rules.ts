@@ -21,10 +21,16 @@ export const REFUSAL_RULES: readonly RefusalRule[] = [
     reason: 'Only the provider that it was made for keeps what these name.',
   },
   {
+    message: /^'moderation' cannot be honoured/,
+    from: ['responses'],
+    count: 4,
+    reason: 'Nobody else blocks what a model of OpenAI’s finds to be blocked.',
+  },
+  {
     message: /is of the type '\w+', which only the provider can read that has it/,
-    count: 72,
+    count: 100,
     reason:
-      'It stands for messages that nobody else can read, is what a client’s own tool of that provider answered, or a change of tools midway.',
+      'It stands for messages that nobody else can read, is what a client’s own tool of that provider answered, or tools that are offered, or changed, midway.',
   },
   {
     message: /^'(stop|stop_sequences|generationConfig\.stopSequences)' cannot be expressed/,

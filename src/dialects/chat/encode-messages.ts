@@ -15,6 +15,7 @@ import { partField } from '../caller-words.ts';
 import { unpaired } from '../messages/tool-call-ids.ts';
 import { placed, placeOf } from '../places.ts';
 import { emulatedName } from '../reserved-tools.ts';
+import { isEmptyInstruction } from '../shown-messages.ts';
 import { encodeContent, encodeParts, generatedImages, refusedContent } from './encode-content.ts';
 import { ownFields } from './extra.ts';
 import type { Target } from './target.ts';
@@ -69,7 +70,8 @@ function refuseUncalled(conversation: Conversation): void {
   }
 }
 
-function encodePlain(message: Message, target: Target): JsonObject {
+function encodePlain(message: Message, target: Target): JsonObject | undefined {
+  if (!target.sameDialect && isEmptyInstruction(message)) return undefined;
   return {
     role: instructionRole(message, target),
     content: encodeContent(message.parts, target),

@@ -5,7 +5,7 @@ import type { Part, TextPart, ToolCallPart } from '../../conversation/conversati
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { dropPart } from '../dropped-parts.ts';
-import { nameFittedFinish, readFinishReason, writeFinishReason } from '../finish-reasons.ts';
+import { nameFittedFinish, readFinishReason } from '../finish-reasons.ts';
 import { finishWithCalls } from '../finish-with-calls.ts';
 import { nameForeignFields } from '../foreign-answers.ts';
 import { omitKeys } from '../read-json.ts';
@@ -16,6 +16,7 @@ import { choiceFailure } from './embedded-failures.ts';
 import { generatedImages, isGeneratedImage } from './encode-content.ts';
 import { embeddedError, saysError } from './errors.ts';
 import { chatExtra, ownFields, ownObject } from './extra.ts';
+import { wantsFunctionCall, writeFinish } from './function-call.ts';
 import { ReasoningDetailWriter, reasoningText } from './reasoning-details.ts';
 import { ThinkTags } from './think-tags.ts';
 import { decodeToolCall, encodeToolCall, fallbackCallId } from './tool-calls.ts';
@@ -203,10 +204,11 @@ function readChunk({ type, text, thinking }: JsonObject): ContentChunk {
 /** Writes a completion of any dialect as a client of this one gets it. */
 export function encodeResponse(
   completion: Completion,
-  _request?: JsonObject,
+  request?: JsonObject,
   dropped: string[] = [],
 ): JsonObject {
   nameForeignFields(dropped, completion, 'chat');
+  const asFunctionCall = wantsFunctionCall(request);
   const { id, model, created, choices, usage, extra } = completion;
   const { usage: _, ...fields } = ownFields(extra);
   return {
@@ -214,16 +216,23 @@ export function encodeResponse(
     object: 'chat.completion',
     created: created ?? 0,
     model,
-    choices: choices.map((choice) => encodeChoice(choice, id, dropped)),
+    choices: choices.map((choice) => encodeChoice(choice, { completionId: id, dropped, asFunctionCall })),
     ...(usage ? { usage: encodeUsage(usage, ownObject(extra, 'usage')) } : {}),
     ...fields,
   };
 }
 
-function encodeChoice(choice: Choice, completionId: string, dropped: string[]): JsonObject {
+interface AnswerContext {
+  completionId: string;
+  dropped: string[];
+  asFunctionCall: boolean;
+}
+
+function encodeChoice(choice: Choice, context: AnswerContext): JsonObject {
+  const { dropped, asFunctionCall } = context;
   const { index, parts, finish, logprobs, extra } = choice;
   const { message: messageRest, ...fields } = ownFields(extra);
-  const message = encodeMessage(parts, completionId, dropped);
+  const message = encodeMessage(parts, context);
   const reason = finishWithCalls(finish, parts.some(isToolCall));
   nameFittedFinish(dropped, 'chat', reason, 'finish_reason');
   const rest = isObject(messageRest) ? messageRest : {};
@@ -232,12 +241,13 @@ function encodeChoice(choice: Choice, completionId: string, dropped: string[]): 
     index,
     message: { ...message, ...rest, ...(annotations.length > 0 ? { annotations } : {}) },
     logprobs: logprobs ?? null,
-    finish_reason: writeFinishReason('chat', reason),
+    finish_reason: writeFinish(reason, asFunctionCall),
     ...fields,
   };
 }
 
-function encodeMessage(parts: readonly Part[], completionId: string, dropped: string[]): JsonObject {
+function encodeMessage(parts: readonly Part[], context: AnswerContext): JsonObject {
+  const { completionId, dropped, asFunctionCall } = context;
   const ids = new CarriedIdWriter();
   const details = new ReasoningDetailWriter();
   const written = { content: '', reasoning: '', refusal: '' };
@@ -262,6 +272,10 @@ function encodeMessage(parts: readonly Part[], completionId: string, dropped: st
         written.refusal += part.text;
         break;
       case 'tool_call':
+        if (asFunctionCall && calls.length > 0) {
+          dropPart(dropped, part);
+          break;
+        }
         calls.push(encodeToolCall(part, ids.write(part)));
         if (part.signature) reasoningDetails.push(details.toolCall(part.id, part.signature));
         break;
@@ -293,7 +307,8 @@ function encodeMessage(parts: readonly Part[], completionId: string, dropped: st
   };
   if (written.reasoning !== '') message['reasoning_content'] = written.reasoning;
   if (reasoningDetails.length > 0) message['reasoning_details'] = reasoningDetails;
-  if (calls.length > 0) message['tool_calls'] = calls;
+  if (asFunctionCall && calls[0]) message['function_call'] = calls[0]['function'];
+  else if (calls.length > 0) message['tool_calls'] = calls;
   if (images.length > 0) message['images'] = images;
   if (audio) message['audio'] = audio;
   if (annotations.length > 0) message['annotations'] = annotations;

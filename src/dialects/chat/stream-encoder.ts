@@ -5,7 +5,7 @@ import { isObject, type JsonObject, type JsonValue } from '../../conversation/js
 import type { Usage } from '../../conversation/usage.ts';
 import type { StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
 import { dropPart } from '../dropped-parts.ts';
-import { nameFittedFinish, writeFinishReason } from '../finish-reasons.ts';
+import { nameFittedFinish } from '../finish-reasons.ts';
 import { finishWithCalls } from '../finish-with-calls.ts';
 import { nameForeignEvent } from '../foreign-answers.ts';
 import { encodeAudioOutput } from './audio-output.ts';
@@ -13,6 +13,7 @@ import { encodeCitations } from './citations.ts';
 import { generatedImages } from './encode-content.ts';
 import { encodeError } from './errors.ts';
 import { ownFields, ownObject } from './extra.ts';
+import { wantsFunctionCall, writeFinish } from './function-call.ts';
 import { ReasoningDetailWriter } from './reasoning-details.ts';
 import { ownDetails } from './response.ts';
 import { encodeUsage } from './usage.ts';
@@ -26,6 +27,7 @@ import { encodeUsage } from './usage.ts';
  */
 export class ChatStreamEncoder implements StreamEncoder {
   readonly #includeUsage: boolean;
+  readonly #asFunctionCall: boolean;
   #head: JsonObject = {};
   #id = '';
   #usage: Usage | undefined;
@@ -33,8 +35,9 @@ export class ChatStreamEncoder implements StreamEncoder {
   readonly #choices = new Map<number, ChoiceWriter>();
   readonly #dropped: string[];
 
-  constructor({ includeUsage, dropped = [] }: StreamEncoderOptions) {
+  constructor({ includeUsage, request, dropped = [] }: StreamEncoderOptions) {
     this.#dropped = dropped;
+    this.#asFunctionCall = wantsFunctionCall(request);
     this.#includeUsage = includeUsage;
   }
 
@@ -60,7 +63,7 @@ export class ChatStreamEncoder implements StreamEncoder {
         const writer = this.#writer(event.choice);
         const reason = finishWithCalls(event.reason, writer.callsTools);
         nameFittedFinish(this.#dropped, 'chat', reason, 'finish_reason');
-        const finish_reason = writeFinishReason('chat', reason);
+        const finish_reason = writeFinish(reason, this.#asFunctionCall);
         const delta = isObject(message) ? message : {};
         return this.#chunk(event.choice, writer.withRole(delta), { finish_reason, ...fields });
       }
@@ -81,7 +84,7 @@ export class ChatStreamEncoder implements StreamEncoder {
   #writer(choice: number): ChoiceWriter {
     let writer = this.#choices.get(choice);
     if (!writer) {
-      writer = new ChoiceWriter(this.#id, this.#dropped);
+      writer = new ChoiceWriter(this.#id, this.#dropped, this.#asFunctionCall);
       this.#choices.set(choice, writer);
     }
     return writer;
@@ -118,10 +121,12 @@ class ChoiceWriter {
   /** How much text the message has before the part that is being written: positions of citations count from there. */
   #textLength = 0;
   readonly #dropped: string[];
+  readonly #asFunctionCall: boolean;
 
-  constructor(completionId: string, dropped: string[]) {
+  constructor(completionId: string, dropped: string[], asFunctionCall: boolean) {
     this.#dropped = dropped;
     this.#completionId = completionId;
+    this.#asFunctionCall = asFunctionCall;
   }
 
   get callsTools(): boolean {
@@ -173,10 +178,17 @@ class ChoiceWriter {
 
   /** The carried id goes out first of all, so it can only hold what is known when the call begins. */
   #startCall(index: number, value: ToolCallPart): JsonObject[] {
+    if (this.#asFunctionCall && this.#calls > 0) {
+      dropPart(this.#dropped, value);
+      return [];
+    }
     const call = this.#calls++;
     const part = { ...value, arguments: '' };
     this.#parts.set(index, { part, call });
     const { name, kind } = value;
+    if (this.#asFunctionCall) {
+      return [{ function_call: { name, arguments: '' } }, ...this.#delta(part, call, value.arguments)];
+    }
     const body = kind === 'custom' ? { custom: { name, input: '' } } : { function: { name, arguments: '' } };
     const head = { index: call, id: this.#ids.write(value), type: kind, ...body, ...ownFields(value.extra) };
     const deltas: JsonObject[] = [{ tool_calls: [head] }];
@@ -196,7 +208,7 @@ class ChoiceWriter {
         return [{ refusal: delta }];
       case 'tool_call':
         part.arguments += delta;
-        return [{ tool_calls: [argumentsDelta(part, call, delta)] }];
+        return [this.#argumentsDelta(part, call, delta)];
       default:
         return [];
     }
@@ -231,14 +243,16 @@ class ChoiceWriter {
   /** A function without arguments is called with `{}`: the empty text is no JSON. */
   #endCall(part: ToolCallPart, call: number): JsonObject[] {
     const isEmpty = part.kind === 'function' && part.arguments === '';
-    const deltas: JsonObject[] = isEmpty ? [{ tool_calls: [argumentsDelta(part, call, '{}')] }] : [];
+    const deltas = isEmpty ? [this.#argumentsDelta(part, call, '{}')] : [];
     if (!part.signature) return deltas;
     return [...deltas, { reasoning_details: [this.#details.toolCall(part.id, part.signature)] }];
   }
-}
 
-function argumentsDelta({ kind }: ToolCallPart, index: number, delta: string): JsonObject {
-  return kind === 'custom' ? { index, custom: { input: delta } } : { index, function: { arguments: delta } };
+  #argumentsDelta({ kind }: ToolCallPart, index: number, delta: string): JsonObject {
+    if (this.#asFunctionCall) return { function_call: { arguments: delta } };
+    const said = kind === 'custom' ? { custom: { input: delta } } : { function: { arguments: delta } };
+    return { tool_calls: [{ index, ...said }] };
+  }
 }
 
 function sse(value: JsonObject): string {

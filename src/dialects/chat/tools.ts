@@ -20,7 +20,7 @@ type FunctionTool = Extract<Tool, { type: 'function' }>;
 type CustomTool = Extract<Tool, { type: 'custom' }>;
 
 /**
- * `tools` and `tool_choice`, both ways, and their deprecated forms `functions` and `function_call`, read only.
+ * `tools` and `tool_choice`, both ways, and their deprecated forms `functions` and `function_call`, which are read only (`function-call.ts`).
  *
  * Source: OpenAI API reference (create chat completion), "Function calling" guide (custom tools, allowed tools).
  */

@@ -1,5 +1,5 @@
 import { appendAll } from '../../conversation/append-all.ts';
-import type { Conversation, Message, ToolResultPart } from '../../conversation/conversation.ts';
+import type { Conversation, Message, Part, ToolResultPart } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { callerWord, partField, participantField, partPaths, resultPartPath } from '../caller-words.ts';
@@ -73,10 +73,7 @@ class ContentsEncoder {
     for (const [at, part] of message.parts.entries()) {
       if ('cacheHint' in part && part.cacheHint)
         this.#dropped.add(partField(this.#conversation, part, 'cacheHint'));
-      // Only Vertex takes a name, and only for some media.
-      if (part.type === 'file' && part.filename !== undefined) {
-        this.#dropped.add(`${paths[at]}.${callerWord(this.#conversation, 'fileName')}`);
-      }
+      this.#dropFileName(part, paths[at] ?? '');
       if (part.type === 'image' && part.detail !== undefined && part.detail !== 'auto')
         this.#dropped.add(partField(this.#conversation, part, 'imageDetail'));
     }
@@ -97,6 +94,12 @@ class ContentsEncoder {
       default:
         message.role satisfies never;
     }
+  }
+
+  /** Only Vertex takes a name, and only for some media. */
+  #dropFileName(part: Part, path: string): void {
+    if (part.type !== 'file' || part.filename === undefined) return;
+    this.#dropped.add(`${path}.${callerWord(this.#conversation, 'fileName')}`);
   }
 
   finish(): EncodedContents {
@@ -179,12 +182,17 @@ class ContentsEncoder {
       );
     }
     this.#pairs.answer(result.callId, index);
+    const pathOf = (inner: number) =>
+      resultPartPath(this.#conversation, resultPath, inner, result.parts[inner]);
+    for (const [inner, part] of result.parts.entries()) {
+      if (part.type === 'file') this.#dropFileName(part, pathOf(inner));
+    }
     const given = this.#traits.callIds && isGivenToolCallId(result.callId);
     const { functionResponse, beside } = encodeToolResult(result, {
       id: given ? result.callId : undefined,
       name: this.#conversation.dialect === 'gemini' ? name : legalFunctionName(name),
       mediaInside: this.#conversation.dialect === 'gemini' ? 'caller' : this.#traits.mediaInToolResults,
-      pathOf: (inner) => resultPartPath(this.#conversation, resultPath, inner, result.parts[inner]),
+      pathOf,
     });
     const ordinal = call?.ordinal ?? Number.POSITIVE_INFINITY;
     turn.results.push({ ordinal, part: { functionResponse } });

@@ -5,6 +5,7 @@ import { findLastObject } from '../answer-scan.ts';
 import { embeddedError, saysError } from '../chat/errors.ts';
 import { isCount } from '../counts.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
+import { GOOGLE_HOLDERS } from '../held-fields.ts';
 import { beginsDigit, beginsFilledList, beginsList, beginsObject, hasValue } from '../json-bytes.ts';
 import { itemPlaces } from '../json-places.ts';
 import { outputFieldNames } from '../output-bound.ts';
@@ -23,8 +24,7 @@ export const passThrough: PassThrough = {
   fields: new WordTable([
     'model',
     'tools',
-    'cachedContent',
-    'cached_content',
+    ...GOOGLE_HOLDERS,
     ...outputFieldNames('gemini'),
     ...tierFieldNames('gemini'),
   ]),

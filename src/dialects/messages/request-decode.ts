@@ -10,7 +10,7 @@ import type {
   ToolChoice,
 } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
-import type { JsonObject, JsonValue } from '../../conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { restoreCarriedIds } from '../carried-ids.ts';
 import { placed } from '../places.ts';
 import { expectKind, jsonKind, optionalField, requireField, unknownWord, wrongKind } from '../read-json.ts';
@@ -18,6 +18,10 @@ import { decodeBlock, type Reject } from './decode-blocks.ts';
 import { decodeCacheHint, extraOf, unknownFields } from './fields.ts';
 
 const reject: Reject = (expected, path) => invalidRequest(`'${path}' must be ${expected}.`, path);
+
+/** What `output_config.format` was called while it was a beta, which takes it still. */
+const OLD_FORMAT = 'output_format';
+const FORMAT = 'output_config.format';
 
 const REQUEST_FIELDS = new Set([
   'model',
@@ -35,13 +39,14 @@ const REQUEST_FIELDS = new Set([
   'thinking',
   'metadata',
   'output_config',
+  OLD_FORMAT,
 ]);
 
 /** @throws GatewayError `invalid_request` with the path of what is not in the form of the Messages API. */
 export function decodeRequest(body: JsonObject): Conversation {
   const config = optionalField(body, 'output_config', 'object', '') ?? {};
   const choice = optionalField(body, 'tool_choice', 'object', '');
-  const format = optionalField(config, 'format', 'object', 'output_config');
+  const format = decodeFormat(body, config);
   const reasoning = decodeReasoning(body, config);
   const parallel = choice && optionalField(choice, 'disable_parallel_tool_use', 'boolean', 'tool_choice');
   return {
@@ -53,7 +58,7 @@ export function decodeRequest(body: JsonObject): Conversation {
     ...(choice ? { toolChoice: decodeToolChoice(choice) } : {}),
     ...(parallel === undefined ? {} : { parallelToolCalls: !parallel }),
     parameters: decodeParameters(body),
-    ...(format ? { responseFormat: decodeFormat(format) } : {}),
+    ...format,
     ...(reasoning ? { reasoning } : {}),
     ...extraOf(requestExtra(body, config)),
   };
@@ -91,13 +96,18 @@ function decodeMessages(body: JsonObject): Message[] {
     const word = requireField(message, 'role', 'string', path);
     const role = ROLES.get(word);
     if (!role) throw unknownWord(word, ROLES.keys(), `${path}.role`);
-    const parts = decodeContent(message['content'], `${path}.content`);
+    const parts = isSilent(message) ? [] : decodeContent(message['content'], `${path}.content`);
     const extra = extraOf(unknownFields(message, new Set(['role', 'content'])));
     if (role === 'user') return splitToolResults(parts, extra).map((one) => placed(one, path));
     const stray = parts.findIndex(({ type }) => type === 'tool_result');
     if (stray >= 0) throw reject('in a user message', `${path}.content[${stray}]`);
     return [placed({ role, parts, ...extra }, path)];
   });
+}
+
+/** A system message that only says how to answer from there on may lack its content. */
+function isSilent({ role, content, output_config: config }: JsonObject): boolean {
+  return role === 'system' && (content === undefined || content === null) && isObject(config);
 }
 
 /** Tool results stand in user messages here, in messages of their own in the neutral model. */
@@ -182,8 +192,19 @@ function decodeParameters(body: JsonObject): Parameters {
 
 const FORMAT_FIELDS = new Set(['type', 'schema']);
 
-function decodeFormat(format: JsonObject): ResponseFormat {
-  const path = 'output_config.format';
+function decodeFormat(
+  body: JsonObject,
+  config: JsonObject,
+): Pick<Conversation, 'responseFormat' | 'spelling'> {
+  const old = optionalField(body, OLD_FORMAT, 'object', '');
+  const format = optionalField(config, 'format', 'object', 'output_config');
+  if (!old) return format ? { responseFormat: readFormat(format, FORMAT) } : {};
+  if (format)
+    throw invalidRequest(`'${OLD_FORMAT}' is the former word for '${FORMAT}': say one of them.`, OLD_FORMAT);
+  return { responseFormat: readFormat(old, OLD_FORMAT), spelling: { responseFormat: OLD_FORMAT } };
+}
+
+function readFormat(format: JsonObject, path: string): ResponseFormat {
   const type = requireField(format, 'type', 'string', path);
   if (type !== 'json_schema') throw unknownWord(type, ['json_schema'], `${path}.type`);
   return {

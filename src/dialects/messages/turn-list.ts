@@ -124,13 +124,16 @@ export class TurnList {
     }
   }
 
-  /** System messages between turns are a native caller's alone; those of all others go into the one system prompt. */
+  /**
+   * System messages between turns are a native caller's alone, each with fields of its own; those of all others go into the
+   * one system prompt.
+   */
   #addSystem(message: Message, blocks: JsonObject[]): void {
-    if (this.#context.isNative && this.turns.length > 0) this.#append('system', message, blocks);
-    else appendAll(this.system, blocks);
+    if (!this.#context.isNative || this.turns.length === 0) appendAll(this.system, blocks);
+    else this.turns.push({ role: 'system', results: [], blocks, fields: this.#form.fields(message) });
   }
 
-  #append(role: Turn['role'], message: Message, blocks: JsonObject[]): void {
+  #append(role: 'user' | 'assistant', message: Message, blocks: JsonObject[]): void {
     if (!blocks.every(this.#form.saysNothing)) appendAll(this.#turn(role, message).blocks, blocks);
   }
 

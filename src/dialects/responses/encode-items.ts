@@ -11,6 +11,7 @@ import { partField, participantField } from '../caller-words.ts';
 import { refusedContent } from '../chat/encode-content.ts';
 import { calledName } from '../chat/tool-names.ts';
 import { placeOf } from '../places.ts';
+import { isEmptyInstruction } from '../shown-messages.ts';
 import { encodeInputContent, encodeOutputPart, plainText } from './encode-content.ts';
 import { ITEM, ownFields, ownObject, partFields } from './extra.ts';
 import type { ResponsesTarget } from './target.ts';
@@ -51,6 +52,7 @@ class ItemWriter {
       case 'system':
       case 'developer':
       case 'user': {
+        if (!this.#target.sameDialect && isEmptyInstruction(message)) break;
         const [first] = message.parts;
         const item = first && 'extra' in first ? ownObject(first.extra, ITEM) : {};
         const content = encodeInputContent(message.parts, this.#target);

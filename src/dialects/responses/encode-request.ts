@@ -4,7 +4,7 @@ import { SAMPLING_PARAMETERS } from '../chat/model-traits.ts';
 import { dropReasoning, effortOf, nameUnsaidThinking } from '../chat/reasoning-request.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { shortenEndUser } from '../end-user.ts';
-import { foreignFields } from '../foreign-fields.ts';
+import { foreignFields, openAiModeration } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
 import { offerTools } from '../offered-tools.ts';
 import { parameterName, planParameters, type WrittenParameter } from '../parameters.ts';
@@ -44,6 +44,7 @@ export function encodeRequest(asked: Conversation, model: string): EncodedReques
     ...(reasoning ? { reasoning } : {}),
     ...(Object.keys(textConfig).length > 0 ? { text: textConfig } : {}),
     ...(target.sameDialect ? {} : foreignDefaults(target)),
+    ...openAiModeration(conversation),
     ...own,
   };
   return { body, dropped: target.dropped };

@@ -3,6 +3,7 @@ import { GatewayError, invalidRequest } from '../../conversation/gateway-error.t
 import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 import { chatEmbeddings } from '../../dialects/chat/embeddings.ts';
 import { chat } from '../../dialects/chat/index.ts';
+import type { StreamEncoderOptions } from '../../dialects/dialect.ts';
 import { embedInputs } from './embeddings.ts';
 import { answerConversation } from './model.ts';
 import { streamEvents } from './stream-events.ts';
@@ -40,12 +41,15 @@ export function answerRequest(method: string, path: string, body: string, create
 function answerChat(body: JsonObject, created: number): EchoAnswer {
   const conversation = chat.decodeRequest(body, {});
   const completion = { ...answerConversation(conversation), created };
-  if (!conversation.stream) return answerJson(200, chat.encodeResponse(completion));
+  if (!conversation.stream) return answerJson(200, chat.encodeResponse(completion, body));
   const { stream_options: options } = body;
   return {
     status: 200,
     headers: { 'content-type': 'text/event-stream; charset=utf-8' },
-    chunks: encodeStream(completion, isObject(options) && options['include_usage'] === true),
+    chunks: encodeStream(completion, {
+      includeUsage: isObject(options) && options['include_usage'] === true,
+      request: body,
+    }),
   };
 }
 
@@ -54,8 +58,8 @@ function answerEmbeddings(body: JsonObject): EchoAnswer {
   return answerJson(200, chatEmbeddings.encodeResponse(embedInputs(request), encodingFormat));
 }
 
-function* encodeStream(completion: Completion, includeUsage: boolean): Generator<string> {
-  const encoder = chat.streamEncoder({ includeUsage });
+function* encodeStream(completion: Completion, options: StreamEncoderOptions): Generator<string> {
+  const encoder = chat.streamEncoder(options);
   for (const event of streamEvents(completion)) {
     const chunk = encoder.push(event);
     if (chunk !== '') yield chunk;

@@ -113,6 +113,8 @@ describe('finish reasons', () => {
   const cases: [string, string][] = [
     ['STOP', 'stop'],
     ['MAX_TOKENS', 'length'],
+    // More would follow: what there is, is cut off.
+    ['CONTINUATION', 'length'],
     ['SAFETY', 'content_filter'],
     ['RECITATION', 'content_filter'],
     ['MALFORMED_FUNCTION_CALL', 'malformed_tool_call'],

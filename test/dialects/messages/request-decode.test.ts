@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Conversation } from '../../../src/conversation/conversation.ts';
 import { GatewayError } from '../../../src/conversation/gateway-error.ts';
 import type { JsonObject } from '../../../src/conversation/json.ts';
+import { chat } from '../../../src/dialects/chat/index.ts';
 import { messages } from '../../../src/dialects/messages/index.ts';
 
 function decode(fields: JsonObject): Conversation {
@@ -77,6 +78,11 @@ const READ: [name: string, fields: JsonObject, read: Partial<Conversation>][] = 
     { responseFormat: { type: 'json_schema', name: 'response', schema: { type: 'object' } } },
   ],
   [
+    'a format by the word that it had at first',
+    { output_format: { type: 'json_schema', schema: { type: 'object' } } },
+    { responseFormat: { type: 'json_schema', name: 'response', schema: { type: 'object' } } },
+  ],
+  [
     'what only this dialect knows',
     { container: 'c', metadata: { user_id: 'u', team: 'x' } },
     {
@@ -117,6 +123,15 @@ const WRONG: [fields: JsonObject, param: string][] = [
   [{ thinking: { type: 'enabled' } }, 'thinking.budget_tokens'],
   [{ thinking: { type: 'deep' } }, 'thinking.type'],
   [{ output_config: { format: { type: 'xml' } } }, 'output_config.format.type'],
+  [{ output_format: { type: 'xml' } }, 'output_format.type'],
+  [{ output_format: 'json' }, 'output_format'],
+  [
+    {
+      output_format: { type: 'json_schema', schema: {} },
+      output_config: { format: { type: 'json_schema', schema: {} } },
+    },
+    'output_format',
+  ],
 ];
 for (const [fields, param] of WRONG) {
   test(`${JSON.stringify(fields)} is refused at '${param}'`, () => {
@@ -126,3 +141,22 @@ for (const [fields, param] of WRONG) {
     );
   });
 }
+
+test('a format is told to others, and named, whichever word it had', () => {
+  const format = { type: 'json_schema', schema: { type: 'object', properties: {} }, x: 1 };
+  for (const [fields, name] of [
+    [{ output_format: format }, 'output_format'],
+    [{ output_config: { format } }, 'output_config.format'],
+  ] as const) {
+    const { body, dropped } = chat.encodeRequest(decode(fields), 'gpt-4.1');
+    assert.deepEqual(body['response_format'], {
+      type: 'json_schema',
+      json_schema: { name: 'response', schema: format.schema },
+    });
+    assert.deepEqual(dropped, [`${name}.x`]);
+    assert.deepEqual(messages.encodeRequest(decode(fields), 'claude-sonnet-4-5').body['output_config'], {
+      format,
+    });
+  }
+  assert.deepEqual(chat.encodeRequest(decode({ output_format: null }), 'gpt-4.1').dropped, []);
+});

@@ -134,6 +134,14 @@ const PARAMETERS = allNullable({
   previous_response_id: text({ pattern: /^[\w-]+$/, maxLength: 64 }),
   prompt: map(any),
   prompt_cache_key: text(),
+  prompt_cache_options: object(
+    {},
+    {
+      comparison_response_id: nullable(text()),
+      mode: oneOf('implicit', 'explicit'),
+      ttl: oneOf('30m', '12h'),
+    },
+  ),
   prompt_cache_retention: oneOf('in_memory', '24h'),
   reasoning: object(
     {},
