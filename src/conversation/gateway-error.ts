@@ -1,3 +1,4 @@
+import type { JsonObject } from './json.ts';
 import type { Usage } from './usage.ts';
 
 /** Every kind of error that a caller can meet, with the status it is answered with. */
@@ -36,6 +37,8 @@ export interface ErrorDetails {
   retryable?: false;
   /** What there was too much of, of an error about a rate; requests where nothing is said. */
   measure?: 'tokens' | undefined;
+  /** What Anthropic's errors say beside their words (`error.details`): its SDKs recover by the `error_code` in it. */
+  details?: JsonObject | undefined;
   cause?: unknown;
 }
 
@@ -49,6 +52,7 @@ export class GatewayError extends Error {
   readonly usage: Usage | undefined;
   readonly retryable: false | undefined;
   readonly measure: 'tokens' | undefined;
+  readonly details: JsonObject | undefined;
 
   constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -61,6 +65,7 @@ export class GatewayError extends Error {
     this.usage = details.usage;
     this.retryable = details.retryable;
     this.measure = details.measure;
+    this.details = details.details;
   }
 }
 

@@ -62,6 +62,7 @@ function isPlanned({ pinned }: Call, { upstream }: Target, { name }: Account): b
 
 /** A call that is pinned to what none of its targets are. */
 function keptElsewhere({ model = '', pinned }: Call): GatewayError {
+  if (pinned?.refuse) return pinned.refuse();
   return invalidRequest(
     `${pinned?.what ?? 'What it names'} is kept by a provider account that the model '${model}' does not lead to. Call a model of that provider, or send what is meant itself.`,
     pinned?.param,

@@ -39,7 +39,8 @@ const READ_AS = new Map<string, ErrorKind>([
 const EXCERPT_LENGTH = 300;
 
 export function encodeError(error: GatewayError): JsonObject {
-  return { type: 'error', error: { type: errorType(error), message: error.message } };
+  const { message, details } = error;
+  return { type: 'error', error: { type: errorType(error), message, ...(details && { details }) } };
 }
 
 /** Anthropic's own status for what its SDK, and clients that wait longer then, know as overloaded; all else is as anywhere. */

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import Anthropic from '@anthropic-ai/sdk';
+import type { BetaMessageThreadParam } from '@anthropic-ai/sdk/resources/beta/messages';
+import { THREADS_BETA } from '../support/anthropic/threads.ts';
+import { startFakeAnthropic } from '../support/fake-anthropic.ts';
+import { startGateway, TEST_KEY } from '../support/gateway.ts';
+
+const [one, two] = await Promise.all([
+  startFakeAnthropic({ apiKey: 'key-of-account-one-00000' }),
+  startFakeAnthropic({ apiKey: 'key-of-account-two-00000' }),
+]);
+const fakes = [one, two];
+const KEYS = {
+  acme: TEST_KEY,
+  /** May call the same models, but not all of the provider. */
+  limited: 'sk-fl-limited-key-00000000000000000',
+  all: 'sk-fl-key-of-another-tenant-0000000',
+};
+type Who = keyof typeof KEYS;
+const tenant = (secret: string, models: string[]) => ({ models, keys: [{ name: 'app', secret }] });
+const gateway = await startGateway({
+  providers: {
+    one: { adapter: 'anthropic', baseUrl: one.url, accounts: [{ name: 'main', apiKey: one.apiKey }] },
+    two: { adapter: 'anthropic', baseUrl: two.url, accounts: [{ name: 'main', apiKey: two.apiKey }] },
+  },
+  models: {
+    smart: { targets: ['one/claude-haiku-4-5'] },
+    other: { targets: ['two/claude-haiku-4-5'] },
+    spread: { targets: ['one/claude-haiku-4-5', 'two/claude-haiku-4-5'], strategy: 'weighted' },
+  },
+  tenants: {
+    acme: tenant(KEYS.acme, ['smart', 'other', 'spread']),
+    limited: tenant(KEYS.limited, ['smart', 'other', 'spread']),
+    all: tenant(KEYS.all, ['*']),
+  },
+});
+after(async () => {
+  await gateway.stop();
+  await Promise.all(fakes.map((fake) => fake.close()));
+});
+
+const clientOf = (who: Who) =>
+  new Anthropic({ baseURL: gateway.url, apiKey: KEYS[who], maxRetries: 0 }).beta.messages;
+const asked = () => fakes.reduce((sum, { requests }) => sum + requests.length, 0);
+const ask = (who: Who, thread: BetaMessageThreadParam, model = 'smart') =>
+  clientOf(who).create({
+    model,
+    max_tokens: 100,
+    messages: [{ role: 'user', content: 'say hi' }],
+    thread,
+    betas: [THREADS_BETA],
+  });
+const goOn = (id: string): BetaMessageThreadParam => ({ type: 'continue', previous_message_id: id });
+
+/** In the words for a thread that nobody has, which clients answer by sending all of it, and without asking a provider. */
+async function assertNotFound(call: () => Promise<unknown>): Promise<void> {
+  const before = asked();
+  await assert.rejects(call, (error) => {
+    assert.ok(error instanceof Anthropic.ThreadNotFoundError, `${error}`);
+    assert.deepEqual(error.details, { error_code: 'thread_not_found' });
+    return true;
+  });
+  assert.equal(asked(), before, 'a provider was asked');
+}
+
+describe('a message thread', () => {
+  for (const [how, send] of [
+    ['whole', (client: Anthropic.Beta.Messages) => client.thread(PARAMS).send(SECRET)],
+    ['streamed', (client: Anthropic.Beta.Messages) => client.thread(PARAMS).stream(SECRET).finalMessage()],
+  ] as const) {
+    test(`is its tenant’s, and no other’s: ${how}`, async () => {
+      const { id } = await send(clientOf('acme'));
+      await assertNotFound(() => ask('limited', goOn(id)));
+      await assertNotFound(() => ask('all', goOn(id)));
+      const own = await ask('acme', goOn(id));
+      await assertNotFound(() => ask('limited', goOn(own.id)));
+      await ask('acme', goOn(own.id));
+    });
+  }
+
+  test('that was not made through the gateway is nobody’s, whatever may be called', async () => {
+    const direct = new Anthropic({ baseURL: one.url, apiKey: one.apiKey }).beta.messages;
+    const { id } = await direct.thread({ ...PARAMS, model: 'claude-haiku-4-5' }).send(SECRET);
+    await assertNotFound(() => ask('all', goOn(id)));
+    await assertNotFound(() => ask('acme', goOn(id)));
+  });
+
+  test('cannot be hidden from the gateway', async () => {
+    const { id } = await clientOf('acme').thread(PARAMS).send(SECRET);
+    const before = asked();
+    const message = '"model":"smart","max_tokens":9,"messages":[{"role":"user","content":"x"}]';
+    for (const thread of [
+      `"thr\\u0065ad":{"type":"continue","previous_message_id":"${id}"}`,
+      `"THREAD":{"type":"continue","previous_message_id":"${id}"}`,
+      `"thread":{"type":"continue","previous_m\\u0065ssage_id":"${id}"}`,
+      `"thread":{"type":"continue","previous_message_id":"msg_x","previous_message_id":"${id}"}`,
+      `"thread":{"type":"create"},"thread":{"type":"continue","previous_message_id":"${id}"}`,
+    ]) {
+      const response = await fetch(`${gateway.url}/v1/messages`, {
+        method: 'POST',
+        headers: {
+          'x-api-key': KEYS.limited,
+          'content-type': 'application/json',
+          'anthropic-version': '2023-06-01',
+          'anthropic-beta': THREADS_BETA,
+        },
+        body: `{${message},${thread}}`,
+      });
+      assert.ok(response.status === 400 || response.status === 404, `${thread}: ${response.status}`);
+    }
+    assert.equal(asked(), before, 'a provider was asked');
+  });
+
+  test('stays at the account that holds it', async () => {
+    const thread = clientOf('acme').thread({ ...PARAMS, model: 'spread' });
+    const ids: (string | null)[] = [];
+    const before = asked();
+    for (let turn = 0; turn < 8; turn++) {
+      ids.push(thread.previousMessageId);
+      await thread.send({ role: 'user', content: `say ${turn}` });
+    }
+    assert.equal(asked() - before, 8, 'a thread was lost, and sent again');
+    assert.equal(new Set(ids).size, 8);
+  });
+
+  test('is not found by a model that does not lead to its account: its client sends all of it', async () => {
+    const { id } = await clientOf('acme').thread(PARAMS).send(SECRET);
+    await assertNotFound(() => ask('acme', goOn(id), 'other'));
+    const thread = clientOf('acme').thread(PARAMS);
+    await thread.send({ role: 'user', content: 'say one' });
+    await thread.send({ role: 'user', content: 'say two' }, { model: 'other' });
+    assert.equal(two.requests.at(-1)?.status, 200);
+    assert.match(String(two.requests.at(-1)?.rawBody), /say one.*say two.*"type":"create"/);
+  });
+});
+
+const PARAMS = { model: 'smart', max_tokens: 100, system: 'A system secret.' };
+const SECRET = { role: 'user' as const, content: 'say A-secret' };
