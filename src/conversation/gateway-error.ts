@@ -28,6 +28,8 @@ export interface ErrorDetails {
   param?: string;
   /** A stable machine-readable code; the provider's own where it gave one. */
   code?: string;
+  /** The provider's own word for the kind of error, where its code is a narrower one. */
+  type?: string | undefined;
   /** Replaces the kind's status: only `upstream_rejected` uses it. */
   status?: number;
   retryAfterMs?: number;
@@ -48,6 +50,7 @@ export class GatewayError extends Error {
   readonly status: number;
   readonly param: string | undefined;
   readonly code: string | undefined;
+  readonly type: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly usage: Usage | undefined;
   readonly retryable: false | undefined;
@@ -61,6 +64,7 @@ export class GatewayError extends Error {
     this.status = details.status ?? ERROR_KINDS[kind];
     this.param = details.param;
     this.code = details.code;
+    this.type = details.type;
     this.retryAfterMs = details.retryAfterMs;
     this.usage = details.usage;
     this.retryable = details.retryable;
