@@ -11,4 +11,5 @@ export default {
   // Not the newest version: 2026-10-21 refuses `temperature`, `top_p` and `top_k`, which callers do send.
   headers: { 'anthropic-version': '2023-06-01' },
   credential: 'required',
+  threads: true,
 } satisfies ProviderDeclaration;

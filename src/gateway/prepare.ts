@@ -8,8 +8,9 @@ import type { JsonObject, JsonValue } from '../conversation/json.ts';
 import { writeWithLongNumbers } from '../conversation/long-numbers.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
 import type { StreamEncoderOptions, UpstreamDialect } from '../dialects/dialect.ts';
+import { refuseThread } from '../dialects/messages/threads.ts';
 import { COUNT_DIALECTS, EMBEDDING_DIALECTS, UPSTREAM_EMBEDDINGS } from '../dialects/registry.ts';
-import { findTopLevelFields } from '../dialects/request-fields.ts';
+import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
 import { keepBetas } from '../upstream/betas.ts';
 import { rewriteBody } from '../upstream/body-fields.ts';
@@ -74,6 +75,10 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   }
   const { dialect, path, surface } = endpoint;
   const sameDialect = door.dialect.name === dialect.name;
+  const { thread } = call.spans;
+  const asksInVain = thread !== undefined && surface.threads !== true;
+  // Before anything is decoded: what it goes on from is not in the request.
+  if (asksInVain) refuseThread(parseField(call.body, thread, 'thread'));
   const hasOwnForm = door.operation === 'embed' && surface.embeddings !== undefined;
   const passThrough =
     sameDialect && door.alwaysTranslates !== true && !hasOwnForm && !needsEmulation(call, endpoint);
@@ -87,11 +92,12 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
     checkRelayed(call, target);
     const body = passBytes(call, target, endpoint);
     if (unknownFlags.length > 0) call.dropped = [...call.dropped, ...unknownFlags];
+    const fields = asksInVain ? { ...surface.body, thread: undefined } : surface.body;
     return {
       dialect,
       path,
       headers: baseHeaders,
-      body: surface.body ? rewriteBody(body, surface.body) : body,
+      body: fields ? rewriteBody(body, fields) : body,
       passThrough,
       translate: (answer) => translateGenerated(call, dialect, answer),
     };

@@ -67,6 +67,8 @@ export interface Surface {
   body?: Readonly<Record<string, JsonValue | undefined>>;
   /** The flags of the `anthropic-beta` header that it knows: others it would refuse. Absent: every flag. */
   betas?: readonly string[];
+  /** It holds message threads (`thread` of the messages dialect), as Anthropic's own API does. */
+  threads?: true;
 }
 
 export interface FurtherSurface extends Surface {
