@@ -2,7 +2,7 @@ import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import type { Target } from '../routing/target.ts';
 import type { Account, Upstream } from '../upstream/upstream.ts';
 import { adviseAccess } from './advise-access.ts';
-import type { Call } from './call.ts';
+import type { Call, PinnedAccount } from './call.ts';
 import { mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, planAccount } from './credentials.ts';
 
@@ -58,6 +58,17 @@ export function planAttempts(call: Call): PlannedAttempt[] {
 
 function isPlanned({ pinned }: Call, { upstream }: Target, { name }: Account): boolean {
   return !pinned || (pinned.provider === upstream.name && pinned.account === name);
+}
+
+/** Whether the model of a call has other accounts than the one that it is pinned to. */
+export function leadsElsewhere(
+  { snapshot, model = '' }: Call,
+  { provider, account }: PinnedAccount,
+): boolean {
+  const targets = snapshot.routes.resolve(model) ?? [];
+  return targets.some(({ upstream }) =>
+    upstream.accounts.some(({ name }) => upstream.name !== provider || name !== account),
+  );
 }
 
 /** A call that is pinned to what none of its targets are. */

@@ -4,13 +4,15 @@ import Anthropic from '@anthropic-ai/sdk';
 import type { BetaMessageThreadParam } from '@anthropic-ai/sdk/resources/beta/messages';
 import { THREADS_BETA } from '../support/anthropic/threads.ts';
 import { startFakeAnthropic } from '../support/fake-anthropic.ts';
+import { startFakeOpenAi } from '../support/fake-openai.ts';
 import { startGateway, TEST_KEY } from '../support/gateway.ts';
 
-const [one, two] = await Promise.all([
+const [one, two, openai] = await Promise.all([
   startFakeAnthropic({ apiKey: 'key-of-account-one-00000' }),
   startFakeAnthropic({ apiKey: 'key-of-account-two-00000' }),
+  startFakeOpenAi(),
 ]);
-const fakes = [one, two];
+const fakes = [one, two, openai];
 const KEYS = {
   acme: TEST_KEY,
   /** May call the same models, but not all of the provider. */
@@ -23,14 +25,17 @@ const gateway = await startGateway({
   providers: {
     one: { adapter: 'anthropic', baseUrl: one.url, accounts: [{ name: 'main', apiKey: one.apiKey }] },
     two: { adapter: 'anthropic', baseUrl: two.url, accounts: [{ name: 'main', apiKey: two.apiKey }] },
+    openai: { baseUrl: openai.url, accounts: [{ name: 'main', apiKey: openai.apiKey }] },
   },
   models: {
     smart: { targets: ['one/claude-haiku-4-5'] },
     other: { targets: ['two/claude-haiku-4-5'] },
     spread: { targets: ['one/claude-haiku-4-5', 'two/claude-haiku-4-5'], strategy: 'weighted' },
+    safe: { targets: ['one/claude-haiku-4-5', 'openai/gpt-4.1'] },
+    unlike: { targets: ['openai/gpt-4.1', 'one/claude-haiku-4-5'] },
   },
   tenants: {
-    acme: tenant(KEYS.acme, ['smart', 'other', 'spread']),
+    acme: tenant(KEYS.acme, ['smart', 'other', 'spread', 'safe', 'unlike']),
     limited: tenant(KEYS.limited, ['smart', 'other', 'spread']),
     all: tenant(KEYS.all, ['*']),
   },
@@ -132,6 +137,37 @@ describe('a message thread', () => {
     await thread.send({ role: 'user', content: 'say two' }, { model: 'other' });
     assert.equal(two.requests.at(-1)?.status, 200);
     assert.match(String(two.requests.at(-1)?.rawBody), /say one.*say two.*"type":"create"/);
+  });
+
+  test('is made where the model leads to a provider that holds any', async () => {
+    const { response } = await ask('acme', { type: 'create' }, 'unlike').withResponse();
+    assert.equal(response.headers.get('x-fairlead-target'), 'one/claude-haiku-4-5');
+  });
+
+  for (const [when, turns] of [
+    ['from the start', 0],
+    ['once it is under way', 1],
+  ] as const) {
+    test(`does not stand in the way of another target when its provider fails ${when}`, async () => {
+      const thread = clientOf('acme').thread({
+        ...PARAMS,
+        model: 'safe',
+        unsupportedRequestBehavior: 'continue_unthreaded',
+      });
+      for (let turn = 0; turn < turns; turn++) await thread.send({ role: 'user', content: 'say one' });
+      one.setBehaviour('fail 503', 10);
+      const { content } = await thread.send({ role: 'user', content: 'say two' });
+      one.setBehaviour(undefined);
+      assert.deepEqual(content, [{ type: 'text', text: 'Echo: say two' }]);
+      assert.equal(String(openai.requests.at(-1)?.rawBody).includes('say one'), turns > 0);
+    });
+  }
+
+  test('is told of its provider’s failure where there is no other', async () => {
+    const { id } = await ask('acme', { type: 'create' });
+    one.setBehaviour('fail 529', 1);
+    await assert.rejects(ask('acme', goOn(id)), { status: 529 });
+    one.setBehaviour(undefined);
   });
 });
 
