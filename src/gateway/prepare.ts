@@ -20,6 +20,7 @@ import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
 import { inAskedTier } from './asked-tier.ts';
 import type { Call } from './call.ts';
+import { withCallersHeaders } from './callers-headers.ts';
 import { checkEncoded, checkRelayed } from './check-also-named.ts';
 import { encodeConversation } from './encode-conversation.ts';
 import { estimateAnswer, estimateInput } from './estimate-usage.ts';
@@ -83,9 +84,7 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   const passThrough =
     sameDialect && door.alwaysTranslates !== true && !hasOwnForm && !needsEmulation(call, endpoint);
   const unknownFlags: string[] = [];
-  const baseHeaders = sameDialect
-    ? forwardHeaders(account.headers, knownHeaders(call.forward, surface, unknownFlags))
-    : account.headers;
+  const baseHeaders = withCallersHeaders(call, { target, account }, surface, unknownFlags);
   call.dropped = [];
   call.droppedOfAnswer = undefined;
   if (passThrough && !carriesReasoning(call)) {
@@ -107,7 +106,7 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   const encoded = encode(call, target, endpoint);
   checkEncoded(call, target, dialect.name, encoded.body);
   const encodedHeaders = knownHeaders(encoded.headers, surface, unknownFlags);
-  call.dropped = [...encoded.dropped, ...unknownFlags, ...(sameDialect ? [] : droppedHeaders(call))];
+  call.dropped = [...encoded.dropped, ...unknownFlags];
   const headers = encodedHeaders ? [...baseHeaders, ...Object.entries(encodedHeaders).flat()] : baseHeaders;
   // What is left out by being undefined, JSON leaves out.
   const body = Buffer.from(writeWithLongNumbers({ ...encoded.body, ...surface.body }, call.request));
@@ -129,28 +128,6 @@ const ENCODERS: Partial<Record<Operation, (call: Call, target: Target, endpoint:
   embed: encodeEmbed,
   count: encodeCount,
 };
-
-const LIST_HEADERS: ReadonlySet<string> = new Set(['anthropic-beta']);
-
-/** The body's own headers instead of ours, or, where they are lists, beside them. */
-function forwardHeaders(headers: string[], forward: Call['forward']): string[] {
-  if (!forward) return headers;
-  const own = { ...forward };
-  const result: string[] = [];
-  for (let at = 0; at + 1 < headers.length; at += 2) {
-    const [name = '', value = ''] = [headers[at], headers[at + 1]];
-    const forwarded = own[name.toLowerCase()];
-    delete own[name.toLowerCase()];
-    if (forwarded === undefined) result.push(name, value);
-    else result.push(name, LIST_HEADERS.has(name.toLowerCase()) ? `${value},${forwarded}` : forwarded);
-  }
-  return [...result, ...Object.entries(own).flat()];
-}
-
-/** Headers that turn something on which another dialect's provider will not do. A version only says how a body is meant. */
-function droppedHeaders({ forward }: Call): string[] {
-  return forward ? Object.keys(forward).filter((name) => LIST_HEADERS.has(name)) : [];
-}
 
 /** The caller's bytes as this provider takes them: nothing but the model changes where it has no quirks. */
 function passBytes(call: Call, target: Target, { model, quirked }: Endpoint): Buffer {

@@ -36,6 +36,8 @@ export interface ProviderDeclaration extends Surface {
   identifyAccount?(account: Settings): Record<string, string>;
   /** Headers of every request. */
   headers?: Record<string, string>;
+  /** Callers' headers that it knows, of those that not every provider of their dialect does (`gateway/callers-headers.ts`). */
+  callersHeaders?: readonly string[];
   /** `optional`: servers that may run without a key. */
   credential?: 'required' | 'optional' | 'none';
   /** The provider lives in this process and needs no network. */

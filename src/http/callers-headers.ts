@@ -1,0 +1,25 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { readHeader } from './credentials.ts';
+
+/** Those of a request's headers that go with its body; `undefined` where there are none. */
+export function readCallersHeaders(
+  headers: IncomingHttpHeaders,
+  names: readonly string[],
+): Record<string, string> | undefined {
+  let found: Record<string, string> | undefined;
+  for (const name of names) {
+    const value = readHeader(headers, name);
+    if (value !== undefined) found = { ...found, [name]: value };
+  }
+  return found;
+}
+
+/** Headers that say how a body of OpenAI's APIs is meant (`gateway/callers-headers.ts`). */
+export const OF_OPENAI: readonly string[] = ['openai-beta'];
+/** The same for Anthropic's. */
+export const OF_ANTHROPIC: readonly string[] = [
+  'anthropic-version',
+  'anthropic-beta',
+  'anthropic-user-profile-id',
+  'anthropic-workspace-id',
+];
