@@ -1,5 +1,5 @@
 import type { Part } from '../conversation/conversation.ts';
-import type { JsonObject, JsonValue } from '../conversation/json.ts';
+import type { JsonObject } from '../conversation/json.ts';
 import type { MadeIds } from '../dialects/pass-through.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
@@ -45,12 +45,6 @@ export function noteMadeIds(gateway: Gateway, call: Call, made: MadeIds | undefi
     ...(made.audio ?? []).map((id) => ({ kind: 'audio' as const, id })),
     ...(made.threads ?? []).map((id) => ({ kind: 'thread' as const, id })),
   ]);
-}
-
-/** The same of a message thread that is translated between two sides of one dialect. */
-export function noteThread(gateway: Gateway, call: Call, id: JsonValue | undefined): void {
-  if (call.spans['thread'] === undefined || typeof id !== 'string' || !isKeptByProvider(call)) return;
-  noteMadeIds(gateway, call, { items: [], containers: [], threads: [id] });
 }
 
 /** The same of what is said in a stream that is translated between two sides of one dialect. */

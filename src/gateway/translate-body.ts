@@ -6,7 +6,7 @@ import type { ResponseHeaders } from '../dialects/dialect.ts';
 import { estimateCall } from './asked-tier.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
-import { keepAnswer, noteThread } from './keep-answer.ts';
+import { keepAnswer } from './keep-answer.ts';
 import type { AttemptControl, Receiver } from './receiver.ts';
 import { beginStream, sendJson } from './respond.ts';
 import { settleCall } from './settle.ts';
@@ -68,7 +68,6 @@ export class BodyTranslator implements Receiver {
     this.account();
     if (call.usage?.estimated) call.answer = body;
     keepAnswer(this.#gateway, call, written);
-    noteThread(this.#gateway, call, written?.['id']);
     this.#attempt.whenNoted(() => this.#finish(text));
   }
 

@@ -8,7 +8,7 @@ import type { Call } from './call.ts';
 import { completeUsage, estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
 import { headOf, identifyAnswer } from './identify-answer.ts';
-import { keepAnswer, noteSpoken, noteThread } from './keep-answer.ts';
+import { keepAnswer, noteSpoken } from './keep-answer.ts';
 import { streamOptions } from './prepare.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { settleCall } from './settle.ts';
@@ -105,10 +105,7 @@ export class StreamTranslator implements CommittingReceiver {
       this.#ended = true;
       return;
     }
-    if (event.type === 'start') {
-      identifyAnswer(event, this.#call);
-      noteThread(this.#gateway, this.#call, event.id);
-    }
+    if (event.type === 'start') identifyAnswer(event, this.#call);
     if (event.type === 'usage') this.#usage = event.usage;
     if (event.type === 'part_start') noteSpoken(this.#gateway, this.#call, event.value);
     if (event.type === 'part_delta') this.#outputEvents++;

@@ -4,15 +4,17 @@ import Anthropic from '@anthropic-ai/sdk';
 import type { BetaMessageThreadParam } from '@anthropic-ai/sdk/resources/beta/messages';
 import { THREADS_BETA } from '../support/anthropic/threads.ts';
 import { startFakeAnthropic } from '../support/fake-anthropic.ts';
+import { startFakeGemini } from '../support/fake-gemini.ts';
 import { startFakeOpenAi } from '../support/fake-openai.ts';
 import { startGateway, TEST_KEY } from '../support/gateway.ts';
 
-const [one, two, openai] = await Promise.all([
+const [one, two, openai, gemini] = await Promise.all([
   startFakeAnthropic({ apiKey: 'key-of-account-one-00000' }),
   startFakeAnthropic({ apiKey: 'key-of-account-two-00000' }),
   startFakeOpenAi(),
+  startFakeGemini(),
 ]);
-const fakes = [one, two, openai];
+const fakes = [one, two, openai, gemini];
 const KEYS = {
   acme: TEST_KEY,
   /** May call the same models, but not all of the provider. */
@@ -26,16 +28,18 @@ const gateway = await startGateway({
     one: { adapter: 'anthropic', baseUrl: one.url, accounts: [{ name: 'main', apiKey: one.apiKey }] },
     two: { adapter: 'anthropic', baseUrl: two.url, accounts: [{ name: 'main', apiKey: two.apiKey }] },
     openai: { baseUrl: openai.url, accounts: [{ name: 'main', apiKey: openai.apiKey }] },
+    gemini: { baseUrl: gemini.url, accounts: [{ name: 'main', apiKey: gemini.apiKey }] },
   },
   models: {
     smart: { targets: ['one/claude-haiku-4-5'] },
     other: { targets: ['two/claude-haiku-4-5'] },
     spread: { targets: ['one/claude-haiku-4-5', 'two/claude-haiku-4-5'], strategy: 'weighted' },
     safe: { targets: ['one/claude-haiku-4-5', 'openai/gpt-4.1'] },
+    thinking: { targets: ['gemini/gemini-2.5-flash'] },
     unlike: { targets: ['openai/gpt-4.1', 'one/claude-haiku-4-5'] },
   },
   tenants: {
-    acme: tenant(KEYS.acme, ['smart', 'other', 'spread', 'safe', 'unlike']),
+    acme: tenant(KEYS.acme, ['smart', 'other', 'spread', 'safe', 'unlike', 'thinking']),
     limited: tenant(KEYS.limited, ['smart', 'other', 'spread']),
     all: tenant(KEYS.all, ['*']),
   },
@@ -160,6 +164,34 @@ describe('a message thread', () => {
       one.setBehaviour(undefined);
       assert.deepEqual(content, [{ type: 'text', text: 'Echo: say two' }]);
       assert.equal(String(openai.requests.at(-1)?.rawBody).includes('say one'), turns > 0);
+    });
+  }
+
+  for (const stream of [false, true]) {
+    test(`that begins with another provider’s tool calls is gone on with, too, ${stream ? 'streamed' : 'whole'}`, async () => {
+      const schema = { type: 'object' as const, properties: { city: { type: 'string' } } };
+      const tools = [{ name: 'weather', input_schema: schema }];
+      const asked = { role: 'user' as const, content: 'think about it\ncall weather {"city":"Ulm"}' };
+      const client = clientOf('acme');
+      const { content } = await client.create({
+        ...{ model: 'thinking', max_tokens: 2000, tools, messages: [asked] },
+        thinking: { type: 'enabled', budget_tokens: 1024 },
+      });
+      const call = content.find((block) => block.type === 'tool_use') ?? assert.fail('no tool was called');
+      assert.ok(call.id.length > 60, 'the id carries nothing');
+      const result = { type: 'tool_result' as const, tool_use_id: call.id, content: 'Sunny.' };
+      const thread = client.thread({
+        ...{ ...PARAMS, max_tokens: 2000, tools },
+        messages: [asked, { role: 'assistant', content: [call] }, { role: 'user', content: [result] }],
+      });
+      const send = (text?: string) => {
+        const turn = text === undefined ? undefined : { role: 'user' as const, content: text };
+        return stream ? thread.stream(turn).finalMessage() : thread.send(turn);
+      };
+      await send();
+      await send('say two');
+      assert.match(String(one.requests.at(-1)?.rawBody), /"type":"continue"/);
+      assert.doesNotMatch(String(one.requests.at(-1)?.rawBody), /Sunny/);
     });
   }
 
