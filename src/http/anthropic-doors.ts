@@ -5,7 +5,7 @@ import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { requireKey } from './access.ts';
 import { addCallDoor } from './call-doors.ts';
-import { OF_ANTHROPIC, readCallersHeaders } from './callers-headers.ts';
+import { besideBody, OF_ANTHROPIC } from './callers-headers.ts';
 import { readAnthropicKey } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { takeCall } from './take-call.ts';
@@ -32,14 +32,10 @@ export function addAnthropicDoors(app: FastifyInstance, gateway: Gateway, lifecy
     const config = { dialect: messages };
     requireKey(doors, { gateway, lifecycle, readKey: readAnthropicKey });
     addCallDoor(doors, '/v1/messages', config, (request, reply) =>
-      takeCall(gateway, MESSAGES, request, reply, {
-        forward: readCallersHeaders(request.headers, OF_ANTHROPIC),
-      }),
+      takeCall(gateway, MESSAGES, request, reply, besideBody(request, OF_ANTHROPIC)),
     );
     addCallDoor(doors, '/v1/messages/count_tokens', config, (request, reply) =>
-      takeCall(gateway, COUNT_TOKENS, request, reply, {
-        forward: readCallersHeaders(request.headers, OF_ANTHROPIC),
-      }),
+      takeCall(gateway, COUNT_TOKENS, request, reply, besideBody(request, OF_ANTHROPIC)),
     );
   });
 }

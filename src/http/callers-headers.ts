@@ -1,5 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyRequest } from 'fastify';
 import { readHeader } from './credentials.ts';
+import type { Beside } from './take-call.ts';
 
 /** Those of a request's headers that go with its body; `undefined` where there are none. */
 export function readCallersHeaders(
@@ -12,6 +14,12 @@ export function readCallersHeaders(
     if (value !== undefined) found = { ...found, [name]: value };
   }
   return found;
+}
+
+/** The same for a call, nearly all of which have none. */
+export function besideBody({ headers }: FastifyRequest, names: readonly string[]): Beside | undefined {
+  const forward = readCallersHeaders(headers, names);
+  return forward && { forward };
 }
 
 /** Headers that say how a body of OpenAI's APIs is meant (`gateway/callers-headers.ts`). */

@@ -12,7 +12,7 @@ import { type KeptRequest, relayKept } from '../gateway/relay-kept.ts';
 import type { KeptHere } from '../responses/kept-response.ts';
 import { authenticated, ownerOfRequest, requireKey } from './access.ts';
 import { addCallDoor } from './call-doors.ts';
-import { OF_OPENAI, readCallersHeaders } from './callers-headers.ts';
+import { besideBody, OF_OPENAI, readCallersHeaders } from './callers-headers.ts';
 import { queryValue, readBearer } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { takeCall } from './take-call.ts';
@@ -57,9 +57,7 @@ export function addResponsesDoors(app: FastifyInstance, gateway: Gateway, lifecy
     const config = { dialect: responses };
     requireKey(doors, { gateway, lifecycle, readKey: ({ headers }) => readBearer(headers) });
     addCallDoor(doors, '/v1/responses', config, (request, reply) =>
-      takeCall(gateway, RESPONSES, request, reply, {
-        forward: readCallersHeaders(request.headers, OF_OPENAI),
-      }),
+      takeCall(gateway, RESPONSES, request, reply, besideBody(request, OF_OPENAI)),
     );
     for (const door of KEPT_DOORS) {
       doors.route({
