@@ -10,5 +10,7 @@ export default {
   authorize: (credential) => ({ 'x-api-key': credential }),
   // Not the newest version: 2026-10-21 refuses `temperature`, `top_p` and `top_k`, which callers do send.
   headers: { 'anthropic-version': '2023-06-01' },
+  callersHeaders: ['anthropic-user-profile-id', 'anthropic-workspace-id'],
   credential: 'required',
+  threads: true,
 } satisfies ProviderDeclaration;

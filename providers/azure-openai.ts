@@ -48,6 +48,7 @@ export default {
       clientSecret: 'AZURE_CLIENT_SECRET',
     },
   },
+  callersHeaders: ['openai-beta'],
   credential: 'required',
   quirks: {
     customTools: true,

@@ -28,6 +28,7 @@ export default {
     ...(organization === undefined ? {} : { 'openai-organization': organization }),
     ...(project === undefined ? {} : { 'openai-project': project }),
   }),
+  callersHeaders: ['openai-beta'],
   credential: 'required',
   relays: {
     image: 'here',

@@ -1,3 +1,4 @@
+import type { JsonObject } from './json.ts';
 import type { Usage } from './usage.ts';
 
 /** Every kind of error that a caller can meet, with the status it is answered with. */
@@ -27,6 +28,8 @@ export interface ErrorDetails {
   param?: string;
   /** A stable machine-readable code; the provider's own where it gave one. */
   code?: string;
+  /** The provider's own word for the kind of error, where its code is a narrower one. */
+  type?: string | undefined;
   /** Replaces the kind's status: only `upstream_rejected` uses it. */
   status?: number;
   retryAfterMs?: number;
@@ -36,6 +39,8 @@ export interface ErrorDetails {
   retryable?: false;
   /** What there was too much of, of an error about a rate; requests where nothing is said. */
   measure?: 'tokens' | undefined;
+  /** What Anthropic's errors say beside their words (`error.details`): its SDKs recover by the `error_code` in it. */
+  details?: JsonObject | undefined;
   cause?: unknown;
 }
 
@@ -45,10 +50,12 @@ export class GatewayError extends Error {
   readonly status: number;
   readonly param: string | undefined;
   readonly code: string | undefined;
+  readonly type: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly usage: Usage | undefined;
   readonly retryable: false | undefined;
   readonly measure: 'tokens' | undefined;
+  readonly details: JsonObject | undefined;
 
   constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -57,10 +64,12 @@ export class GatewayError extends Error {
     this.status = details.status ?? ERROR_KINDS[kind];
     this.param = details.param;
     this.code = details.code;
+    this.type = details.type;
     this.retryAfterMs = details.retryAfterMs;
     this.usage = details.usage;
     this.retryable = details.retryable;
     this.measure = details.measure;
+    this.details = details.details;
   }
 }
 

@@ -9,7 +9,7 @@ interface AccountFailure {
   meaning: AccountMeaning;
   dialects: readonly DialectName[];
   statuses: readonly number[];
-  /** The provider's code, or its type where it has none. */
+  /** The provider's code, or its type. */
   codes?: readonly string[];
   message?: RegExp;
 }
@@ -81,6 +81,14 @@ const ACCOUNT_FAILURES: readonly AccountFailure[] = [
       /^Your credit balance is too low to access\b|^You have reached your specified (?:workspace )?API usage limits\b/,
   },
   {
+    // Anthropic (its SDK: "… has reached the spend limit of its contract", "… has crossed the monthly API usage threshold of its API
+    // tier"); `ramp_limit_exceeded` is a limit like any other.
+    meaning: 'payment',
+    dialects: ['messages'],
+    statuses: [400, 429],
+    codes: ['contract_spend_limit_reached', 'enforced_spend_limit_reached'],
+  },
+  {
     // Google: prepaid credits that are spent have the status of its limits.
     meaning: 'payment',
     dialects: OF_GOOGLE,
@@ -100,6 +108,13 @@ const ACCOUNT_FAILURES: readonly AccountFailure[] = [
     message: /^This organization has been disabled\b/,
   },
   {
+    // Anthropic (its SDK): the organisation is on hold, the workspace's own encryption key cannot be used.
+    meaning: 'permission',
+    dialects: ['messages'],
+    statuses: [400],
+    codes: ['organization_on_hold', 'cmek_key_disabled', 'cmek_key_network_blocked'],
+  },
+  {
     // Google: where the gateway stands, not what was sent.
     meaning: 'permission',
     dialects: OF_GOOGLE,
@@ -115,13 +130,13 @@ const ACCOUNT_FAILURES: readonly AccountFailure[] = [
 export function accountMeaning(
   dialect: DialectName,
   status: number | undefined,
-  { code, message }: UpstreamFailure,
+  { code, type, message }: UpstreamFailure,
 ): AccountMeaning | undefined {
   return ACCOUNT_FAILURES.find(
     (row) =>
       (status === undefined || row.statuses.includes(status)) &&
       row.dialects.includes(dialect) &&
-      (row.codes === undefined || (code !== undefined && row.codes.includes(code))) &&
+      (row.codes === undefined || row.codes.some((word) => word === code || word === type)) &&
       (row.message === undefined || row.message.test(message)),
   )?.meaning;
 }

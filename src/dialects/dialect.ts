@@ -110,6 +110,10 @@ export interface StreamEncoder {
 export interface UpstreamFailure {
   message: string;
   code?: string;
+  /** Its word for the kind of failure, where the code is a narrower one. */
+  type?: string;
+  /** As in `GatewayError`. */
+  details?: JsonObject;
   param?: string;
   retryAfterMs?: number;
   /** The provider refused our key, whatever status it said so with (Gemini: 400 with reason `API_KEY_INVALID`). */

@@ -7,7 +7,7 @@ import { flagsOf, type SeenWords } from './seen-words.ts';
 const KEYS = ofEachDialect(({ fields }) => Object.keys(fields).map(quoted));
 /** With those of the objects that are some fields' values. */
 const COUNTED = ofEachDialect(({ fields }) =>
-  [...new Set([...Object.keys(fields), 'id', 'url'])].map(quoted),
+  [...new Set([...Object.keys(fields), 'id', 'url', 'previous_message_id'])].map(quoted),
 );
 const ADDRESS_KEYS = ofEachDialect(({ fields }) =>
   Object.keys(fields)
@@ -35,6 +35,7 @@ const ITEM_ID = quoted('id').bytes;
 const URL = quoted('url').bytes;
 const VOICE = quoted('voice').bytes;
 const AUDIO = quoted('audio').bytes;
+const CONTINUED = quoted('previous_message_id').bytes;
 const ESCAPE = Buffer.from('\\u00');
 
 type NamesHeld = (body: Buffer, spans: FieldSpans, words: SeenWords) => boolean;
@@ -58,8 +59,9 @@ const NAMES_HELD: Record<CallerDialectName, NamesHeld> = {
       words.has('id') &&
       beginsList(body, input.start) &&
       hasValue(body, ITEM_ID, beginsText)),
-  messages: (body, { container }, words) =>
+  messages: (body, { container, thread }, words) =>
     container !== undefined ||
+    (thread !== undefined && body.subarray(thread.start, thread.end).includes(CONTINUED)) ||
     words.hasAnywhere(ID_FLAGS.messages) ||
     (words.has('url') && hasValue(body, URL, beginsHeldAddress)),
   gemini: (body, spans, words) =>

@@ -4,10 +4,11 @@ import type { CallerDialectName } from './dialect.ts';
 /**
  * What a request names by an id instead of sending it, because the provider's account has it.
  *
- * `file`: uploaded. `item`: one of an earlier answer, or that answer. `audio`: what a model said in an earlier answer. `conversation`, `container`: what calls leave behind. `shared`: what
- * an operator sets up for many (vector stores, stored prompts, skills, caches, buckets, voices, indices, tunnels, filters, secrets).
+ * `file`: uploaded. `item`: one of an earlier answer, or that answer. `audio`: what a model said in an earlier answer.
+ * `thread`: all that was said before an answer. `conversation`, `container`: what calls leave behind. `shared`: what an
+ * operator sets up for many (vector stores, stored prompts, skills, caches, buckets, voices, indices, tunnels, filters, secrets).
  */
-export type HeldKind = 'file' | 'item' | 'audio' | 'conversation' | 'container' | 'shared';
+export type HeldKind = 'file' | 'item' | 'audio' | 'thread' | 'conversation' | 'container' | 'shared';
 
 /** What of a field's value names something. */
 export type HeldForm =
@@ -15,6 +16,8 @@ export type HeldForm =
   | 'id'
   /** An object that has it as `id`; a text is a name that everybody may use. */
   | 'object'
+  /** An object that has it as `previous_message_id`. */
+  | 'continued'
   /** An address, or an object that has it as `url`, where it is no public one (`isHeldAddress`). */
   | 'address'
   /** Whatever stands there: all of it is about what the account may reach. */
@@ -47,8 +50,8 @@ const NONE: ReadonlySet<string> = new Set();
  * Sources: OpenAI API reference (chat completions, speech: custom voices; images; responses: input items, file search, code
  * interpreter, shell, conversations, prompts), Azure OpenAI reference (`data_sources`), Mistral API reference (chat: file
  * chunks), Kimi API, "Use the vision model" (`ms://` addresses), vLLM, "Multimodal inputs" (`audio_url`, `file://`),
- * Anthropic API reference (files, containers, skills), Gemini and Vertex API references (`FileData`, `cachedContent`,
- * `FileSearch`, `Retrieval`, `ExternalApi`, `AuthConfig`, `GenerationOutputConfig`,
+ * Anthropic API reference (files, containers, skills, message threads), Gemini and Vertex API references (`FileData`,
+ * `cachedContent`, `FileSearch`, `Retrieval`, `ExternalApi`, `AuthConfig`, `GenerationOutputConfig`,
  * `ModelArmorConfig`, `GenerationConfigRoutingConfig`). Google's JSON takes each field in both spellings.
  */
 export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
@@ -92,6 +95,7 @@ export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
       file_id: FILE,
       container: { kind: 'container', form: 'id', top: true },
       skill_id: SHARED,
+      thread: { kind: 'thread', form: 'continued', top: true },
       url: ADDRESS,
     },
     requests: NONE,

@@ -108,9 +108,13 @@ function collect(found: HeldReference[], { kind, form }: HeldField, { key, inner
   for (const id of IDS[form](inner, key)) found.push({ kind, id, path: at });
 }
 
+/** What a message thread names the answer by that it goes on from. */
+const CONTINUED = 'previous_message_id';
+
 const IDS: Record<HeldForm, (value: JsonValue, key: string) => string[]> = {
   id: idsOf,
   object: (value) => (isObject(value) ? idsOf(value) : []),
+  continued: (value) => (isObject(value) ? idsOf(value[CONTINUED] ?? null) : []),
   address: (value) => addressesOf(value).filter(isHeldAddress),
   whole: (value, key) => (value === null ? [] : [key]),
 };

@@ -35,7 +35,7 @@ export interface PassThrough {
    * What later requests can name of a whole answer, in dialects whose providers keep such. `undefined`: nothing was found, and
    * the answer not parsed for it; `broken`: it was, and is no JSON.
    */
-  readMadeIds?(body: Buffer): MadeIds | 'broken' | undefined;
+  readMadeIds?(body: Buffer, spans: FieldSpans): MadeIds | 'broken' | undefined;
   /** The same for the beginning of one that is too large to be held, as far as it is told there. */
   readFirstIds?(head: Buffer): MadeIds;
   /** The same for one that is parsed. */
@@ -56,6 +56,8 @@ export interface MadeIds {
   containers: string[];
   /** What the model said. */
   audio?: string[];
+  /** Message threads that can be continued. */
+  threads?: string[];
 }
 
 export interface PrepareOptions {
@@ -72,6 +74,8 @@ export interface ScanOptions {
   hideUsage: boolean;
   /** The stream may hold what later requests can name. */
   findsIds?: boolean;
+  /** The places of the request's fields that the dialect wants to know. */
+  spans?: FieldSpans;
 }
 
 /** Watches one stream go by. */

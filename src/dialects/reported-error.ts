@@ -36,10 +36,12 @@ export class ReportedError extends GatewayError {
     const isRefusedCredential = failure.credentialRejected === true || reported === 401;
     const isAboutUs = isRefusedCredential || failure.permissionDenied === true;
     const kind = isAboutUs ? 'upstream_unavailable' : (failure.kind ?? kindOfStatus(reported ?? 500));
-    const { message, code, param, retryAfterMs } = failure;
+    const { message, code, type, details, param, retryAfterMs } = failure;
     // Words about a credential are for the operator, and may quote it.
     super(kind, isRefusedCredential ? REFUSED_CREDENTIAL : message, {
       ...(code === undefined ? {} : { code }),
+      type,
+      details,
       ...(param === undefined ? {} : { param }),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       ...(kind === 'upstream_rejected' && reported !== undefined ? { status: reported } : {}),

@@ -1,10 +1,10 @@
-import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
+import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import { type AttemptMaker, prepareAttempt } from './attempt.ts';
 import type { Call } from './call.ts';
 import { countLocally, mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, noteNothing, noteStandIn, standInFor } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
-import { MAX_ATTEMPTS, type PlannedAttempt } from './plan.ts';
+import { leadsElsewhere, MAX_ATTEMPTS, type PlannedAttempt } from './plan.ts';
 import { failCall } from './respond.ts';
 
 /** Failures after which another target may do better. */
@@ -61,7 +61,18 @@ class Turns implements AttemptMaker {
         this.#refusal ??= thrown;
       }
     }
-    failCall(gateway, call, this.#failure ?? this.#refusal);
+    failCall(gateway, call, this.#told());
+  }
+
+  /**
+   * Where a thread's provider fails, what its client answers by sending the whole conversation, which may be answered elsewhere; else
+   * the failure.
+   */
+  #told(): unknown {
+    const { pinned } = this.#call;
+    if (!this.#failure) return this.#refusal;
+    if (this.#refusal instanceof GatewayError && this.#refusal.details) return this.#refusal;
+    return pinned?.refuse && leadsElsewhere(this.#call, pinned) ? pinned.refuse() : this.#failure;
   }
 
   answered(planned: PlannedAttempt): void {

@@ -151,6 +151,8 @@ export interface PinnedAccount {
   what: string;
   param: string;
   code: string;
+  /** The error instead, where it has one of its own. */
+  refuse?: (() => GatewayError) | undefined;
 }
 
 /** What others may do to an attempt. */

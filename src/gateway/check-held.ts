@@ -84,22 +84,27 @@ async function findOwners(
 /** What an account has is had from it alone. */
 function pin(
   call: Call,
-  { id, path }: HeldReference,
+  reference: HeldReference,
   { provider, account }: { provider: string; account: string },
 ): void {
+  const { id, path } = reference;
   const { pinned } = call;
+  // Who goes on with a thread has all that is in it, and can send it elsewhere.
+  const refuse = reference.kind === 'thread' ? () => heldNotFound(call, reference) : pinned?.refuse;
   if (pinned && (pinned.provider !== provider || pinned.account !== account)) {
+    if (refuse) throw refuse();
     throw invalidRequest(
       `'${path}' names '${id}', which another provider account holds than what else the request names.`,
       path,
       'held_elsewhere',
     );
   }
-  call.pinned ??= { provider, account, what: `'${id}'`, param: path, code: 'held_elsewhere' };
+  if (pinned) pinned.refuse = refuse;
+  else call.pinned = { provider, account, what: `'${id}'`, param: path, code: 'held_elsewhere', refuse };
 }
 
 /** What only answers have: they are noted, so that nothing of the kind is a tenant's that the gateway never saw. */
-export const OF_ANSWERS: ReadonlySet<HeldKind> = new Set(['item', 'audio']);
+export const OF_ANSWERS: ReadonlySet<HeldKind> = new Set(['item', 'audio', 'thread']);
 
 /**
  * What the gateway never saw may be anybody's whom the account serves: that is for those to use who may use all of the

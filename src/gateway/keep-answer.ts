@@ -43,6 +43,7 @@ export function noteMadeIds(gateway: Gateway, call: Call, made: MadeIds | undefi
   noteLeftBehind(gateway, call, { provider, account }, [
     ...made.containers.map((id) => ({ kind: 'container' as const, id })),
     ...(made.audio ?? []).map((id) => ({ kind: 'audio' as const, id })),
+    ...(made.threads ?? []).map((id) => ({ kind: 'thread' as const, id })),
   ]);
 }
 

@@ -28,11 +28,13 @@ const SPEAKS_OF_MODEL = /\b(?:models?|deployment)\b/i;
 export function isModelMissing(
   call: Call,
   status: number | undefined,
-  { code, param, message }: UpstreamFailure,
+  { code, param, message, details }: UpstreamFailure,
 ): boolean {
   const isSaid = MODEL_CODES.has(code);
   if (!isSaid && !NOT_THERE.has(status)) return false;
   if (call.model === undefined || !call.snapshot.routes.isConfigured(call.model)) return false;
+  // Anthropic says what else is not there by a code in the details.
+  if (!isSaid && details?.['error_code'] !== undefined) return false;
   if (isSaid || !namesHeld(call)) return true;
   return (param === undefined || param === 'model') && SPEAKS_OF_MODEL.test(message);
 }

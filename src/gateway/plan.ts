@@ -2,7 +2,7 @@ import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import type { Target } from '../routing/target.ts';
 import type { Account, Upstream } from '../upstream/upstream.ts';
 import { adviseAccess } from './advise-access.ts';
-import type { Call } from './call.ts';
+import type { Call, PinnedAccount } from './call.ts';
 import { mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, planAccount } from './credentials.ts';
 
@@ -60,8 +60,20 @@ function isPlanned({ pinned }: Call, { upstream }: Target, { name }: Account): b
   return !pinned || (pinned.provider === upstream.name && pinned.account === name);
 }
 
+/** Whether the model of a call has other accounts than the one that it is pinned to. */
+export function leadsElsewhere(
+  { snapshot, model = '' }: Call,
+  { provider, account }: PinnedAccount,
+): boolean {
+  const targets = snapshot.routes.resolve(model) ?? [];
+  return targets.some(({ upstream }) =>
+    upstream.accounts.some(({ name }) => upstream.name !== provider || name !== account),
+  );
+}
+
 /** A call that is pinned to what none of its targets are. */
 function keptElsewhere({ model = '', pinned }: Call): GatewayError {
+  if (pinned?.refuse) return pinned.refuse();
   return invalidRequest(
     `${pinned?.what ?? 'What it names'} is kept by a provider account that the model '${model}' does not lead to. Call a model of that provider, or send what is meant itself.`,
     pinned?.param,

@@ -8,8 +8,9 @@ import type { JsonObject, JsonValue } from '../conversation/json.ts';
 import { writeWithLongNumbers } from '../conversation/long-numbers.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
 import type { StreamEncoderOptions, UpstreamDialect } from '../dialects/dialect.ts';
+import { refuseThread } from '../dialects/messages/threads.ts';
 import { COUNT_DIALECTS, EMBEDDING_DIALECTS, UPSTREAM_EMBEDDINGS } from '../dialects/registry.ts';
-import { findTopLevelFields } from '../dialects/request-fields.ts';
+import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
 import { keepBetas } from '../upstream/betas.ts';
 import { rewriteBody } from '../upstream/body-fields.ts';
@@ -19,6 +20,7 @@ import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
 import { inAskedTier } from './asked-tier.ts';
 import type { Call } from './call.ts';
+import { withCallersHeaders } from './callers-headers.ts';
 import { checkEncoded, checkRelayed } from './check-also-named.ts';
 import { encodeConversation } from './encode-conversation.ts';
 import { estimateAnswer, estimateInput } from './estimate-usage.ts';
@@ -74,24 +76,27 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   }
   const { dialect, path, surface } = endpoint;
   const sameDialect = door.dialect.name === dialect.name;
+  const { thread } = call.spans;
+  const asksInVain = thread !== undefined && surface.threads !== true;
+  // Before anything is decoded: what it goes on from is not in the request.
+  if (asksInVain) refuseThread(parseField(call.body, thread, 'thread'));
   const hasOwnForm = door.operation === 'embed' && surface.embeddings !== undefined;
   const passThrough =
     sameDialect && door.alwaysTranslates !== true && !hasOwnForm && !needsEmulation(call, endpoint);
   const unknownFlags: string[] = [];
-  const baseHeaders = sameDialect
-    ? forwardHeaders(account.headers, knownHeaders(call.forward, surface, unknownFlags))
-    : account.headers;
+  const baseHeaders = withCallersHeaders(call, { target, account }, surface, unknownFlags);
   call.dropped = [];
   call.droppedOfAnswer = undefined;
   if (passThrough && !carriesReasoning(call)) {
     checkRelayed(call, target);
     const body = passBytes(call, target, endpoint);
     if (unknownFlags.length > 0) call.dropped = [...call.dropped, ...unknownFlags];
+    const fields = asksInVain ? { ...surface.body, thread: undefined } : surface.body;
     return {
       dialect,
       path,
       headers: baseHeaders,
-      body: surface.body ? rewriteBody(body, surface.body) : body,
+      body: fields ? rewriteBody(body, fields) : body,
       passThrough,
       translate: (answer) => translateGenerated(call, dialect, answer),
     };
@@ -101,7 +106,7 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   const encoded = encode(call, target, endpoint);
   checkEncoded(call, target, dialect.name, encoded.body);
   const encodedHeaders = knownHeaders(encoded.headers, surface, unknownFlags);
-  call.dropped = [...encoded.dropped, ...unknownFlags, ...(sameDialect ? [] : droppedHeaders(call))];
+  call.dropped = [...encoded.dropped, ...unknownFlags];
   const headers = encodedHeaders ? [...baseHeaders, ...Object.entries(encodedHeaders).flat()] : baseHeaders;
   // What is left out by being undefined, JSON leaves out.
   const body = Buffer.from(writeWithLongNumbers({ ...encoded.body, ...surface.body }, call.request));
@@ -123,28 +128,6 @@ const ENCODERS: Partial<Record<Operation, (call: Call, target: Target, endpoint:
   embed: encodeEmbed,
   count: encodeCount,
 };
-
-const LIST_HEADERS: ReadonlySet<string> = new Set(['anthropic-beta']);
-
-/** The body's own headers instead of ours, or, where they are lists, beside them. */
-function forwardHeaders(headers: string[], forward: Call['forward']): string[] {
-  if (!forward) return headers;
-  const own = { ...forward };
-  const result: string[] = [];
-  for (let at = 0; at + 1 < headers.length; at += 2) {
-    const [name = '', value = ''] = [headers[at], headers[at + 1]];
-    const forwarded = own[name.toLowerCase()];
-    delete own[name.toLowerCase()];
-    if (forwarded === undefined) result.push(name, value);
-    else result.push(name, LIST_HEADERS.has(name.toLowerCase()) ? `${value},${forwarded}` : forwarded);
-  }
-  return [...result, ...Object.entries(own).flat()];
-}
-
-/** Headers that turn something on which another dialect's provider will not do. A version only says how a body is meant. */
-function droppedHeaders({ forward }: Call): string[] {
-  return forward ? Object.keys(forward).filter((name) => LIST_HEADERS.has(name)) : [];
-}
 
 /** The caller's bytes as this provider takes them: nothing but the model changes where it has no quirks. */
 function passBytes(call: Call, target: Target, { model, quirked }: Endpoint): Buffer {

@@ -8,6 +8,7 @@ const NAMES: Record<HeldKind, string> = {
   file: 'File',
   item: 'Item',
   audio: 'Audio',
+  thread: 'Thread',
   conversation: 'Conversation',
   container: 'Container',
   shared: 'Resource',
@@ -30,7 +31,10 @@ const REFUSALS: Record<CallerDialectName, (reference: HeldReference) => GatewayE
       code: 'object_not_found',
     }),
   messages: ({ kind, id, path }) =>
-    new GatewayError('not_found', `${NAMES[kind]} not found: ${id}. ${ADVICE[kind]}`, { param: path }),
+    new GatewayError('not_found', `${NAMES[kind]} not found: ${id}. ${ADVICE[kind]}`, {
+      param: path,
+      ...(kind === 'thread' && { details: { error_code: 'thread_not_found' } }),
+    }),
   gemini: ({ kind, id, path }) =>
     new GatewayError(
       'forbidden',
@@ -45,6 +49,7 @@ const ADVICE: Record<HeldKind, string> = {
   item: 'Answers to this tenant and the items that they held can be named, unless they were created with `store: false`. Send the item itself.',
   audio:
     'What a model said can be named for some time by the tenant that the answer was for. Send its transcript as text.',
+  thread: 'Send the whole conversation with `thread: {"type": "create"}`.',
   conversation: SEEN,
   container: SEEN,
   shared: SEEN,

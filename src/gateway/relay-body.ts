@@ -46,7 +46,7 @@ export class BodyRelay implements CommittingReceiver {
     const body = this.#chunks.length === 1 && this.#chunks[0] ? this.#chunks[0] : Buffer.concat(this.#chunks);
     const { passThrough } = this.#call.door;
     const isLookedInto = !this.#call.committed && leavesIds(this.#call);
-    const made = isLookedInto ? passThrough.readMadeIds?.(body) : undefined;
+    const made = isLookedInto ? passThrough.readMadeIds?.(body, this.#call.spans) : undefined;
     const scan = this.#scan(body);
     if (!this.#isWhole(body, made, scan)) {
       const failure = this.#unreadable(body);

@@ -8,6 +8,8 @@ import { findEndpoint, pathSegment } from '../upstream/endpoint.ts';
 import type { AnswerHeaders, ExchangeControl, ExchangeHandler } from '../upstream/exchange.ts';
 import { networkError } from '../upstream/network-errors.ts';
 import type { Account } from '../upstream/upstream.ts';
+import type { Call } from './call.ts';
+import { declaredHeaders, mergeHeaders } from './callers-headers.ts';
 import { credentialsRejected, inUse, noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import { logFailedAnswer, MAX_ERROR_BYTES, readFailedAnswer, withoutSecrets } from './upstream-failure.ts';
@@ -20,6 +22,8 @@ export interface KeptRequest {
   /** The query as the client sent it, with its question mark; empty where there is none. */
   query: string;
   dialect: Dialect;
+  /** As of a call. */
+  forward: Call['forward'];
 }
 
 interface Place {
@@ -48,7 +52,7 @@ export async function relayKept(
   const body = undefined;
   const signed = (await signer?.sign({ method, origin, path, body: Buffer.alloc(0) })) ?? [];
   if (!account.standing.mayTry()) throw credentialsRejected(target.upstream);
-  const headers = [...account.headers, ...signed];
+  const headers = [...mergeHeaders(account.headers, declaredHeaders(request.forward, target)), ...signed];
   const options = { origin, path, method, headers, body, timeouts: target.timeouts };
   await new Promise<void>((resolve, reject) => {
     const relay = new KeptRelay(gateway, place, request.dialect, response, requestId, { resolve, reject });

@@ -41,6 +41,7 @@ export class StreamRelay implements CommittingReceiver {
       asked: passThrough.countAsked?.(call.body, call.spans),
       hideUsage: !call.includeUsage,
       findsIds: leavesIds(call),
+      spans: call.spans,
     });
     // Last: whatever throws before has nothing running.
     this.#commit = new StreamCommit(gateway, call, attempt);

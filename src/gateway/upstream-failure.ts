@@ -1,5 +1,5 @@
 import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
-import { tryParseJson } from '../conversation/json.ts';
+import { isObject, tryParseJson } from '../conversation/json.ts';
 import { type AccountMeaning, accountMeaning } from '../dialects/account-failures.ts';
 import type { UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
 import { kindOfStatus, ReportedError } from '../dialects/reported-error.ts';
@@ -83,7 +83,7 @@ function readFailure(
   const isMissing = call !== undefined && isModelMissing(call, status, failure);
   const alarm = alarmOf(dialect, status, failure) ?? (isMissing ? MODEL_MISSING : undefined);
   if (alarm) return { error: describeAlarm(alarm, target, reason, said), alarm, reason, status };
-  const { kind, code, param } = failure;
+  const { kind, code, type, details, param } = failure;
   // The caller's own mistakes are told in the provider's words; its breakdowns with its name before them.
   const message =
     kind === 'upstream_rejected' && reason !== ''
@@ -92,6 +92,8 @@ function readFailure(
   const error = new GatewayError(kind, message, {
     status: kind === 'upstream_rejected' ? status : undefined,
     code,
+    type,
+    details,
     param,
     retryAfterMs: waitMs,
   });
@@ -211,13 +213,17 @@ function readNumber(header: string | string[] | undefined): number | undefined {
 
 /** The same error without our secrets, in case the provider quoted them. */
 export function withoutSecrets(error: GatewayError, secrets: readonly string[]): GatewayError {
-  const { message, code, param } = error;
-  const clean = (text: string | undefined) => text && redactSecrets(text, secrets);
-  const [cleanMessage = '', cleanCode, cleanParam] = [message, code, param].map(clean);
-  if (cleanMessage === message && cleanCode === code && cleanParam === param) return error;
+  const { message, code, param, details } = error;
+  const said = [message, code, param, details && JSON.stringify(details)];
+  const clean = said.map((text) => text && redactSecrets(text, secrets));
+  if (clean.every((text, index) => text === said[index])) return error;
+  const [cleanMessage = '', cleanCode, cleanParam, cleanDetails] = clean;
+  const toldDetails = cleanDetails ? tryParseJson(cleanDetails) : undefined;
   return new GatewayError(error.kind, cleanMessage, {
     status: error.status,
     code: cleanCode,
+    type: error.type,
+    details: isObject(toldDetails) ? toldDetails : undefined,
     param: cleanParam,
     retryAfterMs: error.retryAfterMs,
     ...(error.retryable === undefined ? {} : { retryable: error.retryable }),

@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { messages } from '../dialects/messages/index.ts';
 import { countPassThrough, passThrough } from '../dialects/messages/pass-through.ts';
@@ -6,7 +5,8 @@ import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { requireKey } from './access.ts';
 import { addCallDoor } from './call-doors.ts';
-import { readAnthropicKey, readHeader } from './credentials.ts';
+import { besideBody, OF_ANTHROPIC } from './callers-headers.ts';
+import { readAnthropicKey } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { takeCall } from './take-call.ts';
 
@@ -26,28 +26,16 @@ const COUNT_TOKENS: Door = {
   requestIdHeader: REQUEST_ID,
 };
 
-/** Say how a body is meant; another dialect has no place for them. */
-const FORWARDED = ['anthropic-version', 'anthropic-beta'];
-
 /** The doors that Anthropic's clients know. */
 export function addAnthropicDoors(app: FastifyInstance, gateway: Gateway, lifecycle: Lifecycle): void {
   app.register(async (doors) => {
     const config = { dialect: messages };
     requireKey(doors, { gateway, lifecycle, readKey: readAnthropicKey });
     addCallDoor(doors, '/v1/messages', config, (request, reply) =>
-      takeCall(gateway, MESSAGES, request, reply, { forward: forwardedHeaders(request.headers) }),
+      takeCall(gateway, MESSAGES, request, reply, besideBody(request, OF_ANTHROPIC)),
     );
     addCallDoor(doors, '/v1/messages/count_tokens', config, (request, reply) =>
-      takeCall(gateway, COUNT_TOKENS, request, reply, { forward: forwardedHeaders(request.headers) }),
+      takeCall(gateway, COUNT_TOKENS, request, reply, besideBody(request, OF_ANTHROPIC)),
     );
   });
-}
-
-function forwardedHeaders(headers: IncomingHttpHeaders): Record<string, string> | undefined {
-  let forwarded: Record<string, string> | undefined;
-  for (const name of FORWARDED) {
-    const value = readHeader(headers, name);
-    if (value !== undefined) forwarded = { ...forwarded, [name]: value };
-  }
-  return forwarded;
 }

@@ -6,6 +6,7 @@ import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { requireKey } from './access.ts';
 import { addCallDoor } from './call-doors.ts';
+import { besideBody, OF_OPENAI } from './callers-headers.ts';
 import { readBearer } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { takeCall } from './take-call.ts';
@@ -25,7 +26,7 @@ export function addOpenAiDoors(app: FastifyInstance, gateway: Gateway, lifecycle
     const config = { dialect: chat };
     requireKey(doors, { gateway, lifecycle, readKey: ({ headers }) => readBearer(headers) });
     addCallDoor(doors, '/v1/chat/completions', config, (request, reply) =>
-      takeCall(gateway, CHAT_COMPLETIONS, request, reply),
+      takeCall(gateway, CHAT_COMPLETIONS, request, reply, besideBody(request, OF_OPENAI)),
     );
     addCallDoor(doors, '/v1/completions', config, (request, reply) =>
       takeCall(gateway, COMPLETIONS, request, reply),

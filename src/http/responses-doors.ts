@@ -12,6 +12,7 @@ import { type KeptRequest, relayKept } from '../gateway/relay-kept.ts';
 import type { KeptHere } from '../responses/kept-response.ts';
 import { authenticated, ownerOfRequest, requireKey } from './access.ts';
 import { addCallDoor } from './call-doors.ts';
+import { besideBody, OF_OPENAI, readCallersHeaders } from './callers-headers.ts';
 import { queryValue, readBearer } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { takeCall } from './take-call.ts';
@@ -56,7 +57,7 @@ export function addResponsesDoors(app: FastifyInstance, gateway: Gateway, lifecy
     const config = { dialect: responses };
     requireKey(doors, { gateway, lifecycle, readKey: ({ headers }) => readBearer(headers) });
     addCallDoor(doors, '/v1/responses', config, (request, reply) =>
-      takeCall(gateway, RESPONSES, request, reply),
+      takeCall(gateway, RESPONSES, request, reply, besideBody(request, OF_OPENAI)),
     );
     for (const door of KEPT_DOORS) {
       doors.route({
@@ -92,7 +93,9 @@ async function answerKept(
     return answer;
   }
   const query = request.url.includes('?') ? request.url.slice(request.url.indexOf('?')) : '';
-  const asked: KeptRequest = { method: door.method, resource: door.resource, query, dialect: responses };
+  const forward = readCallersHeaders(request.headers, OF_OPENAI);
+  const { method, resource } = door;
+  const asked: KeptRequest = { method, resource, query, dialect: responses, forward };
   await relayKept(gateway, kept, asked, reply.raw, request.id);
   // Only now: what the provider would not delete is still the tenant's.
   if (door.forgets === true) await gateway.responses.remove(owner, id);

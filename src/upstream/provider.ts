@@ -36,6 +36,8 @@ export interface ProviderDeclaration extends Surface {
   identifyAccount?(account: Settings): Record<string, string>;
   /** Headers of every request. */
   headers?: Record<string, string>;
+  /** Callers' headers that it knows, of those that not every provider of their dialect does (`gateway/callers-headers.ts`). */
+  callersHeaders?: readonly string[];
   /** `optional`: servers that may run without a key. */
   credential?: 'required' | 'optional' | 'none';
   /** The provider lives in this process and needs no network. */
@@ -67,6 +69,8 @@ export interface Surface {
   body?: Readonly<Record<string, JsonValue | undefined>>;
   /** The flags of the `anthropic-beta` header that it knows: others it would refuse. Absent: every flag. */
   betas?: readonly string[];
+  /** It holds message threads (`thread` of the messages dialect), as Anthropic's own API does. */
+  threads?: true;
 }
 
 export interface FurtherSurface extends Surface {

@@ -163,6 +163,21 @@ const ABOUT_THE_ACCOUNT: { adapter: string; status: number; body: object; code: 
     ),
     code: 'upstream_payment_required',
   },
+  ...(
+    [
+      [429, 'contract_spend_limit_reached', 'upstream_payment_required'],
+      [400, 'contract_spend_limit_reached', 'upstream_payment_required'],
+      [429, 'enforced_spend_limit_reached', 'upstream_payment_required'],
+      [400, 'organization_on_hold', 'upstream_permission_denied'],
+      [400, 'cmek_key_disabled', 'upstream_permission_denied'],
+      [400, 'cmek_key_network_blocked', 'upstream_permission_denied'],
+    ] as const
+  ).map(([status, errorCode, code]) => ({
+    adapter: 'anthropic',
+    status,
+    body: anthropicError('Not now.', { error_code: errorCode }),
+    code,
+  })),
   {
     adapter: 'openai',
     status: 429,
@@ -225,8 +240,8 @@ const ABOUT_THE_ACCOUNT: { adapter: string; status: number; body: object; code: 
   },
 ];
 
-function anthropicError(message: string) {
-  return { type: 'error', error: { type: 'invalid_request_error', message } };
+function anthropicError(message: string, details: object | null = null) {
+  return { type: 'error', error: { type: 'invalid_request_error', message, details } };
 }
 
 function openAiError(message: string, code: string) {

@@ -1,4 +1,4 @@
-import { type JsonObject, type JsonValue, tryParseJson } from '../../src/conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../src/conversation/json.ts';
 import { anthropicError, invalid, throwFailure } from './anthropic/errors.ts';
 import { CLAUDE_MODELS } from './anthropic/models.ts';
 import { readMessagesRequest } from './anthropic/reading.ts';
@@ -8,7 +8,8 @@ import {
   checkCountTokensRequest,
   checkMessagesRequest,
 } from './anthropic/rules.ts';
-import { writeMessage, writeStream } from './anthropic/writing.ts';
+import { MessageThreads } from './anthropic/threads.ts';
+import { writeContent, writeMessage, writeStream } from './anthropic/writing.ts';
 import { runModel, totalInput } from './fake-model.ts';
 import {
   type AnswerCall,
@@ -34,6 +35,7 @@ interface Server {
   options: FakeOptions;
   apiKey: string;
   signer: Signer;
+  threads: MessageThreads | undefined;
   nextId: (prefix: string) => string;
 }
 
@@ -41,18 +43,31 @@ interface Server {
  * A strict Anthropic: `POST /v1/messages`, `POST /v1/messages/count_tokens`, `GET /v1/models[/ID]`. It refuses what the
  * real API refuses, with its status and words, and answers the rest with the fake model's script (`fake-script.ts`).
  */
-export function startFakeAnthropic(options: FakeOptions = {}): Promise<FakeProvider> {
+export async function startFakeAnthropic(options: FakeOptions = {}): Promise<FakeAnthropic> {
   const apiKey = options.apiKey ?? 'sk-ant-fake-key';
-  return startFake({ basePath: '', answer: createAnthropic(options, apiKey) }, options, apiKey);
+  const threads = new MessageThreads();
+  const answer = createAnthropic(options, apiKey, threads);
+  const fake = await startFake({ basePath: '', answer }, options, apiKey);
+  return Object.assign(fake, { forgetThreads: () => threads.forget() });
 }
 
-/** What this API answers, for fakes that have it at another address. */
-export function createAnthropic(options: FakeOptions, apiKey: string): AnswerCall {
+export interface FakeAnthropic extends FakeProvider {
+  /** All message threads expire. */
+  forgetThreads(): void;
+}
+
+/**
+ * What this API answers, for fakes that have it at another address.
+ *
+ * @param threads absent: where there are no message threads, as at clouds
+ */
+export function createAnthropic(options: FakeOptions, apiKey: string, threads?: MessageThreads): AnswerCall {
   let calls = 0;
   const server: Server = {
     options,
     apiKey,
     signer: createSigner(apiKey),
+    threads,
     nextId: (prefix) => {
       calls += 1;
       return `${prefix}01${String(calls).padStart(22, '0')}`;
@@ -116,18 +131,19 @@ const ROUTES: readonly Route[] = [
 ];
 
 function answerMessages(call: IncomingCall, server: Server): Reply {
-  const request = checkMessagesRequest(parseBody(call), ruleContext(call, server));
+  const body = parseBody(call);
+  const request = checkMessagesRequest(body, ruleContext(call, server));
   const model = String(request['model']);
   checkModel(model, server);
   const answer = runModel(readMessagesRequest(request), call.behaviour);
   throwFailure(answer.disruption);
-  const envelope = {
-    id: server.nextId('msg_'),
-    model,
-    request,
-    signer: server.signer,
-    nextCallId: () => server.nextId('toolu_'),
-  };
+  const id = server.nextId('msg_');
+  const nextCallId = () => server.nextId('toolu_');
+  const content = writeContent(answer, { request, signer: server.signer, nextCallId });
+  const envelope = { id, model, content };
+  // Of an answer that breaks off the real API has all or nothing: nothing here.
+  const isWhole = Object.keys(answer.disruption).every((name) => name === 'slowMs');
+  if (isWhole && isObject(body)) server.threads?.keep(body, request, id, content);
   const reply =
     request['stream'] === true
       ? streamReply(writeStream(answer, envelope), answer.disruption, {
@@ -154,8 +170,13 @@ function unauthenticated(message: string): Refusal {
   return anthropicError(401, 'authentication_error', message);
 }
 
-function ruleContext({ headers }: IncomingCall, { signer }: Server): AnthropicRuleContext {
-  return { signer, version: headers['anthropic-version'] ?? '', betas: headers['anthropic-beta'] ?? '' };
+function ruleContext({ headers }: IncomingCall, { signer, threads }: Server): AnthropicRuleContext {
+  return {
+    signer,
+    threads,
+    version: headers['anthropic-version'] ?? '',
+    betas: headers['anthropic-beta'] ?? '',
+  };
 }
 
 function parseBody({ headers, rawBody }: IncomingCall): JsonValue {

@@ -39,20 +39,21 @@ const READ_AS = new Map<string, ErrorKind>([
 const EXCERPT_LENGTH = 300;
 
 export function encodeError(error: GatewayError): JsonObject {
-  return { type: 'error', error: { type: errorType(error), message: error.message } };
+  const { message, details } = error;
+  return { type: 'error', error: { type: errorType(error), message, ...(details && { details }) } };
 }
 
 /** Anthropic's own status for what its SDK, and clients that wait longer then, know as overloaded; all else is as anywhere. */
-export function errorStatus({ kind, code, status }: GatewayError): number {
-  return kind === 'upstream_unavailable' && code === OVERLOADED ? 529 : status;
+export function errorStatus({ kind, code, type = code, status }: GatewayError): number {
+  return kind === 'upstream_unavailable' && type === OVERLOADED ? 529 : status;
 }
 
 const OVERLOADED = 'overloaded_error';
 
 /** A provider's own type where it has one of these, else that of the status that it refused the call with. */
-function errorType({ kind, code, status }: GatewayError): string {
+function errorType({ kind, code, type = code, status }: GatewayError): string {
   if (!kind.startsWith('upstream_')) return WRITTEN_AS[kind];
-  if (code !== undefined && READ_AS.get(code) === kind) return code;
+  if (type !== undefined && READ_AS.get(type) === kind) return type;
   return (kind === 'upstream_rejected' ? TYPE_OF_STATUS[status] : undefined) ?? WRITTEN_AS[kind];
 }
 
@@ -87,22 +88,23 @@ export function decodeError(status: number, body: JsonValue | string): UpstreamF
   if (!isObject(body)) return { message: describeText(status, '') };
   const error = body['error'];
   if (isObject(error)) {
-    const code = errorCode(error);
+    const type = text(error['type']);
+    const details = isObject(error['details']) ? error['details'] : undefined;
+    // Source: the official SDK, whose errors beside those of the types go by the `error_code` in the details.
+    const errorCode = text(details?.['error_code']);
+    const code = errorCode ?? type;
     const message = text(error['message']) ?? code ?? describeText(status, '');
     return {
       message,
       ...(code === undefined ? {} : { code }),
+      ...(type !== undefined && errorCode !== undefined ? { type } : {}),
+      ...(details ? { details } : {}),
       ...(error['type'] === 'authentication_error' ? { credentialRejected: true } : {}),
       ...(error['type'] === 'permission_error' ? { permissionDenied: true } : {}),
     };
   }
   // Servers and clouds of this kind: `{ error: "…" }`, `{ message: "…" }`.
   return { message: text(error) ?? text(body['message']) ?? describeText(status, '') };
-}
-
-function errorCode(error: JsonObject): string | undefined {
-  const details = isObject(error['details']) ? error['details'] : {};
-  return text(details['error_code']) ?? text(error['type']);
 }
 
 /** What an error answer without a message of its own says. */

@@ -1,6 +1,7 @@
-import { isObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import { beginsObject, hasValue } from '../json-bytes.ts';
 import type { MadeIds } from '../pass-through.ts';
+import type { FieldSpans } from '../request-fields.ts';
 
 const CONTAINER_KEY = Buffer.from('"container"');
 
@@ -14,9 +15,16 @@ export function madeContainer(container: JsonValue | undefined): MadeIds | undef
   return typeof id === 'string' ? { items: [], containers: [id] } : undefined;
 }
 
-/** The same for a whole answer; nearly all say that there is none, and are not parsed. */
-export function readMadeIds(body: Buffer): MadeIds | 'broken' | undefined {
-  if (!hasValue(body, CONTAINER_KEY, beginsObject)) return undefined;
+/** The same, and the thread that an answer to a request with `thread` can be continued by. */
+export function madeIds({ id, container }: JsonObject, { thread }: FieldSpans): MadeIds | undefined {
+  const made = madeContainer(container);
+  if (thread === undefined || typeof id !== 'string') return made;
+  return { items: [], containers: made?.containers ?? [], threads: [id] };
+}
+
+/** The same for a whole answer; nearly all make nothing, and are not parsed. */
+export function readMadeIds(body: Buffer, spans: FieldSpans): MadeIds | 'broken' | undefined {
+  if (spans['thread'] === undefined && !hasValue(body, CONTAINER_KEY, beginsObject)) return undefined;
   const answer = tryParseJson(body.toString('utf8'));
-  return isObject(answer) ? madeContainer(answer['container']) : 'broken';
+  return isObject(answer) ? madeIds(answer, spans) : 'broken';
 }

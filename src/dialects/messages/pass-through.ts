@@ -11,13 +11,14 @@ import {
   noAnswer,
   type PassThrough,
   type PrepareOptions,
+  type ScanOptions,
   type StreamScanner,
 } from '../pass-through.ts';
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
 import { tierFieldNames } from '../tiers.ts';
 import { WordTable } from '../word-table.ts';
 import { decodeErrorEvent } from './errors.ts';
-import { madeContainer, readMadeIds } from './made-ids.ts';
+import { madeContainer, madeIds, readMadeIds } from './made-ids.ts';
 import { decodeUsage, StreamUsage } from './usage.ts';
 
 /** The Messages API between two sides that both speak it. */
@@ -26,6 +27,7 @@ export const passThrough: PassThrough = {
     'model',
     'stream',
     'container',
+    'thread',
     ...outputFieldNames('messages'),
     ...tierFieldNames('messages'),
     ...modelFieldNames('messages'),
@@ -35,7 +37,7 @@ export const passThrough: PassThrough = {
   readUsage,
   readFailure,
   readMadeIds,
-  streamScanner: () => new MessagesStreamScanner(),
+  streamScanner: (options) => new MessagesStreamScanner(options),
 };
 
 /** The same for `count_tokens`, whose answers are no usage. */
@@ -98,6 +100,11 @@ class MessagesStreamScanner implements StreamScanner {
   outputEvents = 0;
   madeIds: MadeIds | undefined;
   readonly #usage = new StreamUsage();
+  readonly #spans: FieldSpans;
+
+  constructor({ spans = {} }: ScanOptions) {
+    this.#spans = spans;
+  }
 
   get usage(): Usage | undefined {
     const { wire } = this.#usage;
@@ -171,15 +178,17 @@ class MessagesStreamScanner implements StreamScanner {
   }
 
   /** A short answer may stand in it as a whole, its content and why it ended. */
-  #start({ usage, stop_reason: reason, content, container }: JsonObject): void {
+  #start(message: JsonObject): void {
+    const { usage, stop_reason: reason, content } = message;
     this.#usage.announce(usage);
-    this.madeIds = madeContainer(container);
+    this.madeIds = madeIds(message, this.#spans);
     if (Array.isArray(content) && content.some(saysSomething)) this.hasOutput = true;
     if (typeof reason === 'string') this.finished = true;
   }
 
   #end({ stop_reason: reason, container }: JsonObject): void {
-    this.madeIds = madeContainer(container) ?? this.madeIds;
+    const made = madeContainer(container);
+    if (made) this.madeIds = { ...this.madeIds, ...made };
     if (typeof reason !== 'string') return;
     this.finished = true;
     this.hasOutput = true;

@@ -29,7 +29,24 @@ const READ: [name: string, status: number, body: JsonValue, failure: UpstreamFai
         details: { error_code: 'image_dimensions_too_large' },
       },
     },
-    { message: 'Too big', code: 'image_dimensions_too_large' },
+    {
+      message: 'Too big',
+      type: 'invalid_request_error',
+      code: 'image_dimensions_too_large',
+      details: { error_code: 'image_dimensions_too_large' },
+    },
+  ],
+  [
+    'an error with details and no code in them',
+    400,
+    { type: 'error', error: { type: 'invalid_request_error', message: 'No', details: { a: 1 } } },
+    { message: 'No', code: 'invalid_request_error', details: { a: 1 } },
+  ],
+  [
+    'an error whose details are null, as they mostly are',
+    400,
+    { type: 'error', error: { type: 'invalid_request_error', message: 'No', details: null } },
+    { message: 'No', code: 'invalid_request_error' },
   ],
   [
     'a refused key',
@@ -82,6 +99,18 @@ const OF_PROVIDERS: [kind: ErrorKind, details: ErrorDetails, type: string, statu
   ['upstream_rejected', { status: 413 }, 'request_too_large', 413],
   ['upstream_rejected', { status: 422 }, 'invalid_request_error', 422],
   ['upstream_unavailable', { code: 'overloaded_error' }, 'overloaded_error', 529],
+  [
+    'upstream_unavailable',
+    { type: 'overloaded_error', code: 'compaction_unavailable' },
+    'overloaded_error',
+    529,
+  ],
+  [
+    'upstream_rejected',
+    { status: 404, type: 'not_found_error', code: 'file_expired' },
+    'not_found_error',
+    404,
+  ],
   ['upstream_unavailable', { code: 'upstream_credentials_rejected' }, 'api_error', 502],
 ];
 for (const [kind, details, type, status] of OF_PROVIDERS) {

@@ -4,14 +4,16 @@ import { Refusal } from '../refusal.ts';
 
 const REQUEST_ID = 'req_fake';
 
-/** An error as Anthropic words it: `{ type: "error", error: { type, message }, request_id }`. */
+/** An error as Anthropic words it: `{ type: "error", error: { type, message, details }, request_id }`. */
 export function anthropicError(
   status: number,
   type: string,
   message: string,
   headers: Record<string, string> = {},
+  details?: JsonObject,
 ): Refusal {
-  const body = { type: 'error', error: { type, message }, request_id: REQUEST_ID };
+  const error = { type, message, ...(details && { details }) };
+  const body = { type: 'error', error, request_id: REQUEST_ID };
   return new Refusal(status, message, body, { 'request-id': REQUEST_ID, ...headers });
 }
 

@@ -199,11 +199,22 @@ export const BETA_FIELDS: Fields = {
   mcp_servers: list(map(any)),
 };
 
+/** Exists only with the flag of its own. Source: the official SDK, `BetaMessageThreadParam`. */
+const THREAD_FIELDS: Fields = {
+  thread: nullable(
+    union('type', {
+      create: object({ type: TYPE }),
+      continue: object({ type: TYPE, previous_message_id: text() }),
+    }),
+  ),
+};
+
 /** `max_tokens: 0` warms the cache up ("Set to `0` to populate the prompt cache"). */
 const REQUIRED: Fields = { model: text(), max_tokens: integer({ min: 0 }), messages: list(MESSAGE) };
 
 export const MESSAGES_REQUEST: Shape = object(REQUIRED, OPTIONAL);
 export const BETA_MESSAGES_REQUEST: Shape = object(REQUIRED, { ...OPTIONAL, ...BETA_FIELDS });
+export const THREAD_REQUEST: Shape = object(REQUIRED, { ...OPTIONAL, ...BETA_FIELDS, ...THREAD_FIELDS });
 
 /** `POST /v1/messages/count_tokens` takes what bears on the prompt. */
 export const COUNT_TOKENS_REQUEST: Shape = object(

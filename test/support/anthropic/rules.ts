@@ -5,9 +5,15 @@ import { has, objectsOf, stringsOf } from '../values.ts';
 import { invalid } from './errors.ts';
 import { checkMessages } from './messages.ts';
 import { claudeFamily } from './models.ts';
-import { BETA_MESSAGES_REQUEST, COUNT_TOKENS_REQUEST, MESSAGES_REQUEST } from './request-shape.ts';
+import {
+  BETA_MESSAGES_REQUEST,
+  COUNT_TOKENS_REQUEST,
+  MESSAGES_REQUEST,
+  THREAD_REQUEST,
+} from './request-shape.ts';
 import { findOutputSchemaProblem, findToolSchemaProblem } from './schemas.ts';
 import { checkSignatures, findThinkingProblem } from './thinking.ts';
+import { type MessageThreads, THREADS_BETA } from './threads.ts';
 import { refuseViolations } from './violations.ts';
 
 export interface AnthropicRuleContext {
@@ -16,6 +22,8 @@ export interface AnthropicRuleContext {
   version: string;
   /** The `anthropic-beta` header. */
   betas: string;
+  /** Absent: where there are none, as at clouds. */
+  threads?: MessageThreads | undefined;
 }
 
 /** Versions of the API (documentation, "Versions"). The older one keeps what the newer one took away. */
@@ -55,10 +63,17 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/** Throws what the real API would answer to this body; returns it as an object when there is nothing to refuse. */
+/**
+ * Throws what the real API would answer to this body; returns it as an object when there is nothing to refuse, with all of the
+ * thread that it goes on with.
+ */
 export function checkMessagesRequest(body: JsonValue | undefined, context: AnthropicRuleContext): JsonObject {
-  const shape = context.betas === '' ? MESSAGES_REQUEST : BETA_MESSAGES_REQUEST;
-  return checkRequest(body, shape, context);
+  return checkRequest(body, shapeOf(context), context);
+}
+
+function shapeOf({ betas, threads }: AnthropicRuleContext): typeof MESSAGES_REQUEST {
+  if (threads && betas.includes(THREADS_BETA)) return THREAD_REQUEST;
+  return betas === '' ? MESSAGES_REQUEST : BETA_MESSAGES_REQUEST;
 }
 
 export function checkCountTokensRequest(
@@ -81,6 +96,10 @@ function checkRequest(
   }
   refuseViolations(body, shape);
   if (!isObject(body)) throw invalid('Input should be a valid dictionary');
+  return checkRules(context.threads?.resume(body) ?? body, context);
+}
+
+function checkRules(body: JsonObject, context: AnthropicRuleContext): JsonObject {
   const model = String(body['model']);
   for (const rule of RULES) {
     const refusal = rule(body, model, context);

@@ -16,6 +16,11 @@ import { STREAM_ERROR } from './errors.ts';
 export interface Envelope {
   id: string;
   model: string;
+  /** Of `writeContent`. */
+  content: JsonObject[];
+}
+
+export interface ContentOptions {
   request: JsonObject;
   signer: Signer;
   /** A fresh id for each tool call. */
@@ -40,7 +45,7 @@ export function writeMessage(answer: ModelAnswer, envelope: Envelope): JsonObjec
     id: envelope.id,
     type: 'message',
     role: 'assistant',
-    content: answer.disruption.empty ? [] : writeBlocks(choice, envelope),
+    content: answer.disruption.empty ? [] : envelope.content,
     ...writeStop(choice),
     usage: { ...writeUsage(answer.usage), service_tier: 'standard', inference_geo: 'not_available' },
   };
@@ -56,15 +61,19 @@ function writeStop(choice: ModelChoice): JsonObject {
   return stop;
 }
 
-function writeBlocks(choice: ModelChoice, envelope: Envelope): JsonObject[] {
+/** The blocks of an answer, whole. */
+export function writeContent(
+  { choices: [choice = NO_CHOICE] }: ModelAnswer,
+  options: ContentOptions,
+): JsonObject[] {
   const blocks: JsonObject[] = [];
-  if (choice.reasoning !== '') blocks.push(writeThinking(choice.reasoning, envelope));
+  if (choice.reasoning !== '') blocks.push(writeThinking(choice.reasoning, options));
   // A refusal comes without words (recorded): its explanation is in `stop_details`.
   if (choice.text !== '' && choice.finish !== 'refusal') blocks.push({ type: 'text', text: choice.text });
   for (const call of choice.calls) {
     blocks.push({
       type: 'tool_use',
-      id: envelope.nextCallId(),
+      id: options.nextCallId(),
       name: call.name,
       input: call.input,
       caller: { type: 'direct' },
@@ -74,7 +83,7 @@ function writeBlocks(choice: ModelChoice, envelope: Envelope): JsonObject[] {
 }
 
 /** `display: "omitted"` leaves the words out and keeps the proof. */
-function writeThinking(reasoning: string, { request, signer }: Envelope): JsonObject {
+function writeThinking(reasoning: string, { request, signer }: ContentOptions): JsonObject {
   const { thinking } = request;
   const shown = isObject(thinking) && thinking['display'] === 'omitted' ? '' : reasoning;
   return { type: 'thinking', thinking: shown, signature: signer.sign(shown) };
@@ -109,7 +118,7 @@ export function writeStream(answer: ModelAnswer, envelope: Envelope): Stream {
   };
   const { input_tokens, cache_creation_input_tokens, cache_read_input_tokens, output_tokens } = usage;
   const frames: Frame[] = [writeEvent('start', { type: 'message_start', message: opening })];
-  for (const [index, block] of writeBlocks(answer.choices[0] ?? NO_CHOICE, envelope).entries()) {
+  for (const [index, block] of envelope.content.entries()) {
     frames.push(...writeBlockEvents(index, block));
   }
   if (frames.length === 1) frames.push(writeEvent('start', { type: 'ping' }));

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import Anthropic from '@anthropic-ai/sdk';
+import OpenAI from 'openai';
+import { startFakeAnthropic } from '../support/fake-anthropic.ts';
+import { startFakeOpenAi } from '../support/fake-openai.ts';
+import { startGateway, TEST_KEY } from '../support/gateway.ts';
+
+const [openai, kin, anthropic] = await Promise.all([
+  startFakeOpenAi(),
+  startFakeOpenAi({ compatible: true }),
+  startFakeAnthropic(),
+]);
+const LIMITED = 'sk-fl-limited-key-00000000000000000';
+const gateway = await startGateway({
+  providers: {
+    openai: { baseUrl: openai.url, accounts: [{ name: 'main', apiKey: openai.apiKey }] },
+    kin: {
+      adapter: 'openai-compatible',
+      baseUrl: kin.url,
+      accounts: [{ name: 'main', apiKey: kin.apiKey }],
+    },
+    anthropic: { baseUrl: anthropic.url, accounts: [{ name: 'main', apiKey: anthropic.apiKey }] },
+  },
+  models: { smart: { targets: ['anthropic/claude-haiku-4-5'] } },
+  tenants: {
+    acme: { models: ['*'], keys: [{ name: 'app', secret: TEST_KEY }] },
+    limited: { models: ['smart', 'openai/gpt-4.1'], keys: [{ name: 'app', secret: LIMITED }] },
+  },
+});
+after(async () => {
+  await gateway.stop();
+  await Promise.all([openai, kin, anthropic].map((fake) => fake.close()));
+});
+
+const openaiClient = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: TEST_KEY, maxRetries: 0 });
+const BETAS = ['responses_multi_agent=v1' as const];
+
+describe('OpenAI’s betas', () => {
+  for (const stream of [false, true]) {
+    test(`reach OpenAI beside the bytes that they are about, ${stream ? 'streamed' : 'whole'}`, async () => {
+      const { response } = await openaiClient.beta.responses
+        .create({ model: 'openai/gpt-4.1', input: 'say ok', betas: BETAS, stream })
+        .withResponse();
+      assert.equal(openai.requests.at(-1)?.headers['openai-beta'], 'responses_multi_agent=v1');
+      assert.equal(response.headers.get('x-fairlead-dropped'), null);
+      if (stream) await response.text();
+    });
+  }
+
+  test('go on with what is asked about an answer that OpenAI keeps', async () => {
+    const { id } = await openaiClient.responses.create({ model: 'openai/gpt-4.1', input: 'say ok' });
+    await openaiClient.beta.responses.retrieve(id, { betas: BETAS });
+    assert.equal(openai.requests.at(-1)?.headers['openai-beta'], 'responses_multi_agent=v1');
+    await openaiClient.responses.retrieve(id);
+    assert.equal(openai.requests.at(-1)?.headers['openai-beta'], undefined);
+  });
+
+  test('reach its Chat Completions, too', async () => {
+    const messages = [{ role: 'user' as const, content: 'say ok' }];
+    const headers = { 'OpenAI-Beta': 'x=v1' };
+    await openaiClient.chat.completions.create({ model: 'openai/gpt-4.1', messages }, { headers });
+    assert.equal(openai.requests.at(-1)?.headers['openai-beta'], 'x=v1');
+    const { response } = await openaiClient.chat.completions
+      .create({ model: 'kin/gpt-4.1', messages }, { headers })
+      .withResponse();
+    assert.equal(kin.requests.at(-1)?.headers['openai-beta'], undefined);
+    assert.equal(response.headers.get('x-fairlead-dropped'), 'openai-beta');
+  });
+
+  for (const model of ['anthropic/claude-haiku-4-5', 'kin/gpt-4.1']) {
+    test(`mean nothing to ${model}, and are named`, async () => {
+      const { response } = await openaiClient.beta.responses
+        .create({ model, input: 'say ok', betas: BETAS })
+        .withResponse();
+      assert.equal(response.headers.get('x-fairlead-dropped'), 'openai-beta');
+    });
+  }
+});
+
+describe('whom Anthropic is to take a call for', () => {
+  const ask = (apiKey: string, model: string, named: object) =>
+    new Anthropic({ baseURL: gateway.url, apiKey, maxRetries: 0 }).messages
+      .create({
+        model,
+        max_tokens: 50,
+        messages: [{ role: 'user', content: 'say ok' }],
+        ...named,
+      })
+      .withResponse();
+
+  for (const [named, header] of [
+    [{ user_profile_id: 'up_1' }, 'anthropic-user-profile-id'],
+    [{ workspace_id: 'ws_1' }, 'anthropic-workspace-id'],
+  ] as const) {
+    const [value] = Object.values(named);
+
+    test(`is for those to say who may call all of the provider: ${header}`, async () => {
+      const { response } = await ask(TEST_KEY, 'smart', named);
+      assert.equal(anthropic.requests.at(-1)?.headers[header], value);
+      assert.equal(response.headers.get('x-fairlead-dropped'), null);
+    });
+
+    test(`is not for others to say: ${header}`, async () => {
+      const before = anthropic.requests.length;
+      await assert.rejects(ask(LIMITED, 'smart', named), (error) => {
+        assert.ok(error instanceof Anthropic.NotFoundError, `${error}`);
+        assert.match(error.message, new RegExp(`${header}.*${value}|${value}.*${header}`));
+        return true;
+      });
+      assert.equal(anthropic.requests.length, before);
+    });
+
+    test(`is named where another provider is called: ${header}`, async () => {
+      for (const key of [TEST_KEY, LIMITED]) {
+        const { response } = await ask(key, 'openai/gpt-4.1', named);
+        assert.equal(response.headers.get('x-fairlead-dropped'), header);
+        assert.equal(openai.requests.at(-1)?.headers[header], undefined);
+      }
+    });
+  }
+});
