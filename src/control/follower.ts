@@ -96,17 +96,21 @@ export class Follower {
     };
   }
 
-  /** What was taken away need not be in the history since: it may be as it was before. */
+  /**
+   * What was taken away need not be in the history since: it may be as it was before. The history is looked at all the same: a
+   * tenant that was made again as it was is another one, which the entries do not tell.
+   */
   async #compare(): Promise<Omit<Newer, 'ends'>> {
     const { current, revisions } = this.#options;
     const { number, entries } = await revisions.readAll();
-    const changes = OWNERS.flatMap((owner) =>
+    const different = OWNERS.flatMap((owner) =>
       diffEntries(
         owner,
         current.layers.ofOwner(owner),
         entries.filter((entry) => entry.owner === owner),
       ),
     );
-    return { revision: number, changes };
+    const { changes } = await this.#readHistory(number);
+    return { revision: number, changes: foldChanges([...changes, ...different]) };
   }
 }

@@ -175,4 +175,33 @@ onEachDatabase((database) => {
       assert.deepEqual(keysOf(two, 't'), ['app', 'later'], what);
     }
   });
+
+  test('a tenant that is made again just as it was is another one, also where something was taken away', async (context) => {
+    for (const looks of [0, 1]) {
+      let isBroken = true;
+      const { one, two, look } = await startTwo(
+        context,
+        (config) => isBroken && 'mine' in config.models,
+        all(tenant('t'), key('t/app'), key('acme/leaked')),
+      );
+      const mine = put({ kind: 'models', name: 'mine', value: { targets: ['echo/x'] } });
+      await one.control.change(API, all(mine, remove('keys', 'acme/leaked')));
+      await look(1);
+      assert.deepEqual([keysOf(two, 'acme'), keysOf(two, 't')], [['app'], ['app']]);
+      const earlier = two.control.config.tenants['t'];
+      await one.control.change(API, all(remove('keys', 't/app'), remove('tenants', 't')));
+      await one.control.change(API, all(tenant('t'), key('t/app')));
+      if (looks > 0) {
+        await look(looks);
+        assert.deepEqual(tenantsOf(two), ['acme'], 'the earlier tenant is out');
+      }
+      isBroken = false;
+      await look(1);
+      assert.deepEqual([two.control.revision, two.control.troubles], [one.control.revision, []]);
+      assert.deepEqual(keysOf(two, 't'), ['app']);
+      assert.ok(one.lifeOf('t') > 0);
+      assert.equal(two.lifeOf('t'), one.lifeOf('t'), 'both know that it is another one');
+      assert.notEqual(two.control.config.tenants['t'], earlier, 'its limits are compiled anew');
+    }
+  });
 });
