@@ -1,4 +1,4 @@
-import { createLocalJWKSet, errors, type JWK, type JWTVerifyGetKey } from 'jose';
+import { createLocalJWKSet, errors, type FlattenedJWSInput, type JWK, type JWTHeaderParameters } from 'jose';
 import { isObject } from '../conversation/json.ts';
 
 export interface IssuerKeysOptions {
@@ -56,7 +56,7 @@ export class IssuerKeys {
   }
 
   /** Finds the key of a token by what jose gives. Rejects with the error of whoever was asked where it cannot be told. */
-  async find(...[header, token]: Parameters<JWTVerifyGetKey>): Promise<TokenKey> {
+  async find(header: JWTHeaderParameters, token: FlattenedJWSInput): Promise<TokenKey> {
     const { now, cooldownMs } = this.#options;
     let found = await this.#current();
     const look = async (): Promise<TokenKey> => {

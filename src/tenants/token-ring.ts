@@ -74,7 +74,7 @@ export class TokenRing<Caller> {
     remember(this.#admitted, token, { caller, knownUntil: verified.knownUntil });
   }
 
-  /** An issuer that is configured as before is the same; another one may ask for more. */
+  /** An issuer that asks of its tokens what it did is the same; another one may ask for more. */
   #findVerified(issuer: TokenIssuer, token: string): VerifiedToken | undefined {
     const known = this.#verified.get(token);
     if (!known) return undefined;

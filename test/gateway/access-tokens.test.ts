@@ -390,3 +390,38 @@ test('whoever was let in stays in for a day in which the issuer cannot be asked,
   await ring.admit(token);
   assert.equal(ring.find(token), 'alice');
 });
+
+test('what an issuer’s callers may is changed while the issuer is down: who was let in stays in, by the new words', async (context) => {
+  const issuer = await startOidcIssuer();
+  context.after(() => issuer.close());
+  const tenants = { acme: { models: ['*'], keys: [{ name: 'app', secret: TEST_KEY }] } };
+  const gateway = await startGateway({ models: { fast: { targets: ['echo/echo'] } }, tenants }, fetch);
+  context.after(() => gateway.stop());
+  const admin = adminClient(gateway.url);
+  const corp = { issuer: issuer.url, audience: 'gateway', tenant: 'acme' };
+  const configure = (more: object) =>
+    admin.must('PUT', '/config', { issuers: { corp: { ...corp, ...more } } });
+  const call = async (token: string, model: string) => {
+    const answer = await gateway.post(
+      '/v1/chat/completions',
+      { ...BODY, model },
+      { headers: { authorization: `Bearer ${token}` } },
+    );
+    return answer.status;
+  };
+  await configure({});
+  const token = await issuer.sign({ sub: 'alice', app: 'batch', scope: 'llm' });
+  const unnamed = await issuer.sign({ sub: 'alice', scope: 'llm' });
+  assert.deepEqual([await call(token, 'echo/echo'), await call(unnamed, 'fast')], [200, 200]);
+  issuer.broken = 503;
+  const permissions = [{ claim: 'scope', has: 'llm', models: ['fast'] }];
+  await configure({ permissions });
+  assert.deepEqual([await call(token, 'fast'), await call(token, 'echo/echo')], [200, 403]);
+  const unseen = await issuer.sign({ sub: 'bob', scope: 'llm' });
+  assert.equal(await call(unseen, 'fast'), 200, 'its keys are kept');
+  await configure({ permissions, callerClaim: 'app' });
+  assert.deepEqual([await call(token, 'fast'), await call(unnamed, 'fast')], [200, 401]);
+  await configure({ permissions, audience: ['gateway', 'other'] });
+  assert.equal(await call(token, 'fast'), 503, 'of what is asked of a token nothing is known yet');
+  assert.equal(issuer.fetches, 1);
+});
