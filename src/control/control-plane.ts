@@ -6,6 +6,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Store } from '../store/store.ts';
 import type { NewestEnds, TenantEnds } from '../tenants/tenant-ends.ts';
+import { type Behind, type Plan, planBehind, refuseBehind, tellOfStaying } from './behind.ts';
 import { type Change, diffEntries, isChange, tenantsOf, undoChanges } from './change.ts';
 import {
   blankFile,
@@ -108,9 +109,14 @@ export class ControlPlane {
     const { trouble } = this.#file;
     return [
       ...(trouble ? [trouble] : []),
-      ...(this.#follower.isBehind ? (['behind'] as const) : []),
+      ...(this.behind ? (['behind'] as const) : []),
       ...(this.#isStoreAway ? (['store_unreachable'] as const) : []),
     ];
+  }
+
+  /** Why a newer revision is not in force here. */
+  get behind(): Behind | undefined {
+    return this.#follower.behind;
   }
 
   get loaded(): LoadedConfig {
@@ -166,9 +172,10 @@ export class ControlPlane {
   }
 
   /**
-   * Makes a revision of what `plan` wants changed, puts it in force and resolves.
+   * Makes a revision of what `plan` wants changed, puts it in force and resolves. At an instance that is behind, only what
+   * takes something away is made.
    *
-   * @throws ConfigError where the configuration would not be valid; GatewayError of `plan`
+   * @throws ConfigError where the configuration would not be valid; GatewayError of `plan`, or `overloaded` of an instance that is behind
    */
   change(
     author: Author,
@@ -187,7 +194,11 @@ export class ControlPlane {
    */
   tryChange(plan: (layers: Layers) => readonly Change[]): Promise<Outcome> {
     return this.#turns.run(async () => {
-      await this.#follow();
+      const behind = await this.#follow();
+      if (behind) {
+        const { newest, changes } = await planBehind(plan, behind, this.revisions, this.#current.context);
+        return { revision: newest, changes };
+      }
       const changes = plan(this.#current.layers).filter(isChange);
       this.#current.tryOut(changes, 'asked');
       this.#current.takeBack(changes);
@@ -283,9 +294,9 @@ export class ControlPlane {
     try {
       // First: what is revoked is revoked also where a revision cannot be followed.
       if (await refreshKeys()) await this.#current.recompile();
-      await this.#follow();
+      if (await this.#follow()) return;
     } catch (error) {
-      if (error instanceof ConfigError || this.#isStoreAway) return;
+      if (this.#isStoreAway) return;
       this.#isStoreAway = true;
       log.error({ err: error }, 'the store does not tell whether there is a newer configuration');
       return;
@@ -293,12 +304,12 @@ export class ControlPlane {
     if (this.#file.isDue(this.revision)) await this.#takeUpFile();
   }
 
-  /** Throws ConfigError where a newer revision cannot be put in force here. */
-  async #follow(): Promise<void> {
+  /** Gives why this instance is behind, where it is. */
+  async #follow(): Promise<Behind | undefined> {
     const newer = await this.#follower.read();
     if (this.#isStoreAway) this.#options.log.info({}, 'the store is back');
     this.#isStoreAway = false;
-    await this.#follower.takeUp(newer);
+    return this.#follower.takeUp(newer);
   }
 
   async #takeUpFile(): Promise<void> {
@@ -315,13 +326,13 @@ export class ControlPlane {
       const file = splitFile(loaded, this.vault);
       // What it writes out may be what was missing here.
       this.#follower.forgetPause();
-      await this.#follow();
+      const behind = await this.#follow();
+      if (behind) throw behind.error;
       const plan = (layers: Layers) => diffEntries('file', layers.ofOwner('file'), file.entries);
       await this.#append(plan, (changes) => fileRevision(file, loaded, changes));
     } catch (error) {
       // An instance that is behind is refused what others have made, not its file.
-      if (error instanceof ConfigError && !this.#follower.isBehind)
-        this.#file.waitForOthers(error, this.revision);
+      if (error instanceof ConfigError && !this.behind) this.#file.waitForOthers(error, this.revision);
       else this.#file.postpone(error);
       return;
     }
@@ -331,13 +342,19 @@ export class ControlPlane {
 
   /** In turn. A file is noted also where it changes nothing, so that it need not be compared again. */
   async #append(
-    plan: (layers: Layers, revision: number) => readonly Change[] | Promise<readonly Change[]>,
+    plan: Plan,
     describe: (changes: readonly Change[]) => UnnumberedRevision,
     alongside?: Alongside,
   ): Promise<Outcome> {
     const { tenantEnds } = this.#options;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      await this.#follow();
+      const behind = await this.#follow();
+      if (behind) {
+        if (alongside) throw refuseBehind(behind);
+        const outcome = await this.#appendBehind(plan, describe, behind);
+        if (outcome) return outcome;
+        continue;
+      }
       // Planned again at each attempt: another instance may have changed what it starts from.
       const changes = (await plan(this.#current.layers, this.revision)).filter(isChange);
       const revision = this.#number(describe(changes));
@@ -374,7 +391,24 @@ export class ControlPlane {
     });
   }
 
-  #number(revision: UnnumberedRevision): NewRevision {
-    return { ...revision, number: this.#current.revision + 1, createdAt: this.#options.now() };
+  /** `undefined` where another instance was faster. A file is left to those that are not behind. */
+  async #appendBehind(
+    plan: Plan,
+    describe: (changes: readonly Change[]) => UnnumberedRevision,
+    behind: Behind,
+  ): Promise<Outcome | undefined> {
+    const { newest, changes } = await planBehind(plan, behind, this.revisions, this.#current.context);
+    const revision = this.#number(describe(changes), newest);
+    if (revision.documentHash !== null) throw refuseBehind(behind);
+    if (changes.length === 0) return { revision: newest, changes };
+    if (!(await this.revisions.append(revision))) return undefined;
+    this.#options.news.tellOfRevision(revision, undefined);
+    const still = await this.#follow();
+    if (still && !still.isTakenAway) throw tellOfStaying(still);
+    return { revision: revision.number, changes };
+  }
+
+  #number(revision: UnnumberedRevision, newest = this.#current.revision): NewRevision {
+    return { ...revision, number: newest + 1, createdAt: this.#options.now() };
   }
 }

@@ -1,7 +1,7 @@
 import type { LoadedConfig } from '../config/load.ts';
 import { ConfigError, type ConfigProblem, formatProblem } from '../config/problem.ts';
 import type { Config } from '../config/resolve.ts';
-import { type BuiltConfig, buildConfig, nameOwner } from './build-config.ts';
+import { type BuildContext, type BuiltConfig, buildConfig, nameOwner } from './build-config.ts';
 import { type Change, invertChange } from './change.ts';
 import type { ControlNews } from './control-news.ts';
 import type { OwnedEntry } from './entry.ts';
@@ -57,6 +57,12 @@ export class CurrentConfig {
     return this.#revision;
   }
 
+  /** What a configuration is built with now. */
+  get context(): BuildContext {
+    const { loaded, vault, now } = this.#options;
+    return { loaded, vault, now: now() };
+  }
+
   /** Begins with what the store has, of the revision `number`; what it comes to is not known yet. */
   load(entries: Iterable<OwnedEntry>, number: number): void {
     this.#layers = new Layers(entries);
@@ -100,10 +106,9 @@ export class CurrentConfig {
   }
 
   #buildAndCompile(changed: readonly Change[], cause: Cause): Tried {
-    const { loaded, vault, compile, now } = this.#options;
+    const { compile } = this.#options;
     const since = { config: this.#config, changed, isAsked: cause === 'asked' };
-    const context = { loaded, vault, now: now() };
-    const built = buildConfig(this.#layers, context, cause === 'start' ? undefined : since);
+    const built = buildConfig(this.#layers, this.context, cause === 'start' ? undefined : since);
     try {
       return { ...built, putInForce: compile(built.config) };
     } catch (error) {

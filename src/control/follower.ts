@@ -1,4 +1,5 @@
 import type { NewestEnds, TenantEnds } from '../tenants/tenant-ends.ts';
+import type { Behind } from './behind.ts';
 import { type Change, changesFrom, diffEntries, foldChanges, tenantsOf } from './change.ts';
 import type { ControlNews } from './control-news.ts';
 import type { CurrentConfig } from './current-config.ts';
@@ -33,7 +34,7 @@ const OWNERS: readonly Owner[] = ['file', 'api'];
 export class Follower {
   readonly #options: FollowerOptions;
   /** The revision that could not be followed: told of once, and compiled again only after a while. */
-  #refused: { revision: number; error: unknown; until: number } | undefined;
+  #refused: (Behind & { until: number }) | undefined;
   /** What is in force is no revision: something was taken away from one. */
   #hasTakenAway = false;
 
@@ -41,8 +42,8 @@ export class Follower {
     this.#options = options;
   }
 
-  get isBehind(): boolean {
-    return this.#refused !== undefined;
+  get behind(): Behind | undefined {
+    return this.#refused;
   }
 
   /** What was refused is tried again without waiting. */
@@ -59,32 +60,30 @@ export class Follower {
     return { ...found, ends: await tenantEnds.read(tenantsOf(found.changes)) };
   }
 
-  /** Throws ConfigError where it cannot be put in force here, or could not be a moment ago. */
-  async takeUp(newer: Newer | undefined): Promise<void> {
-    if (!newer) {
-      if (this.#refused) throw this.#refused.error;
-      return;
-    }
+  /** Gives why this instance is behind, where it cannot be put in force here, or could not be a moment ago. */
+  async takeUp(newer: Newer | undefined): Promise<Behind | undefined> {
+    if (!newer) return this.#refused;
     const { current, tenantEnds, news, now } = this.#options;
-    const { revision, changes, ends } = newer;
+    const { revision: newest, changes, ends } = newer;
     try {
       const tried = current.tryOut(changes, 'given');
       tenantEnds.take(ends);
-      await current.enforce(tried, revision);
+      await current.enforce(tried, newest);
       this.#refused = undefined;
       this.#hasTakenAway = false;
     } catch (error) {
-      const isTold = this.#refused?.revision === revision;
-      this.#refused = { revision, error, until: now() + REFUSED_PAUSE_MS };
-      if (!isTold) news.tellOfRefusal(current.revision, revision, error);
-      if (await takeAway(current, news, { newest: revision, changes, ends, isTold }))
-        this.#hasTakenAway = true;
-      throw error;
+      const { revision } = current;
+      const isTold = this.#refused?.newest === newest;
+      if (!isTold) news.tellOfRefusal(revision, newest, error);
+      const { hasChanged, isWhole } = await takeAway(current, news, { newest, changes, ends, isTold });
+      if (hasChanged) this.#hasTakenAway = true;
+      this.#refused = { revision, newest, error, isTakenAway: isWhole, until: now() + REFUSED_PAUSE_MS };
     }
+    return this.#refused;
   }
 
-  #waits(revision: number): boolean {
-    return this.#refused?.revision === revision && this.#options.now() < this.#refused.until;
+  #waits(newest: number): boolean {
+    return this.#refused?.newest === newest && this.#options.now() < this.#refused.until;
   }
 
   async #readHistory(newest: number): Promise<Omit<Newer, 'ends'>> {
@@ -96,17 +95,21 @@ export class Follower {
     };
   }
 
-  /** What was taken away need not be in the history since: it may be as it was before. */
+  /**
+   * What was taken away need not be in the history since: it may be as it was before. The history is looked at all the same: a
+   * tenant that was made again as it was is another one, which the entries do not tell.
+   */
   async #compare(): Promise<Omit<Newer, 'ends'>> {
     const { current, revisions } = this.#options;
     const { number, entries } = await revisions.readAll();
-    const changes = OWNERS.flatMap((owner) =>
+    const different = OWNERS.flatMap((owner) =>
       diffEntries(
         owner,
         current.layers.ofOwner(owner),
         entries.filter((entry) => entry.owner === owner),
       ),
     );
-    return { revision: number, changes };
+    const { changes } = await this.#readHistory(number);
+    return { revision: number, changes: foldChanges([...changes, ...different]) };
   }
 }

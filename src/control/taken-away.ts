@@ -24,15 +24,19 @@ interface Plan {
   isWhole: boolean;
 }
 
-/**
- * Locks out whom a refused revision locks out, and gives whether anything was taken away. Rejects never: an alarm says
- * where somebody stays in.
- */
+/** What became of it. */
+export interface TakenAway {
+  hasChanged: boolean;
+  /** Nobody whom the revision locks out is in any more. */
+  isWhole: boolean;
+}
+
+/** Locks out whom a refused revision locks out. Rejects never: an alarm says where somebody stays in. */
 export async function takeAway(
   current: CurrentConfig,
   news: ControlNews,
   refused: Refused,
-): Promise<boolean> {
+): Promise<TakenAway> {
   const { newest, changes, ends, isTold } = refused;
   const { revision, layers } = current;
   const isReplaced = (end: TenantEnd | undefined) => end !== undefined && end.revision > revision;
@@ -51,8 +55,9 @@ export async function takeAway(
       refusal = error;
     }
   }
-  if (plans.length > 0 && !done?.isWhole && !isTold) news.tellOfStaying(revision, newest, refusal);
-  return done !== undefined;
+  const isWhole = plans.length === 0 || done?.isWhole === true;
+  if (!isWhole && !isTold) news.tellOfStaying(revision, newest, refusal);
+  return { hasChanged: done !== undefined, isWhole };
 }
 
 /**

@@ -3,28 +3,45 @@ import type { Config, IssuerConfig } from '../config/resolve.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { isObject } from '../conversation/json.ts';
 import { compileModelPermission, type ModelPermission } from '../tenants/permissions.ts';
-import { refuseToken, type TokenContext, TokenIssuer, type VerifiedToken } from '../tenants/token-issuer.ts';
+import {
+  refuseToken,
+  type TokenContext,
+  TokenIssuer,
+  type TokenIssuerOptions,
+  type VerifiedToken,
+} from '../tenants/token-issuer.ts';
 import { TokenRing } from '../tenants/token-ring.ts';
 import type { Caller } from './snapshot.ts';
 
 type Claims = VerifiedToken['claims'];
 
-/** Issuers by their names, each with what it was made from. */
-export type CompiledIssuers = ReadonlyMap<string, { config: IssuerConfig; issuer: TokenIssuer }>;
+/** Issuers by their names, each with what its callers are by its claims. */
+export type CompiledIssuers = ReadonlyMap<string, CompiledIssuer>;
 
-/** Issuers that are configured as before keep their keys. */
+interface CompiledIssuer {
+  config: IssuerConfig;
+  issuer: TokenIssuer;
+  /** What it was made from. */
+  options: TokenIssuerOptions;
+}
+
+/** Issuers that are asked the same of their tokens as before keep their keys, whatever their callers may now. */
 export function compileIssuers(
   issuers: Config['issuers'],
   context: TokenContext,
   before: CompiledIssuers | undefined,
 ): CompiledIssuers {
-  const compiled = new Map<string, { config: IssuerConfig; issuer: TokenIssuer }>();
+  const compiled = new Map<string, CompiledIssuer>();
   for (const [name, config] of Object.entries(issuers)) {
-    const known = before?.get(name);
     const { issuer, audience, jwksUrl, algorithms, clockTolerance: clockToleranceMs } = config;
-    const make = () =>
-      new TokenIssuer({ name, issuer, audience, jwksUrl, algorithms, clockToleranceMs }, context);
-    compiled.set(name, known && isDeepStrictEqual(known.config, config) ? known : { config, issuer: make() });
+    const options = { name, issuer, audience, jwksUrl, algorithms, clockToleranceMs };
+    const known = before?.get(name);
+    const isSame = known && isDeepStrictEqual(known.options, options);
+    compiled.set(name, {
+      config,
+      issuer: isSame ? known.issuer : new TokenIssuer(options, context),
+      options,
+    });
   }
   return compiled;
 }

@@ -1,4 +1,4 @@
-import { createLocalJWKSet, errors, type JWK, type JWTVerifyGetKey } from 'jose';
+import { createLocalJWKSet, errors, type FlattenedJWSInput, type JWK, type JWTHeaderParameters } from 'jose';
 import { isObject } from '../conversation/json.ts';
 
 export interface IssuerKeysOptions {
@@ -14,6 +14,20 @@ export interface IssuerKeysOptions {
 }
 
 type FindKey = ReturnType<typeof createLocalJWKSet>;
+
+/** The keys as they were at a moment. */
+interface Found {
+  find: FindKey;
+  /** Unix milliseconds. */
+  atMs: number;
+}
+
+/** The key of a token. */
+export interface TokenKey {
+  key: Awaited<ReturnType<FindKey>>;
+  /** Unix milliseconds: until when it need not be found again. */
+  freshUntilMs: number;
+}
 
 const TIMEOUT_MS = 5_000;
 /** Keys that their issuer took back are out after so long. */
@@ -31,9 +45,9 @@ export const RETRY_MS = 5_000;
  */
 export class IssuerKeys {
   readonly #options: IssuerKeysOptions;
-  #found: { find: FindKey; atMs: number } | undefined;
+  #found: Found | undefined;
   #url: string | undefined;
-  #fetching: Promise<FindKey> | undefined;
+  #fetching: Promise<Found> | undefined;
   #failed: { error: unknown; untilMs: number } | undefined;
 
   constructor(options: IssuerKeysOptions) {
@@ -41,38 +55,45 @@ export class IssuerKeys {
     this.#url = options.jwksUrl;
   }
 
-  /** Finds the key of a token, as jose wants it done. Rejects with the error of whoever was asked where it cannot be told. */
-  readonly find: JWTVerifyGetKey = async (header, token) => {
-    const find = await this.#current();
+  /** Finds the key of a token by what jose gives. Rejects with the error of whoever was asked where it cannot be told. */
+  async find(header: JWTHeaderParameters, token: FlattenedJWSInput): Promise<TokenKey> {
+    const { now, cooldownMs } = this.#options;
+    let found = await this.#current();
+    const look = async (): Promise<TokenKey> => {
+      const key = await found.find(header, token);
+      const freshUntilMs = found.atMs + FRESH_MS;
+      // Old keys count while their issuer cannot be asked, and it is not asked again by each call.
+      return { key, freshUntilMs: freshUntilMs > now() ? freshUntilMs : now() + RETRY_MS };
+    };
     try {
-      return await find(header, token);
+      return await look();
     } catch (error) {
-      const age = this.#options.now() - (this.#found?.atMs ?? 0);
-      if (!(error instanceof errors.JWKSNoMatchingKey) || age < this.#options.cooldownMs) throw error;
-      const newer = await this.#fetch();
-      return newer(header, token);
+      const age = now() - (this.#found?.atMs ?? 0);
+      if (!(error instanceof errors.JWKSNoMatchingKey) || age < cooldownMs) throw error;
+      found = await this.#fetch();
+      return look();
     }
-  };
+  }
 
-  async #current(): Promise<FindKey> {
+  async #current(): Promise<Found> {
     const found = this.#found;
     if (!found) return this.#fetch();
     const age = this.#options.now() - found.atMs;
-    if (age < FRESH_MS) return found.find;
+    if (age < FRESH_MS) return found;
     if (age >= KEPT_MS) return this.#fetch();
-    const late = Promise.withResolvers<FindKey>();
-    const timer = setTimeout(() => late.resolve(found.find), PATIENCE_MS);
+    const late = Promise.withResolvers<Found>();
+    const timer = setTimeout(() => late.resolve(found), PATIENCE_MS);
     try {
       return await Promise.race([this.#fetch(), late.promise]);
     } catch {
       // Whoever made the fetch notes why it failed; these keys count meanwhile.
-      return found.find;
+      return found;
     } finally {
       clearTimeout(timer);
     }
   }
 
-  #fetch(): Promise<FindKey> {
+  #fetch(): Promise<Found> {
     if (this.#fetching) return this.#fetching;
     const { now } = this.#options;
     if (this.#failed && now() < this.#failed.untilMs) return Promise.reject(this.#failed.error);
@@ -82,7 +103,7 @@ export class IssuerKeys {
     return this.#fetching;
   }
 
-  async #ask(): Promise<FindKey> {
+  async #ask(): Promise<Found> {
     const { jwksUrl, now } = this.#options;
     try {
       this.#url ??= await this.#discover();
@@ -90,9 +111,10 @@ export class IssuerKeys {
       if (!Array.isArray(keys)) throw new Error(`${this.#url} has no keys`);
       // What jose cannot use of them finds no token.
       const find = createLocalJWKSet({ keys: keys.filter(isObject) as JWK[] });
-      this.#found = { find, atMs: now() };
+      const found = { find, atMs: now() };
+      this.#found = found;
       this.#failed = undefined;
-      return find;
+      return found;
     } catch (error) {
       // They may be elsewhere by now.
       this.#url = jwksUrl;

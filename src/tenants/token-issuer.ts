@@ -1,4 +1,4 @@
-import { errors, type JWTPayload, jwtVerify } from 'jose';
+import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { IssuerKeys, RETRY_MS } from './issuer-keys.ts';
 
@@ -25,8 +25,8 @@ export interface TokenContext {
 /** A token whose signature, issuer, audience and time have been checked (RFC 7519). */
 export interface VerifiedToken {
   claims: JWTPayload;
-  /** Unix milliseconds; the tolerance is in it. */
-  expiresAt: number;
+  /** Unix milliseconds: when it expires, tolerance included, or its issuer may have taken its key back: then it is verified again. */
+  knownUntil: number;
 }
 
 const COOLDOWN_MS = 10_000;
@@ -55,8 +55,14 @@ export class TokenIssuer {
   /** @throws GatewayError `unauthenticated` saying what is wrong with the token; `overloaded` where the issuer cannot be asked */
   async verify(token: string): Promise<VerifiedToken> {
     const { issuer, audience, algorithms, clockToleranceMs } = this.#options;
+    let freshUntilMs = 0;
+    const findKey: JWTVerifyGetKey = async (header, input) => {
+      const found = await this.#keys.find(header, input);
+      freshUntilMs = found.freshUntilMs;
+      return found.key;
+    };
     try {
-      const { payload } = await jwtVerify(token, this.#keys.find, {
+      const { payload } = await jwtVerify(token, findKey, {
         issuer,
         audience: [...audience],
         algorithms: [...algorithms],
@@ -64,7 +70,8 @@ export class TokenIssuer {
         currentDate: new Date(this.#context.now()),
         requiredClaims: ['exp'],
       });
-      return { claims: payload, expiresAt: (payload.exp ?? 0) * 1000 + clockToleranceMs };
+      const expiresAt = (payload.exp ?? 0) * 1000 + clockToleranceMs;
+      return { claims: payload, knownUntil: Math.min(expiresAt, freshUntilMs) };
     } catch (error) {
       if (isFaultOfToken(error)) throw refuseToken(describeFault(error));
       throw this.#unreachable(error);

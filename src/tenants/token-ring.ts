@@ -9,7 +9,7 @@ const MAX_LENGTH = 16_384;
 interface Admitted<Caller> {
   caller: Caller;
   /** Unix milliseconds. */
-  expiresAt: number;
+  knownUntil: number;
 }
 
 /** A token that was found to be right, and by whom. */
@@ -19,8 +19,8 @@ interface Verified {
 }
 
 /**
- * The callers of a snapshot that come with tokens of an issuer. A token is verified once, and known as it came until it
- * expires, also to the rings of later snapshots: its further calls cost a look into a map.
+ * The callers of a snapshot that come with tokens of an issuer. A token that was verified is known as it came while its
+ * issuer's keys are fresh, also to the rings of later snapshots: its further calls cost a look into a map.
  */
 export class TokenRing<Caller> {
   readonly #issuers: ReadonlyMap<string, TokenIssuer>;
@@ -48,7 +48,7 @@ export class TokenRing<Caller> {
   find(token: string): Caller | undefined {
     const admitted = this.#admitted.get(token);
     if (!admitted) return undefined;
-    if (admitted.expiresAt > this.#now()) return admitted.caller;
+    if (admitted.knownUntil > this.#now()) return admitted.caller;
     this.#admitted.delete(token);
     return undefined;
   }
@@ -71,14 +71,14 @@ export class TokenRing<Caller> {
     const verified = this.#findVerified(issuer, token) ?? (await issuer.verify(token));
     remember(this.#verified, token, { issuer, token: verified });
     const caller = this.#callerOf(issuer, verified);
-    remember(this.#admitted, token, { caller, expiresAt: verified.expiresAt });
+    remember(this.#admitted, token, { caller, knownUntil: verified.knownUntil });
   }
 
-  /** An issuer that is configured as before is the same; another one may ask for more. */
+  /** An issuer that asks of its tokens what it did is the same; another one may ask for more. */
   #findVerified(issuer: TokenIssuer, token: string): VerifiedToken | undefined {
     const known = this.#verified.get(token);
     if (!known) return undefined;
-    if (known.issuer === issuer && known.token.expiresAt > this.#now()) return known.token;
+    if (known.issuer === issuer && known.token.knownUntil > this.#now()) return known.token;
     this.#verified.delete(token);
     return undefined;
   }

@@ -4,6 +4,7 @@ import type { Config } from '../../src/config/resolve.ts';
 import type { Change } from '../../src/control/change.ts';
 import type { Entry } from '../../src/control/entry.ts';
 import type { Layers } from '../../src/control/layers.ts';
+import { GatewayError } from '../../src/conversation/gateway-error.ts';
 import { hashSecret } from '../../src/tenants/keys.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import { type BareInstance, fileOf, makeInstance, put } from './support.ts';
@@ -174,5 +175,137 @@ onEachDatabase((database) => {
       await look(1);
       assert.deepEqual(keysOf(two, 't'), ['app', 'later'], what);
     }
+  });
+
+  test('a tenant that is made again just as it was is another one, also where something was taken away', async (context) => {
+    for (const looks of [0, 1]) {
+      let isBroken = true;
+      const { one, two, look } = await startTwo(
+        context,
+        (config) => isBroken && 'mine' in config.models,
+        all(tenant('t'), key('t/app'), key('acme/leaked')),
+      );
+      const mine = put({ kind: 'models', name: 'mine', value: { targets: ['echo/x'] } });
+      await one.control.change(API, all(mine, remove('keys', 'acme/leaked')));
+      await look(1);
+      assert.deepEqual([keysOf(two, 'acme'), keysOf(two, 't')], [['app'], ['app']]);
+      const earlier = two.control.config.tenants['t'];
+      await one.control.change(API, all(remove('keys', 't/app'), remove('tenants', 't')));
+      await one.control.change(API, all(tenant('t'), key('t/app')));
+      if (looks > 0) {
+        await look(looks);
+        assert.deepEqual(tenantsOf(two), ['acme'], 'the earlier tenant is out');
+      }
+      isBroken = false;
+      await look(1);
+      assert.deepEqual([two.control.revision, two.control.troubles], [one.control.revision, []]);
+      assert.deepEqual(keysOf(two, 't'), ['app']);
+      assert.ok(one.lifeOf('t') > 0);
+      assert.equal(two.lifeOf('t'), one.lifeOf('t'), 'both know that it is another one');
+      assert.notEqual(two.control.config.tenants['t'], earlier, 'its limits are compiled anew');
+    }
+  });
+
+  const MINE = put({ kind: 'models', name: 'mine', value: { targets: ['echo/x'] } });
+  const grant = (name: string): Plan => put({ kind: 'grants', name, value: {} });
+  const newestOf = ({ control }: BareInstance) => control.revisions.newestNumber();
+
+  test('a change at an instance that is behind is refused with what it is behind, and why', async (context) => {
+    const { one, two, look } = await startTwo(
+      context,
+      (config) => 'mine' in config.models,
+      all(key('acme/made'), grant('acme/granted')),
+    );
+    const { revision } = await one.control.change(API, MINE);
+    await one.control.change(API, remove('grants', 'acme/granted'));
+    await look(1);
+    const { control } = two;
+    for (const refused of [
+      () => control.change(API, tenant('new')),
+      () => control.change(API, key('acme/mine')),
+      () => control.change(API, all(remove('keys', 'acme/made'), tenant('new'))),
+      () =>
+        control.change(API, put({ kind: 'keys', name: 'acme/made', value: { secretHash: 'a'.repeat(64) } })),
+      () => control.tryChange(tenant('new')),
+      () => control.restore(revision, 'ops', true),
+    ]) {
+      const error: unknown = await refused().catch((reason) => reason);
+      assert.ok(error instanceof GatewayError, String(error));
+      const { status, code, param, message } = error;
+      assert.deepEqual({ status, code, param }, { status: 503, code: 'instance_behind', param: undefined });
+      assert.match(message, new RegExp(`revision ${revision - 1} .*revision ${revision + 1} .*not here`));
+    }
+    assert.equal(await newestOf(two), revision + 1);
+  });
+
+  test('what only takes away is written at an instance that is behind, and out at all', async (context) => {
+    const { one, two, look } = await startTwo(
+      context,
+      (config) => 'mine' in config.models,
+      all(
+        ...[key('acme/made'), grant('acme/granted'), tenant('t'), key('t/app')],
+        put({ kind: 'adminKeys', name: 'ops', value: { role: 'operator', secretHash: 'b'.repeat(64) } }),
+        issuers({ a: issuer('a', { tenant: 't' }), b: issuer('b', { tenant: 'acme' }) }),
+      ),
+    );
+    let { revision } = await one.control.change(API, all(MINE, key('acme/later')));
+    await look(1);
+    const { control } = two;
+    const tenantOfIssuer = all(remove('keys', 't/app'), remove('tenants', 't'));
+    const withoutIssuer = all(tenantOfIssuer, issuers({ b: issuer('b', { tenant: 'acme' }) }));
+    await assert.rejects(control.change(API, tenantOfIssuer), ({ problems }) => {
+      assert.deepEqual(
+        problems.map(({ path }: { path: string }) => path),
+        ['issuers.a.tenant'],
+        'what would be wrong by that, and nothing else, is told',
+      );
+      return true;
+    });
+    assert.deepEqual((await control.tryChange(withoutIssuer)).changes.length, 3);
+    assert.equal(await newestOf(two), revision, 'nothing is written by what is only tried, or is wrong');
+    for (const plan of [
+      remove('keys', 'acme/made'),
+      // Which was never in force here.
+      remove('keys', 'acme/later'),
+      remove('grants', 'acme/granted'),
+      remove('adminKeys', 'ops'),
+      withoutIssuer,
+    ]) {
+      const outcome = await control.change(API, plan);
+      revision += 1;
+      assert.equal(outcome.revision, revision);
+      await one.control.lookForNewer();
+      assert.equal(one.control.revision, revision);
+    }
+    for (const instance of [one, two]) {
+      assert.deepEqual([tenantsOf(instance), issuersOf(instance)], [['acme'], ['b']]);
+      assert.deepEqual(keysOf(instance, 'acme'), ['app']);
+      assert.deepEqual(instance.control.config.tenants['acme']?.grants ?? [], []);
+      assert.deepEqual(Object.keys(instance.control.config.adminKeys), []);
+    }
+    assert.deepEqual(two.control.troubles, ['behind']);
+    const nothing = await control.change(API, () => []);
+    assert.deepEqual(nothing, { revision, changes: [] });
+    await control.change(API, remove('models', 'mine'));
+    assert.deepEqual([two.control.revision, two.control.troubles], [revision + 1, []]);
+  });
+
+  test('where it is written and cannot be taken away here, whoever wants it is told', async (context) => {
+    const { one, two, look } = await startTwo(
+      context,
+      (config) => 'mine' in config.models || !('t' in config.tenants),
+      all(tenant('t'), key('t/app')),
+    );
+    const { revision } = await one.control.change(API, MINE);
+    await look(1);
+    const away = two.control.change(API, all(remove('keys', 't/app'), remove('tenants', 't')));
+    await assert.rejects(away, {
+      status: 503,
+      code: 'instance_behind',
+      message: new RegExp(`revision ${revision + 1} .*still valid here`),
+    });
+    await one.control.lookForNewer();
+    assert.deepEqual([one.control.revision, tenantsOf(one)], [revision + 1, ['acme']]);
+    assert.deepEqual(tenantsOf(two), ['acme', 't']);
   });
 });

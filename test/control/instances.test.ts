@@ -136,14 +136,42 @@ onEachDatabaseInTurn((database) => {
     const placeholder = ['$', '{LOCAL_TOKEN}'].join('');
     const provider = { adapter: 'openai-compatible', baseUrl: 'http://127.0.0.1:1/v1' };
     const accounts = [{ name: 'a', apiKey: placeholder }];
-    await adminClient(one.url).must('PUT', '/providers/p', { ...provider, accounts });
+    const [atOne, atTwo] = [adminClient(one.url), adminClient(two.url)];
+    await atOne.must('POST', '/tenants', { name: 'acme', models: ['*'] });
+    const { body: leaked } = await atOne.must('POST', '/tenants/acme/keys', { name: 'leaked' });
+    const status = async ({ url }: Instance) => {
+      const headers = { authorization: `Bearer ${leaked['secret']}` };
+      return (await fetch(`${url}/v1/access-requests`, { headers })).status;
+    };
+    await until('the key is known', async () => (await status(two)) === 200);
+    await atOne.must('PUT', '/providers/p', { ...provider, accounts });
     await until('it says so', async () => (await readReady(two)).troubles?.[0] === 'behind');
-    assert.equal((await readReady(two)).revision, 1);
+    assert.equal((await readReady(two)).revision, 3);
     assert.match(two.output(), /LOCAL_TOKEN is not set/);
-    const refused = await adminClient(two.url).ask('PUT', '/models/m', { targets: ['echo/x'] });
-    assert.equal(refused.status, 400);
-    await adminClient(one.url).must('DELETE', '/providers/p');
-    await until('it follows again', async () => (await readReady(two)).revision === 3);
+    for (const [method, path, body] of [
+      ['PUT', '/models/m', { targets: ['echo/x'] }],
+      ['PUT', '/config?dryRun=true', { tenants: { other: { models: ['*'] } } }],
+      ['POST', '/tenants/acme/keys/leaked/rotate', { overlap: '0s' }],
+      ['PUT', '/tenants/acme/grants/p%2Fx', {}],
+    ] as const) {
+      const { status, body: answer } = await atTwo.ask(method, path, body);
+      const { code, param, message = '' } = answer.error ?? {};
+      assert.deepEqual([path, status, code, param], [path, 503, 'instance_behind', null]);
+      assert.match(message, /revision 3 .*revision 4 .*LOCAL_TOKEN is not set/);
+    }
+    const { body: stale } = await atTwo.must('GET', '/config');
+    const unaware = await atTwo.ask('PUT', '/config', stale);
+    assert.deepEqual([unaware.status, unaware.body.error?.code], [503, 'instance_behind']);
+    assert.match(unaware.body.error?.message ?? '', /providers\/p\b/, 'it did not mean to take that away');
+    const { body: fresh } = await atOne.must('GET', '/config');
+    const { changeCount } = (await atTwo.must('PUT', '/config?dryRun=true', fresh)).body;
+    assert.equal(changeCount, 0);
+    const revoked = await atTwo.must('DELETE', '/tenants/acme/keys/leaked');
+    assert.deepEqual([revoked.revision, await status(two)], [5, 401]);
+    await until('it is revoked there', async () => (await status(one)) === 401);
+    assert.equal((await atTwo.ask('DELETE', '/tenants/acme/keys/leaked')).status, 404);
+    await atOne.must('DELETE', '/providers/p');
+    await until('it follows again', async () => (await readReady(two)).revision === 6);
     assert.equal((await readReady(two)).troubles, undefined);
   });
 

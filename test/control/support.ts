@@ -24,6 +24,8 @@ export interface BareInstance {
   events(): Promise<string[]>;
   /** How often a configuration was compiled here. */
   compiled(): number;
+  /** What tells tenants of one name apart here: 0 for the first. */
+  lifeOf(tenant: string): number;
 }
 
 export interface BareOptions {
@@ -44,6 +46,7 @@ export function makeInstance(store: Store, loaded: LoadedConfig, options: BareOp
     onFailure: ignore,
   });
   let compiled = 0;
+  const tenantEnds = new TenantEnds(store);
   const control = new ControlPlane({
     loaded,
     store,
@@ -52,7 +55,7 @@ export function makeInstance(store: Store, loaded: LoadedConfig, options: BareOp
     log,
     now,
     refreshKeys: async () => false,
-    tenantEnds: new TenantEnds(store),
+    tenantEnds,
     compile: (config) => {
       compiled += 1;
       compile?.(config);
@@ -63,7 +66,8 @@ export function makeInstance(store: Store, loaded: LoadedConfig, options: BareOp
     (await eventLog.list(undefined, 1_000))
       .toReversed()
       .map(({ severity, kind, message }) => `${severity} ${kind} ${message}`);
-  return { control, events, compiled: () => compiled };
+  const lifeOf = (tenant: string) => tenantEnds.find(tenant)?.revision ?? 0;
+  return { control, events, compiled: () => compiled, lifeOf };
 }
 
 /** The text of a config file that nobody watches; `null` for no file. */

@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import OpenAI from 'openai';
 import { TokenIssuer } from '../../src/tenants/token-issuer.ts';
+import { TokenRing } from '../../src/tenants/token-ring.ts';
 import { adminClient } from '../support/admin.ts';
 import { startGateway, TEST_KEY } from '../support/gateway.ts';
 import { type OidcIssuer, startOidcIssuer } from '../support/oidc-issuer.ts';
@@ -306,4 +307,121 @@ test('whoever was let in stays in through a change of the configuration while th
   await issuer.close();
   await adminClient(gateway.url).must('PUT', '/models/other', { targets: ['echo/echo'] });
   assert.equal((await call(token)).status, 200);
+});
+
+/** A ring on a virtual clock, and the ring of the configuration after it. */
+async function startRings(context: TestContext) {
+  const issuer = await startOidcIssuer();
+  context.after(() => issuer.close());
+  const clock = { now: Date.now(), asked: 0 };
+  const now = () => clock.now;
+  const made = new TokenIssuer(
+    {
+      name: 'corp',
+      issuer: issuer.url,
+      audience: ['gateway'],
+      jwksUrl: `${issuer.url}/keys`,
+      algorithms: ['ES256'],
+      clockToleranceMs: 0,
+    },
+    {
+      now,
+      warn: () => undefined,
+      fetch: (...request) => {
+        clock.asked += 1;
+        return fetch(...request);
+      },
+    },
+  );
+  const ringAfter = (before?: TokenRing<unknown>) =>
+    new TokenRing<unknown>([made], (_, { claims }) => claims.sub, now, before);
+  const exp = Math.floor(clock.now / 1000) + 365 * 86_400;
+  const sign = (sub: string) => issuer.sign({ sub, exp });
+  return { issuer, clock, ringAfter, sign };
+}
+
+const MINUTE = 60_000;
+
+test('a token is out ten minutes after its issuer took its key back, however long it would be valid', async (context) => {
+  const { issuer, clock, ringAfter, sign } = await startRings(context);
+  const [early, late] = [await sign('alice'), await sign('eve')];
+  const ring = ringAfter();
+  await ring.admit(early);
+  await issuer.rotate();
+  issuer.takeBackEarlier();
+  clock.now += 5 * MINUTE;
+  await ring.admit(late);
+  clock.now += 5 * MINUTE - 1;
+  assert.deepEqual([ring.find(early), ring.find(late), clock.asked], ['alice', 'eve', 1]);
+  clock.now += 1;
+  const other = await sign('bob');
+  await ring.admit(other);
+  for (const later of [ring, ringAfter(ring)]) {
+    for (const token of [early, late]) {
+      assert.equal(later.find(token), undefined);
+      await assert.rejects(later.admit(token), /signed with a key that its issuer does not have/);
+      assert.equal(later.find(token), undefined);
+    }
+    await later.admit(other);
+    assert.equal(later.find(other), 'bob');
+  }
+  assert.equal(clock.asked, 2, 'all learn from one question');
+});
+
+test('whoever was let in stays in for a day in which the issuer cannot be asked, and it is not asked by each call', async (context) => {
+  const { issuer, clock, ringAfter, sign } = await startRings(context);
+  const token = await sign('alice');
+  const ring = ringAfter();
+  await ring.admit(token);
+  issuer.broken = 503;
+  for (let minutes = 10; minutes < 24 * 60; minutes += 200) {
+    clock.now += minutes === 10 ? 10 * MINUTE : 200 * MINUTE;
+    assert.equal(ring.find(token), undefined);
+    await ring.admit(token);
+    clock.now += 4_000;
+    assert.equal(ring.find(token), 'alice', 'it is known until the issuer is asked again');
+    clock.now -= 4_000;
+  }
+  assert.equal(clock.asked, 1 + 8);
+  clock.now += 200 * MINUTE;
+  await assert.rejects(ring.admit(token), { code: 'issuer_unreachable' });
+  issuer.broken = undefined;
+  clock.now += 5_000;
+  await ring.admit(token);
+  assert.equal(ring.find(token), 'alice');
+});
+
+test('what an issuer’s callers may is changed while the issuer is down: who was let in stays in, by the new words', async (context) => {
+  const issuer = await startOidcIssuer();
+  context.after(() => issuer.close());
+  const tenants = { acme: { models: ['*'], keys: [{ name: 'app', secret: TEST_KEY }] } };
+  const gateway = await startGateway({ models: { fast: { targets: ['echo/echo'] } }, tenants }, fetch);
+  context.after(() => gateway.stop());
+  const admin = adminClient(gateway.url);
+  const corp = { issuer: issuer.url, audience: 'gateway', tenant: 'acme' };
+  const configure = (more: object) =>
+    admin.must('PUT', '/config', { issuers: { corp: { ...corp, ...more } } });
+  const call = async (token: string, model: string) => {
+    const answer = await gateway.post(
+      '/v1/chat/completions',
+      { ...BODY, model },
+      { headers: { authorization: `Bearer ${token}` } },
+    );
+    return answer.status;
+  };
+  await configure({});
+  const token = await issuer.sign({ sub: 'alice', app: 'batch', scope: 'llm' });
+  const unnamed = await issuer.sign({ sub: 'alice', scope: 'llm' });
+  assert.deepEqual([await call(token, 'echo/echo'), await call(unnamed, 'fast')], [200, 200]);
+  issuer.broken = 503;
+  const permissions = [{ claim: 'scope', has: 'llm', models: ['fast'] }];
+  await configure({ permissions });
+  assert.deepEqual([await call(token, 'fast'), await call(token, 'echo/echo')], [200, 403]);
+  const unseen = await issuer.sign({ sub: 'bob', scope: 'llm' });
+  assert.equal(await call(unseen, 'fast'), 200, 'its keys are kept');
+  await configure({ permissions, callerClaim: 'app' });
+  assert.deepEqual([await call(token, 'fast'), await call(unnamed, 'fast')], [200, 401]);
+  await configure({ permissions, audience: ['gateway', 'other'] });
+  assert.equal(await call(token, 'fast'), 503, 'of what is asked of a token nothing is known yet');
+  assert.equal(issuer.fetches, 1);
 });

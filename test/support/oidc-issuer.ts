@@ -11,6 +11,8 @@ export interface OidcIssuer {
   sign(claims: JWTPayload, header?: { alg?: string; kid?: string }): Promise<string>;
   /** From now on it signs with another key, beside which it shows the one before. */
   rotate(): Promise<void>;
+  /** It shows none but the key that it signs with any more. */
+  takeBackEarlier(): void;
   /** What its discovery and keys are answered with instead; `undefined` for what they are. */
   broken: number | undefined;
   close(): Promise<void>;
@@ -65,6 +67,9 @@ export async function startOidcIssuer(): Promise<OidcIssuer> {
     },
     async rotate() {
       keys = [await makeKey(`key-${keys.length + 1}`), ...keys];
+    },
+    takeBackEarlier() {
+      keys = keys.slice(0, 1);
     },
     async close() {
       server.closeAllConnections();

@@ -158,7 +158,9 @@ interface NewGrant {
 /** A grant of the API's, be its tenant of the file or not. */
 function grant(admin: AdminRequest, { tenant, model, until, request }: NewGrant, alongside?: Alongside) {
   const name = `${tenant}/${model}`;
-  refuseUnknown(model, admin.parts.control.config);
+  const { control } = admin.parts;
+  // An instance that is behind does not know the newest models; it is refused as that.
+  if (!control.behind) refuseUnknown(model, control.config);
   const after: JsonObject = {
     ...(until !== undefined && { until: new Date(until).toISOString() }),
     ...(request !== undefined && { request }),

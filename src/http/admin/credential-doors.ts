@@ -76,7 +76,7 @@ async function changeNext(request: AdminRequest, change: (account: JsonObject) =
     const [changed] = changeAccount(told, account, change);
     if (changed?.after === undefined) return [];
     const document = documentOf('providers', name, changed.after);
-    return readDocumentEntries(document, request).map(({ value }) => ({
+    return readDocumentEntries(document, request, layers).map(({ value }) => ({
       ...changed,
       before: entry.value,
       after: value,

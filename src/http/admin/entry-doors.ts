@@ -162,7 +162,7 @@ async function putEntry(
     const told = current && hideSealed(current.value);
     const before = isObject(told) ? told : {};
     const document = documentOf(kind, name, make(before));
-    const entries = readDocumentEntries(document, request);
+    const entries = readDocumentEntries(document, request, layers);
     return entries.map(({ kind, name, value }) => ({
       owner: 'api',
       kind,

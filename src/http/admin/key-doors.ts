@@ -348,7 +348,7 @@ function planKey(
   value: JsonObject,
   layers: Layers,
 ): Change[] {
-  const entries = readDocumentEntries(set.document(request.params, name, value, layers), request);
+  const entries = readDocumentEntries(set.document(request.params, name, value, layers), request, layers);
   return entries
     .filter(({ kind }) => kind === set.kind)
     .map(({ kind, name, value }) => ({

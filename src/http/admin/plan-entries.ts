@@ -13,11 +13,13 @@ import { tellConfigError } from './parse.ts';
 /**
  * The entries of a document that somebody sent: keys by their hashes, credentials encrypted.
  *
+ * @param layers what it changes
  * @throws GatewayError where it holds what the API cannot own; ConfigError where it is of another form than the configuration
  */
 export function readDocumentEntries(
   document: JsonObject,
   { role, parts }: Pick<AdminRequest, 'role' | 'parts'>,
+  layers: Layers,
 ) {
   for (const section of INSTANCE_SECTIONS) {
     if (document[section] === undefined) continue;
@@ -28,7 +30,7 @@ export function readDocumentEntries(
     );
   }
   if (role !== 'owner') refusePlaceholders(document, []);
-  const { vault, layers, loaded } = parts.control;
+  const { vault, loaded } = parts.control;
   refuseOtherForm(document, nameOwner('api', loaded), loaded.context.env);
   const stored = (kind: EntryKind, name: string) => layers.find(kind, name)?.value;
   return splitDocument(vault.veilSent(document, stored));
