@@ -27,6 +27,7 @@ export function noteStart(gateway: Gateway, call: Call, account: string): void {
     reservedInput: isEstimable ? takenInput(call) : null,
     reservedOutput: takenOutput(call),
     reservedCostMicroUsd: isFreeCall ? 0 : call.reservedCostMicroUsd,
+    countedAlone: call.reservation?.sharedId === undefined,
     tier: isEstimable ? askedTierOf(call) : undefined,
   });
 }

@@ -18,6 +18,8 @@ export class Reservation {
   settled = false;
   /** The id that it has where counters are shared; `undefined` where it is of this process alone. */
   sharedId: string | undefined;
+  /** Its process counted it alone at first, and its journal says so. */
+  wasAlone = false;
 
   constructor(limits: readonly Limit[], demand: Demand, atMs: number) {
     this.limits = limits;
@@ -78,6 +80,8 @@ export interface Spending {
   /** Unix milliseconds: when it began. */
   atMs: number;
   amount: number;
+  /** It began where its process alone counted, and never ended: shared counters may have nothing of it. */
+  countedAlone: boolean;
 }
 
 /**

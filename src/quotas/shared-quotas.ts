@@ -25,6 +25,7 @@ import {
   isHeldByCall,
   keyOf,
   LEASE_MS,
+  notedOf,
   readNumbers,
   readRefusal,
 } from './script-calls.ts';
@@ -253,8 +254,10 @@ export class SharedQuotas implements Quotas {
   }
 
   #sendSettlement(reservation: Reservation, sharedId: string, used: Used): void {
-    const call = describeSettlement(reservation, sharedId, used, this.#now());
-    if (!call) return;
+    const described = describeSettlement(reservation, sharedId, used, this.#now());
+    if (!described) return;
+    // Should a kill come before its record is written, the journal says that it was counted alone: by what is noted it counts once.
+    const call = reservation.wasAlone ? notedOf(described) : described;
     if (!this.#shared.isHere) {
       this.#backlog.keep(call);
       return;
@@ -361,6 +364,7 @@ export class SharedQuotas implements Quotas {
     this.#moving.delete(reservation);
     reservation.sharedId = id;
     if (!isAlone) return;
+    reservation.wasAlone = true;
     this.#local.settle(reservation, USED_NOTHING);
     reservation.settled = false;
   }
