@@ -1,10 +1,12 @@
+import { setImmediate } from 'node:timers';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
-import { addUsage, inputTokens, NO_USAGE, outputTokens } from '../conversation/usage.ts';
+import { addUsage, inputTokens, NO_USAGE, outputTokens, type Usage } from '../conversation/usage.ts';
 import type { AskedTier } from '../dialects/tiers.ts';
 import { type Demand, type Limit, reservedNanoUsd, spentNanoUsd } from '../quotas/limit.ts';
 import { describeRefusal } from '../quotas/refusals.ts';
-import { type Refusal, Reservation, USED_NOTHING } from '../quotas/reservation.ts';
+import { type Refusal, Reservation, USED_NOTHING, type Used } from '../quotas/reservation.ts';
 import { boundTokens } from '../tokens/bound-tokens.ts';
+import type { Recount } from '../usage/ledger.ts';
 import { isPricedByAttempt, OPERATIONS, type Operation, type UsageRecord } from '../usage/record.ts';
 import { findAskedTier } from './asked-tier.ts';
 import { boundOutput } from './bound-call.ts';
@@ -44,11 +46,45 @@ export function reserveQuota(
 
 /** What was used, where nothing is known of it (the call failed, or nobody said), is nothing. */
 export function settleQuota(gateway: Gateway, reservation: Reservation, record: UsageRecord): void {
+  gateway.quotas.settle(reservation, usedBy(gateway, reservation, record));
+}
+
+/**
+ * The same of a call that is over and of which is counted later what it used: its budgets are settled with the count, as its record is.
+ * Until then they have what it reserved. Gives what the ledger is to be handed, and what begins to count.
+ */
+export function settleQuotaLate(
+  gateway: Gateway,
+  reservation: Reservation,
+  record: UsageRecord,
+  recount: Recount,
+): Recount & { begin(): void } {
+  gateway.quotas.end(reservation, usedBy(gateway, reservation, record));
+  const counted = Promise.withResolvers<Usage | undefined>();
+  let isDropped = false;
+  const count = async () => {
+    const usage = await recount.count();
+    const final = usage ? { ...record, usage: { ...record.usage, ...usage } } : record;
+    counted.resolve(usage);
+    settleQuota(gateway, reservation, final);
+  };
+  return {
+    // After the answer went out.
+    begin: () => {
+      if (!isDropped) setImmediate(() => void count());
+    },
+    count: () => counted.promise,
+    drop: () => {
+      isDropped = true;
+      recount.drop();
+      settleQuota(gateway, reservation, record);
+    },
+  };
+}
+
+function usedBy(gateway: Gateway, reservation: Reservation, record: UsageRecord): Used {
   const { usage, target, operation, startedAt, costMicroUsd } = record;
-  if (!usage || !reservation.demand.costs) {
-    gateway.quotas.settle(reservation, USED_NOTHING);
-    return;
-  }
+  if (!usage || !reservation.demand.costs) return USED_NOTHING;
   const isPriced = !('unpriced' in OPERATIONS[operation]) && target !== null && hasMoney(reservation.limits);
   let cost: number | null = 0;
   if (isPriced) {
@@ -61,11 +97,11 @@ export function settleQuota(gateway: Gateway, reservation: Reservation, record: 
       cost = gateway.prices.costMicroUsd(target, addUsage(NO_USAGE, usage), startedAt);
     }
   }
-  gateway.quotas.settle(reservation, {
+  return {
     calls: 1,
     tokens: inputTokens(usage) + outputTokens(usage),
     nanoUsd: spentNanoUsd(cost ?? 0),
-  });
+  };
 }
 
 function takeOrCount(

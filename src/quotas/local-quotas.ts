@@ -1,3 +1,4 @@
+import { isBudget } from './budget-index.ts';
 import type { CounterBook } from './counters.ts';
 import type { Demand, Limit } from './limit.ts';
 import { concerns, type Quotas, type Refusal, Reservation, type Used, usedOf } from './reservation.ts';
@@ -45,12 +46,19 @@ export class LocalQuotas implements Quotas {
   settle(reservation: Reservation, used: Used): void {
     if (reservation.settled) return;
     reservation.settled = true;
-    const { limits, demand, atMs } = reservation;
-    const nowMs = this.#now();
-    for (const limit of limits) {
-      if (concerns(limit, demand))
-        limit.counter.settle(demand[limit.measure], usedOf(limit, used), atMs, nowMs);
-    }
+    const { limits, ended } = reservation;
+    for (const limit of limits) if (!ended || isBudget(limit)) this.#settleIn(limit, reservation, used);
+  }
+
+  end(reservation: Reservation, used: Used): void {
+    if (reservation.ended || reservation.settled) return;
+    reservation.ended = true;
+    for (const limit of reservation.limits) if (!isBudget(limit)) this.#settleIn(limit, reservation, used);
+  }
+
+  #settleIn(limit: Limit, { demand, atMs }: Reservation, used: Used): void {
+    if (!concerns(limit, demand)) return;
+    limit.counter.settle(demand[limit.measure], usedOf(limit, used), atMs, this.#now());
   }
 
   async open(): Promise<void> {}

@@ -16,6 +16,8 @@ export class Reservation {
   requests: RateLeft | undefined;
   tokens: RateLeft | undefined;
   settled = false;
+  /** The call is over: only its budgets are not settled yet. */
+  ended = false;
   /** The id that it has where counters are shared; `undefined` where it is of this process alone. */
   sharedId: string | undefined;
   /** Its process counted it alone at first, and its journal says so. */
@@ -88,7 +90,8 @@ export interface Spending {
  * Where calls are counted against limits.
  *
  * `reserve` takes what the call needs of all limits, or nothing and says which one refuses; it throws `GatewayError`
- * `overloaded` where calls may not be counted at all. `settle` never throws and never waits.
+ * `overloaded` where calls may not be counted at all. `settle` never throws and never waits. Where what a call used is still being
+ * counted when it is over, `end` comes first: it settles all but the budgets, by what is known then.
  */
 export interface Quotas {
   reserve(
@@ -97,6 +100,7 @@ export interface Quotas {
     callId: string,
   ): Reservation | Refusal | Promise<Reservation | Refusal>;
   settle(reservation: Reservation, used: Used): void;
+  end(reservation: Reservation, used: Used): void;
   /** To be waited for before calls are let in: counters that are away delay it by two seconds at most. */
   open(): Promise<void>;
   /**

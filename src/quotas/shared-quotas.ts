@@ -2,6 +2,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Schedule } from '../usage/ledger.ts';
 import { Backlog } from './backlog.ts';
+import { isBudget } from './budget-index.ts';
 import { BudgetCounter } from './counters.ts';
 import type { Demand, Limit } from './limit.ts';
 import type { LocalQuotas } from './local-quotas.ts';
@@ -169,6 +170,15 @@ export class SharedQuotas implements Quotas {
     this.#sendSettlement(reservation, reservation.sharedId, used);
   }
 
+  /** What comes afterwards does these no more: rates by the mark of the call, and whose call goes twice goes once. */
+  end(reservation: Reservation, used: Used): void {
+    const { sharedId } = reservation;
+    if (sharedId === undefined) this.#local.end(reservation, used);
+    else if (!reservation.settled) {
+      this.#sendSettlement(reservation, sharedId, used, (limit) => !isBudget(limit));
+    }
+  }
+
   async close(): Promise<void> {
     this.#cancelRenewal?.();
     await Promise.all([...this.#settling, ...this.#sending]);
@@ -253,8 +263,13 @@ export class SharedQuotas implements Quotas {
     }
   }
 
-  #sendSettlement(reservation: Reservation, sharedId: string, used: Used): void {
-    const described = describeSettlement(reservation, sharedId, used, this.#now());
+  #sendSettlement(
+    reservation: Reservation,
+    sharedId: string,
+    used: Used,
+    isMeant?: (limit: Limit) => boolean,
+  ): void {
+    const described = describeSettlement(reservation, sharedId, used, this.#now(), isMeant);
     if (!described) return;
     // Should a kill come before its record is written, the journal says that it was counted alone: by what is noted it counts once.
     const call = reservation.wasAlone ? notedOf(described) : described;

@@ -9,8 +9,8 @@ import type { UsageRecord } from '../../src/usage/record.ts';
 import { adminClient } from '../support/admin.ts';
 import { ADMIN_KEY, TEST_KEY } from '../support/gateway.ts';
 import { spawnGateway } from '../support/gateway-process.ts';
-import { chatAnswer, startRawUpstream } from '../support/raw-upstream.ts';
 import { startLossyProxy } from '../support/lossy-proxy.ts';
+import { chatAnswer, startRawUpstream } from '../support/raw-upstream.ts';
 import { redisMissing, startRedis } from '../support/redis.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
 
@@ -29,7 +29,7 @@ async function setUp(context: TestContext, store?: string) {
   const file = join(directory, 'fairlead.yaml');
   const config = {
     ...(store !== undefined && { store }),
-    state: '${STATE}',
+    state: `\${STATE}`,
     stateTimeout: '2s',
     providers: { up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl } },
     models: { m: { targets: ['up/x'] } },
