@@ -23,6 +23,13 @@ const RESERVES_TOKENS: ReadonlySet<Operation> = new Set(['generate', 'embed']);
 const MAX_COUNTED_BYTES = 8 * 1024 * 1024;
 
 /**
+ * A bound by bytes is several times what ordinary text comes to. Where not so much more than it is left, one that is worth it and soon
+ * counted is counted first, so that calls do not keep each other out by what they do not use.
+ */
+const SPARE = 3;
+const [LEAST_COUNTED_FIRST, MOST_COUNTED_FIRST] = [4 * 1024, 1024 * 1024];
+
+/**
  * Takes what a call may need of all its limits before anything is sent: one call each, and tokens and money by an upper
  * bound, of the dearest target that it may come to. Gives nothing to wait for where no limit applies or all counters are
  * in this process.
@@ -114,7 +121,7 @@ function takeOrCount(
     take(gateway, call, outcome);
     return undefined;
   }
-  if (mayCountHelp(gateway, call, plan, outcome)) return reserveCounted(gateway, call, plan, outcome);
+  if (mayCountHelp(gateway, call, plan, outcome)) return reserveCounted(gateway, call, plan);
   throw refuse(call, outcome);
 }
 
@@ -147,15 +154,10 @@ function mayCountHelp(
   return available > 0 && boundDemand(gateway, call, plan, [limit], 0)[limit.measure] <= available;
 }
 
-/** The bound by bytes does not fit: the input is counted, and what it comes to decides. */
-async function reserveCounted(
-  gateway: Gateway,
-  call: Call,
-  plan: readonly PlannedAttempt[],
-  refusal: Refusal,
-): Promise<void> {
+/** The bound by bytes does not fit, or takes much of what is left: the input is counted, and what it comes to decides. */
+async function reserveCounted(gateway: Gateway, call: Call, plan: readonly PlannedAttempt[]): Promise<void> {
   const model = plan[0]?.target.model ?? '';
-  let counted: number;
+  let counted: number | undefined;
   try {
     counted = await countInput(gateway.tokens, call, model);
   } catch (thrown) {
@@ -165,15 +167,11 @@ async function reserveCounted(
       { call: call.id, reason: message },
       'a call could not be counted and is limited by its size',
     );
-    throw refuse(call, refusal);
   }
   if (call.settled) return;
   const limits = call.caller.limits?.find(call.model) ?? [];
-  const outcome = await gateway.quotas.reserve(
-    limits,
-    boundDemand(gateway, call, plan, limits, counted),
-    call.id,
-  );
+  const demand = { ...boundDemand(gateway, call, plan, limits, counted), spare: 0 };
+  const outcome = await gateway.quotas.reserve(limits, demand, call.id);
   if (!(outcome instanceof Reservation)) throw refuse(call, outcome);
   take(gateway, call, outcome);
 }
@@ -188,7 +186,8 @@ function boundDemand(
 ): Demand {
   const { door, body, object } = call;
   const costs = door.operation !== 'count' && !(object && isFree(object));
-  const demand: Demand = { calls: 1, tokens: 0, nanoUsd: 0, costs };
+  const isLarge = body.length >= LEAST_COUNTED_FIRST && body.length <= MOST_COUNTED_FIRST;
+  const demand: Demand = { calls: 1, tokens: 0, nanoUsd: 0, costs, spare: isLarge ? SPARE : 0 };
   if (!costs || !RESERVES_TOKENS.has(door.operation) || !hasTokens(limits)) return demand;
   const input = counted ?? boundTokens(body.length);
   const output = requireBound(call);

@@ -1,6 +1,6 @@
 import { isBudget } from './budget-index.ts';
 import type { CounterBook } from './counters.ts';
-import type { Demand, Limit } from './limit.ts';
+import { type Demand, type Limit, spareOf } from './limit.ts';
 import { concerns, type Quotas, type Refusal, Reservation, type Used, usedOf } from './reservation.ts';
 
 /** Counts calls in this process alone. */
@@ -23,7 +23,7 @@ export class LocalQuotas implements Quotas {
       const amount = demand[measure];
       const available = counter.available(max, nowMs);
       // What is spent lets nothing through, not even what reserves nothing beforehand (an image).
-      if (amount > available || available <= 0) {
+      if (amount + spareOf(limit, demand) > available || available <= 0) {
         return { limit, amount, available, waitMs: counter.waitMs(amount, max, nowMs), atMs: nowMs };
       }
     }

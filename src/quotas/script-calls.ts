@@ -1,6 +1,6 @@
 import type { UncountedSpendingRow } from '../store/schema.ts';
 import { BudgetCounter } from './counters.ts';
-import { type Demand, LIMIT_KINDS, type Limit } from './limit.ts';
+import { type Demand, LIMIT_KINDS, type Limit, spareOf } from './limit.ts';
 import { PERIODS } from './period.ts';
 import { concerns, type Refusal, type Reservation, type Spending, type Used, usedOf } from './reservation.ts';
 import type { ScriptCall } from './shared-counters.ts';
@@ -43,7 +43,8 @@ export function describeReserve(
   const args: (string | number)[] = [nowMs, callId, LEASE_MS];
   for (const limit of limits) {
     keys.push(keyOf(limit, nowMs));
-    args.push(LIMIT_KINDS[limit.kind].counts, limit.max, demand[limit.measure], ttlOf(limit, nowMs, nowMs));
+    const max = limit.max - spareOf(limit, demand);
+    args.push(LIMIT_KINDS[limit.kind].counts, max, demand[limit.measure], ttlOf(limit, nowMs, nowMs));
   }
   return { keys, args };
 }
@@ -269,7 +270,7 @@ export function describeRecoveries(spendings: readonly Spending[], nowMs: number
 }
 
 export function readRefusal(
-  [place = 0, available = 0, wait = -1]: number[],
+  [place = 0, left = 0, wait = -1]: number[],
   asked: readonly Limit[],
   demand: Demand,
   atMs: number,
@@ -277,6 +278,7 @@ export function readRefusal(
   const limit = asked[place - 1];
   if (!limit) throw new Error(`the script refused limit ${place} of ${asked.length}`);
   const { measure, period } = limit;
+  const available = left + spareOf(limit, demand);
   const waitMs = period ? PERIODS[period](atMs).endMs - atMs : wait;
   const isKnown = waitMs >= 0 && waitMs !== Number.POSITIVE_INFINITY;
   return { limit, amount: demand[measure], available, waitMs: isKnown ? waitMs : undefined, atMs };

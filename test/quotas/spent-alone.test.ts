@@ -15,7 +15,7 @@ import { openTempStore } from '../support/temp-store.ts';
 import { makeRecord } from '../support/usage-records.ts';
 import { findBudget, startBehindNetwork } from './shared-instance.ts';
 
-const DEMAND: Demand = { calls: 1, tokens: 600, nanoUsd: 0, costs: true };
+const DEMAND: Demand = { calls: 1, tokens: 600, nanoUsd: 0, costs: true, spare: 0 };
 
 /** Instances that share a Redis, each behind a network of its own, and a store. */
 async function setUp(context: TestContext) {
