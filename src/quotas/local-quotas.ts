@@ -47,18 +47,17 @@ export class LocalQuotas implements Quotas {
     if (reservation.settled) return;
     reservation.settled = true;
     const { limits, ended } = reservation;
-    for (const limit of limits) if (!ended || isBudget(limit)) this.#settleIn(limit, reservation, used);
+    const nowMs = this.#now();
+    for (const limit of limits) if (!ended || isBudget(limit)) settleIn(limit, reservation, used, nowMs);
   }
 
   end(reservation: Reservation, used: Used): void {
     if (reservation.ended || reservation.settled) return;
     reservation.ended = true;
-    for (const limit of reservation.limits) if (!isBudget(limit)) this.#settleIn(limit, reservation, used);
-  }
-
-  #settleIn(limit: Limit, { demand, atMs }: Reservation, used: Used): void {
-    if (!concerns(limit, demand)) return;
-    limit.counter.settle(demand[limit.measure], usedOf(limit, used), atMs, this.#now());
+    const nowMs = this.#now();
+    for (const limit of reservation.limits) {
+      if (!isBudget(limit)) settleIn(limit, reservation, used, nowMs);
+    }
   }
 
   async open(): Promise<void> {}
@@ -77,4 +76,9 @@ export class LocalQuotas implements Quotas {
   async recover(): Promise<void> {}
 
   async close(): Promise<void> {}
+}
+
+function settleIn(limit: Limit, { demand, atMs }: Reservation, used: Used, nowMs: number): void {
+  if (!concerns(limit, demand)) return;
+  limit.counter.settle(demand[limit.measure], usedOf(limit, used), atMs, nowMs);
 }
