@@ -8,6 +8,7 @@ import { reasonOf } from './tell-problems.ts';
 import type { TenantEnds } from './tenants/tenant-ends.ts';
 import type { Ledger } from './usage/ledger.ts';
 import type { UsageRecord } from './usage/record.ts';
+import type { RecordTaker } from './usage/recover.ts';
 
 interface PastSpendingOptions {
   store: Store;
@@ -20,7 +21,7 @@ interface PastSpendingOptions {
 }
 
 /** What was spent of budgets before they were counted here: what the records in the store say, and those that killed processes left. */
-export class PastSpending implements Pick<Ledger, 'insertRecords'> {
+export class PastSpending implements RecordTaker {
   readonly #options: PastSpendingOptions;
 
   constructor(options: PastSpendingOptions) {
@@ -52,14 +53,14 @@ export class PastSpending implements Pick<Ledger, 'insertRecords'> {
   }
 
   /** Takes the records of a killed process over: into the store, and into the budgets that had set something aside for its calls. */
-  async insertRecords(records: readonly UsageRecord[]): Promise<void> {
+  async insertRecords(records: readonly UsageRecord[], countedAlone?: ReadonlySet<string>): Promise<void> {
     const { ledger, quotas, limits } = this.#options;
     ledger.priceRecords(records);
     // Of an earlier tenant of a name nothing is noted for the next one's counters while the Redis is away.
     const own = records.filter(
       ({ tenant, startedAt }) => tenant === null || startedAt >= this.#beganMs(tenant),
     );
-    const spendings = new BudgetIndex(limits()).listSpendings(own);
+    const spendings = new BudgetIndex(limits()).listSpendings(own, countedAlone);
     // Who learns from the records meanwhile has to know that they are not counted yet.
     await quotas.noteRecovered(spendings);
     await ledger.insertRecords(records);

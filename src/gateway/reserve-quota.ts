@@ -1,10 +1,12 @@
+import { setImmediate } from 'node:timers';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
-import { addUsage, inputTokens, NO_USAGE, outputTokens } from '../conversation/usage.ts';
+import { addUsage, inputTokens, NO_USAGE, outputTokens, type Usage } from '../conversation/usage.ts';
 import type { AskedTier } from '../dialects/tiers.ts';
 import { type Demand, type Limit, reservedNanoUsd, spentNanoUsd } from '../quotas/limit.ts';
 import { describeRefusal } from '../quotas/refusals.ts';
-import { type Refusal, Reservation, USED_NOTHING } from '../quotas/reservation.ts';
+import { type Refusal, Reservation, USED_NOTHING, type Used } from '../quotas/reservation.ts';
 import { boundTokens } from '../tokens/bound-tokens.ts';
+import type { Recount } from '../usage/ledger.ts';
 import { isPricedByAttempt, OPERATIONS, type Operation, type UsageRecord } from '../usage/record.ts';
 import { findAskedTier } from './asked-tier.ts';
 import { boundOutput } from './bound-call.ts';
@@ -19,6 +21,13 @@ const RESERVES_TOKENS: ReadonlySet<Operation> = new Set(['generate', 'embed']);
 
 /** A larger body is refused by the bound: counting it would take longer than waiting. */
 const MAX_COUNTED_BYTES = 8 * 1024 * 1024;
+
+/**
+ * A bound by bytes is several times what ordinary text comes to. Where not so much more than it is left, one that is worth it and soon
+ * counted is counted first, so that calls do not keep each other out by what they do not use.
+ */
+const SPARE = 3;
+const [LEAST_COUNTED_FIRST, MOST_COUNTED_FIRST] = [4 * 1024, 1024 * 1024];
 
 /**
  * Takes what a call may need of all its limits before anything is sent: one call each, and tokens and money by an upper
@@ -44,11 +53,45 @@ export function reserveQuota(
 
 /** What was used, where nothing is known of it (the call failed, or nobody said), is nothing. */
 export function settleQuota(gateway: Gateway, reservation: Reservation, record: UsageRecord): void {
+  gateway.quotas.settle(reservation, usedBy(gateway, reservation, record));
+}
+
+/**
+ * The same of a call that is over and of which is counted later what it used: its budgets are settled with the count, as its record is.
+ * Until then they have what it reserved. Gives what the ledger is to be handed, and what begins to count.
+ */
+export function settleQuotaLate(
+  gateway: Gateway,
+  reservation: Reservation,
+  record: UsageRecord,
+  recount: Recount,
+): Recount & { begin(): void } {
+  gateway.quotas.end(reservation, usedBy(gateway, reservation, record));
+  const counted = Promise.withResolvers<Usage | undefined>();
+  let isDropped = false;
+  const count = async () => {
+    const usage = await recount.count();
+    const final = usage ? { ...record, usage: { ...record.usage, ...usage } } : record;
+    counted.resolve(usage);
+    settleQuota(gateway, reservation, final);
+  };
+  return {
+    // After the answer went out.
+    begin: () => {
+      if (!isDropped) setImmediate(() => void count());
+    },
+    count: () => counted.promise,
+    drop: () => {
+      isDropped = true;
+      recount.drop();
+      settleQuota(gateway, reservation, record);
+    },
+  };
+}
+
+function usedBy(gateway: Gateway, reservation: Reservation, record: UsageRecord): Used {
   const { usage, target, operation, startedAt, costMicroUsd } = record;
-  if (!usage || !reservation.demand.costs) {
-    gateway.quotas.settle(reservation, USED_NOTHING);
-    return;
-  }
+  if (!usage || !reservation.demand.costs) return USED_NOTHING;
   const isPriced = !('unpriced' in OPERATIONS[operation]) && target !== null && hasMoney(reservation.limits);
   let cost: number | null = 0;
   if (isPriced) {
@@ -61,11 +104,11 @@ export function settleQuota(gateway: Gateway, reservation: Reservation, record: 
       cost = gateway.prices.costMicroUsd(target, addUsage(NO_USAGE, usage), startedAt);
     }
   }
-  gateway.quotas.settle(reservation, {
+  return {
     calls: 1,
     tokens: inputTokens(usage) + outputTokens(usage),
     nanoUsd: spentNanoUsd(cost ?? 0),
-  });
+  };
 }
 
 function takeOrCount(
@@ -78,7 +121,7 @@ function takeOrCount(
     take(gateway, call, outcome);
     return undefined;
   }
-  if (mayCountHelp(gateway, call, plan, outcome)) return reserveCounted(gateway, call, plan, outcome);
+  if (mayCountHelp(gateway, call, plan, outcome)) return reserveCounted(gateway, call, plan);
   throw refuse(call, outcome);
 }
 
@@ -111,15 +154,10 @@ function mayCountHelp(
   return available > 0 && boundDemand(gateway, call, plan, [limit], 0)[limit.measure] <= available;
 }
 
-/** The bound by bytes does not fit: the input is counted, and what it comes to decides. */
-async function reserveCounted(
-  gateway: Gateway,
-  call: Call,
-  plan: readonly PlannedAttempt[],
-  refusal: Refusal,
-): Promise<void> {
+/** The bound by bytes does not fit, or takes much of what is left: the input is counted, and what it comes to decides. */
+async function reserveCounted(gateway: Gateway, call: Call, plan: readonly PlannedAttempt[]): Promise<void> {
   const model = plan[0]?.target.model ?? '';
-  let counted: number;
+  let counted: number | undefined;
   try {
     counted = await countInput(gateway.tokens, call, model);
   } catch (thrown) {
@@ -129,15 +167,11 @@ async function reserveCounted(
       { call: call.id, reason: message },
       'a call could not be counted and is limited by its size',
     );
-    throw refuse(call, refusal);
   }
   if (call.settled) return;
   const limits = call.caller.limits?.find(call.model) ?? [];
-  const outcome = await gateway.quotas.reserve(
-    limits,
-    boundDemand(gateway, call, plan, limits, counted),
-    call.id,
-  );
+  const demand = { ...boundDemand(gateway, call, plan, limits, counted), spare: 0 };
+  const outcome = await gateway.quotas.reserve(limits, demand, call.id);
   if (!(outcome instanceof Reservation)) throw refuse(call, outcome);
   take(gateway, call, outcome);
 }
@@ -152,7 +186,8 @@ function boundDemand(
 ): Demand {
   const { door, body, object } = call;
   const costs = door.operation !== 'count' && !(object && isFree(object));
-  const demand: Demand = { calls: 1, tokens: 0, nanoUsd: 0, costs };
+  const isLarge = body.length >= LEAST_COUNTED_FIRST && body.length <= MOST_COUNTED_FIRST;
+  const demand: Demand = { calls: 1, tokens: 0, nanoUsd: 0, costs, spare: isLarge ? SPARE : 0 };
   if (!costs || !RESERVES_TOKENS.has(door.operation) || !hasTokens(limits)) return demand;
   const input = counted ?? boundTokens(body.length);
   const output = requireBound(call);

@@ -6,7 +6,7 @@ import { takenInput, takenOutput } from './bound-call.ts';
 import type { Call, Outcome } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import { isFree } from './object-call.ts';
-import { settleQuota } from './reserve-quota.ts';
+import { settleQuota, settleQuotaLate } from './reserve-quota.ts';
 
 /** Notes that a call starts; to be waited for before its first upstream request goes out. */
 export function noteStart(gateway: Gateway, call: Call, account: string): void {
@@ -27,6 +27,7 @@ export function noteStart(gateway: Gateway, call: Call, account: string): void {
     reservedInput: isEstimable ? takenInput(call) : null,
     reservedOutput: takenOutput(call),
     reservedCostMicroUsd: isFreeCall ? 0 : call.reservedCostMicroUsd,
+    countedAlone: call.reservation?.sharedId === undefined,
     tier: isEstimable ? askedTierOf(call) : undefined,
   });
 }
@@ -97,10 +98,13 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
   };
   const hasEarlier = isPricedByAttempt(record);
   if (hasEarlier) addEarlier(gateway, call, record);
-  if (call.reservation) settleQuota(gateway, call.reservation, record);
   // What an answer that broke off had used is known by what came through, not by what was asked.
   const recount = outcome === 'ok' && isEstimable && !hasEarlier ? gateway.lateCounts.plan(call) : undefined;
-  gateway.ledger.append(record, recount, call.started);
+  const { reservation } = call;
+  const late = reservation && recount ? settleQuotaLate(gateway, reservation, record, recount) : undefined;
+  if (reservation && !late) settleQuota(gateway, reservation, record);
+  gateway.ledger.append(record, late ?? recount, call.started);
+  late?.begin();
 }
 
 /** Hands on the end of an answer of a call that is settled, when its record is in the journal: no client has it whole before. */

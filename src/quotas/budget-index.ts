@@ -47,12 +47,13 @@ export class BudgetIndex {
   }
 
   /** What calls used of each budget, as their records say. */
-  listSpendings(records: readonly UsageRecord[]): Spending[] {
+  listSpendings(records: readonly UsageRecord[], countedAlone?: ReadonlySet<string>): Spending[] {
     return records.flatMap((record) =>
       this.find(record).map((limit) => ({
         limit,
         callId: record.id,
         atMs: record.startedAt,
+        countedAlone: countedAlone?.has(record.id) ?? false,
         amount: amountOf(limit, record.usage ?? NO_USAGE, record.costMicroUsd),
       })),
     );

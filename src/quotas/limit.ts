@@ -85,6 +85,13 @@ export interface Demand {
   nanoUsd: number;
   /** It can cost something: a count, or a free call about a file, takes nothing of tokens and money, however spent they are. */
   readonly costs: boolean;
+  /** What has to be left of tokens and money beside what is taken, in multiples of that: 0 but for bounds that had better be counted. */
+  readonly spare: number;
+}
+
+/** What a limit has to leave when a call has taken of it. */
+export function spareOf({ measure }: Limit, demand: Demand): number {
+  return measure === 'calls' ? 0 : demand[measure] * demand.spare;
 }
 
 export const NANO_USD = 1e9;

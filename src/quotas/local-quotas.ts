@@ -1,5 +1,6 @@
+import { isBudget } from './budget-index.ts';
 import type { CounterBook } from './counters.ts';
-import type { Demand, Limit } from './limit.ts';
+import { type Demand, type Limit, spareOf } from './limit.ts';
 import { concerns, type Quotas, type Refusal, Reservation, type Used, usedOf } from './reservation.ts';
 
 /** Counts calls in this process alone. */
@@ -22,7 +23,7 @@ export class LocalQuotas implements Quotas {
       const amount = demand[measure];
       const available = counter.available(max, nowMs);
       // What is spent lets nothing through, not even what reserves nothing beforehand (an image).
-      if (amount > available || available <= 0) {
+      if (amount + spareOf(limit, demand) > available || available <= 0) {
         return { limit, amount, available, waitMs: counter.waitMs(amount, max, nowMs), atMs: nowMs };
       }
     }
@@ -45,11 +46,17 @@ export class LocalQuotas implements Quotas {
   settle(reservation: Reservation, used: Used): void {
     if (reservation.settled) return;
     reservation.settled = true;
-    const { limits, demand, atMs } = reservation;
+    const { limits, ended } = reservation;
     const nowMs = this.#now();
-    for (const limit of limits) {
-      if (concerns(limit, demand))
-        limit.counter.settle(demand[limit.measure], usedOf(limit, used), atMs, nowMs);
+    for (const limit of limits) if (!ended || isBudget(limit)) settleIn(limit, reservation, used, nowMs);
+  }
+
+  end(reservation: Reservation, used: Used): void {
+    if (reservation.ended || reservation.settled) return;
+    reservation.ended = true;
+    const nowMs = this.#now();
+    for (const limit of reservation.limits) {
+      if (!isBudget(limit)) settleIn(limit, reservation, used, nowMs);
     }
   }
 
@@ -69,4 +76,9 @@ export class LocalQuotas implements Quotas {
   async recover(): Promise<void> {}
 
   async close(): Promise<void> {}
+}
+
+function settleIn(limit: Limit, { demand, atMs }: Reservation, used: Used, nowMs: number): void {
+  if (!concerns(limit, demand)) return;
+  limit.counter.settle(demand[limit.measure], usedOf(limit, used), atMs, nowMs);
 }

@@ -294,8 +294,8 @@ return reply
 
 /**
  * Settles calls of another instance in one budget; those of them that it settled are not there any more. Where it noted them before it
- * sent them, they are in `brought` then, and those that are nowhere the Redis lost.
- * ARGV: now, 1 where they were noted so, time to live; for each call: the call, used.
+ * sent them, or began them alone and never ended them, they are in `brought` then, and those that are nowhere the Redis lost or never had.
+ * ARGV: now, 1 where that is so, time to live; for each call: the call, used.
  * Gives what is spent.
  */
 export const RECOVER = `${PRELUDE}

@@ -16,8 +16,12 @@ export class Reservation {
   requests: RateLeft | undefined;
   tokens: RateLeft | undefined;
   settled = false;
+  /** The call is over: only its budgets are not settled yet. */
+  ended = false;
   /** The id that it has where counters are shared; `undefined` where it is of this process alone. */
   sharedId: string | undefined;
+  /** Its process counted it alone at first, and its journal says so. */
+  wasAlone = false;
 
   constructor(limits: readonly Limit[], demand: Demand, atMs: number) {
     this.limits = limits;
@@ -78,13 +82,16 @@ export interface Spending {
   /** Unix milliseconds: when it began. */
   atMs: number;
   amount: number;
+  /** It began where its process alone counted, and never ended: shared counters may have nothing of it. */
+  countedAlone: boolean;
 }
 
 /**
  * Where calls are counted against limits.
  *
  * `reserve` takes what the call needs of all limits, or nothing and says which one refuses; it throws `GatewayError`
- * `overloaded` where calls may not be counted at all. `settle` never throws and never waits.
+ * `overloaded` where calls may not be counted at all. `settle` never throws and never waits. Where what a call used is still being
+ * counted when it is over, `end` comes first: it settles all but the budgets, by what is known then.
  */
 export interface Quotas {
   reserve(
@@ -93,6 +100,7 @@ export interface Quotas {
     callId: string,
   ): Reservation | Refusal | Promise<Reservation | Refusal>;
   settle(reservation: Reservation, used: Used): void;
+  end(reservation: Reservation, used: Used): void;
   /** To be waited for before calls are let in: counters that are away delay it by two seconds at most. */
   open(): Promise<void>;
   /**

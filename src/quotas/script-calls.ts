@@ -1,6 +1,6 @@
 import type { UncountedSpendingRow } from '../store/schema.ts';
 import { BudgetCounter } from './counters.ts';
-import { type Demand, LIMIT_KINDS, type Limit } from './limit.ts';
+import { type Demand, LIMIT_KINDS, type Limit, spareOf } from './limit.ts';
 import { PERIODS } from './period.ts';
 import { concerns, type Refusal, type Reservation, type Spending, type Used, usedOf } from './reservation.ts';
 import type { ScriptCall } from './shared-counters.ts';
@@ -43,7 +43,8 @@ export function describeReserve(
   const args: (string | number)[] = [nowMs, callId, LEASE_MS];
   for (const limit of limits) {
     keys.push(keyOf(limit, nowMs));
-    args.push(LIMIT_KINDS[limit.kind].counts, limit.max, demand[limit.measure], ttlOf(limit, nowMs, nowMs));
+    const max = limit.max - spareOf(limit, demand);
+    args.push(LIMIT_KINDS[limit.kind].counts, max, demand[limit.measure], ttlOf(limit, nowMs, nowMs));
   }
   return { keys, args };
 }
@@ -163,7 +164,10 @@ export function describeBringIn(counted: readonly Counted[], nowMs: number, mark
 const CALL = 'call:';
 /** Of the same length. One that its instance noted before it sent it. */
 const UNSENT = 'kept:';
-export const LEFT = 'left:';
+/** Those that a process left. */
+export const LEFT = 'left';
+const LEFT_SHARED = `${LEFT}:`;
+const LEFT_ALONE = `${LEFT}!`;
 
 export interface OthersCall {
   name: 'bringIn' | 'recover';
@@ -190,26 +194,27 @@ export function describeOthers(
     const keys = [...batch.map(({ counter }) => counter), nextMark()];
     calls.push({ name: 'bringIn', call: { keys, args: [nowMs, '', MARK_MS, ...args] } });
   }
-  const ofBudgets = Map.groupBy(ofCalls, ({ counter, source }) => `${isUnsent(source)} ${counter}`);
+  const ofBudgets = Map.groupBy(ofCalls, ({ counter, source }) => `${isOpenWhereUnknown(source)} ${counter}`);
   for (const ofBudget of ofBudgets.values()) {
     for (const part of inBatches(ofBudget)) {
       const [first] = part;
       if (!first) continue;
       const ttlMs = Math.max(1, first.expires_at - nowMs);
-      const noted = isUnsent(first.source) ? 1 : 0;
+      const sure = isOpenWhereUnknown(first.source) ? 1 : 0;
       const args = part.flatMap(({ source, amount }) => [source.slice(CALL.length), amount]);
-      calls.push({ name: 'recover', call: { keys: [first.counter], args: [nowMs, noted, ttlMs, ...args] } });
+      calls.push({ name: 'recover', call: { keys: [first.counter], args: [nowMs, sure, ttlMs, ...args] } });
     }
   }
   return calls;
 }
 
 function isOfCall({ source }: UncountedSpendingRow): boolean {
-  return source.startsWith(CALL) || source.startsWith(LEFT) || isUnsent(source);
+  return [CALL, UNSENT, LEFT_SHARED, LEFT_ALONE].some((name) => source.startsWith(name));
 }
 
-function isUnsent(source: string): boolean {
-  return source.startsWith(UNSENT);
+/** One of which the counters know nothing is to be counted: they lost it, or never had it. */
+function isOpenWhereUnknown(source: string): boolean {
+  return source.startsWith(UNSENT) || source.startsWith(LEFT_ALONE);
 }
 
 /** What a settlement, or a recovery, says was spent of a budget. */
@@ -235,31 +240,37 @@ export function spendingsOfSettlement(call: ScriptCall, nowMs: number): ToldSpen
 export function spendingsOfRecovery({ keys, args }: ScriptCall, nowMs: number): ToldSpending[] {
   const told: ToldSpending[] = [];
   const expiresAt = nowMs + Number(args[2]);
+  const left = args[1] === 1 ? LEFT_ALONE : LEFT_SHARED;
   for (let at = 3; at < args.length; at += 2) {
     const amount = Number(args[at + 1]);
-    if (amount > 0) told.push({ counter: keys[0] ?? '', source: `${LEFT}${args[at]}`, amount, expiresAt });
+    if (amount > 0) told.push({ counter: keys[0] ?? '', source: `${left}${args[at]}`, amount, expiresAt });
   }
   return told;
 }
 
-/** A script for each budget. */
+/** A script for each budget, and for calls that were counted alone one of their own. */
 export function describeRecoveries(spendings: readonly Spending[], nowMs: number): ScriptCall[] {
   const calls: ScriptCall[] = [];
-  for (const [key, ofBudget] of Map.groupBy(spendings, ({ limit, atMs }) => keyOf(limit, atMs))) {
+  const alike = Map.groupBy(
+    spendings,
+    ({ limit, atMs, countedAlone }) => `${countedAlone} ${keyOf(limit, atMs)}`,
+  );
+  for (const ofBudget of alike.values()) {
     for (const part of inBatches(ofBudget)) {
       const [first] = part;
+      if (!first) continue;
       // All of them are of one period.
-      const ttlMs = first ? ttlOf(first.limit, first.atMs, nowMs) : 0;
-      const args: (string | number)[] = [nowMs, '', ttlMs];
+      const ttlMs = ttlOf(first.limit, first.atMs, nowMs);
+      const args: (string | number)[] = [nowMs, first.countedAlone ? 1 : 0, ttlMs];
       for (const { callId, amount } of part) args.push(callId, amount);
-      calls.push({ keys: [key], args });
+      calls.push({ keys: [keyOf(first.limit, first.atMs)], args });
     }
   }
   return calls;
 }
 
 export function readRefusal(
-  [place = 0, available = 0, wait = -1]: number[],
+  [place = 0, left = 0, wait = -1]: number[],
   asked: readonly Limit[],
   demand: Demand,
   atMs: number,
@@ -267,6 +278,7 @@ export function readRefusal(
   const limit = asked[place - 1];
   if (!limit) throw new Error(`the script refused limit ${place} of ${asked.length}`);
   const { measure, period } = limit;
+  const available = left + spareOf(limit, demand);
   const waitMs = period ? PERIODS[period](atMs).endMs - atMs : wait;
   const isKnown = waitMs >= 0 && waitMs !== Number.POSITIVE_INFINITY;
   return { limit, amount: demand[measure], available, waitMs: isKnown ? waitMs : undefined, atMs };

@@ -2,8 +2,9 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Schedule } from '../usage/ledger.ts';
 import { Backlog } from './backlog.ts';
+import { isBudget } from './budget-index.ts';
 import { BudgetCounter } from './counters.ts';
-import type { Demand, Limit } from './limit.ts';
+import { type Demand, type Limit, spareOf } from './limit.ts';
 import type { LocalQuotas } from './local-quotas.ts';
 import {
   concerns,
@@ -25,6 +26,7 @@ import {
   isHeldByCall,
   keyOf,
   LEASE_MS,
+  notedOf,
   readNumbers,
   readRefusal,
 } from './script-calls.ts';
@@ -168,6 +170,15 @@ export class SharedQuotas implements Quotas {
     this.#sendSettlement(reservation, reservation.sharedId, used);
   }
 
+  /** What comes afterwards does these no more: rates by the mark of the call, and whose call goes twice goes once. */
+  end(reservation: Reservation, used: Used): void {
+    const { sharedId } = reservation;
+    if (sharedId === undefined) this.#local.end(reservation, used);
+    else if (!reservation.settled) {
+      this.#sendSettlement(reservation, sharedId, used, (limit) => !isBudget(limit));
+    }
+  }
+
   async close(): Promise<void> {
     this.#cancelRenewal?.();
     await Promise.all([...this.#settling, ...this.#sending]);
@@ -223,7 +234,7 @@ export class SharedQuotas implements Quotas {
     let isLess = false;
     for (const [index, limit] of asked.entries()) {
       const [left = 0, spent = 0, reserved = 0] = numbers.slice(3 * index);
-      reservation.noteLeft(limit, left);
+      reservation.noteLeft(limit, left + spareOf(limit, demand));
       if (!(limit.counter instanceof BudgetCounter)) continue;
       if (!limit.counter.learn(spent, reserved, atMs)) isLess = true;
     }
@@ -252,9 +263,16 @@ export class SharedQuotas implements Quotas {
     }
   }
 
-  #sendSettlement(reservation: Reservation, sharedId: string, used: Used): void {
-    const call = describeSettlement(reservation, sharedId, used, this.#now());
-    if (!call) return;
+  #sendSettlement(
+    reservation: Reservation,
+    sharedId: string,
+    used: Used,
+    isMeant?: (limit: Limit) => boolean,
+  ): void {
+    const described = describeSettlement(reservation, sharedId, used, this.#now(), isMeant);
+    if (!described) return;
+    // Should a kill come before its record is written, the journal says that it was counted alone: by what is noted it counts once.
+    const call = reservation.wasAlone ? notedOf(described) : described;
     if (!this.#shared.isHere) {
       this.#backlog.keep(call);
       return;
@@ -361,6 +379,7 @@ export class SharedQuotas implements Quotas {
     this.#moving.delete(reservation);
     reservation.sharedId = id;
     if (!isAlone) return;
+    reservation.wasAlone = true;
     this.#local.settle(reservation, USED_NOTHING);
     reservation.settled = false;
   }

@@ -1,15 +1,16 @@
-/** Bytes of JSON request for one token of English or code; other scripts and numbers come to fewer. */
-const DENSE_BYTES_PER_TOKEN = 2;
+/** What frames a conversation, and prompts about tools that vendors add of their own. */
+const FRAME_TOKENS = 700;
 
-/** A request of a few words: frames of messages, and tool prompts that vendors add of their own. */
-const LEAST_TOKENS = 700;
+/** As text it would be more than models read: most of such a body is media, of which bytes say little. */
+const MOST_TEXT_BYTES = 8 * 1024 * 1024;
+const MEDIA_BYTES_PER_TOKEN = 2;
 
 /**
- * How many tokens the input of a request can be expected to stay under, by the bytes of its body: for reservations,
- * on the way of a call. Ordinary text has three to five bytes a token, escaped or non-Latin scripts two to three, and
- * JSON adds what is no text. Not proof against text made to be dense (single emoji, random digits): a vocabulary can
- * need one token a byte, and a reservation of that size would turn honest calls away; the real usage is settled after.
+ * How many tokens the input of a request comes to at most, by the bytes of its body: for reservations, on the way of a call. A token of
+ * today's vocabularies stands for a byte at least. Ordinary text has three to five bytes a token, so that where it matters what a
+ * call comes to is to be counted. Small media, and what is only named, can come to more.
  */
 export function boundTokens(bytes: number): number {
-  return Math.ceil(bytes / DENSE_BYTES_PER_TOKEN) + LEAST_TOKENS;
+  const dense = bytes > MOST_TEXT_BYTES ? Math.ceil(bytes / MEDIA_BYTES_PER_TOKEN) : bytes;
+  return dense + FRAME_TOKENS;
 }

@@ -32,6 +32,8 @@ export interface StartedCall extends CallFields {
   reservedOutput: number;
   /** What was set aside for the call, in millionths of a dollar; `null` where no money was: the tokens are priced then. */
   reservedCostMicroUsd: number | null;
+  /** When it began its process alone counted it, not the counters that instances share. */
+  countedAlone: boolean;
   /** The tier that it asks its first target for; absent: the standard one. */
   tier?: string | undefined;
 }
@@ -58,10 +60,11 @@ export function writeHead(call: CallFields): string {
 }
 
 export function writeStartLine(call: StartedCall, head = writeHead(call)): string {
-  const { target, account, stream, reservedInput, reservedOutput, reservedCostMicroUsd, tier } = call;
+  const { target, account, stream, reservedInput, reservedOutput, reservedCostMicroUsd, countedAlone, tier } =
+    call;
   const names = `${quoteName(target)},${quoteName(account)}`;
   const reserved = `${writeNumber(reservedInput)},${writeNumber(reservedOutput)}`;
-  const numbers = `${stream ? 1 : 0},${reserved},${writeNumber(reservedCostMicroUsd)}`;
+  const numbers = `${stream ? 1 : 0},${reserved},${writeNumber(reservedCostMicroUsd)},${countedAlone ? 1 : 0}`;
   return frame('s', `${head},${names},${numbers}${tier === undefined ? '' : `,${quoteText(tier)}`}]`);
 }
 
@@ -103,7 +106,7 @@ const tokens = number.transform((count) => count ?? 0);
 const callFields = [text, z.int(), name, name, dialect, operation, name] as const;
 
 const startLine = z
-  .tuple([...callFields, text, text, flag, number, tokens, number, text.optional()])
+  .tuple([...callFields, text, text, flag, number, tokens, number, flag, text.optional()])
   .transform(
     (fields): StartedCall => ({
       id: fields[0],
@@ -119,16 +122,26 @@ const startLine = z
       reservedInput: fields[10],
       reservedOutput: fields[11],
       reservedCostMicroUsd: fields[12],
-      ...(fields[13] !== undefined && { tier: fields[13] }),
+      countedAlone: fields[13],
+      ...(fields[14] !== undefined && { tier: fields[14] }),
     }),
   );
 
-/** Builds before noted no output that was set aside: a process of one may have been killed, and has its calls to tell still. */
-const OLDER_START_PLACES = 12;
+/**
+ * Builds before noted no output that was set aside, or not who counted the call: a process of one may have been killed, and has its calls
+ * to tell still.
+ */
+const PLACES_WITHOUT_OUTPUT = 12;
+const PLACES_WITHOUT_COUNTED = 13;
 
 function readStartFields(fields: unknown): StartedCall | undefined {
-  const isOlder = Array.isArray(fields) && fields.length === OLDER_START_PLACES;
-  return startLine.safeParse(isOlder ? fields.toSpliced(OLDER_START_PLACES - 1, 0, 0) : fields).data;
+  return startLine.safeParse(Array.isArray(fields) ? completeStart(fields) : fields).data;
+}
+
+function completeStart(fields: unknown[]): unknown[] {
+  if (fields.length === PLACES_WITHOUT_OUTPUT)
+    return [...fields.toSpliced(PLACES_WITHOUT_OUTPUT - 1, 0, 0), 0];
+  return fields.length === PLACES_WITHOUT_COUNTED ? [...fields, 0] : fields;
 }
 
 const usage = z

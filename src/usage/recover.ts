@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { NO_USAGE } from '../conversation/usage.ts';
 import { listOwners, listSegments, OwnerLock } from './journal-directory.ts';
 import { readJournal, type StartedCall } from './journal-lines.ts';
-import type { Ledger, Schedule } from './ledger.ts';
+import type { Schedule } from './ledger.ts';
 import type { UsageRecord } from './record.ts';
 
 /** What the journals of processes that are no more had to tell. */
@@ -28,6 +28,12 @@ export interface RecoveryFailure {
 
 const BATCH_SIZE = 200;
 
+/** What the records go to. */
+export interface RecordTaker {
+  /** `countedAlone`: the ids of those of calls that began so (`StartedCall`) and have not ended. */
+  insertRecords(records: readonly UsageRecord[], countedAlone?: ReadonlySet<string>): Promise<void>;
+}
+
 /**
  * Takes over the journals of processes that are no more: every record that they hold goes to the store, every call that
  * started and has none is recorded as `interrupted`, and the segments are deleted. Whatever is done twice, because this
@@ -36,10 +42,7 @@ const BATCH_SIZE = 200;
  * What fails of one process (it cannot be read, or the store fails) holds up no other, and is left for the next time.
  * Rejects only where the directory itself cannot be read.
  */
-export async function recoverJournals(
-  directory: string,
-  ledger: Pick<Ledger, 'insertRecords'>,
-): Promise<Recovery> {
+export async function recoverJournals(directory: string, ledger: RecordTaker): Promise<Recovery> {
   const recovery: Recovery = { processes: 0, records: 0, interrupted: 0, damagedLines: 0, failures: [] };
   for (const owner of listOwners(directory)) {
     let lock: OwnerLock | undefined;
@@ -61,7 +64,7 @@ const RETRY_MS = 30_000;
 
 export interface TakeoverOptions {
   directory: string;
-  ledger: Pick<Ledger, 'insertRecords'>;
+  ledger: RecordTaker;
   schedule: Schedule;
   /** Something was taken over. Never rejects. */
   onRecovered(recovery: Recovery): Promise<void>;
@@ -121,7 +124,7 @@ export class JournalTakeover {
 async function recoverOwner(
   directory: string,
   lock: OwnerLock,
-  ledger: Pick<Ledger, 'insertRecords'>,
+  ledger: RecordTaker,
   recovery: Recovery,
 ): Promise<void> {
   const paths = listSegments(directory, lock.owner);
@@ -139,7 +142,8 @@ async function recoverOwner(
     lastSignMs = Math.max(lastSignMs, (await stat(path)).mtimeMs);
   }
   const interrupted = [...running.values()].map((call) => recordInterrupted(call, lastSignMs));
-  await insertAll(ledger, interrupted);
+  const alone = [...running.values()].filter(({ countedAlone }) => countedAlone).map(({ id }) => id);
+  await insertAll(ledger, interrupted, new Set(alone));
   recovery.processes += 1;
   recovery.records += own.records;
   recovery.damagedLines += own.damagedLines;
@@ -149,11 +153,12 @@ async function recoverOwner(
 }
 
 async function insertAll(
-  ledger: Pick<Ledger, 'insertRecords'>,
+  ledger: RecordTaker,
   records: readonly UsageRecord[],
+  countedAlone?: ReadonlySet<string>,
 ): Promise<void> {
   for (let at = 0; at < records.length; at += BATCH_SIZE) {
-    await ledger.insertRecords(records.slice(at, at + BATCH_SIZE));
+    await ledger.insertRecords(records.slice(at, at + BATCH_SIZE), countedAlone);
     await setImmediate();
   }
 }

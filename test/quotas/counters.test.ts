@@ -34,7 +34,7 @@ function setUp() {
   };
 }
 
-const demandOf = (tokens: number): Demand => ({ calls: 1, tokens, nanoUsd: 0, costs: true });
+const demandOf = (tokens: number): Demand => ({ calls: 1, tokens, nanoUsd: 0, costs: true, spare: 0 });
 const usedTokens = (tokens: number) => ({ calls: 1 as const, tokens, nanoUsd: 0 });
 
 /** A call comes, one that runs ends (twice, for that must not matter), or time passes. */

@@ -9,6 +9,7 @@ import type { UsageRecord } from '../../src/usage/record.ts';
 import { adminClient } from '../support/admin.ts';
 import { ADMIN_KEY, TEST_KEY } from '../support/gateway.ts';
 import { spawnGateway } from '../support/gateway-process.ts';
+import { startLossyProxy } from '../support/lossy-proxy.ts';
 import { chatAnswer, startRawUpstream } from '../support/raw-upstream.ts';
 import { redisMissing, startRedis } from '../support/redis.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
@@ -28,7 +29,7 @@ async function setUp(context: TestContext, store?: string) {
   const file = join(directory, 'fairlead.yaml');
   const config = {
     ...(store !== undefined && { store }),
-    state: redis.url,
+    state: `\${STATE}`,
     stateTimeout: '2s',
     providers: { up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl } },
     models: { m: { targets: ['up/x'] } },
@@ -37,8 +38,8 @@ async function setUp(context: TestContext, store?: string) {
   };
   writeFileSync(file, stringify(config));
   const env = { FAIRLEAD_CONFIG: file, FAIRLEAD_DATA: directory, FAIRLEAD_ADMIN_KEY: ADMIN_KEY };
-  const start = async (own = directory) => {
-    const gateway = spawnGateway({ ...env, FAIRLEAD_DATA: own });
+  const start = async (own = directory, state = redis.url) => {
+    const gateway = spawnGateway({ ...env, FAIRLEAD_DATA: own, STATE: state });
     context.after(() => gateway.kill());
     return { ...gateway, url: await gateway.url };
   };
@@ -140,6 +141,37 @@ test('what was counted alone while the Redis was away is spent there after a kil
   assert.equal(calls, 3);
   assert.deepEqual(await readBudget(), { spent: String(nanoUsd), reserved: '0' });
   assert.equal(await next.stop(), 0);
+});
+
+test('a call that was counted alone and that a kill cut off is spent once, beside what another spent alone', {
+  skip,
+}, async (context) => {
+  const store = `sqlite:${join(makeTempDirectory(context), 'shared.db')}`;
+  const { redis, start, begin, readBudget, readSpent } = await setUp(context, store);
+  const network = await startLossyProxy(Number(new URL(redis.url).port));
+  context.after(() => network.close());
+  const first = await start();
+  const other = await start(makeTempDirectory(context));
+  for (const { url } of [first, other]) assert.equal(await (await begin(url)).answer(), 200);
+  await redis.stop();
+  const cutOff = await begin(first.url);
+  for (let call = 0; call < 3; call++) assert.equal(await (await begin(other.url)).answer(), 200);
+  while ((await readSpent(other.url)).calls < 5) await sleep(10);
+  await first.kill();
+  assert.equal(await cutOff.call, 'cut off');
+  // It learns what the records say while the Redis is away, and the other is back before it.
+  network.cut();
+  const next = await start(undefined, `redis://127.0.0.1:${network.port}/0`);
+  const { calls, nanoUsd } = await readSpent(next.url);
+  assert.equal(calls, 6);
+  await redis.start();
+  for (let tries = 0; Number((await readBudget())['spent']) < nanoUsd && tries < 500; tries++)
+    await sleep(10);
+  network.mend();
+  await sleep(2_000);
+  assert.deepEqual(await readBudget(), { spent: String(nanoUsd), reserved: '0' });
+  assert.equal(await next.stop(), 0);
+  assert.equal(await other.stop(), 0);
 });
 
 const MONEY_KEY = 'sk-fl-app-key-of-money-00000000000';

@@ -13,7 +13,7 @@ after(async () => {
   for (const close of closing.reverse()) await close();
 });
 
-const DEMAND: Demand = { calls: 1, tokens: 600, nanoUsd: 0, costs: true };
+const DEMAND: Demand = { calls: 1, tokens: 600, nanoUsd: 0, costs: true, spare: 0 };
 
 /** One instance, whose time stands still until it is moved. */
 async function startInstance(context: TestContext, url: string, { calls = 1 } = {}) {

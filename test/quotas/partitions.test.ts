@@ -8,7 +8,7 @@ import { redisMissing, startRedis, type TestRedis } from '../support/redis.ts';
 import { openTempStore } from '../support/temp-store.ts';
 import { findBudget, startBehindNetwork } from './shared-instance.ts';
 
-const DEMAND: Demand = { calls: 1, tokens: 600, nanoUsd: 0, costs: true };
+const DEMAND: Demand = { calls: 1, tokens: 600, nanoUsd: 0, costs: true, spare: 0 };
 const USED: Used = { calls: 1, tokens: 70, nanoUsd: 0 };
 /** What only a settlement of the budget sends: 600 taken, 70 used. */
 const SETTLEMENT = 'budget\r\n$3\r\n600\r\n$2\r\n70\r\n';

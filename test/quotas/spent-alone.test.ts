@@ -15,7 +15,7 @@ import { openTempStore } from '../support/temp-store.ts';
 import { makeRecord } from '../support/usage-records.ts';
 import { findBudget, startBehindNetwork } from './shared-instance.ts';
 
-const DEMAND: Demand = { calls: 1, tokens: 600, nanoUsd: 0, costs: true };
+const DEMAND: Demand = { calls: 1, tokens: 600, nanoUsd: 0, costs: true, spare: 0 };
 
 /** Instances that share a Redis, each behind a network of its own, and a store. */
 async function setUp(context: TestContext) {
@@ -51,12 +51,17 @@ async function startInstance(context: TestContext, redis: TestRedis, store: Stor
       await quotas.open();
       return one;
     },
-    async begin() {
+    async take() {
       const record = makeRecord({ startedAt: now() });
       const reservation = await quotas.reserve(book.ofKey('app')?.find('smart') ?? [], DEMAND, record.id);
       assert.ok(reservation instanceof Reservation);
+      const settle = (tokens: number) => quotas.settle(reservation, { calls: 1, tokens, nanoUsd: 0 });
+      return { record, settle };
+    },
+    async begin() {
+      const { record, settle } = await one.take();
       return async (tokens: number) => {
-        quotas.settle(reservation, { calls: 1, tokens, nanoUsd: 0 });
+        settle(tokens);
         // As the ledger does it.
         await quotas.noteUncounted();
         await store.insertCalls([toCallRow({ ...record, usage: { ...NO_USAGE, input: tokens } })]);
@@ -78,20 +83,19 @@ async function startInstance(context: TestContext, redis: TestRedis, store: Stor
       await until('quota_state_back', Math.max(1, cuts));
     },
     /** As `PastSpending` does it, of a call that a process left; `whileStored`: between its record and its settlement. */
-    async recover(record: UsageRecord, tokens: number, whileStored: () => Promise<unknown>) {
+    async recover(
+      record: UsageRecord,
+      tokens: number,
+      countedAlone: boolean,
+      whileStored: () => Promise<unknown> = async () => {},
+    ) {
       const [limit] = book.own;
       assert.ok(limit);
-      const spendings = [{ limit, callId: record.id, atMs: record.startedAt, amount: tokens }];
+      const spendings = [{ limit, callId: record.id, atMs: record.startedAt, amount: tokens, countedAlone }];
       await quotas.noteRecovered(spendings);
       await store.insertCalls([toCallRow({ ...record, usage: { ...NO_USAGE, input: tokens } })]);
       await whileStored();
       await quotas.recover(spendings);
-    },
-    /** Takes for a call that nobody ends. */
-    async leave() {
-      const record = makeRecord({ startedAt: now() });
-      await quotas.reserve(book.ofKey('app')?.find('smart') ?? [], DEMAND, record.id);
-      return record;
     },
     known() {
       const [limit] = book.own;
@@ -232,14 +236,61 @@ test('a call that a process left is counted once beside an instance that starts 
   const { redis, start } = await setUp(context);
   const one = await (await start()).open();
   await one.spend(100);
-  const left = await one.leave();
+  const { record: left } = await one.take();
   const next = await (await start()).open();
-  await next.recover(left, 600, async () => {
+  await next.recover(left, 600, false, async () => {
     const other = await (await start()).open();
     assert.equal(other.known(), 700);
     await next.setBudget();
   });
   assert.deepEqual(await readBudget(redis), { spent: '700', reserved: '0' });
+});
+
+for (const [first, how] of [
+  ['next', 'the one that recovers it is back before the other'],
+  ['other', 'the other is back before the one that recovers it'],
+] as const) {
+  test(`a call that a process began alone and left is counted once, where ${how}`, {
+    skip: redisMissing,
+  }, async (context) => {
+    const { redis, start } = await setUp(context);
+    const [one, other] = [await (await start()).open(), await (await start()).open()];
+    await one.spend(100);
+    await other.spend(20);
+    await one.goAway();
+    await other.goAway();
+    const { record: left } = await one.take();
+    await other.spend(3_000);
+    const next = await start();
+    next.isolate();
+    await next.open();
+    await next.recover(left, 600, true);
+    await next.setBudget();
+    const instances = first === 'next' ? [next, other] : [other, next];
+    for (const each of instances) await each.comeBack();
+    assert.deepEqual(await readBudget(redis), { spent: '3720', reserved: '0' });
+    // Who is told it again does nothing.
+    for (const each of instances) await each.time.advance(20_000);
+    await (await start()).open();
+    assert.deepEqual(await readBudget(redis), { spent: '3720', reserved: '0' });
+  });
+}
+
+test('a call that began alone, is counted there later and ends there is not counted once more by what its journal says', {
+  skip: redisMissing,
+}, async (context) => {
+  const { redis, start } = await setUp(context);
+  const one = await (await start()).open();
+  await one.goAway();
+  const { record, settle } = await one.take();
+  await one.comeBack();
+  assert.equal((await readBudget(redis))['reserved'], '600');
+  settle(70);
+  assert.deepEqual(await readBudget(redis), { spent: '70', reserved: '0' });
+  // Killed before its record was in the journal.
+  const next = await (await start()).open();
+  await next.recover(record, 600, true);
+  assert.deepEqual(await readBudget(redis), { spent: '70', reserved: '0' });
 });
 
 for (const whose of ['its own', "another's"] as const) {

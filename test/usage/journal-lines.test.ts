@@ -30,13 +30,14 @@ const anyStart: fc.Arbitrary<StartedCall> = fc.record(
     reservedInput: fc.option(fc.nat()),
     reservedOutput: fc.nat(),
     reservedCostMicroUsd: fc.option(fc.double({ min: 0, max: 1e9, noNaN: true })),
+    countedAlone: fc.boolean(),
     tier: fc.constantFrom('priority', 'fast+us'),
   },
   {
     noNullPrototype: true,
     requiredKeys: [
       ...['id', 'startedAt', 'tenant', 'key', 'dialect', 'operation', 'model', 'target', 'account', 'stream'],
-      ...['reservedInput', 'reservedOutput', 'reservedCostMicroUsd'],
+      ...['reservedInput', 'reservedOutput', 'reservedCostMicroUsd', 'countedAlone'],
     ] as const,
   },
 );
@@ -163,46 +164,44 @@ test('a call that has its record is not under way, and numbers that no JSON can 
   const start: StartedCall = {
     ...{ id: record.id, startedAt: record.startedAt, tenant: 'acme', key: 'app', dialect: 'chat' },
     ...{ operation: 'generate', model: 'smart', target: 'openai/gpt-4.1', account: 'main', stream: false },
-    ...{ reservedInput: 10, reservedOutput: 20, reservedCostMicroUsd: null },
+    ...{ reservedInput: 10, reservedOutput: 20, reservedCostMicroUsd: null, countedAlone: false },
   };
   const content = readJournal(Buffer.from(writeStartLine(start) + writeRecordLine(record)));
   assert.equal(content.started.size, 0);
   assert.deepEqual(content.records[0]?.usage, { ...NO_USAGE, output: 3 });
 });
 
-test('a start line of a build that noted no output is read: an upgrade after a kill loses no call', () => {
-  const fields = [
-    '019c-older',
-    5,
-    'acme',
-    'app',
-    'chat',
-    'generate',
-    'smart',
-    'openai/gpt',
-    'main',
-    1,
-    12,
-    3.5,
-  ];
-  const json = JSON.stringify(fields);
-  const content = readJournal(Buffer.from(`${json.length}s${json}\n`));
-  assert.equal(content.damagedLines, 0);
-  assert.deepEqual(
-    [...content.started.values()],
-    [
-      {
-        ...{
-          id: '019c-older',
-          startedAt: 5,
-          tenant: 'acme',
-          key: 'app',
-          dialect: 'chat',
-          operation: 'generate',
-        },
-        ...{ model: 'smart', target: 'openai/gpt', account: 'main', stream: true },
-        ...{ reservedInput: 12, reservedOutput: 0, reservedCostMicroUsd: 3.5 },
-      },
-    ],
-  );
-});
+const OLDER = [
+  '019c-older',
+  5,
+  'acme',
+  'app',
+  'chat',
+  'generate',
+  'smart',
+  'openai/gpt',
+  'main',
+  1,
+  12,
+] as const;
+
+for (const [what, fields, reservedOutput] of [
+  ['no output', [...OLDER, 3.5], 0],
+  ['not who counted the call', [...OLDER, 70, 3.5], 70],
+] as const) {
+  test(`a start line of a build that noted ${what} is read: an upgrade after a kill loses no call`, () => {
+    const json = JSON.stringify(fields);
+    const content = readJournal(Buffer.from(`${json.length}s${json}\n`));
+    assert.equal(content.damagedLines, 0);
+    const call = { id: '019c-older', startedAt: 5, tenant: 'acme', key: 'app', dialect: 'chat' };
+    const asked = {
+      operation: 'generate',
+      model: 'smart',
+      target: 'openai/gpt',
+      account: 'main',
+      stream: true,
+    };
+    const reserved = { reservedInput: 12, reservedOutput, reservedCostMicroUsd: 3.5, countedAlone: false };
+    assert.deepEqual([...content.started.values()], [{ ...call, ...asked, ...reserved }]);
+  });
+}

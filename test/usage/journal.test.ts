@@ -20,7 +20,13 @@ function makeStart(id: string, differences: Partial<StartedCall> = {}): StartedC
   return {
     ...{ id, startedAt: Date.UTC(2026, 10, 23, 12), tenant: 'acme', key: 'app', dialect: 'chat' },
     ...{ operation: 'generate', model: 'smart', target: 'openai/gpt-4.1-2025-04-14', account: 'main' },
-    ...{ stream: false, reservedInput: 1_000, reservedOutput: 200, reservedCostMicroUsd: null },
+    ...{
+      stream: false,
+      reservedInput: 1_000,
+      reservedOutput: 200,
+      reservedCostMicroUsd: null,
+      countedAlone: false,
+    },
     ...differences,
   };
 }
@@ -178,7 +184,7 @@ test('what a killed process left is taken over: records as they are, calls witho
   const answered = killed.noteStart(makeStart('answered'));
   const cutAtMs = Math.floor(Date.now() / 1000) * 1000;
   killed.noteStart(makeStart('cut', { startedAt: cutAtMs - 5_000 }));
-  killed.noteStart(makeStart('reserved', { reservedCostMicroUsd: 77 }));
+  killed.noteStart(makeStart('reserved', { reservedCostMicroUsd: 77, countedAlone: true }));
   killed.noteStart(makeStart('flexible', { target: 'openai/gpt-5', tier: 'flex' }));
   killed.noteStart(makeStart('count', { operation: 'count', reservedInput: null, reservedCostMicroUsd: 0 }));
   killed.flush();
@@ -198,7 +204,14 @@ test('what a killed process left is taken over: records as they are, calls witho
     [new Error('the store is away')],
   );
   store.broken = false;
-  const recovery = await recoverJournals(directory, ledger);
+  const alone: string[] = [];
+  const recovery = await recoverJournals(directory, {
+    insertRecords: (records, countedAlone) => {
+      alone.push(...(countedAlone ?? []));
+      return ledger.insertRecords(records);
+    },
+  });
+  assert.deepEqual(alone, ['reserved']);
   assert.deepEqual(recovery, {
     processes: 1,
     records: 1,
