@@ -103,11 +103,16 @@ export class ControlNews {
     this.#events.note(kind, severity, message, details);
   }
 
-  /** `earlier`: the revision that had the same file before another was read. */
-  tellOfRevision({ number, author, source, changes }: NewRevision, earlier: number | undefined): void {
+  /** `earlier`: the revision that had the same file before another was read. `madeAt`: what the instance was that made it. */
+  tellOfRevision(
+    { number, author, source, changes }: NewRevision,
+    earlier: number | undefined,
+    madeAt: 'newest' | 'behind' = 'newest',
+  ): void {
     const touched = changes.slice(0, MOST_NAMED).map((change) => entryId(change));
     const details = { revision: number, author, source, changes: changes.length, touched };
-    this.tell('info', 'config_changed', `Revision ${number} is in force.`, details);
+    const standing = madeAt === 'newest' ? 'is in force' : 'was made at an instance that was behind';
+    this.tell('info', 'config_changed', `Revision ${number} ${standing}.`, details);
     if (earlier === undefined) return;
     const message = `The file of revision ${earlier} is in force again, as revision ${number}: the newer one is not any more.`;
     this.tell('warning', 'config_file_again', message, { revision: number, earlier, file: author });

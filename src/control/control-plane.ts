@@ -7,7 +7,7 @@ import type { JsonObject } from '../conversation/json.ts';
 import type { Store } from '../store/store.ts';
 import type { NewestEnds, TenantEnds } from '../tenants/tenant-ends.ts';
 import { type Behind, type Plan, planBehind, refuseBehind, tellOfStaying } from './behind.ts';
-import { type Change, diffEntries, isChange, tenantsOf, undoChanges } from './change.ts';
+import { type Change, diffEntries, isChange, tenantsOf } from './change.ts';
 import {
   blankFile,
   changedInstance,
@@ -23,9 +23,9 @@ import { CurrentConfig, type CurrentConfigOptions } from './current-config.ts';
 import { FileStanding, type FileTrouble } from './file-standing.ts';
 import { Follower } from './follower.ts';
 import type { Layers } from './layers.ts';
+import { planRestore } from './plan-restore.ts';
 import { resealAll } from './reseal.ts';
 import { type Alongside, type NewRevision, RevisionStore } from './revision-store.ts';
-import { refuseRevokedKeys } from './revoked-keys.ts';
 import { Turns } from './turns.ts';
 import type { Vault } from './veil.ts';
 
@@ -212,15 +212,7 @@ export class ControlPlane {
    * @throws GatewayError `not_found`; `invalid_request` where secrets that were revoked would be valid again
    */
   async restore(number: number, author: string, withRevokedKeys: boolean): Promise<Outcome> {
-    if (number < 1 || !(await this.revisions.find(number))) {
-      throw new GatewayError('not_found', `There is no revision ${number}.`, { code: 'revision_not_found' });
-    }
-    const plan = async (layers: Layers, revision: number) => {
-      const history = await this.revisions.changesBetween(number, revision);
-      const changes = undoChanges(history, (kind, name) => layers.find(kind, name));
-      if (!withRevokedKeys) refuseRevokedKeys(changes, this.#options.now());
-      return changes;
-    };
+    const plan = await planRestore(this.revisions, number, { withRevokedKeys, now: this.#options.now });
     return this.#turns.run(() =>
       this.#append(plan, (changes) => ({
         author,
@@ -402,7 +394,7 @@ export class ControlPlane {
     if (revision.documentHash !== null) throw refuseBehind(behind);
     if (changes.length === 0) return { revision: newest, changes };
     if (!(await this.revisions.append(revision))) return undefined;
-    this.#options.news.tellOfRevision(revision, undefined);
+    this.#options.news.tellOfRevision(revision, undefined, 'behind');
     const still = await this.#follow();
     if (still && !still.isTakenAway) throw tellOfStaying(still);
     return { revision: revision.number, changes };

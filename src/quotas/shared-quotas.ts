@@ -1,5 +1,4 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
-import type { JsonObject } from '../conversation/json.ts';
 import type { Schedule } from '../usage/ledger.ts';
 import { Backlog } from './backlog.ts';
 import { isBudget } from './budget-index.ts';
@@ -31,24 +30,20 @@ import {
   readRefusal,
 } from './script-calls.ts';
 import { type ScriptCall, SharedCounters } from './shared-counters.ts';
+import { StateNews, type StateNewsOptions } from './state-news.ts';
 import type { Uncounted } from './uncounted.ts';
 
 const RENEW_MS = LEASE_MS / 3;
 
-export interface SharedQuotasOptions {
+export interface SharedQuotasOptions extends StateNewsOptions {
   url: string;
   /** How long a call waits for the shared counters. */
   replyMs: number;
-  /** When the shared counters are away: count in this process alone, or let no call through that has limits. */
-  onStateLoss: 'local' | 'deny';
   local: LocalQuotas;
   /** All limits of the configuration in force. */
   limits: () => readonly Limit[];
   uncounted: Uncounted;
-  now: () => number;
   schedule: Schedule;
-  /** Tells the operator. */
-  tell(severity: 'info' | 'alarm', kind: string, message: string, details: JsonObject): void;
 }
 
 /**
@@ -67,7 +62,7 @@ export class SharedQuotas implements Quotas {
   readonly #backlog: Backlog;
   /** Counted here, and perhaps there: that was asked for, and not answered yet. */
   readonly #moving = new WeakSet<Reservation>();
-  #awayAtMs: number | undefined;
+  readonly #news: StateNews;
   readonly #settling = new Set<Promise<unknown>>();
   readonly #sending = new Set<Promise<unknown>>();
   #cancelRenewal: (() => void) | undefined;
@@ -77,6 +72,7 @@ export class SharedQuotas implements Quotas {
     this.#options = options;
     this.#local = options.local;
     this.#now = options.now;
+    this.#news = new StateNews(options);
     this.#uncounted = options.uncounted;
     this.#shared = new SharedCounters({
       url: options.url,
@@ -84,7 +80,7 @@ export class SharedQuotas implements Quotas {
       replyMs: options.replyMs,
       schedule: options.schedule,
       listener: {
-        onAway: (reason) => this.#noteAway(reason),
+        onAway: (reason) => this.#news.tellAway(reason),
         onBack: (lost) => this.#bringIn(lost),
         onHere: () => this.#bringInLate(),
       },
@@ -186,16 +182,11 @@ export class SharedQuotas implements Quotas {
     try {
       await this.#uncounted.save();
       if (unsent > 0)
-        this.#tellUnsent('info', 'others bring in what was spent here when they are back', unsent);
+        this.#news.tellUnsent('info', 'others bring in what was spent here when they are back', unsent);
     } catch {
-      this.#tellUnsent('alarm', 'what was counted here is not brought in', unsent);
+      this.#news.tellUnsent('alarm', 'what was counted here is not brought in', unsent);
     }
     this.#shared.close();
-  }
-
-  #tellUnsent(severity: 'info' | 'alarm', outcome: string, settlements: number): void {
-    const message = `the shared counters of limits are away: ${outcome}`;
-    this.#options.tell(severity, 'quota_state_unsent', message, { settlements });
   }
 
   #reserveAlone(limits: readonly Limit[], demand: Demand, callId: string): Reservation | Refusal {
@@ -322,19 +313,6 @@ export class SharedQuotas implements Quotas {
     void work.then(() => this.#sending.delete(work));
   }
 
-  #noteAway(reason: string): void {
-    this.#awayAtMs = this.#now();
-    const { onStateLoss } = this.#options;
-    this.#options.tell(
-      'alarm',
-      'quota_state_lost',
-      onStateLoss === 'deny'
-        ? 'the shared counters of limits are away: calls that have limits are refused'
-        : 'the shared counters of limits are away: calls are counted in this process alone',
-      { reason, onStateLoss },
-    );
-  }
-
   /** Rejects where they are away again; what was not brought in yet stays for the next time. */
   async #bringIn(lost: boolean): Promise<void> {
     // Before anything is told of what the records say, for they say it of these calls, too.
@@ -347,15 +325,7 @@ export class SharedQuotas implements Quotas {
     // Calls that ended meanwhile.
     await this.#backlog.bringInAlone();
     this.#saveUncounted();
-    if (this.#awayAtMs === undefined) return;
-    const awayMs = this.#now() - this.#awayAtMs;
-    this.#options.tell(
-      'info',
-      'quota_state_back',
-      'the shared counters of limits are back: what was counted alone was brought in',
-      { awayMs, settlementsLost: this.#backlog.takeLost() },
-    );
-    this.#awayAtMs = undefined;
+    this.#news.tellBack(() => this.#backlog.takeLost());
   }
 
   /**

@@ -284,6 +284,10 @@ onEachDatabase((database) => {
       assert.deepEqual(Object.keys(instance.control.config.adminKeys), []);
     }
     assert.deepEqual(two.control.troubles, ['behind']);
+    const made = (await two.events()).filter((event) => event.includes(`Revision ${revision} `));
+    assert.deepEqual(made, [
+      `info config_changed Revision ${revision} was made at an instance that was behind.`,
+    ]);
     const nothing = await control.change(API, () => []);
     assert.deepEqual(nothing, { revision, changes: [] });
     await control.change(API, remove('models', 'mine'));
