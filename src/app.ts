@@ -27,10 +27,17 @@ import { createQuotas } from './quotas/create-quotas.ts';
 import { LocalQuotas } from './quotas/local-quotas.ts';
 import { findNewBudgets } from './quotas/spent-budgets.ts';
 import { ResponseArchive } from './responses/response-archive.ts';
+import { LaneBook } from './routing/lane.ts';
 import { GrowingIds } from './store/growing-ids.ts';
 import { openStore } from './store/open.ts';
 import type { RedactingLog } from './telemetry/redacting-log.ts';
-import { describeProblem, tellLedgerProblem, tellRecovery, tellRecoveryFailure } from './tell-problems.ts';
+import {
+  describeProblem,
+  tellBreaker,
+  tellLedgerProblem,
+  tellRecovery,
+  tellRecoveryFailure,
+} from './tell-problems.ts';
 import { AccessRequests } from './tenants/access-requests.ts';
 import { ensureFirstKeys, type FirstSecrets } from './tenants/first-start.ts';
 import { type HashedKey, hashOf, hashSecret, KeyRing } from './tenants/keys.ts';
@@ -146,12 +153,13 @@ export async function startApp(
     },
     store,
   );
+  const lanes = new LaneBook((change) => tellBreaker(news, change));
   // What the gateway made itself is read, and let in, only when it listens.
   const made = new MadeKeys(store);
   const compile = (next: Config) => {
     const madeKeys = hasTenants(next) ? [] : made.tenantKeys;
     const compiled = recompileSnapshot(
-      { config: next, declarations, madeKeys, signIn, counters },
+      { config: next, declarations, madeKeys, signIn, counters, lanes },
       inForce.compiled,
     );
     const keys = compileAdminKeys(next, made.adminKeys);
@@ -203,6 +211,7 @@ export async function startApp(
     },
     now: Date.now,
     monotonicMs,
+    random: Math.random,
   };
   const credentialFiles = new FileWatches(() => void control.readCredentialFiles());
   const compileToEnforce = (next: Config) => {

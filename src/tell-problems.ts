@@ -1,4 +1,5 @@
 import type { ControlNews } from './control/control-news.ts';
+import type { LaneChange } from './routing/lane.ts';
 import type { JournalProblem } from './usage/journal.ts';
 import type { LedgerProblem } from './usage/ledger.ts';
 import type { Recovery, RecoveryFailure } from './usage/recover.ts';
@@ -51,6 +52,19 @@ export function tellRecoveryFailure(news: ControlNews, { owner, error }: Recover
     { owner, reason: reasonOf(error) },
     { owner, err: error },
   );
+}
+
+/** A breaker that opens, and one that closes. That an open one is probed, and stays open, is no news. */
+export function tellBreaker(
+  news: ControlNews,
+  { target, provider, account, state, before }: LaneChange,
+): void {
+  const details = { provider, account, ...(target !== undefined && { target }) };
+  if (state === 'open' && before === 'closed') {
+    news.tell('warning', 'breaker_opened', 'a place where too many attempts fail is left alone', details);
+  } else if (state === 'closed') {
+    news.tell('info', 'breaker_closed', 'a place that was left alone answers again', details);
+  }
 }
 
 /** pino writes an error out only where it is called `err`. */

@@ -72,6 +72,8 @@ export class Call implements Waiting {
   refusal: Refusal | undefined;
 
   readonly attempts: AttemptRecord[] = [];
+  /** Further attempts that it may make after the first. */
+  retries = 0;
   target: Target | undefined;
   /** What the target of the newest attempt speaks. */
   spoken: UpstreamDialect | undefined;

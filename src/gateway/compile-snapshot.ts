@@ -1,14 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { CapturePolicy } from '../captures/capture.ts';
-import type { Config, ProviderConfig, TargetConfig, TenantConfig } from '../config/resolve.ts';
+import type { Config, ModelConfig, ProviderConfig, TargetConfig, TenantConfig } from '../config/resolve.ts';
 import { appendAll } from '../conversation/append-all.ts';
 import { passThrough as chat } from '../dialects/chat/pass-through.ts';
 import { WordTable } from '../dialects/word-table.ts';
 import { compileModelLimits, compileTenantLimits, type ModelLimits } from '../quotas/compile-limits.ts';
 import type { CounterBook } from '../quotas/counters.ts';
 import type { Limit } from '../quotas/limit.ts';
-import { Routes } from '../routing/resolve-targets.ts';
-import type { Target } from '../routing/target.ts';
+import { DEFAULT_BREAKER } from '../routing/breaker.ts';
+import type { Lane, LaneBook } from '../routing/lane.ts';
+import { defaultRetries, Routes } from '../routing/resolve-targets.ts';
+import type { Route, Target } from '../routing/target.ts';
 import { hashOf, KeyRing, type TenantKey } from '../tenants/keys.ts';
 import {
   type Approvals,
@@ -32,6 +34,8 @@ export interface SnapshotSources {
   signIn: SignInContext;
   /** What counts calls against limits: it outlives snapshots. */
   counters: CounterBook;
+  /** What is known of the places that calls go to: it outlives snapshots, too. */
+  lanes: LaneBook;
 }
 
 /** A snapshot and what it was compiled from, so that the next one takes over what did not change. */
@@ -60,15 +64,14 @@ export function recompileSnapshot(
   const upstreams = compileUpstreams(config, declarations, signIn, before);
   const callers = compileCallers(sources, before);
   const issuers = compileIssuers(config.issuers, signIn, before?.issuers);
-  const models = new Map<string, Target[]>();
+  const lanesOf = (target: string, upstream: Upstream) =>
+    findLanes(sources.lanes, config.providers[upstream.name]?.health, target, upstream);
+  const models = new Map<string, Route>();
   for (const [name, model] of Object.entries(config.models)) {
-    models.set(
-      name,
-      model.targets.map((target) => compileTarget(target, upstreams)),
-    );
+    models.set(name, compileRoute(model, upstreams, lanesOf));
   }
   const snapshot: Snapshot = {
-    routes: new Routes(models, upstreams),
+    routes: new Routes(models, upstreams, lanesOf),
     fieldsOf: new Map([[chat, withQuirks(chat.fields, upstreams)]]),
     findCaller: (secret) => callers.ring.find(secret)?.caller,
     tokens: compileTokens(
@@ -159,12 +162,41 @@ function compileUpstream(
   );
 }
 
-function compileTarget(target: TargetConfig, upstreams: ReadonlyMap<string, Upstream>): Target {
+type LanesOf = (target: string, upstream: Upstream) => readonly Lane[];
+
+function findLanes(
+  book: LaneBook,
+  health: ProviderConfig['health'],
+  target: string,
+  { name: provider, accounts }: Upstream,
+): Lane[] {
+  const { errorRate, minCalls, window, openFor } = health?.breaker ?? {};
+  const options = {
+    errorRate: errorRate ?? DEFAULT_BREAKER.errorRate,
+    minCalls: minCalls ?? DEFAULT_BREAKER.minCalls,
+    windowMs: window ?? DEFAULT_BREAKER.windowMs,
+    openForMs: openFor ?? DEFAULT_BREAKER.openForMs,
+  };
+  return accounts.map(({ name: account }) => book.find(target, { provider, account, options }));
+}
+
+function compileRoute(model: ModelConfig, upstreams: ReadonlyMap<string, Upstream>, lanesOf: LanesOf): Route {
+  const targets = model.targets.map((target) => compileTarget(target, upstreams, lanesOf));
+  return { targets, retries: model.retries ?? defaultRetries(targets) };
+}
+
+function compileTarget(
+  target: TargetConfig,
+  upstreams: ReadonlyMap<string, Upstream>,
+  lanesOf: LanesOf,
+): Target {
   const { provider, model, timeouts } = target;
   const upstream = upstreams.get(provider);
   if (!upstream)
     throw new Error(`target '${target.target}' has no provider, which the config check lets no one have`);
-  return { name: `${provider}/${model}`, upstream, model, timeouts: compileTimeouts(timeouts) };
+  const name = `${provider}/${model}`;
+  const lanes = lanesOf(name, upstream);
+  return { name, upstream, model, timeouts: compileTimeouts(timeouts), lanes };
 }
 
 function compileTimeouts(timeouts: ProviderConfig['timeouts']): Timeouts {

@@ -44,6 +44,8 @@ export interface Gateway {
   readonly now: () => number;
   /** Monotonic milliseconds. */
   readonly monotonicMs: () => number;
+  /** From 0 to 1, without 1: spreads what would otherwise happen all at once. */
+  readonly random: () => number;
 }
 
 /** The part of a pino logger that the data path uses. Nothing is logged for a call that goes well. */

@@ -1,4 +1,5 @@
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
+import type { Lane } from '../routing/lane.ts';
 import type { Target } from '../routing/target.ts';
 import type { Account, Upstream } from '../upstream/upstream.ts';
 import { adviseAccess } from './advise-access.ts';
@@ -10,14 +11,19 @@ import { credentialsRejected, planAccount } from './credentials.ts';
 export interface PlannedAttempt {
   target: Target;
   account: Account;
+  /** How attempts there do; absent where nothing is learned: what is kept at one account has no other place. */
+  lane?: Lane | undefined;
   /** The account with its other credential, for when this one is at fault. */
   standIn?: Account | undefined;
   /** The credential on trial that was refused, where this is the attempt that shows whether the call is to blame. */
   insteadOf?: Account | undefined;
 }
 
-/** However long the lists of targets and accounts are, a call makes no more upstream requests than this. */
-export const MAX_ATTEMPTS = 8;
+/** However it is configured, a call makes no more upstream requests than this. */
+export const MAX_ATTEMPTS = 11;
+
+/** So many places are looked at, of which some may not be there to be called. */
+const MOST_PLANNED = 64;
 
 /**
  * The second step: what to try, in order: each target with each of its provider's accounts.
@@ -38,15 +44,18 @@ export function planAttempts(call: Call): PlannedAttempt[] {
       },
     );
   }
-  const targets = call.snapshot.routes.resolve(model);
-  if (!targets) throw unknownModel(call, model);
+  const route = call.snapshot.routes.resolve(model);
+  if (!route) throw unknownModel(call, model);
   const plan: PlannedAttempt[] = [];
   let rejecting: Upstream | undefined;
-  for (const target of targets) {
+  call.retries = route.retries;
+  for (const target of route.targets) {
     const asksNobody = mustCountLocally(call, target);
-    for (const account of target.upstream.accounts) {
-      if (!isPlanned(call, target, account) || plan.length >= MAX_ATTEMPTS) continue;
-      const planned = asksNobody ? { target, account } : planAccount(target, account);
+    const { accounts } = target.upstream;
+    for (let index = 0; index < accounts.length; index += 1) {
+      const account = accounts[index] as Account;
+      if (!isPlanned(call, target, account) || plan.length >= MOST_PLANNED) continue;
+      const planned = asksNobody ? { target, account } : planAccount(target, account, target.lanes?.[index]);
       if (planned) plan.push(planned);
       else rejecting ??= target.upstream;
     }
@@ -65,7 +74,7 @@ export function leadsElsewhere(
   { snapshot, model = '' }: Call,
   { provider, account }: PinnedAccount,
 ): boolean {
-  const targets = snapshot.routes.resolve(model) ?? [];
+  const { targets = [] } = snapshot.routes.resolve(model) ?? {};
   return targets.some(({ upstream }) =>
     upstream.accounts.some(({ name }) => upstream.name !== provider || name !== account),
   );

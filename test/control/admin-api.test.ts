@@ -115,9 +115,9 @@ onEachDatabaseInTurn((database) => {
   test('what is not in effect yet is said in the answer, and in an event', async (context) => {
     const { admin } = await startAdmin(context);
     const told = (field: string) => `${field}: parsed, not in effect yet`;
-    const model = { targets: [{ target: 'echo/echo', weight: 2 }], strategy: 'weighted', retries: 1 };
+    const model = { targets: [{ target: 'echo/echo', weight: 2 }], strategy: 'weighted', hedging: {} };
     const made = await admin.must('PUT', '/models/w', model);
-    const ofModel = ['targets[0].weight', 'strategy', 'retries'].map(told);
+    const ofModel = ['targets[0].weight', 'strategy', 'hedging'].map(told);
     assert.deepEqual(made.body['warnings'], ofModel);
     assert.equal('warnings' in (await admin.must('GET', '/models/w')).body, false);
     const tenant = { name: 't', models: ['*'], prompts: ['x'], priority: 'low' };
@@ -148,7 +148,7 @@ onEachDatabaseInTurn((database) => {
     assert.deepEqual(noted.at(-1)?.details, {
       kind: 'models',
       name: 'w',
-      fields: ['targets[0].weight', 'strategy', 'retries'],
+      fields: ['targets[0].weight', 'strategy', 'hedging'],
       by: 'environment',
     });
     assert.equal(noted.length, 5);
@@ -157,7 +157,7 @@ onEachDatabaseInTurn((database) => {
       fields: [
         'models.x.targets[0].weight',
         'models.x.strategy',
-        'models.x.retries',
+        'models.x.hedging',
         'tenants.t.keys[0].prompts',
       ],
       by: 'environment',

@@ -12,6 +12,7 @@ import type { Gateway } from '../../src/gateway/gateway.ts';
 import { handleCall } from '../../src/gateway/handle-call.ts';
 import { CounterBook } from '../../src/quotas/counters.ts';
 import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
+import { LaneBook } from '../../src/routing/lane.ts';
 import { Connections } from '../../src/upstream/connections.ts';
 import { Deadlines } from '../../src/upstream/deadlines.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
@@ -29,6 +30,7 @@ const snapshot = compileSnapshot({
   madeKeys: [],
   signIn: NO_SIGN_IN,
   counters: new CounterBook(),
+  lanes: new LaneBook(),
 });
 const monotonicMs = () => performance.now();
 const connections = new Connections({ now: Date.now, monotonicMs, deadlines: new Deadlines(monotonicMs) });
@@ -94,6 +96,7 @@ async function countBy(
       now: () => 0,
       monotonicMs: () => 0,
       deadlines: new Deadlines(() => 0),
+      random: Math.random,
     };
     handleCall(gateway, call);
   });
