@@ -16,12 +16,9 @@ interface DormantField {
 export const DORMANT: readonly DormantField[] = [
   { pattern: 'server.workers' },
   { pattern: 'server.overload' },
-  { pattern: 'providers.*.accounts[].weight' },
   { pattern: 'providers.*.health.check' },
   { pattern: 'providers.*.discovery' },
-  { pattern: 'models.*.targets[].weight' },
   { pattern: 'models.*.targets[].parameters' },
-  { pattern: 'models.*.strategy', except: (strategy) => strategy === 'failover' },
   { pattern: 'models.*.fallbacks' },
   { pattern: 'models.*.hedging' },
   { pattern: 'models.*.continueStreams' },

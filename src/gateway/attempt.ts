@@ -16,7 +16,7 @@ import { DecompressingReceiver, findDecompressor } from './decompressing-receive
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
 import type { Gateway } from './gateway.ts';
 import { claimNamed } from './note-held.ts';
-import { noteFailed, noteOk, noteUnknown } from './outcome.ts';
+import { noteFailed, noteHeadroom, noteOk, noteUnknown } from './outcome.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { prepareRequest, type UpstreamRequest } from './prepare.ts';
 import { prepareRelayed } from './prepare-relayed.ts';
@@ -177,6 +177,9 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
     this.#call.answeredMs = this.#gateway.monotonicMs();
     this.#record.status = status;
     this.#answerHeaders = headers;
+    const { lane, target } = this.#planned;
+    // What is left of an account's limits matters where there is another.
+    if (lane && target.upstream.accounts.length > 1) noteHeadroom(this.#gateway, lane, headers);
     try {
       const { dialect } = this.#request;
       const createDecompressor = findDecompressor(headers);
@@ -241,7 +244,7 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
 
   succeed(): void {
     this.#close('ok');
-    noteOk(this.#gateway, this.#planned, this.#call.sentMs);
+    noteOk(this.#gateway, this.#planned, this.#call);
     this.#maker.answered(this.#planned);
   }
 

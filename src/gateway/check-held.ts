@@ -30,7 +30,7 @@ export function namesHeld({ body, spans, words, door }: Call): boolean {
  */
 export async function planHeld(gateway: Gateway, call: Call): Promise<PlannedAttempt[]> {
   const references = readReferences(call);
-  if (references.length === 0) return planAttempts(call);
+  if (references.length === 0) return planAttempts(gateway, call);
   const owner = ownerOf(call);
   const now = gateway.now();
   const owned = await findOwners(gateway, references, owner);
@@ -48,7 +48,7 @@ export async function planHeld(gateway: Gateway, call: Call): Promise<PlannedAtt
       pin(call, reference, { provider: kept.target.split('/', 1)[0] ?? '', account: kept.account });
     else unseen.push(reference);
   }
-  const plan = planAttempts(call).filter((planned) =>
+  const plan = planAttempts(gateway, call).filter((planned) =>
     unseen.every(({ kind }) => mayReach(call, planned, kind)),
   );
   if (plan.length === 0 && unseen[0]) throw heldNotFound(call, unseen[0]);

@@ -182,7 +182,8 @@ function findLanes(
 
 function compileRoute(model: ModelConfig, upstreams: ReadonlyMap<string, Upstream>, lanesOf: LanesOf): Route {
   const targets = model.targets.map((target) => compileTarget(target, upstreams, lanesOf));
-  return { targets, retries: model.retries ?? defaultRetries(targets) };
+  const { strategy, retries = defaultRetries(targets) } = model;
+  return { targets, strategy, retries };
 }
 
 function compileTarget(
@@ -190,13 +191,13 @@ function compileTarget(
   upstreams: ReadonlyMap<string, Upstream>,
   lanesOf: LanesOf,
 ): Target {
-  const { provider, model, timeouts } = target;
+  const { provider, model, timeouts, weight } = target;
   const upstream = upstreams.get(provider);
   if (!upstream)
     throw new Error(`target '${target.target}' has no provider, which the config check lets no one have`);
   const name = `${provider}/${model}`;
   const lanes = lanesOf(name, upstream);
-  return { name, upstream, model, timeouts: compileTimeouts(timeouts), lanes };
+  return { name, upstream, model, timeouts: compileTimeouts(timeouts), lanes, weight };
 }
 
 function compileTimeouts(timeouts: ProviderConfig['timeouts']): Timeouts {

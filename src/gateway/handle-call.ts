@@ -58,14 +58,14 @@ function reserveAndAttempt(gateway: Gateway, call: Call, plan: PlannedAttempt[])
 /** Admits a call and plans it. What calls a model with all that it needs in its body, as nearly all do, waits for nothing. */
 function planCall(gateway: Gateway, call: Call): PlannedAttempt[] | Promise<PlannedAttempt[]> {
   if (call.object) return planObject(gateway, call, call.object);
-  if (call.upload) return admitUpload(call, call.upload).then(() => planAttempts(call));
+  if (call.upload) return admitUpload(call, call.upload).then(() => planAttempts(gateway, call));
   admitCall(call);
   if (call.door.keepsAnswers) return resumeCall(gateway, call).then(() => planNamed(gateway, call));
   return planNamed(gateway, call);
 }
 
 function planNamed(gateway: Gateway, call: Call): PlannedAttempt[] | Promise<PlannedAttempt[]> {
-  return namesHeld(call) ? planHeld(gateway, call) : planAttempts(call);
+  return namesHeld(call) ? planHeld(gateway, call) : planAttempts(gateway, call);
 }
 
 /** Ends a call that may not go on, because the gateway stops: its client is told. */

@@ -1,11 +1,16 @@
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
+import { NO_USAGE } from '../conversation/usage.ts';
 import type { Lane } from '../routing/lane.ts';
-import type { Target } from '../routing/target.ts';
+import { orderAccounts } from '../routing/order-accounts.ts';
+import { orderTargets } from '../routing/order-targets.ts';
+import type { Route, Target } from '../routing/target.ts';
 import type { Account, Upstream } from '../upstream/upstream.ts';
 import { adviseAccess } from './advise-access.ts';
+import { takenOutput } from './bound-call.ts';
 import type { Call, PinnedAccount } from './call.ts';
 import { mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, planAccount } from './credentials.ts';
+import type { Gateway } from './gateway.ts';
 
 /** One thing to try: a target with one of the accounts at its provider. */
 export interface PlannedAttempt {
@@ -26,13 +31,13 @@ export const MAX_ATTEMPTS = 11;
 const MOST_PLANNED = 64;
 
 /**
- * The second step: what to try, in order: each target with each of its provider's accounts.
+ * The second step: what to try, in order: each target, as the model's strategy has it, with each of its provider's accounts.
  *
  * @throws GatewayError `forbidden` or `not_found`. A model that the caller may not call is forbidden whether it
  * exists or not, so the answer tells nothing about what others have. `upstream_unavailable` where no account is left
  * whose credential is accepted.
  */
-export function planAttempts(call: Call): PlannedAttempt[] {
+export function planAttempts(gateway: Gateway, call: Call): PlannedAttempt[] {
   const { caller, model = '' } = call;
   if (!caller.mayCall(model)) {
     throw new GatewayError(
@@ -49,10 +54,10 @@ export function planAttempts(call: Call): PlannedAttempt[] {
   const plan: PlannedAttempt[] = [];
   let rejecting: Upstream | undefined;
   call.retries = route.retries;
-  for (const target of route.targets) {
+  for (const target of targetsInOrder(gateway, call, route)) {
     const asksNobody = mustCountLocally(call, target);
     const { accounts } = target.upstream;
-    for (let index = 0; index < accounts.length; index += 1) {
+    for (const index of accounts.length === 1 ? ONLY : accountsInOrder(gateway, target)) {
       const account = accounts[index] as Account;
       if (!isPlanned(call, target, account) || plan.length >= MOST_PLANNED) continue;
       const planned = asksNobody ? { target, account } : planAccount(target, account, target.lanes?.[index]);
@@ -63,6 +68,27 @@ export function planAttempts(call: Call): PlannedAttempt[] {
   if (plan.length === 0 && rejecting) throw credentialsRejected(rejecting);
   if (plan.length === 0) throw keptElsewhere(call);
   return plan;
+}
+
+const ONLY = [0];
+
+function accountsInOrder({ monotonicMs, random }: Gateway, target: Target): number[] {
+  return orderAccounts(target, monotonicMs(), random);
+}
+
+function targetsInOrder(gateway: Gateway, call: Call, route: Route): readonly Target[] {
+  const { random } = gateway;
+  const { stream } = call;
+  return orderTargets(route, { stream, random, costOf: (target) => estimateCost(gateway, call, target) });
+}
+
+/** Ordinary text has about as many bytes a token. */
+const BYTES_PER_TOKEN = 4;
+
+/** For comparing targets: what the input is likely to cost, and as much output as it may have. */
+function estimateCost({ prices, now }: Gateway, call: Call, { name }: Target): number | null {
+  const input = Math.ceil(call.body.length / BYTES_PER_TOKEN);
+  return prices.costMicroUsd(name, { ...NO_USAGE, input, output: takenOutput(call) }, now());
 }
 
 function isPlanned({ pinned }: Call, { upstream }: Target, { name }: Account): boolean {

@@ -145,12 +145,13 @@ export class Itinerary<S extends Stop> {
     return { stop: best.stop, waitMs: bestMs + this.#options.random() * pauseMs };
   }
 
-  /** Only where nothing was sent at all: a call that fails anyway may as well be the one that finds it well again. */
+  /** A call that fails anyway may as well be the one that finds it well again. */
   #nextPoor(nowMs: number): Next<S> | undefined {
-    if (this.#sent > 0) return undefined;
-    const stop = this.#poor.find((one) => this.#options.mayTry(one));
-    this.#poor.length = 0;
-    return stop && this.#send(stop, nowMs);
+    for (let stop = this.#poor.shift(); stop; stop = this.#poor.shift()) {
+      if (stop.lane?.readiness(nowMs) !== 'cooling' && this.#options.mayTry(stop))
+        return this.#send(stop, nowMs);
+    }
+    return undefined;
   }
 
   #send(stop: S, nowMs: number): Next<S> {

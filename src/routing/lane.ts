@@ -1,4 +1,6 @@
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts';
+import { Latency } from './latency.ts';
+import type { Headroom } from './read-headroom.ts';
 import { RetryBudget } from './retry-budget.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -32,6 +34,10 @@ export class Lane {
   /** Of the account, shared by its lanes. */
   readonly reach: Breaker;
   readonly retries = new RetryBudget();
+  /** To the first token of a stream, and to a whole answer. */
+  readonly #latencies = { stream: new Latency(), whole: new Latency() };
+  #headroom = 1;
+  #headroomUntil = 0;
   #coolsUntil = 0;
   #restsUntil = 0;
   #restMs = 0;
@@ -64,6 +70,26 @@ export class Lane {
   begin(nowMs: number): void {
     this.breaker.begin(nowMs);
     this.reach.begin(nowMs);
+  }
+
+  /** How long it takes nowadays to the first token of a stream, or to a whole answer; `undefined`: not known. */
+  latency(stream: boolean): number | undefined {
+    const { stream: ofStreams, whole } = this.#latencies;
+    return (stream ? ofStreams : whole).averageMs ?? (stream ? whole : ofStreams).averageMs;
+  }
+
+  noteLatency(stream: boolean, ms: number, nowMs: number): void {
+    this.#latencies[stream ? 'stream' : 'whole'].note(ms, nowMs);
+  }
+
+  /** How much is left of its limits, from 0 to 1. */
+  headroom(nowMs: number): number {
+    return nowMs < this.#headroomUntil ? this.#headroom : 1;
+  }
+
+  noteHeadroom({ share, resetMs }: Headroom, nowMs: number): void {
+    this.#headroom = share;
+    this.#headroomUntil = nowMs + resetMs;
   }
 
   /** `begunMs`: when the attempt was sent. */

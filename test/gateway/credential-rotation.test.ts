@@ -178,9 +178,12 @@ test('a rotation is taken back, and one at an account that is not there is refus
   }
 });
 
+/** Beside one that weighs 1 it is the first of nearly all calls. */
+const FIRST = 1e9;
+
 test('a rejected credential is taken out at once, and another account takes over the same call', async (context) => {
   const accounts = [
-    { name: 'first', apiKey: OLD },
+    { name: 'first', apiKey: OLD, weight: FIRST },
     { name: 'second', apiKey: NEW },
   ];
   const { call, sent, events, gateway, good, admin } = await setUp(context, [NEW], { accounts });
@@ -199,7 +202,7 @@ test('a rejected credential is taken out at once, and another account takes over
   good.add(OLD);
   await admin.must('PATCH', '/providers/up', {
     accounts: [
-      { name: 'first', apiKey: NEW },
+      { name: 'first', apiKey: NEW, weight: FIRST },
       { name: 'second', apiKey: OLD },
     ],
   });
