@@ -49,8 +49,8 @@ function byLatency(targets: readonly Target[], { stream, random }: Asked): reado
 
 /** Of its fastest account. */
 function latencyOf({ lanes = [] }: Target, stream: boolean): number | undefined {
-  const known = lanes.map((lane) => lane.latency(stream)).filter((ms) => ms !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
+  const shortest = lanes.reduce((least, lane) => Math.min(least, lane.latency(stream) ?? least), Infinity);
+  return Number.isFinite(shortest) ? shortest : undefined;
 }
 
 function inOrder(targets: readonly Target[], places: readonly number[]): readonly Target[] {
