@@ -19,7 +19,6 @@ export const DORMANT: readonly DormantField[] = [
   { pattern: 'providers.*.health.check' },
   { pattern: 'providers.*.discovery' },
   { pattern: 'models.*.targets[].parameters' },
-  { pattern: 'models.*.fallbacks' },
   { pattern: 'models.*.hedging' },
   { pattern: 'models.*.continueStreams' },
   { pattern: 'models.*.overload' },

@@ -1,5 +1,6 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { Itinerary, type Next } from '../routing/itinerary.ts';
+import { divertedRefusal } from '../routing/refusals.ts';
 import { verdictOf } from '../routing/verdict.ts';
 import type { Timed } from '../upstream/deadlines.ts';
 import { type AttemptMaker, prepareAttempt } from './attempt.ts';
@@ -38,7 +39,7 @@ class Turns implements AttemptMaker, RunningAttempt, Timed {
     this.#gateway = gateway;
     this.#call = call;
     this.#plan = plan;
-    this.#itinerary = new Itinerary(plan, {
+    this.#itinerary = new Itinerary(plan.some(({ only }) => only) ? plan.filter(({ only }) => !only) : plan, {
       retries: call.retries,
       random: gateway.random,
       mayTry: (planned) => this.#mayTry(planned),
@@ -162,6 +163,13 @@ class Turns implements AttemptMaker, RunningAttempt, Timed {
     });
   }
 
+  /** Where a call goes on that was refused for what it is, if its model has such targets. They are not diverted from again. */
+  #divertedFor({ only }: PlannedAttempt, failure: GatewayError): PlannedAttempt[] | undefined {
+    const refusal = only === undefined ? divertedRefusal(failure) : undefined;
+    const places = refusal && this.#plan.filter((planned) => planned.only === refusal);
+    return places && places.length > 0 ? places : undefined;
+  }
+
   #goOn(planned: PlannedAttempt, failure: GatewayError): void {
     const call = this.#call;
     this.#failure = failure;
@@ -174,7 +182,9 @@ class Turns implements AttemptMaker, RunningAttempt, Timed {
     const verdict = verdictOf(failure);
     // What was generated is billed, though nobody saw it: the same is not bought there twice.
     const again = verdict.again && !call.usage;
-    if (standIn) this.#itinerary.prepend(standIn);
+    const diverted = this.#divertedFor(planned, failure);
+    if (diverted) this.#itinerary.divert(diverted);
+    else if (standIn) this.#itinerary.prepend(standIn);
     else this.#itinerary.failed(planned, { ...verdict, again });
     this.next();
   }

@@ -8,6 +8,7 @@ import { compileModelLimits, compileTenantLimits, type ModelLimits } from '../qu
 import type { CounterBook } from '../quotas/counters.ts';
 import type { Limit } from '../quotas/limit.ts';
 import { DEFAULT_BREAKER } from '../routing/breaker.ts';
+import { type Capabilities, knownCapabilities } from '../routing/capabilities.ts';
 import type { Lane, LaneBook } from '../routing/lane.ts';
 import { defaultRetries, Routes } from '../routing/resolve-targets.ts';
 import type { Route, Target } from '../routing/target.ts';
@@ -22,6 +23,7 @@ import {
 import type { ProviderDeclaration } from '../upstream/provider.ts';
 import type { SignInContext } from '../upstream/sign-in/create-signer.ts';
 import { buildUpstream, type Timeouts, type Upstream } from '../upstream/upstream.ts';
+import { publishedContextWindow } from '../usage/context-windows.ts';
 import { type CompiledIssuers, compileIssuers, compileTokens, type TenantCaller } from './compile-tokens.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
 
@@ -68,7 +70,10 @@ export function recompileSnapshot(
     findLanes(sources.lanes, config.providers[upstream.name]?.health, target, upstream);
   const models = new Map<string, Route>();
   for (const [name, model] of Object.entries(config.models)) {
-    models.set(name, compileRoute(model, upstreams, lanesOf));
+    models.set(
+      name,
+      compileRoute(model, (target) => compileTarget(target, config, upstreams, lanesOf)),
+    );
   }
   const snapshot: Snapshot = {
     routes: new Routes(models, upstreams, lanesOf),
@@ -180,14 +185,25 @@ function findLanes(
   return accounts.map(({ name: account }) => book.find(target, { provider, account, options }));
 }
 
-function compileRoute(model: ModelConfig, upstreams: ReadonlyMap<string, Upstream>, lanesOf: LanesOf): Route {
-  const targets = model.targets.map((target) => compileTarget(target, upstreams, lanesOf));
-  const { strategy, retries = defaultRetries(targets) } = model;
-  return { targets, strategy, retries };
+function compileRoute(model: ModelConfig, compile: (target: TargetConfig) => Target): Route {
+  const targets = model.targets.map(compile);
+  const { strategy, retries = defaultRetries(targets), fallbacks } = model;
+  const [first, ...others] = targets;
+  const isSelective = others.some(
+    ({ capabilities }) => !isDeepStrictEqual(capabilities, first?.capabilities),
+  );
+  return {
+    ...{ targets, strategy, isSelective, retries },
+    fallbacks: {
+      contextLength: fallbacks?.contextLength?.map(compile),
+      contentPolicy: fallbacks?.contentPolicy?.map(compile),
+    },
+  };
 }
 
 function compileTarget(
   target: TargetConfig,
+  { providers }: Config,
   upstreams: ReadonlyMap<string, Upstream>,
   lanesOf: LanesOf,
 ): Target {
@@ -196,8 +212,13 @@ function compileTarget(
   if (!upstream)
     throw new Error(`target '${target.target}' has no provider, which the config check lets no one have`);
   const name = `${provider}/${model}`;
+  const capabilities: Capabilities = {
+    contextLength: publishedContextWindow(providers[provider]?.adapter ?? provider, model),
+    ...knownCapabilities(model),
+    ...target.capabilities,
+  };
   const lanes = lanesOf(name, upstream);
-  return { name, upstream, model, timeouts: compileTimeouts(timeouts), lanes, weight };
+  return { name, upstream, model, timeouts: compileTimeouts(timeouts), lanes, weight, capabilities };
 }
 
 function compileTimeouts(timeouts: ProviderConfig['timeouts']): Timeouts {

@@ -1,13 +1,16 @@
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
+import { lacks } from '../routing/capabilities.ts';
 import type { Lane } from '../routing/lane.ts';
 import { orderAccounts } from '../routing/order-accounts.ts';
 import { orderTargets } from '../routing/order-targets.ts';
+import type { DivertedRefusal } from '../routing/refusals.ts';
 import type { Route, Target } from '../routing/target.ts';
 import type { Account, Upstream } from '../upstream/upstream.ts';
 import { adviseAccess } from './advise-access.ts';
 import { takenOutput } from './bound-call.ts';
 import type { Call, PinnedAccount } from './call.ts';
+import { readNeeds } from './call-needs.ts';
 import { mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, planAccount } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
@@ -20,6 +23,8 @@ export interface PlannedAttempt {
   lane?: Lane | undefined;
   /** The account with its other credential, for when this one is at fault. */
   standIn?: Account | undefined;
+  /** Only for calls that others refused for this. */
+  only?: DivertedRefusal | undefined;
   /** The credential on trial that was refused, where this is the attempt that shows whether the call is to blame. */
   insteadOf?: Account | undefined;
 }
@@ -51,23 +56,43 @@ export function planAttempts(gateway: Gateway, call: Call): PlannedAttempt[] {
   }
   const route = call.snapshot.routes.resolve(model);
   if (!route) throw unknownModel(call, model);
+  call.retries = route.retries;
   const plan: PlannedAttempt[] = [];
   let rejecting: Upstream | undefined;
-  call.retries = route.retries;
   for (const target of targetsInOrder(gateway, call, route)) {
-    const asksNobody = mustCountLocally(call, target);
-    const { accounts } = target.upstream;
-    for (const index of accounts.length === 1 ? ONLY : accountsInOrder(gateway, target)) {
-      const account = accounts[index] as Account;
-      if (!isPlanned(call, target, account) || plan.length >= MOST_PLANNED) continue;
-      const planned = asksNobody ? { target, account } : planAccount(target, account, target.lanes?.[index]);
-      if (planned) plan.push(planned);
-      else rejecting ??= target.upstream;
-    }
+    const ofTarget = addPlaces(gateway, call, plan, target);
+    rejecting ??= ofTarget;
   }
   if (plan.length === 0 && rejecting) throw credentialsRejected(rejecting);
   if (plan.length === 0) throw keptElsewhere(call);
+  const { contextLength, contentPolicy } = route.fallbacks;
+  for (const target of contextLength ?? []) addPlaces(gateway, call, plan, target, 'contextLength');
+  for (const target of contentPolicy ?? []) addPlaces(gateway, call, plan, target, 'contentPolicy');
   return plan;
+}
+
+/** Adds a target with each of its accounts. Gives the upstream where it takes the credential of one of them no more. */
+function addPlaces(
+  gateway: Gateway,
+  call: Call,
+  plan: PlannedAttempt[],
+  target: Target,
+  only?: DivertedRefusal,
+): Upstream | undefined {
+  let rejecting: Upstream | undefined;
+  const asksNobody = mustCountLocally(call, target);
+  const { accounts } = target.upstream;
+  for (const index of accounts.length === 1 ? ONLY : accountsInOrder(gateway, target)) {
+    const account = accounts[index] as Account;
+    if (!isPlanned(call, target, account) || plan.length >= MOST_PLANNED) continue;
+    const planned: PlannedAttempt | undefined = asksNobody
+      ? { target, account }
+      : planAccount(target, account, target.lanes?.[index]);
+    if (planned && only) planned.only = only;
+    if (planned) plan.push(planned);
+    else rejecting = target.upstream;
+  }
+  return rejecting;
 }
 
 const ONLY = [0];
@@ -79,7 +104,20 @@ function accountsInOrder({ monotonicMs, random }: Gateway, target: Target): numb
 function targetsInOrder(gateway: Gateway, call: Call, route: Route): readonly Target[] {
   const { random } = gateway;
   const { stream } = call;
-  return orderTargets(route, { stream, random, costOf: (target) => estimateCost(gateway, call, target) });
+  const order = orderTargets(route, {
+    stream,
+    random,
+    costOf: (target) => estimateCost(gateway, call, target),
+  });
+  return route.isSelective ? ableTargets(call, order) : order;
+}
+
+/** Those that can do what the call needs. Where none can, all: what they cannot they say better than we. */
+function ableTargets(call: Call, targets: readonly Target[]): readonly Target[] {
+  if (call.door.operation !== 'generate' || call.door.relayedPlace) return targets;
+  const needs = readNeeds(call);
+  const able = targets.filter(({ capabilities }) => !capabilities || !lacks(capabilities, needs));
+  return able.length > 0 ? able : targets;
 }
 
 /** Ordinary text has about as many bytes a token. */

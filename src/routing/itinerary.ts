@@ -94,6 +94,8 @@ export class Itinerary<S extends Stop> {
 
   /** Leads elsewhere: other targets, for what none of the others takes. */
   divert(stops: readonly S[]): void {
+    // It is no retry: the call is tried there for the first time.
+    if (stops.length > 0) this.#sent = Math.min(this.#sent, this.#options.retries);
     this.#fresh = [...stops];
     this.#again.length = 0;
     this.#poor.length = 0;

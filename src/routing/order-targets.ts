@@ -49,8 +49,8 @@ function byLatency(targets: readonly Target[], { stream, random }: Asked): reado
 
 /** Of its fastest account. */
 function latencyOf({ lanes = [] }: Target, stream: boolean): number | undefined {
-  const known = lanes.map((lane) => lane.latency(stream)).filter((ms) => ms !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
+  const shortest = lanes.reduce((least, lane) => Math.min(least, lane.latency(stream) ?? least), Infinity);
+  return Number.isFinite(shortest) ? shortest : undefined;
 }
 
 function inOrder(targets: readonly Target[], places: readonly number[]): readonly Target[] {
@@ -58,8 +58,8 @@ function inOrder(targets: readonly Target[], places: readonly number[]): readonl
 }
 
 /** Those that are alike stay in their order. */
-function sortBy(targets: readonly Target[], valueOf: (target: Target) => number): readonly Target[] {
-  const valued = targets.map((target) => ({ target, value: valueOf(target) }));
+function sortBy(targets: readonly Target[], measure: (target: Target) => number): readonly Target[] {
+  const valued = targets.map((target) => ({ target, value: measure(target) }));
   // Not by a difference: two that are not known would have none.
   return valued
     .sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0))

@@ -65,7 +65,10 @@ export class Routes {
     if (!upstream || model === '') return undefined;
     const lanes = this.#lanesOf(name, upstream);
     const targets = [{ name, upstream, model, timeouts: upstream.timeouts, lanes }];
-    const route: Route = { targets, strategy: 'failover', retries: defaultRetries(targets) };
+    const route: Route = {
+      ...{ targets, strategy: 'failover', isSelective: false, fallbacks: {} },
+      retries: defaultRetries(targets),
+    };
     if (this.#direct.size >= DIRECT_TARGETS) this.#direct.clear();
     this.#direct.set(name, route);
     return route;

@@ -31,12 +31,14 @@ function target(
   return { name, weight, lanes, upstream } as unknown as Target;
 }
 
+const ROUTE = { retries: 2, isSelective: false, fallbacks: {} };
+
 function firstOf(targets: Target[], strategy: Strategy, costs: Record<string, number | null> = {}) {
   const random = seeded(1);
   const counts: Record<string, number> = Object.fromEntries(targets.map(({ name }) => [name, 0]));
   for (let call = 0; call < 1_000; call++) {
     const costOf = ({ name }: Target) => costs[name] ?? null;
-    const order = orderTargets({ targets, strategy, retries: 2 }, { stream: true, random, costOf });
+    const order = orderTargets({ ...ROUTE, targets, strategy }, { stream: true, random, costOf });
     assert.deepEqual(new Set(order), new Set(targets), 'a target is missing');
     const first = order[0]?.name ?? '';
     counts[first] = (counts[first] ?? 0) + 1;

@@ -14,6 +14,17 @@ const targetMapping = z.strictObject({
     .optional()
     .describe('Share of the calls under the strategy `weighted`, relative to the others.'),
   timeouts: timeoutsSchema.optional().describe('Timeouts of attempts at this target.'),
+  capabilities: z
+    .strictObject({
+      vision: z.boolean().optional().describe('Takes images.'),
+      tools: z.boolean().optional().describe('Calls tools.'),
+      structuredOutput: z.boolean().optional().describe('Answers by a JSON schema.'),
+      contextLength: count(1).optional().describe('Tokens of input and output together.'),
+    })
+    .optional()
+    .describe(
+      'What the target can do, where it is not known or otherwise: calls that need more go elsewhere.',
+    ),
   parameters: parametersSchema.optional().describe('Parameters set on every call to this target.'),
 });
 
