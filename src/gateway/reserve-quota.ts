@@ -41,7 +41,7 @@ export function reserveQuota(
   call: Call,
   plan: readonly PlannedAttempt[],
 ): Promise<void> | undefined {
-  const limits = call.caller.limits?.find(call.model);
+  const limits = call.caller.limits?.find(call.model ?? batchTarget(call, plan));
   if (!limits || limits.length === 0) return undefined;
   const demand = boundDemand(gateway, call, plan, limits, undefined);
   const outcome = gateway.quotas.reserve(limits, demand, call.id);
@@ -52,6 +52,11 @@ export function reserveQuota(
 }
 
 type Settling = Pick<Gateway, 'quotas' | 'prices' | 'log'>;
+
+/** Which models the lines of a batch name is not known when it is made: it meets the limits on all of its provider's, as `openai/batches`. */
+function batchTarget({ object }: Call, plan: readonly PlannedAttempt[]): string | undefined {
+  return object && !isFree(object) ? plan[0]?.target.name : undefined;
+}
 
 /** What was used, where nothing is known of it (the call failed, or nobody said), is nothing. */
 export function settleQuota(gateway: Settling, reservation: Reservation, record: UsageRecord): void {
