@@ -6,7 +6,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Store } from '../store/store.ts';
 import type { NewestEnds, TenantEnds } from '../tenants/tenant-ends.ts';
-import { type Behind, type Plan, planBehind, refuseBehind, tellOfStaying } from './behind.ts';
+import { type Behind, type Plan, planBehind, refuseBehind, refuseUnaware, tellOfStaying } from './behind.ts';
 import { type Change, diffEntries, isChange, tenantsOf } from './change.ts';
 import {
   blankFile,
@@ -318,9 +318,11 @@ export class ControlPlane {
       const file = splitFile(loaded, this.vault);
       // What it writes out may be what was missing here.
       this.#follower.forgetPause();
-      const behind = await this.#follow();
-      if (behind) throw behind.error;
-      const plan = (layers: Layers) => diffEntries('file', layers.ofOwner('file'), file.entries);
+      const plan = (layers: Layers) => {
+        const changes = diffEntries('file', layers.ofOwner('file'), file.entries);
+        refuseUnaware(changes, this.behind, this.layers);
+        return changes;
+      };
       await this.#append(plan, (changes) => fileRevision(file, loaded, changes));
     } catch (error) {
       // An instance that is behind is refused what others have made, not its file.
@@ -383,7 +385,7 @@ export class ControlPlane {
     });
   }
 
-  /** `undefined` where another instance was faster. A file is left to those that are not behind. */
+  /** `undefined` where another instance was faster. */
   async #appendBehind(
     plan: Plan,
     describe: (changes: readonly Change[]) => UnnumberedRevision,
@@ -391,7 +393,6 @@ export class ControlPlane {
   ): Promise<Outcome | undefined> {
     const { newest, changes } = await planBehind(plan, behind, this.revisions, this.#current.context);
     const revision = this.#number(describe(changes), newest);
-    if (revision.documentHash !== null) throw refuseBehind(behind);
     if (changes.length === 0) return { revision: newest, changes };
     if (!(await this.revisions.append(revision))) return undefined;
     this.#options.news.tellOfRevision(revision, undefined, 'behind');
