@@ -39,9 +39,20 @@ export async function planBehind(
   const { number: newest, entries } = await revisions.readAll();
   const layers = new Layers(entries);
   const changes = (await plan(layers, newest)).filter(isChange);
-  if (!changes.every(takesAway)) throw refuseBehind(behind);
+  if (!changes.every(takesAway)) throw refuseBehind(behind, adviceOn(changes));
   if (changes.some(isLedTo)) refuseBroken(layers, changes, context);
   return { newest, changes };
+}
+
+/** What works here instead: a secret that must be out, for one, need not wait for another instance. */
+function adviceOn(changes: readonly Change[]): string | undefined {
+  const changed = changes.filter((change) => !takesAway(change));
+  const isOfKeys = changed.every(
+    ({ kind, before }) => (kind === 'keys' || kind === 'adminKeys') && before !== undefined,
+  );
+  return isOfKeys
+    ? "A key cannot be rotated or changed here; it can be revoked ('DELETE'), and is out at all instances then."
+    : undefined;
 }
 
 /** @param advice the last words of the answer */

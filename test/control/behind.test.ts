@@ -237,6 +237,9 @@ onEachDatabase((database) => {
       assert.deepEqual({ status, code, param }, { status: 503, code: 'instance_behind', param: undefined });
       assert.match(message, new RegExp(`revision ${revision - 1} .*revision ${revision + 1} .*not here`));
     }
+    const rotated = put({ kind: 'keys', name: 'acme/made', value: { secretHash: 'a'.repeat(64) } });
+    await assert.rejects(control.change(API, rotated), /it can be revoked \('DELETE'\)/);
+    await assert.rejects(control.change(API, key('acme/mine')), /only takes something away is taken here/);
     assert.equal(await newestOf(two), revision + 1);
   });
 
