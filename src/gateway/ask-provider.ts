@@ -45,6 +45,7 @@ class Question implements ExchangeHandler, Timed {
   readonly #take: (bytes: Buffer) => void;
   #status = 0;
   #exchange: ExchangeControl | undefined;
+  #hasFailed = false;
   #decompressor: Transform | undefined;
   dueMs = 0;
   earlier: Timed | undefined;
@@ -65,6 +66,7 @@ class Question implements ExchangeHandler, Timed {
 
   onRequestStart(exchange: ExchangeControl): void {
     this.#exchange = exchange;
+    if (this.#hasFailed) exchange.abort(new Error('its time was up before it was sent'));
   }
 
   onResponseStart(exchange: ExchangeControl, status: number, headers: AnswerHeaders): void {
@@ -103,7 +105,9 @@ class Question implements ExchangeHandler, Timed {
   }
 
   #fail(thrown: unknown): void {
+    this.#hasFailed = true;
     this.#answer.reject(thrown);
+    this.#decompressor?.destroy();
     this.#exchange?.abort(new Error('what was asked for is not read to its end'));
   }
 }
