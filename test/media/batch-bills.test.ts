@@ -8,6 +8,7 @@ import OpenAI, { APIError, toFile } from 'openai';
 import { stringify } from 'yaml';
 import { openStore } from '../../src/store/open.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
+import { onEachDatabase } from '../support/databases.ts';
 import { startFakeOpenAi } from '../support/fake-openai.ts';
 import { type GatewayOptions, startGateway, TEST_KEY, type TestGateway } from '../support/gateway.ts';
 import { redisMissing, startRedis } from '../support/redis.ts';
@@ -378,3 +379,29 @@ for (const [when, looks] of [
     await makeBatch(client);
   });
 }
+
+onEachDatabase((database) => {
+  test('several gateways that see the end of a batch at once bill it once, in the budgets that they share', {
+    skip: redisMissing,
+  }, async (context) => {
+    const redis = await startRedis();
+    closing.push(redis.close);
+    const fake = await startProvider();
+    const store = await database.makeUrl(context);
+    const limits = { budgets: [{ tokens: 100_000, per: 'total' }] };
+    const start = () => setUp(fake, { state: redis.url, store, limits });
+    const gateways = [await start(), await start(), await start()];
+    const [first] = gateways;
+    assert.ok(first);
+    const batches = await Promise.all(Array.from({ length: 8 }, () => makeBatch(clientOf(first))));
+    await Promise.all(
+      batches.flatMap(({ id }) =>
+        gateways.flatMap((gateway) => [1, 2].map(() => clientOf(gateway).batches.retrieve(id))),
+      ),
+    );
+    for (const gateway of gateways) assert.equal((await readBills(gateway)).length, batches.length);
+    const [budget = ''] = await redis.client.keys('fairlead:*tokenBudget:total@0');
+    assert.equal(await redis.client.hget(budget, 'spent'), String(130 * batches.length));
+    for (const gateway of gateways) await gateway.stop();
+  });
+});
