@@ -12,11 +12,13 @@ import { FileWatch, FileWatches } from './control/file-watch.ts';
 import { openSealer, readSalt } from './control/sealer.ts';
 import { Vault } from './control/veil.ts';
 import { closeServer, drain, OpenConnections } from './draining.ts';
+import { BatchBilling } from './gateway/bill-batch.ts';
 import { recompileSnapshot } from './gateway/compile-snapshot.ts';
 import { describeCredentials, probeCredential } from './gateway/credentials.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { LateCounts } from './gateway/late-counts.ts';
 import { Spool } from './gateway/spool.ts';
+import { UnbilledBatches } from './gateway/unbilled-batches.ts';
 import type { AdminKey, AdminParts } from './http/admin/admin-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
 import { createHttpServer } from './http/server.ts';
@@ -39,7 +41,8 @@ import {
   tellRecoveryFailure,
 } from './tell-problems.ts';
 import { AccessRequests } from './tenants/access-requests.ts';
-import { ensureFirstKeys, type FirstSecrets } from './tenants/first-start.ts';
+import { BatchBills } from './tenants/batch-bills.ts';
+import { ensureFirstKeys, FIRST_TENANT, type FirstSecrets } from './tenants/first-start.ts';
 import { type HashedKey, hashOf, hashSecret, KeyRing } from './tenants/keys.ts';
 import { hadTenants, MadeKeys } from './tenants/made-keys.ts';
 import { TenantEnds } from './tenants/tenant-ends.ts';
@@ -68,6 +71,8 @@ export interface App {
 
 /** What may wait on disk of all uploads together. */
 const SPOOL_BYTES = 4 * 1024 ** 3;
+
+const CALL_ID_PREFIX = 'req_';
 
 /** How often the store is asked for a newer configuration: a change is to reach all instances within a second. */
 const FOLLOW_MS = 500;
@@ -205,6 +210,7 @@ export async function startApp(
     calls: new InFlight(),
     deadlines,
     objects: new UpstreamObjects(store, Date.now),
+    batches: { note: (place, described) => billing.note(place, described) },
     uploads: {
       spool: new Spool(join(config.dataDirectory, 'spool'), SPOOL_BYTES),
       maxBytes: config.server.uploadLimit,
@@ -213,6 +219,18 @@ export async function startApp(
     monotonicMs,
     random: Math.random,
   };
+  const bills = new BatchBills(store);
+  const billing = new BatchBilling({
+    gateway: () => gateway,
+    bills,
+    isPresent: ({ tenant, life }) =>
+      (hasTenants(control.config)
+        ? Object.hasOwn(control.config.tenants, tenant)
+        : tenant === FIRST_TENANT) && (tenantEnds.find(tenant)?.revision ?? 0) === life,
+    makeId: (startMs) => new GrowingIds(() => startMs, CALL_ID_PREFIX).next(),
+    charge: (record, leastMicroUsd) => pastSpending.charge(record, leastMicroUsd),
+  });
+  const unbilled = new UnbilledBatches({ gateway, bills, billing, schedule: scheduleTimeout });
   const credentialFiles = new FileWatches(() => void control.readCredentialFiles());
   const compileToEnforce = (next: Config) => {
     const { compiled, adminKeys } = compile(next);
@@ -273,7 +291,7 @@ export async function startApp(
     probeCredential: (provider, account) => probeCredential(gateway.snapshot, provider, account),
   };
 
-  const callIds = new GrowingIds(Date.now, 'req_');
+  const callIds = new GrowingIds(Date.now, CALL_ID_PREFIX);
   const server = createHttpServer({
     bodyLimitBytes: config.server.bodyLimit,
     makeRequestId: () => callIds.next(),
@@ -291,11 +309,14 @@ export async function startApp(
     credentialFiles.follow([]);
     clearInterval(follow);
     await takeover.stop();
+    unbilled.stop();
     await drain(gateway, openConnections, config.server.drainTimeout);
     await closeServer(server);
     if (!(await control.settle(SETTLE_MS)))
       log.warn({}, 'a change of the configuration is not waited for any more');
     await connections.close();
+    await unbilled.settled();
+    await billing.settled();
     await ledger.close();
     await responses.close();
     await captures.close();
@@ -320,6 +341,7 @@ export async function startApp(
     await control.takeUpKeys();
     watch.start(loaded.seen);
     follow = setInterval(() => void control.lookForNewer(), FOLLOW_MS);
+    unbilled.start();
     lifecycle.phase = 'ready';
     return { url, firstSecrets, reload: () => control.reloadFile(), stop };
   } catch (error) {

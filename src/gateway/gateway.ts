@@ -8,6 +8,7 @@ import type { Deadlines } from '../upstream/deadlines.ts';
 import type { InFlight } from '../usage/in-flight.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import type { PriceBook } from '../usage/prices.ts';
+import type { BatchBilling } from './bill-batch.ts';
 import type { Call } from './call.ts';
 import type { CredentialReports } from './credentials.ts';
 import type { LateCounts } from './late-counts.ts';
@@ -33,6 +34,8 @@ export interface Gateway {
   readonly deadlines: Deadlines;
   /** Whose it is what providers keep: files, batches, conversations, … */
   readonly objects: Pick<UpstreamObjects, 'find' | 'list' | 'ofAll' | 'bind' | 'forget'>;
+  /** Told how batches are described by their providers: what one used is recorded when it has ended. */
+  readonly batches: Pick<BatchBilling, 'note'>;
   /** For what is uploaded. */
   readonly uploads: { readonly spool: Pick<Spool, 'open'>; readonly maxBytes: number };
   /** Counts for providers that cannot. */

@@ -41,7 +41,7 @@ export function reserveQuota(
   call: Call,
   plan: readonly PlannedAttempt[],
 ): Promise<void> | undefined {
-  const limits = call.caller.limits?.find(call.model);
+  const limits = call.caller.limits?.find(call.model ?? batchTarget(call, plan));
   if (!limits || limits.length === 0) return undefined;
   const demand = boundDemand(gateway, call, plan, limits, undefined);
   const outcome = gateway.quotas.reserve(limits, demand, call.id);
@@ -51,8 +51,15 @@ export function reserveQuota(
   return takeOrCount(gateway, call, plan, outcome);
 }
 
+type Settling = Pick<Gateway, 'quotas' | 'prices' | 'log'>;
+
+/** Which models the lines of a batch name is not known when it is made: it meets the limits on all of its provider's, as `openai/batches`. */
+function batchTarget({ object }: Call, plan: readonly PlannedAttempt[]): string | undefined {
+  return object && !isFree(object) ? plan[0]?.target.name : undefined;
+}
+
 /** What was used, where nothing is known of it (the call failed, or nobody said), is nothing. */
-export function settleQuota(gateway: Gateway, reservation: Reservation, record: UsageRecord): void {
+export function settleQuota(gateway: Settling, reservation: Reservation, record: UsageRecord): void {
   gateway.quotas.settle(reservation, usedBy(gateway, reservation, record));
 }
 
@@ -61,7 +68,7 @@ export function settleQuota(gateway: Gateway, reservation: Reservation, record: 
  * Until then they have what it reserved. Gives what the ledger is to be handed, and what begins to count.
  */
 export function settleQuotaLate(
-  gateway: Gateway,
+  gateway: Settling,
   reservation: Reservation,
   record: UsageRecord,
   recount: Recount,
@@ -69,11 +76,24 @@ export function settleQuotaLate(
   gateway.quotas.end(reservation, usedBy(gateway, reservation, record));
   const counted = Promise.withResolvers<Usage | undefined>();
   let isDropped = false;
+  // Nobody waits for it: what it threw would end the process.
   const count = async () => {
-    const usage = await recount.count();
-    const final = usage ? { ...record, usage: { ...record.usage, ...usage } } : record;
-    counted.resolve(usage);
-    settleQuota(gateway, reservation, final);
+    let usage: Usage | undefined;
+    try {
+      usage = await recount.count();
+      const final = usage ? { ...record, usage: { ...record.usage, ...usage } } : record;
+      settleQuota(gateway, reservation, final);
+    } catch (err) {
+      const { tokens, nanoUsd } = reservation.demand;
+      gateway.quotas.settle(reservation, { calls: 1, tokens, nanoUsd });
+      gateway.log.error(
+        { call: record.id, err },
+        'a call could not be settled: it is taken to have used all that it reserved',
+      );
+    } finally {
+      // The ledger waits for it, whatever became of the budgets.
+      counted.resolve(usage);
+    }
   };
   return {
     // After the answer went out.
@@ -89,7 +109,7 @@ export function settleQuotaLate(
   };
 }
 
-function usedBy(gateway: Gateway, reservation: Reservation, record: UsageRecord): Used {
+function usedBy(gateway: Settling, reservation: Reservation, record: UsageRecord): Used {
   const { usage, target, operation, startedAt, costMicroUsd } = record;
   if (!usage || !reservation.demand.costs) return USED_NOTHING;
   const isPriced = !('unpriced' in OPERATIONS[operation]) && target !== null && hasMoney(reservation.limits);

@@ -5,13 +5,12 @@ import { askedTierOf } from './asked-tier.ts';
 import { takenInput, takenOutput } from './bound-call.ts';
 import type { Call, Outcome } from './call.ts';
 import type { Gateway } from './gateway.ts';
-import { isFree } from './object-call.ts';
 import { settleQuota, settleQuotaLate } from './reserve-quota.ts';
 
 /** Notes that a call starts; to be waited for before its first upstream request goes out. */
 export function noteStart(gateway: Gateway, call: Call, account: string): void {
   const { operation } = call.door;
-  const isFreeCall = operation === 'count' || (call.object !== undefined && isFree(call.object));
+  const isFreeCall = operation === 'count' || call.object !== undefined;
   const isEstimable = OPERATIONS[operation].unsaid === 'estimate';
   call.started = gateway.ledger.noteStart({
     id: call.id,
@@ -89,7 +88,7 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
     target: call.target?.name ?? null,
     stream: call.stream,
     usage: isCount || (call.usage?.estimated && !isEstimable) ? null : (call.usage ?? null),
-    costMicroUsd: isCount || (call.object && isFree(call.object)) ? 0 : null,
+    costMicroUsd: isCount || call.object ? 0 : null,
     outcome,
     status,
     latencyMs: gateway.monotonicMs() - call.startedMs,

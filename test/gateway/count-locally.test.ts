@@ -75,6 +75,7 @@ async function countBy(
         bind: nothingKept,
         forget: nothingKept,
       },
+      batches: { note: nothingKept },
       uploads: {
         spool: {
           open: () => {
