@@ -5,10 +5,19 @@ import type { CallerDialectName } from './dialect.ts';
  * What a request names by an id instead of sending it, because the provider's account has it.
  *
  * `file`: uploaded. `item`: one of an earlier answer, or that answer. `audio`: what a model said in an earlier answer.
- * `thread`: all that was said before an answer. `conversation`, `container`: what calls leave behind. `shared`: what an
+ * `thread`: all that was said before an answer. `compared`: what was sent for an answer, which a provider only compares with
+ * the call's own. `conversation`, `container`: what calls leave behind. `shared`: what an
  * operator sets up for many (vector stores, stored prompts, skills, caches, buckets, voices, indices, tunnels, filters, secrets).
  */
-export type HeldKind = 'file' | 'item' | 'audio' | 'thread' | 'conversation' | 'container' | 'shared';
+export type HeldKind =
+  | 'file'
+  | 'item'
+  | 'audio'
+  | 'thread'
+  | 'compared'
+  | 'conversation'
+  | 'container'
+  | 'shared';
 
 /** What of a field's value names something. */
 export type HeldForm =
@@ -50,7 +59,7 @@ const NONE: ReadonlySet<string> = new Set();
  * Sources: OpenAI API reference (chat completions, speech: custom voices; images; responses: input items, file search, code
  * interpreter, shell, conversations, prompts), Azure OpenAI reference (`data_sources`), Mistral API reference (chat: file
  * chunks), Kimi API, "Use the vision model" (`ms://` addresses), vLLM, "Multimodal inputs" (`audio_url`, `file://`),
- * Anthropic API reference (files, containers, skills, message threads), Gemini and Vertex API references (`FileData`,
+ * Anthropic API reference (files, containers, skills, message threads, cache diagnostics), Gemini and Vertex API references (`FileData`,
  * `cachedContent`, `FileSearch`, `Retrieval`, `ExternalApi`, `AuthConfig`, `GenerationOutputConfig`,
  * `ModelArmorConfig`, `GenerationConfigRoutingConfig`). Google's JSON takes each field in both spellings.
  */
@@ -96,6 +105,8 @@ export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
       container: { kind: 'container', form: 'id', top: true },
       skill_id: SHARED,
       thread: { kind: 'thread', form: 'continued', top: true },
+      // Why a request finds less in the prompt cache than the one before.
+      diagnostics: { kind: 'compared', form: 'continued', top: true },
       url: ADDRESS,
     },
     requests: NONE,

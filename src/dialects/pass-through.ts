@@ -58,6 +58,8 @@ export interface MadeIds {
   audio?: string[];
   /** Message threads that can be continued. */
   threads?: string[];
+  /** Answers to requests with which later ones can be compared. */
+  compared?: string[];
 }
 
 export interface PrepareOptions {

@@ -39,6 +39,10 @@ export async function planHeld(gateway: Gateway, call: Call): Promise<PlannedAtt
   for (const reference of references) {
     // What is for many is nobody's, whatever else may have its name.
     const row = reference.kind === 'shared' ? undefined : owned.get(reference.id);
+    if (reference.kind === 'compared') {
+      if (row && isOf(row, owner)) call.comparable = row;
+      continue;
+    }
     if (row && !isOf(row, owner)) throw heldNotFound(call, reference);
     const kept = reference.kind === 'item' ? await gateway.responses.find(owner, reference.id) : undefined;
     if (row) {
@@ -104,7 +108,7 @@ function pin(
 }
 
 /** What only answers have: they are noted, so that nothing of the kind is a tenant's that the gateway never saw. */
-export const OF_ANSWERS: ReadonlySet<HeldKind> = new Set(['item', 'audio', 'thread']);
+export const OF_ANSWERS: ReadonlySet<HeldKind> = new Set(['item', 'audio', 'thread', 'compared']);
 
 /**
  * What the gateway never saw may be anybody's whom the account serves: that is for those to use who may use all of the

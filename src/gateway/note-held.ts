@@ -6,7 +6,7 @@ import type { PlannedAttempt } from './plan.ts';
 import { ownerOf } from './snapshot.ts';
 
 /** What calls leave behind, which the tenant has whose call made it or was the first to name it. */
-export type LeftBehind = 'conversation' | 'container' | 'audio' | 'thread';
+export type LeftBehind = 'conversation' | 'container' | 'audio' | 'thread' | 'compared';
 
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
@@ -14,13 +14,15 @@ const DAY_MS = 24 * HOUR_MS;
 /**
  * How long it is known whose something is, from the last time that a call was seen to name it. Containers live for up to
  * 30 days (Anthropic; OpenAI: 20 minutes without use), conversations until they are deleted, which nobody tells us, what a
- * model said for an hour (OpenAI), a message thread for five minutes (Anthropic).
+ * model said for an hour (OpenAI), a message thread for five minutes (Anthropic); what is compared
+ * is about a prompt cache, whose longest life is an hour (Anthropic).
  */
 const LIVES_MS: Readonly<Record<LeftBehind, number>> = {
   container: 30 * DAY_MS,
   conversation: 365 * DAY_MS,
   audio: DAY_MS,
   thread: HOUR_MS,
+  compared: HOUR_MS,
 };
 
 /** Whether what a call names again is due to be noted again, so that it does not expire while it is used. */

@@ -9,6 +9,7 @@ const NAMES: Record<HeldKind, string> = {
   item: 'Item',
   audio: 'Audio',
   thread: 'Thread',
+  compared: 'Message',
   conversation: 'Conversation',
   container: 'Container',
   shared: 'Resource',
@@ -50,6 +51,7 @@ const ADVICE: Record<HeldKind, string> = {
   audio:
     'What a model said can be named for some time by the tenant that the answer was for. Send its transcript as text.',
   thread: 'Send the whole conversation with `thread: {"type": "create"}`.',
+  compared: 'Requests are compared with one of the same tenant and account. Leave out `diagnostics`.',
   conversation: SEEN,
   container: SEEN,
   shared: SEEN,

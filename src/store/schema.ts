@@ -120,7 +120,7 @@ export interface ResponseRow {
 export interface UpstreamObjectRow {
   /** The provider's own id. */
   id: string;
-  kind: 'file' | 'batch' | 'conversation' | 'container' | 'audio' | 'thread';
+  kind: 'file' | 'batch' | 'conversation' | 'container' | 'audio' | 'thread' | 'compared';
   tenant: string;
   /** As in `ResponseRow`. */
   life: number;
