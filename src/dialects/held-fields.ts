@@ -5,8 +5,8 @@ import type { CallerDialectName } from './dialect.ts';
  * What a request names by an id instead of sending it, because the provider's account has it.
  *
  * `file`: uploaded. `item`: one of an earlier answer, or that answer. `audio`: what a model said in an earlier answer.
- * `thread`: all that was said before an answer. `compared`: what was sent for an answer, which a provider only compares with
- * the call's own. `conversation`, `container`: what calls leave behind. `shared`: what an
+ * `thread`: all that was said before an answer. `continuation`: where an answer goes on, in a form that only its
+ * account may be able to read. `compared`: what was sent for an answer, which a provider only compares with the call's own. `conversation`, `container`: what calls leave behind. `shared`: what an
  * operator sets up for many (vector stores, stored prompts, skills, caches, buckets, voices, indices, tunnels, filters, secrets).
  */
 export type HeldKind =
@@ -14,6 +14,7 @@ export type HeldKind =
   | 'item'
   | 'audio'
   | 'thread'
+  | 'continuation'
   | 'compared'
   | 'conversation'
   | 'container'
@@ -60,7 +61,7 @@ const NONE: ReadonlySet<string> = new Set();
  * interpreter, shell, conversations, prompts), Azure OpenAI reference (`data_sources`), Mistral API reference (chat: file
  * chunks), Kimi API, "Use the vision model" (`ms://` addresses), vLLM, "Multimodal inputs" (`audio_url`, `file://`),
  * Anthropic API reference (files, containers, skills, message threads, cache diagnostics), Gemini and Vertex API references (`FileData`,
- * `cachedContent`, `FileSearch`, `Retrieval`, `ExternalApi`, `AuthConfig`, `GenerationOutputConfig`,
+ * `cachedContent`, `continuationToken`, `FileSearch`, `Retrieval`, `ExternalApi`, `AuthConfig`, `GenerationOutputConfig`,
  * `ModelArmorConfig`, `GenerationConfigRoutingConfig`). Google's JSON takes each field in both spellings.
  */
 export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
@@ -121,6 +122,7 @@ export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
       promptTemplateName: SHARED,
       responseTemplateName: SHARED,
       cachedContent: { ...SHARED, top: true },
+      continuationToken: { kind: 'continuation', form: 'id', top: true },
       // It leads to other models, which one that is permitted need not be.
       routingConfig: WHOLE,
       fileSearchStoreNames: SHARED,
@@ -154,6 +156,7 @@ export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
 /** Top-level fields of Google's requests that name something, or hold what does; in both spellings. */
 export const GOOGLE_HOLDERS: readonly string[] = [
   'cachedContent',
+  'continuationToken',
   'outputConfig',
   'generationOutputConfig',
   'modelArmorConfig',

@@ -58,6 +58,8 @@ export interface MadeIds {
   audio?: string[];
   /** Message threads that can be continued. */
   threads?: string[];
+  /** Tokens by which an answer can be gone on with. */
+  continuations?: string[];
   /** Answers to requests with which later ones can be compared. */
   compared?: string[];
 }

@@ -7,7 +7,7 @@ import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import { findEndpoint } from '../upstream/endpoint.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
-import { isDue, isLeftBehind } from './note-held.ts';
+import { isDue, isLeftBehind, keyOf } from './note-held.ts';
 import { parseBody } from './parse-body.ts';
 import { type PlannedAttempt, planAttempts } from './plan.ts';
 import { heldNotFound } from './refuse-held.ts';
@@ -36,14 +36,20 @@ export async function planHeld(gateway: Gateway, call: Call): Promise<PlannedAtt
   const owned = await findOwners(gateway, references, owner);
   const unseen: HeldReference[] = [];
   const due: HeldReference[] = [];
+  let issuer: UpstreamObject | undefined;
   for (const reference of references) {
     // What is for many is nobody's, whatever else may have its name.
-    const row = reference.kind === 'shared' ? undefined : owned.get(reference.id);
+    const row = reference.kind === 'shared' ? undefined : owned.get(keyOf(reference));
+    const isForeign = row !== undefined && !isOf(row, owner);
     if (reference.kind === 'compared') {
-      if (row && isOf(row, owner)) call.comparable = row;
+      if (!isForeign) call.comparable = row;
       continue;
     }
-    if (row && !isOf(row, owner)) throw heldNotFound(call, reference);
+    if (isForeign) throw heldNotFound(call, reference);
+    if (reference.kind === 'continuation') {
+      issuer = row;
+      continue;
+    }
     const kept = reference.kind === 'item' ? await gateway.responses.find(owner, reference.id) : undefined;
     if (row) {
       pin(call, reference, row);
@@ -59,7 +65,20 @@ export async function planHeld(gateway: Gateway, call: Call): Promise<PlannedAtt
   // What a conversation holds and a container does is its tenant's, whoever made it: that of the first call that names it.
   const claimed = [...unseen.filter(({ kind }) => isLeftBehind(kind) && !OF_ANSWERS.has(kind)), ...due];
   if (claimed.length > 0) call.toClaim = claimed;
-  return plan;
+  return issuer ? beginningAt(plan, issuer) : plan;
+}
+
+/**
+ * Whether other accounts can read a token is not documented: the one that gave it is asked first. What the gateway never saw can be anybody's, as
+ * thoughts in their encrypted form can: nobody else has its words.
+ */
+function beginningAt(
+  plan: readonly PlannedAttempt[],
+  { provider, account }: UpstreamObject,
+): PlannedAttempt[] {
+  const isFirst = (planned: PlannedAttempt) =>
+    planned.target.upstream.name === provider && planned.account.name === account;
+  return [...plan.filter(isFirst), ...plan.filter((planned) => !isFirst(planned))];
 }
 
 function readReferences(call: Call): HeldReference[] {
@@ -79,7 +98,7 @@ async function findOwners(
   references: readonly HeldReference[],
   owner: Owner,
 ): Promise<Map<string, UpstreamObject>> {
-  const rows = await objects.ofAll(references.map(({ id }) => id));
+  const rows = await objects.ofAll(references.map(keyOf));
   // Several accounts may have given an id: the caller's own is meant, and of these the one that was made last.
   const rank = (row: UpstreamObject) => (isOf(row, owner) ? row.created_at : -1);
   return new Map(rows.toSorted((a, b) => rank(a) - rank(b)).map((row) => [row.id, row]));

@@ -120,7 +120,7 @@ export interface ResponseRow {
 export interface UpstreamObjectRow {
   /** The provider's own id. */
   id: string;
-  kind: 'file' | 'batch' | 'conversation' | 'container' | 'audio' | 'thread' | 'compared';
+  kind: 'file' | 'batch' | 'conversation' | 'container' | 'audio' | 'thread' | 'continuation' | 'compared';
   tenant: string;
   /** As in `ResponseRow`. */
   life: number;
