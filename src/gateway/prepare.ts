@@ -11,6 +11,7 @@ import type { StreamEncoderOptions, UpstreamDialect } from '../dialects/dialect.
 import { refuseThread } from '../dialects/messages/threads.ts';
 import { COUNT_DIALECTS, EMBEDDING_DIALECTS, UPSTREAM_EMBEDDINGS } from '../dialects/registry.ts';
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
+import { servedTier } from '../dialects/tiers.ts';
 import type { Target } from '../routing/target.ts';
 import { keepBetas } from '../upstream/betas.ts';
 import { rewriteBody } from '../upstream/body-fields.ts';
@@ -18,7 +19,7 @@ import type { Method } from '../upstream/connections.ts';
 import { type Endpoint, findEndpoint } from '../upstream/endpoint.ts';
 import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
-import { inAskedTier } from './asked-tier.ts';
+import { inTier } from './asked-tier.ts';
 import type { Call } from './call.ts';
 import { withCallersHeaders } from './callers-headers.ts';
 import { checkEncoded, checkRelayed } from './check-also-named.ts';
@@ -192,7 +193,8 @@ function translateGenerated(
   const caller = call.door.dialect;
   const completion = dialect.decodeResponse(answer);
   identifyAnswer(completion, call);
-  const usage = completion.usage ?? inAskedTier(call, estimateAnswer(call.body.length, completion));
+  const usage =
+    completion.usage ?? inTier(call, estimateAnswer(call.body.length, completion), servedTier(answer));
   if (caller.alwaysSaysUsage) completion.usage = usage;
   call.droppedOfAnswer = [];
   if (call.stream) return { ...streamText(call, completion), usage };
