@@ -67,6 +67,7 @@ export interface UsageSumRow {
   model: string;
   target: string;
   outcome: CallRow['outcome'];
+  tier: string;
   calls: number;
   /** Those whose cost is known. */
   priced_calls: number;
