@@ -2,7 +2,7 @@ import { invalidRequest } from '../conversation/gateway-error.ts';
 import { mayNameHeld } from '../dialects/held-bytes.ts';
 import type { HeldKind } from '../dialects/held-fields.ts';
 import { findHeldReferences, type HeldReference } from '../dialects/held-references.ts';
-import { isOf, type Owner } from '../tenants/owner.ts';
+import { isOf } from '../tenants/owner.ts';
 import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import { findEndpoint } from '../upstream/endpoint.ts';
 import type { Call } from './call.ts';
@@ -33,7 +33,7 @@ export async function planHeld(gateway: Gateway, call: Call): Promise<PlannedAtt
   if (references.length === 0) return planAttempts(call);
   const owner = ownerOf(call);
   const now = gateway.now();
-  const owned = await findOwners(gateway, references, owner);
+  const owned = await findOwners(gateway, call, references);
   const unseen: HeldReference[] = [];
   const due: HeldReference[] = [];
   let issuer: UpstreamObject | undefined;
@@ -94,11 +94,22 @@ function readReferences(call: Call): HeldReference[] {
 }
 
 async function findOwners(
-  { objects }: Gateway,
+  { objects, log }: Gateway,
+  call: Call,
   references: readonly HeldReference[],
-  owner: Owner,
 ): Promise<Map<string, UpstreamObject>> {
-  const rows = await objects.ofAll(references.map(keyOf));
+  const owner = ownerOf(call);
+  let rows: UpstreamObject[] = [];
+  try {
+    rows = await objects.ofAll(references.map(keyOf));
+  } catch (err) {
+    // Advice is no reason to fail while the store is away: there is none, then.
+    if (references.some(({ kind }) => kind !== 'compared')) throw err;
+    log.warn(
+      { call: call.id, err },
+      'whose the request is that this one is compared with could not be found out',
+    );
+  }
   // Several accounts may have given an id: the caller's own is meant, and of these the one that was made last.
   const rank = (row: UpstreamObject) => (isOf(row, owner) ? row.created_at : -1);
   return new Map(rows.toSorted((a, b) => rank(a) - rank(b)).map((row) => [row.id, row]));

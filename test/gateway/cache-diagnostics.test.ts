@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, describe, test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
 import { startFakeAnthropic } from '../support/fake-anthropic.ts';
 import { startFakeGemini } from '../support/fake-gemini.ts';
 import { startFakeOpenAi } from '../support/fake-openai.ts';
 import { startGateway, TEST_KEY } from '../support/gateway.ts';
+import { makeTempDirectory } from '../support/temp-store.ts';
 
 const [one, two, openai, gemini] = await Promise.all([
   startFakeAnthropic({ apiKey: 'key-of-account-one-00000' }),
@@ -139,6 +142,33 @@ describe('a request that is compared with an earlier one', () => {
     assert.equal(response.headers.get('x-fairlead-target'), 'two/claude-haiku-4-5');
     assert.equal(dropped, DROPPED);
     assert.deepEqual(sentTo(two).diagnostics, { previous_message_id: null });
+  });
+
+  test('is answered without the comparison while the store is away', async (context) => {
+    const folder = makeTempDirectory(context);
+    const config = {
+      providers: {
+        one: { adapter: 'anthropic', baseUrl: one.url, accounts: [{ name: 'main', apiKey: one.apiKey }] },
+      },
+    };
+    const other = await startGateway(config, undefined, { folder });
+    const client = new Anthropic({ baseURL: other.url, apiKey: TEST_KEY, maxRetries: 0 }).messages;
+    const send = (previous: string | null) =>
+      client
+        .create({
+          model: 'one/claude-haiku-4-5',
+          max_tokens: 9,
+          messages: [{ role: 'user', content: 'say hi' }],
+          diagnostics: { previous_message_id: previous },
+        })
+        .withResponse();
+    const { data } = await send(null);
+    const database = new DatabaseSync(join(folder, 'fairlead.db'));
+    database.exec('drop table upstream_objects');
+    database.close();
+    const { response } = await send(data.id);
+    assert.equal(response.headers.get('x-fairlead-dropped'), DROPPED);
+    await other.stop();
   });
 
   test('is answered by a provider that compares nothing, which is told', async () => {
