@@ -10,6 +10,7 @@ import type { FieldSpans } from '../dialects/request-fields.ts';
 import { SeenWords } from '../dialects/seen-words.ts';
 import type { Refusal, Reservation } from '../quotas/reservation.ts';
 import type { Target } from '../routing/target.ts';
+import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import type { StartNote, Waiting } from '../usage/journal.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { Door } from './door.ts';
@@ -61,6 +62,8 @@ export class Call implements Waiting {
   keepsAnswer = false;
   /** The one account of the one provider that keeps what the call goes on from. */
   pinned: PinnedAccount | undefined;
+  /** The account that can compare it with the earlier request that it names, where that was its tenant's. */
+  comparable: Pick<UpstreamObject, 'provider' | 'account'> | undefined;
   /** What it names that is to be its tenant's once a provider accepts the call. */
   toClaim: HeldReference[] | undefined;
   /** What it leaves behind is being noted. Its answer ends after that; the promise is never rejected. */

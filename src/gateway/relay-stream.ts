@@ -88,8 +88,8 @@ export class StreamRelay implements CommittingReceiver {
   }
 
   account(): void {
-    const { usage, finished, outputEvents } = this.#scanner;
-    if (!usage) this.#call.usage = estimateCall(this.#call, outputEvents);
+    const { usage, finished, outputEvents, servedTier } = this.#scanner;
+    if (!usage) this.#call.usage = estimateCall(this.#call, outputEvents, servedTier);
     else this.#call.usage = finished ? usage : completeUsage(usage, outputEvents);
     this.#noteMade();
   }

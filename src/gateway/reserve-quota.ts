@@ -1,6 +1,13 @@
 import { setImmediate } from 'node:timers';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
-import { addUsage, inputTokens, NO_USAGE, outputTokens, type Usage } from '../conversation/usage.ts';
+import {
+  addUsage,
+  inputTokens,
+  NO_USAGE,
+  outputTokens,
+  subtractUsage,
+  type Usage,
+} from '../conversation/usage.ts';
 import type { AskedTier } from '../dialects/tiers.ts';
 import { type Demand, type Limit, reservedNanoUsd, spentNanoUsd } from '../quotas/limit.ts';
 import { describeRefusal } from '../quotas/refusals.ts';
@@ -119,16 +126,31 @@ function usedBy(gateway: Settling, reservation: Reservation, record: UsageRecord
     cost = isKnown ? costMicroUsd : gateway.prices.costMicroUsd(target, usage, startedAt);
     // The ledger need not price it again, unless it is to be counted first.
     if (!usage.estimated) record.costMicroUsd = cost;
-    if (cost === null && usage.tier !== undefined && !isKnown) {
-      // A tier that nobody asked for (the account has it) and that has no price: a budget counts no less than the standard one.
-      cost = gateway.prices.costMicroUsd(target, addUsage(NO_USAGE, usage), startedAt);
-    }
+    cost ??= leastCost(gateway, record, target, usage);
   }
   return {
     calls: 1,
     tokens: inputTokens(usage) + outputTokens(usage),
     nanoUsd: spentNanoUsd(cost ?? 0),
   };
+}
+
+/**
+ * What a budget counts of a call that has no price because of its tiers: nobody asked for those (the account has them), so it
+ * was not refused. No less than the standard price; what that is not known of either, no budget counts.
+ */
+function leastCost({ prices }: Gateway, record: UsageRecord, target: string, usage: Usage): number {
+  const { attempts, startedAt } = record;
+  let cost = 0;
+  let ofLast = addUsage(NO_USAGE, usage);
+  for (const { target: earlier, usage: used, costMicroUsd } of attempts) {
+    if (!used) continue;
+    cost += costMicroUsd ?? prices.costMicroUsd(earlier, addUsage(NO_USAGE, used), startedAt) ?? 0;
+    ofLast = subtractUsage(ofLast, used);
+  }
+  const { tier } = usage;
+  const inTier = tier === undefined ? null : prices.costMicroUsd(target, { ...ofLast, tier }, startedAt);
+  return cost + (inTier ?? prices.costMicroUsd(target, ofLast, startedAt) ?? 0);
 }
 
 function takeOrCount(

@@ -2,6 +2,7 @@ import type { CompletionEvent } from '../conversation/completion.ts';
 import type { GatewayError } from '../conversation/gateway-error.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { StreamDecoder, StreamEncoder, StreamMessage } from '../dialects/dialect.ts';
+import { type ServedTier, servedTier } from '../dialects/tiers.ts';
 import type { StreamReader } from '../upstream/stream-reader.ts';
 import { estimateCall } from './asked-tier.ts';
 import type { Call } from './call.ts';
@@ -24,6 +25,7 @@ export class StreamTranslator implements CommittingReceiver {
   readonly #encoder: StreamEncoder;
   readonly #commit: StreamCommit;
   #usage: Usage | undefined;
+  #servedTier: ServedTier;
   #outputEvents = 0;
   /** Something was generated, whether the client is told of it or not. */
   #hasOutput = false;
@@ -78,7 +80,7 @@ export class StreamTranslator implements CommittingReceiver {
 
   account(): void {
     const reported = this.#usage;
-    if (!reported) this.#call.usage = estimateCall(this.#call, this.#outputEvents);
+    if (!reported) this.#call.usage = estimateCall(this.#call, this.#outputEvents, this.#servedTier);
     else this.#call.usage = this.#complete ? reported : completeUsage(reported, this.#outputEvents);
   }
 
@@ -105,7 +107,10 @@ export class StreamTranslator implements CommittingReceiver {
       this.#ended = true;
       return;
     }
-    if (event.type === 'start') identifyAnswer(event, this.#call);
+    if (event.type === 'start') {
+      identifyAnswer(event, this.#call);
+      this.#servedTier = servedTier(event.extra?.fields);
+    }
     if (event.type === 'usage') this.#usage = event.usage;
     if (event.type === 'part_start') noteSpoken(this.#gateway, this.#call, event.value);
     if (event.type === 'part_delta') this.#outputEvents++;

@@ -1,7 +1,8 @@
 import { type CreateTableBuilder, type Kysely, SqliteAdapter, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { type EarlierTurn, findEarlierEnds } from './earlier-ends.ts';
-import { SUM_NAMES, SUM_NUMBERS } from './usage-sums.ts';
+import { addTierToSums } from './sums-by-tier.ts';
+import { SUM_NUMBERS } from './usage-sums.ts';
 
 /**
  * Every change of the tables, in order. One that was released is never edited: a later one mends it.
@@ -23,6 +24,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0100_lives': { up: addLives },
   '0110_tiers': { up: addTiers },
   '0120_batch_bills': { up: addBatchBills },
+  '0130_sums_by_tier': { up: addTierToSums },
 };
 
 /**
@@ -185,18 +187,21 @@ async function createCaptures(db: Kysely<unknown>): Promise<void> {
   await db.schema.createIndex('captures_by_expiry').on('captures').column('expires_at').execute();
 }
 
+/** By what calls were summed at first. */
+const FIRST_SUM_NAMES = ['tenant', 'key', 'model', 'target', 'outcome'] as const;
+
 async function createUsageSums(db: Kysely<unknown>): Promise<void> {
   const isSqlite = db.getExecutor().adapter instanceof SqliteAdapter;
   for (const table of ['usage_by_hour', 'usage_by_day']) {
     let create: CreateTableBuilder<string, string> = db.schema
       .createTable(table)
       .addColumn('span', 'bigint', (column) => column.notNull());
-    for (const name of SUM_NAMES) create = create.addColumn(name, 'text', (column) => column.notNull());
+    for (const name of FIRST_SUM_NAMES) create = create.addColumn(name, 'text', (column) => column.notNull());
     for (const count of SUM_NUMBERS) {
       const type = count === 'cost_micro_usd' ? 'double precision' : 'bigint';
       create = create.addColumn(count, type, (column) => column.notNull());
     }
-    create = create.addPrimaryKeyConstraint(`${table}_primary_key`, ['span', ...SUM_NAMES]);
+    create = create.addPrimaryKeyConstraint(`${table}_primary_key`, ['span', ...FIRST_SUM_NAMES]);
     // The key is most of a row: SQLite would write it twice.
     if (isSqlite) create = create.modifyEnd(sql`without rowid`);
     await create.execute();

@@ -68,6 +68,7 @@ export interface UsageSumRow {
   model: string;
   target: string;
   outcome: CallRow['outcome'];
+  tier: string;
   calls: number;
   /** Those whose cost is known. */
   priced_calls: number;
@@ -121,7 +122,7 @@ export interface ResponseRow {
 export interface UpstreamObjectRow {
   /** The provider's own id. */
   id: string;
-  kind: 'file' | 'batch' | 'conversation' | 'container' | 'audio' | 'thread';
+  kind: 'file' | 'batch' | 'conversation' | 'container' | 'audio' | 'thread' | 'continuation' | 'compared';
   tenant: string;
   /** As in `ResponseRow`. */
   life: number;

@@ -17,6 +17,7 @@ import {
 } from '../json-text.ts';
 import type { MadeIds, ScanOptions, StreamScanner } from '../pass-through.ts';
 import { spliceBody } from '../request-fields.ts';
+import { type ServedTier, servedTier } from '../tiers.ts';
 import { spokenId } from './audio-output.ts';
 import { choiceFailure, choicesOf, isToldInChoice } from './embedded-failures.ts';
 import { eventFailure, saysError } from './errors.ts';
@@ -56,6 +57,10 @@ export class ChatStreamScanner implements StreamScanner {
   get finished(): boolean {
     if (this.#choices.size === 0) return false;
     return this.terminated || [...this.#choices.values()].every(({ isFinished }) => isFinished);
+  }
+
+  get servedTier(): ServedTier {
+    return servedTier({ service_tier: this.#serviceTier ?? null });
   }
 
   get madeIds(): MadeIds | undefined {
