@@ -139,7 +139,7 @@ function usedBy(gateway: Settling, reservation: Reservation, record: UsageRecord
  * What a budget counts of a call that has no price because of its tiers: nobody asked for those (the account has them), so it
  * was not refused. No less than the standard price; what that is not known of either, no budget counts.
  */
-function leastCost({ prices }: Gateway, record: UsageRecord, target: string, usage: Usage): number {
+function leastCost({ prices }: Settling, record: UsageRecord, target: string, usage: Usage): number {
   const { attempts, startedAt } = record;
   let cost = 0;
   let ofLast = addUsage(NO_USAGE, usage);
