@@ -21,19 +21,19 @@ export function findWay(
   { room, holder, waiting }: Share,
   rank: Rank,
 ): Line | undefined {
+  // The one room that is full is asked what a tenant has in it; all are asked what it has in all.
   const isOne = rooms.length === 1 && rooms[0] === room;
-  const waitingOf = ({ share }: Line) => (isOne ? share.waiting : share.holder.waiting);
   const own = ownOf(maxQueued);
   for (const lower of FROM_LOWEST) {
     if (lower <= rank) break;
-    if (countQueued(rooms, lower) > own) return findLongest(rooms, lower, waitingOf);
+    if (countQueued(rooms, lower) > own) return findLongest(rooms, lower, isOne);
   }
-  const longest = findLongest(rooms, rank, waitingOf);
+  const longest = findLongest(rooms, rank, isOne);
   // With one more this tenant has no more than the other then has.
-  if (longest && waitingOf(longest) > (isOne ? waiting : holder.waiting) + 1) return longest;
+  if (longest && waitingOf(longest, isOne) > (isOne ? waiting : holder.waiting) + 1) return longest;
   if (countQueued(rooms, rank) >= own) return undefined;
   for (const higher of FROM_LOWEST) {
-    if (higher < rank && countQueued(rooms, higher) > own) return findLongest(rooms, higher, waitingOf);
+    if (higher < rank && countQueued(rooms, higher) > own) return findLongest(rooms, higher, isOne);
   }
   return undefined;
 }
@@ -44,16 +44,20 @@ function countQueued(rooms: readonly Room[], rank: Rank): number {
   return count;
 }
 
-function findLongest(
-  rooms: readonly Room[],
-  rank: Rank,
-  waitingOf: (line: Line) => number,
-): Line | undefined {
+function findLongest(rooms: readonly Room[], rank: Rank, isOne: boolean): Line | undefined {
   let longest: Line | undefined;
+  let most = 0;
   for (const room of rooms) {
     for (const line of room.linesOf(rank)) {
-      if (!longest || waitingOf(line) > waitingOf(longest)) longest = line;
+      const waiting = waitingOf(line, isOne);
+      if (waiting <= most) continue;
+      longest = line;
+      most = waiting;
     }
   }
   return longest;
+}
+
+function waitingOf({ share }: Line, isOne: boolean): number {
+  return isOne ? share.waiting : share.holder.waiting;
 }

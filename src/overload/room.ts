@@ -89,9 +89,15 @@ export class Room {
   /** Whose turn it is: of the tenants of the priority that is next the one that has the fewest places, and was served the longest ago. */
   next(): Line | undefined {
     if (this.waiting === 0) return undefined;
+    // The room that has no bound is full only when all is: there it counts what a tenant has in all.
+    const countsAll = this.model === undefined;
     let next: Line | undefined;
+    let nextStanding: Standing | undefined;
     for (const line of this.linesOf(this.#turns.next(this.present))) {
-      if (!next || isBefore(this.#standing(line), this.#standing(next))) next = line;
+      const standing = countsAll ? line.share.holder : line.share;
+      if (nextStanding && !isBefore(standing, nextStanding)) continue;
+      next = line;
+      nextStanding = standing;
     }
     return next;
   }
@@ -107,11 +113,6 @@ export class Room {
 
   linesOf(rank: Rank): readonly Line[] {
     return this.#lines[rank] ?? [];
-  }
-
-  /** The room that has no bound is full only when all is: there it counts what a tenant has in all. */
-  #standing({ share }: Line): Standing {
-    return this.model === undefined ? share.holder : share;
   }
 
   #count({ share, rank }: Line, by: 1 | -1): void {

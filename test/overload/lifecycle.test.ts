@@ -72,10 +72,17 @@ test('a client that leaves while its call waits leaves the queue: nothing is sen
   assert.deepEqual([record?.outcome, record?.attempts, record?.usage], ['cancelled', [], null]);
   const waits = await ask(CHAT, chat('three'));
   upstream.held[0]?.answer();
-  assert.equal((await runs.told).status, 200);
+  const at = await runs.told;
+  assert.equal(at.status, 200);
+  assert.match(String(at.headers['server-timing']), /^gateway;dur=[\d.]+, upstream;dur=[\d.]+$/);
   assert.equal((await upstream.arrived(2))[1]?.content, 'three');
   upstream.held[1]?.answer();
-  assert.equal((await waits.told).status, 200);
+  const { status, headers } = await waits.told;
+  assert.equal(status, 200);
+  assert.match(
+    String(headers['server-timing']),
+    /^gateway;dur=[\d.]+, upstream;dur=[\d.]+, queue;dur=[\d.]+$/,
+  );
 });
 
 test('a client that leaves while its call runs makes way for the next', async (context) => {
