@@ -14,9 +14,9 @@ import { settleCall } from './settle.ts';
 import { takePlace } from './take-place.ts';
 
 /**
- * The way of a call: admit, take a place among those that run, plan (where it goes on from an earlier answer, resume before), reserve what it needs of its
- * limits, attempt (which relays), settle. Relaying settles by itself just before the last byte of an answer; what ends without an answer is settled
- * with its error here. Steps that wait give a promise; nearly all calls wait for nothing and make none.
+ * The way of a call: admit, take a place among those that run, plan (and before, where it goes on from an earlier answer, resume),
+ * reserve what it needs of its limits, attempt (which relays), settle. Relaying settles by itself just before the last byte of an
+ * answer; what ends without an answer is settled with its error here. Nearly all calls wait for nothing and make no promise.
  */
 export function handleCall(gateway: Gateway, call: Call): void {
   gateway.calls.add(call);

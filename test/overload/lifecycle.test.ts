@@ -99,6 +99,35 @@ test('a client that leaves while its call runs makes way for the next', async (c
   }
 });
 
+test('a client that leaves while it uploads and waits costs nobody a place', async (context) => {
+  const { upstream, gateway, ask } = await setUp(context, { overload: { maxConcurrentCalls: 1 } });
+  const runs = await ask(CHAT, chat('one'));
+  await upstream.arrived(1);
+  const form = new FormData();
+  form.set('model', 'm');
+  form.set('file', new Blob([Buffer.alloc(8_000_000)]), 'a.wav');
+  const leaving = new AbortController();
+  const uploads = fetch(`${gateway.url}/v1/audio/transcriptions`, {
+    method: 'POST',
+    body: form,
+    headers: key(TEST_KEY),
+    signal: leaving.signal,
+  });
+  uploads.catch(() => {});
+  await sleep(100);
+  const waits = await ask(CHAT, chat('two'));
+  leaving.abort();
+  await assert.rejects(uploads);
+  upstream.held[0]?.answer();
+  assert.equal((await runs.told).status, 200);
+  for (let tries = 0; !upstream.held.some(({ content }) => content === 'two') && tries < 400; tries++)
+    await sleep(10);
+  for (const held of upstream.held.slice(1)) held.answer();
+  assert.equal((await waits.told).status, 200);
+  const [record] = (await gateway.calls(3)).filter(({ operation }) => operation !== 'generate');
+  assert.equal(record?.outcome, 'cancelled');
+});
+
 test('whose time is up is told so, and how long to wait before it comes again', async (context) => {
   const { upstream, gateway, ask } = await setUp(context, {
     overload: { maxConcurrentCalls: 1, maxQueueTime: '50ms' },
