@@ -1,6 +1,6 @@
 import { FROM_LOWEST, RANKS, type Rank } from './bounds.ts';
 
-/** So often a priority is passed over, at most, before it is its turn. */
+/** So often a priority is passed over before it is its turn; once more where that is another's, too. */
 const PATIENCE = 9;
 
 /** The priorities that somebody waits in, a bit for each. */
@@ -33,8 +33,8 @@ export class Turns {
   /** One was served while the others waited. Who does not wait has not been passed over. */
   note(served: Rank, present: Present): void {
     for (const rank of FROM_LOWEST) {
-      if (rank === served || !isPresent(present, rank)) this.#passed[rank] = 0;
-      else if (rank > served) this.#passed[rank] = this.#passedOf(rank) + 1;
+      const isPassed = rank !== served && isPresent(present, rank);
+      this.#passed[rank] = isPassed ? this.#passedOf(rank) + 1 : 0;
     }
   }
 

@@ -178,3 +178,32 @@ test('of a full queue no tenant is refused or sent away that has less of it than
     ),
   );
 });
+
+test('no priority that somebody waits in is passed over more than ten times in a row', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat({ max: 4 }), { minLength: 100, maxLength: 200, size: 'max' }),
+      fc.array(fc.nat({ max: 4 }), { minLength: 100, maxLength: 200, size: 'max' }),
+      (first, later) => {
+        const venue = new VirtualPlaces(boundsOf(1, 10_000, 1e9));
+        const tenants = PRIORITIES.map((priority, index) => new Tenant(`t${index}`, priority));
+        let running = venue.come(new Tenant('first'));
+        for (const comer of first) venue.come(tenants[comer] as Tenant);
+        const passed = [0, 0, 0];
+        for (const comer of later) {
+          venue.come(tenants[comer] as Tenant);
+          const waits = [0, 1, 2].filter((rank) =>
+            tenants.some((tenant) => tenant.rank === rank && tenant.holder.waiting > 0),
+          );
+          venue.end(running);
+          running = venue.taken.at(-1) as TestCall;
+          for (const rank of [0, 1, 2]) {
+            const isPassed = waits.includes(rank) && running.tenant.rank !== rank;
+            passed[rank] = isPassed ? (passed[rank] ?? 0) + 1 : 0;
+            assert.ok((passed[rank] ?? 0) <= 10, `priority ${rank} was passed over ${passed[rank]} times`);
+          }
+        }
+      },
+    ),
+  );
+});
