@@ -23,6 +23,7 @@ import type { AdminKey, AdminParts } from './http/admin/admin-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
 import { createHttpServer } from './http/server.ts';
 import { openDoors } from './open-doors.ts';
+import { Places } from './overload/places.ts';
 import { PastSpending } from './past-spending.ts';
 import { CounterBook } from './quotas/counters.ts';
 import { createQuotas } from './quotas/create-quotas.ts';
@@ -37,6 +38,7 @@ import {
   describeProblem,
   tellBreaker,
   tellLedgerProblem,
+  tellOverload,
   tellRecovery,
   tellRecoveryFailure,
 } from './tell-problems.ts';
@@ -189,6 +191,10 @@ export async function startApp(
   });
   const first = compile(config);
   inForce.set(first.compiled);
+  const places = new Places({
+    ...{ bounds: first.compiled.snapshot.bounds, deadlines, monotonicMs, random: Math.random },
+    tell: (refused) => tellOverload(news, refused),
+  });
   const lifecycle: Lifecycle = { phase: 'starting' };
   const gateway: Gateway = {
     snapshot: first.compiled.snapshot,
@@ -198,6 +204,7 @@ export async function startApp(
     responses,
     captures,
     tokens,
+    places,
     quotas,
     prices: inForce,
     // The control plane is made after the gateway; nothing is called before both are.
@@ -242,6 +249,7 @@ export async function startApp(
       inForce.set(compiled);
       // Calls of the configuration before keep theirs: what they leave behind is not another tenant's.
       gateway.snapshot = { ...compiled.snapshot, lifeOf: tenantEnds.freeze() };
+      places.setBounds(compiled.snapshot.bounds);
       admin.keys = adminKeys;
       if (lifecycle.phase !== 'draining') credentialFiles.follow(next.credentialFiles);
       if (hasTenants(next) && made.tenantKeys.length > 0) await endFirstTenantKey();

@@ -67,6 +67,18 @@ export function tellBreaker(
   }
 }
 
+/** Of many refusals one line: the calls themselves have their records. */
+export function tellOverload(
+  news: ControlNews,
+  { model, calls }: { model: string | undefined; calls: number },
+): void {
+  const message =
+    model === undefined
+      ? 'calls are refused: more run and wait than server.overload allows'
+      : `calls of the model '${model}' are refused: more run and wait than its overload allows`;
+  news.tellOften('warning', 'overloaded', message, { model: model ?? null, calls });
+}
+
 /** pino writes an error out only where it is called `err`. */
 export function describeProblem(problem: object): object {
   if (!('error' in problem)) return problem;

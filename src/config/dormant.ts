@@ -15,18 +15,15 @@ interface DormantField {
  */
 export const DORMANT: readonly DormantField[] = [
   { pattern: 'server.workers' },
-  { pattern: 'server.overload' },
   { pattern: 'providers.*.health.check' },
   { pattern: 'providers.*.discovery' },
   { pattern: 'models.*.targets[].parameters' },
   { pattern: 'models.*.hedging' },
   { pattern: 'models.*.continueStreams' },
-  { pattern: 'models.*.overload' },
   { pattern: 'models.*.deprecated' },
   { pattern: 'models.*.successor' },
   { pattern: 'models.*.onRetired' },
   { pattern: 'tenants.*.prompts' },
-  { pattern: 'tenants.*.priority' },
   { pattern: 'tenants.*.keys[].prompts' },
   { pattern: 'rollouts.*' },
   { pattern: 'prompts' },

@@ -8,6 +8,7 @@ import type { HeldReference } from '../dialects/held-references.ts';
 import type { OutputBound } from '../dialects/output-bound.ts';
 import type { FieldSpans } from '../dialects/request-fields.ts';
 import { SeenWords } from '../dialects/seen-words.ts';
+import type { Share } from '../overload/share.ts';
 import type { Refusal, Reservation } from '../quotas/reservation.ts';
 import type { Target } from '../routing/target.ts';
 import type { UpstreamObject } from '../tenants/upstream-objects.ts';
@@ -68,6 +69,11 @@ export class Call implements Waiting {
   toClaim: HeldReference[] | undefined;
   /** What it leaves behind is being noted. Its answer ends after that; the promise is never rejected. */
   noting: Promise<void> | undefined;
+
+  /** Its place among the calls that run, from there to its end. */
+  place: Share | undefined;
+  /** How long it waited for that. */
+  queuedMs = 0;
 
   /** What it took of its limits, where it has any. */
   reservation: Reservation | undefined;

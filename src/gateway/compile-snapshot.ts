@@ -4,6 +4,8 @@ import type { Config, ModelConfig, ProviderConfig, TargetConfig, TenantConfig } 
 import { appendAll } from '../conversation/append-all.ts';
 import { passThrough as chat } from '../dialects/chat/pass-through.ts';
 import { WordTable } from '../dialects/word-table.ts';
+import { compileBounds, RANKS } from '../overload/bounds.ts';
+import { Holder } from '../overload/share.ts';
 import { compileModelLimits, compileTenantLimits, type ModelLimits } from '../quotas/compile-limits.ts';
 import type { CounterBook } from '../quotas/counters.ts';
 import type { Limit } from '../quotas/limit.ts';
@@ -93,6 +95,7 @@ export function recompileSnapshot(
     created: Math.floor(now() / 1000),
     maxBodyBytes: config.server.bodyLimit,
     responses: { store: config.responses.store, retentionMs: config.responses.retention },
+    bounds: compileBounds(config),
     limits: listLimits(callers),
     lifeOf: counters.lifeOf,
   };
@@ -282,18 +285,22 @@ function compileCallers(
     const tenant = config.tenants[name];
     const known = byTenant.get(name);
     if (tenant === undefined || (isSame && known?.config === tenant)) continue;
-    const compiled = compileTenant(name, tenant, permit(tenant), modelLimits, counters);
+    // The calls that it has under way count on.
+    const holder = known?.common.holder ?? new Holder();
+    const compiled = compileTenant(name, tenant, permit(tenant), modelLimits, counters, holder);
     if (known) appendAll(gone, known.keys);
     appendAll(added, compiled.keys);
     byTenant.set(name, compiled);
   }
+  const holders = new Map((before?.callers.made ?? []).map(({ tenant, caller }) => [tenant, caller.holder]));
   const made = madeKeys.map((key): CallerKey => {
     const { tenant, key: name } = key;
     const limits = compileTenantLimits(tenant, { keys: [] }, modelLimits, counters).ofKey(name);
-    return {
-      ...key,
-      caller: { tenant, key: name, mayCall: permit({ models: ['*'] }), capture: undefined, limits },
-    };
+    const holder = holders.get(tenant) ?? new Holder();
+    holders.set(tenant, holder);
+    const mayCall = permit({ models: ['*'] });
+    const rank = RANKS.normal;
+    return { ...key, caller: { tenant, key: name, mayCall, capture: undefined, limits, holder, rank } };
   });
   appendAll(added, made);
   const ring = before ? before.callers.ring.replace(gone, added) : new KeyRing(added, signIn.now);
@@ -306,10 +313,12 @@ function compileTenant(
   ofTenant: ModelPermission,
   modelLimits: ModelLimits,
   counters: CounterBook,
+  holder: Holder,
 ): CompiledTenant {
   const capture = compileCapture(config.capture);
   const limits = compileTenantLimits(tenant, config, modelLimits, counters);
-  const common: TenantCaller = { tenant, mayCall: ofTenant, capture, limits: limits.ofAnyKey };
+  const rank = RANKS[config.priority];
+  const common: TenantCaller = { tenant, mayCall: ofTenant, capture, limits: limits.ofAnyKey, holder, rank };
   const keys: CallerKey[] = [];
   for (const { name, secret, secretHash, previous, expires, models: keyModels } of config.keys) {
     const ofKey = keyModels ? compileModelPermission(keyModels) : undefined;
@@ -318,7 +327,7 @@ function compileTenant(
       tenant,
       key: name,
       hash: secretHash ?? hashOf({ secret, secretHash }),
-      caller: { tenant, key: name, mayCall, keyMayCall: ofKey, capture, limits: limits.ofKey(name) },
+      caller: { ...common, key: name, mayCall, keyMayCall: ofKey, limits: limits.ofKey(name) },
     };
     if (expires !== undefined) key.expiresAt = expires;
     keys.push(key);

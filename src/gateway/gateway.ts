@@ -1,4 +1,5 @@
 import type { CaptureArchive } from '../captures/capture-archive.ts';
+import type { Places } from '../overload/places.ts';
 import type { Quotas } from '../quotas/reservation.ts';
 import type { ResponseArchive } from '../responses/response-archive.ts';
 import type { UpstreamObjects } from '../tenants/upstream-objects.ts';
@@ -40,6 +41,8 @@ export interface Gateway {
   readonly uploads: { readonly spool: Pick<Spool, 'open'>; readonly maxBytes: number };
   /** Counts for providers that cannot. */
   readonly tokens: Pick<TokenCounter, 'countConversation' | 'countTexts'>;
+  /** Bounds how many calls run. */
+  readonly places: Pick<Places, 'tryTake' | 'wait' | 'stopWaiting' | 'expire' | 'leave'>;
   /** Counts calls against their limits. */
   readonly quotas: Quotas;
   readonly prices: Pick<PriceBook, 'costMicroUsd'>;

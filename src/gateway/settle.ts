@@ -74,6 +74,7 @@ function addEarlier(gateway: Gateway, call: Call, record: UsageRecord): void {
 export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, status: number): void {
   if (call.settled) return;
   call.settled = true;
+  leavePlace(gateway, call);
   // Counting costs nothing, whatever was guessed for a call that was given up.
   const isCount = call.door.operation === 'count';
   const isEstimable = OPERATIONS[call.door.operation].unsaid === 'estimate';
@@ -104,6 +105,14 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
   if (reservation && !late) settleQuota(gateway, reservation, record);
   gateway.ledger.append(record, late ?? recount, call.started);
   late?.begin();
+}
+
+/** Before its client has the last byte: whoever calls one by one never meets its own last call. */
+function leavePlace({ places }: Gateway, call: Call): void {
+  const { place } = call;
+  if (!place) return;
+  call.place = undefined;
+  places.leave(place);
 }
 
 /** Hands on the end of an answer of a call that is settled, when its record is in the journal: no client has it whole before. */

@@ -10,6 +10,9 @@ import { Call } from '../../src/gateway/call.ts';
 import { compileSnapshot } from '../../src/gateway/compile-snapshot.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { handleCall } from '../../src/gateway/handle-call.ts';
+import { RANKS } from '../../src/overload/bounds.ts';
+import { Places } from '../../src/overload/places.ts';
+import { Holder } from '../../src/overload/share.ts';
 import { CounterBook } from '../../src/quotas/counters.ts';
 import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
 import { LaneBook } from '../../src/routing/lane.ts';
@@ -53,7 +56,14 @@ async function countBy(
       startedMs: 0,
       door: { dialect: messages, operation: 'count', passThrough: countPassThrough },
       snapshot,
-      caller: { tenant: 't', key: 'k', mayCall: () => true, limits: undefined },
+      caller: {
+        tenant: 't',
+        key: 'k',
+        mayCall: () => true,
+        limits: undefined,
+        holder: new Holder(),
+        rank: RANKS.normal,
+      },
       body: Buffer.from(JSON.stringify(body)),
       response,
     });
@@ -85,6 +95,13 @@ async function countBy(
         maxBytes: 0,
       },
       tokens: { countConversation, countTexts: () => assert.fail('nothing is embedded') },
+      places: new Places({
+        bounds: snapshot.bounds,
+        deadlines: new Deadlines(() => 0),
+        monotonicMs: () => 0,
+        random: () => 0,
+        tell: () => undefined,
+      }),
       quotas: new LocalQuotas(new CounterBook(), () => 0),
       prices: new PriceBook(),
       captures: { keep: () => assert.fail('nothing is kept of a count') },

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { anyJson, count, date, mapping, modelName, positive, ratio, targetName, text } from '../fields.ts';
 import { limitsSchema } from './limits.ts';
 import { timeoutsSchema } from './providers.ts';
-import { overloadSchema } from './server.ts';
+import { modelOverloadSchema } from './server.ts';
 
 export const parametersSchema = mapping(text(), anyJson());
 
@@ -73,7 +73,7 @@ export const modelSchema = z.strictObject({
     .boolean()
     .optional()
     .describe('Continue a broken stream at the provider where it supports that.'),
-  overload: overloadSchema.optional().describe('Bounds for this model.'),
+  overload: modelOverloadSchema.optional().describe('Bounds for this model.'),
   limits: limitsSchema.optional().describe('Limits of all callers of this model together.'),
   approval: z
     .enum(APPROVALS)
