@@ -150,7 +150,7 @@ function compileUpstream(
   signIn: SignInContext,
   before: Upstream | undefined,
 ): Upstream {
-  const { baseUrl, headers, accounts, timeouts, ...settings } = provider;
+  const { baseUrl, headers, accounts, timeouts, discovery, health, ...settings } = provider;
   const { project, region, location, apiVersion, deployments } = settings;
   return buildUpstream(
     {
@@ -161,6 +161,8 @@ function compileUpstream(
       headers,
       accounts,
       timeouts: compileTimeouts(timeouts),
+      discovery,
+      check: health?.check,
     },
     signIn,
     before,
