@@ -97,7 +97,8 @@ function readAddress(text: string, share: { weight: number; priority: number }):
 function readUrl(text: string, share: { weight: number; priority: number }): FoundAddress {
   if (!URL.canParse(text)) throw notRead(text);
   const { protocol, hostname, port, pathname, search, hash, username, password } = new URL(text);
-  if (search + hash + username + password !== '') throw notRead(text);
+  if (username + password !== '') throw new Error('a URL with credentials');
+  if (search + hash !== '') throw notRead(text);
   return {
     scheme: protocol === 'https:' ? 'https:' : 'http:',
     host: hostname.replace(/^\[|\]$/g, ''),
