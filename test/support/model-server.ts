@@ -120,7 +120,7 @@ export class ModelServer {
     });
     // The body does not matter, but it is to be read.
     request.resume();
-    await sleep(this.answerMs);
+    await sleep(this.answerMs, undefined, { ref: false });
     if (response.destroyed) return;
     const body =
       this.status === 200 ? chatAnswer(`from ${this.address}`) : JSON.stringify({ error: { message: 'no' } });

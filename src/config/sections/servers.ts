@@ -64,7 +64,8 @@ export const discoverySchema = z
   })
   .refine(discovery.check, { error: discovery.error })
   .refine((written) => findBeside(written).length === 0, {
-    error: ({ input }) => `nothing that has no effect: without ${findBeside(input).join(', ')}`,
+    error: ({ input }) =>
+      `only fields that have an effect beside it: take out ${findBeside(input).join(', ')}`,
   });
 
 function findBeside(written: unknown): string[] {
