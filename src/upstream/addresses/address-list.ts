@@ -5,7 +5,9 @@ import type { FoundAddress } from './address.ts';
 /** More servers than anybody lists by a slip: of the wrong file, say. */
 const MOST_ADDRESSES = 1_000;
 
-const LONE = { weight: 1, priority: 0 } as const;
+type Share = Pick<FoundAddress, 'weight' | 'priority'>;
+
+const LONE: Share = { weight: 1, priority: 0 };
 
 /**
  * Reads what a file or an endpoint lists. Either lines, each an address, `#` begins a comment; or JSON: a list, or
@@ -16,16 +18,28 @@ const LONE = { weight: 1, priority: 0 } as const;
  * - services of Consul, as `/v1/health/service/NAME` and `/v1/catalog/service/NAME` have them
  * - target groups of Prometheus (`http_sd_config`, `file_sd_config`): `{"targets": ["…"], "labels": {}}`
  *
- * @throws Error naming the first entry that cannot be read: a list is taken whole or not at all
+ * @throws Error naming the first entry that cannot be read, without its words: it may be of another file, with secrets. A list is
+ *   taken whole or not at all.
  */
 export function readAddressList(text: string): FoundAddress[] {
   const json = tryParseJson(text);
   const entries = isObject(json) ? json['addresses'] : json;
-  if (Array.isArray(entries)) return checkLength(entries.flatMap(readEntry));
+  if (Array.isArray(entries)) {
+    return checkLength(entries.flatMap((entry, index) => readEntry(entry) ?? refuse(`entry ${index + 1}`)));
+  }
   if (isObject(json)) throw new Error('a JSON object without a list of addresses');
   if (/^\s*(?:\{|\[\s*["{])/.test(text)) throw new Error('broken JSON');
   const lines = text.split(/\r?\n/).map((line) => line.replace(/(?:^|\s)#.*$/, '').trim());
-  return checkLength(lines.filter((line) => line !== '').map((line) => readAddress(line, LONE)));
+  return checkLength(
+    lines.flatMap((line, index) => {
+      if (line === '') return [];
+      return readAddress(line, LONE) ?? refuse(`line ${index + 1}`);
+    }),
+  );
+}
+
+function refuse(place: string): never {
+  throw new Error(`${place} is no address`);
 }
 
 function checkLength(addresses: FoundAddress[]): FoundAddress[] {
@@ -33,28 +47,32 @@ function checkLength(addresses: FoundAddress[]): FoundAddress[] {
   return addresses;
 }
 
-function readEntry(entry: JsonValue): FoundAddress[] {
-  if (typeof entry === 'string') return [readAddress(entry, LONE)];
-  if (isObject(entry)) {
-    const { address, targets, Service, ServicePort } = entry;
-    if (typeof address === 'string') return [readAddress(address, readShare(entry))];
-    if (Array.isArray(targets)) return targets.flatMap(readEntry);
-    if (isObject(Service)) return readConsulService(entry, Service);
-    if (ServicePort !== undefined) return [readConsulCatalog(entry)];
+/** `undefined` for what is none, as in all that follows. */
+function readEntry(entry: JsonValue): FoundAddress[] | undefined {
+  if (typeof entry === 'string') return listed(readAddress(entry, LONE));
+  if (!isObject(entry)) return undefined;
+  const { address, targets, Service, ServicePort } = entry;
+  if (typeof address === 'string') return readShared(address, entry);
+  if (Array.isArray(targets)) {
+    const read = targets.map(readEntry);
+    return read.every((one) => one !== undefined) ? read.flat() : undefined;
   }
-  throw notRead(entry);
+  if (isObject(Service)) return readConsulService(entry, Service);
+  return ServicePort === undefined ? undefined : listed(readConsulCatalog(entry));
 }
 
-function readShare(entry: JsonObject): { weight: number; priority: number } {
-  const { weight = 1, priority = 0 } = entry;
-  if (typeof weight !== 'number' || weight < 0) throw notRead(entry);
-  if (typeof priority !== 'number' || priority < 0) throw notRead(entry);
-  return { weight, priority };
+function listed(address: FoundAddress | undefined): FoundAddress[] | undefined {
+  return address && [address];
+}
+
+function readShared(address: string, { weight = 1, priority = 0 }: JsonObject): FoundAddress[] | undefined {
+  if (typeof weight !== 'number' || weight < 0 || typeof priority !== 'number' || priority < 0)
+    return undefined;
+  return listed(readAddress(address, { weight, priority }));
 }
 
 /** Where a service has no address of its own, its node's is meant. Instances that Consul's checks find failing are left out. */
-function readConsulService(entry: JsonObject, service: JsonObject): FoundAddress[] {
-  const { Node, Checks } = entry;
+function readConsulService({ Node, Checks }: JsonObject, service: JsonObject): FoundAddress[] | undefined {
   const statuses = Array.isArray(Checks)
     ? Checks.map((check) => (isObject(check) ? check['Status'] : undefined))
     : [];
@@ -62,43 +80,41 @@ function readConsulService(entry: JsonObject, service: JsonObject): FoundAddress
   const weights = isObject(service['Weights']) ? service['Weights'] : {};
   const weight = statuses.includes('warning') ? weights['Warning'] : weights['Passing'];
   const host = service['Address'] || (isObject(Node) ? Node['Address'] : undefined);
-  return [readConsul(entry, host, service['Port'], weight)];
+  return listed(readConsul(host, service['Port'], weight));
 }
 
-function readConsulCatalog(entry: JsonObject): FoundAddress {
+function readConsulCatalog(entry: JsonObject): FoundAddress | undefined {
   const { ServiceWeights, ServiceAddress, Address, ServicePort } = entry;
   const weight = isObject(ServiceWeights) ? ServiceWeights['Passing'] : undefined;
-  return readConsul(entry, ServiceAddress || Address, ServicePort, weight);
+  return readConsul(ServiceAddress || Address, ServicePort, weight);
 }
 
 function readConsul(
-  entry: JsonValue,
   host: JsonValue | undefined,
   port: JsonValue | undefined,
   weight: JsonValue | undefined,
-): FoundAddress {
-  if (typeof host !== 'string' || !isHost(host)) throw notRead(entry);
-  if (typeof port !== 'number' || !isPort(port)) throw notRead(entry);
+): FoundAddress | undefined {
+  if (typeof host !== 'string' || !isHost(host)) return undefined;
+  if (typeof port !== 'number' || !isPort(port)) return undefined;
   return { host, port, priority: 0, weight: typeof weight === 'number' && weight >= 0 ? weight : 1 };
 }
 
 const HOST_AND_PORT = /^(?:\[([^\]]+)\]|([^[\]:/\s]+))(?::(\d{1,5}))?$/;
 
-function readAddress(text: string, share: { weight: number; priority: number }): FoundAddress {
+function readAddress(text: string, share: Share): FoundAddress | undefined {
   if (/^https?:\/\//i.test(text)) return readUrl(text, share);
   if (isIPv6(text)) return { host: text, ...share };
   const [, bracketed, plain, port] = HOST_AND_PORT.exec(text) ?? [];
   const host = bracketed ?? plain ?? '';
   const isNamed = bracketed === undefined ? isHost(host) : isIPv6(host);
-  if (!isNamed || (port !== undefined && !isPort(Number(port)))) throw notRead(text);
+  if (!isNamed || (port !== undefined && !isPort(Number(port)))) return undefined;
   return { host, ...(port !== undefined && { port: Number(port) }), ...share };
 }
 
-function readUrl(text: string, share: { weight: number; priority: number }): FoundAddress {
-  if (!URL.canParse(text)) throw notRead(text);
+function readUrl(text: string, share: Share): FoundAddress | undefined {
+  if (!URL.canParse(text)) return undefined;
   const { protocol, hostname, port, pathname, search, hash, username, password } = new URL(text);
-  if (username + password !== '') throw new Error('a URL with credentials');
-  if (search + hash !== '') throw notRead(text);
+  if (search + hash + username + password !== '') return undefined;
   return {
     scheme: protocol === 'https:' ? 'https:' : 'http:',
     host: hostname.replace(/^\[|\]$/g, ''),
@@ -116,9 +132,4 @@ function isHost(host: string): boolean {
 
 function isPort(port: number): boolean {
   return Number.isInteger(port) && port >= 1 && port <= 65_535;
-}
-
-function notRead(entry: JsonValue): Error {
-  const text = JSON.stringify(entry);
-  return new Error(`an entry that is no address: ${text.length > 100 ? `${text.slice(0, 100)}…` : text}`);
 }
