@@ -177,6 +177,21 @@ test('an address that refuses connections is not used until it is back, and no c
   assert.deepEqual((await eventsOf(gateway, 'address_healthy')).length, 1);
 });
 
+test('a server that is busy gets less than one that is not', async (context) => {
+  const [one, two] = await startServers(context, {}, {});
+  const file = join(makeTempDirectory(context), 'servers.txt');
+  await listIn(file, [one, two]);
+  const gateway = await startWith(context, pool({ discovery: { file } }));
+  one.answerMs = 1_000;
+  const running = [answerOf(gateway), answerOf(gateway)];
+  await until('each has one', () => one.running === 1 && two.answered === 1);
+  assert.deepEqual(await answersOf(gateway, 8), { [two.address]: 8 });
+  await Promise.all(running);
+  one.answerMs = 0;
+  const after = await answersOf(gateway, 4);
+  assert.deepEqual(after, { [one.address]: 2, [two.address]: 2 });
+});
+
 test('a call that fails at one address is made at another, not more than three times', async (context) => {
   const servers = await startServers(context, {}, {}, {}, {}, {});
   const file = join(makeTempDirectory(context), 'servers.txt');

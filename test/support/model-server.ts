@@ -61,6 +61,8 @@ export class ModelServer {
     const server: Server = this.#tls
       ? createTlsServer({ cert: LOCALHOST_CERTIFICATE, key: LOCALHOST_KEY })
       : createServer();
+    // Longer than any test: what a client keeps open stays open.
+    server.keepAliveTimeout = 600_000;
     server.on('request', (request, response) => {
       const path = request.url ?? '';
       this.requests.push({ method: request.method ?? '', path, headers: request.headers });
@@ -124,7 +126,9 @@ export class ModelServer {
     if (response.destroyed) return;
     const body =
       this.status === 200 ? chatAnswer(`from ${this.address}`) : JSON.stringify({ error: { message: 'no' } });
-    response.writeHead(this.status, { 'content-type': 'application/json' });
+    // One that is about to stop takes nothing more over the connections that it has.
+    const closing = this.isUp ? {} : { connection: 'close' };
+    response.writeHead(this.status, { 'content-type': 'application/json', ...closing });
     response.end(body, () => {
       if (this.status === 200) this.answered += 1;
     });
