@@ -172,8 +172,7 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
     const { timeouts, upstream } = this.#planned.target;
     const { origin } = this.#planned.account;
     this.#taken = takeAddress(this.#planned);
-    const destination = this.#taken?.address;
-    const options = { origin, destination, path, method, headers, body, timeouts };
+    const options = { origin, destination: this.#taken?.address, path, method, headers, body, timeouts };
     this.#gateway.connections.dispatch(upstream, options, this);
   }
 

@@ -208,6 +208,20 @@ test('a call that fails at one address is made at another, not more than three t
   assert.ok(Math.max(...perCall) <= 5);
 });
 
+test('one server that fails all of its calls has no breaker opened, all of them together have', async (context) => {
+  const [one, two] = await startServers(context, {}, {});
+  const file = join(makeTempDirectory(context), 'servers.txt');
+  await listIn(file, [one, two]);
+  const breaker = { minCalls: 5, errorRate: 0.5 };
+  const gateway = await startWith(context, pool({ discovery: { file }, health: { breaker } }));
+  one.status = 500;
+  assert.deepEqual(await answersOf(gateway, 20), { [two.address]: 20 });
+  assert.deepEqual(await eventsOf(gateway, 'breaker_opened'), []);
+  two.status = 500;
+  for (let call = 0; call < 10; call++) await (await gateway.post('/v1/chat/completions', ask)).text();
+  assert.equal((await eventsOf(gateway, 'breaker_opened')).length, 1);
+});
+
 test('where no address is well all are used rather than none', async (context) => {
   const [one, two] = await startServers(context, {}, {});
   for (const server of [one, two]) server.healthStatus = 503;
@@ -378,6 +392,8 @@ test('servers come and go under load, and no client sees it', async (context) =>
   assert.ok(answered > 100, `${answered} answers`);
   const calls = await gateway.calls(answered);
   const attempts = calls.reduce((sum, call) => sum + call.attempts.length, 0);
+  // The servers that were well go on as if nothing had been.
+  assert.deepEqual(await eventsOf(gateway, 'breaker_opened'), []);
   assert.ok(attempts <= 1.2 * calls.length, `${attempts} attempts for ${calls.length} calls`);
 });
 
