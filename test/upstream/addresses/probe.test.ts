@@ -14,7 +14,7 @@ const declarations = await loadDeclarations();
 const CHECK: CheckOptions = {
   path: '/health',
   interval: 1,
-  timeout: 200,
+  timeout: 20_000,
   unhealthyAfter: 1,
   healthyAfter: 1,
 };
@@ -89,7 +89,7 @@ test('an address that takes connections and says nothing is not well', async (co
     context,
     startSocketServer(() => undefined),
   );
-  await assert.rejects(probe(made(context), server.origin), /no answer within 200 ms/);
+  await assert.rejects(probe(made(context), server.origin, { timeout: 200 }), /no answer within 200 ms/);
   await assert.rejects(probe(made(context), server.origin, null), /no answer/);
 });
 
