@@ -25,6 +25,7 @@ import { createHttpServer } from './http/server.ts';
 import { openDoors } from './open-doors.ts';
 import { Places } from './overload/places.ts';
 import { PastSpending } from './past-spending.ts';
+import { watchServers } from './provider-servers.ts';
 import { CounterBook } from './quotas/counters.ts';
 import { createQuotas } from './quotas/create-quotas.ts';
 import { LocalQuotas } from './quotas/local-quotas.ts';
@@ -85,7 +86,7 @@ const SETTLE_MS = 3_000;
 /**
  * The composition root: builds every part once and wires it; nothing else constructs.
  *
- * `fetch`: asks the issuers of access tokens.
+ * `fetch`: asks the issuers of access tokens, and what lists the addresses of providers.
  */
 export async function startApp(
   loaded: LoadedConfig,
@@ -140,6 +141,7 @@ export async function startApp(
   const monotonicMs = () => performance.now();
   const deadlines = new Deadlines(monotonicMs);
   const connections = new Connections({ now: Date.now, monotonicMs, deadlines });
+  const servers = watchServers({ connections, news, fetch });
   const signIn: SignInContext = {
     now: Date.now,
     fetch,
@@ -246,10 +248,12 @@ export async function startApp(
       if (lifecycle.phase !== 'starting') {
         await pastSpending.learn(findNewBudgets(compiled.snapshot.limits, gateway.snapshot.limits));
       }
+      const endOthers = await servers.begin(compiled.snapshot.routes.upstreams.values());
       inForce.set(compiled);
       // Calls of the configuration before keep theirs: what they leave behind is not another tenant's.
       gateway.snapshot = { ...compiled.snapshot, lifeOf: tenantEnds.freeze() };
       places.setBounds(compiled.snapshot.bounds);
+      endOthers();
       admin.keys = adminKeys;
       if (lifecycle.phase !== 'draining') credentialFiles.follow(next.credentialFiles);
       if (hasTenants(next) && made.tenantKeys.length > 0) await endFirstTenantKey();
@@ -315,6 +319,7 @@ export async function startApp(
     lifecycle.phase = 'draining';
     watch.stop();
     credentialFiles.follow([]);
+    servers.stop();
     clearInterval(follow);
     await takeover.stop();
     unbilled.stop();

@@ -63,6 +63,9 @@ export class ConfigInForce {
       ...accounts.flatMap((account) => account.secrets()),
       ...this.#vault.secrets(),
       this.#config.adminKey,
+      ...Object.values(this.#config.providers).flatMap(({ discovery }) =>
+        Object.values(discovery?.headers ?? {}),
+      ),
     ];
     const [ofConfig, ofFile] = [this.#keySecrets, this.#vault.keySecrets];
     const size = ofConfig.size + ofFile.size;

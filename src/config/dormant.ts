@@ -15,8 +15,6 @@ interface DormantField {
  */
 export const DORMANT: readonly DormantField[] = [
   { pattern: 'server.workers' },
-  { pattern: 'providers.*.health.check' },
-  { pattern: 'providers.*.discovery' },
   { pattern: 'models.*.targets[].parameters' },
   { pattern: 'models.*.hedging' },
   { pattern: 'models.*.continueStreams' },

@@ -30,7 +30,7 @@ export function text(expected = 'text'): z.ZodString {
   return z.string({ error: expected }).min(1, { error: `${expected} that is not empty` });
 }
 
-function pattern(regex: RegExp, expected: string): z.ZodString {
+export function pattern(regex: RegExp, expected: string): z.ZodString {
   return z.string({ error: expected }).regex(regex, { error: expected, abort: true });
 }
 

@@ -55,14 +55,33 @@ function findMissing(
   known: KnownProvider,
   env: Environment,
 ): Finding[] {
-  if (known.inProcess !== undefined) return [];
+  if (known.inProcess !== undefined) return findServers(path, provider, `${known.name} has no address`);
   return [
     ...findMissingAddress(path, provider, known, env),
     ...findMissingSettings(path, provider, known, env),
     ...findMissingKey(path, provider, known, env),
     ...findUntaken(path, provider, known),
     ...findSignedHeaders(path, provider, known, env),
+    ...(known.signIn?.kind === 'aws'
+      ? findServers(path, { discovery: provider['discovery'] }, 'requests are signed for one address')
+      : []),
   ];
+}
+
+/** What is about a provider's servers, where it has none of that kind. */
+function findServers(
+  path: ConfigPath,
+  provider: Readonly<Record<string, unknown>>,
+  reason: string,
+): Finding[] {
+  return (['discovery', 'health.check'] as const)
+    .flatMap((pattern) => select(provider, pattern))
+    .filter(({ value }) => value !== undefined)
+    .map(({ path: at }) => ({
+      path: [...path, ...at],
+      at: 'key' as const,
+      message: `has no effect here: ${reason}`,
+    }));
 }
 
 function findMissingAddress(

@@ -3,6 +3,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import type { Timed } from '../upstream/deadlines.ts';
 import type { AnswerHeaders, ExchangeControl, ExchangeHandler } from '../upstream/exchange.ts';
 import { networkError } from '../upstream/network-errors.ts';
+import { leaveAddress, takeAddress } from './choose-address.ts';
 import { findDecompressor } from './decompressing-receiver.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -25,16 +26,15 @@ export async function askProvider(
   const signed = (await signer?.sign({ method: 'GET', origin, path, body: NOTHING })) ?? [];
   const headers = [...account.headers, ...signed];
   const question = new Question(upstream.name, take);
+  const taken = takeAddress({ target, account });
   gateway.deadlines.add(question, gateway.monotonicMs(), timeouts.totalMs);
   try {
-    gateway.connections.dispatch(
-      upstream,
-      { origin, path, method: 'GET', headers, body: undefined, timeouts },
-      question,
-    );
+    const request = { origin, destination: taken?.address, path, method: 'GET', headers, timeouts } as const;
+    gateway.connections.dispatch(upstream, { ...request, body: undefined }, question);
     return await question.answered;
   } finally {
     gateway.deadlines.remove(question, timeouts.totalMs);
+    if (taken) leaveAddress(taken);
   }
 }
 

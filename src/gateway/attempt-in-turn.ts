@@ -5,6 +5,7 @@ import { verdictOf } from '../routing/verdict.ts';
 import type { Timed } from '../upstream/deadlines.ts';
 import { type AttemptMaker, prepareAttempt } from './attempt.ts';
 import type { Call, RunningAttempt } from './call.ts';
+import { hasOtherAddress } from './choose-address.ts';
 import { countLocally, mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, noteStandIn, standInFor } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
@@ -185,6 +186,8 @@ class Turns implements AttemptMaker, RunningAttempt, Timed {
     const diverted = this.#divertedFor(planned, failure);
     if (diverted) this.#itinerary.divert(diverted);
     else if (standIn) this.#itinerary.prepend(standIn);
+    else if (verdict.says === 'failing' && hasOtherAddress(planned, MAX_ATTEMPTS - call.attempts.length))
+      this.#itinerary.goOnAt(planned, verdict.unreachable === true);
     else this.#itinerary.failed(planned, { ...verdict, again });
     this.next();
   }

@@ -2,14 +2,19 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import { TOTAL_TIMEOUT } from '../routing/verdict.ts';
 import type { Timed } from '../upstream/deadlines.ts';
 import type { AnswerHeaders, ExchangeControl, ExchangeHandler } from '../upstream/exchange.ts';
-import { describeNetworkError, networkError } from '../upstream/network-errors.ts';
-import { redactSecrets } from '../upstream/secrets.ts';
 import { describeReason } from '../upstream/sign-in/create-signer.ts';
 import type { Signer } from '../upstream/sign-in/signer.ts';
 import type { Waiting } from '../usage/journal.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import { estimateCall } from './asked-tier.ts';
 import type { Call, Outcome, RunningAttempt } from './call.ts';
+import {
+  leaveAddress,
+  refuseAddress,
+  type TakenAddress,
+  takeAddress,
+  tellLostConnection,
+} from './choose-address.ts';
 import { chooseReceiver, isCommitting } from './choose-receiver.ts';
 import { noteAcceptance } from './credentials.ts';
 import { DecompressingReceiver, findDecompressor } from './decompressing-receiver.ts';
@@ -63,6 +68,8 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
   #headers: string[] = [];
   #answerHeaders: AnswerHeaders | undefined;
   #exchange: ExchangeControl | undefined;
+  /** Where it goes, where that is not the account's base URL. */
+  #taken: TakenAddress | undefined;
   #receiver: Receiver | undefined;
   /** The receiver, or the one behind the decompressor, where it may begin an answer that it does not have whole. */
   #committing: CommittingReceiver | undefined;
@@ -164,7 +171,9 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
     const { path, method, body } = this.#request;
     const { timeouts, upstream } = this.#planned.target;
     const { origin } = this.#planned.account;
-    this.#gateway.connections.dispatch(upstream, { origin, path, method, headers, body, timeouts }, this);
+    this.#taken = takeAddress(this.#planned);
+    const options = { origin, destination: this.#taken?.address, path, method, headers, body, timeouts };
+    this.#gateway.connections.dispatch(upstream, options, this);
   }
 
   onRequestStart(exchange: ExchangeControl): void {
@@ -215,20 +224,14 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
   }
 
   onResponseError(_exchange: ExchangeControl, error: Error): void {
+    if (this.#taken && !this.#exchange) refuseAddress(this.#taken, error);
     if (this.#finished) return;
     if (error instanceof GatewayError) {
       // Not the connection's fault: what was being handed on had to end.
       this.fail(error);
       return;
     }
-    const { target, account } = this.#planned;
-    const failure = networkError(target.upstream.name, error);
-    const reason = redactSecrets(describeNetworkError(error), account.secrets());
-    this.#gateway.log.warn(
-      { call: this.#call.id, target: target.name, account: account.name, kind: failure.kind, reason },
-      'the connection to a provider failed',
-    );
-    this.#failTold(failure);
+    this.#failTold(tellLostConnection(this.#gateway, this.#call, this.#planned, this.#taken, error));
   }
 
   expire(): void {
@@ -353,6 +356,7 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
 
   #close(outcome: Outcome): void {
     this.#finished = true;
+    if (this.#taken) leaveAddress(this.#taken);
     this.#gateway.deadlines.remove(this, this.#planned.target.timeouts.totalMs);
     this.#call.running = undefined;
     this.#record.durationMs = this.#gateway.monotonicMs() - this.#call.sentMs;

@@ -153,7 +153,7 @@ function compileUpstream(
   signIn: SignInContext,
   before: Upstream | undefined,
 ): Upstream {
-  const { baseUrl, headers, accounts, timeouts, ...settings } = provider;
+  const { baseUrl, headers, accounts, timeouts, discovery, health, ...settings } = provider;
   const { project, region, location, apiVersion, deployments } = settings;
   return buildUpstream(
     {
@@ -164,6 +164,8 @@ function compileUpstream(
       headers,
       accounts,
       timeouts: compileTimeouts(timeouts),
+      discovery,
+      check: health?.check,
     },
     signIn,
     before,

@@ -4,6 +4,7 @@ import { readHeadroom } from '../routing/read-headroom.ts';
 import { verdictOf } from '../routing/verdict.ts';
 import type { AnswerHeaders } from '../upstream/exchange.ts';
 import type { Call } from './call.ts';
+import { hasOtherAddress } from './choose-address.ts';
 import { noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -36,7 +37,10 @@ export function noteFailed(
 ): void {
   const { retryAfterMs } = failure;
   const nowMs = gateway.monotonicMs();
-  planned.lane?.fail(verdictOf(failure), { nowMs, begunMs: sentMs, retryAfterMs });
+  const verdict = verdictOf(failure);
+  // One server of several that are well says nothing of the place.
+  if (verdict.says === 'failing' && hasOtherAddress(planned, 1)) planned.lane?.forget(nowMs);
+  else planned.lane?.fail(verdict, { nowMs, begunMs: sentMs, retryAfterMs });
   noteFailure(gateway, planned, failure);
 }
 

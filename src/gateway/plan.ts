@@ -6,11 +6,13 @@ import { orderAccounts } from '../routing/order-accounts.ts';
 import { orderTargets } from '../routing/order-targets.ts';
 import type { DivertedRefusal } from '../routing/refusals.ts';
 import type { Route, Target } from '../routing/target.ts';
+import type { Address } from '../upstream/addresses/address.ts';
 import type { Account, Upstream } from '../upstream/upstream.ts';
 import { adviseAccess } from './advise-access.ts';
 import { takenOutput } from './bound-call.ts';
 import type { Call, PinnedAccount } from './call.ts';
 import { readNeeds } from './call-needs.ts';
+import { putUnwellLast } from './choose-address.ts';
 import { mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, planAccount } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
@@ -27,6 +29,8 @@ export interface PlannedAttempt {
   only?: DivertedRefusal | undefined;
   /** The credential on trial that was refused, where this is the attempt that shows whether the call is to blame. */
   insteadOf?: Account | undefined;
+  /** The addresses that it was made at. */
+  tried?: Address[] | undefined;
 }
 
 /** However it is configured, a call makes no more upstream requests than this. */
@@ -68,7 +72,7 @@ export function planAttempts(gateway: Gateway, call: Call): PlannedAttempt[] {
   const { contextLength, contentPolicy } = route.fallbacks;
   for (const target of contextLength ?? []) addPlaces(gateway, call, plan, target, 'contextLength');
   for (const target of contentPolicy ?? []) addPlaces(gateway, call, plan, target, 'contentPolicy');
-  return plan;
+  return putUnwellLast(plan);
 }
 
 /** Adds a target with each of its accounts. Gives the upstream where it takes the credential of one of them no more. */

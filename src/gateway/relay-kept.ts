@@ -10,6 +10,7 @@ import { networkError } from '../upstream/network-errors.ts';
 import type { Account } from '../upstream/upstream.ts';
 import type { Call } from './call.ts';
 import { declaredHeaders, mergeHeaders } from './callers-headers.ts';
+import { leaveAddress, takeAddress } from './choose-address.ts';
 import { credentialsRejected, inUse, noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import { logFailedAnswer, MAX_ERROR_BYTES, readFailedAnswer, withoutSecrets } from './upstream-failure.ts';
@@ -53,11 +54,17 @@ export async function relayKept(
   const signed = (await signer?.sign({ method, origin, path, body: Buffer.alloc(0) })) ?? [];
   if (!account.standing.mayTry()) throw credentialsRejected(target.upstream);
   const headers = [...mergeHeaders(account.headers, declaredHeaders(request.forward, target)), ...signed];
-  const options = { origin, path, method, headers, body, timeouts: target.timeouts };
-  await new Promise<void>((resolve, reject) => {
-    const relay = new KeptRelay(gateway, place, request.dialect, response, requestId, { resolve, reject });
-    gateway.connections.dispatch(target.upstream, options, relay);
-  });
+  const taken = takeAddress({ target, account });
+  const destination = taken?.address;
+  const options = { origin, destination, path, method, headers, body, timeouts: target.timeouts };
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const relay = new KeptRelay(gateway, place, request.dialect, response, requestId, { resolve, reject });
+      gateway.connections.dispatch(target.upstream, options, relay);
+    });
+  } finally {
+    if (taken) leaveAddress(taken);
+  }
 }
 
 function locate(gateway: Gateway, kept: KeptAtProvider, { dialect, resource, query }: KeptRequest): Place {

@@ -92,6 +92,12 @@ export class Itinerary<S extends Stop> {
     this.#fresh.unshift(stop);
   }
 
+  /** Goes on at another server of the same place: one attempt more, unless there was no connection to the one before. */
+  goOnAt(stop: S, isFree: boolean): void {
+    if (isFree) this.#sent -= 1;
+    this.#fresh.unshift(stop);
+  }
+
   /** Leads elsewhere: other targets, for what none of the others takes. */
   divert(stops: readonly S[]): void {
     // It is no retry: the call is tried there for the first time.

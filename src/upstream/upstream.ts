@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { QuirkedChat } from '../dialects/chat/quirked-chat.ts';
+import { buildServers, type ServerOptions, type Servers } from './addresses/servers.ts';
 import type {
   AwsCredentials,
   EntraCredentials,
@@ -24,6 +25,8 @@ export interface Upstream {
   accounts: [Account, ...Account[]];
   /** For targets that are named directly; those of a configured model have their own. */
   timeouts: Timeouts;
+  /** Its servers, where they are looked up or checked; absent: its accounts' base URLs are all there is. */
+  servers?: Servers | undefined;
 }
 
 /** Bounds on one attempt. */
@@ -87,7 +90,7 @@ function mergeHeaders(sources: readonly (Readonly<Record<string, string>> | unde
   return [...merged].flat();
 }
 
-export interface UpstreamOptions {
+export interface UpstreamOptions extends ServerOptions {
   name: string;
   declaration: ProviderDeclaration;
   /** Absent: the declaration's. */
@@ -129,7 +132,8 @@ export function buildUpstream(options: UpstreamOptions, context: SignInContext, 
   };
   const quirked = declaration.dialect === 'chat' ? new QuirkedChat(declaration.quirks ?? {}) : undefined;
   const accounts: Upstream['accounts'] = [build(first), ...others.map(build)];
-  return { name, allModels: `${name}/*`, declaration, quirked, accounts, timeouts };
+  const servers = buildServers(options, accounts, context.now, before?.servers);
+  return { name, allModels: `${name}/*`, declaration, quirked, accounts, timeouts, servers };
 }
 
 /** Accounts, each with the one that is to replace it. */

@@ -38,7 +38,7 @@ test('what is switched off in the example is good config too', async (t) => {
   const env = { OPENAI_API_KEY: 'key', ACME_APP_KEY: 'sk-fl-acme-app', OPS_ADMIN_KEY: 'sk-fl-admin-ops' };
   const { code, stdout, stderr } = await check([], { cwd, env });
   assert.equal(stderr, '');
-  assert.equal(stdout, 'fairlead.yaml: ok (2 providers, 3 models, 1 tenant)\n');
+  assert.equal(stdout, 'fairlead.yaml: ok (3 providers, 3 models, 1 tenant)\n');
   assert.equal(code, 0);
 });
 

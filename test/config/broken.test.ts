@@ -195,6 +195,67 @@ const BROKEN: [string, string[]][] = [
     ['1:48: providers.openai.discovery: expected exactly one of dns, file, url'],
   ],
   [
+    'providers: { openai: { baseUrl: "http://x/v1", discovery: { dns: a, type: SRV, port: 1, headers: { x: y } } } }\n',
+    [
+      '1:48: providers.openai.discovery: expected only fields that have an effect beside it: take out port, headers',
+    ],
+  ],
+  [
+    'providers: { openai: { baseUrl: "http://x/v1", discovery: { file: f, interval: 1s, type: SRV, server: 1.1.1.1 } } }\n',
+    [
+      '1:48: providers.openai.discovery: expected only fields that have an effect beside it: take out type, server, interval',
+    ],
+  ],
+  [
+    'providers: { openai: { baseUrl: "http://x/v1", discovery: { url: "http://y/?a=1", port: 1 } } }\n',
+    ['1:48: providers.openai.discovery: expected only fields that have an effect beside it: take out port'],
+  ],
+  [
+    'providers: { openai: { baseUrl: "http://x/v1", discovery: { url: "http://a:b@y/" } } }\n',
+    [
+      '1:66: providers.openai.discovery.url: expected an http:// or https:// URL without credentials or "#", found text (not shown)',
+    ],
+  ],
+  [
+    'providers: { openai: { baseUrl: "http://x/v1", discovery: { dns: a b, server: "localhost:53" } } }\n',
+    [
+      '1:66: providers.openai.discovery.dns: expected a host name, found "a b"',
+      '1:79: providers.openai.discovery.server: expected the IP address of a DNS server, with a port where it is not 53, such as 127.0.0.1:8600, found "localhost:53"',
+    ],
+  ],
+  [
+    'providers: { openai: { baseUrl: "http://x/v1", discovery: { dns: a, server: "1.1.1.1:65536" } } }\n',
+    [
+      '1:77: providers.openai.discovery.server: expected the IP address of a DNS server, with a port where it is not 53, such as 127.0.0.1:8600, found "1.1.1.1:65536"',
+    ],
+  ],
+  [
+    'providers: { openai: { baseUrl: "http://x/v1", health: { check: { path: "http://y/", unhealthyAfter: 0 } } } }\n',
+    [
+      '1:73: providers.openai.health.check.path: expected a path such as /health, or models below the base URL, found "http://y/"',
+      '1:102: providers.openai.health.check.unhealthyAfter: expected a whole number of at least 1, found 0',
+    ],
+  ],
+  [
+    'providers: { openai: { baseUrl: "http://x/v1", health: { check: { path: "//y/" } } } }\n',
+    [
+      '1:73: providers.openai.health.check.path: expected a path such as /health, or models below the base URL, found "//y/"',
+    ],
+  ],
+  [
+    'providers: { openai: { baseUrl: "http://x/v1", health: { check: { interval: 1s } } } }\n',
+    [
+      '1:58: providers.openai.health.check.path: expected a path such as /health, or models below the base URL, found nothing',
+    ],
+  ],
+  [
+    'providers: { echo: { discovery: { dns: a }, health: { check: { path: / } } } }\n',
+    [
+      '1:22: providers.echo.discovery: has no effect here: echo has no address',
+      '1:55: providers.echo.health.check: has no effect here: echo has no address',
+    ],
+  ],
+  [
     'models: { a/b: { targets: [echo/echo] } }\n',
     ['1:11: models["a/b"]: expected a model name of letters, digits, ".", "_", ":" and "-", without "/"'],
   ],

@@ -146,6 +146,11 @@ const BROKEN: [string, string, string[]][] = [
     ['providers.bedrock.accounts[0]: has no credentials: write aws or apiKey'],
   ],
   [
+    'servers to be found for a provider whose requests are signed for one',
+    `providers: { bedrock: { region: us-east-1, discovery: { dns: a }, accounts: [${KEY}] } }`,
+    ['providers.bedrock.discovery: has no effect here: requests are signed for one address'],
+  ],
+  [
     'credentials and settings of another cloud',
     `providers: { vertex: { project: p, region: us-east-1, accounts: [${KEY}] } }`,
     [

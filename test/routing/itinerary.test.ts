@@ -51,6 +51,19 @@ test('of one that is limited the next account is tried first', () => {
   assert.equal(nameOf(itinerary.next(0)?.stop), 'a/x@2');
 });
 
+test('a place with several servers is gone on at, which counts unless there was no connection', () => {
+  const places = [place('a/x', '1'), place('b/y', '1')];
+  const itinerary = plan(places, 2);
+  const tried: (string | undefined)[] = [];
+  for (const isFree of [true, true, false, false, false]) {
+    const next = itinerary.next(0);
+    tried.push(nameOf(next?.stop));
+    if (next) itinerary.goOnAt(next.stop, isFree);
+  }
+  assert.deepEqual(tried, ['a/x@1', 'a/x@1', 'a/x@1', 'a/x@1', 'a/x@1']);
+  assert.equal(itinerary.next(0), undefined);
+});
+
 test('a refusal is final', () => {
   const itinerary = plan([place('a/x', '1'), place('b/y', '1')]);
   itinerary.failed(itinerary.next(0)?.stop ?? assert.fail(), REFUSED);

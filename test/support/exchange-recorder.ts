@@ -107,8 +107,8 @@ export function ask(
   asked: Asked = {},
   recorder: ExchangeRecorder = new ExchangeRecorder(),
 ): ExchangeRecorder {
-  const { path = '/', headers = [], body, method } = asked;
+  const { path = '/', headers = [], body, method, destination } = asked;
   const timeouts = { ...LONG, ...asked.timeouts };
-  connections.dispatch(UPSTREAM, { origin, path, method, headers, body, timeouts }, recorder);
+  connections.dispatch(UPSTREAM, { origin, destination, path, method, headers, body, timeouts }, recorder);
   return recorder;
 }

@@ -17,6 +17,7 @@ import {
   tierName,
   timeout,
 } from '../fields.ts';
+import { discoverySchema, healthSchema } from './servers.ts';
 
 /** Where nothing is written, `resolve.ts` fills in: target before model before provider before the defaults. */
 export const timeoutsSchema = z.strictObject({
@@ -123,38 +124,6 @@ const accountSchema = z
   .refine((account) => CREDENTIALS.filter((key) => account[key] !== undefined).length <= 1, {
     error: `one of ${CREDENTIALS.join(', ')}, not several`,
   });
-
-const healthSchema = z.strictObject({
-  check: z
-    .strictObject({
-      path: text('a path').describe('Path below the base URL that answers 2xx when the server is well.'),
-      interval: timeout().optional().describe('Time between two checks.'),
-      timeout: timeout().optional().describe('Time after which a check has failed.'),
-    })
-    .optional()
-    .describe('An active check beside the outcomes of real calls.'),
-  breaker: z
-    .strictObject({
-      errorRate: ratio().optional().describe('Share of failed attempts that opens the breaker.'),
-      minCalls: count(1).optional().describe('Attempts in the window before the share counts.'),
-      window: timeout().optional().describe('How far back outcomes count.'),
-      openFor: timeout().optional().describe('How long nothing is sent before a probe.'),
-    })
-    .optional()
-    .describe('When the circuit breaker opens and closes.'),
-});
-
-const discovery = exactlyOne('dns', 'file', 'url');
-const discoverySchema = z
-  .strictObject({
-    dns: text('a host name').optional().describe('Name whose records are the addresses.'),
-    type: z.enum(['A', 'SRV']).optional().describe('Kind of DNS record; A needs a port.'),
-    port: count(1, 65535).optional().describe('Port of addresses from A records.'),
-    file: text('the path of a file').optional().describe('A watched file that lists the addresses.'),
-    url: httpUrl().optional().describe('An endpoint that lists the addresses.'),
-    interval: timeout().optional().describe('Time between two look-ups.'),
-  })
-  .refine(discovery.check, { error: discovery.error });
 
 export const providerSchema = z.strictObject({
   adapter: name()

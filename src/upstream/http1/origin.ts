@@ -1,5 +1,5 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { type ConnectionOptions, checkServerIdentity, connect as connectTls } from 'node:tls';
 import type { Deadlines } from '../deadlines.ts';
 import type { ExchangeHandler } from '../exchange.ts';
 import { Connection, type ConnectionHome, type OutgoingRequest } from './connection.ts';
@@ -42,10 +42,17 @@ export class Origin implements ConnectionHome {
   readonly #all = new Set<Connection>();
   /** Lets the next TLS connection begin sooner (RFC 8446 2.2). */
   #session: Buffer | undefined;
+  /** Whose name it goes by. */
+  readonly #name: string;
+  /** Nothing is kept open any more; to be told when nothing is open. */
+  #onEmpty: (() => void) | undefined;
 
-  constructor(origin: string, connectMs: number, context: OriginContext) {
+  /** `name`: the origin whose name it goes by, where that is not its own: in the header `host`, and in its certificate. */
+  constructor(origin: string, connectMs: number, context: OriginContext, name = origin) {
     this.#url = new URL(origin);
-    this.host = this.#url.host;
+    const named = new URL(name);
+    this.host = named.host;
+    this.#name = hostOf(named);
     this.#connectMs = connectMs;
     this.#context = context;
     this.deadlines = context.deadlines;
@@ -61,6 +68,13 @@ export class Origin implements ConnectionHome {
     for (const connection of [...this.#all]) connection.destroy();
   }
 
+  /** Connections end when they are free, those that are free at once. `onEmpty`: when all have, which may be at once. */
+  retire(onEmpty: () => void): void {
+    this.#onEmpty = onEmpty;
+    for (const connection of [...this.#idle, ...this.#resting, ...this.#rested]) connection.destroy();
+    this.#tellIfEmpty();
+  }
+
   monotonicMs(): number {
     return this.#context.monotonicMs();
   }
@@ -70,6 +84,10 @@ export class Origin implements ConnectionHome {
    * they keep, or send more than they announced.
    */
   takeBack(connection: Connection): void {
+    if (this.#onEmpty) {
+      connection.destroy();
+      return;
+    }
     this.#resting.push(connection);
     if (this.#resting.length === 1 && this.#rested.length === 0) setImmediate(this.#endRest);
   }
@@ -78,6 +96,11 @@ export class Origin implements ConnectionHome {
     this.#all.delete(connection);
     const at = this.#idle.lastIndexOf(connection);
     if (at >= 0) this.#idle.splice(at, 1);
+    this.#tellIfEmpty();
+  }
+
+  #tellIfEmpty(): void {
+    if (this.#onEmpty && this.#all.size === 0) this.#onEmpty();
   }
 
   readonly #endRest = (): void => {
@@ -94,7 +117,7 @@ export class Origin implements ConnectionHome {
   }
 
   #open(connection: Connection): Socket {
-    const { protocol, hostname, port } = this.#url;
+    const { protocol, port } = this.#url;
     const buffer = process.platform === 'win32' ? Buffer.allocUnsafeSlow(READ_BYTES) : sharedBuffer;
     const onread = {
       buffer,
@@ -103,7 +126,7 @@ export class Origin implements ConnectionHome {
         return true;
       },
     };
-    const host = hostname.replace(/^\[|\]$/g, '');
+    const host = hostOf(this.#url);
     const isTls = protocol === 'https:';
     const address = { host, port: Number(port) || (isTls ? 443 : 80), onread };
     const socket = isTls ? this.#openTls(address) : connectTcp(address);
@@ -118,7 +141,10 @@ export class Origin implements ConnectionHome {
       ...address,
       ALPNProtocols: ['http/1.1'],
       // An address is no name (RFC 6066 3).
-      ...(isIP(address.host) ? {} : { servername: address.host }),
+      ...(isIP(this.#name) ? {} : { servername: this.#name }),
+      ...(this.#name === address.host
+        ? {}
+        : { checkServerIdentity: (_host, certificate) => checkServerIdentity(this.#name, certificate) }),
       ...(this.#session ? { session: this.#session } : {}),
       ...(this.#context.ca ? { ca: this.#context.ca } : {}),
     });
@@ -127,4 +153,9 @@ export class Origin implements ConnectionHome {
     });
     return socket;
   }
+}
+
+/** A name, or an address without its brackets. */
+export function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, '');
 }

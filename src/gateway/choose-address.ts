@@ -1,0 +1,96 @@
+import { GatewayError } from '../conversation/gateway-error.ts';
+import type { Address } from '../upstream/addresses/address.ts';
+import type { AddressPool } from '../upstream/addresses/address-pool.ts';
+import { describeNetworkError, networkError } from '../upstream/network-errors.ts';
+import { redactSecrets } from '../upstream/secrets.ts';
+import type { Account, Upstream } from '../upstream/upstream.ts';
+import type { Call } from './call.ts';
+import type { Gateway } from './gateway.ts';
+import type { PlannedAttempt } from './plan.ts';
+
+/** Addresses of one account that a call may fail at, beside those where no connection was to be had: that costs nothing. */
+const MOST_FAILED = 3;
+
+/** Codes of what ends a request of ours before it is sent. */
+const OUR_DOING: ReadonlySet<unknown> = new Set(['UND_ERR_ABORTED', 'UND_ERR_DESTROYED', 'ABORT_ERR']);
+
+/** What a request is sent to, where its account's addresses are looked up or checked. */
+export interface TakenAddress {
+  address: Address;
+  pool: AddressPool;
+}
+
+/**
+ * Takes an address for an attempt, another than those that the call has tried; `undefined` where the base URL is all there is.
+ * It is to be given back by `leaveAddress`.
+ *
+ * @throws GatewayError `upstream_unavailable` where none is known yet
+ */
+export function takeAddress(
+  planned: Pick<PlannedAttempt, 'target' | 'account' | 'tried'>,
+): TakenAddress | undefined {
+  const { upstream } = planned.target;
+  const pool = poolOf(upstream, planned.account);
+  if (!pool) return undefined;
+  planned.tried ??= [];
+  const address = pool.choose(planned.tried);
+  if (!address) {
+    throw new GatewayError(
+      'upstream_unavailable',
+      `The provider '${upstream.name}' has no server that is known at the moment.`,
+    );
+  }
+  planned.tried.push(address);
+  address.inFlight += 1;
+  return { address, pool };
+}
+
+export function leaveAddress({ address }: TakenAddress): void {
+  address.inFlight -= 1;
+}
+
+/** The request was never sent. Where that is the address's fault, there was no connection to be had. */
+export function refuseAddress({ address, pool }: TakenAddress, error: Error): void {
+  const isNetwork = 'code' in error && typeof error.code === 'string' && !OUR_DOING.has(error.code);
+  if (isNetwork && !(error instanceof GatewayError)) pool.refuse(address, describeNetworkError(error));
+}
+
+/** Tells the operator of a connection that failed; what it gives is for the caller. */
+export function tellLostConnection(
+  { log }: Pick<Gateway, 'log'>,
+  { id: call }: Pick<Call, 'id'>,
+  { target, account }: PlannedAttempt,
+  taken: TakenAddress | undefined,
+  error: Error,
+): GatewayError {
+  const failure = networkError(target.upstream.name, error);
+  const reason = redactSecrets(describeNetworkError(error), account.secrets());
+  const address = taken && { address: taken.address.origin };
+  log.warn(
+    { call, target: target.name, account: account.name, ...address, kind: failure.kind, reason },
+    'the connection to a provider failed',
+  );
+  return failure;
+}
+
+/** Whether an attempt that failed at one address is to be made at another. `room`: attempts that are left for that. */
+export function hasOtherAddress({ target, account, tried }: PlannedAttempt, room: number): boolean {
+  if (!tried || room <= 0) return false;
+  if (tried.filter(({ isWell }) => isWell).length >= MOST_FAILED) return false;
+  return poolOf(target.upstream, account)?.hasOther(tried) === true;
+}
+
+/** Attempts at accounts none of whose addresses is well come last; they are not left out. */
+export function putUnwellLast(plan: PlannedAttempt[]): PlannedAttempt[] {
+  if (plan.length < 2 || !plan.some(isUnwell)) return plan;
+  return [...plan.filter((planned) => !isUnwell(planned)), ...plan.filter(isUnwell)];
+}
+
+function isUnwell({ target, account }: PlannedAttempt): boolean {
+  const pool = poolOf(target.upstream, account);
+  return pool !== undefined && !pool.isWell;
+}
+
+function poolOf({ servers }: Upstream, { name }: Account): AddressPool | undefined {
+  return servers?.pools.get(name);
+}

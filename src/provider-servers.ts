@@ -1,0 +1,77 @@
+import { Resolver } from 'node:dns/promises';
+import { readFile } from 'node:fs/promises';
+import type { ControlNews } from './control/control-news.ts';
+import { FileWatch } from './control/file-watch.ts';
+import type { ServerNews } from './upstream/addresses/address-watch.ts';
+import { AddressWatches } from './upstream/addresses/address-watches.ts';
+import { probeAddress } from './upstream/addresses/probe.ts';
+import type { Connections } from './upstream/connections.ts';
+import { scheduleTimeout } from './usage/ledger.ts';
+
+/** Of one question to one DNS server; the second waits twice as long. */
+const DNS_TIMEOUT_MS = 2_000;
+const DNS_TRIES = 2;
+
+/** How many addresses an event names. */
+const MOST_NAMED = 20;
+
+export interface ProviderServersOptions {
+  connections: Connections;
+  news: ControlNews;
+  /** Asks endpoints that list addresses. */
+  fetch: typeof globalThis.fetch;
+}
+
+/** What looks up and checks the servers of providers, with what it needs of this process. */
+export function watchServers({ connections, news, fetch }: ProviderServersOptions): AddressWatches {
+  return new AddressWatches({
+    now: Date.now,
+    schedule: scheduleTimeout,
+    fetch,
+    readFile: (path) => readFile(path, 'utf8'),
+    watchFile: (path, onChange) => {
+      const watch = new FileWatch(path, onChange);
+      watch.start();
+      return () => watch.stop();
+    },
+    createResolver: (server) => {
+      const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: DNS_TRIES });
+      if (server !== undefined) resolver.setServers([server]);
+      return resolver;
+    },
+    probe: (options) => probeAddress({ connections, schedule: scheduleTimeout }, options),
+    retire: ({ key }) => connections.retire(key),
+    news: tellOfServers(news),
+  });
+}
+
+function tellOfServers(news: ControlNews): ServerNews {
+  return {
+    lookUpFailed: (provider, reason, kept) => {
+      const stay = kept === 0 ? 'it has none' : `the ${kept} that it had stay in use`;
+      const message = `The addresses of the provider '${provider}' cannot be looked up: ${stay}.`;
+      news.tell('alarm', 'discovery_failed', message, { provider, reason, addresses: kept });
+    },
+    lookUpRecovered: (provider, found) => {
+      const message = `The addresses of the provider '${provider}' are looked up again.`;
+      news.tell('info', 'discovery_recovered', message, { provider, addresses: found });
+    },
+    changed: (provider, added, removed) => {
+      const message = `The provider '${provider}' has other addresses.`;
+      const details = {
+        ...{ provider, added: added.slice(0, MOST_NAMED), removed: removed.slice(0, MOST_NAMED) },
+        ...{ addedCount: added.length, removedCount: removed.length },
+      };
+      news.tellOften('info', 'addresses_changed', message, details);
+    },
+    turned: (provider, account, { origin: address, isWell, lastError }) => {
+      const details = { provider, account, address };
+      if (isWell) {
+        news.tellOften('info', 'address_healthy', `An address of '${provider}' is used again.`, details);
+        return;
+      }
+      const message = `An address of '${provider}' is not used until it is back.`;
+      news.tellOften('warning', 'address_unhealthy', message, { ...details, reason: lastError ?? null });
+    },
+  };
+}

@@ -1,0 +1,171 @@
+import { isIPv6 } from 'node:net';
+import { Address, type FoundAddress } from './address.ts';
+
+/** Weight 0 among others is "a very small chance of being selected" (RFC 2782). */
+const HARDLY_ANY = 0.1;
+
+/** The base URL of an account. */
+export interface Base {
+  /** Scheme, host and port. */
+  origin: string;
+  /** Path without a trailing slash. */
+  path: string;
+}
+
+export interface AddressChange {
+  added: readonly Address[];
+  removed: readonly Address[];
+}
+
+/** The addresses of one account, of which each attempt goes to one. */
+export class AddressPool {
+  readonly base: Base;
+  readonly #now: () => number;
+  #addresses: Address[] = [];
+  /** Told of an address that refused a connection, or had none to give. */
+  onRefused: ((address: Address) => void) | undefined;
+
+  constructor(base: Base, now: () => number) {
+    this.base = base;
+    this.#now = now;
+  }
+
+  get addresses(): readonly Address[] {
+    return this.#addresses;
+  }
+
+  /** Whether there is one that is well. */
+  get isWell(): boolean {
+    for (const address of this.#addresses) if (address.isWell) return true;
+    return false;
+  }
+
+  /** Whether one that is well has not been tried yet. */
+  hasOther(tried: readonly Address[]): boolean {
+    return this.#addresses.some((address) => address.isWell && !tried.includes(address));
+  }
+
+  /**
+   * The address for the next attempt: one that is well before any other, one that was not tried before those that were, then the
+   * lowest priority, then the fewest attempts under way for its weight. Those that are alike in all of that take turns by their
+   * weights. Where none is well, all are as if they were. `undefined` where there is none.
+   */
+  choose(tried: readonly Address[]): Address | undefined {
+    let best: Address | undefined;
+    let ties = 0;
+    for (const address of this.#addresses) {
+      const order = best ? compare(address, best, tried) : -1;
+      if (order < 0) ties = 0;
+      if (order > 0) continue;
+      ties += 1;
+      best = address;
+    }
+    return best && ties > 1 ? this.#takeTurns(best, tried) : best;
+  }
+
+  /** Each is owed its weight a turn, and who is owed most pays what all were owed: smooth even with few turns. */
+  #takeTurns(like: Address, tried: readonly Address[]): Address {
+    let chosen = like;
+    let total = 0;
+    let most = Number.NEGATIVE_INFINITY;
+    for (const address of this.#addresses) {
+      if (compare(address, like, tried) !== 0) continue;
+      address.due += address.weight;
+      total += address.weight;
+      if (address.due <= most) continue;
+      most = address.due;
+      chosen = address;
+    }
+    chosen.due -= total;
+    return chosen;
+  }
+
+  /** There was no connection to be had: it is not used until it is back. */
+  refuse(address: Address, reason: string): void {
+    address.lastError = reason;
+    if (address.isGone) return;
+    this.onRefused?.(address);
+  }
+
+  /** @throws Error for an address that the account cannot be called at */
+  check(found: readonly FoundAddress[]): void {
+    for (const one of found) place(one, this.base);
+  }
+
+  /**
+   * These are the addresses from now on. Those that were there stay what they were.
+   *
+   * @throws Error, and nothing changes, as `check` does
+   */
+  replace(found: readonly FoundAddress[]): AddressChange {
+    const nowMs = this.#now();
+    const before = new Map(this.#addresses.map((address) => [address.key, address]));
+    const next = new Map<string, Address>();
+    const added: Address[] = [];
+    const listed = found.map((one) => {
+      const { origin, name } = place(one, this.base);
+      return new Address(origin, name, one, nowMs);
+    });
+    for (const address of listed) {
+      if (next.has(address.key)) continue;
+      const known = before.get(address.key);
+      if (known) Object.assign(known, { weight: address.weight, priority: address.priority });
+      else added.push(address);
+      next.set(address.key, known ?? address);
+    }
+    const removed = this.#addresses.filter(({ key }) => !next.has(key));
+    for (const address of removed) address.isGone = true;
+    this.#addresses = [...next.values()];
+    evenOut(this.#addresses);
+    return { added, removed };
+  }
+
+  /** Nothing looks for its addresses any more: what goes to them still, of a configuration before, keeps nothing open. */
+  retire(): void {
+    for (const address of this.#addresses) address.isGone = true;
+  }
+}
+
+/** Below 0: the first goes before the second. */
+function compare(one: Address, other: Address, tried: readonly Address[]): number {
+  if (one.isWell !== other.isWell) return one.isWell ? -1 : 1;
+  if (tried.length > 0) {
+    const wasTried = tried.includes(one);
+    if (wasTried !== tried.includes(other)) return wasTried ? 1 : -1;
+  }
+  if (one.priority !== other.priority) return one.priority - other.priority;
+  return one.inFlight * other.weight - other.inFlight * one.weight;
+}
+
+/** Where all of a priority have weight 0, they are alike. */
+function evenOut(addresses: readonly Address[]): void {
+  const weighted = new Set(addresses.filter(({ weight }) => weight > 0).map(({ priority }) => priority));
+  for (const address of addresses)
+    if (address.weight === 0) address.weight = weighted.has(address.priority) ? HARDLY_ANY : 1;
+}
+
+/**
+ * What is connected to, and whose name it goes by.
+ *
+ * @throws Error where the account cannot be called there
+ */
+function place(found: FoundAddress, base: Base): { origin: string; name: string | undefined } {
+  const { protocol, port: basePort } = new URL(base.origin);
+  const { scheme, host, port, path = '' } = found;
+  if (scheme === undefined) {
+    const origin = originOf(protocol, host, port ?? basePort);
+    return { origin, name: origin === base.origin ? undefined : base.origin };
+  }
+  if (scheme === 'http:' && protocol === 'https:')
+    throw new Error(`${host}: http where the base URL has https would send credentials in the clear`);
+  const below = path.replace(/\/+$/, '');
+  if (below !== '' && below !== base.path)
+    throw new Error(`${host}: the path ${below} is not that of the base URL, ${base.path || '/'}`);
+  return { origin: originOf(scheme, host, port ?? ''), name: undefined };
+}
+
+function originOf(scheme: string, host: string, port: number | string): string {
+  const text = `${scheme}//${isIPv6(host) ? `[${host}]` : host}${port === '' ? '' : `:${port}`}`;
+  if (!URL.canParse(text)) throw new Error(`${host} is no host`);
+  return new URL(text).origin;
+}
