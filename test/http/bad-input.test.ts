@@ -53,6 +53,12 @@ const REFUSED: { what: string; body: unknown; status: number; param?: string; me
     status: 400,
     param: 'stream_options',
   },
+  ...['yes', 1, {}].map((value) => ({
+    what: `usage asked for in a stream by ${JSON.stringify(value)}`,
+    body: { ...hello, stream: true, stream_options: { include_usage: value } },
+    status: 400,
+    param: 'stream_options.include_usage',
+  })),
   { what: 'a model twice', body: '{"model":"echo/echo","model":"echo/echo"}', status: 400, param: 'model' },
   {
     what: 'deep nesting',
