@@ -381,7 +381,7 @@ for (const [name, conversation, dropped] of AT_CHAT) {
 
 test('what Bedrock takes only so far is named with the value that was sent', () => {
   const conversation = chat.decodeRequest(
-    { model: 'm', messages: [HI], temperature: 1.5, stop: ['a', ' '] },
+    { model: 'm', messages: [HI], temperature: 1.5, stop: ['a', ''] },
     {},
   );
   const { dropped } = converse.encodeRequest(conversation, 'anthropic.claude-sonnet-4-5-20250929-v1:0');
