@@ -122,6 +122,21 @@ test('a compressed body is read; one that unpacks to more than the limit is refu
   assert.equal(unknown.status, 400);
 });
 
+test('a body that is no UTF-8 is refused, not guessed at', async () => {
+  const bad = { role: 'user', content: 'BAD' };
+  for (const body of [
+    { ...hello, messages: [bad] },
+    { ...hello, stream: true, stream_options: { x: 'BAD' } },
+  ]) {
+    const response = await gateway.post(
+      CHAT,
+      Buffer.from(JSON.stringify(body).replace('BAD', '\xff'), 'latin1'),
+    );
+    assert.equal(response.status, 400);
+    assert.match(((await response.json()) as OpenAiError).error.message, /not valid UTF-8/);
+  }
+});
+
 test('a body is read as JSON whatever content type it claims, or none', async () => {
   const body = JSON.stringify(hello);
   for (const type of [
