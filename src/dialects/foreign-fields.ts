@@ -9,6 +9,7 @@ import type {
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { callerWord, messagePath, opaqueName, partPaths, resultPartPath } from './caller-words.ts';
+import { checkFieldKinds } from './field-kinds.ts';
 import { placeOf } from './places.ts';
 
 /** `refused`: the answer would be another one without it. `kept`: the gateway does itself what the field asks for. */
@@ -144,7 +145,8 @@ const CLIENTS_ITEMS = /_output$|^mcp_approval_response$/;
  * The top-level fields that a provider of `dialect` cannot be told, in the caller's words. To be asked before anything
  * else is encoded: what these fields stand for may be missing elsewhere.
  *
- * @throws GatewayError `invalid_request` for one without which the answer would be another.
+ * @throws GatewayError `invalid_request` for one without which the answer would be another, and for one that the caller's own
+ *   dialect does not allow.
  */
 export function foreignFields(conversation: Conversation, dialect: DialectName): string[] {
   const names = fieldNames(conversation, dialect);
@@ -183,6 +185,7 @@ function nestedNames(
 function fieldNames(conversation: Conversation, dialect: DialectName): string[] {
   const { extra } = conversation;
   if (!extra || extra.dialect === dialect) return [];
+  checkFieldKinds(extra);
   const policies = POLICIES[extra.dialect] ?? {};
   /** Whether a field is to be named. */
   const isLost = (path: string, value: JsonValue | undefined) => {
