@@ -137,6 +137,18 @@ test('a body that is no UTF-8 is refused, not guessed at', async () => {
   }
 });
 
+test('a body is read as JSON whatever content type it claims, or an empty one', async () => {
+  const body = JSON.stringify(hello);
+  for (const type of ['content-type:\r\n', 'content-type: \t \r\n']) {
+    const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
+    await once(socket, 'connect');
+    socket.write(
+      `POST ${CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${TEST_KEY}\r\n${type}connection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+    assert.match(await text(socket), /^HTTP\/1\.1 200 /);
+  }
+});
+
 test('a body is read as JSON whatever content type it claims, or none', async () => {
   const body = JSON.stringify(hello);
   for (const type of [
@@ -144,6 +156,15 @@ test('a body is read as JSON whatever content type it claims, or none', async ()
     'text/plain',
     'application/x-www-form-urlencoded',
     'application/json; charset=utf-8',
+    'json',
+    'json; charset=utf-8',
+    '/',
+    'application/',
+    'application/json/x',
+    'a b/c',
+    '*',
+    ';',
+    'application/x-json;;=',
   ]) {
     const headers = new Headers({ authorization: `Bearer ${TEST_KEY}` });
     if (type) headers.set('content-type', type);
