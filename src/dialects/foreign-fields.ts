@@ -250,7 +250,7 @@ function refuseParts(conversation: Conversation, dialect: DialectName): void {
   const isRefused = REFUSED_TURN_PARTS[conversation.dialect];
   for (const [index, { role, parts }] of conversation.messages.entries()) {
     for (const [at, part] of parts.entries()) {
-      refuseGoogleFile(dialect, part, () => partPaths(conversation, index)[at] ?? '');
+      refuseSource(dialect, part, () => partPaths(conversation, index)[at] ?? '');
       if (part.type === 'tool_result') refuseInResult(conversation, dialect, part, index, at);
       else if (!isForeign(part, dialect)) continue;
       else if (role !== 'assistant' || isRefused?.(part.value))
@@ -268,13 +268,23 @@ function refuseInResult(
 ): void {
   for (const [inner, part] of result.parts.entries()) {
     const path = () => resultPartPath(conversation, partPaths(conversation, index)[at] ?? '', inner, part);
-    refuseGoogleFile(dialect, part, path);
+    refuseSource(dialect, part, path);
     if (isForeign(part, dialect)) throw refusedPart(part, path());
   }
 }
 
 /** Files of Google's Files API, which nobody but Google can read: not even their ids are another vendor's to see. */
 const GOOGLE_FILE = /^https:\/\/generativelanguage\.googleapis\.com\/([^/?#]+\/)?files\//i;
+
+function refuseSource(dialect: DialectName, part: Part, path: () => string): void {
+  refuseGoogleFile(dialect, part, path);
+  if (!('source' in part) || part.source.kind !== 'data' || !NO_BASE64.test(part.source.base64)) return;
+  const place = path();
+  throw invalidRequest(`The data of '${place}' is not valid base64.`, place, 'invalid_value');
+}
+
+/** A character of neither alphabet (RFC 4648). What providers make of line ends and lengths is theirs to say. */
+const NO_BASE64 = /[^\w+/=\s-]/;
 
 function refuseGoogleFile(dialect: DialectName, part: Part, path: () => string): void {
   if (dialect === 'gemini' || !('source' in part) || part.source.kind !== 'url') return;
