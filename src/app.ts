@@ -68,8 +68,11 @@ export interface App {
   firstSecrets: FirstSecrets | undefined;
   /** Reads the config file again; what is wrong with it is logged, and changes nothing. */
   reload(): Promise<void>;
-  /** Lets running calls finish (up to the config's `drainTimeout`), writes what is pending, closes everything. */
-  stop(): Promise<void>;
+  /**
+   * Lets running calls finish (up to the config's `drainTimeout`, or until there is no time left), writes what is pending, closes
+   * everything.
+   */
+  stop(noTimeLeft?: AbortSignal): Promise<void>;
 }
 
 /** What may wait on disk of all uploads together. */
@@ -315,7 +318,7 @@ export async function startApp(
 
   const watch = new FileWatch(loaded.path, () => void control.reloadFile());
   let follow: NodeJS.Timeout | undefined;
-  const stop = async () => {
+  const stop = async (noTimeLeft?: AbortSignal) => {
     lifecycle.phase = 'draining';
     watch.stop();
     credentialFiles.follow([]);
@@ -323,7 +326,7 @@ export async function startApp(
     clearInterval(follow);
     await takeover.stop();
     unbilled.stop();
-    await drain(gateway, openConnections, config.server.drainTimeout);
+    await drain(gateway, openConnections, config.server.drainTimeout, noTimeLeft);
     await closeServer(server);
     if (!(await control.settle(SETTLE_MS)))
       log.warn({}, 'a change of the configuration is not waited for any more');

@@ -57,16 +57,21 @@ export class OpenConnections {
   }
 }
 
-/** Waits for running calls and for requests that are arriving; those that outlast the time-out are ended with an error that their clients are told. */
+/**
+ * Waits for running calls and for requests that are arriving; those that outlast the time-out, or the time that is left, are ended
+ * with an error that their clients are told.
+ */
 export async function drain(
   gateway: Gateway,
   connections: OpenConnections,
   timeoutMs: number,
+  noTimeLeft?: AbortSignal,
 ): Promise<void> {
   const isBusy = () => gateway.calls.size > 0 || connections.haveRequests(gateway.monotonicMs());
-  await waitWhile(gateway, timeoutMs, isBusy);
+  await waitWhile(gateway, timeoutMs, () => noTimeLeft?.aborted !== true && isBusy());
   if (gateway.calls.size === 0) return;
-  gateway.log.warn({ calls: gateway.calls.size }, 'calls outlast the drain time-out and are ended');
+  if (noTimeLeft?.aborted !== true)
+    gateway.log.warn({ calls: gateway.calls.size }, 'calls outlast the drain time-out and are ended');
   for (const call of gateway.calls.list()) {
     interruptCall(
       call,

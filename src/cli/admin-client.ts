@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { BLANK_FILE, isBlank, readDocument } from '../config/document.ts';
 import { reportFindings } from '../config/finding.ts';
-import { ConfigError } from '../config/problem.ts';
+import { ConfigError, textOf } from '../config/problem.ts';
 import { isObject, type JsonObject, tryParseJson } from '../conversation/json.ts';
 import type { CliIo } from './command.ts';
 
@@ -74,9 +74,10 @@ const ANY_VARIABLE: Readonly<Record<string, string>> = new Proxy({}, { get: () =
  * @throws ConfigError
  */
 export async function readWritten(file: string, cwd: string): Promise<JsonObject> {
-  const text = await readFile(resolve(cwd, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readFile(resolve(cwd, file)).catch((error: NodeJS.ErrnoException) => {
     throw new ConfigError([{ file, path: '', message: `cannot be read (${error.code ?? error.message})` }]);
   });
+  const text = textOf(bytes, file);
   // `export > FILE` that fails leaves an empty file: applied, it would take everything away.
   if (isBlank(text)) throw new ConfigError([{ file, path: '', message: BLANK_FILE }]);
   const document = readDocument(text, ANY_VARIABLE);

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import type { Logger } from 'pino';
 import { type App, startApp } from '../app.ts';
 import { describeDormant, listDormant } from '../config/dormant.ts';
 import { type LoadedConfig, openConfig } from '../config/load.ts';
@@ -14,7 +15,8 @@ export function startCommand(declarations: readonly ProviderDeclaration[]): Comm
     usage: `start [--config FILE]
 
 Runs the gateway until it is told to stop (SIGTERM or Ctrl-C): then running calls finish, nothing new begins.
-A second signal stops at once. The config file is watched: what is changed in it is in effect within a second, and
+A second signal ends them, with an error that their clients are told and a record of what was sent, and exits with 1 within
+some seconds; a third one at once. The config file is watched: what is changed in it is in effect within a second, and
 running calls go on; SIGHUP has it read, too. A file that is wrong changes nothing, and the log says why.
 
   --config FILE   the configuration; else FAIRLEAD_CONFIG, else ./fairlead.yaml, else none: then providers come
@@ -73,19 +75,34 @@ async function run(args: string[], io: CliIo, declarations: readonly ProviderDec
   const signal = await signals.first;
   log.info({ signal }, 'draining: running calls may finish');
   // An impatient operator signals twice.
-  void signals.second.then(() => process.exit(EXIT.failed));
-  await app.stop();
+  const noTimeLeft = new AbortController();
+  void signals.second.then((second) => {
+    log.warn({ signal: second }, 'a second signal: running calls are ended');
+    noTimeLeft.abort();
+    setTimeout(() => exitNow(log, 'what is left to do takes too long'), LAST_WORK_MS).unref();
+  });
+  void signals.third.then(() => exitNow(log, 'a third signal'));
+  await app.stop(noTimeLeft.signal);
   log.info('stopped');
-  return EXIT.ok;
+  return noTimeLeft.signal.aborted ? EXIT.failed : EXIT.ok;
+}
+
+/** How long a stop may take after a second signal: clients read the end of their answers, records go to the store. */
+const LAST_WORK_MS = 5_000;
+
+/** What the store does not have by now is in the journal, where the next start finds it. */
+function exitNow(log: Logger, why: string): never {
+  log.error({ why }, 'ended before everything was written: the next start does it');
+  process.exit(EXIT.failed);
 }
 
 /** A terminal signals npm and the gateway alike, and npm hands its own on: within this time they are one. */
 const SAME_SIGNAL_MS = 500;
 
-function waitForSignals(): { first: Promise<string>; second: Promise<string> } {
+function waitForSignals(): Record<'first' | 'second' | 'third', Promise<string>> {
   const resolvers: ((signal: string) => void)[] = [];
   const next = () => new Promise<string>((resolve) => resolvers.push(resolve));
-  const signals = { first: next(), second: next() };
+  const signals = { first: next(), second: next(), third: next() };
   let lastMs = Number.NEGATIVE_INFINITY;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {

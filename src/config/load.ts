@@ -14,7 +14,7 @@ import {
 import { type Finding, reportFindings } from './finding.ts';
 import type { KnownProvider } from './known-provider.ts';
 import { formatPath } from './path.ts';
-import { ConfigError, type ConfigProblem } from './problem.ts';
+import { ConfigError, type ConfigProblem, textOf } from './problem.ts';
 import { type Config, resolveConfig } from './resolve.ts';
 import type { ParsedConfig } from './schema.ts';
 import type { Environment } from './substitute.ts';
@@ -144,8 +144,9 @@ function lookAt(path: string): FileState | null {
 
 async function readText(file: string, cwd: string): Promise<string> {
   try {
-    return await readFile(resolve(cwd, file), 'utf8');
+    return textOf(await readFile(resolve(cwd, file)), file);
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN';
     const message = READ_ERRORS[code] ?? `cannot be read (${code})`;
     throw new ConfigError([{ file, path: '', message }]);

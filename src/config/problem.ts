@@ -1,3 +1,5 @@
+import { decodeUtf8, findBadUtf8 } from '../conversation/utf8.ts';
+
 /** One thing that is wrong with a config, ready to be shown. Never holds a secret's value. */
 export interface ConfigProblem {
   /** The file as the user named it, or what else the value came from (`environment`). */
@@ -26,4 +28,14 @@ export class ConfigError extends Error {
     this.name = 'ConfigError';
     this.problems = problems;
   }
+}
+
+/** The text of a file. @throws ConfigError where its bytes are no UTF-8 */
+export function textOf(bytes: Buffer, file: string): string {
+  const text = decodeUtf8(bytes);
+  if (text !== undefined) return text;
+  const lines = findBadUtf8(bytes).before.split('\n');
+  const column = (lines.at(-1) ?? '').length + 1;
+  const message = 'this is no UTF-8: save the file in that encoding';
+  throw new ConfigError([{ file, line: lines.length, column, path: '', message }]);
 }

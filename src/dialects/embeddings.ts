@@ -24,7 +24,7 @@ export interface EmbeddingDialect extends UpstreamEmbeddings {
 /**
  * The inputs of a request for models that take text alone, `most` of them a call.
  *
- * @throws GatewayError `invalid_request` for inputs that are given as token ids, which are another model's tokens, and for too many,
+ * @throws GatewayError `invalid_request` for inputs that are given as token ids, which are another model's tokens, or empty, and for too many,
  * before a provider says so in words of its own dialect.
  */
 export function readTexts({ inputs, inputsWord = 'input' }: EmbeddingRequest, most: number): string[] {
@@ -36,7 +36,8 @@ export function readTexts({ inputs, inputsWord = 'input' }: EmbeddingRequest, mo
     );
   }
   return inputs.map((input, index) => {
-    if (typeof input === 'string') return input;
+    if (typeof input === 'string' && input !== '') return input;
+    if (input === '') throw emptyText(inputs.length === 1 ? inputsWord : `${inputsWord}[${index}]`);
     const path = `${inputsWord}[${index}]`;
     throw invalidRequest(
       `'${path}' is a list of token ids. The model that this call goes to embeds text only.`,
@@ -44,6 +45,15 @@ export function readTexts({ inputs, inputsWord = 'input' }: EmbeddingRequest, mo
       'unsupported_input',
     );
   });
+}
+
+/** OpenAI's API takes none either, and the others say so in words of their own. */
+function emptyText(path: string): Error {
+  return invalidRequest(
+    `'${path}' is an empty text, of which there is nothing to embed.`,
+    path,
+    'invalid_value',
+  );
 }
 
 /** A vector as providers write one: numbers, and some. */

@@ -9,6 +9,7 @@ import type {
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { callerWord, messagePath, opaqueName, partPaths, resultPartPath } from './caller-words.ts';
+import { checkFieldKinds } from './field-kinds.ts';
 import { isSaidTwice, placeOf } from './places.ts';
 
 /** `refused`: the answer would be another one without it. `kept`: the gateway does itself what the field asks for. */
@@ -144,7 +145,8 @@ const CLIENTS_ITEMS = /_output$|^mcp_approval_response$/;
  * The top-level fields that a provider of `dialect` cannot be told, in the caller's words. To be asked before anything
  * else is encoded: what these fields stand for may be missing elsewhere.
  *
- * @throws GatewayError `invalid_request` for one without which the answer would be another.
+ * @throws GatewayError `invalid_request` for one without which the answer would be another, and for one that the caller's own
+ *   dialect does not allow.
  */
 export function foreignFields(conversation: Conversation, dialect: DialectName): string[] {
   const names = fieldNames(conversation, dialect);
@@ -183,6 +185,7 @@ function nestedNames(
 function fieldNames(conversation: Conversation, dialect: DialectName): string[] {
   const { extra } = conversation;
   if (!extra || extra.dialect === dialect) return [];
+  checkFieldKinds(extra);
   const policies = POLICIES[extra.dialect] ?? {};
   /** Whether a field is to be named. */
   const isLost = (path: string, value: JsonValue | undefined) => {
@@ -247,7 +250,7 @@ function refuseParts(conversation: Conversation, dialect: DialectName): void {
   const isRefused = REFUSED_TURN_PARTS[conversation.dialect];
   for (const [index, { role, parts }] of conversation.messages.entries()) {
     for (const [at, part] of parts.entries()) {
-      refuseGoogleFile(dialect, part, () => partPaths(conversation, index)[at] ?? '');
+      refuseSource(dialect, part, () => partPaths(conversation, index)[at] ?? '');
       if (part.type === 'tool_result') refuseInResult(conversation, dialect, part, index, at);
       else if (!isForeign(part, dialect) || isSaidTwice(part)) continue;
       else if (role !== 'assistant' || isRefused?.(part.value))
@@ -265,13 +268,23 @@ function refuseInResult(
 ): void {
   for (const [inner, part] of result.parts.entries()) {
     const path = () => resultPartPath(conversation, partPaths(conversation, index)[at] ?? '', inner, part);
-    refuseGoogleFile(dialect, part, path);
+    refuseSource(dialect, part, path);
     if (isForeign(part, dialect)) throw refusedPart(part, path());
   }
 }
 
 /** Files of Google's Files API, which nobody but Google can read: not even their ids are another vendor's to see. */
 const GOOGLE_FILE = /^https:\/\/generativelanguage\.googleapis\.com\/([^/?#]+\/)?files\//i;
+
+function refuseSource(dialect: DialectName, part: Part, path: () => string): void {
+  refuseGoogleFile(dialect, part, path);
+  if (!('source' in part) || part.source.kind !== 'data' || !NO_BASE64.test(part.source.base64)) return;
+  const place = path();
+  throw invalidRequest(`The data of '${place}' is not valid base64.`, place, 'invalid_value');
+}
+
+/** A character of neither alphabet (RFC 4648). What providers make of line ends and lengths is theirs to say. */
+const NO_BASE64 = /[^\w+/=\s-]/;
 
 function refuseGoogleFile(dialect: DialectName, part: Part, path: () => string): void {
   if (dialect === 'gemini' || !('source' in part) || part.source.kind !== 'url') return;

@@ -15,7 +15,7 @@ interface Kinds {
 
 export type JsonKind = keyof Kinds;
 
-const KIND_NAMES: Record<JsonKind, string> = {
+export const KIND_NAMES: Record<JsonKind, string> = {
   string: 'a string',
   number: 'a number',
   boolean: 'a boolean',

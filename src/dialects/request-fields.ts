@@ -1,4 +1,5 @@
 import { invalidRequest } from '../conversation/gateway-error.ts';
+import { decodeUtf8, findBadUtf8 } from '../conversation/utf8.ts';
 import { skipSpace, skipSpaceBack } from './json-bytes.ts';
 import { JSON_WORDS, readPlain } from './plain-json.ts';
 import type { SeenWords } from './seen-words.ts';
@@ -154,11 +155,28 @@ export function spliceEntries(body: Buffer, edits: readonly { place: FieldPlace;
 export function parseField(body: Buffer, span: FieldSpan, name: string): unknown {
   const plain = readPlain(body, span.start, span.end);
   if (plain !== undefined) return plain;
+  const text = spanText(body, span, name);
   try {
-    return JSON.parse(body.toString('utf8', span.start, span.end));
+    return JSON.parse(text);
   } catch {
     throw invalidRequest(`'${name}' is not valid JSON.`, name);
   }
+}
+
+/** What stands in a span, as text; `invalid_request` where it is no UTF-8. */
+export function spanText(body: Buffer, { start, end }: FieldSpan, name: string): string {
+  const text = decodeUtf8(body, start, end);
+  if (text === undefined) throw badUtf8(body, name);
+  return text;
+}
+
+/** For a body whose text cannot be read: what would be understood in its place is not what was said. */
+export function badUtf8(body: Buffer, name?: string): Error {
+  const { offset } = findBadUtf8(body);
+  return invalidRequest(
+    `The request body is not valid UTF-8 (at byte ${offset}); JSON is written in UTF-8.`,
+    name,
+  );
 }
 
 /**

@@ -53,13 +53,22 @@ export function admitCall(call: Call): void {
     throw invalidRequest("'stream' must be true or false.", 'stream');
   }
   call.stream = stream === true && door.operation === 'generate';
-  const streamOptions = spans['stream_options']
-    ? parseField(body, spans['stream_options'], 'stream_options')
-    : undefined;
-  if (streamOptions !== undefined && streamOptions !== null && !isObject(streamOptions)) {
-    throw invalidRequest("'stream_options' must be an object.", 'stream_options');
+  if (spans['stream_options'])
+    call.includeUsage = asksForUsage(parseField(body, spans['stream_options'], 'stream_options'));
+}
+
+/** The gateway asks in the client's place, so a provider could not say what is wrong with how the client did. */
+function asksForUsage(streamOptions: unknown): boolean {
+  if (streamOptions === null) return false;
+  if (!isObject(streamOptions)) throw invalidRequest("'stream_options' must be an object.", 'stream_options');
+  const { include_usage: asked = null } = streamOptions;
+  if (asked !== null && typeof asked !== 'boolean') {
+    throw invalidRequest(
+      "'stream_options.include_usage' must be true or false.",
+      'stream_options.include_usage',
+    );
   }
-  call.includeUsage = isObject(streamOptions) && streamOptions['include_usage'] === true;
+  return asked === true;
 }
 
 /**

@@ -72,10 +72,7 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
     dialect: door.dialect.name,
   });
   if (!endpoint) {
-    throw new GatewayError('invalid_request', `The model '${call.model}' has no such operation.`, {
-      param: 'model',
-      code: 'unsupported_operation',
-    });
+    throw withoutOperation(call);
   }
   const { dialect, path, surface } = endpoint;
   const sameDialect = door.dialect.name === dialect.name;
@@ -200,6 +197,24 @@ function translateGenerated(
   if (call.stream) return { ...streamText(call, completion), usage };
   const written = caller.encodeResponse(completion, repeatedRequest(call), call.droppedOfAnswer);
   return { text: JSON.stringify(written), written, usage };
+}
+
+/** What there is instead of a model that cannot do what a door is for. */
+const INSTEAD: Partial<Record<string, string>> = {
+  embed:
+    'embeddings. Name an embedding model, such as text-embedding-3-small of OpenAI or gemini-embedding-001 of Google',
+  count: 'count of tokens. Name a model of another provider',
+};
+
+function withoutOperation({ model, door }: Call): GatewayError {
+  const instead =
+    INSTEAD[door.operation] ??
+    'such operation, as far as this gateway knows. Name a model of another provider';
+  return new GatewayError(
+    'invalid_request',
+    `The model '${model}' has no ${instead}; GET /v1/models lists the models of your key.`,
+    { param: 'model', code: 'unsupported_operation' },
+  );
 }
 
 /** What the encoder of a call's stream is told. */

@@ -10,6 +10,7 @@ import { credentialsRejected } from './credentials.ts';
 import type { Gateway, Log } from './gateway.ts';
 import { isModelMissing, MODEL_MISSING } from './missing-model.ts';
 import type { PlannedAttempt } from './plan.ts';
+import { isStrangersRefusal } from './web-page.ts';
 
 /** Refusals that are about us at the provider, not about the call: the operator must see to it. By their codes. */
 const ALARMS = {
@@ -46,8 +47,16 @@ export function readFailedAnswer(
   const failure = dialect.decodeError(status, tryParseJson(body) ?? body, headers);
   const retryAfter = retryAfterMs(headers, failure, now);
   const kind = failure.kind ?? kindOfStatus(status);
+  if (kind === 'upstream_rejected' && isStrangersRefusal(status, headers['content-type'], body)) {
+    if (!alarmOf(dialect, status, failure)) return notTheApi(target, status, failure.message);
+  }
   const said = { status, failure: { ...failure, kind }, said: `answered ${status}` };
   return readFailure(dialect, target, said, retryAfter, call);
+}
+
+function notTheApi({ upstream: { name } }: Target, status: number, reason: string): FailedAnswer {
+  const message = `The provider '${name}' answered ${status} with a web page: something else than its API is at its address. Tell the gateway's operator: its baseUrl may be wrong.`;
+  return { error: new GatewayError('upstream_unavailable', message), alarm: undefined, reason, status };
 }
 
 /** Reads what made an attempt fail behind a status of success: an error that is reported there means what it would as an answer. */

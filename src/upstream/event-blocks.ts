@@ -23,7 +23,7 @@ export class EventBlocks {
   push(chunk: Buffer): Buffer | undefined {
     const events = this.#cut(this.#hasLoneCrs ? this.#withLineFeeds(chunk) : chunk);
     // Looked for only where nothing was found: nearly every packet holds a whole event.
-    if (events || this.#hasLoneCrs || !endsLineWithCr(chunk)) return events;
+    if (events || this.#hasLoneCrs || !(endsLineWithCr(chunk) || this.#isBehindCr(chunk))) return events;
     this.#hasLoneCrs = true;
     return this.#cut(this.#withLineFeeds(this.takeRest()));
   }
@@ -52,6 +52,12 @@ export class EventBlocks {
     this.#rest = [];
     this.#restBytes = 0;
     return rest;
+  }
+
+  /** Whether the CR that the packet before it ended with was one by itself. Both are kept, for they ended no event. */
+  #isBehindCr(chunk: Buffer): boolean {
+    const before = this.#rest.at(-2);
+    return before !== undefined && before.at(-1) === CR && chunk.at(0) !== LF && this.#rest.at(-1) === chunk;
   }
 
   #withLineFeeds(chunk: Buffer): Buffer {

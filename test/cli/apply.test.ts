@@ -24,7 +24,7 @@ async function startCli(context: TestContext, env: Record<string, string> = {}) 
     };
     return { exitCode: await command.run(args, io), stdout, stderr };
   };
-  const write = (text: string, file = 'part.yaml') => writeFileSync(join(cwd, file), text);
+  const write = (text: string | Buffer, file = 'part.yaml') => writeFileSync(join(cwd, file), text);
   return { gateway, run, write };
 }
 
@@ -110,6 +110,8 @@ test('a file that says nothing takes nothing away', async (context) => {
       });
     }
   }
+  write(Buffer.from('{ models: \xff }', 'latin1'));
+  assert.match((await run(applyCommand, ['part.yaml'])).stderr, /^part\.yaml:1:11: this is no UTF-8/);
   for (const path of ['/config', '/config?dryRun=true']) {
     const empty = await admin.ask('PUT', path);
     assert.equal(empty.status, 400);

@@ -64,6 +64,30 @@ test('a bad file: exit 1, nothing on stdout, each problem on its line with file,
   });
 });
 
+test('a file that is no UTF-8: exit 1 and where', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'fairlead-'));
+  t.after(() => rm(cwd, { recursive: true }));
+  const secret = join(cwd, 'secret');
+  await writeFile(secret, Buffer.from('sk-\xff', 'latin1'));
+  const account = `{ name: main, apiKeyFile: "${secret}" }`;
+  for (const [text, told] of [
+    [
+      'models: {}\nlogging: { level: \xff\xfe }\n',
+      'f.yaml:2:19: this is no UTF-8: save the file in that encoding\n',
+    ],
+    [
+      `providers: { openai: { accounts: [${account}] } }\n`,
+      /^f\.yaml[:\d]*: providers\.openai\.accounts\[0\]\.apiKeyFile: expected a file in UTF-8\n$/,
+    ],
+  ] as const) {
+    await writeFile(join(cwd, 'f.yaml'), Buffer.from(text, 'latin1'));
+    const { code, stderr } = await check(['f.yaml'], { cwd });
+    assert.equal(code, 1);
+    if (typeof told === 'string') assert.equal(stderr, told);
+    else assert.match(stderr, told);
+  }
+});
+
 test('a file that is not there: exit 1', async () => {
   const { code, stderr } = await check(['nowhere.yaml']);
   assert.equal(code, 1);

@@ -331,6 +331,14 @@ onEachDatabaseInTurn((database) => {
       ],
       ['PUT', '/config', { server: { port: 1 } }, 400, 'server', /belongs to each instance/],
       ['POST', '/tenants', '{', 400, '', /not valid JSON/],
+      [
+        'POST',
+        '/tenants',
+        new Uint8Array(Buffer.from('{"name":"\xff"}', 'latin1')),
+        400,
+        '',
+        /not valid UTF-8 \(at byte 9\)/,
+      ],
       ['GET', '/tenants?limit=0', undefined, 400, 'limit', /from 1 to 1000/],
     ];
     for (const [method, path, body, status, param, message] of table) {

@@ -22,6 +22,12 @@ for (const [name, codec, model, most] of MOST) {
       param: 'input',
       message: `'input' holds ${most + 1} texts, and the model that this call goes to takes at most ${most} a call: send them in several calls.`,
     });
+    assert.throws(() => codec.encodeRequest({ model, inputs: [''] }, model), {
+      kind: 'invalid_request',
+      param: 'input',
+    });
+    if (most > 1)
+      assert.throws(() => codec.encodeRequest({ model, inputs: ['a', ''] }, model), { param: 'input[1]' });
     const one = { model: `models/${model}`, content: { parts: [{ text: 'a' }] } };
     const { request } = geminiEmbeddings.decodeRequest({ requests: inputs(most + 1).map(() => one) });
     assert.throws(() => codec.encodeRequest(request, model), {

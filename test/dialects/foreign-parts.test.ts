@@ -381,11 +381,38 @@ for (const [name, conversation, dropped] of AT_CHAT) {
 
 test('what Bedrock takes only so far is named with the value that was sent', () => {
   const conversation = chat.decodeRequest(
-    { model: 'm', messages: [HI], temperature: 1.5, stop: ['a', ' '] },
+    { model: 'm', messages: [HI], temperature: 1.5, stop: ['a', ''] },
     {},
   );
   const { dropped } = converse.encodeRequest(conversation, 'anthropic.claude-sonnet-4-5-20250929-v1:0');
   assert.deepEqual(dropped, ['temperature=1', 'stop[1]']);
+});
+
+test('what is no base64 is refused where it stands, before a provider says so of a place of its own', () => {
+  const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBOR#w0KGgo=' } };
+  const conversation = chat.decodeRequest(
+    { model: 'm', messages: [HI, { role: 'user', content: [{ type: 'text', text: 'See' }, image] }] },
+    {},
+  );
+  for (const [dialect, model] of [
+    [messages, 'claude-sonnet-4-5'],
+    [gemini, 'gemini-2.5-flash'],
+    [converse, 'anthropic.claude-sonnet-4-5-20250929-v1:0'],
+  ] as const) {
+    assert.throws(() => dialect.encodeRequest(conversation, model), {
+      kind: 'invalid_request',
+      param: 'messages[1].content[1]',
+    });
+  }
+});
+
+test('more output tokens than Gemini takes are as many as it takes, and named so', () => {
+  for (const asked of [65_536, 65_537, 1_000_000]) {
+    const conversation = chat.decodeRequest({ model: 'm', messages: [HI], max_tokens: asked }, {});
+    const { body, dropped } = gemini.encodeRequest(conversation, 'gemini-2.5-flash');
+    assert.deepEqual(body['generationConfig'], { maxOutputTokens: 65_536 });
+    assert.deepEqual(dropped, asked > 65_536 ? ['max_tokens=65536'] : []);
+  }
 });
 
 const FORMAT = {

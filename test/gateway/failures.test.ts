@@ -72,6 +72,40 @@ const MEANINGS: { status: number; error: object; becomes: number; kind: string }
   { status: 302, error: {}, becomes: 502, kind: 'upstream_unavailable' },
 ];
 
+/** What stands in a provider's place, as a proxy or a site that is no API says it. */
+function page(status: number, type = 'text/html; charset=utf-8'): Answer {
+  return (response) => {
+    response.writeHead(status, { 'content-type': type });
+    response.end('\n<!DOCTYPE html>\n<html><head><title>Gateway</title></head></html>');
+  };
+}
+
+for (const [status, becomes, kind] of [
+  [400, 502, 'upstream_unavailable'],
+  [403, 502, 'upstream_unavailable'],
+  [404, 502, 'upstream_unavailable'],
+  [405, 502, 'upstream_unavailable'],
+  [413, 413, 'upstream_rejected'],
+  [429, 429, 'upstream_rate_limited'],
+  [502, 502, 'upstream_unavailable'],
+] as const) {
+  for (const type of ['text/html; charset=utf-8', 'text/plain']) {
+    for (const model of ['m', 'up0/x']) {
+      test(`a web page with ${status} (${type}) is a ${becomes} to who calls ${model}: it is no API's word on the call`, async () => {
+        const { gateway } = await setUp(page(status, type));
+        const response = await gateway.post('/v1/chat/completions', { ...ask(), model });
+        assert.equal(response.status, becomes);
+        const { error } = (await response.json()) as OpenAiError;
+        if (kind === 'upstream_unavailable') assert.match(error.message, /provider 'up0' answered/);
+        if (becomes !== status) assert.match(error.message, /baseUrl may be wrong/);
+        assert.equal((await gateway.calls())[0]?.outcome, kind);
+        const isTold = new RegExp(`"level":[45]0[^\\n]*"kind":"${kind}"`).test(gateway.logs());
+        assert.equal(isTold, kind !== 'upstream_rejected', gateway.logs());
+      });
+    }
+  }
+}
+
 for (const { status, error, becomes, kind } of MEANINGS) {
   test(`a provider's ${status} is a ${becomes} (${kind}) to the client`, async () => {
     const { gateway } = await setUp(refuse(status, error));

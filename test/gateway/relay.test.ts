@@ -65,6 +65,21 @@ test('a large answer that breaks off cuts the connection: nobody can take it for
   assert.equal(record?.outcome, 'upstream_unavailable');
 });
 
+test('a stream whose lines end with a lone CR is relayed as it comes, one packet a line', async () => {
+  const { gateway } = await setUp(async (response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    const text = `${chatChunk('Hello')}${chatChunk('', 'stop')}data: [DONE]\n\n`;
+    for (const line of text.split('\n').slice(0, -1)) {
+      response.write(`${line}\r`);
+      await sleep(5);
+    }
+    response.end();
+  });
+  const response = await gateway.post('/v1/chat/completions', ask(true));
+  assert.equal(response.status, 200);
+  assert.equal(await response.text(), `${chatChunk('Hello')}${chatChunk('', 'stop')}data: [DONE]\n\n`);
+});
+
 test('an answer that is compressed although nobody asked is read all the same', async () => {
   const { gateway } = await setUp((response, body) => {
     const stream = body.includes('"stream":true');

@@ -79,7 +79,8 @@ const post = ({ path, headers }: DoorCase, body: unknown, own = headers) =>
   fetch(gateway.url + path, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...own },
-    body: typeof body === 'string' ? body : JSON.stringify(body),
+    body:
+      typeof body === 'string' ? body : Buffer.isBuffer(body) ? new Uint8Array(body) : JSON.stringify(body),
   });
 
 for (const door of DOORS) {
@@ -94,6 +95,11 @@ for (const door of DOORS) {
       assert.equal(response.status, 400, `${body.slice(0, 20)}: ${response.status}`);
       assert.notEqual(door.readError(await response.json(), 400).message, '');
     }
+    // Nobody can tell what was said, and guessing would be another prompt.
+    const bytes = Buffer.from(JSON.stringify(door.good).replace('"Hi"', '"H\xff"'), 'latin1');
+    const unreadable = await post(door, bytes);
+    assert.equal(unreadable.status, 400);
+    assert.match(door.readError(await unreadable.json(), 400).message, /not valid UTF-8 \(at byte \d+\)/);
     const large = await post(door, { ...door.good, padding: 'x'.repeat(200_000) });
     assert.equal(large.status, 413);
     door.readError(await large.json(), 413);

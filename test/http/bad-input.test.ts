@@ -53,6 +53,12 @@ const REFUSED: { what: string; body: unknown; status: number; param?: string; me
     status: 400,
     param: 'stream_options',
   },
+  ...['yes', 1, {}].map((value) => ({
+    what: `usage asked for in a stream by ${JSON.stringify(value)}`,
+    body: { ...hello, stream: true, stream_options: { include_usage: value } },
+    status: 400,
+    param: 'stream_options.include_usage',
+  })),
   { what: 'a model twice', body: '{"model":"echo/echo","model":"echo/echo"}', status: 400, param: 'model' },
   {
     what: 'deep nesting',
@@ -116,6 +122,33 @@ test('a compressed body is read; one that unpacks to more than the limit is refu
   assert.equal(unknown.status, 400);
 });
 
+test('a body that is no UTF-8 is refused, not guessed at', async () => {
+  const bad = { role: 'user', content: 'BAD' };
+  for (const body of [
+    { ...hello, messages: [bad] },
+    { ...hello, stream: true, stream_options: { x: 'BAD' } },
+  ]) {
+    const response = await gateway.post(
+      CHAT,
+      Buffer.from(JSON.stringify(body).replace('BAD', '\xff'), 'latin1'),
+    );
+    assert.equal(response.status, 400);
+    assert.match(((await response.json()) as OpenAiError).error.message, /not valid UTF-8/);
+  }
+});
+
+test('a body is read as JSON whatever content type it claims, or an empty one', async () => {
+  const body = JSON.stringify(hello);
+  for (const type of ['content-type:\r\n', 'content-type: \t \r\n']) {
+    const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
+    await once(socket, 'connect');
+    socket.write(
+      `POST ${CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${TEST_KEY}\r\n${type}connection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+    assert.match(await text(socket), /^HTTP\/1\.1 200 /);
+  }
+});
+
 test('a body is read as JSON whatever content type it claims, or none', async () => {
   const body = JSON.stringify(hello);
   for (const type of [
@@ -123,6 +156,15 @@ test('a body is read as JSON whatever content type it claims, or none', async ()
     'text/plain',
     'application/x-www-form-urlencoded',
     'application/json; charset=utf-8',
+    'json',
+    'json; charset=utf-8',
+    '/',
+    'application/',
+    'application/json/x',
+    'a b/c',
+    '*',
+    ';',
+    'application/x-json;;=',
   ]) {
     const headers = new Headers({ authorization: `Bearer ${TEST_KEY}` });
     if (type) headers.set('content-type', type);

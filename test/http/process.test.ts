@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { startFakeAnthropic } from '../support/fake-anthropic.ts';
 import { chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/fairlead.js', import.meta.url));
@@ -329,10 +330,59 @@ test('what somebody without a key sends does not hold a stop', async () => {
   for (const { socket } of dripping) socket.destroy();
 });
 
-test('a second signal stops at once', async () => {
+/** What comes together with the first signal is the first: see the stop by Ctrl-C. */
+const ANOTHER_SIGNAL_MS = 600;
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  test(`a second signal (${signal}) ends running calls: clients are told, what was sent is recorded, exit 1`, async () => {
+    const anthropic = await startFakeAnthropic();
+    const FAIRLEAD_DATA = dataFolder();
+    const FAIRLEAD_ADMIN_KEY = 'sk-fl-admin-of-the-process-test';
+    const env = {
+      FAIRLEAD_DATA,
+      FAIRLEAD_ADMIN_KEY,
+      ANTHROPIC_API_KEY: anthropic.apiKey,
+      ANTHROPIC_BASE_URL: anthropic.url,
+    };
+    const first = await startProcess(env);
+    const key = await readKey(first);
+    const body = {
+      model: 'anthropic/claude-sonnet-4-5',
+      stream: true,
+      messages: [{ role: 'user', content: 'slow 200 ms per chunk\nlong 100' }],
+    };
+    const response = await ask(first.url, key, body);
+    const text = response.text();
+    first.child.kill('SIGTERM');
+    while ((await fetch(`${first.url}/readyz`)).status !== 503) await sleep(10);
+    await sleep(ANOTHER_SIGNAL_MS);
+    first.child.kill(signal);
+    assert.match(await text, /"content":"[\s\S]*data: \{"error":\{"message":"The gateway is stopping/);
+    assert.equal(await first.exit, 1);
+    assert.match(first.output(), /"level":40[^\n]*"signal":"SIG\w+"[^\n]*ended/);
+
+    const second = await startProcess(env);
+    const calls = await fetch(`${second.url}/admin/v1/calls`, {
+      headers: { authorization: `Bearer ${FAIRLEAD_ADMIN_KEY}` },
+    });
+    const { data } = (await calls.json()) as { data: { outcome: string; usage: { output: number } }[] };
+    assert.deepEqual(
+      data.map(({ outcome }) => outcome),
+      ['overloaded'],
+    );
+    const output = data[0]?.usage.output ?? Number.POSITIVE_INFINITY;
+    assert.ok(output > 0 && output < 100, `${output} tokens are recorded`);
+    second.child.kill('SIGTERM');
+    assert.equal(await second.exit, 0);
+    await anthropic.close();
+  });
+}
+
+test('a third signal ends at once what a second one cannot', async () => {
+  // A client that does not read: it is given a second for the end of its answer.
   const upstream = await startRawUpstream((response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
-    response.write(chatChunk('one '));
+    response.write(chatChunk('x'.repeat(16 * 1024 * 1024)));
   });
   const gateway = await startProcess({
     FAIRLEAD_DATA: dataFolder(),
@@ -341,13 +391,15 @@ test('a second signal stops at once', async () => {
   });
   const key = await readKey(gateway);
   const response = await ask(gateway.url, key, { model: 'openai/m', stream: true, messages: [] });
-  response.text().catch(() => 'cut off, as it should be');
   gateway.child.kill('SIGTERM');
   while ((await fetch(`${gateway.url}/readyz`)).status !== 503) await sleep(10);
-  // What comes together with the first is the first: see the stop by Ctrl-C.
-  await sleep(600);
-  gateway.child.kill('SIGTERM');
+  for (let signals = 0; signals < 2; signals++) {
+    await sleep(ANOTHER_SIGNAL_MS);
+    gateway.child.kill('SIGTERM');
+  }
   assert.equal(await gateway.exit, 1);
+  assert.match(gateway.output(), /a third signal/);
+  await assert.rejects(response.text(), 'cut off, as it should be');
   await upstream.close();
 });
 

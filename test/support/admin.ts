@@ -20,7 +20,9 @@ export function adminClient(url: string, key = ADMIN_KEY): AdminClient {
     const response = await fetch(`${url}/admin/v1${path}`, {
       method,
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      ...(body !== undefined && {
+        body: typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
+      }),
     });
     return {
       status: response.status,

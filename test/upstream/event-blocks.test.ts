@@ -20,6 +20,8 @@ const event = fc
 const stream = fc.array(event, { maxLength: 8 }).map((events) => events.join(''));
 const cuts = fc.array(fc.nat(), { maxLength: 20 });
 
+const bytesOf = (text: string) => [...Buffer.from(text)].map((byte) => Buffer.from([byte]));
+
 function cut(bytes: Buffer, at: number[]): Buffer[] {
   const places = [...new Set(at.map((place) => place % (bytes.length + 1)))].sort((a, b) => a - b);
   const pieces: Buffer[] = [];
@@ -74,6 +76,57 @@ test('lines that end with a lone CR end with LF afterwards, however the bytes ar
       );
     }),
   );
+});
+
+test('a lone CR at the end of each packet ends its line when the next packet begins', () => {
+  for (const [pieces, told] of [
+    [
+      ['data: 1\r', '\r', 'data: 2\r', '\r'],
+      ['data: 1\n\n', 'data: 2\n\n'],
+    ],
+    [
+      ['event: a\r', 'data: é\r', '\r', 'data: 2\r\r'],
+      ['event: a\ndata: é\n\n', 'data: 2\n\n'],
+    ],
+    [
+      ['data: 1\n', '\ndata: 2\r', '\r'],
+      ['data: 1\n\n', 'data: 2\n\n'],
+    ],
+  ] as const) {
+    const blocks = new EventBlocks();
+    const out = pieces.flatMap((piece) => blocks.push(Buffer.from(piece))?.toString() ?? []);
+    assert.deepEqual(out, told);
+    assert.equal(blocks.takeRest().length, 0);
+  }
+});
+
+test('however its lines end, a stream is told event by event, as soon as each is whole, byte by byte too', () => {
+  for (const newline of ['\n', '\r\n', '\r']) {
+    const blocks = new EventBlocks();
+    const sent = ['event: a\ndata: é\n\n', 'data: 😀\n\n', ': c\n\n'].map((text) =>
+      text.replaceAll('\n', newline),
+    );
+    const changed = newline === '\r' ? '\n' : newline;
+    for (const text of sent) {
+      const out = bytesOf(text).flatMap((byte) => blocks.push(byte)?.toString() ?? []);
+      assert.deepEqual(out, [text.replaceAll(newline, changed)]);
+    }
+    assert.equal(blocks.takeRest().length, 0);
+  }
+});
+
+test('messages are read of a stream of any line ends, byte by byte', () => {
+  for (const newline of ['\n', '\r\n', '\r']) {
+    const reader = new EventReader();
+    const text = 'event: a\ndata: é\n\ndata: 😀\n\n'.replaceAll('\n', newline);
+    assert.deepEqual(
+      [...bytesOf(text).flatMap((byte) => reader.push(byte)), ...reader.end()],
+      [
+        { event: 'a', data: 'é' },
+        { event: undefined, data: '😀' },
+      ],
+    );
+  }
 });
 
 test('an event without end is refused before it fills the memory', () => {

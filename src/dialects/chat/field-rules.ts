@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import { unsupportedParameter } from '../parameters.ts';
-import { type FieldPlace, type FieldSpans, parseField, spliceEntries } from '../request-fields.ts';
+import { type FieldPlace, type FieldSpans, parseField, spanText, spliceEntries } from '../request-fields.ts';
 import { WordTable } from '../word-table.ts';
 import type { MessageRules } from './message-rules.ts';
 import type { FieldOutcome, FieldQuirks, FieldRule, Fitted, Renaming } from './quirks.ts';
@@ -90,8 +90,7 @@ export class FieldRules {
     // Under another name the value keeps its bytes: a number may have more digits than ours.
     if (typeof rule === 'object' && !isNull(body, place)) {
       if (!isFor(rule, model)) return undefined;
-      if (!says(rule.as))
-        return `${JSON.stringify(rule.as)}:${body.toString('utf8', place.start, place.end)}`;
+      if (!says(rule.as)) return `${JSON.stringify(rule.as)}:${spanText(body, place, name)}`;
       drop(name);
       return '';
     }

@@ -3,7 +3,7 @@ import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
 import { eventField, splitEvents, withData } from '../event-bytes.ts';
-import type { Edit } from '../json-places.ts';
+import { type Edit, setField } from '../json-places.ts';
 import {
   beginsFilledList,
   beginsFilledText,
@@ -145,6 +145,9 @@ export class ChatStreamScanner implements StreamScanner {
     this.#noteHead(chunk);
     const edits = this.#noteChunk(chunk, choices, data);
     if (this.#hideUsage && usage !== undefined && choices.length === 0) return NOTHING;
+    // Some servers say it beside what was said. A bare `null` goes by: to take it out would cost every chunk of every stream.
+    if (this.#hideUsage && isObject(chunk['usage']))
+      edits.push(setField(Buffer.from(data), [], chunk, 'usage', 'null'));
     if (edits.length === 0) return event;
     edits.sort((a, b) => a.span.start - b.span.start);
     const mended = spliceBody(Buffer.from(data), edits).toString('utf8');

@@ -90,10 +90,14 @@ export const bedrockEmbeddings: UpstreamEmbeddings = { encodeRequest, decodeResp
 function encodeRequest(request: EmbeddingRequest, model: string): EncodedRequest {
   const family = FAMILIES.find(({ models }) => models.test(model));
   if (!family) {
-    throw new GatewayError('invalid_request', `The model '${model}' has no such operation.`, {
-      param: 'model',
-      code: 'unsupported_operation',
-    });
+    throw new GatewayError(
+      'invalid_request',
+      `The model '${model}' has no embeddings. Name an embedding model, such as amazon.titan-embed-text-v2:0.`,
+      {
+        param: 'model',
+        code: 'unsupported_operation',
+      },
+    );
   }
   const texts = readTexts(request, family.mostTexts);
   const { dimensions, endUser, extra } = request;

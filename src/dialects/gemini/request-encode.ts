@@ -1,5 +1,6 @@
 import type { Conversation, ReasoningPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { changedTo } from '../caller-words.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { foreignFields, geminiModalities } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
@@ -69,6 +70,9 @@ function isWrittenReasoning({ dialect }: Conversation, part: ReasoningPart): boo
 /** Source: Gemini API reference, `GenerationConfig.stopSequences`. */
 const MOST_STOPS = 5;
 
+/** No model takes more. Source: Gemini API docs, "Gemini models" (output token limit). */
+const MOST_OUTPUT_TOKENS = 65_536;
+
 function encodeGenerationConfig(
   conversation: Conversation,
   traits: ModelTraits,
@@ -87,6 +91,15 @@ function encodeGenerationConfig(
       conversation.dialect !== 'gemini'
     )
       throw tooManyStops(conversation, MOST_STOPS);
+    if (
+      key === 'maxOutputTokens' &&
+      Number(value) > MOST_OUTPUT_TOKENS &&
+      conversation.dialect !== 'gemini'
+    ) {
+      dropped.push(changedTo(parameterName(conversation, key), MOST_OUTPUT_TOKENS));
+      config.set('maxOutputTokens', MOST_OUTPUT_TOKENS);
+      continue;
+    }
     // Every path of this dialect in the table is a field of generationConfig.
     config.set(path.slice(path.indexOf('.') + 1), value as JsonValue);
   }

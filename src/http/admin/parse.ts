@@ -4,6 +4,8 @@ import { formatPath } from '../../config/path.ts';
 import { ConfigError, type ConfigProblem } from '../../config/problem.ts';
 import { type GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
 import { tryParseJson } from '../../conversation/json.ts';
+import { decodeUtf8 } from '../../conversation/utf8.ts';
+import { badUtf8 } from '../../dialects/request-fields.ts';
 
 export { parseQuery } from '../../usage/query-string.ts';
 
@@ -13,7 +15,9 @@ export function readBody(body: unknown, isNeeded = false): unknown {
     if (isNeeded) throw invalidRequest('There is no body: write {} for a configuration that says nothing.');
     return {};
   }
-  const value = tryParseJson(body.toString());
+  const text = decodeUtf8(body);
+  if (text === undefined) throw badUtf8(body);
+  const value = tryParseJson(text);
   if (value === undefined) throw invalidRequest('The request body is not valid JSON.');
   return value;
 }

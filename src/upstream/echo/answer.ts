@@ -22,13 +22,19 @@ const ROUTES: Record<string, (body: JsonObject, created: number) => EchoAnswer> 
 };
 
 /** Answers a request of the chat dialect as a server would, errors included. `created` (Unix seconds) dates it. */
-export function answerRequest(method: string, path: string, body: string, created: number): EchoAnswer {
+export function answerRequest(
+  method: string,
+  path: string,
+  body: string | undefined,
+  created: number,
+): EchoAnswer {
   try {
     const [pathname = ''] = path.split('?', 1);
     const route = Object.entries(ROUTES).find(([end]) => pathname.endsWith(end));
     if (method !== 'POST' || !route) {
       throw new GatewayError('not_found', `The echo provider does not serve ${method} ${pathname}.`);
     }
+    if (body === undefined) throw invalidRequest('The request body is not valid UTF-8.');
     const parsed = tryParseJson(body);
     if (!isObject(parsed)) throw invalidRequest('The request body is not a JSON object.');
     return route[1](parsed, created);

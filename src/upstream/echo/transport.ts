@@ -1,3 +1,4 @@
+import { decodeUtf8 } from '../../conversation/utf8.ts';
 import type { ExchangeControl, ExchangeHandler } from '../exchange.ts';
 import { answerRequest, type EchoAnswer } from './answer.ts';
 
@@ -23,10 +24,11 @@ export interface EchoRequest {
   body: unknown;
 }
 
-function readBody(body: EchoRequest['body']): string {
+/** `undefined` for bytes that are no UTF-8. */
+function readBody(body: EchoRequest['body']): string | undefined {
   if (typeof body === 'string') return body;
   if (body instanceof Uint8Array)
-    return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString();
+    return decodeUtf8(Buffer.from(body.buffer, body.byteOffset, body.byteLength));
   throw new TypeError('the echo provider takes its body as text or bytes');
 }
 

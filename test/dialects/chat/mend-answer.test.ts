@@ -257,3 +257,17 @@ test('a whole answer without choices is none', () => {
   }
   assert.equal(passThrough.readFailure(whole('[ {"message":{"content":"Hi"}}]')), undefined);
 });
+
+test('usage beside what was said is read, and not shown to who did not ask for it', () => {
+  const event = (usage: string) =>
+    `data: {"id":"c","choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":null}],"usage":${usage},"x":1}\n\n`;
+  const told = event('{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}');
+  for (const [hideUsage, relayed] of [
+    [true, event('null')],
+    [false, told],
+  ] as const) {
+    const scanner = passThrough.streamScanner({ hideUsage });
+    for (let count = 0; count < 3; count++) assert.equal(scanner.scan(Buffer.from(told)).toString(), relayed);
+    assert.equal(scanner.usage?.output, 2);
+  }
+});

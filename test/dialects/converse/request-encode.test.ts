@@ -346,7 +346,7 @@ test('parameters go where the family has them; what it lacks is named', () => {
     maxOutputTokens: 10,
     temperature: 1.5,
     topK: 5,
-    stop: ['END', ' '],
+    stop: ['END', ''],
     seed: 1,
     endUser: 'u',
     serviceTier: 'priority',
@@ -361,6 +361,10 @@ test('parameters go where the family has them; what it lacks is named', () => {
     serviceTier: { type: 'priority' },
   });
   assert.deepEqual(claude.dropped, ['seed', 'user', 'temperature=1', 'stop[1]']);
+  assert.equal(refusal(() => encode({ parameters: { stop: ['END', '\n'] } })).param, 'stop[1]');
+  assert.deepEqual(encode({ parameters: { stop: ['\n', ''] } }, NOVA).body['inferenceConfig'], {
+    stopSequences: ['\n'],
+  });
   assert.deepEqual(encode({ parameters: { topK: 5 } }, NOVA).body['additionalModelRequestFields'], {
     inferenceConfig: { topK: 5 },
   });

@@ -65,16 +65,10 @@ const ROWS: Row[] = [
     dropped: [],
   },
   {
-    name: 'stop sequences of white space are left out and named',
-    given: { parameters: { stop: ['\n', 'END'] } },
+    name: 'an empty stop sequence says nothing: it is left out and named',
+    given: { parameters: { stop: ['', 'END'] } },
     sent: { stop_sequences: ['END'] },
     dropped: ['stop[0]'],
-  },
-  {
-    name: 'a list of nothing but white space is left out whole',
-    given: { parameters: { stop: ['\n\n'] } },
-    sent: {},
-    dropped: ['stop'],
   },
   {
     name: 'what the dialect has no word for is named in the caller’s words',
@@ -100,6 +94,20 @@ for (const { name, given, model, sent, dropped } of ROWS) {
     const encoded = encode(given, model);
     assert.deepEqual(sampling(encoded), sent);
     assert.deepEqual(encoded.dropped, dropped);
+  });
+}
+
+for (const [stop, param] of [
+  [['\n\n'], 'stop'],
+  [[' ', 'END'], 'stop[0]'],
+  [['', 'END', '\t\n'], 'stop[2]'],
+] as const) {
+  test(`a stop sequence of nothing but white space is refused, for the answer would go on behind it: ${JSON.stringify(stop)}`, () => {
+    assert.throws(() => encode({ parameters: { stop: [...stop] } }), {
+      kind: 'invalid_request',
+      code: 'unsupported_parameter',
+      param,
+    });
   });
 }
 

@@ -79,7 +79,12 @@ test('token arrays are for providers that take them', async () => {
 test('a provider without embeddings is a 400', async () => {
   await assert.rejects(
     client.embeddings.create({ model: 'anthropic/claude-sonnet-4-5', input: 'Hi' }),
-    (error) => error instanceof BadRequestError && error.code === 'unsupported_operation',
+    (error) =>
+      error instanceof BadRequestError &&
+      error.code === 'unsupported_operation' &&
+      /has no embeddings\. Name an embedding model, such as text-embedding-3-small .*GET \/v1\/models/.test(
+        error.message,
+      ),
   );
 });
 
