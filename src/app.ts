@@ -21,6 +21,7 @@ import type { AdminKey, AdminParts } from './http/admin/admin-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
 import { createHttpServer } from './http/server.ts';
 import { openDoors } from './open-doors.ts';
+import { OutsideView } from './outside-view.ts';
 import { PastSpending } from './past-spending.ts';
 import { CounterBook } from './quotas/counters.ts';
 import { createQuotas } from './quotas/create-quotas.ts';
@@ -111,6 +112,12 @@ export async function startApp(
     journal: new Journal({ directory: journalDirectory, onProblem: reportLedger }),
     prices: inForce,
     onProblem: reportLedger,
+    observe: (records) => view.observe(records),
+  });
+  const view = new OutsideView({
+    gateway: () => gateway,
+    revision: () => control.revision,
+    pendingRecords: () => ledger.pendingRecords,
   });
   const responses = new ResponseArchive({
     store,
@@ -272,7 +279,9 @@ export async function startApp(
       log.error({ err: error }, 'a request failed for a reason that the gateway does not know'),
   });
   const openConnections = new OpenConnections(server.server);
-  openDoors(server, { gateway, lifecycle, control, admin });
+  const { metrics } = view;
+  const hasOpenMetrics = config.server.metrics === 'open';
+  openDoors(server, { gateway, lifecycle, control, admin, metrics, hasOpenMetrics });
 
   const watch = new FileWatch(loaded.path, () => void control.reloadFile());
   let follow: NodeJS.Timeout | undefined;
@@ -292,6 +301,7 @@ export async function startApp(
     await captures.close();
     await tokens.stop();
     await quotas.close();
+    view.close();
     news.close();
     await events.close();
     await store.close();

@@ -15,7 +15,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   store: ['conversation', 'usage'],
   tenants: ['conversation', 'store', 'config'],
   upstream: ['conversation', 'dialects', 'usage'],
-  telemetry: ['upstream'],
+  telemetry: ['conversation', 'upstream', 'usage'],
   tokens: ['conversation'],
   routing: ['conversation', 'dialects', 'upstream'],
   quotas: ['conversation', 'dialects', 'config', 'usage', 'store'],

@@ -8,10 +8,12 @@ const DIRECT_TARGETS = 1_000;
 export class Routes {
   readonly #models: ReadonlyMap<string, readonly Target[]>;
   readonly #upstreams: ReadonlyMap<string, Upstream>;
+  readonly #targets: ReadonlySet<string>;
   readonly #direct = new Map<string, readonly Target[]>();
 
   constructor(models: ReadonlyMap<string, readonly Target[]>, upstreams: ReadonlyMap<string, Upstream>) {
     this.#models = models;
+    this.#targets = new Set([...models.values()].flatMap((targets) => targets.map(({ name }) => name)));
     this.#upstreams = upstreams;
   }
 
@@ -31,6 +33,11 @@ export class Routes {
   /** Whether the name is one of the configuration's models, and no `provider/model` that a caller made. */
   isConfigured(model: string): boolean {
     return this.#models.has(model);
+  }
+
+  /** Whether a model of the configuration leads to the target: no caller has made up its name. */
+  isTarget(name: string): boolean {
+    return this.#targets.has(name);
   }
 
   /** The targets of a model; `undefined` where there is no such model. `provider/model` names one directly. */

@@ -80,7 +80,11 @@ export function addAdminDoors(app: FastifyInstance, parts: AdminParts): void {
   });
 }
 
-function authenticate({ keys }: AdminParts, { headers }: FastifyRequest): AdminKey {
+/** @throws GatewayError `unauthenticated` where there is no key of the admin API */
+export function authenticate(
+  { keys }: Pick<AdminParts, 'keys'>,
+  { headers }: Pick<FastifyRequest, 'headers'>,
+): AdminKey {
   const secret = readBearer(headers);
   const key = secret === undefined ? undefined : keys.find(secret);
   if (key) return key;
