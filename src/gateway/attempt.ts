@@ -13,6 +13,7 @@ import { chooseReceiver, isCommitting } from './choose-receiver.ts';
 import { noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
 import { DecompressingReceiver, findDecompressor } from './decompressing-receiver.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
+import { failureReason } from './failure-reason.ts';
 import type { Gateway } from './gateway.ts';
 import { claimNamed } from './note-held.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -232,6 +233,7 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
       new GatewayError(
         'upstream_timeout',
         `The provider '${upstream.name}' did not finish within ${timeouts.totalMs / 1000} s.`,
+        { reason: 'total_timeout' },
       ),
     );
   }
@@ -265,6 +267,7 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
     // Whatever is told of it, to the client or to the log, comes from here.
     const error = withoutSecrets(failure, this.#planned.account.secrets());
     this.#close(error.kind);
+    this.#record.reason = failureReason(error, this.#record.status);
     noteFailure(this.#gateway, this.#planned, error);
     if (!this.#answered) this.#exchange?.abort(error);
     if (!this.#call.committed) {

@@ -76,7 +76,8 @@ export class CallMetrics {
     return this.#attempts.all();
   }
 
-  #addCall({ tenant, model, operation, outcome, latencyMs, firstTokenMs, ...record }: UsageRecord): void {
+  #addCall(record: UsageRecord): void {
+    const { tenant, model, operation, outcome, latencyMs, firstTokenMs, usage, costMicroUsd } = record;
     const values = this.#calls.at({
       tenant: this.#tenantLabel(tenant),
       model: model !== null && this.#names.isModel(model) ? model : OTHER,
@@ -86,7 +87,6 @@ export class CallMetrics {
     values.calls += 1;
     values.durations.add(latencyMs / 1000);
     if (firstTokenMs !== null) values.firstTokens.add(firstTokenMs / 1000);
-    const { usage, costMicroUsd } = record;
     if (costMicroUsd !== null) values.costMicroUsd += costMicroUsd;
     else if (usage) values.unpriced += 1;
     if (usage) addTokens(values.tokens, usage);
