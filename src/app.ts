@@ -118,6 +118,7 @@ export async function startApp(
     gateway: () => gateway,
     revision: () => control.revision,
     pendingRecords: () => ledger.pendingRecords,
+    now: Date.now,
   });
   const responses = new ResponseArchive({
     store,
@@ -267,6 +268,7 @@ export async function startApp(
     events,
     access,
     made,
+    describeHealth: () => view.describeHealth(),
     describeCredentials: (provider) => describeCredentials(gateway.snapshot, provider),
     probeCredential: (provider, account) => probeCredential(gateway.snapshot, provider, account),
   };

@@ -15,7 +15,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   store: ['conversation', 'usage'],
   tenants: ['conversation', 'store', 'config'],
   upstream: ['conversation', 'dialects', 'usage'],
-  telemetry: ['conversation', 'upstream', 'usage'],
+  telemetry: ['conversation', 'config', 'upstream', 'routing', 'usage'],
   tokens: ['conversation'],
   routing: ['conversation', 'dialects', 'upstream'],
   quotas: ['conversation', 'dialects', 'config', 'usage', 'store'],
@@ -48,6 +48,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'tokens',
     'responses',
     'gateway',
+    'telemetry',
   ],
 };
 

@@ -40,6 +40,11 @@ export class Routes {
     return this.#targets.has(name);
   }
 
+  /** The configuration's models with their targets. */
+  configured(): Iterable<readonly [string, readonly Target[]]> {
+    return this.#models;
+  }
+
   /** The targets of a model; `undefined` where there is no such model. `provider/model` names one directly. */
   resolve(model: string): readonly Target[] | undefined {
     return this.#models.get(model) ?? this.#direct.get(model) ?? this.#resolveDirect(model);

@@ -3,21 +3,12 @@ import { mapTokens, type TokenCounts } from '../usage/call-row.ts';
 import type { AttemptRecord, UsageRecord } from '../usage/record.ts';
 import { BoundedSeries, type Series } from './bounded-series.ts';
 import { Buckets, CALL_BOUNDS, FIRST_TOKEN_BOUNDS } from './buckets.ts';
-
-/** What stands for all names that are not told apart. */
-export const OTHER = 'other';
+import { boundTarget, type KnownNames, OTHER } from './known-names.ts';
 
 /** Tenants that have series of their own: the first ones that call. */
 const MOST_TENANTS = 100;
 /** Of calls, and of attempts. */
 const MOST_SERIES = 2_000;
-
-/** What of the configuration names that callers write are held against. */
-export interface KnownNames {
-  isModel(name: string): boolean;
-  /** Whether a configured model leads to it; else a caller has named it itself. */
-  isTarget(name: string): boolean;
-}
 
 export type CallLabel = 'tenant' | 'model' | 'operation' | 'outcome';
 export type AttemptLabel = 'target' | 'account' | 'outcome';
@@ -93,7 +84,7 @@ export class CallMetrics {
   }
 
   #addAttempt({ target, account, outcome, durationMs }: AttemptRecord): void {
-    const values = this.#attempts.at({ target: this.#targetLabel(target), account, outcome });
+    const values = this.#attempts.at({ target: boundTarget(this.#names, target), account, outcome });
     values.attempts += 1;
     values.durations.add(durationMs / 1000);
   }
@@ -104,11 +95,6 @@ export class CallMetrics {
     if (this.#tenants.size >= MOST_TENANTS) return OTHER;
     this.#tenants.add(tenant);
     return tenant;
-  }
-
-  /** The provider of a target is always a configured one. */
-  #targetLabel(target: string): string {
-    return this.#names.isTarget(target) ? target : `${target.slice(0, target.indexOf('/') + 1)}${OTHER}`;
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { CallMetrics, OTHER } from '../../src/telemetry/call-metrics.ts';
+import { CallMetrics } from '../../src/telemetry/call-metrics.ts';
+import { OTHER } from '../../src/telemetry/known-names.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
 import { ADMIN_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { parseMetrics, type Sample } from '../support/prometheus-text.ts';
