@@ -98,6 +98,7 @@ export async function startApp(
     now: Date.now,
     schedule: scheduleTimeout,
     redact,
+    outbox: { note: (db, event) => view.webhooks.note(db, event), wake: () => view.webhooks.wake() },
     onFailure: (err, lost) => log.error({ err, lost }, 'the store takes no events: they are written later'),
   });
   const news = new ControlNews({ log, events, schedule: scheduleTimeout });
@@ -115,10 +116,11 @@ export async function startApp(
     observe: (records) => view.observe(records),
   });
   const view = new OutsideView({
+    ...{ store, news, now: Date.now },
+    config: () => inForce.config,
     gateway: () => gateway,
     revision: () => control.revision,
     pendingRecords: () => ledger.pendingRecords,
-    now: Date.now,
   });
   const responses = new ResponseArchive({
     store,
@@ -303,7 +305,7 @@ export async function startApp(
     await captures.close();
     await tokens.stop();
     await quotas.close();
-    view.close();
+    await view.stop();
     news.close();
     await events.close();
     await store.close();
@@ -321,6 +323,7 @@ export async function startApp(
     const firstSecrets = await ensureFirstKeys(store, configured, Date.now);
     if (isPastFirst) await made.endTenantKeys();
     await control.takeUpKeys();
+    view.start();
     watch.start(loaded.seen);
     follow = setInterval(() => void control.lookForNewer(), FOLLOW_MS);
     lifecycle.phase = 'ready';

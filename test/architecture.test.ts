@@ -16,6 +16,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   tenants: ['conversation', 'store', 'config'],
   upstream: ['conversation', 'dialects', 'usage'],
   telemetry: ['conversation', 'config', 'upstream', 'routing', 'usage'],
+  webhooks: ['conversation', 'config', 'store'],
   tokens: ['conversation'],
   routing: ['conversation', 'dialects', 'upstream'],
   quotas: ['conversation', 'dialects', 'config', 'usage', 'store'],

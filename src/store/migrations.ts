@@ -22,6 +22,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0095_uncounted_spendings': { up: createUncountedSpendings },
   '0100_lives': { up: addLives },
   '0110_tiers': { up: addTiers },
+  '0120_webhook_deliveries': { up: createWebhookDeliveries },
 };
 
 /**
@@ -357,4 +358,16 @@ async function createUncountedSpendings(db: Kysely<unknown>): Promise<void> {
 /** Of earlier calls it is not known: they were priced as those of the standard tier. */
 async function addTiers(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('calls').addColumn('tier', 'text').execute();
+}
+
+/** What webhooks are still to be sent (`webhooks/outbox.ts`): few rows, that come and go. */
+async function createWebhookDeliveries(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('webhook_deliveries')
+    .addColumn('webhook', 'text', (column) => column.notNull())
+    .addColumn('event_id', 'text', (column) => column.notNull())
+    .addColumn('attempts', 'integer', (column) => column.notNull())
+    .addColumn('due_at', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('webhook_deliveries_primary_key', ['webhook', 'event_id'])
+    .execute();
 }
