@@ -3,11 +3,12 @@ import type { ControlNews } from './control/control-news.ts';
 import { listRejected } from './gateway/credentials.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import type { Store } from './store/store.ts';
+import { Alerts } from './telemetry/alerts.ts';
 import { AttemptWindow } from './telemetry/attempt-window.ts';
 import { CallMetrics } from './telemetry/call-metrics.ts';
 import { describeHealth, type Health } from './telemetry/health.ts';
 import type { KnownNames } from './telemetry/known-names.ts';
-import { Metrics } from './telemetry/metrics.ts';
+import { type BreakerState, Metrics } from './telemetry/metrics.ts';
 import { scheduleTimeout } from './usage/ledger.ts';
 import type { UsageRecord } from './usage/record.ts';
 import { type WebhookProblem, Webhooks } from './webhooks/webhooks.ts';
@@ -20,6 +21,8 @@ export interface OutsideSources {
   gateway: () => Gateway;
   revision: () => number;
   pendingRecords: () => number;
+  /** Routing's circuits, for metrics and health; absent as long as it has none. */
+  breakers?: () => Iterable<BreakerState>;
   /** Unix milliseconds. */
   now: () => number;
 }
@@ -29,16 +32,19 @@ export class OutsideView {
   readonly metrics: Metrics;
   readonly webhooks: Webhooks;
   readonly #gateway: () => Gateway;
+  readonly #breakers: OutsideSources['breakers'];
   readonly #calls: CallMetrics;
   readonly #attempts: AttemptWindow;
+  readonly #alerts: Alerts;
 
-  constructor({ store, news, config, gateway, revision, pendingRecords, now }: OutsideSources) {
+  constructor({ store, news, config, gateway, breakers, revision, pendingRecords, now }: OutsideSources) {
     const snapshot = () => gateway().snapshot;
     const names: KnownNames = {
       isModel: (name) => snapshot().routes.isConfigured(name),
       isTarget: (name) => snapshot().routes.isTarget(name),
     };
     this.#gateway = gateway;
+    this.#breakers = breakers;
     this.#calls = new CallMetrics(names);
     this.#attempts = new AttemptWindow(names, now);
     this.metrics = new Metrics({
@@ -47,23 +53,31 @@ export class OutsideView {
       pendingRecords,
       revision,
       rejectedCredentials: () => listRejected(snapshot()),
+      ...(breakers && { breakers }),
     });
     this.webhooks = new Webhooks({
       ...{ db: store.db, now, random: Math.random, schedule: scheduleTimeout, fetch: globalThis.fetch },
       webhooks: () => config().webhooks,
       onProblem: (problem) => tellWebhookProblem(news, problem),
     });
+    this.#alerts = new Alerts({
+      ...{ now, schedule: scheduleTimeout },
+      rules: () => config().alerts,
+      tell: (severity, kind, message, details) => news.tell(severity, kind, message, details),
+    });
   }
 
   /** The store is up to date, and what was left in it is sent. */
   start(): void {
     this.webhooks.start();
+    this.#alerts.start();
   }
 
   /** Of each record once, as the ledger has it. */
   observe(records: readonly UsageRecord[]): void {
     this.#calls.observe(records);
     this.#attempts.observe(records);
+    this.#alerts.observe(records);
   }
 
   describeHealth(): Health {
@@ -72,14 +86,14 @@ export class OutsideView {
       upstreams: routes.upstreams.values(),
       models: routes.configured(),
       attempts: this.#attempts.all(),
-      // Routing's, as soon as it has circuits; `Metrics` takes them, too.
-      breakers: [],
+      breakers: this.#breakers?.() ?? [],
     });
   }
 
   /** Events that are noted from now on are sent at the next start. */
   async stop(): Promise<void> {
     this.metrics.close();
+    this.#alerts.stop();
     await this.webhooks.stop();
   }
 }

@@ -33,7 +33,6 @@ export const DORMANT: readonly DormantField[] = [
   { pattern: 'tenants.*.prompts' },
   { pattern: 'tenants.*.priority' },
   { pattern: 'tenants.*.keys[].prompts' },
-  { pattern: 'alerts.*' },
   { pattern: 'rollouts.*' },
   { pattern: 'prompts' },
 ];

@@ -15,38 +15,58 @@ export interface SeriesOptions<Name extends string, Values> {
   fold(labels: Labels<Name>): Labels<Name>;
 }
 
+/** A label's values lead to those of the next; the last ones to a series. Texts would have to be put together for one map of all. */
+interface Branch<Values> {
+  readonly next: Map<string, Branch<Values>>;
+  values: Values | undefined;
+}
+
 /** Values by labels. However many labels there are in the world, there is a bound to what is kept and told of them. */
 export class BoundedSeries<Name extends string, Values> {
   readonly #options: SeriesOptions<Name, Values>;
-  readonly #series = new Map<string, Series<Name, Values>>();
+  readonly #names: readonly Name[];
+  readonly #root: Branch<Values> = { next: new Map(), values: undefined };
+  readonly #series: Series<Name, Values>[] = [];
 
   constructor(options: SeriesOptions<Name, Values>) {
     this.#options = options;
+    this.#names = options.names;
   }
 
   at(labels: Labels<Name>): Values {
+    const known = this.#find(labels);
+    if (known !== undefined) return known;
     const { most, fold } = this.#options;
-    const known = this.#series.get(this.#keyOf(labels));
-    if (known) return known.values;
-    return this.#add(this.#series.size < most ? labels : fold(labels));
+    return this.#add(this.#series.length < most ? labels : fold(labels));
   }
 
   all(): Iterable<Series<Name, Values>> {
-    return this.#series.values();
+    return this.#series;
+  }
+
+  #find(labels: Labels<Name>): Values | undefined {
+    let branch: Branch<Values> | undefined = this.#root;
+    for (const name of this.#names) {
+      branch = branch.next.get(labels[name]);
+      if (!branch) return undefined;
+    }
+    return branch.values;
   }
 
   #add(labels: Labels<Name>): Values {
-    const key = this.#keyOf(labels);
-    const known = this.#series.get(key);
-    if (known) return known.values;
-    const values = this.#options.create();
-    this.#series.set(key, { labels, values });
-    return values;
-  }
-
-  #keyOf(labels: Labels<Name>): string {
-    let key = '';
-    for (const name of this.#options.names) key += `${labels[name]}\n`;
-    return key;
+    let branch = this.#root;
+    for (const name of this.#names) {
+      let next = branch.next.get(labels[name]);
+      if (!next) {
+        next = { next: new Map(), values: undefined };
+        branch.next.set(labels[name], next);
+      }
+      branch = next;
+    }
+    if (branch.values === undefined) {
+      branch.values = this.#options.create();
+      this.#series.push({ labels, values: branch.values });
+    }
+    return branch.values;
   }
 }

@@ -367,6 +367,22 @@ tenants: { t: { models: ["*"], modelLimits: { helllo: { requestsPerMinute: 1 }, 
     ],
   ],
   [
+    'webhooks: { w: { url: "https://user:pass@x.example", secret: whsec_c2hvcnQ, severity: loud } }\n',
+    [
+      '1:23: webhooks.w.url: expected an http:// or https:// URL without credentials, "?" or "#", found text (not shown)',
+      '1:62: webhooks.w.secret: expected whsec_ and 24 to 64 random bytes in base64 (echo "whsec_$(openssl rand -base64 32)"), found text (not shown)',
+      '1:87: webhooks.w.severity: expected one of info, warning, alarm, found "loud"',
+    ],
+  ],
+  [
+    'alerts: { a: { errorRate: 0.1, spendUsd: 5 }, b: { p95Latency: 0s, over: 30s } }\n',
+    [
+      '1:11: alerts.a: expected exactly one of errorRate, p95Latency, p95FirstToken, spendUsd',
+      '1:64: alerts.b.p95Latency: expected more than 0s, found "0s"',
+      '1:74: alerts.b.over: expected from 1m to 24h, found "30s"',
+    ],
+  ],
+  [
     `${MODEL}rollouts: { r: { model: a, stable: echo/a, candidate: echo/b, gates: { errorRate: 2 } } }\n`,
     ['2:83: rollouts.r.gates.errorRate: expected a share from 0 to 1, found 2'],
   ],
