@@ -22,7 +22,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0095_uncounted_spendings': { up: createUncountedSpendings },
   '0100_lives': { up: addLives },
   '0110_tiers': { up: addTiers },
-  '0120_webhook_deliveries': { up: createWebhookDeliveries },
+  '0140_webhook_deliveries': { up: createWebhookDeliveries },
 };
 
 /**
