@@ -8,7 +8,7 @@ import { AttemptWindow } from './telemetry/attempt-window.ts';
 import { CallMetrics } from './telemetry/call-metrics.ts';
 import { describeHealth, type Health } from './telemetry/health.ts';
 import type { KnownNames } from './telemetry/known-names.ts';
-import { type BreakerState, Metrics } from './telemetry/metrics.ts';
+import { type BreakerReading, Metrics } from './telemetry/metrics.ts';
 import { scheduleTimeout } from './usage/ledger.ts';
 import type { UsageRecord } from './usage/record.ts';
 import { type WebhookProblem, Webhooks } from './webhooks/webhooks.ts';
@@ -22,7 +22,7 @@ export interface OutsideSources {
   revision: () => number;
   pendingRecords: () => number;
   /** Routing's circuits, for metrics and health; absent as long as it has none. */
-  breakers?: () => Iterable<BreakerState>;
+  breakers?: () => Iterable<BreakerReading>;
   /** Unix milliseconds. */
   now: () => number;
 }

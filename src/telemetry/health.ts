@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Target } from '../routing/target.ts';
 import type { Account, Upstream } from '../upstream/upstream.ts';
 import { HEALTH_WINDOW_MS, mergeRecent, NO_ATTEMPTS, type RecentAttempts } from './attempt-window.ts';
-import type { BreakerState } from './metrics.ts';
+import type { BreakerReading } from './metrics.ts';
 
 const moment = z.iso.datetime().nullable();
 
@@ -30,7 +30,7 @@ const standing = {
 
 const credential = z.enum(['in use', 'rejected']).describe('Whether the provider takes it.');
 const breaker = z
-  .enum(['closed', 'open', 'half_open'])
+  .enum(['closed', 'open', 'half-open'])
   .nullable()
   .describe('null where there is no circuit.');
 
@@ -60,7 +60,7 @@ export interface HealthSources {
   /** Configured models with their targets. */
   models: Iterable<readonly [name: string, targets: readonly Target[]]>;
   attempts: Iterable<{ target: string; account: string; recent: RecentAttempts }>;
-  breakers: Iterable<BreakerState>;
+  breakers: Iterable<BreakerReading>;
 }
 
 /** How providers, accounts and targets stand, as far as this instance knows it: by what calls met. */

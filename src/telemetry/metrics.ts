@@ -4,10 +4,10 @@ import type { CallMetrics } from './call-metrics.ts';
 import { CountedHistogram } from './counted-histogram.ts';
 import { addProcessMetrics } from './process-metrics.ts';
 
-export interface BreakerState {
+export interface BreakerReading {
   target: string;
   account: string;
-  state: 'closed' | 'open' | 'half_open';
+  state: 'closed' | 'open' | 'half-open';
 }
 
 /** What is asked when somebody scrapes. */
@@ -20,7 +20,7 @@ export interface MetricsSources {
   /** Accounts whose credential its provider does not take. */
   rejectedCredentials(): Iterable<{ provider: string; account: string }>;
   /** Of every circuit that was used. Absent as long as routing has none. */
-  breakers?: () => Iterable<BreakerState>;
+  breakers?: () => Iterable<BreakerReading>;
 }
 
 type Values = Iterable<{ labels: Record<string, string>; value: number }>;
