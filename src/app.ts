@@ -23,6 +23,7 @@ import type { AdminKey, AdminParts } from './http/admin/admin-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
 import { createHttpServer } from './http/server.ts';
 import { openDoors } from './open-doors.ts';
+import { OutsideView } from './outside-view.ts';
 import { Places } from './overload/places.ts';
 import { PastSpending } from './past-spending.ts';
 import { watchServers } from './provider-servers.ts';
@@ -115,6 +116,7 @@ export async function startApp(
     now: Date.now,
     schedule: scheduleTimeout,
     redact,
+    outbox: { note: (db, event) => view.webhooks.note(db, event), wake: () => view.webhooks.wake() },
     onFailure: (err, lost) => log.error({ err, lost }, 'the store takes no events: they are written later'),
   });
   const news = new ControlNews({ log, events, schedule: scheduleTimeout });
@@ -129,6 +131,15 @@ export async function startApp(
     journal: new Journal({ directory: journalDirectory, onProblem: reportLedger }),
     prices: inForce,
     onProblem: reportLedger,
+    observe: (records) => view.observe(records),
+  });
+  const view = new OutsideView({
+    ...{ store, news, now: Date.now },
+    config: () => inForce.config,
+    gateway: () => gateway,
+    revision: () => control.revision,
+    pendingRecords: () => ledger.pendingRecords,
+    breakers: () => lanes.readings((target) => gateway.snapshot.routes.isTarget(target)),
   });
   const responses = new ResponseArchive({
     store,
@@ -302,6 +313,7 @@ export async function startApp(
     events,
     access,
     made,
+    describeHealth: () => view.describeHealth(),
     describeCredentials: (provider) => describeCredentials(gateway.snapshot, provider),
     probeCredential: (provider, account) => probeCredential(gateway.snapshot, provider, account),
   };
@@ -314,7 +326,9 @@ export async function startApp(
       log.error({ err: error }, 'a request failed for a reason that the gateway does not know'),
   });
   const openConnections = new OpenConnections(server.server);
-  openDoors(server, { gateway, lifecycle, control, admin });
+  const { metrics } = view;
+  const hasOpenMetrics = config.server.metrics === 'open';
+  openDoors(server, { gateway, lifecycle, control, admin, metrics, hasOpenMetrics });
 
   const watch = new FileWatch(loaded.path, () => void control.reloadFile());
   let follow: NodeJS.Timeout | undefined;
@@ -338,6 +352,7 @@ export async function startApp(
     await captures.close();
     await tokens.stop();
     await quotas.close();
+    await view.stop();
     news.close();
     await events.close();
     await store.close();
@@ -355,6 +370,7 @@ export async function startApp(
     const firstSecrets = await ensureFirstKeys(store, configured, Date.now);
     if (isPastFirst) await made.endTenantKeys();
     await control.takeUpKeys();
+    view.start();
     watch.start(loaded.seen);
     follow = setInterval(() => void control.lookForNewer(), FOLLOW_MS);
     unbilled.start();

@@ -36,6 +36,10 @@ export class ConfigInForce {
     this.#keySecrets = listKeySecrets(config);
   }
 
+  get config(): Config {
+    return this.#config;
+  }
+
   get compiled(): CompiledSnapshot | undefined {
     return this.#compiled;
   }
@@ -66,6 +70,7 @@ export class ConfigInForce {
       ...Object.values(this.#config.providers).flatMap(({ discovery }) =>
         Object.values(discovery?.headers ?? {}),
       ),
+      ...listWebhookSecrets(this.#config),
     ];
     const [ofConfig, ofFile] = [this.#keySecrets, this.#vault.keySecrets];
     const size = ofConfig.size + ofFile.size;
@@ -86,6 +91,13 @@ function listKeySecrets({ tenants, adminKeys }: Config): Set<string> {
   for (const { keys } of Object.values(tenants)) keys.forEach(add);
   Object.values(adminKeys).forEach(add);
   return secrets;
+}
+
+/** As they are written, and without what all begin with. */
+function listWebhookSecrets({ webhooks }: Config): (string | undefined)[] {
+  return Object.values(webhooks)
+    .flatMap(({ secret, previousSecret }) => [secret, previousSecret])
+    .flatMap((secret) => [secret, secret?.replace(/^whsec_/, '')]);
 }
 
 function listAccounts({ snapshot }: CompiledSnapshot): Account[] {

@@ -11,7 +11,7 @@ import { addModelDoors } from './http/model-doors.ts';
 import { addMultipartDoors } from './http/multipart-doors.ts';
 import { addObjectDoors } from './http/object-doors.ts';
 import { addOpenAiDoors } from './http/openai-doors.ts';
-import { addOperationsDoors } from './http/operations-doors.ts';
+import { addOperationsDoors, type MetricsPage } from './http/operations-doors.ts';
 import { addResponsesDoors } from './http/responses-doors.ts';
 
 /** What stands behind the doors. */
@@ -20,11 +20,16 @@ export interface Behind {
   lifecycle: Lifecycle;
   control: ControlPlane;
   admin: AdminParts;
+  metrics: MetricsPage;
+  /** Whether whoever reaches the gateway may read the metrics. */
+  hasOpenMetrics: boolean;
 }
 
 /** Every door of the server, each API family's from a file of its own. */
-export function openDoors(server: FastifyInstance, { gateway, lifecycle, control, admin }: Behind): void {
-  addOperationsDoors(server, lifecycle, control);
+export function openDoors(server: FastifyInstance, behind: Behind): void {
+  const { gateway, lifecycle, control, admin, metrics, hasOpenMetrics } = behind;
+  const metricsKeys = hasOpenMetrics ? undefined : admin;
+  addOperationsDoors(server, { lifecycle, control, metrics, metricsKeys });
   addOpenAiDoors(server, gateway, lifecycle);
   addResponsesDoors(server, gateway, lifecycle);
   addMediaDoors(server, gateway, lifecycle);

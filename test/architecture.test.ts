@@ -15,7 +15,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   store: ['conversation', 'usage'],
   tenants: ['conversation', 'store', 'config'],
   upstream: ['conversation', 'dialects', 'usage'],
-  telemetry: ['upstream'],
+  telemetry: ['conversation', 'config', 'upstream', 'routing', 'usage'],
+  webhooks: ['conversation', 'config', 'store'],
   tokens: ['conversation'],
   routing: ['conversation', 'dialects', 'upstream'],
   quotas: ['conversation', 'dialects', 'config', 'usage', 'store'],
@@ -50,6 +51,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'tokens',
     'responses',
     'gateway',
+    'telemetry',
   ],
 };
 

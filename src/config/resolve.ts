@@ -92,6 +92,8 @@ export type TenantConfig = Config['tenants'][string];
 export type IssuerConfig = Config['issuers'][string];
 export type KeyConfig = TenantConfig['keys'][number];
 export type LimitsConfig = NonNullable<TenantConfig['limits']>;
+export type WebhookConfig = Config['webhooks'][string];
+export type AlertConfig = Config['alerts'][string];
 export type PriceConfig = Config['prices'][string];
 
 /** Completes a valid config from the environment and freezes it. */

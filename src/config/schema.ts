@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { mapping, targetPattern, text, timeout } from './fields.ts';
+import { alertsSchema } from './sections/alerts.ts';
 import { issuersSchema } from './sections/issuers.ts';
 import { modelsSchema } from './sections/models.ts';
 import { priceSchema, providersSchema } from './sections/providers.ts';
@@ -7,6 +8,7 @@ import { responsesSchema } from './sections/responses.ts';
 import { rolloutsSchema } from './sections/rollouts.ts';
 import { loggingSchema, serverSchema, stateSchema, storeSchema } from './sections/server.ts';
 import { adminKeysSchema, tenantsSchema } from './sections/tenants.ts';
+import { webhooksSchema } from './sections/webhooks.ts';
 
 /**
  * The whole config language. Strict: an unknown key is an error. It parses what later versions bring to life too;
@@ -39,6 +41,10 @@ export const configSchema = z.strictObject({
       'Who else says who calls: OpenID issuers whose access tokens (JWT) are taken in place of keys.',
     ),
   adminKeys: adminKeysSchema.prefault({}).describe('Who may use the admin API, beside FAIRLEAD_ADMIN_KEY.'),
+  webhooks: webhooksSchema.prefault({}).describe('Who is sent events, signed, by name.'),
+  alerts: alertsSchema
+    .prefault({})
+    .describe('When events say that too much fails, takes too long or costs too much, by name.'),
   rollouts: rolloutsSchema.optional().describe('Guarded moves of a name to another release.'),
   prompts: z
     .strictObject({ directory: text('the path of a directory').describe('Where the *.prompt files are.') })

@@ -16,6 +16,8 @@ export const NAMED_KINDS = [
   'models',
   'rollouts',
   'adminKeys',
+  'webhooks',
+  'alerts',
   'tenants',
   'keys',
   'grants',
@@ -40,7 +42,14 @@ export interface OwnedEntry extends Entry {
 export const INSTANCE_SECTIONS = ['server', 'store', 'state', 'stateTimeout', 'onStateLoss'] as const;
 
 /** Sections that are mappings of entries, beside `tenants`. */
-export const MAPPED_KINDS: readonly EntryKind[] = ['providers', 'models', 'rollouts', 'adminKeys'];
+export const MAPPED_KINDS: readonly EntryKind[] = [
+  'providers',
+  'models',
+  'rollouts',
+  'adminKeys',
+  'webhooks',
+  'alerts',
+];
 
 export function entryId({ kind, name }: Pick<Entry, 'kind' | 'name'>): string {
   return `${kind}/${name}`;

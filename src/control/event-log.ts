@@ -23,6 +23,12 @@ export interface EventLogOptions {
   /** Viewers read events: they hold no secret, whoever quotes one. */
   redact<T extends JsonValue>(value: T): T;
   schedule: Schedule;
+  /** Who is to be sent events, and notes that in the transaction that one is written in. */
+  outbox?: {
+    note(db: Store['db'], event: EventRow): Promise<void>;
+    /** An event was written. */
+    wake(): void;
+  };
   /** The store takes no events: told once, until it does. `lost`: events that are in the log alone. */
   onFailure: (error: unknown, lost: number) => void;
 }
@@ -104,12 +110,7 @@ export class EventLog {
     this.#cancelRetry = undefined;
     try {
       for (let row = this.#pending[0]; row; row = this.#pending[0]) {
-        // It may be there: a commit whose confirmation was lost.
-        await this.#db
-          .insertInto('events')
-          .values(row)
-          .onConflict((conflict) => conflict.column('id').doNothing())
-          .execute();
+        await this.#insert(row);
         this.#pending.shift();
       }
       this.#isFailing = false;
@@ -120,4 +121,26 @@ export class EventLog {
     }
     this.#writing = undefined;
   }
+
+  async #insert(event: EventRow): Promise<void> {
+    const { outbox } = this.#options;
+    if (!outbox) {
+      await insertEvent(this.#db, event);
+      return;
+    }
+    await this.#db.transaction().execute(async (db) => {
+      if (await insertEvent(db, event)) await outbox.note(db, event);
+    });
+    outbox.wake();
+  }
+}
+
+/** Gives whether it was not there: a commit whose confirmation was lost may have brought it. */
+async function insertEvent(db: Store['db'], event: EventRow): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('events')
+    .values(event)
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .executeTakeFirst();
+  return numInsertedOrUpdatedRows === 1n;
 }

@@ -241,18 +241,27 @@ function nameAt(document: JsonValue, path: ConfigPath): string | undefined {
   return typeof name === 'string' ? name : undefined;
 }
 
+/** Sections of entries whose secrets are fields of their own. */
+const NAMED_WITH_SECRETS = ['adminKeys', 'webhooks'] as const;
+
 /** The entry that a place of a credential belongs to. */
 function entryAt(document: JsonValue, path: ConfigPath): Pick<Entry, 'kind' | 'name'> {
   const [section, owner, list] = path;
   if (section === 'tenants' && list === 'keys') {
     return { kind: 'keys', name: `${owner}/${nameAt(document, path)}` };
   }
-  return { kind: section === 'adminKeys' ? 'adminKeys' : 'providers', name: String(owner) };
+  const kind = NAMED_WITH_SECRETS.find((candidate) => candidate === section) ?? 'providers';
+  return { kind, name: String(owner) };
 }
 
 /** Spares the look into the schema where it has nothing to hide. */
 function mayHoldSecrets(path: ConfigPath): boolean {
-  return path[0] === 'providers' || path.at(-1) === 'secret' || path.at(-1) === 'secretHash';
+  return (
+    path[0] === 'providers' ||
+    path[0] === 'webhooks' ||
+    path.at(-1) === 'secret' ||
+    path.at(-1) === 'secretHash'
+  );
 }
 
 /** `tenants.*.keys[].secret` and `adminKeys.*.secret`. */

@@ -41,6 +41,8 @@ export interface ErrorDetails {
   measure?: 'tokens' | undefined;
   /** What Anthropic's errors say beside their words (`error.details`): its SDKs recover by the `error_code` in it. */
   details?: JsonObject | undefined;
+  /** What went wrong between the gateway and a provider, as one word for the attempt's record: callers are not told. */
+  reason?: string | undefined;
   cause?: unknown;
 }
 
@@ -56,6 +58,7 @@ export class GatewayError extends Error {
   readonly retryable: false | undefined;
   readonly measure: 'tokens' | undefined;
   readonly details: JsonObject | undefined;
+  readonly reason: string | undefined;
 
   constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -70,6 +73,7 @@ export class GatewayError extends Error {
     this.retryable = details.retryable;
     this.measure = details.measure;
     this.details = details.details;
+    this.reason = details.reason;
   }
 }
 

@@ -19,6 +19,7 @@ import { chooseReceiver, isCommitting } from './choose-receiver.ts';
 import { noteAcceptance } from './credentials.ts';
 import { DecompressingReceiver, findDecompressor } from './decompressing-receiver.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
+import { failureReason } from './failure-reason.ts';
 import type { Gateway } from './gateway.ts';
 import { claimNamed } from './note-held.ts';
 import { noteFailed, noteHeadroom, noteOk, noteUnknown } from './outcome.ts';
@@ -240,7 +241,7 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
       new GatewayError(
         'upstream_timeout',
         `The provider '${upstream.name}' did not finish within ${timeouts.totalMs / 1000} s.`,
-        { code: TOTAL_TIMEOUT },
+        { code: TOTAL_TIMEOUT, reason: 'total_timeout' },
       ),
     );
   }
@@ -274,6 +275,7 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
     // Whatever is told of it, to the client or to the log, comes from here.
     const error = withoutSecrets(failure, this.#planned.account.secrets());
     this.#close(error.kind);
+    this.#record.reason = failureReason(error, this.#record.status);
     noteFailed(this.#gateway, this.#planned, this.#call.sentMs, error);
     if (!this.#answered) this.#exchange?.abort(error);
     if (!this.#call.committed) {

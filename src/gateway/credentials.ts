@@ -157,6 +157,15 @@ export function probeCredential(
   return found?.standing.probeNext();
 }
 
+/** The accounts whose credential their provider does not take, as this instance saw it. */
+export function listRejected({ routes }: Snapshot): { provider: string; account: string }[] {
+  return [...routes.upstreams.values()].flatMap(({ name: provider, accounts }) =>
+    accounts
+      .filter(({ standing }) => standing.isRejected)
+      .map(({ name: account }) => ({ provider, account })),
+  );
+}
+
 /** How calls of this instance stand with the credentials of a provider's accounts; `undefined` where there is no such provider. */
 export function describeCredentials({ routes }: Snapshot, provider: string): JsonObject[] | undefined {
   return routes.upstreams.get(provider)?.accounts.map(({ name, standing, next }) => {

@@ -235,6 +235,7 @@ export function withoutSecrets(error: GatewayError, secrets: readonly string[]):
     details: isObject(toldDetails) ? toldDetails : undefined,
     param: cleanParam,
     retryAfterMs: error.retryAfterMs,
+    reason: error.reason,
     ...(error.retryable === undefined ? {} : { retryable: error.retryable }),
   });
 }

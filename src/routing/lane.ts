@@ -139,6 +139,13 @@ export class Lane {
   }
 }
 
+/** How a lane stands. */
+export interface BreakerReading {
+  target: string;
+  account: string;
+  state: BreakerState;
+}
+
 export interface LaneChange {
   /** `undefined`: of the account. */
   target: string | undefined;
@@ -186,9 +193,14 @@ export class LaneBook {
     return lane;
   }
 
-  /** Those that have been asked for, in the order in which they first were. */
-  list(): Lane[] {
-    return [...this.#lanes.values()];
+  /** How the lanes of targets stand; the worse of their own breaker and their account's. */
+  readings(isWanted: (target: string) => boolean): BreakerReading[] {
+    const wanted = [...this.#lanes.values()].filter(({ target }) => isWanted(target));
+    return wanted.map(({ target, account, breaker, reach }) => ({
+      target,
+      account,
+      state: reach.state === 'closed' ? breaker.state : reach.state,
+    }));
   }
 
   #reach({ provider, account, options }: Place): Breaker {

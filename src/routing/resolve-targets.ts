@@ -1,6 +1,6 @@
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Lane } from './lane.ts';
-import type { Route } from './target.ts';
+import type { Route, Target } from './target.ts';
 
 /** How many targets that no config names are remembered: their names come from callers. */
 const DIRECT_TARGETS = 1_000;
@@ -17,10 +17,15 @@ export function defaultRetries(targets: Route['targets']): number {
   return Math.min(Math.max(places - 1, DIRECT_RETRIES), MOST_RETRIES);
 }
 
+function allTargets({ targets, fallbacks }: Route): Target[] {
+  return [...targets, ...(fallbacks.contextLength ?? []), ...(fallbacks.contentPolicy ?? [])];
+}
+
 /** Public model names and what they lead to, targets in the order they are tried. Immutable but for a bounded cache. */
 export class Routes {
   readonly #models: ReadonlyMap<string, Route>;
   readonly #upstreams: ReadonlyMap<string, Upstream>;
+  readonly #targets: ReadonlySet<string>;
   readonly #lanesOf: (target: string, upstream: Upstream) => readonly Lane[];
   readonly #direct = new Map<string, Route>();
 
@@ -31,6 +36,9 @@ export class Routes {
     lanesOf: (target: string, upstream: Upstream) => readonly Lane[],
   ) {
     this.#models = models;
+    this.#targets = new Set(
+      [...models.values()].flatMap((route) => allTargets(route).map(({ name }) => name)),
+    );
     this.#upstreams = upstreams;
     this.#lanesOf = lanesOf;
   }
@@ -51,6 +59,16 @@ export class Routes {
   /** Whether the name is one of the configuration's models, and no `provider/model` that a caller made. */
   isConfigured(model: string): boolean {
     return this.#models.has(model);
+  }
+
+  /** Whether a model of the configuration leads to the target: no caller has made up its name. */
+  isTarget(name: string): boolean {
+    return this.#targets.has(name);
+  }
+
+  /** The configuration's models with all their targets. */
+  configured(): Iterable<readonly [string, readonly Target[]]> {
+    return [...this.#models].map(([name, route]) => [name, allTargets(route)]);
   }
 
   /** What a model leads to; `undefined` where there is no such model. `provider/model` names one directly. */

@@ -25,6 +25,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0110_tiers': { up: addTiers },
   '0120_batch_bills': { up: addBatchBills },
   '0130_sums_by_tier': { up: addTierToSums },
+  '0140_webhook_deliveries': { up: createWebhookDeliveries },
 };
 
 /**
@@ -395,5 +396,17 @@ async function addBatchBills(db: Kysely<unknown>): Promise<void> {
     .column('looked_at')
     .where(sql.ref('kind'), '=', sql.lit('batch'))
     .where(sql.ref('billed'), '=', sql.lit(0))
+    .execute();
+}
+
+/** What webhooks are still to be sent (`webhooks/outbox.ts`): few rows, that come and go. */
+async function createWebhookDeliveries(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('webhook_deliveries')
+    .addColumn('webhook', 'text', (column) => column.notNull())
+    .addColumn('event_id', 'text', (column) => column.notNull())
+    .addColumn('attempts', 'integer', (column) => column.notNull())
+    .addColumn('due_at', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('webhook_deliveries_primary_key', ['webhook', 'event_id'])
     .execute();
 }

@@ -12,6 +12,7 @@ export interface Database {
   revision_changes: RevisionChangeRow;
   config_entries: ConfigEntryRow;
   events: EventRow;
+  webhook_deliveries: WebhookDeliveryRow;
   sealing: SealingRow;
   captures: CaptureRow;
   access_requests: AccessRequestRow;
@@ -181,7 +182,17 @@ export interface RevisionChangeRow {
   /** From 0, in the revision. */
   position: number;
   owner: 'file' | 'api';
-  kind: 'settings' | 'providers' | 'models' | 'rollouts' | 'adminKeys' | 'tenants' | 'keys' | 'grants';
+  kind:
+    | 'settings'
+    | 'providers'
+    | 'models'
+    | 'rollouts'
+    | 'adminKeys'
+    | 'webhooks'
+    | 'alerts'
+    | 'tenants'
+    | 'keys'
+    | 'grants';
   name: string;
   /** The entry as JSON, without secrets; null where there was none. */
   before: string | null;
@@ -218,6 +229,17 @@ export interface EventRow {
   message: string;
   /** As JSON. */
   details: string;
+}
+
+/** That a webhook is still to be sent an event (`webhooks/outbox.ts`). */
+export interface WebhookDeliveryRow {
+  /** By its name in the configuration. */
+  webhook: string;
+  event_id: string;
+  /** That failed. */
+  attempts: number;
+  /** Unix milliseconds: when it is to be sent, or, while an instance is at it, when another one may be. */
+  due_at: number;
 }
 
 /** A tenant's wish to call a model. */

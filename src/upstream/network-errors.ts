@@ -1,24 +1,37 @@
 import { errors } from 'undici';
 import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 
-type Failure = { kind: ErrorKind; message: string };
+/** `reason`: as attempts are recorded with it. */
+type Failure = { kind: ErrorKind; reason: string; message: string };
 
-const CONNECT_TIMEOUT: Failure = { kind: 'upstream_timeout', message: 'could not be connected to in time' };
-const FIRST_BYTE_TIMEOUT: Failure = { kind: 'upstream_timeout', message: 'did not begin to answer in time' };
+const CONNECT_TIMEOUT: Failure = {
+  kind: 'upstream_timeout',
+  reason: 'connect_timeout',
+  message: 'could not be connected to in time',
+};
+const FIRST_BYTE_TIMEOUT: Failure = {
+  kind: 'upstream_timeout',
+  reason: 'first_byte_timeout',
+  message: 'did not begin to answer in time',
+};
 const IDLE_TIMEOUT: Failure = {
   kind: 'upstream_timeout',
+  reason: 'idle_timeout',
   message: 'stopped sending in the middle of its answer',
 };
 const CLOSED_EARLY: Failure = {
   kind: 'upstream_unavailable',
+  reason: 'closed_early',
   message: 'closed the connection before its answer was complete',
 };
 const HEADERS_OVERFLOW: Failure = {
   kind: 'upstream_unavailable',
+  reason: 'headers_overflow',
   message: 'sent more headers than are taken',
 };
 const NOT_HTTP: Failure = {
   kind: 'upstream_unavailable',
+  reason: 'not_http',
   message: 'answered with something that is not HTTP',
 };
 
@@ -36,16 +49,29 @@ const NETWORK_ERRORS: Record<string, Failure> = {
   UND_ERR_SOCKET: CLOSED_EARLY,
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: {
     kind: 'upstream_unavailable',
+    reason: 'wrong_length',
     message: 'sent an answer of another length than it announced',
   },
   UND_ERR_HEADERS_OVERFLOW: HEADERS_OVERFLOW,
-  ECONNREFUSED: { kind: 'upstream_unavailable', message: 'refused the connection' },
-  ECONNRESET: { kind: 'upstream_unavailable', message: 'reset the connection' },
-  EPIPE: { kind: 'upstream_unavailable', message: 'closed the connection' },
-  ENOTFOUND: { kind: 'upstream_unavailable', message: 'has an address that does not resolve' },
-  EAI_AGAIN: { kind: 'upstream_unavailable', message: 'has an address that does not resolve at the moment' },
-  EHOSTUNREACH: { kind: 'upstream_unavailable', message: 'cannot be reached' },
-  ENETUNREACH: { kind: 'upstream_unavailable', message: 'cannot be reached' },
+  ECONNREFUSED: {
+    kind: 'upstream_unavailable',
+    reason: 'connection_refused',
+    message: 'refused the connection',
+  },
+  ECONNRESET: { kind: 'upstream_unavailable', reason: 'connection_reset', message: 'reset the connection' },
+  EPIPE: { kind: 'upstream_unavailable', reason: 'connection_closed', message: 'closed the connection' },
+  ENOTFOUND: {
+    kind: 'upstream_unavailable',
+    reason: 'address_not_found',
+    message: 'has an address that does not resolve',
+  },
+  EAI_AGAIN: {
+    kind: 'upstream_unavailable',
+    reason: 'address_not_resolved',
+    message: 'has an address that does not resolve at the moment',
+  },
+  EHOSTUNREACH: { kind: 'upstream_unavailable', reason: 'unreachable', message: 'cannot be reached' },
+  ENETUNREACH: { kind: 'upstream_unavailable', reason: 'unreachable', message: 'cannot be reached' },
 };
 
 /** What a failed connection means for the call. A `GatewayError` passes as it is. */
@@ -53,10 +79,18 @@ export function networkError(provider: string, error: unknown): GatewayError {
   if (error instanceof GatewayError) return error;
   const code = errorCode(error);
   const known = NETWORK_ERRORS[code];
-  if (known)
-    return new GatewayError(known.kind, `The provider '${provider}' ${known.message}.`, { cause: error });
-  const message = error instanceof errors.HTTPParserError ? NOT_HTTP.message : 'could not be reached';
-  return new GatewayError('upstream_unavailable', `The provider '${provider}' ${message}.`, { cause: error });
+  const { kind, message, reason } = known ?? guessFailure(error, code);
+  return new GatewayError(kind, `The provider '${provider}' ${message}.`, { reason, cause: error });
+}
+
+/** Node's and OpenSSL's codes of what is wrong with a certificate or a handshake (nodejs.org/api/tls.html, "X509 certificate error codes"). */
+const TLS_CODE =
+  /^(?:ERR_TLS|ERR_SSL|EPROTO$|CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH$|INVALID_CA$)/;
+
+function guessFailure(error: unknown, code: string): Failure {
+  if (error instanceof errors.HTTPParserError) return NOT_HTTP;
+  const reason = TLS_CODE.test(code) ? 'tls' : 'connection_failed';
+  return { kind: 'upstream_unavailable', reason, message: 'could not be reached' };
 }
 
 /** For the operator: what a failure comes from, the outermost cause first. */

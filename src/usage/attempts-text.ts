@@ -20,7 +20,8 @@ export type AttemptFields = [
   outcome: CallOutcome,
   target?: string | 0 | undefined,
   dropped?: string[] | 0 | undefined,
-  used?: UsedFields | undefined,
+  used?: UsedFields | 0 | undefined,
+  reason?: string | undefined,
 ];
 
 /** What an attempt used that another followed. */
@@ -48,7 +49,11 @@ export const attemptsFields: z.ZodType<AttemptFields[]> = z.array(
   z.tuple([
     ...[z.string(), z.number(), z.number(), z.number().nullable(), anyOutcome],
     z.union([z.string(), z.literal(0)]).optional(),
-    ...[z.union([z.array(z.string()), z.literal(0)]).optional(), usedFields.optional()],
+    ...[
+      z.union([z.array(z.string()), z.literal(0)]).optional(),
+      z.union([usedFields, z.literal(0)]).optional(),
+    ],
+    z.string().optional(),
   ] as const),
 );
 
@@ -63,17 +68,23 @@ export function writeAttempts({ attempts, target }: Pick<UsageRecord, 'attempts'
 }
 
 function writeAttempt(attempt: AttemptRecord, ownTarget: string | null): string {
-  const { target, account, startedAfterMs, durationMs, status, outcome, dropped, usage } = attempt;
+  const { target, account, startedAfterMs, durationMs, status, outcome, dropped, usage, reason } = attempt;
   const after = writeNumber(toMicroseconds(startedAfterMs));
   const duration = writeNumber(toMicroseconds(durationMs));
   const fields = `[${quoteName(account)},${after},${duration},${writeNumber(status)},"${outcome}"`;
-  if (target === ownTarget && !dropped && !usage) return `${fields}]`;
+  if (target === ownTarget && !dropped && !usage && reason === undefined) return `${fields}]`;
   const other = target === ownTarget ? '0' : quoteName(target);
-  if (usage) {
-    const used = writeUsed(usage, attempt.costMicroUsd ?? null);
-    return `${fields},${other},${JSON.stringify(dropped ?? 0)},${JSON.stringify(used)}]`;
-  }
-  return dropped ? `${fields},${other},${JSON.stringify(dropped)}]` : `${fields},${other}]`;
+  const more = writeMore(attempt);
+  return more === '' ? `${fields},${other}]` : `${fields},${other},${more}]`;
+}
+
+/** What few attempts have. */
+function writeMore({ dropped, usage, costMicroUsd = null, reason }: AttemptRecord): string {
+  const named = dropped ? JSON.stringify(dropped) : '0';
+  const used = usage ? JSON.stringify(writeUsed(usage, costMicroUsd)) : '0';
+  if (reason !== undefined) return `${named},${used},${quoteName(reason)}`;
+  if (usage) return `${named},${used}`;
+  return dropped ? named : '';
 }
 
 function writeUsed(usage: Usage, costMicroUsd: number | null): UsedFields {
@@ -105,14 +116,17 @@ function readUsed([costMicroUsd, estimated, input, output, ...others]: UsedField
 
 /** The inverse of `writeAttempts`, parsed. `ownTarget`: the record's. */
 export function readAttempts(attempts: readonly AttemptFields[], ownTarget: string | null): AttemptRecord[] {
-  return attempts.map(([account, startedAfterUs, durationUs, status, outcome, target, dropped, used]) => ({
-    target: typeof target === 'string' ? target : (ownTarget ?? ''),
-    account,
-    startedAfterMs: startedAfterUs / 1000,
-    durationMs: durationUs / 1000,
-    status,
-    outcome,
-    ...(dropped && { dropped }),
-    ...(used && readUsed(used)),
-  }));
+  return attempts.map(
+    ([account, startedAfterUs, durationUs, status, outcome, target, dropped, used, reason]) => ({
+      target: typeof target === 'string' ? target : (ownTarget ?? ''),
+      account,
+      startedAfterMs: startedAfterUs / 1000,
+      durationMs: durationUs / 1000,
+      status,
+      outcome,
+      ...(dropped && { dropped }),
+      ...(used && readUsed(used)),
+      ...(reason !== undefined && { reason }),
+    }),
+  );
 }

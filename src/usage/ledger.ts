@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import type { Usage } from '../conversation/usage.ts';
-import type { CallRow } from '../store/schema.ts';
 import { RefusedRows, type Store } from '../store/store.ts';
 import { boundUsage, toCallRow } from './call-row.ts';
 import type { Journal, Segment, StartNote, Waiting } from './journal.ts';
@@ -44,6 +43,8 @@ export interface LedgerOptions {
   /** Where records are before they are in the store. */
   journal: Journal;
   onProblem: (problem: LedgerProblem) => void;
+  /** Told of each record that is taken, once, when what it used is counted and priced; also where the store fails. Never throws. */
+  observe?: (records: readonly UsageRecord[]) => void;
   schedule?: Schedule;
   /** The longest that a record waits for company. */
   intervalMs?: number;
@@ -58,6 +59,8 @@ const INTERVAL_MS = 100;
 const BATCH_SIZE = 400;
 /** About 100 MB. */
 const MAX_PENDING_RECORDS = 100_000;
+/** Some milliseconds of work. */
+const OBSERVED_AT_ONCE = 2_000;
 const LONGEST_RETRY_MS = 30_000;
 const CLOSE_ATTEMPTS = 3;
 
@@ -71,6 +74,7 @@ export class Ledger {
   readonly #prices: Pick<PriceBook, 'costMicroUsd'>;
   readonly #journal: Journal;
   readonly #onProblem: (problem: LedgerProblem) => void;
+  readonly #observe: ((records: readonly UsageRecord[]) => void) | undefined;
   readonly #schedule: Schedule;
   readonly #intervalMs: number;
   readonly #batchSize: number;
@@ -81,6 +85,7 @@ export class Ledger {
   /** Since the start; the difference is what is pending. */
   #appended = 0;
   #written = 0;
+  #observed = 0;
   #writing: Promise<void> | undefined;
   #storing: Promise<void> | undefined;
   /** Set whenever records are pending, unless `#wake` is under way and will set it. */
@@ -96,6 +101,7 @@ export class Ledger {
     this.#journal = options.journal;
     this.#journal.rewriteFrom(() => ({ records: this.#pending, newest: this.#appended }));
     this.#onProblem = options.onProblem;
+    this.#observe = options.observe;
     this.#schedule = options.schedule ?? scheduleTimeout;
     this.#intervalMs = options.intervalMs ?? INTERVAL_MS;
     this.#batchSize = options.batchSize ?? BATCH_SIZE;
@@ -144,6 +150,10 @@ export class Ledger {
       return;
     }
     this.#journal.noteRecord(record, this.#appended, true, started);
+    if (this.#observe) {
+      this.#complete(record);
+      this.#observe([record]);
+    }
     if (this.#hasOverflow) return;
     this.#hasOverflow = true;
     if (!this.#closed) this.#onProblem({ kind: 'memory_full', pendingRecords: this.#pending.length });
@@ -218,22 +228,46 @@ export class Ledger {
   async #insertOldest(): Promise<void> {
     const batch = this.#pending.slice(0, this.#batchSize);
     if (batch.length === 0) return;
-    if (this.#recounts.size > 0) await Promise.all(batch.map((record) => this.#recount(record)));
-    await this.insertRecords(batch);
+    await this.#observeUpTo(batch.length);
+    try {
+      await this.#insert(batch);
+    } catch (error) {
+      // What waits behind the batch would be seen by nobody until the store works again.
+      await this.#observeUpTo(this.#pending.length);
+      throw error;
+    }
     this.#pending.splice(0, batch.length);
     this.#written += batch.length;
     this.#journal.noteStored(this.#written);
   }
 
+  /** Completes the oldest `count` records that are pending, and tells of those of which it was not told yet. */
+  async #observeUpTo(count: number): Promise<void> {
+    while (this.#observed < this.#written + count) {
+      const from = this.#observed - this.#written;
+      const records = this.#pending.slice(from, Math.min(from + OBSERVED_AT_ONCE, count));
+      this.#observed += records.length;
+      if (this.#recounts.size > 0) await Promise.all(records.map((record) => this.#recount(record)));
+      for (const record of records) this.#complete(record);
+      this.#observe?.(records);
+      if (records.length === OBSERVED_AT_ONCE) await setImmediate();
+    }
+  }
+
   /** What such records cost that have no price yet, as they are written. */
   priceRecords(records: readonly UsageRecord[]): void {
-    for (const record of records) this.#priceRecord(record);
+    for (const record of records) this.#complete(record);
   }
 
   /** Writes records that were in the journal alone: of processes that are no more, or for which there was no room. */
-  async insertRecords(records: readonly UsageRecord[]): Promise<void> {
+  insertRecords(records: readonly UsageRecord[]): Promise<void> {
+    this.priceRecords(records);
+    return this.#insert(records);
+  }
+
+  async #insert(records: readonly UsageRecord[]): Promise<void> {
     try {
-      await this.#store.insertCalls(records.map((record) => this.#priceRecord(record)));
+      await this.#store.insertCalls(records.map(toCallRow));
     } catch (error) {
       if (error instanceof RefusedRows) return this.#setAsideRefused(records, error);
       this.#failuresInARow += 1;
@@ -250,8 +284,8 @@ export class Ledger {
       return;
     }
     const half = records.length >> 1;
-    await this.insertRecords(records.slice(0, half));
-    await this.insertRecords(records.slice(half));
+    await this.#insert(records.slice(0, half));
+    await this.#insert(records.slice(half));
   }
 
   /** Only once at a time, as `#writeBatch`. */
@@ -295,7 +329,8 @@ export class Ledger {
     record.usage = tier === undefined ? counted : { ...counted, tier };
   }
 
-  #priceRecord(record: UsageRecord): CallRow {
+  /** Bounds what a record says that was used, and prices it. Done again it changes nothing. */
+  #complete(record: UsageRecord): void {
     const { target, startedAt } = record;
     const usage = record.usage && boundUsage(record.usage);
     record.usage = usage;
@@ -304,7 +339,6 @@ export class Ledger {
     if (isPriced && isUnpriced && target !== null && usage !== null) {
       record.costMicroUsd = this.#prices.costMicroUsd(target, usage, startedAt);
     }
-    return toCallRow(record);
   }
 
   #giveUp(): void {

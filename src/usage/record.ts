@@ -75,6 +75,8 @@ export interface AttemptRecord {
   /** The provider's HTTP status; `null` where no answer came. */
   status: number | null;
   outcome: CallOutcome;
+  /** Why it failed, in one word: what happened to the connection (`first_byte_timeout`), or the provider's own code; absent where it did not, or the client left. */
+  reason?: string;
   /** What it used, and the cost of that at its own target's price, where another attempt followed it; absent where that was nothing. */
   usage?: Usage;
   costMicroUsd?: number | null;

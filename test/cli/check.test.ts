@@ -35,7 +35,10 @@ test('what is switched off in the example is good config too', async (t) => {
   const text = await readFile(EXAMPLE, 'utf8');
   // Prose has one space behind the sign.
   await writeFile(join(cwd, 'fairlead.yaml'), text.replace(/^#(?=[^\s#]| {2})/gm, ''));
-  const env = { OPENAI_API_KEY: 'key', ACME_APP_KEY: 'sk-fl-acme-app', OPS_ADMIN_KEY: 'sk-fl-admin-ops' };
+  const env = {
+    ...{ OPENAI_API_KEY: 'key', ACME_APP_KEY: 'sk-fl-acme-app', OPS_ADMIN_KEY: 'sk-fl-admin-ops' },
+    OPS_WEBHOOK_SECRET: 'whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz',
+  };
   const { code, stdout, stderr } = await check([], { cwd, env });
   assert.equal(stderr, '');
   assert.equal(stdout, 'fairlead.yaml: ok (3 providers, 3 models, 1 tenant)\n');

@@ -16,7 +16,7 @@ const BROKEN: [string, string[]][] = [
   [
     'nonsense: {}\n',
     [
-      '1:1: nonsense: unknown key; known at the top: server, store, state, stateTimeout, onStateLoss, providers, models, prices, tenants, issuers, adminKeys, rollouts, prompts, responses, logging',
+      '1:1: nonsense: unknown key; known at the top: server, store, state, stateTimeout, onStateLoss, providers, models, prices, tenants, issuers, adminKeys, webhooks, alerts, rollouts, prompts, responses, logging',
     ],
   ],
   ['server: { bodyLimt: 1mb }\n', ['1:11: server.bodyLimt: unknown key; did you mean "bodyLimit"?']],
@@ -425,6 +425,22 @@ tenants: { t: { models: ["*"], modelLimits: { helllo: { requestsPerMinute: 1 }, 
     [
       '2:62: tenants.t.capture.redact[0]: expected a regular expression as JavaScript writes it, with the flag u, found "("',
       '2:67: tenants.t.capture.redact[1]: expected a regular expression that does not match nothing at all, found "x*"',
+    ],
+  ],
+  [
+    'webhooks: { w: { url: "https://user:pass@x.example", secret: whsec_c2hvcnQ, severity: loud } }\n',
+    [
+      '1:23: webhooks.w.url: expected an http:// or https:// URL without credentials, "?" or "#", found text (not shown)',
+      '1:62: webhooks.w.secret: expected whsec_ and 24 to 64 random bytes in base64 (echo "whsec_$(openssl rand -base64 32)"), found text (not shown)',
+      '1:87: webhooks.w.severity: expected one of info, warning, alarm, found "loud"',
+    ],
+  ],
+  [
+    'alerts: { a: { errorRate: 0.1, spendUsd: 5 }, b: { p95Latency: 0s, over: 30s } }\n',
+    [
+      '1:11: alerts.a: expected exactly one of errorRate, p95Latency, p95FirstToken, spendUsd',
+      '1:64: alerts.b.p95Latency: expected more than 0s, found "0s"',
+      '1:74: alerts.b.over: expected from 1m to 24h, found "30s"',
     ],
   ],
   [

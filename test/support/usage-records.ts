@@ -96,6 +96,7 @@ export const anyRecord: fc.Arbitrary<UsageRecord> = fc.record(
             durationMs: wholeMicrosecondsInMs,
             status: fc.option(fc.constantFrom(200, 500)),
             outcome,
+            reason: fc.oneof(fc.constantFrom('first_byte_timeout', 'rate_limit_exceeded'), fc.string()),
             dropped: fc.array(fc.string(), { minLength: 1, maxLength: 2 }),
             used: fc.record({ usage: anyServedUsage, costMicroUsd: fc.option(fc.nat()) }, PLAIN),
           },

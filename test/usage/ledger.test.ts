@@ -453,3 +453,51 @@ test('a record that is not taken lets go of what it was to be counted by', () =>
   ledger.append(makeRecord(), recount);
   assert.equal(dropped, 1);
 });
+
+test('each record is observed once, counted and priced, also while the store fails', async () => {
+  const store = new FragileStore();
+  const observed: UsageRecord[] = [];
+  const prices = { costMicroUsd: () => 12 };
+  const { ledger, time } = openLedger(store, {
+    ...{ intervalMs: 100, batchSize: 10, prices },
+    observe: (records) => observed.push(...records),
+  });
+  store.broken = true;
+  const records = makeRecords(25);
+  for (const record of records.slice(0, 15)) ledger.append(record);
+  const counted: Usage = { ...NO_USAGE, input: 7 };
+  const [recounted] = records.slice(15);
+  if (recounted) ledger.append(recounted, { count: async () => counted, drop: () => undefined });
+  await time.advance(1_000);
+  assert.deepEqual(
+    observed.map(({ id, costMicroUsd }) => [id, costMicroUsd]),
+    records.slice(0, 16).map(({ id }) => [id, 12]),
+    'those behind the batch that fails, too',
+  );
+  assert.deepEqual(observed[15]?.usage, counted);
+  store.broken = false;
+  for (const record of records.slice(16)) ledger.append(record);
+  await ledger.flush();
+  assert.deepEqual(
+    observed.map(({ id }) => id),
+    records.map(({ id }) => id),
+  );
+  assert.equal(store.rows.size, 25);
+});
+
+test('a record for which there is no room in memory is observed, too', async () => {
+  const store = new FragileStore();
+  const observed: string[] = [];
+  const { ledger, time } = openLedger(store, {
+    maxPendingRecords: 2,
+    observe: (records) => observed.push(...records.map(({ id }) => id)),
+  });
+  store.broken = true;
+  const records = makeRecords(4);
+  for (const record of records) ledger.append(record);
+  await time.advance(100);
+  store.broken = false;
+  await ledger.close();
+  assert.equal(store.rows.size, 4);
+  assert.deepEqual(observed.toSorted(), records.map(({ id }) => id).toSorted(), 'each once');
+});

@@ -33,6 +33,12 @@ export const serverSchema = z.strictObject({
   drainTimeout: duration()
     .prefault('30s')
     .describe('How long running calls may take to finish when the gateway is told to stop.'),
+  metrics: z
+    .enum(['viewer', 'open'], { error: 'viewer or open' })
+    .default('viewer')
+    .describe(
+      'Who may read /metrics: whoever has an admin key (viewer), or everybody who reaches the gateway (open). It tells the names of tenants and what they spend.',
+    ),
   workers: z
     .union([count(1, 1024), z.literal('auto')], { error: 'a whole number from 1 to 1024, or auto' })
     .optional()

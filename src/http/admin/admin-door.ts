@@ -4,6 +4,7 @@ import type { ControlPlane } from '../../control/control-plane.ts';
 import type { EventLog } from '../../control/event-log.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import type { Store } from '../../store/store.ts';
+import type { Health } from '../../telemetry/health.ts';
 import type { AccessRequests } from '../../tenants/access-requests.ts';
 import type { HashedKey, KeyRing } from '../../tenants/keys.ts';
 import type { MadeKeys } from '../../tenants/made-keys.ts';
@@ -25,6 +26,8 @@ export interface AdminParts {
   made: MadeKeys;
   /** How calls of this instance stand with a provider's credentials; `undefined` where there is no such provider. */
   describeCredentials(provider: string): JsonObject[] | undefined;
+  /** How providers, accounts and targets stand, by the calls of this instance. */
+  describeHealth(): Health;
   /** Has the next call of this instance probe a rejected credential; `undefined` where there is no such account. */
   probeCredential(provider: string, account: string): boolean | undefined;
 }

@@ -10,6 +10,7 @@ import type { AdminDoor, AdminKey, AdminParts } from './admin-door.ts';
 import { CONFIG_DOORS } from './config-doors.ts';
 import { CREDENTIAL_DOORS } from './credential-doors.ts';
 import { ENTRY_DOORS } from './entry-doors.ts';
+import { HEALTH_DOORS } from './health-doors.ts';
 import { KEY_DOORS } from './key-doors.ts';
 import { describeDoors } from './open-api.ts';
 import { parseBody, parseQuery, readBody } from './parse.ts';
@@ -26,6 +27,7 @@ export const ADMIN_DOORS: readonly AdminDoor[] = [
   ...CREDENTIAL_DOORS,
   ...KEY_DOORS,
   ...ACCESS_DOORS,
+  ...HEALTH_DOORS,
   ...USAGE_DOORS,
 ];
 
@@ -80,7 +82,11 @@ export function addAdminDoors(app: FastifyInstance, parts: AdminParts): void {
   });
 }
 
-function authenticate({ keys }: AdminParts, { headers }: FastifyRequest): AdminKey {
+/** @throws GatewayError `unauthenticated` where there is no key of the admin API */
+export function authenticate(
+  { keys }: Pick<AdminParts, 'keys'>,
+  { headers }: Pick<FastifyRequest, 'headers'>,
+): AdminKey {
   const secret = readBearer(headers);
   const key = secret === undefined ? undefined : keys.find(secret);
   if (key) return key;

@@ -24,7 +24,7 @@ import { warnOfEntry } from './warnings.ts';
 
 /** A kind of entry that has doors of its own, all alike. */
 interface EntrySet {
-  kind: 'tenants' | 'models' | 'providers';
+  kind: 'tenants' | 'models' | 'providers' | 'webhooks' | 'alerts';
   noun: string;
   /** What a change of it takes. */
   role: Role;
@@ -52,6 +52,9 @@ const SETS: readonly EntrySet[] = [
   { kind: 'models', noun: 'model', role: 'operator', name: modelName(), elsewhere: {} },
   // Whoever may say where a provider is may have its credentials sent anywhere.
   { kind: 'providers', noun: 'provider', role: 'owner', name: nameSchema(), elsewhere: {} },
+  // Whoever may say where events go may have the gateway send requests anywhere.
+  { kind: 'webhooks', noun: 'webhook', role: 'owner', name: nameSchema(), elsewhere: {} },
+  { kind: 'alerts', noun: 'alert', role: 'operator', name: nameSchema(), elsewhere: {} },
 ];
 
 const anyObject = z.record(z.string(), z.unknown(), { error: 'a mapping' });

@@ -84,6 +84,8 @@ const NOUNS: Readonly<Record<EntryKind, string>> = {
   models: 'model',
   rollouts: 'rollout',
   adminKeys: 'admin key',
+  webhooks: 'webhook',
+  alerts: 'alert',
   tenants: 'tenant',
   keys: 'key',
   grants: 'grant',

@@ -1,0 +1,51 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+const NS_PER_S = 1e9;
+const US_PER_S = 1e6;
+
+/**
+ * The process, by the names that dashboards for Node know from prom-client's own collectors. Those watch every garbage
+ * collection and cannot be stopped; this one asks when it is asked. Gives what ends it.
+ */
+export function addProcessMetrics(registry: Registry): () => void {
+  const registers = [registry];
+  const loopDelay = monitorEventLoopDelay({ resolution: 20 });
+  loopDelay.enable();
+  new Counter({
+    name: 'process_cpu_seconds_total',
+    help: 'CPU time of the process, user and system.',
+    registers,
+    collect() {
+      const { user, system } = process.cpuUsage();
+      this.reset();
+      this.inc((user + system) / US_PER_S);
+    },
+  });
+  const startedAt = Date.now() / 1000 - process.uptime();
+  const readings: readonly [name: string, help: string, read: () => number][] = [
+    ['process_start_time_seconds', 'When the process began, in Unix seconds.', () => startedAt],
+    ['process_resident_memory_bytes', 'Memory of the process.', () => process.memoryUsage.rss()],
+    ['nodejs_heap_size_used_bytes', 'Heap in use.', () => process.memoryUsage().heapUsed],
+    ['nodejs_heap_size_total_bytes', 'Heap that is set aside.', () => process.memoryUsage().heapTotal],
+    ['nodejs_eventloop_lag_mean_seconds', LAG, () => delayOf(loopDelay.mean)],
+    ['nodejs_eventloop_lag_p99_seconds', LAG, () => delayOf(loopDelay.percentile(99))],
+    ['nodejs_eventloop_lag_max_seconds', LAG, () => delayOf(loopDelay.max)],
+  ];
+  for (const [name, help, read] of readings) {
+    new Gauge({
+      ...{ name, help, registers },
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+  return () => loopDelay.disable();
+}
+
+const LAG = 'How late the event loop was, since the start.';
+
+/** Nothing was seen yet: not a number. */
+function delayOf(nanoseconds: number): number {
+  return Number.isFinite(nanoseconds) ? nanoseconds / NS_PER_S : 0;
+}
