@@ -36,7 +36,7 @@ export interface Gateway {
   /** For what is uploaded. */
   readonly uploads: { readonly spool: Pick<Spool, 'open'>; readonly maxBytes: number };
   /** Counts for providers that cannot. */
-  readonly tokens: Pick<TokenCounter, 'countConversation' | 'countTexts'>;
+  readonly tokens: Pick<TokenCounter, 'boundConversation' | 'countConversation' | 'countTexts'>;
   /** Counts calls against their limits. */
   readonly quotas: Quotas;
   readonly prices: Pick<PriceBook, 'costMicroUsd'>;

@@ -11,7 +11,7 @@ import { isPricedByAttempt, OPERATIONS, type Operation, type UsageRecord } from 
 import { findAskedTier } from './asked-tier.ts';
 import { boundOutput } from './bound-call.ts';
 import type { Call } from './call.ts';
-import { countInput } from './count-input.ts';
+import { boundInput } from './count-input.ts';
 import type { Gateway } from './gateway.ts';
 import { isFree } from './object-call.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -159,7 +159,7 @@ async function reserveCounted(gateway: Gateway, call: Call, plan: readonly Plann
   const model = plan[0]?.target.model ?? '';
   let counted: number | undefined;
   try {
-    counted = await countInput(gateway.tokens, call, model);
+    counted = Math.min(await boundInput(gateway.tokens, call, model), boundTokens(call.body.length));
   } catch (thrown) {
     // What cannot be read, or too much that waits to be counted: then the bound is all there is.
     const message = thrown instanceof GatewayError ? thrown.message : String(thrown);

@@ -81,7 +81,11 @@ async function countBy(
         },
         maxBytes: 0,
       },
-      tokens: { countConversation, countTexts: () => assert.fail('nothing is embedded') },
+      tokens: {
+        countConversation,
+        countTexts: () => assert.fail('nothing is embedded'),
+        boundConversation: () => assert.fail('a count reserves nothing'),
+      },
       quotas: new LocalQuotas(new CounterBook(), () => 0),
       prices: new PriceBook(),
       captures: { keep: () => assert.fail('nothing is kept of a count') },
