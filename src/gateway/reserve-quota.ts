@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { addUsage, inputTokens, NO_USAGE, outputTokens, type Usage } from '../conversation/usage.ts';
+import { findBackground } from '../dialects/background.ts';
 import type { AskedTier } from '../dialects/tiers.ts';
 import { type Demand, type Limit, reservedNanoUsd, spentNanoUsd } from '../quotas/limit.ts';
 import { describeRefusal } from '../quotas/refusals.ts';
@@ -189,6 +190,8 @@ function boundDemand(
   const isLarge = body.length >= LEAST_COUNTED_FIRST && body.length <= MOST_COUNTED_FIRST;
   const demand: Demand = { calls: 1, tokens: 0, nanoUsd: 0, costs, spare: isLarge ? SPARE : 0 };
   if (!costs || !RESERVES_TOKENS.has(door.operation) || !hasTokens(limits)) return demand;
+  const background = findBackground(body, call.spans, door.dialect.name);
+  if (background !== undefined) throw unboundedRun(background);
   const input = counted ?? boundTokens(body.length);
   const output = requireBound(call);
   demand.tokens = input + output;
@@ -232,6 +235,15 @@ function boundCost(
     dearest = Math.max(dearest, inTier);
   }
   return reservedNanoUsd(dearest);
+}
+
+/** What runs on after the call is not counted when the call ends, and nobody tells when it ends. */
+function unboundedRun(param: string): GatewayError {
+  return invalidRequest(
+    `'${param}' asks for a run that goes on when this call is over, and tokens or money are limited here. Leave it out: a stream can run as long.`,
+    param,
+    'background_not_counted',
+  );
 }
 
 /** Whoever has a budget could go beyond it by what nobody can price. */

@@ -1,4 +1,5 @@
 import { addUsage, NO_USAGE, type Usage } from '../conversation/usage.ts';
+import { findBackground } from '../dialects/background.ts';
 import { boundUsage } from '../usage/call-row.ts';
 import { isPricedByAttempt, OPERATIONS, type UsageRecord } from '../usage/record.ts';
 import { askedTierOf } from './asked-tier.ts';
@@ -77,7 +78,7 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
   call.settled = true;
   // Counting costs nothing, whatever was guessed for a call that was given up.
   const isCount = call.door.operation === 'count';
-  const isEstimable = OPERATIONS[call.door.operation].unsaid === 'estimate';
+  const isEstimable = OPERATIONS[call.door.operation].unsaid === 'estimate' && !runsOn(call);
   const record: UsageRecord = {
     id: call.id,
     startedAt: call.startedAt,
@@ -105,6 +106,11 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
   if (reservation && !late) settleQuota(gateway, reservation, record);
   gateway.ledger.append(record, late ?? recount, call.started);
   late?.begin();
+}
+
+/** Whether what it comes to is not over with the call: what was asked and answered says nothing of that. */
+function runsOn({ body, spans, door }: Call): boolean {
+  return door.operation === 'generate' && findBackground(body, spans, door.dialect.name) !== undefined;
 }
 
 /** Hands on the end of an answer of a call that is settled, when its record is in the journal: no client has it whole before. */
