@@ -9,6 +9,7 @@ import { type Refusal, Reservation, USED_NOTHING, type Used } from '../quotas/re
 import { boundTokens } from '../tokens/bound-tokens.ts';
 import type { Recount } from '../usage/ledger.ts';
 import { isPricedByAttempt, OPERATIONS, type Operation, type UsageRecord } from '../usage/record.ts';
+import { askedKinds } from './asked-kinds.ts';
 import { findAskedTier } from './asked-tier.ts';
 import { boundOutput } from './bound-call.ts';
 import type { Call } from './call.ts';
@@ -210,7 +211,10 @@ function requireBound(call: Call): number {
   );
 }
 
-/** Of the dearest target, in the tier that is asked for, so that a failover needs no more. What has no price is not bounded by money. */
+/**
+ * Of the dearest target, in the tier and of the kinds of tokens that are asked for, so that a failover needs no more. What has no price is not bounded by
+ * money.
+ */
 function boundCost(
   gateway: Gateway,
   call: Call,
@@ -218,7 +222,7 @@ function boundCost(
   input: number,
   output: number,
 ): number {
-  const usage = { ...NO_USAGE, input, output };
+  const asks = askedKinds(call.body);
   let dearest = 0;
   let priced: string | undefined;
   for (const planned of plan) {
@@ -226,11 +230,16 @@ function boundCost(
     // Accounts of one target stand next to each other.
     if (name === priced) continue;
     priced = name;
-    const standard = gateway.prices.costMicroUsd(name, usage, call.startedAt) ?? 0;
+    const standard = gateway.prices.mostMicroUsd(name, { input, output }, call.startedAt, asks) ?? 0;
     dearest = Math.max(dearest, standard);
     const asked = standard > 0 ? findAskedTier(call, planned) : undefined;
     if (!asked) continue;
-    const inTier = gateway.prices.costMicroUsd(name, { ...usage, tier: asked.tier }, call.startedAt);
+    const inTier = gateway.prices.mostMicroUsd(
+      name,
+      { input, output, tier: asked.tier },
+      call.startedAt,
+      asks,
+    );
     if (inTier === null) throw unpricedTier(call, asked);
     dearest = Math.max(dearest, inTier);
   }

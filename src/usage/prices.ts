@@ -2,7 +2,9 @@ import { calcPrice } from '@pydantic/genai-prices';
 import { compileGlob } from '../config/glob.ts';
 import type { Usage } from '../conversation/usage.ts';
 import {
+  type AskedKind,
   hasPrices,
+  priceDearest,
   priceUsage,
   type Rates,
   ratesOfModelPrice,
@@ -97,8 +99,29 @@ export class PriceBook {
       if (usage.tier !== undefined) return rates && this.#costInTier(target, rates, usage, usage.tier);
       return rates && roundCost(priceUsage(rates, usage));
     } catch (error) {
-      this.#report(target, error instanceof Error ? error.message : String(error));
-      return null;
+      return this.#unknown(target, error);
+    }
+  }
+
+  /**
+   * What so many tokens come to at most, in the tier that is named: each at the dearest rate of the kinds that the call reaches; `null`: not known.
+   */
+  mostMicroUsd(
+    target: string,
+    { input, output, tier }: Pick<Usage, 'input' | 'output' | 'tier'>,
+    at: number,
+    reaches: (kind: AskedKind) => boolean,
+  ): number | null {
+    try {
+      const rates = this.#findRates(target, at);
+      if (!rates) return null;
+      const most = roundCost(priceDearest(rates, input, output, reaches));
+      if (tier === undefined) return most;
+      const price = this.#findTier(target, tier);
+      if (price && 'rates' in price) return roundCost(priceDearest(price.rates, input, output, reaches));
+      return price ? roundCost(most * price.times) : this.#costUntold(target, most, tier);
+    } catch (error) {
+      return this.#unknown(target, error);
     }
   }
 
@@ -106,10 +129,18 @@ export class PriceBook {
     const price = this.#findTier(target, tier);
     if (price && 'rates' in price) return roundCost(priceUsage(price.rates, usage));
     const cost = priceUsage(standard, usage);
-    if (price) return roundCost(cost * price.times);
+    return price ? roundCost(cost * price.times) : this.#costUntold(target, cost, tier);
+  }
+
+  #costUntold(target: string, standard: number, tier: string): number | null {
     // What costs nothing (a server of one's own) does so however it serves.
-    if (cost === 0) return 0;
+    if (standard === 0) return 0;
     this.#report(target, `there is no price for the tier '${tier}'`);
+    return null;
+  }
+
+  #unknown(target: string, error: unknown): null {
+    this.#report(target, error instanceof Error ? error.message : String(error));
     return null;
   }
 
