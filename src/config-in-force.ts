@@ -53,8 +53,8 @@ export class ConfigInForce {
     this.#compiled = compiled;
   }
 
-  costMicroUsd(target: string, usage: Usage, at: number): number | null {
-    return this.#prices.costMicroUsd(target, usage, at);
+  costMicroUsd(target: string, usage: Usage, at: number, isOwnKind = false): number | null {
+    return this.#prices.costMicroUsd(target, usage, at, isOwnKind);
   }
 
   mostMicroUsd(

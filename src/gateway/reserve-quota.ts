@@ -94,16 +94,16 @@ export function settleQuotaLate(
 function usedBy(gateway: Gateway, reservation: Reservation, record: UsageRecord): Used {
   const { usage, target, operation, startedAt, costMicroUsd } = record;
   if (!usage || !reservation.demand.costs) return USED_NOTHING;
-  const isPriced = !('unpriced' in OPERATIONS[operation]) && target !== null && hasMoney(reservation.limits);
+  const isOwnKind = 'unpublished' in OPERATIONS[operation];
   let cost: number | null = 0;
-  if (isPriced) {
+  if (target !== null && hasMoney(reservation.limits)) {
     const isKnown = costMicroUsd !== null || isPricedByAttempt(record);
-    cost = isKnown ? costMicroUsd : gateway.prices.costMicroUsd(target, usage, startedAt);
+    cost = isKnown ? costMicroUsd : gateway.prices.costMicroUsd(target, usage, startedAt, isOwnKind);
     // The ledger need not price it again, unless it is to be counted first.
     if (!usage.estimated) record.costMicroUsd = cost;
     if (cost === null && usage.tier !== undefined && !isKnown) {
       // A tier that nobody asked for (the account has it) and that has no price: a budget counts no less than the standard one.
-      cost = gateway.prices.costMicroUsd(target, addUsage(NO_USAGE, usage), startedAt);
+      cost = gateway.prices.costMicroUsd(target, addUsage(NO_USAGE, usage), startedAt, isOwnKind);
     }
   }
   return {

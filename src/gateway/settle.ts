@@ -50,8 +50,8 @@ function unsaid({ door }: Call, { estimated }: Usage): boolean {
 }
 
 function priceOf(gateway: Gateway, call: Call, target: string, usage: Usage): number | null {
-  if ('unpriced' in OPERATIONS[call.door.operation]) return null;
-  return gateway.prices.costMicroUsd(target, usage, call.startedAt);
+  const isOwnKind = 'unpublished' in OPERATIONS[call.door.operation];
+  return gateway.prices.costMicroUsd(target, usage, call.startedAt, isOwnKind);
 }
 
 /** Adds what attempts before the last used to a record of what the last one did. */

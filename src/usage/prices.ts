@@ -91,10 +91,12 @@ export class PriceBook {
 
   /**
    * The cost of a call of `target` (`provider/model-version`) at a Unix millisecond, in micro-dollars and fractions of them, in the tier
-   * that its usage names; `null`: not known.
+   * that its usage names; `null`: not known. `isOwnKind`: its tokens are of kinds that the published prices are not for (images): only a configured one
+   * counts.
    */
-  costMicroUsd(target: string, usage: Usage, at: number): number | null {
+  costMicroUsd(target: string, usage: Usage, at: number, isOwnKind = false): number | null {
     try {
+      if (isOwnKind && !this.#configured.find(({ matches }) => matches(target))?.rates) return null;
       const rates = this.#findRates(target, at);
       if (usage.tier !== undefined) return rates && this.#costInTier(target, rates, usage, usage.tier);
       return rates && roundCost(priceUsage(rates, usage));
