@@ -83,7 +83,9 @@ export class PriceBook {
     this.#configured = Object.entries(prices).map(([pattern, price]) => ({
       matches: compileGlob(pattern),
       rates: hasPrices(price) ? ratesOfPrices(price) : null,
-      tiers: new Map(Object.entries(price.tiers ?? {}).map(([tier, written]) => [tier, readTier(written)])),
+      tiers: new Map(
+        Object.entries(price.tiers ?? {}).map(([tier, written]) => [inOrder(tier), readTier(written)]),
+      ),
     }));
     this.#adapters = new Map(Object.entries(adapters));
     this.#onUnknownPrice = onUnknownPrice;
@@ -161,11 +163,11 @@ export class PriceBook {
   #lookUpTier(target: string, tier: string): TierPrice | null {
     const { adapter, model } = this.#split(target);
     const configured = this.#configured.find(({ matches }) => matches(target))?.tiers;
-    const whole = configured?.get(tier);
+    const whole = configured && findOwn(configured, adapter, inOrder(tier));
     if (whole) return whole;
     let times = 1;
     for (const word of tier.split('+')) {
-      const own = configured?.get(word);
+      const own = configured && findOwn(configured, adapter, word);
       // Nothing says what another tier makes of it.
       if (own && 'rates' in own) return null;
       const multiple = own?.times ?? publishedMultiple(adapter, model, word);
@@ -213,6 +215,23 @@ export class PriceBook {
     this.#reported.add(report);
     this.#onUnknownPrice(target, reason);
   }
+}
+
+/** Several tiers at once are the same in any order. */
+function inOrder(tier: string): string {
+  return tier.includes('+') ? tier.split('+').toSorted().join('+') : tier;
+}
+
+/** Where `fast` and `priority` are two tiers; elsewhere OpenAI's API is spoken, which has two words for one. */
+const TELLS_FAST_APART: ReadonlySet<string> = new Set(['anthropic', 'bedrock', 'gemini', 'vertex']);
+
+function findOwn(
+  tiers: ReadonlyMap<string, TierPrice>,
+  adapter: string,
+  tier: string,
+): TierPrice | undefined {
+  const own = tiers.get(tier);
+  return own ?? (tier === 'priority' && !TELLS_FAST_APART.has(adapter) ? tiers.get('fast') : undefined);
 }
 
 function readTier(written: NonNullable<TargetPrices['tiers']>[string]): TierPrice {
