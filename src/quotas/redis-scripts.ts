@@ -78,7 +78,7 @@ end
  * Takes of all limits or of none.
  * ARGV: now, call, lease in ms; for each limit: how it counts, max, amount, time to live in ms, what has to be left beside the amount.
  * Gives 1 and for each limit what is left, spent and reserved; or 0, the limit that refuses, what is left of it, and
- * the milliseconds to wait (-1: not known here).
+ * the milliseconds to wait (-1: not known here), and what calls under way hold of a budget.
  */
 export const RESERVE = `${PRELUDE}
 local lease = tonumber(ARGV[3])
@@ -124,7 +124,7 @@ for i, key in ipairs(KEYS) do
         if used <= most then break end
       end
     end
-    return { 0, i, left[i], wait }
+    return { 0, i, left[i], wait, reserved[i] }
   end
 end
 local reply = { 1 }

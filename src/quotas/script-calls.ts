@@ -271,7 +271,7 @@ export function describeRecoveries(spendings: readonly Spending[], nowMs: number
 }
 
 export function readRefusal(
-  [place = 0, left = 0, wait = -1]: number[],
+  [place = 0, left = 0, wait = -1, underWay = 0]: number[],
   asked: readonly Limit[],
   demand: Demand,
   atMs: number,
@@ -281,7 +281,14 @@ export function readRefusal(
   const { measure, period } = limit;
   const waitMs = period ? PERIODS[period](atMs).endMs - atMs : wait;
   const isKnown = waitMs >= 0 && waitMs !== Number.POSITIVE_INFINITY;
-  return { limit, amount: demand[measure], available: left, waitMs: isKnown ? waitMs : undefined, atMs };
+  return {
+    limit,
+    amount: demand[measure],
+    available: left,
+    underWay,
+    waitMs: isKnown ? waitMs : undefined,
+    atMs,
+  };
 }
 
 export function readNumbers(reply: unknown): number[] {
