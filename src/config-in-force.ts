@@ -8,6 +8,7 @@ import type { Secrets } from './telemetry/redacting-log.ts';
 import { listSecrets, ManySecrets } from './upstream/secrets.ts';
 import { type Account, withNext } from './upstream/upstream.ts';
 import { PriceBook } from './usage/prices.ts';
+import type { AskedKind } from './usage/rates.ts';
 
 /** How many accounts that are configured no more are remembered: calls that still run may tell of their secrets. */
 const MAX_RETIRED_ACCOUNTS = 100;
@@ -56,8 +57,17 @@ export class ConfigInForce {
     this.#compiled = compiled;
   }
 
-  costMicroUsd(target: string, usage: Usage, at: number): number | null {
-    return this.#prices.costMicroUsd(target, usage, at);
+  costMicroUsd(target: string, usage: Usage, at: number, isOwnKind = false): number | null {
+    return this.#prices.costMicroUsd(target, usage, at, isOwnKind);
+  }
+
+  mostMicroUsd(
+    target: string,
+    tokens: Pick<Usage, 'input' | 'output' | 'tier'>,
+    at: number,
+    reaches: (kind: AskedKind) => boolean,
+  ): number | null {
+    return this.#prices.mostMicroUsd(target, tokens, at, reaches);
   }
 
   /** What no log may hold. Secrets of keys that the gateway made are nowhere but with whoever has them. */

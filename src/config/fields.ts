@@ -111,8 +111,15 @@ export function targetPattern() {
 
 /** A tier as usage records name it; several at once are joined by `+`. */
 export function tierName() {
-  return pattern(/^[a-z0-9_.-]+(\+[a-z0-9_.-]+)*$/, 'a tier such as "priority", "flex" or "fast+us"');
+  const named = pattern(/^[a-z0-9_.-]+(\+[a-z0-9_.-]+)*$/, 'a tier such as "priority", "flex" or "fast+us"');
+  return named.refine((name) => name.split('+').every((word) => !NO_TIERS.test(word)), {
+    error: 'a tier that records name: the standard way has none, its price is the price itself',
+  });
 }
+
+/** Words of providers for the standard way, and for a tier that records name in one word (`dialects/tiers.ts`): no record names them. */
+const NO_TIERS =
+  /^(default|standard|auto|standard_only|on_demand|global|not_available|unspecified|traffic_type_unspecified|on_demand_(priority|flex|offpeak)|provisioned_throughput|service_tier_.*)$/;
 
 /** A name or a glob of models or prompts; `*` for all. */
 export function glob(of: string) {

@@ -36,7 +36,7 @@ export interface ErrorDetails {
   /** What the provider says that the failed answer used. */
   usage?: Usage | undefined;
   /** `false`: clients whose SDKs try this status again are told not to. */
-  retryable?: false;
+  retryable?: boolean;
   /** What there was too much of, of an error about a rate; requests where nothing is said. */
   measure?: 'tokens' | undefined;
   /** What Anthropic's errors say beside their words (`error.details`): its SDKs recover by the `error_code` in it. */
@@ -55,7 +55,7 @@ export class GatewayError extends Error {
   readonly type: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly usage: Usage | undefined;
-  readonly retryable: false | undefined;
+  readonly retryable: boolean | undefined;
   readonly measure: 'tokens' | undefined;
   readonly details: JsonObject | undefined;
   readonly reason: string | undefined;

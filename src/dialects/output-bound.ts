@@ -11,9 +11,16 @@ interface OutputFields {
   tokens: readonly string[];
   /** How many answers of that length. */
   answers: readonly string[];
-  /** The field (in both its spellings) that they are in, where they are not at the top. */
-  within?: readonly string[];
+  /** Fields whose objects may hold them. */
+  within: readonly string[];
+  isAtTop: boolean;
 }
+
+/**
+ * Servers that speak a dialect of OpenAI's or Anthropic's may know further words for the same, beside or before its own: `n_predict` of llama.cpp's server,
+ * `num_predict` within Ollama's `options`, `max_new_tokens` of those who hand fields on to Hugging Face's transformers.
+ */
+const SERVERS_WORDS = ['max_output_tokens', 'max_new_tokens', 'n_predict', 'num_predict'] as const;
 
 /**
  * Sources: OpenAI API reference (chat: `max_completion_tokens`, the older `max_tokens`, `n`, of text completions `best_of`;
@@ -21,13 +28,19 @@ interface OutputFields {
  * JSON may have either spelling.
  */
 const OUTPUT_FIELDS: Record<CallerDialectName, OutputFields> = {
-  chat: { tokens: ['max_completion_tokens', 'max_tokens'], answers: ['n', 'best_of'] },
-  responses: { tokens: ['max_output_tokens'], answers: [] },
-  messages: { tokens: ['max_tokens'], answers: [] },
+  chat: {
+    tokens: ['max_completion_tokens', 'max_tokens', ...SERVERS_WORDS],
+    answers: ['n', 'best_of'],
+    within: ['options'],
+    isAtTop: true,
+  },
+  responses: { tokens: ['max_tokens', ...SERVERS_WORDS], answers: [], within: ['options'], isAtTop: true },
+  messages: { tokens: ['max_tokens', ...SERVERS_WORDS], answers: [], within: ['options'], isAtTop: true },
   gemini: {
     tokens: ['maxOutputTokens', 'max_output_tokens'],
     answers: ['candidateCount', 'candidate_count'],
     within: ['generationConfig', 'generation_config'],
+    isAtTop: false,
   },
 };
 
@@ -39,8 +52,8 @@ export type OutputBound = number | { param: string };
 
 /** The top-level fields that `readOutputBound` must be told the places of. */
 export function outputFieldNames(dialect: CallerDialectName): readonly string[] {
-  const { tokens, answers, within } = OUTPUT_FIELDS[dialect];
-  return within ?? [...tokens, ...answers];
+  const { tokens, answers, within, isAtTop } = OUTPUT_FIELDS[dialect];
+  return isAtTop ? [...tokens, ...answers, ...within] : within;
 }
 
 /**
@@ -56,8 +69,8 @@ export function readOutputBound(
 ): OutputBound {
   const fields = OUTPUT_FIELDS[dialect];
   const found: Found = { tokens: 0, answers: 0, param: undefined };
-  if (fields.within) for (const name of fields.within) lookWithin(body, spans[name], name, fields, found);
-  else {
+  for (const name of fields.within) lookWithin(body, spans[name], name, fields, found);
+  if (fields.isAtTop) {
     for (const name of fields.tokens) look(body, spans[name], name, 'tokens', found);
     for (const name of fields.answers) look(body, spans[name], name, 'answers', found);
   }

@@ -40,12 +40,12 @@ export interface Gateway {
   /** For what is uploaded. */
   readonly uploads: { readonly spool: Pick<Spool, 'open'>; readonly maxBytes: number };
   /** Counts for providers that cannot. */
-  readonly tokens: Pick<TokenCounter, 'countConversation' | 'countTexts'>;
+  readonly tokens: Pick<TokenCounter, 'boundConversation' | 'countConversation' | 'countTexts'>;
   /** Bounds how many calls run. */
   readonly places: Pick<Places, 'tryTake' | 'wait' | 'stopWaiting' | 'expire' | 'leave'>;
   /** Counts calls against their limits. */
   readonly quotas: Quotas;
-  readonly prices: Pick<PriceBook, 'costMicroUsd'>;
+  readonly prices: Pick<PriceBook, 'costMicroUsd' | 'mostMicroUsd'>;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Monotonic milliseconds. */

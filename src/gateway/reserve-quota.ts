@@ -8,6 +8,7 @@ import {
   subtractUsage,
   type Usage,
 } from '../conversation/usage.ts';
+import { findBackground } from '../dialects/background.ts';
 import type { AskedTier } from '../dialects/tiers.ts';
 import { type Demand, type Limit, reservedNanoUsd, spentNanoUsd } from '../quotas/limit.ts';
 import { describeRefusal } from '../quotas/refusals.ts';
@@ -15,10 +16,11 @@ import { type Refusal, Reservation, USED_NOTHING, type Used } from '../quotas/re
 import { boundTokens } from '../tokens/bound-tokens.ts';
 import type { Recount } from '../usage/ledger.ts';
 import { isPricedByAttempt, OPERATIONS, type Operation, type UsageRecord } from '../usage/record.ts';
+import { askedKinds } from './asked-kinds.ts';
 import { findAskedTier } from './asked-tier.ts';
 import { boundOutput } from './bound-call.ts';
 import type { Call } from './call.ts';
-import { countInput } from './count-input.ts';
+import { boundInput } from './count-input.ts';
 import type { Gateway } from './gateway.ts';
 import { isFree } from './object-call.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -119,14 +121,14 @@ export function settleQuotaLate(
 function usedBy(gateway: Settling, reservation: Reservation, record: UsageRecord): Used {
   const { usage, target, operation, startedAt, costMicroUsd } = record;
   if (!usage || !reservation.demand.costs) return USED_NOTHING;
-  const isPriced = !('unpriced' in OPERATIONS[operation]) && target !== null && hasMoney(reservation.limits);
+  const isOwnKind = 'unpublished' in OPERATIONS[operation];
   let cost: number | null = 0;
-  if (isPriced) {
+  if (target !== null && hasMoney(reservation.limits)) {
     const isKnown = costMicroUsd !== null || isPricedByAttempt(record);
-    cost = isKnown ? costMicroUsd : gateway.prices.costMicroUsd(target, usage, startedAt);
+    cost = isKnown ? costMicroUsd : gateway.prices.costMicroUsd(target, usage, startedAt, isOwnKind);
     // The ledger need not price it again, unless it is to be counted first.
     if (!usage.estimated) record.costMicroUsd = cost;
-    cost ??= leastCost(gateway, record, target, usage);
+    cost ??= leastCost(gateway, record, target, usage, isOwnKind);
   }
   return {
     calls: 1,
@@ -139,18 +141,25 @@ function usedBy(gateway: Settling, reservation: Reservation, record: UsageRecord
  * What a budget counts of a call that has no price because of its tiers: nobody asked for those (the account has them), so it
  * was not refused. No less than the standard price; what that is not known of either, no budget counts.
  */
-function leastCost({ prices }: Settling, record: UsageRecord, target: string, usage: Usage): number {
+function leastCost(
+  { prices }: Settling,
+  record: UsageRecord,
+  target: string,
+  usage: Usage,
+  isOwnKind: boolean,
+): number {
   const { attempts, startedAt } = record;
   let cost = 0;
   let ofLast = addUsage(NO_USAGE, usage);
   for (const { target: earlier, usage: used, costMicroUsd } of attempts) {
     if (!used) continue;
-    cost += costMicroUsd ?? prices.costMicroUsd(earlier, addUsage(NO_USAGE, used), startedAt) ?? 0;
+    cost += costMicroUsd ?? prices.costMicroUsd(earlier, addUsage(NO_USAGE, used), startedAt, isOwnKind) ?? 0;
     ofLast = subtractUsage(ofLast, used);
   }
   const { tier } = usage;
-  const inTier = tier === undefined ? null : prices.costMicroUsd(target, { ...ofLast, tier }, startedAt);
-  return cost + (inTier ?? prices.costMicroUsd(target, ofLast, startedAt) ?? 0);
+  const inTier =
+    tier === undefined ? null : prices.costMicroUsd(target, { ...ofLast, tier }, startedAt, isOwnKind);
+  return cost + (inTier ?? prices.costMicroUsd(target, ofLast, startedAt, isOwnKind) ?? 0);
 }
 
 function takeOrCount(
@@ -201,7 +210,7 @@ async function reserveCounted(gateway: Gateway, call: Call, plan: readonly Plann
   const model = plan[0]?.target.model ?? '';
   let counted: number | undefined;
   try {
-    counted = await countInput(gateway.tokens, call, model);
+    counted = Math.min(await boundInput(gateway.tokens, call, model), boundTokens(call.body.length));
   } catch (thrown) {
     // What cannot be read, or too much that waits to be counted: then the bound is all there is.
     const message = thrown instanceof GatewayError ? thrown.message : String(thrown);
@@ -231,6 +240,8 @@ function boundDemand(
   const isLarge = body.length >= LEAST_COUNTED_FIRST && body.length <= MOST_COUNTED_FIRST;
   const demand: Demand = { calls: 1, tokens: 0, nanoUsd: 0, costs, spare: isLarge ? SPARE : 0 };
   if (!costs || !RESERVES_TOKENS.has(door.operation) || !hasTokens(limits)) return demand;
+  const background = findBackground(body, call.spans, door.dialect.name);
+  if (background !== undefined) throw unboundedRun(background);
   const input = counted ?? boundTokens(body.length);
   const output = requireBound(call);
   demand.tokens = input + output;
@@ -249,7 +260,10 @@ function requireBound(call: Call): number {
   );
 }
 
-/** Of the dearest target, in the tier that is asked for, so that a failover needs no more. What has no price is not bounded by money. */
+/**
+ * Of the dearest target, in the tier and of the kinds of tokens that are asked for, so that a failover needs no more. What has no price is not bounded by
+ * money.
+ */
 function boundCost(
   gateway: Gateway,
   call: Call,
@@ -257,7 +271,7 @@ function boundCost(
   input: number,
   output: number,
 ): number {
-  const usage = { ...NO_USAGE, input, output };
+  const asks = askedKinds(call.body);
   let dearest = 0;
   let priced: string | undefined;
   for (const planned of plan) {
@@ -265,15 +279,29 @@ function boundCost(
     // Accounts of one target stand next to each other.
     if (name === priced) continue;
     priced = name;
-    const standard = gateway.prices.costMicroUsd(name, usage, call.startedAt) ?? 0;
+    const standard = gateway.prices.mostMicroUsd(name, { input, output }, call.startedAt, asks) ?? 0;
     dearest = Math.max(dearest, standard);
     const asked = standard > 0 ? findAskedTier(call, planned) : undefined;
     if (!asked) continue;
-    const inTier = gateway.prices.costMicroUsd(name, { ...usage, tier: asked.tier }, call.startedAt);
+    const inTier = gateway.prices.mostMicroUsd(
+      name,
+      { input, output, tier: asked.tier },
+      call.startedAt,
+      asks,
+    );
     if (inTier === null) throw unpricedTier(call, asked);
     dearest = Math.max(dearest, inTier);
   }
   return reservedNanoUsd(dearest);
+}
+
+/** What runs on after the call is not counted when the call ends, and nobody tells when it ends. */
+function unboundedRun(param: string): GatewayError {
+  return invalidRequest(
+    `'${param}' asks for a run that goes on when this call is over, and tokens or money are limited here. Leave it out: a stream can run as long.`,
+    param,
+    'background_not_counted',
+  );
 }
 
 /** Whoever has a budget could go beyond it by what nobody can price. */

@@ -53,7 +53,7 @@ export function sendError(gateway: Gateway, call: Call, error: GatewayError): vo
     headers.push('retry-after', String(Math.ceil(error.retryAfterMs / 1000)));
   }
   // Read by the SDKs of OpenAI and Anthropic.
-  if (error.retryable === false) headers.push('x-should-retry', 'false');
+  if (error.retryable !== undefined) headers.push('x-should-retry', String(error.retryable));
   call.response.writeHead(status, headers);
   endInOneWrite(gateway, call, body);
 }

@@ -1,4 +1,5 @@
 import { addUsage, NO_USAGE, type Usage } from '../conversation/usage.ts';
+import { findBackground } from '../dialects/background.ts';
 import { boundUsage } from '../usage/call-row.ts';
 import { isPricedByAttempt, OPERATIONS, type UsageRecord } from '../usage/record.ts';
 import { askedTierOf } from './asked-tier.ts';
@@ -48,8 +49,8 @@ function unsaid({ door }: Call, { estimated }: Usage): boolean {
 }
 
 function priceOf(gateway: Gateway, call: Call, target: string, usage: Usage): number | null {
-  if ('unpriced' in OPERATIONS[call.door.operation]) return null;
-  return gateway.prices.costMicroUsd(target, usage, call.startedAt);
+  const isOwnKind = 'unpublished' in OPERATIONS[call.door.operation];
+  return gateway.prices.costMicroUsd(target, usage, call.startedAt, isOwnKind);
 }
 
 /** Adds what attempts before the last used to a record of what the last one did. */
@@ -77,7 +78,7 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
   leavePlace(gateway, call);
   // Counting costs nothing, whatever was guessed for a call that was given up.
   const isCount = call.door.operation === 'count';
-  const isEstimable = OPERATIONS[call.door.operation].unsaid === 'estimate';
+  const isEstimable = OPERATIONS[call.door.operation].unsaid === 'estimate' && !runsOn(call);
   const record: UsageRecord = {
     id: call.id,
     startedAt: call.startedAt,
@@ -113,6 +114,11 @@ function leavePlace({ places }: Gateway, call: Call): void {
   if (!place) return;
   call.place = undefined;
   places.leave(place);
+}
+
+/** Whether what it comes to is not over with the call: what was asked and answered says nothing of that. */
+function runsOn({ body, spans, door }: Call): boolean {
+  return door.operation === 'generate' && findBackground(body, spans, door.dialect.name) !== undefined;
 }
 
 /** Hands on the end of an answer of a call that is settled, when its record is in the journal: no client has it whole before. */

@@ -121,6 +121,11 @@ export class BudgetCounter implements Counter {
     return this.#reserved;
   }
 
+  /** The same, and what calls hold that are counted elsewhere. */
+  underWay(nowMs: number): number {
+    return this.reserved(nowMs) + this.#reservedElsewhere;
+  }
+
   /** What was spent in the period of a moment, as others know it. */
   learned(atMs: number): number {
     return atMs >= this.#startMs && atMs < this.#endMs ? this.#learned : 0;

@@ -1,5 +1,5 @@
 import { isBudget } from './budget-index.ts';
-import type { CounterBook } from './counters.ts';
+import { BudgetCounter, type CounterBook } from './counters.ts';
 import { type Demand, type Limit, spareOf } from './limit.ts';
 import {
   concerns,
@@ -32,7 +32,9 @@ export class LocalQuotas implements Quotas {
       const available = counter.available(max, nowMs);
       // What is spent lets nothing through, not even what reserves nothing beforehand (an image).
       if (amount + spareOf(limit, demand) > available || available <= 0) {
-        return { limit, amount, available, waitMs: counter.waitMs(amount, max, nowMs), atMs: nowMs };
+        const waitMs = counter.waitMs(amount, max, nowMs);
+        const underWay = counter instanceof BudgetCounter ? counter.underWay(nowMs) : 0;
+        return { limit, amount, available, underWay, waitMs, atMs: nowMs };
       }
     }
     return this.take(limits, demand, nowMs);

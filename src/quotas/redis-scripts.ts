@@ -76,15 +76,15 @@ end
 
 /**
  * Takes of all limits or of none.
- * ARGV: now, call, lease in ms; for each limit: how it counts, max, amount, time to live in ms.
+ * ARGV: now, call, lease in ms; for each limit: how it counts, max, amount, time to live in ms, what has to be left beside the amount.
  * Gives 1 and for each limit what is left, spent and reserved; or 0, the limit that refuses, what is left of it, and
- * the milliseconds to wait (-1: not known here).
+ * the milliseconds to wait (-1: not known here), and what calls under way hold of a budget.
  */
 export const RESERVE = `${PRELUDE}
 local lease = tonumber(ARGV[3])
 local left, spent, reserved = {}, {}, {}
 for i, key in ipairs(KEYS) do
-  local at = 3 + (i - 1) * 4
+  local at = 3 + (i - 1) * 5
   local counts, max, amount = ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
   local used, slices = 0, {}
   spent[i], reserved[i] = 0, 0
@@ -113,7 +113,7 @@ for i, key in ipairs(KEYS) do
     used = spent[i] + reserved[i]
   end
   left[i] = max - used
-  if amount > left[i] or left[i] <= 0 then
+  if amount + tonumber(ARGV[at + 5]) > left[i] or left[i] <= 0 then
     local wait = -1
     if counts == 'window' and amount <= max then
       table.sort(slices, function(a, b) return a[1] < b[1] end)
@@ -124,12 +124,12 @@ for i, key in ipairs(KEYS) do
         if used <= most then break end
       end
     end
-    return { 0, i, left[i], wait }
+    return { 0, i, left[i], wait, reserved[i] }
   end
 end
 local reply = { 1 }
 for i, key in ipairs(KEYS) do
-  local at = 3 + (i - 1) * 4
+  local at = 3 + (i - 1) * 5
   local counts, amount, ttl = ARGV[at + 1], tonumber(ARGV[at + 3]), ARGV[at + 4]
   if counts == 'window' then
     if amount > 0 then

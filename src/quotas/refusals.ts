@@ -4,6 +4,8 @@ import type { Refusal } from './reservation.ts';
 
 /** A call that ends makes room; when that will be, nobody knows. */
 const SLOT_RETRY_MS = 1_000;
+/** The same of what it holds of a budget. */
+const UNDER_WAY_RETRY_MS = 1_000;
 /** The SDK of OpenAI takes a longer wait for none and tries again at once. A call that comes a little early is told the rest. */
 const LONGEST_RATE_WAIT_MS = 60_000;
 
@@ -57,17 +59,32 @@ function describeBudget(refusal: Refusal): GatewayError {
   const state = isTold
     ? `has ${nameAmount(limit, available)} left, beside what calls under way may use, and this call may use ${nameAmount(limit, amount)}`
     : 'does not allow this call';
+  const helps = whatHelps(refusal);
+  if (mayComeBack(refusal)) {
+    return new GatewayError('budget_exceeded', `${budget} ${state}. ${helps}`, {
+      code: 'insufficient_quota',
+      retryable: true,
+      retryAfterMs: UNDER_WAY_RETRY_MS,
+    });
+  }
   const returnMs = amount > max ? undefined : waitMs;
-  return new GatewayError('budget_exceeded', `${budget} ${state}. ${whatHelps(refusal)}`, {
+  return new GatewayError('budget_exceeded', `${budget} ${state}. ${helps}`, {
     code: 'insufficient_quota',
     retryable: false,
     ...(returnMs !== undefined && { retryAfterMs: returnMs }),
   });
 }
 
-function whatHelps({ limit, amount, waitMs, atMs }: Refusal): string {
+/** Calls under way use mostly less than they hold: as long as they could leave room for the call, nothing is final. */
+function mayComeBack({ amount, available, underWay }: Refusal): boolean {
+  return underWay > 0 && Math.max(amount, 1) <= available + underWay;
+}
+
+function whatHelps(refusal: Refusal): string {
+  const { limit, amount, waitMs, atMs } = refusal;
   if (amount > limit.max)
     return 'It is smaller than the call: send less, or a smaller limit of output tokens.';
+  if (mayComeBack(refusal)) return 'Try again when calls under way have ended: they may use less.';
   if (waitMs === undefined) return 'It does not reset: ask your operator to raise it.';
   return `It resets at ${new Date(atMs + waitMs).toISOString()}.`;
 }

@@ -49,6 +49,8 @@ export interface Refusal {
   amount: number;
   /** What is left of it. */
   available: number;
+  /** What calls under way hold of it, a budget: it comes back as far as they do not use it. */
+  underWay: number;
   /** Milliseconds until the call would fit, as far as that can be told; of a budget until its period ends. */
   waitMs: number | undefined;
   /** Unix milliseconds: when that was so. */

@@ -43,8 +43,9 @@ export function describeReserve(
   const args: (string | number)[] = [nowMs, callId, LEASE_MS];
   for (const limit of limits) {
     keys.push(keyOf(limit, nowMs));
-    const max = limit.max - spareOf(limit, demand);
-    args.push(LIMIT_KINDS[limit.kind].counts, max, demand[limit.measure], ttlOf(limit, nowMs, nowMs));
+    const { max, measure, kind } = limit;
+    const spare = spareOf(limit, demand);
+    args.push(LIMIT_KINDS[kind].counts, max, demand[measure], ttlOf(limit, nowMs, nowMs), spare);
   }
   return { keys, args };
 }
@@ -270,7 +271,7 @@ export function describeRecoveries(spendings: readonly Spending[], nowMs: number
 }
 
 export function readRefusal(
-  [place = 0, left = 0, wait = -1]: number[],
+  [place = 0, left = 0, wait = -1, underWay = 0]: number[],
   asked: readonly Limit[],
   demand: Demand,
   atMs: number,
@@ -278,10 +279,16 @@ export function readRefusal(
   const limit = asked[place - 1];
   if (!limit) throw new Error(`the script refused limit ${place} of ${asked.length}`);
   const { measure, period } = limit;
-  const available = left + spareOf(limit, demand);
   const waitMs = period ? PERIODS[period](atMs).endMs - atMs : wait;
   const isKnown = waitMs >= 0 && waitMs !== Number.POSITIVE_INFINITY;
-  return { limit, amount: demand[measure], available, waitMs: isKnown ? waitMs : undefined, atMs };
+  return {
+    limit,
+    amount: demand[measure],
+    available: left,
+    underWay,
+    waitMs: isKnown ? waitMs : undefined,
+    atMs,
+  };
 }
 
 export function readNumbers(reply: unknown): number[] {

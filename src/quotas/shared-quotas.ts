@@ -3,7 +3,7 @@ import type { Schedule } from '../usage/ledger.ts';
 import { Backlog } from './backlog.ts';
 import { isBudget } from './budget-index.ts';
 import { BudgetCounter } from './counters.ts';
-import { type Demand, type Limit, spareOf } from './limit.ts';
+import type { Demand, Limit } from './limit.ts';
 import type { LocalQuotas } from './local-quotas.ts';
 import {
   concerns,
@@ -232,7 +232,7 @@ export class SharedQuotas implements Quotas {
     let isLess = false;
     for (const [index, limit] of asked.entries()) {
       const [left = 0, spent = 0, reserved = 0] = numbers.slice(3 * index);
-      reservation.noteLeft(limit, left + spareOf(limit, demand));
+      reservation.noteLeft(limit, left);
       if (!(limit.counter instanceof BudgetCounter)) continue;
       if (!limit.counter.learn(spent, reserved, atMs)) isLess = true;
     }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { AudioPart, FilePart, MediaSource } from '../conversation/conversation.ts';
 
 /**
@@ -10,6 +11,9 @@ const FILE_BYTES_PER_TOKEN = 25;
 const LEAST_FILE_TOKENS = 258;
 /** What lies at a provider or behind an address: nothing is known of it. Ten pages, or some minutes of speech. */
 const UNSEEN_TOKENS = 5_000;
+
+/** What a PDF begins with (`%PDF-`; ISO 32000-1, 7.5.2), whatever it is called. The last letter holds bits of what follows. */
+const PDF_BASE64 = Buffer.from('%PDF-').toString('base64').slice(0, 6);
 
 export function audioTokens({ source }: AudioPart): number {
   const bytes = bytesOf(source);
@@ -24,12 +28,24 @@ export function fileTokens({ source }: FilePart): number {
   return Math.max(LEAST_FILE_TOKENS, Math.ceil(bytes / perToken));
 }
 
-/** The text of a file that is text; `undefined` for every other. */
+/** The text of a file that is text, whatever it is called; `undefined` for every other. */
 export function fileText({ source }: FilePart): string | undefined {
   if (source.kind === 'text') return source.text;
-  if (source.kind !== 'data' || !/^text\/|[/+]json\b|[/+]xml\b|[/+-]yaml\b/.test(source.mediaType))
-    return undefined;
-  return Buffer.from(source.base64, 'base64').toString('utf8');
+  if (source.kind !== 'data') return undefined;
+  const isCalledText = /^text\/|[/+]json\b|[/+]xml\b|[/+-]yaml\b/.test(source.mediaType);
+  if (!isCalledText && isOfPages(source)) return undefined;
+  const bytes = Buffer.from(source.base64, 'base64');
+  return isCalledText || (isUtf8(bytes) && !bytes.includes(0)) ? bytes.toString('utf8') : undefined;
+}
+
+/** Whether a file that is no text is of a kind whose tokens go by its pages or its length. */
+export function isMedium({ source }: FilePart): boolean {
+  if (source.kind !== 'data') return true;
+  return isOfPages(source) || /^(audio|video|image)\//.test(source.mediaType);
+}
+
+function isOfPages({ base64 }: { base64: string }): boolean {
+  return base64.startsWith(PDF_BASE64);
 }
 
 function bytesOf(source: MediaSource): number | undefined {

@@ -2,6 +2,8 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Conversation, Part } from '../conversation/conversation.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
+import type { JsonObject } from '../conversation/json.ts';
+import { tellingBytes } from './body-bytes.ts';
 import { type TokenLoad, weighAnswer, weighConversation } from './conversation-load.ts';
 import { sliceText } from './cut-text.ts';
 import { type Encoding, familyOf } from './families.ts';
@@ -54,6 +56,20 @@ export class TokenCounter {
     return this.#countLoad(weighConversation(conversation, familyOf(model)), model);
   }
 
+  /**
+   * What a request comes to as a model's input at most, as far as that can be told: what is said in it is counted, and of what is not understood a
+   * byte is taken for a token.
+   *
+   * @param body the request that was decoded, without what only addresses it
+   */
+  async boundConversation(conversation: Conversation, body: JsonObject, model: string): Promise<number> {
+    const load = weighConversation(conversation, familyOf(model));
+    const { texts, fixed, besides, standsFor } = load;
+    const rest = standsFor.reduce<number>((sum, value) => sum - tellingBytes(value), tellingBytes(body));
+    const counted = await this.#countLoad({ texts: [...texts, ...besides], fixed }, model);
+    return counted + Math.max(0, rest);
+  }
+
   /** Output tokens of an answer. */
   countAnswer(parts: readonly Part[], model: string): Promise<number> {
     return this.#countLoad(weighAnswer(parts, familyOf(model)), model);
@@ -72,7 +88,7 @@ export class TokenCounter {
     await worker?.terminate();
   }
 
-  async #countLoad({ texts, fixed }: TokenLoad, model: string): Promise<number> {
+  async #countLoad({ texts, fixed }: Pick<TokenLoad, 'texts' | 'fixed'>, model: string): Promise<number> {
     const { encoding, factor } = familyOf(model);
     const requests = groupTexts(texts).map((group) => ({ encoding, texts: group }));
     const tokens = requests.length === 0 ? 0 : await this.#enqueue(requests);

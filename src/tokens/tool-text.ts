@@ -17,6 +17,44 @@ export function takesArguments(tool: TypedTool): boolean {
   return isObject(properties) && Object.keys(properties).length > 0;
 }
 
+/** Whether these types say all that the tool does. What they leave out (formats, bounds, descriptions of items) a server may write in some other way. */
+export function saysAll(tool: TypedTool): boolean {
+  if (tool.type === 'custom') return tool.format === undefined || tool.format['type'] === 'text';
+  const { schema } = tool;
+  if (schema === undefined) return true;
+  return isWritten(schema, false) && (schema['type'] === undefined || schema['type'] === 'object');
+}
+
+/** `isField`: it is a property, whose description is written. */
+function isWritten(schema: JsonValue | undefined, isField: boolean): boolean {
+  if (!isObject(schema)) return false;
+  return Object.entries(schema).every(([key, value]) => {
+    switch (key) {
+      case 'type':
+      case 'enum':
+      case 'const':
+      case 'additionalProperties':
+      case 'required':
+        return !isObject(value) && !(Array.isArray(value) && value.some((one) => typeof one === 'object'));
+      case 'description':
+        return isField && typeof value === 'string';
+      case 'properties':
+        return (
+          schema['type'] === 'object' &&
+          isObject(value) &&
+          Object.values(value).every((field) => isWritten(field, true))
+        );
+      case 'items':
+        return schema['type'] === 'array' && isWritten(value, false);
+      case 'anyOf':
+      case 'oneOf':
+        return Array.isArray(value) && value.every((one) => isWritten(one, false));
+      default:
+        return false;
+    }
+  });
+}
+
 function writeToolType(tool: TypedTool): string {
   const description = tool.description ? writeComment(tool.description, '') : '';
   if (tool.type === 'custom') return `${description}type ${tool.name} = (_: string) => any;\n`;

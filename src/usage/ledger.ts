@@ -334,10 +334,10 @@ export class Ledger {
     const { target, startedAt } = record;
     const usage = record.usage && boundUsage(record.usage);
     record.usage = usage;
-    const isPriced = !('unpriced' in OPERATIONS[record.operation]);
+    const isOwnKind = 'unpublished' in OPERATIONS[record.operation];
     const isUnpriced = record.costMicroUsd === null && !isPricedByAttempt(record);
-    if (isPriced && isUnpriced && target !== null && usage !== null) {
-      record.costMicroUsd = this.#prices.costMicroUsd(target, usage, startedAt);
+    if (isUnpriced && target !== null && usage !== null) {
+      record.costMicroUsd = this.#prices.costMicroUsd(target, usage, startedAt, isOwnKind);
     }
   }
 

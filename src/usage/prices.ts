@@ -2,7 +2,9 @@ import { calcPrice } from '@pydantic/genai-prices';
 import { compileGlob } from '../config/glob.ts';
 import type { Usage } from '../conversation/usage.ts';
 import {
+  type AskedKind,
   hasPrices,
+  priceDearest,
   priceUsage,
   type Rates,
   ratesOfModelPrice,
@@ -81,7 +83,9 @@ export class PriceBook {
     this.#configured = Object.entries(prices).map(([pattern, price]) => ({
       matches: compileGlob(pattern),
       rates: hasPrices(price) ? ratesOfPrices(price) : null,
-      tiers: new Map(Object.entries(price.tiers ?? {}).map(([tier, written]) => [tier, readTier(written)])),
+      tiers: new Map(
+        Object.entries(price.tiers ?? {}).map(([tier, written]) => [inOrder(tier), readTier(written)]),
+      ),
     }));
     this.#adapters = new Map(Object.entries(adapters));
     this.#onUnknownPrice = onUnknownPrice;
@@ -89,16 +93,39 @@ export class PriceBook {
 
   /**
    * The cost of a call of `target` (`provider/model-version`) at a Unix millisecond, in micro-dollars and fractions of them, in the tier
-   * that its usage names; `null`: not known.
+   * that its usage names; `null`: not known. `isOwnKind`: its tokens are of kinds that the published prices are not for (images): only a configured one
+   * counts.
    */
-  costMicroUsd(target: string, usage: Usage, at: number): number | null {
+  costMicroUsd(target: string, usage: Usage, at: number, isOwnKind = false): number | null {
     try {
+      if (isOwnKind && !this.#configured.find(({ matches }) => matches(target))?.rates) return null;
       const rates = this.#findRates(target, at);
       if (usage.tier !== undefined) return rates && this.#costInTier(target, rates, usage, usage.tier);
       return rates && roundCost(priceUsage(rates, usage));
     } catch (error) {
-      this.#report(target, error instanceof Error ? error.message : String(error));
-      return null;
+      return this.#unknown(target, error);
+    }
+  }
+
+  /**
+   * What so many tokens come to at most, in the tier that is named: each at the dearest rate of the kinds that the call reaches; `null`: not known.
+   */
+  mostMicroUsd(
+    target: string,
+    { input, output, tier }: Pick<Usage, 'input' | 'output' | 'tier'>,
+    at: number,
+    reaches: (kind: AskedKind) => boolean,
+  ): number | null {
+    try {
+      const rates = this.#findRates(target, at);
+      if (!rates) return null;
+      const most = roundCost(priceDearest(rates, input, output, reaches));
+      if (tier === undefined) return most;
+      const price = this.#findTier(target, tier);
+      if (price && 'rates' in price) return roundCost(priceDearest(price.rates, input, output, reaches));
+      return price ? roundCost(most * price.times) : this.#costUntold(target, most, tier);
+    } catch (error) {
+      return this.#unknown(target, error);
     }
   }
 
@@ -106,10 +133,18 @@ export class PriceBook {
     const price = this.#findTier(target, tier);
     if (price && 'rates' in price) return roundCost(priceUsage(price.rates, usage));
     const cost = priceUsage(standard, usage);
-    if (price) return roundCost(cost * price.times);
+    return price ? roundCost(cost * price.times) : this.#costUntold(target, cost, tier);
+  }
+
+  #costUntold(target: string, standard: number, tier: string): number | null {
     // What costs nothing (a server of one's own) does so however it serves.
-    if (cost === 0) return 0;
+    if (standard === 0) return 0;
     this.#report(target, `there is no price for the tier '${tier}'`);
+    return null;
+  }
+
+  #unknown(target: string, error: unknown): null {
+    this.#report(target, error instanceof Error ? error.message : String(error));
     return null;
   }
 
@@ -128,11 +163,11 @@ export class PriceBook {
   #lookUpTier(target: string, tier: string): TierPrice | null {
     const { adapter, model } = this.#split(target);
     const configured = this.#configured.find(({ matches }) => matches(target))?.tiers;
-    const whole = configured?.get(tier);
+    const whole = configured && findOwn(configured, adapter, inOrder(tier));
     if (whole) return whole;
     let times = 1;
     for (const word of tier.split('+')) {
-      const own = configured?.get(word);
+      const own = configured && findOwn(configured, adapter, word);
       // Nothing says what another tier makes of it.
       if (own && 'rates' in own) return null;
       const multiple = own?.times ?? publishedMultiple(adapter, model, word);
@@ -180,6 +215,23 @@ export class PriceBook {
     this.#reported.add(report);
     this.#onUnknownPrice(target, reason);
   }
+}
+
+/** Several tiers at once are the same in any order. */
+function inOrder(tier: string): string {
+  return tier.includes('+') ? tier.split('+').toSorted().join('+') : tier;
+}
+
+/** Where `fast` and `priority` are two tiers; elsewhere OpenAI's API is spoken, which has two words for one. */
+const TELLS_FAST_APART: ReadonlySet<string> = new Set(['anthropic', 'bedrock', 'gemini', 'vertex']);
+
+function findOwn(
+  tiers: ReadonlyMap<string, TierPrice>,
+  adapter: string,
+  tier: string,
+): TierPrice | undefined {
+  const own = tiers.get(tier);
+  return own ?? (tier === 'priority' && !TELLS_FAST_APART.has(adapter) ? tiers.get('fast') : undefined);
 }
 
 function readTier(written: NonNullable<TargetPrices['tiers']>[string]): TierPrice {

@@ -91,6 +91,47 @@ export function priceUsage({ tokens, perThousandCalls }: Rates, usage: Usage): n
   );
 }
 
+const INPUT_KINDS = ['input', 'cacheRead', 'inputAudio', 'cacheWrite', 'cacheWrite1h'] as const;
+const OUTPUT_KINDS = ['output', 'reasoning', 'outputAudio'] as const;
+
+/** Kinds of tokens that cost more at some models, and that a call uses only where it asks for them. */
+export type AskedKind = 'inputAudio' | 'cacheWrite' | 'cacheWrite1h' | 'outputAudio';
+
+/**
+ * What so many tokens cost at most, in micro-dollars, not rounded: each is taken to be of the dearest kind that the call reaches. Nothing is asked
+ * of kinds that are no dearer. Throws where there is no price for input or output at all.
+ */
+export function priceDearest(
+  { tokens, perThousandCalls }: Rates,
+  input: number,
+  output: number,
+  reaches: (kind: AskedKind) => boolean,
+): number {
+  return (
+    1000 * rateFor(perThousandCalls, input) +
+    priceTokens('input', input, dearestRate(tokens, INPUT_KINDS, input, reaches), input) +
+    priceTokens('output', output, dearestRate(tokens, OUTPUT_KINDS, input, reaches), input)
+  );
+}
+
+function dearestRate(
+  tokens: Rates['tokens'],
+  kinds: typeof INPUT_KINDS | typeof OUTPUT_KINDS,
+  input: number,
+  reaches: (kind: AskedKind) => boolean,
+): number | undefined {
+  let dearest: number | undefined;
+  for (const kind of kinds) {
+    const rate = tokens[kind];
+    if (rate === undefined) continue;
+    const price = rateFor(rate, input);
+    if (dearest !== undefined && price <= dearest) continue;
+    const isAsked = kind !== 'input' && kind !== 'output' && kind !== 'cacheRead' && kind !== 'reasoning';
+    if (!isAsked || reaches(kind)) dearest = price;
+  }
+  return dearest;
+}
+
 function priceTokens(kind: keyof TokenCounts, count: number, rate: Rate | undefined, input: number): number {
   if (count === 0) return 0;
   if (!(count > 0 && Number.isFinite(count))) throw new Error(`${count} is no count of ${kind} tokens`);

@@ -4,16 +4,16 @@ import type { Usage } from '../conversation/usage.ts';
 
 /**
  * What can be asked for, and what is recorded where nobody said what it used: an estimate by the tokens of its text, or
- * nothing. `unpriced`: its tokens are of kinds (images) that cost otherwise than the ones that are told apart here, so that no cost can
- * be said. `count`: the tokens of a request, which nobody bills. `response`: what is asked about a kept response.
+ * nothing. `unpublished`: its tokens are of kinds (images) that cost otherwise than the ones that are told apart here, so that only a price of the operator's own
+ * says a cost. `count`: the tokens of a request, which nobody bills. `response`: what is asked about a kept response.
  */
 export const OPERATIONS = {
   generate: { unsaid: 'estimate' },
   embed: { unsaid: 'estimate' },
   count: { unsaid: 'nothing' },
-  image: { unsaid: 'nothing', unpriced: true },
-  image_edit: { unsaid: 'nothing', unpriced: true },
-  image_variation: { unsaid: 'nothing', unpriced: true },
+  image: { unsaid: 'nothing', unpublished: true },
+  image_edit: { unsaid: 'nothing', unpublished: true },
+  image_variation: { unsaid: 'nothing', unpublished: true },
   speech: { unsaid: 'nothing' },
   transcribe: { unsaid: 'nothing' },
   translate: { unsaid: 'nothing' },
@@ -26,7 +26,7 @@ export const OPERATIONS = {
 
 interface OperationRules {
   unsaid: 'estimate' | 'nothing';
-  unpriced?: true;
+  unpublished?: true;
 }
 
 export type Operation = keyof typeof OPERATIONS;

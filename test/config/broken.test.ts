@@ -332,19 +332,35 @@ const BROKEN: [string, string[]][] = [
       '1:11: prices.gpt-5: expected a target or a pattern of targets, "provider/model-version" or "provider/*"',
     ],
   ],
+  [
+    'prices: { echo/echo: { tiers: { default: 1, us+standard: 1, service_tier_flex: 1 } } }\n',
+    [
+      '1:33: prices["echo/echo"].tiers.default: expected a tier that records name: the standard way has none, its price is the price itself',
+      '1:45: prices["echo/echo"].tiers["us+standard"]: expected a tier that records name: the standard way has none, its price is the price itself',
+      '1:61: prices["echo/echo"].tiers.service_tier_flex: expected a tier that records name: the standard way has none, its price is the price itself',
+    ],
+  ],
+  [
+    'prices: { echo/echo: { output: 1 }, echo/a: { input: 1, tiers: { flex: 1 } }, echo/b: { tiers: { flex: { output: 1 } } } }\n',
+    [
+      '1:11: prices["echo/echo"]: expected input and output beside each other, 0 for what costs nothing',
+      '1:37: prices["echo/a"]: expected input and output beside each other, 0 for what costs nothing',
+      '1:98: prices["echo/b"].tiers.flex: expected input and output beside each other, 0 for what costs nothing',
+    ],
+  ],
   ['prices: { echo/echo: {} }\n', ['1:11: prices["echo/echo"]: expected at least one price']],
   [
-    'prices: { echo/echo: { input: -1 } }\n',
+    'prices: { echo/echo: { input: -1, output: 1 } }\n',
     ['1:31: prices["echo/echo"].input: expected dollars, 0 or more, found -1'],
   ],
   [
-    'prices: { echo/echo: { tiers: { fast: -1, flex: twice, us: { input: 1, inputs: 1 }, batch: {}, "Not one": 1 } } }\n',
+    'prices: { echo/echo: { tiers: { fast: -1, flex: twice, us: { input: 1, output: 1, inputs: 1 }, batch: {}, "Not one": 1 } } }\n',
     [
       '1:39: prices["echo/echo"].tiers.fast: expected a multiple of the price, 0 or more, or prices, found -1',
       '1:49: prices["echo/echo"].tiers.flex: expected a multiple of the price, 0 or more, or prices, found "twice"',
-      '1:72: prices["echo/echo"].tiers.us.inputs: unknown key; did you mean "input"?',
-      '1:85: prices["echo/echo"].tiers.batch: expected at least one price',
-      '1:96: prices["echo/echo"].tiers["Not one"]: expected a tier such as "priority", "flex" or "fast+us"',
+      '1:83: prices["echo/echo"].tiers.us.inputs: unknown key; did you mean "input"?',
+      '1:96: prices["echo/echo"].tiers.batch: expected at least one price',
+      '1:107: prices["echo/echo"].tiers["Not one"]: expected a tier such as "priority", "flex" or "fast+us"',
     ],
   ],
   [

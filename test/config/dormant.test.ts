@@ -10,7 +10,7 @@ store: sqlite:x.db
 state: memory
 providers: { openai: { accounts: [{ name: a, apiKey: k }], timeouts: { connect: 1s } } }
 models: { a: { targets: [openai/x, echo/echo], strategy: failover, timeouts: { total: 1s }, approval: none } }
-prices: { openai/x: { input: 1 } }
+prices: { openai/x: { input: 1, output: 1 } }
 tenants: { t: { models: ["*"], keys: [{ name: k, secret: sk-fl-123456, expires: 2030-01-01 }] } }
 logging: { level: warn }
 `;

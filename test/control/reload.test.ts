@@ -284,7 +284,7 @@ test('a restart keeps what a restore brought back, until the file is a newer one
     assert.equal((await readReady(gateway.url)).revision, 3);
     assert.deepEqual(await targets(gateway), ['twin/model-a']);
   });
-  await run(fileFor(origin, 'b', 'prices: { "twin/*": { input: 1 } }\n'), async (gateway) => {
+  await run(fileFor(origin, 'b', 'prices: { "twin/*": { input: 1, output: 1 } }\n'), async (gateway) => {
     assert.deepEqual(await targets(gateway), ['twin/model-b']);
   });
 });

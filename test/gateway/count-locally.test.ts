@@ -94,7 +94,11 @@ async function countBy(
         },
         maxBytes: 0,
       },
-      tokens: { countConversation, countTexts: () => assert.fail('nothing is embedded') },
+      tokens: {
+        countConversation,
+        countTexts: () => assert.fail('nothing is embedded'),
+        boundConversation: () => assert.fail('a count reserves nothing'),
+      },
       places: new Places({
         bounds: snapshot.bounds,
         deadlines: new Deadlines(() => 0),

@@ -9,7 +9,7 @@ test('a rate says to come again in a minute at most: the SDK of OpenAI takes a l
   const refuse = (waitMs: number) => {
     const { retryAfterMs, message } = describeRefusal({
       limit: rate,
-      ...{ amount: 1, available: 0, waitMs, atMs: 0 },
+      ...{ amount: 1, available: 0, underWay: 0, waitMs, atMs: 0 },
     });
     return { retryAfterMs, seconds: /in (\d+) s/.exec(message)?.[1] };
   };

@@ -104,3 +104,13 @@ test('a tier costs as many times the standard price, whatever was used, and part
     }),
   );
 });
+
+test('a tier is found by each word that its provider has for it, and several in any order', () => {
+  const openai = costWith({ 'openai/*': { input: 1, output: 1, tiers: { fast: 2 } } });
+  const standard = openai('openai/x') ?? 0;
+  assert.ok(standard > 0);
+  assert.equal(openai('openai/x', 'priority'), 2 * standard);
+  const anthropic = costWith({ 'anthropic/*': { input: 1, output: 1, tiers: { 'us+fast': 5, fast: 2 } } });
+  assert.equal(anthropic('anthropic/x', 'fast+us'), 5 * standard);
+  assert.equal(anthropic('anthropic/x', 'priority'), null, 'there it is another tier');
+});

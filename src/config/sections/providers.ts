@@ -167,11 +167,20 @@ const tokenPrices = {
 
 const hasEntries = (price: object) => Object.keys(price).length > 0;
 
+/** What has a price for one of the two alone costs `null` as soon as it has the other, and no budget in money counts it. */
+const BOTH = { error: 'input and output beside each other, 0 for what costs nothing' };
+const hasBoth = ({ input, output }: { input?: number | undefined; output?: number | undefined }) =>
+  input !== undefined && output !== undefined;
+const hasTiersAlone = (price: object) => Object.keys(price).join() === 'tiers';
+
 const TIER_PRICE = 'a multiple of the price, 0 or more, or prices';
 const tierPriceSchema = z.union(
   [
     z.number({ error: TIER_PRICE }).min(0, { error: TIER_PRICE }),
-    z.strictObject(tokenPrices).refine(hasEntries, { error: 'at least one price' }),
+    z
+      .strictObject(tokenPrices)
+      .refine(hasEntries, { error: 'at least one price' })
+      .refine((price) => !hasEntries(price) || hasBoth(price), BOTH),
   ],
   { error: TIER_PRICE },
 );
@@ -185,4 +194,5 @@ export const priceSchema = z
         'What it costs in tiers (priority, flex, fast, us, …): how many times its price, or prices of their own. Alone, the price is the published one.',
       ),
   })
-  .refine(hasEntries, { error: 'at least one price' });
+  .refine(hasEntries, { error: 'at least one price' })
+  .refine((price) => !hasEntries(price) || hasTiersAlone(price) || hasBoth(price), BOTH);

@@ -2,6 +2,7 @@ import type { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
 import { type AnswerScan, findServiceTier, findUsage } from '../answer-scan.ts';
+import { backgroundFieldNames } from '../background.ts';
 import { beginsFilledList, beginsList, hasValue, isNotNull, type ValueTest } from '../json-bytes.ts';
 import { modelFieldNames } from '../named-models.ts';
 import { outputFieldNames } from '../output-bound.ts';
@@ -27,6 +28,7 @@ export const passThrough: PassThrough = {
     'data_sources',
     ...outputFieldNames('chat'),
     ...tierFieldNames('chat'),
+    ...backgroundFieldNames('chat'),
     ...modelFieldNames('chat'),
   ]),
   prepareRequest,

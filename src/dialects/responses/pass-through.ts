@@ -2,6 +2,7 @@ import type { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
 import { type AnswerScan, findServiceTier, findUsage } from '../answer-scan.ts';
+import { backgroundFieldNames } from '../background.ts';
 import { embeddedError, eventFailure, saysError } from '../chat/errors.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
 import { beginsList, beginsWith, countOccurrences, hasValue, isNotNull } from '../json-bytes.ts';
@@ -34,6 +35,7 @@ export const passThrough: PassThrough = {
     'prompt',
     ...outputFieldNames('responses'),
     ...tierFieldNames('responses'),
+    ...backgroundFieldNames('responses'),
     ...modelFieldNames('responses'),
   ]),
   prepareRequest,
