@@ -19,9 +19,10 @@ import type { Gateway } from './gateway/gateway.ts';
 import { LateCounts } from './gateway/late-counts.ts';
 import { Spool } from './gateway/spool.ts';
 import { UnbilledBatches } from './gateway/unbilled-batches.ts';
-import type { AdminKey, AdminParts } from './http/admin/admin-doors.ts';
+import type { AdminParts } from './http/admin/admin-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
 import { createHttpServer } from './http/server.ts';
+import { compileAdminKeys, hasOwner, hasTenants, instanceSecrets, storeUrl } from './instance-settings.ts';
 import { openDoors } from './open-doors.ts';
 import { OutsideView } from './outside-view.ts';
 import { Places } from './overload/places.ts';
@@ -47,7 +48,7 @@ import {
 import { AccessRequests } from './tenants/access-requests.ts';
 import { BatchBills } from './tenants/batch-bills.ts';
 import { ensureFirstKeys, FIRST_TENANT, type FirstSecrets } from './tenants/first-start.ts';
-import { type HashedKey, hashOf, hashSecret, KeyRing } from './tenants/keys.ts';
+import { KeyRing } from './tenants/keys.ts';
 import { hadTenants, MadeKeys } from './tenants/made-keys.ts';
 import { TenantEnds } from './tenants/tenant-ends.ts';
 import { UpstreamObjects } from './tenants/upstream-objects.ts';
@@ -55,7 +56,6 @@ import { TokenCounter } from './tokens/token-counter.ts';
 import { Connections } from './upstream/connections.ts';
 import { Deadlines } from './upstream/deadlines.ts';
 import type { ProviderDeclaration } from './upstream/provider.ts';
-import { listSecrets } from './upstream/secrets.ts';
 import type { SignInContext } from './upstream/sign-in/create-signer.ts';
 import { InFlight } from './usage/in-flight.ts';
 import { Journal, type JournalProblem } from './usage/journal.ts';
@@ -380,56 +380,4 @@ export async function startApp(
     await stop();
     throw error;
   }
-}
-
-function hasTenants({ tenants }: Config): boolean {
-  return Object.keys(tenants).length > 0;
-}
-
-/** Whether somebody is configured who may do everything in the admin API. */
-function hasOwner({ adminKey, adminKeys }: Config, now: number): boolean {
-  const isOwner = ({ role, expires }: Config['adminKeys'][string]) =>
-    role === 'owner' && (expires === undefined || expires > now);
-  return adminKey !== undefined || Object.values(adminKeys).some(isOwner);
-}
-
-/** The key of the environment, or else those that the gateway made (until they are revoked), and those of the configuration. */
-function compileAdminKeys(config: Config, made: readonly HashedKey[]): AdminKey[] {
-  const { adminKey } = config;
-  const first: AdminKey[] =
-    adminKey === undefined
-      ? made.map((key) => ({ ...key, role: 'owner' }))
-      : [{ hash: hashSecret(adminKey), key: 'environment', role: 'owner' }];
-  const configured = Object.entries(config.adminKeys).flatMap(
-    ([key, { role, previous, expires, ...secret }]) => {
-      const current: AdminKey = {
-        hash: hashOf(secret),
-        key,
-        role,
-        ...(expires !== undefined && { expiresAt: expires }),
-      };
-      if (!previous) return [current];
-      const expiresAt = Math.min(previous.until, expires ?? Number.POSITIVE_INFINITY);
-      return [current, { ...current, hash: previous.secretHash, expiresAt }];
-    },
-  );
-  return [...first, ...configured];
-}
-
-/** What no log may hold, of what takes a restart to change. */
-function instanceSecrets(config: Config): string[] {
-  const { state } = config;
-  return listSecrets([
-    readPassword(storeUrl(config)),
-    state.kind === 'redis' ? readPassword(state.url) : undefined,
-  ]);
-}
-
-/** The password of a database's URL. */
-function readPassword(url: string): string | undefined {
-  return URL.canParse(url) ? decodeURIComponent(new URL(url).password) || undefined : undefined;
-}
-
-function storeUrl({ store }: Config): string {
-  return store.kind === 'sqlite' ? `sqlite:${store.path}` : store.url;
 }
