@@ -64,11 +64,12 @@ export async function startDnsServer(zone: Record<string, DnsRecord[]> = {}): Pr
       }
     });
   });
-  udp.bind(0, '127.0.0.1');
-  await once(udp, 'listening');
-  const { port } = udp.address();
-  tcp.listen(port, '127.0.0.1');
+  // TCP first: of its ports many are in use by connections, of UDP's hardly any.
+  tcp.listen(0, '127.0.0.1');
   await once(tcp, 'listening');
+  const { port } = tcp.address() as AddressInfo;
+  udp.bind(port, '127.0.0.1');
+  await once(udp, 'listening');
   const server: DnsServer = {
     address: `127.0.0.1:${port}`,
     questions: [],
