@@ -176,7 +176,7 @@ export async function startApp(
     },
     store,
   );
-  const lanes = new LaneBook((change) => tellBreaker(news, change));
+  const lanes = new LaneBook({ onChange: (change) => tellBreaker(news, change) });
   // What the gateway made itself is read, and let in, only when it listens.
   const made = new MadeKeys(store);
   const compile = (next: Config) => {
