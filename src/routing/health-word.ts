@@ -6,7 +6,7 @@ const LONGEST_NAME = 300;
 /** No message is longer, though every character of its names is escaped. */
 export const LONGEST_MESSAGE = 4_096;
 
-/** A longer time is told again when it is over. */
+/** No provider names a longer time in earnest: one is told as this. */
 export const LONGEST_TOLD_MS = 31 * 24 * 3_600_000;
 
 const name = z.string().min(1).max(LONGEST_NAME);
