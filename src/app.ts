@@ -23,6 +23,7 @@ import type { AdminParts } from './http/admin/admin-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
 import { createHttpServer } from './http/server.ts';
 import { compileAdminKeys, hasOwner, hasTenants, instanceSecrets, storeUrl } from './instance-settings.ts';
+import { makeLanes } from './make-lanes.ts';
 import { openDoors } from './open-doors.ts';
 import { OutsideView } from './outside-view.ts';
 import { Places } from './overload/places.ts';
@@ -33,13 +34,11 @@ import { createQuotas } from './quotas/create-quotas.ts';
 import { LocalQuotas } from './quotas/local-quotas.ts';
 import { findNewBudgets } from './quotas/spent-budgets.ts';
 import { ResponseArchive } from './responses/response-archive.ts';
-import { LaneBook } from './routing/lane.ts';
 import { GrowingIds } from './store/growing-ids.ts';
 import { openStore } from './store/open.ts';
 import type { RedactingLog } from './telemetry/redacting-log.ts';
 import {
   describeProblem,
-  tellBreaker,
   tellLedgerProblem,
   tellOverload,
   tellRecovery,
@@ -176,7 +175,7 @@ export async function startApp(
     },
     store,
   );
-  const lanes = new LaneBook((change) => tellBreaker(news, change));
+  const { lanes, health } = makeLanes(config.state, { news, monotonicMs });
   // What the gateway made itself is read, and let in, only when it listens.
   const made = new MadeKeys(store);
   const compile = (next: Config) => {
@@ -352,6 +351,7 @@ export async function startApp(
     await captures.close();
     await tokens.stop();
     await quotas.close();
+    health?.close();
     await view.stop();
     news.close();
     await events.close();
@@ -361,7 +361,7 @@ export async function startApp(
     await control.start();
     await takeover.run();
     await pastSpending.learnAll();
-    await quotas.open();
+    await Promise.all([quotas.open(), health?.open()]);
     const { host, port } = config.server;
     const url = await server.listen({ host, port });
     // Only now: secrets that are made before a start that fails would be seen by nobody.

@@ -34,6 +34,12 @@ const SLICES = 10;
 /** Where probes themselves take long to fail, each costs a caller that time: they become rarer, up to this. */
 const LONGEST_OPEN_MS = 60_000;
 
+/**
+ * Who found a place well that another instance said to fail does not believe that of it for so long: the other may be the one whose
+ * network fails, and would stop everybody with each of its failures. Its own failures open a breaker as ever.
+ */
+export const DEAF_MS = 60_000;
+
 interface Slice {
   calls: number;
   failures: number;
@@ -57,6 +63,9 @@ export class Breaker {
   #openedMs = 0;
   #opensUntil = 0;
   #openForMs: number;
+  /** Another instance said so: no failure of this one's opened it. */
+  #isHearsay = false;
+  #deafUntil = 0;
 
   constructor(options: BreakerOptions, onChange?: BreakerListener) {
     this.#options = options;
@@ -99,13 +108,16 @@ export class Breaker {
       this.#current.calls += 1;
       return;
     }
-    if (begunMs >= this.#openedMs) this.close();
+    if (begunMs < this.#openedMs) return;
+    if (this.#isHearsay) this.#deafUntil = nowMs + DEAF_MS;
+    this.close();
   }
 
   /** `slow`: it took a time-out to fail. */
   fail(nowMs: number, slow: boolean, begunMs = nowMs): void {
     if (this.#state === 'half-open') {
       if (begunMs < this.#openedMs) return;
+      this.#isHearsay = false;
       this.#openForMs = slow ? Math.min(this.#openForMs * 2, LONGEST_OPEN_MS) : this.#options.openForMs;
       this.open(nowMs, nowMs + this.#openForMs);
       return;
@@ -124,7 +136,6 @@ export class Breaker {
     if (this.#state === 'half-open') this.open(nowMs, nowMs);
   }
 
-  /** Also by what another instance saw. */
   open(nowMs: number, untilMs: number): void {
     if (this.#state === 'closed') this.#openedMs = nowMs;
     this.#opensUntil = untilMs;
@@ -132,6 +143,31 @@ export class Breaker {
   }
 
   close(): void {
+    this.#reset();
+    this.#become('closed');
+  }
+
+  /**
+   * Another instance opened its own. Nobody is told of it a second time. One that is open already goes by its own probes: where each
+   * failure of another put them off, it would never send one.
+   */
+  hearOpened(nowMs: number, untilMs: number): void {
+    if (this.#state !== 'closed' || nowMs < this.#deafUntil) return;
+    this.#openedMs = nowMs;
+    this.#opensUntil = untilMs;
+    this.#isHearsay = true;
+    this.#state = 'open';
+  }
+
+  /** A probe of another instance went well. */
+  hearClosed(): void {
+    if (this.#state === 'closed') return;
+    this.#reset();
+    this.#state = 'closed';
+  }
+
+  #reset(): void {
+    this.#isHearsay = false;
     this.#openForMs = this.#options.openForMs;
     this.#consecutive = 0;
     this.#calls = 0;
@@ -140,7 +176,6 @@ export class Breaker {
       slice.calls = 0;
       slice.failures = 0;
     }
-    this.#become('closed');
   }
 
   #isTooMuch(): boolean {

@@ -1,4 +1,6 @@
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts';
+import type { Word } from './health-word.ts';
+import { Hearsay } from './hearsay.ts';
 import { Latency } from './latency.ts';
 import type { Headroom } from './read-headroom.ts';
 import { RetryBudget } from './retry-budget.ts';
@@ -41,8 +43,17 @@ export class Lane {
   #coolsUntil = 0;
   #restsUntil = 0;
   #restMs = 0;
+  readonly #onCool: ((lane: Lane) => void) | undefined;
 
-  constructor(target: string, account: string, breaker: Breaker, reach: Breaker) {
+  /** `onCool`: the provider named a later time than before. */
+  constructor(
+    target: string,
+    account: string,
+    breaker: Breaker,
+    reach: Breaker,
+    onCool?: (lane: Lane) => void,
+  ) {
+    this.#onCool = onCool;
     this.target = target;
     this.account = account;
     this.breaker = breaker;
@@ -110,14 +121,14 @@ export class Lane {
       else this.reach.succeed(nowMs, begunMs);
       this.breaker.fail(nowMs, slow, begunMs);
       // One that says when it will be well again is not asked before.
-      if (retryAfterMs !== undefined) this.cool(nowMs + retryAfterMs);
+      if (retryAfterMs !== undefined) this.#wasTold(nowMs + retryAfterMs);
       return;
     }
     this.breaker.succeed(nowMs, begunMs);
     this.reach.succeed(nowMs, begunMs);
     if (says !== 'limited') return;
     if (retryAfterMs === undefined) this.#rest(nowMs);
-    else this.cool(nowMs + retryAfterMs);
+    else this.#wasTold(nowMs + retryAfterMs);
   }
 
   /** What was sent says nothing of the place. */
@@ -129,6 +140,12 @@ export class Lane {
   /** Also by what another instance was told. */
   cool(untilMs: number): void {
     this.#coolsUntil = Math.max(this.#coolsUntil, untilMs);
+  }
+
+  #wasTold(untilMs: number): void {
+    if (untilMs <= this.#coolsUntil) return;
+    this.cool(untilMs);
+    this.#onCool?.(this);
   }
 
   #rest(nowMs: number): void {
@@ -153,6 +170,15 @@ export interface LaneChange {
   provider: string;
   state: BreakerState;
   before: BreakerState;
+  /** When an open one is to be probed. */
+  opensUntil: number;
+}
+
+/** What this instance saw itself; of what it hears from others nobody is told. */
+export interface LaneListener {
+  onChange?: (change: LaneChange) => void;
+  /** The provider named a time, or a later one, before which the lane is not to be called. */
+  onCool?: (lane: Lane) => void;
 }
 
 /** Whose lanes they are. */
@@ -169,26 +195,26 @@ const MOST_LANES = 10_000;
 export class LaneBook {
   readonly #lanes = new Map<string, Lane>();
   readonly #reaches = new Map<string, { options: BreakerOptions; breaker: Breaker }>();
-  readonly #onChange: ((change: LaneChange) => void) | undefined;
+  readonly #listener: LaneListener;
+  readonly #hearsay = new Hearsay();
 
-  constructor(onChange?: (change: LaneChange) => void) {
-    this.#onChange = onChange;
+  constructor(listener: LaneListener = {}) {
+    this.#listener = listener;
   }
 
   /** The lane of a target at an account of its provider. One whose options changed begins anew. */
   find(target: string, place: Place): Lane {
-    const { provider, account, options } = place;
+    const { account } = place;
     const key = `${target}\n${account}`;
     const reach = this.#reach(place);
     const known = this.#lanes.get(key);
     if (known && known.reach === reach) return known;
     if (this.#lanes.size >= MOST_LANES) this.#lanes.clear();
-    const tell = this.#onChange;
-    const breaker = new Breaker(
-      options,
-      tell && ((state, before) => tell({ target, account, provider, state, before })),
-    );
-    const lane = new Lane(target, account, breaker, reach);
+    const breaker = this.#makeBreaker(target, place);
+    const lane = new Lane(target, account, breaker, reach, this.#listener.onCool);
+    const heard = this.#hearsay.take('lane', target, account);
+    if (heard?.opensUntil !== undefined) breaker.hearOpened(heard.heardMs, heard.opensUntil);
+    if (heard?.coolsUntil !== undefined) lane.cool(heard.coolsUntil);
     this.#lanes.set(key, lane);
     return lane;
   }
@@ -203,16 +229,42 @@ export class LaneBook {
     }));
   }
 
-  #reach({ provider, account, options }: Place): Breaker {
+  /** How many places others spoke of that nobody has called here yet. */
+  get heard(): number {
+    return this.#hearsay.size;
+  }
+
+  /** What another instance says of a place, whether this one knows it yet or not. */
+  hear(word: Word, nowMs: number): void {
+    const key = `${word.name}\n${word.account}`;
+    const lane = word.scope === 'lane' ? this.#lanes.get(key) : undefined;
+    const breaker = word.scope === 'lane' ? lane?.breaker : this.#reaches.get(key)?.breaker;
+    if (!breaker) this.#hearsay.keep(word, nowMs);
+    else if (word.what === 'open') breaker.hearOpened(nowMs, nowMs + word.forMs);
+    else if (word.what === 'closed') breaker.hearClosed();
+    else lane?.cool(nowMs + word.forMs);
+  }
+
+  #reach(place: Place): Breaker {
+    const { provider, account, options } = place;
     const key = `${provider}\n${account}`;
     const known = this.#reaches.get(key);
     if (known && isSame(known.options, options)) return known.breaker;
-    const tell = this.#onChange;
-    const breaker = new Breaker(
-      options,
-      tell && ((state, before) => tell({ target: undefined, account, provider, state, before })),
-    );
+    const breaker = this.#makeBreaker(undefined, place);
+    const heard = this.#hearsay.take('account', provider, account);
+    if (heard?.opensUntil !== undefined) breaker.hearOpened(heard.heardMs, heard.opensUntil);
     this.#reaches.set(key, { options, breaker });
+    return breaker;
+  }
+
+  #makeBreaker(target: string | undefined, { provider, account, options }: Place): Breaker {
+    const { onChange } = this.#listener;
+    const breaker: Breaker = new Breaker(
+      options,
+      onChange &&
+        ((state, before) =>
+          onChange({ target, account, provider, state, before, opensUntil: breaker.opensUntil })),
+    );
     return breaker;
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Breaker, type BreakerState, DEFAULT_BREAKER } from '../../src/routing/breaker.ts';
+import { Breaker, type BreakerState, DEAF_MS, DEFAULT_BREAKER } from '../../src/routing/breaker.ts';
 
 function startBreaker(options = {}) {
   const changes: BreakerState[] = [];
@@ -81,6 +81,46 @@ test('attempts that were under way when it opened neither close it nor open it f
   breaker.fail(3_100, false, 900);
   breaker.succeed(3_200, 900);
   assert.equal(breaker.state, 'half-open');
+});
+
+test('one that another instance opened is probed here, too, and nobody is told of it before', () => {
+  const { breaker, changes } = startBreaker();
+  breaker.hearOpened(1_000, 3_000);
+  assert.equal(breaker.mayTry(2_999), false);
+  breaker.succeed(2_000, 900);
+  assert.equal(breaker.state, 'open', 'what was under way closes nothing');
+  assert.deepEqual(changes, []);
+  breaker.begin(3_000);
+  breaker.fail(3_100, false, 3_000);
+  assert.deepEqual([breaker.state, breaker.opensUntil], ['open', 5_100]);
+  breaker.hearClosed();
+  assert.deepEqual([breaker.state, breaker.counts(3_100)], ['closed', { calls: 0, failures: 0 }]);
+  assert.deepEqual(changes, ['half-open', 'open']);
+});
+
+test('failures of another instance do not put off the probe of this one', () => {
+  const { breaker } = startBreaker();
+  breaker.hearOpened(0, 2_000);
+  breaker.hearOpened(1_900, 3_900);
+  assert.equal(breaker.mayTry(2_000), true);
+  breaker.begin(2_000);
+  breaker.hearOpened(2_000, 4_000);
+  assert.equal(breaker.state, 'half-open');
+});
+
+test('where this instance finds well what another says to fail, it does not believe that for a while', () => {
+  const { breaker } = startBreaker();
+  breaker.hearOpened(0, 2_000);
+  breaker.begin(2_000);
+  breaker.succeed(2_100, 2_000);
+  breaker.hearOpened(2_200, 4_200);
+  assert.equal(breaker.state, 'closed');
+  for (let failure = 0; failure < 5; failure++) breaker.fail(3_000, false);
+  assert.equal(breaker.state, 'open', 'its own failures count');
+  breaker.begin(5_000);
+  breaker.succeed(5_100, 5_000);
+  breaker.hearOpened(2_100 + DEAF_MS, 99_000);
+  assert.equal(breaker.state, 'open');
 });
 
 /** What may happen to a breaker, with the time that passes before it. */

@@ -1,0 +1,32 @@
+import type { Config } from './config/resolve.ts';
+import type { ControlNews } from './control/control-news.ts';
+import { LaneBook } from './routing/lane.ts';
+import { SharedHealth } from './routing/shared-health.ts';
+import { tellBreaker } from './tell-problems.ts';
+import { scheduleTimeout } from './usage/ledger.ts';
+
+/** All lanes, and what shares their health with other instances, where the state is in a Redis. */
+export function makeLanes(
+  state: Config['state'],
+  { news, monotonicMs }: { news: ControlNews; monotonicMs: () => number },
+): { lanes: LaneBook; health: SharedHealth | undefined } {
+  const lanes = new LaneBook({
+    onChange: (change) => {
+      tellBreaker(news, change);
+      health?.tellBreaker(change);
+    },
+    onCool: (lane) => health?.tellCooling(lane),
+  });
+  const health =
+    state.kind === 'memory'
+      ? undefined
+      : new SharedHealth({
+          url: state.url,
+          monotonicMs,
+          schedule: scheduleTimeout,
+          hear: (word, nowMs) => lanes.hear(word, nowMs),
+          onProblem: (err) =>
+            news.log.warn({ err }, 'instances do not tell each other how providers do at the moment'),
+        });
+  return { lanes, health };
+}

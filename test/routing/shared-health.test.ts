@@ -1,0 +1,318 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { startLossyProxy } from '../support/lossy-proxy.ts';
+import { chatAnswer } from '../support/raw-upstream.ts';
+import { redisMissing, startRedis, type TestRedis } from '../support/redis.ts';
+
+const skip = redisMissing;
+
+type Answer = (response: ServerResponse) => void;
+
+const answerWell: Answer = (response) => {
+  response.setHeader('content-type', 'application/json');
+  response.end(chatAnswer('Hi'));
+};
+
+const failWith =
+  (status: number, headers: Record<string, string> = {}): Answer =>
+  (response) => {
+    response.writeHead(status, { 'content-type': 'application/json', ...headers });
+    response.end('{"error":{"message":"Not now","type":"server_error"}}');
+  };
+
+/** A provider that answers as it is told to. */
+async function startProvider(context: TestContext) {
+  const provider = {
+    answer: answerWell,
+    requests: 0,
+    baseUrl: '',
+    leave: () => {},
+    comeBack: async () => {},
+  };
+  const server = createServer((incoming, response) => {
+    provider.requests += 1;
+    incoming.resume().on('end', () => provider.answer(response));
+  });
+  const listen = (port = 0) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  await listen();
+  const { port } = server.address() as AddressInfo;
+  provider.baseUrl = `http://127.0.0.1:${port}/v1`;
+  provider.comeBack = () => listen(port);
+  provider.leave = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  context.after(provider.leave);
+  return provider;
+}
+
+/** A provider `a`, one that stands in for it, and what starts instances in front of both, all with one Redis. */
+async function setUp(context: TestContext, breaker: object = {}) {
+  const redis = await startRedis({ saves: false });
+  context.after(redis.close);
+  const [a, b] = [await startProvider(context), await startProvider(context)];
+  const accounts = [{ name: 'main', apiKey: 'sk-upstream-secret-0123456789' }];
+  const config = {
+    state: redis.url,
+    // A machine that is busy with other tests is not to look like a Redis that is away.
+    stateTimeout: '10s',
+    providers: {
+      a: { adapter: 'openai-compatible', baseUrl: a.baseUrl, accounts, health: { breaker } },
+      b: { adapter: 'openai-compatible', baseUrl: b.baseUrl, accounts },
+    },
+    models: {
+      one: { targets: ['a/x'], retries: 0 },
+      two: { targets: ['a/x', 'b/y'] },
+      other: { targets: ['a/z', 'b/y'] },
+    },
+  };
+  const start = async (state = redis.url) => {
+    const gateway = await startGateway({ ...config, state });
+    let stopped: Promise<void> | undefined;
+    const stop = () => {
+      stopped ??= gateway.stop();
+      return stopped;
+    };
+    context.after(stop);
+    return { ...gateway, stop };
+  };
+  return { redis, a, b, start };
+}
+
+async function call(gateway: TestGateway, model: string) {
+  const response = await gateway.post('/v1/chat/completions', {
+    model,
+    messages: [{ role: 'user', content: 'Hi' }],
+  });
+  await response.text();
+  return {
+    status: response.status,
+    target: response.headers.get('x-fairlead-target'),
+    retryAfter: Number(response.headers.get('retry-after')),
+  };
+}
+
+async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (let waited = 0; waited < 400; waited++) {
+    if (await isSo()) return;
+    await sleep(25);
+  }
+  assert.fail(`it never was so: ${what}`);
+}
+
+const countOf = (gateway: TestGateway, event: string) =>
+  gateway.logs().split(`"event":"${event}"`).length - 1;
+
+/** What is kept in the Redis was published in the same step. */
+async function untilKept({ client }: TestRedis, words: number): Promise<void> {
+  await until(`${words} words are kept`, async () => (await client.zcard('fairlead:health')) === words);
+}
+
+/** Messages come in their order: who has heard a later one has heard all before. */
+async function untilHeard({ client }: TestRedis, ...gateways: TestGateway[]): Promise<void> {
+  const name = `b/${randomUUID()}`;
+  const word = { by: 'test', scope: 'lane', what: 'cooling', name, account: 'main', forMs: 60_000 };
+  await client.publish('fairlead:health:0', JSON.stringify(word));
+  for (const gateway of gateways)
+    await until('the others heard it', async () => (await call(gateway, name)).status === 429);
+}
+
+test('a time that a provider named to one instance is kept by all, and by one that starts later', {
+  skip,
+}, async (context) => {
+  const { redis, a, start } = await setUp(context);
+  const [one, two, three] = [await start(), await start(), await start()];
+  a.answer = failWith(429, { 'retry-after': '60' });
+  assert.equal((await call(one, 'two')).target, 'b/y');
+  await untilKept(redis, 1);
+  await untilHeard(redis, two, three);
+  const four = await start();
+  for (const other of [two, three, four]) {
+    const { status, retryAfter } = await call(other, 'one');
+    assert.equal(status, 429);
+    assert.ok(retryAfter > 0 && retryAfter <= 60, `retry-after: ${retryAfter}`);
+    assert.equal((await call(other, 'two')).target, 'b/y');
+  }
+  assert.equal(a.requests, 1);
+  assert.ok((await redis.client.pttl('fairlead:health')) > 0, 'it would stay for ever');
+});
+
+test('a target that an instance never called is left alone there, too', { skip }, async (context) => {
+  const { redis, a, start } = await setUp(context);
+  const [one, two] = [await start(), await start()];
+  a.answer = failWith(429, { 'retry-after': '60' });
+  await call(one, 'a/named-by-nobody');
+  await untilKept(redis, 1);
+  await untilHeard(redis, two);
+  const before = a.requests;
+  assert.equal((await call(two, 'a/named-by-nobody')).status, 429);
+  assert.equal(a.requests, before);
+});
+
+test('in a storm of 429 no instance calls before the time that was named', { skip }, async (context) => {
+  const { redis, a, start } = await setUp(context);
+  const gateways = [await start(), await start(), await start()];
+  const namedMs = 3_000;
+  let namedUntil = 0;
+  let early = 0;
+  let isHeard = false;
+  a.answer = (response) => {
+    if (isHeard && Date.now() < namedUntil) early += 1;
+    namedUntil = Math.max(namedUntil, Date.now() + namedMs);
+    failWith(429, { 'retry-after-ms': String(namedMs) })(response);
+  };
+  const first = gateways[0];
+  assert.ok(first);
+  await call(first, 'two');
+  await untilKept(redis, 1);
+  await untilHeard(redis, ...gateways);
+  isHeard = true;
+  const endsMs = namedUntil - 50;
+  let calls = 0;
+  await Promise.all(
+    gateways.map(async (gateway) => {
+      for (; Date.now() < endsMs; calls += 1) assert.equal((await call(gateway, 'two')).target, 'b/y');
+    }),
+  );
+  assert.ok(calls > 10, `${calls} calls`);
+  assert.deepEqual([early, a.requests], [0, 1]);
+});
+
+test('a breaker that opens at one instance is open at the others, and closed when one found the place well', {
+  skip,
+}, async (context) => {
+  const { redis, a, start } = await setUp(context, { openFor: '5s' });
+  const [one, two, three] = [await start(), await start(), await start()];
+  a.answer = failWith(500);
+  for (let failure = 0; failure < 5; failure++) await call(one, 'one');
+  await untilKept(redis, 1);
+  await untilHeard(redis, two, three);
+  const failures = a.requests;
+  assert.equal((await call(two, 'two')).target, 'b/y');
+  assert.equal((await call(three, 'two')).target, 'b/y');
+  assert.equal(a.requests, failures, 'the others called it all the same');
+
+  a.answer = answerWell;
+  // One that was only told of it probes by itself.
+  await until('the place is found well', async () => (await call(two, 'two')).target === 'a/x');
+  await untilKept(redis, 0);
+  await untilHeard(redis, one, three);
+  assert.equal((await call(one, 'two')).target, 'a/x');
+  assert.equal((await call(three, 'two')).target, 'a/x');
+  const told = [one, two, three].map((gateway) => [
+    countOf(gateway, 'breaker_opened'),
+    countOf(gateway, 'breaker_closed'),
+  ]);
+  assert.deepEqual(told, [
+    [1, 0],
+    [0, 1],
+    [0, 0],
+  ]);
+});
+
+test('an account that cannot be reached from one instance is passed over by the others, whatever the target', {
+  skip,
+}, async (context) => {
+  const { redis, a, start } = await setUp(context, { openFor: '10m' });
+  const [one, two] = [await start(), await start()];
+  a.leave();
+  for (let failure = 0; failure < 5; failure++) await call(one, 'one');
+  await untilKept(redis, 2);
+  await untilHeard(redis, two);
+  await a.comeBack();
+  for (const other of [two, await start()]) {
+    assert.equal((await call(other, 'two')).target, 'b/y');
+    assert.equal((await call(other, 'other')).target, 'b/y');
+  }
+  assert.equal(a.requests, 0);
+});
+
+test('Redis stops: calls go on, each instance learns for itself; when it is back they tell each other what they learned', {
+  skip,
+}, async (context) => {
+  const { redis, a, start } = await setUp(context);
+  const [one, two] = [await start(), await start()];
+  await redis.stop();
+  assert.equal((await call(one, 'two')).target, 'a/x');
+  a.answer = failWith(429, { 'retry-after': '60' });
+  assert.equal((await call(one, 'two')).target, 'b/y');
+  const late = await start();
+  await redis.start();
+  await untilKept(redis, 1);
+  // Whoever did not hear of it is answered.
+  a.answer = answerWell;
+  for (const other of [two, late]) {
+    await until('it is heard', async () => (await call(other, 'one')).retryAfter > 20);
+    assert.equal((await call(other, 'two')).target, 'b/y');
+  }
+});
+
+test('an instance that was cut off hears what it missed, and keeps what it learned itself', {
+  skip,
+}, async (context) => {
+  const { redis, a, b, start } = await setUp(context);
+  const proxy = await startLossyProxy(Number(new URL(redis.url).port));
+  context.after(proxy.close);
+  const [one, two] = [await start(), await start(`redis://127.0.0.1:${proxy.port}/0`)];
+  for (let round = 0; round < 3; round++) {
+    proxy.cut();
+    await sleep(round * 40);
+    proxy.mend();
+  }
+  proxy.cut();
+  a.answer = failWith(429, { 'retry-after': '60' });
+  b.answer = failWith(429, { 'retry-after': '40' });
+  await call(one, 'one');
+  await call(two, 'b/y');
+  await untilKept(redis, 1);
+  a.answer = answerWell;
+  b.answer = answerWell;
+  proxy.mend();
+  await untilKept(redis, 2);
+  // Whoever did not hear of it is answered.
+  await until('one heard of it', async () => (await call(one, 'b/y')).status === 429);
+  await until('two heard of it', async () => (await call(two, 'one')).status === 429);
+});
+
+test('a Redis that hangs holds up neither calls nor a stop', { skip }, async (context) => {
+  const { redis, a, start } = await setUp(context);
+  const [one, two] = [await start(), await start()];
+  redis.freeze();
+  a.answer = failWith(429, { 'retry-after': '60' });
+  assert.equal((await call(one, 'two')).target, 'b/y');
+  redis.thaw();
+  await untilKept(redis, 1);
+  a.answer = answerWell;
+  await until('the other heard of it', async () => (await call(two, 'one')).status === 429);
+  redis.freeze();
+  await one.stop();
+  redis.thaw();
+});
+
+test('what is no message changes nothing', { skip }, async (context) => {
+  const { redis, a, start } = await setUp(context);
+  const gateway = await start();
+  const lane = { by: 'x', scope: 'lane', name: 'a/x', account: 'main' };
+  const wrong = [
+    'no JSON',
+    '[]',
+    JSON.stringify({ ...lane, what: 'cooling', forMs: 1e15 }),
+    JSON.stringify({ ...lane, what: 'cooling', forMs: '60000' }),
+    JSON.stringify({ ...lane, what: 'gone', forMs: 60_000 }),
+    JSON.stringify({ ...lane, what: 'cooling', forMs: 60_000, filler: 'x'.repeat(5_000) }),
+  ];
+  for (const message of wrong) assert.ok(await redis.client.publish('fairlead:health:0', message));
+  await redis.client.zadd('fairlead:health', Date.now() + 60_000, 'no JSON');
+  await until('it is told', () => gateway.logs().includes('is none'));
+  assert.equal((await call(gateway, 'one')).status, 200);
+  assert.equal((await call(await start(), 'one')).status, 200);
+  const right = JSON.stringify({ ...lane, what: 'cooling', forMs: 60_000, later: true });
+  await redis.client.publish('fairlead:health:0', right);
+  await until('it is heard', async () => (await call(gateway, 'one')).status === 429);
+  assert.ok(a.requests >= 2);
+});
