@@ -52,6 +52,10 @@ export class ConfigInForce {
     this.#compiled = compiled;
   }
 
+  isConfigured(target: string): boolean {
+    return this.#prices.isConfigured(target);
+  }
+
   costMicroUsd(target: string, usage: Usage, at: number): number | null {
     return this.#prices.costMicroUsd(target, usage, at);
   }

@@ -19,6 +19,16 @@ export interface Usage {
   estimated?: boolean;
   /** How it was served, where that costs otherwise than the standard way: `priority`, `flex`, `fast`, `us`, several as `fast+us`. */
   tier?: string;
+  /** What other models used for the same call, none of which is counted above. It is paid at their own prices. */
+  beside?: readonly OtherUsage[];
+}
+
+/** What a model beside the one that was called used: an advisor that was asked, images that were drawn. */
+export interface OtherUsage extends Usage {
+  /** As the provider names it; absent where it does not. */
+  model?: string;
+  /** Its tokens are those of images, too, which published prices of tokens are not about. */
+  ofImages?: true;
 }
 
 export const NO_USAGE: Readonly<Usage> = Object.freeze({
@@ -38,6 +48,14 @@ export function inputTokens(usage: Usage): number {
 
 export function outputTokens(usage: Usage): number {
   return usage.output + usage.outputAudio + usage.reasoning;
+}
+
+/** All that was used for a call, whoever used it; in the tier of the model that was called. */
+export function wholeUsage(usage: Usage): Usage {
+  if (!usage.beside) return usage;
+  const whole = usage.beside.reduce(addUsage, usage);
+  if (usage.tier !== undefined) whole.tier = usage.tier;
+  return whole;
 }
 
 /** What both used together; an estimate where one of them is. Of a sum there is no one tier. */

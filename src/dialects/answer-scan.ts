@@ -15,7 +15,7 @@ export interface AnswerScan {
   readonly words: SeenWords;
 }
 
-const SCANNED_FIELDS = new WordTable(['choices', 'content', 'error', 'usage', 'service_tier']);
+const SCANNED_FIELDS = new WordTable(['choices', 'content', 'error', 'usage', 'service_tier', 'tool_usage']);
 type ScannedField = (typeof SCANNED_FIELDS.words)[number];
 
 /** In larger ones that are full of numbers a search finds what is sought before a walk has come far. */

@@ -1,4 +1,5 @@
-import { isObject, type JsonValue } from '../conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { isCount } from './counts.ts';
 import type { CallerDialectName } from './dialect.ts';
 import { escapedKeys } from './held-bytes.ts';
 import { countValues } from './json-bytes.ts';
@@ -11,6 +12,9 @@ export interface NamedModel {
   model: string | undefined;
   /** In the caller's words. */
   path: string;
+  /** Of a tool's: how much it may say each time that it is asked, and how often it may be, where that is said. */
+  output?: number;
+  uses?: number;
 }
 
 interface ModelFields {
@@ -92,6 +96,16 @@ export function findModelsInTools(tools: JsonValue): NamedModel[] {
   return named;
 }
 
+/** The tools that draw images, with a model of their own whether they name it or not. Source: OpenAI API reference. */
+export function findImageTools(tools: JsonValue): NamedModel[] {
+  if (!Array.isArray(tools)) return [];
+  return [...tools.entries()].flatMap(([index, tool]) => {
+    if (!isObject(tool) || tool['type'] !== 'image_generation') return [];
+    const { model } = tool;
+    return [{ model: typeof model === 'string' ? model : undefined, path: `tools[${index}]` }];
+  });
+}
+
 /**
  * A key of these that two readers could read differently, because it is escaped or stands twice in one object.
  *
@@ -114,9 +128,14 @@ function walkTools(value: JsonValue | undefined, path: string, named: NamedModel
   if (!isObject(value) || isCallersOwn(value['type'], path)) return;
   for (const [key, inner] of Object.entries(value)) {
     const at = `${path}.${key}`;
-    if ((KEYS_IN_TOOLS as readonly string[]).includes(key)) collect(inner, at, named);
+    if ((KEYS_IN_TOOLS as readonly string[]).includes(key)) collect(inner, at, named, boundsOf(value));
     else walkTools(inner, at, named);
   }
+}
+
+/** Source: Anthropic API reference (`advisor_20260301`). */
+function boundsOf({ max_tokens: output, max_uses: uses }: JsonObject): Pick<NamedModel, 'output' | 'uses'> {
+  return { ...(isCount(output) && { output }), ...(isCount(uses) && { uses }) };
 }
 
 /** Of the objects that are tools: those that the caller runs. Anthropic's need not say a type. */
@@ -125,14 +144,19 @@ function isCallersOwn(type: JsonValue | undefined, path: string): boolean {
   return type === undefined || type === null || type === 'function' || type === 'custom';
 }
 
-function collect(value: JsonValue | undefined, path: string, named: NamedModel[]): void {
+function collect(
+  value: JsonValue | undefined,
+  path: string,
+  named: NamedModel[],
+  bounds?: Pick<NamedModel, 'output' | 'uses'>,
+): void {
   if (!isSaid(value)) return;
   if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) collect(item, `${path}[${index}]`, named);
+    for (const [index, item] of value.entries()) collect(item, `${path}[${index}]`, named, bounds);
     return;
   }
   const model = isObject(value) ? value['model'] : value;
-  named.push({ model: typeof model === 'string' ? model : undefined, path });
+  named.push({ model: typeof model === 'string' ? model : undefined, path, ...bounds });
 }
 
 function isSaid(value: JsonValue | undefined): value is Exclude<JsonValue, null> {

@@ -39,7 +39,7 @@ export interface Gateway {
   readonly tokens: Pick<TokenCounter, 'countConversation' | 'countTexts'>;
   /** Counts calls against their limits. */
   readonly quotas: Quotas;
-  readonly prices: Pick<PriceBook, 'costMicroUsd'>;
+  readonly prices: Pick<PriceBook, 'costMicroUsd' | 'isConfigured'>;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Monotonic milliseconds. */

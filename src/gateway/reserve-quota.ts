@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { addUsage, inputTokens, NO_USAGE, outputTokens, type Usage } from '../conversation/usage.ts';
-import type { AskedTier } from '../dialects/tiers.ts';
 import { type Demand, type Limit, reservedNanoUsd, spentNanoUsd } from '../quotas/limit.ts';
 import { describeRefusal } from '../quotas/refusals.ts';
 import { type Refusal, Reservation, USED_NOTHING, type Used } from '../quotas/reservation.ts';
@@ -14,7 +13,9 @@ import type { Call } from './call.ts';
 import { countInput } from './count-input.ts';
 import type { Gateway } from './gateway.ts';
 import { isFree } from './object-call.ts';
+import { boundToolCost, findToolModels } from './other-models.ts';
 import type { PlannedAttempt } from './plan.ts';
+import { tierWithoutPrice } from './refuse-unpriced.ts';
 
 /** Operations whose tokens are bounded and reserved. What others (images, audio) use is counted when it is known. */
 const RESERVES_TOKENS: ReadonlySet<Operation> = new Set(['generate', 'embed']);
@@ -99,9 +100,10 @@ function usedBy(gateway: Gateway, reservation: Reservation, record: UsageRecord)
     cost = isKnown ? costMicroUsd : gateway.prices.costMicroUsd(target, usage, startedAt);
     // The ledger need not price it again, unless it is to be counted first.
     if (!usage.estimated) record.costMicroUsd = cost;
-    if (cost === null && usage.tier !== undefined && !isKnown) {
-      // A tier that nobody asked for (the account has it) and that has no price: a budget counts no less than the standard one.
+    if (cost === null && (usage.tier !== undefined || isKnown)) {
+      // A tier that nobody asked for (the account has it) or another model without a price: a budget counts no less than the target's standard one.
       cost = gateway.prices.costMicroUsd(target, addUsage(NO_USAGE, usage), startedAt);
+      for (const attempt of record.attempts) cost = Math.max(cost ?? 0, attempt.costMicroUsd ?? 0);
     }
   }
   return {
@@ -216,6 +218,7 @@ function boundCost(
   output: number,
 ): number {
   const usage = { ...NO_USAGE, input, output };
+  const tools = findToolModels(call);
   let dearest = 0;
   let priced: string | undefined;
   for (const planned of plan) {
@@ -224,23 +227,13 @@ function boundCost(
     if (name === priced) continue;
     priced = name;
     const standard = gateway.prices.costMicroUsd(name, usage, call.startedAt) ?? 0;
-    dearest = Math.max(dearest, standard);
     const asked = standard > 0 ? findAskedTier(call, planned) : undefined;
-    if (!asked) continue;
-    const inTier = gateway.prices.costMicroUsd(name, { ...usage, tier: asked.tier }, call.startedAt);
-    if (inTier === null) throw unpricedTier(call, asked);
-    dearest = Math.max(dearest, inTier);
+    const tiered = asked && gateway.prices.costMicroUsd(name, { ...usage, tier: asked.tier }, call.startedAt);
+    if (asked && tiered === null) throw tierWithoutPrice(call.model ?? '', asked);
+    const beside = tools && standard > 0 ? boundToolCost(gateway, call, planned, tools, input) : 0;
+    dearest = Math.max(dearest, Math.max(standard, tiered ?? 0) + beside);
   }
   return reservedNanoUsd(dearest);
-}
-
-/** Whoever has a budget could go beyond it by what nobody can price. */
-function unpricedTier({ model = '' }: Call, { tier, param }: AskedTier): GatewayError {
-  return invalidRequest(
-    `'${param}' asks for the tier '${tier}', whose price for '${model}' is not known, and money is limited here. Leave it out, or have the operator set the tier's price.`,
-    param,
-    'tier_without_price',
-  );
 }
 
 function hasMoney(limits: readonly Limit[]): boolean {

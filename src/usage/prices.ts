@@ -1,6 +1,6 @@
 import { calcPrice } from '@pydantic/genai-prices';
 import { compileGlob } from '../config/glob.ts';
-import type { Usage } from '../conversation/usage.ts';
+import type { OtherUsage, Usage } from '../conversation/usage.ts';
 import {
   hasPrices,
   priceUsage,
@@ -89,9 +89,36 @@ export class PriceBook {
 
   /**
    * The cost of a call of `target` (`provider/model-version`) at a Unix millisecond, in micro-dollars and fractions of them, in the tier
-   * that its usage names; `null`: not known.
+   * that its usage names, with what other models of the provider used beside it at their prices; `null`: not known.
    */
   costMicroUsd(target: string, usage: Usage, at: number): number | null {
+    const own = this.#ownCost(target, usage, at);
+    return usage.beside === undefined ? own : this.#addOthers(target, own, usage.beside, at);
+  }
+
+  #addOthers(target: string, own: number | null, others: readonly OtherUsage[], at: number): number | null {
+    let sum = own;
+    for (const other of others) {
+      const cost = this.#otherCost(target, other, at);
+      sum = sum === null || cost === null ? null : sum + cost;
+    }
+    return sum === null ? null : roundCost(sum);
+  }
+
+  #otherCost(target: string, other: OtherUsage, at: number): number | null {
+    const { model, ofImages } = other;
+    const name = model === undefined ? undefined : `${target.slice(0, target.indexOf('/'))}/${model}`;
+    if (name !== undefined && (!ofImages || this.isConfigured(name))) return this.#ownCost(name, other, at);
+    this.#report(target, `there is no price for what ${name ?? 'another model'} used beside it`);
+    return null;
+  }
+
+  /** Whether the config says what its tokens cost. */
+  isConfigured(target: string): boolean {
+    return Boolean(this.#configured.find(({ matches }) => matches(target))?.rates);
+  }
+
+  #ownCost(target: string, usage: Usage, at: number): number | null {
     try {
       const rates = this.#findRates(target, at);
       if (usage.tier !== undefined) return rates && this.#costInTier(target, rates, usage, usage.tier);

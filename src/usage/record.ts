@@ -75,15 +75,18 @@ export interface AttemptRecord {
   /** The provider's HTTP status; `null` where no answer came. */
   status: number | null;
   outcome: CallOutcome;
-  /** What it used, and the cost of that at its own target's price, where another attempt followed it; absent where that was nothing. */
+  /**
+   * What it used, and the cost of that at its own target's price, where another attempt followed it, or where other models than its target's
+   * are to be paid, too; absent where that was nothing.
+   */
   usage?: Usage;
   costMicroUsd?: number | null;
   /** What its answer said and the caller's dialect has no word for; absent where there was nothing. */
   dropped?: string[];
 }
 
-/** Whether an attempt before the last used something, too: then its parts are priced, and the whole has no one price. */
+/** Whether an attempt before the last used something, too, or other models did: then the parts are priced, and the whole has no one price. */
 export function isPricedByAttempt({ attempts }: Pick<UsageRecord, 'attempts'>): boolean {
-  // Nearly all calls have one.
-  return attempts.length > 1 && attempts.some(({ usage }) => usage !== undefined);
+  for (const { usage } of attempts) if (usage !== undefined) return true;
+  return false;
 }

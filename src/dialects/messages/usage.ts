@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { outputTokens, type Usage } from '../../conversation/usage.ts';
+import { NO_USAGE, type OtherUsage, outputTokens, type Usage } from '../../conversation/usage.ts';
 import { count, saysCounts } from '../counts.ts';
 import { joinTiers, tierWord } from '../tiers.ts';
 import { unknownFields } from './fields.ts';
@@ -11,11 +11,11 @@ const KNOWN = new Set([...COUNTS, 'cache_creation', 'output_tokens_details']);
 
 /**
  * Anthropic's counts in our buckets. `input_tokens` excludes what was read from or written to the cache;
- * `output_tokens` includes thinking. What a compaction consumed is billed but stands only in `iterations`
- * (the other kinds there are in the totals already, or are billed at another model's price). `undefined` where the server did
- * not say, or said what no count can be.
+ * `output_tokens` includes thinking. What a compaction consumed is billed but stands only in `iterations`, as does what other
+ * models used (an advisor), which is billed at their prices. `undefined` where the server did not say, or said what no count
+ * can be.
  *
- * Source: Messages API reference (`Usage`), docs "Compaction".
+ * Source: Messages API reference (`Usage`), docs "Compaction" and "Advisor tool".
  */
 export function decodeUsage(wire: JsonObject): Usage | undefined {
   if (!saysCounts(COUNTS.map((key) => wire[key]))) return undefined;
@@ -43,6 +43,28 @@ export function decodeUsage(wire: JsonObject): Usage | undefined {
   }
   const tier = readTier(wire);
   if (tier !== undefined) usage.tier = tier;
+  const beside = iterationsOf(wire)
+    .filter(isOfOther)
+    .map((iteration) => decodeOther(iteration, wire));
+  if (beside.length > 0) usage.beside = beside;
+  return usage;
+}
+
+/** Kinds of iterations that are in the totals, or are added to them. All others are sub-inferences of models that they name. */
+const OF_THE_CALL: ReadonlySet<JsonValue | undefined> = new Set([
+  'message',
+  'fallback_message',
+  'compaction',
+]);
+
+function isOfOther({ type, model }: JsonObject): boolean {
+  return typeof model === 'string' && !OF_THE_CALL.has(type);
+}
+
+/** Where it is served is a matter of the whole request, how fast is not. */
+function decodeOther(iteration: JsonObject, { inference_geo: region }: JsonObject): OtherUsage {
+  const usage: OtherUsage = decodeUsage({ ...iteration, inference_geo: region }) ?? { ...NO_USAGE };
+  if (typeof iteration['model'] === 'string') usage.model = iteration['model'];
   return usage;
 }
 
@@ -110,6 +132,12 @@ export class StreamUsage {
 }
 
 function compactions(wire: JsonObject): JsonObject[] {
-  const iterations = Array.isArray(wire['iterations']) ? wire['iterations'] : [];
-  return iterations.filter(isObject).filter((iteration) => iteration['type'] === 'compaction');
+  return iterationsOf(wire).filter((iteration) => iteration['type'] === 'compaction');
 }
+
+function iterationsOf(wire: JsonObject): JsonObject[] {
+  const iterations = wire['iterations'];
+  return Array.isArray(iterations) ? iterations.filter(isObject) : NO_ITERATIONS;
+}
+
+const NO_ITERATIONS: JsonObject[] = [];
