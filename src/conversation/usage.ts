@@ -19,14 +19,16 @@ export interface Usage {
   estimated?: boolean;
   /** How it was served, where that costs otherwise than the standard way: `priority`, `flex`, `fast`, `us`, several as `fast+us`. */
   tier?: string;
+  /** The model that used it, in its provider's words, where that is another than the one that was called. */
+  model?: string;
   /** What other models used for the same call, none of which is counted above. It is paid at their own prices. */
   beside?: readonly OtherUsage[];
+  /** What the provider says that all of it cost. */
+  saidMicroUsd?: number;
 }
 
 /** What a model beside the one that was called used: an advisor that was asked, images that were drawn. */
 export interface OtherUsage extends Usage {
-  /** As the provider names it; absent where it does not. */
-  model?: string;
   /** Its tokens are those of images, too, which published prices of tokens are not about. */
   ofImages?: true;
 }
@@ -50,10 +52,14 @@ export function outputTokens(usage: Usage): number {
   return usage.output + usage.outputAudio + usage.reasoning;
 }
 
-/** All that was used for a call, whoever used it; in the tier of the model that was called. */
+/** Whether the tokens alone do not tell what they cost at the target that was called. */
+export function isPaidOtherwise({ model, beside, saidMicroUsd }: Usage): boolean {
+  return beside !== undefined || model !== undefined || saidMicroUsd !== undefined;
+}
+
+/** All the tokens that were used for a call, whoever used them; in the tier of the model that answered. */
 export function wholeUsage(usage: Usage): Usage {
-  if (!usage.beside) return usage;
-  const whole = usage.beside.reduce(addUsage, usage);
+  const whole = (usage.beside ?? []).reduce(addUsage, addUsage(NO_USAGE, usage));
   if (usage.tier !== undefined) whole.tier = usage.tier;
   return whole;
 }

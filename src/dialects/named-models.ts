@@ -4,7 +4,7 @@ import type { CallerDialectName } from './dialect.ts';
 import { escapedKeys } from './held-bytes.ts';
 import { countValues } from './json-bytes.ts';
 import type { FieldSpans } from './request-fields.ts';
-import type { SeenWords, SoughtWord } from './seen-words.ts';
+import { flagsOf, type SeenWords, type SoughtWord } from './seen-words.ts';
 
 /** A model that a request names beside the one that it is for. */
 export interface NamedModel {
@@ -12,9 +12,10 @@ export interface NamedModel {
   model: string | undefined;
   /** In the caller's words. */
   path: string;
-  /** Of a tool's: how much it may say each time that it is asked, and how often it may be, where that is said. */
+  /** How much it may say, how often, and how fast it is to (Anthropic's `speed`), where that is said of it. */
   output?: number;
   uses?: number;
+  speed?: JsonValue;
 }
 
 interface ModelFields {
@@ -48,6 +49,37 @@ const MODEL_FIELDS: Record<CallerDialectName, ModelFields> = {
   messages: { models: ['fallbacks'], routes: [] },
   gemini: { models: [], routes: [] },
 };
+
+/** Of the fields those whose models do something else than to answer. */
+const OTHER_WORK: ReadonlySet<string> = new Set(['draft_model', 'safety_model', 'moderation', 'tools']);
+
+/** The models that may answer in place of the one that a request is for, as far as it names them. */
+export function findAlternatives(
+  dialect: CallerDialectName,
+  read: (field: string) => JsonValue | undefined,
+): NamedModel[] {
+  const named: NamedModel[] = [];
+  for (const field of MODEL_FIELDS[dialect].models) {
+    if (!OTHER_WORK.has(field)) collect(read(field), field, named);
+  }
+  return named.filter(({ model }) => model !== undefined);
+}
+
+const ROUTED = flagsOf(['routingConfig', 'routing_config']);
+
+/** Whether another model may answer than the one that the request is for. */
+export function mayAnswerOther(dialect: CallerDialectName, spans: FieldSpans, words: SeenWords): boolean {
+  if (dialect === 'gemini') return words.hasAnywhere(ROUTED);
+  for (const name in spans) if (NAMES[dialect].has(name) && !OTHER_WORK.has(name)) return true;
+  return false;
+}
+
+const VERSION = /[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|latest)$/;
+
+/** Whether both names are of one model, of which one may be without its version. */
+export function isSameModel(a: string, b: string): boolean {
+  return a === b || a.replace(VERSION, '') === b.replace(VERSION, '');
+}
 
 /** What models are called in tools that a provider runs (OpenAI: `image_generation`; Anthropic: `advisor`; OpenRouter: its own). */
 const KEYS_IN_TOOLS: readonly SoughtWord[] = ['model', 'models', 'allowed_models'];
@@ -133,10 +165,16 @@ function walkTools(value: JsonValue | undefined, path: string, named: NamedModel
   }
 }
 
-/** Source: Anthropic API reference (`advisor_20260301`). */
-function boundsOf({ max_tokens: output, max_uses: uses }: JsonObject): Pick<NamedModel, 'output' | 'uses'> {
-  return { ...(isCount(output) && { output }), ...(isCount(uses) && { uses }) };
+/** Source: Anthropic API reference (`advisor_20260301`, `fallbacks`). */
+function boundsOf({ max_tokens: output, max_uses: uses, speed }: JsonObject): Bounds {
+  return {
+    ...(isCount(output) && { output }),
+    ...(isCount(uses) && { uses }),
+    ...(speed != null && { speed }),
+  };
 }
+
+type Bounds = Pick<NamedModel, 'output' | 'uses' | 'speed'>;
 
 /** Of the objects that are tools: those that the caller runs. Anthropic's need not say a type. */
 function isCallersOwn(type: JsonValue | undefined, path: string): boolean {
@@ -144,19 +182,15 @@ function isCallersOwn(type: JsonValue | undefined, path: string): boolean {
   return type === undefined || type === null || type === 'function' || type === 'custom';
 }
 
-function collect(
-  value: JsonValue | undefined,
-  path: string,
-  named: NamedModel[],
-  bounds?: Pick<NamedModel, 'output' | 'uses'>,
-): void {
+function collect(value: JsonValue | undefined, path: string, named: NamedModel[], bounds?: Bounds): void {
   if (!isSaid(value)) return;
   if (Array.isArray(value)) {
     for (const [index, item] of value.entries()) collect(item, `${path}[${index}]`, named, bounds);
     return;
   }
   const model = isObject(value) ? value['model'] : value;
-  named.push({ model: typeof model === 'string' ? model : undefined, path, ...bounds });
+  const own = bounds ?? (isObject(value) ? boundsOf(value) : undefined);
+  named.push({ model: typeof model === 'string' ? model : undefined, path, ...own });
 }
 
 function isSaid(value: JsonValue | undefined): value is Exclude<JsonValue, null> {

@@ -20,6 +20,8 @@ export interface PassThrough {
   readonly scansAnswers?: true;
   /** What a whole (non-streaming) answer says of its usage, or the end of one. */
   readUsage(body: Buffer, scan?: AnswerScan): Usage | undefined;
+  /** The model that it says it is of, in dialects whose requests can have another answer than the one that they are for. */
+  readModel?(body: Buffer, scan?: AnswerScan): string | undefined;
   /**
    * The error that a whole answer is in truth, though its status was 200; also of one that is not what was asked for. Good
    * answers are not parsed for this.
@@ -83,6 +85,8 @@ export interface StreamScanner {
   /** Takes whole server-sent events and gives the bytes to relay: the same buffer unless something is hidden or mended. */
   scan(events: Buffer): Buffer;
   readonly usage: Usage | undefined;
+  /** As `PassThrough.readModel`. */
+  readonly model?: string | undefined;
   /** As in `StreamDecoder`. */
   readonly usageIsAnnounced?: boolean;
   /** Real output has been seen, not only lifecycle events: from here on nothing can be taken back. */

@@ -13,7 +13,7 @@ import type { Call } from './call.ts';
 import { countInput } from './count-input.ts';
 import type { Gateway } from './gateway.ts';
 import { isFree } from './object-call.ts';
-import { boundToolCost, findToolModels } from './other-models.ts';
+import { boundOtherCost, findOtherModels } from './other-models.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { tierWithoutPrice } from './refuse-unpriced.ts';
 
@@ -218,7 +218,7 @@ function boundCost(
   output: number,
 ): number {
   const usage = { ...NO_USAGE, input, output };
-  const tools = findToolModels(call);
+  const others = findOtherModels(call);
   let dearest = 0;
   let priced: string | undefined;
   for (const planned of plan) {
@@ -230,7 +230,7 @@ function boundCost(
     const asked = standard > 0 ? findAskedTier(call, planned) : undefined;
     const tiered = asked && gateway.prices.costMicroUsd(name, { ...usage, tier: asked.tier }, call.startedAt);
     if (asked && tiered === null) throw tierWithoutPrice(call.model ?? '', asked);
-    const beside = tools && standard > 0 ? boundToolCost(gateway, call, planned, tools, input) : 0;
+    const beside = others && standard > 0 ? boundOtherCost(gateway, call, planned, others, usage) : 0;
     dearest = Math.max(dearest, Math.max(standard, tiered ?? 0) + beside);
   }
   return reservedNanoUsd(dearest);

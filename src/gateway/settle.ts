@@ -1,4 +1,4 @@
-import { addUsage, NO_USAGE, type Usage } from '../conversation/usage.ts';
+import { addUsage, isPaidOtherwise, NO_USAGE, type Usage, wholeUsage } from '../conversation/usage.ts';
 import { boundUsage } from '../usage/call-row.ts';
 import { isPricedByAttempt, OPERATIONS, type UsageRecord } from '../usage/record.ts';
 import { askedTierOf } from './asked-tier.ts';
@@ -33,15 +33,16 @@ export function noteStart(gateway: Gateway, call: Call, account: string): void {
 }
 
 /**
- * What the newest attempt used stays with it, at the prices that hold for it: before the next one begins, and where other models than
- * its target's are to be paid, too.
+ * What the newest attempt used stays with it, at the prices that hold for it: before the next one begins, and where that is not
+ * the one of its target.
  */
 export function setUsageAside(gateway: Gateway, call: Call, usage: Usage): void {
   call.usage = undefined;
   const attempt = call.attempts.at(-1);
   if (!attempt || unsaid(call, usage)) return;
-  attempt.usage = boundUsage(usage);
-  attempt.costMicroUsd = priceOf(gateway, call, attempt.target, usage.beside ? usage : attempt.usage);
+  const isOtherwise = isPaidOtherwise(usage);
+  attempt.usage = boundUsage(isOtherwise ? wholeUsage(usage) : usage);
+  attempt.costMicroUsd = priceOf(gateway, call, attempt.target, isOtherwise ? usage : attempt.usage);
 }
 
 /** Of what no provider counted, and is not to be guessed. */
@@ -82,7 +83,7 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
   // Counting costs nothing, whatever was guessed for a call that was given up.
   const isCount = call.door.operation === 'count';
   const isEstimable = OPERATIONS[call.door.operation].unsaid === 'estimate';
-  if (call.usage?.beside) setUsageAside(gateway, call, call.usage);
+  if (call.usage && isPaidOtherwise(call.usage)) setUsageAside(gateway, call, call.usage);
   const record: UsageRecord = {
     id: call.id,
     startedAt: call.startedAt,

@@ -3,6 +3,7 @@ import type { GatewayError } from '../conversation/gateway-error.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { StreamDecoder, StreamEncoder, StreamMessage } from '../dialects/dialect.ts';
 import type { StreamReader } from '../upstream/stream-reader.ts';
+import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { estimateCall } from './asked-tier.ts';
 import type { Call } from './call.ts';
 import { completeUsage, estimateUsage } from './estimate-usage.ts';
@@ -24,6 +25,7 @@ export class StreamTranslator implements CommittingReceiver {
   readonly #encoder: StreamEncoder;
   readonly #commit: StreamCommit;
   #usage: Usage | undefined;
+  #model: string | undefined;
   #outputEvents = 0;
   /** Something was generated, whether the client is told of it or not. */
   #hasOutput = false;
@@ -80,6 +82,7 @@ export class StreamTranslator implements CommittingReceiver {
     const reported = this.#usage;
     if (!reported) this.#call.usage = estimateCall(this.#call, this.#outputEvents);
     else this.#call.usage = this.#complete ? reported : completeUsage(reported, this.#outputEvents);
+    if (mayOtherAnswer(this.#call)) this.#call.usage = ofAnswering(this.#call, this.#call.usage, this.#model);
   }
 
   accountFailure(): void {
@@ -105,7 +108,10 @@ export class StreamTranslator implements CommittingReceiver {
       this.#ended = true;
       return;
     }
-    if (event.type === 'start') identifyAnswer(event, this.#call);
+    if (event.type === 'start') {
+      this.#model = event.model;
+      identifyAnswer(event, this.#call);
+    }
     if (event.type === 'usage') this.#usage = event.usage;
     if (event.type === 'part_start') noteSpoken(this.#gateway, this.#call, event.value);
     if (event.type === 'part_delta') this.#outputEvents++;

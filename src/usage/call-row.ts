@@ -1,10 +1,10 @@
-import { type Usage, wholeUsage } from '../conversation/usage.ts';
+import type { Usage } from '../conversation/usage.ts';
 import type { CallRow } from '../store/schema.ts';
 import { type AttemptFields, readAttempts, writeAttempts } from './attempts-text.ts';
 import type { UsageRecord } from './record.ts';
 
 /** Token counts by kind: what of a usage adds up. */
-export type TokenCounts = Omit<Usage, 'estimated' | 'tier' | 'beside'>;
+export type TokenCounts = Omit<Usage, 'estimated' | 'tier' | 'model' | 'beside' | 'saidMicroUsd'>;
 
 /** The column of each kind of token. */
 export const TOKEN_COLUMNS = {
@@ -35,9 +35,8 @@ export function mapTokens(count: (kind: keyof TokenCounts) => number): TokenCoun
 /** No call has more tokens of a kind. A provider that claims more, or a fraction, must not make sums unreadable. */
 const MAX_TOKENS = 1_000_000_000;
 
-/** The same usage with whole counts, as high as they are believed; of all models together. */
+/** The same usage with whole counts, as high as they are believed. */
 export function boundUsage(usage: Usage): Usage {
-  if (usage.beside) return boundUsage(wholeUsage(usage));
   if (isBounded(usage)) return usage;
   const bounded: Usage = mapTokens((kind) => Math.min(Math.max(0, Math.trunc(usage[kind]) || 0), MAX_TOKENS));
   if (usage.estimated) bounded.estimated = true;

@@ -1,6 +1,6 @@
 import { calcPrice } from '@pydantic/genai-prices';
 import { compileGlob } from '../config/glob.ts';
-import type { OtherUsage, Usage } from '../conversation/usage.ts';
+import { isPaidOtherwise, type OtherUsage, type Usage } from '../conversation/usage.ts';
 import {
   hasPrices,
   priceUsage,
@@ -32,6 +32,9 @@ export const PRICE_LIST_NAMES: ReadonlyMap<string, string> = new Map([
   ['xai', 'x-ai'],
   ['zai', 'zai'],
 ]);
+
+/** Adapters whose answers say in dollars what they cost: OpenRouter's `usage.cost`, of whichever models it chose. */
+const SAY_COSTS: ReadonlySet<string> = new Set(['openrouter']);
 
 export interface PriceBookOptions {
   /**
@@ -89,16 +92,18 @@ export class PriceBook {
 
   /**
    * The cost of a call of `target` (`provider/model-version`) at a Unix millisecond, in micro-dollars and fractions of them, in the tier
-   * that its usage names, with what other models of the provider used beside it at their prices; `null`: not known.
+   * that its usage names, at the price of the model that used it, and with what others of the provider used beside it at theirs; `null`: not
+   * known. Where the provider says the cost, that is it, unless the config has a price.
    */
   costMicroUsd(target: string, usage: Usage, at: number): number | null {
-    const own = this.#ownCost(target, usage, at);
-    return usage.beside === undefined ? own : this.#addOthers(target, own, usage.beside, at);
-  }
-
-  #addOthers(target: string, own: number | null, others: readonly OtherUsage[], at: number): number | null {
-    let sum = own;
-    for (const other of others) {
+    // Nearly all calls end here.
+    if (!isPaidOtherwise(usage)) return this.#ownCost(target, usage, at);
+    const { model, beside = [], saidMicroUsd } = usage;
+    const name = model === undefined ? target : siblingOf(target, model);
+    if (saidMicroUsd !== undefined && !this.isConfigured(name) && this.#saysCosts(target))
+      return roundCost(saidMicroUsd);
+    let sum = this.#ownCost(name, usage, at);
+    for (const other of beside) {
       const cost = this.#otherCost(target, other, at);
       sum = sum === null || cost === null ? null : sum + cost;
     }
@@ -107,10 +112,14 @@ export class PriceBook {
 
   #otherCost(target: string, other: OtherUsage, at: number): number | null {
     const { model, ofImages } = other;
-    const name = model === undefined ? undefined : `${target.slice(0, target.indexOf('/'))}/${model}`;
+    const name = model === undefined ? undefined : siblingOf(target, model);
     if (name !== undefined && (!ofImages || this.isConfigured(name))) return this.#ownCost(name, other, at);
     this.#report(target, `there is no price for what ${name ?? 'another model'} used beside it`);
     return null;
+  }
+
+  #saysCosts(target: string): boolean {
+    return SAY_COSTS.has(this.#split(target).adapter);
   }
 
   /** Whether the config says what its tokens cost. */
@@ -207,6 +216,11 @@ export class PriceBook {
     this.#reported.add(report);
     this.#onUnknownPrice(target, reason);
   }
+}
+
+/** Another model of the provider. */
+function siblingOf(target: string, model: string): string {
+  return `${target.slice(0, target.indexOf('/'))}/${model}`;
 }
 
 function readTier(written: NonNullable<TargetPrices['tiers']>[string]): TierPrice {

@@ -76,8 +76,8 @@ export interface AttemptRecord {
   status: number | null;
   outcome: CallOutcome;
   /**
-   * What it used, and the cost of that at its own target's price, where another attempt followed it, or where other models than its target's
-   * are to be paid, too; absent where that was nothing.
+   * What it used, and the cost of that at its own target's price, where another attempt followed it, or its cost where that
+   * is not of its target's price alone (other models, the provider's own word); absent where that was nothing.
    */
   usage?: Usage;
   costMicroUsd?: number | null;

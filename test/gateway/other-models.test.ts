@@ -230,3 +230,167 @@ test('a budget counts what nobody can price at the price of the model that was c
   const second = await gateway.post('/v1/responses', draw, asPoor);
   assert.equal(second.status, 402, await second.text());
 });
+
+const [askRouter, ask4] = [
+  { model: 'openrouter/openai/gpt-4.1-mini', max_tokens: 10, messages: hi },
+  { model: 'openai/gpt-4.1', max_tokens: 10, messages: hi },
+];
+const million = { input_tokens: MILLION, output_tokens: MILLION };
+const chatMillion = { prompt_tokens: MILLION, completion_tokens: MILLION, total_tokens: 2 * MILLION };
+const fellBack = [
+  { type: 'message', model: HAIKU, input_tokens: 90, output_tokens: 0 },
+  { type: 'fallback_message', model: OPUS, ...million },
+];
+
+for (const [what, door, asked, fields, usd] of [
+  [
+    'says so',
+    '/v1/messages',
+    { ...askHaiku, fallbacks: [{ model: OPUS }] },
+    { model: OPUS, usage: million },
+    30,
+  ],
+  [
+    'says so among its iterations',
+    '/v1/messages',
+    { ...askHaiku, fallbacks: [{ model: OPUS }] },
+    { usage: { ...million, iterations: fellBack } },
+    30,
+  ],
+  [
+    'followed one that had begun to answer',
+    '/v1/messages',
+    { ...askHaiku, fallbacks: [{ model: OPUS }] },
+    { usage: { ...million, iterations: [{ ...fellBack[0], ...million }, fellBack[1]] } },
+    36,
+  ],
+  [
+    'answers fast',
+    '/v1/messages',
+    { ...askHaiku, fallbacks: [{ model: OPUS, speed: 'fast' }] },
+    { model: OPUS, usage: { ...million, speed: 'fast' } },
+    60,
+  ],
+  [
+    'is the one that was called, with its version',
+    '/v1/messages',
+    { ...askHaiku, fallbacks: [{ model: OPUS }] },
+    { model: `${HAIKU}-20251001`, usage: million },
+    6,
+  ],
+  [
+    'is one of a list',
+    '/v1/chat/completions',
+    { ...ask4, models: ['gpt-4.1-mini'] },
+    { model: 'gpt-4.1-mini-2025-04-14', usage: chatMillion },
+    2,
+  ],
+  [
+    'is one that nobody has a price of',
+    '/v1/chat/completions',
+    { ...ask4, models: ['nobody-knows'] },
+    { model: 'nobody-knows', usage: chatMillion },
+    null,
+  ],
+  [
+    'was not looked for, as no other was named',
+    '/v1/chat/completions',
+    ask4,
+    { model: 'a-name-of-its-own', usage: chatMillion },
+    10,
+  ],
+] as const) {
+  for (const stream of [false, true]) {
+    test(`the model that answered is paid: it ${what}, stream: ${stream}`, async () => {
+      const { gateway } = await setUp(fields);
+      const answered = await gateway.post(door, { ...asked, stream });
+      assert.equal(answered.status, 200, await answered.text());
+      const [call] = await gateway.calls(1);
+      assert.equal(call?.costMicroUsd, usd === null ? null : usd * MILLION);
+    });
+  }
+}
+
+for (const stream of [false, true]) {
+  test(`what OpenRouter says that a call cost is its cost, stream: ${stream}`, async () => {
+    const said = (usage: object) => setUp({ usage: { ...chatMillion, ...usage } });
+    for (const [usage, usd] of [
+      [{ cost: 0.5 }, 0.5],
+      [{ cost: 0.05, is_byok: true, cost_details: { upstream_inference_cost: 1 } }, 1.05],
+      [{ cost: 0.05, is_byok: true }, 2],
+      [{ cost: -1 }, 2],
+      [{}, 2],
+    ] as const) {
+      const { gateway } = await said(usage);
+      await (await gateway.post('/v1/chat/completions', { ...askRouter, stream })).text();
+      const [call] = await gateway.calls(1);
+      assert.equal(call?.costMicroUsd, usd * MILLION, JSON.stringify(usage));
+      assert.equal(call?.usage?.input, MILLION);
+    }
+  });
+}
+
+test("nobody else's word for the cost is taken, nor OpenRouter's where the config has a price", async () => {
+  const prices = { 'openrouter/*': { input: 7, output: 7 } };
+  const { gateway } = await setUp({ usage: { ...chatMillion, cost: 0.5 } }, { prices });
+  for (const asked of [ask4, askRouter]) await (await gateway.post('/v1/chat/completions', asked)).text();
+  const [router, openai] = await gateway.calls(2);
+  assert.equal(openai?.costMicroUsd, 10 * MILLION);
+  assert.equal(router?.costMicroUsd, 14 * MILLION);
+});
+
+for (const [what, door, asked, usd, status] of [
+  ['one', '/v1/messages', { fallbacks: [{ model: OPUS }] }, 0.04, 200],
+  ['one that may say more', '/v1/messages', { fallbacks: [{ model: OPUS, max_tokens: 2000 }] }, 0.04, 402],
+  ['one that is fast', '/v1/messages', { fallbacks: [{ model: OPUS, speed: 'fast' }] }, 0.04, 402],
+  ['two', '/v1/messages', { fallbacks: [{ model: OPUS }, { model: OPUS }] }, 0.04, 402],
+  ['a list', '/v1/chat/completions', { models: [OPUS, HAIKU] }, 0.04, 200],
+] as const) {
+  test(`money is reserved for models that may answer instead: ${what}`, async () => {
+    const prices = {
+      [`anthropic/${OPUS}`]: { input: 0, output: 30, tiers: { fast: 2 } },
+      [`openrouter/${OPUS}`]: { input: 0, output: 30 },
+      '*/*': { input: 0, output: 1 },
+    };
+    const { gateway } = await setUp({}, { prices, usd });
+    const model = door === '/v1/messages' ? `anthropic/${HAIKU}` : 'openrouter/m';
+    const answered = await gateway.post(door, { model, max_tokens: 1000, messages: hi, ...asked }, asPoor);
+    assert.equal(answered.status, status, await answered.text());
+  });
+}
+
+for (const [what, door, asked, param, code] of [
+  [
+    'a model',
+    '/v1/messages',
+    { ...askHaiku, fallbacks: [{ model: 'nobody-knows' }] },
+    'fallbacks[0]',
+    'model_without_price',
+  ],
+  [
+    'a tier of one',
+    '/v1/messages',
+    { ...askHaiku, fallbacks: [{ model: 'claude-haiku-4-5', speed: 'fast' }] },
+    'fallbacks[0].speed',
+    'tier_without_price',
+  ],
+  [
+    'one of a list',
+    '/v1/chat/completions',
+    { ...ask4, models: ['gpt-5', 'x'] },
+    'models[1]',
+    'model_without_price',
+  ],
+] as const) {
+  test(`what may answer and has no price is refused to whom money is limited: ${what}`, async () => {
+    const { gateway, upstream } = await setUp({});
+    const refused = await gateway.post(door, asked, asPoor);
+    const { error } = (await refused.json()) as { error: Record<string, string> };
+    assert.equal(refused.status, 400);
+    assert.match(error['message'] ?? '', new RegExp(`^'${param.replaceAll(/[[\].]/g, '\\$&')}'`));
+    if (door !== '/v1/messages') assert.deepEqual([error['param'], error['code']], [param, code]);
+    assert.equal(upstream.requests.length, 0);
+    const free = await gateway.post(door, asked);
+    assert.equal(free.status, 200, await free.text());
+  });
+}

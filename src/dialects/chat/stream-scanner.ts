@@ -58,6 +58,11 @@ export class ChatStreamScanner implements StreamScanner {
     return this.terminated || [...this.#choices.values()].every(({ isFinished }) => isFinished);
   }
 
+  get model(): string | undefined {
+    const model = this.#head['model'];
+    return typeof model === 'string' ? model : undefined;
+  }
+
   get madeIds(): MadeIds | undefined {
     return this.#said.size === 0 ? undefined : { items: [], containers: [], audio: [...this.#said] };
   }

@@ -15,7 +15,7 @@ const KNOWN = new Set([...COUNTS, 'cache_creation', 'output_tokens_details']);
  * models used (an advisor), which is billed at their prices. `undefined` where the server did not say, or said what no count
  * can be.
  *
- * Source: Messages API reference (`Usage`), docs "Compaction" and "Advisor tool".
+ * Source: Messages API reference (`Usage`), docs "Compaction", "Advisor tool" and "Refusals and fallback".
  */
 export function decodeUsage(wire: JsonObject): Usage | undefined {
   if (!saysCounts(COUNTS.map((key) => wire[key]))) return undefined;
@@ -43,22 +43,29 @@ export function decodeUsage(wire: JsonObject): Usage | undefined {
   }
   const tier = readTier(wire);
   if (tier !== undefined) usage.tier = tier;
-  const beside = iterationsOf(wire)
-    .filter(isOfOther)
+  const iterations = iterationsOf(wire);
+  const model = iterations.findLast(({ type }) => type === 'fallback_message')?.['model'];
+  if (typeof model === 'string') usage.model = model;
+  const beside = iterations
+    .filter((iteration) => isOfOther(iteration, model))
     .map((iteration) => decodeOther(iteration, wire));
   if (beside.length > 0) usage.beside = beside;
   return usage;
 }
 
-/** Kinds of iterations that are in the totals, or are added to them. All others are sub-inferences of models that they name. */
-const OF_THE_CALL: ReadonlySet<JsonValue | undefined> = new Set([
-  'message',
-  'fallback_message',
-  'compaction',
-]);
-
-function isOfOther({ type, model }: JsonObject): boolean {
-  return typeof model === 'string' && !OF_THE_CALL.has(type);
+/**
+ * Whether the totals do not hold it: sub-inferences name their model, and of a request that fell back to another model the totals are that
+ * one's alone. A model that declined before it said anything is not paid.
+ *
+ * @param answered the model that it fell back to, where it did
+ */
+function isOfOther(
+  { type, model, output_tokens: output }: JsonObject,
+  answered: JsonValue | undefined,
+): boolean {
+  if (typeof model !== 'string' || type === 'compaction' || type === 'fallback_message') return false;
+  if (type !== 'message') return true;
+  return answered !== undefined && model !== answered && count(output) > 0;
 }
 
 /** Where it is served is a matter of the whole request, how fast is not. */
