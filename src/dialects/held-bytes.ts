@@ -167,5 +167,6 @@ function quoted(key: string): { key: string; bytes: Buffer } {
 }
 
 function flagsOfIds(dialect: CallerDialectName): number {
-  return flagsOf(Object.keys(HELD_FIELDS[dialect].fields).filter((key) => key.includes('_id')));
+  const { fields } = HELD_FIELDS[dialect];
+  return flagsOf(Object.keys(fields).filter((key) => fields[key]?.form === 'id' && !fields[key].top));
 }

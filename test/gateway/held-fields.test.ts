@@ -256,6 +256,48 @@ describe('what single providers hold', () => {
     assert.equal((await ask(LIMITED, '/v1/chat/completions', twice)).status, 400);
   });
 
+  const TOOLS: JsonObject[] = [
+    { type: 'file_search', vector_store_ids: ['vs_1'] },
+    { type: 'retrieval', retrieval: { knowledge_id: 'kb_1' } },
+    { type: 'document_library', library_ids: ['lib_1'] },
+  ];
+  for (const tool of TOOLS) {
+    test(`what a ${tool['type']} tool searches, at the chat door`, async () => {
+      const body = { model: 'router/small', messages: [USER], tools: [tool] };
+      await assertHeld(
+        '/v1/chat/completions',
+        body,
+        `tools[0].${tool['retrieval'] ? 'retrieval.knowledge_id' : Object.keys(tool)[1]}`,
+      );
+      const words = {
+        type: 'object',
+        properties: { vector_store_ids: { type: 'array' }, knowledge_id: { type: 'string' } },
+      };
+      const own = { type: 'function', function: { name: 'search', parameters: words } };
+      const { status } = await ask(LIMITED, '/v1/chat/completions', { ...body, tools: [own] });
+      assert.equal(status, 200, 'a tool of the caller’s own may call its parameters as it likes');
+    });
+  }
+
+  test('media that a server keeps by the names that callers gave them', async () => {
+    for (const media of [null, { url: 'https://example.com/a.png' }]) {
+      const content = [{ type: 'image_url', image_url: media, uuid: 'img-1' }];
+      const body = { model: 'router/small', messages: [{ role: 'user', content }] };
+      await assertHeld('/v1/chat/completions', body, 'messages[0].content[0].uuid');
+    }
+  });
+
+  test('the chat door holds what the door of responses does, for servers take at one what others do at the other', () => {
+    const { chat, responses } = HELD_FIELDS;
+    const shared = Object.keys(responses.fields).filter(
+      (key) => responses.fields[key]?.kind === 'shared' && !responses.fields[key].top,
+    );
+    assert.deepEqual(
+      shared.filter((key) => chat.fields[key]?.form !== responses.fields[key]?.form),
+      [],
+    );
+  });
+
   test('indices of Azure’s search', async () => {
     const data_sources = [{ type: 'azure_search', parameters: { index_name: 'of-other' } }];
     const body = { model: 'azure-openai/gpt-4.1', messages: [USER], data_sources };
