@@ -33,6 +33,7 @@ const upstream = await startRawUpstream((response: ServerResponse, _body, { url 
 const root = upstream.baseUrl.replace(/\/v1$/, '');
 const accounts = [{ name: 'main', apiKey: 'key-of-the-provider-0000' }];
 const LIMITED = 'sk-fl-limited-key-00000000000000000';
+const PATTERNED = 'sk-fl-patterned-key-000000000000000';
 const gateway = await startGateway({
   providers: {
     openai: { baseUrl: upstream.baseUrl, accounts },
@@ -57,6 +58,7 @@ const gateway = await startGateway({
       ],
       keys: [{ name: 'app', secret: LIMITED }],
     },
+    patterned: { models: ['openrouter/openai/*'], keys: [{ name: 'app', secret: PATTERNED }] },
   },
 });
 after(async () => {
@@ -458,6 +460,21 @@ describe('a second model beside the permitted one', () => {
       });
     }
   }
+
+  test('is not reached by what a name says beside the model', async () => {
+    const named = (model: string) => ({ model, messages: [USER] });
+    const patterned = async (body: JsonObject) => (await ask(PATTERNED, '/v1/chat/completions', body)).status;
+    assert.equal(await patterned(named('openrouter/openai/gpt-4.1')), 200);
+    assert.equal(await patterned(named('openrouter/openai/gpt-4.1:nitro')), 200);
+    for (const further of ['@preset/ops', '@PRESET/ops', ':online', ':free:online', '#acme/deployment']) {
+      const model = `openrouter/openai/gpt-4.1${further}`;
+      const { status, sent } = await ask(PATTERNED, '/v1/chat/completions', named(model));
+      assert.deepEqual([status, sent], [403, []], model);
+      const listed = { ...named('openrouter/openai/gpt-4.1'), models: [model.slice('openrouter/'.length)] };
+      assert.equal(await patterned(listed), 403, `${model} in a list`);
+      assert.equal((await ask(TEST_KEY, '/v1/chat/completions', named(model))).status, 200);
+    }
+  });
 
   test('is told by its place and by the permission that is needed', async () => {
     const tools = [{ type: 'web_search' }, { type: 'image_generation', model: 'gpt-image-2' }];
