@@ -1,8 +1,8 @@
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { isCount } from './counts.ts';
 import type { CallerDialectName } from './dialect.ts';
+import { findDoubledKey } from './doubled-keys.ts';
 import { escapedKeys } from './held-bytes.ts';
-import { countValues } from './json-bytes.ts';
 import type { FieldSpans } from './request-fields.ts';
 import { flagsOf, type SeenWords, type SoughtWord } from './seen-words.ts';
 
@@ -83,7 +83,8 @@ export function isSameModel(a: string, b: string): boolean {
 
 /** What models are called in tools that a provider runs (OpenAI: `image_generation`; Anthropic: `advisor`; OpenRouter: its own). */
 const KEYS_IN_TOOLS: readonly SoughtWord[] = ['model', 'models', 'allowed_models'];
-const QUOTED = KEYS_IN_TOOLS.map((key) => ({ key, bytes: Buffer.from(`"${key}"`) }));
+/** With what says whose tool it is. */
+const TELLING_IN_TOOLS: readonly string[] = [...KEYS_IN_TOOLS, 'type'];
 
 /** The top-level fields of which `findNamedModels` asks. */
 export function modelFieldNames(dialect: CallerDialectName): readonly string[] {
@@ -139,7 +140,7 @@ export function findImageTools(tools: JsonValue): NamedModel[] {
 }
 
 /**
- * A key of these that two readers could read differently, because it is escaped or stands twice in one object.
+ * A key that two readers could read differently, because it stands twice in one object, or is one of these and escaped.
  *
  * @param text `tools` as JSON
  */
@@ -147,9 +148,7 @@ export function findDoubtfulModel(text: Buffer, tools: JsonValue): string | unde
   const counts = new Map<string, number>();
   countKeys(tools, counts);
   const escaped = escapedKeys(text);
-  return QUOTED.find(
-    ({ key, bytes }) => escaped.has(key) || countValues(text, bytes) !== (counts.get(key) ?? 0),
-  )?.key;
+  return TELLING_IN_TOOLS.find((key) => escaped.has(key)) ?? findDoubledKey(text, counts);
 }
 
 function walkTools(value: JsonValue | undefined, path: string, named: NamedModel[]): void {

@@ -11,7 +11,7 @@ import {
   mayNameModels,
   type NamedModel,
 } from '../dialects/named-models.ts';
-import { parseField } from '../dialects/request-fields.ts';
+import { type FieldSpan, parseField } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
 import { adviseAccess } from './advise-access.ts';
 import type { Call } from './call.ts';
@@ -35,17 +35,24 @@ export function checkRelayed(call: Call, { upstream }: Target): void {
 
 function checkFields(call: Call, provider: string, dialect: CallerDialectName): void {
   const { body, spans, words } = call;
-  const read = (field: string): JsonValue | undefined =>
-    spans[field] ? (parseField(body, spans[field], field) as JsonValue) : undefined;
+  const read = (field: string): JsonValue | undefined => {
+    const span = spans[field];
+    if (!span) return undefined;
+    const value = parseField(body, span, field) as JsonValue;
+    if (typeof value === 'object') refuseDoubtful(body, span, field, value);
+    return value;
+  };
   checkModels(call, provider, findNamedModels(dialect, read));
-  const { tools: span } = spans;
-  if (span && (mayNameInTools(words) || hasEscapedLetter(body))) {
-    const tools = read('tools') ?? null;
-    const doubtful = findDoubtfulModel(body.subarray(span.start, span.end), tools);
-    if (doubtful !== undefined)
-      throw invalidRequest(`'${doubtful}' stands twice in one of the tools, or is escaped.`, 'tools');
-    checkModels(call, provider, findModelsInTools(tools));
+  if (spans['tools'] && (mayNameInTools(words) || hasEscapedLetter(body))) {
+    checkModels(call, provider, findModelsInTools(read('tools') ?? null));
   }
+}
+
+function refuseDoubtful(body: Buffer, { start, end }: FieldSpan, field: string, value: JsonValue): void {
+  const doubtful = findDoubtfulModel(body.subarray(start, end), value);
+  if (doubtful === undefined) return;
+  const where = field === 'tools' ? 'one of the tools' : `'${field}'`;
+  throw invalidRequest(`'${doubtful}' stands twice in ${where}, or is escaped.`, field);
 }
 
 /** The same for what was encoded for a provider, in its dialect. */

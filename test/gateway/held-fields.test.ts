@@ -385,6 +385,60 @@ describe('what single providers hold', () => {
   });
 });
 
+describe('what two readers could read differently is refused where something may be named', () => {
+  const chat = '"model":"openai/gpt-4.1"';
+  const claude = '"model":"anthropic/claude-sonnet-4-5","max_tokens":5';
+  const say = '"messages":[{"role":"user","content":"x"}]';
+  for (const [what, path, body] of [
+    [
+      'a document that is a call of a tool, too',
+      '/v1/messages',
+      `{${claude},"messages":[{"role":"user","content":[{"type":"document","source":{"type":"file","file_id":"file_1"},"type":"x_tool_use"}]}]}`,
+    ],
+    [
+      'a skill that is Anthropic’s, too',
+      '/v1/messages',
+      `{${claude},"container":{"skills":[{"type":"custom","skill_id":"skill_1","version":"1","type":"anthropic"}]},${say}}`,
+    ],
+    [
+      'a reference that is a message, too',
+      '/v1/responses',
+      `{${chat},"input":[{"type":"item_reference","id":"msg_1","type":"message","role":"user","content":"x"}]}`,
+    ],
+    [
+      'reasoning with its encrypted form and without',
+      '/v1/responses',
+      `{${chat},"input":[{"type":"reasoning","id":"rs_1","encrypted_content":null,"summary":[],"encrypted_content":"gAAA"}]}`,
+    ],
+    [
+      'an item with a content and without',
+      '/v1/responses',
+      `{${chat},"input":[{"id":"msg_1","content":null,"content":"x"}]}`,
+    ],
+    [
+      'a tool that is the caller’s, too',
+      '/v1/responses',
+      `{${chat},"input":"x","tools":[{"type":"image_generation","model":"forbidden","type":"function"}]}`,
+    ],
+    [
+      'a fallback to one model and to another',
+      '/v1/messages',
+      `{${claude},${say},"fallbacks":[{"model":"forbidden","model":"claude-haiku-4-5"}]}`,
+    ],
+    [
+      'the same in another spelling',
+      '/v1/responses',
+      `{${chat},"input":"x","tools":[{"type":"image_generation","model":"forbidden","t\\u0079pe":"function"}]}`,
+    ],
+  ] as const) {
+    test(what, async () => {
+      const { status, text, sent } = await ask(LIMITED, path, body);
+      assert.deepEqual([status, sent], [400, []], text);
+      assert.match(text, /stands twice/);
+    });
+  }
+});
+
 describe('a second model beside the permitted one', () => {
   test('is not reached by another spelling of the field', async () => {
     for (const field of ['MODEL', 'Model', 'mo\\u0044el']) {
