@@ -11,7 +11,7 @@ import {
   mayNameModels,
   type NamedModel,
 } from '../dialects/named-models.ts';
-import { type FieldSpan, parseField } from '../dialects/request-fields.ts';
+import { parseField } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
 import { adviseAccess } from './advise-access.ts';
 import type { Call } from './call.ts';
@@ -34,23 +34,28 @@ export function checkRelayed(call: Call, { upstream }: Target): void {
 }
 
 function checkFields(call: Call, provider: string, dialect: CallerDialectName): void {
-  const { body, spans, words } = call;
-  const read = (field: string): JsonValue | undefined => {
-    const span = spans[field];
-    if (!span) return undefined;
-    const value = parseField(body, span, field) as JsonValue;
-    if (typeof value === 'object') refuseDoubtful(body, span, field, value);
-    return value;
-  };
+  const read = (field: string) => readModelField(call, field);
   checkModels(call, provider, findNamedModels(dialect, read));
-  if (spans['tools'] && (mayNameInTools(words) || hasEscapedLetter(body))) {
-    checkModels(call, provider, findModelsInTools(read('tools') ?? null));
-  }
+  if (mayToolsNameModels(call)) checkModels(call, provider, findModelsInTools(read('tools') ?? null));
 }
 
-function refuseDoubtful(body: Buffer, { start, end }: FieldSpan, field: string, value: JsonValue): void {
-  const doubtful = findDoubtfulModel(body.subarray(start, end), value);
-  if (doubtful === undefined) return;
+/** Whether tools name models: those of nearly all calls are not parsed for it. */
+export function mayToolsNameModels({ spans, words, body }: Call): boolean {
+  return spans['tools'] !== undefined && (mayNameInTools(words) || hasEscapedLetter(body));
+}
+
+/**
+ * A top-level field that names models.
+ *
+ * @throws GatewayError `invalid_request` where two readers could read different ones in it
+ */
+export function readModelField({ body, spans }: Call, field: string): JsonValue | undefined {
+  const span = spans[field];
+  if (!span) return undefined;
+  const value = parseField(body, span, field) as JsonValue;
+  const doubtful =
+    typeof value === 'object' ? findDoubtfulModel(body.subarray(span.start, span.end), value) : undefined;
+  if (doubtful === undefined) return value;
   const where = field === 'tools' ? 'one of the tools' : `'${field}'`;
   throw invalidRequest(`'${doubtful}' stands twice in ${where}, or is escaped.`, field);
 }

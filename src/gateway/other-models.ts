@@ -1,19 +1,17 @@
-import type { JsonValue } from '../conversation/json.ts';
 import { NO_USAGE, type Usage } from '../conversation/usage.ts';
 import {
   findAlternatives,
   findImageTools,
   findModelsInTools,
-  mayNameInTools,
   type NamedModel,
 } from '../dialects/named-models.ts';
-import { parseField } from '../dialects/request-fields.ts';
 import { type AskedTier, tierWord } from '../dialects/tiers.ts';
 import { findEndpoint } from '../upstream/endpoint.ts';
 import { mayOtherAnswer } from './answering-model.ts';
 import { findAskedTier } from './asked-tier.ts';
 import { UNSAID_OUTPUT_TOKENS } from './bound-call.ts';
 import type { Call } from './call.ts';
+import { mayToolsNameModels, readModelField } from './check-also-named.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { modelWithoutPrice, tierWithoutPrice } from './refuse-unpriced.ts';
@@ -31,15 +29,15 @@ export interface OtherModels {
 
 /** `undefined`: nothing, as of nearly all calls. */
 export function findOtherModels(call: Call): OtherModels | undefined {
-  const { body, spans, words, door } = call;
+  const { body, spans, door } = call;
   if (door.operation !== 'generate') return undefined;
   const { name: dialect } = door.dialect;
-  const read = (field: string): JsonValue | undefined =>
-    spans[field] ? (parseField(body, spans[field], field) as JsonValue) : undefined;
+  const read = (field: string) => readModelField(call, field);
   const answering = mayOtherAnswer(call) ? findAlternatives(dialect, read) : [];
   const { tools: span } = spans;
-  const draws = span !== undefined && body.subarray(span.start, span.end).includes(IMAGE_TOOL);
-  const tools = draws || (span && mayNameInTools(words)) ? (read('tools') ?? null) : null;
+  const mayAdvise = mayToolsNameModels(call);
+  const mayDraw = dialect === 'responses' && span && body.subarray(span.start, span.end).includes(IMAGE_TOOL);
+  const tools = mayAdvise || mayDraw ? (read('tools') ?? null) : null;
   const drawing = dialect === 'responses' ? findImageTools(tools) : [];
   const advising = findModelsInTools(tools).filter(({ path }) => !isOneOf(path, drawing));
   const isNone = answering.length + advising.length + drawing.length === 0;

@@ -222,6 +222,22 @@ test('a tool that draws is refused to whom money is limited, unless the price of
   assert.equal(upstream.requests.length, 0);
 });
 
+test('no spelling hides a model from who limits money', async () => {
+  const { gateway, upstream } = await setUp(drawn);
+  const message = JSON.stringify({ ...askHaiku, tools: [advisor] });
+  const response = JSON.stringify({ ...draw, tools: [imageTool] });
+  for (const [path, body] of [
+    ['/v1/messages', message.replace('"model":"claude-opus', '"mod\\u0065l":"claude-opus')],
+    ['/v1/messages', message.replace('"name":"advisor"', '"name":"advisor","model":"claude-haiku-4-5"')],
+    ['/v1/responses', response.replace('"image_generation"', '"image_gener\\u0061tion"')],
+    ['/v1/responses', response.replace('"image_generation"', '"image_generation","type":"function"')],
+  ] as const) {
+    const refused = await gateway.post(path, body, asPoor);
+    assert.equal(refused.status, 400, `${body}\n${await refused.text()}`);
+  }
+  assert.equal(upstream.requests.length, 0);
+});
+
 test('a budget counts what nobody can price at the price of the model that was called, at least', async () => {
   // The tool is one of a stored prompt: nothing of the request tells.
   const { gateway } = await setUp(drawn, { usd: 5 });
