@@ -12,27 +12,39 @@ import { FileWatch, FileWatches } from './control/file-watch.ts';
 import { openSealer, readSalt } from './control/sealer.ts';
 import { Vault } from './control/veil.ts';
 import { closeServer, drain, OpenConnections } from './draining.ts';
+import { BatchBilling } from './gateway/bill-batch.ts';
 import { recompileSnapshot } from './gateway/compile-snapshot.ts';
 import { describeCredentials, probeCredential } from './gateway/credentials.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { LateCounts } from './gateway/late-counts.ts';
 import { Spool } from './gateway/spool.ts';
+import { UnbilledBatches } from './gateway/unbilled-batches.ts';
 import type { AdminKey, AdminParts } from './http/admin/admin-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
 import { createHttpServer } from './http/server.ts';
 import { openDoors } from './open-doors.ts';
+import { Places } from './overload/places.ts';
 import { PastSpending } from './past-spending.ts';
 import { CounterBook } from './quotas/counters.ts';
 import { createQuotas } from './quotas/create-quotas.ts';
 import { LocalQuotas } from './quotas/local-quotas.ts';
 import { findNewBudgets } from './quotas/spent-budgets.ts';
 import { ResponseArchive } from './responses/response-archive.ts';
+import { LaneBook } from './routing/lane.ts';
 import { GrowingIds } from './store/growing-ids.ts';
 import { openStore } from './store/open.ts';
 import type { RedactingLog } from './telemetry/redacting-log.ts';
-import { describeProblem, tellLedgerProblem, tellRecovery, tellRecoveryFailure } from './tell-problems.ts';
+import {
+  describeProblem,
+  tellBreaker,
+  tellLedgerProblem,
+  tellOverload,
+  tellRecovery,
+  tellRecoveryFailure,
+} from './tell-problems.ts';
 import { AccessRequests } from './tenants/access-requests.ts';
-import { ensureFirstKeys, type FirstSecrets } from './tenants/first-start.ts';
+import { BatchBills } from './tenants/batch-bills.ts';
+import { ensureFirstKeys, FIRST_TENANT, type FirstSecrets } from './tenants/first-start.ts';
 import { type HashedKey, hashOf, hashSecret, KeyRing } from './tenants/keys.ts';
 import { hadTenants, MadeKeys } from './tenants/made-keys.ts';
 import { TenantEnds } from './tenants/tenant-ends.ts';
@@ -61,6 +73,8 @@ export interface App {
 
 /** What may wait on disk of all uploads together. */
 const SPOOL_BYTES = 4 * 1024 ** 3;
+
+const CALL_ID_PREFIX = 'req_';
 
 /** How often the store is asked for a newer configuration: a change is to reach all instances within a second. */
 const FOLLOW_MS = 500;
@@ -146,12 +160,13 @@ export async function startApp(
     },
     store,
   );
+  const lanes = new LaneBook((change) => tellBreaker(news, change));
   // What the gateway made itself is read, and let in, only when it listens.
   const made = new MadeKeys(store);
   const compile = (next: Config) => {
     const madeKeys = hasTenants(next) ? [] : made.tenantKeys;
     const compiled = recompileSnapshot(
-      { config: next, declarations, madeKeys, signIn, counters },
+      { config: next, declarations, madeKeys, signIn, counters, lanes },
       inForce.compiled,
     );
     const keys = compileAdminKeys(next, made.adminKeys);
@@ -176,6 +191,10 @@ export async function startApp(
   });
   const first = compile(config);
   inForce.set(first.compiled);
+  const places = new Places({
+    ...{ bounds: first.compiled.snapshot.bounds, deadlines, monotonicMs, random: Math.random },
+    tell: (refused) => tellOverload(news, refused),
+  });
   const lifecycle: Lifecycle = { phase: 'starting' };
   const gateway: Gateway = {
     snapshot: first.compiled.snapshot,
@@ -185,6 +204,7 @@ export async function startApp(
     responses,
     captures,
     tokens,
+    places,
     quotas,
     prices: inForce,
     // The control plane is made after the gateway; nothing is called before both are.
@@ -197,13 +217,27 @@ export async function startApp(
     calls: new InFlight(),
     deadlines,
     objects: new UpstreamObjects(store, Date.now),
+    batches: { note: (place, described) => billing.note(place, described) },
     uploads: {
       spool: new Spool(join(config.dataDirectory, 'spool'), SPOOL_BYTES),
       maxBytes: config.server.uploadLimit,
     },
     now: Date.now,
     monotonicMs,
+    random: Math.random,
   };
+  const bills = new BatchBills(store);
+  const billing = new BatchBilling({
+    gateway: () => gateway,
+    bills,
+    isPresent: ({ tenant, life }) =>
+      (hasTenants(control.config)
+        ? Object.hasOwn(control.config.tenants, tenant)
+        : tenant === FIRST_TENANT) && (tenantEnds.find(tenant)?.revision ?? 0) === life,
+    makeId: (startMs) => new GrowingIds(() => startMs, CALL_ID_PREFIX).next(),
+    charge: (record, leastMicroUsd) => pastSpending.charge(record, leastMicroUsd),
+  });
+  const unbilled = new UnbilledBatches({ gateway, bills, billing, schedule: scheduleTimeout });
   const credentialFiles = new FileWatches(() => void control.readCredentialFiles());
   const compileToEnforce = (next: Config) => {
     const { compiled, adminKeys } = compile(next);
@@ -215,6 +249,7 @@ export async function startApp(
       inForce.set(compiled);
       // Calls of the configuration before keep theirs: what they leave behind is not another tenant's.
       gateway.snapshot = { ...compiled.snapshot, lifeOf: tenantEnds.freeze() };
+      places.setBounds(compiled.snapshot.bounds);
       admin.keys = adminKeys;
       if (lifecycle.phase !== 'draining') credentialFiles.follow(next.credentialFiles);
       if (hasTenants(next) && made.tenantKeys.length > 0) await endFirstTenantKey();
@@ -264,7 +299,7 @@ export async function startApp(
     probeCredential: (provider, account) => probeCredential(gateway.snapshot, provider, account),
   };
 
-  const callIds = new GrowingIds(Date.now, 'req_');
+  const callIds = new GrowingIds(Date.now, CALL_ID_PREFIX);
   const server = createHttpServer({
     bodyLimitBytes: config.server.bodyLimit,
     makeRequestId: () => callIds.next(),
@@ -282,11 +317,14 @@ export async function startApp(
     credentialFiles.follow([]);
     clearInterval(follow);
     await takeover.stop();
+    unbilled.stop();
     await drain(gateway, openConnections, config.server.drainTimeout);
     await closeServer(server);
     if (!(await control.settle(SETTLE_MS)))
       log.warn({}, 'a change of the configuration is not waited for any more');
     await connections.close();
+    await unbilled.settled();
+    await billing.settled();
     await ledger.close();
     await responses.close();
     await captures.close();
@@ -311,6 +349,7 @@ export async function startApp(
     await control.takeUpKeys();
     watch.start(loaded.seen);
     follow = setInterval(() => void control.lookForNewer(), FOLLOW_MS);
+    unbilled.start();
     lifecycle.phase = 'ready';
     return { url, firstSecrets, reload: () => control.reloadFile(), stop };
   } catch (error) {

@@ -2,10 +2,12 @@ import type { ControlNews } from './control/control-news.ts';
 import { BudgetIndex } from './quotas/budget-index.ts';
 import type { createQuotas } from './quotas/create-quotas.ts';
 import type { Limit } from './quotas/limit.ts';
+import type { Spending } from './quotas/reservation.ts';
 import { learnSpent } from './quotas/spent-budgets.ts';
 import type { Store } from './store/store.ts';
 import { reasonOf } from './tell-problems.ts';
 import type { TenantEnds } from './tenants/tenant-ends.ts';
+import { hasRecord } from './usage/find-call.ts';
 import type { Ledger } from './usage/ledger.ts';
 import type { UsageRecord } from './usage/record.ts';
 import type { RecordTaker } from './usage/recover.ts';
@@ -54,17 +56,40 @@ export class PastSpending implements RecordTaker {
 
   /** Takes the records of a killed process over: into the store, and into the budgets that had set something aside for its calls. */
   async insertRecords(records: readonly UsageRecord[], countedAlone?: ReadonlySet<string>): Promise<void> {
+    const { quotas } = this.#options;
+    const spendings = await this.#insert(records, countedAlone);
+    await quotas.recover(spendings);
+  }
+
+  /**
+   * Takes the record of what no call used (a batch): into the store, and into its budgets. Once, however often it is told the same record.
+   * `leastMicroUsd`: what budgets count where its cost is not known.
+   */
+  async charge(record: UsageRecord, leastMicroUsd: number): Promise<void> {
+    const { store, quotas } = this.#options;
+    // A process that began to do this and was killed left it to be done again. The counters of this one learned it from the records.
+    if (await hasRecord(store, record)) return;
+    const spendings = await this.#insert([record], new Set([record.id]), leastMicroUsd);
+    await quotas.charge(spendings);
+  }
+
+  async #insert(
+    records: readonly UsageRecord[],
+    countedAlone: ReadonlySet<string> | undefined,
+    leastMicroUsd = 0,
+  ): Promise<Spending[]> {
     const { ledger, quotas, limits } = this.#options;
     ledger.priceRecords(records);
     // Of an earlier tenant of a name nothing is noted for the next one's counters while the Redis is away.
     const own = records.filter(
       ({ tenant, startedAt }) => tenant === null || startedAt >= this.#beganMs(tenant),
     );
-    const spendings = new BudgetIndex(limits()).listSpendings(own, countedAlone);
+    const counted = own.map((record) => ({ ...record, costMicroUsd: record.costMicroUsd ?? leastMicroUsd }));
+    const spendings = new BudgetIndex(limits()).listSpendings(counted, countedAlone);
     // Who learns from the records meanwhile has to know that they are not counted yet.
     await quotas.noteRecovered(spendings);
     await ledger.insertRecords(records);
-    await quotas.recover(spendings);
+    return spendings;
   }
 
   #learn(budgets: readonly Limit[]): Promise<void> {

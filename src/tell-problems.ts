@@ -1,4 +1,5 @@
 import type { ControlNews } from './control/control-news.ts';
+import type { LaneChange } from './routing/lane.ts';
 import type { JournalProblem } from './usage/journal.ts';
 import type { LedgerProblem } from './usage/ledger.ts';
 import type { Recovery, RecoveryFailure } from './usage/recover.ts';
@@ -51,6 +52,31 @@ export function tellRecoveryFailure(news: ControlNews, { owner, error }: Recover
     { owner, reason: reasonOf(error) },
     { owner, err: error },
   );
+}
+
+/** A breaker that opens, and one that closes. That an open one is probed, and stays open, is no news. */
+export function tellBreaker(
+  news: ControlNews,
+  { target, provider, account, state, before }: LaneChange,
+): void {
+  const details = { provider, account, ...(target !== undefined && { target }) };
+  if (state === 'open' && before === 'closed') {
+    news.tell('warning', 'breaker_opened', 'a place where too many attempts fail is left alone', details);
+  } else if (state === 'closed') {
+    news.tell('info', 'breaker_closed', 'a place that was left alone answers again', details);
+  }
+}
+
+/** Of many refusals one line: the calls themselves have their records. */
+export function tellOverload(
+  news: ControlNews,
+  { model, calls }: { model: string | undefined; calls: number },
+): void {
+  const message =
+    model === undefined
+      ? 'calls are refused: more run and wait than server.overload allows'
+      : `calls of the model '${model}' are refused: more run and wait than its overload allows`;
+  news.tellOften('warning', 'overloaded', message, { model: model ?? null, calls });
 }
 
 /** pino writes an error out only where it is called `err`. */

@@ -19,6 +19,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   tokens: ['conversation'],
   routing: ['conversation', 'dialects', 'upstream'],
   quotas: ['conversation', 'dialects', 'config', 'usage', 'store'],
+  overload: ['conversation', 'config', 'upstream'],
   responses: ['conversation', 'store', 'usage'],
   captures: ['conversation', 'dialects', 'upstream', 'store', 'usage'],
   config: ['conversation'],
@@ -35,6 +36,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'responses',
     'captures',
     'quotas',
+    'overload',
   ],
   http: [
     'conversation',

@@ -6,21 +6,22 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import { inputTokens, outputTokens } from '../conversation/usage.ts';
 import { openStore } from '../store/open.ts';
 import { sumColumns, writeLines } from '../usage/export.ts';
+import { STANDARD_TIER } from '../usage/filters.ts';
 import { completeGroupings, GROUPINGS, sumUsage, type UsageQuery, type UsageSum } from '../usage/queries.ts';
 import { parseQuery, usageQuerySchema } from '../usage/query-string.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
 import { formatTable, type TableColumn } from './table.ts';
 
 const USAGE = `usage [--by LIST] [--from DATE] [--to DATE] [--tenant NAME] [--key NAME] [--model NAME]
-               [--target NAME] [--outcome NAME] [--json | --csv] [--config FILE | --store URL]
+               [--target NAME] [--tier NAME] [--outcome NAME] [--json | --csv] [--config FILE | --store URL]
 
 Sums the recorded calls: how many, how many failed, their tokens and what they cost. The gateway may be running.
 
   --by LIST       what to sum by: any of ${GROUPINGS.join(', ')}, with commas; tenant,model where absent
   --from DATE     calls that began on that day (UTC) or at that moment, or later
   --to DATE       calls that began before that day or moment
-  --tenant, --key, --model, --target, --outcome
-                  only these calls; the outcome is ok, failed, or a kind of error such as rate_limited
+  --tenant, --key, --model, --target, --tier, --outcome
+                  only these calls; a tier is priority, flex, … or ${STANDARD_TIER}; the outcome is ok, failed, or a kind of error such as rate_limited
   --json          the sums as JSON, all kinds of tokens apart, costs in micro-dollars
   --csv           the same as CSV (RFC 4180), for spreadsheets
   --config FILE   the configuration that names the store, found as 'fairlead start' finds it
@@ -39,6 +40,7 @@ const OPTIONS = {
   key: { type: 'string' },
   model: { type: 'string' },
   target: { type: 'string' },
+  tier: { type: 'string' },
   outcome: { type: 'string' },
   json: { type: 'boolean', default: false },
   csv: { type: 'boolean', default: false },
@@ -149,7 +151,7 @@ function formatSums(sums: readonly UsageSum[]): string {
     ...NUMBER_COLUMNS.map(({ title }) => ({ title, align: 'right' as const })),
   ];
   const rows = sums.map((sum) => [
-    ...groupings.map((grouping) => sum[grouping] ?? '-'),
+    ...groupings.map((grouping) => sum[grouping] ?? (grouping === 'tier' ? STANDARD_TIER : '-')),
     ...NUMBER_COLUMNS.map(({ read }) => read(sum)),
   ]);
   return formatTable(columns, rows);

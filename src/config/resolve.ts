@@ -54,8 +54,9 @@ type ResolvedProvider = Omit<
     origin: 'file' | 'environment';
   };
 type ResolvedTarget = Omit<z.output<typeof targetSchema>, 'timeouts'> & Resolved;
-type ResolvedModel = Omit<z.output<typeof modelSchema>, 'targets' | 'timeouts'> & {
+type ResolvedModel = Omit<z.output<typeof modelSchema>, 'targets' | 'timeouts' | 'fallbacks'> & {
   targets: ResolvedTarget[];
+  fallbacks?: { contextLength?: ResolvedTarget[] | undefined; contentPolicy?: ResolvedTarget[] | undefined };
 };
 
 /** Text first: a branded string would count as an object. */
@@ -246,16 +247,25 @@ function resolveModel(
   model: ParsedConfig['models'][string],
   providers: Readonly<Record<string, ResolvedProvider>>,
 ): ResolvedModel {
-  const { timeouts, ...rest } = model;
-  const targets = model.targets.map((target) => ({
+  const { timeouts, fallbacks, ...rest } = model;
+  const resolve = (target: (typeof model.targets)[number]): ResolvedTarget => ({
     ...target,
     timeouts: {
       ...(providers[target.provider]?.timeouts ?? DEFAULT_TIMEOUTS),
       ...timeouts,
       ...target.timeouts,
     },
-  }));
-  return { ...rest, targets };
+  });
+  return {
+    ...rest,
+    targets: model.targets.map(resolve),
+    ...(fallbacks && {
+      fallbacks: {
+        contextLength: fallbacks.contextLength?.map(resolve),
+        contentPolicy: fallbacks.contentPolicy?.map(resolve),
+      },
+    }),
+  };
 }
 
 /** Without prototype, as `mapping()` gives them: names are looked up in it that somebody else chose. */

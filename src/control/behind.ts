@@ -3,7 +3,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import { isObject, isSameInOrder } from '../conversation/json.ts';
 import { type BuildContext, buildConfig } from './build-config.ts';
 import { type Change, isChange } from './change.ts';
-import { isTenantList } from './entry.ts';
+import { entryId, isTenantList } from './entry.ts';
 import { Layers } from './layers.ts';
 import type { RevisionStore } from './revision-store.ts';
 
@@ -21,6 +21,8 @@ export type Plan = (layers: Layers, revision: number) => readonly Change[] | Pro
 
 /** How many problems an answer names. */
 const MOST_NAMED = 5;
+/** And how many entries. */
+const MOST_UNKNOWN = 20;
 
 /**
  * What is wanted, held against the newest entries: at an instance that cannot put them in force, that is all that can be told of
@@ -37,9 +39,20 @@ export async function planBehind(
   const { number: newest, entries } = await revisions.readAll();
   const layers = new Layers(entries);
   const changes = (await plan(layers, newest)).filter(isChange);
-  if (!changes.every(takesAway)) throw refuseBehind(behind);
+  if (!changes.every(takesAway)) throw refuseBehind(behind, adviceOn(changes));
   if (changes.some(isLedTo)) refuseBroken(layers, changes, context);
   return { newest, changes };
+}
+
+/** What works here instead: a secret that must be out, for one, need not wait for another instance. */
+function adviceOn(changes: readonly Change[]): string | undefined {
+  const changed = changes.filter((change) => !takesAway(change));
+  const isOfKeys = changed.every(
+    ({ kind, before }) => (kind === 'keys' || kind === 'adminKeys') && before !== undefined,
+  );
+  return isOfKeys
+    ? "A key cannot be rotated or changed here; it can be revoked ('DELETE'), and is out at all instances then."
+    : undefined;
 }
 
 /** @param advice the last words of the answer */
@@ -52,6 +65,28 @@ export function refuseBehind(
     `This instance serves by revision ${revision} and cannot put revision ${newest} in force: ${reasonOf(error)}. Ask another instance, or mend that. ${advice}`,
     { code: 'instance_behind' },
   );
+}
+
+/**
+ * A document that was read at an instance that is behind, or a file that was written before, lacks what the instance does not know: nobody
+ * meant to take that away.
+ *
+ * @param layers what is in force at the instance
+ * @throws GatewayError `overloaded`
+ */
+export function refuseUnaware(
+  changes: readonly Change[],
+  behind: Behind | undefined,
+  layers: Pick<Layers, 'find'>,
+): void {
+  if (!behind) return;
+  const unknown = changes.filter(
+    ({ kind, name, after }) => after === undefined && layers.find(kind, name) === undefined,
+  );
+  if (unknown.length === 0) return;
+  const names = unknown.slice(0, MOST_UNKNOWN).map((change) => entryId(change));
+  const more = unknown.length > names.length ? ` and ${unknown.length - names.length} more` : '';
+  throw refuseBehind(behind, `The document lacks what is not known here yet: ${names.join(', ')}${more}.`);
 }
 
 /** It is written, and somebody is still let in here whom it locks out. */

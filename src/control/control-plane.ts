@@ -2,12 +2,11 @@ import type { Finding } from '../config/finding.ts';
 import { type LoadedConfig, openConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
 import type { Config } from '../config/resolve.ts';
-import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Store } from '../store/store.ts';
-import type { NewestEnds, TenantEnds } from '../tenants/tenant-ends.ts';
-import { type Behind, type Plan, planBehind, refuseBehind, tellOfStaying } from './behind.ts';
-import { type Change, diffEntries, isChange, tenantsOf } from './change.ts';
+import type { TenantEnds } from '../tenants/tenant-ends.ts';
+import { type Behind, planBehind, refuseUnaware } from './behind.ts';
+import { type Change, diffEntries, isChange } from './change.ts';
 import {
   blankFile,
   changedInstance,
@@ -16,7 +15,6 @@ import {
   pickInstance,
   saysNothing,
   splitFile,
-  type UnnumberedRevision,
 } from './config-file.ts';
 import type { ControlNews, NewsLog } from './control-news.ts';
 import { CurrentConfig, type CurrentConfigOptions } from './current-config.ts';
@@ -25,7 +23,8 @@ import { Follower } from './follower.ts';
 import type { Layers } from './layers.ts';
 import { planRestore } from './plan-restore.ts';
 import { resealAll } from './reseal.ts';
-import { type Alongside, type NewRevision, RevisionStore } from './revision-store.ts';
+import { ATTEMPTS, type Outcome, RevisionMaker } from './revision-maker.ts';
+import { type Alongside, RevisionStore } from './revision-store.ts';
 import { Turns } from './turns.ts';
 import type { Vault } from './veil.ts';
 
@@ -54,16 +53,6 @@ export interface ChangeOptions {
   urgency?: 'urgent';
 }
 
-/** What a change came to. */
-export interface Outcome {
-  /** The revision in force; the one before where nothing changed. */
-  revision: number;
-  changes: readonly Change[];
-}
-
-/** How often another instance may be faster with a number before a change is given up. */
-const ATTEMPTS = 20;
-
 /**
  * The one owner of the configuration: it makes revisions, follows those of other instances, and puts each in force.
  * Changes are made one at a time; each is validated and compiled before it is written, and in force when it is.
@@ -80,6 +69,7 @@ export class ControlPlane {
   #look: Promise<void> | undefined;
   readonly #file: FileStanding;
   readonly #follower: Follower;
+  readonly #maker: RevisionMaker;
   #isStoreAway = false;
 
   constructor(options: ControlOptions) {
@@ -89,6 +79,11 @@ export class ControlPlane {
     this.#current = new CurrentConfig(options);
     this.#file = new FileStanding(options);
     this.#follower = new Follower({ ...options, current: this.#current, revisions: this.revisions });
+    this.#maker = new RevisionMaker({
+      ...{ current: this.#current, revisions: this.revisions },
+      ...{ tenantEnds: options.tenantEnds, news: options.news, now: options.now },
+      follow: () => this.#follow(),
+    });
     this.#instance = pickInstance(options.loaded.document);
   }
 
@@ -146,7 +141,7 @@ export class ControlPlane {
           return;
         }
         const changes = diffEntries('file', this.#current.layers.ofOwner('file'), file.entries);
-        const revision = this.#number(fileRevision(file, loaded, changes));
+        const revision = this.#maker.number(fileRevision(file, loaded, changes));
         const tried = this.#current.tryOut(changes, 'start');
         const earlier = await this.revisions.findSameFile(revision);
         if (!(await this.revisions.append({ ...revision, restores: earlier }))) continue;
@@ -184,7 +179,7 @@ export class ControlPlane {
   ): Promise<Outcome> {
     const { name, source } = author;
     const describe = (changes: readonly Change[]) => ({ author: name, source, documentHash: null, changes });
-    return this.#turns.run(() => this.#append(plan, describe, alongside), urgency);
+    return this.#turns.run(() => this.#maker.make(plan, describe, alongside), urgency);
   }
 
   /**
@@ -214,7 +209,7 @@ export class ControlPlane {
   async restore(number: number, author: string, withRevokedKeys: boolean): Promise<Outcome> {
     const plan = await planRestore(this.revisions, number, { withRevokedKeys, now: this.#options.now });
     return this.#turns.run(() =>
-      this.#append(plan, (changes) => ({
+      this.#maker.make(plan, (changes) => ({
         author,
         source: 'restore',
         documentHash: null,
@@ -318,10 +313,12 @@ export class ControlPlane {
       const file = splitFile(loaded, this.vault);
       // What it writes out may be what was missing here.
       this.#follower.forgetPause();
-      const behind = await this.#follow();
-      if (behind) throw behind.error;
-      const plan = (layers: Layers) => diffEntries('file', layers.ofOwner('file'), file.entries);
-      await this.#append(plan, (changes) => fileRevision(file, loaded, changes));
+      const plan = (layers: Layers) => {
+        const changes = diffEntries('file', layers.ofOwner('file'), file.entries);
+        refuseUnaware(changes, this.behind, this.layers);
+        return changes;
+      };
+      await this.#maker.make(plan, (changes) => fileRevision(file, loaded, changes));
     } catch (error) {
       // An instance that is behind is refused what others have made, not its file.
       if (error instanceof ConfigError && !this.behind) this.#file.waitForOthers(error, this.revision);
@@ -330,77 +327,5 @@ export class ControlPlane {
     }
     this.#file.accept();
     this.#options.news.tellOfRestart(changedInstance(this.#instance, pickInstance(loaded.document)));
-  }
-
-  /** In turn. A file is noted also where it changes nothing, so that it need not be compared again. */
-  async #append(
-    plan: Plan,
-    describe: (changes: readonly Change[]) => UnnumberedRevision,
-    alongside?: Alongside,
-  ): Promise<Outcome> {
-    const { tenantEnds } = this.#options;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const behind = await this.#follow();
-      if (behind) {
-        if (alongside) throw refuseBehind(behind);
-        const outcome = await this.#appendBehind(plan, describe, behind);
-        if (outcome) return outcome;
-        continue;
-      }
-      // Planned again at each attempt: another instance may have changed what it starts from.
-      const changes = (await plan(this.#current.layers, this.revision)).filter(isChange);
-      const revision = this.#number(describe(changes));
-      const isNothing = changes.length === 0 && revision.documentHash === null && !alongside;
-      if (isNothing || (await this.revisions.isNewestFile(revision.documentHash))) {
-        return { revision: this.#current.revision, changes: [] };
-      }
-      const tried = this.#current.tryOut(changes, revision.source === 'api' ? 'asked' : 'given');
-      let isWritten = false;
-      let earlier: number | undefined;
-      let ends: NewestEnds = new Map();
-      try {
-        earlier = await this.revisions.findSameFile(revision);
-        // A file that is put back is a restore, too.
-        isWritten = await this.revisions.append(
-          { ...revision, restores: revision.restores ?? earlier },
-          async (db) => {
-            await alongside?.(db);
-            // What is read now cannot fail when it is in force.
-            ends = await tenantEnds.read(tenantsOf(changes), db);
-          },
-        );
-      } finally {
-        if (!isWritten) this.#current.takeBack(changes);
-      }
-      if (!isWritten) continue;
-      tenantEnds.take(ends);
-      await this.#current.enforce(tried, revision.number);
-      this.#options.news.tellOfRevision(revision, earlier);
-      return { revision: revision.number, changes };
-    }
-    throw new GatewayError('overloaded', 'Other changes were made at the same time; try again.', {
-      retryAfterMs: 1_000,
-    });
-  }
-
-  /** `undefined` where another instance was faster. A file is left to those that are not behind. */
-  async #appendBehind(
-    plan: Plan,
-    describe: (changes: readonly Change[]) => UnnumberedRevision,
-    behind: Behind,
-  ): Promise<Outcome | undefined> {
-    const { newest, changes } = await planBehind(plan, behind, this.revisions, this.#current.context);
-    const revision = this.#number(describe(changes), newest);
-    if (revision.documentHash !== null) throw refuseBehind(behind);
-    if (changes.length === 0) return { revision: newest, changes };
-    if (!(await this.revisions.append(revision))) return undefined;
-    this.#options.news.tellOfRevision(revision, undefined, 'behind');
-    const still = await this.#follow();
-    if (still && !still.isTakenAway) throw tellOfStaying(still);
-    return { revision: revision.number, changes };
-  }
-
-  #number(revision: UnnumberedRevision, newest = this.#current.revision): NewRevision {
-    return { ...revision, number: newest + 1, createdAt: this.#options.now() };
   }
 }

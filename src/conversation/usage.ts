@@ -44,6 +44,17 @@ export const NO_USAGE: Readonly<Usage> = Object.freeze({
   reasoning: 0,
 });
 
+const BUCKETS = [
+  'input',
+  'inputAudio',
+  'cacheRead',
+  'cacheWrite',
+  'cacheWrite1h',
+  'output',
+  'outputAudio',
+  'reasoning',
+] as const satisfies (keyof Usage)[];
+
 export function inputTokens(usage: Usage): number {
   return usage.input + usage.inputAudio + usage.cacheRead + usage.cacheWrite + usage.cacheWrite1h;
 }
@@ -78,4 +89,11 @@ export function addUsage(a: Usage, b: Usage): Usage {
   };
   if (a.estimated || b.estimated) sum.estimated = true;
   return sum;
+}
+
+/** What is left of a sum without one of its parts. */
+export function subtractUsage(sum: Usage, part: Usage): Usage {
+  const left = { ...sum };
+  for (const bucket of BUCKETS) left[bucket] = Math.max(0, left[bucket] - part[bucket]);
+  return left;
 }

@@ -133,19 +133,11 @@ function readObject(body: Buffer, start: number): JsonObject | undefined {
   if (body[start] !== 0x7b) return undefined;
   const plain = new PlainReader(body, start).read();
   if (plain) return plain;
-  let depth = 0;
-  let inString = false;
-  for (let at = start; at < body.length; at++) {
-    const byte = body[at];
-    if (inString) {
-      if (byte === 0x5c) at++;
-      else if (byte === 0x22) inString = false;
-    } else if (byte === 0x22) inString = true;
-    else if (byte === 0x7b) depth++;
-    else if (byte === 0x7d && --depth === 0) {
-      const value = tryParseJson(body.toString('utf8', start, at + 1));
-      return isObject(value) ? value : undefined;
-    }
+  try {
+    const value = tryParseJson(body.toString('utf8', start, skipValue(body, start)));
+    return isObject(value) ? value : undefined;
+  } catch {
+    // Cut off, or no JSON: nothing is said there, then.
+    return undefined;
   }
-  return undefined;
 }

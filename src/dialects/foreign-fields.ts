@@ -9,7 +9,7 @@ import type {
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { callerWord, messagePath, opaqueName, partPaths, resultPartPath } from './caller-words.ts';
-import { placeOf } from './places.ts';
+import { isSaidTwice, placeOf } from './places.ts';
 
 /** `refused`: the answer would be another one without it. `kept`: the gateway does itself what the field asks for. */
 type Policy = 'refused' | 'dropped' | 'kept';
@@ -249,7 +249,7 @@ function refuseParts(conversation: Conversation, dialect: DialectName): void {
     for (const [at, part] of parts.entries()) {
       refuseGoogleFile(dialect, part, () => partPaths(conversation, index)[at] ?? '');
       if (part.type === 'tool_result') refuseInResult(conversation, dialect, part, index, at);
-      else if (!isForeign(part, dialect)) continue;
+      else if (!isForeign(part, dialect) || isSaidTwice(part)) continue;
       else if (role !== 'assistant' || isRefused?.(part.value))
         throw refusedPart(part, partPaths(conversation, index)[at] ?? '');
     }

@@ -16,7 +16,7 @@ import {
   signaturePath,
   toolPlace,
 } from './caller-words.ts';
-import { isRider } from './places.ts';
+import { isRider, isSaidTwice } from './places.ts';
 
 /** Whether the encoder writes a reasoning part of a message. */
 type TakesReasoning = (part: ReasoningPart, message: Message) => boolean;
@@ -84,7 +84,7 @@ export function foreignParts(
           ? part.dialect !== dialect
           : part.type === 'reasoning' && !takesReasoning(part, message)
       ) {
-        if (!isRider(part)) names.push(path);
+        if (!isRider(part) && !isSaidTwice(part)) names.push(path);
         continue;
       }
       appendAll(names, partNames(part, dialect, path));

@@ -59,9 +59,10 @@ const NAMES_HELD: Record<CallerDialectName, NamesHeld> = {
       words.has('id') &&
       beginsList(body, input.start) &&
       hasValue(body, ITEM_ID, beginsText)),
-  messages: (body, { container, thread }, words) =>
+  messages: (body, { container, thread, diagnostics }, words) =>
     container !== undefined ||
     (thread !== undefined && body.subarray(thread.start, thread.end).includes(CONTINUED)) ||
+    (diagnostics !== undefined && body.subarray(diagnostics.start, diagnostics.end).includes(CONTINUED)) ||
     words.hasAnywhere(ID_FLAGS.messages) ||
     (words.has('url') && hasValue(body, URL, beginsHeldAddress)),
   gemini: (body, spans, words) =>

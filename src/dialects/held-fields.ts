@@ -5,10 +5,20 @@ import type { CallerDialectName } from './dialect.ts';
  * What a request names by an id instead of sending it, because the provider's account has it.
  *
  * `file`: uploaded. `item`: one of an earlier answer, or that answer. `audio`: what a model said in an earlier answer.
- * `thread`: all that was said before an answer. `conversation`, `container`: what calls leave behind. `shared`: what an
+ * `thread`: all that was said before an answer. `continuation`: where an answer goes on, in a form that only its
+ * account may be able to read. `compared`: what was sent for an answer, which a provider only compares with the call's own. `conversation`, `container`: what calls leave behind. `shared`: what an
  * operator sets up for many (vector stores, stored prompts, skills, caches, buckets, voices, indices, tunnels, filters, secrets).
  */
-export type HeldKind = 'file' | 'item' | 'audio' | 'thread' | 'conversation' | 'container' | 'shared';
+export type HeldKind =
+  | 'file'
+  | 'item'
+  | 'audio'
+  | 'thread'
+  | 'continuation'
+  | 'compared'
+  | 'conversation'
+  | 'container'
+  | 'shared';
 
 /** What of a field's value names something. */
 export type HeldForm =
@@ -51,8 +61,8 @@ const NONE: ReadonlySet<string> = new Set();
  * interpreter, shell, conversations, prompts), Azure OpenAI reference (`data_sources`), Mistral API reference (chat: file
  * chunks), Kimi API, "Use the vision model" (`ms://` addresses), vLLM, "Multimodal inputs" (`audio_url`, `file://`,
  * `uuid`), Z.AI and Zhipu API references (tools: `retrieval`), Mistral API reference (tools: `document_library`),
- * Anthropic API reference (files, containers, skills, message threads), Gemini and Vertex API references (`FileData`,
- * `cachedContent`, `FileSearch`, `Retrieval`, `ExternalApi`, `AuthConfig`, `GenerationOutputConfig`,
+ * Anthropic API reference (files, containers, skills, message threads, cache diagnostics), Gemini and Vertex API references (`FileData`,
+ * `cachedContent`, `continuationToken`, `FileSearch`, `Retrieval`, `ExternalApi`, `AuthConfig`, `GenerationOutputConfig`,
  * `ModelArmorConfig`, `GenerationConfigRoutingConfig`). Google's JSON takes each field in both spellings.
  */
 export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
@@ -106,6 +116,8 @@ export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
       container: { kind: 'container', form: 'id', top: true },
       skill_id: SHARED,
       thread: { kind: 'thread', form: 'continued', top: true },
+      // Why a request finds less in the prompt cache than the one before.
+      diagnostics: { kind: 'compared', form: 'continued', top: true },
       url: ADDRESS,
     },
     requests: NONE,
@@ -120,6 +132,7 @@ export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
       promptTemplateName: SHARED,
       responseTemplateName: SHARED,
       cachedContent: { ...SHARED, top: true },
+      continuationToken: { kind: 'continuation', form: 'id', top: true },
       // It leads to other models, which one that is permitted need not be.
       routingConfig: WHOLE,
       fileSearchStoreNames: SHARED,
@@ -153,6 +166,7 @@ export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
 /** Top-level fields of Google's requests that name something, or hold what does; in both spellings. */
 export const GOOGLE_HOLDERS: readonly string[] = [
   'cachedContent',
+  'continuationToken',
   'outputConfig',
   'generationOutputConfig',
   'modelArmorConfig',

@@ -109,7 +109,7 @@ function collect(found: HeldReference[], { kind, form }: HeldField, { key, inner
   for (const id of IDS[form](inner, key)) found.push({ kind, id, path: at });
 }
 
-/** What a message thread names the answer by that it goes on from. */
+/** What a message thread names the answer by that it goes on from, and a comparison the one whose request is meant. */
 const CONTINUED = 'previous_message_id';
 
 const IDS: Record<HeldForm, (value: JsonValue, key: string) => string[]> = {

@@ -3,6 +3,7 @@ import type { JsonObject } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { AnswerScan } from './answer-scan.ts';
 import type { FieldSpans } from './request-fields.ts';
+import type { ServedTier } from './tiers.ts';
 import type { WordTable } from './word-table.ts';
 
 /**
@@ -60,6 +61,10 @@ export interface MadeIds {
   audio?: string[];
   /** Message threads that can be continued. */
   threads?: string[];
+  /** Tokens by which an answer can be gone on with. */
+  continuations?: string[];
+  /** Answers to requests with which later ones can be compared. */
+  compared?: string[];
 }
 
 export interface PrepareOptions {
@@ -87,6 +92,8 @@ export interface StreamScanner {
   readonly usage: Usage | undefined;
   /** As `PassThrough.readModel`. */
   readonly model?: string | undefined;
+  /** The tier that it says it is served in, in dialects that say so beside the usage. */
+  readonly servedTier?: ServedTier;
   /** As in `StreamDecoder`. */
   readonly usageIsAnnounced?: boolean;
   /** Real output has been seen, not only lifecycle events: from here on nothing can be taken back. */

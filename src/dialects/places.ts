@@ -22,6 +22,18 @@ export function isRider(thing: object): boolean {
   return RIDERS.has(thing);
 }
 
+/** What is said both in words of its own dialect and in neutral ones: its own dialect takes the first, all others the second. */
+const SAID_TWICE = new WeakSet<object>();
+
+export function saidTwice<Thing extends object>(thing: Thing): Thing {
+  SAID_TWICE.add(thing);
+  return thing;
+}
+
+export function isSaidTwice(thing: object): boolean {
+  return SAID_TWICE.has(thing);
+}
+
 export function placeOf(thing: object | undefined): string | undefined {
   return thing && PLACES.get(thing);
 }

@@ -1,5 +1,5 @@
 import type { JsonValue } from '../conversation/json.ts';
-import { tryParseJson } from '../conversation/json.ts';
+import { isObject, tryParseJson } from '../conversation/json.ts';
 import type { CallerDialectName } from './dialect.ts';
 import { readPlain } from './plain-json.ts';
 import type { FieldSpans } from './request-fields.ts';
@@ -45,6 +45,20 @@ export function tierWord(said: JsonValue | undefined): string | undefined {
 export function openaiTier(said: JsonValue | undefined): string | undefined {
   const word = tierWord(said);
   return word === 'fast' ? 'priority' : word;
+}
+
+/** What an answer says that it is served in: `null` is the standard tier; `undefined`: nothing, or `auto`, which leaves it to the account. */
+export type ServedTier = string | null | undefined;
+
+/**
+ * In dialects of OpenAI's, which say it beside the usage, and also where they count nothing. Others say both at once, or neither.
+ *
+ * @param answer whole, or the head of one
+ */
+export function servedTier(answer: JsonValue | undefined): ServedTier {
+  const said = isObject(answer) ? answer['service_tier'] : undefined;
+  if (typeof said !== 'string' || said === 'auto' || said === '') return undefined;
+  return openaiTier(said) ?? null;
 }
 
 /** The tier that is all of these at once. */

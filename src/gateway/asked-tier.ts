@@ -1,7 +1,7 @@
 import type { DialectName } from '../conversation/conversation.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { CallerDialectName } from '../dialects/dialect.ts';
-import { type AskedTier, readAskedTier } from '../dialects/tiers.ts';
+import { type AskedTier, readAskedTier, type ServedTier } from '../dialects/tiers.ts';
 import { findEndpoint } from '../upstream/endpoint.ts';
 import type { Call } from './call.ts';
 import { estimateUsage } from './estimate-usage.ts';
@@ -30,13 +30,13 @@ export function findAskedTier(call: Call, { target, account }: PlannedAttempt): 
   return endpoint && TOLD[door.dialect.name].has(endpoint.dialect.name) ? asked : undefined;
 }
 
-/** What a call is taken to have used where nobody says, in the tier that it asked for. */
-export function estimateCall(call: Call, outputEvents: number): Usage {
-  return inAskedTier(call, estimateUsage(call.body.length, outputEvents));
+/** What a call is taken to have used where nobody says, in the tier that its answer names, or else the one that it asked for. */
+export function estimateCall(call: Call, outputEvents: number, served?: ServedTier): Usage {
+  return inTier(call, estimateUsage(call.body.length, outputEvents), served);
 }
 
-export function inAskedTier(call: Call, usage: Usage): Usage {
-  const tier = askedTierOf(call);
+export function inTier(call: Call, usage: Usage, served: ServedTier): Usage {
+  const tier = served === undefined ? askedTierOf(call) : (served ?? undefined);
   if (tier !== undefined) usage.tier = tier;
   return usage;
 }

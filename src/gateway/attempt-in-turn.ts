@@ -1,18 +1,16 @@
-import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
+import { GatewayError } from '../conversation/gateway-error.ts';
+import { Itinerary, type Next } from '../routing/itinerary.ts';
+import { divertedRefusal } from '../routing/refusals.ts';
+import { verdictOf } from '../routing/verdict.ts';
+import type { Timed } from '../upstream/deadlines.ts';
 import { type AttemptMaker, prepareAttempt } from './attempt.ts';
-import type { Call } from './call.ts';
+import type { Call, RunningAttempt } from './call.ts';
 import { countLocally, mustCountLocally } from './count-locally.ts';
-import { credentialsRejected, noteNothing, noteStandIn, standInFor } from './credentials.ts';
+import { credentialsRejected, noteStandIn, standInFor } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
+import { noteUnknown } from './outcome.ts';
 import { leadsElsewhere, MAX_ATTEMPTS, type PlannedAttempt } from './plan.ts';
 import { failCall } from './respond.ts';
-
-/** Failures after which another target may do better. */
-const FAILOVER_KINDS: ReadonlySet<ErrorKind> = new Set([
-  'upstream_unavailable',
-  'upstream_timeout',
-  'upstream_rate_limited',
-]);
 
 /**
  * Makes attempts until one answers, as long as nothing has been answered. A target that cannot express the call is
@@ -23,45 +21,107 @@ export function attemptInTurn(gateway: Gateway, call: Call, plan: PlannedAttempt
 }
 
 /** Told by attempts instead of waiting for promises: what is answered by the first, as nearly all is, makes none. */
-class Turns implements AttemptMaker {
+class Turns implements AttemptMaker, RunningAttempt, Timed {
   readonly #gateway: Gateway;
   readonly #call: Call;
-  /** What stands in for a credential is put behind it on the way. */
-  readonly #plan: PlannedAttempt[];
-  /** Of what comes next. */
-  #index = 0;
+  readonly #plan: readonly PlannedAttempt[];
+  readonly #itinerary: Itinerary<PlannedAttempt>;
   #failure: GatewayError | undefined;
   #refusal: unknown;
+  /** The attempt that is to be made when its pause is over. */
+  #waiting: Next<PlannedAttempt> | undefined;
+  #waitMs = 0;
+  dueMs = 0;
+  earlier: Timed | undefined;
+  later: Timed | undefined;
 
   constructor(gateway: Gateway, call: Call, plan: PlannedAttempt[]) {
     this.#gateway = gateway;
     this.#call = call;
     this.#plan = plan;
+    this.#itinerary = new Itinerary(plan.some(({ only }) => only) ? plan.filter(({ only }) => !only) : plan, {
+      retries: call.retries,
+      random: gateway.random,
+      mayTry: (planned) => this.#mayTry(planned),
+    });
   }
 
   next(): void {
+    for (;;) {
+      const next = this.#itinerary.next(this.#gateway.monotonicMs());
+      if (!next) break;
+      if (next.waitMs > 0) {
+        this.#wait(next);
+        return;
+      }
+      if (this.#attempt(next.stop)) return;
+    }
+    failCall(this.#gateway, this.#call, this.#told());
+  }
+
+  /** Gives whether the call is under way. */
+  #attempt(planned: PlannedAttempt): boolean {
     const gateway = this.#gateway;
     const call = this.#call;
-    for (;;) {
-      const planned = this.#plan[this.#index++];
-      if (!planned) break;
-      if (mustCountLocally(call, planned.target)) {
-        countLocally(gateway, call, planned.target).catch((thrown) => failCall(gateway, call, thrown));
-        return;
-      }
-      if (!planned.account.standing.mayTry()) {
-        this.#refusal ??= credentialsRejected(planned.target.upstream);
-        continue;
-      }
-      try {
-        prepareAttempt(gateway, call, planned, this).send();
-        return;
-      } catch (thrown) {
-        noteNothing(planned);
-        this.#refusal ??= thrown;
-      }
+    if (mustCountLocally(call, planned.target)) {
+      countLocally(gateway, call, planned.target).catch((thrown) => failCall(gateway, call, thrown));
+      return true;
     }
-    failCall(gateway, call, this.#told());
+    try {
+      prepareAttempt(gateway, call, planned, this).send();
+      return true;
+    } catch (thrown) {
+      noteUnknown(gateway, planned);
+      this.#itinerary.takeBack();
+      this.#refusal ??= thrown;
+      return false;
+    }
+  }
+
+  #mayTry({ account, target }: PlannedAttempt): boolean {
+    // Who asks nobody needs no credential.
+    if (mustCountLocally(this.#call, target) || account.standing.mayTry()) return true;
+    this.#refusal ??= credentialsRejected(target.upstream);
+    return false;
+  }
+
+  #wait(next: Next<PlannedAttempt>): void {
+    // Waits that are about as long share a timer.
+    this.#waitMs = Math.ceil(next.waitMs / 10) * 10;
+    this.#waiting = next;
+    this.#call.running = this;
+    this.#gateway.deadlines.add(this, this.#gateway.monotonicMs(), this.#waitMs);
+  }
+
+  /** The pause before an attempt is over. */
+  expire(): void {
+    const next = this.#waiting;
+    this.#waiting = undefined;
+    this.#call.running = undefined;
+    if (!next || this.#call.cancelled) return;
+    try {
+      const isThere = this.#itinerary.arrive(next, this.#gateway.monotonicMs());
+      if (!isThere || !this.#attempt(next.stop)) this.next();
+    } catch (thrown) {
+      failCall(this.#gateway, this.#call, thrown);
+    }
+  }
+
+  /** The client has gone while the call waited for its next attempt. */
+  abandon(): void {
+    this.#endWait();
+  }
+
+  fail(error: GatewayError): void {
+    this.#endWait();
+    failCall(this.#gateway, this.#call, error);
+  }
+
+  #endWait(): void {
+    if (!this.#waiting) return;
+    this.#waiting = undefined;
+    this.#call.running = undefined;
+    this.#gateway.deadlines.remove(this, this.#waitMs);
   }
 
   /**
@@ -70,9 +130,22 @@ class Turns implements AttemptMaker {
    */
   #told(): unknown {
     const { pinned } = this.#call;
-    if (!this.#failure) return this.#refusal;
+    if (!this.#failure) return this.#refusal ?? this.#limited();
     if (this.#refusal instanceof GatewayError && this.#refusal.details) return this.#refusal;
     return pinned?.refuse && leadsElsewhere(this.#call, pinned) ? pinned.refuse() : this.#failure;
+  }
+
+  /** Every place wants to be left alone. */
+  #limited(): GatewayError {
+    const { coolsUntil } = this.#itinerary;
+    const names = [...new Set(this.#plan.map(({ target }) => target.upstream.name))];
+    const whose = names.length === 1 ? `The provider '${names[0]}' limits` : 'All providers limit';
+    const retryAfterMs = Math.max((coolsUntil ?? 0) - this.#gateway.monotonicMs(), 0);
+    return new GatewayError(
+      'upstream_rate_limited',
+      `${whose} the rate of the gateway's own requests. Try again in ${Math.ceil(retryAfterMs / 1000)} s.`,
+      { retryAfterMs },
+    );
   }
 
   answered(planned: PlannedAttempt): void {
@@ -90,17 +163,29 @@ class Turns implements AttemptMaker {
     });
   }
 
+  /** Where a call goes on that was refused for what it is, if its model has such targets. They are not diverted from again. */
+  #divertedFor({ only }: PlannedAttempt, failure: GatewayError): PlannedAttempt[] | undefined {
+    const refusal = only === undefined ? divertedRefusal(failure) : undefined;
+    const places = refusal && this.#plan.filter((planned) => planned.only === refusal);
+    return places && places.length > 0 ? places : undefined;
+  }
+
   #goOn(planned: PlannedAttempt, failure: GatewayError): void {
     const call = this.#call;
     this.#failure = failure;
     if (call.cancelled) return;
-    const standIn = call.attempts.length < MAX_ATTEMPTS ? standInFor(planned, failure) : undefined;
-    const mayGoOn = standIn !== undefined || FAILOVER_KINDS.has(failure.kind);
-    if (!mayGoOn || (call.upload && !call.upload.canReplay)) {
+    if (call.upload && !call.upload.canReplay) {
       failCall(this.#gateway, call, failure);
       return;
     }
-    if (standIn) this.#plan.splice(this.#index, 0, standIn);
+    const standIn = call.attempts.length < MAX_ATTEMPTS ? standInFor(planned, failure) : undefined;
+    const verdict = verdictOf(failure);
+    // What was generated is billed, though nobody saw it: the same is not bought there twice.
+    const again = verdict.again && !call.usage;
+    const diverted = this.#divertedFor(planned, failure);
+    if (diverted) this.#itinerary.divert(diverted);
+    else if (standIn) this.#itinerary.prepend(standIn);
+    else this.#itinerary.failed(planned, { ...verdict, again });
     this.next();
   }
 }

@@ -1,4 +1,5 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
+import { TOTAL_TIMEOUT } from '../routing/verdict.ts';
 import type { Timed } from '../upstream/deadlines.ts';
 import type { AnswerHeaders, ExchangeControl, ExchangeHandler } from '../upstream/exchange.ts';
 import { describeNetworkError, networkError } from '../upstream/network-errors.ts';
@@ -10,11 +11,12 @@ import type { AttemptRecord } from '../usage/record.ts';
 import { estimateCall } from './asked-tier.ts';
 import type { Call, Outcome, RunningAttempt } from './call.ts';
 import { chooseReceiver, isCommitting } from './choose-receiver.ts';
-import { noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
+import { noteAcceptance } from './credentials.ts';
 import { DecompressingReceiver, findDecompressor } from './decompressing-receiver.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
 import type { Gateway } from './gateway.ts';
 import { claimNamed } from './note-held.ts';
+import { noteFailed, noteHeadroom, noteOk, noteUnknown } from './outcome.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { prepareRequest, type UpstreamRequest } from './prepare.ts';
 import { prepareRelayed } from './prepare-relayed.ts';
@@ -175,6 +177,9 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
     this.#call.answeredMs = this.#gateway.monotonicMs();
     this.#record.status = status;
     this.#answerHeaders = headers;
+    const { lane, target } = this.#planned;
+    // What is left of an account's limits matters where there is another.
+    if (lane && target.upstream.accounts.length > 1) noteHeadroom(this.#gateway, lane, headers);
     try {
       const { dialect } = this.#request;
       const createDecompressor = findDecompressor(headers);
@@ -232,13 +237,14 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
       new GatewayError(
         'upstream_timeout',
         `The provider '${upstream.name}' did not finish within ${timeouts.totalMs / 1000} s.`,
+        { code: TOTAL_TIMEOUT },
       ),
     );
   }
 
   succeed(): void {
     this.#close('ok');
-    if (this.#planned.account.standing.watched) noteAcceptance(this.#gateway, this.#planned);
+    noteOk(this.#gateway, this.#planned, this.#call);
     this.#maker.answered(this.#planned);
   }
 
@@ -265,7 +271,7 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
     // Whatever is told of it, to the client or to the log, comes from here.
     const error = withoutSecrets(failure, this.#planned.account.secrets());
     this.#close(error.kind);
-    noteFailure(this.#gateway, this.#planned, error);
+    noteFailed(this.#gateway, this.#planned, this.#call.sentMs, error);
     if (!this.#answered) this.#exchange?.abort(error);
     if (!this.#call.committed) {
       this.#call.firstTokenMs = undefined;
@@ -340,7 +346,7 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
     // Without an exchange the request was never sent, and nothing was used.
     else if (this.#exchange) this.#call.usage = estimateCall(this.#call, 0);
     this.#close('cancelled');
-    noteNothing(this.#planned);
+    noteUnknown(this.#gateway, this.#planned);
     this.#exchange?.abort(reason);
     this.#maker.answered(this.#planned);
   }

@@ -8,8 +8,10 @@ import type { HeldReference } from '../dialects/held-references.ts';
 import type { OutputBound } from '../dialects/output-bound.ts';
 import type { FieldSpans } from '../dialects/request-fields.ts';
 import { SeenWords } from '../dialects/seen-words.ts';
+import type { Share } from '../overload/share.ts';
 import type { Refusal, Reservation } from '../quotas/reservation.ts';
 import type { Target } from '../routing/target.ts';
+import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import type { StartNote, Waiting } from '../usage/journal.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { Door } from './door.ts';
@@ -61,10 +63,17 @@ export class Call implements Waiting {
   keepsAnswer = false;
   /** The one account of the one provider that keeps what the call goes on from. */
   pinned: PinnedAccount | undefined;
+  /** The account that can compare it with the earlier request that it names, where that was its tenant's. */
+  comparable: Pick<UpstreamObject, 'provider' | 'account'> | undefined;
   /** What it names that is to be its tenant's once a provider accepts the call. */
   toClaim: HeldReference[] | undefined;
   /** What it leaves behind is being noted. Its answer ends after that; the promise is never rejected. */
   noting: Promise<void> | undefined;
+
+  /** Its place among the calls that run, from there to its end. */
+  place: Share | undefined;
+  /** How long it waited for that. */
+  queuedMs = 0;
 
   /** What it took of its limits, where it has any. */
   reservation: Reservation | undefined;
@@ -72,6 +81,8 @@ export class Call implements Waiting {
   refusal: Refusal | undefined;
 
   readonly attempts: AttemptRecord[] = [];
+  /** Further attempts that it may make after the first. */
+  retries = 0;
   target: Target | undefined;
   /** What the target of the newest attempt speaks. */
   spoken: UpstreamDialect | undefined;

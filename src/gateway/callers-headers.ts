@@ -13,6 +13,8 @@ interface Meaning {
   isDeclared?: true;
   /** It names what the operator's account has. */
   isHeld?: true;
+  /** It chooses among what the operator's credential may act for, which is the operator's choice: it never goes on. */
+  isAccounts?: true;
   /** It turns nothing on: nobody misses it where it means nothing. */
   isUnnamed?: true;
 }
@@ -25,6 +27,9 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   'anthropic-user-profile-id': { isDeclared: true, isHeld: true },
   'anthropic-workspace-id': { isDeclared: true, isHeld: true },
   'openai-beta': { isList: true, isDeclared: true },
+  // Official SDKs send them where the environment has `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID`.
+  'openai-organization': { isAccounts: true },
+  'openai-project': { isAccounts: true },
 };
 
 /**
@@ -45,14 +50,22 @@ export function withCallersHeaders(
   const known = target.upstream.declaration.callersHeaders;
   const kept: Record<string, string> = {};
   for (const [name, value] of Object.entries(forward)) {
-    const { isDeclared, isHeld, isUnnamed } = MEANINGS[name] ?? {};
-    if (!isSpoken || (isDeclared && !known?.includes(name))) {
+    const { isDeclared, isHeld, isAccounts, isUnnamed } = MEANINGS[name] ?? {};
+    if (isAccounts) {
+      if (!hasHeader(account.headers, name, value)) dropped.push(name);
+    } else if (!isSpoken || (isDeclared && !known?.includes(name))) {
       if (!isUnnamed) dropped.push(name);
     } else if (isHeld && !call.caller.mayCall(target.upstream.allModels)) {
       throw heldNotFound(call, { kind: 'shared', id: `${value} (${name})`, path: name });
     } else kept[name] = value;
   }
   return mergeHeaders(account.headers, surface.betas ? keepBetas(kept, surface.betas, dropped) : kept);
+}
+
+function hasHeader(headers: readonly string[], name: string, value: string): boolean {
+  return headers.some(
+    (header, at) => at % 2 === 0 && header.toLowerCase() === name && headers[at + 1] === value,
+  );
 }
 
 /** What goes with a question about an answer: what its provider declares to know. */

@@ -7,7 +7,7 @@ import { inLine, isBlank, LineCutter, type NamedInLine, readBatchLine } from './
 import type { Call } from './call.ts';
 import { OF_ANSWERS } from './check-held.ts';
 import type { Gateway } from './gateway.ts';
-import { isLeftBehind } from './note-held.ts';
+import { isLeftBehind, keyOf } from './note-held.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { heldNotFound } from './refuse-held.ts';
 import { ownerOf } from './snapshot.ts';
@@ -123,12 +123,13 @@ class BatchLines {
     if (previous !== undefined) await this.#checkPrevious(previous);
     const unknown = references.filter(({ kind, id }) => kind !== 'shared' && !this.#allowed.has(id));
     if (unknown.length === 0) return;
-    const rows = await this.#gateway.objects.ofAll(unknown.map(({ id }) => id));
+    const rows = await this.#gateway.objects.ofAll(unknown.map(keyOf));
     const owner = ownerOf(this.#call);
     for (const reference of unknown) {
       const { kind, id } = reference;
       const row = rows.find(
-        (one) => one.id === id && one.provider === this.#provider && one.account === this.#account,
+        (one) =>
+          one.id === keyOf(reference) && one.provider === this.#provider && one.account === this.#account,
       );
       const isOwn = (row && isOf(row, owner)) || (kind === 'item' && (await this.#keeps(id)));
       if (!isOwn && (row || OF_ANSWERS.has(kind))) throw this.#notFound(reference);

@@ -2,12 +2,12 @@ import { invalidRequest } from '../conversation/gateway-error.ts';
 import { mayNameHeld } from '../dialects/held-bytes.ts';
 import type { HeldKind } from '../dialects/held-fields.ts';
 import { findHeldReferences, type HeldReference } from '../dialects/held-references.ts';
-import { isOf, type Owner } from '../tenants/owner.ts';
+import { isOf } from '../tenants/owner.ts';
 import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import { findEndpoint } from '../upstream/endpoint.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
-import { isDue, isLeftBehind } from './note-held.ts';
+import { isDue, isLeftBehind, keyOf } from './note-held.ts';
 import { parseBody } from './parse-body.ts';
 import { type PlannedAttempt, planAttempts } from './plan.ts';
 import { heldNotFound } from './refuse-held.ts';
@@ -30,16 +30,26 @@ export function namesHeld({ body, spans, words, door }: Call): boolean {
  */
 export async function planHeld(gateway: Gateway, call: Call): Promise<PlannedAttempt[]> {
   const references = readReferences(call);
-  if (references.length === 0) return planAttempts(call);
+  if (references.length === 0) return planAttempts(gateway, call);
   const owner = ownerOf(call);
   const now = gateway.now();
-  const owned = await findOwners(gateway, references, owner);
+  const owned = await findOwners(gateway, call, references);
   const unseen: HeldReference[] = [];
   const due: HeldReference[] = [];
+  let issuer: UpstreamObject | undefined;
   for (const reference of references) {
     // What is for many is nobody's, whatever else may have its name.
-    const row = reference.kind === 'shared' ? undefined : owned.get(reference.id);
-    if (row && !isOf(row, owner)) throw heldNotFound(call, reference);
+    const row = reference.kind === 'shared' ? undefined : owned.get(keyOf(reference));
+    const isForeign = row !== undefined && !isOf(row, owner);
+    if (reference.kind === 'compared') {
+      if (!isForeign) call.comparable = row;
+      continue;
+    }
+    if (isForeign) throw heldNotFound(call, reference);
+    if (reference.kind === 'continuation') {
+      issuer = row;
+      continue;
+    }
     const kept = reference.kind === 'item' ? await gateway.responses.find(owner, reference.id) : undefined;
     if (row) {
       pin(call, reference, row);
@@ -48,14 +58,27 @@ export async function planHeld(gateway: Gateway, call: Call): Promise<PlannedAtt
       pin(call, reference, { provider: kept.target.split('/', 1)[0] ?? '', account: kept.account });
     else unseen.push(reference);
   }
-  const plan = planAttempts(call).filter((planned) =>
+  const plan = planAttempts(gateway, call).filter((planned) =>
     unseen.every(({ kind }) => mayReach(call, planned, kind)),
   );
   if (plan.length === 0 && unseen[0]) throw heldNotFound(call, unseen[0]);
   // What a conversation holds and a container does is its tenant's, whoever made it: that of the first call that names it.
   const claimed = [...unseen.filter(({ kind }) => isLeftBehind(kind) && !OF_ANSWERS.has(kind)), ...due];
   if (claimed.length > 0) call.toClaim = claimed;
-  return plan;
+  return issuer ? beginningAt(plan, issuer) : plan;
+}
+
+/**
+ * Whether other accounts can read a token is not documented: the one that gave it is asked first. What the gateway never saw can be anybody's, as
+ * thoughts in their encrypted form can: nobody else has its words.
+ */
+function beginningAt(
+  plan: readonly PlannedAttempt[],
+  { provider, account }: UpstreamObject,
+): PlannedAttempt[] {
+  const isFirst = (planned: PlannedAttempt) =>
+    planned.target.upstream.name === provider && planned.account.name === account;
+  return [...plan.filter(isFirst), ...plan.filter((planned) => !isFirst(planned))];
 }
 
 function readReferences(call: Call): HeldReference[] {
@@ -71,11 +94,22 @@ function readReferences(call: Call): HeldReference[] {
 }
 
 async function findOwners(
-  { objects }: Gateway,
+  { objects, log }: Gateway,
+  call: Call,
   references: readonly HeldReference[],
-  owner: Owner,
 ): Promise<Map<string, UpstreamObject>> {
-  const rows = await objects.ofAll(references.map(({ id }) => id));
+  const owner = ownerOf(call);
+  let rows: UpstreamObject[] = [];
+  try {
+    rows = await objects.ofAll(references.map(keyOf));
+  } catch (err) {
+    // Advice is no reason to fail while the store is away: there is none, then.
+    if (references.some(({ kind }) => kind !== 'compared')) throw err;
+    log.warn(
+      { call: call.id, err },
+      'whose the request is that this one is compared with could not be found out',
+    );
+  }
   // Several accounts may have given an id: the caller's own is meant, and of these the one that was made last.
   const rank = (row: UpstreamObject) => (isOf(row, owner) ? row.created_at : -1);
   return new Map(rows.toSorted((a, b) => rank(a) - rank(b)).map((row) => [row.id, row]));
@@ -104,7 +138,7 @@ function pin(
 }
 
 /** What only answers have: they are noted, so that nothing of the kind is a tenant's that the gateway never saw. */
-export const OF_ANSWERS: ReadonlySet<HeldKind> = new Set(['item', 'audio', 'thread']);
+export const OF_ANSWERS: ReadonlySet<HeldKind> = new Set(['item', 'audio', 'thread', 'compared']);
 
 /**
  * What the gateway never saw may be anybody's whom the account serves: that is for those to use who may use all of the

@@ -1,14 +1,19 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { CapturePolicy } from '../captures/capture.ts';
-import type { Config, ProviderConfig, TargetConfig, TenantConfig } from '../config/resolve.ts';
+import type { Config, ModelConfig, ProviderConfig, TargetConfig, TenantConfig } from '../config/resolve.ts';
 import { appendAll } from '../conversation/append-all.ts';
 import { passThrough as chat } from '../dialects/chat/pass-through.ts';
 import { WordTable } from '../dialects/word-table.ts';
+import { compileBounds, RANKS } from '../overload/bounds.ts';
+import { Holder } from '../overload/share.ts';
 import { compileModelLimits, compileTenantLimits, type ModelLimits } from '../quotas/compile-limits.ts';
 import type { CounterBook } from '../quotas/counters.ts';
 import type { Limit } from '../quotas/limit.ts';
-import { Routes } from '../routing/resolve-targets.ts';
-import type { Target } from '../routing/target.ts';
+import { DEFAULT_BREAKER } from '../routing/breaker.ts';
+import { type Capabilities, knownCapabilities } from '../routing/capabilities.ts';
+import type { Lane, LaneBook } from '../routing/lane.ts';
+import { defaultRetries, Routes } from '../routing/resolve-targets.ts';
+import type { Route, Target } from '../routing/target.ts';
 import { hashOf, KeyRing, type TenantKey } from '../tenants/keys.ts';
 import {
   type Approvals,
@@ -20,6 +25,7 @@ import {
 import type { ProviderDeclaration } from '../upstream/provider.ts';
 import type { SignInContext } from '../upstream/sign-in/create-signer.ts';
 import { buildUpstream, type Timeouts, type Upstream } from '../upstream/upstream.ts';
+import { publishedContextWindow } from '../usage/context-windows.ts';
 import { type CompiledIssuers, compileIssuers, compileTokens, type TenantCaller } from './compile-tokens.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
 
@@ -32,6 +38,8 @@ export interface SnapshotSources {
   signIn: SignInContext;
   /** What counts calls against limits: it outlives snapshots. */
   counters: CounterBook;
+  /** What is known of the places that calls go to: it outlives snapshots, too. */
+  lanes: LaneBook;
 }
 
 /** A snapshot and what it was compiled from, so that the next one takes over what did not change. */
@@ -60,15 +68,17 @@ export function recompileSnapshot(
   const upstreams = compileUpstreams(config, declarations, signIn, before);
   const callers = compileCallers(sources, before);
   const issuers = compileIssuers(config.issuers, signIn, before?.issuers);
-  const models = new Map<string, Target[]>();
+  const lanesOf = (target: string, upstream: Upstream) =>
+    findLanes(sources.lanes, config.providers[upstream.name]?.health, target, upstream);
+  const models = new Map<string, Route>();
   for (const [name, model] of Object.entries(config.models)) {
     models.set(
       name,
-      model.targets.map((target) => compileTarget(target, upstreams)),
+      compileRoute(model, (target) => compileTarget(target, config, upstreams, lanesOf)),
     );
   }
   const snapshot: Snapshot = {
-    routes: new Routes(models, upstreams),
+    routes: new Routes(models, upstreams, lanesOf),
     fieldsOf: new Map([[chat, withQuirks(chat.fields, upstreams)]]),
     findCaller: (secret) => callers.ring.find(secret)?.caller,
     tokens: compileTokens(
@@ -85,6 +95,7 @@ export function recompileSnapshot(
     created: Math.floor(now() / 1000),
     maxBodyBytes: config.server.bodyLimit,
     responses: { store: config.responses.store, retentionMs: config.responses.retention },
+    bounds: compileBounds(config),
     limits: listLimits(callers),
     lifeOf: counters.lifeOf,
   };
@@ -159,12 +170,58 @@ function compileUpstream(
   );
 }
 
-function compileTarget(target: TargetConfig, upstreams: ReadonlyMap<string, Upstream>): Target {
-  const { provider, model, timeouts } = target;
+type LanesOf = (target: string, upstream: Upstream) => readonly Lane[];
+
+function findLanes(
+  book: LaneBook,
+  health: ProviderConfig['health'],
+  target: string,
+  { name: provider, accounts }: Upstream,
+): Lane[] {
+  const { errorRate, minCalls, window, openFor } = health?.breaker ?? {};
+  const options = {
+    errorRate: errorRate ?? DEFAULT_BREAKER.errorRate,
+    minCalls: minCalls ?? DEFAULT_BREAKER.minCalls,
+    windowMs: window ?? DEFAULT_BREAKER.windowMs,
+    openForMs: openFor ?? DEFAULT_BREAKER.openForMs,
+  };
+  return accounts.map(({ name: account }) => book.find(target, { provider, account, options }));
+}
+
+function compileRoute(model: ModelConfig, compile: (target: TargetConfig) => Target): Route {
+  const targets = model.targets.map(compile);
+  const { strategy, retries = defaultRetries(targets), fallbacks } = model;
+  const [first, ...others] = targets;
+  const isSelective = others.some(
+    ({ capabilities }) => !isDeepStrictEqual(capabilities, first?.capabilities),
+  );
+  return {
+    ...{ targets, strategy, isSelective, retries },
+    fallbacks: {
+      contextLength: fallbacks?.contextLength?.map(compile),
+      contentPolicy: fallbacks?.contentPolicy?.map(compile),
+    },
+  };
+}
+
+function compileTarget(
+  target: TargetConfig,
+  { providers }: Config,
+  upstreams: ReadonlyMap<string, Upstream>,
+  lanesOf: LanesOf,
+): Target {
+  const { provider, model, timeouts, weight } = target;
   const upstream = upstreams.get(provider);
   if (!upstream)
     throw new Error(`target '${target.target}' has no provider, which the config check lets no one have`);
-  return { name: `${provider}/${model}`, upstream, model, timeouts: compileTimeouts(timeouts) };
+  const name = `${provider}/${model}`;
+  const capabilities: Capabilities = {
+    contextLength: publishedContextWindow(providers[provider]?.adapter ?? provider, model),
+    ...knownCapabilities(model),
+    ...target.capabilities,
+  };
+  const lanes = lanesOf(name, upstream);
+  return { name, upstream, model, timeouts: compileTimeouts(timeouts), lanes, weight, capabilities };
 }
 
 function compileTimeouts(timeouts: ProviderConfig['timeouts']): Timeouts {
@@ -228,18 +285,22 @@ function compileCallers(
     const tenant = config.tenants[name];
     const known = byTenant.get(name);
     if (tenant === undefined || (isSame && known?.config === tenant)) continue;
-    const compiled = compileTenant(name, tenant, permit(tenant), modelLimits, counters);
+    // The calls that it has under way count on.
+    const holder = known?.common.holder ?? new Holder();
+    const compiled = compileTenant(name, tenant, permit(tenant), modelLimits, counters, holder);
     if (known) appendAll(gone, known.keys);
     appendAll(added, compiled.keys);
     byTenant.set(name, compiled);
   }
+  const holders = new Map((before?.callers.made ?? []).map(({ tenant, caller }) => [tenant, caller.holder]));
   const made = madeKeys.map((key): CallerKey => {
     const { tenant, key: name } = key;
     const limits = compileTenantLimits(tenant, { keys: [] }, modelLimits, counters).ofKey(name);
-    return {
-      ...key,
-      caller: { tenant, key: name, mayCall: permit({ models: ['*'] }), capture: undefined, limits },
-    };
+    const holder = holders.get(tenant) ?? new Holder();
+    holders.set(tenant, holder);
+    const mayCall = permit({ models: ['*'] });
+    const rank = RANKS.normal;
+    return { ...key, caller: { tenant, key: name, mayCall, capture: undefined, limits, holder, rank } };
   });
   appendAll(added, made);
   const ring = before ? before.callers.ring.replace(gone, added) : new KeyRing(added, signIn.now);
@@ -252,10 +313,12 @@ function compileTenant(
   ofTenant: ModelPermission,
   modelLimits: ModelLimits,
   counters: CounterBook,
+  holder: Holder,
 ): CompiledTenant {
   const capture = compileCapture(config.capture);
   const limits = compileTenantLimits(tenant, config, modelLimits, counters);
-  const common: TenantCaller = { tenant, mayCall: ofTenant, capture, limits: limits.ofAnyKey };
+  const rank = RANKS[config.priority];
+  const common: TenantCaller = { tenant, mayCall: ofTenant, capture, limits: limits.ofAnyKey, holder, rank };
   const keys: CallerKey[] = [];
   for (const { name, secret, secretHash, previous, expires, models: keyModels } of config.keys) {
     const ofKey = keyModels ? compileModelPermission(keyModels) : undefined;
@@ -264,7 +327,7 @@ function compileTenant(
       tenant,
       key: name,
       hash: secretHash ?? hashOf({ secret, secretHash }),
-      caller: { tenant, key: name, mayCall, keyMayCall: ofKey, capture, limits: limits.ofKey(name) },
+      caller: { ...common, key: name, mayCall, keyMayCall: ofKey, limits: limits.ofKey(name) },
     };
     if (expires !== undefined) key.expiresAt = expires;
     keys.push(key);

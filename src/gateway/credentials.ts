@@ -1,5 +1,6 @@
 import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
+import type { Lane } from '../routing/lane.ts';
 import type { Target } from '../routing/target.ts';
 import type { Account, NextCredential, Upstream } from '../upstream/upstream.ts';
 import type { Gateway } from './gateway.ts';
@@ -38,15 +39,19 @@ const FAILS_TRIAL: ReadonlySet<string | undefined> = new Set([
 const MAY_BE_CREDENTIAL: ReadonlySet<number> = new Set([403, 404]);
 
 /** An attempt with one of an account's credentials; `undefined` where the provider takes none of them. */
-export function planAccount(target: Target, account: Account): PlannedAttempt | undefined {
+export function planAccount(
+  target: Target,
+  account: Account,
+  lane?: Lane | undefined,
+): PlannedAttempt | undefined {
   const { next, standing } = account;
   if (next === undefined || next.standing.isOut) {
-    return standing.isOut ? undefined : { target, account, standIn: undefined };
+    return standing.isOut ? undefined : { target, account, lane, standIn: undefined };
   }
-  if (standing.isOut) return { target, account: next, standIn: undefined };
+  if (standing.isOut) return { target, account: next, lane, standIn: undefined };
   return next.standing.trial?.takesCall() === true
-    ? { target, account: next, standIn: account }
-    : { target, account, standIn: next };
+    ? { target, account: next, lane, standIn: account }
+    : { target, account, lane, standIn: next };
 }
 
 /** The account with the credential that is in use, where nothing can take its place. */
@@ -60,7 +65,7 @@ export function inUse(account: Account): Account {
  * and one that was rejected is replaced at once. The call goes on with it.
  */
 export function standInFor(
-  { target, account, standIn }: PlannedAttempt,
+  { target, account, lane, standIn }: PlannedAttempt,
   failure: GatewayError,
 ): PlannedAttempt | undefined {
   if (!standIn) return undefined;
@@ -69,7 +74,7 @@ export function standInFor(
     failure.code === REJECTED ||
     (onTrial && (mayBeCredential(failure) || failure.kind !== 'upstream_rejected'));
   return isAtFault
-    ? { target, account: standIn, standIn: undefined, insteadOf: onTrial ? account : undefined }
+    ? { target, account: standIn, lane, standIn: undefined, insteadOf: onTrial ? account : undefined }
     : undefined;
 }
 

@@ -1,4 +1,5 @@
 import type { CaptureArchive } from '../captures/capture-archive.ts';
+import type { Places } from '../overload/places.ts';
 import type { Quotas } from '../quotas/reservation.ts';
 import type { ResponseArchive } from '../responses/response-archive.ts';
 import type { UpstreamObjects } from '../tenants/upstream-objects.ts';
@@ -8,6 +9,7 @@ import type { Deadlines } from '../upstream/deadlines.ts';
 import type { InFlight } from '../usage/in-flight.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import type { PriceBook } from '../usage/prices.ts';
+import type { BatchBilling } from './bill-batch.ts';
 import type { Call } from './call.ts';
 import type { CredentialReports } from './credentials.ts';
 import type { LateCounts } from './late-counts.ts';
@@ -33,10 +35,14 @@ export interface Gateway {
   readonly deadlines: Deadlines;
   /** Whose it is what providers keep: files, batches, conversations, … */
   readonly objects: Pick<UpstreamObjects, 'find' | 'list' | 'ofAll' | 'bind' | 'forget'>;
+  /** Told how batches are described by their providers: what one used is recorded when it has ended. */
+  readonly batches: Pick<BatchBilling, 'note'>;
   /** For what is uploaded. */
   readonly uploads: { readonly spool: Pick<Spool, 'open'>; readonly maxBytes: number };
   /** Counts for providers that cannot. */
   readonly tokens: Pick<TokenCounter, 'countConversation' | 'countTexts'>;
+  /** Bounds how many calls run. */
+  readonly places: Pick<Places, 'tryTake' | 'wait' | 'stopWaiting' | 'expire' | 'leave'>;
   /** Counts calls against their limits. */
   readonly quotas: Quotas;
   readonly prices: Pick<PriceBook, 'costMicroUsd' | 'isConfigured'>;
@@ -44,6 +50,8 @@ export interface Gateway {
   readonly now: () => number;
   /** Monotonic milliseconds. */
   readonly monotonicMs: () => number;
+  /** From 0 to 1, without 1: spreads what would otherwise happen all at once. */
+  readonly random: () => number;
 }
 
 /** The part of a pino logger that the data path uses. Nothing is logged for a call that goes well. */

@@ -11,11 +11,12 @@ import { reserveQuota } from './reserve-quota.ts';
 import { failCall } from './respond.ts';
 import { resumeCall } from './resume-call.ts';
 import { settleCall } from './settle.ts';
+import { takePlace } from './take-place.ts';
 
 /**
- * The way of a call: admit (and, where it goes on from an earlier answer, resume), plan, reserve what it needs of its
- * limits, attempt (which relays), settle. Relaying settles by itself just before the last byte of an answer; what ends without an answer is settled
- * with its error here. Steps that wait give a promise; nearly all calls wait for nothing and make none.
+ * The way of a call: admit, take a place among those that run, plan (and before, where it goes on from an earlier answer, resume),
+ * reserve what it needs of its limits, attempt (which relays), settle. Relaying settles by itself just before the last byte of an
+ * answer; what ends without an answer is settled with its error here. Nearly all calls wait for nothing and make no promise.
  */
 export function handleCall(gateway: Gateway, call: Call): void {
   gateway.calls.add(call);
@@ -30,15 +31,34 @@ export function handleCall(gateway: Gateway, call: Call): void {
     if (call.tap) captureCall(gateway, call, call.tap);
   });
   try {
-    const plan = planCall(gateway, call);
-    if (Array.isArray(plan)) reserveAndAttempt(gateway, call, plan);
+    const admitting = admit(call);
+    if (!admitting) takePlace(gateway, call, planAndGoOn);
     else
-      plan
-        .then((planned) => reserveAndAttempt(gateway, call, planned))
+      admitting
+        .then(() => takePlace(gateway, call, planAndGoOn))
         .catch((thrown) => failCall(gateway, call, thrown));
   } catch (thrown) {
     failCall(gateway, call, thrown);
   }
+}
+
+/** Only of a form its model arrives later than its head. */
+function admit(call: Call): Promise<void> | undefined {
+  if (call.object) return undefined;
+  if (call.upload) return admitUpload(call, call.upload);
+  admitCall(call);
+  return undefined;
+}
+
+function planAndGoOn(gateway: Gateway, call: Call): void {
+  const plan = planCall(gateway, call);
+  if (Array.isArray(plan)) {
+    reserveAndAttempt(gateway, call, plan);
+    return;
+  }
+  plan
+    .then((planned) => reserveAndAttempt(gateway, call, planned))
+    .catch((thrown) => failCall(gateway, call, thrown));
 }
 
 function reserveAndAttempt(gateway: Gateway, call: Call, plan: PlannedAttempt[]): void {
@@ -55,17 +75,16 @@ function reserveAndAttempt(gateway: Gateway, call: Call, plan: PlannedAttempt[])
     .catch((thrown) => failCall(gateway, call, thrown));
 }
 
-/** Admits a call and plans it. What calls a model with all that it needs in its body, as nearly all do, waits for nothing. */
+/** What calls a model with all that it needs in its body, as nearly all do, waits for nothing. */
 function planCall(gateway: Gateway, call: Call): PlannedAttempt[] | Promise<PlannedAttempt[]> {
   if (call.object) return planObject(gateway, call, call.object);
-  if (call.upload) return admitUpload(call, call.upload).then(() => planAttempts(call));
-  admitCall(call);
+  if (call.upload) return planAttempts(gateway, call);
   if (call.door.keepsAnswers) return resumeCall(gateway, call).then(() => planNamed(gateway, call));
   return planNamed(gateway, call);
 }
 
 function planNamed(gateway: Gateway, call: Call): PlannedAttempt[] | Promise<PlannedAttempt[]> {
-  return namesHeld(call) ? planHeld(gateway, call) : planAttempts(call);
+  return namesHeld(call) ? planHeld(gateway, call) : planAttempts(gateway, call);
 }
 
 /** Ends a call that may not go on, because the gateway stops: its client is told. */

@@ -44,6 +44,8 @@ export function noteMadeIds(gateway: Gateway, call: Call, made: MadeIds | undefi
     ...made.containers.map((id) => ({ kind: 'container' as const, id })),
     ...(made.audio ?? []).map((id) => ({ kind: 'audio' as const, id })),
     ...(made.threads ?? []).map((id) => ({ kind: 'thread' as const, id })),
+    ...(made.continuations ?? []).map((id) => ({ kind: 'continuation' as const, id })),
+    ...(made.compared ?? []).map((id) => ({ kind: 'compared' as const, id })),
   ]);
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { HeldReference } from '../dialects/held-references.ts';
 import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import type { Call } from './call.ts';
@@ -6,7 +7,7 @@ import type { PlannedAttempt } from './plan.ts';
 import { ownerOf } from './snapshot.ts';
 
 /** What calls leave behind, which the tenant has whose call made it or was the first to name it. */
-export type LeftBehind = 'conversation' | 'container' | 'audio' | 'thread';
+export type LeftBehind = 'conversation' | 'container' | 'audio' | 'thread' | 'continuation' | 'compared';
 
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
@@ -14,13 +15,16 @@ const DAY_MS = 24 * HOUR_MS;
 /**
  * How long it is known whose something is, from the last time that a call was seen to name it. Containers live for up to
  * 30 days (Anthropic; OpenAI: 20 minutes without use), conversations until they are deleted, which nobody tells us, what a
- * model said for an hour (OpenAI), a message thread for five minutes (Anthropic).
+ * model said for an hour (OpenAI), a message thread for five minutes (Anthropic); how long a token
+ * is good by which an answer goes on Google does not say; what is compared is about a prompt cache, whose longest life is an hour (Anthropic).
  */
 const LIVES_MS: Readonly<Record<LeftBehind, number>> = {
   container: 30 * DAY_MS,
   conversation: 365 * DAY_MS,
   audio: DAY_MS,
   thread: HOUR_MS,
+  continuation: DAY_MS,
+  compared: HOUR_MS,
 };
 
 /** Whether what a call names again is due to be noted again, so that it does not expire while it is used. */
@@ -30,6 +34,11 @@ export function isDue({ kind, expires_at: expiresAt }: UpstreamObject, now: numb
 
 export function isLeftBehind(kind: string): kind is LeftBehind {
   return Object.hasOwn(LIVES_MS, kind);
+}
+
+/** What something is noted by: tokens can be long, and whoever reads the store need not be able to use them. */
+export function keyOf({ kind, id }: Pick<HeldReference, 'kind' | 'id'>): string {
+  return kind === 'continuation' ? createHash('sha256').update(id).digest('hex') : id;
 }
 
 /** A provider has accepted the call: what it named that is nobody's is its tenant's from here on. */
@@ -54,7 +63,7 @@ export function noteLeftBehind(
   const rows = named.flatMap(({ kind, id }): UpstreamObject[] => {
     if (!isLeftBehind(kind)) return [];
     const times = { created_at: createdAt, expires_at: createdAt + LIVES_MS[kind] };
-    return [{ id, kind, ...owner, key, ...place, ...times, object: null }];
+    return [{ id: keyOf({ kind, id }), kind, ...owner, key, ...place, ...times, object: null }];
   });
   if (rows.length === 0) return;
   const bound = objects

@@ -16,7 +16,10 @@ export const OBJECT_REQUESTS = {
   content: { method: 'GET', suffix: '/content' },
 } as const satisfies Record<Exclude<ObjectCall['does'], 'list'>, { method: string; suffix: string }>;
 
-/** A batch costs what its lines use, which nobody knows when it is made; all else costs nothing. */
+/**
+ * A batch costs what its lines use, so that whose tokens or money are spent cannot make one. The call itself costs nothing: what the
+ * lines used is a record of its own, once the batch has ended (`bill-batch.ts`).
+ */
 export function isFree({ kind, does }: ObjectCall): boolean {
   return !(kind === 'batch' && does === 'create');
 }

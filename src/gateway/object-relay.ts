@@ -11,7 +11,7 @@ import { sendJson } from './respond.ts';
 import { ownerOf } from './snapshot.ts';
 
 /** What describes a file or a batch is far smaller. */
-const MAX_BYTES = 4 * 1024 * 1024;
+export const MAX_OBJECT_BYTES = 4 * 1024 * 1024;
 
 /** The files that a batch makes: its tenant's, as the batch is. */
 const FILES_OF_BATCH = ['output_file_id', 'error_file_id'];
@@ -43,7 +43,7 @@ export class ObjectRelay implements Receiver {
   data(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
-    if (this.#bytes > MAX_BYTES) throw notAnObject();
+    if (this.#bytes > MAX_OBJECT_BYTES) throw notAnObject();
   }
 
   end(): void {
@@ -76,17 +76,15 @@ export class ObjectRelay implements Receiver {
       if (answer['deleted'] === true) await objects.forget(this.#describe(kind, id, null));
       return;
     }
-    const made = FILES_OF_BATCH.map((field) => answer[field]).filter((made) => typeof made === 'string');
-    await objects.bind([
-      this.#describe(kind, id, JSON.stringify(answer)),
-      ...(kind === 'batch' ? made.map((file) => this.#describe('file', file, null)) : []),
-    ]);
-    if (does !== 'create') return;
     const own = this.#describe(kind, id, null);
-    const bound = (await objects.ofAll([id])).some(
-      (row) => isOf(row, own) && row.provider === own.provider && row.account === own.account,
-    );
-    if (!bound) throw idOfAnother();
+    await bindDescribed(objects, own, answer);
+    if (does === 'create') {
+      const bound = (await objects.ofAll([id])).some(
+        (row) => isOf(row, own) && row.provider === own.provider && row.account === own.account,
+      );
+      if (!bound) throw idOfAnother();
+    }
+    if (kind === 'batch') await this.#gateway.batches.note(own, answer);
   }
 
   #describe(kind: ObjectKind, id: string, object: string | null): UpstreamObject {
@@ -106,6 +104,20 @@ export class ObjectRelay implements Receiver {
   }
 }
 
+/** Notes how a provider describes what is its owner's, and of a batch the files that it made. */
+export async function bindDescribed(
+  objects: Pick<Gateway['objects'], 'bind'>,
+  own: UpstreamObject,
+  described: JsonObject,
+): Promise<void> {
+  const made = own.kind === 'batch' ? FILES_OF_BATCH.map((field) => described[field]) : [];
+  const files = made.filter((file) => typeof file === 'string');
+  await objects.bind([
+    { ...own, object: JSON.stringify(described) },
+    ...files.map((id): UpstreamObject => ({ ...own, id, kind: 'file', object: null })),
+  ]);
+}
+
 /** Bound to another tenant, which must not lose it; that its maker could never ask for it is to be told now. */
 function idOfAnother(): GatewayError {
   return new GatewayError(
@@ -114,7 +126,7 @@ function idOfAnother(): GatewayError {
   );
 }
 
-function notAnObject(): GatewayError {
+export function notAnObject(): GatewayError {
   return new GatewayError(
     'upstream_unavailable',
     'The provider sent something that describes no file or batch.',

@@ -103,7 +103,8 @@ function planAt(call: Call, { provider, account: name }: UpstreamObject, asked: 
   return planned;
 }
 
-function targetAt(upstream: Upstream, kind: ObjectKind): PlannedAttempt['target'] {
+/** What calls about files and batches are said to go to. */
+export function targetAt(upstream: Upstream, kind: ObjectKind): PlannedAttempt['target'] {
   const model = kind === 'file' ? 'files' : 'batches';
   return { name: `${upstream.name}/${model}`, upstream, model, timeouts: upstream.timeouts };
 }

@@ -1,32 +1,48 @@
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
-import type { Target } from '../routing/target.ts';
+import { NO_USAGE } from '../conversation/usage.ts';
+import { lacks } from '../routing/capabilities.ts';
+import type { Lane } from '../routing/lane.ts';
+import { orderAccounts } from '../routing/order-accounts.ts';
+import { orderTargets } from '../routing/order-targets.ts';
+import type { DivertedRefusal } from '../routing/refusals.ts';
+import type { Route, Target } from '../routing/target.ts';
 import type { Account, Upstream } from '../upstream/upstream.ts';
 import { adviseAccess } from './advise-access.ts';
+import { takenOutput } from './bound-call.ts';
 import type { Call, PinnedAccount } from './call.ts';
+import { readNeeds } from './call-needs.ts';
 import { mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, planAccount } from './credentials.ts';
+import type { Gateway } from './gateway.ts';
 
 /** One thing to try: a target with one of the accounts at its provider. */
 export interface PlannedAttempt {
   target: Target;
   account: Account;
+  /** How attempts there do; absent where nothing is learned: what is kept at one account has no other place. */
+  lane?: Lane | undefined;
   /** The account with its other credential, for when this one is at fault. */
   standIn?: Account | undefined;
+  /** Only for calls that others refused for this. */
+  only?: DivertedRefusal | undefined;
   /** The credential on trial that was refused, where this is the attempt that shows whether the call is to blame. */
   insteadOf?: Account | undefined;
 }
 
-/** However long the lists of targets and accounts are, a call makes no more upstream requests than this. */
-export const MAX_ATTEMPTS = 8;
+/** However it is configured, a call makes no more upstream requests than this. */
+export const MAX_ATTEMPTS = 11;
+
+/** So many places are looked at, of which some may not be there to be called. */
+const MOST_PLANNED = 64;
 
 /**
- * The second step: what to try, in order: each target with each of its provider's accounts.
+ * The second step: what to try, in order: each target, as the model's strategy has it, with each of its provider's accounts.
  *
  * @throws GatewayError `forbidden` or `not_found`. A model that the caller may not call is forbidden whether it
  * exists or not, so the answer tells nothing about what others have. `upstream_unavailable` where no account is left
  * whose credential is accepted.
  */
-export function planAttempts(call: Call): PlannedAttempt[] {
+export function planAttempts(gateway: Gateway, call: Call): PlannedAttempt[] {
   const { caller, model = '' } = call;
   if (!caller.mayCall(model)) {
     throw new GatewayError(
@@ -38,22 +54,79 @@ export function planAttempts(call: Call): PlannedAttempt[] {
       },
     );
   }
-  const targets = call.snapshot.routes.resolve(model);
-  if (!targets) throw unknownModel(call, model);
+  const route = call.snapshot.routes.resolve(model);
+  if (!route) throw unknownModel(call, model);
+  call.retries = route.retries;
   const plan: PlannedAttempt[] = [];
   let rejecting: Upstream | undefined;
-  for (const target of targets) {
-    const asksNobody = mustCountLocally(call, target);
-    for (const account of target.upstream.accounts) {
-      if (!isPlanned(call, target, account) || plan.length >= MAX_ATTEMPTS) continue;
-      const planned = asksNobody ? { target, account } : planAccount(target, account);
-      if (planned) plan.push(planned);
-      else rejecting ??= target.upstream;
-    }
+  for (const target of targetsInOrder(gateway, call, route)) {
+    const ofTarget = addPlaces(gateway, call, plan, target);
+    rejecting ??= ofTarget;
   }
   if (plan.length === 0 && rejecting) throw credentialsRejected(rejecting);
   if (plan.length === 0) throw keptElsewhere(call);
+  const { contextLength, contentPolicy } = route.fallbacks;
+  for (const target of contextLength ?? []) addPlaces(gateway, call, plan, target, 'contextLength');
+  for (const target of contentPolicy ?? []) addPlaces(gateway, call, plan, target, 'contentPolicy');
   return plan;
+}
+
+/** Adds a target with each of its accounts. Gives the upstream where it takes the credential of one of them no more. */
+function addPlaces(
+  gateway: Gateway,
+  call: Call,
+  plan: PlannedAttempt[],
+  target: Target,
+  only?: DivertedRefusal,
+): Upstream | undefined {
+  let rejecting: Upstream | undefined;
+  const asksNobody = mustCountLocally(call, target);
+  const { accounts } = target.upstream;
+  for (const index of accounts.length === 1 ? ONLY : accountsInOrder(gateway, target)) {
+    const account = accounts[index] as Account;
+    if (!isPlanned(call, target, account) || plan.length >= MOST_PLANNED) continue;
+    const planned: PlannedAttempt | undefined = asksNobody
+      ? { target, account }
+      : planAccount(target, account, target.lanes?.[index]);
+    if (planned && only) planned.only = only;
+    if (planned) plan.push(planned);
+    else rejecting = target.upstream;
+  }
+  return rejecting;
+}
+
+const ONLY = [0];
+
+function accountsInOrder({ monotonicMs, random }: Gateway, target: Target): number[] {
+  return orderAccounts(target, monotonicMs(), random);
+}
+
+function targetsInOrder(gateway: Gateway, call: Call, route: Route): readonly Target[] {
+  const { random } = gateway;
+  const { stream } = call;
+  const order = orderTargets(route, {
+    stream,
+    random,
+    costOf: (target) => estimateCost(gateway, call, target),
+  });
+  return route.isSelective ? ableTargets(call, order) : order;
+}
+
+/** Those that can do what the call needs. Where none can, all: what they cannot they say better than we. */
+function ableTargets(call: Call, targets: readonly Target[]): readonly Target[] {
+  if (call.door.operation !== 'generate' || call.door.relayedPlace) return targets;
+  const needs = readNeeds(call);
+  const able = targets.filter(({ capabilities }) => !capabilities || !lacks(capabilities, needs));
+  return able.length > 0 ? able : targets;
+}
+
+/** Ordinary text has about as many bytes a token. */
+const BYTES_PER_TOKEN = 4;
+
+/** For comparing targets: what the input is likely to cost, and as much output as it may have. */
+function estimateCost({ prices, now }: Gateway, call: Call, { name }: Target): number | null {
+  const input = Math.ceil(call.body.length / BYTES_PER_TOKEN);
+  return prices.costMicroUsd(name, { ...NO_USAGE, input, output: takenOutput(call) }, now());
 }
 
 function isPlanned({ pinned }: Call, { upstream }: Target, { name }: Account): boolean {
@@ -65,7 +138,7 @@ export function leadsElsewhere(
   { snapshot, model = '' }: Call,
   { provider, account }: PinnedAccount,
 ): boolean {
-  const targets = snapshot.routes.resolve(model) ?? [];
+  const { targets = [] } = snapshot.routes.resolve(model) ?? {};
   return targets.some(({ upstream }) =>
     upstream.accounts.some(({ name }) => upstream.name !== provider || name !== account),
   );

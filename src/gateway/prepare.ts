@@ -11,6 +11,7 @@ import type { StreamEncoderOptions, UpstreamDialect } from '../dialects/dialect.
 import { refuseThread } from '../dialects/messages/threads.ts';
 import { COUNT_DIALECTS, EMBEDDING_DIALECTS, UPSTREAM_EMBEDDINGS } from '../dialects/registry.ts';
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
+import { servedTier } from '../dialects/tiers.ts';
 import type { Target } from '../routing/target.ts';
 import { keepBetas } from '../upstream/betas.ts';
 import { rewriteBody } from '../upstream/body-fields.ts';
@@ -19,7 +20,7 @@ import { type Endpoint, findEndpoint } from '../upstream/endpoint.ts';
 import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
 import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
-import { inAskedTier } from './asked-tier.ts';
+import { inTier } from './asked-tier.ts';
 import type { Call } from './call.ts';
 import { withCallersHeaders } from './callers-headers.ts';
 import { checkEncoded, checkRelayed } from './check-also-named.ts';
@@ -30,6 +31,7 @@ import { repeatedRequest } from './keep-answer.ts';
 import { parseBody } from './parse-body.ts';
 import type { PlannedAttempt } from './plan.ts';
 import type { TranslateAnswer } from './translate-body.ts';
+import { COMPARED_PATH, withholdComparison } from './withhold-comparison.ts';
 
 /** What one attempt sends, and how its answer is read. */
 export interface UpstreamRequest {
@@ -60,7 +62,8 @@ interface Encoded {
  *
  * @throws GatewayError `invalid_request` for what the target cannot express.
  */
-export function prepareRequest(call: Call, { target, account }: PlannedAttempt): UpstreamRequest {
+export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamRequest {
+  const { target, account } = planned;
   const { door } = call;
   const endpoint = findEndpoint(target.upstream, account, {
     operation: door.operation,
@@ -84,15 +87,18 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   const hasOwnForm = door.operation === 'embed' && surface.embeddings !== undefined;
   const passThrough =
     sameDialect && door.alwaysTranslates !== true && !hasOwnForm && !needsEmulation(call, endpoint);
-  const unknownFlags: string[] = [];
-  const baseHeaders = withCallersHeaders(call, { target, account }, surface, unknownFlags);
+  const withheld = sameDialect ? withholdComparison(call, planned) : undefined;
+  // What does not go on for reasons that no codec knows of.
+  const unknown: string[] = withheld ? [COMPARED_PATH] : [];
+  const baseHeaders = withCallersHeaders(call, planned, surface, unknown);
   call.dropped = [];
   call.droppedOfAnswer = undefined;
   if (passThrough && !carriesReasoning(call)) {
     checkRelayed(call, target);
     const body = passBytes(call, target, endpoint);
-    if (unknownFlags.length > 0) call.dropped = [...call.dropped, ...unknownFlags];
-    const fields = asksInVain ? { ...surface.body, thread: undefined } : surface.body;
+    if (unknown.length > 0) call.dropped = [...call.dropped, ...unknown];
+    const set = withheld ? { ...surface.body, ...withheld } : surface.body;
+    const fields = asksInVain ? { ...set, thread: undefined } : set;
     return {
       dialect,
       path,
@@ -106,11 +112,13 @@ export function prepareRequest(call: Call, { target, account }: PlannedAttempt):
   if (!encode) throw new Error(`${door.operation} cannot be translated`);
   const encoded = encode(call, target, endpoint);
   checkEncoded(call, target, dialect.name, encoded.body);
-  const encodedHeaders = knownHeaders(encoded.headers, surface, unknownFlags);
-  call.dropped = [...encoded.dropped, ...unknownFlags];
+  const encodedHeaders = knownHeaders(encoded.headers, surface, unknown);
+  call.dropped = [...encoded.dropped, ...unknown];
   const headers = encodedHeaders ? [...baseHeaders, ...Object.entries(encodedHeaders).flat()] : baseHeaders;
   // What is left out by being undefined, JSON leaves out.
-  const body = Buffer.from(writeWithLongNumbers({ ...encoded.body, ...surface.body }, call.request));
+  const body = Buffer.from(
+    writeWithLongNumbers({ ...encoded.body, ...surface.body, ...withheld }, call.request),
+  );
   return { dialect, path, headers, body, passThrough, translate: encoded.translate };
 }
 
@@ -189,7 +197,8 @@ function translateGenerated(
     completion.usage = ofAnswering(call, completion.usage, completion.model);
   }
   identifyAnswer(completion, call);
-  const usage = completion.usage ?? inAskedTier(call, estimateAnswer(call.body.length, completion));
+  const usage =
+    completion.usage ?? inTier(call, estimateAnswer(call.body.length, completion), servedTier(answer));
   if (caller.alwaysSaysUsage) completion.usage = usage;
   call.droppedOfAnswer = [];
   if (call.stream) return { ...streamText(call, completion), usage };

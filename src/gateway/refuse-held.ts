@@ -9,6 +9,8 @@ const NAMES: Record<HeldKind, string> = {
   item: 'Item',
   audio: 'Audio',
   thread: 'Thread',
+  continuation: 'Continuation',
+  compared: 'Message',
   conversation: 'Conversation',
   container: 'Container',
   shared: 'Resource',
@@ -50,12 +52,20 @@ const ADVICE: Record<HeldKind, string> = {
   audio:
     'What a model said can be named for some time by the tenant that the answer was for. Send its transcript as text.',
   thread: 'Send the whole conversation with `thread: {"type": "create"}`.',
+  compared: 'Requests are compared with one of the same tenant and account. Leave out `diagnostics`.',
+  continuation:
+    'A token is for the tenant whose answer came with it. Leave it out to have the answer from its beginning.',
   conversation: SEEN,
   container: SEEN,
   shared: SEEN,
 };
 
+/** How much of an id a refusal repeats: some are longer than any message should be. */
+const SHOWN = 256;
+
 /** What a caller is told who names what is not its own, as for an id that nobody has. */
 export function heldNotFound(call: Call, reference: HeldReference): GatewayError {
-  return REFUSALS[call.door.dialect.name](reference);
+  const { id } = reference;
+  const shown = id.length > SHOWN ? `${id.slice(0, SHOWN)}…` : id;
+  return REFUSALS[call.door.dialect.name]({ ...reference, id: shown });
 }

@@ -2,6 +2,7 @@ import type { GatewayError } from '../conversation/gateway-error.ts';
 import { tryParseJson } from '../conversation/json.ts';
 import { type AnswerScan, scanAnswer } from '../dialects/answer-scan.ts';
 import type { MadeIds } from '../dialects/pass-through.ts';
+import { servedTier } from '../dialects/tiers.ts';
 import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { estimateCall } from './asked-tier.ts';
 import type { Call } from './call.ts';
@@ -64,7 +65,7 @@ export class BodyRelay implements CommittingReceiver {
     }
     this.#call.usage = passThrough.readUsage(body, scan);
     if (!this.#call.usage) {
-      this.account();
+      this.#call.usage = estimateCall(this.#call, 0, servedTier(tryParseJson(body.toString('utf8'))));
       // Of what was forwarded already only the end is left.
       if (!this.#call.committed) this.#call.answer = body;
     }

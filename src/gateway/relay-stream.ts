@@ -89,8 +89,8 @@ export class StreamRelay implements CommittingReceiver {
   }
 
   account(): void {
-    const { usage, finished, outputEvents, model } = this.#scanner;
-    if (!usage) this.#call.usage = estimateCall(this.#call, outputEvents);
+    const { usage, finished, outputEvents, servedTier, model } = this.#scanner;
+    if (!usage) this.#call.usage = estimateCall(this.#call, outputEvents, servedTier);
     else this.#call.usage = finished ? usage : completeUsage(usage, outputEvents);
     if (mayOtherAnswer(this.#call)) this.#call.usage = ofAnswering(this.#call, this.#call.usage, model);
     this.#noteMade();

@@ -1,6 +1,13 @@
 import { setImmediate } from 'node:timers';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
-import { addUsage, inputTokens, NO_USAGE, outputTokens, type Usage } from '../conversation/usage.ts';
+import {
+  addUsage,
+  inputTokens,
+  NO_USAGE,
+  outputTokens,
+  subtractUsage,
+  type Usage,
+} from '../conversation/usage.ts';
 import { type Demand, type Limit, reservedNanoUsd, spentNanoUsd } from '../quotas/limit.ts';
 import { describeRefusal } from '../quotas/refusals.ts';
 import { type Refusal, Reservation, USED_NOTHING, type Used } from '../quotas/reservation.ts';
@@ -42,7 +49,7 @@ export function reserveQuota(
   call: Call,
   plan: readonly PlannedAttempt[],
 ): Promise<void> | undefined {
-  const limits = call.caller.limits?.find(call.model);
+  const limits = call.caller.limits?.find(call.model ?? batchTarget(call, plan));
   if (!limits || limits.length === 0) return undefined;
   const demand = boundDemand(gateway, call, plan, limits, undefined);
   const outcome = gateway.quotas.reserve(limits, demand, call.id);
@@ -52,8 +59,15 @@ export function reserveQuota(
   return takeOrCount(gateway, call, plan, outcome);
 }
 
+type Settling = Pick<Gateway, 'quotas' | 'prices' | 'log'>;
+
+/** Which models the lines of a batch name is not known when it is made: it meets the limits on all of its provider's, as `openai/batches`. */
+function batchTarget({ object }: Call, plan: readonly PlannedAttempt[]): string | undefined {
+  return object && !isFree(object) ? plan[0]?.target.name : undefined;
+}
+
 /** What was used, where nothing is known of it (the call failed, or nobody said), is nothing. */
-export function settleQuota(gateway: Gateway, reservation: Reservation, record: UsageRecord): void {
+export function settleQuota(gateway: Settling, reservation: Reservation, record: UsageRecord): void {
   gateway.quotas.settle(reservation, usedBy(gateway, reservation, record));
 }
 
@@ -62,7 +76,7 @@ export function settleQuota(gateway: Gateway, reservation: Reservation, record: 
  * Until then they have what it reserved. Gives what the ledger is to be handed, and what begins to count.
  */
 export function settleQuotaLate(
-  gateway: Gateway,
+  gateway: Settling,
   reservation: Reservation,
   record: UsageRecord,
   recount: Recount,
@@ -70,11 +84,24 @@ export function settleQuotaLate(
   gateway.quotas.end(reservation, usedBy(gateway, reservation, record));
   const counted = Promise.withResolvers<Usage | undefined>();
   let isDropped = false;
+  // Nobody waits for it: what it threw would end the process.
   const count = async () => {
-    const usage = await recount.count();
-    const final = usage ? { ...record, usage: { ...record.usage, ...usage } } : record;
-    counted.resolve(usage);
-    settleQuota(gateway, reservation, final);
+    let usage: Usage | undefined;
+    try {
+      usage = await recount.count();
+      const final = usage ? { ...record, usage: { ...record.usage, ...usage } } : record;
+      settleQuota(gateway, reservation, final);
+    } catch (err) {
+      const { tokens, nanoUsd } = reservation.demand;
+      gateway.quotas.settle(reservation, { calls: 1, tokens, nanoUsd });
+      gateway.log.error(
+        { call: record.id, err },
+        'a call could not be settled: it is taken to have used all that it reserved',
+      );
+    } finally {
+      // The ledger waits for it, whatever became of the budgets.
+      counted.resolve(usage);
+    }
   };
   return {
     // After the answer went out.
@@ -90,7 +117,7 @@ export function settleQuotaLate(
   };
 }
 
-function usedBy(gateway: Gateway, reservation: Reservation, record: UsageRecord): Used {
+function usedBy(gateway: Settling, reservation: Reservation, record: UsageRecord): Used {
   const { usage, target, operation, startedAt, costMicroUsd } = record;
   if (!usage || !reservation.demand.costs) return USED_NOTHING;
   const isPriced = !('unpriced' in OPERATIONS[operation]) && target !== null && hasMoney(reservation.limits);
@@ -100,17 +127,32 @@ function usedBy(gateway: Gateway, reservation: Reservation, record: UsageRecord)
     cost = isKnown ? costMicroUsd : gateway.prices.costMicroUsd(target, usage, startedAt);
     // The ledger need not price it again, unless it is to be counted first.
     if (!usage.estimated) record.costMicroUsd = cost;
-    if (cost === null && (usage.tier !== undefined || isKnown)) {
-      // A tier that nobody asked for (the account has it) or another model without a price: a budget counts no less than the target's standard one.
-      cost = gateway.prices.costMicroUsd(target, addUsage(NO_USAGE, usage), startedAt);
-      for (const attempt of record.attempts) cost = Math.max(cost ?? 0, attempt.costMicroUsd ?? 0);
-    }
+    cost ??= leastCost(gateway, record, target, usage);
   }
   return {
     calls: 1,
     tokens: inputTokens(usage) + outputTokens(usage),
     nanoUsd: spentNanoUsd(cost ?? 0),
   };
+}
+
+/**
+ * What a budget counts of a call that has no price because of its tiers, or of other models: nobody asked for those (the account has
+ * them, a stored prompt had them), so it was not refused. No less than the standard price of what was called; what that is not known of
+ * either, no budget counts.
+ */
+function leastCost({ prices }: Settling, record: UsageRecord, target: string, usage: Usage): number {
+  const { attempts, startedAt } = record;
+  let cost = 0;
+  let ofLast = addUsage(NO_USAGE, usage);
+  for (const { target: earlier, usage: used, costMicroUsd } of attempts) {
+    if (!used) continue;
+    cost += costMicroUsd ?? prices.costMicroUsd(earlier, addUsage(NO_USAGE, used), startedAt) ?? 0;
+    ofLast = subtractUsage(ofLast, used);
+  }
+  const { tier } = usage;
+  const inTier = tier === undefined ? null : prices.costMicroUsd(target, { ...ofLast, tier }, startedAt);
+  return cost + (inTier ?? prices.costMicroUsd(target, ofLast, startedAt) ?? 0);
 }
 
 function takeOrCount(

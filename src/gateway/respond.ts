@@ -110,9 +110,14 @@ function answerHeaders(call: Call, contentType?: string): string[] {
   return headers;
 }
 
-/** W3C Server Timing: our own time up to sending, and the provider's up to its answer's head, in milliseconds. */
-function serverTiming({ startedMs, sentMs, answeredMs }: Call): string {
-  return `gateway;dur=${hundredths(sentMs - startedMs)}, upstream;dur=${hundredths(answeredMs - sentMs)}`;
+/**
+ * W3C Server Timing: our own time up to sending, the provider's up to its answer's head, and that in the queue of calls that
+ * waited for a place, in milliseconds.
+ */
+function serverTiming({ startedMs, sentMs, answeredMs, queuedMs }: Call): string {
+  const gateway = hundredths(sentMs - startedMs - queuedMs);
+  const timing = `gateway;dur=${gateway}, upstream;dur=${hundredths(answeredMs - sentMs)}`;
+  return queuedMs === 0 ? timing : `${timing}, queue;dur=${hundredths(queuedMs)}`;
 }
 
 /** As `toFixed(2)` writes it, which costs twice as much. What would be negative, because it did not come to it, is none. */

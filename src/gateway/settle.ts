@@ -5,13 +5,12 @@ import { askedTierOf } from './asked-tier.ts';
 import { takenInput, takenOutput } from './bound-call.ts';
 import type { Call, Outcome } from './call.ts';
 import type { Gateway } from './gateway.ts';
-import { isFree } from './object-call.ts';
 import { settleQuota, settleQuotaLate } from './reserve-quota.ts';
 
 /** Notes that a call starts; to be waited for before its first upstream request goes out. */
 export function noteStart(gateway: Gateway, call: Call, account: string): void {
   const { operation } = call.door;
-  const isFreeCall = operation === 'count' || (call.object !== undefined && isFree(call.object));
+  const isFreeCall = operation === 'count' || call.object !== undefined;
   const isEstimable = OPERATIONS[operation].unsaid === 'estimate';
   call.started = gateway.ledger.noteStart({
     id: call.id,
@@ -80,6 +79,7 @@ function addEarlier(gateway: Gateway, call: Call, record: UsageRecord): void {
 export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, status: number): void {
   if (call.settled) return;
   call.settled = true;
+  leavePlace(gateway, call);
   // Counting costs nothing, whatever was guessed for a call that was given up.
   const isCount = call.door.operation === 'count';
   const isEstimable = OPERATIONS[call.door.operation].unsaid === 'estimate';
@@ -95,7 +95,7 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
     target: call.target?.name ?? null,
     stream: call.stream,
     usage: isCount || (call.usage?.estimated && !isEstimable) ? null : (call.usage ?? null),
-    costMicroUsd: isCount || (call.object && isFree(call.object)) ? 0 : null,
+    costMicroUsd: isCount || call.object ? 0 : null,
     outcome,
     status,
     latencyMs: gateway.monotonicMs() - call.startedMs,
@@ -111,6 +111,14 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
   if (reservation && !late) settleQuota(gateway, reservation, record);
   gateway.ledger.append(record, late ?? recount, call.started);
   late?.begin();
+}
+
+/** Before its client has the last byte: whoever calls one by one never meets its own last call. */
+function leavePlace({ places }: Gateway, call: Call): void {
+  const { place } = call;
+  if (!place) return;
+  call.place = undefined;
+  places.leave(place);
 }
 
 /** Hands on the end of an answer of a call that is settled, when its record is in the journal: no client has it whole before. */

@@ -1,6 +1,8 @@
 import type { CapturePolicy } from '../captures/capture.ts';
 import type { PassThrough } from '../dialects/pass-through.ts';
 import type { WordTable } from '../dialects/word-table.ts';
+import type { OverloadBounds, Rank } from '../overload/bounds.ts';
+import type { Holder } from '../overload/share.ts';
 import type { CallerLimits } from '../quotas/compile-limits.ts';
 import type { Limit } from '../quotas/limit.ts';
 import type { Routes } from '../routing/resolve-targets.ts';
@@ -24,6 +26,8 @@ export interface Snapshot {
   maxBodyBytes: number;
   /** Responses of the Responses API: whether they are kept here, and for how long they can be gone on from. */
   responses: { store: boolean; retentionMs: number };
+  /** What may run and wait while it is in force. */
+  bounds: OverloadBounds;
   /** All limits that there are. */
   limits: readonly Limit[];
   /** Tells tenants of one name apart: 0 for the first, any other number for a later one. What it gives for a tenant stays the same. */
@@ -47,4 +51,8 @@ export interface Caller {
   keyMayCall?: ((model: string) => boolean) | undefined;
   /** `undefined` where nothing that it can call has a limit. */
   limits: CallerLimits | undefined;
+  /** Its tenant's places among the calls that run. */
+  holder: Holder;
+  /** Who goes first where calls wait. */
+  rank: Rank;
 }

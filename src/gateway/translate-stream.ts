@@ -2,6 +2,7 @@ import type { CompletionEvent } from '../conversation/completion.ts';
 import type { GatewayError } from '../conversation/gateway-error.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { StreamDecoder, StreamEncoder, StreamMessage } from '../dialects/dialect.ts';
+import { type ServedTier, servedTier } from '../dialects/tiers.ts';
 import type { StreamReader } from '../upstream/stream-reader.ts';
 import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { estimateCall } from './asked-tier.ts';
@@ -26,6 +27,7 @@ export class StreamTranslator implements CommittingReceiver {
   readonly #commit: StreamCommit;
   #usage: Usage | undefined;
   #model: string | undefined;
+  #servedTier: ServedTier;
   #outputEvents = 0;
   /** Something was generated, whether the client is told of it or not. */
   #hasOutput = false;
@@ -80,7 +82,7 @@ export class StreamTranslator implements CommittingReceiver {
 
   account(): void {
     const reported = this.#usage;
-    if (!reported) this.#call.usage = estimateCall(this.#call, this.#outputEvents);
+    if (!reported) this.#call.usage = estimateCall(this.#call, this.#outputEvents, this.#servedTier);
     else this.#call.usage = this.#complete ? reported : completeUsage(reported, this.#outputEvents);
     if (mayOtherAnswer(this.#call)) this.#call.usage = ofAnswering(this.#call, this.#call.usage, this.#model);
   }
@@ -111,6 +113,7 @@ export class StreamTranslator implements CommittingReceiver {
     if (event.type === 'start') {
       this.#model = event.model;
       identifyAnswer(event, this.#call);
+      this.#servedTier = servedTier(event.extra?.fields);
     }
     if (event.type === 'usage') this.#usage = event.usage;
     if (event.type === 'part_start') noteSpoken(this.#gateway, this.#call, event.value);

@@ -1,7 +1,15 @@
 import { isBudget } from './budget-index.ts';
 import type { CounterBook } from './counters.ts';
 import { type Demand, type Limit, spareOf } from './limit.ts';
-import { concerns, type Quotas, type Refusal, Reservation, type Used, usedOf } from './reservation.ts';
+import {
+  concerns,
+  type Quotas,
+  type Refusal,
+  Reservation,
+  type Spending,
+  type Used,
+  usedOf,
+} from './reservation.ts';
 
 /** Counts calls in this process alone. */
 export class LocalQuotas implements Quotas {
@@ -74,6 +82,11 @@ export class LocalQuotas implements Quotas {
 
   /** What another process counted was counted in its memory alone. */
   async recover(): Promise<void> {}
+
+  async charge(spendings: readonly Spending[]): Promise<void> {
+    const nowMs = this.#now();
+    for (const { limit, amount, atMs } of spendings) limit.counter.settle(0, amount, atMs, nowMs);
+  }
 
   async close(): Promise<void> {}
 }

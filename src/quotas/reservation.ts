@@ -116,5 +116,10 @@ export interface Quotas {
   noteRecovered(spendings: readonly Spending[]): Promise<void>;
   /** Settles such calls, each once, wherever they were left. Never rejects. */
   recover(spendings: readonly Spending[]): Promise<void>;
+  /**
+   * Counts what was used otherwise than by a call (a batch), by an id of its own. To be waited for; what `noteRecovered` was told of before
+   * counts once in counters that instances share. Never rejects.
+   */
+  charge(spendings: readonly Spending[]): Promise<void>;
   close(): Promise<void>;
 }

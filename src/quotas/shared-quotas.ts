@@ -30,6 +30,7 @@ import {
   readRefusal,
 } from './script-calls.ts';
 import { type ScriptCall, SharedCounters } from './shared-counters.ts';
+import { noteSpentElsewhere } from './spent-budgets.ts';
 import { StateNews, type StateNewsOptions } from './state-news.ts';
 import type { Uncounted } from './uncounted.ts';
 
@@ -124,6 +125,12 @@ export class SharedQuotas implements Quotas {
     } catch {
       // Sent again when they are back, which is noted; and saved again.
     }
+  }
+
+  /** There it is once what a call is that began alone and never ended. */
+  async charge(spendings: readonly Spending[]): Promise<void> {
+    if (!this.#shared.isHere) noteSpentElsewhere(spendings);
+    await this.recover(spendings);
   }
 
   /** What is settled there at the moment is waited for: where it does not get there, it is to be noted. */

@@ -13,7 +13,7 @@ import { amountOf, BudgetIndex, isBudget } from './budget-index.ts';
 import { BudgetCounter } from './counters.ts';
 import type { Limit } from './limit.ts';
 import { PERIODS, type Period } from './period.ts';
-import type { Quotas } from './reservation.ts';
+import type { Quotas, Spending } from './reservation.ts';
 import { keyOf } from './script-calls.ts';
 
 /**
@@ -52,6 +52,13 @@ export async function learnSpent(
     const { counter } = limit;
     if (amount > 0 && counter instanceof BudgetCounter)
       counter.raise(amount, nowMs, uncounted?.get(keyOf(limit, nowMs)));
+  }
+}
+
+/** What a process knows of its budgets while it is alone: what is counted elsewhere, where it cannot be told now. */
+export function noteSpentElsewhere(spendings: readonly Spending[]): void {
+  for (const { limit, amount, atMs } of spendings) {
+    if (limit.counter instanceof BudgetCounter) limit.counter.settleElsewhere(0, amount, atMs);
   }
 }
 

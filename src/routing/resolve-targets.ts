@@ -1,18 +1,38 @@
 import type { Upstream } from '../upstream/upstream.ts';
-import type { Target } from './target.ts';
+import type { Lane } from './lane.ts';
+import type { Route } from './target.ts';
 
 /** How many targets that no config names are remembered: their names come from callers. */
 const DIRECT_TARGETS = 1_000;
 
-/** Public model names and the targets they resolve to, in the order they are tried. Immutable but for a bounded cache. */
-export class Routes {
-  readonly #models: ReadonlyMap<string, readonly Target[]>;
-  readonly #upstreams: ReadonlyMap<string, Upstream>;
-  readonly #direct = new Map<string, readonly Target[]>();
+/** Of a target that is named directly: what fails in passing is tried again. */
+const DIRECT_RETRIES = 2;
 
-  constructor(models: ReadonlyMap<string, readonly Target[]>, upstreams: ReadonlyMap<string, Upstream>) {
+/** However many targets and accounts there are, a call makes no more upstream requests than one and this; unless it is configured. */
+const MOST_RETRIES = 7;
+
+/** Where nothing is configured: every account of every target may be tried, and the only one again. */
+export function defaultRetries(targets: Route['targets']): number {
+  const places = targets.reduce((sum, { upstream }) => sum + upstream.accounts.length, 0);
+  return Math.min(Math.max(places - 1, DIRECT_RETRIES), MOST_RETRIES);
+}
+
+/** Public model names and what they lead to, targets in the order they are tried. Immutable but for a bounded cache. */
+export class Routes {
+  readonly #models: ReadonlyMap<string, Route>;
+  readonly #upstreams: ReadonlyMap<string, Upstream>;
+  readonly #lanesOf: (target: string, upstream: Upstream) => readonly Lane[];
+  readonly #direct = new Map<string, Route>();
+
+  /** `lanesOf`: the lanes of a target at its upstream's accounts. */
+  constructor(
+    models: ReadonlyMap<string, Route>,
+    upstreams: ReadonlyMap<string, Upstream>,
+    lanesOf: (target: string, upstream: Upstream) => readonly Lane[],
+  ) {
     this.#models = models;
     this.#upstreams = upstreams;
+    this.#lanesOf = lanesOf;
   }
 
   /** The configured names, in the order of the config, then what the built-in providers always have. */
@@ -33,19 +53,24 @@ export class Routes {
     return this.#models.has(model);
   }
 
-  /** The targets of a model; `undefined` where there is no such model. `provider/model` names one directly. */
-  resolve(model: string): readonly Target[] | undefined {
+  /** What a model leads to; `undefined` where there is no such model. `provider/model` names one directly. */
+  resolve(model: string): Route | undefined {
     return this.#models.get(model) ?? this.#direct.get(model) ?? this.#resolveDirect(model);
   }
 
-  #resolveDirect(name: string): readonly Target[] | undefined {
+  #resolveDirect(name: string): Route | undefined {
     const slash = name.indexOf('/');
     const upstream = this.#upstreams.get(name.slice(0, Math.max(slash, 0)));
     const model = name.slice(slash + 1);
     if (!upstream || model === '') return undefined;
-    const targets = [{ name, upstream, model, timeouts: upstream.timeouts }];
+    const lanes = this.#lanesOf(name, upstream);
+    const targets = [{ name, upstream, model, timeouts: upstream.timeouts, lanes }];
+    const route: Route = {
+      ...{ targets, strategy: 'failover', isSelective: false, fallbacks: {} },
+      retries: defaultRetries(targets),
+    };
     if (this.#direct.size >= DIRECT_TARGETS) this.#direct.clear();
-    this.#direct.set(name, targets);
-    return targets;
+    this.#direct.set(name, route);
+    return route;
   }
 }

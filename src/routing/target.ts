@@ -1,4 +1,7 @@
 import type { Timeouts, Upstream } from '../upstream/upstream.ts';
+import type { Capabilities } from './capabilities.ts';
+import type { Lane } from './lane.ts';
+import type { DivertedRefusal } from './refusals.ts';
 
 /** What is really called: a model version at an upstream. */
 export interface Target {
@@ -8,4 +11,25 @@ export interface Target {
   /** The model version as the provider knows it. */
   model: string;
   timeouts: Timeouts;
+  /** One for each account of the upstream, in their order. Absent where nothing is called but what is kept there. */
+  lanes?: readonly Lane[] | undefined;
+  /** Of the calls of its model, relative to the others, where they are shared out so. 1 where nothing is said. */
+  weight?: number | undefined;
+  /** What the model can do, where that matters: beside targets that can do something else. */
+  capabilities?: Capabilities | undefined;
+}
+
+export type Strategy = 'failover' | 'weighted' | 'fastest' | 'cheapest';
+
+/** What a public name leads to. */
+export interface Route {
+  /** As they are configured. */
+  targets: readonly Target[];
+  strategy: Strategy;
+  /** Its targets differ in what they can do: calls are to be looked into. */
+  isSelective: boolean;
+  /** Targets for refusals that are about the call. */
+  fallbacks: Partial<Record<DivertedRefusal, readonly Target[]>>;
+  /** Further attempts at most, after the first one failed. */
+  retries: number;
 }

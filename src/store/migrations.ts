@@ -1,7 +1,8 @@
 import { type CreateTableBuilder, type Kysely, SqliteAdapter, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { type EarlierTurn, findEarlierEnds } from './earlier-ends.ts';
-import { SUM_NAMES, SUM_NUMBERS } from './usage-sums.ts';
+import { addTierToSums } from './sums-by-tier.ts';
+import { SUM_NUMBERS } from './usage-sums.ts';
 
 /**
  * Every change of the tables, in order. One that was released is never edited: a later one mends it.
@@ -22,6 +23,8 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0095_uncounted_spendings': { up: createUncountedSpendings },
   '0100_lives': { up: addLives },
   '0110_tiers': { up: addTiers },
+  '0120_batch_bills': { up: addBatchBills },
+  '0130_sums_by_tier': { up: addTierToSums },
 };
 
 /**
@@ -184,18 +187,21 @@ async function createCaptures(db: Kysely<unknown>): Promise<void> {
   await db.schema.createIndex('captures_by_expiry').on('captures').column('expires_at').execute();
 }
 
+/** By what calls were summed at first. */
+const FIRST_SUM_NAMES = ['tenant', 'key', 'model', 'target', 'outcome'] as const;
+
 async function createUsageSums(db: Kysely<unknown>): Promise<void> {
   const isSqlite = db.getExecutor().adapter instanceof SqliteAdapter;
   for (const table of ['usage_by_hour', 'usage_by_day']) {
     let create: CreateTableBuilder<string, string> = db.schema
       .createTable(table)
       .addColumn('span', 'bigint', (column) => column.notNull());
-    for (const name of SUM_NAMES) create = create.addColumn(name, 'text', (column) => column.notNull());
+    for (const name of FIRST_SUM_NAMES) create = create.addColumn(name, 'text', (column) => column.notNull());
     for (const count of SUM_NUMBERS) {
       const type = count === 'cost_micro_usd' ? 'double precision' : 'bigint';
       create = create.addColumn(count, type, (column) => column.notNull());
     }
-    create = create.addPrimaryKeyConstraint(`${table}_primary_key`, ['span', ...SUM_NAMES]);
+    create = create.addPrimaryKeyConstraint(`${table}_primary_key`, ['span', ...FIRST_SUM_NAMES]);
     // The key is most of a row: SQLite would write it twice.
     if (isSqlite) create = create.modifyEnd(sql`without rowid`);
     await create.execute();
@@ -357,4 +363,37 @@ async function createUncountedSpendings(db: Kysely<unknown>): Promise<void> {
 /** Of earlier calls it is not known: they were priced as those of the standard tier. */
 async function addTiers(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('calls').addColumn('tier', 'text').execute();
+}
+
+const ENDED_BATCHES = ['completed', 'failed', 'expired', 'cancelled'];
+
+/** What was seen to have ended before is not billed now: it would be charged to a period that has nothing to do with it. */
+async function addBatchBills(db: Kysely<unknown>): Promise<void> {
+  // SQLite adds one column at a time.
+  const add = (name: string, type: 'integer' | 'bigint' | 'text', isCount: boolean) =>
+    db.schema
+      .alterTable('upstream_objects')
+      .addColumn(name, type, (column) => (isCount ? column.notNull().defaultTo(0) : column))
+      .execute();
+  await add('billed', 'integer', true);
+  await add('record_id', 'text', false);
+  await add('spent_at', 'bigint', false);
+  await add('looked_at', 'bigint', true);
+  const { rows } = await sql<{ id: string; provider: string; account: string; object: string }>`
+    select id, provider, account, object from upstream_objects where kind = 'batch' and object is not null`.execute(
+    db,
+  );
+  for (const { id, provider, account, object } of rows) {
+    const { status } = JSON.parse(object) as { status?: unknown };
+    if (typeof status !== 'string' || !ENDED_BATCHES.includes(status.toLowerCase())) continue;
+    await sql`update upstream_objects set billed = 1
+      where id = ${id} and provider = ${provider} and account = ${account}`.execute(db);
+  }
+  await db.schema
+    .createIndex('upstream_objects_unbilled')
+    .on('upstream_objects')
+    .column('looked_at')
+    .where(sql.ref('kind'), '=', sql.lit('batch'))
+    .where(sql.ref('billed'), '=', sql.lit(0))
+    .execute();
 }

@@ -1,3 +1,4 @@
+import type { Generated } from 'kysely';
 import type { DialectName } from '../conversation/conversation.ts';
 import type { CallOutcome, Operation } from '../usage/record.ts';
 
@@ -6,7 +7,7 @@ export interface Database {
   calls: CallRow;
   keys: KeyRow;
   responses: ResponseRow;
-  upstream_objects: UpstreamObjectRow;
+  upstream_objects: UpstreamObjectRow & BatchBillColumns;
   revisions: RevisionRow;
   revision_changes: RevisionChangeRow;
   config_entries: ConfigEntryRow;
@@ -67,6 +68,7 @@ export interface UsageSumRow {
   model: string;
   target: string;
   outcome: CallRow['outcome'];
+  tier: string;
   calls: number;
   /** Those whose cost is known. */
   priced_calls: number;
@@ -120,7 +122,7 @@ export interface ResponseRow {
 export interface UpstreamObjectRow {
   /** The provider's own id. */
   id: string;
-  kind: 'file' | 'batch' | 'conversation' | 'container' | 'audio' | 'thread';
+  kind: 'file' | 'batch' | 'conversation' | 'container' | 'audio' | 'thread' | 'continuation' | 'compared';
   tenant: string;
   /** As in `ResponseRow`. */
   life: number;
@@ -134,6 +136,18 @@ export interface UpstreamObjectRow {
   object: string | null;
   /** Unix milliseconds: from when on nobody is known to have it any more; null where it is known until it is deleted. */
   expires_at: number | null;
+}
+
+/** Of a batch: whether what it used is recorded. Others have these columns, too, and nobody reads them. */
+export interface BatchBillColumns {
+  /** 0 or 1: its usage record is in the store. */
+  billed: Generated<number>;
+  /** Of that record, from when the batch was first seen to have ended. Whoever writes the record, however often, writes this one. */
+  record_id: string | null;
+  /** Unix milliseconds: its start. */
+  spent_at: number | null;
+  /** Unix milliseconds: when the gateway last asked for it of its own accord. */
+  looked_at: Generated<number>;
 }
 
 /** The prompt and the answer of a call whose tenant has them kept, redacted. */

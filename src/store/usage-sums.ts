@@ -9,7 +9,7 @@ export const MS_PER_DAY = 24 * MS_PER_HOUR;
 export const SUM_TABLES = { usage_by_hour: MS_PER_HOUR, usage_by_day: MS_PER_DAY } as const;
 
 /** What the calls of a sum have in common, beside when they began. */
-export const SUM_NAMES = ['tenant', 'key', 'model', 'target', 'outcome'] as const;
+export const SUM_NAMES = ['tenant', 'key', 'model', 'target', 'outcome', 'tier'] as const;
 
 const UNPRICED = "cost_micro_usd is null and (outcome = 'ok' or input_tokens is not null)";
 
@@ -73,7 +73,7 @@ function quote(column: string): string {
 }
 
 type Name = string | null;
-/** By outcome, target, model, key, tenant and span, from the inside out. */
+/** By outcome (and tier), target, model, key, tenant and span, from the inside out. */
 type SumsByName = Map<number, Map<Name, Map<Name, Map<Name, Map<Name, Map<string, UsageSumRow>>>>>>;
 
 /** The sums of some calls by hour, made in memory. On the way of every record: maps in maps are found faster than long names. */
@@ -116,10 +116,12 @@ export class CallSums {
     const span = row.started_at - (row.started_at % MS_PER_HOUR);
     const ofKey = within(within(within(this.#byName, span), row.tenant), row.key);
     const byOutcome = within(within(ofKey, row.model), row.target);
-    let sum = byOutcome.get(row.outcome);
+    const { tier, outcome } = row;
+    const ending = tier === null ? outcome : `${outcome} ${tier}`;
+    let sum = byOutcome.get(ending);
     if (!sum) {
       sum = startSum(span, row);
-      byOutcome.set(row.outcome, sum);
+      byOutcome.set(ending, sum);
       this.#rows.push(sum);
     }
     return sum;
@@ -143,6 +145,7 @@ function startSum(span: number, row: CallRow): UsageSumRow {
     model: encodeName(row.model),
     target: encodeName(row.target),
     outcome: row.outcome,
+    tier: encodeName(row.tier),
     calls: 0,
     priced_calls: 0,
     unpriced_calls: 0,

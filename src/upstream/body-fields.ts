@@ -1,10 +1,13 @@
 import type { JsonValue } from '../conversation/json.ts';
 import { skipSpace, skipSpaceBack } from '../dialects/json-bytes.ts';
-import { type FieldSpan, findTopLevelFields, spliceBody } from '../dialects/request-fields.ts';
+import {
+  type FieldPlace,
+  type FieldSpan,
+  findTopLevelFields,
+  spliceBody,
+} from '../dialects/request-fields.ts';
 import { WordTable } from '../dialects/word-table.ts';
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const CLOSE_BRACE = 0x7d;
 
@@ -45,22 +48,9 @@ function rewriteField(body: Buffer, name: string, value: JsonValue | undefined):
 }
 
 /** The whole member that a value belongs to: its key, its value, and the comma that parts it from the others. */
-function memberAround(body: Buffer, { start, end }: FieldSpan): FieldSpan {
-  const colon = skipSpaceBack(body, start - 1);
-  const keyStart = findOpeningQuote(body, skipSpaceBack(body, colon - 1));
+function memberAround(body: Buffer, { key, end }: FieldPlace): FieldSpan {
   const after = skipSpace(body, end);
-  if (body[after] === COMMA) return { start: keyStart, end: after + 1 };
-  const before = skipSpaceBack(body, keyStart - 1);
-  return { start: body[before] === COMMA ? before : keyStart, end };
-}
-
-function findOpeningQuote(body: Buffer, closing: number): number {
-  let at = closing - 1;
-  for (;;) {
-    while (body[at] !== QUOTE) at--;
-    let backslashes = 0;
-    while (body[at - 1 - backslashes] === BACKSLASH) backslashes++;
-    if (backslashes % 2 === 0) return at;
-    at--;
-  }
+  if (body[after] === COMMA) return { start: key, end: after + 1 };
+  const before = skipSpaceBack(body, key - 1);
+  return { start: body[before] === COMMA ? before : key, end };
 }

@@ -43,6 +43,8 @@ export interface Account {
   /** Path of the base URL without a trailing slash. */
   basePath: string;
   settings: Settings;
+  /** Of the provider's calls, relative to its other accounts. */
+  weight: number;
   /** The headers of every request, names and values in turns. */
   headers: string[];
   /** Makes what further headers a request needs. Absent: the credential, if any, is in `headers` already. */
@@ -71,6 +73,7 @@ export interface NextCredential extends CredentialOptions, TrialOptions {}
 
 export interface AccountOptions extends Settings, CredentialOptions {
   name: string;
+  weight?: number | undefined;
   headers?: Readonly<Record<string, string>> | undefined;
   next?: NextCredential | undefined;
 }
@@ -171,6 +174,7 @@ function buildAccount(
     origin: url.origin,
     basePath: url.pathname.replace(/\/+$/, ''),
     settings,
+    weight: options.weight ?? 1,
     headers: mergeHeaders([
       { 'content-type': 'application/json' },
       declaration.headers,

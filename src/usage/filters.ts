@@ -14,16 +14,21 @@ export interface CallFilters {
   key?: string;
   model?: string;
   target?: string;
+  /** As usage names it; `standard` for calls of none. */
+  tier?: string;
   /** `failed` is everything but `ok`. */
   outcome?: 'failed' | CallOutcome;
 }
+
+/** What the tier of calls is called that are of none. No tier has this name (`dialects/tiers.ts`). */
+export const STANDARD_TIER = 'standard';
 
 /** `write`: a name as the table has it. */
 export function meetFilters<Table extends 'calls' | keyof typeof SUM_TABLES>(
   builder: ExpressionBuilder<Database, Table>,
   time: 'started_at' | 'span',
   filters: CallFilters,
-  write: (name: string) => string,
+  write: (name: string | null) => string | null,
 ) {
   const { from, to, outcome } = filters;
   const row = builder as unknown as ExpressionBuilder<Database, 'calls'>;
@@ -34,6 +39,10 @@ export function meetFilters<Table extends 'calls' | keyof typeof SUM_TABLES>(
   for (const column of ['tenant', 'key', 'model', 'target'] as const) {
     const wanted = filters[column];
     if (wanted !== undefined) conditions.push(row(column, '=', write(wanted)));
+  }
+  if (filters.tier !== undefined) {
+    const wanted = write(filters.tier === STANDARD_TIER ? null : filters.tier);
+    conditions.push(wanted === null ? row('tier', 'is', null) : row('tier', '=', wanted));
   }
   if (outcome === 'failed') conditions.push(row('outcome', '<>', 'ok'));
   else if (outcome !== undefined) conditions.push(row('outcome', '=', outcome));

@@ -55,6 +55,20 @@ export async function findCall(store: Store, id: string, nowMs: number): Promise
   return { ...fromCallRow(row), capture: capture ? readCapture(capture) : null };
 }
 
+/** Whether a record is in the store. */
+export async function hasRecord(
+  { db }: Pick<Store, 'db'>,
+  { id, startedAt }: Pick<UsageRecord, 'id' | 'startedAt'>,
+): Promise<boolean> {
+  const row = await db
+    .selectFrom('calls')
+    .select('id')
+    .where('started_at', '=', startedAt)
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 function readCapture({ request, response, truncated, gap, expires_at: expiresAt }: CaptureRow): FoundCapture {
   return {
     ...{ request: readPart(request), response: readPart(response) },

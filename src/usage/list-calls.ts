@@ -27,16 +27,16 @@ const MOST_HOURS = 24;
 /** Days are looked for so many at a time, newest first: most pages need one. */
 const DAYS_AT_A_TIME = 4;
 
-const UNCHANGED = (name: string) => name;
+const UNCHANGED = (name: string | null) => name;
 
 /**
  * A page of the calls that meet the filters, newest first. The place in the list is a call, not a number, so calls
  * that are written meanwhile neither shift a page nor come twice.
  */
 export async function listCalls(store: Store, query: CallsQuery): Promise<CallPage> {
-  const { key, model, target, outcome } = query;
+  const { key, model, target, tier, outcome } = query;
   // An index has the calls in order, and a tenant's.
-  const isIndexed = [key, model, target, outcome].every((filter) => filter === undefined);
+  const isIndexed = [key, model, target, tier, outcome].every((filter) => filter === undefined);
   const wanted = query.limit + 1;
   const found = isIndexed
     ? { rows: await selectCalls(store, { ...query, limit: wanted }).execute(), searchedTo: null }

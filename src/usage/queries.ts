@@ -15,7 +15,7 @@ import { type CallFilters, meetFilters } from './filters.ts';
 import { roundCost } from './prices.ts';
 import { splitPeriod } from './spans.ts';
 
-export const GROUPINGS = ['tenant', 'key', 'model', 'target', 'day'] as const;
+export const GROUPINGS = ['tenant', 'key', 'model', 'target', 'tier', 'day'] as const;
 export type Grouping = (typeof GROUPINGS)[number];
 
 export interface UsageQuery extends CallFilters {
@@ -29,6 +29,8 @@ export interface UsageSum {
   key?: string | null;
   model?: string | null;
   target?: string | null;
+  /** `null`: the standard one. */
+  tier?: string | null;
   /** The day (UTC) on which the calls began, `YYYY-MM-DD`. */
   day?: string;
   calls: number;

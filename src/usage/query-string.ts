@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { DATE_PATTERN, parseDate } from '../config/units.ts';
 import { ERROR_KINDS, type ErrorKind, invalidRequest } from '../conversation/gateway-error.ts';
 import { decodeCursor } from './cursor.ts';
+import { STANDARD_TIER } from './filters.ts';
 import { GROUPINGS } from './queries.ts';
 
 /** The queries of `queries.ts` as query strings and command lines write them. */
@@ -36,6 +37,9 @@ const FILTERS = {
   key: text("a key's name").optional().describe('Calls with the key of this name.'),
   model: text('a model').optional().describe('Calls of this model, named as the client did.'),
   target: text('a target').optional().describe('Calls that this target answered: provider/model-version.'),
+  tier: text('a tier')
+    .optional()
+    .describe(`Calls that were served in this tier (priority, flex, …); ${STANDARD_TIER}: those in none.`),
   outcome: z
     .enum(OUTCOMES, { error: `give one of ${OUTCOMES.join(', ')}` })
     .optional()

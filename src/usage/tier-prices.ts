@@ -24,6 +24,7 @@ const MULTIPLES: Readonly<Record<string, Readonly<Record<string, Multiples>>>> =
     },
   },
   openai: {
+    batch: 0.5,
     flex: 0.5,
     priority: {
       'gpt-4.1': 1.75,

@@ -67,6 +67,17 @@ test('usage takes what to sum by and which calls', async (context) => {
   assert.match(stdout, /^day +calls .*\n2026-11-24 +1 .*\n$/);
 });
 
+test('usage sums by tier, and of one', async (context) => {
+  const usage = { ...NO_USAGE, input: 7, tier: 'priority' };
+  const records = [...RECORDS, makeRecord({ usage }), makeRecord({ usage, model: 'other' })];
+  const all = await runUsage(context, [...STORE, '--by', 'tier'], records);
+  assert.match(all.stdout, /^tier +calls .*\nstandard +4 .*\npriority +2 .*\n$/);
+  const one = await runUsage(context, [...STORE, '--by', 'model', '--tier', 'priority'], records);
+  assert.match(one.stdout, /^model +calls .*\nother +1 .*\nsmart +1 .*\n$/);
+  const none = await runUsage(context, [...STORE, '--by', 'tier', '--tier', 'standard'], records);
+  assert.match(none.stdout, /^tier +calls .*\nstandard +4 .*\n$/);
+});
+
 test('usage --json prints the sums as the admin API gives them', async (context) => {
   const { stdout } = await runUsage(
     context,
@@ -137,7 +148,7 @@ test('a model named to upset a terminal does not', async (context) => {
 });
 
 const MISTAKES: [args: string[], message: RegExp][] = [
-  [['--by', 'month'], /^fairlead usage: 'by': give a list of tenant, key, model, target, day\.\n/],
+  [['--by', 'month'], /^fairlead usage: 'by': give a list of tenant, key, model, target, tier, day\.\n/],
   [['--from', 'yesterday'], /^fairlead usage: 'from': give a day such as/],
   [['--since', '2026-11-01'], /^fairlead usage: Unknown option '--since'/],
   [['--json', '--csv', ...STORE], /^fairlead usage: give --json or --csv, not both\n/],

@@ -29,8 +29,8 @@ test('a config that uses everything uses every dormant field', () => {
 
 test('one line tells of a field, however often it is used', () => {
   const text =
-    'tenants: { a: { models: [], priority: low }, b: { models: [], priority: low }, c: { models: [], priority: low } }';
+    'tenants: { a: { models: [], prompts: [] }, b: { models: [], prompts: [] }, c: { models: [], prompts: [] } }';
   assert.deepEqual(listDormant(parse(text)).map(describeDormant), [
-    'tenants.a.priority (and 2 more such): parsed, not in effect yet',
+    'tenants.a.prompts (and 2 more such): parsed, not in effect yet',
   ]);
 });

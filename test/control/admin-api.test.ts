@@ -115,16 +115,13 @@ onEachDatabaseInTurn((database) => {
   test('what is not in effect yet is said in the answer, and in an event', async (context) => {
     const { admin } = await startAdmin(context);
     const told = (field: string) => `${field}: parsed, not in effect yet`;
-    const model = { targets: [{ target: 'echo/echo', weight: 2 }], strategy: 'weighted', retries: 1 };
+    const model = { targets: [{ target: 'echo/echo', parameters: {} }], continueStreams: true, hedging: {} };
     const made = await admin.must('PUT', '/models/w', model);
-    const ofModel = ['targets[0].weight', 'strategy', 'retries'].map(told);
+    const ofModel = ['targets[0].parameters', 'hedging', 'continueStreams'].map(told);
     assert.deepEqual(made.body['warnings'], ofModel);
     assert.equal('warnings' in (await admin.must('GET', '/models/w')).body, false);
     const tenant = { name: 't', models: ['*'], prompts: ['x'], priority: 'low' };
-    assert.deepEqual((await admin.must('POST', '/tenants', tenant)).body['warnings'], [
-      told('prompts'),
-      told('priority'),
-    ]);
+    assert.deepEqual((await admin.must('POST', '/tenants', tenant)).body['warnings'], [told('prompts')]);
     const patched = await admin.must('PATCH', '/tenants/t', { prompts: null, priority: null });
     assert.equal('warnings' in patched.body, false);
     const key = await admin.must('POST', '/tenants/t/keys', { name: 'k', prompts: ['x'] });
@@ -148,16 +145,16 @@ onEachDatabaseInTurn((database) => {
     assert.deepEqual(noted.at(-1)?.details, {
       kind: 'models',
       name: 'w',
-      fields: ['targets[0].weight', 'strategy', 'retries'],
+      fields: ['targets[0].parameters', 'hedging', 'continueStreams'],
       by: 'environment',
     });
     assert.equal(noted.length, 5);
     assert.deepEqual(noted[0]?.details, {
       count: 4,
       fields: [
-        'models.x.targets[0].weight',
-        'models.x.strategy',
-        'models.x.retries',
+        'models.x.targets[0].parameters',
+        'models.x.hedging',
+        'models.x.continueStreams',
         'tenants.t.keys[0].prompts',
       ],
       by: 'environment',

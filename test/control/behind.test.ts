@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Config } from '../../src/config/resolve.ts';
 import type { Change } from '../../src/control/change.ts';
@@ -7,7 +8,8 @@ import type { Layers } from '../../src/control/layers.ts';
 import { GatewayError } from '../../src/conversation/gateway-error.ts';
 import { hashSecret } from '../../src/tenants/keys.ts';
 import { onEachDatabase } from '../support/databases.ts';
-import { type BareInstance, fileOf, makeInstance, put } from './support.ts';
+import { makeTempDirectory } from '../support/temp-store.ts';
+import { type BareInstance, fileOf, makeInstance, put, writeFileOf } from './support.ts';
 
 const API = { name: 'ops', source: 'api' } as const;
 const FILE = 'tenants: { acme: { models: ["*"], keys: [{ name: app, secret: sk-of-the-file }] } }';
@@ -235,6 +237,9 @@ onEachDatabase((database) => {
       assert.deepEqual({ status, code, param }, { status: 503, code: 'instance_behind', param: undefined });
       assert.match(message, new RegExp(`revision ${revision - 1} .*revision ${revision + 1} .*not here`));
     }
+    const rotated = put({ kind: 'keys', name: 'acme/made', value: { secretHash: 'a'.repeat(64) } });
+    await assert.rejects(control.change(API, rotated), /it can be revoked \('DELETE'\)/);
+    await assert.rejects(control.change(API, key('acme/mine')), /only takes something away is taken here/);
     assert.equal(await newestOf(two), revision + 1);
   });
 
@@ -292,6 +297,65 @@ onEachDatabase((database) => {
     assert.deepEqual(nothing, { revision, changes: [] });
     await control.change(API, remove('models', 'mine'));
     assert.deepEqual([two.control.revision, two.control.troubles], [revision + 1, []]);
+  });
+
+  test('a file that only takes away is taken up at an instance that is behind; what else it holds waits', async (context) => {
+    const store = await database.open(context);
+    const path = join(makeTempDirectory(context), 'fairlead.yaml');
+    const write = (keys: string[], more = '') => {
+      const declared = keys.map((name) => `{ name: ${name}, secret: sk-file-key-${name}-0000 }`).join(', ');
+      return writeFileOf(path, `tenants: { acme: { models: ["*"], keys: [${declared}] } }\n${more}`);
+    };
+    const one = makeInstance(store, fileOf(null));
+    const two = makeInstance(store, await write(['app', 'old']), {
+      compile: (config) => {
+        if ('mine' in config.models) throw new Error('not here');
+      },
+    });
+    await two.control.start();
+    await one.control.start();
+    const { revision } = await one.control.change(API, MINE);
+    await two.control.lookForNewer();
+    assert.deepEqual(two.control.troubles, ['behind']);
+
+    await write(['app', 'new']);
+    await two.control.reloadFile();
+    assert.deepEqual(two.control.troubles, ['file_pending', 'behind']);
+    assert.equal(await newestOf(two), revision);
+
+    await write(['app']);
+    await two.control.reloadFile();
+    assert.equal(await newestOf(two), revision + 1);
+    await one.control.lookForNewer();
+    for (const instance of [one, two]) assert.deepEqual(keysOf(instance, 'acme'), ['app']);
+    assert.deepEqual(two.control.troubles, ['behind']);
+    // Which is the file that was read last: nothing is left to be taken up later.
+    await one.control.change(API, remove('models', 'mine'));
+    await two.control.lookForNewer();
+    assert.deepEqual([two.control.revision, two.control.troubles], [revision + 2, []]);
+    assert.deepEqual(keysOf(two, 'acme'), ['app']);
+  });
+
+  test('a file that lacks what its instance, which is behind, does not know takes none of it away', async (context) => {
+    const store = await database.open(context);
+    const directory = makeTempDirectory(context);
+    const [mine, others] = [join(directory, 'mine.yaml'), join(directory, 'others.yaml')];
+    const text = 'tenants: { acme: { models: ["*"], keys: [{ name: app, secret: sk-file-key-app-0000 }] } }';
+    const two = makeInstance(store, await writeFileOf(mine, text), {
+      compile: (config) => {
+        if ('newer' in config.models) throw new Error('not here');
+      },
+    });
+    await two.control.start();
+    const newer = `${text}\nmodels: { newer: { targets: [echo/x] } }`;
+    const one = makeInstance(store, await writeFileOf(others, newer));
+    await one.control.start();
+    await two.control.lookForNewer();
+    assert.deepEqual(two.control.troubles, ['behind']);
+    await two.control.reloadFile();
+    assert.deepEqual(two.control.troubles, ['file_pending', 'behind']);
+    await one.control.lookForNewer();
+    assert.ok('newer' in one.control.config.models);
   });
 
   test('where it is written and cannot be taken away here, whoever wants it is told', async (context) => {

@@ -229,7 +229,7 @@ test('credentials are in no revision, and a restore has them all the same', asyn
   context.after(() => upstream.close());
   const fileWith = (key: string, model: string) => `server: { port: 0 }
 providers: { p: { adapter: openai-compatible, baseUrl: "${upstream.baseUrl}", accounts: [{ name: a, apiKey: ${key} }] } }
-models: { m: { targets: [p/${model}] } }
+models: { m: { targets: [p/${model}], retries: 0 } }
 ${TENANTS}`;
   const { gateway, path } = await startWatched(context, fileWith('sk-first-credential', 'one'));
   const call = () => gateway.post('/v1/chat/completions', { model: 'm', messages: [] });

@@ -210,13 +210,15 @@ describe('what makes the answer another one is refused where nobody else can do 
 
   for (const item of [
     { type: 'compaction_trigger' },
-    { type: 'additional_tools', role: 'developer', tools: [{ type: 'function', name: 'f' }] },
+    // Beside a tool of the same name.
+    { type: 'additional_tools', role: 'developer', tools: [{ type: 'function', name: 'taken' }] },
     { type: 'agent_message', author: '/root', recipient: '/x', content: [{ type: 'input_text', text: 'x' }] },
     { type: 'configuration_update', text: { format } },
     { type: 'configuration_update', reasoning: { effort: 'low' }, text: { format: { type: 'text' } } },
   ]) {
     test(`the item ${JSON.stringify(item)}`, () => {
-      const said = responses.decodeRequest({ model: 'm', input: [USER, item, USER] }, {});
+      const tools = [{ type: 'function', name: 'taken' }];
+      const said = responses.decodeRequest({ model: 'm', tools, input: [USER, item, USER] }, {});
       for (const [name, dialect, model] of OTHERS) {
         if (name === 'responses') continue;
         assert.throws(() => dialect.encodeRequest(said, model), {

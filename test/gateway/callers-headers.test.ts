@@ -15,6 +15,11 @@ const LIMITED = 'sk-fl-limited-key-00000000000000000';
 const gateway = await startGateway({
   providers: {
     openai: { baseUrl: openai.url, accounts: [{ name: 'main', apiKey: openai.apiKey }] },
+    team: {
+      adapter: 'openai',
+      baseUrl: openai.url,
+      accounts: [{ name: 'main', apiKey: openai.apiKey, organization: 'org-own', project: 'proj_own' }],
+    },
     kin: {
       adapter: 'openai-compatible',
       baseUrl: kin.url,
@@ -76,6 +81,61 @@ describe('OpenAI’s betas', () => {
       assert.equal(response.headers.get('x-fairlead-dropped'), 'openai-beta');
     });
   }
+});
+
+describe('the organisation and the project that a client of OpenAI’s names, as its environment may have it', () => {
+  const client = new OpenAI({
+    baseURL: `${gateway.url}/v1`,
+    apiKey: TEST_KEY,
+    maxRetries: 0,
+    organization: 'org-callers',
+    project: 'proj_callers',
+  });
+  const messages = [{ role: 'user' as const, content: 'say ok' }];
+  const named = 'openai-organization, openai-project';
+
+  for (const model of ['openai/gpt-4.1', 'team/gpt-4.1', 'kin/gpt-4.1', 'smart']) {
+    test(`are the account’s, and those of the caller named as dropped: ${model}`, async () => {
+      const [chat, responses] = await Promise.all([
+        client.chat.completions.create({ model, messages }).withResponse(),
+        client.responses.create({ model, input: 'say ok' }).withResponse(),
+      ]);
+      for (const { response } of [chat, responses]) {
+        assert.equal(response.headers.get('x-fairlead-dropped'), named);
+      }
+      const isOfTeam = model.startsWith('team/');
+      for (const fake of [openai, kin, anthropic]) {
+        const sent = fake.requests.slice(-2);
+        if (!isOfTeam || fake !== openai) {
+          assert.ok(sent.every(({ headers }) => headers['openai-project'] !== 'proj_callers'));
+          continue;
+        }
+        for (const { headers } of sent) {
+          assert.equal(headers['openai-organization'], 'org-own');
+          assert.equal(headers['openai-project'], 'proj_own');
+        }
+      }
+    });
+  }
+
+  test('are named at the other doors, too', async () => {
+    const answers = [
+      client.completions.create({ model: 'openai/gpt-4.1', prompt: 'say ok' }),
+      client.embeddings.create({ model: 'openai/text-embedding-3-small', input: 'ok' }),
+    ];
+    for (const answer of answers) {
+      const { response } = await answer.withResponse();
+      assert.equal(response.headers.get('x-fairlead-dropped'), named);
+    }
+  });
+
+  test('are not named where the account has the same', async () => {
+    const same = client.withOptions({ organization: 'org-own', project: 'proj_own' });
+    const { response } = await same.chat.completions
+      .create({ model: 'team/gpt-4.1', messages })
+      .withResponse();
+    assert.equal(response.headers.get('x-fairlead-dropped'), null);
+  });
 });
 
 describe('whom Anthropic is to take a call for', () => {

@@ -10,8 +10,12 @@ import { Call } from '../../src/gateway/call.ts';
 import { compileSnapshot } from '../../src/gateway/compile-snapshot.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { handleCall } from '../../src/gateway/handle-call.ts';
+import { RANKS } from '../../src/overload/bounds.ts';
+import { Places } from '../../src/overload/places.ts';
+import { Holder } from '../../src/overload/share.ts';
 import { CounterBook } from '../../src/quotas/counters.ts';
 import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
+import { LaneBook } from '../../src/routing/lane.ts';
 import { Connections } from '../../src/upstream/connections.ts';
 import { Deadlines } from '../../src/upstream/deadlines.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
@@ -29,6 +33,7 @@ const snapshot = compileSnapshot({
   madeKeys: [],
   signIn: NO_SIGN_IN,
   counters: new CounterBook(),
+  lanes: new LaneBook(),
 });
 const monotonicMs = () => performance.now();
 const connections = new Connections({ now: Date.now, monotonicMs, deadlines: new Deadlines(monotonicMs) });
@@ -51,7 +56,14 @@ async function countBy(
       startedMs: 0,
       door: { dialect: messages, operation: 'count', passThrough: countPassThrough },
       snapshot,
-      caller: { tenant: 't', key: 'k', mayCall: () => true, limits: undefined },
+      caller: {
+        tenant: 't',
+        key: 'k',
+        mayCall: () => true,
+        limits: undefined,
+        holder: new Holder(),
+        rank: RANKS.normal,
+      },
       body: Buffer.from(JSON.stringify(body)),
       response,
     });
@@ -73,6 +85,7 @@ async function countBy(
         bind: nothingKept,
         forget: nothingKept,
       },
+      batches: { note: nothingKept },
       uploads: {
         spool: {
           open: () => {
@@ -82,6 +95,13 @@ async function countBy(
         maxBytes: 0,
       },
       tokens: { countConversation, countTexts: () => assert.fail('nothing is embedded') },
+      places: new Places({
+        bounds: snapshot.bounds,
+        deadlines: new Deadlines(() => 0),
+        monotonicMs: () => 0,
+        random: () => 0,
+        tell: () => undefined,
+      }),
       quotas: new LocalQuotas(new CounterBook(), () => 0),
       prices: new PriceBook(),
       captures: { keep: () => assert.fail('nothing is kept of a count') },
@@ -94,6 +114,7 @@ async function countBy(
       now: () => 0,
       monotonicMs: () => 0,
       deadlines: new Deadlines(() => 0),
+      random: Math.random,
     };
     handleCall(gateway, call);
   });

@@ -82,7 +82,8 @@ const KEYS = {
 };
 type Who = keyof typeof KEYS;
 const accounts = [
-  { name: 'a', apiKey: 'key-of-account-a-0000000' },
+  // It is the first of nearly all calls.
+  { name: 'a', apiKey: 'key-of-account-a-0000000', weight: 1e9 },
   { name: 'b', apiKey: 'key-of-account-b-0000000' },
 ];
 const CLAUDE = 'anthropic/claude-sonnet-4-5';

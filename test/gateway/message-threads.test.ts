@@ -197,7 +197,7 @@ describe('a message thread', () => {
 
   test('is told of its provider’s failure where there is no other', async () => {
     const { id } = await ask('acme', { type: 'create' });
-    one.setBehaviour('fail 529', 1);
+    one.setBehaviour('fail 529', 3);
     await assert.rejects(ask('acme', goOn(id)), { status: 529 });
     one.setBehaviour(undefined);
   });

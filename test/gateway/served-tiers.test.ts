@@ -298,6 +298,109 @@ test('a budget counts a tier that nobody asked for and that has no price at the 
   assert.equal(second.status, 402, await second.text());
 });
 
+/** What the beginning of a stream says, and a whole answer that counts nothing. */
+const UNCOUNTED = {
+  chat: (tier: string) => {
+    const choice = { index: 0, delta: { role: 'assistant', content: 'x' }, finish_reason: null };
+    const head = { id: 'c', created: 1, model: 'm', service_tier: tier };
+    const message = { role: 'assistant', content: 'x' };
+    return {
+      events: `data: ${JSON.stringify({ ...head, object: 'chat.completion.chunk', choices: [choice] })}\n\n`,
+      answer: {
+        ...head,
+        object: 'chat.completion',
+        choices: [{ index: 0, message, finish_reason: 'stop' }],
+      },
+    };
+  },
+  responses: (tier: string) => {
+    const response = { id: 'r', object: 'response', status: 'in_progress', model: 'm', output: [] };
+    const item = { id: 'm', type: 'message', role: 'assistant', status: 'completed' };
+    const content = [{ type: 'output_text', text: 'x', annotations: [] }];
+    const events = [
+      { type: 'response.created', sequence_number: 0, response: { ...response, service_tier: tier } },
+      { type: 'response.output_item.added', output_index: 0, item: { ...item, content: [] } },
+      { type: 'response.output_text.delta', output_index: 0, content_index: 0, item_id: 'm', delta: 'x' },
+    ];
+    return {
+      events: events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join(''),
+      answer: {
+        ...response,
+        status: 'completed',
+        service_tier: tier,
+        output: [{ ...item, content }],
+      },
+    };
+  },
+};
+
+for (const [door, api] of [
+  ['chat', 'chat'],
+  ['messages', 'chat'],
+  ['responses', 'responses'],
+] as const) {
+  for (const stream of [true, false]) {
+    const how = stream ? 'a stream that its client leaves' : 'a whole answer';
+    test(`what nobody counted is of the tier that the answer names: ${how}, ${door}`, async () => {
+      let served = 'priority';
+      const { gateway } = await setUp((response) => {
+        const { events, answer } = UNCOUNTED[api](served);
+        response.setHeader('content-type', stream ? 'text/event-stream' : 'application/json');
+        if (stream) response.write(events);
+        else response.end(JSON.stringify(answer));
+      });
+      const { path, body } = DOORS[door];
+      const ask = async (asked: object) => {
+        const leave = new AbortController();
+        const answer = await gateway.post(
+          path,
+          { ...body, ...asked, model: 'openai/gpt-5', stream },
+          { signal: leave.signal },
+        );
+        assert.equal(answer.status, 200);
+        if (stream) await answer.body?.getReader().read();
+        else await answer.text();
+        leave.abort();
+      };
+      await ask({});
+      const [priority] = await gateway.calls(1);
+      assert.equal(priority?.usage?.estimated, true);
+      assert.equal(priority?.usage?.tier, 'priority');
+      let calls = 1;
+      // It asked for more than it got. What leaves it to the account says nothing.
+      for (const [said, tier] of [
+        ['default', undefined],
+        ['auto', door === 'messages' ? undefined : 'priority'],
+      ] as const) {
+        served = said;
+        await ask(door === 'messages' ? {} : { service_tier: 'priority' });
+        const [newest] = await gateway.calls(++calls);
+        assert.equal(newest?.usage?.tier, tier, said);
+      }
+    });
+  }
+}
+
+test('a budget counts such a tier also where an attempt before it used something', async () => {
+  const { gateway } = await setUp(
+    (response, body, request) => {
+      if (!body.includes('broken')) {
+        return serve(response, JSON.stringify({ ...JSON.parse(body), service_tier: 'scale' }), request);
+      }
+      response.setHeader('content-type', 'application/json');
+      const error = { message: 'overloaded', code: 503 };
+      response.end(JSON.stringify({ error, usage: chatUsage }));
+    },
+    { usd: 11, prices: { 'up/*': { input: 1, output: 1 } } },
+  );
+  const first = await gateway.post(DOORS.chat.path, poorly({ model: 'both' }), asPoor);
+  assert.equal(first.status, 200, await first.text());
+  const [call] = await gateway.calls(1);
+  assert.equal(call?.costMicroUsd, null);
+  const second = await gateway.post(DOORS.chat.path, poorly({ model: 'openai/gpt-5' }), asPoor);
+  assert.equal(second.status, 402, await second.text());
+});
+
 test('what an attempt used before another followed has its own tier, and its price', async () => {
   const prices = { 'up/*': { input: 1, output: 1, tiers: { priority: 3 } } };
   const { gateway } = await setUp(

@@ -1,4 +1,5 @@
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../src/conversation/json.ts';
+import { Comparisons } from './anthropic/comparisons.ts';
 import { anthropicError, invalid, throwFailure } from './anthropic/errors.ts';
 import { CLAUDE_MODELS } from './anthropic/models.ts';
 import { readMessagesRequest } from './anthropic/reading.ts';
@@ -36,6 +37,7 @@ interface Server {
   apiKey: string;
   signer: Signer;
   threads: MessageThreads | undefined;
+  comparisons: Comparisons;
   nextId: (prefix: string) => string;
 }
 
@@ -68,6 +70,7 @@ export function createAnthropic(options: FakeOptions, apiKey: string, threads?: 
     apiKey,
     signer: createSigner(apiKey),
     threads,
+    comparisons: new Comparisons(),
     nextId: (prefix) => {
       calls += 1;
       return `${prefix}01${String(calls).padStart(22, '0')}`;
@@ -140,7 +143,7 @@ function answerMessages(call: IncomingCall, server: Server): Reply {
   const id = server.nextId('msg_');
   const nextCallId = () => server.nextId('toolu_');
   const content = writeContent(answer, { request, signer: server.signer, nextCallId });
-  const envelope = { id, model, content };
+  const envelope = { id, model, content, diagnostics: server.comparisons.diagnose(request, id) };
   // Of an answer that breaks off the real API has all or nothing: nothing here.
   const isWhole = Object.keys(answer.disruption).every((name) => name === 'slowMs');
   if (isWhole && isObject(body)) server.threads?.keep(body, request, id, content);

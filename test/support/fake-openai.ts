@@ -60,7 +60,7 @@ export function createOpenAi(options: FakeOpenAiOptions, apiKey: string): Answer
   const responses = served.compatible
     ? undefined
     : new FakeResponses({ models: [...CHAT_MODELS, ...RESPONSES_MODELS, ...(options.models ?? [])], nextId });
-  const answerKept = startKeeping();
+  const answerKept = startKeeping(served.compatible);
   return (call: IncomingCall): Reply => {
     checkKey(call, apiKey);
     const response = responses?.answer(call);

@@ -43,7 +43,8 @@ async function fillPart(store: Store, start: number, end: number): Promise<void>
       'req_' || substr('00000000' || n, -8), ${START} + n * ${DAYS * MS_PER_DAY} / ${RECORDS},
       'tenant-' || (random / 64 % 50), 'key-' || (random / 4096 % 2), 'chat', 'generate',
       'model-' || (random / 8192 % 4), 'openai/gpt-' || (random / 8192 % 4), n % 2,
-      100 + random / 16 % 900, 0, random / 32 % 3 * 100, 0, 0, 50 + random / 128 % 500, 0, 0, 0, null,
+      100 + random / 16 % 900, 0, random / 32 % 3 * 100, 0, 0, 50 + random / 128 % 500, 0, 0, 0,
+      case random / 2048 % 50 when 0 then 'priority' when 1 then 'flex' else null end,
       case when random / 64 % 100 = 0 then null else random / 16 % 10000 / 7.0 end,
       case random / 256 % 90 when 0 then 'rate_limited' when 1 then 'upstream_timeout' when 2 then 'cancelled' else 'ok' end,
       200, 812.25, 201.5,
@@ -60,6 +61,10 @@ const SUMS: [groupBy: Grouping[], filters: CallFilters][] = [
   [['tenant', 'key', 'model', 'target', 'day'], { tenant: 'tenant-7' }],
   [['target'], { outcome: 'failed' }],
   [['day'], { model: 'model-1', from: NOON }],
+  [['tier'], {}],
+  [['tenant', 'tier', 'day'], { from: END - 30 * MS_PER_DAY }],
+  [['model'], { tier: 'priority' }],
+  [['tenant'], { tier: 'standard' }],
   [['model'], { from: NOON, to: NOON + 3_000_000 }],
 ];
 const PAGES: CallFilters[] = [
@@ -69,6 +74,9 @@ const PAGES: CallFilters[] = [
   { model: 'model-1', outcome: 'failed' },
   { from: NOON, to: NOON + MS_PER_DAY, target: 'openai/gpt-2' },
   { model: 'no-such-model' },
+  { tier: 'priority' },
+  { tenant: 'tenant-7', tier: 'flex', outcome: 'failed' },
+  { tier: 'no-such-tier' },
   { tenant: 'tenant-7', model: 'no-such-model' },
   { key: 'key-1', outcome: 'internal', from: START },
 ];
@@ -123,7 +131,7 @@ async function fillMonth(store: Store): Promise<void> {
       tenant (n) as (select 0 union all select n + 1 from tenant where n + 1 < ${TENANTS})
     select
       ${MONTH} + day.n * ${MS_PER_DAY}, '=tenant-' || tenant.n, '=app', '=model-' || (tenant.n % 4),
-      '=openai/gpt-' || (tenant.n % 4), 'ok', 33, 33, 0, 1000, 3300 + tenant.n, 0, 100, 0, 0, 550, 0, 0
+      '=openai/gpt-' || (tenant.n % 4), 'ok', 33, 33, 0, 1000, 3300 + tenant.n, 0, 100, 0, 0, 550, 0, 0, ''
     from day, tenant`.execute(store.db);
 }
 

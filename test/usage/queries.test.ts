@@ -166,8 +166,8 @@ onEachDatabase((database) => {
         await insertRecords(store, records);
         const sums = await sumUsage(store, { groupBy });
         assert.deepEqual(addSums(sums), addRecords(records));
-        const groups = sums.map(({ tenant, key, model, target, day }) =>
-          JSON.stringify([tenant, key, model, target, day]),
+        const groups = sums.map(({ tenant, key, model, target, tier, day }) =>
+          JSON.stringify([tenant, key, model, target, tier, day]),
         );
         assert.equal(new Set(groups).size, groups.length);
       }),
@@ -183,13 +183,15 @@ onEachDatabase((database) => {
       key: fc.constantFrom('app', 'batch'),
       model: fc.constantFrom('smart', 'embed'),
       target: fc.constantFrom('openai/gpt-4.1', 'echo/echo'),
+      tier: fc.constantFrom('standard', 'priority', 'fast+us'),
       outcome: fc.constantFrom('ok', 'failed', 'cancelled', 'rate_limited'),
     },
     { requiredKeys: [], noNullPrototype: true },
   );
 
   function meets(record: UsageRecord, filters: CallFilters): boolean {
-    const { from, to, outcome } = filters;
+    const { from, to, outcome, tier } = filters;
+    if (tier !== undefined && (record.usage?.tier ?? 'standard') !== tier) return false;
     if (from !== undefined && record.startedAt < from) return false;
     if (to !== undefined && record.startedAt >= to) return false;
     if (outcome === 'failed' ? record.outcome === 'ok' : outcome !== undefined && record.outcome !== outcome)

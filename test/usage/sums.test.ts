@@ -38,6 +38,7 @@ const anyFilters: fc.Arbitrary<CallFilters> = fc.record(
     key: fc.constantFrom('app', 'batch'),
     model: fc.constantFrom('smart', 'embed', ''),
     target: fc.constantFrom('openai/gpt-4.1', 'echo/echo'),
+    tier: fc.constantFrom('standard', 'priority', 'fast+us'),
     outcome: fc.constantFrom('ok', 'failed', 'cancelled', 'rate_limited'),
   },
   { requiredKeys: [], noNullPrototype: true },
@@ -45,14 +46,17 @@ const anyFilters: fc.Arbitrary<CallFilters> = fc.record(
 
 function meets(
   record: UsageRecord,
-  { from = -Infinity, to = Infinity, outcome, ...names }: CallFilters,
+  { from = -Infinity, to = Infinity, outcome, tier, ...names }: CallFilters,
 ): boolean {
   if (record.startedAt < from || record.startedAt >= to) return false;
   if (outcome === 'failed' ? record.outcome === 'ok' : outcome !== undefined && record.outcome !== outcome) {
     return false;
   }
+  if (tier !== undefined && tierOf(record) !== (tier === 'standard' ? null : tier)) return false;
   return Object.entries(names).every(([name, wanted]) => record[name as keyof typeof names] === wanted);
 }
+
+const tierOf = ({ usage }: UsageRecord) => usage?.tier ?? null;
 
 function roundMillionths(value: number): number {
   return Math.round(value * 1e6) / 1e6;
@@ -68,6 +72,7 @@ function sumPlainly(records: readonly UsageRecord[], groupBy: readonly Grouping[
     const group: Partial<UsageSum> = {};
     for (const name of names) {
       if (name === 'day') group.day = new Date(record.startedAt).toISOString().slice(0, 10);
+      else if (name === 'tier') group.tier = tierOf(record);
       else group[name] = record[name];
     }
     const id = nameGroup(group);
@@ -92,8 +97,8 @@ function sumPlainly(records: readonly UsageRecord[], groupBy: readonly Grouping[
   return groups;
 }
 
-function nameGroup({ tenant, key, model, target, day }: Partial<UsageSum>): string {
-  return JSON.stringify([tenant, key, model, target, day]);
+function nameGroup({ tenant, key, model, target, tier, day }: Partial<UsageSum>): string {
+  return JSON.stringify([tenant, key, model, target, tier, day]);
 }
 
 function rounded(sum: UsageSum): UsageSum {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { anyJson, count, date, mapping, modelName, positive, ratio, targetName, text } from '../fields.ts';
 import { limitsSchema } from './limits.ts';
 import { timeoutsSchema } from './providers.ts';
-import { overloadSchema } from './server.ts';
+import { modelOverloadSchema } from './server.ts';
 
 export const parametersSchema = mapping(text(), anyJson());
 
@@ -14,6 +14,17 @@ const targetMapping = z.strictObject({
     .optional()
     .describe('Share of the calls under the strategy `weighted`, relative to the others.'),
   timeouts: timeoutsSchema.optional().describe('Timeouts of attempts at this target.'),
+  capabilities: z
+    .strictObject({
+      vision: z.boolean().optional().describe('Takes images.'),
+      tools: z.boolean().optional().describe('Calls tools.'),
+      structuredOutput: z.boolean().optional().describe('Answers by a JSON schema.'),
+      contextLength: count(1).optional().describe('Tokens of input and output together.'),
+    })
+    .optional()
+    .describe(
+      'What the target can do, where it is not known or otherwise: calls that need more go elsewhere.',
+    ),
   parameters: parametersSchema.optional().describe('Parameters set on every call to this target.'),
 });
 
@@ -62,7 +73,7 @@ export const modelSchema = z.strictObject({
     .boolean()
     .optional()
     .describe('Continue a broken stream at the provider where it supports that.'),
-  overload: overloadSchema.optional().describe('Bounds for this model.'),
+  overload: modelOverloadSchema.optional().describe('Bounds for this model.'),
   limits: limitsSchema.optional().describe('Limits of all callers of this model together.'),
   approval: z
     .enum(APPROVALS)

@@ -1,11 +1,22 @@
 import { z } from 'zod';
 import { count, duration, hidden, size, text, timeout } from '../fields.ts';
 
-/** Bounds on what waits and what runs; used for the whole gateway and for single models. */
-export const overloadSchema = z.strictObject({
-  maxConcurrentCalls: count(1).optional().describe('Calls that may run at once.'),
-  maxQueuedCalls: count(0).optional().describe('Calls that may wait for a free place.'),
-  maxQueueTime: timeout().optional().describe('How long a call may wait before it is refused.'),
+const RUNNING = 'Calls that may run at once.';
+const QUEUED = 'Calls that may wait for a free place.';
+const QUEUE_TIME = 'How long a call may wait before it is refused.';
+
+/** Bounds on what waits and what runs of one model. */
+export const modelOverloadSchema = z.strictObject({
+  maxConcurrentCalls: count(1).optional().describe(RUNNING),
+  maxQueuedCalls: count(0).default(100).describe(QUEUED),
+  maxQueueTime: timeout().optional().describe(`${QUEUE_TIME} Without it as for all models together.`),
+});
+
+/** The same of all together. A process that has so many calls under way is about to run out of memory or sockets. */
+const overloadSchema = z.strictObject({
+  maxConcurrentCalls: count(1).default(10_000).describe(RUNNING),
+  maxQueuedCalls: count(0).default(1_000).describe(QUEUED),
+  maxQueueTime: timeout().prefault('30s').describe(QUEUE_TIME),
 });
 
 export const serverSchema = z.strictObject({
@@ -26,7 +37,7 @@ export const serverSchema = z.strictObject({
     .union([count(1, 1024), z.literal('auto')], { error: 'a whole number from 1 to 1024, or auto' })
     .optional()
     .describe('Processes that share the port: a number, or auto for one per core.'),
-  overload: overloadSchema.optional().describe('Bounds for all models together.'),
+  overload: overloadSchema.prefault({}).describe('Bounds for all models together.'),
 });
 
 const SQLITE = 'sqlite:';

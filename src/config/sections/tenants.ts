@@ -74,7 +74,7 @@ export const tenantSchema = z.strictObject({
     .describe('Limits of the tenant on single models, by name or pattern.'),
   priority: z
     .enum(['high', 'normal', 'low'])
-    .optional()
+    .default('normal')
     .describe('Who waits when the gateway is full: low yields to normal, normal to high.'),
   capture: z
     .strictObject({

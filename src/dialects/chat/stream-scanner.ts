@@ -17,6 +17,7 @@ import {
 } from '../json-text.ts';
 import type { MadeIds, ScanOptions, StreamScanner } from '../pass-through.ts';
 import { spliceBody } from '../request-fields.ts';
+import { type ServedTier, servedTier } from '../tiers.ts';
 import { spokenId } from './audio-output.ts';
 import { choiceFailure, choicesOf, isToldInChoice } from './embedded-failures.ts';
 import { eventFailure, saysError } from './errors.ts';
@@ -61,6 +62,10 @@ export class ChatStreamScanner implements StreamScanner {
   get model(): string | undefined {
     const model = this.#head['model'];
     return typeof model === 'string' ? model : undefined;
+  }
+
+  get servedTier(): ServedTier {
+    return servedTier({ service_tier: this.#serviceTier ?? null });
   }
 
   get madeIds(): MadeIds | undefined {

@@ -11,7 +11,7 @@ import { resultPartPath } from '../caller-words.ts';
 import { legalToolName } from '../legal-tool-name.ts';
 import { encodeToolInput } from '../messages/encode-answer.ts';
 import { unsupported } from '../messages/encode-media.ts';
-import { placeOf } from '../places.ts';
+import { isSaidTwice, placeOf } from '../places.ts';
 import { customToolName } from '../reserved-tools.ts';
 import type { DocumentNames } from './document-names.ts';
 import { type EncodeContext, encodeCachePoint } from './encode-context.ts';
@@ -175,6 +175,6 @@ function hintOf(part: ToolResultPart['parts'][number]): TextPart['cacheHint'] {
 
 function encodeOpaque({ dropped }: BlockContext, part: OpaquePart, path: string): JsonObject[] {
   if (part.dialect === 'converse') return [part.value];
-  dropped.add(path);
+  if (!isSaidTwice(part)) dropped.add(path);
   return [];
 }

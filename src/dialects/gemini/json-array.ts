@@ -3,7 +3,7 @@ import type { GatewayError } from '../../conversation/gateway-error.ts';
 import type { Usage } from '../../conversation/usage.ts';
 import type { Dialect, StreamEncoder, StreamEncoderOptions } from '../dialect.ts';
 import { beforeFailure, eventField, splitEvents } from '../event-bytes.ts';
-import type { PassThrough, StreamScanner } from '../pass-through.ts';
+import type { MadeIds, PassThrough, StreamScanner } from '../pass-through.ts';
 import { encodeError } from './errors.ts';
 import { gemini } from './index.ts';
 import { passThrough } from './pass-through.ts';
@@ -92,6 +92,10 @@ class ArrayScanner implements StreamScanner {
 
   get outputEvents(): number {
     return this.#inner.outputEvents;
+  }
+
+  get madeIds(): MadeIds | undefined {
+    return this.#inner.madeIds;
   }
 
   scan(events: Buffer): Buffer {

@@ -9,11 +9,18 @@ import { GOOGLE_HOLDERS } from '../held-fields.ts';
 import { beginsDigit, beginsFilledList, beginsList, beginsObject, hasValue } from '../json-bytes.ts';
 import { itemPlaces } from '../json-places.ts';
 import { outputFieldNames } from '../output-bound.ts';
-import { noAnswer, type PassThrough, type PrepareOptions, type StreamScanner } from '../pass-through.ts';
+import {
+  type MadeIds,
+  noAnswer,
+  type PassThrough,
+  type PrepareOptions,
+  type StreamScanner,
+} from '../pass-through.ts';
 import { type FieldSpan, type FieldSpans, findTopLevelFields, spliceBody } from '../request-fields.ts';
 import { tierFieldNames } from '../tiers.ts';
 import { WordTable } from '../word-table.ts';
 import { CARRIED_PREFIX } from './carried-signatures.ts';
+import { continuationIn, madeContinuations, madeIds, readMadeIds } from './continuations.ts';
 import { decodeStreamError, errorIn } from './errors.ts';
 import { messageIn, messagesIn, numberIn, readMessage, textIn } from './proto.ts';
 import { isBlocked } from './response-decode.ts';
@@ -33,6 +40,8 @@ export const passThrough: PassThrough = {
   readUsage,
   readModel: (body) => findModel(body, undefined, 'modelVersion'),
   readFailure,
+  readMadeIds,
+  madeIds,
   streamScanner: () => new GeminiStreamScanner(),
 };
 
@@ -160,6 +169,7 @@ class GeminiStreamScanner implements StreamScanner {
   failure: GatewayError | undefined;
   failureIsTold = false;
   outputEvents = 0;
+  madeIds: MadeIds | undefined;
   /** The candidates seen, by index, and whether they have ended. */
   readonly #candidates = new Map<number, boolean>();
   #blocked = false;
@@ -218,6 +228,9 @@ class GeminiStreamScanner implements StreamScanner {
   #noteCandidate(candidate: JsonObject, index: number): void {
     const isFinished = textIn(candidate, 'finishReason') !== undefined;
     this.#candidates.set(index, isFinished || this.#candidates.get(index) === true);
+    const token = isFinished ? continuationIn(candidate) : undefined;
+    if (token !== undefined)
+      this.madeIds = madeContinuations([...(this.madeIds?.continuations ?? []), token]);
     const parts = messagesIn(messageIn(candidate, 'content') ?? {}, 'parts');
     if (!isFinished && parts.every(isEmptyText)) return;
     this.hasOutput = true;

@@ -11,6 +11,7 @@ import type {
 import type { JsonObject } from '../../conversation/json.ts';
 import { resultPartPath } from '../caller-words.ts';
 import { legalToolName } from '../legal-tool-name.ts';
+import { isSaidTwice } from '../places.ts';
 import { customToolName } from '../reserved-tools.ts';
 import { encodeCitations, isReplayable } from './citations.ts';
 import { encodeToolInput, toolUseStart } from './encode-answer.ts';
@@ -143,6 +144,6 @@ function encodeResultPart(
 
 function encodeOpaque({ dropped }: EncodeContext, part: OpaquePart, path: string): JsonObject[] {
   if (part.dialect === 'messages') return [part.value];
-  dropped.add(path);
+  if (!isSaidTwice(part)) dropped.add(path);
   return [];
 }

@@ -43,12 +43,20 @@ export function encodeError(error: GatewayError): JsonObject {
   return { type: 'error', error: { type: errorType(error), message, ...(details && { details }) } };
 }
 
-/** Anthropic's own status for what its SDK, and clients that wait longer then, know as overloaded; all else is as anywhere. */
+/**
+ * Anthropic's own status for what its SDK, and clients that wait longer then, know as overloaded; all else is as anywhere: an instance
+ * that stops is a 503, which balancers before it know, too.
+ */
 export function errorStatus({ kind, code, type = code, status }: GatewayError): number {
-  return kind === 'upstream_unavailable' && type === OVERLOADED ? 529 : status;
+  const isOverloaded =
+    kind === 'upstream_unavailable' ? type === OVERLOADED : kind === 'overloaded' && TOO_MANY_CALLS.has(code);
+  return isOverloaded ? 529 : status;
 }
 
 const OVERLOADED = 'overloaded_error';
+
+/** Codes of the gateway's own that mean the same of a model and of the whole. */
+const TOO_MANY_CALLS: ReadonlySet<string | undefined> = new Set(['model_overloaded', 'gateway_overloaded']);
 
 /** A provider's own type where it has one of these, else that of the status that it refused the call with. */
 function errorType({ kind, code, type = code, status }: GatewayError): string {

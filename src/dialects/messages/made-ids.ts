@@ -15,16 +15,24 @@ export function madeContainer(container: JsonValue | undefined): MadeIds | undef
   return typeof id === 'string' ? { items: [], containers: [id] } : undefined;
 }
 
-/** The same, and the thread that an answer to a request with `thread` can be continued by. */
-export function madeIds({ id, container }: JsonObject, { thread }: FieldSpans): MadeIds | undefined {
+/**
+ * The same, the thread that an answer to a request with `thread` can be continued by, and what later requests can be compared
+ * with where one with `diagnostics` was sent.
+ */
+export function madeIds({ id, container }: JsonObject, spans: FieldSpans): MadeIds | undefined {
   const made = madeContainer(container);
-  if (thread === undefined || typeof id !== 'string') return made;
-  return { items: [], containers: made?.containers ?? [], threads: [id] };
+  if (typeof id !== 'string' || !leavesItsId(spans)) return made;
+  const left = spans['thread'] === undefined ? { compared: [id] } : { threads: [id] };
+  return { items: [], containers: made?.containers ?? [], ...left };
+}
+
+function leavesItsId({ thread, diagnostics }: FieldSpans): boolean {
+  return thread !== undefined || diagnostics !== undefined;
 }
 
 /** The same for a whole answer; nearly all make nothing, and are not parsed. */
 export function readMadeIds(body: Buffer, spans: FieldSpans): MadeIds | 'broken' | undefined {
-  if (spans['thread'] === undefined && !hasValue(body, CONTAINER_KEY, beginsObject)) return undefined;
+  if (!leavesItsId(spans) && !hasValue(body, CONTAINER_KEY, beginsObject)) return undefined;
   const answer = tryParseJson(body.toString('utf8'));
   return isObject(answer) ? madeIds(answer, spans) : 'broken';
 }

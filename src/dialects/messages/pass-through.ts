@@ -28,6 +28,7 @@ export const passThrough: PassThrough = {
     'stream',
     'container',
     'thread',
+    'diagnostics',
     ...outputFieldNames('messages'),
     ...tierFieldNames('messages'),
     ...modelFieldNames('messages'),

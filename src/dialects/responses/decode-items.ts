@@ -11,8 +11,9 @@ import type {
 } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
-import { placed, placeOf } from '../places.ts';
+import { placed, placeOf, saidTwice } from '../places.ts';
 import { expectKind, omitKeys, optionalField, pathOf, requireField, unknownWord } from '../read-json.ts';
+import { toolEntries } from './additional-tools.ts';
 import { isCarried, readEncryptedContent } from './carried-items.ts';
 import { type ContentPart, decodeContent } from './decode-content.ts';
 import { ITEM, ownFields, responsesExtra } from './extra.ts';
@@ -47,7 +48,8 @@ export function decodeInput(body: JsonObject, namespaces: Namespaces): Message[]
   }
   const mayLack = INSTEAD_OF_INPUT.some((key) => body[key] !== undefined && body[key] !== null);
   if (mayLack && (input === undefined || input === null)) return messages;
-  const decoder = new ItemDecoder(messages, namespaces);
+  const adding = new Set(toolEntries(body).map((entry) => entry.item));
+  const decoder = new ItemDecoder(messages, namespaces, adding);
   for (const [index, item] of expectKind(input, 'array', 'input').entries()) {
     decoder.decode(item, pathOf('input', index));
   }
@@ -66,6 +68,8 @@ const REASONING_FIELDS = new Set(['type', 'summary', 'content', 'encrypted_conte
 class ItemDecoder {
   readonly #messages: Message[];
   readonly #namespaces: Namespaces;
+  /** Items that add tools which are among the conversation's, too. */
+  readonly #adding: ReadonlySet<JsonObject | undefined>;
   readonly #carried = new CarriedIdReader();
   readonly #toolNames = new Map<string, string>();
   /** The turn of the assistant that is not over yet. */
@@ -73,9 +77,10 @@ class ItemDecoder {
   /** What proves the reasoning of that turn: a client that sent it both ways is not taken twice at its word. */
   #proofs = new Set<string>();
 
-  constructor(messages: Message[], namespaces: Namespaces) {
+  constructor(messages: Message[], namespaces: Namespaces, adding: ReadonlySet<JsonObject | undefined>) {
     this.#messages = messages;
     this.#namespaces = namespaces;
+    this.#adding = adding;
   }
 
   decode(value: JsonValue, at: string): void {
@@ -103,9 +108,15 @@ class ItemDecoder {
       case 'item_reference':
         throw unresolvedReference(item, at);
       default:
-        this.#say([placed({ type: 'opaque', dialect: 'responses', value: withoutOwnId(item) }, at)]);
+        this.#sayOwn(item, at);
         break;
     }
+  }
+
+  /** What only this dialect has a word for. */
+  #sayOwn(item: JsonObject, at: string): void {
+    const part: Part = placed({ type: 'opaque', dialect: 'responses', value: withoutOwnId(item) }, at);
+    this.#say([this.#adding.has(item) ? saidTwice(part) : part]);
   }
 
   #decodeMessage(item: JsonObject, at: string): void {

@@ -7,6 +7,7 @@ import type {
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import type { RequestAddress } from '../dialect.ts';
 import { type JsonKind, omitKeys, optionalField, requireField, unknownWord } from '../read-json.ts';
+import { allTools } from './additional-tools.ts';
 import { decodeInput } from './decode-items.ts';
 import { extraOf, responsesExtra } from './extra.ts';
 import { Namespaces } from './namespaces.ts';
@@ -22,7 +23,7 @@ import { decodeToolChoice, decodeTools } from './tools.ts';
  * @throws GatewayError `invalid_request` with the path of what is wrong.
  */
 export function decodeRequest(body: JsonObject, address: RequestAddress): Conversation {
-  const namespaces = new Namespaces(body['tools']);
+  const namespaces = new Namespaces(allTools(body));
   const conversation: Conversation = {
     dialect: 'responses',
     model: address.model ?? requireField(body, 'model', 'string', ''),

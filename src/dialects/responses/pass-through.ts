@@ -15,7 +15,7 @@ import {
   type StreamScanner,
 } from '../pass-through.ts';
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
-import { tierFieldNames } from '../tiers.ts';
+import { type ServedTier, servedTier, tierFieldNames } from '../tiers.ts';
 import { WordTable } from '../word-table.ts';
 import { eventError, failureOf } from './errors.ts';
 import { failedResponseEvent, failureEvents } from './failure-events.ts';
@@ -150,6 +150,10 @@ class ResponsesStreamScanner implements StreamScanner {
   get answerId(): string | undefined {
     const id = this.#response?.['id'];
     return typeof id === 'string' ? id : undefined;
+  }
+
+  get servedTier(): ServedTier {
+    return servedTier(this.#response);
   }
 
   get madeIds(): MadeIds | undefined {

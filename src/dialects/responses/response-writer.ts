@@ -16,6 +16,7 @@ import { writeFinishReason } from '../finish-reasons.ts';
 import { finishWithCalls, isCutOff } from '../finish-with-calls.ts';
 import { nameForeignEvent } from '../foreign-answers.ts';
 import { isReadableCall, isUnfinishedCall } from '../unfinished-calls.ts';
+import { allTools } from './additional-tools.ts';
 import { isForeign } from './carried-items.ts';
 import { ITEM, ownFields, ownObject, responsesExtra } from './extra.ts';
 import { failure } from './failure-events.ts';
@@ -79,7 +80,7 @@ export class ResponseWriter {
   constructor(request: JsonObject = {}, dropped: string[] = []) {
     this.#dropped = dropped;
     this.#request = request;
-    this.#namespaces = new Namespaces(request['tools']);
+    this.#namespaces = new Namespaces(allTools(request));
   }
 
   push(event: CompletionEvent): JsonObject[] {

@@ -3,7 +3,9 @@ import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { callerWord, toolPlace } from '../caller-words.ts';
 import { checkToolName } from '../chat/tool-names.ts';
+import { isSaidTwice, placed, saidTwice } from '../places.ts';
 import { expectKind, optionalField, pathOf, requireField, unknownWord } from '../read-json.ts';
+import { toolEntries } from './additional-tools.ts';
 import { extraOf, NAMESPACE, ownFields, responsesExtra } from './extra.ts';
 import { innerTools, isNamespace, keyOf, type Namespaces } from './namespaces.ts';
 import type { ResponsesTarget } from './target.ts';
@@ -17,16 +19,19 @@ type CustomTool = Extract<Tool, { type: 'custom' }>;
  * Source: OpenAI API reference (create a model response), "Function calling" guide.
  */
 export function decodeTools(body: JsonObject, namespaces: Namespaces): Tool[] {
-  const tools = optionalField(body, 'tools', 'array', '') ?? [];
+  optionalField(body, 'tools', 'array', '');
   const namespaced = new Set<string>();
-  return tools.flatMap((value, index): Tool[] => {
-    const path = pathOf('tools', index);
-    const tool = expectKind(value, 'object', path);
-    const type = requireField(tool, 'type', 'string', path);
-    if (isNamespace(tool)) return decodeNamespace(tool, path, namespaces, namespaced);
-    if (type === 'function' || type === 'custom') return [decodeOwnTool(tool, path)];
-    return [{ type: 'opaque', dialect: 'responses', value: tool }];
+  return toolEntries(body).flatMap(({ value, path, item }): Tool[] => {
+    const tools = decodeTool(expectKind(value, 'object', path), path, namespaces, namespaced);
+    return item ? tools.map((tool) => saidTwice(placed(tool, path))) : tools;
   });
+}
+
+function decodeTool(tool: JsonObject, path: string, namespaces: Namespaces, namespaced: Set<string>): Tool[] {
+  const type = requireField(tool, 'type', 'string', path);
+  if (isNamespace(tool)) return decodeNamespace(tool, path, namespaces, namespaced);
+  if (type === 'function' || type === 'custom') return [decodeOwnTool(tool, path)];
+  return [{ type: 'opaque', dialect: 'responses', value: tool }];
 }
 
 function decodeOwnTool(tool: JsonObject, at: string): FunctionTool | CustomTool {
@@ -186,6 +191,7 @@ function unofferedName({ type, name }: JsonObject): string {
 export function encodeTools(target: ResponsesTarget): JsonObject[] {
   const namespaces = new Set<JsonValue>();
   return target.conversation.tools.flatMap((tool, index): JsonObject[] => {
+    if (target.sameDialect && isSaidTwice(tool)) return [];
     if (tool.type !== 'opaque') checkToolName(target, tool.name, index);
     const namespace = tool.type === 'opaque' ? undefined : ownFields(tool.extra)[NAMESPACE];
     if (namespace !== undefined && isObject(namespace)) {

@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { configJsonSchema } from '../../config/json-schema.ts';
-import { refuseBehind } from '../../control/behind.ts';
+import { refuseUnaware } from '../../control/behind.ts';
 import { type Change, diffEntries } from '../../control/change.ts';
-import type { ControlPlane } from '../../control/control-plane.ts';
-import { entryId, joinDocument } from '../../control/entry.ts';
+import { joinDocument } from '../../control/entry.ts';
 import type { Layers } from '../../control/layers.ts';
 import { hideSealed } from '../../control/marks.ts';
 import type { JsonObject } from '../../conversation/json.ts';
@@ -17,7 +16,6 @@ const OWNERS = ['api', 'file', 'all'] as const;
 
 /** How many changes an answer lists; `changeCount` says how many there are. */
 const MOST_LISTED = 1_000;
-const MOST_NAMED = 20;
 
 export const CONFIG_DOORS: readonly AdminDoor[] = [
   door({
@@ -64,7 +62,7 @@ async function replaceConfig(request: AdminRequest<{ dryRun: 'true' | 'false' },
     // What was parsed from JSON is JSON.
     const wanted = readDocumentEntries(request.body as JsonObject, request, layers);
     const changes = diffEntries('api', layers.ofOwner('api'), wanted);
-    refuseUnaware(changes, parts.control);
+    refuseUnaware(changes, parts.control.behind, parts.control.layers);
     return changes;
   };
   try {
@@ -84,16 +82,4 @@ async function replaceConfig(request: AdminRequest<{ dryRun: 'true' | 'false' },
   } catch (error) {
     throw tellConfigError(error);
   }
-}
-
-/** A document that was read at an instance that is behind lacks what the instance does not know: nobody meant to take that away. */
-function refuseUnaware(changes: readonly Change[], { behind, layers }: ControlPlane): void {
-  if (!behind) return;
-  const unknown = changes.filter(
-    ({ kind, name, after }) => after === undefined && layers.find(kind, name) === undefined,
-  );
-  if (unknown.length === 0) return;
-  const names = unknown.slice(0, MOST_NAMED).map((change) => entryId(change));
-  const more = unknown.length > names.length ? ` and ${unknown.length - names.length} more` : '';
-  throw refuseBehind(behind, `The document lacks what is not known here yet: ${names.join(', ')}${more}.`);
 }

@@ -1,10 +1,11 @@
 import { formatPath } from '../../config/path.ts';
 import { nameOwner } from '../../control/build-config.ts';
 import type { Change } from '../../control/change.ts';
-import type { ChangeOptions, Outcome } from '../../control/control-plane.ts';
+import type { ChangeOptions } from '../../control/control-plane.ts';
 import { refuseOtherForm } from '../../control/document-form.ts';
 import { type EntryKind, INSTANCE_SECTIONS, splitDocument } from '../../control/entry.ts';
 import type { Layers } from '../../control/layers.ts';
+import type { Outcome } from '../../control/revision-maker.ts';
 import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type { AdminRequest } from './admin-door.ts';

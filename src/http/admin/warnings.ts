@@ -1,6 +1,6 @@
 import { listDormantIn, NOT_IN_EFFECT } from '../../config/dormant.ts';
-import type { Outcome } from '../../control/control-plane.ts';
 import type { EntryKind } from '../../control/entry.ts';
+import type { Outcome } from '../../control/revision-maker.ts';
 import type { AdminRequest } from './admin-door.ts';
 
 /** Where entries of a kind stand in a configuration, as patterns of its fields begin. */

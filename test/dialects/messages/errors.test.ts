@@ -121,6 +121,18 @@ for (const [kind, details, type, status] of OF_PROVIDERS) {
   });
 }
 
+test('too many calls are a 529 as at Anthropic; what another instance may do is a 503', () => {
+  for (const [code, status] of [
+    ['model_overloaded', 529],
+    ['gateway_overloaded', 529],
+    ['quota_state_lost', 503],
+    [undefined, 503],
+  ] as const) {
+    const error = new GatewayError('overloaded', 'Words.', code === undefined ? {} : { code });
+    assert.equal(messages.errorStatus?.(error), status);
+  }
+});
+
 test('an error that came in a stream has the status of its type', () => {
   for (const [type, status] of [
     ['not_found_error', 404],

@@ -22,7 +22,7 @@ const gateway = await startGateway({
       adapter: 'openai',
       baseUrl: accounts[1]?.url,
       accounts: [
-        { name: 'empty', apiKey: 'sk-nobody' },
+        { name: 'empty', apiKey: 'sk-nobody', weight: 1e9 },
         { name: 'b', apiKey: accounts[1]?.apiKey },
       ],
     },

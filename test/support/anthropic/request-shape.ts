@@ -177,6 +177,7 @@ const OUTPUT_CONFIG = object(
 const OPTIONAL: Fields = {
   ...CACHED,
   container: any,
+  diagnostics: nullable(object({}, { previous_message_id: nullable(text()) })),
   inference_geo: nullable(text()),
   metadata: object({}, { user_id: nullable(text({ maxLength: 256 })) }),
   output_config: OUTPUT_CONFIG,

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from '../../../src/conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../../src/conversation/json.ts';
 import {
   type ModelAnswer,
   type ModelChoice,
@@ -18,6 +18,8 @@ export interface Envelope {
   model: string;
   /** Of `writeContent`. */
   content: JsonObject[];
+  /** Absent where nobody asked for it. */
+  diagnostics?: JsonValue | undefined;
 }
 
 export interface ContentOptions {
@@ -48,6 +50,7 @@ export function writeMessage(answer: ModelAnswer, envelope: Envelope): JsonObjec
     content: answer.disruption.empty ? [] : envelope.content,
     ...writeStop(choice),
     usage: { ...writeUsage(answer.usage), service_tier: 'standard', inference_geo: 'not_available' },
+    ...(envelope.diagnostics !== undefined && { diagnostics: envelope.diagnostics }),
   };
 }
 

@@ -1,0 +1,47 @@
+import type { GatewayError } from '../conversation/gateway-error.ts';
+import type { Lane } from '../routing/lane.ts';
+import { readHeadroom } from '../routing/read-headroom.ts';
+import { verdictOf } from '../routing/verdict.ts';
+import type { AnswerHeaders } from '../upstream/exchange.ts';
+import type { Call } from './call.ts';
+import { noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
+import type { Gateway } from './gateway.ts';
+import type { PlannedAttempt } from './plan.ts';
+
+/** What an attempt that went well says of the place and of the credential that it was made with. */
+export function noteOk(gateway: Gateway, planned: PlannedAttempt, call: Call): void {
+  const { lane } = planned;
+  if (lane) {
+    const { sentMs, startedMs, firstTokenMs, stream } = call;
+    const nowMs = gateway.monotonicMs();
+    const tokenMs = firstTokenMs === undefined ? nowMs : startedMs + firstTokenMs;
+    lane.succeed(nowMs, sentMs);
+    lane.noteLatency(stream, (stream ? tokenMs : nowMs) - sentMs, nowMs);
+  }
+  if (planned.account.standing.watched) noteAcceptance(gateway, planned);
+}
+
+/** What an answer says of the limits of the account. */
+export function noteHeadroom({ now, monotonicMs }: Gateway, lane: Lane, headers: AnswerHeaders): void {
+  const headroom = readHeadroom(headers, now());
+  if (headroom) lane.noteHeadroom(headroom, monotonicMs());
+}
+
+/** The same of one that failed. */
+export function noteFailed(
+  gateway: Gateway,
+  planned: PlannedAttempt,
+  sentMs: number,
+  failure: GatewayError,
+): void {
+  const { retryAfterMs } = failure;
+  const nowMs = gateway.monotonicMs();
+  planned.lane?.fail(verdictOf(failure), { nowMs, begunMs: sentMs, retryAfterMs });
+  noteFailure(gateway, planned, failure);
+}
+
+/** Nothing was sent, or the client left. */
+export function noteUnknown(gateway: Gateway, planned: PlannedAttempt): void {
+  planned.lane?.forget(gateway.monotonicMs());
+  noteNothing(planned);
+}

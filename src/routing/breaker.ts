@@ -1,0 +1,177 @@
+/** When a breaker opens and closes. Times in milliseconds. */
+export interface BreakerOptions {
+  /** Share of failed attempts, from 0 to 1, that opens it. */
+  errorRate: number;
+  /** Attempts within the window before the share counts. */
+  minCalls: number;
+  /** How far back outcomes count. */
+  windowMs: number;
+  /** How long nothing is sent before one attempt probes. */
+  openForMs: number;
+}
+
+/**
+ * A provider that fails one call in five costs fewer of them where another serves in the meantime, and no attempt beyond every fifth
+ * is wasted on it.
+ */
+export const DEFAULT_BREAKER: Readonly<BreakerOptions> = Object.freeze({
+  errorRate: 0.2,
+  minCalls: 10,
+  windowMs: 10_000,
+  openForMs: 2_000,
+});
+
+export type BreakerState = 'closed' | 'open' | 'half-open';
+
+export type BreakerListener = (state: BreakerState, before: BreakerState) => void;
+
+/** Without a success between them, so many open it however few calls there are: a window may never see enough. */
+const CONSECUTIVE_FAILURES = 5;
+
+/** The window moves in steps of a tenth of its length. */
+const SLICES = 10;
+
+/** Where probes themselves take long to fail, each costs a caller that time: they become rarer, up to this. */
+const LONGEST_OPEN_MS = 60_000;
+
+interface Slice {
+  calls: number;
+  failures: number;
+}
+
+/**
+ * A circuit breaker: closed while attempts go well, open when too many fail, half-open while one attempt probes. All times are
+ * monotonic milliseconds, given by who asks.
+ */
+export class Breaker {
+  readonly #options: BreakerOptions;
+  readonly #onChange: BreakerListener | undefined;
+  readonly #slices: Slice[] = Array.from({ length: SLICES }, () => ({ calls: 0, failures: 0 }));
+  readonly #sliceMs: number;
+  /** Of the newest slice, counted from the clock's zero. */
+  #slice = 0;
+  #calls = 0;
+  #failures = 0;
+  #consecutive = 0;
+  #state: BreakerState = 'closed';
+  #openedMs = 0;
+  #opensUntil = 0;
+  #openForMs: number;
+
+  constructor(options: BreakerOptions, onChange?: BreakerListener) {
+    this.#options = options;
+    this.#onChange = onChange;
+    this.#sliceMs = options.windowMs / SLICES;
+    this.#openForMs = options.openForMs;
+  }
+
+  get state(): BreakerState {
+    return this.#state;
+  }
+
+  /** When an open one is to be probed. */
+  get opensUntil(): number {
+    return this.#opensUntil;
+  }
+
+  /** Attempts and failures within the window. */
+  counts(nowMs: number): Readonly<Slice> {
+    this.#roll(nowMs);
+    return { calls: this.#calls, failures: this.#failures };
+  }
+
+  /** Whether an attempt may be sent now: of an open one whose time is up, one as the probe. Changes nothing. */
+  mayTry(nowMs: number): boolean {
+    return this.#state === 'closed' || (this.#state === 'open' && nowMs >= this.#opensUntil);
+  }
+
+  /** An attempt is sent: where `mayTry` said so of an open one, it is the probe. */
+  begin(nowMs: number): void {
+    if (this.#state === 'open' && nowMs >= this.#opensUntil) this.#become('half-open');
+  }
+
+  /** `begunMs`: when the attempt was sent. What was under way when the breaker opened does not close it. */
+  succeed(nowMs: number, begunMs = nowMs): void {
+    if (this.#state === 'closed') {
+      this.#consecutive = 0;
+      this.#roll(nowMs);
+      this.#calls += 1;
+      this.#current.calls += 1;
+      return;
+    }
+    if (begunMs >= this.#openedMs) this.close();
+  }
+
+  /** `slow`: it took a time-out to fail. */
+  fail(nowMs: number, slow: boolean, begunMs = nowMs): void {
+    if (this.#state === 'half-open') {
+      if (begunMs < this.#openedMs) return;
+      this.#openForMs = slow ? Math.min(this.#openForMs * 2, LONGEST_OPEN_MS) : this.#options.openForMs;
+      this.open(nowMs, nowMs + this.#openForMs);
+      return;
+    }
+    this.#roll(nowMs);
+    this.#consecutive += 1;
+    this.#calls += 1;
+    this.#failures += 1;
+    this.#current.calls += 1;
+    this.#current.failures += 1;
+    if (this.#state === 'closed' && this.#isTooMuch()) this.open(nowMs, nowMs + this.#openForMs);
+  }
+
+  /** What was sent says nothing: a probe leaves the breaker to the next one. */
+  forget(nowMs: number): void {
+    if (this.#state === 'half-open') this.open(nowMs, nowMs);
+  }
+
+  /** Also by what another instance saw. */
+  open(nowMs: number, untilMs: number): void {
+    if (this.#state === 'closed') this.#openedMs = nowMs;
+    this.#opensUntil = untilMs;
+    this.#become('open');
+  }
+
+  close(): void {
+    this.#openForMs = this.#options.openForMs;
+    this.#consecutive = 0;
+    this.#calls = 0;
+    this.#failures = 0;
+    for (const slice of this.#slices) {
+      slice.calls = 0;
+      slice.failures = 0;
+    }
+    this.#become('closed');
+  }
+
+  #isTooMuch(): boolean {
+    if (this.#consecutive >= CONSECUTIVE_FAILURES) return true;
+    const { minCalls, errorRate } = this.#options;
+    return this.#calls >= minCalls && this.#failures >= errorRate * this.#calls;
+  }
+
+  #become(state: BreakerState): void {
+    const before = this.#state;
+    if (state === before) return;
+    this.#state = state;
+    this.#onChange?.(state, before);
+  }
+
+  get #current(): Slice {
+    // Its index is within bounds: the list has that many.
+    return this.#slices[this.#slice % SLICES] as Slice;
+  }
+
+  #roll(nowMs: number): void {
+    const slice = Math.floor(nowMs / this.#sliceMs);
+    if (slice === this.#slice) return;
+    const gone = Math.min(slice - this.#slice, SLICES);
+    for (let index = 0; index < gone; index += 1) {
+      const old = this.#slices[(slice - index) % SLICES] as Slice;
+      this.#calls -= old.calls;
+      this.#failures -= old.failures;
+      old.calls = 0;
+      old.failures = 0;
+    }
+    this.#slice = slice;
+  }
+}

@@ -1,0 +1,164 @@
+import type { Lane } from './lane.ts';
+import type { Verdict } from './verdict.ts';
+
+/** One place that a call may be sent to. */
+export interface Stop {
+  target: { readonly name: string };
+  /** Absent where there is no choice: what is kept at one account, say. */
+  lane?: Lane | undefined;
+}
+
+export interface ItineraryOptions<S extends Stop> {
+  /** Further attempts after the first. */
+  retries: number;
+  /** From 0 to 1, without 1. */
+  random: () => number;
+  /** What else a stop may say, right before it is called: whether its credential may be tried. */
+  mayTry: (stop: S) => boolean;
+}
+
+/** What comes next: an attempt, now or after a pause. */
+export interface Next<S extends Stop> {
+  stop: S;
+  waitMs: number;
+}
+
+interface Waiting<S> {
+  stop: S;
+  /** The call was there before. */
+  isRepeat: boolean;
+}
+
+/** Pauses before an attempt at the same place: up to this, twice as much each time, all of it by chance ("full jitter"). */
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 5_000;
+
+/** A call waits so long for a limit to pass that is the only thing in its way. Who waits longer is told to. */
+const LONGEST_WAIT_MS = 2_000;
+
+/**
+ * Where a call goes, one attempt after the other: first every place once, best first; then those again whose failure may pass,
+ * after a pause, within their retry budgets; and, where nothing else could be tried at all, one that was passed over, for want of a
+ * better one. No place is called before the time that it named.
+ */
+export class Itinerary<S extends Stop> {
+  readonly #options: ItineraryOptions<S>;
+  #fresh: S[];
+  /** Passed over: others do better. */
+  readonly #poor: S[] = [];
+  readonly #again: Waiting<S>[] = [];
+  /** Of those that want to be left alone, when the first may be called. */
+  #coolsUntil = Number.POSITIVE_INFINITY;
+  #sent = 0;
+  #repeats = 0;
+
+  constructor(stops: readonly S[], options: ItineraryOptions<S>) {
+    this.#fresh = [...stops];
+    this.#options = options;
+  }
+
+  /** When a place that was passed over because of its limit may be called: monotonic milliseconds. */
+  get coolsUntil(): number | undefined {
+    return Number.isFinite(this.#coolsUntil) ? this.#coolsUntil : undefined;
+  }
+
+  /** What to try next; where it is to wait, `arrive` says whether it still may be tried when that is over. */
+  next(nowMs: number): Next<S> | undefined {
+    if (this.#sent > this.#options.retries) return undefined;
+    for (let stop = this.#fresh.shift(); stop; stop = this.#fresh.shift()) {
+      if (this.#isReady(stop, nowMs) && this.#options.mayTry(stop)) {
+        stop.lane?.retries.earn();
+        return this.#send(stop, nowMs);
+      }
+    }
+    return this.#nextAgain(nowMs) ?? this.#nextPoor(nowMs);
+  }
+
+  /** The pause is over. */
+  arrive({ stop }: Next<S>, nowMs: number): boolean {
+    if ((stop.lane?.readiness(nowMs) ?? 'ready') === 'ready') {
+      stop.lane?.begin(nowMs);
+      return true;
+    }
+    // It has become another's: what waited for it goes on as if it had not.
+    this.#sent -= 1;
+    this.#again.push({ stop, isRepeat: false });
+    return false;
+  }
+
+  /** Puts a stop before all others: the same place with its other credential, which costs no further attempt. */
+  prepend(stop: S): void {
+    this.#sent -= 1;
+    this.#fresh.unshift(stop);
+  }
+
+  /** Leads elsewhere: other targets, for what none of the others takes. */
+  divert(stops: readonly S[]): void {
+    // It is no retry: the call is tried there for the first time.
+    if (stops.length > 0) this.#sent = Math.min(this.#sent, this.#options.retries);
+    this.#fresh = [...stops];
+    this.#again.length = 0;
+    this.#poor.length = 0;
+  }
+
+  /** The attempt was not made, or says nothing: it does not count. */
+  takeBack(): void {
+    this.#sent -= 1;
+  }
+
+  failed(stop: S, verdict: Verdict): void {
+    if (verdict.again) this.#again.push({ stop, isRepeat: true });
+    if (verdict.next === 'none') {
+      this.divert([]);
+    } else if (verdict.next === 'target') {
+      const isSame = ({ target }: S) => target.name === stop.target.name;
+      this.#fresh = [...this.#fresh.filter((one) => !isSame(one)), ...this.#fresh.filter(isSame)];
+    }
+  }
+
+  #isReady(stop: S, nowMs: number): boolean {
+    const readiness = stop.lane?.readiness(nowMs) ?? 'ready';
+    if (readiness === 'poor') this.#poor.push(stop);
+    if (readiness === 'cooling') {
+      this.#coolsUntil = Math.min(this.#coolsUntil, stop.lane?.coolsUntil ?? nowMs);
+      this.#again.push({ stop, isRepeat: false });
+    }
+    return readiness === 'ready';
+  }
+
+  /** The one that may be called first; a limit that passes soon is waited for. */
+  #nextAgain(nowMs: number): Next<S> | undefined {
+    let best: Waiting<S> | undefined;
+    let bestMs = LONGEST_WAIT_MS;
+    for (const waiting of this.#again) {
+      const { lane } = waiting.stop;
+      const waitMs = Math.max((lane?.limitedUntil ?? 0) - nowMs, 0);
+      const isPoor = waitMs === 0 && lane?.readiness(nowMs) === 'poor';
+      if (isPoor || waitMs > bestMs || (best && waitMs === bestMs)) continue;
+      best = waiting;
+      bestMs = waitMs;
+    }
+    if (!best || !this.#options.mayTry(best.stop)) return undefined;
+    if (best.isRepeat && best.stop.lane?.retries.spend(nowMs) === false) return undefined;
+    this.#again.splice(this.#again.indexOf(best), 1);
+    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#repeats, LONGEST_PAUSE_MS);
+    this.#repeats += 1;
+    this.#sent += 1;
+    return { stop: best.stop, waitMs: bestMs + this.#options.random() * pauseMs };
+  }
+
+  /** A call that fails anyway may as well be the one that finds it well again. */
+  #nextPoor(nowMs: number): Next<S> | undefined {
+    for (let stop = this.#poor.shift(); stop; stop = this.#poor.shift()) {
+      if (stop.lane?.readiness(nowMs) !== 'cooling' && this.#options.mayTry(stop))
+        return this.#send(stop, nowMs);
+    }
+    return undefined;
+  }
+
+  #send(stop: S, nowMs: number): Next<S> {
+    this.#sent += 1;
+    stop.lane?.begin(nowMs);
+    return { stop, waitMs: 0 };
+  }
+}

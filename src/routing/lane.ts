@@ -1,0 +1,215 @@
+import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts';
+import { Latency } from './latency.ts';
+import type { Headroom } from './read-headroom.ts';
+import { RetryBudget } from './retry-budget.ts';
+import type { Verdict } from './verdict.ts';
+
+/**
+ * What a place says about being called now. `poor`: others do better, for all that is known. `cooling`: it named the time before which
+ * it is not to be called.
+ */
+export type Readiness = 'ready' | 'poor' | 'cooling';
+
+export interface LaneFailure {
+  nowMs: number;
+  /** When the attempt was sent. */
+  begunMs: number;
+  /** How long the provider wants to be left alone, where it says so. */
+  retryAfterMs: number | undefined;
+}
+
+/** How long others go before a limited place that does not say for how long it is: longer each time, up to the last. */
+const FIRST_REST_MS = 500;
+const LONGEST_REST_MS = 60_000;
+
+/**
+ * One target at one account: the place that attempts go to, and how it does. Its own breaker is driven by its answers, that of its
+ * account by whether anything can be reached there at all. Providers limit an account model by model, so a limit is a lane's. All times
+ * are monotonic milliseconds.
+ */
+export class Lane {
+  readonly target: string;
+  readonly account: string;
+  readonly breaker: Breaker;
+  /** Of the account, shared by its lanes. */
+  readonly reach: Breaker;
+  readonly retries = new RetryBudget();
+  /** To the first token of a stream, and to a whole answer. */
+  readonly #latencies = { stream: new Latency(), whole: new Latency() };
+  #headroom = 1;
+  #headroomUntil = 0;
+  #coolsUntil = 0;
+  #restsUntil = 0;
+  #restMs = 0;
+
+  constructor(target: string, account: string, breaker: Breaker, reach: Breaker) {
+    this.target = target;
+    this.account = account;
+    this.breaker = breaker;
+    this.reach = reach;
+  }
+
+  /** When it may be called, by its own word. */
+  get coolsUntil(): number {
+    return this.#coolsUntil;
+  }
+
+  /** When it is likely to be past its limit. */
+  get limitedUntil(): number {
+    return Math.max(this.#coolsUntil, this.#restsUntil);
+  }
+
+  /** Changes nothing. */
+  readiness(nowMs: number): Readiness {
+    if (nowMs < this.#coolsUntil) return 'cooling';
+    if (nowMs < this.#restsUntil) return 'poor';
+    return this.breaker.mayTry(nowMs) && this.reach.mayTry(nowMs) ? 'ready' : 'poor';
+  }
+
+  /** An attempt is sent. */
+  begin(nowMs: number): void {
+    this.breaker.begin(nowMs);
+    this.reach.begin(nowMs);
+  }
+
+  /** How long it takes nowadays to the first token of a stream, or to a whole answer; `undefined`: not known. */
+  latency(stream: boolean): number | undefined {
+    const { stream: ofStreams, whole } = this.#latencies;
+    return (stream ? ofStreams : whole).averageMs ?? (stream ? whole : ofStreams).averageMs;
+  }
+
+  noteLatency(stream: boolean, ms: number, nowMs: number): void {
+    this.#latencies[stream ? 'stream' : 'whole'].note(ms, nowMs);
+  }
+
+  /** How much is left of its limits, from 0 to 1. */
+  headroom(nowMs: number): number {
+    return nowMs < this.#headroomUntil ? this.#headroom : 1;
+  }
+
+  noteHeadroom({ share, resetMs }: Headroom, nowMs: number): void {
+    this.#headroom = share;
+    this.#headroomUntil = nowMs + resetMs;
+  }
+
+  /** `begunMs`: when the attempt was sent. */
+  succeed(nowMs: number, begunMs: number): void {
+    this.#restMs = 0;
+    this.breaker.succeed(nowMs, begunMs);
+    this.reach.succeed(nowMs, begunMs);
+  }
+
+  fail(verdict: Verdict, { nowMs, begunMs, retryAfterMs }: LaneFailure): void {
+    const { says, unreachable, slow = false } = verdict;
+    if (says === 'nothing') {
+      this.forget(nowMs);
+      return;
+    }
+    if (says === 'failing') {
+      if (unreachable) this.reach.fail(nowMs, slow, begunMs);
+      else this.reach.succeed(nowMs, begunMs);
+      this.breaker.fail(nowMs, slow, begunMs);
+      // One that says when it will be well again is not asked before.
+      if (retryAfterMs !== undefined) this.cool(nowMs + retryAfterMs);
+      return;
+    }
+    this.breaker.succeed(nowMs, begunMs);
+    this.reach.succeed(nowMs, begunMs);
+    if (says !== 'limited') return;
+    if (retryAfterMs === undefined) this.#rest(nowMs);
+    else this.cool(nowMs + retryAfterMs);
+  }
+
+  /** What was sent says nothing of the place. */
+  forget(nowMs: number): void {
+    this.breaker.forget(nowMs);
+    this.reach.forget(nowMs);
+  }
+
+  /** Also by what another instance was told. */
+  cool(untilMs: number): void {
+    this.#coolsUntil = Math.max(this.#coolsUntil, untilMs);
+  }
+
+  #rest(nowMs: number): void {
+    // Calls that were under way together are limited together, once.
+    if (nowMs < this.#restsUntil) return;
+    this.#restMs = Math.min(Math.max(this.#restMs * 2, FIRST_REST_MS), LONGEST_REST_MS);
+    this.#restsUntil = nowMs + this.#restMs;
+  }
+}
+
+export interface LaneChange {
+  /** `undefined`: of the account. */
+  target: string | undefined;
+  account: string;
+  provider: string;
+  state: BreakerState;
+  before: BreakerState;
+}
+
+/** Whose lanes they are. */
+interface Place {
+  provider: string;
+  account: string;
+  options: BreakerOptions;
+}
+
+/** How many lanes that no config names are remembered: the targets' names come from callers. */
+const MOST_LANES = 10_000;
+
+/** All lanes of this process. They outlive snapshots: what is known of a provider does not depend on the rest of a configuration. */
+export class LaneBook {
+  readonly #lanes = new Map<string, Lane>();
+  readonly #reaches = new Map<string, { options: BreakerOptions; breaker: Breaker }>();
+  readonly #onChange: ((change: LaneChange) => void) | undefined;
+
+  constructor(onChange?: (change: LaneChange) => void) {
+    this.#onChange = onChange;
+  }
+
+  /** The lane of a target at an account of its provider. One whose options changed begins anew. */
+  find(target: string, place: Place): Lane {
+    const { provider, account, options } = place;
+    const key = `${target}\n${account}`;
+    const reach = this.#reach(place);
+    const known = this.#lanes.get(key);
+    if (known && known.reach === reach) return known;
+    if (this.#lanes.size >= MOST_LANES) this.#lanes.clear();
+    const tell = this.#onChange;
+    const breaker = new Breaker(
+      options,
+      tell && ((state, before) => tell({ target, account, provider, state, before })),
+    );
+    const lane = new Lane(target, account, breaker, reach);
+    this.#lanes.set(key, lane);
+    return lane;
+  }
+
+  /** Those that have been asked for, in the order in which they first were. */
+  list(): Lane[] {
+    return [...this.#lanes.values()];
+  }
+
+  #reach({ provider, account, options }: Place): Breaker {
+    const key = `${provider}\n${account}`;
+    const known = this.#reaches.get(key);
+    if (known && isSame(known.options, options)) return known.breaker;
+    const tell = this.#onChange;
+    const breaker = new Breaker(
+      options,
+      tell && ((state, before) => tell({ target: undefined, account, provider, state, before })),
+    );
+    this.#reaches.set(key, { options, breaker });
+    return breaker;
+  }
+}
+
+function isSame(one: BreakerOptions, other: BreakerOptions): boolean {
+  return (
+    one.errorRate === other.errorRate &&
+    one.minCalls === other.minCalls &&
+    one.windowMs === other.windowMs &&
+    one.openForMs === other.openForMs
+  );
+}

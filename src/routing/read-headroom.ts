@@ -1,0 +1,64 @@
+/** How much of its limits an account has left at a provider, by what an answer says. */
+export interface Headroom {
+  /** Of the limit that is nearest, from 0 to 1. */
+  share: number;
+  /** In how many milliseconds that limit is whole again. */
+  resetMs: number;
+}
+
+type Headers = Record<string, string | string[] | undefined>;
+
+/**
+ * Names of the headers, with `*` for what is limited. Sources: OpenAI ("Rate limits in headers"), whose names Groq, Azure, xAI, Cerebras and
+ * others have, too; Anthropic ("Response headers" of "Rate limits").
+ */
+const OPENAI = ['requests', 'tokens'].map((what) => ({
+  limit: `x-ratelimit-limit-${what}`,
+  remaining: `x-ratelimit-remaining-${what}`,
+  reset: `x-ratelimit-reset-${what}`,
+}));
+const ANTHROPIC = ['requests', 'tokens', 'input-tokens', 'output-tokens'].map((what) => ({
+  limit: `anthropic-ratelimit-${what}-limit`,
+  remaining: `anthropic-ratelimit-${what}-remaining`,
+  reset: `anthropic-ratelimit-${what}-reset`,
+}));
+
+/** Where nothing is said of the reset: limits are a minute's. */
+const UNSAID_RESET_MS = 60_000;
+
+/** `undefined`: the answer says nothing of it. `now`: Unix milliseconds. */
+export function readHeadroom(headers: Headers, now: number): Headroom | undefined {
+  const names = headers['anthropic-ratelimit-requests-limit'] === undefined ? OPENAI : ANTHROPIC;
+  let nearest: Headroom | undefined;
+  for (const { limit, remaining, reset } of names) {
+    const most = readNumber(headers[limit]);
+    const left = readNumber(headers[remaining]);
+    if (most === undefined || left === undefined || most === 0) continue;
+    const share = Math.min(left / most, 1);
+    if (!nearest || share < nearest.share) {
+      nearest = { share, resetMs: readReset(headers[reset], now) ?? UNSAID_RESET_MS };
+    }
+  }
+  return nearest;
+}
+
+function readNumber(header: string | string[] | undefined): number | undefined {
+  return typeof header === 'string' && /^\d{1,15}$/.test(header) ? Number(header) : undefined;
+}
+
+const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** OpenAI says `6m0s` or `20ms`; others a number of seconds; Anthropic a time (RFC 3339). */
+function readReset(header: string | string[] | undefined, now: number): number | undefined {
+  if (typeof header !== 'string') return undefined;
+  if (/^\d{1,9}(?:\.\d+)?$/.test(header)) return Number(header) * 1_000;
+  if (/^(?:\d{1,9}(?:\.\d+)?(?:ms|[smhd]))+$/.test(header)) {
+    let ms = 0;
+    for (const [, amount, unit = ''] of header.matchAll(/([\d.]+)(ms|[smhd])/g)) {
+      ms += Number(amount) * (UNITS[unit] ?? 0);
+    }
+    return ms;
+  }
+  const at = Date.parse(header);
+  return Number.isNaN(at) ? undefined : Math.max(at - now, 0);
+}

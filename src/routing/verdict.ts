@@ -1,0 +1,79 @@
+import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
+
+/** What follows from a failed attempt. */
+export interface Verdict {
+  /**
+   * Where the call goes on: at the next account of the same target first, at the next target first (other accounts of this one after
+   * all others), or nowhere: the failure is the answer.
+   */
+  next: 'account' | 'target' | 'none';
+  /** The same may be tried again at the same place, after a pause. */
+  again: boolean;
+  /** What it says of the place. `limited`: it is well, and wants to be left alone for a while. */
+  says: 'failing' | 'limited' | 'well' | 'nothing';
+  /** Of the connection, and so of everything at the same address. */
+  unreachable?: true;
+  /** It took a time-out to fail. */
+  slow?: true;
+}
+
+const FINAL: Verdict = { next: 'none', again: false, says: 'nothing' };
+
+/** The provider is well, and does not take this call. */
+const REFUSED: Verdict = { next: 'none', again: false, says: 'well' };
+
+const FAILING: Verdict = { next: 'target', again: true, says: 'failing' };
+
+const UNREACHABLE: Verdict = { ...FAILING, unreachable: true };
+
+/** It may still be at work on the call: that is not begun there a second time. */
+const SLOW: Verdict = { next: 'target', again: false, says: 'failing', slow: true };
+
+/** By what the account is, another may do better; the operator has been told. */
+const ACCOUNT: Verdict = { next: 'account', again: false, says: 'nothing' };
+
+/** By the kinds of errors; others are no provider's, and final. */
+const BY_KIND: Partial<Record<ErrorKind, Verdict>> = {
+  upstream_rejected: REFUSED,
+  upstream_rate_limited: { next: 'account', again: true, says: 'limited' },
+  upstream_unavailable: FAILING,
+  upstream_timeout: FAILING,
+};
+
+/** The code of an attempt that took longer than its `timeouts.total`. */
+export const TOTAL_TIMEOUT = 'upstream_total_timeout';
+
+/** By the codes that the gateway gives failures: they say more than their kinds. */
+const BY_CODE: Record<string, Verdict> = {
+  upstream_credentials_rejected: ACCOUNT,
+  upstream_payment_required: ACCOUNT,
+  upstream_permission_denied: ACCOUNT,
+  upstream_model_missing: { next: 'target', again: false, says: 'failing' },
+  // As long as the caller would ever wait has passed.
+  [TOTAL_TIMEOUT]: { ...SLOW, next: 'none' },
+};
+
+/** By what became of the connection: codes of ours, of Node, of undici. */
+const BY_NETWORK: Record<string, Verdict> = {
+  CONNECT_TIMEOUT: { ...UNREACHABLE, slow: true },
+  UND_ERR_CONNECT_TIMEOUT: { ...UNREACHABLE, slow: true },
+  FIRST_BYTE_TIMEOUT: SLOW,
+  IDLE_TIMEOUT: SLOW,
+  UND_ERR_HEADERS_TIMEOUT: SLOW,
+  UND_ERR_BODY_TIMEOUT: SLOW,
+  ECONNREFUSED: UNREACHABLE,
+  ENOTFOUND: UNREACHABLE,
+  EAI_AGAIN: UNREACHABLE,
+  EHOSTUNREACH: UNREACHABLE,
+  ENETUNREACH: UNREACHABLE,
+};
+
+/** The one table of what is tried again, where, and what it says of whom. */
+export function verdictOf({ kind, code, cause }: GatewayError): Verdict {
+  const ofCode = code === undefined ? undefined : BY_CODE[code];
+  return ofCode ?? BY_NETWORK[networkCode(cause)] ?? BY_KIND[kind] ?? FINAL;
+}
+
+function networkCode(cause: unknown): string {
+  return typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : '';
+}

@@ -1,0 +1,75 @@
+import { type CreateTableBuilder, type Kysely, SqliteAdapter, sql } from 'kysely';
+import { ADDEND_SQL, MS_PER_DAY, MS_PER_HOUR, SUM_NUMBERS } from './usage-sums.ts';
+
+const SPANS = { usage_by_hour: MS_PER_HOUR, usage_by_day: MS_PER_DAY } as const;
+const NAMES = ['tenant', 'key', 'model', 'target', 'outcome'] as const;
+const KEY = ['span', ...NAMES].map(quoted).join(', ');
+
+/**
+ * Gives the tables of sums a tier. Sums of before it are of the standard one; what is still there of calls that were served in another is
+ * moved from them into sums of its own.
+ */
+export async function addTierToSums(db: Kysely<unknown>): Promise<void> {
+  const isSqlite = db.getExecutor().adapter instanceof SqliteAdapter;
+  for (const table of ['usage_by_hour', 'usage_by_day'] as const) {
+    await widen(db, table, isSqlite);
+    await moveTiers(db, table, isSqlite);
+  }
+}
+
+/** Neither database can give a key another column. */
+async function widen(db: Kysely<unknown>, table: keyof typeof SPANS, isSqlite: boolean): Promise<void> {
+  const before = `${table}_before`;
+  await db.schema.alterTable(table).renameTo(before).execute();
+  let create: CreateTableBuilder<string, string> = db.schema
+    .createTable(table)
+    .addColumn('span', 'bigint', (column) => column.notNull());
+  for (const name of NAMES) create = create.addColumn(name, 'text', (column) => column.notNull());
+  for (const count of SUM_NUMBERS) {
+    const type = count === 'cost_micro_usd' ? 'double precision' : 'bigint';
+    create = create.addColumn(count, type, (column) => column.notNull());
+  }
+  create = create.addColumn('tier', 'text', (column) => column.notNull());
+  create = create.addPrimaryKeyConstraint(`${table}_by_tier`, ['span', ...NAMES, 'tier']);
+  if (isSqlite) create = create.modifyEnd(sql`without rowid`);
+  await create.execute();
+  const numbers = SUM_NUMBERS.map(quoted).join(', ');
+  await sql`insert into ${sql.table(table)} (${sql.raw(KEY)}, ${sql.raw(numbers)}, tier)
+    select ${sql.raw(KEY)}, ${sql.raw(numbers)}, '' from ${sql.table(before)}`.execute(db);
+  await db.schema.dropTable(before).execute();
+}
+
+async function moveTiers(db: Kysely<unknown>, table: keyof typeof SPANS, isSqlite: boolean): Promise<void> {
+  // In SQLite some calls may not be in the sums yet.
+  const summed = isSqlite ? ' and rowid <= (select summed_to from usage_summed)' : '';
+  const source = `calls where tier is not null${summed}`;
+  await addSums(db, table, source, { sign: '', tier: "'=' || tier" });
+  await addSums(db, table, source, { sign: '-', tier: "''" });
+  await sql`delete from ${sql.table(table)} where calls = 0`.execute(db);
+}
+
+async function addSums(
+  db: Kysely<unknown>,
+  table: keyof typeof SPANS,
+  source: string,
+  { sign, tier }: { sign: '' | '-'; tier: string },
+): Promise<void> {
+  const span = `started_at - started_at % ${SPANS[table]}`;
+  const names = NAMES.map((name) =>
+    name === 'outcome' ? 'outcome' : `coalesce('=' || ${quoted(name)}, '')`,
+  );
+  const numbers = SUM_NUMBERS.map((number) => `${sign}sum(${ADDEND_SQL[number]})`);
+  const additions = SUM_NUMBERS.map(
+    (number) => `${quoted(number)} = ${table}.${quoted(number)} + excluded.${quoted(number)}`,
+  );
+  const groups = ['span', ...NAMES, 'tier'].map((_, index) => index + 1).join(', ');
+  await sql
+    .raw(`insert into ${table} (${KEY}, tier, ${SUM_NUMBERS.map(quoted).join(', ')})
+    select ${span}, ${names.join(', ')}, ${tier}, ${numbers.join(', ')} from ${source} group by ${groups}
+    on conflict (${KEY}, tier) do update set ${additions.join(', ')}`)
+    .execute(db);
+}
+
+function quoted(column: string): string {
+  return `"${column}"`;
+}

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Breaker, type BreakerState, DEFAULT_BREAKER } from '../../src/routing/breaker.ts';
+
+function startBreaker(options = {}) {
+  const changes: BreakerState[] = [];
+  const breaker = new Breaker({ ...DEFAULT_BREAKER, ...options }, (state) => changes.push(state));
+  return { breaker, changes };
+}
+
+test('a share of failures within the window opens it, fewer calls than the least never do', () => {
+  const { breaker } = startBreaker({ errorRate: 0.5, minCalls: 8 });
+  for (let call = 0; call < 7; call++) {
+    if (call % 2) breaker.succeed(1000);
+    else breaker.fail(1000, false);
+  }
+  assert.equal(breaker.state, 'closed');
+  breaker.succeed(1000);
+  assert.equal(breaker.state, 'closed', 'a success opens nothing');
+  breaker.fail(1000, false);
+  assert.equal(breaker.state, 'open');
+});
+
+test('what is older than the window does not count', () => {
+  const { breaker } = startBreaker({ minCalls: 4, errorRate: 0.5 });
+  for (let failure = 0; failure < 3; failure++) breaker.fail(1000, false);
+  breaker.succeed(12_000);
+  assert.deepEqual(breaker.counts(12_000), { calls: 1, failures: 0 });
+  breaker.fail(12_000, false);
+  assert.equal(breaker.state, 'closed');
+});
+
+test('failures in a row open it, however long they take to come', () => {
+  const { breaker, changes } = startBreaker();
+  for (let failure = 1; failure <= 5; failure++) {
+    assert.equal(breaker.state, 'closed');
+    breaker.fail(failure * 60_000, false);
+  }
+  assert.deepEqual(changes, ['open']);
+});
+
+test('an open one lets one attempt through when its time is up, and closes when that goes well', () => {
+  const { breaker, changes } = startBreaker();
+  for (let failure = 0; failure < 5; failure++) breaker.fail(0, false);
+  assert.equal(breaker.mayTry(1_999), false);
+  assert.equal(breaker.mayTry(2_000), true);
+  breaker.begin(2_000);
+  assert.equal(breaker.mayTry(2_000), false, 'a second probe');
+  breaker.succeed(2_100, 2_000);
+  assert.equal(breaker.mayTry(2_100), true);
+  assert.deepEqual(changes, ['open', 'half-open', 'closed']);
+  assert.deepEqual(breaker.counts(2_100), { calls: 0, failures: 0 });
+});
+
+test('a probe that fails opens it again; one that took a time-out to fail for twice as long', () => {
+  const { breaker } = startBreaker();
+  for (let failure = 0; failure < 5; failure++) breaker.fail(0, false);
+  breaker.begin(2_000);
+  breaker.fail(2_000, false, 2_000);
+  assert.equal(breaker.opensUntil, 4_000);
+  breaker.begin(4_000);
+  breaker.fail(10_000, true, 4_000);
+  assert.equal(breaker.opensUntil, 14_000);
+});
+
+test('a probe that says nothing leaves the breaker to the next', () => {
+  const { breaker } = startBreaker();
+  for (let failure = 0; failure < 5; failure++) breaker.fail(0, false);
+  breaker.begin(2_000);
+  breaker.forget(2_500);
+  assert.equal(breaker.mayTry(2_500), true);
+});
+
+test('attempts that were under way when it opened neither close it nor open it for longer', () => {
+  const { breaker } = startBreaker();
+  for (let failure = 0; failure < 5; failure++) breaker.fail(1_000, false, 500);
+  breaker.succeed(1_100, 900);
+  assert.equal(breaker.state, 'open');
+  breaker.begin(3_000);
+  breaker.fail(3_100, false, 900);
+  breaker.succeed(3_200, 900);
+  assert.equal(breaker.state, 'half-open');
+});
+
+/** What may happen to a breaker, with the time that passes before it. */
+const STEP = fc.record({
+  afterMs: fc.integer({ min: 0, max: 3_000 }),
+  what: fc.constantFrom('succeed', 'fail', 'forget', 'begin'),
+});
+
+test('whatever happens: its counts are those of the window, and one that is open can always be probed in the end', () => {
+  fc.assert(
+    fc.property(fc.array(STEP, { maxLength: 80 }), (steps) => {
+      const { breaker } = startBreaker({ windowMs: 1_000 });
+      const outcomes: { atMs: number; failed: boolean }[] = [];
+      let nowMs = 0;
+      for (const { afterMs, what } of steps) {
+        nowMs += afterMs;
+        const before = breaker.state;
+        if (what === 'succeed') breaker.succeed(nowMs);
+        else if (what === 'fail') breaker.fail(nowMs, false);
+        else if (what === 'begin') breaker.begin(nowMs);
+        else breaker.forget(nowMs);
+        if (before !== 'closed' && breaker.state === 'closed') outcomes.length = 0;
+        else if (before !== 'half-open' && (what === 'fail' || (what === 'succeed' && before === 'closed')))
+          outcomes.push({ atMs: nowMs, failed: what === 'fail' });
+        const slice = Math.floor(nowMs / 100);
+        const within = outcomes.filter(({ atMs }) => Math.floor(atMs / 100) > slice - 10);
+        assert.deepEqual(breaker.counts(nowMs), {
+          calls: within.length,
+          failures: within.filter(({ failed }) => failed).length,
+        });
+      }
+      breaker.forget(nowMs);
+      assert.equal(breaker.mayTry(Math.max(nowMs, breaker.opensUntil)), true);
+    }),
+  );
+});

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { GatewayError } from '../../src/conversation/gateway-error.ts';
+import { Breaker, DEFAULT_BREAKER } from '../../src/routing/breaker.ts';
+import { Itinerary, type Stop } from '../../src/routing/itinerary.ts';
+import { Lane } from '../../src/routing/lane.ts';
+import { RetryBudget } from '../../src/routing/retry-budget.ts';
+import { type Verdict, verdictOf } from '../../src/routing/verdict.ts';
+
+interface Place extends Stop {
+  account: string;
+  lane: Lane;
+}
+
+function place(target: string, account: string): Place {
+  const [own, reach] = [new Breaker(DEFAULT_BREAKER), new Breaker(DEFAULT_BREAKER)];
+  return { target: { name: target }, account, lane: new Lane(target, account, own, reach) };
+}
+
+const nameOf = (stop: Place | undefined) => stop && `${stop.target.name}@${stop.account}`;
+
+function plan(places: Place[], retries = 7): Itinerary<Place> {
+  return new Itinerary(places, { retries, random: () => 0.5, mayTry: () => true });
+}
+
+const DOWN = verdictOf(new GatewayError('upstream_unavailable', ''));
+const LIMITED = verdictOf(new GatewayError('upstream_rate_limited', ''));
+const REFUSED = verdictOf(new GatewayError('upstream_rejected', ''));
+const HANGING: Verdict = verdictOf(
+  new GatewayError('upstream_timeout', '', { cause: { code: 'FIRST_BYTE_TIMEOUT' } }),
+);
+
+test('every place is tried once, the other targets before other accounts of one that is down', () => {
+  const places = [place('a/x', '1'), place('a/x', '2'), place('b/y', '1')];
+  const itinerary = plan(places);
+  const tried: (string | undefined)[] = [];
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const { stop, waitMs } = itinerary.next(0) ?? assert.fail('nothing comes next');
+    tried.push(nameOf(stop));
+    assert.equal(waitMs, 0);
+    itinerary.failed(stop, DOWN);
+  }
+  assert.deepEqual(tried, ['a/x@1', 'b/y@1', 'a/x@2']);
+});
+
+test('of one that is limited the next account is tried first', () => {
+  const itinerary = plan([place('a/x', '1'), place('a/x', '2'), place('b/y', '1')]);
+  const first = itinerary.next(0)?.stop ?? assert.fail();
+  itinerary.failed(first, LIMITED);
+  assert.equal(nameOf(itinerary.next(0)?.stop), 'a/x@2');
+});
+
+test('a refusal is final', () => {
+  const itinerary = plan([place('a/x', '1'), place('b/y', '1')]);
+  itinerary.failed(itinerary.next(0)?.stop ?? assert.fail(), REFUSED);
+  assert.equal(itinerary.next(0), undefined);
+});
+
+test('what may pass is tried again after a pause that grows; what may still be at work is not', () => {
+  const [down, hanging] = [place('a/x', '1'), place('b/y', '1')];
+  const itinerary = plan([hanging, down], 3);
+  itinerary.failed(itinerary.next(0)?.stop ?? assert.fail(), HANGING);
+  itinerary.failed(itinerary.next(0)?.stop ?? assert.fail(), DOWN);
+  const pauses: number[] = [];
+  for (let next = itinerary.next(0); next; next = itinerary.next(0)) {
+    assert.equal(next.stop, down);
+    assert.ok(itinerary.arrive(next, 0));
+    pauses.push(next.waitMs);
+    itinerary.failed(next.stop, DOWN);
+  }
+  assert.deepEqual(pauses, [100, 200]);
+});
+
+test('one whose breaker is open is passed over, and tried where no other is there', () => {
+  const [dead, well] = [place('a/x', '1'), place('b/y', '1')];
+  for (let failure = 0; failure < 5; failure++)
+    dead.lane.fail(DOWN, { nowMs: 0, begunMs: 0, retryAfterMs: undefined });
+  assert.equal(nameOf(plan([dead, well]).next(0)?.stop), 'b/y@1');
+  const alone = plan([dead]);
+  assert.equal(alone.next(0)?.stop, dead);
+  alone.failed(dead, DOWN);
+  assert.equal(alone.next(0), undefined, 'what is known to be dead is not tried again');
+});
+
+test('a place that named a time is not called before it: a short one is waited for, a long one is told', () => {
+  const limited = place('a/x', '1');
+  limited.lane.fail(LIMITED, { nowMs: 0, begunMs: 0, retryAfterMs: 1_500 });
+  const waiting = plan([limited]);
+  const next = waiting.next(0) ?? assert.fail('it is not waited for');
+  assert.ok(next.waitMs >= 1_500);
+  limited.lane.cool(9_000);
+  assert.equal(waiting.arrive(next, next.waitMs), false, 'it was called though it had named a later time');
+  const told = plan([limited]);
+  assert.equal(told.next(0), undefined);
+  assert.equal(told.coolsUntil, 9_000);
+});
+
+test('a limit without a time lets others go first, and grows once for all that were under way', () => {
+  const [limited, other] = [place('a/x', '1'), place('b/y', '1')];
+  for (let call = 0; call < 100; call++)
+    limited.lane.fail(LIMITED, { nowMs: 10, begunMs: 0, retryAfterMs: undefined });
+  assert.equal(limited.lane.limitedUntil, 510);
+  assert.equal(nameOf(plan([limited, other]).next(11)?.stop), 'b/y@1');
+  assert.equal(limited.lane.readiness(510), 'ready');
+});
+
+test('repeats are at most a fifth of the calls beside a small reserve', () => {
+  const budget = new RetryBudget();
+  let repeats = 0;
+  for (let call = 0; call < 1_000; call++) {
+    budget.earn();
+    while (budget.spend(0)) repeats += 1;
+  }
+  assert.ok(repeats <= 0.2 * 1_000 + 10, `${repeats} repeats of 1000 calls`);
+  assert.ok(repeats >= 0.2 * 1_000 - 1);
+  assert.equal(budget.spend(9_999), false);
+  assert.equal(budget.spend(10_000), true, 'time alone earns one, too');
+});
+
+const VERDICTS: fc.Arbitrary<Verdict> = fc.constantFrom(DOWN, LIMITED, HANGING, REFUSED);
+
+test('whatever happens: no more attempts than allowed, none before a named time, none after a final failure', () => {
+  const failures = fc.array(
+    fc.record({
+      verdict: VERDICTS,
+      retryAfterMs: fc.option(fc.integer({ min: 1, max: 4_000 }), { nil: undefined }),
+    }),
+    { minLength: 12, maxLength: 12 },
+  );
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 5 }),
+      fc.integer({ min: 0, max: 7 }),
+      failures,
+      (count, retries, outcomes) => {
+        const places = Array.from({ length: count }, (_, index) => place(`p/${index % 2}`, `${index}`));
+        const itinerary = plan(places, retries);
+        let [attempts, nowMs, isFinal] = [0, 0, false];
+        for (let next = itinerary.next(nowMs); next; next = itinerary.next(nowMs)) {
+          assert.ok(!isFinal, 'an attempt after a final failure');
+          nowMs += next.waitMs;
+          if (next.waitMs > 0 && !itinerary.arrive(next, nowMs)) continue;
+          assert.ok(nowMs >= next.stop.lane.coolsUntil, 'called before the time that it named');
+          const { verdict, retryAfterMs } = outcomes[attempts] ?? assert.fail('too many attempts');
+          attempts += 1;
+          next.stop.lane.fail(verdict, { nowMs, begunMs: nowMs, retryAfterMs });
+          itinerary.failed(next.stop, verdict);
+          isFinal = verdict.next === 'none';
+        }
+        assert.ok(attempts <= retries + 1);
+      },
+    ),
+  );
+});

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Breaker, DEFAULT_BREAKER } from '../../src/routing/breaker.ts';
+import { Lane } from '../../src/routing/lane.ts';
+import { Latency } from '../../src/routing/latency.ts';
+import { orderAccounts } from '../../src/routing/order-accounts.ts';
+import { orderTargets } from '../../src/routing/order-targets.ts';
+import { readHeadroom } from '../../src/routing/read-headroom.ts';
+import type { Strategy, Target } from '../../src/routing/target.ts';
+import { weightedOrder } from '../../src/routing/weighted-order.ts';
+
+/** The same numbers at every run. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+    return state / 2 ** 31;
+  };
+}
+
+/** Only what ordering looks at. */
+function target(
+  name: string,
+  { weight, accounts = [1] }: { weight?: number; accounts?: number[] } = {},
+): Target {
+  const lanes = accounts.map(
+    (_, place) => new Lane(name, `${place}`, new Breaker(DEFAULT_BREAKER), new Breaker(DEFAULT_BREAKER)),
+  );
+  const upstream = { accounts: accounts.map((ofAccount) => ({ weight: ofAccount })) };
+  return { name, weight, lanes, upstream } as unknown as Target;
+}
+
+const ROUTE = { retries: 2, isSelective: false, fallbacks: {} };
+
+function firstOf(targets: Target[], strategy: Strategy, costs: Record<string, number | null> = {}) {
+  const random = seeded(1);
+  const counts: Record<string, number> = Object.fromEntries(targets.map(({ name }) => [name, 0]));
+  for (let call = 0; call < 1_000; call++) {
+    const costOf = ({ name }: Target) => costs[name] ?? null;
+    const order = orderTargets({ ...ROUTE, targets, strategy }, { stream: true, random, costOf });
+    assert.deepEqual(new Set(order), new Set(targets), 'a target is missing');
+    const first = order[0]?.name ?? '';
+    counts[first] = (counts[first] ?? 0) + 1;
+  }
+  return counts;
+}
+
+test('a weighted order has every place once, and each first as often as it weighs', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: 9 }), { minLength: 1, maxLength: 6 }), fc.nat(), (weights, seed) => {
+      const random = seeded(seed);
+      const order = weightedOrder(weights, random);
+      assert.deepEqual(order.toSorted(), weights.map((_, place) => place).toSorted());
+      const lightest = order.findIndex((place) => weights[place] === 0);
+      if (lightest >= 0) assert.ok(order.slice(lightest).every((place) => weights[place] === 0));
+    }),
+  );
+  const random = seeded(7);
+  let heavy = 0;
+  for (let call = 0; call < 10_000; call++) if (weightedOrder([1, 3], random)[0] === 1) heavy += 1;
+  assert.ok(Math.abs(heavy - 7_500) < 200, `${heavy} of 10000`);
+});
+
+test('failover keeps the order; weighted follows the weights', () => {
+  const targets = [target('a/x', { weight: 9 }), target('b/y', { weight: 1 })];
+  assert.deepEqual(firstOf(targets, 'failover'), { 'a/x': 1_000, 'b/y': 0 });
+  const { 'b/y': light = 0 } = firstOf(targets, 'weighted');
+  assert.ok(light > 60 && light < 140, `${light}`);
+});
+
+test('fastest goes where the first token comes soonest, learns what it does not know, and looks elsewhere now and then', () => {
+  const [slow, fast, unknown] = [target('a/slow'), target('b/fast'), target('c/unknown')];
+  slow.lanes?.[0]?.noteLatency(true, 900, 0);
+  fast.lanes?.[0]?.noteLatency(true, 300, 0);
+  const counts = firstOf([slow, fast, unknown], 'fastest');
+  assert.ok((counts['c/unknown'] ?? 0) > 900);
+  unknown.lanes?.[0]?.noteLatency(true, 500, 0);
+  const known = firstOf([slow, fast, unknown], 'fastest');
+  assert.ok((known['b/fast'] ?? 0) > 930, JSON.stringify(known));
+  assert.ok((known['a/slow'] ?? 0) > 0 && (known['c/unknown'] ?? 0) > 0, JSON.stringify(known));
+});
+
+test('cheapest goes by what the call would cost, what has no price last', () => {
+  const targets = [target('a/unpriced'), target('b/dear'), target('c/cheap')];
+  const counts = firstOf(targets, 'cheapest', { 'b/dear': 20, 'c/cheap': 3 });
+  assert.equal(counts['c/cheap'], 1_000);
+});
+
+test('an average follows what is new, and sooner the longer nothing came', () => {
+  const latency = new Latency();
+  assert.equal(latency.averageMs, undefined);
+  latency.note(100, 0);
+  latency.note(200, 1);
+  assert.equal(latency.averageMs, 110);
+  latency.note(200, 120_000);
+  assert.ok((latency.averageMs ?? 0) > 198);
+});
+
+test('accounts share the calls by weight, and by what is left of their limits', () => {
+  const share = (one: Target, nowMs: number) => {
+    const random = seeded(3);
+    let first = 0;
+    for (let call = 0; call < 1_000; call++) if (orderAccounts(one, nowMs, random)[0] === 0) first += 1;
+    return first;
+  };
+  const one = target('a/x', { accounts: [3, 1] });
+  assert.ok(Math.abs(share(one, 0) - 750) < 60);
+  one.lanes?.[0]?.noteHeadroom({ share: 0, resetMs: 1_000 }, 0);
+  assert.ok(share(one, 999) < 20);
+  assert.ok(Math.abs(share(one, 1_000) - 750) < 60, 'its limit is whole again');
+});
+
+test('what is left is read as providers say it', () => {
+  const openai = {
+    'x-ratelimit-limit-requests': '60',
+    'x-ratelimit-remaining-requests': '59',
+    'x-ratelimit-reset-requests': '1s',
+    'x-ratelimit-limit-tokens': '150000',
+    'x-ratelimit-remaining-tokens': '15000',
+    'x-ratelimit-reset-tokens': '6m0s',
+  };
+  assert.deepEqual(readHeadroom(openai, 0), { share: 0.1, resetMs: 360_000 });
+  const anthropic = {
+    'anthropic-ratelimit-requests-limit': '50',
+    'anthropic-ratelimit-requests-remaining': '50',
+    'anthropic-ratelimit-requests-reset': '2026-01-01T00:00:00Z',
+    'anthropic-ratelimit-output-tokens-limit': '8000',
+    'anthropic-ratelimit-output-tokens-remaining': '2000',
+    'anthropic-ratelimit-output-tokens-reset': '2026-01-01T00:00:30Z',
+  };
+  assert.deepEqual(readHeadroom(anthropic, Date.parse('2026-01-01T00:00:00Z')), {
+    share: 0.25,
+    resetMs: 30_000,
+  });
+  const bare = {
+    'x-ratelimit-limit-requests': '10',
+    'x-ratelimit-remaining-requests': '5',
+    'x-ratelimit-reset-requests': '20ms',
+  };
+  assert.deepEqual(readHeadroom(bare, 0), { share: 0.5, resetMs: 20 });
+  assert.equal(readHeadroom({ 'x-ratelimit-limit-requests': 'many' }, 0), undefined);
+});
