@@ -57,6 +57,10 @@ export class ConfigInForce {
     this.#compiled = compiled;
   }
 
+  isConfigured(target: string): boolean {
+    return this.#prices.isConfigured(target);
+  }
+
   costMicroUsd(target: string, usage: Usage, at: number, isOwnKind = false): number | null {
     return this.#prices.costMicroUsd(target, usage, at, isOwnKind);
   }

@@ -19,6 +19,18 @@ export interface Usage {
   estimated?: boolean;
   /** How it was served, where that costs otherwise than the standard way: `priority`, `flex`, `fast`, `us`, several as `fast+us`. */
   tier?: string;
+  /** The model that used it, in its provider's words, where that is another than the one that was called. */
+  model?: string;
+  /** What other models used for the same call, none of which is counted above. It is paid at their own prices. */
+  beside?: readonly OtherUsage[];
+  /** What the provider says that all of it cost. */
+  saidMicroUsd?: number;
+}
+
+/** What a model beside the one that was called used: an advisor that was asked, images that were drawn. */
+export interface OtherUsage extends Usage {
+  /** Its tokens are those of images, too, which published prices of tokens are not about. */
+  ofImages?: true;
 }
 
 export const NO_USAGE: Readonly<Usage> = Object.freeze({
@@ -49,6 +61,18 @@ export function inputTokens(usage: Usage): number {
 
 export function outputTokens(usage: Usage): number {
   return usage.output + usage.outputAudio + usage.reasoning;
+}
+
+/** Whether the tokens alone do not tell what they cost at the target that was called. */
+export function isPaidOtherwise({ model, beside, saidMicroUsd }: Usage): boolean {
+  return beside !== undefined || model !== undefined || saidMicroUsd !== undefined;
+}
+
+/** All the tokens that were used for a call, whoever used them; in the tier of the model that answered. */
+export function wholeUsage(usage: Usage): Usage {
+  const whole = (usage.beside ?? []).reduce(addUsage, addUsage(NO_USAGE, usage));
+  if (usage.tier !== undefined) whole.tier = usage.tier;
+  return whole;
 }
 
 /** What both used together; an estimate where one of them is. Of a sum there is no one tier. */

@@ -1,6 +1,6 @@
 import { isObject, type JsonObject, tryParseJson } from '../conversation/json.ts';
 import { valueStart } from './json-bytes.ts';
-import { PlainReader } from './plain-json.ts';
+import { PlainReader, readPlain } from './plain-json.ts';
 import { findName, skipValue, walkFields } from './request-fields.ts';
 import { SeenWords } from './seen-words.ts';
 import { STANDARD_WORDS } from './tiers.ts';
@@ -15,7 +15,15 @@ export interface AnswerScan {
   readonly words: SeenWords;
 }
 
-const SCANNED_FIELDS = new WordTable(['choices', 'content', 'error', 'usage', 'service_tier']);
+const SCANNED_FIELDS = new WordTable([
+  'choices',
+  'content',
+  'error',
+  'usage',
+  'service_tier',
+  'tool_usage',
+  'model',
+]);
 type ScannedField = (typeof SCANNED_FIELDS.words)[number];
 
 /** In larger ones that are full of numbers a search finds what is sought before a walk has come far. */
@@ -70,6 +78,18 @@ export function findServiceTier(body: Buffer, scan: AnswerScan | undefined): str
   if (!scan) return searchServiceTier(body);
   const start = scan.starts.service_tier;
   return start === undefined ? undefined : tierAt(body, start);
+}
+
+/** The model that an answer names as the one that it is of. */
+export function findModel(body: Buffer, scan: AnswerScan | undefined, field = 'model'): string | undefined {
+  const start = scan?.starts.model;
+  if (scan && start === undefined) return undefined;
+  const end = start === undefined ? -1 : body.indexOf(0x22, start + 1);
+  const plain = start === undefined ? undefined : readPlain(body, start, end + 1);
+  if (typeof plain === 'string') return plain;
+  const answer = tryParseJson(body.toString('utf8'));
+  const said = isObject(answer) ? answer[field] : undefined;
+  return typeof said === 'string' ? said : undefined;
 }
 
 /** Of an answer that is too large to be walked over it is parsed only where it seems to be of such a tier: callers' own fields come back in some. */

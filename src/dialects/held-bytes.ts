@@ -1,14 +1,14 @@
 import type { CallerDialectName } from './dialect.ts';
 import { GOOGLE_HOLDERS, HELD_FIELDS, ofEachDialect } from './held-fields.ts';
-import { beginsList, beginsObject, beginsText, countValues, hasValue, type ValueTest } from './json-bytes.ts';
+import { beginsList, beginsObject, beginsText, hasValue, type ValueTest } from './json-bytes.ts';
 import type { FieldSpans } from './request-fields.ts';
 import { flagsOf, type SeenWords } from './seen-words.ts';
 
 const KEYS = ofEachDialect(({ fields }) => Object.keys(fields).map(quoted));
-/** With those of the objects that are some fields' values. */
-const COUNTED = ofEachDialect(({ fields }) =>
-  [...new Set([...Object.keys(fields), 'id', 'url', 'previous_message_id'])].map(quoted),
-);
+/** With those of the objects that are some fields' values, and what says that something is named. */
+const TELLING = ofEachDialect(({ fields }) => [
+  ...new Set([...Object.keys(fields), 'id', 'url', 'previous_message_id', 'type']),
+]);
 const ADDRESS_KEYS = ofEachDialect(({ fields }) =>
   Object.keys(fields)
     .filter((key) => fields[key]?.form === 'address')
@@ -124,21 +124,10 @@ const beginsHeldAddress: ValueTest = (body, at) => {
   return !PUBLIC.some((scheme) => start.startsWith(scheme));
 };
 
-/**
- * Finds a field that two readers could read differently: of what can stand twice in one object, no reader knows which is
- * meant.
- *
- * @param counts how often the parsed body has each key
- */
-export function findDoubtfulKey(
-  body: Buffer,
-  dialect: CallerDialectName,
-  counts: ReadonlyMap<string, number>,
-): string | undefined {
+/** A key whose spelling hides that something is named by it. */
+export function findEscapedKey(body: Buffer, dialect: CallerDialectName): string | undefined {
   const escaped = escapedKeys(body);
-  return COUNTED[dialect].find(
-    ({ key, bytes }) => escaped.has(key) || countValues(body, bytes) !== (counts.get(key) ?? 0),
-  )?.key;
+  return TELLING[dialect].find((key) => escaped.has(key));
 }
 
 /** Nobody escapes letters but those who hide something: other escapes (`\u00e9`, `\u003c`) are common. */
@@ -168,5 +157,6 @@ function quoted(key: string): { key: string; bytes: Buffer } {
 }
 
 function flagsOfIds(dialect: CallerDialectName): number {
-  return flagsOf(Object.keys(HELD_FIELDS[dialect].fields).filter((key) => key.includes('_id')));
+  const { fields } = HELD_FIELDS[dialect];
+  return flagsOf(Object.keys(fields).filter((key) => fields[key]?.form === 'id' && !fields[key].top));
 }

@@ -59,7 +59,8 @@ const NONE: ReadonlySet<string> = new Set();
 /**
  * Sources: OpenAI API reference (chat completions, speech: custom voices; images; responses: input items, file search, code
  * interpreter, shell, conversations, prompts), Azure OpenAI reference (`data_sources`), Mistral API reference (chat: file
- * chunks), Kimi API, "Use the vision model" (`ms://` addresses), vLLM, "Multimodal inputs" (`audio_url`, `file://`),
+ * chunks), Kimi API, "Use the vision model" (`ms://` addresses), vLLM, "Multimodal inputs" (`audio_url`, `file://`,
+ * `uuid`), Z.AI and Zhipu API references (tools: `retrieval`), Mistral API reference (tools: `document_library`),
  * Anthropic API reference (files, containers, skills, message threads, cache diagnostics), Gemini and Vertex API references (`FileData`,
  * `cachedContent`, `continuationToken`, `FileSearch`, `Retrieval`, `ExternalApi`, `AuthConfig`, `GenerationOutputConfig`,
  * `ModelArmorConfig`, `GenerationConfigRoutingConfig`). Google's JSON takes each field in both spellings.
@@ -69,12 +70,21 @@ export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
     fields: {
       file_id: FILE,
       file_ids: FILE,
+      // Of tools that servers of OpenAI's kin run, whatever of its other API they take here.
+      vector_store_ids: SHARED,
+      knowledge_id: SHARED,
+      library_ids: SHARED,
+      skill_id: SHARED,
+      tunnel_id: SHARED,
+      // What media are cached by, whoever sent them: another's can be had by it, or replaced.
+      uuid: SHARED,
       voice: { kind: 'shared', form: 'object' },
       audio: { kind: 'audio', form: 'object' },
       image_url: ADDRESS,
       video_url: ADDRESS,
       audio_url: ADDRESS,
       document_url: ADDRESS,
+      file_url: ADDRESS,
       data_sources: { ...WHOLE, top: true },
     },
     requests: NONE,

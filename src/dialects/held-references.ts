@@ -1,8 +1,9 @@
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import type { CallerDialectName } from './dialect.ts';
+import { findDoubledKey } from './doubled-keys.ts';
 import { isHeldAddress } from './held-addresses.ts';
-import { findDoubtfulKey } from './held-bytes.ts';
+import { findEscapedKey } from './held-bytes.ts';
 import { HELD_FIELDS, type HeldField, type HeldFields, type HeldForm, type HeldKind } from './held-fields.ts';
 import { heldItems } from './responses/held-items.ts';
 
@@ -27,7 +28,7 @@ export function findHeldReferences(
 ): HeldReference[] {
   const counts = new Map<string, number>();
   const found = referencesIn(request, dialect, counts);
-  const doubtful = findDoubtfulKey(body, dialect, counts);
+  const doubtful = findEscapedKey(body, dialect) ?? findDoubledKey(body, counts);
   if (doubtful !== undefined) {
     throw invalidRequest(
       `'${doubtful}' stands twice in one object of the request body, or is escaped.`,

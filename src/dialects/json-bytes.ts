@@ -29,15 +29,6 @@ export function valueStart(body: Buffer, keyEnd: number): number {
   return body[colon] === 0x3a ? skipSpace(body, colon + 1) : -1;
 }
 
-/** How often the key stands there with a value. */
-export function countValues(body: Buffer, key: Buffer): number {
-  let count = 0;
-  for (let at = body.indexOf(key); at !== -1; at = body.indexOf(key, at + key.length)) {
-    if (valueStart(body, at + key.length) !== -1) count++;
-  }
-  return count;
-}
-
 export function beginsWith(bytes: Buffer, start: Buffer): boolean {
   return bytes.length >= start.length && bytes.compare(start, 0, start.length, 0, start.length) === 0;
 }

@@ -1,9 +1,10 @@
-import { isObject, type JsonValue } from '../conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { isCount } from './counts.ts';
 import type { CallerDialectName } from './dialect.ts';
+import { findDoubledKey } from './doubled-keys.ts';
 import { escapedKeys } from './held-bytes.ts';
-import { countValues } from './json-bytes.ts';
 import type { FieldSpans } from './request-fields.ts';
-import type { SeenWords, SoughtWord } from './seen-words.ts';
+import { flagsOf, type SeenWords, type SoughtWord } from './seen-words.ts';
 
 /** A model that a request names beside the one that it is for. */
 export interface NamedModel {
@@ -11,6 +12,10 @@ export interface NamedModel {
   model: string | undefined;
   /** In the caller's words. */
   path: string;
+  /** How much it may say, how often, and how fast it is to (Anthropic's `speed`), where that is said of it. */
+  output?: number;
+  uses?: number;
+  speed?: JsonValue;
 }
 
 interface ModelFields {
@@ -45,9 +50,41 @@ const MODEL_FIELDS: Record<CallerDialectName, ModelFields> = {
   gemini: { models: [], routes: [] },
 };
 
+/** Of the fields those whose models do something else than to answer. */
+const OTHER_WORK: ReadonlySet<string> = new Set(['draft_model', 'safety_model', 'moderation', 'tools']);
+
+/** The models that may answer in place of the one that a request is for, as far as it names them. */
+export function findAlternatives(
+  dialect: CallerDialectName,
+  read: (field: string) => JsonValue | undefined,
+): NamedModel[] {
+  const named: NamedModel[] = [];
+  for (const field of MODEL_FIELDS[dialect].models) {
+    if (!OTHER_WORK.has(field)) collect(read(field), field, named);
+  }
+  return named.filter(({ model }) => model !== undefined);
+}
+
+const ROUTED = flagsOf(['routingConfig', 'routing_config']);
+
+/** Whether another model may answer than the one that the request is for. */
+export function mayAnswerOther(dialect: CallerDialectName, spans: FieldSpans, words: SeenWords): boolean {
+  if (dialect === 'gemini') return words.hasAnywhere(ROUTED);
+  for (const name in spans) if (NAMES[dialect].has(name) && !OTHER_WORK.has(name)) return true;
+  return false;
+}
+
+const VERSION = /[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|latest)$/;
+
+/** Whether both names are of one model, of which one may be without its version. */
+export function isSameModel(a: string, b: string): boolean {
+  return a === b || a.replace(VERSION, '') === b.replace(VERSION, '');
+}
+
 /** What models are called in tools that a provider runs (OpenAI: `image_generation`; Anthropic: `advisor`; OpenRouter: its own). */
 const KEYS_IN_TOOLS: readonly SoughtWord[] = ['model', 'models', 'allowed_models'];
-const QUOTED = KEYS_IN_TOOLS.map((key) => ({ key, bytes: Buffer.from(`"${key}"`) }));
+/** With what says whose tool it is. */
+const TELLING_IN_TOOLS: readonly string[] = [...KEYS_IN_TOOLS, 'type'];
 
 /** The top-level fields of which `findNamedModels` asks. */
 export function modelFieldNames(dialect: CallerDialectName): readonly string[] {
@@ -92,8 +129,18 @@ export function findModelsInTools(tools: JsonValue): NamedModel[] {
   return named;
 }
 
+/** The tools that draw images, with a model of their own whether they name it or not. Source: OpenAI API reference. */
+export function findImageTools(tools: JsonValue): NamedModel[] {
+  if (!Array.isArray(tools)) return [];
+  return [...tools.entries()].flatMap(([index, tool]) => {
+    if (!isObject(tool) || tool['type'] !== 'image_generation') return [];
+    const { model } = tool;
+    return [{ model: typeof model === 'string' ? model : undefined, path: `tools[${index}]` }];
+  });
+}
+
 /**
- * A key of these that two readers could read differently, because it is escaped or stands twice in one object.
+ * A key that two readers could read differently, because it stands twice in one object, or is one of these and escaped.
  *
  * @param text `tools` as JSON
  */
@@ -101,9 +148,7 @@ export function findDoubtfulModel(text: Buffer, tools: JsonValue): string | unde
   const counts = new Map<string, number>();
   countKeys(tools, counts);
   const escaped = escapedKeys(text);
-  return QUOTED.find(
-    ({ key, bytes }) => escaped.has(key) || countValues(text, bytes) !== (counts.get(key) ?? 0),
-  )?.key;
+  return TELLING_IN_TOOLS.find((key) => escaped.has(key)) ?? findDoubledKey(text, counts);
 }
 
 function walkTools(value: JsonValue | undefined, path: string, named: NamedModel[]): void {
@@ -114,10 +159,21 @@ function walkTools(value: JsonValue | undefined, path: string, named: NamedModel
   if (!isObject(value) || isCallersOwn(value['type'], path)) return;
   for (const [key, inner] of Object.entries(value)) {
     const at = `${path}.${key}`;
-    if ((KEYS_IN_TOOLS as readonly string[]).includes(key)) collect(inner, at, named);
+    if ((KEYS_IN_TOOLS as readonly string[]).includes(key)) collect(inner, at, named, boundsOf(value));
     else walkTools(inner, at, named);
   }
 }
+
+/** Source: Anthropic API reference (`advisor_20260301`, `fallbacks`). */
+function boundsOf({ max_tokens: output, max_uses: uses, speed }: JsonObject): Bounds {
+  return {
+    ...(isCount(output) && { output }),
+    ...(isCount(uses) && { uses }),
+    ...(speed != null && { speed }),
+  };
+}
+
+type Bounds = Pick<NamedModel, 'output' | 'uses' | 'speed'>;
 
 /** Of the objects that are tools: those that the caller runs. Anthropic's need not say a type. */
 function isCallersOwn(type: JsonValue | undefined, path: string): boolean {
@@ -125,14 +181,15 @@ function isCallersOwn(type: JsonValue | undefined, path: string): boolean {
   return type === undefined || type === null || type === 'function' || type === 'custom';
 }
 
-function collect(value: JsonValue | undefined, path: string, named: NamedModel[]): void {
+function collect(value: JsonValue | undefined, path: string, named: NamedModel[], bounds?: Bounds): void {
   if (!isSaid(value)) return;
   if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) collect(item, `${path}[${index}]`, named);
+    for (const [index, item] of value.entries()) collect(item, `${path}[${index}]`, named, bounds);
     return;
   }
   const model = isObject(value) ? value['model'] : value;
-  named.push({ model: typeof model === 'string' ? model : undefined, path });
+  const own = bounds ?? (isObject(value) ? boundsOf(value) : undefined);
+  named.push({ model: typeof model === 'string' ? model : undefined, path, ...own });
 }
 
 function isSaid(value: JsonValue | undefined): value is Exclude<JsonValue, null> {

@@ -21,6 +21,8 @@ export interface PassThrough {
   readonly scansAnswers?: true;
   /** What a whole (non-streaming) answer says of its usage, or the end of one. */
   readUsage(body: Buffer, scan?: AnswerScan): Usage | undefined;
+  /** The model that it says it is of, in dialects whose requests can have another answer than the one that they are for. */
+  readModel?(body: Buffer, scan?: AnswerScan): string | undefined;
   /**
    * The error that a whole answer is in truth, though its status was 200; also of one that is not what was asked for. Good
    * answers are not parsed for this.
@@ -88,6 +90,8 @@ export interface StreamScanner {
   /** Takes whole server-sent events and gives the bytes to relay: the same buffer unless something is hidden or mended. */
   scan(events: Buffer): Buffer;
   readonly usage: Usage | undefined;
+  /** As `PassThrough.readModel`. */
+  readonly model?: string | undefined;
   /** The tier that it says it is served in, in dialects that say so beside the usage. */
   readonly servedTier?: ServedTier;
   /** As in `StreamDecoder`. */

@@ -34,18 +34,30 @@ export function checkRelayed(call: Call, { upstream }: Target): void {
 }
 
 function checkFields(call: Call, provider: string, dialect: CallerDialectName): void {
-  const { body, spans, words } = call;
-  const read = (field: string): JsonValue | undefined =>
-    spans[field] ? (parseField(body, spans[field], field) as JsonValue) : undefined;
+  const read = (field: string) => readModelField(call, field);
   checkModels(call, provider, findNamedModels(dialect, read));
-  const { tools: span } = spans;
-  if (span && (mayNameInTools(words) || hasEscapedLetter(body))) {
-    const tools = read('tools') ?? null;
-    const doubtful = findDoubtfulModel(body.subarray(span.start, span.end), tools);
-    if (doubtful !== undefined)
-      throw invalidRequest(`'${doubtful}' stands twice in one of the tools, or is escaped.`, 'tools');
-    checkModels(call, provider, findModelsInTools(tools));
-  }
+  if (mayToolsNameModels(call)) checkModels(call, provider, findModelsInTools(read('tools') ?? null));
+}
+
+/** Whether tools name models: those of nearly all calls are not parsed for it. */
+export function mayToolsNameModels({ spans, words, body }: Call): boolean {
+  return spans['tools'] !== undefined && (mayNameInTools(words) || hasEscapedLetter(body));
+}
+
+/**
+ * A top-level field that names models.
+ *
+ * @throws GatewayError `invalid_request` where two readers could read different ones in it
+ */
+export function readModelField({ body, spans }: Call, field: string): JsonValue | undefined {
+  const span = spans[field];
+  if (!span) return undefined;
+  const value = parseField(body, span, field) as JsonValue;
+  const doubtful =
+    typeof value === 'object' ? findDoubtfulModel(body.subarray(span.start, span.end), value) : undefined;
+  if (doubtful === undefined) return value;
+  const where = field === 'tools' ? 'one of the tools' : `'${field}'`;
+  throw invalidRequest(`'${doubtful}' stands twice in ${where}, or is escaped.`, field);
 }
 
 /** The same for what was encoded for a provider, in its dialect. */

@@ -45,7 +45,7 @@ export interface Gateway {
   readonly places: Pick<Places, 'tryTake' | 'wait' | 'stopWaiting' | 'expire' | 'leave'>;
   /** Counts calls against their limits. */
   readonly quotas: Quotas;
-  readonly prices: Pick<PriceBook, 'costMicroUsd' | 'mostMicroUsd'>;
+  readonly prices: Pick<PriceBook, 'costMicroUsd' | 'mostMicroUsd' | 'isConfigured'>;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Monotonic milliseconds. */

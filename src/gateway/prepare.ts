@@ -19,6 +19,7 @@ import type { Method } from '../upstream/connections.ts';
 import { type Endpoint, findEndpoint } from '../upstream/endpoint.ts';
 import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
+import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { inTier } from './asked-tier.ts';
 import type { Call } from './call.ts';
 import { withCallersHeaders } from './callers-headers.ts';
@@ -189,6 +190,9 @@ function translateGenerated(
 ): ReturnType<TranslateAnswer> {
   const caller = call.door.dialect;
   const completion = dialect.decodeResponse(answer);
+  if (completion.usage && mayOtherAnswer(call)) {
+    completion.usage = ofAnswering(call, completion.usage, completion.model);
+  }
   identifyAnswer(completion, call);
   const usage =
     completion.usage ?? inTier(call, estimateAnswer(call.body.length, completion), servedTier(answer));

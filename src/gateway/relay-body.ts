@@ -3,6 +3,7 @@ import { tryParseJson } from '../conversation/json.ts';
 import { type AnswerScan, scanAnswer } from '../dialects/answer-scan.ts';
 import type { MadeIds } from '../dialects/pass-through.ts';
 import { servedTier } from '../dialects/tiers.ts';
+import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { estimateCall } from './asked-tier.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
@@ -67,6 +68,9 @@ export class BodyRelay implements CommittingReceiver {
       this.#call.usage = estimateCall(this.#call, 0, servedTier(tryParseJson(body.toString('utf8'))));
       // Of what was forwarded already only the end is left.
       if (!this.#call.committed) this.#call.answer = body;
+    }
+    if (this.#call.usage && mayOtherAnswer(this.#call)) {
+      this.#call.usage = ofAnswering(this.#call, this.#call.usage, passThrough.readModel?.(body, scan));
     }
     const relayed = this.#call.committed ? body : (passThrough.mendAnswer?.(body, scan) ?? body);
     if (made && made !== 'broken') noteMadeIds(this.#gateway, this.#call, made);

@@ -5,6 +5,7 @@ import type { StreamScanner } from '../dialects/pass-through.ts';
 import { EventBlocks } from '../upstream/event-blocks.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
 import type { Account } from '../upstream/upstream.ts';
+import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { estimateCall } from './asked-tier.ts';
 import type { Call } from './call.ts';
 import { completeUsage } from './estimate-usage.ts';
@@ -88,9 +89,10 @@ export class StreamRelay implements CommittingReceiver {
   }
 
   account(): void {
-    const { usage, finished, outputEvents, servedTier } = this.#scanner;
+    const { usage, finished, outputEvents, servedTier, model } = this.#scanner;
     if (!usage) this.#call.usage = estimateCall(this.#call, outputEvents, servedTier);
     else this.#call.usage = finished ? usage : completeUsage(usage, outputEvents);
+    if (mayOtherAnswer(this.#call)) this.#call.usage = ofAnswering(this.#call, this.#call.usage, model);
     this.#noteMade();
   }
 

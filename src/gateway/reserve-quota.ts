@@ -9,7 +9,6 @@ import {
   type Usage,
 } from '../conversation/usage.ts';
 import { findBackground } from '../dialects/background.ts';
-import type { AskedTier } from '../dialects/tiers.ts';
 import { type Demand, type Limit, reservedNanoUsd, spentNanoUsd } from '../quotas/limit.ts';
 import { describeRefusal } from '../quotas/refusals.ts';
 import { type Refusal, Reservation, USED_NOTHING, type Used } from '../quotas/reservation.ts';
@@ -23,7 +22,9 @@ import type { Call } from './call.ts';
 import { boundInput } from './count-input.ts';
 import type { Gateway } from './gateway.ts';
 import { isFree } from './object-call.ts';
+import { boundOtherCost, findOtherModels } from './other-models.ts';
 import type { PlannedAttempt } from './plan.ts';
+import { tierWithoutPrice } from './refuse-unpriced.ts';
 
 /** Operations whose tokens are bounded and reserved. What others (images, audio) use is counted when it is known. */
 const RESERVES_TOKENS: ReadonlySet<Operation> = new Set(['generate', 'embed']);
@@ -138,8 +139,9 @@ function usedBy(gateway: Settling, reservation: Reservation, record: UsageRecord
 }
 
 /**
- * What a budget counts of a call that has no price because of its tiers: nobody asked for those (the account has them), so it
- * was not refused. No less than the standard price; what that is not known of either, no budget counts.
+ * What a budget counts of a call that has no price because of its tiers, or of other models: nobody asked for those (the account has
+ * them, a stored prompt had them), so it was not refused. No less than the standard price of what was called; what that is not known of
+ * either, no budget counts.
  */
 function leastCost(
   { prices }: Settling,
@@ -272,6 +274,8 @@ function boundCost(
   output: number,
 ): number {
   const asks = askedKinds(call.body);
+  const usage = { ...NO_USAGE, input, output };
+  const others = findOtherModels(call);
   let dearest = 0;
   let priced: string | undefined;
   for (const planned of plan) {
@@ -280,17 +284,12 @@ function boundCost(
     if (name === priced) continue;
     priced = name;
     const standard = gateway.prices.mostMicroUsd(name, { input, output }, call.startedAt, asks) ?? 0;
-    dearest = Math.max(dearest, standard);
     const asked = standard > 0 ? findAskedTier(call, planned) : undefined;
-    if (!asked) continue;
-    const inTier = gateway.prices.mostMicroUsd(
-      name,
-      { input, output, tier: asked.tier },
-      call.startedAt,
-      asks,
-    );
-    if (inTier === null) throw unpricedTier(call, asked);
-    dearest = Math.max(dearest, inTier);
+    const tiered =
+      asked && gateway.prices.mostMicroUsd(name, { input, output, tier: asked.tier }, call.startedAt, asks);
+    if (asked && tiered === null) throw tierWithoutPrice(call.model ?? '', asked);
+    const beside = others && standard > 0 ? boundOtherCost(gateway, call, planned, others, usage) : 0;
+    dearest = Math.max(dearest, Math.max(standard, tiered ?? 0) + beside);
   }
   return reservedNanoUsd(dearest);
 }
@@ -301,15 +300,6 @@ function unboundedRun(param: string): GatewayError {
     `'${param}' asks for a run that goes on when this call is over, and tokens or money are limited here. Leave it out: a stream can run as long.`,
     param,
     'background_not_counted',
-  );
-}
-
-/** Whoever has a budget could go beyond it by what nobody can price. */
-function unpricedTier({ model = '' }: Call, { tier, param }: AskedTier): GatewayError {
-  return invalidRequest(
-    `'${param}' asks for the tier '${tier}', whose price for '${model}' is not known, and money is limited here. Leave it out, or have the operator set the tier's price.`,
-    param,
-    'tier_without_price',
   );
 }
 

@@ -1,4 +1,4 @@
-import { addUsage, NO_USAGE, type Usage } from '../conversation/usage.ts';
+import { addUsage, isPaidOtherwise, NO_USAGE, type Usage, wholeUsage } from '../conversation/usage.ts';
 import { findBackground } from '../dialects/background.ts';
 import { boundUsage } from '../usage/call-row.ts';
 import { isPricedByAttempt, OPERATIONS, type UsageRecord } from '../usage/record.ts';
@@ -32,13 +32,17 @@ export function noteStart(gateway: Gateway, call: Call, account: string): void {
   });
 }
 
-/** What the newest attempt used before it failed stays with it, at its own target's price, when the next one begins. */
+/**
+ * What the newest attempt used stays with it, at the prices that hold for it: before the next one begins, and where that is not
+ * the one of its target.
+ */
 export function setUsageAside(gateway: Gateway, call: Call, usage: Usage): void {
   call.usage = undefined;
   const attempt = call.attempts.at(-1);
   if (!attempt || unsaid(call, usage)) return;
-  attempt.usage = boundUsage(usage);
-  attempt.costMicroUsd = priceOf(gateway, call, attempt.target, attempt.usage);
+  const isOtherwise = isPaidOtherwise(usage);
+  attempt.usage = boundUsage(isOtherwise ? wholeUsage(usage) : usage);
+  attempt.costMicroUsd = priceOf(gateway, call, attempt.target, isOtherwise ? usage : attempt.usage);
 }
 
 /** Of what no provider counted, and is not to be guessed. */
@@ -64,7 +68,8 @@ function addEarlier(gateway: Gateway, call: Call, record: UsageRecord): void {
     cost = cost === null || attempt.costMicroUsd == null ? null : cost + attempt.costMicroUsd;
   }
   // Of the last attempt, as the target is; the others tell their own.
-  if (usage?.tier !== undefined && record.usage) record.usage.tier = usage.tier;
+  const tier = usage ? usage.tier : call.attempts.at(-1)?.usage?.tier;
+  if (tier !== undefined && record.usage) record.usage.tier = tier;
   record.costMicroUsd ??= cost;
 }
 
@@ -79,6 +84,7 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
   // Counting costs nothing, whatever was guessed for a call that was given up.
   const isCount = call.door.operation === 'count';
   const isEstimable = OPERATIONS[call.door.operation].unsaid === 'estimate' && !runsOn(call);
+  if (call.usage && isPaidOtherwise(call.usage)) setUsageAside(gateway, call, call.usage);
   const record: UsageRecord = {
     id: call.id,
     startedAt: call.startedAt,

@@ -4,6 +4,7 @@ import type { Usage } from '../conversation/usage.ts';
 import type { StreamDecoder, StreamEncoder, StreamMessage } from '../dialects/dialect.ts';
 import { type ServedTier, servedTier } from '../dialects/tiers.ts';
 import type { StreamReader } from '../upstream/stream-reader.ts';
+import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { estimateCall } from './asked-tier.ts';
 import type { Call } from './call.ts';
 import { completeUsage, estimateUsage } from './estimate-usage.ts';
@@ -25,6 +26,7 @@ export class StreamTranslator implements CommittingReceiver {
   readonly #encoder: StreamEncoder;
   readonly #commit: StreamCommit;
   #usage: Usage | undefined;
+  #model: string | undefined;
   #servedTier: ServedTier;
   #outputEvents = 0;
   /** Something was generated, whether the client is told of it or not. */
@@ -82,6 +84,7 @@ export class StreamTranslator implements CommittingReceiver {
     const reported = this.#usage;
     if (!reported) this.#call.usage = estimateCall(this.#call, this.#outputEvents, this.#servedTier);
     else this.#call.usage = this.#complete ? reported : completeUsage(reported, this.#outputEvents);
+    if (mayOtherAnswer(this.#call)) this.#call.usage = ofAnswering(this.#call, this.#call.usage, this.#model);
   }
 
   accountFailure(): void {
@@ -108,6 +111,7 @@ export class StreamTranslator implements CommittingReceiver {
       return;
     }
     if (event.type === 'start') {
+      this.#model = event.model;
       identifyAnswer(event, this.#call);
       this.#servedTier = servedTier(event.extra?.fields);
     }

@@ -15,7 +15,7 @@ const MAX_REMEMBERED_LENGTH = 200;
 export function compileModelPermission(models: readonly string[]): ModelPermission {
   if (models.includes('*')) return () => true;
   const names = new Set(models.filter((entry) => !entry.includes('*')));
-  const globs = models.filter((entry) => entry.includes('*')).map(compileGlob);
+  const globs = models.filter((entry) => entry.includes('*')).map(compilePattern);
   if (globs.length === 0) return (model) => names.has(model);
 
   const remembered = new Map<string, boolean>();
@@ -29,6 +29,26 @@ export function compileModelPermission(models: readonly string[]): ModelPermissi
       remembered.set(model, allowed);
     }
     return allowed;
+  };
+}
+
+/**
+ * What in a model's name leads to more than the model: what an operator has set up at OpenRouter (which chooses other models), its search
+ * of the web, a deployment at Fireworks. Of every provider, for what a server of OpenAI's kin is, its base URL does not tell.
+ *
+ * Sources: OpenRouter, "Presets" ("Combined Model and Preset") and "Online variant"; Fireworks, "Deploying models" (`MODEL#DEPLOYMENT`).
+ */
+const FURTHER_PARTS: readonly RegExp[] = [/@preset\//i, /:online(?![\w-])/i, /#/];
+
+/** A pattern is about models: what leads further it has to say, too, or be for all that the provider has. */
+function compilePattern(pattern: string): ModelPermission {
+  const matches = compileGlob(pattern);
+  const unsaid = FURTHER_PARTS.filter((part) => !part.test(pattern));
+  return (model) => {
+    if (!matches(model)) return false;
+    const slash = model.indexOf('/');
+    if (slash === -1 || !unsaid.some((part) => part.test(model))) return true;
+    return matches(`${model.slice(0, slash)}/*`);
   };
 }
 
@@ -99,7 +119,7 @@ function compileGrants(
   const patterns: { matches: ModelPermission; until: number }[] = [];
   for (const { model, until = Number.POSITIVE_INFINITY } of grants) {
     ends.set(model, until);
-    if (model.includes('*')) patterns.push({ matches: compileGlob(model), until });
+    if (model.includes('*')) patterns.push({ matches: compilePattern(model), until });
   }
   return (model) => {
     const until = ends.get(model);

@@ -4,7 +4,7 @@ import { type AttemptFields, readAttempts, writeAttempts } from './attempts-text
 import type { UsageRecord } from './record.ts';
 
 /** Token counts by kind: what of a usage adds up. */
-export type TokenCounts = Omit<Usage, 'estimated' | 'tier'>;
+export type TokenCounts = Omit<Usage, 'estimated' | 'tier' | 'model' | 'beside' | 'saidMicroUsd'>;
 
 /** The column of each kind of token. */
 export const TOKEN_COLUMNS = {

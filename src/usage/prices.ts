@@ -1,6 +1,6 @@
 import { calcPrice } from '@pydantic/genai-prices';
 import { compileGlob } from '../config/glob.ts';
-import type { Usage } from '../conversation/usage.ts';
+import { isPaidOtherwise, type OtherUsage, type Usage } from '../conversation/usage.ts';
 import {
   type AskedKind,
   hasPrices,
@@ -34,6 +34,9 @@ export const PRICE_LIST_NAMES: ReadonlyMap<string, string> = new Map([
   ['xai', 'x-ai'],
   ['zai', 'zai'],
 ]);
+
+/** Adapters whose answers say in dollars what they cost: OpenRouter's `usage.cost`, of whichever models it chose. */
+const SAY_COSTS: ReadonlySet<string> = new Set(['openrouter']);
 
 export interface PriceBookOptions {
   /**
@@ -93,10 +96,43 @@ export class PriceBook {
 
   /**
    * The cost of a call of `target` (`provider/model-version`) at a Unix millisecond, in micro-dollars and fractions of them, in the tier
-   * that its usage names; `null`: not known. `isOwnKind`: its tokens are of kinds that the published prices are not for (images): only a configured one
-   * counts.
+   * that its usage names, at the price of the model that used it, and with what others of the provider used beside it at theirs; `null`: not
+   * known. Where the provider says the cost, that is it, unless the config has a price. `isOwnKind`: its tokens are of kinds that the published
+   * prices are not for (images): only a configured one counts.
    */
   costMicroUsd(target: string, usage: Usage, at: number, isOwnKind = false): number | null {
+    // Nearly all calls end here.
+    if (!isPaidOtherwise(usage)) return this.#ownCost(target, usage, at, isOwnKind);
+    const { model, beside = [], saidMicroUsd } = usage;
+    const name = model === undefined ? target : siblingOf(target, model);
+    if (saidMicroUsd !== undefined && !this.isConfigured(name) && this.#saysCosts(target))
+      return roundCost(saidMicroUsd);
+    let sum = this.#ownCost(name, usage, at, isOwnKind);
+    for (const other of beside) {
+      const cost = this.#otherCost(target, other, at);
+      sum = sum === null || cost === null ? null : sum + cost;
+    }
+    return sum === null ? null : roundCost(sum);
+  }
+
+  #otherCost(target: string, other: OtherUsage, at: number): number | null {
+    const { model, ofImages } = other;
+    const name = model === undefined ? undefined : siblingOf(target, model);
+    if (name !== undefined && (!ofImages || this.isConfigured(name))) return this.#ownCost(name, other, at);
+    this.#report(target, `there is no price for what ${name ?? 'another model'} used beside it`);
+    return null;
+  }
+
+  #saysCosts(target: string): boolean {
+    return SAY_COSTS.has(this.#split(target).adapter);
+  }
+
+  /** Whether the config says what its tokens cost. */
+  isConfigured(target: string): boolean {
+    return Boolean(this.#configured.find(({ matches }) => matches(target))?.rates);
+  }
+
+  #ownCost(target: string, usage: Usage, at: number, isOwnKind = false): number | null {
     try {
       if (isOwnKind && !this.#configured.find(({ matches }) => matches(target))?.rates) return null;
       const rates = this.#findRates(target, at);
@@ -232,6 +268,11 @@ function findOwn(
 ): TierPrice | undefined {
   const own = tiers.get(tier);
   return own ?? (tier === 'priority' && !TELLS_FAST_APART.has(adapter) ? tiers.get('fast') : undefined);
+}
+
+/** Another model of the provider. */
+function siblingOf(target: string, model: string): string {
+  return `${target.slice(0, target.indexOf('/'))}/${model}`;
 }
 
 function readTier(written: NonNullable<TargetPrices['tiers']>[string]): TierPrice {

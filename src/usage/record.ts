@@ -77,15 +77,18 @@ export interface AttemptRecord {
   outcome: CallOutcome;
   /** Why it failed, in one word: what happened to the connection (`first_byte_timeout`), or the provider's own code; absent where it did not, or the client left. */
   reason?: string;
-  /** What it used, and the cost of that at its own target's price, where another attempt followed it; absent where that was nothing. */
+  /**
+   * What it used, and the cost of that at its own target's price, where another attempt followed it, or its cost where that
+   * is not of its target's price alone (other models, the provider's own word); absent where that was nothing.
+   */
   usage?: Usage;
   costMicroUsd?: number | null;
   /** What its answer said and the caller's dialect has no word for; absent where there was nothing. */
   dropped?: string[];
 }
 
-/** Whether an attempt before the last used something, too: then its parts are priced, and the whole has no one price. */
+/** Whether an attempt before the last used something, too, or other models did: then the parts are priced, and the whole has no one price. */
 export function isPricedByAttempt({ attempts }: Pick<UsageRecord, 'attempts'>): boolean {
-  // Nearly all calls have one.
-  return attempts.length > 1 && attempts.some(({ usage }) => usage !== undefined);
+  for (const { usage } of attempts) if (usage !== undefined) return true;
+  return false;
 }

@@ -33,6 +33,7 @@ const upstream = await startRawUpstream((response: ServerResponse, _body, { url 
 const root = upstream.baseUrl.replace(/\/v1$/, '');
 const accounts = [{ name: 'main', apiKey: 'key-of-the-provider-0000' }];
 const LIMITED = 'sk-fl-limited-key-00000000000000000';
+const PATTERNED = 'sk-fl-patterned-key-000000000000000';
 const gateway = await startGateway({
   providers: {
     openai: { baseUrl: upstream.baseUrl, accounts },
@@ -57,6 +58,7 @@ const gateway = await startGateway({
       ],
       keys: [{ name: 'app', secret: LIMITED }],
     },
+    patterned: { models: ['openrouter/openai/*'], keys: [{ name: 'app', secret: PATTERNED }] },
   },
 });
 after(async () => {
@@ -259,6 +261,48 @@ describe('what single providers hold', () => {
     assert.equal((await ask(LIMITED, '/v1/chat/completions', twice)).status, 400);
   });
 
+  const TOOLS: JsonObject[] = [
+    { type: 'file_search', vector_store_ids: ['vs_1'] },
+    { type: 'retrieval', retrieval: { knowledge_id: 'kb_1' } },
+    { type: 'document_library', library_ids: ['lib_1'] },
+  ];
+  for (const tool of TOOLS) {
+    test(`what a ${tool['type']} tool searches, at the chat door`, async () => {
+      const body = { model: 'router/small', messages: [USER], tools: [tool] };
+      await assertHeld(
+        '/v1/chat/completions',
+        body,
+        `tools[0].${tool['retrieval'] ? 'retrieval.knowledge_id' : Object.keys(tool)[1]}`,
+      );
+      const words = {
+        type: 'object',
+        properties: { vector_store_ids: { type: 'array' }, knowledge_id: { type: 'string' } },
+      };
+      const own = { type: 'function', function: { name: 'search', parameters: words } };
+      const { status } = await ask(LIMITED, '/v1/chat/completions', { ...body, tools: [own] });
+      assert.equal(status, 200, 'a tool of the caller’s own may call its parameters as it likes');
+    });
+  }
+
+  test('media that a server keeps by the names that callers gave them', async () => {
+    for (const media of [null, { url: 'https://example.com/a.png' }]) {
+      const content = [{ type: 'image_url', image_url: media, uuid: 'img-1' }];
+      const body = { model: 'router/small', messages: [{ role: 'user', content }] };
+      await assertHeld('/v1/chat/completions', body, 'messages[0].content[0].uuid');
+    }
+  });
+
+  test('the chat door holds what the door of responses does, for servers take at one what others do at the other', () => {
+    const { chat, responses } = HELD_FIELDS;
+    const shared = Object.keys(responses.fields).filter(
+      (key) => responses.fields[key]?.kind === 'shared' && !responses.fields[key].top,
+    );
+    assert.deepEqual(
+      shared.filter((key) => chat.fields[key]?.form !== responses.fields[key]?.form),
+      [],
+    );
+  });
+
   test('indices of Azure’s search', async () => {
     const data_sources = [{ type: 'azure_search', parameters: { index_name: 'of-other' } }];
     const body = { model: 'azure-openai/gpt-4.1', messages: [USER], data_sources };
@@ -344,6 +388,60 @@ describe('what single providers hold', () => {
   });
 });
 
+describe('what two readers could read differently is refused where something may be named', () => {
+  const chat = '"model":"openai/gpt-4.1"';
+  const claude = '"model":"anthropic/claude-sonnet-4-5","max_tokens":5';
+  const say = '"messages":[{"role":"user","content":"x"}]';
+  for (const [what, path, body] of [
+    [
+      'a document that is a call of a tool, too',
+      '/v1/messages',
+      `{${claude},"messages":[{"role":"user","content":[{"type":"document","source":{"type":"file","file_id":"file_1"},"type":"x_tool_use"}]}]}`,
+    ],
+    [
+      'a skill that is Anthropic’s, too',
+      '/v1/messages',
+      `{${claude},"container":{"skills":[{"type":"custom","skill_id":"skill_1","version":"1","type":"anthropic"}]},${say}}`,
+    ],
+    [
+      'a reference that is a message, too',
+      '/v1/responses',
+      `{${chat},"input":[{"type":"item_reference","id":"msg_1","type":"message","role":"user","content":"x"}]}`,
+    ],
+    [
+      'reasoning with its encrypted form and without',
+      '/v1/responses',
+      `{${chat},"input":[{"type":"reasoning","id":"rs_1","encrypted_content":null,"summary":[],"encrypted_content":"gAAA"}]}`,
+    ],
+    [
+      'an item with a content and without',
+      '/v1/responses',
+      `{${chat},"input":[{"id":"msg_1","content":null,"content":"x"}]}`,
+    ],
+    [
+      'a tool that is the caller’s, too',
+      '/v1/responses',
+      `{${chat},"input":"x","tools":[{"type":"image_generation","model":"forbidden","type":"function"}]}`,
+    ],
+    [
+      'a fallback to one model and to another',
+      '/v1/messages',
+      `{${claude},${say},"fallbacks":[{"model":"forbidden","model":"claude-haiku-4-5"}]}`,
+    ],
+    [
+      'the same in another spelling',
+      '/v1/responses',
+      `{${chat},"input":"x","tools":[{"type":"image_generation","model":"forbidden","t\\u0079pe":"function"}]}`,
+    ],
+  ] as const) {
+    test(what, async () => {
+      const { status, text, sent } = await ask(LIMITED, path, body);
+      assert.deepEqual([status, sent], [400, []], text);
+      assert.match(text, /stands twice/);
+    });
+  }
+});
+
 describe('a second model beside the permitted one', () => {
   test('is not reached by another spelling of the field', async () => {
     for (const field of ['MODEL', 'Model', 'mo\\u0044el']) {
@@ -419,6 +517,21 @@ describe('a second model beside the permitted one', () => {
       });
     }
   }
+
+  test('is not reached by what a name says beside the model', async () => {
+    const named = (model: string) => ({ model, messages: [USER] });
+    const patterned = async (body: JsonObject) => (await ask(PATTERNED, '/v1/chat/completions', body)).status;
+    assert.equal(await patterned(named('openrouter/openai/gpt-4.1')), 200);
+    assert.equal(await patterned(named('openrouter/openai/gpt-4.1:nitro')), 200);
+    for (const further of ['@preset/ops', '@PRESET/ops', ':online', ':free:online', '#acme/deployment']) {
+      const model = `openrouter/openai/gpt-4.1${further}`;
+      const { status, sent } = await ask(PATTERNED, '/v1/chat/completions', named(model));
+      assert.deepEqual([status, sent], [403, []], model);
+      const listed = { ...named('openrouter/openai/gpt-4.1'), models: [model.slice('openrouter/'.length)] };
+      assert.equal(await patterned(listed), 403, `${model} in a list`);
+      assert.equal((await ask(TEST_KEY, '/v1/chat/completions', named(model))).status, 200);
+    }
+  });
 
   test('is told by its place and by the permission that is needed', async () => {
     const tools = [{ type: 'web_search' }, { type: 'image_generation', model: 'gpt-image-2' }];

@@ -124,3 +124,29 @@ test('without grants and approvals the list is all that is asked', () => {
   });
   assert.deepEqual([mayCall('free'), mayCall('gold')], [true, false]);
 });
+
+test('a pattern is about models, unless it says what their names lead to beside them, or has all of the provider', () => {
+  const model = 'openrouter/openai/gpt-4.1';
+  for (const [pattern, allowed] of [
+    ['openrouter/openai/*', []],
+    ['*/gpt-4.1*', []],
+    ['openrouter/*@preset/ops', ['@preset/ops']],
+    ['openrouter/*:online', [':online']],
+    [`${model}@preset/ops`, ['@preset/ops']],
+    ['openrouter/*', ['@preset/ops', ':online', '#mine', '@preset/ops:online']],
+    ['open*', ['@preset/ops', ':online', '#mine', '@preset/ops:online']],
+    ['*', ['@preset/ops', ':online', '#mine', '@preset/ops:online']],
+  ] as const) {
+    const may = compileModelPermission([pattern]);
+    const further = ['@preset/ops', ':online', '#mine', '@preset/ops:online'];
+    assert.deepEqual(
+      further.filter((part) => may(model + part)),
+      allowed,
+      pattern,
+    );
+  }
+  const may = compileModelPermission(['openrouter/*', 'gpt*']);
+  assert.equal(may('gpt:online'), true, 'a name of the configuration');
+  assert.equal(compileModelPermission(['vertex/claude*'])('vertex/claude-opus-4-1@20250805'), true);
+  assert.equal(compileModelPermission(['up/*mini'])('up/x:onlines-mini'), true);
+});

@@ -794,12 +794,14 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     reason: 'Others have no word for a call that could not be read, and would take a stop for an end.',
   },
   { ...ANSWER, path: 'choices[].stopSequence', change: 'lost', reason: 'Only Anthropic says which.' },
-  {
-    ...ANSWER,
-    path: 'usage.tier',
-    change: 'lost',
-    reason: 'It tells of the service and its price: the usage record has it.',
-  },
+  ...['usage.tier', 'usage.model', 'usage.beside', 'usage.saidMicroUsd'].map(
+    (path): CrossingRule => ({
+      ...ANSWER,
+      path,
+      change: 'lost',
+      reason: 'It tells of the service and its price: the usage record has it.',
+    }),
+  ),
   { ...ANSWER, path: 'choices[].logprobs', change: 'lost', via: ['messages'], reason: 'Anthropic has none.' },
   ...(
     [

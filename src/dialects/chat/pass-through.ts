@@ -1,7 +1,7 @@
 import type { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
-import { type AnswerScan, findServiceTier, findUsage } from '../answer-scan.ts';
+import { type AnswerScan, findModel, findServiceTier, findUsage } from '../answer-scan.ts';
 import { backgroundFieldNames } from '../background.ts';
 import { beginsFilledList, beginsList, hasValue, isNotNull, type ValueTest } from '../json-bytes.ts';
 import { modelFieldNames } from '../named-models.ts';
@@ -34,6 +34,7 @@ export const passThrough: PassThrough = {
   prepareRequest,
   scansAnswers: true,
   readUsage,
+  readModel: findModel,
   readFailure: (body, scan) => (scan && isGood(body, scan) ? undefined : readFailure(body, CHOICES_KEY)),
   mendAnswer,
   // What speaks is asked to.

@@ -59,6 +59,11 @@ export class ChatStreamScanner implements StreamScanner {
     return this.terminated || [...this.#choices.values()].every(({ isFinished }) => isFinished);
   }
 
+  get model(): string | undefined {
+    const model = this.#head['model'];
+    return typeof model === 'string' ? model : undefined;
+  }
+
   get servedTier(): ServedTier {
     return servedTier({ service_tier: this.#serviceTier ?? null });
   }

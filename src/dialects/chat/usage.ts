@@ -1,6 +1,6 @@
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { inputTokens, outputTokens, type Usage } from '../../conversation/usage.ts';
-import { count, saysCounts } from '../counts.ts';
+import { count, isCount, saysCounts } from '../counts.ts';
 import { omitKeys } from '../read-json.ts';
 import { openaiTier } from '../tiers.ts';
 
@@ -51,7 +51,22 @@ export function decodeUsage(
   };
   const tier = openaiTier(serviceTier);
   if (tier !== undefined) usage.tier = tier;
+  const said = saidCost(value);
+  if (said !== undefined) usage.saidMicroUsd = said;
   return usage;
+}
+
+/**
+ * OpenRouter's word for what a call cost it, in dollars; with a key of the account's own at the provider behind it, what that one takes is
+ * paid there, and `cost` is what OpenRouter takes itself.
+ *
+ * Source: OpenRouter, "Usage accounting" and "Bring your own key".
+ */
+function saidCost({ cost, cost_details: details, is_byok: isOwnKey }: JsonObject): number | undefined {
+  if (!isCount(cost)) return undefined;
+  if (isOwnKey !== true) return cost * 1e6;
+  const upstream = detailsOf(details)['upstream_inference_cost'];
+  return isCount(upstream) ? (cost + upstream) * 1e6 : undefined;
 }
 
 /**

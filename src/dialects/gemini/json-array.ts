@@ -66,6 +66,10 @@ class ArrayScanner implements StreamScanner {
     return this.#inner.usage;
   }
 
+  get model(): string | undefined {
+    return this.#inner.model;
+  }
+
   get hasOutput(): boolean {
     return this.#inner.hasOutput;
   }

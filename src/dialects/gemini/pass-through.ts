@@ -1,7 +1,7 @@
 import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
-import { findLastObject } from '../answer-scan.ts';
+import { findLastObject, findModel } from '../answer-scan.ts';
 import { embeddedError, saysError } from '../chat/errors.ts';
 import { isCount } from '../counts.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
@@ -38,6 +38,7 @@ export const passThrough: PassThrough = {
   carriedMarker: Buffer.from(CARRIED_PREFIX),
   prepareRequest,
   readUsage,
+  readModel: (body) => findModel(body, undefined, 'modelVersion'),
   readFailure,
   readMadeIds,
   madeIds,
@@ -162,6 +163,7 @@ function failureOf(
 /** Every event is a whole `GenerateContentResponse`; nothing but a finish reason tells that one is the last. */
 class GeminiStreamScanner implements StreamScanner {
   usage: Usage | undefined;
+  model: string | undefined;
   hasOutput = false;
   readonly terminated = false;
   failure: GatewayError | undefined;
@@ -213,6 +215,7 @@ class GeminiStreamScanner implements StreamScanner {
     const chunk = readMessage(wire);
     // Cumulative: the newest counts.
     this.usage = decodeUsage(chunk['usageMetadata']).usage ?? this.usage;
+    this.model ??= textIn(chunk, 'modelVersion');
     if (isBlocked(chunk)) {
       this.#blocked = true;
       this.hasOutput = true;

@@ -1,7 +1,7 @@
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
-import { type AnswerScan, findUsage } from '../answer-scan.ts';
+import { type AnswerScan, findModel, findUsage } from '../answer-scan.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
 import { beginsDigit, beginsList, beginsWith, hasValue } from '../json-bytes.ts';
 import { modelFieldNames } from '../named-models.ts';
@@ -36,6 +36,7 @@ export const passThrough: PassThrough = {
   prepareRequest,
   scansAnswers: true,
   readUsage,
+  readModel: findModel,
   readFailure,
   readMadeIds,
   streamScanner: (options) => new MessagesStreamScanner(options),
@@ -100,6 +101,7 @@ class MessagesStreamScanner implements StreamScanner {
   failureIsTold = false;
   outputEvents = 0;
   madeIds: MadeIds | undefined;
+  model: string | undefined;
   readonly #usage = new StreamUsage();
   readonly #spans: FieldSpans;
 
@@ -182,6 +184,7 @@ class MessagesStreamScanner implements StreamScanner {
   #start(message: JsonObject): void {
     const { usage, stop_reason: reason, content } = message;
     this.#usage.announce(usage);
+    if (typeof message['model'] === 'string') this.model = message['model'];
     this.madeIds = madeIds(message, this.#spans);
     if (Array.isArray(content) && content.some(saysSomething)) this.hasOutput = true;
     if (typeof reason === 'string') this.finished = true;

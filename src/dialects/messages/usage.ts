@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { outputTokens, type Usage } from '../../conversation/usage.ts';
+import { NO_USAGE, type OtherUsage, outputTokens, type Usage } from '../../conversation/usage.ts';
 import { count, saysCounts } from '../counts.ts';
 import { joinTiers, tierWord } from '../tiers.ts';
 import { unknownFields } from './fields.ts';
@@ -11,11 +11,11 @@ const KNOWN = new Set([...COUNTS, 'cache_creation', 'output_tokens_details']);
 
 /**
  * Anthropic's counts in our buckets. `input_tokens` excludes what was read from or written to the cache;
- * `output_tokens` includes thinking. What a compaction consumed is billed but stands only in `iterations`
- * (the other kinds there are in the totals already, or are billed at another model's price). `undefined` where the server did
- * not say, or said what no count can be.
+ * `output_tokens` includes thinking. What a compaction consumed is billed but stands only in `iterations`, as does what other
+ * models used (an advisor), which is billed at their prices. `undefined` where the server did not say, or said what no count
+ * can be.
  *
- * Source: Messages API reference (`Usage`), docs "Compaction".
+ * Source: Messages API reference (`Usage`), docs "Compaction", "Advisor tool" and "Refusals and fallback".
  */
 export function decodeUsage(wire: JsonObject): Usage | undefined {
   if (!saysCounts(COUNTS.map((key) => wire[key]))) return undefined;
@@ -43,6 +43,35 @@ export function decodeUsage(wire: JsonObject): Usage | undefined {
   }
   const tier = readTier(wire);
   if (tier !== undefined) usage.tier = tier;
+  const iterations = iterationsOf(wire);
+  const model = iterations.findLast(({ type }) => type === 'fallback_message')?.['model'];
+  if (typeof model === 'string') usage.model = model;
+  const beside = iterations
+    .filter((iteration) => isOfOther(iteration, model))
+    .map((iteration) => decodeOther(iteration, wire));
+  if (beside.length > 0) usage.beside = beside;
+  return usage;
+}
+
+/**
+ * Whether the totals do not hold it: sub-inferences name their model, and of a request that fell back to another model the totals are that
+ * one's alone. A model that declined before it said anything is not paid.
+ *
+ * @param answered the model that it fell back to, where it did
+ */
+function isOfOther(
+  { type, model, output_tokens: output }: JsonObject,
+  answered: JsonValue | undefined,
+): boolean {
+  if (typeof model !== 'string' || type === 'compaction' || type === 'fallback_message') return false;
+  if (type !== 'message') return true;
+  return answered !== undefined && model !== answered && count(output) > 0;
+}
+
+/** Where it is served is a matter of the whole request, how fast is not. */
+function decodeOther(iteration: JsonObject, { inference_geo: region }: JsonObject): OtherUsage {
+  const usage: OtherUsage = decodeUsage({ ...iteration, inference_geo: region }) ?? { ...NO_USAGE };
+  if (typeof iteration['model'] === 'string') usage.model = iteration['model'];
   return usage;
 }
 
@@ -110,6 +139,12 @@ export class StreamUsage {
 }
 
 function compactions(wire: JsonObject): JsonObject[] {
-  const iterations = Array.isArray(wire['iterations']) ? wire['iterations'] : [];
-  return iterations.filter(isObject).filter((iteration) => iteration['type'] === 'compaction');
+  return iterationsOf(wire).filter((iteration) => iteration['type'] === 'compaction');
 }
+
+function iterationsOf(wire: JsonObject): JsonObject[] {
+  const iterations = wire['iterations'];
+  return Array.isArray(iterations) ? iterations.filter(isObject) : NO_ITERATIONS;
+}
+
+const NO_ITERATIONS: JsonObject[] = [];

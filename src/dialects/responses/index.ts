@@ -14,7 +14,7 @@ export const responses: Dialect = {
   decodeRequest,
   encodeRequest,
   decodeResponse,
-  readUsage: (body) => (isObject(body) ? decodeUsage(body['usage'], body['service_tier']) : undefined),
+  readUsage: (body) => (isObject(body) ? decodeUsage(body['usage'], body) : undefined),
   encodeResponse,
   streamDecoder: () => new ResponsesStreamDecoder(),
   streamEncoder: (options) => new ResponsesStreamEncoder(options),

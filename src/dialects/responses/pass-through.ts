@@ -1,7 +1,7 @@
 import type { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
-import { type AnswerScan, findServiceTier, findUsage } from '../answer-scan.ts';
+import { type AnswerScan, findLastObject, findServiceTier, findUsage } from '../answer-scan.ts';
 import { backgroundFieldNames } from '../background.ts';
 import { embeddedError, eventFailure, saysError } from '../chat/errors.ts';
 import { eventField, splitEvents } from '../event-bytes.ts';
@@ -21,7 +21,7 @@ import { WordTable } from '../word-table.ts';
 import { eventError, failureOf } from './errors.ts';
 import { failedResponseEvent, failureEvents } from './failure-events.ts';
 import { madeIds, readMadeIds } from './made-ids.ts';
-import { decodeUsage } from './usage.ts';
+import { decodeUsage, type UsageContext } from './usage.ts';
 
 /** The Responses API between two sides that both speak it. */
 export const passThrough: PassThrough = {
@@ -59,7 +59,33 @@ const FAILED = Buffer.from('"failed"');
 
 function readUsage(body: Buffer, scan?: AnswerScan): Usage | undefined {
   const usage = findUsage(body, scan, isUsage);
-  return usage && decodeUsage(usage, findServiceTier(body, scan));
+  if (!usage) return undefined;
+  const context: UsageContext = { service_tier: findServiceTier(body, scan) };
+  const toolUsage = findToolUsage(body, scan);
+  if (toolUsage) {
+    context.tool_usage = toolUsage;
+    // Of an answer that was forwarded already only the end is left.
+    const answer = tryParseJson(body.toString('utf8'));
+    context.tools = isObject(answer) ? answer['tools'] : undefined;
+  }
+  return decodeUsage(usage, context);
+}
+
+const TOOL_USAGE_KEY = Buffer.from('"tool_usage"');
+const DRAWN = Buffer.from('"image_gen"');
+/** As it stands where nothing was drawn, which is nearly always. */
+const NOTHING_DRAWN = Buffer.from(
+  '"image_gen":{"input_tokens":0,"input_tokens_details":{"image_tokens":0,"text_tokens":0},"output_tokens":0,',
+);
+
+/** What tools used, where models did. */
+function findToolUsage(body: Buffer, scan: AnswerScan | undefined): JsonObject | undefined {
+  const start = scan?.starts.tool_usage;
+  if (scan && start === undefined) return undefined;
+  const rest = start === undefined ? body : body.subarray(start);
+  const at = rest.lastIndexOf(DRAWN);
+  if (at === -1 || rest.subarray(at, at + NOTHING_DRAWN.length).equals(NOTHING_DRAWN)) return undefined;
+  return findLastObject(body, TOOL_USAGE_KEY, (value) => isObject(value['image_gen']));
 }
 
 function isUsage(value: JsonObject): boolean {
@@ -188,7 +214,7 @@ class ResponsesStreamScanner implements StreamScanner {
     const response = isObject(event['response']) ? event['response'] : undefined;
     if (response) {
       this.#response = response;
-      this.usage = decodeUsage(response['usage'], response['service_tier']) ?? this.usage;
+      this.usage = decodeUsage(response['usage'], response) ?? this.usage;
     }
     switch (type) {
       case 'response.completed':

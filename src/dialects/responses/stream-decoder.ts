@@ -115,7 +115,7 @@ export class ResponsesStreamDecoder implements StreamDecoder {
 
   #finish(type: string, response: JsonObject): CompletionEvent[] {
     const events = [...this.#begin(response), ...this.#endItems(response['output'])];
-    const usage = decodeUsage(response['usage'], response['service_tier']);
+    const usage = decodeUsage(response['usage'], response);
     if (usage) events.push({ type: 'usage', usage });
     if (type === 'response.failed' || type === 'response.cancelled') {
       const failure = failureOf({ status: 'failed', ...response });

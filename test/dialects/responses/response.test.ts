@@ -177,7 +177,8 @@ test('usage is taken apart and put together again, with what the provider said b
     cost: 0.5,
   };
   const completion = responses.decodeResponse({ id: 'r', status: 'completed', output: [], usage });
-  assert.deepEqual(completion.usage, { ...NO_USAGE, input: 6, cacheRead: 4, output: 6, reasoning: 3 });
+  const counts = { ...NO_USAGE, input: 6, cacheRead: 4, output: 6, reasoning: 3 };
+  assert.deepEqual(completion.usage, { ...counts, saidMicroUsd: 500_000 });
   assert.deepEqual(responses.encodeResponse(completion)['usage'], usage);
 });
 
