@@ -147,6 +147,29 @@ const REFUSALS: [change: JsonObject, message: RegExp, version?: string][] = [
     { tools: [{ name: 'a', input_schema: { type: 'object', anyOf: [] } }] },
     /does not support oneOf, allOf, or anyOf at the top level$/,
   ],
+  ...[
+    { properties: null },
+    { properties: { a: null } },
+    { properties: { a: { type: 'text' } } },
+    { properties: { a: { items: [{ type: 'string' }] } } },
+    { properties: { a: { type: 'number', minimum: 0, exclusiveMinimum: true } } },
+    { required: 'a' },
+    { required: null },
+  ].map(
+    (schema) =>
+      [
+        { tools: [{ name: 'a', input_schema: { type: 'object', ...schema } }] },
+        /^tools\.0\.custom\.input_schema: JSON schema is invalid\. It must match JSON Schema draft 2020-12 /,
+      ] satisfies [JsonObject, RegExp],
+  ),
+  [
+    {
+      tools: [
+        { name: 'a', input_schema: { type: 'object', properties: { a: { $ref: '#/$defs/Nothing' } } } },
+      ],
+    },
+    /^tools\.0\.custom\.input_schema: Invalid \$ref in schema: '#\/\$defs\/Nothing' does not exist\./,
+  ],
   [{ tools: [{ type: 'function', function: {} }] }, /^tools\.0: Input tag 'function' found using 'type'/],
   [
     { thinking: { type: 'enabled', budget_tokens: 10 } },

@@ -203,6 +203,29 @@ const REFUSALS: [change: JsonObject, message: RegExp, param?: string | null, cod
   ],
   [{ response_format: { type: 'json_object' } }, /must contain the word 'json'/, 'messages'],
   [
+    { store: true, metadata: Object.fromEntries(Array.from({ length: 17 }, (_, at) => [`k${at}`, 'x'])) },
+    /^Invalid 'metadata': too many properties\. Expected an object with at most 16 properties, but got an object with 17 properties instead\.$/,
+    'metadata',
+    'object_above_max_properties',
+  ],
+  ...(
+    [
+      [null, /^Invalid schema for function 'x': None is not of type 'object'\.$/],
+      [{ a: null }, /^Invalid schema for function 'x': None is not of type 'object', 'boolean'\.$/],
+      [{ a: 'string' }, /^Invalid schema for function 'x': 'string' is not of type 'object', 'boolean'\.$/],
+    ] as const
+  ).map(
+    ([properties, message]) =>
+      [
+        {
+          tools: [{ type: 'function', function: { name: 'x', parameters: { type: 'object', properties } } }],
+        },
+        message,
+        'tools[0].function.parameters',
+        'invalid_function_parameters',
+      ] satisfies [JsonObject, RegExp, string, string],
+  ),
+  [
     { response_format: { type: 'json_schema', json_schema: { name: 'x' } } },
     /Missing required parameter: 'response_format\.json_schema\.schema'/,
   ],

@@ -221,6 +221,15 @@ test('embeddings come as floats and in base64, one per input, in the size asked 
   );
   assert.deepEqual((await create([[1, 2]], 'float')).data[0]?.embedding, vectorOf('1 2', 8));
   await assert.rejects(client.embeddings.create({ model: 'nope', input: 'a' }), OpenAI.NotFoundError);
+  for (const mixed of [
+    ['a', 1],
+    ['a', [1]],
+    [1, [1]],
+  ]) {
+    await assert.rejects(create(mixed as string[], 'float'), (error) => {
+      return error instanceof OpenAI.BadRequestError && /^400 '\$\.input' is invalid\./.test(error.message);
+    });
+  }
 });
 
 test('models are listed and found', async () => {

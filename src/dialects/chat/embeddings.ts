@@ -47,12 +47,19 @@ function decodeInput(input: JsonValue | undefined): EmbeddingRequest['inputs'] {
   if (!Array.isArray(input)) throw wrongKind(input, expected, 'input');
   if (input.length === 0) throw invalidRequest("'input' is empty.", 'input', 'invalid_value');
   if (typeof input[0] === 'number') return [decodeTokens(input, 'input')];
+  const [first] = input;
   return input.map((item, index) => {
     const path = pathOf('input', index);
-    if (typeof item === 'string') return item;
-    if (Array.isArray(item)) return decodeTokens(item, path);
-    throw wrongKind(item, 'a string or an array of tokens', path);
+    if (typeof item === 'string' && typeof first === 'string') return item;
+    if (Array.isArray(item) && Array.isArray(first)) return decodeTokens(item, path);
+    throw wrongKind(item, itemLike(first), path);
   });
+}
+
+/** What an item must be: the API takes no mix. */
+function itemLike(first: JsonValue | undefined): string {
+  if (typeof first === 'string') return 'a string, as the first one is';
+  return Array.isArray(first) ? 'an array of tokens, as the first one is' : 'a string or an array of tokens';
 }
 
 function decodeTokens(tokens: JsonValue[], at: string): number[] {

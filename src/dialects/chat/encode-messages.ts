@@ -12,7 +12,7 @@ import type {
 } from '../../conversation/conversation.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import { partField } from '../caller-words.ts';
-import { unpaired } from '../messages/tool-call-ids.ts';
+import { refuseRepeatedCalls, unpaired } from '../messages/tool-call-ids.ts';
 import { placed, placeOf } from '../places.ts';
 import { emulatedName } from '../reserved-tools.ts';
 import { isEmptyInstruction } from '../shown-messages.ts';
@@ -32,7 +32,10 @@ export function encodeMessages(target: Target): JsonObject[] {
   const encoded: JsonObject[] = [];
   let moved: JsonObject[] = [];
   const { messages } = target.conversation;
-  if (!target.sameDialect && !target.traits.openParameters) refuseUncalled(target.conversation);
+  if (!target.sameDialect && !target.traits.openParameters) {
+    refuseRepeatedCalls(target.conversation);
+    refuseUncalled(target.conversation);
+  }
   for (const message of target.sameDialect ? messages : resultsFirst(messages)) {
     if (message.role === 'tool') {
       for (const part of message.parts) {

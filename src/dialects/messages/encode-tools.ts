@@ -98,13 +98,18 @@ function encodeTool(
   return {
     name: tool.name,
     ...(description === undefined ? {} : { description }),
-    // `type` is demanded; schemas of other APIs may leave it to be understood.
-    input_schema: inputSchema['type'] === undefined ? { ...inputSchema, type: 'object' } : inputSchema,
+    input_schema: demandedOf(inputSchema, isNative),
     ...(isStrict ? { strict: true } : {}),
     ...(isNative && tool.strict === false ? { strict: false } : {}),
     ...encodeCacheHint(tool.cacheHint),
     ...ownFields(tool.extra),
   };
+}
+
+/** The API demands a type, which others leave to be understood, and takes no `null` for no properties, as libraries of Go write it. */
+function demandedOf(schema: JsonObject, isNative: boolean): JsonObject {
+  const typed = schema['type'] === undefined ? { ...schema, type: 'object' } : schema;
+  return typed['properties'] === null && !isNative ? { ...typed, properties: {} } : typed;
 }
 
 function takesStrict(

@@ -26,6 +26,9 @@ export class ToolCallIds {
 
   /** @returns the id on the wire */
   call(id: string, message: number): string {
+    if (!this.#context.isNative && this.#open.has(id)) {
+      throw repeatedCall(this.#context.conversation, id, message);
+    }
     const wireId = this.#unique(legalId(id, this.#maxLength));
     this.#open.set(id, { wireId, message, isAnswered: false });
     return wireId;
@@ -77,6 +80,30 @@ export class ToolCallIds {
   }
 }
 
+/**
+ * Refuses two calls of one message by the same id: no result could say which of them it answers. Other messages may say it again, as
+ * servers do that count the calls of each answer.
+ */
+export function refuseRepeatedCalls(conversation: Conversation): void {
+  for (const [index, { parts }] of conversation.messages.entries()) {
+    const seen = new Set<string>();
+    for (const part of parts) {
+      if (part.type !== 'tool_call') continue;
+      if (seen.has(part.id)) throw repeatedCall(conversation, part.id, index);
+      seen.add(part.id);
+    }
+  }
+}
+
+function repeatedCall(conversation: Conversation, id: string, message: number): Error {
+  const { path, param } = placeOfPair(conversation, { type: 'tool_call', id, message });
+  return invalidRequest(
+    `'${path}' has the id '${id}' of another call beside it, so no result could say which of them it answers. Give each call an id of its own.`,
+    param,
+    'repeated_tool_call',
+  );
+}
+
 interface PairedPart {
   type: 'tool_call' | 'tool_result';
   id: string;
@@ -89,16 +116,8 @@ interface PairedPart {
  * have its call in what only the caller's dialect knows, which is not for others to answer.
  */
 export function unpaired(conversation: Conversation, part: PairedPart, what: string): Error {
-  const { type, id, message } = part;
-  const parts = conversation.messages[message]?.parts ?? [];
-  const at = parts.findLastIndex(
-    (part) =>
-      part.type === type &&
-      (part.type === 'tool_call' ? part.id : part.type === 'tool_result' && part.callId) === id,
-  );
-  const path = partPaths(conversation, message)[at] ?? messagePath(conversation, message);
-  const param = `${path}.${callerWord(conversation, type === 'tool_call' ? 'calledId' : 'toolCallId')}`;
-  if (type === 'tool_call') return invalidRequest(`'${path}' ${what}`, param, 'unanswered_tool_call');
+  const { path, param } = placeOfPair(conversation, part);
+  if (part.type === 'tool_call') return invalidRequest(`'${path}' ${what}`, param, 'unanswered_tool_call');
   const opaque = opaqueCall(conversation, part);
   if (opaque === undefined) return invalidRequest(`'${path}' ${what}`, param, 'unknown_tool_call');
   return invalidRequest(
@@ -106,6 +125,22 @@ export function unpaired(conversation: Conversation, part: PairedPart, what: str
     param,
     'unsupported_content',
   );
+}
+
+/** Where the last part of this id stands in its message, and the field of the id. */
+function placeOfPair(
+  conversation: Conversation,
+  { type, id, message }: PairedPart,
+): { path: string; param: string } {
+  const parts = conversation.messages[message]?.parts ?? [];
+  const at = parts.findLastIndex(
+    (part) =>
+      part.type === type &&
+      (part.type === 'tool_call' ? part.id : part.type === 'tool_result' && part.callId) === id,
+  );
+  const path = partPaths(conversation, message)[at] ?? messagePath(conversation, message);
+  const word = callerWord(conversation, type === 'tool_call' ? 'calledId' : 'toolCallId');
+  return { path, param: `${path}.${word}` };
 }
 
 /** Where the call of a result stands, and what it is, if it is one of those that only the caller's dialect has (`local_shell_call`). */

@@ -10,6 +10,7 @@ import type { JsonObject } from '../../conversation/json.ts';
 import { partField, participantField } from '../caller-words.ts';
 import { refusedContent } from '../chat/encode-content.ts';
 import { calledName } from '../chat/tool-names.ts';
+import { refuseRepeatedCalls } from '../messages/tool-call-ids.ts';
 import { placeOf } from '../places.ts';
 import { isEmptyInstruction } from '../shown-messages.ts';
 import { encodeInputContent, encodeOutputPart, plainText } from './encode-content.ts';
@@ -18,6 +19,7 @@ import type { ResponsesTarget } from './target.ts';
 
 /** Writes `instructions` (where a client of this dialect said them) and `input`. */
 export function encodeInput(target: ResponsesTarget): { instructions?: string; input: JsonObject[] } {
+  if (!target.sameDialect) refuseRepeatedCalls(target.conversation);
   const writer = new ItemWriter(target);
   const [first, ...others] = target.conversation.messages;
   const instructions = first && instructionsOf(first);

@@ -54,6 +54,12 @@ test('a model that takes no forced call is told to make one, and the choice is n
   assert.deepEqual(dropped, ['tool_choice=auto']);
 });
 
+test('null for no properties, as some libraries write it, is an empty table; the type is said', () => {
+  const tool: Tool = { type: 'function', name: 'now', schema: { properties: null } };
+  const { body } = encode({ tools: [tool] });
+  assert.deepEqual(body['tools'], [{ name: 'now', input_schema: { type: 'object', properties: {} } }]);
+});
+
 function sentTool(tool: Tool, model?: string): { tool: unknown; dropped: string[] } {
   const { body, dropped } = encode({ tools: [tool] }, model);
   return { tool: (body['tools'] as unknown[] | undefined)?.[0], dropped };

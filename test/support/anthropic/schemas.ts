@@ -1,10 +1,13 @@
 import { isObject, type JsonObject } from '../../../src/conversation/json.ts';
+import { findJsonSchemaProblem } from './json-schema.ts';
 
 /** What Anthropic wants of a tool's `input_schema`, whether it is strict or not. */
 export function findToolSchemaProblem(schema: JsonObject): string | undefined {
   if (['oneOf', 'allOf', 'anyOf'].some((keyword) => Object.hasOwn(schema, keyword))) {
     return 'input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level';
   }
+  const invalid = findJsonSchemaProblem(schema);
+  if (invalid !== undefined) return `input_schema: ${invalid}`;
   const names = isObject(schema['properties']) ? Object.keys(schema['properties']) : [];
   return names.every((name) => /^[a-zA-Z0-9_.-]{1,64}$/.test(name))
     ? undefined

@@ -13,6 +13,7 @@ export function answerEmbeddings(body: JsonValue | undefined): JsonObject {
     throw badParameter('you must provide a model parameter', null);
   }
   refuseViolations(body, EMBEDDINGS_REQUEST);
+  refuseMixedInput(body['input']);
   const model = EMBEDDING_MODELS.get(body['model']);
   if (!model) throw modelNotFound(body['model']);
   const dimensions = readDimensions(body['dimensions'], model);
@@ -31,6 +32,15 @@ export function answerEmbeddings(body: JsonValue | undefined): JsonObject {
     model: body['model'],
     usage: { prompt_tokens: tokens, total_tokens: tokens },
   };
+}
+
+/** Texts, tokens or lists of tokens: the official SDK has a type for each, none for a mix. The words: openai-php/client#171. */
+function refuseMixedInput(input: JsonValue | undefined): void {
+  if (!Array.isArray(input) || new Set(input.map((item) => typeof item)).size === 1) return;
+  throw badParameter(
+    "'$.input' is invalid. Please check the API reference: https://platform.openai.com/docs/api-reference.",
+    null,
+  );
 }
 
 function readDimensions(asked: JsonValue | undefined, model: { size: number; shortens: boolean }): number {

@@ -50,6 +50,16 @@ const RULES: readonly Rule[] = [
     if (!has(body, 'metadata') || body['store'] === true) return undefined;
     return badParameter("The 'metadata' parameter is only allowed when 'store' is enabled.", 'metadata');
   },
+  ({ metadata }) => {
+    const count = isObject(metadata) ? Object.keys(metadata).length : 0;
+    if (count <= 16) return undefined;
+    // BerriAI/litellm#4257
+    return badParameter(
+      `Invalid 'metadata': too many properties. Expected an object with at most 16 properties, but got an object with ${count} properties instead.`,
+      'metadata',
+      'object_above_max_properties',
+    );
+  },
   (body, model) => {
     // Recorded.
     if (!has(body, 'web_search_options') || familyOf(model).search) return undefined;

@@ -32,7 +32,19 @@ export function findSchemaProblem(schema: JsonObject, strict: boolean): string |
     const got = schema['type'] === undefined ? 'None' : String(schema['type']);
     return `schema must be a JSON Schema of 'type: "object"', got 'type: "${got}"'.`;
   }
-  return strict ? strictProblem(schema, []) : arrayProblem(schema, []);
+  return wrongTable(schema) ?? (strict ? strictProblem(schema, []) : arrayProblem(schema, []));
+}
+
+/** As Python says it: sashabaranov/go-openai#432 of the table, FoundationAgents/OpenManus#1162 of what stands in it. */
+function wrongTable({ properties }: JsonObject): string | undefined {
+  if (properties === undefined) return undefined;
+  if (!isObject(properties)) return `${writeValue(properties)} is not of type 'object'.`;
+  const wrong = Object.values(properties).find((child) => !isObject(child) && typeof child !== 'boolean');
+  return wrong === undefined ? undefined : `${writeValue(wrong)} is not of type 'object', 'boolean'.`;
+}
+
+function writeValue(value: JsonValue): string {
+  return value === null ? 'None' : JSON.stringify(value).replaceAll('"', "'");
 }
 
 /** Without `strict` the schema is a hint; only arrays must say what they hold. */
