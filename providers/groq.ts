@@ -62,7 +62,7 @@ export default {
     instructions: 'system',
     // Other models: "reasoning is not supported with this model".
     reasoning: (model) => (REASONING.test(model) ? 'reasoning' : 'none'),
-    messageDrops: ['name', 'refusal', 'annotations', 'audio'],
+    messageDrops: ['name', 'refusal', 'annotations', 'audio', 'function_call'],
     thinkTags: true,
   },
   // Groq API reference: audio, files, batches.
