@@ -1,5 +1,6 @@
 import type { Conversation, ResponseFormat } from '../../conversation/conversation.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
+import { changedTo } from '../caller-words.ts';
 import { SAMPLING_PARAMETERS } from '../chat/model-traits.ts';
 import { dropReasoning, effortOf, nameUnsaidThinking } from '../chat/reasoning-request.ts';
 import type { EncodedRequest } from '../dialect.ts';
@@ -94,11 +95,21 @@ function encodeParameters(target: ResponsesTarget, reasoning: JsonObject | undef
   return Object.fromEntries(fields);
 }
 
+/** Less is "integer below minimum value. Expected a value >= 16" (open-webui/open-webui#13563); other dialects have no least. */
+const LEAST_OUTPUT_TOKENS = 16;
+
+/** None at all is nothing that any dialect takes. */
+function isBelowLeast(limit: number): boolean {
+  return limit >= 1 && limit < LEAST_OUTPUT_TOKENS;
+}
+
 /** `undefined`: this dialect has no such value. */
-function parameterValue(
-  { key, value }: WrittenParameter,
-  { conversation, sameDialect }: ResponsesTarget,
-): JsonValue | undefined {
+function parameterValue({ key, value }: WrittenParameter, target: ResponsesTarget): JsonValue | undefined {
+  const { conversation, sameDialect } = target;
+  if (key === 'maxOutputTokens' && !sameDialect && isBelowLeast(Number(value))) {
+    target.drop(changedTo(parameterName(conversation, key), LEAST_OUTPUT_TOKENS));
+    return LEAST_OUTPUT_TOKENS;
+  }
   if (key === 'serviceTier') return askedOfOpenAi(value as JsonValue, conversation.dialect);
   return key === 'endUser' && !sameDialect ? shortenEndUser(String(value)) : (value as JsonValue);
 }
