@@ -52,6 +52,8 @@ export default {
   credential: 'required',
   quirks: {
     customTools: true,
+    // Deprecated, and taken all the same ("Data plane inference").
+    functions: true,
     allowedTools: true,
     // Chat completions have no field for it: "Reasoning models", summaries are had in the Responses API.
     hidesReasoning: true,

@@ -22,11 +22,17 @@ function effortOf(effort: unknown, model: string) {
   return level === undefined ? 'keep' : { fitted: level, instead: { reasoning_effort: level } };
 }
 
+/** What of OpenAI's words for tiers stands for another of Groq's: `default` is its `on_demand`; the tiers that cost more are not its. */
+function tierOf(tier: unknown) {
+  if (tier === 'default') return { service_tier: 'on_demand' };
+  return tier === 'priority' || tier === 'fast' || tier === 'scale' ? 'drop' : 'keep';
+}
+
 /**
  * A property that the API does not know is a 400 ("property 'X' is unsupported"), at the top and in messages.
  *
  * Sources: Groq, "OpenAI Compatibility" (logprobs, logit_bias, top_logprobs, messages[].name, n) and "Reasoning"
- * (`reasoning_effort`, `<think>` in the raw format); janhq/jan#8136, musistudio/llms#64, fanenr/chatbot#21 and vercel/ai#8057
+ * (`reasoning_effort`, `<think>` in the raw format), "Service Tiers"; janhq/jan#8136, musistudio/llms#64, fanenr/chatbot#21 and vercel/ai#8057
  * (reasoning and store).
  */
 export default {
@@ -41,6 +47,7 @@ export default {
     fields: {
       n: (n) => (n === 1 ? 'keep' : 'refuse'),
       reasoning_effort: effortOf,
+      service_tier: tierOf,
       logprobs: 'drop',
       top_logprobs: 'drop',
       logit_bias: 'drop',
@@ -55,7 +62,7 @@ export default {
     instructions: 'system',
     // Other models: "reasoning is not supported with this model".
     reasoning: (model) => (REASONING.test(model) ? 'reasoning' : 'none'),
-    messageDrops: ['name', 'refusal', 'annotations', 'audio'],
+    messageDrops: ['name', 'refusal', 'annotations', 'audio', 'function_call'],
     thinkTags: true,
   },
   // Groq API reference: audio, files, batches.

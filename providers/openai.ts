@@ -43,6 +43,8 @@ export default {
   },
   quirks: {
     customTools: true,
+    // Deprecated, and taken all the same (API reference).
+    functions: true,
     allowedTools: true,
     // Chat completions have no field for it: "Reasoning models", summaries are had in the Responses API.
     hidesReasoning: true,

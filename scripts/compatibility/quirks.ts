@@ -53,6 +53,7 @@ function describeMessages(quirks: ChatQuirks): string[] {
     ...(continuation ? [`a begun answer by ${code(continuation)}`] : []),
     ...(alternating ? ['speakers take turns'] : []),
     ...(quirks.customTools ? ['custom tools are known; elsewhere they are functions'] : []),
+    ...(quirks.functions ? ['the deprecated `functions` are known; elsewhere they are tools'] : []),
     ...(quirks.allowedTools
       ? ['choices among some of the tools are known; elsewhere these alone are offered']
       : []),

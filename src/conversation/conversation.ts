@@ -23,7 +23,7 @@ export interface Conversation {
    * The caller's word for what its dialect has several words for (chat `max_tokens`). The same
    * dialect writes it back so, and messages to the caller name it so.
    */
-  spelling?: Partial<Record<keyof Parameters | 'responseFormat', string>>;
+  spelling?: Partial<Record<keyof Parameters | 'responseFormat' | 'tools' | 'toolChoice', string>>;
   extra?: Extra;
 }
 

@@ -118,6 +118,7 @@ export type CallerWord = keyof typeof WORDS;
 
 /** The caller's own word for it. */
 export function callerWord(conversation: Conversation, word: CallerWord): string {
+  if (word === 'toolChoice' && conversation.spelling?.toolChoice) return conversation.spelling.toolChoice;
   const asSaid = word === 'reasoning' || word === 'effort' ? wordOfWish(conversation, word) : undefined;
   if (asSaid !== undefined) return asSaid;
   const said = WORDS[word][callerDialect(conversation)];
@@ -217,8 +218,10 @@ type ToolField = 'name' | 'schema' | 'strict' | 'format';
 
 /** Path of a tool's field in the caller's words. */
 export function toolPath(conversation: Conversation, index: number, field: ToolField): string {
-  const place = placeOf(conversation.tools[index]) ?? `tools[${index}]`;
-  return `${place}.${TOOL_FIELDS[callerDialect(conversation)][field]}`;
+  const place = toolPlace(conversation, index);
+  const word = TOOL_FIELDS[callerDialect(conversation)][field];
+  // In OpenAI's deprecated form nothing stands around the function.
+  return `${place}.${place.startsWith('functions') ? word.replace('function.', '') : word}`;
 }
 
 /** A message, a part or a tool as the caller would point at it; `[]` where its place is not known. */

@@ -157,12 +157,22 @@ export function planParameters(
     if (value === undefined) continue;
     const key = name as keyof Parameters;
     const cell: Cell = PARAMETERS[key][dialect];
-    if (typeof cell === 'string') written.push({ key, path: cell, value });
+    if (key === 'topLogprobs' && asksForNone(conversation, dialect))
+      dropped.push(parameterName(conversation, key));
+    else if (typeof cell === 'string') written.push({ key, path: cell, value });
     else if (key === 'n' && value === 1) continue;
     else if (cell === REFUSE) throw refusedParameter(conversation, key);
     else dropped.push(parameterName(conversation, key));
   }
   return { written, dropped };
+}
+
+/**
+ * A number of alternatives to probabilities that are not asked for. Of `responses` that is a call as any other, and its answer has none;
+ * `chat` and `gemini` refuse it, in words that only their own callers know. Sources: as above (`top_logprobs`, `include`, `logprobs`).
+ */
+function asksForNone({ dialect, parameters }: Conversation, target: ParameterDialect): boolean {
+  return dialect !== target && parameters.logprobs !== true;
 }
 
 function refusedParameter(conversation: Conversation, key: keyof Parameters): Error {

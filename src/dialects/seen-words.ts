@@ -5,6 +5,8 @@ export const WORDS = [
   'audio',
   'custom',
   'allowed_tools',
+  'functions',
+  'function_call',
   'id',
   'item_reference',
   'model',

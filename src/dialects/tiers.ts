@@ -1,3 +1,4 @@
+import type { DialectName } from '../conversation/conversation.ts';
 import type { JsonValue } from '../conversation/json.ts';
 import { isObject, tryParseJson } from '../conversation/json.ts';
 import type { CallerDialectName } from './dialect.ts';
@@ -45,6 +46,20 @@ export function tierWord(said: JsonValue | undefined): string | undefined {
 export function openaiTier(said: JsonValue | undefined): string | undefined {
   const word = tierWord(said);
   return word === 'fast' ? 'priority' : word;
+}
+
+/**
+ * What callers of Anthropic's dialect ask for, in OpenAI's words. Both leave `auto` to the account. Sources: Anthropic's documentation,
+ * "Service tiers"; OpenAI API reference (`service_tier`).
+ */
+const OPENAI_WORDS: ReadonlyMap<unknown, string> = new Map([
+  ['auto', 'auto'],
+  ['standard_only', 'default'],
+]);
+
+/** The word of OpenAI's API for a tier that a caller of this dialect asks for; `undefined`: it has none. */
+export function askedOfOpenAi(said: JsonValue, dialect: DialectName): JsonValue | undefined {
+  return dialect === 'messages' ? OPENAI_WORDS.get(said) : said;
 }
 
 /** What an answer says that it is served in: `null` is the standard tier; `undefined`: nothing, or `auto`, which leaves it to the account. */

@@ -46,7 +46,8 @@ export function withCallersHeaders(
 ): string[] {
   const { forward, door } = call;
   if (!forward) return account.headers;
-  const isSpoken = surface.dialect === door.dialect.name;
+  // What is always translated says nothing to a provider as it is.
+  const isSpoken = surface.dialect === door.dialect.name && door.alwaysTranslates !== true;
   const known = target.upstream.declaration.callersHeaders;
   const kept: Record<string, string> = {};
   for (const [name, value] of Object.entries(forward)) {

@@ -2,6 +2,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import { chat } from '../dialects/chat/index.ts';
 import { type RelayedPlace, relayedPath } from '../upstream/relayed-paths.ts';
 import type { Call } from './call.ts';
+import { withCallersHeaders } from './callers-headers.ts';
 import { checkRelayed } from './check-also-named.ts';
 import { checkBatchLines } from './check-batch-lines.ts';
 import type { Gateway } from './gateway.ts';
@@ -31,13 +32,14 @@ export function prepareRelayed(
     );
   }
   call.dropped = [];
+  const headers = withCallersHeaders(call, planned, upstream.declaration, call.dropped);
   if (call.object && call.object.does !== 'list')
-    return prepareObject(gateway, call, call.object, path, planned);
+    return prepareObject(gateway, call, call.object, path, planned, headers);
   checkRelayed(call, target);
   return {
     dialect: chat,
     path,
-    ...prepareBody(call, account.headers, model),
+    ...prepareBody(call, headers, model),
     passThrough: true,
     translate: neverTranslated,
   };
@@ -49,8 +51,8 @@ function prepareObject(
   object: Exclude<ObjectCall, { does: 'list' }>,
   path: string,
   planned: PlannedAttempt,
+  headers: string[],
 ): UpstreamRequest {
-  const { headers } = planned.account;
   const pass = (chunks: AsyncIterable<Buffer>, boundary: string) =>
     checkBatchLines(gateway, call, planned, chunks, boundary);
   const { method, suffix } = OBJECT_REQUESTS[object.does];

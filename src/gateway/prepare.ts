@@ -7,6 +7,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject, JsonValue } from '../conversation/json.ts';
 import { writeWithLongNumbers } from '../conversation/long-numbers.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
+import { FUNCTION_WORDS, saysFunctions } from '../dialects/chat/function-call.ts';
 import type { StreamEncoderOptions, UpstreamDialect } from '../dialects/dialect.ts';
 import { refuseThread } from '../dialects/messages/threads.ts';
 import { COUNT_DIALECTS, EMBEDDING_DIALECTS, UPSTREAM_EMBEDDINGS } from '../dialects/registry.ts';
@@ -157,13 +158,23 @@ function carriesReasoning(call: Call): boolean {
   return operation !== 'embed' && call.body.includes(passThrough.carriedMarker ?? MARKER);
 }
 
-/** Tools that take free text, and calls of them, are functions there; a choice among some of the tools is said by leaving out the others. */
-function needsEmulation({ door, words }: Call, { quirked }: Endpoint): boolean {
+/**
+ * Tools that take free text, and calls of them, are functions there; a choice among some of the tools is said by leaving out the others;
+ * functions in their deprecated form are tools.
+ */
+function needsEmulation(call: Call, { quirked }: Endpoint): boolean {
+  const { door, words } = call;
   if (!quirked || door.operation !== 'generate') return false;
   return (
     (quirked.emulatesCustomTools && words.has('custom')) ||
-    (quirked.narrowsTools && words.has('allowed_tools'))
+    (quirked.narrowsTools && words.has('allowed_tools')) ||
+    (quirked.writesFunctionsAsTools && words.hasAnywhere(FUNCTION_WORDS) && callsFunctions(call))
   );
+}
+
+function callsFunctions(call: Call): boolean {
+  call.request ??= parseBody(call.body);
+  return saysFunctions(call.request);
 }
 
 function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint): Encoded {

@@ -5,6 +5,7 @@ import type { StreamScanner } from '../dialects/pass-through.ts';
 import { EventBlocks } from '../upstream/event-blocks.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
 import type { Account } from '../upstream/upstream.ts';
+import { withoutAccountIds } from './account-ids.ts';
 import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { estimateCall } from './asked-tier.ts';
 import type { Call } from './call.ts';
@@ -83,7 +84,8 @@ export class StreamRelay implements CommittingReceiver {
     const isReplaced = error.retryable === false && cutsFailure !== true;
     const isTold = events !== undefined && failureIsTold && !isReplaced;
     const kept = events && failureIsTold && isReplaced ? beforeFailure(events) : events;
-    const said = kept ? this.#withoutSecrets(kept) : Buffer.alloc(0);
+    const clean = kept ? this.#withoutSecrets(kept) : Buffer.alloc(0);
+    const said = isTold ? withoutIdsInFailure(clean) : clean;
     const last = isTold ? (this.#scanner.closeFailure?.(error) ?? '') : this.#lastWords(error);
     this.#commit.end(last === '' ? said : Buffer.concat([said, Buffer.from(last)]));
   }
@@ -163,4 +165,11 @@ export class StreamRelay implements CommittingReceiver {
     settleCall(this.#gateway, this.#call, 'ok', 200);
     this.#commit.end(last);
   }
+}
+
+/** What the model said before is its own: only the failure tells whose account it was. */
+function withoutIdsInFailure(events: Buffer): Buffer {
+  const before = beforeFailure(events);
+  const told = withoutAccountIds(events.toString('latin1', before.length));
+  return Buffer.concat([before, Buffer.from(told, 'latin1')]);
 }

@@ -5,6 +5,7 @@ import type { UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
 import { kindOfStatus, ReportedError } from '../dialects/reported-error.ts';
 import type { Target } from '../routing/target.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
+import { withoutAccountIds } from './account-ids.ts';
 import type { Call } from './call.ts';
 import { credentialsRejected } from './credentials.ts';
 import type { Gateway, Log } from './gateway.ts';
@@ -220,11 +221,11 @@ function readNumber(header: string | string[] | undefined): number | undefined {
   return typeof header === 'string' && /^\d{1,9}(\.\d+)?$/.test(header) ? Number(header) : undefined;
 }
 
-/** The same error without our secrets, in case the provider quoted them. */
+/** The same error without our secrets, in case the provider quoted them, and without what says whose account it was. */
 export function withoutSecrets(error: GatewayError, secrets: readonly string[]): GatewayError {
   const { message, code, param, details } = error;
   const said = [message, code, param, details && JSON.stringify(details)];
-  const clean = said.map((text) => text && redactSecrets(text, secrets));
+  const clean = said.map((text) => text && withoutAccountIds(redactSecrets(text, secrets)));
   if (clean.every((text, index) => text === said[index])) return error;
   const [cleanMessage = '', cleanCode, cleanParam, cleanDetails] = clean;
   const toldDetails = cleanDetails ? tryParseJson(cleanDetails) : undefined;

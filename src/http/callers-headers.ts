@@ -22,10 +22,8 @@ export function besideBody({ headers }: FastifyRequest, names: readonly string[]
   return forward && { forward };
 }
 
-/** Whose the calls of OpenAI's APIs are to be, which clients of all of them say. */
-export const OF_ACCOUNTS: readonly string[] = ['openai-organization', 'openai-project'];
-/** Headers that say how a body of OpenAI's APIs is meant (`gateway/callers-headers.ts`). */
-export const OF_OPENAI: readonly string[] = ['openai-beta', ...OF_ACCOUNTS];
+/** Headers that say how a body of OpenAI's APIs is meant, and whose a call is to be (`gateway/callers-headers.ts`). */
+export const OF_OPENAI: readonly string[] = ['openai-beta', 'openai-organization', 'openai-project'];
 /** The same for Anthropic's. */
 export const OF_ANTHROPIC: readonly string[] = [
   'anthropic-version',

@@ -5,6 +5,7 @@ import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { requireKey } from './access.ts';
 import { addCallDoor } from './call-doors.ts';
+import { besideBody, OF_OPENAI } from './callers-headers.ts';
 import { readBearer } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { takeCall } from './take-call.ts';
@@ -24,7 +25,9 @@ export function addMediaDoors(app: FastifyInstance, gateway: Gateway, lifecycle:
     requireKey(doors, { gateway, lifecycle, readKey: ({ headers }) => readBearer(headers) });
     for (const [path, what] of Object.entries(JSON_DOORS)) {
       const door: Door = { dialect: chat, passThrough, ...what };
-      addCallDoor(doors, path, config, (request, reply) => takeCall(gateway, door, request, reply));
+      addCallDoor(doors, path, config, (request, reply) =>
+        takeCall(gateway, door, request, reply, besideBody(request, OF_OPENAI)),
+      );
     }
   });
 }

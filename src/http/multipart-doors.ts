@@ -4,6 +4,7 @@ import { passThrough } from '../dialects/media/pass-through.ts';
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { requireKey } from './access.ts';
+import { besideBody, OF_OPENAI } from './callers-headers.ts';
 import { readBearer } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { takeCall } from './take-call.ts';
@@ -25,7 +26,10 @@ export function addMultipartDoors(app: FastifyInstance, gateway: Gateway, lifecy
     for (const [path, what] of Object.entries(DOORS)) {
       const door: Door = { dialect: chat, passThrough, ...what };
       doors.post(path, { config }, (request, reply) =>
-        takeCall(gateway, door, request, reply, { upload: readUpload(gateway, request) }),
+        takeCall(gateway, door, request, reply, {
+          ...besideBody(request, OF_OPENAI),
+          upload: readUpload(gateway, request),
+        }),
       );
     }
   });

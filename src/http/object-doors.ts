@@ -9,6 +9,7 @@ import type { ObjectCall } from '../gateway/object-call.ts';
 import type { ObjectKind } from '../tenants/upstream-objects.ts';
 import { requireKey } from './access.ts';
 import { guessDialect } from './caller-dialect.ts';
+import { besideBody, OF_OPENAI } from './callers-headers.ts';
 import { queryValue, readBearer, readHeader } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { takeCall } from './take-call.ts';
@@ -56,10 +57,13 @@ export function addObjectDoors(app: FastifyInstance, gateway: Gateway, lifecycle
       const upload = readUpload(gateway, request);
       if (!upload) throw invalidRequest('A file is uploaded as multipart/form-data.');
       const object: ObjectCall = { kind: 'file', does: 'create', provider: namedProvider(request) };
-      takeCall(gateway, FILE, request, reply, { upload, object });
+      takeCall(gateway, FILE, request, reply, { ...besideBody(request, OF_OPENAI), upload, object });
     });
     doors.post('/v1/batches', { config }, (request, reply) =>
-      takeCall(gateway, BATCH, request, reply, { object: { kind: 'batch', does: 'create' } }),
+      takeCall(gateway, BATCH, request, reply, {
+        ...besideBody(request, OF_OPENAI),
+        object: { kind: 'batch', does: 'create' },
+      }),
     );
     for (const [path, door, kind] of [
       ['/v1/files', FILE, 'file'],
@@ -78,7 +82,10 @@ export function addObjectDoors(app: FastifyInstance, gateway: Gateway, lifecycle
         config,
         handler: (request, reply) => {
           const object: ObjectCall = { kind, does, id: request.params.id };
-          takeCall(gateway, kind === 'file' ? FILE : BATCH, request, reply, { object });
+          takeCall(gateway, kind === 'file' ? FILE : BATCH, request, reply, {
+            ...besideBody(request, OF_OPENAI),
+            object,
+          });
         },
       });
     }

@@ -6,7 +6,7 @@ import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { requireKey } from './access.ts';
 import { addCallDoor } from './call-doors.ts';
-import { besideBody, OF_ACCOUNTS, OF_OPENAI } from './callers-headers.ts';
+import { besideBody, OF_OPENAI } from './callers-headers.ts';
 import { readBearer } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { takeCall } from './take-call.ts';
@@ -29,10 +29,10 @@ export function addOpenAiDoors(app: FastifyInstance, gateway: Gateway, lifecycle
       takeCall(gateway, CHAT_COMPLETIONS, request, reply, besideBody(request, OF_OPENAI)),
     );
     addCallDoor(doors, '/v1/completions', config, (request, reply) =>
-      takeCall(gateway, COMPLETIONS, request, reply, besideBody(request, OF_ACCOUNTS)),
+      takeCall(gateway, COMPLETIONS, request, reply, besideBody(request, OF_OPENAI)),
     );
     addCallDoor(doors, '/v1/embeddings', config, (request, reply) =>
-      takeCall(gateway, EMBEDDINGS, request, reply, besideBody(request, OF_ACCOUNTS)),
+      takeCall(gateway, EMBEDDINGS, request, reply, besideBody(request, OF_OPENAI)),
     );
   });
 }

@@ -1,7 +1,7 @@
 /** Shorter ones are no secrets (`none`, `EMPTY`, `ollama`, a flag in a header), and common words must not be blotted out. */
 const MIN_SECRET_LENGTH = 8;
 
-const REDACTED = '[redacted]';
+export const REDACTED = '[redacted]';
 
 /** A credential behind its scheme (RFC 9110 11.4): servers quote it with the scheme or without. */
 const WITH_SCHEME = /^[A-Za-z][A-Za-z0-9-]* +(\S+)$/;

@@ -7,6 +7,7 @@ import { vertexContents, vertexPredictions } from '../../src/dialects/gemini/ver
 const MOST = [
   ['Gemini', geminiEmbeddings, 'gemini-embedding-001', 100],
   ['Vertex :predict', vertexPredictions, 'text-embedding-005', 250],
+  ['Gemini by Vertex :predict', vertexPredictions, 'gemini-embedding-001', 1],
   ['Vertex :embedContent', vertexContents, 'gemini-embedding-2', 1],
   ['Titan on Bedrock', bedrockEmbeddings, 'amazon.titan-embed-text-v2:0', 1],
   ['Cohere on Bedrock', bedrockEmbeddings, 'cohere.embed-english-v3', 96],

@@ -73,6 +73,69 @@ describe('OpenAI’s betas', () => {
     assert.equal(response.headers.get('x-fairlead-dropped'), 'openai-beta');
   });
 
+  const options = { headers: { 'OpenAI-Beta': 'x=v1' } };
+  const image = () => new File(['x'], 'a.png', { type: 'image/png' });
+  const RELAYED: [
+    what: string,
+    ask: (provider: string) => { withResponse(): Promise<{ response: Response }> },
+  ][] = [
+    [
+      'embeddings',
+      (name) =>
+        openaiClient.embeddings.create({ model: `${name}/text-embedding-3-small`, input: 'x' }, options),
+    ],
+    [
+      'moderations',
+      (name) =>
+        openaiClient.moderations.create({ model: `${name}/omni-moderation-latest`, input: 'x' }, options),
+    ],
+    [
+      'images',
+      (name) => openaiClient.images.generate({ model: `${name}/gpt-image-1`, prompt: 'x' }, options),
+    ],
+    [
+      'forms',
+      (name) =>
+        openaiClient.images.edit({ model: `${name}/gpt-image-1`, prompt: 'x', image: image() }, options),
+    ],
+  ];
+  for (const [what, ask] of RELAYED) {
+    test(`reach what else OpenAI has, and are named at its kin: ${what}`, async () => {
+      const own = await ask('openai').withResponse();
+      assert.equal(openai.requests.at(-1)?.headers['openai-beta'], 'x=v1');
+      assert.equal(own.response.headers.get('x-fairlead-dropped'), null);
+      const kins = await ask('kin').withResponse();
+      assert.equal(kin.requests.at(-1)?.headers['openai-beta'], undefined);
+      assert.equal(kins.response.headers.get('x-fairlead-dropped'), 'openai-beta');
+    });
+  }
+
+  test('are about files and batches, too', async () => {
+    const file = new File(['{}'], 'a.jsonl');
+    const form = { file, purpose: 'user_data' as const };
+    const { id } = await openaiClient.files.create(form, {
+      headers: { ...options.headers, 'x-fairlead-provider': 'openai' },
+    });
+    assert.equal(openai.requests.at(-1)?.headers['openai-beta'], 'x=v1');
+    await openaiClient.files.retrieve(id, options);
+    assert.equal(openai.requests.at(-1)?.headers['openai-beta'], 'x=v1');
+    const { response } = await openaiClient.files
+      .create(form, { headers: { ...options.headers, 'x-fairlead-provider': 'kin' } })
+      .withResponse();
+    assert.equal(kin.requests.at(-1)?.headers['openai-beta'], undefined);
+    assert.equal(response.headers.get('x-fairlead-dropped'), 'openai-beta');
+  });
+
+  test('are named at the door of completions, whose body never goes on as it is', async () => {
+    for (const model of ['openai/gpt-4.1', 'kin/gpt-4.1']) {
+      const { response } = await openaiClient.completions
+        .create({ model, prompt: 'say ok' }, options)
+        .withResponse();
+      assert.equal(response.headers.get('x-fairlead-dropped'), 'openai-beta');
+    }
+    assert.equal(openai.requests.at(-1)?.headers['openai-beta'], undefined);
+  });
+
   for (const model of ['anthropic/claude-haiku-4-5', 'kin/gpt-4.1']) {
     test(`mean nothing to ${model}, and are named`, async () => {
       const { response } = await openaiClient.beta.responses

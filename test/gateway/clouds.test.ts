@@ -269,10 +269,20 @@ test('embeddings of Vertex, of several texts and of one', async () => {
   });
   assert.deepEqual(one.data[0]?.embedding, vectorOf('one', 3));
   assert.equal(one.usage.prompt_tokens, 11);
-  await assert.rejects(
-    client.embeddings.create({ model: 'vertex/gemini-embedding-2', input: ['a', 'b'] }),
-    (error) => error instanceof BadRequestError && error.param === 'input',
-  );
+  const predicted = await client.embeddings.create({
+    model: 'vertex/gemini-embedding-001',
+    input: ['one'],
+    dimensions: 3,
+  });
+  assert.deepEqual(predicted.data[0]?.embedding, vectorOf('one', 3));
+  const asked = vertex.requests.length;
+  for (const model of ['vertex/gemini-embedding-2', 'vertex/gemini-embedding-001']) {
+    await assert.rejects(
+      client.embeddings.create({ model, input: ['a', 'b'] }),
+      (error) => error instanceof BadRequestError && error.param === 'input',
+    );
+  }
+  assert.equal(vertex.requests.length, asked);
 });
 
 for (const [method, body, expected] of [

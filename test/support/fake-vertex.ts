@@ -54,7 +54,8 @@ export function startFakeVertex(isToken: (token: string) => boolean): Promise<Ra
     if (url === `${GEMINI}:streamGenerateContent?alt=sse`) {
       return sendEvents(response, [`data: ${JSON.stringify(GEMINI_ANSWER)}\r\n\r\n`]);
     }
-    if (url === `/v1beta1${PLACE}/google/models/text-embedding-005:predict`) return predict(response, body);
+    const most = MOST_INSTANCES.get(url);
+    if (most !== undefined) return predict(response, body, most);
     if (url === `/v1beta1${PLACE}/google/models/gemini-embedding-2:embedContent`) {
       return embedContent(response, body);
     }
@@ -74,11 +75,26 @@ export function startFakeVertex(isToken: (token: string) => boolean): Promise<Ra
   });
 }
 
-/** Recorded. Unknown fields are refused as Google's JSON is. */
-function predict(response: ServerResponse, { instances, parameters, ...unknown }: JsonObject): void {
+/** "API limits" of "Get text embeddings": a single text for Gemini's embedding models, 250 for others. */
+const MOST_INSTANCES: ReadonlyMap<string, number> = new Map([
+  [`/v1beta1${PLACE}/google/models/text-embedding-005:predict`, 250],
+  [`/v1beta1${PLACE}/google/models/gemini-embedding-001:predict`, 1],
+]);
+
+/** Recorded. Unknown fields are refused as Google's JSON is; of too many instances langchain-ai/langchain#5316 has the words. */
+function predict(
+  response: ServerResponse,
+  { instances, parameters, ...unknown }: JsonObject,
+  most: number,
+): void {
   const { outputDimensionality = 4 } = isObject(parameters) ? parameters : {};
   if (Object.keys(unknown).length > 0 || !Array.isArray(instances)) {
     refuse(response, 400, 'INVALID_ARGUMENT', 'Invalid JSON payload received. Unknown name.');
+    return;
+  }
+  if (instances.length > most) {
+    const message = `${most} instance(s) is allowed per prediction. Actual: ${instances.length}`;
+    refuse(response, 400, 'INVALID_ARGUMENT', message);
     return;
   }
   const predictions = instances.map((instance) => {

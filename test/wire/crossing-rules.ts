@@ -226,6 +226,14 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
   },
   {
     ...REQUEST,
+    path: 'parameters.maxOutputTokens',
+    change: 'changed',
+    via: ['responses'],
+    when: ({ after }, crossed) => after === 16 && isNamed(crossed, /=16$/),
+    reason: 'The Responses API takes no limit below 16; what was sent is told.',
+  },
+  {
+    ...REQUEST,
     path: 'parameters.n',
     before: 1,
     change: 'lost',

@@ -178,7 +178,9 @@ class MessageDecoder {
   /** The deprecated role `function` answers the newest call; its name is the function's. */
   #decodeFunctionResult(message: JsonObject, at: string): Message {
     requireField(message, 'name', 'string', at);
-    return this.#resultMessage(functionCallId(this.#functionCalls), message, PLAIN_FIELDS, at);
+    const id = functionCallId(this.#functionCalls);
+    const { name: _, ...result } = this.#resultMessage(id, message, PLAIN_FIELDS, at);
+    return result;
   }
 
   #resultMessage(callId: string, message: JsonObject, known: ReadonlySet<string>, at: string): Message {

@@ -15,6 +15,7 @@ import {
 } from '../read-json.ts';
 import { decodeMessages } from './decode-messages.ts';
 import { chatExtra, nestedExtra } from './extra.ts';
+import { functionWords } from './function-call.ts';
 import { decodeReasoningRequest } from './reasoning-request.ts';
 import { decodeToolChoice, decodeTools } from './tools.ts';
 
@@ -47,6 +48,8 @@ export function decodeRequest(body: JsonObject, address: RequestAddress): Conver
   if (responseFormat) conversation.responseFormat = responseFormat;
   if (reasoning) conversation.reasoning = reasoning;
   if (extra) conversation.extra = extra;
+  const spelling = { ...conversation.spelling, ...functionWords(body) };
+  if (Object.keys(spelling).length > 0) conversation.spelling = spelling;
   return conversation;
 }
 

@@ -7,6 +7,7 @@ import { foreignParts } from '../foreign-parts.ts';
 import { offerTools } from '../offered-tools.ts';
 import { parameterName, planParameters, tooManyStops, type WrittenParameter } from '../parameters.ts';
 import { withReadableParts } from '../readable-parts.ts';
+import { askedOfOpenAi } from '../tiers.ts';
 import { encodeMessages, isWritten } from './encode-messages.ts';
 import { ownFields, ownObject, withNested } from './extra.ts';
 import { SAMPLING_PARAMETERS } from './model-traits.ts';
@@ -72,12 +73,20 @@ function encodeParameters(target: Target): JsonObject {
       target.drop(parameterName(target.conversation, parameter.key));
       return [];
     }
-    return [[fieldName(parameter, target), parameterValue(parameter, target)]];
+    const value = parameterValue(parameter, target);
+    if (value !== undefined) return [[fieldName(parameter, target), value]];
+    target.drop(parameterName(target.conversation, parameter.key));
+    return [];
   });
   return { ...Object.fromEntries(fields), ...reasoning };
 }
 
-function parameterValue({ key, value }: WrittenParameter, { sameDialect }: Target): JsonValue {
+/** `undefined`: this dialect has no such value. */
+function parameterValue(
+  { key, value }: WrittenParameter,
+  { conversation, sameDialect }: Target,
+): JsonValue | undefined {
+  if (key === 'serviceTier') return askedOfOpenAi(value as JsonValue, conversation.dialect);
   return key === 'endUser' && !sameDialect ? shortenEndUser(String(value)) : (value as JsonValue);
 }
 

@@ -33,6 +33,8 @@ export class QuirkedChat {
   readonly emulatesCustomTools: boolean;
   /** Nor one whose choice may be among some of its tools. */
   readonly narrowsTools: boolean;
+  /** Nor one that says functions, or calls of them, in their deprecated form. */
+  readonly writesFunctionsAsTools: boolean;
   readonly #quirks: ChatQuirks;
   readonly #fields: FieldRules;
   readonly #embeddings: FieldRules;
@@ -45,6 +47,7 @@ export class QuirkedChat {
     this.takesStreamOptions = fields['stream_options'] === undefined;
     this.emulatesCustomTools = quirks.customTools !== true;
     this.narrowsTools = quirks.allowedTools !== true;
+    this.writesFunctionsAsTools = quirks.functions !== true;
     const replaysReasoning = quirks.reasoning !== undefined && quirks.reasoning !== 'none';
     const answer = { thinkTags, replaysReasoning };
     this.dialect = {
@@ -133,9 +136,15 @@ function callerNames(conversation: Conversation, field: string): string[] {
 }
 
 function callerName(conversation: Conversation, field: string): string {
-  if (conversation.dialect === 'chat') return field;
+  if (conversation.dialect === 'chat') return wordOfFunctions(conversation, field);
   const key = chatParameterKey(field);
   if (key) return parameterName(conversation, key);
   const word = FIELD_WORDS.get(field);
   return word ? callerWord(conversation, word) : field;
+}
+
+/** Who says functions in their deprecated form knows nothing of `tools`. */
+function wordOfFunctions({ spelling }: Conversation, field: string): string {
+  if (field === 'tools') return spelling?.tools ?? field;
+  return field === 'tool_choice' ? (spelling?.toolChoice ?? field) : field;
 }

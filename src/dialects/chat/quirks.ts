@@ -12,6 +12,8 @@ export interface ChatQuirks extends MessageQuirks {
   embeddings?: FieldQuirks;
   /** Tools that take free text are known, at least to some of its models. Else functions stand for them. */
   customTools?: true;
+  /** The deprecated `functions`, `function_call` and the role `function` are known. Else tools stand for them. */
+  functions?: true;
   /** The choice among some of the tools (`allowed_tools`) is known. Else only these are offered. */
   allowedTools?: true;
   /** Answers never hold what the model thinks. */

@@ -1,6 +1,7 @@
 import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { callerWord, toolPath, toolPlace } from '../caller-words.ts';
+import { placed } from '../places.ts';
 import {
   expectKind,
   omitKeys,
@@ -31,7 +32,7 @@ export function decodeTools(body: JsonObject): Tool[] {
     ...tools.map((tool, index) => decodeTool(tool, pathOf('tools', index))),
     ...functions.map((definition, index) => {
       const path = pathOf('functions', index);
-      return decodeFunction(expectKind(definition, 'object', path), {}, path);
+      return placed(decodeFunction(expectKind(definition, 'object', path), {}, path), path);
     }),
   ];
 }

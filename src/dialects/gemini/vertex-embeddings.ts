@@ -4,8 +4,10 @@ import { isObject, type JsonValue } from '../../conversation/json.ts';
 import { embeddingUsage, isVector, readTexts, type UpstreamEmbeddings } from '../embeddings.ts';
 import { defined, ownFields } from './proto.ts';
 
-/** Instances that `:predict` takes. Source: Vertex AI, "Get text embeddings" (API limits). */
-const MOST_INSTANCES = 250;
+/** Instances that `:predict` takes of a model: Gemini's take one. Source: Vertex AI, "Get text embeddings" (API limits). */
+function mostInstances(model: string): number {
+  return model.startsWith('gemini-embedding-') ? 1 : 250;
+}
 
 /**
  * Embeddings of Vertex AI, which has them in other forms than the Gemini API: most models by `:predict`, one instance a text.
@@ -13,8 +15,8 @@ const MOST_INSTANCES = 250;
  * Sources: Vertex AI reference (text embeddings API, `TextEmbeddingPredictionParams`), `@google/genai`; recorded traffic.
  */
 export const vertexPredictions: UpstreamEmbeddings = {
-  encodeRequest: (request) => {
-    const { texts, ofText, ofCall, dropped } = readRequest(request, MOST_INSTANCES);
+  encodeRequest: (request, model) => {
+    const { texts, ofText, ofCall, dropped } = readRequest(request, mostInstances(model));
     const options = Object.entries(ofText).map(([key, value]) => [TEXT_OPTIONS.get(key) ?? key, value]);
     const instances = texts.map((content) => ({ content, ...Object.fromEntries(options) }));
     return { body: { instances, ...(isEmpty(ofCall) ? {} : { parameters: ofCall }) }, dropped };

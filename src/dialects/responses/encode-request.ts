@@ -1,5 +1,6 @@
 import type { Conversation, ResponseFormat } from '../../conversation/conversation.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
+import { changedTo } from '../caller-words.ts';
 import { SAMPLING_PARAMETERS } from '../chat/model-traits.ts';
 import { dropReasoning, effortOf, nameUnsaidThinking } from '../chat/reasoning-request.ts';
 import type { EncodedRequest } from '../dialect.ts';
@@ -10,6 +11,7 @@ import { offerTools } from '../offered-tools.ts';
 import { parameterName, planParameters, type WrittenParameter } from '../parameters.ts';
 import { withReadableParts } from '../readable-parts.ts';
 import { wishToSee } from '../shown-reasoning.ts';
+import { askedOfOpenAi } from '../tiers.ts';
 import { INCLUDE_LOGPROBS } from './decode-request.ts';
 import { encodeInput, isWritten } from './encode-items.ts';
 import { ownFields, ownObject } from './extra.ts';
@@ -78,17 +80,38 @@ function encodeParameters(target: ResponsesTarget, reasoning: JsonObject | undef
   for (const name of dropped) target.drop(name);
   const refuses = refusedParameters(target, reasoning);
   const fields = written.flatMap((parameter): [string, JsonValue][] => {
-    const { key, path, value } = parameter;
+    const { key, path } = parameter;
     if (key === 'verbosity' || key === 'logprobs') return [];
     if (refuses(parameter)) {
       target.drop(parameterName(conversation, key));
       return [];
     }
     const said = sameDialect ? conversation.spelling?.[key] : undefined;
-    const isForeignUser = key === 'endUser' && !sameDialect;
-    return [[said ?? path, isForeignUser ? shortenEndUser(String(value)) : (value as JsonValue)]];
+    const written = parameterValue(parameter, target);
+    if (written !== undefined) return [[said ?? path, written]];
+    target.drop(parameterName(conversation, key));
+    return [];
   });
   return Object.fromEntries(fields);
+}
+
+/** Less is "integer below minimum value. Expected a value >= 16" (open-webui/open-webui#13563); other dialects have no least. */
+const LEAST_OUTPUT_TOKENS = 16;
+
+/** None at all is nothing that any dialect takes. */
+function isBelowLeast(limit: number): boolean {
+  return limit >= 1 && limit < LEAST_OUTPUT_TOKENS;
+}
+
+/** `undefined`: this dialect has no such value. */
+function parameterValue({ key, value }: WrittenParameter, target: ResponsesTarget): JsonValue | undefined {
+  const { conversation, sameDialect } = target;
+  if (key === 'maxOutputTokens' && !sameDialect && isBelowLeast(Number(value))) {
+    target.drop(changedTo(parameterName(conversation, key), LEAST_OUTPUT_TOKENS));
+    return LEAST_OUTPUT_TOKENS;
+  }
+  if (key === 'serviceTier') return askedOfOpenAi(value as JsonValue, conversation.dialect);
+  return key === 'endUser' && !sameDialect ? shortenEndUser(String(value)) : (value as JsonValue);
 }
 
 /** Which parameters the model would answer with an error; what a client of this dialect said is left to the provider. */

@@ -116,8 +116,8 @@ test('functions of other dialects are not strict unless they say so', () => {
 
 const PARAMETERS: [Parameters, JsonObject, string[]][] = [
   [
-    { maxOutputTokens: 9, temperature: 1, topP: 0.5 },
-    { max_output_tokens: 9, temperature: 1, top_p: 0.5 },
+    { maxOutputTokens: 99, temperature: 1, topP: 0.5 },
+    { max_output_tokens: 99, temperature: 1, top_p: 0.5 },
     [],
   ],
   [{ logprobs: true, topLogprobs: 2 }, { top_logprobs: 2, include: ['message.output_text.logprobs'] }, []],
@@ -133,6 +133,22 @@ for (const [parameters, fields, dropped] of PARAMETERS) {
     assert.deepEqual(encode({ parameters }).dropped, dropped);
   });
 }
+
+test('a limit below the least that the API takes is that least, and told so in the caller’s word', () => {
+  const parameters = { maxOutputTokens: 10 };
+  const words = { chat: 'max_completion_tokens', messages: 'max_tokens' } as const;
+  for (const [dialect, word] of Object.entries(words) as [keyof typeof words, string][]) {
+    const { body, dropped } = encode({ parameters, dialect });
+    assert.equal(body['max_output_tokens'], 16);
+    assert.deepEqual(dropped, [`${word}=16`]);
+  }
+  const spelling = { maxOutputTokens: 'max_tokens' };
+  assert.deepEqual(encode({ parameters, spelling }).dropped, ['max_tokens=16']);
+  assert.deepEqual(encode({ parameters: { maxOutputTokens: 16 } }).dropped, []);
+  const own = encode({ parameters, dialect: 'responses' });
+  assert.equal(own.body['max_output_tokens'], 10);
+  assert.deepEqual(own.dropped, []);
+});
 
 for (const parameters of [{ stop: ['x'] }, { n: 2 }] satisfies Parameters[]) {
   test(`${Object.keys(parameters).join()} is refused: the answer would be another one without it`, () => {

@@ -194,8 +194,12 @@ const groq: Kin = {
       if (effort === 'low' || effort === 'medium' || effort === 'high') return undefined;
       return openAiError(400, '`reasoning_effort` must be one of `low`, `medium`, or `high`');
     },
+    ({ service_tier: tier }) => {
+      if (tier === undefined || GROQ_TIERS.includes(tier)) return undefined;
+      return openAiError(400, '`service_tier` must be one of `auto`, `on_demand`, `flex` or `performance`');
+    },
   ],
-  own: ['reasoning_effort'],
+  own: ['reasoning_effort', 'service_tier'],
   dress: (stream, answer) =>
     editChunks(stream, (chunk) => {
       const { usage, ...rest } = chunk;
@@ -206,6 +210,9 @@ const groq: Kin = {
     }),
   thinkTags: true,
 };
+
+/** Groq, "Service Tiers" and API reference (create chat completion). */
+const GROQ_TIERS: unknown[] = ['auto', 'on_demand', 'flex', 'performance', null];
 
 const cerebras: Kin = {
   refuses: listed('frequency_penalty', 'presence_penalty', 'logit_bias', 'top_k', 'max_tokens'),

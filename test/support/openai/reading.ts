@@ -14,8 +14,8 @@ export function readChatRequest(body: JsonObject, { compatible }: OpenAiRuleOpti
     system: messages.filter(isSystem).flatMap((message) => readContent(message['content']).texts),
     turns: messages.filter((message) => !isSystem(message)).map(readTurn),
     tools: readTools(body),
-    toolChoice: readToolChoice(body['tool_choice']),
-    parallelCalls: body['parallel_tool_calls'] !== false,
+    toolChoice: readToolChoice(body['tool_choice'] ?? asToolChoice(body['function_call'])),
+    parallelCalls: body['parallel_tool_calls'] !== false && !('functions' in body),
     reasoning: reasons || compatible ? 'on' : 'off',
     stop: typeof body['stop'] === 'string' ? [body['stop']] : stringsOf(body['stop']),
     choices: typeof body['n'] === 'number' ? body['n'] : 1,
@@ -32,11 +32,13 @@ function isSystem({ role }: JsonObject): boolean {
 
 function readTurn(message: JsonObject): Turn {
   const { texts, media } = readContent(message['content']);
-  if (message['role'] === 'tool') {
+  if (message['role'] === 'tool' || message['role'] === 'function') {
     return { ...emptyTurn('user'), results: [[...texts, ...media].join(' ')] };
   }
   const role = message['role'] === 'assistant' ? 'assistant' : 'user';
-  return { ...emptyTurn(role), texts, media, calls: objectsOf(message['tool_calls']).map(readCall) };
+  const { function_call: called } = message;
+  const calls = [...objectsOf(message['tool_calls']), ...(isObject(called) ? [{ function: called }] : [])];
+  return { ...emptyTurn(role), texts, media, calls: calls.map(readCall) };
 }
 
 function readCall(call: JsonObject): Turn['calls'][number] {
@@ -72,12 +74,17 @@ function describeUrl(kind: string, url: string): string {
 }
 
 function readTools(body: JsonObject): ModelTool[] {
-  return objectsOf(body['tools']).flatMap((tool) => {
+  const functions = objectsOf(body['functions']).map((described) => ({ function: described }));
+  return [...objectsOf(body['tools']), ...functions].flatMap((tool: JsonObject) => {
     const described = tool['function'] ?? tool['custom'];
     if (!isObject(described)) return [];
     const { name, parameters } = described;
     return [isObject(parameters) ? { name: String(name), schema: parameters } : { name: String(name) }];
   });
+}
+
+function asToolChoice(choice: JsonValue | undefined): JsonValue | undefined {
+  return isObject(choice) ? { type: 'function', function: choice } : choice;
 }
 
 function readToolChoice(choice: JsonValue | undefined): ModelRequest['toolChoice'] {

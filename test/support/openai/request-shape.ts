@@ -126,6 +126,12 @@ const RESPONSE_FORMAT = union('type', {
 const PARAMETERS = allNullable({
   audio: map(any),
   frequency_penalty: number({ min: -2, max: 2 }),
+  function_call: either(oneOf('none', 'auto'), object({ name: text() })),
+  /** Deprecated in favour of `tools`, which has the limits. */
+  functions: list(
+    object({ name: FUNCTION_NAME }, { description: FUNCTION_DESCRIPTION, parameters: JSON_SCHEMA }),
+    { minItems: 1, maxItems: 128 },
+  ),
   logit_bias: map(number({ min: -100, max: 100 })),
   logprobs: boolean,
   max_completion_tokens: integer({ min: 1 }),

@@ -35,6 +35,14 @@ const RULES: readonly Rule[] = [
     );
   },
   (body) => needsTools(body, 'tool_choice'),
+  (body) => {
+    if (!has(body, 'function_call') || has(body, 'functions')) return undefined;
+    const name = 'function_call';
+    return badParameter(
+      `Invalid value for '${name}': '${name}' is only allowed when 'functions' are specified.`,
+      name,
+    );
+  },
   // openai/swarm#30
   (body) => needsTools(body, 'parallel_tool_calls'),
   refuseUnknownToolChoice,
@@ -79,6 +87,7 @@ export function checkChatRequest(body: JsonValue | undefined, options: OpenAiRul
   if (!isObject(body) || typeof body['model'] !== 'string' || body['model'] === '') {
     throw badParameter('you must provide a model parameter', null);
   }
+  if (options.compatible) refuseFunctions(body);
   refuseViolations(options.compatible ? withoutCompatibleFields(body) : body, CHAT_REQUEST);
   const model = body['model'];
   for (const rule of RULES) {
@@ -88,6 +97,17 @@ export function checkChatRequest(body: JsonValue | undefined, options: OpenAiRul
   if (!options.compatible) refuseEffort(body, model);
   checkMessages(model, objectsOf(body['messages']));
   return body;
+}
+
+/** OpenAI's and Azure's alone: what others ignore is told here, for their models would never see the functions. */
+function refuseFunctions(body: JsonObject): void {
+  const field = ['functions', 'function_call'].find((name) => has(body, name));
+  const said = field ?? (objectsOf(body['messages']).some(callsFunction) ? 'function_call' : undefined);
+  if (said !== undefined) throw badParameter(`Unrecognized request argument supplied: ${said}`, null);
+}
+
+function callsFunction(message: JsonObject): boolean {
+  return has(message, 'function_call') || message['role'] === 'function';
 }
 
 /** What a reasoning model takes only at its default. `stop`, `logprobs` and `logit_bias` have none. */

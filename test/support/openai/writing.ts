@@ -64,7 +64,10 @@ function writeMessage(choice: ModelChoice, envelope: Envelope): JsonObject {
   };
   const field = reasoningField(envelope);
   if (field !== undefined && choice.reasoning !== '') message[field] = choice.reasoning;
-  if (choice.calls.length > 0) {
+  const [first] = choice.calls;
+  if (first && saysFunctions(envelope)) {
+    message['function_call'] = { name: first.name, arguments: first.json };
+  } else if (choice.calls.length > 0) {
     message['tool_calls'] = choice.calls.map((call) => ({
       id: envelope.nextCallId(),
       type: 'function',
@@ -84,9 +87,16 @@ function taggedReasoning({ reasoning }: ModelChoice, { showReasoning }: Envelope
   return showReasoning === 'in tags' && reasoning !== '' ? `<think>\n${reasoning}\n</think>\n\n` : '';
 }
 
+/** The deprecated form has one call, without an id. Reference: `functions`, `message.function_call`. */
+function saysFunctions({ request }: Envelope): boolean {
+  return Array.isArray(request['functions']) && !Array.isArray(request['tools']);
+}
+
 /** A forced function ends with `stop`, not with `tool_calls` (function calling guide, "Forcing a function call"). */
-function finishReason(choice: ModelChoice, { request }: Envelope): string {
-  const forced = isObject(request['tool_choice']) && request['tool_choice']['type'] === 'function';
+function finishReason(choice: ModelChoice, envelope: Envelope): string {
+  const { tool_choice: said, function_call: named } = envelope.request;
+  const forced = (isObject(said) && said['type'] === 'function') || isObject(named);
+  if (choice.finish === 'tool_calls' && !forced && saysFunctions(envelope)) return 'function_call';
   return forced && choice.finish === 'tool_calls' ? 'stop' : FINISH[choice.finish];
 }
 
@@ -179,11 +189,19 @@ function writeDeltas(choice: ModelChoice, envelope: Envelope): [JsonObject, stri
       { [field]: piece },
       piece,
     ]),
-    ...choice.calls.flatMap((call, index) => {
+    ...(saysFunctions(envelope) ? choice.calls.slice(0, 1) : choice.calls).flatMap((call, index) => {
+      const pieces = slicesOf(call.json, 7);
+      if (saysFunctions(envelope)) {
+        const head = { name: call.name, arguments: '' };
+        return [head, ...pieces.map((piece) => ({ arguments: piece }))].map((piece): [JsonObject, string] => [
+          { function_call: piece },
+          '',
+        ]);
+      }
       const id = envelope.nextCallId();
       const head = { index, id, type: 'function', function: { name: call.name, arguments: '' } };
-      const pieces = slicesOf(call.json, 7).map((piece) => ({ index, function: { arguments: piece } }));
-      return [head, ...pieces].map((piece): [JsonObject, string] => [{ tool_calls: [piece] }, '']);
+      const deltas = pieces.map((piece) => ({ index, function: { arguments: piece } }));
+      return [head, ...deltas].map((piece): [JsonObject, string] => [{ tool_calls: [piece] }, '']);
     }),
   ];
 }
