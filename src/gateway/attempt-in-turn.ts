@@ -3,12 +3,13 @@ import { Itinerary, type Next } from '../routing/itinerary.ts';
 import { divertedRefusal } from '../routing/refusals.ts';
 import { verdictOf } from '../routing/verdict.ts';
 import type { Timed } from '../upstream/deadlines.ts';
-import { type AttemptMaker, prepareAttempt } from './attempt.ts';
+import { prepareAttempt } from './attempt.ts';
 import type { Call, RunningAttempt } from './call.ts';
 import { hasOtherAddress } from './choose-address.ts';
 import { countLocally, mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, noteStandIn, standInFor } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
+import { type FailedAttempt, Hedge, type HedgingMaker } from './hedge.ts';
 import { noteUnknown } from './outcome.ts';
 import { leadsElsewhere, MAX_ATTEMPTS, type PlannedAttempt } from './plan.ts';
 import { failCall } from './respond.ts';
@@ -22,7 +23,7 @@ export function attemptInTurn(gateway: Gateway, call: Call, plan: PlannedAttempt
 }
 
 /** Told by attempts instead of waiting for promises: what is answered by the first, as nearly all is, makes none. */
-class Turns implements AttemptMaker, RunningAttempt, Timed {
+class Turns implements HedgingMaker, RunningAttempt, Timed {
   readonly #gateway: Gateway;
   readonly #call: Call;
   readonly #plan: readonly PlannedAttempt[];
@@ -69,11 +70,14 @@ class Turns implements AttemptMaker, RunningAttempt, Timed {
       return true;
     }
     try {
-      prepareAttempt(gateway, call, planned, this).send();
+      const isHedged = call.hedgeAfterMs !== undefined && call.attempts.length === 0;
+      const hedge = isHedged ? new Hedge(gateway, call, this) : undefined;
+      const attempt = prepareAttempt(gateway, call, planned, hedge ?? this);
+      hedge?.watch(attempt, planned);
+      attempt.send();
       return true;
     } catch (thrown) {
-      noteUnknown(gateway, planned);
-      this.#itinerary.takeBack();
+      this.takeBack(planned);
       this.#refusal ??= thrown;
       return false;
     }
@@ -153,11 +157,16 @@ class Turns implements AttemptMaker, RunningAttempt, Timed {
     if (planned.insteadOf && this.#failure) noteStandIn(this.#gateway, planned, this.#failure);
   }
 
-  failed(planned: PlannedAttempt, failure: GatewayError): void {
+  failed(planned: PlannedAttempt, failure: GatewayError, used: boolean): void {
+    this.failedAll([{ planned, failure, used }]);
+  }
+
+  /** `failed`: in the order in which they did. */
+  failedAll(failed: readonly FailedAttempt[]): void {
     // Not from within the connection that has just failed.
     queueMicrotask(() => {
       try {
-        this.#goOn(planned, failure);
+        this.#goOn(failed);
       } catch (thrown) {
         failCall(this.#gateway, this.#call, thrown);
       }
@@ -171,24 +180,40 @@ class Turns implements AttemptMaker, RunningAttempt, Timed {
     return places && places.length > 0 ? places : undefined;
   }
 
-  #goOn(planned: PlannedAttempt, failure: GatewayError): void {
+  #goOn(failed: readonly FailedAttempt[]): void {
     const call = this.#call;
-    this.#failure = failure;
     if (call.cancelled) return;
     if (call.upload && !call.upload.canReplay) {
-      failCall(this.#gateway, call, failure);
+      failCall(this.#gateway, call, failed.at(-1)?.failure);
       return;
     }
-    const standIn = call.attempts.length < MAX_ATTEMPTS ? standInFor(planned, failure) : undefined;
+    for (const one of failed) this.#learn(one);
+    this.next();
+  }
+
+  /** What a failure says of where the call goes on. */
+  #learn({ planned, failure, used }: FailedAttempt): void {
+    this.#failure = failure;
+    const room = MAX_ATTEMPTS - this.#call.attempts.length;
+    const standIn = room > 0 ? standInFor(planned, failure) : undefined;
     const verdict = verdictOf(failure);
     // What was generated is billed, though nobody saw it: the same is not bought there twice.
-    const again = verdict.again && !call.usage;
+    const again = verdict.again && !used;
     const diverted = this.#divertedFor(planned, failure);
     if (diverted) this.#itinerary.divert(diverted);
     else if (standIn) this.#itinerary.prepend(standIn);
-    else if (verdict.says === 'failing' && hasOtherAddress(planned, MAX_ATTEMPTS - call.attempts.length))
+    else if (verdict.says === 'failing' && hasOtherAddress(planned, room))
       this.#itinerary.goOnAt(planned, verdict.unreachable === true);
     else this.#itinerary.failed(planned, { ...verdict, again });
-    this.next();
+  }
+
+  takeOther(underWay: PlannedAttempt): PlannedAttempt | undefined {
+    if (this.#call.attempts.length >= MAX_ATTEMPTS) return undefined;
+    return this.#itinerary.beside(this.#gateway.monotonicMs(), underWay);
+  }
+
+  takeBack(planned: PlannedAttempt): void {
+    noteUnknown(this.#gateway, planned);
+    this.#itinerary.takeBack();
   }
 }

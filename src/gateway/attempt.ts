@@ -2,12 +2,12 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import { TOTAL_TIMEOUT } from '../routing/verdict.ts';
 import type { Timed } from '../upstream/deadlines.ts';
 import type { AnswerHeaders, ExchangeControl, ExchangeHandler } from '../upstream/exchange.ts';
-import { describeReason } from '../upstream/sign-in/create-signer.ts';
 import type { Signer } from '../upstream/sign-in/signer.ts';
 import type { Waiting } from '../usage/journal.ts';
-import type { AttemptRecord } from '../usage/record.ts';
+import type { AttemptOutcome, AttemptRecord } from '../usage/record.ts';
 import { estimateCall } from './asked-tier.ts';
-import type { Call, Outcome, RunningAttempt } from './call.ts';
+import type { AttemptMaker, MadeAttempt } from './attempt-maker.ts';
+import type { Call } from './call.ts';
 import {
   leaveAddress,
   refuseAddress,
@@ -21,6 +21,7 @@ import { DecompressingReceiver, findDecompressor } from './decompressing-receive
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
 import { failureReason } from './failure-reason.ts';
 import type { Gateway } from './gateway.ts';
+import { tellDropped } from './name-dropped.ts';
 import { claimNamed } from './note-held.ts';
 import { noteFailed, noteHeadroom, noteOk, noteUnknown } from './outcome.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -30,15 +31,13 @@ import type { AttemptControl, CommittingReceiver, Receiver } from './receiver.ts
 import { sendError, toGatewayError } from './respond.ts';
 import { noteStart, settleCall, setUsageAside } from './settle.ts';
 import { signableRequest } from './signable-request.ts';
-import { type FailedAnswer, readFailureWithin, tellFailure, withoutSecrets } from './upstream-failure.ts';
-
-/** Who makes attempts and is told how each of them ended: once, and at any time after it was begun, also at once. */
-export interface AttemptMaker {
-  /** The call is answered: also where the answer was broken off, or the client left. */
-  answered(planned: PlannedAttempt): void;
-  /** It failed before anything had been answered. */
-  failed(planned: PlannedAttempt, failure: GatewayError): void;
-}
+import {
+  type FailedAnswer,
+  readFailureWithin,
+  tellFailure,
+  tellSignFailure,
+  withoutSecrets,
+} from './upstream-failure.ts';
 
 /**
  * One upstream request for a call, still to be sent.
@@ -50,7 +49,7 @@ export function prepareAttempt(
   call: Call,
   planned: PlannedAttempt,
   maker: AttemptMaker,
-): Pick<Attempt, 'send'> {
+): MadeAttempt {
   const { relayedPlace } = call.door;
   const request = relayedPlace
     ? prepareRelayed(gateway, call, planned, relayedPlace)
@@ -58,7 +57,7 @@ export function prepareAttempt(
   return new Attempt(gateway, call, planned, request, maker);
 }
 
-class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed, Waiting {
+class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Waiting {
   readonly #gateway: Gateway;
   readonly #call: Call;
   readonly #planned: PlannedAttempt;
@@ -108,6 +107,7 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
     if (call.usage) setUsageAside(gateway, call, call.usage);
     call.target = target;
     call.spoken = request.dialect;
+    call.attempt = this.#record;
     call.attempts.push(this.#record);
     call.running = this;
     gateway.deadlines.add(this, call.sentMs, target.timeouts.totalMs);
@@ -117,7 +117,6 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
     return this.#finished;
   }
 
-  /** Throws nothing: what goes wrong from here on is the attempt's failure. */
   send(): void {
     const { signer } = this.#planned.account;
     try {
@@ -153,18 +152,10 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
     signer.sign(signableRequest(this.#request, this.#planned.account.origin)).then(
       (signed) => this.run(() => this.#sendNoted([...this.#request.headers, ...signed])),
       (thrown: unknown) => {
-        this.#tellOperator(signer, thrown);
+        tellSignFailure(this.#gateway, this.#call, this.#planned, signer, thrown);
         this.#failTold(toGatewayError(this.#gateway, this.#call, thrown));
       },
     );
-  }
-
-  #tellOperator(signer: Signer, thrown: unknown): void {
-    if (!(thrown instanceof GatewayError)) return;
-    const { target, account } = this.#planned;
-    const fields = { call: this.#call.id, target: target.name, account: account.name, event: thrown.code };
-    const reason = describeReason(thrown.cause, signer.secrets());
-    this.#gateway.log.error({ ...fields, reason }, 'signing in at a provider failed');
   }
 
   #dispatch(): void {
@@ -247,12 +238,14 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
   }
 
   succeed(): void {
+    this.#maker.begins?.(this.#planned);
     this.#close('ok');
     noteOk(this.#gateway, this.#planned, this.#call);
     this.#maker.answered(this.#planned);
   }
 
   begin(): void {
+    this.#maker.begins?.(this.#planned);
     const { standing } = this.#planned.account;
     if (standing.watched && !standing.trial) noteAcceptance(this.#gateway, this.#planned);
   }
@@ -282,7 +275,7 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
       this.#call.firstTokenMs = undefined;
       // What had been generated is used, whether the client ever sees it or not.
       this.#try(() => this.#receiver?.accountFailure());
-      this.#maker.failed(this.#planned, error);
+      this.#maker.failed(this.#planned, error, this.#call.usage !== undefined);
       return;
     }
     const { call, target } = { call: this.#call.id, target: this.#planned.target.name };
@@ -347,37 +340,40 @@ class Attempt implements ExchangeHandler, AttemptControl, RunningAttempt, Timed,
 
   abandon(reason: Error): void {
     if (this.#finished) return;
-    if (this.#receiver) this.#receiver.account();
-    // Without an exchange the request was never sent, and nothing was used.
-    else if (this.#exchange) this.#call.usage = estimateCall(this.#call, 0);
-    this.#close('cancelled');
-    noteUnknown(this.#gateway, this.#planned);
-    this.#exchange?.abort(reason);
+    this.#giveUp('cancelled', reason);
     this.#maker.answered(this.#planned);
   }
 
-  #close(outcome: Outcome): void {
+  drop(outcome: AttemptOutcome, reason: Error): void {
+    if (this.#finished) return;
+    const { hedging, stream, sentMs } = this.#call;
+    if (outcome === 'lost') hedging?.note(stream, this.#gateway.monotonicMs() - sentMs);
+    this.#giveUp(outcome, reason);
+    const { usage } = this.#call;
+    if (usage) setUsageAside(this.#gateway, this.#call, usage);
+  }
+
+  #giveUp(outcome: AttemptOutcome, reason: Error): void {
+    const receiver = this.#receiver;
+    if (receiver) this.#try(() => receiver.account());
+    // Without an exchange the request was never sent, and nothing was used.
+    else if (this.#exchange) this.#call.usage = estimateCall(this.#call, 0);
+    this.#close(outcome);
+    noteUnknown(this.#gateway, this.#planned);
+    this.#exchange?.abort(reason);
+  }
+
+  #close(outcome: AttemptOutcome): void {
     this.#finished = true;
     if (this.#taken) leaveAddress(this.#taken);
     this.#gateway.deadlines.remove(this, this.#planned.target.timeouts.totalMs);
-    this.#call.running = undefined;
+    if (this.#call.running === this) this.#call.running = undefined;
     this.#record.durationMs = this.#gateway.monotonicMs() - this.#call.sentMs;
     this.#record.outcome = outcome;
-    if (this.#call.droppedOfAnswer?.length) this.#noteDropped(this.#call.droppedOfAnswer);
+    if (this.#call.droppedOfAnswer?.length) tellDropped(this.#gateway, this.#call, this.#record);
     this.#receiver?.dispose?.();
     // What held the provider back is gone: the rest of its answer is read and ignored, or its connection would stall.
     if (this.#pauses > 0) this.#exchange?.resume();
-  }
-
-  /** The header of a stream has gone before most of it is known: the log says it, too. */
-  #noteDropped(dropped: string[]): void {
-    this.#record.dropped = dropped;
-    if (!this.#call.stream) return;
-    const { call, target } = { call: this.#call.id, target: this.#record.target };
-    this.#gateway.log.info(
-      { call, target, dropped },
-      "the caller's dialect has no word for parts of a stream",
-    );
   }
 
   /** For the end of an attempt, which timers bring about, too: what is thrown there would end the process. */

@@ -20,9 +20,14 @@ export function takenOutput(call: Call): number {
   return typeof bound === 'number' ? bound : UNSAID_OUTPUT_TOKENS;
 }
 
-/** Input tokens that were set aside for a call; of one that no limit in tokens or money is on, those that would have been. */
+/** How many attempts of a call may run beside each other, and each use all that the call may use. */
+export function attemptsAtOnce({ hedgeAfterMs }: Call): 1 | 2 {
+  return hedgeAfterMs === undefined ? 1 : 2;
+}
+
+/** Input tokens that were set aside for an attempt of a call; of one that no limit in tokens or money is on, those that would have been. */
 export function takenInput(call: Call): number {
   const reserved = call.reservation?.demand.tokens ?? 0;
-  if (reserved > 0) return reserved - takenOutput(call);
+  if (reserved > 0) return reserved / attemptsAtOnce(call) - takenOutput(call);
   return Math.min(boundTokens(call.body.length), MAX_ESTIMATED_INPUT);
 }

@@ -10,6 +10,7 @@ import type { FieldSpans } from '../dialects/request-fields.ts';
 import { SeenWords } from '../dialects/seen-words.ts';
 import type { Share } from '../overload/share.ts';
 import type { Refusal, Reservation } from '../quotas/reservation.ts';
+import type { Hedging } from '../routing/hedging.ts';
 import type { Target } from '../routing/target.ts';
 import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import type { StartNote, Waiting } from '../usage/journal.ts';
@@ -80,9 +81,10 @@ export class Call implements Waiting {
   /** The one that it did not fit into. */
   refusal: Refusal | undefined;
 
+  /** All that were made for it, also beside each other. */
   readonly attempts: AttemptRecord[] = [];
-  /** Further attempts that it may make after the first. */
-  retries = 0;
+  /** The newest of those that leave on it what they find: the fields from here to `answeredMs` are this one's. */
+  attempt: AttemptRecord | undefined;
   target: Target | undefined;
   /** What the target of the newest attempt speaks. */
   spoken: UpstreamDialect | undefined;
@@ -97,6 +99,12 @@ export class Call implements Waiting {
   /** Monotonic milliseconds: when the newest attempt was sent and when its answer began. */
   sentMs = 0;
   answeredMs = 0;
+  /** Further attempts that it may make after the first. */
+  retries = 0;
+  /** Learns from it when calls of its model are slow. */
+  hedging: Hedging | undefined;
+  /** When a second attempt may be made beside its first: milliseconds after that was sent. */
+  hedgeAfterMs: number | undefined;
   /** Bytes of the answer have gone to the client: from here on nothing is retried. */
   committed = false;
   settled = false;
@@ -116,6 +124,10 @@ export class Call implements Waiting {
   slot = 0;
   /** The attempt that is under way. */
   running: RunningAttempt | undefined;
+  /** The copy that its second attempt runs on, where that is the one that answers. */
+  acting: Call | undefined;
+  /** Of such a copy: what it is of. */
+  origin: Call | undefined;
 
   constructor(options: {
     id: string;
@@ -144,6 +156,20 @@ export class Call implements Waiting {
     this.response = options.response;
     this.address = options.address;
     this.forward = options.forward;
+  }
+
+  /**
+   * A copy for an attempt that runs beside the one that it has: what attempts leave on their call, each leaves on its own. It is still one
+   * call: it has one list of attempts, one client and one record, and whoever settles the copy settles the call.
+   */
+  fork(): Call {
+    return Object.assign(new Call(this), this, {
+      ...{ attempt: undefined, target: undefined, spoken: undefined, request: undefined, noting: undefined },
+      ...{ dropped: [], droppedOfAnswer: undefined, usage: undefined, answer: undefined },
+      ...{ firstTokenMs: undefined, sentMs: 0, answeredMs: 0, running: undefined },
+      // Only first attempts tell how slow a model is.
+      ...{ hedging: undefined, tap: this.caller.capture && new AnswerTap(), origin: this },
+    });
   }
 
   /** The record is in the journal: the end of the answer may go. */

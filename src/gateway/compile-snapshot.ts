@@ -11,6 +11,7 @@ import type { CounterBook } from '../quotas/counters.ts';
 import type { Limit } from '../quotas/limit.ts';
 import { DEFAULT_BREAKER } from '../routing/breaker.ts';
 import { type Capabilities, knownCapabilities } from '../routing/capabilities.ts';
+import type { HedgingBook } from '../routing/hedging.ts';
 import type { Lane, LaneBook } from '../routing/lane.ts';
 import { defaultRetries, Routes } from '../routing/resolve-targets.ts';
 import type { Route, Target } from '../routing/target.ts';
@@ -40,6 +41,8 @@ export interface SnapshotSources {
   counters: CounterBook;
   /** What is known of the places that calls go to: it outlives snapshots, too. */
   lanes: LaneBook;
+  /** How long calls of each model take: it outlives them as well. */
+  hedgings: HedgingBook;
 }
 
 /** A snapshot and what it was compiled from, so that the next one takes over what did not change. */
@@ -72,10 +75,9 @@ export function recompileSnapshot(
     findLanes(sources.lanes, config.providers[upstream.name]?.health, target, upstream);
   const models = new Map<string, Route>();
   for (const [name, model] of Object.entries(config.models)) {
-    models.set(
-      name,
-      compileRoute(model, (target) => compileTarget(target, config, upstreams, lanesOf)),
-    );
+    const route = compileRoute(model, (target) => compileTarget(target, config, upstreams, lanesOf));
+    if (model.hedging) route.hedging = sources.hedgings.find(name, model.hedging);
+    models.set(name, route);
   }
   const snapshot: Snapshot = {
     routes: new Routes(models, upstreams, lanesOf),

@@ -28,7 +28,8 @@ export function handleCall(gateway: Gateway, call: Call): void {
     gateway.calls.remove(call);
     call.upload?.close();
     if (!call.settled || !call.response.writableFinished) cancelCall(gateway, call);
-    if (call.tap) captureCall(gateway, call, call.tap);
+    const { tap } = call.acting ?? call;
+    if (tap) captureCall(gateway, call, tap);
   });
   try {
     const admitting = admit(call);
@@ -98,5 +99,5 @@ function cancelCall(gateway: Gateway, call: Call): void {
   if (call.cancelled) return;
   call.cancelled = true;
   call.running?.abandon(new GatewayError('cancelled', 'The client closed the connection.'));
-  settleCall(gateway, call, 'cancelled', 499);
+  settleCall(gateway, call.acting ?? call, 'cancelled', 499);
 }

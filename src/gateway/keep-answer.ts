@@ -26,7 +26,7 @@ export function keepAnswer(gateway: Gateway, call: Call, answer: JsonObject | un
 
 /** Notes which account has an answer that its provider keeps itself. To be called before the client knows its id. */
 export function noteKeptAnswer(gateway: Gateway, call: Call, id: string | undefined): void {
-  const account = call.attempts.at(-1)?.account;
+  const account = call.attempt?.account;
   if (!call.keepsAnswer || id === undefined || account === undefined) return;
   gateway.responses.keep({ ...describeKept(gateway, call, id), where: 'provider', account });
 }
@@ -36,7 +36,7 @@ export function noteKeptAnswer(gateway: Gateway, call: Call, id: string | undefi
  * has the whole answer. Containers live on also where the answer is not kept.
  */
 export function noteMadeIds(gateway: Gateway, call: Call, made: MadeIds | undefined): void {
-  const account = call.attempts.at(-1)?.account;
+  const account = call.attempt?.account;
   if (!made || account === undefined) return;
   for (const id of made.items) noteKeptAnswer(gateway, call, id);
   const provider = call.target?.upstream.name ?? '';

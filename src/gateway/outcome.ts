@@ -16,8 +16,10 @@ export function noteOk(gateway: Gateway, planned: PlannedAttempt, call: Call): v
     const { sentMs, startedMs, firstTokenMs, stream } = call;
     const nowMs = gateway.monotonicMs();
     const tokenMs = firstTokenMs === undefined ? nowMs : startedMs + firstTokenMs;
+    const tookMs = (stream ? tokenMs : nowMs) - sentMs;
     lane.succeed(nowMs, sentMs);
-    lane.noteLatency(stream, (stream ? tokenMs : nowMs) - sentMs, nowMs);
+    lane.noteLatency(stream, tookMs, nowMs);
+    call.hedging?.note(stream, tookMs);
   }
   if (planned.account.standing.watched) noteAcceptance(gateway, planned);
 }

@@ -1,6 +1,7 @@
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
 import { lacks } from '../routing/capabilities.ts';
+import type { Hedging } from '../routing/hedging.ts';
 import type { Lane } from '../routing/lane.ts';
 import { orderAccounts } from '../routing/order-accounts.ts';
 import { orderTargets } from '../routing/order-targets.ts';
@@ -8,6 +9,7 @@ import type { DivertedRefusal } from '../routing/refusals.ts';
 import type { Route, Target } from '../routing/target.ts';
 import type { Address } from '../upstream/addresses/address.ts';
 import type { Account, Upstream } from '../upstream/upstream.ts';
+import type { Operation } from '../usage/record.ts';
 import { adviseAccess } from './advise-access.ts';
 import { takenOutput } from './bound-call.ts';
 import type { Call, PinnedAccount } from './call.ts';
@@ -16,6 +18,7 @@ import { putUnwellLast } from './choose-address.ts';
 import { mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, planAccount } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
+import { runsOn } from './settle.ts';
 
 /** One thing to try: a target with one of the accounts at its provider. */
 export interface PlannedAttempt {
@@ -69,10 +72,22 @@ export function planAttempts(gateway: Gateway, call: Call): PlannedAttempt[] {
   }
   if (plan.length === 0 && rejecting) throw credentialsRejected(rejecting);
   if (plan.length === 0) throw keptElsewhere(call);
+  if (route.hedging) planHedge(call, route.hedging, plan.length > 1);
   const { contextLength, contentPolicy } = route.fallbacks;
   for (const target of contextLength ?? []) addPlaces(gateway, call, plan, target, 'contextLength');
   for (const target of contentPolicy ?? []) addPlaces(gateway, call, plan, target, 'contentPolicy');
   return putUnwellLast(plan);
+}
+
+/** Calls that get a second attempt: what they may use is bounded, and nothing comes of it but their answer. */
+const HEDGED: ReadonlySet<Operation> = new Set(['generate', 'embed']);
+
+/** When the call may get a second attempt beside its first. */
+function planHedge(call: Call, hedging: Hedging, hasOther: boolean): void {
+  hedging.countCall();
+  if (call.upload || !HEDGED.has(call.door.operation) || runsOn(call)) return;
+  call.hedging = hedging;
+  if (hasOther) call.hedgeAfterMs = hedging.delayMs(call.stream);
 }
 
 /** Adds a target with each of its accounts. Gives the upstream where it takes the credential of one of them no more. */

@@ -36,7 +36,7 @@ export interface AttemptControl {
   fail(error: GatewayError): void;
   /** The same for an error answer that was read already. */
   failAs(failed: FailedAnswer): void;
-  /** The client gets the beginning of the answer: the provider took our credential. */
+  /** To be called before the client gets the beginning of the answer: the provider took our credential, and no other attempt may answer. */
   begin(): void;
   /** Runs what no packet of the provider set off (a timer, another stream): what it throws fails the attempt. */
   run(step: () => void): void;

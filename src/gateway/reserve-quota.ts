@@ -17,7 +17,7 @@ import type { Recount } from '../usage/ledger.ts';
 import { isPricedByAttempt, OPERATIONS, type Operation, type UsageRecord } from '../usage/record.ts';
 import { askedKinds } from './asked-kinds.ts';
 import { findAskedTier } from './asked-tier.ts';
-import { boundOutput } from './bound-call.ts';
+import { attemptsAtOnce, boundOutput } from './bound-call.ts';
 import type { Call } from './call.ts';
 import { boundInput } from './count-input.ts';
 import type { Gateway } from './gateway.ts';
@@ -246,7 +246,7 @@ function boundDemand(
   if (background !== undefined) throw unboundedRun(background);
   const input = counted ?? boundTokens(body.length);
   const output = requireBound(call);
-  demand.tokens = input + output;
+  demand.tokens = (input + output) * attemptsAtOnce(call);
   if (hasMoney(limits)) demand.nanoUsd = boundCost(gateway, call, plan, input, output);
   return demand;
 }
@@ -263,8 +263,8 @@ function requireBound(call: Call): number {
 }
 
 /**
- * Of the dearest target, in the tier and of the kinds of tokens that are asked for, so that a failover needs no more. What has no price is not bounded by
- * money.
+ * Of the dearest target, in the tier and of the kinds of tokens that are asked for, so that a failover needs no more; twice where a second
+ * attempt may run beside the first. What has no price is not bounded by money.
  */
 function boundCost(
   gateway: Gateway,
@@ -291,7 +291,7 @@ function boundCost(
     const beside = others && standard > 0 ? boundOtherCost(gateway, call, planned, others, usage) : 0;
     dearest = Math.max(dearest, Math.max(standard, tiered ?? 0) + beside);
   }
-  return reservedNanoUsd(dearest);
+  return reservedNanoUsd(dearest * attemptsAtOnce(call));
 }
 
 /** What runs on after the call is not counted when the call ends, and nobody tells when it ends. */

@@ -33,12 +33,12 @@ export function noteStart(gateway: Gateway, call: Call, account: string): void {
 }
 
 /**
- * What the newest attempt used stays with it, at the prices that hold for it: before the next one begins, and where that is not
- * the one of its target.
+ * What an attempt used that does not answer stays with it, at the prices that hold for it: when the next one begins, or another answers.
+ * So does what is not paid at the price of its target alone.
  */
 export function setUsageAside(gateway: Gateway, call: Call, usage: Usage): void {
   call.usage = undefined;
-  const attempt = call.attempts.at(-1);
+  const { attempt } = call;
   if (!attempt || unsaid(call, usage)) return;
   const isOtherwise = isPaidOtherwise(usage);
   attempt.usage = boundUsage(isOtherwise ? wholeUsage(usage) : usage);
@@ -57,7 +57,7 @@ function priceOf(gateway: Gateway, call: Call, target: string, usage: Usage): nu
   return gateway.prices.costMicroUsd(target, usage, call.startedAt, isOwnKind);
 }
 
-/** Adds what attempts before the last used to a record of what the last one did. */
+/** Adds what other attempts used to a record of what the one did that ended the call. */
 function addEarlier(gateway: Gateway, call: Call, record: UsageRecord): void {
   const { target, usage } = record;
   let cost = usage && target !== null ? priceOf(gateway, call, target, boundUsage(usage)) : 0;
@@ -67,8 +67,8 @@ function addEarlier(gateway: Gateway, call: Call, record: UsageRecord): void {
     // What has no price makes the whole one unknown.
     cost = cost === null || attempt.costMicroUsd == null ? null : cost + attempt.costMicroUsd;
   }
-  // Of the last attempt, as the target is; the others tell their own.
-  const tier = usage ? usage.tier : call.attempts.at(-1)?.usage?.tier;
+  // Of the one that ended it, as the target is; the others tell their own.
+  const tier = usage ? usage.tier : call.attempt?.usage?.tier;
   if (tier !== undefined && record.usage) record.usage.tier = tier;
   record.costMicroUsd ??= cost;
 }
@@ -80,7 +80,8 @@ function addEarlier(gateway: Gateway, call: Call, record: UsageRecord): void {
 export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, status: number): void {
   if (call.settled) return;
   call.settled = true;
-  leavePlace(gateway, call);
+  if (call.origin) call.origin.settled = true;
+  leavePlace(gateway, call.origin ?? call);
   // Counting costs nothing, whatever was guessed for a call that was given up.
   const isCount = call.door.operation === 'count';
   const isEstimable = OPERATIONS[call.door.operation].unsaid === 'estimate' && !runsOn(call);
@@ -123,7 +124,7 @@ function leavePlace({ places }: Gateway, call: Call): void {
 }
 
 /** Whether what it comes to is not over with the call: what was asked and answered says nothing of that. */
-function runsOn({ body, spans, door }: Call): boolean {
+export function runsOn({ body, spans, door }: Call): boolean {
   return door.operation === 'generate' && findBackground(body, spans, door.dialect.name) !== undefined;
 }
 

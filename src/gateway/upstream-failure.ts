@@ -5,6 +5,8 @@ import type { UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
 import { kindOfStatus, ReportedError } from '../dialects/reported-error.ts';
 import type { Target } from '../routing/target.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
+import { describeReason } from '../upstream/sign-in/create-signer.ts';
+import type { Signer } from '../upstream/sign-in/signer.ts';
 import { withoutAccountIds } from './account-ids.ts';
 import type { Call } from './call.ts';
 import { credentialsRejected } from './credentials.ts';
@@ -169,6 +171,20 @@ interface AnswerHead {
   /** `null`: there was no answer. */
   status: number | null;
   headers: Record<string, string | string[] | undefined> | undefined;
+}
+
+/** Tells the operator that an attempt was not sent, for want of a signature. */
+export function tellSignFailure(
+  { log }: Pick<Gateway, 'log'>,
+  call: Call,
+  { target, account }: PlannedAttempt,
+  signer: Signer,
+  thrown: unknown,
+): void {
+  if (!(thrown instanceof GatewayError)) return;
+  const fields = { call: call.id, target: target.name, account: account.name, event: thrown.code };
+  const reason = describeReason(thrown.cause, signer.secrets());
+  log.error({ ...fields, reason }, 'signing in at a provider failed');
 }
 
 /** Tells of an attempt that failed: the operator, and who signs requests that the provider does not accept. */

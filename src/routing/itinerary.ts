@@ -74,6 +74,21 @@ export class Itinerary<S extends Stop> {
     return this.#nextAgain(nowMs) ?? this.#nextPoor(nowMs);
   }
 
+  /**
+   * A place for an attempt beside the one that is under way at another: one that is ready at once and was not tried, rather of another
+   * target. It is one of the further attempts, and is made also where there were to be none.
+   */
+  beside(nowMs: number, underWay: S): S | undefined {
+    const isReady = (stop: S) =>
+      (stop.lane?.readiness(nowMs) ?? 'ready') === 'ready' && this.#options.mayTry(stop);
+    const isElsewhere = ({ target }: S) => target.name !== underWay.target.name;
+    const stop = this.#fresh.find((one) => isElsewhere(one) && isReady(one)) ?? this.#fresh.find(isReady);
+    if (!stop) return undefined;
+    this.#fresh.splice(this.#fresh.indexOf(stop), 1);
+    stop.lane?.retries.earn();
+    return this.#send(stop, nowMs).stop;
+  }
+
   /** The pause is over. */
   arrive({ stop }: Next<S>, nowMs: number): boolean {
     if ((stop.lane?.readiness(nowMs) ?? 'ready') === 'ready') {

@@ -1,5 +1,6 @@
 import type { Timeouts, Upstream } from '../upstream/upstream.ts';
 import type { Capabilities } from './capabilities.ts';
+import type { Hedging } from './hedging.ts';
 import type { Lane } from './lane.ts';
 import type { DivertedRefusal } from './refusals.ts';
 
@@ -32,4 +33,6 @@ export interface Route {
   fallbacks: Partial<Record<DivertedRefusal, readonly Target[]>>;
   /** Further attempts at most, after the first one failed. */
   retries: number;
+  /** Calls may get a second attempt beside a slow one. */
+  hedging?: Hedging | undefined;
 }

@@ -83,6 +83,8 @@ export class AttemptWindow {
 
   #add(callStartedAt: number, attempt: AttemptRecord, now: number): void {
     const { target, account, startedAfterMs, durationMs, outcome, status, reason = null } = attempt;
+    // It was broken off because another was faster: that says nothing of how the place does.
+    if (outcome === 'lost') return;
     const isFailure = isFault(outcome);
     if (isFailure === undefined) return;
     const at = Math.round(callStartedAt + startedAfterMs + durationMs);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ERROR_KINDS, type ErrorKind } from '../conversation/gateway-error.ts';
 import type { Usage } from '../conversation/usage.ts';
 import { quoteName, writeNumber } from './json-words.ts';
-import type { AttemptRecord, CallOutcome, UsageRecord } from './record.ts';
+import type { AttemptOutcome, AttemptRecord, UsageRecord } from './record.ts';
 
 /*
  * The attempts of a call as the journal and the store have them: JSON arrays whose places are the fields, because they
@@ -10,6 +10,7 @@ import type { AttemptRecord, CallOutcome, UsageRecord } from './record.ts';
  */
 
 export const anyOutcome = z.enum(['ok', 'interrupted', ...(Object.keys(ERROR_KINDS) as ErrorKind[])]);
+const attemptOutcome = z.enum([...anyOutcome.options, 'lost']);
 
 /** One attempt. What it has nothing of is left out, or 0 before what follows; so is the target where it is the record's own. */
 export type AttemptFields = [
@@ -17,14 +18,14 @@ export type AttemptFields = [
   startedAfterUs: number,
   durationUs: number,
   status: number | null,
-  outcome: CallOutcome,
+  outcome: AttemptOutcome,
   target?: string | 0 | undefined,
   dropped?: string[] | 0 | undefined,
   used?: UsedFields | 0 | undefined,
   reason?: string | undefined,
 ];
 
-/** What an attempt used that another followed. */
+/** What an attempt used where another ended the call. */
 type UsedFields = [
   costMicroUsd: number | null,
   estimated: 0 | 1,
@@ -47,7 +48,7 @@ const usedFields: z.ZodType<UsedFields> = z.tuple([
 
 export const attemptsFields: z.ZodType<AttemptFields[]> = z.array(
   z.tuple([
-    ...[z.string(), z.number(), z.number(), z.number().nullable(), anyOutcome],
+    ...[z.string(), z.number(), z.number(), z.number().nullable(), attemptOutcome],
     z.union([z.string(), z.literal(0)]).optional(),
     ...[
       z.union([z.array(z.string()), z.literal(0)]).optional(),

@@ -46,7 +46,7 @@ export interface UsageRecord {
   operation: Operation;
   /** The public name as the client wrote it; `null` where the request did not get that far. */
   model: string | null;
-  /** `provider/model-version` of the last attempt; `null` where there was none. */
+  /** `provider/model-version` of the attempt that ended it; `null` where there was none. */
   target: string | null;
   stream: boolean;
   /** Of all its attempts. `null` where nothing was generated or the provider did not say. */
@@ -65,6 +65,9 @@ export interface UsageRecord {
 /** `interrupted`: the gateway was killed while the call was under way, and found it at its next start. */
 export type CallOutcome = 'ok' | 'interrupted' | ErrorKind;
 
+/** `lost`: another attempt, made beside it, answered first; it was broken off. */
+export type AttemptOutcome = CallOutcome | 'lost';
+
 /** One upstream request made for a call. */
 export interface AttemptRecord {
   target: string;
@@ -74,11 +77,11 @@ export interface AttemptRecord {
   durationMs: number;
   /** The provider's HTTP status; `null` where no answer came. */
   status: number | null;
-  outcome: CallOutcome;
+  outcome: AttemptOutcome;
   /** Why it failed, in one word: what happened to the connection (`first_byte_timeout`), or the provider's own code; absent where it did not, or the client left. */
   reason?: string;
   /**
-   * What it used, and the cost of that at its own target's price, where another attempt followed it, or its cost where that
+   * What it used, and the cost of that at its own target's price, where another attempt ended the call, or its cost where that
    * is not of its target's price alone (other models, the provider's own word); absent where that was nothing.
    */
   usage?: Usage;
@@ -87,7 +90,7 @@ export interface AttemptRecord {
   dropped?: string[];
 }
 
-/** Whether an attempt before the last used something, too, or other models did: then the parts are priced, and the whole has no one price. */
+/** Whether an attempt beside the one that ended the call used something, too, or other models did: then the parts are priced, and the whole has no one price. */
 export function isPricedByAttempt({ attempts }: Pick<UsageRecord, 'attempts'>): boolean {
   for (const { usage } of attempts) if (usage !== undefined) return true;
   return false;

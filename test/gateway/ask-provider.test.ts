@@ -6,6 +6,7 @@ import { askProvider } from '../../src/gateway/ask-provider.ts';
 import { compileSnapshot } from '../../src/gateway/compile-snapshot.ts';
 import { targetAt } from '../../src/gateway/plan-object.ts';
 import { CounterBook } from '../../src/quotas/counters.ts';
+import { HedgingBook } from '../../src/routing/hedging.ts';
 import { LaneBook } from '../../src/routing/lane.ts';
 import { Connections } from '../../src/upstream/connections.ts';
 import { Deadlines } from '../../src/upstream/deadlines.ts';
@@ -26,7 +27,7 @@ async function setUp(context: TestContext, answer: Parameters<typeof startRawUps
   });
   const { routes } = compileSnapshot({
     ...{ config, declarations, madeKeys: [], signIn: NO_SIGN_IN, counters: new CounterBook() },
-    lanes: new LaneBook(),
+    ...{ lanes: new LaneBook(), hedgings: new HedgingBook() },
   });
   const provider = routes.upstreams.get('up');
   const [account] = provider?.accounts ?? [];

@@ -15,6 +15,7 @@ import { Places } from '../../src/overload/places.ts';
 import { Holder } from '../../src/overload/share.ts';
 import { CounterBook } from '../../src/quotas/counters.ts';
 import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
+import { HedgingBook } from '../../src/routing/hedging.ts';
 import { LaneBook } from '../../src/routing/lane.ts';
 import { Connections } from '../../src/upstream/connections.ts';
 import { Deadlines } from '../../src/upstream/deadlines.ts';
@@ -34,6 +35,7 @@ const snapshot = compileSnapshot({
   signIn: NO_SIGN_IN,
   counters: new CounterBook(),
   lanes: new LaneBook(),
+  hedgings: new HedgingBook(),
 });
 const monotonicMs = () => performance.now();
 const connections = new Connections({ now: Date.now, monotonicMs, deadlines: new Deadlines(monotonicMs) });

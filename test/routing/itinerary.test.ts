@@ -166,3 +166,31 @@ test('whatever happens: no more attempts than allowed, none before a named time,
     ),
   );
 });
+
+test('an attempt beside another goes to another target, or else to another account, that is ready at once', () => {
+  const [one, two, three] = [place('a/x', '1'), place('a/x', '2'), place('b/y', '1')];
+  const itinerary = plan([one, two, three]);
+  const underWay = itinerary.next(0)?.stop ?? assert.fail();
+  assert.equal(itinerary.beside(0, underWay), three);
+  assert.equal(itinerary.beside(0, underWay), two);
+  assert.equal(itinerary.beside(0, underWay), undefined);
+  assert.equal(itinerary.next(0), undefined);
+});
+
+test('one beside another passes nobody over for good, and calls nobody that wants to be left alone', () => {
+  const [one, two] = [place('a/x', '1'), place('b/y', '1')];
+  const itinerary = plan([one, two]);
+  two.lane.cool(1_000);
+  const underWay = itinerary.next(0)?.stop ?? assert.fail();
+  assert.equal(itinerary.beside(0, underWay), undefined);
+  itinerary.failed(underWay, DOWN);
+  assert.equal(itinerary.next(1_000)?.stop, two);
+});
+
+test('one beside another counts as a further attempt, and is made also where there are to be none', () => {
+  const places = [place('a/x', '1'), place('b/y', '1'), place('c/z', '1')];
+  const itinerary = plan(places, 0);
+  const underWay = itinerary.next(0)?.stop ?? assert.fail();
+  assert.equal(itinerary.beside(0, underWay), places[1]);
+  assert.equal(itinerary.next(0), undefined);
+});

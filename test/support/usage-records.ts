@@ -95,7 +95,7 @@ export const anyRecord: fc.Arbitrary<UsageRecord> = fc.record(
             startedAfterMs: wholeMicrosecondsInMs,
             durationMs: wholeMicrosecondsInMs,
             status: fc.option(fc.constantFrom(200, 500)),
-            outcome,
+            outcome: fc.oneof(outcome, fc.constant('lost' as const)),
             reason: fc.oneof(fc.constantFrom('first_byte_timeout', 'rate_limit_exceeded'), fc.string()),
             dropped: fc.array(fc.string(), { minLength: 1, maxLength: 2 }),
             used: fc.record({ usage: anyServedUsage, costMicroUsd: fc.option(fc.nat()) }, PLAIN),
