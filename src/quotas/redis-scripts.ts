@@ -293,19 +293,23 @@ return reply
 `;
 
 /**
- * Settles calls of another instance in one budget; those of them that it settled are not there any more. Where it noted them before it
+ * Settles calls of another instance in one limit: their places are free. Of a budget those of them that it settled are not there any more. Where it noted them before it
  * sent them, or began them alone and never ended them, they are in `brought` then, and those that are nowhere the Redis lost or never had.
- * ARGV: now, 1 where that is so, time to live; for each call: the call, used.
- * Gives what is spent.
+ * ARGV: now, 1 where that is so, time to live, how it counts; for each call: the call, used.
+ * Gives what is spent, or -1.
  */
 export const RECOVER = `${PRELUDE}
 local key = KEYS[1]
+if ARGV[4] == 'slots' then
+  for at = 5, #ARGV - 1, 2 do redis.call('ZREM', key, ARGV[at]) end
+  return { -1 }
+end
 mend(key, ARGV[3])
 local held = {}
 for _, member in ipairs(redis.call('ZRANGE', key .. ':held', 0, -1)) do
   held[string.match(member, '^(.*)|%d+$')] = member
 end
-for at = 4, #ARGV - 1, 2 do
+for at = 5, #ARGV - 1, 2 do
   local taker, used = ARGV[at], tonumber(ARGV[at + 1])
   local member = held[taker]
   if member then

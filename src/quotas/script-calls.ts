@@ -203,7 +203,10 @@ export function describeOthers(
       const ttlMs = Math.max(1, first.expires_at - nowMs);
       const sure = isOpenWhereUnknown(first.source) ? 1 : 0;
       const args = part.flatMap(({ source, amount }) => [source.slice(CALL.length), amount]);
-      calls.push({ name: 'recover', call: { keys: [first.counter], args: [nowMs, sure, ttlMs, ...args] } });
+      calls.push({
+        name: 'recover',
+        call: { keys: [first.counter], args: [nowMs, sure, ttlMs, 'budget', ...args] },
+      });
     }
   }
   return calls;
@@ -242,27 +245,28 @@ export function spendingsOfRecovery({ keys, args }: ScriptCall, nowMs: number): 
   const told: ToldSpending[] = [];
   const expiresAt = nowMs + Number(args[2]);
   const left = args[1] === 1 ? LEFT_ALONE : LEFT_SHARED;
-  for (let at = 3; at < args.length; at += 2) {
+  for (let at = 4; at < args.length; at += 2) {
     const amount = Number(args[at + 1]);
     if (amount > 0) told.push({ counter: keys[0] ?? '', source: `${left}${args[at]}`, amount, expiresAt });
   }
   return told;
 }
 
-/** A script for each budget, and for calls that were counted alone one of their own. */
+/** A script for each limit, and for calls that were counted alone one of their own. */
 export function describeRecoveries(spendings: readonly Spending[], nowMs: number): ScriptCall[] {
   const calls: ScriptCall[] = [];
   const alike = Map.groupBy(
     spendings,
     ({ limit, atMs, countedAlone }) => `${countedAlone} ${keyOf(limit, atMs)}`,
   );
-  for (const ofBudget of alike.values()) {
-    for (const part of inBatches(ofBudget)) {
+  for (const ofLimit of alike.values()) {
+    for (const part of inBatches(ofLimit)) {
       const [first] = part;
       if (!first) continue;
       // All of them are of one period.
       const ttlMs = ttlOf(first.limit, first.atMs, nowMs);
-      const args: (string | number)[] = [nowMs, first.countedAlone ? 1 : 0, ttlMs];
+      const { counts } = LIMIT_KINDS[first.limit.kind];
+      const args: (string | number)[] = [nowMs, first.countedAlone ? 1 : 0, ttlMs, counts];
       for (const { callId, amount } of part) args.push(callId, amount);
       calls.push({ keys: [keyOf(first.limit, first.atMs)], args });
     }
