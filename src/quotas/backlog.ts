@@ -11,6 +11,7 @@ import {
   inBatches,
   keyOf,
   knownBudgets,
+  knownOf,
   notedOf,
   PREFIX,
   readNumbers,
@@ -51,6 +52,8 @@ export class Backlog {
   readonly #unrecovered = new Map<string, Spending>();
   /** What the counters say is spent, by their keys, until the counters of this process know it. */
   readonly #spentThere = new Map<string, number>();
+  /** What was known to be spent, by their keys, of data that they lost: until they are told. */
+  #knownOfLost: ReadonlyMap<string, number> | undefined;
   #lost = 0;
   #marks = 0;
 
@@ -125,14 +128,24 @@ export class Backlog {
     }
   }
 
+  /** Before their answers tell of new data, which may have been spent of already. */
+  noteLost(): void {
+    const nowMs = this.#now();
+    const known = knownBudgets(this.#limits(), nowMs);
+    this.#knownOfLost = new Map(known.map(({ limit }) => [keyOf(limit, nowMs), knownOf(limit, nowMs)]));
+  }
+
   /** What is known to be spent of budgets, where they do not know it (any more). */
   async tellKnown(limits: readonly Limit[]): Promise<void> {
     const known = knownBudgets(limits, this.#now());
     // One at least: that the counters can be read does not mean that they can be written.
     const batches = known.length > 0 ? inBatches(known) : [known];
+    const lost = this.#knownOfLost;
     for (const batch of batches) {
-      await this.#run('bringIn', describeBringIn(batch, this.#now(), this.#nextMark()));
+      await this.#run('bringIn', describeBringIn(batch, this.#now(), this.#nextMark(), lost));
     }
+    // From now on what is known is known of these data.
+    if (this.#knownOfLost === lost) this.#knownOfLost = undefined;
   }
 
   bringInAlone(): Promise<void> {

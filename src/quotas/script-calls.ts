@@ -138,22 +138,32 @@ export interface Counted {
 export function knownBudgets(limits: readonly Limit[], atMs: number): Counted[] {
   const known: Counted[] = [];
   for (const limit of limits) {
-    const counter = limit.knownCounter;
-    if (counter instanceof BudgetCounter && counter.learned(atMs) > 0)
-      known.push({ limit, amount: 0, atMs, part: '' });
+    if (knownOf(limit, atMs) > 0) known.push({ limit, amount: 0, atMs, part: '' });
   }
   return known;
 }
 
-/** `mark`: the key that says that it was brought in. */
-export function describeBringIn(counted: readonly Counted[], nowMs: number, mark: string): ScriptCall {
+/** What is known here of what the shared counters have spent of a budget. */
+export function knownOf({ knownCounter }: Limit, atMs: number): number {
+  return knownCounter instanceof BudgetCounter ? knownCounter.learned(atMs) : 0;
+}
+
+/** `mark`: the key that says that it was brought in. `lost`: what was known, by the keys of counters, of data that are lost. */
+export function describeBringIn(
+  counted: readonly Counted[],
+  nowMs: number,
+  mark: string,
+  lost?: ReadonlyMap<string, number>,
+): ScriptCall {
   const keys: string[] = [];
   const args: (string | number)[] = [nowMs, '', MARK_MS];
   for (const { limit, amount, atMs, part } of counted) {
-    const { counter, kind } = limit;
-    const known = counter instanceof BudgetCounter ? counter.learned(atMs) : 0;
-    keys.push(keyOf(limit, atMs));
-    args.push(LIMIT_KINDS[kind].counts, amount, atMs, ttlOf(limit, atMs, nowMs), known, part);
+    const key = keyOf(limit, atMs);
+    const ofLost = lost?.get(key);
+    const known = ofLost ?? knownOf(limit, atMs);
+    keys.push(key);
+    args.push(LIMIT_KINDS[limit.kind].counts, amount, atMs, ttlOf(limit, atMs, nowMs), known, part);
+    args.push(ofLost === undefined ? 0 : 1);
   }
   keys.push(mark);
   return { keys, args };
@@ -191,6 +201,7 @@ export function describeOthers(
       Math.max(1, expires_at - nowMs),
       0,
       source,
+      0,
     ]);
     const keys = [...batch.map(({ counter }) => counter), nextMark()];
     calls.push({ name: 'bringIn', call: { keys, args: [nowMs, '', MARK_MS, ...args] } });

@@ -48,6 +48,8 @@ export class DataLost extends Error {
 /** Told when the counters go away and come back. What `onBack` gives is waited for before anybody is asked again. */
 export interface SharedListener {
   onAway(reason: string): void;
+  /** Their data are others than before, of which nothing is known yet. Comes before `onBack`. */
+  onLost(): void;
   /** `lost`: without what calls under way had taken there. */
   onBack(lost: boolean): Promise<void>;
   /** They are asked from now on. */
@@ -174,7 +176,10 @@ export class SharedCounters {
     const made = `${this.#instance}:${++this.#marksMade}`;
     await this.#bounded(this.#redis.set(STATE_KEY, made, 'PX', STATE_TTL_MS, 'NX'));
     const mark = String(await this.#bounded(this.#redis.get(STATE_KEY)));
-    if (this.#mark !== undefined && this.#mark !== mark) this.#lost = true;
+    if (this.#mark !== undefined && this.#mark !== mark) {
+      this.#lost = true;
+      this.#listener.onLost();
+    }
     this.#mark = mark;
   }
 
