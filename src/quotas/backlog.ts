@@ -20,7 +20,7 @@ import {
   spendingsOfSettlement,
   type ToldSpending,
 } from './script-calls.ts';
-import { DataLost, type ScriptCall, type ScriptName } from './shared-counters.ts';
+import { DataLost, type ScriptCall, type ScriptName, Unanswered } from './shared-counters.ts';
 import type { Uncounted } from './uncounted.ts';
 
 /** Settlements that wait for the counters to come back; some 50 MB. */
@@ -80,18 +80,44 @@ export class Backlog {
 
   /** A settlement that is to be sent. */
   keep(call: ScriptCall): void {
+    this.#keep(call);
+  }
+
+  #keep(call: ScriptCall): ScriptCall | undefined {
     if (this.#unsent.length >= MAX_UNSENT) {
       this.#lost += 1;
-      return;
+      return undefined;
     }
     const noted = notedOf(call);
     this.#unsent.push(noted);
     this.#note(spendingsOfSettlement(noted, this.#now()));
+    return noted;
   }
 
   /** One that was sent: whether it did anything is not known, or that it did nothing. */
   keepFailed(call: ScriptCall, error: unknown): void {
-    this.keep(error instanceof DataLost ? call : resendOf(call));
+    const kept = this.#keep(error instanceof DataLost ? call : resendOf(call));
+    if (!kept || !(error instanceof Unanswered)) return;
+    // Should they lose their data, only that tells whether it was counted in what is lost.
+    void error.late.then(
+      (reply) => {
+        if (!this.#takeBack(kept)) return;
+        this.#noteSpent(call, reply);
+        this.#learnCounted();
+      },
+      (late: unknown) => {
+        if (late instanceof DataLost && this.#takeBack(kept)) this.keep(call);
+      },
+    );
+  }
+
+  /** False where it was sent again. */
+  #takeBack(call: ScriptCall): boolean {
+    const at = this.#unsent.indexOf(call);
+    if (at < 0) return false;
+    this.#unsent.splice(at, 1);
+    this.#drop(spendingsOfSettlement(call, this.#now()));
+    return true;
   }
 
   /** A call ended that was counted in this process. */
@@ -192,8 +218,12 @@ export class Backlog {
   }
 
   async #count(name: 'bringIn' | 'settle' | 'recover', call: ScriptCall): Promise<void> {
-    const spent = readNumbers(await this.#run(name, call));
-    for (const [index, key] of call.keys.entries()) {
+    this.#noteSpent(call, await this.#run(name, call));
+  }
+
+  #noteSpent({ keys }: ScriptCall, reply: unknown): void {
+    const spent = readNumbers(reply);
+    for (const [index, key] of keys.entries()) {
       const there = spent[index] ?? -1;
       if (there > 0) this.#spentThere.set(key, Math.max(there, this.#spentThere.get(key) ?? 0));
     }

@@ -45,6 +45,17 @@ export class DataLost extends Error {
   }
 }
 
+/** Nobody waits for the answer any more. */
+export class Unanswered extends Error {
+  /** It may come all the same, before that of anything that is asked later. */
+  readonly late: Promise<unknown>;
+
+  constructor(afterMs: number, late: Promise<unknown>) {
+    super(`there was no answer within ${afterMs} ms`);
+    this.late = late;
+  }
+}
+
 /** Told when the counters go away and come back. What `onBack` gives is waited for before anybody is asked again. */
 export interface SharedListener {
   onAway(reason: string): void;
@@ -204,7 +215,7 @@ export class SharedCounters {
       const giveUp = () => {
         if (over) return;
         over = true;
-        reject(new Error(`there was no answer within ${this.#replyMs} ms`));
+        reject(new Unanswered(this.#replyMs, reply));
       };
       const cancel = this.#schedule(() => setImmediate(() => setImmediate(giveUp)), this.#replyMs);
       reply.then(
