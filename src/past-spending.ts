@@ -1,8 +1,9 @@
 import type { ControlNews } from './control/control-news.ts';
-import { BudgetIndex } from './quotas/budget-index.ts';
+import { BudgetIndex, isBudget } from './quotas/budget-index.ts';
 import type { createQuotas } from './quotas/create-quotas.ts';
 import type { Limit } from './quotas/limit.ts';
 import type { Spending } from './quotas/reservation.ts';
+import { isHeldByCall } from './quotas/script-calls.ts';
 import { learnSpent } from './quotas/spent-budgets.ts';
 import type { Store } from './store/store.ts';
 import { reasonOf } from './tell-problems.ts';
@@ -54,10 +55,13 @@ export class PastSpending implements RecordTaker {
     }
   }
 
-  /** Takes the records of a killed process over: into the store, and into the budgets that had set something aside for its calls. */
+  /**
+   * Takes the records of a killed process over: into the store, and into the budgets that had set something aside for its calls. The
+   * places that these had among the calls at once are free.
+   */
   async insertRecords(records: readonly UsageRecord[], countedAlone?: ReadonlySet<string>): Promise<void> {
     const { quotas } = this.#options;
-    const spendings = await this.#insert(records, countedAlone);
+    const spendings = await this.#insert(records, isHeldByCall, countedAlone);
     await quotas.recover(spendings);
   }
 
@@ -69,12 +73,13 @@ export class PastSpending implements RecordTaker {
     const { store, quotas } = this.#options;
     // A process that began to do this and was killed left it to be done again. The counters of this one learned it from the records.
     if (await hasRecord(store, record)) return;
-    const spendings = await this.#insert([record], new Set([record.id]), leastMicroUsd);
+    const spendings = await this.#insert([record], isBudget, new Set([record.id]), leastMicroUsd);
     await quotas.charge(spendings);
   }
 
   async #insert(
     records: readonly UsageRecord[],
+    isMeant: (limit: Limit) => boolean,
     countedAlone: ReadonlySet<string> | undefined,
     leastMicroUsd = 0,
   ): Promise<Spending[]> {
@@ -85,7 +90,7 @@ export class PastSpending implements RecordTaker {
       ({ tenant, startedAt }) => tenant === null || startedAt >= this.#beganMs(tenant),
     );
     const counted = own.map((record) => ({ ...record, costMicroUsd: record.costMicroUsd ?? leastMicroUsd }));
-    const spendings = new BudgetIndex(limits()).listSpendings(counted, countedAlone);
+    const spendings = new BudgetIndex(limits(), isMeant).listSpendings(counted, countedAlone);
     // Who learns from the records meanwhile has to know that they are not counted yet.
     await quotas.noteRecovered(spendings);
     await ledger.insertRecords(records);

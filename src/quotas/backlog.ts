@@ -11,6 +11,7 @@ import {
   inBatches,
   keyOf,
   knownBudgets,
+  knownOf,
   notedOf,
   PREFIX,
   readNumbers,
@@ -19,7 +20,7 @@ import {
   spendingsOfSettlement,
   type ToldSpending,
 } from './script-calls.ts';
-import { DataLost, type ScriptCall, type ScriptName } from './shared-counters.ts';
+import { DataLost, type ScriptCall, type ScriptName, Unanswered } from './shared-counters.ts';
 import type { Uncounted } from './uncounted.ts';
 
 /** Settlements that wait for the counters to come back; some 50 MB. */
@@ -51,6 +52,8 @@ export class Backlog {
   readonly #unrecovered = new Map<string, Spending>();
   /** What the counters say is spent, by their keys, until the counters of this process know it. */
   readonly #spentThere = new Map<string, number>();
+  /** What was known to be spent, by their keys, of data that they lost: until they are told. */
+  #knownOfLost: ReadonlyMap<string, number> | undefined;
   #lost = 0;
   #marks = 0;
 
@@ -77,18 +80,44 @@ export class Backlog {
 
   /** A settlement that is to be sent. */
   keep(call: ScriptCall): void {
+    this.#keep(call);
+  }
+
+  #keep(call: ScriptCall): ScriptCall | undefined {
     if (this.#unsent.length >= MAX_UNSENT) {
       this.#lost += 1;
-      return;
+      return undefined;
     }
     const noted = notedOf(call);
     this.#unsent.push(noted);
     this.#note(spendingsOfSettlement(noted, this.#now()));
+    return noted;
   }
 
   /** One that was sent: whether it did anything is not known, or that it did nothing. */
   keepFailed(call: ScriptCall, error: unknown): void {
-    this.keep(error instanceof DataLost ? call : resendOf(call));
+    const kept = this.#keep(error instanceof DataLost ? call : resendOf(call));
+    if (!kept || !(error instanceof Unanswered)) return;
+    // Should they lose their data, only that tells whether it was counted in what is lost.
+    void error.late.then(
+      (reply) => {
+        if (!this.#takeBack(kept)) return;
+        this.#noteSpent(call, reply);
+        this.#learnCounted();
+      },
+      (late: unknown) => {
+        if (late instanceof DataLost && this.#takeBack(kept)) this.keep(call);
+      },
+    );
+  }
+
+  /** False where it was sent again. */
+  #takeBack(call: ScriptCall): boolean {
+    const at = this.#unsent.indexOf(call);
+    if (at < 0) return false;
+    this.#unsent.splice(at, 1);
+    this.#drop(spendingsOfSettlement(call, this.#now()));
+    return true;
   }
 
   /** A call ended that was counted in this process. */
@@ -125,14 +154,24 @@ export class Backlog {
     }
   }
 
+  /** Before their answers tell of new data, which may have been spent of already. */
+  noteLost(): void {
+    const nowMs = this.#now();
+    const known = knownBudgets(this.#limits(), nowMs);
+    this.#knownOfLost = new Map(known.map(({ limit }) => [keyOf(limit, nowMs), knownOf(limit, nowMs)]));
+  }
+
   /** What is known to be spent of budgets, where they do not know it (any more). */
   async tellKnown(limits: readonly Limit[]): Promise<void> {
     const known = knownBudgets(limits, this.#now());
     // One at least: that the counters can be read does not mean that they can be written.
     const batches = known.length > 0 ? inBatches(known) : [known];
+    const lost = this.#knownOfLost;
     for (const batch of batches) {
-      await this.#run('bringIn', describeBringIn(batch, this.#now(), this.#nextMark()));
+      await this.#run('bringIn', describeBringIn(batch, this.#now(), this.#nextMark(), lost));
     }
+    // From now on what is known is known of these data.
+    if (this.#knownOfLost === lost) this.#knownOfLost = undefined;
   }
 
   bringInAlone(): Promise<void> {
@@ -179,8 +218,12 @@ export class Backlog {
   }
 
   async #count(name: 'bringIn' | 'settle' | 'recover', call: ScriptCall): Promise<void> {
-    const spent = readNumbers(await this.#run(name, call));
-    for (const [index, key] of call.keys.entries()) {
+    this.#noteSpent(call, await this.#run(name, call));
+  }
+
+  #noteSpent({ keys }: ScriptCall, reply: unknown): void {
+    const spent = readNumbers(reply);
+    for (const [index, key] of keys.entries()) {
       const there = spent[index] ?? -1;
       if (there > 0) this.#spentThere.set(key, Math.max(there, this.#spentThere.get(key) ?? 0));
     }

@@ -22,15 +22,15 @@ export function isBudget({ kind }: Limit): boolean {
   return LIMIT_KINDS[kind].counts === 'budget';
 }
 
-/** Finds the budgets, of those that it is made of, in which a call counts. */
+/** Finds the budgets, or other limits that are meant, of those that it is made of, in which a call counts. */
 export class BudgetIndex {
   readonly #ofTenants = new Map<string, Entry[]>();
   readonly #ofModels = new Map<string, Limit[]>();
 
-  constructor(limits: readonly Limit[]) {
+  constructor(limits: readonly Limit[], isMeant: (limit: Limit) => boolean = isBudget) {
     for (const limit of limits) {
       const { scope } = limit;
-      if (!isBudget(limit)) continue;
+      if (!isMeant(limit)) continue;
       if (scope.kind === 'model') push(this.#ofModels, scope.model, limit);
       else push(this.#ofTenants, scope.tenant, { limit, concerns: compileConcern(limit) });
     }
@@ -46,7 +46,7 @@ export class BudgetIndex {
     return found;
   }
 
-  /** What calls used of each budget, as their records say. */
+  /** What calls used of each, as their records say; of a place among the calls at once nothing is left. */
   listSpendings(records: readonly UsageRecord[], countedAlone?: ReadonlySet<string>): Spending[] {
     return records.flatMap((record) =>
       this.find(record).map((limit) => ({
@@ -54,7 +54,7 @@ export class BudgetIndex {
         callId: record.id,
         atMs: record.startedAt,
         countedAlone: countedAlone?.has(record.id) ?? false,
-        amount: amountOf(limit, record.usage ?? NO_USAGE, record.costMicroUsd),
+        amount: isBudget(limit) ? amountOf(limit, record.usage ?? NO_USAGE, record.costMicroUsd) : 0,
       })),
     );
   }

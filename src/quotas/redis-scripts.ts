@@ -8,10 +8,13 @@ import { SLICE_MS, SLICES } from './window.ts';
  *   slots    a sorted set: call → when its lease ends
  *   budget   a hash with `spent` and `reserved`; beside it, at `KEY:held`, a sorted set of `call|amount` → when its lease ends, and
  *            at `KEY:lapsed` one of calls whose lease ran out → when that was found, and at `KEY:brought` a hash of what was brought
- *            in by others or from elsewhere: a part or a call → how much
+ *            in by others or from elsewhere: a part or a call → how much, and `before` → how much of `spent` was told as known
  *
  * A call is spent of a budget once: it leaves `held` or `lapsed` by that. So what of a budget was settled and what was not can be told
  * as long as there is the budget, also for an instance that got no answer or is no more.
+ *
+ * What is spent in data that begin anew is counted beside what was spent before, of which each instance knows no more than it heard: the
+ * greatest of what they tell is `before`, whoever tells it last.
  *
  * Beside them stands a mark of the data (`STATE_KEY`). Who asks says which one it knows, as the last argument; a Redis that was emptied
  * has none or another, and then a script does nothing and says `LOST`.
@@ -256,7 +259,7 @@ return 1
  * Brings in what was counted elsewhere; once: of a rate the last key is the mark that it was, of a budget its part says how much was.
  * ARGV: now, unused, how long the mark stays in ms; for each counter: how it counts, amount (of a budget all of the part), when it was
  * counted, time to live, what was known to be spent, for a budget of which less is there (it was not counted for a while, or its data
- * were lost), and the part.
+ * were lost), the part, and 1 where that was known of data that are lost: what was spent since is beside it.
  * Gives for each counter what is spent, or -1.
  */
 export const BRING_IN = `${PRELUDE}
@@ -264,7 +267,7 @@ local isFirst = redis.call('SET', KEYS[#KEYS], '1', 'NX', 'PX', ARGV[3]) ~= fals
 local reply = {}
 for i = 1, #KEYS - 1 do
   reply[i] = -1
-  local key, at = KEYS[i], 3 + (i - 1) * 6
+  local key, at = KEYS[i], 3 + (i - 1) * 7
   local counts, amount, when, ttl, known, part =
     ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
   if counts == 'window' then
@@ -274,10 +277,17 @@ for i = 1, #KEYS - 1 do
       redis.call('PEXPIRE', key, WINDOW_TTL)
     end
   else
-    local there = tonumber(redis.call('HGET', key, 'spent') or '0')
-    if there < tonumber(known) then redis.call('HSET', key, 'spent', known) end
+    local parts = key .. ':brought'
+    local there
+    if ARGV[at + 7] == '1' then there = redis.call('HGET', parts, 'before')
+    else there = redis.call('HGET', key, 'spent') end
+    local unknown = tonumber(known) - tonumber(there or '0')
+    if unknown > 0 then
+      redis.call('HINCRBY', key, 'spent', whole(unknown))
+      redis.call('HINCRBY', parts, 'before', whole(unknown))
+      redis.call('PEXPIRE', parts, ttl)
+    end
     if part ~= '' then
-      local parts = key .. ':brought'
       local more = tonumber(amount) - tonumber(redis.call('HGET', parts, part) or '0')
       if more > 0 then
         redis.call('HSET', parts, part, amount)
@@ -293,19 +303,23 @@ return reply
 `;
 
 /**
- * Settles calls of another instance in one budget; those of them that it settled are not there any more. Where it noted them before it
+ * Settles calls of another instance in one limit: their places are free. Of a budget those of them that it settled are not there any more. Where it noted them before it
  * sent them, or began them alone and never ended them, they are in `brought` then, and those that are nowhere the Redis lost or never had.
- * ARGV: now, 1 where that is so, time to live; for each call: the call, used.
- * Gives what is spent.
+ * ARGV: now, 1 where that is so, time to live, how it counts; for each call: the call, used.
+ * Gives what is spent, or -1.
  */
 export const RECOVER = `${PRELUDE}
 local key = KEYS[1]
+if ARGV[4] == 'slots' then
+  for at = 5, #ARGV - 1, 2 do redis.call('ZREM', key, ARGV[at]) end
+  return { -1 }
+end
 mend(key, ARGV[3])
 local held = {}
 for _, member in ipairs(redis.call('ZRANGE', key .. ':held', 0, -1)) do
   held[string.match(member, '^(.*)|%d+$')] = member
 end
-for at = 4, #ARGV - 1, 2 do
+for at = 5, #ARGV - 1, 2 do
   local taker, used = ARGV[at], tonumber(ARGV[at + 1])
   local member = held[taker]
   if member then

@@ -77,7 +77,7 @@ export function usedOf({ measure }: Limit, used: Used): number {
   return used[measure];
 }
 
-/** What a call of a process that is no more used of a budget, as its record says. */
+/** What a call of a process that is no more used of a limit where it is held by its id, as its record says: a place is given back. */
 export interface Spending {
   limit: Limit;
   callId: string;

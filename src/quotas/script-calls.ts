@@ -138,22 +138,32 @@ export interface Counted {
 export function knownBudgets(limits: readonly Limit[], atMs: number): Counted[] {
   const known: Counted[] = [];
   for (const limit of limits) {
-    const counter = limit.knownCounter;
-    if (counter instanceof BudgetCounter && counter.learned(atMs) > 0)
-      known.push({ limit, amount: 0, atMs, part: '' });
+    if (knownOf(limit, atMs) > 0) known.push({ limit, amount: 0, atMs, part: '' });
   }
   return known;
 }
 
-/** `mark`: the key that says that it was brought in. */
-export function describeBringIn(counted: readonly Counted[], nowMs: number, mark: string): ScriptCall {
+/** What is known here of what the shared counters have spent of a budget. */
+export function knownOf({ knownCounter }: Limit, atMs: number): number {
+  return knownCounter instanceof BudgetCounter ? knownCounter.learned(atMs) : 0;
+}
+
+/** `mark`: the key that says that it was brought in. `lost`: what was known, by the keys of counters, of data that are lost. */
+export function describeBringIn(
+  counted: readonly Counted[],
+  nowMs: number,
+  mark: string,
+  lost?: ReadonlyMap<string, number>,
+): ScriptCall {
   const keys: string[] = [];
   const args: (string | number)[] = [nowMs, '', MARK_MS];
   for (const { limit, amount, atMs, part } of counted) {
-    const { counter, kind } = limit;
-    const known = counter instanceof BudgetCounter ? counter.learned(atMs) : 0;
-    keys.push(keyOf(limit, atMs));
-    args.push(LIMIT_KINDS[kind].counts, amount, atMs, ttlOf(limit, atMs, nowMs), known, part);
+    const key = keyOf(limit, atMs);
+    const ofLost = lost?.get(key);
+    const known = ofLost ?? knownOf(limit, atMs);
+    keys.push(key);
+    args.push(LIMIT_KINDS[limit.kind].counts, amount, atMs, ttlOf(limit, atMs, nowMs), known, part);
+    args.push(ofLost === undefined ? 0 : 1);
   }
   keys.push(mark);
   return { keys, args };
@@ -191,6 +201,7 @@ export function describeOthers(
       Math.max(1, expires_at - nowMs),
       0,
       source,
+      0,
     ]);
     const keys = [...batch.map(({ counter }) => counter), nextMark()];
     calls.push({ name: 'bringIn', call: { keys, args: [nowMs, '', MARK_MS, ...args] } });
@@ -203,7 +214,10 @@ export function describeOthers(
       const ttlMs = Math.max(1, first.expires_at - nowMs);
       const sure = isOpenWhereUnknown(first.source) ? 1 : 0;
       const args = part.flatMap(({ source, amount }) => [source.slice(CALL.length), amount]);
-      calls.push({ name: 'recover', call: { keys: [first.counter], args: [nowMs, sure, ttlMs, ...args] } });
+      calls.push({
+        name: 'recover',
+        call: { keys: [first.counter], args: [nowMs, sure, ttlMs, 'budget', ...args] },
+      });
     }
   }
   return calls;
@@ -242,27 +256,28 @@ export function spendingsOfRecovery({ keys, args }: ScriptCall, nowMs: number): 
   const told: ToldSpending[] = [];
   const expiresAt = nowMs + Number(args[2]);
   const left = args[1] === 1 ? LEFT_ALONE : LEFT_SHARED;
-  for (let at = 3; at < args.length; at += 2) {
+  for (let at = 4; at < args.length; at += 2) {
     const amount = Number(args[at + 1]);
     if (amount > 0) told.push({ counter: keys[0] ?? '', source: `${left}${args[at]}`, amount, expiresAt });
   }
   return told;
 }
 
-/** A script for each budget, and for calls that were counted alone one of their own. */
+/** A script for each limit, and for calls that were counted alone one of their own. */
 export function describeRecoveries(spendings: readonly Spending[], nowMs: number): ScriptCall[] {
   const calls: ScriptCall[] = [];
   const alike = Map.groupBy(
     spendings,
     ({ limit, atMs, countedAlone }) => `${countedAlone} ${keyOf(limit, atMs)}`,
   );
-  for (const ofBudget of alike.values()) {
-    for (const part of inBatches(ofBudget)) {
+  for (const ofLimit of alike.values()) {
+    for (const part of inBatches(ofLimit)) {
       const [first] = part;
       if (!first) continue;
       // All of them are of one period.
       const ttlMs = ttlOf(first.limit, first.atMs, nowMs);
-      const args: (string | number)[] = [nowMs, first.countedAlone ? 1 : 0, ttlMs];
+      const { counts } = LIMIT_KINDS[first.limit.kind];
+      const args: (string | number)[] = [nowMs, first.countedAlone ? 1 : 0, ttlMs, counts];
       for (const { callId, amount } of part) args.push(callId, amount);
       calls.push({ keys: [keyOf(first.limit, first.atMs)], args });
     }

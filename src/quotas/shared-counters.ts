@@ -45,9 +45,22 @@ export class DataLost extends Error {
   }
 }
 
+/** Nobody waits for the answer any more. */
+export class Unanswered extends Error {
+  /** It may come all the same, before that of anything that is asked later. */
+  readonly late: Promise<unknown>;
+
+  constructor(afterMs: number, late: Promise<unknown>) {
+    super(`there was no answer within ${afterMs} ms`);
+    this.late = late;
+  }
+}
+
 /** Told when the counters go away and come back. What `onBack` gives is waited for before anybody is asked again. */
 export interface SharedListener {
   onAway(reason: string): void;
+  /** Their data are others than before, of which nothing is known yet. Comes before `onBack`. */
+  onLost(): void;
   /** `lost`: without what calls under way had taken there. */
   onBack(lost: boolean): Promise<void>;
   /** They are asked from now on. */
@@ -174,7 +187,10 @@ export class SharedCounters {
     const made = `${this.#instance}:${++this.#marksMade}`;
     await this.#bounded(this.#redis.set(STATE_KEY, made, 'PX', STATE_TTL_MS, 'NX'));
     const mark = String(await this.#bounded(this.#redis.get(STATE_KEY)));
-    if (this.#mark !== undefined && this.#mark !== mark) this.#lost = true;
+    if (this.#mark !== undefined && this.#mark !== mark) {
+      this.#lost = true;
+      this.#listener.onLost();
+    }
     this.#mark = mark;
   }
 
@@ -199,7 +215,7 @@ export class SharedCounters {
       const giveUp = () => {
         if (over) return;
         over = true;
-        reject(new Error(`there was no answer within ${this.#replyMs} ms`));
+        reject(new Unanswered(this.#replyMs, reply));
       };
       const cancel = this.#schedule(() => setImmediate(() => setImmediate(giveUp)), this.#replyMs);
       reply.then(

@@ -82,6 +82,7 @@ export class SharedQuotas implements Quotas {
       schedule: options.schedule,
       listener: {
         onAway: (reason) => this.#news.tellAway(reason),
+        onLost: () => this.#backlog.noteLost(),
         onBack: (lost) => this.#bringIn(lost),
         onHere: () => this.#bringInLate(),
       },

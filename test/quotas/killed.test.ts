@@ -17,6 +17,7 @@ import { makeTempDirectory } from '../support/temp-store.ts';
 /** What another instance has spent whose records are not in the store yet. */
 const UNWRITTEN = 10_000_000;
 const LIMITS = { budgets: [{ usd: 1, per: 'total' }] };
+const PLACES = { concurrentCalls: 100 };
 
 /** Gateways one after another on one data directory, a provider that answers when it is told to, and a Redis. */
 async function setUp(context: TestContext, store?: string) {
@@ -32,9 +33,16 @@ async function setUp(context: TestContext, store?: string) {
     state: `\${STATE}`,
     stateTimeout: '2s',
     providers: { up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl } },
-    models: { m: { targets: ['up/x'] } },
+    models: { m: { targets: ['up/x'], limits: PLACES } },
     prices: { 'up/*': { input: 1, output: 1 } },
-    tenants: { acme: { models: ['*'], limits: LIMITS, keys: [{ name: 'app', secret: TEST_KEY }] } },
+    tenants: {
+      acme: {
+        models: ['*'],
+        limits: { ...LIMITS, ...PLACES },
+        modelLimits: { 'm*': PLACES },
+        keys: [{ name: 'app', secret: TEST_KEY, limits: PLACES }],
+      },
+    },
   };
   writeFileSync(file, stringify(config));
   const env = { FAIRLEAD_CONFIG: file, FAIRLEAD_DATA: directory, FAIRLEAD_ADMIN_KEY: ADMIN_KEY };
@@ -88,7 +96,13 @@ async function setUp(context: TestContext, store?: string) {
     const nanoUsd = records.map(({ costMicroUsd }) => Math.round((costMicroUsd ?? 0) * 1000));
     return { calls: records.length, nanoUsd: nanoUsd.reduce((sum, cost) => sum + cost, 0) };
   };
-  return { redis, start, begin, keyOfBudget, readBudget, readSpent };
+  /** How many calls have a place in the limits of calls at once that there are. */
+  const readPlaces = async () => {
+    const keys = await redis.client.keys('fairlead:*|concurrent');
+    const places = keys.map(async (key): Promise<[string, number]> => [key, await redis.client.zcard(key)]);
+    return new Map((await Promise.all(places)).toSorted());
+  };
+  return { redis, start, begin, keyOfBudget, readBudget, readSpent, readPlaces };
 }
 
 const skip = redisMissing;
@@ -123,6 +137,54 @@ for (const lease of ['holds', 'has run out'] as const) {
     assert.equal(await next.stop(), 0);
   });
 }
+
+/** Of all limits that a call of the test has. */
+const placesOf = (calls: number) =>
+  new Map(
+    ['key:acme/app', 'model:m', 'tenant:acme', 'tenant_model:acme/m*'].map((scope) => [
+      `fairlead:${scope}|concurrent`,
+      calls,
+    ]),
+  );
+
+test('the places of calls that a kill cut off are free once they are recorded, those of calls that run elsewhere are not', {
+  skip,
+}, async (context) => {
+  const { start, begin, readPlaces } = await setUp(context);
+  const [first, other] = [await start(), await start(makeTempDirectory(context))];
+  const cutOff = [await begin(first.url), await begin(first.url)];
+  const running = await begin(other.url);
+  assert.deepEqual(await readPlaces(), placesOf(3));
+  await first.kill();
+  for (const { call } of cutOff) assert.equal(await call, 'cut off');
+  const next = await start();
+  assert.deepEqual(await readPlaces(), placesOf(1));
+  assert.equal(await running.answer(), 200);
+  assert.equal(await next.stop(), 0);
+  assert.equal(await other.stop(), 0);
+});
+
+test('their places are free, too, where the Redis is away when they are recorded', {
+  skip,
+}, async (context) => {
+  const { redis, start, begin, readPlaces } = await setUp(context);
+  const network = await startLossyProxy(Number(new URL(redis.url).port));
+  context.after(() => network.close());
+  const first = await start();
+  const cutOff = await begin(first.url);
+  assert.deepEqual(await readPlaces(), placesOf(1));
+  await first.kill();
+  assert.equal(await cutOff.call, 'cut off');
+  network.cut();
+  const next = await start(undefined, `redis://127.0.0.1:${network.port}/0`);
+  assert.deepEqual(await readPlaces(), placesOf(1));
+  network.mend();
+  for (let tries = 0; (await readPlaces()).size > 0; tries++) {
+    assert.ok(tries < 500, 'their places are taken');
+    await sleep(20);
+  }
+  assert.equal(await next.stop(), 0);
+});
 
 test('what was counted alone while the Redis was away is spent there after a kill', {
   skip,

@@ -112,6 +112,37 @@ test('a call that ends while the Redis loses its data is counted there when it i
   assert.equal((await readBudget(redis))['spent'], '140');
 });
 
+test('a settlement that a Redis without its data answers too late is counted there when it is back', {
+  skip: redisMissing,
+}, async (context) => {
+  const { redis, time, quotas, reserve, until } = await setUp(context);
+  const call = await reserve('a');
+  await redis.client.flushall();
+  redis.freeze();
+  quotas.settle(call, USED);
+  await time.advance(15_000);
+  await until('quota_state_lost');
+  redis.thaw();
+  await until('quota_state_back');
+  assert.deepEqual(await readBudget(redis), { spent: '70' });
+});
+
+test('a settlement that the Redis answers too late, and loses then, is counted there when it is back', {
+  skip: redisMissing,
+}, async (context) => {
+  const { redis, time, quotas, reserve, until } = await setUp(context);
+  const call = await reserve('a');
+  redis.freeze();
+  quotas.settle(call, USED);
+  await time.advance(15_000);
+  await until('quota_state_lost');
+  redis.thaw();
+  assert.equal((await readBudget(redis))['spent'], '70');
+  await redis.client.flushall();
+  await until('quota_state_back');
+  assert.equal((await readBudget(redis))['spent'], '70');
+});
+
 test('a call whose lease ran out while nobody got through is counted when it ends, and holds its amount until then', {
   skip: redisMissing,
 }, async (context) => {

@@ -337,3 +337,43 @@ test('a call of an instance that is no more is spent, also where the Redis lost 
   await one.spend(1);
   assert.deepEqual(await readBudget(redis), { spent: '50421', reserved: '0' });
 });
+
+/** An instance knows that 110 were spent, another that 10 were; then the Redis is emptied. */
+async function setUpEmptied(context: TestContext) {
+  const { redis, start } = await setUp(context);
+  const [one, two] = [await (await start()).open(), await (await start()).open()];
+  await two.spend(10);
+  await readBudget(redis);
+  await one.spend(100);
+  assert.equal((await readBudget(redis))['spent'], '110');
+  await redis.client.flushall();
+  return { redis, start, one, two };
+}
+
+test('what is spent in a Redis that was emptied counts beside what others say was spent before, who return later', {
+  skip: redisMissing,
+}, async (context) => {
+  const { redis, one, two } = await setUpEmptied(context);
+  await two.spend(50);
+  await two.untilBack(1);
+  await two.spend(7);
+  assert.equal((await readBudget(redis))['spent'], '67');
+  await one.spend(1);
+  await one.untilBack(1);
+  assert.equal((await readBudget(redis))['spent'], '168');
+});
+
+test('it counts once, too, where an instance that starts meanwhile knows all of it from the records', {
+  skip: redisMissing,
+}, async (context) => {
+  const { redis, start, one, two } = await setUpEmptied(context);
+  await two.spend(50);
+  await two.untilBack(1);
+  await two.spend(7);
+  await readBudget(redis);
+  await (await start()).open();
+  assert.equal((await readBudget(redis))['spent'], '167');
+  await one.spend(1);
+  await one.untilBack(1);
+  assert.equal((await readBudget(redis))['spent'], '168');
+});
