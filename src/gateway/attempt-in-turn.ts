@@ -7,7 +7,7 @@ import { prepareAttempt } from './attempt.ts';
 import type { Call, RunningAttempt } from './call.ts';
 import { hasOtherAddress } from './choose-address.ts';
 import { countLocally, mustCountLocally } from './count-locally.ts';
-import { credentialsRejected, noteStandIn, standInFor } from './credentials.ts';
+import { credentialsRejected, noteNothing, noteStandIn, standInFor } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import { type FailedAttempt, Hedge, type HedgingMaker } from './hedge.ts';
 import { noteUnknown } from './outcome.ts';
@@ -106,6 +106,8 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     if (!next || this.#call.cancelled) return;
     try {
       const isThere = this.#itinerary.arrive(next, this.#gateway.monotonicMs());
+      // Its credential was to be probed: that is for the next call then.
+      if (!isThere) noteNothing(next.stop);
       if (!isThere || !this.#attempt(next.stop)) this.next();
     } catch (thrown) {
       failCall(this.#gateway, this.#call, thrown);
@@ -124,6 +126,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
 
   #endWait(): void {
     if (!this.#waiting) return;
+    noteNothing(this.#waiting.stop);
     this.#waiting = undefined;
     this.#call.running = undefined;
     this.#gateway.deadlines.remove(this, this.#waitMs);

@@ -159,8 +159,10 @@ export class Itinerary<S extends Stop> {
       best = waiting;
       bestMs = waitMs;
     }
-    if (!best || !this.#options.mayTry(best.stop)) return undefined;
+    if (!best) return undefined;
     if (best.isRepeat && best.stop.lane?.retries.spend(nowMs) === false) return undefined;
+    // Last: who says yes expects the attempt to be made.
+    if (!this.#options.mayTry(best.stop)) return undefined;
     this.#again.splice(this.#again.indexOf(best), 1);
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#repeats, LONGEST_PAUSE_MS);
     this.#repeats += 1;

@@ -51,7 +51,7 @@ for (const [field, value] of [
 test('a container of Anthropic’s that is named holds files of earlier turns', () => {
   const ask = (container: JsonValue) =>
     messages.decodeRequest(
-      { model: 'm', max_tokens: 9, messages: [{ role: 'user', content: 'Hi' }], container },
+      { model: 'm', max_tokens: 99, messages: [{ role: 'user', content: 'Hi' }], container },
       {},
     );
   for (const dialect of [chat, gemini, responses, converse]) {

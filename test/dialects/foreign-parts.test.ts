@@ -214,7 +214,7 @@ test('a caller of Anthropic’s dialect hears of its blocks and tools at a provi
   const conversation = messages.decodeRequest(
     {
       model: 'm',
-      max_tokens: 9,
+      max_tokens: 99,
       tools: [{ name: 'look', input_schema: { type: 'object' }, defer_loading: true }],
       messages: [
         { role: 'user', content: [{ type: 'text', text: 'Hi', foo: 1 }], bar: 1 },
@@ -304,7 +304,7 @@ const AT_CHAT: [name: string, conversation: Conversation, dropped: string[]][] =
     messages.decodeRequest(
       {
         model: 'm',
-        max_tokens: 9,
+        max_tokens: 99,
         tools: [{ name: 'look', input_schema: { type: 'object' }, defer_loading: true }],
         messages: [
           { role: 'user', content: [{ type: 'text', text: 'Hi', foo: 1 }], bar: 1 },
@@ -472,7 +472,7 @@ test('unknown fields of what a caller of responses or messages wishes are named,
 
   const messagesBody = {
     model: 'claude-sonnet-4-5',
-    max_tokens: 9,
+    max_tokens: 99,
     messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }],
     tools: [{ name: 'look', input_schema: { type: 'object' } }],
     tool_choice: { type: 'tool', name: 'look', foo: 1 },
@@ -492,7 +492,7 @@ test('what a part says beside its content is named at its place, in the words of
   const asked = messages.decodeRequest(
     {
       model: 'm',
-      max_tokens: 9,
+      max_tokens: 99,
       system: [{ type: 'text', text: 'Be brief', cache_control }],
       messages: [
         { role: 'user', content: [{ type: 'text', text: 'Hi', cache_control }] },

@@ -26,7 +26,7 @@ const AS_TEXT = 'Title: Moon\nSource: https://moon.example\n\nTHE FACT';
 
 function said(...turns: [role: string, content: JsonValue][]) {
   const list = turns.map(([role, content]) => ({ role, content }));
-  return messages.decodeRequest({ model: 'm', max_tokens: 9, messages: list }, {});
+  return messages.decodeRequest({ model: 'm', max_tokens: 99, messages: list }, {});
 }
 
 /** One call of a tool, and what it gave. */

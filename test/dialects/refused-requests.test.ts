@@ -46,7 +46,7 @@ describe('more stop sequences than a model takes are refused in the caller’s w
     [
       'stop_sequences',
       messages.decodeRequest(
-        { model: 'm', max_tokens: 9, messages: [{ role: 'user', content: 'Hi' }], stop_sequences: stop },
+        { model: 'm', max_tokens: 99, messages: [{ role: 'user', content: 'Hi' }], stop_sequences: stop },
         {},
       ),
     ],
@@ -158,7 +158,7 @@ describe('a result whose call is of a kind that only OpenAI has', () => {
 describe('a tool’s name that OpenAI does not allow', () => {
   const asked = (name: string) => ({
     model: 'm',
-    max_tokens: 9,
+    max_tokens: 99,
     messages: [{ role: 'user', content: 'Hi' }],
     tools: [{ name, input_schema: { type: 'object' } }],
   });
@@ -238,7 +238,7 @@ describe('what makes the answer another one is refused where nobody else can do 
   });
 
   test('a summary in the place of an answer', () => {
-    const body = { model: 'm', max_tokens: 9, messages: [USER], compaction: { type: 'summarize' } };
+    const body = { model: 'm', max_tokens: 99, messages: [USER], compaction: { type: 'summarize' } };
     for (const [name, dialect, model] of OTHERS) {
       if (name === 'messages') continue;
       const refusal = { code: 'unsupported_parameter', param: 'compaction' };
@@ -285,7 +285,7 @@ describe('what makes the answer another one is refused where nobody else can do 
 describe('what cannot be sent is refused where it stands', () => {
   test('a file by its URL to a chat provider', () => {
     const document = { type: 'document', source: { type: 'url', url: 'https://x.test/a.pdf' } };
-    const body = { model: 'm', max_tokens: 9, messages: [{ role: 'user', content: [document] }] };
+    const body = { model: 'm', max_tokens: 99, messages: [{ role: 'user', content: [document] }] };
     assert.throws(() => chat.encodeRequest(messages.decodeRequest(body, {}), 'qwen'), {
       code: 'unsupported_content',
       param: 'messages[0].content[0]',
@@ -353,7 +353,7 @@ describe('what cannot be sent is refused where it stands', () => {
 
   test('an effort that nobody knows, under the name that it came by', () => {
     const body = {
-      ...{ model: 'm', max_tokens: 9, messages: [{ role: 'user', content: 'Hi' }] },
+      ...{ model: 'm', max_tokens: 99, messages: [{ role: 'user', content: 'Hi' }] },
       output_config: { effort: 'ultra' },
     };
     for (const [dialect, model] of [

@@ -21,7 +21,7 @@ const RESULT = { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'a'
 const ONCE = { role: 'system', content: 'BE BRIEF', clear_at: 'next_user_message' };
 
 const said = (...turns: JsonObject[]) =>
-  messages.decodeRequest({ model: 'm', max_tokens: 9, messages: turns }, {});
+  messages.decodeRequest({ model: 'm', max_tokens: 99, messages: turns }, {});
 
 for (const [name, dialect, model] of OTHERS) {
   describe(`a system message between turns, at ${name}`, () => {

@@ -146,7 +146,7 @@ test('a batch that has ended is one usage record, of the key that made it, at th
 });
 
 test('at OpenAI a batch is half the published price', async () => {
-  const gateway = await setUp(await startProvider(), { prices: { 'none/*': { input: 1 } } });
+  const gateway = await setUp(await startProvider(), { prices: { 'none/*': { input: 1, output: 1 } } });
   const client = clientOf(gateway);
   await client.batches.retrieve((await makeBatch(client)).id);
   const [bill] = await readBills(gateway);

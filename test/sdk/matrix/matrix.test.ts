@@ -69,7 +69,12 @@ describe('the matrix', { concurrency: PROVIDER_KINDS.length }, () => {
     const { name, thinker = kind.model } = kind;
     const fake = world.fakes.get(kind) ?? assert.fail(`no fake of ${name}`);
     const readmit = () => readmitCredentials(world.gateway.url);
-    const asked = { model: `${name}/${kind.model}`, thinker: `${name}/${thinker}`, fake, readmit };
+    const asked = {
+      model: `${name}/${kind.model}`,
+      once: `once-${name}`,
+      thinker: `${name}/${thinker}`,
+      ...{ fake, readmit },
+    };
 
     describe(name, { concurrency: 1 }, () => {
       for (const door of doorsOf(kind, index)) {

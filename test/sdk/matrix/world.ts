@@ -17,7 +17,13 @@ export async function startMatrixWorld(kinds: readonly ProviderKind[]): Promise<
   const described = [...fakes].map(([{ name, adapter, settings }, { url, apiKey }]) => {
     return [name, { adapter, baseUrl: url, ...settings, accounts: [{ name: 'main', apiKey }] }] as const;
   });
-  const gateway = await startGateway({ providers: Object.fromEntries(described) });
+  const once = kinds.map(({ name, model }) => {
+    return [`once-${name}`, { targets: [`${name}/${model}`], retries: 0 }] as const;
+  });
+  const gateway = await startGateway({
+    providers: Object.fromEntries(described),
+    models: Object.fromEntries(once),
+  });
   return {
     gateway,
     fakes,
