@@ -46,15 +46,6 @@ export interface World {
   checkBooks(expectedRefusals?: number): Promise<void>;
 }
 
-const ASKED = ['openai/gpt-4.1', 'anthropic/claude-sonnet-4-5', 'gemini/gemini-2.5-flash'];
-
-/** The name of a model where what fails is not tried again. */
-export function onceOf(model: string): string {
-  return `once-${model.slice(model.indexOf('/') + 1)}`;
-}
-
-const ONCE = Object.fromEntries(ASKED.map((target) => [onceOf(target), { targets: [target], retries: 0 }]));
-
 /** Started once a file, and closed after it. `models`: names for them in the config language. */
 export async function startWorld(options: FakeOptions = {}, models: object = {}): Promise<World> {
   const [openai, compatible, anthropic, gemini] = await Promise.all([
@@ -71,7 +62,7 @@ export async function startWorld(options: FakeOptions = {}, models: object = {})
       anthropic: describeProvider(anthropic),
       gemini: describeProvider(gemini),
     },
-    models: { ...ONCE, ...models },
+    models,
   });
   after(async () => {
     await gateway.stop();
