@@ -9,15 +9,7 @@ import { orderTargets } from '../../src/routing/order-targets.ts';
 import { readHeadroom } from '../../src/routing/read-headroom.ts';
 import type { Strategy, Target } from '../../src/routing/target.ts';
 import { weightedOrder } from '../../src/routing/weighted-order.ts';
-
-/** The same numbers at every run. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
-    return state / 2 ** 31;
-  };
-}
+import { seeded } from '../support/seeded.ts';
 
 /** Only what ordering looks at. */
 function target(
