@@ -33,6 +33,10 @@ const run = spawn(
     // By itself the runner leaves one core unused; many tests wait for time to pass, and one more file uses that.
     `--test-concurrency=${availableParallelism() + 1}`,
     '--test-timeout=120000',
+    '--test-reporter=spec',
+    '--test-reporter-destination=stdout',
+    `--test-reporter=${new URL('support/slowest-files.ts', import.meta.url).href}`,
+    '--test-reporter-destination=stdout',
     `--import=${new URL('support/end-of-file.ts', import.meta.url).href}`,
     ...files,
   ],
