@@ -232,6 +232,20 @@ test('embeddings come as floats and in base64, one per input, in the size asked 
   }
 });
 
+test('inputs to embed are bounded, each and all together', async () => {
+  const ofTokens = (count: number): number[] => new Array<number>(count).fill(1);
+  const model = 'text-embedding-3-small';
+  await assert.rejects(client.embeddings.create({ model, input: ofTokens(8193) }), (error) => {
+    return error instanceof OpenAI.BadRequestError && error.message.includes('requested 8193 tokens');
+  });
+  const many = new Array<number[]>(40).fill(ofTokens(8000));
+  await assert.rejects(client.embeddings.create({ model, input: many }), (error) => {
+    return error instanceof OpenAI.BadRequestError && error.code === 'max_tokens_per_request';
+  });
+  const { usage } = await client.embeddings.create({ model, input: ofTokens(8192) });
+  assert.equal(usage.prompt_tokens, 8192);
+});
+
 test('models are listed and found', async () => {
   const { data } = await client.models.list();
   assert.ok(data.some(({ id }) => id === MODEL));

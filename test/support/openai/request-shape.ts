@@ -182,7 +182,6 @@ export const EMBEDDINGS_REQUEST: Shape = object(
       text({ minLength: 1 }),
       list(either(text({ minLength: 1 }), integer({ min: 0 }), list(integer({ min: 0 }), { minItems: 1 })), {
         minItems: 1,
-        maxItems: 2048,
       }),
     ),
   },
