@@ -6,6 +6,17 @@ import { modelOverloadSchema } from './server.ts';
 
 export const parametersSchema = mapping(text(), anyJson());
 
+/** Of a target: what `dialects/default-parameters.ts` puts in where the caller does not say it. */
+const defaultsSchema = z.strictObject({
+  maxOutputTokens: count(1).optional().describe('The most tokens of an answer.'),
+  temperature: z.number().min(0).max(2).optional().describe('Temperature of the sampling.'),
+  topP: z.number().min(0).max(1).optional().describe('Nucleus sampling.'),
+  topK: count(1).optional().describe('Samples from so many tokens.'),
+  frequencyPenalty: z.number().min(-2).max(2).optional().describe('Against tokens that came often.'),
+  presencePenalty: z.number().min(-2).max(2).optional().describe('Against tokens that came.'),
+  seed: z.int().optional().describe('For answers that can be repeated.'),
+});
+
 const TARGET = 'a target, "provider/model-version", or a mapping with `target`';
 
 const targetMapping = z.strictObject({
@@ -25,7 +36,9 @@ const targetMapping = z.strictObject({
     .describe(
       'What the target can do, where it is not known or otherwise: calls that need more go elsewhere.',
     ),
-  parameters: parametersSchema.optional().describe('Parameters set on every call to this target.'),
+  parameters: defaultsSchema
+    .optional()
+    .describe('Defaults: what calls to this target are told where the caller does not say it.'),
 });
 
 type TargetMapping = z.output<typeof targetMapping>;
