@@ -3,10 +3,11 @@ import { after, test } from 'node:test';
 import { startGateway, TEST_KEY } from '../support/gateway.ts';
 import { startRawUpstream } from '../support/raw-upstream.ts';
 
+const POOR = 'sk-fl-key-of-poor-000000000000000';
 const sent: string[] = [];
 const upstream = await startRawUpstream((response, body) => {
   sent.push(body);
-  response.statusCode = 400;
+  response.statusCode = body.includes('"failing"') ? 500 : 400;
   response.setHeader('content-type', 'application/json');
   response.end('{"error":{"message":"seen","type":"invalid_request_error"}}');
 });
@@ -20,20 +21,35 @@ const gateway = await startGateway({
     gemini: { baseUrl: root, accounts },
   },
   models: {
+    plain: { targets: ['openai/gpt-4.1'] },
+    two: {
+      retries: 1,
+      targets: [
+        { target: 'openai/failing', parameters: { temperature: 0.5 } },
+        { target: 'anthropic/claude-sonnet-4-5', parameters },
+      ],
+    },
     o: { targets: [{ target: 'openai/gpt-4.1', parameters }] },
     a: { targets: [{ target: 'anthropic/claude-sonnet-4-5', parameters }] },
     g: { targets: [{ target: 'gemini/gemini-2.5-flash', parameters }] },
   },
-  tenants: { acme: { models: ['*'], keys: [{ name: 'app', secret: TEST_KEY }] } },
+  tenants: {
+    poor: {
+      models: ['*'],
+      limits: { tokensPerMinute: 1_000 },
+      keys: [{ name: 'app', secret: POOR }],
+    },
+    acme: { models: ['*'], keys: [{ name: 'app', secret: TEST_KEY }] },
+  },
 });
 after(async () => {
   await gateway.stop();
   await upstream.close();
 });
 
-async function ask(path: string, body: string): Promise<string> {
+async function ask(path: string, body: string, key = TEST_KEY): Promise<string> {
   sent.length = 0;
-  const headers = { authorization: `Bearer ${TEST_KEY}`, 'content-type': 'application/json' };
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
   await (await fetch(`${gateway.url}${path}`, { method: 'POST', headers, body })).text();
   return sent[0] ?? '';
 }
@@ -85,4 +101,20 @@ test('a translated call is told the same, in the words of its target', async () 
   assert.deepEqual([toClaude.max_tokens, toClaude.temperature], [77, 0.25]);
   const said = JSON.parse(await ask('/v1/messages', `{"model":"g","max_tokens":9,${CHAT}}`));
   assert.deepEqual(said.generationConfig, { maxOutputTokens: 9, temperature: 0.25 });
+});
+
+test('the most tokens of the parameters bound what is set aside for a call that names no limit', async () => {
+  assert.equal(await ask('/v1/chat/completions', `{"model":"plain",${CHAT}}`, POOR), '');
+  assert.match(
+    await ask('/v1/chat/completions', `{"model":"o",${CHAT}}`, POOR),
+    /"max_completion_tokens":77/,
+  );
+});
+
+test('after a failure the next target is told its own', async () => {
+  const body = `{"model":"two",${CHAT}}`;
+  await ask('/v1/chat/completions', body);
+  const [first, second] = sent.map((text) => JSON.parse(text));
+  assert.deepEqual([first.temperature, first.max_completion_tokens], [0.5, undefined]);
+  assert.deepEqual([second.temperature, second.max_tokens], [0.25, 77]);
 });
