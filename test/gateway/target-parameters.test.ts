@@ -21,6 +21,8 @@ const gateway = await startGateway({
     gemini: { baseUrl: root, accounts },
   },
   models: {
+    r: { targets: [{ target: 'openai/o3', parameters }] },
+    k: { targets: [{ target: 'openai/gpt-4.1', parameters: { topK: 5 } }] },
     plain: { targets: ['openai/gpt-4.1'] },
     two: {
       retries: 1,
@@ -117,4 +119,17 @@ test('after a failure the next target is told its own', async () => {
   const [first, second] = sent.map((text) => JSON.parse(text));
   assert.deepEqual([first.temperature, first.max_completion_tokens], [0.5, undefined]);
   assert.deepEqual([second.temperature, second.max_tokens], [0.25, 77]);
+});
+
+test('a translated call to a model that takes no temperature is not told the default of one', async () => {
+  const told = JSON.parse(await ask('/v1/messages', `{"model":"r","max_tokens":9,${CHAT}}`));
+  assert.equal(told.temperature, undefined);
+});
+
+test('what the target has no word for is named', async () => {
+  const headers = { authorization: `Bearer ${TEST_KEY}`, 'content-type': 'application/json' };
+  const body = '{"model":"k","input":"hi"}';
+  const response = await fetch(`${gateway.url}/v1/responses`, { method: 'POST', headers, body });
+  await response.text();
+  assert.equal(response.headers.get('x-fairlead-dropped'), 'topK');
 });

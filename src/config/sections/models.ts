@@ -6,15 +6,20 @@ import { modelOverloadSchema } from './server.ts';
 
 export const parametersSchema = mapping(text(), anyJson());
 
+function numberWithin(least: number, most: number) {
+  const error = `a number from ${least} to ${most}`;
+  return z.number({ error }).min(least, { error }).max(most, { error });
+}
+
 /** Of a target: what `dialects/default-parameters.ts` puts in where the caller does not say it. */
 const defaultsSchema = z.strictObject({
   maxOutputTokens: count(1).optional().describe('The most tokens of an answer.'),
-  temperature: z.number().min(0).max(2).optional().describe('Temperature of the sampling.'),
-  topP: z.number().min(0).max(1).optional().describe('Nucleus sampling.'),
+  temperature: numberWithin(0, 2).optional().describe('Temperature of the sampling.'),
+  topP: numberWithin(0, 1).optional().describe('Nucleus sampling.'),
   topK: count(1).optional().describe('Samples from so many tokens.'),
-  frequencyPenalty: z.number().min(-2).max(2).optional().describe('Against tokens that came often.'),
-  presencePenalty: z.number().min(-2).max(2).optional().describe('Against tokens that came.'),
-  seed: z.int().optional().describe('For answers that can be repeated.'),
+  frequencyPenalty: numberWithin(-2, 2).optional().describe('Against tokens that came often.'),
+  presencePenalty: numberWithin(-2, 2).optional().describe('Against tokens that came.'),
+  seed: z.int({ error: 'a whole number' }).optional().describe('For answers that can be repeated.'),
 });
 
 const TARGET = 'a target, "provider/model-version", or a mapping with `target`';
