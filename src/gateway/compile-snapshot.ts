@@ -213,7 +213,7 @@ function compileRoute(model: ModelConfig, compile: (target: TargetConfig) => Tar
 function unsaidOutput(targets: readonly Target[]): number | undefined {
   const bounds = targets.map(({ defaults }) => defaults?.parameters.maxOutputTokens);
   if (bounds.every((bound) => bound === undefined)) return undefined;
-  return Math.max(...bounds.map((bound) => bound ?? UNSAID_OUTPUT_TOKENS));
+  return bounds.reduce<number>((most, bound = UNSAID_OUTPUT_TOKENS) => Math.max(most, bound), 0);
 }
 
 function compileTargetDefaults(parameters: DefaultParameters | undefined): Target['defaults'] {
