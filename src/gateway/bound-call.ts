@@ -10,8 +10,12 @@ export const UNSAID_OUTPUT_TOKENS = 4_096;
 export function boundOutput(call: Call): OutputBound {
   const { body, spans, door } = call;
   call.outputBound ??=
-    door.operation === 'generate' ? readOutputBound(body, spans, door.dialect.name, UNSAID_OUTPUT_TOKENS) : 0;
+    door.operation === 'generate' ? readOutputBound(body, spans, door.dialect.name, unsaidOutput(call)) : 0;
   return call.outputBound;
+}
+
+function unsaidOutput({ snapshot, model = '' }: Call): number {
+  return snapshot.routes.resolve(model)?.unsaidOutput ?? UNSAID_OUTPUT_TOKENS;
 }
 
 /** The same, also where the request leaves it open. */

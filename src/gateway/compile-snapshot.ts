@@ -3,6 +3,7 @@ import type { CapturePolicy } from '../captures/capture.ts';
 import type { Config, ModelConfig, ProviderConfig, TargetConfig, TenantConfig } from '../config/resolve.ts';
 import { appendAll } from '../conversation/append-all.ts';
 import { passThrough as chat } from '../dialects/chat/pass-through.ts';
+import { compileDefaults, type DefaultParameters } from '../dialects/default-parameters.ts';
 import { WordTable } from '../dialects/word-table.ts';
 import { compileBounds, RANKS } from '../overload/bounds.ts';
 import { Holder } from '../overload/share.ts';
@@ -27,6 +28,7 @@ import type { ProviderDeclaration } from '../upstream/provider.ts';
 import type { SignInContext } from '../upstream/sign-in/create-signer.ts';
 import { buildUpstream, type Timeouts, type Upstream } from '../upstream/upstream.ts';
 import { publishedContextWindow } from '../usage/context-windows.ts';
+import { UNSAID_OUTPUT_TOKENS } from './bound-call.ts';
 import { type CompiledIssuers, compileIssuers, compileTokens, type TenantCaller } from './compile-tokens.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
 
@@ -199,13 +201,30 @@ function compileRoute(model: ModelConfig, compile: (target: TargetConfig) => Tar
   const isSelective = others.some(
     ({ capabilities }) => !isDeepStrictEqual(capabilities, first?.capabilities),
   );
+  const contextLength = fallbacks?.contextLength?.map(compile);
+  const contentPolicy = fallbacks?.contentPolicy?.map(compile);
   return {
     ...{ targets, strategy, isSelective, retries },
-    fallbacks: {
-      contextLength: fallbacks?.contextLength?.map(compile),
-      contentPolicy: fallbacks?.contentPolicy?.map(compile),
-    },
+    fallbacks: { contextLength, contentPolicy },
+    unsaidOutput: unsaidOutput([...targets, ...(contextLength ?? []), ...(contentPolicy ?? [])]),
   };
+}
+
+function unsaidOutput(targets: readonly Target[]): number | undefined {
+  const bounds = targets.map(({ defaults }) => defaults?.parameters.maxOutputTokens);
+  if (bounds.every((bound) => bound === undefined)) return undefined;
+  return bounds.reduce<number>((most, bound = UNSAID_OUTPUT_TOKENS) => Math.max(most, bound), 0);
+}
+
+function compileTargetDefaults(parameters: DefaultParameters | undefined): Target['defaults'] {
+  if (!parameters) return undefined;
+  const fields = {
+    chat: compileDefaults(parameters, 'chat'),
+    responses: compileDefaults(parameters, 'responses'),
+    messages: compileDefaults(parameters, 'messages'),
+    gemini: compileDefaults(parameters, 'gemini'),
+  };
+  return { parameters, fields };
 }
 
 function compileTarget(
@@ -225,7 +244,17 @@ function compileTarget(
     ...target.capabilities,
   };
   const lanes = lanesOf(name, upstream);
-  return { name, upstream, model, timeouts: compileTimeouts(timeouts), lanes, weight, capabilities };
+  const defaults = compileTargetDefaults(target.parameters);
+  return {
+    name,
+    upstream,
+    model,
+    timeouts: compileTimeouts(timeouts),
+    lanes,
+    weight,
+    capabilities,
+    defaults,
+  };
 }
 
 function compileTimeouts(timeouts: ProviderConfig['timeouts']): Timeouts {

@@ -8,6 +8,7 @@ import type { JsonObject, JsonValue } from '../conversation/json.ts';
 import { writeWithLongNumbers } from '../conversation/long-numbers.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
 import { FUNCTION_WORDS, saysFunctions } from '../dialects/chat/function-call.ts';
+import { fillDefaults } from '../dialects/default-parameters.ts';
 import type { StreamEncoderOptions, UpstreamDialect } from '../dialects/dialect.ts';
 import { refuseThread } from '../dialects/messages/threads.ts';
 import { COUNT_DIALECTS, EMBEDDING_DIALECTS, UPSTREAM_EMBEDDINGS } from '../dialects/registry.ts';
@@ -138,14 +139,20 @@ const ENCODERS: Partial<Record<Operation, (call: Call, target: Target, endpoint:
 
 /** The caller's bytes as this provider takes them: nothing but the model changes where it has no quirks. */
 function passBytes(call: Call, target: Target, { model, quirked }: Endpoint): Buffer {
-  const { passThrough, operation } = call.door;
-  if (!quirked) return passThrough.prepareRequest(call.body, call.spans, { model, stream: call.stream });
+  const { passThrough, operation, dialect } = call.door;
+  const defaults = operation === 'generate' ? target.defaults?.fields[dialect.name] : undefined;
+  const given = defaults ? fillDefaults(call.body, defaults) : call.body;
+  const places = given === call.body ? call.spans : findTopLevelFields(given, passThrough.fields);
+  if (!quirked) {
+    if (defaults) call.dropped = [...defaults.dropped];
+    return passThrough.prepareRequest(given, places, { model, stream: call.stream });
+  }
   const { body, dropped } =
     operation === 'generate'
-      ? quirked.rewriteRequest(call.body, call.spans, target.model)
-      : quirked.rewriteEmbeddings(call.body, target.model);
-  call.dropped = dropped;
-  const spans = body === call.body ? call.spans : findTopLevelFields(body, passThrough.fields);
+      ? quirked.rewriteRequest(given, places, target.model)
+      : quirked.rewriteEmbeddings(given, target.model);
+  call.dropped = defaults ? [...dropped, ...defaults.dropped] : dropped;
+  const spans = body === given ? places : findTopLevelFields(body, passThrough.fields);
   const asksNoUsage = !quirked.takesStreamOptions;
   return passThrough.prepareRequest(body, spans, { model, stream: call.stream, asksNoUsage });
 }
@@ -181,6 +188,9 @@ function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint
   call.request ??= parseBody(call.body);
   const conversation = call.door.dialect.decodeRequest(call.request, call.address ?? {});
   conversation.stream = call.stream;
+  if (target.defaults) {
+    conversation.parameters = { ...target.defaults.parameters, ...conversation.parameters };
+  }
   const { body, ...rest } = encodeConversation(call, target, conversation, dialect, dialect.name);
   return {
     ...rest,

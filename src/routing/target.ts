@@ -1,3 +1,5 @@
+import type { DefaultFields, DefaultParameters } from '../dialects/default-parameters.ts';
+import type { CallerDialectName } from '../dialects/dialect.ts';
 import type { Timeouts, Upstream } from '../upstream/upstream.ts';
 import type { Capabilities } from './capabilities.ts';
 import type { Hedging } from './hedging.ts';
@@ -18,6 +20,10 @@ export interface Target {
   weight?: number | undefined;
   /** What the model can do, where that matters: beside targets that can do something else. */
   capabilities?: Capabilities | undefined;
+  /** What calls are told where they do not say it themselves. */
+  defaults?:
+    | { parameters: DefaultParameters; fields: Readonly<Record<CallerDialectName, DefaultFields>> }
+    | undefined;
 }
 
 export type Strategy = 'failover' | 'weighted' | 'fastest' | 'cheapest';
@@ -33,6 +39,8 @@ export interface Route {
   fallbacks: Partial<Record<DivertedRefusal, readonly Target[]>>;
   /** Further attempts at most, after the first one failed. */
   retries: number;
+  /** The most that one of its targets may generate where a call names no limit, where they say that themselves. */
+  unsaidOutput?: number | undefined;
   /** Calls may get a second attempt beside a slow one. */
   hedging?: Hedging | undefined;
 }

@@ -10,6 +10,17 @@ const MODEL = 'models: { a: { targets: [echo/echo] } }\n';
 
 /** A config and everything that is wrong with it, line by line. */
 const BROKEN: [string, string[]][] = [
+  [
+    'models: { a: { targets: [{ target: echo/echo, parameters: { temprature: 1 } }] } }\n',
+    ['1:61: models.a.targets[0].parameters.temprature: unknown key; did you mean "temperature"?'],
+  ],
+  [
+    'models: { a: { targets: [{ target: echo/echo, parameters: { temperature: 3, maxOutputTokens: 0 } }] } }\n',
+    [
+      '1:74: models.a.targets[0].parameters.temperature: expected a number from 0 to 2, found 3',
+      '1:94: models.a.targets[0].parameters.maxOutputTokens: expected a whole number of at least 1, found 0',
+    ],
+  ],
   ['- a\n', ['1:1: expected a mapping, found a list']],
   ['just text\n', ['1:1: expected a mapping, found text (not shown)']],
   ['servr: {}\n', ['1:1: servr: unknown key; did you mean "server"?']],

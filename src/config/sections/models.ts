@@ -6,6 +6,22 @@ import { modelOverloadSchema } from './server.ts';
 
 export const parametersSchema = mapping(text(), anyJson());
 
+function numberWithin(least: number, most: number) {
+  const error = `a number from ${least} to ${most}`;
+  return z.number({ error }).min(least, { error }).max(most, { error });
+}
+
+/** Of a target: what `dialects/default-parameters.ts` puts in where the caller does not say it. */
+const defaultsSchema = z.strictObject({
+  maxOutputTokens: count(1).optional().describe('The most tokens of an answer.'),
+  temperature: numberWithin(0, 2).optional().describe('Temperature of the sampling.'),
+  topP: numberWithin(0, 1).optional().describe('Nucleus sampling.'),
+  topK: count(1).optional().describe('Samples from so many tokens.'),
+  frequencyPenalty: numberWithin(-2, 2).optional().describe('Against tokens that came often.'),
+  presencePenalty: numberWithin(-2, 2).optional().describe('Against tokens that came.'),
+  seed: z.int({ error: 'a whole number' }).optional().describe('For answers that can be repeated.'),
+});
+
 const TARGET = 'a target, "provider/model-version", or a mapping with `target`';
 
 const targetMapping = z.strictObject({
@@ -25,7 +41,9 @@ const targetMapping = z.strictObject({
     .describe(
       'What the target can do, where it is not known or otherwise: calls that need more go elsewhere.',
     ),
-  parameters: parametersSchema.optional().describe('Parameters set on every call to this target.'),
+  parameters: defaultsSchema
+    .optional()
+    .describe('Defaults: what calls to this target are told where the caller does not say it.'),
 });
 
 type TargetMapping = z.output<typeof targetMapping>;

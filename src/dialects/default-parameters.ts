@@ -1,0 +1,99 @@
+import type { Parameters } from '../conversation/conversation.ts';
+import type { CallerDialectName } from './dialect.ts';
+import { skipSpace } from './json-bytes.ts';
+import { parameterFate } from './parameters.ts';
+import { type FieldSpan, findTopLevelFields, spliceBody } from './request-fields.ts';
+import { WordTable } from './word-table.ts';
+
+/** What a target may have defaults of: no dialect refuses a call for these. */
+export const DEFAULT_KEYS = [
+  ...(['maxOutputTokens', 'temperature', 'topP', 'topK', 'frequencyPenalty'] as const),
+  ...(['presencePenalty', 'seed'] as const),
+];
+
+export type DefaultParameters = Pick<Parameters, (typeof DEFAULT_KEYS)[number]>;
+
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+/** Other words for the same, by which a caller may have said it. */
+const ALSO: Readonly<Record<string, readonly string[]>> = {
+  max_completion_tokens: ['max_tokens'],
+  generationConfig: ['generation_config'],
+  maxOutputTokens: ['max_output_tokens'],
+  topP: ['top_p'],
+  topK: ['top_k'],
+  frequencyPenalty: ['frequency_penalty'],
+  presencePenalty: ['presence_penalty'],
+};
+
+interface Field {
+  names: readonly string[];
+  table: WordTable;
+  text: string;
+}
+
+/** Defaults as one dialect says them, made once for many bodies. */
+export interface DefaultFields {
+  fields: readonly Field[];
+  /** The top-level object that they go into, where it is not the body itself. */
+  within: { names: readonly string[]; table: WordTable } | undefined;
+  /** What the dialect has no word for. */
+  dropped: readonly string[];
+}
+
+function namesOf(name: string): { names: readonly string[]; table: WordTable } {
+  const names = [name, ...(ALSO[name] ?? [])];
+  return { names, table: new WordTable(names) };
+}
+
+export function compileDefaults(parameters: DefaultParameters, dialect: CallerDialectName): DefaultFields {
+  const fields: Field[] = [];
+  const dropped: string[] = [];
+  for (const key of DEFAULT_KEYS) {
+    const value = parameters[key];
+    if (value === undefined) continue;
+    const fate = parameterFate(key, dialect);
+    if (typeof fate === 'string') {
+      dropped.push(key);
+      continue;
+    }
+    const name = fate.path.slice(fate.path.lastIndexOf('.') + 1);
+    fields.push({ ...namesOf(name), text: `${JSON.stringify(name)}:${JSON.stringify(value)}` });
+  }
+  return { fields, within: dialect === 'gemini' ? namesOf('generationConfig') : undefined, dropped };
+}
+
+/** The body with the defaults that it does not say itself; all other bytes stay as they are. */
+export function fillDefaults(body: Buffer, { fields, within }: DefaultFields): Buffer {
+  if (!within) return fillObject(body, fields);
+  const spans = findTopLevelFields(body, within.table);
+  const span = firstOf(spans, within.names);
+  if (!span) {
+    const text = `${JSON.stringify(within.names[0])}:{${fields.map(({ text }) => text).join(',')}}`;
+    return fields.length === 0 ? body : insertFirst(body, text);
+  }
+  // What is no object its provider refuses.
+  if (body[span.start] !== OPEN_BRACE) return body;
+  const filled = fillObject(body.subarray(span.start, span.end), fields);
+  return spliceBody(body, [{ span, text: filled.toString('utf8') }]);
+}
+
+function fillObject(body: Buffer, fields: readonly Field[]): Buffer {
+  const missing = fields.filter(({ names, table }) => !firstOf(findTopLevelFields(body, table), names));
+  return missing.length === 0 ? body : insertFirst(body, missing.map(({ text }) => text).join(','));
+}
+
+function firstOf(
+  spans: Readonly<Record<string, FieldSpan | undefined>>,
+  names: readonly string[],
+): FieldSpan | undefined {
+  for (const name of names) if (spans[name]) return spans[name];
+  return undefined;
+}
+
+function insertFirst(body: Buffer, text: string): Buffer {
+  const at = body.indexOf('{') + 1;
+  const comma = body[skipSpace(body, at)] === CLOSE_BRACE ? '' : ',';
+  return spliceBody(body, [{ span: { start: at, end: at }, text: `${text}${comma}` }]);
+}
