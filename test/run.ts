@@ -32,7 +32,7 @@ const run = spawn(
     '--test',
     // By itself the runner leaves one core unused; many tests wait for time to pass, and one more file uses that.
     `--test-concurrency=${availableParallelism() + 1}`,
-    '--test-timeout=120000',
+    '--test-timeout=240000',
     '--test-reporter=spec',
     '--test-reporter-destination=stdout',
     `--test-reporter=${new URL('support/slowest-files.ts', import.meta.url).href}`,

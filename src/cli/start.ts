@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { Logger } from 'pino';
-import { type App, startApp } from '../app.ts';
+import type { App } from '../app.ts';
 import { describeDormant, listDormant } from '../config/dormant.ts';
 import { type LoadedConfig, openConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
@@ -56,6 +56,8 @@ async function run(args: string[], io: CliIo, declarations: readonly ProviderDec
   const signals = waitForSignals();
   let app: App;
   try {
+    // Only here: the gateway is most of the code, and `--help` and a wrong config need none of it.
+    const { startApp } = await import('../app.ts');
     app = await startApp(loaded, declarations, redacting);
   } catch (error) {
     io.stderr.write(`fairlead could not start: ${error instanceof Error ? error.message : String(error)}\n`);

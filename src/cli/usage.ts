@@ -4,7 +4,6 @@ import { loadConfig } from '../config/load.ts';
 import { ConfigError, formatProblem } from '../config/problem.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { inputTokens, outputTokens } from '../conversation/usage.ts';
-import { openStore } from '../store/open.ts';
 import { sumColumns, writeLines } from '../usage/export.ts';
 import { STANDARD_TIER } from '../usage/filters.ts';
 import { completeGroupings, GROUPINGS, sumUsage, type UsageQuery, type UsageSum } from '../usage/queries.ts';
@@ -123,6 +122,7 @@ async function findStore(
 }
 
 async function readSums(url: string, cwd: string, query: UsageQuery): Promise<UsageSum[]> {
+  const { openStore } = await import('../store/open.ts');
   const store = await openStore(url, { readOnly: true, cwd });
   try {
     return await sumUsage(store, query);
