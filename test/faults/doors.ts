@@ -35,7 +35,7 @@ const eventsOf = (text: string): unknown[] =>
     .filter((line) => line.startsWith('data: {'))
     .map((line) => JSON.parse(line.slice(6)) as unknown);
 
-const OPENAI_KINDS = { 429: 'rate_limit_error', 502: 'server_error', 504: 'server_error' };
+const OPENAI_KINDS = { 429: 'requests', 502: 'server_error', 504: 'server_error' };
 
 export const DOORS: Record<string, Door> = {
   chat: {

@@ -56,17 +56,22 @@ const cells: Cell[] = FAULTS.flatMap((fault, index) =>
   ),
 );
 
-const providerOf = ({ fault: { provider = 'bad' } }: Cell): string => provider;
+/** One for each cell where it is the provider that fails: what cannot be reached is passed over, whichever model is asked for. */
+const providerOf = ({ fault: { provider = 'bad', act }, door, stream }: Cell): string =>
+  act ? provider : `${provider}-${door}-${stream}`;
+const ofCells = Object.fromEntries(
+  cells.map((cell) => [providerOf(cell), failing.providers[cell.fault.provider ?? 'bad']]),
+);
 const gateway = await startGateway({
   providers: {
-    ...failing.providers,
+    ...ofCells,
     good: {
       adapter: 'openai-compatible',
       baseUrl: good.baseUrl,
       accounts: [{ name: 'main', apiKey: 'sk-good-0123456789' }],
     },
   },
-  prices: Object.fromEntries([...Object.keys(failing.providers), 'good'].map((name) => [`${name}/*`, PRICE])),
+  prices: Object.fromEntries([...Object.keys(ofCells), 'good'].map((name) => [`${name}/*`, PRICE])),
   // A place of its own for each, or the breakers would pass the bad one over.
   models: Object.fromEntries(
     cells.flatMap((cell) => [
