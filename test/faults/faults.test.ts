@@ -1,122 +1,35 @@
 import assert from 'node:assert/strict';
-import type { AddressInfo } from 'node:net';
-import { createServer, type Socket } from 'node:net';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { UsageRecord } from '../../src/usage/record.ts';
 import { startGateway } from '../support/gateway.ts';
 import { chatAnswer, chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
 import { scale } from '../support/scale.ts';
-import { FAULTS, type Fault } from './faults.ts';
+import { DIALECT_FAULTS } from './dialect-faults.ts';
+import { DOORS } from './doors.ts';
+import { CHAT_FAULTS, type Fault, UNREACHABLE } from './faults.ts';
+import { startFailing } from './providers.ts';
 
-const accounts = [{ name: 'main', apiKey: 'sk-upstream-secret-0123456789' }];
+const FAULTS: readonly Fault[] = [...CHAT_FAULTS, ...UNREACHABLE, ...DIALECT_FAULTS];
 const WORDS = 'Whole words';
+/** Longer than any call may take by its time-outs, so that what is still without an end then hangs. */
+const HANGS_MS = 15_000;
+const timeouts = { connect: '1s', firstByte: '400ms', idle: '400ms', total: '3s' };
+const PRICE = { input: 2, output: 10 };
 
-/** What the client reads in the dialect of a door. */
-interface Door {
-  path(model: string, stream: boolean): string;
-  body(model: string, stream: boolean): object;
-  /** The words of an answer that is whole; of one that is not, nothing. */
-  read(text: string, stream: boolean): string | undefined;
-  isError(body: unknown): boolean;
-  /** How a stream says that it broke off. */
-  brokenOff: RegExp;
-}
-
-/** What is there, however deep; `undefined` where nothing is. */
-function at(value: unknown, ...path: (string | number)[]): unknown {
-  return path.reduce<unknown>(
-    (inner, key) => (typeof inner === 'object' && inner !== null ? Reflect.get(inner, key) : undefined),
-    value,
-  );
-}
-
-const listAt = (value: unknown, ...path: (string | number)[]): unknown[] => {
-  const found = at(value, ...path);
-  return Array.isArray(found) ? found : [];
-};
-
-const join = (words: unknown[]): string => words.filter((word) => typeof word === 'string').join('');
-
-const eventsOf = (text: string): unknown[] =>
-  text
-    .split(/\r?\n/)
-    .filter((line) => line.startsWith('data: {'))
-    .map((line) => JSON.parse(line.slice(6)) as unknown);
-
-const DOORS: Record<string, Door> = {
-  chat: {
-    path: () => '/v1/chat/completions',
-    body: (model, stream) => ({ model, stream, messages: [{ role: 'user', content: 'Hi' }] }),
-    read: (text, stream) => {
-      if (!stream) return join([at(JSON.parse(text), 'choices', 0, 'message', 'content')]);
-      if (!text.endsWith('data: [DONE]\n\n')) return undefined;
-      return join(eventsOf(text).map((event) => at(event, 'choices', 0, 'delta', 'content')));
-    },
-    isError: (body) => typeof at(body, 'error', 'message') === 'string',
-    brokenOff: /data: \{"error":/,
-  },
-  responses: {
-    path: () => '/v1/responses',
-    body: (model, stream) => ({ model, stream, input: 'Hi' }),
-    read: (text, stream) => {
-      const isLast = (event: unknown) => at(event, 'type') === 'response.completed';
-      const whole: unknown = stream ? at(eventsOf(text).find(isLast), 'response') : JSON.parse(text);
-      const parts = listAt(whole, 'output').flatMap((item) => listAt(item, 'content'));
-      return join(parts.map((part) => at(part, 'text')));
-    },
-    isError: (body) => typeof at(body, 'error', 'message') === 'string',
-    brokenOff: /"type":"(?:error|response\.failed)"/,
-  },
-  messages: {
-    path: () => '/v1/messages',
-    body: (model, stream) => ({ model, stream, max_tokens: 50, messages: [{ role: 'user', content: 'Hi' }] }),
-    read: (text, stream) => {
-      if (!stream) return join(listAt(JSON.parse(text), 'content').map((block) => at(block, 'text')));
-      const events = eventsOf(text);
-      if (at(events.at(-1), 'type') !== 'message_stop') return undefined;
-      return join(events.map((event) => at(event, 'delta', 'text')));
-    },
-    isError: (body) => at(body, 'type') === 'error' && typeof at(body, 'error', 'message') === 'string',
-    brokenOff: /event: error\ndata: \{"type":"error"/,
-  },
-  gemini: {
-    path: (model, stream) =>
-      `/v1beta/models/${model}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
-    body: () => ({ contents: [{ role: 'user', parts: [{ text: 'Hi' }] }] }),
-    read: (text, stream) => {
-      const answers: unknown[] = stream ? eventsOf(text) : [JSON.parse(text)];
-      if (!answers.some((answer) => at(answer, 'candidates', 0, 'finishReason') === 'STOP')) return undefined;
-      const parts = answers.flatMap((answer) => listAt(answer, 'candidates', 0, 'content', 'parts'));
-      return join(parts.map((part) => at(part, 'text')));
-    },
-    isError: (body) => typeof at(body, 'error', 'status') === 'string',
-    brokenOff: /data: \{"error":/,
-  },
-};
-
-/** A server that takes each request whole and does to it what the model's name says. */
-const open = new Set<Socket>();
-const bad = createServer((socket) => {
-  open.add(socket);
-  socket.on('close', () => open.delete(socket)).on('error', () => {});
-  let text = '';
-  socket.on('data', (chunk) => {
-    text += chunk.toString('latin1');
-    const length = /content-length: (\d+)/i.exec(text)?.[1];
-    const bodyAt = text.indexOf('\r\n\r\n') + 4;
-    if (length === undefined || bodyAt < 4 || text.length - bodyAt < Number(length)) return;
-    const { model, stream } = JSON.parse(text.slice(bodyAt)) as { model: string; stream?: boolean };
-    text = '';
-    FAULTS[Number(/^fault-(\d+)/.exec(model)?.[1])]?.act(socket, stream === true);
-  });
-});
-await new Promise<void>((resolve) => bad.listen(0, '127.0.0.1', resolve));
-
+const failing = await startFailing((index) => FAULTS[index]);
+const goodUsage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 };
 const good = await startRawUpstream((response, body) => {
   const { stream } = JSON.parse(body) as { stream?: boolean };
   response.setHeader('content-type', stream ? 'text/event-stream' : 'application/json');
-  const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 };
-  const last = { id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [], usage };
+  const last = {
+    id: 'c',
+    object: 'chat.completion.chunk',
+    created: 1,
+    model: 'm',
+    choices: [],
+    usage: goodUsage,
+  };
   response.end(
     stream
       ? `${chatChunk(WORDS)}${chatChunk('', 'stop')}data: ${JSON.stringify(last)}\n\ndata: [DONE]\n\n`
@@ -132,76 +45,152 @@ interface Cell {
 }
 
 /** One fault in so many in `npm test`, other ones at each door. */
-const every = scale({ sample: 6, heavy: 1 });
+const every = scale({ sample: 8, heavy: 1 });
 const cells: Cell[] = FAULTS.flatMap((fault, index) =>
   Object.keys(DOORS).flatMap((door, place) =>
     [false, true]
       .filter((stream) => fault.only === undefined || (fault.only === 'stream') === stream)
-      .filter(() => (index + place) % every === 0)
+      .filter(() => fault.doors === undefined || fault.doors.includes(door))
+      .filter((_, way) => (index + 2 * place + way) % every === 0)
       .map((stream) => ({ fault, door, stream, name: `fault-${index}-${door}-${stream}` })),
   ),
 );
 
-const { port } = bad.address() as AddressInfo;
-const timeouts = { connect: '1s', firstByte: '400ms', idle: '400ms', total: '3s' };
-const up = (baseUrl: string) => ({ adapter: 'openai-compatible', baseUrl, accounts });
+/** One for each cell where it is the provider that fails: what cannot be reached is passed over, whichever model is asked for. */
+const providerOf = ({ fault: { provider = 'bad', act }, door, stream }: Cell): string =>
+  act ? provider : `${provider}-${door}-${stream}`;
+const ofCells = Object.fromEntries(
+  cells.map((cell) => [providerOf(cell), failing.providers[cell.fault.provider ?? 'bad']]),
+);
 const gateway = await startGateway({
-  providers: { bad: up(`http://127.0.0.1:${port}/v1`), good: up(good.baseUrl) },
+  providers: {
+    ...ofCells,
+    good: {
+      adapter: 'openai-compatible',
+      baseUrl: good.baseUrl,
+      accounts: [{ name: 'main', apiKey: 'sk-good-0123456789' }],
+    },
+  },
+  prices: Object.fromEntries([...Object.keys(ofCells), 'good'].map((name) => [`${name}/*`, PRICE])),
   // A place of its own for each, or the breakers would pass the bad one over.
   models: Object.fromEntries(
-    cells.flatMap(({ name }) => [
-      [`both-${name}`, { targets: [`bad/${name}`, 'good/y'], timeouts }],
-      [`alone-${name}`, { targets: [`bad/${name}-alone`], timeouts, retries: 0 }],
+    cells.flatMap((cell) => [
+      [
+        `both-${cell.name}`,
+        { targets: [`${providerOf(cell)}/${cell.name}`, 'good/y'], timeouts, retries: 1 },
+      ],
+      [`alone-${cell.name}`, { targets: [`${providerOf(cell)}/${cell.name}-alone`], timeouts, retries: 0 }],
     ]),
   ),
 });
+let stopping: Promise<void> | undefined;
+const stop = () => (stopping ??= gateway.stop());
 after(async () => {
-  await gateway.stop();
+  await stop();
   await good.close();
-  bad.close();
+  await failing.close();
 });
 
 async function ask(model: string, { door: name, stream }: Cell) {
   const door = DOORS[name] ?? assert.fail(`there is no door ${name}`);
-  const response = await gateway.post(door.path(model, stream), door.body(model, stream));
+  const signal = AbortSignal.timeout(HANGS_MS);
+  const response = await gateway.post(door.path(model, stream), door.body(model, stream), { signal });
   const text = await response.text();
-  return { door, text, status: response.status, headers: response.headers };
+  const id = response.headers.get('x-request-id') ?? assert.fail('a call without an id');
+  return { door, id, text, status: response.status, headers: response.headers };
 }
 
-assert.ok(FAULTS.length >= 40, 'there are fewer ways to fail than the suite is for');
+/** What the record of a call must say, by its id: known when it was answered, looked at when all are. */
+const expected = new Map<string, (record: UsageRecord) => void>();
+
+const costOf = (input: number, output: number): number => input * PRICE.input + output * PRICE.output;
+
+/** Nothing was generated: nobody pays. */
+function isFree(
+  { usage, costMicroUsd }: Partial<Pick<UsageRecord, 'usage' | 'costMicroUsd'>>,
+  where: string,
+): void {
+  assert.deepEqual([usage ?? undefined, costMicroUsd ?? undefined], [undefined, undefined], where);
+}
+
+/** What a provider said before it broke off is estimated and billed, once. */
+function isOfBrokenOff(record: UsageRecord, where: string): void {
+  const { usage, costMicroUsd, attempts } = record;
+  assert.equal(attempts.length, 1, where);
+  assert.ok(usage && usage.output > 0 && usage.output < 10, `${where}: ${JSON.stringify(usage)}`);
+  assert.equal(costMicroUsd, costOf(usage.input, usage.output), where);
+}
+
+const timesOf = (text: string, word: string): number => text.split(word).length - 1;
+
+test('there are at least forty ways to fail, of each dialect some', () => {
+  assert.ok(FAULTS.length >= 40);
+  assert.ok(cells.length >= scale({ sample: 40, heavy: 8 * 40 }));
+});
 
 for (const cell of cells) {
   const { fault, name, stream, door } = cell;
   const where = `${fault.name}, ${door}, ${stream ? 'streamed' : 'whole'}`;
+  const bad = `${providerOf(cell)}/${name}`;
 
   test(`${where}: the next target answers, or the stream says that it broke off`, async () => {
     const answer = await ask(`both-${name}`, cell);
-    assert.equal(answer.status, 200, answer.text);
+    const { headers, text } = answer;
+    assert.equal(answer.status, 200, text);
     if (fault.breaksOff) {
-      assert.match(answer.text, answer.door.brokenOff);
-      assert.ok(!answer.text.includes(WORDS), 'another target went on with it');
+      assert.match(text, answer.door.brokenOff);
+      assert.ok(!text.includes(WORDS), 'another target went on with it');
+      assert.equal(answer.door.said(text), 'Partial ', text);
+      expected.set(answer.id, (record) => isOfBrokenOff(record, where));
       return;
     }
-    const words = fault.isAnswer ? 'Partial words' : WORDS;
-    assert.equal(answer.door.read(answer.text, stream), words, answer.text);
-    const { headers } = answer;
-    assert.equal(headers.get('x-fairlead-target'), fault.isAnswer ? `bad/${name}` : 'good/y');
+    assert.equal(answer.door.read(text, stream), fault.isAnswer ? 'Partial words' : WORDS, text);
+    assert.equal(headers.get('x-fairlead-target'), fault.isAnswer ? bad : 'good/y');
     assert.equal(headers.get('x-fairlead-attempts'), fault.isAnswer ? '1' : '2');
+    expected.set(answer.id, ({ outcome, usage, costMicroUsd, attempts }) => {
+      assert.deepEqual([outcome, usage?.input, usage?.output], ['ok', 3, 2], where);
+      assert.equal(costMicroUsd, costOf(3, 2), where);
+      for (const attempt of attempts) isFree(attempt, where);
+      assert.deepEqual(
+        attempts.map(({ target }) => target),
+        fault.isAnswer ? [bad] : [bad, 'good/y'],
+        where,
+      );
+    });
   });
 
   test(`${where}: without another target the client is told what it is`, async () => {
     const answer = await ask(`alone-${name}`, cell);
-    assert.equal(answer.status, fault.status, answer.text);
-    if (answer.status === 200) return;
-    assert.ok(answer.door.isError(JSON.parse(answer.text)), answer.text);
+    const status = fault.statusAt?.[door] ?? fault.status;
+    assert.equal(answer.status, status, answer.text);
+    if (status !== 200) {
+      assert.equal(answer.door.kindOfError(JSON.parse(answer.text)), answer.door.kinds[status], answer.text);
+      assert.match(answer.headers.get('retry-after') ?? 'never', fault.retryAfter ?? /^never$/);
+      expected.set(answer.id, (record) => {
+        isFree(record, where);
+        assert.equal(record.attempts.length, 1, where);
+      });
+    } else if (fault.breaksOff) {
+      assert.match(answer.text, answer.door.brokenOff);
+      assert.equal(timesOf(answer.text, 'Partial '), timesOf(answer.door.said(answer.text), 'Partial '));
+      expected.set(answer.id, (record) => isOfBrokenOff(record, where));
+    } else {
+      assert.equal(answer.door.read(answer.text, stream), 'Partial words', answer.text);
+    }
   });
 }
 
-test('every call is recorded once, with the usage of what answered it, and no connection is left open', async () => {
+test('every call is recorded once, and billed for what it is to be billed for', async () => {
   const records = await gateway.calls(2 * cells.length);
   assert.equal(new Set(records.map(({ id }) => id)).size, records.length);
-  const answered = records.filter(({ target, outcome }) => target === 'good/y' && outcome === 'ok');
-  for (const { usage, id } of answered) assert.deepEqual([usage?.input, usage?.output], [3, 2], id);
-  assert.ok(answered.length > cells.length / 2);
-  while (open.size > 0) await sleep(50);
+  const byId = new Map(records.map((record) => [record.id, record]));
+  for (const [id, check] of expected) check(byId.get(id) ?? assert.fail(`no record of ${id}`));
+});
+
+test('no connection is left open', async () => {
+  for (let waited = 0; waited < 5_000 && failing.open() > 0; waited += 50) await sleep(50);
+  assert.equal(failing.open(), 0, 'connections to who failed are still open');
+  await stop();
+  for (let waited = 0; waited < 5_000 && (await good.connections()) > 0; waited += 50) await sleep(50);
+  assert.equal(await good.connections(), 0, 'connections to who answered outlive the gateway');
 });

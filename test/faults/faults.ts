@@ -2,18 +2,26 @@ import type { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { chatAnswer, chatChunk } from '../support/raw-upstream.ts';
 
-/** What a provider does to one request, once it has read it. */
+/** What a provider does to one request, once it has read it; or, without `act`, how it cannot be reached. */
 export interface Fault {
   name: string;
-  act(socket: Socket, stream: boolean): void;
+  /** The provider that it is a fault of, where it is not `bad`, whose dialect is chat. */
+  provider?: string;
+  /** Absent where no request reaches anything. */
+  act?(socket: Socket, stream: boolean): void;
+  /** The doors that its provider is asked by in its own dialect, where it would be asked in another one by the others. */
+  doors?: readonly string[];
   /** Of a stream something has reached the client before it fails: it ends with an error, and nothing else is tried. */
   breaksOff?: true;
   /** Whether it answers after all, if late or oddly. */
   isAnswer?: true;
   /** Of a call that is not streamed, or of streams, it is none. */
   only?: 'stream' | 'whole';
-  /** What a client is told that has no other target. */
+  /** What a client is told that has no other target; `statusAt` a door where that is another. */
   status: number;
+  /** What the client is told of when to come again, in seconds. */
+  retryAfter?: RegExp;
+  statusAt?: Readonly<Record<string, number>>;
 }
 
 const CRLF = '\r\n';
@@ -41,10 +49,11 @@ const SSE_TYPE = 'content-type: text/event-stream';
 const FIRST = chatChunk('Partial ');
 const HTML = '<!doctype html><title>Gateway</title><h1>Welcome</h1>';
 
-const failing = (status: string, kind: number, headers: string[] = []): Fault => ({
+const failing = (status: string, kind: number, headers: string[] = [], retryAfter?: RegExp): Fault => ({
   name: `${status} ${headers.join(' ')}`.trim(),
   act: answer(status, ERROR, [JSON_TYPE, ...headers]),
   status: kind,
+  ...(retryAfter && { retryAfter }),
 });
 
 /** What may happen before any byte of an answer is worth anything to the client. */
@@ -109,12 +118,12 @@ const BEFORE: Fault[] = [
   { name: '304', act: (socket) => socket.end(head('304 Not Modified')), status: 502 },
   failing('408 Request Timeout', 504),
   failing('429 Too Many Requests', 429),
-  failing('429 Too Many Requests', 429, ['retry-after: 60']),
-  failing('429 Too Many Requests', 429, ['retry-after: Fri, 31 Dec 2100 23:59:59 GMT']),
+  failing('429 Too Many Requests', 429, ['retry-after: 60'], /^60$/),
+  failing('429 Too Many Requests', 429, ['retry-after: Fri, 31 Dec 2100 23:59:59 GMT'], /^\d+$/),
   failing('500 Internal Server Error', 502),
   failing('502 Bad Gateway', 502),
   failing('503 Service Unavailable', 502),
-  failing('503 Service Unavailable', 502, ['retry-after: 30']),
+  failing('503 Service Unavailable', 502, ['retry-after: 30'], /^30$/),
   failing('504 Gateway Timeout', 504),
   failing('529 Overloaded', 502),
   failing('599 Odd', 502),
@@ -197,15 +206,20 @@ const BEFORE: Fault[] = [
   },
 ];
 
-const sse = (text: string | Buffer, end: (socket: Socket) => void) => (socket: Socket) => {
+export const sse = (text: string | Buffer, end: (socket: Socket) => void) => (socket: Socket) => {
   socket.write(head('200 OK', [SSE_TYPE]));
   socket.write(text, () => end(socket));
 };
-const close = (socket: Socket) => socket.end();
+export const close = (socket: Socket) => socket.end();
 const reset = (socket: Socket) => socket.resetAndDestroy();
 const hang = () => {};
 /** Behind what came in another packet, and has been handed on. */
-const later = (socket: Socket, text: string) => setTimeout(() => socket.end(text), 50);
+export const later = (socket: Socket, text: string) => setTimeout(() => socket.end(text), 50);
+/** The bytes of a text up to the middle of its first character that has more than one. */
+function untilWithinCharacter(text: string): Buffer {
+  const bytes = Buffer.from(text);
+  return bytes.subarray(0, bytes.findIndex((byte) => byte >= 0x80) + 1);
+}
 const ROLE = FIRST.replace('"content":"Partial "', '"role":"assistant","content":""');
 
 /** Of streams alone. */
@@ -250,7 +264,7 @@ const IN_STREAMS: Fault[] = [
   },
   {
     name: 'an end within a character',
-    act: sse(Buffer.concat([Buffer.from(FIRST), Buffer.from(chatChunk('é')).subarray(0, -60)]), close),
+    act: sse(untilWithinCharacter(`${FIRST}${chatChunk('é')}`), close),
     status: 200,
     only: 'stream',
     breaksOff: true,
@@ -287,4 +301,14 @@ const ANSWERS: Fault[] = [
   },
 ];
 
-export const FAULTS: readonly Fault[] = [...BEFORE, ...IN_STREAMS, ...ANSWERS];
+/** Of who speaks chat. */
+export const CHAT_FAULTS: readonly Fault[] = [...BEFORE, ...IN_STREAMS, ...ANSWERS];
+
+/** Of who cannot be reached; `providers.ts` has the providers. */
+export const UNREACHABLE: readonly Fault[] = [
+  { name: 'a connection that is refused', provider: 'refusing', status: 502 },
+  { name: 'a name that is none', provider: 'nameless', status: 502 },
+  { name: 'a certificate that nobody trusts', provider: 'untrusted', status: 502 },
+  { name: 'TLS that is none', provider: 'plain', status: 502 },
+  { name: 'TLS that hangs', provider: 'silent', status: 504 },
+];

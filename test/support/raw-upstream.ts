@@ -6,6 +6,8 @@ export interface RawUpstream {
   /** As an `openai-compatible` provider's `baseUrl`. */
   baseUrl: string;
   requests: { path: string; headers: IncomingMessage['headers']; body: string }[];
+  /** How many are open. */
+  connections(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -29,6 +31,10 @@ export async function startRawUpstream(
   return {
     baseUrl: `http://127.0.0.1:${port}/v1`,
     requests,
+    connections: () =>
+      new Promise((resolve, reject) => {
+        server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+      }),
     close: async () => {
       server.closeAllConnections();
       server.close();
