@@ -157,3 +157,27 @@ test('whatever happens: its counts are those of the window, and one that is open
     }),
   );
 });
+
+test('what was sent before the probe does not end it when its client leaves', () => {
+  const { breaker } = startBreaker();
+  for (let failure = 0; failure < 5; failure++) breaker.fail(0, false);
+  breaker.begin(2_000);
+  breaker.forget(2_100, -10, false);
+  assert.equal(breaker.state, 'half-open');
+  assert.equal(breaker.mayTry(2_100), false, 'a second probe');
+  breaker.forget(2_200, 2_000, false);
+  assert.equal(breaker.mayTry(2_200), true, 'the probe itself is left to the next call');
+});
+
+test('a probe that was overtaken puts the next one off, each time for longer', () => {
+  const { breaker } = startBreaker();
+  for (let failure = 0; failure < 5; failure++) breaker.fail(0, false);
+  breaker.begin(2_000);
+  breaker.forget(2_100, 2_000, true);
+  assert.equal(breaker.mayTry(6_099), false);
+  assert.equal(breaker.mayTry(6_100), true);
+  breaker.begin(6_100);
+  breaker.forget(6_200, 6_100, true);
+  assert.equal(breaker.mayTry(14_199), false);
+  assert.equal(breaker.mayTry(14_200), true);
+});
