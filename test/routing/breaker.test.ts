@@ -68,7 +68,7 @@ test('a probe that says nothing leaves the breaker to the next', () => {
   const { breaker } = startBreaker();
   for (let failure = 0; failure < 5; failure++) breaker.fail(0, false);
   breaker.begin(2_000);
-  breaker.forget(2_500);
+  breaker.forget(2_500, 2_500, false);
   assert.equal(breaker.mayTry(2_500), true);
 });
 
@@ -141,7 +141,7 @@ test('whatever happens: its counts are those of the window, and one that is open
         if (what === 'succeed') breaker.succeed(nowMs);
         else if (what === 'fail') breaker.fail(nowMs, false);
         else if (what === 'begin') breaker.begin(nowMs);
-        else breaker.forget(nowMs);
+        else breaker.forget(nowMs, nowMs, false);
         if (before !== 'closed' && breaker.state === 'closed') outcomes.length = 0;
         else if (before !== 'half-open' && (what === 'fail' || (what === 'succeed' && before === 'closed')))
           outcomes.push({ atMs: nowMs, failed: what === 'fail' });
@@ -152,7 +152,7 @@ test('whatever happens: its counts are those of the window, and one that is open
           failures: within.filter(({ failed }) => failed).length,
         });
       }
-      breaker.forget(nowMs);
+      breaker.forget(nowMs, nowMs, false);
       assert.equal(breaker.mayTry(Math.max(nowMs, breaker.opensUntil)), true);
     }),
   );
