@@ -216,7 +216,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   }
 
   takeBack(planned: PlannedAttempt): void {
-    noteUnknown(this.#gateway, planned);
+    noteUnknown(this.#gateway, planned, this.#gateway.monotonicMs());
     this.#itinerary.takeBack();
   }
 }

@@ -359,7 +359,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     // Without an exchange the request was never sent, and nothing was used.
     else if (this.#exchange) this.#call.usage = estimateCall(this.#call, 0);
     this.#close(outcome);
-    noteUnknown(this.#gateway, this.#planned);
+    noteUnknown(this.#gateway, this.#planned, this.#call.sentMs, outcome === 'lost');
     this.#exchange?.abort(reason);
   }
 

@@ -41,13 +41,18 @@ export function noteFailed(
   const nowMs = gateway.monotonicMs();
   const verdict = verdictOf(failure);
   // One server of several that are well says nothing of the place.
-  if (verdict.says === 'failing' && hasOtherAddress(planned, 1)) planned.lane?.forget(nowMs);
+  if (verdict.says === 'failing' && hasOtherAddress(planned, 1)) planned.lane?.forget(nowMs, sentMs);
   else planned.lane?.fail(verdict, { nowMs, begunMs: sentMs, retryAfterMs });
   noteFailure(gateway, planned, failure);
 }
 
-/** Nothing was sent, or the client left. */
-export function noteUnknown(gateway: Gateway, planned: PlannedAttempt): void {
-  planned.lane?.forget(gateway.monotonicMs());
+/** Nothing was sent, or the client left, or another attempt overtook (`overtaken`) the one that was sent at `sentMs`. */
+export function noteUnknown(
+  gateway: Gateway,
+  planned: PlannedAttempt,
+  sentMs: number,
+  overtaken = false,
+): void {
+  planned.lane?.forget(gateway.monotonicMs(), sentMs, overtaken);
   noteNothing(planned);
 }

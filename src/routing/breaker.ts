@@ -61,6 +61,8 @@ export class Breaker {
   #consecutive = 0;
   #state: BreakerState = 'closed';
   #openedMs = 0;
+  /** When the probe was sent. */
+  #probedMs = 0;
   #opensUntil = 0;
   #openForMs: number;
   /** Another instance said so: no failure of this one's opened it. */
@@ -96,7 +98,9 @@ export class Breaker {
 
   /** An attempt is sent: where `mayTry` said so of an open one, it is the probe. */
   begin(nowMs: number): void {
-    if (this.#state === 'open' && nowMs >= this.#opensUntil) this.#become('half-open');
+    if (this.#state !== 'open' || nowMs < this.#opensUntil) return;
+    this.#probedMs = nowMs;
+    this.#become('half-open');
   }
 
   /** `begunMs`: when the attempt was sent. What was under way when the breaker opened does not close it. */
@@ -118,8 +122,7 @@ export class Breaker {
     if (this.#state === 'half-open') {
       if (begunMs < this.#openedMs) return;
       this.#isHearsay = false;
-      this.#openForMs = slow ? Math.min(this.#openForMs * 2, LONGEST_OPEN_MS) : this.#options.openForMs;
-      this.open(nowMs, nowMs + this.#openForMs);
+      this.#reopen(nowMs, slow);
       return;
     }
     this.#roll(nowMs);
@@ -131,9 +134,19 @@ export class Breaker {
     if (this.#state === 'closed' && this.#isTooMuch()) this.open(nowMs, nowMs + this.#openForMs);
   }
 
-  /** What was sent says nothing: a probe leaves the breaker to the next one. */
-  forget(nowMs: number): void {
-    if (this.#state === 'half-open') this.open(nowMs, nowMs);
+  /**
+   * What was sent at `begunMs` says nothing: a probe leaves the breaker to the next one, at once, or, where another attempt overtook it,
+   * after a pause: of a place that hangs each probe is overtaken.
+   */
+  forget(nowMs: number, begunMs: number, overtaken: boolean): void {
+    if (this.#state !== 'half-open' || begunMs < this.#probedMs) return;
+    if (overtaken) this.#reopen(nowMs, true);
+    else this.open(nowMs, nowMs);
+  }
+
+  #reopen(nowMs: number, slow: boolean): void {
+    this.#openForMs = slow ? Math.min(this.#openForMs * 2, LONGEST_OPEN_MS) : this.#options.openForMs;
+    this.open(nowMs, nowMs + this.#openForMs);
   }
 
   open(nowMs: number, untilMs: number): void {

@@ -51,6 +51,8 @@ export class Itinerary<S extends Stop> {
   #coolsUntil = Number.POSITIVE_INFINITY;
   #sent = 0;
   #repeats = 0;
+  /** Put before all others: its call was counted there before. */
+  #unearned: S | undefined;
 
   constructor(stops: readonly S[], options: ItineraryOptions<S>) {
     this.#fresh = [...stops];
@@ -67,7 +69,8 @@ export class Itinerary<S extends Stop> {
     if (this.#sent > this.#options.retries) return undefined;
     for (let stop = this.#fresh.shift(); stop; stop = this.#fresh.shift()) {
       if (this.#isReady(stop, nowMs) && this.#options.mayTry(stop)) {
-        stop.lane?.retries.earn();
+        if (stop === this.#unearned) this.#unearned = undefined;
+        else stop.lane?.retries.earn();
         return this.#send(stop, nowMs);
       }
     }
@@ -104,12 +107,14 @@ export class Itinerary<S extends Stop> {
   /** Puts a stop before all others: the same place with its other credential, which costs no further attempt. */
   prepend(stop: S): void {
     this.#sent -= 1;
+    this.#unearned = stop;
     this.#fresh.unshift(stop);
   }
 
   /** Goes on at another server of the same place: one attempt more, unless there was no connection to the one before. */
   goOnAt(stop: S, isFree: boolean): void {
     if (isFree) this.#sent -= 1;
+    this.#unearned = stop;
     this.#fresh.unshift(stop);
   }
 
@@ -156,6 +161,7 @@ export class Itinerary<S extends Stop> {
       const waitMs = Math.max((lane?.limitedUntil ?? 0) - nowMs, 0);
       const isPoor = waitMs === 0 && lane?.readiness(nowMs) === 'poor';
       if (isPoor || waitMs > bestMs || (best && waitMs === bestMs)) continue;
+      if (waiting.isRepeat && lane?.retries.has(nowMs) === false) continue;
       best = waiting;
       bestMs = waitMs;
     }

@@ -113,7 +113,7 @@ export class Lane {
   fail(verdict: Verdict, { nowMs, begunMs, retryAfterMs }: LaneFailure): void {
     const { says, unreachable, slow = false } = verdict;
     if (says === 'nothing') {
-      this.forget(nowMs);
+      this.forget(nowMs, begunMs);
       return;
     }
     if (says === 'failing') {
@@ -131,10 +131,10 @@ export class Lane {
     else this.#wasTold(nowMs + retryAfterMs);
   }
 
-  /** What was sent says nothing of the place. */
-  forget(nowMs: number): void {
-    this.breaker.forget(nowMs);
-    this.reach.forget(nowMs);
+  /** What was sent at `begunMs` says nothing of the place; `overtaken`: another attempt of its call was faster. */
+  forget(nowMs: number, begunMs: number, overtaken = false): void {
+    this.breaker.forget(nowMs, begunMs, overtaken);
+    this.reach.forget(nowMs, begunMs, overtaken);
   }
 
   /** Also by what another instance was told. */

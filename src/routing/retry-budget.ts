@@ -19,13 +19,18 @@ export class RetryBudget {
 
   /** Whether one more may be sent again; it counts. */
   spend(nowMs: number): boolean {
+    if (!this.has(nowMs)) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+
+  /** Whether one more may be sent again. */
+  has(nowMs: number): boolean {
     const earned = Math.floor((nowMs - this.#earnedMs) / EARNED_EVERY_MS);
     if (earned > 0) {
       this.#tokens = Math.min(RESERVE, this.#tokens + earned);
       this.#earnedMs += earned * EARNED_EVERY_MS;
     }
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
-    return true;
+    return this.#tokens >= 1;
   }
 }

@@ -68,7 +68,7 @@ test('a probe that says nothing leaves the breaker to the next', () => {
   const { breaker } = startBreaker();
   for (let failure = 0; failure < 5; failure++) breaker.fail(0, false);
   breaker.begin(2_000);
-  breaker.forget(2_500);
+  breaker.forget(2_500, 2_500, false);
   assert.equal(breaker.mayTry(2_500), true);
 });
 
@@ -141,7 +141,7 @@ test('whatever happens: its counts are those of the window, and one that is open
         if (what === 'succeed') breaker.succeed(nowMs);
         else if (what === 'fail') breaker.fail(nowMs, false);
         else if (what === 'begin') breaker.begin(nowMs);
-        else breaker.forget(nowMs);
+        else breaker.forget(nowMs, nowMs, false);
         if (before !== 'closed' && breaker.state === 'closed') outcomes.length = 0;
         else if (before !== 'half-open' && (what === 'fail' || (what === 'succeed' && before === 'closed')))
           outcomes.push({ atMs: nowMs, failed: what === 'fail' });
@@ -152,8 +152,32 @@ test('whatever happens: its counts are those of the window, and one that is open
           failures: within.filter(({ failed }) => failed).length,
         });
       }
-      breaker.forget(nowMs);
+      breaker.forget(nowMs, nowMs, false);
       assert.equal(breaker.mayTry(Math.max(nowMs, breaker.opensUntil)), true);
     }),
   );
+});
+
+test('what was sent before the probe does not end it when its client leaves', () => {
+  const { breaker } = startBreaker();
+  for (let failure = 0; failure < 5; failure++) breaker.fail(0, false);
+  breaker.begin(2_000);
+  breaker.forget(2_100, -10, false);
+  assert.equal(breaker.state, 'half-open');
+  assert.equal(breaker.mayTry(2_100), false, 'a second probe');
+  breaker.forget(2_200, 2_000, false);
+  assert.equal(breaker.mayTry(2_200), true, 'the probe itself is left to the next call');
+});
+
+test('a probe that was overtaken puts the next one off, each time for longer', () => {
+  const { breaker } = startBreaker();
+  for (let failure = 0; failure < 5; failure++) breaker.fail(0, false);
+  breaker.begin(2_000);
+  breaker.forget(2_100, 2_000, true);
+  assert.equal(breaker.mayTry(6_099), false);
+  assert.equal(breaker.mayTry(6_100), true);
+  breaker.begin(6_100);
+  breaker.forget(6_200, 6_100, true);
+  assert.equal(breaker.mayTry(14_199), false);
+  assert.equal(breaker.mayTry(14_200), true);
 });

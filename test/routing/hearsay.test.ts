@@ -91,7 +91,7 @@ test('whatever others say: nobody is told of it, named times only grow, and ever
       }
       assert.equal(book.readings(() => true).length, lanes.length);
       for (const lane of lanes) {
-        lane.forget(nowMs);
+        lane.forget(nowMs, nowMs);
         const lastMs = Math.max(lane.limitedUntil, lane.breaker.opensUntil, lane.reach.opensUntil, nowMs);
         assert.equal(lane.readiness(lastMs), 'ready');
       }

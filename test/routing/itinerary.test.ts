@@ -194,3 +194,26 @@ test('one beside another counts as a further attempt, and is made also where the
   assert.equal(itinerary.beside(0, underWay), places[1]);
   assert.equal(itinerary.next(0), undefined);
 });
+
+test('a repeat without budget does not keep another place from being waited for', () => {
+  const [down, limited] = [place('a/x', '1'), place('b/y', '1')];
+  while (down.lane.retries.spend(0));
+  limited.lane.cool(300);
+  // What is earned by this call's first attempt is less than one.
+  const itinerary = plan([down, limited]);
+  itinerary.failed(itinerary.next(0)?.stop ?? assert.fail(), DOWN);
+  const next = itinerary.next(0) ?? assert.fail('the place that is free soon is not waited for');
+  assert.equal(nameOf(next.stop), 'b/y@1');
+});
+
+test('further servers of a place earn no repeats', () => {
+  const down = place('a/x', '1');
+  while (down.lane.retries.spend(0));
+  for (let call = 0; call < 5; call++) {
+    const itinerary = plan([down]);
+    for (let server = 0; server < 5; server++)
+      itinerary.goOnAt(itinerary.next(0)?.stop ?? assert.fail(), true);
+  }
+  assert.equal(down.lane.retries.spend(0), true, 'five calls earn one');
+  assert.equal(down.lane.retries.spend(0), false);
+});
