@@ -19,7 +19,7 @@ const { values, positionals } = parseArgs({
 const CACHE = fileURLToPath(new URL('../node_modules/.cache/fairlead-tests', import.meta.url));
 const files = positionals.length > 0 ? positionals : listTestFiles(join(CACHE, 'groups'));
 /** Node's own time-outs end tests, not processes. */
-const LIMIT_MS = (values.heavy ? 80 : 10) * 60_000;
+const LIMIT_MS = (values.heavy ? 80 : 20) * 60_000;
 const postgres = positionals.length > 0 ? undefined : await startPostgres();
 if (postgres && 'missing' in postgres) {
   process.stderr.write(
