@@ -11,6 +11,7 @@ export function makeLanes(
   { news, monotonicMs }: { news: ControlNews; monotonicMs: () => number },
 ): { lanes: LaneBook; health: SharedHealth | undefined } {
   const lanes = new LaneBook({
+    monotonicMs,
     onChange: (change) => {
       tellBreaker(news, change);
       health?.tellBreaker(change);

@@ -73,8 +73,8 @@ export function recompileSnapshot(
   const upstreams = compileUpstreams(config, declarations, signIn, before);
   const callers = compileCallers(sources, before);
   const issuers = compileIssuers(config.issuers, signIn, before?.issuers);
-  const lanesOf = (target: string, upstream: Upstream) =>
-    findLanes(sources.lanes, config.providers[upstream.name]?.health, target, upstream);
+  const lanesOf: LanesOf = (target, upstream, isConfigured = false) =>
+    findLanes(sources.lanes, config.providers[upstream.name]?.health, target, upstream, isConfigured);
   const models = new Map<string, Route>();
   for (const [name, model] of Object.entries(config.models)) {
     const route = compileRoute(model, (target) => compileTarget(target, config, upstreams, lanesOf));
@@ -176,13 +176,14 @@ function compileUpstream(
   );
 }
 
-type LanesOf = (target: string, upstream: Upstream) => readonly Lane[];
+type LanesOf = (target: string, upstream: Upstream, isConfigured?: boolean) => readonly Lane[];
 
 function findLanes(
   book: LaneBook,
   health: ProviderConfig['health'],
   target: string,
   { name: provider, accounts }: Upstream,
+  isConfigured: boolean,
 ): Lane[] {
   const { errorRate, minCalls, window, openFor } = health?.breaker ?? {};
   const options = {
@@ -191,7 +192,7 @@ function findLanes(
     windowMs: window ?? DEFAULT_BREAKER.windowMs,
     openForMs: openFor ?? DEFAULT_BREAKER.openForMs,
   };
-  return accounts.map(({ name: account }) => book.find(target, { provider, account, options }));
+  return accounts.map(({ name: account }) => book.find(target, { provider, account, options, isConfigured }));
 }
 
 function compileRoute(model: ModelConfig, compile: (target: TargetConfig) => Target): Route {
@@ -243,7 +244,7 @@ function compileTarget(
     ...knownCapabilities(model),
     ...target.capabilities,
   };
-  const lanes = lanesOf(name, upstream);
+  const lanes = lanesOf(name, upstream, true);
   const defaults = compileTargetDefaults(target.parameters);
   return {
     name,

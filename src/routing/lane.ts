@@ -2,6 +2,7 @@ import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts';
 import type { Word } from './health-word.ts';
 import { Hearsay } from './hearsay.ts';
 import { Latency } from './latency.ts';
+import { Limit } from './limit.ts';
 import type { Headroom } from './read-headroom.ts';
 import { RetryBudget } from './retry-budget.ts';
 import type { Verdict } from './verdict.ts';
@@ -20,10 +21,6 @@ export interface LaneFailure {
   retryAfterMs: number | undefined;
 }
 
-/** How long others go before a limited place that does not say for how long it is: longer each time, up to the last. */
-const FIRST_REST_MS = 500;
-const LONGEST_REST_MS = 60_000;
-
 /**
  * One target at one account: the place that attempts go to, and how it does. Its own breaker is driven by its answers, that of its
  * account by whether anything can be reached there at all. Providers limit an account model by model, so a limit is a lane's. All times
@@ -40,9 +37,8 @@ export class Lane {
   readonly #latencies = { stream: new Latency(), whole: new Latency() };
   #headroom = 1;
   #headroomUntil = 0;
-  #coolsUntil = 0;
-  #restsUntil = 0;
-  #restMs = 0;
+  /** Also that of the lane that was in its place before: its calls may still be told to wait. */
+  readonly limit: Limit;
   readonly #onCool: ((lane: Lane) => void) | undefined;
 
   /** `onCool`: the provider named a later time than before. */
@@ -51,8 +47,10 @@ export class Lane {
     account: string,
     breaker: Breaker,
     reach: Breaker,
+    limit = new Limit(),
     onCool?: (lane: Lane) => void,
   ) {
+    this.limit = limit;
     this.#onCool = onCool;
     this.target = target;
     this.account = account;
@@ -62,18 +60,18 @@ export class Lane {
 
   /** When it may be called, by its own word. */
   get coolsUntil(): number {
-    return this.#coolsUntil;
+    return this.limit.coolsUntil;
   }
 
   /** When it is likely to be past its limit. */
   get limitedUntil(): number {
-    return Math.max(this.#coolsUntil, this.#restsUntil);
+    return Math.max(this.limit.coolsUntil, this.limit.restsUntil);
   }
 
   /** Changes nothing. */
   readiness(nowMs: number): Readiness {
-    if (nowMs < this.#coolsUntil) return 'cooling';
-    if (nowMs < this.#restsUntil) return 'poor';
+    if (nowMs < this.limit.coolsUntil) return 'cooling';
+    if (nowMs < this.limit.restsUntil) return 'poor';
     return this.breaker.mayTry(nowMs) && this.reach.mayTry(nowMs) ? 'ready' : 'poor';
   }
 
@@ -105,7 +103,7 @@ export class Lane {
 
   /** `begunMs`: when the attempt was sent. */
   succeed(nowMs: number, begunMs: number): void {
-    this.#restMs = 0;
+    this.limit.passed();
     this.breaker.succeed(nowMs, begunMs);
     this.reach.succeed(nowMs, begunMs);
   }
@@ -127,7 +125,7 @@ export class Lane {
     this.breaker.succeed(nowMs, begunMs);
     this.reach.succeed(nowMs, begunMs);
     if (says !== 'limited') return;
-    if (retryAfterMs === undefined) this.#rest(nowMs);
+    if (retryAfterMs === undefined) this.limit.rest(nowMs);
     else this.#wasTold(nowMs + retryAfterMs);
   }
 
@@ -139,20 +137,11 @@ export class Lane {
 
   /** Also by what another instance was told. */
   cool(untilMs: number): void {
-    this.#coolsUntil = Math.max(this.#coolsUntil, untilMs);
+    this.limit.cool(untilMs);
   }
 
   #wasTold(untilMs: number): void {
-    if (untilMs <= this.#coolsUntil) return;
-    this.cool(untilMs);
-    this.#onCool?.(this);
-  }
-
-  #rest(nowMs: number): void {
-    // Calls that were under way together are limited together, once.
-    if (nowMs < this.#restsUntil) return;
-    this.#restMs = Math.min(Math.max(this.#restMs * 2, FIRST_REST_MS), LONGEST_REST_MS);
-    this.#restsUntil = nowMs + this.#restMs;
+    if (this.limit.cool(untilMs)) this.#onCool?.(this);
   }
 }
 
@@ -174,8 +163,9 @@ export interface LaneChange {
   opensUntil: number;
 }
 
-/** What this instance saw itself; of what it hears from others nobody is told. */
-export interface LaneListener {
+/** What is told is what this instance saw itself; of what it hears from others nobody is told. */
+export interface LaneBookOptions {
+  monotonicMs: () => number;
   onChange?: (change: LaneChange) => void;
   /** The provider named a time, or a later one, before which the lane is not to be called. */
   onCool?: (lane: Lane) => void;
@@ -186,32 +176,47 @@ interface Place {
   provider: string;
   account: string;
   options: BreakerOptions;
+  /** A model leads to the target; else a caller has named it. */
+  isConfigured?: boolean;
 }
 
-/** How many lanes that no config names are remembered: the targets' names come from callers. */
-const MOST_LANES = 10_000;
+/**
+ * How many lanes that no config names are remembered, where none of them is limited: the targets' names come from callers. Then the
+ * half goes that was not asked for for the longest time.
+ */
+export const MOST_LANES = 10_000;
 
 /** All lanes of this process. They outlive snapshots: what is known of a provider does not depend on the rest of a configuration. */
 export class LaneBook {
   readonly #lanes = new Map<string, Lane>();
+  /** Those that models lead to, or led to. */
+  readonly #configured = new Set<string>();
+  /** So many of the others are too many. */
+  #full = MOST_LANES;
   readonly #reaches = new Map<string, { options: BreakerOptions; breaker: Breaker }>();
-  readonly #listener: LaneListener;
+  readonly #options: LaneBookOptions;
   readonly #hearsay = new Hearsay();
 
-  constructor(listener: LaneListener = {}) {
-    this.#listener = listener;
+  constructor(options: LaneBookOptions) {
+    this.#options = options;
   }
 
-  /** The lane of a target at an account of its provider. One whose options changed begins anew. */
+  /** The lane of a target at an account of its provider. One whose options changed begins anew, but for what the provider named. */
   find(target: string, place: Place): Lane {
-    const { account } = place;
+    const { account, isConfigured = false } = place;
     const key = `${target}\n${account}`;
+    if (isConfigured) this.#configured.add(key);
     const reach = this.#reach(place);
     const known = this.#lanes.get(key);
-    if (known && known.reach === reach) return known;
-    if (this.#lanes.size >= MOST_LANES) this.#lanes.clear();
+    if (known && known.reach === reach) {
+      // What is asked for again is not the oldest.
+      this.#lanes.delete(key);
+      this.#lanes.set(key, known);
+      return known;
+    }
+    if (!known) this.#makeRoom();
     const breaker = this.#makeBreaker(target, place);
-    const lane = new Lane(target, account, breaker, reach, this.#listener.onCool);
+    const lane = new Lane(target, account, breaker, reach, known?.limit, this.#options.onCool);
     const heard = this.#hearsay.take('lane', target, account);
     if (heard?.opensUntil !== undefined) breaker.hearOpened(heard.heardMs, heard.opensUntil);
     if (heard?.coolsUntil !== undefined) lane.cool(heard.coolsUntil);
@@ -245,6 +250,21 @@ export class LaneBook {
     else lane?.cool(nowMs + word.forMs);
   }
 
+  /** As many more stay as are limited: each of them was asked, and said so. */
+  #makeRoom(): void {
+    if (this.#lanes.size - this.#configured.size < this.#full) return;
+    const nowMs = this.#options.monotonicMs();
+    let excess = this.#full / 2;
+    for (const [key, { limitedUntil }] of this.#lanes) {
+      if (excess <= 0) break;
+      if (nowMs < limitedUntil || this.#configured.has(key)) continue;
+      this.#lanes.delete(key);
+      excess -= 1;
+    }
+    // Where most are limited, they are not gone through again for each that comes.
+    this.#full = Math.max(MOST_LANES, 2 * (this.#lanes.size - this.#configured.size));
+  }
+
   #reach(place: Place): Breaker {
     const { provider, account, options } = place;
     const key = `${provider}\n${account}`;
@@ -258,7 +278,7 @@ export class LaneBook {
   }
 
   #makeBreaker(target: string | undefined, { provider, account, options }: Place): Breaker {
-    const { onChange } = this.#listener;
+    const { onChange } = this.#options;
     const breaker: Breaker = new Breaker(
       options,
       onChange &&

@@ -27,7 +27,7 @@ async function setUp(context: TestContext, answer: Parameters<typeof startRawUps
   });
   const { routes } = compileSnapshot({
     ...{ config, declarations, madeKeys: [], signIn: NO_SIGN_IN, counters: new CounterBook() },
-    ...{ lanes: new LaneBook(), hedgings: new HedgingBook() },
+    ...{ lanes: new LaneBook({ monotonicMs: () => 0 }), hedgings: new HedgingBook() },
   });
   const provider = routes.upstreams.get('up');
   const [account] = provider?.accounts ?? [];

@@ -34,7 +34,7 @@ const snapshot = compileSnapshot({
   madeKeys: [],
   signIn: NO_SIGN_IN,
   counters: new CounterBook(),
-  lanes: new LaneBook(),
+  lanes: new LaneBook({ monotonicMs: () => 0 }),
   hedgings: new HedgingBook(),
 });
 const monotonicMs = () => performance.now();

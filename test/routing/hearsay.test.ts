@@ -66,7 +66,7 @@ test('whatever others say: nobody is told of it, named times only grow, and ever
       const tell = () => {
         told += 1;
       };
-      const book = new LaneBook({ onChange: tell, onCool: tell });
+      const book = new LaneBook({ monotonicMs: () => nowMs, onChange: tell, onCool: tell });
       const lanes = findAll(book);
       let nowMs = 0;
       for (const { afterMs, message, own, lane: index } of steps) {
@@ -103,7 +103,7 @@ test('a place that is called for the first time is as if it had heard all that w
   const said = fc.array(fc.record({ afterMs: fc.integer({ min: 0, max: 2_000 }), message: MESSAGE }));
   fc.assert(
     fc.property(said, (steps) => {
-      const [known, late] = [new LaneBook(), new LaneBook()];
+      const [known, late] = [new LaneBook({ monotonicMs: () => 0 }), new LaneBook({ monotonicMs: () => 0 })];
       const lanes = findAll(known);
       let nowMs = 0;
       for (const { afterMs, message } of steps) {
@@ -123,7 +123,7 @@ test('a place that is called for the first time is as if it had heard all that w
 });
 
 test('of places that nobody calls here only so many are remembered, the newest', () => {
-  const book = new LaneBook();
+  const book = new LaneBook({ monotonicMs: () => 0 });
   const last = 3 * MOST_HEARD;
   for (let count = 1; count <= last; count++) {
     const word = { scope: 'lane', name: `a/${count}`, account: 'main', forMs: 1_000 } as const;

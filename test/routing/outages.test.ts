@@ -43,7 +43,7 @@ interface Outcome {
 function simulate(seed: number, hours: number): Outcome {
   const random = seeded(seed);
   const time = new VirtualTime();
-  const book = new LaneBook();
+  const book = new LaneBook({ monotonicMs: () => time.nowMs });
   const providers = ['a', 'b', 'c'].map((name): Provider => {
     const lane = book.find(`${name}/x`, { provider: name, account: 'main', options: DEFAULT_BREAKER });
     return { target: { name: `${name}/x` }, lane, way: undefined, endsMs: 0, namedMs: 0 };

@@ -1,0 +1,39 @@
+/** How long others go before a limited place that does not say for how long it is: longer each time, up to the last. */
+const FIRST_REST_MS = 500;
+const LONGEST_REST_MS = 60_000;
+
+/** Until when a place wants to be left alone. What the provider said does not depend on how its breaker is configured. */
+export class Limit {
+  #coolsUntil = 0;
+  #restsUntil = 0;
+  #restMs = 0;
+
+  /** When it may be called, by its own word: monotonic milliseconds, as all here. */
+  get coolsUntil(): number {
+    return this.#coolsUntil;
+  }
+
+  /** When it is likely to be past its limit, where it named no time. */
+  get restsUntil(): number {
+    return this.#restsUntil;
+  }
+
+  /** Gives whether that is later than what was known. */
+  cool(untilMs: number): boolean {
+    if (untilMs <= this.#coolsUntil) return false;
+    this.#coolsUntil = untilMs;
+    return true;
+  }
+
+  rest(nowMs: number): void {
+    // Calls that were under way together are limited together, once.
+    if (nowMs < this.#restsUntil) return;
+    this.#restMs = Math.min(Math.max(this.#restMs * 2, FIRST_REST_MS), LONGEST_REST_MS);
+    this.#restsUntil = nowMs + this.#restMs;
+  }
+
+  /** A call went well: the next rest is a short one. */
+  passed(): void {
+    this.#restMs = 0;
+  }
+}
