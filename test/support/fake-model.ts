@@ -123,18 +123,17 @@ function chooseAnswer(request: ModelRequest, script: Script, standing: Standing)
 function chooseCalls(request: ModelRequest, script: Script, { answered }: Standing): ScriptCall[] {
   if (request.tools.length === 0 || request.toolChoice === 'none') return [];
   const round = answered.filter((turn) => turn.calls.length > 0).length;
-  const asked = script.rounds[round] ?? forcedCall(request, round);
+  const called = new Set(answered.flatMap(({ calls }) => calls.map(({ name }) => name)));
+  const asked = script.rounds[round] ?? forcedCall(request, called);
   return request.parallelCalls ? asked : asked.slice(0, 1);
 }
 
-/** A model that must call a tool calls one, but only once a question: otherwise no tool loop would ever end. */
-function forcedCall(request: ModelRequest, round: number): ScriptCall[] {
-  const { toolChoice } = request;
-  if (toolChoice === 'auto' || toolChoice === 'none' || round > 0) return [];
-  const tool =
-    toolChoice === 'required'
-      ? request.tools[0]
-      : request.tools.find((candidate) => candidate.name === toolChoice.name);
+/** A model that must call a tool calls each at most once a question: otherwise no tool loop would ever end. */
+function forcedCall({ toolChoice, tools }: ModelRequest, called: ReadonlySet<string>): ScriptCall[] {
+  if (toolChoice === 'auto' || toolChoice === 'none') return [];
+  const tool = tools.find(
+    ({ name }) => !called.has(name) && (toolChoice === 'required' || name === toolChoice.name),
+  );
   if (!tool) return [];
   const input = tool.schema === undefined ? {} : exampleObject(tool.schema);
   return [{ name: tool.name, input, json: JSON.stringify(input) }];

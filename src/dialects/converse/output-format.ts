@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord } from '../caller-words.ts';
 import { planOutput as planMessagesOutput } from '../messages/output-format.ts';
+import { demandSchema } from '../told-format.ts';
 import type { EncodeContext } from './encode-context.ts';
 
 /** How the answer is brought into the form that the caller wants. At most one of the three is set. */
@@ -38,8 +39,4 @@ export function planOutput(context: EncodeContext): OutputPlan {
     ...(format.description ? { description: format.description } : {}),
   };
   return { textFormat: { type: 'json_schema', structure: { jsonSchema } } };
-}
-
-function demandSchema(schema: JsonObject): string {
-  return `Answer with one JSON value and nothing else: no words before or after it, no code fence. It must be valid against this JSON Schema: ${JSON.stringify(schema)}`;
 }

@@ -43,10 +43,19 @@ interface Call {
   ordinal: number;
 }
 
-/** A conversation's messages as `contents` and `systemInstruction`: roles alternate, the user's comes first. */
-export function encodeContents(conversation: Conversation, traits: ModelTraits): EncodedContents {
+/**
+ * A conversation's messages as `contents` and `systemInstruction`: roles alternate, the user's comes first.
+ *
+ * @param instruction what the gateway itself has to tell the model
+ */
+export function encodeContents(
+  conversation: Conversation,
+  traits: ModelTraits,
+  instruction?: string,
+): EncodedContents {
   const encoder = new ContentsEncoder(conversation, traits);
   for (const [index, message] of conversation.messages.entries()) encoder.add(message, index);
+  if (instruction !== undefined) encoder.instruct(instruction);
   return encoder.finish();
 }
 
@@ -94,6 +103,10 @@ class ContentsEncoder {
       default:
         message.role satisfies never;
     }
+  }
+
+  instruct(text: string): void {
+    this.#system.push({ text });
   }
 
   /** Only Vertex takes a name, and only for some media. */

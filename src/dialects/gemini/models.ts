@@ -22,6 +22,8 @@ export interface ModelTraits {
   jsonSchema: boolean;
   /** Function calling mode `VALIDATED`: free to answer in text, and calls keep to their schema. */
   validatedCalls: boolean;
+  /** A JSON answer (`responseMimeType`) beside functions that may be called. */
+  jsonWithTools: boolean;
   /** `frequencyPenalty` and `presencePenalty` ("Penalty is not enabled for models/…"). */
   penalties: boolean;
   systemInstruction: boolean;
@@ -34,6 +36,7 @@ const NEWEST: ModelTraits = {
   mediaInToolResults: true,
   jsonSchema: true,
   validatedCalls: true,
+  jsonWithTools: true,
   penalties: true,
   systemInstruction: true,
 };
@@ -46,6 +49,7 @@ const GEMINI_2_5: ModelTraits = {
   callIds: false,
   signaturesRequired: false,
   mediaInToolResults: false,
+  jsonWithTools: false,
   penalties: false,
 };
 
@@ -63,7 +67,7 @@ const GEMINI_1: ModelTraits = { ...GEMINI_2_0, jsonSchema: false };
  * none is taken for a new model, not for an old one.
  *
  * Sources: Gemini API docs, "Gemini thinking" (levels and budgets by model), "Thought signatures", "Function
- * calling" (multimodal function responses), Vertex AI docs, "Thinking"; error messages of the API itself.
+ * calling" (multimodal function responses), "Structured outputs" (with tools), Vertex AI docs, "Thinking"; error messages of the API itself.
  */
 const MODELS: readonly (readonly [RegExp, ModelTraits])[] = [
   [/^gemini-(1[.-]|pro($|-vision))/, GEMINI_1],

@@ -1,6 +1,6 @@
 import type { Part, ReasoningPart, ToolCallPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
-import { emulatedName, readCustomToolName, readCustomToolText } from '../reserved-tools.ts';
+import { emulatedName, JSON_OUTPUT_TOOL, readCustomToolName, readCustomToolText } from '../reserved-tools.ts';
 import { isForeignThought } from './carried-signatures.ts';
 import { type MediaPart, mediaPart, readFileData, readInlineData, writeMedia } from './media.ts';
 import { defined, extraOf, overlay, ownFields, ownSignature, parseObject, readMessage } from './proto.ts';
@@ -29,6 +29,7 @@ export function decodePart(wire: JsonObject, makeCallId: (call: JsonObject) => s
     }
     if (isObject(functionCall)) {
       const { id, name, args, ...more } = readMessage(functionCall);
+      if (name === JSON_OUTPUT_TOOL) return { type: 'text', text: JSON.stringify(args ?? {}) };
       const fields = thought === true ? { ...rest, thought } : rest;
       const extra = extraOf(Object.keys(more).length > 0 ? { ...fields, functionCall: more } : fields);
       const said = typeof name === 'string' ? name : '';

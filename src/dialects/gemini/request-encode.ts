@@ -7,12 +7,11 @@ import { foreignParts } from '../foreign-parts.ts';
 import { offerTools } from '../offered-tools.ts';
 import { parameterName, planParameters, tooManyStops } from '../parameters.ts';
 import { withReadableParts } from '../readable-parts.ts';
-import { describedSchema } from '../response-schema.ts';
 import { isForeignThought } from './carried-signatures.ts';
 import { encodeContents } from './contents-encode.ts';
 import { type ModelTraits, modelTraits } from './models.ts';
+import { planOutput } from './output-format.ts';
 import { defined, overlay, ownFields } from './proto.ts';
-import { toOpenApiSchema } from './schema.ts';
 import { encodeThinking } from './thinking.ts';
 import { encodeTools } from './tools.ts';
 
@@ -26,9 +25,10 @@ export function encodeRequest(asked: Conversation, model: string): EncodedReques
   const { conversation, unsaid } = offerTools(withReadableParts(asked, 'gemini'), 'gemini');
   const foreign = foreignFields(conversation, 'gemini');
   const traits = modelTraits(model);
-  const { contents, systemInstruction, dropped } = encodeContents(conversation, traits);
-  const tools = encodeTools(conversation, traits);
-  const generation = encodeGenerationConfig(conversation, traits);
+  const output = planOutput(conversation, traits);
+  const { contents, systemInstruction, dropped } = encodeContents(conversation, traits, output.instruction);
+  const tools = encodeTools(conversation, traits, output.tool);
+  const generation = encodeGenerationConfig(conversation, traits, output.config);
   const { functionCallingConfig } = tools;
   const body = defined({
     contents,
@@ -44,6 +44,7 @@ export function encodeRequest(asked: Conversation, model: string): EncodedReques
         ...foreignParts(conversation, 'gemini', (part) => isWrittenReasoning(conversation, part)),
         ...dropped,
         ...tools.dropped,
+        ...output.dropped,
         ...unsaid,
         ...generation.dropped,
         ...foreign,
@@ -76,6 +77,7 @@ const MOST_OUTPUT_TOKENS = 65_536;
 function encodeGenerationConfig(
   conversation: Conversation,
   traits: ModelTraits,
+  format: JsonObject | undefined,
 ): { config: JsonObject | undefined; dropped: string[] } {
   const { written, dropped } = planParameters(conversation, 'gemini');
   const config = new Map<string, JsonValue | undefined>();
@@ -104,7 +106,6 @@ function encodeGenerationConfig(
     config.set(path.slice(path.indexOf('.') + 1), value as JsonValue);
   }
   const thinking = encodeThinking(conversation, traits.thinking);
-  const format = encodeResponseFormat(conversation, traits);
   const all = {
     ...Object.fromEntries(config),
     ...format,
@@ -117,50 +118,4 @@ function encodeGenerationConfig(
     config: Object.keys(all).length > 0 ? all : undefined,
     dropped: [...dropped, ...thinking.dropped],
   };
-}
-
-function encodeResponseFormat(conversation: Conversation, traits: ModelTraits): JsonObject {
-  const { responseFormat } = conversation;
-  if (!responseFormat) return {};
-  if (responseFormat.type === 'text') return { responseMimeType: 'text/plain' };
-  const responseMimeType = 'application/json';
-  if (responseFormat.type === 'json_object') return { responseMimeType };
-  // A caller who spoke Gemini may have said its schema in the OpenAPI form, which travels in `extra`.
-  const { generationConfig } = ownFields(conversation.extra);
-  if (isObject(generationConfig) && generationConfig['responseSchema'] !== undefined)
-    return { responseMimeType };
-  const schema = describedSchema(responseFormat);
-  return traits.jsonSchema
-    ? { responseMimeType, responseJsonSchema: constAsEnum(schema) }
-    : { responseMimeType, responseSchema: toOpenApiSchema(schema) };
-}
-
-/**
- * `responseJsonSchema` takes JSON Schema but passes over `const`, which tells alternatives apart; an `enum` of one
- * says the same.
- */
-function constAsEnum(schema: JsonObject): JsonObject {
-  const entries = Object.entries(schema).map(([key, value]): [string, JsonValue | undefined] => {
-    if (key === 'const') return ['enum', [value ?? null]];
-    if (MAPS_OF_SCHEMAS.has(key) && isObject(value)) {
-      return [key, Object.fromEntries(Object.entries(value).map(([name, one]) => [name, inSchema(one)]))];
-    }
-    return [key, PLACES_OF_SCHEMAS.has(key) ? inSchema(value) : value];
-  });
-  return Object.fromEntries(entries);
-}
-
-const MAPS_OF_SCHEMAS = new Set(['properties', '$defs', 'definitions', 'patternProperties']);
-const PLACES_OF_SCHEMAS = new Set([
-  'items',
-  'prefixItems',
-  'anyOf',
-  'oneOf',
-  'allOf',
-  'additionalProperties',
-]);
-
-function inSchema(value: JsonValue | undefined): JsonValue | undefined {
-  if (Array.isArray(value)) return value.map((one) => (isObject(one) ? constAsEnum(one) : one));
-  return isObject(value) ? constAsEnum(value) : value;
 }

@@ -22,7 +22,8 @@ export function decodeResponse(body: JsonValue): Completion {
   const head = decodeHead(response);
   const { candidates: _, usageMetadata, ...rest } = head.rest;
   const candidates = messagesIn(response, 'candidates');
-  const choices = candidates.map((candidate, place) => decodeCandidate(candidate, place, head.id));
+  const seed = seedOf(head, response);
+  const choices = candidates.map((candidate, place) => decodeCandidate(candidate, place, seed));
   if (choices.length === 0 && isBlocked(response)) choices.push(blockedChoice());
   if (choices.length === 0) {
     throw new GatewayError('upstream_unavailable', 'The provider sent an answer without a candidate.');
@@ -97,12 +98,12 @@ function blockedChoice(): Choice {
   return { index: 0, parts: [], finish: 'content_filter' };
 }
 
-function decodeCandidate(candidate: JsonObject, place: number, responseId: string): Choice {
+function decodeCandidate(candidate: JsonObject, place: number, seed: string): Choice {
   const { content: _c, index: _i, finishReason: _f, logprobsResult: _l, ...rest } = candidate;
   const index = numberIn(candidate, 'index') ?? place;
-  const ids = new CallIds(responseId, index);
+  const ids = new CallIds(seed, index);
   const wireParts = messagesIn(messageIn(candidate, 'content') ?? {}, 'parts');
-  const parts = wireParts.map((part) => decodePart(part, (call) => ids.next(call)));
+  const parts = wireParts.map((part) => decodePart(part, () => ids.next()));
   attachCitations(parts, candidate);
   const word = textIn(candidate, 'finishReason');
   const finish = decodeFinish(word, parts);
@@ -141,19 +142,24 @@ export function finishWord(word: string | undefined, finish: FinishReason): Json
 
 /** Ids for one candidate's calls that come without. */
 export class CallIds {
-  readonly #responseId: string;
-  readonly #candidate: number;
+  readonly #seed: string;
   #made = 0;
 
-  constructor(responseId: string, candidate: number) {
-    this.#responseId = responseId;
-    this.#candidate = candidate;
+  /** @param seed what tells the answer apart from others: `seedOf` */
+  constructor(seed: string, candidate: number) {
+    this.#seed = `${seed}/${candidate}`;
   }
 
-  /** Without a response id the call itself must tell the answers apart, as well as it can. */
-  next(call: JsonObject): string {
-    const seed = this.#responseId === '' ? JSON.stringify(call) : this.#responseId;
+  next(): string {
     this.#made += 1;
-    return makeToolCallId(`${seed}/${this.#candidate}`, this.#made - 1);
+    return makeToolCallId(this.#seed, this.#made - 1);
   }
+}
+
+/**
+ * What tells an answer apart: its id, or else all that it, or the first chunk of its stream, says. The counts of tokens
+ * in it grow with the conversation, so that the same call in a later turn has another id.
+ */
+export function seedOf({ id }: ResponseHead, response: JsonObject): string {
+  return id === '' ? JSON.stringify(response) : id;
 }

@@ -42,9 +42,9 @@ export class ChoiceDecoder {
   /** The candidate's fields, as the chunks add them up. */
   #fields: JsonObject = {};
 
-  constructor(index: number, responseId: string) {
+  constructor(index: number, seed: string) {
     this.index = index;
-    this.#ids = new CallIds(responseId, index);
+    this.#ids = new CallIds(seed, index);
   }
 
   push(candidate: JsonObject): CompletionEvent[] {
@@ -77,7 +77,7 @@ export class ChoiceDecoder {
   #read(wire: JsonObject): CompletionEvent[] {
     const functionCall = messageIn(wire, 'functionCall');
     if (functionCall) return this.#readCall(wire, functionCall);
-    const part = decodePart(wire, (call) => this.#ids.next(call));
+    const part = decodePart(wire, () => this.#ids.next());
     if (part.type === 'text' || part.type === 'reasoning') return this.#readText(part);
     const closing = [...this.#closeText(), ...this.#closeCall()];
     return [...closing, ...this.#whole(part)];
@@ -162,11 +162,13 @@ export class ChoiceDecoder {
   }
 
   #openCall(wire: JsonObject): CompletionEvent[] {
-    const part = decodePart(wire, (call) => this.#ids.next(call));
-    if (part.type !== 'tool_call') return this.#whole(part);
-    const value = { ...part, arguments: '' };
+    const part = decodePart(wire, () => this.#ids.next());
+    // A text: the call that stands for a JSON answer.
+    if (part.type !== 'tool_call' && part.type !== 'text') return this.#whole(part);
+    const value = part.type === 'text' ? { ...part, text: '' } : { ...part, arguments: '' };
     const at = this.#begin(value);
-    this.#call = { part: at.part, isCustom: part.kind === 'custom', args: new PartialArgs() };
+    const isCustom = part.type === 'tool_call' && part.kind === 'custom';
+    this.#call = { part: at.part, isCustom, args: new PartialArgs() };
     return [{ type: 'part_start', ...at, value }];
   }
 

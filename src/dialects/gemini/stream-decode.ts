@@ -7,7 +7,7 @@ import type { Usage } from '../../conversation/usage.ts';
 import type { StreamDecoder, StreamMessage } from '../dialect.ts';
 import { decodeStreamError, errorIn } from './errors.ts';
 import { defined, extraOf, messagesIn, numberIn, overlay, readMessage } from './proto.ts';
-import { decodeHead, isBlocked, type ResponseHead, withoutOutput } from './response-decode.ts';
+import { decodeHead, isBlocked, type ResponseHead, seedOf, withoutOutput } from './response-decode.ts';
 import { ChoiceDecoder } from './stream-choice.ts';
 import { decodeUsage } from './usage.ts';
 
@@ -19,6 +19,7 @@ export function streamDecoder(): StreamDecoder {
 class GeminiStreamDecoder implements StreamDecoder {
   readonly #choices = new Map<number, ChoiceDecoder>();
   #head: ResponseHead | undefined;
+  #seed = '';
   /** Top-level fields that go into the completion's `extra`. */
   #fields: JsonObject = {};
   #usage: Usage | undefined;
@@ -76,7 +77,7 @@ class GeminiStreamDecoder implements StreamDecoder {
     if (errorIn(message)) return this.#fail(decodeStreamError(message));
     const chunk = readMessage(message);
     const head = decodeHead(chunk);
-    const events = this.#start(head);
+    const events = this.#start(head, chunk);
     for (const [place, candidate] of messagesIn(chunk, 'candidates').entries()) {
       const index = numberIn(candidate, 'index') ?? place;
       appendAll(events, this.#choice(index).push(candidate));
@@ -87,15 +88,16 @@ class GeminiStreamDecoder implements StreamDecoder {
     return [...events, ...this.#readUsage(usageMetadata)];
   }
 
-  #start(head: ResponseHead): CompletionEvent[] {
+  #start(head: ResponseHead, chunk: JsonObject): CompletionEvent[] {
     if (this.#head) return [];
     this.#head = head;
+    this.#seed = seedOf(head, chunk);
     const { id, model, created } = head;
     return [defined({ type: 'start' as const, id, model, created })];
   }
 
   #choice(index: number): ChoiceDecoder {
-    const choice = this.#choices.get(index) ?? new ChoiceDecoder(index, this.#head?.id ?? '');
+    const choice = this.#choices.get(index) ?? new ChoiceDecoder(index, this.#seed);
     this.#choices.set(index, choice);
     return choice;
   }

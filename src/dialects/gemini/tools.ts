@@ -3,7 +3,13 @@ import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { callerWord, toolPath, toolPlace } from '../caller-words.ts';
 import { placed } from '../places.ts';
-import { emulateCustomTool, emulatedChoice, readCustomToolName, reservedName } from '../reserved-tools.ts';
+import {
+  emulateCustomTool,
+  emulatedChoice,
+  isReservedToolName,
+  JSON_OUTPUT_TOOL,
+  reservedName,
+} from '../reserved-tools.ts';
 import type { ModelTraits } from './models.ts';
 import { defined, extraOf, listOf, messageIn, ownFields, readMessage, textIn } from './proto.ts';
 import { fromOpenApiSchema, toOpenApiSchema } from './schema.ts';
@@ -20,8 +26,16 @@ export interface EncodedTools {
   dropped: string[];
 }
 
-/** Tools and tool choice. All functions go into one tool entry, at the place of the first. */
-export function encodeTools(conversation: Conversation, traits: ModelTraits): EncodedTools {
+/**
+ * Tools and tool choice. All functions go into one tool entry, at the place of the first.
+ *
+ * @param jsonOutput the function that stands for a JSON answer, where the call has one; it has other functions beside it
+ */
+export function encodeTools(
+  conversation: Conversation,
+  traits: ModelTraits,
+  jsonOutput?: JsonObject,
+): EncodedTools {
   const functionDeclarations: JsonObject[] = [];
   const tools: JsonObject[] = [];
   const dropped: string[] = [];
@@ -30,7 +44,7 @@ export function encodeTools(conversation: Conversation, traits: ModelTraits): En
     if (tool.type === 'function') {
       if (functionDeclarations.length === 0) tools.push({ functionDeclarations });
       checkName(conversation, tool.name, index);
-      if (conversation.dialect !== 'gemini' && readCustomToolName(tool.name) !== undefined)
+      if (conversation.dialect !== 'gemini' && isReservedToolName(tool.name))
         throw reservedName(toolPath(conversation, index, 'name'));
       functionDeclarations.push(encodeFunction(tool, traits));
       if (tool.strict === true) strict = true;
@@ -62,11 +76,22 @@ export function encodeTools(conversation: Conversation, traits: ModelTraits): En
   }
   const refused = choice === undefined && conversation.toolChoice !== undefined;
   if (refused || (choice && !usable)) dropped.push(word);
+  const isAnswered = jsonOutput !== undefined && choice?.['mode'] !== 'ANY';
+  if (isAnswered) functionDeclarations.push(jsonOutput);
+  const calling = isAnswered ? demandCall(choice) : choice;
   return defined({
     tools: tools.length > 0 ? tools : undefined,
-    functionCallingConfig: usable ? choice : undefined,
+    functionCallingConfig: usable ? calling : undefined,
     dropped,
   });
+}
+
+/** A call of any function: the model may still use the caller's own before it answers. */
+function demandCall(choice: JsonObject | undefined): JsonObject {
+  const names = listOf(choice?.['allowedFunctionNames']);
+  return names.length > 0
+    ? { mode: 'ANY', allowedFunctionNames: [...names, JSON_OUTPUT_TOOL] }
+    : { mode: 'ANY' };
 }
 
 /** A caller of this dialect gets the API's own words about it. */
@@ -90,7 +115,7 @@ function encodeFunction(tool: Tool & { type: 'function' }, traits: ModelTraits):
   });
 }
 
-function encodeParameters(schema: JsonObject | undefined, { jsonSchema }: ModelTraits): JsonObject {
+export function encodeParameters(schema: JsonObject | undefined, { jsonSchema }: ModelTraits): JsonObject {
   if (!schema) return {};
   if (jsonSchema) return { parametersJsonSchema: schema };
   const parameters = toOpenApiSchema(schema);

@@ -3,6 +3,7 @@ import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, changedTo, hasOpenApiSchema } from '../caller-words.ts';
 import { JSON_OUTPUT_TOOL } from '../reserved-tools.ts';
 import { describedSchema } from '../response-schema.ts';
+import { JSON_INSTRUCTION } from '../told-format.ts';
 import type { EncodeContext } from './encode-context.ts';
 import { ownFields } from './fields.ts';
 import { constrainSchema, fitsStructuredOutputs, isObjectSchema, leavesOpen } from './json-schema.ts';
@@ -16,10 +17,6 @@ export interface OutputPlan {
   /** A sentence of the system prompt. */
   instruction?: string;
 }
-
-/** No form of the API means "any JSON object"; a forced tool without a schema tempts models to answer `{}`. */
-const JSON_INSTRUCTION =
-  'Answer with one JSON object and nothing else: no words before or after it, no code fence.';
 
 /**
  * Structured outputs where the model has them and the schema can be said in them, else a forced tool. Where

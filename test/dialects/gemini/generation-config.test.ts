@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Conversation, ReasoningRequest } from '../../../src/conversation/conversation.ts';
-import { at, bodyFor, chatConversation, droppedFor, refusalOf, user } from './conversations.ts';
+import { at, bodyFor, chatConversation, droppedFor, functionTool, refusalOf, user } from './conversations.ts';
 
 function asking(more: Partial<Conversation>): Conversation {
   return chatConversation([user('Hi')], more);
@@ -76,6 +76,68 @@ describe('response format', () => {
   test('a format’s description goes into its schema', () => {
     const body = bodyFor(asking({ responseFormat: { ...format, description: 'd' } }));
     assert.equal(at(body, 'generationConfig', 'responseJsonSchema', 'description'), 'd');
+  });
+
+  describe('beside functions, which models before Gemini 3 take apart only', () => {
+    const tools = [functionTool('f')];
+    const beside = (more: Partial<Conversation>) => asking({ tools, ...more });
+    const answer = {
+      name: 'fairlead_json_output',
+      description: 'Gives the answer. d',
+      parametersJsonSchema: schema,
+    };
+    const described = { ...format, description: 'd' };
+
+    test('a schema is a function that the model must call, or one of the caller’s', () => {
+      const body = bodyFor(beside({ responseFormat: described }), 'gemini-2.5-pro');
+      assert.equal(body['generationConfig'], undefined);
+      const declared = at(body, 'tools', 0, 'functionDeclarations');
+      assert.deepEqual(declared, [{ name: 'f' }, answer]);
+      assert.deepEqual(at(body, 'toolConfig', 'functionCallingConfig'), { mode: 'ANY' });
+    });
+
+    test('where only some functions may be called, the answer is one of them', () => {
+      const toolChoice = { type: 'allowed', mode: 'auto', names: ['f'] } satisfies Conversation['toolChoice'];
+      const body = bodyFor(beside({ responseFormat: described, toolChoice }), 'gemini-2.5-pro');
+      assert.deepEqual(at(body, 'toolConfig', 'functionCallingConfig'), {
+        mode: 'ANY',
+        allowedFunctionNames: ['f', 'fairlead_json_output'],
+      });
+    });
+
+    test('a call that must be made comes before any answer', () => {
+      const body = bodyFor(
+        beside({ responseFormat: format, toolChoice: { type: 'required' } }),
+        'gemini-2.5-pro',
+      );
+      assert.equal(body['generationConfig'], undefined);
+      assert.deepEqual(at(body, 'tools', 0, 'functionDeclarations'), [{ name: 'f' }]);
+    });
+
+    test('a JSON object is told, and so is a schema that arguments cannot have, which is named', () => {
+      const text = at(
+        bodyFor(beside({ responseFormat: { type: 'json_object' } }), 'gemini-2.5-pro'),
+        'systemInstruction',
+        'parts',
+        0,
+        'text',
+      );
+      assert.match(String(text), /^Answer with one JSON object/);
+      const list = beside({ responseFormat: { ...format, schema: { type: 'array' } } });
+      const told = at(bodyFor(list, 'gemini-2.5-pro'), 'systemInstruction', 'parts', 0, 'text');
+      assert.match(String(told), /valid against this JSON Schema: \{"type":"array"\}/);
+      assert.deepEqual(droppedFor(list, 'gemini-2.5-pro'), ['response_format']);
+    });
+
+    test('functions that may not be called do not matter, nor do any to newer models', () => {
+      for (const [model, more] of [
+        ['gemini-2.5-pro', { toolChoice: { type: 'none' } }],
+        ['gemini-3-pro-preview', {}],
+      ] as const) {
+        const body = bodyFor(beside({ responseFormat: format, ...more }), model);
+        assert.equal(at(body, 'generationConfig', 'responseMimeType'), 'application/json', model);
+      }
+    });
   });
 
   test('old models get it as an OpenAPI schema', () => {

@@ -102,10 +102,14 @@ describe('function calls', () => {
     assert.deepEqual(gemini.encodeResponse(gemini.decodeResponse(body)), body);
   });
 
-  test('without a response id have ids by what they say', () => {
-    const [first] = gemini.decodeResponse({ candidates: [{ content: { parts: calls } }] }).choices;
-    const ids = first?.parts.map((part) => (part.type === 'tool_call' ? part.id : ''));
-    assert.equal(new Set(ids).size, 2);
+  test('of answers without an id have ids by what the answers say, which another turn does not repeat', () => {
+    const idsAfter = (promptTokenCount: number) => {
+      const body = { candidates: [{ content: { parts: calls } }], usageMetadata: { promptTokenCount } };
+      const [choice] = gemini.decodeResponse(body).choices;
+      return choice?.parts.map((part) => (part.type === 'tool_call' ? part.id : '')) ?? [];
+    };
+    assert.deepEqual(idsAfter(7), idsAfter(7));
+    assert.equal(new Set([...idsAfter(7), ...idsAfter(30)]).size, 4);
   });
 });
 
