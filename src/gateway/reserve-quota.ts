@@ -174,14 +174,17 @@ function takeOrCount(
     take(gateway, call, outcome);
     return undefined;
   }
-  if (mayCountHelp(gateway, call, plan, outcome)) return reserveCounted(gateway, call, plan);
-  throw refuse(call, outcome);
+  const least = leastDemand(gateway, call, plan, outcome);
+  if (outcome.available > 0 && least < outcome.amount && least <= outcome.available) {
+    return reserveCounted(gateway, call, plan);
+  }
+  throw refuse(call, outcome, least);
 }
 
 /** The answer tells of the rate that refuses. */
-function refuse(call: Call, refusal: Refusal): GatewayError {
+function refuse(call: Call, refusal: Refusal, least: number): GatewayError {
   call.refusal = refusal;
-  return describeRefusal(refusal);
+  return describeRefusal(refusal, least);
 }
 
 function take(gateway: Gateway, call: Call, reservation: Reservation): void {
@@ -194,17 +197,17 @@ function take(gateway: Gateway, call: Call, reservation: Reservation): void {
   }
 }
 
-/** Whether the call would fit if its input were nothing: then what it really comes to decides. */
-function mayCountHelp(
+/** What the call would take if its input came to nothing: as long as that fits, what the input really comes to decides. */
+function leastDemand(
   gateway: Gateway,
   call: Call,
   plan: readonly PlannedAttempt[],
-  { limit, available }: Refusal,
-): boolean {
+  { limit, amount }: Refusal,
+): number {
   const { body, door } = call;
-  if (limit.measure === 'calls' || !RESERVES_TOKENS.has(door.operation)) return false;
-  if (body.length > MAX_COUNTED_BYTES || !plan[0]) return false;
-  return available > 0 && boundDemand(gateway, call, plan, [limit], 0)[limit.measure] <= available;
+  if (limit.measure === 'calls' || !RESERVES_TOKENS.has(door.operation)) return amount;
+  if (body.length > MAX_COUNTED_BYTES || !plan[0]) return amount;
+  return boundDemand(gateway, call, plan, [limit], 0)[limit.measure];
 }
 
 /** The bound by bytes does not fit, or takes much of what is left: the input is counted, and what it comes to decides. */
@@ -225,7 +228,10 @@ async function reserveCounted(gateway: Gateway, call: Call, plan: readonly Plann
   const limits = call.caller.limits?.find(call.model) ?? [];
   const demand = { ...boundDemand(gateway, call, plan, limits, counted), spare: 0 };
   const outcome = await gateway.quotas.reserve(limits, demand, call.id);
-  if (!(outcome instanceof Reservation)) throw refuse(call, outcome);
+  if (!(outcome instanceof Reservation)) {
+    const least = counted === undefined ? leastDemand(gateway, call, plan, outcome) : outcome.amount;
+    throw refuse(call, outcome, least);
+  }
   take(gateway, call, outcome);
 }
 

@@ -11,7 +11,7 @@ export interface Counter {
   available(max: number, nowMs: number): number;
   take(amount: number, nowMs: number): void;
   settle(taken: number, used: number, takenAtMs: number, nowMs: number): void;
-  /** Milliseconds until `amount` may be taken, as far as that can be told. */
+  /** Milliseconds until `amount` may be taken, as far as that can be told; of more than the maximum, until all of that may be. */
   waitMs(amount: number, max: number, nowMs: number): number | undefined;
 }
 
@@ -43,8 +43,7 @@ export class WindowCounter implements Counter {
   }
 
   waitMs(amount: number, max: number, nowMs: number): number | undefined {
-    if (amount > max) return undefined;
-    return this.#window?.waitMs(max - Math.max(amount, 1), nowMs) ?? 0;
+    return this.#window?.waitMs(Math.max(max - Math.max(amount, 1), 0), nowMs) ?? 0;
   }
 
   /** Forgets what no longer counts, so that callers who have gone take no memory. */

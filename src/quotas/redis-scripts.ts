@@ -118,9 +118,9 @@ for i, key in ipairs(KEYS) do
   left[i] = max - used
   if amount + tonumber(ARGV[at + 5]) > left[i] or left[i] <= 0 then
     local wait = -1
-    if counts == 'window' and amount <= max then
+    if counts == 'window' then
       table.sort(slices, function(a, b) return a[1] < b[1] end)
-      local most = max - math.max(amount, 1)
+      local most = math.max(max - math.max(amount, 1), 0)
       for _, entry in ipairs(slices) do
         used = used - entry[2]
         wait = (entry[1] + SLICES) * SLICE_MS - now

@@ -9,23 +9,28 @@ const UNDER_WAY_RETRY_MS = 1_000;
 /** The SDK of OpenAI takes a longer wait for none and tries again at once. A call that comes a little early is told the rest. */
 const LONGEST_RATE_WAIT_MS = 60_000;
 
-/** The error that a caller is told of a limit: a rate comes back by itself, a budget must be waited for or raised. */
-export function describeRefusal(refusal: Refusal): GatewayError {
+/**
+ * The error that a caller is told of a limit: a rate comes back by itself, a budget must be waited for or raised.
+ *
+ * @param least what the call takes at the least. `amount` may be a bound that a count of its text would lower, and only what can
+ *   never fit is refused for good.
+ */
+export function describeRefusal(refusal: Refusal, least = refusal.amount): GatewayError {
   switch (LIMIT_KINDS[refusal.limit.kind].counts) {
     case 'window':
-      return describeRate(refusal);
+      return describeRate(refusal, least);
     case 'slots':
       return describeSlots(refusal.limit);
     case 'budget':
-      return describeBudget(refusal);
+      return describeBudget(refusal, least);
   }
 }
 
-function describeRate({ limit, amount, waitMs }: Refusal): GatewayError {
+function describeRate({ limit, amount, waitMs }: Refusal, least: number): GatewayError {
   const { kind, scope, max } = limit;
   const measure = kind === 'tokens' ? kind : undefined;
   const what = `${nameOwner(scope)} has a limit of ${max} ${kind} per minute`;
-  if (amount > max) {
+  if (least > max) {
     return new GatewayError(
       'rate_limited',
       `The request is too large: ${what}, and this call may use ${amount}. Send less, or a smaller limit of output tokens.`,
@@ -49,7 +54,7 @@ function describeSlots({ scope, max }: Limit): GatewayError {
   );
 }
 
-function describeBudget(refusal: Refusal): GatewayError {
+function describeBudget(refusal: Refusal, least: number): GatewayError {
   const { limit, amount, available, waitMs } = refusal;
   const { scope, max, period } = limit;
   const per = period === 'total' ? 'in total' : `per ${period}`;
@@ -59,15 +64,15 @@ function describeBudget(refusal: Refusal): GatewayError {
   const state = isTold
     ? `has ${nameAmount(limit, available)} left, beside what calls under way may use, and this call may use ${nameAmount(limit, amount)}`
     : 'does not allow this call';
-  const helps = whatHelps(refusal);
-  if (mayComeBack(refusal)) {
+  const helps = whatHelps(refusal, least);
+  if (mayComeBack(refusal, least)) {
     return new GatewayError('budget_exceeded', `${budget} ${state}. ${helps}`, {
       code: 'insufficient_quota',
       retryable: true,
       retryAfterMs: UNDER_WAY_RETRY_MS,
     });
   }
-  const returnMs = amount > max ? undefined : waitMs;
+  const returnMs = least > max ? undefined : waitMs;
   return new GatewayError('budget_exceeded', `${budget} ${state}. ${helps}`, {
     code: 'insufficient_quota',
     retryable: false,
@@ -76,15 +81,15 @@ function describeBudget(refusal: Refusal): GatewayError {
 }
 
 /** Calls under way use mostly less than they hold: as long as they could leave room for the call, nothing is final. */
-function mayComeBack({ amount, available, underWay }: Refusal): boolean {
-  return underWay > 0 && Math.max(amount, 1) <= available + underWay;
+function mayComeBack({ available, underWay }: Refusal, least: number): boolean {
+  return underWay > 0 && Math.max(least, 1) <= available + underWay;
 }
 
-function whatHelps(refusal: Refusal): string {
-  const { limit, amount, waitMs, atMs } = refusal;
-  if (amount > limit.max)
+function whatHelps(refusal: Refusal, least: number): string {
+  const { limit, waitMs, atMs } = refusal;
+  if (least > limit.max)
     return 'It is smaller than the call: send less, or a smaller limit of output tokens.';
-  if (mayComeBack(refusal)) return 'Try again when calls under way have ended: they may use less.';
+  if (mayComeBack(refusal, least)) return 'Try again when calls under way have ended: they may use less.';
   if (waitMs === undefined) return 'It does not reset: ask your operator to raise it.';
   return `It resets at ${new Date(atMs + waitMs).toISOString()}.`;
 }

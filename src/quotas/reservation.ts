@@ -51,7 +51,10 @@ export interface Refusal {
   available: number;
   /** What calls under way hold of it, a budget: it comes back as far as they do not use it. */
   underWay: number;
-  /** Milliseconds until the call would fit, as far as that can be told; of a budget until its period ends. */
+  /**
+   * Milliseconds until the call would fit, as far as that can be told; of a budget until its period ends. Of a call that takes more
+   * than the maximum, until nothing counts any more.
+   */
   waitMs: number | undefined;
   /** Unix milliseconds: when that was so. */
   atMs: number;

@@ -275,6 +275,41 @@ test('where the bound by bytes does not fit, the input is counted', async () => 
   assert.equal(upstream.requests.length, 1);
 });
 
+test('only what was counted, or the limit of the answer alone, is ever refused for good', async () => {
+  const used = (tokens: number) => chatAnswer('Hi').replace('"prompt_tokens":3', `"prompt_tokens":${tokens}`);
+  // 12 KB of text are bounded by 6,700 tokens, which is more than the limit, and come to 2,500.
+  const text = 'hello and '.repeat(1_200);
+  const rate = await setUp({ limits: { tokensPerMinute: 3_000 } }, (response) =>
+    respond(response, used(2_950)),
+  );
+  assert.equal((await ask(rate.gateway, { max_tokens: 10 })).status, 200);
+  // Nothing is left that could be worth a count, nor even the answer's limit.
+  const later = await ask(rate.gateway, { content: text, max_tokens: 100 });
+  assert.equal(later.status, 429);
+  assert.notEqual(later.headers.get('x-should-retry'), 'false');
+  assert.ok(Number(later.headers.get('retry-after')) > 0);
+  assert.match((await errorOf(later)).message, /^Rate limit reached/);
+  const never = await ask(rate.gateway, { content: text, max_tokens: 3_001 });
+  assert.equal(never.headers.get('x-should-retry'), 'false');
+  assert.match((await errorOf(never)).message, /too large/);
+
+  const limits = { budgets: [{ tokens: 3_000, per: 'day' as const }] };
+  const budget = await setUp({ limits }, (response) => respond(response, used(2_950)));
+  assert.equal((await ask(budget.gateway, { max_tokens: 10 })).status, 200);
+  const tomorrow = await ask(budget.gateway, { content: text, max_tokens: 100 });
+  assert.equal(tomorrow.status, 402);
+  assert.ok(Number(tomorrow.headers.get('retry-after')) > 0);
+  assert.match((await errorOf(tomorrow)).message, /It resets at/);
+});
+
+test('what was counted and is more than the limit is refused for good', async () => {
+  const { gateway, upstream } = await setUp({ limits: { tokensPerMinute: 3_000 } });
+  const refused = await ask(gateway, { content: 'hello and '.repeat(4_800), max_tokens: 100 });
+  assert.equal(refused.headers.get('x-should-retry'), 'false');
+  assert.match((await errorOf(refused)).message, /too large.*may use (9|10)\d{3}\./);
+  assert.equal(upstream.requests.length, 0);
+});
+
 test('a budget that is spent says when it resets, and is not tried again', async () => {
   const { gateway } = await setUp({ keyLimits: { budgets: [{ usd: 0.002, per: 'day' }] } }, (response) =>
     respond(response, chatAnswer('Hi').replace('"prompt_tokens":3', '"prompt_tokens":1998')),
