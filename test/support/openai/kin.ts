@@ -45,6 +45,16 @@ const outside =
   (body: JsonObject): string[] =>
     Object.keys(body).filter((field) => !fields.includes(field));
 
+/** The kinds of content parts of its client's request types, and their fields. */
+const MISTRAL_PARTS: Record<string, Record<string, string>> = {
+  text: { text: 'string' },
+  image_url: { image_url: 'object' },
+  document_url: { document_url: 'string', document_name: 'string' },
+  file: { file_id: 'string' },
+  thinking: { thinking: 'object' },
+  input_audio: { input_audio: 'string' },
+};
+
 const MISTRAL_MESSAGE: Record<string, string[]> = {
   system: ['role', 'content'],
   user: ['role', 'content'],
@@ -90,6 +100,25 @@ const mistral: Kin = {
       if (body['prediction'] !== null) return undefined;
       const msg = 'Input should be a valid dictionary';
       return mistralError([{ type: 'model_type', loc: ['body', 'prediction'], msg }]);
+    },
+    (body) => {
+      for (const [index, message] of objectsOf(body['messages']).entries()) {
+        for (const [at, part] of objectsOf(message['content']).entries()) {
+          const fields = MISTRAL_PARTS[String(part['type'])];
+          const loc = ['body', 'messages', index, message['role'] ?? null, 'content', at];
+          if (!fields)
+            return mistralError([
+              { type: 'union_tag_invalid', loc, msg: `Input tag '${part['type']}' does not match` },
+            ]);
+          for (const [field, value] of Object.entries(part)) {
+            if (field === 'type' || typeof value === fields[field]) continue;
+            return mistralError([
+              { type: 'extra_forbidden', loc: [...loc, field], msg: 'Extra inputs are not permitted' },
+            ]);
+          }
+        }
+      }
+      return undefined;
     },
     (body) => {
       const ids = objectsOf(body['messages']).flatMap((message) => [
@@ -248,6 +277,13 @@ const cohere: Kin = {
     return new Refusal(422, message, { id: 'fake', message });
   },
   rules: [
+    (body) => {
+      const parts = objectsOf(body['messages']).flatMap(({ content }) => objectsOf(content));
+      const other = parts.find(({ type }) => type !== 'text' && type !== 'image_url');
+      if (!other) return undefined;
+      const message = `invalid request: unsupported content type: ${other['type']}`;
+      return new Refusal(422, message, { id: 'fake', message });
+    },
     (body) => {
       const effort = body['reasoning_effort'];
       if (effort === undefined || effort === 'none' || effort === 'high') return undefined;
@@ -492,9 +528,23 @@ function inOpenAiWords({ names = {}, own = [] }: Kin, body: JsonObject): JsonObj
   const renamed = Object.fromEntries(entries) as JsonObject;
   if (renamed['tool_choice'] === 'any') renamed['tool_choice'] = 'required';
   const messages = objectsOf(body['messages']).map(
-    ({ prefix: _, partial: __, reasoning: ___, reasoning_details: ____, ...rest }) => rest,
+    ({ prefix: _, partial: __, reasoning: ___, reasoning_details: ____, ...rest }) => withOpenAiParts(rest),
   );
   return { ...renamed, messages };
+}
+
+/** Mistral's own parts, for the rest of the fake. */
+function withOpenAiParts(message: JsonObject): JsonObject {
+  if (!Array.isArray(message['content'])) return message;
+  const content = objectsOf(message['content']).map((part) => {
+    const url = part['document_url'];
+    // It looks addresses up itself, which OpenAI does not.
+    if (typeof url === 'string' && /^https?:/.test(url)) return { type: 'text', text: `file ${url}` };
+    if (typeof url === 'string') return { type: 'file', file: { file_data: url } };
+    if (typeof part['file_id'] === 'string') return { type: 'file', file: { file_id: part['file_id'] } };
+    return part;
+  });
+  return { ...message, content };
 }
 
 function editChunks(stream: Stream, edit: (chunk: JsonObject) => JsonObject): Stream {
