@@ -30,6 +30,7 @@ export default {
       store: 'drop',
       metadata: 'drop',
       logit_bias: 'drop',
+      top_k: 'drop',
       top_logprobs: 'drop',
       prediction: 'drop',
       service_tier: 'drop',

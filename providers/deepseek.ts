@@ -14,6 +14,7 @@ export default {
   quirks: {
     fields: {
       max_completion_tokens: { as: 'max_tokens' },
+      top_k: 'drop',
       reasoning_effort: (effort) => (effort === 'none' ? { thinking: { type: 'disabled' } } : 'keep'),
       // `response_format.type` is `text` or `json_object`.
       response_format: (format) =>

@@ -14,7 +14,7 @@ export default {
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
   quirks: {
-    fields: { max_completion_tokens: { as: 'max_tokens' } },
+    fields: { max_completion_tokens: { as: 'max_tokens' }, top_k: 'drop' },
     instructions: 'system',
     thinkTags: true,
   },

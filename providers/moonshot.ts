@@ -38,6 +38,7 @@ export default {
   credential: 'required',
   quirks: {
     fields: {
+      top_k: 'drop',
       temperature: (_value, model) => (FIXED_SAMPLING.test(model) ? 'drop' : 'keep'),
       top_p: (_value, model) => (FIXED_SAMPLING.test(model) ? 'drop' : 'keep'),
       presence_penalty: (_value, model) => (FIXED_SAMPLING.test(model) ? 'drop' : 'keep'),

@@ -42,6 +42,7 @@ export default {
       },
       n: (n) => (n === 1 ? 'omit' : 'refuse'),
       logit_bias: 'drop',
+      top_k: 'drop',
       user: 'drop',
     },
     instructions: 'system',

@@ -19,6 +19,7 @@ export default {
   credential: 'required',
   quirks: {
     fields: {
+      top_k: 'drop',
       presence_penalty: (_penalty, model) => (PLAIN.test(model) ? 'keep' : 'drop'),
       frequency_penalty: (_penalty, model) => (PLAIN.test(model) ? 'keep' : 'drop'),
       stop: (stop, model) => {

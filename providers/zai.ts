@@ -15,6 +15,7 @@ export default {
   quirks: {
     fields: {
       max_completion_tokens: { as: 'max_tokens' },
+      top_k: 'drop',
       // "Only `auto` is supported."
       tool_choice: (choice) => (choice === 'auto' ? 'keep' : 'refuse'),
       reasoning_effort: (effort) =>

@@ -326,7 +326,7 @@ const perplexity: Kin = {
       return new Refusal(400, message, { error: { message, type: 'invalid_message', code: 400 } });
     },
   ],
-  own: ['reasoning_effort'],
+  own: ['reasoning_effort', 'top_k'],
   thinkTags: true,
   dress: (stream, answer) =>
     editChunks(stream, (chunk) => ({ ...chunk, ...SEARCHED, usage: writeUsage(answer.usage) })),
@@ -417,14 +417,14 @@ const unknownField = (path: (string | number)[]) => openAiError(400, `unknown fi
 const openrouter: Kin = {
   refuses: refusesNothing,
   refusal: unknownField,
-  own: ['reasoning_effort', 'reasoning'],
+  own: ['reasoning_effort', 'reasoning', 'top_k'],
   reasoningField: 'reasoning',
 };
 
 const fireworks: Kin = {
   refuses: refusesNothing,
   refusal: unknownField,
-  own: ['reasoning_effort'],
+  own: ['reasoning_effort', 'top_k'],
   thinkTags: true,
 };
 
@@ -439,6 +439,9 @@ const openModels: Kin = {
   own: ['reasoning_effort', 'max_completion_tokens'],
   thinkTags: true,
 };
+
+/** Those that document `top_k`: Together's API reference, LM Studio's "OpenAI Compatibility Endpoints", vLLM behind NIM. */
+const openSamplers: Kin = { ...openModels, own: [...(openModels.own ?? []), 'top_k'] };
 
 /** Of efforts it takes its own (ollama/ollama#17141). */
 const ollama: Kin = {
@@ -460,11 +463,11 @@ const ollama: Kin = {
 const OLLAMA_EFFORTS: unknown[] = ['high', 'medium', 'low', 'max', 'none'];
 
 /** vLLM reads both words. */
-const vllm: Kin = { ...openModels, own: ['reasoning_effort'] };
+const vllm: Kin = { ...openModels, own: ['reasoning_effort', 'top_k'] };
 
 const alibaba: Kin = {
   ...openModels,
-  own: ['enable_thinking', 'max_completion_tokens'],
+  own: ['enable_thinking', 'max_completion_tokens', 'top_k'],
   refuses: listed('reasoning_effort'),
   thinkTags: false,
 };
@@ -480,14 +483,14 @@ export const KIN = {
   moonshot,
   zai,
   openrouter,
-  together: openModels,
+  together: openSamplers,
   fireworks,
-  nvidia: openModels,
+  nvidia: openSamplers,
   huggingface: openModels,
   alibaba,
   ollama,
   vllm,
-  lmstudio: openModels,
+  lmstudio: openSamplers,
 } satisfies Record<string, Kin>;
 
 export type KinName = keyof typeof KIN;
