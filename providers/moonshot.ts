@@ -36,6 +36,7 @@ export default {
   envKeys: ['MOONSHOT_API_KEY'],
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
+  lacks: ['embed'],
   quirks: {
     fields: {
       top_k: 'drop',

@@ -17,6 +17,7 @@ export default {
   envKeys: ['XAI_API_KEY'],
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
+  lacks: ['embed'],
   quirks: {
     fields: {
       top_k: 'drop',

@@ -12,6 +12,7 @@ export default {
   envKeys: ['ZAI_API_KEY'],
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
+  lacks: ['embed'],
   quirks: {
     fields: {
       max_completion_tokens: { as: 'max_tokens' },

@@ -72,7 +72,7 @@ export function findEndpoint(
   const isRelayed = surface.dialect === request.dialect && surface.embeddings === undefined;
   const operation = isRelayed ? (request.relaysAs ?? request.operation) : request.operation;
   const pathOf = pathsOf(surface)?.[operation];
-  if (!dialect || !pathOf) return undefined;
+  if (!dialect || !pathOf || surface.lacks?.includes(operation)) return undefined;
   const model = settings.deployments?.[request.model] ?? request.model;
   // Only declared paths take the model from there; checking and encoding it for the others would be for nothing.
   const segment = surface.paths ? pathSegment(model) : '';

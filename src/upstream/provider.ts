@@ -63,6 +63,8 @@ export interface Surface {
   dialect: DialectName;
   /** Where operations live below the base URL. Absent: where the dialect's own API has them. What is not named is not had. */
   paths?: Paths;
+  /** Operations of the dialect's own API that it has not. */
+  lacks?: readonly UpstreamOperation[];
   /** The form of a model's embeddings, where it is not the dialect's. */
   embeddings?(model: string): EmbeddingForm;
   /** Top-level fields of every body beside those of the dialect; one that is `undefined` is taken out. */

@@ -13,7 +13,7 @@ import { readScript } from './fake-script.ts';
 import { answerEmbeddings } from './openai/embeddings.ts';
 import { badParameter, modelNotFound, openAiError, responsesOnly, throwFailure } from './openai/errors.ts';
 import { startKeeping } from './openai/kept.ts';
-import { checkKin, KIN, type Kin, type KinName } from './openai/kin.ts';
+import { checkKin, EMBEDS, KIN, type Kin, type KinName } from './openai/kin.ts';
 import { MEDIA_ROUTES } from './openai/media.ts';
 import { CHAT_MODELS, EMBEDDING_MODELS, RESPONSES_MODELS } from './openai/models.ts';
 import { readChatRequest } from './openai/reading.ts';
@@ -85,7 +85,8 @@ const ROUTES: readonly Route[] = [
   {
     method: 'POST',
     path: /^\/v1\/embeddings$/,
-    answer: (call) => {
+    answer: (call, { kin }) => {
+      if (kin && !EMBEDS.has(kin)) throw openAiError(404, `Invalid URL (POST ${call.path})`);
       const { disruption } = readScript(call.behaviour);
       const body = answerEmbeddings(parseBody(call));
       throwFailure(disruption);

@@ -495,6 +495,12 @@ export const KIN = {
 
 export type KinName = keyof typeof KIN;
 
+/** Those with `/embeddings` in OpenAI's form, by their API references. */
+export const EMBEDS: ReadonlySet<KinName> = new Set<KinName>([
+  ...(['alibaba', 'cohere', 'fireworks', 'lmstudio', 'mistral', 'nvidia'] as const),
+  ...(['ollama', 'openrouter', 'together', 'vllm'] as const),
+]);
+
 function refuseRole(role: string): (body: JsonObject) => Refusal | undefined {
   return (body) => {
     if (!objectsOf(body['messages']).some((message) => message['role'] === role)) return undefined;
