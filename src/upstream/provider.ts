@@ -46,9 +46,9 @@ export interface ProviderDeclaration extends Surface {
   quirks?: ChatQuirks;
   /**
    * What it has of OpenAI's API beside text and embeddings (images, speech, files, …) and of Cohere's rerank. `here`: at
-   * OpenAI's own path; else a reference that is resolved against the base URL. What is not named is not had.
+   * OpenAI's own path; else a reference that is resolved against the base URL, or what makes the path below it. What is not named is not had.
    */
-  relays?: Readonly<Partial<Record<RelayedPlace, string>>>;
+  relays?: Readonly<Partial<Record<RelayedPlace, string | ((request: RelayRequest) => string)>>>;
   /**
    * What stands in texts before the id of a file, beside the fields of its dialect: for those who may call all of its models,
    * for whose it is is not known.
@@ -91,6 +91,9 @@ export interface PathRequest {
   stream: boolean;
   settings: Settings;
 }
+
+/** `suffix` stands behind the path of the operation: which of the things that are kept, and what is asked of it. */
+export type RelayRequest = Omit<PathRequest, 'stream'> & { suffix: string };
 
 /** What addresses and headers are made of; said in the config by the same names. */
 export interface Settings {
