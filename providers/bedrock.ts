@@ -1,5 +1,27 @@
 import type { ProviderDeclaration } from '../src/upstream/provider.ts';
 
+/**
+ * Flags that it does not know fail the whole request ("invalid beta flag"). Named by vendors: computer use (Bedrock user guide) and
+ * `context-1m`, `interleaved-thinking` (Claude Code, "Amazon Bedrock"), the latter for Claude 4 alone (Anthropic, "Extended thinking"). No page
+ * of a vendor lists the rest for Converse: they are what BerriAI/litellm forwards to it, and the user guide names for InvokeModel.
+ */
+const BETAS = [
+  'computer-use-2024-10-22',
+  'computer-use-2025-01-24',
+  'computer-use-2025-11-24',
+  'context-1m-2025-08-07',
+  'effort-2025-11-24',
+  'fine-grained-tool-streaming-2025-05-14',
+  'output-128k-2025-02-19',
+  'token-efficient-tools-2025-02-19',
+];
+
+function betasOf(model: string): readonly string[] | undefined {
+  if (!model.includes('claude')) return undefined;
+  const isClaude4 = /claude-(?:opus|sonnet|haiku)-4/.test(model);
+  return isClaude4 ? [...BETAS, 'interleaved-thinking-2025-05-14'] : BETAS;
+}
+
 /** Source: Amazon Bedrock API reference, "Converse", "ConverseStream" and "InvokeModel". Model ids, inference profiles and ARNs are models. */
 export default {
   name: 'bedrock',
@@ -9,6 +31,7 @@ export default {
     generate: ({ model, stream }) => `/model/${model}/${stream ? 'converse-stream' : 'converse'}`,
     embed: ({ model }) => `/model/${model}/invoke`,
   },
+  betasInBody: betasOf,
   baseUrlAt: ({ region }) => `https://bedrock-runtime.${region}.amazonaws.com`,
   // A Bedrock API key, which is a bearer token.
   envKeys: ['AWS_BEARER_TOKEN_BEDROCK'],

@@ -1,5 +1,5 @@
 import type { Target } from '../routing/target.ts';
-import { keepBetas } from '../upstream/betas.ts';
+import { BETA_HEADER, keepBetas } from '../upstream/betas.ts';
 import type { Surface } from '../upstream/provider.ts';
 import type { Call } from './call.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -55,12 +55,22 @@ export function withCallersHeaders(
     if (isAccounts) {
       if (!hasHeader(account.headers, name, value)) dropped.push(name);
     } else if (!isSpoken || (isDeclared && !known?.includes(name))) {
-      if (!isUnnamed) dropped.push(name);
+      const isInBody = name === BETA_HEADER && betasInBody(call, target, surface) !== undefined;
+      if (!isUnnamed && !isInBody) dropped.push(name);
     } else if (isHeld && !call.caller.mayCall(target.upstream.allModels)) {
       throw heldNotFound(call, { kind: 'shared', id: `${value} (${name})`, path: name });
     } else kept[name] = value;
   }
   return mergeHeaders(account.headers, surface.betas ? keepBetas(kept, surface.betas, dropped) : kept);
+}
+
+/** The flags of `anthropic-beta` that may go with a caller's words in the body, where they do. */
+export function betasInBody(
+  { door }: Call,
+  { model }: Target,
+  surface: Surface,
+): readonly string[] | undefined {
+  return door.dialect.name === 'messages' ? surface.betasInBody?.(model) : undefined;
 }
 
 function hasHeader(headers: readonly string[], name: string, value: string): boolean {

@@ -15,7 +15,7 @@ import { COUNT_DIALECTS, EMBEDDING_DIALECTS, UPSTREAM_EMBEDDINGS } from '../dial
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
 import { servedTier } from '../dialects/tiers.ts';
 import type { Target } from '../routing/target.ts';
-import { keepBetas } from '../upstream/betas.ts';
+import { keepBetas, knownBetas, withBodyBetas } from '../upstream/betas.ts';
 import { rewriteBody } from '../upstream/body-fields.ts';
 import type { Method } from '../upstream/connections.ts';
 import { type Endpoint, findEndpoint } from '../upstream/endpoint.ts';
@@ -24,7 +24,7 @@ import type { Operation } from '../usage/record.ts';
 import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { inTier } from './asked-tier.ts';
 import type { Call } from './call.ts';
-import { withCallersHeaders } from './callers-headers.ts';
+import { betasInBody, withCallersHeaders } from './callers-headers.ts';
 import { checkEncoded, checkRelayed } from './check-also-named.ts';
 import { encodeConversation } from './encode-conversation.ts';
 import { estimateAnswer, estimateInput } from './estimate-usage.ts';
@@ -111,13 +111,14 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   if (!encode) throw new Error(`${door.operation} cannot be translated`);
   const encoded = encode(call, target, endpoint);
   checkEncoded(call, target, dialect.name, encoded.body);
+  const betas = betasInBody(call, target, surface);
+  const flags = betas ? knownBetas(call.forward, betas, unknown) : [];
+  const flagged = withBodyBetas(encoded.body, flags);
   const encodedHeaders = knownHeaders(encoded.headers, surface, unknown);
   call.dropped = [...encoded.dropped, ...unknown];
   const headers = encodedHeaders ? [...baseHeaders, ...Object.entries(encodedHeaders).flat()] : baseHeaders;
   // What is left out by being undefined, JSON leaves out.
-  const body = Buffer.from(
-    writeWithLongNumbers({ ...encoded.body, ...surface.body, ...withheld }, call.request),
-  );
+  const body = Buffer.from(writeWithLongNumbers({ ...flagged, ...surface.body, ...withheld }, call.request));
   return { dialect, path, headers, body, passThrough, translate: encoded.translate };
 }
 

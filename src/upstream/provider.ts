@@ -71,6 +71,11 @@ export interface Surface {
   body?: Readonly<Record<string, JsonValue | undefined>>;
   /** The flags of the `anthropic-beta` header that it knows: others it would refuse. Absent: every flag. */
   betas?: readonly string[];
+  /**
+   * The flags of the `anthropic-beta` header that a model of Anthropic's takes in the body, where another dialect than Anthropic's is spoken.
+   * `undefined`: it is none of those.
+   */
+  betasInBody?(model: string): readonly string[] | undefined;
   /** It holds message threads (`thread` of the messages dialect), as Anthropic's own API does. */
   threads?: true;
 }
