@@ -22,7 +22,16 @@ function betasOf(model: string): readonly string[] | undefined {
   return isClaude4 ? [...BETAS, 'interleaved-thinking-2025-05-14'] : BETAS;
 }
 
-/** Source: Amazon Bedrock API reference, "Converse", "ConverseStream" and "InvokeModel". Model ids, inference profiles and ARNs are models. */
+/**
+ * Claude alone is counted, and by the name of its foundation model: inference profiles have no counts. Source: Bedrock user guide, "Monitor your
+ * token usage by counting tokens before running inference"; alchemy.run, "CountTokens" (what is refused).
+ */
+function countPath(model: string): string | undefined {
+  const [, foundation] = /^(?:[a-z]+(?:-[a-z]+)?\.)?(anthropic\.claude-.+)$/.exec(model) ?? [];
+  return foundation === undefined ? undefined : `/model/${foundation}/count-tokens`;
+}
+
+/** Source: Amazon Bedrock API reference, "Converse", "ConverseStream", "CountTokens" and "InvokeModel". Model ids, inference profiles and ARNs are models. */
 export default {
   name: 'bedrock',
   title: 'Amazon Bedrock',
@@ -30,8 +39,10 @@ export default {
   paths: {
     generate: ({ model, stream }) => `/model/${model}/${stream ? 'converse-stream' : 'converse'}`,
     embed: ({ model }) => `/model/${model}/invoke`,
+    count: ({ model }) => countPath(model),
   },
   betasInBody: betasOf,
+  countsInPart: true,
   baseUrlAt: ({ region }) => `https://bedrock-runtime.${region}.amazonaws.com`,
   // A Bedrock API key, which is a bearer token.
   envKeys: ['AWS_BEARER_TOKEN_BEDROCK'],

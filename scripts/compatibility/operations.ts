@@ -69,6 +69,7 @@ export function operationOutcome(kind: ProviderKind, door: OperationDoor): Opera
     { operation, dialect, model: modelFor(kind, door), stream: false },
   );
   if (!endpoint) return operation === 'count' ? 'here' : 'not had';
+  if (operation === 'count' && endpoint.surface.counts !== undefined) return 'translated';
   const form = endpoint.surface.embeddings?.(modelFor(kind, door));
   if (operation === 'embed' && form !== undefined)
     return EMBEDDING_DIALECTS[dialect] && UPSTREAM_EMBEDDINGS[form] ? 'translated' : 'not had';
@@ -88,7 +89,8 @@ export function renderOperations(): string {
   return `## Beside generation
 
 From the declarations of the providers and the tables of the codecs; a test asks each of these doors for each provider. An empty cell: not had, and the call is a 400
-(\`unsupported_operation\`; a file goes to no such provider). "here": the provider cannot count, so the gateway does, as an estimate.
+(\`unsupported_operation\`; a file goes to no such provider). "here": the provider cannot count, so the gateway does, as an estimate;
+so it does where Bedrock or Vertex do not count a model, which they do not everywhere.
 Files and batches are kept at one provider and belong to their tenant; the rest is relayed as it comes ([media.md](media.md)).
 
 | operation | door |

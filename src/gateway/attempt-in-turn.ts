@@ -6,7 +6,7 @@ import type { Timed } from '../upstream/deadlines.ts';
 import { prepareAttempt } from './attempt.ts';
 import type { Call, RunningAttempt } from './call.ts';
 import { hasOtherAddress } from './choose-address.ts';
-import { countLocally, mustCountLocally } from './count-locally.ts';
+import { countLocally, countsInstead, mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, noteNothing, noteStandIn, standInFor } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import { type FailedAttempt, Hedge, type HedgingMaker } from './hedge.ts';
@@ -58,7 +58,15 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
       }
       if (this.#attempt(next.stop)) return;
     }
-    failCall(this.#gateway, this.#call, this.#told());
+    const uncounted = countsInstead(this.#call, this.#plan);
+    if (uncounted) this.#countLocally(uncounted);
+    else failCall(this.#gateway, this.#call, this.#told());
+  }
+
+  #countLocally(target: PlannedAttempt['target']): void {
+    countLocally(this.#gateway, this.#call, target).catch((thrown) =>
+      failCall(this.#gateway, this.#call, thrown),
+    );
   }
 
   /** Gives whether the call is under way. */
@@ -66,7 +74,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     const gateway = this.#gateway;
     const call = this.#call;
     if (mustCountLocally(call, planned.target)) {
-      countLocally(gateway, call, planned.target).catch((thrown) => failCall(gateway, call, thrown));
+      this.#countLocally(planned.target);
       return true;
     }
     try {

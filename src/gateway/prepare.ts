@@ -11,7 +11,12 @@ import { FUNCTION_WORDS, saysFunctions } from '../dialects/chat/function-call.ts
 import { fillDefaults } from '../dialects/default-parameters.ts';
 import type { StreamEncoderOptions, UpstreamDialect } from '../dialects/dialect.ts';
 import { refuseThread } from '../dialects/messages/threads.ts';
-import { COUNT_DIALECTS, EMBEDDING_DIALECTS, UPSTREAM_EMBEDDINGS } from '../dialects/registry.ts';
+import {
+  COUNT_DIALECTS,
+  EMBEDDING_DIALECTS,
+  UPSTREAM_COUNTS,
+  UPSTREAM_EMBEDDINGS,
+} from '../dialects/registry.ts';
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
 import { servedTier } from '../dialects/tiers.ts';
 import type { Target } from '../routing/target.ts';
@@ -83,7 +88,10 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   const asksInVain = thread !== undefined && surface.threads !== true;
   // Before anything is decoded: what it goes on from is not in the request.
   if (asksInVain) refuseThread(parseField(call.body, thread, 'thread'));
-  const hasOwnForm = door.operation === 'embed' && surface.embeddings !== undefined;
+  const hasOwnForm =
+    (door.operation === 'embed' && surface.embeddings !== undefined) ||
+    (door.operation === 'count' && surface.counts !== undefined);
+  const fixed = door.operation === 'count' ? (surface.countBody ?? surface.body) : surface.body;
   const passThrough =
     sameDialect && door.alwaysTranslates !== true && !hasOwnForm && !needsEmulation(call, endpoint);
   const withheld = sameDialect ? withholdComparison(call, planned) : undefined;
@@ -96,7 +104,7 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
     checkRelayed(call, target);
     const body = passBytes(call, target, endpoint);
     if (unknown.length > 0) call.dropped = [...call.dropped, ...unknown];
-    const set = withheld ? { ...surface.body, ...withheld } : surface.body;
+    const set = withheld ? { ...fixed, ...withheld } : fixed;
     const fields = asksInVain ? { ...set, thread: undefined } : set;
     return {
       dialect,
@@ -118,7 +126,7 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   call.dropped = [...encoded.dropped, ...unknown];
   const headers = encodedHeaders ? [...baseHeaders, ...Object.entries(encodedHeaders).flat()] : baseHeaders;
   // What is left out by being undefined, JSON leaves out.
-  const body = Buffer.from(writeWithLongNumbers({ ...flagged, ...surface.body, ...withheld }, call.request));
+  const body = Buffer.from(writeWithLongNumbers({ ...flagged, ...fixed, ...withheld }, call.request));
   return { dialect, path, headers, body, passThrough, translate: encoded.translate };
 }
 
@@ -281,9 +289,9 @@ function encodeEmbed(call: Call, target: Target, { dialect, model, quirked, surf
   };
 }
 
-function encodeCount(call: Call, target: Target, { dialect, model }: Endpoint): Encoded {
+function encodeCount(call: Call, target: Target, { dialect, model, surface }: Endpoint): Encoded {
   const caller = COUNT_DIALECTS[call.door.dialect.name];
-  const provider = COUNT_DIALECTS[dialect.name];
+  const provider = UPSTREAM_COUNTS[surface.counts ?? dialect.name];
   if (!caller || !provider) throw new Error(`no way to count for ${target.name}, which has the operation`);
   const { body, ...rest } = encodeConversation(call, target, decodeCount(call), provider, dialect.name);
   return {

@@ -1,7 +1,7 @@
 import type { DialectName } from '../conversation/conversation.ts';
 import type { JsonValue } from '../conversation/json.ts';
 import type { ChatQuirks } from '../dialects/chat/quirks.ts';
-import type { EmbeddingForm } from '../dialects/registry.ts';
+import type { CountForm, EmbeddingForm } from '../dialects/registry.ts';
 import type { Operation } from '../usage/record.ts';
 import type { RelayedPlace } from './relayed-paths.ts';
 
@@ -67,8 +67,14 @@ export interface Surface {
   lacks?: readonly UpstreamOperation[];
   /** The form of a model's embeddings, where it is not the dialect's. */
   embeddings?(model: string): EmbeddingForm;
+  /** The form of its counts of tokens, where it is not the dialect's. */
+  counts?: CountForm;
+  /** Not every model is counted, nor everywhere: where it does not count, whatever it says, the gateway does. */
+  countsInPart?: true;
   /** Top-level fields of every body beside those of the dialect; one that is `undefined` is taken out. */
   body?: Readonly<Record<string, JsonValue | undefined>>;
+  /** The same of what is to be counted, where it is not alike. */
+  countBody?: Readonly<Record<string, JsonValue | undefined>>;
   /** The flags of the `anthropic-beta` header that it knows: others it would refuse. Absent: every flag. */
   betas?: readonly string[];
   /**
@@ -88,7 +94,10 @@ export interface FurtherSurface extends Surface {
 /** What can be asked of a provider. `embed_one`: what Gemini has beside its batches; only a relayed call asks for it. */
 export type UpstreamOperation = Operation | 'embed_one';
 
-export type Paths = Readonly<Partial<Record<UpstreamOperation, (request: PathRequest) => string>>>;
+/** `undefined`: that model has not the operation. */
+export type Paths = Readonly<
+  Partial<Record<UpstreamOperation, (request: PathRequest) => string | undefined>>
+>;
 
 export interface PathRequest {
   /** The model's name there, as one URL-encoded path segment. */

@@ -7,6 +7,7 @@ import {
   type OperationOutcome,
   operationOutcome,
 } from '../../scripts/compatibility/operations.ts';
+import { declarationOf } from '../sdk/matrix/expected.ts';
 import { PROVIDER_KINDS, type ProviderKind } from '../sdk/matrix/providers.ts';
 import { startMatrixWorld } from '../sdk/matrix/world.ts';
 import { TEST_KEY } from '../support/gateway.ts';
@@ -84,6 +85,8 @@ test('a native call reaches the provider in the words of the door, a translated 
   for (const door of OPERATION_DOORS) {
     if (!('operation' in door)) continue;
     for (const kind of PROVIDER_KINDS) {
+      // Vertex counts in the words of Gemini, of which it takes some alone.
+      if (door.operation === 'count' && declarationOf(kind.adapter).counts !== undefined) continue;
       const outcome = operationOutcome(kind, door);
       if (outcome !== 'native' && outcome !== 'translated') continue;
       await (await ask(kind, door)).arrayBuffer();
