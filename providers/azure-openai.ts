@@ -74,4 +74,6 @@ export default {
     // "Azure OpenAI reasoning models": `max_tokens` is not supported; see `openai.ts` for who says it.
     fields: { max_tokens: { as: 'max_completion_tokens', models: REASONING } },
   },
+  // The same as at OpenAI, by the name of a model or a deployment.
+  completions: { of: /instruct|davinci-002|babbage-002/, at: (request) => pathOf('/completions', request) },
 } satisfies ProviderDeclaration;

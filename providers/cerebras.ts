@@ -24,4 +24,6 @@ export default {
     reasoning: 'reasoning',
     thinkTags: true,
   },
+  // Cerebras API reference (completions).
+  completions: { of: 'beyond chat' },
 } satisfies ProviderDeclaration;

@@ -25,4 +25,6 @@ export default {
     // After a tool call it must come back, else the API answers 400; elsewhere it is ignored.
     reasoning: 'reasoning_content',
   },
+  // "FIM Completion (Beta)": what the base URL `https://api.deepseek.com/beta` has.
+  completions: { of: 'beyond chat', at: '../beta/completions' },
 } satisfies ProviderDeclaration;

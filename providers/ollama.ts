@@ -48,4 +48,6 @@ export default {
     instructions: 'system',
     thinkTags: true,
   },
+  // Ollama, "OpenAI compatibility": `/v1/completions`.
+  completions: { of: 'every call' },
 } satisfies ProviderDeclaration;

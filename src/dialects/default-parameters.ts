@@ -64,6 +64,18 @@ export function compileDefaults(parameters: DefaultParameters, dialect: CallerDi
   return { fields, within: dialect === 'gemini' ? namesOf('generationConfig') : undefined, dropped };
 }
 
+/** The same for text completions, which call the limit as chat did before. Source: OpenAI API reference (create completion). */
+export function compileCompletionDefaults(parameters: DefaultParameters): DefaultFields {
+  const compiled = compileDefaults(parameters, 'chat');
+  const fields = compiled.fields.map((field) => {
+    const [name = ''] = field.names;
+    return name === 'max_completion_tokens'
+      ? { ...field, text: field.text.replace(name, 'max_tokens') }
+      : field;
+  });
+  return { ...compiled, fields };
+}
+
 /** The body with the defaults that it does not say itself; all other bytes stay as they are. */
 export function fillDefaults(body: Buffer, { fields, within }: DefaultFields): Buffer {
   if (!within) return fillObject(body, fields);

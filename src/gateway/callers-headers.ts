@@ -36,6 +36,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
  * The headers of an account, names and values in turns, with those of the caller that go with its body. What means nothing there is added to
  * `dropped`.
  *
+ * @param goesAsItCame text completions are in the provider's dialect, but mostly in a form that says nothing to it
  * @throws GatewayError `not_found` for what is not the caller's to choose
  */
 export function withCallersHeaders(
@@ -43,11 +44,11 @@ export function withCallersHeaders(
   { target, account }: PlannedAttempt,
   surface: Surface,
   dropped: string[],
+  goesAsItCame = call.door.completesText !== true,
 ): string[] {
   const { forward, door } = call;
   if (!forward) return account.headers;
-  // What is always translated says nothing to a provider as it is.
-  const isSpoken = surface.dialect === door.dialect.name && door.alwaysTranslates !== true;
+  const isSpoken = surface.dialect === door.dialect.name && goesAsItCame;
   const known = target.upstream.declaration.callersHeaders;
   const kept: Record<string, string> = {};
   for (const [name, value] of Object.entries(forward)) {

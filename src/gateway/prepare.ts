@@ -37,6 +37,7 @@ import { identifyAnswer } from './identify-answer.ts';
 import { repeatedRequest } from './keep-answer.ts';
 import { parseBody } from './parse-body.ts';
 import type { PlannedAttempt } from './plan.ts';
+import { prepareCompletion } from './prepare-completion.ts';
 import type { TranslateAnswer } from './translate-body.ts';
 import { COMPARED_PATH, withholdComparison } from './withhold-comparison.ts';
 
@@ -72,9 +73,13 @@ interface Encoded {
 export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamRequest {
   const { target, account } = planned;
   const { door } = call;
+  const completion = door.completesText ? prepareCompletion(call, planned) : undefined;
+  if (completion) {
+    return { ...completion, translate: (answer) => translateGenerated(call, completion.dialect, answer) };
+  }
   const endpoint = findEndpoint(target.upstream, account, {
     operation: door.operation,
-    relaysAs: door.alwaysTranslates === true ? undefined : door.relaysAs,
+    relaysAs: door.relaysAs,
     model: target.model,
     stream: call.stream,
     dialect: door.dialect.name,
@@ -93,7 +98,7 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
     (door.operation === 'count' && surface.counts !== undefined);
   const fixed = door.operation === 'count' ? (surface.countBody ?? surface.body) : surface.body;
   const passThrough =
-    sameDialect && door.alwaysTranslates !== true && !hasOwnForm && !needsEmulation(call, endpoint);
+    sameDialect && door.completesText !== true && !hasOwnForm && !needsEmulation(call, endpoint);
   const withheld = sameDialect ? withholdComparison(call, planned) : undefined;
   // What does not go on for reasons that no codec knows of.
   const unknown: string[] = withheld ? [COMPARED_PATH] : [];

@@ -50,6 +50,14 @@ export interface ProviderDeclaration extends Surface {
    */
   relays?: Readonly<Partial<Record<RelayedPlace, string | ((request: RelayRequest) => string)>>>;
   /**
+   * Which text completions it has in their own form, and where (as in `relays`). A pattern: those of such models. Others are asked in the form of chat,
+   * as all are where nothing is said.
+   */
+  completions?: {
+    of: 'every call' | 'beyond chat' | RegExp;
+    at?: string | ((request: RelayRequest) => string);
+  };
+  /**
    * What stands in texts before the id of a file, beside the fields of its dialect: for those who may call all of its models,
    * for whose it is is not known.
    */

@@ -10,7 +10,7 @@ const NOTHING_YET = { id: '', object: '', created: 0, model: '' };
 
 /** No moderations, no variations of images, no rerank. */
 const HAD =
-  /^\/v1\/(?:chat\/completions|responses|embeddings|images\/(?:generations|edits)|audio\/(?:speech|transcriptions|translations)|files(?:\/.+)?|batches(?:\/.+)?)$/;
+  /^\/v1\/(?:(?:chat\/)?completions|responses|embeddings|images\/(?:generations|edits)|audio\/(?:speech|transcriptions|translations)|files(?:\/.+)?|batches(?:\/.+)?)$/;
 
 /**
  * Azure's v1 surface with OpenAI's models behind it, by the fake model's script: the key in `api-key`, and the content
