@@ -35,7 +35,7 @@ export function prepareCompletion(
   const defaults = target.defaults?.completions;
   const body = defaults ? fillDefaults(call.body, defaults) : call.body;
   const spans = body === call.body ? call.spans : findTopLevelFields(body, passThrough.fields);
-  if (defaults) call.dropped.push(...defaults.dropped);
+  if (defaults) call.dropped = [...call.dropped, ...defaults.dropped];
   const asksNoUsage = upstream.quirked?.takesStreamOptions === false;
   const options = { model: asked.model, stream: call.stream, asksNoUsage };
   return {
