@@ -9,6 +9,7 @@ import { estimateCall } from './asked-tier.ts';
 import type { AttemptMaker, MadeAttempt } from './attempt-maker.ts';
 import type { Call } from './call.ts';
 import {
+  failAddress,
   leaveAddress,
   refuseAddress,
   type TakenAddress,
@@ -240,6 +241,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
   succeed(): void {
     this.#maker.begins?.(this.#planned);
     this.#close('ok');
+    this.#taken?.pool.succeed(this.#taken.address);
     noteOk(this.#gateway, this.#planned, this.#call);
     this.#maker.answered(this.#planned);
   }
@@ -268,7 +270,9 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     // Whatever is told of it, to the client or to the log, comes from here.
     const error = withoutSecrets(failure, this.#planned.account.secrets());
     this.#close(error.kind);
-    this.#record.reason = failureReason(error, this.#record.status);
+    const reason = failureReason(error, this.#record.status);
+    this.#record.reason = reason;
+    failAddress(this.#gateway, this.#call, this.#taken, error, reason);
     noteFailed(this.#gateway, this.#planned, this.#call.sentMs, error);
     if (!this.#answered) this.#exchange?.abort(error);
     if (!this.#call.committed) {

@@ -1,4 +1,5 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
+import { verdictOf } from '../routing/verdict.ts';
 import type { Address } from '../upstream/addresses/address.ts';
 import type { AddressPool } from '../upstream/addresses/address-pool.ts';
 import { describeNetworkError, networkError } from '../upstream/network-errors.ts';
@@ -6,6 +7,7 @@ import { redactSecrets } from '../upstream/secrets.ts';
 import type { Account, Upstream } from '../upstream/upstream.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
+import { MODEL_MISSING } from './missing-model.ts';
 import type { PlannedAttempt } from './plan.ts';
 
 /** Addresses of one account that a call may fail at, beside those where no connection was to be had: that costs nothing. */
@@ -53,6 +55,23 @@ export function leaveAddress({ address }: TakenAddress): void {
 export function refuseAddress({ address, pool }: TakenAddress, error: Error): void {
   const isNetwork = 'code' in error && typeof error.code === 'string' && !OUR_DOING.has(error.code);
   if (isNetwork && !(error instanceof GatewayError)) pool.refuse(address, describeNetworkError(error));
+}
+
+/** What a failure says of the address that the attempt was made at. `reason`: as its record has it. */
+export function failAddress(
+  { monotonicMs }: Pick<Gateway, 'monotonicMs'>,
+  { sentMs }: Pick<Call, 'sentMs'>,
+  taken: TakenAddress | undefined,
+  failure: GatewayError,
+  reason: string,
+): void {
+  if (!taken) return;
+  const { says, slow } = verdictOf(failure);
+  if (says === 'well' || says === 'limited') taken.pool.succeed(taken.address);
+  // A model that is missing is missing for who names it.
+  if (says !== 'failing' || failure.code === MODEL_MISSING) return;
+  const isBroken = failure.cause !== undefined && !slow;
+  taken.pool.fail(taken.address, { sentMs, nowMs: monotonicMs(), isBroken, reason });
 }
 
 /** Tells the operator of a connection that failed; what it gives is for the caller. */

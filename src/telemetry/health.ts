@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Target } from '../routing/target.ts';
+import { listAddresses } from '../upstream/addresses/list-addresses.ts';
 import type { Account, Upstream } from '../upstream/upstream.ts';
 import { HEALTH_WINDOW_MS, mergeRecent, NO_ATTEMPTS, type RecentAttempts } from './attempt-window.ts';
 import type { BreakerReading } from './metrics.ts';
@@ -34,13 +35,28 @@ const breaker = z
   .nullable()
   .describe('null where there is no circuit.');
 
+const addresses = z
+  .array(
+    z.strictObject({
+      address: z.string().describe('Scheme, host and port.'),
+      healthy: z.boolean(),
+      since: z.iso.datetime().describe('Since when it is healthy, or not.'),
+      ejectedUntil: moment.describe('Until when it is left out for its failures; null where it is not.'),
+      lastError: z
+        .string()
+        .nullable()
+        .describe('What the last check, connection or attempt came to that had it left out.'),
+    }),
+  )
+  .describe('Empty where no addresses are looked up or checked.');
+
 export const healthSchema = z.strictObject({
   windowSeconds: z.int(),
   providers: z.array(
     z.strictObject({
       name: z.string(),
       ...standing,
-      accounts: z.array(z.strictObject({ name: z.string(), credential, ...standing })),
+      accounts: z.array(z.strictObject({ name: z.string(), credential, ...standing, addresses })),
     }),
   ),
   targets: z.array(
@@ -82,6 +98,7 @@ export function describeHealth(sources: HealthSources): Health {
           mergeRecent(own.filter((one) => one.account === account.name).map(({ recent }) => recent)),
           account,
         ),
+        addresses: listAddresses(upstream.servers?.pools.get(account.name)),
       }));
       const all = describeRecent(mergeRecent(own.map(({ recent }) => recent)));
       const isOut = accounts.every(({ credential }) => credential === 'rejected');
