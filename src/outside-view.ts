@@ -8,7 +8,7 @@ import { AttemptWindow } from './telemetry/attempt-window.ts';
 import { CallMetrics } from './telemetry/call-metrics.ts';
 import { describeHealth, type Health } from './telemetry/health.ts';
 import type { KnownNames } from './telemetry/known-names.ts';
-import { type BreakerReading, Metrics } from './telemetry/metrics.ts';
+import { type BreakerReading, Metrics, type PlacesReading } from './telemetry/metrics.ts';
 import { scheduleTimeout } from './usage/ledger.ts';
 import type { UsageRecord } from './usage/record.ts';
 import { type WebhookProblem, Webhooks } from './webhooks/webhooks.ts';
@@ -21,6 +21,7 @@ export interface OutsideSources {
   gateway: () => Gateway;
   revision: () => number;
   pendingRecords: () => number;
+  places: () => PlacesReading;
   /** Routing's circuits, for metrics and health; absent as long as it has none. */
   breakers?: () => Iterable<BreakerReading>;
   /** Unix milliseconds. */
@@ -37,7 +38,8 @@ export class OutsideView {
   readonly #attempts: AttemptWindow;
   readonly #alerts: Alerts;
 
-  constructor({ store, news, config, gateway, breakers, revision, pendingRecords, now }: OutsideSources) {
+  constructor(sources: OutsideSources) {
+    const { store, news, config, gateway, breakers, places, revision, pendingRecords, now } = sources;
     const snapshot = () => gateway().snapshot;
     const names: KnownNames = {
       isModel: (name) => snapshot().routes.isConfigured(name),
@@ -50,6 +52,7 @@ export class OutsideView {
     this.metrics = new Metrics({
       calls: this.#calls,
       callsInFlight: () => gateway().calls.size,
+      places,
       pendingRecords,
       revision,
       rejectedCredentials: () => listRejected(snapshot()),

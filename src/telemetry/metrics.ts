@@ -10,10 +10,18 @@ export interface BreakerReading {
   state: 'closed' | 'open' | 'half-open';
 }
 
+/** The calls that have a place and those that wait for one, in all and of each model with a bound of its own. */
+export interface PlacesReading {
+  readonly running: number;
+  readonly waiting: number;
+  readings(): Iterable<{ model: string; running: number; waiting: number }>;
+}
+
 /** What is asked when somebody scrapes. */
 export interface MetricsSources {
   calls: CallMetrics;
   callsInFlight(): number;
+  places(): PlacesReading;
   /** Usage records that are not in the store yet. */
   pendingRecords(): number;
   revision(): number;
@@ -33,6 +41,7 @@ export class Metrics {
   constructor(sources: MetricsSources) {
     this.#addCalls(sources.calls);
     this.#addAttempts(sources.calls);
+    this.#addPlaces(sources);
     this.#addState(sources);
     this.#endProcessMetrics = addProcessMetrics(this.#registry);
   }
@@ -113,6 +122,25 @@ export class Metrics {
           buckets: values.durations,
         })),
     );
+  }
+
+  #addPlaces({ places }: MetricsSources): void {
+    for (const kind of ['running', 'waiting'] as const) {
+      const what = kind === 'running' ? 'that have a place' : 'that wait for a place';
+      this.#gauge(`fairlead_calls_${kind}`, `Calls ${what}.`, [], () => [
+        { labels: {}, value: places()[kind] },
+      ]);
+      this.#gauge(
+        `fairlead_model_calls_${kind}`,
+        `Calls ${what}, of models with an overload bound of their own.`,
+        ['model'],
+        () =>
+          [...places().readings()].map((reading) => ({
+            labels: { model: reading.model },
+            value: reading[kind],
+          })),
+      );
+    }
   }
 
   #addState(sources: MetricsSources): void {

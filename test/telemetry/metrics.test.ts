@@ -150,6 +150,7 @@ async function renderOnly(
   const metrics = new Metrics({
     ...{ calls, callsInFlight: () => 0, pendingRecords: () => 0, revision: () => 1 },
     ...{ rejectedCredentials: () => [], breakers },
+    places: () => ({ running: 0, waiting: 0, readings: () => [] }),
   });
   try {
     return await metrics.render();
