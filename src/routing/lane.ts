@@ -2,7 +2,7 @@ import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts';
 import type { Word } from './health-word.ts';
 import { Hearsay } from './hearsay.ts';
 import { Latency } from './latency.ts';
-import { Limit } from './limit.ts';
+import { type Cooling, Limit } from './limit.ts';
 import type { Headroom } from './read-headroom.ts';
 import { RetryBudget } from './retry-budget.ts';
 import type { Verdict } from './verdict.ts';
@@ -150,6 +150,7 @@ export interface BreakerReading {
   target: string;
   account: string;
   state: BreakerState;
+  cooling: Cooling | undefined;
 }
 
 export interface LaneChange {
@@ -227,10 +228,12 @@ export class LaneBook {
   /** How the lanes of targets stand; the worse of their own breaker and their account's. */
   readings(isWanted: (target: string) => boolean): BreakerReading[] {
     const wanted = [...this.#lanes.values()].filter(({ target }) => isWanted(target));
-    return wanted.map(({ target, account, breaker, reach }) => ({
+    const nowMs = this.#options.monotonicMs();
+    return wanted.map(({ target, account, breaker, reach, limit }) => ({
       target,
       account,
       state: reach.state === 'closed' ? breaker.state : reach.state,
+      cooling: limit.cooling(nowMs),
     }));
   }
 

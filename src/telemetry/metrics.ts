@@ -1,14 +1,9 @@
 import { Counter, Gauge, Registry } from 'prom-client';
+import type { BreakerReading } from '../routing/lane.ts';
 import { Buckets, CALL_BOUNDS, FIRST_TOKEN_BOUNDS } from './buckets.ts';
 import type { CallMetrics } from './call-metrics.ts';
 import { CountedHistogram } from './counted-histogram.ts';
 import { addProcessMetrics } from './process-metrics.ts';
-
-export interface BreakerReading {
-  target: string;
-  account: string;
-  state: 'closed' | 'open' | 'half-open';
-}
 
 /** The calls that have a place and those that wait for one, in all and of each model with a bound of its own. */
 export interface PlacesReading {
@@ -173,6 +168,16 @@ export class Metrics {
         [...breakers()].map(({ target, account, state }) => ({
           labels: { target, account, state },
           value: 1,
+        })),
+    );
+    this.#gauge(
+      'fairlead_cooling_seconds',
+      'How long targets and accounts are left alone yet for their limits; 0 where they are not.',
+      ['target', 'account'],
+      () =>
+        [...breakers()].map(({ target, account, cooling }) => ({
+          labels: { target, account },
+          value: (cooling?.forMs ?? 0) / 1000,
         })),
     );
   }
