@@ -164,7 +164,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     const { path, method, body } = this.#request;
     const { timeouts, upstream } = this.#planned.target;
     const { origin } = this.#planned.account;
-    this.#taken = takeAddress(this.#planned);
+    this.#taken = takeAddress(this.#planned, this.#record);
     const options = { origin, destination: this.#taken?.address, path, method, headers, body, timeouts };
     this.#gateway.connections.dispatch(upstream, options, this);
   }

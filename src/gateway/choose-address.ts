@@ -5,6 +5,7 @@ import type { AddressPool } from '../upstream/addresses/address-pool.ts';
 import { describeNetworkError, networkError } from '../upstream/network-errors.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
 import type { Account, Upstream } from '../upstream/upstream.ts';
+import type { AttemptRecord } from '../usage/record.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import { MODEL_MISSING } from './missing-model.ts';
@@ -24,12 +25,13 @@ export interface TakenAddress {
 
 /**
  * Takes an address for an attempt, another than those that the call has tried; `undefined` where the base URL is all there is.
- * It is to be given back by `leaveAddress`.
+ * It is to be given back by `leaveAddress`. The attempt's record has it where there is a choice.
  *
  * @throws GatewayError `upstream_unavailable` where none is known yet
  */
 export function takeAddress(
   planned: Pick<PlannedAttempt, 'target' | 'account' | 'tried'>,
+  record?: Pick<AttemptRecord, 'address'>,
 ): TakenAddress | undefined {
   const { upstream } = planned.target;
   const pool = poolOf(upstream, planned.account);
@@ -44,6 +46,7 @@ export function takeAddress(
   }
   planned.tried.push(address);
   address.inFlight += 1;
+  if (record && upstream.servers?.discovery) record.address = address.origin;
   return { address, pool };
 }
 

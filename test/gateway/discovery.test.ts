@@ -169,6 +169,15 @@ test('an address that refuses connections is not used until it is back, and no c
   // Of the six calls one met the address that was gone.
   const refused = (await gateway.calls(6)).filter(({ attempts }) => attempts.length > 1);
   assert.equal(refused.length, 1);
+  const { body } = await adminClient(gateway.url).must('GET', '/calls?limit=100');
+  const shown = body['data'] as unknown as { attempts: { address?: string; reason?: string }[] }[];
+  assert.deepEqual(
+    shown.flatMap(({ attempts }) => attempts.map(({ address, reason }) => `${address} ${reason}`)).toSorted(),
+    [
+      ...Array(6).fill(`http://${two.address} undefined`),
+      `http://${one.address} connection_refused`,
+    ].toSorted(),
+  );
   await until(
     'an event tells of it',
     async () => (await eventsOf(gateway, 'address_unhealthy')).length === 1,
