@@ -17,6 +17,7 @@ import {
   tellLostConnection,
 } from './choose-address.ts';
 import { chooseReceiver, isCommitting } from './choose-receiver.ts';
+import { begunAnswer } from './continue-stream.ts';
 import { noteAcceptance } from './credentials.ts';
 import { DecompressingReceiver, findDecompressor } from './decompressing-receiver.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
@@ -275,11 +276,13 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     failAddress(this.#gateway, this.#call, this.#taken, error, reason);
     noteFailed(this.#gateway, this.#planned, this.#call.sentMs, error);
     if (!this.#answered) this.#exchange?.abort(error);
-    if (!this.#call.committed) {
-      this.#call.firstTokenMs = undefined;
+    const begun = begunAnswer(this.#call, this.#maker, this.#committing, error);
+    if (!this.#call.committed || begun) {
+      if (begun) this.#call.begun = begun;
+      else this.#call.firstTokenMs = undefined;
       // What had been generated is used, whether the client ever sees it or not.
       this.#try(() => this.#receiver?.accountFailure());
-      this.#maker.failed(this.#planned, error, this.#call.usage !== undefined);
+      this.#maker.failed(this.#planned, error, !begun && this.#call.usage !== undefined);
       return;
     }
     const { call, target } = { call: this.#call.id, target: this.#planned.target.name };

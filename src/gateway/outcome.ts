@@ -13,13 +13,16 @@ import type { PlannedAttempt } from './plan.ts';
 export function noteOk(gateway: Gateway, planned: PlannedAttempt, call: Call): void {
   const { lane } = planned;
   if (lane) {
-    const { sentMs, startedMs, firstTokenMs, stream } = call;
+    const { sentMs, startedMs, firstTokenMs, stream, begun } = call;
     const nowMs = gateway.monotonicMs();
     const tokenMs = firstTokenMs === undefined ? nowMs : startedMs + firstTokenMs;
     const tookMs = (stream ? tokenMs : nowMs) - sentMs;
     lane.succeed(nowMs, sentMs);
-    lane.noteLatency(stream, tookMs, nowMs);
-    call.hedging?.note(stream, tookMs);
+    // The first token of an answer that was gone on with was another's.
+    if (!begun) {
+      lane.noteLatency(stream, tookMs, nowMs);
+      call.hedging?.note(stream, tookMs);
+    }
   }
   if (planned.account.standing.watched) noteAcceptance(gateway, planned);
 }

@@ -28,6 +28,7 @@ import { withCallersHeaders } from './callers-headers.ts';
 import { checkEncoded, checkRelayed } from './check-also-named.ts';
 import { encodeConversation } from './encode-conversation.ts';
 import { estimateAnswer, estimateInput } from './estimate-usage.ts';
+import { goOnFrom } from './go-on-from.ts';
 import { identifyAnswer } from './identify-answer.ts';
 import { repeatedRequest } from './keep-answer.ts';
 import { parseBody } from './parse-body.ts';
@@ -85,7 +86,11 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   if (asksInVain) refuseThread(parseField(call.body, thread, 'thread'));
   const hasOwnForm = door.operation === 'embed' && surface.embeddings !== undefined;
   const passThrough =
-    sameDialect && door.alwaysTranslates !== true && !hasOwnForm && !needsEmulation(call, endpoint);
+    sameDialect &&
+    !call.begun &&
+    door.alwaysTranslates !== true &&
+    !hasOwnForm &&
+    !needsEmulation(call, endpoint);
   const withheld = sameDialect ? withholdComparison(call, planned) : undefined;
   // What does not go on for reasons that no codec knows of.
   const unknown: string[] = withheld ? [COMPARED_PATH] : [];
@@ -184,13 +189,15 @@ function callsFunctions(call: Call): boolean {
   return saysFunctions(call.request);
 }
 
-function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint): Encoded {
+function encodeGenerate(call: Call, target: Target, endpoint: Endpoint): Encoded {
+  const { dialect, model } = endpoint;
   call.request ??= parseBody(call.body);
   const conversation = call.door.dialect.decodeRequest(call.request, call.address ?? {});
   conversation.stream = call.stream;
   if (target.defaults) {
     conversation.parameters = { ...target.defaults.parameters, ...conversation.parameters };
   }
+  if (call.begun) goOnFrom(call, call.begun, conversation, endpoint, target.model);
   const { body, ...rest } = encodeConversation(call, target, conversation, dialect, dialect.name);
   return {
     ...rest,

@@ -58,7 +58,7 @@ export interface MessageQuirks {
   reasoning?: ReasoningField | ((model: string) => ReasoningField);
   /** Fields of a message that are refused. */
   messageDrops?: readonly string[];
-  /** The field that has a last message of the assistant continued. */
+  /** The field that has a last message of the assistant continued. With `prefix` (Mistral) the answer repeats that message. */
   continuation?: 'prefix' | 'partial';
   /** User and assistant must take turns: messages of one of them in a row are joined. */
   alternating?: boolean;
