@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { addUsage, NO_USAGE, type Usage } from '../../src/conversation/usage.ts';
 import { chat } from '../../src/dialects/chat/index.ts';
@@ -154,12 +153,6 @@ const anyRace: fc.Arbitrary<Race> = fc.record({
   oursFirst: fc.array(fc.boolean(), { minLength: 8, maxLength: 8 }),
 });
 
-interface RaceEvent {
-  atMs: number;
-  run: () => void;
-  atOnce: boolean;
-}
-
 function askOf(stream: boolean): object {
   const messages = [{ role: 'user', content: 'Who is first?' }];
   return { model: 'race', messages, stream, max_tokens: 1_000 };
@@ -169,7 +162,6 @@ async function run({ stream, scripts, leavesMs, oursFirst }: Race) {
   const world = new VirtualGateway(SETTINGS);
   const hedging = world.hedgings.find('race', HEDGING);
   for (let seen = 0; seen < 20; seen += 1) hedging.note(stream, SLOW_MS);
-  const events: RaceEvent[] = [];
   const scriptOf = new Map<VirtualExchange, Script>();
   world.onExchange = (exchange) => {
     const script = scripts[scriptOf.size];
@@ -180,32 +172,13 @@ async function run({ stream, scripts, leavesMs, oursFirst }: Race) {
     for (const run of stepsOf(exchange, script, stream)) {
       atMs += script.gaps[nth] ?? 0;
       nth += 1;
-      events.push({ atMs, run, atOnce: script.atOnce });
+      world.events.push({ atMs, run, atOnce: script.atOnce });
     }
   };
   const client = world.call(DOOR, KEY, askOf(stream));
   if (leavesMs !== null)
-    events.push({ atMs: world.nowMs + leavesMs, run: () => client.leave(), atOnce: false });
-  const settle = () => setImmediate();
-  await settle();
-  for (let turn = 0; ; turn += 1) {
-    const next = events.reduce<RaceEvent | undefined>(
-      (first, event) => (first && first.atMs <= event.atMs ? first : event),
-      undefined,
-    );
-    const untilMs = next?.atMs ?? Number.POSITIVE_INFINITY;
-    const isOursFirst = oursFirst[turn % oursFirst.length] === true;
-    // Pauses and time-outs may lead to further attempts, and so to further events.
-    if (world.expireNext(isOursFirst ? untilMs : untilMs - 1)) {
-      await settle();
-      continue;
-    }
-    if (!next) break;
-    events.splice(events.indexOf(next), 1);
-    world.nowMs = Math.max(world.nowMs, next.atMs);
-    next.run();
-    if (!next.atOnce || !events.some(({ atMs, atOnce }) => atOnce && atMs <= next.atMs)) await settle();
-  }
+    world.events.push({ atMs: world.nowMs + leavesMs, run: () => client.leave(), atOnce: false });
+  await world.playOut(oursFirst);
   return { world, client, scriptOf };
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { parseConfig } from '../../src/config/load.ts';
 import { Call } from '../../src/gateway/call.ts';
 import { compileSnapshot } from '../../src/gateway/compile-snapshot.ts';
@@ -144,6 +145,14 @@ class CountingQuotas extends LocalQuotas {
   }
 }
 
+/** What happens outside of the gateway. */
+export interface VirtualEvent {
+  atMs: number;
+  run: () => void;
+  /** It is there with what comes before it at the same moment: nothing else runs in between. */
+  atOnce: boolean;
+}
+
 /** The client's side of a call: what it has got, and its leaving. */
 export interface VirtualClient {
   /** All bytes, heads included. */
@@ -156,6 +165,8 @@ export interface VirtualClient {
 /** The way of calls as it runs, from their admission to their records, with a clock, providers and clients of the test's. */
 export class VirtualGateway {
   nowMs = 1_000;
+  /** Still to come. */
+  readonly events: VirtualEvent[] = [];
   readonly exchanges: VirtualExchange[] = [];
   readonly records: UsageRecord[] = [];
   readonly deadlines = new VirtualDeadlines(() => this.nowMs);
@@ -250,8 +261,31 @@ export class VirtualGateway {
     };
   }
 
+  /** Lets everything happen in its order, until nothing is left to. `oursFirst`: of what falls on one moment, what the gateway does. */
+  async playOut(oursFirst: readonly boolean[]): Promise<void> {
+    await setImmediate();
+    for (let turn = 0; ; turn += 1) {
+      const next = this.events.reduce<VirtualEvent | undefined>(
+        (first, event) => (first && first.atMs <= event.atMs ? first : event),
+        undefined,
+      );
+      const untilMs = next?.atMs ?? Number.POSITIVE_INFINITY;
+      // Pauses and time-outs may lead to further attempts, and so to further events.
+      if (this.#expireNext(oursFirst[turn % oursFirst.length] === true ? untilMs : untilMs - 1)) {
+        await setImmediate();
+        continue;
+      }
+      if (!next) return;
+      this.events.splice(this.events.indexOf(next), 1);
+      this.nowMs = Math.max(this.nowMs, next.atMs);
+      next.run();
+      if (!next.atOnce || !this.events.some(({ atMs, atOnce }) => atOnce && atMs <= next.atMs))
+        await setImmediate();
+    }
+  }
+
   /** Moves the clock to what falls due first, and lets that go; `false` where nothing does by then. */
-  expireNext(untilMs: number): boolean {
+  #expireNext(untilMs: number): boolean {
     const due = this.deadlines.next(untilMs);
     if (!due) return false;
     this.nowMs = Math.max(this.nowMs, due.dueMs);
