@@ -207,6 +207,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
       this.#end(failed.at(-1)?.failure);
       return;
     }
+    if (call.begun) this.#itinerary.keepOnly((planned) => mayGoOnAt(call, planned));
     for (const one of failed) this.#learn(one);
     this.next();
   }
@@ -218,7 +219,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     const standIn = room > 0 ? standInFor(planned, failure) : undefined;
     const verdict = verdictOf(failure);
     // What was generated is billed, though nobody saw it: the same is not bought there twice.
-    const again = verdict.again && !used;
+    const again = verdict.again && !used && (!this.#call.begun || mayGoOnAt(this.#call, planned));
     const diverted = this.#divertedFor(planned, failure);
     if (diverted) this.#itinerary.divert(diverted);
     else if (standIn) this.#itinerary.prepend(standIn);

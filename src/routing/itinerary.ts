@@ -127,6 +127,13 @@ export class Itinerary<S extends Stop> {
     this.#poor.length = 0;
   }
 
+  /** From now on only these places are for the call. */
+  keepOnly(isPlace: (stop: S) => boolean): void {
+    this.#fresh = this.#fresh.filter(isPlace);
+    this.#again.splice(0, Number.POSITIVE_INFINITY, ...this.#again.filter(({ stop }) => isPlace(stop)));
+    this.#poor.splice(0, Number.POSITIVE_INFINITY, ...this.#poor.filter(isPlace));
+  }
+
   /** The attempt was not made, or says nothing: it does not count. */
   takeBack(): void {
     this.#sent -= 1;

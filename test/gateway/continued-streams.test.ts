@@ -299,6 +299,15 @@ test('messages, relayed: Claude goes on with its own answer in the same block', 
   assert.equal(used, record.usage?.output);
 });
 
+test('one that fails before it goes on is asked again, and those that cannot go on are not', async (context) => {
+  const world = await setUp(context);
+  world.plain.acts.push(breakOff(ROLE + said('One, ', 'two, ')));
+  world.claude.acts.push(fail(503), claudeSays('three.'));
+  const [text] = (await DOORS['chat']?.(world, 'mixed')) ?? [];
+  assert.equal(text, 'One, two, three.');
+  assert.deepEqual([world.plain.bodies.length, world.claude.bodies.length], [1, 2]);
+});
+
 test('what goes on may break off as well, and is gone on with in turn', async (context) => {
   const world = await setUp(context);
   world.mistral.acts.push(breakOff(ROLE + said('One, ')));
