@@ -21,6 +21,8 @@ const DOORS: readonly Door[] = [
 const provider = (adapter: string) => ({
   ...{ adapter, baseUrl: `http://${adapter}.test/v1`, accounts: [{ name: 'main', apiKey: 'k' }] },
 });
+const LONG = { targets: ['plain/x', 'mistral/x', 'moonshot/x'], retries: 4, continueStreams: true };
+const HEDGING = { percentile: 50, maxShare: 1 };
 const SETTINGS = {
   // The first can only begin answers; the second repeats what it is given, the third does not.
   providers: {
@@ -28,9 +30,7 @@ const SETTINGS = {
     mistral: provider('mistral'),
     moonshot: provider('moonshot'),
   },
-  models: {
-    long: { targets: ['plain/x', 'mistral/x', 'moonshot/x'], retries: 4, continueStreams: true },
-  },
+  models: { long: LONG, hedged: { ...LONG, hedging: HEDGING } },
   tenants: {
     acme: { models: ['*'], limits: { concurrentCalls: 5 }, keys: [{ name: 'app', secret: KEY }] },
   },
@@ -103,6 +103,7 @@ function* stepsOf(exchange: VirtualExchange, { cuts, pieces, end }: Script): Ite
 }
 
 const anyRun = fc.record({
+  model: fc.constantFrom('long', 'long', 'hedged'),
   door: fc.constantFrom(...DOORS),
   scripts: fc.array(anyScript, { minLength: 6, maxLength: 6 }),
   leavesMs: fc.option(fc.constantFrom(0, 10, 30, 5_010, 25_000), { freq: 5 }),
@@ -118,11 +119,13 @@ function readText(raw: string): { text: string; body: string } {
 }
 
 test('wherever answers break off, and in whatever order, their clients have each byte once, and all is accounted', async () => {
-  const seen = { relayed: 0, translated: 0, twice: 0, whole: 0, left: 0, brokenOff: 0 };
+  const seen = { relayed: 0, translated: 0, hedged: 0, twice: 0, whole: 0, left: 0, brokenOff: 0 };
   await fc.assert(
-    fc.asyncProperty(anyRun, async ({ door, scripts, leavesMs, oursFirst }) => {
+    fc.asyncProperty(anyRun, async ({ model, door, scripts, leavesMs, oursFirst }) => {
       const world = new VirtualGateway(SETTINGS);
       const { exchanges, records, places, gateway, deadlines, quotas } = world;
+      const hedging = world.hedgings.find('hedged', HEDGING);
+      for (let nth = 0; nth < 20; nth += 1) hedging.note(true, 6_000);
       world.onExchange = (exchange) => {
         const script = scripts[exchanges.length - 1];
         assert.ok(script, 'no more attempts than are allowed');
@@ -137,7 +140,7 @@ test('wherever answers break off, and in whatever order, their clients have each
       const asked = { messages: [{ role: 'user', content: 'Laugh.' }], prompt: 'Laugh.' };
       const { messages, prompt } = asked;
       const what = door.dialect === completions ? { prompt } : { messages };
-      const client = world.call(door, KEY, { model: 'long', stream: true, ...what });
+      const client = world.call(door, KEY, { model, stream: true, ...what });
       if (leavesMs !== null)
         world.events.push({ atMs: world.nowMs + leavesMs, run: () => client.leave(), atOnce: false });
       await world.playOut(oursFirst);
@@ -173,9 +176,11 @@ test('wherever answers break off, and in whatever order, their clients have each
       );
       const used = record.usage ?? NO_USAGE;
       assert.ok(used.input >= aside.input && used.output >= aside.output);
-      if (isWhole) assert.equal(record.attempts.at(-1)?.usage, undefined);
+      const answering = record.attempts.find(({ outcome }) => outcome === 'ok');
+      assert.deepEqual([answering !== undefined, answering?.usage], [isWhole, undefined]);
       const begun = exchanges.filter(({ body }) => /"(?:prefix|partial)":true/.test(body)).length;
       if (begun > 0) seen[door.alwaysTranslates ? 'translated' : 'relayed'] += 1;
+      seen.hedged += begun > 0 && model === 'hedged' ? 1 : 0;
       seen.twice += begun > 1 ? 1 : 0;
       seen.whole += begun > 0 && isWhole ? 1 : 0;
       seen.left += begun > 0 && isLeft ? 1 : 0;
