@@ -1,4 +1,4 @@
-import type { Conversation, ReasoningRequest } from '../conversation/conversation.ts';
+import type { Conversation, Message, ReasoningRequest } from '../conversation/conversation.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { addUsage, NO_USAGE, outputTokens, type Usage } from '../conversation/usage.ts';
 import { modelTraits } from '../dialects/messages/model-traits.ts';
@@ -14,7 +14,7 @@ export function mayGoOnAt({ door, stream }: Call, { target, account }: PlannedAt
   const request = { operation, model, stream, dialect: dialect.name };
   try {
     const endpoint = findEndpoint(upstream, account, request);
-    return endpoint !== undefined && goesOn(endpoint, model);
+    return endpoint !== undefined && continuedPath(endpoint, model) !== undefined;
   } catch (thrown) {
     // A name that leads nowhere: whoever calls it is told.
     if (thrown instanceof GatewayError) return false;
@@ -22,10 +22,14 @@ export function mayGoOnAt({ door, stream }: Call, { target, account }: PlannedAt
   }
 }
 
-/** Claude goes on with a message of the assistant at the end, but for its newer models; of others a quirk says so. */
-function goesOn({ dialect, quirked }: Endpoint, model: string): boolean {
-  if (dialect.name === 'messages') return /claude/i.test(model) && modelTraits(model).prefill;
-  return quirked?.continuation !== undefined;
+/**
+ * Where a begun answer is gone on with; `undefined` where it is not. Claude does it with a message of the assistant at the end, but for its
+ * newer models; of others a quirk says so.
+ */
+export function continuedPath({ dialect, quirked, path }: Endpoint, model: string): string | undefined {
+  const isClaude = dialect.name === 'messages' && /claude/i.test(model) && modelTraits(model).prefill;
+  if (isClaude || quirked?.continuation !== undefined) return path;
+  return quirked?.continuedAt?.(path);
 }
 
 /**
@@ -41,17 +45,20 @@ export function goOnFrom(
   model: string,
 ): void {
   const { given } = begun;
-  if (given === undefined || !goesOn(endpoint, model) || !isPlain(conversation)) {
+  const { quirked } = endpoint;
+  if (given === undefined || continuedPath(endpoint, model) === undefined || !isPlain(conversation)) {
     throw new GatewayError('invalid_request', 'What has begun of this answer cannot be gone on with.');
   }
-  conversation.messages.push({ role: 'assistant', parts: [{ type: 'text', text: given }] });
+  const message: Message = { role: 'assistant', parts: [{ type: 'text', text: given }] };
+  if (quirked?.continuedAt) message.extra = { dialect: 'chat', fields: { prefix: true } };
+  conversation.messages.push(message);
   const { maxOutputTokens } = conversation.parameters;
   if (maxOutputTokens !== undefined) {
     const left = Math.max(maxOutputTokens - outputTokens(spentBy(call)), 1);
     conversation.parameters = { ...conversation.parameters, maxOutputTokens: left };
   }
   // Mistral repeats the text of `prefix` (its guide "Prefix"); with Moonshot's `partial` ("Partial mode") and at Claude it is not repeated.
-  begun.goOn(endpoint.quirked?.continuation === 'prefix');
+  begun.goOn(quirked?.continuation === 'prefix');
 }
 
 /** What all attempts of a call have used up to now. */

@@ -86,7 +86,8 @@ const HEDGED: ReadonlySet<Operation> = new Set(['generate', 'embed']);
 /** What is kept at one account, or may run on there, is nobody else's to go on with. */
 function mayGoOn(call: Call): boolean {
   const { door, stream, spans } = call;
-  return stream && door.operation === 'generate' && spans['thread'] === undefined && !runsOn(call);
+  const isGenerated = stream && door.operation === 'generate' && door.relaysAs === undefined;
+  return isGenerated && spans['thread'] === undefined && !runsOn(call);
 }
 
 /** When the call may get a second attempt beside its first. */

@@ -28,7 +28,7 @@ import { withCallersHeaders } from './callers-headers.ts';
 import { checkEncoded, checkRelayed } from './check-also-named.ts';
 import { encodeConversation } from './encode-conversation.ts';
 import { estimateAnswer, estimateInput } from './estimate-usage.ts';
-import { goOnFrom } from './go-on-from.ts';
+import { continuedPath, goOnFrom } from './go-on-from.ts';
 import { identifyAnswer } from './identify-answer.ts';
 import { repeatedRequest } from './keep-answer.ts';
 import { parseBody } from './parse-body.ts';
@@ -78,7 +78,8 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   if (!endpoint) {
     throw withoutOperation(call);
   }
-  const { dialect, path, surface } = endpoint;
+  const { dialect, surface } = endpoint;
+  const path = (call.begun && continuedPath(endpoint, target.model)) ?? endpoint.path;
   const sameDialect = door.dialect.name === dialect.name;
   const { thread } = call.spans;
   const asksInVain = thread !== undefined && surface.threads !== true;

@@ -91,12 +91,14 @@ const fail =
 async function startProvider(context: TestContext) {
   const acts: Act[] = [];
   const bodies: JsonObject[] = [];
-  const upstream = await startRawUpstream((response, body) => {
+  const paths: string[] = [];
+  const upstream = await startRawUpstream((response, body, { url = '' }) => {
     bodies.push(JSON.parse(body) as JsonObject);
+    paths.push(url);
     (acts.shift() ?? assert.fail('one request too many'))(response);
   });
   context.after(() => upstream.close());
-  return { acts, bodies, baseUrl: upstream.baseUrl };
+  return { acts, bodies, paths, baseUrl: upstream.baseUrl };
 }
 
 async function setUp(context: TestContext, model: object = {}, tenants?: object) {
@@ -111,6 +113,7 @@ async function setUp(context: TestContext, model: object = {}, tenants?: object)
       plain: { adapter: 'openai-compatible', baseUrl: plain.baseUrl, accounts },
       mistral: { baseUrl: mistral.baseUrl, accounts },
       moonshot: { baseUrl: mistral.baseUrl, accounts },
+      deepseek: { baseUrl: mistral.baseUrl, accounts },
       anthropic: { baseUrl: claude.baseUrl.replace('/v1', ''), accounts },
     },
     models: {
@@ -118,6 +121,7 @@ async function setUp(context: TestContext, model: object = {}, tenants?: object)
         Object.entries({
           mistral: ['mistral/mistral-large'],
           moonshot: ['moonshot/moonshot-v1-8k'],
+          deepseek: ['deepseek/deepseek-chat'],
           claude: ['anthropic/claude-sonnet-4-5'],
           mixed: ['plain/x', 'anthropic/claude-sonnet-4-5'],
           newer: ['plain/x', 'anthropic/claude-opus-4-6'],
@@ -126,7 +130,10 @@ async function setUp(context: TestContext, model: object = {}, tenants?: object)
       ),
     },
     prices: Object.fromEntries(
-      ['plain', 'mistral', 'moonshot', 'anthropic'].map((name) => [`${name}/*`, { input: 1, output: 2 }]),
+      ['plain', 'mistral', 'moonshot', 'deepseek', 'anthropic'].map((name) => [
+        `${name}/*`,
+        { input: 1, output: 2 },
+      ]),
     ),
     ...(tenants && { tenants }),
   });
@@ -275,6 +282,17 @@ test('chat, relayed: Moonshot goes on, and repeats nothing', async (context) => 
     ...messages,
     { role: 'assistant', content: 'haha', partial: true },
   ]);
+});
+
+test('chat, relayed: DeepSeek goes on at its other path, and repeats nothing', async (context) => {
+  const world = await setUp(context);
+  world.mistral.acts.push(breakOff(ROLE + said('ha', 'ha ')));
+  world.mistral.acts.push(chatSays(' ha', '!'));
+  const [text] = (await DOORS['chat']?.(world, 'deepseek')) ?? [];
+  assert.equal(text, 'haha ha!');
+  assert.deepEqual(world.mistral.paths, ['/v1/chat/completions', '/beta/chat/completions']);
+  const prefix = { role: 'assistant', content: 'haha', prefix: true };
+  assert.deepEqual(world.mistral.bodies[1]?.['messages'], [...messages, prefix]);
 });
 
 test('messages, relayed: Claude goes on with its own answer in the same block', async (context) => {
