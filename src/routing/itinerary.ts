@@ -45,8 +45,8 @@ export class Itinerary<S extends Stop> {
   readonly #options: ItineraryOptions<S>;
   #fresh: S[];
   /** Passed over: others do better. */
-  readonly #poor: S[] = [];
-  readonly #again: Waiting<S>[] = [];
+  #poor: S[] = [];
+  #again: Waiting<S>[] = [];
   /** Of those that want to be left alone, when the first may be called. */
   #coolsUntil = Number.POSITIVE_INFINITY;
   #sent = 0;
@@ -130,8 +130,8 @@ export class Itinerary<S extends Stop> {
   /** From now on only these places are for the call. */
   keepOnly(isPlace: (stop: S) => boolean): void {
     this.#fresh = this.#fresh.filter(isPlace);
-    this.#again.splice(0, Number.POSITIVE_INFINITY, ...this.#again.filter(({ stop }) => isPlace(stop)));
-    this.#poor.splice(0, Number.POSITIVE_INFINITY, ...this.#poor.filter(isPlace));
+    this.#again = this.#again.filter(({ stop }) => isPlace(stop));
+    this.#poor = this.#poor.filter(isPlace);
   }
 
   /** The attempt was not made, or says nothing: it does not count. */
