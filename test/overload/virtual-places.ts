@@ -34,14 +34,21 @@ export class TestCall implements Waiter {
   line: Line | undefined;
   ahead: Waiter | undefined;
   behind: Waiter | undefined;
+  readonly deadlineMs: number;
   maxQueueMs = 0;
   dueMs = 0;
   earlier: Waiter | undefined;
   later: Waiter | undefined;
   readonly #venue: VirtualPlaces;
 
-  constructor(venue: VirtualPlaces, tenant: Tenant, model: string | undefined) {
+  constructor(
+    venue: VirtualPlaces,
+    tenant: Tenant,
+    model: string | undefined,
+    deadlineMs = Number.POSITIVE_INFINITY,
+  ) {
     this.#venue = venue;
+    this.deadlineMs = deadlineMs;
     this.tenant = tenant;
     this.model = model;
   }
@@ -97,8 +104,9 @@ export class VirtualPlaces {
     return this.#timed.size;
   }
 
-  come(tenant: Tenant, model?: string): TestCall {
-    const call = new TestCall(this, tenant, model);
+  /** `patienceMs`: how long its client waits. */
+  come(tenant: Tenant, model?: string, patienceMs = Number.POSITIVE_INFINITY): TestCall {
+    const call = new TestCall(this, tenant, model, this.nowMs + patienceMs);
     call.place = this.places.tryTake(tenant.holder, model);
     if (call.place) return call;
     try {
