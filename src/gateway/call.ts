@@ -112,6 +112,8 @@ export class Call implements Waiting {
   readonly tap: AnswerTap | undefined;
   /** Its note in the journal, from its first upstream request on. */
   started: StartNote | undefined;
+  /** About how many tokens its text comes to, once that was looked at. */
+  inputEstimate: number | undefined;
   /** The most that it may generate, once that was read. */
   outputBound: OutputBound | undefined;
   /** What was set aside for it; a call that the gateway's end cuts off is recorded at this cost. */

@@ -94,6 +94,8 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   call.droppedOfAnswer = undefined;
   if (passThrough && !carriesReasoning(call)) {
     checkRelayed(call, target);
+    // Its bytes say it. Bodies can be large: it is parsed again should another attempt need it.
+    call.request = undefined;
     const body = passBytes(call, target, endpoint);
     if (unknown.length > 0) call.dropped = [...call.dropped, ...unknown];
     const set = withheld ? { ...surface.body, ...withheld } : surface.body;
