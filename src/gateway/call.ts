@@ -101,6 +101,8 @@ export class Call implements Waiting {
   answeredMs = 0;
   /** Further attempts that it may make after the first. */
   retries = 0;
+  /** A refusal for the provider's content policy, also one in the form of an answer, sends it to targets of their own. */
+  divertsBlocked = false;
   /** Learns from it when calls of its model are slow. */
   hedging: Hedging | undefined;
   /** When a second attempt may be made beside its first: milliseconds after that was sent. */

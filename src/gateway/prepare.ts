@@ -23,6 +23,7 @@ import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
 import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { inTier } from './asked-tier.ts';
+import { blockedCompletion } from './blocked-answer.ts';
 import type { Call } from './call.ts';
 import { withCallersHeaders } from './callers-headers.ts';
 import { checkEncoded, checkRelayed } from './check-also-named.ts';
@@ -213,6 +214,8 @@ function translateGenerated(
 ): ReturnType<TranslateAnswer> {
   const caller = call.door.dialect;
   const completion = dialect.decodeResponse(answer);
+  const blocked = call.divertsBlocked ? blockedCompletion(completion) : undefined;
+  if (blocked) throw blocked;
   if (completion.usage && mayOtherAnswer(call)) {
     completion.usage = ofAnswering(call, completion.usage, completion.model);
   }
