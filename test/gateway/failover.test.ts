@@ -96,10 +96,19 @@ test('a provider that says when it may be called again is not called before', as
   assert.deepEqual((await call('two')).target, 'b/y');
   const { status, headers, attempts } = await call('one');
   const retryAfter = Number(headers.get('retry-after'));
-  assert.deepEqual([status, attempts], [429, null]);
+  assert.deepEqual([status, attempts], [429, '0']);
   assert.ok(retryAfter > 50 && retryAfter <= 60, `retry-after: ${retryAfter}`);
   assert.equal((await call('two')).attempts, '1');
   assert.deepEqual([a.requests(), b.requests()], [1, 2]);
+});
+
+test('what is refused before any attempt says that there was none', async (context) => {
+  const { a, gateway, call } = await setUp(context);
+  const { status, attempts } = await call('nothing');
+  assert.deepEqual([status, attempts, a.requests()], [404, '0', 0]);
+  const unreadable = await gateway.post('/v1/chat/completions', '{"model":"one"');
+  await unreadable.text();
+  assert.deepEqual([unreadable.status, unreadable.headers.get('x-fairlead-attempts')], [400, '0']);
 });
 
 test('one that will be well again soon is waited for', async (context) => {

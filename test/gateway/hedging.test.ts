@@ -179,7 +179,11 @@ for (const stream of [false, true]) {
       record.attempts.map(({ outcome }) => outcome),
       ['ok', 'lost'],
     );
-    assert.ok(record.attempts[1]?.usage);
+    const [won, lost] = record.attempts;
+    assert.ok(won && lost?.usage);
+    // Each goes by its own time: the first had begun when the second did, and ended after it.
+    assert.ok(lost.startedAfterMs > won.startedAfterMs);
+    assert.ok(won.startedAfterMs + won.durationMs >= lost.startedAfterMs + lost.durationMs);
   });
 }
 
