@@ -144,17 +144,18 @@ const ENCODERS: Partial<Record<Operation, (call: Call, target: Target, endpoint:
 function passBytes(call: Call, target: Target, { model, quirked }: Endpoint): Buffer {
   const { passThrough, operation, dialect } = call.door;
   const defaults = operation === 'generate' ? target.defaults?.fields[dialect.name] : undefined;
-  const given = defaults ? fillDefaults(call.body, defaults) : call.body;
+  const filled = defaults && fillDefaults(call.body, defaults);
+  const given = filled?.body ?? call.body;
   const places = given === call.body ? call.spans : findTopLevelFields(given, passThrough.fields);
   if (!quirked) {
-    if (defaults) call.dropped = [...defaults.dropped];
+    if (filled) call.dropped = [...filled.dropped];
     return passThrough.prepareRequest(given, places, { model, stream: call.stream });
   }
   const { body, dropped } =
     operation === 'generate'
       ? quirked.rewriteRequest(given, places, target.model)
       : quirked.rewriteEmbeddings(given, target.model);
-  call.dropped = defaults ? [...dropped, ...defaults.dropped] : dropped;
+  call.dropped = filled ? [...dropped, ...filled.dropped] : dropped;
   const spans = body === given ? places : findTopLevelFields(body, passThrough.fields);
   const asksNoUsage = !quirked.takesStreamOptions;
   return passThrough.prepareRequest(body, spans, { model, stream: call.stream, asksNoUsage });
