@@ -1,3 +1,4 @@
+import type { DialectName, Parameters } from '../conversation/conversation.ts';
 import { SAMPLING_PARAMETERS, modelTraits as traitsOfOpenAi } from './chat/model-traits.ts';
 import type { DefaultParameters } from './default-parameters.ts';
 import type { CallerDialectName } from './dialect.ts';
@@ -36,6 +37,21 @@ export function takenDefault(
     case 'gemini':
       return { value, beside: [] };
   }
+}
+
+/** What a call that is translated says, with the defaults that it does not. None takes the place of what it says itself. */
+export function withDefaults(
+  said: Parameters,
+  defaults: DefaultParameters,
+  dialect: DialectName,
+  model: string,
+): Parameters {
+  const all = { ...defaults, ...said };
+  const isClaudes = dialect === 'messages' || dialect === 'converse';
+  const saysOne = (said.temperature === undefined) !== (said.topP === undefined);
+  if (!isClaudes || !saysOne || traitsOfClaude(model).sampling !== 'one') return all;
+  const { temperature: _t, topP: _p, ...others } = defaults;
+  return { ...others, ...said };
 }
 
 function takenByOpenAi(key: Key, value: number, effort: Rival, model: string): TakenDefault | undefined {

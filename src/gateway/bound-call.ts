@@ -33,9 +33,9 @@ export function takenOutputAt({ body, spans, door }: Call, { defaults }: Target)
   return typeof bound === 'number' ? bound : unsaid;
 }
 
-/** The most that each answer of a call may come to at a target, where anything is said of that; else 0. */
-export function askedOutputAt({ body, spans, door }: Call, { defaults }: Target): number {
-  return readAskedOutput(body, spans, door.dialect.name) || (defaults?.parameters.maxOutputTokens ?? 0);
+/** The most that a call names for each of its answers; 0 where it names nothing. */
+export function askedOutput({ body, spans, door }: Call): number {
+  return readAskedOutput(body, spans, door.dialect.name);
 }
 
 /** How many attempts of a call may run beside each other, and each use all that the call may use. */

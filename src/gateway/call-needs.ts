@@ -1,7 +1,7 @@
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { isTooShort, lacks, lacksFeatures, type Needs } from '../routing/capabilities.ts';
 import type { Target } from '../routing/target.ts';
-import { askedOutputAt } from './bound-call.ts';
+import { askedOutput } from './bound-call.ts';
 import type { Call } from './call.ts';
 import { estimateTokens } from './estimate-tokens.ts';
 import { parseBody } from './parse-body.ts';
@@ -13,12 +13,13 @@ import { parseBody } from './parse-body.ts';
 export function ableTargets(call: Call, targets: readonly Target[]): readonly Target[] {
   if (call.door.operation !== 'generate' || call.door.relayedPlace) return targets;
   const isAble = !targets.some(({ capabilities }) => capabilities && lacksFeatures(capabilities));
-  const isShort = !targets.some((target) => mayBeTooLong(call, target));
+  const asked = askedOutput(call);
+  const isShort = !targets.some((target) => mayBeTooLong(call, target, asked));
   if (isAble && isShort) return targets;
   const needs = isAble ? NOTHING : readNeeds(call);
   const inputTokens = isShort ? 0 : inputEstimate(call);
   const able = targets.filter((target) => {
-    const outputTokens = isShort ? 0 : askedOutputAt(call, target);
+    const outputTokens = isShort ? 0 : outputAt(target, asked);
     return !target.capabilities || !lacks(target.capabilities, { ...needs, inputTokens, outputTokens });
   });
   return able.length > 0 ? able : targets;
@@ -31,10 +32,14 @@ export function inputEstimate(call: Call): number {
 }
 
 /** A token is a byte at least. */
-function mayBeTooLong(call: Call, target: Target): boolean {
+function mayBeTooLong({ body }: Call, target: Target, asked: number): boolean {
   const { capabilities } = target;
-  if (capabilities?.contextLength === undefined) return false;
-  return isTooShort(capabilities, call.body.length + askedOutputAt(call, target));
+  return capabilities !== undefined && isTooShort(capabilities, body.length + outputAt(target, asked));
+}
+
+/** What the call names, or else what its target is told. */
+function outputAt({ defaults }: Target, asked: number): number {
+  return asked || (defaults?.parameters.maxOutputTokens ?? 0);
 }
 
 type Features = Omit<Needs, 'inputTokens' | 'outputTokens'>;

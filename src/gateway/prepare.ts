@@ -13,6 +13,7 @@ import type { StreamEncoderOptions, UpstreamDialect } from '../dialects/dialect.
 import { refuseThread } from '../dialects/messages/threads.ts';
 import { COUNT_DIALECTS, EMBEDDING_DIALECTS, UPSTREAM_EMBEDDINGS } from '../dialects/registry.ts';
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
+import { withDefaults } from '../dialects/taken-defaults.ts';
 import { servedTier } from '../dialects/tiers.ts';
 import type { Target } from '../routing/target.ts';
 import { keepBetas } from '../upstream/betas.ts';
@@ -193,7 +194,8 @@ function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint
   const conversation = call.door.dialect.decodeRequest(call.request, call.address ?? {});
   conversation.stream = call.stream;
   if (target.defaults) {
-    conversation.parameters = { ...target.defaults.parameters, ...conversation.parameters };
+    const { parameters } = target.defaults;
+    conversation.parameters = withDefaults(conversation.parameters, parameters, dialect.name, model);
   }
   const { body, ...rest } = encodeConversation(call, target, conversation, dialect, dialect.name);
   return {

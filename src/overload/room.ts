@@ -95,12 +95,10 @@ export class Room {
   /** Whose turn it is: of the tenants of the priority that is next the one that has the fewest places, and was served the longest ago. */
   next(): Line | undefined {
     if (this.waiting === 0) return undefined;
-    // The room that has no bound is full only when all is: there it counts what a tenant has in all.
-    const countsAll = this.model === undefined;
     let next: Line | undefined;
     let nextStanding: Standing | undefined;
     for (const line of this.linesOf(this.#turns.next(this.present))) {
-      const standing = countsAll ? line.share.holder : line.share;
+      const standing = this.#standing(line.share);
       if (nextStanding && !isBefore(standing, nextStanding)) continue;
       next = line;
       nextStanding = standing;
@@ -129,11 +127,12 @@ export class Room {
   /** How many of those that wait are likely to go before a call that comes now. */
   #ahead(share: Share, rank: Rank): number {
     const own = share.lineOf(rank).length;
+    const standing = this.#standing(share);
     let ahead = own;
     for (const line of this.linesOf(rank)) {
       // The tenants of a priority take turns.
       if (line.share === share) continue;
-      ahead += Math.min(line.length, isBefore(line.share, share) ? own + 1 : own);
+      ahead += Math.min(line.length, isBefore(this.#standing(line.share), standing) ? own + 1 : own);
     }
     let higher = 0;
     for (const other of FROM_LOWEST) if (other < rank) higher += this.queued(other);
@@ -142,6 +141,11 @@ export class Room {
 
   linesOf(rank: Rank): readonly Line[] {
     return this.#lines[rank] ?? [];
+  }
+
+  /** The room that has no bound is full only when all is: there it counts what a tenant has in all. */
+  #standing(share: Share): Standing {
+    return this.model === undefined ? share.holder : share;
   }
 
   #meanWith(newestMs: number): number {

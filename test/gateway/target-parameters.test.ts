@@ -124,6 +124,11 @@ test('after a failure the next target is told its own', async () => {
   assert.deepEqual([second.temperature, second.max_tokens], [0.25, 77]);
 });
 
+test('a default of one of two that a model takes does not take the place of the other, which the caller says', async () => {
+  const told = JSON.parse(await ask('/v1/chat/completions', `{"model":"a",${CHAT},"top_p":0.5}`));
+  assert.deepEqual([told.temperature, told.top_p, told.max_tokens], [undefined, 0.5, 77]);
+});
+
 test('a translated call to a model that takes no temperature is not told the default of one', async () => {
   const told = JSON.parse(await ask('/v1/messages', `{"model":"r","max_tokens":9,${CHAT}}`));
   assert.equal(told.temperature, undefined);
