@@ -31,6 +31,8 @@ export class TestCall implements Waiter {
   /** How often it was told of a place or of a refusal. */
   told = 0;
   waited = false;
+  /** When it was let in from the queue. */
+  takenMs: number | undefined;
   line: Line | undefined;
   ahead: Waiter | undefined;
   behind: Waiter | undefined;
@@ -56,6 +58,7 @@ export class TestCall implements Waiter {
   take(place: Share): void {
     this.told += 1;
     this.place = place;
+    this.takenMs = this.#venue.nowMs;
     this.#venue.taken.push(this);
     this.#venue.onTake?.(this);
   }
