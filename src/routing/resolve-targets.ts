@@ -11,6 +11,9 @@ const DIRECT_RETRIES = 2;
 /** However many targets and accounts there are, a call makes no more upstream requests than one and this; unless it is configured. */
 const MOST_RETRIES = 7;
 
+/** Providers may read what is around a name as nothing: it would be a second name of the same, on which no limit is. */
+const ODD_NAME = /^\s|\s$|\p{Cc}/u;
+
 /** Where nothing is configured: every account of every target may be tried, and the only one again. */
 export function defaultRetries(targets: Route['targets']): number {
   const places = targets.reduce((sum, { upstream }) => sum + upstream.accounts.length, 0);
@@ -80,7 +83,7 @@ export class Routes {
     const slash = name.indexOf('/');
     const upstream = this.#upstreams.get(name.slice(0, Math.max(slash, 0)));
     const model = name.slice(slash + 1);
-    if (!upstream || model === '') return undefined;
+    if (!upstream || model === '' || ODD_NAME.test(model)) return undefined;
     const lanes = this.#lanesOf(name, upstream);
     const targets = [{ name, upstream, model, timeouts: upstream.timeouts, lanes }];
     const route: Route = {
