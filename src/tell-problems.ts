@@ -1,5 +1,5 @@
 import type { ControlNews } from './control/control-news.ts';
-import type { LaneChange } from './routing/lane.ts';
+import type { CreditChange, LaneChange } from './routing/lane.ts';
 import type { JournalProblem } from './usage/journal.ts';
 import type { LedgerProblem } from './usage/ledger.ts';
 import type { Recovery, RecoveryFailure } from './usage/recover.ts';
@@ -64,6 +64,18 @@ export function tellBreaker(
     news.tell('warning', 'breaker_opened', 'a place where too many attempts fail is left alone', details);
   } else if (state === 'closed') {
     news.tell('info', 'breaker_closed', 'a place that was left alone answers again', details);
+  }
+}
+
+/** An account that its provider lets do nothing more until it is paid. */
+export function tellCredit(news: ControlNews, { provider, account, isSpent }: CreditChange): void {
+  const details = { provider, account };
+  if (isSpent) {
+    const message = 'an account is out of credit at its provider: calls go to others first';
+    news.tellOften('alarm', 'credit_spent', message, details);
+  } else {
+    const message = 'an account that was out of credit is served again';
+    news.tellOften('info', 'credit_restored', message, details);
   }
 }
 

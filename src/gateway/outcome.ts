@@ -40,8 +40,11 @@ export function noteFailed(
   const { retryAfterMs } = failure;
   const nowMs = gateway.monotonicMs();
   const verdict = verdictOf(failure);
-  // One server of several that are well says nothing of the place.
-  if (verdict.says === 'failing' && hasOtherAddress(planned, 1)) planned.lane?.forget(nowMs, sentMs);
+  // One server of several that are well says nothing of the place, nor does a credential on trial of what the account may spend.
+  const isAnothers =
+    (verdict.says === 'failing' && hasOtherAddress(planned, 1)) ||
+    (verdict.says === 'spent' && planned.account.standing.trial !== undefined);
+  if (isAnothers) planned.lane?.forget(nowMs, sentMs);
   else planned.lane?.fail(verdict, { nowMs, begunMs: sentMs, retryAfterMs });
   noteFailure(gateway, planned, failure);
 }

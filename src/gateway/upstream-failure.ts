@@ -94,7 +94,7 @@ function readFailure(
   const reason = failure.message;
   const isMissing = call !== undefined && isModelMissing(call, status, failure);
   const alarm = alarmOf(dialect, status, failure) ?? (isMissing ? MODEL_MISSING : undefined);
-  if (alarm) return { error: describeAlarm(alarm, target, reason, said), alarm, reason, status };
+  if (alarm) return { error: describeAlarm(alarm, target, reason, said, waitMs), alarm, reason, status };
   const { kind, code, type, details, param } = failure;
   // The caller's own mistakes are told in the provider's words; its breakdowns with its name before them.
   const message =
@@ -112,7 +112,13 @@ function readFailure(
   return { error, alarm, reason, status };
 }
 
-function describeAlarm(alarm: Alarm, target: Target, reason: string, said: string): GatewayError {
+function describeAlarm(
+  alarm: Alarm,
+  target: Target,
+  reason: string,
+  said: string,
+  waitMs: number | undefined,
+): GatewayError {
   const { name } = target.upstream;
   if (alarm === 'upstream_credentials_rejected') return credentialsRejected(target.upstream);
   const about =
@@ -120,7 +126,9 @@ function describeAlarm(alarm: Alarm, target: Target, reason: string, said: strin
       ? `its target '${target.name}' is not there`
       : "this is about the gateway's own account";
   const message = `The provider '${name}' ${said}: ${reason.replace(/\.$/, '')}. Tell the gateway's operator: ${about}.`;
-  return new GatewayError('upstream_unavailable', message, { code: alarm, retryable: false });
+  // What an account may spend may be renewed at a time that is named.
+  const retryAfterMs = alarm === 'upstream_payment_required' ? waitMs : undefined;
+  return new GatewayError('upstream_unavailable', message, { code: alarm, retryable: false, retryAfterMs });
 }
 
 /** A 403 says by its words whom it is about; where it has none it is the caller's, who is told what the provider says. */

@@ -1,4 +1,5 @@
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts';
+import { Credit } from './credit.ts';
 import type { Word } from './health-word.ts';
 import { Hearsay } from './hearsay.ts';
 import { Latency } from './latency.ts';
@@ -21,6 +22,16 @@ export interface LaneFailure {
   retryAfterMs: number | undefined;
 }
 
+interface LaneParts {
+  limit?: Limit | undefined;
+  credit?: Credit | undefined;
+  /** The provider named a later time than before. */
+  onCool?: ((lane: Lane) => void) | undefined;
+}
+
+/** No provider means a longer time in earnest, or means it of the rate of its calls: one that is named counts as this. */
+export const LONGEST_NAMED_MS = 3_600_000;
+
 /**
  * One target at one account: the place that attempts go to, and how it does. Its own breaker is driven by its answers, that of its
  * account by whether anything can be reached there at all. Providers limit an account model by model, so a limit is a lane's. All times
@@ -39,18 +50,19 @@ export class Lane {
   #headroomUntil = 0;
   /** Also that of the lane that was in its place before: its calls may still be told to wait. */
   readonly limit: Limit;
+  /** Of the account, shared by its lanes. */
+  readonly #credit: Credit;
   readonly #onCool: ((lane: Lane) => void) | undefined;
 
-  /** `onCool`: the provider named a later time than before. */
   constructor(
     target: string,
     account: string,
     breaker: Breaker,
     reach: Breaker,
-    limit = new Limit(),
-    onCool?: (lane: Lane) => void,
+    { limit = new Limit(), credit = new Credit(), onCool }: LaneParts = {},
   ) {
     this.limit = limit;
+    this.#credit = credit;
     this.#onCool = onCool;
     this.target = target;
     this.account = account;
@@ -71,7 +83,7 @@ export class Lane {
   /** Changes nothing. */
   readiness(nowMs: number): Readiness {
     if (nowMs < this.limit.coolsUntil) return 'cooling';
-    if (nowMs < this.limit.restsUntil) return 'poor';
+    if (nowMs < this.limit.restsUntil || this.#credit.rests(nowMs)) return 'poor';
     return this.breaker.mayTry(nowMs) && this.reach.mayTry(nowMs) ? 'ready' : 'poor';
   }
 
@@ -79,6 +91,7 @@ export class Lane {
   begin(nowMs: number): void {
     this.breaker.begin(nowMs);
     this.reach.begin(nowMs);
+    this.#credit.begin(nowMs);
   }
 
   /** How long it takes nowadays to the first token of a stream, or to a whole answer; `undefined`: not known. */
@@ -106,14 +119,18 @@ export class Lane {
     this.limit.passed();
     this.breaker.succeed(nowMs, begunMs);
     this.reach.succeed(nowMs, begunMs);
+    this.#credit.pay(begunMs);
   }
 
   fail(verdict: Verdict, { nowMs, begunMs, retryAfterMs }: LaneFailure): void {
     const { says, unreachable, slow = false } = verdict;
-    if (says === 'nothing') {
+    // Before all else: it is no probe any more that is to be forgotten.
+    if (says === 'spent') this.#credit.spend(nowMs, begunMs, cappedMs(retryAfterMs));
+    if (says === 'nothing' || says === 'spent') {
       this.forget(nowMs, begunMs);
       return;
     }
+    this.#credit.forget(nowMs, begunMs);
     if (says === 'failing') {
       if (unreachable) this.reach.fail(nowMs, slow, begunMs);
       else this.reach.succeed(nowMs, begunMs);
@@ -133,6 +150,7 @@ export class Lane {
   forget(nowMs: number, begunMs: number, overtaken = false): void {
     this.breaker.forget(nowMs, begunMs, overtaken);
     this.reach.forget(nowMs, begunMs, overtaken);
+    this.#credit.forget(nowMs, begunMs);
   }
 
   /** Also by what another instance was told. */
@@ -143,6 +161,10 @@ export class Lane {
   #wasTold(untilMs: number): void {
     if (this.limit.cool(untilMs)) this.#onCool?.(this);
   }
+}
+
+function cappedMs(namedMs: number | undefined): number | undefined {
+  return namedMs === undefined ? undefined : Math.min(namedMs, LONGEST_NAMED_MS);
 }
 
 /** How a lane stands. */
@@ -163,12 +185,20 @@ export interface LaneChange {
   opensUntil: number;
 }
 
+/** An account is out of credit (`isSpent`), or has some again. */
+export interface CreditChange {
+  provider: string;
+  account: string;
+  isSpent: boolean;
+}
+
 /** What is told is what this instance saw itself; of what it hears from others nobody is told. */
 export interface LaneBookOptions {
   monotonicMs: () => number;
   onChange?: (change: LaneChange) => void;
   /** The provider named a time, or a later one, before which the lane is not to be called. */
   onCool?: (lane: Lane) => void;
+  onCredit?: (change: CreditChange) => void;
 }
 
 /** Whose lanes they are. */
@@ -194,6 +224,8 @@ export class LaneBook {
   /** So many of the others are too many. */
   #full = MOST_LANES;
   readonly #reaches = new Map<string, { options: BreakerOptions; breaker: Breaker }>();
+  /** Of accounts. They do not depend on options. */
+  readonly #credits = new Map<string, Credit>();
   readonly #options: LaneBookOptions;
   readonly #hearsay = new Hearsay();
 
@@ -216,7 +248,8 @@ export class LaneBook {
     }
     if (!known) this.#makeRoom();
     const breaker = this.#makeBreaker(target, place);
-    const lane = new Lane(target, account, breaker, reach, known?.limit, this.#options.onCool);
+    const kept = { limit: known?.limit, credit: this.#credit(place), onCool: this.#options.onCool };
+    const lane = new Lane(target, account, breaker, reach, kept);
     const heard = this.#hearsay.take('lane', target, account);
     if (heard?.opensUntil !== undefined) breaker.hearOpened(heard.heardMs, heard.opensUntil);
     if (heard?.coolsUntil !== undefined) lane.cool(heard.coolsUntil);
@@ -275,6 +308,15 @@ export class LaneBook {
     if (heard?.opensUntil !== undefined) breaker.hearOpened(heard.heardMs, heard.opensUntil);
     this.#reaches.set(key, { options, breaker });
     return breaker;
+  }
+
+  #credit({ provider, account }: Place): Credit {
+    const key = `${provider}\n${account}`;
+    const known = this.#credits.get(key);
+    if (known) return known;
+    const credit = new Credit((isSpent) => this.#options.onCredit?.({ provider, account, isSpent }));
+    this.#credits.set(key, credit);
+    return credit;
   }
 
   #makeBreaker(target: string | undefined, { provider, account, options }: Place): Breaker {

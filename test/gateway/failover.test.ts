@@ -132,6 +132,33 @@ test('a provider that is gone costs a few calls one attempt more, and none when 
   ]);
 });
 
+test('an account that is out of credit is asked last, and of that the operator is told; a call that it answers ends it', async (context) => {
+  const { a, b, gateway, call } = await setUp(context);
+  const spent: Answer = (response) => {
+    response.writeHead(429, { 'content-type': 'application/json' });
+    response.end('{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}');
+  };
+  a.answers.push(spent, spent);
+  const first = await call('two');
+  assert.deepEqual([first.target, first.attempts], ['b/y', '2']);
+  const second = await call('two');
+  assert.deepEqual([second.target, second.attempts], ['b/y', '1']);
+  // Where there is no other place it is asked all the same.
+  assert.equal((await call('one')).status, 502);
+  assert.deepEqual([a.requests(), b.requests()], [2, 2]);
+  assert.equal((await call('one')).status, 200);
+  assert.equal((await call('two')).target, 'a/x');
+  const { body } = await adminClient(gateway.url).must('GET', '/events');
+  const events = (body['data'] as { kind: string; severity: string; details: unknown }[])
+    .filter(({ kind }) => kind.startsWith('credit_'))
+    .map(({ kind, severity, details }) => [kind, severity, details]);
+  const details = { provider: 'a', account: 'main' };
+  assert.deepEqual(events.toReversed(), [
+    ['credit_spent', 'alarm', details],
+    ['credit_restored', 'info', details],
+  ]);
+});
+
 test('a client that leaves while its call waits is not called for', async (context) => {
   const { a, gateway, call } = await setUp(context);
   a.answers.push(failWith(429, { 'retry-after': '1' }));
