@@ -46,6 +46,10 @@ export class Lane {
   readonly retries = new RetryBudget();
   /** To the first token of a stream, and to a whole answer. */
   readonly #latencies = { stream: new Latency(), whole: new Latency() };
+  /** When it was last seen to answer. */
+  #answeredMs = Number.NEGATIVE_INFINITY;
+  /** When an attempt was last sent. */
+  #begunMs = Number.NEGATIVE_INFINITY;
   #headroom = 1;
   #headroomUntil = 0;
   /** Also that of the lane that was in its place before: its calls may still be told to wait. */
@@ -70,6 +74,16 @@ export class Lane {
     this.reach = reach;
   }
 
+  /** When it answered last. */
+  get answeredMs(): number {
+    return this.#answeredMs;
+  }
+
+  /** When it was called last. */
+  get begunMs(): number {
+    return this.#begunMs;
+  }
+
   /** When it may be called, by its own word. */
   get coolsUntil(): number {
     return this.limit.coolsUntil;
@@ -89,6 +103,7 @@ export class Lane {
 
   /** An attempt is sent. */
   begin(nowMs: number): void {
+    this.#begunMs = nowMs;
     this.breaker.begin(nowMs);
     this.reach.begin(nowMs);
     this.#credit.begin(nowMs);
@@ -116,6 +131,7 @@ export class Lane {
 
   /** `begunMs`: when the attempt was sent. */
   succeed(nowMs: number, begunMs: number): void {
+    this.#answeredMs = nowMs;
     this.limit.passed();
     this.breaker.succeed(nowMs, begunMs);
     this.reach.succeed(nowMs, begunMs);
