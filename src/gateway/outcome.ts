@@ -1,7 +1,8 @@
-import type { GatewayError } from '../conversation/gateway-error.ts';
+import { GatewayError } from '../conversation/gateway-error.ts';
 import type { Lane } from '../routing/lane.ts';
 import { readHeadroom } from '../routing/read-headroom.ts';
-import { verdictOf } from '../routing/verdict.ts';
+import type { Target } from '../routing/target.ts';
+import { TOTAL_TIMEOUT, verdictOf } from '../routing/verdict.ts';
 import type { AnswerHeaders } from '../upstream/exchange.ts';
 import type { Call } from './call.ts';
 import { hasOtherAddress } from './choose-address.ts';
@@ -40,8 +41,10 @@ export function noteFailed(
   const { retryAfterMs } = failure;
   const nowMs = gateway.monotonicMs();
   const verdict = verdictOf(failure);
-  // One server of several that are well says nothing of the place, nor does a credential on trial of what the account may spend.
+  // An attempt that had little of its call's time says nothing of the place, nor does one server of several that are well, nor a credential
+  // on trial of what the account may spend.
   const isAnothers =
+    (failure.code === TOTAL_TIMEOUT && nowMs - sentMs < planned.target.timeouts.totalMs / 2) ||
     (verdict.says === 'failing' && hasOtherAddress(planned, 1)) ||
     (verdict.says === 'spent' && planned.account.standing.trial !== undefined);
   if (isAnothers) planned.lane?.forget(nowMs, sentMs);
@@ -58,4 +61,13 @@ export function noteUnknown(
 ): void {
   planned.lane?.forget(gateway.monotonicMs(), sentMs, overtaken);
   noteNothing(planned);
+}
+
+/** The time of the whole call is over: its wait for a place, its attempts and the pauses between them. */
+export function totalTimeout({ upstream, timeouts }: Target): GatewayError {
+  return new GatewayError(
+    'upstream_timeout',
+    `The call did not finish within ${timeouts.totalMs / 1000} s, which is all that it may take (timeouts.total). It was for the provider '${upstream.name}' last.`,
+    { code: TOTAL_TIMEOUT, reason: 'total_timeout' },
+  );
 }

@@ -43,7 +43,7 @@ const BY_KIND: Partial<Record<ErrorKind, Verdict>> = {
   upstream_timeout: FAILING,
 };
 
-/** The code of an attempt that took longer than its `timeouts.total`. */
+/** The code of an attempt at which its call took longer than the target's `timeouts.total`. */
 export const TOTAL_TIMEOUT = 'upstream_total_timeout';
 
 /** By the codes that the gateway gives failures: they say more than their kinds. */

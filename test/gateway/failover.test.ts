@@ -51,11 +51,21 @@ async function startProvider(context: TestContext) {
   };
 }
 
-async function setUp(context: TestContext, model: object = {}) {
-  const [a, b] = [await startProvider(context), await startProvider(context)];
+async function setUp(context: TestContext, model: object = {}, more: object = {}) {
+  const [a, b, c] = [
+    await startProvider(context),
+    await startProvider(context),
+    await startProvider(context),
+  ];
   const gateway = await startGateway({
-    providers: { a: a.provider, b: b.provider },
-    models: { one: { targets: ['a/x'], ...model }, two: { targets: ['a/x', 'b/y'], ...model } },
+    providers: { a: a.provider, b: b.provider, c: c.provider },
+    models: {
+      one: { targets: ['a/x'], ...model },
+      two: { targets: ['a/x', 'b/y'], ...model },
+      three: { targets: ['a/x', 'b/y', 'c/z'], ...model },
+      other: { targets: ['c/z'] },
+    },
+    ...more,
   });
   context.after(() => gateway.stop());
   const call = async (name: string, init: RequestInit = {}) => {
@@ -66,7 +76,7 @@ async function setUp(context: TestContext, model: object = {}) {
     const of = (header: string) => headers.get(header);
     return { status, attempts: of('x-fairlead-attempts'), target: of('x-fairlead-target'), headers };
   };
-  return { a, b, gateway, call };
+  return { a, b, c, gateway, call };
 }
 
 test('what fails in passing is tried again where there is no other place', async (context) => {
@@ -157,6 +167,56 @@ test('an account that is out of credit is asked last, and of that the operator i
     ['credit_spent', 'alarm', details],
     ['credit_restored', 'info', details],
   ]);
+});
+
+const HANG: Answer = () => undefined;
+
+test('`timeouts.total` bounds all attempts of a call together, and blames none that had little of it', async (context) => {
+  const { a, b, c, gateway, call } = await setUp(context, { timeouts: { firstByte: '800ms', total: '1s' } });
+  for (let asked = 1; asked <= 5; asked++) {
+    a.answers.push((response) => setTimeout(() => failWith(503)(response), 600));
+    b.answers.push(HANG);
+    const { status } = await call('three');
+    const [record] = await gateway.calls(asked);
+    assert.deepEqual([status, record?.attempts.at(-1)?.reason], [504, 'total_timeout']);
+  }
+  assert.equal(c.requests(), 0);
+  const { body } = await adminClient(gateway.url).must('GET', '/events');
+  const opened = (body['data'] as { kind: string; details: { provider: string } }[])
+    .filter(({ kind }) => kind === 'breaker_opened')
+    .map(({ details }) => details.provider);
+  assert.ok(!opened.includes('b'), `opened: ${opened}`);
+});
+
+test('nobody waits for what would come too late for `timeouts.total`', async (context) => {
+  const { a, call } = await setUp(context, { timeouts: { total: '1s' } });
+  a.answers.push(failWith(429, { 'retry-after-ms': '1500' }));
+  const { status, attempts } = await call('one');
+  assert.deepEqual([status, attempts, a.requests()], [429, '1', 1]);
+});
+
+test('a call whose `timeouts.total` is over when it has its place asks nobody', async (context) => {
+  const overload = { maxConcurrentCalls: 1, maxQueuedCalls: 10, maxQueueTime: '10s' };
+  const { a, c, call } = await setUp(
+    context,
+    { timeouts: { total: '300ms' } },
+    { server: { port: 0, overload } },
+  );
+  let finish: () => void = () => assert.fail('it was not asked');
+  const isAsked = new Promise<void>((resolve) => {
+    c.answers.push((response) => {
+      finish = () => GOOD(response);
+      resolve();
+    });
+  });
+  const running = call('other');
+  await isAsked;
+  const waiting = call('one');
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  finish();
+  assert.equal((await running).status, 200);
+  assert.ok((await waiting).status >= 503);
+  assert.equal(a.requests(), 0);
 });
 
 test('a client that leaves while its call waits is not called for', async (context) => {
