@@ -3,7 +3,7 @@ import { Credit } from './credit.ts';
 import type { Word } from './health-word.ts';
 import { Hearsay } from './hearsay.ts';
 import { Latency } from './latency.ts';
-import { Limit } from './limit.ts';
+import { cappedMs, Limit } from './limit.ts';
 import type { Headroom } from './read-headroom.ts';
 import { RetryBudget } from './retry-budget.ts';
 import type { Verdict } from './verdict.ts';
@@ -28,9 +28,6 @@ interface LaneParts {
   /** The provider named a later time than before. */
   onCool?: ((lane: Lane) => void) | undefined;
 }
-
-/** No provider means a longer time in earnest, or means it of the rate of its calls: one that is named counts as this. */
-export const LONGEST_NAMED_MS = 3_600_000;
 
 /**
  * One target at one account: the place that attempts go to, and how it does. Its own breaker is driven by its answers, that of its
@@ -141,7 +138,9 @@ export class Lane {
   fail(verdict: Verdict, { nowMs, begunMs, retryAfterMs }: LaneFailure): void {
     const { says, unreachable, slow = false } = verdict;
     // Before all else: it is no probe any more that is to be forgotten.
-    if (says === 'spent') this.#credit.spend(nowMs, begunMs, cappedMs(retryAfterMs));
+    if (says === 'spent') {
+      this.#credit.spend(nowMs, begunMs, retryAfterMs === undefined ? undefined : cappedMs(retryAfterMs));
+    }
     if (says === 'nothing' || says === 'spent') {
       this.forget(nowMs, begunMs);
       return;
@@ -152,14 +151,14 @@ export class Lane {
       else this.reach.succeed(nowMs, begunMs);
       this.breaker.fail(nowMs, slow, begunMs);
       // One that says when it will be well again is not asked before.
-      if (retryAfterMs !== undefined) this.#wasTold(nowMs + retryAfterMs);
+      if (retryAfterMs !== undefined) this.#wasTold(nowMs + cappedMs(retryAfterMs));
       return;
     }
     this.breaker.succeed(nowMs, begunMs);
     this.reach.succeed(nowMs, begunMs);
     if (says !== 'limited') return;
     if (retryAfterMs === undefined) this.limit.rest(nowMs);
-    else this.#wasTold(nowMs + retryAfterMs);
+    else this.#wasTold(nowMs + cappedMs(retryAfterMs));
   }
 
   /** What was sent at `begunMs` says nothing of the place; `overtaken`: another attempt of its call was faster. */
@@ -169,7 +168,11 @@ export class Lane {
     this.#credit.forget(nowMs, begunMs);
   }
 
-  /** Also by what another instance was told. */
+  /** Another instance was told so. */
+  hearCooling(nowMs: number, forMs: number): void {
+    this.cool(nowMs + cappedMs(forMs));
+  }
+
   cool(untilMs: number): void {
     this.limit.cool(untilMs);
   }
@@ -177,10 +180,6 @@ export class Lane {
   #wasTold(untilMs: number): void {
     if (this.limit.cool(untilMs)) this.#onCool?.(this);
   }
-}
-
-function cappedMs(namedMs: number | undefined): number | undefined {
-  return namedMs === undefined ? undefined : Math.min(namedMs, LONGEST_NAMED_MS);
 }
 
 /** How a lane stands. */
@@ -296,7 +295,7 @@ export class LaneBook {
     if (!breaker) this.#hearsay.keep(word, nowMs);
     else if (word.what === 'open') breaker.hearOpened(nowMs, nowMs + word.forMs);
     else if (word.what === 'closed') breaker.hearClosed();
-    else lane?.cool(nowMs + word.forMs);
+    else lane?.hearCooling(nowMs, word.forMs);
   }
 
   /** As many more stay as are limited: each of them was asked, and said so. */

@@ -168,6 +168,19 @@ test('a place that named a time is not called before it: a short one is waited f
   assert.equal(told.coolsUntil, 9_000);
 });
 
+test('a time that is named by mistake, or is a day away, counts as an hour, whoever heard it', () => {
+  const [limited, heard] = [place('a/x', '1'), place('a/x', '2')];
+  const dayMs = 24 * 3_600_000;
+  limited.lane.fail(LIMITED, { nowMs: 500, begunMs: 0, retryAfterMs: dayMs });
+  assert.equal(limited.lane.coolsUntil, 500 + 3_600_000);
+  limited.lane.fail(DOWN, { nowMs: 900, begunMs: 0, retryAfterMs: dayMs });
+  assert.equal(limited.lane.coolsUntil, 900 + 3_600_000);
+  heard.lane.hearCooling(500, dayMs);
+  assert.equal(heard.lane.coolsUntil, 500 + 3_600_000);
+  heard.lane.hearCooling(600, 3_600_000);
+  assert.equal(heard.lane.coolsUntil, 600 + 3_600_000);
+});
+
 test('a limit without a time lets others go first, and grows once for all that were under way', () => {
   const [limited, other] = [place('a/x', '1'), place('b/y', '1')];
   for (let call = 0; call < 100; call++)
