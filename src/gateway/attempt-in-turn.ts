@@ -1,7 +1,7 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { Itinerary, type Next } from '../routing/itinerary.ts';
 import { divertedRefusal } from '../routing/refusals.ts';
-import { verdictOf } from '../routing/verdict.ts';
+import { type Verdict, verdictOf } from '../routing/verdict.ts';
 import type { Timed } from '../upstream/deadlines.ts';
 import { prepareAttempt } from './attempt.ts';
 import type { Call, RunningAttempt } from './call.ts';
@@ -220,9 +220,18 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     const diverted = this.#divertedFor(planned, failure);
     if (diverted) this.#itinerary.divert(diverted);
     else if (standIn) this.#itinerary.prepend(standIn);
-    else if (verdict.says === 'failing' && hasOtherAddress(planned, room))
+    else if (
+      verdict.says === 'failing' &&
+      hasOtherAddress(planned, room) &&
+      this.#mayGoOnAt(planned, verdict)
+    )
       this.#itinerary.goOnAt(planned, verdict.unreachable === true);
     else this.#itinerary.failed(planned, { ...verdict, again });
+  }
+
+  /** Another server costs nothing where there was no connection to the one before; else it takes no other target's turn. */
+  #mayGoOnAt(planned: PlannedAttempt, { unreachable }: Verdict): boolean {
+    return unreachable === true || this.#itinerary.canSpare(planned, this.#gateway.monotonicMs());
   }
 
   takeOther(underWay: PlannedAttempt): PlannedAttempt | undefined {

@@ -1,11 +1,12 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { Lane } from '../routing/lane.ts';
+import { cappedMs } from '../routing/limit.ts';
 import { readHeadroom } from '../routing/read-headroom.ts';
 import type { Target } from '../routing/target.ts';
 import { TOTAL_TIMEOUT, verdictOf } from '../routing/verdict.ts';
 import type { AnswerHeaders } from '../upstream/exchange.ts';
 import type { Call } from './call.ts';
-import { hasOtherAddress } from './choose-address.ts';
+import { hasOtherAddress, restAddress } from './choose-address.ts';
 import { noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -38,7 +39,7 @@ export function noteFailed(
   sentMs: number,
   failure: GatewayError,
 ): void {
-  const { retryAfterMs } = failure;
+  let { retryAfterMs } = failure;
   const nowMs = gateway.monotonicMs();
   const verdict = verdictOf(failure);
   // An attempt that had little of its call's time says nothing of the place, nor does one server of several that are well, nor a credential
@@ -47,6 +48,10 @@ export function noteFailed(
     (failure.code === TOTAL_TIMEOUT && nowMs - sentMs < planned.target.timeouts.totalMs / 2) ||
     (verdict.says === 'failing' && hasOtherAddress(planned, 1)) ||
     (verdict.says === 'spent' && planned.account.standing.trial !== undefined);
+  // What fails is a server, and so is what says when it will be well; a limit is the account's.
+  if (verdict.says === 'failing' && retryAfterMs !== undefined) {
+    retryAfterMs = restAddress(planned, cappedMs(retryAfterMs));
+  }
   if (isAnothers) planned.lane?.forget(nowMs, sentMs);
   else planned.lane?.fail(verdict, { nowMs, begunMs: sentMs, retryAfterMs });
   noteFailure(gateway, planned, failure);

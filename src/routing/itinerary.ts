@@ -116,6 +116,16 @@ export class Itinerary<S extends Stop> {
     this.#fresh.unshift(stop);
   }
 
+  /** Whether an attempt at another server of the place would leave one for each other target that is ready. */
+  canSpare({ target }: S, nowMs: number): boolean {
+    const others = new Set<string>();
+    for (const { target: other, lane } of this.#fresh) {
+      const isReady = (lane?.readiness(nowMs) ?? 'ready') === 'ready';
+      if (isReady && other.name !== target.name) others.add(other.name);
+    }
+    return this.#options.retries + 1 - this.#sent > others.size;
+  }
+
   /** Goes on at another server of the same place: one attempt more, unless there was no connection to the one before. */
   goOnAt(stop: S, isFree: boolean): void {
     if (isFree) this.#sent -= 1;

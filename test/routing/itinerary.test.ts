@@ -64,6 +64,23 @@ test('a place with several servers is gone on at, which counts unless there was 
   assert.equal(itinerary.next(0), undefined);
 });
 
+test('further servers of a place leave an attempt for each other target that is ready', () => {
+  const [pool, second, other, dead] = [
+    place('a/x', '1'),
+    place('a/x', '2'),
+    place('b/y', '1'),
+    deadPlace('c/z'),
+  ];
+  const itinerary = plan([pool, second, other, dead], 2);
+  const stop = itinerary.next(1)?.stop ?? assert.fail();
+  assert.equal(itinerary.canSpare(stop, 1), true);
+  itinerary.goOnAt(stop, false);
+  assert.equal(itinerary.next(1)?.stop, pool);
+  assert.equal(itinerary.canSpare(stop, 1), false);
+  itinerary.failed(stop, DOWN);
+  assert.equal(itinerary.next(1)?.stop, other);
+});
+
 test('a refusal is final', () => {
   const itinerary = plan([place('a/x', '1'), place('b/y', '1')]);
   itinerary.failed(itinerary.next(0)?.stop ?? assert.fail(), REFUSED);
