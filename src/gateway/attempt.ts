@@ -22,7 +22,7 @@ import { failureReason } from './failure-reason.ts';
 import type { Gateway } from './gateway.ts';
 import { tellDropped } from './name-dropped.ts';
 import { claimNamed } from './note-held.ts';
-import { noteFailed, noteHeadroom, noteOk, noteUnknown, totalTimeout } from './outcome.ts';
+import { noteFailed, noteHeadroom, noteLost, noteOk, noteUnknown, totalTimeout } from './outcome.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { prepareRequest, type UpstreamRequest } from './prepare.ts';
 import { prepareRelayed } from './prepare-relayed.ts';
@@ -261,7 +261,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     const error = withoutSecrets(failure, this.#planned.account.secrets());
     this.#close(error.kind);
     this.#record.reason = failureReason(error, this.#record.status);
-    noteFailed(this.#gateway, this.#planned, this.#call.sentMs, error);
+    noteFailed(this.#gateway, this.#planned, this.#call, error);
     if (!this.#answered) this.#exchange?.abort(error);
     if (!this.#call.committed) {
       this.#call.firstTokenMs = undefined;
@@ -338,8 +338,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
 
   drop(outcome: AttemptOutcome, reason: Error): void {
     if (this.#finished) return;
-    const { hedging, stream, sentMs } = this.#call;
-    if (outcome === 'lost') hedging?.note(stream, this.#gateway.monotonicMs() - sentMs);
+    if (outcome === 'lost') noteLost(this.#gateway, this.#planned, this.#call);
     this.#giveUp(outcome, reason);
     const { usage } = this.#call;
     if (usage) setUsageAside(this.#gateway, this.#call, usage);

@@ -26,6 +26,19 @@ export function noteOk(gateway: Gateway, planned: PlannedAttempt, call: Call): v
   if (planned.account.standing.watched) noteAcceptance(gateway, planned);
 }
 
+/** What it says of the place that another attempt was faster. */
+export function noteLost(
+  { monotonicMs }: Gateway,
+  { lane }: PlannedAttempt,
+  { hedging, stream, sentMs }: Call,
+): void {
+  // The second of two was begun later: that it lost says nothing.
+  if (!hedging) return;
+  const nowMs = monotonicMs();
+  hedging.note(stream, nowMs - sentMs);
+  lane?.noteLatencyAtLeast(stream, nowMs - sentMs, nowMs);
+}
+
 /** What an answer says of the limits of the account. */
 export function noteHeadroom({ now, monotonicMs }: Gateway, lane: Lane, headers: AnswerHeaders): void {
   const headroom = readHeadroom(headers, now());
@@ -36,7 +49,7 @@ export function noteHeadroom({ now, monotonicMs }: Gateway, lane: Lane, headers:
 export function noteFailed(
   gateway: Gateway,
   planned: PlannedAttempt,
-  sentMs: number,
+  { sentMs, stream, firstTokenMs }: Pick<Call, 'sentMs' | 'stream' | 'firstTokenMs'>,
   failure: GatewayError,
 ): void {
   let { retryAfterMs } = failure;
@@ -54,6 +67,9 @@ export function noteFailed(
   }
   if (isAnothers) planned.lane?.forget(nowMs, sentMs);
   else planned.lane?.fail(verdict, { nowMs, begunMs: sentMs, retryAfterMs });
+  // One that broke off behind its first token was not waited for in vain.
+  if (verdict.says === 'failing' && firstTokenMs === undefined)
+    planned.lane?.noteLatencyAtLeast(stream, nowMs - sentMs, nowMs);
   noteFailure(gateway, planned, failure);
 }
 

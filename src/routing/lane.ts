@@ -43,6 +43,7 @@ export class Lane {
   readonly retries = new RetryBudget();
   /** To the first token of a stream, and to a whole answer. */
   readonly #latencies = { stream: new Latency(), whole: new Latency() };
+  #wasInVain = false;
   /** When it was last seen to answer. */
   #answeredMs = Number.NEGATIVE_INFINITY;
   /** When an attempt was last sent. */
@@ -106,10 +107,20 @@ export class Lane {
     this.#credit.begin(nowMs);
   }
 
-  /** How long it takes nowadays to the first token of a stream, or to a whole answer; `undefined`: not known. */
+  /**
+   * How long it takes nowadays to the first token of a stream, or to a whole answer; `undefined`: not known; without end where it was
+   * tried, and has never answered.
+   */
   latency(stream: boolean): number | undefined {
     const { stream: ofStreams, whole } = this.#latencies;
-    return (stream ? ofStreams : whole).averageMs ?? (stream ? whole : ofStreams).averageMs;
+    const known = (stream ? ofStreams : whole).averageMs ?? (stream ? whole : ofStreams).averageMs;
+    return known ?? (this.#wasInVain ? Number.POSITIVE_INFINITY : undefined);
+  }
+
+  /** It was waited for so long in vain: an attempt failed, or another one was faster. */
+  noteLatencyAtLeast(stream: boolean, ms: number, nowMs: number): void {
+    this.#wasInVain = true;
+    this.#latencies[stream ? 'stream' : 'whole'].noteAtLeast(ms, nowMs);
   }
 
   noteLatency(stream: boolean, ms: number, nowMs: number): void {

@@ -64,6 +64,7 @@ async function setUp(context: TestContext, model: object = {}, more: object = {}
       two: { targets: ['a/x', 'b/y'], ...model },
       three: { targets: ['a/x', 'b/y', 'c/z'], ...model },
       other: { targets: ['c/z'] },
+      fastest: { targets: ['a/x', 'b/y'], strategy: 'fastest', ...model },
     },
     ...more,
   });
@@ -217,6 +218,44 @@ test('a call whose `timeouts.total` is over when it has its place asks nobody', 
   assert.equal((await running).status, 200);
   assert.ok((await waiting).status >= 503);
   assert.equal(a.requests(), 0);
+});
+
+/** How many of so many calls of a model are answered by each target. */
+async function targetsOf(call: (name: string) => Promise<{ target: string | null }>, calls: number) {
+  const counts: Record<string, number> = {};
+  for (let asked = 0; asked < calls; asked++) {
+    const target = (await call('fastest')).target ?? 'none';
+    counts[target] = (counts[target] ?? 0) + 1;
+  }
+  return counts;
+}
+
+test('`fastest` learns from what is answered which target that is', async (context) => {
+  const { a, call } = await setUp(context);
+  for (let asked = 0; asked < 60; asked++)
+    a.answers.push((response) => setTimeout(() => GOOD(response), 300));
+  // Both are to be known.
+  while (a.requests() === 0) await call('fastest');
+  const { 'b/y': fast = 0 } = await targetsOf(call, 40);
+  assert.ok(fast >= 32, `${fast} of 40`);
+});
+
+test('`fastest` goes away from a target that fails after a while, though its breaker stays closed', async (context) => {
+  const { a, b, call } = await setUp(context);
+  while (a.requests() === 0 || b.requests() === 0) await call('fastest');
+  b.answers.push(
+    ...Array.from({ length: 200 }, (): Answer => (response) => setTimeout(() => GOOD(response), 20)),
+  );
+  const before = await targetsOf(call, 20);
+  assert.ok((before['a/x'] ?? 0) > 10, JSON.stringify(before));
+  // Each failure takes longer than an answer of the other, and is far from the next.
+  for (let failure = 0; failure < 4; failure++) {
+    const requests = a.requests();
+    a.answers.push((response) => setTimeout(() => failWith(503)(response), 600));
+    while (a.requests() === requests) await call('fastest');
+  }
+  const { 'b/y': other = 0 } = await targetsOf(call, 40);
+  assert.ok(other >= 32, `${other} of 40`);
 });
 
 test('a client that leaves while its call waits is not called for', async (context) => {

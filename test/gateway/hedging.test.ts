@@ -26,6 +26,10 @@ const say =
     begin(response);
     response.end(`${chatChunk(words)}${chatChunk('', 'stop')}${USED}data: [DONE]\n\n`);
   };
+const later =
+  (act: Act, afterMs: number): Act =>
+  (response, stream) =>
+    setTimeout(() => act(response, stream), afterMs);
 const HANG: Act = () => undefined;
 const REFUSE: Act = (response) => response.writeHead(400).end('{"error":{"message":"Not so"}}');
 const FAIL: Act = (response) => response.writeHead(503).end('{"error":{"message":"Not now"}}');
@@ -349,6 +353,21 @@ test('before enough was seen, and where there is no other place, nobody is asked
   await single.learn(false);
   single.a.acts.push((response, stream) => setTimeout(() => say('Words of A')(response, stream), 100));
   assert.deepEqual((await single.call(false)).attempts, '1');
+});
+
+test('`fastest` goes away from a target that has become slow, though its attempts only ever lose', async (context) => {
+  const { a, b, call } = await setUp(context, { strategy: 'fastest' });
+  // Both are known, and that the first is fast.
+  b.acts.push(...Array.from({ length: 400 }, () => later(say('Words of B'), 50)));
+  while (a.requests() < LEAST_SEEN || b.requests() === 0) await call(false);
+  a.acts.push(...Array.from({ length: 300 }, () => HANG));
+  let inARow = 0;
+  for (let asked = 0; inARow < 10; asked++) {
+    assert.ok(asked < 200, 'calls go to the slow one first still');
+    const before = a.requests();
+    assert.equal((await call(false)).target, 'b/y');
+    inARow = a.requests() === before ? inARow + 1 : 0;
+  }
 });
 
 test('no more calls than the share get a second attempt', async (context) => {
