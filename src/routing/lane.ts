@@ -207,6 +207,8 @@ export interface LaneChange {
   provider: string;
   state: BreakerState;
   before: BreakerState;
+  /** No model leads to the target: a caller has named it. */
+  isNamed: boolean;
   /** When an open one is to be probed. */
   opensUntil: number;
 }
@@ -289,7 +291,7 @@ export class LaneBook {
     return wanted.map(({ target, account, breaker, reach }) => ({
       target,
       account,
-      state: reach.state === 'closed' ? breaker.state : reach.state,
+      state: worseOf(breaker.state, reach.state),
     }));
   }
 
@@ -350,11 +352,19 @@ export class LaneBook {
     const breaker: Breaker = new Breaker(
       options,
       onChange &&
-        ((state, before) =>
-          onChange({ target, account, provider, state, before, opensUntil: breaker.opensUntil })),
+        ((state, before) => {
+          const isNamed = target !== undefined && !this.#configured.has(`${target}\n${account}`);
+          onChange({ target, account, provider, state, before, isNamed, opensUntil: breaker.opensUntil });
+        }),
     );
     return breaker;
   }
+}
+
+/** Where one of the two is open nothing is sent, whatever the other is. */
+function worseOf(one: BreakerState, other: BreakerState): BreakerState {
+  if (one === 'open' || other === 'open') return 'open';
+  return one === 'half-open' ? one : other;
 }
 
 function isSame(one: BreakerOptions, other: BreakerOptions): boolean {
