@@ -1,5 +1,6 @@
 import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import { isObject, tryParseJson } from '../conversation/json.ts';
+import { readAmount, readRetryAfter } from '../conversation/retry-after.ts';
 import { type AccountMeaning, accountMeaning } from '../dialects/account-failures.ts';
 import type { UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
 import { kindOfStatus, ReportedError } from '../dialects/reported-error.ts';
@@ -231,18 +232,8 @@ function retryAfterMs(
   failure: UpstreamFailure,
   now: number,
 ): number | undefined {
-  const precise = readNumber(headers['retry-after-ms']);
-  if (precise !== undefined) return precise;
-  const header = headers['retry-after'];
-  const seconds = readNumber(header);
-  if (seconds !== undefined) return seconds * 1000;
-  const date = typeof header === 'string' ? Date.parse(header) : Number.NaN;
-  if (!Number.isNaN(date)) return Math.max(0, date - now);
-  return failure.retryAfterMs;
-}
-
-function readNumber(header: string | string[] | undefined): number | undefined {
-  return typeof header === 'string' && /^\d{1,9}(\.\d+)?$/.test(header) ? Number(header) : undefined;
+  const said = readAmount(headers['retry-after-ms']) ?? readRetryAfter(headers['retry-after'], now);
+  return said ?? failure.retryAfterMs;
 }
 
 /** The same error without our secrets, in case the provider quoted them, and without what says whose account it was. */
