@@ -113,6 +113,29 @@ test('a provider that says when it may be called again is not called before', as
   assert.deepEqual([a.requests(), b.requests()], [1, 2]);
 });
 
+test('a provider that fails and says when it will be well again is not called before', async (context) => {
+  const { a, b, call } = await setUp(context);
+  a.answers.push(failWith(503, { 'retry-after': '60' }));
+  const first = await call('two');
+  assert.deepEqual([first.target, first.attempts], ['b/y', '2']);
+  const second = await call('two');
+  assert.deepEqual([second.target, second.attempts], ['b/y', '1']);
+  assert.equal((await call('one')).status, 429);
+  assert.deepEqual([a.requests(), b.requests()], [1, 2]);
+});
+
+test('calls that all fail are tried again no more often than their lane has repeats', async (context) => {
+  const { a, call } = await setUp(context, {}, {}, { health: { breaker: { minCalls: 1_000 } } });
+  const calls = 20;
+  // Never five in a row: that would open the breaker.
+  for (let asked = 0; asked < calls; asked++)
+    a.answers.push(failWith(503), failWith(503), failWith(503), GOOD);
+  let attempts = 0;
+  for (let asked = 0; asked < calls; asked++) attempts += Number((await call('one')).attempts);
+  assert.ok(attempts > calls, 'none was tried again');
+  assert.ok(attempts <= calls + 10 + 0.2 * calls, `${attempts} attempts of ${calls} calls`);
+});
+
 test('one that will be well again soon is waited for', async (context) => {
   const { a, call } = await setUp(context);
   a.answers.push(failWith(429, { 'retry-after-ms': '300' }));
