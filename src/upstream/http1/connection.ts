@@ -86,6 +86,8 @@ export class Connection implements ResponseSink, Timed {
   /** When the request went out, and when the answer last said something; `undefined`: it has not yet. */
   #begunMs = 0;
   #saidMs: number | undefined;
+  /** Silence would be borne for longer: it is signs of life that are not. */
+  #isBounded = false;
   /** What was read last says more than that the provider lives. */
   #isSaid = false;
   /** The time that it has for what it waits for now. */
@@ -189,7 +191,7 @@ export class Connection implements ResponseSink, Timed {
 
   #timeout({ request }: Exchange): ConnectionError {
     const { firstByteMs, idleMs } = request.timeouts;
-    if (this.#saidMs === undefined && this.dueMs >= this.#begunMs + firstByteMs)
+    if (this.#saidMs === undefined && (this.#isBounded || !this.#parser.started))
       return new ConnectionError('FIRST_BYTE_TIMEOUT', `no answer within ${firstByteMs} ms`);
     return new ConnectionError('IDLE_TIMEOUT', `nothing of the answer for ${idleMs} ms`);
   }
@@ -235,7 +237,8 @@ export class Connection implements ResponseSink, Timed {
     if (this.#isSaid) this.#saidMs = nowMs;
     const lastMs =
       this.#saidMs === undefined ? this.#begunMs + firstByteMs : this.#saidMs + SIGNS_KEEP * idleMs;
-    this.#allow(idleMs, Math.min(nowMs, lastMs - idleMs));
+    this.#isBounded = nowMs + idleMs > lastMs;
+    this.#allow(idleMs, this.#isBounded ? lastMs - idleMs : nowMs);
   }
 
   #parse(exchange: Exchange, bytes: Buffer, length: number): void {
