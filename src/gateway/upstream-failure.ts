@@ -4,6 +4,7 @@ import { readAmount, readRetryAfter } from '../conversation/retry-after.ts';
 import { type AccountMeaning, accountMeaning } from '../dialects/account-failures.ts';
 import type { UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
 import { kindOfStatus, ReportedError } from '../dialects/reported-error.ts';
+import { readResetMs } from '../routing/read-headroom.ts';
 import type { Target } from '../routing/target.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
 import { describeReason } from '../upstream/sign-in/create-signer.ts';
@@ -49,8 +50,8 @@ export function readFailedAnswer(
   call?: Call,
 ): FailedAnswer {
   const failure = dialect.decodeError(status, tryParseJson(body) ?? body, headers);
-  const retryAfter = retryAfterMs(headers, failure, now);
   const kind = failure.kind ?? kindOfStatus(status);
+  const retryAfter = retryAfterMs(kind, headers, failure, now);
   if (kind === 'upstream_rejected' && isStrangersRefusal(status, headers['content-type'], body)) {
     if (!alarmOf(dialect, status, failure)) return notTheApi(target, status, failure.message);
   }
@@ -226,14 +227,19 @@ export function logFailedAnswer(
   else log.warn(said, 'a provider failed');
 }
 
-/** `retry-after-ms`, `retry-after` in seconds or as a date (RFC 9110 10.2.3), or what the body says. */
+/**
+ * `retry-after-ms`, `retry-after` in seconds or as a date (RFC 9110 10.2.3), what the body says, or, where a limit was reached, when that
+ * is whole again.
+ */
 function retryAfterMs(
+  kind: ErrorKind,
   headers: Record<string, string | string[] | undefined>,
   failure: UpstreamFailure,
   now: number,
 ): number | undefined {
   const said = readAmount(headers['retry-after-ms']) ?? readRetryAfter(headers['retry-after'], now);
-  return said ?? failure.retryAfterMs;
+  if (said !== undefined || failure.retryAfterMs !== undefined) return said ?? failure.retryAfterMs;
+  return kind === 'upstream_rate_limited' ? readResetMs(headers, now) : undefined;
 }
 
 /** The same error without our secrets, in case the provider quoted them, and without what says whose account it was. */

@@ -1,55 +1,10 @@
 import assert from 'node:assert/strict';
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { adminClient } from '../support/admin.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { type Act, failWith, say, startProvider } from '../support/scripted-provider.ts';
 
-type Answer = (response: ServerResponse) => void;
-
-const GOOD: Answer = (response) => {
-  response.setHeader('content-type', 'application/json');
-  response.end(
-    '{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":20,"completion_tokens":2,"total_tokens":22}}',
-  );
-};
-
-const failWith =
-  (status: number, headers: Record<string, string> = {}): Answer =>
-  (response) => {
-    response.writeHead(status, { 'content-type': 'application/json', ...headers });
-    response.end('{"error":{"message":"Not now","type":"server_error"}}');
-  };
-
-/** A provider whose answers are set one by one; when they are used up it is well. It can be gone, and come back. */
-async function startProvider(context: TestContext) {
-  const answers: Answer[] = [];
-  let requests = 0;
-  const server = createServer((incoming, response) => {
-    requests += 1;
-    incoming.resume().on('end', () => (answers.shift() ?? GOOD)(response));
-  });
-  const listen = (port = 0) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  await listen();
-  const { port } = server.address() as AddressInfo;
-  const leave = () =>
-    new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
-  context.after(() => server.listening && leave());
-  return {
-    answers,
-    leave,
-    comeBack: () => listen(port),
-    requests: () => requests,
-    provider: {
-      adapter: 'openai-compatible',
-      baseUrl: `http://127.0.0.1:${port}/v1`,
-      accounts: [{ name: 'main', apiKey: 'sk-upstream-secret-0123456789' }],
-    },
-  };
-}
+const GOOD = say('Hi');
 
 async function setUp(context: TestContext, model: object = {}, more: object = {}, ofA: object = {}) {
   const [a, b, c] = [
@@ -107,7 +62,7 @@ test('a provider that says when it may be called again is not called before', as
   assert.deepEqual((await call('two')).target, 'b/y');
   const { status, headers, attempts } = await call('one');
   const retryAfter = Number(headers.get('retry-after'));
-  assert.deepEqual([status, attempts], [429, null]);
+  assert.deepEqual([status, attempts], [429, '0']);
   assert.ok(retryAfter > 50 && retryAfter <= 60, `retry-after: ${retryAfter}`);
   assert.equal((await call('two')).attempts, '1');
   assert.deepEqual([a.requests(), b.requests()], [1, 2]);
@@ -134,6 +89,15 @@ test('calls that all fail are tried again no more often than their lane has repe
   for (let asked = 0; asked < calls; asked++) attempts += Number((await call('one')).attempts);
   assert.ok(attempts > calls, 'none was tried again');
   assert.ok(attempts <= calls + 10 + 0.2 * calls, `${attempts} attempts of ${calls} calls`);
+});
+
+test('what is refused before any attempt says that there was none', async (context) => {
+  const { a, gateway, call } = await setUp(context);
+  const { status, attempts } = await call('nothing');
+  assert.deepEqual([status, attempts, a.requests()], [404, '0', 0]);
+  const unreadable = await gateway.post('/v1/chat/completions', '{"model":"one"');
+  await unreadable.text();
+  assert.deepEqual([unreadable.status, unreadable.headers.get('x-fairlead-attempts')], [400, '0']);
 });
 
 test('one that will be well again soon is waited for', async (context) => {
@@ -179,7 +143,7 @@ test('a provider that was gone is found again, and each change of its breakers i
 
 test('an account that is out of credit is asked last, and of that the operator is told; a call that it answers ends it', async (context) => {
   const { a, b, gateway, call } = await setUp(context);
-  const spent: Answer = (response) => {
+  const spent: Act = (response) => {
     response.writeHead(429, { 'content-type': 'application/json' });
     response.end('{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}');
   };
@@ -204,7 +168,7 @@ test('an account that is out of credit is asked last, and of that the operator i
   ]);
 });
 
-const HANG: Answer = () => undefined;
+const HANG: Act = () => undefined;
 
 test('`timeouts.total` bounds all attempts of a call together, and blames none that had little of it', async (context) => {
   const { a, b, c, gateway, call } = await setUp(context, { timeouts: { firstByte: '800ms', total: '1s' } });
@@ -240,7 +204,7 @@ test('a call whose `timeouts.total` is over when it has its place asks nobody', 
   let finish: () => void = () => assert.fail('it was not asked');
   const isAsked = new Promise<void>((resolve) => {
     c.answers.push((response) => {
-      finish = () => GOOD(response);
+      finish = () => GOOD(response, false);
       resolve();
     });
   });
@@ -267,7 +231,7 @@ async function targetsOf(call: (name: string) => Promise<{ target: string | null
 test('`fastest` learns from what is answered which target that is', async (context) => {
   const { a, call } = await setUp(context);
   for (let asked = 0; asked < 60; asked++)
-    a.answers.push((response) => setTimeout(() => GOOD(response), 300));
+    a.answers.push((response) => setTimeout(() => GOOD(response, false), 300));
   // Both are to be known.
   while (a.requests() === 0) await call('fastest');
   const { 'b/y': fast = 0 } = await targetsOf(call, 40);
@@ -278,7 +242,7 @@ test('`fastest` goes away from a target that fails after a while, though its bre
   const { a, b, call } = await setUp(context);
   while (a.requests() === 0 || b.requests() === 0) await call('fastest');
   b.answers.push(
-    ...Array.from({ length: 200 }, (): Answer => (response) => setTimeout(() => GOOD(response), 20)),
+    ...Array.from({ length: 200 }, (): Act => (response) => setTimeout(() => GOOD(response, false), 20)),
   );
   const before = await targetsOf(call, 20);
   assert.ok((before['a/x'] ?? 0) > 10, JSON.stringify(before));
