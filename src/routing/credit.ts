@@ -37,7 +37,7 @@ export class Credit {
     // Of others than the probe nothing is learned: they were under way, or had no other place.
     if (isNews || this.#isProbe(begunMs)) {
       this.#restMs = Math.min(Math.max(this.#restMs * 2, FIRST_REST_MS), LONGEST_REST_MS);
-      this.#restsUntil = nowMs + (namedMs ?? this.#restMs);
+      this.#restsUntil = nowMs + Math.max(namedMs ?? 0, this.#restMs);
       this.#probedMs = undefined;
     }
     if (!isNews) return;

@@ -68,11 +68,14 @@ test('calls that have no other place do not put the probe off', () => {
   assert.equal(lane.readiness(FIRST_REST_MS), 'ready');
 });
 
-test('a time that the provider names counts in place of ours, up to an hour', () => {
+test('a longer time that the provider names counts in place of ours, up to an hour', () => {
   const { find } = makeBook();
   const lane = find('a/x');
   lane.fail(SPENT, failure(0, 90_000));
   assert.deepEqual([lane.readiness(89_999), lane.readiness(90_000)], ['poor', 'ready']);
+  const short = find('c/x');
+  short.fail(SPENT, failure(0, 0));
+  assert.deepEqual([short.readiness(FIRST_REST_MS - 1), short.readiness(FIRST_REST_MS)], ['poor', 'ready']);
   const other = find('b/x');
   other.fail(SPENT, failure(0, 30 * 24 * 3_600_000));
   assert.deepEqual([other.readiness(3_599_999), other.readiness(3_600_000)], ['poor', 'ready']);
