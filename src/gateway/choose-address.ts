@@ -1,7 +1,8 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
-import { verdictOf } from '../routing/verdict.ts';
+import { MOST_SERVERS } from '../routing/resolve-targets.ts';
+import type { Verdict } from '../routing/verdict.ts';
 import type { Address } from '../upstream/addresses/address.ts';
-import type { AddressPool } from '../upstream/addresses/address-pool.ts';
+import type { AddressFailure, AddressPool } from '../upstream/addresses/address-pool.ts';
 import { describeNetworkError, networkError } from '../upstream/network-errors.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
 import type { Account, Upstream } from '../upstream/upstream.ts';
@@ -10,9 +11,6 @@ import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import { MODEL_MISSING } from './missing-model.ts';
 import type { PlannedAttempt } from './plan.ts';
-
-/** Addresses of one account that a call may fail at, beside those where no connection was to be had: that costs nothing. */
-const MOST_FAILED = 3;
 
 /** Codes of what ends a request of ours before it is sent. */
 const OUR_DOING: ReadonlySet<unknown> = new Set(['UND_ERR_ABORTED', 'UND_ERR_DESTROYED', 'ABORT_ERR']);
@@ -60,21 +58,17 @@ export function refuseAddress({ address, pool }: TakenAddress, error: Error): vo
   if (isNetwork && !(error instanceof GatewayError)) pool.refuse(address, describeNetworkError(error));
 }
 
-/** What a failure says of the address that the attempt was made at. `reason`: as its record has it. */
+/** What a failure says of the address that the attempt was made at. */
 export function failAddress(
-  { monotonicMs }: Pick<Gateway, 'monotonicMs'>,
-  { sentMs }: Pick<Call, 'sentMs'>,
-  taken: TakenAddress | undefined,
-  failure: GatewayError,
-  reason: string,
+  { address, pool }: TakenAddress,
+  { code, cause }: GatewayError,
+  { says, slow }: Verdict,
+  attempt: Omit<AddressFailure, 'isBroken'>,
 ): void {
-  if (!taken) return;
-  const { says, slow } = verdictOf(failure);
-  if (says === 'well' || says === 'limited') taken.pool.succeed(taken.address);
+  if (says === 'well' || says === 'limited') pool.succeed(address);
   // A model that is missing is missing for who names it.
-  if (says !== 'failing' || failure.code === MODEL_MISSING) return;
-  const isBroken = failure.cause !== undefined && !slow;
-  taken.pool.fail(taken.address, { sentMs, nowMs: monotonicMs(), isBroken, reason });
+  if (says !== 'failing' || code === MODEL_MISSING) return;
+  pool.fail(address, { ...attempt, isBroken: cause !== undefined && !slow });
 }
 
 /** Tells the operator of a connection that failed; what it gives is for the caller. */
@@ -95,11 +89,23 @@ export function tellLostConnection(
   return failure;
 }
 
-/** Whether an attempt that failed at one address is to be made at another. `room`: attempts that are left for that. */
+/**
+ * Whether an attempt that failed at one address is to be made at another. `room`: attempts that are left for that. Addresses where no
+ * connection was to be had cost nothing.
+ */
 export function hasOtherAddress({ target, account, tried }: PlannedAttempt, room: number): boolean {
   if (!tried || room <= 0) return false;
-  if (tried.filter(({ isWell }) => isWell).length >= MOST_FAILED) return false;
+  if (tried.filter(({ isWell }) => isWell).length >= MOST_SERVERS) return false;
   return poolOf(target.upstream, account)?.hasOther(tried) === true;
+}
+
+/** The server of the last attempt wants to be left alone. Gives for how long that is so of all servers of its account, if it is. */
+export function restAddress({ target, account, tried }: PlannedAttempt, forMs: number): number | undefined {
+  const pool = poolOf(target.upstream, account);
+  const address = tried?.at(-1);
+  if (!pool || !address) return forMs;
+  pool.rest(address, forMs);
+  return pool.restMs;
 }
 
 /** Attempts at accounts none of whose addresses is well come last; they are not left out. */

@@ -2,6 +2,14 @@
 const FIRST_REST_MS = 500;
 const LONGEST_REST_MS = 60_000;
 
+/** A longer time is named by mistake, or is no matter of the rate of calls: it counts as this, so that nothing is lost for a day. */
+const LONGEST_NAMED_MS = 3_600_000;
+
+/** How long a place is left alone that names a time. */
+export function cappedMs(namedMs: number): number {
+  return Math.min(namedMs, LONGEST_NAMED_MS);
+}
+
 /** Why a place is left alone: the provider named the time, or a 429 named none, and others go first for a while. */
 export const COOLING_REASONS = ['named_time', 'rate_limited'] as const;
 
