@@ -41,3 +41,31 @@ export function checkBudgets(
   }
   return outcomes;
 }
+
+/** How long a subject may take from its start until it takes traffic. */
+export interface StartBudget {
+  subject: string;
+  maxMs: number;
+}
+
+export const START_BUDGETS: readonly StartBudget[] = [{ subject: 'fairlead-many', maxMs: 3_000 }];
+
+export interface StartOutcome extends StartBudget {
+  /** Undefined where it did not start. */
+  startMs: number | undefined;
+  met: boolean;
+}
+
+/** The same for starts: of the subjects that were asked for. */
+export function checkStarts(
+  budgets: readonly StartBudget[],
+  asked: readonly string[],
+  starts: readonly { subject: string; startMs: number }[],
+): StartOutcome[] {
+  return budgets
+    .filter(({ subject }) => asked.includes(subject))
+    .map((budget) => {
+      const startMs = starts.find(({ subject }) => subject === budget.subject)?.startMs;
+      return { ...budget, startMs, met: startMs !== undefined && startMs <= budget.maxMs };
+    });
+}

@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BUDGETS, checkBudgets } from './budgets.ts';
+import { BUDGETS, checkBudgets, checkStarts, START_BUDGETS } from './budgets.ts';
 import { type CpuPlan, planCpusHere } from './measure/cpus.ts';
 import type { ScenarioResult } from './measure/results.ts';
 import { type Entrant, measureScenario } from './measure/rounds.ts';
@@ -56,6 +56,11 @@ async function runBench(options: Options, directory: string): Promise<Report> {
     starts,
     scenarios: results,
     budgets: checkBudgets(BUDGETS, results),
+    startBudgets: checkStarts(
+      START_BUDGETS,
+      subjects.map(({ name }) => name),
+      starts,
+    ),
   };
 }
 
@@ -123,9 +128,10 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 /** Exit code of a run that has to keep its budgets. */
-function judgeBudgets({ budgets }: Report): number {
-  if (budgets.length === 0) throw new Error('--assert finds no budget for what --only leaves');
-  return budgets.every(({ met }) => met) ? 0 : 1;
+function judgeBudgets({ budgets, startBudgets }: Report): number {
+  const outcomes = [...budgets, ...startBudgets];
+  if (outcomes.length === 0) throw new Error('--assert finds no budget for what --only leaves');
+  return outcomes.every(({ met }) => met) ? 0 : 1;
 }
 
 process.once('SIGINT', () => process.exit(130));

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { statfsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,6 +21,9 @@ const CACHE = fileURLToPath(new URL('../node_modules/.cache/fairlead-tests', imp
 const files = positionals.length > 0 ? positionals : listTestFiles(join(CACHE, 'groups'));
 /** Node's own time-outs end tests, not processes. */
 const LIMIT_MS = (values.heavy ? 80 : 20) * 60_000;
+/** Linux' folder in memory; in containers often of 64 MB. */
+const MEMORY = '/dev/shm';
+const MEMORY_NEEDED = 4 * 1024 ** 3;
 const postgres = positionals.length > 0 ? undefined : await startPostgres();
 if (postgres && 'missing' in postgres) {
   process.stderr.write(
@@ -30,8 +34,8 @@ const run = spawn(
   process.execPath,
   [
     '--test',
-    // By itself the runner leaves one core unused; many tests wait for time to pass, and one more file uses that.
-    `--test-concurrency=${availableParallelism() + 1}`,
+    // By itself the runner leaves one core unused; many tests wait for time to pass, and more files use that.
+    `--test-concurrency=${availableParallelism() + 2}`,
     '--test-timeout=240000',
     '--test-reporter=spec',
     '--test-reporter-destination=stdout',
@@ -49,12 +53,24 @@ const run = spawn(
       // Each file is a process of its own that loads most of the code: without this, half of its time is compiling it again.
       NODE_COMPILE_CACHE: CACHE,
       ...describePostgres(),
+      ...memoryFolder(),
     },
   },
 );
 const [status] = await once(run, 'exit');
 if (postgres && 'remove' in postgres) await postgres.remove();
 process.exitCode = typeof status === 'number' ? status : 1;
+
+/** Stores that tests write and throw away need no disk: what a killed process wrote stays in memory as well. */
+function memoryFolder(): Record<string, string> {
+  try {
+    const { bavail, bsize } = statfsSync(MEMORY);
+    return bavail * bsize >= MEMORY_NEEDED ? { TMPDIR: MEMORY } : {};
+  } catch {
+    // A system that has none.
+    return {};
+  }
+}
 
 function describePostgres(): Record<string, string> {
   if (!postgres) return {};

@@ -1,4 +1,4 @@
-import type { BudgetOutcome } from '../budgets.ts';
+import type { BudgetOutcome, StartOutcome } from '../budgets.ts';
 import {
   cpuUsPerUnit,
   type Ratio,
@@ -20,6 +20,7 @@ export interface Report {
   starts: { subject: string; startMs: number }[];
   scenarios: ScenarioResult[];
   budgets: BudgetOutcome[];
+  startBudgets: StartOutcome[];
 }
 
 /** The peer that ratios in the tables are taken against. */
@@ -44,6 +45,7 @@ export function renderReport(report: Report): string {
     ),
     ...renderFailures(report.scenarios),
     ...report.budgets.map(renderBudget),
+    ...report.startBudgets.map(renderStartBudget),
   ].join('\n\n');
 }
 
@@ -99,6 +101,11 @@ function renderFailures(scenarios: readonly ScenarioResult[]): string[] {
 function renderBudget({ scenario, subject, against, maxRatio, ratio, met }: BudgetOutcome): string {
   const found = ratio === undefined ? 'not measured' : ratio.toFixed(2);
   return `Budget ${scenario}, ${subject} / ${against} ≤ ${maxRatio}: ${found}, ${met ? 'met' : 'NOT MET'}`;
+}
+
+function renderStartBudget({ subject, maxMs, startMs, met }: StartOutcome): string {
+  const found = startMs === undefined ? 'not measured' : `${(startMs / 1_000).toFixed(2)} s`;
+  return `Budget start, ${subject} ≤ ${maxMs / 1_000} s: ${found}, ${met ? 'met' : 'NOT MET'}`;
 }
 
 function summariseKnown(values: readonly (number | undefined)[]): Spread | undefined {

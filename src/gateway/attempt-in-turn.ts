@@ -1,16 +1,18 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { Itinerary, type Next } from '../routing/itinerary.ts';
 import { divertedRefusal } from '../routing/refusals.ts';
-import { verdictOf } from '../routing/verdict.ts';
+import { type Verdict, verdictOf } from '../routing/verdict.ts';
 import type { Timed } from '../upstream/deadlines.ts';
 import { prepareAttempt } from './attempt.ts';
 import type { Call, RunningAttempt } from './call.ts';
 import { hasOtherAddress } from './choose-address.ts';
+import { endBegun } from './continue-stream.ts';
 import { countLocally, countsInstead, mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, noteNothing, noteStandIn, standInFor } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
+import { mayGoOnAt } from './go-on-from.ts';
 import { type FailedAttempt, Hedge, type HedgingMaker } from './hedge.ts';
-import { noteUnknown } from './outcome.ts';
+import { noteUnknown, totalTimeout } from './outcome.ts';
 import { leadsElsewhere, MAX_ATTEMPTS, type PlannedAttempt } from './plan.ts';
 import { failCall } from './respond.ts';
 
@@ -28,6 +30,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   readonly #call: Call;
   readonly #plan: readonly PlannedAttempt[];
   readonly #itinerary: Itinerary<PlannedAttempt>;
+  readonly #divertsBlocked: boolean;
   #failure: GatewayError | undefined;
   #refusal: unknown;
   /** The attempt that is to be made when its pause is over. */
@@ -41,6 +44,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     this.#gateway = gateway;
     this.#call = call;
     this.#plan = plan;
+    this.#divertsBlocked = plan.some(({ only }) => only === 'contentPolicy');
     this.#itinerary = new Itinerary(plan.some(({ only }) => only) ? plan.filter(({ only }) => !only) : plan, {
       retries: call.retries,
       random: gateway.random,
@@ -53,14 +57,19 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
       const next = this.#itinerary.next(this.#gateway.monotonicMs());
       if (!next) break;
       if (next.waitMs > 0) {
-        this.#wait(next);
-        return;
+        if (next.waitMs < this.#leftMs(next.stop)) {
+          this.#wait(next);
+          return;
+        }
+        // It would come too late. A credential that it was to probe is for the next call.
+        noteNothing(next.stop);
+        continue;
       }
       if (this.#attempt(next.stop)) return;
     }
     const uncounted = countsInstead(this.#call, this.#plan);
     if (uncounted) this.#countLocally(uncounted);
-    else failCall(this.#gateway, this.#call, this.#told());
+    else this.#end(this.#told());
   }
 
   #countLocally(target: PlannedAttempt['target']): void {
@@ -78,6 +87,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
       return true;
     }
     try {
+      call.divertsBlocked = this.#divertsBlocked && planned.only === undefined;
       const isHedged = call.hedgeAfterMs !== undefined && call.attempts.length === 0;
       const hedge = isHedged ? new Hedge(gateway, call, this) : undefined;
       const attempt = prepareAttempt(gateway, call, planned, hedge ?? this);
@@ -91,11 +101,22 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     }
   }
 
-  #mayTry({ account, target }: PlannedAttempt): boolean {
+  #mayTry(planned: PlannedAttempt): boolean {
+    const { account, target } = planned;
+    if (this.#call.begun && !mayGoOnAt(this.#call, planned)) return false;
+    if (this.#leftMs(planned) <= 0) {
+      this.#refusal ??= totalTimeout(target);
+      return false;
+    }
     // Who asks nobody needs no credential.
     if (mustCountLocally(this.#call, target) || account.standing.mayTry()) return true;
     this.#refusal ??= credentialsRejected(target.upstream);
     return false;
+  }
+
+  /** How much of the call's time is left for a target. */
+  #leftMs({ target }: PlannedAttempt): number {
+    return this.#call.startedMs + target.timeouts.totalMs - this.#gateway.monotonicMs();
   }
 
   #wait(next: Next<PlannedAttempt>): void {
@@ -118,7 +139,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
       if (!isThere) noteNothing(next.stop);
       if (!isThere || !this.#attempt(next.stop)) this.next();
     } catch (thrown) {
-      failCall(this.#gateway, this.#call, thrown);
+      this.#end(thrown);
     }
   }
 
@@ -129,7 +150,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
 
   fail(error: GatewayError): void {
     this.#endWait();
-    failCall(this.#gateway, this.#call, error);
+    this.#end(error);
   }
 
   #endWait(): void {
@@ -164,6 +185,19 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     );
   }
 
+  continues(failure: GatewayError): boolean {
+    const call = this.#call;
+    if (!call.continues || verdictOf(failure).next === 'none') return false;
+    return call.attempts.length < MAX_ATTEMPTS && this.#plan.some((planned) => mayGoOnAt(call, planned));
+  }
+
+  /** Ends the call without an answer, or without the rest of one. */
+  #end(thrown: unknown): void {
+    const { begun } = this.#call;
+    if (!begun) failCall(this.#gateway, this.#call, thrown);
+    else if (!this.#call.cancelled) endBegun(this.#gateway, this.#call, begun, thrown);
+  }
+
   answered(planned: PlannedAttempt): void {
     if (planned.insteadOf && this.#failure) noteStandIn(this.#gateway, planned, this.#failure);
   }
@@ -179,7 +213,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
       try {
         this.#goOn(failed);
       } catch (thrown) {
-        failCall(this.#gateway, this.#call, thrown);
+        this.#end(thrown);
       }
     });
   }
@@ -195,9 +229,10 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     const call = this.#call;
     if (call.cancelled) return;
     if (call.upload && !call.upload.canReplay) {
-      failCall(this.#gateway, call, failed.at(-1)?.failure);
+      this.#end(failed.at(-1)?.failure);
       return;
     }
+    if (call.begun) this.#itinerary.keepOnly((planned) => mayGoOnAt(call, planned));
     for (const one of failed) this.#learn(one);
     this.next();
   }
@@ -209,13 +244,22 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     const standIn = room > 0 ? standInFor(planned, failure) : undefined;
     const verdict = verdictOf(failure);
     // What was generated is billed, though nobody saw it: the same is not bought there twice.
-    const again = verdict.again && !used;
+    const again = verdict.again && !used && (!this.#call.begun || mayGoOnAt(this.#call, planned));
     const diverted = this.#divertedFor(planned, failure);
     if (diverted) this.#itinerary.divert(diverted);
     else if (standIn) this.#itinerary.prepend(standIn);
-    else if (verdict.says === 'failing' && hasOtherAddress(planned, room))
+    else if (
+      verdict.says === 'failing' &&
+      hasOtherAddress(planned, room) &&
+      this.#mayGoOnAt(planned, verdict)
+    )
       this.#itinerary.goOnAt(planned, verdict.unreachable === true);
     else this.#itinerary.failed(planned, { ...verdict, again });
+  }
+
+  /** Another server costs nothing where there was no connection to the one before; else it takes no other target's turn. */
+  #mayGoOnAt(planned: PlannedAttempt, { unreachable }: Verdict): boolean {
+    return unreachable === true || this.#itinerary.canSpare(planned, this.#gateway.monotonicMs());
   }
 
   takeOther(underWay: PlannedAttempt): PlannedAttempt | undefined {

@@ -1,5 +1,4 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
-import { TOTAL_TIMEOUT } from '../routing/verdict.ts';
 import type { Timed } from '../upstream/deadlines.ts';
 import type { AnswerHeaders, ExchangeControl, ExchangeHandler } from '../upstream/exchange.ts';
 import type { Signer } from '../upstream/sign-in/signer.ts';
@@ -16,6 +15,7 @@ import {
   tellLostConnection,
 } from './choose-address.ts';
 import { chooseReceiver, isCommitting } from './choose-receiver.ts';
+import { begunAnswer } from './continue-stream.ts';
 import { noteAcceptance } from './credentials.ts';
 import { DecompressingReceiver, findDecompressor } from './decompressing-receiver.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
@@ -23,7 +23,7 @@ import { failureReason } from './failure-reason.ts';
 import type { Gateway } from './gateway.ts';
 import { tellDropped } from './name-dropped.ts';
 import { claimNamed } from './note-held.ts';
-import { noteFailed, noteHeadroom, noteOk, noteUnknown } from './outcome.ts';
+import { noteFailed, noteHeadroom, noteLost, noteOk, noteUnknown, totalTimeout } from './outcome.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { prepareRequest, type UpstreamRequest } from './prepare.ts';
 import { prepareRelayed } from './prepare-relayed.ts';
@@ -110,7 +110,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     call.attempt = this.#record;
     call.attempts.push(this.#record);
     call.running = this;
-    gateway.deadlines.add(this, call.sentMs, target.timeouts.totalMs);
+    gateway.deadlines.add(this, call.startedMs, target.timeouts.totalMs);
   }
 
   get finished(): boolean {
@@ -163,7 +163,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     const { path, method, body } = this.#request;
     const { timeouts, upstream } = this.#planned.target;
     const { origin } = this.#planned.account;
-    this.#taken = takeAddress(this.#planned);
+    this.#taken = takeAddress(this.#planned, this.#record);
     const options = { origin, destination: this.#taken?.address, path, method, headers, body, timeouts };
     this.#gateway.connections.dispatch(upstream, options, this);
   }
@@ -227,19 +227,13 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
   }
 
   expire(): void {
-    const { upstream, timeouts } = this.#planned.target;
-    this.fail(
-      new GatewayError(
-        'upstream_timeout',
-        `The provider '${upstream.name}' did not finish within ${timeouts.totalMs / 1000} s.`,
-        { code: TOTAL_TIMEOUT, reason: 'total_timeout' },
-      ),
-    );
+    this.fail(totalTimeout(this.#planned.target));
   }
 
   succeed(): void {
     this.#maker.begins?.(this.#planned);
     this.#close('ok');
+    this.#taken?.pool.succeed(this.#taken.address);
     noteOk(this.#gateway, this.#planned, this.#call);
     this.#maker.answered(this.#planned);
   }
@@ -268,14 +262,17 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     // Whatever is told of it, to the client or to the log, comes from here.
     const error = withoutSecrets(failure, this.#planned.account.secrets());
     this.#close(error.kind);
-    this.#record.reason = failureReason(error, this.#record.status);
-    noteFailed(this.#gateway, this.#planned, this.#call.sentMs, error);
+    const reason = failureReason(error, this.#record.status);
+    this.#record.reason = reason;
+    noteFailed(this.#gateway, this.#planned, this.#call, error, { taken: this.#taken, reason });
     if (!this.#answered) this.#exchange?.abort(error);
-    if (!this.#call.committed) {
-      this.#call.firstTokenMs = undefined;
+    const begun = begunAnswer(this.#call, this.#maker, this.#committing, error);
+    if (!this.#call.committed || begun) {
+      if (begun) this.#call.begun = begun;
+      else this.#call.firstTokenMs = undefined;
       // What had been generated is used, whether the client ever sees it or not.
       this.#try(() => this.#receiver?.accountFailure());
-      this.#maker.failed(this.#planned, error, this.#call.usage !== undefined);
+      this.#maker.failed(this.#planned, error, !begun && this.#call.usage !== undefined);
       return;
     }
     const { call, target } = { call: this.#call.id, target: this.#planned.target.name };
@@ -346,8 +343,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
 
   drop(outcome: AttemptOutcome, reason: Error): void {
     if (this.#finished) return;
-    const { hedging, stream, sentMs } = this.#call;
-    if (outcome === 'lost') hedging?.note(stream, this.#gateway.monotonicMs() - sentMs);
+    if (outcome === 'lost') noteLost(this.#gateway, this.#planned, this.#call);
     this.#giveUp(outcome, reason);
     const { usage } = this.#call;
     if (usage) setUsageAside(this.#gateway, this.#call, usage);

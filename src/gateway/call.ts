@@ -15,6 +15,7 @@ import type { Target } from '../routing/target.ts';
 import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import type { StartNote, Waiting } from '../usage/journal.ts';
 import type { AttemptRecord } from '../usage/record.ts';
+import type { BegunAnswer } from './begun-answer.ts';
 import type { Door } from './door.ts';
 import type { ObjectCall } from './object-call.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
@@ -101,6 +102,12 @@ export class Call implements Waiting {
   answeredMs = 0;
   /** Further attempts that it may make after the first. */
   retries = 0;
+  /** Its model's config wants answers that break off gone on with, and its own may be. */
+  continues = false;
+  /** What its client has of an answer that broke off, and that another attempt is to go on with. */
+  begun: BegunAnswer | undefined;
+  /** A refusal for the provider's content policy, also one in the form of an answer, sends it to targets of their own. */
+  divertsBlocked = false;
   /** Learns from it when calls of its model are slow. */
   hedging: Hedging | undefined;
   /** When a second attempt may be made beside its first: milliseconds after that was sent. */
@@ -112,6 +119,8 @@ export class Call implements Waiting {
   readonly tap: AnswerTap | undefined;
   /** Its note in the journal, from its first upstream request on. */
   started: StartNote | undefined;
+  /** About how many tokens its text comes to, once that was looked at. */
+  inputEstimate: number | undefined;
   /** The most that it may generate, once that was read. */
   outputBound: OutputBound | undefined;
   /** What was set aside for it; a call that the gateway's end cuts off is recorded at this cost. */
@@ -167,6 +176,8 @@ export class Call implements Waiting {
       ...{ attempt: undefined, target: undefined, spoken: undefined, request: undefined, noting: undefined },
       ...{ dropped: [], droppedOfAnswer: undefined, usage: undefined, answer: undefined },
       ...{ firstTokenMs: undefined, sentMs: 0, answeredMs: 0, running: undefined },
+      // What another attempt goes on with is not known to two.
+      continues: false,
       // Only first attempts tell how slow a model is.
       ...{ hedging: undefined, tap: this.caller.capture && new AnswerTap(), origin: this },
     });

@@ -201,7 +201,7 @@ function findLanes(
 
 function compileRoute(model: ModelConfig, compile: (target: TargetConfig) => Target): Route {
   const targets = model.targets.map(compile);
-  const { strategy, retries = defaultRetries(targets), fallbacks } = model;
+  const { strategy, retries = defaultRetries(targets), fallbacks, continueStreams } = model;
   const [first, ...others] = targets;
   const isSelective = others.some(
     ({ capabilities }) => !isDeepStrictEqual(capabilities, first?.capabilities),
@@ -209,7 +209,7 @@ function compileRoute(model: ModelConfig, compile: (target: TargetConfig) => Tar
   const contextLength = fallbacks?.contextLength?.map(compile);
   const contentPolicy = fallbacks?.contentPolicy?.map(compile);
   return {
-    ...{ targets, strategy, isSelective, retries },
+    ...{ targets, strategy, isSelective, retries, continueStreams },
     fallbacks: { contextLength, contentPolicy },
     unsaidOutput: unsaidOutput([...targets, ...(contextLength ?? []), ...(contentPolicy ?? [])]),
   };
@@ -221,15 +221,15 @@ function unsaidOutput(targets: readonly Target[]): number | undefined {
   return bounds.reduce<number>((most, bound = UNSAID_OUTPUT_TOKENS) => Math.max(most, bound), 0);
 }
 
-function compileTargetDefaults(parameters: DefaultParameters | undefined): Target['defaults'] {
+function compileTargetDefaults(parameters: DefaultParameters | undefined, model: string): Target['defaults'] {
   if (!parameters) return undefined;
   const fields = {
-    chat: compileDefaults(parameters, 'chat'),
-    responses: compileDefaults(parameters, 'responses'),
-    messages: compileDefaults(parameters, 'messages'),
-    gemini: compileDefaults(parameters, 'gemini'),
+    chat: compileDefaults(parameters, 'chat', model),
+    responses: compileDefaults(parameters, 'responses', model),
+    messages: compileDefaults(parameters, 'messages', model),
+    gemini: compileDefaults(parameters, 'gemini', model),
   };
-  return { parameters, fields, completions: compileCompletionDefaults(parameters) };
+  return { parameters, fields, completions: compileCompletionDefaults(parameters, model) };
 }
 
 function compileTarget(
@@ -249,7 +249,7 @@ function compileTarget(
     ...target.capabilities,
   };
   const lanes = lanesOf(name, upstream, true);
-  const defaults = compileTargetDefaults(target.parameters);
+  const defaults = compileTargetDefaults(target.parameters, model);
   return {
     name,
     upstream,

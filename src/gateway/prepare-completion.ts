@@ -26,16 +26,20 @@ export function prepareCompletion(
     call.request ??= parseBody(call.body);
     return isBeyondChat(call.request);
   });
-  if (!asked) return undefined;
+  // What was begun in a conversation is gone on with in one.
+  if (!asked || call.begun) return undefined;
   call.dropped = [];
   call.droppedOfAnswer = undefined;
   const headers = withCallersHeaders(call, planned, upstream.declaration, call.dropped, true);
   checkRelayed(call, target);
+  // Its bytes say it, as in all that is relayed.
+  call.request = undefined;
   const { passThrough } = call.door;
   const defaults = target.defaults?.completions;
-  const body = defaults ? fillDefaults(call.body, defaults) : call.body;
+  const filled = defaults && fillDefaults(call.body, defaults);
+  const body = filled?.body ?? call.body;
   const spans = body === call.body ? call.spans : findTopLevelFields(body, passThrough.fields);
-  if (defaults) call.dropped = [...call.dropped, ...defaults.dropped];
+  if (filled) call.dropped = [...call.dropped, ...filled.dropped];
   const asksNoUsage = upstream.quirked?.takesStreamOptions === false;
   const options = { model: asked.model, stream: call.stream, asksNoUsage };
   return {

@@ -18,6 +18,7 @@ import {
   UPSTREAM_EMBEDDINGS,
 } from '../dialects/registry.ts';
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
+import { withDefaults } from '../dialects/taken-defaults.ts';
 import { servedTier } from '../dialects/tiers.ts';
 import type { Target } from '../routing/target.ts';
 import { keepBetas, knownBetas, withBodyBetas } from '../upstream/betas.ts';
@@ -28,11 +29,13 @@ import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
 import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { inTier } from './asked-tier.ts';
+import { blockedCompletion } from './blocked-answer.ts';
 import type { Call } from './call.ts';
 import { betasInBody, withCallersHeaders } from './callers-headers.ts';
 import { checkEncoded, checkRelayed } from './check-also-named.ts';
 import { encodeConversation } from './encode-conversation.ts';
 import { estimateAnswer, estimateInput } from './estimate-usage.ts';
+import { continuedPath, goOnFrom } from './go-on-from.ts';
 import { identifyAnswer } from './identify-answer.ts';
 import { repeatedRequest } from './keep-answer.ts';
 import { parseBody } from './parse-body.ts';
@@ -87,7 +90,8 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   if (!endpoint) {
     throw withoutOperation(call);
   }
-  const { dialect, path, surface } = endpoint;
+  const { dialect, surface } = endpoint;
+  const path = (call.begun && continuedPath(endpoint, target.model)) ?? endpoint.path;
   const sameDialect = door.dialect.name === dialect.name;
   const { thread } = call.spans;
   const asksInVain = thread !== undefined && surface.threads !== true;
@@ -98,7 +102,11 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
     (door.operation === 'count' && surface.counts !== undefined);
   const fixed = door.operation === 'count' ? (surface.countBody ?? surface.body) : surface.body;
   const passThrough =
-    sameDialect && door.completesText !== true && !hasOwnForm && !needsEmulation(call, endpoint);
+    sameDialect &&
+    !call.begun &&
+    door.completesText !== true &&
+    !hasOwnForm &&
+    !needsEmulation(call, endpoint);
   const withheld = sameDialect ? withholdComparison(call, planned) : undefined;
   // What does not go on for reasons that no codec knows of.
   const unknown: string[] = withheld ? [COMPARED_PATH] : [];
@@ -107,6 +115,8 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   call.droppedOfAnswer = undefined;
   if (passThrough && !carriesReasoning(call)) {
     checkRelayed(call, target);
+    // Its bytes say it. Bodies can be large: it is parsed again should another attempt need it.
+    call.request = undefined;
     const body = passBytes(call, target, endpoint);
     if (unknown.length > 0) call.dropped = [...call.dropped, ...unknown];
     const set = withheld ? { ...fixed, ...withheld } : fixed;
@@ -155,17 +165,18 @@ const ENCODERS: Partial<Record<Operation, (call: Call, target: Target, endpoint:
 function passBytes(call: Call, target: Target, { model, quirked }: Endpoint): Buffer {
   const { passThrough, operation, dialect } = call.door;
   const defaults = operation === 'generate' ? target.defaults?.fields[dialect.name] : undefined;
-  const given = defaults ? fillDefaults(call.body, defaults) : call.body;
+  const filled = defaults && fillDefaults(call.body, defaults);
+  const given = filled?.body ?? call.body;
   const places = given === call.body ? call.spans : findTopLevelFields(given, passThrough.fields);
   if (!quirked) {
-    if (defaults) call.dropped = [...defaults.dropped];
+    if (filled) call.dropped = [...filled.dropped];
     return passThrough.prepareRequest(given, places, { model, stream: call.stream });
   }
   const { body, dropped } =
     operation === 'generate'
       ? quirked.rewriteRequest(given, places, target.model)
       : quirked.rewriteEmbeddings(given, target.model);
-  call.dropped = defaults ? [...dropped, ...defaults.dropped] : dropped;
+  call.dropped = filled ? [...dropped, ...filled.dropped] : dropped;
   const spans = body === given ? places : findTopLevelFields(body, passThrough.fields);
   const asksNoUsage = !quirked.takesStreamOptions;
   return passThrough.prepareRequest(body, spans, { model, stream: call.stream, asksNoUsage });
@@ -198,13 +209,16 @@ function callsFunctions(call: Call): boolean {
   return saysFunctions(call.request);
 }
 
-function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint): Encoded {
+function encodeGenerate(call: Call, target: Target, endpoint: Endpoint): Encoded {
+  const { dialect, model } = endpoint;
   call.request ??= parseBody(call.body);
   const conversation = call.door.dialect.decodeRequest(call.request, call.address ?? {});
   conversation.stream = call.stream;
   if (target.defaults) {
-    conversation.parameters = { ...target.defaults.parameters, ...conversation.parameters };
+    const { parameters } = target.defaults;
+    conversation.parameters = withDefaults(conversation.parameters, parameters, dialect.name, model);
   }
+  if (call.begun) goOnFrom(call, call.begun, conversation, endpoint, target.model);
   const { body, ...rest } = encodeConversation(call, target, conversation, dialect, dialect.name);
   return {
     ...rest,
@@ -225,6 +239,8 @@ function translateGenerated(
 ): ReturnType<TranslateAnswer> {
   const caller = call.door.dialect;
   const completion = dialect.decodeResponse(answer);
+  const blocked = call.divertsBlocked ? blockedCompletion(completion) : undefined;
+  if (blocked) throw blocked;
   if (completion.usage && mayOtherAnswer(call)) {
     completion.usage = ofAnswering(call, completion.usage, completion.model);
   }

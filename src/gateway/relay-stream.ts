@@ -8,6 +8,8 @@ import type { Account } from '../upstream/upstream.ts';
 import { withoutAccountIds } from './account-ids.ts';
 import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { estimateCall } from './asked-tier.ts';
+import type { BegunAnswer } from './begun-answer.ts';
+import { RelayedBlockWatch } from './blocked-answer.ts';
 import type { Call } from './call.ts';
 import { completeUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
@@ -15,6 +17,7 @@ import { headOf } from './identify-answer.ts';
 import { leavesIds, noteKeptAnswer, noteMadeIds } from './keep-answer.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { settleCall } from './settle.ts';
+import type { ShadowAnswer } from './shadow-answer.ts';
 import { StreamCommit } from './stream-commit.ts';
 
 /** Relays a stream in the caller's own dialect as it arrives: whole events, their bytes untouched. */
@@ -26,6 +29,9 @@ export class StreamRelay implements CommittingReceiver {
   readonly #blocks = new EventBlocks();
   readonly #scanner: StreamScanner;
   readonly #commit: StreamCommit;
+  /** Knows what the client has, where another attempt may have to go on with it. */
+  readonly #shadow: ShadowAnswer | undefined;
+  readonly #watch: RelayedBlockWatch | undefined;
   /** What came in one packet with a failure: what was before it and, where it tells of it, the provider's own event. */
   #failureEvents: Buffer | undefined;
   #noted = false;
@@ -33,7 +39,14 @@ export class StreamRelay implements CommittingReceiver {
   /** The stream said its last word, which waits until what it leaves behind is noted. */
   #finishing = false;
 
-  constructor(gateway: Gateway, call: Call, attempt: AttemptControl, account: Account) {
+  constructor(
+    gateway: Gateway,
+    call: Call,
+    attempt: AttemptControl,
+    account: Account,
+    shadow?: ShadowAnswer,
+  ) {
+    this.#shadow = shadow;
     this.#gateway = gateway;
     this.#call = call;
     this.#attempt = attempt;
@@ -45,22 +58,27 @@ export class StreamRelay implements CommittingReceiver {
       findsIds: leavesIds(call),
       spans: call.spans,
     });
+    if (call.divertsBlocked && call.spoken) this.#watch = new RelayedBlockWatch(call.spoken);
     // Last: whatever throws before has nothing running.
     this.#commit = new StreamCommit(gateway, call, attempt);
   }
 
   data(chunk: Buffer): void {
     if (this.#finishing) return;
-    this.#commit.noteHeard();
+    this.#commit.noteHeard(chunk);
     const events = this.#blocks.push(chunk);
-    if (events) this.#relay(this.#scanner.scan(events));
+    if (!events) return;
+    if (!this.#call.committed) this.#watch?.look(events);
+    this.#relay(this.#scanner.scan(events));
   }
 
   end(): void {
     if (this.#finishing) return;
     const rest = this.#blocks.takeRest();
     if (this.#scanner.isWholeEvent(rest)) {
-      this.#relay(this.#scanner.scan(Buffer.concat([rest, Buffer.from('\n\n')])));
+      const last = Buffer.concat([rest, Buffer.from('\n\n')]);
+      this.#watch?.look(last);
+      this.#relay(this.#scanner.scan(last));
     }
     if (this.#scanner.terminated || this.#scanner.failure) return;
     if (!this.#scanner.finished) {
@@ -90,6 +108,10 @@ export class StreamRelay implements CommittingReceiver {
     this.#commit.end(last === '' ? said : Buffer.concat([said, Buffer.from(last)]));
   }
 
+  begun(): BegunAnswer | undefined {
+    return this.#shadow?.begun();
+  }
+
   account(): void {
     const { usage, finished, outputEvents, servedTier, model } = this.#scanner;
     if (!usage) this.#call.usage = estimateCall(this.#call, outputEvents, servedTier);
@@ -108,7 +130,9 @@ export class StreamRelay implements CommittingReceiver {
   }
 
   #relay(bytes: Buffer): void {
-    const { hasOutput, terminated, failure } = this.#scanner;
+    const { terminated, failure } = this.#scanner;
+    // That it was refused is output to a scanner, and may be taken back.
+    const hasOutput = this.#scanner.hasOutput && this.#watch?.isUndecided !== true;
     if (this.#call.keepsAnswer) this.#noteId();
     // Output that comes with a failure counts only where the stream has begun: otherwise another attempt follows.
     if (hasOutput && (!failure || this.#call.committed)) this.#commit.noteOutput();
@@ -119,7 +143,10 @@ export class StreamRelay implements CommittingReceiver {
       return;
     }
     if (terminated) this.#finish(bytes);
-    else this.#commit.write(bytes);
+    else {
+      this.#commit.write(bytes);
+      this.#shadow?.note(bytes);
+    }
   }
 
   #withoutSecrets(bytes: Buffer): Buffer {
@@ -155,6 +182,11 @@ export class StreamRelay implements CommittingReceiver {
 
   /** The stream said its last word: the record first, then the word. */
   #finish(last: Buffer): void {
+    const refusal = this.#call.committed ? undefined : this.#watch?.end();
+    if (refusal) {
+      this.#attempt.fail(refusal);
+      return;
+    }
     this.account();
     this.#finishing = true;
     this.#attempt.whenNoted(() => this.#end(last));

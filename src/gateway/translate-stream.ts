@@ -6,9 +6,12 @@ import { type ServedTier, servedTier } from '../dialects/tiers.ts';
 import type { StreamReader } from '../upstream/stream-reader.ts';
 import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { estimateCall } from './asked-tier.ts';
+import { BegunAnswer } from './begun-answer.ts';
+import { BlockWatch } from './blocked-answer.ts';
 import type { Call } from './call.ts';
 import { completeUsage, estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
+import { spentBy } from './go-on-from.ts';
 import { headOf, identifyAnswer } from './identify-answer.ts';
 import { keepAnswer, noteSpoken } from './keep-answer.ts';
 import { streamOptions } from './prepare.ts';
@@ -24,7 +27,10 @@ export class StreamTranslator implements CommittingReceiver {
   readonly #reader: StreamReader;
   readonly #decoder: StreamDecoder;
   readonly #encoder: StreamEncoder;
+  /** The encoder, where another attempt may have to go on with what it writes, or this one does. */
+  readonly #begun: BegunAnswer | undefined;
   readonly #commit: StreamCommit;
+  readonly #watch: BlockWatch | undefined;
   #usage: Usage | undefined;
   #model: string | undefined;
   #servedTier: ServedTier;
@@ -56,15 +62,17 @@ export class StreamTranslator implements CommittingReceiver {
     this.#reader = reader;
     this.#decoder = decoder;
     call.droppedOfAnswer = [];
-    this.#encoder = call.door.dialect.streamEncoder(streamOptions(call));
+    this.#begun = call.begun ?? (call.continues ? beginAnswer(call) : undefined);
+    this.#encoder = this.#begun ?? call.door.dialect.streamEncoder(streamOptions(call));
     // Streams last long and bodies can be large: it is parsed again should another attempt need it.
     call.request = undefined;
+    if (call.divertsBlocked) this.#watch = new BlockWatch();
     // Last: whatever throws before has nothing running.
     this.#commit = new StreamCommit(gateway, call, attempt);
   }
 
   data(chunk: Buffer): void {
-    this.#commit.noteHeard();
+    this.#commit.noteHeard(chunk);
     for (const message of this.#reader.push(chunk)) this.#take(message);
     this.#flush();
   }
@@ -78,6 +86,13 @@ export class StreamTranslator implements CommittingReceiver {
   breakOff(error: GatewayError): void {
     if (this.#ended) return;
     this.#finish(error.kind, this.#encoder.push({ type: 'error', error, head: headOf(this.#call) }));
+  }
+
+  begun(): BegunAnswer | undefined {
+    if (this.#begun?.given === undefined || this.#decoder.isFinished === true) return undefined;
+    // What was encoded of the packet in which it failed is told of already.
+    this.#commit.write(this.#takePending());
+    return this.#begun;
   }
 
   account(): void {
@@ -118,8 +133,17 @@ export class StreamTranslator implements CommittingReceiver {
     if (event.type === 'usage') this.#usage = event.usage;
     if (event.type === 'part_start') noteSpoken(this.#gateway, this.#call, event.value);
     if (event.type === 'part_delta') this.#outputEvents++;
-    if (isOutput(event)) this.#hasOutput = true;
-    if (event.type === 'end') this.#sayUsage();
+    this.#watch?.note(event);
+    if (this.#isOutput(event)) this.#hasOutput = true;
+    if (event.type === 'end') {
+      const refusal = this.#call.committed ? undefined : this.#watch?.refusal;
+      if (refusal) {
+        this.#attempt.fail(refusal);
+        this.#ended = true;
+        return;
+      }
+      this.#sayUsage();
+    }
     const text = this.#encoder.push(event);
     if (event.type === 'end') {
       this.#complete = true;
@@ -134,8 +158,13 @@ export class StreamTranslator implements CommittingReceiver {
 
   /** Lifecycle events behind something that the encoder passed over can still be taken back: output is what it writes of it. */
   #noteShown(event: CompletionEvent, text: string): void {
-    if (text !== '') this.#showsOutput ||= this.#holdsCall || isOutput(event);
+    if (text !== '') this.#showsOutput ||= this.#holdsCall || this.#isOutput(event);
     else if (event.type === 'part_start' && event.value.type === 'tool_call') this.#holdsCall = true;
+  }
+
+  /** That a call was refused, and why, may be taken back. */
+  #isOutput(event: CompletionEvent): boolean {
+    return this.#watch?.isUndecided !== true && isOutput(event);
   }
 
   #sayUsage(): void {
@@ -169,6 +198,11 @@ export class StreamTranslator implements CommittingReceiver {
     settleCall(this.#gateway, this.#call, outcome, 200);
     this.#commit.end(this.#takePending() + last);
   }
+}
+
+/** An answer that is followed, so that another attempt can go on with it. */
+function beginAnswer(call: Call): BegunAnswer {
+  return new BegunAnswer(call.door.dialect.streamEncoder(streamOptions(call)), () => spentBy(call));
 }
 
 /** Something that the client will show or act on, after which the answer cannot be taken back. */

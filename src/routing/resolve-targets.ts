@@ -11,9 +11,25 @@ const DIRECT_RETRIES = 2;
 /** However many targets and accounts there are, a call makes no more upstream requests than one and this; unless it is configured. */
 const MOST_RETRIES = 7;
 
-/** Where nothing is configured: every account of every target may be tried, and the only one again. */
+/** Of servers that are looked up, so many of an account may fail before the next place has its turn. */
+export const MOST_SERVERS = 3;
+
+/** Providers may read what is around a name as nothing. */
+const ODD_NAME = /^\s|\s$|\p{Cc}/u;
+
+/** Whether a name would be another's, too: a second one, on which are no limits and no price. */
+function isSecondName({ declaration }: Upstream, model: string): boolean {
+  // Google's own list spells its models so.
+  return ODD_NAME.test(model) || (declaration.dialect === 'gemini' && model.startsWith('models/'));
+}
+
+/** Where nothing is configured: every account of every target may be tried, some servers of those that have several, and the only one again. */
 export function defaultRetries(targets: Route['targets']): number {
-  const places = targets.reduce((sum, { upstream }) => sum + upstream.accounts.length, 0);
+  const places = targets.reduce(
+    (sum, { upstream: { accounts, servers } }) =>
+      sum + accounts.length * (servers?.discovery ? MOST_SERVERS : 1),
+    0,
+  );
   return Math.min(Math.max(places - 1, DIRECT_RETRIES), MOST_RETRIES);
 }
 
@@ -80,7 +96,7 @@ export class Routes {
     const slash = name.indexOf('/');
     const upstream = this.#upstreams.get(name.slice(0, Math.max(slash, 0)));
     const model = name.slice(slash + 1);
-    if (!upstream || model === '') return undefined;
+    if (!upstream || model === '' || isSecondName(upstream, model)) return undefined;
     const lanes = this.#lanesOf(name, upstream);
     const targets = [{ name, upstream, model, timeouts: upstream.timeouts, lanes }];
     const route: Route = {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BUDGETS, type Budget, checkBudgets } from '../../bench/budgets.ts';
+import { BUDGETS, type Budget, checkBudgets, checkStarts, START_BUDGETS } from '../../bench/budgets.ts';
 import type { ScenarioResult } from '../../bench/measure/results.ts';
 import { SCENARIOS } from '../../bench/scenarios.ts';
 import { SUBJECTS } from '../../bench/subjects/all.ts';
@@ -44,6 +44,16 @@ test('a budget of a scenario or subject that was not asked for is left out', () 
   assert.deepEqual(checkBudgets([BUDGET], [resultOf(['fairlead'])]), []);
 });
 
+test('a start is in its budget up to its time, where its subject was asked for', () => {
+  const budget = { subject: 'fairlead', maxMs: 3_000 };
+  const after = (startMs: number) =>
+    checkStarts([budget], ['fairlead'], [{ subject: 'fairlead', startMs }])[0]?.met;
+  assert.equal(after(3_000), true);
+  assert.equal(after(3_001), false);
+  assert.deepEqual(checkStarts([budget], ['fairlead'], []), [{ ...budget, startMs: undefined, met: false }]);
+  assert.deepEqual(checkStarts([budget], ['nginx'], []), []);
+});
+
 test('every budget names a scenario and subjects that exist', () => {
   const scenarios = SCENARIOS.map(({ name }) => name);
   const subjects = SUBJECTS.map(({ name }) => name);
@@ -52,4 +62,5 @@ test('every budget names a scenario and subjects that exist', () => {
     assert.ok(subjects.includes(subject), subject);
     assert.ok(subjects.includes(against), against);
   }
+  for (const { subject } of START_BUDGETS) assert.ok(subjects.includes(subject), subject);
 });

@@ -1,71 +1,32 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
+import { adminClient } from '../support/admin.ts';
 import { startGateway } from '../support/gateway.ts';
 import { chatAnswer, chatChunk } from '../support/raw-upstream.ts';
 import { scale } from '../support/scale.ts';
+import {
+  type Act,
+  beginStream,
+  endStream,
+  failWith,
+  say,
+  startProvider,
+} from '../support/scripted-provider.ts';
 
-type Act = (response: ServerResponse, stream: boolean) => unknown;
-
-const ROLE = chatChunk('').replace('"content":""', '"role":"assistant","content":""');
-const USED = `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [], usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 } })}\n\n`;
-
-const begin = (response: ServerResponse) =>
-  response.writeHead(200, { 'content-type': 'text/event-stream' }).write(ROLE);
-const say =
-  (words: string): Act =>
-  (response, stream) => {
-    if (!stream) {
-      response.writeHead(200, { 'content-type': 'application/json' }).end(chatAnswer(words));
-      return;
-    }
-    begin(response);
-    response.end(`${chatChunk(words)}${chatChunk('', 'stop')}${USED}data: [DONE]\n\n`);
-  };
+const later =
+  (act: Act, afterMs: number): Act =>
+  (response, stream) =>
+    setTimeout(() => act(response, stream), afterMs);
 const HANG: Act = () => undefined;
 const REFUSE: Act = (response) => response.writeHead(400).end('{"error":{"message":"Not so"}}');
-const FAIL: Act = (response) => response.writeHead(503).end('{"error":{"message":"Not now"}}');
+const FAIL: Act = failWith(503);
 
-/** A provider that does with each request what it was told to, and else answers with its name. It says when a request begins and when one is left. */
-async function startProvider(context: TestContext, name: string) {
-  const acts: Act[] = [];
-  let requests = 0;
-  const waiting: { begun: (() => void)[]; left: (() => void)[] } = { begun: [], left: [] };
-  const next = (what: 'begun' | 'left') => new Promise<void>((resolve) => waiting[what].push(resolve));
-  const tell = (what: 'begun' | 'left') => {
-    for (const resolve of waiting[what].splice(0)) resolve();
-  };
-  const server = createServer((incoming, response) => {
-    requests += 1;
-    const chunks: Buffer[] = [];
-    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-    incoming.on('end', () => {
-      const { stream } = JSON.parse(Buffer.concat(chunks).toString()) as { stream?: boolean };
-      (acts.shift() ?? say(name))(response, stream === true);
-      tell('begun');
-    });
-    response.on('close', () => response.writableEnded || tell('left'));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  context.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return {
-    acts,
-    next,
-    requests: () => requests,
-    provider: {
-      adapter: 'openai-compatible',
-      baseUrl: `http://127.0.0.1:${port}/v1`,
-      accounts: [{ name: 'main', apiKey: 'sk-upstream-secret-0123456789' }],
-    },
-  };
+/** A provider that answers with its name unless it is told to act otherwise. */
+async function startNamed(context: TestContext, name: string) {
+  const provider = await startProvider(context, say(name));
+  return { ...provider, acts: provider.answers };
 }
 
 const messages = [{ role: 'user', content: 'Hi' }];
@@ -84,15 +45,18 @@ const DOORS: Record<string, (stream: boolean) => { path: string; body: object }>
   }),
 };
 
+/** Longer than any test machine takes to hand on the first output of a stream. */
+const DELAY_MS = 1_000;
+
 /** So many calls tell what is slow. */
 const LEAST_SEEN = 20;
 
-async function setUp(context: TestContext, model: object = {}, more: object = {}) {
-  const a = await startProvider(context, 'Words of A');
-  const b = await startProvider(context, 'Words of B');
-  const c = await startProvider(context, 'Words of C');
+async function setUp(context: TestContext, model: object = {}, more: object = {}, health?: object) {
+  const a = await startNamed(context, 'Words of A');
+  const b = await startNamed(context, 'Words of B');
+  const c = await startNamed(context, 'Words of C');
   const gateway = await startGateway({
-    providers: { a: a.provider, b: b.provider, c: c.provider },
+    providers: { a: { ...a.provider, ...(health && { health }) }, b: b.provider, c: c.provider },
     models: {
       two: { targets: ['a/x', 'b/y'], hedging: { percentile: 50, maxShare: 1 }, ...model },
     },
@@ -179,14 +143,18 @@ for (const stream of [false, true]) {
       record.attempts.map(({ outcome }) => outcome),
       ['ok', 'lost'],
     );
-    assert.ok(record.attempts[1]?.usage);
+    const [won, lost] = record.attempts;
+    assert.ok(won && lost?.usage);
+    // Each goes by its own time: the first had begun when the second did, and ended after it.
+    assert.ok(lost.startedAfterMs > won.startedAfterMs);
+    assert.ok(won.startedAfterMs + won.durationMs >= lost.startedAfterMs + lost.durationMs);
   });
 }
 
 test('a stream that has begun without output is raced, and nothing of it is in the answer', async (context) => {
   const { a, call, learn } = await setUp(context);
   await learn(true);
-  a.acts.push((response) => begin(response));
+  a.acts.push((response) => beginStream(response));
   const { text, target } = await call(true);
   assert.equal(target, 'b/y');
   assert.equal(text.split('"role":"assistant"').length, 2, text);
@@ -194,15 +162,42 @@ test('a stream that has begun without output is raced, and nothing of it is in t
 });
 
 test('a stream that has output is not raced, however slow it goes on', async (context) => {
-  const { a, b, call, learn } = await setUp(context);
-  await learn(true, 300);
+  const { a, b, gateway, learn } = await setUp(context);
+  await learn(true, DELAY_MS);
+  let goOn: () => void = () => assert.fail('it was not asked');
   a.acts.push((response) => {
-    begin(response);
+    beginStream(response);
     response.write(chatChunk('Words of A'));
-    setTimeout(() => response.end(`${chatChunk('', 'stop')}${USED}data: [DONE]\n\n`), 700);
+    goOn = () => endStream(response);
   });
-  const { attempts, target } = await call(true);
-  assert.deepEqual([attempts, target, b.requests()], ['1', 'a/x', 0]);
+  const { path, body } = DOORS['chat']?.(true) ?? assert.fail();
+  const response = await gateway.post(path, body);
+  // It has its head, and so its first output: from here on time may pass.
+  assert.equal(response.headers.get('x-fairlead-attempts'), '1');
+  await sleep(2 * DELAY_MS);
+  goOn();
+  assert.match(await response.text(), /Words of A/);
+  assert.deepEqual([response.headers.get('x-fairlead-target'), b.requests()], ['a/x', 0]);
+});
+
+test('a probe that another attempt overtook leaves the breaker open', async (context) => {
+  const { a, gateway, call, learn } = await setUp(context, {}, {}, { breaker: { openFor: '500ms' } });
+  await learn(false);
+  a.acts.push(...Array.from({ length: 5 }, () => FAIL));
+  const countOf = async (kind: string) => {
+    const { body } = await adminClient(gateway.url).must('GET', '/events');
+    return (body['data'] as { kind: string }[]).filter((event) => event.kind === kind).length;
+  };
+  while ((await countOf('breaker_opened')) === 0) await call(false);
+  a.acts.push(HANG);
+  const before = a.requests();
+  const left = a.next('left');
+  while (a.requests() === before) assert.equal((await call(false)).target, 'b/y');
+  await left;
+  assert.deepEqual([await countOf('breaker_half_open'), await countOf('breaker_reopened')], [1, 1]);
+  // The next probe is answered.
+  while ((await call(false)).target !== 'a/x') await sleep(50);
+  assert.equal(await countOf('breaker_closed'), 1);
 });
 
 test('where one of two fails the other goes on, and is the only answer', async (context) => {
@@ -288,7 +283,7 @@ test('a client that leaves in the middle of what the second attempt says is acco
   const before = await learn(true);
   a.acts.push(HANG);
   b.acts.push((response) => {
-    begin(response);
+    beginStream(response);
     response.write(chatChunk('Words of B'));
   });
   const left = b.next('left');
@@ -351,6 +346,21 @@ test('before enough was seen, and where there is no other place, nobody is asked
   assert.deepEqual((await single.call(false)).attempts, '1');
 });
 
+test('`fastest` goes away from a target that has become slow, though its attempts only ever lose', async (context) => {
+  const { a, b, call } = await setUp(context, { strategy: 'fastest' });
+  // Both are known, and that the first is fast.
+  b.acts.push(...Array.from({ length: 400 }, () => later(say('Words of B'), 50)));
+  while (a.requests() < LEAST_SEEN || b.requests() === 0) await call(false);
+  a.acts.push(...Array.from({ length: 300 }, () => HANG));
+  let inARow = 0;
+  for (let asked = 0; inARow < 10; asked++) {
+    assert.ok(asked < 200, 'calls go to the slow one first still');
+    const before = a.requests();
+    assert.equal((await call(false)).target, 'b/y');
+    inARow = a.requests() === before ? inARow + 1 : 0;
+  }
+});
+
 test('no more calls than the share get a second attempt', async (context) => {
   const { a, b, call, learn } = await setUp(context, { hedging: { percentile: 50, maxShare: 0.1 } });
   const before = await learn(false);
@@ -397,14 +407,14 @@ function behave({ afterMs, does }: Behaviour, words: string): Act {
     else if (does === 'resets' || !stream) then(() => response.destroy());
     else if (does === 'breaks off') {
       then(() => {
-        begin(response);
+        beginStream(response);
         response.write(chatChunk(words), () => response.destroy());
       });
     } else {
-      begin(response);
+      beginStream(response);
       then(() => {
         if (does === 'begins and resets') response.destroy();
-        else response.end(`${chatChunk(words)}${chatChunk('', 'stop')}${USED}data: [DONE]\n\n`);
+        else endStream(response, words);
       });
     }
   };

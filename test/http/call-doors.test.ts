@@ -197,3 +197,66 @@ test('what is sent behind a refusal is not read for ever', async () => {
   send();
   await closed;
 });
+
+test('a call whose body is refused is recorded as any other, at every door that takes calls', async () => {
+  const { url, calls, stop } = await startGateway({ server: { port: 0, bodyLimit: '1kb' } });
+  const refused: [path: string, init: RequestInit, status: number, operation: string, kind: string][] = [
+    ['/v1/chat/completions', { body: 'x'.repeat(2_000) }, 413, 'generate', 'payload_too_large'],
+    ['/v1/embeddings', encoded('zstd', BODY), 400, 'embed', 'invalid_request'],
+    ['/v1/messages', encoded('gzip', BODY), 400, 'generate', 'invalid_request'],
+    ['/v1/messages/count_tokens', encoded('gzip', BODY), 400, 'count', 'invalid_request'],
+    ['/v1beta/models/echo/echo:embedContent', { body: 'x'.repeat(2_000) }, 413, 'embed', 'payload_too_large'],
+    ['/v1/responses', { body: 'x'.repeat(2_000) }, 413, 'generate', 'payload_too_large'],
+    ['/v1/moderations', encoded('br', BODY), 400, 'moderate', 'invalid_request'],
+  ];
+  try {
+    for (const [path, { headers, body }, status] of refused) {
+      const keys = { authorization: `Bearer ${TEST_KEY}`, 'x-api-key': TEST_KEY, 'x-goog-api-key': TEST_KEY };
+      const answer = await fetch(url + path, {
+        ...{ method: 'POST', body: body ?? null },
+        headers: { 'content-type': 'application/json', ...keys, ...headers },
+      });
+      assert.equal(answer.status, status, path);
+      await answer.arrayBuffer();
+    }
+    const records = (await calls(refused.length)).toReversed();
+    assert.deepEqual(
+      records.map(({ operation, outcome, status, model, key }) => [operation, outcome, status, model, key]),
+      refused.map(([, , status, operation, kind]) => [operation, kind, status, null, 'app']),
+    );
+  } finally {
+    await stop();
+  }
+});
+
+test('a request whose client leaves before its body is whole is no call, however it was sent', async () => {
+  const other = await startGateway({ server: { port: 0 } });
+  const { hostname, port } = new URL(other.url);
+  try {
+    for (const way of [
+      'transfer-encoding: chunked\r\n\r\n5\r\n{"mod',
+      'content-encoding: gzip\r\ncontent-length: 99\r\n\r\nhello',
+    ]) {
+      const socket = connect(Number(port), hostname);
+      await once(socket, 'connect');
+      socket.write(`${HEAD}content-type: application/json\r\n${way}`);
+      // Until it is being read: what follows is answered behind it.
+      assert.equal((await fetch(`${other.url}/healthz`)).status, 200);
+      socket.destroy();
+      await once(socket, 'close');
+    }
+    const body = { model: 'echo/echo', messages: [{ role: 'user', content: 'Hi' }] };
+    assert.equal((await other.post('/v1/chat/completions', body)).status, 200);
+    const records = await other.calls();
+    assert.deepEqual(
+      records.map(({ status }) => status),
+      [200],
+    );
+  } finally {
+    await other.stop();
+  }
+});
+
+function encoded(coding: string, body: Buffer): RequestInit {
+  return { body: new Uint8Array(body), headers: { 'content-encoding': coding } };
+}

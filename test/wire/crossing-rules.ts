@@ -189,20 +189,6 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
   // Ids and spellings.
   {
     ...REQUEST,
-    path: 'said.*.*.id',
-    via: ['gemini'],
-    change: 'changed',
-    reason: 'Models before Gemini 3 take no ids of calls; new ones are made that pair calls and results.',
-  },
-  {
-    ...REQUEST,
-    path: 'said.tool.tool_result.callId',
-    via: ['gemini'],
-    change: 'changed',
-    reason: 'The same.',
-  },
-  {
-    ...REQUEST,
     path: '**.arguments',
     change: 'changed',
     when: saysSameJson,
@@ -297,15 +283,6 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     from: ['messages'],
     via: ['chat', 'responses'],
     reason: 'A budget comes back as an effort, where the model has one.',
-  },
-  {
-    ...REQUEST,
-    path: 'reasoning.effort',
-    change: 'lost',
-    from: ['messages'],
-    via: ['gemini'],
-    when: (_, { asked }) => asked?.reasoning?.effort !== undefined,
-    reason: 'An effort comes back as the budget that it was turned into.',
   },
   {
     ...REQUEST,
@@ -426,27 +403,11 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
   },
   {
     ...REQUEST,
-    path: 'responseFormat',
-    change: 'lost',
-    via: ['messages', 'converse'],
-    when: (_, { asked }) => asked?.dialect === 'gemini',
-    reason: 'A schema that they do not take is asked for by a tool.',
-  },
-  {
-    ...REQUEST,
     path: 'system.text',
     change: 'added',
     via: ['messages', 'converse'],
     when: ({ after }) => JSON.stringify(after).includes('Answer with one JSON object'),
     reason: 'These words.',
-  },
-  {
-    ...REQUEST,
-    path: 'toolChoice',
-    change: 'added',
-    via: ['messages', 'converse'],
-    when: ({ after }) => objectOf(after)['name'] === OUTPUT_TOOL,
-    reason: 'That tool.',
   },
   {
     ...REQUEST,

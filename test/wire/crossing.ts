@@ -15,7 +15,7 @@ export const CROSSING_MODELS: Readonly<Record<DialectName, string>> = {
   chat: 'some-model',
   responses: 'some-model',
   messages: 'claude-sonnet-4-5',
-  gemini: 'gemini-2.5-pro',
+  gemini: 'gemini-3.1-pro-preview',
   converse: 'anthropic.claude-sonnet-4-5',
 };
 

@@ -33,6 +33,14 @@ export const REFUSAL_RULES: readonly RefusalRule[] = [
       'It stands for messages that nobody else can read, is what a client’s own tool of that provider answered, or tools that are offered, or changed, midway.',
   },
   {
+    message: /is a name that the gateway needs itself/,
+    from: ['gemini'],
+    via: ['messages', 'converse'],
+    count: 2,
+    reason:
+      'The tool that stands for a JSON answer has this name, on the way back it looks like a caller’s own.',
+  },
+  {
     message: /^'(stop|stop_sequences|generationConfig\.stopSequences)' cannot be expressed/,
     via: ['responses'],
     count: 5,

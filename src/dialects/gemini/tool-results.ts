@@ -83,7 +83,7 @@ export function decodeToolResult(functionResponse: JsonObject, callId: string, p
     type: 'tool_result' as const,
     callId,
     name: typeof name === 'string' ? name : undefined,
-    parts: [{ type: 'text' as const, text }, ...media],
+    parts: text === '' && media.length > 0 ? media : [{ type: 'text' as const, text }, ...media],
     isError: isError ? true : undefined,
     extra: Object.keys(rest).length > 0 ? { dialect: 'gemini' as const, fields: rest } : undefined,
   });

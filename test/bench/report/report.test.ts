@@ -45,6 +45,7 @@ function reportOf(subjects: SubjectResult[]): Report {
     budgets: [
       { scenario: 'call-1kb', subject: 'fairlead', against: 'nginx', maxRatio: 4, ratio: 3, met: true },
     ],
+    startBudgets: [{ subject: 'fairlead', maxMs: 2_000, startMs: 2_345, met: false }],
   };
 }
 
@@ -69,6 +70,7 @@ test('how long a subject took to start has a line', () => {
     reportOf([{ subject: 'fairlead', rounds: [roundOf(60, 1)], failure: undefined }]),
   );
   assert.match(text, /^Start: fairlead took traffic after 2\.3[45] s\.$/m);
+  assert.match(text, /^Budget start, fairlead ≤ 2 s: 2\.3[45] s, NOT MET$/m);
 });
 
 test('the rate of a subject that was waiting for the load is marked as a lower bound', () => {
@@ -91,5 +93,5 @@ test('a subject that is missing has no row, and a line that says what to do', ()
 });
 
 test('every budget is named with what was found', () => {
-  assert.match(renderReport(reportOf([])), /Budget call-1kb, fairlead \/ nginx ≤ 4: 3\.00, met$/);
+  assert.match(renderReport(reportOf([])), /Budget call-1kb, fairlead \/ nginx ≤ 4: 3\.00, met$/m);
 });

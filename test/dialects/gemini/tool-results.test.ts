@@ -59,3 +59,13 @@ describe('a function’s response read and written again is the same', () => {
     });
   }
 });
+
+test('a result that is nothing but media says no words', () => {
+  const picture = { inlineData: { mimeType: 'image/png', data: 'AAAA' } };
+  const response = { name: 'f', response: { output: '' }, parts: [picture] };
+  const { parts } = decodeToolResult(response, 'c', 'functionResponse');
+  assert.deepEqual(
+    parts.map(({ type }) => type),
+    ['image'],
+  );
+});

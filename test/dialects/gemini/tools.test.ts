@@ -100,6 +100,21 @@ describe('tool choice', () => {
     assert.deepEqual(droppedFor(asking([], { toolChoice: { type: 'auto' } })), ['tool_choice']);
   });
 
+  test('matters to a model that calls nothing: it may be told so, or is not asked', () => {
+    const tools = [functionTool('a')];
+    assert.throws(() => bodyFor(asking(tools), 'gemma-3-27b-it'), refusalOf('tools'));
+    const none = asking(tools, { toolChoice: { type: 'none' } });
+    assert.equal(bodyFor(none, 'gemma-3-27b-it')['tools'], undefined);
+    assert.deepEqual(droppedFor(none, 'gemma-3-27b-it'), ['tools', 'tool_choice']);
+  });
+
+  test('of some tools, on models that cannot be told so, offers no others', () => {
+    const toolChoice: ToolChoice = { type: 'allowed', mode: 'auto', names: ['b'] };
+    const body = bodyFor(asking([functionTool('a'), functionTool('b')], { toolChoice }), 'gemini-2.0-flash');
+    assert.deepEqual(at(body, 'tools', 0, 'functionDeclarations'), [{ name: 'b' }]);
+    assert.deepEqual(at(body, 'toolConfig', 'functionCallingConfig'), { mode: 'AUTO' });
+  });
+
   test('that demands a call where there is nothing to call is refused', () => {
     for (const toolChoice of [{ type: 'required' }, { type: 'tool', name: 'f' }] satisfies ToolChoice[]) {
       assert.throws(() => bodyFor(asking([], { toolChoice })), refusalOf('tool_choice'));
