@@ -161,6 +161,7 @@ export class QuantileComparison extends Comparison {
   }
 
   #setBound(): void {
+    if (this.#coming.length < LEARNED_CALLS && this.#bound !== undefined) return;
     this.#recent.push(...this.#coming.slice(-RECENT_CALLS));
     this.#coming = [];
     this.#recent.splice(0, Math.max(0, this.#recent.length - RECENT_CALLS));
