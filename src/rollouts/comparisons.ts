@@ -4,7 +4,7 @@ import { Wealth, type WealthState } from './wealth.ts';
 export type Side = 'stable' | 'candidate';
 
 /** How much worse a candidate may be than what a bet is made for: ratios of odds. */
-const ODDS_RATIOS = [1.5, 2, 3, 5, 10, 20] as const;
+const ODDS_RATIOS = [2, 4, 9] as const;
 /** Shares of the stake that are put on one block. */
 const STAKES = [0.05, 0.1, 0.2, 0.4, 0.7, 0.95] as const;
 

@@ -9,9 +9,12 @@
  */
 
 /** After how many bets a new beginning is made. */
-const BEGIN_EVERY = 100;
+const BEGIN_EVERY = 200;
 /** So many beginnings are kept: of more, the one that won the least is given up, which only ever lowers the evidence. */
 const MOST_BEGINNINGS = 8;
+
+/** Most candidates that are bad are so from the first call on. */
+const FIRST_SHARE = 0.75;
 
 /** As it is kept: numbers alone. */
 export interface WealthState {
@@ -53,7 +56,7 @@ export class Wealth {
 
   #begin(ordinal: number): void {
     // The shares of all beginnings that there can be add up to 1: the sum of 1/n² is π²/6.
-    const share = 6 / (Math.PI * (ordinal + 1)) ** 2;
+    const share = ordinal === 0 ? FIRST_SHARE : (1 - FIRST_SHARE) * (6 / (Math.PI * ordinal) ** 2);
     this.#beginnings.push({ share, logs: new Array<number>(this.#sizes).fill(0) });
     if (this.#beginnings.length <= MOST_BEGINNINGS) return;
     // Not the newest, which have had no time to win.
