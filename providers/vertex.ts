@@ -22,6 +22,7 @@ export default {
   name: 'vertex',
   title: 'Google Vertex AI',
   dialect: 'gemini',
+  publisher: 'google',
   paths: {
     generate: (request) =>
       modelPath('v1beta1', 'google', request) +

@@ -85,16 +85,13 @@ export type Config = DeepReadonly<
 >;
 
 export type ProviderConfig = Config['providers'][string];
-export type AccountConfig = ProviderConfig['accounts'][number];
 export type ModelConfig = Config['models'][string];
 export type TargetConfig = ModelConfig['targets'][number];
 export type TenantConfig = Config['tenants'][string];
 export type IssuerConfig = Config['issuers'][string];
-export type KeyConfig = TenantConfig['keys'][number];
 export type LimitsConfig = NonNullable<TenantConfig['limits']>;
 export type WebhookConfig = Config['webhooks'][string];
 export type AlertConfig = Config['alerts'][string];
-export type PriceConfig = Config['prices'][string];
 
 /** Completes a valid config from the environment and freezes it. */
 export function resolveConfig(

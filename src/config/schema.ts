@@ -56,7 +56,5 @@ export const configSchema = z.strictObject({
   logging: loggingSchema.prefault({}).describe('What the gateway logs.'),
 });
 
-export type ConfigInput = z.input<typeof configSchema>;
-
 /** A config file as the schema gives it: units read, defaults applied, nothing resolved yet. */
 export type ParsedConfig = z.output<typeof configSchema>;

@@ -10,7 +10,6 @@ import { isObject, type JsonObject, type JsonValue, tryParseJson } from './json.
 /** The parts of JSON that TypeScript's library does not have yet (Node 22, ECMAScript "JSON.parse source text access"). */
 interface SourceTextJson {
   rawJSON(text: string): JsonObject;
-  isRawJSON(value: unknown): boolean;
   parse(
     text: string,
     reviver: (key: string, value: unknown, context: { source?: string }) => unknown,
@@ -21,10 +20,6 @@ const sourceText = JSON as unknown as SourceTextJson;
 /** What `JSON.stringify` writes as this text. */
 export function rawJson(text: string): JsonObject {
   return sourceText.rawJSON(text);
-}
-
-export function isRawJson(value: unknown): boolean {
-  return sourceText.isRawJSON(value);
 }
 
 /**

@@ -198,3 +198,14 @@ export function tooManyStops(conversation: Conversation, most: number): Error {
     'unsupported_parameter',
   );
 }
+
+/** The same of one who wants more answers at once. */
+export function tooManyAnswers(conversation: Conversation, most: number): Error {
+  const name = parameterName(conversation, 'n');
+  if (most === 1) return unsupportedParameter(name);
+  return invalidRequest(
+    `'${name}' is more than ${most}, and the model this call goes to gives no more answers at once. Ask for fewer, or choose another model.`,
+    name,
+    'unsupported_parameter',
+  );
+}

@@ -30,7 +30,9 @@ export function encodeConversation(
     throw heldNotFound(call, { kind: 'shared', ...held });
   }
   // Encoded for the model, whose traits the codec knows by its name.
-  const encoded = encoder.encodeRequest(conversation, model);
+  const { publisher, dialect: own } = upstream.declaration;
+  const path = publisher !== undefined && dialect === own ? `publishers/${publisher}/models/` : '';
+  const encoded = encoder.encodeRequest(conversation, path + model);
   if (dialect !== 'converse' && hasReasoningOf(dialect, conversation)) {
     const named = { request: call.request ?? parseBody(call.body), dialect: call.door.dialect.name };
     const unnamed = findUnnamedReference(encoded.body, dialect, named);

@@ -8,6 +8,7 @@ import { looksLikeToken } from '../tenants/token-ring.ts';
 import type { KeyHolder } from './credentials.ts';
 import { letIn } from './let-in.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import { recordRefused } from './record-refused.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -50,6 +51,10 @@ export function requireKey(doors: FastifyInstance, { gateway, lifecycle, readKey
       return;
     }
     enter();
+    done();
+  });
+  doors.addHook('onError', (request, reply, error, done) => {
+    recordRefused(gateway, request, reply, error);
     done();
   });
 }

@@ -29,13 +29,15 @@ const COUNT_TOKENS: Door = {
 /** The doors that Anthropic's clients know. */
 export function addAnthropicDoors(app: FastifyInstance, gateway: Gateway, lifecycle: Lifecycle): void {
   app.register(async (doors) => {
-    const config = { dialect: messages };
     requireKey(doors, { gateway, lifecycle, readKey: readAnthropicKey });
-    addCallDoor(doors, '/v1/messages', config, (request, reply) =>
+    addCallDoor(doors, '/v1/messages', { dialect: messages, door: MESSAGES }, (request, reply) =>
       takeCall(gateway, MESSAGES, request, reply, besideBody(request, OF_ANTHROPIC)),
     );
-    addCallDoor(doors, '/v1/messages/count_tokens', config, (request, reply) =>
-      takeCall(gateway, COUNT_TOKENS, request, reply, besideBody(request, OF_ANTHROPIC)),
+    addCallDoor(
+      doors,
+      '/v1/messages/count_tokens',
+      { dialect: messages, door: COUNT_TOKENS },
+      (request, reply) => takeCall(gateway, COUNT_TOKENS, request, reply, besideBody(request, OF_ANTHROPIC)),
     );
   });
 }

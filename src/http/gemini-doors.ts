@@ -55,7 +55,7 @@ const PATHS = [
 /** The doors that Google's clients know. */
 export function addGeminiDoors(app: FastifyInstance, gateway: Gateway, lifecycle: Lifecycle): void {
   app.register(async (doors) => {
-    const config = { dialect: gemini };
+    const config = { dialect: gemini, door: doorOf };
     requireKey(doors, { gateway, lifecycle, readKey: readGoogleKey });
     for (const { path, prefix } of PATHS) {
       // Model ids hold slashes ("openai/gpt-4.1"), encoded or not, and colons.
@@ -64,11 +64,20 @@ export function addGeminiDoors(app: FastifyInstance, gateway: Gateway, lifecycle
   });
 }
 
-function takeMethod(gateway: Gateway, prefix: string, request: FastifyRequest, reply: FastifyReply): void {
-  const { '*': rest } = request.params as { '*': string };
+/** What stands behind the version: a name, a colon and a method. */
+function readMethod({ params }: FastifyRequest): { rest: string; colon: number; method: string } {
+  const { '*': rest } = params as { '*': string };
   const colon = rest.lastIndexOf(':');
-  const method = rest.slice(colon + 1);
-  const door = colon === -1 ? undefined : METHODS.get(method);
+  return { rest, colon, method: rest.slice(colon + 1) };
+}
+
+function doorOf(request: FastifyRequest): Door | undefined {
+  const { colon, method } = readMethod(request);
+  return colon === -1 ? undefined : METHODS.get(method);
+}
+
+function takeMethod(gateway: Gateway, prefix: string, request: FastifyRequest, reply: FastifyReply): void {
+  const door = doorOf(request);
   if (!door) {
     throw new GatewayError(
       'not_found',
@@ -76,6 +85,7 @@ function takeMethod(gateway: Gateway, prefix: string, request: FastifyRequest, r
       { code: 'unknown_method' },
     );
   }
+  const { rest, colon, method } = readMethod(request);
   const stream = method === 'streamGenerateContent';
   const model = prefix + rest.slice(0, colon).replace(/^models\//, '');
   const address = { model, stream };

@@ -21,11 +21,10 @@ const JSON_DOORS: Readonly<Record<string, Pick<Door, 'operation' | 'relayedPlace
 /** What OpenAI's API has beside text, and rerank in Cohere's form: relayed where a provider has it. */
 export function addMediaDoors(app: FastifyInstance, gateway: Gateway, lifecycle: Lifecycle): void {
   app.register(async (doors) => {
-    const config = { dialect: chat };
     requireKey(doors, { gateway, lifecycle, readKey: ({ headers }) => readBearer(headers) });
     for (const [path, what] of Object.entries(JSON_DOORS)) {
       const door: Door = { dialect: chat, passThrough, ...what };
-      addCallDoor(doors, path, config, (request, reply) =>
+      addCallDoor(doors, path, { dialect: chat, door }, (request, reply) =>
         takeCall(gateway, door, request, reply, besideBody(request, OF_OPENAI)),
       );
     }

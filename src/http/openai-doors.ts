@@ -23,15 +23,14 @@ const COMPLETIONS: Door = {
 /** The doors that OpenAI's clients know. */
 export function addOpenAiDoors(app: FastifyInstance, gateway: Gateway, lifecycle: Lifecycle): void {
   app.register(async (doors) => {
-    const config = { dialect: chat };
     requireKey(doors, { gateway, lifecycle, readKey: ({ headers }) => readBearer(headers) });
-    addCallDoor(doors, '/v1/chat/completions', config, (request, reply) =>
+    addCallDoor(doors, '/v1/chat/completions', { dialect: chat, door: CHAT_COMPLETIONS }, (request, reply) =>
       takeCall(gateway, CHAT_COMPLETIONS, request, reply, besideBody(request, OF_OPENAI)),
     );
-    addCallDoor(doors, '/v1/completions', config, (request, reply) =>
+    addCallDoor(doors, '/v1/completions', { dialect: chat, door: COMPLETIONS }, (request, reply) =>
       takeCall(gateway, COMPLETIONS, request, reply, besideBody(request, OF_OPENAI)),
     );
-    addCallDoor(doors, '/v1/embeddings', config, (request, reply) =>
+    addCallDoor(doors, '/v1/embeddings', { dialect: chat, door: EMBEDDINGS }, (request, reply) =>
       takeCall(gateway, EMBEDDINGS, request, reply, besideBody(request, OF_OPENAI)),
     );
   });

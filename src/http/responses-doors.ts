@@ -56,7 +56,7 @@ export function addResponsesDoors(app: FastifyInstance, gateway: Gateway, lifecy
   app.register(async (doors) => {
     const config = { dialect: responses };
     requireKey(doors, { gateway, lifecycle, readKey: ({ headers }) => readBearer(headers) });
-    addCallDoor(doors, '/v1/responses', config, (request, reply) =>
+    addCallDoor(doors, '/v1/responses', { ...config, door: RESPONSES }, (request, reply) =>
       takeCall(gateway, RESPONSES, request, reply, besideBody(request, OF_OPENAI)),
     );
     for (const door of KEPT_DOORS) {

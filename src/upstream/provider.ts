@@ -13,6 +13,8 @@ export interface ProviderDeclaration extends Surface {
   /** The word in configs and target names (`NAME/model-version`). */
   name: string;
   title: string;
+  /** Whose models are those that speak `dialect`, where the provider tells publishers apart: they take what they take nowhere else. */
+  publisher?: string;
   /** What its models speak instead of `dialect`, or beside it. */
   alsoSpeaks?: readonly FurtherSurface[];
   /**

@@ -199,12 +199,17 @@ test('the admin API is closed to tenants and to nobody', async () => {
 });
 
 test('a model name that no header can hold does no harm', async () => {
-  for (const name of ['echo/\\ud800', 'echo/a\\r\\nset-cookie: x', 'echo/ü😀']) {
+  for (const [name, status] of [
+    ['echo/\\ud800', 200],
+    ['echo/ü😀', 200],
+    // No model is called so, and what such a name would be read as is another's.
+    ['echo/a\\r\\nset-cookie: x', 404],
+  ] as const) {
     const response = await gateway.post(
       CHAT,
       `{"model":"${name}","messages":[{"role":"user","content":"x"}]}`,
     );
-    assert.equal(response.status, 200);
+    assert.equal(response.status, status);
     assert.equal(response.headers.get('set-cookie'), null);
   }
 });

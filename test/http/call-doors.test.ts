@@ -197,3 +197,38 @@ test('what is sent behind a refusal is not read for ever', async () => {
   send();
   await closed;
 });
+
+test('a call whose body is refused is recorded as any other, at every door that takes calls', async () => {
+  const { url, calls, stop } = await startGateway({ server: { port: 0, bodyLimit: '1kb' } });
+  const refused: [path: string, init: RequestInit, status: number, operation: string, kind: string][] = [
+    ['/v1/chat/completions', { body: 'x'.repeat(2_000) }, 413, 'generate', 'payload_too_large'],
+    ['/v1/embeddings', encoded('zstd', BODY), 400, 'embed', 'invalid_request'],
+    ['/v1/messages', encoded('gzip', BODY), 400, 'generate', 'invalid_request'],
+    ['/v1/messages/count_tokens', encoded('gzip', BODY), 400, 'count', 'invalid_request'],
+    ['/v1beta/models/echo/echo:embedContent', { body: 'x'.repeat(2_000) }, 413, 'embed', 'payload_too_large'],
+    ['/v1/responses', { body: 'x'.repeat(2_000) }, 413, 'generate', 'payload_too_large'],
+    ['/v1/moderations', encoded('br', BODY), 400, 'moderate', 'invalid_request'],
+  ];
+  try {
+    for (const [path, { headers, body }, status] of refused) {
+      const keys = { authorization: `Bearer ${TEST_KEY}`, 'x-api-key': TEST_KEY, 'x-goog-api-key': TEST_KEY };
+      const answer = await fetch(url + path, {
+        ...{ method: 'POST', body: body ?? null },
+        headers: { 'content-type': 'application/json', ...keys, ...headers },
+      });
+      assert.equal(answer.status, status, path);
+      await answer.arrayBuffer();
+    }
+    const records = (await calls(refused.length)).toReversed();
+    assert.deepEqual(
+      records.map(({ operation, outcome, status, model, key }) => [operation, outcome, status, model, key]),
+      refused.map(([, , status, operation, kind]) => [operation, kind, status, null, 'app']),
+    );
+  } finally {
+    await stop();
+  }
+});
+
+function encoded(coding: string, body: Buffer): RequestInit {
+  return { body: new Uint8Array(body), headers: { 'content-encoding': coding } };
+}

@@ -34,6 +34,14 @@ const callingOf = (functionCallingConfig: JsonObject): JsonObject => ({
 /** What is added to a good request, and what the real API says to it. */
 const REFUSALS: [change: JsonObject, message: RegExp, model?: string][] = [
   [{ messages: [] }, /^Invalid JSON payload received\. Unknown name "messages": Cannot find field\.$/],
+  [configOf({ frequencyPenalty: 0.5 }), /^Penalty is not enabled for models\/gemini-2\.5-flash$/],
+  [configOf({ responseLogprobs: true }), /^Logprobs is not enabled for models\/gemini-2\.5-flash$/],
+  [
+    configOf({ maxOutputTokens: 8_193 }),
+    /maxOutputTokens value of 8193 but .* 8193 \(exclusive\)/,
+    'gemini-2.0-flash',
+  ],
+  [configOf(JSON_OUT), /^JSON mode is not enabled for models\/gemma-3-27b-it$/, 'gemma-3-27b-it'],
   [configOf({ top_kk: 1 }), /Unknown name "top_kk" at 'generation_config': Cannot find field\.$/],
   [
     toolOf({ ...OBJECT, additionalProperties: false }),

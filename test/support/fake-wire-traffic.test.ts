@@ -35,7 +35,7 @@ const DIALECTS: {
   {
     name: 'vertex',
     path: /enerateContent/,
-    check: (body, model) => checkGenerateRequest(body, { model, signer: TRUSTING_SIGNER }),
+    check: (body, model) => checkGenerateRequest(body, { model, signer: TRUSTING_SIGNER, isVertex: true }),
   },
 ];
 

@@ -121,7 +121,11 @@ function callOf(file: string, dialect: DialectName, url: string, exchange: Excha
   const { id, response } = exchange;
   const request = objectOf(exchange.request.body);
   const answer = objectOf(response.body);
-  const named = /\/models?\/([^/:]+(?:%3A\d+|:\d+)?)[/:]/.exec(url)?.[1];
+  const [, named] =
+    // With its publisher, as the codec is told it at Vertex AI.
+    /\/(publishers\/google\/models\/[^/:]+):/.exec(url) ??
+    /\/models?\/([^/:]+(?:%3A\d+|:\d+)?)[/:]/.exec(url) ??
+    [];
   const model = decodeURIComponent(named ?? String(request?.['model'] ?? answer?.['model'] ?? ''));
   const call: RecordedCall = { file, id, dialect, model, stream: false };
   // Where the URL alone names the model, as in Bedrock and Vertex AI.

@@ -64,7 +64,9 @@ class ContentsEncoder {
   readonly #traits: ModelTraits;
   readonly #system: JsonObject[] = [];
   readonly #turns: Turn[] = [];
+  /** The newest of each id: servers that count the calls of each answer give the same ids again. */
   readonly #calls = new Map<string, Call>();
+  #callCount = 0;
   readonly #dropped = new Set<string>();
   readonly #pairs: ToolCallIds;
 
@@ -158,7 +160,8 @@ class ContentsEncoder {
     for (const part of message.parts) {
       if (part.type !== 'tool_call') continue;
       this.#pairs.call(part.id, index);
-      this.#calls.set(part.id, { name: emulatedName(part), ordinal: this.#calls.size });
+      this.#calls.set(part.id, { name: emulatedName(part), ordinal: this.#callCount });
+      this.#callCount += 1;
     }
     this.#encodeParts(this.#turn('model', message), message, paths);
   }

@@ -27,6 +27,13 @@ export interface ModelTraits {
   /** `frequencyPenalty` and `presencePenalty` ("Penalty is not enabled for models/…"). */
   penalties: boolean;
   systemInstruction: boolean;
+  /** A JSON answer (`responseMimeType`) at all. */
+  jsonMode: boolean;
+  /** `responseLogprobs` and `logprobs` ("Logprobs is not enabled for models/…"). */
+  logprobs: boolean;
+  /** The highest `candidateCount` ("Multiple candidates is not enabled for this model"). */
+  mostCandidates: number;
+  mostOutputTokens: number;
 }
 
 const NEWEST: ModelTraits = {
@@ -37,8 +44,12 @@ const NEWEST: ModelTraits = {
   jsonSchema: true,
   validatedCalls: true,
   jsonWithTools: true,
-  penalties: true,
+  penalties: false,
   systemInstruction: true,
+  jsonMode: true,
+  logprobs: false,
+  mostCandidates: 1,
+  mostOutputTokens: 65_536,
 };
 
 const ALL_LEVELS: ModelTraits = { ...NEWEST, thinking: { by: 'level', levels: THINKING_LEVELS } };
@@ -50,7 +61,7 @@ const GEMINI_2_5: ModelTraits = {
   signaturesRequired: false,
   mediaInToolResults: false,
   jsonWithTools: false,
-  penalties: false,
+  mostCandidates: 8,
 };
 
 const GEMINI_2_0: ModelTraits = {
@@ -58,6 +69,8 @@ const GEMINI_2_0: ModelTraits = {
   thinking: { by: 'nothing' },
   validatedCalls: false,
   penalties: true,
+  logprobs: true,
+  mostOutputTokens: 8_192,
 };
 
 const GEMINI_1: ModelTraits = { ...GEMINI_2_0, jsonSchema: false };
@@ -84,12 +97,22 @@ const MODELS: readonly (readonly [RegExp, ModelTraits])[] = [
   [/^gemini-3\.1-flash-image/, { ...NEWEST, thinking: { by: 'level', levels: ['minimal', 'high'] } }],
   [/^gemini-3(\.[156])?-flash/, ALL_LEVELS],
   [/^gemini-3\.\d+-flash-lite/, ALL_LEVELS],
-  [/^gemma-[123]/, { ...GEMINI_2_0, systemInstruction: false }],
+  [
+    /^gemma-[123]/,
+    { ...GEMINI_2_0, systemInstruction: false, jsonMode: false, penalties: false, logprobs: false },
+  ],
   [/^gemma-/, { ...NEWEST, thinking: { by: 'nothing' }, signaturesRequired: false }],
 ];
 
-/** `model` as in a request's URL: `gemini-2.5-pro`, `models/…` or `publishers/google/models/…`. */
+/**
+ * `model` as in a request's URL: `gemini-2.5-pro` or `models/…`; at Vertex AI `publishers/google/models/…`, whose models take more.
+ *
+ * Sources of what they take there: vercel/ai#5418, BerriAI/litellm#31600 (log probabilities, before Gemini 3), googleapis/js-genai#1609
+ * (several candidates).
+ */
 export function modelTraits(model: string): ModelTraits {
   const name = model.slice(model.lastIndexOf('/') + 1).toLowerCase();
-  return MODELS.find(([pattern]) => pattern.test(name))?.[1] ?? NEWEST;
+  const traits = MODELS.find(([pattern]) => pattern.test(name))?.[1] ?? NEWEST;
+  if (!model.startsWith('publishers/')) return traits;
+  return { ...traits, mostCandidates: 8, logprobs: /^gemini-[12]/.test(name) };
 }

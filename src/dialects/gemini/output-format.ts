@@ -30,22 +30,29 @@ export function planOutput(conversation: Conversation, traits: ModelTraits): Out
   const format = conversation.responseFormat;
   if (!format) return { dropped: [] };
   if (format.type === 'text') return { config: { responseMimeType: 'text/plain' }, dropped: [] };
+  const isTaken = traits.jsonMode && (traits.jsonWithTools || !mayCallFunctions(conversation));
   // A caller of this dialect gets the API's own words about it.
-  const isApart =
-    traits.jsonWithTools || !mayCallFunctions(conversation) || conversation.dialect === 'gemini';
-  if (isApart) return { config: encodeFormat(conversation, traits, format), dropped: [] };
+  if (isTaken || conversation.dialect === 'gemini')
+    return { config: encodeFormat(conversation, traits, format), dropped: [] };
   if (format.type === 'json_object') return { instruction: JSON_INSTRUCTION, dropped: [] };
 
-  const word = callerWord(conversation, 'responseFormat');
   const { schema, description } = format;
-  if (schema['type'] !== undefined && schema['type'] !== 'object')
-    return { instruction: demandSchema(schema), dropped: [word] };
+  if (!traits.jsonMode || !mayBeObject(schema)) {
+    return { instruction: demandSchema(schema), dropped: [callerWord(conversation, 'responseFormat')] };
+  }
+  const parameters =
+    schema['type'] === undefined && schema['$ref'] === undefined ? { ...schema, type: 'object' } : schema;
   const tool = {
     name: JSON_OUTPUT_TOOL,
     description: `Gives the answer.${description === undefined ? '' : ` ${description}`}`,
-    ...encodeParameters({ ...schema, type: 'object' }, traits),
+    ...encodeParameters(constAsEnum(parameters), traits),
   };
   return { tool, dropped: [] };
+}
+
+/** The arguments of a function are an object. */
+function mayBeObject({ type }: JsonObject): boolean {
+  return type === undefined || (Array.isArray(type) ? type.includes('object') : type === 'object');
 }
 
 function mayCallFunctions({ tools, toolChoice }: Conversation): boolean {

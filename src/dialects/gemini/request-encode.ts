@@ -1,18 +1,16 @@
 import type { Conversation, ReasoningPart } from '../../conversation/conversation.ts';
-import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
-import { changedTo } from '../caller-words.ts';
+import { isObject, type JsonObject } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
-import { foreignFields, geminiModalities } from '../foreign-fields.ts';
+import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
 import { offerTools } from '../offered-tools.ts';
-import { parameterName, planParameters, tooManyStops } from '../parameters.ts';
 import { withReadableParts } from '../readable-parts.ts';
 import { isForeignThought } from './carried-signatures.ts';
 import { encodeContents } from './contents-encode.ts';
-import { type ModelTraits, modelTraits } from './models.ts';
+import { encodeGenerationConfig } from './generation-config.ts';
+import { modelTraits } from './models.ts';
 import { planOutput } from './output-format.ts';
 import { defined, overlay, ownFields } from './proto.ts';
-import { encodeThinking } from './thinking.ts';
 import { encodeTools } from './tools.ts';
 
 /**
@@ -66,56 +64,4 @@ function mergeOwnFields(body: JsonObject, own: JsonObject): JsonObject {
 /** What `encodePart` writes: a caller of this dialect may send thoughts back without their signature. */
 function isWrittenReasoning({ dialect }: Conversation, part: ReasoningPart): boolean {
   return dialect === 'gemini' ? !isForeignThought(part) : part.signature?.dialect === 'gemini';
-}
-
-/** Source: Gemini API reference, `GenerationConfig.stopSequences`. */
-const MOST_STOPS = 5;
-
-/** No model takes more. Source: Gemini API docs, "Gemini models" (output token limit). */
-const MOST_OUTPUT_TOKENS = 65_536;
-
-function encodeGenerationConfig(
-  conversation: Conversation,
-  traits: ModelTraits,
-  format: JsonObject | undefined,
-): { config: JsonObject | undefined; dropped: string[] } {
-  const { written, dropped } = planParameters(conversation, 'gemini');
-  const config = new Map<string, JsonValue | undefined>();
-  for (const { key, path, value } of written) {
-    if (!traits.penalties && (key === 'frequencyPenalty' || key === 'presencePenalty')) {
-      dropped.push(parameterName(conversation, key));
-      continue;
-    }
-    if (
-      key === 'stop' &&
-      Array.isArray(value) &&
-      value.length > MOST_STOPS &&
-      conversation.dialect !== 'gemini'
-    )
-      throw tooManyStops(conversation, MOST_STOPS);
-    if (
-      key === 'maxOutputTokens' &&
-      Number(value) > MOST_OUTPUT_TOKENS &&
-      conversation.dialect !== 'gemini'
-    ) {
-      dropped.push(changedTo(parameterName(conversation, key), MOST_OUTPUT_TOKENS));
-      config.set('maxOutputTokens', MOST_OUTPUT_TOKENS);
-      continue;
-    }
-    // Every path of this dialect in the table is a field of generationConfig.
-    config.set(path.slice(path.indexOf('.') + 1), value as JsonValue);
-  }
-  const thinking = encodeThinking(conversation, traits.thinking);
-  const all = {
-    ...Object.fromEntries(config),
-    ...format,
-    ...defined({
-      responseModalities: geminiModalities(conversation),
-      thinkingConfig: thinking.thinkingConfig,
-    }),
-  };
-  return {
-    config: Object.keys(all).length > 0 ? all : undefined,
-    dropped: [...dropped, ...thinking.dropped],
-  };
 }

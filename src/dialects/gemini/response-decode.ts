@@ -4,6 +4,7 @@ import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
 import { readFinishReason, writeFinishReason } from '../finish-reasons.ts';
+import { JSON_OUTPUT_TOOL } from '../reserved-tools.ts';
 import { readCitations } from './citations.ts';
 import { logprobsIn } from './logprobs.ts';
 import { decodePart } from './parts.ts';
@@ -102,7 +103,7 @@ function decodeCandidate(candidate: JsonObject, place: number, seed: string): Ch
   const { content: _c, index: _i, finishReason: _f, logprobsResult: _l, ...rest } = candidate;
   const index = numberIn(candidate, 'index') ?? place;
   const ids = new CallIds(seed, index);
-  const wireParts = messagesIn(messageIn(candidate, 'content') ?? {}, 'parts');
+  const wireParts = oneAnswer(messagesIn(messageIn(candidate, 'content') ?? {}, 'parts'));
   const parts = wireParts.map((part) => decodePart(part, () => ids.next()));
   attachCitations(parts, candidate);
   const word = textIn(candidate, 'finishReason');
@@ -114,6 +115,23 @@ function decodeCandidate(candidate: JsonObject, place: number, seed: string): Ch
     logprobs: logprobsIn(candidate),
     extra: extraOf({ ...rest, ...finishWord(word, finish) }),
   });
+}
+
+/**
+ * Of the calls that stand for a JSON answer the first, and none beside calls of the caller's own functions, whose results the answer
+ * should have waited for: the API cannot be told to make one call at a time.
+ */
+function oneAnswer(parts: JsonObject[]): JsonObject[] {
+  const answers = parts.filter(isAnswer);
+  if (answers.length === 0) return parts;
+  const callsOthers = parts.some((part) => isObject(part['functionCall']) && !isAnswer(part));
+  return parts.filter((part) => !isAnswer(part) || (!callsOthers && part === answers[0]));
+}
+
+/** Whether a part is the call that stands for a JSON answer. */
+export function isAnswer(part: JsonObject): boolean {
+  const { functionCall } = part;
+  return isObject(functionCall) && functionCall['name'] === JSON_OUTPUT_TOOL;
 }
 
 function attachCitations(parts: Part[], candidate: JsonObject): void {
@@ -157,8 +175,8 @@ export class CallIds {
 }
 
 /**
- * What tells an answer apart: its id, or else all that it, or the first chunk of its stream, says. The counts of tokens
- * in it grow with the conversation, so that the same call in a later turn has another id.
+ * What tells an answer apart: its id, or else all that it, or the first chunk of its stream, says. Where counts of tokens are in it, which
+ * grow with the conversation, the same call in a later turn has another id.
  */
 export function seedOf({ id }: ResponseHead, response: JsonObject): string {
   return id === '' ? JSON.stringify(response) : id;

@@ -15,7 +15,7 @@ import { logprobsIn } from './logprobs.ts';
 import { PartialArgs } from './partial-args.ts';
 import { decodePart } from './parts.ts';
 import { defined, extraOf, messageIn, messagesIn, overlay, textIn } from './proto.ts';
-import { CallIds, decodeFinish, finishWord } from './response-decode.ts';
+import { CallIds, decodeFinish, finishWord, isAnswer } from './response-decode.ts';
 
 interface OpenText {
   part: number;
@@ -25,7 +25,8 @@ interface OpenText {
 }
 
 interface OpenCall {
-  part: number;
+  /** Absent: it stands for a JSON answer, and is no part. */
+  part: number | undefined;
   isCustom: boolean;
   args: PartialArgs;
 }
@@ -39,6 +40,8 @@ export class ChoiceDecoder {
   readonly #parts: Part[] = [];
   #text: OpenText | undefined;
   #call: OpenCall | undefined;
+  /** The JSON answer that the first such call stands for; it is one only where the turn calls nothing else. */
+  #answer: string | undefined;
   /** The candidate's fields, as the chunks add them up. */
   #fields: JsonObject = {};
 
@@ -62,13 +65,14 @@ export class ChoiceDecoder {
   /** What the candidate came to. */
   get ended(): { candidate: JsonObject; choice: { parts: readonly Part[]; finish: FinishReason } } {
     const finish = decodeFinish(textIn(this.#fields, 'finishReason'), this.#parts);
-    return { candidate: this.#fields, choice: { parts: this.#parts, finish } };
+    const answer: Part[] = this.#answer === undefined ? [] : [{ type: 'text', text: this.#answer }];
+    return { candidate: this.#fields, choice: { parts: [...this.#parts, ...answer], finish } };
   }
 
   finish(): CompletionEvent[] {
     const { finishReason, ...rest } = this.#fields;
     const word = typeof finishReason === 'string' ? finishReason : undefined;
-    const closing = [...this.#closeText(this.#citations()), ...this.#closeCall()];
+    const closing = [...this.#closeText(this.#citations()), ...this.#closeCall(), ...this.#writeAnswer()];
     const reason = decodeFinish(word, this.#parts);
     const extra = extraOf({ ...rest, ...finishWord(word, reason) });
     return [...closing, defined({ type: 'finish' as const, choice: this.index, reason, extra })];
@@ -162,13 +166,15 @@ export class ChoiceDecoder {
   }
 
   #openCall(wire: JsonObject): CompletionEvent[] {
+    if (isAnswer(wire)) {
+      this.#call = { part: undefined, isCustom: false, args: new PartialArgs() };
+      return [];
+    }
     const part = decodePart(wire, () => this.#ids.next());
-    // A text: the call that stands for a JSON answer.
-    if (part.type !== 'tool_call' && part.type !== 'text') return this.#whole(part);
-    const value = part.type === 'text' ? { ...part, text: '' } : { ...part, arguments: '' };
+    if (part.type !== 'tool_call') return this.#whole(part);
+    const value = { ...part, arguments: '' };
     const at = this.#begin(value);
-    const isCustom = part.type === 'tool_call' && part.kind === 'custom';
-    this.#call = { part: at.part, isCustom, args: new PartialArgs() };
+    this.#call = { part: at.part, isCustom: part.kind === 'custom', args: new PartialArgs() };
     return [{ type: 'part_start', ...at, value }];
   }
 
@@ -177,10 +183,25 @@ export class ChoiceDecoder {
     const open = this.#call;
     if (!open) return [];
     this.#call = undefined;
-    const at = { choice: this.index, part: open.part };
     const text = open.args.toString();
+    if (open.part === undefined) {
+      this.#answer ??= text;
+      return [];
+    }
+    const at = { choice: this.index, part: open.part };
     return [
       { type: 'part_delta', ...at, delta: open.isCustom ? readCustomToolArguments(text) : text },
+      { type: 'part_end', ...at },
+    ];
+  }
+
+  #writeAnswer(): CompletionEvent[] {
+    const answer = this.#answer;
+    if (answer === undefined || this.#parts.some(({ type }) => type === 'tool_call')) return [];
+    const at = this.#begin({ type: 'text', text: answer });
+    return [
+      { type: 'part_start', ...at, value: { type: 'text', text: '' } },
+      { type: 'part_delta', ...at, delta: answer },
       { type: 'part_end', ...at },
     ];
   }

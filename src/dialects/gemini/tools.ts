@@ -40,7 +40,9 @@ export function encodeTools(
   const tools: JsonObject[] = [];
   const dropped: string[] = [];
   let strict = false;
+  const offered = offeredAlone(conversation, traits);
   for (const [index, tool] of conversation.tools.entries()) {
+    if (offered && tool.type !== 'opaque' && !offered.includes(tool.name)) continue;
     if (tool.type === 'function') {
       if (functionDeclarations.length === 0) tools.push({ functionDeclarations });
       checkName(conversation, tool.name, index);
@@ -68,7 +70,7 @@ export function encodeTools(
   if (strict && !traits.validatedCalls) dropped.push(callerWord(conversation, 'strictTool'));
   if (conversation.parallelToolCalls === false) dropped.push(callerWord(conversation, 'parallelToolCalls'));
 
-  const choice = encodeToolChoice(conversation, strict && traits.validatedCalls);
+  const choice = encodeToolChoice(conversation, traits, strict);
   const usable = functionDeclarations.length > 0 || conversation.dialect === 'gemini';
   const word = callerWord(conversation, 'toolChoice');
   if (!usable && choice?.['mode'] === 'ANY') {
@@ -84,6 +86,12 @@ export function encodeTools(
     functionCallingConfig: usable ? calling : undefined,
     dropped,
   });
+}
+
+/** The only tools to be offered, where the model may not be told which of all it may call and still answer in text. */
+function offeredAlone({ toolChoice }: Conversation, { validatedCalls }: ModelTraits): string[] | undefined {
+  const isFree = toolChoice?.type === 'allowed' && toolChoice.mode === 'auto';
+  return isFree && !validatedCalls ? toolChoice.names : undefined;
 }
 
 /** A call of any function: the model may still use the caller's own before it answers. */
@@ -129,12 +137,14 @@ export function encodeParameters(schema: JsonObject | undefined, { jsonSchema }:
  */
 function encodeToolChoice(
   { toolChoice: choice, tools }: Conversation,
+  { validatedCalls }: ModelTraits,
   strict: boolean,
 ): JsonObject | undefined {
-  if (!choice) return strict ? { mode: 'VALIDATED' } : undefined;
+  const isValidated = strict && validatedCalls;
+  if (!choice) return isValidated ? { mode: 'VALIDATED' } : undefined;
   switch (choice.type) {
     case 'auto':
-      return { mode: strict ? 'VALIDATED' : 'AUTO' };
+      return { mode: isValidated ? 'VALIDATED' : 'AUTO' };
     case 'none':
       return { mode: 'NONE' };
     case 'required':
@@ -142,7 +152,8 @@ function encodeToolChoice(
     case 'tool':
       return { mode: 'ANY', allowedFunctionNames: [emulatedChoice(tools, choice.name)] };
     case 'allowed':
-      // `AUTO` takes no names.
+      // `AUTO` takes no names: the others are not offered at all.
+      if (choice.mode !== 'required' && !validatedCalls) return { mode: 'AUTO' };
       return {
         mode: choice.mode === 'required' ? 'ANY' : 'VALIDATED',
         allowedFunctionNames: choice.names.map((name) => emulatedChoice(tools, name)),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Part } from '../../../src/conversation/conversation.ts';
+import type { Message, Part } from '../../../src/conversation/conversation.ts';
+import type { JsonObject } from '../../../src/conversation/json.ts';
 import { makeToolCallId } from '../../../src/dialects/gemini/tool-call-ids.ts';
 import {
   assistant,
@@ -267,4 +268,18 @@ describe('thought signatures', () => {
       undefined,
     ]);
   });
+});
+
+test('results stand in the order of their calls, also where a later turn’s calls have the ids of an earlier one', () => {
+  const turn = (...cities: string[]): Message[] => [
+    assistant(...cities.map((city, index) => call(`call_${index}`, 'weather', JSON.stringify({ city })))),
+    // The second is answered first.
+    result('call_1', `of ${cities[1]}`),
+    result('call_0', `of ${cities[0]}`),
+  ];
+  const messages = [user('Hi'), ...turn('Rome', 'Oslo'), user('and'), ...turn('Paris', 'Bern')];
+  const results = (contentsFor(messages, MODEL_2_5) as JsonObject[])
+    .flatMap(({ parts }) => parts as JsonObject[])
+    .flatMap((part) => at(part, 'functionResponse', 'response', 'output') ?? []);
+  assert.deepEqual(results, ['of Rome', 'of Oslo', 'of Paris', 'of Bern']);
 });

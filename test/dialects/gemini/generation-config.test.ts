@@ -21,7 +21,7 @@ test('sampling parameters go into generationConfig', () => {
     logprobs: true,
     topLogprobs: 4,
   };
-  assert.deepEqual(bodyFor(asking({ parameters }))['generationConfig'], {
+  assert.deepEqual(bodyFor(asking({ parameters }), 'gemini-2.0-flash')['generationConfig'], {
     maxOutputTokens: 10,
     temperature: 0,
     topP: 0.5,
@@ -37,13 +37,42 @@ test('sampling parameters go into generationConfig', () => {
 });
 
 test('parameters that the API or the model does not have are dropped and named', () => {
-  const parameters = { logitBias: { 1: 2 }, endUser: 'u', frequencyPenalty: 1 };
-  assert.deepEqual(droppedFor(asking({ parameters })), ['logit_bias', 'user']);
-  assert.deepEqual(droppedFor(asking({ parameters }), 'gemini-2.5-flash'), [
-    'logit_bias',
-    'user',
-    'frequency_penalty',
+  const parameters = { logitBias: { 1: 2 }, endUser: 'u', frequencyPenalty: 1, logprobs: true };
+  const lacking = (model: string) => droppedFor(asking({ parameters }), model);
+  assert.deepEqual(lacking('gemini-2.0-flash'), ['logit_bias', 'user']);
+  for (const model of ['gemini-2.5-flash', 'gemini-3-pro-preview', 'gemini-9-unheard-of'])
+    assert.deepEqual(lacking(model), ['logit_bias', 'user', 'frequency_penalty', 'logprobs'], model);
+  assert.deepEqual(lacking('publishers/google/models/gemini-2.5-flash'), [
+    ...['logit_bias', 'user', 'frequency_penalty'],
   ]);
+  assert.equal(lacking('publishers/google/models/gemini-3-pro-preview').at(-1), 'logprobs');
+});
+
+test('what asks for nothing is not missed', () => {
+  const parameters = { frequencyPenalty: 0, presencePenalty: 0, logprobs: false };
+  assert.deepEqual(droppedFor(asking({ parameters }), 'gemini-3-pro-preview'), []);
+  assert.equal(bodyFor(asking({ parameters }), 'gemini-3-pro-preview')['generationConfig'], undefined);
+});
+
+test('more answers at once than the model gives are refused', () => {
+  for (const [model, n] of [
+    ['gemini-3-flash-preview', 2],
+    ['gemini-2.5-flash', 9],
+    ['publishers/google/models/gemini-3.1-pro-preview', 9],
+  ] as const) {
+    assert.throws(() => bodyFor(asking({ parameters: { n } }), model), refusalOf('n'), model);
+  }
+  const onVertex = 'publishers/google/models/gemini-3.1-pro-preview';
+  assert.equal(
+    at(bodyFor(asking({ parameters: { n: 8 } }), onVertex), 'generationConfig', 'candidateCount'),
+    8,
+  );
+});
+
+test('more output than the model writes is as much as it writes, and named', () => {
+  const asked = asking({ parameters: { maxOutputTokens: 16_384 } });
+  assert.deepEqual(droppedFor(asked, 'gemini-2.0-flash'), ['max_completion_tokens=8192']);
+  assert.deepEqual(droppedFor(asked, 'gemini-2.5-flash'), []);
 });
 
 test('every field that only another dialect knows is named', () => {
@@ -84,7 +113,8 @@ describe('response format', () => {
     const answer = {
       name: 'fairlead_json_output',
       description: 'Gives the answer. d',
-      parametersJsonSchema: schema,
+      // As in an answer of its own: the API passes over `const`.
+      parametersJsonSchema: { ...schema, properties: { ...schema.properties, kind: { enum: ['a'] } } },
     };
     const described = { ...format, description: 'd' };
 
@@ -129,6 +159,16 @@ describe('response format', () => {
       assert.deepEqual(droppedFor(list, 'gemini-2.5-pro'), ['response_format']);
     });
 
+    test('a schema that refers to another part of it, or says its type in a list, is an object’s, too', () => {
+      for (const one of [
+        { $ref: '#/$defs/a', $defs: { a: { type: 'object' } } },
+        { type: ['object', 'null'] },
+      ]) {
+        const body = bodyFor(beside({ responseFormat: { ...format, schema: one } }), 'gemini-2.5-pro');
+        assert.deepEqual(at(body, 'tools', 0, 'functionDeclarations', 1, 'parametersJsonSchema'), one);
+      }
+    });
+
     test('functions that may not be called do not matter, nor do any to newer models', () => {
       for (const [model, more] of [
         ['gemini-2.5-pro', { toolChoice: { type: 'none' } }],
@@ -138,6 +178,17 @@ describe('response format', () => {
         assert.equal(at(body, 'generationConfig', 'responseMimeType'), 'application/json', model);
       }
     });
+  });
+
+  test('a model without any JSON mode is told the form, which is named where it is a schema', () => {
+    const told = (responseFormat: Conversation['responseFormat']) => {
+      const body = bodyFor(asking({ responseFormat }), 'gemma-3-27b-it');
+      assert.equal(body['generationConfig'], undefined);
+      return String(at(body, 'contents', 0, 'parts', 0, 'text'));
+    };
+    assert.match(told({ type: 'json_object' }), /^Answer with one JSON object/);
+    assert.match(told(format), /valid against this JSON Schema/);
+    assert.deepEqual(droppedFor(asking({ responseFormat: format }), 'gemma-3-27b-it'), ['response_format']);
   });
 
   test('old models get it as an OpenAPI schema', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { writeCarriedId } from '../../../src/conversation/carried-reasoning.ts';
-import { completionEvents } from '../../../src/conversation/collect.ts';
+import { collectEvents, completionEvents } from '../../../src/conversation/collect.ts';
 import { GatewayError } from '../../../src/conversation/gateway-error.ts';
 import type { JsonObject } from '../../../src/conversation/json.ts';
 import { inputTokens, outputTokens } from '../../../src/conversation/usage.ts';
@@ -408,4 +408,54 @@ test('an end for which no reason is given is none of ours to give', () => {
   assert.equal(said.choices[0]?.finish, 'other');
   const called = gemini.decodeResponse(body([{ functionCall: { name: 'f', args: {} } }]));
   assert.equal(called.choices[0]?.finish, 'tool_calls');
+});
+
+describe('the function that stands for a JSON answer', () => {
+  const answerCall = (hour: number) => ({
+    functionCall: { name: 'fairlead_json_output', args: { hour } },
+    thoughtSignature: 's',
+  });
+  const clock = { functionCall: { name: 'clock', args: {} } };
+  const cases: [string, JsonObject[], [string, unknown][], string][] = [
+    ['is a text', [answerCall(1)], [['text', '{"hour":1}']], 'stop'],
+    [
+      'is one answer, however often it is called',
+      [answerCall(1), answerCall(2)],
+      [['text', '{"hour":1}']],
+      'stop',
+    ],
+    [
+      'is none beside calls whose results it should have waited for',
+      [answerCall(1), clock],
+      [['tool_call', 'clock']],
+      'tool_calls',
+    ],
+    [
+      'stands behind what was said before it',
+      [{ text: 'So: ' }, answerCall(1)],
+      [
+        ['text', 'So: '],
+        ['text', '{"hour":1}'],
+      ],
+      'stop',
+    ],
+  ];
+  for (const [name, parts, said, finish] of cases) {
+    test(`${name}, whole and streamed`, () => {
+      const whole = choiceOf(parts);
+      const decoder = gemini.streamDecoder();
+      const events = [
+        ...parts.flatMap((part) => decoder.push({ data: JSON.stringify(answer([part])) })),
+        ...decoder.end(),
+      ];
+      const [streamed] = collectEvents(events).completion.choices;
+      for (const choice of [whole, streamed]) {
+        const found = choice?.parts.map((part) =>
+          part.type === 'tool_call' ? [part.type, part.name] : [part.type, 'text' in part && part.text],
+        );
+        assert.deepEqual(found, said);
+        assert.equal(choice?.finish, finish);
+      }
+    });
+  }
 });

@@ -100,6 +100,13 @@ describe('tool choice', () => {
     assert.deepEqual(droppedFor(asking([], { toolChoice: { type: 'auto' } })), ['tool_choice']);
   });
 
+  test('of some tools, on models that cannot be told so, offers no others', () => {
+    const toolChoice: ToolChoice = { type: 'allowed', mode: 'auto', names: ['b'] };
+    const body = bodyFor(asking([functionTool('a'), functionTool('b')], { toolChoice }), 'gemini-2.0-flash');
+    assert.deepEqual(at(body, 'tools', 0, 'functionDeclarations'), [{ name: 'b' }]);
+    assert.deepEqual(at(body, 'toolConfig', 'functionCallingConfig'), { mode: 'AUTO' });
+  });
+
   test('that demands a call where there is nothing to call is refused', () => {
     for (const toolChoice of [{ type: 'required' }, { type: 'tool', name: 'f' }] satisfies ToolChoice[]) {
       assert.throws(() => bodyFor(asking([], { toolChoice })), refusalOf('tool_choice'));

@@ -39,7 +39,7 @@ const DROPPED: { parameters: Parameters; anthropic: string | null; gemini: strin
   {
     parameters: { logprobs: true, top_logprobs: 2 },
     anthropic: 'logprobs, top_logprobs',
-    gemini: null,
+    gemini: 'logprobs, top_logprobs',
   },
   { parameters: { user: 'someone' }, anthropic: null, gemini: 'user' },
   { parameters: { service_tier: 'auto' }, anthropic: null, gemini: 'service_tier' },

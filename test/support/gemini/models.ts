@@ -14,6 +14,14 @@ export interface GeminiFamily {
   jsonWithTools: boolean;
   /** Gemini 3 previews take one candidate (router-for-me/CLIProxyAPI#879). */
   maxCandidates: number;
+  /** Penalties other than 0 (google-gemini/cookbook#1290: none but 2.0 Flash takes them). */
+  penalties: boolean;
+  /** `responseLogprobs` at the Gemini API (vercel/ai#5418, mscraftsman/generative-ai#135) and at Vertex (BerriAI/litellm#31600). */
+  logprobs: { gemini: boolean; vertex: boolean };
+  /** evalstate/fast-agent#554 for those before 2.5. */
+  maxOutputTokens: number;
+  /** `responseMimeType: application/json` (vercel/ai#8080 for Gemma). */
+  jsonMode: boolean;
   /** Text without words is taken (recorded); all others refuse it (zuisong/gemini-openai-proxy#83). */
   emptyText?: boolean;
 }
@@ -23,6 +31,10 @@ const GEMINI_2: GeminiFamily = {
   needsSignatures: false,
   jsonWithTools: false,
   maxCandidates: 8,
+  penalties: false,
+  logprobs: { gemini: false, vertex: true },
+  maxOutputTokens: 65_536,
+  jsonMode: true,
 };
 const GEMINI_3: GeminiFamily = {
   budget: { min: 1, max: 65_536, canBeOff: false },
@@ -30,6 +42,16 @@ const GEMINI_3: GeminiFamily = {
   needsSignatures: true,
   jsonWithTools: true,
   maxCandidates: 1,
+  penalties: false,
+  logprobs: { gemini: false, vertex: false },
+  maxOutputTokens: 65_536,
+  jsonMode: true,
+};
+const GEMINI_2_0: GeminiFamily = {
+  ...GEMINI_2,
+  penalties: true,
+  logprobs: { gemini: true, vertex: true },
+  maxOutputTokens: 8_192,
 };
 
 const FAMILIES: readonly [pattern: RegExp, family: GeminiFamily][] = [
@@ -41,6 +63,11 @@ const FAMILIES: readonly [pattern: RegExp, family: GeminiFamily][] = [
   [/^gemini-2\.5-pro/, { ...GEMINI_2, budget: { min: 128, max: 32_768, canBeOff: false } }],
   [/^gemini-2\.5-flash-lite/, { ...GEMINI_2, budget: { min: 512, max: 24_576, canBeOff: true } }],
   [/^gemini-2\.5/, { ...GEMINI_2, budget: { min: 1, max: 24_576, canBeOff: true }, emptyText: true }],
+  [/^gemini-[12]/, GEMINI_2_0],
+  [
+    /^gemma-3/,
+    { ...GEMINI_2_0, penalties: false, logprobs: { gemini: false, vertex: false }, jsonMode: false },
+  ],
   [/./, GEMINI_2],
 ];
 
@@ -56,6 +83,7 @@ export const GEMINI_MODELS: readonly string[] = [
   'gemini-3-flash-preview',
   'gemini-3-pro-preview',
   'gemini-3.1-pro-preview',
+  'gemma-3-27b-it',
 ];
 
 /** Native sizes. */

@@ -14,9 +14,11 @@ import { checkThoughts } from './thoughts.ts';
 export interface GeminiRuleContext {
   model: string;
   signer: Signer;
+  /** Vertex AI's, which takes more of some. */
+  isVertex?: boolean;
 }
 
-type Rule = (config: JsonObject, model: string, body: JsonObject) => Refusal | undefined;
+type Rule = (config: JsonObject, model: string, body: JsonObject, isVertex: boolean) => Refusal | undefined;
 
 /** Rules between parameters. The first that is broken is the error. */
 const RULES: readonly Rule[] = [
@@ -29,9 +31,9 @@ const RULES: readonly Rule[] = [
       `Unable to submit request because it has a stopSequences value of ${count} but the supported range is from 1 (inclusive) to 6 (exclusive). Update the value and try again.`,
     );
   },
-  (config, model) => {
+  (config, model, _, isVertex) => {
     const count = Number(config['candidateCount'] ?? 1);
-    const { maxCandidates } = geminiFamily(model);
+    const maxCandidates = isVertex ? 8 : geminiFamily(model).maxCandidates;
     if (count >= 1 && count <= maxCandidates) return undefined;
     return invalidArgument(
       count > 1 && maxCandidates === 1
@@ -43,6 +45,33 @@ const RULES: readonly Rule[] = [
     if (!has(config, 'logprobs') || config['responseLogprobs'] === true) return undefined;
     // The reference: "Only valid if responseLogprobs=True."
     return invalidArgument('logprobs is only valid if response_logprobs is true.');
+  },
+  (config, model, _, isVertex) => {
+    if (config['responseLogprobs'] !== true) return undefined;
+    const { logprobs } = geminiFamily(model);
+    if (isVertex ? logprobs.vertex : logprobs.gemini) return undefined;
+    return invalidArgument(
+      isVertex
+        ? 'Unable to submit request because Logprobs is not supported for this model.'
+        : `Logprobs is not enabled for models/${model}`,
+    );
+  },
+  (config, model) => {
+    const isNone = [config['frequencyPenalty'], config['presencePenalty']].every((value) => !value);
+    if (isNone || geminiFamily(model).penalties) return undefined;
+    return invalidArgument(`Penalty is not enabled for models/${model}`);
+  },
+  (config, model) => {
+    if (config['responseMimeType'] !== 'application/json' || geminiFamily(model).jsonMode) return undefined;
+    return invalidArgument(`JSON mode is not enabled for models/${model}`);
+  },
+  (config, model) => {
+    const { maxOutputTokens: most } = geminiFamily(model);
+    const asked = config['maxOutputTokens'];
+    if (typeof asked !== 'number' || asked <= most) return undefined;
+    return invalidArgument(
+      `Unable to submit request because it has a maxOutputTokens value of ${asked} but the supported range is from 1 (inclusive) to ${most + 1} (exclusive). Update the value and try again.`,
+    );
   },
   refuseThinking,
   refuseResponseSchema,
@@ -61,12 +90,12 @@ const RULES: readonly Rule[] = [
 /** Throws what the real API would answer to this body; returns it with camelCase names when there is nothing to refuse. */
 export function checkGenerateRequest(
   body: JsonValue | undefined,
-  { model, signer }: GeminiRuleContext,
+  { model, signer, isVertex = false }: GeminiRuleContext,
 ): JsonObject {
   const request = checkShape(body, GENERATE_REQUEST);
   const config = isObject(request['generationConfig']) ? request['generationConfig'] : {};
   for (const rule of RULES) {
-    const refusal = rule(config, model, request);
+    const refusal = rule(config, model, request, isVertex);
     if (refusal) throw refusal;
   }
   checkContents(request, geminiFamily(model).emptyText === true);
@@ -89,7 +118,7 @@ const RANGES: Readonly<Record<string, [min: number, max: number]>> = {
   temperature: [0, 2],
   topP: [0, 1],
   topK: [1, Number.POSITIVE_INFINITY],
-  maxOutputTokens: [1, 65_536],
+  maxOutputTokens: [1, Number.POSITIVE_INFINITY],
   presencePenalty: [-2, 2],
   frequencyPenalty: [-2, 2],
   logprobs: [0, 20],
