@@ -34,6 +34,7 @@ import { createQuotas } from './quotas/create-quotas.ts';
 import { LocalQuotas } from './quotas/local-quotas.ts';
 import { findNewBudgets } from './quotas/spent-budgets.ts';
 import { ResponseArchive } from './responses/response-archive.ts';
+import { RolloutBook } from './rollouts/rollout-book.ts';
 import { HedgingBook } from './routing/hedging.ts';
 import { GrowingIds } from './store/growing-ids.ts';
 import { openStore } from './store/open.ts';
@@ -178,12 +179,13 @@ export async function startApp(
   );
   const { lanes, health } = makeLanes(config.state, { news, monotonicMs });
   const hedgings = new HedgingBook();
+  const rollouts = new RolloutBook();
   // What the gateway made itself is read, and let in, only when it listens.
   const made = new MadeKeys(store);
   const compile = (next: Config) => {
     const madeKeys = hasTenants(next) ? [] : made.tenantKeys;
     const compiled = recompileSnapshot(
-      { config: next, declarations, madeKeys, signIn, counters, lanes, hedgings },
+      { config: next, declarations, madeKeys, signIn, counters, lanes, hedgings, rollouts },
       inForce.compiled,
     );
     const keys = compileAdminKeys(next, made.adminKeys);

@@ -15,6 +15,7 @@ import type { Target } from '../routing/target.ts';
 import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import type { StartNote, Waiting } from '../usage/journal.ts';
 import type { AttemptRecord } from '../usage/record.ts';
+import type { RolloutNote } from '../usage/rollout-note.ts';
 import type { Door } from './door.ts';
 import type { ObjectCall } from './object-call.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
@@ -101,6 +102,8 @@ export class Call implements Waiting {
   answeredMs = 0;
   /** Further attempts that it may make after the first. */
   retries = 0;
+  /** The side that it is on, where its model is in a rollout. */
+  rollout: Pick<RolloutNote, 'name' | 'side'> | undefined;
   /** Learns from it when calls of its model are slow. */
   hedging: Hedging | undefined;
   /** When a second attempt may be made beside its first: milliseconds after that was sent. */

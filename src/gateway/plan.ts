@@ -15,6 +15,7 @@ import { takenOutput } from './bound-call.ts';
 import type { Call, PinnedAccount } from './call.ts';
 import { readNeeds } from './call-needs.ts';
 import { putUnwellLast } from './choose-address.ts';
+import { chooseSide } from './choose-side.ts';
 import { mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, planAccount } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
@@ -61,8 +62,10 @@ export function planAttempts(gateway: Gateway, call: Call): PlannedAttempt[] {
       },
     );
   }
-  const route = call.snapshot.routes.resolve(model);
-  if (!route) throw unknownModel(call, model);
+  const resolved = call.snapshot.routes.resolve(model);
+  if (!resolved) throw unknownModel(call, model);
+  const rollout = call.snapshot.rollouts.get(model);
+  const route = rollout ? chooseSide(call, resolved, rollout) : resolved;
   call.retries = route.retries;
   const plan: PlannedAttempt[] = [];
   let rejecting: Upstream | undefined;

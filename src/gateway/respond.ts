@@ -1,5 +1,6 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { pushRateHeaders, pushRefusedRate } from '../quotas/rate-headers.ts';
+import { nameSide } from '../usage/rollout-note.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import { headerText, nameDropped } from './name-dropped.ts';
@@ -102,6 +103,7 @@ function answerHeaders(call: Call, contentType?: string): string[] {
     headers.push('x-fairlead-target', headerText(call.target.name));
     headers.push('x-fairlead-attempts', String(call.attempts.length));
     headers.push('server-timing', serverTiming(call));
+    if (call.rollout) headers.push('x-fairlead-rollout', nameSide(call.rollout));
   }
   if (call.reservation) pushRateHeaders(headers, call.door.dialect.name, call.reservation);
   else if (call.refusal) pushRefusedRate(headers, call.door.dialect.name, call.refusal);
