@@ -8,7 +8,7 @@ import { DIALECTS } from '../../src/dialects/registry.ts';
 const BODIES: Record<CallerDialectName, JsonObject> = {
   chat: { model: 'm', messages: [{ role: 'user', content: 'Hi' }] },
   responses: { model: 'm', input: 'Hi' },
-  messages: { model: 'm', max_tokens: 9_000, messages: [{ role: 'user', content: 'Hi' }] },
+  messages: { model: 'm', max_tokens: 8_000, messages: [{ role: 'user', content: 'Hi' }] },
   gemini: { contents: [{ role: 'user', parts: [{ text: 'Hi' }] }] },
 };
 const TARGETS = {

@@ -17,7 +17,7 @@ const gateway = await startGateway({
 });
 after(() => Promise.all([gateway.stop(), ...Object.values(fakes).map((fake) => fake.close())]));
 
-const MODELS = { vllm: 'gpt-4.1', openai: 'gpt-4.1', gemini: 'gemini-2.5-flash' };
+const MODELS = { vllm: 'gpt-4.1', openai: 'gpt-4.1', gemini: 'gemini-2.0-flash' };
 type Provider = keyof typeof MODELS;
 
 async function ask(path: string, provider: Provider, body: JsonObject) {
