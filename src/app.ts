@@ -34,7 +34,9 @@ import { createQuotas } from './quotas/create-quotas.ts';
 import { LocalQuotas } from './quotas/local-quotas.ts';
 import { findNewBudgets } from './quotas/spent-budgets.ts';
 import { ResponseArchive } from './responses/response-archive.ts';
+import { RolloutController } from './rollouts/controller.ts';
 import { RolloutBook } from './rollouts/rollout-book.ts';
+import { RolloutStore } from './rollouts/rollout-store.ts';
 import { HedgingBook } from './routing/hedging.ts';
 import { GrowingIds } from './store/growing-ids.ts';
 import { openStore } from './store/open.ts';
@@ -45,6 +47,7 @@ import {
   tellOverload,
   tellRecovery,
   tellRecoveryFailure,
+  tellTransition,
 } from './tell-problems.ts';
 import { AccessRequests } from './tenants/access-requests.ts';
 import { BatchBills } from './tenants/batch-bills.ts';
@@ -309,6 +312,15 @@ export async function startApp(
   });
   const access = new AccessRequests(store, Date.now);
   const rotation = new CredentialRotation({ control, news, log });
+  const rolloutController = new RolloutController({
+    store: new RolloutStore(store),
+    book: rollouts,
+    rollouts: () => [...gateway.snapshot.rollouts.values()].map(({ rollout }) => rollout),
+    onTransition: (rollout, from, stored) => tellTransition(news, rollout, from, stored),
+    onFailure: (err) => log.error({ err }, 'the store says nothing of rollouts: they stand still'),
+    now: Date.now,
+    schedule: scheduleTimeout,
+  });
   const admin: AdminParts = {
     store,
     keys: first.adminKeys,
@@ -316,6 +328,7 @@ export async function startApp(
     events,
     access,
     made,
+    rollouts: rolloutController,
     describeHealth: () => view.describeHealth(),
     describeCredentials: (provider) => describeCredentials(gateway.snapshot, provider),
     probeCredential: (provider, account) => probeCredential(gateway.snapshot, provider, account),
@@ -343,6 +356,7 @@ export async function startApp(
     clearInterval(follow);
     await takeover.stop();
     unbilled.stop();
+    await rolloutController.stop();
     await drain(gateway, openConnections, config.server.drainTimeout, noTimeLeft);
     await closeServer(server);
     if (!(await control.settle(SETTLE_MS)))
@@ -375,6 +389,7 @@ export async function startApp(
     if (isPastFirst) await made.endTenantKeys();
     await control.takeUpKeys();
     view.start();
+    await rolloutController.start();
     watch.start(loaded.seen);
     follow = setInterval(() => void control.lookForNewer(), FOLLOW_MS);
     unbilled.start();

@@ -30,7 +30,7 @@ export function compileRollouts(
     if (model === undefined || !candidateTarget || !route) continue;
     const candidate = compileTarget(candidateTarget);
     compiled.set(model, {
-      rollout: book.find(specOf(name, rollout)),
+      rollout: book.find(specOf(name, model, rollout)),
       route: candidateRoute(route, candidate),
     });
   }
@@ -44,10 +44,10 @@ function candidateRoute(route: Route, candidate: Target): Route {
   return { ...route, targets, strategy: 'failover', isSelective: true, retries };
 }
 
-function specOf(name: string, rollout: RolloutConfig): RolloutSpec {
-  const { model, stable, candidate, steps, gates = {}, cohort = {}, onFail = 'rollback' } = rollout;
+function specOf(name: string, model: string, rollout: RolloutConfig): RolloutSpec {
+  const { stable, candidate, steps, gates = {}, cohort = {}, onFail = 'rollback' } = rollout;
   return {
-    ...{ name, cohort, gates, release: JSON.stringify([model, stable, candidate]) },
+    ...{ name, model, cohort, gates, release: JSON.stringify([model, stable, candidate]) },
     plan: {
       steps: steps?.map(({ weight, hold }) => ({ weight, holdMs: hold })) ?? STEPS,
       ...{ onFail, minCalls: gates.minCalls ?? MIN_CALLS },

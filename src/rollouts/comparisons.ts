@@ -238,6 +238,10 @@ export class LimitTest {
     return this.#wealth.log;
   }
 
+  get totals(): { candidate: Readonly<Tally> } {
+    return { candidate: this.#all };
+  }
+
   observe(happened: boolean): void {
     this.#all.calls += 1;
     this.#all.sum += happened ? 1 : 0;

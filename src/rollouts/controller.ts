@@ -1,6 +1,6 @@
 import type { CallRow } from '../store/schema.ts';
 import { readRolloutNote } from '../usage/rollout-note.ts';
-import { Evidence, type Observation } from './gates.ts';
+import { Evidence, type GateReading, type Observation } from './gates.ts';
 import { advance, afterCommand, type Command, DRAFT, isUnderWay, mayDo, type Progress } from './progress.ts';
 import type { Rollout, RolloutBook } from './rollout-book.ts';
 import type { Reason, RolloutStore, StoredRollout } from './rollout-store.ts';
@@ -54,6 +54,16 @@ export class RolloutController {
   find({ spec }: Rollout): StoredRollout | undefined {
     const stored = this.#stored.get(spec.name);
     return stored?.release === spec.release ? stored : undefined;
+  }
+
+  /** Those of the configuration in force, in its order. */
+  list(): Rollout[] {
+    return [...this.#options.rollouts()];
+  }
+
+  /** By gate, what is known of a rollout's candidate. */
+  evidenceOf(rollout: Rollout): GateReading[] {
+    return new Evidence(rollout.spec.gates, this.find(rollout)?.evidence).readings();
   }
 
   /**

@@ -62,11 +62,22 @@ export interface Failure {
   mistake: number;
 }
 
+/** What both sides came to at a gate, as it counts: shares of calls, or of times above the stable's, or means. */
+export interface GateReading {
+  gate: Failure['gate'];
+  what: string;
+  /** The natural logarithm of the evidence. */
+  log: number;
+  stable?: { calls: number; sum: number };
+  candidate: { calls: number; sum: number };
+}
+
 interface Gate {
   what: string;
   gate: Failure['gate'];
   observe(observation: Observation): void;
   readonly log: number;
+  readonly totals: Pick<GateReading, 'stable' | 'candidate'>;
   readonly state: GateState;
 }
 
@@ -148,12 +159,21 @@ export class Evidence {
   /** The gate that the candidate does not keep to, the surest. */
   get failure(): Failure | undefined {
     if (this.#candidates < this.#minCalls) return undefined;
-    const bound = Math.log(this.#gates.length / MISTAKES);
-    let worst: Gate | undefined;
-    for (const gate of this.#gates) if (gate.log > Math.max(bound, worst?.log ?? bound)) worst = gate;
-    return (
-      worst && { gate: worst.gate, what: worst.what, mistake: this.#gates.length * Math.exp(-worst.log) }
-    );
+    let worst: Failure | undefined;
+    for (const { gate, what, log } of this.#gates) {
+      const mistake = Math.exp(-log) / this.#shareOf(gate, what);
+      if (mistake <= (worst?.mistake ?? MISTAKES)) worst = { gate, what, mistake };
+    }
+    return worst;
+  }
+
+  readings(): GateReading[] {
+    return this.#gates.map(({ gate, what, log, totals }) => ({ gate, what, log, ...totals }));
+  }
+
+  /** Of the mistakes that may be made. Errors are what hurts most: they have half of them, and are found the sooner for it. */
+  #shareOf(gate: Failure['gate'], what: string): number {
+    return gate === 'compared' && what === ERRORS ? 0.5 : 0.5 / (this.#gates.length - 1);
   }
 }
 
@@ -191,6 +211,7 @@ function makeGates(limits: GateLimits, states: EvidenceState): Gate[] {
 
 interface Test {
   readonly log: number;
+  readonly totals: Gate['totals'];
   readonly state: GateState;
 }
 
@@ -209,6 +230,9 @@ function onFlag(
     },
     get log() {
       return test.log;
+    },
+    get totals() {
+      return test.totals;
     },
     get state() {
       return test.state;
@@ -230,6 +254,9 @@ function onAmount(
     },
     get log() {
       return test.log;
+    },
+    get totals() {
+      return test.totals;
     },
     get state() {
       return test.state;

@@ -17,6 +17,8 @@ export interface Cohort {
 /** A rollout as the config says it. */
 export interface RolloutSpec {
   name: string;
+  /** What moves. */
+  model: string;
   plan: Plan;
   cohort: Cohort;
   gates: GateLimits;
