@@ -3,6 +3,7 @@ import type { CallerDialectName } from './dialect.ts';
 import { skipSpace } from './json-bytes.ts';
 import { parameterFate } from './parameters.ts';
 import { type FieldSpan, findTopLevelFields, spliceBody } from './request-fields.ts';
+import { type Rival, takenDefault } from './taken-defaults.ts';
 import { WordTable } from './word-table.ts';
 
 /** What a target may have defaults of: no dialect refuses a call for these. */
@@ -28,9 +29,12 @@ const ALSO: Readonly<Record<string, readonly string[]>> = {
 };
 
 interface Field {
+  key: string;
   names: readonly string[];
   table: WordTable;
   text: string;
+  /** The model refuses it beside any of these. */
+  beside: readonly (Rival & { table: WordTable })[];
 }
 
 /** Defaults as one dialect says them, made once for many bodies. */
@@ -38,7 +42,13 @@ export interface DefaultFields {
   fields: readonly Field[];
   /** The top-level object that they go into, where it is not the body itself. */
   within: { names: readonly string[]; table: WordTable } | undefined;
-  /** What the dialect has no word for. */
+  /** What the dialect has no word for, and what the model refuses. */
+  dropped: readonly string[];
+}
+
+/** A body with its defaults, and those that the model refuses beside what the body says. */
+export interface Filled {
+  body: Buffer;
   dropped: readonly string[];
 }
 
@@ -47,26 +57,57 @@ function namesOf(name: string): { names: readonly string[]; table: WordTable } {
   return { names, table: new WordTable(names) };
 }
 
-export function compileDefaults(parameters: DefaultParameters, dialect: CallerDialectName): DefaultFields {
+/** `model`: the target's, by its name. */
+export function compileDefaults(
+  parameters: DefaultParameters,
+  dialect: CallerDialectName,
+  model: string,
+): DefaultFields {
   const fields: Field[] = [];
   const dropped: string[] = [];
   for (const key of DEFAULT_KEYS) {
-    const value = parameters[key];
-    if (value === undefined) continue;
+    if (parameters[key] === undefined) continue;
     const fate = parameterFate(key, dialect);
-    if (typeof fate === 'string') {
+    const taken = takenDefault(key, parameters, dialect, model);
+    if (typeof fate === 'string' || !taken) {
       dropped.push(key);
       continue;
     }
     const name = fate.path.slice(fate.path.lastIndexOf('.') + 1);
-    fields.push({ ...namesOf(name), text: `${JSON.stringify(name)}:${JSON.stringify(value)}` });
+    fields.push({
+      ...{ key, ...namesOf(name) },
+      text: `${JSON.stringify(name)}:${JSON.stringify(taken.value)}`,
+      beside: taken.beside.map((rival) => ({ ...rival, table: new WordTable([rival.field]) })),
+    });
   }
   return { fields, within: dialect === 'gemini' ? namesOf('generationConfig') : undefined, dropped };
 }
 
 /** The body with the defaults that it does not say itself; all other bytes stay as they are. */
-export function fillDefaults(body: Buffer, { fields, within }: DefaultFields): Buffer {
-  if (!within) return fillObject(body, fields);
+export function fillDefaults(body: Buffer, { fields, within, dropped }: DefaultFields): Filled {
+  if (!within) return fillBeside(body, fields, dropped);
+  return { body: fillWithin(body, fields, within), dropped };
+}
+
+function fillBeside(body: Buffer, fields: readonly Field[], dropped: readonly string[]): Filled {
+  const missing = fields.filter((field) => isMissing(body, field));
+  const taken = missing.filter(({ beside }) => !beside.some((rival) => saysRival(body, rival)));
+  const refused = missing.filter((field) => !taken.includes(field)).map(({ key }) => key);
+  return { body: insertFields(body, taken), dropped: [...dropped, ...refused] };
+}
+
+function saysRival(body: Buffer, { field, table, unless }: Field['beside'][number]): boolean {
+  const span = findTopLevelFields(body, table)[field];
+  if (!span) return false;
+  const value = body.toString('utf8', span.start, span.end);
+  return value !== 'null' && !(unless !== undefined && value.includes(unless));
+}
+
+function fillWithin(
+  body: Buffer,
+  fields: readonly Field[],
+  within: NonNullable<DefaultFields['within']>,
+): Buffer {
   const spans = findTopLevelFields(body, within.table);
   const span = firstOf(spans, within.names);
   if (!span) {
@@ -80,8 +121,18 @@ export function fillDefaults(body: Buffer, { fields, within }: DefaultFields): B
 }
 
 function fillObject(body: Buffer, fields: readonly Field[]): Buffer {
-  const missing = fields.filter(({ names, table }) => !firstOf(findTopLevelFields(body, table), names));
-  return missing.length === 0 ? body : insertFirst(body, missing.map(({ text }) => text).join(','));
+  return insertFields(
+    body,
+    fields.filter((field) => isMissing(body, field)),
+  );
+}
+
+function isMissing(body: Buffer, { names, table }: Field): boolean {
+  return !firstOf(findTopLevelFields(body, table), names);
+}
+
+function insertFields(body: Buffer, fields: readonly Field[]): Buffer {
+  return fields.length === 0 ? body : insertFirst(body, fields.map(({ text }) => text).join(','));
 }
 
 function firstOf(

@@ -67,6 +67,17 @@ export function readOutputBound(
   dialect: CallerDialectName,
   unsaid: number,
 ): OutputBound {
+  const found = findBounds(body, spans, dialect);
+  if (found.param !== undefined) return { param: found.param };
+  return (found.tokens || unsaid) * Math.max(1, found.answers);
+}
+
+/** The largest limit that a request names for each of its answers; 0 where it names none. */
+export function readAskedOutput(body: Buffer, spans: FieldSpans, dialect: CallerDialectName): number {
+  return findBounds(body, spans, dialect).tokens;
+}
+
+function findBounds(body: Buffer, spans: FieldSpans, dialect: CallerDialectName): Found {
   const fields = OUTPUT_FIELDS[dialect];
   const found: Found = { tokens: 0, answers: 0, param: undefined };
   for (const name of fields.within) lookWithin(body, spans[name], name, fields, found);
@@ -74,8 +85,7 @@ export function readOutputBound(
     for (const name of fields.tokens) look(body, spans[name], name, 'tokens', found);
     for (const name of fields.answers) look(body, spans[name], name, 'answers', found);
   }
-  if (found.param !== undefined) return { param: found.param };
-  return (found.tokens || unsaid) * Math.max(1, found.answers);
+  return found;
 }
 
 /** The largest so far, and the first that is no count. */

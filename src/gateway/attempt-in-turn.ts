@@ -28,6 +28,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   readonly #call: Call;
   readonly #plan: readonly PlannedAttempt[];
   readonly #itinerary: Itinerary<PlannedAttempt>;
+  readonly #divertsBlocked: boolean;
   #failure: GatewayError | undefined;
   #refusal: unknown;
   /** The attempt that is to be made when its pause is over. */
@@ -41,6 +42,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     this.#gateway = gateway;
     this.#call = call;
     this.#plan = plan;
+    this.#divertsBlocked = plan.some(({ only }) => only === 'contentPolicy');
     this.#itinerary = new Itinerary(plan.some(({ only }) => only) ? plan.filter(({ only }) => !only) : plan, {
       retries: call.retries,
       random: gateway.random,
@@ -70,6 +72,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
       return true;
     }
     try {
+      call.divertsBlocked = this.#divertsBlocked && planned.only === undefined;
       const isHedged = call.hedgeAfterMs !== undefined && call.attempts.length === 0;
       const hedge = isHedged ? new Hedge(gateway, call, this) : undefined;
       const attempt = prepareAttempt(gateway, call, planned, hedge ?? this);

@@ -1,4 +1,5 @@
-import { type OutputBound, readOutputBound } from '../dialects/output-bound.ts';
+import { type OutputBound, readAskedOutput, readOutputBound } from '../dialects/output-bound.ts';
+import type { Target } from '../routing/target.ts';
 import { boundTokens } from '../tokens/bound-tokens.ts';
 import type { Call } from './call.ts';
 import { MAX_ESTIMATED_INPUT } from './estimate-usage.ts';
@@ -22,6 +23,19 @@ function unsaidOutput({ snapshot, model = '' }: Call): number {
 export function takenOutput(call: Call): number {
   const bound = boundOutput(call);
   return typeof bound === 'number' ? bound : UNSAID_OUTPUT_TOKENS;
+}
+
+/** The most that a call may generate at a target: what it names, or else what it is told there. */
+export function takenOutputAt({ body, spans, door }: Call, { defaults }: Target): number {
+  if (door.operation !== 'generate') return 0;
+  const unsaid = defaults?.parameters.maxOutputTokens ?? UNSAID_OUTPUT_TOKENS;
+  const bound = readOutputBound(body, spans, door.dialect.name, unsaid);
+  return typeof bound === 'number' ? bound : unsaid;
+}
+
+/** The most that a call names for each of its answers; 0 where it names nothing. */
+export function askedOutput({ body, spans, door }: Call): number {
+  return readAskedOutput(body, spans, door.dialect.name);
 }
 
 /** How many attempts of a call may run beside each other, and each use all that the call may use. */

@@ -104,6 +104,8 @@ export class Call implements Waiting {
   retries = 0;
   /** The side that it is on, where its model is in a rollout. */
   rollout: Pick<RolloutNote, 'name' | 'side'> | undefined;
+  /** A refusal for the provider's content policy, also one in the form of an answer, sends it to targets of their own. */
+  divertsBlocked = false;
   /** Learns from it when calls of its model are slow. */
   hedging: Hedging | undefined;
   /** When a second attempt may be made beside its first: milliseconds after that was sent. */
@@ -115,6 +117,8 @@ export class Call implements Waiting {
   readonly tap: AnswerTap | undefined;
   /** Its note in the journal, from its first upstream request on. */
   started: StartNote | undefined;
+  /** About how many tokens its text comes to, once that was looked at. */
+  inputEstimate: number | undefined;
   /** The most that it may generate, once that was read. */
   outputBound: OutputBound | undefined;
   /** What was set aside for it; a call that the gateway's end cuts off is recorded at this cost. */

@@ -1,10 +1,9 @@
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import type { Rollout, Subject } from '../rollouts/rollout-book.ts';
-import { lacks } from '../routing/capabilities.ts';
 import type { Route } from '../routing/target.ts';
 import type { RolloutFlag, RolloutNote } from '../usage/rollout-note.ts';
 import type { Call } from './call.ts';
-import { readNeeds } from './call-needs.ts';
+import { findAble } from './call-needs.ts';
 import { parseBody } from './parse-body.ts';
 
 /** A rollout of a model, and what its candidate's calls are tried at. */
@@ -24,12 +23,18 @@ const SESSION_HEADERS = ['x-fairlead-session', 'x-session-id', 'session_id', 'co
 export function chooseSide(call: Call, route: Route, { rollout, route: ofCandidate }: ModelRollout): Route {
   // What is kept at a provider stays where it is.
   if (!rollout.isActive || call.pinned || call.door.operation !== 'generate') return route;
-  const request = call.upload ? {} : parseBody(call.body);
-  const capabilities = ofCandidate.targets[0]?.capabilities;
-  if (capabilities && lacks(capabilities, readNeeds(call))) return route;
+  const request = requestOf(call);
+  if (findAble(call, ofCandidate.targets.slice(0, 1)).length === 0) return route;
   const side = rollout.sideOf(readSubject(call, request));
   call.rollout = { name: rollout.spec.name, side };
   return side === 'candidate' ? ofCandidate : route;
+}
+
+/** Parsed once, for whoever asks next. */
+function requestOf(call: Call): JsonObject {
+  if (call.upload) return {};
+  call.request ??= parseBody(call.body);
+  return call.request;
 }
 
 function readSubject({ caller, response }: Call, request: JsonObject): Subject {

@@ -228,13 +228,13 @@ function unsaidOutput(targets: readonly Target[]): number | undefined {
   return bounds.reduce<number>((most, bound = UNSAID_OUTPUT_TOKENS) => Math.max(most, bound), 0);
 }
 
-function compileTargetDefaults(parameters: DefaultParameters | undefined): Target['defaults'] {
+function compileTargetDefaults(parameters: DefaultParameters | undefined, model: string): Target['defaults'] {
   if (!parameters) return undefined;
   const fields = {
-    chat: compileDefaults(parameters, 'chat'),
-    responses: compileDefaults(parameters, 'responses'),
-    messages: compileDefaults(parameters, 'messages'),
-    gemini: compileDefaults(parameters, 'gemini'),
+    chat: compileDefaults(parameters, 'chat', model),
+    responses: compileDefaults(parameters, 'responses', model),
+    messages: compileDefaults(parameters, 'messages', model),
+    gemini: compileDefaults(parameters, 'gemini', model),
   };
   return { parameters, fields };
 }
@@ -256,7 +256,7 @@ function compileTarget(
     ...target.capabilities,
   };
   const lanes = lanesOf(name, upstream, true);
-  const defaults = compileTargetDefaults(target.parameters);
+  const defaults = compileTargetDefaults(target.parameters, model);
   return {
     name,
     upstream,

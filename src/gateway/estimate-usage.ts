@@ -1,9 +1,7 @@
 import type { Completion } from '../conversation/completion.ts';
 import type { Part } from '../conversation/conversation.ts';
 import { NO_USAGE, outputTokens, type Usage } from '../conversation/usage.ts';
-
-/** Bytes of JSON request, and letters of an answer, a token is taken for, where nobody counted. */
-const BYTES_PER_TOKEN = 4;
+import { CHARACTERS_PER_TOKEN } from './estimate-tokens.ts';
 
 /** Media travel as base64, of which four bytes are far less than a token: a large body says little about tokens. */
 export const MAX_ESTIMATED_INPUT = 100_000;
@@ -25,7 +23,7 @@ export function estimateUsage(requestBytes: number, outputEvents: number): Usage
 export function estimateAnswer(requestBytes: number, { choices }: Completion): Usage {
   let letters = 0;
   for (const { parts } of choices) for (const part of parts) letters += lettersOf(part);
-  return estimateUsage(requestBytes, Math.ceil(letters / BYTES_PER_TOKEN));
+  return estimateUsage(requestBytes, Math.ceil(letters / CHARACTERS_PER_TOKEN));
 }
 
 function lettersOf(part: Part): number {
@@ -34,7 +32,7 @@ function lettersOf(part: Part): number {
 }
 
 export function estimateInput(requestBytes: number): number {
-  return Math.min(Math.ceil(requestBytes / BYTES_PER_TOKEN), MAX_ESTIMATED_INPUT);
+  return Math.min(Math.ceil(requestBytes / CHARACTERS_PER_TOKEN), MAX_ESTIMATED_INPUT);
 }
 
 /**

@@ -1,6 +1,5 @@
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
-import { lacks } from '../routing/capabilities.ts';
 import type { Hedging } from '../routing/hedging.ts';
 import type { Lane } from '../routing/lane.ts';
 import { orderAccounts } from '../routing/order-accounts.ts';
@@ -11,9 +10,9 @@ import type { Address } from '../upstream/addresses/address.ts';
 import type { Account, Upstream } from '../upstream/upstream.ts';
 import type { Operation } from '../usage/record.ts';
 import { adviseAccess } from './advise-access.ts';
-import { takenOutput } from './bound-call.ts';
+import { takenOutputAt } from './bound-call.ts';
 import type { Call, PinnedAccount } from './call.ts';
-import { readNeeds } from './call-needs.ts';
+import { ableTargets, inputEstimate } from './call-needs.ts';
 import { putUnwellLast } from './choose-address.ts';
 import { chooseSide } from './choose-side.ts';
 import { mustCountLocally } from './count-locally.ts';
@@ -134,21 +133,10 @@ function targetsInOrder(gateway: Gateway, call: Call, route: Route): readonly Ta
   return route.isSelective ? ableTargets(call, order) : order;
 }
 
-/** Those that can do what the call needs. Where none can, all: what they cannot they say better than we. */
-function ableTargets(call: Call, targets: readonly Target[]): readonly Target[] {
-  if (call.door.operation !== 'generate' || call.door.relayedPlace) return targets;
-  const needs = readNeeds(call);
-  const able = targets.filter(({ capabilities }) => !capabilities || !lacks(capabilities, needs));
-  return able.length > 0 ? able : targets;
-}
-
-/** Ordinary text has about as many bytes a token. */
-const BYTES_PER_TOKEN = 4;
-
-/** For comparing targets: what the input is likely to cost, and as much output as it may have. */
-function estimateCost({ prices, now }: Gateway, call: Call, { name }: Target): number | null {
-  const input = Math.ceil(call.body.length / BYTES_PER_TOKEN);
-  return prices.costMicroUsd(name, { ...NO_USAGE, input, output: takenOutput(call) }, now());
+/** For comparing targets: what the input is likely to cost, and as much output as it may have there. */
+function estimateCost({ prices, now }: Gateway, call: Call, target: Target): number | null {
+  const usage = { ...NO_USAGE, input: inputEstimate(call), output: takenOutputAt(call, target) };
+  return prices.costMicroUsd(target.name, usage, now());
 }
 
 function isPlanned({ pinned }: Call, { upstream }: Target, { name }: Account): boolean {

@@ -13,6 +13,7 @@ import type { StreamEncoderOptions, UpstreamDialect } from '../dialects/dialect.
 import { refuseThread } from '../dialects/messages/threads.ts';
 import { COUNT_DIALECTS, EMBEDDING_DIALECTS, UPSTREAM_EMBEDDINGS } from '../dialects/registry.ts';
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
+import { withDefaults } from '../dialects/taken-defaults.ts';
 import { servedTier } from '../dialects/tiers.ts';
 import type { Target } from '../routing/target.ts';
 import { keepBetas } from '../upstream/betas.ts';
@@ -23,6 +24,7 @@ import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
 import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { inTier } from './asked-tier.ts';
+import { blockedCompletion } from './blocked-answer.ts';
 import type { Call } from './call.ts';
 import { withCallersHeaders } from './callers-headers.ts';
 import { checkEncoded, checkRelayed } from './check-also-named.ts';
@@ -94,6 +96,8 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   call.droppedOfAnswer = undefined;
   if (passThrough && !carriesReasoning(call)) {
     checkRelayed(call, target);
+    // Its bytes say it. Bodies can be large: it is parsed again should another attempt need it.
+    call.request = undefined;
     const body = passBytes(call, target, endpoint);
     if (unknown.length > 0) call.dropped = [...call.dropped, ...unknown];
     const set = withheld ? { ...surface.body, ...withheld } : surface.body;
@@ -141,17 +145,18 @@ const ENCODERS: Partial<Record<Operation, (call: Call, target: Target, endpoint:
 function passBytes(call: Call, target: Target, { model, quirked }: Endpoint): Buffer {
   const { passThrough, operation, dialect } = call.door;
   const defaults = operation === 'generate' ? target.defaults?.fields[dialect.name] : undefined;
-  const given = defaults ? fillDefaults(call.body, defaults) : call.body;
+  const filled = defaults && fillDefaults(call.body, defaults);
+  const given = filled?.body ?? call.body;
   const places = given === call.body ? call.spans : findTopLevelFields(given, passThrough.fields);
   if (!quirked) {
-    if (defaults) call.dropped = [...defaults.dropped];
+    if (filled) call.dropped = [...filled.dropped];
     return passThrough.prepareRequest(given, places, { model, stream: call.stream });
   }
   const { body, dropped } =
     operation === 'generate'
       ? quirked.rewriteRequest(given, places, target.model)
       : quirked.rewriteEmbeddings(given, target.model);
-  call.dropped = defaults ? [...dropped, ...defaults.dropped] : dropped;
+  call.dropped = filled ? [...dropped, ...filled.dropped] : dropped;
   const spans = body === given ? places : findTopLevelFields(body, passThrough.fields);
   const asksNoUsage = !quirked.takesStreamOptions;
   return passThrough.prepareRequest(body, spans, { model, stream: call.stream, asksNoUsage });
@@ -189,7 +194,8 @@ function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint
   const conversation = call.door.dialect.decodeRequest(call.request, call.address ?? {});
   conversation.stream = call.stream;
   if (target.defaults) {
-    conversation.parameters = { ...target.defaults.parameters, ...conversation.parameters };
+    const { parameters } = target.defaults;
+    conversation.parameters = withDefaults(conversation.parameters, parameters, dialect.name, model);
   }
   const { body, ...rest } = encodeConversation(call, target, conversation, dialect, dialect.name);
   return {
@@ -211,6 +217,8 @@ function translateGenerated(
 ): ReturnType<TranslateAnswer> {
   const caller = call.door.dialect;
   const completion = dialect.decodeResponse(answer);
+  const blocked = call.divertsBlocked ? blockedCompletion(completion) : undefined;
+  if (blocked) throw blocked;
   if (completion.usage && mayOtherAnswer(call)) {
     completion.usage = ofAnswering(call, completion.usage, completion.model);
   }

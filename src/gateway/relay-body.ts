@@ -5,6 +5,7 @@ import type { MadeIds } from '../dialects/pass-through.ts';
 import { servedTier } from '../dialects/tiers.ts';
 import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { estimateCall } from './asked-tier.ts';
+import { blockedBody } from './blocked-answer.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import { leavesIds, noteKeptAnswer, noteMadeIds } from './keep-answer.ts';
@@ -57,7 +58,7 @@ export class BodyRelay implements CommittingReceiver {
       return;
     }
     // Nobody sends an error this large: of what was forwarded already only the end is left to look at.
-    const failure = this.#call.committed ? undefined : passThrough.readFailure(body, scan);
+    const failure = this.#call.committed ? undefined : this.#readFailure(body, scan);
     if (failure) {
       this.#call.usage = passThrough.readUsage(body, scan) ?? this.#call.usage;
       this.#attempt.fail(failure);
@@ -102,6 +103,12 @@ export class BodyRelay implements CommittingReceiver {
   #scan(body: Buffer): AnswerScan | undefined {
     const { committed, door } = this.#call;
     return door.passThrough.scansAnswers && !committed ? scanAnswer(body) : undefined;
+  }
+
+  #readFailure(body: Buffer, scan: AnswerScan | undefined): GatewayError | undefined {
+    const { door, divertsBlocked, spoken } = this.#call;
+    const failure = door.passThrough.readFailure(body, scan);
+    return failure ?? (divertsBlocked ? blockedBody(body, spoken) : undefined);
   }
 
   /** Without an announced length HTTP cannot tell a whole answer from one that was cut: who goes through all of it can. */

@@ -8,6 +8,7 @@ import type { Account } from '../upstream/upstream.ts';
 import { withoutAccountIds } from './account-ids.ts';
 import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { estimateCall } from './asked-tier.ts';
+import { RelayedBlockWatch } from './blocked-answer.ts';
 import type { Call } from './call.ts';
 import { completeUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
@@ -26,6 +27,7 @@ export class StreamRelay implements CommittingReceiver {
   readonly #blocks = new EventBlocks();
   readonly #scanner: StreamScanner;
   readonly #commit: StreamCommit;
+  readonly #watch: RelayedBlockWatch | undefined;
   /** What came in one packet with a failure: what was before it and, where it tells of it, the provider's own event. */
   #failureEvents: Buffer | undefined;
   #noted = false;
@@ -45,6 +47,7 @@ export class StreamRelay implements CommittingReceiver {
       findsIds: leavesIds(call),
       spans: call.spans,
     });
+    if (call.divertsBlocked && call.spoken) this.#watch = new RelayedBlockWatch(call.spoken);
     // Last: whatever throws before has nothing running.
     this.#commit = new StreamCommit(gateway, call, attempt);
   }
@@ -53,14 +56,18 @@ export class StreamRelay implements CommittingReceiver {
     if (this.#finishing) return;
     this.#commit.noteHeard();
     const events = this.#blocks.push(chunk);
-    if (events) this.#relay(this.#scanner.scan(events));
+    if (!events) return;
+    if (!this.#call.committed) this.#watch?.look(events);
+    this.#relay(this.#scanner.scan(events));
   }
 
   end(): void {
     if (this.#finishing) return;
     const rest = this.#blocks.takeRest();
     if (this.#scanner.isWholeEvent(rest)) {
-      this.#relay(this.#scanner.scan(Buffer.concat([rest, Buffer.from('\n\n')])));
+      const last = Buffer.concat([rest, Buffer.from('\n\n')]);
+      this.#watch?.look(last);
+      this.#relay(this.#scanner.scan(last));
     }
     if (this.#scanner.terminated || this.#scanner.failure) return;
     if (!this.#scanner.finished) {
@@ -108,7 +115,9 @@ export class StreamRelay implements CommittingReceiver {
   }
 
   #relay(bytes: Buffer): void {
-    const { hasOutput, terminated, failure } = this.#scanner;
+    const { terminated, failure } = this.#scanner;
+    // That it was refused is output to a scanner, and may be taken back.
+    const hasOutput = this.#scanner.hasOutput && this.#watch?.isUndecided !== true;
     if (this.#call.keepsAnswer) this.#noteId();
     // Output that comes with a failure counts only where the stream has begun: otherwise another attempt follows.
     if (hasOutput && (!failure || this.#call.committed)) this.#commit.noteOutput();
@@ -155,6 +164,11 @@ export class StreamRelay implements CommittingReceiver {
 
   /** The stream said its last word: the record first, then the word. */
   #finish(last: Buffer): void {
+    const refusal = this.#call.committed ? undefined : this.#watch?.end();
+    if (refusal) {
+      this.#attempt.fail(refusal);
+      return;
+    }
     this.account();
     this.#finishing = true;
     this.#attempt.whenNoted(() => this.#end(last));

@@ -99,12 +99,10 @@ function answerHeaders(call: Call, contentType?: string): string[] {
   const headers = ['x-request-id', call.id];
   if (contentType !== undefined) headers.push('content-type', contentType);
   if (call.door.requestIdHeader !== undefined) headers.push(call.door.requestIdHeader, call.id);
-  if (call.target) {
-    headers.push('x-fairlead-target', headerText(call.target.name));
-    headers.push('x-fairlead-attempts', String(call.attempts.length));
-    headers.push('server-timing', serverTiming(call));
-    if (call.rollout) headers.push('x-fairlead-rollout', nameSide(call.rollout));
-  }
+  if (call.target) headers.push('x-fairlead-target', headerText(call.target.name));
+  headers.push('x-fairlead-attempts', String(call.attempts.length));
+  if (call.target) headers.push('server-timing', serverTiming(call));
+  if (call.rollout) headers.push('x-fairlead-rollout', nameSide(call.rollout));
   if (call.reservation) pushRateHeaders(headers, call.door.dialect.name, call.reservation);
   else if (call.refusal) pushRefusedRate(headers, call.door.dialect.name, call.refusal);
   const dropped = call.droppedOfAnswer?.length ? [...call.dropped, ...call.droppedOfAnswer] : call.dropped;

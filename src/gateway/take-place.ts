@@ -2,6 +2,7 @@ import type { GatewayError } from '../conversation/gateway-error.ts';
 import type { Line, Waiter } from '../overload/line.ts';
 import type { Share } from '../overload/share.ts';
 import type { Call, RunningAttempt } from './call.ts';
+import { callDeadlineMs } from './call-deadline.ts';
 import type { Gateway } from './gateway.ts';
 import { failCall } from './respond.ts';
 
@@ -14,7 +15,7 @@ type GoOn = (gateway: Gateway, call: Call) => void;
  * reading of the store, the plan and the reservations, so that whoever waits holds nothing but its request, and goes by a fresh plan
  * then. Calls about a list of the gateway's own books, which ask nobody, need no place. It is given back when the call is settled.
  *
- * @throws GatewayError `overloaded`: too many wait already
+ * @throws GatewayError `overloaded`: too many wait already, or it would be its turn too late
  */
 export function takePlace(gateway: Gateway, call: Call, goOn: GoOn): void {
   if (call.cancelled || call.settled) return;
@@ -46,6 +47,7 @@ class WaitingCall implements Waiter, RunningAttempt {
   line: Line | undefined;
   ahead: Waiter | undefined;
   behind: Waiter | undefined;
+  readonly deadlineMs: number;
   maxQueueMs = 0;
   dueMs = 0;
   earlier: Waiter | undefined;
@@ -56,6 +58,7 @@ class WaitingCall implements Waiter, RunningAttempt {
     this.#call = call;
     this.#goOn = goOn;
     this.#sinceMs = gateway.monotonicMs();
+    this.deadlineMs = callDeadlineMs(call);
   }
 
   wait(): void {

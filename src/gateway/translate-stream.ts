@@ -6,6 +6,7 @@ import { type ServedTier, servedTier } from '../dialects/tiers.ts';
 import type { StreamReader } from '../upstream/stream-reader.ts';
 import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { estimateCall } from './asked-tier.ts';
+import { BlockWatch } from './blocked-answer.ts';
 import type { Call } from './call.ts';
 import { completeUsage, estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
@@ -25,6 +26,7 @@ export class StreamTranslator implements CommittingReceiver {
   readonly #decoder: StreamDecoder;
   readonly #encoder: StreamEncoder;
   readonly #commit: StreamCommit;
+  readonly #watch: BlockWatch | undefined;
   #usage: Usage | undefined;
   #model: string | undefined;
   #servedTier: ServedTier;
@@ -59,6 +61,7 @@ export class StreamTranslator implements CommittingReceiver {
     this.#encoder = call.door.dialect.streamEncoder(streamOptions(call));
     // Streams last long and bodies can be large: it is parsed again should another attempt need it.
     call.request = undefined;
+    if (call.divertsBlocked) this.#watch = new BlockWatch();
     // Last: whatever throws before has nothing running.
     this.#commit = new StreamCommit(gateway, call, attempt);
   }
@@ -118,8 +121,17 @@ export class StreamTranslator implements CommittingReceiver {
     if (event.type === 'usage') this.#usage = event.usage;
     if (event.type === 'part_start') noteSpoken(this.#gateway, this.#call, event.value);
     if (event.type === 'part_delta') this.#outputEvents++;
-    if (isOutput(event)) this.#hasOutput = true;
-    if (event.type === 'end') this.#sayUsage();
+    this.#watch?.note(event);
+    if (this.#isOutput(event)) this.#hasOutput = true;
+    if (event.type === 'end') {
+      const refusal = this.#call.committed ? undefined : this.#watch?.refusal;
+      if (refusal) {
+        this.#attempt.fail(refusal);
+        this.#ended = true;
+        return;
+      }
+      this.#sayUsage();
+    }
     const text = this.#encoder.push(event);
     if (event.type === 'end') {
       this.#complete = true;
@@ -134,8 +146,13 @@ export class StreamTranslator implements CommittingReceiver {
 
   /** Lifecycle events behind something that the encoder passed over can still be taken back: output is what it writes of it. */
   #noteShown(event: CompletionEvent, text: string): void {
-    if (text !== '') this.#showsOutput ||= this.#holdsCall || isOutput(event);
+    if (text !== '') this.#showsOutput ||= this.#holdsCall || this.#isOutput(event);
     else if (event.type === 'part_start' && event.value.type === 'tool_call') this.#holdsCall = true;
+  }
+
+  /** That a call was refused, and why, may be taken back. */
+  #isOutput(event: CompletionEvent): boolean {
+    return this.#watch?.isUndecided !== true && isOutput(event);
   }
 
   #sayUsage(): void {

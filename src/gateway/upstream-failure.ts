@@ -3,6 +3,7 @@ import { isObject, tryParseJson } from '../conversation/json.ts';
 import { type AccountMeaning, accountMeaning } from '../dialects/account-failures.ts';
 import type { UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
 import { kindOfStatus, ReportedError } from '../dialects/reported-error.ts';
+import { readResetMs } from '../routing/read-headroom.ts';
 import type { Target } from '../routing/target.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
 import { describeReason } from '../upstream/sign-in/create-signer.ts';
@@ -48,8 +49,8 @@ export function readFailedAnswer(
   call?: Call,
 ): FailedAnswer {
   const failure = dialect.decodeError(status, tryParseJson(body) ?? body, headers);
-  const retryAfter = retryAfterMs(headers, failure, now);
   const kind = failure.kind ?? kindOfStatus(status);
+  const retryAfter = retryAfterMs(kind, headers, failure, now);
   if (kind === 'upstream_rejected' && isStrangersRefusal(status, headers['content-type'], body)) {
     if (!alarmOf(dialect, status, failure)) return notTheApi(target, status, failure.message);
   }
@@ -217,8 +218,12 @@ export function logFailedAnswer(
   else log.warn(said, 'a provider failed');
 }
 
-/** `retry-after-ms`, `retry-after` in seconds or as a date (RFC 9110 10.2.3), or what the body says. */
+/**
+ * `retry-after-ms`, `retry-after` in seconds or as a date (RFC 9110 10.2.3), what the body says, or, where a limit was reached, when that
+ * is whole again.
+ */
 function retryAfterMs(
+  kind: ErrorKind,
   headers: Record<string, string | string[] | undefined>,
   failure: UpstreamFailure,
   now: number,
@@ -230,7 +235,8 @@ function retryAfterMs(
   if (seconds !== undefined) return seconds * 1000;
   const date = typeof header === 'string' ? Date.parse(header) : Number.NaN;
   if (!Number.isNaN(date)) return Math.max(0, date - now);
-  return failure.retryAfterMs;
+  if (failure.retryAfterMs !== undefined) return failure.retryAfterMs;
+  return kind === 'upstream_rate_limited' ? readResetMs(headers, now) : undefined;
 }
 
 function readNumber(header: string | string[] | undefined): number | undefined {

@@ -27,12 +27,12 @@ export function recordRefused(
   const { caller, snapshot } = request;
   const { door: said } = request.routeOptions.config;
   const door = typeof said === 'function' ? said(request) : said;
-  if (!caller || !snapshot || !door) return;
-  const agoMs = reply.elapsedTime;
+  // A client that left before its body was whole made no call.
+  if (!caller || !snapshot || !door || reply.raw.destroyed) return;
   const call = new Call({
     id: request.id,
-    startedAt: Math.round(gateway.now() - agoMs),
-    startedMs: gateway.monotonicMs() - agoMs,
+    startedAt: gateway.now(),
+    startedMs: gateway.monotonicMs(),
     ...{ door, snapshot, caller, body: NO_BODY, response: reply.raw },
   });
   const { kind, status } = describe(error);

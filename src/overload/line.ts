@@ -9,6 +9,8 @@ export interface Waiter extends Timed {
   line: Line | undefined;
   ahead: Waiter | undefined;
   behind: Waiter | undefined;
+  /** Monotonic milliseconds: whoever is answered later is not there any more. `Infinity` where nothing is known of that. */
+  readonly deadlineMs: number;
   /** The time that it has. */
   maxQueueMs: number;
   /** It has a place, and gives it back some time. Others are being given theirs: it may do neither before this returns. */

@@ -17,6 +17,9 @@ export interface PlacesOptions {
   tell: (refused: { model: string | undefined; calls: number }) => void;
 }
 
+/** Calls that have about as much time share a timer. */
+const TIMER_STEP_MS = 10;
+
 /** Of calls that are refused the operator is told no more often than this. */
 const TELL_EVERY_MS = 10_000;
 
@@ -89,19 +92,23 @@ export class Places {
   /**
    * Has a call wait for which there is no place. It is told when it has one, when its time is up, and when it makes way for another.
    *
-   * @throws GatewayError `overloaded` where it may not even wait
+   * @throws GatewayError `overloaded` where it may not even wait, or would in vain
    */
   wait(waiter: Waiter, holder: Holder, model: string | undefined, rank: Rank): void {
     const room = this.#roomOf(model);
     const share = room.shareOf(holder);
     const nowMs = this.#options.monotonicMs();
+    const leftMs = waiter.deadlineMs - nowMs;
+    if (leftMs < TIMER_STEP_MS || room.likelyWaitMs(share, rank, nowMs) > leftMs) {
+      throw this.#refuse('in_vain', room, Math.max(0, inSteps(leftMs + TIMER_STEP_MS / 2)));
+    }
     const way = this.#findWay(share, rank);
     if (way === 'refused') throw this.#refuse('full', room, 0);
     const victim = way?.last;
     if (victim) this.stopWaiting(victim);
     this.waiting += 1;
     room.add(waiter, share.lineOf(rank), nowMs);
-    waiter.maxQueueMs = room.bounds.maxQueueMs;
+    waiter.maxQueueMs = Math.min(room.bounds.maxQueueMs, inSteps(leftMs));
     this.#options.deadlines.add(waiter, nowMs, waiter.maxQueueMs);
     // Last, for it answers a client.
     if (victim && way) victim.refuse(this.#refuse('made_way', way.share.room, 0));
@@ -139,18 +146,28 @@ export class Places {
 
   /** Gives what is free to those who wait for it. */
   #fill(): void {
+    const nowMs = this.waiting > 0 ? this.#options.monotonicMs() : 0;
+    const late: { waiter: Waiter; room: Room }[] = [];
     for (;;) {
       const line = this.#next();
       const waiter = line?.first;
-      if (!line || !waiter) return;
+      if (!line || !waiter) break;
+      if (nowMs >= waiter.deadlineMs) {
+        // Its timer was about to say so.
+        this.stopWaiting(waiter);
+        late.push({ waiter, room: line.share.room });
+        continue;
+      }
       const { share } = line;
       this.#turn += 1;
       share.holder.servedAt = this.#turn;
-      share.room.noteServed(line, this.#turn, this.#options.monotonicMs());
+      share.room.noteServed(line, this.#turn, nowMs);
       this.stopWaiting(waiter);
       this.#occupy(share);
       waiter.take(share);
     }
+    // Last, for they answer clients.
+    for (const { waiter, room } of late) waiter.refuse(this.#refuse('waited', room, waiter.maxQueueMs));
   }
 
   /** Whose turn it is, of those for whom there is a place. Each room says who is next in it; between rooms it is as between tenants. */
@@ -207,4 +224,8 @@ export class Places {
     room.toldMs = nowMs;
     room.refused = 0;
   }
+}
+
+function inSteps(ms: number): number {
+  return Math.floor(ms / TIMER_STEP_MS) * TIMER_STEP_MS;
 }

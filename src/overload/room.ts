@@ -1,10 +1,13 @@
 import { type Bounds, FROM_LOWEST, type Rank } from './bounds.ts';
 import type { Line, Waiter } from './line.ts';
 import { type Holder, Share } from './share.ts';
-import { type Present, Turns } from './turns.ts';
+import { PATIENCE, type Present, Turns } from './turns.ts';
 
 /** How much the newest of the times between two places counts in their mean. */
 const NEWEST = 0.2;
+
+/** When nobody waited for so long, how it was then says nothing of now. */
+const FORGOTTEN_MS = 60_000;
 
 export const UNBOUNDED: Bounds = Object.freeze({
   maxRunning: Number.POSITIVE_INFINITY,
@@ -73,7 +76,10 @@ export class Room {
   }
 
   add(waiter: Waiter, line: Line, nowMs: number): void {
-    if (this.waiting === 0) this.#servedMs = nowMs;
+    if (this.waiting === 0) {
+      if (nowMs - this.#servedMs > FORGOTTEN_MS) this.paceMs = 0;
+      this.#servedMs = nowMs;
+    }
     if (line.length === 0) this.#lines[line.rank]?.push(line);
     line.push(waiter);
     this.#count(line, 1);
@@ -89,12 +95,10 @@ export class Room {
   /** Whose turn it is: of the tenants of the priority that is next the one that has the fewest places, and was served the longest ago. */
   next(): Line | undefined {
     if (this.waiting === 0) return undefined;
-    // The room that has no bound is full only when all is: there it counts what a tenant has in all.
-    const countsAll = this.model === undefined;
     let next: Line | undefined;
     let nextStanding: Standing | undefined;
     for (const line of this.linesOf(this.#turns.next(this.present))) {
-      const standing = countsAll ? line.share.holder : line.share;
+      const standing = this.#standing(line.share);
       if (nextStanding && !isBefore(standing, nextStanding)) continue;
       next = line;
       nextStanding = standing;
@@ -107,12 +111,45 @@ export class Room {
     this.#turns.note(rank, this.present);
     share.servedAt = turn;
     const sinceMs = nowMs - this.#servedMs;
-    this.paceMs = this.paceMs === 0 ? sinceMs : (1 - NEWEST) * this.paceMs + NEWEST * sinceMs;
+    this.paceMs = this.#meanWith(sinceMs);
     this.#servedMs = nowMs;
+  }
+
+  /** How long a call that comes now is likely to wait, by how fast places became free of late; 0 where that is not known. */
+  likelyWaitMs(share: Share, rank: Rank, nowMs: number): number {
+    // Who would be alone in waiting waits: or nobody would ever see that places become free faster again.
+    if (this.waiting === 0) return 0;
+    const sinceMs = nowMs - this.#servedMs;
+    const paceMs = sinceMs > this.paceMs ? this.#meanWith(sinceMs) : this.paceMs;
+    return paceMs * (this.#ahead(share, rank) + 1);
+  }
+
+  /** How many of those that wait are likely to go before a call that comes now. */
+  #ahead(share: Share, rank: Rank): number {
+    const own = share.lineOf(rank).length;
+    const standing = this.#standing(share);
+    let ahead = own;
+    for (const line of this.linesOf(rank)) {
+      // The tenants of a priority take turns.
+      if (line.share === share) continue;
+      ahead += Math.min(line.length, isBefore(this.#standing(line.share), standing) ? own + 1 : own);
+    }
+    let higher = 0;
+    for (const other of FROM_LOWEST) if (other < rank) higher += this.queued(other);
+    return ahead + Math.min(higher, (ahead + 1) * PATIENCE);
   }
 
   linesOf(rank: Rank): readonly Line[] {
     return this.#lines[rank] ?? [];
+  }
+
+  /** The room that has no bound is full only when all is: there it counts what a tenant has in all. */
+  #standing(share: Share): Standing {
+    return this.model === undefined ? share.holder : share;
+  }
+
+  #meanWith(newestMs: number): number {
+    return this.paceMs === 0 ? newestMs : (1 - NEWEST) * this.paceMs + NEWEST * newestMs;
   }
 
   #count({ share, rank }: Line, by: 1 | -1): void {

@@ -1,7 +1,7 @@
 import { FROM_LOWEST, RANKS, type Rank } from './bounds.ts';
 
 /** So often a priority is passed over before it is its turn; once more where that is another's, too. */
-const PATIENCE = 9;
+export const PATIENCE = 9;
 
 /** The priorities that somebody waits in, a bit for each. */
 export type Present = number;

@@ -12,8 +12,10 @@ export interface Needs {
   vision: boolean;
   tools: boolean;
   structuredOutput: boolean;
-  /** Of its text, about. */
+  /** Of its text, about; 0 where it cannot matter. */
   inputTokens: number;
+  /** The most that its answer may come to, where that is said. */
+  outputTokens: number;
 }
 
 /**
@@ -41,10 +43,20 @@ export function knownCapabilities(model: string): Capabilities {
   return FAMILIES.find(({ names }) => names.test(model))?.can ?? {};
 }
 
+/** Whether a model is known not to do everything. */
+export function lacksFeatures(can: Capabilities): boolean {
+  return can.vision === false || can.tools === false || can.structuredOutput === false;
+}
+
+/** Whether input and output of so many tokens may be too much for a model. */
+export function isTooShort({ contextLength }: Capabilities, tokens: number): boolean {
+  return contextLength !== undefined && tokens > contextLength;
+}
+
 /** Whether a model cannot do what a call needs. */
 export function lacks(can: Capabilities, needs: Needs): boolean {
   if (needs.vision && can.vision === false) return true;
   if (needs.tools && can.tools === false) return true;
   if (needs.structuredOutput && can.structuredOutput === false) return true;
-  return can.contextLength !== undefined && needs.inputTokens > can.contextLength;
+  return isTooShort(can, needs.inputTokens + needs.outputTokens);
 }

@@ -23,6 +23,8 @@ const ANTHROPIC = ['requests', 'tokens', 'input-tokens', 'output-tokens'].map((w
   reset: `anthropic-ratelimit-${what}-reset`,
 }));
 
+const ALL = [...OPENAI, ...ANTHROPIC];
+
 /** Where nothing is said of the reset: limits are a minute's. */
 const UNSAID_RESET_MS = 60_000;
 
@@ -40,6 +42,21 @@ export function readHeadroom(headers: Headers, now: number): Headroom | undefine
     }
   }
   return nearest;
+}
+
+/**
+ * When the limits that are used up are whole again, in milliseconds from now: of several the last. `undefined`: none is said to be used up,
+ * or nothing is said of its reset. The reset of a limit that has something left says nothing of when the next call fits.
+ */
+export function readResetMs(headers: Headers, now: number): number | undefined {
+  let latest: number | undefined;
+  for (const { remaining, reset } of ALL) {
+    if (readNumber(headers[remaining]) !== 0) continue;
+    const resetMs = readReset(headers[reset], now);
+    // A limit that is whole at once did not refuse anything.
+    if (resetMs !== undefined && resetMs > (latest ?? 0)) latest = resetMs;
+  }
+  return latest;
 }
 
 function readNumber(header: string | string[] | undefined): number | undefined {

@@ -11,8 +11,14 @@ const DIRECT_RETRIES = 2;
 /** However many targets and accounts there are, a call makes no more upstream requests than one and this; unless it is configured. */
 const MOST_RETRIES = 7;
 
-/** Providers may read what is around a name as nothing: it would be a second name of the same, on which no limit is. */
+/** Providers may read what is around a name as nothing. */
 const ODD_NAME = /^\s|\s$|\p{Cc}/u;
+
+/** Whether a name would be another's, too: a second one, on which are no limits and no price. */
+function isSecondName({ declaration }: Upstream, model: string): boolean {
+  // Google's own list spells its models so.
+  return ODD_NAME.test(model) || (declaration.dialect === 'gemini' && model.startsWith('models/'));
+}
 
 /** Where nothing is configured: every account of every target may be tried, and the only one again. */
 export function defaultRetries(targets: Route['targets']): number {
@@ -83,7 +89,7 @@ export class Routes {
     const slash = name.indexOf('/');
     const upstream = this.#upstreams.get(name.slice(0, Math.max(slash, 0)));
     const model = name.slice(slash + 1);
-    if (!upstream || model === '' || ODD_NAME.test(model)) return undefined;
+    if (!upstream || model === '' || isSecondName(upstream, model)) return undefined;
     const lanes = this.#lanesOf(name, upstream);
     const targets = [{ name, upstream, model, timeouts: upstream.timeouts, lanes }];
     const route: Route = {

@@ -82,6 +82,39 @@ const CALLS: { what: string; path: string; body: object }[] = [
     path: '/v1/chat/completions',
     body: { messages: [{ role: 'user', content: 'many words '.repeat(1_000) }] },
   },
+  {
+    what: 'a long text without spaces',
+    path: '/v1/chat/completions',
+    body: { messages: [{ role: 'user', content: '告诉我今天的天气'.repeat(200) }] },
+  },
+  {
+    what: 'what looks like base64 and is text',
+    path: '/v1/messages',
+    body: { max_tokens: 9, messages: [{ role: 'user', content: 'aGVsbG8g'.repeat(600) }] },
+  },
+  {
+    what: 'a long answer at the chat door',
+    path: '/v1/chat/completions',
+    body: { max_tokens: 1_000, messages: [{ role: 'user', content: 'Hi' }] },
+  },
+  {
+    what: 'a long answer at the responses door',
+    path: '/v1/responses',
+    body: { max_output_tokens: 1_000, input: 'Hi' },
+  },
+  {
+    what: 'a long answer at the messages door',
+    path: '/v1/messages',
+    body: { max_tokens: 1_000, messages: [{ role: 'user', content: 'Hi' }] },
+  },
+  {
+    what: 'a long answer at the gemini door',
+    path: '/v1beta/models/m:generateContent',
+    body: {
+      contents: [{ role: 'user', parts: [{ text: 'Hi' }] }],
+      generationConfig: { maxOutputTokens: 1_000 },
+    },
+  },
 ];
 
 test('a target that lacks what a call needs is passed over, and takes all others', async () => {
@@ -96,6 +129,23 @@ test('a target that lacks what a call needs is passed over, and takes all others
   for (const { what, path, body } of CALLS) assert.equal(await targetOf(path, body), 'large/y', what);
   const plain = { messages: [{ role: 'user', content: 'Hi' }] };
   assert.equal(await targetOf('/v1/chat/completions', plain), 'small/x');
+});
+
+test('the room is for each answer, and for what a target is told where the call names nothing', async () => {
+  const { gateway } = await setUp({
+    targets: [
+      { target: 'small/x', capabilities: { contextLength: 1_000 }, parameters: { maxOutputTokens: 1_000 } },
+      'large/y',
+    ],
+  });
+  const messages = [{ role: 'user', content: 'Hi' }];
+  const targetOf = async (more: object) => {
+    const answer = await gateway.post('/v1/chat/completions', { model: 'm', messages, ...more });
+    await answer.text();
+    return answer.headers.get('x-fairlead-target');
+  };
+  assert.equal(await targetOf({}), 'large/y');
+  assert.equal(await targetOf({ max_tokens: 500, n: 4 }), 'small/x');
 });
 
 test('media and signatures are not counted as text', async () => {
@@ -124,7 +174,7 @@ test('where no target can, the first is asked all the same: it says why not', as
 });
 
 test('what is known of models by their names: nothing of those that can all', () => {
-  const needs = { vision: true, tools: true, structuredOutput: true, inputTokens: 5_000 };
+  const needs = { vision: true, tools: true, structuredOutput: true, inputTokens: 5_000, outputTokens: 0 };
   for (const able of ['gpt-4.1', 'gpt-4o-2024-08-06', 'claude-sonnet-4-5', 'gemini-2.5-pro', 'my-own']) {
     assert.equal(lacks(knownCapabilities(able), needs), false, able);
   }

@@ -1,55 +1,8 @@
 import assert from 'node:assert/strict';
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { adminClient } from '../support/admin.ts';
 import { startGateway } from '../support/gateway.ts';
-
-type Answer = (response: ServerResponse) => void;
-
-const GOOD: Answer = (response) => {
-  response.setHeader('content-type', 'application/json');
-  response.end(
-    '{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":20,"completion_tokens":2,"total_tokens":22}}',
-  );
-};
-
-const failWith =
-  (status: number, headers: Record<string, string> = {}): Answer =>
-  (response) => {
-    response.writeHead(status, { 'content-type': 'application/json', ...headers });
-    response.end('{"error":{"message":"Not now","type":"server_error"}}');
-  };
-
-/** A provider whose answers are set one by one; when they are used up it is well. It can be gone, and come back. */
-async function startProvider(context: TestContext) {
-  const answers: Answer[] = [];
-  let requests = 0;
-  const server = createServer((incoming, response) => {
-    requests += 1;
-    incoming.resume().on('end', () => (answers.shift() ?? GOOD)(response));
-  });
-  const listen = (port = 0) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  await listen();
-  const { port } = server.address() as AddressInfo;
-  const leave = () =>
-    new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
-  context.after(() => server.listening && leave());
-  return {
-    answers,
-    leave,
-    comeBack: () => listen(port),
-    requests: () => requests,
-    provider: {
-      adapter: 'openai-compatible',
-      baseUrl: `http://127.0.0.1:${port}/v1`,
-      accounts: [{ name: 'main', apiKey: 'sk-upstream-secret-0123456789' }],
-    },
-  };
-}
+import { failWith, startProvider } from '../support/scripted-provider.ts';
 
 async function setUp(context: TestContext, model: object = {}) {
   const [a, b] = [await startProvider(context), await startProvider(context)];
@@ -96,10 +49,19 @@ test('a provider that says when it may be called again is not called before', as
   assert.deepEqual((await call('two')).target, 'b/y');
   const { status, headers, attempts } = await call('one');
   const retryAfter = Number(headers.get('retry-after'));
-  assert.deepEqual([status, attempts], [429, null]);
+  assert.deepEqual([status, attempts], [429, '0']);
   assert.ok(retryAfter > 50 && retryAfter <= 60, `retry-after: ${retryAfter}`);
   assert.equal((await call('two')).attempts, '1');
   assert.deepEqual([a.requests(), b.requests()], [1, 2]);
+});
+
+test('what is refused before any attempt says that there was none', async (context) => {
+  const { a, gateway, call } = await setUp(context);
+  const { status, attempts } = await call('nothing');
+  assert.deepEqual([status, attempts, a.requests()], [404, '0', 0]);
+  const unreadable = await gateway.post('/v1/chat/completions', '{"model":"one"');
+  await unreadable.text();
+  assert.deepEqual([unreadable.status, unreadable.headers.get('x-fairlead-attempts')], [400, '0']);
 });
 
 test('one that will be well again soon is waited for', async (context) => {

@@ -1,71 +1,27 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { startGateway } from '../support/gateway.ts';
 import { chatAnswer, chatChunk } from '../support/raw-upstream.ts';
 import { scale } from '../support/scale.ts';
+import {
+  type Act,
+  beginStream,
+  endStream,
+  failWith,
+  say,
+  startProvider,
+} from '../support/scripted-provider.ts';
 
-type Act = (response: ServerResponse, stream: boolean) => unknown;
-
-const ROLE = chatChunk('').replace('"content":""', '"role":"assistant","content":""');
-const USED = `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [], usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 } })}\n\n`;
-
-const begin = (response: ServerResponse) =>
-  response.writeHead(200, { 'content-type': 'text/event-stream' }).write(ROLE);
-const say =
-  (words: string): Act =>
-  (response, stream) => {
-    if (!stream) {
-      response.writeHead(200, { 'content-type': 'application/json' }).end(chatAnswer(words));
-      return;
-    }
-    begin(response);
-    response.end(`${chatChunk(words)}${chatChunk('', 'stop')}${USED}data: [DONE]\n\n`);
-  };
 const HANG: Act = () => undefined;
 const REFUSE: Act = (response) => response.writeHead(400).end('{"error":{"message":"Not so"}}');
-const FAIL: Act = (response) => response.writeHead(503).end('{"error":{"message":"Not now"}}');
+const FAIL: Act = failWith(503);
 
-/** A provider that does with each request what it was told to, and else answers with its name. It says when a request begins and when one is left. */
-async function startProvider(context: TestContext, name: string) {
-  const acts: Act[] = [];
-  let requests = 0;
-  const waiting: { begun: (() => void)[]; left: (() => void)[] } = { begun: [], left: [] };
-  const next = (what: 'begun' | 'left') => new Promise<void>((resolve) => waiting[what].push(resolve));
-  const tell = (what: 'begun' | 'left') => {
-    for (const resolve of waiting[what].splice(0)) resolve();
-  };
-  const server = createServer((incoming, response) => {
-    requests += 1;
-    const chunks: Buffer[] = [];
-    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-    incoming.on('end', () => {
-      const { stream } = JSON.parse(Buffer.concat(chunks).toString()) as { stream?: boolean };
-      (acts.shift() ?? say(name))(response, stream === true);
-      tell('begun');
-    });
-    response.on('close', () => response.writableEnded || tell('left'));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  context.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return {
-    acts,
-    next,
-    requests: () => requests,
-    provider: {
-      adapter: 'openai-compatible',
-      baseUrl: `http://127.0.0.1:${port}/v1`,
-      accounts: [{ name: 'main', apiKey: 'sk-upstream-secret-0123456789' }],
-    },
-  };
+/** A provider that answers with its name unless it is told to act otherwise. */
+async function startNamed(context: TestContext, name: string) {
+  const provider = await startProvider(context, say(name));
+  return { ...provider, acts: provider.answers };
 }
 
 const messages = [{ role: 'user', content: 'Hi' }];
@@ -88,9 +44,9 @@ const DOORS: Record<string, (stream: boolean) => { path: string; body: object }>
 const LEAST_SEEN = 20;
 
 async function setUp(context: TestContext, model: object = {}, more: object = {}) {
-  const a = await startProvider(context, 'Words of A');
-  const b = await startProvider(context, 'Words of B');
-  const c = await startProvider(context, 'Words of C');
+  const a = await startNamed(context, 'Words of A');
+  const b = await startNamed(context, 'Words of B');
+  const c = await startNamed(context, 'Words of C');
   const gateway = await startGateway({
     providers: { a: a.provider, b: b.provider, c: c.provider },
     models: {
@@ -179,14 +135,18 @@ for (const stream of [false, true]) {
       record.attempts.map(({ outcome }) => outcome),
       ['ok', 'lost'],
     );
-    assert.ok(record.attempts[1]?.usage);
+    const [won, lost] = record.attempts;
+    assert.ok(won && lost?.usage);
+    // Each goes by its own time: the first had begun when the second did, and ended after it.
+    assert.ok(lost.startedAfterMs > won.startedAfterMs);
+    assert.ok(won.startedAfterMs + won.durationMs >= lost.startedAfterMs + lost.durationMs);
   });
 }
 
 test('a stream that has begun without output is raced, and nothing of it is in the answer', async (context) => {
   const { a, call, learn } = await setUp(context);
   await learn(true);
-  a.acts.push((response) => begin(response));
+  a.acts.push((response) => beginStream(response));
   const { text, target } = await call(true);
   assert.equal(target, 'b/y');
   assert.equal(text.split('"role":"assistant"').length, 2, text);
@@ -197,9 +157,9 @@ test('a stream that has output is not raced, however slow it goes on', async (co
   const { a, b, call, learn } = await setUp(context);
   await learn(true, 300);
   a.acts.push((response) => {
-    begin(response);
+    beginStream(response);
     response.write(chatChunk('Words of A'));
-    setTimeout(() => response.end(`${chatChunk('', 'stop')}${USED}data: [DONE]\n\n`), 700);
+    setTimeout(() => endStream(response), 700);
   });
   const { attempts, target } = await call(true);
   assert.deepEqual([attempts, target, b.requests()], ['1', 'a/x', 0]);
@@ -288,7 +248,7 @@ test('a client that leaves in the middle of what the second attempt says is acco
   const before = await learn(true);
   a.acts.push(HANG);
   b.acts.push((response) => {
-    begin(response);
+    beginStream(response);
     response.write(chatChunk('Words of B'));
   });
   const left = b.next('left');
@@ -397,14 +357,14 @@ function behave({ afterMs, does }: Behaviour, words: string): Act {
     else if (does === 'resets' || !stream) then(() => response.destroy());
     else if (does === 'breaks off') {
       then(() => {
-        begin(response);
+        beginStream(response);
         response.write(chatChunk(words), () => response.destroy());
       });
     } else {
-      begin(response);
+      beginStream(response);
       then(() => {
         if (does === 'begins and resets') response.destroy();
-        else response.end(`${chatChunk(words)}${chatChunk('', 'stop')}${USED}data: [DONE]\n\n`);
+        else endStream(response, words);
       });
     }
   };

@@ -1,63 +1,30 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startGateway } from '../support/gateway.ts';
-import { chatChunk } from '../support/raw-upstream.ts';
 import { scale } from '../support/scale.ts';
-
-const ANSWER = JSON.stringify({
-  id: 'c',
-  object: 'chat.completion',
-  created: 1,
-  model: 'm',
-  choices: [{ index: 0, message: { role: 'assistant', content: 'Hi' }, finish_reason: 'stop' }],
-  usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 },
-});
-
-const STREAMED = `${chatChunk('Hi')}${chatChunk('', 'stop')}data: [DONE]\n\n`;
+import { failWith, say, startProvider } from '../support/scripted-provider.ts';
 
 /** A provider that takes a moment to answer, notes when it was asked, and can be killed, or fall silent, and come back. */
-async function startProvider(context: TestContext, limit: () => number | undefined = () => undefined) {
+async function startNoting(context: TestContext, limit: () => number | undefined = () => undefined) {
   const askedAt: number[] = [];
   let isSilent = false;
-  const server = createServer((incoming, response) => {
+  const { leave, comeBack, baseUrl } = await startProvider(context, (response, stream) => {
     askedAt.push(performance.now());
-    let body = '';
-    incoming.on('data', (chunk: Buffer) => {
-      body += chunk.toString();
-    });
-    incoming.on('end', () => {
-      if (isSilent) return;
-      const { stream } = JSON.parse(body) as { stream?: boolean };
-      response.setHeader('content-type', stream ? 'text/event-stream' : 'application/json');
-      const retryAfterMs = limit();
-      if (retryAfterMs !== undefined) {
-        response.writeHead(429, { 'retry-after-ms': String(retryAfterMs) });
-        response.end('{"error":{"message":"Slow down"}}');
-      } else setTimeout(() => response.end(stream ? STREAMED : ANSWER), 30);
-    });
+    if (isSilent) return;
+    const retryAfterMs = limit();
+    if (retryAfterMs !== undefined) failWith(429, { 'retry-after-ms': String(retryAfterMs) })(response);
+    else setTimeout(() => say('Hi')(response, stream), 30);
   });
-  const listen = (port = 0) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  await listen();
-  const { port } = server.address() as AddressInfo;
-  const kill = () =>
-    new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
-  context.after(() => (server.listening ? kill() : undefined));
-  const baseUrl = `http://127.0.0.1:${port}/v1`;
   /** It takes connections and requests, and says nothing more. */
   const fallSilent = async () => {
     isSilent = true;
   };
-  const comeBack = async () => {
+  const back = async () => {
     isSilent = false;
-    if (!server.listening) await listen(port);
+    await comeBack();
   };
-  return { askedAt, failBy: { killed: kill, hung: fallSilent }, comeBack, baseUrl };
+  return { askedAt, failBy: { killed: leave, hung: fallSilent }, comeBack: back, baseUrl };
 }
 
 const accounts = [{ name: 'main', apiKey: 'sk-upstream-secret-0123456789' }];
@@ -111,7 +78,7 @@ const WAYS = scale({
 
 for (const [strategy, way] of WAYS) {
   test(`of two targets one is ${way} under load: no client notices, and it is found again (${strategy})`, async (context) => {
-    const [a, b] = [await startProvider(context), await startProvider(context)];
+    const [a, b] = [await startNoting(context), await startNoting(context)];
     const up = ({ baseUrl }: { baseUrl: string }) => ({ adapter: 'openai-compatible', baseUrl, accounts });
     const gateway = await startGateway({
       providers: { a: up(a), b: up(b) },
@@ -163,7 +130,7 @@ function limitCalls(pauseMs: number) {
 
 test('in a storm of 429 no account is called before the time that it named', async (context) => {
   const limits = [400, 550, 700].map(limitCalls);
-  const places = await Promise.all(limits.map(({ ask }) => startProvider(context, ask)));
+  const places = await Promise.all(limits.map(({ ask }) => startNoting(context, ask)));
   const providers = Object.fromEntries(
     places.map(({ baseUrl }, index) => [`p${index}`, { adapter: 'openai-compatible', baseUrl, accounts }]),
   );

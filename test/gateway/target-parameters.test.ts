@@ -23,6 +23,9 @@ const gateway = await startGateway({
   models: {
     r: { targets: [{ target: 'openai/o3', parameters }] },
     k: { targets: [{ target: 'openai/gpt-4.1', parameters: { topK: 5 } }] },
+    five: { targets: [{ target: 'openai/gpt-5.1', parameters }] },
+    c: { targets: [{ target: 'anthropic/claude-opus-4-7', parameters: { ...parameters, topK: 5 } }] },
+    t: { targets: [{ target: 'anthropic/claude-sonnet-4', parameters: { temperature: 1.5, topP: 0.5 } }] },
     plain: { targets: ['openai/gpt-4.1'] },
     two: {
       retries: 1,
@@ -121,6 +124,11 @@ test('after a failure the next target is told its own', async () => {
   assert.deepEqual([second.temperature, second.max_tokens], [0.25, 77]);
 });
 
+test('a default of one of two that a model takes does not take the place of the other, which the caller says', async () => {
+  const told = JSON.parse(await ask('/v1/chat/completions', `{"model":"a",${CHAT},"top_p":0.5}`));
+  assert.deepEqual([told.temperature, told.top_p, told.max_tokens], [undefined, 0.5, 77]);
+});
+
 test('a translated call to a model that takes no temperature is not told the default of one', async () => {
   const told = JSON.parse(await ask('/v1/messages', `{"model":"r","max_tokens":9,${CHAT}}`));
   assert.equal(told.temperature, undefined);
@@ -133,3 +141,83 @@ test('what the target has no word for is named', async () => {
   await response.text();
   assert.equal(response.headers.get('x-fairlead-dropped'), 'topK');
 });
+
+/** What of their defaults models of the caller's own dialect refuse, always or beside what a call says. */
+const REFUSED: [what: string, path: string, body: string, told: object, dropped: string | null][] = [
+  [
+    'a reasoning model takes no temperature',
+    '/v1/chat/completions',
+    `{"model":"r",${CHAT}}`,
+    { max_completion_tokens: 77 },
+    'temperature',
+  ],
+  [
+    'nor at the responses door',
+    '/v1/responses',
+    '{"model":"r","input":"hi"}',
+    { max_output_tokens: 77 },
+    'temperature',
+  ],
+  [
+    'a model that need not reason takes one',
+    '/v1/chat/completions',
+    `{"model":"five",${CHAT},"reasoning_effort":"none"}`,
+    { max_completion_tokens: 77, temperature: 0.25, reasoning_effort: 'none' },
+    null,
+  ],
+  [
+    'and none when it reasons',
+    '/v1/chat/completions',
+    `{"model":"five",${CHAT},"reasoning_effort":"low"}`,
+    { max_completion_tokens: 77, reasoning_effort: 'low' },
+    'temperature',
+  ],
+  [
+    'the same in the words of responses',
+    '/v1/responses',
+    '{"model":"five","input":"hi","reasoning":{"effort":"low"}}',
+    { max_output_tokens: 77, reasoning: { effort: 'low' } },
+    'temperature',
+  ],
+  ['OpenAI knows no top_k', '/v1/chat/completions', `{"model":"k",${CHAT}}`, {}, 'topK'],
+  [
+    'newer models of Claude take no sampling parameters',
+    '/v1/messages',
+    `{"model":"c","max_tokens":9,${CHAT}}`,
+    { max_tokens: 9 },
+    'temperature, topK',
+  ],
+  [
+    'a model that takes one of two is told one, and none beside the caller’s',
+    '/v1/messages',
+    `{"model":"a","max_tokens":9,"top_p":0.5,${CHAT}}`,
+    { max_tokens: 9, top_p: 0.5 },
+    'temperature',
+  ],
+  [
+    'Claude takes a temperature of up to 1',
+    '/v1/messages',
+    `{"model":"t","max_tokens":9,${CHAT}}`,
+    { max_tokens: 9, temperature: 1, top_p: 0.5 },
+    null,
+  ],
+  [
+    'and less beside thinking',
+    '/v1/messages',
+    `{"model":"t","max_tokens":9000,"thinking":{"type":"enabled","budget_tokens":2000},${CHAT}}`,
+    { max_tokens: 9000, thinking: { type: 'enabled', budget_tokens: 2000 }, temperature: 1 },
+    'topP',
+  ],
+];
+
+for (const [what, path, body, told, dropped] of REFUSED) {
+  test(`${path}: ${what}`, async () => {
+    sent.length = 0;
+    const headers = { authorization: `Bearer ${TEST_KEY}`, 'content-type': 'application/json' };
+    const response = await fetch(`${gateway.url}${path}`, { method: 'POST', headers, body });
+    await response.text();
+    const { model: _m, messages: _s, input: _i, ...rest } = JSON.parse(sent[0] ?? '{}');
+    assert.deepEqual(rest, told);
+    assert.equal(response.headers.get('x-fairlead-dropped'), dropped);
+  });
+}

@@ -229,6 +229,34 @@ test('a call whose body is refused is recorded as any other, at every door that 
   }
 });
 
+test('a request whose client leaves before its body is whole is no call, however it was sent', async () => {
+  const other = await startGateway({ server: { port: 0 } });
+  const { hostname, port } = new URL(other.url);
+  try {
+    for (const way of [
+      'transfer-encoding: chunked\r\n\r\n5\r\n{"mod',
+      'content-encoding: gzip\r\ncontent-length: 99\r\n\r\nhello',
+    ]) {
+      const socket = connect(Number(port), hostname);
+      await once(socket, 'connect');
+      socket.write(`${HEAD}content-type: application/json\r\n${way}`);
+      // Until it is being read: what follows is answered behind it.
+      assert.equal((await fetch(`${other.url}/healthz`)).status, 200);
+      socket.destroy();
+      await once(socket, 'close');
+    }
+    const body = { model: 'echo/echo', messages: [{ role: 'user', content: 'Hi' }] };
+    assert.equal((await other.post('/v1/chat/completions', body)).status, 200);
+    const records = await other.calls();
+    assert.deepEqual(
+      records.map(({ status }) => status),
+      [200],
+    );
+  } finally {
+    await other.stop();
+  }
+});
+
 function encoded(coding: string, body: Buffer): RequestInit {
   return { body: new Uint8Array(body), headers: { 'content-encoding': coding } };
 }

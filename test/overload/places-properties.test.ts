@@ -24,11 +24,14 @@ const steps = fc.array(
         does: fc.constant('come' as const),
         tenant: fc.nat({ max: PRIORITIES.length - 1 }),
         model: fc.constantFrom(...MODELS),
+        patienceMs: fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.nat({ max: 300 })),
       }),
     },
     { weight: 4, arbitrary: fc.record({ does: fc.constant('end' as const), which: fc.nat() }) },
     { weight: 2, arbitrary: fc.record({ does: fc.constant('leave' as const), which: fc.nat() }) },
     { weight: 1, arbitrary: fc.record({ does: fc.constant('pass' as const), ms: fc.nat({ max: 60 }) }) },
+    // As where timers are late.
+    { weight: 1, arbitrary: fc.record({ does: fc.constant('stall' as const), ms: fc.nat({ max: 60 }) }) },
     {
       weight: 1,
       arbitrary: fc.record({ does: fc.constant('bound' as const), all: anyBounds, models: anyModels }),
@@ -70,7 +73,8 @@ test('whatever comes, goes and changes: no bound is exceeded, nobody waits for a
             'nobody waits for a place that is free',
           );
         }
-        for (const { told, place, line, error, waited } of calls) {
+        for (const { told, place, line, error, waited, takenMs, deadlineMs } of calls) {
+          assert.ok(takenMs === undefined || takenMs < deadlineMs, 'nobody is let in who has given up');
           const fates = [place, line, error].filter((fate) => fate !== undefined).length;
           assert.ok(fates <= 1, 'a call runs, waits or is refused');
           assert.ok(told <= 1, 'it is told once');
@@ -83,7 +87,7 @@ test('whatever comes, goes and changes: no bound is exceeded, nobody waits for a
       for (const step of sequence) {
         switch (step.does) {
           case 'come':
-            calls.push(venue.come(tenants[step.tenant] as Tenant, step.model));
+            calls.push(venue.come(tenants[step.tenant] as Tenant, step.model, step.patienceMs));
             break;
           case 'end': {
             const ending = running();
@@ -102,6 +106,9 @@ test('whatever comes, goes and changes: no bound is exceeded, nobody waits for a
           }
           case 'pass':
             venue.pass(step.ms);
+            break;
+          case 'stall':
+            venue.nowMs += step.ms;
             break;
           case 'bound':
             [all, models] = [step.all, step.models];

@@ -31,17 +31,26 @@ export class TestCall implements Waiter {
   /** How often it was told of a place or of a refusal. */
   told = 0;
   waited = false;
+  /** When it was let in from the queue. */
+  takenMs: number | undefined;
   line: Line | undefined;
   ahead: Waiter | undefined;
   behind: Waiter | undefined;
+  readonly deadlineMs: number;
   maxQueueMs = 0;
   dueMs = 0;
   earlier: Waiter | undefined;
   later: Waiter | undefined;
   readonly #venue: VirtualPlaces;
 
-  constructor(venue: VirtualPlaces, tenant: Tenant, model: string | undefined) {
+  constructor(
+    venue: VirtualPlaces,
+    tenant: Tenant,
+    model: string | undefined,
+    deadlineMs = Number.POSITIVE_INFINITY,
+  ) {
     this.#venue = venue;
+    this.deadlineMs = deadlineMs;
     this.tenant = tenant;
     this.model = model;
   }
@@ -49,6 +58,7 @@ export class TestCall implements Waiter {
   take(place: Share): void {
     this.told += 1;
     this.place = place;
+    this.takenMs = this.#venue.nowMs;
     this.#venue.taken.push(this);
     this.#venue.onTake?.(this);
   }
@@ -97,8 +107,9 @@ export class VirtualPlaces {
     return this.#timed.size;
   }
 
-  come(tenant: Tenant, model?: string): TestCall {
-    const call = new TestCall(this, tenant, model);
+  /** `patienceMs`: how long its client waits. */
+  come(tenant: Tenant, model?: string, patienceMs = Number.POSITIVE_INFINITY): TestCall {
+    const call = new TestCall(this, tenant, model, this.nowMs + patienceMs);
     call.place = this.places.tryTake(tenant.holder, model);
     if (call.place) return call;
     try {

@@ -396,7 +396,7 @@ test('a stream’s tokens are settled by what it reported, and one that its clie
   await next.body?.cancel();
 });
 
-test('white space around a name makes no second name, which the limits on the first would not meet', async () => {
+test('white space around a name, or Google’s folder before it, makes no second name, which the limits on the first would not meet', async () => {
   const { gateway, upstream } = await setUp({});
   for (const odd of ['up/gpt-4.1 ', 'up/ gpt-4.1', 'up/gpt-4.1\n', 'up/gpt\u00004.1', 'up/gpt-4.1\u00a0']) {
     assert.equal((await ask(gateway, { model: odd })).status, 404, JSON.stringify(odd));

@@ -1,55 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { startLossyProxy } from '../support/lossy-proxy.ts';
-import { chatAnswer } from '../support/raw-upstream.ts';
 import { redisMissing, startRedis, type TestRedis } from '../support/redis.ts';
+import { failWith, say, startProvider } from '../support/scripted-provider.ts';
 
 const skip = redisMissing;
-
-type Answer = (response: ServerResponse) => void;
-
-const answerWell: Answer = (response) => {
-  response.setHeader('content-type', 'application/json');
-  response.end(chatAnswer('Hi'));
-};
-
-const failWith =
-  (status: number, headers: Record<string, string> = {}): Answer =>
-  (response) => {
-    response.writeHead(status, { 'content-type': 'application/json', ...headers });
-    response.end('{"error":{"message":"Not now","type":"server_error"}}');
-  };
-
-/** A provider that answers as it is told to. */
-async function startProvider(context: TestContext) {
-  const provider = {
-    answer: answerWell,
-    requests: 0,
-    baseUrl: '',
-    leave: () => {},
-    comeBack: async () => {},
-  };
-  const server = createServer((incoming, response) => {
-    provider.requests += 1;
-    incoming.resume().on('end', () => provider.answer(response));
-  });
-  const listen = (port = 0) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  await listen();
-  const { port } = server.address() as AddressInfo;
-  provider.baseUrl = `http://127.0.0.1:${port}/v1`;
-  provider.comeBack = () => listen(port);
-  provider.leave = () => {
-    server.closeAllConnections();
-    server.close();
-  };
-  context.after(provider.leave);
-  return provider;
-}
 
 /** A provider `a`, one that stands in for it, and what starts instances in front of both, all with one Redis. */
 async function setUp(context: TestContext, breaker: object = {}) {
@@ -127,7 +85,7 @@ test('a time that a provider named to one instance is kept by all, and by one th
 }, async (context) => {
   const { redis, a, start } = await setUp(context);
   const [one, two, three] = [await start(), await start(), await start()];
-  a.answer = failWith(429, { 'retry-after': '60' });
+  a.otherwise = failWith(429, { 'retry-after': '60' });
   assert.equal((await call(one, 'two')).target, 'b/y');
   await untilKept(redis, 1);
   await untilHeard(redis, two, three);
@@ -138,20 +96,20 @@ test('a time that a provider named to one instance is kept by all, and by one th
     assert.ok(retryAfter > 0 && retryAfter <= 60, `retry-after: ${retryAfter}`);
     assert.equal((await call(other, 'two')).target, 'b/y');
   }
-  assert.equal(a.requests, 1);
+  assert.equal(a.requests(), 1);
   assert.ok((await redis.client.pttl('fairlead:health')) > 0, 'it would stay for ever');
 });
 
 test('a target that an instance never called is left alone there, too', { skip }, async (context) => {
   const { redis, a, start } = await setUp(context);
   const [one, two] = [await start(), await start()];
-  a.answer = failWith(429, { 'retry-after': '60' });
+  a.otherwise = failWith(429, { 'retry-after': '60' });
   await call(one, 'a/named-by-nobody');
   await untilKept(redis, 1);
   await untilHeard(redis, two);
-  const before = a.requests;
+  const before = a.requests();
   assert.equal((await call(two, 'a/named-by-nobody')).status, 429);
-  assert.equal(a.requests, before);
+  assert.equal(a.requests(), before);
 });
 
 test('in a storm of 429 no instance calls before the time that was named', { skip }, async (context) => {
@@ -161,7 +119,7 @@ test('in a storm of 429 no instance calls before the time that was named', { ski
   let namedUntil = 0;
   let early = 0;
   let isHeard = false;
-  a.answer = (response) => {
+  a.otherwise = (response) => {
     if (isHeard && Date.now() < namedUntil) early += 1;
     namedUntil = Math.max(namedUntil, Date.now() + namedMs);
     failWith(429, { 'retry-after-ms': String(namedMs) })(response);
@@ -180,7 +138,7 @@ test('in a storm of 429 no instance calls before the time that was named', { ski
     }),
   );
   assert.ok(calls > 10, `${calls} calls`);
-  assert.deepEqual([early, a.requests], [0, 1]);
+  assert.deepEqual([early, a.requests()], [0, 1]);
 });
 
 test('a breaker that opens at one instance is open at the others, and closed when one found the place well', {
@@ -188,16 +146,16 @@ test('a breaker that opens at one instance is open at the others, and closed whe
 }, async (context) => {
   const { redis, a, start } = await setUp(context, { openFor: '5s' });
   const [one, two, three] = [await start(), await start(), await start()];
-  a.answer = failWith(500);
+  a.otherwise = failWith(500);
   for (let failure = 0; failure < 5; failure++) await call(one, 'one');
   await untilKept(redis, 1);
   await untilHeard(redis, two, three);
-  const failures = a.requests;
+  const failures = a.requests();
   assert.equal((await call(two, 'two')).target, 'b/y');
   assert.equal((await call(three, 'two')).target, 'b/y');
-  assert.equal(a.requests, failures, 'the others called it all the same');
+  assert.equal(a.requests(), failures, 'the others called it all the same');
 
-  a.answer = answerWell;
+  a.otherwise = say('Hi');
   // One that was only told of it probes by itself.
   await until('the place is found well', async () => (await call(two, 'two')).target === 'a/x');
   await untilKept(redis, 0);
@@ -220,7 +178,7 @@ test('an account that cannot be reached from one instance is passed over by the 
 }, async (context) => {
   const { redis, a, start } = await setUp(context, { openFor: '10m' });
   const [one, two] = [await start(), await start()];
-  a.leave();
+  await a.leave();
   for (let failure = 0; failure < 5; failure++) await call(one, 'one');
   await untilKept(redis, 2);
   await untilHeard(redis, two);
@@ -229,7 +187,7 @@ test('an account that cannot be reached from one instance is passed over by the 
     assert.equal((await call(other, 'two')).target, 'b/y');
     assert.equal((await call(other, 'other')).target, 'b/y');
   }
-  assert.equal(a.requests, 0);
+  assert.equal(a.requests(), 0);
 });
 
 test('Redis stops: calls go on, each instance learns for itself; when it is back they tell each other what they learned', {
@@ -239,13 +197,13 @@ test('Redis stops: calls go on, each instance learns for itself; when it is back
   const [one, two] = [await start(), await start()];
   await redis.stop();
   assert.equal((await call(one, 'two')).target, 'a/x');
-  a.answer = failWith(429, { 'retry-after': '60' });
+  a.otherwise = failWith(429, { 'retry-after': '60' });
   assert.equal((await call(one, 'two')).target, 'b/y');
   const late = await start();
   await redis.start();
   await untilKept(redis, 1);
   // Whoever did not hear of it is answered.
-  a.answer = answerWell;
+  a.otherwise = say('Hi');
   for (const other of [two, late]) {
     await until('it is heard', async () => (await call(other, 'one')).retryAfter > 20);
     assert.equal((await call(other, 'two')).target, 'b/y');
@@ -265,13 +223,13 @@ test('an instance that was cut off hears what it missed, and keeps what it learn
     proxy.mend();
   }
   proxy.cut();
-  a.answer = failWith(429, { 'retry-after': '60' });
-  b.answer = failWith(429, { 'retry-after': '40' });
+  a.otherwise = failWith(429, { 'retry-after': '60' });
+  b.otherwise = failWith(429, { 'retry-after': '40' });
   await call(one, 'one');
   await call(two, 'b/y');
   await untilKept(redis, 1);
-  a.answer = answerWell;
-  b.answer = answerWell;
+  a.otherwise = say('Hi');
+  b.otherwise = say('Hi');
   proxy.mend();
   await untilKept(redis, 2);
   // Whoever did not hear of it is answered.
@@ -283,11 +241,11 @@ test('a Redis that hangs holds up neither calls nor a stop', { skip }, async (co
   const { redis, a, start } = await setUp(context);
   const [one, two] = [await start(), await start()];
   redis.freeze();
-  a.answer = failWith(429, { 'retry-after': '60' });
+  a.otherwise = failWith(429, { 'retry-after': '60' });
   assert.equal((await call(one, 'two')).target, 'b/y');
   redis.thaw();
   await untilKept(redis, 1);
-  a.answer = answerWell;
+  a.otherwise = say('Hi');
   await until('the other heard of it', async () => (await call(two, 'one')).status === 429);
   redis.freeze();
   await one.stop();
@@ -314,5 +272,5 @@ test('what is no message changes nothing', { skip }, async (context) => {
   const right = JSON.stringify({ ...lane, what: 'cooling', forMs: 60_000, later: true });
   await redis.client.publish('fairlead:health:0', right);
   await until('it is heard', async () => (await call(gateway, 'one')).status === 429);
-  assert.ok(a.requests >= 2);
+  assert.ok(a.requests() >= 2);
 });

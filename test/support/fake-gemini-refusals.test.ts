@@ -42,6 +42,12 @@ const REFUSALS: [change: JsonObject, message: RegExp, model?: string][] = [
     'gemini-2.0-flash',
   ],
   [configOf(JSON_OUT), /^JSON mode is not enabled for models\/gemma-3-27b-it$/, 'gemma-3-27b-it'],
+  [TOOL, /^Function calling is not enabled for models\/gemma-3-27b-it$/, 'gemma-3-27b-it'],
+  [
+    { contents: [USER, { role: 'model', parts: [{ text: 'So' }] }] },
+    /^Requests ending with a model turn/,
+    'gemini-3.6-flash',
+  ],
   [configOf({ top_kk: 1 }), /Unknown name "top_kk" at 'generation_config': Cannot find field\.$/],
   [
     toolOf({ ...OBJECT, additionalProperties: false }),

@@ -3,7 +3,7 @@ import type { Conversation, Message, Part, ToolResultPart } from '../../conversa
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { callerWord, partField, participantField, partPaths, resultPartPath } from '../caller-words.ts';
-import { OPENING_WORDS } from '../filler-words.ts';
+import { CLOSING_WORDS, OPENING_WORDS } from '../filler-words.ts';
 import { ToolCallIds, unpaired } from '../messages/tool-call-ids.ts';
 import { emulatedName } from '../reserved-tools.ts';
 import type { ModelTraits } from './models.ts';
@@ -127,12 +127,20 @@ class ContentsEncoder {
     // The first content must be the user's.
     const isInstructed = turns.length === 0 && system.length > 0;
     if (isInstructed || turns[0]?.role === 'model') prependToUser(turns, [{ text: OPENING_WORDS }]);
+    if (this.#isToBeClosed(turns.at(-1))) turns.push(userTurn([{ text: CLOSING_WORDS }]));
     if (turns.length === 0 && this.#conversation.dialect !== 'gemini') throw this.#saysNothing();
     return {
       contents: turns.map(writeTurn),
       systemInstruction: system.length > 0 ? { parts: system } : undefined,
       dropped: [...this.#dropped],
     };
+  }
+
+  /** Whether the model's own words would be the last turn where it does not go on from them. Of a call at the end the API says what is missing. */
+  #isToBeClosed(last: Turn | undefined): boolean {
+    if (last?.role !== 'model' || this.#traits.prefill || this.#conversation.dialect === 'gemini')
+      return false;
+    return !last.parts.some((part) => isObject(part['functionCall']));
   }
 
   /** Order among the other messages cannot be said: system texts go first, in their own order. */
@@ -250,7 +258,11 @@ function prependToUser(turns: Turn[], parts: JsonObject[]): void {
   if (parts.length === 0) return;
   const first = turns[0];
   if (first?.role === 'user') first.parts = [...parts, ...first.parts];
-  else turns.unshift({ role: 'user', results: [], parts: [...parts], prompt: true, rest: {} });
+  else turns.unshift(userTurn([...parts]));
+}
+
+function userTurn(parts: JsonObject[]): Turn {
+  return { role: 'user', results: [], parts, prompt: true, rest: {} };
 }
 
 /** Gives the first call of each step of the current turn the stand-in, where it has no signature. */

@@ -27,7 +27,7 @@ export function encodeGenerationConfig(
   for (const { key, path, value } of written) {
     if (!isNative && isUnknown(key, traits)) {
       // What asks for nothing is no loss.
-      if (value !== 0 && value !== false) dropped.push(parameterName(conversation, key));
+      if (!asksForNothing(key, value)) dropped.push(parameterName(conversation, key));
       continue;
     }
     const taken = isNative ? value : fit(conversation, key, traits, dropped);
@@ -49,7 +49,13 @@ export function encodeGenerationConfig(
   };
 }
 
-function isUnknown(key: keyof Parameters, { penalties, logprobs }: ModelTraits): boolean {
+/** A penalty of 0, or no probabilities. */
+function asksForNothing(key: keyof Parameters, value: unknown): boolean {
+  return value === false || (value === 0 && key.endsWith('Penalty'));
+}
+
+function isUnknown(key: keyof Parameters, { penalties, logprobs, sampling }: ModelTraits): boolean {
+  if (key === 'temperature' || key === 'topP' || key === 'topK') return !sampling;
   if (key === 'frequencyPenalty' || key === 'presencePenalty') return !penalties;
   return (key === 'logprobs' || key === 'topLogprobs') && !logprobs;
 }

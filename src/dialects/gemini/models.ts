@@ -34,6 +34,12 @@ export interface ModelTraits {
   /** The highest `candidateCount` ("Multiple candidates is not enabled for this model"). */
   mostCandidates: number;
   mostOutputTokens: number;
+  /** A conversation may end with the model's own words, which it goes on from. */
+  prefill: boolean;
+  /** `temperature`, `topP` and `topK` have an effect. */
+  sampling: boolean;
+  /** Function calling ("Function calling is not enabled for models/…"). */
+  functions: boolean;
 }
 
 const NEWEST: ModelTraits = {
@@ -50,12 +56,21 @@ const NEWEST: ModelTraits = {
   logprobs: false,
   mostCandidates: 1,
   mostOutputTokens: 65_536,
+  prefill: false,
+  sampling: false,
+  functions: true,
 };
 
-const ALL_LEVELS: ModelTraits = { ...NEWEST, thinking: { by: 'level', levels: THINKING_LEVELS } };
+/** The first of the third generation. */
+const GEMINI_3: ModelTraits = { ...NEWEST, prefill: true, sampling: true };
+
+const ALL_LEVELS: ModelTraits = { ...GEMINI_3, thinking: { by: 'level', levels: THINKING_LEVELS } };
+
+/** From 3.5 Flash-Lite and 3.6 Flash on nothing but thinking is steered, and the last turn is the user's. */
+const ALL_LEVELS_ALONE: ModelTraits = { ...ALL_LEVELS, prefill: false, sampling: false };
 
 const GEMINI_2_5: ModelTraits = {
-  ...NEWEST,
+  ...GEMINI_3,
   thinking: { by: 'budget', min: 1, max: 24_576, off: true },
   callIds: false,
   signaturesRequired: false,
@@ -80,7 +95,8 @@ const GEMINI_1: ModelTraits = { ...GEMINI_2_0, jsonSchema: false };
  * none is taken for a new model, not for an old one.
  *
  * Sources: Gemini API docs, "Gemini thinking" (levels and budgets by model), "Thought signatures", "Function
- * calling" (multimodal function responses), "Structured outputs" (with tools), Vertex AI docs, "Thinking"; error messages of the API itself.
+ * calling" (multimodal function responses), "Structured outputs" (with tools), Vertex AI docs, "Thinking"; error messages of the API itself;
+ * LibreChat-AI/agents#323 and #499 (models whose last turn is the user's), anomalyco/opencode#38924 (sampling).
  */
 const MODELS: readonly (readonly [RegExp, ModelTraits])[] = [
   [/^gemini-(1[.-]|pro($|-vision))/, GEMINI_1],
@@ -92,27 +108,38 @@ const MODELS: readonly (readonly [RegExp, ModelTraits])[] = [
   ],
   [/^gemini-2\.5-flash-image/, { ...GEMINI_2_5, thinking: { by: 'nothing' } }],
   [/^gemini-(2\.5|robotics-er-1\.5)/, GEMINI_2_5],
-  [/^gemini-3-pro-image/, { ...NEWEST, thinking: { by: 'nothing' } }],
-  [/^gemini-3-pro/, { ...NEWEST, thinking: { by: 'level', levels: ['low', 'high'] } }],
-  [/^gemini-3\.1-flash-image/, { ...NEWEST, thinking: { by: 'level', levels: ['minimal', 'high'] } }],
-  [/^gemini-3(\.[156])?-flash/, ALL_LEVELS],
-  [/^gemini-3\.\d+-flash-lite/, ALL_LEVELS],
+  [/^gemini-3-pro-image/, { ...GEMINI_3, thinking: { by: 'nothing' } }],
+  [/^gemini-3-pro/, { ...GEMINI_3, thinking: { by: 'level', levels: ['low', 'high'] } }],
+  [/^gemini-3\.1-flash-image/, { ...GEMINI_3, thinking: { by: 'level', levels: ['minimal', 'high'] } }],
+  [/^gemini-3\.5-flash-lite/, ALL_LEVELS_ALONE],
+  [/^gemini-3(\.[15])?-flash/, ALL_LEVELS],
+  [/^gemini-3\.6-flash/, ALL_LEVELS_ALONE],
+  [/^gemini-3\.\d+-flash-lite/, ALL_LEVELS_ALONE],
+  [/^gemini-3\.1-/, GEMINI_3],
   [
     /^gemma-[123]/,
-    { ...GEMINI_2_0, systemInstruction: false, jsonMode: false, penalties: false, logprobs: false },
+    {
+      ...GEMINI_2_0,
+      systemInstruction: false,
+      jsonMode: false,
+      penalties: false,
+      logprobs: false,
+      functions: false,
+    },
   ],
-  [/^gemma-/, { ...NEWEST, thinking: { by: 'nothing' }, signaturesRequired: false }],
+  [/^gemma-/, { ...GEMINI_3, thinking: { by: 'nothing' }, signaturesRequired: false }],
 ];
 
 /**
  * `model` as in a request's URL: `gemini-2.5-pro` or `models/…`; at Vertex AI `publishers/google/models/…`, whose models take more.
  *
  * Sources of what they take there: vercel/ai#5418, BerriAI/litellm#31600 (log probabilities, before Gemini 3), googleapis/js-genai#1609
- * (several candidates).
+ * (several candidates), BerriAI/litellm#10548 (output).
  */
 export function modelTraits(model: string): ModelTraits {
   const name = model.slice(model.lastIndexOf('/') + 1).toLowerCase();
   const traits = MODELS.find(([pattern]) => pattern.test(name))?.[1] ?? NEWEST;
   if (!model.startsWith('publishers/')) return traits;
-  return { ...traits, mostCandidates: 8, logprobs: /^gemini-[12]/.test(name) };
+  const mostOutputTokens = Math.min(traits.mostOutputTokens, 65_535);
+  return { ...traits, mostOutputTokens, mostCandidates: 8, logprobs: /^gemini-[12]/.test(name) };
 }

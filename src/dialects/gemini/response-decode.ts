@@ -125,7 +125,8 @@ function oneAnswer(parts: JsonObject[]): JsonObject[] {
   const answers = parts.filter(isAnswer);
   if (answers.length === 0) return parts;
   const callsOthers = parts.some((part) => isObject(part['functionCall']) && !isAnswer(part));
-  return parts.filter((part) => !isAnswer(part) || (!callsOthers && part === answers[0]));
+  // Behind all else, as a stream has it, which knows at its end alone that no other call comes.
+  return [...parts.filter((part) => !isAnswer(part)), ...(callsOthers ? [] : answers.slice(0, 1))];
 }
 
 /** Whether a part is the call that stands for a JSON answer. */

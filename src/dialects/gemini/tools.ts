@@ -2,6 +2,7 @@ import type { Conversation, Tool, ToolChoice } from '../../conversation/conversa
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { callerWord, toolPath, toolPlace } from '../caller-words.ts';
+import { unsupportedParameter } from '../parameters.ts';
 import { placed } from '../places.ts';
 import {
   emulateCustomTool,
@@ -40,7 +41,7 @@ export function encodeTools(
   const tools: JsonObject[] = [];
   const dropped: string[] = [];
   let strict = false;
-  const offered = offeredAlone(conversation, traits);
+  const offered = traits.functions ? offeredAlone(conversation, traits) : noneOf(conversation);
   for (const [index, tool] of conversation.tools.entries()) {
     if (offered && tool.type !== 'opaque' && !offered.includes(tool.name)) continue;
     if (tool.type === 'function') {
@@ -67,6 +68,7 @@ export function encodeTools(
       dropped.push(toolPlace(conversation, index));
     }
   }
+  if (offered?.length === 0) dropped.push(conversation.spelling?.tools ?? 'tools');
   if (strict && !traits.validatedCalls) dropped.push(callerWord(conversation, 'strictTool'));
   if (conversation.parallelToolCalls === false) dropped.push(callerWord(conversation, 'parallelToolCalls'));
 
@@ -86,6 +88,13 @@ export function encodeTools(
     functionCallingConfig: usable ? calling : undefined,
     dropped,
   });
+}
+
+/** A model that calls nothing is offered nothing; where it might have been meant to call, the answer would be another one. */
+function noneOf({ dialect, tools, toolChoice, spelling }: Conversation): string[] | undefined {
+  if (dialect === 'gemini' || !tools.some(({ type }) => type !== 'opaque')) return undefined;
+  if (toolChoice?.type !== 'none') throw unsupportedParameter(spelling?.tools ?? 'tools');
+  return [];
 }
 
 /** The only tools to be offered, where the model may not be told which of all it may call and still answer in text. */

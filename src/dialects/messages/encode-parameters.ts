@@ -6,7 +6,7 @@ import { parameterName, planParameters } from '../parameters.ts';
 import type { EncodeContext } from './encode-context.ts';
 
 /** With thinking on, `top_p` may only be near 1 (docs "Thinking", "Feature compatibility"). */
-const LEAST_TOP_P_WITH_THINKING = 0.95;
+export const LEAST_TOP_P_WITH_THINKING = 0.95;
 
 /** What other dialects' service tiers mean here. Source: docs "Service tiers". */
 const SERVICE_TIERS = new Map<JsonValue, string>([

@@ -283,3 +283,18 @@ test('results stand in the order of their calls, also where a later turn’s cal
     .flatMap((part) => at(part, 'functionResponse', 'response', 'output') ?? []);
   assert.deepEqual(results, ['of Rome', 'of Oslo', 'of Paris', 'of Bern']);
 });
+
+test('a conversation that ends with the model’s words is closed by the user where the model does not go on from them', () => {
+  const begun = [user('Hi'), assistant('The answer is')];
+  const rolesAt = (model: string, messages: Message[] = begun) =>
+    (contentsFor(messages, model) as JsonObject[]).map(({ role }) => role);
+  for (const model of ['gemini-3.6-flash', 'gemini-3.5-flash-lite', 'gemini-9-unheard-of'])
+    assert.deepEqual(rolesAt(model), ['user', 'model', 'user'], model);
+  for (const model of ['gemini-2.5-flash', 'gemini-3.5-flash', 'gemini-3.1-pro-preview'])
+    assert.deepEqual(rolesAt(model), ['user', 'model'], model);
+  // Of a call without its result the API says what is missing.
+  assert.deepEqual(rolesAt('gemini-3.6-flash', [user('Hi'), assistant(call('c', 'f', '{}'))]), [
+    'user',
+    'model',
+  ]);
+});

@@ -48,6 +48,16 @@ test('parameters that the API or the model does not have are dropped and named',
   assert.equal(lacking('publishers/google/models/gemini-3-pro-preview').at(-1), 'logprobs');
 });
 
+test('what a model does not heed is named', () => {
+  const parameters = { temperature: 0, topP: 0.5, topK: 3 };
+  for (const model of ['gemini-3.6-flash', 'gemini-3.5-flash-lite', 'gemini-9-unheard-of']) {
+    assert.deepEqual(droppedFor(asking({ parameters }), model), ['temperature', 'top_p', 'top_k'], model);
+    assert.equal(bodyFor(asking({ parameters }), model)['generationConfig'], undefined);
+  }
+  for (const model of ['gemini-3.5-flash', 'gemini-3.1-pro-preview', 'gemini-2.5-flash'])
+    assert.deepEqual(droppedFor(asking({ parameters }), model), [], model);
+});
+
 test('what asks for nothing is not missed', () => {
   const parameters = { frequencyPenalty: 0, presencePenalty: 0, logprobs: false };
   assert.deepEqual(droppedFor(asking({ parameters }), 'gemini-3-pro-preview'), []);
@@ -73,6 +83,11 @@ test('more output than the model writes is as much as it writes, and named', () 
   const asked = asking({ parameters: { maxOutputTokens: 16_384 } });
   assert.deepEqual(droppedFor(asked, 'gemini-2.0-flash'), ['max_completion_tokens=8192']);
   assert.deepEqual(droppedFor(asked, 'gemini-2.5-flash'), []);
+  const most = asking({ parameters: { maxOutputTokens: 65_536 } });
+  assert.deepEqual(droppedFor(most, 'gemini-2.5-flash'), []);
+  assert.deepEqual(droppedFor(most, 'publishers/google/models/gemini-2.5-flash'), [
+    'max_completion_tokens=65535',
+  ]);
 });
 
 test('every field that only another dialect knows is named', () => {

@@ -431,6 +431,15 @@ describe('the function that stands for a JSON answer', () => {
       'tool_calls',
     ],
     [
+      'stands behind all else that is said, too',
+      [answerCall(1), { text: 'Done.' }],
+      [
+        ['text', 'Done.'],
+        ['text', '{"hour":1}'],
+      ],
+      'stop',
+    ],
+    [
       'stands behind what was said before it',
       [{ text: 'So: ' }, answerCall(1)],
       [

@@ -100,6 +100,14 @@ describe('tool choice', () => {
     assert.deepEqual(droppedFor(asking([], { toolChoice: { type: 'auto' } })), ['tool_choice']);
   });
 
+  test('matters to a model that calls nothing: it may be told so, or is not asked', () => {
+    const tools = [functionTool('a')];
+    assert.throws(() => bodyFor(asking(tools), 'gemma-3-27b-it'), refusalOf('tools'));
+    const none = asking(tools, { toolChoice: { type: 'none' } });
+    assert.equal(bodyFor(none, 'gemma-3-27b-it')['tools'], undefined);
+    assert.deepEqual(droppedFor(none, 'gemma-3-27b-it'), ['tools', 'tool_choice']);
+  });
+
   test('of some tools, on models that cannot be told so, offers no others', () => {
     const toolChoice: ToolChoice = { type: 'allowed', mode: 'auto', names: ['b'] };
     const body = bodyFor(asking([functionTool('a'), functionTool('b')], { toolChoice }), 'gemini-2.0-flash');

@@ -22,6 +22,10 @@ export interface GeminiFamily {
   maxOutputTokens: number;
   /** `responseMimeType: application/json` (vercel/ai#8080 for Gemma). */
   jsonMode: boolean;
+  /** Functions that may be called (BerriAI/litellm#10313 for Gemma). */
+  functions: boolean;
+  /** The last turn may be the model's (LibreChat-AI/agents#323, #499). */
+  prefill: boolean;
   /** Text without words is taken (recorded); all others refuse it (zuisong/gemini-openai-proxy#83). */
   emptyText?: boolean;
 }
@@ -35,6 +39,8 @@ const GEMINI_2: GeminiFamily = {
   logprobs: { gemini: false, vertex: true },
   maxOutputTokens: 65_536,
   jsonMode: true,
+  functions: true,
+  prefill: true,
 };
 const GEMINI_3: GeminiFamily = {
   budget: { min: 1, max: 65_536, canBeOff: false },
@@ -46,6 +52,8 @@ const GEMINI_3: GeminiFamily = {
   logprobs: { gemini: false, vertex: false },
   maxOutputTokens: 65_536,
   jsonMode: true,
+  functions: true,
+  prefill: true,
 };
 const GEMINI_2_0: GeminiFamily = {
   ...GEMINI_2,
@@ -58,6 +66,7 @@ const FAMILIES: readonly [pattern: RegExp, family: GeminiFamily][] = [
   // Gemini 3 Pro Image "doesn't enforce this validation" (thought signature guide).
   [/^gemini-3.*image/, { ...GEMINI_3, needsSignatures: false }],
   [/^gemini-3-flash/, { ...GEMINI_3, emptyText: true }],
+  [/^gemini-3\.(5-flash-lite|[6-9]-flash)/, { ...GEMINI_3, prefill: false }],
   [/^gemini-(3|[4-9])/, GEMINI_3],
   [/^gemini-2\.5-.*image/, GEMINI_2],
   [/^gemini-2\.5-pro/, { ...GEMINI_2, budget: { min: 128, max: 32_768, canBeOff: false } }],
@@ -66,7 +75,13 @@ const FAMILIES: readonly [pattern: RegExp, family: GeminiFamily][] = [
   [/^gemini-[12]/, GEMINI_2_0],
   [
     /^gemma-3/,
-    { ...GEMINI_2_0, penalties: false, logprobs: { gemini: false, vertex: false }, jsonMode: false },
+    {
+      ...GEMINI_2_0,
+      penalties: false,
+      logprobs: { gemini: false, vertex: false },
+      jsonMode: false,
+      functions: false,
+    },
   ],
   [/./, GEMINI_2],
 ];
@@ -83,6 +98,7 @@ export const GEMINI_MODELS: readonly string[] = [
   'gemini-3-flash-preview',
   'gemini-3-pro-preview',
   'gemini-3.1-pro-preview',
+  'gemini-3.6-flash',
   'gemma-3-27b-it',
 ];
 

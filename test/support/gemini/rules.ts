@@ -65,8 +65,19 @@ const RULES: readonly Rule[] = [
     if (config['responseMimeType'] !== 'application/json' || geminiFamily(model).jsonMode) return undefined;
     return invalidArgument(`JSON mode is not enabled for models/${model}`);
   },
-  (config, model) => {
-    const { maxOutputTokens: most } = geminiFamily(model);
+  (_, model, body) => {
+    if (geminiFamily(model).functions || declarationsOf(body).length === 0) return undefined;
+    return invalidArgument(`Function calling is not enabled for models/${model}`);
+  },
+  (_, model, body) => {
+    const last = objectsOf(body['contents']).at(-1);
+    if (last?.['role'] !== 'model' || geminiFamily(model).prefill) return undefined;
+    return invalidArgument(
+      'Requests ending with a model turn are not supported unless the last part is a function response.',
+    );
+  },
+  (config, model, _, isVertex) => {
+    const most = geminiFamily(model).maxOutputTokens - (isVertex ? 1 : 0);
     const asked = config['maxOutputTokens'];
     if (typeof asked !== 'number' || asked <= most) return undefined;
     return invalidArgument(
