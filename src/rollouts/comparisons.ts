@@ -162,7 +162,7 @@ export class QuantileComparison extends Comparison {
 
   #setBound(): void {
     if (this.#coming.length < LEARNED_CALLS && this.#bound !== undefined) return;
-    this.#recent.push(...this.#coming.slice(-RECENT_CALLS));
+    for (const value of this.#coming.slice(-RECENT_CALLS)) this.#recent.push(value);
     this.#coming = [];
     this.#recent.splice(0, Math.max(0, this.#recent.length - RECENT_CALLS));
     if (this.#recent.length < LEARNED_CALLS) return;

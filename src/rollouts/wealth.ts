@@ -61,7 +61,8 @@ export class Wealth {
     if (this.#beginnings.length <= MOST_BEGINNINGS) return;
     // Not the newest, which have had no time to win.
     const older = this.#beginnings.slice(0, MOST_BEGINNINGS / 2).map((one) => this.#logOf(one));
-    this.#beginnings.splice(older.indexOf(Math.min(...older)), 1);
+    const least = older.reduce((min, log) => Math.min(min, log), Number.POSITIVE_INFINITY);
+    this.#beginnings.splice(older.indexOf(least), 1);
   }
 
   #logOf({ share, logs }: { share: number; logs: readonly number[] }): number {
@@ -71,6 +72,6 @@ export class Wealth {
 
 /** `ln(Σ exp(x))`, without running over. */
 function logOfSum(logs: readonly number[]): number {
-  const most = Math.max(...logs);
+  const most = logs.reduce((max, log) => Math.max(max, log), Number.NEGATIVE_INFINITY);
   return most + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - most), 0));
 }
