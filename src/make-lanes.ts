@@ -2,7 +2,7 @@ import type { Config } from './config/resolve.ts';
 import type { ControlNews } from './control/control-news.ts';
 import { LaneBook } from './routing/lane.ts';
 import { SharedHealth } from './routing/shared-health.ts';
-import { tellBreaker } from './tell-problems.ts';
+import { tellBreaker, tellCredit } from './tell-problems.ts';
 import { scheduleTimeout } from './usage/ledger.ts';
 
 /** All lanes, and what shares their health with other instances, where the state is in a Redis. */
@@ -16,6 +16,7 @@ export function makeLanes(
       tellBreaker(news, change);
       health?.tellBreaker(change);
     },
+    onCredit: (change) => tellCredit(news, change),
     onCool: (lane) => health?.tellCooling(lane),
   });
   const health =

@@ -2,7 +2,7 @@ import type { ControlNews } from './control/control-news.ts';
 import { type Progress, weightOf } from './rollouts/progress.ts';
 import type { Rollout } from './rollouts/rollout-book.ts';
 import type { StoredRollout } from './rollouts/rollout-store.ts';
-import type { LaneChange } from './routing/lane.ts';
+import type { CreditChange, LaneChange, LaneChange } from './routing/lane.ts';
 import type { JournalProblem } from './usage/journal.ts';
 import type { LedgerProblem } from './usage/ledger.ts';
 import type { Recovery, RecoveryFailure } from './usage/recover.ts';
@@ -57,16 +57,42 @@ export function tellRecoveryFailure(news: ControlNews, { owner, error }: Recover
   );
 }
 
-/** A breaker that opens, and one that closes. That an open one is probed, and stays open, is no news. */
+/** How each change of a breaker is told. */
+const BREAKER_NEWS = {
+  opened: ['warning', 'a place where too many attempts fail is left alone'],
+  half_open: ['info', 'a place that is left alone is probed by one call'],
+  reopened: ['info', 'a place that was probed goes on being left alone'],
+  closed: ['info', 'a place that was left alone answers again'],
+} as const;
+
+/** Each change of a breaker: of one that flaps once a minute, and of those that callers have named one for all. */
 export function tellBreaker(
   news: ControlNews,
-  { target, provider, account, state, before }: LaneChange,
+  { target, provider, account, state, before, isNamed }: LaneChange,
 ): void {
   const details = { provider, account, ...(target !== undefined && { target }) };
-  if (state === 'open' && before === 'closed') {
-    news.tell('warning', 'breaker_opened', 'a place where too many attempts fail is left alone', details);
-  } else if (state === 'closed') {
-    news.tell('info', 'breaker_closed', 'a place that was left alone answers again', details);
+  const what =
+    state === 'closed'
+      ? 'closed'
+      : state === 'half-open'
+        ? 'half_open'
+        : before === 'closed'
+          ? 'opened'
+          : 'reopened';
+  const [severity, message] = BREAKER_NEWS[what];
+  const of = isNamed ? '' : `${provider}\n${account}\n${target ?? ''}`;
+  news.tellOften(severity, `breaker_${what}`, message, details, details, of);
+}
+
+/** An account that its provider lets do nothing more until it is paid. */
+export function tellCredit(news: ControlNews, { provider, account, isSpent }: CreditChange): void {
+  const details = { provider, account };
+  if (isSpent) {
+    const message = 'an account is out of credit at its provider: calls go to others first';
+    news.tellOften('alarm', 'credit_spent', message, details, details, `${provider}\n${account}`);
+  } else {
+    const message = 'an account that was out of credit is served again';
+    news.tellOften('info', 'credit_restored', message, details, details, `${provider}\n${account}`);
   }
 }
 

@@ -29,7 +29,7 @@ export interface NewsOptions {
   schedule: Schedule;
 }
 
-/** An event of a kind that was told less than a minute ago. */
+/** An event of what was told less than a minute ago. */
 interface Waiting {
   note: (untold: number) => void;
   /** How many before it were no events. */
@@ -41,7 +41,7 @@ export class ControlNews {
   readonly log: NewsLog;
   readonly #events: Pick<EventLog, 'note'>;
   readonly #schedule: Schedule;
-  /** By kind, for a minute from each event on: the last that came since, if one did. */
+  /** By kind and what it is about, for a minute from each event on: the last that came since, if one did. */
   readonly #often = new Map<string, { waiting: Waiting | undefined; cancel: () => void }>();
 
   constructor({ log, events, schedule }: NewsOptions) {
@@ -55,6 +55,7 @@ export class ControlNews {
    * those in a minute the last when it is over, so that the newest event says how things are.
    *
    * @param logged what the log is told in place of the details
+   * @param of what it is about, where that of one thing is not to hide that of another
    */
   tellOften(
     severity: Event['severity'],
@@ -62,14 +63,16 @@ export class ControlNews {
     message: string,
     details: JsonObject,
     logged: object = details,
+    of = '',
   ): void {
     this.log[LEVELS[severity]]({ event: kind, ...logged }, message);
     const note = (untold: number) =>
       this.#events.note(kind, severity, message, untold > 0 ? { ...details, untold } : details);
-    const often = this.#often.get(kind);
+    const subject = `${kind}\n${of}`;
+    const often = this.#often.get(subject);
     if (!often) {
       note(0);
-      this.#pause(kind);
+      this.#pause(subject);
       return;
     }
     const { waiting } = often;
@@ -85,17 +88,17 @@ export class ControlNews {
     this.#often.clear();
   }
 
-  #pause(kind: string): void {
-    const cancel = this.#schedule(() => this.#goOn(kind), EVENT_EVERY_MS);
-    this.#often.set(kind, { waiting: undefined, cancel });
+  #pause(subject: string): void {
+    const cancel = this.#schedule(() => this.#goOn(subject), EVENT_EVERY_MS);
+    this.#often.set(subject, { waiting: undefined, cancel });
   }
 
-  #goOn(kind: string): void {
-    const waiting = this.#often.get(kind)?.waiting;
-    this.#often.delete(kind);
+  #goOn(subject: string): void {
+    const waiting = this.#often.get(subject)?.waiting;
+    this.#often.delete(subject);
     if (!waiting) return;
     waiting.note(waiting.untold);
-    this.#pause(kind);
+    this.#pause(subject);
   }
 
   tell(severity: Event['severity'], kind: string, message: string, details: JsonObject): void {

@@ -1,7 +1,7 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { Itinerary, type Next } from '../routing/itinerary.ts';
 import { divertedRefusal } from '../routing/refusals.ts';
-import { verdictOf } from '../routing/verdict.ts';
+import { type Verdict, verdictOf } from '../routing/verdict.ts';
 import type { Timed } from '../upstream/deadlines.ts';
 import { prepareAttempt } from './attempt.ts';
 import type { Call, RunningAttempt } from './call.ts';
@@ -10,7 +10,7 @@ import { countLocally, mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, noteNothing, noteStandIn, standInFor } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import { type FailedAttempt, Hedge, type HedgingMaker } from './hedge.ts';
-import { noteUnknown } from './outcome.ts';
+import { noteUnknown, totalTimeout } from './outcome.ts';
 import { leadsElsewhere, MAX_ATTEMPTS, type PlannedAttempt } from './plan.ts';
 import { failCall } from './respond.ts';
 
@@ -55,8 +55,13 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
       const next = this.#itinerary.next(this.#gateway.monotonicMs());
       if (!next) break;
       if (next.waitMs > 0) {
-        this.#wait(next);
-        return;
+        if (next.waitMs < this.#leftMs(next.stop)) {
+          this.#wait(next);
+          return;
+        }
+        // It would come too late. A credential that it was to probe is for the next call.
+        noteNothing(next.stop);
+        continue;
       }
       if (this.#attempt(next.stop)) return;
     }
@@ -86,11 +91,21 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     }
   }
 
-  #mayTry({ account, target }: PlannedAttempt): boolean {
+  #mayTry(planned: PlannedAttempt): boolean {
+    const { account, target } = planned;
+    if (this.#leftMs(planned) <= 0) {
+      this.#refusal ??= totalTimeout(target);
+      return false;
+    }
     // Who asks nobody needs no credential.
     if (mustCountLocally(this.#call, target) || account.standing.mayTry()) return true;
     this.#refusal ??= credentialsRejected(target.upstream);
     return false;
+  }
+
+  /** How much of the call's time is left for a target. */
+  #leftMs({ target }: PlannedAttempt): number {
+    return this.#call.startedMs + target.timeouts.totalMs - this.#gateway.monotonicMs();
   }
 
   #wait(next: Next<PlannedAttempt>): void {
@@ -208,9 +223,18 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     const diverted = this.#divertedFor(planned, failure);
     if (diverted) this.#itinerary.divert(diverted);
     else if (standIn) this.#itinerary.prepend(standIn);
-    else if (verdict.says === 'failing' && hasOtherAddress(planned, room))
+    else if (
+      verdict.says === 'failing' &&
+      hasOtherAddress(planned, room) &&
+      this.#mayGoOnAt(planned, verdict)
+    )
       this.#itinerary.goOnAt(planned, verdict.unreachable === true);
     else this.#itinerary.failed(planned, { ...verdict, again });
+  }
+
+  /** Another server costs nothing where there was no connection to the one before; else it takes no other target's turn. */
+  #mayGoOnAt(planned: PlannedAttempt, { unreachable }: Verdict): boolean {
+    return unreachable === true || this.#itinerary.canSpare(planned, this.#gateway.monotonicMs());
   }
 
   takeOther(underWay: PlannedAttempt): PlannedAttempt | undefined {

@@ -1,5 +1,4 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
-import { TOTAL_TIMEOUT } from '../routing/verdict.ts';
 import type { Timed } from '../upstream/deadlines.ts';
 import type { AnswerHeaders, ExchangeControl, ExchangeHandler } from '../upstream/exchange.ts';
 import type { Signer } from '../upstream/sign-in/signer.ts';
@@ -23,7 +22,7 @@ import { failureReason } from './failure-reason.ts';
 import type { Gateway } from './gateway.ts';
 import { tellDropped } from './name-dropped.ts';
 import { claimNamed } from './note-held.ts';
-import { noteFailed, noteHeadroom, noteOk, noteUnknown } from './outcome.ts';
+import { noteFailed, noteHeadroom, noteLost, noteOk, noteUnknown, totalTimeout } from './outcome.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { prepareRequest, type UpstreamRequest } from './prepare.ts';
 import { prepareRelayed } from './prepare-relayed.ts';
@@ -110,7 +109,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     call.attempt = this.#record;
     call.attempts.push(this.#record);
     call.running = this;
-    gateway.deadlines.add(this, call.sentMs, target.timeouts.totalMs);
+    gateway.deadlines.add(this, call.startedMs, target.timeouts.totalMs);
   }
 
   get finished(): boolean {
@@ -227,14 +226,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
   }
 
   expire(): void {
-    const { upstream, timeouts } = this.#planned.target;
-    this.fail(
-      new GatewayError(
-        'upstream_timeout',
-        `The provider '${upstream.name}' did not finish within ${timeouts.totalMs / 1000} s.`,
-        { code: TOTAL_TIMEOUT, reason: 'total_timeout' },
-      ),
-    );
+    this.fail(totalTimeout(this.#planned.target));
   }
 
   succeed(): void {
@@ -269,7 +261,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     const error = withoutSecrets(failure, this.#planned.account.secrets());
     this.#close(error.kind);
     this.#record.reason = failureReason(error, this.#record.status);
-    noteFailed(this.#gateway, this.#planned, this.#call.sentMs, error);
+    noteFailed(this.#gateway, this.#planned, this.#call, error);
     if (!this.#answered) this.#exchange?.abort(error);
     if (!this.#call.committed) {
       this.#call.firstTokenMs = undefined;
@@ -346,8 +338,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
 
   drop(outcome: AttemptOutcome, reason: Error): void {
     if (this.#finished) return;
-    const { hedging, stream, sentMs } = this.#call;
-    if (outcome === 'lost') hedging?.note(stream, this.#gateway.monotonicMs() - sentMs);
+    if (outcome === 'lost') noteLost(this.#gateway, this.#planned, this.#call);
     this.#giveUp(outcome, reason);
     const { usage } = this.#call;
     if (usage) setUsageAside(this.#gateway, this.#call, usage);

@@ -1,4 +1,5 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
+import { MOST_SERVERS } from '../routing/resolve-targets.ts';
 import type { Address } from '../upstream/addresses/address.ts';
 import type { AddressPool } from '../upstream/addresses/address-pool.ts';
 import { describeNetworkError, networkError } from '../upstream/network-errors.ts';
@@ -7,9 +8,6 @@ import type { Account, Upstream } from '../upstream/upstream.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
-
-/** Addresses of one account that a call may fail at, beside those where no connection was to be had: that costs nothing. */
-const MOST_FAILED = 3;
 
 /** Codes of what ends a request of ours before it is sent. */
 const OUR_DOING: ReadonlySet<unknown> = new Set(['UND_ERR_ABORTED', 'UND_ERR_DESTROYED', 'ABORT_ERR']);
@@ -73,11 +71,23 @@ export function tellLostConnection(
   return failure;
 }
 
-/** Whether an attempt that failed at one address is to be made at another. `room`: attempts that are left for that. */
+/**
+ * Whether an attempt that failed at one address is to be made at another. `room`: attempts that are left for that. Addresses where no
+ * connection was to be had cost nothing.
+ */
 export function hasOtherAddress({ target, account, tried }: PlannedAttempt, room: number): boolean {
   if (!tried || room <= 0) return false;
-  if (tried.filter(({ isWell }) => isWell).length >= MOST_FAILED) return false;
+  if (tried.filter(({ isWell }) => isWell).length >= MOST_SERVERS) return false;
   return poolOf(target.upstream, account)?.hasOther(tried) === true;
+}
+
+/** The server of the last attempt wants to be left alone. Gives for how long that is so of all servers of its account, if it is. */
+export function restAddress({ target, account, tried }: PlannedAttempt, forMs: number): number | undefined {
+  const pool = poolOf(target.upstream, account);
+  const address = tried?.at(-1);
+  if (!pool || !address) return forMs;
+  pool.rest(address, forMs);
+  return pool.restMs;
 }
 
 /** Attempts at accounts none of whose addresses is well come last; they are not left out. */

@@ -1,10 +1,12 @@
-import type { GatewayError } from '../conversation/gateway-error.ts';
+import { GatewayError } from '../conversation/gateway-error.ts';
 import type { Lane } from '../routing/lane.ts';
+import { cappedMs } from '../routing/limit.ts';
 import { readHeadroom } from '../routing/read-headroom.ts';
-import { verdictOf } from '../routing/verdict.ts';
+import type { Target } from '../routing/target.ts';
+import { TOTAL_TIMEOUT, verdictOf } from '../routing/verdict.ts';
 import type { AnswerHeaders } from '../upstream/exchange.ts';
 import type { Call } from './call.ts';
-import { hasOtherAddress } from './choose-address.ts';
+import { hasOtherAddress, restAddress } from './choose-address.ts';
 import { noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -24,6 +26,19 @@ export function noteOk(gateway: Gateway, planned: PlannedAttempt, call: Call): v
   if (planned.account.standing.watched) noteAcceptance(gateway, planned);
 }
 
+/** What it says of the place that another attempt was faster. */
+export function noteLost(
+  { monotonicMs }: Gateway,
+  { lane }: PlannedAttempt,
+  { hedging, stream, sentMs }: Call,
+): void {
+  // The second of two was begun later: that it lost says nothing.
+  if (!hedging) return;
+  const nowMs = monotonicMs();
+  hedging.note(stream, nowMs - sentMs);
+  lane?.noteLatencyAtLeast(stream, nowMs - sentMs, nowMs);
+}
+
 /** What an answer says of the limits of the account. */
 export function noteHeadroom({ now, monotonicMs }: Gateway, lane: Lane, headers: AnswerHeaders): void {
   const headroom = readHeadroom(headers, now());
@@ -34,15 +49,27 @@ export function noteHeadroom({ now, monotonicMs }: Gateway, lane: Lane, headers:
 export function noteFailed(
   gateway: Gateway,
   planned: PlannedAttempt,
-  sentMs: number,
+  { sentMs, stream, firstTokenMs }: Pick<Call, 'sentMs' | 'stream' | 'firstTokenMs'>,
   failure: GatewayError,
 ): void {
-  const { retryAfterMs } = failure;
+  let { retryAfterMs } = failure;
   const nowMs = gateway.monotonicMs();
   const verdict = verdictOf(failure);
-  // One server of several that are well says nothing of the place.
-  if (verdict.says === 'failing' && hasOtherAddress(planned, 1)) planned.lane?.forget(nowMs, sentMs);
+  // An attempt that had little of its call's time says nothing of the place, nor does one server of several that are well, nor a credential
+  // on trial of what the account may spend.
+  const isAnothers =
+    (failure.code === TOTAL_TIMEOUT && nowMs - sentMs < planned.target.timeouts.totalMs / 2) ||
+    (verdict.says === 'failing' && hasOtherAddress(planned, 1)) ||
+    (verdict.says === 'spent' && planned.account.standing.trial !== undefined);
+  // What fails is a server, and so is what says when it will be well; a limit is the account's.
+  if (verdict.says === 'failing' && retryAfterMs !== undefined) {
+    retryAfterMs = restAddress(planned, cappedMs(retryAfterMs));
+  }
+  if (isAnothers) planned.lane?.forget(nowMs, sentMs);
   else planned.lane?.fail(verdict, { nowMs, begunMs: sentMs, retryAfterMs });
+  // One that broke off behind its first token was not waited for in vain.
+  if (verdict.says === 'failing' && firstTokenMs === undefined)
+    planned.lane?.noteLatencyAtLeast(stream, nowMs - sentMs, nowMs);
   noteFailure(gateway, planned, failure);
 }
 
@@ -55,4 +82,13 @@ export function noteUnknown(
 ): void {
   planned.lane?.forget(gateway.monotonicMs(), sentMs, overtaken);
   noteNothing(planned);
+}
+
+/** The time of the whole call is over: its wait for a place, its attempts and the pauses between them. */
+export function totalTimeout({ upstream, timeouts }: Target): GatewayError {
+  return new GatewayError(
+    'upstream_timeout',
+    `The call did not finish within ${timeouts.totalMs / 1000} s, which is all that it may take (timeouts.total). It was for the provider '${upstream.name}' last.`,
+    { code: TOTAL_TIMEOUT, reason: 'total_timeout' },
+  );
 }

@@ -54,7 +54,7 @@ export class StreamRelay implements CommittingReceiver {
 
   data(chunk: Buffer): void {
     if (this.#finishing) return;
-    this.#commit.noteHeard();
+    this.#commit.noteHeard(chunk);
     const events = this.#blocks.push(chunk);
     if (!events) return;
     if (!this.#call.committed) this.#watch?.look(events);

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Timed } from '../upstream/deadlines.ts';
+import { isSignOfLife } from '../upstream/sign-of-life.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import type { AttemptControl } from './receiver.ts';
@@ -14,8 +15,8 @@ import { endAnswer } from './settle.ts';
 const LOOK_MS = 10_000;
 
 /**
- * A provider that began its answer and says nothing may hang, and another target might answer: its own time-out (`idle`, 30 s) tells.
- * A call older than this has one that was raised; its client is told that it lives before a load balancer's 60 s are over.
+ * A provider that began its answer and says nothing, or only that it lives, may hang, and another target might answer: the time-outs
+ * `firstByte` and `idle` tell. A call older than this has long ones; its client is told that it lives before a load balancer's 60 s are over.
  */
 const SILENT_CALL_MS = 45_000;
 
@@ -61,9 +62,9 @@ export class StreamCommit implements Timed {
     this.#call.firstTokenMs ??= this.#gateway.monotonicMs() - this.#call.startedMs;
   }
 
-  /** The provider lives, though nothing of what it said may be for the client. */
-  noteHeard(): void {
-    this.#isHeard = true;
+  /** What the provider said, though nothing of it may be for the client. That it lives is no more than the head of its answer said. */
+  noteHeard(bytes: Buffer | string): void {
+    this.#isHeard ||= typeof bytes === 'string' || !isSignOfLife(bytes);
   }
 
   /** What keeps a silent connection open in the caller's dialect. */
@@ -123,7 +124,7 @@ export class StreamCommit implements Timed {
   }
 
   #hold(bytes: Buffer | string): void {
-    this.#isHeard = true;
+    this.noteHeard(bytes);
     this.#held.push(bytes);
     this.#heldBytes += bytes.length;
     if (this.#heldBytes > HOLD_BACK_BYTES) this.#begin();

@@ -67,7 +67,7 @@ export class StreamTranslator implements CommittingReceiver {
   }
 
   data(chunk: Buffer): void {
-    this.#commit.noteHeard();
+    this.#commit.noteHeard(chunk);
     for (const message of this.#reader.push(chunk)) this.#take(message);
     this.#flush();
   }

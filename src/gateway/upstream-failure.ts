@@ -1,5 +1,6 @@
 import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import { isObject, tryParseJson } from '../conversation/json.ts';
+import { readAmount, readRetryAfter } from '../conversation/retry-after.ts';
 import { type AccountMeaning, accountMeaning } from '../dialects/account-failures.ts';
 import type { UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
 import { kindOfStatus, ReportedError } from '../dialects/reported-error.ts';
@@ -95,7 +96,7 @@ function readFailure(
   const reason = failure.message;
   const isMissing = call !== undefined && isModelMissing(call, status, failure);
   const alarm = alarmOf(dialect, status, failure) ?? (isMissing ? MODEL_MISSING : undefined);
-  if (alarm) return { error: describeAlarm(alarm, target, reason, said), alarm, reason, status };
+  if (alarm) return { error: describeAlarm(alarm, target, reason, said, waitMs), alarm, reason, status };
   const { kind, code, type, details, param } = failure;
   // The caller's own mistakes are told in the provider's words; its breakdowns with its name before them.
   const message =
@@ -113,7 +114,13 @@ function readFailure(
   return { error, alarm, reason, status };
 }
 
-function describeAlarm(alarm: Alarm, target: Target, reason: string, said: string): GatewayError {
+function describeAlarm(
+  alarm: Alarm,
+  target: Target,
+  reason: string,
+  said: string,
+  waitMs: number | undefined,
+): GatewayError {
   const { name } = target.upstream;
   if (alarm === 'upstream_credentials_rejected') return credentialsRejected(target.upstream);
   const about =
@@ -121,7 +128,9 @@ function describeAlarm(alarm: Alarm, target: Target, reason: string, said: strin
       ? `its target '${target.name}' is not there`
       : "this is about the gateway's own account";
   const message = `The provider '${name}' ${said}: ${reason.replace(/\.$/, '')}. Tell the gateway's operator: ${about}.`;
-  return new GatewayError('upstream_unavailable', message, { code: alarm, retryable: false });
+  // What an account may spend may be renewed at a time that is named.
+  const retryAfterMs = alarm === 'upstream_payment_required' ? waitMs : undefined;
+  return new GatewayError('upstream_unavailable', message, { code: alarm, retryable: false, retryAfterMs });
 }
 
 /** A 403 says by its words whom it is about; where it has none it is the caller's, who is told what the provider says. */
@@ -228,19 +237,9 @@ function retryAfterMs(
   failure: UpstreamFailure,
   now: number,
 ): number | undefined {
-  const precise = readNumber(headers['retry-after-ms']);
-  if (precise !== undefined) return precise;
-  const header = headers['retry-after'];
-  const seconds = readNumber(header);
-  if (seconds !== undefined) return seconds * 1000;
-  const date = typeof header === 'string' ? Date.parse(header) : Number.NaN;
-  if (!Number.isNaN(date)) return Math.max(0, date - now);
-  if (failure.retryAfterMs !== undefined) return failure.retryAfterMs;
+  const said = readAmount(headers['retry-after-ms']) ?? readRetryAfter(headers['retry-after'], now);
+  if (said !== undefined || failure.retryAfterMs !== undefined) return said ?? failure.retryAfterMs;
   return kind === 'upstream_rate_limited' ? readResetMs(headers, now) : undefined;
-}
-
-function readNumber(header: string | string[] | undefined): number | undefined {
-  return typeof header === 'string' && /^\d{1,9}(\.\d+)?$/.test(header) ? Number(header) : undefined;
 }
 
 /** The same error without our secrets, in case the provider quoted them, and without what says whose account it was. */

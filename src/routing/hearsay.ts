@@ -1,4 +1,5 @@
 import type { Word } from './health-word.ts';
+import { cappedMs } from './limit.ts';
 
 /** What is known of a place by the word of others: monotonic milliseconds. */
 export interface Heard {
@@ -23,7 +24,7 @@ export class Hearsay {
     const known = this.#places.get(key);
     const heard = known ?? { heardMs: nowMs, opensUntil: undefined, coolsUntil: undefined };
     if (what === 'cooling') {
-      heard.coolsUntil = Math.max(heard.coolsUntil ?? 0, nowMs + forMs);
+      heard.coolsUntil = Math.max(heard.coolsUntil ?? 0, nowMs + cappedMs(forMs));
     } else if (what === 'open') {
       // As a breaker that is open already.
       if (heard.opensUntil !== undefined) return;

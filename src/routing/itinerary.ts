@@ -36,16 +36,21 @@ const LONGEST_PAUSE_MS = 5_000;
 /** A call waits so long for a limit to pass that is the only thing in its way. Who waits longer is told to. */
 const LONGEST_WAIT_MS = 2_000;
 
+/** A place that answered within this time is not dead, whatever its breaker says: it may well answer the next call. */
+const LATELY_MS = 10_000;
+
 /**
  * Where a call goes, one attempt after the other: first every place once, best first; then those again whose failure may pass,
- * after a pause, within their retry budgets; and, where nothing else could be tried at all, one that was passed over, for want of a
- * better one. No place is called before the time that it named.
+ * after a pause, within their retry budgets; and, where nothing else is left, one that was passed over, for want of a better one; of
+ * further ones as many as their retry budgets have. No place is called before the time that it named.
  */
 export class Itinerary<S extends Stop> {
   readonly #options: ItineraryOptions<S>;
   #fresh: S[];
   /** Passed over: others do better. */
   readonly #poor: S[] = [];
+  /** Targets of which one was tried all the same. */
+  readonly #desperate = new Set<string>();
   readonly #again: Waiting<S>[] = [];
   /** Of those that want to be left alone, when the first may be called. */
   #coolsUntil = Number.POSITIVE_INFINITY;
@@ -111,6 +116,16 @@ export class Itinerary<S extends Stop> {
     this.#fresh.unshift(stop);
   }
 
+  /** Whether an attempt at another server of the place would leave one for each other target that is ready. */
+  canSpare({ target }: S, nowMs: number): boolean {
+    const others = new Set<string>();
+    for (const { target: other, lane } of this.#fresh) {
+      const isReady = (lane?.readiness(nowMs) ?? 'ready') === 'ready';
+      if (isReady && other.name !== target.name) others.add(other.name);
+    }
+    return this.#options.retries + 1 - this.#sent > others.size;
+  }
+
   /** Goes on at another server of the same place: one attempt more, unless there was no connection to the one before. */
   goOnAt(stop: S, isFree: boolean): void {
     if (isFree) this.#sent -= 1;
@@ -161,12 +176,12 @@ export class Itinerary<S extends Stop> {
       const waitMs = Math.max((lane?.limitedUntil ?? 0) - nowMs, 0);
       const isPoor = waitMs === 0 && lane?.readiness(nowMs) === 'poor';
       if (isPoor || waitMs > bestMs || (best && waitMs === bestMs)) continue;
-      if (waiting.isRepeat && lane?.retries.has(nowMs) === false) continue;
+      if (waiting.isRepeat && lane?.retries.isLeft === false) continue;
       best = waiting;
       bestMs = waitMs;
     }
     if (!best) return undefined;
-    if (best.isRepeat && best.stop.lane?.retries.spend(nowMs) === false) return undefined;
+    if (best.isRepeat && best.stop.lane?.retries.spend() === false) return undefined;
     // Last: who says yes expects the attempt to be made.
     if (!this.#options.mayTry(best.stop)) return undefined;
     this.#again.splice(this.#again.indexOf(best), 1);
@@ -176,11 +191,23 @@ export class Itinerary<S extends Stop> {
     return { stop: best.stop, waitMs: bestMs + this.#options.random() * pauseMs };
   }
 
-  /** A call that fails anyway may as well be the one that finds it well again. */
+  /**
+   * A call that fails anyway may as well be the one that finds a place well again. One is tried so; of further ones only those of other
+   * targets, and only where they answered just now or within their retry budgets: else each call would go through all that is down.
+   */
   #nextPoor(nowMs: number): Next<S> | undefined {
-    for (let stop = this.#poor.shift(); stop; stop = this.#poor.shift()) {
-      if (stop.lane?.readiness(nowMs) !== 'cooling' && this.#options.mayTry(stop))
-        return this.#send(stop, nowMs);
+    while (this.#poor.length > 0) {
+      const stop = this.#poor.reduce((best, one) => (isLikelier(one, best, nowMs) ? one : best));
+      this.#poor.splice(this.#poor.indexOf(stop), 1);
+      const { lane, target } = stop;
+      if (lane?.readiness(nowMs) === 'cooling' || this.#desperate.has(target.name)) continue;
+      const isFurther = this.#sent > 0;
+      if (isFurther && !answeredLately(stop, nowMs) && lane?.retries.isLeft === false) continue;
+      if (!this.#options.mayTry(stop)) continue;
+      if (isFurther) lane?.retries.spend();
+      else for (const one of [stop, ...this.#poor]) one.lane?.retries.earn();
+      this.#desperate.add(target.name);
+      return this.#send(stop, nowMs);
     }
     return undefined;
   }
@@ -190,4 +217,17 @@ export class Itinerary<S extends Stop> {
     stop.lane?.begin(nowMs);
     return { stop, waitMs: 0 };
   }
+}
+
+/** Of two that are passed over: one that answered lately, the last one first; else the one that was not called for longer. */
+function isLikelier(one: Stop, other: Stop, nowMs: number): boolean {
+  const isLate = answeredLately(one, nowMs);
+  if (isLate !== answeredLately(other, nowMs)) return isLate;
+  const [of, ofOther] = [one.lane, other.lane];
+  if (!of || !ofOther) return false;
+  return isLate ? of.answeredMs > ofOther.answeredMs : of.begunMs < ofOther.begunMs;
+}
+
+function answeredLately({ lane }: Stop, nowMs: number): boolean {
+  return lane !== undefined && nowMs - lane.answeredMs < LATELY_MS;
 }

@@ -1,8 +1,9 @@
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts';
+import { Credit } from './credit.ts';
 import type { Word } from './health-word.ts';
 import { Hearsay } from './hearsay.ts';
 import { Latency } from './latency.ts';
-import { Limit } from './limit.ts';
+import { cappedMs, Limit } from './limit.ts';
 import type { Headroom } from './read-headroom.ts';
 import { RetryBudget } from './retry-budget.ts';
 import type { Verdict } from './verdict.ts';
@@ -21,6 +22,13 @@ export interface LaneFailure {
   retryAfterMs: number | undefined;
 }
 
+interface LaneParts {
+  limit?: Limit | undefined;
+  credit?: Credit | undefined;
+  /** The provider named a later time than before. */
+  onCool?: ((lane: Lane) => void) | undefined;
+}
+
 /**
  * One target at one account: the place that attempts go to, and how it does. Its own breaker is driven by its answers, that of its
  * account by whether anything can be reached there at all. Providers limit an account model by model, so a limit is a lane's. All times
@@ -35,27 +43,43 @@ export class Lane {
   readonly retries = new RetryBudget();
   /** To the first token of a stream, and to a whole answer. */
   readonly #latencies = { stream: new Latency(), whole: new Latency() };
+  #wasInVain = false;
+  /** When it was last seen to answer. */
+  #answeredMs = Number.NEGATIVE_INFINITY;
+  /** When an attempt was last sent. */
+  #begunMs = Number.NEGATIVE_INFINITY;
   #headroom = 1;
   #headroomUntil = 0;
   /** Also that of the lane that was in its place before: its calls may still be told to wait. */
   readonly limit: Limit;
+  /** Of the account, shared by its lanes. */
+  readonly #credit: Credit;
   readonly #onCool: ((lane: Lane) => void) | undefined;
 
-  /** `onCool`: the provider named a later time than before. */
   constructor(
     target: string,
     account: string,
     breaker: Breaker,
     reach: Breaker,
-    limit = new Limit(),
-    onCool?: (lane: Lane) => void,
+    { limit = new Limit(), credit = new Credit(), onCool }: LaneParts = {},
   ) {
     this.limit = limit;
+    this.#credit = credit;
     this.#onCool = onCool;
     this.target = target;
     this.account = account;
     this.breaker = breaker;
     this.reach = reach;
+  }
+
+  /** When it answered last. */
+  get answeredMs(): number {
+    return this.#answeredMs;
+  }
+
+  /** When it was called last. */
+  get begunMs(): number {
+    return this.#begunMs;
   }
 
   /** When it may be called, by its own word. */
@@ -71,20 +95,32 @@ export class Lane {
   /** Changes nothing. */
   readiness(nowMs: number): Readiness {
     if (nowMs < this.limit.coolsUntil) return 'cooling';
-    if (nowMs < this.limit.restsUntil) return 'poor';
+    if (nowMs < this.limit.restsUntil || this.#credit.rests(nowMs)) return 'poor';
     return this.breaker.mayTry(nowMs) && this.reach.mayTry(nowMs) ? 'ready' : 'poor';
   }
 
   /** An attempt is sent. */
   begin(nowMs: number): void {
+    this.#begunMs = nowMs;
     this.breaker.begin(nowMs);
     this.reach.begin(nowMs);
+    this.#credit.begin(nowMs);
   }
 
-  /** How long it takes nowadays to the first token of a stream, or to a whole answer; `undefined`: not known. */
+  /**
+   * How long it takes nowadays to the first token of a stream, or to a whole answer; `undefined`: not known; without end where it was
+   * tried, and has never answered.
+   */
   latency(stream: boolean): number | undefined {
     const { stream: ofStreams, whole } = this.#latencies;
-    return (stream ? ofStreams : whole).averageMs ?? (stream ? whole : ofStreams).averageMs;
+    const known = (stream ? ofStreams : whole).averageMs ?? (stream ? whole : ofStreams).averageMs;
+    return known ?? (this.#wasInVain ? Number.POSITIVE_INFINITY : undefined);
+  }
+
+  /** It was waited for so long in vain: an attempt failed, or another one was faster. */
+  noteLatencyAtLeast(stream: boolean, ms: number, nowMs: number): void {
+    this.#wasInVain = true;
+    this.#latencies[stream ? 'stream' : 'whole'].noteAtLeast(ms, nowMs);
   }
 
   noteLatency(stream: boolean, ms: number, nowMs: number): void {
@@ -103,39 +139,51 @@ export class Lane {
 
   /** `begunMs`: when the attempt was sent. */
   succeed(nowMs: number, begunMs: number): void {
+    this.#answeredMs = nowMs;
     this.limit.passed();
     this.breaker.succeed(nowMs, begunMs);
     this.reach.succeed(nowMs, begunMs);
+    this.#credit.pay(begunMs);
   }
 
   fail(verdict: Verdict, { nowMs, begunMs, retryAfterMs }: LaneFailure): void {
     const { says, unreachable, slow = false } = verdict;
-    if (says === 'nothing') {
+    // Before all else: it is no probe any more that is to be forgotten.
+    if (says === 'spent') {
+      this.#credit.spend(nowMs, begunMs, retryAfterMs === undefined ? undefined : cappedMs(retryAfterMs));
+    }
+    if (says === 'nothing' || says === 'spent') {
       this.forget(nowMs, begunMs);
       return;
     }
+    this.#credit.forget(nowMs, begunMs);
     if (says === 'failing') {
       if (unreachable) this.reach.fail(nowMs, slow, begunMs);
       else this.reach.succeed(nowMs, begunMs);
       this.breaker.fail(nowMs, slow, begunMs);
       // One that says when it will be well again is not asked before.
-      if (retryAfterMs !== undefined) this.#wasTold(nowMs + retryAfterMs);
+      if (retryAfterMs !== undefined) this.#wasTold(nowMs + cappedMs(retryAfterMs));
       return;
     }
     this.breaker.succeed(nowMs, begunMs);
     this.reach.succeed(nowMs, begunMs);
     if (says !== 'limited') return;
     if (retryAfterMs === undefined) this.limit.rest(nowMs);
-    else this.#wasTold(nowMs + retryAfterMs);
+    else this.#wasTold(nowMs + cappedMs(retryAfterMs));
   }
 
   /** What was sent at `begunMs` says nothing of the place; `overtaken`: another attempt of its call was faster. */
   forget(nowMs: number, begunMs: number, overtaken = false): void {
     this.breaker.forget(nowMs, begunMs, overtaken);
     this.reach.forget(nowMs, begunMs, overtaken);
+    this.#credit.forget(nowMs, begunMs);
   }
 
-  /** Also by what another instance was told. */
+  /** Another instance was told so. */
+  hearCooling(nowMs: number, forMs: number): void {
+    this.cool(nowMs + cappedMs(forMs));
+  }
+
   cool(untilMs: number): void {
     this.limit.cool(untilMs);
   }
@@ -159,8 +207,17 @@ export interface LaneChange {
   provider: string;
   state: BreakerState;
   before: BreakerState;
+  /** No model leads to the target: a caller has named it. */
+  isNamed: boolean;
   /** When an open one is to be probed. */
   opensUntil: number;
+}
+
+/** An account is out of credit (`isSpent`), or has some again. */
+export interface CreditChange {
+  provider: string;
+  account: string;
+  isSpent: boolean;
 }
 
 /** What is told is what this instance saw itself; of what it hears from others nobody is told. */
@@ -169,6 +226,7 @@ export interface LaneBookOptions {
   onChange?: (change: LaneChange) => void;
   /** The provider named a time, or a later one, before which the lane is not to be called. */
   onCool?: (lane: Lane) => void;
+  onCredit?: (change: CreditChange) => void;
 }
 
 /** Whose lanes they are. */
@@ -194,6 +252,8 @@ export class LaneBook {
   /** So many of the others are too many. */
   #full = MOST_LANES;
   readonly #reaches = new Map<string, { options: BreakerOptions; breaker: Breaker }>();
+  /** Of accounts. They do not depend on options. */
+  readonly #credits = new Map<string, Credit>();
   readonly #options: LaneBookOptions;
   readonly #hearsay = new Hearsay();
 
@@ -216,7 +276,8 @@ export class LaneBook {
     }
     if (!known) this.#makeRoom();
     const breaker = this.#makeBreaker(target, place);
-    const lane = new Lane(target, account, breaker, reach, known?.limit, this.#options.onCool);
+    const kept = { limit: known?.limit, credit: this.#credit(place), onCool: this.#options.onCool };
+    const lane = new Lane(target, account, breaker, reach, kept);
     const heard = this.#hearsay.take('lane', target, account);
     if (heard?.opensUntil !== undefined) breaker.hearOpened(heard.heardMs, heard.opensUntil);
     if (heard?.coolsUntil !== undefined) lane.cool(heard.coolsUntil);
@@ -230,7 +291,7 @@ export class LaneBook {
     return wanted.map(({ target, account, breaker, reach }) => ({
       target,
       account,
-      state: reach.state === 'closed' ? breaker.state : reach.state,
+      state: worseOf(breaker.state, reach.state),
     }));
   }
 
@@ -247,7 +308,7 @@ export class LaneBook {
     if (!breaker) this.#hearsay.keep(word, nowMs);
     else if (word.what === 'open') breaker.hearOpened(nowMs, nowMs + word.forMs);
     else if (word.what === 'closed') breaker.hearClosed();
-    else lane?.cool(nowMs + word.forMs);
+    else lane?.hearCooling(nowMs, word.forMs);
   }
 
   /** As many more stay as are limited: each of them was asked, and said so. */
@@ -277,16 +338,33 @@ export class LaneBook {
     return breaker;
   }
 
+  #credit({ provider, account }: Place): Credit {
+    const key = `${provider}\n${account}`;
+    const known = this.#credits.get(key);
+    if (known) return known;
+    const credit = new Credit((isSpent) => this.#options.onCredit?.({ provider, account, isSpent }));
+    this.#credits.set(key, credit);
+    return credit;
+  }
+
   #makeBreaker(target: string | undefined, { provider, account, options }: Place): Breaker {
     const { onChange } = this.#options;
     const breaker: Breaker = new Breaker(
       options,
       onChange &&
-        ((state, before) =>
-          onChange({ target, account, provider, state, before, opensUntil: breaker.opensUntil })),
+        ((state, before) => {
+          const isNamed = target !== undefined && !this.#configured.has(`${target}\n${account}`);
+          onChange({ target, account, provider, state, before, isNamed, opensUntil: breaker.opensUntil });
+        }),
     );
     return breaker;
   }
+}
+
+/** Where one of the two is open nothing is sent, whatever the other is. */
+function worseOf(one: BreakerState, other: BreakerState): BreakerState {
+  if (one === 'open' || other === 'open') return 'open';
+  return one === 'half-open' ? one : other;
 }
 
 function isSame(one: BreakerOptions, other: BreakerOptions): boolean {

@@ -14,6 +14,11 @@ export class Latency {
     return this.#averageMs;
   }
 
+  /** Something that was given up took so long: what is known to take longer stays so. */
+  noteAtLeast(ms: number, nowMs: number): void {
+    if (this.#averageMs !== undefined && ms > this.#averageMs) this.note(ms, nowMs);
+  }
+
   note(ms: number, nowMs: number): void {
     const share = Math.max(LEAST_SHARE, 1 - Math.exp((this.#notedMs - nowMs) / MEMORY_MS));
     this.#averageMs = this.#averageMs === undefined ? ms : this.#averageMs + share * (ms - this.#averageMs);

@@ -2,6 +2,14 @@
 const FIRST_REST_MS = 500;
 const LONGEST_REST_MS = 60_000;
 
+/** A longer time is named by mistake, or is no matter of the rate of calls: it counts as this, so that nothing is lost for a day. */
+const LONGEST_NAMED_MS = 3_600_000;
+
+/** How long a place is left alone that names a time. */
+export function cappedMs(namedMs: number): number {
+  return Math.min(namedMs, LONGEST_NAMED_MS);
+}
+
 /** Until when a place wants to be left alone. What the provider said does not depend on how its breaker is configured. */
 export class Limit {
   #coolsUntil = 0;

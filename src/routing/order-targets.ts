@@ -35,7 +35,7 @@ export function orderTargets({ targets, strategy }: Route, asked: Asked): readon
 }
 
 function byLatency(targets: readonly Target[], { stream, random }: Asked): readonly Target[] {
-  // Those of which nothing is known go first, in any order.
+  // Those that are alike, as are those of which nothing is known, in any order.
   const shuffled = inOrder(
     targets,
     weightedOrder(
@@ -43,14 +43,20 @@ function byLatency(targets: readonly Target[], { stream, random }: Asked): reado
       random,
     ),
   );
-  if (random() < EXPLORED) return shuffled;
-  return sortBy(shuffled, (target) => latencyOf(target, stream) ?? 0);
+  const order = sortBy(shuffled, (target) => latencyOf(target, stream));
+  if (random() >= EXPLORED) return order;
+  const place = 1 + Math.floor(random() * (order.length - 1));
+  return [...order.slice(place, place + 1), ...order.slice(0, place), ...order.slice(place + 1)];
 }
 
-/** Of its fastest account. */
-function latencyOf({ lanes = [] }: Target, stream: boolean): number | undefined {
-  const shortest = lanes.reduce((least, lane) => Math.min(least, lane.latency(stream) ?? least), Infinity);
-  return Number.isFinite(shortest) ? shortest : undefined;
+/** Of its fastest account; 0 where nothing is known of any: what is not known goes first. */
+function latencyOf({ lanes = [] }: Target, stream: boolean): number {
+  let shortest: number | undefined;
+  for (const lane of lanes) {
+    const ms = lane.latency(stream);
+    if (ms !== undefined && (shortest === undefined || ms < shortest)) shortest = ms;
+  }
+  return shortest ?? 0;
 }
 
 function inOrder(targets: readonly Target[], places: readonly number[]): readonly Target[] {

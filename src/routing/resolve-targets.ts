@@ -11,6 +11,9 @@ const DIRECT_RETRIES = 2;
 /** However many targets and accounts there are, a call makes no more upstream requests than one and this; unless it is configured. */
 const MOST_RETRIES = 7;
 
+/** Of servers that are looked up, so many of an account may fail before the next place has its turn. */
+export const MOST_SERVERS = 3;
+
 /** Providers may read what is around a name as nothing. */
 const ODD_NAME = /^\s|\s$|\p{Cc}/u;
 
@@ -20,9 +23,13 @@ function isSecondName({ declaration }: Upstream, model: string): boolean {
   return ODD_NAME.test(model) || (declaration.dialect === 'gemini' && model.startsWith('models/'));
 }
 
-/** Where nothing is configured: every account of every target may be tried, and the only one again. */
+/** Where nothing is configured: every account of every target may be tried, some servers of those that have several, and the only one again. */
 export function defaultRetries(targets: Route['targets']): number {
-  const places = targets.reduce((sum, { upstream }) => sum + upstream.accounts.length, 0);
+  const places = targets.reduce(
+    (sum, { upstream: { accounts, servers } }) =>
+      sum + accounts.length * (servers?.discovery ? MOST_SERVERS : 1),
+    0,
+  );
   return Math.min(Math.max(places - 1, DIRECT_RETRIES), MOST_RETRIES);
 }
 

@@ -1,16 +1,21 @@
 /** Further attempts that may be made before any call has earned them: where there are few calls, one that fails is tried again. */
 const RESERVE = 10;
 
-/** A new one is earned so often by time alone: no provider feels it. */
-const EARNED_EVERY_MS = 10_000;
-
 /** Of the calls, so many may be tried again. */
 const SHARE = 0.2;
 
-/** Bounds how often calls are tried again where they failed: never more than every fifth, or retries make an outage worse. */
+/**
+ * Bounds how often calls are tried again where they failed: beside the reserve never more than every fifth, however long a time one
+ * looks at, or retries make an outage worse. Time alone earns nothing: where there is a call now and then, it would be more than that.
+ */
 export class RetryBudget {
   #tokens = RESERVE;
-  #earnedMs = 0;
+
+  /** Whether one more may be sent again. */
+  get isLeft(): boolean {
+    // Fifths do not add up to a whole in binary.
+    return this.#tokens >= 1 - 1e-9;
+  }
 
   /** A call is sent there for the first time. */
   earn(): void {
@@ -18,19 +23,9 @@ export class RetryBudget {
   }
 
   /** Whether one more may be sent again; it counts. */
-  spend(nowMs: number): boolean {
-    if (!this.has(nowMs)) return false;
+  spend(): boolean {
+    if (!this.isLeft) return false;
     this.#tokens -= 1;
     return true;
-  }
-
-  /** Whether one more may be sent again. */
-  has(nowMs: number): boolean {
-    const earned = Math.floor((nowMs - this.#earnedMs) / EARNED_EVERY_MS);
-    if (earned > 0) {
-      this.#tokens = Math.min(RESERVE, this.#tokens + earned);
-      this.#earnedMs += earned * EARNED_EVERY_MS;
-    }
-    return this.#tokens >= 1;
   }
 }

@@ -9,8 +9,11 @@ export interface Verdict {
   next: 'account' | 'target' | 'none';
   /** The same may be tried again at the same place, after a pause. */
   again: boolean;
-  /** What it says of the place. `limited`: it is well, and wants to be left alone for a while. */
-  says: 'failing' | 'limited' | 'well' | 'nothing';
+  /**
+   * What it says of the place. `limited`: it is well, and wants to be left alone for a while; `spent`: its account is out of credit, for
+   * all that is called there.
+   */
+  says: 'failing' | 'limited' | 'spent' | 'well' | 'nothing';
   /** Of the connection, and so of everything at the same address. */
   unreachable?: true;
   /** It took a time-out to fail. */
@@ -40,13 +43,13 @@ const BY_KIND: Partial<Record<ErrorKind, Verdict>> = {
   upstream_timeout: FAILING,
 };
 
-/** The code of an attempt that took longer than its `timeouts.total`. */
+/** The code of an attempt at which its call took longer than the target's `timeouts.total`. */
 export const TOTAL_TIMEOUT = 'upstream_total_timeout';
 
 /** By the codes that the gateway gives failures: they say more than their kinds. */
 const BY_CODE: Record<string, Verdict> = {
   upstream_credentials_rejected: ACCOUNT,
-  upstream_payment_required: ACCOUNT,
+  upstream_payment_required: { ...ACCOUNT, says: 'spent' },
   upstream_permission_denied: ACCOUNT,
   upstream_model_missing: { next: 'target', again: false, says: 'failing' },
   // As long as the caller would ever wait has passed.

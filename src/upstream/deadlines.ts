@@ -8,11 +8,13 @@ export interface Timed {
   expire(): void;
 }
 
-/** Those that have as much time, in the order in which they began, which is that of their ends. */
+/** Those that have as much time, in the order of their ends. */
 interface Queue {
   first: Timed | undefined;
   last: Timed | undefined;
   timer: NodeJS.Timeout | undefined;
+  /** When the timer fires: monotonic milliseconds. */
+  wakesMs: number;
 }
 
 /** What a timer takes at most. */
@@ -30,20 +32,29 @@ export class Deadlines {
     this.#monotonicMs = monotonicMs;
   }
 
-  /** `startMs`: monotonic, and not before that of one that was added earlier. */
+  /** `startMs`: when its time began, monotonic. Those that are added about in the order of their starts find their place at once. */
   add(timed: Timed, startMs: number, totalMs: number): void {
     let queue = this.#queues.get(totalMs);
     if (!queue) {
-      queue = { first: undefined, last: undefined, timer: undefined };
+      queue = { first: undefined, last: undefined, timer: undefined, wakesMs: 0 };
       this.#queues.set(totalMs, queue);
     }
-    const { last } = queue;
-    timed.dueMs = startMs + totalMs;
-    timed.earlier = last;
-    if (last) last.later = timed;
+    const dueMs = startMs + totalMs;
+    let earlier = queue.last;
+    while (earlier && earlier.dueMs > dueMs) earlier = earlier.earlier;
+    const later = earlier ? earlier.later : queue.first;
+    timed.dueMs = dueMs;
+    timed.earlier = earlier;
+    timed.later = later;
+    if (earlier) earlier.later = timed;
     else queue.first = timed;
-    queue.last = timed;
-    if (!queue.timer) this.#setTimer(queue, totalMs, totalMs);
+    if (later) later.earlier = timed;
+    else queue.last = timed;
+    if (!queue.timer) this.#setTimer(queue, totalMs);
+    else if (!earlier && dueMs < queue.wakesMs) {
+      clearTimeout(queue.timer);
+      this.#setTimer(queue, totalMs);
+    }
   }
 
   /** Once for each that was added, also for one that has expired. */
@@ -59,7 +70,11 @@ export class Deadlines {
     timed.later = undefined;
   }
 
-  #setTimer(queue: Queue, totalMs: number, ms: number): void {
+  /** For the first, which is there. */
+  #setTimer(queue: Queue, totalMs: number): void {
+    const nowMs = this.#monotonicMs();
+    const ms = Math.max((queue.first?.dueMs ?? nowMs) - nowMs, 0);
+    queue.wakesMs = nowMs + ms;
     queue.timer = setTimeout(() => this.#expire(queue, totalMs), Math.min(Math.ceil(ms), MAX_TIMER_MS));
     // It outlives what it was set for.
     queue.timer.unref();
@@ -73,7 +88,7 @@ export class Deadlines {
       due.expire();
     }
     queue.timer = undefined;
-    if (queue.first) this.#setTimer(queue, totalMs, queue.first.dueMs - nowMs);
+    if (queue.first) this.#setTimer(queue, totalMs);
     else this.#queues.delete(totalMs);
   }
 }

@@ -1,3 +1,4 @@
+import { readRetryAfter } from '../conversation/retry-after.ts';
 import type { SignedHeaders } from './sign.ts';
 
 /** What became of an attempt to deliver. */
@@ -34,7 +35,7 @@ export async function sendDelivery(
     await response.body?.cancel();
     if (response.ok) return { ok: true };
     const { status } = response;
-    const retryAfterMs = readRetryAfter(response.headers.get('retry-after'), now);
+    const retryAfterMs = readRetryAfter(response.headers.get('retry-after'), now) ?? 0;
     return { ok: false, reason: `answered ${status}`, gone: status === 410, retryAfterMs };
   } catch (error) {
     return { ok: false, reason: describe(error), gone: false, retryAfterMs: 0 };
@@ -48,12 +49,4 @@ function describe(error: unknown): string {
   const code =
     typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : error.name;
   return `could not be reached (${code})`;
-}
-
-/** Seconds or a date (RFC 9110 10.2.3). */
-function readRetryAfter(header: string | null, now: number): number {
-  if (header === null) return 0;
-  if (/^\d{1,9}$/.test(header)) return Number(header) * 1000;
-  const date = Date.parse(header);
-  return Number.isNaN(date) ? 0 : Math.max(0, date - now);
 }

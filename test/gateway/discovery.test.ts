@@ -208,6 +208,52 @@ test('a call that fails at one address is made at another, not more than three t
   assert.ok(Math.max(...perCall) <= 5);
 });
 
+test('however many servers of a provider fail, the next target has its turn', async (context) => {
+  const [one, ...others] = await startServers(context, {}, {}, {}, {});
+  const file = join(makeTempDirectory(context), 'servers.txt');
+  await listIn(file, others);
+  const { providers } = pool({ discovery: { file } });
+  const gateway = await startWith(context, {
+    providers: { ...providers, other: { adapter: 'openai-compatible', baseUrl: `http://${one.address}/v1` } },
+    models: {
+      m: { targets: ['pool/m', 'other/m'] },
+      once: { targets: ['pool/m', 'other/m'], retries: 1 },
+    },
+  });
+  for (const server of others) server.status = 503;
+  for (const [model, attempts] of Object.entries({ m: '4', once: '2' })) {
+    const response = await gateway.post('/v1/chat/completions', { ...ask, model });
+    await response.text();
+    const { headers, status } = response;
+    assert.deepEqual(
+      [status, headers.get('x-fairlead-target'), headers.get('x-fairlead-attempts')],
+      [200, 'other/m', attempts],
+    );
+  }
+});
+
+test('a server that names the time before which it is not to be called is not, and the others go on', async (context) => {
+  const [one, two] = await startServers(context, {}, {});
+  const file = join(makeTempDirectory(context), 'servers.txt');
+  await listIn(file, [one, two]);
+  const gateway = await startWith(context, pool({ discovery: { file } }));
+  one.status = 503;
+  one.headers = { 'retry-after': '60' };
+  assert.deepEqual(await answersOf(gateway, 6), { [two.address]: 6 });
+  assert.equal(one.requests.length, 1);
+  two.status = 503;
+  two.headers = { 'retry-after': '40' };
+  const statuses: number[] = [];
+  for (let call = 0; call < 3; call++) {
+    const response = await gateway.post('/v1/chat/completions', ask);
+    await response.text();
+    statuses.push(response.status);
+  }
+  // Both have named one: the first call was told so by the second of them.
+  assert.deepEqual(statuses, [502, 429, 429]);
+  assert.deepEqual([one.requests.length, two.requests.length], [1, 7]);
+});
+
 test('one server that fails all of its calls has no breaker opened, all of them together have', async (context) => {
   const [one, two] = await startServers(context, {}, {});
   const file = join(makeTempDirectory(context), 'servers.txt');

@@ -1,14 +1,27 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { adminClient } from '../support/admin.ts';
-import { startGateway } from '../support/gateway.ts';
-import { failWith, startProvider } from '../support/scripted-provider.ts';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { type Act, failWith, say, startProvider } from '../support/scripted-provider.ts';
 
-async function setUp(context: TestContext, model: object = {}) {
-  const [a, b] = [await startProvider(context), await startProvider(context)];
+const GOOD = say('Hi');
+
+async function setUp(context: TestContext, model: object = {}, more: object = {}, ofA: object = {}) {
+  const [a, b, c] = [
+    await startProvider(context),
+    await startProvider(context),
+    await startProvider(context),
+  ];
   const gateway = await startGateway({
-    providers: { a: a.provider, b: b.provider },
-    models: { one: { targets: ['a/x'], ...model }, two: { targets: ['a/x', 'b/y'], ...model } },
+    providers: { a: { ...a.provider, ...ofA }, b: b.provider, c: c.provider },
+    models: {
+      one: { targets: ['a/x'], ...model },
+      two: { targets: ['a/x', 'b/y'], ...model },
+      three: { targets: ['a/x', 'b/y', 'c/z'], ...model },
+      other: { targets: ['c/z'] },
+      fastest: { targets: ['a/x', 'b/y'], strategy: 'fastest', ...model },
+    },
+    ...more,
   });
   context.after(() => gateway.stop());
   const call = async (name: string, init: RequestInit = {}) => {
@@ -19,7 +32,7 @@ async function setUp(context: TestContext, model: object = {}) {
     const of = (header: string) => headers.get(header);
     return { status, attempts: of('x-fairlead-attempts'), target: of('x-fairlead-target'), headers };
   };
-  return { a, b, gateway, call };
+  return { a, b, c, gateway, call };
 }
 
 test('what fails in passing is tried again where there is no other place', async (context) => {
@@ -55,6 +68,29 @@ test('a provider that says when it may be called again is not called before', as
   assert.deepEqual([a.requests(), b.requests()], [1, 2]);
 });
 
+test('a provider that fails and says when it will be well again is not called before', async (context) => {
+  const { a, b, call } = await setUp(context);
+  a.answers.push(failWith(503, { 'retry-after': '60' }));
+  const first = await call('two');
+  assert.deepEqual([first.target, first.attempts], ['b/y', '2']);
+  const second = await call('two');
+  assert.deepEqual([second.target, second.attempts], ['b/y', '1']);
+  assert.equal((await call('one')).status, 429);
+  assert.deepEqual([a.requests(), b.requests()], [1, 2]);
+});
+
+test('calls that all fail are tried again no more often than their lane has repeats', async (context) => {
+  const { a, call } = await setUp(context, {}, {}, { health: { breaker: { minCalls: 1_000 } } });
+  const calls = 20;
+  // Never five in a row: that would open the breaker.
+  for (let asked = 0; asked < calls; asked++)
+    a.answers.push(failWith(503), failWith(503), failWith(503), GOOD);
+  let attempts = 0;
+  for (let asked = 0; asked < calls; asked++) attempts += Number((await call('one')).attempts);
+  assert.ok(attempts > calls, 'none was tried again');
+  assert.ok(attempts <= calls + 10 + 0.2 * calls, `${attempts} attempts of ${calls} calls`);
+});
+
 test('what is refused before any attempt says that there was none', async (context) => {
   const { a, gateway, call } = await setUp(context);
   const { status, attempts } = await call('nothing');
@@ -71,27 +107,153 @@ test('one that will be well again soon is waited for', async (context) => {
   assert.deepEqual([status, attempts], [200, '2']);
 });
 
-test('a provider that is gone costs a few calls one attempt more, and none when that is known; it is found again', async (context) => {
-  const { a, b, gateway, call } = await setUp(context);
-  const admin = adminClient(gateway.url);
-  const events = async () => {
-    const { body } = await admin.must('GET', '/events');
-    return (body['data'] as { kind: string }[])
-      .map(({ kind }) => kind)
-      .filter((kind) => /breaker/.test(kind));
-  };
+/** The kinds of events about breakers. */
+async function breakerEvents(gateway: TestGateway): Promise<string[]> {
+  const { body } = await adminClient(gateway.url).must('GET', '/events');
+  return (body['data'] as { kind: string }[])
+    .map(({ kind }) => kind)
+    .filter((kind) => kind.startsWith('breaker_'));
+}
+
+test('a provider that is gone costs a few calls one attempt more, and none when that is known', async (context) => {
+  // Long enough that no probe is due before the end.
+  const { a, b, call } = await setUp(context, {}, {}, { health: { breaker: { openFor: '10m' } } });
   await a.leave();
   const attempts: (string | null)[] = [];
   for (let asked = 0; asked < 10; asked++) attempts.push((await call('two')).attempts);
   assert.deepEqual(attempts, [...Array(5).fill('2'), ...Array(5).fill('1')]);
   assert.equal(b.requests(), 10);
+});
+
+test('a provider that was gone is found again, and each change of its breakers is an event', async (context) => {
+  const { a, gateway, call } = await setUp(context);
+  await a.leave();
+  const countOf = async (kind: string) => (await breakerEvents(gateway)).filter((one) => one === kind).length;
+  while ((await countOf('breaker_opened')) < 2) await call('two');
   await a.comeBack();
   while ((await call('two')).target !== 'a/x') await new Promise((resolve) => setTimeout(resolve, 50));
-  while ((await events()).length < 4) await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.deepEqual((await events()).toSorted(), [
+  while ((await countOf('breaker_closed')) < 2) await new Promise((resolve) => setTimeout(resolve, 50));
+  // Of the target at its account, and of whether the account can be reached at all. A probe may have failed before.
+  assert.deepEqual((await breakerEvents(gateway)).filter((kind) => kind !== 'breaker_reopened').toSorted(), [
     ...Array(2).fill('breaker_closed'),
+    ...Array(2).fill('breaker_half_open'),
     ...Array(2).fill('breaker_opened'),
   ]);
+});
+
+test('an account that is out of credit is asked last, and of that the operator is told; a call that it answers ends it', async (context) => {
+  const { a, b, gateway, call } = await setUp(context);
+  const spent: Act = (response) => {
+    response.writeHead(429, { 'content-type': 'application/json' });
+    response.end('{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}');
+  };
+  a.answers.push(spent, spent);
+  const first = await call('two');
+  assert.deepEqual([first.target, first.attempts], ['b/y', '2']);
+  const second = await call('two');
+  assert.deepEqual([second.target, second.attempts], ['b/y', '1']);
+  // Where there is no other place it is asked all the same.
+  assert.equal((await call('one')).status, 502);
+  assert.deepEqual([a.requests(), b.requests()], [2, 2]);
+  assert.equal((await call('one')).status, 200);
+  assert.equal((await call('two')).target, 'a/x');
+  const { body } = await adminClient(gateway.url).must('GET', '/events');
+  const events = (body['data'] as { kind: string; severity: string; details: unknown }[])
+    .filter(({ kind }) => kind.startsWith('credit_'))
+    .map(({ kind, severity, details }) => [kind, severity, details]);
+  const details = { provider: 'a', account: 'main' };
+  assert.deepEqual(events.toReversed(), [
+    ['credit_spent', 'alarm', details],
+    ['credit_restored', 'info', details],
+  ]);
+});
+
+const HANG: Act = () => undefined;
+
+test('`timeouts.total` bounds all attempts of a call together, and blames none that had little of it', async (context) => {
+  const { a, b, c, gateway, call } = await setUp(context, { timeouts: { firstByte: '800ms', total: '1s' } });
+  for (let asked = 1; asked <= 5; asked++) {
+    a.answers.push((response) => setTimeout(() => failWith(503)(response), 600));
+    b.answers.push(HANG);
+    const { status } = await call('three');
+    const [record] = await gateway.calls(asked);
+    assert.deepEqual([status, record?.attempts.at(-1)?.reason], [504, 'total_timeout']);
+  }
+  assert.equal(c.requests(), 0);
+  const { body } = await adminClient(gateway.url).must('GET', '/events');
+  const opened = (body['data'] as { kind: string; details: { provider: string } }[])
+    .filter(({ kind }) => kind === 'breaker_opened')
+    .map(({ details }) => details.provider);
+  assert.ok(!opened.includes('b'), `opened: ${opened}`);
+});
+
+test('nobody waits for what would come too late for `timeouts.total`', async (context) => {
+  const { a, call } = await setUp(context, { timeouts: { total: '1s' } });
+  a.answers.push(failWith(429, { 'retry-after-ms': '1500' }));
+  const { status, attempts } = await call('one');
+  assert.deepEqual([status, attempts, a.requests()], [429, '1', 1]);
+});
+
+test('a call whose `timeouts.total` is over when it has its place asks nobody', async (context) => {
+  const overload = { maxConcurrentCalls: 1, maxQueuedCalls: 10, maxQueueTime: '10s' };
+  const { a, c, call } = await setUp(
+    context,
+    { timeouts: { total: '300ms' } },
+    { server: { port: 0, overload } },
+  );
+  let finish: () => void = () => assert.fail('it was not asked');
+  const isAsked = new Promise<void>((resolve) => {
+    c.answers.push((response) => {
+      finish = () => GOOD(response, false);
+      resolve();
+    });
+  });
+  const running = call('other');
+  await isAsked;
+  const waiting = call('one');
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  finish();
+  assert.equal((await running).status, 200);
+  assert.ok((await waiting).status >= 503);
+  assert.equal(a.requests(), 0);
+});
+
+/** How many of so many calls of a model are answered by each target. */
+async function targetsOf(call: (name: string) => Promise<{ target: string | null }>, calls: number) {
+  const counts: Record<string, number> = {};
+  for (let asked = 0; asked < calls; asked++) {
+    const target = (await call('fastest')).target ?? 'none';
+    counts[target] = (counts[target] ?? 0) + 1;
+  }
+  return counts;
+}
+
+test('`fastest` learns from what is answered which target that is', async (context) => {
+  const { a, call } = await setUp(context);
+  for (let asked = 0; asked < 60; asked++)
+    a.answers.push((response) => setTimeout(() => GOOD(response, false), 300));
+  // Both are to be known.
+  while (a.requests() === 0) await call('fastest');
+  const { 'b/y': fast = 0 } = await targetsOf(call, 40);
+  assert.ok(fast >= 32, `${fast} of 40`);
+});
+
+test('`fastest` goes away from a target that fails after a while, though its breaker stays closed', async (context) => {
+  const { a, b, call } = await setUp(context);
+  while (a.requests() === 0 || b.requests() === 0) await call('fastest');
+  b.answers.push(
+    ...Array.from({ length: 200 }, (): Act => (response) => setTimeout(() => GOOD(response, false), 20)),
+  );
+  const before = await targetsOf(call, 20);
+  assert.ok((before['a/x'] ?? 0) > 10, JSON.stringify(before));
+  // Each failure takes longer than an answer of the other, and is far from the next.
+  for (let failure = 0; failure < 4; failure++) {
+    const requests = a.requests();
+    a.answers.push((response) => setTimeout(() => failWith(503)(response), 600));
+    while (a.requests() === requests) await call('fastest');
+  }
+  const { 'b/y': other = 0 } = await targetsOf(call, 40);
+  assert.ok(other >= 32, `${other} of 40`);
 });
 
 test('a client that leaves while its call waits is not called for', async (context) => {

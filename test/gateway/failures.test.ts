@@ -720,7 +720,7 @@ const TIMEOUTS: { name: string; timeouts: object; behaviour: Answer; message: Re
       const trickle = setInterval(() => response.write(' '), 20);
       response.on('close', () => clearInterval(trickle));
     },
-    message: /did not finish within 0.3 s/,
+    message: /call did not finish within 0.3 s.*timeouts\.total.*'slow'/,
   },
 ];
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
+import { adminClient } from '../support/admin.ts';
 import { startGateway } from '../support/gateway.ts';
 import { chatAnswer, chatChunk } from '../support/raw-upstream.ts';
 import { scale } from '../support/scale.ts';
@@ -14,6 +15,10 @@ import {
   startProvider,
 } from '../support/scripted-provider.ts';
 
+const later =
+  (act: Act, afterMs: number): Act =>
+  (response, stream) =>
+    setTimeout(() => act(response, stream), afterMs);
 const HANG: Act = () => undefined;
 const REFUSE: Act = (response) => response.writeHead(400).end('{"error":{"message":"Not so"}}');
 const FAIL: Act = failWith(503);
@@ -40,15 +45,18 @@ const DOORS: Record<string, (stream: boolean) => { path: string; body: object }>
   }),
 };
 
+/** Longer than any test machine takes to hand on the first output of a stream. */
+const DELAY_MS = 1_000;
+
 /** So many calls tell what is slow. */
 const LEAST_SEEN = 20;
 
-async function setUp(context: TestContext, model: object = {}, more: object = {}) {
+async function setUp(context: TestContext, model: object = {}, more: object = {}, health?: object) {
   const a = await startNamed(context, 'Words of A');
   const b = await startNamed(context, 'Words of B');
   const c = await startNamed(context, 'Words of C');
   const gateway = await startGateway({
-    providers: { a: a.provider, b: b.provider, c: c.provider },
+    providers: { a: { ...a.provider, ...(health && { health }) }, b: b.provider, c: c.provider },
     models: {
       two: { targets: ['a/x', 'b/y'], hedging: { percentile: 50, maxShare: 1 }, ...model },
     },
@@ -154,15 +162,42 @@ test('a stream that has begun without output is raced, and nothing of it is in t
 });
 
 test('a stream that has output is not raced, however slow it goes on', async (context) => {
-  const { a, b, call, learn } = await setUp(context);
-  await learn(true, 300);
+  const { a, b, gateway, learn } = await setUp(context);
+  await learn(true, DELAY_MS);
+  let goOn: () => void = () => assert.fail('it was not asked');
   a.acts.push((response) => {
     beginStream(response);
     response.write(chatChunk('Words of A'));
-    setTimeout(() => endStream(response), 700);
+    goOn = () => endStream(response);
   });
-  const { attempts, target } = await call(true);
-  assert.deepEqual([attempts, target, b.requests()], ['1', 'a/x', 0]);
+  const { path, body } = DOORS['chat']?.(true) ?? assert.fail();
+  const response = await gateway.post(path, body);
+  // It has its head, and so its first output: from here on time may pass.
+  assert.equal(response.headers.get('x-fairlead-attempts'), '1');
+  await sleep(2 * DELAY_MS);
+  goOn();
+  assert.match(await response.text(), /Words of A/);
+  assert.deepEqual([response.headers.get('x-fairlead-target'), b.requests()], ['a/x', 0]);
+});
+
+test('a probe that another attempt overtook leaves the breaker open', async (context) => {
+  const { a, gateway, call, learn } = await setUp(context, {}, {}, { breaker: { openFor: '500ms' } });
+  await learn(false);
+  a.acts.push(...Array.from({ length: 5 }, () => FAIL));
+  const countOf = async (kind: string) => {
+    const { body } = await adminClient(gateway.url).must('GET', '/events');
+    return (body['data'] as { kind: string }[]).filter((event) => event.kind === kind).length;
+  };
+  while ((await countOf('breaker_opened')) === 0) await call(false);
+  a.acts.push(HANG);
+  const before = a.requests();
+  const left = a.next('left');
+  while (a.requests() === before) assert.equal((await call(false)).target, 'b/y');
+  await left;
+  assert.deepEqual([await countOf('breaker_half_open'), await countOf('breaker_reopened')], [1, 1]);
+  // The next probe is answered.
+  while ((await call(false)).target !== 'a/x') await sleep(50);
+  assert.equal(await countOf('breaker_closed'), 1);
 });
 
 test('where one of two fails the other goes on, and is the only answer', async (context) => {
@@ -309,6 +344,21 @@ test('before enough was seen, and where there is no other place, nobody is asked
   await single.learn(false);
   single.a.acts.push((response, stream) => setTimeout(() => say('Words of A')(response, stream), 100));
   assert.deepEqual((await single.call(false)).attempts, '1');
+});
+
+test('`fastest` goes away from a target that has become slow, though its attempts only ever lose', async (context) => {
+  const { a, b, call } = await setUp(context, { strategy: 'fastest' });
+  // Both are known, and that the first is fast.
+  b.acts.push(...Array.from({ length: 400 }, () => later(say('Words of B'), 50)));
+  while (a.requests() < LEAST_SEEN || b.requests() === 0) await call(false);
+  a.acts.push(...Array.from({ length: 300 }, () => HANG));
+  let inARow = 0;
+  for (let asked = 0; inARow < 10; asked++) {
+    assert.ok(asked < 200, 'calls go to the slow one first still');
+    const before = a.requests();
+    assert.equal((await call(false)).target, 'b/y');
+    inARow = a.requests() === before ? inARow + 1 : 0;
+  }
 });
 
 test('no more calls than the share get a second attempt', async (context) => {

@@ -101,7 +101,7 @@ const HEARD: { name: string; dialect: CallerDialect; keepAlive: string }[] = [
 for (const { name, dialect, keepAlive } of HEARD) {
   test(`a provider that says nothing for the client yet begins its stream after a while, too: ${name}`, async () => {
     const { commit, call, written } = makeCommit(10, dialect);
-    commit.noteHeard();
+    commit.noteHeard(Buffer.from('event: content_block_stop\n\n'));
     // Begun, and kept open from then on.
     while (written.length < 2) await sleep(1);
     commit.dispose();
@@ -123,8 +123,9 @@ test('a stream that was begun is kept open while nothing comes, and only then', 
   assert.equal(written.at(-1), ': keep-alive\n\n');
 });
 
-test('a provider that hangs behind the head of its answer is waited for, until the call is old', async () => {
+test('a provider that hangs behind the head of its answer, or only says that it lives, is waited for, until the call is old', async () => {
   const { commit, call, clock, written } = makeCommit(10);
+  commit.noteHeard(Buffer.from(': OPENROUTER PROCESSING\n\n'));
   clock.ms = 44_000;
   await sleep(50);
   assert.equal(call.committed, false);

@@ -87,3 +87,15 @@ test('where all that callers named are limited, all are remembered until their t
   for (let nth = 0; nth < 2 * count; nth++) book.find(`b/${nth}`, PLACE);
   assert.ok(book.readings(() => true).length <= 2 * count);
 });
+
+test('a lane that is open is not hidden by its account, which is being probed, nor the other way round', () => {
+  const { book } = makeBook();
+  const [lane, other] = [book.find('a/x', PLACE), book.find('a/y', PLACE)];
+  const stateOf = (target: string) => book.readings((name) => name === target)[0]?.state;
+  for (let failure = 0; failure < 5; failure++) lane.fail({ ...FAILING, unreachable: true }, told(undefined));
+  assert.deepEqual([stateOf('a/x'), stateOf('a/y')], ['open', 'open']);
+  other.begin(2_000);
+  assert.deepEqual([lane.reach.state, stateOf('a/x'), stateOf('a/y')], ['half-open', 'open', 'half-open']);
+  other.succeed(2_100, 2_000);
+  assert.deepEqual([stateOf('a/x'), stateOf('a/y')], ['open', 'closed']);
+});

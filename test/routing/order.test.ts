@@ -25,10 +25,15 @@ function target(
 
 const ROUTE = { retries: 2, isSelective: false, fallbacks: {} };
 
-function firstOf(targets: Target[], strategy: Strategy, costs: Record<string, number | null> = {}) {
+function firstOf(
+  targets: Target[],
+  strategy: Strategy,
+  costs: Record<string, number | null> = {},
+  calls = 1_000,
+) {
   const random = seeded(1);
   const counts: Record<string, number> = Object.fromEntries(targets.map(({ name }) => [name, 0]));
-  for (let call = 0; call < 1_000; call++) {
+  for (let call = 0; call < calls; call++) {
     const costOf = ({ name }: Target) => costs[name] ?? null;
     const order = orderTargets({ ...ROUTE, targets, strategy }, { stream: true, random, costOf });
     assert.deepEqual(new Set(order), new Set(targets), 'a target is missing');
@@ -61,16 +66,39 @@ test('failover keeps the order; weighted follows the weights', () => {
   assert.ok(light > 60 && light < 140, `${light}`);
 });
 
-test('fastest goes where the first token comes soonest, learns what it does not know, and looks elsewhere now and then', () => {
-  const [slow, fast, unknown] = [target('a/slow'), target('b/fast'), target('c/unknown')];
+test('fastest goes where the first token comes soonest, and elsewhere with one call in twenty', () => {
+  const [slow, fast, middling] = [target('a/slow'), target('b/fast'), target('c/middling')];
   slow.lanes?.[0]?.noteLatency(true, 900, 0);
   fast.lanes?.[0]?.noteLatency(true, 300, 0);
-  const counts = firstOf([slow, fast, unknown], 'fastest');
-  assert.ok((counts['c/unknown'] ?? 0) > 900);
-  unknown.lanes?.[0]?.noteLatency(true, 500, 0);
-  const known = firstOf([slow, fast, unknown], 'fastest');
-  assert.ok((known['b/fast'] ?? 0) > 930, JSON.stringify(known));
-  assert.ok((known['a/slow'] ?? 0) > 0 && (known['c/unknown'] ?? 0) > 0, JSON.stringify(known));
+  const pair = firstOf([slow, fast], 'fastest', {}, 20_000);
+  assert.ok(Math.abs((pair['a/slow'] ?? 0) - 1_000) < 120, JSON.stringify(pair));
+  middling.lanes?.[0]?.noteLatency(true, 500, 0);
+  const three = firstOf([slow, fast, middling], 'fastest', {}, 20_000);
+  for (const name of ['a/slow', 'c/middling'])
+    assert.ok(Math.abs((three[name] ?? 0) - 500) < 90, JSON.stringify(three));
+});
+
+test('fastest learns what it does not know, and goes last where nothing but failures is known', () => {
+  const [fast, unknown] = [target('b/fast'), target('c/unknown')];
+  fast.lanes?.[0]?.noteLatency(true, 300, 0);
+  const learning = firstOf([fast, unknown], 'fastest');
+  assert.ok((learning['c/unknown'] ?? 0) > 920, JSON.stringify(learning));
+  unknown.lanes?.[0]?.noteLatencyAtLeast(true, 5, 0);
+  const failing = firstOf([fast, unknown], 'fastest');
+  assert.ok((failing['b/fast'] ?? 0) > 920, JSON.stringify(failing));
+  unknown.lanes?.[0]?.noteLatency(true, 100, 0);
+  const known = firstOf([fast, unknown], 'fastest');
+  assert.ok((known['c/unknown'] ?? 0) > 920, JSON.stringify(known));
+});
+
+test('what was waited for in vain says that a target takes longer, never that it is fast', () => {
+  const [lane] = target('a/x').lanes ?? [];
+  assert.ok(lane);
+  lane.noteLatency(true, 300, 0);
+  lane.noteLatencyAtLeast(true, 20, 0);
+  assert.equal(lane.latency(true), 300);
+  lane.noteLatencyAtLeast(true, 1_300, 0);
+  assert.equal(lane.latency(true), 400);
 });
 
 test('cheapest goes by what the call would cost, what has no price last', () => {

@@ -36,6 +36,8 @@ export class ModelServer {
   healthStatus = 200;
   /** What calls of the model are answered with. */
   status = 200;
+  /** Beside those of every answer. */
+  headers: Record<string, string> = {};
 
   constructor(options: { host?: string; port?: number; tls?: boolean } = {}) {
     this.host = options.host ?? '127.0.0.1';
@@ -128,7 +130,10 @@ export class ModelServer {
       this.status === 200 ? chatAnswer(`from ${this.address}`) : JSON.stringify({ error: { message: 'no' } });
     // One that is about to stop takes nothing more over the connections that it has.
     const closing = this.isUp ? {} : { connection: 'close' };
-    response.writeHead(this.status, { 'content-type': 'application/json', ...closing });
+    response.writeHead(this.status, {
+      ...{ 'content-type': 'application/json', ...closing },
+      ...(this.status !== 200 && this.headers),
+    });
     response.end(body, () => {
       if (this.status === 200) this.answered += 1;
     });

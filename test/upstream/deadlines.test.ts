@@ -5,6 +5,7 @@ import { Deadlines, type Timed } from '../../src/upstream/deadlines.ts';
 
 class Attempt implements Timed {
   dueMs = 0;
+  addedMs = 0;
   earlier: Timed | undefined;
   later: Timed | undefined;
   readonly totalMs: number;
@@ -24,7 +25,10 @@ test('whatever begins and ends, what is not done when its time is up expires: on
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const steps = fc.array(
     fc.oneof(
-      fc.record({ add: fc.constantFrom(10, 100, 250) }),
+      fc.record({
+        add: fc.constantFrom(10, 100, 250),
+        agoMs: fc.oneof(fc.constant(0), fc.nat({ max: 300 })),
+      }),
       fc.record({ remove: fc.nat() }),
       fc.record({ wait: fc.integer({ min: 1, max: 120 }) }),
     ),
@@ -39,7 +43,8 @@ test('whatever begins and ends, what is not done when its time is up expires: on
         for (let passed = 0; passed < ms; passed++) {
           nowMs++;
           t.mock.timers.tick(1);
-          for (const { dueMs } of running) assert.ok(nowMs - dueMs < 2, `due at ${dueMs}, now ${nowMs}`);
+          for (const { dueMs, addedMs } of running)
+            assert.ok(nowMs - Math.max(dueMs, addedMs) < 2, `due at ${dueMs}, now ${nowMs}`);
         }
       };
       const expire = (attempt: Attempt) => {
@@ -50,7 +55,8 @@ test('whatever begins and ends, what is not done when its time is up expires: on
         if ('add' in step) {
           const attempt = new Attempt(step.add, expire);
           running.add(attempt);
-          deadlines.add(attempt, nowMs, step.add);
+          attempt.addedMs = nowMs;
+          deadlines.add(attempt, nowMs - step.agoMs, step.add);
         } else if ('remove' in step) {
           const attempt = [...running][step.remove % Math.max(1, running.size)];
           if (attempt) deadlines.remove(attempt, attempt.totalMs);

@@ -27,7 +27,9 @@ export const targetMapping = z.strictObject({
   weight: positive()
     .optional()
     .describe('Share of the calls under the strategy `weighted`, relative to the others.'),
-  timeouts: timeoutsSchema.optional().describe('Timeouts of attempts at this target.'),
+  timeouts: timeoutsSchema
+    .optional()
+    .describe('Timeouts of attempts at this target; `total` of the call that is at it.'),
   capabilities: z
     .strictObject({
       vision: z.boolean().optional().describe('Takes images.'),
@@ -68,7 +70,9 @@ export const modelSchema = z.strictObject({
     .default('failover')
     .describe('How a target is chosen: in order, by weight, by time to first token, or by price.'),
   retries: count(0, 10).optional().describe('Further attempts after the first one failed.'),
-  timeouts: timeoutsSchema.optional().describe('Timeouts of every attempt.'),
+  timeouts: timeoutsSchema
+    .optional()
+    .describe('Timeouts of every attempt, and in `total` of the whole call.'),
   fallbacks: z
     .strictObject({
       contextLength: targetsSchema.optional().describe('Tried where the input is too long for the others.'),

@@ -24,7 +24,11 @@ export const timeoutsSchema = z.strictObject({
   connect: timeout().optional().describe('To open the connection.'),
   firstByte: timeout().optional().describe('From the request to the first byte of the answer.'),
   idle: timeout().optional().describe('Between two pieces of the answer.'),
-  total: timeout().optional().describe('For the whole attempt.'),
+  total: timeout()
+    .optional()
+    .describe(
+      'For the whole call, from its arrival to its last byte: its wait for a place, all attempts and the pauses between them.',
+    ),
 });
 
 /** Where and as what a cloud is called. Which provider takes which of these, its declaration says. */
@@ -144,7 +148,9 @@ export const providerSchema = z.strictObject({
     .optional()
     .describe('Credentials at the provider. Where absent, the key in the environment is used.'),
   headers: headers().optional().describe('Headers sent with every request to the provider.'),
-  timeouts: timeoutsSchema.optional().describe('Timeouts of every attempt at the provider.'),
+  timeouts: timeoutsSchema
+    .optional()
+    .describe('Timeouts of every attempt at the provider; `total` of the call that is at it.'),
   health: healthSchema.optional().describe('How it is told whether the provider is well.'),
   discovery: discoverySchema.optional().describe('Addresses of servers that come and go.'),
 });

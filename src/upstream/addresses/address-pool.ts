@@ -40,36 +40,53 @@ export class AddressPool {
     return false;
   }
 
-  /** Whether one that is well has not been tried yet. */
+  /** Whether one that is well, and does not rest, has not been tried yet. */
   hasOther(tried: readonly Address[]): boolean {
-    return this.#addresses.some((address) => address.isWell && !tried.includes(address));
+    const nowMs = this.#now();
+    return this.#addresses.some(
+      (address) => address.isWell && address.restsUntilMs <= nowMs && !tried.includes(address),
+    );
+  }
+
+  /** It wants to be left alone for so long. */
+  rest(address: Address, forMs: number): void {
+    address.restsUntilMs = Math.max(address.restsUntilMs, this.#now() + forMs);
+  }
+
+  /** For how long all that are well want to be left alone; `undefined` where one does not. */
+  get restMs(): number | undefined {
+    const well = this.#addresses.filter(({ isWell }) => isWell);
+    const firstMs = well.reduce((least, { restsUntilMs }) => Math.min(least, restsUntilMs), Infinity);
+    const restMs = firstMs - this.#now();
+    return restMs > 0 && Number.isFinite(restMs) ? restMs : undefined;
   }
 
   /**
-   * The address for the next attempt: one that is well before any other, one that was not tried before those that were, then the
+   * The address for the next attempt: one that is well before any other, one that does not rest before one that does, one that was not tried before those that were, then the
    * lowest priority, then the fewest attempts under way for its weight. Those that are alike in all of that take turns by their
    * weights. Where none is well, all are as if they were. `undefined` where there is none.
    */
   choose(tried: readonly Address[]): Address | undefined {
+    const nowMs = this.#now();
     let best: Address | undefined;
     let ties = 0;
     for (const address of this.#addresses) {
-      const order = best ? compare(address, best, tried) : -1;
+      const order = best ? compare(address, best, tried, nowMs) : -1;
       if (order < 0) ties = 0;
       if (order > 0) continue;
       ties += 1;
       best = address;
     }
-    return best && ties > 1 ? this.#takeTurns(best, tried) : best;
+    return best && ties > 1 ? this.#takeTurns(best, tried, nowMs) : best;
   }
 
   /** Each is owed its weight a turn, and who is owed most pays what all were owed: smooth even with few turns. */
-  #takeTurns(like: Address, tried: readonly Address[]): Address {
+  #takeTurns(like: Address, tried: readonly Address[], nowMs: number): Address {
     let chosen = like;
     let total = 0;
     let most = Number.NEGATIVE_INFINITY;
     for (const address of this.#addresses) {
-      if (compare(address, like, tried) !== 0) continue;
+      if (compare(address, like, tried, nowMs) !== 0) continue;
       address.due += address.weight;
       total += address.weight;
       if (address.due <= most) continue;
@@ -127,8 +144,10 @@ export class AddressPool {
 }
 
 /** Below 0: the first goes before the second. */
-function compare(one: Address, other: Address, tried: readonly Address[]): number {
+function compare(one: Address, other: Address, tried: readonly Address[], nowMs: number): number {
   if (one.isWell !== other.isWell) return one.isWell ? -1 : 1;
+  const rests = one.restsUntilMs > nowMs;
+  if (rests !== other.restsUntilMs > nowMs) return rests ? 1 : -1;
   if (tried.length > 0) {
     const wasTried = tried.includes(one);
     if (wasTried !== tried.includes(other)) return wasTried ? 1 : -1;

@@ -31,6 +31,8 @@ export class Address {
   isWell = true;
   /** A check of it went well once. */
   isProven = false;
+  /** Unix milliseconds: before which it is not to be called, by its own word. */
+  restsUntilMs = 0;
   /** Unix milliseconds: since when it is well, or not. */
   sinceMs: number;
   /** Of the last check, or connection, that failed. */

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Deadlines, Timed } from '../deadlines.ts';
 import type { AnswerHeaders, ExchangeControl, ExchangeHandler } from '../exchange.ts';
+import { isSignOfLife } from '../sign-of-life.ts';
 import { ConnectionError } from './connection-error.ts';
 import { ResponseParser, type ResponseSink } from './response-parser.ts';
 
@@ -28,6 +29,9 @@ const ONE_WRITE_BYTES = 16 * 1024;
 const KEEP_ALIVE_MS = 4_000;
 const MAX_KEEP_ALIVE_MS = 600_000;
 const KEEP_ALIVE_MARGIN_MS = 2_000;
+
+/** What only says that the provider lives keeps an answer that has begun for so many times as long as silence would be borne. */
+const SIGNS_KEEP = 10;
 
 const NOTHING = Buffer.alloc(0);
 
@@ -79,6 +83,13 @@ export class Connection implements ResponseSink, Timed {
   /** The other side ended while the handler had asked for a pause. */
   #ended = false;
   #keepAliveMs = KEEP_ALIVE_MS;
+  /** When the request went out, and when the answer last said something; `undefined`: it has not yet. */
+  #begunMs = 0;
+  #saidMs: number | undefined;
+  /** Silence would be borne for longer: it is signs of life that are not. */
+  #isBounded = false;
+  /** What was read last says more than that the provider lives. */
+  #isSaid = false;
   /** The time that it has for what it waits for now. */
   #limitMs = 0;
   dueMs = 0;
@@ -136,6 +147,7 @@ export class Connection implements ResponseSink, Timed {
   onBody(bytes: Buffer, start: number, end: number): void {
     const exchange = this.#exchange;
     if (!exchange) return;
+    if (!this.#isSaid) this.#isSaid = !isSignOfLife(bytes, start, end);
     const own = Buffer.allocUnsafe(end - start);
     bytes.copy(own, 0, start, end);
     exchange.handler.onResponseData(exchange, own);
@@ -149,6 +161,8 @@ export class Connection implements ResponseSink, Timed {
     if (exchange !== this.#exchange) return;
     // Before anything else: what follows may be the end of this exchange, and the connection is another's then.
     this.#socket.resume();
+    // Nobody could say anything meanwhile.
+    if (this.#saidMs !== undefined) this.#saidMs = this.#home.monotonicMs();
     // Within a step of the parser the loop around it goes on by itself.
     if (this.#parsing) return;
     const unread = this.#unread;
@@ -168,17 +182,18 @@ export class Connection implements ResponseSink, Timed {
     else if (!this.#connected)
       this.#close(new ConnectionError('CONNECT_TIMEOUT', `no connection within ${this.#limitMs} ms`));
     else if (!exchange) this.destroy();
-    else this.#close(this.#timeout());
+    else this.#close(this.#timeout(exchange));
   }
 
   destroy(): void {
     this.#close(closedEarly());
   }
 
-  #timeout(): ConnectionError {
-    return this.#parser.started
-      ? new ConnectionError('IDLE_TIMEOUT', `nothing of the answer for ${this.#limitMs} ms`)
-      : new ConnectionError('FIRST_BYTE_TIMEOUT', `no answer within ${this.#limitMs} ms`);
+  #timeout({ request }: Exchange): ConnectionError {
+    const { firstByteMs, idleMs } = request.timeouts;
+    if (this.#saidMs === undefined && (this.#isBounded || !this.#parser.started))
+      return new ConnectionError('FIRST_BYTE_TIMEOUT', `no answer within ${firstByteMs} ms`);
+    return new ConnectionError('IDLE_TIMEOUT', `nothing of the answer for ${idleMs} ms`);
   }
 
   #begin(exchange: Exchange): void {
@@ -188,7 +203,9 @@ export class Connection implements ResponseSink, Timed {
       this.#close(toError(thrown));
     }
     if (this.#exchange !== exchange) return;
-    this.#allow(exchange.request.timeouts.firstByteMs);
+    this.#begunMs = this.#home.monotonicMs();
+    this.#saidMs = undefined;
+    this.#allow(exchange.request.timeouts.firstByteMs, this.#begunMs);
     const { head, body } = exchange.request;
     if (!body) this.#socket.write(head, 'latin1');
     else if (body.length <= ONE_WRITE_BYTES) this.#socket.write(head + body.toString('latin1'), 'latin1');
@@ -201,6 +218,7 @@ export class Connection implements ResponseSink, Timed {
   }
 
   #take(exchange: Exchange, bytes: Buffer, length: number): void {
+    this.#isSaid = false;
     try {
       this.#parse(exchange, bytes, length);
     } catch (thrown) {
@@ -209,7 +227,18 @@ export class Connection implements ResponseSink, Timed {
     // The handler may have broken the exchange off.
     if (this.#exchange !== exchange) return;
     if (this.#parser.complete && !exchange.paused) this.#complete(exchange);
-    else if (this.#parser.started) this.#allow(exchange.request.timeouts.idleMs);
+    else if (this.#parser.started) this.#waitForMore(exchange);
+  }
+
+  /** What says nothing is no beginning of an answer, and keeps one only for a while. */
+  #waitForMore({ request }: Exchange): void {
+    const { firstByteMs, idleMs } = request.timeouts;
+    const nowMs = this.#home.monotonicMs();
+    if (this.#isSaid) this.#saidMs = nowMs;
+    const lastMs =
+      this.#saidMs === undefined ? this.#begunMs + firstByteMs : this.#saidMs + SIGNS_KEEP * idleMs;
+    this.#isBounded = nowMs + idleMs > lastMs;
+    this.#allow(idleMs, this.#isBounded ? lastMs - idleMs : nowMs);
   }
 
   #parse(exchange: Exchange, bytes: Buffer, length: number): void {
@@ -279,11 +308,11 @@ export class Connection implements ResponseSink, Timed {
     exchange?.handler.onResponseError(exchange, error);
   }
 
-  #allow(limitMs: number): void {
+  #allow(limitMs: number, sinceMs = this.#home.monotonicMs()): void {
     const { deadlines } = this.#home;
     if (this.#limitMs > 0) deadlines.remove(this, this.#limitMs);
     this.#limitMs = limitMs;
-    deadlines.add(this, this.#home.monotonicMs(), limitMs);
+    deadlines.add(this, sinceMs, limitMs);
   }
 }
 
