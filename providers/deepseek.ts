@@ -1,7 +1,12 @@
 import type { ProviderDeclaration } from '../src/upstream/provider.ts';
 
+/** The path of its own base URLs, with and without `/v1`, and of the one that knows `prefix`. */
+const OWN_PATH = /^(?:\/v1|\/beta)?\/chat\/completions$/;
+
 /**
- * Sources: DeepSeek API reference (create chat completion) and "Thinking Mode".
+ * Sources: DeepSeek API reference (create chat completion), "Thinking Mode" and "Chat Prefix Completion (Beta)"; LiteLLM's documentation,
+ * "Pre-fix Assistant Messages" (an answer of DeepSeek's, which does not repeat the prefix). "prefix is only available when using beta api" is
+ * its error elsewhere.
  */
 export default {
   name: 'deepseek',
@@ -22,5 +27,6 @@ export default {
     instructions: 'system',
     // After a tool call it must come back, else the API answers 400; elsewhere it is ignored.
     reasoning: 'reasoning_content',
+    continuedAt: (path) => (OWN_PATH.test(path) ? '/beta/chat/completions' : undefined),
   },
 } satisfies ProviderDeclaration;

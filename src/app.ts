@@ -143,6 +143,7 @@ export async function startApp(
     gateway: () => gateway,
     revision: () => control.revision,
     pendingRecords: () => ledger.pendingRecords,
+    places: () => places,
     breakers: () => lanes.readings((target) => gateway.snapshot.routes.isTarget(target)),
   });
   const responses = new ResponseArchive({

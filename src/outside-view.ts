@@ -2,13 +2,14 @@ import type { Config } from './config/resolve.ts';
 import type { ControlNews } from './control/control-news.ts';
 import { listRejected } from './gateway/credentials.ts';
 import type { Gateway } from './gateway/gateway.ts';
+import type { BreakerReading } from './routing/lane.ts';
 import type { Store } from './store/store.ts';
 import { Alerts } from './telemetry/alerts.ts';
 import { AttemptWindow } from './telemetry/attempt-window.ts';
 import { CallMetrics } from './telemetry/call-metrics.ts';
 import { describeHealth, type Health } from './telemetry/health.ts';
 import type { KnownNames } from './telemetry/known-names.ts';
-import { type BreakerReading, Metrics } from './telemetry/metrics.ts';
+import { Metrics, type PlacesReading } from './telemetry/metrics.ts';
 import { scheduleTimeout } from './usage/ledger.ts';
 import type { UsageRecord } from './usage/record.ts';
 import { type WebhookProblem, Webhooks } from './webhooks/webhooks.ts';
@@ -21,6 +22,7 @@ export interface OutsideSources {
   gateway: () => Gateway;
   revision: () => number;
   pendingRecords: () => number;
+  places: () => PlacesReading;
   /** Routing's circuits, for metrics and health; absent as long as it has none. */
   breakers?: () => Iterable<BreakerReading>;
   /** Unix milliseconds. */
@@ -36,8 +38,10 @@ export class OutsideView {
   readonly #calls: CallMetrics;
   readonly #attempts: AttemptWindow;
   readonly #alerts: Alerts;
+  readonly #now: () => number;
 
-  constructor({ store, news, config, gateway, breakers, revision, pendingRecords, now }: OutsideSources) {
+  constructor(sources: OutsideSources) {
+    const { store, news, config, gateway, breakers, places, revision, pendingRecords, now } = sources;
     const snapshot = () => gateway().snapshot;
     const names: KnownNames = {
       isModel: (name) => snapshot().routes.isConfigured(name),
@@ -45,11 +49,13 @@ export class OutsideView {
     };
     this.#gateway = gateway;
     this.#breakers = breakers;
+    this.#now = now;
     this.#calls = new CallMetrics(names);
     this.#attempts = new AttemptWindow(names, now);
     this.metrics = new Metrics({
       calls: this.#calls,
       callsInFlight: () => gateway().calls.size,
+      places,
       pendingRecords,
       revision,
       rejectedCredentials: () => listRejected(snapshot()),
@@ -87,6 +93,7 @@ export class OutsideView {
       models: routes.configured(),
       attempts: this.#attempts.all(),
       breakers: this.#breakers?.() ?? [],
+      nowMs: this.#now(),
     });
   }
 

@@ -64,6 +64,15 @@ function tellOfServers(news: ControlNews): ServerNews {
       };
       news.tellOften('info', 'addresses_changed', message, details);
     },
+    ejected: (provider, account, { origin: address, lastError }, forMs) => {
+      const message = `An address of '${provider}' is left out for a while: its attempts fail, and those of others do not.`;
+      const details = { provider, account, address, reason: lastError ?? null, forSeconds: forMs / 1000 };
+      news.tellOften('warning', 'address_ejected', message, details);
+    },
+    readmitted: (provider, account, { origin: address }) => {
+      const message = `An address of '${provider}' that was left out for its failures is let in again.`;
+      news.tellOften('info', 'address_readmitted', message, { provider, account, address });
+    },
     turned: (provider, account, { origin: address, isWell, lastError }) => {
       const details = { provider, account, address };
       if (isWell) {

@@ -15,7 +15,6 @@ interface DormantField {
  */
 export const DORMANT: readonly DormantField[] = [
   { pattern: 'server.workers' },
-  { pattern: 'models.*.continueStreams' },
   { pattern: 'models.*.deprecated' },
   { pattern: 'models.*.successor' },
   { pattern: 'models.*.onRetired' },

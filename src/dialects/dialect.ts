@@ -83,6 +83,8 @@ export interface StreamDecoder {
    * that begin so. Where an error follows in place of output, it is no bill.
    */
   readonly usageIsAnnounced?: boolean;
+  /** Why the answer ended was said already, in dialects whose decoders give that at the end of the stream. */
+  readonly isFinished?: boolean;
   push(message: StreamMessage): CompletionEvent[];
   /** The connection ended. Gives what is still open, or an `error` event where the stream broke off. */
   end(): CompletionEvent[];

@@ -6,9 +6,11 @@ import type { Timed } from '../upstream/deadlines.ts';
 import { prepareAttempt } from './attempt.ts';
 import type { Call, RunningAttempt } from './call.ts';
 import { hasOtherAddress } from './choose-address.ts';
+import { endBegun } from './continue-stream.ts';
 import { countLocally, mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, noteNothing, noteStandIn, standInFor } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
+import { mayGoOnAt } from './go-on-from.ts';
 import { type FailedAttempt, Hedge, type HedgingMaker } from './hedge.ts';
 import { noteUnknown, totalTimeout } from './outcome.ts';
 import { leadsElsewhere, MAX_ATTEMPTS, type PlannedAttempt } from './plan.ts';
@@ -65,7 +67,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
       }
       if (this.#attempt(next.stop)) return;
     }
-    failCall(this.#gateway, this.#call, this.#told());
+    this.#end(this.#told());
   }
 
   /** Gives whether the call is under way. */
@@ -93,6 +95,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
 
   #mayTry(planned: PlannedAttempt): boolean {
     const { account, target } = planned;
+    if (this.#call.begun && !mayGoOnAt(this.#call, planned)) return false;
     if (this.#leftMs(planned) <= 0) {
       this.#refusal ??= totalTimeout(target);
       return false;
@@ -128,7 +131,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
       if (!isThere) noteNothing(next.stop);
       if (!isThere || !this.#attempt(next.stop)) this.next();
     } catch (thrown) {
-      failCall(this.#gateway, this.#call, thrown);
+      this.#end(thrown);
     }
   }
 
@@ -139,7 +142,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
 
   fail(error: GatewayError): void {
     this.#endWait();
-    failCall(this.#gateway, this.#call, error);
+    this.#end(error);
   }
 
   #endWait(): void {
@@ -174,6 +177,19 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     );
   }
 
+  continues(failure: GatewayError): boolean {
+    const call = this.#call;
+    if (!call.continues || verdictOf(failure).next === 'none') return false;
+    return call.attempts.length < MAX_ATTEMPTS && this.#plan.some((planned) => mayGoOnAt(call, planned));
+  }
+
+  /** Ends the call without an answer, or without the rest of one. */
+  #end(thrown: unknown): void {
+    const { begun } = this.#call;
+    if (!begun) failCall(this.#gateway, this.#call, thrown);
+    else if (!this.#call.cancelled) endBegun(this.#gateway, this.#call, begun, thrown);
+  }
+
   answered(planned: PlannedAttempt): void {
     if (planned.insteadOf && this.#failure) noteStandIn(this.#gateway, planned, this.#failure);
   }
@@ -189,7 +205,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
       try {
         this.#goOn(failed);
       } catch (thrown) {
-        failCall(this.#gateway, this.#call, thrown);
+        this.#end(thrown);
       }
     });
   }
@@ -205,9 +221,10 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     const call = this.#call;
     if (call.cancelled) return;
     if (call.upload && !call.upload.canReplay) {
-      failCall(this.#gateway, call, failed.at(-1)?.failure);
+      this.#end(failed.at(-1)?.failure);
       return;
     }
+    if (call.begun) this.#itinerary.keepOnly((planned) => mayGoOnAt(call, planned));
     for (const one of failed) this.#learn(one);
     this.next();
   }
@@ -219,7 +236,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     const standIn = room > 0 ? standInFor(planned, failure) : undefined;
     const verdict = verdictOf(failure);
     // What was generated is billed, though nobody saw it: the same is not bought there twice.
-    const again = verdict.again && !used;
+    const again = verdict.again && !used && (!this.#call.begun || mayGoOnAt(this.#call, planned));
     const diverted = this.#divertedFor(planned, failure);
     if (diverted) this.#itinerary.divert(diverted);
     else if (standIn) this.#itinerary.prepend(standIn);

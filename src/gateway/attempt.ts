@@ -15,6 +15,7 @@ import {
   tellLostConnection,
 } from './choose-address.ts';
 import { chooseReceiver, isCommitting } from './choose-receiver.ts';
+import { begunAnswer } from './continue-stream.ts';
 import { noteAcceptance } from './credentials.ts';
 import { DecompressingReceiver, findDecompressor } from './decompressing-receiver.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
@@ -162,7 +163,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     const { path, method, body } = this.#request;
     const { timeouts, upstream } = this.#planned.target;
     const { origin } = this.#planned.account;
-    this.#taken = takeAddress(this.#planned);
+    this.#taken = takeAddress(this.#planned, this.#record);
     const options = { origin, destination: this.#taken?.address, path, method, headers, body, timeouts };
     this.#gateway.connections.dispatch(upstream, options, this);
   }
@@ -232,6 +233,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
   succeed(): void {
     this.#maker.begins?.(this.#planned);
     this.#close('ok');
+    this.#taken?.pool.succeed(this.#taken.address);
     noteOk(this.#gateway, this.#planned, this.#call);
     this.#maker.answered(this.#planned);
   }
@@ -260,14 +262,17 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     // Whatever is told of it, to the client or to the log, comes from here.
     const error = withoutSecrets(failure, this.#planned.account.secrets());
     this.#close(error.kind);
-    this.#record.reason = failureReason(error, this.#record.status);
-    noteFailed(this.#gateway, this.#planned, this.#call, error);
+    const reason = failureReason(error, this.#record.status);
+    this.#record.reason = reason;
+    noteFailed(this.#gateway, this.#planned, this.#call, error, { taken: this.#taken, reason });
     if (!this.#answered) this.#exchange?.abort(error);
-    if (!this.#call.committed) {
-      this.#call.firstTokenMs = undefined;
+    const begun = begunAnswer(this.#call, this.#maker, this.#committing, error);
+    if (!this.#call.committed || begun) {
+      if (begun) this.#call.begun = begun;
+      else this.#call.firstTokenMs = undefined;
       // What had been generated is used, whether the client ever sees it or not.
       this.#try(() => this.#receiver?.accountFailure());
-      this.#maker.failed(this.#planned, error, this.#call.usage !== undefined);
+      this.#maker.failed(this.#planned, error, !begun && this.#call.usage !== undefined);
       return;
     }
     const { call, target } = { call: this.#call.id, target: this.#planned.target.name };

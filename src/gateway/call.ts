@@ -16,6 +16,7 @@ import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import type { StartNote, Waiting } from '../usage/journal.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { RolloutNote } from '../usage/rollout-note.ts';
+import type { BegunAnswer } from './begun-answer.ts';
 import type { Door } from './door.ts';
 import type { ObjectCall } from './object-call.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
@@ -104,6 +105,10 @@ export class Call implements Waiting {
   retries = 0;
   /** The side that it is on, where its model is in a rollout. */
   rollout: Pick<RolloutNote, 'name' | 'side'> | undefined;
+  /** Its model's config wants answers that break off gone on with, and its own may be. */
+  continues = false;
+  /** What its client has of an answer that broke off, and that another attempt is to go on with. */
+  begun: BegunAnswer | undefined;
   /** A refusal for the provider's content policy, also one in the form of an answer, sends it to targets of their own. */
   divertsBlocked = false;
   /** Learns from it when calls of its model are slow. */
@@ -174,6 +179,8 @@ export class Call implements Waiting {
       ...{ attempt: undefined, target: undefined, spoken: undefined, request: undefined, noting: undefined },
       ...{ dropped: [], droppedOfAnswer: undefined, usage: undefined, answer: undefined },
       ...{ firstTokenMs: undefined, sentMs: 0, answeredMs: 0, running: undefined },
+      // What another attempt goes on with is not known to two.
+      continues: false,
       // Only first attempts tell how slow a model is.
       ...{ hedging: undefined, tap: this.caller.capture && new AnswerTap(), origin: this },
     });

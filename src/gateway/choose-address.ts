@@ -1,12 +1,15 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { MOST_SERVERS } from '../routing/resolve-targets.ts';
+import type { Verdict } from '../routing/verdict.ts';
 import type { Address } from '../upstream/addresses/address.ts';
-import type { AddressPool } from '../upstream/addresses/address-pool.ts';
+import type { AddressFailure, AddressPool } from '../upstream/addresses/address-pool.ts';
 import { describeNetworkError, networkError } from '../upstream/network-errors.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
 import type { Account, Upstream } from '../upstream/upstream.ts';
+import type { AttemptRecord } from '../usage/record.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
+import { MODEL_MISSING } from './missing-model.ts';
 import type { PlannedAttempt } from './plan.ts';
 
 /** Codes of what ends a request of ours before it is sent. */
@@ -20,12 +23,13 @@ export interface TakenAddress {
 
 /**
  * Takes an address for an attempt, another than those that the call has tried; `undefined` where the base URL is all there is.
- * It is to be given back by `leaveAddress`.
+ * It is to be given back by `leaveAddress`. The attempt's record has it where there is a choice.
  *
  * @throws GatewayError `upstream_unavailable` where none is known yet
  */
 export function takeAddress(
   planned: Pick<PlannedAttempt, 'target' | 'account' | 'tried'>,
+  record?: Pick<AttemptRecord, 'address'>,
 ): TakenAddress | undefined {
   const { upstream } = planned.target;
   const pool = poolOf(upstream, planned.account);
@@ -40,6 +44,7 @@ export function takeAddress(
   }
   planned.tried.push(address);
   address.inFlight += 1;
+  if (record && upstream.servers?.discovery) record.address = address.origin;
   return { address, pool };
 }
 
@@ -51,6 +56,19 @@ export function leaveAddress({ address }: TakenAddress): void {
 export function refuseAddress({ address, pool }: TakenAddress, error: Error): void {
   const isNetwork = 'code' in error && typeof error.code === 'string' && !OUR_DOING.has(error.code);
   if (isNetwork && !(error instanceof GatewayError)) pool.refuse(address, describeNetworkError(error));
+}
+
+/** What a failure says of the address that the attempt was made at. */
+export function failAddress(
+  { address, pool }: TakenAddress,
+  { code, cause }: GatewayError,
+  { says, slow }: Verdict,
+  attempt: Omit<AddressFailure, 'isBroken'>,
+): void {
+  if (says === 'well' || says === 'limited') pool.succeed(address);
+  // A model that is missing is missing for who names it.
+  if (says !== 'failing' || code === MODEL_MISSING) return;
+  pool.fail(address, { ...attempt, isBroken: cause !== undefined && !slow });
 }
 
 /** Tells the operator of a connection that failed; what it gives is for the caller. */

@@ -9,6 +9,7 @@ import type { UpstreamRequest } from './prepare.ts';
 import type { AttemptControl, CommittingReceiver, Receiver } from './receiver.ts';
 import { BodyRelay } from './relay-body.ts';
 import { StreamRelay } from './relay-stream.ts';
+import { followAnswer } from './shadow-answer.ts';
 import { BodyTranslator } from './translate-body.ts';
 import { StreamTranslator } from './translate-stream.ts';
 
@@ -45,9 +46,18 @@ export function chooseReceiver(
   }
   // Servers that stream do not all say so; those that do not stream say JSON.
   if (call.stream && !/json/i.test(type)) {
-    if (passThrough) return new StreamRelay(gateway, call, attempt, account);
+    if (passThrough) {
+      const shadow = followAnswer(call, () => dialect.streamDecoder());
+      return new StreamRelay(gateway, call, attempt, account, shadow);
+    }
     const reader = createStreamReader(type);
     return new StreamTranslator(gateway, call, attempt, reader, dialect.streamDecoder());
+  }
+  if (call.begun) {
+    throw new GatewayError(
+      'upstream_unavailable',
+      `The provider '${target.upstream.name}' did not answer with a stream.`,
+    );
   }
   if (!passThrough || call.stream) {
     return new BodyTranslator(gateway, call, attempt, (answer) => translate(answer, headers));

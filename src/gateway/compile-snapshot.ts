@@ -208,7 +208,7 @@ function findLanes(
 
 function compileRoute(model: ModelConfig, compile: (target: TargetConfig) => Target): Route {
   const targets = model.targets.map(compile);
-  const { strategy, retries = defaultRetries(targets), fallbacks } = model;
+  const { strategy, retries = defaultRetries(targets), fallbacks, continueStreams } = model;
   const [first, ...others] = targets;
   const isSelective = others.some(
     ({ capabilities }) => !isDeepStrictEqual(capabilities, first?.capabilities),
@@ -216,7 +216,7 @@ function compileRoute(model: ModelConfig, compile: (target: TargetConfig) => Tar
   const contextLength = fallbacks?.contextLength?.map(compile);
   const contentPolicy = fallbacks?.contentPolicy?.map(compile);
   return {
-    ...{ targets, strategy, isSelective, retries },
+    ...{ targets, strategy, isSelective, retries, continueStreams },
     fallbacks: { contextLength, contentPolicy },
     unsaidOutput: unsaidOutput([...targets, ...(contextLength ?? []), ...(contentPolicy ?? [])]),
   };

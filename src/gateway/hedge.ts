@@ -110,6 +110,11 @@ export class Hedge implements AttemptMaker, RunningAttempt, Timed {
     other.attempt.drop('lost', new GatewayError('cancelled', 'Another attempt answered first.'));
   }
 
+  /** Only as long as there is one: two would have to know what the other's client has. */
+  continues(failure: GatewayError): boolean {
+    return !this.#second && this.#maker.continues?.(failure) === true;
+  }
+
   answered(planned: PlannedAttempt): void {
     this.#endTimer();
     this.#leave();

@@ -6,7 +6,7 @@ import type { Target } from '../routing/target.ts';
 import { TOTAL_TIMEOUT, verdictOf } from '../routing/verdict.ts';
 import type { AnswerHeaders } from '../upstream/exchange.ts';
 import type { Call } from './call.ts';
-import { hasOtherAddress, restAddress } from './choose-address.ts';
+import { failAddress, hasOtherAddress, restAddress, type TakenAddress } from './choose-address.ts';
 import { noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -15,13 +15,16 @@ import type { PlannedAttempt } from './plan.ts';
 export function noteOk(gateway: Gateway, planned: PlannedAttempt, call: Call): void {
   const { lane } = planned;
   if (lane) {
-    const { sentMs, startedMs, firstTokenMs, stream } = call;
+    const { sentMs, startedMs, firstTokenMs, stream, begun } = call;
     const nowMs = gateway.monotonicMs();
     const tokenMs = firstTokenMs === undefined ? nowMs : startedMs + firstTokenMs;
     const tookMs = (stream ? tokenMs : nowMs) - sentMs;
     lane.succeed(nowMs, sentMs);
-    lane.noteLatency(stream, tookMs, nowMs);
-    call.hedging?.note(stream, tookMs);
+    // The first token of an answer that was gone on with was another's.
+    if (!begun) {
+      lane.noteLatency(stream, tookMs, nowMs);
+      call.hedging?.note(stream, tookMs);
+    }
   }
   if (planned.account.standing.watched) noteAcceptance(gateway, planned);
 }
@@ -45,20 +48,23 @@ export function noteHeadroom({ now, monotonicMs }: Gateway, lane: Lane, headers:
   if (headroom) lane.noteHeadroom(headroom, monotonicMs());
 }
 
-/** The same of one that failed. */
+/** The same of one that failed, at a server of several where there is a choice. `reason`: as its record has it. */
 export function noteFailed(
   gateway: Gateway,
   planned: PlannedAttempt,
   { sentMs, stream, firstTokenMs }: Pick<Call, 'sentMs' | 'stream' | 'firstTokenMs'>,
   failure: GatewayError,
+  { taken, reason }: { taken: TakenAddress | undefined; reason: string },
 ): void {
   let { retryAfterMs } = failure;
   const nowMs = gateway.monotonicMs();
   const verdict = verdictOf(failure);
   // An attempt that had little of its call's time says nothing of the place, nor does one server of several that are well, nor a credential
   // on trial of what the account may spend.
+  const hadLittle = failure.code === TOTAL_TIMEOUT && nowMs - sentMs < planned.target.timeouts.totalMs / 2;
+  if (taken && !hadLittle) failAddress(taken, failure, verdict, { sentMs, nowMs, reason });
   const isAnothers =
-    (failure.code === TOTAL_TIMEOUT && nowMs - sentMs < planned.target.timeouts.totalMs / 2) ||
+    hadLittle ||
     (verdict.says === 'failing' && hasOtherAddress(planned, 1)) ||
     (verdict.says === 'spent' && planned.account.standing.trial !== undefined);
   // What fails is a server, and so is what says when it will be well; a limit is the account's.

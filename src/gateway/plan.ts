@@ -74,6 +74,7 @@ export function planAttempts(gateway: Gateway, call: Call): PlannedAttempt[] {
   }
   if (plan.length === 0 && rejecting) throw credentialsRejected(rejecting);
   if (plan.length === 0) throw keptElsewhere(call);
+  call.continues = route.continueStreams === true && mayGoOn(call);
   if (route.hedging) planHedge(call, route.hedging, plan.length > 1);
   const { contextLength, contentPolicy } = route.fallbacks;
   for (const target of contextLength ?? []) addPlaces(gateway, call, plan, target, 'contextLength');
@@ -83,6 +84,13 @@ export function planAttempts(gateway: Gateway, call: Call): PlannedAttempt[] {
 
 /** Calls that get a second attempt: what they may use is bounded, and nothing comes of it but their answer. */
 const HEDGED: ReadonlySet<Operation> = new Set(['generate', 'embed']);
+
+/** What is kept at one account, or may run on there, is nobody else's to go on with. */
+function mayGoOn(call: Call): boolean {
+  const { door, stream, spans } = call;
+  const isGenerated = stream && door.operation === 'generate' && door.relaysAs === undefined;
+  return isGenerated && spans['thread'] === undefined && !runsOn(call);
+}
 
 /** When the call may get a second attempt beside its first. */
 function planHedge(call: Call, hedging: Hedging, hasOther: boolean): void {

@@ -30,6 +30,7 @@ import { withCallersHeaders } from './callers-headers.ts';
 import { checkEncoded, checkRelayed } from './check-also-named.ts';
 import { encodeConversation } from './encode-conversation.ts';
 import { estimateAnswer, estimateInput } from './estimate-usage.ts';
+import { continuedPath, goOnFrom } from './go-on-from.ts';
 import { identifyAnswer } from './identify-answer.ts';
 import { repeatedRequest } from './keep-answer.ts';
 import { parseBody } from './parse-body.ts';
@@ -79,7 +80,8 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   if (!endpoint) {
     throw withoutOperation(call);
   }
-  const { dialect, path, surface } = endpoint;
+  const { dialect, surface } = endpoint;
+  const path = (call.begun && continuedPath(endpoint, target.model)) ?? endpoint.path;
   const sameDialect = door.dialect.name === dialect.name;
   const { thread } = call.spans;
   const asksInVain = thread !== undefined && surface.threads !== true;
@@ -87,7 +89,11 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   if (asksInVain) refuseThread(parseField(call.body, thread, 'thread'));
   const hasOwnForm = door.operation === 'embed' && surface.embeddings !== undefined;
   const passThrough =
-    sameDialect && door.alwaysTranslates !== true && !hasOwnForm && !needsEmulation(call, endpoint);
+    sameDialect &&
+    !call.begun &&
+    door.alwaysTranslates !== true &&
+    !hasOwnForm &&
+    !needsEmulation(call, endpoint);
   const withheld = sameDialect ? withholdComparison(call, planned) : undefined;
   // What does not go on for reasons that no codec knows of.
   const unknown: string[] = withheld ? [COMPARED_PATH] : [];
@@ -189,7 +195,8 @@ function callsFunctions(call: Call): boolean {
   return saysFunctions(call.request);
 }
 
-function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint): Encoded {
+function encodeGenerate(call: Call, target: Target, endpoint: Endpoint): Encoded {
+  const { dialect, model } = endpoint;
   call.request ??= parseBody(call.body);
   const conversation = call.door.dialect.decodeRequest(call.request, call.address ?? {});
   conversation.stream = call.stream;
@@ -197,6 +204,7 @@ function encodeGenerate(call: Call, target: Target, { dialect, model }: Endpoint
     const { parameters } = target.defaults;
     conversation.parameters = withDefaults(conversation.parameters, parameters, dialect.name, model);
   }
+  if (call.begun) goOnFrom(call, call.begun, conversation, endpoint, target.model);
   const { body, ...rest } = encodeConversation(call, target, conversation, dialect, dialect.name);
   return {
     ...rest,

@@ -1,4 +1,5 @@
 import type { GatewayError } from '../conversation/gateway-error.ts';
+import type { BegunAnswer } from './begun-answer.ts';
 import type { FailedAnswer } from './upstream-failure.ts';
 
 /** Takes the body of a provider's answer, packet by packet. May throw; the attempt then fails with what was thrown. */
@@ -24,6 +25,8 @@ export interface Receiver {
 export interface CommittingReceiver extends Receiver {
   /** The answer broke off after bytes of it had gone to the client: end it so that nobody takes it for whole. */
   breakOff(error: GatewayError): void;
+  /** What the client has of the answer, where another attempt can go on with it; to be asked behind the end of the attempt. */
+  begun?(): BegunAnswer | undefined;
 }
 
 /** What a receiver may do with the attempt that feeds it. */

@@ -8,6 +8,7 @@ import type { Account } from '../upstream/upstream.ts';
 import { withoutAccountIds } from './account-ids.ts';
 import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { estimateCall } from './asked-tier.ts';
+import type { BegunAnswer } from './begun-answer.ts';
 import { RelayedBlockWatch } from './blocked-answer.ts';
 import type { Call } from './call.ts';
 import { completeUsage } from './estimate-usage.ts';
@@ -16,6 +17,7 @@ import { headOf } from './identify-answer.ts';
 import { leavesIds, noteKeptAnswer, noteMadeIds } from './keep-answer.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { settleCall } from './settle.ts';
+import type { ShadowAnswer } from './shadow-answer.ts';
 import { StreamCommit } from './stream-commit.ts';
 
 /** Relays a stream in the caller's own dialect as it arrives: whole events, their bytes untouched. */
@@ -27,6 +29,8 @@ export class StreamRelay implements CommittingReceiver {
   readonly #blocks = new EventBlocks();
   readonly #scanner: StreamScanner;
   readonly #commit: StreamCommit;
+  /** Knows what the client has, where another attempt may have to go on with it. */
+  readonly #shadow: ShadowAnswer | undefined;
   readonly #watch: RelayedBlockWatch | undefined;
   /** What came in one packet with a failure: what was before it and, where it tells of it, the provider's own event. */
   #failureEvents: Buffer | undefined;
@@ -35,7 +39,14 @@ export class StreamRelay implements CommittingReceiver {
   /** The stream said its last word, which waits until what it leaves behind is noted. */
   #finishing = false;
 
-  constructor(gateway: Gateway, call: Call, attempt: AttemptControl, account: Account) {
+  constructor(
+    gateway: Gateway,
+    call: Call,
+    attempt: AttemptControl,
+    account: Account,
+    shadow?: ShadowAnswer,
+  ) {
+    this.#shadow = shadow;
     this.#gateway = gateway;
     this.#call = call;
     this.#attempt = attempt;
@@ -97,6 +108,10 @@ export class StreamRelay implements CommittingReceiver {
     this.#commit.end(last === '' ? said : Buffer.concat([said, Buffer.from(last)]));
   }
 
+  begun(): BegunAnswer | undefined {
+    return this.#shadow?.begun();
+  }
+
   account(): void {
     const { usage, finished, outputEvents, servedTier, model } = this.#scanner;
     if (!usage) this.#call.usage = estimateCall(this.#call, outputEvents, servedTier);
@@ -128,7 +143,10 @@ export class StreamRelay implements CommittingReceiver {
       return;
     }
     if (terminated) this.#finish(bytes);
-    else this.#commit.write(bytes);
+    else {
+      this.#commit.write(bytes);
+      this.#shadow?.note(bytes);
+    }
   }
 
   #withoutSecrets(bytes: Buffer): Buffer {

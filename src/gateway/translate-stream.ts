@@ -6,10 +6,12 @@ import { type ServedTier, servedTier } from '../dialects/tiers.ts';
 import type { StreamReader } from '../upstream/stream-reader.ts';
 import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { estimateCall } from './asked-tier.ts';
+import { BegunAnswer } from './begun-answer.ts';
 import { BlockWatch } from './blocked-answer.ts';
 import type { Call } from './call.ts';
 import { completeUsage, estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
+import { spentBy } from './go-on-from.ts';
 import { headOf, identifyAnswer } from './identify-answer.ts';
 import { keepAnswer, noteSpoken } from './keep-answer.ts';
 import { streamOptions } from './prepare.ts';
@@ -25,6 +27,8 @@ export class StreamTranslator implements CommittingReceiver {
   readonly #reader: StreamReader;
   readonly #decoder: StreamDecoder;
   readonly #encoder: StreamEncoder;
+  /** The encoder, where another attempt may have to go on with what it writes, or this one does. */
+  readonly #begun: BegunAnswer | undefined;
   readonly #commit: StreamCommit;
   readonly #watch: BlockWatch | undefined;
   #usage: Usage | undefined;
@@ -58,7 +62,8 @@ export class StreamTranslator implements CommittingReceiver {
     this.#reader = reader;
     this.#decoder = decoder;
     call.droppedOfAnswer = [];
-    this.#encoder = call.door.dialect.streamEncoder(streamOptions(call));
+    this.#begun = call.begun ?? (call.continues ? beginAnswer(call) : undefined);
+    this.#encoder = this.#begun ?? call.door.dialect.streamEncoder(streamOptions(call));
     // Streams last long and bodies can be large: it is parsed again should another attempt need it.
     call.request = undefined;
     if (call.divertsBlocked) this.#watch = new BlockWatch();
@@ -81,6 +86,13 @@ export class StreamTranslator implements CommittingReceiver {
   breakOff(error: GatewayError): void {
     if (this.#ended) return;
     this.#finish(error.kind, this.#encoder.push({ type: 'error', error, head: headOf(this.#call) }));
+  }
+
+  begun(): BegunAnswer | undefined {
+    if (this.#begun?.given === undefined || this.#decoder.isFinished === true) return undefined;
+    // What was encoded of the packet in which it failed is told of already.
+    this.#commit.write(this.#takePending());
+    return this.#begun;
   }
 
   account(): void {
@@ -186,6 +198,11 @@ export class StreamTranslator implements CommittingReceiver {
     settleCall(this.#gateway, this.#call, outcome, 200);
     this.#commit.end(this.#takePending() + last);
   }
+}
+
+/** An answer that is followed, so that another attempt can go on with it. */
+function beginAnswer(call: Call): BegunAnswer {
+  return new BegunAnswer(call.door.dialect.streamEncoder(streamOptions(call)), () => spentBy(call));
 }
 
 /** Something that the client will show or act on, after which the answer cannot be taken back. */

@@ -17,6 +17,13 @@ export interface PlacesOptions {
   tell: (refused: { model: string | undefined; calls: number }) => void;
 }
 
+/** What one model with a bound of its own has of all places. */
+export interface ModelReading {
+  model: string;
+  running: number;
+  waiting: number;
+}
+
 /** Calls that have about as much time share a timer. */
 const TIMER_STEP_MS = 10;
 
@@ -68,6 +75,11 @@ export class Places {
     this.#common.bounds = { ...UNBOUNDED, maxQueueMs: all.maxQueueMs };
     this.#rooms = [this.#common, ...this.#byModel.values()];
     this.#fill();
+  }
+
+  /** Of each model that has a bound of its own, or had one that its calls still know. */
+  *readings(): Iterable<ModelReading> {
+    for (const [model, { running, waiting }] of this.#byModel) yield { model, running, waiting };
   }
 
   /** A place for a call, where there is one free: nearly always. It is to be given back once, by `leave`. */

@@ -48,10 +48,10 @@ export class Itinerary<S extends Stop> {
   readonly #options: ItineraryOptions<S>;
   #fresh: S[];
   /** Passed over: others do better. */
-  readonly #poor: S[] = [];
+  #poor: S[] = [];
   /** Targets of which one was tried all the same. */
   readonly #desperate = new Set<string>();
-  readonly #again: Waiting<S>[] = [];
+  #again: Waiting<S>[] = [];
   /** Of those that want to be left alone, when the first may be called. */
   #coolsUntil = Number.POSITIVE_INFINITY;
   #sent = 0;
@@ -140,6 +140,13 @@ export class Itinerary<S extends Stop> {
     this.#fresh = [...stops];
     this.#again.length = 0;
     this.#poor.length = 0;
+  }
+
+  /** From now on only these places are for the call. */
+  keepOnly(isPlace: (stop: S) => boolean): void {
+    this.#fresh = this.#fresh.filter(isPlace);
+    this.#again = this.#again.filter(({ stop }) => isPlace(stop));
+    this.#poor = this.#poor.filter(isPlace);
   }
 
   /** The attempt was not made, or says nothing: it does not count. */

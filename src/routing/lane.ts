@@ -3,7 +3,7 @@ import { Credit } from './credit.ts';
 import type { Word } from './health-word.ts';
 import { Hearsay } from './hearsay.ts';
 import { Latency } from './latency.ts';
-import { cappedMs, Limit } from './limit.ts';
+import { type Cooling, cappedMs, Limit } from './limit.ts';
 import type { Headroom } from './read-headroom.ts';
 import { RetryBudget } from './retry-budget.ts';
 import type { Verdict } from './verdict.ts';
@@ -198,6 +198,7 @@ export interface BreakerReading {
   target: string;
   account: string;
   state: BreakerState;
+  cooling: Cooling | undefined;
 }
 
 export interface LaneChange {
@@ -288,10 +289,12 @@ export class LaneBook {
   /** How the lanes of targets stand; the worse of their own breaker and their account's. */
   readings(isWanted: (target: string) => boolean): BreakerReading[] {
     const wanted = [...this.#lanes.values()].filter(({ target }) => isWanted(target));
-    return wanted.map(({ target, account, breaker, reach }) => ({
+    const nowMs = this.#options.monotonicMs();
+    return wanted.map(({ target, account, breaker, reach, limit }) => ({
       target,
       account,
       state: worseOf(breaker.state, reach.state),
+      cooling: limit.cooling(nowMs),
     }));
   }
 

@@ -10,6 +10,15 @@ export function cappedMs(namedMs: number): number {
   return Math.min(namedMs, LONGEST_NAMED_MS);
 }
 
+/** Why a place is left alone: the provider named the time, or a 429 named none, and others go first for a while. */
+export const COOLING_REASONS = ['named_time', 'rate_limited'] as const;
+
+export interface Cooling {
+  /** What is left of it. */
+  forMs: number;
+  reason: (typeof COOLING_REASONS)[number];
+}
+
 /** Until when a place wants to be left alone. What the provider said does not depend on how its breaker is configured. */
 export class Limit {
   #coolsUntil = 0;
@@ -24,6 +33,13 @@ export class Limit {
   /** When it is likely to be past its limit, where it named no time. */
   get restsUntil(): number {
     return this.#restsUntil;
+  }
+
+  /** `undefined` where it is not left alone. */
+  cooling(nowMs: number): Cooling | undefined {
+    if (nowMs < this.#coolsUntil) return { forMs: this.#coolsUntil - nowMs, reason: 'named_time' };
+    if (nowMs < this.#restsUntil) return { forMs: this.#restsUntil - nowMs, reason: 'rate_limited' };
+    return undefined;
   }
 
   /** Gives whether that is later than what was known. */

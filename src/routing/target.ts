@@ -41,6 +41,8 @@ export interface Route {
   retries: number;
   /** The most that one of its targets may generate where a call names no limit, where they say that themselves. */
   unsaidOutput?: number | undefined;
+  /** Answers that break off are gone on with where that can be. */
+  continueStreams?: boolean | undefined;
   /** Calls may get a second attempt beside a slow one. */
   hedging?: Hedging | undefined;
 }

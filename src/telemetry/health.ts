@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import type { BreakerReading } from '../routing/lane.ts';
+import { COOLING_REASONS, type Cooling } from '../routing/limit.ts';
 import type { Target } from '../routing/target.ts';
+import { listAddresses } from '../upstream/addresses/list-addresses.ts';
 import type { Account, Upstream } from '../upstream/upstream.ts';
 import { HEALTH_WINDOW_MS, mergeRecent, NO_ATTEMPTS, type RecentAttempts } from './attempt-window.ts';
-import type { BreakerReading } from './metrics.ts';
 
 const moment = z.iso.datetime().nullable();
 
@@ -34,13 +36,38 @@ const breaker = z
   .nullable()
   .describe('null where there is no circuit.');
 
+const cooling = z
+  .strictObject({
+    until: z.iso.datetime(),
+    reason: z
+      .enum(COOLING_REASONS)
+      .describe('Whether the provider named the time, or answered 429 without one, so that others go first.'),
+  })
+  .nullable()
+  .describe('Until when it is left alone for its limit; null where it is not.');
+
+const addresses = z
+  .array(
+    z.strictObject({
+      address: z.string().describe('Scheme, host and port.'),
+      healthy: z.boolean(),
+      since: z.iso.datetime().describe('Since when it is healthy, or not.'),
+      ejectedUntil: moment.describe('Until when it is left out for its failures; null where it is not.'),
+      lastError: z
+        .string()
+        .nullable()
+        .describe('What the last check, connection or attempt came to that had it left out.'),
+    }),
+  )
+  .describe('Empty where no addresses are looked up or checked.');
+
 export const healthSchema = z.strictObject({
   windowSeconds: z.int(),
   providers: z.array(
     z.strictObject({
       name: z.string(),
       ...standing,
-      accounts: z.array(z.strictObject({ name: z.string(), credential, ...standing })),
+      accounts: z.array(z.strictObject({ name: z.string(), credential, ...standing, addresses })),
     }),
   ),
   targets: z.array(
@@ -48,7 +75,7 @@ export const healthSchema = z.strictObject({
       target: z.string(),
       models: z.array(z.string()).describe('The models that lead to it.'),
       ...standing,
-      accounts: z.array(z.strictObject({ name: z.string(), breaker, ...standing })),
+      accounts: z.array(z.strictObject({ name: z.string(), breaker, cooling, ...standing })),
     }),
   ),
 });
@@ -61,13 +88,15 @@ export interface HealthSources {
   models: Iterable<readonly [name: string, targets: readonly Target[]]>;
   attempts: Iterable<{ target: string; account: string; recent: RecentAttempts }>;
   breakers: Iterable<BreakerReading>;
+  /** Unix milliseconds. */
+  nowMs: number;
 }
 
 /** How providers, accounts and targets stand, as far as this instance knows it: by what calls met. */
 export function describeHealth(sources: HealthSources): Health {
   const attempts = [...sources.attempts];
   const breakers = new Map(
-    [...sources.breakers].map(({ target, account, state }) => [`${target}\n${account}`, state]),
+    [...sources.breakers].map((reading) => [`${reading.target}\n${reading.account}`, reading]),
   );
   const byName = new Map(attempts.map(({ target, account, recent }) => [`${target}\n${account}`, recent]));
   const recentOf = (target: string, account: string) => byName.get(`${target}\n${account}`) ?? NO_ATTEMPTS;
@@ -82,21 +111,30 @@ export function describeHealth(sources: HealthSources): Health {
           mergeRecent(own.filter((one) => one.account === account.name).map(({ recent }) => recent)),
           account,
         ),
+        addresses: listAddresses(upstream.servers?.pools.get(account.name)),
       }));
       const all = describeRecent(mergeRecent(own.map(({ recent }) => recent)));
       const isOut = accounts.every(({ credential }) => credential === 'rejected');
       return { name: upstream.name, ...all, ...(isOut && { status: 'failing' as const }), accounts };
     }),
     targets: [...modelsByTarget(sources.models)].map(([name, { target, models }]) => {
-      const accounts = target.upstream.accounts.map((account) => ({
-        name: account.name,
-        breaker: breakers.get(`${name}\n${account.name}`) ?? null,
-        ...describeRecent(recentOf(name, account.name), account),
-      }));
+      const accounts = target.upstream.accounts.map((account) => {
+        const reading = breakers.get(`${name}\n${account.name}`);
+        return {
+          name: account.name,
+          breaker: reading?.state ?? null,
+          cooling: describeCooling(reading?.cooling, sources.nowMs),
+          ...describeRecent(recentOf(name, account.name), account),
+        };
+      });
       const merged = mergeRecent(target.upstream.accounts.map((account) => recentOf(name, account.name)));
       return { target: name, models, ...describeRecent(merged), accounts };
     }),
   };
+}
+
+function describeCooling(cooling: Cooling | undefined, nowMs: number) {
+  return cooling ? { until: new Date(nowMs + cooling.forMs).toISOString(), reason: cooling.reason } : null;
 }
 
 function modelsByTarget(models: HealthSources['models']): Map<string, { target: Target; models: string[] }> {

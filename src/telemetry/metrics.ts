@@ -1,19 +1,22 @@
 import { Counter, Gauge, Registry } from 'prom-client';
+import type { BreakerReading } from '../routing/lane.ts';
 import { Buckets, CALL_BOUNDS, FIRST_TOKEN_BOUNDS } from './buckets.ts';
 import type { CallMetrics } from './call-metrics.ts';
 import { CountedHistogram } from './counted-histogram.ts';
 import { addProcessMetrics } from './process-metrics.ts';
 
-export interface BreakerReading {
-  target: string;
-  account: string;
-  state: 'closed' | 'open' | 'half-open';
+/** The calls that have a place and those that wait for one, in all and of each model with a bound of its own. */
+export interface PlacesReading {
+  readonly running: number;
+  readonly waiting: number;
+  readings(): Iterable<{ model: string; running: number; waiting: number }>;
 }
 
 /** What is asked when somebody scrapes. */
 export interface MetricsSources {
   calls: CallMetrics;
   callsInFlight(): number;
+  places(): PlacesReading;
   /** Usage records that are not in the store yet. */
   pendingRecords(): number;
   revision(): number;
@@ -33,6 +36,7 @@ export class Metrics {
   constructor(sources: MetricsSources) {
     this.#addCalls(sources.calls);
     this.#addAttempts(sources.calls);
+    this.#addPlaces(sources);
     this.#addState(sources);
     this.#endProcessMetrics = addProcessMetrics(this.#registry);
   }
@@ -115,6 +119,25 @@ export class Metrics {
     );
   }
 
+  #addPlaces({ places }: MetricsSources): void {
+    for (const kind of ['running', 'waiting'] as const) {
+      const what = kind === 'running' ? 'that have a place' : 'that wait for a place';
+      this.#gauge(`fairlead_calls_${kind}`, `Calls ${what}.`, [], () => [
+        { labels: {}, value: places()[kind] },
+      ]);
+      this.#gauge(
+        `fairlead_model_calls_${kind}`,
+        `Calls ${what}, of models with an overload bound of their own.`,
+        ['model'],
+        () =>
+          [...places().readings()].map((reading) => ({
+            labels: { model: reading.model },
+            value: reading[kind],
+          })),
+      );
+    }
+  }
+
   #addState(sources: MetricsSources): void {
     this.#gauge('fairlead_calls_in_flight', 'Calls that are under way.', [], () => [
       { labels: {}, value: sources.callsInFlight() },
@@ -145,6 +168,16 @@ export class Metrics {
         [...breakers()].map(({ target, account, state }) => ({
           labels: { target, account, state },
           value: 1,
+        })),
+    );
+    this.#gauge(
+      'fairlead_cooling_seconds',
+      'How long targets and accounts are left alone yet for their limits; 0 where they are not.',
+      ['target', 'account'],
+      () =>
+        [...breakers()].map(({ target, account, cooling }) => ({
+          labels: { target, account },
+          value: (cooling?.forMs ?? 0) / 1000,
         })),
     );
   }

@@ -22,7 +22,8 @@ export type AttemptFields = [
   target?: string | 0 | undefined,
   dropped?: string[] | 0 | undefined,
   used?: UsedFields | 0 | undefined,
-  reason?: string | undefined,
+  reason?: string | 0 | undefined,
+  address?: string | undefined,
 ];
 
 /** What an attempt used where another ended the call. */
@@ -54,7 +55,7 @@ export const attemptsFields: z.ZodType<AttemptFields[]> = z.array(
       z.union([z.array(z.string()), z.literal(0)]).optional(),
       z.union([usedFields, z.literal(0)]).optional(),
     ],
-    z.string().optional(),
+    ...[z.union([z.string(), z.literal(0)]).optional(), z.string().optional()],
   ] as const),
 );
 
@@ -69,23 +70,25 @@ export function writeAttempts({ attempts, target }: Pick<UsageRecord, 'attempts'
 }
 
 function writeAttempt(attempt: AttemptRecord, ownTarget: string | null): string {
-  const { target, account, startedAfterMs, durationMs, status, outcome, dropped, usage, reason } = attempt;
+  const { target, account, startedAfterMs, durationMs, status, outcome } = attempt;
   const after = writeNumber(toMicroseconds(startedAfterMs));
   const duration = writeNumber(toMicroseconds(durationMs));
   const fields = `[${quoteName(account)},${after},${duration},${writeNumber(status)},"${outcome}"`;
-  if (target === ownTarget && !dropped && !usage && reason === undefined) return `${fields}]`;
-  const other = target === ownTarget ? '0' : quoteName(target);
   const more = writeMore(attempt);
+  if (target === ownTarget && more === '') return `${fields}]`;
+  const other = target === ownTarget ? '0' : quoteName(target);
   return more === '' ? `${fields},${other}]` : `${fields},${other},${more}]`;
 }
 
 /** What few attempts have. */
-function writeMore({ dropped, usage, costMicroUsd = null, reason }: AttemptRecord): string {
+function writeMore({ dropped, usage, costMicroUsd = null, reason, address }: AttemptRecord): string {
+  if (!dropped && !usage && reason === undefined && address === undefined) return '';
   const named = dropped ? JSON.stringify(dropped) : '0';
   const used = usage ? JSON.stringify(writeUsed(usage, costMicroUsd)) : '0';
-  if (reason !== undefined) return `${named},${used},${quoteName(reason)}`;
-  if (usage) return `${named},${used}`;
-  return dropped ? named : '';
+  const why = reason === undefined ? '0' : quoteName(reason);
+  if (address !== undefined) return `${named},${used},${why},${quoteName(address)}`;
+  if (reason !== undefined) return `${named},${used},${why}`;
+  return usage ? `${named},${used}` : named;
 }
 
 function writeUsed(usage: Usage, costMicroUsd: number | null): UsedFields {
@@ -118,7 +121,7 @@ function readUsed([costMicroUsd, estimated, input, output, ...others]: UsedField
 /** The inverse of `writeAttempts`, parsed. `ownTarget`: the record's. */
 export function readAttempts(attempts: readonly AttemptFields[], ownTarget: string | null): AttemptRecord[] {
   return attempts.map(
-    ([account, startedAfterUs, durationUs, status, outcome, target, dropped, used, reason]) => ({
+    ([account, startedAfterUs, durationUs, status, outcome, target, dropped, used, reason, address]) => ({
       target: typeof target === 'string' ? target : (ownTarget ?? ''),
       account,
       startedAfterMs: startedAfterUs / 1000,
@@ -127,7 +130,8 @@ export function readAttempts(attempts: readonly AttemptFields[], ownTarget: stri
       outcome,
       ...(dropped && { dropped }),
       ...(used && readUsed(used)),
-      ...(reason !== undefined && { reason }),
+      ...(typeof reason === 'string' && { reason }),
+      ...(address !== undefined && { address }),
     }),
   );
 }

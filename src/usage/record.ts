@@ -89,6 +89,8 @@ export interface AttemptRecord {
    */
   usage?: Usage;
   costMicroUsd?: number | null;
+  /** Which server it was sent to (scheme, host and port), where those of its provider are looked up; absent where it was never sent. */
+  address?: string;
   /** What its answer said and the caller's dialect has no word for; absent where there was nothing. */
   dropped?: string[];
 }

@@ -115,9 +115,9 @@ onEachDatabaseInTurn((database) => {
   test('what is not in effect yet is said in the answer, and in an event', async (context) => {
     const { admin } = await startAdmin(context);
     const told = (field: string) => `${field}: parsed, not in effect yet`;
-    const model = { targets: ['echo/echo'], continueStreams: true };
+    const model = { targets: ['echo/echo'], deprecated: '2099-01-01' };
     const made = await admin.must('PUT', '/models/w', model);
-    const ofModel = ['continueStreams'].map(told);
+    const ofModel = ['deprecated'].map(told);
     assert.deepEqual(made.body['warnings'], ofModel);
     assert.equal('warnings' in (await admin.must('GET', '/models/w')).body, false);
     const tenant = { name: 't', models: ['*'], prompts: ['x'], priority: 'low' };
@@ -145,13 +145,13 @@ onEachDatabaseInTurn((database) => {
     assert.deepEqual(noted.at(-1)?.details, {
       kind: 'models',
       name: 'w',
-      fields: ['continueStreams'],
+      fields: ['deprecated'],
       by: 'environment',
     });
     assert.equal(noted.length, 5);
     assert.deepEqual(noted[0]?.details, {
       count: 2,
-      fields: ['models.x.continueStreams', 'tenants.t.keys[0].prompts'],
+      fields: ['models.x.deprecated', 'tenants.t.keys[0].prompts'],
       by: 'environment',
     });
   });

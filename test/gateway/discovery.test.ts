@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
+import { healthSchema } from '../../src/telemetry/health.ts';
 import { adminClient } from '../support/admin.ts';
 import { type DnsRecord, startDnsServer } from '../support/dns-server.ts';
 import { startGateway, TEST_KEY, type TestGateway } from '../support/gateway.ts';
@@ -168,6 +169,15 @@ test('an address that refuses connections is not used until it is back, and no c
   // Of the six calls one met the address that was gone.
   const refused = (await gateway.calls(6)).filter(({ attempts }) => attempts.length > 1);
   assert.equal(refused.length, 1);
+  const { body } = await adminClient(gateway.url).must('GET', '/calls?limit=100');
+  const shown = body['data'] as unknown as { attempts: { address?: string; reason?: string }[] }[];
+  assert.deepEqual(
+    shown.flatMap(({ attempts }) => attempts.map(({ address, reason }) => `${address} ${reason}`)).toSorted(),
+    [
+      ...Array(6).fill(`http://${two.address} undefined`),
+      `http://${one.address} connection_refused`,
+    ].toSorted(),
+  );
   await until(
     'an event tells of it',
     async () => (await eventsOf(gateway, 'address_unhealthy')).length === 1,
@@ -206,6 +216,48 @@ test('a call that fails at one address is made at another, not more than three t
   // One after another: three attempts never went to one server twice.
   const perCall = servers.map(({ requests }) => requests.length);
   assert.ok(Math.max(...perCall) <= 5);
+});
+
+test('of three servers one that answers 500 gets no calls after five failures, until a check finds it well', async (context) => {
+  const servers = await startServers(context, {}, {}, {});
+  const [one, two, three] = servers;
+  assert.ok(three);
+  const file = join(makeTempDirectory(context), 'servers.txt');
+  await listIn(file, servers);
+  // Checks are to say when it is back, not that it is gone.
+  const check = { path: '/health', interval: '25ms', unhealthyAfter: 1_000_000, healthyAfter: 2 };
+  const gateway = await startWith(context, pool({ discovery: { file }, health: { check } }));
+  const health = async () => {
+    const { body } = await adminClient(gateway.url).must('GET', '/health');
+    const { providers } = healthSchema.parse(body);
+    return providers.find(({ name }) => name === 'pool')?.accounts[0]?.addresses;
+  };
+  const checksOf = ({ requests }: ModelServer) => requests.filter(({ path }) => path === '/health').length;
+  await until('each was found well', () => servers.every((server) => checksOf(server) > 1));
+  one.status = 500;
+  one.healthStatus = 503;
+  const answers = await answersOf(gateway, 40);
+  assert.deepEqual(Object.keys(answers).toSorted(), [two.address, three.address].toSorted());
+  const callsOf = ({ requests }: ModelServer) =>
+    requests.filter(({ path }) => path.endsWith('/completions')).length;
+  assert.equal(callsOf(one), 5);
+  const [ejected] = await eventsOf(gateway, 'address_ejected');
+  assert.deepEqual((ejected as unknown as { details: object }).details, {
+    ...{ provider: 'pool', account: 'none', address: `http://${one.address}`, forSeconds: 30 },
+    reason: '5 attempts one after another failed, the last one: status_500',
+  });
+  const shown = (await health())?.find(({ address }) => address === `http://${one.address}`);
+  assert.equal(shown?.healthy, false);
+  assert.ok(Date.parse(shown.ejectedUntil ?? '') > Date.now());
+  one.status = 200;
+  one.healthStatus = 200;
+  await until('it is back', async () => (await eventsOf(gateway, 'address_readmitted')).length === 1);
+  await answersOf(gateway, 6);
+  assert.equal(callsOf(one), 7);
+  assert.deepEqual(
+    (await health())?.map(({ healthy, ejectedUntil }) => [healthy, ejectedUntil]),
+    Array(3).fill([true, null]),
+  );
 });
 
 test('however many servers of a provider fail, the next target has its turn', async (context) => {

@@ -4,15 +4,17 @@ import type { JsonObject } from '../../src/conversation/json.ts';
 import { type Health, healthSchema } from '../../src/telemetry/health.ts';
 import { adminClient } from '../support/admin.ts';
 import { ADMIN_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
+import { parseMetrics } from '../support/prometheus-text.ts';
 import { chatAnswer, type RawUpstream, startRawUpstream } from '../support/raw-upstream.ts';
 
 let upstream: RawUpstream;
 let gateway: TestGateway;
+let headers: Record<string, string> = {};
 let answer = { status: 200, body: chatAnswer('Hello') };
 
 before(async () => {
   upstream = await startRawUpstream((response) => {
-    response.writeHead(answer.status, { 'content-type': 'application/json' });
+    response.writeHead(answer.status, { 'content-type': 'application/json', ...headers });
     response.end(answer.body);
   });
   const { baseUrl } = upstream;
@@ -20,7 +22,11 @@ before(async () => {
     providers: {
       up: { adapter: 'openai-compatible', baseUrl, accounts: [{ name: 'main', apiKey: 'sk-upstream-main' }] },
     },
-    models: { m: { targets: ['up/x'], retries: 0 }, n: { targets: ['up/x'] } },
+    models: {
+      m: { targets: ['up/x'], retries: 0 },
+      n: { targets: ['up/x'] },
+      limited: { targets: ['up/limited'], retries: 0 },
+    },
     adminKeys: { watch: { role: 'viewer', secret: 'sk-fl-viewer-0000000000' } },
   });
 });
@@ -65,6 +71,30 @@ test('health says how each provider, account and target stands, and why the last
     assert.ok(one.lastSuccessAt !== null && Date.parse(one.lastSuccessAt) <= Date.now());
   }
   assert.equal(target?.accounts[0]?.breaker, 'closed');
+});
+
+test('until when a place is left alone for its limit, and whose word that is, is told', async () => {
+  const coolingOf = async () => {
+    const target = (await readHealth()).targets.find((one) => one.target === 'up/limited');
+    return target?.accounts[0]?.cooling;
+  };
+  assert.equal(await coolingOf(), null);
+  const before = Date.now();
+  await call('limited', 429, '{"error":{"message":"slow down"}}');
+  const resting = await coolingOf();
+  assert.equal(resting?.reason, 'rate_limited');
+  headers = { 'retry-after': '60' };
+  await call('limited', 429, '{"error":{"message":"slow down"}}');
+  headers = {};
+  const cooling = await coolingOf();
+  assert.equal(cooling?.reason, 'named_time');
+  const forMs = Date.parse(cooling.until) - before;
+  assert.ok(forMs > 55_000 && forMs < 65_000 + (Date.now() - before), `${forMs}`);
+  const metrics = parseMetrics(await (await gateway.get('/metrics', ADMIN_KEY)).text());
+  const told = metrics.find(
+    ({ name, labels }) => name === 'fairlead_cooling_seconds' && labels['target'] === 'up/limited',
+  );
+  assert.ok(told && told.value > 0 && told.value <= 60, JSON.stringify(told));
 });
 
 test('a rejected credential is told, and its account is failing', async () => {

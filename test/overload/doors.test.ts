@@ -3,7 +3,8 @@ import { after, test } from 'node:test';
 import Anthropic, { OverloadedError } from '@anthropic-ai/sdk';
 import { ApiError, GoogleGenAI } from '@google/genai';
 import OpenAI, { InternalServerError } from 'openai';
-import { startGateway, TEST_KEY } from '../support/gateway.ts';
+import { ADMIN_KEY, startGateway, TEST_KEY } from '../support/gateway.ts';
+import { parseMetrics } from '../support/prometheus-text.ts';
 import { send, startHeldUpstream } from './held-upstream.ts';
 
 const closing: (() => Promise<void>)[] = [];
@@ -96,6 +97,33 @@ for (const { name, path, body, status, error } of DOORS) {
     assert.match(answered.text, /Hello/);
   });
 }
+
+test('the metrics tell how many calls run and wait, in all and of each model with a bound', async () => {
+  const read = async () => {
+    const samples = parseMetrics(await (await gateway.get('/metrics', ADMIN_KEY)).text());
+    return Object.fromEntries(
+      samples
+        .filter(({ name }) => /^fairlead_(?:model_)?calls_(?:running|waiting)$/.test(name))
+        .map(({ name, labels, value }) => [[name, ...Object.values(labels)].join(' '), value]),
+    );
+  };
+  const before = upstream.held.length;
+  const asked = [];
+  for (const model of ['m', 'm', 'up/x'])
+    asked.push(await send(gateway, '/v1/chat/completions', { model, messages }));
+  await upstream.arrived(before + 2);
+  assert.deepEqual(await read(), {
+    ...{ fairlead_calls_running: 2, fairlead_calls_waiting: 1 },
+    ...{ 'fairlead_model_calls_running m': 1, 'fairlead_model_calls_waiting m': 1 },
+    ...{ 'fairlead_model_calls_running n': 0, 'fairlead_model_calls_waiting n': 0 },
+  });
+  for (const { answer } of upstream.held.slice(before)) answer();
+  (await upstream.arrived(before + 3)).at(-1)?.answer();
+  for (const { told } of asked) assert.equal((await told).status, 200);
+  await gateway.calls();
+  const after = Object.values(await read());
+  assert.deepEqual(after, Array(6).fill(0));
+});
 
 test('each SDK raises its own error, and one that comes again as it was told is answered', async () => {
   const before = upstream.held.length;

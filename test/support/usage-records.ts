@@ -97,6 +97,7 @@ export const anyRecord: fc.Arbitrary<UsageRecord> = fc.record(
             status: fc.option(fc.constantFrom(200, 500)),
             outcome: fc.oneof(outcome, fc.constant('lost' as const)),
             reason: fc.oneof(fc.constantFrom('first_byte_timeout', 'rate_limit_exceeded'), fc.string()),
+            address: fc.constantFrom('http://10.0.0.7:8000', 'https://[fd00::7]:8443'),
             dropped: fc.array(fc.string(), { minLength: 1, maxLength: 2 }),
             used: fc.record({ usage: anyServedUsage, costMicroUsd: fc.option(fc.nat()) }, PLAIN),
           },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import type { BreakerReading } from '../../src/routing/lane.ts';
 import { CallMetrics } from '../../src/telemetry/call-metrics.ts';
 import { OTHER } from '../../src/telemetry/known-names.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
@@ -136,20 +137,24 @@ test('names with quotes, backslashes and line breaks are escaped', async () => {
   assert.equal(sampleOf(samples, 'fairlead_calls_total', { model }), 1);
 });
 
-test('circuits are told of where routing has them', async () => {
+test('circuits, and how long places are left alone, are told of where routing has them', async () => {
   const calls = new CallMetrics({ isModel: () => true, isTarget: () => true });
-  const breakers = () => [{ target: 'openai/gpt', account: 'main', state: 'open' as const }];
+  const cooling = { forMs: 1_500, reason: 'named_time' } as const;
+  const breakers = (): BreakerReading[] => [
+    { target: 'openai/gpt', account: 'main', state: 'open', cooling },
+    { target: 'openai/o3', account: 'main', state: 'closed', cooling: undefined },
+  ];
   const samples = parseMetrics(await renderOnly(calls, breakers));
   assert.equal(sampleOf(samples, 'fairlead_breaker_state', { target: 'openai/gpt', state: 'open' }), 1);
+  assert.equal(sampleOf(samples, 'fairlead_cooling_seconds', { target: 'openai/gpt' }), 1.5);
+  assert.equal(sampleOf(samples, 'fairlead_cooling_seconds', { target: 'openai/o3' }), 0);
 });
 
-async function renderOnly(
-  calls: CallMetrics,
-  breakers = () => [] as { target: string; account: string; state: 'open' }[],
-) {
+async function renderOnly(calls: CallMetrics, breakers = (): BreakerReading[] => []) {
   const metrics = new Metrics({
     ...{ calls, callsInFlight: () => 0, pendingRecords: () => 0, revision: () => 1 },
     ...{ rejectedCredentials: () => [], breakers },
+    places: () => ({ running: 0, waiting: 0, readings: () => [] }),
   });
   try {
     return await metrics.render();

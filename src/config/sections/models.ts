@@ -92,7 +92,7 @@ export const modelSchema = z.strictObject({
   continueStreams: z
     .boolean()
     .optional()
-    .describe('Continue a broken stream at the provider where it supports that.'),
+    .describe('Have a stream that breaks off in its text gone on with, by providers that document that.'),
   overload: modelOverloadSchema.optional().describe('Bounds for this model.'),
   limits: limitsSchema.optional().describe('Limits of all callers of this model together.'),
   approval: z

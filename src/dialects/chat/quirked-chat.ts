@@ -35,6 +35,9 @@ export class QuirkedChat {
   readonly narrowsTools: boolean;
   /** Nor one that says functions, or calls of them, in their deprecated form. */
   readonly writesFunctionsAsTools: boolean;
+  /** How and where a last message of the assistant is gone on with, if it can be. */
+  readonly continuation: ChatQuirks['continuation'];
+  readonly continuedAt: ChatQuirks['continuedAt'];
   readonly #quirks: ChatQuirks;
   readonly #fields: FieldRules;
   readonly #embeddings: FieldRules;
@@ -46,6 +49,8 @@ export class QuirkedChat {
     this.#embeddings = new FieldRules(embeddings);
     this.takesStreamOptions = fields['stream_options'] === undefined;
     this.emulatesCustomTools = quirks.customTools !== true;
+    this.continuation = quirks.continuation;
+    this.continuedAt = quirks.continuedAt;
     this.narrowsTools = quirks.allowedTools !== true;
     this.writesFunctionsAsTools = quirks.functions !== true;
     const replaysReasoning = quirks.reasoning !== undefined && quirks.reasoning !== 'none';

@@ -58,8 +58,13 @@ export interface MessageQuirks {
   reasoning?: ReasoningField | ((model: string) => ReasoningField);
   /** Fields of a message that are refused. */
   messageDrops?: readonly string[];
-  /** The field that has a last message of the assistant continued. */
+  /** The field that has a last message of the assistant continued. With `prefix` (Mistral) the answer repeats that message. */
   continuation?: 'prefix' | 'partial';
+  /**
+   * Where `prefix` has it continued, of servers that know that field at another path than the usual one (which is given) alone;
+   * `undefined`: nowhere. The answer does not repeat that message.
+   */
+  continuedAt?: (path: string) => string | undefined;
   /** User and assistant must take turns: messages of one of them in a row are joined. */
   alternating?: boolean;
 }

@@ -36,6 +36,11 @@ export class ChatStreamDecoder implements StreamDecoder {
     this.#options = options;
   }
 
+  get isFinished(): boolean {
+    for (const choice of this.#choices.values()) if (choice.isFinished) return true;
+    return false;
+  }
+
   push({ event, data }: StreamMessage): CompletionEvent[] {
     const text = data.trim();
     if (this.#over || text === '') return [];

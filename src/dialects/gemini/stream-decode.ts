@@ -26,6 +26,11 @@ class GeminiStreamDecoder implements StreamDecoder {
   #blocked = false;
   #over = false;
 
+  get isFinished(): boolean {
+    for (const choice of this.#choices.values()) if (choice.finished) return true;
+    return false;
+  }
+
   push({ data }: StreamMessage): CompletionEvent[] {
     // Google's streams just end; servers of its kin may say so in OpenAI's way.
     if (this.#over || data === '' || data === '[DONE]') return [];

@@ -16,6 +16,8 @@ export interface AddressChecksOptions {
   now(): number;
   /** One that was well is not any more, or the other way round. */
   onChange(address: Address): void;
+  /** As many configured checks as make an address well went well, one after another. Told again with each further one. */
+  onPassed(address: Address): void;
 }
 
 interface Standing {
@@ -64,6 +66,16 @@ export class AddressChecks {
     this.#askLater(address, standing);
   }
 
+  /** Calls of it fail: checks that go well from now on say that it is back. */
+  doubt(address: Address): void {
+    const standing = this.#standings.get(address);
+    if (!standing) return;
+    standing.passes = 0;
+    if (this.#stopped || standing.callOff === undefined) return;
+    standing.callOff();
+    this.#askLater(address, standing);
+  }
+
   stop(): void {
     this.#stopped = true;
     for (const { callOff } of this.#standings.values()) callOff?.();
@@ -88,9 +100,12 @@ export class AddressChecks {
   #passed(address: Address, standing: Standing): void {
     standing.failures = 0;
     standing.passes += 1;
-    if (standing.passes < (this.#options.check?.healthyAfter ?? 1) && !address.isWell) return;
+    const { check } = this.#options;
+    const isEnough = standing.passes >= (check?.healthyAfter ?? 1);
+    if (!isEnough && !address.isWell) return;
     address.isProven = true;
     this.#mark(address, true);
+    if (isEnough && check) this.#options.onPassed(address);
   }
 
   #failed(address: Address, standing: Standing, reason: string): void {
@@ -110,8 +125,8 @@ export class AddressChecks {
 
   #askLater(address: Address, standing: Standing): void {
     const { check, schedule } = this.#options;
-    const isDoubtful = !address.isWell || standing.failures > 0;
-    if (!check && !isDoubtful) return;
+    if (!check && address.isWell && standing.failures === 0) return;
+    const isDoubtful = !address.isUsable || standing.failures > 0;
     const intervalMs = check?.interval ?? DOUBTFUL_MS;
     const delayMs = isDoubtful ? Math.min(DOUBTFUL_MS, intervalMs) : intervalMs;
     standing.callOff = schedule(() => void this.#ask(address), delayMs);

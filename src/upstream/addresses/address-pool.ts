@@ -4,6 +4,20 @@ import { Address, type FoundAddress } from './address.ts';
 /** Weight 0 among others is "a very small chance of being selected" (RFC 2782). */
 const HARDLY_ANY = 0.1;
 
+/** So many attempts that fail one after another, while others go well elsewhere, are the address's fault (Envoy: `consecutive_5xx`). */
+const MOST_FAILURES = 5;
+
+/** An attempt that failed. */
+export interface AddressFailure {
+  /** Monotonic milliseconds: when it was sent, and now. */
+  sentMs: number;
+  nowMs: number;
+  /** The connection broke, or there was none: what was under way over others broke at the same time, and is the same failure. */
+  isBroken: boolean;
+  /** A short word for it. */
+  reason: string;
+}
+
 /** The base URL of an account. */
 export interface Base {
   /** Scheme, host and port. */
@@ -24,6 +38,8 @@ export class AddressPool {
   #addresses: Address[] = [];
   /** Told of an address that refused a connection, or had none to give. */
   onRefused: ((address: Address) => void) | undefined;
+  /** Told of an address that is to be left out for its failures. */
+  onOutlier: ((address: Address, reason: string) => void) | undefined;
 
   constructor(base: Base, now: () => number) {
     this.base = base;
@@ -34,17 +50,17 @@ export class AddressPool {
     return this.#addresses;
   }
 
-  /** Whether there is one that is well. */
+  /** Whether there is one that may be used. */
   get isWell(): boolean {
-    for (const address of this.#addresses) if (address.isWell) return true;
+    for (const address of this.#addresses) if (address.isUsable) return true;
     return false;
   }
 
-  /** Whether one that is well, and does not rest, has not been tried yet. */
+  /** Whether one that may be used, and does not rest, has not been tried yet. */
   hasOther(tried: readonly Address[]): boolean {
     const nowMs = this.#now();
     return this.#addresses.some(
-      (address) => address.isWell && address.restsUntilMs <= nowMs && !tried.includes(address),
+      (address) => address.isUsable && address.restsUntilMs <= nowMs && !tried.includes(address),
     );
   }
 
@@ -53,18 +69,19 @@ export class AddressPool {
     address.restsUntilMs = Math.max(address.restsUntilMs, this.#now() + forMs);
   }
 
-  /** For how long all that are well want to be left alone; `undefined` where one does not. */
+  /** For how long all that may be used want to be left alone; `undefined` where one does not. */
   get restMs(): number | undefined {
-    const well = this.#addresses.filter(({ isWell }) => isWell);
-    const firstMs = well.reduce((least, { restsUntilMs }) => Math.min(least, restsUntilMs), Infinity);
+    const usable = this.#addresses.filter(({ isUsable }) => isUsable);
+    const firstMs = usable.reduce((least, { restsUntilMs }) => Math.min(least, restsUntilMs), Infinity);
     const restMs = firstMs - this.#now();
     return restMs > 0 && Number.isFinite(restMs) ? restMs : undefined;
   }
 
   /**
-   * The address for the next attempt: one that is well before any other, one that does not rest before one that does, one that was not tried before those that were, then the
-   * lowest priority, then the fewest attempts under way for its weight. Those that are alike in all of that take turns by their
-   * weights. Where none is well, all are as if they were. `undefined` where there is none.
+   * The address for the next attempt: one that is well before any other, one that does not rest before one that does, one that is not left
+   * out for its failures before one that is, one that was not tried before those that were, then the lowest priority, then the fewest
+   * attempts under way for its weight. Those that are alike in all of that take turns by their weights. Where none is well, all are as
+   * if they were. `undefined` where there is none.
    */
   choose(tried: readonly Address[]): Address | undefined {
     const nowMs = this.#now();
@@ -102,6 +119,29 @@ export class AddressPool {
     address.lastError = reason;
     if (address.isGone) return;
     this.onRefused?.(address);
+  }
+
+  succeed(address: Address): void {
+    address.failures = 0;
+  }
+
+  fail(address: Address, { sentMs, nowMs, isBroken, reason }: AddressFailure): void {
+    if (address.isGone || (isBroken && sentMs < address.failedMs)) return;
+    address.failedMs = nowMs;
+    address.failures += 1;
+    if (address.failures >= MOST_FAILURES && this.#mayEject(address)) this.onOutlier?.(address, reason);
+  }
+
+  /** Never more than the half, and none where the others do no better. */
+  #mayEject(address: Address): boolean {
+    if (address.ejectedUntilMs !== undefined) return false;
+    let ejected = 1;
+    let isOtherWell = false;
+    for (const other of this.#addresses) {
+      if (other.ejectedUntilMs !== undefined) ejected += 1;
+      else if (other !== address && other.isWell && other.failures === 0) isOtherWell = true;
+    }
+    return isOtherWell && ejected <= this.#addresses.length / 2;
   }
 
   /** @throws Error for an address that the account cannot be called at */
@@ -148,6 +188,7 @@ function compare(one: Address, other: Address, tried: readonly Address[], nowMs:
   if (one.isWell !== other.isWell) return one.isWell ? -1 : 1;
   const rests = one.restsUntilMs > nowMs;
   if (rests !== other.restsUntilMs > nowMs) return rests ? 1 : -1;
+  if (one.isUsable !== other.isUsable) return one.isUsable ? -1 : 1;
   if (tried.length > 0) {
     const wasTried = tried.includes(one);
     if (wasTried !== tried.includes(other)) return wasTried ? 1 : -1;

@@ -3,6 +3,7 @@ import type { Account, Upstream } from '../upstream.ts';
 import type { Address } from './address.ts';
 import { AddressChecks } from './address-checks.ts';
 import type { AddressPool } from './address-pool.ts';
+import { Ejections } from './ejections.ts';
 import { createLookUp, type LookUp, type LookUpContext } from './look-up.ts';
 import type { ProbeOptions } from './probe.ts';
 import type { Servers } from './servers.ts';
@@ -15,6 +16,9 @@ export interface ServerNews {
   lookUpFailed(provider: string, reason: string, kept: number): void;
   lookUpRecovered(provider: string, found: number): void;
   changed(provider: string, added: readonly string[], removed: readonly string[]): void;
+  /** An address is left out for its failures for so long, and let in again. */
+  ejected(provider: string, account: string, address: Address, forMs: number): void;
+  readmitted(provider: string, account: string, address: Address): void;
   /** An address is well again, or not any more. */
   turned(provider: string, account: string, address: Address): void;
 }
@@ -34,7 +38,9 @@ export interface WatchContext extends LookUpContext {
 interface WatchedPool {
   pool: AddressPool;
   checks: AddressChecks;
+  ejections: Ejections;
   onRefused: (address: Address) => void;
+  onOutlier: (address: Address, reason: string) => void;
 }
 
 /** Keeps the addresses of one provider what they are: looks them up, and asks whether they are well. */
@@ -65,9 +71,11 @@ export class AddressWatch {
 
   /** Resolves when the first look-up is over, however it went. */
   async start(): Promise<void> {
-    for (const { pool, checks, onRefused } of this.#checks) {
+    for (const { pool, checks, ejections, onRefused, onOutlier } of this.#checks) {
       pool.onRefused = onRefused;
+      pool.onOutlier = onOutlier;
       checks.follow(pool.addresses);
+      ejections.follow(pool.addresses);
     }
     const file = this.servers.discovery?.file;
     if (file !== undefined) this.#endWatch = this.#context.watchFile(file, () => void this.#look());
@@ -78,24 +86,40 @@ export class AddressWatch {
     this.#stopped = true;
     this.#callOff?.();
     this.#endWatch?.();
-    for (const { pool, checks, onRefused } of this.#checks) {
+    for (const { pool, checks, ejections, onRefused, onOutlier } of this.#checks) {
       checks.stop();
+      ejections.stop();
       // A watch of the next configuration may have taken it over.
       if (pool.onRefused === onRefused) pool.onRefused = undefined;
+      if (pool.onOutlier === onOutlier) pool.onOutlier = undefined;
     }
   }
 
   #checksOf(account: Account, pool: AddressPool): WatchedPool {
     const { upstream, servers } = this;
     const { probe, schedule, now, news } = this.#context;
-    const checks = new AddressChecks({
+    const ejections = new Ejections({
+      schedule,
+      now,
+      onEjected: (address, forMs) => {
+        checks.doubt(address);
+        news.ejected(upstream.name, account.name, address, forMs);
+      },
+      onReadmitted: (address) => news.readmitted(upstream.name, account.name, address),
+    });
+    const checks: AddressChecks = new AddressChecks({
       check: servers.check,
       probe: (address) => probe({ upstream, account, address, check: servers.check }),
       schedule,
       now,
       onChange: (address) => news.turned(upstream.name, account.name, address),
+      onPassed: (address) => ejections.readmit(address),
     });
-    return { pool, checks, onRefused: (address) => checks.refused(address) };
+    return {
+      ...{ pool, checks, ejections },
+      onRefused: (address) => checks.refused(address),
+      onOutlier: (address, reason) => ejections.eject(address, reason),
+    };
   }
 
   async #look(): Promise<void> {
@@ -123,7 +147,7 @@ export class AddressWatch {
   #take(found: Awaited<ReturnType<LookUp>>): void {
     const added = new Set<string>();
     const removed = new Set<string>();
-    for (const { pool, checks } of this.#checks) {
+    for (const { pool, checks, ejections } of this.#checks) {
       const change = pool.replace(found);
       for (const address of change.added) added.add(address.origin);
       for (const address of change.removed) {
@@ -131,6 +155,7 @@ export class AddressWatch {
         this.#context.retire(address);
       }
       checks.follow(pool.addresses);
+      ejections.follow(pool.addresses);
     }
     const { name } = this.upstream;
     if (added.size + removed.size > 0) this.#context.news.changed(name, [...added], [...removed]);

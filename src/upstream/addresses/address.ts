@@ -39,6 +39,14 @@ export class Address {
   lastError: string | undefined;
   /** What it is owed, of those that have as little to do. */
   due = 0;
+  /** Attempts that failed there one after another, and when the last of them did: monotonic milliseconds. */
+  failures = 0;
+  failedMs = Number.NEGATIVE_INFINITY;
+  /** How often it was left out for its failures; what is long ago counts less. */
+  ejections = 0;
+  /** Unix milliseconds: until when it is left out, and when it was last let in again. */
+  ejectedUntilMs: number | undefined;
+  readmittedMs = 0;
 
   constructor(
     origin: string,
@@ -52,5 +60,9 @@ export class Address {
     this.weight = share.weight;
     this.priority = share.priority;
     this.sinceMs = nowMs;
+  }
+  /** Not left out, for whatever reason. */
+  get isUsable(): boolean {
+    return this.isWell && this.ejectedUntilMs === undefined;
   }
 }

@@ -1,34 +1,26 @@
-import type { Upstream } from '../upstream.ts';
+import type { AddressPool } from './address-pool.ts';
 
 /** How this instance sees one address of an account. */
 export interface AddressHealth {
-  provider: string;
-  account: string;
   /** Scheme, host and port. */
   address: string;
   healthy: boolean;
   /** ISO 8601: since when it is healthy, or not. */
   since: string;
-  /** What the last check, or connection, that failed came to; `null` where none has. */
+  /** ISO 8601: until when it is left out for its failures; `null` where it is not. */
+  ejectedUntil: string | null;
+  /** What the last check, connection or attempt came to that had it left out; `null` where none has. */
   lastError: string | null;
 }
 
-/** All addresses that are looked up or checked, for `GET /admin/v1/health`; providers with neither have none. */
-export function listAddresses(upstreams: Iterable<Pick<Upstream, 'name' | 'servers'>>): AddressHealth[] {
-  const listed: AddressHealth[] = [];
-  for (const { name: provider, servers } of upstreams) {
-    for (const [account, pool] of servers?.pools ?? []) {
-      for (const { origin, isWell, sinceMs, lastError } of pool.addresses) {
-        listed.push({
-          provider,
-          account,
-          address: origin,
-          healthy: isWell,
-          since: new Date(sinceMs).toISOString(),
-          lastError: lastError ?? null,
-        });
-      }
-    }
-  }
-  return listed;
+/** The addresses of an account, for `GET /admin/v1/health`; without a pool nothing is looked up or checked. */
+export function listAddresses(pool: AddressPool | undefined): AddressHealth[] {
+  if (!pool) return [];
+  return pool.addresses.map(({ origin, isUsable, sinceMs, ejectedUntilMs, lastError }) => ({
+    address: origin,
+    healthy: isUsable,
+    since: new Date(sinceMs).toISOString(),
+    ejectedUntil: ejectedUntilMs === undefined ? null : new Date(ejectedUntilMs).toISOString(),
+    lastError: lastError ?? null,
+  }));
 }

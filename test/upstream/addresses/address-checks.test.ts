@@ -28,6 +28,7 @@ function setUp(check: CheckOptions | undefined) {
       if (!server.isWell) throw new Error('it said no');
     },
     onChange: ({ isWell }) => changes.push([time.nowMs, isWell]),
+    onPassed: () => {},
   });
   return { time, server, changes, address, checks };
 }

@@ -52,6 +52,9 @@ function setUp() {
       changed: (...told) => world.told.push(['changed', ...told]),
       turned: (provider, account, { origin, isWell }) =>
         world.told.push(['turned', provider, account, origin, isWell]),
+      ejected: (_provider, account, { origin }, forMs) =>
+        world.told.push(['ejected', account, origin, forMs]),
+      readmitted: (_provider, account, { origin }) => world.told.push(['readmitted', account, origin]),
     },
   };
   return { time, world, watches: new AddressWatches(context) };
@@ -103,7 +106,10 @@ test('a look-up that hangs is waited for three seconds', async () => {
     createResolver: () => ({ ...hanging, resolveSrv: hanging.resolve4 }),
     probe: async () => {},
     retire: () => {},
-    news: { lookUpFailed: () => {}, lookUpRecovered: () => {}, changed: () => {}, turned: () => {} },
+    news: {
+      ...{ lookUpFailed: () => {}, lookUpRecovered: () => {}, changed: () => {}, turned: () => {} },
+      ...{ ejected: () => {}, readmitted: () => {} },
+    },
   });
   let isOver = false;
   const begun = held.begin([upstream]).then(() => {
@@ -182,27 +188,22 @@ test('what is known of addresses outlasts a change of the configuration that is 
   assert.notEqual(next.servers, before.servers);
   const end = await watches.begin([next]);
   end();
-  assert.deepEqual(
-    listAddresses([next]).filter(({ account }) => account === 'a'),
-    [
-      {
-        provider: 'pool',
-        account: 'a',
-        address: 'http://one:1',
-        healthy: true,
-        since: new Date(0).toISOString(),
-        lastError: null,
-      },
-      {
-        provider: 'pool',
-        account: 'a',
-        address: 'http://two:1',
-        healthy: false,
-        since: new Date(5_000).toISOString(),
-        lastError: 'unwell',
-      },
-    ],
-  );
+  assert.deepEqual(listAddresses(next.servers?.pools.get('a')), [
+    {
+      address: 'http://one:1',
+      healthy: true,
+      since: new Date(0).toISOString(),
+      ejectedUntil: null,
+      lastError: null,
+    },
+    {
+      address: 'http://two:1',
+      healthy: false,
+      since: new Date(5_000).toISOString(),
+      ejectedUntil: null,
+      lastError: 'unwell',
+    },
+  ]);
   assert.deepEqual(world.retired, []);
   const looked = world.looked;
   await time.advance(59_000);
