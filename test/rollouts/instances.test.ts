@@ -86,7 +86,7 @@ onEachDatabaseInTurn((database) => {
     skip: redisMissing,
   }, async (context) => {
     const redis = await startRedis();
-    context.after(redis.stop);
+    context.after(() => redis.close());
     const { state, baseUrl } = await startProvider(context);
     const folder = makeTempDirectory(context);
     const store = await database.makeUrl(context);
