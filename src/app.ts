@@ -9,6 +9,7 @@ import { ControlPlane } from './control/control-plane.ts';
 import { CredentialRotation } from './control/credential-rotation.ts';
 import { EventLog } from './control/event-log.ts';
 import { FileWatch, FileWatches } from './control/file-watch.ts';
+import { RolloutPromotion } from './control/rollout-promotion.ts';
 import { openSealer, readSalt } from './control/sealer.ts';
 import { Vault } from './control/veil.ts';
 import { closeServer, drain, OpenConnections } from './draining.ts';
@@ -313,11 +314,17 @@ export async function startApp(
   });
   const access = new AccessRequests(store, Date.now);
   const rotation = new CredentialRotation({ control, news, log });
+  const promotion = new RolloutPromotion({ control, news, log });
   const rolloutController = new RolloutController({
     store: new RolloutStore(store),
     book: rollouts,
     rollouts: () => [...gateway.snapshot.rollouts.values()].map(({ rollout }) => rollout),
-    onTransition: (rollout, from, stored) => tellTransition(news, rollout, from, stored),
+    onTransition: (rollout, from, stored) => {
+      const { name, model } = rollout.spec;
+      tellTransition(news, rollout, from, stored);
+      if (stored.progress.phase === 'promoted') void promotion.promoted(name, model);
+      else if (from.phase === 'promoted') void promotion.takenBack(name, model);
+    },
     onFailure: (err) => log.error({ err }, 'the store says nothing of rollouts: they stand still'),
     now: Date.now,
     schedule: scheduleTimeout,

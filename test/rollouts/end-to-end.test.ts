@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import OpenAI from 'openai';
 import { adminClient } from '../support/admin.ts';
 import { startGateway, TEST_KEY, type TestGateway } from '../support/gateway.ts';
@@ -167,4 +168,31 @@ test('an end user stays on a side, and goes to the candidate alone', async () =>
   assert.ok(early.size > 0 && early.isSubsetOf(late), 'somebody went back');
   assert.ok(late.isDisjointFrom(stayed), 'somebody was on both sides');
   assert.equal((await phaseBecomes(gateway, 'paused'))['weight'], 50);
+});
+
+test('a promotion is a revision of the model, a roll back behind it another one', async () => {
+  const gateway = await startGateway({
+    providers: { up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl } },
+  });
+  after(gateway.stop);
+  const admin = adminClient(gateway.url);
+  const config = {
+    models: { smart: { targets: ['up/other', { target: 'up/old', weight: 3 }], strategy: 'weighted' } },
+    rollouts: { upgrade: { model: 'smart', stable: 'up/old', candidate: 'up/new' } },
+  };
+  await admin.must('PUT', '/config', config);
+  const targets = async () => {
+    const { body } = await admin.must('GET', '/models/smart');
+    return (body as { value?: { targets: unknown } }).value?.targets ?? body['targets'];
+  };
+  const becomes = async (wanted: unknown[]) => {
+    for (let waited = 0; waited < 200 && !isDeepStrictEqual(await targets(), wanted); waited++)
+      await sleep(25);
+    assert.deepEqual(await targets(), wanted);
+  };
+  await admin.must('POST', '/rollouts/upgrade/start');
+  await admin.must('POST', '/rollouts/upgrade/promote');
+  await becomes(['up/other', { target: 'up/new', weight: 3 }]);
+  await admin.must('POST', '/rollouts/upgrade/rollback');
+  await becomes(['up/other', { target: 'up/old', weight: 3 }]);
 });
