@@ -15,9 +15,6 @@ interface DormantField {
  */
 export const DORMANT: readonly DormantField[] = [
   { pattern: 'server.workers' },
-  { pattern: 'models.*.deprecated' },
-  { pattern: 'models.*.successor' },
-  { pattern: 'models.*.onRetired' },
   { pattern: 'tenants.*.prompts' },
   { pattern: 'tenants.*.keys[].prompts' },
   { pattern: 'rollouts.*.prompt' },

@@ -26,7 +26,7 @@ export function chooseSide(call: Call, route: Route, { rollout, route: ofCandida
   const request = requestOf(call);
   if (findAble(call, ofCandidate.targets.slice(0, 1)).length === 0) return route;
   const side = rollout.sideOf(readSubject(call, request));
-  call.rollout = { name: rollout.spec.name, side };
+  call.rollout = { name: rollout.spec.name, side, candidate: ofCandidate.targets[0]?.name };
   return side === 'candidate' ? ofCandidate : route;
 }
 
@@ -54,15 +54,15 @@ function textOf(value: JsonValue | string[] | undefined): string | undefined {
 
 /** What the call tells of its rollout; nothing where its side was not asked, or its client left before the end. */
 export function noteRollout(call: Call, outcome: string): RolloutNote | undefined {
-  const { rollout, attempts, snapshot, model = '' } = call;
+  const { rollout, attempts } = call;
   if (!rollout) return undefined;
-  const candidate = snapshot.rollouts.get(model)?.route.targets[0]?.name;
-  const own = attempts.filter(({ target }) => (target === candidate) === (rollout.side === 'candidate'));
+  const { name, side, candidate } = rollout;
+  const own = attempts.filter(({ target }) => (target === candidate) === (side === 'candidate'));
   const last = own.at(-1);
   if (!last || outcome === 'cancelled' || last.outcome === 'cancelled' || last.outcome === 'lost')
     return undefined;
   const flags: RolloutFlag[] = [];
   if (last.outcome !== 'ok') flags.push('failed');
   if (last.outcome === 'upstream_timeout') flags.push('timed_out');
-  return { ...rollout, flags };
+  return { name, side, flags };
 }

@@ -16,7 +16,7 @@ import { type Capabilities, knownCapabilities } from '../routing/capabilities.ts
 import type { HedgingBook } from '../routing/hedging.ts';
 import type { Lane, LaneBook } from '../routing/lane.ts';
 import { defaultRetries, Routes } from '../routing/resolve-targets.ts';
-import type { Route, Target } from '../routing/target.ts';
+import type { Retirement, Route, Target } from '../routing/target.ts';
 import { hashOf, KeyRing, type TenantKey } from '../tenants/keys.ts';
 import {
   type Approvals,
@@ -83,6 +83,7 @@ export function recompileSnapshot(
   for (const [name, model] of Object.entries(config.models)) {
     const route = compileRoute(model, (target) => compileTarget(target, config, upstreams, lanesOf));
     if (model.hedging) route.hedging = sources.hedgings.find(name, model.hedging);
+    if (model.deprecated !== undefined) route.retirement = compileRetirement(model, model.deprecated);
     models.set(name, route);
   }
   const rollouts = compileRollouts(
@@ -220,6 +221,11 @@ function compileRoute(model: ModelConfig, compile: (target: TargetConfig) => Tar
     fallbacks: { contextLength, contentPolicy },
     unsaidOutput: unsaidOutput([...targets, ...(contextLength ?? []), ...(contentPolicy ?? [])]),
   };
+}
+
+/** Where nothing is said, calls go on as long as there is somewhere to go. */
+function compileRetirement({ successor, onRetired }: ModelConfig, atMs: number): Retirement {
+  return { atMs, successor, goesOn: successor !== undefined && onRetired !== 'gone' };
 }
 
 function unsaidOutput(targets: readonly Target[]): number | undefined {

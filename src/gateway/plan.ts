@@ -18,6 +18,7 @@ import { chooseSide } from './choose-side.ts';
 import { mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, planAccount } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
+import { followSuccessors } from './retire-model.ts';
 import { runsOn } from './settle.ts';
 
 /** One thing to try: a target with one of the accounts at its provider. */
@@ -61,9 +62,9 @@ export function planAttempts(gateway: Gateway, call: Call): PlannedAttempt[] {
       },
     );
   }
-  const resolved = call.snapshot.routes.resolve(model);
-  if (!resolved) throw unknownModel(call, model);
-  const rollout = call.snapshot.rollouts.get(model);
+  const { model: answering, route: resolved } = followSuccessors(call.snapshot, model, gateway.now());
+  if (!resolved) throw unknownModel(call, answering);
+  const rollout = call.snapshot.rollouts.get(answering);
   const route = rollout ? chooseSide(call, resolved, rollout) : resolved;
   call.retries = route.retries;
   const plan: PlannedAttempt[] = [];
