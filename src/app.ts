@@ -9,6 +9,7 @@ import { ControlPlane } from './control/control-plane.ts';
 import { CredentialRotation } from './control/credential-rotation.ts';
 import { EventLog } from './control/event-log.ts';
 import { FileWatch, FileWatches } from './control/file-watch.ts';
+import { RolloutPromotion } from './control/rollout-promotion.ts';
 import { openSealer, readSalt } from './control/sealer.ts';
 import { Vault } from './control/veil.ts';
 import { closeServer, drain, OpenConnections } from './draining.ts';
@@ -34,6 +35,9 @@ import { createQuotas } from './quotas/create-quotas.ts';
 import { LocalQuotas } from './quotas/local-quotas.ts';
 import { findNewBudgets } from './quotas/spent-budgets.ts';
 import { ResponseArchive } from './responses/response-archive.ts';
+import { RolloutController } from './rollouts/controller.ts';
+import { RolloutBook } from './rollouts/rollout-book.ts';
+import { RolloutStore } from './rollouts/rollout-store.ts';
 import { HedgingBook } from './routing/hedging.ts';
 import { GrowingIds } from './store/growing-ids.ts';
 import { openStore } from './store/open.ts';
@@ -44,6 +48,7 @@ import {
   tellOverload,
   tellRecovery,
   tellRecoveryFailure,
+  tellTransition,
 } from './tell-problems.ts';
 import { AccessRequests } from './tenants/access-requests.ts';
 import { BatchBills } from './tenants/batch-bills.ts';
@@ -179,12 +184,13 @@ export async function startApp(
   );
   const { lanes, health } = makeLanes(config.state, { news, monotonicMs });
   const hedgings = new HedgingBook();
+  const rollouts = new RolloutBook();
   // What the gateway made itself is read, and let in, only when it listens.
   const made = new MadeKeys(store);
   const compile = (next: Config) => {
     const madeKeys = hasTenants(next) ? [] : made.tenantKeys;
     const compiled = recompileSnapshot(
-      { config: next, declarations, madeKeys, signIn, counters, lanes, hedgings },
+      { config: next, declarations, madeKeys, signIn, counters, lanes, hedgings, rollouts },
       inForce.compiled,
     );
     const keys = compileAdminKeys(next, made.adminKeys);
@@ -308,6 +314,21 @@ export async function startApp(
   });
   const access = new AccessRequests(store, Date.now);
   const rotation = new CredentialRotation({ control, news, log });
+  const promotion = new RolloutPromotion({ control, news, log });
+  const rolloutController = new RolloutController({
+    store: new RolloutStore(store),
+    book: rollouts,
+    rollouts: () => [...gateway.snapshot.rollouts.values()].map(({ rollout }) => rollout),
+    onTransition: (rollout, from, stored) => {
+      const { name, model } = rollout.spec;
+      tellTransition(news, rollout, from, stored);
+      if (stored.progress.phase === 'promoted') void promotion.promoted(name, model);
+      else if (from.phase === 'promoted') void promotion.takenBack(name, model);
+    },
+    onFailure: (err) => log.error({ err }, 'the store says nothing of rollouts: they stand still'),
+    now: Date.now,
+    schedule: scheduleTimeout,
+  });
   const admin: AdminParts = {
     store,
     keys: first.adminKeys,
@@ -315,6 +336,7 @@ export async function startApp(
     events,
     access,
     made,
+    rollouts: rolloutController,
     describeHealth: () => view.describeHealth(),
     describeCredentials: (provider) => describeCredentials(gateway.snapshot, provider),
     probeCredential: (provider, account) => probeCredential(gateway.snapshot, provider, account),
@@ -342,6 +364,7 @@ export async function startApp(
     clearInterval(follow);
     await takeover.stop();
     unbilled.stop();
+    await rolloutController.stop();
     await drain(gateway, openConnections, config.server.drainTimeout, noTimeLeft);
     await closeServer(server);
     if (!(await control.settle(SETTLE_MS)))
@@ -374,6 +397,7 @@ export async function startApp(
     if (isPastFirst) await made.endTenantKeys();
     await control.takeUpKeys();
     view.start();
+    await rolloutController.start();
     watch.start(loaded.seen);
     follow = setInterval(() => void control.lookForNewer(), FOLLOW_MS);
     unbilled.start();

@@ -1,4 +1,7 @@
 import type { ControlNews } from './control/control-news.ts';
+import { type Progress, weightOf } from './rollouts/progress.ts';
+import type { Rollout } from './rollouts/rollout-book.ts';
+import type { StoredRollout } from './rollouts/rollout-store.ts';
 import type { CreditChange, LaneChange } from './routing/lane.ts';
 import type { JournalProblem } from './usage/journal.ts';
 import type { LedgerProblem } from './usage/ledger.ts';
@@ -114,4 +117,32 @@ export function describeProblem(problem: object): object {
 
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** A rollout stands elsewhere: by whom or by what gate, and on what evidence. */
+export function tellTransition(
+  news: ControlNews,
+  { spec }: Rollout,
+  from: Progress,
+  { progress, reason, evidence }: StoredRollout,
+): void {
+  const { phase, step } = progress;
+  const { failure, by } = reason ?? {};
+  const why = failure
+    ? `: its candidate is worse by its ${failure.what}`
+    : by === undefined
+      ? ''
+      : `, by ${by}`;
+  const weight = weightOf(spec.plan, progress);
+  news.tell(
+    failure ? 'alarm' : 'info',
+    `rollout_${phase}`,
+    `The rollout '${spec.name}' is ${phase.replace('_', ' ')} (${weight} %)${why}.`,
+    {
+      ...{ rollout: spec.name, model: spec.model, from: from.phase, phase, step: step + 1, weight },
+      candidateCalls: evidence.candidates,
+      ...(failure && { failure: { ...failure } }),
+      ...(by !== undefined && { by }),
+    },
+  );
 }

@@ -21,6 +21,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   routing: ['conversation', 'dialects', 'upstream'],
   quotas: ['conversation', 'dialects', 'config', 'usage', 'store'],
   overload: ['conversation', 'config', 'upstream'],
+  rollouts: ['store', 'usage'],
   responses: ['conversation', 'store', 'usage'],
   captures: ['conversation', 'dialects', 'upstream', 'store', 'usage'],
   config: ['conversation'],
@@ -38,6 +39,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'captures',
     'quotas',
     'overload',
+    'rollouts',
   ],
   http: [
     'conversation',
@@ -52,6 +54,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'responses',
     'gateway',
     'telemetry',
+    'rollouts',
   ],
 };
 

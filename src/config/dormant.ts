@@ -15,12 +15,18 @@ interface DormantField {
  */
 export const DORMANT: readonly DormantField[] = [
   { pattern: 'server.workers' },
-  { pattern: 'models.*.deprecated' },
-  { pattern: 'models.*.successor' },
-  { pattern: 'models.*.onRetired' },
   { pattern: 'tenants.*.prompts' },
   { pattern: 'tenants.*.keys[].prompts' },
-  { pattern: 'rollouts.*' },
+  { pattern: 'rollouts.*.prompt' },
+  { pattern: 'rollouts.*.shadow' },
+  { pattern: 'rollouts.*.approval', except: (approval) => approval === 'none' },
+  { pattern: 'rollouts.*.gates.refusalRate' },
+  { pattern: 'rollouts.*.gates.lengthRate' },
+  { pattern: 'rollouts.*.gates.contentFilterRate' },
+  { pattern: 'rollouts.*.gates.invalidOutputRate' },
+  { pattern: 'rollouts.*.gates.invalidToolCallRate' },
+  { pattern: 'rollouts.*.gates.minFeedbackScore' },
+  { pattern: 'rollouts.*.gates.judge' },
   { pattern: 'prompts' },
 ];
 

@@ -79,6 +79,7 @@ export function checkReferences(
     ...select(value, 'rollouts.*').flatMap((rollout) => checkRelease(rollout, names)),
     ...checkUnique(changed),
     ...findRepeated(value, ['issuers.*.issuer'], 'is the same issuer as'),
+    ...findRepeated(value, ['rollouts.*.model'], 'is moved already by'),
     ...checkAdminKey(changed, adminKey),
     ...checkModelCase(names.models),
   ];

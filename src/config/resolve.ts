@@ -14,7 +14,7 @@ import { type KnownProvider, SETTING_NAMES, type SettingName } from './known-pro
 import { type ConfigPath, formatPath } from './path.ts';
 import { ConfigError, type ConfigProblem } from './problem.ts';
 import type { ParsedConfig } from './schema.ts';
-import type { modelSchema, targetSchema } from './sections/models.ts';
+import { type modelSchema, targetSchema } from './sections/models.ts';
 import { hasCredentials, type providerSchema } from './sections/providers.ts';
 import type { Environment } from './substitute.ts';
 import type { Milliseconds } from './units.ts';
@@ -53,11 +53,15 @@ type ResolvedProvider = Omit<
     /** `environment` where the provider is not written in the file. */
     origin: 'file' | 'environment';
   };
+type ParsedTarget = z.output<typeof targetSchema>;
 type ResolvedTarget = Omit<z.output<typeof targetSchema>, 'timeouts'> & Resolved;
 type ResolvedModel = Omit<z.output<typeof modelSchema>, 'targets' | 'timeouts' | 'fallbacks'> & {
   targets: ResolvedTarget[];
   fallbacks?: { contextLength?: ResolvedTarget[] | undefined; contentPolicy?: ResolvedTarget[] | undefined };
 };
+
+/** `candidateTarget`: where a model moves. */
+type ResolvedRollout = NonNullable<ParsedConfig['rollouts']>[string] & { candidateTarget?: ResolvedTarget };
 
 /** Text first: a branded string would count as an object. */
 type DeepReadonly<T> = T extends string
@@ -71,7 +75,7 @@ type DeepReadonly<T> = T extends string
  * timeouts decided for each target (target before model before provider before the defaults).
  */
 export type Config = DeepReadonly<
-  Omit<ParsedConfig, 'store' | 'providers' | 'models'> & {
+  Omit<ParsedConfig, 'store' | 'providers' | 'models' | 'rollouts'> & {
     /** The file as it was named; `null` where there was none. */
     file: string | null;
     dataDirectory: string;
@@ -81,12 +85,14 @@ export type Config = DeepReadonly<
     store: NonNullable<ParsedConfig['store']>;
     providers: Record<string, ResolvedProvider>;
     models: Record<string, ResolvedModel>;
+    rollouts: Record<string, ResolvedRollout>;
   }
 >;
 
 export type ProviderConfig = Config['providers'][string];
 export type ModelConfig = Config['models'][string];
 export type TargetConfig = ModelConfig['targets'][number];
+export type RolloutConfig = Config['rollouts'][string];
 export type TenantConfig = Config['tenants'][string];
 export type IssuerConfig = Config['issuers'][string];
 export type LimitsConfig = NonNullable<TenantConfig['limits']>;
@@ -118,6 +124,7 @@ export function resolveConfig(
     store: parsed.store ?? { kind: 'sqlite' as const, path: defaultStorePath(settings.dataDirectory) },
     providers,
     models: mapValues(parsed.models, (model) => resolveModel(model, providers)),
+    rollouts: mapValues(parsed.rollouts ?? {}, (rollout) => resolveRollout(rollout, parsed, providers)),
   });
 }
 
@@ -242,19 +249,33 @@ function credentialsFromEnvironment(known: KnownProvider, env: Environment): Par
   return Object.keys(fields).length === 0 ? {} : ({ [known.signIn.kind]: fields } as Partial<Account>);
 }
 
+function resolveTarget(
+  target: ParsedTarget,
+  timeouts: Partial<Timeouts> | undefined,
+  providers: Readonly<Record<string, ResolvedProvider>>,
+): ResolvedTarget {
+  const ofProvider = providers[target.provider]?.timeouts ?? DEFAULT_TIMEOUTS;
+  return { ...target, timeouts: { ...ofProvider, ...timeouts, ...target.timeouts } };
+}
+
+/** Of a model: its candidate is a target like those that the model has. */
+function resolveRollout(
+  rollout: NonNullable<ParsedConfig['rollouts']>[string],
+  { models }: ParsedConfig,
+  providers: Readonly<Record<string, ResolvedProvider>>,
+): ResolvedRollout {
+  const { model, candidate } = rollout;
+  if (model === undefined) return rollout;
+  const target = targetSchema.parse(candidate);
+  return { ...rollout, candidateTarget: resolveTarget(target, models[model]?.timeouts, providers) };
+}
+
 function resolveModel(
   model: ParsedConfig['models'][string],
   providers: Readonly<Record<string, ResolvedProvider>>,
 ): ResolvedModel {
   const { timeouts, fallbacks, ...rest } = model;
-  const resolve = (target: (typeof model.targets)[number]): ResolvedTarget => ({
-    ...target,
-    timeouts: {
-      ...(providers[target.provider]?.timeouts ?? DEFAULT_TIMEOUTS),
-      ...timeouts,
-      ...target.timeouts,
-    },
-  });
+  const resolve = (target: (typeof model.targets)[number]) => resolveTarget(target, timeouts, providers);
   return {
     ...rest,
     targets: model.targets.map(resolve),

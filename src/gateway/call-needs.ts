@@ -7,10 +7,9 @@ import { estimateTokens } from './estimate-tokens.ts';
 import { parseBody } from './parse-body.ts';
 
 /**
- * Those of a model's targets that can do what a call needs. Where none can, all: what they cannot they say better than we. The body is
- * parsed only where a target lacks something else than room, and its text looked at only where it may be too long for one.
+ * Those of a model's targets that can do what a call needs. The body is parsed only where a target lacks something else than room, and its text looked at only where it may be too long for one.
  */
-export function ableTargets(call: Call, targets: readonly Target[]): readonly Target[] {
+export function findAble(call: Call, targets: readonly Target[]): readonly Target[] {
   if (call.door.operation !== 'generate' || call.door.relayedPlace) return targets;
   const isAble = !targets.some(({ capabilities }) => capabilities && lacksFeatures(capabilities));
   const asked = askedOutput(call);
@@ -18,10 +17,15 @@ export function ableTargets(call: Call, targets: readonly Target[]): readonly Ta
   if (isAble && isShort) return targets;
   const needs = isAble ? NOTHING : readNeeds(call);
   const inputTokens = isShort ? 0 : inputEstimate(call);
-  const able = targets.filter((target) => {
+  return targets.filter((target) => {
     const outputTokens = isShort ? 0 : outputAt(target, asked);
     return !target.capabilities || !lacks(target.capabilities, { ...needs, inputTokens, outputTokens });
   });
+}
+
+/** The same; where none can, all: what they cannot they say better than we. */
+export function ableTargets(call: Call, targets: readonly Target[]): readonly Target[] {
+  const able = findAble(call, targets);
   return able.length > 0 ? able : targets;
 }
 

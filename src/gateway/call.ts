@@ -15,6 +15,7 @@ import type { Target } from '../routing/target.ts';
 import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import type { StartNote, Waiting } from '../usage/journal.ts';
 import type { AttemptRecord } from '../usage/record.ts';
+import type { RolloutNote } from '../usage/rollout-note.ts';
 import type { BegunAnswer } from './begun-answer.ts';
 import type { Door } from './door.ts';
 import type { ObjectCall } from './object-call.ts';
@@ -102,6 +103,8 @@ export class Call implements Waiting {
   answeredMs = 0;
   /** Further attempts that it may make after the first. */
   retries = 0;
+  /** The side that it is on, where its model is in a rollout. */
+  rollout: (Pick<RolloutNote, 'name' | 'side'> & { candidate: string | undefined }) | undefined;
   /** Its model's config wants answers that break off gone on with, and its own may be. */
   continues = false;
   /** What its client has of an answer that broke off, and that another attempt is to go on with. */

@@ -14,12 +14,13 @@ import { Holder } from '../overload/share.ts';
 import { compileModelLimits, compileTenantLimits, type ModelLimits } from '../quotas/compile-limits.ts';
 import type { CounterBook } from '../quotas/counters.ts';
 import type { Limit } from '../quotas/limit.ts';
+import type { RolloutBook } from '../rollouts/rollout-book.ts';
 import { DEFAULT_BREAKER } from '../routing/breaker.ts';
 import { type Capabilities, knownCapabilities } from '../routing/capabilities.ts';
 import type { HedgingBook } from '../routing/hedging.ts';
 import type { Lane, LaneBook } from '../routing/lane.ts';
 import { defaultRetries, Routes } from '../routing/resolve-targets.ts';
-import type { Route, Target } from '../routing/target.ts';
+import type { Retirement, Route, Target } from '../routing/target.ts';
 import { hashOf, KeyRing, type TenantKey } from '../tenants/keys.ts';
 import {
   type Approvals,
@@ -33,6 +34,7 @@ import type { SignInContext } from '../upstream/sign-in/create-signer.ts';
 import { buildUpstream, type Timeouts, type Upstream } from '../upstream/upstream.ts';
 import { publishedContextWindow } from '../usage/context-windows.ts';
 import { UNSAID_OUTPUT_TOKENS } from './bound-call.ts';
+import { compileRollouts } from './compile-rollouts.ts';
 import { type CompiledIssuers, compileIssuers, compileTokens, type TenantCaller } from './compile-tokens.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
 
@@ -49,6 +51,8 @@ export interface SnapshotSources {
   lanes: LaneBook;
   /** How long calls of each model take: it outlives them as well. */
   hedgings: HedgingBook;
+  /** Where rollouts stand. */
+  rollouts: RolloutBook;
 }
 
 /** A snapshot and what it was compiled from, so that the next one takes over what did not change. */
@@ -83,9 +87,17 @@ export function recompileSnapshot(
   for (const [name, model] of Object.entries(config.models)) {
     const route = compileRoute(model, (target) => compileTarget(target, config, upstreams, lanesOf));
     if (model.hedging) route.hedging = sources.hedgings.find(name, model.hedging);
+    if (model.deprecated !== undefined) route.retirement = compileRetirement(model, model.deprecated);
     models.set(name, route);
   }
+  const rollouts = compileRollouts(
+    config,
+    (model) => models.get(model),
+    (target) => compileTarget(target, config, upstreams, lanesOf),
+    sources.rollouts,
+  );
   const snapshot: Snapshot = {
+    rollouts,
     routes: new Routes(models, upstreams, lanesOf),
     fieldsOf: new Map([[chat, withQuirks(chat.fields, upstreams)]]),
     findCaller: (secret) => callers.ring.find(secret)?.caller,
@@ -213,6 +225,11 @@ function compileRoute(model: ModelConfig, compile: (target: TargetConfig) => Tar
     fallbacks: { contextLength, contentPolicy },
     unsaidOutput: unsaidOutput([...targets, ...(contextLength ?? []), ...(contentPolicy ?? [])]),
   };
+}
+
+/** Where nothing is said, calls go on as long as there is somewhere to go. */
+function compileRetirement({ successor, onRetired }: ModelConfig, atMs: number): Retirement {
+  return { atMs, successor, goesOn: successor !== undefined && onRetired !== 'gone' };
 }
 
 function unsaidOutput(targets: readonly Target[]): number | undefined {

@@ -14,9 +14,11 @@ import { takenOutputAt } from './bound-call.ts';
 import type { Call, PinnedAccount } from './call.ts';
 import { ableTargets, inputEstimate } from './call-needs.ts';
 import { putUnwellLast } from './choose-address.ts';
+import { chooseSide } from './choose-side.ts';
 import { mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, planAccount } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
+import { followSuccessors } from './retire-model.ts';
 import { runsOn } from './settle.ts';
 
 /** One thing to try: a target with one of the accounts at its provider. */
@@ -60,8 +62,10 @@ export function planAttempts(gateway: Gateway, call: Call): PlannedAttempt[] {
       },
     );
   }
-  const route = call.snapshot.routes.resolve(model);
-  if (!route) throw unknownModel(call, model);
+  const { model: answering, route: resolved } = followSuccessors(call.snapshot, model, gateway.now());
+  if (!resolved) throw unknownModel(call, answering);
+  const rollout = call.snapshot.rollouts.get(answering);
+  const route = rollout ? chooseSide(call, resolved, rollout) : resolved;
   call.retries = route.retries;
   const plan: PlannedAttempt[] = [];
   let rejecting: Upstream | undefined;

@@ -29,8 +29,8 @@ import { tierWithoutPrice } from './refuse-unpriced.ts';
 /** Operations whose tokens are bounded and reserved. What others (images, audio) use is counted when it is known. */
 const RESERVES_TOKENS: ReadonlySet<Operation> = new Set(['generate', 'embed']);
 
-/** A larger body is refused by the bound: counting it would take longer than waiting. */
-const MAX_COUNTED_BYTES = 8 * 1024 * 1024;
+/** A larger body is refused by the bound: counting it would take longer than waiting. Those of many pictures are within it. */
+const MAX_COUNTED_BYTES = 32 * 1024 * 1024;
 
 /**
  * A bound by bytes is several times what ordinary text comes to. Where not so much more than it is left, one that is worth it and soon
@@ -175,9 +175,10 @@ function takeOrCount(
     return undefined;
   }
   const least = leastDemand(gateway, call, plan, outcome);
-  if (outcome.available > 0 && least < outcome.amount && least <= outcome.available) {
-    return reserveCounted(gateway, call, plan);
-  }
+  const { available, amount } = outcome;
+  // What fits by its bound was only kept from taking much of what is left.
+  const mayFit = least < amount ? least <= available : amount <= available;
+  if (available > 0 && mayFit) return reserveCounted(gateway, call, plan);
   throw refuse(call, outcome, least);
 }
 
@@ -214,11 +215,13 @@ function leastDemand(
 async function reserveCounted(gateway: Gateway, call: Call, plan: readonly PlannedAttempt[]): Promise<void> {
   const model = plan[0]?.target.model ?? '';
   let counted: number | undefined;
+  let busy: GatewayError | undefined;
   try {
     counted = Math.min(await boundInput(gateway.tokens, call, model), boundTokens(call.body.length));
   } catch (thrown) {
-    // What cannot be read, or too much that waits to be counted: then the bound is all there is.
+    // What cannot be read, or too much that waits to be counted: then the bound is all there is, of the latter for the moment.
     const message = thrown instanceof GatewayError ? thrown.message : String(thrown);
+    if (thrown instanceof GatewayError && thrown.kind === 'overloaded') busy = thrown;
     gateway.log.warn(
       { call: call.id, reason: message },
       'a call could not be counted and is limited by its size',
@@ -228,10 +231,7 @@ async function reserveCounted(gateway: Gateway, call: Call, plan: readonly Plann
   const limits = call.caller.limits?.find(call.model) ?? [];
   const demand = { ...boundDemand(gateway, call, plan, limits, counted), spare: 0 };
   const outcome = await gateway.quotas.reserve(limits, demand, call.id);
-  if (!(outcome instanceof Reservation)) {
-    const least = counted === undefined ? leastDemand(gateway, call, plan, outcome) : outcome.amount;
-    throw refuse(call, outcome, least);
-  }
+  if (!(outcome instanceof Reservation)) throw busy ?? refuse(call, outcome, outcome.amount);
   take(gateway, call, outcome);
 }
 

@@ -1,8 +1,10 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { pushRateHeaders, pushRefusedRate } from '../quotas/rate-headers.ts';
+import { nameSide } from '../usage/rollout-note.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import { headerText, nameDropped } from './name-dropped.ts';
+import { pushRetirement } from './retire-model.ts';
 import { endAnswer, settleCall } from './settle.ts';
 
 const JSON_TYPE = 'application/json';
@@ -101,6 +103,8 @@ function answerHeaders(call: Call, contentType?: string): string[] {
   if (call.target) headers.push('x-fairlead-target', headerText(call.target.name));
   headers.push('x-fairlead-attempts', String(call.attempts.length));
   if (call.target) headers.push('server-timing', serverTiming(call));
+  if (call.snapshot.routes.hasRetirements) pushRetirement(headers, call);
+  if (call.rollout) headers.push('x-fairlead-rollout', nameSide(call.rollout));
   if (call.reservation) pushRateHeaders(headers, call.door.dialect.name, call.reservation);
   else if (call.refusal) pushRefusedRate(headers, call.door.dialect.name, call.refusal);
   const dropped = call.droppedOfAnswer?.length ? [...call.dropped, ...call.droppedOfAnswer] : call.dropped;

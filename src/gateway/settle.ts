@@ -5,6 +5,7 @@ import { isPricedByAttempt, OPERATIONS, type UsageRecord } from '../usage/record
 import { askedTierOf } from './asked-tier.ts';
 import { takenInput, takenOutput } from './bound-call.ts';
 import type { Call, Outcome } from './call.ts';
+import { noteRollout } from './choose-side.ts';
 import type { Gateway } from './gateway.ts';
 import { settleQuota, settleQuotaLate } from './reserve-quota.ts';
 
@@ -104,6 +105,8 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
     firstTokenMs: call.firstTokenMs ?? null,
     attempts: call.attempts,
   };
+  const rollout = noteRollout(call, outcome);
+  if (rollout) record.rollout = rollout;
   const hasEarlier = isPricedByAttempt(record);
   if (hasEarlier) addEarlier(gateway, call, record);
   // What an answer that broke off had used is known by what came through, not by what was asked.

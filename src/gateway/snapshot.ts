@@ -8,12 +8,15 @@ import type { Limit } from '../quotas/limit.ts';
 import type { Routes } from '../routing/resolve-targets.ts';
 import type { Owner } from '../tenants/owner.ts';
 import type { TokenRing } from '../tenants/token-ring.ts';
+import type { ModelRollout } from './choose-side.ts';
 
 /** The compiled, immutable form of one configuration: all that the way of a call reads. */
 export interface Snapshot {
   routes: Routes;
   /** The fields that are looked for at admission, where any provider here has rules about more than `PassThrough` says. */
   fieldsOf: ReadonlyMap<PassThrough, WordTable>;
+  /** Of models that are in one. */
+  rollouts: ReadonlyMap<string, ModelRollout>;
   /** The caller that a secret belongs to; `undefined` where no valid key has it. */
   findCaller(secret: string): Caller | undefined;
   /** The callers that come with tokens of an issuer; absent where none is configured. */

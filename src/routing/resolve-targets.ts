@@ -44,6 +44,8 @@ export class Routes {
   readonly #targets: ReadonlySet<string>;
   readonly #lanesOf: (target: string, upstream: Upstream) => readonly Lane[];
   readonly #direct = new Map<string, Route>();
+  /** Some names are on their way out. */
+  readonly hasRetirements: boolean;
 
   /** `lanesOf`: the lanes of a target at its upstream's accounts. */
   constructor(
@@ -52,6 +54,7 @@ export class Routes {
     lanesOf: (target: string, upstream: Upstream) => readonly Lane[],
   ) {
     this.#models = models;
+    this.hasRetirements = [...models.values()].some(({ retirement }) => retirement !== undefined);
     this.#targets = new Set(
       [...models.values()].flatMap((route) => allTargets(route).map(({ name }) => name)),
     );

@@ -50,4 +50,16 @@ export interface Route {
   continueStreams?: boolean | undefined;
   /** Calls may get a second attempt beside a slow one. */
   hedging?: Hedging | undefined;
+  /** The name is on its way out. */
+  retirement?: Retirement | undefined;
+}
+
+/** When a public name is retired, and what becomes of its calls then. */
+export interface Retirement {
+  /** Unix milliseconds. */
+  atMs: number;
+  /** The model to move to. */
+  successor?: string | undefined;
+  /** From then on calls go to the successor; else they are refused. */
+  goesOn: boolean;
 }

@@ -18,6 +18,8 @@ export interface Database {
   access_requests: AccessRequestRow;
   tenant_ends: TenantEndRow;
   uncounted_spendings: UncountedSpendingRow;
+  rollouts: RolloutRow;
+  rollout_calls: RolloutCallRow;
   usage_by_hour: UsageSumRow;
   usage_by_day: UsageSumRow;
 }
@@ -54,6 +56,34 @@ export interface CallRow {
   first_token_ms: number | null;
   /** The attempts as JSON (`usage/attempts-text.ts`): they are only ever read together with their call. */
   attempts: string;
+  /** As `usage/rollout-note.ts` writes it. */
+  rollout: string | null;
+}
+
+/** Where a rollout stands (`rollouts/rollout-store.ts`). */
+export interface RolloutRow {
+  name: string;
+  /** What it was begun with, as JSON: where the configuration says otherwise by now, it is another rollout. */
+  release: string;
+  phase: string;
+  step: number;
+  /** Unix milliseconds. */
+  since: number;
+  held_ms: number;
+  calls_before: number;
+  /** What is known of its candidate, as JSON. */
+  evidence: string;
+  /** Why it stands there, as JSON. */
+  reason: string | null;
+  /** Grows with every change. */
+  version: number;
+}
+
+/** A call that its rollout has not learned from yet. */
+export interface RolloutCallRow {
+  rollout: string;
+  started_at: number;
+  call: string;
 }
 
 /**
@@ -316,4 +346,5 @@ export const CALL_COLUMNS = Object.keys({
   latency_ms: 0,
   first_token_ms: 0,
   attempts: 0,
+  rollout: 0,
 } satisfies Record<keyof CallRow, 0>) as (keyof CallRow)[];

@@ -2,6 +2,7 @@ import type { Usage } from '../conversation/usage.ts';
 import type { CallRow } from '../store/schema.ts';
 import { type AttemptFields, readAttempts, writeAttempts } from './attempts-text.ts';
 import type { UsageRecord } from './record.ts';
+import { readRolloutNote, writeRolloutNote } from './rollout-note.ts';
 
 /** Token counts by kind: what of a usage adds up. */
 export type TokenCounts = Omit<Usage, 'estimated' | 'tier' | 'model' | 'beside' | 'saidMicroUsd'>;
@@ -92,10 +93,12 @@ export function toCallRow(record: UsageRecord): CallRow {
     latency_ms: record.latencyMs,
     first_token_ms: record.firstTokenMs,
     attempts: writeAttempts(record),
+    rollout: record.rollout ? writeRolloutNote(record.rollout) : null,
   };
 }
 
 export function fromCallRow(row: CallRow): UsageRecord {
+  const rollout = row.rollout === null ? undefined : readRolloutNote(row.rollout);
   return {
     id: row.id,
     startedAt: row.started_at,
@@ -113,6 +116,7 @@ export function fromCallRow(row: CallRow): UsageRecord {
     latencyMs: row.latency_ms,
     firstTokenMs: row.first_token_ms,
     attempts: readAttempts(JSON.parse(row.attempts) as AttemptFields[], row.target),
+    ...(rollout && { rollout }),
   };
 }
 

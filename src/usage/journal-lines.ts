@@ -5,6 +5,7 @@ import type { Usage } from '../conversation/usage.ts';
 import { anyOutcome, attemptsFields, readAttempts, toMicroseconds, writeAttempts } from './attempts-text.ts';
 import { quoteName, quoteText, writeNumber } from './json-words.ts';
 import { OPERATIONS, type Operation, type UsageRecord } from './record.ts';
+import { readRolloutNote, writeRolloutNote } from './rollout-note.ts';
 
 /*
  * The journal's own format: a line a fact, `LENGTH KIND JSON \n` without the spaces. LENGTH is that of the JSON text in
@@ -73,7 +74,8 @@ export function writeRecordLine(record: UsageRecord, head = writeHead(record)): 
   const used = `${stream ? 1 : 0},${writeUsage(usage)},${writeNumber(costMicroUsd)}`;
   const firstToken = firstTokenMs === null ? 'null' : writeNumber(toMicroseconds(firstTokenMs));
   const ended = `"${outcome}",${writeNumber(status)},${writeNumber(toMicroseconds(latencyMs))},${firstToken}`;
-  return frame('r', `${head},${quoteName(target)},${used},${ended},${writeAttempts(record)}]`);
+  const rollout = record.rollout ? `,${quoteText(writeRolloutNote(record.rollout))}` : '';
+  return frame('r', `${head},${quoteName(target)},${used},${ended},${writeAttempts(record)}${rollout}]`);
 }
 
 /** Whether it is an estimate, input and output; the other kinds of tokens only where there are any, and behind them the tier. */
@@ -161,11 +163,14 @@ const usage = z
     };
   });
 
+/** Of another build it may be none that this one knows. */
+const rolloutNote = z.string().transform(readRolloutNote);
+
 const recordLine = z
   .tuple([
     ...callFields,
     ...[name, flag, usage.nullable(), number],
-    ...[anyOutcome, z.int(), milliseconds, milliseconds.nullable(), attemptsFields],
+    ...[anyOutcome, z.int(), milliseconds, milliseconds.nullable(), attemptsFields, rolloutNote.optional()],
   ] as const)
   .transform(
     (fields): UsageRecord => ({
@@ -185,6 +190,7 @@ const recordLine = z
       latencyMs: fields[13],
       firstTokenMs: fields[14],
       attempts: readAttempts(fields[15], fields[7]),
+      ...(fields[16] && { rollout: fields[16] }),
     }),
   );
 

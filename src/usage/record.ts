@@ -1,6 +1,7 @@
 import type { DialectName } from '../conversation/conversation.ts';
 import type { ErrorKind } from '../conversation/gateway-error.ts';
 import type { Usage } from '../conversation/usage.ts';
+import type { RolloutNote } from './rollout-note.ts';
 
 /**
  * What can be asked for, and what is recorded where nobody said what it used: an estimate by the tokens of its text, or
@@ -60,6 +61,8 @@ export interface UsageRecord {
   /** From the start to the first byte of real output; `null` where there was none. */
   firstTokenMs: number | null;
   attempts: AttemptRecord[];
+  /** Absent where its model was in no rollout, or the call was none that a rollout could be about. */
+  rollout?: RolloutNote;
 }
 
 /** `interrupted`: the gateway was killed while the call was under way, and found it at its next start. */

@@ -668,3 +668,21 @@ onEachDatabaseInTurn((database) => {
     assert.equal(await call(TEST_KEY, body), 200);
   });
 });
+
+test('an entry whose name is none is refused, wherever it stands', async (context) => {
+  const gateway = await startGateway({});
+  context.after(gateway.stop);
+  const admin = adminClient(gateway.url);
+  for (const [kind, entry] of Object.entries({
+    tenants: { models: 'garbage', bogus: 1 },
+    models: { targets: [] },
+    providers: 7,
+  })) {
+    const document = JSON.parse(`{"${kind}":{"__proto__":${JSON.stringify(entry)}}}`) as object;
+    const { status, body } = await admin.ask('PUT', '/config', document);
+    assert.equal(status, 400);
+    assert.equal(body.error?.param, `${kind}.__proto__`);
+  }
+  const ready = await admin.must('GET', '/tenants');
+  assert.doesNotMatch(JSON.stringify(ready.body), /__proto__/);
+});

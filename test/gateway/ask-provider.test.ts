@@ -6,6 +6,7 @@ import { askProvider } from '../../src/gateway/ask-provider.ts';
 import { compileSnapshot } from '../../src/gateway/compile-snapshot.ts';
 import { targetAt } from '../../src/gateway/plan-object.ts';
 import { CounterBook } from '../../src/quotas/counters.ts';
+import { RolloutBook } from '../../src/rollouts/rollout-book.ts';
 import { HedgingBook } from '../../src/routing/hedging.ts';
 import { LaneBook } from '../../src/routing/lane.ts';
 import { Connections } from '../../src/upstream/connections.ts';
@@ -27,7 +28,11 @@ async function setUp(context: TestContext, answer: Parameters<typeof startRawUps
   });
   const { routes } = compileSnapshot({
     ...{ config, declarations, madeKeys: [], signIn: NO_SIGN_IN, counters: new CounterBook() },
-    ...{ lanes: new LaneBook({ monotonicMs: () => 0 }), hedgings: new HedgingBook() },
+    ...{
+      lanes: new LaneBook({ monotonicMs: () => 0 }),
+      hedgings: new HedgingBook(),
+      rollouts: new RolloutBook(),
+    },
   });
   const provider = routes.upstreams.get('up');
   const [account] = provider?.accounts ?? [];

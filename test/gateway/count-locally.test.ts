@@ -15,6 +15,7 @@ import { Places } from '../../src/overload/places.ts';
 import { Holder } from '../../src/overload/share.ts';
 import { CounterBook } from '../../src/quotas/counters.ts';
 import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
+import { RolloutBook } from '../../src/rollouts/rollout-book.ts';
 import { HedgingBook } from '../../src/routing/hedging.ts';
 import { LaneBook } from '../../src/routing/lane.ts';
 import { Connections } from '../../src/upstream/connections.ts';
@@ -36,6 +37,7 @@ const snapshot = compileSnapshot({
   counters: new CounterBook(),
   lanes: new LaneBook({ monotonicMs: () => 0 }),
   hedgings: new HedgingBook(),
+  rollouts: new RolloutBook(),
 });
 const monotonicMs = () => performance.now();
 const connections = new Connections({ now: Date.now, monotonicMs, deadlines: new Deadlines(monotonicMs) });

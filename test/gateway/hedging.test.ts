@@ -441,7 +441,9 @@ test('whatever two providers do, one answer reaches the client, whole, and there
       assert.equal(record.status, status);
       assert.equal(record.attempts.length, Number(attempts));
       const made = a.requests() - (before[0] ?? 0) + b.requests() - (before[1] ?? 0);
-      assert.equal(made, record.attempts.length);
+      // One that lost may have been left before its provider had it.
+      const lost = record.attempts.filter(({ outcome }) => outcome === 'lost').length;
+      assert.ok(made <= record.attempts.length && made >= record.attempts.length - lost, `${made} requests`);
       const said = ['Words of A', 'Words of B'].filter((words) => text.includes(words));
       assert.ok(said.length <= 1, text);
       if (record.outcome === 'ok') {

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { after, test } from 'node:test';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { chatAnswer, chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
+import { scale } from '../support/scale.ts';
 
 const closing: (() => Promise<void>)[] = [];
 after(async () => {
@@ -402,4 +403,38 @@ test('white space around a name, or Google’s folder before it, makes no second
     assert.equal((await ask(gateway, { model: odd })).status, 404, JSON.stringify(odd));
   }
   assert.equal(upstream.requests.length, 0);
+});
+
+test('a call that fits by its bound passes, also where its input costs nothing that a count could lower', async () => {
+  const { gateway, upstream } = await setUp({
+    limits: { budgets: [{ usd: 1, per: 'total' }] },
+    prices: { 'up/*': { input: 0, output: 10 } },
+  });
+  // It takes 0.3 of the dollar.
+  const answer = await ask(gateway, { content: 'hello and '.repeat(500), max_tokens: 30_000 });
+  assert.equal(answer.status, 200, await answer.text());
+  assert.equal(upstream.requests.length, 1);
+});
+
+test('what cannot be read is refused by its bound for good', async () => {
+  const { gateway } = await setUp({ limits: { tokensPerMinute: 2_000 } });
+  const refused = await ask(gateway, { content: 'x', messages: 'hello and '.repeat(500), max_tokens: 10 });
+  assert.equal(refused.status, 429);
+  assert.equal(refused.headers.get('x-should-retry'), 'false');
+});
+
+const HEAVY = scale<string | false>({ sample: 'it counts 50 MB of text: only with --heavy', heavy: false });
+
+test('where too much waits to be counted, nobody is refused for good', { skip: HEAVY }, async () => {
+  const { gateway } = await setUp({ limits: { budgets: [{ usd: 7, per: 'total' }] } });
+  const text = 'hello and '.repeat(800_000);
+  const answers = await Promise.all(
+    Array.from({ length: 6 }, () => ask(gateway, { content: text, max_tokens: 10 })),
+  );
+  const refused = answers.filter(({ status }) => status !== 200);
+  assert.ok(refused.length > 0, 'all of them were counted at once');
+  for (const { status, headers } of refused) {
+    assert.ok(status === 503 || headers.get('x-should-retry') === 'true', `${status}`);
+    assert.ok(Number(headers.get('retry-after')) > 0);
+  }
 });

@@ -3,8 +3,10 @@ import { test } from 'node:test';
 import { sql } from 'kysely';
 import { NO_USAGE } from '../../src/conversation/usage.ts';
 import { MIGRATIONS } from '../../src/store/migrations.ts';
+import type { CallRow } from '../../src/store/schema.ts';
 import { toCallRow } from '../../src/usage/call-row.ts';
 import { sumUsage } from '../../src/usage/queries.ts';
+import type { UsageRecord } from '../../src/usage/record.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import { makeEarlier } from '../support/earlier-store.ts';
 import { makeRecord } from '../support/usage-records.ts';
@@ -12,13 +14,19 @@ import { makeRecord } from '../support/usage-records.ts';
 const SUMS_BY_TIER = '0130_sums_by_tier';
 const AT = Date.UTC(2026, 10, 20, 12, 30);
 
+/** A row as it was before there were rollouts. */
+function withoutRollout(record: UsageRecord): Omit<CallRow, 'rollout'> {
+  const { rollout: _, ...row } = toCallRow(record);
+  return row;
+}
+
 onEachDatabase((database) => {
   test('what was summed before is summed by tier, as far as the calls are there', async (context) => {
     const store = await database.open(context);
     const { db } = store;
     await makeEarlier(db, SUMS_BY_TIER);
     const rows = [undefined, 'priority', 'priority', 'flex'].map((tier, index) =>
-      toCallRow(
+      withoutRollout(
         makeRecord({
           startedAt: AT + index,
           costMicroUsd: 10 ** index,
@@ -26,7 +34,10 @@ onEachDatabase((database) => {
         }),
       ),
     );
-    await db.insertInto('calls').values(rows).execute();
+    await db
+      .insertInto('calls')
+      .values(rows as CallRow[])
+      .execute();
     const [first] = rows;
     assert.ok(first);
     // And one call whose record is gone.

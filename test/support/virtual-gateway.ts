@@ -13,6 +13,7 @@ import { Places } from '../../src/overload/places.ts';
 import { CounterBook } from '../../src/quotas/counters.ts';
 import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
 import type { Reservation, Used } from '../../src/quotas/reservation.ts';
+import { RolloutBook } from '../../src/rollouts/rollout-book.ts';
 import { HedgingBook } from '../../src/routing/hedging.ts';
 import { LaneBook } from '../../src/routing/lane.ts';
 import { Connections, type SendOptions } from '../../src/upstream/connections.ts';
@@ -186,7 +187,15 @@ export class VirtualGateway {
     const counters = new CounterBook();
     this.quotas = new CountingQuotas(counters, monotonicMs);
     const snapshot = compileSnapshot({
-      ...{ config, declarations, madeKeys: [], signIn: NO_SIGN_IN, counters, hedgings: this.hedgings },
+      ...{
+        config,
+        declarations,
+        madeKeys: [],
+        signIn: NO_SIGN_IN,
+        counters,
+        hedgings: this.hedgings,
+        rollouts: new RolloutBook(),
+      },
       lanes: new LaneBook({ monotonicMs }),
     });
     this.places = new Places({

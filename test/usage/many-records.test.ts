@@ -48,7 +48,7 @@ async function fillPart(store: Store, start: number, end: number): Promise<void>
       case when random / 64 % 100 = 0 then null else random / 16 % 10000 / 7.0 end,
       case random / 256 % 90 when 0 then 'rate_limited' when 1 then 'upstream_timeout' when 2 then 'cancelled' else 'ok' end,
       200, 812.25, 201.5,
-      '[["main",500,811000,200,"ok"]]'
+      '[["main",500,811000,200,"ok"]]', null
     from call`.execute(store.db);
 }
 

@@ -1,10 +1,8 @@
 import { z } from 'zod';
-import { anyJson, count, date, mapping, modelName, positive, ratio, targetName, text } from '../fields.ts';
+import { count, date, mapping, modelName, positive, ratio, targetName } from '../fields.ts';
 import { limitsSchema } from './limits.ts';
 import { timeoutsSchema } from './providers.ts';
 import { modelOverloadSchema } from './server.ts';
-
-export const parametersSchema = mapping(text(), anyJson());
 
 function numberWithin(least: number, most: number) {
   const error = `a number from ${least} to ${most}`;
@@ -24,7 +22,7 @@ const defaultsSchema = z.strictObject({
 
 const TARGET = 'a target, "provider/model-version", or a mapping with `target`';
 
-const targetMapping = z.strictObject({
+export const targetMapping = z.strictObject({
   target: targetName().describe('What is called: provider/model-version.'),
   weight: positive()
     .optional()

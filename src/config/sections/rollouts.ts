@@ -1,30 +1,11 @@
 import { z } from 'zod';
-import {
-  count,
-  duration,
-  exactlyOne,
-  mapping,
-  modelName,
-  name,
-  positive,
-  ratio,
-  targetName,
-  text,
-} from '../fields.ts';
-import { APPROVALS, parametersSchema } from './models.ts';
+import { count, duration, exactlyOne, mapping, modelName, name, positive, ratio, text } from '../fields.ts';
+import { APPROVALS, targetMapping } from './models.ts';
 
 /** A release: of a model its target, with or without parameters; of a prompt its version or label. */
-const releaseSchema = z.union(
-  [
-    text(),
-    count(1),
-    z.strictObject({
-      target: targetName().describe('What is called: provider/model-version.'),
-      parameters: parametersSchema.optional().describe('Parameters set on every call to this target.'),
-    }),
-  ],
-  { error: 'a target, a mapping with `target`, or the version of a prompt' },
-);
+const releaseSchema = z.union([text(), count(1), targetMapping], {
+  error: 'a target, a mapping with `target`, or the version of a prompt',
+});
 
 const cohortSchema = z.strictObject({
   tenants: z.array(name()).optional().describe('Tenants by name.'),

@@ -15,6 +15,7 @@ import { KEY_DOORS } from './key-doors.ts';
 import { describeDoors } from './open-api.ts';
 import { parseBody, parseQuery, readBody } from './parse.ts';
 import { REVISION_DOORS } from './revision-doors.ts';
+import { ROLLOUT_DOORS } from './rollout-doors.ts';
 import { USAGE_DOORS } from './usage-doors.ts';
 
 export type { AdminKey, AdminParts } from './admin-door.ts';
@@ -29,6 +30,7 @@ export const ADMIN_DOORS: readonly AdminDoor[] = [
   ...ACCESS_DOORS,
   ...HEALTH_DOORS,
   ...USAGE_DOORS,
+  ...ROLLOUT_DOORS,
 ];
 
 const PREFIX = '/admin/v1';

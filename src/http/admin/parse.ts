@@ -3,7 +3,7 @@ import { expectation } from '../../config/explain.ts';
 import { formatPath } from '../../config/path.ts';
 import { ConfigError, type ConfigProblem } from '../../config/problem.ts';
 import { type GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
-import { tryParseJson } from '../../conversation/json.ts';
+import { isObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import { decodeUtf8 } from '../../conversation/utf8.ts';
 import { badUtf8 } from '../../dialects/request-fields.ts';
 
@@ -19,7 +19,24 @@ export function readBody(body: unknown, isNeeded = false): unknown {
   if (text === undefined) throw badUtf8(body);
   const value = tryParseJson(text);
   if (value === undefined) throw invalidRequest('The request body is not valid JSON.');
+  if (text.includes(PROTO)) refuseProto(value, []);
   return value;
+}
+
+/** As a name it is none to the language's own objects: what is checked would not be what is stored. The config file refuses it, too. */
+const PROTO = '__proto__';
+
+function refuseProto(value: JsonValue, path: (string | number)[]): void {
+  if (Array.isArray(value)) {
+    for (const [index, entry] of value.entries()) refuseProto(entry, [...path, index]);
+  } else if (isObject(value)) {
+    for (const [key, entry] of Object.entries(value)) {
+      const at = [...path, key];
+      if (key === PROTO)
+        throw invalidRequest(`'${formatPath(at)}': __proto__ is no name that can be used.`, formatPath(at));
+      if (entry !== undefined) refuseProto(entry, at);
+    }
+  }
 }
 
 /** @throws GatewayError `invalid_request` with the path of the first thing that is wrong */

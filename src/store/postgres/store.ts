@@ -17,6 +17,9 @@ const INSERT_CALLS = `with added as (
     order by started_at, id
     on conflict (started_at, id) do nothing
     returning *
+  ), of_rollouts as (
+    insert into rollout_calls (rollout, started_at, call)
+    select split_part(rollout, '=', 1), started_at, id from added where rollout is not null
   ), added_by_hour as (
     ${addSumsSql('usage_by_hour', sumCallsSql(MS_PER_HOUR, 'added'))}
   )

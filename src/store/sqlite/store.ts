@@ -1,10 +1,12 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type Kysely, sql } from 'kysely';
+import { rolloutOf } from '../rollouts.ts';
 import { CALL_COLUMNS, type CallRow, type Database } from '../schema.ts';
 import { RefusedRows, type Store } from '../store.ts';
 import { SumsWriter, UNSUMMED_CALLS } from './sums-writer.ts';
 
-/** Values that are 0 of most calls. Each that need not be bound saves 0.06 µs. The tier, which most have none of, goes with them. */
+/** Values that are 0 of most calls. Each that need not be bound saves 0.06 µs. The texts that most have none of go with them. */
+const RARE_TEXTS: ReadonlySet<keyof CallRow> = new Set(['tier', 'rollout']);
 const RARELY_USED: ReadonlySet<keyof CallRow> = new Set([
   'input_audio_tokens',
   'cache_read_tokens',
@@ -14,6 +16,7 @@ const RARELY_USED: ReadonlySet<keyof CallRow> = new Set([
   'reasoning_tokens',
   'usage_estimated',
   'tier',
+  'rollout',
 ]);
 
 /**
@@ -23,12 +26,13 @@ const RARELY_USED: ReadonlySet<keyof CallRow> = new Set([
  */
 const INSERT_CALL = writeInsert('?');
 const INSERT_PLAIN_CALL = writeInsert('0');
+const INSERT_ROLLOUT_CALL = 'insert into rollout_calls (rollout, started_at, call) values (?, ?, ?)';
 
 /** `rare`: what stands for the values that are rarely used, behind all others. */
 function writeInsert(rare: '?' | '0'): string {
   const plain = CALL_COLUMNS.filter((column) => !RARELY_USED.has(column));
   const columns = [...plain, ...RARELY_USED].map((column) => `"${column}"`);
-  const rarely = [...RARELY_USED].map((column) => (rare === '0' && column === 'tier' ? 'null' : rare));
+  const rarely = [...RARELY_USED].map((column) => (rare === '0' && RARE_TEXTS.has(column) ? 'null' : rare));
   const values = [...plain.map(() => '?'), ...rarely];
   return `insert into calls (${columns.join(', ')}) values (${values.join(', ')})
     on conflict (started_at, id) do nothing`;
@@ -39,6 +43,7 @@ export class SqliteStore implements Store {
   readonly #database: DatabaseSync;
   readonly #insertCall: StatementSync;
   readonly #insertPlainCall: StatementSync;
+  readonly #insertRolloutCall: StatementSync;
   readonly #sums: SumsWriter;
   readonly unsummedCalls = sql<CallRow>`${sql.raw(UNSUMMED_CALLS)}`.as<'calls'>(sql.ref('calls'));
 
@@ -46,6 +51,7 @@ export class SqliteStore implements Store {
     this.#database = database;
     this.#insertCall = database.prepare(INSERT_CALL);
     this.#insertPlainCall = database.prepare(INSERT_PLAIN_CALL);
+    this.#insertRolloutCall = database.prepare(INSERT_ROLLOUT_CALL);
     this.#sums = new SumsWriter(database, mostUnsummed);
     this.db = db;
   }
@@ -60,7 +66,9 @@ export class SqliteStore implements Store {
     this.#database.exec('begin immediate');
     try {
       for (const row of rows) {
-        if (this.#insert(row)) added.push(row);
+        if (!this.#insert(row)) continue;
+        added.push(row);
+        if (row.rollout !== null) this.#insertRolloutCall.run(rolloutOf(row.rollout), row.started_at, row.id);
       }
       this.#database.exec('commit');
     } catch (error) {
@@ -131,6 +139,7 @@ function rareValues(row: CallRow): (string | number | null)[] {
     row.reasoning_tokens,
     row.usage_estimated,
     row.tier,
+    row.rollout,
   ];
 }
 
@@ -144,6 +153,7 @@ function isPlain(row: CallRow): boolean {
     row.output_audio_tokens === 0 &&
     row.reasoning_tokens === 0 &&
     row.usage_estimated === 0 &&
-    row.tier === null
+    row.tier === null &&
+    row.rollout === null
   );
 }

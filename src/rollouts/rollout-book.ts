@@ -1,0 +1,109 @@
+import { percentileOf, type Sticky, stickyKey } from './assign.ts';
+import type { Side } from './comparisons.ts';
+import type { GateLimits } from './gates.ts';
+import { DRAFT, type Plan, type Progress, weightOf } from './progress.ts';
+
+/** Who always has the candidate: whom any of these fits. */
+export interface Cohort {
+  tenants?: readonly string[] | undefined;
+  /** As `TENANT/KEY`. */
+  keys?: readonly string[] | undefined;
+  users?: readonly string[] | undefined;
+  header?: Readonly<Record<string, string>> | undefined;
+  metadata?: Readonly<Record<string, string>> | undefined;
+  percentage?: number | undefined;
+}
+
+/** A rollout as the config says it. */
+export interface RolloutSpec {
+  name: string;
+  /** What moves. */
+  model: string;
+  plan: Plan;
+  cohort: Cohort;
+  gates: GateLimits;
+  /** What moves, as text: a rollout of other releases is another one, and begins anew. */
+  release: string;
+}
+
+/** Whose call it is, as far as a rollout asks. */
+export interface Subject extends Sticky {
+  header(name: string): string | undefined;
+  metadata: Readonly<Record<string, unknown>>;
+}
+
+/** Where a rollout stands at this moment: the one thing that changes while a configuration is in force. */
+export interface Standing {
+  release: string;
+  progress: Progress;
+}
+
+/** A rollout of one configuration, and where it stands. */
+export class Rollout {
+  readonly spec: RolloutSpec;
+  readonly #standing: Standing;
+
+  constructor(spec: RolloutSpec, standing: Standing) {
+    this.spec = spec;
+    this.#standing = standing;
+  }
+
+  get progress(): Progress {
+    return this.#standing.release === this.spec.release ? this.#standing.progress : DRAFT;
+  }
+
+  /** Whether it decides about calls. */
+  get isActive(): boolean {
+    const { phase } = this.progress;
+    return phase !== 'draft' && phase !== 'rolled_back';
+  }
+
+  sideOf(subject: Subject): Side {
+    const { name, plan, cohort } = this.spec;
+    const weight = weightOf(plan, this.progress);
+    if (weight >= 100 || isOf(cohort, subject)) return 'candidate';
+    const place = percentileOf(name, stickyKey(subject));
+    return place < Math.max(weight, cohort.percentage ?? 0) ? 'candidate' : 'stable';
+  }
+}
+
+function isOf({ tenants, keys, users, header, metadata }: Cohort, subject: Subject): boolean {
+  const { tenant, key, user } = subject;
+  if (tenants?.includes(tenant) || keys?.includes(`${tenant}/${key}`)) return true;
+  if (user !== undefined && users?.includes(user)) return true;
+  return (
+    anyEntry(header, (name, value) => subject.header(name.toLowerCase()) === value) ||
+    anyEntry(metadata, (name, value) => subject.metadata[name] === value)
+  );
+}
+
+function anyEntry(
+  entries: Readonly<Record<string, string>> | undefined,
+  fits: (name: string, value: string) => boolean,
+): boolean {
+  for (const name in entries) if (fits(name, entries[name] ?? '')) return true;
+  return false;
+}
+
+/** Where each rollout stands. It outlives configurations. */
+export class RolloutBook {
+  readonly #standings = new Map<string, Standing>();
+
+  /** A rollout as a configuration has it. */
+  find(spec: RolloutSpec): Rollout {
+    return new Rollout(spec, this.#standingOf(spec.name));
+  }
+
+  /** Takes what the store says of one. */
+  set(name: string, { release, progress }: Standing): void {
+    Object.assign(this.#standingOf(name), { release, progress });
+  }
+
+  #standingOf(name: string): Standing {
+    const known = this.#standings.get(name);
+    if (known) return known;
+    const standing: Standing = { release: '', progress: DRAFT };
+    this.#standings.set(name, standing);
+    return standing;
+  }
+}

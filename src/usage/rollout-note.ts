@@ -1,0 +1,41 @@
+/** What a call tells of a rollout, beside what its record says anyway. */
+export const ROLLOUT_FLAGS = [
+  'failed',
+  'timed_out',
+  'refused',
+  'cut_off',
+  'filtered',
+  'valid_output',
+  'invalid_output',
+  'valid_tool_calls',
+  'invalid_tool_call',
+] as const;
+export type RolloutFlag = (typeof ROLLOUT_FLAGS)[number];
+
+/** Of which rollout a call was, and on which side. */
+export interface RolloutNote {
+  name: string;
+  side: 'stable' | 'candidate';
+  /** Of the side that it was for, whoever answered it in the end. */
+  flags: readonly RolloutFlag[];
+}
+
+/** As the header says it. */
+export function nameSide({ name, side }: Pick<RolloutNote, 'name' | 'side'>): string {
+  return `${name}=${side}`;
+}
+
+/** One text, as the journal and the store have it: `NAME=SIDE FLAG FLAG`. The name of a rollout has neither a blank nor an equals sign. */
+export function writeRolloutNote(note: RolloutNote): string {
+  return [nameSide(note), ...note.flags].join(' ');
+}
+
+/** `undefined` where it is none that this build knows. */
+export function readRolloutNote(text: string): RolloutNote | undefined {
+  const [head = '', ...words] = text.split(' ');
+  const at = head.lastIndexOf('=');
+  const side = head.slice(at + 1);
+  if (at < 1 || (side !== 'stable' && side !== 'candidate')) return undefined;
+  const flags = ROLLOUT_FLAGS.filter((flag) => words.includes(flag));
+  return { name: head.slice(0, at), side, flags };
+}

@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import OpenAI from 'openai';
+import { adminClient } from '../support/admin.ts';
+import { startGateway, TEST_KEY, type TestGateway } from '../support/gateway.ts';
+import { chatAnswer, startRawUpstream } from '../support/raw-upstream.ts';
+
+/** Fails where its model is told to. */
+const bad = new Set<string>();
+const upstream = await startRawUpstream((response, body) => {
+  const { model } = JSON.parse(body) as { model: string };
+  response.setHeader('content-type', 'application/json');
+  if (bad.has(model)) response.writeHead(500).end('{"error":{"message":"broken"}}');
+  else response.end(chatAnswer(`of ${model}`));
+});
+after(upstream.close);
+
+const STEPS = [
+  { weight: 10, hold: '1s' },
+  { weight: 25, hold: '1s' },
+  { weight: 100, hold: '1s' },
+];
+
+async function start(rollout: object = {}): Promise<TestGateway> {
+  const gateway = await startGateway({
+    providers: { up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl } },
+    models: { smart: { targets: ['up/old'], retries: 1 } },
+    prices: { 'up/*': { input: 1, output: 1 } },
+    rollouts: {
+      upgrade: {
+        ...{ model: 'smart', stable: 'up/old', candidate: 'up/new', steps: STEPS },
+        ...{ gates: { minCalls: 5, p50LatencyRatio: 100 }, ...rollout },
+      },
+    },
+  });
+  after(gateway.stop);
+  return gateway;
+}
+
+interface Client {
+  /** By side, who was on it, and what failed. */
+  sides: Map<string, Set<string>>;
+  failed: unknown[];
+  /** So many more calls have been answered, of those that began by now or later. */
+  more(calls: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Users that call one after another, with OpenAI's SDK. */
+function callInLoop({ url }: TestGateway, users = 200): Client {
+  const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: TEST_KEY, maxRetries: 0 });
+  const sides = new Map<string, Set<string>>();
+  const failed: unknown[] = [];
+  let isStopped = false;
+  let answered = 0;
+  const loop = async (first: number) => {
+    for (let user = first; !isStopped; user = (user + 4) % users) {
+      try {
+        const { response } = await client.chat.completions
+          .create({ model: 'smart', messages: [{ role: 'user', content: 'Hi' }], user: `u${user}` })
+          .withResponse();
+        const side = response.headers.get('x-fairlead-rollout') ?? 'none';
+        sides.set(side, (sides.get(side) ?? new Set()).add(`u${user}`));
+        answered += 1;
+      } catch (error) {
+        failed.push(error);
+      }
+    }
+  };
+  const loops = [0, 1, 2, 3].map(loop);
+  return {
+    sides,
+    failed,
+    more: async (calls) => {
+      const until = answered + calls;
+      while (answered < until && failed.length === 0) await sleep(10);
+    },
+    stop: async () => {
+      isStopped = true;
+      await Promise.all(loops);
+    },
+  };
+}
+
+async function phaseBecomes(gateway: TestGateway, phase: string): Promise<Record<string, unknown>> {
+  const admin = adminClient(gateway.url);
+  for (let waited = 0; waited < 600; waited++) {
+    const { body } = await admin.must('GET', '/rollouts');
+    const [rollout] = body['data'] as Record<string, unknown>[];
+    if (rollout?.['phase'] === phase) return rollout;
+    await sleep(50);
+  }
+  throw new Error(`the rollout is not ${phase}`);
+}
+
+test('a model goes from 10 % to everyone, step by step, and no client notices', async () => {
+  const gateway = await start();
+  const admin = adminClient(gateway.url);
+  const client = callInLoop(gateway);
+  await client.more(20);
+  assert.deepEqual([...client.sides.keys()], ['none'], 'a draft decides about nothing');
+  await admin.must('POST', '/rollouts/upgrade/start');
+  await phaseBecomes(gateway, 'promoted');
+  // Of those under way some are of the step before.
+  await client.more(10);
+  client.sides.clear();
+  await client.more(50);
+  await client.stop();
+  assert.deepEqual(client.failed, []);
+  assert.deepEqual([...client.sides.keys()], ['upgrade=candidate']);
+  const { body } = await admin.must('GET', '/rollouts/upgrade/report');
+  const errors = (body['gates'] as { what: string; candidate: { calls: number; sum: number } }[]).find(
+    ({ what }) => what === 'errors',
+  );
+  assert.ok(errors && errors.candidate.calls > 10 && errors.candidate.sum === 0, JSON.stringify(errors));
+  const again = await admin.ask('POST', '/rollouts/upgrade/start');
+  assert.equal(again.status, 409);
+});
+
+test('a candidate that turns bad is out for everyone, its users are answered by the stable all the time', async () => {
+  const gateway = await start({
+    steps: [
+      { weight: 10, hold: '500ms' },
+      { weight: 25, hold: '10m' },
+    ],
+  });
+  const client = callInLoop(gateway);
+  await adminClient(gateway.url).must('POST', '/rollouts/upgrade/start');
+  await phaseBecomes(gateway, 'stepping');
+  await client.more(50);
+  bad.add('new');
+  const { reason } = await phaseBecomes(gateway, 'rolled_back');
+  assert.equal((reason as { failure: { what: string } }).failure.what, 'errors');
+  await client.more(10);
+  client.sides.clear();
+  await client.more(50);
+  await client.stop();
+  bad.delete('new');
+  assert.deepEqual(client.failed, []);
+  assert.deepEqual([...client.sides.keys()], ['none']);
+  const { body } = await adminClient(gateway.url).must('GET', '/events');
+  const kinds = (body['data'] as { kind: string }[]).map(({ kind }) => kind);
+  assert.ok(kinds.includes('rollout_rolled_back') && kinds.includes('rollout_canary'), kinds.join());
+});
+
+test('an end user stays on a side, and goes to the candidate alone', async () => {
+  const gateway = await start({
+    steps: [
+      { weight: 10, hold: '1s' },
+      { weight: 50, hold: '10m' },
+    ],
+  });
+  const admin = adminClient(gateway.url);
+  await admin.must('POST', '/rollouts/upgrade/start');
+  const client = callInLoop(gateway, 100);
+  await phaseBecomes(gateway, 'stepping');
+  // Of those under way some are of the step before.
+  await client.more(10);
+  const early = new Set(client.sides.get('upgrade=candidate'));
+  client.sides.clear();
+  await client.more(300);
+  await admin.must('POST', '/rollouts/upgrade/pause');
+  await client.stop();
+  const late = client.sides.get('upgrade=candidate') ?? new Set();
+  const stayed = client.sides.get('upgrade=stable') ?? new Set();
+  assert.ok(early.size > 0 && early.isSubsetOf(late), 'somebody went back');
+  assert.ok(late.isDisjointFrom(stayed), 'somebody was on both sides');
+  assert.equal((await phaseBecomes(gateway, 'paused'))['weight'], 50);
+});
+
+test('a promotion is a revision of the model, a roll back behind it another one', async () => {
+  const gateway = await startGateway({
+    providers: { up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl } },
+  });
+  after(gateway.stop);
+  const admin = adminClient(gateway.url);
+  const config = {
+    models: { smart: { targets: ['up/other', { target: 'up/old', weight: 3 }], strategy: 'weighted' } },
+    rollouts: { upgrade: { model: 'smart', stable: 'up/old', candidate: 'up/new' } },
+  };
+  await admin.must('PUT', '/config', config);
+  const targets = async () => {
+    const { body } = await admin.must('GET', '/models/smart');
+    return (body as { value?: { targets: unknown } }).value?.targets ?? body['targets'];
+  };
+  const becomes = async (wanted: unknown[]) => {
+    for (let waited = 0; waited < 200 && !isDeepStrictEqual(await targets(), wanted); waited++)
+      await sleep(25);
+    assert.deepEqual(await targets(), wanted);
+  };
+  await admin.must('POST', '/rollouts/upgrade/start');
+  await admin.must('POST', '/rollouts/upgrade/promote');
+  await becomes(['up/other', { target: 'up/new', weight: 3 }]);
+  await admin.must('POST', '/rollouts/upgrade/rollback');
+  await becomes(['up/other', { target: 'up/old', weight: 3 }]);
+});

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { percentileOf } from '../../src/rollouts/assign.ts';
+import { Evidence, type Observation } from '../../src/rollouts/gates.ts';
+import {
+  advance,
+  afterCommand,
+  DRAFT,
+  isUnderWay,
+  type Plan,
+  weightOf,
+} from '../../src/rollouts/progress.ts';
+import { scale } from '../support/scale.ts';
+import { seeded } from '../support/seeded.ts';
+
+const MINUTE = 60_000;
+const PLAN: Plan = {
+  steps: [
+    { weight: 1, holdMs: 10 * MINUTE },
+    { weight: 10, holdMs: 30 * MINUTE },
+    { weight: 50, holdMs: 60 * MINUTE },
+  ],
+  onFail: 'rollback',
+  minCalls: 10,
+};
+const CALLS_A_SECOND = 3;
+const USERS = 10_000;
+/** How often the controller looks. */
+const LOOK_MS = 1_000;
+const ROLLOUTS = scale({ sample: 12, heavy: 2_000 });
+/** The median of a dozen strays. */
+const MOST_CALLS = scale({ sample: 400, heavy: 300 });
+
+/** How the candidate differs from a stable that fails in one of a hundred calls. */
+interface Candidate {
+  errors: number;
+  slower?: number;
+  dearer?: number;
+  /** From which step on; at first where absent. */
+  badFrom?: number;
+}
+
+interface End {
+  phase: string;
+  what: string | undefined;
+  candidates: number;
+  /** Share of all users who met the candidate. */
+  met: number;
+  digest: string;
+}
+
+/** A whole rollout on a clock of its own: the same for the same seed. */
+function simulate(seed: number, candidate: Candidate): End {
+  const random = seeded(seed);
+  const evidence = new Evidence({ minCalls: undefined });
+  const met = new Set<number>();
+  let nowMs = 0;
+  let progress = afterCommand('start', DRAFT, nowMs, 0);
+  let nextLookMs = LOOK_MS;
+  let what: string | undefined;
+  while (isUnderWay(progress)) {
+    nowMs += -Math.log(1 - random()) * (1_000 / CALLS_A_SECOND);
+    const user = Math.floor(random() * USERS);
+    const isCandidate = percentileOf(`rollout-${seed}`, `user-${user}`) < weightOf(PLAN, progress);
+    const isBad = isCandidate && progress.step >= (candidate.badFrom ?? 0);
+    if (isCandidate) met.add(user);
+    const failed = random() < (isBad ? candidate.errors : 0.01);
+    const observation: Observation = {
+      side: isCandidate ? 'candidate' : 'stable',
+      ...{ failed, timedOut: failed && random() < 0.2 },
+    };
+    if (!failed) {
+      const tokens = logNormal(random, 300, 0.6);
+      observation.latencyMs = logNormal(random, 2_000, 0.5) * (isBad ? (candidate.slower ?? 1) : 1);
+      observation.costMicroUsd = tokens * 10 * (isBad ? (candidate.dearer ?? 1) : 1);
+      observation.outputTokens = tokens;
+      observation.refused = random() < 0.005;
+      observation.cutOff = random() < 0.02;
+      observation.filtered = random() < 0.001;
+    }
+    evidence.observe(observation);
+    if (nowMs < nextLookMs) continue;
+    nextLookMs = nowMs + LOOK_MS;
+    const { failure, candidates: calls } = evidence;
+    what = failure?.what;
+    progress = advance(PLAN, progress, { nowMs, calls, failure });
+  }
+  const { candidates } = evidence;
+  return {
+    ...{ phase: progress.phase, what, candidates, met: met.size / USERS },
+    digest: `${progress.phase} ${nowMs} ${candidates} ${evidence.failure?.mistake}`,
+  };
+}
+
+/** `spread`: of the logarithm. */
+function logNormal(random: () => number, median: number, spread: number): number {
+  const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  return median * Math.exp(spread * normal);
+}
+
+function simulateAll(candidate: Candidate): {
+  rolledBack: number;
+  medianCalls: number;
+  medianMet: number;
+  whats: string;
+} {
+  const ends = Array.from({ length: ROLLOUTS }, (_, index) => simulate(index + 1, candidate));
+  const back = ends.filter(({ phase }) => phase === 'rolled_back');
+  const middle = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+  return {
+    rolledBack: back.length / ends.length,
+    medianCalls: middle(back.map(({ candidates }) => candidates)),
+    medianMet: middle(back.map(({ met }) => met)),
+    whats: [...new Set(back.map(({ what }) => what))].join(', '),
+  };
+}
+
+test('a candidate that is as good is promoted: fewer than one in a hundred is rolled back by mistake', (t) => {
+  const { rolledBack } = simulateAll({ errors: 0.01 });
+  t.diagnostic(`${rolledBack} of ${ROLLOUTS} rolled back`);
+  assert.ok(rolledBack < 0.01);
+});
+
+for (const [name, candidate, what] of [
+  ['fails four points more often', { errors: 0.05 }, 'errors'],
+  ['takes half as long again', { errors: 0.01, slower: 1.5 }, 'p50 latency'],
+  ['costs half as much again', { errors: 0.01, dearer: 1.5 }, 'cost per call'],
+] as const) {
+  test(`a candidate that ${name} is rolled back, in the median within ${MOST_CALLS} of its calls`, (t) => {
+    const { rolledBack, medianCalls, whats } = simulateAll(candidate);
+    t.diagnostic(
+      `${rolledBack} of ${ROLLOUTS} rolled back, in the median after ${medianCalls} calls, for ${whats}`,
+    );
+    assert.ok(rolledBack > 0.99);
+    assert.ok(medianCalls <= MOST_CALLS);
+    assert.match(whats, new RegExp(what));
+  });
+}
+
+test('of a candidate that breaks at the first step fewer than one in a hundred users ever hear', (t) => {
+  const { rolledBack, medianCalls, medianMet } = simulateAll({ errors: 1 });
+  t.diagnostic(`in the median after ${medianCalls} calls and ${(medianMet * 100).toFixed(3)} % of the users`);
+  assert.equal(rolledBack, 1);
+  assert.ok(medianMet < 0.01);
+});
+
+test('a candidate that turns bad at a later step is rolled back, too', (t) => {
+  const { rolledBack, medianCalls } = simulateAll({ errors: 0.2, badFrom: 2 });
+  t.diagnostic(`in the median after ${medianCalls} calls`);
+  assert.ok(rolledBack > 0.99);
+});
+
+test('a simulation is the same at every run, and another with another seed', () => {
+  assert.deepEqual(simulate(7, { errors: 0.05 }), simulate(7, { errors: 0.05 }));
+  assert.notEqual(simulate(7, { errors: 0.05 }).digest, simulate(8, { errors: 0.05 }).digest);
+});
