@@ -26,4 +26,6 @@ export default {
     },
     instructions: 'system',
   },
+  // Model Studio, "OpenAI-compatible Completions" (qwen-coder).
+  completions: { of: 'beyond chat' },
 } satisfies ProviderDeclaration;

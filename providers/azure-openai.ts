@@ -5,7 +5,11 @@ import type { FurtherSurface, PathRequest, ProviderDeclaration } from '../src/up
  * it is the v1 surface, where it stands in the body's `model` as with OpenAI.
  * Sources: Azure OpenAI reference, "Data plane inference"; "Azure OpenAI API version lifecycle".
  */
-function pathOf(path: string, { model, settings: { apiVersion } }: PathRequest, inBody = false): string {
+function pathOf(
+  path: string,
+  { model, settings: { apiVersion } }: Omit<PathRequest, 'stream'>,
+  inBody = false,
+): string {
   if (apiVersion === undefined) return `/openai/v1${path}`;
   const query = `?api-version=${encodeURIComponent(apiVersion)}`;
   if (!/^\d{4}-\d{2}-\d{2}/.test(apiVersion)) return `/openai/v1${path}${query}`;
@@ -49,6 +53,16 @@ export default {
     },
   },
   callersHeaders: ['openai-beta'],
+  // "Azure OpenAI in Microsoft Foundry Models REST API (v1)" and its preview; "Data plane inference" and "authoring" of the dated versions.
+  relays: {
+    image: (request) => pathOf('/images/generations', request),
+    image_edit: (request) => pathOf('/images/edits', request),
+    speech: (request) => pathOf('/audio/speech', request),
+    transcribe: (request) => pathOf('/audio/transcriptions', request),
+    translate: (request) => pathOf('/audio/translations', request),
+    file: (request) => pathOf(`/files${request.suffix}`, request, true),
+    batch: (request) => pathOf(`/batches${request.suffix}`, request, true),
+  },
   credential: 'required',
   quirks: {
     customTools: true,
@@ -60,4 +74,6 @@ export default {
     // "Azure OpenAI reasoning models": `max_tokens` is not supported; see `openai.ts` for who says it.
     fields: { max_tokens: { as: 'max_completion_tokens', models: REASONING } },
   },
+  // The same as at OpenAI, by the name of a model or a deployment.
+  completions: { of: /instruct|davinci-002|babbage-002/, at: (request) => pathOf('/completions', request) },
 } satisfies ProviderDeclaration;

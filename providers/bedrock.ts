@@ -1,6 +1,37 @@
 import type { ProviderDeclaration } from '../src/upstream/provider.ts';
 
-/** Source: Amazon Bedrock API reference, "Converse", "ConverseStream" and "InvokeModel". Model ids, inference profiles and ARNs are models. */
+/**
+ * Flags that it does not know fail the whole request ("invalid beta flag"). Named by vendors: computer use (Bedrock user guide) and
+ * `context-1m`, `interleaved-thinking` (Claude Code, "Amazon Bedrock"), the latter for Claude 4 alone (Anthropic, "Extended thinking"). No page
+ * of a vendor lists the rest for Converse: they are what BerriAI/litellm forwards to it, and the user guide names for InvokeModel.
+ */
+const BETAS = [
+  'computer-use-2024-10-22',
+  'computer-use-2025-01-24',
+  'computer-use-2025-11-24',
+  'context-1m-2025-08-07',
+  'effort-2025-11-24',
+  'fine-grained-tool-streaming-2025-05-14',
+  'output-128k-2025-02-19',
+  'token-efficient-tools-2025-02-19',
+];
+
+function betasOf(model: string): readonly string[] | undefined {
+  if (!model.includes('claude')) return undefined;
+  const isClaude4 = /claude-(?:opus|sonnet|haiku)-4/.test(model);
+  return isClaude4 ? [...BETAS, 'interleaved-thinking-2025-05-14'] : BETAS;
+}
+
+/**
+ * Claude alone is counted, and by the name of its foundation model: inference profiles have no counts. Source: Bedrock user guide, "Monitor your
+ * token usage by counting tokens before running inference"; alchemy.run, "CountTokens" (what is refused).
+ */
+function countPath(model: string): string | undefined {
+  const [, foundation] = /^(?:[a-z]+(?:-[a-z]+)?\.)?(anthropic\.claude-.+)$/.exec(model) ?? [];
+  return foundation === undefined ? undefined : `/model/${foundation}/count-tokens`;
+}
+
+/** Source: Amazon Bedrock API reference, "Converse", "ConverseStream", "CountTokens" and "InvokeModel". Model ids, inference profiles and ARNs are models. */
 export default {
   name: 'bedrock',
   title: 'Amazon Bedrock',
@@ -8,7 +39,10 @@ export default {
   paths: {
     generate: ({ model, stream }) => `/model/${model}/${stream ? 'converse-stream' : 'converse'}`,
     embed: ({ model }) => `/model/${model}/invoke`,
+    count: ({ model }) => countPath(model),
   },
+  betasInBody: betasOf,
+  countsInPart: true,
   baseUrlAt: ({ region }) => `https://bedrock-runtime.${region}.amazonaws.com`,
   // A Bedrock API key, which is a bearer token.
   envKeys: ['AWS_BEARER_TOKEN_BEDROCK'],

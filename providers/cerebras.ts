@@ -12,6 +12,7 @@ export default {
   envKeys: ['CEREBRAS_API_KEY'],
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
+  lacks: ['embed'],
   quirks: {
     fields: {
       max_tokens: { as: 'max_completion_tokens' },
@@ -23,4 +24,6 @@ export default {
     reasoning: 'reasoning',
     thinkTags: true,
   },
+  // Cerebras API reference (completions).
+  completions: { of: 'beyond chat' },
 } satisfies ProviderDeclaration;

@@ -30,6 +30,7 @@ export default {
       store: 'drop',
       metadata: 'drop',
       logit_bias: 'drop',
+      top_k: 'drop',
       top_logprobs: 'drop',
       prediction: 'drop',
       service_tier: 'drop',
@@ -37,6 +38,8 @@ export default {
     },
     embeddings: { dimensions: 'refuse', user: 'drop' },
     instructions: 'system',
+    // Content is text and images.
+    files: 'none',
   },
   // Cohere API reference, "Rerank API" v1 and v2, beside the Compatibility API.
   relays: { rerank: '../../v1/rerank', rerank_v2: '../../v2/rerank' },

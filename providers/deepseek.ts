@@ -16,9 +16,11 @@ export default {
   envKeys: ['DEEPSEEK_API_KEY'],
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
+  lacks: ['embed'],
   quirks: {
     fields: {
       max_completion_tokens: { as: 'max_tokens' },
+      top_k: 'drop',
       reasoning_effort: (effort) => (effort === 'none' ? { thinking: { type: 'disabled' } } : 'keep'),
       // `response_format.type` is `text` or `json_object`.
       response_format: (format) =>
@@ -29,4 +31,6 @@ export default {
     reasoning: 'reasoning_content',
     continuedAt: (path) => (OWN_PATH.test(path) ? '/beta/chat/completions' : undefined),
   },
+  // "FIM Completion (Beta)": what the base URL `https://api.deepseek.com/beta` has.
+  completions: { of: 'beyond chat', at: '../beta/completions' },
 } satisfies ProviderDeclaration;

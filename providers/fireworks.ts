@@ -16,4 +16,6 @@ export default {
   quirks: {
     thinkTags: true,
   },
+  // Fireworks API reference (create completion).
+  completions: { of: 'every call' },
 } satisfies ProviderDeclaration;

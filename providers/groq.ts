@@ -43,6 +43,7 @@ export default {
   envKeys: ['GROQ_API_KEY'],
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
+  lacks: ['embed'],
   quirks: {
     fields: {
       n: (n) => (n === 1 ? 'keep' : 'refuse'),

@@ -13,8 +13,10 @@ export default {
   envKeys: ['HF_TOKEN'],
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
+  // Embeddings are another task of its API, with a form and an address of their own.
+  lacks: ['embed'],
   quirks: {
-    fields: { max_completion_tokens: { as: 'max_tokens' } },
+    fields: { max_completion_tokens: { as: 'max_tokens' }, top_k: 'drop' },
     instructions: 'system',
     thinkTags: true,
   },

@@ -18,4 +18,6 @@ export default {
     instructions: 'system',
     thinkTags: true,
   },
+  // LM Studio, "OpenAI Compatibility Endpoints": `/v1/completions`.
+  completions: { of: 'every call' },
 } satisfies ProviderDeclaration;

@@ -50,6 +50,7 @@ export default {
     toolCallIds: 'nine_alphanumerics',
     reasoning: 'none',
     messageDrops: ['name', 'refusal', 'annotations', 'audio', 'function_call'],
+    files: 'document_url',
     continuation: 'prefix',
   },
   // Its batches are jobs of another form.

@@ -36,8 +36,10 @@ export default {
   envKeys: ['MOONSHOT_API_KEY'],
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
+  lacks: ['embed'],
   quirks: {
     fields: {
+      top_k: 'drop',
       temperature: (_value, model) => (FIXED_SAMPLING.test(model) ? 'drop' : 'keep'),
       top_p: (_value, model) => (FIXED_SAMPLING.test(model) ? 'drop' : 'keep'),
       presence_penalty: (_value, model) => (FIXED_SAMPLING.test(model) ? 'drop' : 'keep'),

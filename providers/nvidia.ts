@@ -18,4 +18,6 @@ export default {
     instructions: 'system',
     thinkTags: true,
   },
+  // NIM for LLMs, API reference: `/v1/completions`.
+  completions: { of: 'beyond chat' },
 } satisfies ProviderDeclaration;

@@ -42,9 +42,12 @@ export default {
       },
       n: (n) => (n === 1 ? 'omit' : 'refuse'),
       logit_bias: 'drop',
+      top_k: 'drop',
       user: 'drop',
     },
     instructions: 'system',
     thinkTags: true,
   },
+  // Ollama, "OpenAI compatibility": `/v1/completions`.
+  completions: { of: 'every call' },
 } satisfies ProviderDeclaration;

@@ -22,4 +22,6 @@ export default {
     rerank: 'here',
     rerank_v2: 'here',
   },
+  // Where it has them: not all do, and all have chat.
+  completions: { of: 'beyond chat' },
 } satisfies ProviderDeclaration;

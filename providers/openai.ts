@@ -52,4 +52,6 @@ export default {
     // server of OpenAI's kin: the AI SDK's openai-compatible provider, and with it opencode.
     fields: { max_tokens: { as: 'max_completion_tokens', models: REASONING } },
   },
+  // OpenAI, "Models": what the legacy endpoint has, and chat has not.
+  completions: { of: /^(ft:)?(gpt-3\.5-turbo-instruct|davinci-002|babbage-002)/ },
 } satisfies ProviderDeclaration;

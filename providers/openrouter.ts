@@ -14,4 +14,6 @@ export default {
   envKeys: ['OPENROUTER_API_KEY'],
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
+  // OpenRouter API reference (completion).
+  completions: { of: 'beyond chat' },
 } satisfies ProviderDeclaration;

@@ -16,6 +16,8 @@ export default {
   envKeys: ['PERPLEXITY_API_KEY'],
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
+  // Its embeddings are at another address, and in base64 of 8-bit integers alone, which OpenAI's clients do not read.
+  lacks: ['embed'],
   quirks: {
     fields: {
       max_completion_tokens: { as: 'max_tokens' },

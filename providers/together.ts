@@ -24,4 +24,6 @@ export default {
     translate: 'here',
     rerank: 'here',
   },
+  // Together API reference (create completion).
+  completions: { of: 'every call' },
 } satisfies ProviderDeclaration;

@@ -30,7 +30,10 @@ export default {
     embed: (request) =>
       modelPath('v1beta1', 'google', request) +
       (embedsContents(request.model) ? ':embedContent' : ':predict'),
+    count: (request) => `${modelPath('v1beta1', 'google', request)}:countTokens`,
   },
+  counts: 'vertex',
+  countsInPart: true,
   embeddings: (model) => (embedsContents(model) ? 'vertex_content' : 'vertex_predict'),
   alsoSpeaks: [
     {
@@ -40,7 +43,13 @@ export default {
       paths: {
         generate: (request) =>
           modelPath('v1', 'anthropic', request) + (request.stream ? ':streamRawPredict' : ':rawPredict'),
+        // Google Cloud, "Count tokens for Claude models": here the model stands in the body.
+        count: (request) =>
+          `${modelPath('v1', 'anthropic', { ...request, model: 'count-tokens' })}:rawPredict`,
       },
+      // Not everywhere, that is.
+      countsInPart: true,
+      countBody: { anthropic_version: 'vertex-2023-10-16' },
       body: { model: undefined, anthropic_version: 'vertex-2023-10-16' },
       // Named by vendors: `context-1m` (Claude Code, "Google Vertex AI") and `web-search` (Google Cloud, "Web search with Anthropic
       // Claude models"). No page of a vendor lists the rest: they are what BerriAI/litellm forwards to Vertex. Refused, by reports:

@@ -25,4 +25,6 @@ export default {
     rerank: 'here',
     rerank_v2: 'here',
   },
+  // vLLM, "Online serving", "Completions API".
+  completions: { of: 'every call' },
 } satisfies ProviderDeclaration;

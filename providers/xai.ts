@@ -17,8 +17,10 @@ export default {
   envKeys: ['XAI_API_KEY'],
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
+  lacks: ['embed'],
   quirks: {
     fields: {
+      top_k: 'drop',
       presence_penalty: (_penalty, model) => (PLAIN.test(model) ? 'keep' : 'drop'),
       frequency_penalty: (_penalty, model) => (PLAIN.test(model) ? 'keep' : 'drop'),
       stop: (stop, model) => {

@@ -12,9 +12,11 @@ export default {
   envKeys: ['ZAI_API_KEY'],
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
+  lacks: ['embed'],
   quirks: {
     fields: {
       max_completion_tokens: { as: 'max_tokens' },
+      top_k: 'drop',
       // "Only `auto` is supported."
       tool_choice: (choice) => (choice === 'auto' ? 'keep' : 'refuse'),
       reasoning_effort: (effort) =>

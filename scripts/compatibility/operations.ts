@@ -8,16 +8,18 @@ import { PROVIDER_KINDS, type ProviderKind } from '../../test/sdk/matrix/provide
 import { titleOf } from './doors.ts';
 import { code, table } from './markdown.ts';
 
-/** What becomes of a call beside generation; `here`: the gateway's own counter answers. */
-export type OperationOutcome = 'native' | 'translated' | 'here' | 'not had';
+/** What becomes of a call; `in part`: native for some alone, else translated; `here`: the gateway's own counter answers. */
+export type OperationOutcome = 'native' | 'in part' | 'translated' | 'here' | 'not had';
 
-/** A door beside those that generate. */
+/** A door beside those of the matrix. */
 export type OperationDoor = { title: string; path: string } & (
   | { operation: 'embed' | 'count'; dialect: CallerDialectName }
   | { place: RelayedPlace }
+  | { completesText: true }
 );
 
 export const OPERATION_DOORS: readonly OperationDoor[] = [
+  { title: 'text completions', path: '/v1/completions', completesText: true },
   { title: 'embeddings', path: '/v1/embeddings', operation: 'embed', dialect: 'chat' },
   {
     title: 'embeddings, Gemini',
@@ -62,6 +64,7 @@ export function modelFor(kind: ProviderKind, door: OperationDoor): string {
 export function operationOutcome(kind: ProviderKind, door: OperationDoor): OperationOutcome {
   const declaration = declarationOf(kind.adapter);
   if ('place' in door) return declaration.relays?.[door.place] === undefined ? 'not had' : 'native';
+  if ('completesText' in door) return completionsOutcome(kind);
   const { operation, dialect } = door;
   const endpoint = findEndpoint(
     { declaration, quirked: undefined },
@@ -69,10 +72,18 @@ export function operationOutcome(kind: ProviderKind, door: OperationDoor): Opera
     { operation, dialect, model: modelFor(kind, door), stream: false },
   );
   if (!endpoint) return operation === 'count' ? 'here' : 'not had';
+  if (operation === 'count' && endpoint.surface.counts !== undefined) return 'translated';
   const form = endpoint.surface.embeddings?.(modelFor(kind, door));
   if (operation === 'embed' && form !== undefined)
     return EMBEDDING_DIALECTS[dialect] && UPSTREAM_EMBEDDINGS[form] ? 'translated' : 'not had';
   return endpoint.surface.dialect === dialect ? 'native' : 'translated';
+}
+
+function completionsOutcome({ adapter, models }: ProviderKind): OperationOutcome {
+  const of = declarationOf(adapter).completions?.of;
+  // A row of other models than the provider's usual ones has none of those that a pattern is of.
+  if (of === undefined || (of instanceof RegExp && models !== undefined)) return 'translated';
+  return of === 'every call' ? 'native' : 'in part';
 }
 
 /** Providers × what can be asked for beside generation. */
@@ -88,7 +99,11 @@ export function renderOperations(): string {
   return `## Beside generation
 
 From the declarations of the providers and the tables of the codecs; a test asks each of these doors for each provider. An empty cell: not had, and the call is a 400
-(\`unsupported_operation\`; a file goes to no such provider). "here": the provider cannot count, so the gateway does, as an estimate.
+(\`unsupported_operation\`; a file goes to no such provider). "here": the provider cannot count, so the gateway does, as an estimate;
+so it does where Bedrock or Vertex do not count a model, which they do not everywhere.
+Text completions are native where the provider has them: "in part" for what a chat cannot say alone (\`suffix\`, \`echo\`, \`logprobs\`, \`best_of\`,
+several prompts, token ids), at OpenAI and Azure for the models that have no chat (\`gpt-3.5-turbo-instruct\`, \`davinci-002\`,
+\`babbage-002\`). Else the prompt is a conversation of one message, and what a chat cannot say is a 400: so it is at Mistral, whose FIM has a form of its own.
 Files and batches are kept at one provider and belong to their tenant; the rest is relayed as it comes ([media.md](media.md)).
 
 | operation | door |

@@ -158,9 +158,20 @@ export interface Citation {
   title?: string;
   /** The cited words of the source. */
   quote?: string;
+  /** Where in what the request held they stand, instead of on a page of the web, and where it was from. */
+  place?: CitedPlace;
+  source?: string;
   /** Which characters of the answer's text the citation supports, in UTF-16 units. */
   start?: number;
   end?: number;
+}
+
+/** `index`: which of the documents, or of the results of searches, of the request. Page numbers begin with 1, all else with 0; `end` is behind the last. */
+export interface CitedPlace {
+  of: 'chars' | 'pages' | 'blocks' | 'search_result';
+  index: number;
+  start: number;
+  end: number;
 }
 
 export type Tool =

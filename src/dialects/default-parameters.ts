@@ -83,6 +83,18 @@ export function compileDefaults(
   return { fields, within: dialect === 'gemini' ? namesOf('generationConfig') : undefined, dropped };
 }
 
+/** The same for text completions, which call the limit as chat did before. Source: OpenAI API reference (create completion). */
+export function compileCompletionDefaults(parameters: DefaultParameters, model: string): DefaultFields {
+  const compiled = compileDefaults(parameters, 'chat', model);
+  const fields = compiled.fields.map((field) => {
+    const [name = ''] = field.names;
+    return name === 'max_completion_tokens'
+      ? { ...field, text: field.text.replace(name, 'max_tokens') }
+      : field;
+  });
+  return { ...compiled, fields };
+}
+
 /** The body with the defaults that it does not say itself; all other bytes stay as they are. */
 export function fillDefaults(body: Buffer, { fields, within, dropped }: DefaultFields): Filled {
   if (!within) return fillBeside(body, fields, dropped);

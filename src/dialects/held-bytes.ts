@@ -42,8 +42,9 @@ type NamesHeld = (body: Buffer, spans: FieldSpans, words: SeenWords) => boolean;
 
 /** Whether the bytes may hold one of the fields. */
 const NAMES_HELD: Record<CallerDialectName, NamesHeld> = {
-  chat: (body, { data_sources: sources, audio, voice }, words) =>
+  chat: (body, { data_sources: sources, kv_transfer_params: computed, audio, voice }, words) =>
     sources !== undefined ||
+    computed !== undefined ||
     (audio !== undefined && body.subarray(audio.start, audio.end).includes(VOICE)) ||
     (voice !== undefined && beginsObject(body, voice.start)) ||
     (words.has('audio') && hasValue(body, AUDIO, beginsObject)) ||

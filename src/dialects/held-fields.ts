@@ -60,7 +60,8 @@ const NONE: ReadonlySet<string> = new Set();
  * Sources: OpenAI API reference (chat completions, speech: custom voices; images; responses: input items, file search, code
  * interpreter, shell, conversations, prompts), Azure OpenAI reference (`data_sources`), Mistral API reference (chat: file
  * chunks), Kimi API, "Use the vision model" (`ms://` addresses), vLLM, "Multimodal inputs" (`audio_url`, `file://`,
- * `uuid`), Z.AI and Zhipu API references (tools: `retrieval`), Mistral API reference (tools: `document_library`),
+ * `uuid`), "Disaggregated prefilling" (`kv_transfer_params`), Z.AI and Zhipu API references (tools: `retrieval`), Mistral API reference (tools:
+ * `document_library`) and "Using Connectors in Chat Completions", xAI, "Collections",
  * Anthropic API reference (files, containers, skills, message threads, cache diagnostics), Gemini and Vertex API references (`FileData`,
  * `cachedContent`, `continuationToken`, `FileSearch`, `Retrieval`, `ExternalApi`, `AuthConfig`, `GenerationOutputConfig`,
  * `ModelArmorConfig`, `GenerationConfigRoutingConfig`). Google's JSON takes each field in both spellings.
@@ -74,6 +75,8 @@ export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
       vector_store_ids: SHARED,
       knowledge_id: SHARED,
       library_ids: SHARED,
+      collection_ids: SHARED,
+      connector_id: SHARED,
       skill_id: SHARED,
       tunnel_id: SHARED,
       // What media are cached by, whoever sent them: another's can be had by it, or replaced.
@@ -86,6 +89,8 @@ export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
       document_url: ADDRESS,
       file_url: ADDRESS,
       data_sources: { ...WHOLE, top: true },
+      // What was computed of a prompt, of whomever, where a server keeps it.
+      kv_transfer_params: { ...WHOLE, top: true },
     },
     requests: NONE,
     freeForm: new Set(['parameters', 'schema', 'metadata', 'arguments']),
@@ -95,6 +100,7 @@ export const HELD_FIELDS: Record<CallerDialectName, HeldFields> = {
       file_id: FILE,
       file_ids: FILE,
       vector_store_ids: SHARED,
+      collection_ids: SHARED,
       skill_id: SHARED,
       tunnel_id: SHARED,
       // Whether prompts are alike is told of no tenant's but the caller's.

@@ -123,26 +123,51 @@ export function findNamedModels(
 }
 
 /** The models that tools name which the provider runs. What tools of the caller's take is the caller's matter. */
-export function findModelsInTools(tools: JsonValue): NamedModel[] {
+export function findModelsInTools(lists: readonly ToolList[]): NamedModel[] {
   const named: NamedModel[] = [];
-  walkTools(tools, 'tools', named);
+  for (const { tools, path } of lists) walkTools(tools, path, named);
   return named;
 }
 
 /** The tools that draw images, with a model of their own whether they name it or not. Source: OpenAI API reference. */
-export function findImageTools(tools: JsonValue): NamedModel[] {
-  if (!Array.isArray(tools)) return [];
-  return [...tools.entries()].flatMap(([index, tool]) => {
-    if (!isObject(tool) || tool['type'] !== 'image_generation') return [];
-    const { model } = tool;
-    return [{ model: typeof model === 'string' ? model : undefined, path: `tools[${index}]` }];
+export function findImageTools(lists: readonly ToolList[]): NamedModel[] {
+  return lists.flatMap(({ tools, path }) =>
+    (Array.isArray(tools) ? tools : []).flatMap((tool, index) => {
+      if (!isObject(tool) || tool['type'] !== 'image_generation') return [];
+      const { model } = tool;
+      return [{ model: typeof model === 'string' ? model : undefined, path: `${path}[${index}]` }];
+    }),
+  );
+}
+
+/** Tools as a request says them: in `tools`, or in an item of the input of a Responses request that adds some. */
+export interface ToolList {
+  tools: JsonValue;
+  /** In the caller's words. */
+  path: string;
+}
+
+/** Whether a Responses request may add tools among its input. */
+export function mayAddTools(words: SeenWords): boolean {
+  return words.has('additional_tools');
+}
+
+/**
+ * The tools that items of an input add, whoever says them and however: what a provider makes of them is its own matter.
+ *
+ * Source: OpenAI API reference (`ResponseInputItem.AdditionalTools`).
+ */
+export function addedTools(input: JsonValue | undefined): ToolList[] {
+  return (Array.isArray(input) ? input : []).flatMap((item, index) => {
+    if (!isObject(item) || item['type'] !== 'additional_tools' || item['tools'] === undefined) return [];
+    return [{ tools: item['tools'], path: `input[${index}].tools` }];
   });
 }
 
 /**
  * A key that two readers could read differently, because it stands twice in one object, or is one of these and escaped.
  *
- * @param text `tools` as JSON
+ * @param text `tools`, or what holds them, as JSON
  */
 export function findDoubtfulModel(text: Buffer, tools: JsonValue): string | undefined {
   const counts = new Map<string, number>();

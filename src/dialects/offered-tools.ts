@@ -13,15 +13,22 @@ export interface OfferedTools {
  * Fits the tool choice to the tools that a provider of `dialect` can be offered: those that other providers run themselves
  * are left out there, and a choice must not name them.
  *
+ * @param others names of further tools that it is offered, which only another dialect knows
  * @param narrows it is offered the allowed tools alone: a choice among none of them is not its to judge, whoever the caller
  * @throws GatewayError `invalid_request` where a call is demanded that cannot be made: the answer would be another.
  */
-export function offerTools(conversation: Conversation, dialect: DialectName, narrows = false): OfferedTools {
+export function offerTools(
+  conversation: Conversation,
+  dialect: DialectName,
+  narrows = false,
+  others: readonly string[] = [],
+): OfferedTools {
   const { toolChoice: choice } = conversation;
   if (!choice) return { conversation, unsaid: [] };
   const isForProvider = conversation.dialect === dialect && !(narrows && choice.type === 'allowed');
   if (isForProvider) return { conversation, unsaid: [] };
-  const offered = new Set(conversation.tools.flatMap((tool) => (tool.type === 'opaque' ? [] : [tool.name])));
+  const named = conversation.tools.flatMap((tool) => (tool.type === 'opaque' ? [] : [tool.name]));
+  const offered = new Set([...named, ...others]);
   const fitted = fitChoice(conversation, choice, offered);
   if (fitted === choice) return { conversation, unsaid: [] };
   const { toolChoice: _, ...rest } = conversation;

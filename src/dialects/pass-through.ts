@@ -43,6 +43,8 @@ export interface PassThrough {
   readFirstIds?(head: Buffer): MadeIds;
   /** The same for one that is parsed. */
   madeIds?(answer: JsonObject): MadeIds;
+  /** How many prompts a request holds, each of which is answered as far as its limits let. */
+  countPrompts?(body: Buffer, spans: FieldSpans): number;
   /** How many things a request asks for, in dialects whose streams tell the end of each. */
   countAsked?(body: Buffer, spans: FieldSpans): number;
   streamScanner(options: ScanOptions): StreamScanner;

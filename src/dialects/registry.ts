@@ -1,12 +1,13 @@
 import type { DialectName } from '../conversation/conversation.ts';
 import { chatEmbeddings } from './chat/embeddings.ts';
 import { chat } from './chat/index.ts';
+import { converseCounts } from './converse/count-tokens.ts';
 import { bedrockEmbeddings } from './converse/embeddings.ts';
 import { converse } from './converse/index.ts';
-import type { CountDialect } from './count-tokens.ts';
+import type { CountDialect, UpstreamCounts } from './count-tokens.ts';
 import type { UpstreamDialect } from './dialect.ts';
 import type { EmbeddingDialect, UpstreamEmbeddings } from './embeddings.ts';
-import { geminiCounts } from './gemini/count-tokens.ts';
+import { geminiCounts, vertexCounts } from './gemini/count-tokens.ts';
 import { geminiEmbeddings } from './gemini/embeddings.ts';
 import { gemini } from './gemini/index.ts';
 import { vertexContents, vertexPredictions } from './gemini/vertex-embeddings.ts';
@@ -19,11 +20,21 @@ export const DIALECTS = { chat, responses, messages, gemini, converse } satisfie
   Record<DialectName, UpstreamDialect>
 >;
 
-/** Those of them in which tokens can be counted before a call. */
+/** Those of them in which clients ask for a count of tokens. */
 export const COUNT_DIALECTS: Partial<Record<DialectName, CountDialect>> = {
   messages: messagesCounts,
   gemini: geminiCounts,
 };
+
+/** How providers are asked for one: in their dialect, or in a form of their own (`Surface.counts`). */
+export const UPSTREAM_COUNTS: Partial<Record<DialectName | CountForm, UpstreamCounts>> = {
+  ...COUNT_DIALECTS,
+  converse: converseCounts,
+  vertex: vertexCounts,
+};
+
+/** A form that is no dialect's. */
+export type CountForm = 'vertex';
 
 /** Those of them in which clients ask for embeddings. */
 export const EMBEDDING_DIALECTS: Partial<Record<DialectName, EmbeddingDialect>> = {

@@ -22,7 +22,7 @@ export function findAskedTier(call: Call, { target, account }: PlannedAttempt): 
   if (!asked) return undefined;
   const endpoint = findEndpoint(target.upstream, account, {
     operation: door.operation,
-    relaysAs: door.alwaysTranslates === true ? undefined : door.relaysAs,
+    relaysAs: door.relaysAs,
     model: target.model,
     stream,
     dialect: door.dialect.name,

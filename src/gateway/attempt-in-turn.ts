@@ -7,7 +7,7 @@ import { prepareAttempt } from './attempt.ts';
 import type { Call, RunningAttempt } from './call.ts';
 import { hasOtherAddress } from './choose-address.ts';
 import { endBegun } from './continue-stream.ts';
-import { countLocally, mustCountLocally } from './count-locally.ts';
+import { countLocally, countsInstead, mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, noteNothing, noteStandIn, standInFor } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import { mayGoOnAt } from './go-on-from.ts';
@@ -67,7 +67,15 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
       }
       if (this.#attempt(next.stop)) return;
     }
-    this.#end(this.#told());
+    const uncounted = countsInstead(this.#call, this.#plan);
+    if (uncounted) this.#countLocally(uncounted);
+    else this.#end(this.#told());
+  }
+
+  #countLocally(target: PlannedAttempt['target']): void {
+    countLocally(this.#gateway, this.#call, target).catch((thrown) =>
+      failCall(this.#gateway, this.#call, thrown),
+    );
   }
 
   /** Gives whether the call is under way. */
@@ -75,7 +83,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     const gateway = this.#gateway;
     const call = this.#call;
     if (mustCountLocally(call, planned.target)) {
-      countLocally(gateway, call, planned.target).catch((thrown) => failCall(gateway, call, thrown));
+      this.#countLocally(planned.target);
       return true;
     }
     try {

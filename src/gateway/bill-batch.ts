@@ -11,7 +11,7 @@ import {
 import type { BatchBill, BatchBills } from '../tenants/batch-bills.ts';
 import type { Owner } from '../tenants/owner.ts';
 import type { UpstreamObject } from '../tenants/upstream-objects.ts';
-import { relayedPath } from '../upstream/relayed-paths.ts';
+import { relayedRequest } from '../upstream/relayed-paths.ts';
 import { boundUsage } from '../usage/call-row.ts';
 import { type AttemptRecord, OPERATIONS, type Operation, type UsageRecord } from '../usage/record.ts';
 import { askProvider } from './ask-provider.ts';
@@ -201,8 +201,10 @@ export class BatchBilling {
     const gateway = this.#gateway();
     const upstream = gateway.snapshot.routes.upstreams.get(provider);
     const account = upstream?.accounts.find((one) => one.name === name);
-    const path = upstream && account && relayedPath(upstream, account, 'file');
-    if (!upstream || !account || path === undefined) return [];
+    const target = upstream && targetAt(upstream, 'file');
+    const suffix = `/${encodeURIComponent(outputFile)}/content`;
+    const asked = target && account && relayedRequest(target.upstream, account, 'file', target.model, suffix);
+    if (!target || !account || !asked) return [];
     const sum = new OutputSum();
     const cutter = new LineCutter(MAX_LINE_BYTES);
     const addLines = (lines: readonly Buffer[]) => {
@@ -212,10 +214,9 @@ export class BatchBilling {
       }
     };
     try {
-      const planned = { target: targetAt(upstream, 'file'), account: inUse(account) };
-      const place = `${path}/${encodeURIComponent(outputFile)}/content`;
-      const status = await askProvider(gateway, planned, place, (bytes) => addLines(cutter.push(bytes)));
-      refuseForNow(upstream.name, status);
+      const planned = { target, account: inUse(account) };
+      const status = await askProvider(gateway, planned, asked.path, (bytes) => addLines(cutter.push(bytes)));
+      refuseForNow(target.upstream.name, status);
       if (status >= 300) return [];
       addLines(cutter.end());
     } catch (thrown) {

@@ -11,8 +11,14 @@ export const UNSAID_OUTPUT_TOKENS = 4_096;
 export function boundOutput(call: Call): OutputBound {
   const { body, spans, door } = call;
   call.outputBound ??=
-    door.operation === 'generate' ? readOutputBound(body, spans, door.dialect.name, unsaidOutput(call)) : 0;
+    door.operation === 'generate'
+      ? ofEachPrompt(call, readOutputBound(body, spans, door.dialect.name, unsaidOutput(call)))
+      : 0;
   return call.outputBound;
+}
+
+function ofEachPrompt({ body, spans, door }: Call, bound: OutputBound): OutputBound {
+  return typeof bound === 'number' ? bound * (door.passThrough.countPrompts?.(body, spans) ?? 1) : bound;
 }
 
 function unsaidOutput({ snapshot, model = '' }: Call): number {

@@ -1,5 +1,5 @@
 import type { Target } from '../routing/target.ts';
-import { keepBetas } from '../upstream/betas.ts';
+import { BETA_HEADER, keepBetas } from '../upstream/betas.ts';
 import type { Surface } from '../upstream/provider.ts';
 import type { Call } from './call.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -36,6 +36,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
  * The headers of an account, names and values in turns, with those of the caller that go with its body. What means nothing there is added to
  * `dropped`.
  *
+ * @param goesAsItCame text completions are in the provider's dialect, but mostly in a form that says nothing to it
  * @throws GatewayError `not_found` for what is not the caller's to choose
  */
 export function withCallersHeaders(
@@ -43,11 +44,11 @@ export function withCallersHeaders(
   { target, account }: PlannedAttempt,
   surface: Surface,
   dropped: string[],
+  goesAsItCame = call.door.completesText !== true,
 ): string[] {
   const { forward, door } = call;
   if (!forward) return account.headers;
-  // What is always translated says nothing to a provider as it is.
-  const isSpoken = surface.dialect === door.dialect.name && door.alwaysTranslates !== true;
+  const isSpoken = surface.dialect === door.dialect.name && goesAsItCame;
   const known = target.upstream.declaration.callersHeaders;
   const kept: Record<string, string> = {};
   for (const [name, value] of Object.entries(forward)) {
@@ -55,12 +56,22 @@ export function withCallersHeaders(
     if (isAccounts) {
       if (!hasHeader(account.headers, name, value)) dropped.push(name);
     } else if (!isSpoken || (isDeclared && !known?.includes(name))) {
-      if (!isUnnamed) dropped.push(name);
+      const isInBody = name === BETA_HEADER && betasInBody(call, target, surface) !== undefined;
+      if (!isUnnamed && !isInBody) dropped.push(name);
     } else if (isHeld && !call.caller.mayCall(target.upstream.allModels)) {
       throw heldNotFound(call, { kind: 'shared', id: `${value} (${name})`, path: name });
     } else kept[name] = value;
   }
   return mergeHeaders(account.headers, surface.betas ? keepBetas(kept, surface.betas, dropped) : kept);
+}
+
+/** The flags of `anthropic-beta` that may go with a caller's words in the body, where they do. */
+export function betasInBody(
+  { door }: Call,
+  { model }: Target,
+  surface: Surface,
+): readonly string[] | undefined {
+  return door.dialect.name === 'messages' ? surface.betasInBody?.(model) : undefined;
 }
 
 function hasHeader(headers: readonly string[], name: string, value: string): boolean {

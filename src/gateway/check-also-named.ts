@@ -4,12 +4,15 @@ import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conv
 import type { CallerDialectName } from '../dialects/dialect.ts';
 import { hasEscapedLetter } from '../dialects/held-bytes.ts';
 import {
+  addedTools,
   findDoubtfulModel,
   findModelsInTools,
   findNamedModels,
+  mayAddTools,
   mayNameInTools,
   mayNameModels,
   type NamedModel,
+  type ToolList,
 } from '../dialects/named-models.ts';
 import { parseField } from '../dialects/request-fields.ts';
 import type { Target } from '../routing/target.ts';
@@ -29,19 +32,39 @@ export function checkRelayed(call: Call, { upstream }: Target): void {
   if (caller.mayCall(upstream.allModels)) return;
   const { name: dialect } = door.dialect;
   const { filesInTexts } = upstream.declaration;
-  if (mayNameModels(dialect, spans)) checkFields(call, upstream.name, dialect);
+  if (mayNameModels(dialect, spans) || mayInputAddTools(call)) checkFields(call, upstream.name, dialect);
   if (filesInTexts && !call.upload) checkTexts(call, filesInTexts, tryParseJson(body.toString('utf8')));
 }
 
 function checkFields(call: Call, provider: string, dialect: CallerDialectName): void {
   const read = (field: string) => readModelField(call, field);
   checkModels(call, provider, findNamedModels(dialect, read));
-  if (mayToolsNameModels(call)) checkModels(call, provider, findModelsInTools(read('tools') ?? null));
+  if (mayToolsNameModels(call)) checkModels(call, provider, findModelsInTools(readTools(call)));
 }
 
 /** Whether tools name models: those of nearly all calls are not parsed for it. */
-export function mayToolsNameModels({ spans, words, body }: Call): boolean {
-  return spans['tools'] !== undefined && (mayNameInTools(words) || hasEscapedLetter(body));
+export function mayToolsNameModels(call: Call): boolean {
+  const { spans, words, body } = call;
+  const hasTools = spans['tools'] !== undefined || mayInputAddTools(call);
+  return hasTools && (mayNameInTools(words) || hasEscapedLetter(body));
+}
+
+/** Whether items of the input add tools, as only the Responses API has it. */
+export function mayInputAddTools({ spans, words, body, door }: Call): boolean {
+  if (door.dialect.name !== 'responses' || spans['input'] === undefined) return false;
+  return mayAddTools(words) || hasEscapedLetter(body);
+}
+
+/**
+ * The tools of a call, with those that its input adds.
+ *
+ * @throws GatewayError `invalid_request` where two readers could read different models in them
+ */
+export function readTools(call: Call): ToolList[] {
+  const tools = readModelField(call, 'tools');
+  const said = tools === undefined ? [] : [{ tools, path: 'tools' }];
+  if (!mayInputAddTools(call)) return said;
+  return [...said, ...addedTools(readModelField(call, 'input'))];
 }
 
 /**
@@ -66,7 +89,7 @@ export function checkEncoded(call: Call, { upstream }: Target, dialect: DialectN
   if (isCallerDialect(dialect)) {
     checkModels(call, upstream.name, [
       ...findNamedModels(dialect, (field) => body[field]),
-      ...findModelsInTools(body['tools'] ?? null),
+      ...findModelsInTools([{ tools: body['tools'] ?? null, path: 'tools' }, ...addedTools(body['input'])]),
     ]);
   }
   const { filesInTexts } = upstream.declaration;

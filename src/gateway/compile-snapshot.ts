@@ -3,7 +3,11 @@ import type { CapturePolicy } from '../captures/capture.ts';
 import type { Config, ModelConfig, ProviderConfig, TargetConfig, TenantConfig } from '../config/resolve.ts';
 import { appendAll } from '../conversation/append-all.ts';
 import { passThrough as chat } from '../dialects/chat/pass-through.ts';
-import { compileDefaults, type DefaultParameters } from '../dialects/default-parameters.ts';
+import {
+  compileCompletionDefaults,
+  compileDefaults,
+  type DefaultParameters,
+} from '../dialects/default-parameters.ts';
 import { WordTable } from '../dialects/word-table.ts';
 import { compileBounds, RANKS } from '../overload/bounds.ts';
 import { Holder } from '../overload/share.ts';
@@ -242,7 +246,7 @@ function compileTargetDefaults(parameters: DefaultParameters | undefined, model:
     messages: compileDefaults(parameters, 'messages', model),
     gemini: compileDefaults(parameters, 'gemini', model),
   };
-  return { parameters, fields };
+  return { parameters, fields, completions: compileCompletionDefaults(parameters, model) };
 }
 
 function compileTarget(

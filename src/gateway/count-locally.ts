@@ -14,6 +14,18 @@ export function mustCountLocally(call: Call, { upstream, model }: Target): boole
   return findEndpoint(upstream, upstream.accounts[0], request) === undefined;
 }
 
+/** Where the gateway counts for a call that no provider has counted, although it may: those of some do not count all models. */
+export function countsInstead(call: Call, plan: Iterable<{ target: Target }>): Target | undefined {
+  const { operation, dialect } = call.door;
+  if (operation !== 'count') return undefined;
+  for (const { target } of plan) {
+    const request = { operation, model: target.model, stream: false, dialect: dialect.name };
+    const endpoint = findEndpoint(target.upstream, target.upstream.accounts[0], request);
+    if (endpoint?.surface.countsInPart) return target;
+  }
+  return undefined;
+}
+
 /**
  * Answers a call for a count without asking anyone: with an estimate, as every count of ours is.
  *

@@ -11,8 +11,11 @@ export interface Door {
   operation: Operation;
   /** Relaying to a provider of the same dialect. */
   passThrough: PassThrough;
-  /** The door's form of the dialect is no provider's: its calls are translated also between two sides of one dialect. */
-  alwaysTranslates?: boolean;
+  /**
+   * OpenAI's legacy text completions. They go as they came to providers that have them (`prepare-completion.ts`); else they are
+   * translated, also between two sides of one dialect.
+   */
+  completesText?: true;
   /** What a relayed call asks of the provider, where that is not what a translated one asks for the same operation. */
   relaysAs?: UpstreamOperation;
   /** Nothing of it is ever translated: where it is had at a provider, in the form of this door. */

@@ -11,7 +11,7 @@ import { mayOtherAnswer } from './answering-model.ts';
 import { findAskedTier } from './asked-tier.ts';
 import { UNSAID_OUTPUT_TOKENS } from './bound-call.ts';
 import type { Call } from './call.ts';
-import { mayToolsNameModels, readModelField } from './check-also-named.ts';
+import { mayInputAddTools, mayToolsNameModels, readModelField, readTools } from './check-also-named.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { modelWithoutPrice, tierWithoutPrice } from './refuse-unpriced.ts';
@@ -36,8 +36,10 @@ export function findOtherModels(call: Call): OtherModels | undefined {
   const answering = mayOtherAnswer(call) ? findAlternatives(dialect, read) : [];
   const { tools: span } = spans;
   const mayAdvise = mayToolsNameModels(call);
-  const mayDraw = dialect === 'responses' && span && body.subarray(span.start, span.end).includes(IMAGE_TOOL);
-  const tools = mayAdvise || mayDraw ? (read('tools') ?? null) : null;
+  const mayDraw =
+    dialect === 'responses' &&
+    (mayInputAddTools(call) || (span && body.subarray(span.start, span.end).includes(IMAGE_TOOL)));
+  const tools = mayAdvise || mayDraw ? readTools(call) : [];
   const drawing = dialect === 'responses' ? findImageTools(tools) : [];
   const advising = findModelsInTools(tools).filter(({ path }) => !isOneOf(path, drawing));
   const isNone = answering.length + advising.length + drawing.length === 0;

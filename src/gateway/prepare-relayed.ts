@@ -1,6 +1,6 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { chat } from '../dialects/chat/index.ts';
-import { type RelayedPlace, relayedPath } from '../upstream/relayed-paths.ts';
+import { type RelayedPlace, relayedRequest } from '../upstream/relayed-paths.ts';
 import type { Call } from './call.ts';
 import { withCallersHeaders } from './callers-headers.ts';
 import { checkRelayed } from './check-also-named.ts';
@@ -22,9 +22,9 @@ export function prepareRelayed(
   place: RelayedPlace,
 ): UpstreamRequest {
   const { target, account } = planned;
-  const { upstream, model } = target;
-  const path = relayedPath(upstream, account, place);
-  if (path === undefined) {
+  const { upstream } = target;
+  const asked = relayedRequest(upstream, account, place, target.model, suffixOf(call.object));
+  if (!asked) {
     throw new GatewayError(
       'invalid_request',
       `The provider '${upstream.name}' has no such operation (${call.door.operation}), as far as this gateway knows.`,
@@ -34,15 +34,22 @@ export function prepareRelayed(
   call.dropped = [];
   const headers = withCallersHeaders(call, planned, upstream.declaration, call.dropped);
   if (call.object && call.object.does !== 'list')
-    return prepareObject(gateway, call, call.object, path, planned, headers);
+    return prepareObject(gateway, call, call.object, asked.path, planned, headers);
   checkRelayed(call, target);
   return {
     dialect: chat,
-    path,
-    ...prepareBody(call, headers, model),
+    path: asked.path,
+    ...prepareBody(call, headers, asked.model),
     passThrough: true,
     translate: neverTranslated,
   };
+}
+
+/** Which of the things that are kept, and what is asked of it. */
+function suffixOf(object: ObjectCall | undefined): string {
+  if (!object || object.does === 'list') return '';
+  const id = object.does === 'create' ? '' : `/${encodeURIComponent(object.id)}`;
+  return id + OBJECT_REQUESTS[object.does].suffix;
 }
 
 function prepareObject(
@@ -55,12 +62,11 @@ function prepareObject(
 ): UpstreamRequest {
   const pass = (chunks: AsyncIterable<Buffer>, boundary: string) =>
     checkBatchLines(gateway, call, planned, chunks, boundary);
-  const { method, suffix } = OBJECT_REQUESTS[object.does];
-  const id = object.does === 'create' ? '' : `/${encodeURIComponent(object.id)}`;
+  const { method } = OBJECT_REQUESTS[object.does];
   const hasBody = object.does === 'create';
   return {
     dialect: chat,
-    path: `${path}${id}${suffix}`,
+    path,
     method,
     ...(hasBody
       ? prepareBody(call, headers, undefined, pass)

@@ -11,12 +11,17 @@ import { FUNCTION_WORDS, saysFunctions } from '../dialects/chat/function-call.ts
 import { fillDefaults } from '../dialects/default-parameters.ts';
 import type { StreamEncoderOptions, UpstreamDialect } from '../dialects/dialect.ts';
 import { refuseThread } from '../dialects/messages/threads.ts';
-import { COUNT_DIALECTS, EMBEDDING_DIALECTS, UPSTREAM_EMBEDDINGS } from '../dialects/registry.ts';
+import {
+  COUNT_DIALECTS,
+  EMBEDDING_DIALECTS,
+  UPSTREAM_COUNTS,
+  UPSTREAM_EMBEDDINGS,
+} from '../dialects/registry.ts';
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
 import { withDefaults } from '../dialects/taken-defaults.ts';
 import { servedTier } from '../dialects/tiers.ts';
 import type { Target } from '../routing/target.ts';
-import { keepBetas } from '../upstream/betas.ts';
+import { keepBetas, knownBetas, withBodyBetas } from '../upstream/betas.ts';
 import { rewriteBody } from '../upstream/body-fields.ts';
 import type { Method } from '../upstream/connections.ts';
 import { type Endpoint, findEndpoint } from '../upstream/endpoint.ts';
@@ -26,7 +31,7 @@ import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
 import { inTier } from './asked-tier.ts';
 import { blockedCompletion } from './blocked-answer.ts';
 import type { Call } from './call.ts';
-import { withCallersHeaders } from './callers-headers.ts';
+import { betasInBody, withCallersHeaders } from './callers-headers.ts';
 import { checkEncoded, checkRelayed } from './check-also-named.ts';
 import { encodeConversation } from './encode-conversation.ts';
 import { estimateAnswer, estimateInput } from './estimate-usage.ts';
@@ -35,6 +40,7 @@ import { identifyAnswer } from './identify-answer.ts';
 import { repeatedRequest } from './keep-answer.ts';
 import { parseBody } from './parse-body.ts';
 import type { PlannedAttempt } from './plan.ts';
+import { prepareCompletion } from './prepare-completion.ts';
 import type { TranslateAnswer } from './translate-body.ts';
 import { COMPARED_PATH, withholdComparison } from './withhold-comparison.ts';
 
@@ -70,9 +76,13 @@ interface Encoded {
 export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamRequest {
   const { target, account } = planned;
   const { door } = call;
+  const completion = door.completesText ? prepareCompletion(call, planned) : undefined;
+  if (completion) {
+    return { ...completion, translate: (answer) => translateGenerated(call, completion.dialect, answer) };
+  }
   const endpoint = findEndpoint(target.upstream, account, {
     operation: door.operation,
-    relaysAs: door.alwaysTranslates === true ? undefined : door.relaysAs,
+    relaysAs: door.relaysAs,
     model: target.model,
     stream: call.stream,
     dialect: door.dialect.name,
@@ -87,11 +97,14 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   const asksInVain = thread !== undefined && surface.threads !== true;
   // Before anything is decoded: what it goes on from is not in the request.
   if (asksInVain) refuseThread(parseField(call.body, thread, 'thread'));
-  const hasOwnForm = door.operation === 'embed' && surface.embeddings !== undefined;
+  const hasOwnForm =
+    (door.operation === 'embed' && surface.embeddings !== undefined) ||
+    (door.operation === 'count' && surface.counts !== undefined);
+  const fixed = door.operation === 'count' ? (surface.countBody ?? surface.body) : surface.body;
   const passThrough =
     sameDialect &&
     !call.begun &&
-    door.alwaysTranslates !== true &&
+    door.completesText !== true &&
     !hasOwnForm &&
     !needsEmulation(call, endpoint);
   const withheld = sameDialect ? withholdComparison(call, planned) : undefined;
@@ -106,7 +119,7 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
     call.request = undefined;
     const body = passBytes(call, target, endpoint);
     if (unknown.length > 0) call.dropped = [...call.dropped, ...unknown];
-    const set = withheld ? { ...surface.body, ...withheld } : surface.body;
+    const set = withheld ? { ...fixed, ...withheld } : fixed;
     const fields = asksInVain ? { ...set, thread: undefined } : set;
     return {
       dialect,
@@ -121,13 +134,14 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   if (!encode) throw new Error(`${door.operation} cannot be translated`);
   const encoded = encode(call, target, endpoint);
   checkEncoded(call, target, dialect.name, encoded.body);
+  const betas = betasInBody(call, target, surface);
+  const flags = betas ? knownBetas(call.forward, betas, unknown) : [];
+  const flagged = withBodyBetas(encoded.body, flags);
   const encodedHeaders = knownHeaders(encoded.headers, surface, unknown);
   call.dropped = [...encoded.dropped, ...unknown];
   const headers = encodedHeaders ? [...baseHeaders, ...Object.entries(encodedHeaders).flat()] : baseHeaders;
   // What is left out by being undefined, JSON leaves out.
-  const body = Buffer.from(
-    writeWithLongNumbers({ ...encoded.body, ...surface.body, ...withheld }, call.request),
-  );
+  const body = Buffer.from(writeWithLongNumbers({ ...flagged, ...fixed, ...withheld }, call.request));
   return { dialect, path, headers, body, passThrough, translate: encoded.translate };
 }
 
@@ -296,9 +310,9 @@ function encodeEmbed(call: Call, target: Target, { dialect, model, quirked, surf
   };
 }
 
-function encodeCount(call: Call, target: Target, { dialect, model }: Endpoint): Encoded {
+function encodeCount(call: Call, target: Target, { dialect, model, surface }: Endpoint): Encoded {
   const caller = COUNT_DIALECTS[call.door.dialect.name];
-  const provider = COUNT_DIALECTS[dialect.name];
+  const provider = UPSTREAM_COUNTS[surface.counts ?? dialect.name];
   if (!caller || !provider) throw new Error(`no way to count for ${target.name}, which has the operation`);
   const { body, ...rest } = encodeConversation(call, target, decodeCount(call), provider, dialect.name);
   return {

@@ -1,7 +1,7 @@
 import { isObject, tryParseJson } from '../conversation/json.ts';
 import type { BatchBills } from '../tenants/batch-bills.ts';
 import type { UpstreamObject } from '../tenants/upstream-objects.ts';
-import { relayedPath } from '../upstream/relayed-paths.ts';
+import { relayedRequest } from '../upstream/relayed-paths.ts';
 import type { Schedule } from '../usage/ledger.ts';
 import { askProvider } from './ask-provider.ts';
 import { type BatchBilling, refuseForNow } from './bill-batch.ts';
@@ -99,15 +99,19 @@ export class UnbilledBatches {
     const createdAt = Number(batch.created_at);
     const upstream = gateway.snapshot.routes.upstreams.get(provider);
     const account = upstream?.accounts.find((one) => one.name === name);
-    const path = upstream && account && relayedPath(upstream, account, 'batch');
-    if (!upstream || !account || path === undefined) {
+    const target = upstream && targetAt(upstream, 'batch');
+    const asked =
+      target &&
+      account &&
+      relayedRequest(target.upstream, account, 'batch', target.model, `/${encodeURIComponent(id)}`);
+    if (!target || !account || !asked) {
       if (gateway.now() - createdAt > GIVE_UP_MS) await billing.giveUp(batch);
       return;
     }
     const chunks: Buffer[] = [];
     let bytes = 0;
-    const planned = { target: targetAt(upstream, 'batch'), account: inUse(account) };
-    const status = await askProvider(gateway, planned, `${path}/${encodeURIComponent(id)}`, (chunk) => {
+    const planned = { target, account: inUse(account) };
+    const status = await askProvider(gateway, planned, asked.path, (chunk) => {
       bytes += chunk.length;
       if (bytes > MAX_OBJECT_BYTES) throw notAnObject();
       chunks.push(chunk);

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { chat } from '../dialects/chat/index.ts';
 import { embeddingsPassThrough, passThrough } from '../dialects/chat/pass-through.ts';
 import { completions } from '../dialects/completions/index.ts';
+import { passThrough as completionsPassThrough } from '../dialects/completions/pass-through.ts';
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { requireKey } from './access.ts';
@@ -16,8 +17,8 @@ const EMBEDDINGS: Door = { dialect: chat, operation: 'embed', passThrough: embed
 const COMPLETIONS: Door = {
   dialect: completions,
   operation: 'generate',
-  passThrough,
-  alwaysTranslates: true,
+  passThrough: completionsPassThrough,
+  completesText: true,
 };
 
 /** The doors that OpenAI's clients know. */

@@ -22,7 +22,12 @@ export interface Target {
   capabilities?: Capabilities | undefined;
   /** What calls are told where they do not say it themselves. */
   defaults?:
-    | { parameters: DefaultParameters; fields: Readonly<Record<CallerDialectName, DefaultFields>> }
+    | {
+        parameters: DefaultParameters;
+        fields: Readonly<Record<CallerDialectName, DefaultFields>>;
+        /** Of text completions in their own form. */
+        completions: DefaultFields;
+      }
     | undefined;
 }
 

@@ -35,7 +35,7 @@ export interface EndpointRequest {
   dialect: DialectName;
 }
 
-type PathOf = (request: PathRequest, model: string) => string;
+type PathOf = (request: PathRequest, model: string) => string | undefined;
 
 /**
  * Where a dialect's operations live below the base URL; an operation that is missing cannot be had there.
@@ -72,12 +72,12 @@ export function findEndpoint(
   const isRelayed = surface.dialect === request.dialect && surface.embeddings === undefined;
   const operation = isRelayed ? (request.relaysAs ?? request.operation) : request.operation;
   const pathOf = pathsOf(surface)?.[operation];
-  if (!dialect || !pathOf) return undefined;
+  if (!dialect || !pathOf || surface.lacks?.includes(operation)) return undefined;
   const model = settings.deployments?.[request.model] ?? request.model;
   // Only declared paths take the model from there; checking and encoding it for the others would be for nothing.
   const segment = surface.paths ? pathSegment(model) : '';
-  const path = basePath + pathOf({ model: segment, stream: request.stream, settings }, model);
-  return { dialect, surface, quirked, path, model };
+  const place = pathOf({ model: segment, stream: request.stream, settings }, model);
+  return place === undefined ? undefined : { dialect, surface, quirked, path: basePath + place, model };
 }
 
 function pathsOf({ paths, dialect }: Surface): Partial<Record<UpstreamOperation, PathOf>> | undefined {

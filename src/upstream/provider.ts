@@ -1,7 +1,7 @@
 import type { DialectName } from '../conversation/conversation.ts';
 import type { JsonValue } from '../conversation/json.ts';
 import type { ChatQuirks } from '../dialects/chat/quirks.ts';
-import type { EmbeddingForm } from '../dialects/registry.ts';
+import type { CountForm, EmbeddingForm } from '../dialects/registry.ts';
 import type { Operation } from '../usage/record.ts';
 import type { RelayedPlace } from './relayed-paths.ts';
 
@@ -48,9 +48,17 @@ export interface ProviderDeclaration extends Surface {
   quirks?: ChatQuirks;
   /**
    * What it has of OpenAI's API beside text and embeddings (images, speech, files, …) and of Cohere's rerank. `here`: at
-   * OpenAI's own path; else a reference that is resolved against the base URL. What is not named is not had.
+   * OpenAI's own path; else a reference that is resolved against the base URL, or what makes the path below it. What is not named is not had.
    */
-  relays?: Readonly<Partial<Record<RelayedPlace, string>>>;
+  relays?: Readonly<Partial<Record<RelayedPlace, string | ((request: RelayRequest) => string)>>>;
+  /**
+   * Which text completions it has in their own form, and where (as in `relays`). A pattern: those of such models. Others are asked in the form of chat,
+   * as all are where nothing is said.
+   */
+  completions?: {
+    of: 'every call' | 'beyond chat' | RegExp;
+    at?: string | ((request: RelayRequest) => string);
+  };
   /**
    * What stands in texts before the id of a file, beside the fields of its dialect: for those who may call all of its models,
    * for whose it is is not known.
@@ -65,12 +73,25 @@ export interface Surface {
   dialect: DialectName;
   /** Where operations live below the base URL. Absent: where the dialect's own API has them. What is not named is not had. */
   paths?: Paths;
+  /** Operations of the dialect's own API that it has not. */
+  lacks?: readonly UpstreamOperation[];
   /** The form of a model's embeddings, where it is not the dialect's. */
   embeddings?(model: string): EmbeddingForm;
+  /** The form of its counts of tokens, where it is not the dialect's. */
+  counts?: CountForm;
+  /** Not every model is counted, nor everywhere: where it does not count, whatever it says, the gateway does. */
+  countsInPart?: true;
   /** Top-level fields of every body beside those of the dialect; one that is `undefined` is taken out. */
   body?: Readonly<Record<string, JsonValue | undefined>>;
+  /** The same of what is to be counted, where it is not alike. */
+  countBody?: Readonly<Record<string, JsonValue | undefined>>;
   /** The flags of the `anthropic-beta` header that it knows: others it would refuse. Absent: every flag. */
   betas?: readonly string[];
+  /**
+   * The flags of the `anthropic-beta` header that a model of Anthropic's takes in the body, where another dialect than Anthropic's is spoken.
+   * `undefined`: it is none of those.
+   */
+  betasInBody?(model: string): readonly string[] | undefined;
   /** It holds message threads (`thread` of the messages dialect), as Anthropic's own API does. */
   threads?: true;
 }
@@ -83,7 +104,10 @@ export interface FurtherSurface extends Surface {
 /** What can be asked of a provider. `embed_one`: what Gemini has beside its batches; only a relayed call asks for it. */
 export type UpstreamOperation = Operation | 'embed_one';
 
-export type Paths = Readonly<Partial<Record<UpstreamOperation, (request: PathRequest) => string>>>;
+/** `undefined`: that model has not the operation. */
+export type Paths = Readonly<
+  Partial<Record<UpstreamOperation, (request: PathRequest) => string | undefined>>
+>;
 
 export interface PathRequest {
   /** The model's name there, as one URL-encoded path segment. */
@@ -91,6 +115,9 @@ export interface PathRequest {
   stream: boolean;
   settings: Settings;
 }
+
+/** `suffix` stands behind the path of the operation: which of the things that are kept, and what is asked of it. */
+export type RelayRequest = Omit<PathRequest, 'stream'> & { suffix: string };
 
 /** What addresses and headers are made of; said in the config by the same names. */
 export interface Settings {

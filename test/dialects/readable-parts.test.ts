@@ -13,7 +13,8 @@ const OTHERS = [
   ['an open chat server', chat, 'llama'],
   ['gemini', gemini, 'gemini-3-flash-preview'],
   ['responses', responses, 'gpt-4.1'],
-  ['converse', converse, 'anthropic.claude-sonnet-4-5-20250929-v1:0'],
+  // To Claude it has words for more: converse/anthropic-words.test.ts.
+  ['converse', converse, 'us.amazon.nova-pro-v1:0'],
 ] as const;
 
 const FACT: JsonObject = {

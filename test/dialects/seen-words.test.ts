@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { JsonValue } from '../../src/conversation/json.ts';
 import { findTopLevelFields } from '../../src/dialects/request-fields.ts';
-import { SeenWords, WORDS } from '../../src/dialects/seen-words.ts';
+import { ALIKE, flagsOf, SeenWords, WORDS } from '../../src/dialects/seen-words.ts';
 import { WordTable } from '../../src/dialects/word-table.ts';
 
 function wordsIn(body: Buffer): string[] {
@@ -53,4 +53,16 @@ test('the words that a body holds as whole texts are seen, and no others', () =>
 test('what stands at the top is no word that is looked for', () => {
   assert.deepEqual(wordsIn(Buffer.from('{"audio":"custom","model":"id"}')), []);
   assert.deepEqual(wordsIn(Buffer.from('{"a":{"audio":1},"b":["custom"]}')), ['audio', 'custom']);
+});
+
+test('words that mean the same are seen by each of them, and there are no more than a number has bits', () => {
+  for (const words of ALIKE) {
+    for (const word of words) {
+      const seen = new SeenWords();
+      findTopLevelFields(Buffer.from(JSON.stringify({ list: [word] })), new WordTable([]), seen);
+      assert.ok(seen.hasAnywhere(flagsOf(words)), word);
+      assert.ok(WORDS.every((other) => !seen.has(other)));
+    }
+  }
+  assert.ok(WORDS.length + ALIKE.length <= 32);
 });

@@ -15,7 +15,7 @@ const KEY = 'sk-fl-key-of-races-0000000000000';
 /** Relayed as it is, and translated. */
 const DOORS: readonly Door[] = [
   { dialect: chat, operation: 'generate', passThrough },
-  { dialect: completions, operation: 'generate', passThrough, alwaysTranslates: true },
+  { dialect: completions, operation: 'generate', passThrough, completesText: true },
 ];
 
 const provider = (adapter: string) => ({
@@ -179,7 +179,7 @@ test('wherever answers break off, and in whatever order, their clients have each
       const answering = record.attempts.find(({ outcome }) => outcome === 'ok');
       assert.deepEqual([answering !== undefined, answering?.usage], [isWhole, undefined]);
       const begun = exchanges.filter(({ body }) => /"(?:prefix|partial)":true/.test(body)).length;
-      if (begun > 0) seen[door.alwaysTranslates ? 'translated' : 'relayed'] += 1;
+      if (begun > 0) seen[door.completesText ? 'translated' : 'relayed'] += 1;
       seen.hedged += begun > 0 && model === 'hedged' ? 1 : 0;
       seen.twice += begun > 1 ? 1 : 0;
       seen.whole += begun > 0 && isWhole ? 1 : 0;

@@ -452,6 +452,11 @@ describe('a second model beside the permitted one', () => {
     }
   });
 
+  const adding = (model: string) => ({
+    type: 'additional_tools',
+    role: 'developer',
+    tools: [{ type: 'image_generation', model }],
+  });
   const FIELDS = {
     '/v1/chat/completions': [
       [{ models: ['small', 'other'] }, 200],
@@ -481,6 +486,8 @@ describe('a second model beside the permitted one', () => {
       [{ tools: [{ type: 'image_generation', model: 'gpt-image-1-mini' }] }, 200],
       [{ tools: [{ type: 'image_generation' }] }, 200],
       [{ tools: [{ type: 'image_generation', model: 'forbidden' }] }, 403],
+      [{ input: [adding('gpt-image-1-mini')] }, 200],
+      [{ input: ['x', adding('forbidden')] }, 403],
       [{ tools: [{ type: 'image_generation', svg: { model: 'forbidden' } }] }, 403],
       [{ tools: [{ type: 'namespace', name: 'x', tools: [{ type: 'x', model: 'forbidden' }] }] }, 403],
       [{ tools: [{ type: 'function', name: 'buy', parameters: { properties: { model: {} } } }] }, 200],

@@ -182,6 +182,8 @@ const drawn = {
   },
 };
 const draw = { model: 'openai/gpt-5', input: 'Draw', store: false, max_output_tokens: 100 };
+/** An item of the input that adds tools. */
+const added = (tools: object[]) => ({ type: 'additional_tools', role: 'developer', tools });
 const imageTool = { type: 'image_generation', model: 'gpt-image-1' };
 
 for (const [size, output] of [
@@ -214,10 +216,15 @@ test('images cost what the config says of their model', async () => {
 test('a tool that draws is refused to whom money is limited, unless the price of its model is set', async () => {
   const { gateway, upstream } = await setUp(drawn);
   for (const tool of [imageTool, { type: 'image_generation' }]) {
-    const refused = await gateway.post('/v1/responses', { ...draw, tools: [tool] }, asPoor);
-    const { error } = (await refused.json()) as { error: Record<string, string> };
-    assert.equal(refused.status, 400);
-    assert.deepEqual([error['param'], error['code']], ['tools[0]', 'model_without_price']);
+    for (const [asked, path] of [
+      [{ tools: [tool] }, 'tools[0]'],
+      [{ input: [{ role: 'user', content: 'Draw' }, added([tool])] }, 'input[1].tools[0]'],
+    ] as const) {
+      const refused = await gateway.post('/v1/responses', { ...draw, ...asked }, asPoor);
+      const { error } = (await refused.json()) as { error: Record<string, string> };
+      assert.equal(refused.status, 400);
+      assert.deepEqual([error['param'], error['code']], [path, 'model_without_price']);
+    }
   }
   assert.equal(upstream.requests.length, 0);
 });
@@ -226,10 +233,16 @@ test('no spelling hides a model from who limits money', async () => {
   const { gateway, upstream } = await setUp(drawn);
   const message = JSON.stringify({ ...askHaiku, tools: [advisor] });
   const response = JSON.stringify({ ...draw, tools: [imageTool] });
+  const later = JSON.stringify({ ...draw, input: [added([imageTool])] });
   for (const [path, body] of [
     ['/v1/messages', message.replace('"model":"claude-opus', '"mod\\u0065l":"claude-opus')],
     ['/v1/messages', message.replace('"name":"advisor"', '"name":"advisor","model":"claude-haiku-4-5"')],
     ['/v1/responses', response.replace('"image_generation"', '"image_gener\\u0061tion"')],
+    ['/v1/responses', later.replace('"additional_tools"', '"addition\\u0061l_tools"')],
+    [
+      '/v1/responses',
+      later.replace('"type":"image_generation"', '"type":"function","type":"image_generation"'),
+    ],
     ['/v1/responses', response.replace('"image_generation"', '"image_generation","type":"function"')],
   ] as const) {
     const refused = await gateway.post(path, body, asPoor);

@@ -57,6 +57,7 @@ function makeCommit(lookMs: number, dialect: CallerDialect = chat) {
     dropped: [],
     committed: false,
     door: { dialect },
+    snapshot: { routes: { hasRetirements: false } },
     response,
     proceed: () => response.end(call.last ?? ''),
   } as unknown as Call;

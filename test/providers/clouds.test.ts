@@ -9,6 +9,7 @@ import type { DialectName } from '../../src/conversation/conversation.ts';
 import { modelTraits } from '../../src/dialects/chat/model-traits.ts';
 import { findEndpoint, pathSegment } from '../../src/upstream/endpoint.ts';
 import type { ProviderDeclaration, Settings } from '../../src/upstream/provider.ts';
+import { type RelayedPlace, relayedRequest } from '../../src/upstream/relayed-paths.ts';
 import { buildUpstream } from '../../src/upstream/upstream.ts';
 import { NO_SIGN_IN } from '../support/sign-in.ts';
 import { type Exchange, readExchanges, skipWithoutWire } from '../support/wire.ts';
@@ -61,6 +62,60 @@ for (const [settings, asked, path] of AZURE) {
     assert.deepEqual(endpoint, { url: `https://r.openai.azure.com${path}`, dialect: 'chat', model });
   });
 }
+
+/** What Azure has beside text, on its v1 surface and on the classic one. */
+const AZURE_RELAYS: [place: RelayedPlace, model: string, v1: string, classic: string][] = [
+  ['image', 'gpt-image-1', '/openai/v1/images/generations', '/openai/deployments/d%2F1/images/generations'],
+  ['image_edit', 'gpt-image-1', '/openai/v1/images/edits', '/openai/deployments/d%2F1/images/edits'],
+  ['speech', 'tts', '/openai/v1/audio/speech', '/openai/deployments/d%2F1/audio/speech'],
+  [
+    'transcribe',
+    'whisper',
+    '/openai/v1/audio/transcriptions',
+    '/openai/deployments/d%2F1/audio/transcriptions',
+  ],
+  ['translate', 'whisper', '/openai/v1/audio/translations', '/openai/deployments/d%2F1/audio/translations'],
+];
+
+for (const [place, model, v1, classic] of AZURE_RELAYS) {
+  test(`Azure has ${place} at ${v1} and at ${classic}, of the deployment of a model`, () => {
+    const at = (settings: Settings) => {
+      const accounts = [{ name: 'a', apiKey: 'k' }];
+      const built = { name: 'up', declaration: azureOpenai, baseUrl: RESOURCE, accounts, timeouts };
+      const upstream = buildUpstream({ ...built, settings }, NO_SIGN_IN);
+      return relayedRequest(upstream, upstream.accounts[0], place, model);
+    };
+    const deployments = { [model]: 'd/1' };
+    assert.deepEqual(at({}), { path: v1, model });
+    assert.deepEqual(at({ deployments }), { path: v1, model: 'd/1' });
+    assert.deepEqual(at({ apiVersion: 'preview' }), { path: `${v1}?api-version=preview`, model });
+    assert.deepEqual(at({ apiVersion: '2025-04-01-preview', deployments }), {
+      path: `${classic}?api-version=2025-04-01-preview`,
+      model: 'd/1',
+    });
+  });
+}
+
+test('files and batches of Azure are the resource’s, whatever the version; what is asked of one stands before it', () => {
+  const accounts = [{ name: 'a', apiKey: 'k' }];
+  const paths = [{}, { apiVersion: '2024-10-21' }].flatMap((settings) => {
+    const built = { name: 'up', declaration: azureOpenai, baseUrl: RESOURCE, accounts, timeouts };
+    const upstream = buildUpstream({ ...built, settings }, NO_SIGN_IN);
+    return [
+      relayedRequest(upstream, upstream.accounts[0], 'file', 'files')?.path,
+      relayedRequest(upstream, upstream.accounts[0], 'file', 'files', '/f1/content')?.path,
+      relayedRequest(upstream, upstream.accounts[0], 'batch', 'batches', '/b1/cancel')?.path,
+    ];
+  });
+  assert.deepEqual(paths, [
+    '/openai/v1/files',
+    '/openai/v1/files/f1/content',
+    '/openai/v1/batches/b1/cancel',
+    '/openai/files?api-version=2024-10-21',
+    '/openai/files/f1/content?api-version=2024-10-21',
+    '/openai/batches/b1/cancel?api-version=2024-10-21',
+  ]);
+});
 
 function responsesPath(settings: Settings): string | undefined {
   const responses = azureOpenai.alsoSpeaks.find(({ dialect }) => dialect === 'responses');

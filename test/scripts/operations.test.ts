@@ -7,6 +7,7 @@ import {
   type OperationOutcome,
   operationOutcome,
 } from '../../scripts/compatibility/operations.ts';
+import { declarationOf } from '../sdk/matrix/expected.ts';
 import { PROVIDER_KINDS, type ProviderKind } from '../sdk/matrix/providers.ts';
 import { startMatrixWorld } from '../sdk/matrix/world.ts';
 import { TEST_KEY } from '../support/gateway.ts';
@@ -19,6 +20,7 @@ const CONTENT = { role: 'user', parts: [{ text: 'Hi' }] };
 
 /** A body in JSON for each door that takes one; forms hold a file. */
 const BODIES: Readonly<Record<string, (model: string) => object>> = {
+  '/v1/completions': (model) => ({ model, prompt: 'Hi' }),
   '/v1/embeddings': (model) => ({ model, input: 'Hi' }),
   '/v1beta/models/MODEL:batchEmbedContents': (model) => ({
     requests: [{ model: `models/${model}`, content: { parts: [{ text: 'Hi' }] } }],
@@ -82,10 +84,17 @@ for (const door of OPERATION_DOORS) {
 
 test('a native call reaches the provider in the words of the door, a translated one in its own', async () => {
   for (const door of OPERATION_DOORS) {
-    if (!('operation' in door)) continue;
+    if ('place' in door) continue;
     for (const kind of PROVIDER_KINDS) {
+      // Vertex counts in the words of Gemini, of which it takes some alone.
+      if (
+        'operation' in door &&
+        door.operation === 'count' &&
+        declarationOf(kind.adapter).counts !== undefined
+      )
+        continue;
       const outcome = operationOutcome(kind, door);
-      if (outcome !== 'native' && outcome !== 'translated') continue;
+      if (outcome === 'here' || outcome === 'not had') continue;
       await (await ask(kind, door)).arrayBuffer();
       const sent = world.fakes.get(kind)?.requests.at(-1)?.body as Record<string, unknown> | undefined;
       const words: string[] = Object.keys(BODIES[door.path]?.('m') ?? {}).filter((key) => key !== 'model');

@@ -8,6 +8,10 @@ import { objectsOf } from './values.ts';
 const SAFE = { hate: { filtered: false, severity: 'safe' }, violence: { filtered: false, severity: 'safe' } };
 const NOTHING_YET = { id: '', object: '', created: 0, model: '' };
 
+/** No moderations, no variations of images, no rerank. */
+const HAD =
+  /^\/v1\/(?:(?:chat\/)?completions|responses|embeddings|images\/(?:generations|edits)|audio\/(?:speech|transcriptions|translations)|files(?:\/.+)?|batches(?:\/.+)?)$/;
+
 /**
  * Azure's v1 surface with OpenAI's models behind it, by the fake model's script: the key in `api-key`, and the content
  * filter in every answer, on chunks without choices and on choices without a delta, too. (`fake-azure.ts` is strict about
@@ -17,12 +21,12 @@ export function startFakeAzureModels(options: FakeOpenAiOptions = {}): Promise<F
   const apiKey = options.apiKey ?? 'fake-azure-key';
   const answerOpenAi = createOpenAi(options, apiKey);
   const answer = (call: IncomingCall): Reply => {
-    const [, path] = /^\/openai(\/v1\/(?:chat\/completions|responses))$/.exec(call.path) ?? [];
-    if (path === undefined) throw openAiError(404, 'Resource not found', { code: '404' });
+    const [, path] = /^\/openai(\/v1\/.+)$/.exec(call.path) ?? [];
+    if (path === undefined || !HAD.test(path)) throw openAiError(404, 'Resource not found', { code: '404' });
     const key = call.headers['api-key'];
     const headers = { ...call.headers, ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) };
     const reply = answerOpenAi({ ...call, path, headers });
-    return path.endsWith('/responses') ? reply : { ...reply, body: addFilters(reply.body) };
+    return path.endsWith('/chat/completions') ? { ...reply, body: addFilters(reply.body) } : reply;
   };
   return startFake({ basePath: '', answer }, options, apiKey);
 }

@@ -5,7 +5,7 @@ import { BEDROCK_MODELS } from './bedrock/models.ts';
 import { readConverseRequest } from './bedrock/reading.ts';
 import { checkConverseRequest } from './bedrock/rules.ts';
 import { writeAnswer, writeStream } from './bedrock/writing.ts';
-import { runModel } from './fake-model.ts';
+import { runModel, totalInput } from './fake-model.ts';
 import { type FakeOptions, type FakeProvider, type IncomingCall, startFake } from './fake-provider.ts';
 import { jsonReply, type Reply, streamReply } from './fake-reply.ts';
 import { createSigner, type Signer } from './signatures.ts';
@@ -19,11 +19,11 @@ interface Server {
   nextCallId: () => string;
 }
 
-const ROUTE = /^\/model\/(.+)\/(converse|converse-stream|invoke)$/;
+const ROUTE = /^\/model\/(.+)\/(converse|converse-stream|count-tokens|invoke)$/;
 
 /**
  * A strict Bedrock runtime: `POST /model/ID/converse` and `/model/ID/converse-stream`, the latter in binary frames, and
- * `/model/ID/invoke` of embedding models. It
+ * `/model/ID/invoke` of embedding models, `/model/ID/count-tokens` of Claude. It
  * refuses what the real API refuses, with its status and words, and answers the rest with the fake model's script
  * (`fake-script.ts`).
  *
@@ -50,9 +50,27 @@ export function startFakeBedrock(options: FakeOptions = {}): Promise<FakeProvide
       throw bedrockError(405, 'UnknownOperationException', 'Method Not Allowed');
     }
     if (operation === 'invoke') return answerEmbedding(parseBody(call), model);
+    if (operation === 'count-tokens') return answerCount(call, server, model);
     return answerConverse(call, server, model, operation === 'converse-stream');
   };
   return startFake({ basePath: '', answer }, options, apiKey);
+}
+
+/** Bedrock user guide ("Monitor your token usage …"): Claude by its own name alone. */
+function answerCount(call: IncomingCall, server: Server, model: string): Reply {
+  const body = parseBody(call);
+  const { converse } = isObject(body['input']) ? body['input'] : {};
+  if (!model.startsWith('anthropic.claude-') || model.includes('uncounted'))
+    throw invalid("The provided model doesn't support counting tokens.");
+  const request = checkConverseRequest(converse ?? null, model, server.signer);
+  const other = Object.keys(request).find(
+    (key) => !['messages', 'system', 'toolConfig', 'additionalModelRequestFields'].includes(key),
+  );
+  if (other !== undefined)
+    throw invalid(`Malformed input request: extraneous key [${other}] is not permitted`);
+  const answer = runModel(readConverseRequest(request, model), call.behaviour);
+  throwFailure(answer.disruption);
+  return jsonReply({ inputTokens: totalInput(answer.usage) }, answer.disruption, HEADERS);
 }
 
 function answerConverse(call: IncomingCall, server: Server, model: string, isStream: boolean): Reply {

@@ -10,10 +10,11 @@ import {
 } from './fake-provider.ts';
 import { jsonReply, type Reply, type Stream, streamReply } from './fake-reply.ts';
 import { readScript } from './fake-script.ts';
+import { answerCompletions, COMPLETION_MODELS, hasCompletionsAt, notChat } from './openai/completions.ts';
 import { answerEmbeddings } from './openai/embeddings.ts';
 import { badParameter, modelNotFound, openAiError, responsesOnly, throwFailure } from './openai/errors.ts';
 import { startKeeping } from './openai/kept.ts';
-import { checkKin, KIN, type Kin, type KinName } from './openai/kin.ts';
+import { checkKin, EMBEDS, KIN, type Kin, type KinName } from './openai/kin.ts';
 import { MEDIA_ROUTES } from './openai/media.ts';
 import { CHAT_MODELS, EMBEDDING_MODELS, RESPONSES_MODELS } from './openai/models.ts';
 import { readChatRequest } from './openai/reading.ts';
@@ -40,7 +41,7 @@ const HEADERS = {
 };
 
 /**
- * A strict OpenAI: `POST /v1/chat/completions`, `POST /v1/embeddings`, `GET /v1/models[/ID]`, and unless it is only a
+ * A strict OpenAI: `POST /v1/chat/completions`, `POST /v1/completions`, `POST /v1/embeddings`, `GET /v1/models[/ID]`, and unless it is only a
  * compatible server `/v1/responses`. It refuses what the real
  * API refuses, with its status and words, and answers the rest with the fake model's script (`fake-script.ts`).
  */
@@ -84,8 +85,17 @@ const ROUTES: readonly Route[] = [
   { method: 'POST', path: /^\/v1\/chat\/completions$/, answer: answerChat },
   {
     method: 'POST',
+    path: /^\/(v1|beta)\/completions$/,
+    answer: (call, { kin, compatible }, nextId) => {
+      if (!hasCompletionsAt(call.path, kin)) throw openAiError(404, `Invalid URL (POST ${call.path})`);
+      return answerCompletions(call, parseBody(call), { isOwn: !compatible, id: nextId('cmpl-') });
+    },
+  },
+  {
+    method: 'POST',
     path: /^\/v1\/embeddings$/,
-    answer: (call) => {
+    answer: (call, { kin }) => {
+      if (kin && !EMBEDS.has(kin)) throw openAiError(404, `Invalid URL (POST ${call.path})`);
       const { disruption } = readScript(call.behaviour);
       const body = answerEmbeddings(parseBody(call));
       throwFailure(disruption);
@@ -131,6 +141,7 @@ function answerChat(
   const request = checkChatRequest(kin ? checkKin(kin, body) : body, options);
   const model = String(request['model']);
   if (!options.compatible && RESPONSES_MODELS.includes(model)) throw responsesOnly();
+  if (!options.compatible && COMPLETION_MODELS.includes(model)) throw notChat();
   if (!modelNames(options).includes(model) || EMBEDDING_MODELS.has(model)) throw modelNotFound(model);
   const read = readChatRequest(request, options);
   if (kin?.thinksWithTools && read.tools.length > 0 && read.reasoning !== 'off')
@@ -198,7 +209,7 @@ function wrongMethod(call: IncomingCall): Refusal {
 }
 
 function modelNames(options: FakeOpenAiOptions): string[] {
-  const own = options.compatible ? [] : RESPONSES_MODELS;
+  const own = options.compatible ? [] : [...RESPONSES_MODELS, ...COMPLETION_MODELS];
   return [...CHAT_MODELS, ...own, ...EMBEDDING_MODELS.keys(), ...(options.models ?? [])];
 }
 

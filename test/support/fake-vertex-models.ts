@@ -8,7 +8,7 @@ import { googleError } from './gemini/errors.ts';
 
 const PLACE = '/projects/my-project/locations/europe-west4/publishers';
 const GEMINI = new RegExp(
-  `^/v1beta1${PLACE}/google/models/([^/:]+):(generateContent|streamGenerateContent)$`,
+  `^/v1beta1${PLACE}/google/models/([^/:]+):(generateContent|streamGenerateContent|countTokens)$`,
 );
 const CLAUDE = new RegExp(`^/v1${PLACE}/anthropic/models/([^/:]+):(rawPredict|streamRawPredict)$`);
 
@@ -27,11 +27,20 @@ export function startFakeVertexModels(options: FakeOptions = {}): Promise<FakePr
     }
     const { authorization: _, ...headers } = call.headers;
     const [, gemini, method] = GEMINI.exec(call.path) ?? [];
+    if (gemini !== undefined && method === 'countTokens') checkCount(call.rawBody);
     if (gemini !== undefined) {
       const path = `/v1beta/models/${gemini}:${method}`;
       return answerGemini({ ...call, path, headers: { ...headers, 'x-goog-api-key': apiKey } });
     }
     const [, claude, prediction] = CLAUDE.exec(call.path) ?? [];
+    if (claude === 'count-tokens') {
+      return answerClaude({
+        ...call,
+        path: '/v1/messages/count_tokens',
+        headers: { ...headers, 'x-api-key': apiKey, 'anthropic-version': '2023-06-01' },
+        rawBody: asCounted(call.rawBody),
+      });
+    }
     if (claude === undefined) throw googleError(404, 'NOT_FOUND', 'Publisher Model was not found.');
     return answerClaude({
       ...call,
@@ -41,6 +50,30 @@ export function startFakeVertexModels(options: FakeOptions = {}): Promise<FakePr
     });
   };
   return startFake({ basePath: '', answer }, options, apiKey);
+}
+
+/** Vertex API reference (`CountTokensRequest`): it has no place for a whole request. */
+const COUNTED = new Set(['contents', 'systemInstruction', 'tools', 'generationConfig', 'model', 'instances']);
+
+function checkCount(rawBody: Buffer): void {
+  const body = tryParseJson(rawBody.toString('utf8'));
+  const unknown = isObject(body) ? Object.keys(body).find((key) => !COUNTED.has(key)) : undefined;
+  if (unknown === undefined) return;
+  throw googleError(
+    400,
+    'INVALID_ARGUMENT',
+    `Invalid JSON payload received. Unknown name "${unknown}": Cannot find field.`,
+  );
+}
+
+/** Google Cloud, "Count tokens for Claude models": the model stands in the body here. */
+function asCounted(rawBody: Buffer): Buffer {
+  const body = tryParseJson(rawBody.toString('utf8'));
+  if (!isObject(body)) throw invalid('The request body is not valid JSON.');
+  const { anthropic_version: version, model, ...rest } = body;
+  if (version !== 'vertex-2023-10-16') throw invalid('anthropic_version: Field required');
+  if (typeof model !== 'string') throw invalid('model: Field required');
+  return Buffer.from(JSON.stringify({ model: model.replace('@', '-'), ...rest }));
 }
 
 /** The model stands in the URL, the version in the body. */

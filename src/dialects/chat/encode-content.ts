@@ -127,6 +127,8 @@ function writeFile(part: FilePart, target: Target): JsonObject {
   if (link !== undefined && write && (source.kind === 'url' || source.kind === 'data')) {
     return { type: link, [link]: write(source.kind === 'url' ? source.url : writeDataUrl(source)) };
   }
+  const isText = source.kind === 'text' || (source.kind === 'data' && source.mediaType.startsWith('text/'));
+  if (target.files === 'none' && !isText) throw refusedFile(part);
   const named = filename === undefined ? {} : { filename };
   switch (source.kind) {
     case 'fileId':
@@ -145,7 +147,9 @@ function writeFile(part: FilePart, target: Target): JsonObject {
       return { type: 'text', text: source.text };
     case 'url':
       // OpenRouter takes the URL; it reaches OpenAI only where the client itself wrote it so.
-      if (!target.sameDialect) throw refusedContent('A file given by its URL', 'as data', part);
+      if (!target.sameDialect && target.files !== 'document_url') {
+        throw refusedContent('A file given by its URL', 'as data', part);
+      }
       return { type: 'file', file: { ...named, file_data: source.url } };
     default:
       return source satisfies never;
@@ -166,6 +170,10 @@ function linkType(part: FilePart, { traits }: Target): string | undefined {
 /** OpenAI refuses file data without a name. */
 export function defaultFilename(mediaType: string): string {
   return `file.${mediaType.slice(mediaType.indexOf('/') + 1)}`;
+}
+
+export function refusedFile(part: object): Error {
+  return refusedContent('A file', 'as text', part);
 }
 
 /** @param part what cannot be sent: the caller is told where it stands */

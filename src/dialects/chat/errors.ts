@@ -1,5 +1,6 @@
 import { type ErrorKind, GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { CONTEXT_LENGTH_CODE, saysContextLength } from '../context-length.ts';
 import type { UpstreamFailure } from '../dialect.ts';
 import { ReportedError } from '../reported-error.ts';
 
@@ -221,7 +222,7 @@ export function encodeError(error: GatewayError): JsonObject {
       message: error.message,
       type: error.measure ?? type,
       param: error.param ?? null,
-      code: error.code ?? code,
+      code: saysContextLength(error) ? CONTEXT_LENGTH_CODE : (error.code ?? code),
     },
   };
 }

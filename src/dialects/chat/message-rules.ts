@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { placed } from '../places.ts';
 import { omitKeys } from '../read-json.ts';
+import { refusedFile } from './encode-content.ts';
 import type { NoteDropped } from './field-rules.ts';
+import { type FileForm, fileInForm, hasFile } from './file-parts.ts';
 import type { MessageQuirks, ReasoningField } from './quirks.ts';
 
 /** Fields in which a message of the assistant may hold its reasoning. */
 const REASONING = ['reasoning_content', 'reasoning', 'reasoning_details'] as const;
 
 /** Changes one message; gives the same object back where there is nothing to change. */
-type Step = (message: JsonObject, model: string, drop: NoteDropped) => JsonObject;
+type Step = (message: JsonObject, model: string, drop: NoteDropped, at: string) => JsonObject;
 
 /** The rules of one provider for `messages`, and a cheap look at whether a request can need them. */
 export class MessageRules {
@@ -18,11 +21,12 @@ export class MessageRules {
 
   constructor(quirks: MessageQuirks) {
     this.#quirks = quirks;
-    const { instructions, toolCallIds, reasoning, messageDrops = [] } = quirks;
+    const { instructions, toolCallIds, reasoning, files, messageDrops = [] } = quirks;
     const steps: [Step, readonly string[]][] = [];
     if (instructions) steps.push([asSystem, ['developer']]);
     if (reasoning) steps.push([moveReasoning(reasoning), REASONING]);
     if (toolCallIds) steps.push([withLegalIds, ['tool_calls', 'tool_call_id']]);
+    if (files) steps.push([withFiles(files), ['file']]);
     if (messageDrops.length > 0) steps.push([withoutFields(messageDrops), messageDrops]);
     this.#steps = steps.map(([step]) => step);
     this.#needles = steps.flatMap(([, words]) => words.map((word) => Buffer.from(JSON.stringify(word))));
@@ -45,9 +49,10 @@ export class MessageRules {
   rewrite(messages: JsonValue, model: string, drop: NoteDropped): JsonValue {
     if (!Array.isArray(messages)) return messages;
     const { alternating, continuation } = this.#quirks;
-    let rewritten: JsonValue[] = messages.map((message) => {
+    let rewritten: JsonValue[] = messages.map((message, index) => {
       if (!isObject(message)) return message;
-      return this.#steps.reduce((result, step) => step(result, model, drop), message);
+      const at = `messages[${index}]`;
+      return this.#steps.reduce((result, step) => step(result, model, drop, at), message);
     });
     if (alternating) rewritten = joinTurns(rewritten);
     if (continuation) rewritten = continueLast(rewritten, continuation);
@@ -99,6 +104,20 @@ function saysSomething(value: JsonValue | undefined): boolean {
   return (
     value !== undefined && value !== null && value !== '' && !(Array.isArray(value) && value.length === 0)
   );
+}
+
+/** @throws GatewayError `invalid_request` for a file that the server does not take */
+function withFiles(form: FileForm): Step {
+  return (message, _model, _drop, at) => {
+    const { content } = message;
+    if (!hasFile(content)) return message;
+    const parts = content.map((part, index) => {
+      const written = isObject(part) ? fileInForm(part, form) : part;
+      if (written === undefined) throw refusedFile(placed({}, `${at}.content[${index}]`));
+      return written;
+    });
+    return { ...message, content: parts };
+  };
 }
 
 function withLegalIds(message: JsonObject): JsonObject {

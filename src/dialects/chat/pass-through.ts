@@ -26,6 +26,7 @@ export const passThrough: PassThrough = {
     'audio',
     'modalities',
     'data_sources',
+    'kv_transfer_params',
     ...outputFieldNames('chat'),
     ...tierFieldNames('chat'),
     ...backgroundFieldNames('chat'),

@@ -87,12 +87,12 @@ export class QuirkedChat {
   }
 
   #encodeRequest(conversation: Conversation, model: string): EncodedRequest {
-    const { reasoning } = this.#quirks;
+    const { reasoning, files } = this.#quirks;
     const field = typeof reasoning === 'function' ? reasoning(model) : reasoning;
     const replaysReasoning = field !== undefined && field !== 'none';
     const { emulatesCustomTools, narrowsTools } = this;
     const showsReasoning = this.#quirks.hidesReasoning !== true;
-    const options = { replaysReasoning, emulatesCustomTools, narrowsTools, showsReasoning };
+    const options = { replaysReasoning, emulatesCustomTools, narrowsTools, showsReasoning, files };
     const encoded = encodeRequest(conversation, model, options);
     const dropped = new Set(encoded.dropped);
     const wordOf = (name: string) => callerName(conversation, name);

@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
+import type { FileForm } from './file-parts.ts';
 
 /**
  * What a server of OpenAI's kin does differently from OpenAI, as data and small pure functions. A provider's
@@ -58,6 +59,8 @@ export interface MessageQuirks {
   reasoning?: ReasoningField | ((model: string) => ReasoningField);
   /** Fields of a message that are refused. */
   messageDrops?: readonly string[];
+  /** It takes files in another form than OpenAI's `file` parts, or none. */
+  files?: FileForm;
   /** The field that has a last message of the assistant continued. With `prefix` (Mistral) the answer repeats that message. */
   continuation?: 'prefix' | 'partial';
   /**

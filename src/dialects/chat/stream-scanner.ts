@@ -39,6 +39,8 @@ export class ChatStreamScanner implements StreamScanner {
   failureIsTold = false;
   outputEvents = 0;
   readonly #hideUsage: boolean;
+  /** What the server says of its usage elsewhere than where clients look for it. */
+  #strayUsage: JsonValue | undefined;
   readonly #choices = new Map<number, SeenChoice>();
   #head: JsonObject = {};
   #serviceTier: JsonValue | undefined;
@@ -85,7 +87,7 @@ export class ChatStreamScanner implements StreamScanner {
   }
 
   closing(): string {
-    return this.terminated ? '' : DONE_EVENT;
+    return this.terminated ? '' : this.#usageEvent() + DONE_EVENT;
   }
 
   /**
@@ -162,7 +164,9 @@ export class ChatStreamScanner implements StreamScanner {
   /** OpenAI says the tier in every chunk. */
   #readUsage(chunk: JsonObject): Usage | undefined {
     this.#serviceTier = chunk['service_tier'] ?? this.#serviceTier;
-    return decodeUsage(streamUsage(chunk), this.#serviceTier);
+    const said = streamUsage(chunk);
+    if (said !== undefined) this.#strayUsage = said === chunk['usage'] ? undefined : said;
+    return decodeUsage(said, this.#serviceTier);
   }
 
   #noteHead(chunk: JsonObject): void {
@@ -213,9 +217,10 @@ export class ChatStreamScanner implements StreamScanner {
       return done;
     }
     const unfinished = [...this.#choices].filter(([, { isFinished }]) => !isFinished);
-    if (unfinished.length === 0 || this.failure) return done;
     // Clients take an answer without a reason for one that broke off; the server's last word is that it is whole.
-    return Buffer.concat([Buffer.from(this.#finishEvent(unfinished)), done]);
+    const finish = unfinished.length === 0 || this.failure ? '' : this.#finishEvent(unfinished);
+    const last = finish + this.#usageEvent();
+    return last === '' ? done : Buffer.concat([Buffer.from(last), done]);
   }
 
   #finishEvent(unfinished: readonly [number, SeenChoice][]): string {
@@ -225,6 +230,12 @@ export class ChatStreamScanner implements StreamScanner {
       finish_reason: callsTools ? 'tool_calls' : 'stop',
     }));
     return `data: ${JSON.stringify({ ...this.#head, choices })}\n\n`;
+  }
+
+  /** Clients that asked for the usage look for it in a chunk of its own at the end. */
+  #usageEvent(): string {
+    if (this.#hideUsage || this.#strayUsage === undefined) return '';
+    return `data: ${JSON.stringify({ ...this.#head, choices: [], usage: this.#strayUsage })}\n\n`;
   }
 
   #fail(error: GatewayError, isTold: boolean): void {

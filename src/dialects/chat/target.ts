@@ -2,6 +2,7 @@ import type { CacheHint, Conversation } from '../../conversation/conversation.ts
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord } from '../caller-words.ts';
 import { encodeCacheHint } from './cache-hints.ts';
+import type { FileForm } from './file-parts.ts';
 import { type ModelTraits, modelTraits } from './model-traits.ts';
 
 export interface TargetOptions {
@@ -11,6 +12,8 @@ export interface TargetOptions {
   emulatesCustomTools?: boolean;
   /** It knows no choice among some of the tools: only these are offered. */
   narrowsTools?: boolean;
+  /** It takes files in another form than OpenAI's, or none (`file-parts.ts`). */
+  files?: FileForm | undefined;
   /** Its answers hold what the model thinks. Where nothing is said, those of OpenAI's models do not. */
   showsReasoning?: boolean;
 }
@@ -23,6 +26,7 @@ export class Target {
   readonly emulatesCustomTools: boolean;
   readonly narrowsTools: boolean;
   readonly showsReasoning: boolean;
+  readonly files: FileForm | undefined;
   readonly #dropped = new Set<string>();
 
   constructor(
@@ -33,12 +37,14 @@ export class Target {
       emulatesCustomTools = false,
       narrowsTools = false,
       showsReasoning,
+      files,
     }: TargetOptions = {},
   ) {
     this.conversation = conversation;
     this.replaysReasoning = replaysReasoning;
     this.emulatesCustomTools = emulatesCustomTools;
     this.narrowsTools = narrowsTools;
+    this.files = files;
     this.traits = modelTraits(model);
     this.showsReasoning = showsReasoning ?? this.traits.reasoning === 'unknown';
   }

@@ -5,8 +5,8 @@ import { encodeResponse } from './response.ts';
 import { CompletionsStreamEncoder } from './stream-encoder.ts';
 
 /**
- * OpenAI's legacy text completions, a form of the chat dialect that only callers speak: every provider is asked in a
- * conversation of one message.
+ * OpenAI's legacy text completions, a form of the chat dialect, as callers speak it: providers that do not have it are asked
+ * in a conversation of one message.
  */
 export const completions: Dialect = {
   ...chat,

@@ -6,7 +6,7 @@ import type {
   ToolCallPart,
   ToolResultPart,
 } from '../../conversation/conversation.ts';
-import type { JsonObject } from '../../conversation/json.ts';
+import { isObject, type JsonObject } from '../../conversation/json.ts';
 import { resultPartPath } from '../caller-words.ts';
 import { legalToolName } from '../legal-tool-name.ts';
 import { encodeToolInput } from '../messages/encode-answer.ts';
@@ -173,8 +173,16 @@ function hintOf(part: ToolResultPart['parts'][number]): TextPart['cacheHint'] {
   return 'cacheHint' in part ? part.cacheHint : undefined;
 }
 
-function encodeOpaque({ dropped }: BlockContext, part: OpaquePart, path: string): JsonObject[] {
-  if (part.dialect === 'converse') return [part.value];
+function encodeOpaque({ documents, dropped }: BlockContext, part: OpaquePart, path: string): JsonObject[] {
+  if (part.dialect === 'converse') return [withLegalName(part.value, documents)];
   if (!isSaidTwice(part)) dropped.add(path);
   return [];
+}
+
+/** A document that we made has the title for its name, if any. */
+function withLegalName(block: JsonObject, documents: DocumentNames): JsonObject {
+  const { document } = block;
+  if (!isObject(document)) return block;
+  const { name, ...rest } = document;
+  return { document: { name: documents.name(typeof name === 'string' ? name : undefined), ...rest } };
 }

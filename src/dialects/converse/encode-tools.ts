@@ -5,8 +5,10 @@ import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, toolPath, toolPlace } from '../caller-words.ts';
 import { constrainSchema, fitsStructuredOutputs, isObjectSchema } from '../messages/json-schema.ts';
 import { customToolName, emulateCustomTool, isReservedToolName, reservedName } from '../reserved-tools.ts';
+import { clientTool, clientToolNames } from './client-tools.ts';
 import { type EncodeContext, encodeCachePoint } from './encode-context.ts';
 import { textOf } from './fields.ts';
+import type { ConverseTraits } from './model-traits.ts';
 
 /** Source: Bedrock API reference (`ToolSpecification.name`). */
 const TOOL_NAME = /^[a-zA-Z0-9_-]{1,64}$/;
@@ -18,8 +20,13 @@ const PAST_TOOL = 'Was called earlier in this conversation. It is not available 
 
 const NO_TOOLS = 'Answer in words. Do not call a tool.';
 
+/** `toolConfig` must be there where tools were called, and hold a tool, also where all of them stand beside it. */
+const NO_TOOL = { name: 'unused', description: 'Does nothing. Never call it.' };
+
 export interface ToolPlan {
   toolConfig?: JsonObject;
+  /** Fields of `additionalModelRequestFields`: tools in the words of Anthropic's API, and the choice of one of them. */
+  fields?: JsonObject;
   /** What the system prompt says in place of a choice that the model does not take. */
   instruction?: string;
   /** The model must call a tool. */
@@ -38,17 +45,60 @@ export function planTools(
   calledTools: readonly string[],
   jsonOutput: JsonObject | undefined,
 ): ToolPlan {
+  const plan = planOwnTools(context, calledTools, jsonOutput);
+  const { conversation, traits } = context;
+  if (conversation.toolChoice?.type === 'none') return plan;
+  const tools = conversation.tools
+    .map((tool) => clientTool(tool, traits))
+    .filter((tool) => tool !== undefined);
+  return tools.length === 0 ? plan : { ...plan, fields: { tools, ...plan.fields } };
+}
+
+function planOwnTools(
+  context: EncodeContext,
+  calledTools: readonly string[],
+  jsonOutput: JsonObject | undefined,
+): ToolPlan {
   const { conversation } = context;
   const choice = conversation.toolChoice;
   const tools = encodeTools(context, choice);
-  if (conversation.parallelToolCalls === false && tools.length > 0) {
+  const clients = clientToolNames(conversation, context.traits);
+  if (conversation.parallelToolCalls === false && tools.length + clients.length > 0) {
     context.dropped.add(callerWord(conversation, 'parallelToolCalls'));
   }
-  if (jsonOutput) return forceJsonOutput(context, tools, choice, jsonOutput);
+  if (jsonOutput) return forceJsonOutput(context, tools, choice, jsonOutput, clients.length > 0);
   if (choice?.type === 'none') return planNoTools(context, tools, calledTools);
+  if (clients.length > 0 && !tools.some(isTool)) return planClientTools(context, clients, calledTools);
+  if (choice?.type === 'tool' && clients.includes(choice.name)) {
+    return { toolConfig: { tools }, ...forceClientTool(context, choice.name) };
+  }
   if (tools.some(isTool)) return planChoice(context, tools, choice);
   refuseForced(context, choice);
   return withPastTools(calledTools);
+}
+
+/** All tools are of Anthropic's own types. */
+function planClientTools(
+  context: EncodeContext,
+  clients: readonly string[],
+  calledTools: readonly string[],
+): ToolPlan {
+  const past = calledTools.filter((name) => !clients.includes(name));
+  const unused = { tools: [{ toolSpec: describe(NO_TOOL.name, NO_TOOL.description, EMPTY_SCHEMA) }] };
+  const { toolConfig = unused } = withPastTools(past);
+  const config = calledTools.length > 0 ? { toolConfig } : {};
+  const choice = context.conversation.toolChoice;
+  const isForced = choice?.type === 'required' || (choice?.type === 'allowed' && choice.mode === 'required');
+  if (isForced) return { ...config, ...forceClientTool(context, undefined) };
+  if (choice?.type === 'tool') return { ...config, ...forceClientTool(context, choice.name) };
+  return { ...config, isForced: false };
+}
+
+/** A call of one of them (of any, where no name is given): Converse knows none of their names, so the choice is said where they are. */
+function forceClientTool(context: EncodeContext, name: string | undefined): ToolPlan {
+  const kind = name === undefined ? 'any' : 'tool';
+  if (!mayForce(context).includes(kind)) return askFor(context, name);
+  return { fields: { tool_choice: { type: kind, ...(name === undefined ? {} : { name }) } }, isForced: true };
 }
 
 function encodeTools(context: EncodeContext, choice: ToolChoice | undefined): JsonObject[] {
@@ -58,7 +108,7 @@ function encodeTools(context: EncodeContext, choice: ToolChoice | undefined): Js
   for (const [index, tool] of conversation.tools.entries()) {
     if (tool.type === 'opaque') {
       if (tool.dialect === 'converse') tools.push(tool.value);
-      else dropped.add(toolPlace(conversation, index));
+      else if (!clientTool(tool, context.traits)) dropped.add(toolPlace(conversation, index));
       continue;
     }
     if (allowed && !allowed.has(tool.name)) continue;
@@ -186,8 +236,7 @@ function planChoice(context: EncodeContext, tools: JsonObject[], choice: ToolCho
 
 /** A call of one tool (any, where no name is given), as far as the model can be made to. */
 function forceTool(context: EncodeContext, tools: JsonObject[], name: string | undefined): ToolPlan {
-  const { traits, dropped, conversation, messages } = context;
-  const forced = messages.traits.forcedToolUse ? traits.forcedChoices : [];
+  const forced = mayForce(context);
   if (name !== undefined && forced.includes('tool')) {
     return { toolConfig: { tools, toolChoice: { tool: { name } } }, isForced: true };
   }
@@ -196,13 +245,18 @@ function forceTool(context: EncodeContext, tools: JsonObject[], name: string | u
     const left = name === undefined ? tools : tools.filter((tool) => toolName(tool) === name);
     return { toolConfig: { tools: left, toolChoice: { any: {} } }, isForced: true };
   }
+  return { toolConfig: { tools, toolChoice: { auto: {} } }, ...askFor(context, name) };
+}
+
+function mayForce({ traits, messages }: EncodeContext): ConverseTraits['forcedChoices'] {
+  return messages.traits.forcedToolUse ? traits.forcedChoices : [];
+}
+
+/** A call that the model cannot be made to make. */
+function askFor({ conversation, dropped }: EncodeContext, name: string | undefined): ToolPlan {
   dropped.add(callerWord(conversation, 'toolChoice'));
   const what = name === undefined ? 'one of the tools' : `the tool \`${name}\``;
-  return {
-    toolConfig: { tools, toolChoice: { auto: {} } },
-    instruction: `Answer with a call of ${what} and nothing else.`,
-    isForced: false,
-  };
+  return { instruction: `Answer with a call of ${what} and nothing else.`, isForced: false };
 }
 
 /** A call of any tool: with tools of its own, the model may still use them before it answers. */
@@ -211,11 +265,12 @@ function forceJsonOutput(
   tools: JsonObject[],
   choice: ToolChoice | undefined,
   { name, description, input_schema: schema }: JsonObject,
+  hasClientTools: boolean,
 ): ToolPlan {
   const isAlreadyForced = choice?.type === 'required' || choice?.type === 'tool';
   if (isAlreadyForced && tools.some(isTool)) return planChoice(context, tools, choice);
   const toolSpec = { name, description, inputSchema: { json: schema } };
-  const mayCallOthers = tools.some(isTool) && choice?.type !== 'none';
+  const mayCallOthers = (tools.some(isTool) || hasClientTools) && choice?.type !== 'none';
   return forceTool(context, [...tools, { toolSpec }], mayCallOthers ? undefined : textOf(name));
 }
 

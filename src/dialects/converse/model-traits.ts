@@ -22,6 +22,8 @@ export interface ConverseTraits {
   reasoning: 'claude' | 'reasoningConfig' | 'reasoning_effort' | 'reasoning_config' | 'none';
   /** The path of top-k below `additionalModelRequestFields`. */
   topK: string | undefined;
+  /** Documents can be cited, and results of searches are known: `citations`, `context`, `searchResult`. */
+  cites: boolean;
   /** `toolResult.status`. */
   resultStatus: boolean;
   /** The conversation may end with the beginning of the answer. */
@@ -38,6 +40,7 @@ const LEAST: ConverseTraits = {
   cacheTtl: false,
   reasoning: 'none',
   topK: undefined,
+  cites: false,
   resultStatus: false,
   prefill: false,
 };
@@ -48,6 +51,7 @@ const CLAUDE: ConverseTraits = {
   cachePoints: ['system', 'messages', 'tools'],
   reasoning: 'claude',
   topK: 'top_k',
+  cites: true,
   resultStatus: true,
   prefill: true,
 };
@@ -70,7 +74,7 @@ const FAMILIES: readonly [pattern: RegExp, traits: ConverseTraits][] = [
   // Newer generations do not have them on Bedrock, though they do on Anthropic's own API: vercel/ai#17919.
   [/claude-(?:sonnet|haiku|opus)-4-[56]/, { ...CLAUDE, structuredOutputs: true, cacheTtl: true }],
   [/claude-(?:3-7|3-5-haiku|3-5-sonnet-20241022|sonnet-4-2025|opus-4)/, CLAUDE],
-  [/claude-(?:3|instant|v\d)/, { ...CLAUDE, cachePoints: [] }],
+  [/claude-(?:3|instant|v\d)/, { ...CLAUDE, cachePoints: [], cites: false }],
   [/claude/, { ...CLAUDE, cacheTtl: true }],
   [/nova-2/, { ...NOVA, reasoning: 'reasoningConfig' }],
   [/nova/, NOVA],

@@ -6,12 +6,15 @@ import { foreignParts } from '../foreign-parts.ts';
 import { planMaxTokens } from '../messages/encode-parameters.ts';
 import { offerTools } from '../offered-tools.ts';
 import { withReadableParts } from '../readable-parts.ts';
+import { inConverseWords } from './anthropic-words.ts';
+import { clientToolNames } from './client-tools.ts';
 import { isTakenReasoning } from './encode-blocks.ts';
 import { type EncodeContext, encodeContext } from './encode-context.ts';
 import { encodeParameters } from './encode-parameters.ts';
 import { planTools } from './encode-tools.ts';
 import { Turns } from './encode-turns.ts';
 import { objectOf } from './fields.ts';
+import { converseTraits } from './model-traits.ts';
 import { planOutput } from './output-format.ts';
 import { planReasoning } from './reasoning.ts';
 
@@ -36,10 +39,13 @@ const BEDROCK_FIELDS: ReadonlySet<string> = new Set([
  * @throws GatewayError `invalid_request` where the API would refuse the conversation or answer something else.
  */
 export function encodeRequest(asked: Conversation, model: string): EncodedRequest {
-  const { conversation, unsaid } = offerTools(withReadableParts(asked, 'converse'), 'converse');
+  const traits = converseTraits(model);
+  const reworded = inConverseWords(asked, traits);
+  const readable = withReadableParts(reworded.conversation, 'converse');
+  const { conversation, unsaid } = offerTools(readable, 'converse', false, clientToolNames(readable, traits));
   const foreign = foreignFields(conversation, 'converse').filter((name) => !BEDROCK_FIELDS.has(name));
   const context = encodeContext(conversation, model);
-  for (const name of [...unsaid, ...foreign]) context.dropped.add(name);
+  for (const name of [...reworded.unsaid, ...unsaid, ...foreign]) context.dropped.add(name);
   for (const name of foreignParts(conversation, 'converse', (part) => isTakenReasoning(context, part)))
     context.dropped.add(name);
   const turns = new Turns(context);
@@ -70,6 +76,7 @@ export function encodeRequest(asked: Conversation, model: string): EncodedReques
     ...objectOf(additionalModelRequestFields),
     ...objectOf(parameters['additionalModelRequestFields']),
     ...reasoning.fields,
+    ...tools.fields,
   };
   const paths = additionalModelResponseFieldPaths ?? stopSequencePaths(context);
   const body: JsonObject = {

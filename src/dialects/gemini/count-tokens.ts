@@ -1,6 +1,6 @@
 import { GatewayError } from '../../conversation/gateway-error.ts';
-import { isObject } from '../../conversation/json.ts';
-import type { CountDialect } from '../count-tokens.ts';
+import { isObject, type JsonObject } from '../../conversation/json.ts';
+import type { CountDialect, UpstreamCounts } from '../count-tokens.ts';
 import { isCount } from '../counts.ts';
 import { messageIn, readMessage } from './proto.ts';
 import { decodeRequest } from './request-decode.ts';
@@ -28,4 +28,16 @@ export const geminiCounts: CountDialect = {
     return totalTokens;
   },
   encodeResponse: (tokens) => ({ totalTokens: tokens }),
+};
+
+/** What Vertex's `:countTokens` takes of a request, which has no place for a whole one. Source: Vertex API reference (`CountTokensRequest`). */
+const COUNTED = new Set(['contents', 'systemInstruction', 'tools', 'generationConfig']);
+
+export const vertexCounts: UpstreamCounts = {
+  encodeRequest: (conversation, model) => {
+    const { body } = encodeRequest(conversation, model);
+    const counted: JsonObject = Object.fromEntries(Object.entries(body).filter(([key]) => COUNTED.has(key)));
+    return { body: counted, dropped: [] };
+  },
+  decodeResponse: (body) => geminiCounts.decodeResponse(body),
 };

@@ -1,5 +1,6 @@
 import { ERROR_KINDS, type GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { saysContextLength } from '../context-length.ts';
 import type { UpstreamFailure } from '../dialect.ts';
 import { ReportedError } from '../reported-error.ts';
 import { defined, messagesIn, numberIn, readMessage, textIn } from './proto.ts';
@@ -114,7 +115,9 @@ const FURTHER_WORDS: Record<number, readonly string[]> = {
 };
 
 /** An error as a body of the Gemini API. */
-export function encodeError({ status, message, code, param, retryAfterMs }: GatewayError): JsonObject {
+export function encodeError(error: GatewayError): JsonObject {
+  const { status, code, param, retryAfterMs } = error;
+  const message = saysContextLength(error) ? tooLong(error.message) : error.message;
   const details: JsonObject[] = [];
   const usual = STATUS_WORDS[status] ?? (status < 500 ? 'INVALID_ARGUMENT' : 'INTERNAL');
   const word = code !== undefined && FURTHER_WORDS[status]?.includes(code) ? code : usual;
@@ -142,4 +145,10 @@ export function encodeError({ status, message, code, param, retryAfterMs }: Gate
       details: details.length > 0 ? details : undefined,
     }),
   };
+}
+
+/** There is no code for it: clients go by the words ("The input token count (…) exceeds the maximum number of tokens allowed (…)."). */
+function tooLong(message: string): string {
+  const words = 'The input token count exceeds the maximum number of tokens allowed';
+  return /input token count/i.test(message) ? message : `${words}: ${message}`;
 }

@@ -1,4 +1,4 @@
-import type { Citation, TextPart } from '../../conversation/conversation.ts';
+import type { Citation, CitedPlace, TextPart } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { ownFields } from './fields.ts';
 
@@ -28,10 +28,11 @@ export function decodeCitations(raw: JsonValue[], textLength: number): Citation[
 export function encodeCitations(part: Pick<TextPart, 'citations' | 'extra'>): JsonValue[] {
   const own = ownFields(part.extra)['citations'];
   if (Array.isArray(own)) return own;
-  return (part.citations ?? []).filter(({ url }) => url !== undefined).map(encodeCitation);
+  return (part.citations ?? []).filter(({ url, place }) => url !== undefined || place).map(encodeCitation);
 }
 
-function encodeCitation({ url, title, quote }: Citation): JsonObject {
+function encodeCitation({ url, title, quote, place, source }: Citation): JsonObject {
+  if (place) return encodePlaced(place, { title: title ?? null, quote: quote ?? '', source: source ?? '' });
   return {
     type: 'web_search_result_location',
     url,
@@ -39,6 +40,34 @@ function encodeCitation({ url, title, quote }: Citation): JsonObject {
     cited_text: quote ?? '',
     encrypted_index: '',
   };
+}
+
+interface Cited {
+  title: string | null;
+  quote: string;
+  source: string;
+}
+
+/** Source: Messages API reference (`TextCitation`). */
+function encodePlaced({ of, index, start, end }: CitedPlace, { title, quote, source }: Cited): JsonObject {
+  const document = { cited_text: quote, document_index: index, document_title: title, file_id: null };
+  const blocks = { start_block_index: start, end_block_index: end };
+  switch (of) {
+    case 'chars':
+      return { type: 'char_location', ...document, start_char_index: start, end_char_index: end };
+    case 'pages':
+      return { type: 'page_location', ...document, start_page_number: start, end_page_number: end };
+    case 'blocks':
+      return { type: 'content_block_location', ...document, ...blocks };
+    case 'search_result':
+      return {
+        type: 'search_result_location',
+        ...{ cited_text: quote, search_result_index: index, source, title },
+        ...blocks,
+      };
+    default:
+      return of satisfies never;
+  }
 }
 
 /** A citation that the API takes back: one that we made for another provider's has no index. */

@@ -1,5 +1,6 @@
 import type { ErrorKind, GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { saysContextLength } from '../context-length.ts';
 import type { UpstreamFailure } from '../dialect.ts';
 import { ReportedError } from '../reported-error.ts';
 
@@ -39,9 +40,18 @@ const READ_AS = new Map<string, ErrorKind>([
 const EXCERPT_LENGTH = 300;
 
 export function encodeError(error: GatewayError): JsonObject {
-  const { message, details } = error;
+  const { details } = error;
+  const message = saysContextLength(error) ? tooLong(error.message) : error.message;
   return { type: 'error', error: { type: errorType(error), message, ...(details && { details }) } };
 }
+
+/** There is no code for it: clients that shorten what they have (Claude Code) go by these words. */
+function tooLong(message: string): string {
+  return TOO_LONG.test(message) ? message : `prompt is too long: ${message}`;
+}
+
+/** Anthropic's own: "prompt is too long: 210118 tokens > 200000 maximum", "input length and `max_tokens` exceed context limit: …". */
+const TOO_LONG = /prompt is too long|exceed context limit/i;
 
 /**
  * Anthropic's own status for what its SDK, and clients that wait longer then, know as overloaded; all else is as anywhere: an instance

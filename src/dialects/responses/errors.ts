@@ -1,6 +1,7 @@
 import type { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { embeddedError } from '../chat/errors.ts';
+import { CONTEXT_LENGTH_CODE, saysContextLength } from '../context-length.ts';
 
 /** Error answers are those of all of OpenAI's API. */
 export { decodeError, encodeError } from '../chat/errors.ts';
@@ -30,11 +31,13 @@ export function eventError(event: JsonObject): GatewayError {
 const FAILURE_CODES: ReadonlySet<string> = new Set(['server_error', 'rate_limit_exceeded', 'invalid_prompt']);
 
 /** An error as it stands in a failed response. */
-export function responseError({ kind, code, message }: GatewayError): JsonObject {
+export function responseError(error: GatewayError): JsonObject {
+  const { kind, code, message } = error;
+  if (saysContextLength(error)) return { code: CONTEXT_LENGTH_CODE, message };
   if (code !== undefined && FAILURE_CODES.has(code)) return { code, message };
   const isLimit = kind === 'upstream_rate_limited' || kind === 'rate_limited' || kind === 'overloaded';
   if (isLimit) return { code: 'rate_limit_exceeded', message };
   const isCallers = kind === 'upstream_rejected' || kind === 'invalid_request';
-  // A code that programs may know (`context_length_exceeded`) is worth more than one of the listed ones.
+  // A code that programs may know is worth more than one of the listed ones.
   return { code: isCallers ? (code ?? 'invalid_prompt') : 'server_error', message };
 }

@@ -92,6 +92,27 @@ test('usage is found in a stream and shown only to clients that asked for it', (
   }
 });
 
+test('usage that stands elsewhere stands at the end, too, for clients that asked for it', () => {
+  const said = '{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}';
+  const head = '"id":"c1","object":"chat.completion.chunk","created":1,"model":"kimi"';
+  const text = `data: {${head},"choices":[{"index":0,"delta":{"role":"assistant","content":"Hi"}}]}\n\n`;
+  const places = [
+    `data: {${head},"choices":[{"index":0,"delta":{},"finish_reason":"stop","usage":${said}}]}\n\n`,
+    `data: {${head},"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"x_groq":{"usage":${said}}}\n\n`,
+  ];
+  const standard = `data: {${head},"choices":[],"usage":${said}}\n\n`;
+  for (const finish of places) {
+    assert.equal(scanAll([text, finish, DONE], false).relayed, text + finish + standard + DONE);
+    assert.equal(scanAll([text, finish, DONE], true).relayed, text + finish + DONE);
+    // [DONE] is ours to say where the server leaves it out.
+    const { scanner, relayed } = scanAll([text, finish], false);
+    assert.equal(relayed + scanner.closing(), text + finish + standard + DONE);
+  }
+  // Groq says it in both places where it is asked.
+  const both = [text, places[1] ?? '', standard, DONE];
+  assert.equal(scanAll(both, false).relayed, both.join(''));
+});
+
 test('a burst of all events in one packet is read the same', () => {
   const { scanner, relayed } = scanAll([ROLE + TEXT + FINISH + USAGE + DONE], true);
   assert.equal(relayed, [ROLE, TEXT, FINISH, DONE].join(''));

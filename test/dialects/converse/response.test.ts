@@ -58,7 +58,10 @@ const BLOCKS: [block: JsonObject, part: unknown][] = [
     {
       type: 'text',
       text: 'It rains.',
-      citations: [{ url: 'https://a.example', title: 'Rain', quote: 'rain', start: 0, end: 9 }],
+      citations: [
+        { url: 'https://a.example', title: 'Rain', quote: 'rain', start: 0, end: 9 },
+        { place: { of: 'pages', index: 0, start: 1, end: 2 }, title: 'Book', start: 0, end: 9 },
+      ],
       extra: {
         dialect: 'converse',
         fields: {

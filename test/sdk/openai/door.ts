@@ -147,7 +147,7 @@ function splitTags(content: string): [text: string, thoughts: string] {
   return all === undefined || thoughts === undefined ? [content, ''] : [content.slice(all.length), thoughts];
 }
 
-/** Adds the chunks of a stream up. The usage stands where the provider puts it: behind the choices, on every chunk, in a choice. */
+/** Adds the chunks of a stream up. The usage stands behind the choices, or on every chunk. */
 function joinChunks(chunks: readonly ChatCompletionChunk[]): ChatCompletion {
   const message = { role: 'assistant' as const, content: '', refusal: null };
   const reasoned: Reasoned = {};
@@ -157,7 +157,6 @@ function joinChunks(chunks: readonly ChatCompletionChunk[]): ChatCompletion {
   for (const chunk of chunks) {
     usage = chunk.usage ?? usage;
     for (const choice of chunk.choices) {
-      usage = (choice as { usage?: CompletionUsage }).usage ?? usage;
       if (choice.finish_reason) finish = choice.finish_reason;
       const delta: (ChatCompletionChunk.Choice.Delta & Reasoned) | undefined = choice.delta;
       // Of Azure's filter.

@@ -11,6 +11,8 @@ export interface BedrockFamily {
   structuredOutputs: boolean;
   resultStatus: boolean;
   prefill: boolean;
+  /** SDK types of `SearchResultBlock`, user guide ("Citations"): which models know results of searches, and cite. */
+  cites: boolean;
   /** `always`: reasons whether asked or not. `claude`: by Anthropic's rules. */
   reasoning: 'none' | 'always' | 'claude' | 'nova' | 'asked';
 }
@@ -21,6 +23,7 @@ const LEAST: BedrockFamily = {
   structuredOutputs: false,
   resultStatus: false,
   prefill: false,
+  cites: false,
   reasoning: 'none',
 };
 const CLAUDE: BedrockFamily = {
@@ -29,12 +32,18 @@ const CLAUDE: BedrockFamily = {
   structuredOutputs: false,
   resultStatus: true,
   prefill: true,
+  cites: true,
   reasoning: 'claude',
 };
-const NOVA: BedrockFamily = { ...CLAUDE, cachePoints: ['system', 'messages'], reasoning: 'none' };
+const NOVA: BedrockFamily = {
+  ...CLAUDE,
+  cachePoints: ['system', 'messages'],
+  cites: false,
+  reasoning: 'none',
+};
 
 const FAMILIES: readonly [pattern: RegExp, family: BedrockFamily][] = [
-  [/claude-(?:3-haiku|v2)/, { ...CLAUDE, cachePoints: [] }],
+  [/claude-(?:3-haiku|v2)/, { ...CLAUDE, cachePoints: [], cites: false }],
   [/claude-[a-z]+-4-5/, { ...CLAUDE, structuredOutputs: true }],
   [/claude-[a-z]+-4-6/, { ...CLAUDE, structuredOutputs: true, prefill: false }],
   [/claude-[a-z]+-4-[78]/, { ...CLAUDE, prefill: false }],

@@ -12,8 +12,8 @@ export function readConverseRequest(body: JsonObject, model: string): ModelReque
     turns: objectsOf(body['messages']).flatMap(({ role, content }) =>
       role === 'assistant' ? [readAssistant(objectsOf(content))] : readUser(objectsOf(content)),
     ),
-    tools: readTools(body['toolConfig']),
-    toolChoice: readToolChoice(body['toolConfig']),
+    tools: [...readTools(body['toolConfig']), ...readAnthropicTools(body['additionalModelRequestFields'])],
+    toolChoice: readToolChoice(body['toolConfig'], body['additionalModelRequestFields']),
     parallelCalls: true,
     reasoning: readReasoning(body['additionalModelRequestFields'], model),
     stop: stringsOf(config['stopSequences']),
@@ -89,7 +89,18 @@ function readTools(toolConfig: JsonValue | undefined): ModelTool[] {
   });
 }
 
-function readToolChoice(toolConfig: JsonValue | undefined): ModelRequest['toolChoice'] {
+/** Those of Anthropic's own types: the model knows what they take. */
+function readAnthropicTools(additional: JsonValue | undefined): ModelTool[] {
+  const tools = isObject(additional) ? objectsOf(additional['tools']) : [];
+  return tools.map(({ name }) => ({ name: String(name), schema: { type: 'object' } }));
+}
+
+function readToolChoice(
+  toolConfig: JsonValue | undefined,
+  additional: JsonValue | undefined,
+): ModelRequest['toolChoice'] {
+  const said = isObject(additional) ? additional['tool_choice'] : undefined;
+  if (isObject(said)) return said['type'] === 'tool' ? { name: String(said['name']) } : 'required';
   const choice = isObject(toolConfig) && isObject(toolConfig['toolChoice']) ? toolConfig['toolChoice'] : {};
   if (choice['any'] !== undefined) return 'required';
   return isObject(choice['tool']) ? { name: String(choice['tool']['name']) } : 'auto';

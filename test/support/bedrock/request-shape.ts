@@ -19,6 +19,7 @@ const AUDIO = object({
   format: oneOf('mp3', 'opus', 'wav', 'aac', 'flac', 'mp4', 'ogg', 'mkv', 'm4a', 'mpeg', 'pcm', 'webm'),
   source: SOURCE,
 });
+const CITATIONS = object({ enabled: boolean });
 const DOCUMENT = object(
   {
     name: text({ minLength: 1, maxLength: 200 }),
@@ -35,7 +36,7 @@ const DOCUMENT = object(
   {
     format: oneOf('pdf', 'csv', 'doc', 'docx', 'xls', 'xlsx', 'html', 'txt', 'md'),
     context: text(),
-    citations: object({ enabled: boolean }),
+    citations: CITATIONS,
   },
 );
 
@@ -43,9 +44,33 @@ const DOCUMENT = object(
 const TOOL_USE_ID = text({ minLength: 1, maxLength: 64, pattern: /^[a-zA-Z0-9_-]+$/ });
 const TOOL_NAME = text({ minLength: 1, maxLength: 64, pattern: /^[a-zA-Z0-9_-]+$/ });
 
+const SEARCH_RESULT = object(
+  { source: text(), title: text(), content: list(object({ text: text() }), { minItems: 1 }) },
+  { citations: CITATIONS },
+);
+const CITED = (index: string): Shape => object({}, { [index]: integer(), start: integer(), end: integer() });
+const CITATION = object(
+  {},
+  {
+    title: text(),
+    source: text(),
+    sourceContent: list(object({}, { text: text() })),
+    location: object(
+      {},
+      {
+        web: object({}, { url: text(), domain: text() }),
+        documentChar: CITED('documentIndex'),
+        documentPage: CITED('documentIndex'),
+        documentChunk: CITED('documentIndex'),
+        searchResultLocation: CITED('searchResultIndex'),
+      },
+    ),
+  },
+);
+
 const RESULT_BLOCK = object(
   {},
-  { text: text(), json: any, image: IMAGE, document: DOCUMENT, video: VIDEO, searchResult: map(any) },
+  { text: text(), json: any, image: IMAGE, document: DOCUMENT, video: VIDEO, searchResult: SEARCH_RESULT },
 );
 
 const BLOCK: Shape = object(
@@ -73,8 +98,8 @@ const BLOCK: Shape = object(
         redactedContent: text(),
       },
     ),
-    citationsContent: object({}, { content: list(object({}, { text: text() })), citations: list(map(any)) }),
-    searchResult: map(any),
+    citationsContent: object({}, { content: list(object({}, { text: text() })), citations: list(CITATION) }),
+    searchResult: SEARCH_RESULT,
   },
 );
 

@@ -17,6 +17,8 @@ const RULES: readonly Rule[] = [
   refuseTools,
   refuseCachePoints,
   refuseTextFormat,
+  refuseCitations,
+  refuseAdditional,
   refuseThinking,
 ];
 
@@ -105,6 +107,56 @@ function refuseCachePoints(body: JsonObject, model: string): Refusal | undefined
 
 function isCachePoint(block: JsonObject): boolean {
   return block['cachePoint'] !== undefined;
+}
+
+/** The words are those that the service has for other members that a model does not know. */
+function refuseCitations({ messages }: JsonObject, model: string): Refusal | undefined {
+  if (bedrockFamily(model).cites) return undefined;
+  const blocks = objectsOf(messages).flatMap(({ content }) => objectsOf(content));
+  const all = [
+    ...blocks,
+    ...blocks.flatMap(({ toolResult }) => (isObject(toolResult) ? objectsOf(toolResult['content']) : [])),
+  ];
+  const isCited = ({ document }: JsonObject) => isObject(document) && document['citations'] !== undefined;
+  const member = all.some(({ searchResult }) => searchResult !== undefined)
+    ? 'searchResult'
+    : all.some(isCited)
+      ? 'document.citations'
+      : undefined;
+  if (member === undefined) return undefined;
+  return invalid(`This model doesn't support the ${member} field. Remove ${member} and try again.`);
+}
+
+/** Of the flags of Anthropic's API those that the service knows (see `providers/bedrock.ts`). */
+const BETAS =
+  /^(?:computer-use-(?:2024-10-22|2025-01-24|2025-11-24)|context-1m-2025-08-07|effort-2025-11-24|fine-grained-tool-streaming-2025-05-14|interleaved-thinking-2025-05-14|output-128k-2025-02-19|token-efficient-tools-2025-02-19)$/;
+
+/** Tools in the words of Anthropic's API, and the flags that they need: Bedrock user guide ("computer use"). */
+function refuseAdditional(body: JsonObject, model: string): Refusal | undefined {
+  const fields = body['additionalModelRequestFields'];
+  if (!isObject(fields)) return undefined;
+  const { anthropic_beta: betas, tools, tool_choice: choice } = fields;
+  const flags = Array.isArray(betas) ? betas.map(String) : [];
+  if (betas !== undefined && bedrockFamily(model).reasoning !== 'claude')
+    return modelError('extraneous key [anthropic_beta] is not permitted');
+  if (!flags.every((flag) => BETAS.test(flag))) return modelError('invalid beta flag');
+  const names = toolNames(body['toolConfig']);
+  for (const { type, name } of objectsOf(tools)) {
+    if (!/^(?:bash|computer|text_editor)_\d{8}$/.test(String(type)))
+      return modelError(
+        `tools: Input tag '${type}' found using 'type' does not match any of the expected tags`,
+      );
+    const isAllowed = flags.some((flag) => flag.startsWith('computer-use-'));
+    if (String(type).startsWith('computer_') && !isAllowed)
+      return modelError(
+        `tools: Input tag '${type}' found using 'type' does not match any of the expected tags`,
+      );
+    if (names.includes(String(name))) return modelError('tools: Tool names must be unique.');
+    names.push(String(name));
+  }
+  if (!isObject(choice) || choice['type'] !== 'tool' || names.includes(String(choice['name'])))
+    return undefined;
+  return modelError(`tool_choice: Tool '${choice['name']}' not found in provided tools`);
 }
 
 /** vectorize-io/hindsight#3300 */

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from '../../../src/conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../../src/conversation/json.ts';
 import {
   type ModelAnswer,
   type ModelChoice,
@@ -50,7 +50,7 @@ export function writeAnswer(answer: ModelAnswer, envelope: Envelope): JsonObject
   };
 }
 
-function writeBlocks(choice: ModelChoice, { model, signer, nextCallId }: Envelope): JsonObject[] {
+function writeBlocks(choice: ModelChoice, { model, request, signer, nextCallId }: Envelope): JsonObject[] {
   const blocks: JsonObject[] = [];
   const { reasoning, calls } = choice;
   if (reasoning !== '') {
@@ -60,12 +60,42 @@ function writeBlocks(choice: ModelChoice, { model, signer, nextCallId }: Envelop
     blocks.push({ reasoningContent: { reasoningText } });
   }
   const text = choice.finish === 'blocked' ? BLOCKED_TEXT : choice.text;
-  if (text !== '') blocks.push({ text });
+  const citations = citationsOf(request);
+  if (text !== '' && citations.length > 0)
+    blocks.push({ citationsContent: { content: [{ text }], citations } });
+  else if (text !== '') blocks.push({ text });
   // Newer models say so, older ones say nothing (recorded).
   const callType = bedrockFamily(model).structuredOutputs ? { type: 'tool_use' } : {};
   for (const { name, input } of calls)
     blocks.push({ toolUse: { input, name, toolUseId: nextCallId(), ...callType } });
   return blocks;
+}
+
+/** Claude is to cite a document or what a search found: the first of each, and its first word, stands behind all that it says. */
+function citationsOf({ messages }: JsonObject): JsonObject[] {
+  const blocks = objectsOf(messages).flatMap(({ content }) => objectsOf(content));
+  const isCited = (medium: JsonValue | undefined): medium is JsonObject =>
+    isObject(medium) && isObject(medium['citations']) && medium['citations']['enabled'] === true;
+  const documents = blocks.flatMap(({ document }) => (isObject(document) ? [document] : []));
+  const results = blocks.flatMap(({ searchResult }) => (isObject(searchResult) ? [searchResult] : []));
+  const document = documents.findIndex(isCited);
+  const result = results.findIndex(isCited);
+  return [
+    ...(document === -1 ? [] : [citeDocument(documents[document] ?? {}, document)]),
+    ...(result === -1 ? [] : [citeResult(results[result] ?? {}, result)]),
+  ];
+}
+
+function citeDocument({ name, format, source }: JsonObject, documentIndex: number): JsonObject {
+  const { content } = isObject(source) ? source : {};
+  const kind = content ? 'documentChunk' : format === 'pdf' ? 'documentPage' : 'documentChar';
+  const location = { [kind]: { documentIndex, start: kind === 'documentPage' ? 1 : 0, end: 2 } };
+  return { title: name ?? null, sourceContent: [{ text: 'cited' }], location };
+}
+
+function citeResult({ title, source }: JsonObject, searchResultIndex: number): JsonObject {
+  const location = { searchResultLocation: { searchResultIndex, start: 0, end: 1 } };
+  return { title: title ?? null, source: source ?? null, sourceContent: [{ text: 'cited' }], location };
 }
 
 /** Fields of the model's own answer, by the JSON pointers that the request asks for (API reference). */
@@ -137,7 +167,7 @@ function contentOf({ output }: JsonObject): JsonObject[] {
 }
 
 function splitBlock(block: JsonObject): { start?: JsonObject; deltas: JsonObject[] } {
-  const { text, toolUse, reasoningContent } = block;
+  const { text, toolUse, reasoningContent, citationsContent } = block;
   if (isObject(toolUse)) {
     const { input, ...opening } = toolUse;
     const json = JSON.stringify(input);
@@ -153,6 +183,11 @@ function splitBlock(block: JsonObject): { start?: JsonObject; deltas: JsonObject
         ...(signature === undefined ? [] : [{ reasoningContent: { signature } }]),
       ],
     };
+  }
+  if (isObject(citationsContent)) {
+    const texts = objectsOf(citationsContent['content']).flatMap((part) => piecesOf(String(part['text'])));
+    const citations = objectsOf(citationsContent['citations']).map((citation) => ({ citation }));
+    return { deltas: [...texts.map((piece) => ({ text: piece })), ...citations] };
   }
   return { deltas: piecesOf(String(text)).map((piece) => ({ text: piece })) };
 }

@@ -45,6 +45,16 @@ const outside =
   (body: JsonObject): string[] =>
     Object.keys(body).filter((field) => !fields.includes(field));
 
+/** The kinds of content parts of its client's request types, and their fields. */
+const MISTRAL_PARTS: Record<string, Record<string, string>> = {
+  text: { text: 'string' },
+  image_url: { image_url: 'object' },
+  document_url: { document_url: 'string', document_name: 'string' },
+  file: { file_id: 'string' },
+  thinking: { thinking: 'object' },
+  input_audio: { input_audio: 'string' },
+};
+
 const MISTRAL_MESSAGE: Record<string, string[]> = {
   system: ['role', 'content'],
   user: ['role', 'content'],
@@ -90,6 +100,25 @@ const mistral: Kin = {
       if (body['prediction'] !== null) return undefined;
       const msg = 'Input should be a valid dictionary';
       return mistralError([{ type: 'model_type', loc: ['body', 'prediction'], msg }]);
+    },
+    (body) => {
+      for (const [index, message] of objectsOf(body['messages']).entries()) {
+        for (const [at, part] of objectsOf(message['content']).entries()) {
+          const fields = MISTRAL_PARTS[String(part['type'])];
+          const loc = ['body', 'messages', index, message['role'] ?? null, 'content', at];
+          if (!fields)
+            return mistralError([
+              { type: 'union_tag_invalid', loc, msg: `Input tag '${part['type']}' does not match` },
+            ]);
+          for (const [field, value] of Object.entries(part)) {
+            if (field === 'type' || typeof value === fields[field]) continue;
+            return mistralError([
+              { type: 'extra_forbidden', loc: [...loc, field], msg: 'Extra inputs are not permitted' },
+            ]);
+          }
+        }
+      }
+      return undefined;
     },
     (body) => {
       const ids = objectsOf(body['messages']).flatMap((message) => [
@@ -249,6 +278,13 @@ const cohere: Kin = {
   },
   rules: [
     (body) => {
+      const parts = objectsOf(body['messages']).flatMap(({ content }) => objectsOf(content));
+      const other = parts.find(({ type }) => type !== 'text' && type !== 'image_url');
+      if (!other) return undefined;
+      const message = `invalid request: unsupported content type: ${other['type']}`;
+      return new Refusal(422, message, { id: 'fake', message });
+    },
+    (body) => {
       const effort = body['reasoning_effort'];
       if (effort === undefined || effort === 'none' || effort === 'high') return undefined;
       return new Refusal(400, 'effort', { id: 'fake', message: `unsupported reasoning_effort: ${effort}` });
@@ -290,7 +326,7 @@ const perplexity: Kin = {
       return new Refusal(400, message, { error: { message, type: 'invalid_message', code: 400 } });
     },
   ],
-  own: ['reasoning_effort'],
+  own: ['reasoning_effort', 'top_k'],
   thinkTags: true,
   dress: (stream, answer) =>
     editChunks(stream, (chunk) => ({ ...chunk, ...SEARCHED, usage: writeUsage(answer.usage) })),
@@ -381,14 +417,14 @@ const unknownField = (path: (string | number)[]) => openAiError(400, `unknown fi
 const openrouter: Kin = {
   refuses: refusesNothing,
   refusal: unknownField,
-  own: ['reasoning_effort', 'reasoning'],
+  own: ['reasoning_effort', 'reasoning', 'top_k'],
   reasoningField: 'reasoning',
 };
 
 const fireworks: Kin = {
   refuses: refusesNothing,
   refusal: unknownField,
-  own: ['reasoning_effort'],
+  own: ['reasoning_effort', 'top_k'],
   thinkTags: true,
 };
 
@@ -403,6 +439,9 @@ const openModels: Kin = {
   own: ['reasoning_effort', 'max_completion_tokens'],
   thinkTags: true,
 };
+
+/** Those that document `top_k`: Together's API reference, LM Studio's "OpenAI Compatibility Endpoints", vLLM behind NIM. */
+const openSamplers: Kin = { ...openModels, own: [...(openModels.own ?? []), 'top_k'] };
 
 /** Of efforts it takes its own (ollama/ollama#17141). */
 const ollama: Kin = {
@@ -424,11 +463,11 @@ const ollama: Kin = {
 const OLLAMA_EFFORTS: unknown[] = ['high', 'medium', 'low', 'max', 'none'];
 
 /** vLLM reads both words. */
-const vllm: Kin = { ...openModels, own: ['reasoning_effort'] };
+const vllm: Kin = { ...openModels, own: ['reasoning_effort', 'top_k'] };
 
 const alibaba: Kin = {
   ...openModels,
-  own: ['enable_thinking', 'max_completion_tokens'],
+  own: ['enable_thinking', 'max_completion_tokens', 'top_k'],
   refuses: listed('reasoning_effort'),
   thinkTags: false,
 };
@@ -444,17 +483,23 @@ export const KIN = {
   moonshot,
   zai,
   openrouter,
-  together: openModels,
+  together: openSamplers,
   fireworks,
-  nvidia: openModels,
+  nvidia: openSamplers,
   huggingface: openModels,
   alibaba,
   ollama,
   vllm,
-  lmstudio: openModels,
+  lmstudio: openSamplers,
 } satisfies Record<string, Kin>;
 
 export type KinName = keyof typeof KIN;
+
+/** Those with `/embeddings` in OpenAI's form, by their API references. */
+export const EMBEDS: ReadonlySet<KinName> = new Set<KinName>([
+  ...(['alibaba', 'cohere', 'fireworks', 'lmstudio', 'mistral', 'nvidia'] as const),
+  ...(['ollama', 'openrouter', 'together', 'vllm'] as const),
+]);
 
 function refuseRole(role: string): (body: JsonObject) => Refusal | undefined {
   return (body) => {
@@ -492,9 +537,23 @@ function inOpenAiWords({ names = {}, own = [] }: Kin, body: JsonObject): JsonObj
   const renamed = Object.fromEntries(entries) as JsonObject;
   if (renamed['tool_choice'] === 'any') renamed['tool_choice'] = 'required';
   const messages = objectsOf(body['messages']).map(
-    ({ prefix: _, partial: __, reasoning: ___, reasoning_details: ____, ...rest }) => rest,
+    ({ prefix: _, partial: __, reasoning: ___, reasoning_details: ____, ...rest }) => withOpenAiParts(rest),
   );
   return { ...renamed, messages };
+}
+
+/** Mistral's own parts, for the rest of the fake. */
+function withOpenAiParts(message: JsonObject): JsonObject {
+  if (!Array.isArray(message['content'])) return message;
+  const content = objectsOf(message['content']).map((part) => {
+    const url = part['document_url'];
+    // It looks addresses up itself, which OpenAI does not.
+    if (typeof url === 'string' && /^https?:/.test(url)) return { type: 'text', text: `file ${url}` };
+    if (typeof url === 'string') return { type: 'file', file: { file_data: url } };
+    if (typeof part['file_id'] === 'string') return { type: 'file', file: { file_id: part['file_id'] } };
+    return part;
+  });
+  return { ...message, content };
 }
 
 function editChunks(stream: Stream, edit: (chunk: JsonObject) => JsonObject): Stream {
