@@ -118,8 +118,8 @@ export class Call implements Waiting {
   /** Bytes of the answer have gone to the client: from here on nothing is retried. */
   committed = false;
   settled = false;
-  /** What its client gets, where the tenant has that kept. */
-  readonly tap: AnswerTap | undefined;
+  /** What its client gets, where the tenant has that kept, or a rollout looks at it. */
+  tap: AnswerTap | undefined;
   /** Its note in the journal, from its first upstream request on. */
   started: StartNote | undefined;
   /** About how many tokens its text comes to, once that was looked at. */
@@ -182,7 +182,7 @@ export class Call implements Waiting {
       // What another attempt goes on with is not known to two.
       continues: false,
       // Only first attempts tell how slow a model is.
-      ...{ hedging: undefined, tap: this.caller.capture && new AnswerTap(), origin: this },
+      ...{ hedging: undefined, tap: this.tap && new AnswerTap(), origin: this },
     });
   }
 

@@ -1,3 +1,4 @@
+import { AnswerTap } from '../captures/capture.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import type { Rollout, Subject } from '../rollouts/rollout-book.ts';
 import type { Route } from '../routing/target.ts';
@@ -26,6 +27,7 @@ export function chooseSide(call: Call, route: Route, { rollout, route: ofCandida
   const request = requestOf(call);
   if (findAble(call, ofCandidate.targets.slice(0, 1)).length === 0) return route;
   const side = rollout.sideOf(readSubject(call, request));
+  call.tap ??= new AnswerTap();
   call.rollout = { name: rollout.spec.name, side, candidate: ofCandidate.targets[0]?.name };
   return side === 'candidate' ? ofCandidate : route;
 }

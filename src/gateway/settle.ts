@@ -7,6 +7,7 @@ import { takenInput, takenOutput } from './bound-call.ts';
 import type { Call, Outcome } from './call.ts';
 import { noteRollout } from './choose-side.ts';
 import type { Gateway } from './gateway.ts';
+import { judgeLater } from './judge-answer.ts';
 import { settleQuota, settleQuotaLate } from './reserve-quota.ts';
 
 /** Notes that a call starts; to be waited for before its first upstream request goes out. */
@@ -114,7 +115,7 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
   const { reservation } = call;
   const late = reservation && recount ? settleQuotaLate(gateway, reservation, record, recount) : undefined;
   if (reservation && !late) settleQuota(gateway, reservation, record);
-  gateway.ledger.append(record, late ?? recount, call.started);
+  gateway.ledger.append(record, judgeLater(call, record, late ?? recount), call.started);
   late?.begin();
 }
 

@@ -166,6 +166,13 @@ function observe(row: CallRow): Observation | undefined {
   const { side, flags } = note;
   const has = (flag: (typeof flags)[number]) => flags.includes(flag);
   const observation: Observation = { side, failed: has('failed'), timedOut: has('timed_out') };
+  if (has('read')) {
+    Object.assign(observation, {
+      refused: has('refused'),
+      cutOff: has('cut_off'),
+      filtered: has('filtered'),
+    });
+  }
   if (observation.failed || row.outcome !== 'ok') return observation;
   observation.latencyMs = row.latency_ms;
   if (row.stream === 1 && row.first_token_ms !== null) observation.firstTokenMs = row.first_token_ms;

@@ -21,9 +21,6 @@ export interface Observation {
   refused?: boolean;
   cutOff?: boolean;
   filtered?: boolean;
-  /** Whether what was to fit a schema did not. */
-  invalidOutput?: boolean;
-  invalidToolCall?: boolean;
 }
 
 /** As the config says them. */
@@ -40,8 +37,6 @@ export interface GateLimits {
   refusalRate?: number | undefined;
   lengthRate?: number | undefined;
   contentFilterRate?: number | undefined;
-  invalidOutputRate?: number | undefined;
-  invalidToolCallRate?: number | undefined;
 }
 
 /** How often a rollout whose candidate is as good as the stable is rolled back by mistake, over all gates and its whole life. */
@@ -85,7 +80,7 @@ type GateState = ComparisonState | QuantileState | LimitTest['state'];
 
 export type EvidenceState = Readonly<Record<string, GateState>>;
 
-type Flag = 'failed' | 'timedOut' | 'refused' | 'cutOff' | 'filtered' | 'invalidOutput' | 'invalidToolCall';
+type Flag = 'failed' | 'timedOut' | 'refused' | 'cutOff' | 'filtered';
 type Amount = 'latencyMs' | 'firstTokenMs' | 'costMicroUsd' | 'outputTokens';
 
 const ERRORS = 'errors';
@@ -96,8 +91,6 @@ const SHARES: readonly (readonly [what: string, flag: Flag, limit: keyof GateLim
   ['refusals', 'refused', 'refusalRate'],
   ['answers cut at the token limit', 'cutOff', 'lengthRate'],
   ['answers stopped by a content filter', 'filtered', 'contentFilterRate'],
-  ['invalid outputs', 'invalidOutput', 'invalidOutputRate'],
-  ['invalid tool calls', 'invalidToolCall', 'invalidToolCallRate'],
 ];
 
 const QUANTILES: readonly (readonly [

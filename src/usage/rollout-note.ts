@@ -2,13 +2,11 @@
 export const ROLLOUT_FLAGS = [
   'failed',
   'timed_out',
+  /** It is known how the answer ended: the next three that are not there did not happen. */
+  'read',
   'refused',
   'cut_off',
   'filtered',
-  'valid_output',
-  'invalid_output',
-  'valid_tool_calls',
-  'invalid_tool_call',
 ] as const;
 export type RolloutFlag = (typeof ROLLOUT_FLAGS)[number];
 

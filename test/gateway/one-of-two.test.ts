@@ -102,7 +102,10 @@ for (const [strategy, way] of WAYS) {
     const noticed = between(killedMs + 2_000, backMs);
     assert.ok(noticed.filter(({ attempts }) => attempts > 1).length <= 2, 'it is still being tried');
     const extra = answers.reduce((sum, { attempts }) => sum + attempts - 1, 0);
-    assert.ok(extra < 0.2 * between(killedMs, backMs).length, `${extra} attempts too many`);
+    // Whoever hangs is noticed when the first time-out is over: what was sent until then is sent again.
+    const most =
+      way === 'killed' ? 0.2 * between(killedMs, backMs).length : between(killedMs, killedMs + 1_500).length;
+    assert.ok(extra < most, `${extra} attempts too many`);
     const found = answers.find(({ atMs, target }) => atMs > backMs && target === 'a/x');
     assert.ok(found && found.atMs - backMs < 5_000, 'it was not found again');
     // While it has all calls, the survivor is asked once for each that was under way then.

@@ -5,15 +5,23 @@ import { isDeepStrictEqual } from 'node:util';
 import OpenAI from 'openai';
 import { adminClient } from '../support/admin.ts';
 import { startGateway, TEST_KEY, type TestGateway } from '../support/gateway.ts';
-import { chatAnswer, startRawUpstream } from '../support/raw-upstream.ts';
+import { chatAnswer, chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
 
 /** Fails where its model is told to. */
 const bad = new Set<string>();
+/** Cuts its answers. */
+const cutting = new Set<string>();
 const upstream = await startRawUpstream((response, body) => {
-  const { model } = JSON.parse(body) as { model: string };
+  const { model, stream } = JSON.parse(body) as { model: string; stream?: boolean };
+  const finish = cutting.has(model) ? 'length' : 'stop';
+  if (stream) {
+    response.setHeader('content-type', 'text/event-stream');
+    response.end(`${chatChunk('Hi')}${chatChunk('', finish)}data: [DONE]\n\n`);
+    return;
+  }
   response.setHeader('content-type', 'application/json');
   if (bad.has(model)) response.writeHead(500).end('{"error":{"message":"broken"}}');
-  else response.end(chatAnswer(`of ${model}`));
+  else response.end(chatAnswer(`of ${model}`).replace('"stop"', `"${finish}"`));
 });
 after(upstream.close);
 
@@ -196,3 +204,24 @@ test('a promotion is a revision of the model, a roll back behind it another one'
   await admin.must('POST', '/rollouts/upgrade/rollback');
   await becomes(['up/other', { target: 'up/old', weight: 3 }]);
 });
+
+for (const stream of [false, true]) {
+  test(`a candidate that cuts its answers is rolled back for that (${stream ? 'streamed' : 'whole'})`, async () => {
+    const gateway = await start({ steps: [{ weight: 50, hold: '10m' }] });
+    const admin = adminClient(gateway.url);
+    await admin.must('POST', '/rollouts/upgrade/start');
+    cutting.add('new');
+    for (let user = 0; user < 600; user++) {
+      const answer = await gateway.post('/v1/chat/completions', {
+        ...{ model: 'smart', stream, user: `u${user}` },
+        messages: [{ role: 'user', content: 'Hi' }],
+      });
+      assert.equal(answer.status, 200);
+      await answer.text();
+      if (answer.headers.get('x-fairlead-rollout') === null) break;
+    }
+    cutting.delete('new');
+    const { reason } = await phaseBecomes(gateway, 'rolled_back');
+    assert.equal((reason as { failure: { what: string } }).failure.what, 'answers cut at the token limit');
+  });
+}
