@@ -1,4 +1,5 @@
 import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
+import { isTlsCode } from '../upstream/network-errors.ts';
 
 /** What follows from a failed attempt. */
 export interface Verdict {
@@ -74,7 +75,11 @@ const BY_NETWORK: Record<string, Verdict> = {
 /** The one table of what is tried again, where, and what it says of whom. */
 export function verdictOf({ kind, code, cause }: GatewayError): Verdict {
   const ofCode = code === undefined ? undefined : BY_CODE[code];
-  return ofCode ?? BY_NETWORK[networkCode(cause)] ?? BY_KIND[kind] ?? FINAL;
+  return ofCode ?? ofNetwork(networkCode(cause)) ?? BY_KIND[kind] ?? FINAL;
+}
+
+function ofNetwork(code: string): Verdict | undefined {
+  return BY_NETWORK[code] ?? (isTlsCode(code) ? UNREACHABLE : undefined);
 }
 
 function networkCode(cause: unknown): string {

@@ -85,11 +85,16 @@ export function networkError(provider: string, error: unknown): GatewayError {
 
 /** Node's and OpenSSL's codes of what is wrong with a certificate or a handshake (nodejs.org/api/tls.html, "X509 certificate error codes"). */
 const TLS_CODE =
-  /^(?:ERR_TLS|ERR_SSL|EPROTO$|CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH$|INVALID_CA$)/;
+  /^(?:ERR_TLS|ERR_SSL|EPROTO$|CERT_|CRL_|UNABLE_TO_|ERROR_IN_C|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH$|INVALID_(?:CA|PURPOSE)$|PATH_LENGTH_)/;
+
+/** Whether a connection failed for its TLS. */
+export function isTlsCode(code: string): boolean {
+  return TLS_CODE.test(code);
+}
 
 function guessFailure(error: unknown, code: string): Failure {
   if (error instanceof errors.HTTPParserError) return NOT_HTTP;
-  const reason = TLS_CODE.test(code) ? 'tls' : 'connection_failed';
+  const reason = isTlsCode(code) ? 'tls' : 'connection_failed';
   return { kind: 'upstream_unavailable', reason, message: 'could not be reached' };
 }
 

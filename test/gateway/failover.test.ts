@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { adminClient } from '../support/admin.ts';
+import { startSocketServer } from '../support/byte-server.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Act, failWith, say, startProvider } from '../support/scripted-provider.ts';
 
@@ -123,6 +124,19 @@ test('a provider that is gone costs a few calls one attempt more, and none when 
   for (let asked = 0; asked < 10; asked++) attempts.push((await call('two')).attempts);
   assert.deepEqual(attempts, [...Array(5).fill('2'), ...Array(5).fill('1')]);
   assert.equal(b.requests(), 10);
+});
+
+test('an account whose TLS fails cannot be reached for any of its models', async (context) => {
+  const plain = await startSocketServer((socket) => {
+    socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+  });
+  context.after(() => plain.close());
+  const baseUrl = plain.origin.replace('http:', 'https:');
+  const { gateway, call } = await setUp(context, { retries: 0 }, {}, { baseUrl });
+  for (let asked = 0; asked < 5; asked++) assert.equal((await call('one')).status, 502);
+  while ((await breakerEvents(gateway)).length < 2) await new Promise((resolve) => setTimeout(resolve, 50));
+  // Of the target, and of its account.
+  assert.deepEqual(await breakerEvents(gateway), ['breaker_opened', 'breaker_opened']);
 });
 
 test('a provider that was gone is found again, and each change of its breakers is an event', async (context) => {
