@@ -239,7 +239,8 @@ function retryAfterMs(
 ): number | undefined {
   const said = readAmount(headers['retry-after-ms']) ?? readRetryAfter(headers['retry-after'], now);
   if (said !== undefined || failure.retryAfterMs !== undefined) return said ?? failure.retryAfterMs;
-  return kind === 'upstream_rate_limited' ? readResetMs(headers, now) : undefined;
+  if (kind !== 'upstream_rate_limited') return undefined;
+  return readResetMs(headers, now) ?? (failure.headers && readResetMs(failure.headers, now));
 }
 
 /** The same error without our secrets, in case the provider quoted them, and without what says whose account it was. */
