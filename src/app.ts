@@ -145,7 +145,7 @@ export async function startApp(
     revision: () => control.revision,
     pendingRecords: () => ledger.pendingRecords,
     places: () => places,
-    breakers: () => lanes.readings((target) => gateway.snapshot.routes.isTarget(target)),
+    breakers: () => lanes.readings((target, account) => gateway.snapshot.routes.isPlace(target, account)),
   });
   const responses = new ResponseArchive({
     store,

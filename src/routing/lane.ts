@@ -286,9 +286,9 @@ export class LaneBook {
     return lane;
   }
 
-  /** How the lanes of targets stand; the worse of their own breaker and their account's. */
-  readings(isWanted: (target: string) => boolean): BreakerReading[] {
-    const wanted = [...this.#lanes.values()].filter(({ target }) => isWanted(target));
+  /** How lanes stand; the worse of their own breaker and their account's. */
+  readings(isWanted: (target: string, account: string) => boolean): BreakerReading[] {
+    const wanted = [...this.#lanes.values()].filter(({ target, account }) => isWanted(target, account));
     const nowMs = this.#options.monotonicMs();
     return wanted.map(({ target, account, breaker, reach, limit }) => ({
       target,
