@@ -22,6 +22,7 @@ const ALARMS = {
   [MODEL_MISSING]: 'a provider does not have the model that a target names',
   upstream_credentials_rejected: 'a provider rejected our credentials',
   upstream_payment_required: 'a provider wants to be paid',
+  upstream_credit_short: "our account's credit at a provider is too short for a call",
   upstream_permission_denied: 'a provider does not let our account do this',
 } as const;
 
@@ -123,15 +124,20 @@ function describeAlarm(
 ): GatewayError {
   const { name } = target.upstream;
   if (alarm === 'upstream_credentials_rejected') return credentialsRejected(target.upstream);
-  const about =
-    alarm === MODEL_MISSING
-      ? `its target '${target.name}' is not there`
-      : "this is about the gateway's own account";
+  const about = alarm === MODEL_MISSING ? `its target '${target.name}' is not there` : ABOUT_ACCOUNT[alarm];
   const message = `The provider '${name}' ${said}: ${reason.replace(/\.$/, '')}. Tell the gateway's operator: ${about}.`;
   // What an account may spend may be renewed at a time that is named.
   const retryAfterMs = alarm === 'upstream_payment_required' ? waitMs : undefined;
   return new GatewayError('upstream_unavailable', message, { code: alarm, retryable: false, retryAfterMs });
 }
+
+const ABOUT_OURS = "this is about the gateway's own account";
+
+const ABOUT_ACCOUNT = {
+  upstream_payment_required: ABOUT_OURS,
+  upstream_permission_denied: ABOUT_OURS,
+  upstream_credit_short: "what the gateway's own account has left is too little for this call",
+} as const;
 
 /** A 403 says by its words whom it is about; where it has none it is the caller's, who is told what the provider says. */
 function alarmOf(
@@ -153,6 +159,7 @@ function alarmOf(
 const ALARM_OF: Record<AccountMeaning, Alarm> = {
   payment: 'upstream_payment_required',
   permission: 'upstream_permission_denied',
+  shortage: 'upstream_credit_short',
 };
 
 /** OpenAI answers 401 where a restricted key may not do this; what else it may do it still may. */

@@ -51,6 +51,8 @@ export const TOTAL_TIMEOUT = 'upstream_total_timeout';
 const BY_CODE: Record<string, Verdict> = {
   upstream_credentials_rejected: ACCOUNT,
   upstream_payment_required: { ...ACCOUNT, says: 'spent' },
+  // Smaller calls may go well.
+  upstream_credit_short: ACCOUNT,
   upstream_permission_denied: ACCOUNT,
   upstream_model_missing: { next: 'target', again: false, says: 'failing' },
   // As long as the caller would ever wait has passed.

@@ -182,6 +182,24 @@ test('an account that is out of credit is asked last, and of that the operator i
   ]);
 });
 
+test('an account whose credit is too short for one call goes on with others', async (context) => {
+  const { a, gateway, call } = await setUp(context);
+  const message =
+    'This request requires more credits, or fewer max_tokens. You requested up to 64000 tokens, but can only afford 2000.';
+  const tooCostly: Act = (response) => {
+    response.writeHead(402, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ error: { message, code: 402 } }));
+  };
+  a.answers.push(tooCostly);
+  const first = await call('two');
+  assert.deepEqual([first.target, first.attempts], ['b/y', '2']);
+  const second = await call('two');
+  assert.deepEqual([second.target, second.attempts], ['a/x', '1']);
+  const { body } = await adminClient(gateway.url).must('GET', '/events');
+  const kinds = (body['data'] as { kind: string }[]).map(({ kind }) => kind);
+  assert.ok(!kinds.some((kind) => kind.startsWith('credit_')), kinds.join());
+});
+
 const HANG: Act = () => undefined;
 
 test('`timeouts.total` bounds all attempts of a call together, and blames none that had little of it', async (context) => {
