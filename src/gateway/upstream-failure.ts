@@ -2,7 +2,7 @@ import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import { isObject, tryParseJson } from '../conversation/json.ts';
 import { readAmount, readRetryAfter } from '../conversation/retry-after.ts';
 import { type AccountMeaning, accountMeaning } from '../dialects/account-failures.ts';
-import type { UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
+import type { ResponseHeaders, UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
 import { kindOfStatus, ReportedError } from '../dialects/reported-error.ts';
 import { readResetMs } from '../routing/read-headroom.ts';
 import type { Target } from '../routing/target.ts';
@@ -234,20 +234,23 @@ export function logFailedAnswer(
   else log.warn(said, 'a provider failed');
 }
 
-/**
- * `retry-after-ms`, `retry-after` in seconds or as a date (RFC 9110 10.2.3), what the body says, or, where a limit was reached, when that
- * is whole again.
- */
+/** What the answer says of when to come back: its headers, the body, and headers that stand in the body, in this order. */
 function retryAfterMs(
   kind: ErrorKind,
-  headers: Record<string, string | string[] | undefined>,
+  headers: ResponseHeaders,
   failure: UpstreamFailure,
   now: number,
 ): number | undefined {
-  const said = readAmount(headers['retry-after-ms']) ?? readRetryAfter(headers['retry-after'], now);
-  if (said !== undefined || failure.retryAfterMs !== undefined) return said ?? failure.retryAfterMs;
-  if (kind !== 'upstream_rate_limited') return undefined;
-  return readResetMs(headers, now) ?? (failure.headers && readResetMs(failure.headers, now));
+  const within = failure.headers;
+  const said = waitSaid(headers, now) ?? failure.retryAfterMs ?? (within && waitSaid(within, now));
+  if (said !== undefined || kind !== 'upstream_rate_limited') return said;
+  // Where a limit was reached, when that is whole again.
+  return readResetMs(headers, now) ?? (within && readResetMs(within, now));
+}
+
+/** `retry-after-ms`, `retry-after` in seconds or as a date (RFC 9110 10.2.3). */
+function waitSaid(headers: ResponseHeaders, now: number): number | undefined {
+  return readAmount(headers['retry-after-ms']) ?? readRetryAfter(headers['retry-after'], now);
 }
 
 /** The same error without our secrets, in case the provider quoted them, and without what says whose account it was. */

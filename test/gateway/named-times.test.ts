@@ -100,6 +100,14 @@ const CASES: NamedTime[] = [
     }),
     seconds: 50,
   },
+  {
+    says: "OpenRouter's `Retry-After` in the error's metadata",
+    adapter: 'openai-compatible',
+    body: () => ({
+      error: { message: MESSAGE, code: 429, metadata: { headers: { 'Retry-After': '50' } } },
+    }),
+    seconds: 50,
+  },
   { says: "Google's RetryInfo", adapter: 'gemini', body: () => ({ error: google }), seconds: 17 },
   {
     says: "Google's RetryInfo in its compatible API",
