@@ -92,6 +92,14 @@ export class Lane {
     return Math.max(this.limit.coolsUntil, this.limit.restsUntil);
   }
 
+  /** Until when it is left alone, beside its breakers: the provider's own word goes before, else the longer time. */
+  cooling(nowMs: number): Cooling | undefined {
+    const ofLimit = this.limit.cooling(nowMs);
+    const ofCredit = this.#credit.cooling(nowMs);
+    if (!ofLimit || !ofCredit || ofLimit.reason === 'named_time') return ofLimit ?? ofCredit;
+    return ofLimit.forMs > ofCredit.forMs ? ofLimit : ofCredit;
+  }
+
   /** Changes nothing. */
   readiness(nowMs: number): Readiness {
     if (nowMs < this.limit.coolsUntil) return 'cooling';
@@ -290,11 +298,11 @@ export class LaneBook {
   readings(isWanted: (target: string, account: string) => boolean): BreakerReading[] {
     const wanted = [...this.#lanes.values()].filter(({ target, account }) => isWanted(target, account));
     const nowMs = this.#options.monotonicMs();
-    return wanted.map(({ target, account, breaker, reach, limit }) => ({
-      target,
-      account,
-      state: worseOf(breaker.state, reach.state),
-      cooling: limit.cooling(nowMs),
+    return wanted.map((lane) => ({
+      target: lane.target,
+      account: lane.account,
+      state: worseOf(lane.breaker.state, lane.reach.state),
+      cooling: lane.cooling(nowMs),
     }));
   }
 
