@@ -63,6 +63,7 @@ const BY_CODE: Record<string, Verdict> = {
 const BY_NETWORK: Record<string, Verdict> = {
   CONNECT_TIMEOUT: { ...UNREACHABLE, slow: true },
   UND_ERR_CONNECT_TIMEOUT: { ...UNREACHABLE, slow: true },
+  NOT_CONNECTED: UNREACHABLE,
   FIRST_BYTE_TIMEOUT: SLOW,
   IDLE_TIMEOUT: SLOW,
   UND_ERR_HEADERS_TIMEOUT: SLOW,

@@ -9,6 +9,11 @@ const CONNECT_TIMEOUT: Failure = {
   reason: 'connect_timeout',
   message: 'could not be connected to in time',
 };
+const NOT_CONNECTED: Failure = {
+  kind: 'upstream_unavailable',
+  reason: 'connection_failed',
+  message: 'could not be reached',
+};
 const FIRST_BYTE_TIMEOUT: Failure = {
   kind: 'upstream_timeout',
   reason: 'first_byte_timeout',
@@ -38,6 +43,7 @@ const NOT_HTTP: Failure = {
 /** By the code of a connection of ours, of Node or (uploads) of undici, with the words for the caller. */
 const NETWORK_ERRORS: Record<string, Failure> = {
   CONNECT_TIMEOUT,
+  NOT_CONNECTED,
   FIRST_BYTE_TIMEOUT,
   IDLE_TIMEOUT,
   CLOSED_EARLY,
@@ -94,8 +100,7 @@ export function isTlsCode(code: string): boolean {
 
 function guessFailure(error: unknown, code: string): Failure {
   if (error instanceof errors.HTTPParserError) return NOT_HTTP;
-  const reason = isTlsCode(code) ? 'tls' : 'connection_failed';
-  return { kind: 'upstream_unavailable', reason, message: 'could not be reached' };
+  return isTlsCode(code) ? { ...NOT_CONNECTED, reason: 'tls' } : NOT_CONNECTED;
 }
 
 /** For the operator: what a failure comes from, the outermost cause first. */
