@@ -75,5 +75,8 @@ export default {
     fields: { max_tokens: { as: 'max_completion_tokens', models: REASONING } },
   },
   // The same as at OpenAI, by the name of a model or a deployment.
-  completions: { of: /instruct|davinci-002|babbage-002/, at: (request) => pathOf('/completions', request) },
+  completions: {
+    of: /^(ft:)?(gpt-3\.?5-turbo-instruct|davinci-002|babbage-002)/,
+    at: (request) => pathOf('/completions', request),
+  },
 } satisfies ProviderDeclaration;

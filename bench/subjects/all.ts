@@ -1,8 +1,8 @@
 import { direct } from './direct.ts';
 import { fairlead } from './fairlead.ts';
-import { fairleadMany } from './fairlead-many.ts';
+import { fairleadFew, fairleadMany } from './fairlead-many.ts';
 import { nginx } from './nginx.ts';
 import type { Subject } from './subject.ts';
 
 /** In the order in which they take turns and stand in the tables. */
-export const SUBJECTS: readonly Subject[] = [direct, nginx, fairlead, fairleadMany];
+export const SUBJECTS: readonly Subject[] = [direct, nginx, fairlead, fairleadFew, fairleadMany];

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { stopProcess } from '../processes.ts';
 import { ADMIN_KEY, findMissing, KEY_LIMITS, readVersion, startFairlead, TENANT_LIMITS } from './fairlead.ts';
-import type { Site, Subject } from './subject.ts';
+import type { RunningSubject, Site, Subject } from './subject.ts';
 
 const TENANTS = 10_000;
 const KEYS_EACH = 10;
@@ -13,24 +13,39 @@ export const fairleadMany: Subject = {
   name: 'fairlead-many',
   scenarios: ['many-tenants'],
   findMissing,
-  async start(site) {
-    const first = await startFairlead(site, {});
-    await putTenants(first.port, site);
-    await stopProcess(first.process);
-    const { process, port, startMs } = await startFairlead(site, {});
-    const apiKeys = Array.from({ length: CALLING }, (_, tenant) => secretOf(tenant, 0));
-    return { port, pid: process.pid, version: readVersion(), apiKeys, startMs };
-  },
+  start: (site) => startWith(site, TENANTS, KEYS_EACH),
 };
 
-async function putTenants(port: number, { scenarios }: Site): Promise<void> {
+/** The same with nobody but those who call: sums of usage are written for as many. */
+export const fairleadFew: Subject = {
+  name: 'fairlead-few',
+  scenarios: ['many-tenants'],
+  findMissing,
+  start: (site) => startWith(site, CALLING, 1),
+};
+
+async function startWith(site: Site, tenants: number, keysEach: number): Promise<RunningSubject> {
+  const first = await startFairlead(site, {});
+  await putTenants(first.port, site, tenants, keysEach);
+  await stopProcess(first.process);
+  const { process, port, startMs } = await startFairlead(site, {});
+  const apiKeys = Array.from({ length: CALLING }, (_, tenant) => secretOf(tenant, 0));
+  return { port, pid: process.pid, version: readVersion(), apiKeys, startMs };
+}
+
+async function putTenants(
+  port: number,
+  { scenarios }: Site,
+  tenantCount: number,
+  keysEach: number,
+): Promise<void> {
   const models = scenarios.map(({ name }) => name);
-  const tenants = Array.from({ length: TENANTS }, (_, tenant) => [
+  const tenants = Array.from({ length: tenantCount }, (_, tenant) => [
     `t${tenant}`,
     {
       models,
       limits: tenant < CALLING ? TENANT_LIMITS : { requestsPerMinute: 600 },
-      keys: Array.from({ length: KEYS_EACH }, (_, key) => ({
+      keys: Array.from({ length: keysEach }, (_, key) => ({
         name: `k${key}`,
         secretHash: hash('sha256', secretOf(tenant, key), 'hex'),
         ...(tenant < CALLING && { limits: KEY_LIMITS }),

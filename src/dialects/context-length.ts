@@ -7,12 +7,21 @@ export const CONTEXT_LENGTH_CODE = 'context_length_exceeded';
  * How providers say that an input is too long. OpenAI: code `context_length_exceeded`, "maximum context length", for Responses "exceeds the
  * context window"; Anthropic: "prompt is too long", "input length and `max_tokens` exceed context limit"; Gemini: "The input token count
  * (…) exceeds the maximum number of tokens allowed"; Mistral: "too large for model with … maximum context length"; Bedrock: "Input is too
- * long for requested model"; vLLM and llama.cpp: "maximum context length", "exceeds the available context size".
+ * long for requested model"; vLLM and llama.cpp: "maximum context length", "exceeds the available context size"; xAI: "maximum prompt
+ * length" (cline/cline#3120); Moonshot: "exceeded model token limit" (MoonshotAI/kimi-cli#2011); Together: "longer than the model's context
+ * length"; Ollama: "exceeded max context length"; LM Studio: "greater than the context length", "context length of only"; Alibaba: "Range of
+ * input length"; Z.AI: code 1261.
  */
 const CONTEXT_LENGTH =
-  /maximum context length|context (?:window|limit|size)|prompt is too long|input is too long|input token count|too many (?:input )?tokens/i;
+  /maximum (?:context|prompt) length|(?:the|model's|max) context length|context length of only|context (?:window|limit|size)|prompt is too long|prompt too long|input is too long|range of input length|model token limit|input token count|too many (?:input )?tokens/i;
+
+const CONTEXT_LENGTH_CODES: readonly unknown[] = [CONTEXT_LENGTH_CODE, '1261'];
+
+/** The answer that is asked for is what does not fit: nobody helps it by shortening the prompt (vLLM). */
+const OUTPUT_TOO_LARGE = /^'?max_(?:completion_|output_)?tokens'?.{0,80} is too large/i;
 
 /** Whether a provider refused a call because its input is too long for the model. */
 export function saysContextLength({ kind, code, message }: GatewayError): boolean {
-  return kind === 'upstream_rejected' && (code === CONTEXT_LENGTH_CODE || CONTEXT_LENGTH.test(message));
+  if (kind !== 'upstream_rejected' || OUTPUT_TOO_LARGE.test(message)) return false;
+  return CONTEXT_LENGTH_CODES.includes(code) || CONTEXT_LENGTH.test(message);
 }

@@ -10,7 +10,7 @@ import { dropFromAnswer } from './dropped-parts.ts';
  *
  * Sources: OpenAI API reference (chat completion object, response object), Anthropic "Handling stop reasons",
  * Gemini API reference (`FinishReason`), Bedrock API reference (`ConverseResponse.stopReason`). Words of OpenAI's kin: Together (`eos`),
- * Text Generation Inference (`eos_token`, `stop_sequence`), Mistral (`model_length`).
+ * Text Generation Inference (`eos_token`, `stop_sequence`), Mistral (`model_length`), Z.AI (`sensitive`, `model_context_window_exceeded`).
  */
 const FINISH_REASONS = {
   stop: {
@@ -43,7 +43,7 @@ const FINISH_REASONS = {
     converse: ['tool_use'],
   },
   content_filter: {
-    chat: ['content_filter'],
+    chat: ['content_filter', 'sensitive'],
     responses: ['content_filter'],
     messages: ['refusal'],
     gemini: [
@@ -74,7 +74,7 @@ const FINISH_REASONS = {
     converse: [],
   },
   context_length: {
-    chat: ['length', 'model_length'],
+    chat: ['length', 'model_length', 'model_context_window_exceeded'],
     responses: ['max_output_tokens'],
     messages: ['model_context_window_exceeded'],
     gemini: ['MAX_TOKENS'],

@@ -16,6 +16,9 @@ import { noteUnknown, totalTimeout } from './outcome.ts';
 import { leadsElsewhere, MAX_ATTEMPTS, type PlannedAttempt } from './plan.ts';
 import { failCall } from './respond.ts';
 
+/** Nobody is told to try again at once. */
+const LEAST_RETRY_MS = 1_000;
+
 /**
  * Makes attempts until one answers, as long as nothing has been answered. A target that cannot express the call is
  * passed over; that is the caller's to know only where no other was tried.
@@ -177,7 +180,9 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     const { coolsUntil } = this.#itinerary;
     const names = [...new Set(this.#plan.map(({ target }) => target.upstream.name))];
     const whose = names.length === 1 ? `The provider '${names[0]}' limits` : 'All providers limit';
-    const retryAfterMs = Math.max((coolsUntil ?? 0) - this.#gateway.monotonicMs(), 0);
+    const leftMs = (coolsUntil ?? 0) - this.#gateway.monotonicMs();
+    // One whose time is over may come too late for this call.
+    const retryAfterMs = leftMs > 0 ? leftMs : LEAST_RETRY_MS;
     return new GatewayError(
       'upstream_rate_limited',
       `${whose} the rate of the gateway's own requests. Try again in ${Math.ceil(retryAfterMs / 1000)} s.`,

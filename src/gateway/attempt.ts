@@ -183,11 +183,20 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     if (lane && target.upstream.accounts.length > 1) noteHeadroom(this.#gateway, lane, headers);
     try {
       const { dialect } = this.#request;
+      // Behind a coding that nobody knows its head still counts.
+      if (status < 200 || status > 299) {
+        this.#receiver = new FailedAnswerReceiver(
+          this.#gateway,
+          this.#call,
+          this,
+          this.#planned,
+          dialect,
+          status,
+          headers,
+        );
+      }
       const createDecompressor = findDecompressor(headers);
-      const receiver =
-        status < 200 || status > 299
-          ? new FailedAnswerReceiver(this.#gateway, this.#call, this, this.#planned, dialect, status, headers)
-          : this.#takeAnswer(headers);
+      const receiver = this.#receiver ?? this.#takeAnswer(headers);
       this.#receiver = createDecompressor
         ? new DecompressingReceiver(createDecompressor(), this, receiver)
         : receiver;
@@ -223,7 +232,10 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
       this.fail(error);
       return;
     }
-    this.#failTold(tellLostConnection(this.#gateway, this.#call, this.#planned, this.#taken, error));
+    const lost = tellLostConnection(this.#gateway, this.#call, this.#planned, this.#taken, error);
+    const failed = this.#readHead(lost);
+    if (failed) this.failAs(failed);
+    else this.#failTold(lost);
   }
 
   expire(): void {
@@ -246,7 +258,15 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
 
   fail(failure: GatewayError): void {
     if (this.#finished) return;
-    this.failAs(readFailureWithin(this.#request.dialect, this.#planned.target, failure, this.#call));
+    const { dialect } = this.#request;
+    const failed = this.#readHead(failure);
+    this.failAs(failed ?? readFailureWithin(dialect, this.#planned.target, failure, this.#call));
+  }
+
+  /** What the provider had said of itself before its answer broke off. What we had to end is another's doing. */
+  #readHead({ kind, message }: GatewayError): FailedAnswer | undefined {
+    const failed = kind.startsWith('upstream_') ? this.#receiver?.readHead?.() : undefined;
+    return failed && { ...failed, reason: message };
   }
 
   failAs(failed: FailedAnswer): void {

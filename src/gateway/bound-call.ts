@@ -21,8 +21,9 @@ function ofEachPrompt({ body, spans, door }: Call, bound: OutputBound): OutputBo
   return typeof bound === 'number' ? bound * (door.passThrough.countPrompts?.(body, spans) ?? 1) : bound;
 }
 
-function unsaidOutput({ snapshot, model = '' }: Call): number {
-  return snapshot.routes.resolve(model)?.unsaidOutput ?? UNSAID_OUTPUT_TOKENS;
+/** Of the route that was chosen for it: a rollout's, or a successor's, may say another. */
+function unsaidOutput({ unsaidOutput }: Call): number {
+  return unsaidOutput ?? UNSAID_OUTPUT_TOKENS;
 }
 
 /** The same, also where the request leaves it open. */

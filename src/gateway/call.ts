@@ -127,6 +127,8 @@ export class Call implements Waiting {
   started: StartNote | undefined;
   /** About how many tokens its text comes to, once that was looked at. */
   inputEstimate: number | undefined;
+  /** What it may generate where it names no limit, as its route says. */
+  unsaidOutput: number | undefined;
   /** The most that it may generate, once that was read. */
   outputBound: OutputBound | undefined;
   /** What was set aside for it; a call that the gateway's end cuts off is recorded at this cost. */

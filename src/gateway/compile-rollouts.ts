@@ -3,6 +3,7 @@ import type { Plan } from '../rollouts/progress.ts';
 import type { RolloutBook, RolloutSpec } from '../rollouts/rollout-book.ts';
 import { defaultRetries } from '../routing/resolve-targets.ts';
 import type { Route, Target } from '../routing/target.ts';
+import { UNSAID_OUTPUT_TOKENS } from './bound-call.ts';
 import type { ModelRollout } from './choose-side.ts';
 
 const MINUTE = 60_000;
@@ -41,7 +42,11 @@ export function compileRollouts(
 function candidateRoute(route: Route, candidate: Target): Route {
   const targets = [candidate, ...route.targets.filter(({ name }) => name !== candidate.name)];
   const retries = Math.max(route.retries, defaultRetries(targets));
-  return { ...route, targets, strategy: 'failover', isSelective: true, retries };
+  const unsaid = [route.unsaidOutput, candidate.defaults?.parameters.maxOutputTokens];
+  const unsaidOutput = unsaid.every((bound) => bound === undefined)
+    ? undefined
+    : unsaid.reduce<number>((most, bound = UNSAID_OUTPUT_TOKENS) => Math.max(most, bound), 0);
+  return { ...route, targets, strategy: 'failover', isSelective: true, retries, unsaidOutput };
 }
 
 function specOf(name: string, model: string, rollout: RolloutConfig): RolloutSpec {

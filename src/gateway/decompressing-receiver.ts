@@ -2,6 +2,7 @@ import type { Transform } from 'node:stream';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { decompressorOf } from '../upstream/decompress.ts';
 import type { AttemptControl, Receiver } from './receiver.ts';
+import type { FailedAnswer } from './upstream-failure.ts';
 
 /**
  * What undoes the coding of an answer's content; `undefined` where it is not coded. To be asked before a receiver is made: one
@@ -64,6 +65,10 @@ export class DecompressingReceiver implements Receiver {
 
   accountFailure(): void {
     this.#inner.accountFailure();
+  }
+
+  readHead(): FailedAnswer | undefined {
+    return this.#inner.readHead?.();
   }
 
   pause(): void {

@@ -3,7 +3,7 @@ import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
 import type { AttemptControl, Receiver } from './receiver.ts';
-import { MAX_ERROR_BYTES, readFailedAnswer } from './upstream-failure.ts';
+import { type FailedAnswer, MAX_ERROR_BYTES, readFailedAnswer } from './upstream-failure.ts';
 
 /** Collects an answer with an error status and fails the attempt with what it means. */
 export class FailedAnswerReceiver implements Receiver {
@@ -42,12 +42,21 @@ export class FailedAnswerReceiver implements Receiver {
   }
 
   end(): void {
-    const body = Buffer.concat(this.#chunks).toString('utf8');
-    const now = this.#gateway.now();
+    this.#attempt.failAs(this.#read(Buffer.concat(this.#chunks).toString('utf8')));
+  }
+
+  /** For how long a place wants to be left alone is known by the head. Whether it refuses the call, or our account, its words decide. */
+  readHead(): FailedAnswer | undefined {
+    const failed = this.#read('');
+    const { kind, retryAfterMs } = failed.error;
+    if (failed.alarm || kind === 'upstream_rejected') return undefined;
+    return kind === 'upstream_rate_limited' || retryAfterMs !== undefined ? failed : undefined;
+  }
+
+  #read(body: string): FailedAnswer {
     const { target } = this.#planned;
-    this.#attempt.failAs(
-      readFailedAnswer(this.#dialect, target, this.#status, this.#headers, body, now, this.#call),
-    );
+    const now = this.#gateway.now();
+    return readFailedAnswer(this.#dialect, target, this.#status, this.#headers, body, now, this.#call);
   }
 
   /** An error answer generates nothing. */

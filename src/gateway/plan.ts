@@ -67,6 +67,7 @@ export function planAttempts(gateway: Gateway, call: Call): PlannedAttempt[] {
   const rollout = call.snapshot.rollouts.get(answering);
   const route = rollout ? chooseSide(call, resolved, rollout) : resolved;
   call.retries = route.retries;
+  call.unsaidOutput = route.unsaidOutput;
   const plan: PlannedAttempt[] = [];
   let rejecting: Upstream | undefined;
   for (const target of targetsInOrder(gateway, call, route)) {
@@ -111,13 +112,15 @@ function addPlaces(
 ): Upstream | undefined {
   let rejecting: Upstream | undefined;
   const asksNobody = mustCountLocally(call, target);
+  // Counting has limits of its own, and times: it says nothing of generating (Anthropic, "Token counting").
+  const isCount = call.door.operation === 'count';
   const { accounts } = target.upstream;
   for (const index of accounts.length === 1 ? ONLY : accountsInOrder(gateway, target)) {
     const account = accounts[index] as Account;
     if (!isPlanned(call, target, account) || plan.length >= MOST_PLANNED) continue;
     const planned: PlannedAttempt | undefined = asksNobody
       ? { target, account }
-      : planAccount(target, account, target.lanes?.[index]);
+      : planAccount(target, account, isCount ? undefined : target.lanes?.[index]);
     if (planned && only) planned.only = only;
     if (planned) plan.push(planned);
     else rejecting = target.upstream;

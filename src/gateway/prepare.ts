@@ -4,7 +4,7 @@ import { completionEvents } from '../conversation/collect.ts';
 import type { Completion } from '../conversation/completion.ts';
 import type { Conversation } from '../conversation/conversation.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
-import type { JsonObject, JsonValue } from '../conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { writeWithLongNumbers } from '../conversation/long-numbers.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
 import { FUNCTION_WORDS, saysFunctions } from '../dialects/chat/function-call.ts';
@@ -136,13 +136,22 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   checkEncoded(call, target, dialect.name, encoded.body);
   const betas = betasInBody(call, target, surface);
   const flags = betas ? knownBetas(call.forward, betas, unknown) : [];
-  const flagged = withBodyBetas(encoded.body, flags);
+  const flagged = withFlags(encoded.body, flags);
   const encodedHeaders = knownHeaders(encoded.headers, surface, unknown);
   call.dropped = [...encoded.dropped, ...unknown];
   const headers = encodedHeaders ? [...baseHeaders, ...Object.entries(encodedHeaders).flat()] : baseHeaders;
   // What is left out by being undefined, JSON leaves out.
   const body = Buffer.from(writeWithLongNumbers({ ...flagged, ...fixed, ...withheld }, call.request));
   return { dialect, path, headers, body, passThrough, translate: encoded.translate };
+}
+
+/** What Bedrock is to count stands inside of the body (`ConverseTokensRequest`), and its flags with it. */
+function withFlags(body: JsonObject, flags: readonly string[]): JsonObject {
+  const { input } = body;
+  const counted = isObject(input) ? input['converse'] : undefined;
+  return isObject(counted)
+    ? { ...body, input: { converse: withBodyBetas(counted, flags) } }
+    : withBodyBetas(body, flags);
 }
 
 /** Headers without the flags that would be refused there; what is left out is added to `dropped`. */

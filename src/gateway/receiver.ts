@@ -14,6 +14,8 @@ export interface Receiver {
    * what the provider itself reported counts.
    */
   accountFailure(): void;
+  /** What an answer says by its head, of which the body broke off; `undefined` where that is nothing without the body. */
+  readHead?(): FailedAnswer | undefined;
   /** The client is slower than the provider: hand nothing on until `resume`. For receivers that store on the way. */
   pause?(): void;
   resume?(): void;

@@ -52,7 +52,8 @@ export function sendError(gateway: Gateway, call: Call, error: GatewayError): vo
   const headers = answerHeaders(call, JSON_TYPE);
   headers.push('content-length', String(body.length));
   if (error.retryAfterMs !== undefined) {
-    headers.push('retry-after', String(Math.ceil(error.retryAfterMs / 1000)));
+    // Who is told 0 does not wait at all.
+    headers.push('retry-after', String(Math.max(Math.ceil(error.retryAfterMs / 1000), 1)));
   }
   // Read by the SDKs of OpenAI and Anthropic.
   if (error.retryable !== undefined) headers.push('x-should-retry', String(error.retryable));

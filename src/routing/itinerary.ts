@@ -1,4 +1,4 @@
-import type { Lane } from './lane.ts';
+import type { Lane, Readiness } from './lane.ts';
 import type { Verdict } from './verdict.ts';
 
 /** One place that a call may be sent to. */
@@ -26,14 +26,22 @@ export interface Next<S extends Stop> {
 interface Waiting<S> {
   stop: S;
   /** The call was there before. */
+  wasTried: boolean;
+  /** It counts in the retry budget of the place, and is still to be taken from it. */
   isRepeat: boolean;
+}
+
+/** What was last said to come after a pause. */
+interface Pending<S> extends Waiting<S> {
+  /** The pause is one for a limit to pass. */
+  isForLimit: boolean;
 }
 
 /** Pauses before an attempt at the same place: up to this, twice as much each time, all of it by chance ("full jitter"). */
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
 
-/** A call waits so long for a limit to pass that is the only thing in its way. Who waits longer is told to. */
+/** A call waits so long in all for limits to pass that are the only thing in its way. Who would wait longer is told to. */
 const LONGEST_WAIT_MS = 2_000;
 
 /** A place that answered within this time is not dead, whatever its breaker says: it may well answer the next call. */
@@ -52,8 +60,13 @@ export class Itinerary<S extends Stop> {
   /** Targets of which one was tried all the same. */
   readonly #desperate = new Set<string>();
   #again: Waiting<S>[] = [];
-  /** Of those that want to be left alone, when the first may be called. */
-  #coolsUntil = Number.POSITIVE_INFINITY;
+  #pending: Pending<S> | undefined;
+  /** Places that wanted to be left alone. */
+  readonly #cooling: S[] = [];
+  /** Those that were limited anew when the wait for them was over: another wait may end so, too. */
+  readonly #inVain: S[] = [];
+  /** How long limits were waited for, with the pauses behind them. */
+  #waitedMs = 0;
   #sent = 0;
   #repeats = 0;
   /** Put before all others: its call was counted there before. */
@@ -64,9 +77,12 @@ export class Itinerary<S extends Stop> {
     this.#options = options;
   }
 
-  /** When a place that was passed over because of its limit may be called: monotonic milliseconds. */
+  /** When the first of those that were passed over because of their limits may be called: monotonic milliseconds. */
   get coolsUntil(): number | undefined {
-    return Number.isFinite(this.#coolsUntil) ? this.#coolsUntil : undefined;
+    let first: number | undefined;
+    for (const { lane } of this.#cooling)
+      first = Math.min(first ?? Number.POSITIVE_INFINITY, lane?.coolsUntil ?? 0);
+    return first;
   }
 
   /** What to try next; where it is to wait, `arrive` says whether it still may be tried when that is over. */
@@ -79,6 +95,7 @@ export class Itinerary<S extends Stop> {
         return this.#send(stop, nowMs);
       }
     }
+    this.#sortOut(nowMs);
     return this.#nextAgain(nowMs) ?? this.#nextPoor(nowMs);
   }
 
@@ -98,14 +115,20 @@ export class Itinerary<S extends Stop> {
   }
 
   /** The pause is over. */
-  arrive({ stop }: Next<S>, nowMs: number): boolean {
-    if ((stop.lane?.readiness(nowMs) ?? 'ready') === 'ready') {
+  arrive({ stop, waitMs }: Next<S>, nowMs: number): boolean {
+    const { wasTried = false, isForLimit = false } = this.#pending ?? {};
+    if (isForLimit) this.#waitedMs += waitMs;
+    const readiness = stop.lane?.readiness(nowMs) ?? 'ready';
+    if (readiness === 'ready') {
       stop.lane?.begin(nowMs);
       return true;
     }
     // It has become another's: what waited for it goes on as if it had not.
     this.#sent -= 1;
-    this.#again.push({ stop, isRepeat: false });
+    const waiting = { stop, wasTried, isRepeat: false };
+    if (readiness === 'cooling') this.#leaveAlone(waiting);
+    else this.#again.push(waiting);
+    if (isForLimit) this.#inVain.push(stop);
     return false;
   }
 
@@ -155,7 +178,7 @@ export class Itinerary<S extends Stop> {
   }
 
   failed(stop: S, verdict: Verdict): void {
-    if (verdict.again) this.#again.push({ stop, isRepeat: true });
+    if (verdict.again) this.#again.push({ stop, wasTried: true, isRepeat: true });
     if (verdict.next === 'none') {
       this.divert([]);
     } else if (verdict.next === 'target') {
@@ -167,22 +190,37 @@ export class Itinerary<S extends Stop> {
   #isReady(stop: S, nowMs: number): boolean {
     const readiness = stop.lane?.readiness(nowMs) ?? 'ready';
     if (readiness === 'poor') this.#poor.push(stop);
-    if (readiness === 'cooling') {
-      this.#coolsUntil = Math.min(this.#coolsUntil, stop.lane?.coolsUntil ?? nowMs);
-      this.#again.push({ stop, isRepeat: false });
-    }
+    if (readiness === 'cooling') this.#leaveAlone({ stop, wasTried: false, isRepeat: false });
     return readiness === 'ready';
+  }
+
+  #leaveAlone(waiting: Waiting<S>): void {
+    this.#again.push(waiting);
+    if (!this.#cooling.includes(waiting.stop)) this.#cooling.push(waiting.stop);
+  }
+
+  /** What was passed over for a limit may by now be passed over for its failures, and the other way round. */
+  #sortOut(nowMs: number): void {
+    if (this.#again.length === 0 && this.#poor.length === 0) return;
+    const isNow = ({ lane }: S, readiness: Readiness) => lane?.readiness(nowMs) === readiness;
+    const cooling = this.#poor.filter((stop) => isNow(stop, 'cooling'));
+    const poor = this.#again.filter(({ stop, wasTried }) => !wasTried && isNow(stop, 'poor'));
+    this.#poor = this.#poor.filter((stop) => !cooling.includes(stop));
+    this.#again = this.#again.filter((waiting) => !poor.includes(waiting));
+    for (const stop of cooling) this.#leaveAlone({ stop, wasTried: false, isRepeat: false });
+    for (const { stop } of poor) this.#poor.push(stop);
   }
 
   /** The one that may be called first; a limit that passes soon is waited for. */
   #nextAgain(nowMs: number): Next<S> | undefined {
     let best: Waiting<S> | undefined;
-    let bestMs = LONGEST_WAIT_MS;
+    let bestMs = Math.max(LONGEST_WAIT_MS - this.#waitedMs, 0);
     for (const waiting of this.#again) {
       const { lane } = waiting.stop;
       const waitMs = Math.max((lane?.limitedUntil ?? 0) - nowMs, 0);
       const isPoor = waitMs === 0 && lane?.readiness(nowMs) === 'poor';
       if (isPoor || waitMs > bestMs || (best && waitMs === bestMs)) continue;
+      if (waitMs > 0 && this.#inVain.includes(waiting.stop)) continue;
       if (waiting.isRepeat && lane?.retries.isLeft === false) continue;
       best = waiting;
       bestMs = waitMs;
@@ -195,6 +233,7 @@ export class Itinerary<S extends Stop> {
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#repeats, LONGEST_PAUSE_MS);
     this.#repeats += 1;
     this.#sent += 1;
+    this.#pending = { ...best, isForLimit: bestMs > 0 };
     return { stop: best.stop, waitMs: bestMs + this.#options.random() * pauseMs };
   }
 

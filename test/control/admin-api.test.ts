@@ -115,11 +115,8 @@ onEachDatabaseInTurn((database) => {
   test('what is not in effect yet is said in the answer, and in an event', async (context) => {
     const { admin } = await startAdmin(context);
     const told = (field: string) => `${field}: parsed, not in effect yet`;
-    const model = { targets: ['echo/echo'], deprecated: '2099-01-01' };
-    const made = await admin.must('PUT', '/models/w', model);
-    const ofModel = ['deprecated'].map(told);
-    assert.deepEqual(made.body['warnings'], ofModel);
-    assert.equal('warnings' in (await admin.must('GET', '/models/w')).body, false);
+    const made = await admin.must('PUT', '/models/w', { targets: ['echo/echo'] });
+    assert.equal('warnings' in made.body, false);
     const tenant = { name: 't', models: ['*'], prompts: ['x'], priority: 'low' };
     assert.deepEqual((await admin.must('POST', '/tenants', tenant)).body['warnings'], [told('prompts')]);
     const patched = await admin.must('PATCH', '/tenants/t', { prompts: null, priority: null });
@@ -130,28 +127,25 @@ onEachDatabaseInTurn((database) => {
     assert.deepEqual(changed.body['warnings'], [told('prompts')]);
     const { body: config } = await admin.must('GET', '/config');
     const dry = await admin.must('PUT', '/config?dryRun=true', config);
-    assert.deepEqual(dry.body['warnings'], [
-      ...ofModel.map((line) => `models.w.${line}`),
-      told('tenants.t.keys[0].prompts'),
-    ]);
+    assert.deepEqual(dry.body['warnings'], [told('tenants.t.keys[0].prompts')]);
+    assert.equal('warnings' in (await admin.must('GET', '/tenants/t')).body, false);
     // What changes nothing is no event.
     await admin.must('PATCH', '/tenants/t/keys/k', { prompts: ['y'] });
     await admin.must('PUT', '/config', config);
-    await admin.must('PUT', '/config', { ...config, rollouts: {}, models: { x: model } });
+    const release = { model: 'x', stable: 'echo/a', candidate: 'echo/b', approval: 'required' };
+    const models = { x: { targets: ['echo/a'] } };
+    await admin.must('PUT', '/config', { ...config, rollouts: { r: release }, models });
     const { body: events } = await admin.must('GET', '/events?limit=40');
     const noted = (events['data'] as { kind: string; details: object }[]).filter(
       ({ kind }) => kind === 'not_in_effect',
     );
     assert.deepEqual(noted.at(-1)?.details, {
-      kind: 'models',
-      name: 'w',
-      fields: ['deprecated'],
-      by: 'environment',
+      ...{ kind: 'tenants', name: 't', fields: ['prompts'], by: 'environment' },
     });
-    assert.equal(noted.length, 5);
+    assert.equal(noted.length, 4);
     assert.deepEqual(noted[0]?.details, {
       count: 2,
-      fields: ['models.x.deprecated', 'tenants.t.keys[0].prompts'],
+      fields: ['tenants.t.keys[0].prompts', 'rollouts.r.approval'],
       by: 'environment',
     });
   });

@@ -120,6 +120,15 @@ const BEFORE: Fault[] = [
   failing('429 Too Many Requests', 429),
   failing('429 Too Many Requests', 429, ['retry-after: 60'], /^60$/),
   failing('429 Too Many Requests', 429, ['retry-after: Fri, 31 Dec 2100 23:59:59 GMT'], /^\d+$/),
+  {
+    name: '429 with a body that is reset',
+    act: (socket) =>
+      socket.write(head('429 Too Many Requests', ['retry-after: 60', 'content-length: 500']), () =>
+        socket.resetAndDestroy(),
+      ),
+    status: 429,
+    retryAfter: /^60$/,
+  },
   failing('500 Internal Server Error', 502),
   failing('502 Bad Gateway', 502),
   failing('503 Service Unavailable', 502),

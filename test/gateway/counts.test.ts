@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import type { JsonObject } from '../../src/conversation/json.ts';
 import { isObject } from '../../src/conversation/json.ts';
 import { startFakeBedrock } from '../support/fake-bedrock.ts';
 import { startFakeVertexModels } from '../support/fake-vertex-models.ts';
@@ -93,4 +94,23 @@ test('Vertex counts Claude, with the model in the body', async () => {
     anthropic_version: 'vertex-2023-10-16',
   });
   assert.deepEqual(await countByGemini(model, CONTENTS), { totalTokens: 7 });
+});
+
+test('Bedrock counts with the flags of betas, inside of what it counts', async () => {
+  const answer = await gateway.post(
+    '/v1/messages/count_tokens',
+    {
+      model: `bedrock/${CLAUDE}`,
+      messages: [{ role: 'user', content: 'Hi' }],
+      tools: [{ type: 'computer_20250124', name: 'computer', display_width_px: 100, display_height_px: 100 }],
+    },
+    { headers: { 'anthropic-beta': 'computer-use-2025-01-24' } },
+  );
+  assert.equal(answer.status, 200, await answer.text());
+  const sent = bedrock.requests.at(-1);
+  assert.ok(sent);
+  const { input, ...outer } = JSON.parse(sent.rawBody.toString()) as { input: { converse: JsonObject } };
+  assert.deepEqual(outer, {});
+  const fields = input.converse['additionalModelRequestFields'] as JsonObject;
+  assert.deepEqual(fields['anthropic_beta'], ['computer-use-2025-01-24']);
 });

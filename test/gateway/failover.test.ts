@@ -128,6 +128,24 @@ test('one that will be well again soon is waited for', async (context) => {
   assert.deepEqual([status, attempts], [200, '2']);
 });
 
+test('calls that wait for a place whose breaker opened with the time that it named are sent there when that is over', async (context) => {
+  // No probe is due before the end.
+  const { a, call } = await setUp(context, { retries: 0 }, {}, { health: { breaker: { openFor: '10m' } } });
+  a.answers.push(...Array(4).fill(failWith(503)), failWith(503, { 'retry-after-ms': '400' }));
+  for (let asked = 0; asked < 5; asked++) assert.equal((await call('one')).status, 502);
+  const waited = await Promise.all(Array.from({ length: 3 }, () => call('one')));
+  assert.deepEqual(
+    waited.map(({ status, attempts }) => [status, attempts]),
+    Array(3).fill([200, '1']),
+  );
+});
+
+test('whoever is to try again is told to wait for a second at least, also where the provider says 0', async (context) => {
+  const { a, call } = await setUp(context, { retries: 0 });
+  a.answers.push(failWith(429, { 'retry-after': '0' }));
+  assert.equal((await call('one')).headers.get('retry-after'), '1');
+});
+
 /** The kinds of events about breakers. */
 async function breakerEvents(gateway: TestGateway): Promise<string[]> {
   const { body } = await adminClient(gateway.url).must('GET', '/events');

@@ -471,7 +471,8 @@ test('whatever two providers do, one answer reaches the client, whole, and there
     [slow, fast, false],
     [slow, fast, true],
   ];
-  const numRuns = scale({ sample: 30, heavy: 1_000 });
+  // In real time; the races on a virtual clock have the great numbers.
+  const numRuns = scale({ sample: 30, heavy: 300 });
   await fc.assert(property, { examples, numRuns, endOnFailure: true });
   assert.ok(seen.has('lost,ok'), [...seen].join(' '));
 });

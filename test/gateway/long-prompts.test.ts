@@ -50,22 +50,44 @@ const SAID: Record<string, { adapter: string; error: object; message: string }> 
   },
 };
 
+/** The words of others, each as a chat error. */
+const WORDS: Record<string, string> = {
+  xai: "This model's maximum prompt length is 131072 but the request contains 140000 tokens.",
+  moonshot: 'Invalid request: Your request exceeded model token limit: 262144 (requested: 300000)',
+  together: "The input (9000 tokens) is longer than the model's context length (8192 tokens).",
+  ollama: 'prompt too long; exceeded max context length by 10 tokens',
+  lmstudio: 'The number of tokens to keep from the initial prompt is greater than the context length.',
+  alibaba: 'Range of input length should be [1, 98304]',
+};
+for (const [name, message] of Object.entries(WORDS)) {
+  SAID[name] = {
+    adapter: 'openai-compatible',
+    error: { error: { message, type: 'invalid_request_error' } },
+    message,
+  };
+}
+/** What does not fit here is the answer that was asked for. */
+const TOO_MUCH_OUTPUT =
+  "'max_tokens' or 'max_completion_tokens' is too large: 65536. This model's maximum context length is 40960 tokens and your request has 14 input tokens";
+
 const upstream = await startRawUpstream((response, _body, request) => {
   const name = String(request.url).split('/')[1] ?? '';
   response.writeHead(400, { 'content-type': 'application/json' });
-  response.end(JSON.stringify(SAID[name]?.error));
+  response.end(JSON.stringify(SAID[name]?.error ?? { error: { message: TOO_MUCH_OUTPUT } }));
 });
 const origin = new URL(upstream.baseUrl).origin;
 const gateway = await startGateway({
   providers: Object.fromEntries(
-    Object.entries(SAID).map(([name, { adapter }]) => [
-      name,
-      {
-        adapter,
-        baseUrl: `${origin}/${name}`,
-        accounts: [{ name: 'main', apiKey: 'sk-upstream-0123456789' }],
-      },
-    ]),
+    [...Object.entries(SAID), ['vllm', { adapter: 'openai-compatible' }] as const].map(
+      ([name, { adapter }]) => [
+        name,
+        {
+          adapter,
+          baseUrl: `${origin}/${name}`,
+          accounts: [{ name: 'main', apiKey: 'sk-upstream-0123456789' }],
+        },
+      ],
+    ),
   ),
 });
 after(async () => {
@@ -121,3 +143,9 @@ for (const [name, { message }] of Object.entries(SAID)) {
     );
   });
 }
+
+test('an answer that is asked for and has no room is no prompt that is too long', async () => {
+  const body = { model: 'vllm/m', max_tokens: 65_536, messages: [{ role: 'user', content: 'Hi' }] };
+  assert.deepEqual((await refusal('/v1/messages', body))['message'], TOO_MUCH_OUTPUT);
+  assert.notEqual((await refusal('/v1/chat/completions', body))['code'], 'context_length_exceeded');
+});

@@ -60,6 +60,9 @@ export function startFakeBedrock(options: FakeOptions = {}): Promise<FakeProvide
 function answerCount(call: IncomingCall, server: Server, model: string): Reply {
   const body = parseBody(call);
   const { converse } = isObject(body['input']) ? body['input'] : {};
+  const outer = Object.keys(body).find((key) => key !== 'input');
+  if (outer !== undefined)
+    throw invalid(`Malformed input request: extraneous key [${outer}] is not permitted`);
   if (!model.startsWith('anthropic.claude-') || model.includes('uncounted'))
     throw invalid("The provided model doesn't support counting tokens.");
   const request = checkConverseRequest(converse ?? null, model, server.signer);

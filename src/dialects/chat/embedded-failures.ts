@@ -2,17 +2,25 @@ import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { embeddedError } from './errors.ts';
 
+/** Mistral's, Z.AI's, and DeepSeek's. */
+const FAILED_ENDS: ReadonlySet<JsonValue | undefined> = new Set([
+  'error',
+  'network_error',
+  'insufficient_system_resource',
+]);
+
 /**
  * What failed while it was generated is reported within the choice: by OpenRouter with its error, by Mistral with a finish
- * reason alone.
+ * reason alone, as by Z.AI and DeepSeek.
  *
- * Source: OpenRouter, "Errors and debugging"; Mistral API reference (`ChatCompletionChoice.finish_reason`).
+ * Source: OpenRouter, "Errors and debugging"; Mistral API reference (`ChatCompletionChoice.finish_reason`); Z.AI and DeepSeek, "Create Chat Completion"
+ * (`finish_reason`).
  */
 export function choiceFailure(choices: readonly JsonValue[]): GatewayError | undefined {
   for (const choice of choices) {
     if (!isObject(choice)) continue;
     if (isObject(choice['error'])) return embeddedError(choice);
-    if (choice['finish_reason'] === 'error')
+    if (FAILED_ENDS.has(choice['finish_reason']))
       return new GatewayError('upstream_unavailable', 'The provider failed before its answer was complete.');
   }
   return undefined;
