@@ -145,7 +145,7 @@ export async function startApp(
     revision: () => control.revision,
     pendingRecords: () => ledger.pendingRecords,
     places: () => places,
-    breakers: () => lanes.readings((target) => gateway.snapshot.routes.isTarget(target)),
+    breakers: () => lanes.readings((target, account) => gateway.snapshot.routes.isPlace(target, account)),
   });
   const responses = new ResponseArchive({
     store,
@@ -182,7 +182,7 @@ export async function startApp(
     },
     store,
   );
-  const { lanes, health } = makeLanes(config.state, { news, monotonicMs });
+  const { lanes, health, cooling } = makeLanes(config.state, { news, monotonicMs });
   const hedgings = new HedgingBook();
   const rollouts = new RolloutBook();
   // What the gateway made itself is read, and let in, only when it listens.
@@ -378,6 +378,7 @@ export async function startApp(
     await tokens.stop();
     await quotas.close();
     health?.close();
+    cooling.close();
     await view.stop();
     news.close();
     await events.close();

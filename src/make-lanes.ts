@@ -1,15 +1,17 @@
 import type { Config } from './config/resolve.ts';
 import type { ControlNews } from './control/control-news.ts';
+import { CoolingNews } from './cooling-news.ts';
 import { LaneBook } from './routing/lane.ts';
 import { SharedHealth } from './routing/shared-health.ts';
 import { tellBreaker, tellCredit } from './tell-problems.ts';
 import { scheduleTimeout } from './usage/ledger.ts';
 
-/** All lanes, and what shares their health with other instances, where the state is in a Redis. */
+/** All lanes, what tells of those that are left alone, and what shares their health with other instances, where the state is in a Redis. */
 export function makeLanes(
   state: Config['state'],
   { news, monotonicMs }: { news: ControlNews; monotonicMs: () => number },
-): { lanes: LaneBook; health: SharedHealth | undefined } {
+): { lanes: LaneBook; health: SharedHealth | undefined; cooling: CoolingNews } {
+  const cooling = new CoolingNews({ news, monotonicMs, schedule: scheduleTimeout });
   const lanes = new LaneBook({
     monotonicMs,
     onChange: (change) => {
@@ -17,7 +19,10 @@ export function makeLanes(
       health?.tellBreaker(change);
     },
     onCredit: (change) => tellCredit(news, change),
-    onCool: (lane) => health?.tellCooling(lane),
+    onCool: (lane, owner) => {
+      cooling.begin(lane, owner);
+      health?.tellCooling(lane);
+    },
   });
   const health =
     state.kind === 'memory'
@@ -30,5 +35,5 @@ export function makeLanes(
           onProblem: (err) =>
             news.log.warn({ err }, 'instances do not tell each other how providers do at the moment'),
         });
-  return { lanes, health };
+  return { lanes, health, cooling };
 }

@@ -2,6 +2,7 @@ import { Resolver } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import type { ControlNews } from './control/control-news.ts';
 import { FileWatch } from './control/file-watch.ts';
+import type { JsonObject } from './conversation/json.ts';
 import type { ServerNews } from './upstream/addresses/address-watch.ts';
 import { AddressWatches } from './upstream/addresses/address-watches.ts';
 import { probeAddress } from './upstream/addresses/probe.ts';
@@ -45,7 +46,17 @@ export function watchServers({ connections, news, fetch }: ProviderServersOption
   });
 }
 
+/** Each change, as long as it is the only one of its place within a minute: that of one address hides that of no other. */
 function tellOfServers(news: ControlNews): ServerNews {
+  const tellOf = (
+    severity: 'info' | 'warning',
+    kind: string,
+    message: string,
+    details: JsonObject & { provider: string; account: string; address: string },
+  ) => {
+    const { provider, account, address } = details;
+    news.tellOften(severity, kind, message, details, details, `${provider}\n${account}\n${address}`);
+  };
   return {
     lookUpFailed: (provider, reason, kept) => {
       const stay = kept === 0 ? 'it has none' : `the ${kept} that it had stay in use`;
@@ -62,25 +73,25 @@ function tellOfServers(news: ControlNews): ServerNews {
         ...{ provider, added: added.slice(0, MOST_NAMED), removed: removed.slice(0, MOST_NAMED) },
         ...{ addedCount: added.length, removedCount: removed.length },
       };
-      news.tellOften('info', 'addresses_changed', message, details);
+      news.tellOften('info', 'addresses_changed', message, details, details, provider);
     },
     ejected: (provider, account, { origin: address, lastError }, forMs) => {
       const message = `An address of '${provider}' is left out for a while: its attempts fail, and those of others do not.`;
       const details = { provider, account, address, reason: lastError ?? null, forSeconds: forMs / 1000 };
-      news.tellOften('warning', 'address_ejected', message, details);
+      tellOf('warning', 'address_ejected', message, details);
     },
     readmitted: (provider, account, { origin: address }) => {
       const message = `An address of '${provider}' that was left out for its failures is let in again.`;
-      news.tellOften('info', 'address_readmitted', message, { provider, account, address });
+      tellOf('info', 'address_readmitted', message, { provider, account, address });
     },
     turned: (provider, account, { origin: address, isWell, lastError }) => {
       const details = { provider, account, address };
       if (isWell) {
-        news.tellOften('info', 'address_healthy', `An address of '${provider}' is used again.`, details);
+        tellOf('info', 'address_healthy', `An address of '${provider}' is used again.`, details);
         return;
       }
       const message = `An address of '${provider}' is not used until it is back.`;
-      news.tellOften('warning', 'address_unhealthy', message, { ...details, reason: lastError ?? null });
+      tellOf('warning', 'address_unhealthy', message, { ...details, reason: lastError ?? null });
     },
   };
 }

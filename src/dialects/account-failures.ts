@@ -1,8 +1,8 @@
 import type { DialectName } from '../conversation/conversation.ts';
 import type { UpstreamFailure } from './dialect.ts';
 
-/** What a refusal says of our account at a provider: nothing that the caller could mend. */
-export type AccountMeaning = 'payment' | 'permission';
+/** What a refusal says of our account at a provider. `shortage`: its credit does for smaller calls. */
+export type AccountMeaning = 'payment' | 'permission' | 'shortage';
 
 /** A refusal is meant where all that a row names is so. */
 interface AccountFailure {
@@ -63,6 +63,13 @@ const ACCOUNT_FAILURES: readonly AccountFailure[] = [
     dialects: OF_OPENAI,
     statuses: [412],
     message: /^Account \S+ is suspended\b/,
+  },
+  {
+    // OpenRouter sets aside what a call may come to: what is left of its credit is too little for this answer, or for this prompt.
+    meaning: 'shortage',
+    dialects: OF_OPENAI,
+    statuses: [402],
+    message: /\bor fewer max_tokens\b.*\bcan only afford [1-9]|^Prompt tokens limit exceeded\b/,
   },
   {
     // OpenRouter: what the key may spend is spent, in all or in its period; 402 is about the account's credit.

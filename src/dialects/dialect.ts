@@ -118,6 +118,8 @@ export interface UpstreamFailure {
   details?: JsonObject;
   param?: string;
   retryAfterMs?: number;
+  /** Headers that stand in the body (OpenRouter's `metadata.headers`), by their names in lower case: what they say of limits holds as well. */
+  headers?: Record<string, string>;
   /** The provider refused our key, whatever status it said so with (Gemini: 400 with reason `API_KEY_INVALID`). */
   credentialRejected?: boolean;
   /** Our account at the provider may not do this, whoever asks: not about what was sent (Anthropic `permission_error`). */

@@ -22,10 +22,13 @@ const UNANSWERED: ReadonlySet<Part['type']> = new Set<Part['type']>(['reasoning'
 
 /** The refusal that an answer is, if it is one. */
 export function blockedCompletion({ choices, usage }: Completion): GatewayError | undefined {
-  const isBlocked = choices.every(
-    ({ finish, parts }) => BLOCKED.has(finish) && parts.every(({ type }) => UNANSWERED.has(type)),
-  );
+  const isBlocked = choices.every(({ finish, parts }) => BLOCKED.has(finish) && parts.every(isUnanswered));
   return isBlocked && choices.length > 0 ? blocked(usage) : undefined;
+}
+
+/** Gemini has a text of nothing beside `SAFETY`, too. */
+function isUnanswered(part: Part): boolean {
+  return UNANSWERED.has(part.type) || (part.type === 'text' && part.text === '');
 }
 
 /** The same of an answer that is relayed. What cannot be read is relayed as it is. */

@@ -20,6 +20,7 @@ import type { BegunAnswer } from './begun-answer.ts';
 import type { Door } from './door.ts';
 import type { ObjectCall } from './object-call.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
+import type { StreamCommit } from './stream-commit.ts';
 import type { Upload } from './upload.ts';
 
 /** What a call's URL says where its dialect keeps that out of the body. */
@@ -109,6 +110,8 @@ export class Call implements Waiting {
   continues = false;
   /** What its client has of an answer that broke off, and that another attempt is to go on with. */
   begun: BegunAnswer | undefined;
+  /** Keeps the stream of that open as long as no attempt says anything. */
+  keptOpen: StreamCommit | undefined;
   /** A refusal for the provider's content policy, also one in the form of an answer, sends it to targets of their own. */
   divertsBlocked = false;
   /** Learns from it when calls of its model are slow. */

@@ -28,7 +28,8 @@ export function begunAnswer(
 /** Ends an answer that nobody goes on with. */
 export function endBegun(gateway: Gateway, call: Call, begun: BegunAnswer, thrown: unknown): void {
   const error = toGatewayError(gateway, call, thrown);
-  const { id, target } = call;
+  const { id, target, keptOpen } = call;
+  keptOpen?.dispose();
   const { kind, message: reason } = error;
   gateway.log.warn({ call: id, target: target?.name, kind, reason }, 'an answer broke off');
   settleCall(gateway, call, kind, 200);

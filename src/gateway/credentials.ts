@@ -32,6 +32,7 @@ const REJECTED = 'upstream_credentials_rejected';
 const FAILS_TRIAL: ReadonlySet<string | undefined> = new Set([
   REJECTED,
   'upstream_payment_required',
+  'upstream_credit_short',
   'upstream_permission_denied',
 ]);
 

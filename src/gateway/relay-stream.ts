@@ -109,7 +109,9 @@ export class StreamRelay implements CommittingReceiver {
   }
 
   begun(): BegunAnswer | undefined {
-    return this.#shadow?.begun();
+    const begun = this.#shadow?.begun();
+    if (begun) this.#commit.outlive();
+    return begun;
   }
 
   account(): void {

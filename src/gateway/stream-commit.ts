@@ -36,7 +36,7 @@ const STALL_MS = 10_000;
 export class StreamCommit implements Timed {
   readonly #gateway: Gateway;
   readonly #call: Call;
-  readonly #attempt: AttemptControl;
+  #attempt: AttemptControl;
   readonly #lookMs: number;
   #held: (Buffer | string)[] = [];
   #heldBytes = 0;
@@ -45,6 +45,8 @@ export class StreamCommit implements Timed {
   /** Something was sent since the last look. */
   #isLively = false;
   #isOver = false;
+  /** Its attempt is over, and no other says anything yet. */
+  #isAlone = false;
   dueMs = 0;
   earlier: Timed | undefined;
   later: Timed | undefined;
@@ -99,9 +101,34 @@ export class StreamCommit implements Timed {
     this.#gateway.deadlines.remove(this, this.#lookMs);
   }
 
+  /** The attempt is over, and another is to go on with the stream: until that says something its client is told that it lives. */
+  outlive(): void {
+    this.#isOver = false;
+    this.#isAlone = true;
+    this.#call.keptOpen = this;
+    // In the same rhythm: silence began before the attempt was over.
+    this.#gateway.deadlines.add(this, this.dueMs - this.#lookMs, this.#lookMs);
+  }
+
+  /** Another attempt goes on with the stream. */
+  goOn(attempt: AttemptControl): this {
+    this.#isAlone = false;
+    this.#attempt = attempt;
+    this.#call.keptOpen = undefined;
+    return this;
+  }
+
   expire(): void {
-    this.#attempt.run(() => this.#look());
+    if (!this.#isAlone) this.#attempt.run(() => this.#look());
+    else if (this.#isLeft()) this.#isOver = true;
+    else this.#look();
     if (!this.#isOver) this.#gateway.deadlines.add(this, this.#gateway.monotonicMs(), this.#lookMs);
+  }
+
+  /** Nobody goes on with the stream. */
+  #isLeft(): boolean {
+    const { settled, cancelled, response } = this.#call;
+    return settled || cancelled || response.destroyed;
   }
 
   #look(): void {
@@ -142,6 +169,11 @@ export class StreamCommit implements Timed {
     this.#isLively = true;
     if (!this.#call.response.write(bytes)) this.#attempt.waitForDrain();
   }
+}
+
+/** What decides for the answer of an attempt: that of the one before, where this one goes on with its stream. */
+export function commitStream(gateway: Gateway, call: Call, attempt: AttemptControl): StreamCommit {
+  return call.keptOpen?.goOn(attempt) ?? new StreamCommit(gateway, call, attempt);
 }
 
 /** Ends the stream of a call that is settled. */

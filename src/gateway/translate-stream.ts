@@ -17,7 +17,7 @@ import { keepAnswer, noteSpoken } from './keep-answer.ts';
 import { streamOptions } from './prepare.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { settleCall } from './settle.ts';
-import { StreamCommit } from './stream-commit.ts';
+import { commitStream, type StreamCommit } from './stream-commit.ts';
 
 /** Takes a stream in the provider's dialect and gives it in the caller's, event by event. */
 export class StreamTranslator implements CommittingReceiver {
@@ -68,7 +68,7 @@ export class StreamTranslator implements CommittingReceiver {
     call.request = undefined;
     if (call.divertsBlocked) this.#watch = new BlockWatch();
     // Last: whatever throws before has nothing running.
-    this.#commit = new StreamCommit(gateway, call, attempt);
+    this.#commit = commitStream(gateway, call, attempt);
   }
 
   data(chunk: Buffer): void {
@@ -92,6 +92,7 @@ export class StreamTranslator implements CommittingReceiver {
     if (this.#begun?.given === undefined || this.#decoder.isFinished === true) return undefined;
     // What was encoded of the packet in which it failed is told of already.
     this.#commit.write(this.#takePending());
+    this.#commit.outlive();
     return this.#begun;
   }
 

@@ -2,7 +2,7 @@ import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import { isObject, tryParseJson } from '../conversation/json.ts';
 import { readAmount, readRetryAfter } from '../conversation/retry-after.ts';
 import { type AccountMeaning, accountMeaning } from '../dialects/account-failures.ts';
-import type { UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
+import type { ResponseHeaders, UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
 import { kindOfStatus, ReportedError } from '../dialects/reported-error.ts';
 import { readResetMs } from '../routing/read-headroom.ts';
 import type { Target } from '../routing/target.ts';
@@ -22,6 +22,7 @@ const ALARMS = {
   [MODEL_MISSING]: 'a provider does not have the model that a target names',
   upstream_credentials_rejected: 'a provider rejected our credentials',
   upstream_payment_required: 'a provider wants to be paid',
+  upstream_credit_short: "our account's credit at a provider is too short for a call",
   upstream_permission_denied: 'a provider does not let our account do this',
 } as const;
 
@@ -123,15 +124,20 @@ function describeAlarm(
 ): GatewayError {
   const { name } = target.upstream;
   if (alarm === 'upstream_credentials_rejected') return credentialsRejected(target.upstream);
-  const about =
-    alarm === MODEL_MISSING
-      ? `its target '${target.name}' is not there`
-      : "this is about the gateway's own account";
+  const about = alarm === MODEL_MISSING ? `its target '${target.name}' is not there` : ABOUT_ACCOUNT[alarm];
   const message = `The provider '${name}' ${said}: ${reason.replace(/\.$/, '')}. Tell the gateway's operator: ${about}.`;
   // What an account may spend may be renewed at a time that is named.
   const retryAfterMs = alarm === 'upstream_payment_required' ? waitMs : undefined;
   return new GatewayError('upstream_unavailable', message, { code: alarm, retryable: false, retryAfterMs });
 }
+
+const ABOUT_OURS = "this is about the gateway's own account";
+
+const ABOUT_ACCOUNT = {
+  upstream_payment_required: ABOUT_OURS,
+  upstream_permission_denied: ABOUT_OURS,
+  upstream_credit_short: "what the gateway's own account has left is too little for this call",
+} as const;
 
 /** A 403 says by its words whom it is about; where it has none it is the caller's, who is told what the provider says. */
 function alarmOf(
@@ -153,6 +159,7 @@ function alarmOf(
 const ALARM_OF: Record<AccountMeaning, Alarm> = {
   payment: 'upstream_payment_required',
   permission: 'upstream_permission_denied',
+  shortage: 'upstream_credit_short',
 };
 
 /** OpenAI answers 401 where a restricted key may not do this; what else it may do it still may. */
@@ -227,19 +234,23 @@ export function logFailedAnswer(
   else log.warn(said, 'a provider failed');
 }
 
-/**
- * `retry-after-ms`, `retry-after` in seconds or as a date (RFC 9110 10.2.3), what the body says, or, where a limit was reached, when that
- * is whole again.
- */
+/** What the answer says of when to come back: its headers, the body, and headers that stand in the body, in this order. */
 function retryAfterMs(
   kind: ErrorKind,
-  headers: Record<string, string | string[] | undefined>,
+  headers: ResponseHeaders,
   failure: UpstreamFailure,
   now: number,
 ): number | undefined {
-  const said = readAmount(headers['retry-after-ms']) ?? readRetryAfter(headers['retry-after'], now);
-  if (said !== undefined || failure.retryAfterMs !== undefined) return said ?? failure.retryAfterMs;
-  return kind === 'upstream_rate_limited' ? readResetMs(headers, now) : undefined;
+  const within = failure.headers;
+  const said = waitSaid(headers, now) ?? failure.retryAfterMs ?? (within && waitSaid(within, now));
+  if (said !== undefined || kind !== 'upstream_rate_limited') return said;
+  // Where a limit was reached, when that is whole again.
+  return readResetMs(headers, now) ?? (within && readResetMs(within, now));
+}
+
+/** `retry-after-ms`, `retry-after` in seconds or as a date (RFC 9110 10.2.3). */
+function waitSaid(headers: ResponseHeaders, now: number): number | undefined {
+  return readAmount(headers['retry-after-ms']) ?? readRetryAfter(headers['retry-after'], now);
 }
 
 /** The same error without our secrets, in case the provider quoted them, and without what says whose account it was. */

@@ -45,6 +45,16 @@ interface Slice {
   failures: number;
 }
 
+/** Whether breakers of these options do the same. */
+export function isSameBreaker(one: BreakerOptions, other: BreakerOptions): boolean {
+  return (
+    one.errorRate === other.errorRate &&
+    one.minCalls === other.minCalls &&
+    one.windowMs === other.windowMs &&
+    one.openForMs === other.openForMs
+  );
+}
+
 /**
  * A circuit breaker: closed while attempts go well, open when too many fail, half-open while one attempt probes. All times are
  * monotonic milliseconds, given by who asks.

@@ -1,3 +1,5 @@
+import type { Cooling } from './limit.ts';
+
 /** How long others go before an account that is out of credit: twice as long after each probe that finds it so still, up to the last. */
 const FIRST_REST_MS = 30_000;
 const LONGEST_REST_MS = 10 * 60_000;
@@ -22,6 +24,11 @@ export class Credit {
   /** Whether others go first. */
   rests(nowMs: number): boolean {
     return nowMs < this.#restsUntil;
+  }
+
+  /** `undefined` where it has credit, or the next call is to find out whether it has. */
+  cooling(nowMs: number): Cooling | undefined {
+    return this.rests(nowMs) ? { forMs: this.#restsUntil - nowMs, reason: 'credit' } : undefined;
   }
 
   /** A call is sent: the first behind a rest is the probe, beside which none is sent. */

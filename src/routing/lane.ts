@@ -1,4 +1,4 @@
-import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts';
+import { Breaker, type BreakerOptions, type BreakerState, isSameBreaker } from './breaker.ts';
 import { Credit } from './credit.ts';
 import type { Word } from './health-word.ts';
 import { Hearsay } from './hearsay.ts';
@@ -90,6 +90,14 @@ export class Lane {
   /** When it is likely to be past its limit. */
   get limitedUntil(): number {
     return Math.max(this.limit.coolsUntil, this.limit.restsUntil);
+  }
+
+  /** Until when it is left alone, beside its breakers: the provider's own word goes before, else the longer time. */
+  cooling(nowMs: number): Cooling | undefined {
+    const ofLimit = this.limit.cooling(nowMs);
+    const ofCredit = this.#credit.cooling(nowMs);
+    if (!ofLimit || !ofCredit || ofLimit.reason === 'named_time') return ofLimit ?? ofCredit;
+    return ofLimit.forMs > ofCredit.forMs ? ofLimit : ofCredit;
   }
 
   /** Changes nothing. */
@@ -221,12 +229,19 @@ export interface CreditChange {
   isSpent: boolean;
 }
 
+/** Whose lane it is. */
+export interface LaneOwner {
+  provider: string;
+  /** No model leads to the target: a caller has named it. */
+  isNamed: boolean;
+}
+
 /** What is told is what this instance saw itself; of what it hears from others nobody is told. */
 export interface LaneBookOptions {
   monotonicMs: () => number;
   onChange?: (change: LaneChange) => void;
   /** The provider named a time, or a later one, before which the lane is not to be called. */
-  onCool?: (lane: Lane) => void;
+  onCool?: (lane: Lane, owner: LaneOwner) => void;
   onCredit?: (change: CreditChange) => void;
 }
 
@@ -277,8 +292,14 @@ export class LaneBook {
     }
     if (!known) this.#makeRoom();
     const breaker = this.#makeBreaker(target, place);
-    const kept = { limit: known?.limit, credit: this.#credit(place), onCool: this.#options.onCool };
-    const lane = new Lane(target, account, breaker, reach, kept);
+    const lane = new Lane(target, account, breaker, reach, {
+      limit: known?.limit,
+      credit: this.#credit(place),
+      onCool: (cooled) => {
+        const owner = { provider: place.provider, isNamed: !this.#configured.has(key) };
+        this.#options.onCool?.(cooled, owner);
+      },
+    });
     const heard = this.#hearsay.take('lane', target, account);
     if (heard?.opensUntil !== undefined) breaker.hearOpened(heard.heardMs, heard.opensUntil);
     if (heard?.coolsUntil !== undefined) lane.cool(heard.coolsUntil);
@@ -286,15 +307,15 @@ export class LaneBook {
     return lane;
   }
 
-  /** How the lanes of targets stand; the worse of their own breaker and their account's. */
-  readings(isWanted: (target: string) => boolean): BreakerReading[] {
-    const wanted = [...this.#lanes.values()].filter(({ target }) => isWanted(target));
+  /** How lanes stand; the worse of their own breaker and their account's. */
+  readings(isWanted: (target: string, account: string) => boolean): BreakerReading[] {
+    const wanted = [...this.#lanes.values()].filter(({ target, account }) => isWanted(target, account));
     const nowMs = this.#options.monotonicMs();
-    return wanted.map(({ target, account, breaker, reach, limit }) => ({
-      target,
-      account,
-      state: worseOf(breaker.state, reach.state),
-      cooling: limit.cooling(nowMs),
+    return wanted.map((lane) => ({
+      target: lane.target,
+      account: lane.account,
+      state: worseOf(lane.breaker.state, lane.reach.state),
+      cooling: lane.cooling(nowMs),
     }));
   }
 
@@ -333,7 +354,7 @@ export class LaneBook {
     const { provider, account, options } = place;
     const key = `${provider}\n${account}`;
     const known = this.#reaches.get(key);
-    if (known && isSame(known.options, options)) return known.breaker;
+    if (known && isSameBreaker(known.options, options)) return known.breaker;
     const breaker = this.#makeBreaker(undefined, place);
     const heard = this.#hearsay.take('account', provider, account);
     if (heard?.opensUntil !== undefined) breaker.hearOpened(heard.heardMs, heard.opensUntil);
@@ -368,13 +389,4 @@ export class LaneBook {
 function worseOf(one: BreakerState, other: BreakerState): BreakerState {
   if (one === 'open' || other === 'open') return 'open';
   return one === 'half-open' ? one : other;
-}
-
-function isSame(one: BreakerOptions, other: BreakerOptions): boolean {
-  return (
-    one.errorRate === other.errorRate &&
-    one.minCalls === other.minCalls &&
-    one.windowMs === other.windowMs &&
-    one.openForMs === other.openForMs
-  );
 }

@@ -10,8 +10,11 @@ export function cappedMs(namedMs: number): number {
   return Math.min(namedMs, LONGEST_NAMED_MS);
 }
 
-/** Why a place is left alone: the provider named the time, or a 429 named none, and others go first for a while. */
-export const COOLING_REASONS = ['named_time', 'rate_limited'] as const;
+/**
+ * Why a place is left alone: the provider named the time, or others go first for a while, because a 429 named none or because its account
+ * is out of credit.
+ */
+export const COOLING_REASONS = ['named_time', 'rate_limited', 'credit'] as const;
 
 export interface Cooling {
   /** What is left of it. */

@@ -9,14 +9,19 @@ export interface Headroom {
 type Headers = Record<string, string | string[] | undefined>;
 
 /**
- * Names of the headers, with `*` for what is limited. Sources: OpenAI ("Rate limits in headers"), whose names Groq, Azure, xAI, Cerebras and
- * others have, too; Anthropic ("Response headers" of "Rate limits").
+ * What may stand at the end of the headers' names. Sources: OpenAI ("Rate limits in headers"), whose names Groq, Azure, xAI and others have,
+ * too; Cerebras ("Rate limits"), which names the time as well; OpenRouter, Together and others have one limit, without a name.
  */
-const OPENAI = ['requests', 'tokens'].map((what) => ({
-  limit: `x-ratelimit-limit-${what}`,
-  remaining: `x-ratelimit-remaining-${what}`,
-  reset: `x-ratelimit-reset-${what}`,
+const LIMITED = [
+  ...['-requests', '-tokens'].flatMap((what) => [what, `${what}-minute`, `${what}-hour`, `${what}-day`]),
+  '',
+];
+const OPENAI = LIMITED.map((what) => ({
+  limit: `x-ratelimit-limit${what}`,
+  remaining: `x-ratelimit-remaining${what}`,
+  reset: `x-ratelimit-reset${what}`,
 }));
+/** Anthropic ("Response headers" of "Rate limits"). */
 const ANTHROPIC = ['requests', 'tokens', 'input-tokens', 'output-tokens'].map((what) => ({
   limit: `anthropic-ratelimit-${what}-limit`,
   remaining: `anthropic-ratelimit-${what}-remaining`,
@@ -65,10 +70,15 @@ function readNumber(header: string | string[] | undefined): number | undefined {
 
 const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** OpenAI says `6m0s` or `20ms`; others a number of seconds; Anthropic a time (RFC 3339). */
+/**
+ * OpenAI says `6m0s` or `20ms`; others a number of seconds; Anthropic a time (RFC 3339); OpenRouter Unix milliseconds (thirteen digits), as
+ * others do seconds (ten).
+ */
 function readReset(header: string | string[] | undefined, now: number): number | undefined {
   if (typeof header !== 'string') return undefined;
   if (/^\d{1,9}(?:\.\d+)?$/.test(header)) return Number(header) * 1_000;
+  if (/^\d{10}$/.test(header)) return Math.max(Number(header) * 1_000 - now, 0);
+  if (/^\d{13}$/.test(header)) return Math.max(Number(header) - now, 0);
   if (/^(?:\d{1,9}(?:\.\d+)?(?:ms|[smhd]))+$/.test(header)) {
     let ms = 0;
     for (const [, amount, unit = ''] of header.matchAll(/([\d.]+)(ms|[smhd])/g)) {

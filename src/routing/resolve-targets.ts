@@ -42,6 +42,8 @@ export class Routes {
   readonly #models: ReadonlyMap<string, Route>;
   readonly #upstreams: ReadonlyMap<string, Upstream>;
   readonly #targets: ReadonlySet<string>;
+  /** Targets at accounts. */
+  readonly #places: ReadonlySet<string>;
   readonly #lanesOf: (target: string, upstream: Upstream) => readonly Lane[];
   readonly #direct = new Map<string, Route>();
   /** Some names are on their way out. */
@@ -55,8 +57,10 @@ export class Routes {
   ) {
     this.#models = models;
     this.hasRetirements = [...models.values()].some(({ retirement }) => retirement !== undefined);
-    this.#targets = new Set(
-      [...models.values()].flatMap((route) => allTargets(route).map(({ name }) => name)),
+    const targets = [...models.values()].flatMap(allTargets);
+    this.#targets = new Set(targets.map(({ name }) => name));
+    this.#places = new Set(
+      targets.flatMap(({ name, upstream }) => upstream.accounts.map((account) => `${name}\n${account.name}`)),
     );
     this.#upstreams = upstreams;
     this.#lanesOf = lanesOf;
@@ -83,6 +87,11 @@ export class Routes {
   /** Whether a model of the configuration leads to the target: no caller has made up its name. */
   isTarget(name: string): boolean {
     return this.#targets.has(name);
+  }
+
+  /** Whether a model of the configuration leads to the target at this account. */
+  isPlace(target: string, account: string): boolean {
+    return this.#places.has(`${target}\n${account}`);
   }
 
   /** The configuration's models with all their targets. */

@@ -1,4 +1,5 @@
 import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
+import { isTlsCode } from '../upstream/network-errors.ts';
 
 /** What follows from a failed attempt. */
 export interface Verdict {
@@ -50,6 +51,8 @@ export const TOTAL_TIMEOUT = 'upstream_total_timeout';
 const BY_CODE: Record<string, Verdict> = {
   upstream_credentials_rejected: ACCOUNT,
   upstream_payment_required: { ...ACCOUNT, says: 'spent' },
+  // Smaller calls may go well.
+  upstream_credit_short: ACCOUNT,
   upstream_permission_denied: ACCOUNT,
   upstream_model_missing: { next: 'target', again: false, says: 'failing' },
   // As long as the caller would ever wait has passed.
@@ -60,6 +63,7 @@ const BY_CODE: Record<string, Verdict> = {
 const BY_NETWORK: Record<string, Verdict> = {
   CONNECT_TIMEOUT: { ...UNREACHABLE, slow: true },
   UND_ERR_CONNECT_TIMEOUT: { ...UNREACHABLE, slow: true },
+  NOT_CONNECTED: UNREACHABLE,
   FIRST_BYTE_TIMEOUT: SLOW,
   IDLE_TIMEOUT: SLOW,
   UND_ERR_HEADERS_TIMEOUT: SLOW,
@@ -74,7 +78,11 @@ const BY_NETWORK: Record<string, Verdict> = {
 /** The one table of what is tried again, where, and what it says of whom. */
 export function verdictOf({ kind, code, cause }: GatewayError): Verdict {
   const ofCode = code === undefined ? undefined : BY_CODE[code];
-  return ofCode ?? BY_NETWORK[networkCode(cause)] ?? BY_KIND[kind] ?? FINAL;
+  return ofCode ?? ofNetwork(networkCode(cause)) ?? BY_KIND[kind] ?? FINAL;
+}
+
+function ofNetwork(code: string): Verdict | undefined {
+  return BY_NETWORK[code] ?? (isTlsCode(code) ? UNREACHABLE : undefined);
 }
 
 function networkCode(cause: unknown): string {

@@ -41,10 +41,12 @@ const cooling = z
     until: z.iso.datetime(),
     reason: z
       .enum(COOLING_REASONS)
-      .describe('Whether the provider named the time, or answered 429 without one, so that others go first.'),
+      .describe(
+        'Whether the provider named the time, or others go first: it answered 429 without one, or the account is out of credit.',
+      ),
   })
   .nullable()
-  .describe('Until when it is left alone for its limit; null where it is not.');
+  .describe('Until when it is left alone for its limit or its credit; null where it is not.');
 
 const addresses = z
   .array(

@@ -9,6 +9,11 @@ const CONNECT_TIMEOUT: Failure = {
   reason: 'connect_timeout',
   message: 'could not be connected to in time',
 };
+const NOT_CONNECTED: Failure = {
+  kind: 'upstream_unavailable',
+  reason: 'connection_failed',
+  message: 'could not be reached',
+};
 const FIRST_BYTE_TIMEOUT: Failure = {
   kind: 'upstream_timeout',
   reason: 'first_byte_timeout',
@@ -38,6 +43,7 @@ const NOT_HTTP: Failure = {
 /** By the code of a connection of ours, of Node or (uploads) of undici, with the words for the caller. */
 const NETWORK_ERRORS: Record<string, Failure> = {
   CONNECT_TIMEOUT,
+  NOT_CONNECTED,
   FIRST_BYTE_TIMEOUT,
   IDLE_TIMEOUT,
   CLOSED_EARLY,
@@ -85,12 +91,16 @@ export function networkError(provider: string, error: unknown): GatewayError {
 
 /** Node's and OpenSSL's codes of what is wrong with a certificate or a handshake (nodejs.org/api/tls.html, "X509 certificate error codes"). */
 const TLS_CODE =
-  /^(?:ERR_TLS|ERR_SSL|EPROTO$|CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH$|INVALID_CA$)/;
+  /^(?:ERR_TLS|ERR_SSL|EPROTO$|CERT_|CRL_|UNABLE_TO_|ERROR_IN_C|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH$|INVALID_(?:CA|PURPOSE)$|PATH_LENGTH_)/;
+
+/** Whether a connection failed for its TLS. */
+export function isTlsCode(code: string): boolean {
+  return TLS_CODE.test(code);
+}
 
 function guessFailure(error: unknown, code: string): Failure {
   if (error instanceof errors.HTTPParserError) return NOT_HTTP;
-  const reason = TLS_CODE.test(code) ? 'tls' : 'connection_failed';
-  return { kind: 'upstream_unavailable', reason, message: 'could not be reached' };
+  return isTlsCode(code) ? { ...NOT_CONNECTED, reason: 'tls' } : NOT_CONNECTED;
 }
 
 /** For the operator: what a failure comes from, the outermost cause first. */

@@ -35,12 +35,24 @@ const slow = await startRawUpstream((response, body) => {
   response.write(chatChunk('') + chatChunk('', 'content_filter'));
   setTimeout(() => response.end('data: [DONE]\n\n'), 50);
 });
+/** Refuses as Gemini does, with a part of no text. */
+const empty = await startRawUpstream((response, _body, { url = '' }) => {
+  const stream = url.includes('streamGenerateContent');
+  const answer = JSON.stringify({
+    candidates: [{ content: { role: 'model', parts: [{ text: '' }] }, finishReason: 'SAFETY', index: 0 }],
+    usageMetadata: { promptTokenCount: 4, totalTokenCount: 4 },
+    modelVersion: 'gemini-2.5-flash',
+  });
+  response.setHeader('content-type', stream ? 'text/event-stream' : 'application/json');
+  response.end(stream ? `data: ${answer}\r\n\r\n` : answer);
+});
 const accounts = [{ name: 'main', apiKey: KEY }];
 const TARGETS = {
   gemini: 'gemini/gemini-2.5-flash',
   anthropic: 'anthropic/claude-sonnet-4-5',
   openai: 'openai/gpt-4.1-mini',
   slow: 'slow/x',
+  empty: 'empty/gemini-2.5-flash',
 };
 const gateway = await startGateway({
   providers: {
@@ -48,6 +60,7 @@ const gateway = await startGateway({
     anthropic: { baseUrl: anthropic.url, accounts },
     openai: { baseUrl: openai.url, accounts },
     slow: { adapter: 'openai-compatible', baseUrl: slow.baseUrl, accounts },
+    empty: { adapter: 'gemini', baseUrl: empty.baseUrl.replace('/v1', ''), accounts },
     other: { adapter: 'openai-compatible', baseUrl: other.baseUrl, accounts },
   },
   models: Object.fromEntries(
@@ -57,7 +70,7 @@ const gateway = await startGateway({
     ]),
   ),
 });
-closing.push(gateway.stop, gemini.close, anthropic.close, openai.close, other.close, slow.close);
+closing.push(gateway.stop, gemini.close, anthropic.close, openai.close, other.close, slow.close, empty.close);
 
 const DOORS: Record<
   string,
@@ -99,6 +112,7 @@ const REFUSALS: [model: keyof typeof TARGETS, content: string][] = [
   ['openai', 'block'],
   ['anthropic', 'block'],
   ['slow', 'block'],
+  ['empty', 'block'],
 ];
 
 for (const [model, content] of REFUSALS) {

@@ -331,6 +331,24 @@ test('where no address is well all are used rather than none', async (context) =
   assert.deepEqual(await answersOf(gateway, 4), { [one.address]: 2, [two.address]: 2 });
 });
 
+test('each address that is out is an event of its own', async (context) => {
+  const [one, two, three] = await startServers(context, {}, {}, {});
+  assert.ok(three);
+  for (const server of [one, two]) server.healthStatus = 503;
+  const file = join(makeTempDirectory(context), 'servers.txt');
+  await listIn(file, [one, two, three]);
+  const health = { check: { path: '/health', interval: '50ms' } };
+  const gateway = await startWith(context, pool({ discovery: { file }, health }));
+  const out = async () => {
+    const events = (await eventsOf(gateway, 'address_unhealthy')) as unknown as {
+      details: { address: string };
+    }[];
+    return events.map(({ details }) => details.address).toSorted();
+  };
+  await until('both are told', async () => (await out()).length === 2);
+  assert.deepEqual(await out(), [`http://${one.address}`, `http://${two.address}`].toSorted());
+});
+
 test('an address that fails its check is not used, and is when it passes again', async (context) => {
   const [one, two] = await startServers(context, {}, {});
   const file = join(makeTempDirectory(context), 'servers.txt');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { adminClient } from '../support/admin.ts';
+import { startSocketServer } from '../support/byte-server.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Act, failWith, say, startProvider } from '../support/scripted-provider.ts';
 
@@ -66,6 +67,26 @@ test('a provider that says when it may be called again is not called before', as
   assert.ok(retryAfter > 50 && retryAfter <= 60, `retry-after: ${retryAfter}`);
   assert.equal((await call('two')).attempts, '1');
   assert.deepEqual([a.requests(), b.requests()], [1, 2]);
+});
+
+test('that a provider is left alone for the time that it named is an event, and so is the end of that', async (context) => {
+  const { a, gateway, call } = await setUp(context);
+  a.answers.push(failWith(429, { 'retry-after-ms': '300' }));
+  assert.equal((await call('two')).target, 'b/y');
+  const told = async () => {
+    const { body } = await adminClient(gateway.url).must('GET', '/events');
+    const events = body['data'] as { kind: string; severity: string; details: unknown }[];
+    return events
+      .filter(({ kind }) => kind.startsWith('cooling_'))
+      .map(({ kind, severity, details }) => [kind, severity, details])
+      .toReversed();
+  };
+  while ((await told()).length < 2) await new Promise((resolve) => setTimeout(resolve, 50));
+  const place = { provider: 'a', account: 'main', target: 'a/x' };
+  assert.deepEqual(await told(), [
+    ['cooling_began', 'info', { ...place, forSeconds: 1 }],
+    ['cooling_ended', 'info', place],
+  ]);
 });
 
 test('a provider that fails and says when it will be well again is not called before', async (context) => {
@@ -143,6 +164,19 @@ test('a provider that is gone costs a few calls one attempt more, and none when 
   assert.equal(b.requests(), 10);
 });
 
+test('an account whose TLS fails cannot be reached for any of its models', async (context) => {
+  const plain = await startSocketServer((socket) => {
+    socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+  });
+  context.after(() => plain.close());
+  const baseUrl = plain.origin.replace('http:', 'https:');
+  const { gateway, call } = await setUp(context, { retries: 0 }, {}, { baseUrl });
+  for (let asked = 0; asked < 5; asked++) assert.equal((await call('one')).status, 502);
+  while ((await breakerEvents(gateway)).length < 2) await new Promise((resolve) => setTimeout(resolve, 50));
+  // Of the target, and of its account.
+  assert.deepEqual(await breakerEvents(gateway), ['breaker_opened', 'breaker_opened']);
+});
+
 test('a provider that was gone is found again, and each change of its breakers is an event', async (context) => {
   const { a, gateway, call } = await setUp(context);
   await a.leave();
@@ -184,6 +218,24 @@ test('an account that is out of credit is asked last, and of that the operator i
     ['credit_spent', 'alarm', details],
     ['credit_restored', 'info', details],
   ]);
+});
+
+test('an account whose credit is too short for one call goes on with others', async (context) => {
+  const { a, gateway, call } = await setUp(context);
+  const message =
+    'This request requires more credits, or fewer max_tokens. You requested up to 64000 tokens, but can only afford 2000.';
+  const tooCostly: Act = (response) => {
+    response.writeHead(402, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ error: { message, code: 402 } }));
+  };
+  a.answers.push(tooCostly);
+  const first = await call('two');
+  assert.deepEqual([first.target, first.attempts], ['b/y', '2']);
+  const second = await call('two');
+  assert.deepEqual([second.target, second.attempts], ['a/x', '1']);
+  const { body } = await adminClient(gateway.url).must('GET', '/events');
+  const kinds = (body['data'] as { kind: string }[]).map(({ kind }) => kind);
+  assert.ok(!kinds.some((kind) => kind.startsWith('credit_')), kinds.join());
 });
 
 const HANG: Act = () => undefined;

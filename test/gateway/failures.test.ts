@@ -272,7 +272,35 @@ const ABOUT_THE_ACCOUNT: { adapter: string; status: number; body: object; code: 
     body: { error: { message: 'Key limit exceeded (total limit). Manage it in the settings.', code: 403 } },
     code: 'upstream_payment_required',
   },
+  {
+    adapter: 'openrouter',
+    status: 402,
+    body: { error: { message: tooCostly(32_768, 8_246), code: 402 } },
+    code: 'upstream_credit_short',
+  },
+  {
+    adapter: 'openrouter',
+    status: 402,
+    body: { error: { message: 'Prompt tokens limit exceeded: 83737 > 38936', code: 402 } },
+    code: 'upstream_credit_short',
+  },
+  {
+    adapter: 'openrouter',
+    status: 402,
+    body: { error: { message: tooCostly(1_000, 0), code: 402 } },
+    code: 'upstream_payment_required',
+  },
+  {
+    adapter: 'openrouter',
+    status: 402,
+    body: { error: { message: 'Insufficient credits. Add more in the settings.', code: 402 } },
+    code: 'upstream_payment_required',
+  },
 ];
+
+function tooCostly(asked: number, left: number) {
+  return `This request requires more credits, or fewer max_tokens. You requested up to ${asked} tokens, but can only afford ${left}. To increase, add more credits`;
+}
 
 function anthropicError(message: string, details: object | null = null) {
   return { type: 'error', error: { type: 'invalid_request_error', message, details } };

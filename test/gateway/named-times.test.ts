@@ -10,7 +10,7 @@ interface NamedTime {
   says: string;
   adapter: 'openai-compatible' | 'anthropic' | 'gemini';
   headers?: () => Record<string, string>;
-  body?: object;
+  body?: () => object;
   seconds: number;
 }
 
@@ -58,11 +58,61 @@ const CASES: NamedTime[] = [
     }),
     seconds: 40,
   },
-  { says: "Google's RetryInfo", adapter: 'gemini', body: { error: google }, seconds: 17 },
+  {
+    says: "the reset of Cerebras's requests of the day",
+    adapter: 'openai-compatible',
+    headers: () => ({
+      'x-ratelimit-limit-requests-day': '1000',
+      'x-ratelimit-remaining-requests-day': '0',
+      'x-ratelimit-reset-requests-day': '911.38',
+      'x-ratelimit-limit-tokens-minute': '60000',
+      'x-ratelimit-remaining-tokens-minute': '60000',
+      'x-ratelimit-reset-tokens-minute': '11.38',
+    }),
+    seconds: 912,
+  },
+  {
+    says: "OpenRouter's reset, a time in milliseconds",
+    adapter: 'openai-compatible',
+    headers: () => ({
+      'x-ratelimit-limit': '20',
+      'x-ratelimit-remaining': '0',
+      'x-ratelimit-reset': String(Date.now() + 50_000),
+    }),
+    seconds: 50,
+  },
+  {
+    says: "OpenRouter's reset in the error's metadata",
+    adapter: 'openai-compatible',
+    body: () => ({
+      error: {
+        message: MESSAGE,
+        code: 429,
+        metadata: {
+          headers: {
+            'X-RateLimit-Limit': '20',
+            'X-RateLimit-Remaining': '0',
+            'X-RateLimit-Reset': String(Date.now() + 50_000),
+          },
+          provider_name: null,
+        },
+      },
+    }),
+    seconds: 50,
+  },
+  {
+    says: "OpenRouter's `Retry-After` in the error's metadata",
+    adapter: 'openai-compatible',
+    body: () => ({
+      error: { message: MESSAGE, code: 429, metadata: { headers: { 'Retry-After': '50' } } },
+    }),
+    seconds: 50,
+  },
+  { says: "Google's RetryInfo", adapter: 'gemini', body: () => ({ error: google }), seconds: 17 },
   {
     says: "Google's RetryInfo in its compatible API",
     adapter: 'openai-compatible',
-    body: [{ error: google }],
+    body: () => [{ error: google }],
     seconds: 17,
   },
   {
@@ -86,7 +136,7 @@ const CASES: NamedTime[] = [
 async function setUp(context: TestContext, { adapter, headers, body }: NamedTime) {
   const upstream = await startRawUpstream((response) => {
     response.writeHead(429, { 'content-type': 'application/json', ...headers?.() });
-    response.end(JSON.stringify(body ?? { error: { message: MESSAGE } }));
+    response.end(JSON.stringify(body?.() ?? { error: { message: MESSAGE } }));
   });
   const baseUrl = adapter === 'openai-compatible' ? upstream.baseUrl : upstream.baseUrl.replace('/v1', '');
   const accounts = [{ name: 'main', apiKey: 'sk-upstream-secret-0123456789' }];

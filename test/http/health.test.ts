@@ -97,9 +97,28 @@ test('until when a place is left alone for its limit, and whose word that is, is
   assert.ok(told && told.value > 0 && told.value <= 60, JSON.stringify(told));
 });
 
+test('an account that is passed over for its credit is told as that, at each of its targets', async () => {
+  const coolingOf = async (name: string) => {
+    const target = (await readHealth()).targets.find((one) => one.target === name);
+    return target?.accounts[0]?.cooling;
+  };
+  await call('m', 402, '{"error":{"message":"Insufficient credits"}}');
+  const cooling = await coolingOf('up/x');
+  assert.equal(cooling?.reason, 'credit');
+  assert.ok(Date.parse(cooling.until) > Date.now());
+  assert.equal((await coolingOf('up/limited'))?.reason, 'named_time', 'its own word goes before');
+  const metrics = parseMetrics(await (await gateway.get('/metrics', ADMIN_KEY)).text());
+  const told = metrics.find(
+    ({ name, labels }) => name === 'fairlead_cooling_seconds' && labels['target'] === 'up/x',
+  );
+  assert.ok(told && told.value > 0 && told.value <= 30, JSON.stringify(told));
+  await call('m', 200);
+  assert.equal(await coolingOf('up/x'), null);
+});
+
 test('a rejected credential is told, and its account is failing', async () => {
   await call('m', 401, '{"error":{"message":"bad key"}}');
-  await gateway.calls(7);
+  await gateway.calls(11);
   const provider = (await readHealth()).providers.find(({ name }) => name === 'up');
   assert.equal(provider?.accounts[0]?.credential, 'rejected');
   assert.deepEqual([provider?.status, provider?.accounts[0]?.status], ['failing', 'failing']);

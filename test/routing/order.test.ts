@@ -159,5 +159,24 @@ test('what is left is read as providers say it', () => {
     'x-ratelimit-reset-requests': '20ms',
   };
   assert.deepEqual(readHeadroom(bare, 0), { share: 0.5, resetMs: 20 });
+  const cerebras = {
+    'x-ratelimit-limit-requests-day': '1000',
+    'x-ratelimit-remaining-requests-day': '900',
+    'x-ratelimit-reset-requests-day': '33011.5',
+    'x-ratelimit-limit-tokens-minute': '60000',
+    'x-ratelimit-remaining-tokens-minute': '15000',
+    'x-ratelimit-reset-tokens-minute': '11.5',
+  };
+  assert.deepEqual(readHeadroom(cerebras, 0), { share: 0.25, resetMs: 11_500 });
+  const unnamed = {
+    'x-ratelimit-limit': '20',
+    'x-ratelimit-remaining': '5',
+    'x-ratelimit-reset': '1789138080000',
+  };
+  assert.deepEqual(readHeadroom(unnamed, 1_789_138_020_000), { share: 0.25, resetMs: 60_000 });
+  assert.deepEqual(readHeadroom({ ...unnamed, 'x-ratelimit-reset': '1789138080' }, 1_789_138_050_000), {
+    share: 0.25,
+    resetMs: 30_000,
+  });
   assert.equal(readHeadroom({ 'x-ratelimit-limit-requests': 'many' }, 0), undefined);
 });

@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { stringify } from 'yaml';
 import type { BreakerReading } from '../../src/routing/lane.ts';
 import { CallMetrics } from '../../src/telemetry/call-metrics.ts';
 import { OTHER } from '../../src/telemetry/known-names.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
-import { ADMIN_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
+import { ADMIN_KEY, startGateway, TEST_KEY, type TestGateway } from '../support/gateway.ts';
 import { parseMetrics, type Sample } from '../support/prometheus-text.ts';
+import { startRawUpstream } from '../support/raw-upstream.ts';
+import { makeTempDirectory } from '../support/temp-store.ts';
 import { makeRecord } from '../support/usage-records.ts';
 
 const TENANTS = {
@@ -162,3 +167,36 @@ async function renderOnly(calls: CallMetrics, breakers = (): BreakerReading[] =>
     metrics.close();
   }
 }
+
+test('what an account did that the configuration has no more is not told any more', async (context) => {
+  const upstream = await startRawUpstream((response) => {
+    response.writeHead(429, { 'content-type': 'application/json', 'retry-after': '60' });
+    response.end('{"error":{"message":"slow down"}}');
+  });
+  context.after(() => upstream.close());
+  const folder = makeTempDirectory(context);
+  const fileOf = (account: string) =>
+    stringify({
+      server: { port: 0 },
+      providers: {
+        up: {
+          ...{ adapter: 'openai-compatible', baseUrl: upstream.baseUrl },
+          accounts: [{ name: account, apiKey: `sk-${account}-0000000000` }],
+        },
+      },
+      models: { one: { targets: ['up/x'], retries: 0 } },
+      tenants: { acme: { models: ['*'], keys: [{ name: 'app', secret: TEST_KEY }] } },
+    });
+  const renamed = await startGateway({}, undefined, { file: fileOf('old'), folder });
+  context.after(() => renamed.stop());
+  const ask = { model: 'one', messages: [{ role: 'user', content: 'Hello' }] };
+  const accountsOf = async (name: string) =>
+    (await scrape(renamed)).filter((sample) => sample.name === name).map(({ labels }) => labels['account']);
+  await (await renamed.post('/v1/chat/completions', ask)).text();
+  assert.deepEqual(await accountsOf('fairlead_cooling_seconds'), ['old']);
+  await writeFile(join(folder, 'fairlead.yaml'), fileOf('new'));
+  await renamed.reload();
+  await (await renamed.post('/v1/chat/completions', ask)).text();
+  assert.deepEqual(await accountsOf('fairlead_cooling_seconds'), ['new']);
+  assert.deepEqual(await accountsOf('fairlead_breaker_state'), ['new']);
+});

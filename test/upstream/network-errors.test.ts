@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { request } from 'undici';
+import { verdictOf } from '../../src/routing/verdict.ts';
 import { describeNetworkError, networkError } from '../../src/upstream/network-errors.ts';
 import { startSocketServer } from '../support/byte-server.ts';
 import { type Asked, ask, createConnections } from '../support/exchange-recorder.ts';
@@ -100,6 +101,21 @@ for (const asker of ['our own connections', 'undici'] as const) {
       assert.match(describeNetworkError(failure), reasons[asker]);
     });
   }
+}
+
+for (const how of ['is ended', 'is reset'] as const) {
+  test(`a connection that ${how} before its TLS stands is none`, async (t) => {
+    const server = await startSocketServer((socket) => {
+      socket.once('data', () => (how === 'is ended' ? socket.end() : socket.resetAndDestroy()));
+    });
+    t.after(() => server.close());
+    const connections = createConnections();
+    t.after(() => connections.close());
+    const { error } = await ask(connections, server.origin.replace('http:', 'https:')).over;
+    const failure = networkError('up', error);
+    assert.deepEqual([failure.kind, failure.reason], ['upstream_unavailable', 'connection_failed']);
+    assert.equal(verdictOf(failure).unreachable, true);
+  });
 }
 
 const SILENT: [what: string, begun: string, timeouts: Asked['timeouts'], told: RegExp][] = [

@@ -21,6 +21,8 @@ export function decodeError(status: number, body: JsonValue | string): UpstreamF
   if (code !== undefined) failure.code = code;
   if (typeof error['param'] === 'string') failure.param = error['param'];
   if (retryAfterMs !== undefined) failure.retryAfterMs = retryAfterMs;
+  const headers = headersWithin(error['metadata']);
+  if (headers) failure.headers = headers;
   if (isCredentialError(error)) failure.credentialRejected = true;
   else if (saysWord(error, PERMISSION_WORDS)) failure.permissionDenied = true;
   return failure;
@@ -91,6 +93,14 @@ function retryDelayMs(details: JsonValue | undefined): number | undefined {
     if (seconds >= 0) return seconds * 1000;
   }
   return undefined;
+}
+
+/** OpenRouter tells of a limit as it would in headers, beside the message. */
+function headersWithin(metadata: JsonValue | undefined): Record<string, string> | undefined {
+  const headers = isObject(metadata) ? metadata['headers'] : undefined;
+  if (!isObject(headers)) return undefined;
+  const told = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]);
+  return Object.fromEntries(told);
 }
 
 /** A refused key does not always come as a 401 (xAI and Gemini's compatible API say 400). */

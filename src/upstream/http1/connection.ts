@@ -33,6 +33,9 @@ const KEEP_ALIVE_MARGIN_MS = 2_000;
 /** What only says that the provider lives keeps an answer that has begun for so many times as long as silence would be borne. */
 const SIGNS_KEEP = 10;
 
+/** What is said of a connection that the other side broke off. */
+const BROKEN_OFF: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'CLOSED_EARLY']);
+
 const NOTHING = Buffer.alloc(0);
 
 /** A request on its way, and the answer to it. */
@@ -286,7 +289,7 @@ export class Connection implements ResponseSink, Timed {
     try {
       this.#parser.close();
     } catch (thrown) {
-      this.#close(toError(thrown));
+      this.#end(toError(thrown));
       return;
     }
     if (exchange && exchange === this.#exchange) this.#complete(exchange);
@@ -294,7 +297,12 @@ export class Connection implements ResponseSink, Timed {
 
   /** The socket is gone. What was read before is still to be handed on. */
   #lose(error: Error): void {
-    if (!this.#ended || !this.#exchange?.paused) this.#close(error);
+    if (!this.#ended || !this.#exchange?.paused) this.#end(error);
+  }
+
+  /** The other side, or what is between, ends it. */
+  #end(error: Error): void {
+    this.#close(this.#connected ? error : unconnected(error));
   }
 
   #close(error: Error): void {
@@ -325,6 +333,12 @@ function readKeepAlive(header: AnswerHeaders[string]): number {
 
 function closedEarly(): ConnectionError {
   return new ConnectionError('CLOSED_EARLY', 'the other side closed the connection');
+}
+
+/** Why there was no connection: that it was broken off before it stood (its TLS, most of the time) is no broken exchange. */
+function unconnected(error: Error): Error {
+  const isBrokenOff = 'code' in error && BROKEN_OFF.has(error.code);
+  return isBrokenOff ? new ConnectionError('NOT_CONNECTED', error.message) : error;
 }
 
 function toError(thrown: unknown): Error {

@@ -33,6 +33,12 @@ const READ: [what: string, status: number, body: JsonValue, failure: UpstreamFai
   ['null', 500, null, { message: 'HTTP 500 without a message' }],
   ['an empty list', 500, [], { message: 'HTTP 500 without a message' }],
   [
+    "OpenRouter's headers within",
+    429,
+    { error: { message: 'Slow', code: 429, metadata: { headers: { 'X-RateLimit-Remaining': '0' } } } },
+    { message: 'Slow', code: '429', headers: { 'x-ratelimit-remaining': '0' } },
+  ],
+  [
     "a list around it, with Google's retry delay",
     429,
     [

@@ -1,0 +1,78 @@
+import type { ControlNews } from './control/control-news.ts';
+import type { Schedule } from './control/event-log.ts';
+import type { Lane, LaneOwner } from './routing/lane.ts';
+
+export interface CoolingNewsOptions {
+  news: ControlNews;
+  monotonicMs: () => number;
+  schedule: Schedule;
+}
+
+/**
+ * Tells when places begin to be left alone for a time that their provider named, and when that is over: of each place once a minute, and
+ * of those that callers have named one for all. A later time that is named meanwhile is no other beginning.
+ */
+export class CoolingNews {
+  readonly #options: CoolingNewsOptions;
+  /** Of those that are left alone, by their names: calls the look at their end off. */
+  readonly #cooling = new Map<string, () => void>();
+
+  constructor(options: CoolingNewsOptions) {
+    this.#options = options;
+  }
+
+  /** The provider named a time, or a later one. */
+  begin(lane: Lane, owner: LaneOwner): void {
+    const place = nameOf(lane);
+    if (this.#cooling.has(place)) return;
+    const forMs = this.#await(lane, owner);
+    const message = 'a place is left alone for as long as its provider says';
+    this.#tell('cooling_began', message, lane, owner, { forSeconds: Math.ceil(forMs / 1000) });
+  }
+
+  close(): void {
+    for (const cancel of this.#cooling.values()) cancel();
+    this.#cooling.clear();
+  }
+
+  /** Gives how long that is. */
+  #await(lane: Lane, owner: LaneOwner): number {
+    const { schedule, monotonicMs } = this.#options;
+    const forMs = Math.max(lane.coolsUntil - monotonicMs(), 0);
+    this.#cooling.set(
+      nameOf(lane),
+      schedule(() => this.#look(lane, owner), Math.ceil(forMs)),
+    );
+    return forMs;
+  }
+
+  #look(lane: Lane, owner: LaneOwner): void {
+    if (lane.coolsUntil > this.#options.monotonicMs()) {
+      this.#await(lane, owner);
+      return;
+    }
+    this.#cooling.delete(nameOf(lane));
+    this.#tell(
+      'cooling_ended',
+      'a place that its provider wanted to be left alone may be called again',
+      lane,
+      owner,
+    );
+  }
+
+  #tell(
+    kind: string,
+    message: string,
+    { target, account }: Lane,
+    { provider, isNamed }: LaneOwner,
+    more: { forSeconds?: number } = {},
+  ): void {
+    const details = { provider, account, target, ...more };
+    const of = isNamed ? '' : `${account}\n${target}`;
+    this.#options.news.tellOften('info', kind, message, details, details, of);
+  }
+}
+
+function nameOf({ target, account }: Lane): string {
+  return `${target}\n${account}`;
+}
