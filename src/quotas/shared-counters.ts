@@ -97,6 +97,7 @@ export class SharedCounters {
   /** What was taken there is not there any more, and was not brought in yet. */
   #lost = false;
   #closed = false;
+  #probing: Promise<void> | undefined;
 
   constructor({ url, instance, replyMs, schedule, listener }: SharedCountersOptions) {
     this.#instance = instance;
@@ -132,7 +133,8 @@ export class SharedCounters {
       this.#probeLater();
       return;
     }
-    await this.#probe();
+    this.#probing = this.#probe();
+    await this.#probing;
     if (!this.isHere) this.#listener.onAway('it does not answer');
   }
 
@@ -162,10 +164,12 @@ export class SharedCounters {
     this.#lose(new DataLost().message);
   }
 
-  close(): void {
+  /** Resolves when nothing is told, or asked of others, any more: a look for the Redis may be under way. */
+  async close(): Promise<void> {
     this.#closed = true;
     this.#cancelProbe?.();
     this.#redis.disconnect();
+    await this.#probing;
   }
 
   async #send(name: ScriptName, { keys, args }: ScriptCall): Promise<unknown> {
@@ -245,7 +249,7 @@ export class SharedCounters {
     if (this.#closed || this.#cancelProbe) return;
     this.#cancelProbe = this.#schedule(() => {
       this.#cancelProbe = undefined;
-      void this.#probe();
+      this.#probing = this.#probe();
     }, PROBE_MS);
   }
 
@@ -256,6 +260,7 @@ export class SharedCounters {
       this.#state = 'joining';
       await this.#loadScripts();
       await this.#readMark();
+      if (this.#closed) return;
       await this.#listener.onBack(this.#lost);
       if (this.#isJoining()) {
         this.#state = 'here';
@@ -265,6 +270,7 @@ export class SharedCounters {
       // That it is away was told when it went.
       this.#state = 'away';
     }
+    if (this.#closed) return;
     if (this.isHere) this.#listener.onHere();
     else this.#probeLater();
   }

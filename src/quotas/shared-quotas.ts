@@ -194,7 +194,7 @@ export class SharedQuotas implements Quotas {
     } catch {
       this.#news.tellUnsent('alarm', 'what was counted here is not brought in', unsent);
     }
-    this.#shared.close();
+    await this.#shared.close();
   }
 
   #reserveAlone(limits: readonly Limit[], demand: Demand, callId: string): Reservation | Refusal {
