@@ -124,13 +124,13 @@ function tellWebhookProblem(news: ControlNews, problem: WebhookProblem): void {
     case 'webhook_given_up': {
       const { kind, ...details } = problem;
       const message = `The webhook '${problem.webhook}' did not take an event: it is not sent any more.`;
-      news.tellOften('warning', kind, message, details);
+      news.tellOften('warning', kind, message, details, details, problem.webhook);
       return;
     }
     case 'webhook_full': {
       const { kind, webhook } = problem;
       const message = `More events wait for the webhook '${webhook}' than are kept: the oldest are not sent.`;
-      news.tellOften('warning', kind, message, { webhook });
+      news.tellOften('warning', kind, message, { webhook }, { webhook }, webhook);
     }
   }
 }

@@ -54,6 +54,7 @@ export function tellRecoveryFailure(news: ControlNews, { owner, error }: Recover
     'what a killed process left could not be taken over; it is tried again',
     { owner, reason: reasonOf(error) },
     { owner, err: error },
+    String(owner),
   );
 }
 
@@ -105,7 +106,8 @@ export function tellOverload(
     model === undefined
       ? 'calls are refused: more run and wait than server.overload allows'
       : `calls of the model '${model}' are refused: more run and wait than its overload allows`;
-  news.tellOften('warning', 'overloaded', message, { model: model ?? null, calls });
+  const details = { model: model ?? null, calls };
+  news.tellOften('warning', 'overloaded', message, details, details, model);
 }
 
 /** pino writes an error out only where it is called `err`. */
