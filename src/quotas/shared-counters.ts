@@ -97,7 +97,8 @@ export class SharedCounters {
   /** What was taken there is not there any more, and was not brought in yet. */
   #lost = false;
   #closed = false;
-  #probing: Promise<void> | undefined;
+  /** Looks for the Redis that are under way: one may wait for others while the next has begun. */
+  readonly #probing = new Set<Promise<void>>();
 
   constructor({ url, instance, replyMs, schedule, listener }: SharedCountersOptions) {
     this.#instance = instance;
@@ -133,8 +134,7 @@ export class SharedCounters {
       this.#probeLater();
       return;
     }
-    this.#probing = this.#probe();
-    await this.#probing;
+    await this.#look();
     if (!this.isHere) this.#listener.onAway('it does not answer');
   }
 
@@ -169,7 +169,7 @@ export class SharedCounters {
     this.#closed = true;
     this.#cancelProbe?.();
     this.#redis.disconnect();
-    await this.#probing;
+    await Promise.all(this.#probing);
   }
 
   async #send(name: ScriptName, { keys, args }: ScriptCall): Promise<unknown> {
@@ -249,8 +249,15 @@ export class SharedCounters {
     if (this.#closed || this.#cancelProbe) return;
     this.#cancelProbe = this.#schedule(() => {
       this.#cancelProbe = undefined;
-      this.#probing = this.#probe();
+      void this.#look();
     }, PROBE_MS);
+  }
+
+  async #look(): Promise<void> {
+    const probe = this.#probe();
+    this.#probing.add(probe);
+    await probe;
+    this.#probing.delete(probe);
   }
 
   /** Never rejects: what fails is tried again. */

@@ -195,6 +195,8 @@ export class SharedQuotas implements Quotas {
       this.#news.tellUnsent('alarm', 'what was counted here is not brought in', unsent);
     }
     await this.#shared.close();
+    // What a look for them began that was under way.
+    await Promise.all([...this.#settling, ...this.#sending]);
   }
 
   #reserveAlone(limits: readonly Limit[], demand: Demand, callId: string): Reservation | Refusal {

@@ -677,6 +677,28 @@ test('an entry whose name is none is refused, wherever it stands', async (contex
     assert.equal(status, 400);
     assert.equal(body.error?.param, `${kind}.__proto__`);
   }
+  // The same name, as JSON may write it, too.
+  for (const path of ['/config', '/models/a']) {
+    const body = '{"targets":["echo/x"],"tenants":{"\\u005f_proto__":{"models":["*"]}},"\\u005f_proto__":{}}';
+    assert.equal((await admin.ask('PUT', path, body)).status, 400);
+  }
   const ready = await admin.must('GET', '/tenants');
   assert.doesNotMatch(JSON.stringify(ready.body), /__proto__/);
+});
+
+test('a body that is nested very deeply is refused', async (context) => {
+  const gateway = await startGateway({});
+  context.after(gateway.stop);
+  const admin = adminClient(gateway.url);
+  for (const depth of [200, 5_000, 100_000]) {
+    const deep = `{"tenants":{},"b":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+    for (const [method, path] of [
+      ['PUT', '/config'],
+      ['POST', '/tenants'],
+    ] as const) {
+      const { status, body } = await admin.ask(method, path, deep);
+      assert.equal(status, 400, `${depth}`);
+      assert.match(body.error?.message ?? '', /nested deeper than 128 levels|not valid JSON/);
+    }
+  }
 });

@@ -78,7 +78,7 @@ export function withoutOutput(ended: readonly Ended[], usage: Usage | undefined)
   const isFailed = ({ choice }: Ended) =>
     choice !== undefined &&
     FAILURES.has(choice.finish) &&
-    choice.parts.every((part) => part.type === 'reasoning');
+    choice.parts.every((part) => part.type === 'reasoning' || isEmptyText(part));
   if (!first || !ended.every(isFailed)) return undefined;
   const word = textIn(first.candidate, 'finishReason') ?? '';
   const message = textIn(first.candidate, 'finishMessage') ?? '';
@@ -87,6 +87,11 @@ export function withoutOutput(ended: readonly Ended[], usage: Usage | undefined)
     message === '' ? `The provider ended its answer with ${word} and without any output.` : message,
     defined({ code: word, usage }),
   );
+}
+
+/** In a stream it is no part at all. */
+function isEmptyText(part: Part): boolean {
+  return part.type === 'text' && part.text === '' && part.signature === undefined;
 }
 
 /** No candidate, because the prompt was refused. */

@@ -3,9 +3,9 @@ import { expectation } from '../../config/explain.ts';
 import { formatPath } from '../../config/path.ts';
 import { ConfigError, type ConfigProblem } from '../../config/problem.ts';
 import { type GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
-import { isObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
+import { isDeeperThan, isObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import { decodeUtf8 } from '../../conversation/utf8.ts';
-import { badUtf8 } from '../../dialects/request-fields.ts';
+import { badUtf8, MAX_JSON_DEPTH } from '../../dialects/request-fields.ts';
 
 export { parseQuery } from '../../usage/query-string.ts';
 
@@ -19,7 +19,11 @@ export function readBody(body: unknown, isNeeded = false): unknown {
   if (text === undefined) throw badUtf8(body);
   const value = tryParseJson(text);
   if (value === undefined) throw invalidRequest('The request body is not valid JSON.');
-  if (text.includes(PROTO)) refuseProto(value, []);
+  if (isDeeperThan(value, MAX_JSON_DEPTH)) {
+    throw invalidRequest(`The request body is nested deeper than ${MAX_JSON_DEPTH} levels.`);
+  }
+  // Keys may be written with escapes: the text does not show them.
+  if (text.includes(PROTO) || text.includes('\\u')) refuseProto(value, []);
   return value;
 }
 

@@ -146,7 +146,7 @@ for (const [word, finishMessage, told] of [
   test(`${word} without any output is a failure, whole or streamed, with what it used`, () => {
     const thoughts = [{ text: 'hm', thought: true }];
     const usageMetadata = { promptTokenCount: 9, candidatesTokenCount: 0, totalTokenCount: 9 };
-    for (const parts of [[], thoughts]) {
+    for (const parts of [[], thoughts, [{ text: '' }], [...thoughts, { text: '' }]]) {
       const body = { ...answer(parts, { finishReason: word, finishMessage }), usageMetadata };
       assert.throws(
         () => gemini.decodeResponse(body),
