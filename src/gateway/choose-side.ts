@@ -27,8 +27,9 @@ export function chooseSide(call: Call, route: Route, { rollout, route: ofCandida
   const request = requestOf(call);
   if (findAble(call, ofCandidate.targets.slice(0, 1)).length === 0) return route;
   const side = rollout.sideOf(readSubject(call, request));
-  call.tap ??= new AnswerTap();
-  call.rollout = { name: rollout.spec.name, side, candidate: ofCandidate.targets[0]?.name };
+  const { isWatched } = rollout;
+  if (isWatched) call.tap ??= new AnswerTap();
+  call.rollout = { name: rollout.spec.name, side, isWatched, candidate: ofCandidate.targets[0]?.name };
   return side === 'candidate' ? ofCandidate : route;
 }
 
@@ -57,12 +58,14 @@ function textOf(value: JsonValue | string[] | undefined): string | undefined {
 /** What the call tells of its rollout; nothing where its side was not asked, or its client left before the end. */
 export function noteRollout(call: Call, outcome: string): RolloutNote | undefined {
   const { rollout, attempts } = call;
-  if (!rollout) return undefined;
+  if (!rollout?.isWatched) return undefined;
   const { name, side, candidate } = rollout;
   const own = attempts.filter(({ target }) => (target === candidate) === (side === 'candidate'));
   const last = own.at(-1);
-  if (!last || outcome === 'cancelled' || last.outcome === 'cancelled' || last.outcome === 'lost')
-    return undefined;
+  if (outcome === 'cancelled' || attempts.length === 0) return undefined;
+  // Others were asked in the candidate's place: it is passed over for having failed, or for a limit.
+  if (!last) return side === 'candidate' ? { name, side, flags: ['failed'] } : undefined;
+  if (last.outcome === 'cancelled' || last.outcome === 'lost') return undefined;
   const flags: RolloutFlag[] = [];
   if (last.outcome !== 'ok') flags.push('failed');
   if (last.outcome === 'upstream_timeout') flags.push('timed_out');
