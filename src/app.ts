@@ -9,7 +9,6 @@ import { ControlPlane } from './control/control-plane.ts';
 import { CredentialRotation } from './control/credential-rotation.ts';
 import { EventLog } from './control/event-log.ts';
 import { FileWatch, FileWatches } from './control/file-watch.ts';
-import { RolloutPromotion } from './control/rollout-promotion.ts';
 import { openSealer, readSalt } from './control/sealer.ts';
 import { Vault } from './control/veil.ts';
 import { closeServer, drain, OpenConnections } from './draining.ts';
@@ -25,6 +24,7 @@ import type { Lifecycle } from './http/lifecycle.ts';
 import { createHttpServer } from './http/server.ts';
 import { compileAdminKeys, hasOwner, hasTenants, instanceSecrets, storeUrl } from './instance-settings.ts';
 import { makeLanes } from './make-lanes.ts';
+import { makeRolloutController } from './make-rollout-controller.ts';
 import { openDoors } from './open-doors.ts';
 import { OutsideView } from './outside-view.ts';
 import { Places } from './overload/places.ts';
@@ -35,9 +35,7 @@ import { createQuotas } from './quotas/create-quotas.ts';
 import { LocalQuotas } from './quotas/local-quotas.ts';
 import { findNewBudgets } from './quotas/spent-budgets.ts';
 import { ResponseArchive } from './responses/response-archive.ts';
-import { RolloutController } from './rollouts/controller.ts';
 import { RolloutBook } from './rollouts/rollout-book.ts';
-import { RolloutStore } from './rollouts/rollout-store.ts';
 import { HedgingBook } from './routing/hedging.ts';
 import { GrowingIds } from './store/growing-ids.ts';
 import { openStore } from './store/open.ts';
@@ -48,7 +46,6 @@ import {
   tellOverload,
   tellRecovery,
   tellRecoveryFailure,
-  tellTransition,
 } from './tell-problems.ts';
 import { AccessRequests } from './tenants/access-requests.ts';
 import { BatchBills } from './tenants/batch-bills.ts';
@@ -314,20 +311,9 @@ export async function startApp(
   });
   const access = new AccessRequests(store, Date.now);
   const rotation = new CredentialRotation({ control, news, log });
-  const promotion = new RolloutPromotion({ control, news, log });
-  const rolloutController = new RolloutController({
-    store: new RolloutStore(store),
-    book: rollouts,
+  const rolloutController = makeRolloutController({
+    ...{ store, control, news, log, book: rollouts },
     rollouts: () => [...gateway.snapshot.rollouts.values()].map(({ rollout }) => rollout),
-    onTransition: (rollout, from, stored) => {
-      const { name, model } = rollout.spec;
-      tellTransition(news, rollout, from, stored);
-      if (stored.progress.phase === 'promoted') void promotion.promoted(name, model);
-      else if (from.phase === 'promoted') void promotion.takenBack(name, model);
-    },
-    onFailure: (err) => log.error({ err }, 'the store says nothing of rollouts: they stand still'),
-    now: Date.now,
-    schedule: scheduleTimeout,
   });
   const admin: AdminParts = {
     store,

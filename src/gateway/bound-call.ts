@@ -7,6 +7,13 @@ import { MAX_ESTIMATED_INPUT } from './estimate-usage.ts';
 /** What an answer is taken to come to at most where the request names no limit. Documented: callers meet it. */
 export const UNSAID_OUTPUT_TOKENS = 4_096;
 
+/** The most that one of these generates where a call names no limit; `undefined` where none of them says anything. */
+export function mostUnsaidOutput(targets: readonly Pick<Target, 'defaults'>[]): number | undefined {
+  const bounds = targets.map(({ defaults }) => defaults?.parameters.maxOutputTokens);
+  if (bounds.every((bound) => bound === undefined)) return undefined;
+  return bounds.reduce<number>((most, bound = UNSAID_OUTPUT_TOKENS) => Math.max(most, bound), 0);
+}
+
 /** The most that a call may generate. Read once a call. */
 export function boundOutput(call: Call): OutputBound {
   const { body, spans, door } = call;

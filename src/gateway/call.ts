@@ -105,7 +105,9 @@ export class Call implements Waiting {
   /** Further attempts that it may make after the first. */
   retries = 0;
   /** The side that it is on, where its model is in a rollout. */
-  rollout: (Pick<RolloutNote, 'name' | 'side'> & { candidate: string | undefined }) | undefined;
+  rollout:
+    | (Pick<RolloutNote, 'name' | 'side'> & { isWatched: boolean; candidate: string | undefined })
+    | undefined;
   /** Its model's config wants answers that break off gone on with, and its own may be. */
   continues = false;
   /** What its client has of an answer that broke off, and that another attempt is to go on with. */

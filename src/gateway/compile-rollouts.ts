@@ -3,7 +3,7 @@ import type { Plan } from '../rollouts/progress.ts';
 import type { RolloutBook, RolloutSpec } from '../rollouts/rollout-book.ts';
 import { defaultRetries } from '../routing/resolve-targets.ts';
 import type { Route, Target } from '../routing/target.ts';
-import { UNSAID_OUTPUT_TOKENS } from './bound-call.ts';
+import { mostUnsaidOutput } from './bound-call.ts';
 import type { ModelRollout } from './choose-side.ts';
 
 const MINUTE = 60_000;
@@ -42,10 +42,8 @@ export function compileRollouts(
 function candidateRoute(route: Route, candidate: Target): Route {
   const targets = [candidate, ...route.targets.filter(({ name }) => name !== candidate.name)];
   const retries = Math.max(route.retries, defaultRetries(targets));
-  const unsaid = [route.unsaidOutput, candidate.defaults?.parameters.maxOutputTokens];
-  const unsaidOutput = unsaid.every((bound) => bound === undefined)
-    ? undefined
-    : unsaid.reduce<number>((most, bound = UNSAID_OUTPUT_TOKENS) => Math.max(most, bound), 0);
+  const { contextLength = [], contentPolicy = [] } = route.fallbacks;
+  const unsaidOutput = mostUnsaidOutput([...targets, ...contextLength, ...contentPolicy]);
   return { ...route, targets, strategy: 'failover', isSelective: true, retries, unsaidOutput };
 }
 

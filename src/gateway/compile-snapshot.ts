@@ -33,7 +33,7 @@ import type { ProviderDeclaration } from '../upstream/provider.ts';
 import type { SignInContext } from '../upstream/sign-in/create-signer.ts';
 import { buildUpstream, type Timeouts, type Upstream } from '../upstream/upstream.ts';
 import { publishedContextWindow } from '../usage/context-windows.ts';
-import { UNSAID_OUTPUT_TOKENS } from './bound-call.ts';
+import { mostUnsaidOutput } from './bound-call.ts';
 import { compileRollouts } from './compile-rollouts.ts';
 import { type CompiledIssuers, compileIssuers, compileTokens, type TenantCaller } from './compile-tokens.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
@@ -223,19 +223,13 @@ function compileRoute(model: ModelConfig, compile: (target: TargetConfig) => Tar
   return {
     ...{ targets, strategy, isSelective, retries, continueStreams },
     fallbacks: { contextLength, contentPolicy },
-    unsaidOutput: unsaidOutput([...targets, ...(contextLength ?? []), ...(contentPolicy ?? [])]),
+    unsaidOutput: mostUnsaidOutput([...targets, ...(contextLength ?? []), ...(contentPolicy ?? [])]),
   };
 }
 
 /** Where nothing is said, calls go on as long as there is somewhere to go. */
 function compileRetirement({ successor, onRetired }: ModelConfig, atMs: number): Retirement {
   return { atMs, successor, goesOn: successor !== undefined && onRetired !== 'gone' };
-}
-
-function unsaidOutput(targets: readonly Target[]): number | undefined {
-  const bounds = targets.map(({ defaults }) => defaults?.parameters.maxOutputTokens);
-  if (bounds.every((bound) => bound === undefined)) return undefined;
-  return bounds.reduce<number>((most, bound = UNSAID_OUTPUT_TOKENS) => Math.max(most, bound), 0);
 }
 
 function compileTargetDefaults(parameters: DefaultParameters | undefined, model: string): Target['defaults'] {

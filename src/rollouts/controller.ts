@@ -1,7 +1,7 @@
 import type { CallRow } from '../store/schema.ts';
 import { readRolloutNote } from '../usage/rollout-note.ts';
 import { Evidence, type GateReading, type Observation } from './gates.ts';
-import { advance, afterCommand, type Command, DRAFT, isUnderWay, mayDo, type Progress } from './progress.ts';
+import { advance, afterCommand, type Command, DRAFT, isWatched, mayDo, type Progress } from './progress.ts';
 import type { Rollout, RolloutBook } from './rollout-book.ts';
 import type { Reason, RolloutStore, StoredRollout } from './rollout-store.ts';
 
@@ -128,7 +128,7 @@ export class RolloutController {
 
   async #moveOn(rollout: Rollout): Promise<void> {
     const stored = this.find(rollout);
-    if (!stored || !isUnderWay(stored.progress)) return;
+    if (!stored || !isWatched(stored.progress)) return;
     const { store, book, now, onTransition } = this.#options;
     const { plan } = rollout.spec;
     const { candidates: calls } = stored.evidence;

@@ -71,6 +71,11 @@ interface Gate {
   what: string;
   gate: Failure['gate'];
   observe(observation: Observation): void;
+  test: Test;
+}
+
+/** What a gate decides by. */
+interface Test {
   readonly log: number;
   readonly totals: Pick<GateReading, 'stable' | 'candidate'>;
   readonly state: GateState;
@@ -135,7 +140,9 @@ export class Evidence {
   }
 
   get state(): { candidates: number; gates: EvidenceState } {
-    const gates = Object.fromEntries(this.#gates.map(({ what, gate, state }) => [`${gate} ${what}`, state]));
+    const gates = Object.fromEntries(
+      this.#gates.map(({ what, gate, test }) => [`${gate} ${what}`, test.state]),
+    );
     return { candidates: this.#candidates, gates };
   }
 
@@ -153,15 +160,15 @@ export class Evidence {
   get failure(): Failure | undefined {
     if (this.#candidates < this.#minCalls) return undefined;
     let worst: Failure | undefined;
-    for (const { gate, what, log } of this.#gates) {
-      const mistake = Math.exp(-log) / this.#shareOf(gate, what);
+    for (const { gate, what, test } of this.#gates) {
+      const mistake = Math.exp(-test.log) / this.#shareOf(gate, what);
       if (mistake <= (worst?.mistake ?? MISTAKES)) worst = { gate, what, mistake };
     }
     return worst;
   }
 
   readings(): GateReading[] {
-    return this.#gates.map(({ gate, what, log, totals }) => ({ gate, what, log, ...totals }));
+    return this.#gates.map(({ gate, what, test }) => ({ gate, what, log: test.log, ...test.totals }));
   }
 
   /** Of the mistakes that may be made. Errors are what hurts most: they have half of them, and are found the sooner for it. */
@@ -202,12 +209,6 @@ function makeGates(limits: GateLimits, states: EvidenceState): Gate[] {
   return gates;
 }
 
-interface Test {
-  readonly log: number;
-  readonly totals: Gate['totals'];
-  readonly state: GateState;
-}
-
 function onFlag(
   what: string,
   gate: Failure['gate'],
@@ -216,19 +217,10 @@ function onFlag(
   add: (side: Side, happened: boolean) => void,
 ): Gate {
   return {
-    ...{ what, gate },
+    ...{ what, gate, test },
     observe: (observation) => {
       const happened = observation[flag];
       if (happened !== undefined) add(observation.side, happened);
-    },
-    get log() {
-      return test.log;
-    },
-    get totals() {
-      return test.totals;
-    },
-    get state() {
-      return test.state;
     },
   };
 }
@@ -240,19 +232,10 @@ function onAmount(
   test: Test & { observe(side: Side, value: number): void },
 ): Gate {
   return {
-    ...{ what, gate },
+    ...{ what, gate, test },
     observe: (observation) => {
       const value = observation[amount];
       if (value !== undefined) test.observe(observation.side, value);
-    },
-    get log() {
-      return test.log;
-    },
-    get totals() {
-      return test.totals;
-    },
-    get state() {
-      return test.state;
     },
   };
 }

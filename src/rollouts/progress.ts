@@ -79,6 +79,11 @@ export function isUnderWay({ phase }: Pick<Progress, 'phase'>): boolean {
   return phase === 'canary' || phase === 'stepping';
 }
 
+/** Whether what its calls come to is learned. Of one that has ended nobody asks any more. */
+export function isWatched({ phase }: Pick<Progress, 'phase'>): boolean {
+  return phase === 'canary' || phase === 'stepping' || phase === 'paused';
+}
+
 /**
  * Where the rollout stands after a look at it; the same object where nothing changes.
  *

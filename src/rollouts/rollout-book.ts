@@ -1,7 +1,7 @@
 import { percentileOf, type Sticky, stickyKey } from './assign.ts';
 import type { Side } from './comparisons.ts';
 import type { GateLimits } from './gates.ts';
-import { DRAFT, type Plan, type Progress, weightOf } from './progress.ts';
+import { DRAFT, isWatched, type Plan, type Progress, weightOf } from './progress.ts';
 
 /** Who always has the candidate: whom any of these fits. */
 export interface Cohort {
@@ -56,6 +56,11 @@ export class Rollout {
   get isActive(): boolean {
     const { phase } = this.progress;
     return phase !== 'draft' && phase !== 'rolled_back';
+  }
+
+  /** Whether what calls come to is learned. */
+  get isWatched(): boolean {
+    return isWatched(this.progress);
   }
 
   sideOf(subject: Subject): Side {

@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely';
 import type { CallRow, Database, RolloutRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { Evidence, type EvidenceState, type Failure, type GateLimits } from './gates.ts';
-import type { Phase, Progress } from './progress.ts';
+import { isWatched, type Phase, type Progress } from './progress.ts';
 
 /** A rollout as the store has it: the one truth about it, for all instances. */
 export interface StoredRollout {
@@ -80,6 +80,8 @@ export class RolloutStore {
       const next = change(calls) ?? stored;
       const changed = { ...next, version: version + 1 };
       await db.updateTable('rollouts').set(writeRow(changed)).where('name', '=', name).execute();
+      if (!isWatched(changed.progress))
+        await db.deleteFrom('rollout_calls').where('rollout', '=', name).execute();
       return changed;
     });
   }

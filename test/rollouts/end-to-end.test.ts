@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -6,6 +8,7 @@ import OpenAI from 'openai';
 import { adminClient } from '../support/admin.ts';
 import { startGateway, TEST_KEY, type TestGateway } from '../support/gateway.ts';
 import { chatAnswer, chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
+import { makeTempDirectory } from '../support/temp-store.ts';
 
 /** Fails where its model is told to. */
 const bad = new Set<string>();
@@ -225,3 +228,40 @@ for (const stream of [false, true]) {
     assert.equal((reason as { failure: { what: string } }).failure.what, 'answers cut at the token limit');
   });
 }
+
+test('nothing is kept of the calls of a rollout that has ended: nobody would ever learn from them', async (context) => {
+  const path = join(makeTempDirectory(context), 'fairlead.db');
+  const gateway = await startGateway({
+    store: `sqlite:${path}`,
+    models: { smart: { targets: ['echo/old'] } },
+    rollouts: { upgrade: { model: 'smart', stable: 'echo/old', candidate: 'echo/new' } },
+  });
+  after(gateway.stop);
+  const admin = adminClient(gateway.url);
+  const call = async (count: number) => {
+    for (let user = 0; user < count; user++) {
+      const body = { model: 'smart', user: `u${user}`, messages: [{ role: 'user', content: 'Hi' }] };
+      const answer = await gateway.post('/v1/chat/completions', body);
+      assert.equal(answer.headers.get('x-fairlead-rollout')?.startsWith('upgrade='), true);
+    }
+  };
+  const waiting = () => {
+    const database = new DatabaseSync(path, { readOnly: true });
+    const row = database.prepare('select count(*) as calls from rollout_calls').get();
+    database.close();
+    return row?.['calls'];
+  };
+  await admin.must('POST', '/rollouts/upgrade/start');
+  await call(5);
+  await gateway.calls(5);
+  // Of one that is paused everything is learned, too.
+  await admin.must('POST', '/rollouts/upgrade/pause');
+  await call(5);
+  await gateway.calls(10);
+  for (let waited = 0; waited < 200 && waiting() !== 0; waited++) await sleep(25);
+  assert.equal(waiting(), 0, 'a rollout that is paused does not learn');
+  await admin.must('POST', '/rollouts/upgrade/promote');
+  await call(5);
+  await gateway.calls(15);
+  assert.equal(waiting(), 0);
+});
