@@ -115,9 +115,13 @@ export class ChoiceDecoder {
     }
     const current = this.#text;
     if (!current) return closing;
-    if (signature) current.signature = signature;
-    if (text === '') return closing;
     const part = this.#parts[current.part];
+    if (signature) {
+      current.signature = signature;
+      // A text of nothing that is signed is something.
+      if (part?.type === 'text' || part?.type === 'reasoning') part.signature = signature;
+    }
+    if (text === '') return closing;
     if (part && 'text' in part) part.text += text;
     return [...closing, { type: 'part_delta', choice: this.index, part: current.part, delta: text }];
   }

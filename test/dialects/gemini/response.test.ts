@@ -468,3 +468,11 @@ describe('the function that stands for a JSON answer', () => {
     });
   }
 });
+
+test('a text of nothing that is signed is something, whole or streamed: an answer with it has not failed', () => {
+  const body = answer([{ text: '', thoughtSignature: 'AAAA' }], { finishReason: 'MALFORMED_FUNCTION_CALL' });
+  assert.equal(gemini.decodeResponse(body).choices[0]?.finish, 'malformed_tool_call');
+  const decoder = gemini.streamDecoder();
+  const events = [...decoder.push({ data: JSON.stringify(body) }), ...decoder.end()];
+  assert.equal(events.at(-1)?.type, 'end');
+});
