@@ -29,6 +29,9 @@ import { openDoors } from './open-doors.ts';
 import { OutsideView } from './outside-view.ts';
 import { Places } from './overload/places.ts';
 import { PastSpending } from './past-spending.ts';
+import { findPromptDirectory } from './prompts/example-prompts.ts';
+import { PromptBook } from './prompts/prompt-book.ts';
+import { PromptWatch } from './prompts/prompt-watch.ts';
 import { watchServers } from './provider-servers.ts';
 import { CounterBook } from './quotas/counters.ts';
 import { createQuotas } from './quotas/create-quotas.ts';
@@ -42,10 +45,12 @@ import { openStore } from './store/open.ts';
 import type { RedactingLog } from './telemetry/redacting-log.ts';
 import {
   describeProblem,
+  tellBrokenPrompt,
   tellLedgerProblem,
   tellOverload,
   tellRecovery,
   tellRecoveryFailure,
+  tellUnreadablePrompts,
 } from './tell-problems.ts';
 import { AccessRequests } from './tenants/access-requests.ts';
 import { BatchBills } from './tenants/batch-bills.ts';
@@ -315,6 +320,14 @@ export async function startApp(
     ...{ store, control, news, log, book: rollouts },
     rollouts: () => [...gateway.snapshot.rollouts.values()].map(({ rollout }) => rollout),
   });
+  const prompts = new PromptBook();
+  const promptWatch = new PromptWatch({
+    book: prompts,
+    directory: () => findPromptDirectory(control.config.prompts?.directory, loaded.path),
+    schedule: scheduleTimeout,
+    onBroken: (broken) => tellBrokenPrompt(news, broken),
+    onUnreadable: (directory, error) => tellUnreadablePrompts(news, directory, error),
+  });
   const admin: AdminParts = {
     store,
     keys: first.adminKeys,
@@ -338,7 +351,7 @@ export async function startApp(
   const openConnections = new OpenConnections(server.server);
   const { metrics } = view;
   const hasOpenMetrics = config.server.metrics === 'open';
-  openDoors(server, { gateway, lifecycle, control, admin, metrics, hasOpenMetrics });
+  openDoors(server, { gateway, lifecycle, control, admin, prompts, metrics, hasOpenMetrics });
 
   const watch = new FileWatch(loaded.path, () => void control.reloadFile());
   let follow: NodeJS.Timeout | undefined;
@@ -351,6 +364,7 @@ export async function startApp(
     await takeover.stop();
     unbilled.stop();
     await rolloutController.stop();
+    await promptWatch.stop();
     await drain(gateway, openConnections, config.server.drainTimeout, noTimeLeft);
     await closeServer(server);
     if (!(await control.settle(SETTLE_MS)))
@@ -385,6 +399,7 @@ export async function startApp(
     await control.takeUpKeys();
     view.start();
     await rolloutController.start();
+    await promptWatch.start();
     watch.start(loaded.seen);
     follow = setInterval(() => void control.lookForNewer(), FOLLOW_MS);
     unbilled.start();

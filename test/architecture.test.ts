@@ -22,6 +22,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   quotas: ['conversation', 'dialects', 'config', 'usage', 'store'],
   overload: ['conversation', 'config', 'upstream'],
   rollouts: ['store', 'usage'],
+  prompts: ['conversation', 'dialects'],
   responses: ['conversation', 'store', 'usage'],
   captures: ['conversation', 'dialects', 'upstream', 'store', 'usage'],
   config: ['conversation'],
@@ -55,6 +56,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'gateway',
     'telemetry',
     'rollouts',
+    'prompts',
   ],
 };
 

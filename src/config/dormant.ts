@@ -15,8 +15,6 @@ interface DormantField {
  */
 export const DORMANT: readonly DormantField[] = [
   { pattern: 'server.workers' },
-  { pattern: 'tenants.*.prompts' },
-  { pattern: 'tenants.*.keys[].prompts' },
   { pattern: 'rollouts.*.prompt' },
   { pattern: 'rollouts.*.shadow' },
   { pattern: 'rollouts.*.approval', except: (approval) => approval === 'none' },
@@ -24,7 +22,6 @@ export const DORMANT: readonly DormantField[] = [
   { pattern: 'rollouts.*.gates.invalidToolCallRate' },
   { pattern: 'rollouts.*.gates.minFeedbackScore' },
   { pattern: 'rollouts.*.gates.judge' },
-  { pattern: 'prompts' },
 ];
 
 export interface DormantUse {
