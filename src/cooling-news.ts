@@ -1,6 +1,7 @@
 import type { ControlNews } from './control/control-news.ts';
 import type { Schedule } from './control/event-log.ts';
-import type { Lane, LaneOwner } from './routing/lane.ts';
+import type { Lane } from './routing/lane.ts';
+import type { LaneOwner } from './routing/lane-book.ts';
 
 export interface CoolingNewsOptions {
   news: ControlNews;

@@ -3,6 +3,8 @@ import { z } from 'zod';
 /** So many characters of a name are told: those of targets come from callers. */
 const LONGEST_NAME = 300;
 
+const LONGEST_MARK = 64;
+
 /** No message is longer, though every character of its names is escaped. */
 export const LONGEST_MESSAGE = 4_096;
 
@@ -13,7 +15,7 @@ const name = z.string().min(1).max(LONGEST_NAME);
 
 /**
  * What instances tell each other of a place: that too many attempts fail there (`open`), that a probe went well (`closed`), that the
- * provider wants it to be left alone (`cooling`). Fields that are not known are passed over, so that versions can stand side by side.
+ * provider wants it to be left alone (`cooling`), that its account is out of credit (`spent`) or was answered again (`paid`). Fields that are not known are passed over, so that versions can stand side by side.
  */
 const WORD = z.discriminatedUnion('scope', [
   z.object({
@@ -30,6 +32,15 @@ const WORD = z.discriminatedUnion('scope', [
     name,
     account: name,
   }),
+  z.object({
+    scope: z.literal('credit'),
+    what: z.enum(['spent', 'paid']),
+    /** The provider. */
+    name,
+    account: name,
+    /** Of the credential (`Account.mark`). */
+    mark: z.string().min(1).max(LONGEST_MARK),
+  }),
 ]);
 
 /** For how long from now on: clocks of instances differ. An open place may be probed afterwards. */
@@ -40,6 +51,7 @@ const MESSAGE = z.intersection(WORD, z.object({ by: z.string().max(64), forMs: F
 /** Which place, and what of it. */
 export type Claim = z.infer<typeof WORD>;
 export type Word = Claim & { forMs: number };
+export type CreditWord = Extract<Word, { scope: 'credit' }>;
 export type Message = Word & { by: string };
 
 /** Whether it is one that others read. */
@@ -62,8 +74,9 @@ export function readKept(text: string, forMs: number): Word | undefined {
 }
 
 /** The same place and what of it are always the same text. */
-export function writeClaim({ scope, what, name, account }: Claim): string {
-  return JSON.stringify({ scope, what, name, account });
+export function writeClaim(claim: Claim): string {
+  const { scope, what, name, account } = claim;
+  return JSON.stringify({ scope, what, name, account, ...(scope === 'credit' && { mark: claim.mark }) });
 }
 
 function parseJson(text: string): unknown {

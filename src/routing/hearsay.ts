@@ -1,5 +1,8 @@
-import type { Word } from './health-word.ts';
+import type { CreditWord, Word } from './health-word.ts';
 import { cappedMs } from './limit.ts';
+
+/** What is said of lanes and of whether accounts can be reached. */
+type HealthWord = Exclude<Word, CreditWord>;
 
 /** What is known of a place by the word of others: monotonic milliseconds. */
 export interface Heard {
@@ -19,7 +22,7 @@ export class Hearsay {
     return this.#places.size;
   }
 
-  keep({ scope, name, account, what, forMs }: Word, nowMs: number): void {
+  keep({ scope, name, account, what, forMs }: HealthWord, nowMs: number): void {
     const key = keyOf(scope, name, account);
     const known = this.#places.get(key);
     const heard = known ?? { heardMs: nowMs, opensUntil: undefined, coolsUntil: undefined };
@@ -42,7 +45,7 @@ export class Hearsay {
   }
 
   /** And forgets it: from now on the place knows it. */
-  take(scope: Word['scope'], name: string, account: string): Heard | undefined {
+  take(scope: HealthWord['scope'], name: string, account: string): Heard | undefined {
     const key = keyOf(scope, name, account);
     const heard = this.#places.get(key);
     if (heard) this.#places.delete(key);
@@ -56,6 +59,6 @@ export class Hearsay {
   }
 }
 
-function keyOf(scope: Word['scope'], name: string, account: string): string {
+function keyOf(scope: HealthWord['scope'], name: string, account: string): string {
   return `${scope}\n${name}\n${account}`;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { BreakerReading } from '../routing/lane.ts';
+import type { BreakerReading } from '../routing/lane-book.ts';
 import { COOLING_REASONS, type Cooling } from '../routing/limit.ts';
 import type { Target } from '../routing/target.ts';
 import { listAddresses } from '../upstream/addresses/list-addresses.ts';

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Registry } from 'prom-client';
-import type { BreakerReading } from '../routing/lane.ts';
+import type { BreakerReading } from '../routing/lane-book.ts';
 import { Buckets, CALL_BOUNDS, FIRST_TOKEN_BOUNDS } from './buckets.ts';
 import type { CallMetrics } from './call-metrics.ts';
 import { CountedHistogram } from './counted-histogram.ts';
