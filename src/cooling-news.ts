@@ -28,7 +28,10 @@ export class CoolingNews {
     if (this.#cooling.has(place)) return;
     const forMs = this.#await(lane, owner);
     const message = 'a place is left alone for as long as its provider says';
-    this.#tell('cooling_began', message, lane, owner, { forSeconds: Math.ceil(forMs / 1000) });
+    this.#tell('cooling_began', message, lane, owner, {
+      forSeconds: Math.ceil(forMs / 1000),
+      reason: lane.namedFor === 'failing' ? 'failing' : 'rate_limited',
+    });
   }
 
   close(): void {
@@ -66,7 +69,7 @@ export class CoolingNews {
     message: string,
     { target, account }: Lane,
     { provider, isNamed }: LaneOwner,
-    more: { forSeconds?: number } = {},
+    more: { forSeconds?: number; reason?: string } = {},
   ): void {
     const details = { provider, account, target, ...more };
     const of = isNamed ? '' : `${account}\n${target}`;

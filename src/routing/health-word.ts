@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { NAMED_FOR, type NamedFor } from './limit.ts';
 
 /** So many characters of a name are told: those of targets come from callers. */
 const LONGEST_NAME = 300;
@@ -24,6 +25,8 @@ const WORD = z.discriminatedUnion('scope', [
     /** The target. */
     name,
     account: name,
+    /** What the time was named for, of one that cools; where nothing is said, for its limit. */
+    namedFor: z.enum(NAMED_FOR).optional().catch(undefined),
   }),
   z.object({
     scope: z.literal('account'),
@@ -54,6 +57,11 @@ export type Word = Claim & { forMs: number };
 export type CreditWord = Extract<Word, { scope: 'credit' }>;
 export type Message = Word & { by: string };
 
+/** What the time was named for, of a place that cools. */
+export function namedForOf({ namedFor }: { namedFor?: NamedFor | undefined }): NamedFor {
+  return namedFor ?? 'limited';
+}
+
 /** Whether it is one that others read. */
 export function isTellable(claim: Claim): boolean {
   return WORD.safeParse(claim).success;
@@ -76,7 +84,12 @@ export function readKept(text: string, forMs: number): Word | undefined {
 /** The same place and what of it are always the same text. */
 export function writeClaim(claim: Claim): string {
   const { scope, what, name, account } = claim;
-  return JSON.stringify({ scope, what, name, account, ...(scope === 'credit' && { mark: claim.mark }) });
+  return JSON.stringify({ scope, what, name, account, ...detailOf(claim) });
+}
+
+function detailOf(claim: Claim): object {
+  if (claim.scope === 'credit') return { mark: claim.mark };
+  return claim.scope === 'lane' && claim.namedFor === 'failing' ? { namedFor: claim.namedFor } : {};
 }
 
 function parseJson(text: string): unknown {

@@ -1,5 +1,5 @@
-import type { CreditWord, Word } from './health-word.ts';
-import { cappedMs } from './limit.ts';
+import { type CreditWord, namedForOf, type Word } from './health-word.ts';
+import { cappedMs, type NamedFor } from './limit.ts';
 
 /** What is said of lanes and of whether accounts can be reached. */
 type HealthWord = Exclude<Word, CreditWord>;
@@ -9,6 +9,8 @@ export interface Heard {
   heardMs: number;
   opensUntil: number | undefined;
   coolsUntil: number | undefined;
+  /** What that was named for. */
+  namedFor: NamedFor;
 }
 
 /** How many places are remembered that nobody has called here yet. */
@@ -22,12 +24,20 @@ export class Hearsay {
     return this.#places.size;
   }
 
-  keep({ scope, name, account, what, forMs }: HealthWord, nowMs: number): void {
+  keep(word: HealthWord, nowMs: number): void {
+    const { scope, name, account, what, forMs } = word;
     const key = keyOf(scope, name, account);
     const known = this.#places.get(key);
-    const heard = known ?? { heardMs: nowMs, opensUntil: undefined, coolsUntil: undefined };
+    const heard: Heard = known ?? {
+      ...{ heardMs: nowMs, opensUntil: undefined, coolsUntil: undefined },
+      namedFor: 'limited',
+    };
     if (what === 'cooling') {
-      heard.coolsUntil = Math.max(heard.coolsUntil ?? 0, nowMs + cappedMs(forMs));
+      const untilMs = nowMs + cappedMs(forMs);
+      if (untilMs > (heard.coolsUntil ?? 0)) {
+        heard.coolsUntil = untilMs;
+        heard.namedFor = namedForOf(word);
+      }
     } else if (what === 'open') {
       // As a breaker that is open already.
       if (heard.opensUntil !== undefined) return;

@@ -1,6 +1,6 @@
 import { Breaker, type BreakerOptions, type BreakerState, isSameBreaker } from './breaker.ts';
 import { Credit, type SeenCredit } from './credit.ts';
-import type { CreditWord, Word } from './health-word.ts';
+import { type CreditWord, namedForOf, type Word } from './health-word.ts';
 import { Hearsay } from './hearsay.ts';
 import { Lane } from './lane.ts';
 import { type Cooling, cappedMs } from './limit.ts';
@@ -118,7 +118,7 @@ export class LaneBook {
     });
     const heard = this.#hearsay.take('lane', target, account);
     if (heard?.opensUntil !== undefined) breaker.hearOpened(heard.heardMs, heard.opensUntil);
-    if (heard?.coolsUntil !== undefined) lane.cool(heard.coolsUntil);
+    if (heard?.coolsUntil !== undefined) lane.cool(heard.coolsUntil, heard.namedFor);
     this.#lanes.set(key, lane);
     return lane;
   }
@@ -176,7 +176,7 @@ export class LaneBook {
     if (!breaker) this.#hearsay.keep(word, nowMs);
     else if (word.what === 'open') breaker.hearOpened(nowMs, nowMs + word.forMs);
     else if (word.what === 'closed') breaker.hearClosed();
-    else lane?.hearCooling(nowMs, word.forMs);
+    else if (word.what === 'cooling') lane?.hearCooling(nowMs, word.forMs, namedForOf(word));
   }
 
   /** What others say of another credential than the account has here says nothing; nor does what they say of an account of theirs. */

@@ -1,7 +1,7 @@
 import type { Breaker } from './breaker.ts';
 import { Credit } from './credit.ts';
 import { Latency } from './latency.ts';
-import { type Cooling, cappedMs, Limit } from './limit.ts';
+import { type Cooling, cappedMs, Limit, type NamedFor } from './limit.ts';
 import type { Headroom } from './read-headroom.ts';
 import { RetryBudget } from './retry-budget.ts';
 import type { Verdict } from './verdict.ts';
@@ -83,6 +83,10 @@ export class Lane {
   /** When it may be called, by its own word. */
   get coolsUntil(): number {
     return this.limit.coolsUntil;
+  }
+
+  get namedFor(): NamedFor {
+    return this.limit.namedFor;
   }
 
   /** When it is likely to be past its limit. */
@@ -168,14 +172,14 @@ export class Lane {
       else this.reach.succeed(nowMs, begunMs);
       this.breaker.fail(nowMs, slow, begunMs);
       // One that says when it will be well again is not asked before.
-      if (retryAfterMs !== undefined) this.#wasTold(nowMs + cappedMs(retryAfterMs));
+      if (retryAfterMs !== undefined) this.#wasTold(nowMs + cappedMs(retryAfterMs), 'failing');
       return;
     }
     this.breaker.succeed(nowMs, begunMs);
     this.reach.succeed(nowMs, begunMs);
     if (says !== 'limited') return;
     if (retryAfterMs === undefined) this.limit.rest(nowMs);
-    else this.#wasTold(nowMs + cappedMs(retryAfterMs));
+    else this.#wasTold(nowMs + cappedMs(retryAfterMs), 'limited');
   }
 
   /** What was sent at `begunMs` says nothing of the place; `overtaken`: another attempt of its call was faster. */
@@ -186,15 +190,15 @@ export class Lane {
   }
 
   /** Another instance was told so. */
-  hearCooling(nowMs: number, forMs: number): void {
-    this.cool(nowMs + cappedMs(forMs));
+  hearCooling(nowMs: number, forMs: number, namedFor: NamedFor): void {
+    this.cool(nowMs + cappedMs(forMs), namedFor);
   }
 
-  cool(untilMs: number): void {
-    this.limit.cool(untilMs);
+  cool(untilMs: number, namedFor: NamedFor): void {
+    this.limit.cool(untilMs, namedFor);
   }
 
-  #wasTold(untilMs: number): void {
-    if (this.limit.cool(untilMs)) this.#onCool?.(this);
+  #wasTold(untilMs: number, namedFor: NamedFor): void {
+    if (this.limit.cool(untilMs, namedFor)) this.#onCool?.(this);
   }
 }

@@ -162,8 +162,8 @@ export class SharedHealth {
   }
 
   /** The provider named a time to this instance. */
-  tellCooling({ target, account, coolsUntil }: Lane): void {
-    this.#say({ scope: 'lane', what: 'cooling', name: target, account }, coolsUntil);
+  tellCooling({ target, account, coolsUntil, namedFor }: Lane): void {
+    this.#say({ scope: 'lane', what: 'cooling', name: target, account, namedFor }, coolsUntil);
   }
 
   /** An account was found to be out of credit, or to have some again. */

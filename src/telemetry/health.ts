@@ -46,7 +46,9 @@ const cooling = z
       ),
   })
   .nullable()
-  .describe('Until when it is left alone for its limit or its credit; null where it is not.');
+  .describe(
+    'Until when it is left alone for what its provider said, its limit or its credit; null where it is not.',
+  );
 
 const addresses = z
   .array(

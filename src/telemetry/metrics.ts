@@ -172,7 +172,7 @@ export class Metrics {
     );
     this.#gauge(
       'fairlead_cooling_seconds',
-      'How long targets and accounts are left alone yet for their limits or their credit; 0 where they are not.',
+      'How long targets and accounts are left alone yet for what their providers said, their limits or their credit; 0 where they are not.',
       ['target', 'account'],
       () =>
         [...breakers()].map(({ target, account, cooling }) => ({
