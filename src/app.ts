@@ -212,6 +212,7 @@ export async function startApp(
   });
   const first = compile(config);
   inForce.set(first.compiled);
+  lanes.follow(first.compiled.lanes);
   const places = new Places({
     ...{ bounds: first.compiled.snapshot.bounds, deadlines, monotonicMs, random: Math.random },
     tell: (refused) => tellOverload(news, refused),
@@ -269,6 +270,7 @@ export async function startApp(
       }
       const endOthers = await servers.begin(compiled.snapshot.routes.upstreams.values());
       inForce.set(compiled);
+      lanes.follow(compiled.lanes);
       // Calls of the configuration before keep theirs: what they leave behind is not another tenant's.
       gateway.snapshot = { ...compiled.snapshot, lifeOf: tenantEnds.freeze() };
       places.setBounds(compiled.snapshot.bounds);

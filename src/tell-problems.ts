@@ -2,7 +2,7 @@ import type { ControlNews } from './control/control-news.ts';
 import { type Progress, weightOf } from './rollouts/progress.ts';
 import type { Rollout } from './rollouts/rollout-book.ts';
 import type { StoredRollout } from './rollouts/rollout-store.ts';
-import type { CreditChange, LaneChange } from './routing/lane.ts';
+import type { CreditChange, LaneChange } from './routing/lane-book.ts';
 import type { JournalProblem } from './usage/journal.ts';
 import type { LedgerProblem } from './usage/ledger.ts';
 import type { Recovery, RecoveryFailure } from './usage/recover.ts';

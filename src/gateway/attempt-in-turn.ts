@@ -3,6 +3,7 @@ import { Itinerary, type Next } from '../routing/itinerary.ts';
 import { divertedRefusal } from '../routing/refusals.ts';
 import { type Verdict, verdictOf } from '../routing/verdict.ts';
 import type { Timed } from '../upstream/deadlines.ts';
+import { allCool } from './all-cool.ts';
 import { prepareAttempt } from './attempt.ts';
 import type { Call, RunningAttempt } from './call.ts';
 import { hasOtherAddress } from './choose-address.ts';
@@ -170,24 +171,18 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
    */
   #told(): unknown {
     const { pinned } = this.#call;
-    if (!this.#failure) return this.#refusal ?? this.#limited();
+    if (!this.#failure) return this.#refusal ?? this.#leftAlone();
     if (this.#refusal instanceof GatewayError && this.#refusal.details) return this.#refusal;
     return pinned?.refuse && leadsElsewhere(this.#call, pinned) ? pinned.refuse() : this.#failure;
   }
 
   /** Every place wants to be left alone. */
-  #limited(): GatewayError {
-    const { coolsUntil } = this.#itinerary;
-    const names = [...new Set(this.#plan.map(({ target }) => target.upstream.name))];
-    const whose = names.length === 1 ? `The provider '${names[0]}' limits` : 'All providers limit';
+  #leftAlone(): GatewayError {
+    const { coolsUntil, namedFor } = this.#itinerary;
+    const names = new Set(this.#plan.map(({ target }) => target.upstream.name));
     const leftMs = (coolsUntil ?? 0) - this.#gateway.monotonicMs();
     // One whose time is over may come too late for this call.
-    const retryAfterMs = leftMs > 0 ? leftMs : LEAST_RETRY_MS;
-    return new GatewayError(
-      'upstream_rate_limited',
-      `${whose} the rate of the gateway's own requests. Try again in ${Math.ceil(retryAfterMs / 1000)} s.`,
-      { retryAfterMs },
-    );
+    return allCool([...names], namedFor, leftMs > 0 ? leftMs : LEAST_RETRY_MS);
   }
 
   continues(failure: GatewayError): boolean {

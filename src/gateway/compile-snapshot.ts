@@ -15,10 +15,9 @@ import { compileModelLimits, compileTenantLimits, type ModelLimits } from '../qu
 import type { CounterBook } from '../quotas/counters.ts';
 import type { Limit } from '../quotas/limit.ts';
 import type { RolloutBook } from '../rollouts/rollout-book.ts';
-import { DEFAULT_BREAKER } from '../routing/breaker.ts';
 import { type Capabilities, knownCapabilities } from '../routing/capabilities.ts';
 import type { HedgingBook } from '../routing/hedging.ts';
-import type { Lane, LaneBook } from '../routing/lane.ts';
+import type { LaneBook, LanesInForce } from '../routing/lane-book.ts';
 import { defaultRetries, Routes } from '../routing/resolve-targets.ts';
 import type { Retirement, Route, Target } from '../routing/target.ts';
 import { hashOf, KeyRing, type TenantKey } from '../tenants/keys.ts';
@@ -34,6 +33,7 @@ import type { SignInContext } from '../upstream/sign-in/create-signer.ts';
 import { buildUpstream, type Timeouts, type Upstream } from '../upstream/upstream.ts';
 import { publishedContextWindow } from '../usage/context-windows.ts';
 import { mostUnsaidOutput } from './bound-call.ts';
+import { compileLanes, type LanesOf } from './compile-lanes.ts';
 import { compileRollouts } from './compile-rollouts.ts';
 import { type CompiledIssuers, compileIssuers, compileTokens, type TenantCaller } from './compile-tokens.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
@@ -61,6 +61,8 @@ export interface CompiledSnapshot {
   config: Config;
   callers: CompiledCallers;
   issuers: CompiledIssuers;
+  /** What the book of lanes is to follow. */
+  lanes: LanesInForce;
 }
 
 /** Compiles a configuration into what the way of a call reads. */
@@ -81,8 +83,7 @@ export function recompileSnapshot(
   const upstreams = compileUpstreams(config, declarations, signIn, before);
   const callers = compileCallers(sources, before);
   const issuers = compileIssuers(config.issuers, signIn, before?.issuers);
-  const lanesOf: LanesOf = (target, upstream, isConfigured = false) =>
-    findLanes(sources.lanes, config.providers[upstream.name]?.health, target, upstream, isConfigured);
+  const { lanesOf, lanes } = compileLanes(sources.lanes, config);
   const models = new Map<string, Route>();
   for (const [name, model] of Object.entries(config.models)) {
     const route = compileRoute(model, (target) => compileTarget(target, config, upstreams, lanesOf));
@@ -119,7 +120,7 @@ export function recompileSnapshot(
     limits: listLimits(callers),
     lifeOf: counters.lifeOf,
   };
-  return { snapshot, config, callers, issuers };
+  return { snapshot, config, callers, issuers, lanes: { upstreams: [...upstreams.values()], lanes } };
 }
 
 function withQuirks(fields: WordTable, upstreams: ReadonlyMap<string, Upstream>): WordTable {
@@ -190,25 +191,6 @@ function compileUpstream(
     signIn,
     before,
   );
-}
-
-type LanesOf = (target: string, upstream: Upstream, isConfigured?: boolean) => readonly Lane[];
-
-function findLanes(
-  book: LaneBook,
-  health: ProviderConfig['health'],
-  target: string,
-  { name: provider, accounts }: Upstream,
-  isConfigured: boolean,
-): Lane[] {
-  const { errorRate, minCalls, window, openFor } = health?.breaker ?? {};
-  const options = {
-    errorRate: errorRate ?? DEFAULT_BREAKER.errorRate,
-    minCalls: minCalls ?? DEFAULT_BREAKER.minCalls,
-    windowMs: window ?? DEFAULT_BREAKER.windowMs,
-    openForMs: openFor ?? DEFAULT_BREAKER.openForMs,
-  };
-  return accounts.map(({ name: account }) => book.find(target, { provider, account, options, isConfigured }));
 }
 
 function compileRoute(model: ModelConfig, compile: (target: TargetConfig) => Target): Route {

@@ -1,10 +1,8 @@
 import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import { isObject, tryParseJson } from '../conversation/json.ts';
-import { readAmount, readRetryAfter } from '../conversation/retry-after.ts';
 import { type AccountMeaning, accountMeaning } from '../dialects/account-failures.ts';
-import type { ResponseHeaders, UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
+import type { UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
 import { kindOfStatus, ReportedError } from '../dialects/reported-error.ts';
-import { readResetMs } from '../routing/read-headroom.ts';
 import type { Target } from '../routing/target.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
 import { describeReason } from '../upstream/sign-in/create-signer.ts';
@@ -14,6 +12,7 @@ import type { Call } from './call.ts';
 import { credentialsRejected } from './credentials.ts';
 import type { Gateway, Log } from './gateway.ts';
 import { isModelMissing, MODEL_MISSING } from './missing-model.ts';
+import { namedWaitMs } from './named-wait.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { isStrangersRefusal } from './web-page.ts';
 
@@ -52,12 +51,12 @@ export function readFailedAnswer(
 ): FailedAnswer {
   const failure = dialect.decodeError(status, tryParseJson(body) ?? body, headers);
   const kind = failure.kind ?? kindOfStatus(status);
-  const retryAfter = retryAfterMs(kind, headers, failure, now);
+  const waitMs = namedWaitMs({ ...failure, kind }, headers, now);
   if (kind === 'upstream_rejected' && isStrangersRefusal(status, headers['content-type'], body)) {
     if (!alarmOf(dialect, status, failure)) return notTheApi(target, status, failure.message);
   }
   const said = { status, failure: { ...failure, kind }, said: `answered ${status}` };
-  return readFailure(dialect, target, said, retryAfter, call);
+  return readFailure(dialect, target, said, waitMs, call);
 }
 
 function notTheApi({ upstream: { name } }: Target, status: number, reason: string): FailedAnswer {
@@ -70,14 +69,17 @@ export function readFailureWithin(
   dialect: UpstreamDialect,
   target: Target,
   error: GatewayError,
+  now: number,
   call: Call,
 ): FailedAnswer {
   if (!(error instanceof ReportedError)) {
     return { error, alarm: undefined, reason: error.message, status: undefined };
   }
-  const { failure, kind, reported: status, retryAfterMs } = error;
-  const said = { status, failure: { ...failure, kind }, said: 'reported an error' };
-  return readFailure(dialect, target, said, retryAfterMs, call);
+  const { kind, reported: status } = error;
+  const failure = { ...error.failure, kind };
+  // The headers of the answer are older than the error: they say nothing of it.
+  const waitMs = namedWaitMs(failure, {}, now);
+  return readFailure(dialect, target, { status, failure, said: 'reported an error' }, waitMs, call);
 }
 
 interface Said {
@@ -232,25 +234,6 @@ export function logFailedAnswer(
   if (alarm) log.error({ ...said, event: alarm }, ALARMS[alarm]);
   else if (error.kind === 'upstream_rejected') log.info(said, 'a provider rejected a call');
   else log.warn(said, 'a provider failed');
-}
-
-/** What the answer says of when to come back: its headers, the body, and headers that stand in the body, in this order. */
-function retryAfterMs(
-  kind: ErrorKind,
-  headers: ResponseHeaders,
-  failure: UpstreamFailure,
-  now: number,
-): number | undefined {
-  const within = failure.headers;
-  const said = waitSaid(headers, now) ?? failure.retryAfterMs ?? (within && waitSaid(within, now));
-  if (said !== undefined || kind !== 'upstream_rate_limited') return said;
-  // Where a limit was reached, when that is whole again.
-  return readResetMs(headers, now) ?? (within && readResetMs(within, now));
-}
-
-/** `retry-after-ms`, `retry-after` in seconds or as a date (RFC 9110 10.2.3). */
-function waitSaid(headers: ResponseHeaders, now: number): number | undefined {
-  return readAmount(headers['retry-after-ms']) ?? readRetryAfter(headers['retry-after'], now);
 }
 
 /** The same error without our secrets, in case the provider quoted them, and without what says whose account it was. */
