@@ -114,11 +114,11 @@ export class RolloutController {
       if (!changed) continue;
       this.#take(changed);
       const from = before?.progress ?? { ...outcome.progress, phase: 'draft' as const };
-      this.#tell(rollout, from, changed);
       if (outcome.told) {
         const isDecided = outcome.told.what !== 'requested';
         this.#options.onApproval(rollout, { ...outcome.told, ...(isDecided && { by }) });
       }
+      this.#tell(rollout, from, changed);
       return changed.progress;
     }
   }
