@@ -146,7 +146,7 @@ export class RolloutController {
     return {
       stable: { number: await numberOf(model, stable), release: stable },
       candidate: { number: await numberOf(model, candidate), release: candidate },
-      by,
+      ...{ at: this.#options.now(), by },
       ...(approvedBy !== undefined && { approvedBy }),
     };
   }
@@ -252,9 +252,14 @@ function isChange(
   return before.progress !== after.progress || before.approval !== after.approval;
 }
 
-function learn({ spec }: Rollout, { evidence: known }: StoredRollout, rows: readonly CallRow[]): Evidence {
+function learn(
+  { spec }: Rollout,
+  { evidence: known, origin }: StoredRollout,
+  rows: readonly CallRow[],
+): Evidence {
   const evidence = new Evidence(spec.gates, known);
   for (const row of rows) {
+    if (row.started_at < (origin?.at ?? 0)) continue;
     const observation = observe(row);
     if (observation) evidence.observe(observation);
   }

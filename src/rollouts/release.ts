@@ -12,6 +12,8 @@ export interface NumberedRelease {
 export interface Origin {
   stable: NumberedRelease;
   candidate: NumberedRelease;
+  /** Unix milliseconds: what calls that began before then came to is of an earlier one of its name. */
+  at: number;
   /** Who began it, and who agreed where that was needed. */
   by: string;
   approvedBy?: string;
