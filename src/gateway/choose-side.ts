@@ -1,5 +1,6 @@
 import { AnswerTap } from '../captures/capture.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import type { Side } from '../rollouts/comparisons.ts';
 import type { Rollout, Subject } from '../rollouts/rollout-book.ts';
 import type { Route, Target } from '../routing/target.ts';
 import type { AttemptRecord } from '../usage/record.ts';
@@ -14,8 +15,8 @@ export interface ModelRollout {
   candidate: Target;
   /** The candidate, and behind it all that the model has. */
   route: Route;
-  /** Where the model has the candidate in the place of the stable already: the model as it was before. */
-  wayBack?: (() => Route) | undefined;
+  /** Where the model has the candidate in the place of the stable already: the routes of both sides as they were before. */
+  wayBack?: (() => Record<Side, Route>) | undefined;
 }
 
 /** Headers in which clients name their session or conversation. */
@@ -25,15 +26,18 @@ const SESSION_HEADERS = ['x-fairlead-session', 'x-session-id', 'session_id', 'co
  * The route of the side that a call is on, where its model is in a rollout: its candidate's, or the model's own. What the candidate
  * cannot serve stays with the model, and is on no side.
  */
-export function chooseSide(call: Call, route: Route, moved: ModelRollout): Route {
-  const { rollout, route: ofCandidate, candidate, wayBack } = moved;
+export function chooseSide(call: Call, own: Route, moved: ModelRollout): Route {
+  const { rollout, candidate, wayBack } = moved;
+  const { phase } = rollout.progress;
   // What is kept at a provider stays where it is.
-  if (call.pinned) return route;
-  // That is at once, however long it takes until it is written.
-  if (wayBack && rollout.progress.phase === 'rolled_back') return wayBack();
+  if (phase === 'draft' || call.pinned) return own;
+  // What the configuration has by now is where a promoted one stands; every other phase is about what was before.
+  const routes = phase === 'promoted' ? undefined : wayBack?.();
+  const route = routes?.stable ?? own;
   if (!rollout.isActive || call.door.operation !== 'generate') return route;
+  const ofCandidate = routes?.candidate ?? moved.route;
   const request = requestOf(call);
-  if (findAble(call, ofCandidate.targets.slice(0, 1)).length === 0) return route;
+  if (findAble(call, [candidate]).length === 0) return route;
   const side = rollout.sideOf(readSubject(call, request));
   const { isWatched } = rollout;
   if (isWatched) call.tap ??= new AnswerTap();

@@ -1,5 +1,6 @@
 import { asNoted } from '../config/release.ts';
 import type { Config, RolloutConfig, TargetConfig } from '../config/resolve.ts';
+import type { Side } from '../rollouts/comparisons.ts';
 import type { Plan } from '../rollouts/progress.ts';
 import type { RolloutBook, RolloutSpec } from '../rollouts/rollout-book.ts';
 import { defaultRetries } from '../routing/resolve-targets.ts';
@@ -37,7 +38,7 @@ export function compileRollouts(
     const stable = () => compileTarget(asNoted(move.stable, found.origin?.stable.release));
     compiled.set(model, {
       ...{ rollout: found, candidate, route: candidateRoute(route, candidate) },
-      wayBack: move.isMoved ? once(() => routeBefore(route, candidate, stable())) : undefined,
+      wayBack: move.isMoved ? once(() => routesBefore(route, candidate, stable())) : undefined,
     });
   }
   return compiled;
@@ -51,8 +52,15 @@ function once<T extends object>(make: () => T): () => T {
   };
 }
 
-function routeBefore(route: Route, candidate: Target, stable: Target): Route {
-  return { ...route, targets: route.targets.map((target) => (isSame(target, candidate) ? stable : target)) };
+function routesBefore(route: Route, candidate: Target, stable: Target): Record<Side, Route> {
+  const targets = route.targets.map((target) => (isSame(target, candidate) ? stable : target));
+  const before = { ...route, targets, isSelective: true, unsaidOutput: unsaidOutputOf(route, targets) };
+  return { stable: before, candidate: candidateRoute(before, candidate) };
+}
+
+function unsaidOutputOf({ fallbacks }: Route, targets: readonly Target[]): number | undefined {
+  const { contextLength = [], contentPolicy = [] } = fallbacks;
+  return mostUnsaidOutput([...targets, ...contextLength, ...contentPolicy]);
 }
 
 function isSame(a: Target, b: Target): boolean {
@@ -63,8 +71,7 @@ function isSame(a: Target, b: Target): boolean {
 function candidateRoute(route: Route, candidate: Target): Route {
   const targets = [candidate, ...route.targets.filter((target) => !isSame(target, candidate))];
   const retries = Math.max(route.retries, defaultRetries(targets));
-  const { contextLength = [], contentPolicy = [] } = route.fallbacks;
-  const unsaidOutput = mostUnsaidOutput([...targets, ...contextLength, ...contentPolicy]);
+  const unsaidOutput = unsaidOutputOf(route, targets);
   return { ...route, targets, strategy: 'failover', isSelective: true, retries, unsaidOutput };
 }
 

@@ -237,6 +237,11 @@ test('the way back is there at once also where the config file has the candidate
   assert.equal(await say(client), 'of old');
   const { temperature } = JSON.parse(upstream.requests[0]?.body ?? '{}') as Record<string, unknown>;
   assert.equal(temperature, 0.3, 'as it was when the rollout began');
+  // It can be begun anew from there, too: both sides are what they were.
+  await admin.must('POST', '/rollouts/upgrade/start');
+  const said = new Set<unknown>();
+  for (let user = 0; user < 300 && said.size < 2; user++) said.add(await say(client, `u${user}`));
+  assert.deepEqual([...said].sort(), ['of new', 'of old']);
 });
 
 test('a model moves to another account of its provider: a new key, region or endpoint', async (context) => {
@@ -271,4 +276,24 @@ test('a model moves to another account of its provider: a new key, region or end
   for (let user = 0; user < 8; user++) assert.equal(await keyOf(`u${user}`), 'Bearer key-of-us');
   await admin.must('POST', '/rollouts/account/rollback');
   for (let user = 0; user < 8; user++) assert.equal(await keyOf(`u${user}`), 'Bearer key-of-eu');
+});
+
+test('a promotion that nobody has written, for its instance was killed, is written at the next start', async (context) => {
+  const folder = makeTempDirectory(context);
+  const first = await startGateway({ providers: { up: UP } }, undefined, { folder });
+  const admin = adminClient(first.url);
+  await admin.must('PUT', '/config', {
+    models: { smart: { targets: ['up/old'] } },
+    rollouts: { upgrade: { model: 'smart', stable: 'up/old', candidate: 'up/new' } },
+  });
+  await admin.must('POST', '/rollouts/upgrade/start');
+  await admin.must('POST', '/rollouts/upgrade/promote');
+  await becomes<unknown>(['up/new'], targetsOf(admin));
+  // As a kill between the two leaves it.
+  await admin.must('PUT', '/models/smart', { targets: ['up/old'] });
+  await first.stop();
+  const second = await startGateway({ providers: { up: UP } }, undefined, { folder });
+  context.after(second.stop);
+  await becomes<unknown>(['up/new'], targetsOf(adminClient(second.url)));
+  assert.equal(await say(clientOf(second)), 'of new');
 });
