@@ -44,13 +44,13 @@ export class ReleaseStore {
     return this.#numbers.get(keyOf(model, hashRelease(release)));
   }
 
-  /** Newest first. */
-  async list(model: string): Promise<KeptRelease[]> {
-    const rows = await this.#db
-      .selectFrom('releases')
-      .selectAll()
-      .where('model', '=', model)
+  /** Newest first, those before a number where one is given. One more than `limit` where there are more. */
+  async list(model: string, before: number | undefined, limit: number): Promise<KeptRelease[]> {
+    let query = this.#db.selectFrom('releases').selectAll().where('model', '=', model);
+    if (before !== undefined) query = query.where('number', '<', before);
+    const rows = await query
       .orderBy('number', 'desc')
+      .limit(limit + 1)
       .execute();
     return rows.map(readRow);
   }

@@ -102,6 +102,10 @@ test('every release that a model stands on or is to move to has a number for goo
     ],
     () => releasesOf(admin),
   );
+  const { body: page } = await admin.must('GET', '/models/smart/releases?limit=1');
+  assert.equal(page['nextCursor'], '2');
+  const { body: rest } = await admin.must('GET', '/models/smart/releases?limit=1&cursor=2');
+  assert.deepEqual([(rest['data'] as JsonObject[])[0]?.['release'], rest['nextCursor']], [1, null]);
   const { status, body } = await admin.ask('GET', '/models/smart/releases/3');
   assert.equal(status, 404, JSON.stringify(body));
   assert.equal((await admin.ask('GET', '/models/none/releases')).status, 404);

@@ -1,4 +1,4 @@
-import { GatewayError } from '../../conversation/gateway-error.ts';
+import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { type Action, RolloutRefusal } from '../../rollouts/act.ts';
 import { COMMANDS, DRAFT, weightOf } from '../../rollouts/progress.ts';
@@ -7,6 +7,7 @@ import type { KeptRelease } from '../../rollouts/release-store.ts';
 import type { Rollout } from '../../rollouts/rollout-book.ts';
 import { type AdminDoor, type AdminParts, door } from './admin-door.ts';
 import { describeEntry } from './entry-doors.ts';
+import { pageQuery } from './parse.ts';
 import { notFound } from './plan-entries.ts';
 import { releaseNotFound } from './rollout-entries.ts';
 
@@ -66,11 +67,19 @@ export const ROLLOUT_DOORS: readonly AdminDoor[] = [
     path: '/models/:name/releases',
     role: 'viewer',
     summary: 'Every release that a model has stood on or was to move to, newest first',
-    handle: async ({ parts, params: { name = '' } }) => {
-      const found = await parts.releases.list(name);
+    query: pageQuery,
+    handle: async ({ parts, params: { name = '' }, query: { cursor, limit } }) => {
+      const before = cursor === undefined ? undefined : readNumber(cursor);
+      const found = await parts.releases.list(name, before, limit);
       if (found.length === 0 && !parts.control.layers.find('models', name)) throw notFound('models', name);
-      const current = parts.control.config.models[name]?.targets.map(({ release }) => hashRelease(release));
-      return { body: { data: found.map((release) => describeKept(release, current)) } };
+      const page = found.slice(0, limit);
+      const current = currentReleases(parts, name);
+      return {
+        body: {
+          data: page.map((release) => describeKept(release, current)),
+          nextCursor: found.length > limit ? String(page.at(-1)?.number) : null,
+        },
+      };
     },
   }),
   door({
@@ -79,12 +88,11 @@ export const ROLLOUT_DOORS: readonly AdminDoor[] = [
     role: 'viewer',
     summary: 'One release of a model',
     handle: async ({ parts, params: { name = '', number = '' } }) => {
-      const release = /^[1-9]\d{0,8}$/.test(number)
+      const release = RELEASE_NUMBER.test(number)
         ? await parts.releases.find(name, Number(number))
         : undefined;
       if (!release) throw releaseNotFound(name, number);
-      const current = parts.control.config.models[name]?.targets.map(({ release }) => hashRelease(release));
-      return { body: describeKept(release, current) };
+      return { body: describeKept(release, currentReleases(parts, name)) };
     },
   }),
   ...ACTIONS.map((action) =>
@@ -107,6 +115,18 @@ export const ROLLOUT_DOORS: readonly AdminDoor[] = [
   ),
 ];
 
+const RELEASE_NUMBER = /^[1-9]\d{0,8}$/;
+
+function readNumber(cursor: string): number {
+  if (RELEASE_NUMBER.test(cursor)) return Number(cursor);
+  throw invalidRequest("'cursor': give the 'nextCursor' of the page before, unchanged.", 'cursor');
+}
+
+/** By their hashes, what a model stands on. */
+function currentReleases({ control }: AdminParts, model: string): string[] {
+  return control.config.models[model]?.targets.map(({ release }) => hashRelease(release)) ?? [];
+}
+
 function refusal(name: string, { code, message }: RolloutRefusal): GatewayError {
   const text = `The rollout '${name}' ${message}.`;
   return code === 'own_request'
@@ -121,7 +141,7 @@ function findRollout({ rollouts }: AdminParts, name: string): Rollout {
 }
 
 /** `current`: by their hashes, what the model stands on. */
-function describeKept({ hash, firstSeen, revision, ...release }: KeptRelease, current: string[] = []) {
+function describeKept({ hash, firstSeen, revision, ...release }: KeptRelease, current: readonly string[]) {
   return {
     ...describeRelease(release),
     ...{ hash, firstSeen: new Date(firstSeen).toISOString(), revision, current: current.includes(hash) },
