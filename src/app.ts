@@ -313,7 +313,7 @@ export async function startApp(
   });
   const access = new AccessRequests(store, Date.now);
   const rotation = new CredentialRotation({ control, news, log });
-  const rolloutController = makeRolloutController({
+  const { rolloutController, releases } = makeRolloutController({
     ...{ store, control, news, log, book: rollouts },
     rollouts: () => [...gateway.snapshot.rollouts.values()].map(({ rollout }) => rollout),
   });
@@ -325,6 +325,7 @@ export async function startApp(
     access,
     made,
     rollouts: rolloutController,
+    releases,
     describeHealth: () => view.describeHealth(),
     describeCredentials: (provider) => describeCredentials(gateway.snapshot, provider),
     probeCredential: (provider, account) => probeCredential(gateway.snapshot, provider, account),

@@ -21,7 +21,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   routing: ['conversation', 'dialects', 'upstream'],
   quotas: ['conversation', 'dialects', 'config', 'usage', 'store'],
   overload: ['conversation', 'config', 'upstream'],
-  rollouts: ['store', 'usage'],
+  rollouts: ['conversation', 'store', 'usage'],
   responses: ['conversation', 'store', 'usage'],
   captures: ['conversation', 'dialects', 'upstream', 'store', 'usage'],
   config: ['conversation'],

@@ -106,7 +106,10 @@ export class Call implements Waiting {
   retries = 0;
   /** The side that it is on, where its model is in a rollout. */
   rollout:
-    | (Pick<RolloutNote, 'name' | 'side'> & { isWatched: boolean; candidate: string | undefined })
+    | (Pick<RolloutNote, 'name' | 'side'> & {
+        isWatched: boolean;
+        candidate: Pick<Target, 'name' | 'account'>;
+      })
     | undefined;
   /** Its model's config wants answers that break off gone on with, and its own may be. */
   continues = false;

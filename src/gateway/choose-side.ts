@@ -1,7 +1,9 @@
 import { AnswerTap } from '../captures/capture.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import type { Side } from '../rollouts/comparisons.ts';
 import type { Rollout, Subject } from '../rollouts/rollout-book.ts';
-import type { Route } from '../routing/target.ts';
+import type { Route, Target } from '../routing/target.ts';
+import type { AttemptRecord } from '../usage/record.ts';
 import type { RolloutFlag, RolloutNote } from '../usage/rollout-note.ts';
 import type { Call } from './call.ts';
 import { findAble } from './call-needs.ts';
@@ -10,8 +12,11 @@ import { parseBody } from './parse-body.ts';
 /** A rollout of a model, and what its candidate's calls are tried at. */
 export interface ModelRollout {
   rollout: Rollout;
+  candidate: Target;
   /** The candidate, and behind it all that the model has. */
   route: Route;
+  /** Where the model has the candidate in the place of the stable already: the routes of both sides as they were before. */
+  wayBack?: (() => Record<Side, Route>) | undefined;
 }
 
 /** Headers in which clients name their session or conversation. */
@@ -21,15 +26,22 @@ const SESSION_HEADERS = ['x-fairlead-session', 'x-session-id', 'session_id', 'co
  * The route of the side that a call is on, where its model is in a rollout: its candidate's, or the model's own. What the candidate
  * cannot serve stays with the model, and is on no side.
  */
-export function chooseSide(call: Call, route: Route, { rollout, route: ofCandidate }: ModelRollout): Route {
+export function chooseSide(call: Call, own: Route, moved: ModelRollout): Route {
+  const { rollout, candidate, wayBack } = moved;
+  const { phase } = rollout.progress;
   // What is kept at a provider stays where it is.
-  if (!rollout.isActive || call.pinned || call.door.operation !== 'generate') return route;
+  if (phase === 'draft' || call.pinned) return own;
+  // What the configuration has by now is where a promoted one stands; every other phase is about what was before.
+  const routes = phase === 'promoted' ? undefined : wayBack?.();
+  const route = routes?.stable ?? own;
+  if (!rollout.isActive || call.door.operation !== 'generate') return route;
+  const ofCandidate = routes?.candidate ?? moved.route;
   const request = requestOf(call);
-  if (findAble(call, ofCandidate.targets.slice(0, 1)).length === 0) return route;
+  if (findAble(call, [candidate]).length === 0) return route;
   const side = rollout.sideOf(readSubject(call, request));
   const { isWatched } = rollout;
   if (isWatched) call.tap ??= new AnswerTap();
-  call.rollout = { name: rollout.spec.name, side, isWatched, candidate: ofCandidate.targets[0]?.name };
+  call.rollout = { name: rollout.spec.name, side, isWatched, candidate };
   return side === 'candidate' ? ofCandidate : route;
 }
 
@@ -60,7 +72,9 @@ export function noteRollout(call: Call, outcome: string): RolloutNote | undefine
   const { rollout, attempts } = call;
   if (!rollout?.isWatched) return undefined;
   const { name, side, candidate } = rollout;
-  const own = attempts.filter(({ target }) => (target === candidate) === (side === 'candidate'));
+  const isAtCandidate = ({ target, account }: AttemptRecord) =>
+    target === candidate.name && account === (candidate.account ?? account);
+  const own = attempts.filter((attempt) => isAtCandidate(attempt) === (side === 'candidate'));
   const last = own.at(-1);
   if (outcome === 'cancelled' || attempts.length === 0) return undefined;
   // Others were asked in the candidate's place: it is passed over for having failed, or for a limit.

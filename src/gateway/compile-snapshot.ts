@@ -231,7 +231,7 @@ function compileTarget(
   upstreams: ReadonlyMap<string, Upstream>,
   lanesOf: LanesOf,
 ): Target {
-  const { provider, model, timeouts, weight } = target;
+  const { provider, model, account, timeouts, weight } = target;
   const upstream = upstreams.get(provider);
   if (!upstream)
     throw new Error(`target '${target.target}' has no provider, which the config check lets no one have`);
@@ -247,6 +247,7 @@ function compileTarget(
     name,
     upstream,
     model,
+    account,
     timeouts: compileTimeouts(timeouts),
     lanes,
     weight,

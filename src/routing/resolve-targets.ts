@@ -26,8 +26,8 @@ function isSecondName({ declaration }: Upstream, model: string): boolean {
 /** Where nothing is configured: every account of every target may be tried, some servers of those that have several, and the only one again. */
 export function defaultRetries(targets: Route['targets']): number {
   const places = targets.reduce(
-    (sum, { upstream: { accounts, servers } }) =>
-      sum + accounts.length * (servers?.discovery ? MOST_SERVERS : 1),
+    (sum, { account, upstream: { accounts, servers } }) =>
+      sum + (account === undefined ? accounts.length : 1) * (servers?.discovery ? MOST_SERVERS : 1),
     0,
   );
   return Math.min(Math.max(places - 1, DIRECT_RETRIES), MOST_RETRIES);

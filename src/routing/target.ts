@@ -14,6 +14,8 @@ export interface Target {
   /** The model version as the provider knows it. */
   model: string;
   timeouts: Timeouts;
+  /** The only account that is called; any of the upstream's where absent. */
+  account?: string | undefined;
   /** One for each account of the upstream, in their order. Absent where nothing is called but what is kept there. */
   lanes?: readonly Lane[] | undefined;
   /** Of the calls of its model, relative to the others, where they are shared out so. 1 where nothing is said. */

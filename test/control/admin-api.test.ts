@@ -132,7 +132,7 @@ onEachDatabaseInTurn((database) => {
     // What changes nothing is no event.
     await admin.must('PATCH', '/tenants/t/keys/k', { prompts: ['y'] });
     await admin.must('PUT', '/config', config);
-    const release = { model: 'x', stable: 'echo/a', candidate: 'echo/b', approval: 'required' };
+    const release = { prompt: 'x', stable: 1, candidate: 2 };
     const models = { x: { targets: ['echo/a'] } };
     await admin.must('PUT', '/config', { ...config, rollouts: { r: release }, models });
     const { body: events } = await admin.must('GET', '/events?limit=40');
@@ -145,7 +145,7 @@ onEachDatabaseInTurn((database) => {
     assert.equal(noted.length, 4);
     assert.deepEqual(noted[0]?.details, {
       count: 2,
-      fields: ['tenants.t.keys[0].prompts', 'rollouts.r.approval'],
+      fields: ['tenants.t.keys[0].prompts', 'rollouts.r.prompt'],
       by: 'environment',
     });
   });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { count, duration, exactlyOne, mapping, modelName, name, positive, ratio, text } from '../fields.ts';
-import { APPROVALS, targetMapping } from './models.ts';
+import { targetMapping } from './models.ts';
 
 /** A release: of a model its target, with or without parameters; of a prompt its version or label. */
 const releaseSchema = z.union([text(), count(1), targetMapping], {
@@ -76,6 +76,7 @@ const rolloutSchema = z
     cohort: cohortSchema.optional().describe('Who always gets the candidate: any of these.'),
     steps: z
       .array(stepSchema, { error: 'a list of steps' })
+      .min(1, { error: 'at least one step' })
       .refine(isRising, { error: 'steps with rising weights' })
       .optional()
       .describe('The way from stable to candidate.'),
@@ -88,7 +89,10 @@ const rolloutSchema = z
       .describe('Copies for comparison, which no client sees.'),
     gates: gatesSchema.optional().describe('What the candidate must keep to.'),
     onFail: z.enum(['rollback', 'pause']).optional().describe('What happens when a gate fails.'),
-    approval: z.enum(APPROVALS).optional().describe('Whether a second person must agree.'),
+    approval: z
+      .enum(['none', 'start', 'promote', 'required'])
+      .optional()
+      .describe('What a second person must agree to: its start, its promotion, or both (required).'),
   })
   .refine(moved.check, { error: moved.error });
 
