@@ -79,7 +79,7 @@ export interface Surface {
   embeddings?(model: string): EmbeddingForm;
   /** The form of its counts of tokens, where it is not the dialect's. */
   counts?: CountForm;
-  /** Not every model is counted, nor everywhere: where it does not count, whatever it says, the gateway does. */
+  /** Not every model is counted, nor everywhere: where it says that it does not count, the gateway does. */
   countsInPart?: true;
   /** Top-level fields of every body beside those of the dialect; one that is `undefined` is taken out. */
   body?: Readonly<Record<string, JsonValue | undefined>>;
