@@ -59,11 +59,8 @@ export interface ProviderDeclaration extends Surface {
     of: 'every call' | 'beyond chat' | RegExp;
     at?: string | ((request: RelayRequest) => string);
   };
-  /**
-   * What stands in texts before the id of a file, beside the fields of its dialect: for those who may call all of its models,
-   * for whose it is is not known.
-   */
-  filesInTexts?: RegExp;
+  /** What stands in texts before the id of a file that its models are to read (`fileid://`), beside the fields of its dialect. */
+  filesInTexts?: string;
   /** Models that it always has, for the model list. */
   models?: string[];
 }

@@ -497,7 +497,7 @@ export type KinName = keyof typeof KIN;
 
 /** Those with `/embeddings` in OpenAI's form, by their API references. */
 export const EMBEDS: ReadonlySet<KinName> = new Set<KinName>([
-  ...(['alibaba', 'cohere', 'fireworks', 'lmstudio', 'mistral', 'nvidia'] as const),
+  ...(['alibaba', 'cohere', 'fireworks', 'groq', 'lmstudio', 'mistral', 'nvidia'] as const),
   ...(['ollama', 'openrouter', 'together', 'vllm'] as const),
 ]);
 
