@@ -550,6 +550,9 @@ function withOpenAiParts(message: JsonObject): JsonObject {
     // It looks addresses up itself, which OpenAI does not.
     if (typeof url === 'string' && /^https?:/.test(url)) return { type: 'text', text: `file ${url}` };
     if (typeof url === 'string') return { type: 'file', file: { file_data: url } };
+    const audio = part['input_audio'];
+    if (typeof audio === 'string')
+      return { type: 'input_audio', input_audio: { data: audio, format: 'wav' } };
     if (typeof part['file_id'] === 'string') return { type: 'file', file: { file_id: part['file_id'] } };
     return part;
   });
