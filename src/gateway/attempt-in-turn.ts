@@ -37,6 +37,8 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   readonly #divertsBlocked: boolean;
   #failure: GatewayError | undefined;
   #refusal: unknown;
+  /** Whose provider has said that it does not count it. */
+  #uncounted: PlannedAttempt['target'] | undefined;
   /** The attempt that is to be made when its pause is over. */
   #waiting: Next<PlannedAttempt> | undefined;
   #waitMs = 0;
@@ -71,8 +73,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
       }
       if (this.#attempt(next.stop)) return;
     }
-    const uncounted = countsInstead(this.#call, this.#plan);
-    if (uncounted) this.#countLocally(uncounted);
+    if (this.#uncounted) this.#countLocally(this.#uncounted);
     else this.#end(this.#told());
   }
 
@@ -240,6 +241,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   /** What a failure says of where the call goes on. */
   #learn({ planned, failure, used }: FailedAttempt): void {
     this.#failure = failure;
+    if (countsInstead(this.#call, planned.target, failure)) this.#uncounted ??= planned.target;
     const room = MAX_ATTEMPTS - this.#call.attempts.length;
     const standIn = room > 0 ? standInFor(planned, failure) : undefined;
     const verdict = verdictOf(failure);

@@ -67,6 +67,8 @@ export class Call implements Waiting {
   keepsAnswer = false;
   /** The one account of the one provider that keeps what the call goes on from. */
   pinned: PinnedAccount | undefined;
+  /** Files that it may name where only their provider reads their ids: in texts, and in addresses of its own. */
+  checkedFiles: Set<string> | undefined;
   /** The account that can compare it with the earlier request that it names, where that was its tenant's. */
   comparable: Pick<UpstreamObject, 'provider' | 'account'> | undefined;
   /** What it names that is to be its tenant's once a provider accepts the call. */

@@ -324,13 +324,15 @@ function encodeCount(call: Call, target: Target, { dialect, model, surface }: En
   const provider = UPSTREAM_COUNTS[surface.counts ?? dialect.name];
   if (!caller || !provider) throw new Error(`no way to count for ${target.name}, which has the operation`);
   const { body, ...rest } = encodeConversation(call, target, decodeCount(call), provider, dialect.name);
+  // What else a provider tells of a count is in the words of its dialect: the caller's own gets all of it.
+  const isOwn = call.door.dialect.name === dialect.name;
   return {
     ...rest,
     body: named(body, model),
-    translate: (answer) => ({
-      text: JSON.stringify(caller.encodeResponse(provider.decodeResponse(answer))),
-      usage: NO_USAGE,
-    }),
+    translate: (answer) => {
+      const tokens = provider.decodeResponse(answer);
+      return { text: JSON.stringify(isOwn ? answer : caller.encodeResponse(tokens)), usage: NO_USAGE };
+    },
   };
 }
 

@@ -48,6 +48,8 @@ export class Routes {
   readonly #direct = new Map<string, Route>();
   /** Some names are on their way out. */
   readonly hasRetirements: boolean;
+  /** Some provider finds the ids of files in texts. */
+  readonly readsTexts: boolean;
 
   /** `lanesOf`: the lanes of a target at its upstream's accounts. */
   constructor(
@@ -63,6 +65,9 @@ export class Routes {
       targets.flatMap(({ name, upstream }) => upstream.accounts.map((account) => `${name}\n${account.name}`)),
     );
     this.#upstreams = upstreams;
+    this.readsTexts = [...upstreams.values()].some(
+      ({ declaration }) => declaration.filesInTexts !== undefined,
+    );
     this.#lanesOf = lanesOf;
   }
 
