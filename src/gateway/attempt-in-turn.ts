@@ -6,6 +6,7 @@ import type { Timed } from '../upstream/deadlines.ts';
 import { prepareAttempt } from './attempt.ts';
 import type { Call, RunningAttempt } from './call.ts';
 import { hasOtherAddress } from './choose-address.ts';
+import { behindCandidate, isRefusedCandidate } from './choose-side.ts';
 import { endBegun } from './continue-stream.ts';
 import { countLocally, countsInstead, mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, noteNothing, noteStandIn, standInFor } from './credentials.ts';
@@ -224,7 +225,10 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   }
 
   /** Where a call goes on that was refused for what it is, if its model has such targets. They are not diverted from again. */
-  #divertedFor({ only }: PlannedAttempt, failure: GatewayError): PlannedAttempt[] | undefined {
+  #divertedFor(planned: PlannedAttempt, failure: GatewayError): PlannedAttempt[] | undefined {
+    const { only } = planned;
+    const behind = isRefusedCandidate(this.#call, planned, failure) && behindCandidate(this.#plan, planned);
+    if (behind && behind.length > 0) return behind;
     const refusal = only === undefined ? divertedRefusal(failure) : undefined;
     const places = refusal && this.#plan.filter((planned) => planned.only === refusal);
     return places && places.length > 0 ? places : undefined;

@@ -1,4 +1,5 @@
 import { AnswerTap } from '../captures/capture.ts';
+import type { GatewayError } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import type { Rollout, Subject } from '../rollouts/rollout-book.ts';
 import type { Route } from '../routing/target.ts';
@@ -6,6 +7,7 @@ import type { RolloutFlag, RolloutNote } from '../usage/rollout-note.ts';
 import type { Call } from './call.ts';
 import { findAble } from './call-needs.ts';
 import { parseBody } from './parse-body.ts';
+import type { PlannedAttempt } from './plan.ts';
 
 /** A rollout of a model, and what its candidate's calls are tried at. */
 export interface ModelRollout {
@@ -53,6 +55,27 @@ function readSubject({ caller, response }: Call, request: JsonObject): Subject {
 
 function textOf(value: JsonValue | string[] | undefined): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/**
+ * Whether a candidate refused a call: what it says of the call is its own word, and the model's others may say another. Once it is
+ * promoted, it is the model's.
+ */
+export function isRefusedCandidate(
+  { rollout }: Call,
+  { target, only }: PlannedAttempt,
+  { kind }: GatewayError,
+): boolean {
+  if (!rollout?.isWatched || rollout.side !== 'candidate' || target.name !== rollout.candidate) return false;
+  return kind === 'upstream_rejected' && only === undefined;
+}
+
+/** What the model has of its own. */
+export function behindCandidate(
+  plan: readonly PlannedAttempt[],
+  candidate: PlannedAttempt,
+): PlannedAttempt[] {
+  return plan.filter(({ target, only }) => only === undefined && target.name !== candidate.target.name);
 }
 
 /** What the call tells of its rollout; nothing where its side was not asked, or its client left before the end. */

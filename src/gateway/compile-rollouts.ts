@@ -41,7 +41,8 @@ export function compileRollouts(
 /** A failing candidate costs its callers nothing but time: behind it stands all that the model has. */
 function candidateRoute(route: Route, candidate: Target): Route {
   const targets = [candidate, ...route.targets.filter(({ name }) => name !== candidate.name)];
-  const retries = Math.max(route.retries, defaultRetries(targets));
+  // What the candidate may cost comes on top of what the model has for itself.
+  const retries = Math.max(route.retries + candidate.upstream.accounts.length, defaultRetries(targets));
   const { contextLength = [], contentPolicy = [] } = route.fallbacks;
   const unsaidOutput = mostUnsaidOutput([...targets, ...contextLength, ...contentPolicy]);
   return { ...route, targets, strategy: 'failover', isSelective: true, retries, unsaidOutput };
