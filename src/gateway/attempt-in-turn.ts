@@ -6,7 +6,7 @@ import type { Timed } from '../upstream/deadlines.ts';
 import { prepareAttempt } from './attempt.ts';
 import type { Call, RunningAttempt } from './call.ts';
 import { hasOtherAddress } from './choose-address.ts';
-import { behindCandidate, isRefusedCandidate } from './choose-side.ts';
+import { behindCandidate, isForCandidate, isRefusedCandidate } from './choose-side.ts';
 import { endBegun } from './continue-stream.ts';
 import { countLocally, countsInstead, mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, noteNothing, noteStandIn, standInFor } from './credentials.ts';
@@ -101,6 +101,8 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     } catch (thrown) {
       this.takeBack(planned);
       this.#refusal ??= thrown;
+      // What its candidate cannot be told stays with the model, and is on no side.
+      if (isForCandidate(call, planned)) call.rollout = undefined;
       return false;
     }
   }

@@ -57,17 +57,15 @@ function textOf(value: JsonValue | string[] | undefined): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/**
- * Whether a candidate refused a call: what it says of the call is its own word, and the model's others may say another. Once it is
- * promoted, it is the model's.
- */
-export function isRefusedCandidate(
-  { rollout }: Call,
-  { target, only }: PlannedAttempt,
-  { kind }: GatewayError,
-): boolean {
-  if (!rollout?.isWatched || rollout.side !== 'candidate' || target.name !== rollout.candidate) return false;
-  return kind === 'upstream_rejected' && only === undefined;
+/** Whether an attempt is the candidate's for whom the call is meant, as long as that is watched. */
+export function isForCandidate({ rollout }: Call, { target, only }: PlannedAttempt): boolean {
+  if (!rollout?.isWatched || rollout.side !== 'candidate' || only !== undefined) return false;
+  return target.name === rollout.candidate;
+}
+
+/** Whether a candidate refused a call: what it says of the call is its own word, and the model's others may say another. */
+export function isRefusedCandidate(call: Call, planned: PlannedAttempt, { kind }: GatewayError): boolean {
+  return kind === 'upstream_rejected' && isForCandidate(call, planned);
 }
 
 /** What the model has of its own. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import OpenAI from 'openai';
 import { adminClient } from '../support/admin.ts';
+import { startFakeAnthropic } from '../support/fake-anthropic.ts';
 import { startGateway, TEST_KEY } from '../support/gateway.ts';
 import { chatAnswer, chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
 
@@ -92,4 +93,35 @@ test('what the stable refuses, too, is refused in its words', async () => {
       .catch((error: Error) => heard.add(error.message));
   }
   assert.deepEqual(heard, new Set(['400 the old one says no']));
+});
+
+test('a call that cannot be said in the candidate’s dialect stays with the model, and is on no side', async () => {
+  const anthropic = await startFakeAnthropic();
+  after(() => anthropic.close());
+  const gateway = await startGateway({
+    providers: {
+      up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl },
+      claude: { adapter: 'anthropic', baseUrl: anthropic.url, accounts: [{ name: 'main', apiKey: anthropic.apiKey }] },
+    },
+    models: { smart: { targets: ['up/old'] } },
+    rollouts: {
+      upgrade: {
+        ...{ model: 'smart', stable: 'up/old', candidate: 'claude/claude-haiku-4-5' },
+        steps: [{ weight: 100, hold: '10m' }],
+      },
+    },
+  });
+  after(gateway.stop);
+  const admin = adminClient(gateway.url);
+  await admin.must('POST', '/rollouts/upgrade/start');
+  const ask = async (fields: object) => {
+    const messages = [{ role: 'user', content: 'say hi' }];
+    const answer = await gateway.post('/v1/chat/completions', { model: 'smart', messages, ...fields });
+    assert.equal(answer.status, 200, await answer.text());
+    return answer.headers.get('x-fairlead-rollout');
+  };
+  assert.equal(await ask({}), 'upgrade=candidate');
+  assert.equal(await ask({ n: 2 }), null);
+  const [inexpressible] = await gateway.calls(2);
+  assert.equal(inexpressible?.rollout, undefined);
 });
