@@ -1,6 +1,6 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { Itinerary, type Next } from '../routing/itinerary.ts';
-import { divertedRefusal } from '../routing/refusals.ts';
+import { divertedRefusal, saysForeignReasoning } from '../routing/refusals.ts';
 import { type Verdict, verdictOf } from '../routing/verdict.ts';
 import type { Timed } from '../upstream/deadlines.ts';
 import { prepareAttempt } from './attempt.ts';
@@ -252,6 +252,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   #learn({ planned, failure, used }: FailedAttempt): void {
     this.#failure = failure;
     const room = MAX_ATTEMPTS - this.#call.attempts.length;
+    if (room > 0 && this.#leavesReasoning(planned, failure)) return;
     const standIn = room > 0 ? standInFor(planned, failure) : undefined;
     const verdict = verdictOf(failure);
     // What was generated is billed, though nobody saw it: the same is not bought there twice.
@@ -266,6 +267,24 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     )
       this.#itinerary.goOnAt(planned, verdict.unreachable === true);
     else this.#itinerary.failed(planned, { ...verdict, again });
+  }
+
+  /**
+   * A thread with reasoning that its provider does not take: one that a rollout had moved stays where it began, any other goes without.
+   * Gives whether the call goes on so.
+   */
+  #leavesReasoning(planned: PlannedAttempt, failure: GatewayError): boolean {
+    const call = this.#call;
+    if (call.disownsReasoning || call.upload || !saysForeignReasoning(failure)) return false;
+    const behind = isForCandidate(call, planned) ? behindCandidate(this.#plan, planned) : [];
+    if (call.rollout && behind.length > 0) {
+      call.rollout = { ...call.rollout, side: 'stable' };
+      this.#itinerary.divert(behind);
+    } else {
+      call.disownsReasoning = true;
+      this.#itinerary.prepend(planned);
+    }
+    return true;
   }
 
   /** Another server costs nothing where there was no connection to the one before; else it takes no other target's turn. */

@@ -108,6 +108,8 @@ export class Call implements Waiting {
   rollout:
     | (Pick<RolloutNote, 'name' | 'side'> & { isWatched: boolean; candidate: string | undefined })
     | undefined;
+  /** The provider has refused the reasoning of its history: that is another's, and goes without. */
+  disownsReasoning = false;
   /** Its model's config wants answers that break off gone on with, and its own may be. */
   continues = false;
   /** What its client has of an answer that broke off, and that another attempt is to go on with. */

@@ -101,7 +101,11 @@ test('a call that cannot be said in the candidate’s dialect stays with the mod
   const gateway = await startGateway({
     providers: {
       up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl },
-      claude: { adapter: 'anthropic', baseUrl: anthropic.url, accounts: [{ name: 'main', apiKey: anthropic.apiKey }] },
+      claude: {
+        adapter: 'anthropic',
+        baseUrl: anthropic.url,
+        accounts: [{ name: 'main', apiKey: anthropic.apiKey }],
+      },
     },
     models: { smart: { targets: ['up/old'] } },
     rollouts: {
