@@ -207,6 +207,8 @@ export class Call implements Waiting {
 export interface PinnedAccount {
   provider: string;
   account: string;
+  /** What answered there, where that is known. */
+  target?: string | undefined;
   /** What keeps a call there, where it is named, and the code of the error where its model does not lead there. */
   what: string;
   param: string;

@@ -1,10 +1,11 @@
 import { AnswerTap } from '../captures/capture.ts';
 import type { GatewayError } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import type { Side } from '../rollouts/comparisons.ts';
 import type { Rollout, Subject } from '../rollouts/rollout-book.ts';
-import type { Route } from '../routing/target.ts';
+import type { Route, Target } from '../routing/target.ts';
 import type { RolloutFlag, RolloutNote } from '../usage/rollout-note.ts';
-import type { Call } from './call.ts';
+import type { Call, PinnedAccount } from './call.ts';
 import { findAble } from './call-needs.ts';
 import { parseBody } from './parse-body.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -14,6 +15,8 @@ export interface ModelRollout {
   rollout: Rollout;
   /** The candidate, and behind it all that the model has. */
   route: Route;
+  /** The name of the stable target, which may be the model's no more. */
+  stable: string;
 }
 
 /** Headers in which clients name their session or conversation. */
@@ -23,16 +26,59 @@ const SESSION_HEADERS = ['x-fairlead-session', 'x-session-id', 'session_id', 'co
  * The route of the side that a call is on, where its model is in a rollout: its candidate's, or the model's own. What the candidate
  * cannot serve stays with the model, and is on no side.
  */
-export function chooseSide(call: Call, route: Route, { rollout, route: ofCandidate }: ModelRollout): Route {
-  // What is kept at a provider stays where it is.
-  if (!rollout.isActive || call.pinned || call.door.operation !== 'generate') return route;
+export function chooseSide(
+  call: Call,
+  route: Route,
+  { rollout, route: ofCandidate, stable }: ModelRollout,
+): Route {
+  if (call.door.operation !== 'generate') return route;
+  if (call.pinned) {
+    const keeper = findKeeper(call, call.pinned, route, { rollout, route: ofCandidate, stable });
+    if (keeper) return keeper;
+  }
+  if (!rollout.isActive) return route;
   const request = requestOf(call);
   if (findAble(call, ofCandidate.targets.slice(0, 1)).length === 0) return route;
-  const side = rollout.sideOf(readSubject(call, request));
   const { isWatched } = rollout;
+  const begun = isWatched ? sideOfThread(call, route, ofCandidate) : undefined;
+  const side = begun ?? rollout.sideOf(readSubject(call, request));
   if (isWatched) call.tap ??= new AnswerTap();
   call.rollout = { name: rollout.spec.name, side, isWatched, candidate: ofCandidate.targets[0]?.name };
   return side === 'candidate' ? ofCandidate : route;
+}
+
+/**
+ * The route of a call that goes on from what a provider account keeps, where not every side leads there: the thread stays where it began,
+ * also when its rollout has ended since. On no side: there is nothing to choose.
+ */
+function findKeeper(
+  call: Call,
+  pinned: PinnedAccount,
+  route: Route,
+  { rollout, route: ofCandidate, stable }: ModelRollout,
+): Route | undefined {
+  if (rollout.progress.phase === 'draft') return route;
+  const candidate = ofCandidate.targets.slice(0, 1);
+  const atModel = leadTo(route.targets, pinned);
+  const atCandidate = leadTo(candidate, pinned);
+  if (atModel && atCandidate) return undefined;
+  if (atModel) return route;
+  const keepers = atCandidate ? candidate : (call.snapshot.routes.resolve(stable)?.targets ?? []);
+  return leadTo(keepers, pinned) ? { ...route, targets: keepers } : route;
+}
+
+/** Where a thread began that both sides can go on with: it does not flip. */
+function sideOfThread({ pinned }: Call, route: Route, { targets: [candidate] }: Route): Side | undefined {
+  const began = pinned?.target;
+  if (began === undefined) return undefined;
+  if (began === candidate?.name) return 'candidate';
+  return route.targets.some(({ name }) => name === began) ? 'stable' : undefined;
+}
+
+function leadTo(targets: readonly Target[], { provider, account }: PinnedAccount): boolean {
+  return targets.some(
+    ({ upstream }) => upstream.name === provider && upstream.accounts.some(({ name }) => name === account),
+  );
 }
 
 /** Parsed once, for whoever asks next. */

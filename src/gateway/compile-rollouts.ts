@@ -33,9 +33,14 @@ export function compileRollouts(
     compiled.set(model, {
       rollout: book.find(specOf(name, model, rollout)),
       route: candidateRoute(route, candidate),
+      stable: stableOf(rollout),
     });
   }
   return compiled;
+}
+
+function stableOf({ stable }: RolloutConfig): string {
+  return typeof stable === 'object' ? stable.target : String(stable);
 }
 
 /** A failing candidate costs its callers nothing but time: behind it stands all that the model has. */

@@ -183,6 +183,53 @@ test('a thread that its provider keeps goes on there, whichever side its user ha
   await say('three', stayed.id);
 });
 
+test('a thread that one account keeps for both sides does not flip', async (context) => {
+  const openai = await startFakeOpenAi();
+  const accounts = [{ name: 'main', apiKey: openai.apiKey }];
+  const gateway = await startGateway({ providers: { openai: { baseUrl: openai.url, accounts } } });
+  context.after(async () => {
+    await gateway.stop();
+    await openai.close();
+  });
+  const admin = adminClient(gateway.url);
+  const config = (weight: number) => ({
+    models: { smart: { targets: ['openai/gpt-4.1'] } },
+    rollouts: {
+      upgrade: {
+        ...{ model: 'smart', stable: 'openai/gpt-4.1', candidate: 'openai/gpt-5' },
+        steps: [{ weight, hold: '10m' }],
+      },
+    },
+  });
+  const say = async (input: string, previous?: string) => {
+    const body = { model: 'smart', input, ...(previous && { previous_response_id: previous }) };
+    const answer = await gateway.post('/v1/responses', body);
+    const said = (await answer.json()) as { id: string };
+    assert.equal(answer.status, 200, JSON.stringify(said));
+    const { headers } = answer;
+    return { id: said.id, sides: [headers.get('x-fairlead-target'), headers.get('x-fairlead-rollout')] };
+  };
+  const becomes = async (target: string) => {
+    for (let waited = 0; waited < 200; waited++) {
+      const one = await say('one');
+      if (one.sides[0] === target) return one;
+      await sleep(25);
+    }
+    return assert.fail(`nobody is sent to ${target}`);
+  };
+  await admin.must('PUT', '/config', config(Math.floor(PLACE)));
+  await admin.must('POST', '/rollouts/upgrade/start');
+  const atOld = await becomes('openai/gpt-4.1');
+  await admin.must('PUT', '/config', config(Math.ceil(PLACE) + 1));
+  const atNew = await becomes('openai/gpt-5');
+  assert.deepEqual((await say('two', atOld.id)).sides, ['openai/gpt-4.1', 'upgrade=stable']);
+  await admin.must('PUT', '/config', config(Math.floor(PLACE)));
+  await becomes('openai/gpt-4.1');
+  assert.deepEqual((await say('two', atNew.id)).sides, ['openai/gpt-5', 'upgrade=candidate']);
+  await admin.must('POST', '/rollouts/upgrade/rollback');
+  assert.deepEqual((await say('three', atNew.id)).sides, ['openai/gpt-4.1', null]);
+});
+
 test('a thread stays on its side, with all that it thought, and what is dropped behind a roll back is named', async (context) => {
   const { gateway, admin, weigh, sideBecomes, old, candidate } = await startThreads(context, {
     old: 'anthropic',
