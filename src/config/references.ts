@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { appendAll } from '../conversation/append-all.ts';
 import { isObject } from '../conversation/json.ts';
 import { isPresent } from './environment.ts';
@@ -77,6 +78,7 @@ export function checkReferences(
     ...references.filter((finding) => finding !== undefined),
     ...select(value, 'tenants.*.modelLimits').flatMap((limits) => checkLimitedModels(limits, names)),
     ...select(value, 'rollouts.*').flatMap((rollout) => checkRelease(rollout, names)),
+    ...select(value, 'rollouts.*').flatMap((rollout) => checkMove(rollout, value)),
     ...checkUnique(changed),
     ...findRepeated(value, ['issuers.*.issuer'], 'is the same issuer as'),
     ...findRepeated(value, ['rollouts.*.model'], 'is moved already by'),
@@ -145,6 +147,32 @@ function checkRelease({ path, value }: Selected, names: Names): Finding[] {
     if (finding !== undefined) findings.push(finding);
   }
   return findings;
+}
+
+/**
+ * What a rollout moves is the model's: one of its targets, or, behind a promotion, was. Of a model that has neither, calls would go to a
+ * candidate that nobody compares with what the model is.
+ */
+function checkMove({ path, value }: Selected, config: unknown): Finding[] {
+  if (!isObject(value) || typeof value['model'] !== 'string') return [];
+  const { model, stable, candidate } = value;
+  if (stable !== undefined && isDeepStrictEqual(stable, candidate)) {
+    return [
+      { path: [...path, 'candidate'], message: 'expected another release than stable', found: 'value' },
+    ];
+  }
+  const targets = valueAt(config, ['models', String(model), 'targets']);
+  const [from, to] = [targetOf(stable), targetOf(candidate)];
+  if (!Array.isArray(targets) || from === undefined || to === undefined) return [];
+  const names = targets.map(targetOf).filter((name) => name !== undefined);
+  if (names.includes(from) || names.includes(to)) return [];
+  const message = `expected a target of the model '${model}'`;
+  return [{ path: [...path, 'stable'], message, found: 'value', candidates: names }];
+}
+
+function targetOf(release: unknown): string | undefined {
+  const name = isObject(release) ? release['target'] : release;
+  return targetName().safeParse(name).success ? String(name) : undefined;
 }
 
 /** By what the entries of a list are told from each other. */

@@ -6,7 +6,7 @@ import { problemsOf } from './support.ts';
 /** What is set when the configs below are read; the names only, never the values, may be in a message. */
 const ENV = { FAIRLEAD_ADMIN_KEY: 'sk-fl-admin-key', WORD: 'eighty', NUMBER: '4711', PORT_TEXT: '8080' };
 
-const MODEL = 'models: { a: { targets: [echo/echo] } }\n';
+const MODEL = 'models: { a: { targets: [echo/a] } }\n';
 
 /** A config and everything that is wrong with it, line by line. */
 const BROKEN: [string, string[]][] = [
@@ -430,6 +430,18 @@ tenants: { t: { models: ["*"], modelLimits: { helllo: { requestsPerMinute: 1 }, 
   [
     `${MODEL}rollouts: { r: { model: b, stable: echo/a, candidate: echo/b } }\n`,
     ['2:25: rollouts.r.model: expected a model that is declared under models, found "b"'],
+  ],
+  [
+    `${MODEL}rollouts: { r: { model: a, stable: echo/c, candidate: echo/b } }\n`,
+    [`2:36: rollouts.r.stable: expected a target of the model 'a', found "echo/c"; did you mean "echo/a"?`],
+  ],
+  [
+    `${MODEL}rollouts: { r: { model: a, stable: echo/a, candidate: echo/a } }\n`,
+    ['2:55: rollouts.r.candidate: expected another release than stable, found "echo/a"'],
+  ],
+  [
+    `${MODEL}rollouts: { r: { model: a, stable: echo/a, candidate: echo/b, steps: [] } }\n`,
+    ['2:63: rollouts.r.steps: expected at least one step'],
   ],
   [
     `${MODEL}rollouts: { r: { model: a, stable: echo, candidate: nowhere/b } }\n`,

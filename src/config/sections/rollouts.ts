@@ -76,6 +76,7 @@ const rolloutSchema = z
     cohort: cohortSchema.optional().describe('Who always gets the candidate: any of these.'),
     steps: z
       .array(stepSchema, { error: 'a list of steps' })
+      .min(1, { error: 'at least one step' })
       .refine(isRising, { error: 'steps with rising weights' })
       .optional()
       .describe('The way from stable to candidate.'),
