@@ -106,7 +106,12 @@ export class Call implements Waiting {
   retries = 0;
   /** The side that it is on, where its model is in a rollout. */
   rollout:
-    | (Pick<RolloutNote, 'name' | 'side'> & { isWatched: boolean; candidate: string | undefined })
+    | (Pick<RolloutNote, 'name' | 'side'> & {
+        isWatched: boolean;
+        candidate: Target | undefined;
+        /** The stable target's name. */
+        stable: string;
+      })
     | undefined;
   /** The provider has refused the reasoning of its history: that is another's, and goes without. */
   disownsReasoning = false;

@@ -43,7 +43,7 @@ export function chooseSide(
   const begun = isWatched ? sideOfThread(call, route, ofCandidate) : undefined;
   const side = begun ?? rollout.sideOf(readSubject(call, request));
   if (isWatched) call.tap ??= new AnswerTap();
-  call.rollout = { name: rollout.spec.name, side, isWatched, candidate: ofCandidate.targets[0]?.name };
+  call.rollout = { name: rollout.spec.name, side, isWatched, candidate: ofCandidate.targets[0], stable };
   return side === 'candidate' ? ofCandidate : route;
 }
 
@@ -106,7 +106,7 @@ function textOf(value: JsonValue | string[] | undefined): string | undefined {
 /** Whether an attempt is the candidate's for whom the call is meant, as long as that is watched. */
 export function isForCandidate({ rollout }: Call, { target, only }: PlannedAttempt): boolean {
   if (!rollout?.isWatched || rollout.side !== 'candidate' || only !== undefined) return false;
-  return target.name === rollout.candidate;
+  return target === rollout.candidate;
 }
 
 /** Whether a candidate refused a call: what it says of the call is its own word, and the model's others may say another. */
@@ -119,15 +119,19 @@ export function behindCandidate(
   plan: readonly PlannedAttempt[],
   candidate: PlannedAttempt,
 ): PlannedAttempt[] {
-  return plan.filter(({ target, only }) => only === undefined && target.name !== candidate.target.name);
+  return plan.filter(({ target, only }) => only === undefined && target !== candidate.target);
 }
 
 /** What the call tells of its rollout; nothing where its side was not asked, or its client left before the end. */
 export function noteRollout(call: Call, outcome: string): RolloutNote | undefined {
   const { rollout, attempts } = call;
   if (!rollout?.isWatched) return undefined;
-  const { name, side, candidate } = rollout;
-  const own = attempts.filter(({ target }) => (target === candidate) === (side === 'candidate'));
+  const { name, side, candidate, stable } = rollout;
+  const own =
+    candidate?.name === stable
+      ? // Releases of one target: the candidate is asked first.
+        attempts.slice(0, side === 'candidate' ? 1 : undefined)
+      : attempts.filter(({ target }) => (target === candidate?.name) === (side === 'candidate'));
   const last = own.at(-1);
   if (outcome === 'cancelled' || attempts.length === 0) return undefined;
   // Others were asked in the candidate's place: it is passed over for having failed, or for a limit.

@@ -32,7 +32,7 @@ export function compileRollouts(
     const candidate = compileTarget(candidateTarget);
     compiled.set(model, {
       rollout: book.find(specOf(name, model, rollout)),
-      route: candidateRoute(route, candidate),
+      route: candidateRoute(route, candidate, stableOf(rollout)),
       stable: stableOf(rollout),
     });
   }
@@ -44,8 +44,9 @@ function stableOf({ stable }: RolloutConfig): string {
 }
 
 /** A failing candidate costs its callers nothing but time: behind it stands all that the model has. */
-function candidateRoute(route: Route, candidate: Target): Route {
-  const targets = [candidate, ...route.targets.filter(({ name }) => name !== candidate.name)];
+function candidateRoute(route: Route, candidate: Target, stable: string): Route {
+  const others = route.targets.filter(({ name }) => name !== candidate.name || name === stable);
+  const targets = [candidate, ...others];
   // What the candidate may cost comes on top of what the model has for itself.
   const retries = Math.max(route.retries + candidate.upstream.accounts.length, defaultRetries(targets));
   const { contextLength = [], contentPolicy = [] } = route.fallbacks;
