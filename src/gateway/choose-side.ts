@@ -132,11 +132,13 @@ export function noteRollout(call: Call, outcome: string): RolloutNote | undefine
       ? // Releases of one target: the candidate is asked first.
         attempts.slice(0, side === 'candidate' ? 1 : undefined)
       : attempts.filter(({ target }) => (target === candidate?.name) === (side === 'candidate'));
-  const last = own.at(-1);
+  // Of two beside each other the later one may be the one that lost.
+  const last = own.findLast(({ outcome }) => outcome === 'ok') ?? own.at(-1);
   if (outcome === 'cancelled' || attempts.length === 0) return undefined;
   // Others were asked in the candidate's place: it is passed over for having failed, or for a limit.
   if (!last) return side === 'candidate' ? { name, side, flags: ['failed'] } : undefined;
-  if (last.outcome === 'cancelled' || last.outcome === 'lost') return undefined;
+  if (last.outcome === 'cancelled') return undefined;
+  if (last.outcome === 'lost') return { name, side, flags: ['overtaken'] };
   const flags: RolloutFlag[] = [];
   if (last.outcome !== 'ok') flags.push('failed');
   if (last.outcome === 'upstream_timeout') flags.push('timed_out');
