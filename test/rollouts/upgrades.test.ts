@@ -178,14 +178,23 @@ async function splitAt(urls: readonly string[]): Promise<{ weight: number; split
 /** Goes along until it ends, or everyone is at a step; every split that was seen is the same everywhere. */
 async function goAlong(urls: readonly string[], isThere: (at: Standing) => boolean): Promise<Set<number>> {
   const weights = new Set<number>();
+  const [one = ''] = urls;
   for (let rounds = 0; rounds < 2_000; rounds++) {
-    const at = await standing(urls[0] ?? '');
+    const at = await standing(one);
     if (isThere(at)) return weights;
     assert.notEqual(at.phase, 'rolled_back', JSON.stringify(at));
-    const split = await splitAt(urls);
-    if (split) {
+    // It stands still for so long; it may have ended just before.
+    const paused = weights.has(at.weight)
+      ? undefined
+      : await adminClient(one).ask('POST', '/rollouts/upgrade/pause');
+    if (paused?.status === 200) {
+      for (const url of urls)
+        await until('all have paused', async () => (await standing(url)).phase === 'paused');
+      const split = await splitAt(urls);
+      assert.ok(split, 'it went on all the same');
       assert.equal(new Set(split.splits).size, 1, `at ${split.weight} % instances differ`);
       weights.add(split.weight);
+      await adminClient(one).must('POST', '/rollouts/upgrade/resume');
     }
     await sleep(50);
   }
