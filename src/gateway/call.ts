@@ -110,9 +110,13 @@ export class Call implements Waiting {
   rollout:
     | (Pick<RolloutNote, 'name' | 'side'> & {
         isWatched: boolean;
-        candidate: Pick<Target, 'name' | 'account'>;
+        candidate: Target;
+        /** The stable target. */
+        stable: Pick<Target, 'name' | 'account'>;
       })
     | undefined;
+  /** The provider has refused the reasoning of its history: that is another's, and goes without. */
+  disownsReasoning = false;
   /** Its model's config wants answers that break off gone on with, and its own may be. */
   continues = false;
   /** What its client has of an answer that broke off, and that another attempt is to go on with. */
@@ -210,6 +214,8 @@ export class Call implements Waiting {
 export interface PinnedAccount {
   provider: string;
   account: string;
+  /** What answered there, where that is known. */
+  target?: string | undefined;
   /** What keeps a call there, where it is named, and the code of the error where its model does not lead there. */
   what: string;
   param: string;

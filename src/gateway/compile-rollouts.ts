@@ -37,11 +37,22 @@ export function compileRollouts(
     const found = book.find(specOf(name, model, rollout, move));
     const stable = () => compileTarget(asNoted(move.stable, found.origin?.stable.release));
     compiled.set(model, {
-      ...{ rollout: found, candidate, route: candidateRoute(route, candidate) },
+      ...{
+        rollout: found,
+        candidate,
+        stable: placeOf(move.stable),
+        route: candidateRoute(route, candidate, placeOf(move.stable)),
+      },
       wayBack: move.isMoved ? once(() => routesBefore(route, candidate, stable())) : undefined,
     });
   }
   return compiled;
+}
+
+type Place = Pick<Target, 'name' | 'account'>;
+
+function placeOf({ provider, model, account }: TargetConfig): Place {
+  return { name: `${provider}/${model}`, account };
 }
 
 function once<T extends object>(make: () => T): () => T {
@@ -55,7 +66,7 @@ function once<T extends object>(make: () => T): () => T {
 function routesBefore(route: Route, candidate: Target, stable: Target): Record<Side, Route> {
   const targets = route.targets.map((target) => (isSame(target, candidate) ? stable : target));
   const before = { ...route, targets, isSelective: true, unsaidOutput: unsaidOutputOf(route, targets) };
-  return { stable: before, candidate: candidateRoute(before, candidate) };
+  return { stable: before, candidate: candidateRoute(before, candidate, stable) };
 }
 
 function unsaidOutputOf({ fallbacks }: Route, targets: readonly Target[]): number | undefined {
@@ -63,14 +74,17 @@ function unsaidOutputOf({ fallbacks }: Route, targets: readonly Target[]): numbe
   return mostUnsaidOutput([...targets, ...contextLength, ...contentPolicy]);
 }
 
-function isSame(a: Target, b: Target): boolean {
+function isSame(a: Place, b: Place): boolean {
   return a.name === b.name && a.account === b.account;
 }
 
 /** A failing candidate costs its callers nothing but time: behind it stands all that the model has. */
-function candidateRoute(route: Route, candidate: Target): Route {
-  const targets = [candidate, ...route.targets.filter((target) => !isSame(target, candidate))];
-  const retries = Math.max(route.retries, defaultRetries(targets));
+function candidateRoute(route: Route, candidate: Target, stable: Place): Route {
+  // A candidate may be the stable target with other parameters.
+  const others = route.targets.filter((target) => !isSame(target, candidate) || isSame(target, stable));
+  const targets = [candidate, ...others];
+  // What the candidate may cost comes on top of what the model has for itself.
+  const retries = Math.max(route.retries + candidate.upstream.accounts.length, defaultRetries(targets));
   const unsaidOutput = unsaidOutputOf(route, targets);
   return { ...route, targets, strategy: 'failover', isSelective: true, retries, unsaidOutput };
 }

@@ -3,6 +3,7 @@ import { CARRIED_MARKER } from '../conversation/carried-reasoning.ts';
 import { completionEvents } from '../conversation/collect.ts';
 import type { Completion } from '../conversation/completion.ts';
 import type { Conversation } from '../conversation/conversation.ts';
+import { disownReasoning } from '../conversation/disown-reasoning.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { writeWithLongNumbers } from '../conversation/long-numbers.ts';
@@ -113,7 +114,7 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   const baseHeaders = withCallersHeaders(call, planned, surface, unknown);
   call.dropped = [];
   call.droppedOfAnswer = undefined;
-  if (passThrough && !carriesReasoning(call)) {
+  if (passThrough && !call.disownsReasoning && !carriesReasoning(call)) {
     checkRelayed(call, target);
     // Its bytes say it. Bodies can be large: it is parsed again should another attempt need it.
     call.request = undefined;
@@ -227,6 +228,7 @@ function encodeGenerate(call: Call, target: Target, endpoint: Endpoint): Encoded
     const { parameters } = target.defaults;
     conversation.parameters = withDefaults(conversation.parameters, parameters, dialect.name, model);
   }
+  if (call.disownsReasoning) disownReasoning(conversation, dialect.name);
   if (call.begun) goOnFrom(call, call.begun, conversation, endpoint, target.model);
   const { body, ...rest } = encodeConversation(call, target, conversation, dialect, dialect.name);
   return {
@@ -323,7 +325,9 @@ function encodeCount(call: Call, target: Target, { dialect, model, surface }: En
   const caller = COUNT_DIALECTS[call.door.dialect.name];
   const provider = UPSTREAM_COUNTS[surface.counts ?? dialect.name];
   if (!caller || !provider) throw new Error(`no way to count for ${target.name}, which has the operation`);
-  const { body, ...rest } = encodeConversation(call, target, decodeCount(call), provider, dialect.name);
+  const conversation = decodeCount(call);
+  if (call.disownsReasoning) disownReasoning(conversation, dialect.name);
+  const { body, ...rest } = encodeConversation(call, target, conversation, provider, dialect.name);
   // What else a provider tells of a count is in the words of its dialect: the caller's own gets all of it.
   const isOwn = call.door.dialect.name === dialect.name;
   return {

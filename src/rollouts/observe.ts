@@ -19,6 +19,7 @@ export function observe(row: CallRow): Observation | undefined {
   if (observation.failed || row.outcome !== 'ok') return observation;
   observation.latencyMs = row.latency_ms;
   if (row.stream === 1 && row.first_token_ms !== null) observation.firstTokenMs = row.first_token_ms;
+  if (has('overtaken')) return observation;
   if (row.cost_micro_usd !== null) observation.costMicroUsd = row.cost_micro_usd;
   if (row.output_tokens !== null) observation.outputTokens = row.output_tokens;
   return observation;
