@@ -260,7 +260,9 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     if (this.#finished) return;
     const { dialect } = this.#request;
     const failed = this.#readHead(failure);
-    this.failAs(failed ?? readFailureWithin(dialect, this.#planned.target, failure, this.#call));
+    this.failAs(
+      failed ?? readFailureWithin(dialect, this.#planned.target, failure, this.#gateway.now(), this.#call),
+    );
   }
 
   /** What the provider had said of itself before its answer broke off. What we had to end is another's doing. */

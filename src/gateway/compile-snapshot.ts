@@ -9,6 +9,7 @@ import {
   type DefaultParameters,
 } from '../dialects/default-parameters.ts';
 import { WordTable } from '../dialects/word-table.ts';
+import { publishedRetirement, targetRetirement } from '../lifecycle/published-retirements.ts';
 import { compileBounds, RANKS } from '../overload/bounds.ts';
 import { Holder } from '../overload/share.ts';
 import { compileModelLimits, compileTenantLimits, type ModelLimits } from '../quotas/compile-limits.ts';
@@ -19,7 +20,7 @@ import { DEFAULT_BREAKER } from '../routing/breaker.ts';
 import { type Capabilities, knownCapabilities } from '../routing/capabilities.ts';
 import type { HedgingBook } from '../routing/hedging.ts';
 import type { Lane, LaneBook } from '../routing/lane.ts';
-import { defaultRetries, Routes } from '../routing/resolve-targets.ts';
+import { type DirectEnd, defaultRetries, Routes } from '../routing/resolve-targets.ts';
 import type { Retirement, Route, Target } from '../routing/target.ts';
 import { hashOf, KeyRing, type TenantKey } from '../tenants/keys.ts';
 import {
@@ -36,6 +37,7 @@ import { publishedContextWindow } from '../usage/context-windows.ts';
 import { mostUnsaidOutput } from './bound-call.ts';
 import { compileRollouts } from './compile-rollouts.ts';
 import { type CompiledIssuers, compileIssuers, compileTokens, type TenantCaller } from './compile-tokens.ts';
+import { compileDirectNotice, compileNotice } from './retire-model.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
 
 export interface SnapshotSources {
@@ -88,6 +90,7 @@ export function recompileSnapshot(
     const route = compileRoute(model, (target) => compileTarget(target, config, upstreams, lanesOf));
     if (model.hedging) route.hedging = sources.hedgings.find(name, model.hedging);
     if (model.deprecated !== undefined) route.retirement = compileRetirement(model, model.deprecated);
+    route.notice = compileNotice(route);
     models.set(name, route);
   }
   const rollouts = compileRollouts(
@@ -96,9 +99,14 @@ export function recompileSnapshot(
     (target) => compileTarget(target, config, upstreams, lanesOf),
     sources.rollouts,
   );
+  // Where it is to move, the name stays.
+  for (const [name, { route }] of rollouts) {
+    const moved = models.get(name);
+    if (moved && !moved.retirement && !route.targets[0]?.retirement) moved.notice = undefined;
+  }
   const snapshot: Snapshot = {
     rollouts,
-    routes: new Routes(models, upstreams, lanesOf),
+    routes: new Routes(models, upstreams, lanesOf, directEnd),
     fieldsOf: new Map([[chat, withQuirks(chat.fields, upstreams)]]),
     findCaller: (secret) => callers.ring.find(secret)?.caller,
     tokens: compileTokens(
@@ -232,6 +240,11 @@ function compileRetirement({ successor, onRetired }: ModelConfig, atMs: number):
   return { atMs, successor, goesOn: successor !== undefined && onRetired !== 'gone' };
 }
 
+function directEnd({ name, declaration }: Upstream, model: string): DirectEnd {
+  const retirement = publishedRetirement(declaration.name, name, model);
+  return { retirement, notice: compileDirectNotice({ retirement }) };
+}
+
 function compileTargetDefaults(parameters: DefaultParameters | undefined, model: string): Target['defaults'] {
   if (!parameters) return undefined;
   const fields = {
@@ -261,6 +274,7 @@ function compileTarget(
   };
   const lanes = lanesOf(name, upstream, true);
   const defaults = compileTargetDefaults(target.parameters, model);
+  const retirement = targetRetirement(upstream.declaration.name, target);
   return {
     name,
     upstream,
@@ -270,6 +284,7 @@ function compileTarget(
     weight,
     capabilities,
     defaults,
+    retirement,
   };
 }
 

@@ -20,6 +20,7 @@ export interface Database {
   uncounted_spendings: UncountedSpendingRow;
   rollouts: RolloutRow;
   rollout_calls: RolloutCallRow;
+  told_once: ToldOnceRow;
   usage_by_hour: UsageSumRow;
   usage_by_day: UsageSumRow;
 }
@@ -77,6 +78,12 @@ export interface RolloutRow {
   reason: string | null;
   /** Grows with every change. */
   version: number;
+}
+
+/** Something that is told once over all instances and starts. */
+export interface ToldOnceRow {
+  key: string;
+  told_at: number;
 }
 
 /** A call that its rollout has not learned from yet. */

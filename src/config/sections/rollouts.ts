@@ -33,7 +33,18 @@ const stepSchema = z.strictObject({
   hold: duration().describe('Least time on this step.'),
 });
 
-const gatesSchema = z.strictObject({
+export const stepsSchema = z
+  .array(stepSchema, { error: 'a list of steps' })
+  .refine(isRising, { error: 'steps with rising weights' })
+  .optional()
+  .describe('The way from stable to candidate.');
+
+export const onFailSchema = z
+  .enum(['rollback', 'pause'])
+  .optional()
+  .describe('What happens when a gate fails.');
+
+export const gatesSchema = z.strictObject({
   minCalls: count(1).optional().describe('Calls of the candidate before a gate decides.'),
   errorRate: ratio().optional().describe('Largest share of failed calls.'),
   timeoutRate: ratio().optional().describe('Largest share of calls that timed out.'),
@@ -74,11 +85,7 @@ const rolloutSchema = z
     stable: releaseSchema.describe('Where it stands.'),
     candidate: releaseSchema.describe('Where it is to go.'),
     cohort: cohortSchema.optional().describe('Who always gets the candidate: any of these.'),
-    steps: z
-      .array(stepSchema, { error: 'a list of steps' })
-      .refine(isRising, { error: 'steps with rising weights' })
-      .optional()
-      .describe('The way from stable to candidate.'),
+    steps: stepsSchema,
     shadow: z
       .strictObject({
         share: ratio().describe('Share of calls that are copied to the candidate.'),
@@ -87,7 +94,7 @@ const rolloutSchema = z
       .optional()
       .describe('Copies for comparison, which no client sees.'),
     gates: gatesSchema.optional().describe('What the candidate must keep to.'),
-    onFail: z.enum(['rollback', 'pause']).optional().describe('What happens when a gate fails.'),
+    onFail: onFailSchema,
     approval: z.enum(APPROVALS).optional().describe('Whether a second person must agree.'),
   })
   .refine(moved.check, { error: moved.error });
