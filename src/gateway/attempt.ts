@@ -22,6 +22,7 @@ import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
 import { failureReason } from './failure-reason.ts';
 import type { Gateway } from './gateway.ts';
 import { tellDropped } from './name-dropped.ts';
+import { noteAdapted } from './note-adapted.ts';
 import { claimNamed } from './note-held.ts';
 import { noteFailed, noteHeadroom, noteLost, noteOk, noteUnknown, totalTimeout } from './outcome.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -104,6 +105,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
       status: null,
       outcome: 'ok',
     };
+    noteAdapted(this.#record, call);
     if (call.usage) setUsageAside(gateway, call, call.usage);
     call.target = target;
     call.spoken = request.dialect;

@@ -14,7 +14,11 @@ export const lifecycleSchema = z.strictObject({
     .default(false)
     .describe('Start the drafted rollouts; else somebody does.'),
   rollout: z
-    .strictObject({ steps: stepsSchema, gates: gatesSchema.optional().describe('What the candidate must keep to.'), onFail: onFailSchema })
+    .strictObject({
+      steps: stepsSchema,
+      gates: gatesSchema.optional().describe('What the candidate must keep to.'),
+      onFail: onFailSchema,
+    })
     .optional()
     .describe('What drafted rollouts say of their steps and gates.'),
 });
