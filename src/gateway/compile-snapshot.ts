@@ -9,7 +9,7 @@ import {
   type DefaultParameters,
 } from '../dialects/default-parameters.ts';
 import { WordTable } from '../dialects/word-table.ts';
-import { publishedRetirement, targetRetirement } from '../lifecycle/published-retirements.ts';
+import { targetRetirement } from '../lifecycle/published-retirements.ts';
 import { compileBounds, RANKS } from '../overload/bounds.ts';
 import { Holder } from '../overload/share.ts';
 import { compileModelLimits, compileTenantLimits, type ModelLimits } from '../quotas/compile-limits.ts';
@@ -20,7 +20,7 @@ import { DEFAULT_BREAKER } from '../routing/breaker.ts';
 import { type Capabilities, knownCapabilities } from '../routing/capabilities.ts';
 import type { HedgingBook } from '../routing/hedging.ts';
 import type { Lane, LaneBook } from '../routing/lane.ts';
-import { type DirectEnd, defaultRetries, Routes } from '../routing/resolve-targets.ts';
+import { defaultRetries, Routes } from '../routing/resolve-targets.ts';
 import type { Retirement, Route, Target } from '../routing/target.ts';
 import { hashOf, KeyRing, type TenantKey } from '../tenants/keys.ts';
 import {
@@ -37,7 +37,7 @@ import { publishedContextWindow } from '../usage/context-windows.ts';
 import { mostUnsaidOutput } from './bound-call.ts';
 import { compileRollouts } from './compile-rollouts.ts';
 import { type CompiledIssuers, compileIssuers, compileTokens, type TenantCaller } from './compile-tokens.ts';
-import { compileDirectNotice, compileNotice } from './retire-model.ts';
+import { compileNotice, directEnd, keepMovingName } from './retire-model.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
 
 export interface SnapshotSources {
@@ -99,11 +99,7 @@ export function recompileSnapshot(
     (target) => compileTarget(target, config, upstreams, lanesOf),
     sources.rollouts,
   );
-  // Where it is to move, the name stays.
-  for (const [name, { route }] of rollouts) {
-    const moved = models.get(name);
-    if (moved && !moved.retirement && !route.targets[0]?.retirement) moved.notice = undefined;
-  }
+  for (const [name, { route }] of rollouts) keepMovingName(models.get(name), route);
   const snapshot: Snapshot = {
     rollouts,
     routes: new Routes(models, upstreams, lanesOf, directEnd),
@@ -238,11 +234,6 @@ function compileRoute(model: ModelConfig, compile: (target: TargetConfig) => Tar
 /** Where nothing is said, calls go on as long as there is somewhere to go. */
 function compileRetirement({ successor, onRetired }: ModelConfig, atMs: number): Retirement {
   return { atMs, successor, goesOn: successor !== undefined && onRetired !== 'gone' };
-}
-
-function directEnd({ name, declaration }: Upstream, model: string): DirectEnd {
-  const retirement = publishedRetirement(declaration.name, name, model);
-  return { retirement, notice: compileDirectNotice({ retirement }) };
 }
 
 function compileTargetDefaults(parameters: DefaultParameters | undefined, model: string): Target['defaults'] {

@@ -1,5 +1,8 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
-import type { Retirement, Route, Target } from '../routing/target.ts';
+import { publishedRetirement } from '../lifecycle/published-retirements.ts';
+import type { DirectEnd } from '../routing/resolve-targets.ts';
+import type { Retirement, Route } from '../routing/target.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 import type { Call } from './call.ts';
 import { headerText } from './name-dropped.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -66,11 +69,18 @@ export function compileNotice({
   return dates(latest(ends.map(({ atMs }) => atMs)), since);
 }
 
+/** A name that is to move to a target that stays does not end with those that it has. */
+export function keepMovingName(moved: Route | undefined, { targets: [candidate] }: Route): void {
+  if (moved && !moved.retirement && !candidate?.retirement) moved.notice = undefined;
+}
+
 /** Of a model that is named at its provider itself: it goes to the successor by the provider's name, too. */
-export function compileDirectNotice({ retirement }: Pick<Target, 'retirement'>): string[] | undefined {
-  if (!retirement) return undefined;
+export function directEnd({ name, declaration }: Upstream, model: string): DirectEnd {
+  const retirement = publishedRetirement(declaration.name, name, model);
+  if (!retirement) return {};
   const { atMs, announcedMs, successor } = retirement;
-  return [...dates(atMs, announcedMs), ...(successor === undefined ? [] : successorLink(successor))];
+  const link = successor === undefined ? [] : successorLink(successor);
+  return { retirement, notice: [...dates(atMs, announcedMs), ...link] };
 }
 
 function latest(moments: readonly number[]): number {
