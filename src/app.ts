@@ -23,7 +23,9 @@ import type { AdminParts } from './http/admin/admin-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
 import { createHttpServer } from './http/server.ts';
 import { compileAdminKeys, hasOwner, hasTenants, instanceSecrets, storeUrl } from './instance-settings.ts';
+import { GONE_KEY, GoneModels } from './lifecycle/gone-models.ts';
 import { makeLanes } from './make-lanes.ts';
+import { makeRetirementWatch } from './make-lifecycle.ts';
 import { makeRolloutController } from './make-rollout-controller.ts';
 import { openDoors } from './open-doors.ts';
 import { OutsideView } from './outside-view.ts';
@@ -217,6 +219,7 @@ export async function startApp(
     ...{ bounds: first.compiled.snapshot.bounds, deadlines, monotonicMs, random: Math.random },
     tell: (refused) => tellOverload(news, refused),
   });
+  const gone = new GoneModels(news);
   const lifecycle: Lifecycle = { phase: 'starting' };
   const gateway: Gateway = {
     snapshot: first.compiled.snapshot,
@@ -235,6 +238,7 @@ export async function startApp(
       accepted: (credential) => rotation.accepted(credential),
       proven: (credential) => rotation.proven(credential),
     },
+    gone,
     log,
     calls: new InFlight(),
     deadlines,
@@ -317,6 +321,7 @@ export async function startApp(
     ...{ store, control, news, log, book: rollouts },
     rollouts: () => [...gateway.snapshot.rollouts.values()].map(({ rollout }) => rollout),
   });
+  const retirements = makeRetirementWatch({ control, controller: rolloutController, events, news, log });
   const admin: AdminParts = {
     store,
     keys: first.adminKeys,
@@ -326,6 +331,7 @@ export async function startApp(
     made,
     rollouts: rolloutController,
     releases,
+    isGone: (target) => gone.has(target),
     describeHealth: () => view.describeHealth(),
     describeCredentials: (provider) => describeCredentials(gateway.snapshot, provider),
     probeCredential: (provider, account) => probeCredential(gateway.snapshot, provider, account),
@@ -353,6 +359,7 @@ export async function startApp(
     clearInterval(follow);
     await takeover.stop();
     unbilled.stop();
+    await retirements.stop();
     await rolloutController.stop();
     await drain(gateway, openConnections, config.server.drainTimeout, noTimeLeft);
     await closeServer(server);
@@ -388,6 +395,8 @@ export async function startApp(
     await control.takeUpKeys();
     view.start();
     await rolloutController.start();
+    gone.remember(await events.toldUnder(GONE_KEY));
+    retirements.start();
     watch.start(loaded.seen);
     follow = setInterval(() => void control.lookForNewer(), FOLLOW_MS);
     unbilled.start();

@@ -18,14 +18,15 @@ const MAY_IMPORT: Record<string, string[]> = {
   telemetry: ['conversation', 'config', 'upstream', 'routing', 'usage'],
   webhooks: ['conversation', 'config', 'store'],
   tokens: ['conversation'],
-  routing: ['conversation', 'dialects', 'upstream'],
+  routing: ['conversation', 'dialects', 'upstream', 'lifecycle'],
   quotas: ['conversation', 'dialects', 'config', 'usage', 'store'],
   overload: ['conversation', 'config', 'upstream'],
   rollouts: ['conversation', 'store', 'usage'],
+  lifecycle: ['conversation', 'config'],
   responses: ['conversation', 'store', 'usage'],
   captures: ['conversation', 'dialects', 'upstream', 'store', 'usage'],
   config: ['conversation'],
-  control: ['conversation', 'config', 'store', 'tenants'],
+  control: ['conversation', 'config', 'store', 'tenants', 'lifecycle'],
   gateway: [
     'conversation',
     'config',
@@ -40,6 +41,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'quotas',
     'overload',
     'rollouts',
+    'lifecycle',
   ],
   http: [
     'conversation',
@@ -55,6 +57,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'gateway',
     'telemetry',
     'rollouts',
+    'lifecycle',
   ],
 };
 

@@ -3,6 +3,7 @@ import type { AttemptOutcome, AttemptRecord } from '../usage/record.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import { tellDropped } from './name-dropped.ts';
+import { noteAdapted } from './note-adapted.ts';
 import type { PlannedAttempt } from './plan.ts';
 import type { UpstreamRequest } from './prepare.ts';
 import { sendError, toGatewayError } from './respond.ts';
@@ -24,6 +25,7 @@ export function beginOnCall(
     status: null,
     outcome: 'ok',
   };
+  noteAdapted(record, call);
   if (call.usage) setUsageAside(gateway, call, call.usage);
   call.target = target;
   call.spoken = dialect;

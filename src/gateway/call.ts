@@ -95,6 +95,8 @@ export class Call implements Waiting {
   spoken: UpstreamDialect | undefined;
   /** What the target could not be told of the request. */
   dropped: string[] = [];
+  /** What it was told by another name: by what the client said. */
+  renamed: Readonly<Record<string, string>> | undefined;
   /** What the client could not be told of the answer; of a stream, so far. */
   droppedOfAnswer: string[] | undefined;
   usage: Usage | undefined;
@@ -193,7 +195,7 @@ export class Call implements Waiting {
   fork(): Call {
     return Object.assign(new Call(this), this, {
       ...{ attempt: undefined, target: undefined, spoken: undefined, request: undefined, noting: undefined },
-      ...{ dropped: [], droppedOfAnswer: undefined, usage: undefined, answer: undefined },
+      ...{ dropped: [], renamed: undefined, droppedOfAnswer: undefined, usage: undefined, answer: undefined },
       ...{ firstTokenMs: undefined, sentMs: 0, answeredMs: 0, running: undefined },
       // What another attempt goes on with is not known to two.
       continues: false,

@@ -9,6 +9,7 @@ import {
   type DefaultParameters,
 } from '../dialects/default-parameters.ts';
 import { WordTable } from '../dialects/word-table.ts';
+import { targetRetirement } from '../lifecycle/published-retirements.ts';
 import { compileBounds, RANKS } from '../overload/bounds.ts';
 import { Holder } from '../overload/share.ts';
 import { compileModelLimits, compileTenantLimits, type ModelLimits } from '../quotas/compile-limits.ts';
@@ -36,6 +37,7 @@ import { mostUnsaidOutput } from './bound-call.ts';
 import { compileLanes, type LanesOf } from './compile-lanes.ts';
 import { compileRollouts } from './compile-rollouts.ts';
 import { type CompiledIssuers, compileIssuers, compileTokens, type TenantCaller } from './compile-tokens.ts';
+import { compileNotice, directEnd, keepMovingName } from './retire-model.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
 
 export interface SnapshotSources {
@@ -89,6 +91,7 @@ export function recompileSnapshot(
     const route = compileRoute(model, (target) => compileTarget(target, config, upstreams, lanesOf));
     if (model.hedging) route.hedging = sources.hedgings.find(name, model.hedging);
     if (model.deprecated !== undefined) route.retirement = compileRetirement(model, model.deprecated);
+    route.notice = compileNotice(route);
     models.set(name, route);
   }
   const rollouts = compileRollouts(
@@ -97,9 +100,10 @@ export function recompileSnapshot(
     (target) => compileTarget(target, config, upstreams, lanesOf),
     sources.rollouts,
   );
+  for (const [name, { route }] of rollouts) keepMovingName(models.get(name), route);
   const snapshot: Snapshot = {
     rollouts,
-    routes: new Routes(models, upstreams, lanesOf),
+    routes: new Routes(models, upstreams, lanesOf, directEnd),
     fieldsOf: new Map([[chat, withQuirks(chat.fields, upstreams)]]),
     findCaller: (secret) => callers.ring.find(secret)?.caller,
     tokens: compileTokens(
@@ -243,6 +247,7 @@ function compileTarget(
   };
   const lanes = lanesOf(name, upstream, true);
   const defaults = compileTargetDefaults(target.parameters, model);
+  const retirement = targetRetirement(upstream.declaration.name, target);
   return {
     name,
     upstream,
@@ -253,6 +258,7 @@ function compileTarget(
     weight,
     capabilities,
     defaults,
+    retirement,
   };
 }
 

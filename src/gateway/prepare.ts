@@ -8,6 +8,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { writeWithLongNumbers } from '../conversation/long-numbers.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
+import { type BridgedBody, bridgeBody } from '../dialects/bridge.ts';
 import { FUNCTION_WORDS, saysFunctions } from '../dialects/chat/function-call.ts';
 import { fillDefaults } from '../dialects/default-parameters.ts';
 import type { StreamEncoderOptions, UpstreamDialect } from '../dialects/dialect.ts';
@@ -18,7 +19,7 @@ import {
   UPSTREAM_COUNTS,
   UPSTREAM_EMBEDDINGS,
 } from '../dialects/registry.ts';
-import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
+import { type FieldSpans, findTopLevelFields, parseField } from '../dialects/request-fields.ts';
 import { withDefaults } from '../dialects/taken-defaults.ts';
 import { servedTier } from '../dialects/tiers.ts';
 import type { Target } from '../routing/target.ts';
@@ -113,6 +114,7 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   const unknown: string[] = withheld ? [COMPARED_PATH] : [];
   const baseHeaders = withCallersHeaders(call, planned, surface, unknown);
   call.dropped = [];
+  call.renamed = undefined;
   call.droppedOfAnswer = undefined;
   if (passThrough && !call.disownsReasoning && !carriesReasoning(call)) {
     checkRelayed(call, target);
@@ -177,19 +179,40 @@ function passBytes(call: Call, target: Target, { model, quirked }: Endpoint): Bu
   const defaults = operation === 'generate' ? target.defaults?.fields[dialect.name] : undefined;
   const filled = defaults && fillDefaults(call.body, defaults);
   const given = filled?.body ?? call.body;
-  const places = given === call.body ? call.spans : findTopLevelFields(given, passThrough.fields);
+  const wanted = call.snapshot.fieldsOf.get(passThrough) ?? passThrough.fields;
+  const said = given === call.body ? call.spans : findTopLevelFields(given, wanted);
+  const bridged = operation === 'generate' ? bridgeTo(call, target, given, said) : undefined;
+  const taken = bridged?.body ?? given;
+  const unsaid = [...(bridged?.dropped ?? []), ...(filled?.dropped ?? [])];
+  if (bridged) call.renamed = bridged.renamed;
+  const places = bridged ? findTopLevelFields(taken, wanted) : said;
   if (!quirked) {
-    if (filled) call.dropped = [...filled.dropped];
-    return passThrough.prepareRequest(given, places, { model, stream: call.stream });
+    call.dropped = unsaid;
+    return passThrough.prepareRequest(taken, places, { model, stream: call.stream });
   }
-  const { body, dropped } =
+  const { body, dropped, renamed } =
     operation === 'generate'
-      ? quirked.rewriteRequest(given, places, target.model)
-      : quirked.rewriteEmbeddings(given, target.model);
-  call.dropped = filled ? [...dropped, ...filled.dropped] : dropped;
-  const spans = body === given ? places : findTopLevelFields(body, passThrough.fields);
+      ? quirked.rewriteRequest(taken, places, target.model)
+      : quirked.rewriteEmbeddings(taken, target.model);
+  call.dropped = unsaid.length > 0 ? [...dropped, ...unsaid] : dropped;
+  if (renamed) call.renamed = { ...call.renamed, ...renamed };
+  const spans = body === taken ? places : findTopLevelFields(body, passThrough.fields);
   const asksNoUsage = !quirked.takesStreamOptions;
   return passThrough.prepareRequest(body, spans, { model, stream: call.stream, asksNoUsage });
+}
+
+/** What of a request the model of a target takes otherwise. Its codec knows it by the name that it is encoded for. */
+function bridgeTo(
+  { door }: Call,
+  { upstream, model }: Target,
+  body: Buffer,
+  places: FieldSpans,
+): BridgedBody | undefined {
+  const { bridge } = door.passThrough;
+  const { publisher, dialect } = upstream.declaration;
+  const path =
+    publisher !== undefined && dialect === door.dialect.name ? `publishers/${publisher}/models/` : '';
+  return bridge && bridgeBody(bridge, body, places, path + model);
 }
 
 const MARKER = Buffer.from(CARRIED_MARKER);

@@ -21,6 +21,7 @@ export interface Database {
   rollouts: RolloutRow;
   rollout_calls: RolloutCallRow;
   releases: ReleaseRow;
+  told_once: ToldOnceRow;
   usage_by_hour: UsageSumRow;
   usage_by_day: UsageSumRow;
 }
@@ -97,6 +98,12 @@ export interface ReleaseRow {
   first_seen: number;
   /** The revision that was in force then. */
   revision: number;
+}
+
+/** Something that is told once over all instances and starts. */
+export interface ToldOnceRow {
+  key: string;
+  told_at: number;
 }
 
 /** A call that its rollout has not learned from yet. */

@@ -27,7 +27,7 @@ const BROKEN: [string, string[]][] = [
   [
     'nonsense: {}\n',
     [
-      '1:1: nonsense: unknown key; known at the top: server, store, state, stateTimeout, onStateLoss, providers, models, prices, tenants, issuers, adminKeys, webhooks, alerts, rollouts, prompts, responses, logging',
+      '1:1: nonsense: unknown key; known at the top: server, store, state, stateTimeout, onStateLoss, providers, models, prices, tenants, issuers, adminKeys, webhooks, alerts, rollouts, lifecycle, prompts, responses, logging',
     ],
   ],
   ['server: { bodyLimt: 1mb }\n', ['1:11: server.bodyLimt: unknown key; did you mean "bodyLimit"?']],

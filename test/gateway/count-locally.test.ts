@@ -114,6 +114,7 @@ async function countBy(
       prices: new PriceBook(),
       captures: { keep: () => assert.fail('nothing is kept of a count') },
       lateCounts: { plan: () => assert.fail('a count is not counted again') },
+      gone: { isAny: false, note: () => assert.fail(), answered: () => assert.fail() },
       responses: {
         keep: () => assert.fail('a count is not kept'),
         find: () => assert.fail('a count goes on from nothing'),

@@ -47,6 +47,11 @@ export const targetMapping = z.strictObject({
   parameters: defaultsSchema
     .optional()
     .describe('Defaults: what calls to this target are told where the caller does not say it.'),
+  retires: z
+    .union([date(), z.literal('never')], { error: 'a date such as 2027-01-31, or never' })
+    .optional()
+    .describe('When its provider takes it away, where that is not known or otherwise.'),
+  successor: targetName().optional().describe('The target to move to then.'),
 });
 
 type TargetMapping = z.output<typeof targetMapping>;

@@ -30,6 +30,8 @@ export interface AdminParts {
   describeCredentials(provider: string): JsonObject[] | undefined;
   rollouts: RolloutController;
   releases: ReleaseStore;
+  /** Whether a target was not there when it was last called. */
+  isGone(target: string): boolean;
   /** How providers, accounts and targets stand, by the calls of this instance. */
   describeHealth(): Health;
   /** Has the next call of this instance probe a rejected credential; `undefined` where there is no such account. */

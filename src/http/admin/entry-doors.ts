@@ -20,6 +20,7 @@ import {
   ownedByFile,
   readDocumentEntries,
 } from './plan-entries.ts';
+import { retiringOf } from './retirement-doors.ts';
 import { type EntryRules, readRolloutRules } from './rollout-entries.ts';
 import { warnOfEntry } from './warnings.ts';
 
@@ -91,7 +92,7 @@ function doorsOf(set: EntrySet): AdminDoor[] {
       handle: async ({ parts, query }) => {
         const entries = parts.control.layers.ofKind(kind).sort(byName);
         const { page, nextCursor } = pageOf(entries, ({ name }) => name, query);
-        return { body: { data: page.map(describeEntry), nextCursor } };
+        return { body: { data: page.map((entry) => describeOne(parts, entry)), nextCursor } };
       },
     }),
     door({
@@ -103,7 +104,7 @@ function doorsOf(set: EntrySet): AdminDoor[] {
       handle: async ({ parts, params: { name = '' } }) => {
         const entry = parts.control.layers.find(kind, name);
         if (!entry) throw notFound(kind, name);
-        return { body: describeEntry(entry) };
+        return { body: describeOne(parts, entry) };
       },
     }),
   ];
@@ -245,6 +246,12 @@ function prefixOf(kind: string, name: string): string {
 function byName(a: OwnedEntry, b: OwnedEntry): number {
   if (a.name === b.name) return 0;
   return a.name < b.name ? -1 : 1;
+}
+
+/** With what is on its way out of what a model leads to. */
+function describeOne(parts: AdminRequest['parts'], entry: OwnedEntry): JsonObject {
+  const retiring = entry.kind === 'models' ? retiringOf(parts, entry.name) : [];
+  return { ...describeEntry(entry), ...(retiring.length > 0 && { retiring }) };
 }
 
 /** Holds no secrets: a credential is a placeholder or a mark. */

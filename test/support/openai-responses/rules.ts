@@ -52,6 +52,11 @@ function refuseSampling(request: JsonObject): Refusal | undefined {
       'unsupported_value',
     );
   }
+  if (
+    familyOf(model).samplesWithoutEffort &&
+    (effort ?? (familyOf(model).plainUnsaid ? 'none' : 'medium')) === 'none'
+  )
+    return undefined;
   const sampling = ['temperature', 'top_p', 'top_logprobs'].find((name) => has(request, name));
   return sampling === undefined ? undefined : unsupported(sampling);
 }
