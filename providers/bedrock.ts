@@ -3,7 +3,8 @@ import type { ProviderDeclaration } from '../src/upstream/provider.ts';
 /**
  * Flags that it does not know fail the whole request ("invalid beta flag"). Named by vendors: computer use (Bedrock user guide) and
  * `context-1m`, `interleaved-thinking` (Claude Code, "Amazon Bedrock"), the latter for Claude 4 alone (Anthropic, "Extended thinking"). No page
- * of a vendor lists the rest for Converse: they are what BerriAI/litellm forwards to it, and the user guide names for InvokeModel.
+ * of a vendor lists the rest for Converse: they are what BerriAI/litellm forwards to it, and the user guide names for InvokeModel
+ * (`context-management`: "Automatic tool call clearing" and the memory tool, of Claude 4).
  */
 const BETAS = [
   'computer-use-2024-10-22',
@@ -19,7 +20,7 @@ const BETAS = [
 function betasOf(model: string): readonly string[] | undefined {
   if (!model.includes('claude')) return undefined;
   const isClaude4 = /claude-(?:opus|sonnet|haiku)-4/.test(model);
-  return isClaude4 ? [...BETAS, 'interleaved-thinking-2025-05-14'] : BETAS;
+  return isClaude4 ? [...BETAS, 'context-management-2025-06-27', 'interleaved-thinking-2025-05-14'] : BETAS;
 }
 
 /**

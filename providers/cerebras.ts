@@ -24,6 +24,8 @@ export default {
     reasoning: 'reasoning',
     thinkTags: true,
   },
+  // Cerebras, "Batch" and API reference (files, batches): a private preview.
+  relays: { file: 'here', batch: 'here' },
   // Cerebras API reference (completions).
   completions: { of: 'beyond chat' },
 } satisfies ProviderDeclaration;

@@ -16,6 +16,8 @@ export default {
   quirks: {
     thinkTags: true,
   },
+  // Fireworks API reference, "Rerank documents". Its batches are jobs of another form.
+  relays: { rerank: 'here' },
   // Fireworks API reference (create completion).
   completions: { of: 'every call' },
 } satisfies ProviderDeclaration;

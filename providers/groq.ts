@@ -32,7 +32,7 @@ function tierOf(tier: unknown) {
  * A property that the API does not know is a 400 ("property 'X' is unsupported"), at the top and in messages.
  *
  * Sources: Groq, "OpenAI Compatibility" (logprobs, logit_bias, top_logprobs, messages[].name, n) and "Reasoning"
- * (`reasoning_effort`, `<think>` in the raw format), "Service Tiers"; janhq/jan#8136, musistudio/llms#64, fanenr/chatbot#21 and vercel/ai#8057
+ * (`reasoning_effort`, `<think>` in the raw format), "Service Tiers"; the methods of its official client (embeddings); janhq/jan#8136, musistudio/llms#64, fanenr/chatbot#21 and vercel/ai#8057
  * (reasoning and store).
  */
 export default {
@@ -43,7 +43,6 @@ export default {
   envKeys: ['GROQ_API_KEY'],
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
-  lacks: ['embed'],
   quirks: {
     fields: {
       n: (n) => (n === 1 ? 'keep' : 'refuse'),

@@ -4,7 +4,7 @@ import type { ProviderDeclaration } from '../src/upstream/provider.ts';
  * Every field that the API does not know is a 422 (`extra_forbidden`), at the top and in messages. Its own reasoning comes and
  * goes as `thinking` parts of the content.
  *
- * Sources: Mistral API reference (chat completions, embeddings) and the request types of its official client;
+ * Sources: Mistral API reference (chat completions, embeddings), "Chat with Audio" and the request types of its official client (`AudioChunk`);
  * mistralai/platform-docs-public#7, editor-code-assistant/eca#231, charmbracelet/crush#1590 and Gage-Technologies/mistral-go#2 (what
  * is refused); "Tool call id was … but must be a-z, A-Z, 0-9, with a length of 9" is its error for other ids.
  */
@@ -50,6 +50,7 @@ export default {
     toolCallIds: 'nine_alphanumerics',
     reasoning: 'none',
     messageDrops: ['name', 'refusal', 'annotations', 'audio', 'function_call'],
+    audio: 'base64',
     files: 'document_url',
     continuation: 'prefix',
   },

@@ -52,4 +52,9 @@ export default {
     reasoning: 'reasoning_content',
     continuation: 'partial',
   },
+  // Kimi API, "Upload file" and "Create batch".
+  relays: {
+    file: 'here',
+    batch: 'here',
+  },
 } satisfies ProviderDeclaration;

@@ -14,6 +14,8 @@ export default {
   envKeys: ['OPENROUTER_API_KEY'],
   authorize: (credential) => ({ authorization: `Bearer ${credential}` }),
   credential: 'required',
+  // OpenRouter API reference, "Submit a rerank request". Its files are described in a form of its own.
+  relays: { rerank: 'here' },
   // OpenRouter API reference (completion).
   completions: { of: 'beyond chat' },
 } satisfies ProviderDeclaration;

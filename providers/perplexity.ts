@@ -27,4 +27,6 @@ export default {
     alternating: true,
     thinkTags: true,
   },
+  // Perplexity API reference, "Upload a file" (for batches alone) and "Create a batch".
+  relays: { file: 'v1/files', batch: 'v1/batches' },
 } satisfies ProviderDeclaration;

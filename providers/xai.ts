@@ -30,8 +30,12 @@ export default {
       reasoning_effort: (_effort, model) => (FIXED_EFFORT.test(model) ? 'drop' : 'keep'),
     },
   },
-  // xAI, "Image generation".
+  // xAI, "Image generation" and "Managing Files". Batches are of another form (a name, requests that are added to it, pages of results),
+  // and edits of images take JSON.
   relays: {
     image: 'here',
+    file: 'here',
   },
+  // REST API reference, "Completions (legacy)": "not supported by reasoning models".
+  completions: { of: PLAIN },
 } satisfies ProviderDeclaration;

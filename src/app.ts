@@ -23,15 +23,15 @@ import type { AdminParts } from './http/admin/admin-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
 import { createHttpServer } from './http/server.ts';
 import { compileAdminKeys, hasOwner, hasTenants, instanceSecrets, storeUrl } from './instance-settings.ts';
+import { GONE_KEY, GoneModels } from './lifecycle/gone-models.ts';
 import { makeLanes } from './make-lanes.ts';
+import { makeRetirementWatch } from './make-lifecycle.ts';
+import { makePrompts } from './make-prompts.ts';
 import { makeRolloutController } from './make-rollout-controller.ts';
 import { openDoors } from './open-doors.ts';
 import { OutsideView } from './outside-view.ts';
 import { Places } from './overload/places.ts';
 import { PastSpending } from './past-spending.ts';
-import { findPromptDirectory } from './prompts/example-prompts.ts';
-import { PromptBook } from './prompts/prompt-book.ts';
-import { PromptWatch } from './prompts/prompt-watch.ts';
 import { watchServers } from './provider-servers.ts';
 import { CounterBook } from './quotas/counters.ts';
 import { createQuotas } from './quotas/create-quotas.ts';
@@ -45,12 +45,10 @@ import { openStore } from './store/open.ts';
 import type { RedactingLog } from './telemetry/redacting-log.ts';
 import {
   describeProblem,
-  tellBrokenPrompt,
   tellLedgerProblem,
   tellOverload,
   tellRecovery,
   tellRecoveryFailure,
-  tellUnreadablePrompts,
 } from './tell-problems.ts';
 import { AccessRequests } from './tenants/access-requests.ts';
 import { BatchBills } from './tenants/batch-bills.ts';
@@ -217,10 +215,12 @@ export async function startApp(
   });
   const first = compile(config);
   inForce.set(first.compiled);
+  lanes.follow(first.compiled.lanes);
   const places = new Places({
     ...{ bounds: first.compiled.snapshot.bounds, deadlines, monotonicMs, random: Math.random },
     tell: (refused) => tellOverload(news, refused),
   });
+  const gone = new GoneModels(news);
   const lifecycle: Lifecycle = { phase: 'starting' };
   const gateway: Gateway = {
     snapshot: first.compiled.snapshot,
@@ -239,6 +239,7 @@ export async function startApp(
       accepted: (credential) => rotation.accepted(credential),
       proven: (credential) => rotation.proven(credential),
     },
+    gone,
     log,
     calls: new InFlight(),
     deadlines,
@@ -274,6 +275,7 @@ export async function startApp(
       }
       const endOthers = await servers.begin(compiled.snapshot.routes.upstreams.values());
       inForce.set(compiled);
+      lanes.follow(compiled.lanes);
       // Calls of the configuration before keep theirs: what they leave behind is not another tenant's.
       gateway.snapshot = { ...compiled.snapshot, lifeOf: tenantEnds.freeze() };
       places.setBounds(compiled.snapshot.bounds);
@@ -316,18 +318,12 @@ export async function startApp(
   });
   const access = new AccessRequests(store, Date.now);
   const rotation = new CredentialRotation({ control, news, log });
-  const rolloutController = makeRolloutController({
+  const { rolloutController, releases } = makeRolloutController({
     ...{ store, control, news, log, book: rollouts },
     rollouts: () => [...gateway.snapshot.rollouts.values()].map(({ rollout }) => rollout),
   });
-  const prompts = new PromptBook();
-  const promptWatch = new PromptWatch({
-    book: prompts,
-    directory: () => findPromptDirectory(control.config.prompts?.directory, loaded.path),
-    schedule: scheduleTimeout,
-    onBroken: (broken) => tellBrokenPrompt(news, broken),
-    onUnreadable: (directory, error) => tellUnreadablePrompts(news, directory, error),
-  });
+  const { prompts, promptWatch } = makePrompts({ control, news, configFile: loaded.path });
+  const retirements = makeRetirementWatch({ control, controller: rolloutController, events, news, log });
   const admin: AdminParts = {
     store,
     keys: first.adminKeys,
@@ -336,6 +332,8 @@ export async function startApp(
     access,
     made,
     rollouts: rolloutController,
+    releases,
+    isGone: (target) => gone.has(target),
     describeHealth: () => view.describeHealth(),
     describeCredentials: (provider) => describeCredentials(gateway.snapshot, provider),
     probeCredential: (provider, account) => probeCredential(gateway.snapshot, provider, account),
@@ -363,6 +361,7 @@ export async function startApp(
     clearInterval(follow);
     await takeover.stop();
     unbilled.stop();
+    await retirements.stop();
     await rolloutController.stop();
     await promptWatch.stop();
     await drain(gateway, openConnections, config.server.drainTimeout, noTimeLeft);
@@ -400,6 +399,8 @@ export async function startApp(
     view.start();
     await rolloutController.start();
     await promptWatch.start();
+    gone.remember(await events.toldUnder(GONE_KEY));
+    retirements.start();
     watch.start(loaded.seen);
     follow = setInterval(() => void control.lookForNewer(), FOLLOW_MS);
     unbilled.start();

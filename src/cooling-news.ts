@@ -1,6 +1,7 @@
 import type { ControlNews } from './control/control-news.ts';
 import type { Schedule } from './control/event-log.ts';
-import type { Lane, LaneOwner } from './routing/lane.ts';
+import type { Lane } from './routing/lane.ts';
+import type { LaneOwner } from './routing/lane-book.ts';
 
 export interface CoolingNewsOptions {
   news: ControlNews;
@@ -27,7 +28,10 @@ export class CoolingNews {
     if (this.#cooling.has(place)) return;
     const forMs = this.#await(lane, owner);
     const message = 'a place is left alone for as long as its provider says';
-    this.#tell('cooling_began', message, lane, owner, { forSeconds: Math.ceil(forMs / 1000) });
+    this.#tell('cooling_began', message, lane, owner, {
+      forSeconds: Math.ceil(forMs / 1000),
+      reason: lane.namedFor === 'failing' ? 'failing' : 'rate_limited',
+    });
   }
 
   close(): void {
@@ -65,7 +69,7 @@ export class CoolingNews {
     message: string,
     { target, account }: Lane,
     { provider, isNamed }: LaneOwner,
-    more: { forSeconds?: number } = {},
+    more: { forSeconds?: number; reason?: string } = {},
   ): void {
     const details = { provider, account, target, ...more };
     const of = isNamed ? '' : `${account}\n${target}`;

@@ -3,6 +3,7 @@ import { applyCommand, diffCommand, exportCommand } from './cli/apply.ts';
 import { checkCommand } from './cli/check.ts';
 import { type CliIo, type Command, EXIT } from './cli/command.ts';
 import { keysCommand } from './cli/keys.ts';
+import { modelsCommand } from './cli/models.ts';
 import { rolloutsCommand } from './cli/rollouts.ts';
 import { secretsCommand } from './cli/secrets.ts';
 import { startCommand } from './cli/start.ts';
@@ -19,6 +20,7 @@ export async function main(args: string[], io: CliIo = processIo()): Promise<num
     diffCommand,
     exportCommand,
     keysCommand,
+    modelsCommand,
     rolloutsCommand,
     secretsCommand,
     usageCommand(declarations),

@@ -1,7 +1,7 @@
 import type { Config } from './config/resolve.ts';
 import type { ControlNews } from './control/control-news.ts';
 import { CoolingNews } from './cooling-news.ts';
-import { LaneBook } from './routing/lane.ts';
+import { LaneBook } from './routing/lane-book.ts';
 import { SharedHealth } from './routing/shared-health.ts';
 import { tellBreaker, tellCredit } from './tell-problems.ts';
 import { scheduleTimeout } from './usage/ledger.ts';
@@ -18,7 +18,10 @@ export function makeLanes(
       tellBreaker(news, change);
       health?.tellBreaker(change);
     },
-    onCredit: (change) => tellCredit(news, change),
+    onCredit: (change) => {
+      if (change.isNews) tellCredit(news, change);
+      health?.tellCredit(change);
+    },
     onCool: (lane, owner) => {
       cooling.begin(lane, owner);
       health?.tellCooling(lane);

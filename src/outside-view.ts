@@ -2,7 +2,7 @@ import type { Config } from './config/resolve.ts';
 import type { ControlNews } from './control/control-news.ts';
 import { listRejected } from './gateway/credentials.ts';
 import type { Gateway } from './gateway/gateway.ts';
-import type { BreakerReading } from './routing/lane.ts';
+import type { BreakerReading } from './routing/lane-book.ts';
 import type { Store } from './store/store.ts';
 import { Alerts } from './telemetry/alerts.ts';
 import { AttemptWindow } from './telemetry/attempt-window.ts';

@@ -1,9 +1,11 @@
 import type { ControlNews } from './control/control-news.ts';
 import type { BrokenPrompt } from './prompts/prompt-book.ts';
+import type { ApprovalNews } from './rollouts/controller.ts';
 import { type Progress, weightOf } from './rollouts/progress.ts';
+import { describeRelease } from './rollouts/release.ts';
 import type { Rollout } from './rollouts/rollout-book.ts';
 import type { StoredRollout } from './rollouts/rollout-store.ts';
-import type { CreditChange, LaneChange } from './routing/lane.ts';
+import type { CreditChange, LaneChange } from './routing/lane-book.ts';
 import type { JournalProblem } from './usage/journal.ts';
 import type { LedgerProblem } from './usage/ledger.ts';
 import type { Recovery, RecoveryFailure } from './usage/recover.ts';
@@ -137,10 +139,10 @@ export function tellTransition(
   news: ControlNews,
   { spec }: Rollout,
   from: Progress,
-  { progress, reason, evidence }: StoredRollout,
+  { progress, reason, evidence, origin }: StoredRollout,
 ): void {
   const { phase, step } = progress;
-  const { failure, by } = reason ?? {};
+  const { failure, by, approvedBy } = reason ?? {};
   const why = failure
     ? `: its candidate is worse by its ${failure.what}`
     : by === undefined
@@ -156,6 +158,26 @@ export function tellTransition(
       candidateCalls: evidence.candidates,
       ...(failure && { failure: { ...failure } }),
       ...(by !== undefined && { by }),
+      ...(approvedBy !== undefined && { approvedBy }),
+      ...(origin && { stable: describeRelease(origin.stable), candidate: describeRelease(origin.candidate) }),
     },
   );
+}
+
+/** What waits for a second person, and what that one said. */
+export function tellApproval(
+  news: ControlNews,
+  { spec }: Rollout,
+  { what, request, by }: ApprovalNews,
+): void {
+  const { name: rollout, model } = spec;
+  const { wants, by: askedBy } = request;
+  const said = {
+    requested: `The rollout '${rollout}' waits for somebody else to approve that it is to ${wants}, as ${askedBy} wants.`,
+    approved: `That the rollout '${rollout}' is to ${wants}, as ${askedBy} wants, was approved by ${by}.`,
+    rejected: `That the rollout '${rollout}' is to ${wants}, as ${askedBy} wants, was rejected by ${by}.`,
+  };
+  const kind = what === 'requested' ? 'rollout_approval_requested' : `rollout_${what}`;
+  const details = { rollout, model, wants, askedBy, ...(by !== undefined && { by }) };
+  news.tell(what === 'requested' ? 'warning' : 'info', kind, said[what], details);
 }

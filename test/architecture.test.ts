@@ -18,15 +18,16 @@ const MAY_IMPORT: Record<string, string[]> = {
   telemetry: ['conversation', 'config', 'upstream', 'routing', 'usage'],
   webhooks: ['conversation', 'config', 'store'],
   tokens: ['conversation'],
-  routing: ['conversation', 'dialects', 'upstream'],
+  routing: ['conversation', 'dialects', 'upstream', 'lifecycle'],
   quotas: ['conversation', 'dialects', 'config', 'usage', 'store'],
   overload: ['conversation', 'config', 'upstream'],
-  rollouts: ['store', 'usage'],
+  rollouts: ['conversation', 'store', 'usage'],
   prompts: ['conversation', 'dialects'],
+  lifecycle: ['conversation', 'config'],
   responses: ['conversation', 'store', 'usage'],
   captures: ['conversation', 'dialects', 'upstream', 'store', 'usage'],
   config: ['conversation'],
-  control: ['conversation', 'config', 'store', 'tenants'],
+  control: ['conversation', 'config', 'store', 'tenants', 'lifecycle'],
   gateway: [
     'conversation',
     'config',
@@ -41,6 +42,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'quotas',
     'overload',
     'rollouts',
+    'lifecycle',
   ],
   http: [
     'conversation',
@@ -57,6 +59,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'telemetry',
     'rollouts',
     'prompts',
+    'lifecycle',
   ],
 };
 

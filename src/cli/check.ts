@@ -5,6 +5,8 @@ import type { KnownProvider } from '../config/known-provider.ts';
 import { loadConfig } from '../config/load.ts';
 import { ConfigError, formatProblem } from '../config/problem.ts';
 import type { Config } from '../config/resolve.ts';
+import { dayOf } from '../lifecycle/days.ts';
+import { listRetiring, type Retiring } from '../lifecycle/list-retiring.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
 
 const USAGE = `check [FILE]
@@ -44,6 +46,7 @@ export async function runCheck(
   try {
     const config = await loadConfig({ configFile: file, env: io.env, cwd: io.cwd, knownProviders });
     for (const use of listDormant(config)) io.stderr.write(`${file}: warning: ${describeDormant(use)}\n`);
+    for (const end of listRetiring(config)) io.stderr.write(`${file}: warning: ${describeEnd(end)}\n`);
     io.stdout.write(`${file}: ok (${summarize(config)})\n`);
     return EXIT.ok;
   } catch (error) {
@@ -51,6 +54,12 @@ export async function runCheck(
     for (const problem of error.problems) io.stderr.write(`${formatProblem(problem)}\n`);
     return EXIT.failed;
   }
+}
+
+function describeEnd({ kind, name, atMs, successor, models }: Retiring): string {
+  const whose = kind === 'model' ? `the model '${name}'` : `'${name}', which ${models.join(', ')} leads to,`;
+  const advice = successor === undefined ? '' : `; its successor is '${successor}'`;
+  return `${whose} is retired on ${dayOf(atMs)}${advice}`;
 }
 
 function readFileArgument(args: string[]): { file: string | undefined } | { mistake: string } {

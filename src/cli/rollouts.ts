@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { isObject, type JsonObject } from '../conversation/json.ts';
-import { COMMANDS, type Command as Move } from '../rollouts/progress.ts';
+import { COMMANDS } from '../rollouts/progress.ts';
 import { ADMIN_OPTIONS, ADMIN_USAGE, connectAdmin } from './admin-client.ts';
 import { readArguments, reportErrors } from './apply.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
@@ -9,9 +9,13 @@ import { formatTable, type TableColumn } from './table.ts';
 const USAGE = `rollouts list
        fairlead rollouts status NAME
        fairlead rollouts start|pause|resume|promote|rollback NAME
+       fairlead rollouts approve|reject NAME
+       fairlead rollouts releases MODEL
        (each with [--url URL] [--admin-key KEY] [--json])
 
-Shows where rollouts stand at a running gateway, and moves them by hand. What they are is said in the configuration.
+Shows where rollouts stand at a running gateway, and moves them by hand. What they are is said in the configuration. Where one takes a
+second person, somebody else than who wants it started or promoted approves or rejects that. A model's releases are all that it has
+stood on or was to move to.
 
   --json            the gateway's answer as JSON
 ${ADMIN_USAGE}
@@ -40,59 +44,100 @@ async function runRollouts(args: string[], io: CliIo): Promise<number> {
   const [word = '', name = ''] = positionals;
   return reportErrors('rollouts', io, async () => {
     const admin = connectAdmin(values, io);
-    const path = `/rollouts/${encodeURIComponent(name)}`;
-    const answer =
-      word === 'list'
-        ? await admin.ask('GET', '/rollouts')
-        : word === 'status'
-          ? await admin.ask('GET', `${path}/report`)
-          : await admin.ask('POST', `${path}/${word}`);
-    io.stdout.write(values.json ? `${JSON.stringify(answer, null, 2)}\n` : describe(answer));
+    const { method, path } = requestOf(word, encodeURIComponent(name));
+    const answer = await admin.ask(method, path);
+    io.stdout.write(values.json ? `${JSON.stringify(answer, null, 2)}\n` : describe(answer, word));
     return EXIT.ok;
   });
 }
 
-function findMistake([word = '', ...names]: string[]): string | undefined {
-  if (word === 'list') return names.length === 0 ? undefined : 'list takes no name';
-  if (word !== 'status' && !COMMANDS.includes(word as Move))
-    return `say what to do: list, status, ${COMMANDS.join(', ')}`;
-  return names.length === 1 ? undefined : 'name one rollout';
+function requestOf(word: string, name: string): { method: string; path: string } {
+  if (word === 'list') return { method: 'GET', path: '/rollouts' };
+  if (word === 'status') return { method: 'GET', path: `/rollouts/${name}/report` };
+  if (word === 'releases') return { method: 'GET', path: `/models/${name}/releases` };
+  return { method: 'POST', path: `/rollouts/${name}/${word}` };
 }
 
-function describe(answer: JsonObject): string {
+const WORDS = ['status', ...COMMANDS, 'approve', 'reject', 'releases'];
+
+function findMistake([word = '', ...names]: string[]): string | undefined {
+  if (word === 'list') return names.length === 0 ? undefined : 'list takes no name';
+  if (!WORDS.includes(word)) return `say what to do: list, ${WORDS.join(', ')}`;
+  if (names.length === 1) return undefined;
+  return word === 'releases' ? 'name one model' : 'name one rollout';
+}
+
+const STANDING = [
+  ...['rollout', 'model', 'from', 'to', 'phase', 'step', 'weight', 'since'],
+  ...['candidate calls', 'reason', 'waits for'],
+];
+
+function describe(answer: JsonObject, word: string): string {
   const { data, gates } = answer;
+  if (word === 'releases') return describeReleases(Array.isArray(data) ? data.filter(isObject) : []);
   const rollouts = (Array.isArray(data) ? data : [answer]).filter(isObject);
   if (rollouts.length === 0) return 'There are no rollouts.\n';
   const standings = formatTable(
-    columns('rollout', 'model', 'phase', 'step', 'weight', 'since', 'candidate calls', 'reason'),
-    rollouts.map(({ name, model, phase, step, steps, weight, since, candidateCalls, reason }) => [
+    titled(STANDING),
+    rollouts.map(({ name, model, phase, step, steps, weight, since, candidateCalls, reason, ...more }) => [
       ...[
         String(name),
         String(model),
+        describeRelease(more['stable']),
+        describeRelease(more['candidate']),
         String(phase),
         step === null ? '-' : `${step}/${steps}`,
         `${weight} %`,
       ],
-      ...[String(since ?? '-'), String(candidateCalls), describeReason(reason)],
+      ...[
+        String(since ?? '-'),
+        String(candidateCalls),
+        describeReason(reason),
+        describeApproval(more['approval']),
+      ],
     ]),
   );
   return Array.isArray(gates) ? `${standings}\n${describeGates(gates.filter(isObject))}` : standings;
 }
 
-function columns(...titles: string[]): TableColumn[] {
+function titled(titles: readonly string[]): TableColumn[] {
   return titles.map((title) => ({ title, align: 'left' }));
 }
 
 function describeReason(reason: JsonObject[string]): string {
   if (!isObject(reason)) return '-';
-  const { failure, by } = reason;
+  const { failure, by, approvedBy } = reason;
   if (isObject(failure)) return `worse: ${failure['what']}`;
-  return by === undefined ? '-' : `by ${by}`;
+  if (by === undefined) return '-';
+  return approvedBy === undefined ? `by ${by}` : `by ${by}, approved by ${approvedBy}`;
+}
+
+function describeApproval(approval: JsonObject[string]): string {
+  return isObject(approval) ? `approval to ${approval['wants']}, as ${approval['by']} wants` : '-';
+}
+
+function describeRelease(release: JsonObject[string]): string {
+  if (!isObject(release)) return '-';
+  const { target, account, release: number } = release;
+  const place = account === undefined ? String(target) : `${target} at ${account}`;
+  return number === null || number === undefined ? place : `${place} (${number})`;
+}
+
+function describeReleases(releases: readonly JsonObject[]): string {
+  if (releases.length === 0) return 'There are no releases yet.\n';
+  return formatTable(
+    titled(['release', 'target', 'account', 'more', 'first seen', 'revision', 'current']),
+    releases.map(({ release, target, account, firstSeen, revision, current, hash: _, ...more }) => [
+      ...[String(release), String(target), String(account ?? '-')],
+      ...[Object.keys(more).length === 0 ? '-' : JSON.stringify(more), String(firstSeen), String(revision)],
+      current === true ? 'yes' : '-',
+    ]),
+  );
 }
 
 function describeGates(gates: readonly JsonObject[]): string {
   return formatTable(
-    columns('gate', 'against', 'stable', 'candidate', 'chance if as good'),
+    titled(['gate', 'against', 'stable', 'candidate', 'chance if as good']),
     gates.map(({ what, gate, stable, candidate, chance }) => [
       ...[String(what), String(gate), describeSide(stable), describeSide(candidate)],
       Number(chance) < 0.001 ? Number(chance).toExponential(1) : Number(chance).toFixed(3),

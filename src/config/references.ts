@@ -5,6 +5,7 @@ import { targetName } from './fields.ts';
 import type { Finding } from './finding.ts';
 import type { KnownProvider } from './known-provider.ts';
 import { type ConfigPath, formatPath, type Selected, select, valueAt, visit } from './path.ts';
+import { checkReleases } from './release-checks.ts';
 import type { Environment } from './substitute.ts';
 import { suggest } from './suggest.ts';
 
@@ -77,6 +78,7 @@ export function checkReferences(
     ...references.filter((finding) => finding !== undefined),
     ...select(value, 'tenants.*.modelLimits').flatMap((limits) => checkLimitedModels(limits, names)),
     ...select(value, 'rollouts.*').flatMap((rollout) => checkRelease(rollout, names)),
+    ...checkReleases(value),
     ...checkUnique(changed),
     ...findRepeated(value, ['issuers.*.issuer'], 'is the same issuer as'),
     ...findRepeated(value, ['rollouts.*.model'], 'is moved already by'),
@@ -137,6 +139,12 @@ function checkRelease({ path, value }: Selected, names: Names): Finding[] {
     const release: Selected = { path: [...path, side], value: value[side] };
     // Mappings and missing sides are seen to elsewhere.
     if (release.value === undefined || isObject(release.value)) continue;
+    if (typeof release.value === 'number') {
+      const message =
+        'expected a target: the number of a release is taken by PUT /admin/v1/rollouts/NAME alone, which writes out what it is';
+      findings.push({ path: release.path, message });
+      continue;
+    }
     const issue = targetName().safeParse(release.value).error?.issues[0];
     const finding =
       issue === undefined

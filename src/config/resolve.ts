@@ -13,6 +13,7 @@ import type { Secret } from './fields.ts';
 import { type KnownProvider, SETTING_NAMES, type SettingName } from './known-provider.ts';
 import { type ConfigPath, formatPath } from './path.ts';
 import { ConfigError, type ConfigProblem } from './problem.ts';
+import { bridgeReleases, type Release, releaseOf } from './release.ts';
 import type { ParsedConfig } from './schema.ts';
 import { type modelSchema, targetSchema } from './sections/models.ts';
 import { hasCredentials, type providerSchema } from './sections/providers.ts';
@@ -54,14 +55,17 @@ type ResolvedProvider = Omit<
     origin: 'file' | 'environment';
   };
 type ParsedTarget = z.output<typeof targetSchema>;
-type ResolvedTarget = Omit<z.output<typeof targetSchema>, 'timeouts'> & Resolved;
+/** `release`: what it is apart from its place, as the config language writes it. */
+type ResolvedTarget = Omit<z.output<typeof targetSchema>, 'timeouts'> & Resolved & { release: Release };
 type ResolvedModel = Omit<z.output<typeof modelSchema>, 'targets' | 'timeouts' | 'fallbacks'> & {
   targets: ResolvedTarget[];
   fallbacks?: { contextLength?: ResolvedTarget[] | undefined; contentPolicy?: ResolvedTarget[] | undefined };
 };
 
-/** `candidateTarget`: where a model moves. */
-type ResolvedRollout = NonNullable<ParsedConfig['rollouts']>[string] & { candidateTarget?: ResolvedTarget };
+/** Where a model moves: from which target to which, and whether the model has the second in the place of the first already. */
+type ResolvedRollout = NonNullable<ParsedConfig['rollouts']>[string] & {
+  move?: { stable: ResolvedTarget; candidate: ResolvedTarget; isMoved: boolean };
+};
 
 /** Text first: a branded string would count as an object. */
 type DeepReadonly<T> = T extends string
@@ -255,19 +259,29 @@ function resolveTarget(
   providers: Readonly<Record<string, ResolvedProvider>>,
 ): ResolvedTarget {
   const ofProvider = providers[target.provider]?.timeouts ?? DEFAULT_TIMEOUTS;
-  return { ...target, timeouts: { ...ofProvider, ...timeouts, ...target.timeouts } };
+  const release = releaseOf(target);
+  return { ...target, timeouts: { ...ofProvider, ...timeouts, ...target.timeouts }, release };
 }
 
-/** Of a model: its candidate is a target like those that the model has. */
+/** Of a model: both of its releases are targets like those that the model has. */
 function resolveRollout(
   rollout: NonNullable<ParsedConfig['rollouts']>[string],
   { models }: ParsedConfig,
   providers: Readonly<Record<string, ResolvedProvider>>,
 ): ResolvedRollout {
-  const { model, candidate } = rollout;
+  const { model } = rollout;
   if (model === undefined) return rollout;
-  const target = targetSchema.parse(candidate);
-  return { ...rollout, candidateTarget: resolveTarget(target, models[model]?.timeouts, providers) };
+  const { targets = [], timeouts } = models[model] ?? {};
+  const written = { stable: readRelease(rollout.stable), candidate: readRelease(rollout.candidate) };
+  const { stable, candidate, isMoved } = bridgeReleases(written, targets);
+  const resolve = (target: ParsedTarget) => resolveTarget(target, timeouts, providers);
+  return { ...rollout, move: { stable: resolve(stable), candidate: resolve(candidate), isMoved } };
+}
+
+/** What is parsed already stays as it is: durations are numbers there. */
+function readRelease(release: NonNullable<ParsedConfig['rollouts']>[string]['stable']): ParsedTarget {
+  const target = typeof release === 'object' ? release.target : release;
+  return { ...targetSchema.parse(target), ...(typeof release === 'object' && release) };
 }
 
 function resolveModel(

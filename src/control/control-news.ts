@@ -29,6 +29,13 @@ export interface NewsOptions {
   schedule: Schedule;
 }
 
+interface Told {
+  severity: Event['severity'];
+  kind: string;
+  message: string;
+  details: JsonObject;
+}
+
 /** An event of what was told less than a minute ago. */
 interface Waiting {
   note: (untold: number) => void;
@@ -104,6 +111,18 @@ export class ControlNews {
   tell(severity: Event['severity'], kind: string, message: string, details: JsonObject): void {
     this.log[LEVELS[severity]]({ event: kind, ...details }, message);
     this.#events.note(kind, severity, message, details);
+  }
+
+  /** Tells something once over all instances and starts; `key`: what it is about. The log of each instance that comes to it has it. */
+  tellOnce(key: string, { severity, kind, message, details }: Told): void {
+    this.log[LEVELS[severity]]({ event: kind, ...details }, message);
+    this.#events.note(kind, severity, message, details, { once: key });
+  }
+
+  /** Tells that what was told once is over: it may be told again. */
+  takeBack(key: string, { severity, kind, message, details }: Told): void {
+    this.log[LEVELS[severity]]({ event: kind, ...details }, message);
+    this.#events.note(kind, severity, message, details, { takesBack: key });
   }
 
   /** `earlier`: the revision that had the same file before another was read. `madeAt`: what the instance was that made it. */

@@ -33,6 +33,13 @@ export interface EventLogOptions {
   onFailure: (error: unknown, lost: number) => void;
 }
 
+/** An event that is not written yet. `once`: only where nothing was told under this key; `takesBack`: only where something was. */
+interface Pending {
+  row: EventRow;
+  once?: string;
+  takesBack?: string;
+}
+
 /** What waits for a store that is away; some hundred kilobytes. */
 const MOST_PENDING = 1_000;
 const RETRY_MS = 5_000;
@@ -42,7 +49,7 @@ export class EventLog {
   readonly #db: Store['db'];
   readonly #options: EventLogOptions;
   readonly #ids: GrowingIds;
-  readonly #pending: EventRow[] = [];
+  readonly #pending: Pending[] = [];
   #lost = 0;
   #writing: Promise<void> | undefined;
   #isFailing = false;
@@ -54,21 +61,31 @@ export class EventLog {
     this.#ids = new GrowingIds(options.now);
   }
 
-  /** Notes an event; it is written later, in order. */
-  note(kind: string, severity: Event['severity'], message: string, details: JsonObject = {}): void {
+  /**
+   * Notes an event; it is written later, in order. `by`: a key that says whether, over all instances and starts: `once` under it, or
+   * to take back what was told `once` (`told_once` has the keys).
+   */
+  note(
+    kind: string,
+    severity: Event['severity'],
+    message: string,
+    details: JsonObject = {},
+    by: Omit<Pending, 'row'> = {},
+  ): void {
     if (this.#pending.length >= MOST_PENDING) {
       this.#lost += 1;
       return;
     }
     const { now, redact } = this.#options;
-    this.#pending.push({
+    const row: EventRow = {
       id: this.#ids.next(),
       created_at: now(),
       kind,
       severity,
       message: redact(message),
       details: JSON.stringify(redact(details)),
-    });
+    };
+    this.#pending.push({ row, ...by });
     // While the store fails it is asked now and then.
     if (!this.#cancelRetry) void this.flush();
   }
@@ -109,8 +126,8 @@ export class EventLog {
     this.#cancelRetry?.();
     this.#cancelRetry = undefined;
     try {
-      for (let row = this.#pending[0]; row; row = this.#pending[0]) {
-        await this.#insert(row);
+      for (let next = this.#pending[0]; next; next = this.#pending[0]) {
+        await this.#insert(next);
         this.#pending.shift();
       }
       this.#isFailing = false;
@@ -122,17 +139,40 @@ export class EventLog {
     this.#writing = undefined;
   }
 
-  async #insert(event: EventRow): Promise<void> {
+  /** The keys under which something was told once, and not taken back, that begin so; without that beginning. */
+  async toldUnder(prefix: string): Promise<string[]> {
+    const rows = await this.#db.selectFrom('told_once').select('key').execute();
+    return rows.flatMap(({ key }) => (key.startsWith(prefix) ? [key.slice(prefix.length)] : []));
+  }
+
+  async #insert({ row, once, takesBack }: Pending): Promise<void> {
     const { outbox } = this.#options;
-    if (!outbox) {
-      await insertEvent(this.#db, event);
+    if (!outbox && once === undefined && takesBack === undefined) {
+      await insertEvent(this.#db, row);
       return;
     }
     await this.#db.transaction().execute(async (db) => {
-      if (await insertEvent(db, event)) await outbox.note(db, event);
+      if (once !== undefined && !(await claimKey(db, once, row.created_at))) return;
+      if (takesBack !== undefined && !(await forgetKey(db, takesBack))) return;
+      if (await insertEvent(db, row)) await outbox?.note(db, row);
     });
-    outbox.wake();
+    outbox?.wake();
   }
+}
+
+/** Gives whether nothing was told under the key. */
+export async function claimKey(db: Store['db'], key: string, toldAt: number): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('told_once')
+    .values({ key, told_at: toldAt })
+    .onConflict((conflict) => conflict.column('key').doNothing())
+    .executeTakeFirst();
+  return numInsertedOrUpdatedRows === 1n;
+}
+
+async function forgetKey(db: Store['db'], key: string): Promise<boolean> {
+  const { numDeletedRows } = await db.deleteFrom('told_once').where('key', '=', key).executeTakeFirst();
+  return numDeletedRows === 1n;
 }
 
 /** Gives whether it was not there: a commit whose confirmation was lost may have brought it. */

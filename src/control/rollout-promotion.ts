@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import type { Change } from './change.ts';
 import type { ControlNews, NewsLog } from './control-news.ts';
@@ -9,6 +8,15 @@ export interface PromotionOptions {
   control: Pick<ControlPlane, 'layers' | 'change'>;
   news: ControlNews;
   log: NewsLog;
+}
+
+/** A rollout that has ended, and what it moved between: targets as the config language writes them. */
+export interface EndedRollout {
+  name: string;
+  model: string;
+  end: 'promoted' | 'rolled_back';
+  stable: JsonObject;
+  candidate: JsonObject;
 }
 
 /**
@@ -22,27 +30,27 @@ export class RolloutPromotion {
     this.#options = options;
   }
 
-  promoted(rollout: string, model: string): Promise<void> {
-    return this.#move(rollout, model, 'stable', 'candidate');
-  }
-
-  takenBack(rollout: string, model: string): Promise<void> {
-    return this.#move(rollout, model, 'candidate', 'stable');
-  }
-
-  async #move(rollout: string, model: string, from: Side, to: Side): Promise<void> {
+  /**
+   * Does nothing where the configuration says it already.
+   *
+   * @param isNews it has ended just now; else whoever is to write the file was told
+   */
+  async write(ended: EndedRollout, isNews: boolean): Promise<void> {
     const { control, news, log } = this.#options;
+    const { name: rollout, model, end, stable, candidate } = ended;
     const { layers } = control;
+    if (planEnd(layers, ended).length === 0) return;
     if (layers.find('models', model)?.owner === 'file') {
-      const target = nameOf(releaseOf(layers, rollout, to));
-      const message = `The rollout '${rollout}' has ended: write '${target}' as the target of '${model}' in the config file, and take the rollout out.`;
-      if (planMove(layers, rollout, model, from, to).length > 0)
-        news.tell('warning', 'rollout_to_be_written', message, { rollout, model, target });
+      const release = end === 'promoted' ? candidate : stable;
+      const { target } = release;
+      const written = Object.keys(release).length === 1 ? target : JSON.stringify(release);
+      const message = `The rollout '${rollout}' has ended: write '${written}' as the target of '${model}' in the config file, and take the rollout out.`;
+      if (isNews) news.tell('warning', 'rollout_to_be_written', message, { rollout, model, target, release });
       return;
     }
     try {
       const author = { name: `rollout ${rollout}`, source: 'api' } as const;
-      await control.change(author, (newest) => planMove(newest, rollout, model, from, to));
+      await control.change(author, (newest) => planEnd(newest, ended));
     } catch (err) {
       // Calls go where the rollout says, whatever is written.
       const fields = { event: 'rollout_not_written', rollout, model, err };
@@ -51,33 +59,33 @@ export class RolloutPromotion {
   }
 }
 
-type Side = 'stable' | 'candidate';
-
-function planMove(layers: Layers, rollout: string, model: string, from: Side, to: Side): Change[] {
+function planEnd(layers: Layers, { model, end, stable, candidate }: EndedRollout): Change[] {
   const entry = layers.find('models', model);
-  const [before, after] = [releaseOf(layers, rollout, from), releaseOf(layers, rollout, to)];
-  if (!entry || !isObject(entry.value) || !Array.isArray(entry.value['targets']) || after === undefined)
-    return [];
-  const targets = entry.value['targets'].map((target) =>
-    nameOf(target) === nameOf(before) ? replaced(target, after) : target,
-  );
-  const value = { ...entry.value, targets };
-  return isDeepStrictEqual(value, entry.value) ? [] : [{ ...entry, before: entry.value, after: value }];
+  if (!entry || !isObject(entry.value)) return [];
+  const { targets } = entry.value;
+  if (!Array.isArray(targets)) return [];
+  const isMoved = !targets.some((target) => isPlaceOf(target, stable));
+  // One that was never promoted leaves the model as it is.
+  const [from, to] = end === 'promoted' ? [stable, candidate] : [candidate, stable];
+  if (isMoved === (end === 'promoted')) return [];
+  const at = targets.findIndex((target) => isPlaceOf(target, from));
+  if (at === -1) return [];
+  const moved = targets.flatMap((target, index) => {
+    if (index === at) return [replaced(target, to)];
+    return isPlaceOf(target, to) ? [] : [target];
+  });
+  return [{ ...entry, before: entry.value, after: { ...entry.value, targets: moved } }];
 }
 
-function releaseOf(layers: Layers, rollout: string, side: Side): JsonValue | undefined {
-  const value = layers.find('rollouts', rollout)?.value;
-  return isObject(value) ? value[side] : undefined;
-}
-
-function nameOf(target: JsonValue | undefined): JsonValue | undefined {
-  return isObject(target) ? target['target'] : target;
+function isPlaceOf(target: JsonValue, release: JsonObject): boolean {
+  const { target: name, account } = isObject(target) ? target : { target };
+  return name === release['target'] && (release['account'] ?? account) === account;
 }
 
 /** Its share among the model's targets is the place's, not the release's. */
-function replaced(target: JsonValue, release: JsonValue): JsonValue {
+function replaced(target: JsonValue, release: JsonObject): JsonValue {
   const weight: JsonObject =
     isObject(target) && target['weight'] !== undefined ? { weight: target['weight'] } : {};
-  if (isObject(release)) return { ...release, ...weight };
-  return Object.keys(weight).length === 0 ? release : { target: release, ...weight };
+  const written: JsonObject = { ...release, ...weight };
+  return Object.keys(written).length === 1 ? (release['target'] ?? written) : written;
 }

@@ -103,6 +103,13 @@ const ACCOUNT_FAILURES: readonly AccountFailure[] = [
     message: /\bprepayment credits are depleted\b/i,
   },
   {
+    // Google: a limit of nothing is no limit that a wait would end. The model is not had in the account's plan, or not had any more.
+    meaning: 'permission',
+    dialects: OF_GOOGLE,
+    statuses: [429],
+    message: /\bQuota exceeded for metric: \S+, limit: 0\b(?!\.)/,
+  },
+  {
     meaning: 'permission',
     dialects: OF_OPENAI,
     statuses: [400, 401, 403],

@@ -1,3 +1,4 @@
+import type { JsonValue } from '../conversation/json.ts';
 import { unknownWord } from './read-json.ts';
 
 /** OpenAI's words for how much a model may think, which are the neutral ones, from little to much. */
@@ -26,6 +27,10 @@ export function effortOfBudget(tokens: number): SteppedEffort {
 /** Below zero where the first is less thinking. */
 export function compareEfforts(one: string, other: string): number {
   return EFFORT_WORDS.indexOf(one) - EFFORT_WORDS.indexOf(other);
+}
+
+export function isEffort(word: JsonValue | undefined): word is string {
+  return typeof word === 'string' && EFFORT_WORDS.includes(word);
 }
 
 /** @throws GatewayError `invalid_request` for an effort that no dialect knows; `path` in the caller's words. */

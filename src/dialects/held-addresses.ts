@@ -13,17 +13,37 @@ export function isHeldAddress(address: string): boolean {
   return !PUBLIC_SCHEME.test(address) || GOOGLE_FILES.test(address);
 }
 
-/** The first such address that a conversation names, and where, in the caller's words. */
-export function findHeldAddress(conversation: Conversation): { id: string; path: string } | undefined {
+const FILE_SCHEME = /^ms:/i;
+const FILE_ADDRESS = /^ms:\/\/([\w.-]+)$/i;
+
+/**
+ * The id of the file that an address of Kimi's is of; `undefined` for every other address. Empty where it is written otherwise than
+ * Kimi has it: what it would be read as is not known.
+ */
+export function fileOfAddress(address: string): string | undefined {
+  if (!FILE_SCHEME.test(address)) return undefined;
+  const [, id = ''] = FILE_ADDRESS.exec(address) ?? [];
+  return id;
+}
+
+/**
+ * The first such address that a conversation names, and where, in the caller's words.
+ *
+ * @param isKnown those that need not be found
+ */
+export function findHeldAddress(
+  conversation: Conversation,
+  isKnown: (address: string) => boolean,
+): { id: string; path: string } | undefined {
   for (const [index, { parts }] of conversation.messages.entries()) {
     for (const [at, part] of parts.entries()) {
       // Only where something is found does it matter where.
       const path = () => partPaths(conversation, index)[at] ?? '';
-      const id = heldAddressOf(part);
+      const id = heldAddressOf(part, isKnown);
       if (id !== undefined) return { id, path: path() };
       if (part.type !== 'tool_result') continue;
       for (const [inner, content] of part.parts.entries()) {
-        const inResult = heldAddressOf(content);
+        const inResult = heldAddressOf(content, isKnown);
         if (inResult !== undefined) {
           return { id: inResult, path: resultPartPath(conversation, path(), inner, content) };
         }
@@ -33,7 +53,8 @@ export function findHeldAddress(conversation: Conversation): { id: string; path:
   return undefined;
 }
 
-function heldAddressOf(part: Part): string | undefined {
+function heldAddressOf(part: Part, isKnown: (address: string) => boolean): string | undefined {
   if (!('source' in part) || part.source.kind !== 'url') return undefined;
-  return isHeldAddress(part.source.url) ? part.source.url : undefined;
+  const { url } = part.source;
+  return isHeldAddress(url) && !isKnown(url) ? url : undefined;
 }

@@ -2,7 +2,7 @@ import { invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import type { CallerDialectName } from './dialect.ts';
 import { findDoubledKey } from './doubled-keys.ts';
-import { isHeldAddress } from './held-addresses.ts';
+import { fileOfAddress, isHeldAddress } from './held-addresses.ts';
 import { findEscapedKey } from './held-bytes.ts';
 import { HELD_FIELDS, type HeldField, type HeldFields, type HeldForm, type HeldKind } from './held-fields.ts';
 import { heldItems } from './responses/held-items.ts';
@@ -106,7 +106,17 @@ interface Entry {
 function collect(found: HeldReference[], { kind, form }: HeldField, { key, inner, at, owner }: Entry): void {
   // Skills of Anthropic's own are everybody's.
   if (key === 'skill_id' && owner['type'] === 'anthropic') return;
-  for (const id of IDS[form](inner, key)) found.push({ kind, id, path: at });
+  for (const id of IDS[form](inner, key)) {
+    found.push(form === 'address' ? readAddress(kind, id, at) : { kind, id, path: at });
+  }
+}
+
+function readAddress(kind: HeldKind, address: string, path: string): HeldReference {
+  const file = fileOfAddress(address);
+  if (file === '') {
+    throw invalidRequest(`'${path}' is no address of a file: that is 'ms://' and its id.`, path);
+  }
+  return file === undefined ? { kind, id: address, path } : { kind: 'file', id: file, path };
 }
 
 /** What a message thread names the answer by that it goes on from, and a comparison the one whose request is meant. */

@@ -2,6 +2,7 @@ import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { AnswerScan } from './answer-scan.ts';
+import type { Bridge } from './bridge.ts';
 import type { FieldSpans } from './request-fields.ts';
 import type { ServedTier } from './tiers.ts';
 import type { WordTable } from './word-table.ts';
@@ -17,6 +18,8 @@ export interface PassThrough {
   readonly carriedMarker?: Buffer;
   /** The body as the provider gets it. */
   prepareRequest(body: Buffer, spans: FieldSpans, options: PrepareOptions): Buffer;
+  /** What of its requests must be said otherwise to some models. */
+  readonly bridge?: Bridge;
   /** Its answers are worth a walk before they are asked about; others are lists of numbers, or what is no JSON. */
   readonly scansAnswers?: true;
   /** What a whole (non-streaming) answer says of its usage, or the end of one. */

@@ -1,11 +1,13 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { Itinerary, type Next } from '../routing/itinerary.ts';
-import { divertedRefusal } from '../routing/refusals.ts';
+import { divertedRefusal, saysForeignReasoning } from '../routing/refusals.ts';
 import { type Verdict, verdictOf } from '../routing/verdict.ts';
 import type { Timed } from '../upstream/deadlines.ts';
+import { allCool } from './all-cool.ts';
 import { prepareAttempt } from './attempt.ts';
 import type { Call, RunningAttempt } from './call.ts';
 import { hasOtherAddress } from './choose-address.ts';
+import { behindCandidate, isForCandidate, isRefusedCandidate } from './choose-side.ts';
 import { endBegun } from './continue-stream.ts';
 import { countLocally, countsInstead, mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, noteNothing, noteStandIn, standInFor } from './credentials.ts';
@@ -36,6 +38,8 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   readonly #divertsBlocked: boolean;
   #failure: GatewayError | undefined;
   #refusal: unknown;
+  /** Whose provider has said that it does not count it. */
+  #uncounted: PlannedAttempt['target'] | undefined;
   /** The attempt that is to be made when its pause is over. */
   #waiting: Next<PlannedAttempt> | undefined;
   #waitMs = 0;
@@ -70,8 +74,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
       }
       if (this.#attempt(next.stop)) return;
     }
-    const uncounted = countsInstead(this.#call, this.#plan);
-    if (uncounted) this.#countLocally(uncounted);
+    if (this.#uncounted) this.#countLocally(this.#uncounted);
     else this.#end(this.#told());
   }
 
@@ -100,6 +103,8 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     } catch (thrown) {
       this.takeBack(planned);
       this.#refusal ??= thrown;
+      // What its candidate cannot be told stays with the model, and is on no side.
+      if (isForCandidate(call, planned)) call.rollout = undefined;
       return false;
     }
   }
@@ -170,24 +175,18 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
    */
   #told(): unknown {
     const { pinned } = this.#call;
-    if (!this.#failure) return this.#refusal ?? this.#limited();
+    if (!this.#failure) return this.#refusal ?? this.#leftAlone();
     if (this.#refusal instanceof GatewayError && this.#refusal.details) return this.#refusal;
     return pinned?.refuse && leadsElsewhere(this.#call, pinned) ? pinned.refuse() : this.#failure;
   }
 
   /** Every place wants to be left alone. */
-  #limited(): GatewayError {
-    const { coolsUntil } = this.#itinerary;
-    const names = [...new Set(this.#plan.map(({ target }) => target.upstream.name))];
-    const whose = names.length === 1 ? `The provider '${names[0]}' limits` : 'All providers limit';
+  #leftAlone(): GatewayError {
+    const { coolsUntil, namedFor } = this.#itinerary;
+    const names = new Set(this.#plan.map(({ target }) => target.upstream.name));
     const leftMs = (coolsUntil ?? 0) - this.#gateway.monotonicMs();
     // One whose time is over may come too late for this call.
-    const retryAfterMs = leftMs > 0 ? leftMs : LEAST_RETRY_MS;
-    return new GatewayError(
-      'upstream_rate_limited',
-      `${whose} the rate of the gateway's own requests. Try again in ${Math.ceil(retryAfterMs / 1000)} s.`,
-      { retryAfterMs },
-    );
+    return allCool([...names], namedFor, leftMs > 0 ? leftMs : LEAST_RETRY_MS);
   }
 
   continues(failure: GatewayError): boolean {
@@ -224,7 +223,10 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   }
 
   /** Where a call goes on that was refused for what it is, if its model has such targets. They are not diverted from again. */
-  #divertedFor({ only }: PlannedAttempt, failure: GatewayError): PlannedAttempt[] | undefined {
+  #divertedFor(planned: PlannedAttempt, failure: GatewayError): PlannedAttempt[] | undefined {
+    const { only } = planned;
+    const behind = isRefusedCandidate(this.#call, planned, failure) && behindCandidate(this.#plan, planned);
+    if (behind && behind.length > 0) return behind;
     const refusal = only === undefined ? divertedRefusal(failure) : undefined;
     const places = refusal && this.#plan.filter((planned) => planned.only === refusal);
     return places && places.length > 0 ? places : undefined;
@@ -245,7 +247,9 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   /** What a failure says of where the call goes on. */
   #learn({ planned, failure, used }: FailedAttempt): void {
     this.#failure = failure;
+    if (countsInstead(this.#call, planned.target, failure)) this.#uncounted ??= planned.target;
     const room = MAX_ATTEMPTS - this.#call.attempts.length;
+    if (room > 0 && this.#leavesReasoning(planned, failure)) return;
     const standIn = room > 0 ? standInFor(planned, failure) : undefined;
     const verdict = verdictOf(failure);
     // What was generated is billed, though nobody saw it: the same is not bought there twice.
@@ -260,6 +264,24 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     )
       this.#itinerary.goOnAt(planned, verdict.unreachable === true);
     else this.#itinerary.failed(planned, { ...verdict, again });
+  }
+
+  /**
+   * A thread with reasoning that its provider does not take: one that a rollout had moved stays where it began, any other goes without.
+   * Gives whether the call goes on so.
+   */
+  #leavesReasoning(planned: PlannedAttempt, failure: GatewayError): boolean {
+    const call = this.#call;
+    if (call.disownsReasoning || call.upload || !saysForeignReasoning(failure)) return false;
+    const behind = isForCandidate(call, planned) ? behindCandidate(this.#plan, planned) : [];
+    if (call.rollout && behind.length > 0) {
+      call.rollout = { ...call.rollout, side: 'stable' };
+      this.#itinerary.divert(behind);
+    } else {
+      call.disownsReasoning = true;
+      this.#itinerary.prepend(planned);
+    }
+    return true;
   }
 
   /** Another server costs nothing where there was no connection to the one before; else it takes no other target's turn. */

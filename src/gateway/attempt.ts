@@ -6,6 +6,7 @@ import type { Waiting } from '../usage/journal.ts';
 import type { AttemptOutcome, AttemptRecord } from '../usage/record.ts';
 import { estimateCall } from './asked-tier.ts';
 import type { AttemptMaker, MadeAttempt } from './attempt-maker.ts';
+import { beginOnCall, endAfterAttempt, endOnCall, tryStep } from './attempt-on-call.ts';
 import type { Call } from './call.ts';
 import {
   leaveAddress,
@@ -21,14 +22,13 @@ import { DecompressingReceiver, findDecompressor } from './decompressing-receive
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
 import { failureReason } from './failure-reason.ts';
 import type { Gateway } from './gateway.ts';
-import { tellDropped } from './name-dropped.ts';
 import { claimNamed } from './note-held.ts';
 import { noteFailed, noteHeadroom, noteLost, noteOk, noteUnknown, totalTimeout } from './outcome.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { prepareRequest, type UpstreamRequest } from './prepare.ts';
 import { prepareRelayed } from './prepare-relayed.ts';
 import type { AttemptControl, CommittingReceiver, Receiver } from './receiver.ts';
-import { sendError, toGatewayError } from './respond.ts';
+import { toGatewayError } from './respond.ts';
 import { noteStart, settleCall, setUsageAside } from './settle.ts';
 import { signableRequest } from './signable-request.ts';
 import {
@@ -94,23 +94,9 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     this.#planned = planned;
     this.#request = request;
     this.#maker = maker;
-    const { target, account } = planned;
-    call.sentMs = gateway.monotonicMs();
-    this.#record = {
-      target: target.name,
-      account: account.name,
-      startedAfterMs: call.sentMs - call.startedMs,
-      durationMs: 0,
-      status: null,
-      outcome: 'ok',
-    };
-    if (call.usage) setUsageAside(gateway, call, call.usage);
-    call.target = target;
-    call.spoken = request.dialect;
-    call.attempt = this.#record;
-    call.attempts.push(this.#record);
+    this.#record = beginOnCall(gateway, call, planned, request);
     call.running = this;
-    gateway.deadlines.add(this, call.startedMs, target.timeouts.totalMs);
+    gateway.deadlines.add(this, call.startedMs, planned.target.timeouts.totalMs);
   }
 
   get finished(): boolean {
@@ -260,7 +246,8 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     if (this.#finished) return;
     const { dialect } = this.#request;
     const failed = this.#readHead(failure);
-    this.failAs(failed ?? readFailureWithin(dialect, this.#planned.target, failure, this.#call));
+    const { target } = this.#planned;
+    this.failAs(failed ?? readFailureWithin(dialect, target, failure, this.#gateway.now(), this.#call));
   }
 
   /** What the provider had said of itself before its answer broke off. What we had to end is another's doing. */
@@ -291,16 +278,16 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
       if (begun) this.#call.begun = begun;
       else this.#call.firstTokenMs = undefined;
       // What had been generated is used, whether the client ever sees it or not.
-      this.#try(() => this.#receiver?.accountFailure());
+      tryStep(this.#gateway, this.#call, () => this.#receiver?.accountFailure());
       this.#maker.failed(this.#planned, error, !begun && this.#call.usage !== undefined);
       return;
     }
     const { call, target } = { call: this.#call.id, target: this.#planned.target.name };
     this.#gateway.log.warn({ call, target, kind: error.kind, reason: error.message }, 'an answer broke off');
-    const ended = this.#try(() => this.#committing?.breakOff(error));
+    const ended = tryStep(this.#gateway, this.#call, () => this.#committing?.breakOff(error));
     if (!ended) {
       this.#call.response.destroy();
-      this.#try(() => settleCall(this.#gateway, this.#call, error.kind, 200));
+      tryStep(this.#gateway, this.#call, () => settleCall(this.#gateway, this.#call, error.kind, 200));
     }
     this.#maker.answered(this.#planned);
   }
@@ -343,16 +330,8 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
 
   #endWith(thrown: unknown): void {
     const error = toGatewayError(this.#gateway, this.#call, thrown);
-    if (this.#finished) this.#endCall(error);
+    if (this.#finished) endAfterAttempt(this.#gateway, this.#call, error);
     else this.fail(error);
-  }
-
-  /** What a step throws behind the end of its attempt: nobody else would ever end the call. */
-  #endCall(error: GatewayError): void {
-    const { response, settled } = this.#call;
-    const told =
-      !settled && !response.headersSent && this.#try(() => sendError(this.#gateway, this.#call, error));
-    if (!told) response.destroy();
   }
 
   abandon(reason: Error): void {
@@ -371,7 +350,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
 
   #giveUp(outcome: AttemptOutcome, reason: Error): void {
     const receiver = this.#receiver;
-    if (receiver) this.#try(() => receiver.account());
+    if (receiver) tryStep(this.#gateway, this.#call, () => receiver.account());
     // Without an exchange the request was never sent, and nothing was used.
     else if (this.#exchange) this.#call.usage = estimateCall(this.#call, 0);
     this.#close(outcome);
@@ -384,24 +363,10 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     if (this.#taken) leaveAddress(this.#taken);
     this.#gateway.deadlines.remove(this, this.#planned.target.timeouts.totalMs);
     if (this.#call.running === this) this.#call.running = undefined;
-    this.#record.durationMs = this.#gateway.monotonicMs() - this.#call.sentMs;
-    this.#record.outcome = outcome;
-    if (this.#call.droppedOfAnswer?.length) tellDropped(this.#gateway, this.#call, this.#record);
+    endOnCall(this.#gateway, this.#call, this.#record, outcome);
     this.#receiver?.dispose?.();
     // What held the provider back is gone: the rest of its answer is read and ignored, or its connection would stall.
     if (this.#pauses > 0) this.#exchange?.resume();
-  }
-
-  /** For the end of an attempt, which timers bring about, too: what is thrown there would end the process. */
-  #try(step: () => void): boolean {
-    try {
-      step();
-      return true;
-    } catch (thrown) {
-      // Logs what it is given; the call has its error already.
-      toGatewayError(this.#gateway, this.#call, thrown);
-      return false;
-    }
   }
 
   #takeAnswer(headers: AnswerHeaders): Receiver {

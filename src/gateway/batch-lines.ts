@@ -1,5 +1,7 @@
+import { appendAll } from '../conversation/append-all.ts';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { passThrough as chat } from '../dialects/chat/pass-through.ts';
+import { findInTexts, mayNameInTexts } from '../dialects/files-in-texts.ts';
 import { mayNameHeld } from '../dialects/held-bytes.ts';
 import { findHeldReferences, type HeldReference } from '../dialects/held-references.ts';
 import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
@@ -28,11 +30,12 @@ const REQUEST_FIELDS = new WordTable([...chat.fields.words, ...responses.fields.
 /**
  * Reads one line of a batch file, whose `body` is a request.
  *
+ * @param filesInTexts what stands before ids in texts that the batch's provider reads
  * Source: OpenAI API reference, "The request input object" (batches).
  *
  * @throws GatewayError `invalid_request` where it is no JSON object, or two readers could read different ids in it.
  */
-export function readBatchLine(line: Buffer): NamedInLine {
+export function readBatchLine(line: Buffer, filesInTexts?: string): NamedInLine {
   const { body } = findTopLevelFields(line, LINE_FIELDS);
   if (!body) return NAMES_NOTHING;
   const request = line.subarray(body.start, body.end);
@@ -41,9 +44,12 @@ export function readBatchLine(line: Buffer): NamedInLine {
   const span = spans[PREVIOUS];
   const previous = span ? parseField(request, span, PREVIOUS) : undefined;
   const named = DIALECTS.filter((dialect) => mayNameHeld(request, spans, words, dialect));
-  const parsed = named.length > 0 ? parseBody(request) : {};
+  const readsTexts = filesInTexts !== undefined && mayNameInTexts(request, filesInTexts);
+  const parsed = named.length > 0 || readsTexts ? parseBody(request) : {};
+  const references = named.flatMap((dialect) => findHeldReferences(request, parsed, dialect));
+  if (readsTexts) appendAll(references, findInTexts(parsed, filesInTexts));
   return {
-    references: named.flatMap((dialect) => findHeldReferences(request, parsed, dialect)),
+    references,
     previous: typeof previous === 'string' ? previous : undefined,
   };
 }

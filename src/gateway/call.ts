@@ -67,6 +67,8 @@ export class Call implements Waiting {
   keepsAnswer = false;
   /** The one account of the one provider that keeps what the call goes on from. */
   pinned: PinnedAccount | undefined;
+  /** Files that it may name where only their provider reads their ids: in texts, and in addresses of its own. */
+  checkedFiles: Set<string> | undefined;
   /** The account that can compare it with the earlier request that it names, where that was its tenant's. */
   comparable: Pick<UpstreamObject, 'provider' | 'account'> | undefined;
   /** What it names that is to be its tenant's once a provider accepts the call. */
@@ -93,6 +95,8 @@ export class Call implements Waiting {
   spoken: UpstreamDialect | undefined;
   /** What the target could not be told of the request. */
   dropped: string[] = [];
+  /** What it was told by another name: by what the client said. */
+  renamed: Readonly<Record<string, string>> | undefined;
   /** What the client could not be told of the answer; of a stream, so far. */
   droppedOfAnswer: string[] | undefined;
   usage: Usage | undefined;
@@ -106,8 +110,15 @@ export class Call implements Waiting {
   retries = 0;
   /** The side that it is on, where its model is in a rollout. */
   rollout:
-    | (Pick<RolloutNote, 'name' | 'side'> & { isWatched: boolean; candidate: string | undefined })
+    | (Pick<RolloutNote, 'name' | 'side'> & {
+        isWatched: boolean;
+        candidate: Target;
+        /** The stable target. */
+        stable: Pick<Target, 'name' | 'account'>;
+      })
     | undefined;
+  /** The provider has refused the reasoning of its history: that is another's, and goes without. */
+  disownsReasoning = false;
   /** Its model's config wants answers that break off gone on with, and its own may be. */
   continues = false;
   /** What its client has of an answer that broke off, and that another attempt is to go on with. */
@@ -184,7 +195,7 @@ export class Call implements Waiting {
   fork(): Call {
     return Object.assign(new Call(this), this, {
       ...{ attempt: undefined, target: undefined, spoken: undefined, request: undefined, noting: undefined },
-      ...{ dropped: [], droppedOfAnswer: undefined, usage: undefined, answer: undefined },
+      ...{ dropped: [], renamed: undefined, droppedOfAnswer: undefined, usage: undefined, answer: undefined },
       ...{ firstTokenMs: undefined, sentMs: 0, answeredMs: 0, running: undefined },
       // What another attempt goes on with is not known to two.
       continues: false,
@@ -205,6 +216,8 @@ export class Call implements Waiting {
 export interface PinnedAccount {
   provider: string;
   account: string;
+  /** What answered there, where that is known. */
+  target?: string | undefined;
   /** What keeps a call there, where it is named, and the code of the error where its model does not lead there. */
   what: string;
   param: string;

@@ -1,7 +1,8 @@
 import type { DialectName } from '../conversation/conversation.ts';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
-import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
+import type { JsonObject, JsonValue } from '../conversation/json.ts';
 import type { CallerDialectName } from '../dialects/dialect.ts';
+import { findInTexts } from '../dialects/files-in-texts.ts';
 import { hasEscapedLetter } from '../dialects/held-bytes.ts';
 import {
   addedTools,
@@ -23,17 +24,15 @@ import type { Caller } from './snapshot.ts';
 
 /**
  * Looks in a body that goes to a provider as it came for further models, each of which the caller must be permitted to
- * call, and for the files that only this provider reads in texts. Those who may call all of its models are not asked.
+ * call. Those who may call all of the provider's models are not asked.
  *
- * @throws GatewayError `invalid_request`, `forbidden` for another model, as for an id that nobody has for a file.
+ * @throws GatewayError `invalid_request`, `forbidden` for another model.
  */
 export function checkRelayed(call: Call, { upstream }: Target): void {
-  const { caller, body, spans, door } = call;
+  const { caller, spans, door } = call;
   if (caller.mayCall(upstream.allModels)) return;
   const { name: dialect } = door.dialect;
-  const { filesInTexts } = upstream.declaration;
   if (mayNameModels(dialect, spans) || mayInputAddTools(call)) checkFields(call, upstream.name, dialect);
-  if (filesInTexts && !call.upload) checkTexts(call, filesInTexts, tryParseJson(body.toString('utf8')));
 }
 
 function checkFields(call: Call, provider: string, dialect: CallerDialectName): void {
@@ -83,17 +82,22 @@ export function readModelField({ body, spans }: Call, field: string): JsonValue 
   throw invalidRequest(`'${doubtful}' stands twice in ${where}, or is escaped.`, field);
 }
 
-/** The same for what was encoded for a provider, in its dialect. */
+/**
+ * The same for what was encoded for a provider, in its dialect, and for the files that only this provider reads in texts: those that the caller's own
+ * texts name were found before (`check-texts.ts`).
+ *
+ * @throws GatewayError as for an id that nobody has for such a file, too
+ */
 export function checkEncoded(call: Call, { upstream }: Target, dialect: DialectName, body: JsonObject): void {
-  if (call.caller.mayCall(upstream.allModels)) return;
-  if (isCallerDialect(dialect)) {
-    checkModels(call, upstream.name, [
-      ...findNamedModels(dialect, (field) => body[field]),
-      ...findModelsInTools([{ tools: body['tools'] ?? null, path: 'tools' }, ...addedTools(body['input'])]),
-    ]);
-  }
   const { filesInTexts } = upstream.declaration;
-  if (filesInTexts) checkTexts(call, filesInTexts, body);
+  const hidden =
+    filesInTexts && findInTexts(body, filesInTexts).find(({ id }) => !call.checkedFiles?.has(id));
+  if (hidden) throw heldNotFound(call, hidden);
+  if (call.caller.mayCall(upstream.allModels) || !isCallerDialect(dialect)) return;
+  checkModels(call, upstream.name, [
+    ...findNamedModels(dialect, (field) => body[field]),
+    ...findModelsInTools([{ tools: body['tools'] ?? null, path: 'tools' }, ...addedTools(body['input'])]),
+  ]);
 }
 
 function isCallerDialect(dialect: DialectName): dialect is CallerDialectName {
@@ -106,30 +110,6 @@ function checkModels({ caller }: Call, provider: string, named: readonly NamedMo
     if (!caller.mayCall(called)) throw notAllowed(caller, path, called);
   }
 }
-
-function checkTexts(call: Call, pattern: RegExp, body: JsonValue | undefined): void {
-  if (!isObject(body)) throw invalidRequest('The request body is not valid JSON.');
-  const text = findText(body, '', pattern);
-  if (text) throw heldNotFound(call, { kind: 'file', ...text });
-}
-
-function findText(value: JsonValue, path: string, pattern: RegExp): { id: string; path: string } | undefined {
-  if (typeof value === 'string') {
-    const at = value.search(pattern);
-    return at === -1 ? undefined : { id: value.slice(at, at + SHOWN), path };
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const isList = Array.isArray(value);
-  for (const [key, inner] of Object.entries(value)) {
-    const below = isList ? `${path}[${key}]` : `${path}${path === '' ? '' : '.'}${key}`;
-    const found = inner === undefined ? undefined : findText(inner, below, pattern);
-    if (found) return found;
-  }
-  return undefined;
-}
-
-/** How much of a text a refusal repeats. */
-const SHOWN = 64;
 
 function notAllowed(caller: Caller, path: string, model: string): GatewayError {
   return new GatewayError(

@@ -68,6 +68,7 @@ class BatchLines {
   readonly #call: Call;
   readonly #provider: string;
   readonly #account: string;
+  readonly #filesInTexts: string | undefined;
   readonly #cutter: LineCutter;
   #waiting: Buffer[] = [];
   #line = 0;
@@ -79,6 +80,7 @@ class BatchLines {
     this.#call = call;
     this.#provider = target.upstream.name;
     this.#account = account.name;
+    this.#filesInTexts = target.upstream.declaration.filesInTexts;
     this.#cutter = new LineCutter(call.snapshot.maxBodyBytes);
   }
 
@@ -106,7 +108,7 @@ class BatchLines {
       this.#line++;
       if (isBlank(line)) continue;
       try {
-        const named = readBatchLine(line);
+        const named = readBatchLine(line, this.#filesInTexts);
         if (named.references.length > 0 || named.previous !== undefined) await this.#checkNamed(named);
       } catch (thrown) {
         // What is not the line's fault is everybody's matter, whatever the file is for.

@@ -6,6 +6,7 @@ import { isOf } from '../tenants/owner.ts';
 import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import { findEndpoint } from '../upstream/endpoint.ts';
 import type { Call } from './call.ts';
+import { noteChecked, planTexts } from './check-texts.ts';
 import type { Gateway } from './gateway.ts';
 import { isDue, isLeftBehind, keyOf } from './note-held.ts';
 import { parseBody } from './parse-body.ts';
@@ -30,7 +31,7 @@ export function namesHeld({ body, spans, words, door }: Call): boolean {
  */
 export async function planHeld(gateway: Gateway, call: Call): Promise<PlannedAttempt[]> {
   const references = readReferences(call);
-  if (references.length === 0) return planAttempts(gateway, call);
+  if (references.length === 0) return planTexts(gateway, call, planAttempts(gateway, call));
   const owner = ownerOf(call);
   const now = gateway.now();
   const owned = await findOwners(gateway, call, references);
@@ -65,7 +66,11 @@ export async function planHeld(gateway: Gateway, call: Call): Promise<PlannedAtt
   // What a conversation holds and a container does is its tenant's, whoever made it: that of the first call that names it.
   const claimed = [...unseen.filter(({ kind }) => isLeftBehind(kind) && !OF_ANSWERS.has(kind)), ...due];
   if (claimed.length > 0) call.toClaim = claimed;
-  return issuer ? beginningAt(plan, issuer) : plan;
+  noteChecked(
+    call,
+    references.filter(({ kind }) => kind === 'file').map(({ id }) => id),
+  );
+  return planTexts(gateway, call, issuer ? beginningAt(plan, issuer) : plan);
 }
 
 /**

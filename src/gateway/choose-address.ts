@@ -9,7 +9,7 @@ import type { Account, Upstream } from '../upstream/upstream.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
-import { MODEL_MISSING } from './missing-model.ts';
+import { isModelGone } from './missing-model.ts';
 import type { PlannedAttempt } from './plan.ts';
 
 /** Codes of what ends a request of ours before it is sent. */
@@ -67,7 +67,7 @@ export function failAddress(
 ): void {
   if (says === 'well' || says === 'limited') pool.succeed(address);
   // A model that is missing is missing for who names it.
-  if (says !== 'failing' || code === MODEL_MISSING) return;
+  if (says !== 'failing' || isModelGone(code)) return;
   pool.fail(address, { ...attempt, isBroken: cause !== undefined && !slow });
 }
 

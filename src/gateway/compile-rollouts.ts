@@ -1,10 +1,14 @@
+import { asNoted } from '../config/release.ts';
 import type { Config, RolloutConfig, TargetConfig } from '../config/resolve.ts';
+import type { Side } from '../rollouts/comparisons.ts';
 import type { Plan } from '../rollouts/progress.ts';
 import type { RolloutBook, RolloutSpec } from '../rollouts/rollout-book.ts';
 import { defaultRetries } from '../routing/resolve-targets.ts';
 import type { Route, Target } from '../routing/target.ts';
 import { mostUnsaidOutput } from './bound-call.ts';
 import type { ModelRollout } from './choose-side.ts';
+
+type Move = NonNullable<RolloutConfig['move']>;
 
 const MINUTE = 60_000;
 
@@ -26,31 +30,78 @@ export function compileRollouts(
 ): Map<string, ModelRollout> {
   const compiled = new Map<string, ModelRollout>();
   for (const [name, rollout] of Object.entries(rollouts)) {
-    const { model, candidateTarget } = rollout;
+    const { model, move } = rollout;
     const route = model === undefined ? undefined : routeOf(model);
-    if (model === undefined || !candidateTarget || !route) continue;
-    const candidate = compileTarget(candidateTarget);
+    if (model === undefined || !move || !route) continue;
+    const candidate = compileTarget(move.candidate);
+    const found = book.find(specOf(name, model, rollout, move));
+    const stable = () => compileTarget(asNoted(move.stable, found.origin?.stable.release));
     compiled.set(model, {
-      rollout: book.find(specOf(name, model, rollout)),
-      route: candidateRoute(route, candidate),
+      ...{
+        rollout: found,
+        candidate,
+        stable: placeOf(move.stable),
+        route: candidateRoute(route, candidate, placeOf(move.stable)),
+      },
+      wayBack: move.isMoved ? once(() => routesBefore(route, candidate, stable())) : undefined,
     });
   }
   return compiled;
 }
 
+type Place = Pick<Target, 'name' | 'account'>;
+
+function placeOf({ provider, model, account }: TargetConfig): Place {
+  return { name: `${provider}/${model}`, account };
+}
+
+function once<T extends object>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+function routesBefore(route: Route, candidate: Target, stable: Target): Record<Side, Route> {
+  const targets = route.targets.map((target) => (isSame(target, candidate) ? stable : target));
+  const before = { ...route, targets, isSelective: true, unsaidOutput: unsaidOutputOf(route, targets) };
+  return { stable: before, candidate: candidateRoute(before, candidate, stable) };
+}
+
+function unsaidOutputOf({ fallbacks }: Route, targets: readonly Target[]): number | undefined {
+  const { contextLength = [], contentPolicy = [] } = fallbacks;
+  return mostUnsaidOutput([...targets, ...contextLength, ...contentPolicy]);
+}
+
+function isSame(a: Place, b: Place): boolean {
+  return a.name === b.name && a.account === b.account;
+}
+
 /** A failing candidate costs its callers nothing but time: behind it stands all that the model has. */
-function candidateRoute(route: Route, candidate: Target): Route {
-  const targets = [candidate, ...route.targets.filter(({ name }) => name !== candidate.name)];
-  const retries = Math.max(route.retries, defaultRetries(targets));
-  const { contextLength = [], contentPolicy = [] } = route.fallbacks;
-  const unsaidOutput = mostUnsaidOutput([...targets, ...contextLength, ...contentPolicy]);
+function candidateRoute(route: Route, candidate: Target, stable: Place): Route {
+  // A candidate may be the stable target with other parameters.
+  const others = route.targets.filter((target) => !isSame(target, candidate) || isSame(target, stable));
+  const targets = [candidate, ...others];
+  // What the candidate may cost comes on top of what the model has for itself.
+  const retries = Math.max(route.retries + candidate.upstream.accounts.length, defaultRetries(targets));
+  const unsaidOutput = unsaidOutputOf(route, targets);
   return { ...route, targets, strategy: 'failover', isSelective: true, retries, unsaidOutput };
 }
 
-function specOf(name: string, model: string, rollout: RolloutConfig): RolloutSpec {
-  const { stable, candidate, steps, gates = {}, cohort = {}, onFail = 'rollback' } = rollout;
+function specOf(name: string, model: string, rollout: RolloutConfig, move: Move): RolloutSpec {
+  const {
+    stable,
+    candidate,
+    approval = 'none',
+    steps,
+    gates = {},
+    cohort = {},
+    onFail = 'rollback',
+  } = rollout;
   return {
     ...{ name, model, cohort, gates, release: JSON.stringify([model, stable, candidate]) },
+    ...{ stable: move.stable.release, candidate: move.candidate.release, approval },
     plan: {
       steps: steps?.map(({ weight, hold }) => ({ weight, holdMs: hold })) ?? STEPS,
       ...{ onFail, minCalls: gates.minCalls ?? MIN_CALLS },

@@ -9,16 +9,16 @@ import {
   type DefaultParameters,
 } from '../dialects/default-parameters.ts';
 import { WordTable } from '../dialects/word-table.ts';
+import { targetRetirement } from '../lifecycle/published-retirements.ts';
 import { compileBounds, RANKS } from '../overload/bounds.ts';
 import { Holder } from '../overload/share.ts';
 import { compileModelLimits, compileTenantLimits, type ModelLimits } from '../quotas/compile-limits.ts';
 import type { CounterBook } from '../quotas/counters.ts';
 import type { Limit } from '../quotas/limit.ts';
 import type { RolloutBook } from '../rollouts/rollout-book.ts';
-import { DEFAULT_BREAKER } from '../routing/breaker.ts';
 import { type Capabilities, knownCapabilities } from '../routing/capabilities.ts';
 import type { HedgingBook } from '../routing/hedging.ts';
-import type { Lane, LaneBook } from '../routing/lane.ts';
+import type { LaneBook, LanesInForce } from '../routing/lane-book.ts';
 import { defaultRetries, Routes } from '../routing/resolve-targets.ts';
 import type { Retirement, Route, Target } from '../routing/target.ts';
 import { hashOf, KeyRing, type TenantKey } from '../tenants/keys.ts';
@@ -34,8 +34,10 @@ import type { SignInContext } from '../upstream/sign-in/create-signer.ts';
 import { buildUpstream, type Timeouts, type Upstream } from '../upstream/upstream.ts';
 import { publishedContextWindow } from '../usage/context-windows.ts';
 import { mostUnsaidOutput } from './bound-call.ts';
+import { compileLanes, type LanesOf } from './compile-lanes.ts';
 import { compileRollouts } from './compile-rollouts.ts';
 import { type CompiledIssuers, compileIssuers, compileTokens, type TenantCaller } from './compile-tokens.ts';
+import { compileNotice, directEnd, keepMovingName } from './retire-model.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
 
 export interface SnapshotSources {
@@ -61,6 +63,8 @@ export interface CompiledSnapshot {
   config: Config;
   callers: CompiledCallers;
   issuers: CompiledIssuers;
+  /** What the book of lanes is to follow. */
+  lanes: LanesInForce;
 }
 
 /** Compiles a configuration into what the way of a call reads. */
@@ -81,13 +85,13 @@ export function recompileSnapshot(
   const upstreams = compileUpstreams(config, declarations, signIn, before);
   const callers = compileCallers(sources, before);
   const issuers = compileIssuers(config.issuers, signIn, before?.issuers);
-  const lanesOf: LanesOf = (target, upstream, isConfigured = false) =>
-    findLanes(sources.lanes, config.providers[upstream.name]?.health, target, upstream, isConfigured);
+  const { lanesOf, lanes } = compileLanes(sources.lanes, config);
   const models = new Map<string, Route>();
   for (const [name, model] of Object.entries(config.models)) {
     const route = compileRoute(model, (target) => compileTarget(target, config, upstreams, lanesOf));
     if (model.hedging) route.hedging = sources.hedgings.find(name, model.hedging);
     if (model.deprecated !== undefined) route.retirement = compileRetirement(model, model.deprecated);
+    route.notice = compileNotice(route);
     models.set(name, route);
   }
   const rollouts = compileRollouts(
@@ -96,9 +100,10 @@ export function recompileSnapshot(
     (target) => compileTarget(target, config, upstreams, lanesOf),
     sources.rollouts,
   );
+  for (const [name, { route }] of rollouts) keepMovingName(models.get(name), route);
   const snapshot: Snapshot = {
     rollouts,
-    routes: new Routes(models, upstreams, lanesOf),
+    routes: new Routes(models, upstreams, lanesOf, directEnd),
     fieldsOf: new Map([[chat, withQuirks(chat.fields, upstreams)]]),
     findCaller: (secret) => callers.ring.find(secret)?.caller,
     tokens: compileTokens(
@@ -120,7 +125,7 @@ export function recompileSnapshot(
     limits: listLimits(callers),
     lifeOf: counters.lifeOf,
   };
-  return { snapshot, config, callers, issuers };
+  return { snapshot, config, callers, issuers, lanes: { upstreams: [...upstreams.values()], lanes } };
 }
 
 function withQuirks(fields: WordTable, upstreams: ReadonlyMap<string, Upstream>): WordTable {
@@ -193,25 +198,6 @@ function compileUpstream(
   );
 }
 
-type LanesOf = (target: string, upstream: Upstream, isConfigured?: boolean) => readonly Lane[];
-
-function findLanes(
-  book: LaneBook,
-  health: ProviderConfig['health'],
-  target: string,
-  { name: provider, accounts }: Upstream,
-  isConfigured: boolean,
-): Lane[] {
-  const { errorRate, minCalls, window, openFor } = health?.breaker ?? {};
-  const options = {
-    errorRate: errorRate ?? DEFAULT_BREAKER.errorRate,
-    minCalls: minCalls ?? DEFAULT_BREAKER.minCalls,
-    windowMs: window ?? DEFAULT_BREAKER.windowMs,
-    openForMs: openFor ?? DEFAULT_BREAKER.openForMs,
-  };
-  return accounts.map(({ name: account }) => book.find(target, { provider, account, options, isConfigured }));
-}
-
 function compileRoute(model: ModelConfig, compile: (target: TargetConfig) => Target): Route {
   const targets = model.targets.map(compile);
   const { strategy, retries = defaultRetries(targets), fallbacks, continueStreams } = model;
@@ -250,7 +236,7 @@ function compileTarget(
   upstreams: ReadonlyMap<string, Upstream>,
   lanesOf: LanesOf,
 ): Target {
-  const { provider, model, timeouts, weight } = target;
+  const { provider, model, account, timeouts, weight } = target;
   const upstream = upstreams.get(provider);
   if (!upstream)
     throw new Error(`target '${target.target}' has no provider, which the config check lets no one have`);
@@ -262,15 +248,18 @@ function compileTarget(
   };
   const lanes = lanesOf(name, upstream, true);
   const defaults = compileTargetDefaults(target.parameters, model);
+  const retirement = targetRetirement(upstream.declaration.name, target);
   return {
     name,
     upstream,
     model,
+    account,
     timeouts: compileTimeouts(timeouts),
     lanes,
     weight,
     capabilities,
     defaults,
+    retirement,
   };
 }
 

@@ -1,8 +1,10 @@
+import type { GatewayError } from '../conversation/gateway-error.ts';
 import { COUNT_DIALECTS } from '../dialects/registry.ts';
 import type { Target } from '../routing/target.ts';
-import { findEndpoint } from '../upstream/endpoint.ts';
+import { findEndpoint, pathSegment } from '../upstream/endpoint.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
+import { MODEL_MISSING } from './missing-model.ts';
 import { decodeCount } from './prepare.ts';
 import { sendJson } from './respond.ts';
 
@@ -14,16 +16,34 @@ export function mustCountLocally(call: Call, { upstream, model }: Target): boole
   return findEndpoint(upstream, upstream.accounts[0], request) === undefined;
 }
 
-/** Where the gateway counts for a call that no provider has counted, although it may: those of some do not count all models. */
-export function countsInstead(call: Call, plan: Iterable<{ target: Target }>): Target | undefined {
-  const { operation, dialect } = call.door;
-  if (operation !== 'count') return undefined;
-  for (const { target } of plan) {
-    const request = { operation, model: target.model, stream: false, dialect: dialect.name };
-    const endpoint = findEndpoint(target.upstream, target.upstream.accounts[0], request);
-    if (endpoint?.surface.countsInPart) return target;
-  }
-  return undefined;
+/**
+ * How they say that they do not count: a model, at a place, or for an account that may not ask for it. All else that they refuse is the
+ * caller's to mend, or the operator's.
+ *
+ * Sources: Bedrock ("The provided model doesn't support counting tokens.", "not authorized to perform: bedrock:CountTokens"); Vertex, which names
+ * what is not there ("Publisher Model `…/models/count-tokens` was not found").
+ */
+const DOES_NOT_COUNT = /\b(?:count(?:ing)?[-_ ]?tokens?|token[- ]counting)\b/i;
+/** What Bedrock answers where it has not this operation at all. */
+const NO_OPERATION = 'UnknownOperationException';
+
+/** Whether the gateway counts for a target whose provider does not count all of its models and has said that this is one. */
+export function countsInstead({ door, stream }: Call, target: Target, failure: GatewayError): boolean {
+  const { operation, dialect } = door;
+  if (operation !== 'count') return false;
+  const { upstream, model } = target;
+  const endpoint = findEndpoint(upstream, upstream.accounts[0], {
+    ...{ operation, model, stream },
+    dialect: dialect.name,
+  });
+  if (endpoint?.surface.countsInPart !== true) return false;
+  const { kind, code, message, status } = failure;
+  const isMissing = status === 404 || code === MODEL_MISSING;
+  // Some refusals are the operator's to hear of, and have codes for that.
+  if (kind !== 'upstream_rejected' && !isMissing && code !== 'upstream_permission_denied') return false;
+  // Where no model stands in the address, it is the count that is not there.
+  const isNoModel = isMissing && !endpoint.path.includes(pathSegment(model));
+  return isNoModel || code === NO_OPERATION || DOES_NOT_COUNT.test(message);
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Lane } from '../routing/lane.ts';
 import type { Target } from '../routing/target.ts';
 import type { Account, NextCredential, Upstream } from '../upstream/upstream.ts';
 import type { Gateway } from './gateway.ts';
-import { MODEL_MISSING } from './missing-model.ts';
+import { isModelGone } from './missing-model.ts';
 import type { PlannedAttempt } from './plan.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -80,7 +80,7 @@ export function standInFor(
 }
 
 export function mayBeCredential({ kind, status, code }: GatewayError): boolean {
-  return code === MODEL_MISSING || (kind === 'upstream_rejected' && MAY_BE_CREDENTIAL.has(status));
+  return isModelGone(code) || (kind === 'upstream_rejected' && MAY_BE_CREDENTIAL.has(status));
 }
 
 /** Kinds of refusals that nobody gets whose credential is not accepted. */
@@ -97,7 +97,7 @@ export function noteFailure(
   if (code === REJECTED || (standing.trial && FAILS_TRIAL.has(code))) {
     if (standing.reject()) reject(gateway, target.upstream, account, message);
   } else if (standing.isRejected && !standing.trial) {
-    const isTaken = NEEDS_CREDENTIAL.has(kind) || FAILS_TRIAL.has(code) || code === MODEL_MISSING;
+    const isTaken = NEEDS_CREDENTIAL.has(kind) || FAILS_TRIAL.has(code) || isModelGone(code);
     if (isTaken) noteAcceptance(gateway, planned);
     else noteNothing(planned);
   }

@@ -1,6 +1,6 @@
 import type { Conversation, DialectName } from '../conversation/conversation.ts';
 import type { EncodedRequest } from '../dialects/dialect.ts';
-import { findHeldAddress } from '../dialects/held-addresses.ts';
+import { fileOfAddress, findHeldAddress } from '../dialects/held-addresses.ts';
 import { findUnnamedReference } from '../dialects/held-references.ts';
 import type { Target } from '../routing/target.ts';
 import type { Call } from './call.ts';
@@ -25,10 +25,14 @@ export function encodeConversation(
   encoder: Encoder,
   dialect: DialectName,
 ): EncodedRequest {
-  const held = findHeldAddress(conversation);
-  if (held && !call.caller.mayCall(upstream.allModels)) {
-    throw heldNotFound(call, { kind: 'shared', ...held });
-  }
+  // A file of whose address the caller's own fields say nothing was hidden.
+  const held = findHeldAddress(conversation, (address) => {
+    const file = fileOfAddress(address);
+    return file === undefined
+      ? call.caller.mayCall(upstream.allModels)
+      : call.checkedFiles?.has(file) === true;
+  });
+  if (held) throw heldNotFound(call, { kind: 'shared', ...held });
   // Encoded for the model, whose traits the codec knows by its name.
   const { publisher, dialect: own } = upstream.declaration;
   const path = publisher !== undefined && dialect === own ? `publishers/${publisher}/models/` : '';

@@ -1,4 +1,5 @@
 import type { CaptureArchive } from '../captures/capture-archive.ts';
+import type { GoneModels } from '../lifecycle/gone-models.ts';
 import type { Places } from '../overload/places.ts';
 import type { Quotas } from '../quotas/reservation.ts';
 import type { ResponseArchive } from '../responses/response-archive.ts';
@@ -29,6 +30,8 @@ export interface Gateway {
   readonly captures: Pick<CaptureArchive, 'keep'>;
   /** Told of what providers make of our credentials. */
   readonly credentials: CredentialReports;
+  /** Told of models that their providers do not have any more, and of those that are had again. */
+  readonly gone: Pick<GoneModels, 'isAny' | 'note' | 'answered'>;
   readonly log: Log;
   readonly calls: InFlight<Call>;
   /** Of attempts. */

@@ -4,6 +4,7 @@ import { attemptInTurn } from './attempt-in-turn.ts';
 import type { Call } from './call.ts';
 import { captureCall } from './capture-call.ts';
 import { namesHeld, planHeld } from './check-held.ts';
+import { planTexts } from './check-texts.ts';
 import type { Gateway } from './gateway.ts';
 import { type PlannedAttempt, planAttempts } from './plan.ts';
 import { planObject } from './plan-object.ts';
@@ -85,7 +86,9 @@ function planCall(gateway: Gateway, call: Call): PlannedAttempt[] | Promise<Plan
 }
 
 function planNamed(gateway: Gateway, call: Call): PlannedAttempt[] | Promise<PlannedAttempt[]> {
-  return namesHeld(call) ? planHeld(gateway, call) : planAttempts(gateway, call);
+  if (namesHeld(call)) return planHeld(gateway, call);
+  const plan = planAttempts(gateway, call);
+  return call.snapshot.routes.readsTexts ? planTexts(gateway, call, plan) : plan;
 }
 
 /** Ends a call that may not go on, because the gateway stops: its client is told. */

@@ -15,6 +15,9 @@ const FLAG_OF: Partial<Record<FinishReason, RolloutFlag>> = {
   context_length: 'cut_off',
 };
 
+/** Another has answered. */
+const SAYS_NOTHING: readonly RolloutFlag[] = ['failed', 'overtaken'];
+
 /**
  * Has a record of a rollout told how the answer ended, when the ledger is about to write it: not on the way of the call. What the call
  * came to is told either way; a kill before then loses no more than this.
@@ -25,7 +28,13 @@ export function judgeLater(
   recount: Recount | undefined,
 ): Recount | undefined {
   const { rollout } = record;
-  if (!rollout || !call.tap || record.outcome !== 'ok' || rollout.flags.includes('failed')) return recount;
+  if (
+    !rollout ||
+    !call.tap ||
+    record.outcome !== 'ok' ||
+    SAYS_NOTHING.some((flag) => rollout.flags.includes(flag))
+  )
+    return recount;
   // Not the call itself: it holds a connection.
   const { tap, door, stream } = call;
   return {

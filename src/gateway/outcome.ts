@@ -26,6 +26,7 @@ export function noteOk(gateway: Gateway, planned: PlannedAttempt, call: Call): v
       call.hedging?.note(stream, tookMs);
     }
   }
+  if (gateway.gone.isAny) gateway.gone.answered(planned.target.name);
   if (planned.account.standing.watched) noteAcceptance(gateway, planned);
 }
 

@@ -151,7 +151,8 @@ function estimateCost({ prices, now }: Gateway, call: Call, target: Target): num
   return prices.costMicroUsd(target.name, usage, now());
 }
 
-function isPlanned({ pinned }: Call, { upstream }: Target, { name }: Account): boolean {
+function isPlanned({ pinned }: Call, { upstream, account }: Target, { name }: Account): boolean {
+  if (account !== undefined && account !== name) return false;
   return !pinned || (pinned.provider === upstream.name && pinned.account === name);
 }
 
@@ -161,8 +162,11 @@ export function leadsElsewhere(
   { provider, account }: PinnedAccount,
 ): boolean {
   const { targets = [] } = snapshot.routes.resolve(model) ?? {};
-  return targets.some(({ upstream }) =>
-    upstream.accounts.some(({ name }) => upstream.name !== provider || name !== account),
+  return targets.some((target) =>
+    target.upstream.accounts.some(
+      ({ name }) =>
+        (target.account ?? name) === name && (target.upstream.name !== provider || name !== account),
+    ),
   );
 }
 

@@ -3,10 +3,12 @@ import { CARRIED_MARKER } from '../conversation/carried-reasoning.ts';
 import { completionEvents } from '../conversation/collect.ts';
 import type { Completion } from '../conversation/completion.ts';
 import type { Conversation } from '../conversation/conversation.ts';
+import { disownReasoning } from '../conversation/disown-reasoning.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { writeWithLongNumbers } from '../conversation/long-numbers.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
+import { type BridgedBody, bridgeBody } from '../dialects/bridge.ts';
 import { FUNCTION_WORDS, saysFunctions } from '../dialects/chat/function-call.ts';
 import { fillDefaults } from '../dialects/default-parameters.ts';
 import type { StreamEncoderOptions, UpstreamDialect } from '../dialects/dialect.ts';
@@ -17,7 +19,7 @@ import {
   UPSTREAM_COUNTS,
   UPSTREAM_EMBEDDINGS,
 } from '../dialects/registry.ts';
-import { findTopLevelFields, parseField } from '../dialects/request-fields.ts';
+import { type FieldSpans, findTopLevelFields, parseField } from '../dialects/request-fields.ts';
 import { withDefaults } from '../dialects/taken-defaults.ts';
 import { servedTier } from '../dialects/tiers.ts';
 import type { Target } from '../routing/target.ts';
@@ -113,8 +115,9 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   const unknown: string[] = withheld ? [COMPARED_PATH] : [];
   const baseHeaders = withCallersHeaders(call, planned, surface, unknown);
   call.dropped = [];
+  call.renamed = undefined;
   call.droppedOfAnswer = undefined;
-  if (passThrough && !carriesReasoning(call)) {
+  if (passThrough && !call.disownsReasoning && !carriesReasoning(call)) {
     checkRelayed(call, target);
     // Its bytes say it. Bodies can be large: it is parsed again should another attempt need it.
     call.request = undefined;
@@ -177,19 +180,40 @@ function passBytes(call: Call, target: Target, { model, quirked }: Endpoint): Bu
   const defaults = operation === 'generate' ? target.defaults?.fields[dialect.name] : undefined;
   const filled = defaults && fillDefaults(call.body, defaults);
   const given = filled?.body ?? call.body;
-  const places = given === call.body ? call.spans : findTopLevelFields(given, passThrough.fields);
+  const wanted = call.snapshot.fieldsOf.get(passThrough) ?? passThrough.fields;
+  const said = given === call.body ? call.spans : findTopLevelFields(given, wanted);
+  const bridged = operation === 'generate' ? bridgeTo(call, target, given, said) : undefined;
+  const taken = bridged?.body ?? given;
+  const unsaid = [...(bridged?.dropped ?? []), ...(filled?.dropped ?? [])];
+  if (bridged) call.renamed = bridged.renamed;
+  const places = bridged ? findTopLevelFields(taken, wanted) : said;
   if (!quirked) {
-    if (filled) call.dropped = [...filled.dropped];
-    return passThrough.prepareRequest(given, places, { model, stream: call.stream });
+    call.dropped = unsaid;
+    return passThrough.prepareRequest(taken, places, { model, stream: call.stream });
   }
-  const { body, dropped } =
+  const { body, dropped, renamed } =
     operation === 'generate'
-      ? quirked.rewriteRequest(given, places, target.model)
-      : quirked.rewriteEmbeddings(given, target.model);
-  call.dropped = filled ? [...dropped, ...filled.dropped] : dropped;
-  const spans = body === given ? places : findTopLevelFields(body, passThrough.fields);
+      ? quirked.rewriteRequest(taken, places, target.model)
+      : quirked.rewriteEmbeddings(taken, target.model);
+  call.dropped = unsaid.length > 0 ? [...dropped, ...unsaid] : dropped;
+  if (renamed) call.renamed = { ...call.renamed, ...renamed };
+  const spans = body === taken ? places : findTopLevelFields(body, passThrough.fields);
   const asksNoUsage = !quirked.takesStreamOptions;
   return passThrough.prepareRequest(body, spans, { model, stream: call.stream, asksNoUsage });
+}
+
+/** What of a request the model of a target takes otherwise. Its codec knows it by the name that it is encoded for. */
+function bridgeTo(
+  { door }: Call,
+  { upstream, model }: Target,
+  body: Buffer,
+  places: FieldSpans,
+): BridgedBody | undefined {
+  const { bridge } = door.passThrough;
+  const { publisher, dialect } = upstream.declaration;
+  const path =
+    publisher !== undefined && dialect === door.dialect.name ? `publishers/${publisher}/models/` : '';
+  return bridge && bridgeBody(bridge, body, places, path + model);
 }
 
 const MARKER = Buffer.from(CARRIED_MARKER);
@@ -228,6 +252,7 @@ function encodeGenerate(call: Call, target: Target, endpoint: Endpoint): Encoded
     const { parameters } = target.defaults;
     conversation.parameters = withDefaults(conversation.parameters, parameters, dialect.name, model);
   }
+  if (call.disownsReasoning) disownReasoning(conversation, dialect.name);
   if (call.begun) goOnFrom(call, call.begun, conversation, endpoint, target.model);
   const { body, ...rest } = encodeConversation(call, target, conversation, dialect, dialect.name);
   return {
@@ -325,14 +350,18 @@ function encodeCount(call: Call, target: Target, { dialect, model, surface }: En
   const caller = COUNT_DIALECTS[call.door.dialect.name];
   const provider = UPSTREAM_COUNTS[surface.counts ?? dialect.name];
   if (!caller || !provider) throw new Error(`no way to count for ${target.name}, which has the operation`);
-  const { body, ...rest } = encodeConversation(call, target, decodeCount(call), provider, dialect.name);
+  const conversation = decodeCount(call);
+  if (call.disownsReasoning) disownReasoning(conversation, dialect.name);
+  const { body, ...rest } = encodeConversation(call, target, conversation, provider, dialect.name);
+  // What else a provider tells of a count is in the words of its dialect: the caller's own gets all of it.
+  const isOwn = call.door.dialect.name === dialect.name;
   return {
     ...rest,
     body: named(body, model),
-    translate: (answer) => ({
-      text: JSON.stringify(caller.encodeResponse(provider.decodeResponse(answer))),
-      usage: NO_USAGE,
-    }),
+    translate: (answer) => {
+      const tokens = provider.decodeResponse(answer);
+      return { text: JSON.stringify(isOwn ? answer : caller.encodeResponse(tokens)), usage: NO_USAGE };
+    },
   };
 }
 

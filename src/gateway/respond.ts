@@ -105,7 +105,7 @@ function answerHeaders(call: Call, contentType?: string): string[] {
   if (call.target) headers.push('x-fairlead-target', headerText(call.target.name));
   headers.push('x-fairlead-attempts', String(call.attempts.length));
   if (call.target) headers.push('server-timing', serverTiming(call));
-  if (call.snapshot.routes.hasRetirements) pushRetirement(headers, call);
+  if (call.snapshot.routes.hasNotices) pushRetirement(headers, call);
   if (call.rollout) headers.push('x-fairlead-rollout', nameSide(call.rollout));
   if (call.reservation) pushRateHeaders(headers, call.door.dialect.name, call.reservation);
   else if (call.refusal) pushRefusedRate(headers, call.door.dialect.name, call.refusal);

@@ -44,6 +44,7 @@ export async function resumeCall(gateway: Gateway, call: Call): Promise<void> {
   call.pinned = {
     provider,
     account: earlier.account,
+    target: earlier.target,
     what: 'The previous response',
     param: PREVIOUS,
     code: 'previous_response_elsewhere',

@@ -1,5 +1,8 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
+import { publishedRetirement } from '../lifecycle/published-retirements.ts';
+import type { DirectEnd } from '../routing/resolve-targets.ts';
 import type { Retirement, Route } from '../routing/target.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 import type { Call } from './call.ts';
 import { headerText } from './name-dropped.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -39,16 +42,56 @@ function retired(model: string, { atMs, successor }: Retirement): GatewayError {
   });
 }
 
+/** Tells whoever calls a name that is on its way out: until when, and what to call instead. */
+export function pushRetirement(headers: string[], { model = '', snapshot }: Call): void {
+  const notice = snapshot.routes.resolve(model)?.notice;
+  if (notice) for (const text of notice) headers.push(text);
+}
+
 /**
- * Tells whoever calls a name that is on its way out: until when, and what to call instead.
+ * The headers of a name on its way out. What the configuration says of the name goes first. Else it ends as it stands with the last of
+ * its targets: one that is not known to be taken away keeps it.
  *
  * Sources: RFC 9745 (`Deprecation`, an RFC 9651 date), RFC 8594 (`Sunset`), RFC 5829 (`successor-version`).
  */
-export function pushRetirement(headers: string[], { model = '', snapshot }: Call): void {
-  const retirement = snapshot.routes.resolve(model)?.retirement;
-  if (!retirement) return;
-  const { atMs, successor } = retirement;
-  headers.push('deprecation', `@${Math.floor(atMs / 1000)}`, 'sunset', new Date(atMs).toUTCString());
-  if (successor === undefined) return;
-  headers.push('link', headerText(`</v1/models/${encodeURIComponent(successor)}>; rel="successor-version"`));
+export function compileNotice({
+  retirement,
+  targets,
+}: Pick<Route, 'retirement' | 'targets'>): string[] | undefined {
+  if (retirement) {
+    const { atMs, successor } = retirement;
+    return [...dates(atMs, atMs), ...(successor === undefined ? [] : successorLink(successor))];
+  }
+  const ends = targets.map((target) => target.retirement);
+  if (ends.length === 0 || !ends.every((end) => end !== undefined)) return undefined;
+  const announced = ends.map(({ announcedMs }) => announcedMs);
+  const since = announced.every((ms) => ms !== undefined) ? latest(announced) : undefined;
+  return dates(latest(ends.map(({ atMs }) => atMs)), since);
+}
+
+/** A name that is to move to a target that stays does not end with those that it has. */
+export function keepMovingName(moved: Route | undefined, { targets: [candidate] }: Route): void {
+  if (moved && !moved.retirement && !candidate?.retirement) moved.notice = undefined;
+}
+
+/** Of a model that is named at its provider itself: it goes to the successor by the provider's name, too. */
+export function directEnd({ name, declaration }: Upstream, model: string): DirectEnd {
+  const retirement = publishedRetirement(declaration.name, name, model);
+  if (!retirement) return {};
+  const { atMs, announcedMs, successor } = retirement;
+  const link = successor === undefined ? [] : successorLink(successor);
+  return { retirement, notice: [...dates(atMs, announcedMs), ...link] };
+}
+
+function latest(moments: readonly number[]): number {
+  return moments.reduce((last, ms) => Math.max(last, ms), 0);
+}
+
+function dates(atMs: number, sinceMs: number | undefined): string[] {
+  const since = sinceMs === undefined ? [] : ['deprecation', `@${Math.floor(sinceMs / 1000)}`];
+  return [...since, 'sunset', new Date(atMs).toUTCString()];
+}
+
+function successorLink(successor: string): string[] {
+  return ['link', headerText(`</v1/models/${encodeURIComponent(successor)}>; rel="successor-version"`)];
 }

@@ -1,10 +1,9 @@
 import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import { isObject, tryParseJson } from '../conversation/json.ts';
-import { readAmount, readRetryAfter } from '../conversation/retry-after.ts';
 import { type AccountMeaning, accountMeaning } from '../dialects/account-failures.ts';
-import type { ResponseHeaders, UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
+import type { UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
 import { kindOfStatus, ReportedError } from '../dialects/reported-error.ts';
-import { readResetMs } from '../routing/read-headroom.ts';
+import { dayOf } from '../lifecycle/days.ts';
 import type { Target } from '../routing/target.ts';
 import { redactSecrets } from '../upstream/secrets.ts';
 import { describeReason } from '../upstream/sign-in/create-signer.ts';
@@ -13,13 +12,23 @@ import { withoutAccountIds } from './account-ids.ts';
 import type { Call } from './call.ts';
 import { credentialsRejected } from './credentials.ts';
 import type { Gateway, Log } from './gateway.ts';
-import { isModelMissing, MODEL_MISSING } from './missing-model.ts';
+import {
+  findModelGone,
+  hidesRetirement,
+  isModelGone,
+  isPastRetirement,
+  MODEL_MISSING,
+  MODEL_RETIRED,
+  type ModelGone,
+} from './missing-model.ts';
+import { namedWaitMs } from './named-wait.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { isStrangersRefusal } from './web-page.ts';
 
 /** Refusals that are about us at the provider, not about the call: the operator must see to it. By their codes. */
 const ALARMS = {
   [MODEL_MISSING]: 'a provider does not have the model that a target names',
+  [MODEL_RETIRED]: 'a provider has taken away the model that a target names',
   upstream_credentials_rejected: 'a provider rejected our credentials',
   upstream_payment_required: 'a provider wants to be paid',
   upstream_credit_short: "our account's credit at a provider is too short for a call",
@@ -52,12 +61,12 @@ export function readFailedAnswer(
 ): FailedAnswer {
   const failure = dialect.decodeError(status, tryParseJson(body) ?? body, headers);
   const kind = failure.kind ?? kindOfStatus(status);
-  const retryAfter = retryAfterMs(kind, headers, failure, now);
+  const waitMs = namedWaitMs({ ...failure, kind }, headers, now);
   if (kind === 'upstream_rejected' && isStrangersRefusal(status, headers['content-type'], body)) {
     if (!alarmOf(dialect, status, failure)) return notTheApi(target, status, failure.message);
   }
   const said = { status, failure: { ...failure, kind }, said: `answered ${status}` };
-  return readFailure(dialect, target, said, retryAfter, call);
+  return readFailure(dialect, target, said, { waitMs, nowMs: now, call });
 }
 
 function notTheApi({ upstream: { name } }: Target, status: number, reason: string): FailedAnswer {
@@ -70,14 +79,22 @@ export function readFailureWithin(
   dialect: UpstreamDialect,
   target: Target,
   error: GatewayError,
+  now: number,
   call: Call,
 ): FailedAnswer {
   if (!(error instanceof ReportedError)) {
     return { error, alarm: undefined, reason: error.message, status: undefined };
   }
-  const { failure, kind, reported: status, retryAfterMs } = error;
-  const said = { status, failure: { ...failure, kind }, said: 'reported an error' };
-  return readFailure(dialect, target, said, retryAfterMs, call);
+  const { kind, reported: status } = error;
+  const failure = { ...error.failure, kind };
+  // The headers of the answer are older than the error: they say nothing of it.
+  const waitMs = namedWaitMs(failure, {}, now);
+  return readFailure(
+    dialect,
+    target,
+    { status, failure, said: 'reported an error' },
+    { waitMs, nowMs: now, call },
+  );
 }
 
 interface Said {
@@ -87,16 +104,25 @@ interface Said {
   said: string;
 }
 
+/** Of which call, and when; `waitMs`: for how long the provider wants to be left alone. */
+interface Circumstances {
+  waitMs: number | undefined;
+  nowMs: number;
+  call: Call | undefined;
+}
+
 function readFailure(
   dialect: UpstreamDialect,
   target: Target,
   { status, failure, said }: Said,
-  waitMs: number | undefined,
-  call: Call | undefined,
+  { waitMs, nowMs, call }: Circumstances,
 ): FailedAnswer {
   const reason = failure.message;
-  const isMissing = call !== undefined && isModelMissing(call, status, failure);
-  const alarm = alarmOf(dialect, status, failure) ?? (isMissing ? MODEL_MISSING : undefined);
+  const gone = call && findModelGone(call, target, status, failure, nowMs);
+  const alarm = gone === MODEL_RETIRED ? gone : (alarmOf(dialect, status, failure) ?? gone);
+  if (!gone && isPastRetirement(target, nowMs) && hidesRetirement(status, failure)) {
+    return { error: retiredForCaller(target), alarm: undefined, reason, status };
+  }
   if (alarm) return { error: describeAlarm(alarm, target, reason, said, waitMs), alarm, reason, status };
   const { kind, code, type, details, param } = failure;
   // The caller's own mistakes are told in the provider's words; its breakdowns with its name before them.
@@ -124,11 +150,31 @@ function describeAlarm(
 ): GatewayError {
   const { name } = target.upstream;
   if (alarm === 'upstream_credentials_rejected') return credentialsRejected(target.upstream);
-  const about = alarm === MODEL_MISSING ? `its target '${target.name}' is not there` : ABOUT_ACCOUNT[alarm];
+  const about = isModelGone(alarm) ? describeGone(target, alarm) : ABOUT_ACCOUNT[alarm];
   const message = `The provider '${name}' ${said}: ${reason.replace(/\.$/, '')}. Tell the gateway's operator: ${about}.`;
   // What an account may spend may be renewed at a time that is named.
   const retryAfterMs = alarm === 'upstream_payment_required' ? waitMs : undefined;
   return new GatewayError('upstream_unavailable', message, { code: alarm, retryable: false, retryAfterMs });
+}
+
+function describeGone({ name, retirement }: Target, gone: ModelGone): string {
+  if (gone === MODEL_MISSING) return `its target '${name}' is not there`;
+  if (!retirement) return `its target '${name}' is retired`;
+  const { atMs, successor } = retirement;
+  const instead = successor === undefined ? '' : `; its successor is '${successor}'`;
+  return `its target '${name}' is retired since ${dayOf(atMs)}${instead}`;
+}
+
+/** Who names a model at its provider is told what became of it, not to wait for a limit. */
+function retiredForCaller({ name, retirement }: Target): GatewayError {
+  const { atMs = 0, successor } = retirement ?? {};
+  const advice = successor === undefined ? '' : ` Call '${successor}' instead.`;
+  const message = `The model '${name}' was retired by its provider on ${dayOf(atMs)}.${advice}`;
+  return new GatewayError('upstream_rejected', message, {
+    status: 404,
+    code: 'model_not_found',
+    param: 'model',
+  });
 }
 
 const ABOUT_OURS = "this is about the gateway's own account";
@@ -206,7 +252,7 @@ export function tellSignFailure(
 
 /** Tells of an attempt that failed: the operator, and who signs requests that the provider does not accept. */
 export function tellFailure(
-  { log }: Pick<Gateway, 'log'>,
+  { log, gone }: Pick<Gateway, 'log' | 'gone'>,
   call: Call,
   { target, account }: PlannedAttempt,
   failed: FailedAnswer,
@@ -219,6 +265,7 @@ export function tellFailure(
   const providerRequest = providerRequestId(headers);
   const fields = { call: call.id, target: target.name, account: account.name, status, providerRequest };
   logFailedAnswer(log, failed, account.secrets(), fields);
+  if (isModelGone(failed.alarm)) gone.note(target, failed.alarm === MODEL_RETIRED);
 }
 
 /** Logs a failed answer in the provider's words: an alarm where it is about us. */
@@ -232,25 +279,6 @@ export function logFailedAnswer(
   if (alarm) log.error({ ...said, event: alarm }, ALARMS[alarm]);
   else if (error.kind === 'upstream_rejected') log.info(said, 'a provider rejected a call');
   else log.warn(said, 'a provider failed');
-}
-
-/** What the answer says of when to come back: its headers, the body, and headers that stand in the body, in this order. */
-function retryAfterMs(
-  kind: ErrorKind,
-  headers: ResponseHeaders,
-  failure: UpstreamFailure,
-  now: number,
-): number | undefined {
-  const within = failure.headers;
-  const said = waitSaid(headers, now) ?? failure.retryAfterMs ?? (within && waitSaid(within, now));
-  if (said !== undefined || kind !== 'upstream_rate_limited') return said;
-  // Where a limit was reached, when that is whole again.
-  return readResetMs(headers, now) ?? (within && readResetMs(within, now));
-}
-
-/** `retry-after-ms`, `retry-after` in seconds or as a date (RFC 9110 10.2.3). */
-function waitSaid(headers: ResponseHeaders, now: number): number | undefined {
-  return readAmount(headers['retry-after-ms']) ?? readRetryAfter(headers['retry-after'], now);
 }
 
 /** The same error without our secrets, in case the provider quoted them, and without what says whose account it was. */

@@ -1,20 +1,39 @@
+import type { JsonObject } from '../conversation/json.ts';
 import type { CallRow } from '../store/schema.ts';
-import { readRolloutNote } from '../usage/rollout-note.ts';
-import { Evidence, type GateReading, type Observation } from './gates.ts';
-import { advance, afterCommand, type Command, DRAFT, isWatched, mayDo, type Progress } from './progress.ts';
+import { type Action, act, type Outcome } from './act.ts';
+import { type ApprovalRequest, needsApproval } from './approval.ts';
+import { Evidence, type GateReading } from './gates.ts';
+import { observe } from './observe.ts';
+import { advance, isOver, isThrough, isWatched, type Progress } from './progress.ts';
+import type { Origin } from './release.ts';
 import type { Rollout, RolloutBook } from './rollout-book.ts';
 import type { Reason, RolloutStore, StoredRollout } from './rollout-store.ts';
 
 /** How often rollouts are looked at: a candidate that fails is to be out within two seconds after the evidence, everywhere. */
 const LOOK_MS = 500;
 
+export interface ApprovalNews {
+  what: 'requested' | 'approved' | 'rejected';
+  request: ApprovalRequest;
+  /** Who decided; absent where nobody did yet. */
+  by?: string;
+}
+
 export interface ControllerOptions {
-  store: Pick<RolloutStore, 'readAll' | 'hasNewCalls' | 'begin' | 'change'>;
-  book: Pick<RolloutBook, 'set'>;
+  store: Pick<RolloutStore, 'readAll' | 'hasNewCalls' | 'begin' | 'change' | 'forget'>;
+  book: Pick<RolloutBook, 'set' | 'clear'>;
   /** Those of the configuration in force. */
   rollouts(): Iterable<Rollout>;
+  /** The number of a release of a model. */
+  numberOf(model: string, release: JsonObject): Promise<number>;
+  /** Has what models stand on numbered. */
+  noteReleases(): Promise<void>;
   /** Told of each transition, by the one instance that made it. */
   onTransition(rollout: Rollout, from: Progress, stored: StoredRollout): void;
+  /** Told of each that has ended, by the one instance that ended it; and of all of them at the start (not `isNews`). */
+  onEnd(rollout: Rollout, stored: StoredRollout, isNews: boolean): void;
+  /** The same, of what waits for a second person. */
+  onApproval(rollout: Rollout, news: ApprovalNews): void;
   /** The store does not answer; told once, until it does again. */
   onFailure(error: unknown): void;
   /** Unix milliseconds. */
@@ -41,6 +60,11 @@ export class RolloutController {
   /** Reads where rollouts stand, and goes on looking. Rejects where the store does not say it. */
   async start(): Promise<void> {
     await this.#read();
+    // Whoever ended one may have been killed before it was written.
+    for (const rollout of this.list()) {
+      const stored = this.find(rollout);
+      if (stored && isOver(stored.progress)) this.#options.onEnd(rollout, stored, false);
+    }
     this.#again();
   }
 
@@ -56,6 +80,12 @@ export class RolloutController {
     return stored?.release === spec.release ? stored : undefined;
   }
 
+  /** What the store says of the rollout of a name, read anew: also where the configuration has another one by now. */
+  async findNamed(name: string): Promise<StoredRollout | undefined> {
+    await this.#read();
+    return this.#stored.get(name);
+  }
+
   /** Those of the configuration in force, in its order. */
   list(): Rollout[] {
     return [...this.#options.rollouts()];
@@ -69,34 +99,68 @@ export class RolloutController {
   /**
    * Does what somebody wants done by hand.
    *
-   * @throws RangeError where it leads nowhere from where the rollout stands
+   * @throws RolloutRefusal where it leads nowhere from where the rollout stands
    */
-  async command(rollout: Rollout, command: Command, by: string): Promise<Progress> {
-    const { spec } = rollout;
-    const { store, now, onTransition } = this.#options;
+  async command(rollout: Rollout, action: Action, by: string): Promise<Progress> {
     for (;;) {
       await this.#read();
-      const stored = this.find(rollout);
-      const before = stored?.progress ?? DRAFT;
-      if (!mayDo(command, before)) throw new RangeError(`it is ${before.phase.replace('_', ' ')}`);
-      if (command === 'start') {
-        const progress = afterCommand(command, before, now(), 0);
-        const begun = { name: spec.name, release: spec.release, progress, reason: { by } };
-        await store.begin(begun, spec.gates);
-      } else if (stored) {
-        const reason: Reason = { by };
-        const changed = await store.change(stored, (calls) => {
-          const evidence = learn(rollout, stored, calls);
-          const progress = afterCommand(command, before, now(), evidence.candidates);
-          return { ...stored, progress, reason, evidence: evidence.state };
-        });
-        if (!changed) continue;
+      const before = this.find(rollout);
+      const deed = { action, by, nowMs: this.#options.now(), calls: before?.evidence.candidates ?? 0 };
+      const outcome = act(rollout.spec, before, deed);
+      const isNew = outcome.begins !== undefined || !before;
+      const changed = isNew
+        ? await this.#begin(rollout, outcome)
+        : await this.#change(rollout, before, (calls) => act(rollout.spec, before, { ...deed, calls }));
+      if (!changed) continue;
+      this.#take(changed);
+      const from = before?.progress ?? { ...outcome.progress, phase: 'draft' as const };
+      if (outcome.told) {
+        const isDecided = outcome.told.what !== 'requested';
+        this.#options.onApproval(rollout, { ...outcome.told, ...(isDecided && { by }) });
       }
-      await this.#read();
-      const after = this.find(rollout);
-      if (after) onTransition(rollout, before, after);
-      return rollout.progress;
+      this.#tell(rollout, from, changed);
+      return changed.progress;
     }
+  }
+
+  /** What the store has of a rollout that is in no configuration any more is forgotten. */
+  async forget(name: string): Promise<void> {
+    await this.#options.store.forget(name);
+    await this.#read();
+  }
+
+  async #begin({ spec }: Rollout, outcome: Outcome): Promise<StoredRollout | undefined> {
+    const { store, now } = this.#options;
+    const { name, release } = spec;
+    const { progress, approval, reason, begins } = outcome;
+    const origin = begins && (await this.#noteOrigin(spec, begins));
+    const begun = { name, release, progress, approval, reason, origin };
+    return store.begin(begun, this.#stored.get(name), spec.gates, now());
+  }
+
+  async #noteOrigin(
+    { model, stable, candidate }: Rollout['spec'],
+    { by = '', approvedBy }: Reason,
+  ): Promise<Origin> {
+    const { numberOf } = this.#options;
+    return {
+      stable: { number: await numberOf(model, stable), release: stable },
+      candidate: { number: await numberOf(model, candidate), release: candidate },
+      ...{ at: this.#options.now(), by },
+      ...(approvedBy !== undefined && { approvedBy }),
+    };
+  }
+
+  #change(
+    rollout: Rollout,
+    stored: StoredRollout,
+    decide: (calls: number) => Outcome,
+  ): Promise<StoredRollout | undefined> {
+    return this.#options.store.change(stored, (rows) => {
+      const evidence = learn(rollout, stored, rows);
+      const { progress, approval, reason } = decide(evidence.candidates);
+      return { ...stored, progress, approval, reason, evidence: evidence.state };
+    });
   }
 
   #again(): void {
@@ -110,6 +174,7 @@ export class RolloutController {
     try {
       await this.#read();
       for (const rollout of this.#options.rollouts()) await this.#moveOn(rollout);
+      await this.#options.noteReleases();
       this.#isStoreAway = false;
     } catch (error) {
       // Rollouts stand still: calls go on as they were shared out.
@@ -120,63 +185,83 @@ export class RolloutController {
 
   async #read(): Promise<void> {
     const { store, book } = this.#options;
-    for (const stored of await store.readAll()) {
-      this.#stored.set(stored.name, stored);
-      book.set(stored.name, stored);
+    const all = await store.readAll();
+    const names = new Set(all.map(({ name }) => name));
+    for (const stored of all) this.#take(stored);
+    for (const name of this.#stored.keys()) {
+      if (names.has(name)) continue;
+      this.#stored.delete(name);
+      book.clear(name);
     }
+  }
+
+  /** What was read may be older than what this instance has changed meanwhile. */
+  #take(stored: StoredRollout): void {
+    const { name, version } = stored;
+    if (version < (this.#stored.get(name)?.version ?? 0)) return;
+    this.#stored.set(name, stored);
+    this.#options.book.set(name, stored);
   }
 
   async #moveOn(rollout: Rollout): Promise<void> {
     const stored = this.find(rollout);
     if (!stored || !isWatched(stored.progress)) return;
-    const { store, book, now, onTransition } = this.#options;
-    const { plan } = rollout.spec;
-    const { candidates: calls } = stored.evidence;
-    const isDue =
-      advance(plan, stored.progress, { nowMs: now(), calls, failure: undefined }) !== stored.progress;
+    const { store } = this.#options;
+    const { candidates } = stored.evidence;
+    const isDue = isChange(stored, this.#moved(rollout, stored, { candidates, failure: undefined }));
     if (!isDue && !(await store.hasNewCalls(stored.name))) return;
     const changed = await store.change(stored, (rows) => {
       const evidence = learn(rollout, stored, rows);
-      const { failure, candidates } = evidence;
-      const progress = advance(plan, stored.progress, { nowMs: now(), calls: candidates, failure });
-      const reason = progress === stored.progress ? stored.reason : failure ? { failure } : undefined;
-      return { ...stored, progress, reason, evidence: evidence.state };
+      return { ...stored, ...this.#moved(rollout, stored, evidence), evidence: evidence.state };
     });
     if (!changed) return;
-    this.#stored.set(changed.name, changed);
-    book.set(changed.name, changed);
-    if (changed.progress.phase !== stored.progress.phase || changed.progress.step !== stored.progress.step)
-      onTransition(rollout, stored.progress, changed);
+    this.#take(changed);
+    this.#tell(rollout, stored.progress, changed);
+    if (changed.approval && !stored.approval)
+      this.#options.onApproval(rollout, { what: 'requested', request: changed.approval });
+  }
+
+  /** Where a rollout stands after a look at it, and what it waits for. */
+  #moved(
+    { spec: { plan, approval: setting } }: Rollout,
+    { progress: before, approval, reason, origin }: StoredRollout,
+    { candidates: calls, failure }: Pick<Evidence, 'candidates' | 'failure'>,
+  ): Pick<StoredRollout, 'progress' | 'approval' | 'reason'> {
+    const nowMs = this.#options.now();
+    if (!failure && needsApproval(setting, 'promote') && isThrough(plan, before, { nowMs, calls })) {
+      const request = approval ?? { wants: 'promote', by: origin?.by ?? '', at: nowMs };
+      return { progress: before, approval: request, reason };
+    }
+    const progress = advance(plan, before, { nowMs, calls, failure });
+    if (progress === before) return { progress, approval, reason };
+    return { progress, approval: isOver(progress) ? undefined : approval, reason: failure && { failure } };
+  }
+
+  #tell(rollout: Rollout, from: Progress, changed: StoredRollout): void {
+    const { phase, step } = changed.progress;
+    if (phase === from.phase && step === from.step) return;
+    this.#options.onTransition(rollout, from, changed);
+    if (isOver(changed.progress)) this.#options.onEnd(rollout, changed, true);
   }
 }
 
-function learn({ spec }: Rollout, { evidence: known }: StoredRollout, rows: readonly CallRow[]): Evidence {
+function isChange(
+  before: Pick<StoredRollout, 'progress' | 'approval'>,
+  after: Pick<StoredRollout, 'progress' | 'approval'>,
+): boolean {
+  return before.progress !== after.progress || before.approval !== after.approval;
+}
+
+function learn(
+  { spec }: Rollout,
+  { evidence: known, origin }: StoredRollout,
+  rows: readonly CallRow[],
+): Evidence {
   const evidence = new Evidence(spec.gates, known);
   for (const row of rows) {
+    if (row.started_at < (origin?.at ?? 0)) continue;
     const observation = observe(row);
     if (observation) evidence.observe(observation);
   }
   return evidence;
-}
-
-/** What a call's row says of its side. A call that failed there says nothing of times and costs. */
-function observe(row: CallRow): Observation | undefined {
-  const note = row.rollout === null ? undefined : readRolloutNote(row.rollout);
-  if (!note) return undefined;
-  const { side, flags } = note;
-  const has = (flag: (typeof flags)[number]) => flags.includes(flag);
-  const observation: Observation = { side, failed: has('failed'), timedOut: has('timed_out') };
-  if (has('read')) {
-    Object.assign(observation, {
-      refused: has('refused'),
-      cutOff: has('cut_off'),
-      filtered: has('filtered'),
-    });
-  }
-  if (observation.failed || row.outcome !== 'ok') return observation;
-  observation.latencyMs = row.latency_ms;
-  if (row.stream === 1 && row.first_token_ms !== null) observation.firstTokenMs = row.first_token_ms;
-  if (row.cost_micro_usd !== null) observation.costMicroUsd = row.cost_micro_usd;
-  if (row.output_tokens !== null) observation.outputTokens = row.output_tokens;
-  return observation;
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   type ComparisonState,
   LimitTest,
@@ -85,6 +86,14 @@ type GateState = ComparisonState | QuantileState | LimitTest['state'];
 
 export type EvidenceState = Readonly<Record<string, GateState>>;
 
+/** What is known, as the store has it. */
+export interface StoredEvidence {
+  candidates: number;
+  gates: EvidenceState;
+  /** What it was learned under. */
+  limits?: GateLimits | undefined;
+}
+
 type Flag = 'failed' | 'timedOut' | 'refused' | 'cutOff' | 'filtered';
 type Amount = 'latencyMs' | 'firstTokenMs' | 'costMicroUsd' | 'outputTokens';
 
@@ -127,23 +136,22 @@ const MEANS: readonly (readonly [
  */
 export class Evidence {
   readonly #gates: readonly Gate[];
+  readonly #limits: GateLimits;
   readonly #minCalls: number;
   #candidates: number;
 
-  constructor(
-    limits: GateLimits,
-    state: { candidates: number; gates: EvidenceState } = { candidates: 0, gates: {} },
-  ) {
-    this.#gates = makeGates(limits, state.gates);
+  constructor(limits: GateLimits, state: StoredEvidence = { candidates: 0, gates: {} }) {
+    this.#limits = limits;
+    this.#gates = makeGates(limits, withoutOtherLimits(state, limits));
     this.#minCalls = limits.minCalls ?? 1;
     this.#candidates = state.candidates;
   }
 
-  get state(): { candidates: number; gates: EvidenceState } {
+  get state(): StoredEvidence {
     const gates = Object.fromEntries(
       this.#gates.map(({ what, gate, test }) => [`${gate} ${what}`, test.state]),
     );
-    return { candidates: this.#candidates, gates };
+    return { candidates: this.#candidates, gates, limits: this.#limits };
   }
 
   /** The candidate's calls. */
@@ -175,6 +183,16 @@ export class Evidence {
   #shareOf(gate: Failure['gate'], what: string): number {
     return gate === 'compared' && what === ERRORS ? 0.5 : 0.5 / (this.#gates.length - 1);
   }
+}
+
+/** What was learned under a limit says nothing of another one; what is compared says the same under any. */
+function withoutOtherLimits({ gates, limits: known }: StoredEvidence, limits: GateLimits): EvidenceState {
+  if (!known) return gates;
+  const names = Object.keys({ ...known, ...limits }) as (keyof GateLimits)[];
+  const changed = names.filter((name) => !isDeepStrictEqual(known[name], limits[name]));
+  return Object.fromEntries(
+    Object.entries(gates).filter(([gate]) => !changed.some((name) => gate.startsWith(`${name} `))),
+  );
 }
 
 function makeGates(limits: GateLimits, states: EvidenceState): Gate[] {

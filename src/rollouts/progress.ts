@@ -79,6 +79,10 @@ export function isUnderWay({ phase }: Pick<Progress, 'phase'>): boolean {
   return phase === 'canary' || phase === 'stepping';
 }
 
+export function isOver({ phase }: Pick<Progress, 'phase'>): boolean {
+  return phase === 'promoted' || phase === 'rolled_back';
+}
+
 /** Whether what its calls come to is learned. Of one that has ended nobody asks any more. */
 export function isWatched({ phase }: Pick<Progress, 'phase'>): boolean {
   return phase === 'canary' || phase === 'stepping' || phase === 'paused';
@@ -96,24 +100,41 @@ export function advance(
 ): Progress {
   if (!isUnderWay(progress)) return progress;
   if (failure) return afterCommand(plan.onFail === 'pause' ? 'pause' : 'rollback', progress, nowMs, calls);
-  const step = plan.steps[progress.step];
-  const isHeld = progress.heldMs + nowMs - progress.since >= (step?.holdMs ?? 0);
-  if (!isHeld || calls - progress.callsBefore < plan.minCalls) return progress;
+  if (!isStepDone(plan, progress, { nowMs, calls })) return progress;
+  if (isLastStep(plan, progress)) return afterCommand('promote', progress, nowMs, calls);
   const next = progress.step + 1;
-  if (next >= plan.steps.length) return afterCommand('promote', progress, nowMs, calls);
   return { phase: phaseOf(next), step: next, since: nowMs, heldMs: 0, callsBefore: calls };
 }
 
+/** Whether nothing is left to do but to promote it. */
+export function isThrough(plan: Plan, progress: Progress, at: { nowMs: number; calls: number }): boolean {
+  return isUnderWay(progress) && isLastStep(plan, progress) && isStepDone(plan, progress, at);
+}
+
+function isLastStep({ steps }: Plan, { step }: Progress): boolean {
+  return step + 1 >= steps.length;
+}
+
+function isStepDone(plan: Plan, progress: Progress, { nowMs, calls }: { nowMs: number; calls: number }) {
+  const isHeld = progress.heldMs + nowMs - progress.since >= (stepAt(plan, progress)?.holdMs ?? 0);
+  return isHeld && calls - progress.callsBefore >= plan.minCalls;
+}
+
+/** Where the plan was made shorter meanwhile, the last one. */
+function stepAt({ steps }: Pick<Plan, 'steps'>, { step }: Pick<Progress, 'step'>): Step | undefined {
+  return steps[Math.min(step, steps.length - 1)];
+}
+
 /** The percentage of users who have the candidate. */
-export function weightOf({ steps }: Pick<Plan, 'steps'>, { phase, step }: Progress): number {
-  switch (phase) {
+export function weightOf(plan: Pick<Plan, 'steps'>, progress: Progress): number {
+  switch (progress.phase) {
     case 'draft':
     case 'rolled_back':
       return 0;
     case 'promoted':
       return 100;
     default:
-      return steps[step]?.weight ?? 0;
+      return stepAt(plan, progress)?.weight ?? 0;
   }
 }
 

@@ -1,7 +1,10 @@
+import type { JsonObject } from '../conversation/json.ts';
+import type { ApprovalSetting } from './approval.ts';
 import { percentileOf, type Sticky, stickyKey } from './assign.ts';
 import type { Side } from './comparisons.ts';
 import type { GateLimits } from './gates.ts';
 import { DRAFT, isWatched, type Plan, type Progress, weightOf } from './progress.ts';
+import type { Origin } from './release.ts';
 
 /** Who always has the candidate: whom any of these fits. */
 export interface Cohort {
@@ -22,6 +25,10 @@ export interface RolloutSpec {
   plan: Plan;
   cohort: Cohort;
   gates: GateLimits;
+  /** What it moves from and to, as the config language writes a target. */
+  stable: JsonObject;
+  candidate: JsonObject;
+  approval: ApprovalSetting;
   /** What moves, as text: a rollout of other releases is another one, and begins anew. */
   release: string;
 }
@@ -36,6 +43,8 @@ export interface Subject extends Sticky {
 export interface Standing {
   release: string;
   progress: Progress;
+  /** What it was when it began; absent where it never did. */
+  origin?: Origin | undefined;
 }
 
 /** A rollout of one configuration, and where it stands. */
@@ -50,6 +59,10 @@ export class Rollout {
 
   get progress(): Progress {
     return this.#standing.release === this.spec.release ? this.#standing.progress : DRAFT;
+  }
+
+  get origin(): Origin | undefined {
+    return this.#standing.release === this.spec.release ? this.#standing.origin : undefined;
   }
 
   /** Whether it decides about calls. */
@@ -100,8 +113,13 @@ export class RolloutBook {
   }
 
   /** Takes what the store says of one. */
-  set(name: string, { release, progress }: Standing): void {
-    Object.assign(this.#standingOf(name), { release, progress });
+  set(name: string, { release, progress, origin }: Standing): void {
+    Object.assign(this.#standingOf(name), { release, progress, origin });
+  }
+
+  /** The store has nothing of one any more. */
+  clear(name: string): void {
+    this.set(name, { release: '', progress: DRAFT });
   }
 
   #standingOf(name: string): Standing {

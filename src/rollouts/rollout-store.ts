@@ -1,16 +1,23 @@
-import type { Transaction } from 'kysely';
+import type { InsertResult, Transaction, UpdateResult } from 'kysely';
 import type { CallRow, Database, RolloutRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
-import { Evidence, type EvidenceState, type Failure, type GateLimits } from './gates.ts';
+import type { ApprovalRequest } from './approval.ts';
+import { Evidence, type Failure, type GateLimits, type StoredEvidence } from './gates.ts';
 import { isWatched, type Phase, type Progress } from './progress.ts';
+import type { Origin } from './release.ts';
 
 /** A rollout as the store has it: the one truth about it, for all instances. */
 export interface StoredRollout {
   name: string;
   release: string;
   progress: Progress;
-  evidence: { candidates: number; gates: EvidenceState };
+  evidence: StoredEvidence;
   reason: Reason | undefined;
+  /** What it was when it began; absent where it never did. */
+  origin: Origin | undefined;
+  /** What it waits for somebody to agree to. */
+  approval: ApprovalRequest | undefined;
+  /** Grows with every change, also over another one of its name. */
   version: number;
 }
 
@@ -18,6 +25,8 @@ export interface StoredRollout {
 export interface Reason {
   /** Who did it by hand; absent where nobody did. */
   by?: string;
+  /** Who agreed, where that was needed. */
+  approvedBy?: string;
   /** The gate that it failed. */
   failure?: Failure;
 }
@@ -48,13 +57,40 @@ export class RolloutStore {
     return row !== undefined;
   }
 
-  /** Begins one anew: what was known of an earlier one of its name is forgotten. */
-  async begin(rollout: Omit<StoredRollout, 'version' | 'evidence'>, limits: GateLimits): Promise<void> {
-    const row = writeRow({ ...rollout, evidence: new Evidence(limits).state, version: 1 });
+  /**
+   * Begins one anew: what was known of an earlier one of its name is forgotten. Gives `undefined` where another was faster.
+   *
+   * @param earlier that one
+   * @param nowMs Unix milliseconds
+   */
+  async begin(
+    rollout: Omit<StoredRollout, 'version' | 'evidence'>,
+    earlier: Pick<StoredRollout, 'version'> | undefined,
+    limits: GateLimits,
+    nowMs: number,
+  ): Promise<StoredRollout | undefined> {
+    const { name } = rollout;
+    // Not from 1: whoever knows one of the name that was forgotten is to see that this one is newer.
+    const version = Math.max(nowMs, (earlier?.version ?? 0) + 1);
+    const begun = { ...rollout, evidence: new Evidence(limits).state, version };
+    const row = writeRow(begun);
+    return this.#db.transaction().execute(async (db) => {
+      const write = earlier
+        ? db.updateTable('rollouts').set(row).where('name', '=', name).where('version', '=', earlier.version)
+        : db
+            .insertInto('rollouts')
+            .values(row)
+            .onConflict((conflict) => conflict.doNothing());
+      if (countOf(await write.executeTakeFirst()) !== 1n) return undefined;
+      await db.deleteFrom('rollout_calls').where('rollout', '=', name).execute();
+      return begun;
+    });
+  }
+
+  async forget(name: string): Promise<void> {
     await this.#db.transaction().execute(async (db) => {
-      await db.deleteFrom('rollout_calls').where('rollout', '=', rollout.name).execute();
-      await db.deleteFrom('rollouts').where('name', '=', rollout.name).execute();
-      await db.insertInto('rollouts').values(row).execute();
+      await db.deleteFrom('rollouts').where('name', '=', name).execute();
+      await db.deleteFrom('rollout_calls').where('rollout', '=', name).execute();
     });
   }
 
@@ -112,15 +148,31 @@ async function takeCalls(db: Transaction<Database>, name: string): Promise<CallR
   return calls;
 }
 
-function writeRow({ name, release, progress, evidence, reason, version }: StoredRollout): RolloutRow {
+function countOf(result: InsertResult | UpdateResult | undefined): bigint | undefined {
+  if (!result) return undefined;
+  return 'numUpdatedRows' in result ? result.numUpdatedRows : result.numInsertedOrUpdatedRows;
+}
+
+function writeRow(rollout: StoredRollout): RolloutRow {
+  const { name, release, progress, evidence, reason, origin, approval, version } = rollout;
   const { phase, step, since, heldMs, callsBefore } = progress;
   return {
     ...{ name, release, phase, step, since, version },
     held_ms: heldMs,
     calls_before: callsBefore,
     evidence: JSON.stringify(evidence),
-    reason: reason ? JSON.stringify(reason) : null,
+    reason: writeText(reason),
+    origin: writeText(origin),
+    approval: writeText(approval),
   };
+}
+
+function writeText(value: object | undefined): string | null {
+  return value ? JSON.stringify(value) : null;
+}
+
+function readText<T>(text: string | null): T | undefined {
+  return text === null ? undefined : (JSON.parse(text) as T);
 }
 
 function readRow(row: RolloutRow): StoredRollout {
@@ -135,7 +187,9 @@ function readRow(row: RolloutRow): StoredRollout {
       callsBefore: Number(row.calls_before),
     },
     evidence: JSON.parse(row.evidence) as StoredRollout['evidence'],
-    reason: row.reason === null ? undefined : (JSON.parse(row.reason) as Reason),
+    reason: readText<Reason>(row.reason),
+    origin: readText<Origin>(row.origin),
+    approval: readText<ApprovalRequest>(row.approval),
     version: Number(row.version),
   };
 }

@@ -1,7 +1,10 @@
 import { z } from 'zod';
+import { NAMED_FOR, type NamedFor } from './limit.ts';
 
 /** So many characters of a name are told: those of targets come from callers. */
 const LONGEST_NAME = 300;
+
+const LONGEST_MARK = 64;
 
 /** No message is longer, though every character of its names is escaped. */
 export const LONGEST_MESSAGE = 4_096;
@@ -13,7 +16,7 @@ const name = z.string().min(1).max(LONGEST_NAME);
 
 /**
  * What instances tell each other of a place: that too many attempts fail there (`open`), that a probe went well (`closed`), that the
- * provider wants it to be left alone (`cooling`). Fields that are not known are passed over, so that versions can stand side by side.
+ * provider wants it to be left alone (`cooling`), that its account is out of credit (`spent`) or was answered again (`paid`). Fields that are not known are passed over, so that versions can stand side by side.
  */
 const WORD = z.discriminatedUnion('scope', [
   z.object({
@@ -22,6 +25,8 @@ const WORD = z.discriminatedUnion('scope', [
     /** The target. */
     name,
     account: name,
+    /** What the time was named for, of one that cools; where nothing is said, for its limit. */
+    namedFor: z.enum(NAMED_FOR).optional().catch(undefined),
   }),
   z.object({
     scope: z.literal('account'),
@@ -29,6 +34,15 @@ const WORD = z.discriminatedUnion('scope', [
     /** The provider. */
     name,
     account: name,
+  }),
+  z.object({
+    scope: z.literal('credit'),
+    what: z.enum(['spent', 'paid']),
+    /** The provider. */
+    name,
+    account: name,
+    /** Of the credential (`Account.mark`). */
+    mark: z.string().min(1).max(LONGEST_MARK),
   }),
 ]);
 
@@ -40,7 +54,13 @@ const MESSAGE = z.intersection(WORD, z.object({ by: z.string().max(64), forMs: F
 /** Which place, and what of it. */
 export type Claim = z.infer<typeof WORD>;
 export type Word = Claim & { forMs: number };
+export type CreditWord = Extract<Word, { scope: 'credit' }>;
 export type Message = Word & { by: string };
+
+/** What the time was named for, of a place that cools. */
+export function namedForOf({ namedFor }: { namedFor?: NamedFor | undefined }): NamedFor {
+  return namedFor ?? 'limited';
+}
 
 /** Whether it is one that others read. */
 export function isTellable(claim: Claim): boolean {
@@ -62,8 +82,14 @@ export function readKept(text: string, forMs: number): Word | undefined {
 }
 
 /** The same place and what of it are always the same text. */
-export function writeClaim({ scope, what, name, account }: Claim): string {
-  return JSON.stringify({ scope, what, name, account });
+export function writeClaim(claim: Claim): string {
+  const { scope, what, name, account } = claim;
+  return JSON.stringify({ scope, what, name, account, ...detailOf(claim) });
+}
+
+function detailOf(claim: Claim): object {
+  if (claim.scope === 'credit') return { mark: claim.mark };
+  return claim.scope === 'lane' && claim.namedFor === 'failing' ? { namedFor: claim.namedFor } : {};
 }
 
 function parseJson(text: string): unknown {

@@ -1,11 +1,16 @@
-import type { Word } from './health-word.ts';
-import { cappedMs } from './limit.ts';
+import { type CreditWord, namedForOf, type Word } from './health-word.ts';
+import { cappedMs, type NamedFor } from './limit.ts';
+
+/** What is said of lanes and of whether accounts can be reached. */
+type HealthWord = Exclude<Word, CreditWord>;
 
 /** What is known of a place by the word of others: monotonic milliseconds. */
 export interface Heard {
   heardMs: number;
   opensUntil: number | undefined;
   coolsUntil: number | undefined;
+  /** What that was named for. */
+  namedFor: NamedFor;
 }
 
 /** How many places are remembered that nobody has called here yet. */
@@ -19,12 +24,20 @@ export class Hearsay {
     return this.#places.size;
   }
 
-  keep({ scope, name, account, what, forMs }: Word, nowMs: number): void {
+  keep(word: HealthWord, nowMs: number): void {
+    const { scope, name, account, what, forMs } = word;
     const key = keyOf(scope, name, account);
     const known = this.#places.get(key);
-    const heard = known ?? { heardMs: nowMs, opensUntil: undefined, coolsUntil: undefined };
+    const heard: Heard = known ?? {
+      ...{ heardMs: nowMs, opensUntil: undefined, coolsUntil: undefined },
+      namedFor: 'limited',
+    };
     if (what === 'cooling') {
-      heard.coolsUntil = Math.max(heard.coolsUntil ?? 0, nowMs + cappedMs(forMs));
+      const untilMs = nowMs + cappedMs(forMs);
+      if (untilMs > (heard.coolsUntil ?? 0)) {
+        heard.coolsUntil = untilMs;
+        heard.namedFor = namedForOf(word);
+      }
     } else if (what === 'open') {
       // As a breaker that is open already.
       if (heard.opensUntil !== undefined) return;
@@ -42,7 +55,7 @@ export class Hearsay {
   }
 
   /** And forgets it: from now on the place knows it. */
-  take(scope: Word['scope'], name: string, account: string): Heard | undefined {
+  take(scope: HealthWord['scope'], name: string, account: string): Heard | undefined {
     const key = keyOf(scope, name, account);
     const heard = this.#places.get(key);
     if (heard) this.#places.delete(key);
@@ -56,6 +69,6 @@ export class Hearsay {
   }
 }
 
-function keyOf(scope: Word['scope'], name: string, account: string): string {
+function keyOf(scope: HealthWord['scope'], name: string, account: string): string {
   return `${scope}\n${name}\n${account}`;
 }

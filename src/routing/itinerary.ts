@@ -1,4 +1,5 @@
 import type { Lane, Readiness } from './lane.ts';
+import type { NamedFor } from './limit.ts';
 import type { Verdict } from './verdict.ts';
 
 /** One place that a call may be sent to. */
@@ -83,6 +84,13 @@ export class Itinerary<S extends Stop> {
     for (const { lane } of this.#cooling)
       first = Math.min(first ?? Number.POSITIVE_INFINITY, lane?.coolsUntil ?? 0);
     return first;
+  }
+
+  /** What these named their times for: `undefined` where some limit our calls, and others fail. */
+  get namedFor(): NamedFor | undefined {
+    const all = new Set(this.#cooling.map(({ lane }) => lane?.namedFor ?? 'limited'));
+    const [one] = all;
+    return all.size === 1 ? one : undefined;
   }
 
   /** What to try next; where it is to wait, `arrive` says whether it still may be tried when that is over. */

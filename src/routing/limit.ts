@@ -22,15 +22,25 @@ export interface Cooling {
   reason: (typeof COOLING_REASONS)[number];
 }
 
+/** What its provider named a time for: it limits our calls, or it fails. */
+export const NAMED_FOR = ['limited', 'failing'] as const;
+export type NamedFor = (typeof NAMED_FOR)[number];
+
 /** Until when a place wants to be left alone. What the provider said does not depend on how its breaker is configured. */
 export class Limit {
   #coolsUntil = 0;
+  #namedFor: NamedFor = 'limited';
   #restsUntil = 0;
   #restMs = 0;
 
   /** When it may be called, by its own word: monotonic milliseconds, as all here. */
   get coolsUntil(): number {
     return this.#coolsUntil;
+  }
+
+  /** What that was named for. */
+  get namedFor(): NamedFor {
+    return this.#namedFor;
   }
 
   /** When it is likely to be past its limit, where it named no time. */
@@ -46,9 +56,10 @@ export class Limit {
   }
 
   /** Gives whether that is later than what was known. */
-  cool(untilMs: number): boolean {
+  cool(untilMs: number, namedFor: NamedFor): boolean {
     if (untilMs <= this.#coolsUntil) return false;
     this.#coolsUntil = untilMs;
+    this.#namedFor = namedFor;
     return true;
   }
 

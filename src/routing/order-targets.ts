@@ -50,9 +50,10 @@ function byLatency(targets: readonly Target[], { stream, random }: Asked): reado
 }
 
 /** Of its fastest account; 0 where nothing is known of any: what is not known goes first. */
-function latencyOf({ lanes = [] }: Target, stream: boolean): number {
+function latencyOf({ lanes = [], account, upstream }: Target, stream: boolean): number {
   let shortest: number | undefined;
-  for (const lane of lanes) {
+  for (const [place, lane] of lanes.entries()) {
+    if (account !== undefined && upstream.accounts[place]?.name !== account) continue;
     const ms = lane.latency(stream);
     if (ms !== undefined && (shortest === undefined || ms < shortest)) shortest = ms;
   }

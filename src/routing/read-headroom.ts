@@ -1,3 +1,5 @@
+import { readDuration } from '../conversation/retry-after.ts';
+
 /** How much of its limits an account has left at a provider, by what an answer says. */
 export interface Headroom {
   /** Of the limit that is nearest, from 0 to 1. */
@@ -68,8 +70,6 @@ function readNumber(header: string | string[] | undefined): number | undefined {
   return typeof header === 'string' && /^\d{1,15}$/.test(header) ? Number(header) : undefined;
 }
 
-const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
 /**
  * OpenAI says `6m0s` or `20ms`; others a number of seconds; Anthropic a time (RFC 3339); OpenRouter Unix milliseconds (thirteen digits), as
  * others do seconds (ten).
@@ -79,13 +79,8 @@ function readReset(header: string | string[] | undefined, now: number): number |
   if (/^\d{1,9}(?:\.\d+)?$/.test(header)) return Number(header) * 1_000;
   if (/^\d{10}$/.test(header)) return Math.max(Number(header) * 1_000 - now, 0);
   if (/^\d{13}$/.test(header)) return Math.max(Number(header) - now, 0);
-  if (/^(?:\d{1,9}(?:\.\d+)?(?:ms|[smhd]))+$/.test(header)) {
-    let ms = 0;
-    for (const [, amount, unit = ''] of header.matchAll(/([\d.]+)(ms|[smhd])/g)) {
-      ms += Number(amount) * (UNITS[unit] ?? 0);
-    }
-    return ms;
-  }
+  const duration = readDuration(header);
+  if (duration !== undefined) return duration;
   const at = Date.parse(header);
   return Number.isNaN(at) ? undefined : Math.max(at - now, 0);
 }

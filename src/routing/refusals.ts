@@ -20,6 +20,21 @@ const CONTENT_CODES: ReadonlySet<string | undefined> = new Set([
 const CONTENT_POLICY =
   /content (?:filter|management|policy)|usage (?:policy|policies|guidelines)|safety system/i;
 
+/**
+ * How providers say that the reasoning in a request is not theirs, or not what they gave. Anthropic (the same in Amazon's and Google's
+ * words): "Invalid `signature` in `thinking` block", "`thinking` or `redacted_thinking` blocks in the latest assistant message cannot be
+ * modified", "thinking.signature: Field required", "Expected `thinking` or `redacted_thinking`, but found `tool_use`", "The block is bound
+ * to a different conversation"; OpenAI: code `invalid_encrypted_content`, and in chat "Unknown parameter: 'messages[1].reasoning_content'"; Gemini:
+ * "Corrupted thought signature.", "Function call is missing a thought_signature".
+ */
+const REASONING =
+  /\bthinking`? blocks?\b|\bthinking\.signature\b|expected `thinking`|\bblock is bound to a different\b|\bthought[ _]?signature\b|\bencrypted content\b|\breasoning_(?:content|details)\b/i;
+
+/** Whether a provider refuses a call for reasoning of its history: another provider's, another model's, another account's. */
+export function saysForeignReasoning({ kind, code, message }: GatewayError): boolean {
+  return kind === 'upstream_rejected' && (code === 'invalid_encrypted_content' || REASONING.test(message));
+}
+
 /** What a refusal is about, where it is one that another target may not have. */
 export function divertedRefusal(error: GatewayError): DivertedRefusal | undefined {
   const { kind, code, message } = error;

@@ -26,8 +26,8 @@ function isSecondName({ declaration }: Upstream, model: string): boolean {
 /** Where nothing is configured: every account of every target may be tried, some servers of those that have several, and the only one again. */
 export function defaultRetries(targets: Route['targets']): number {
   const places = targets.reduce(
-    (sum, { upstream: { accounts, servers } }) =>
-      sum + accounts.length * (servers?.discovery ? MOST_SERVERS : 1),
+    (sum, { account, upstream: { accounts, servers } }) =>
+      sum + (account === undefined ? accounts.length : 1) * (servers?.discovery ? MOST_SERVERS : 1),
     0,
   );
   return Math.min(Math.max(places - 1, DIRECT_RETRIES), MOST_RETRIES);
@@ -36,6 +36,9 @@ export function defaultRetries(targets: Route['targets']): number {
 function allTargets({ targets, fallbacks }: Route): Target[] {
   return [...targets, ...(fallbacks.contextLength ?? []), ...(fallbacks.contentPolicy ?? [])];
 }
+
+/** What is known of the end of a model at its provider, and what who names it there is told of that. */
+export type DirectEnd = Pick<Target, 'retirement'> & Pick<Route, 'notice'>;
 
 /** Public model names and what they lead to, targets in the order they are tried. Immutable but for a bounded cache. */
 export class Routes {
@@ -46,24 +49,36 @@ export class Routes {
   readonly #places: ReadonlySet<string>;
   readonly #lanesOf: (target: string, upstream: Upstream) => readonly Lane[];
   readonly #direct = new Map<string, Route>();
-  /** Some names are on their way out. */
-  readonly hasRetirements: boolean;
+  /** Some provider finds the ids of files in texts. */
+  readonly readsTexts: boolean;
+  readonly #endOf: (upstream: Upstream, model: string) => DirectEnd;
+  #hasNotices: boolean;
 
-  /** `lanesOf`: the lanes of a target at its upstream's accounts. */
+  /** `lanesOf`: the lanes of a target at its upstream's accounts; `endOf`: what is known of the end of a model that is named there. */
   constructor(
     models: ReadonlyMap<string, Route>,
     upstreams: ReadonlyMap<string, Upstream>,
     lanesOf: (target: string, upstream: Upstream) => readonly Lane[],
+    endOf: (upstream: Upstream, model: string) => DirectEnd,
   ) {
     this.#models = models;
-    this.hasRetirements = [...models.values()].some(({ retirement }) => retirement !== undefined);
+    this.#endOf = endOf;
+    this.#hasNotices = [...models.values()].some(({ notice }) => notice !== undefined);
     const targets = [...models.values()].flatMap(allTargets);
     this.#targets = new Set(targets.map(({ name }) => name));
     this.#places = new Set(
       targets.flatMap(({ name, upstream }) => upstream.accounts.map((account) => `${name}\n${account.name}`)),
     );
     this.#upstreams = upstreams;
+    this.readsTexts = [...upstreams.values()].some(
+      ({ declaration }) => declaration.filesInTexts !== undefined,
+    );
     this.#lanesOf = lanesOf;
+  }
+
+  /** Some of the names that were called are on their way out. */
+  get hasNotices(): boolean {
+    return this.#hasNotices;
   }
 
   /** The configured names, in the order of the config, then what the built-in providers always have. */
@@ -110,11 +125,13 @@ export class Routes {
     const model = name.slice(slash + 1);
     if (!upstream || model === '' || isSecondName(upstream, model)) return undefined;
     const lanes = this.#lanesOf(name, upstream);
-    const targets = [{ name, upstream, model, timeouts: upstream.timeouts, lanes }];
+    const { retirement, notice } = this.#endOf(upstream, model);
+    const targets = [{ name, upstream, model, timeouts: upstream.timeouts, lanes, retirement }];
     const route: Route = {
-      ...{ targets, strategy: 'failover', isSelective: false, fallbacks: {} },
+      ...{ targets, strategy: 'failover', isSelective: false, fallbacks: {}, notice },
       retries: defaultRetries(targets),
     };
+    if (notice) this.#hasNotices = true;
     if (this.#direct.size >= DIRECT_TARGETS) this.#direct.clear();
     this.#direct.set(name, route);
     return route;

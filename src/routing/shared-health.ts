@@ -9,7 +9,8 @@ import {
   type Word,
   writeClaim,
 } from './health-word.ts';
-import type { Lane, LaneChange } from './lane.ts';
+import type { Lane } from './lane.ts';
+import type { CreditChange, LaneChange } from './lane-book.ts';
 
 /** What there is in the Redis, and the name of the channel, which knows no databases. */
 const KEY = 'fairlead:health';
@@ -82,7 +83,8 @@ export interface SharedHealthOptions {
 }
 
 /**
- * What instances tell each other of how places do, over a Redis: breakers that open and close, and lanes whose provider named a time.
+ * What instances tell each other of how places do, over a Redis: breakers that open and close, lanes whose provider named a time, and
+ * accounts that are out of credit.
  * Nobody waits for it. Where the Redis is away each learns for itself; when it is back it tells what it saw meanwhile and still holds,
  * and hears what others said.
  */
@@ -92,7 +94,7 @@ export class SharedHealth {
   readonly #redis: Redis;
   readonly #listener: Redis;
   readonly #channel: string;
-  /** By place, for what is said of breakers and what of limits. */
+  /** By place, for what is said of breakers, of limits and of credit. */
   readonly #said = new Map<string, Said>();
   #isTelling = false;
   #isJoining = false;
@@ -160,8 +162,17 @@ export class SharedHealth {
   }
 
   /** The provider named a time to this instance. */
-  tellCooling({ target, account, coolsUntil }: Lane): void {
-    this.#say({ scope: 'lane', what: 'cooling', name: target, account }, coolsUntil);
+  tellCooling({ target, account, coolsUntil, namedFor }: Lane): void {
+    this.#say({ scope: 'lane', what: 'cooling', name: target, account, namedFor }, coolsUntil);
+  }
+
+  /** An account was found to be out of credit, or to have some again. */
+  tellCredit({ provider: name, account, mark, isSpent, restsUntil }: CreditChange): void {
+    // Others would not know of which credential it is.
+    if (mark === undefined) return;
+    const claim = { scope: 'credit' as const, name, account, mark };
+    if (isSpent) this.#say({ ...claim, what: 'spent' }, restsUntil);
+    else this.#say({ ...claim, what: 'paid' }, this.#options.monotonicMs());
   }
 
   close(): void {
@@ -219,18 +230,18 @@ export class SharedHealth {
     const nowMs = this.#options.monotonicMs();
     const args: (string | number)[] = [this.#channel, MOST_WORDS];
     for (const { claim, untilMs } of words) {
-      const { scope, what, name, account } = claim;
       const forMs = Math.min(Math.max(Math.ceil(untilMs - nowMs), 0), LONGEST_TOLD_MS);
-      const message = JSON.stringify({ by: this.#instance, scope, what, name, account, forMs });
-      if (what === 'closed') args.push(writeClaim({ ...claim, what: 'open' }), '', 0, message);
-      else args.push('', writeClaim(claim), forMs + (what === 'open' ? KEPT_OPEN_MS : 0), message);
+      const message = JSON.stringify({ by: this.#instance, ...claim, forMs });
+      const ended = endedBy(claim);
+      if (ended) args.push(writeClaim(ended), '', 0, message);
+      else args.push('', writeClaim(claim), forMs + keptMs(claim), message);
     }
     await this.#redis.call('EVAL', [TELL, 1, KEY, ...args]);
     for (const said of words) {
       said.isTold = true;
       // One that is closed is as any other from now on.
       const key = subjectOf(said.claim);
-      if (said.claim.what === 'closed' && this.#said.get(key) === said) this.#said.delete(key);
+      if (endedBy(said.claim) && this.#said.get(key) === said) this.#said.delete(key);
     }
   }
 
@@ -269,9 +280,8 @@ export class SharedHealth {
       const word = readKept(String(text), Number(leftMs));
       if (!word) this.#trouble(new Error('a word on a place in the Redis is none'));
       // What it saw of its own breaker and could not tell yet is newer.
-      else if (word.what === 'open' && this.#said.has(subjectOf(word))) continue;
-      else if (word.what === 'open') this.#hear({ ...word, forMs: Math.max(word.forMs - KEPT_OPEN_MS, 0) });
-      else this.#hear(word);
+      else if (keptMs(word) > 0 && this.#said.has(subjectOf(word))) continue;
+      else this.#hear({ ...word, forMs: Math.max(word.forMs - keptMs(word), 0) });
     }
   }
 
@@ -283,7 +293,7 @@ export class SharedHealth {
 
   #hear(word: Word): void {
     // That it fails is not to be told again after the next connection.
-    if (word.what === 'closed') this.#said.delete(subjectOf(word));
+    if (endedBy(word)) this.#said.delete(subjectOf(word));
     this.#options.hear(word, this.#options.monotonicMs());
   }
 
@@ -307,10 +317,21 @@ export class SharedHealth {
 
 /** What it is about: a newer word takes the place of an older one. */
 function subjectOf({ scope, what, name, account }: Claim): string {
-  return `${what === 'cooling' ? 'limit' : 'breaker'}\n${scope}\n${name}\n${account}`;
+  return `${what === 'cooling' ? 'limit' : 'state'}\n${scope}\n${name}\n${account}`;
+}
+
+/** What holds no more by it. */
+function endedBy(claim: Claim): Claim | undefined {
+  if (claim.what === 'closed') return { ...claim, what: 'open' };
+  return claim.what === 'paid' ? { ...claim, what: 'spent' } : undefined;
+}
+
+/** How long it is to be known behind its time, when a place may be tried that is not known to be well. */
+function keptMs({ what }: Claim): number {
+  return what === 'cooling' ? 0 : KEPT_OPEN_MS;
 }
 
 /** That a place is well says nothing any more when nobody can know from the Redis that it was not. */
 function isOver({ claim, untilMs }: Said, nowMs: number): boolean {
-  return untilMs + (claim.what === 'cooling' ? 0 : KEPT_OPEN_MS) <= nowMs;
+  return untilMs + keptMs(claim) <= nowMs;
 }

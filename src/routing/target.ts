@@ -1,5 +1,6 @@
 import type { DefaultFields, DefaultParameters } from '../dialects/default-parameters.ts';
 import type { CallerDialectName } from '../dialects/dialect.ts';
+import type { UpstreamRetirement } from '../lifecycle/published-retirements.ts';
 import type { Timeouts, Upstream } from '../upstream/upstream.ts';
 import type { Capabilities } from './capabilities.ts';
 import type { Hedging } from './hedging.ts';
@@ -14,6 +15,8 @@ export interface Target {
   /** The model version as the provider knows it. */
   model: string;
   timeouts: Timeouts;
+  /** The only account that is called; any of the upstream's where absent. */
+  account?: string | undefined;
   /** One for each account of the upstream, in their order. Absent where nothing is called but what is kept there. */
   lanes?: readonly Lane[] | undefined;
   /** Of the calls of its model, relative to the others, where they are shared out so. 1 where nothing is said. */
@@ -29,6 +32,8 @@ export interface Target {
         completions: DefaultFields;
       }
     | undefined;
+  /** When its provider takes it away, where that is known. */
+  retirement?: UpstreamRetirement | undefined;
 }
 
 export type Strategy = 'failover' | 'weighted' | 'fastest' | 'cheapest';
@@ -52,6 +57,8 @@ export interface Route {
   hedging?: Hedging | undefined;
   /** The name is on its way out. */
   retirement?: Retirement | undefined;
+  /** What callers are told of that, or of what all its targets have before them: names and values of headers, in turns. */
+  notice?: readonly string[] | undefined;
 }
 
 /** When a public name is retired, and what becomes of its calls then. */

@@ -36,6 +36,9 @@ const SLOW: Verdict = { next: 'target', again: false, says: 'failing', slow: tru
 /** By what the account is, another may do better; the operator has been told. */
 const ACCOUNT: Verdict = { next: 'account', again: false, says: 'nothing' };
 
+/** The model is gone there, whatever is called: another target may do better. */
+const MODEL_GONE: Verdict = { next: 'target', again: false, says: 'failing' };
+
 /** By the kinds of errors; others are no provider's, and final. */
 const BY_KIND: Partial<Record<ErrorKind, Verdict>> = {
   upstream_rejected: REFUSED,
@@ -54,7 +57,8 @@ const BY_CODE: Record<string, Verdict> = {
   // Smaller calls may go well.
   upstream_credit_short: ACCOUNT,
   upstream_permission_denied: ACCOUNT,
-  upstream_model_missing: { next: 'target', again: false, says: 'failing' },
+  upstream_model_missing: MODEL_GONE,
+  upstream_model_retired: MODEL_GONE,
   // As long as the caller would ever wait has passed.
   [TOTAL_TIMEOUT]: { ...SLOW, next: 'none' },
 };

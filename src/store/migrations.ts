@@ -2,6 +2,7 @@ import { type CreateTableBuilder, type Kysely, SqliteAdapter, sql } from 'kysely
 import type { Migration } from 'kysely/migration';
 import { addBatchBills } from './batch-bills.ts';
 import { type EarlierTurn, findEarlierEnds } from './earlier-ends.ts';
+import { addReleases } from './releases.ts';
 import { addRollouts } from './rollouts.ts';
 import { addTierToSums } from './sums-by-tier.ts';
 import { SUM_NUMBERS } from './usage-sums.ts';
@@ -29,7 +30,18 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0130_sums_by_tier': { up: addTierToSums },
   '0140_webhook_deliveries': { up: createWebhookDeliveries },
   '0150_rollouts': { up: addRollouts },
+  '0155_releases': { up: addReleases },
+  '0165_told_once': { up: createToldOnce },
 };
+
+/** What is told once over all instances and starts (`control/event-log.ts`). */
+async function createToldOnce(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('told_once')
+    .addColumn('key', 'text', (column) => column.primaryKey())
+    .addColumn('told_at', 'bigint', (column) => column.notNull())
+    .execute();
+}
 
 /**
  * Calls are kept, found and paged by their time: it leads the primary key, so that no further index has to say it (a

@@ -20,6 +20,8 @@ export interface Database {
   uncounted_spendings: UncountedSpendingRow;
   rollouts: RolloutRow;
   rollout_calls: RolloutCallRow;
+  releases: ReleaseRow;
+  told_once: ToldOnceRow;
   usage_by_hour: UsageSumRow;
   usage_by_day: UsageSumRow;
 }
@@ -75,8 +77,33 @@ export interface RolloutRow {
   evidence: string;
   /** Why it stands there, as JSON. */
   reason: string | null;
+  /** What it was when it began, as JSON; null where it never did. */
+  origin: string | null;
+  /** What it waits for somebody to agree to, as JSON. */
+  approval: string | null;
   /** Grows with every change. */
   version: number;
+}
+
+/** A release of a model. Nothing of it is ever changed. */
+export interface ReleaseRow {
+  model: string;
+  /** From 1, of each model. */
+  number: number;
+  /** SHA-256 of what it is, in hex. */
+  hash: string;
+  /** What it is, as JSON. */
+  release: string;
+  /** Unix milliseconds. */
+  first_seen: number;
+  /** The revision that was in force then. */
+  revision: number;
+}
+
+/** Something that is told once over all instances and starts. */
+export interface ToldOnceRow {
+  key: string;
+  told_at: number;
 }
 
 /** A call that its rollout has not learned from yet. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { BreakerReading } from '../routing/lane.ts';
+import type { BreakerReading } from '../routing/lane-book.ts';
 import { COOLING_REASONS, type Cooling } from '../routing/limit.ts';
 import type { Target } from '../routing/target.ts';
 import { listAddresses } from '../upstream/addresses/list-addresses.ts';
@@ -46,7 +46,9 @@ const cooling = z
       ),
   })
   .nullable()
-  .describe('Until when it is left alone for its limit or its credit; null where it is not.');
+  .describe(
+    'Until when it is left alone for what its provider said, its limit or its credit; null where it is not.',
+  );
 
 const addresses = z
   .array(

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Registry } from 'prom-client';
-import type { BreakerReading } from '../routing/lane.ts';
+import type { BreakerReading } from '../routing/lane-book.ts';
 import { Buckets, CALL_BOUNDS, FIRST_TOKEN_BOUNDS } from './buckets.ts';
 import type { CallMetrics } from './call-metrics.ts';
 import { CountedHistogram } from './counted-histogram.ts';
@@ -172,7 +172,7 @@ export class Metrics {
     );
     this.#gauge(
       'fairlead_cooling_seconds',
-      'How long targets and accounts are left alone yet for their limits or their credit; 0 where they are not.',
+      'How long targets and accounts are left alone yet for what their providers said, their limits or their credit; 0 where they are not.',
       ['target', 'account'],
       () =>
         [...breakers()].map(({ target, account, cooling }) => ({

@@ -15,13 +15,19 @@ interface Queue {
   timer: NodeJS.Timeout | undefined;
   /** When the timer fires: monotonic milliseconds. */
   wakesMs: number;
+  /** It fired late, and what came meanwhile is read first. */
+  isLate: boolean;
 }
+
+/** Who wakes so much later than it was to stood still, and so did all that would have been read. */
+const LATE_MS = 20;
 
 /** What a timer takes at most. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Ends what takes too long, never early and about a millisecond late. One timer for all that have as much time, which
+ * Ends what takes too long, never early and about a millisecond late. Where the process stood still (a busy machine, a container without its
+ * share of it) what is there by then is read before anything is said to have taken too long. One timer for all that have as much time, which
  * is not set anew when the first of them is done: a timer of its own for each cost a call a microsecond.
  */
 export class Deadlines {
@@ -36,7 +42,7 @@ export class Deadlines {
   add(timed: Timed, startMs: number, totalMs: number): void {
     let queue = this.#queues.get(totalMs);
     if (!queue) {
-      queue = { first: undefined, last: undefined, timer: undefined, wakesMs: 0 };
+      queue = { first: undefined, last: undefined, timer: undefined, wakesMs: 0, isLate: false };
       this.#queues.set(totalMs, queue);
     }
     const dueMs = startMs + totalMs;
@@ -50,6 +56,7 @@ export class Deadlines {
     else queue.first = timed;
     if (later) later.earlier = timed;
     else queue.last = timed;
+    if (queue.isLate) return;
     if (!queue.timer) this.#setTimer(queue, totalMs);
     else if (!earlier && dueMs < queue.wakesMs) {
       clearTimeout(queue.timer);
@@ -75,9 +82,23 @@ export class Deadlines {
     const nowMs = this.#monotonicMs();
     const ms = Math.max((queue.first?.dueMs ?? nowMs) - nowMs, 0);
     queue.wakesMs = nowMs + ms;
-    queue.timer = setTimeout(() => this.#expire(queue, totalMs), Math.min(Math.ceil(ms), MAX_TIMER_MS));
+    queue.timer = setTimeout(() => this.#wake(queue, totalMs), Math.min(Math.ceil(ms), MAX_TIMER_MS));
     // It outlives what it was set for.
     queue.timer.unref();
+  }
+
+  #wake(queue: Queue, totalMs: number): void {
+    if (this.#monotonicMs() - queue.wakesMs <= LATE_MS) {
+      this.#expire(queue, totalMs);
+      return;
+    }
+    queue.timer = undefined;
+    queue.isLate = true;
+    // Behind the reading of sockets in this turn of the event loop.
+    setImmediate(() => {
+      queue.isLate = false;
+      this.#expire(queue, totalMs);
+    });
   }
 
   #expire(queue: Queue, totalMs: number): void {

@@ -59,11 +59,8 @@ export interface ProviderDeclaration extends Surface {
     of: 'every call' | 'beyond chat' | RegExp;
     at?: string | ((request: RelayRequest) => string);
   };
-  /**
-   * What stands in texts before the id of a file, beside the fields of its dialect: for those who may call all of its models,
-   * for whose it is is not known.
-   */
-  filesInTexts?: RegExp;
+  /** What stands in texts before the id of a file that its models are to read (`fileid://`), beside the fields of its dialect. */
+  filesInTexts?: string;
   /** Models that it always has, for the model list. */
   models?: string[];
 }
@@ -79,7 +76,7 @@ export interface Surface {
   embeddings?(model: string): EmbeddingForm;
   /** The form of its counts of tokens, where it is not the dialect's. */
   counts?: CountForm;
-  /** Not every model is counted, nor everywhere: where it does not count, whatever it says, the gateway does. */
+  /** Not every model is counted, nor everywhere: where it says that it does not count, the gateway does. */
   countsInPart?: true;
   /** Top-level fields of every body beside those of the dialect; one that is `undefined` is taken out. */
   body?: Readonly<Record<string, JsonValue | undefined>>;

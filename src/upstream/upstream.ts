@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { QuirkedChat } from '../dialects/chat/quirked-chat.ts';
 import { buildServers, type ServerOptions, type Servers } from './addresses/servers.ts';
@@ -58,6 +59,11 @@ export interface Account {
   next?: Account | undefined;
   /** Of such a one: its configuration. */
   replaces?: NextCredential | undefined;
+  /**
+   * Tells who we are there from whom we were before, also between instances: another credential, organisation or address is another mark.
+   * It is too short for anything to be learned of a credential from it.
+   */
+  mark: string;
   /** What must never be told to anyone (`listSecrets`): providers quote it in their errors. */
   secrets(): readonly string[];
   /** All that it was built from: an account of the next configuration with the same is this one. */
@@ -101,6 +107,9 @@ export interface UpstreamOptions extends ServerOptions {
   accounts: readonly AccountOptions[];
   timeouts: Timeouts;
 }
+
+/** Of a hash: 16 bits, so that also a weak secret cannot be found by them. Two credentials of an account hardly ever have the same. */
+const MARK_DIGITS = 4;
 
 /** A provider that lives in this process has no address. */
 const NOWHERE = 'http://in-process.invalid';
@@ -173,8 +182,10 @@ function buildAccount(
     apiKey === undefined
       ? createSigner(upstream.name, declaration, settings, credentials, context)
       : undefined;
+  const identity = [url.href, settings, upstream.headers, headers, apiKey, aws, google, entra];
   return {
     name,
+    mark: createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, MARK_DIGITS),
     origin: url.origin,
     basePath: url.pathname.replace(/\/+$/, ''),
     settings,

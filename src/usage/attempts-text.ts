@@ -23,7 +23,8 @@ export type AttemptFields = [
   dropped?: string[] | 0 | undefined,
   used?: UsedFields | 0 | undefined,
   reason?: string | 0 | undefined,
-  address?: string | undefined,
+  address?: string | 0 | undefined,
+  adapted?: Record<string, string | null> | undefined,
 ];
 
 /** What an attempt used where another ended the call. */
@@ -55,7 +56,8 @@ export const attemptsFields: z.ZodType<AttemptFields[]> = z.array(
       z.union([z.array(z.string()), z.literal(0)]).optional(),
       z.union([usedFields, z.literal(0)]).optional(),
     ],
-    ...[z.union([z.string(), z.literal(0)]).optional(), z.string().optional()],
+    ...[z.union([z.string(), z.literal(0)]).optional(), z.union([z.string(), z.literal(0)]).optional()],
+    z.record(z.string(), z.string().nullable()).optional(),
   ] as const),
 );
 
@@ -81,11 +83,15 @@ function writeAttempt(attempt: AttemptRecord, ownTarget: string | null): string 
 }
 
 /** What few attempts have. */
-function writeMore({ dropped, usage, costMicroUsd = null, reason, address }: AttemptRecord): string {
-  if (!dropped && !usage && reason === undefined && address === undefined) return '';
+function writeMore({ dropped, usage, costMicroUsd = null, reason, address, adapted }: AttemptRecord): string {
+  if (!dropped && !usage && reason === undefined && address === undefined && !adapted) return '';
   const named = dropped ? JSON.stringify(dropped) : '0';
   const used = usage ? JSON.stringify(writeUsed(usage, costMicroUsd)) : '0';
   const why = reason === undefined ? '0' : quoteName(reason);
+  if (adapted) {
+    const where = address === undefined ? '0' : quoteName(address);
+    return `${named},${used},${why},${where},${JSON.stringify(adapted)}`;
+  }
   if (address !== undefined) return `${named},${used},${why},${quoteName(address)}`;
   if (reason !== undefined) return `${named},${used},${why}`;
   return usage ? `${named},${used}` : named;
@@ -121,7 +127,19 @@ function readUsed([costMicroUsd, estimated, input, output, ...others]: UsedField
 /** The inverse of `writeAttempts`, parsed. `ownTarget`: the record's. */
 export function readAttempts(attempts: readonly AttemptFields[], ownTarget: string | null): AttemptRecord[] {
   return attempts.map(
-    ([account, startedAfterUs, durationUs, status, outcome, target, dropped, used, reason, address]) => ({
+    ([
+      account,
+      startedAfterUs,
+      durationUs,
+      status,
+      outcome,
+      target,
+      dropped,
+      used,
+      reason,
+      address,
+      adapted,
+    ]) => ({
       target: typeof target === 'string' ? target : (ownTarget ?? ''),
       account,
       startedAfterMs: startedAfterUs / 1000,
@@ -131,7 +149,8 @@ export function readAttempts(attempts: readonly AttemptFields[], ownTarget: stri
       ...(dropped && { dropped }),
       ...(used && readUsed(used)),
       ...(typeof reason === 'string' && { reason }),
-      ...(address !== undefined && { address }),
+      ...(typeof address === 'string' && { address }),
+      ...(adapted && { adapted }),
     }),
   );
 }

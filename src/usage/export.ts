@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { mapTokens, type TokenCounts } from './call-row.ts';
 import type { Grouping, UsageSum } from './queries.ts';
 import type { UsageRecord } from './record.ts';
+import { nameSide } from './rollout-note.ts';
 
 /** Records and sums as lines of text for other programs. */
 
@@ -61,6 +62,7 @@ export const CALL_COLUMNS: Columns<UsageRecord> = {
   latencyMs: ({ latencyMs }) => latencyMs,
   firstTokenMs: ({ firstTokenMs }) => firstTokenMs,
   attempts: ({ attempts }) => JSON.stringify(attempts),
+  rollout: ({ rollout }) => rollout && nameSide(rollout),
 };
 
 /** @param names what the sums are by */

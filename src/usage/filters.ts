@@ -1,8 +1,9 @@
-import { type ExpressionBuilder, sql } from 'kysely';
+import { type ExpressionBuilder, type SqlBool, sql } from 'kysely';
 
 import type { Database } from '../store/schema.ts';
 import type { SUM_TABLES } from '../store/usage-sums.ts';
 import type { CallOutcome } from './record.ts';
+import type { RolloutNote } from './rollout-note.ts';
 
 /** Which calls are meant: those that meet every filter given. */
 export interface CallFilters {
@@ -20,6 +21,14 @@ export interface CallFilters {
   outcome?: 'failed' | CallOutcome;
 }
 
+/** Of calls alone: their sums know nothing of rollouts. */
+export interface RolloutFilters {
+  /** Calls that it had a say in. */
+  rollout?: string;
+  /** Of that rollout. */
+  side?: RolloutNote['side'];
+}
+
 /** What the tier of calls is called that are of none. No tier has this name (`dialects/tiers.ts`). */
 export const STANDARD_TIER = 'standard';
 
@@ -27,7 +36,7 @@ export const STANDARD_TIER = 'standard';
 export function meetFilters<Table extends 'calls' | keyof typeof SUM_TABLES>(
   builder: ExpressionBuilder<Database, Table>,
   time: 'started_at' | 'span',
-  filters: CallFilters,
+  filters: CallFilters & RolloutFilters,
   write: (name: string | null) => string | null,
 ) {
   const { from, to, outcome } = filters;
@@ -43,6 +52,11 @@ export function meetFilters<Table extends 'calls' | keyof typeof SUM_TABLES>(
   if (filters.tier !== undefined) {
     const wanted = write(filters.tier === STANDARD_TIER ? null : filters.tier);
     conditions.push(wanted === null ? row('tier', 'is', null) : row('tier', '=', wanted));
+  }
+  if (time === 'started_at' && filters.rollout !== undefined) {
+    // What a note begins with, as `writeRolloutNote` has it.
+    const start = `${filters.rollout}=${filters.side ?? ''}`;
+    conditions.push(sql<SqlBool>`substr(rollout, 1, ${sql.lit(start.length)}) = ${start}`);
   }
   if (outcome === 'failed') conditions.push(row('outcome', '<>', 'ok'));
   else if (outcome !== undefined) conditions.push(row('outcome', '=', outcome));

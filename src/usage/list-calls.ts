@@ -6,10 +6,10 @@ import type { Store } from '../store/store.ts';
 import { encodeName, MS_PER_DAY, MS_PER_HOUR, type SUM_TABLES } from '../store/usage-sums.ts';
 import { fromCallRow } from './call-row.ts';
 import type { CallCursor } from './cursor.ts';
-import { type CallFilters, meetFilters } from './filters.ts';
+import { type CallFilters, meetFilters, type RolloutFilters } from './filters.ts';
 import type { UsageRecord } from './record.ts';
 
-export interface CallsQuery extends CallFilters {
+export interface CallsQuery extends CallFilters, RolloutFilters {
   limit: number;
   /** Where the page before this one ended. */
   cursor?: CallCursor | undefined;
@@ -34,9 +34,9 @@ const UNCHANGED = (name: string | null) => name;
  * that are written meanwhile neither shift a page nor come twice.
  */
 export async function listCalls(store: Store, query: CallsQuery): Promise<CallPage> {
-  const { key, model, target, tier, outcome } = query;
+  const { key, model, target, tier, outcome, rollout } = query;
   // An index has the calls in order, and a tenant's.
-  const isIndexed = [key, model, target, tier, outcome].every((filter) => filter === undefined);
+  const isIndexed = [key, model, target, tier, outcome, rollout].every((filter) => filter === undefined);
   const wanted = query.limit + 1;
   const found = isIndexed
     ? { rows: await selectCalls(store, { ...query, limit: wanted }).execute(), searchedTo: null }
@@ -52,7 +52,10 @@ export async function listCalls(store: Store, query: CallsQuery): Promise<CallPa
 const EXPORT_PAGE = 500;
 
 /** All calls that meet the filters, newest first, page by page as they are asked for. What is written meanwhile may be missing. */
-export async function* listAllCalls(store: Store, filters: CallFilters): AsyncGenerator<UsageRecord[]> {
+export async function* listAllCalls(
+  store: Store,
+  filters: CallFilters & RolloutFilters,
+): AsyncGenerator<UsageRecord[]> {
   let cursor: CallCursor | null | undefined;
   while (cursor !== null) {
     const page: CallPage = await listCalls(store, {

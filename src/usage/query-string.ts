@@ -69,6 +69,11 @@ export const usageQuerySchema = z
 export const callsQuerySchema = z
   .strictObject({
     ...FILTERS,
+    rollout: text("a rollout's name").optional().describe('Calls that this rollout had a say in.'),
+    side: z
+      .enum(['stable', 'candidate'], { error: 'give stable or candidate' })
+      .optional()
+      .describe('Those on this side of the rollout.'),
     limit: text('a whole number')
       .regex(/^\d{1,9}$/, { error: `give a whole number from 1 to ${MAX_PAGE}` })
       .transform(Number)
@@ -87,7 +92,11 @@ export const callsQuerySchema = z
       .optional()
       .describe("The 'nextCursor' of the page before."),
   })
-  .refine(inOrder, NOT_IN_ORDER);
+  .refine(inOrder, NOT_IN_ORDER)
+  .refine(({ rollout, side }) => side === undefined || rollout !== undefined, {
+    path: ['side'],
+    error: "give the 'rollout' that it is a side of, too",
+  });
 
 /**
  * Parses query parameters by one of the schemas here.

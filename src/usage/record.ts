@@ -91,6 +91,11 @@ export interface AttemptRecord {
   costMicroUsd?: number | null;
   /** Which server it was sent to (scheme, host and port), where those of its provider are looked up; absent where it was never sent. */
   address?: string;
+  /**
+   * What of the request this target was told otherwise: by what the caller said, what was sent for it (another field, or a field and its
+   * value, `NAME=VALUE`), or `null` where nothing was. Absent where it got all as it came.
+   */
+  adapted?: Record<string, string | null>;
   /** What its answer said and the caller's dialect has no word for; absent where there was nothing. */
   dropped?: string[];
 }

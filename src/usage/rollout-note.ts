@@ -2,6 +2,8 @@
 export const ROLLOUT_FLAGS = [
   'failed',
   'timed_out',
+  /** A hedge at another of the model's was faster: what it came to is that one's, how long it took at the least its own. */
+  'overtaken',
   /** It is known how the answer ended: the next three that are not there did not happen. */
   'read',
   'refused',

@@ -51,7 +51,23 @@ test('what is parsed but not in effect yet is warned of', async () => {
   assert.equal(code, 0);
   assert.equal(stdout, `${file}: ok (3 providers, 2 models, 1 tenant)\n`);
   const field = 'rollouts.smart-upgrade.gates.invalidOutputRate';
-  assert.equal(stderr, `${file}: warning: ${field}: parsed, not in effect yet\n`);
+  const warned = stderr.split('\n').filter((line) => line.endsWith('not in effect yet'));
+  assert.deepEqual(warned, [`${file}: warning: ${field}: parsed, not in effect yet`]);
+});
+
+test('what is known to be taken away is warned of, with where to move', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'fairlead-check-'));
+  t.after(() => rm(cwd, { recursive: true }));
+  const models =
+    'models:\n  smart: { targets: [openai/gpt-4-0613] }\n  old: { targets: [{ target: openai/gpt-4, retires: never }], deprecated: 2027-03-01, successor: smart }\n';
+  await writeFile(join(cwd, 'fairlead.yaml'), models);
+  const { code, stderr } = await check([], { cwd, env: { OPENAI_API_KEY: 'key' } });
+  assert.equal(code, 0);
+  assert.deepEqual(stderr.split('\n'), [
+    "fairlead.yaml: warning: 'openai/gpt-4-0613', which smart leads to, is retired on 2026-10-23; its successor is 'openai/gpt-5.6-sol'",
+    "fairlead.yaml: warning: the model 'old' is retired on 2027-03-01; its successor is 'smart'",
+    '',
+  ]);
 });
 
 test('a bad file: exit 1, nothing on stdout, each problem on its line with file, line and column', async (t) => {

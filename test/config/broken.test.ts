@@ -27,7 +27,7 @@ const BROKEN: [string, string[]][] = [
   [
     'nonsense: {}\n',
     [
-      '1:1: nonsense: unknown key; known at the top: server, store, state, stateTimeout, onStateLoss, providers, models, prices, tenants, issuers, adminKeys, webhooks, alerts, rollouts, prompts, responses, logging',
+      '1:1: nonsense: unknown key; known at the top: server, store, state, stateTimeout, onStateLoss, providers, models, prices, tenants, issuers, adminKeys, webhooks, alerts, rollouts, lifecycle, prompts, responses, logging',
     ],
   ],
   ['server: { bodyLimt: 1mb }\n', ['1:11: server.bodyLimt: unknown key; did you mean "bodyLimit"?']],
@@ -444,8 +444,8 @@ tenants: { t: { models: ["*"], modelLimits: { helllo: { requestsPerMinute: 1 }, 
   ],
   [
     MODEL +
-      'rollouts: { r: { model: a, stable: echo/a, candidate: echo/b, steps: [{ weight: 10, hold: 1m }, { weight: 5, hold: 1m }] } }\n',
-    ['2:63: rollouts.r.steps: expected steps with rising weights'],
+      'rollouts: { r: { model: a, stable: echo/echo, candidate: echo/b, steps: [{ weight: 10, hold: 1m }, { weight: 5, hold: 1m }] } }\n',
+    ['2:66: rollouts.r.steps: expected steps with rising weights'],
   ],
   [
     `${MODEL}tenants: { t: { models: [a], capture: { mode: full, redact: ['(', 'x*'] } } }\n`,
@@ -471,12 +471,38 @@ tenants: { t: { models: ["*"], modelLimits: { helllo: { requestsPerMinute: 1 }, 
     ],
   ],
   [
-    `${MODEL}rollouts: { r: { model: a, stable: echo/a, candidate: echo/b, gates: { errorRate: 2 } } }\n`,
-    ['2:83: rollouts.r.gates.errorRate: expected a share from 0 to 1, found 2'],
+    `${MODEL}rollouts: { r: { model: a, stable: echo/echo, candidate: echo/b, gates: { errorRate: 2 } } }\n`,
+    ['2:86: rollouts.r.gates.errorRate: expected a share from 0 to 1, found 2'],
   ],
   [
-    `${MODEL}rollouts: { r: { model: a, stable: echo/a, candidate: echo/b, onFail: abort } }\n`,
-    ['2:71: rollouts.r.onFail: expected one of rollback, pause, found "abort"'],
+    `${MODEL}rollouts: { r: { model: a, stable: echo/a, candidate: echo/b } }\n`,
+    ['2:36: rollouts.r.stable: expected a target of the model \'a\', found "echo/a"'],
+  ],
+  [
+    `${MODEL}rollouts: { r: { model: a, stable: echo/echo, candidate: echo/echo } }\n`,
+    ['2:58: rollouts.r.candidate: is the same as stable'],
+  ],
+  [
+    `${MODEL}rollouts: { r: { model: a, stable: { target: echo/echo, parameters: { seed: 1 } }, candidate: 3 } }\n`,
+    [
+      '2:95: rollouts.r.candidate: expected a target: the number of a release is taken by PUT /admin/v1/rollouts/NAME alone, which writes out what it is',
+    ],
+  ],
+  [
+    `${MODEL}rollouts: { r: { model: a, stable: { target: echo/echo, parameters: { seed: 1 } }, candidate: echo/b } }\n`,
+    ["2:57: rollouts.r.stable.parameters: is not what the target of 'a' has"],
+  ],
+  [
+    `${MODEL}rollouts: { r: { model: a, stable: echo/echo, candidate: echo/b, steps: [] } }\n`,
+    ['2:66: rollouts.r.steps: expected at least one step'],
+  ],
+  [
+    'providers: { p: { adapter: openai-compatible, baseUrl: http://x/v1, accounts: [{ name: eu, apiKey: k }] } }\nmodels: { a: { targets: [{ target: p/m, account: us }] } }\n',
+    ['2:50: models.a.targets[0].account: expected an account of the provider \'p\', found "us"'],
+  ],
+  [
+    `${MODEL}rollouts: { r: { model: a, stable: echo/echo, candidate: echo/b, onFail: abort } }\n`,
+    ['2:74: rollouts.r.onFail: expected one of rollback, pause, found "abort"'],
   ],
   ['prompts: ./prompts\n', ['1:10: prompts: expected a mapping, found text (not shown)']],
   [

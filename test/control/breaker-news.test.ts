@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ControlNews } from '../../src/control/control-news.ts';
 import type { BreakerState } from '../../src/routing/breaker.ts';
-import type { LaneChange } from '../../src/routing/lane.ts';
+import type { LaneChange } from '../../src/routing/lane-book.ts';
 import { tellBreaker } from '../../src/tell-problems.ts';
 
 function makeNews() {

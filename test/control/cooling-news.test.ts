@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { ControlNews } from '../../src/control/control-news.ts';
 import { CoolingNews } from '../../src/cooling-news.ts';
 import { DEFAULT_BREAKER } from '../../src/routing/breaker.ts';
-import { LaneBook } from '../../src/routing/lane.ts';
+import { LaneBook } from '../../src/routing/lane-book.ts';
 import type { Verdict } from '../../src/routing/verdict.ts';
 
 const LIMITED: Verdict = { next: 'account', again: true, says: 'limited' };

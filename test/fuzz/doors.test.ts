@@ -197,7 +197,7 @@ async function startFuzzed(providersUrl: string) {
 }
 
 interface Outcome {
-  status: number | 'left';
+  status: number | 'left' | 'cut';
   text: string;
   type: string;
 }
@@ -224,8 +224,14 @@ async function call(
       control.abort(LEFT);
     }
     const response = await answering;
-    const text = await response.body.text();
-    return { status: response.statusCode, text, type: String(response.headers['content-type'] ?? '') };
+    const type = String(response.headers['content-type'] ?? '');
+    const text = await response.body.text().catch((error: unknown) => {
+      if (isObject(error) && error['code'] === 'UND_ERR_SOCKET') return undefined;
+      throw error;
+    });
+    return text === undefined
+      ? { status: 'cut', text: '', type }
+      : { status: response.statusCode, text, type };
   } catch (error) {
     if (error === LEFT || (leaves && control.signal.aborted)) return { status: 'left', text: '', type: '' };
     throw error;
@@ -245,6 +251,9 @@ const STREAM_ENDS: Readonly<Record<string, RegExp>> = {
   gemini: /"finishReason"|"finish_reason"|"blockReason"|"block_reason"|"error"/,
 };
 
+/** Bytes of any other kind have no place for an error: where their provider breaks off, cutting the connection is the only honest end. */
+const TELLS_ERRORS = /^(?:application\/json|text\/event-stream)/;
+
 /** They go to the provider that keeps what they name, which may be another lane's. */
 const KEPT_ELSEWHERE = new Set(['batches', 'look-ups']);
 
@@ -260,6 +269,10 @@ async function readmit(admin: AdminClient, providers: readonly string[]): Promis
 
 function check(door: string, { status, text, type }: Outcome, lane: Lane): void {
   if (status === 'left') return;
+  if (status === 'cut') {
+    assert.ok(!lane.sound && !TELLS_ERRORS.test(type), 'the connection was cut');
+    return;
+  }
   assert.notEqual(status, 500, text);
   assert.ok(!text.includes(PROVIDER_KEY), `a provider's key was told: ${text.slice(0, 500)}`);
   const isRefusal = text.includes('upstream_credentials_rejected') && wasUnsound(lane);

@@ -68,7 +68,8 @@ export function answerAtRandom(
   const saysStream = asked !== 'gemini' && asked !== 'converse' && /"stream"\s*:\s*true/.test(body);
   const isStream = saysStream || /stream(G|R)|converse-stream/.test(path);
   const sound = random.chance(0.35);
-  const answer = asked === 'other' ? otherAnswer(random, path, body) : madeOf(random, asked, isStream, sound);
+  const answer =
+    asked === 'other' ? otherAnswer(random, path, body, isStream) : madeOf(random, asked, isStream, sound);
   if (sound) void sendBytes(random, response, answer);
   else random.pick(WRONGS)(random, response, answer);
   return sound;
@@ -128,8 +129,22 @@ function frameOf(random: Random, { event = '', data }: StreamMessage, sound: boo
   return frame;
 }
 
+/** What chat has no word for (tokens for a prompt, `echo`, …) is asked in the form of text completions. */
+const COMPLETION: JsonObject = {
+  id: 'cmpl-1',
+  object: 'text_completion',
+  created: 1,
+  model: 'm',
+  choices: [{ index: 0, text: 'upon a time', finish_reason: 'stop', logprobs: null }],
+};
+const COMPLETION_STREAM: Answer = {
+  status: 200,
+  type: 'text/event-stream',
+  bytes: Buffer.from(`data: ${JSON.stringify(COMPLETION)}\n\ndata: [DONE]\n\n`),
+};
+
 /** What is only relayed, or has one number for an answer. */
-function otherAnswer(random: Random, path: string, body: string): Answer {
+function otherAnswer(random: Random, path: string, body: string, isStream: boolean): Answer {
   const json = (value: JsonValue): Answer => ({
     status: 200,
     type: 'application/json',
@@ -146,6 +161,7 @@ function otherAnswer(random: Random, path: string, body: string): Answer {
       embedding: { values: [1] },
     });
   }
+  if (/\/completions/.test(path)) return isStream ? COMPLETION_STREAM : json(COMPLETION);
   if (/count_?tokens/i.test(path)) return json({ input_tokens: 7, totalTokens: 7 });
   if (/speech/.test(path))
     return { status: 200, type: 'audio/mpeg', bytes: Buffer.alloc(random.below(20_000), 7) };

@@ -224,6 +224,18 @@ describe('tools of Anthropic’s own types that the caller runs', () => {
     assert.equal(none.sent['additionalModelRequestFields'], undefined);
   });
 
+  test('are the memory tool, too, with the flag that Bedrock wants for it, whether its caller sends it or not', async () => {
+    const memory = { type: 'memory_20250818' as const, name: 'memory' as const };
+    const flag = 'context-management-2025-06-27';
+    for (const asked of [{}, { betas: [flag] }]) {
+      const command = '{"command":"view","path":"/memories"}';
+      const { sent, content, dropped } = await ask(`call memory ${command}`, { tools: [memory], ...asked });
+      assert.equal(dropped, null);
+      assert.deepEqual(sent['additionalModelRequestFields'], { tools: [memory], anthropic_beta: [flag] });
+      assert.partialDeepStrictEqual(content, [{ type: 'tool_use', name: 'memory' }]);
+    }
+  });
+
   test('are left out and named at other models, as are those that Anthropic runs at all', async () => {
     const search = { type: 'web_search_20250305' as const, name: 'web_search' as const };
     assert.equal((await ask('Hi', { tools: [WEATHER, search] })).dropped, 'tools[1]');

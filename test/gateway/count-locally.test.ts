@@ -17,7 +17,7 @@ import { CounterBook } from '../../src/quotas/counters.ts';
 import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
 import { RolloutBook } from '../../src/rollouts/rollout-book.ts';
 import { HedgingBook } from '../../src/routing/hedging.ts';
-import { LaneBook } from '../../src/routing/lane.ts';
+import { LaneBook } from '../../src/routing/lane-book.ts';
 import { Connections } from '../../src/upstream/connections.ts';
 import { Deadlines } from '../../src/upstream/deadlines.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
@@ -115,6 +115,7 @@ async function countBy(
       prices: new PriceBook(),
       captures: { keep: () => assert.fail('nothing is kept of a count') },
       lateCounts: { plan: () => assert.fail('a count is not counted again') },
+      gone: { isAny: false, note: () => assert.fail(), answered: () => assert.fail() },
       responses: {
         keep: () => assert.fail('a count is not kept'),
         find: () => assert.fail('a count goes on from nothing'),

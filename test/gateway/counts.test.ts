@@ -5,6 +5,7 @@ import { isObject } from '../../src/conversation/json.ts';
 import { startFakeBedrock } from '../support/fake-bedrock.ts';
 import { startFakeVertexModels } from '../support/fake-vertex-models.ts';
 import { startGateway } from '../support/gateway.ts';
+import { startRawUpstream } from '../support/raw-upstream.ts';
 
 /** Clouds count the tokens of their models, each in its own way. */
 const [bedrock, vertex] = await Promise.all([startFakeBedrock(), startFakeVertexModels()]);
@@ -70,8 +71,108 @@ test('what Bedrock does not count the gateway does, by an estimate', async () =>
   assert.deepEqual([record?.operation, record?.outcome, record?.costMicroUsd], ['count', 'ok', 0]);
 });
 
+test('what Bedrock refuses for another reason than that it does not count is the caller’s to mend', async () => {
+  const model = `bedrock/${CLAUDE}`;
+  const picture = { type: 'image', source: { type: 'base64', media_type: 'image/tiff', data: 'AAAA' } };
+  const tool = { name: 'no such name', input_schema: { type: 'object' } };
+  for (const [what, body] of Object.entries({
+    picture: { messages: [{ role: 'user', content: [picture] }] },
+    tool: { messages: [{ role: 'user', content: WORDS }], tools: [tool] },
+  })) {
+    const answer = await gateway.post('/v1/messages/count_tokens', { model, ...body });
+    const said = await answer.json();
+    assert.equal(answer.status, 400, `${what}: ${JSON.stringify(said)}`);
+    assert.partialDeepStrictEqual(said, { type: 'error', error: { type: 'invalid_request_error' } });
+  }
+});
+
+test('a key that Bedrock rejects is told, the first time as every other time', async () => {
+  const { url } = bedrock;
+  const rejected = await startGateway({
+    providers: {
+      bedrock: { baseUrl: url, region: 'us-east-1', accounts: [{ name: 'main', apiKey: 'not-a-key' }] },
+    },
+  });
+  try {
+    const body = { model: `bedrock/${CLAUDE}`, messages: [{ role: 'user', content: WORDS }] };
+    const answers = [];
+    for (let time = 0; time < 3; time++) {
+      const answer = await rejected.post('/v1/messages/count_tokens', body);
+      const { error } = (await answer.json()) as { error: { message: string } };
+      answers.push([answer.status, error.message]);
+    }
+    assert.equal(answers[0]?.[0], 502, JSON.stringify(answers));
+    assert.deepEqual(answers.slice(1), [answers[0], answers[0]]);
+  } finally {
+    await rejected.stop();
+  }
+});
+
+test('Bedrock that does not let an account count, or has no counts where it is, is counted for', async () => {
+  const refusals = [
+    [
+      403,
+      'AccessDeniedException',
+      'User: x is not authorized to perform: bedrock:CountTokens on resource: y',
+    ],
+    [404, 'UnknownOperationException', 'Not Found'],
+  ] as const;
+  for (const [status, type, message] of refusals) {
+    const server = await startRawUpstream((response) => {
+      response.writeHead(status, { 'content-type': 'application/json', 'x-amzn-errortype': type });
+      response.end(JSON.stringify({ message }));
+    });
+    const counting = await startGateway({
+      providers: {
+        bedrock: {
+          baseUrl: new URL(server.baseUrl).origin,
+          region: 'us-east-1',
+          accounts: [{ name: 'main', apiKey: 'any' }],
+        },
+      },
+    });
+    try {
+      const body = { model: `bedrock/${CLAUDE}`, messages: [{ role: 'user', content: WORDS }] };
+      const answer = await counting.post('/v1/messages/count_tokens', body);
+      assert.equal(answer.status, 200, `${type}: ${await answer.text()}`);
+    } finally {
+      await counting.stop();
+      await server.close();
+    }
+  }
+});
+
+test('what Vertex tells of a count beside the number reaches callers of its own dialect', async () => {
+  const details = [{ modality: 'TEXT', tokenCount: 7 }];
+  const told = { totalTokens: 7, totalBillableCharacters: 30, promptTokensDetails: details };
+  const server = await startRawUpstream((response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(told));
+  });
+  const counting = await startGateway({
+    providers: {
+      vertex: {
+        baseUrl: new URL(server.baseUrl).origin,
+        ...{ project: 'my-project', location: 'europe-west4' },
+        accounts: [{ name: 'main', apiKey: 'any' }],
+      },
+    },
+  });
+  try {
+    const asked = await counting.post('/v1beta/models/vertex/gemini-2.5-flash:countTokens', CONTENTS);
+    assert.deepEqual(await asked.json(), told);
+    const body = { model: 'vertex/gemini-2.5-flash', messages: [{ role: 'user', content: WORDS }] };
+    const other = await counting.post('/v1/messages/count_tokens', body);
+    assert.deepEqual(await other.json(), { input_tokens: 7 });
+  } finally {
+    await counting.stop();
+    await server.close();
+  }
+});
+
 test('Vertex counts Gemini, whatever the form of the question', async () => {
-  const expected = { totalTokens: 7 };
+  const promptTokensDetails = [{ modality: 'TEXT', tokenCount: 7 }];
+  const expected = { totalTokens: 7, promptTokensDetails };
   const model = 'vertex/gemini-2.5-flash';
   assert.deepEqual(await countByGemini(model, CONTENTS), expected);
   const whole = { generateContentRequest: { model: 'models/gemini-2.5-flash', ...CONTENTS } };

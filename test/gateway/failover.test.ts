@@ -28,10 +28,10 @@ async function setUp(context: TestContext, model: object = {}, more: object = {}
   const call = async (name: string, init: RequestInit = {}) => {
     const body = { model: name, messages: [{ role: 'user', content: 'Hi' }] };
     const response = await gateway.post('/v1/chat/completions', body, init);
-    await response.text();
+    const text = await response.text();
     const { status, headers } = response;
     const of = (header: string) => headers.get(header);
-    return { status, attempts: of('x-fairlead-attempts'), target: of('x-fairlead-target'), headers };
+    return { status, attempts: of('x-fairlead-attempts'), target: of('x-fairlead-target'), headers, text };
   };
   return { a, b, c, gateway, call };
 }
@@ -84,7 +84,7 @@ test('that a provider is left alone for the time that it named is an event, and 
   while ((await told()).length < 2) await new Promise((resolve) => setTimeout(resolve, 50));
   const place = { provider: 'a', account: 'main', target: 'a/x' };
   assert.deepEqual(await told(), [
-    ['cooling_began', 'info', { ...place, forSeconds: 1 }],
+    ['cooling_began', 'info', { ...place, forSeconds: 1, reason: 'rate_limited' }],
     ['cooling_ended', 'info', place],
   ]);
 });
@@ -96,8 +96,23 @@ test('a provider that fails and says when it will be well again is not called be
   assert.deepEqual([first.target, first.attempts], ['b/y', '2']);
   const second = await call('two');
   assert.deepEqual([second.target, second.attempts], ['b/y', '1']);
-  assert.equal((await call('one')).status, 429);
+  const { status, headers, text } = await call('one');
+  const retryAfter = Number(headers.get('retry-after'));
+  assert.equal(status, 502, 'it failed, and limits nobody');
+  assert.ok(retryAfter > 50 && retryAfter <= 60, `retry-after: ${retryAfter}`);
+  assert.match(text, /The provider 'a' failed, and said when it may be called again. Try again in \d+ s\./);
+  assert.match(text, /"upstream_unavailable"/);
   assert.deepEqual([a.requests(), b.requests()], [1, 2]);
+});
+
+test('where some limit calls and others fail the client is told so', async (context) => {
+  const { a, b, call } = await setUp(context);
+  a.answers.push(failWith(503, { 'retry-after': '60' }));
+  b.answers.push(failWith(429, { 'retry-after': '40' }));
+  await call('two');
+  const { status, text, attempts } = await call('two');
+  assert.deepEqual([status, attempts], [429, '0']);
+  assert.match(text, /Each provider limits the rate of the gateway's own requests or failed, and said when/);
 });
 
 test('calls that all fail are tried again no more often than their lane has repeats', async (context) => {

@@ -380,7 +380,10 @@ for (const { status, error } of NO_MODEL) {
       record?.attempts.map(({ outcome }) => outcome),
       ['upstream_unavailable', 'ok'],
     );
-    assert.match(gateway.logs(), /"level":50[^\n]*"target":"up0\/x"[^\n]*"event":"upstream_model_missing"/);
+    assert.match(
+      gateway.logs(),
+      /"level":50[^\n]*"target":"up0\/x"[^\n]*"event":"upstream_model_(?:missing|retired)"/,
+    );
   });
 }
 

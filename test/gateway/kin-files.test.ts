@@ -10,7 +10,7 @@ import { startGateway, TEST_KEY } from '../support/gateway.ts';
 const PDF = Buffer.from('%PDF-1.4 fake').toString('base64');
 const PDF_URL = `data:application/pdf;base64,${PDF}`;
 
-const mistral = await startFakeOpenAi({ kin: 'mistral', models: ['mistral-medium-latest'] });
+const mistral = await startFakeOpenAi({ kin: 'mistral', models: ['mistral-medium-latest', 'voxtral-audio'] });
 const cohere = await startFakeOpenAi({ kin: 'cohere', models: ['command-a-03-2025'] });
 const gateway = await startGateway({
   providers: {
@@ -85,6 +85,26 @@ test('a PDF of a caller of Messages goes to Mistral as a document, by its data a
   const url = 'https://example.com/a.pdf';
   await askMessages(MISTRAL, { type: 'url', url });
   assert.deepEqual(sentPart('document_url'), { type: 'document_url', document_url: url });
+});
+
+test('audio goes to Mistral as its base64, whoever sends it in whichever form', async () => {
+  const model = 'mistral/voxtral-audio';
+  const wav = Buffer.from('RIFF fake').toString('base64');
+  const expected = { type: 'input_audio', input_audio: wav };
+  for (const data of [wav, `data:audio/wav;base64,${wav}`]) {
+    await askChat(model, { type: 'input_audio', input_audio: { data, format: 'wav' } });
+    assert.deepEqual(sentPart('input_audio'), expected);
+  }
+  const answer = await gateway.post(`/v1beta/models/${model}:generateContent`, {
+    contents: [
+      {
+        role: 'user',
+        parts: [{ inlineData: { mimeType: 'audio/wav', data: wav } }, { text: 'What is said?' }],
+      },
+    ],
+  });
+  assert.equal(answer.status, 200, await answer.text());
+  assert.deepEqual(sentPart('input_audio'), expected);
 });
 
 test('Cohere takes no files: the caller is told where the file stands, in its own words', async () => {

@@ -8,9 +8,13 @@ const MESSAGE = 'Slow down';
 /** What a provider that refuses a call for its rate says beside `retry-after`, and the seconds that its caller is told to wait. */
 interface NamedTime {
   says: string;
-  adapter: 'openai-compatible' | 'anthropic' | 'gemini';
+  adapter: 'openai-compatible' | 'openai' | 'anthropic' | 'gemini';
   headers?: () => Record<string, string>;
   body?: () => object;
+  /** The answer is a success, and the body stands in it: as an event of its stream, or whole. */
+  within?: 'stream' | 'answer';
+  /** The door that is spoken to; `/v1/chat/completions` where nothing is said. */
+  path?: '/v1/chat/completions' | '/v1/messages' | '/v1/responses';
   seconds: number;
 }
 
@@ -133,12 +137,127 @@ const CASES: NamedTime[] = [
   },
 ];
 
-async function setUp(context: TestContext, { adapter, headers, body }: NamedTime) {
+const LIMITED_BY_TOKENS = {
+  type: 'tokens',
+  code: 'rate_limit_exceeded',
+  message:
+    'Rate limit reached for gpt-4.1 in organization org-x on tokens per min (TPM): Limit 30000, Used 29937, Requested 11159. Please try again in 1m2.5s. Visit https://platform.openai.com/account/rate-limits to learn more.',
+  param: null,
+};
+const openRouters = () => ({
+  code: 429,
+  message: MESSAGE,
+  metadata: {
+    headers: {
+      'X-RateLimit-Limit': '20',
+      'X-RateLimit-Remaining': '0',
+      'X-RateLimit-Reset': String(Date.now() + 50_000),
+    },
+    provider_name: null,
+  },
+});
+const chunk = { id: 'gen-1', object: 'chat.completion.chunk', created: 1, model: 'x' };
+
+/** Where no header says it, or there can be none: behind a 200. */
+const IN_BODIES: NamedTime[] = [
+  {
+    says: "OpenAI's words",
+    adapter: 'openai',
+    body: () => ({ error: LIMITED_BY_TOKENS }),
+    seconds: 63,
+  },
+  {
+    says: "Azure's words",
+    adapter: 'openai-compatible',
+    body: () => ({ error: { code: '429', message: 'Rate limit is exceeded. Try again in 50 seconds.' } }),
+    seconds: 50,
+  },
+  {
+    says: 'a reset, which goes before the words',
+    adapter: 'openai-compatible',
+    headers: () => ({ 'x-ratelimit-remaining-tokens': '0', 'x-ratelimit-reset-tokens': '41' }),
+    body: () => ({ error: LIMITED_BY_TOKENS }),
+    seconds: 41,
+  },
+  ...(['/v1/chat/completions', '/v1/messages'] as const).flatMap((path): NamedTime[] => [
+    {
+      says: `OpenRouter's error chunk (${path})`,
+      adapter: 'openai-compatible',
+      within: 'stream',
+      body: () => ({
+        ...chunk,
+        error: openRouters(),
+        choices: [{ index: 0, delta: { content: '' }, finish_reason: 'error' }],
+      }),
+      path,
+      seconds: 50,
+    },
+    {
+      says: `OpenRouter's error in a choice (${path})`,
+      adapter: 'openai-compatible',
+      within: 'answer',
+      body: () => ({
+        ...chunk,
+        object: 'chat.completion',
+        choices: [{ index: 0, message: { role: 'assistant', content: '' }, error: openRouters() }],
+      }),
+      path,
+      seconds: 50,
+    },
+    {
+      says: `OpenRouter's error in place of an answer (${path})`,
+      adapter: 'openai-compatible',
+      within: 'answer',
+      body: () => ({ error: openRouters() }),
+      path,
+      seconds: 50,
+    },
+    {
+      says: `OpenAI's words in a stream (${path})`,
+      adapter: 'openai-compatible',
+      within: 'stream',
+      body: () => ({ error: LIMITED_BY_TOKENS }),
+      path,
+      seconds: 63,
+    },
+    {
+      says: `Google's RetryInfo in a stream (${path})`,
+      adapter: 'gemini',
+      within: 'stream',
+      body: () => ({ error: google }),
+      path,
+      seconds: 17,
+    },
+  ]),
+  {
+    says: "OpenAI's words in an event of the Responses API",
+    adapter: 'openai',
+    within: 'stream',
+    body: () => ({ type: 'error', sequence_number: 0, error: LIMITED_BY_TOKENS }),
+    path: '/v1/responses',
+    seconds: 63,
+  },
+  {
+    says: "OpenAI's words in a failed response",
+    adapter: 'openai',
+    within: 'answer',
+    body: () => ({
+      ...{ id: 'resp_1', object: 'response', created_at: 1, status: 'failed', model: 'x', output: [] },
+      error: { code: 'rate_limit_exceeded', message: LIMITED_BY_TOKENS.message },
+    }),
+    path: '/v1/responses',
+    seconds: 63,
+  },
+];
+
+async function setUp(context: TestContext, { adapter, headers, body, within, path }: NamedTime) {
   const upstream = await startRawUpstream((response) => {
-    response.writeHead(429, { 'content-type': 'application/json', ...headers?.() });
-    response.end(JSON.stringify(body?.() ?? { error: { message: MESSAGE } }));
+    const type = within === 'stream' ? 'text/event-stream' : 'application/json';
+    response.writeHead(within ? 200 : 429, { 'content-type': type, ...headers?.() });
+    const text = JSON.stringify(body?.() ?? { error: { message: MESSAGE } });
+    response.end(within === 'stream' ? `data: ${text}\n\n` : text);
   });
-  const baseUrl = adapter === 'openai-compatible' ? upstream.baseUrl : upstream.baseUrl.replace('/v1', '');
+  const baseUrl = adapter.startsWith('openai') ? upstream.baseUrl : upstream.baseUrl.replace('/v1', '');
   const accounts = [{ name: 'main', apiKey: 'sk-upstream-secret-0123456789' }];
   const gateway = await startGateway({
     providers: { up: { adapter, baseUrl, accounts } },
@@ -149,15 +268,19 @@ async function setUp(context: TestContext, { adapter, headers, body }: NamedTime
     await upstream.close();
   });
   const call = async () => {
-    const messages = [{ role: 'user', content: 'Hi' }];
-    const response = await gateway.post('/v1/chat/completions', { model: 'm', messages });
+    const said = { messages: [{ role: 'user', content: 'Hi' }], max_tokens: 9 };
+    const stream = within === 'stream';
+    const response = await gateway.post(path ?? '/v1/chat/completions', {
+      ...{ model: 'm', stream },
+      ...(path === '/v1/responses' ? { input: 'Hi' } : said),
+    });
     await response.text();
     return { status: response.status, retryAfter: Number(response.headers.get('retry-after')) };
   };
   return { upstream, call };
 }
 
-for (const named of CASES) {
+for (const named of [...CASES, ...IN_BODIES]) {
   test(`${named.says} (${named.adapter}): the place is not called before`, async (context) => {
     const { upstream, call } = await setUp(context, named);
     const first = await call();
@@ -184,3 +307,40 @@ test('the reset of a limit of which something is left names no time', async (con
   await call();
   assert.deepEqual([status, retryAfter, upstream.requests.length], [429, 0, 2]);
 });
+
+for (const path of ['/v1/chat/completions', '/v1/messages'] as const) {
+  test(`an error that names a time behind the beginning of a stream counts for all that come (${path})`, async (context) => {
+    const upstream = await startRawUpstream((response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const begun = { ...chunk, choices: [{ index: 0, delta: { role: 'assistant', content: 'Hel' } }] };
+      const broken = {
+        ...{ ...chunk, error: openRouters() },
+        choices: [{ index: 0, delta: { content: '' }, finish_reason: 'error' }],
+      };
+      response.write(`data: ${JSON.stringify(begun)}\n\n`);
+      // In one packet the client would have nothing of the answer yet.
+      setTimeout(() => response.end(`data: ${JSON.stringify(broken)}\n\n`), 200);
+    });
+    const accounts = [{ name: 'main', apiKey: 'sk-upstream-secret-0123456789' }];
+    const gateway = await startGateway({
+      providers: { up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl, accounts } },
+      models: { m: { targets: ['up/x'], retries: 0 } },
+    });
+    context.after(async () => {
+      await gateway.stop();
+      await upstream.close();
+    });
+    const call = () =>
+      gateway.post(path, {
+        ...{ model: 'm', stream: true, max_tokens: 9 },
+        messages: [{ role: 'user', content: 'Hi' }],
+      });
+    const first = await call();
+    assert.match(await first.text(), /Hel.*Slow down/s);
+    const second = await call();
+    await second.text();
+    const retryAfter = Number(second.headers.get('retry-after'));
+    assert.deepEqual([first.status, second.status, upstream.requests.length], [200, 429, 1]);
+    assert.ok(retryAfter > 40 && retryAfter <= 50, `retry-after: ${retryAfter}`);
+  });
+}

@@ -279,3 +279,45 @@ test('a client that leaves while it listens stops the provider', async () => {
     await upstream.close();
   }
 });
+
+test('documents are reranked where each provider has that', async () => {
+  const upstream = await startRawUpstream((response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end('{"results":[{"index":0,"relevance_score":0.9}],"usage":{"total_tokens":7}}');
+  });
+  const origin = new URL(upstream.baseUrl).origin;
+  const PLACES: Readonly<Record<string, [base: string, path: string]>> = {
+    alibaba: ['/compatible-mode/v1', '/compatible-api/v1/reranks'],
+    cohere: ['/compatibility/v1', '/v1/rerank'],
+    fireworks: ['/inference/v1', '/inference/v1/rerank'],
+    openrouter: ['/api/v1', '/api/v1/rerank'],
+    together: ['/v1', '/v1/rerank'],
+    vllm: ['/v1', '/v1/rerank'],
+  };
+  const reranking = await startGateway({
+    providers: Object.fromEntries(
+      Object.entries(PLACES).map(([name, [base]]) => [
+        name,
+        { baseUrl: origin + base, accounts: [{ name: 'main', apiKey: 'any' }] },
+      ]),
+    ),
+  });
+  try {
+    const asked = { query: 'q', documents: ['a', 'b'], top_n: 1 };
+    for (const [name, [, path]] of Object.entries(PLACES)) {
+      const answer = await reranking.post('/v1/rerank', { model: `${name}/a-reranker`, ...asked });
+      assert.equal(answer.status, 200, `${name}: ${await answer.text()}`);
+      const sent = upstream.requests.at(-1);
+      assert.equal(sent?.path, path);
+      assert.deepEqual(JSON.parse(sent.body), { model: 'a-reranker', ...asked });
+    }
+    const records = await reranking.calls(Object.keys(PLACES).length);
+    assert.deepEqual(
+      new Set(records.map(({ operation, outcome }) => `${operation} ${outcome}`)),
+      new Set(['rerank ok']),
+    );
+  } finally {
+    await reranking.stop();
+    await upstream.close();
+  }
+});

@@ -101,7 +101,8 @@ function logNormal(random: () => number, median: number, spread: number): number
 function simulateAll(candidate: Candidate): {
   rolledBack: number;
   medianCalls: number;
-  medianMet: number;
+  /** Of any of them. */
+  mostMet: number;
   whats: string;
 } {
   const ends = Array.from({ length: ROLLOUTS }, (_, index) => simulate(index + 1, candidate));
@@ -110,7 +111,7 @@ function simulateAll(candidate: Candidate): {
   return {
     rolledBack: back.length / ends.length,
     medianCalls: middle(back.map(({ candidates }) => candidates)),
-    medianMet: middle(back.map(({ met }) => met)),
+    mostMet: back.reduce((most, { met }) => Math.max(most, met), 0),
     whats: [...new Set(back.map(({ what }) => what))].join(', '),
   };
 }
@@ -138,10 +139,12 @@ for (const [name, candidate, what] of [
 }
 
 test('of a candidate that breaks at the first step fewer than one in a hundred users ever hear', (t) => {
-  const { rolledBack, medianCalls, medianMet } = simulateAll({ errors: 1 });
-  t.diagnostic(`in the median after ${medianCalls} calls and ${(medianMet * 100).toFixed(3)} % of the users`);
+  const { rolledBack, medianCalls, mostMet } = simulateAll({ errors: 1 });
+  t.diagnostic(
+    `in the median after ${medianCalls} calls, met by ${(mostMet * 100).toFixed(3)} % of the users at the most`,
+  );
   assert.equal(rolledBack, 1);
-  assert.ok(medianMet < 0.01);
+  assert.ok(mostMet < 0.01);
 });
 
 test('a candidate that turns bad at a later step is rolled back, too', (t) => {

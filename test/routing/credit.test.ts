@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { GatewayError } from '../../src/conversation/gateway-error.ts';
 import { DEFAULT_BREAKER } from '../../src/routing/breaker.ts';
 import { Itinerary, type Stop } from '../../src/routing/itinerary.ts';
-import { LaneBook } from '../../src/routing/lane.ts';
+import { LaneBook } from '../../src/routing/lane-book.ts';
 import { verdictOf } from '../../src/routing/verdict.ts';
 
 const verdictFor = (code: string) => verdictOf(new GatewayError('upstream_unavailable', '', { code }));
@@ -15,14 +15,23 @@ const LONGEST_REST_MS = 600_000;
 
 function makeBook() {
   const told: string[] = [];
+  const clock = { nowMs: 0 };
   const book = new LaneBook({
-    monotonicMs: () => 0,
-    onCredit: ({ provider, account, isSpent }) =>
-      told.push(`${provider}@${account} ${isSpent ? 'spent' : 'paid'}`),
+    monotonicMs: () => clock.nowMs,
+    onCredit: ({ provider, account, isSpent, isNews }) => {
+      if (isNews) told.push(`${provider}@${account} ${isSpent ? 'spent' : 'paid'}`);
+    },
   });
   const find = (target: string, account = 'main', options = DEFAULT_BREAKER) =>
     book.find(target, { provider: target.split('/')[0] ?? '', account, options });
-  return { told, find };
+  /** The account `a@main` has the credential with this mark; at another time than the beginning where one is said. */
+  const follow = (mark: string, nowMs = 0) => {
+    clock.nowMs = nowMs;
+    book.follow({ upstreams: [{ name: 'a', accounts: [{ name: 'main', mark }] }], lanes: [] });
+  };
+  const hear = (what: 'spent' | 'paid', forMs: number, nowMs: number, mark = 'k1') =>
+    book.hear({ scope: 'credit', what, name: 'a', account: 'main', mark, forMs }, nowMs);
+  return { told, find, follow, hear };
 }
 
 const failure = (nowMs: number, retryAfterMs?: number) => ({ nowMs, begunMs: nowMs, retryAfterMs });
@@ -128,4 +137,71 @@ test('what an account is not permitted to do says nothing of its credit', () => 
   const lane = find('a/x');
   lane.fail(verdictFor('upstream_permission_denied'), failure(0));
   assert.equal(lane.readiness(1), 'ready');
+});
+
+test('another credential of the account is tried at once, and that it is answered is told', () => {
+  const { told, find, follow } = makeBook();
+  follow('k1');
+  const lane = find('a/x');
+  lane.fail(SPENT, failure(0));
+  follow('k1', 1);
+  assert.equal(lane.readiness(1), 'poor', 'it is the same credential');
+  follow('k2', 2);
+  assert.equal(lane.readiness(2), 'ready');
+  assert.deepEqual(told, ['a@main spent'], 'nothing is known of it yet');
+  lane.fail(SPENT, { nowMs: 5, begunMs: 1, retryAfterMs: undefined });
+  assert.equal(lane.readiness(5), 'ready', 'that was about the credential before');
+  lane.succeed(10, 6);
+  assert.deepEqual(told, ['a@main spent', 'a@main paid']);
+});
+
+test('another credential that is out of credit, too, is news, and others go first for no longer than at the beginning', () => {
+  const { told, find, follow } = makeBook();
+  follow('k1');
+  const lane = find('a/x');
+  lane.fail(SPENT, failure(0));
+  lane.begin(FIRST_REST_MS);
+  lane.fail(SPENT, failure(FIRST_REST_MS));
+  follow('k2', 40_000);
+  lane.fail(SPENT, failure(50_000));
+  assert.deepEqual(
+    [lane.readiness(50_000 + FIRST_REST_MS - 1), lane.readiness(50_000 + FIRST_REST_MS)],
+    ['poor', 'ready'],
+  );
+  assert.deepEqual(told, ['a@main spent', 'a@main spent']);
+});
+
+test('what another instance found out is heard, and told to nobody', () => {
+  const { told, find, follow, hear } = makeBook();
+  follow('k1');
+  const lane = find('a/x');
+  hear('spent', 60_000, 0);
+  assert.deepEqual([lane.readiness(59_999), lane.readiness(60_000)], ['poor', 'ready']);
+  lane.begin(60_000);
+  lane.fail(SPENT, failure(60_000));
+  assert.deepEqual([lane.readiness(179_999), lane.readiness(180_000)], ['poor', 'ready']);
+  hear('paid', 0, 100_000);
+  assert.equal(lane.readiness(100_000), 'ready');
+  assert.deepEqual(told, [], 'it was known from the other');
+});
+
+test('who finds an account paid that another found out of credit tells of it', () => {
+  const { told, find, follow, hear } = makeBook();
+  follow('k1');
+  const lane = find('a/x');
+  hear('spent', 60_000, 0);
+  lane.succeed(10, 5);
+  assert.equal(lane.readiness(10), 'ready');
+  assert.deepEqual(told, ['a@main paid']);
+});
+
+test('what others say of another credential than the account has here says nothing', () => {
+  const { find, follow, hear } = makeBook();
+  follow('k2');
+  const lane = find('a/x');
+  hear('spent', 60_000, 0, 'k1');
+  assert.equal(lane.readiness(1), 'ready');
+  lane.fail(SPENT, failure(2));
+  hear('paid', 0, 3, 'k1');
+  assert.equal(lane.readiness(3), 'poor');
 });

@@ -4,11 +4,17 @@ import fc from 'fast-check';
 import { DEFAULT_BREAKER } from '../../src/routing/breaker.ts';
 import { LONGEST_TOLD_MS, readMessage } from '../../src/routing/health-word.ts';
 import { MOST_HEARD } from '../../src/routing/hearsay.ts';
-import { LaneBook } from '../../src/routing/lane.ts';
+import { LaneBook } from '../../src/routing/lane-book.ts';
 import type { Verdict } from '../../src/routing/verdict.ts';
 
 const TARGETS = ['a/x', 'a/y', 'b/x'];
 const ACCOUNTS = ['main', 'other'];
+
+/** Both providers are in the configuration, all accounts with the same credential. */
+function follow(book: LaneBook): void {
+  const accounts = ACCOUNTS.map((name) => ({ name, mark: 'k' }));
+  book.follow({ upstreams: ['a', 'b'].map((name) => ({ name, accounts })), lanes: [] });
+}
 
 function findAll(book: LaneBook) {
   return TARGETS.flatMap((target) =>
@@ -19,6 +25,7 @@ function findAll(book: LaneBook) {
 }
 
 const LIMITED: Verdict = { next: 'account', again: true, says: 'limited' };
+const SPENT: Verdict = { next: 'account', again: false, says: 'spent' };
 const REFUSED: Verdict = { next: 'target', again: true, says: 'failing', unreachable: true };
 
 /** Messages as they may come, most of them right. */
@@ -28,8 +35,9 @@ const MESSAGE = fc.oneof(
     arbitrary: fc
       .record({
         by: fc.constantFrom('one', 'two'),
-        scope: fc.constantFrom('lane', 'account'),
-        what: fc.constantFrom('open', 'closed', 'cooling'),
+        scope: fc.constantFrom('lane', 'account', 'credit'),
+        what: fc.constantFrom('open', 'closed', 'cooling', 'spent', 'paid'),
+        mark: fc.constantFrom('k', 'other'),
         name: fc.constantFrom(...TARGETS, 'a', 'b', 'c/unknown'),
         account: fc.constantFrom(...ACCOUNTS),
         forMs: fc.oneof(fc.integer({ min: 0, max: 5_000 }), fc.constant(LONGEST_TOLD_MS)),
@@ -55,7 +63,7 @@ const MESSAGE = fc.oneof(
 const STEP = fc.record({
   afterMs: fc.integer({ min: 0, max: 2_000 }),
   message: MESSAGE,
-  own: fc.constantFrom('nothing', 'fail', 'limit', 'succeed', 'begin'),
+  own: fc.constantFrom('nothing', 'fail', 'limit', 'spend', 'succeed', 'begin'),
   lane: fc.nat({ max: TARGETS.length * ACCOUNTS.length - 1 }),
 });
 
@@ -66,9 +74,10 @@ test('whatever others say: nobody is told of it, named times only grow, and ever
       const tell = () => {
         told += 1;
       };
-      const book = new LaneBook({ monotonicMs: () => nowMs, onChange: tell, onCool: tell });
-      const lanes = findAll(book);
       let nowMs = 0;
+      const book = new LaneBook({ monotonicMs: () => nowMs, onChange: tell, onCool: tell, onCredit: tell });
+      follow(book);
+      const lanes = findAll(book);
       for (const { afterMs, message, own, lane: index } of steps) {
         nowMs += afterMs;
         const before = { told, coolsUntil: lanes.map(({ coolsUntil }) => coolsUntil) };
@@ -87,13 +96,16 @@ test('whatever others say: nobody is told of it, named times only grow, and ever
         if (own === 'begin') lane.begin(nowMs);
         else if (own === 'succeed') lane.succeed(nowMs, nowMs);
         else if (own === 'fail') lane.fail(REFUSED, { ...outcome, retryAfterMs: undefined });
+        else if (own === 'spend') lane.fail(SPENT, { ...outcome, retryAfterMs: undefined });
         else if (own === 'limit') lane.fail(LIMITED, { ...outcome, retryAfterMs: 1_000 });
       }
       assert.equal(book.readings(() => true).length, lanes.length);
       for (const lane of lanes) {
         lane.forget(nowMs, nowMs);
         const lastMs = Math.max(lane.limitedUntil, lane.breaker.opensUntil, lane.reach.opensUntil, nowMs);
-        assert.equal(lane.readiness(lastMs), 'ready');
+        const ofCredit = lane.cooling(lastMs)?.forMs ?? 0;
+        assert.ok(ofCredit <= 3_600_000);
+        assert.equal(lane.readiness(lastMs + ofCredit), 'ready');
       }
     }),
   );
@@ -104,6 +116,8 @@ test('a place that is called for the first time is as if it had heard all that w
   fc.assert(
     fc.property(said, (steps) => {
       const [known, late] = [new LaneBook({ monotonicMs: () => 0 }), new LaneBook({ monotonicMs: () => 0 })];
+      follow(known);
+      follow(late);
       const lanes = findAll(known);
       let nowMs = 0;
       for (const { afterMs, message } of steps) {

@@ -178,7 +178,7 @@ test('a place that named a time is not called before it: a short one is waited f
   const waiting = plan([limited]);
   const next = waiting.next(0) ?? assert.fail('it is not waited for');
   assert.ok(next.waitMs >= 1_500);
-  limited.lane.cool(9_000);
+  limited.lane.cool(9_000, 'limited');
   assert.equal(waiting.arrive(next, next.waitMs), false, 'it was called though it had named a later time');
   const told = plan([limited]);
   assert.equal(told.next(0), undefined);
@@ -192,9 +192,9 @@ test('a time that is named by mistake, or is a day away, counts as an hour, whoe
   assert.equal(limited.lane.coolsUntil, 500 + 3_600_000);
   limited.lane.fail(DOWN, { nowMs: 900, begunMs: 0, retryAfterMs: dayMs });
   assert.equal(limited.lane.coolsUntil, 900 + 3_600_000);
-  heard.lane.hearCooling(500, dayMs);
+  heard.lane.hearCooling(500, dayMs, 'limited');
   assert.equal(heard.lane.coolsUntil, 500 + 3_600_000);
-  heard.lane.hearCooling(600, 3_600_000);
+  heard.lane.hearCooling(600, 3_600_000, 'limited');
   assert.equal(heard.lane.coolsUntil, 600 + 3_600_000);
 });
 
@@ -267,7 +267,7 @@ test('an attempt beside another goes to another target, or else to another accou
 test('one beside another passes nobody over for good, and calls nobody that wants to be left alone', () => {
   const [one, two] = [place('a/x', '1'), place('b/y', '1')];
   const itinerary = plan([one, two]);
-  two.lane.cool(1_000);
+  two.lane.cool(1_000, 'limited');
   const underWay = itinerary.next(0)?.stop ?? assert.fail();
   assert.equal(itinerary.beside(0, underWay), undefined);
   itinerary.failed(underWay, DOWN);
@@ -285,7 +285,7 @@ test('one beside another counts as a further attempt, and is made also where the
 test('a repeat without budget does not keep another place from being waited for', () => {
   const [down, limited] = [place('a/x', '1'), place('b/y', '1')];
   while (down.lane.retries.spend());
-  limited.lane.cool(300);
+  limited.lane.cool(300, 'limited');
   // What is earned by this call's first attempt is less than one.
   const itinerary = plan([down, limited]);
   itinerary.failed(itinerary.next(0)?.stop ?? assert.fail(), DOWN);

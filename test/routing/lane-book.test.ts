@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEFAULT_BREAKER } from '../../src/routing/breaker.ts';
-import { LaneBook, MOST_LANES } from '../../src/routing/lane.ts';
+import type { Lane } from '../../src/routing/lane.ts';
+import { LaneBook, MOST_LANES } from '../../src/routing/lane-book.ts';
 import type { Verdict } from '../../src/routing/verdict.ts';
 
 const LIMITED: Verdict = { next: 'account', again: true, says: 'limited' };
@@ -98,4 +99,49 @@ test('a lane that is open is not hidden by its account, which is being probed, n
   assert.deepEqual([lane.reach.state, stateOf('a/x'), stateOf('a/y')], ['half-open', 'open', 'half-open']);
   other.succeed(2_100, 2_000);
   assert.deepEqual([stateOf('a/x'), stateOf('a/y')], ['open', 'closed']);
+});
+
+/** What is in force: one provider with these accounts, and the lanes that models lead to. */
+const inForce = (accounts: string[], lanes: Lane[] = []) => ({
+  upstreams: [{ name: 'a', accounts: accounts.map((name) => ({ name, mark: 'first' })) }],
+  lanes,
+});
+
+test('lanes of accounts that are gone from the configuration are forgotten, also those that callers named', () => {
+  const { book } = makeBook();
+  for (let nth = 0; nth < 1_000; nth++) {
+    const account = `key-${nth}`;
+    const place = { ...PLACE, account };
+    const lane = book.find('a/x', { ...place, isConfigured: true });
+    book.find('a/named', place);
+    lane.fail(FAILING, told(undefined));
+    book.follow(inForce([account], [lane]));
+    assert.equal(book.find('a/x', { ...place, isConfigured: true }), lane);
+  }
+  assert.deepEqual(
+    book.readings(() => true).map(({ target, account }) => `${target} ${account}`),
+    ['a/named key-999', 'a/x key-999'],
+  );
+});
+
+test('a lane whose account is gone is kept while its provider wants it to be left alone, should the account come back', () => {
+  const { book, clock } = makeBook();
+  const gone = { ...PLACE, account: 'gone' };
+  book.find('a/x', gone).fail(LIMITED, told(60_000));
+  const main = book.find('a/x', { ...PLACE, isConfigured: true });
+  book.follow(inForce(['main'], [main]));
+  assert.equal(book.find('a/x', gone).readiness(59_999), 'cooling');
+  clock.nowMs = 60_000;
+  book.follow(inForce(['main'], [main]));
+  assert.equal(book.readings(() => true).length, 1);
+});
+
+test('a target that no model leads to any more is as one that a caller named', () => {
+  const { book } = makeBook();
+  const [before, main] = ['a/before', 'a/x'].map((name) => book.find(name, { ...PLACE, isConfigured: true }));
+  assert.ok(before && main);
+  book.follow(inForce(['main'], [main]));
+  for (let nth = 0; nth < 3 * MOST_LANES; nth++) book.find(`a/${nth}`, PLACE);
+  assert.equal(book.find('a/x', PLACE), main);
+  assert.notEqual(book.find('a/before', PLACE), before);
 });

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { startLossyProxy } from '../support/lossy-proxy.ts';
 import { redisMissing, startRedis, type TestRedis } from '../support/redis.ts';
+import { scale } from '../support/scale.ts';
 import { failWith, say, startProvider } from '../support/scripted-provider.ts';
 
 const skip = redisMissing;
@@ -63,6 +64,9 @@ async function until(what: string, isSo: () => boolean | Promise<boolean>): Prom
   assert.fail(`it never was so: ${what}`);
 }
 
+/** A word of one instance has reached the others by then, however busy the machine is. */
+const HEARD_WITHIN_MS = 500;
+
 const countOf = (gateway: TestGateway, event: string) =>
   gateway.logs().split(`"event":"${event}"`).length - 1;
 
@@ -110,6 +114,90 @@ test('a target that an instance never called is left alone there, too', { skip }
   const before = a.requests();
   assert.equal((await call(two, 'a/named-by-nobody')).status, 429);
   assert.equal(a.requests(), before);
+});
+
+test('what a time was named for is told with it', { skip }, async (context) => {
+  const { redis, a, start } = await setUp(context);
+  const [one, two] = [await start(), await start()];
+  a.otherwise = failWith(503, { 'retry-after': '60' });
+  assert.equal((await call(one, 'two')).target, 'b/y');
+  await untilKept(redis, 1);
+  await untilHeard(redis, two);
+  for (const other of [two, await start()]) {
+    const { status, retryAfter } = await call(other, 'one');
+    assert.equal(status, 502, 'it limits nobody');
+    assert.ok(retryAfter > 0 && retryAfter <= 60, `retry-after: ${retryAfter}`);
+  }
+  assert.equal(a.requests(), 1);
+});
+
+/** What an account takes: so many calls, then none for a while, which it says to all that come. */
+function limitTo(calls: number, pauseMs: number) {
+  const named: { atMs: number; untilMs: number }[] = [];
+  const asked: number[] = [];
+  let left = calls;
+  let untilMs = 0;
+  const ask = (): number | undefined => {
+    const atMs = performance.now();
+    asked.push(atMs);
+    if (left === 0 && atMs >= untilMs) left = calls;
+    if (left > 0) {
+      left -= 1;
+      untilMs = atMs + pauseMs;
+      return undefined;
+    }
+    named.push({ atMs, untilMs });
+    // Who comes in the last millisecond comes in time.
+    return Math.ceil(untilMs - atMs);
+  };
+  return { ask, named, asked };
+}
+
+test('in a storm of 429 over two instances no account is called by either before the time that it named to one', {
+  skip,
+}, async (context) => {
+  const redis = await startRedis({ saves: false });
+  context.after(redis.close);
+  const limits = [1_500, 2_100, 2_700].map((pauseMs) => limitTo(3, pauseMs));
+  const providers = await Promise.all(limits.map(() => startProvider(context)));
+  for (const [index, provider] of providers.entries()) {
+    provider.otherwise = (response, stream) => {
+      const retryAfterMs = limits[index]?.ask();
+      if (retryAfterMs === undefined) say('Hi')(response, stream);
+      else failWith(429, { 'retry-after-ms': String(retryAfterMs) })(response);
+    };
+  }
+  const config = {
+    state: redis.url,
+    stateTimeout: '10s',
+    providers: Object.fromEntries(providers.map(({ provider }, index) => [`p${index}`, provider])),
+    models: { m: { targets: providers.map((_, index) => `p${index}/x`), strategy: 'weighted' } },
+  };
+  const gateways = [await startGateway(config), await startGateway(config)];
+  context.after(() => Promise.all(gateways.map((gateway) => gateway.stop())));
+  const endsMs = performance.now() + scale({ sample: 8_000, heavy: 40_000 });
+  const statuses = new Set<number>();
+  await Promise.all(
+    gateways.map(async (gateway) => {
+      const calls: Promise<unknown>[] = [];
+      while (performance.now() < endsMs) {
+        calls.push(call(gateway, 'm').then(({ status }) => statuses.add(status)));
+        await sleep(50);
+      }
+      await Promise.all(calls);
+    }),
+  );
+  assert.deepEqual([...statuses].sort(), [200, 429]);
+  let periods = 0;
+  for (const [index, { named, asked }] of limits.entries()) {
+    for (const { atMs, untilMs } of named) {
+      // What was on its way when the other was told, and what the other says through the Redis, takes its time.
+      const early = asked.filter((one) => one > atMs + HEARD_WITHIN_MS && one < untilMs - 2);
+      assert.deepEqual(early, [], `p${index} was called before ${untilMs}, which it had named at ${atMs}`);
+      if (untilMs - atMs > 2 * HEARD_WITHIN_MS) periods += 1;
+    }
+  }
+  assert.ok(periods >= 3, `only ${periods} times were long enough to tell`);
 });
 
 test('in a storm of 429 no instance calls before the time that was named', { skip }, async (context) => {

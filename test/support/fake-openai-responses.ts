@@ -14,6 +14,8 @@ interface Stored {
 }
 
 export interface FakeResponsesOptions {
+  /** The organisation: it alone can read its reasoning. */
+  owner: string;
   models: readonly string[];
   nextId: (prefix: string) => string;
 }
@@ -51,16 +53,16 @@ export class FakeResponses {
   }
 
   #create(call: IncomingCall): Reply {
-    const { models, nextId } = this.#options;
+    const { models, nextId, owner } = this.#options;
     const request = checkRequest(parseBody(call));
     if (!models.includes(String(request['model']))) throw responsesModelNotFound(String(request['model']));
     const earlier = this.#earlierItems(request['previous_response_id']);
     const items = readItems(request['input']).map((item) => this.#resolve(item));
-    checkItems(items, earlier);
+    checkItems(items, earlier, owner);
     const input = [...earlier, ...items.map((item) => ({ type: 'message', id: nextId('msg_'), ...item }))];
     const answer = runModel(readRequest(request, input), call.behaviour);
     throwFailure(answer.disruption);
-    const envelope: Envelope = { id: nextId('resp_'), request, nextId };
+    const envelope: Envelope = { id: nextId('resp_'), request, owner, nextId };
     const response = writeResponse(answer, envelope);
     const keep = (kept: JsonObject): void => {
       if (request['store'] !== false) this.#stored.set(envelope.id, { input, response: kept });

@@ -60,7 +60,10 @@ export function createOpenAi(options: FakeOpenAiOptions, apiKey: string): Answer
   };
   const responses = served.compatible
     ? undefined
-    : new FakeResponses({ models: [...CHAT_MODELS, ...RESPONSES_MODELS, ...(options.models ?? [])], nextId });
+    : new FakeResponses({
+        models: [...CHAT_MODELS, ...RESPONSES_MODELS, ...(options.models ?? [])],
+        ...{ owner: apiKey, nextId },
+      });
   const answerKept = startKeeping(served.compatible);
   return (call: IncomingCall): Reply => {
     checkKey(call, apiKey);

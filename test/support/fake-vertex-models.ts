@@ -27,10 +27,10 @@ export function startFakeVertexModels(options: FakeOptions = {}): Promise<FakePr
     }
     const { authorization: _, ...headers } = call.headers;
     const [, gemini, method] = GEMINI.exec(call.path) ?? [];
-    if (gemini !== undefined && method === 'countTokens') checkCount(call.rawBody);
     if (gemini !== undefined) {
       const path = `/v1beta/models/${gemini}:${method}`;
-      return answerGemini({ ...call, path, headers: { ...headers, 'x-goog-api-key': apiKey } });
+      const rawBody = method === 'countTokens' ? asGeminiCounts(call.rawBody, gemini) : call.rawBody;
+      return answerGemini({ ...call, path, rawBody, headers: { ...headers, 'x-goog-api-key': apiKey } });
     }
     const [, claude, prediction] = CLAUDE.exec(call.path) ?? [];
     if (claude === 'count-tokens') {
@@ -55,15 +55,19 @@ export function startFakeVertexModels(options: FakeOptions = {}): Promise<FakePr
 /** Vertex API reference (`CountTokensRequest`): it has no place for a whole request. */
 const COUNTED = new Set(['contents', 'systemInstruction', 'tools', 'generationConfig', 'model', 'instances']);
 
-function checkCount(rawBody: Buffer): void {
+/** What Vertex takes at the top is within a request at the Gemini API. */
+function asGeminiCounts(rawBody: Buffer, gemini: string): Buffer {
   const body = tryParseJson(rawBody.toString('utf8'));
-  const unknown = isObject(body) ? Object.keys(body).find((key) => !COUNTED.has(key)) : undefined;
-  if (unknown === undefined) return;
-  throw googleError(
-    400,
-    'INVALID_ARGUMENT',
-    `Invalid JSON payload received. Unknown name "${unknown}": Cannot find field.`,
-  );
+  if (!isObject(body)) return rawBody;
+  const unknown = Object.keys(body).find((key) => !COUNTED.has(key));
+  if (unknown !== undefined) {
+    throw googleError(
+      400,
+      'INVALID_ARGUMENT',
+      `Invalid JSON payload received. Unknown name "${unknown}": Cannot find field.`,
+    );
+  }
+  return Buffer.from(JSON.stringify({ generateContentRequest: { model: `models/${gemini}`, ...body } }));
 }
 
 /** Google Cloud, "Count tokens for Claude models": the model stands in the body here. */

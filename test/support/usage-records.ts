@@ -98,6 +98,11 @@ export const anyRecord: fc.Arbitrary<UsageRecord> = fc.record(
             outcome: fc.oneof(outcome, fc.constant('lost' as const)),
             reason: fc.oneof(fc.constantFrom('first_byte_timeout', 'rate_limit_exceeded'), fc.string()),
             address: fc.constantFrom('http://10.0.0.7:8000', 'https://[fd00::7]:8443'),
+            adapted: fc.dictionary(
+              fc.string().filter((name) => name !== '__proto__'),
+              fc.option(fc.string()),
+              { minKeys: 1, noNullPrototype: true },
+            ),
             dropped: fc.array(fc.string(), { minLength: 1, maxLength: 2 }),
             used: fc.record({ usage: anyServedUsage, costMicroUsd: fc.option(fc.nat()) }, PLAIN),
           },

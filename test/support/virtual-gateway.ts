@@ -15,7 +15,7 @@ import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
 import type { Reservation, Used } from '../../src/quotas/reservation.ts';
 import { RolloutBook } from '../../src/rollouts/rollout-book.ts';
 import { HedgingBook } from '../../src/routing/hedging.ts';
-import { LaneBook } from '../../src/routing/lane.ts';
+import { LaneBook } from '../../src/routing/lane-book.ts';
 import { Connections, type SendOptions } from '../../src/upstream/connections.ts';
 import { Deadlines, type Timed } from '../../src/upstream/deadlines.ts';
 import type { ExchangeControl, ExchangeHandler } from '../../src/upstream/exchange.ts';
@@ -230,6 +230,7 @@ export class VirtualGateway {
       prices: new PriceBook({ prices: config.prices }),
       captures: { keep: none },
       lateCounts: { plan: () => undefined },
+      gone: { isAny: false, note: none, answered: none },
       responses: { keep: none, find: none, remove: none },
       now: monotonicMs,
       monotonicMs,

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { stringify } from 'yaml';
-import type { BreakerReading } from '../../src/routing/lane.ts';
+import type { BreakerReading } from '../../src/routing/lane-book.ts';
 import { CallMetrics } from '../../src/telemetry/call-metrics.ts';
 import { OTHER } from '../../src/telemetry/known-names.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Deadlines, type Timed } from '../../src/upstream/deadlines.ts';
@@ -97,4 +99,27 @@ test('a timer that fires before the time is up is set again', (t) => {
   nowMs = 51.5;
   t.mock.timers.tick(1);
   assert.equal(expired, 1);
+});
+
+test('what had its answer in time does not expire because this process stood still', async (context) => {
+  const answering =
+    "process.stdin.on('data', () => process.stdout.write('answer')); process.stdout.write('ready')";
+  const other = spawn(process.execPath, ['-e', answering], { stdio: ['pipe', 'pipe', 'inherit'] });
+  context.after(() => other.kill());
+  await once(other.stdout, 'data');
+  const deadlines = new Deadlines(() => performance.now());
+  let expired = 0;
+  const attempt = new Attempt(300, () => {
+    expired += 1;
+  });
+  const answered = once(other.stdout, 'data');
+  answered.then(() => deadlines.remove(attempt, 300));
+  other.stdin.write('question');
+  deadlines.add(attempt, performance.now(), 300);
+  // The question is on its way; then everything stands still, as in a container without its share of the processor.
+  await new Promise((resolve) => setImmediate(resolve));
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500);
+  await answered;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(expired, 0);
 });

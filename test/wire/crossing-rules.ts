@@ -435,6 +435,15 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
   {
     ...REQUEST,
     path: 'tool.function',
+    change: 'added',
+    via: ['converse'],
+    when: ({ after }) => objectOf(after)['description'] === 'Does nothing. Never call it.',
+    reason:
+      'Where a history has calls, Converse wants a tool of its own words; those of Anthropic’s types stand beside them.',
+  },
+  {
+    ...REQUEST,
+    path: 'tool.function',
     change: 'lost',
     via: ['messages', 'converse'],
     when: ({ before }, crossed) => {

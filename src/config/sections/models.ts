@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, date, mapping, modelName, positive, ratio, targetName } from '../fields.ts';
+import { count, date, mapping, modelName, name, positive, ratio, targetName } from '../fields.ts';
 import { limitsSchema } from './limits.ts';
 import { timeoutsSchema } from './providers.ts';
 import { modelOverloadSchema } from './server.ts';
@@ -24,6 +24,9 @@ const TARGET = 'a target, "provider/model-version", or a mapping with `target`';
 
 export const targetMapping = z.strictObject({
   target: targetName().describe('What is called: provider/model-version.'),
+  account: name()
+    .optional()
+    .describe('The one account of the provider that is called; any of them where absent.'),
   weight: positive()
     .optional()
     .describe('Share of the calls under the strategy `weighted`, relative to the others.'),
@@ -44,6 +47,11 @@ export const targetMapping = z.strictObject({
   parameters: defaultsSchema
     .optional()
     .describe('Defaults: what calls to this target are told where the caller does not say it.'),
+  retires: z
+    .union([date(), z.literal('never')], { error: 'a date such as 2027-01-31, or never' })
+    .optional()
+    .describe('When its provider takes it away, where that is not known or otherwise.'),
+  successor: targetName().optional().describe('The target to move to then.'),
 });
 
 type TargetMapping = z.output<typeof targetMapping>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { count, duration, exactlyOne, mapping, modelName, name, positive, ratio, text } from '../fields.ts';
-import { APPROVALS, targetMapping } from './models.ts';
+import { targetMapping } from './models.ts';
 
 /** A release: of a model its target, with or without parameters; of a prompt its version or label. */
 const releaseSchema = z.union([text(), count(1), targetMapping], {
@@ -33,7 +33,19 @@ const stepSchema = z.strictObject({
   hold: duration().describe('Least time on this step.'),
 });
 
-const gatesSchema = z.strictObject({
+export const stepsSchema = z
+  .array(stepSchema, { error: 'a list of steps' })
+  .min(1, { error: 'at least one step' })
+  .refine(isRising, { error: 'steps with rising weights' })
+  .optional()
+  .describe('The way from stable to candidate.');
+
+export const onFailSchema = z
+  .enum(['rollback', 'pause'])
+  .optional()
+  .describe('What happens when a gate fails.');
+
+export const gatesSchema = z.strictObject({
   minCalls: count(1).optional().describe('Calls of the candidate before a gate decides.'),
   errorRate: ratio().optional().describe('Largest share of failed calls.'),
   timeoutRate: ratio().optional().describe('Largest share of calls that timed out.'),
@@ -74,11 +86,7 @@ const rolloutSchema = z
     stable: releaseSchema.describe('Where it stands.'),
     candidate: releaseSchema.describe('Where it is to go.'),
     cohort: cohortSchema.optional().describe('Who always gets the candidate: any of these.'),
-    steps: z
-      .array(stepSchema, { error: 'a list of steps' })
-      .refine(isRising, { error: 'steps with rising weights' })
-      .optional()
-      .describe('The way from stable to candidate.'),
+    steps: stepsSchema,
     shadow: z
       .strictObject({
         share: ratio().describe('Share of calls that are copied to the candidate.'),
@@ -87,8 +95,11 @@ const rolloutSchema = z
       .optional()
       .describe('Copies for comparison, which no client sees.'),
     gates: gatesSchema.optional().describe('What the candidate must keep to.'),
-    onFail: z.enum(['rollback', 'pause']).optional().describe('What happens when a gate fails.'),
-    approval: z.enum(APPROVALS).optional().describe('Whether a second person must agree.'),
+    onFail: onFailSchema,
+    approval: z
+      .enum(['none', 'start', 'promote', 'required'])
+      .optional()
+      .describe('What a second person must agree to: its start, its promotion, or both (required).'),
   })
   .refine(moved.check, { error: moved.error });
 

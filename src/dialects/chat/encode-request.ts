@@ -66,7 +66,7 @@ function encodeParameters(target: Target): JsonObject {
   const { written, dropped } = planParameters(target.conversation, 'chat');
   for (const name of dropped) target.drop(name);
   const reasoning = encodeReasoningRequest(target);
-  const refuses = refusedParameters(target, asksForReasoning(reasoning));
+  const refuses = refusedParameters(target, asksForReasoning(reasoning, target.traits));
   const fields = written.flatMap((parameter): [string, JsonValue][] => {
     refuseStops(parameter, target);
     if (refuses(parameter)) {

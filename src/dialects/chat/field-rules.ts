@@ -52,6 +52,18 @@ export class FieldRules {
     return edits.length === 0 ? body : spliceEntries(body, edits);
   }
 
+  /** Which fields of a body are told by another name, and by which; `undefined` where none is. */
+  renamings(body: Buffer, places: FieldSpans, model: string): Record<string, string> | undefined {
+    let renamed: Record<string, string> | undefined;
+    const says = (name: string) => places[name] !== undefined && !isNull(body, places[name]);
+    for (const [name, rule] of this.#rules) {
+      if (typeof rule !== 'object' || !says(name) || says(rule.as) || !isFor(rule, model)) continue;
+      renamed ??= {};
+      renamed[name] = rule.as;
+    }
+    return renamed;
+  }
+
   #isConcerned(places: FieldSpans): boolean {
     for (const name of this.wanted.words) if (places[name]) return true;
     return false;

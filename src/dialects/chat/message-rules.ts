@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { parseDataUrl } from '../data-url.ts';
 import { placed } from '../places.ts';
 import { omitKeys } from '../read-json.ts';
 import { refusedFile } from './encode-content.ts';
@@ -21,11 +22,12 @@ export class MessageRules {
 
   constructor(quirks: MessageQuirks) {
     this.#quirks = quirks;
-    const { instructions, toolCallIds, reasoning, files, messageDrops = [] } = quirks;
+    const { instructions, toolCallIds, reasoning, audio, files, messageDrops = [] } = quirks;
     const steps: [Step, readonly string[]][] = [];
     if (instructions) steps.push([asSystem, ['developer']]);
     if (reasoning) steps.push([moveReasoning(reasoning), REASONING]);
     if (toolCallIds) steps.push([withLegalIds, ['tool_calls', 'tool_call_id']]);
+    if (audio) steps.push([withBareAudio, ['input_audio']]);
     if (files) steps.push([withFiles(files), ['file']]);
     if (messageDrops.length > 0) steps.push([withoutFields(messageDrops), messageDrops]);
     this.#steps = steps.map(([step]) => step);
@@ -118,6 +120,19 @@ function withFiles(form: FileForm): Step {
     });
     return { ...message, content: parts };
   };
+}
+
+/** Some clients put a data URL where the base64 is wanted. */
+function withBareAudio(message: JsonObject): JsonObject {
+  const { content } = message;
+  if (!Array.isArray(content)) return message;
+  const parts = content.map((part) => {
+    const audio = isObject(part) && part['type'] === 'input_audio' ? part['input_audio'] : undefined;
+    const data = isObject(audio) ? audio['data'] : undefined;
+    if (!isObject(part) || typeof data !== 'string') return part;
+    return { ...part, input_audio: parseDataUrl(data)?.base64 ?? data };
+  });
+  return parts.every((part, index) => part === content[index]) ? message : { ...message, content: parts };
 }
 
 function withLegalIds(message: JsonObject): JsonObject {

@@ -6,7 +6,7 @@ import type { Parameters } from '../../conversation/conversation.ts';
  *
  * Sources: OpenAI API reference (`max_tokens`, `stop`, `reasoning_effort`, `ChatCompletionDeveloperMessageParam`), "Reasoning
  * models" guide, "Using GPT-5.2" (sampling parameters only with effort `none`); Mistral, DeepSeek and Perplexity API
- * references, which know `max_tokens` only. Efforts: OpenAI's pages of the models, and what the API says to others (openai/codex#6647,
+ * references, which know `max_tokens` only; the guide "Using the latest model" (from GPT-5.5 on the effort is `medium` where nothing is said). Efforts: OpenAI's pages of the models, and what the API says to others (openai/codex#6647,
  * anomalyco/opencode#4451, #26273, #36141; anomalyco/models.dev#2296).
  */
 export interface ModelTraits {
@@ -16,6 +16,8 @@ export interface ModelTraits {
   instructions: 'system' | 'developer' | 'as_said';
   /** When it takes temperature, penalties and log probabilities. */
   sampling: 'always' | 'without_reasoning' | 'never';
+  /** It reasons where nothing is said of that, though it need not. */
+  reasonsUnsaid: boolean;
   /** How many stop sequences it takes. */
   mostStops: number;
   /** Whether it takes `reasoning_effort`; `unknown` where the name does not tell. */
@@ -34,6 +36,7 @@ const COMPATIBLE: ModelTraits = {
   outputLimit: ['max_tokens', 'max_completion_tokens'],
   instructions: 'system',
   sampling: 'always',
+  reasonsUnsaid: false,
   mostStops: Number.POSITIVE_INFINITY,
   reasoning: 'unknown',
   efforts: undefined,
@@ -47,6 +50,7 @@ const OPENAI: ModelTraits = {
   outputLimit: ['max_completion_tokens', 'max_tokens'],
   instructions: 'as_said',
   sampling: 'always',
+  reasonsUnsaid: false,
   mostStops: 4,
   reasoning: 'no',
   efforts: undefined,
@@ -62,6 +66,7 @@ function reasoning(efforts: readonly string[]): ModelTraits {
     outputLimit: ['max_completion_tokens'],
     instructions: 'developer',
     sampling: 'never',
+    reasonsUnsaid: true,
     mostStops: 0,
     reasoning: 'yes',
     efforts,
@@ -70,8 +75,8 @@ function reasoning(efforts: readonly string[]): ModelTraits {
 }
 
 /** One that need not reason, and takes sampling parameters when it does not. */
-function sometimesReasoning(efforts: readonly string[]): ModelTraits {
-  return { ...reasoning(['none', ...efforts]), sampling: 'without_reasoning' };
+function sometimesReasoning(efforts: readonly string[], reasonsUnsaid: boolean): ModelTraits {
+  return { ...reasoning(['none', ...efforts]), sampling: 'without_reasoning', reasonsUnsaid };
 }
 
 const TO_HIGH = ['low', 'medium', 'high'];
@@ -89,10 +94,13 @@ const TRAITS: readonly (readonly [RegExp, ModelTraits])[] = [
   [/^gpt-5(\.1)?-codex(?!-max)/, reasoning(TO_HIGH)],
   [/^gpt-5(-|$)/, reasoning(['minimal', ...TO_HIGH])],
   [/^gpt-5\.1-codex-max/, reasoning(TO_XHIGH)],
-  [/^gpt-5\.1(-|$)/, sometimesReasoning(TO_HIGH)],
+  [/^gpt-5\.1(-|$)/, sometimesReasoning(TO_HIGH, false)],
   [/^gpt-[\d.]+-pro/, reasoning(['medium', 'high', 'xhigh'])],
   [/^gpt-[\d.]+-codex/, reasoning(TO_XHIGH)],
-  [/^gpt-5\.[2-5](-|$)/, sometimesReasoning(TO_XHIGH)],
+  [/^gpt-5\.[2-4](-|$)/, sometimesReasoning(TO_XHIGH, false)],
+  [/^gpt-5\.5(-|$)/, sometimesReasoning(TO_XHIGH, true)],
+  // No effort `none` (notes on these models in OpenAI's changelog).
+  [/^gpt-6(-astra|\.1-sol)/, reasoning(TO_MAX)],
   [/^o\d.*-deep-research/, reasoning(['medium'])],
   // Recorded: o3-mini stops where it is told. The reference: "not supported with latest reasoning models `o3` and `o4-mini`".
   [/^(o1|o3-mini)/, { ...reasoning(TO_HIGH), mostStops: 4 }],
@@ -100,7 +108,7 @@ const TRAITS: readonly (readonly [RegExp, ModelTraits])[] = [
   // of the openai package).
   [/^(o\d|codex-mini|computer-use-)/, reasoning(TO_HIGH)],
   [/^(chatgpt-4|gpt-3|gpt-4)/, OPENAI],
-  [/^(chatgpt|gpt)-/, sometimesReasoning(TO_MAX)],
+  [/^(chatgpt|gpt)-/, sometimesReasoning(TO_MAX, true)],
   [/^claude/, { ...COMPATIBLE, cacheControl: true }],
 ];
 

@@ -11,6 +11,7 @@ import { type FieldSpans, parseField, spliceBody } from '../request-fields.ts';
 import { tierFieldNames } from '../tiers.ts';
 import { WordTable } from '../word-table.ts';
 import { madeIds, readFirstIds, readMadeIds } from './audio-output.ts';
+import { bridge } from './bridge.ts';
 import { choiceFailure, choicesOf } from './embedded-failures.ts';
 import { embeddedError, saysError } from './errors.ts';
 import { mendFinish, toolCallsOf } from './mend-answer.ts';
@@ -31,7 +32,9 @@ export const passThrough: PassThrough = {
     ...tierFieldNames('chat'),
     ...backgroundFieldNames('chat'),
     ...modelFieldNames('chat'),
+    ...bridge.fields,
   ]),
+  bridge,
   prepareRequest,
   scansAnswers: true,
   readUsage,

@@ -22,6 +22,8 @@ import { ChatStreamDecoder } from './stream-decoder.ts';
 export interface RewrittenBody {
   body: Buffer;
   dropped: string[];
+  /** By the names of what goes by another one there. */
+  renamed?: Record<string, string> | undefined;
 }
 
 /** The chat dialect as one provider speaks it: compiled once from its quirks, used for every call. */
@@ -113,7 +115,9 @@ function rewrite(rules: FieldRules, body: Buffer, places: FieldSpans, model: str
     const name = fitted === undefined ? field : changedTo(field, fitted);
     if (!dropped.includes(name)) dropped.push(name);
   };
-  return { body: rules.rewriteBytes(body, places, model, drop), dropped };
+  const rewritten = rules.rewriteBytes(body, places, model, drop);
+  const renamed = rewritten === body ? undefined : rules.renamings(body, places, model);
+  return { body: rewritten, dropped, renamed };
 }
 
 /** Fields that are no parameters, and what callers of other dialects call them. */

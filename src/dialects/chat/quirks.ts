@@ -59,6 +59,8 @@ export interface MessageQuirks {
   reasoning?: ReasoningField | ((model: string) => ReasoningField);
   /** Fields of a message that are refused. */
   messageDrops?: readonly string[];
+  /** Audio in `input_audio` is its base64 alone (Mistral), without its format. */
+  audio?: 'base64';
   /** It takes files in another form than OpenAI's `file` parts, or none. */
   files?: FileForm;
   /** The field that has a last message of the assistant continued. With `prefix` (Mistral) the answer repeats that message. */

@@ -142,9 +142,19 @@ function nameFittedEffort(target: EffortTarget, sent: string): void {
 type EffortTarget = Pick<Target, 'conversation' | 'traits' | 'sameDialect' | 'drop'>;
 
 /** Whether the written request makes a model think that does not think without being told. */
-export function asksForReasoning(fields: Record<string, JsonValue | undefined>): boolean {
-  const effort = fields['reasoning_effort'];
-  return typeof effort === 'string' && effort !== 'none';
+export function asksForReasoning(
+  fields: Record<string, JsonValue | undefined>,
+  traits: Pick<ModelTraits, 'reasonsUnsaid'>,
+): boolean {
+  return reasons(fields['reasoning_effort'], traits);
+}
+
+/** Whether a model that may reason does, by the effort that it is told. */
+export function reasons(
+  effort: JsonValue | undefined,
+  { reasonsUnsaid }: Pick<ModelTraits, 'reasonsUnsaid'>,
+): boolean {
+  return typeof effort === 'string' ? effort !== 'none' : reasonsUnsaid;
 }
 
 /** OpenAI's word for how much the model may think, as the model takes it; `undefined` where nothing need be said. */
@@ -168,7 +178,7 @@ function effortForBudget(budgetTokens: number, { leastEffort }: ModelTraits): st
 }
 
 /** The nearest effort that the model takes and that is no more than the one asked for, or else its least: not to think is none. */
-function fitEffort(asked: string, { efforts }: ModelTraits): string {
+export function fitEffort(asked: string, { efforts }: Pick<ModelTraits, 'efforts'>): string {
   if (!efforts || efforts.includes(asked)) return asked;
   const thinking = efforts.filter((effort) => effort !== 'none');
   const fitting = thinking.findLast((effort) => compareEfforts(effort, asked) <= 0);

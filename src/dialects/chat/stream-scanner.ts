@@ -19,8 +19,7 @@ import type { MadeIds, ScanOptions, StreamScanner } from '../pass-through.ts';
 import { spliceBody } from '../request-fields.ts';
 import { type ServedTier, servedTier } from '../tiers.ts';
 import { spokenId } from './audio-output.ts';
-import { choiceFailure, choicesOf, isToldInChoice } from './embedded-failures.ts';
-import { eventFailure, saysError } from './errors.ts';
+import { judgeChunk } from './embedded-failures.ts';
 import { mendChoice, mendChoices, type SeenChoice } from './mend-answer.ts';
 import { decodeUsage, streamUsage } from './usage.ts';
 
@@ -134,21 +133,15 @@ export class ChatStreamScanner implements StreamScanner {
     const data = eventField(text, 'data');
     if (data === undefined || data === '') return event;
     if (data === '[DONE]') return this.#terminate(event);
-    const chunk = tryParseJson(data);
-    const usage = isObject(chunk) ? this.#readUsage(chunk) : undefined;
+    const value = tryParseJson(data);
+    const usage = isObject(value) ? this.#readUsage(value) : undefined;
     if (usage) this.usage = usage;
-    const name = eventField(text, 'event');
-    if (!isObject(chunk) || saysError(chunk) || name === 'error') {
-      // Clients look into the data, not at the event's name.
-      this.#fail(eventFailure(chunk, data, name), isObject(chunk) && Boolean(chunk['error']));
+    const judged = judgeChunk(value, data, eventField(text, 'event'));
+    if (judged.failure) {
+      this.#fail(judged.failure, judged.isTold);
       return event;
     }
-    const choices = choicesOf(chunk);
-    const failed = choiceFailure(choices);
-    if (failed) {
-      this.#fail(failed, isToldInChoice(choices));
-      return event;
-    }
+    const { chunk, choices } = judged;
     this.#noteHead(chunk);
     const edits = this.#noteChunk(chunk, choices, data);
     if (this.#hideUsage && usage !== undefined && choices.length === 0) return NOTHING;

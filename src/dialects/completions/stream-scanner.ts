@@ -1,8 +1,7 @@
 import { GatewayError } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../../conversation/json.ts';
 import type { Usage } from '../../conversation/usage.ts';
-import { choiceFailure, choicesOf, isToldInChoice } from '../chat/embedded-failures.ts';
-import { eventFailure, saysError } from '../chat/errors.ts';
+import { judgeChunk } from '../chat/embedded-failures.ts';
 import { decodeUsage } from '../chat/usage.ts';
 import { eventField, splitEvents, withData } from '../event-bytes.ts';
 import { setField } from '../json-places.ts';
@@ -64,20 +63,15 @@ export class CompletionsStreamScanner implements StreamScanner {
       this.#terminate();
       return event;
     }
-    const chunk = tryParseJson(data);
-    const usage = isObject(chunk) ? decodeUsage(chunk['usage']) : undefined;
+    const value = tryParseJson(data);
+    const usage = isObject(value) ? decodeUsage(value['usage']) : undefined;
     if (usage) this.usage = usage;
-    const name = eventField(text, 'event');
-    if (!isObject(chunk) || saysError(chunk) || name === 'error') {
-      this.#fail(eventFailure(chunk, data, name), isObject(chunk) && Boolean(chunk['error']));
+    const judged = judgeChunk(value, data, eventField(text, 'event'));
+    if (judged.failure) {
+      this.#fail(judged.failure, judged.isTold);
       return event;
     }
-    const choices = choicesOf(chunk);
-    const failed = choiceFailure(choices);
-    if (failed) {
-      this.#fail(failed, isToldInChoice(choices));
-      return event;
-    }
+    const { chunk, choices } = judged;
     if (typeof chunk['model'] === 'string') this.model = chunk['model'];
     this.#note(choices);
     if (!this.#hideUsage || !isObject(chunk['usage'])) return event;

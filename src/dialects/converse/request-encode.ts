@@ -7,7 +7,7 @@ import { planMaxTokens } from '../messages/encode-parameters.ts';
 import { offerTools } from '../offered-tools.ts';
 import { withReadableParts } from '../readable-parts.ts';
 import { inConverseWords } from './anthropic-words.ts';
-import { clientToolNames } from './client-tools.ts';
+import { clientToolNames, withToolFlags } from './client-tools.ts';
 import { isTakenReasoning } from './encode-blocks.ts';
 import { type EncodeContext, encodeContext } from './encode-context.ts';
 import { encodeParameters } from './encode-parameters.ts';
@@ -72,12 +72,12 @@ export function encodeRequest(asked: Conversation, model: string): EncodedReques
     ...(reasoning.effort ? { effort: reasoning.effort } : {}),
   };
   const { additionalModelRequestFields, additionalModelResponseFieldPaths, ...extra } = requestExtra(context);
-  const additional = {
+  const additional = withToolFlags({
     ...objectOf(additionalModelRequestFields),
     ...objectOf(parameters['additionalModelRequestFields']),
     ...reasoning.fields,
     ...tools.fields,
-  };
+  });
   const paths = additionalModelResponseFieldPaths ?? stopSequencePaths(context);
   const body: JsonObject = {
     ...(tools.toolConfig ? { toolConfig: tools.toolConfig } : {}),

@@ -19,6 +19,7 @@ import {
 import { type FieldSpan, type FieldSpans, findTopLevelFields, spliceBody } from '../request-fields.ts';
 import { tierFieldNames } from '../tiers.ts';
 import { WordTable } from '../word-table.ts';
+import { bridge } from './bridge.ts';
 import { CARRIED_PREFIX } from './carried-signatures.ts';
 import { continuationIn, madeContinuations, madeIds, readMadeIds } from './continuations.ts';
 import { decodeStreamError, errorIn } from './errors.ts';
@@ -34,7 +35,9 @@ export const passThrough: PassThrough = {
     ...GOOGLE_HOLDERS,
     ...outputFieldNames('gemini'),
     ...tierFieldNames('gemini'),
+    ...bridge.fields,
   ]),
+  bridge,
   carriedMarker: Buffer.from(CARRIED_PREFIX),
   prepareRequest,
   readUsage,

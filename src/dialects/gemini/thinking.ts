@@ -19,7 +19,7 @@ const LEVEL_OF_EFFORT: Record<string, ThinkingLevel> = {
  * Google's own translation of OpenAI's words for models with a budget (Gemini API docs, "OpenAI compatibility"), but for
  * `minimal`, which is no less than `low` there and would come back as that.
  */
-const BUDGET_OF_EFFORT: Record<string, number> = {
+export const BUDGET_OF_EFFORT: Record<string, number> = {
   minimal: 512,
   low: 1024,
   medium: 8192,

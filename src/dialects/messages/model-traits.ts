@@ -23,6 +23,8 @@ export interface ModelTraits {
   structuredOutputs: boolean;
   /** `tool_choice` of type `any` and `tool`. */
   forcedToolUse: boolean;
+  /** Versions of Anthropic's own tools from before Claude 4. */
+  takesEarlierTools: boolean;
   /** The conversation may end with the beginning of the answer. */
   prefill: boolean;
 }
@@ -40,10 +42,12 @@ const CLAUDE_3: ModelTraits = {
   sampling: 'any',
   structuredOutputs: false,
   forcedToolUse: true,
+  takesEarlierTools: true,
   prefill: true,
 };
 const CLAUDE_3_5: ModelTraits = { ...CLAUDE_3, maxOutputTokens: 8_192 };
-const SONNET_4: ModelTraits = { ...CLAUDE_3, maxOutputTokens: 64_000, thinking: 'budget' };
+const SONNET_3_7: ModelTraits = { ...CLAUDE_3, maxOutputTokens: 64_000, thinking: 'budget' };
+const SONNET_4: ModelTraits = { ...SONNET_3_7, takesEarlierTools: false };
 const OPUS_4: ModelTraits = { ...SONNET_4, maxOutputTokens: 32_000 };
 const CLAUDE_4_5: ModelTraits = { ...SONNET_4, sampling: 'one', structuredOutputs: true };
 const CLAUDE_4_6: ModelTraits = {
@@ -70,7 +74,7 @@ const TRAITS = new Map<string, ModelTraits>([
   ['haiku-3', CLAUDE_3],
   ['sonnet-3-5', CLAUDE_3_5],
   ['haiku-3-5', CLAUDE_3_5],
-  ['sonnet-3-7', SONNET_4],
+  ['sonnet-3-7', SONNET_3_7],
   ['sonnet-4', SONNET_4],
   ['opus-4', OPUS_4],
   ['opus-4-1', { ...OPUS_4, sampling: 'one' }],

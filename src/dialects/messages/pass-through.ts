@@ -17,6 +17,7 @@ import {
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
 import { tierFieldNames } from '../tiers.ts';
 import { WordTable } from '../word-table.ts';
+import { bridge } from './bridge.ts';
 import { decodeErrorEvent } from './errors.ts';
 import { madeContainer, madeIds, readMadeIds } from './made-ids.ts';
 import { decodeUsage, StreamUsage } from './usage.ts';
@@ -32,7 +33,9 @@ export const passThrough: PassThrough = {
     ...outputFieldNames('messages'),
     ...tierFieldNames('messages'),
     ...modelFieldNames('messages'),
+    ...bridge.fields,
   ]),
+  bridge,
   prepareRequest,
   scansAnswers: true,
   readUsage,

@@ -155,12 +155,15 @@ function fitEffort(
   return fitting;
 }
 
-function nearestEffort({ efforts }: ModelTraits, asked: Effort | undefined): Effort | undefined {
+export function nearestEffort(
+  { efforts }: Pick<ModelTraits, 'efforts'>,
+  asked: Effort | undefined,
+): Effort | undefined {
   return asked && efforts.findLast((effort) => EFFORTS.indexOf(effort) <= EFFORTS.indexOf(asked));
 }
 
 /** OpenAI's `minimal` is the least there is. */
-function readEffort(word: string): Effort | undefined {
+export function readEffort(word: string): Effort | undefined {
   return word === 'minimal' ? 'low' : EFFORTS.find((effort) => effort === word);
 }
 

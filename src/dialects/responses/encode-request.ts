@@ -2,7 +2,7 @@ import type { Conversation, ResponseFormat } from '../../conversation/conversati
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import { changedTo } from '../caller-words.ts';
 import { SAMPLING_PARAMETERS } from '../chat/model-traits.ts';
-import { dropReasoning, effortOf, nameUnsaidThinking } from '../chat/reasoning-request.ts';
+import { dropReasoning, effortOf, nameUnsaidThinking, reasons } from '../chat/reasoning-request.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { shortenEndUser } from '../end-user.ts';
 import { foreignFields, openAiModeration } from '../foreign-fields.ts';
@@ -119,9 +119,9 @@ function refusedParameters(
   { traits, sameDialect }: ResponsesTarget,
   reasoning: JsonObject | undefined,
 ): (parameter: WrittenParameter) => boolean {
-  const effort = reasoning?.['effort'];
-  const reasons = typeof effort === 'string' && effort !== 'none';
-  const refusesSampling = traits.sampling === 'never' || (traits.sampling === 'without_reasoning' && reasons);
+  const refusesSampling =
+    traits.sampling === 'never' ||
+    (traits.sampling === 'without_reasoning' && reasons(reasoning?.['effort'], traits));
   return ({ key }) => !sameDialect && refusesSampling && SAMPLING_PARAMETERS.has(key);
 }
 

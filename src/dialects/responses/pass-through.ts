@@ -18,6 +18,7 @@ import {
 import { type FieldSpans, spliceBody } from '../request-fields.ts';
 import { type ServedTier, servedTier, tierFieldNames } from '../tiers.ts';
 import { WordTable } from '../word-table.ts';
+import { bridge } from './bridge.ts';
 import { eventError, failureOf } from './errors.ts';
 import { failedResponseEvent, failureEvents } from './failure-events.ts';
 import { madeIds, readMadeIds } from './made-ids.ts';
@@ -37,7 +38,9 @@ export const passThrough: PassThrough = {
     ...tierFieldNames('responses'),
     ...backgroundFieldNames('responses'),
     ...modelFieldNames('responses'),
+    ...bridge.fields,
   ]),
+  bridge,
   prepareRequest,
   scansAnswers: true,
   readUsage,

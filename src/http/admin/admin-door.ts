@@ -4,6 +4,7 @@ import type { ControlPlane } from '../../control/control-plane.ts';
 import type { EventLog } from '../../control/event-log.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import type { RolloutController } from '../../rollouts/controller.ts';
+import type { ReleaseStore } from '../../rollouts/release-store.ts';
 import type { Store } from '../../store/store.ts';
 import type { Health } from '../../telemetry/health.ts';
 import type { AccessRequests } from '../../tenants/access-requests.ts';
@@ -28,6 +29,9 @@ export interface AdminParts {
   /** How calls of this instance stand with a provider's credentials; `undefined` where there is no such provider. */
   describeCredentials(provider: string): JsonObject[] | undefined;
   rollouts: RolloutController;
+  releases: ReleaseStore;
+  /** Whether a target was not there when it was last called. */
+  isGone(target: string): boolean;
   /** How providers, accounts and targets stand, by the calls of this instance. */
   describeHealth(): Health;
   /** Has the next call of this instance probe a rejected credential; `undefined` where there is no such account. */

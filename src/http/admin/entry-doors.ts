@@ -20,11 +20,13 @@ import {
   ownedByFile,
   readDocumentEntries,
 } from './plan-entries.ts';
+import { retiringOf } from './retirement-doors.ts';
+import { type EntryRules, readRolloutRules } from './rollout-entries.ts';
 import { warnOfEntry } from './warnings.ts';
 
 /** A kind of entry that has doors of its own, all alike. */
 interface EntrySet {
-  kind: 'tenants' | 'models' | 'providers' | 'webhooks' | 'alerts';
+  kind: 'tenants' | 'models' | 'rollouts' | 'providers' | 'webhooks' | 'alerts';
   noun: string;
   /** What a change of it takes. */
   role: Role;
@@ -33,6 +35,10 @@ interface EntrySet {
   elsewhere: Readonly<Record<string, string>>;
   /** What goes with an entry when it is deleted. */
   alsoGone?(layers: Layers, name: string): OwnedEntry[];
+  /** They are told, as a list and each, by doors of their own. */
+  isReadElsewhere?: true;
+  /** What its changes go by beside the configuration. */
+  readRules?(request: Pick<AdminRequest, 'parts' | 'body'>, name: string): Promise<EntryRules>;
 }
 
 const SETS: readonly EntrySet[] = [
@@ -50,6 +56,15 @@ const SETS: readonly EntrySet[] = [
       LIST_KINDS.flatMap((kind) => layers.ofTenant(kind, name)).filter(({ owner }) => owner === 'api'),
   },
   { kind: 'models', noun: 'model', role: 'operator', name: modelName(), elsewhere: {} },
+  {
+    kind: 'rollouts',
+    noun: 'rollout',
+    role: 'operator',
+    name: nameSchema(),
+    elsewhere: {},
+    isReadElsewhere: true,
+    readRules: readRolloutRules,
+  },
   // Whoever may say where a provider is may have its credentials sent anywhere.
   { kind: 'providers', noun: 'provider', role: 'owner', name: nameSchema(), elsewhere: {} },
   // Whoever may say where events go may have the gateway send requests anywhere.
@@ -66,7 +81,7 @@ function doorsOf(set: EntrySet): AdminDoor[] {
   const one = `/${kind}/:name`;
   const bodySchema = () => entrySchema(set);
   const answerSchema = () => ownedSchema(bodySchema());
-  return [
+  const readers = [
     door({
       method: 'GET',
       path: `/${kind}`,
@@ -77,21 +92,7 @@ function doorsOf(set: EntrySet): AdminDoor[] {
       handle: async ({ parts, query }) => {
         const entries = parts.control.layers.ofKind(kind).sort(byName);
         const { page, nextCursor } = pageOf(entries, ({ name }) => name, query);
-        return { body: { data: page.map(describeEntry), nextCursor } };
-      },
-    }),
-    door({
-      method: 'POST',
-      path: `/${kind}`,
-      role,
-      summary: `Makes a ${noun}`,
-      status: 201,
-      body: z.looseObject({ name: set.name }),
-      bodySchema: () => withName(bodySchema()),
-      answerSchema,
-      handle: (request) => {
-        const { name, ...value } = request.body;
-        return putEntry(set, request, name, () => value as JsonObject, 'new');
+        return { body: { data: page.map((entry) => describeOne(parts, entry)), nextCursor } };
       },
     }),
     door({
@@ -103,7 +104,24 @@ function doorsOf(set: EntrySet): AdminDoor[] {
       handle: async ({ parts, params: { name = '' } }) => {
         const entry = parts.control.layers.find(kind, name);
         if (!entry) throw notFound(kind, name);
-        return { body: describeEntry(entry) };
+        return { body: describeOne(parts, entry) };
+      },
+    }),
+  ];
+  return [
+    ...(set.isReadElsewhere ? [] : readers),
+    door({
+      method: 'POST',
+      path: `/${kind}`,
+      role,
+      summary: `Makes a ${noun}`,
+      status: 201,
+      body: z.looseObject({ name: set.name }),
+      bodySchema: () => withName(bodySchema()),
+      answerSchema,
+      handle: (request) => {
+        const { name, ...value } = request.body;
+        return putEntry(set, request, name, value as JsonObject, 'new');
       },
     }),
     door({
@@ -116,7 +134,7 @@ function doorsOf(set: EntrySet): AdminDoor[] {
       answerSchema,
       handle: (request) => {
         const name = parseBody(set.name, request.params['name']);
-        return putEntry(set, request, name, () => request.body as JsonObject, 'any');
+        return putEntry(set, request, name, request.body as JsonObject, 'any');
       },
     }),
     door({
@@ -129,13 +147,7 @@ function doorsOf(set: EntrySet): AdminDoor[] {
       answerSchema,
       handle: (request) => {
         const { name = '' } = request.params;
-        return putEntry(
-          set,
-          request,
-          name,
-          (before) => patch(before, request.body as JsonObject),
-          'existing',
-        );
+        return putEntry(set, request, name, request.body as JsonObject, 'patched');
       },
     }),
     door({
@@ -149,22 +161,26 @@ function doorsOf(set: EntrySet): AdminDoor[] {
 }
 
 async function putEntry(
-  { kind, elsewhere }: EntrySet,
+  { kind, elsewhere, readRules }: EntrySet,
   request: AdminRequest<unknown, object>,
   name: string,
-  make: (before: JsonObject) => JsonObject,
-  which: 'new' | 'existing' | 'any',
+  sent: JsonObject,
+  which: 'new' | 'any' | 'patched',
 ) {
   refuseElsewhere(request.body, elsewhere, name);
+  const rules = await readRules?.({ parts: request.parts, body: sent }, name);
+  const body = rules?.body ?? sent;
   const file = fileName(request);
   const plan = (layers: Layers): Change[] => {
     const current = layers.find(kind, name);
     if (current?.owner === 'file') throw ownedByFile(kind, name, file);
     if (current && which === 'new') throw alreadyThere(kind, name);
-    if (!current && which === 'existing') throw notFound(kind, name);
+    if (!current && which === 'patched') throw notFound(kind, name);
     const told = current && hideSealed(current.value);
     const before = isObject(told) ? told : {};
-    const document = documentOf(kind, name, make(before));
+    const after = which === 'patched' ? patch(before, body) : body;
+    rules?.check(current?.value, after);
+    const document = documentOf(kind, name, after);
     const entries = readDocumentEntries(document, request, layers);
     return entries.map(({ kind, name, value }) => ({
       owner: 'api',
@@ -181,10 +197,12 @@ async function putEntry(
   return { body: { ...describeEntry(entry), ...warnings }, revision: outcome.revision };
 }
 
-async function deleteEntry({ kind, alsoGone }: EntrySet, request: AdminRequest) {
+async function deleteEntry({ kind, alsoGone, readRules }: EntrySet, request: AdminRequest) {
   const { name = '' } = request.params;
+  const rules = await readRules?.(request, name);
   const plan = (layers: Layers): Change[] => {
     const value = findOwn(layers, kind, name, fileName(request));
+    rules?.check(value, undefined);
     const gone = [{ kind, name, value }, ...(alsoGone?.(layers, name) ?? [])];
     return gone.map(({ kind, name, value }) => ({
       owner: 'api',
@@ -195,6 +213,7 @@ async function deleteEntry({ kind, alsoGone }: EntrySet, request: AdminRequest) 
     }));
   };
   const { revision } = await makeChange(request, plan, '', { urgency: 'urgent' });
+  await rules?.gone();
   return { body: { name, deleted: true }, revision };
 }
 
@@ -227,6 +246,12 @@ function prefixOf(kind: string, name: string): string {
 function byName(a: OwnedEntry, b: OwnedEntry): number {
   if (a.name === b.name) return 0;
   return a.name < b.name ? -1 : 1;
+}
+
+/** With what is on its way out of what a model leads to. */
+function describeOne(parts: AdminRequest['parts'], entry: OwnedEntry): JsonObject {
+  const retiring = entry.kind === 'models' ? retiringOf(parts, entry.name) : [];
+  return { ...describeEntry(entry), ...(retiring.length > 0 && { retiring }) };
 }
 
 /** Holds no secrets: a credential is a placeholder or a mark. */

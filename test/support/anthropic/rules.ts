@@ -148,11 +148,24 @@ function refuseSampling(body: JsonObject, model: string): Refusal | undefined {
   return given === undefined ? undefined : invalid(`\`${given}\` is deprecated for this model.`);
 }
 
+const EARLIER_TOOLS: ReadonlySet<string> = new Set([
+  'bash_20241022',
+  'text_editor_20241022',
+  'text_editor_20250124',
+]);
+
 function refuseTools(body: JsonObject, model: string): Refusal | undefined {
   const tools = objectsOf(body['tools']);
   const names = tools.map((tool) => tool['name']);
   // danny-avila/LibreChat#13162
   if (new Set(names).size < names.length) return invalid('tools: Tool names must be unique.');
+  // Of Claude 4 and later, in these words (docs "Text editor tool": versions by model).
+  const earlier = tools.find(({ type }) => EARLIER_TOOLS.has(String(type)));
+  if (earlier && !/^claude-3-/.test(model)) {
+    return invalid(
+      `'${model}' does not support tool types: ${earlier['type']}. Did you mean one of bash_20250124, text_editor_20250728?`,
+    );
+  }
   for (const [index, tool] of tools.entries()) {
     const { input_schema: schema, strict } = tool;
     if (!isObject(schema)) continue;

@@ -129,9 +129,15 @@ function refuseCitations({ messages }: JsonObject, model: string): Refusal | und
 
 /** Of the flags of Anthropic's API those that the service knows (see `providers/bedrock.ts`). */
 const BETAS =
-  /^(?:computer-use-(?:2024-10-22|2025-01-24|2025-11-24)|context-1m-2025-08-07|effort-2025-11-24|fine-grained-tool-streaming-2025-05-14|interleaved-thinking-2025-05-14|output-128k-2025-02-19|token-efficient-tools-2025-02-19)$/;
+  /^(?:computer-use-(?:2024-10-22|2025-01-24|2025-11-24)|context-1m-2025-08-07|context-management-2025-06-27|effort-2025-11-24|fine-grained-tool-streaming-2025-05-14|interleaved-thinking-2025-05-14|output-128k-2025-02-19|token-efficient-tools-2025-02-19)$/;
 
-/** Tools in the words of Anthropic's API, and the flags that they need: Bedrock user guide ("computer use"). */
+/** Bedrock user guide ("computer use"); aws-samples/anthropic-on-aws (memory). */
+const FLAG_OF: Readonly<Record<string, string>> = {
+  computer: 'computer-use-',
+  memory: 'context-management-2025-06-27',
+};
+
+/** Tools in the words of Anthropic's API, and the flags that they need. */
 function refuseAdditional(body: JsonObject, model: string): Refusal | undefined {
   const fields = body['additionalModelRequestFields'];
   if (!isObject(fields)) return undefined;
@@ -142,12 +148,9 @@ function refuseAdditional(body: JsonObject, model: string): Refusal | undefined 
   if (!flags.every((flag) => BETAS.test(flag))) return modelError('invalid beta flag');
   const names = toolNames(body['toolConfig']);
   for (const { type, name } of objectsOf(tools)) {
-    if (!/^(?:bash|computer|text_editor)_\d{8}$/.test(String(type)))
-      return modelError(
-        `tools: Input tag '${type}' found using 'type' does not match any of the expected tags`,
-      );
-    const isAllowed = flags.some((flag) => flag.startsWith('computer-use-'));
-    if (String(type).startsWith('computer_') && !isAllowed)
+    const [, kind = ''] = /^(bash|computer|memory|text_editor)_\d{8}$/.exec(String(type)) ?? [];
+    const needed = FLAG_OF[kind];
+    if (kind === '' || (needed !== undefined && !flags.some((flag) => flag.startsWith(needed))))
       return modelError(
         `tools: Input tag '${type}' found using 'type' does not match any of the expected tags`,
       );

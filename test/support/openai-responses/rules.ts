@@ -34,8 +34,8 @@ export function checkRequest(body: JsonValue | undefined): JsonObject {
 }
 
 /** Rules about the items, the earlier ones included. */
-export function checkItems(items: readonly JsonObject[], earlier: Earlier): void {
-  for (const [index, item] of items.entries()) checkItem(item, index);
+export function checkItems(items: readonly JsonObject[], earlier: Earlier, owner: string): void {
+  for (const [index, item] of items.entries()) checkItem(item, index, owner);
   checkCalls([...earlier, ...items]);
 }
 
@@ -52,6 +52,11 @@ function refuseSampling(request: JsonObject): Refusal | undefined {
       'unsupported_value',
     );
   }
+  if (
+    familyOf(model).samplesWithoutEffort &&
+    (effort ?? (familyOf(model).plainUnsaid ? 'none' : 'medium')) === 'none'
+  )
+    return undefined;
   const sampling = ['temperature', 'top_p', 'top_logprobs'].find((name) => has(request, name));
   return sampling === undefined ? undefined : unsupported(sampling);
 }
@@ -137,7 +142,7 @@ const ID_PREFIXES: Readonly<Record<string, string>> = {
   reasoning: 'rs',
 };
 
-function checkItem(item: JsonObject, index: number): void {
+function checkItem(item: JsonObject, index: number, owner: string): void {
   const { type = 'message', id } = item;
   const prefix = ID_PREFIXES[String(type)];
   if (typeof id === 'string' && prefix !== undefined && !id.startsWith(prefix)) {
@@ -149,7 +154,7 @@ function checkItem(item: JsonObject, index: number): void {
     );
   }
   if (type === 'message') checkContent(item, index);
-  if (type === 'reasoning') checkEncrypted(item);
+  if (type === 'reasoning') checkEncrypted(item, owner);
 }
 
 function checkContent({ role, content }: JsonObject, index: number): void {
@@ -167,17 +172,18 @@ function checkContent({ role, content }: JsonObject, index: number): void {
 
 const ENCRYPTED = /^gAAAAA([A-Za-z0-9+/]*={0,2})$/;
 
-/** What the fake makes of reasoning that nobody else is to read. */
-export function encryptReasoning(text: string): string {
-  return `gAAAAA${Buffer.from(`fake:${text}`).toString('base64')}`;
+/** What the fake makes of reasoning that nobody else is to read: no other organisation either. */
+export function encryptReasoning(text: string, owner: string): string {
+  return `gAAAAA${Buffer.from(`fake ${owner}:${text}`).toString('base64')}`;
 }
 
-function checkEncrypted({ id = null, encrypted_content: encrypted }: JsonObject): void {
+function checkEncrypted({ id = null, encrypted_content: encrypted }: JsonObject, owner: string): void {
   if (typeof encrypted !== 'string') return;
   const [, base64 = ''] = ENCRYPTED.exec(encrypted) ?? [];
-  if (Buffer.from(base64, 'base64').toString('utf8').startsWith('fake:')) return;
+  const plain = Buffer.from(base64, 'base64').toString('utf8');
+  if (plain.startsWith(`fake ${owner}:`)) return;
   throw badParameter(
-    `The encrypted content for item ${id} could not be verified. Reason: Encrypted content could not be decrypted or parsed.`,
+    `The encrypted content for item ${id} could not be verified. Reason: ${plain.startsWith('fake ') ? 'Encrypted content organization_id did not match the target organization.' : 'Encrypted content could not be decrypted or parsed.'}`,
     null,
     'invalid_encrypted_content',
   );

@@ -16,6 +16,8 @@ import { encryptReasoning } from './rules.ts';
 export interface Envelope {
   id: string;
   request: JsonObject;
+  /** Whose reasoning it is. */
+  owner: string;
   /** A fresh id for each item and call. */
   nextId: (prefix: string) => string;
 }
@@ -93,7 +95,7 @@ function writeItems({ choices: [choice], disruption }: ModelAnswer, envelope: En
       id: nextId('rs_'),
       type: 'reasoning',
       summary: asksSummary(request) ? [{ type: 'summary_text', text: choice.reasoning }] : [],
-      ...(encrypts ? { encrypted_content: encryptReasoning(choice.reasoning) } : {}),
+      ...(encrypts ? { encrypted_content: encryptReasoning(choice.reasoning, envelope.owner) } : {}),
     });
   }
   if (choice.text !== '') items.push(writeMessage(choice, nextId('msg_')));

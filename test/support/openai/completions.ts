@@ -26,7 +26,7 @@ export const COMPLETION_MODELS: readonly string[] = ['gpt-3.5-turbo-instruct', '
 /** Which of the kin have the endpoint, by their API references (see their declarations). */
 export const COMPLETES: ReadonlySet<KinName> = new Set<KinName>([
   ...(['alibaba', 'cerebras', 'deepseek', 'fireworks', 'lmstudio'] as const),
-  ...(['nvidia', 'ollama', 'openrouter', 'together', 'vllm'] as const),
+  ...(['nvidia', 'ollama', 'openrouter', 'together', 'vllm', 'xai'] as const),
 ]);
 
 /** DeepSeek, "FIM Completion (Beta)": base URL https://api.deepseek.com/beta. */

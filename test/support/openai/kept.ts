@@ -9,6 +9,8 @@ import { fieldOf, readForm } from './form.ts';
 import { refuseViolations } from './violations.ts';
 
 const PURPOSES = ['assistants', 'batch', 'fine-tune', 'vision', 'user_data', 'evals'];
+/** Alibaba's and Kimi's: the text of it is wanted. */
+const KIN_PURPOSES = [...PURPOSES, 'file-extract'];
 
 /** API reference, "Create batch". */
 const BATCH_REQUEST = object(
@@ -102,7 +104,7 @@ export function startKeeping(isKin = false): AnswerKept {
         const file = form.find(({ name }) => name === 'file');
         const purpose = fieldOf(form, 'purpose') ?? '';
         if (file?.filename === undefined) throw badParameter("'file' is a required property", null);
-        if (!PURPOSES.includes(purpose))
+        if (!(isKin ? KIN_PURPOSES : PURPOSES).includes(purpose))
           throw badParameter(`'${purpose}' is not one of the purposes`, 'purpose');
         return jsonReply(keepFile(file.content, file.filename, purpose), disruption);
       }

@@ -497,7 +497,7 @@ export type KinName = keyof typeof KIN;
 
 /** Those with `/embeddings` in OpenAI's form, by their API references. */
 export const EMBEDS: ReadonlySet<KinName> = new Set<KinName>([
-  ...(['alibaba', 'cohere', 'fireworks', 'lmstudio', 'mistral', 'nvidia'] as const),
+  ...(['alibaba', 'cohere', 'fireworks', 'groq', 'lmstudio', 'mistral', 'nvidia'] as const),
   ...(['ollama', 'openrouter', 'together', 'vllm'] as const),
 ]);
 
@@ -550,6 +550,9 @@ function withOpenAiParts(message: JsonObject): JsonObject {
     // It looks addresses up itself, which OpenAI does not.
     if (typeof url === 'string' && /^https?:/.test(url)) return { type: 'text', text: `file ${url}` };
     if (typeof url === 'string') return { type: 'file', file: { file_data: url } };
+    const audio = part['input_audio'];
+    if (typeof audio === 'string')
+      return { type: 'input_audio', input_audio: { data: audio, format: 'wav' } };
     if (typeof part['file_id'] === 'string') return { type: 'file', file: { file_id: part['file_id'] } };
     return part;
   });

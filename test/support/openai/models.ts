@@ -5,6 +5,8 @@ interface Family {
   reasoning?: boolean;
   /** Takes sampling parameters with `reasoning_effort: "none"` (GPT-5.1 and later, API reference of `temperature`). */
   samplesWithoutEffort?: boolean;
+  /** Its effort is `none` where nothing is said (guide "Using GPT-5.2"); from GPT-5.5 on it is `medium`. */
+  plainUnsaid?: boolean;
   /** o3, o4-mini and GPT-5 take no `stop` (API reference of `stop`; o3-mini does, see the recorded traffic). */
   noStop?: boolean;
   /** o1-mini knows no system or developer messages (recorded: 400 `unsupported_value`). */
@@ -17,7 +19,10 @@ const FAMILIES: readonly Family[] = [
   { pattern: /search-preview/, search: true },
   { pattern: /audio/, audio: true },
   { pattern: /^gpt-5-chat/ },
-  { pattern: /^gpt-5\.\d/, reasoning: true, samplesWithoutEffort: true, noStop: true },
+  { pattern: /^gpt-5\.[1-4]/, reasoning: true, samplesWithoutEffort: true, plainUnsaid: true, noStop: true },
+  // GPT-6 Astra takes no effort `none`, and no sampling parameters (its notes in the changelog).
+  { pattern: /^gpt-6-astra/, reasoning: true, noStop: true },
+  { pattern: /^gpt-(5\.\d|6)/, reasoning: true, samplesWithoutEffort: true, noStop: true },
   { pattern: /^gpt-5/, reasoning: true, noStop: true },
   { pattern: /^o1-(mini|preview)/, reasoning: true, noSystem: true },
   { pattern: /^o(3|4-mini)(?!-mini)/, reasoning: true, noStop: true },
@@ -43,6 +48,8 @@ export const CHAT_MODELS: readonly string[] = [
   'gpt-5-mini',
   'gpt-5.1',
   'gpt-5.4-mini',
+  'gpt-6-luna',
+  'gpt-6-astra',
   'o1-mini',
   'o3',
   'o3-mini',
@@ -59,6 +66,7 @@ const EFFORTS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^gpt-5(-|$)/, ['minimal', 'low', 'medium', 'high']],
   [/^gpt-5\.1/, ['none', 'low', 'medium', 'high']],
   [/^gpt-5\.[2-5]/, ['none', 'low', 'medium', 'high', 'xhigh']],
+  [/^gpt-6-astra/, ['low', 'medium', 'high', 'xhigh', 'max']],
   [/deep-research/, ['medium']],
   [/^o\d/, ['low', 'medium', 'high']],
 ];

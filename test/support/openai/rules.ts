@@ -130,7 +130,8 @@ function refuseReasoningParameters(body: JsonObject, model: string): Refusal | u
     );
   }
   if (family.noStop && has(body, 'stop')) return unsupported('stop');
-  if (family.samplesWithoutEffort && body['reasoning_effort'] === 'none') return undefined;
+  const effort = body['reasoning_effort'] ?? (family.plainUnsaid ? 'none' : 'medium');
+  if (family.samplesWithoutEffort && effort === 'none') return undefined;
   for (const [name, fixed] of Object.entries(FIXED_SAMPLING)) {
     if (!has(body, name) || body[name] === fixed) continue;
     // decolua/9router#560

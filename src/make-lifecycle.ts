@@ -1,0 +1,43 @@
+import type { Config } from './config/resolve.ts';
+import type { ControlNews, NewsLog } from './control/control-news.ts';
+import type { ControlPlane } from './control/control-plane.ts';
+import { RolloutDrafts } from './control/draft-rollouts.ts';
+import type { EventLog } from './control/event-log.ts';
+import { RetirementWatch } from './lifecycle/retirement-watch.ts';
+import type { RolloutController } from './rollouts/controller.ts';
+import { scheduleTimeout } from './usage/ledger.ts';
+
+/** What tells ahead of time which models their providers take away, and drafts the rollouts away from them. */
+export function makeRetirementWatch({
+  control,
+  controller,
+  events,
+  news,
+  log,
+}: {
+  control: ControlPlane;
+  controller: RolloutController;
+  events: EventLog;
+  news: ControlNews;
+  log: NewsLog;
+}): RetirementWatch {
+  const drafts = new RolloutDrafts({
+    ...{ control, events, news, now: Date.now },
+    start: async (name, by) => {
+      const rollout = controller.list().find(({ spec }) => spec.name === name);
+      if (!rollout || controller.find(rollout)) return;
+      try {
+        await controller.command(rollout, 'start', by);
+      } catch (error) {
+        // It may need another's consent: it stays a draft.
+        if (!(error instanceof RangeError)) throw error;
+      }
+    },
+  });
+  return new RetirementWatch({
+    ...{ notices: news, now: Date.now, schedule: scheduleTimeout },
+    config: (): Config => control.config,
+    draft: (moves) => drafts.draft(moves),
+    onFailure: (err) => log.error({ err }, 'rollouts to successors could not be drafted; it is tried again'),
+  });
+}

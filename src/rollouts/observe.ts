@@ -1,0 +1,26 @@
+import type { CallRow } from '../store/schema.ts';
+import { readRolloutNote } from '../usage/rollout-note.ts';
+import type { Observation } from './gates.ts';
+
+/** What a call's row says of its side. A call that failed there says nothing of times and costs. */
+export function observe(row: CallRow): Observation | undefined {
+  const note = row.rollout === null ? undefined : readRolloutNote(row.rollout);
+  if (!note) return undefined;
+  const { side, flags } = note;
+  const has = (flag: (typeof flags)[number]) => flags.includes(flag);
+  const observation: Observation = { side, failed: has('failed'), timedOut: has('timed_out') };
+  if (has('read')) {
+    Object.assign(observation, {
+      refused: has('refused'),
+      cutOff: has('cut_off'),
+      filtered: has('filtered'),
+    });
+  }
+  if (observation.failed || row.outcome !== 'ok') return observation;
+  observation.latencyMs = row.latency_ms;
+  if (row.stream === 1 && row.first_token_ms !== null) observation.firstTokenMs = row.first_token_ms;
+  if (has('overtaken')) return observation;
+  if (row.cost_micro_usd !== null) observation.costMicroUsd = row.cost_micro_usd;
+  if (row.output_tokens !== null) observation.outputTokens = row.output_tokens;
+  return observation;
+}
