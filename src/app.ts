@@ -26,6 +26,7 @@ import { compileAdminKeys, hasOwner, hasTenants, instanceSecrets, storeUrl } fro
 import { GONE_KEY, GoneModels } from './lifecycle/gone-models.ts';
 import { makeLanes } from './make-lanes.ts';
 import { makeRetirementWatch } from './make-lifecycle.ts';
+import { makePrompts } from './make-prompts.ts';
 import { makeRolloutController } from './make-rollout-controller.ts';
 import { openDoors } from './open-doors.ts';
 import { OutsideView } from './outside-view.ts';
@@ -321,6 +322,7 @@ export async function startApp(
     ...{ store, control, news, log, book: rollouts },
     rollouts: () => [...gateway.snapshot.rollouts.values()].map(({ rollout }) => rollout),
   });
+  const { prompts, promptWatch } = makePrompts({ control, news, configFile: loaded.path });
   const retirements = makeRetirementWatch({ control, controller: rolloutController, events, news, log });
   const admin: AdminParts = {
     store,
@@ -347,7 +349,7 @@ export async function startApp(
   const openConnections = new OpenConnections(server.server);
   const { metrics } = view;
   const hasOpenMetrics = config.server.metrics === 'open';
-  openDoors(server, { gateway, lifecycle, control, admin, metrics, hasOpenMetrics });
+  openDoors(server, { gateway, lifecycle, control, admin, prompts, metrics, hasOpenMetrics });
 
   const watch = new FileWatch(loaded.path, () => void control.reloadFile());
   let follow: NodeJS.Timeout | undefined;
@@ -361,6 +363,7 @@ export async function startApp(
     unbilled.stop();
     await retirements.stop();
     await rolloutController.stop();
+    await promptWatch.stop();
     await drain(gateway, openConnections, config.server.drainTimeout, noTimeLeft);
     await closeServer(server);
     if (!(await control.settle(SETTLE_MS)))
@@ -395,6 +398,7 @@ export async function startApp(
     await control.takeUpKeys();
     view.start();
     await rolloutController.start();
+    await promptWatch.start();
     gone.remember(await events.toldUnder(GONE_KEY));
     retirements.start();
     watch.start(loaded.seen);

@@ -12,7 +12,9 @@ import { addMultipartDoors } from './http/multipart-doors.ts';
 import { addObjectDoors } from './http/object-doors.ts';
 import { addOpenAiDoors } from './http/openai-doors.ts';
 import { addOperationsDoors, type MetricsPage } from './http/operations-doors.ts';
+import { addPromptDoors } from './http/prompt-doors.ts';
 import { addResponsesDoors } from './http/responses-doors.ts';
+import type { PromptBook } from './prompts/prompt-book.ts';
 
 /** What stands behind the doors. */
 export interface Behind {
@@ -20,6 +22,7 @@ export interface Behind {
   lifecycle: Lifecycle;
   control: ControlPlane;
   admin: AdminParts;
+  prompts: PromptBook;
   metrics: MetricsPage;
   /** Whether whoever reaches the gateway may read the metrics. */
   hasOpenMetrics: boolean;
@@ -38,6 +41,7 @@ export function openDoors(server: FastifyInstance, behind: Behind): void {
   addAnthropicDoors(server, gateway, lifecycle);
   addGeminiDoors(server, gateway, lifecycle);
   addModelDoors(server, gateway, lifecycle);
+  addPromptDoors(server, behind);
   addAccessRequestDoors(server, gateway, lifecycle, admin);
   addAdminDoors(server, admin);
 }

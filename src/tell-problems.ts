@@ -1,4 +1,5 @@
 import type { ControlNews } from './control/control-news.ts';
+import type { BrokenPrompt } from './prompts/prompt-book.ts';
 import type { ApprovalNews } from './rollouts/controller.ts';
 import { type Progress, weightOf } from './rollouts/progress.ts';
 import { describeRelease } from './rollouts/release.ts';
@@ -38,6 +39,16 @@ export function tellLedgerProblem(news: ControlNews, problem: LedgerProblem | Jo
     },
     logged,
   );
+}
+
+export function tellBrokenPrompt(news: ControlNews, { path, error }: BrokenPrompt): void {
+  const message = `the prompt file '${path}' cannot be used, its prompt stays as it was: ${error.message}`;
+  news.tell('warning', 'prompt_broken', message, { path, line: error.line ?? null });
+}
+
+export function tellUnreadablePrompts(news: ControlNews, directory: string, error: unknown): void {
+  const message = `the prompt files in '${directory}' cannot be read: the prompts stay as they were`;
+  news.tell('warning', 'prompts_unreadable', message, { reason: reasonOf(error) });
 }
 
 export function tellRecovery(news: ControlNews, { failures: _, ...recovery }: Recovery): void {

@@ -22,6 +22,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   quotas: ['conversation', 'dialects', 'config', 'usage', 'store'],
   overload: ['conversation', 'config', 'upstream'],
   rollouts: ['conversation', 'store', 'usage'],
+  prompts: ['conversation', 'dialects'],
   lifecycle: ['conversation', 'config'],
   responses: ['conversation', 'store', 'usage'],
   captures: ['conversation', 'dialects', 'upstream', 'store', 'usage'],
@@ -57,6 +58,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'gateway',
     'telemetry',
     'rollouts',
+    'prompts',
     'lifecycle',
   ],
 };

@@ -15,15 +15,12 @@ interface DormantField {
  */
 export const DORMANT: readonly DormantField[] = [
   { pattern: 'server.workers' },
-  { pattern: 'tenants.*.prompts' },
-  { pattern: 'tenants.*.keys[].prompts' },
   { pattern: 'rollouts.*.prompt' },
   { pattern: 'rollouts.*.shadow' },
   { pattern: 'rollouts.*.gates.invalidOutputRate' },
   { pattern: 'rollouts.*.gates.invalidToolCallRate' },
   { pattern: 'rollouts.*.gates.minFeedbackScore' },
   { pattern: 'rollouts.*.gates.judge' },
-  { pattern: 'prompts' },
 ];
 
 export interface DormantUse {

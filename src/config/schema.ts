@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { mapping, targetPattern, text, timeout } from './fields.ts';
+import { mapping, targetPattern, timeout } from './fields.ts';
 import { alertsSchema } from './sections/alerts.ts';
 import { issuersSchema } from './sections/issuers.ts';
 import { lifecycleSchema } from './sections/lifecycle.ts';
 import { modelsSchema } from './sections/models.ts';
+import { promptsSchema } from './sections/prompts.ts';
 import { priceSchema, providersSchema } from './sections/providers.ts';
 import { responsesSchema } from './sections/responses.ts';
 import { rolloutsSchema } from './sections/rollouts.ts';
@@ -47,13 +48,10 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('When events say that too much fails, takes too long or costs too much, by name.'),
   rollouts: rolloutsSchema.optional().describe('Guarded moves of a name to another release.'),
+  prompts: promptsSchema.optional().describe('Prompt files that are published as endpoints.'),
   lifecycle: lifecycleSchema
     .prefault({})
     .describe('What is done ahead of the day on which a provider takes a model away.'),
-  prompts: z
-    .strictObject({ directory: text('the path of a directory').describe('Where the *.prompt files are.') })
-    .optional()
-    .describe('Prompt files that are published as endpoints.'),
   responses: responsesSchema
     .prefault({})
     .describe('Responses that clients of the Responses API go on from (`previous_response_id`).'),
