@@ -70,6 +70,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
         }
         // It would come too late. A credential that it was to probe is for the next call.
         noteNothing(next.stop);
+        this.#itinerary.takeBack();
         continue;
       }
       if (this.#attempt(next.stop)) return;

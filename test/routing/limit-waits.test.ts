@@ -159,3 +159,58 @@ test('one that a call has tried, and that is dead by the time of its repeat, is 
   assert.equal(itinerary.arrive(again, again.waitMs), false);
   assert.equal(itinerary.next(again.waitMs), undefined);
 });
+
+test('a place that was not tried, and is free by now, is called at once', () => {
+  const [limited, down] = [place('a/x'), place('b/y')];
+  limit(limited, 0, 1_000);
+  const itinerary = plan([limited, down]);
+  assert.equal(nextOf(itinerary, 0).stop, down);
+  itinerary.failed(down, DOWN);
+  assert.deepEqual(itinerary.next(1_000), { stop: limited, waitMs: 0 });
+});
+
+test('one that was passed over for its failures, and is well by now, is called at once', () => {
+  const [dead, down] = [place('a/x'), place('b/y')];
+  failTo(dead, 0);
+  const itinerary = plan([dead, down]);
+  assert.equal(nextOf(itinerary, 0).stop, down);
+  while (dead.lane.retries.spend());
+  dead.lane.begin(2_000);
+  dead.lane.succeed(2_010, 2_000);
+  itinerary.failed(down, DOWN);
+  assert.deepEqual(itinerary.next(2_020), { stop: dead, waitMs: 0 });
+});
+
+test('of two places whose limits pass in turn the one that is free is called without a further wait', () => {
+  const places = [place('a/x'), place('b/y')] as const;
+  for (const one of places) limit(one, 0, 300);
+  const itinerary = plan([...places]);
+  const next = nextOf(itinerary, 0);
+  limit(places[0], 310, 300);
+  assert.equal(itinerary.arrive(next, next.waitMs), false);
+  assert.deepEqual(itinerary.next(next.waitMs), { stop: places[1], waitMs: 0 });
+});
+
+test('one that is limited anew at once is tried again within the two seconds only', () => {
+  const limited = place('a/x');
+  const itinerary = plan([limited], 10);
+  let waitedMs = 0;
+  for (let next = itinerary.next(waitedMs); next; next = itinerary.next(waitedMs)) {
+    waitedMs += next.waitMs;
+    if (next.waitMs > 0) assert.ok(itinerary.arrive(next, waitedMs));
+    limit(limited, waitedMs, 0);
+    itinerary.failed(limited, LIMITED);
+  }
+  assert.ok(waitedMs <= 2_000, `it waited for ${waitedMs} ms`);
+});
+
+test('a place whose credential may not be tried does not keep another from being waited for', () => {
+  const [refused, limited] = [place('a/x'), place('b/y')];
+  limit(refused, 0, 200);
+  limit(limited, 0, 300);
+  const itinerary = new Itinerary([refused, limited], {
+    ...{ retries: 3, random: () => 0.5 },
+    mayTry: (stop: Place) => stop !== refused,
+  });
+  assert.equal(nextOf(itinerary, 0).stop, limited);
+});
