@@ -183,11 +183,10 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
 
   /** Every place wants to be left alone. */
   #leftAlone(): GatewayError {
-    const { coolsUntil, namedFor } = this.#itinerary;
+    const leftMs = this.#itinerary.coolsMs(this.#gateway.monotonicMs()) ?? 0;
     const names = new Set(this.#plan.map(({ target }) => target.upstream.name));
-    const leftMs = (coolsUntil ?? 0) - this.#gateway.monotonicMs();
     // One whose time is over may come too late for this call.
-    return allCool([...names], namedFor, leftMs > 0 ? leftMs : LEAST_RETRY_MS);
+    return allCool([...names], this.#itinerary.namedFor, leftMs > 0 ? leftMs : LEAST_RETRY_MS);
   }
 
   continues(failure: GatewayError): boolean {

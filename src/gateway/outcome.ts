@@ -57,7 +57,7 @@ export function noteFailed(
   failure: GatewayError,
   { taken, reason }: { taken: TakenAddress | undefined; reason: string },
 ): void {
-  let { retryAfterMs } = failure;
+  const { retryAfterMs } = failure;
   const nowMs = gateway.monotonicMs();
   const verdict = verdictOf(failure);
   // An attempt that had little of its call's time says nothing of the place, nor does one server of several that are well, nor a credential
@@ -69,11 +69,14 @@ export function noteFailed(
     (verdict.says === 'failing' && hasOtherAddress(planned, 1)) ||
     (verdict.says === 'spent' && planned.account.standing.trial !== undefined);
   // What fails is a server, and so is what says when it will be well; a limit is the account's.
-  if (verdict.says === 'failing' && retryAfterMs !== undefined) {
-    retryAfterMs = restAddress(planned, cappedMs(retryAfterMs));
-  }
+  const isServers =
+    verdict.says === 'failing' && retryAfterMs !== undefined && restAddress(planned, cappedMs(retryAfterMs));
   if (isAnothers) planned.lane?.forget(nowMs, sentMs);
-  else planned.lane?.fail(verdict, { nowMs, begunMs: sentMs, retryAfterMs });
+  else {
+    const ofLane = isServers ? undefined : retryAfterMs;
+    planned.lane?.fail(verdict, { nowMs, begunMs: sentMs, retryAfterMs: ofLane });
+    if (isServers) planned.lane?.noteRest();
+  }
   // One that broke off behind its first token was not waited for in vain.
   if (verdict.says === 'failing' && firstTokenMs === undefined)
     planned.lane?.noteLatencyAtLeast(stream, nowMs - sentMs, nowMs);

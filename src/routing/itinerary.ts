@@ -81,11 +81,11 @@ export class Itinerary<S extends Stop> {
     this.#options = options;
   }
 
-  /** When the first of those that were passed over because of their limits may be called: monotonic milliseconds. */
-  get coolsUntil(): number | undefined {
+  /** In how many milliseconds the first of those that were passed over because of the times that they named may be called. */
+  coolsMs(nowMs: number): number | undefined {
     let first: number | undefined;
     for (const { lane } of this.#cooling)
-      first = Math.min(first ?? Number.POSITIVE_INFINITY, lane?.coolsUntil ?? 0);
+      first = Math.min(first ?? Number.POSITIVE_INFINITY, lane?.coolsMs(nowMs) ?? 0);
     return first;
   }
 
@@ -271,7 +271,7 @@ export class Itinerary<S extends Stop> {
     let soonest: { waiting: Waiting<S>; limitMs: number } | undefined;
     for (const waiting of this.#again) {
       const { lane } = waiting.stop;
-      const limitMs = Math.max((lane?.limitedUntil ?? 0) - nowMs, 0);
+      const limitMs = lane?.limitedMs(nowMs) ?? 0;
       if (limitMs > leftMs || (soonest && limitMs >= soonest.limitMs)) continue;
       if (limitMs === 0 && lane?.readiness(nowMs) === 'poor') continue;
       if (waiting.wasLimited && leftMs === 0) continue;

@@ -2,7 +2,7 @@ import { Breaker, type BreakerOptions, type BreakerState, isSameBreaker } from '
 import { Credit, type SeenCredit } from './credit.ts';
 import { type CreditWord, namedForOf, type Word } from './health-word.ts';
 import { Hearsay } from './hearsay.ts';
-import { Lane } from './lane.ts';
+import { Lane, type RestingServers } from './lane.ts';
 import { type Cooling, cappedMs } from './limit.ts';
 
 /** How a lane stands. */
@@ -65,7 +65,11 @@ interface Place {
 /** What a configuration is in force with, as far as lanes follow it. */
 export interface LanesInForce {
   /** `mark`: tells one credential of an account from another. */
-  upstreams: Iterable<{ name: string; accounts: readonly { name: string; mark: string }[] }>;
+  upstreams: Iterable<{
+    name: string;
+    accounts: readonly { name: string; mark: string }[];
+    servers?: { discovery?: unknown; pools: ReadonlyMap<string, RestingServers> } | undefined;
+  }>;
   /** Those that its models lead to. */
   lanes: Iterable<Lane>;
 }
@@ -86,6 +90,8 @@ export class LaneBook {
   readonly #reaches = new Map<string, { options: BreakerOptions; breaker: Breaker }>();
   /** Of accounts. They do not depend on options. */
   readonly #credits = new Map<string, Credit>();
+  /** Of accounts, where they are looked up. */
+  #servers = new Map<string, RestingServers>();
   readonly #options: LaneBookOptions;
   readonly #hearsay = new Hearsay();
 
@@ -116,6 +122,7 @@ export class LaneBook {
         this.#options.onCool?.(cooled, owner);
       },
     });
+    lane.servers = this.#servers.get(`${place.provider}\n${account}`);
     const heard = this.#hearsay.take('lane', target, account);
     if (heard?.opensUntil !== undefined) breaker.hearOpened(heard.heardMs, heard.opensUntil);
     if (heard?.coolsUntil !== undefined) lane.cool(heard.coolsUntil, heard.namedFor);
@@ -130,15 +137,20 @@ export class LaneBook {
   follow({ upstreams, lanes }: LanesInForce): void {
     const nowMs = this.#options.monotonicMs();
     const accounts = new Set<string>();
-    for (const { name: provider, accounts: own } of upstreams) {
+    this.#servers = new Map();
+    for (const { name: provider, accounts: own, servers } of upstreams) {
       for (const { name: account, mark } of own) {
         accounts.add(`${provider}\n${account}`);
+        const found = servers?.discovery ? servers.pools.get(account) : undefined;
+        if (found) this.#servers.set(`${provider}\n${account}`, found);
         this.#credit({ provider, account }).follow(mark, nowMs);
       }
     }
     this.#configured = new Set(Array.from(lanes, ({ target, account }) => `${target}\n${account}`));
-    for (const [key, { target, account, limitedUntil }] of this.#lanes) {
+    for (const [key, lane] of this.#lanes) {
+      const { target, account, limitedUntil } = lane;
       const [provider] = target.split('/', 1);
+      lane.servers = this.#servers.get(`${provider}\n${account}`);
       if (!accounts.has(`${provider}\n${account}`) && nowMs >= limitedUntil) this.#lanes.delete(key);
     }
     for (const key of this.#reaches.keys()) if (!accounts.has(key)) this.#reaches.delete(key);

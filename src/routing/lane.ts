@@ -20,6 +20,12 @@ export interface LaneFailure {
   retryAfterMs: number | undefined;
 }
 
+/** Servers of an account that come and go. */
+export interface RestingServers {
+  /** For how long yet all of them want to be left alone; `undefined` where one does not. */
+  readonly restMs: number | undefined;
+}
+
 interface LaneParts {
   limit?: Limit | undefined;
   credit?: Credit | undefined;
@@ -53,6 +59,8 @@ export class Lane {
   /** Of the account, shared by its lanes. */
   readonly #credit: Credit;
   readonly #onCool: ((lane: Lane) => void) | undefined;
+  /** Of the account, where they are looked up. */
+  servers: RestingServers | undefined;
 
   constructor(
     target: string,
@@ -80,13 +88,23 @@ export class Lane {
     return this.#begunMs;
   }
 
-  /** When it may be called, by its own word. */
+  /** When it may be called, by its own word: the servers of its account may have theirs. */
   get coolsUntil(): number {
     return this.limit.coolsUntil;
   }
 
+  /** How long it is not to be called yet, by its own word or that of all of its servers. */
+  coolsMs(nowMs: number): number {
+    return Math.max(this.limit.coolsUntil - nowMs, this.servers?.restMs ?? 0, 0);
+  }
+
+  /** How long it is likely yet to be past its limit, too. */
+  limitedMs(nowMs: number): number {
+    return Math.max(this.limit.restsUntil - nowMs, this.coolsMs(nowMs));
+  }
+
   get namedFor(): NamedFor {
-    return this.limit.namedFor;
+    return this.servers?.restMs === undefined ? this.limit.namedFor : 'failing';
   }
 
   /** When it is likely to be past its limit. */
@@ -96,15 +114,17 @@ export class Lane {
 
   /** Until when it is left alone, beside its breakers: the provider's own word goes before, else the longer time. */
   cooling(nowMs: number): Cooling | undefined {
+    const namedMs = this.coolsMs(nowMs);
+    if (namedMs > 0) return { forMs: namedMs, reason: 'named_time' };
     const ofLimit = this.limit.cooling(nowMs);
     const ofCredit = this.#credit.cooling(nowMs);
-    if (!ofLimit || !ofCredit || ofLimit.reason === 'named_time') return ofLimit ?? ofCredit;
+    if (!ofLimit || !ofCredit) return ofLimit ?? ofCredit;
     return ofLimit.forMs > ofCredit.forMs ? ofLimit : ofCredit;
   }
 
   /** Changes nothing. */
   readiness(nowMs: number): Readiness {
-    if (nowMs < this.limit.coolsUntil) return 'cooling';
+    if (nowMs < this.limit.coolsUntil || this.servers?.restMs !== undefined) return 'cooling';
     if (nowMs < this.limit.restsUntil || this.#credit.rests(nowMs)) return 'poor';
     return this.breaker.mayTry(nowMs) && this.reach.mayTry(nowMs) ? 'ready' : 'poor';
   }
@@ -180,6 +200,11 @@ export class Lane {
     if (says !== 'limited') return;
     if (retryAfterMs === undefined) this.limit.rest(nowMs);
     else this.#wasTold(nowMs + cappedMs(retryAfterMs), 'limited');
+  }
+
+  /** One of its servers named a time: it may be the last one that had not. */
+  noteRest(): void {
+    if (this.servers?.restMs !== undefined) this.#onCool?.(this);
   }
 
   /** What was sent at `begunMs` says nothing of the place; `overtaken`: another attempt of its call was faster. */

@@ -182,7 +182,7 @@ test('a place that named a time is not called before it: a short one is waited f
   assert.equal(waiting.arrive(next, next.waitMs), false, 'it was called though it had named a later time');
   const told = plan([limited]);
   assert.equal(told.next(0), undefined);
-  assert.equal(told.coolsUntil, 9_000);
+  assert.equal(told.coolsMs(0), 9_000);
 });
 
 test('a time that is named by mistake, or is a day away, counts as an hour, whoever heard it', () => {
