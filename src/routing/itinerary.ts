@@ -151,11 +151,12 @@ export class Itinerary<S extends Stop> {
     this.#fresh.unshift(stop);
   }
 
-  /** Whether an attempt at another server of the place would leave one for each other target that is ready. */
-  canSpare({ target }: S, nowMs: number): boolean {
+  /** Whether the retry budget of a place has an attempt at another of its servers, which would leave one for each other target that is ready. */
+  canSpare({ target, lane }: S, nowMs: number): boolean {
+    if (lane?.retries.isLeft === false) return false;
     const others = new Set<string>();
-    for (const { target: other, lane } of this.#fresh) {
-      const isReady = (lane?.readiness(nowMs) ?? 'ready') === 'ready';
+    for (const { target: other, lane: its } of this.#fresh) {
+      const isReady = (its?.readiness(nowMs) ?? 'ready') === 'ready';
       if (isReady && other.name !== target.name) others.add(other.name);
     }
     return this.#options.retries + 1 - this.#sent > others.size;
@@ -164,6 +165,7 @@ export class Itinerary<S extends Stop> {
   /** Goes on at another server of the same place: one attempt more, unless there was no connection to the one before. */
   goOnAt(stop: S, isFree: boolean): void {
     if (isFree) this.#sent -= 1;
+    else stop.lane?.retries.spend();
     this.#unearned = stop;
     this.#fresh.unshift(stop);
   }

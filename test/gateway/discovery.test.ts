@@ -319,6 +319,24 @@ test('a server that names the time before which it is not to be called is not, a
   assert.deepEqual([one.requests.length, two.requests.length], [1, 7]);
 });
 
+test('further servers of a place are tried within its retry budget', async (context) => {
+  const servers = await startServers(context, {}, {}, {}, {});
+  const file = join(makeTempDirectory(context), 'servers.txt');
+  await listIn(file, servers);
+  const health = { breaker: { errorRate: 1, minCalls: 1_000 } };
+  const gateway = await startWith(context, pool({ discovery: { file }, health }));
+  const calls = 200;
+  for (let call = 0; call < calls; call++) {
+    // Each other one that a server is sent fails, wherever it is sent.
+    for (const server of servers) server.status = callsOf(server) % 2 === 0 ? 503 : 200;
+    const response = await gateway.post('/v1/chat/completions', ask);
+    await response.text();
+  }
+  const requests = servers.reduce((sum, server) => sum + callsOf(server), 0);
+  assert.ok(requests > calls + 10, `${requests} requests: no other server was tried`);
+  assert.ok(requests <= calls * 1.2 + 10, `${requests} requests for ${calls} calls`);
+});
+
 test('where all servers named a time, one that is new, or back, is called at once', async (context) => {
   const [one, two, three] = await startServers(context, {}, {}, {});
   assert.ok(three);

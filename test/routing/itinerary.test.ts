@@ -64,6 +64,20 @@ test('a place with several servers is gone on at, which counts unless there was 
   assert.equal(itinerary.next(0), undefined);
 });
 
+test('a further server of a place is taken from its retry budget, unless there was no connection to the one before', () => {
+  const pool = place('a/x', '1');
+  const itinerary = plan([pool], 3);
+  itinerary.next(0);
+  while (pool.lane.retries.spend());
+  assert.equal(itinerary.canSpare(pool, 0), false);
+  itinerary.goOnAt(pool, true);
+  assert.equal(itinerary.next(0)?.stop, pool);
+  for (let call = 0; call < 5; call++) pool.lane.retries.earn();
+  assert.equal(itinerary.canSpare(pool, 0), true);
+  itinerary.goOnAt(pool, false);
+  assert.equal(itinerary.canSpare(pool, 0), false);
+});
+
 test('further servers of a place leave an attempt for each other target that is ready', () => {
   const [pool, second, other, dead] = [
     place('a/x', '1'),
