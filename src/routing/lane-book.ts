@@ -117,6 +117,8 @@ export class LaneBook {
     const lane = new Lane(target, account, breaker, reach, {
       limit: known?.limit,
       credit: this.#credit(place),
+      countLimit: known?.countLimit,
+      createCounting: (limit) => new Lane(target, account, new Breaker(place.options), reach, { limit }),
       onCool: (cooled) => {
         const owner = { provider: place.provider, isNamed: !this.#configured.has(key) };
         this.#options.onCool?.(cooled, owner);

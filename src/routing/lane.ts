@@ -31,6 +31,9 @@ interface LaneParts {
   credit?: Credit | undefined;
   /** The provider named a later time than before. */
   onCool?: ((lane: Lane) => void) | undefined;
+  /** Makes what `counting` gives. */
+  createCounting?: ((limit: Limit) => Lane) | undefined;
+  countLimit?: Limit | undefined;
 }
 
 /**
@@ -61,14 +64,16 @@ export class Lane {
   readonly #onCool: ((lane: Lane) => void) | undefined;
   /** Of the account, where they are looked up. */
   servers: RestingServers | undefined;
+  /** Of counting tokens, as `limit` is of all else. */
+  readonly countLimit: Limit;
+  readonly #createCounting: ((limit: Limit) => Lane) | undefined;
+  #counting: Lane | undefined;
 
-  constructor(
-    target: string,
-    account: string,
-    breaker: Breaker,
-    reach: Breaker,
-    { limit = new Limit(), credit = new Credit(), onCool }: LaneParts = {},
-  ) {
+  constructor(target: string, account: string, breaker: Breaker, reach: Breaker, parts: LaneParts = {}) {
+    const { limit = new Limit(), credit = new Credit(), countLimit = new Limit() } = parts;
+    const { onCool, createCounting } = parts;
+    this.countLimit = countLimit;
+    this.#createCounting = createCounting;
     this.limit = limit;
     this.#credit = credit;
     this.#onCool = onCool;
@@ -76,6 +81,16 @@ export class Lane {
     this.account = account;
     this.breaker = breaker;
     this.reach = reach;
+  }
+
+  /**
+   * How counting tokens does there: it has limits of its own (Anthropic, "Token counting"), and is free. What it says of whether the account can be
+   * reached it says of all.
+   */
+  get counting(): Lane | undefined {
+    this.#counting ??= this.#createCounting?.(this.countLimit);
+    if (this.#counting) this.#counting.servers = this.servers;
+    return this.#counting;
   }
 
   /** When it answered last. */
@@ -107,9 +122,10 @@ export class Lane {
     return this.servers?.restMs === undefined ? this.limit.namedFor : 'failing';
   }
 
-  /** When it is likely to be past its limit. */
+  /** When it, and counting, is likely to be past its limit. */
   get limitedUntil(): number {
-    return Math.max(this.limit.coolsUntil, this.limit.restsUntil);
+    const { limit, countLimit } = this;
+    return Math.max(limit.coolsUntil, limit.restsUntil, countLimit.coolsUntil, countLimit.restsUntil);
   }
 
   /** Until when it is left alone, beside its breakers: the provider's own word goes before, else the longer time. */
