@@ -5,7 +5,7 @@ import { type Progress, weightOf } from './rollouts/progress.ts';
 import { describeRelease } from './rollouts/release.ts';
 import type { Rollout } from './rollouts/rollout-book.ts';
 import type { StoredRollout } from './rollouts/rollout-store.ts';
-import type { CreditChange, LaneChange } from './routing/lane-book.ts';
+import type { CreditChange, LaneChange, ShutChange } from './routing/lane-book.ts';
 import type { JournalProblem } from './usage/journal.ts';
 import type { LedgerProblem } from './usage/ledger.ts';
 import type { Recovery, RecoveryFailure } from './usage/recover.ts';
@@ -107,6 +107,19 @@ export function tellCredit(news: ControlNews, { provider, account, isSpent }: Cr
   } else {
     const message = 'an account that was out of credit is served again';
     news.tellOften('info', 'credit_restored', message, details, details, `${provider}\n${account}`);
+  }
+}
+
+/** An account that its provider lets do nothing any more. */
+export function tellShut(news: ControlNews, { provider, account, isShut }: ShutChange): void {
+  const details = { provider, account };
+  const of = `${provider}\n${account}`;
+  if (isShut) {
+    const message = 'a provider has shut an account: calls go to others first';
+    news.tellOften('alarm', 'account_shut', message, details, details, of);
+  } else {
+    const message = 'an account that its provider had shut is served again';
+    news.tellOften('info', 'account_reopened', message, details, details, of);
   }
 }
 

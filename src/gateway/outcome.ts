@@ -67,7 +67,7 @@ export function noteFailed(
   const isAnothers =
     hadLittle ||
     (verdict.says === 'failing' && hasOtherAddress(planned, 1)) ||
-    (verdict.says === 'spent' && planned.account.standing.trial !== undefined);
+    ((verdict.says === 'spent' || verdict.says === 'shut') && planned.account.standing.trial !== undefined);
   // What fails is a server, and so is what says when it will be well; a limit is the account's.
   const isServers =
     verdict.says === 'failing' && retryAfterMs !== undefined && restAddress(planned, cappedMs(retryAfterMs));

@@ -32,6 +32,7 @@ const ALARMS = {
   upstream_credentials_rejected: 'a provider rejected our credentials',
   upstream_payment_required: 'a provider wants to be paid',
   upstream_credit_short: "our account's credit at a provider is too short for a call",
+  upstream_account_shut: 'a provider has shut our account',
   upstream_permission_denied: 'a provider does not let our account do this',
 } as const;
 
@@ -181,6 +182,7 @@ const ABOUT_OURS = "this is about the gateway's own account";
 
 const ABOUT_ACCOUNT = {
   upstream_payment_required: ABOUT_OURS,
+  upstream_account_shut: ABOUT_OURS,
   upstream_permission_denied: ABOUT_OURS,
   upstream_credit_short: "what the gateway's own account has left is too little for this call",
 } as const;
@@ -204,6 +206,7 @@ function alarmOf(
 
 const ALARM_OF: Record<AccountMeaning, Alarm> = {
   payment: 'upstream_payment_required',
+  shut: 'upstream_account_shut',
   permission: 'upstream_permission_denied',
   shortage: 'upstream_credit_short',
 };

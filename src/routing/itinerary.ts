@@ -194,6 +194,10 @@ export class Itinerary<S extends Stop> {
   failed(stop: S, verdict: Verdict): void {
     const wasLimited = verdict.says === 'limited';
     if (verdict.again) this.#again.push({ stop, wasTried: true, isRepeat: true, wasLimited });
+    if (verdict.says === 'spent' || verdict.says === 'shut') {
+      // That is said of all that is called at the account.
+      this.keepOnly(({ lane }) => !lane || lane.reach !== stop.lane?.reach);
+    }
     if (verdict.next === 'none') {
       this.divert([]);
     } else if (verdict.next === 'target') {

@@ -36,6 +36,13 @@ export interface CreditChange extends SeenCredit {
   restsUntil: number;
 }
 
+/** A provider has shut an account, or answers it again. */
+export interface ShutChange {
+  provider: string;
+  account: string;
+  isShut: boolean;
+}
+
 /** Whose lane it is. */
 export interface LaneOwner {
   provider: string;
@@ -51,6 +58,7 @@ export interface LaneBookOptions {
   onCool?: (lane: Lane, owner: LaneOwner) => void;
   /** Also each time that an account is found to be out of credit still. */
   onCredit?: (change: CreditChange) => void;
+  onShut?: (change: ShutChange) => void;
 }
 
 /** Whose lanes they are. */
@@ -90,6 +98,7 @@ export class LaneBook {
   readonly #reaches = new Map<string, { options: BreakerOptions; breaker: Breaker }>();
   /** Of accounts. They do not depend on options. */
   readonly #credits = new Map<string, Credit>();
+  readonly #shuts = new Map<string, Credit>();
   /** Of accounts, where they are looked up. */
   #servers = new Map<string, RestingServers>();
   readonly #options: LaneBookOptions;
@@ -117,6 +126,7 @@ export class LaneBook {
     const lane = new Lane(target, account, breaker, reach, {
       limit: known?.limit,
       credit: this.#credit(place),
+      shut: this.#shut(place),
       countLimit: known?.countLimit,
       createCounting: (limit) => new Lane(target, account, new Breaker(place.options), reach, { limit }),
       onCool: (cooled) => {
@@ -146,6 +156,7 @@ export class LaneBook {
         const found = servers?.discovery ? servers.pools.get(account) : undefined;
         if (found) this.#servers.set(`${provider}\n${account}`, found);
         this.#credit({ provider, account }).follow(mark, nowMs);
+        this.#shut({ provider, account }).follow(mark, nowMs);
       }
     }
     this.#configured = new Set(Array.from(lanes, ({ target, account }) => `${target}\n${account}`));
@@ -156,8 +167,8 @@ export class LaneBook {
       if (!accounts.has(`${provider}\n${account}`) && nowMs >= limitedUntil) this.#lanes.delete(key);
     }
     for (const key of this.#reaches.keys()) if (!accounts.has(key)) this.#reaches.delete(key);
-    for (const [key, credit] of this.#credits) {
-      if (!accounts.has(key) && !credit.rests(nowMs)) this.#credits.delete(key);
+    for (const known of [this.#credits, this.#shuts]) {
+      for (const [key, credit] of known) if (!accounts.has(key) && !credit.rests(nowMs)) known.delete(key);
     }
   }
 
@@ -238,6 +249,17 @@ export class LaneBook {
     });
     this.#credits.set(key, credit);
     return credit;
+  }
+
+  #shut({ provider, account }: Pick<Place, 'provider' | 'account'>): Credit {
+    const key = `${provider}\n${account}`;
+    const known = this.#shuts.get(key);
+    if (known) return known;
+    const shut = new Credit(({ isSpent: isShut, isNews }) => {
+      if (isNews) this.#options.onShut?.({ provider, account, isShut });
+    }, 'shut');
+    this.#shuts.set(key, shut);
+    return shut;
   }
 
   #makeBreaker(target: string | undefined, { provider, account, options }: Place): Breaker {

@@ -29,6 +29,7 @@ export interface RestingServers {
 interface LaneParts {
   limit?: Limit | undefined;
   credit?: Credit | undefined;
+  shut?: Credit | undefined;
   /** The provider named a later time than before. */
   onCool?: ((lane: Lane) => void) | undefined;
   /** Makes what `counting` gives. */
@@ -61,6 +62,8 @@ export class Lane {
   readonly limit: Limit;
   /** Of the account, shared by its lanes. */
   readonly #credit: Credit;
+  /** Whether its provider has shut it. */
+  readonly #shut: Credit;
   readonly #onCool: ((lane: Lane) => void) | undefined;
   /** Of the account, where they are looked up. */
   servers: RestingServers | undefined;
@@ -76,6 +79,7 @@ export class Lane {
     this.#createCounting = createCounting;
     this.limit = limit;
     this.#credit = credit;
+    this.#shut = parts.shut ?? new Credit(undefined, 'shut');
     this.#onCool = onCool;
     this.target = target;
     this.account = account;
@@ -133,7 +137,7 @@ export class Lane {
     const namedMs = this.coolsMs(nowMs);
     if (namedMs > 0) return { forMs: namedMs, reason: 'named_time' };
     const ofLimit = this.limit.cooling(nowMs);
-    const ofCredit = this.#credit.cooling(nowMs);
+    const ofCredit = this.#shut.cooling(nowMs) ?? this.#credit.cooling(nowMs);
     if (!ofLimit || !ofCredit) return ofLimit ?? ofCredit;
     return ofLimit.forMs > ofCredit.forMs ? ofLimit : ofCredit;
   }
@@ -141,7 +145,7 @@ export class Lane {
   /** Changes nothing. */
   readiness(nowMs: number): Readiness {
     if (nowMs < this.limit.coolsUntil || this.servers?.restMs !== undefined) return 'cooling';
-    if (nowMs < this.limit.restsUntil || this.#credit.rests(nowMs)) return 'poor';
+    if (nowMs < this.limit.restsUntil || this.#credit.rests(nowMs) || this.#shut.rests(nowMs)) return 'poor';
     return this.breaker.mayTry(nowMs) && this.reach.mayTry(nowMs) ? 'ready' : 'poor';
   }
 
@@ -151,6 +155,7 @@ export class Lane {
     this.breaker.begin(nowMs);
     this.reach.begin(nowMs);
     this.#credit.begin(nowMs);
+    this.#shut.begin(nowMs);
   }
 
   /**
@@ -190,6 +195,7 @@ export class Lane {
     this.breaker.succeed(nowMs, begunMs);
     this.reach.succeed(nowMs, begunMs);
     this.#credit.pay(nowMs, begunMs);
+    this.#shut.pay(nowMs, begunMs);
   }
 
   fail(verdict: Verdict, { nowMs, begunMs, retryAfterMs }: LaneFailure): void {
@@ -198,11 +204,13 @@ export class Lane {
     if (says === 'spent') {
       this.#credit.spend(nowMs, begunMs, retryAfterMs === undefined ? undefined : cappedMs(retryAfterMs));
     }
-    if (says === 'nothing' || says === 'spent') {
+    if (says === 'shut') this.#shut.spend(nowMs, begunMs, undefined);
+    if (says === 'nothing' || says === 'spent' || says === 'shut') {
       this.forget(nowMs, begunMs);
       return;
     }
     this.#credit.forget(nowMs, begunMs);
+    this.#shut.forget(nowMs, begunMs);
     if (says === 'failing') {
       if (unreachable) this.reach.fail(nowMs, slow, begunMs);
       else this.reach.succeed(nowMs, begunMs);
@@ -228,6 +236,7 @@ export class Lane {
     this.breaker.forget(nowMs, begunMs, overtaken);
     this.reach.forget(nowMs, begunMs, overtaken);
     this.#credit.forget(nowMs, begunMs);
+    this.#shut.forget(nowMs, begunMs);
   }
 
   /** Another instance was told so. */
