@@ -133,7 +133,7 @@ export function tellOverload(
       ? 'calls are refused: more run and wait than server.overload allows'
       : `calls of the model '${model}' are refused: more run and wait than its overload allows`;
   const details = { model: model ?? null, calls };
-  news.tellOften('warning', 'overloaded', message, details, details, model);
+  news.tellCounted('warning', 'overloaded', message, details, model);
 }
 
 /** pino writes an error out only where it is called `err`. */
