@@ -1,7 +1,7 @@
 import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import { isObject, tryParseJson } from '../conversation/json.ts';
 import { type AccountMeaning, accountMeaning } from '../dialects/account-failures.ts';
-import type { UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
+import type { ResponseHeaders, UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
 import { kindOfStatus, ReportedError } from '../dialects/reported-error.ts';
 import { dayOf } from '../lifecycle/days.ts';
 import type { Target } from '../routing/target.ts';
@@ -80,6 +80,7 @@ export function readFailureWithin(
   dialect: UpstreamDialect,
   target: Target,
   error: GatewayError,
+  headers: ResponseHeaders,
   now: number,
   call: Call,
 ): FailedAnswer {
@@ -88,14 +89,19 @@ export function readFailureWithin(
   }
   const { kind, reported: status } = error;
   const failure = { ...error.failure, kind };
-  // The headers of the answer are older than the error: they say nothing of it.
-  const waitMs = namedWaitMs(failure, {}, now);
+  // The headers of a stream are older than the error: they say nothing of it.
+  const waitMs = namedWaitMs(failure, isStream(headers) ? {} : headers, now);
   return readFailure(
     dialect,
     target,
     { status, failure, said: 'reported an error' },
     { waitMs, nowMs: now, call },
   );
+}
+
+/** Its parts are said one after the other. */
+function isStream({ 'content-type': type }: ResponseHeaders): boolean {
+  return typeof type === 'string' && /event-stream|eventstream/i.test(type);
 }
 
 interface Said {
