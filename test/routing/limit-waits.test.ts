@@ -113,6 +113,59 @@ test('of many calls at a place that always names a second each ends within two, 
   assert.ok(Math.max(...endedMs) <= 2_400, `the last call ended after ${Math.max(...endedMs)} ms`);
 });
 
+test('calls that are three times too many for five places end within two seconds and their attempts each', () => {
+  for (const seed of [1, 2, 3]) {
+    const random = seeded(seed);
+    const time = new VirtualTime();
+    const places = ['a/x', 'a/x', 'a/x', 'b/y', 'b/y'].map((target) => ({ ...place(target), sentMs: [0] }));
+    const attemptMs = 20;
+    let [calls, ended, early, longestMs] = [0, 0, 0, 0];
+    const call = (): void => {
+      const arrivedMs = time.nowMs;
+      const order = places.map((one) => ({ one, at: random() })).toSorted((one, other) => one.at - other.at);
+      const plan = order.map(({ one }) => one);
+      const itinerary = new Itinerary(plan, { retries: 7, random, mayTry: () => true });
+      let attempts = 0;
+      const end = (): void => {
+        ended += 1;
+        longestMs = Math.max(longestMs, time.nowMs - arrivedMs - attempts * attemptMs);
+      };
+      const goOn = (): void => {
+        const next = itinerary.next(time.nowMs);
+        if (!next) end();
+        else if (next.waitMs === 0) send(next.stop);
+        else time.after(next.waitMs, () => (itinerary.arrive(next, time.nowMs) ? send(next.stop) : goOn()));
+      };
+      const send = (stop: (typeof places)[number]): void => {
+        attempts += 1;
+        const beganMs = time.nowMs;
+        if (beganMs < stop.lane.coolsUntil) early += 1;
+        // Each takes three calls a second.
+        stop.sentMs = [...stop.sentMs.filter((ms) => ms > beganMs - 1_000), beganMs];
+        const isOver = stop.sentMs.length > 3;
+        time.after(attemptMs, () => {
+          if (!isOver) {
+            stop.lane.succeed(time.nowMs, beganMs);
+            end();
+            return;
+          }
+          limit(stop, time.nowMs, 300 + random() * 2_500);
+          itinerary.failed(stop, LIMITED);
+          goOn();
+        });
+      };
+      goOn();
+    };
+    for (let ms = 0; ms < 60_000; ms += 30) {
+      calls += 1;
+      time.after(ms, call);
+    }
+    time.runUntil(120_000);
+    assert.deepEqual([ended, early], [calls, 0]);
+    assert.ok(longestMs <= 2_000.001, `a call waited for ${longestMs} ms`);
+  }
+});
+
 test('one whose named time is over, and whose breaker is open, is tried once where there is no other', () => {
   const dead = place('a/x');
   failTo(dead, 0, 1_000);
