@@ -57,7 +57,7 @@ export function noteFailed(
   failure: GatewayError,
   { taken, reason }: { taken: TakenAddress | undefined; reason: string },
 ): void {
-  const { retryAfterMs } = failure;
+  let { retryAfterMs } = failure;
   const nowMs = gateway.monotonicMs();
   const verdict = verdictOf(failure);
   // An attempt that had little of its call's time says nothing of the place, nor does one server of several that are well, nor a credential
@@ -69,14 +69,14 @@ export function noteFailed(
     (verdict.says === 'failing' && hasOtherAddress(planned, 1)) ||
     ((verdict.says === 'spent' || verdict.says === 'shut') && planned.account.standing.trial !== undefined);
   // What fails is a server, and so is what says when it will be well; a limit is the account's.
-  const isServers =
-    verdict.says === 'failing' && retryAfterMs !== undefined && restAddress(planned, cappedMs(retryAfterMs));
-  if (isAnothers) planned.lane?.forget(nowMs, sentMs);
-  else {
-    const ofLane = isServers ? undefined : retryAfterMs;
-    planned.lane?.fail(verdict, { nowMs, begunMs: sentMs, retryAfterMs: ofLane });
-    if (isServers) planned.lane?.noteRest();
+  if (verdict.says === 'failing' && retryAfterMs !== undefined) {
+    if (restAddress(planned, cappedMs(retryAfterMs))) {
+      retryAfterMs = undefined;
+      planned.lane?.noteRest();
+    }
   }
+  if (isAnothers) planned.lane?.forget(nowMs, sentMs);
+  else planned.lane?.fail(verdict, { nowMs, begunMs: sentMs, retryAfterMs });
   // One that broke off behind its first token was not waited for in vain.
   if (verdict.says === 'failing' && firstTokenMs === undefined)
     planned.lane?.noteLatencyAtLeast(stream, nowMs - sentMs, nowMs);
