@@ -48,10 +48,10 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('When events say that too much fails, takes too long or costs too much, by name.'),
   rollouts: rolloutsSchema.optional().describe('Guarded moves of a name to another release.'),
-  prompts: promptsSchema.optional().describe('Prompt files that are published as endpoints.'),
   lifecycle: lifecycleSchema
     .prefault({})
     .describe('What is done ahead of the day on which a provider takes a model away.'),
+  prompts: promptsSchema.optional().describe('Prompt files that are published as endpoints.'),
   responses: responsesSchema
     .prefault({})
     .describe('Responses that clients of the Responses API go on from (`previous_response_id`).'),
