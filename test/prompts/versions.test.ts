@@ -8,6 +8,7 @@ import type { CliIo } from '../../src/cli/command.ts';
 import { promptsCommand } from '../../src/cli/prompts.ts';
 import type { JsonObject } from '../../src/conversation/json.ts';
 import { adminClient } from '../support/admin.ts';
+import { onEachDatabase } from '../support/databases.ts';
 import { ADMIN_KEY, startGateway, TEST_KEY, type TestGateway } from '../support/gateway.ts';
 import { chatAnswer, startRawUpstream } from '../support/raw-upstream.ts';
 
@@ -219,4 +220,30 @@ test('a start without the files serves what was published', async (context) => {
   const second = await start({}, { folder: data });
   assert.equal(await say(second, 'hello'), 'hello@1: Hello Ada');
   await until('it is told', async () => second.logs().includes('prompts_unreadable'));
+});
+
+onEachDatabase((database) => {
+  test('instances that share a store make one version of a file, and serve what one of them is told', async (context) => {
+    const { write, start } = await prepare(context);
+    await write('hello', 'Hello');
+    const url = await database.makeUrl(context);
+    const gateways = await Promise.all([start({ store: url }), start({ store: url })]);
+    await write('hello', 'Good day');
+    for (const gateway of gateways)
+      await until('the new version', async () => (await say(gateway, 'hello')) === 'hello@2: Good day Ada');
+    const [one, other] = gateways;
+    const { body } = await adminClient(other.url).must('GET', '/prompts/hello');
+    assert.equal((body['versions'] as unknown[]).length, 2);
+    assert.equal((await cliOf(one)('promote', 'hello@1')).exitCode, 0);
+    assert.equal(await say(one, 'hello'), 'hello@1: Hello Ada');
+    await until('the same everywhere', async () => (await say(other, 'hello')) === 'hello@1: Hello Ada');
+    const { body: events } = await adminClient(one.url).must('GET', '/events?limit=1000');
+    const published = (events['data'] as { kind: string }[]).filter(
+      ({ kind }) => kind === 'prompt_published',
+    );
+    assert.equal(published.length, 2);
+    // Both look on: what was moved by hand is not moved back by a file that stands as it stood.
+    await sleep(1_500);
+    for (const gateway of gateways) assert.equal(await say(gateway, 'hello'), 'hello@1: Hello Ada');
+  });
 });
