@@ -19,7 +19,7 @@ beginning of a hash.
   list              what there is; of one prompt all its versions
   diff              what two versions differ in: where they are not named, what is in production and the draft (else the newest)
   publish           puts a version in service (the draft, where none is named), and has the label point at it
-  promote           has a label point at a version that is in service
+  promote           has a label point at a version that is published
   retire            ends a version, or the prompt with all of them: calls get a 410 with the successor
 
   --label LABEL     production where absent, as with promote

@@ -1,5 +1,7 @@
 import {
   DRAFT,
+  EXAMPLES,
+  FILE,
   findVersion,
   isLabel,
   PRODUCTION,
@@ -44,7 +46,7 @@ export interface FileContent {
 
 /**
  * What a file that says something makes of its prompt: the next version where none is the same. A file that is met as it is says nothing
- * new: what was moved by hand since stays so.
+ * new, and where a label was moved by hand last, only what is new moves it: another instance may have met long ago what this one meets now.
  */
 export function takeFile(
   record: PromptRecord | undefined,
@@ -64,7 +66,9 @@ export function takeFile(
     return { versions: [version], labels: [{ name, label, number, movedAt: nowMs, author: by }] };
   }
   const state = stateOf(known, nowMs);
-  if (!record || !isBack || state === 'retired') return { versions: [], labels: [] };
+  const mover = record?.labels.get(label)?.author ?? by;
+  const isMovedByHand = mover !== FILE && mover !== EXAMPLES;
+  if (!record || !isBack || isMovedByHand || state === 'retired') return { versions: [], labels: [] };
   const isDraft = isPublished && state === 'draft';
   return {
     versions: isDraft ? [{ ...known, state: 'published', stateAt: nowMs }] : [],
@@ -99,7 +103,7 @@ export function publish(
 }
 
 /**
- * Has a label point at a version that is in service.
+ * Has a label point at a version that is published.
  *
  * @throws PromptRefusal
  */
@@ -111,8 +115,9 @@ export function promote(
   checkLabel(label);
   const found = mustFind(record, version);
   const state = stateOf(found, deed.nowMs);
-  if (state === 'draft' || state === 'retired') {
-    const is = state === 'draft' ? 'a draft' : 'retired';
+  // One that is deprecated would take away on its day what the label stands for.
+  if (state !== 'published') {
+    const is = state === 'draft' ? 'a draft' : state;
     throw new PromptRefusal('not_possible', `${nameOf(found)} is ${is}: publish it`);
   }
   return { versions: [], labels: moveLabel(record, label, found.number, deed) };
@@ -138,7 +143,7 @@ export function retire(
   const holders = [...record.labels.values()].filter(
     ({ label, number }) => number === one?.number && label !== DRAFT,
   );
-  if (version !== undefined && one && isNow && holders.length > 0) {
+  if (version !== undefined && one && holders.length > 0) {
     const labels = holders.map(({ label }) => `'${label}'`).join(', ');
     const message = `${nameOf(one)} is what ${labels} points at: promote another one first, or retire the prompt as a whole`;
     throw new PromptRefusal('not_possible', message);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compilePrompt } from '../../src/prompts/compile-prompt.ts';
 import { PromptRefusal } from '../../src/prompts/deeds.ts';
+import { PromptFileError } from '../../src/prompts/problem.ts';
 import { PromptBook } from '../../src/prompts/prompt-book.ts';
 import { PromptCompiler } from '../../src/prompts/prompt-files.ts';
 import { PromptKeeper } from '../../src/prompts/prompt-keeper.ts';
@@ -93,6 +94,27 @@ onEachDatabase((database) => {
     assert.equal(await second.say('hello'), 'three (3)');
   });
 
+  test('an instance whose files come late moves nothing that was moved by hand meanwhile', async (context) => {
+    const store = await database.open(context);
+    const [one, late] = [makeInstance(store), makeInstance(store)];
+    for (const { keeper } of [one, late]) await keeper.takeFiles(files({ hello: 'one' }));
+    await one.keeper.takeFiles(files({ hello: 'two' }));
+    await one.keeper.command('hello', { action: 'promote', version: '1' }, 'ada');
+    await late.keeper.takeFiles(files({ hello: 'two' }));
+    assert.equal(await late.say('hello'), 'one (1)');
+    assert.deepEqual(late.told, ['hello is 1, its file 2']);
+    // Where no hand was at it, it goes to and fro with the file.
+    await one.keeper.takeFiles(files({ hello: 'three' }));
+    for (const [text, number] of [
+      ['two', 2],
+      ['three', 3],
+      ['two', 2],
+    ] as const) {
+      await one.keeper.takeFiles(files({ hello: text }));
+      assert.equal(await one.say('hello'), `${text} (${number})`);
+    }
+  });
+
   test('instances that race to publish the same files make one version', async (context) => {
     const store = await database.open(context);
     const instances = Array.from({ length: 4 }, () => makeInstance(store));
@@ -174,10 +196,18 @@ onEachDatabase((database) => {
       /'hello@2' is what 'production' points at/,
     );
     const at = clock.now + 1_000;
+    await assert.rejects(
+      keeper.command('hello', { action: 'retire', version: '2', at }, 'ada'),
+      /'hello@2' is what 'production' points at/,
+    );
     await keeper.command('hello', { action: 'retire', version: '1', at }, 'ada');
     const deprecated = await book.open('hello@1');
     assert.ok(deprecated?.state === 'deprecated');
     assert.equal(deprecated.prompt.successor, 'hello');
+    await assert.rejects(
+      keeper.command('hello', { action: 'promote', version: '1' }, 'ada'),
+      /'hello@1' is deprecated: publish it/,
+    );
     clock.now = at;
     assert.deepEqual(
       await book
@@ -231,6 +261,24 @@ onEachDatabase((database) => {
     assert.deepEqual([await say('hello'), await say('bye')], ['one (1)', 'bye (1)']);
     await keeper.takeFiles(files({ hello: 'one' }));
     assert.deepEqual(told.slice(4), ['gone bye']);
+  });
+
+  test('a version that this gateway cannot use is told, and takes nothing else with it', async (context) => {
+    const store = await database.open(context);
+    const { keeper, book, say, told } = makeInstance(store);
+    await keeper.takeFiles(files({ hello: 'one', bye: 'bye' }));
+    await new PromptStore(store).change(['hello'], (_, record) => ({
+      versions: (record?.versions ?? []).map((version) => ({
+        ...version,
+        ...{ number: 2, hash: 'f'.repeat(64), sources: { source: '{{#if}}', partials: {} } },
+      })),
+      labels: [{ name: 'hello', label: 'production', number: 2, movedAt: 0, author: 'ada' }],
+    }));
+    await keeper.read();
+    assert.equal(told.at(-1), 'broken hello@2');
+    await assert.rejects(book.open('hello'), PromptFileError);
+    assert.equal((await book.open('hello@1'))?.state, 'published');
+    assert.equal(await say('bye'), 'bye (1)');
   });
 
   test('the examples are there as long as nobody has prompts of their own', async (context) => {

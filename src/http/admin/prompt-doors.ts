@@ -96,7 +96,7 @@ export const PROMPT_DOORS: readonly AdminDoor[] = [
     method: 'POST',
     path: '/prompts/:name/promote',
     role: 'operator',
-    summary: 'Has a label point at a version that is in service',
+    summary: 'Has a label point at a version that is published',
     body: promoteSchema,
     needsBody: true,
     handle: (request) => command(request, { action: 'promote', ...request.body }),
