@@ -37,6 +37,8 @@ interface Entry {
   record: PromptRecord;
   /** By number: those that a label points at, and those that were called. */
   ready: Map<number, PublishedPrompt>;
+  /** By label, what it pointed at before it was moved to a version that this gateway cannot make a prompt of. */
+  standIns: Map<string, PublishedPrompt>;
 }
 
 export interface PromptBookOptions {
@@ -92,10 +94,11 @@ export class PromptBook {
     const entry = this.#entry(name);
     const version = entry && findVersion(entry.record, text);
     if (!entry || !version) return undefined;
+    const standIn = entry.standIns.get(text);
     const nowMs = this.#options.now();
-    const state = stateOf(version, nowMs);
+    const state = stateOf(standIn?.version ?? version, nowMs);
     if (state === 'retired') return { state, version, successor: successorOf(entry.record, version, nowMs) };
-    const prompt = entry.ready.get(version.number) ?? (await this.#make(entry, version));
+    const prompt = standIn ?? entry.ready.get(version.number) ?? (await this.#make(entry, version));
     return { state, prompt };
   }
 
@@ -107,14 +110,17 @@ export class PromptBook {
     for (const name of names) {
       const record = this.#records.get(name);
       if (!record) continue;
-      const entry: Entry = { record, ready: new Map() };
-      for (const version of new Set([...record.labels.keys()].map((label) => findVersion(record, label)))) {
+      const entry: Entry = { record, ready: new Map(), standIns: new Map() };
+      for (const label of record.labels.keys()) {
+        const version = findVersion(record, label);
         if (!version || stateOf(version, this.#options.now()) === 'retired') continue;
         try {
-          await this.#make(entry, version);
+          if (!entry.ready.has(version.number)) await this.#make(entry, version);
         } catch (error) {
           if (!(error instanceof PromptFileError)) throw error;
           broken.push({ version, error });
+          const before = this.#labelled(name, label);
+          if (before) entry.standIns.set(label, before);
         }
       }
       next.set(name, entry);
@@ -135,8 +141,14 @@ export class PromptBook {
     return prompt;
   }
 
-  #production({ record, ready }: Entry): PublishedPrompt | undefined {
-    const prompt = ready.get(record.labels.get(PRODUCTION)?.number ?? 0);
+  /** What a label leads to until now. */
+  #labelled(name: string, label: string): PublishedPrompt | undefined {
+    const entry = this.#entries.get(name);
+    return entry?.standIns.get(label) ?? entry?.ready.get(entry.record.labels.get(label)?.number ?? 0);
+  }
+
+  #production({ record, ready, standIns }: Entry): PublishedPrompt | undefined {
+    const prompt = standIns.get(PRODUCTION) ?? ready.get(record.labels.get(PRODUCTION)?.number ?? 0);
     return prompt && stateOf(prompt.version, this.#options.now()) !== 'retired' ? prompt : undefined;
   }
 

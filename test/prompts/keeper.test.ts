@@ -276,7 +276,16 @@ onEachDatabase((database) => {
     }));
     await keeper.read();
     assert.equal(told.at(-1), 'broken hello@2');
-    await assert.rejects(book.open('hello'), PromptFileError);
+    await assert.rejects(book.open('hello@2'), PromptFileError);
+    // What was in service stays so, also when something else is changed.
+    await keeper.command('hello', { action: 'promote', version: '1', label: 'staging' }, 'ada');
+    assert.equal(await say('hello'), 'one (1)');
+    const stood = await book.open('hello');
+    assert.ok(stood?.state === 'published' && stood.prompt.version.number === 1);
+    const fresh = makeInstance(store);
+    await fresh.keeper.read();
+    await assert.rejects(fresh.book.open('hello'), PromptFileError);
+    assert.equal(fresh.book.find('hello'), undefined);
     assert.equal((await book.open('hello@1'))?.state, 'published');
     assert.equal(await say('bye'), 'bye (1)');
   });
