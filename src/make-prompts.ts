@@ -9,13 +9,7 @@ import { PromptStore } from './prompts/prompt-store.ts';
 import { PromptWatch } from './prompts/prompt-watch.ts';
 import type { Store } from './store/store.ts';
 import { tellBrokenPrompt, tellUnreadablePrompts } from './tell-problems.ts';
-import {
-  tellBrokenVersion,
-  tellFileElsewhere,
-  tellFileGone,
-  tellPromptChange,
-  tellPromptsBehind,
-} from './tell-prompts.ts';
+import { tellBrokenVersion, tellPromptChange, tellPromptsBehind, tellStrays } from './tell-prompts.ts';
 import { scheduleTimeout } from './usage/ledger.ts';
 
 export interface Prompts {
@@ -47,8 +41,7 @@ export function makePrompts({
     publishesFiles: () => control.config.prompts?.publish !== 'manual',
     onChange: (change, by) => tellPromptChange(news, change, by),
     onBrokenVersion: (broken) => tellBrokenVersion(news, broken),
-    onFileGone: (version) => tellFileGone(news, version),
-    onFileElsewhere: (production, inFile) => tellFileElsewhere(news, production, inFile),
+    onStrays: (strays) => tellStrays(news, strays),
   });
   const promptWatch = new PromptWatch({
     keeper: promptKeeper,

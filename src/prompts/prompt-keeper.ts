@@ -34,6 +34,12 @@ export type PromptWish =
       successor?: string | undefined;
     };
 
+/** What is in service and is not what the files say. */
+export interface Strays {
+  gone: PromptVersion[];
+  elsewhere: { production: PromptVersion; inFile: PromptVersion }[];
+}
+
 export interface PromptKeeperOptions {
   store: PromptStore;
   book: PromptBook;
@@ -46,9 +52,8 @@ export interface PromptKeeperOptions {
   onChange(change: PromptChange, by: string): void;
   /** A stored version that this gateway cannot use. */
   onBrokenVersion(broken: BrokenVersion): void;
-  /** A prompt in service has no file, or its file says another version; told once of each. */
-  onFileGone(version: PromptVersion): void;
-  onFileElsewhere(production: PromptVersion, inFile: PromptVersion): void;
+  /** Prompts in service have no file, or their files say other versions; told once of each. */
+  onStrays(strays: Strays): void;
   /** Unix milliseconds. */
   now(): number;
 }
@@ -146,22 +151,25 @@ export class PromptKeeper {
       throw new PromptRefusal('not_possible', 'a prompt that ends as a whole cannot follow itself');
   }
 
-  /** What is in service and is not what the files say: a deploy takes nothing away, and nobody is to believe that it did. */
+  /** A deploy takes nothing away, and nobody is to believe that it did. */
   #tellStrays(names: ReadonlySet<string>): void {
-    const { book, publishesFiles, onFileGone, onFileElsewhere } = this.#options;
-    for (const { version, record } of book.list()) {
-      const { name, number } = version;
+    const { book, publishesFiles, onStrays } = this.#options;
+    const strays: Strays = { gone: [], elsewhere: [] };
+    for (const { version: production, record } of book.list()) {
+      const { name, number } = production;
       const seen = this.#seen.get(name);
       const inFile = record.versions.find(({ hash }) => hash === seen);
-      if (!names.has(name)) this.#once(`gone ${name} ${number}`, () => onFileGone(version));
-      else if (publishesFiles() && inFile && inFile.number !== number)
-        this.#once(`${name} ${inFile.number} ${number}`, () => onFileElsewhere(version, inFile));
+      const isElsewhere = publishesFiles() && inFile && inFile.number !== number;
+      if (!names.has(name) && this.#isNews(`gone ${name} ${number}`)) strays.gone.push(production);
+      else if (isElsewhere && this.#isNews(`${name} ${inFile.number} ${number}`))
+        strays.elsewhere.push({ production, inFile });
     }
+    if (strays.gone.length + strays.elsewhere.length > 0) onStrays(strays);
   }
 
-  #once(what: string, tell: () => void): void {
-    if (this.#told.has(what)) return;
+  #isNews(what: string): boolean {
+    const isNews = !this.#told.has(what);
     this.#told.add(what);
-    tell();
+    return isNews;
   }
 }

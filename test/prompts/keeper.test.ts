@@ -32,9 +32,11 @@ function makeInstance(store: Store, options: { publish?: 'auto' | 'manual'; exam
       for (const { name, label, number } of labels) told.push(`${name}: ${label} is ${number} by ${by}`);
     },
     onBrokenVersion: ({ version }) => told.push(`broken ${version.name}@${version.number}`),
-    onFileGone: ({ name }) => told.push(`gone ${name}`),
-    onFileElsewhere: ({ name, number }, inFile) =>
-      told.push(`${name} is ${number}, its file ${inFile.number}`),
+    onStrays: ({ gone, elsewhere }) => {
+      for (const { name } of gone) told.push(`gone ${name}`);
+      for (const { production, inFile } of elsewhere)
+        told.push(`${production.name} is ${production.number}, its file ${inFile.number}`);
+    },
   });
   const say = async (name: string) => {
     const prompt = book.find(name);

@@ -222,6 +222,19 @@ test('a start without the files serves what was published', async (context) => {
   await until('it is told', async () => second.logs().includes('prompts_unreadable'));
 });
 
+test('many prompts at once are one event', async (context) => {
+  const { write, start } = await prepare(context);
+  for (let number = 0; number < 120; number++) await write(`p${number}`, `Text ${number}`);
+  const gateway = await start();
+  const { body } = await adminClient(gateway.url).must('GET', '/events?limit=1000');
+  const events = (body['data'] as JsonObject[]).filter(({ kind }) => String(kind).startsWith('prompt'));
+  assert.deepEqual(
+    events.map(({ kind, details }) => [kind, (details as JsonObject)['versions']]),
+    [['prompts_changed', 120]],
+  );
+  assert.equal(await say(gateway, 'p119'), 'p119@1: Text 119 Ada');
+});
+
 onEachDatabase((database) => {
   test('instances that share a store make one version of a file, and serve what one of them is told', async (context) => {
     const { write, start } = await prepare(context);
