@@ -17,13 +17,21 @@ import {
 } from './choose-address.ts';
 import { chooseReceiver, isCommitting } from './choose-receiver.ts';
 import { begunAnswer } from './continue-stream.ts';
-import { noteAcceptance } from './credentials.ts';
+import { noteAcceptance, noteNothing } from './credentials.ts';
 import { DecompressingReceiver, findDecompressor } from './decompressing-receiver.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
 import { failureReason } from './failure-reason.ts';
 import type { Gateway } from './gateway.ts';
 import { claimNamed } from './note-held.ts';
-import { noteFailed, noteHeadroom, noteLost, noteOk, noteUnknown, totalTimeout } from './outcome.ts';
+import {
+  noteAnswered,
+  noteFailed,
+  noteHeadroom,
+  noteLost,
+  noteOk,
+  noteUnknown,
+  totalTimeout,
+} from './outcome.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { prepareRequest, type UpstreamRequest } from './prepare.ts';
 import { prepareRelayed } from './prepare-relayed.ts';
@@ -76,6 +84,8 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
   #finished = false;
   #waiting = false;
   #pauses = 0;
+  /** When its first output came, of which its place was told. */
+  #outputMs: number | undefined;
   /** The provider's answer was read to its end: the connection is free for others. */
   #answered = false;
   dueMs = 0;
@@ -231,9 +241,19 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
   succeed(): void {
     this.#maker.begins?.(this.#planned);
     this.#close('ok');
-    this.#taken?.pool.succeed(this.#taken.address);
-    noteOk(this.#gateway, this.#planned, this.#call);
+    this.#noteAnswered();
+    noteOk(this.#gateway, this.#planned, this.#call, this.#taken);
     this.#maker.answered(this.#planned);
+  }
+
+  noteOutput(): void {
+    if (!this.#finished) this.#noteAnswered();
+  }
+
+  #noteAnswered(): void {
+    if (this.#outputMs !== undefined) return;
+    this.#outputMs = this.#gateway.monotonicMs();
+    noteAnswered(this.#planned, this.#call, { taken: this.#taken, nowMs: this.#outputMs });
   }
 
   begin(): void {
@@ -271,7 +291,8 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     this.#close(error.kind);
     const reason = failureReason(error, this.#record.status);
     this.#record.reason = reason;
-    noteFailed(this.#gateway, this.#planned, this.#call, error, { taken: this.#taken, reason });
+    const answeredMs = this.#outputMs;
+    noteFailed(this.#gateway, this.#planned, this.#call, error, { taken: this.#taken, reason, answeredMs });
     if (!this.#answered) this.#exchange?.abort(error);
     const begun = begunAnswer(this.#call, this.#maker, this.#committing, error);
     if (!this.#call.committed || begun) {
@@ -354,7 +375,9 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     // Without an exchange the request was never sent, and nothing was used.
     else if (this.#exchange) this.#call.usage = estimateCall(this.#call, 0);
     this.#close(outcome);
-    noteUnknown(this.#gateway, this.#planned, this.#call.sentMs, outcome === 'lost');
+    // Of what was answered already more is known.
+    if (this.#outputMs !== undefined) noteNothing(this.#planned);
+    else noteUnknown(this.#gateway, this.#planned, this.#call.sentMs, outcome === 'lost');
     this.#exchange?.abort(reason);
   }
 

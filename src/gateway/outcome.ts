@@ -11,22 +11,37 @@ import { noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
 
-/** What an attempt that went well says of the place and of the credential that it was made with. */
-export function noteOk(gateway: Gateway, planned: PlannedAttempt, call: Call): void {
+/** What an attempt says of its place with the first output of a stream, or else with its whole answer. It may still break off. */
+export function noteAnswered(
+  { lane }: PlannedAttempt,
+  call: Call,
+  { taken, nowMs }: { taken: TakenAddress | undefined; nowMs: number },
+): void {
+  taken?.pool.succeed(taken.address);
+  if (!lane) return;
+  lane.succeed(nowMs, call.sentMs);
+  if (call.stream) noteLatency(lane, call, nowMs);
+}
+
+/** What an attempt that went well to its end says of the place and of the credential that it was made with. */
+export function noteOk(
+  gateway: Gateway,
+  planned: PlannedAttempt,
+  call: Call,
+  taken: TakenAddress | undefined,
+): void {
   const { lane } = planned;
-  if (lane) {
-    const { sentMs, startedMs, firstTokenMs, stream, begun } = call;
-    const nowMs = gateway.monotonicMs();
-    const tokenMs = firstTokenMs === undefined ? nowMs : startedMs + firstTokenMs;
-    const tookMs = (stream ? tokenMs : nowMs) - sentMs;
-    lane.succeed(nowMs, sentMs);
-    // The first token of an answer that was gone on with was another's.
-    if (!begun) {
-      lane.noteLatency(stream, tookMs, nowMs);
-      call.hedging?.note(stream, tookMs);
-    }
-  }
+  taken?.pool.complete(taken.address);
+  lane?.complete();
+  if (lane && !call.stream) noteLatency(lane, call, gateway.monotonicMs());
   if (planned.account.standing.watched) noteAcceptance(gateway, planned);
+}
+
+function noteLatency(lane: Lane, { sentMs, stream, begun, hedging }: Call, nowMs: number): void {
+  // What the client waited for was the beginning of an answer that is gone on with, and that was another's.
+  if (begun) return;
+  lane.noteLatency(stream, nowMs - sentMs, nowMs);
+  hedging?.note(stream, nowMs - sentMs);
 }
 
 /** What it says of the place that another attempt was faster. */
@@ -48,13 +63,21 @@ export function noteHeadroom({ now, monotonicMs }: Gateway, lane: Lane, headers:
   if (headroom) lane.noteHeadroom(headroom, monotonicMs());
 }
 
-/** The same of one that failed, at a server of several where there is a choice. `reason`: as its record has it. */
+interface FailedAt {
+  taken: TakenAddress | undefined;
+  /** As its record has it. */
+  reason: string;
+  /** When it was answered, where it broke off behind that. */
+  answeredMs: number | undefined;
+}
+
+/** The same of one that failed, at a server of several where there is a choice. */
 export function noteFailed(
   gateway: Gateway,
   planned: PlannedAttempt,
-  { sentMs, stream, firstTokenMs }: Pick<Call, 'sentMs' | 'stream' | 'firstTokenMs'>,
+  { sentMs, stream }: Pick<Call, 'sentMs' | 'stream'>,
   failure: GatewayError,
-  { taken, reason }: { taken: TakenAddress | undefined; reason: string },
+  { taken, reason, answeredMs }: FailedAt,
 ): void {
   let { retryAfterMs } = failure;
   const nowMs = gateway.monotonicMs();
@@ -62,7 +85,8 @@ export function noteFailed(
   // An attempt that had little of its call's time says nothing of the place, nor does one server of several that are well, nor a credential
   // on trial of what the account may spend.
   const hadLittle = failure.code === TOTAL_TIMEOUT && nowMs - sentMs < planned.target.timeouts.totalMs / 2;
-  if (taken && !hadLittle) failAddress(taken, failure, verdict, { sentMs, nowMs, reason });
+  const wasAnswered = answeredMs !== undefined;
+  if (taken && !hadLittle) failAddress(taken, failure, verdict, { sentMs, nowMs, reason, wasAnswered });
   const isAnothers =
     hadLittle ||
     (verdict.says === 'failing' && hasOtherAddress(planned, 1)) ||
@@ -71,10 +95,10 @@ export function noteFailed(
   if (verdict.says === 'failing' && retryAfterMs !== undefined) {
     retryAfterMs = restAddress(planned, cappedMs(retryAfterMs));
   }
-  if (isAnothers) planned.lane?.forget(nowMs, sentMs);
-  else planned.lane?.fail(verdict, { nowMs, begunMs: sentMs, retryAfterMs });
+  if (!isAnothers) planned.lane?.fail(verdict, { nowMs, begunMs: sentMs, retryAfterMs, answeredMs });
+  else if (!wasAnswered) planned.lane?.forget(nowMs, sentMs);
   // One that broke off behind its first token was not waited for in vain.
-  if (verdict.says === 'failing' && firstTokenMs === undefined)
+  if (verdict.says === 'failing' && !wasAnswered)
     planned.lane?.noteLatencyAtLeast(stream, nowMs - sentMs, nowMs);
   noteFailure(gateway, planned, failure);
 }

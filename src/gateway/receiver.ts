@@ -41,6 +41,11 @@ export interface AttemptControl {
   fail(error: GatewayError): void;
   /** The same for an error answer that was read already. */
   failAs(failed: FailedAnswer): void;
+  /**
+   * Real output of the answer has come: the place answers, of which others are to know while it goes on. The first time counts; one that
+   * never tells answers with its success.
+   */
+  noteOutput(): void;
   /** To be called before the client gets the beginning of the answer: the provider took our credential, and no other attempt may answer. */
   begin(): void;
   /** Runs what no packet of the provider set off (a timer, another stream): what it throws fails the attempt. */

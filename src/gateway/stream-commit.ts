@@ -61,6 +61,7 @@ export class StreamCommit implements Timed {
 
   /** Real output has come: what is written next begins the stream. The first time counts, later ones change nothing. */
   noteOutput(): void {
+    this.#attempt.noteOutput();
     this.#call.firstTokenMs ??= this.#gateway.monotonicMs() - this.#call.startedMs;
   }
 

@@ -1,3 +1,5 @@
+import { FailureRow } from '../upstream/failure-row.ts';
+
 /** When a breaker opens and closes. Times in milliseconds. */
 export interface BreakerOptions {
   /** Share of failed attempts, from 0 to 1, that opens it. */
@@ -24,9 +26,6 @@ export const DEFAULT_BREAKER: Readonly<BreakerOptions> = Object.freeze({
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
 export type BreakerListener = (state: BreakerState, before: BreakerState) => void;
-
-/** Without a success between them, so many open it however few calls there are: a window may never see enough. */
-const CONSECUTIVE_FAILURES = 5;
 
 /** The window moves in steps of a tenth of its length. */
 const SLICES = 10;
@@ -68,9 +67,14 @@ export class Breaker {
   #slice = 0;
   #calls = 0;
   #failures = 0;
-  #consecutive = 0;
+  /** Opens it however few calls there are: a window may never see enough. */
+  readonly #row = new FailureRow();
   #state: BreakerState = 'closed';
   #openedMs = 0;
+  /** The first success that its counts have. */
+  #countedSinceMs: number | undefined;
+  /** The attempt with whose first output it closed: when that was sent, and the pause before it. */
+  #closedBy: { begunMs: number; openForMs: number } | undefined;
   /** When the probe was sent. */
   #probedMs = 0;
   #opensUntil = 0;
@@ -113,10 +117,14 @@ export class Breaker {
     this.#become('half-open');
   }
 
-  /** `begunMs`: when the attempt was sent. What was under way when the breaker opened does not close it. */
+  /**
+   * An attempt is answered: whole, or with the first output of a stream. `begunMs`: when it was sent. What was under way when the
+   * breaker opened does not close it.
+   */
   succeed(nowMs: number, begunMs = nowMs): void {
     if (this.#state === 'closed') {
-      this.#consecutive = 0;
+      this.#row.answer();
+      this.#countedSinceMs ??= nowMs;
       this.#roll(nowMs);
       this.#calls += 1;
       this.#current.calls += 1;
@@ -124,19 +132,36 @@ export class Breaker {
     }
     if (begunMs < this.#openedMs) return;
     if (this.#isHearsay) this.#deafUntil = nowMs + DEAF_MS;
+    const openForMs = this.#openForMs;
     this.close();
+    this.#closedBy = { begunMs, openForMs };
   }
 
-  /** `slow`: it took a time-out to fail. */
-  fail(nowMs: number, slow: boolean, begunMs = nowMs): void {
+  /** An answer came to its end. */
+  complete(): void {
+    this.#row.complete();
+  }
+
+  /**
+   * `slow`: it took a time-out to fail. `answeredMs`: when `succeed` was told of it, where its answer broke off: of an attempt what became
+   * of it in the end counts.
+   */
+  fail(nowMs: number, slow: boolean, begunMs = nowMs, answeredMs?: number): void {
     if (this.#state === 'half-open') {
       if (begunMs < this.#openedMs) return;
       this.#isHearsay = false;
       this.#reopen(nowMs, slow);
       return;
     }
+    // With its first output the probe had not gone well yet.
+    if (answeredMs !== undefined && this.#state === 'closed' && begunMs === this.#closedBy?.begunMs) {
+      this.#openForMs = this.#closedBy.openForMs;
+      this.#reopen(nowMs, true);
+      return;
+    }
     this.#roll(nowMs);
-    this.#consecutive += 1;
+    if (answeredMs !== undefined) this.#takeBack(answeredMs);
+    this.#row.fail(answeredMs !== undefined);
     this.#calls += 1;
     this.#failures += 1;
     this.#current.calls += 1;
@@ -189,10 +214,23 @@ export class Breaker {
     this.#state = 'closed';
   }
 
+  /** What was counted as a success at that time, where that still counts, was none. */
+  #takeBack(answeredMs: number): void {
+    const slice = Math.floor(answeredMs / this.#sliceMs);
+    const isCounted = this.#countedSinceMs !== undefined && answeredMs >= this.#countedSinceMs;
+    if (!isCounted || slice <= this.#slice - SLICES) return;
+    const counted = this.#slices[slice % SLICES] as Slice;
+    if (counted.calls <= counted.failures) return;
+    counted.calls -= 1;
+    this.#calls -= 1;
+  }
+
   #reset(): void {
     this.#isHearsay = false;
+    this.#closedBy = undefined;
+    this.#countedSinceMs = undefined;
     this.#openForMs = this.#options.openForMs;
-    this.#consecutive = 0;
+    this.#row.reset();
     this.#calls = 0;
     this.#failures = 0;
     for (const slice of this.#slices) {
@@ -202,8 +240,8 @@ export class Breaker {
   }
 
   #isTooMuch(): boolean {
-    if (this.#consecutive >= CONSECUTIVE_FAILURES) return true;
     const { minCalls, errorRate } = this.#options;
+    if (this.#row.isLong(errorRate)) return true;
     return this.#calls >= minCalls && this.#failures >= errorRate * this.#calls;
   }
 

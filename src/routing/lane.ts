@@ -18,6 +18,8 @@ export interface LaneFailure {
   begunMs: number;
   /** How long the provider wants to be left alone, where it says so. */
   retryAfterMs: number | undefined;
+  /** When its answer began, where it broke off behind its first output: `succeed` was told then. */
+  answeredMs?: number | undefined;
 }
 
 interface LaneParts {
@@ -147,7 +149,7 @@ export class Lane {
     this.#headroomUntil = nowMs + resetMs;
   }
 
-  /** `begunMs`: when the attempt was sent. */
+  /** An attempt is answered: whole, or with the first output of a stream, which may still break off. `begunMs`: when it was sent. */
   succeed(nowMs: number, begunMs: number): void {
     this.#answeredMs = nowMs;
     this.limit.passed();
@@ -156,7 +158,13 @@ export class Lane {
     this.#credit.pay(nowMs, begunMs);
   }
 
-  fail(verdict: Verdict, { nowMs, begunMs, retryAfterMs }: LaneFailure): void {
+  /** An answer came to its end. */
+  complete(): void {
+    this.breaker.complete();
+  }
+
+  fail(verdict: Verdict, failure: LaneFailure): void {
+    const { nowMs, begunMs, retryAfterMs, answeredMs } = failure;
     const { says, unreachable, slow = false } = verdict;
     // Before all else: it is no probe any more that is to be forgotten.
     if (says === 'spent') {
@@ -169,14 +177,16 @@ export class Lane {
     this.#credit.forget(nowMs, begunMs);
     if (says === 'failing') {
       if (unreachable) this.reach.fail(nowMs, slow, begunMs);
-      else this.reach.succeed(nowMs, begunMs);
-      this.breaker.fail(nowMs, slow, begunMs);
+      else if (answeredMs === undefined) this.reach.succeed(nowMs, begunMs);
+      this.breaker.fail(nowMs, slow, begunMs, answeredMs);
       // One that says when it will be well again is not asked before.
       if (retryAfterMs !== undefined) this.#wasTold(nowMs + cappedMs(retryAfterMs), 'failing');
       return;
     }
-    this.breaker.succeed(nowMs, begunMs);
-    this.reach.succeed(nowMs, begunMs);
+    if (answeredMs === undefined) {
+      this.breaker.succeed(nowMs, begunMs);
+      this.reach.succeed(nowMs, begunMs);
+    }
     if (says !== 'limited') return;
     if (retryAfterMs === undefined) this.limit.rest(nowMs);
     else this.#wasTold(nowMs + cappedMs(retryAfterMs), 'limited');

@@ -27,6 +27,7 @@ class CountingAttempt implements AttemptControl {
   pauses = 0;
   readonly resumed = Promise.withResolvers<void>();
   succeed(): void {}
+  noteOutput(): void {}
   begin(): void {}
   fail(error: Error): void {
     throw error;
