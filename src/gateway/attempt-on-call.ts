@@ -12,10 +12,11 @@ import { setUsageAside } from './settle.ts';
 export function beginOnCall(
   gateway: Gateway,
   call: Call,
-  { target, account }: PlannedAttempt,
+  { target, account, lane }: PlannedAttempt,
   { dialect }: UpstreamRequest,
 ): AttemptRecord {
   call.sentMs = gateway.monotonicMs();
+  lane?.beginWait(call.stream, call.sentMs);
   const record: AttemptRecord = {
     target: target.name,
     account: account.name,

@@ -17,7 +17,7 @@ import {
 } from './choose-address.ts';
 import { chooseReceiver, isCommitting } from './choose-receiver.ts';
 import { begunAnswer } from './continue-stream.ts';
-import { noteAcceptance, noteNothing } from './credentials.ts';
+import { noteAcceptance } from './credentials.ts';
 import { DecompressingReceiver, findDecompressor } from './decompressing-receiver.ts';
 import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
 import { failureReason } from './failure-reason.ts';
@@ -181,15 +181,8 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
       const { dialect } = this.#request;
       // Behind a coding that nobody knows its head still counts.
       if (status < 200 || status > 299) {
-        this.#receiver = new FailedAnswerReceiver(
-          this.#gateway,
-          this.#call,
-          this,
-          this.#planned,
-          dialect,
-          status,
-          headers,
-        );
+        const answer = { dialect, status, headers };
+        this.#receiver = new FailedAnswerReceiver(this.#gateway, this.#call, this, this.#planned, answer);
       }
       const createDecompressor = findDecompressor(headers);
       const receiver = this.#receiver ?? this.#takeAnswer(headers);
@@ -375,9 +368,11 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     // Without an exchange the request was never sent, and nothing was used.
     else if (this.#exchange) this.#call.usage = estimateCall(this.#call, 0);
     this.#close(outcome);
-    // Of what was answered already more is known.
-    if (this.#outputMs !== undefined) noteNothing(this.#planned);
-    else noteUnknown(this.#gateway, this.#planned, this.#call.sentMs, outcome === 'lost');
+    const wasAnswered = this.#outputMs !== undefined;
+    noteUnknown(this.#gateway, this.#planned, this.#call.sentMs, {
+      overtaken: outcome === 'lost',
+      wasAnswered,
+    });
     this.#exchange?.abort(reason);
   }
 
@@ -387,6 +382,8 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     this.#gateway.deadlines.remove(this, this.#planned.target.timeouts.totalMs);
     if (this.#call.running === this) this.#call.running = undefined;
     endOnCall(this.#gateway, this.#call, this.#record, outcome);
+    if (outcome !== 'ok' && this.#outputMs === undefined)
+      this.#planned.lane?.endWait(this.#call.stream, false);
     this.#receiver?.dispose?.();
     // What held the provider back is gone: the rest of its answer is read and ignored, or its connection would stall.
     if (this.#pauses > 0) this.#exchange?.resume();

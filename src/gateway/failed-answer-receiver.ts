@@ -5,15 +5,20 @@ import type { PlannedAttempt } from './plan.ts';
 import type { AttemptControl, Receiver } from './receiver.ts';
 import { type FailedAnswer, MAX_ERROR_BYTES, readFailedAnswer } from './upstream-failure.ts';
 
+/** The head of an answer with an error status, and how its body is to be read. */
+interface FailedHead {
+  dialect: UpstreamDialect;
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+}
+
 /** Collects an answer with an error status and fails the attempt with what it means. */
 export class FailedAnswerReceiver implements Receiver {
   readonly #gateway: Gateway;
   readonly #call: Call;
   readonly #attempt: AttemptControl;
   readonly #planned: PlannedAttempt;
-  readonly #dialect: UpstreamDialect;
-  readonly #status: number;
-  readonly #headers: Record<string, string | string[] | undefined>;
+  readonly #head: FailedHead;
   #chunks: Buffer[] = [];
   #bytes = 0;
 
@@ -22,17 +27,13 @@ export class FailedAnswerReceiver implements Receiver {
     call: Call,
     attempt: AttemptControl,
     planned: PlannedAttempt,
-    dialect: UpstreamDialect,
-    status: number,
-    headers: Record<string, string | string[] | undefined>,
+    head: FailedHead,
   ) {
     this.#gateway = gateway;
     this.#call = call;
     this.#attempt = attempt;
     this.#planned = planned;
-    this.#dialect = dialect;
-    this.#status = status;
-    this.#headers = headers;
+    this.#head = head;
   }
 
   data(chunk: Buffer): void {
@@ -55,8 +56,8 @@ export class FailedAnswerReceiver implements Receiver {
 
   #read(body: string): FailedAnswer {
     const { target } = this.#planned;
-    const now = this.#gateway.now();
-    return readFailedAnswer(this.#dialect, target, this.#status, this.#headers, body, now, this.#call);
+    const { dialect, status, headers } = this.#head;
+    return readFailedAnswer(dialect, target, status, headers, body, this.#gateway.now(), this.#call);
   }
 
   /** An error answer generates nothing. */

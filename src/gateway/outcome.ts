@@ -19,6 +19,7 @@ export function noteAnswered(
 ): void {
   taken?.pool.succeed(taken.address);
   if (!lane) return;
+  lane.endWait(call.stream, true);
   lane.succeed(nowMs, call.sentMs);
   if (call.stream) noteLatency(lane, call, nowMs);
 }
@@ -103,14 +104,17 @@ export function noteFailed(
   noteFailure(gateway, planned, failure);
 }
 
-/** Nothing was sent, or the client left, or another attempt overtook (`overtaken`) the one that was sent at `sentMs`. */
+/**
+ * Nothing was sent, or the client left, or another attempt overtook (`overtaken`) the one that was sent at `sentMs`. Where that had been
+ * answered already more is known of the place.
+ */
 export function noteUnknown(
   gateway: Gateway,
   planned: PlannedAttempt,
   sentMs: number,
-  overtaken = false,
+  { overtaken = false, wasAnswered = false } = {},
 ): void {
-  planned.lane?.forget(gateway.monotonicMs(), sentMs, overtaken);
+  if (!wasAnswered) planned.lane?.forget(gateway.monotonicMs(), sentMs, overtaken);
   noteNothing(planned);
 }
 

@@ -120,13 +120,27 @@ export class Lane {
   }
 
   /**
-   * How long it takes nowadays to the first token of a stream, or to a whole answer; `undefined`: not known; without end where it was
-   * tried, and has never answered.
+   * How long it takes nowadays to the first token of a stream, or to a whole answer: as long at least as it lets those wait that are sent
+   * there. `undefined`: not known; without end where it is or was tried, and has never answered.
    */
-  latency(stream: boolean): number | undefined {
+  latency(stream: boolean, nowMs: number): number | undefined {
     const { stream: ofStreams, whole } = this.#latencies;
-    const known = (stream ? ofStreams : whole).averageMs ?? (stream ? whole : ofStreams).averageMs;
-    return known ?? (this.#wasInVain ? Number.POSITIVE_INFINITY : undefined);
+    const [own, other] = stream ? [ofStreams, whole] : [whole, ofStreams];
+    const waitedMs = own.waitedMs(nowMs);
+    const known = own.averageMs ?? other.averageMs;
+    if (known !== undefined) return Math.max(known, waitedMs ?? 0);
+    const isTried = this.#wasInVain || waitedMs !== undefined || other.waitedMs(nowMs) !== undefined;
+    return isTried ? Number.POSITIVE_INFINITY : undefined;
+  }
+
+  /** An attempt was sent, whose answer is waited for. */
+  beginWait(stream: boolean, nowMs: number): void {
+    this.#latencies[stream ? 'stream' : 'whole'].begin(nowMs);
+  }
+
+  /** It is waited for no more, for it is there (`isAnswered`), or was given up. */
+  endWait(stream: boolean, isAnswered: boolean): void {
+    this.#latencies[stream ? 'stream' : 'whole'].end(isAnswered);
   }
 
   /** It was waited for so long in vain: an attempt failed, or another one was faster. */

@@ -274,6 +274,7 @@ test('whatever comes first, one answer is given, whatever loses is ended and acc
       // Nothing is left of it.
       assert.ok(exchanges.every(({ isOver }) => isOver));
       assert.deepEqual([deadlines.size, gateway.calls.size, places.running], [0, 0, 0]);
+      assert.deepEqual(world.awaited('race'), []);
       // Each request is an attempt, and has an end.
       assert.deepEqual(
         record.attempts.map(({ target }) => target.split('/')[0]),

@@ -56,7 +56,7 @@ async function setUp(context: TestContext, ofA: object = {}) {
   };
   const kinds = async () =>
     (await events()).map(({ kind }) => kind).filter((kind) => kind !== 'config_changed');
-  return { a, b, gateway, begin, ask, events, kinds };
+  return { a, b, gateway, begin, ask, kinds };
 }
 
 type Setting = Awaited<ReturnType<typeof setUp>>;
@@ -198,4 +198,43 @@ test('`fastest` knows how fast a stream is by its first output', async (context)
     targets.push(begun.target);
   }
   assert.ok(targets.filter((target) => target === 'a/x').length > 13, targets.join());
+});
+
+for (const stream of [false, true]) {
+  test(`\`fastest\` tries what it does not know once, and waits for its answer (${stream ? 'streamed' : 'whole'})`, async (context) => {
+    const { b, gateway } = await setUp(context);
+    const answer: (() => void)[] = [];
+    b.otherwise = (response, isStream) => void answer.push(() => say('Hi')(response, isStream));
+    const post = () => gateway.post('/v1/chat/completions', { model: 'fastest', stream, messages });
+    const calls: Promise<string>[] = [];
+    for (let call = 0; call < 100; call++) {
+      calls.push(post().then((response) => response.text()));
+      await sleep(20);
+    }
+    // Of those that were sent before the first one is known to be fast some went there as well.
+    assert.ok(b.requests() >= 1 && b.requests() < 30, `${b.requests()} of 100 calls went to it`);
+    b.otherwise = say('Hi');
+    for (const tell of answer) tell();
+    await Promise.all(calls);
+  });
+}
+
+test('`fastest` goes away from a target that has stopped to answer before its time-outs are over', async (context) => {
+  const { a, b, gateway, begin } = await setUp(context);
+  b.otherwise = (response, stream) => void setTimeout(() => say('Hi')(response, stream), 100);
+  for (let call = 0; call < 20; call++) await (await begin('fastest')).text;
+  const gone = new AbortController();
+  a.otherwise = () => undefined;
+  const targets: (string | null)[] = [];
+  for (let call = 0; call < 40; call++) {
+    const body = { model: 'fastest', stream: true, messages };
+    gateway.post('/v1/chat/completions', body, { signal: gone.signal }).then(
+      (response) => targets.push(response.headers.get('x-fairlead-target')),
+      () => undefined,
+    );
+    await sleep(30);
+  }
+  await sleep(300);
+  gone.abort();
+  assert.ok(targets.length > 20, `${targets.length} of 40 calls were answered`);
 });
