@@ -3,7 +3,7 @@ import type { Lane } from '../routing/lane.ts';
 import { cappedMs } from '../routing/limit.ts';
 import { readHeadroom } from '../routing/read-headroom.ts';
 import type { Target } from '../routing/target.ts';
-import { TOTAL_TIMEOUT, verdictOf } from '../routing/verdict.ts';
+import { TOTAL_TIMEOUT, type Verdict, verdictOf } from '../routing/verdict.ts';
 import type { AnswerHeaders } from '../upstream/exchange.ts';
 import type { Call } from './call.ts';
 import { failAddress, hasOtherAddress, restAddress, type TakenAddress } from './choose-address.ts';
@@ -70,6 +70,8 @@ interface FailedAt {
   reason: string;
   /** When it was answered, where it broke off behind that. */
   answeredMs: number | undefined;
+  /** What was said of the place by the head of its answer already. */
+  saidByHead: Verdict['says'] | undefined;
 }
 
 /** The same of one that failed, at a server of several where there is a choice. */
@@ -78,11 +80,15 @@ export function noteFailed(
   planned: PlannedAttempt,
   { sentMs, stream }: Pick<Call, 'sentMs' | 'stream'>,
   failure: GatewayError,
-  { taken, reason, answeredMs }: FailedAt,
+  { taken, reason, answeredMs, saidByHead }: FailedAt,
 ): void {
   let { retryAfterMs } = failure;
   const nowMs = gateway.monotonicMs();
   const verdict = verdictOf(failure);
+  if (verdict.says === saidByHead) {
+    noteFailure(gateway, planned, failure);
+    return;
+  }
   // An attempt that had little of its call's time says nothing of the place, nor does one server of several that are well, nor a credential
   // on trial of what the account may spend.
   const hadLittle = failure.code === TOTAL_TIMEOUT && nowMs - sentMs < planned.target.timeouts.totalMs / 2;

@@ -46,6 +46,8 @@ export interface AttemptControl {
    * never tells answers with its success.
    */
   noteOutput(): void;
+  /** What its head says of the place, of an error answer whose words are still to come. */
+  noteHead(error: GatewayError): void;
   /** To be called before the client gets the beginning of the answer: the provider took our credential, and no other attempt may answer. */
   begin(): void;
   /** Runs what no packet of the provider set off (a timer, another stream): what it throws fails the attempt. */

@@ -28,6 +28,7 @@ class CountingAttempt implements AttemptControl {
   readonly resumed = Promise.withResolvers<void>();
   succeed(): void {}
   noteOutput(): void {}
+  noteHead(): void {}
   begin(): void {}
   fail(error: Error): void {
     throw error;
