@@ -112,6 +112,10 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     gateway.deadlines.add(this, call.startedMs, planned.target.timeouts.totalMs);
   }
 
+  get isRaced(): boolean {
+    return this.#maker.isRaced?.(this.#planned) === true;
+  }
+
   send(): void {
     const { signer } = this.#planned.account;
     try {
@@ -357,8 +361,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     if (this.finished) return;
     if (outcome === 'lost') noteLost(this.#gateway, this.#planned, this.#call);
     this.#giveUp(outcome, reason);
-    const { usage } = this.#call;
-    if (usage) setUsageAside(this.#gateway, this.#call, usage);
+    if (this.#call.usage) setUsageAside(this.#gateway, this.#call, this.#call.usage);
   }
 
   #giveUp(outcome: AttemptOutcome, reason: Error): void {

@@ -35,6 +35,8 @@ export interface CommittingReceiver extends Receiver {
 export interface AttemptControl {
   /** It succeeded, failed or was given up: nothing more may be written to the client. */
   readonly finished: boolean;
+  /** Another one is under way beside it, and whichever has real output first is the call's. */
+  readonly isRaced: boolean;
   /** The attempt succeeded; to be called before the last byte goes to the client. Later packets are ignored. */
   succeed(): void;
   /** The attempt failed: before the first byte to the client another may follow, after it the answer is broken off. */

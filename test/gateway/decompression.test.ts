@@ -24,6 +24,7 @@ const STREAM = gzipSync(Buffer.concat([EVENTS, DONE]));
 /** An attempt that only counts: whoever feeds the receiver looks at `pauses`. */
 class CountingAttempt implements AttemptControl {
   finished = false;
+  isRaced = false;
   pauses = 0;
   readonly resumed = Promise.withResolvers<void>();
   succeed(): void {}
