@@ -13,7 +13,7 @@ import { credentialsRejected, noteNothing, noteStandIn, standInFor } from './cre
 import type { Gateway } from './gateway.ts';
 import { mayGoOnAt } from './go-on-from.ts';
 import { type FailedAttempt, Hedge, type HedgingMaker } from './hedge.ts';
-import { noteUnknown, totalTimeout } from './outcome.ts';
+import { noteUnsent, totalTimeout } from './outcome.ts';
 import { leadsElsewhere, MAX_ATTEMPTS, type PlannedAttempt } from './plan.ts';
 import { failCall } from './respond.ts';
 
@@ -268,7 +268,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   }
 
   takeBack(planned: PlannedAttempt): void {
-    noteUnknown(this.#gateway, planned, this.#gateway.monotonicMs());
+    noteUnsent(this.#gateway, planned);
     this.#itinerary.takeBack();
   }
 }

@@ -27,10 +27,10 @@ import { claimNamed } from './note-held.ts';
 import {
   noteAnswered,
   noteFailed,
+  noteGivenUp,
   noteHeadroom,
   noteLost,
   noteOk,
-  noteUnknown,
   totalTimeout,
 } from './outcome.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -370,11 +370,8 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     // Without an exchange the request was never sent, and nothing was used.
     else if (this.#exchange) this.#call.usage = estimateCall(this.#call, 0);
     this.#close(outcome);
-    const wasAnswered = this.#outputMs !== undefined || this.#saidByHead !== undefined;
-    noteUnknown(this.#gateway, this.#planned, this.#call.sentMs, {
-      overtaken: outcome === 'lost',
-      wasAnswered,
-    });
+    const wasTold = this.#outputMs !== undefined || this.#saidByHead !== undefined;
+    noteGivenUp(this.#gateway, this.#planned, this.#call, { outcome, status: this.#record.status, wasTold });
     this.#exchange?.abort(reason);
   }
 

@@ -5,6 +5,7 @@ import { readHeadroom } from '../routing/read-headroom.ts';
 import type { Target } from '../routing/target.ts';
 import { TOTAL_TIMEOUT, type Verdict, verdictOf } from '../routing/verdict.ts';
 import type { AnswerHeaders } from '../upstream/exchange.ts';
+import type { AttemptOutcome } from '../usage/record.ts';
 import type { Call } from './call.ts';
 import { failAddress, hasOtherAddress, restAddress, type TakenAddress } from './choose-address.ts';
 import { noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
@@ -110,17 +111,26 @@ export function noteFailed(
   noteFailure(gateway, planned, failure);
 }
 
+/** Nothing was sent. */
+export function noteUnsent(gateway: Gateway, planned: PlannedAttempt): void {
+  const nowMs = gateway.monotonicMs();
+  planned.lane?.forget(nowMs, nowMs);
+  noteNothing(planned);
+}
+
 /**
- * Nothing was sent, or the client left, or another attempt overtook (`overtaken`) the one that was sent at `sentMs`. Where that had been
- * answered already more is known of the place.
+ * The client left, or another attempt was faster (`lost`). `status`: of the answer, where its head had come. `wasTold`: more is known of
+ * the place already.
  */
-export function noteUnknown(
+export function noteGivenUp(
   gateway: Gateway,
   planned: PlannedAttempt,
-  sentMs: number,
-  { overtaken = false, wasAnswered = false } = {},
+  { sentMs, stream }: Pick<Call, 'sentMs' | 'stream'>,
+  { outcome, status, wasTold }: { outcome: AttemptOutcome; status: number | null; wasTold: boolean },
 ): void {
-  if (!wasAnswered) planned.lane?.forget(gateway.monotonicMs(), sentMs, overtaken);
+  const nowMs = gateway.monotonicMs();
+  if (!wasTold && outcome === 'cancelled' && status === null) planned.lane?.leave(stream, nowMs, sentMs);
+  else if (!wasTold) planned.lane?.forget(nowMs, sentMs, outcome === 'lost');
   noteNothing(planned);
 }
 

@@ -27,6 +27,9 @@ export type BreakerState = 'closed' | 'open' | 'half-open';
 
 export type BreakerListener = (state: BreakerState, before: BreakerState) => void;
 
+/** So many attempts that were waited for in vain until their clients left, without an answer between them, open it, too. */
+const MOST_LEFT = 10;
+
 /** The window moves in steps of a tenth of its length. */
 const SLICES = 10;
 
@@ -69,6 +72,8 @@ export class Breaker {
   #failures = 0;
   /** Opens it however few calls there are: a window may never see enough. */
   readonly #row = new FailureRow();
+  /** Attempts whose clients left since one was answered. */
+  #left = 0;
   #state: BreakerState = 'closed';
   #openedMs = 0;
   /** The first success that its counts have. */
@@ -124,6 +129,7 @@ export class Breaker {
   succeed(nowMs: number, begunMs = nowMs): void {
     if (this.#state === 'closed') {
       this.#row.answer();
+      this.#left = 0;
       this.#countedSinceMs ??= nowMs;
       this.#roll(nowMs);
       this.#calls += 1;
@@ -179,6 +185,17 @@ export class Breaker {
     else this.open(nowMs, nowMs);
   }
 
+  /**
+   * The client of an attempt that was sent at `begunMs` waited for long, and left before anything came. One says nothing of the place; many
+   * do, and so does a probe behind them.
+   */
+  leave(nowMs: number, begunMs: number): void {
+    this.#left += 1;
+    const isMuch = this.#left >= MOST_LEFT;
+    if (this.#state !== 'closed') this.forget(nowMs, begunMs, isMuch);
+    else if (isMuch) this.open(nowMs, nowMs + this.#openForMs);
+  }
+
   #reopen(nowMs: number, slow: boolean): void {
     this.#openForMs = slow ? Math.min(this.#openForMs * 2, LONGEST_OPEN_MS) : this.#options.openForMs;
     this.open(nowMs, nowMs + this.#openForMs);
@@ -230,6 +247,7 @@ export class Breaker {
     this.#closedBy = undefined;
     this.#countedSinceMs = undefined;
     this.#openForMs = this.#options.openForMs;
+    this.#left = 0;
     this.#row.reset();
     this.#calls = 0;
     this.#failures = 0;

@@ -22,6 +22,9 @@ export interface LaneFailure {
   answeredMs?: number | undefined;
 }
 
+/** Who waits for less says nothing of the place by leaving. */
+const LEAST_PATIENCE_MS = 1_000;
+
 interface LaneParts {
   limit?: Limit | undefined;
   credit?: Credit | undefined;
@@ -210,6 +213,23 @@ export class Lane {
   forget(nowMs: number, begunMs: number, overtaken = false): void {
     this.breaker.forget(nowMs, begunMs, overtaken);
     this.reach.forget(nowMs, begunMs, overtaken);
+    this.#credit.forget(nowMs, begunMs);
+  }
+
+  /**
+   * The client of an attempt left before anything of an answer came. Where it had waited for a while, and for longer than is usual, that
+   * counts, though only in great numbers.
+   */
+  leave(stream: boolean, nowMs: number, begunMs: number): void {
+    const { stream: ofStreams, whole } = this.#latencies;
+    const usualMs = (stream ? ofStreams : whole).averageMs;
+    if (nowMs - begunMs < Math.max(LEAST_PATIENCE_MS, 2 * (usualMs ?? 0))) {
+      this.forget(nowMs, begunMs);
+      return;
+    }
+    this.#wasInVain = true;
+    this.breaker.leave(nowMs, begunMs);
+    this.reach.forget(nowMs, begunMs, false);
     this.#credit.forget(nowMs, begunMs);
   }
 
