@@ -61,21 +61,18 @@ export class FailedAnswerReceiver implements Receiver, Timed {
     this.#attempt.failAs(this.#read(this.#body));
   }
 
-  /**
-   * That a place fails, or for how long it wants to be left alone, is known by the head. Whether it refuses the call, or our account, its
-   * words decide.
-   */
+  /** For how long a place wants to be left alone is known by the head. Whether it refuses the call, or our account, its words decide. */
   readHead(): FailedAnswer | undefined {
     const failed = this.#read('');
     const { kind, retryAfterMs } = failed.error;
     if (failed.alarm || kind === 'upstream_rejected') return undefined;
-    const isTold = kind === 'upstream_rate_limited' || retryAfterMs !== undefined || this.#head.status >= 500;
-    return isTold ? failed : undefined;
+    return kind === 'upstream_rate_limited' || retryAfterMs !== undefined ? failed : undefined;
   }
 
   expire(): void {
     if (this.#waitMs === HEAD_MS) {
-      const failed = this.readHead();
+      // That it fails is known, too, though not yet what its client is told.
+      const failed = this.readHead() ?? (this.#head.status >= 500 ? this.#read('') : undefined);
       if (failed) this.#attempt.noteHead(failed.error);
       this.#wait(BODY_MS);
     } else {

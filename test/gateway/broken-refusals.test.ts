@@ -148,10 +148,10 @@ for (const status of [500, 401, 404, 418]) {
     const began = performance.now();
     const [told] = await call('alone');
     assert.ok(performance.now() - began < 10_000);
-    assert.equal(told, status === 500 ? 502 : 504);
+    assert.equal(told, 504);
     assert.deepEqual(await call('patient'), [200, 'b/y', '2']);
     const [{ attempts = [] } = {}] = await gateway.calls(2);
-    assert.equal(attempts[0]?.reason, status === 500 ? 'status_500' : 'idle_timeout');
+    assert.equal(attempts[0]?.reason, 'idle_timeout');
   });
 }
 
