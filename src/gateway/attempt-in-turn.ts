@@ -15,7 +15,7 @@ import { withFirstTime } from './first-time.ts';
 import type { Gateway } from './gateway.ts';
 import { mayGoOnAt } from './go-on-from.ts';
 import { type FailedAttempt, Hedge, type HedgingMaker } from './hedge.ts';
-import { noteUnknown, totalTimeout } from './outcome.ts';
+import { noteUnsent, totalTimeout } from './outcome.ts';
 import { leadsElsewhere, MAX_ATTEMPTS, type PlannedAttempt } from './plan.ts';
 import { failCall } from './respond.ts';
 
@@ -303,7 +303,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   }
 
   takeBack(planned: PlannedAttempt): void {
-    noteUnknown(this.#gateway, planned, this.#gateway.monotonicMs());
+    noteUnsent(this.#gateway, planned);
     this.#itinerary.takeBack();
   }
 }

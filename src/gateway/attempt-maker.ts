@@ -11,6 +11,8 @@ export interface AttemptMaker {
   failed(planned: PlannedAttempt, failure: GatewayError, used: boolean): void;
   /** Right before the first byte of its answer goes to the client: no other may answer from here on. May be told again. */
   begins?(planned: PlannedAttempt): void;
+  /** Whether another one is under way beside it. */
+  isRaced?(planned: PlannedAttempt): boolean;
   /** Whether another attempt may go on with an answer that has broken off: then it is told of a failure as before any answer. */
   continues?(failure: GatewayError): boolean;
 }

@@ -6,17 +6,19 @@ import { tellDropped } from './name-dropped.ts';
 import { noteAdapted } from './note-adapted.ts';
 import type { PlannedAttempt } from './plan.ts';
 import type { UpstreamRequest } from './prepare.ts';
+import type { CommittingReceiver } from './receiver.ts';
 import { sendError, toGatewayError } from './respond.ts';
-import { setUsageAside } from './settle.ts';
+import { settleCall, setUsageAside } from './settle.ts';
 
 /** An attempt begins: the call is at its target from now on. Gives its record. */
 export function beginOnCall(
   gateway: Gateway,
   call: Call,
-  { target, account }: PlannedAttempt,
+  { target, account, lane }: PlannedAttempt,
   { dialect }: UpstreamRequest,
 ): AttemptRecord {
   call.sentMs = gateway.monotonicMs();
+  lane?.beginWait(call.stream, call.sentMs);
   const record: AttemptRecord = {
     target: target.name,
     account: account.name,
@@ -58,6 +60,21 @@ export function tryStep(gateway: Gateway, call: Call, step: () => void): boolean
     toGatewayError(gateway, call, thrown);
     return false;
   }
+}
+
+/** The answer broke off after bytes of it had gone to the client. */
+export function breakOffOnCall(
+  gateway: Gateway,
+  call: Call,
+  receiver: CommittingReceiver | undefined,
+  error: GatewayError,
+): void {
+  const { id, target, response } = call;
+  const { kind, message: reason } = error;
+  gateway.log.warn({ call: id, target: target?.name, kind, reason }, 'an answer broke off');
+  if (tryStep(gateway, call, () => receiver?.breakOff(error))) return;
+  response.destroy();
+  tryStep(gateway, call, () => settleCall(gateway, call, kind, 200));
 }
 
 /** What a step throws behind the end of its attempt: nobody else would ever end the call. */

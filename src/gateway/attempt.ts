@@ -1,4 +1,5 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
+import { type Verdict, verdictOf } from '../routing/verdict.ts';
 import type { Timed } from '../upstream/deadlines.ts';
 import type { AnswerHeaders, ExchangeControl, ExchangeHandler } from '../upstream/exchange.ts';
 import type { Signer } from '../upstream/sign-in/signer.ts';
@@ -6,7 +7,7 @@ import type { Waiting } from '../usage/journal.ts';
 import type { AttemptOutcome, AttemptRecord } from '../usage/record.ts';
 import { estimateCall } from './asked-tier.ts';
 import type { AttemptMaker, MadeAttempt } from './attempt-maker.ts';
-import { beginOnCall, endAfterAttempt, endOnCall, tryStep } from './attempt-on-call.ts';
+import { beginOnCall, breakOffOnCall, endAfterAttempt, endOnCall, tryStep } from './attempt-on-call.ts';
 import type { Call } from './call.ts';
 import {
   leaveAddress,
@@ -23,13 +24,21 @@ import { FailedAnswerReceiver } from './failed-answer-receiver.ts';
 import { failureReason } from './failure-reason.ts';
 import type { Gateway } from './gateway.ts';
 import { claimNamed } from './note-held.ts';
-import { noteFailed, noteHeadroom, noteLost, noteOk, noteUnknown, totalTimeout } from './outcome.ts';
+import {
+  noteAnswered,
+  noteFailed,
+  noteGivenUp,
+  noteHeadroom,
+  noteLost,
+  noteOk,
+  totalTimeout,
+} from './outcome.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { prepareRequest, type UpstreamRequest } from './prepare.ts';
 import { prepareRelayed } from './prepare-relayed.ts';
 import type { AttemptControl, CommittingReceiver, Receiver } from './receiver.ts';
 import { toGatewayError } from './respond.ts';
-import { noteStart, settleCall, setUsageAside } from './settle.ts';
+import { noteStart, setUsageAside } from './settle.ts';
 import { signableRequest } from './signable-request.ts';
 import {
   type FailedAnswer,
@@ -73,9 +82,13 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
   #receiver: Receiver | undefined;
   /** The receiver, or the one behind the decompressor, where it may begin an answer that it does not have whole. */
   #committing: CommittingReceiver | undefined;
-  #finished = false;
+  finished = false;
   #waiting = false;
   #pauses = 0;
+  /** When its first output came, of which its place was told. */
+  #outputMs: number | undefined;
+  /** What that was told by the head of an error answer. */
+  #saidByHead: Verdict['says'] | undefined;
   /** The provider's answer was read to its end: the connection is free for others. */
   #answered = false;
   dueMs = 0;
@@ -99,8 +112,8 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     gateway.deadlines.add(this, call.startedMs, planned.target.timeouts.totalMs);
   }
 
-  get finished(): boolean {
-    return this.#finished;
+  get isRaced(): boolean {
+    return this.#maker.isRaced?.(this.#planned) === true;
   }
 
   send(): void {
@@ -126,7 +139,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
 
   /** The journal has the call's start: the request goes out. */
   proceed(): void {
-    if (this.#finished) return;
+    if (this.finished) return;
     try {
       this.#dispatch();
     } catch (thrown) {
@@ -156,11 +169,11 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
 
   onRequestStart(exchange: ExchangeControl): void {
     this.#exchange = exchange;
-    if (this.#finished) exchange.abort(new Error('the call was over before its request was sent'));
+    if (this.finished) exchange.abort(new Error('the call was over before its request was sent'));
   }
 
   onResponseStart(_exchange: ExchangeControl, status: number, headers: AnswerHeaders): void {
-    if (this.#finished) return;
+    if (this.finished) return;
     this.#call.answeredMs = this.#gateway.monotonicMs();
     this.#record.status = status;
     this.#answerHeaders = headers;
@@ -171,15 +184,8 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
       const { dialect } = this.#request;
       // Behind a coding that nobody knows its head still counts.
       if (status < 200 || status > 299) {
-        this.#receiver = new FailedAnswerReceiver(
-          this.#gateway,
-          this.#call,
-          this,
-          this.#planned,
-          dialect,
-          status,
-          headers,
-        );
+        const answer = { dialect, status, headers };
+        this.#receiver = new FailedAnswerReceiver(this.#gateway, this.#call, this, this.#planned, answer);
       }
       const createDecompressor = findDecompressor(headers);
       const receiver = this.#receiver ?? this.#takeAnswer(headers);
@@ -192,7 +198,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
   }
 
   onResponseData(_exchange: ExchangeControl, chunk: Buffer): void {
-    if (this.#finished) return;
+    if (this.finished) return;
     try {
       this.#receiver?.data(chunk);
     } catch (thrown) {
@@ -202,7 +208,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
 
   onResponseEnd(): void {
     this.#answered = true;
-    if (this.#finished) return;
+    if (this.finished) return;
     try {
       this.#receiver?.end();
     } catch (thrown) {
@@ -212,7 +218,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
 
   onResponseError(_exchange: ExchangeControl, error: Error): void {
     if (this.#taken && !this.#exchange) refuseAddress(this.#taken, error);
-    if (this.#finished) return;
+    if (this.finished) return;
     if (error instanceof GatewayError) {
       // Not the connection's fault: what was being handed on had to end.
       this.fail(error);
@@ -230,10 +236,27 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
 
   succeed(): void {
     this.#maker.begins?.(this.#planned);
+    this.noteOutput();
     this.#close('ok');
-    this.#taken?.pool.succeed(this.#taken.address);
-    noteOk(this.#gateway, this.#planned, this.#call);
+    noteOk(this.#gateway, this.#planned, this.#call, this.#taken);
     this.#maker.answered(this.#planned);
+  }
+
+  noteOutput(): void {
+    if (this.finished || this.#outputMs !== undefined) return;
+    this.#outputMs = this.#gateway.monotonicMs();
+    noteAnswered(this.#planned, this.#call, { taken: this.#taken, nowMs: this.#outputMs });
+  }
+
+  noteHead(error: GatewayError): void {
+    if (this.finished) return;
+    this.#noteFailed(error, failureReason(error, this.#record.status));
+    this.#saidByHead = verdictOf(error).says;
+  }
+
+  #noteFailed(error: GatewayError, reason: string): void {
+    const told = { taken: this.#taken, reason, answeredMs: this.#outputMs, saidByHead: this.#saidByHead };
+    noteFailed(this.#gateway, this.#planned, this.#call, error, told);
   }
 
   begin(): void {
@@ -243,7 +266,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
   }
 
   fail(failure: GatewayError): void {
-    if (this.#finished) return;
+    if (this.finished) return;
     const { dialect } = this.#request;
     const failed = this.#readHead(failure);
     const { target } = this.#planned;
@@ -260,7 +283,7 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
   }
 
   failAs(failed: FailedAnswer): void {
-    if (this.#finished) return;
+    if (this.finished) return;
     const { status } = this.#record;
     tellFailure(this.#gateway, this.#call, this.#planned, failed, { status, headers: this.#answerHeaders });
     this.#failTold(failed.error);
@@ -268,13 +291,13 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
 
   /** The log has the failure. */
   #failTold(failure: GatewayError): void {
-    if (this.#finished) return;
+    if (this.finished) return;
     // Whatever is told of it, to the client or to the log, comes from here.
     const error = withoutSecrets(failure, this.#planned.account.secrets());
     this.#close(error.kind);
     const reason = failureReason(error, this.#record.status);
     this.#record.reason = reason;
-    noteFailed(this.#gateway, this.#planned, this.#call, error, { taken: this.#taken, reason });
+    this.#noteFailed(error, reason);
     if (!this.#answered) this.#exchange?.abort(error);
     const begun = begunAnswer(this.#call, this.#maker, this.#committing, error);
     if (!this.#call.committed || begun) {
@@ -285,39 +308,33 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
       this.#maker.failed(this.#planned, error, !begun && this.#call.usage !== undefined);
       return;
     }
-    const { call, target } = { call: this.#call.id, target: this.#planned.target.name };
-    this.#gateway.log.warn({ call, target, kind: error.kind, reason: error.message }, 'an answer broke off');
-    const ended = tryStep(this.#gateway, this.#call, () => this.#committing?.breakOff(error));
-    if (!ended) {
-      this.#call.response.destroy();
-      tryStep(this.#gateway, this.#call, () => settleCall(this.#gateway, this.#call, error.kind, 200));
-    }
+    breakOffOnCall(this.#gateway, this.#call, this.#committing, error);
     this.#maker.answered(this.#planned);
   }
 
   waitForDrain(): void {
-    if (this.#waiting || this.#finished) return;
+    if (this.#waiting || this.finished) return;
     this.#waiting = true;
     this.#receiver?.pause?.();
     this.pause();
     this.#call.response.once('drain', () => {
       this.#waiting = false;
-      if (this.#finished) return;
+      if (this.finished) return;
       this.#receiver?.resume?.();
       this.resume();
     });
   }
 
   pause(): void {
-    if (!this.#finished && this.#pauses++ === 0) this.#exchange?.pause();
+    if (!this.finished && this.#pauses++ === 0) this.#exchange?.pause();
   }
 
   resume(): void {
-    if (!this.#finished && --this.#pauses === 0) this.#exchange?.resume();
+    if (!this.finished && --this.#pauses === 0) this.#exchange?.resume();
   }
 
   run(step: () => void): void {
-    if (this.#finished) return;
+    if (this.finished) return;
     try {
       step();
     } catch (thrown) {
@@ -333,22 +350,21 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
 
   #endWith(thrown: unknown): void {
     const error = toGatewayError(this.#gateway, this.#call, thrown);
-    if (this.#finished) endAfterAttempt(this.#gateway, this.#call, error);
+    if (this.finished) endAfterAttempt(this.#gateway, this.#call, error);
     else this.fail(error);
   }
 
   abandon(reason: Error): void {
-    if (this.#finished) return;
+    if (this.finished) return;
     this.#giveUp('cancelled', reason);
     this.#maker.answered(this.#planned);
   }
 
   drop(outcome: AttemptOutcome, reason: Error): void {
-    if (this.#finished) return;
+    if (this.finished) return;
     if (outcome === 'lost') noteLost(this.#gateway, this.#planned, this.#call);
     this.#giveUp(outcome, reason);
-    const { usage } = this.#call;
-    if (usage) setUsageAside(this.#gateway, this.#call, usage);
+    if (this.#call.usage) setUsageAside(this.#gateway, this.#call, this.#call.usage);
   }
 
   #giveUp(outcome: AttemptOutcome, reason: Error): void {
@@ -357,16 +373,18 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     // Without an exchange the request was never sent, and nothing was used.
     else if (this.#exchange) this.#call.usage = estimateCall(this.#call, 0);
     this.#close(outcome);
-    noteUnknown(this.#gateway, this.#planned, this.#call.sentMs, outcome === 'lost');
+    const wasTold = this.#outputMs !== undefined || this.#saidByHead !== undefined;
+    noteGivenUp(this.#gateway, this.#planned, this.#call, { outcome, status: this.#record.status, wasTold });
     this.#exchange?.abort(reason);
   }
 
   #close(outcome: AttemptOutcome): void {
-    this.#finished = true;
+    this.finished = true;
     if (this.#taken) leaveAddress(this.#taken);
     this.#gateway.deadlines.remove(this, this.#planned.target.timeouts.totalMs);
     if (this.#call.running === this) this.#call.running = undefined;
     endOnCall(this.#gateway, this.#call, this.#record, outcome);
+    if (this.#outputMs === undefined) this.#planned.lane?.endWait(this.#call.stream, false);
     this.#receiver?.dispose?.();
     // What held the provider back is gone: the rest of its answer is read and ignored, or its connection would stall.
     if (this.#pauses > 0) this.#exchange?.resume();

@@ -65,7 +65,7 @@ export function failAddress(
   { says, slow }: Verdict,
   attempt: Omit<AddressFailure, 'isBroken'>,
 ): void {
-  if (says === 'well' || says === 'limited') pool.succeed(address);
+  if ((says === 'well' || says === 'limited') && attempt.wasAnswered !== true) pool.succeed(address);
   // A model that is missing is missing for who names it.
   if (says !== 'failing' || isModelGone(code)) return;
   pool.fail(address, { ...attempt, isBroken: cause !== undefined && !slow });

@@ -110,6 +110,10 @@ export class Hedge implements AttemptMaker, RunningAttempt, Timed {
     other.attempt.drop('lost', new GatewayError('cancelled', 'Another attempt answered first.'));
   }
 
+  isRaced(planned: PlannedAttempt): boolean {
+    return this.#otherThan(planned)?.attempt.finished === false;
+  }
+
   /** Only as long as there is one: two would have to know what the other's client has. */
   continues(failure: GatewayError): boolean {
     return !this.#second && this.#maker.continues?.(failure) === true;

@@ -3,31 +3,48 @@ import type { Lane } from '../routing/lane.ts';
 import { cappedMs } from '../routing/limit.ts';
 import { readHeadroom } from '../routing/read-headroom.ts';
 import type { Target } from '../routing/target.ts';
-import { TOTAL_TIMEOUT, verdictOf } from '../routing/verdict.ts';
+import { TOTAL_TIMEOUT, type Verdict, verdictOf } from '../routing/verdict.ts';
 import type { AnswerHeaders } from '../upstream/exchange.ts';
+import type { AttemptOutcome } from '../usage/record.ts';
 import type { Call } from './call.ts';
 import { failAddress, hasOtherAddress, restAddress, type TakenAddress } from './choose-address.ts';
 import { noteAcceptance, noteFailure, noteNothing } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import type { PlannedAttempt } from './plan.ts';
 
-/** What an attempt that went well says of the place and of the credential that it was made with. */
-export function noteOk(gateway: Gateway, planned: PlannedAttempt, call: Call): void {
+/** What an attempt says of its place with the first output of a stream, or else with its whole answer. It may still break off. */
+export function noteAnswered(
+  { lane }: PlannedAttempt,
+  call: Call,
+  { taken, nowMs }: { taken: TakenAddress | undefined; nowMs: number },
+): void {
+  taken?.pool.succeed(taken.address);
+  if (!lane) return;
+  lane.endWait(call.stream, true);
+  lane.succeed(nowMs, call.sentMs);
+  if (call.stream) noteLatency(lane, call, nowMs);
+}
+
+/** What an attempt that went well to its end says of the place and of the credential that it was made with. */
+export function noteOk(
+  gateway: Gateway,
+  planned: PlannedAttempt,
+  call: Call,
+  taken: TakenAddress | undefined,
+): void {
   const { lane } = planned;
-  if (lane) {
-    const { sentMs, startedMs, firstTokenMs, stream, begun } = call;
-    const nowMs = gateway.monotonicMs();
-    const tokenMs = firstTokenMs === undefined ? nowMs : startedMs + firstTokenMs;
-    const tookMs = (stream ? tokenMs : nowMs) - sentMs;
-    lane.succeed(nowMs, sentMs);
-    // The first token of an answer that was gone on with was another's.
-    if (!begun) {
-      lane.noteLatency(stream, tookMs, nowMs);
-      call.hedging?.note(stream, tookMs);
-    }
-  }
+  taken?.pool.complete(taken.address);
+  lane?.complete();
+  if (lane && !call.stream) noteLatency(lane, call, gateway.monotonicMs());
   if (gateway.gone.isAny) gateway.gone.answered(planned.target.name);
   if (planned.account.standing.watched) noteAcceptance(gateway, planned);
+}
+
+function noteLatency(lane: Lane, { sentMs, stream, begun, hedging }: Call, nowMs: number): void {
+  // What the client waited for was the beginning of an answer that is gone on with, and that was another's.
+  if (begun) return;
+  lane.noteLatency(stream, nowMs - sentMs, nowMs);
+  hedging?.note(stream, nowMs - sentMs);
 }
 
 /** What it says of the place that another attempt was faster. */
@@ -49,21 +66,36 @@ export function noteHeadroom({ now, monotonicMs }: Gateway, lane: Lane, headers:
   if (headroom) lane.noteHeadroom(headroom, monotonicMs());
 }
 
-/** The same of one that failed, at a server of several where there is a choice. `reason`: as its record has it. */
+interface FailedAt {
+  taken: TakenAddress | undefined;
+  /** As its record has it. */
+  reason: string;
+  /** When it was answered, where it broke off behind that. */
+  answeredMs: number | undefined;
+  /** What was said of the place by the head of its answer already. */
+  saidByHead: Verdict['says'] | undefined;
+}
+
+/** The same of one that failed, at a server of several where there is a choice. */
 export function noteFailed(
   gateway: Gateway,
   planned: PlannedAttempt,
-  { sentMs, stream, firstTokenMs }: Pick<Call, 'sentMs' | 'stream' | 'firstTokenMs'>,
+  { sentMs, stream }: Pick<Call, 'sentMs' | 'stream'>,
   failure: GatewayError,
-  { taken, reason }: { taken: TakenAddress | undefined; reason: string },
+  { taken, reason, answeredMs, saidByHead }: FailedAt,
 ): void {
   let { retryAfterMs } = failure;
   const nowMs = gateway.monotonicMs();
   const verdict = verdictOf(failure);
+  if (verdict.says === saidByHead) {
+    noteFailure(gateway, planned, failure);
+    return;
+  }
   // An attempt that had little of its call's time says nothing of the place, nor does one server of several that are well, nor a credential
   // on trial of what the account may spend.
   const hadLittle = failure.code === TOTAL_TIMEOUT && nowMs - sentMs < planned.target.timeouts.totalMs / 2;
-  if (taken && !hadLittle) failAddress(taken, failure, verdict, { sentMs, nowMs, reason });
+  const wasAnswered = answeredMs !== undefined;
+  if (taken && !hadLittle) failAddress(taken, failure, verdict, { sentMs, nowMs, reason, wasAnswered });
   const isAnothers =
     hadLittle ||
     (verdict.says === 'failing' && hasOtherAddress(planned, 1)) ||
@@ -75,22 +107,34 @@ export function noteFailed(
       planned.lane?.noteRest();
     }
   }
-  if (isAnothers) planned.lane?.forget(nowMs, sentMs);
-  else planned.lane?.fail(verdict, { nowMs, begunMs: sentMs, retryAfterMs });
+  if (!isAnothers) planned.lane?.fail(verdict, { nowMs, begunMs: sentMs, retryAfterMs, answeredMs });
+  else if (!wasAnswered) planned.lane?.forget(nowMs, sentMs);
   // One that broke off behind its first token was not waited for in vain.
-  if (verdict.says === 'failing' && firstTokenMs === undefined)
+  if (verdict.says === 'failing' && !wasAnswered)
     planned.lane?.noteLatencyAtLeast(stream, nowMs - sentMs, nowMs);
   noteFailure(gateway, planned, failure);
 }
 
-/** Nothing was sent, or the client left, or another attempt overtook (`overtaken`) the one that was sent at `sentMs`. */
-export function noteUnknown(
+/** Nothing was sent. */
+export function noteUnsent(gateway: Gateway, planned: PlannedAttempt): void {
+  const nowMs = gateway.monotonicMs();
+  planned.lane?.forget(nowMs, nowMs);
+  noteNothing(planned);
+}
+
+/**
+ * The client left, or another attempt was faster (`lost`). `status`: of the answer, where its head had come. `wasTold`: more is known of
+ * the place already.
+ */
+export function noteGivenUp(
   gateway: Gateway,
   planned: PlannedAttempt,
-  sentMs: number,
-  overtaken = false,
+  { sentMs, stream }: Pick<Call, 'sentMs' | 'stream'>,
+  { outcome, status, wasTold }: { outcome: AttemptOutcome; status: number | null; wasTold: boolean },
 ): void {
-  planned.lane?.forget(gateway.monotonicMs(), sentMs, overtaken);
+  const nowMs = gateway.monotonicMs();
+  if (!wasTold && outcome === 'cancelled' && status === null) planned.lane?.leave(stream, nowMs, sentMs);
+  else if (!wasTold) planned.lane?.forget(nowMs, sentMs, outcome === 'lost');
   noteNothing(planned);
 }
 

@@ -135,11 +135,12 @@ function accountsInOrder({ monotonicMs, random }: Gateway, target: Target): numb
 }
 
 function targetsInOrder(gateway: Gateway, call: Call, route: Route): readonly Target[] {
-  const { random } = gateway;
+  const { random, monotonicMs } = gateway;
   const { stream } = call;
   const order = orderTargets(route, {
     stream,
     random,
+    monotonicMs,
     costOf: (target) => estimateCost(gateway, call, target),
   });
   return route.isSelective ? ableTargets(call, order) : order;

@@ -35,12 +35,21 @@ export interface CommittingReceiver extends Receiver {
 export interface AttemptControl {
   /** It succeeded, failed or was given up: nothing more may be written to the client. */
   readonly finished: boolean;
+  /** Another one is under way beside it, and whichever has real output first is the call's. */
+  readonly isRaced: boolean;
   /** The attempt succeeded; to be called before the last byte goes to the client. Later packets are ignored. */
   succeed(): void;
   /** The attempt failed: before the first byte to the client another may follow, after it the answer is broken off. */
   fail(error: GatewayError): void;
   /** The same for an error answer that was read already. */
   failAs(failed: FailedAnswer): void;
+  /**
+   * Real output of the answer has come: the place answers, of which others are to know while it goes on. The first time counts; one that
+   * never tells answers with its success.
+   */
+  noteOutput(): void;
+  /** What its head says of the place, of an error answer whose words are still to come. */
+  noteHead(error: GatewayError): void;
   /** To be called before the client gets the beginning of the answer: the provider took our credential, and no other attempt may answer. */
   begin(): void;
   /** Runs what no packet of the provider set off (a timer, another stream): what it throws fails the attempt. */

@@ -136,6 +136,7 @@ export class BodyRelay implements CommittingReceiver {
     if (held[0]) this.#noteId(held[0]);
     this.#noteFirstIds(held);
     this.#call.tap?.miss();
+    this.#attempt.noteOutput();
     this.#attempt.begin();
     beginBody(this.#call, this.#length);
     this.#chunks = [];

@@ -30,6 +30,7 @@ export class BytesRelay implements CommittingReceiver {
     if (!due) return;
     if (!this.#call.committed) {
       this.#call.firstTokenMs = this.#gateway.monotonicMs() - startedMs;
+      this.#attempt.noteOutput();
       this.#attempt.begin();
       beginBytes(this.#call, this.#headers);
     }

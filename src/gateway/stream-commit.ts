@@ -61,6 +61,7 @@ export class StreamCommit implements Timed {
 
   /** Real output has come: what is written next begins the stream. The first time counts, later ones change nothing. */
   noteOutput(): void {
+    this.#attempt.noteOutput();
     this.#call.firstTokenMs ??= this.#gateway.monotonicMs() - this.#call.startedMs;
   }
 
@@ -134,7 +135,8 @@ export class StreamCommit implements Timed {
   #look(): void {
     if (!this.#call.committed) {
       const callMs = this.#gateway.monotonicMs() - this.#call.startedMs;
-      if (!this.#isHeard && callMs < SILENT_CALL_MS) return;
+      // Where two race, the first real output decides between them.
+      if ((!this.#isHeard || this.#attempt.isRaced) && callMs < SILENT_CALL_MS) return;
       this.#begin();
     }
     // One that is slow to read has enough before it.

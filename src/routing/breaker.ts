@@ -1,3 +1,5 @@
+import { FailureRow } from '../upstream/failure-row.ts';
+
 /** When a breaker opens and closes. Times in milliseconds. */
 export interface BreakerOptions {
   /** Share of failed attempts, from 0 to 1, that opens it. */
@@ -25,8 +27,8 @@ export type BreakerState = 'closed' | 'open' | 'half-open';
 
 export type BreakerListener = (state: BreakerState, before: BreakerState) => void;
 
-/** Without a success between them, so many open it however few calls there are: a window may never see enough. */
-const CONSECUTIVE_FAILURES = 5;
+/** So many attempts that were waited for in vain until their clients left, without an answer between them, open it, too. */
+const MOST_LEFT = 10;
 
 /** The window moves in steps of a tenth of its length. */
 const SLICES = 10;
@@ -68,9 +70,16 @@ export class Breaker {
   #slice = 0;
   #calls = 0;
   #failures = 0;
-  #consecutive = 0;
+  /** Opens it however few calls there are: a window may never see enough. */
+  readonly #row = new FailureRow();
+  /** Attempts whose clients left since one was answered. */
+  #left = 0;
   #state: BreakerState = 'closed';
   #openedMs = 0;
+  /** The first success that its counts have. */
+  #countedSinceMs: number | undefined;
+  /** The attempt with whose first output it closed: when that was sent, and the pause before it. */
+  #closedBy: { begunMs: number; openForMs: number } | undefined;
   /** When the probe was sent. */
   #probedMs = 0;
   #opensUntil = 0;
@@ -113,10 +122,15 @@ export class Breaker {
     this.#become('half-open');
   }
 
-  /** `begunMs`: when the attempt was sent. What was under way when the breaker opened does not close it. */
+  /**
+   * An attempt is answered: whole, or with the first output of a stream. `begunMs`: when it was sent. What was under way when the
+   * breaker opened does not close it.
+   */
   succeed(nowMs: number, begunMs = nowMs): void {
     if (this.#state === 'closed') {
-      this.#consecutive = 0;
+      this.#row.answer();
+      this.#left = 0;
+      this.#countedSinceMs ??= nowMs;
       this.#roll(nowMs);
       this.#calls += 1;
       this.#current.calls += 1;
@@ -124,19 +138,36 @@ export class Breaker {
     }
     if (begunMs < this.#openedMs) return;
     if (this.#isHearsay) this.#deafUntil = nowMs + DEAF_MS;
+    const openForMs = this.#openForMs;
     this.close();
+    this.#closedBy = { begunMs, openForMs };
   }
 
-  /** `slow`: it took a time-out to fail. */
-  fail(nowMs: number, slow: boolean, begunMs = nowMs): void {
+  /** An answer came to its end. */
+  complete(): void {
+    this.#row.complete();
+  }
+
+  /**
+   * `slow`: it took a time-out to fail. `answeredMs`: when `succeed` was told of it, where its answer broke off: of an attempt what became
+   * of it in the end counts.
+   */
+  fail(nowMs: number, slow: boolean, begunMs = nowMs, answeredMs?: number): void {
     if (this.#state === 'half-open') {
       if (begunMs < this.#openedMs) return;
       this.#isHearsay = false;
       this.#reopen(nowMs, slow);
       return;
     }
+    // With its first output the probe had not gone well yet.
+    if (answeredMs !== undefined && this.#state === 'closed' && begunMs === this.#closedBy?.begunMs) {
+      this.#openForMs = this.#closedBy.openForMs;
+      this.#reopen(nowMs, true);
+      return;
+    }
     this.#roll(nowMs);
-    this.#consecutive += 1;
+    if (answeredMs !== undefined) this.#takeBack(answeredMs);
+    this.#row.fail(answeredMs !== undefined);
     this.#calls += 1;
     this.#failures += 1;
     this.#current.calls += 1;
@@ -152,6 +183,17 @@ export class Breaker {
     if (this.#state !== 'half-open' || begunMs < this.#probedMs) return;
     if (overtaken) this.#reopen(nowMs, true);
     else this.open(nowMs, nowMs);
+  }
+
+  /**
+   * The client of an attempt that was sent at `begunMs` waited for long, and left before anything came. One says nothing of the place; many
+   * do, and so does a probe behind them.
+   */
+  leave(nowMs: number, begunMs: number): void {
+    this.#left += 1;
+    const isMuch = this.#left >= MOST_LEFT;
+    if (this.#state !== 'closed') this.forget(nowMs, begunMs, isMuch);
+    else if (isMuch) this.open(nowMs, nowMs + this.#openForMs);
   }
 
   #reopen(nowMs: number, slow: boolean): void {
@@ -189,10 +231,24 @@ export class Breaker {
     this.#state = 'closed';
   }
 
+  /** What was counted as a success at that time, where that still counts, was none. */
+  #takeBack(answeredMs: number): void {
+    const slice = Math.floor(answeredMs / this.#sliceMs);
+    const isCounted = this.#countedSinceMs !== undefined && answeredMs >= this.#countedSinceMs;
+    if (!isCounted || slice <= this.#slice - SLICES) return;
+    const counted = this.#slices[slice % SLICES] as Slice;
+    if (counted.calls <= counted.failures) return;
+    counted.calls -= 1;
+    this.#calls -= 1;
+  }
+
   #reset(): void {
     this.#isHearsay = false;
+    this.#closedBy = undefined;
+    this.#countedSinceMs = undefined;
     this.#openForMs = this.#options.openForMs;
-    this.#consecutive = 0;
+    this.#left = 0;
+    this.#row.reset();
     this.#calls = 0;
     this.#failures = 0;
     for (const slice of this.#slices) {
@@ -202,8 +258,8 @@ export class Breaker {
   }
 
   #isTooMuch(): boolean {
-    if (this.#consecutive >= CONSECUTIVE_FAILURES) return true;
     const { minCalls, errorRate } = this.#options;
+    if (this.#row.isLong(errorRate)) return true;
     return this.#calls >= minCalls && this.#failures >= errorRate * this.#calls;
   }
 

@@ -18,6 +18,8 @@ export interface LaneFailure {
   begunMs: number;
   /** How long the provider wants to be left alone, where it says so. */
   retryAfterMs: number | undefined;
+  /** When its answer began, where it broke off behind its first output: `succeed` was told then. */
+  answeredMs?: number | undefined;
 }
 
 /** Servers of an account that come and go. */
@@ -25,6 +27,9 @@ export interface RestingServers {
   /** For how long yet all of them want to be left alone; `undefined` where one does not. */
   readonly restMs: number | undefined;
 }
+
+/** Who waits for less says nothing of the place by leaving. */
+const LEAST_PATIENCE_MS = 1_000;
 
 interface LaneParts {
   limit?: Limit | undefined;
@@ -159,13 +164,27 @@ export class Lane {
   }
 
   /**
-   * How long it takes nowadays to the first token of a stream, or to a whole answer; `undefined`: not known; without end where it was
-   * tried, and has never answered.
+   * How long it takes nowadays to the first token of a stream, or to a whole answer: as long at least as it lets those wait that are sent
+   * there. `undefined`: not known; without end where it is or was tried, and has never answered.
    */
-  latency(stream: boolean): number | undefined {
+  latency(stream: boolean, nowMs: number): number | undefined {
     const { stream: ofStreams, whole } = this.#latencies;
-    const known = (stream ? ofStreams : whole).averageMs ?? (stream ? whole : ofStreams).averageMs;
-    return known ?? (this.#wasInVain ? Number.POSITIVE_INFINITY : undefined);
+    const [own, other] = stream ? [ofStreams, whole] : [whole, ofStreams];
+    const waitedMs = own.waitedMs(nowMs);
+    const known = own.averageMs ?? other.averageMs;
+    if (known !== undefined) return Math.max(known, waitedMs ?? 0);
+    const isTried = this.#wasInVain || waitedMs !== undefined || other.waitedMs(nowMs) !== undefined;
+    return isTried ? Number.POSITIVE_INFINITY : undefined;
+  }
+
+  /** An attempt was sent, whose answer is waited for. */
+  beginWait(stream: boolean, nowMs: number): void {
+    this.#latencies[stream ? 'stream' : 'whole'].begin(nowMs);
+  }
+
+  /** It is waited for no more, for it is there (`isAnswered`), or was given up. */
+  endWait(stream: boolean, isAnswered: boolean): void {
+    this.#latencies[stream ? 'stream' : 'whole'].end(isAnswered);
   }
 
   /** It was waited for so long in vain: an attempt failed, or another one was faster. */
@@ -188,7 +207,7 @@ export class Lane {
     this.#headroomUntil = nowMs + resetMs;
   }
 
-  /** `begunMs`: when the attempt was sent. */
+  /** An attempt is answered: whole, or with the first output of a stream, which may still break off. `begunMs`: when it was sent. */
   succeed(nowMs: number, begunMs: number): void {
     this.#answeredMs = nowMs;
     this.limit.passed();
@@ -198,7 +217,13 @@ export class Lane {
     this.#shut.pay(nowMs, begunMs);
   }
 
-  fail(verdict: Verdict, { nowMs, begunMs, retryAfterMs }: LaneFailure): void {
+  /** An answer came to its end. */
+  complete(): void {
+    this.breaker.complete();
+  }
+
+  fail(verdict: Verdict, failure: LaneFailure): void {
+    const { nowMs, begunMs, retryAfterMs, answeredMs } = failure;
     const { says, unreachable, slow = false } = verdict;
     // Before all else: it is no probe any more that is to be forgotten.
     if (says === 'spent') {
@@ -213,14 +238,16 @@ export class Lane {
     this.#shut.forget(nowMs, begunMs);
     if (says === 'failing') {
       if (unreachable) this.reach.fail(nowMs, slow, begunMs);
-      else this.reach.succeed(nowMs, begunMs);
-      this.breaker.fail(nowMs, slow, begunMs);
+      else if (answeredMs === undefined) this.reach.succeed(nowMs, begunMs);
+      this.breaker.fail(nowMs, slow, begunMs, answeredMs);
       // One that says when it will be well again is not asked before.
       if (retryAfterMs !== undefined) this.#wasTold(nowMs + cappedMs(retryAfterMs), 'failing');
       return;
     }
-    this.breaker.succeed(nowMs, begunMs);
-    this.reach.succeed(nowMs, begunMs);
+    if (answeredMs === undefined) {
+      this.breaker.succeed(nowMs, begunMs);
+      this.reach.succeed(nowMs, begunMs);
+    }
     if (says !== 'limited') return;
     if (retryAfterMs === undefined) this.limit.rest(nowMs);
     else this.#wasTold(nowMs + cappedMs(retryAfterMs), 'limited');
@@ -235,6 +262,24 @@ export class Lane {
   forget(nowMs: number, begunMs: number, overtaken = false): void {
     this.breaker.forget(nowMs, begunMs, overtaken);
     this.reach.forget(nowMs, begunMs, overtaken);
+    this.#credit.forget(nowMs, begunMs);
+    this.#shut.forget(nowMs, begunMs);
+  }
+
+  /**
+   * The client of an attempt left before anything of an answer came. Where it had waited for a while, and for longer than is usual, that
+   * counts, though only in great numbers.
+   */
+  leave(stream: boolean, nowMs: number, begunMs: number): void {
+    const { stream: ofStreams, whole } = this.#latencies;
+    const usualMs = (stream ? ofStreams : whole).averageMs;
+    if (nowMs - begunMs < Math.max(LEAST_PATIENCE_MS, 2 * (usualMs ?? 0))) {
+      this.forget(nowMs, begunMs);
+      return;
+    }
+    this.#wasInVain = true;
+    this.breaker.leave(nowMs, begunMs);
+    this.reach.forget(nowMs, begunMs, false);
     this.#credit.forget(nowMs, begunMs);
     this.#shut.forget(nowMs, begunMs);
   }

@@ -8,6 +8,7 @@ export interface Asked {
   costOf: (target: Target) => number | null;
   /** From 0 to 1, without 1. */
   random: () => number;
+  monotonicMs: () => number;
 }
 
 /** Of the calls of a model with the strategy `fastest` so many go elsewhere first: what was slow may have become fast. */
@@ -34,7 +35,8 @@ export function orderTargets({ targets, strategy }: Route, asked: Asked): readon
   }
 }
 
-function byLatency(targets: readonly Target[], { stream, random }: Asked): readonly Target[] {
+function byLatency(targets: readonly Target[], { stream, random, monotonicMs }: Asked): readonly Target[] {
+  const nowMs = monotonicMs();
   // Those that are alike, as are those of which nothing is known, in any order.
   const shuffled = inOrder(
     targets,
@@ -43,18 +45,18 @@ function byLatency(targets: readonly Target[], { stream, random }: Asked): reado
       random,
     ),
   );
-  const order = sortBy(shuffled, (target) => latencyOf(target, stream));
+  const order = sortBy(shuffled, (target) => latencyOf(target, stream, nowMs));
   if (random() >= EXPLORED) return order;
   const place = 1 + Math.floor(random() * (order.length - 1));
   return [...order.slice(place, place + 1), ...order.slice(0, place), ...order.slice(place + 1)];
 }
 
 /** Of its fastest account; 0 where nothing is known of any: what is not known goes first. */
-function latencyOf({ lanes = [], account, upstream }: Target, stream: boolean): number {
+function latencyOf({ lanes = [], account, upstream }: Target, stream: boolean, nowMs: number): number {
   let shortest: number | undefined;
   for (const [place, lane] of lanes.entries()) {
     if (account !== undefined && upstream.accounts[place]?.name !== account) continue;
-    const ms = lane.latency(stream);
+    const ms = lane.latency(stream, nowMs);
     if (ms !== undefined && (shortest === undefined || ms < shortest)) shortest = ms;
   }
   return shortest ?? 0;

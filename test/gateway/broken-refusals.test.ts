@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { type TestContext, test } from 'node:test';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError } from '../../src/conversation/gateway-error.ts';
 import { chat } from '../../src/dialects/chat/index.ts';
 import { passThrough } from '../../src/dialects/chat/pass-through.ts';
@@ -44,7 +44,12 @@ async function setUp(context: TestContext) {
   const [a, b] = [await startProvider(context), await startProvider(context)];
   const gateway = await startGateway({
     providers: { a: { ...a.provider, timeouts: { idle: '300ms' } }, b: b.provider },
-    models: { two: { targets: ['a/x', 'b/y'] }, brief: { targets: ['a/x'], timeouts: { total: '500ms' } } },
+    models: {
+      two: { targets: ['a/x', 'b/y'] },
+      brief: { targets: ['a/x'], timeouts: { total: '500ms' } },
+      patient: { targets: [{ target: 'a/x', timeouts: { idle: '1m' } }, 'b/y'] },
+      alone: { targets: [{ target: 'a/x', timeouts: { idle: '1m' } }], retries: 0 },
+    },
   });
   context.after(() => gateway.stop());
   const call = async (model = 'two') => {
@@ -98,6 +103,68 @@ test('a 429 whose body takes longer than its call may is told as what it is', as
   });
   assert.deepEqual((await call('brief'))[0], 429);
   assert.deepEqual(await call(), [200, 'b/y', '1']);
+});
+
+/** A byte now and then, as long as anybody listens. */
+function drip(response: ServerResponse): void {
+  const dripping = setInterval(() => response.write(' '), 50);
+  response.on('close', () => clearInterval(dripping));
+}
+
+const HANGS: { name: string; body: (response: ServerResponse) => void }[] = [
+  { name: 'hangs', body: (response) => response.write('{"error":') },
+  { name: 'never comes', body: (response) => response.flushHeaders() },
+  { name: 'drips', body: drip },
+];
+
+for (const status of [429, 503]) {
+  for (const { name, body } of HANGS) {
+    test(`a ${status} counts by its head while its body ${name}, and its call goes on elsewhere soon`, async (context) => {
+      const { a, call } = await setUp(context);
+      a.answers.push((response) => {
+        refuse(response, status, {});
+        body(response);
+      });
+      const begun = a.next('begun');
+      const first = call('patient');
+      await begun;
+      await sleep(500);
+      assert.deepEqual(await call('patient'), [200, 'b/y', '1']);
+      assert.equal(a.requests(), 1);
+      const began = performance.now();
+      assert.deepEqual(await first, [200, 'b/y', '2']);
+      assert.ok(performance.now() - began < 10_000, 'it waited for a body that does not come');
+    });
+  }
+}
+
+for (const status of [500, 401, 404, 418]) {
+  test(`a ${status} whose body drips holds its call for a few seconds, not for its whole time`, async (context) => {
+    const { a, call, gateway } = await setUp(context);
+    a.otherwise = (response) => {
+      response.writeHead(status, { 'content-type': 'application/json' });
+      drip(response);
+    };
+    const began = performance.now();
+    const [told] = await call('alone');
+    assert.ok(performance.now() - began < 10_000);
+    assert.equal(told, 504);
+    assert.deepEqual(await call('patient'), [200, 'b/y', '2']);
+    const [{ attempts = [] } = {}] = await gateway.calls(2);
+    assert.equal(attempts[0]?.reason, 'idle_timeout');
+  });
+}
+
+test('a refusal whose words are whole is told, though its body has no end', async (context) => {
+  const { a, gateway } = await setUp(context);
+  a.otherwise = (response) => {
+    response.writeHead(400, { 'content-type': 'application/json' });
+    response.write('{"error":{"message":"Too many dwarfs","type":"invalid_request_error"}}');
+  };
+  const body = { model: 'patient', messages: [{ role: 'user', content: 'Hi' }] };
+  const response = await gateway.post('/v1/chat/completions', body);
+  assert.equal(response.status, 400);
+  assert.match(await response.text(), /Too many dwarfs/);
 });
 
 test('a refusal of the call whose words break off says nothing: another target is asked', async (context) => {

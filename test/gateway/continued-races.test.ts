@@ -150,6 +150,7 @@ test('wherever answers break off, and in whatever order, their clients have each
       // Nothing is left of it.
       assert.ok(exchanges.every(({ isOver }) => isOver));
       assert.deepEqual([deadlines.size, gateway.calls.size, places.running], [0, 0, 0]);
+      assert.deepEqual(world.awaited(model), []);
       assert.equal(quotas.settled.length, 1);
       assert.deepEqual(
         record.attempts.map(({ target }) => target),

@@ -24,9 +24,12 @@ const STREAM = gzipSync(Buffer.concat([EVENTS, DONE]));
 /** An attempt that only counts: whoever feeds the receiver looks at `pauses`. */
 class CountingAttempt implements AttemptControl {
   finished = false;
+  isRaced = false;
   pauses = 0;
   readonly resumed = Promise.withResolvers<void>();
   succeed(): void {}
+  noteOutput(): void {}
+  noteHead(): void {}
   begin(): void {}
   fail(error: Error): void {
     throw error;

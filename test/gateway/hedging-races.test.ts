@@ -274,6 +274,7 @@ test('whatever comes first, one answer is given, whatever loses is ended and acc
       // Nothing is left of it.
       assert.ok(exchanges.every(({ isOver }) => isOver));
       assert.deepEqual([deadlines.size, gateway.calls.size, places.running], [0, 0, 0]);
+      assert.deepEqual(world.awaited('race'), []);
       // Each request is an attempt, and has an end.
       assert.deepEqual(
         record.attempts.map(({ target }) => target.split('/')[0]),
@@ -316,4 +317,37 @@ test('whatever comes first, one answer is given, whatever loses is ended and acc
     Object.values(seen).every((count) => count > 0),
     JSON.stringify(seen),
   );
+});
+
+/** The words that a client has of a race in which the first place sends its role and no more, and the second its words after so long. */
+async function raceWithRole(secondAfterMs: number, firstAfterMs: number | undefined) {
+  const world = new VirtualGateway(SETTINGS);
+  const hedging = world.hedgings.find('race', HEDGING);
+  for (let seen = 0; seen < 20; seen += 1) hedging.note(true, SLOW_MS);
+  const at = (afterMs: number, run: () => void) =>
+    world.events.push({ atMs: world.nowMs + afterMs, run, atOnce: false });
+  world.onExchange = (exchange) => {
+    const isFirst = world.exchanges.length === 1;
+    const afterMs = isFirst ? firstAfterMs : secondAfterMs;
+    at(0, () => exchange.head(200, 'text/event-stream'));
+    at(0, () => exchange.data(chatChunk('').replace('"content":""', '"role":"assistant","content":""')));
+    if (afterMs === undefined) return;
+    at(afterMs, () => exchange.data(chatChunk(isFirst ? 'a0' : 'b0')));
+    at(afterMs, () => exchange.data(`${chatChunk('', 'stop')}data: [DONE]\n\n`));
+    at(afterMs, () => exchange.end());
+  };
+  const client = world.call(DOOR, KEY, askOf(true));
+  await world.playOut([true]);
+  const outcomes = world.records[0]?.attempts.map(({ outcome }) => outcome);
+  return { ...readAnswer(client.text(), true), outcomes };
+}
+
+test('a role is no output: of two that have sent no more, who gives words first has the call, also after ten seconds', async () => {
+  for (const secondAfterMs of [5_000, 12_000, 30_000]) {
+    const { words, body, outcomes } = await raceWithRole(secondAfterMs, undefined);
+    assert.deepEqual([words, outcomes], [['b0'], ['lost', 'ok']]);
+    assert.equal(body.split('"role"').length, 2, body);
+  }
+  const { words, outcomes } = await raceWithRole(30_000, 20_000);
+  assert.deepEqual([words, outcomes], [['a0'], ['ok', 'lost']]);
 });

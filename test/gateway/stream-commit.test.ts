@@ -67,6 +67,7 @@ function makeCommit(lookMs: number, dialect: CallerDialect = chat) {
   const gateway = { monotonicMs, ledger, deadlines: new Deadlines(monotonicMs) } as Gateway;
   const attempt = {
     run: (step: () => void) => step(),
+    noteOutput: () => undefined,
     begin: () => undefined,
   } as Partial<AttemptControl> as AttemptControl;
   return { commit: new StreamCommit(gateway, call, attempt, lookMs), call, written, clock, begun };

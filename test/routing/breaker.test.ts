@@ -181,3 +181,52 @@ test('a probe that was overtaken puts the next one off, each time for longer', (
   assert.equal(breaker.mayTry(14_199), false);
   assert.equal(breaker.mayTry(14_200), true);
 });
+
+test('of an attempt whose answer breaks off what became of it in the end counts, once', () => {
+  const { breaker } = startBreaker({ minCalls: 20 });
+  breaker.succeed(1_000, 900);
+  breaker.fail(2_000, false, 900, 1_000);
+  assert.deepEqual(breaker.counts(2_000), { calls: 1, failures: 1 });
+  // Its success counts no more, and is not taken back a second time.
+  breaker.succeed(30_000, 29_900);
+  breaker.fail(45_000, false, 29_900, 30_000);
+  assert.deepEqual(breaker.counts(45_000), { calls: 1, failures: 1 });
+});
+
+test('answers that all break off open it, however few come and however many of them run beside each other', () => {
+  const { breaker } = startBreaker({ errorRate: 0.7 });
+  const atOnce = 3;
+  for (let call = 1; call < 5 + atOnce; call++) {
+    assert.equal(breaker.state, 'closed');
+    breaker.succeed(call * 60_000, call * 60_000 - 100);
+    const begunMs = (call - atOnce) * 60_000;
+    if (call > atOnce) breaker.fail(call * 60_000 + 10, false, begunMs - 100, begunMs);
+  }
+  breaker.fail(600_000, false, 5 * 60_000 - 100, 5 * 60_000);
+  assert.equal(breaker.state, 'open');
+});
+
+test('failures in a row are those between which no stream had its first output', () => {
+  const { breaker } = startBreaker();
+  for (let call = 0; call < 500; call++) {
+    const nowMs = call * 50;
+    // One of ten fails, one of ten breaks off; of the others none comes to its end.
+    if (call % 10 === 0) breaker.fail(nowMs, false);
+    else breaker.succeed(nowMs, nowMs);
+    if (call % 20 === 1) breaker.fail(nowMs, false, nowMs, nowMs);
+  }
+  assert.equal(breaker.state, 'closed');
+});
+
+test('a probe that breaks off behind its first output opens the breaker again for twice as long, any other does not', () => {
+  const { breaker, changes } = startBreaker();
+  for (let failure = 0; failure < 5; failure++) breaker.fail(0, false);
+  breaker.begin(2_000);
+  breaker.succeed(2_100, 2_000);
+  breaker.succeed(2_200, 2_150);
+  breaker.fail(2_300, false, 2_150, 2_200);
+  assert.equal(breaker.state, 'closed');
+  breaker.fail(3_000, false, 2_000, 2_100);
+  assert.deepEqual([breaker.state, breaker.opensUntil], ['open', 7_000]);
+  assert.deepEqual(changes, ['open', 'half-open', 'closed', 'open']);
+});

@@ -35,7 +35,10 @@ function firstOf(
   const counts: Record<string, number> = Object.fromEntries(targets.map(({ name }) => [name, 0]));
   for (let call = 0; call < calls; call++) {
     const costOf = ({ name }: Target) => costs[name] ?? null;
-    const order = orderTargets({ ...ROUTE, targets, strategy }, { stream: true, random, costOf });
+    const order = orderTargets(
+      { ...ROUTE, targets, strategy },
+      { stream: true, random, costOf, monotonicMs: () => 0 },
+    );
     assert.deepEqual(new Set(order), new Set(targets), 'a target is missing');
     const first = order[0]?.name ?? '';
     counts[first] = (counts[first] ?? 0) + 1;
@@ -91,14 +94,33 @@ test('fastest learns what it does not know, and goes last where nothing but fail
   assert.ok((known['c/unknown'] ?? 0) > 920, JSON.stringify(known));
 });
 
+test('what is waited for takes as long at least, unless others are answered meanwhile', () => {
+  const [lane] = target('a/x').lanes ?? [];
+  assert.ok(lane);
+  assert.equal(lane.latency(true, 0), undefined);
+  lane.beginWait(true, 0);
+  assert.deepEqual([lane.latency(true, 10), lane.latency(false, 10)], [Infinity, Infinity]);
+  lane.endWait(true, false);
+  assert.equal(lane.latency(true, 10), undefined, 'who was not waited for said nothing');
+  lane.noteLatency(true, 300, 0);
+  lane.beginWait(true, 1_000);
+  lane.beginWait(true, 1_100);
+  assert.deepEqual([lane.latency(true, 1_200), lane.latency(true, 5_000)], [300, 4_000]);
+  assert.equal(lane.latency(false, 5_000), 300, 'whole answers take their own time');
+  lane.endWait(true, true);
+  assert.equal(lane.latency(true, 60_000), 300, 'one that takes long for itself');
+  lane.beginWait(true, 60_000);
+  assert.equal(lane.latency(true, 61_000), 1_000);
+});
+
 test('what was waited for in vain says that a target takes longer, never that it is fast', () => {
   const [lane] = target('a/x').lanes ?? [];
   assert.ok(lane);
   lane.noteLatency(true, 300, 0);
   lane.noteLatencyAtLeast(true, 20, 0);
-  assert.equal(lane.latency(true), 300);
+  assert.equal(lane.latency(true, 0), 300);
   lane.noteLatencyAtLeast(true, 1_300, 0);
-  assert.equal(lane.latency(true), 400);
+  assert.equal(lane.latency(true, 0), 400);
 });
 
 test('cheapest goes by what the call would cost, what has no price last', () => {

@@ -15,6 +15,7 @@ import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
 import type { Reservation, Used } from '../../src/quotas/reservation.ts';
 import { RolloutBook } from '../../src/rollouts/rollout-book.ts';
 import { HedgingBook } from '../../src/routing/hedging.ts';
+import type { Lane } from '../../src/routing/lane.ts';
 import { LaneBook } from '../../src/routing/lane-book.ts';
 import { Connections, type SendOptions } from '../../src/upstream/connections.ts';
 import { Deadlines, type Timed } from '../../src/upstream/deadlines.ts';
@@ -269,6 +270,16 @@ export class VirtualGateway {
       isEnded: () => response.writableFinished,
       leave: () => wire.destroy(),
     };
+  }
+
+  /** The targets of a model where something is waited for: it takes longer by the hour. */
+  awaited(model: string): string[] {
+    const { targets = [] } = this.gateway.snapshot.routes.resolve(model) ?? {};
+    const isAwaited = (lane: Lane, stream: boolean) =>
+      lane.latency(stream, this.nowMs) !== lane.latency(stream, this.nowMs + 3_600_000);
+    return targets
+      .filter(({ lanes = [] }) => lanes.some((lane) => isAwaited(lane, true) || isAwaited(lane, false)))
+      .map(({ name }) => name);
   }
 
   /** Lets everything happen in its order, until nothing is left to. `oursFirst`: of what falls on one moment, what the gateway does. */

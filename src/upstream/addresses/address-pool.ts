@@ -4,9 +4,6 @@ import { Address, type FoundAddress } from './address.ts';
 /** Weight 0 among others is "a very small chance of being selected" (RFC 2782). */
 const HARDLY_ANY = 0.1;
 
-/** So many attempts that fail one after another, while others go well elsewhere, are the address's fault (Envoy: `consecutive_5xx`). */
-const MOST_FAILURES = 5;
-
 /** An attempt that failed. */
 export interface AddressFailure {
   /** Monotonic milliseconds: when it was sent, and now. */
@@ -16,6 +13,8 @@ export interface AddressFailure {
   isBroken: boolean;
   /** A short word for it. */
   reason: string;
+  /** It broke off behind the first output of its answer, of which `succeed` was told. */
+  wasAnswered?: boolean;
 }
 
 /** The base URL of an account. */
@@ -123,15 +122,22 @@ export class AddressPool {
     this.onRefused?.(address);
   }
 
+  /** An attempt is answered: whole, or with the first output of a stream. */
   succeed(address: Address): void {
-    address.failures = 0;
+    address.row.answer();
   }
 
-  fail(address: Address, { sentMs, nowMs, isBroken, reason }: AddressFailure): void {
+  /** An answer came to its end. */
+  complete(address: Address): void {
+    address.row.complete();
+  }
+
+  /** What fails while others go well elsewhere is the address's fault. */
+  fail(address: Address, { sentMs, nowMs, isBroken, reason, wasAnswered = false }: AddressFailure): void {
     if (address.isGone || (isBroken && sentMs < address.failedMs)) return;
     address.failedMs = nowMs;
-    address.failures += 1;
-    if (address.failures >= MOST_FAILURES && this.#mayEject(address)) this.onOutlier?.(address, reason);
+    address.row.fail(wasAnswered);
+    if (address.row.isLong() && this.#mayEject(address)) this.onOutlier?.(address, reason);
   }
 
   /** Never more than the half, and none where the others do no better. */
@@ -141,7 +147,7 @@ export class AddressPool {
     let isOtherWell = false;
     for (const other of this.#addresses) {
       if (other.ejectedUntilMs !== undefined) ejected += 1;
-      else if (other !== address && other.isWell && other.failures === 0) isOtherWell = true;
+      else if (other !== address && other.isWell && other.row.isEmpty) isOtherWell = true;
     }
     return isOtherWell && ejected <= this.#addresses.length / 2;
   }

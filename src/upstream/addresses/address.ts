@@ -1,3 +1,5 @@
+import { FailureRow } from '../failure-row.ts';
+
 /** A server as a look-up finds it. */
 export interface FoundAddress {
   /** Of one that goes by its own name; absent: it is a place of the base URL's host, whose name it goes by. */
@@ -40,7 +42,7 @@ export class Address {
   /** What it is owed, of those that have as little to do. */
   due = 0;
   /** Attempts that failed there one after another, and when the last of them did: monotonic milliseconds. */
-  failures = 0;
+  readonly row = new FailureRow();
   failedMs = Number.NEGATIVE_INFINITY;
   /** How often it was left out for its failures; what is long ago counts less. */
   ejections = 0;

@@ -48,7 +48,7 @@ export class Ejections {
     address.ejections = Math.max(address.ejections - forgiven, 0) + 1;
     const forMs = Math.min(address.ejections * EJECTED_MS, LONGEST_MS);
     address.ejectedUntilMs = nowMs + forMs;
-    address.lastError = `${address.failures} attempts one after another failed, the last one: ${reason}`;
+    address.lastError = `${address.row.length} attempts one after another failed, the last one: ${reason}`;
     if (address.isWell) address.sinceMs = nowMs;
     this.#readmitLater(address, forMs);
     this.#options.onEjected(address, forMs);
@@ -61,7 +61,7 @@ export class Ejections {
     const nowMs = this.#options.now();
     address.ejectedUntilMs = undefined;
     address.readmittedMs = nowMs;
-    address.failures = 0;
+    address.row.reset();
     if (address.isWell) address.sinceMs = nowMs;
     this.#options.onReadmitted(address);
   }

@@ -129,9 +129,9 @@ test('connections that break together are one failure, answers and time-outs one
   const lose = (sentMs: number, nowMs: number) =>
     pool.fail(at(0), { sentMs, nowMs, isBroken: true, reason: 'connection_reset' });
   for (let nth = 0; nth < 20; nth += 1) lose(nth, 100);
-  assert.deepEqual([at(0).failures, told], [1, []]);
+  assert.deepEqual([at(0).row.length, told], [1, []]);
   for (let nth = 1; nth < 5; nth += 1) lose(nth * 100, nth * 100 + 50);
-  assert.deepEqual([at(0).failures, told.length], [5, 1]);
+  assert.deepEqual([at(0).row.length, told.length], [5, 1]);
 });
 
 test('one that is left out goes before one that is not there', () => {
@@ -165,7 +165,7 @@ test('a configured check that passes brings it back before its time, one that fa
   assert.deepEqual(told, [[12_000, 's0', 30_000]]);
   server.isWell = true;
   await time.advance(2_000);
-  assert.deepEqual([told.at(-1), at(0).failures, at(0).isUsable], [[16_000, 's0', 0], 0, true]);
+  assert.deepEqual([told.at(-1), at(0).row.length, at(0).isUsable], [[16_000, 's0', 0], 0, true]);
   await time.advance(60_000);
   assert.equal(told.length, 2);
 });
