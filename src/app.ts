@@ -322,7 +322,9 @@ export async function startApp(
     ...{ store, control, news, log, book: rollouts },
     rollouts: () => [...gateway.snapshot.rollouts.values()].map(({ rollout }) => rollout),
   });
-  const { prompts, promptWatch } = makePrompts({ control, news, configFile: loaded.path });
+  const { prompts, promptKeeper, promptWatch } = makePrompts({
+    ...{ store, control, news, configFile: loaded.path },
+  });
   const retirements = makeRetirementWatch({ control, controller: rolloutController, events, news, log });
   const admin: AdminParts = {
     store,
@@ -333,6 +335,8 @@ export async function startApp(
     made,
     rollouts: rolloutController,
     releases,
+    prompts,
+    promptKeeper,
     isGone: (target) => gone.has(target),
     describeHealth: () => view.describeHealth(),
     describeCredentials: (provider) => describeCredentials(gateway.snapshot, provider),

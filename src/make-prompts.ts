@@ -1,28 +1,55 @@
 import type { ControlNews } from './control/control-news.ts';
 import type { ControlPlane } from './control/control-plane.ts';
+import { compilePrompt } from './prompts/compile-prompt.ts';
 import { findPromptDirectory } from './prompts/example-prompts.ts';
 import { PromptBook } from './prompts/prompt-book.ts';
+import { PromptCompiler } from './prompts/prompt-files.ts';
+import { PromptKeeper } from './prompts/prompt-keeper.ts';
+import { PromptStore } from './prompts/prompt-store.ts';
 import { PromptWatch } from './prompts/prompt-watch.ts';
+import type { Store } from './store/store.ts';
 import { tellBrokenPrompt, tellUnreadablePrompts } from './tell-problems.ts';
+import { tellBrokenVersion, tellPromptChange, tellPromptsBehind, tellStrays } from './tell-prompts.ts';
 import { scheduleTimeout } from './usage/ledger.ts';
 
-/** The prompts, and what keeps them as their files are. */
+export interface Prompts {
+  prompts: PromptBook;
+  promptKeeper: PromptKeeper;
+  promptWatch: PromptWatch;
+}
+
+/** The prompts, and what keeps them as their files and the store are. */
 export function makePrompts({
+  store,
   control,
   news,
   configFile,
 }: {
+  store: Store;
   control: Pick<ControlPlane, 'config'>;
   news: ControlNews;
   configFile: string | null;
-}): { prompts: PromptBook; promptWatch: PromptWatch } {
-  const prompts = new PromptBook();
+}): Prompts {
+  const hasExamples = () => control.config.prompts?.directory === undefined;
+  const compiler = new PromptCompiler(compilePrompt);
+  const prompts = new PromptBook({
+    ...{ hasExamples, compile: compilePrompt, now: Date.now },
+    madeBefore: (name, hash) => compiler.find(name, hash),
+  });
+  const promptKeeper = new PromptKeeper({
+    ...{ book: prompts, compiler, hasExamples, now: Date.now, store: new PromptStore(store) },
+    publishesFiles: () => control.config.prompts?.publish !== 'manual',
+    onChange: (change, by) => tellPromptChange(news, change, by),
+    onBrokenVersion: (broken) => tellBrokenVersion(news, broken),
+    onStrays: (strays) => tellStrays(news, strays),
+  });
   const promptWatch = new PromptWatch({
-    book: prompts,
+    keeper: promptKeeper,
     directory: () => findPromptDirectory(control.config.prompts?.directory, configFile),
     schedule: scheduleTimeout,
     onBroken: (broken) => tellBrokenPrompt(news, broken),
     onUnreadable: (directory, error) => tellUnreadablePrompts(news, directory, error),
+    onFailure: (error) => tellPromptsBehind(news, error),
   });
-  return { prompts, promptWatch };
+  return { prompts, promptKeeper, promptWatch };
 }

@@ -1,5 +1,5 @@
 import type { ControlNews } from './control/control-news.ts';
-import type { BrokenPrompt } from './prompts/prompt-book.ts';
+import type { BrokenPrompt } from './prompts/prompt-files.ts';
 import type { ApprovalNews } from './rollouts/controller.ts';
 import { type Progress, weightOf } from './rollouts/progress.ts';
 import { describeRelease } from './rollouts/release.ts';

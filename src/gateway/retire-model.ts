@@ -93,5 +93,14 @@ function dates(atMs: number, sinceMs: number | undefined): string[] {
 }
 
 function successorLink(successor: string): string[] {
-  return ['link', headerText(`</v1/models/${encodeURIComponent(successor)}>; rel="successor-version"`)];
+  return linkTo(`/v1/models/${encodeURIComponent(successor)}`);
+}
+
+function linkTo(path: string): string[] {
+  return ['link', headerText(`<${path}>; rel="successor-version"`)];
+}
+
+/** The same headers of anything else that ends; `successor`: a path. */
+export function deprecationHeaders(atMs: number, sinceMs: number, successor: string | undefined): string[] {
+  return [...dates(atMs, sinceMs), ...(successor === undefined ? [] : linkTo(successor))];
 }

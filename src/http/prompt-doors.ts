@@ -1,22 +1,22 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
+import { invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
 import { passThrough as chatPassThrough } from '../dialects/chat/pass-through.ts';
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
-import type { Caller } from '../gateway/snapshot.ts';
 import { PROMPT_ERRORS } from '../prompts/answer.ts';
-import type { Prompt } from '../prompts/compile-prompt.ts';
 import type { PromptBook } from '../prompts/prompt-book.ts';
 import { makeChatRequest } from '../prompts/prompt-call.ts';
 import { authenticated, requireKey } from './access.ts';
 import { addCallDoor } from './call-doors.ts';
 import { readGuessedKey } from './caller-dialect.ts';
+import { describePrompt, describeRetired, describeVersions } from './describe-prompt.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import { openPrompt, retiredPrompt } from './open-prompt.ts';
 import { FORMATS, OUTPUT, PromptDoors } from './prompt-formats.ts';
 import { takeCall } from './take-call.ts';
 
-type Prompts = Pick<PromptBook, 'find' | 'list'>;
+type Prompts = Pick<PromptBook, 'open' | 'list'>;
 
 /** Where errors are told before it is known which prompt is called. */
 const UNKNOWN: Door = { dialect: PROMPT_ERRORS, operation: 'generate', passThrough: chatPassThrough };
@@ -33,26 +33,27 @@ export function addPromptDoors(
     routes.get('/v1/prompts', { config }, async (request) => {
       const caller = authenticated(request.caller);
       const callable = prompts.list().filter(({ name }) => caller.mayPrompt(name));
-      return { object: 'list', data: callable.map(describe) };
+      return { object: 'list', data: callable.map(describePrompt) };
     });
-    routes.get('/v1/prompts/*', { config }, async (request) =>
-      describe(findPrompt(prompts, authenticated(request.caller), nameIn(request))),
-    );
+    routes.get('/v1/prompts/*', { config }, async (request) => {
+      const found = await openPrompt(prompts, authenticated(request.caller), referenceIn(request));
+      return found.state === 'retired' ? describeRetired(found) : describeVersions(found.prompt);
+    });
     addCallDoor(routes, '/v1/prompts/*', config, (request, reply) => {
-      const prompt = findPrompt(prompts, authenticated(request.caller), nameIn(request));
-      takePrompt(gateway, prompt, doors, request, reply).catch((thrown) => reply.send(thrown));
+      takePrompt({ gateway, prompts, doors }, request, reply).catch((thrown) => reply.send(thrown));
     });
   });
 }
 
 async function takePrompt(
-  gateway: Gateway,
-  prompt: Prompt,
-  doors: PromptDoors,
+  { gateway, prompts, doors }: { gateway: Gateway; prompts: Prompts; doors: PromptDoors },
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
   const caller = authenticated(request.caller);
+  const found = await openPrompt(prompts, caller, referenceIn(request));
+  if (found.state === 'retired') throw retiredPrompt(found);
+  const { prompt } = found;
   const { stream: said, format, ...overrides } = readQuery(request);
   const door = doors.find(prompt, format ?? OUTPUT);
   if (!door) throw invalidRequest(`'format' is one of ${FORMATS.join(', ')}.`, 'format');
@@ -72,19 +73,9 @@ async function takePrompt(
   });
 }
 
-function nameIn({ params }: FastifyRequest): string {
+/** `NAME`, or `NAME@VERSION`. */
+function referenceIn({ params }: FastifyRequest): string {
   return (params as { '*': string })['*'];
-}
-
-/** A prompt that the caller may not call is not there for it, so the answer tells nothing about what others have. */
-function findPrompt(prompts: Prompts, caller: Caller, name: string): Prompt {
-  const prompt = caller.mayPrompt(name) ? prompts.find(name) : undefined;
-  if (prompt) return prompt;
-  throw new GatewayError(
-    'not_found',
-    `The prompt '${name}' does not exist or this key may not call it. GET /v1/prompts lists those of your key.`,
-    { code: 'prompt_not_found' },
-  );
 }
 
 function readQuery({ query }: FastifyRequest): Record<string, string> {
@@ -102,12 +93,4 @@ function readInput({ body }: FastifyRequest): JsonObject {
   const input = tryParseJson(text);
   if (!isObject(input)) throw invalidRequest('The body must be a JSON object: the input of the prompt.');
   return input;
-}
-
-function describe({ name, description, input, output }: Prompt): JsonObject {
-  return {
-    ...{ object: 'prompt', name, description: description ?? null },
-    input: input?.schema ?? null,
-    output: { format: output.format, schema: output.check?.schema ?? null },
-  };
 }

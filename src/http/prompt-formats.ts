@@ -6,7 +6,8 @@ import { messages } from '../dialects/messages/index.ts';
 import { responses } from '../dialects/responses/index.ts';
 import type { Door } from '../gateway/door.ts';
 import { promptDialect } from '../prompts/answer.ts';
-import type { Prompt } from '../prompts/compile-prompt.ts';
+import type { PublishedPrompt } from '../prompts/prompt-book.ts';
+import { promptHeaders } from './prompt-notice.ts';
 
 /** The output alone, as nearly everybody wants it. */
 export const OUTPUT = 'output';
@@ -22,10 +23,10 @@ export const FORMATS: readonly string[] = [OUTPUT, ...Object.keys(DIALECTS)];
 
 /** The doors of each prompt: what its answers are depends on it. */
 export class PromptDoors {
-  readonly #doors = new WeakMap<Prompt, Map<string, Door>>();
+  readonly #doors = new WeakMap<PublishedPrompt, Map<string, Door>>();
 
   /** `undefined` where there is no such format. */
-  find(prompt: Prompt, format: string): Door | undefined {
+  find(prompt: PublishedPrompt, format: string): Door | undefined {
     const known = this.#doors.get(prompt) ?? new Map<string, Door>();
     this.#doors.set(prompt, known);
     const door = known.get(format) ?? makeDoor(prompt, format);
@@ -34,7 +35,7 @@ export class PromptDoors {
   }
 }
 
-function makeDoor(prompt: Prompt, format: string): Door | undefined {
+function makeDoor(prompt: PublishedPrompt, format: string): Door | undefined {
   const { output } = prompt;
   const dialect = format === OUTPUT ? promptDialect(output) : DIALECTS[format];
   if (!dialect || !FORMATS.includes(format)) return undefined;
@@ -42,7 +43,7 @@ function makeDoor(prompt: Prompt, format: string): Door | undefined {
     dialect,
     operation: 'generate',
     passThrough,
-    headers: ['x-fairlead-prompt', prompt.name],
+    headers: promptHeaders(prompt),
   };
   if (dialect !== chat) door.translatesAnswers = true;
   if (format === OUTPUT && output.format === 'text') door.bodyType = 'text/plain; charset=utf-8';

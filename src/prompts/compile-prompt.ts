@@ -24,6 +24,8 @@ export interface Prompt {
   name: string;
   /** Of all that it is made from; equal sources have equal hashes. */
   hash: string;
+  /** What it is made from: never for callers. */
+  sources: Pick<PromptSource, 'source' | 'partials'>;
   description: string | undefined;
   /** The public name of a model, where the file says one. */
   model: string | undefined;
@@ -64,6 +66,7 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
   return {
     name,
     hash: hashOf(source, used.sources),
+    sources: { source, partials: used.files },
     description: textField(file, 'description'),
     model: textField(file, 'model'),
     parameters: chatParameters(config),
@@ -81,7 +84,8 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
 function collectPartials(
   needs: TemplateNeeds,
   partials: PromptSource['partials'],
-): { sources: Record<string, string>; history: boolean } {
+): { files: Record<string, string>; sources: Record<string, string>; history: boolean } {
+  const files: Record<string, string> = {};
   const sources: Record<string, string> = {};
   let { history } = needs;
   const wanted = [...needs.partials];
@@ -90,12 +94,13 @@ function collectPartials(
     const source = Object.hasOwn(partials, name) ? partials[name] : undefined;
     if (source === undefined) throw new PromptFileError(`there is no partial '${name}'`);
     const { parsed, linesBefore } = readPartial(name, source);
+    files[name] = source;
     sources[name] = parsed.template;
     const inner = checkPartial(name, parsed.template, linesBefore);
     history ||= inner.history;
     for (const one of inner.partials) wanted.push(one);
   }
-  return { sources, history };
+  return { files, sources, history };
 }
 
 function readPartial(name: string, source: string): PromptFile {

@@ -1,72 +1,163 @@
-import { compilePrompt, type Prompt, type PromptSource } from './compile-prompt.ts';
+import type { compilePrompt, Prompt } from './compile-prompt.ts';
+import type { PromptChange } from './deeds.ts';
 import { PromptFileError } from './problem.ts';
-import { nameOfFile, type PromptFiles } from './prompt-directory.ts';
+import { mergeNews } from './prompt-store.ts';
+import {
+  EXAMPLES,
+  findVersion,
+  PRODUCTION,
+  type PromptRecord,
+  type PromptState,
+  type PromptVersion,
+  readReference,
+  stateOf,
+  successorOf,
+} from './versions.ts';
 
-/** A file that is no prompt as it stands. */
-export interface BrokenPrompt {
-  path: string;
+/** A version of a prompt, ready to be called. Immutable: a call keeps the one that it began with. */
+export interface PublishedPrompt extends Prompt {
+  version: PromptVersion;
+  record: PromptRecord;
+  /** While it is deprecated: what to call in its place is in `successor`. */
+  successor: string | undefined;
+}
+
+/** What a reference leads to. */
+export type Found =
+  | { state: Exclude<PromptState, 'retired'>; prompt: PublishedPrompt }
+  | { state: 'retired'; version: PromptVersion; successor: string | undefined };
+
+/** A version that this gateway cannot make a prompt of: an earlier one took what this one does not. */
+export interface BrokenVersion {
+  version: PromptVersion;
   error: PromptFileError;
 }
 
-/** The prompts in service. It outlives configurations. */
-export class PromptBook {
-  #prompts: ReadonlyMap<string, Prompt> = new Map();
-  /** By the hash of what each was made from. */
-  readonly #sources = new Map<string, { key: string; prompt: Prompt }>();
+interface Entry {
+  record: PromptRecord;
+  /** By number: those that a label points at, and those that were called. */
+  ready: Map<number, PublishedPrompt>;
+  /** By label, what it pointed at before it was moved to a version that this gateway cannot make a prompt of. */
+  standIns: Map<string, PublishedPrompt>;
+}
 
-  find(name: string): Prompt | undefined {
-    return this.#prompts.get(name);
+export interface PromptBookOptions {
+  compile: typeof compilePrompt;
+  /** What was made of the same sources already. */
+  madeBefore(name: string, hash: string): Prompt | undefined;
+  /** Whether the prompts that come with the project are in service. */
+  hasExamples(): boolean;
+  /** Unix milliseconds. */
+  now(): number;
+}
+
+/** The prompts in service: what the store has, ready to be called. It outlives configurations. */
+export class PromptBook {
+  readonly #options: PromptBookOptions;
+  readonly #records = new Map<string, PromptRecord>();
+  #entries: ReadonlyMap<string, Entry> = new Map();
+
+  constructor(options: PromptBookOptions) {
+    this.#options = options;
   }
 
-  /** In the order of their names. */
-  list(): Prompt[] {
-    return [...this.#prompts.values()];
+  /** What a name alone means, where that is in service. */
+  find(name: string): PublishedPrompt | undefined {
+    const entry = this.#entry(name);
+    return entry && this.#production(entry);
+  }
+
+  /** What each name alone means, in the order of the names. */
+  list(): PublishedPrompt[] {
+    const found = [...this.#entries.values()].map((entry) =>
+      this.#isThere(entry) ? this.#production(entry) : undefined,
+    );
+    return found.filter((prompt) => prompt !== undefined);
+  }
+
+  /** All that is known of a prompt, or of all in the order of their names. */
+  record(name: string): PromptRecord | undefined {
+    return this.#entry(name)?.record;
+  }
+
+  records(): PromptRecord[] {
+    return [...this.#entries.values()].filter((entry) => this.#isThere(entry)).map(({ record }) => record);
   }
 
   /**
-   * Takes what the files say from now on. A file that is broken leaves the prompt in service that it had made before; one that is gone
-   * takes its prompt with it.
+   * What `NAME`, `NAME@3`, `NAME@staging` or `NAME@1f0c…` leads to; `undefined` where there is no such version.
+   *
+   * @throws PromptFileError where this gateway cannot make a prompt of it
    */
-  async take(files: PromptFiles): Promise<BrokenPrompt[]> {
-    const partials = new Map<string, string>();
-    const prompts: { path: string; name: string; source: string }[] = [];
-    for (const [path, source] of files) {
-      const { name, isPartial } = nameOfFile(path);
-      if (isPartial) partials.set(name, source);
-      else prompts.push({ path, name, source });
-    }
-    const broken: BrokenPrompt[] = [];
-    const next = new Map<string, Prompt>();
-    for (const { path, name, source } of prompts) {
-      try {
-        next.set(name, await this.#compile({ name, source, partials: partialsFor(name, partials) }));
-      } catch (error) {
-        if (!(error instanceof PromptFileError)) throw error;
-        broken.push({ path, error });
-        const before = this.#prompts.get(name);
-        if (before) next.set(name, before);
+  async open(reference: string): Promise<Found | undefined> {
+    const { name, version: text = PRODUCTION } = readReference(reference);
+    const entry = this.#entry(name);
+    const version = entry && findVersion(entry.record, text);
+    if (!entry || !version) return undefined;
+    const standIn = entry.standIns.get(text);
+    const nowMs = this.#options.now();
+    const state = stateOf(standIn?.version ?? version, nowMs);
+    if (state === 'retired') return { state, version, successor: successorOf(entry.record, version, nowMs) };
+    const prompt = standIn ?? entry.ready.get(version.number) ?? (await this.#make(entry, version));
+    return { state, prompt };
+  }
+
+  /** Takes what is new in the store. Prompts change when what their labels point at is ready. */
+  async take(news: PromptChange): Promise<BrokenVersion[]> {
+    const names = mergeNews(this.#records, news);
+    const broken: BrokenVersion[] = [];
+    const next = new Map(this.#entries);
+    for (const name of names) {
+      const record = this.#records.get(name);
+      if (!record) continue;
+      const entry: Entry = { record, ready: new Map(), standIns: new Map() };
+      for (const label of record.labels.keys()) {
+        const version = findVersion(record, label);
+        if (!version || stateOf(version, this.#options.now()) === 'retired') continue;
+        try {
+          if (!entry.ready.has(version.number)) await this.#make(entry, version);
+        } catch (error) {
+          if (!(error instanceof PromptFileError)) throw error;
+          broken.push({ version, error });
+          const before = this.#labelled(name, label);
+          if (before) entry.standIns.set(label, before);
+        }
       }
+      next.set(name, entry);
     }
-    for (const name of this.#sources.keys()) if (!next.has(name)) this.#sources.delete(name);
-    this.#prompts = new Map([...next].toSorted(([a], [b]) => (a < b ? -1 : 1)));
+    this.#entries =
+      next.size === this.#entries.size ? next : new Map([...next].toSorted(([a], [b]) => (a < b ? -1 : 1)));
     return broken;
   }
 
-  async #compile(source: PromptSource): Promise<Prompt> {
-    const known = this.#sources.get(source.name);
-    const key = JSON.stringify([source.source, source.partials]);
-    if (known?.key === key) return known.prompt;
-    const prompt = await compilePrompt(source);
-    this.#sources.set(source.name, { key, prompt });
+  async #make(entry: Entry, version: PromptVersion): Promise<PublishedPrompt> {
+    const { record, ready } = entry;
+    const { compile, madeBefore, now } = this.#options;
+    const { name, number, hash, sources } = version;
+    const before = this.#entries.get(name)?.ready.get(number);
+    const made = before ?? madeBefore(name, hash) ?? (await compile({ name, ...sources }));
+    const prompt = { ...made, version, record, successor: successorOf(record, version, now()) };
+    ready.set(number, prompt);
     return prompt;
   }
-}
 
-/** Partials by what a prompt calls them: by their whole names, and those of its own folder by the last part alone. */
-function partialsFor(prompt: string, partials: ReadonlyMap<string, string>): Record<string, string> {
-  const folder = prompt.slice(0, prompt.lastIndexOf('/') + 1);
-  const own: Record<string, string> = Object.fromEntries(partials);
-  for (const [name, source] of partials)
-    if (folder !== '' && name.startsWith(folder)) own[name.slice(folder.length)] = source;
-  return own;
+  /** What a label leads to until now. */
+  #labelled(name: string, label: string): PublishedPrompt | undefined {
+    const entry = this.#entries.get(name);
+    return entry?.standIns.get(label) ?? entry?.ready.get(entry.record.labels.get(label)?.number ?? 0);
+  }
+
+  #production({ record, ready, standIns }: Entry): PublishedPrompt | undefined {
+    const prompt = standIns.get(PRODUCTION) ?? ready.get(record.labels.get(PRODUCTION)?.number ?? 0);
+    return prompt && stateOf(prompt.version, this.#options.now()) !== 'retired' ? prompt : undefined;
+  }
+
+  #entry(name: string): Entry | undefined {
+    const entry = this.#entries.get(name);
+    return entry && this.#isThere(entry) ? entry : undefined;
+  }
+
+  #isThere({ record }: Entry): boolean {
+    return this.#options.hasExamples() || record.versions.some(({ author }) => author !== EXAMPLES);
+  }
 }

@@ -1,27 +1,33 @@
-import type { BrokenPrompt, PromptBook } from './prompt-book.ts';
-import { PromptDirectory } from './prompt-directory.ts';
+import { PromptDirectory, type PromptFiles } from './prompt-directory.ts';
+import type { BrokenPrompt } from './prompt-files.ts';
+import type { PromptKeeper } from './prompt-keeper.ts';
 
-/** How often the files are looked at. */
+/** How often the store and the files are looked at: a change is to reach all instances within a second. */
 const LOOK_MS = 500;
 
 export interface PromptWatchOptions {
-  book: PromptBook;
+  keeper: PromptKeeper;
   /** Where the files are by the configuration in force. */
   directory(): string;
   /** Told once of each fault of a file; its prompt stays as it was. */
   onBroken(broken: BrokenPrompt): void;
   /** Told once that the directory cannot be read, until it can again. */
   onUnreadable(directory: string, error: unknown): void;
+  /** The store does not answer; told once, until it does again. */
+  onFailure(error: unknown): void;
   schedule(task: () => void, delayMs: number): () => void;
 }
 
-/** Keeps the prompts as their files are. */
+/** Keeps the prompts as their files and the store are. */
 export class PromptWatch {
   readonly #options: PromptWatchOptions;
   #directory: PromptDirectory | undefined;
   #path = '';
+  /** What the files say and the store has not taken yet. */
+  #files: PromptFiles | undefined;
   #told = new Set<string>();
   #isUnreadable = false;
+  #isStoreAway = false;
   #cancel: (() => void) | undefined;
   #looking: Promise<void> | undefined;
   #isStopped = false;
@@ -30,9 +36,9 @@ export class PromptWatch {
     this.#options = options;
   }
 
-  /** Reads the prompts, and goes on looking. */
+  /** Reads the prompts, and goes on looking. Rejects where the store does not have them. */
   async start(): Promise<void> {
-    await this.#look();
+    await this.#refresh();
     this.#again();
   }
 
@@ -50,14 +56,35 @@ export class PromptWatch {
   }
 
   async #look(): Promise<void> {
-    const { book, directory, onUnreadable } = this.#options;
+    try {
+      await this.#refresh();
+      this.#isStoreAway = false;
+    } catch (error) {
+      // What is in service stays so, and what the files say is taken when the store is there again.
+      if (!this.#isStoreAway) this.#options.onFailure(error);
+      this.#isStoreAway = true;
+    }
+  }
+
+  async #refresh(): Promise<void> {
+    const { keeper } = this.#options;
+    await this.#readFiles();
+    if (this.#files) this.#tell(await keeper.takeFiles(this.#files));
+    else await keeper.read();
+    this.#files = undefined;
+  }
+
+  async #readFiles(): Promise<void> {
+    const { directory, keeper, onUnreadable } = this.#options;
     const path = directory();
-    if (path !== this.#path) this.#directory = new PromptDirectory(path);
+    if (path !== this.#path) {
+      this.#directory = new PromptDirectory(path);
+      keeper.forgetFiles();
+    }
     this.#path = path;
     try {
-      const files = await this.#directory?.read();
+      this.#files = (await this.#directory?.read()) ?? this.#files;
       this.#isUnreadable = false;
-      if (files) this.#tell(await book.take(files));
     } catch (error) {
       if (!this.#isUnreadable) onUnreadable(path, error);
       this.#isUnreadable = true;

@@ -78,7 +78,7 @@ test('a prompt file is an endpoint: the input goes in, the output comes out', as
   const answer = await gateway.post('/v1/prompts/support/triage', { text: 'It <b>broke</b>' });
   assert.equal(answer.status, 200);
   assert.equal(answer.headers.get('content-type'), 'application/json');
-  assert.equal(answer.headers.get('x-fairlead-prompt'), 'support/triage');
+  assert.equal(answer.headers.get('x-fairlead-prompt'), 'support/triage@1');
   assert.deepEqual(await answer.json(), { kind: 'bug', urgent: true });
   assert.deepEqual(last()['messages'], [
     { role: 'system', content: 'You sort mail. Be calm.' },
@@ -212,8 +212,10 @@ test('files are read again when they change; a broken one leaves its prompt as i
   await until(async () => gateway.logs().includes('prompt_broken'));
   assert.match(gateway.logs(), /hello\.prompt[^"]*line 5/);
   assert.equal((await gateway.post('/v1/prompts/hello', { name: 'Ada' })).status, 200);
+  // A deploy takes no endpoint away: that is done by `retire`.
   await rm(path);
-  await until(async () => (await gateway.post('/v1/prompts/hello', { name: 'Ada' })).status === 404);
+  await until(async () => gateway.logs().includes('prompt_file_gone'));
+  assert.equal((await gateway.post('/v1/prompts/hello', { name: 'Ada' })).status, 200);
 });
 
 test('the prompts that come with the project run with the model that comes with it', async () => {

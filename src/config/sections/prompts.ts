@@ -5,5 +5,11 @@ export const promptsSchema = z.strictObject({
   directory: text('the path of a directory')
     .optional()
     .describe('Where the *.prompt files are, from where the config file is; the examples where absent.'),
+  publish: z
+    .enum(['auto', 'manual'], { error: 'auto or manual' })
+    .optional()
+    .describe(
+      'Whether what a file says anew is in service at once, or a draft until it is published; auto where absent.',
+    ),
   model: modelName().optional().describe('The model of prompts that name none.'),
 });

@@ -3,6 +3,8 @@ import type { Role } from '../../config/sections/tenants.ts';
 import type { ControlPlane } from '../../control/control-plane.ts';
 import type { EventLog } from '../../control/event-log.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
+import type { PromptBook } from '../../prompts/prompt-book.ts';
+import type { PromptKeeper } from '../../prompts/prompt-keeper.ts';
 import type { RolloutController } from '../../rollouts/controller.ts';
 import type { ReleaseStore } from '../../rollouts/release-store.ts';
 import type { Store } from '../../store/store.ts';
@@ -30,6 +32,8 @@ export interface AdminParts {
   describeCredentials(provider: string): JsonObject[] | undefined;
   rollouts: RolloutController;
   releases: ReleaseStore;
+  prompts: PromptBook;
+  promptKeeper: PromptKeeper;
   /** Whether a target was not there when it was last called. */
   isGone(target: string): boolean;
   /** How providers, accounts and targets stand, by the calls of this instance. */

@@ -14,6 +14,7 @@ import { HEALTH_DOORS } from './health-doors.ts';
 import { KEY_DOORS } from './key-doors.ts';
 import { describeDoors } from './open-api.ts';
 import { parseBody, parseQuery, readBody } from './parse.ts';
+import { PROMPT_DOORS } from './prompt-doors.ts';
 import { RETIREMENT_DOORS } from './retirement-doors.ts';
 import { REVISION_DOORS } from './revision-doors.ts';
 import { ROLLOUT_DOORS } from './rollout-doors.ts';
@@ -33,6 +34,7 @@ export const ADMIN_DOORS: readonly AdminDoor[] = [
   ...USAGE_DOORS,
   ...ROLLOUT_DOORS,
   ...RETIREMENT_DOORS,
+  ...PROMPT_DOORS,
 ];
 
 const PREFIX = '/admin/v1';
