@@ -37,6 +37,7 @@ import { findNewBudgets } from './quotas/spent-budgets.ts';
 import { ResponseArchive } from './responses/response-archive.ts';
 import { RolloutBook } from './rollouts/rollout-book.ts';
 import { HedgingBook } from './routing/hedging.ts';
+import { StructureJudge } from './schemas/structure-judge.ts';
 import { GrowingIds } from './store/growing-ids.ts';
 import { openStore } from './store/open.ts';
 import type { RedactingLog } from './telemetry/redacting-log.ts';
@@ -156,6 +157,7 @@ export async function startApp(
   });
   const tokens = new TokenCounter();
   const monotonicMs = () => performance.now();
+  const structures = new StructureJudge({ monotonicMs });
   const deadlines = new Deadlines(monotonicMs);
   const connections = new Connections({ now: Date.now, monotonicMs, deadlines });
   const servers = watchServers({ connections, news, fetch });
@@ -225,6 +227,7 @@ export async function startApp(
     responses,
     captures,
     tokens,
+    structures,
     places,
     quotas,
     prices: inForce,
@@ -362,6 +365,7 @@ export async function startApp(
     await responses.close();
     await captures.close();
     await tokens.stop();
+    await structures.stop();
     await quotas.close();
     health?.close();
     cooling.close();

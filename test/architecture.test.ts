@@ -23,7 +23,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   overload: ['conversation', 'config', 'upstream'],
   rollouts: ['store', 'usage'],
   responses: ['conversation', 'store', 'usage'],
-  captures: ['conversation', 'dialects', 'upstream', 'store', 'usage'],
+  threads: [],
+  schemas: ['conversation', 'threads'],
+  captures: ['conversation', 'dialects', 'upstream', 'store', 'threads', 'usage'],
   config: ['conversation'],
   control: ['conversation', 'config', 'store', 'tenants'],
   gateway: [
@@ -40,6 +42,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'quotas',
     'overload',
     'rollouts',
+    'schemas',
   ],
   http: [
     'conversation',

@@ -21,6 +21,10 @@ export interface Observation {
   refused?: boolean;
   cutOff?: boolean;
   filtered?: boolean;
+  /** What was to be JSON is not what the call's schema wants. */
+  invalidOutput?: boolean;
+  /** A tool was called with what its schema does not want, or none that the call has. */
+  invalidToolCall?: boolean;
 }
 
 /** As the config says them. */
@@ -37,6 +41,8 @@ export interface GateLimits {
   refusalRate?: number | undefined;
   lengthRate?: number | undefined;
   contentFilterRate?: number | undefined;
+  invalidOutputRate?: number | undefined;
+  invalidToolCallRate?: number | undefined;
 }
 
 /** How often a rollout whose candidate is as good as the stable is rolled back by mistake, over all gates and its whole life. */
@@ -85,7 +91,7 @@ type GateState = ComparisonState | QuantileState | LimitTest['state'];
 
 export type EvidenceState = Readonly<Record<string, GateState>>;
 
-type Flag = 'failed' | 'timedOut' | 'refused' | 'cutOff' | 'filtered';
+type Flag = 'failed' | 'timedOut' | 'refused' | 'cutOff' | 'filtered' | 'invalidOutput' | 'invalidToolCall';
 type Amount = 'latencyMs' | 'firstTokenMs' | 'costMicroUsd' | 'outputTokens';
 
 const ERRORS = 'errors';
@@ -96,6 +102,8 @@ const SHARES: readonly (readonly [what: string, flag: Flag, limit: keyof GateLim
   ['refusals', 'refused', 'refusalRate'],
   ['answers cut at the token limit', 'cutOff', 'lengthRate'],
   ['answers stopped by a content filter', 'filtered', 'contentFilterRate'],
+  ['invalid outputs', 'invalidOutput', 'invalidOutputRate'],
+  ['invalid tool calls', 'invalidToolCall', 'invalidToolCallRate'],
 ];
 
 const QUANTILES: readonly (readonly [

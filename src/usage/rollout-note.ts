@@ -2,11 +2,17 @@
 export const ROLLOUT_FLAGS = [
   'failed',
   'timed_out',
-  /** It is known how the answer ended: the next three that are not there did not happen. */
+  /** It is known how the answer ended: of the next three, what is not there did not happen. */
   'read',
   'refused',
   'cut_off',
   'filtered',
+  /** It was to be JSON, and it is known whether it is what its schema wants. */
+  'output_judged',
+  'output_invalid',
+  /** It calls tools, and it is known whether with what their schemas want. */
+  'tools_judged',
+  'tools_invalid',
 ] as const;
 export type RolloutFlag = (typeof ROLLOUT_FLAGS)[number];
 

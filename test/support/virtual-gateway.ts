@@ -230,6 +230,7 @@ export class VirtualGateway {
       prices: new PriceBook({ prices: config.prices }),
       captures: { keep: none },
       lateCounts: { plan: () => undefined },
+      structures: { fit: none },
       responses: { keep: none, find: none, remove: none },
       now: monotonicMs,
       monotonicMs,
