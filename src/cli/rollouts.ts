@@ -4,6 +4,7 @@ import { COMMANDS, type Command as Move } from '../rollouts/progress.ts';
 import { ADMIN_OPTIONS, ADMIN_USAGE, connectAdmin } from './admin-client.ts';
 import { readArguments, reportErrors } from './apply.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
+import { describeReport } from './rollout-report.ts';
 import { formatTable, type TableColumn } from './table.ts';
 
 const USAGE = `rollouts list
@@ -12,6 +13,7 @@ const USAGE = `rollouts list
        (each with [--url URL] [--admin-key KEY] [--json])
 
 Shows where rollouts stand at a running gateway, and moves them by hand. What they are is said in the configuration.
+status tells by step and side what calls came to, and by gate the verdict and what it goes by.
 
   --json            the gateway's answer as JSON
 ${ADMIN_USAGE}
@@ -76,7 +78,7 @@ function describe(answer: JsonObject): string {
       ...[String(since ?? '-'), String(candidateCalls), describeReason(reason)],
     ]),
   );
-  return Array.isArray(gates) ? `${standings}\n${describeGates(gates.filter(isObject))}` : standings;
+  return Array.isArray(gates) ? `${standings}\n${describeReport(answer)}` : standings;
 }
 
 function columns(...titles: string[]): TableColumn[] {
@@ -88,21 +90,4 @@ function describeReason(reason: JsonObject[string]): string {
   const { failure, by } = reason;
   if (isObject(failure)) return `worse: ${failure['what']}`;
   return by === undefined ? '-' : `by ${by}`;
-}
-
-function describeGates(gates: readonly JsonObject[]): string {
-  return formatTable(
-    columns('gate', 'against', 'stable', 'candidate', 'chance if as good'),
-    gates.map(({ what, gate, stable, candidate, chance }) => [
-      ...[String(what), String(gate), describeSide(stable), describeSide(candidate)],
-      Number(chance) < 0.001 ? Number(chance).toExponential(1) : Number(chance).toFixed(3),
-    ]),
-  );
-}
-
-/** What the calls of a side came to, on average. */
-function describeSide(side: JsonObject[string]): string {
-  if (!isObject(side) || Number(side['calls']) === 0) return '-';
-  const calls = Number(side['calls']);
-  return `${Number((Number(side['sum']) / calls).toPrecision(3))} of ${calls}`;
 }

@@ -8,8 +8,8 @@ const ODDS_RATIOS = [2, 4, 9] as const;
 /** Shares of the stake that are put on one block. */
 const STAKES = [0.05, 0.1, 0.2, 0.4, 0.7, 0.95] as const;
 
-/** Calls of one side since the last bet. */
-interface Tally {
+/** So many calls. */
+export interface Tally {
   calls: number;
   /** Of them, or the sum of what they came to. */
   sum: number;

@@ -1,9 +1,11 @@
 import type { CallRow } from '../store/schema.ts';
 import { readRolloutNote } from '../usage/rollout-note.ts';
-import { Evidence, type GateReading, type Observation } from './gates.ts';
+import { Evidence, type Failure, type Observation } from './gates.ts';
 import { advance, afterCommand, type Command, DRAFT, isWatched, mayDo, type Progress } from './progress.ts';
+import { makeReport, type RolloutReport } from './report.ts';
 import type { Rollout, RolloutBook } from './rollout-book.ts';
 import type { Reason, RolloutStore, StoredRollout } from './rollout-store.ts';
+import { StepTallies } from './step-tallies.ts';
 
 /** How often rollouts are looked at: a candidate that fails is to be out within two seconds after the evidence, everywhere. */
 const LOOK_MS = 500;
@@ -61,9 +63,14 @@ export class RolloutController {
     return [...this.#options.rollouts()];
   }
 
-  /** By gate, what is known of a rollout's candidate. */
-  evidenceOf(rollout: Rollout): GateReading[] {
-    return new Evidence(rollout.spec.gates, this.find(rollout)?.evidence).readings();
+  /** What is known of a rollout's candidate, by gate, step and side. */
+  reportOf(rollout: Rollout): RolloutReport {
+    const { plan, gates } = rollout.spec;
+    const known = this.find(rollout)?.evidence;
+    const evidence = new Evidence(gates, known);
+    const { candidates, failure } = evidence;
+    const readings = evidence.readings();
+    return makeReport({ ...plan, gates }, known?.steps ?? [], { readings, candidates, failure });
   }
 
   /**
@@ -86,9 +93,9 @@ export class RolloutController {
       } else if (stored) {
         const reason: Reason = { by };
         const changed = await store.change(stored, (calls) => {
-          const evidence = learn(rollout, stored, calls);
+          const { evidence } = learn(rollout, stored, calls);
           const progress = afterCommand(command, before, now(), evidence.candidates);
-          return { ...stored, progress, reason, evidence: evidence.state };
+          return { ...stored, progress, reason, evidence };
         });
         if (!changed) continue;
       }
@@ -136,11 +143,11 @@ export class RolloutController {
       advance(plan, stored.progress, { nowMs: now(), calls, failure: undefined }) !== stored.progress;
     if (!isDue && !(await store.hasNewCalls(stored.name))) return;
     const changed = await store.change(stored, (rows) => {
-      const evidence = learn(rollout, stored, rows);
-      const { failure, candidates } = evidence;
+      const { evidence, failure } = learn(rollout, stored, rows);
+      const { candidates } = evidence;
       const progress = advance(plan, stored.progress, { nowMs: now(), calls: candidates, failure });
       const reason = progress === stored.progress ? stored.reason : failure ? { failure } : undefined;
-      return { ...stored, progress, reason, evidence: evidence.state };
+      return { ...stored, progress, reason, evidence };
     });
     if (!changed) return;
     this.#stored.set(changed.name, changed);
@@ -150,13 +157,22 @@ export class RolloutController {
   }
 }
 
-function learn({ spec }: Rollout, { evidence: known }: StoredRollout, rows: readonly CallRow[]): Evidence {
+/** What is known with these calls, too, and the gate that the candidate fails by it. */
+function learn(
+  { spec }: Rollout,
+  { evidence: known, progress }: StoredRollout,
+  rows: readonly CallRow[],
+): { evidence: StoredRollout['evidence']; failure: Failure | undefined } {
   const evidence = new Evidence(spec.gates, known);
+  const steps = new StepTallies(known.steps);
+  steps.begin(progress.step, progress.since);
   for (const row of rows) {
     const observation = observe(row);
-    if (observation) evidence.observe(observation);
+    if (!observation || !steps.isOfIt(row.started_at)) continue;
+    evidence.observe(observation);
+    steps.observe(observation.side, observation, row.started_at);
   }
-  return evidence;
+  return { evidence: { ...evidence.state, steps: steps.state }, failure: evidence.failure };
 }
 
 /** What a call's row says of its side. A call that failed there says nothing of times and costs. */

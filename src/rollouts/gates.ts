@@ -6,25 +6,34 @@ import {
   type QuantileState,
   ShareComparison,
   type Side,
+  type Tally,
 } from './comparisons.ts';
 
-/** What one call came to, on the side that it was for. What a call has not is left out: it counts for no gate that is about it. */
-export interface Observation {
-  side: Side;
+/** What is told of a call as yes or no. */
+export const FLAGS = [
   /** Its side did not answer it, whoever did in the end. */
+  'failed',
+  'timedOut',
+  'refused',
+  'cutOff',
+  'filtered',
+  /** What was to be JSON is not what the call's schema wants. */
+  'invalidOutput',
+  /** A tool was called with what its schema does not want, or none that the call has. */
+  'invalidToolCall',
+] as const;
+export type Flag = (typeof FLAGS)[number];
+
+export type Amount = 'latencyMs' | 'firstTokenMs' | 'costMicroUsd' | 'outputTokens';
+
+/** What a call has not is left out: it counts for no gate that is about it. */
+export type Values = Partial<Record<Flag, boolean> & Record<Amount, number>>;
+
+/** What one call came to, on the side that it was for. */
+export interface Observation extends Values {
+  side: Side;
   failed: boolean;
   timedOut: boolean;
-  latencyMs?: number;
-  firstTokenMs?: number;
-  costMicroUsd?: number;
-  outputTokens?: number;
-  refused?: boolean;
-  cutOff?: boolean;
-  filtered?: boolean;
-  /** What was to be JSON is not what the call's schema wants. */
-  invalidOutput?: boolean;
-  /** A tool was called with what its schema does not want, or none that the call has. */
-  invalidToolCall?: boolean;
 }
 
 /** As the config says them. */
@@ -63,20 +72,34 @@ export interface Failure {
   mistake: number;
 }
 
+/** What a gate counts: in how many calls something happens, how many take longer than the stable's quantile, or what they come to. */
+export type Measure = 'share' | 'quantile' | 'mean';
+
+/**
+ * How a gate stands: the candidate fails it; it would, and has not had `minCalls` yet; a side has no calls that it is about; or nothing shows that the
+ * candidate does not keep to it.
+ */
+export type Verdict = 'failed' | 'too_few_calls' | 'no_calls' | 'kept';
+
 /** What both sides came to at a gate, as it counts: shares of calls, or of times above the stable's, or means. */
 export interface GateReading {
   gate: Failure['gate'];
   what: string;
+  measure: Measure;
+  /** The share that is let pass, or the ratio; absent where the gate compares alone. */
+  limit: number | undefined;
   /** The natural logarithm of the evidence. */
   log: number;
-  stable?: { calls: number; sum: number };
-  candidate: { calls: number; sum: number };
+  /** What a failure would say: 1 where there is no evidence. */
+  mistake: number;
+  verdict: Verdict;
+  stable?: Tally;
+  /** Of a mean with a ratio the sum is divided by that. */
+  candidate: Tally;
 }
 
-interface Gate {
-  what: string;
-  gate: Failure['gate'];
-  observe(observation: Observation): void;
+interface Gate extends Pick<GateReading, 'gate' | 'what' | 'measure' | 'limit'> {
+  observe(side: Side, values: Values): void;
   test: Test;
 }
 
@@ -90,9 +113,6 @@ interface Test {
 type GateState = ComparisonState | QuantileState | LimitTest['state'];
 
 export type EvidenceState = Readonly<Record<string, GateState>>;
-
-type Flag = 'failed' | 'timedOut' | 'refused' | 'cutOff' | 'filtered' | 'invalidOutput' | 'invalidToolCall';
-type Amount = 'latencyMs' | 'firstTokenMs' | 'costMicroUsd' | 'outputTokens';
 
 const ERRORS = 'errors';
 
@@ -161,22 +181,38 @@ export class Evidence {
 
   observe(observation: Observation): void {
     if (observation.side === 'candidate') this.#candidates += 1;
-    for (const gate of this.#gates) gate.observe(observation);
+    for (const gate of this.#gates) gate.observe(observation.side, observation);
   }
 
   /** The gate that the candidate does not keep to, the surest. */
   get failure(): Failure | undefined {
     if (this.#candidates < this.#minCalls) return undefined;
     let worst: Failure | undefined;
-    for (const { gate, what, test } of this.#gates) {
-      const mistake = Math.exp(-test.log) / this.#shareOf(gate, what);
+    for (const one of this.#gates) {
+      const mistake = this.#mistakeOf(one);
+      const { gate, what } = one;
       if (mistake <= (worst?.mistake ?? MISTAKES)) worst = { gate, what, mistake };
     }
     return worst;
   }
 
   readings(): GateReading[] {
-    return this.#gates.map(({ gate, what, test }) => ({ gate, what, log: test.log, ...test.totals }));
+    return this.#gates.map((one) => {
+      const { gate, what, measure, limit, test } = one;
+      const mistake = Math.min(1, this.#mistakeOf(one));
+      const verdict = this.#verdictOf(one, mistake);
+      return { gate, what, measure, limit, log: test.log, mistake, verdict, ...test.totals };
+    });
+  }
+
+  #mistakeOf({ gate, what, test }: Gate): number {
+    return Math.exp(-test.log) / this.#shareOf(gate, what);
+  }
+
+  #verdictOf({ test: { totals } }: Gate, mistake: number): Verdict {
+    if (totals.candidate.calls === 0 || totals.stable?.calls === 0) return 'no_calls';
+    if (mistake > MISTAKES) return 'kept';
+    return this.#candidates < this.#minCalls ? 'too_few_calls' : 'failed';
   }
 
   /** Of the mistakes that may be made. Errors are what hurts most: they have half of them, and are found the sooner for it. */
@@ -189,61 +225,46 @@ function makeGates(limits: GateLimits, states: EvidenceState): Gate[] {
   const gates: Gate[] = [];
   for (const [what, flag, name] of SHARES) {
     const compared = new ShareComparison(RARE, states[`compared ${what}`] as ComparisonState);
-    gates.push(
-      onFlag(what, 'compared', flag, compared, (side, happened) => compared.observe(side, happened)),
-    );
+    gates.push({
+      ...{ what, gate: 'compared', measure: 'share', limit: undefined, test: compared },
+      observe: (side, { [flag]: happened }) => {
+        if (happened !== undefined) compared.observe(side, happened);
+      },
+    });
     const limit = limits[name];
     if (limit === undefined || limit <= 0 || limit >= 1) continue;
     const held = new LimitTest(limit, states[`${name} ${what}`] as LimitTest['state']);
-    gates.push(
-      onFlag(what, name, flag, held, (side, happened) => {
-        if (side === 'candidate') held.observe(happened);
-      }),
-    );
+    gates.push({
+      ...{ what, gate: name, measure: 'share', limit, test: held },
+      observe: (side, { [flag]: happened }) => {
+        if (side === 'candidate' && happened !== undefined) held.observe(happened);
+      },
+    });
   }
   for (const [what, amount, quantile, name, isAlways] of QUANTILES) {
     const ratio = limits[name] ?? (isAlways ? TOLERATED : undefined);
     if (ratio === undefined) continue;
     const compared = new QuantileComparison(quantile, ratio, states[`${name} ${what}`] as QuantileState);
-    gates.push(onAmount(what, name, amount, compared));
+    gates.push(onAmount({ what, gate: name, measure: 'quantile', limit: ratio }, amount, compared));
   }
   for (const [what, amount, name, isAlways] of MEANS) {
     const ratio = limits[name] ?? (isAlways ? TOLERATED : undefined);
     if (ratio === undefined) continue;
-    gates.push(
-      onAmount(what, name, amount, new MeanComparison(ratio, states[`${name} ${what}`] as ComparisonState)),
-    );
+    const compared = new MeanComparison(ratio, states[`${name} ${what}`] as ComparisonState);
+    gates.push(onAmount({ what, gate: name, measure: 'mean', limit: ratio }, amount, compared));
   }
   return gates;
 }
 
-function onFlag(
-  what: string,
-  gate: Failure['gate'],
-  flag: Flag,
-  test: Test,
-  add: (side: Side, happened: boolean) => void,
-): Gate {
-  return {
-    ...{ what, gate, test },
-    observe: (observation) => {
-      const happened = observation[flag];
-      if (happened !== undefined) add(observation.side, happened);
-    },
-  };
-}
-
 function onAmount(
-  what: string,
-  gate: Failure['gate'],
+  gate: Omit<Gate, 'observe' | 'test'>,
   amount: Amount,
   test: Test & { observe(side: Side, value: number): void },
 ): Gate {
   return {
-    ...{ what, gate, test },
-    observe: (observation) => {
-      const value = observation[amount];
-      if (value !== undefined) test.observe(observation.side, value);
+    ...{ ...gate, test },
+    observe: (side, { [amount]: value }) => {
+      if (value !== undefined) test.observe(side, value);
     },
   };
 }

@@ -3,13 +3,14 @@ import type { CallRow, Database, RolloutRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { Evidence, type EvidenceState, type Failure, type GateLimits } from './gates.ts';
 import { isWatched, type Phase, type Progress } from './progress.ts';
+import type { StepTally } from './step-tallies.ts';
 
 /** A rollout as the store has it: the one truth about it, for all instances. */
 export interface StoredRollout {
   name: string;
   release: string;
   progress: Progress;
-  evidence: { candidates: number; gates: EvidenceState };
+  evidence: { candidates: number; gates: EvidenceState; steps: StepTally[] };
   reason: Reason | undefined;
   version: number;
 }
@@ -50,7 +51,8 @@ export class RolloutStore {
 
   /** Begins one anew: what was known of an earlier one of its name is forgotten. */
   async begin(rollout: Omit<StoredRollout, 'version' | 'evidence'>, limits: GateLimits): Promise<void> {
-    const row = writeRow({ ...rollout, evidence: new Evidence(limits).state, version: 1 });
+    const evidence = { ...new Evidence(limits).state, steps: [] };
+    const row = writeRow({ ...rollout, evidence, version: 1 });
     await this.#db.transaction().execute(async (db) => {
       await db.deleteFrom('rollout_calls').where('rollout', '=', rollout.name).execute();
       await db.deleteFrom('rollouts').where('name', '=', rollout.name).execute();
@@ -134,7 +136,8 @@ function readRow(row: RolloutRow): StoredRollout {
       heldMs: Number(row.held_ms),
       callsBefore: Number(row.calls_before),
     },
-    evidence: JSON.parse(row.evidence) as StoredRollout['evidence'],
+    // One that was begun before steps were told apart has none.
+    evidence: { steps: [], ...(JSON.parse(row.evidence) as Omit<StoredRollout['evidence'], 'steps'>) },
     reason: row.reason === null ? undefined : (JSON.parse(row.reason) as Reason),
     version: Number(row.version),
   };
