@@ -20,15 +20,23 @@ function describeNumbers(steps: readonly JsonObject[]): string {
   if (steps.length === 0) return '';
   const rows = steps.flatMap((step) =>
     SIDES.map((side) => {
-      const { calls, latencyMs, firstTokenMs, costMicroUsd, outputTokens } = objectOf(step[side]);
+      const { calls, latencyMs, firstTokenMs, costMicroUsd, outputTokens, feedback } = objectOf(step[side]);
       return [
         ...[`${step['step']} (${step['weight']} %)`, side, String(calls ?? 0)],
         ...[sayTimes(latencyMs), sayTimes(firstTokenMs), sayCost(costMicroUsd), sayNumber(outputTokens)],
+        sayFeedback(feedback),
       ];
     }),
   );
   const left = ['step', 'side'];
-  const right = ['calls', 'p50/p95 ms', 'first token p50/p95 ms', 'USD per call', 'output tokens per call'];
+  const right = [
+    'calls',
+    'p50/p95 ms',
+    'first token p50/p95 ms',
+    'USD per call',
+    'output tokens per call',
+    'feedback',
+  ];
   return formatTable([...columns('left', left), ...columns('right', right)], rows);
 }
 
@@ -79,6 +87,11 @@ function sayTimes(times: JsonValue | undefined): string {
 
 function sayCost(microUsd: JsonValue | undefined): string {
   return typeof microUsd === 'number' ? sayNumber(microUsd / 1e6) : '-';
+}
+
+/** The mean score, and of how many calls it is. */
+function sayFeedback(feedback: JsonValue | undefined): string {
+  return isObject(feedback) ? `${sayNumber(feedback['score'])} of ${feedback['calls']}` : '-';
 }
 
 /** The share, and where it lies. */

@@ -20,7 +20,6 @@ export const DORMANT: readonly DormantField[] = [
   { pattern: 'rollouts.*.prompt' },
   { pattern: 'rollouts.*.shadow' },
   { pattern: 'rollouts.*.approval', except: (approval) => approval === 'none' },
-  { pattern: 'rollouts.*.gates.minFeedbackScore' },
   { pattern: 'rollouts.*.gates.judge' },
   { pattern: 'prompts' },
 ];

@@ -4,7 +4,7 @@ import { Evidence, type Failure, type Observation } from './gates.ts';
 import { advance, afterCommand, type Command, DRAFT, isWatched, mayDo, type Progress } from './progress.ts';
 import { makeReport, type RolloutReport } from './report.ts';
 import type { Rollout, RolloutBook } from './rollout-book.ts';
-import type { Reason, RolloutStore, StoredRollout } from './rollout-store.ts';
+import type { Reason, RolloutStore, ScoredCall, StoredRollout } from './rollout-store.ts';
 import { StepTallies } from './step-tallies.ts';
 
 /** How often rollouts are looked at: a candidate that fails is to be out within two seconds after the evidence, everywhere. */
@@ -92,8 +92,8 @@ export class RolloutController {
         await store.begin(begun, spec.gates);
       } else if (stored) {
         const reason: Reason = { by };
-        const changed = await store.change(stored, (calls) => {
-          const { evidence } = learn(rollout, stored, calls);
+        const changed = await store.change(stored, (calls, scores) => {
+          const { evidence } = learn(rollout, stored, calls, scores);
           const progress = afterCommand(command, before, now(), evidence.candidates);
           return { ...stored, progress, reason, evidence };
         });
@@ -142,8 +142,8 @@ export class RolloutController {
     const isDue =
       advance(plan, stored.progress, { nowMs: now(), calls, failure: undefined }) !== stored.progress;
     if (!isDue && !(await store.hasNewCalls(stored.name))) return;
-    const changed = await store.change(stored, (rows) => {
-      const { evidence, failure } = learn(rollout, stored, rows);
+    const changed = await store.change(stored, (calls, scores) => {
+      const { evidence, failure } = learn(rollout, stored, calls, scores);
       const { candidates } = evidence;
       const progress = advance(plan, stored.progress, { nowMs: now(), calls: candidates, failure });
       const reason = progress === stored.progress ? stored.reason : failure ? { failure } : undefined;
@@ -157,11 +157,12 @@ export class RolloutController {
   }
 }
 
-/** What is known with these calls, too, and the gate that the candidate fails by it. */
+/** What is known with these calls and scores, too, and the gate that the candidate fails by it. */
 function learn(
   { spec }: Rollout,
   { evidence: known, progress }: StoredRollout,
   rows: readonly CallRow[],
+  scores: readonly ScoredCall[],
 ): { evidence: StoredRollout['evidence']; failure: Failure | undefined } {
   const evidence = new Evidence(spec.gates, known);
   const steps = new StepTallies(known.steps);
@@ -171,6 +172,13 @@ function learn(
     if (!observation || !steps.isOfIt(row.started_at)) continue;
     evidence.observe(observation);
     steps.observe(observation.side, observation, row.started_at);
+  }
+  for (const { started_at: startedAt, rollout, score } of scores) {
+    const note = rollout === null ? undefined : readRolloutNote(rollout);
+    // What another answered in its side's place says nothing of that.
+    if (!note || note.flags.includes('failed') || !steps.isOfIt(startedAt)) continue;
+    evidence.observeScore(note.side, score);
+    steps.observe(note.side, { score }, startedAt);
   }
   return { evidence: { ...evidence.state, steps: steps.state }, failure: evidence.failure };
 }

@@ -4,6 +4,8 @@ import {
   MeanComparison,
   QuantileComparison,
   type QuantileState,
+  ScoreComparison,
+  ScoreLimitTest,
   ShareComparison,
   type Side,
   type Tally,
@@ -27,7 +29,7 @@ export type Flag = (typeof FLAGS)[number];
 export type Amount = 'latencyMs' | 'firstTokenMs' | 'costMicroUsd' | 'outputTokens';
 
 /** What a call has not is left out: it counts for no gate that is about it. */
-export type Values = Partial<Record<Flag, boolean> & Record<Amount, number>>;
+export type Values = Partial<Record<Flag, boolean> & Record<Amount, number> & { score: number }>;
 
 /** What one call came to, on the side that it was for. */
 export interface Observation extends Values {
@@ -52,6 +54,7 @@ export interface GateLimits {
   contentFilterRate?: number | undefined;
   invalidOutputRate?: number | undefined;
   invalidToolCallRate?: number | undefined;
+  minFeedbackScore?: number | undefined;
 }
 
 /** How often a rollout whose candidate is as good as the stable is rolled back by mistake, over all gates and its whole life. */
@@ -72,8 +75,8 @@ export interface Failure {
   mistake: number;
 }
 
-/** What a gate counts: in how many calls something happens, how many take longer than the stable's quantile, or what they come to. */
-export type Measure = 'share' | 'quantile' | 'mean';
+/** What a gate counts: in how many calls something happens, how many take longer than the stable's quantile, or what they come to, or how they are scored. */
+export type Measure = 'share' | 'quantile' | 'mean' | 'score';
 
 /**
  * How a gate stands: the candidate fails it; it would, and has not had `minCalls` yet; a side has no calls that it is about; or nothing shows that the
@@ -115,6 +118,7 @@ type GateState = ComparisonState | QuantileState | LimitTest['state'];
 export type EvidenceState = Readonly<Record<string, GateState>>;
 
 const ERRORS = 'errors';
+const SCORES = 'feedback scores';
 
 const SHARES: readonly (readonly [what: string, flag: Flag, limit: keyof GateLimits])[] = [
   [ERRORS, 'failed', 'errorRate'],
@@ -151,7 +155,7 @@ const MEANS: readonly (readonly [
 
 /**
  * What is known of a candidate: every gate compares it with the stable over the same calls, and holds it against the limits that are set
- * on top. A limit of 0 or 1 for a share is none that a test could decide about: 0 is compared alone, 1 is no limit.
+ * on top. A limit of 0 or 1 for a share or a score is none that a test could decide about: 0 is compared alone, 1 is no limit.
  */
 export class Evidence {
   readonly #gates: readonly Gate[];
@@ -182,6 +186,11 @@ export class Evidence {
   observe(observation: Observation): void {
     if (observation.side === 'candidate') this.#candidates += 1;
     for (const gate of this.#gates) gate.observe(observation.side, observation);
+  }
+
+  /** @param score of a call that is observed by itself, from 0 to 1 */
+  observeScore(side: Side, score: number): void {
+    for (const gate of this.#gates) gate.observe(side, { score });
   }
 
   /** The gate that the candidate does not keep to, the surest. */
@@ -253,6 +262,27 @@ function makeGates(limits: GateLimits, states: EvidenceState): Gate[] {
     const compared = new MeanComparison(ratio, states[`${name} ${what}`] as ComparisonState);
     gates.push(onAmount({ what, gate: name, measure: 'mean', limit: ratio }, amount, compared));
   }
+  return [...gates, ...makeScoreGates(limits.minFeedbackScore, states)];
+}
+
+function makeScoreGates(least: number | undefined, states: EvidenceState): Gate[] {
+  const compared = new ScoreComparison(states[`compared ${SCORES}`] as ComparisonState);
+  const gates: Gate[] = [
+    {
+      ...{ what: SCORES, gate: 'compared', measure: 'score', limit: undefined, test: compared },
+      observe: (side, { score }) => {
+        if (score !== undefined) compared.observe(side, score);
+      },
+    },
+  ];
+  if (least === undefined || least <= 0 || least >= 1) return gates;
+  const held = new ScoreLimitTest(least, states[`minFeedbackScore ${SCORES}`] as LimitTest['state']);
+  gates.push({
+    ...{ what: SCORES, gate: 'minFeedbackScore', measure: 'score', limit: least, test: held },
+    observe: (side, { score }) => {
+      if (side === 'candidate' && score !== undefined) held.observe(score);
+    },
+  });
   return gates;
 }
 

@@ -39,6 +39,8 @@ export interface ReportedSide {
   /** Of a call, on average. */
   costMicroUsd: number | null;
   outputTokens: number | null;
+  /** The mean of what was said of `calls`, from 0 to 1. */
+  feedback: { score: number; calls: number } | null;
 }
 
 /** A share of `calls`, and where it lies with 95 % certainty however often it is looked at (`intervals.ts`). */
@@ -119,6 +121,10 @@ function explain(reading: Omit<GateReading, 'log' | 'mistake'>): string {
   const own = meanOf(candidate);
   const others = stable ? meanOf(stable) : 0;
   switch (measure) {
+    case 'score': {
+      const against = limit === undefined ? `stable ${toText(others)}` : `at least ${limit}`;
+      return `${toText(own)} of ${candidate.calls} calls, ${against}`;
+    }
     case 'mean':
       return `${toText((own * (limit ?? 1)) / others)} times the stable's, ${limit} is let pass`;
     case 'quantile':
@@ -137,6 +143,7 @@ function reportSide({ calls, shares, times, means }: SideTally): ReportedSide {
     rates: Object.fromEntries(rates) as ReportedSide['rates'],
     ...{ latencyMs: reportTimes(times.latencyMs), firstTokenMs: reportTimes(times.firstTokenMs) },
     ...{ costMicroUsd: reportMean(means.costMicroUsd), outputTokens: reportMean(means.outputTokens) },
+    feedback: means.score ? { score: meanOf(means.score), calls: means.score.calls } : null,
   };
 }
 

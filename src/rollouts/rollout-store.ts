@@ -23,6 +23,11 @@ export interface Reason {
   failure?: Failure;
 }
 
+/** A call that somebody scored, and what it was scored on average. */
+export interface ScoredCall extends Pick<CallRow, 'started_at' | 'rollout'> {
+  score: number;
+}
+
 /** As many calls are learned from at a time. */
 const CALLS_AT_ONCE = 1_000;
 
@@ -39,14 +44,17 @@ export class RolloutStore {
     return rows.map(readRow);
   }
 
+  /** Whether there are calls, or scores of calls, that it has not learned from yet. */
   async hasNewCalls(name: string): Promise<boolean> {
-    const row = await this.#db
-      .selectFrom('rollout_calls')
+    const calls = this.#db.selectFrom('rollout_calls').select('call').where('rollout', '=', name).limit(1);
+    if (await calls.executeTakeFirst()) return true;
+    const scores = this.#db
+      .selectFrom('rollout_scores')
       .select('call')
       .where('rollout', '=', name)
-      .limit(1)
-      .executeTakeFirst();
-    return row !== undefined;
+      .where('learned', '=', 0)
+      .limit(1);
+    return (await scores.executeTakeFirst()) !== undefined;
   }
 
   /** Begins one anew: what was known of an earlier one of its name is forgotten. */
@@ -54,19 +62,22 @@ export class RolloutStore {
     const evidence = { ...new Evidence(limits).state, steps: [] };
     const row = writeRow({ ...rollout, evidence, version: 1 });
     await this.#db.transaction().execute(async (db) => {
-      await db.deleteFrom('rollout_calls').where('rollout', '=', rollout.name).execute();
+      await forgetNew(db, rollout.name);
       await db.deleteFrom('rollouts').where('name', '=', rollout.name).execute();
       await db.insertInto('rollouts').values(row).execute();
     });
   }
 
   /**
-   * Changes one, as `change` says of it and of the calls that it has not learned from yet; those are learned from with the change, once.
+   * Changes one, as `change` says of it and of the calls and scores that it has not learned from yet; those are learned from with the change, once.
    * Gives `undefined` where another was faster, or `change` wants nothing.
    */
   async change(
     stored: StoredRollout,
-    change: (calls: readonly CallRow[]) => Omit<StoredRollout, 'version'> | undefined,
+    change: (
+      calls: readonly CallRow[],
+      scores: readonly ScoredCall[],
+    ) => Omit<StoredRollout, 'version'> | undefined,
   ): Promise<StoredRollout | undefined> {
     const { name, version } = stored;
     return this.#db.transaction().execute(async (db) => {
@@ -79,11 +90,10 @@ export class RolloutStore {
         .execute();
       if (claimed?.numUpdatedRows !== 1n) return undefined;
       const calls = await takeCalls(db, name);
-      const next = change(calls) ?? stored;
+      const next = change(calls, await takeScores(db, name)) ?? stored;
       const changed = { ...next, version: version + 1 };
       await db.updateTable('rollouts').set(writeRow(changed)).where('name', '=', name).execute();
-      if (!isWatched(changed.progress))
-        await db.deleteFrom('rollout_calls').where('rollout', '=', name).execute();
+      if (!isWatched(changed.progress)) await forgetNew(db, name);
       return changed;
     });
   }
@@ -112,6 +122,42 @@ async function takeCalls(db: Transaction<Database>, name: string): Promise<CallR
       .execute();
   }
   return calls;
+}
+
+/** A call is one observation, whatever is said of it under how many names: what is said of one call is not said independently. */
+async function takeScores(db: Transaction<Database>, name: string): Promise<ScoredCall[]> {
+  const scored = await db
+    .selectFrom('rollout_scores')
+    .innerJoin('calls', (join) =>
+      join
+        .onRef('calls.started_at', '=', 'rollout_scores.started_at')
+        .onRef('calls.id', '=', 'rollout_scores.call'),
+    )
+    .innerJoin('feedback', 'feedback.call', 'rollout_scores.call')
+    .select((of) => ['calls.started_at', 'calls.id', 'calls.rollout', of.fn.avg<number>('score').as('score')])
+    .where('rollout_scores.rollout', '=', name)
+    .where('rollout_scores.learned', '=', 0)
+    .groupBy(['calls.started_at', 'calls.id', 'calls.rollout'])
+    .orderBy('calls.started_at')
+    .orderBy('calls.id')
+    .limit(CALLS_AT_ONCE)
+    .execute();
+  for (const { started_at, id } of scored) {
+    await db
+      .updateTable('rollout_scores')
+      .set({ learned: 1 })
+      .where('rollout', '=', name)
+      .where('started_at', '=', started_at)
+      .where('call', '=', id)
+      .execute();
+  }
+  return scored;
+}
+
+/** Of one that has ended, or begins anew, nobody learns any more. */
+async function forgetNew(db: Transaction<Database>, rollout: string): Promise<void> {
+  for (const table of ['rollout_calls', 'rollout_scores'] as const)
+    await db.deleteFrom(table).where('rollout', '=', rollout).execute();
 }
 
 function writeRow({ name, release, progress, evidence, reason, version }: StoredRollout): RolloutRow {

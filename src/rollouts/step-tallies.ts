@@ -4,7 +4,7 @@ import { addValue, type Histogram } from './histogram.ts';
 
 /** What is told as quantiles; what is told as a mean. */
 export const TIMES = ['latencyMs', 'firstTokenMs'] as const satisfies readonly (keyof Values)[];
-export const MEANS = ['costMicroUsd', 'outputTokens'] as const satisfies readonly (keyof Values)[];
+export const MEANS = ['costMicroUsd', 'outputTokens', 'score'] as const satisfies readonly (keyof Values)[];
 
 /** What the calls of one side came to, in as much room however many there were. What is known of no call is left out. */
 export interface SideTally {
@@ -50,11 +50,12 @@ export class StepTallies {
     return first !== undefined && startedAt >= first.since;
   }
 
+  /** What is known of a call; its score is told by itself. */
   observe(side: Side, values: Values, startedAt: number): void {
     const step = this.#steps.findLast(({ since }) => startedAt >= since);
     if (!step) return;
     const tally = step[side];
-    tally.calls += 1;
+    if (values.score === undefined) tally.calls += 1;
     for (const flag of FLAGS) {
       const happened = values[flag];
       if (happened !== undefined) tally.shares[flag] = addTo(tally.shares[flag], happened ? 1 : 0);

@@ -2,6 +2,7 @@ import { type CreateTableBuilder, type Kysely, SqliteAdapter, sql } from 'kysely
 import type { Migration } from 'kysely/migration';
 import { addBatchBills } from './batch-bills.ts';
 import { type EarlierTurn, findEarlierEnds } from './earlier-ends.ts';
+import { addFeedback } from './feedback.ts';
 import { addRollouts } from './rollouts.ts';
 import { addTierToSums } from './sums-by-tier.ts';
 import { SUM_NUMBERS } from './usage-sums.ts';
@@ -29,6 +30,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0130_sums_by_tier': { up: addTierToSums },
   '0140_webhook_deliveries': { up: createWebhookDeliveries },
   '0150_rollouts': { up: addRollouts },
+  '0160_feedback': { up: addFeedback },
 };
 
 /**

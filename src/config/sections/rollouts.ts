@@ -54,7 +54,7 @@ const gatesSchema = z.strictObject({
   invalidToolCallRate: ratio()
     .optional()
     .describe("Largest share of answers with tool calls that break the tool's schema."),
-  minFeedbackScore: z.number().optional().describe('Least mean of the scores that were posted as feedback.'),
+  minFeedbackScore: ratio().optional().describe('Least mean of the scores that were posted as feedback.'),
   judge: z
     .strictObject({
       prompt: text('the name of a prompt').describe('The prompt that scores a pair of answers.'),
