@@ -4,6 +4,7 @@ import type { Gateway } from './gateway/gateway.ts';
 import { addAccessRequestDoors } from './http/access-request-doors.ts';
 import { type AdminParts, addAdminDoors } from './http/admin/admin-doors.ts';
 import { addAnthropicDoors } from './http/anthropic-doors.ts';
+import { addFeedbackDoors } from './http/feedback-doors.ts';
 import { addGeminiDoors } from './http/gemini-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
 import { addMediaDoors } from './http/media-doors.ts';
@@ -13,6 +14,7 @@ import { addObjectDoors } from './http/object-doors.ts';
 import { addOpenAiDoors } from './http/openai-doors.ts';
 import { addOperationsDoors, type MetricsPage } from './http/operations-doors.ts';
 import { addResponsesDoors } from './http/responses-doors.ts';
+import type { FeedbackBook } from './usage/feedback.ts';
 
 /** What stands behind the doors. */
 export interface Behind {
@@ -20,6 +22,7 @@ export interface Behind {
   lifecycle: Lifecycle;
   control: ControlPlane;
   admin: AdminParts;
+  feedback: FeedbackBook;
   metrics: MetricsPage;
   /** Whether whoever reaches the gateway may read the metrics. */
   hasOpenMetrics: boolean;
@@ -27,7 +30,7 @@ export interface Behind {
 
 /** Every door of the server, each API family's from a file of its own. */
 export function openDoors(server: FastifyInstance, behind: Behind): void {
-  const { gateway, lifecycle, control, admin, metrics, hasOpenMetrics } = behind;
+  const { gateway, lifecycle, control, admin, feedback, metrics, hasOpenMetrics } = behind;
   const metricsKeys = hasOpenMetrics ? undefined : admin;
   addOperationsDoors(server, { lifecycle, control, metrics, metricsKeys });
   addOpenAiDoors(server, gateway, lifecycle);
@@ -39,5 +42,6 @@ export function openDoors(server: FastifyInstance, behind: Behind): void {
   addGeminiDoors(server, gateway, lifecycle);
   addModelDoors(server, gateway, lifecycle);
   addAccessRequestDoors(server, gateway, lifecycle, admin);
+  addFeedbackDoors(server, gateway, lifecycle, feedback);
   addAdminDoors(server, admin);
 }

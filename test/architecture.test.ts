@@ -24,7 +24,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   rollouts: ['conversation', 'store', 'usage'],
   lifecycle: ['conversation', 'config'],
   responses: ['conversation', 'store', 'usage'],
-  captures: ['conversation', 'dialects', 'upstream', 'store', 'usage'],
+  threads: [],
+  schemas: ['conversation', 'threads'],
+  captures: ['conversation', 'dialects', 'upstream', 'store', 'threads', 'usage'],
   config: ['conversation'],
   control: ['conversation', 'config', 'store', 'tenants', 'lifecycle'],
   gateway: [
@@ -42,6 +44,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'overload',
     'rollouts',
     'lifecycle',
+    'schemas',
   ],
   http: [
     'conversation',

@@ -19,9 +19,6 @@ export const DORMANT: readonly DormantField[] = [
   { pattern: 'tenants.*.keys[].prompts' },
   { pattern: 'rollouts.*.prompt' },
   { pattern: 'rollouts.*.shadow' },
-  { pattern: 'rollouts.*.gates.invalidOutputRate' },
-  { pattern: 'rollouts.*.gates.invalidToolCallRate' },
-  { pattern: 'rollouts.*.gates.minFeedbackScore' },
   { pattern: 'rollouts.*.gates.judge' },
   { pattern: 'prompts' },
 ];

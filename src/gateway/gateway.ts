@@ -3,6 +3,7 @@ import type { GoneModels } from '../lifecycle/gone-models.ts';
 import type { Places } from '../overload/places.ts';
 import type { Quotas } from '../quotas/reservation.ts';
 import type { ResponseArchive } from '../responses/response-archive.ts';
+import type { StructureJudge } from '../schemas/structure-judge.ts';
 import type { UpstreamObjects } from '../tenants/upstream-objects.ts';
 import type { TokenCounter } from '../tokens/token-counter.ts';
 import type { Connections } from '../upstream/connections.ts';
@@ -44,6 +45,8 @@ export interface Gateway {
   readonly uploads: { readonly spool: Pick<Spool, 'open'>; readonly maxBytes: number };
   /** Counts for providers that cannot. */
   readonly tokens: Pick<TokenCounter, 'boundConversation' | 'countConversation' | 'countTexts'>;
+  /** Holds answers of rollouts against schemas. */
+  readonly structures: Pick<StructureJudge, 'fit'>;
   /** Bounds how many calls run. */
   readonly places: Pick<Places, 'tryTake' | 'wait' | 'stopWaiting' | 'expire' | 'leave'>;
   /** Counts calls against their limits. */

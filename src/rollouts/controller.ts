@@ -1,13 +1,16 @@
 import type { JsonObject } from '../conversation/json.ts';
 import type { CallRow } from '../store/schema.ts';
+import { isAnsweredByAnother, readRolloutNote } from '../usage/rollout-note.ts';
 import { type Action, act, type Outcome } from './act.ts';
 import { type ApprovalRequest, needsApproval } from './approval.ts';
-import { Evidence, type GateReading } from './gates.ts';
+import { Evidence, type Failure } from './gates.ts';
 import { observe } from './observe.ts';
 import { advance, isOver, isThrough, isWatched, type Progress } from './progress.ts';
 import type { Origin } from './release.ts';
+import { makeReport, type RolloutReport } from './report.ts';
 import type { Rollout, RolloutBook } from './rollout-book.ts';
-import type { Reason, RolloutStore, StoredRollout } from './rollout-store.ts';
+import type { Reason, RolloutStore, ScoredCall, StoredEvidence, StoredRollout } from './rollout-store.ts';
+import { StepTallies } from './step-tallies.ts';
 
 /** How often rollouts are looked at: a candidate that fails is to be out within two seconds after the evidence, everywhere. */
 const LOOK_MS = 500;
@@ -91,9 +94,14 @@ export class RolloutController {
     return [...this.#options.rollouts()];
   }
 
-  /** By gate, what is known of a rollout's candidate. */
-  evidenceOf(rollout: Rollout): GateReading[] {
-    return new Evidence(rollout.spec.gates, this.find(rollout)?.evidence).readings();
+  /** What is known of a rollout's candidate, by gate, step and side. */
+  reportOf(rollout: Rollout): RolloutReport {
+    const { plan, gates } = rollout.spec;
+    const known = this.find(rollout)?.evidence;
+    const evidence = new Evidence(gates, known);
+    const { candidates, failure } = evidence;
+    const readings = evidence.readings();
+    return makeReport({ ...plan, gates }, known?.steps ?? [], { readings, candidates, failure });
   }
 
   /**
@@ -156,10 +164,10 @@ export class RolloutController {
     stored: StoredRollout,
     decide: (calls: number) => Outcome,
   ): Promise<StoredRollout | undefined> {
-    return this.#options.store.change(stored, (rows) => {
-      const evidence = learn(rollout, stored, rows);
+    return this.#options.store.change(stored, (calls, scores) => {
+      const { evidence } = learn(rollout, stored, calls, scores);
       const { progress, approval, reason } = decide(evidence.candidates);
-      return { ...stored, progress, approval, reason, evidence: evidence.state };
+      return { ...stored, progress, approval, reason, evidence };
     });
   }
 
@@ -210,9 +218,10 @@ export class RolloutController {
     const { candidates } = stored.evidence;
     const isDue = isChange(stored, this.#moved(rollout, stored, { candidates, failure: undefined }));
     if (!isDue && !(await store.hasNewCalls(stored.name))) return;
-    const changed = await store.change(stored, (rows) => {
-      const evidence = learn(rollout, stored, rows);
-      return { ...stored, ...this.#moved(rollout, stored, evidence), evidence: evidence.state };
+    const changed = await store.change(stored, (calls, scores) => {
+      const { evidence, failure } = learn(rollout, stored, calls, scores);
+      const { candidates } = evidence;
+      return { ...stored, ...this.#moved(rollout, stored, { candidates, failure }), evidence };
     });
     if (!changed) return;
     this.#take(changed);
@@ -252,16 +261,30 @@ function isChange(
   return before.progress !== after.progress || before.approval !== after.approval;
 }
 
+/** What is known with these calls and scores, too, and the gate that the candidate fails by it. */
 function learn(
   { spec }: Rollout,
-  { evidence: known, origin }: StoredRollout,
+  { evidence: known, progress, origin }: StoredRollout,
   rows: readonly CallRow[],
-): Evidence {
+  scores: readonly ScoredCall[],
+): { evidence: StoredEvidence; failure: Failure | undefined } {
   const evidence = new Evidence(spec.gates, known);
+  const steps = new StepTallies(known.steps);
+  steps.begin(progress.step, progress.since);
+  // Of an earlier one of its name nothing is learned.
+  const from = origin?.at ?? 0;
   for (const row of rows) {
-    if (row.started_at < (origin?.at ?? 0)) continue;
-    const observation = observe(row);
-    if (observation) evidence.observe(observation);
+    const observation = row.started_at < from ? undefined : observe(row);
+    if (!observation) continue;
+    evidence.observe(observation);
+    steps.observe(observation.side, observation, row.started_at);
   }
-  return evidence;
+  for (const { started_at: startedAt, rollout, score } of scores) {
+    const note = rollout === null ? undefined : readRolloutNote(rollout);
+    // What another answered in its side's place says nothing of that.
+    if (startedAt < from || !note || isAnsweredByAnother(note)) continue;
+    evidence.observeScore(note.side, score);
+    steps.observe(note.side, { score }, startedAt);
+  }
+  return { evidence: { ...evidence.state, steps: steps.state }, failure: evidence.failure };
 }

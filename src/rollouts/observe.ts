@@ -16,6 +16,8 @@ export function observe(row: CallRow): Observation | undefined {
       filtered: has('filtered'),
     });
   }
+  if (has('output_judged')) observation.invalidOutput = has('output_invalid');
+  if (has('tools_judged')) observation.invalidToolCall = has('tools_invalid');
   if (observation.failed || row.outcome !== 'ok') return observation;
   observation.latencyMs = row.latency_ms;
   if (row.stream === 1 && row.first_token_ms !== null) observation.firstTokenMs = row.first_token_ms;

@@ -2,9 +2,15 @@ import type { InsertResult, Transaction, UpdateResult } from 'kysely';
 import type { CallRow, Database, RolloutRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import type { ApprovalRequest } from './approval.ts';
-import { Evidence, type Failure, type GateLimits, type StoredEvidence } from './gates.ts';
+import { Evidence, type Failure, type GateEvidence, type GateLimits } from './gates.ts';
 import { isWatched, type Phase, type Progress } from './progress.ts';
 import type { Origin } from './release.ts';
+import type { StepTally } from './step-tallies.ts';
+
+/** What is known of a candidate: by gate, and by step and side. */
+export interface StoredEvidence extends GateEvidence {
+  steps: StepTally[];
+}
 
 /** A rollout as the store has it: the one truth about it, for all instances. */
 export interface StoredRollout {
@@ -31,6 +37,11 @@ export interface Reason {
   failure?: Failure;
 }
 
+/** A call that somebody scored, and what it was scored on average. */
+export interface ScoredCall extends Pick<CallRow, 'started_at' | 'rollout'> {
+  score: number;
+}
+
 /** As many calls are learned from at a time. */
 const CALLS_AT_ONCE = 1_000;
 
@@ -47,14 +58,17 @@ export class RolloutStore {
     return rows.map(readRow);
   }
 
+  /** Whether there are calls, or scores of calls, that it has not learned from yet. */
   async hasNewCalls(name: string): Promise<boolean> {
-    const row = await this.#db
-      .selectFrom('rollout_calls')
+    const calls = this.#db.selectFrom('rollout_calls').select('call').where('rollout', '=', name).limit(1);
+    if (await calls.executeTakeFirst()) return true;
+    const scores = this.#db
+      .selectFrom('rollout_scores')
       .select('call')
       .where('rollout', '=', name)
-      .limit(1)
-      .executeTakeFirst();
-    return row !== undefined;
+      .where('learned', '=', 0)
+      .limit(1);
+    return (await scores.executeTakeFirst()) !== undefined;
   }
 
   /**
@@ -72,7 +86,7 @@ export class RolloutStore {
     const { name } = rollout;
     // Not from 1: whoever knows one of the name that was forgotten is to see that this one is newer.
     const version = Math.max(nowMs, (earlier?.version ?? 0) + 1);
-    const begun = { ...rollout, evidence: new Evidence(limits).state, version };
+    const begun = { ...rollout, evidence: { ...new Evidence(limits).state, steps: [] }, version };
     const row = writeRow(begun);
     return this.#db.transaction().execute(async (db) => {
       const write = earlier
@@ -82,7 +96,7 @@ export class RolloutStore {
             .values(row)
             .onConflict((conflict) => conflict.doNothing());
       if (countOf(await write.executeTakeFirst()) !== 1n) return undefined;
-      await db.deleteFrom('rollout_calls').where('rollout', '=', name).execute();
+      await forgetNew(db, name);
       return begun;
     });
   }
@@ -90,17 +104,20 @@ export class RolloutStore {
   async forget(name: string): Promise<void> {
     await this.#db.transaction().execute(async (db) => {
       await db.deleteFrom('rollouts').where('name', '=', name).execute();
-      await db.deleteFrom('rollout_calls').where('rollout', '=', name).execute();
+      await forgetNew(db, name);
     });
   }
 
   /**
-   * Changes one, as `change` says of it and of the calls that it has not learned from yet; those are learned from with the change, once.
+   * Changes one, as `change` says of it and of the calls and scores that it has not learned from yet; those are learned from with the change, once.
    * Gives `undefined` where another was faster, or `change` wants nothing.
    */
   async change(
     stored: StoredRollout,
-    change: (calls: readonly CallRow[]) => Omit<StoredRollout, 'version'> | undefined,
+    change: (
+      calls: readonly CallRow[],
+      scores: readonly ScoredCall[],
+    ) => Omit<StoredRollout, 'version'> | undefined,
   ): Promise<StoredRollout | undefined> {
     const { name, version } = stored;
     return this.#db.transaction().execute(async (db) => {
@@ -113,11 +130,10 @@ export class RolloutStore {
         .execute();
       if (claimed?.numUpdatedRows !== 1n) return undefined;
       const calls = await takeCalls(db, name);
-      const next = change(calls) ?? stored;
+      const next = change(calls, await takeScores(db, name)) ?? stored;
       const changed = { ...next, version: version + 1 };
       await db.updateTable('rollouts').set(writeRow(changed)).where('name', '=', name).execute();
-      if (!isWatched(changed.progress))
-        await db.deleteFrom('rollout_calls').where('rollout', '=', name).execute();
+      if (!isWatched(changed.progress)) await forgetNew(db, name);
       return changed;
     });
   }
@@ -137,15 +153,66 @@ async function takeCalls(db: Transaction<Database>, name: string): Promise<CallR
     .orderBy('rollout_calls.call')
     .limit(CALLS_AT_ONCE)
     .execute();
-  for (const { started_at, id } of calls) {
-    await db
-      .deleteFrom('rollout_calls')
-      .where('rollout', '=', name)
-      .where('started_at', '=', started_at)
-      .where('call', '=', id)
-      .execute();
-  }
+  const taken = spanOf(calls);
+  if (!taken) return calls;
+  await db
+    .deleteFrom('rollout_calls')
+    .where('rollout', '=', name)
+    .where('started_at', '>=', taken.first)
+    .where('started_at', '<=', taken.last)
+    .where('call', 'in', taken.ids)
+    .execute();
   return calls;
+}
+
+/**
+ * What calls in the order of their time are told by in one statement: of a thousand each takes its way to the database. Others may be there by now
+ * that began between them. `undefined` of none.
+ */
+function spanOf(
+  calls: readonly Pick<CallRow, 'started_at' | 'id'>[],
+): { first: number; last: number; ids: string[] } | undefined {
+  const [first] = calls;
+  const last = calls.at(-1);
+  if (!first || !last) return undefined;
+  return { first: first.started_at, last: last.started_at, ids: calls.map(({ id }) => id) };
+}
+
+/** A call is one observation, whatever is said of it under how many names: what is said of one call is not said independently. */
+async function takeScores(db: Transaction<Database>, name: string): Promise<ScoredCall[]> {
+  const scored = await db
+    .selectFrom('rollout_scores')
+    .innerJoin('calls', (join) =>
+      join
+        .onRef('calls.started_at', '=', 'rollout_scores.started_at')
+        .onRef('calls.id', '=', 'rollout_scores.call'),
+    )
+    .innerJoin('feedback', 'feedback.call', 'rollout_scores.call')
+    .select((of) => ['calls.started_at', 'calls.id', 'calls.rollout', of.fn.avg<number>('score').as('score')])
+    .where('rollout_scores.rollout', '=', name)
+    .where('rollout_scores.learned', '=', 0)
+    .groupBy(['calls.started_at', 'calls.id', 'calls.rollout'])
+    .orderBy('calls.started_at')
+    .orderBy('calls.id')
+    .limit(CALLS_AT_ONCE)
+    .execute();
+  const taken = spanOf(scored);
+  if (!taken) return scored;
+  await db
+    .updateTable('rollout_scores')
+    .set({ learned: 1 })
+    .where('rollout', '=', name)
+    .where('started_at', '>=', taken.first)
+    .where('started_at', '<=', taken.last)
+    .where('call', 'in', taken.ids)
+    .execute();
+  return scored;
+}
+
+/** Of one that has ended, or begins anew, nobody learns any more. */
+async function forgetNew(db: Transaction<Database>, rollout: string): Promise<void> {
+  for (const table of ['rollout_calls', 'rollout_scores'] as const)
+    await db.deleteFrom(table).where('rollout', '=', rollout).execute();
 }
 
 function countOf(result: InsertResult | UpdateResult | undefined): bigint | undefined {
@@ -186,7 +253,8 @@ function readRow(row: RolloutRow): StoredRollout {
       heldMs: Number(row.held_ms),
       callsBefore: Number(row.calls_before),
     },
-    evidence: JSON.parse(row.evidence) as StoredRollout['evidence'],
+    // One that was begun before steps were told apart has none.
+    evidence: { steps: [], ...(JSON.parse(row.evidence) as GateEvidence) },
     reason: readText<Reason>(row.reason),
     origin: readText<Origin>(row.origin),
     approval: readText<ApprovalRequest>(row.approval),

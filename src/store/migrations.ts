@@ -2,6 +2,7 @@ import { type CreateTableBuilder, type Kysely, SqliteAdapter, sql } from 'kysely
 import type { Migration } from 'kysely/migration';
 import { addBatchBills } from './batch-bills.ts';
 import { type EarlierTurn, findEarlierEnds } from './earlier-ends.ts';
+import { addFeedback } from './feedback.ts';
 import { addReleases } from './releases.ts';
 import { addRollouts } from './rollouts.ts';
 import { addTierToSums } from './sums-by-tier.ts';
@@ -32,6 +33,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0150_rollouts': { up: addRollouts },
   '0155_releases': { up: addReleases },
   '0165_told_once': { up: createToldOnce },
+  '0170_feedback': { up: addFeedback },
 };
 
 /** What is told once over all instances and starts (`control/event-log.ts`). */

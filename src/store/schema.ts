@@ -22,6 +22,8 @@ export interface Database {
   rollout_calls: RolloutCallRow;
   releases: ReleaseRow;
   told_once: ToldOnceRow;
+  rollout_scores: RolloutScoreRow;
+  feedback: FeedbackRow;
   usage_by_hour: UsageSumRow;
   usage_by_day: UsageSumRow;
 }
@@ -111,6 +113,26 @@ export interface RolloutCallRow {
   rollout: string;
   started_at: number;
   call: string;
+}
+
+/** A call of a rollout that somebody scored. It stays when it is learned from, so that it is so once. */
+export interface RolloutScoreRow extends RolloutCallRow {
+  /** 0 or 1. */
+  learned: number;
+}
+
+/** What was said of the answer to a call (`usage/feedback.ts`). */
+export interface FeedbackRow {
+  call: string;
+  name: string;
+  /** The name of the key that said it. */
+  key: string;
+  /** From 0 to 1. */
+  score: number;
+  comment: string | null;
+  /** Unix milliseconds. */
+  created_at: number;
+  updated_at: number;
 }
 
 /**

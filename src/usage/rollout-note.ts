@@ -4,11 +4,17 @@ export const ROLLOUT_FLAGS = [
   'timed_out',
   /** A hedge at another of the model's was faster: what it came to is that one's, how long it took at the least its own. */
   'overtaken',
-  /** It is known how the answer ended: the next three that are not there did not happen. */
+  /** It is known how the answer ended: of the next three, what is not there did not happen. */
   'read',
   'refused',
   'cut_off',
   'filtered',
+  /** It was to be JSON, and it is known whether it is what its schema wants. */
+  'output_judged',
+  'output_invalid',
+  /** It calls tools, and it is known whether with what their schemas want. */
+  'tools_judged',
+  'tools_invalid',
 ] as const;
 export type RolloutFlag = (typeof ROLLOUT_FLAGS)[number];
 
@@ -18,6 +24,11 @@ export interface RolloutNote {
   side: 'stable' | 'candidate';
   /** Of the side that it was for, whoever answered it in the end. */
   flags: readonly RolloutFlag[];
+}
+
+/** Whether its side did not answer it: what the answer says is not that side's. */
+export function isAnsweredByAnother({ flags }: Pick<RolloutNote, 'flags'>): boolean {
+  return flags.includes('failed') || flags.includes('overtaken');
 }
 
 /** As the header says it. */

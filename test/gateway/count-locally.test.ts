@@ -112,6 +112,7 @@ async function countBy(
       }),
       quotas: new LocalQuotas(new CounterBook(), () => 0),
       prices: new PriceBook(),
+      structures: { fit: () => assert.fail('a count is not judged') },
       captures: { keep: () => assert.fail('nothing is kept of a count') },
       lateCounts: { plan: () => assert.fail('a count is not counted again') },
       gone: { isAny: false, note: () => assert.fail(), answered: () => assert.fail() },

@@ -231,6 +231,7 @@ export class VirtualGateway {
       captures: { keep: none },
       lateCounts: { plan: () => undefined },
       gone: { isAny: false, note: none, answered: none },
+      structures: { fit: none },
       responses: { keep: none, find: none, remove: none },
       now: monotonicMs,
       monotonicMs,

@@ -62,11 +62,11 @@ export const gatesSchema = z.strictObject({
   contentFilterRate: ratio().optional().describe('Largest share of answers stopped by a content filter.'),
   invalidOutputRate: ratio()
     .optional()
-    .describe("Largest share of structured outputs that break the call's schema."),
+    .describe("Largest share of answers in JSON that break the call's own schema."),
   invalidToolCallRate: ratio()
     .optional()
-    .describe("Largest share of tool calls that break the tool's schema."),
-  minFeedbackScore: z.number().optional().describe('Least mean of the scores that were posted as feedback.'),
+    .describe("Largest share of answers with tool calls that break the tool's schema."),
+  minFeedbackScore: ratio().optional().describe('Least mean of the scores that were posted as feedback.'),
   judge: z
     .strictObject({
       prompt: text('the name of a prompt').describe('The prompt that scores a pair of answers.'),

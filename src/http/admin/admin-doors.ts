@@ -4,6 +4,7 @@ import { GatewayError, invalidRequest } from '../../conversation/gateway-error.t
 import type { JsonObject } from '../../conversation/json.ts';
 import { readBearer } from '../credentials.ts';
 import { readFormat, sendExport } from '../exports.ts';
+import { describeFeedbackDoor } from '../feedback-doors.ts';
 import { letIn } from '../let-in.ts';
 import { ACCESS_DOORS } from './access-doors.ts';
 import type { AdminDoor, AdminKey, AdminParts } from './admin-door.ts';
@@ -81,7 +82,7 @@ export function addAdminDoors(app: FastifyInstance, parts: AdminParts): void {
   // Made when it is asked for: it takes a quarter of a second, which no start needs to wait for.
   let description: JsonObject | undefined;
   app.get('/openapi.json', async () => {
-    description ??= describeDoors(ADMIN_DOORS, PREFIX);
+    description ??= describeDoors(ADMIN_DOORS, PREFIX, describeFeedbackDoor());
     return description;
   });
 }

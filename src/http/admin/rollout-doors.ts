@@ -51,15 +51,11 @@ export const ROLLOUT_DOORS: readonly AdminDoor[] = [
     method: 'GET',
     path: '/rollouts/:name/report',
     role: 'viewer',
-    summary: 'What is known of a candidate: by gate, what both sides came to, and how sure a difference is',
+    summary:
+      'What is known of a candidate: by step and side what calls came to, by gate the verdict, and how sure it is',
     handle: async ({ parts, params: { name = '' } }) => {
       const rollout = findRollout(parts, name);
-      const gates = parts.rollouts.evidenceOf(rollout).map(({ log, ...gate }) => ({
-        ...gate,
-        // As likely is so much against a candidate that is as good, at the most.
-        chance: Math.min(1, Math.exp(-log)),
-      }));
-      return { body: { ...describeStanding(parts, rollout), gates } };
+      return { body: { ...describeStanding(parts, rollout), ...parts.rollouts.reportOf(rollout) } };
     },
   }),
   door({
