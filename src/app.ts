@@ -17,6 +17,7 @@ import { recompileSnapshot } from './gateway/compile-snapshot.ts';
 import { describeCredentials, probeCredential } from './gateway/credentials.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { LateCounts } from './gateway/late-counts.ts';
+import { Shadows } from './gateway/shadows.ts';
 import { Spool } from './gateway/spool.ts';
 import { UnbilledBatches } from './gateway/unbilled-batches.ts';
 import type { AdminParts } from './http/admin/admin-doors.ts';
@@ -210,6 +211,8 @@ export async function startApp(
     },
     onFailed: (failure) => tellRecoveryFailure(news, failure),
   });
+  const callIds = new GrowingIds(Date.now, CALL_ID_PREFIX);
+  const shadows = new Shadows({ gateway: () => gateway, makeId: () => callIds.next() });
   const first = compile(config);
   inForce.set(first.compiled);
   const places = new Places({
@@ -234,6 +237,7 @@ export async function startApp(
       accepted: (credential) => rotation.accepted(credential),
       proven: (credential) => rotation.proven(credential),
     },
+    shadows,
     log,
     calls: new InFlight(),
     deadlines,
@@ -328,7 +332,6 @@ export async function startApp(
     probeCredential: (provider, account) => probeCredential(gateway.snapshot, provider, account),
   };
 
-  const callIds = new GrowingIds(Date.now, CALL_ID_PREFIX);
   const server = createHttpServer({
     bodyLimitBytes: config.server.bodyLimit,
     makeRequestId: () => callIds.next(),
@@ -350,6 +353,7 @@ export async function startApp(
     clearInterval(follow);
     await takeover.stop();
     unbilled.stop();
+    shadows.stop();
     await rolloutController.stop();
     await drain(gateway, openConnections, config.server.drainTimeout, noTimeLeft);
     await closeServer(server);

@@ -18,7 +18,6 @@ export const DORMANT: readonly DormantField[] = [
   { pattern: 'tenants.*.prompts' },
   { pattern: 'tenants.*.keys[].prompts' },
   { pattern: 'rollouts.*.prompt' },
-  { pattern: 'rollouts.*.shadow' },
   { pattern: 'rollouts.*.approval', except: (approval) => approval === 'none' },
   { pattern: 'rollouts.*.gates.invalidOutputRate' },
   { pattern: 'rollouts.*.gates.invalidToolCallRate' },

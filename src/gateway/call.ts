@@ -14,9 +14,10 @@ import type { Hedging } from '../routing/hedging.ts';
 import type { Target } from '../routing/target.ts';
 import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import type { StartNote, Waiting } from '../usage/journal.ts';
-import type { AttemptRecord } from '../usage/record.ts';
+import type { AttemptRecord, UsageRecord } from '../usage/record.ts';
 import type { RolloutNote } from '../usage/rollout-note.ts';
 import type { BegunAnswer } from './begun-answer.ts';
+import type { ModelRollout } from './choose-side.ts';
 import type { Door } from './door.ts';
 import type { ObjectCall } from './object-call.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
@@ -105,9 +106,7 @@ export class Call implements Waiting {
   /** Further attempts that it may make after the first. */
   retries = 0;
   /** The side that it is on, where its model is in a rollout. */
-  rollout:
-    | (Pick<RolloutNote, 'name' | 'side'> & { isWatched: boolean; candidate: string | undefined })
-    | undefined;
+  rollout: CallSide | undefined;
   /** Its model's config wants answers that break off gone on with, and its own may be. */
   continues = false;
   /** What its client has of an answer that broke off, and that another attempt is to go on with. */
@@ -123,6 +122,8 @@ export class Call implements Waiting {
   /** Bytes of the answer have gone to the client: from here on nothing is retried. */
   committed = false;
   settled = false;
+  /** Told of its record when it is settled; only of calls that no client made. */
+  onSettled: ((record: UsageRecord) => void) | undefined;
   /** What its client gets, where the tenant has that kept, or a rollout looks at it. */
   tap: AnswerTap | undefined;
   /** Its note in the journal, from its first upstream request on. */
@@ -199,6 +200,14 @@ export class Call implements Waiting {
     this.last = undefined;
     if (!response.destroyed) response.end(last, this.lastEncoding);
   }
+}
+
+/** The side of a rollout that a call is on. */
+export interface CallSide extends Pick<RolloutNote, 'name' | 'side'> {
+  readonly isWatched: boolean;
+  candidate: string | undefined;
+  /** What copies of it go by; absent of a copy. */
+  moved?: ModelRollout;
 }
 
 /** An account by its name and its provider's, and what is kept there. */

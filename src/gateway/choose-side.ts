@@ -21,7 +21,8 @@ const SESSION_HEADERS = ['x-fairlead-session', 'x-session-id', 'session_id', 'co
  * The route of the side that a call is on, where its model is in a rollout: its candidate's, or the model's own. What the candidate
  * cannot serve stays with the model, and is on no side.
  */
-export function chooseSide(call: Call, route: Route, { rollout, route: ofCandidate }: ModelRollout): Route {
+export function chooseSide(call: Call, route: Route, moved: ModelRollout): Route {
+  const { rollout, route: ofCandidate } = moved;
   // What is kept at a provider stays where it is.
   if (!rollout.isActive || call.pinned || call.door.operation !== 'generate') return route;
   const request = requestOf(call);
@@ -29,7 +30,7 @@ export function chooseSide(call: Call, route: Route, { rollout, route: ofCandida
   const side = rollout.sideOf(readSubject(call, request));
   const { isWatched } = rollout;
   if (isWatched) call.tap ??= new AnswerTap();
-  call.rollout = { name: rollout.spec.name, side, isWatched, candidate: ofCandidate.targets[0]?.name };
+  call.rollout = { name: rollout.spec.name, side, isWatched, candidate: ofCandidate.targets[0]?.name, moved };
   return side === 'candidate' ? ofCandidate : route;
 }
 
@@ -59,14 +60,17 @@ function textOf(value: JsonValue | string[] | undefined): string | undefined {
 export function noteRollout(call: Call, outcome: string): RolloutNote | undefined {
   const { rollout, attempts } = call;
   if (!rollout?.isWatched) return undefined;
-  const { name, side, candidate } = rollout;
+  const { name, side, candidate, moved } = rollout;
   const own = attempts.filter(({ target }) => (target === candidate) === (side === 'candidate'));
   const last = own.at(-1);
-  if (outcome === 'cancelled' || attempts.length === 0) return undefined;
+  if (outcome === 'cancelled') return undefined;
+  // A copy asks nobody in the candidate's place, and one that could not be sent there is answered by nobody.
+  if (!moved && !last) return { name, side, flags: ['copied', 'failed'] };
+  if (attempts.length === 0) return undefined;
   // Others were asked in the candidate's place: it is passed over for having failed, or for a limit.
   if (!last) return side === 'candidate' ? { name, side, flags: ['failed'] } : undefined;
   if (last.outcome === 'cancelled' || last.outcome === 'lost') return undefined;
-  const flags: RolloutFlag[] = [];
+  const flags: RolloutFlag[] = moved ? [] : ['copied'];
   if (last.outcome !== 'ok') flags.push('failed');
   if (last.outcome === 'upstream_timeout') flags.push('timed_out');
   return { name, side, flags };

@@ -13,6 +13,7 @@ import type { BatchBilling } from './bill-batch.ts';
 import type { Call } from './call.ts';
 import type { CredentialReports } from './credentials.ts';
 import type { LateCounts } from './late-counts.ts';
+import type { Shadows } from './shadows.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Spool } from './spool.ts';
 
@@ -29,6 +30,8 @@ export interface Gateway {
   readonly captures: Pick<CaptureArchive, 'keep'>;
   /** Told of what providers make of our credentials. */
   readonly credentials: CredentialReports;
+  /** Told of each call of a rollout that is over: the candidate may be sent a copy. */
+  readonly shadows: Pick<Shadows, 'take'>;
   readonly log: Log;
   readonly calls: InFlight<Call>;
   /** Of attempts. */

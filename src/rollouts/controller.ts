@@ -80,7 +80,7 @@ export class RolloutController {
       const before = stored?.progress ?? DRAFT;
       if (!mayDo(command, before)) throw new RangeError(`it is ${before.phase.replace('_', ' ')}`);
       if (command === 'start') {
-        const progress = afterCommand(command, before, now(), 0);
+        const progress = afterCommand(command, before, now(), 0, spec.plan);
         const begun = { name: spec.name, release: spec.release, progress, reason: { by } };
         await store.begin(begun, spec.gates);
       } else if (stored) {

@@ -1,5 +1,7 @@
 /** What a call tells of a rollout, beside what its record says anyway. */
 export const ROLLOUT_FLAGS = [
+  /** It is a copy of a call, which no client saw. */
+  'copied',
   'failed',
   'timed_out',
   /** It is known how the answer ended: the next three that are not there did not happen. */

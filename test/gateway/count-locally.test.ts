@@ -113,6 +113,7 @@ async function countBy(
       quotas: new LocalQuotas(new CounterBook(), () => 0),
       prices: new PriceBook(),
       captures: { keep: () => assert.fail('nothing is kept of a count') },
+      shadows: { take: () => undefined },
       lateCounts: { plan: () => assert.fail('a count is not counted again') },
       responses: {
         keep: () => assert.fail('a count is not kept'),

@@ -82,7 +82,8 @@ const rolloutSchema = z
     shadow: z
       .strictObject({
         share: ratio().describe('Share of calls that are copied to the candidate.'),
-        maxConcurrentCalls: count(1).optional().describe('Copies that may run at once.'),
+        maxConcurrentCalls: count(1).optional().describe('Copies that may run at once in an instance.'),
+        hold: duration().optional().describe('Least time of copies alone, before the first step.'),
       })
       .optional()
       .describe('Copies for comparison, which no client sees.'),
