@@ -17,6 +17,8 @@ import { recompileSnapshot } from './gateway/compile-snapshot.ts';
 import { describeCredentials, probeCredential } from './gateway/credentials.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { LateCounts } from './gateway/late-counts.ts';
+import { OwnCalls } from './gateway/own-calls.ts';
+import { Rehearsal } from './gateway/rehearsal.ts';
 import { Shadows } from './gateway/shadows.ts';
 import { Spool } from './gateway/spool.ts';
 import { UnbilledBatches } from './gateway/unbilled-batches.ts';
@@ -212,7 +214,8 @@ export async function startApp(
     onFailed: (failure) => tellRecoveryFailure(news, failure),
   });
   const callIds = new GrowingIds(Date.now, CALL_ID_PREFIX);
-  const shadows = new Shadows({ gateway: () => gateway, makeId: () => callIds.next() });
+  const ownCalls = new OwnCalls({ gateway: () => gateway, makeId: () => callIds.next() });
+  const shadows = new Shadows({ own: ownCalls, random: Math.random });
   const first = compile(config);
   inForce.set(first.compiled);
   const places = new Places({
@@ -327,6 +330,7 @@ export async function startApp(
     access,
     made,
     rollouts: rolloutController,
+    rehearsal: new Rehearsal({ gateway: () => gateway, own: ownCalls }),
     describeHealth: () => view.describeHealth(),
     describeCredentials: (provider) => describeCredentials(gateway.snapshot, provider),
     probeCredential: (provider, account) => probeCredential(gateway.snapshot, provider, account),
@@ -353,7 +357,7 @@ export async function startApp(
     clearInterval(follow);
     await takeover.stop();
     unbilled.stop();
-    shadows.stop();
+    ownCalls.stop();
     await rolloutController.stop();
     await drain(gateway, openConnections, config.server.drainTimeout, noTimeLeft);
     await closeServer(server);

@@ -3,6 +3,7 @@ import { applyCommand, diffCommand, exportCommand } from './cli/apply.ts';
 import { checkCommand } from './cli/check.ts';
 import { type CliIo, type Command, EXIT } from './cli/command.ts';
 import { keysCommand } from './cli/keys.ts';
+import { rehearseCommand } from './cli/rehearse.ts';
 import { rolloutsCommand } from './cli/rollouts.ts';
 import { secretsCommand } from './cli/secrets.ts';
 import { startCommand } from './cli/start.ts';
@@ -20,6 +21,7 @@ export async function main(args: string[], io: CliIo = processIo()): Promise<num
     exportCommand,
     keysCommand,
     rolloutsCommand,
+    rehearseCommand,
     secretsCommand,
     usageCommand(declarations),
   ];

@@ -90,7 +90,7 @@ function describeReason(reason: JsonObject[string]): string {
   return by === undefined ? '-' : `by ${by}`;
 }
 
-function describeGates(gates: readonly JsonObject[]): string {
+export function describeGates(gates: readonly JsonObject[]): string {
   return formatTable(
     columns('gate', 'against', 'stable', 'candidate', 'chance if as good'),
     gates.map(({ what, gate, stable, candidate, chance }) => [

@@ -15,12 +15,15 @@ const FLAG_OF: Partial<Record<FinishReason, RolloutFlag>> = {
   context_length: 'cut_off',
 };
 
+/** What is looked at of a call. */
+export type JudgedCall = Pick<Call, 'tap' | 'door' | 'stream'>;
+
 /**
  * Has a record of a rollout told how the answer ended, when the ledger is about to write it: not on the way of the call. What the call
  * came to is told either way; a kill before then loses no more than this.
  */
 export function judgeLater(
-  call: Call,
+  call: JudgedCall,
   record: UsageRecord,
   recount: Recount | undefined,
 ): Recount | undefined {
@@ -43,11 +46,7 @@ function flagsOf(finishes: readonly FinishReason[]): RolloutFlag[] {
 }
 
 /** `undefined` where the answer is in no form that is read here, or too large. */
-function readFinishes({
-  tap,
-  door,
-  stream,
-}: Pick<Call, 'tap' | 'door' | 'stream'>): FinishReason[] | undefined {
+function readFinishes({ tap, door, stream }: JudgedCall): FinishReason[] | undefined {
   const dialect = DIALECTS[door.dialect.name];
   if (!tap || tap.missed || door.dialect !== dialect) return undefined;
   const answer = tap.read();

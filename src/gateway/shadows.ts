@@ -2,8 +2,7 @@ import { OPERATOR } from '../usage/operator.ts';
 import type { Call, CallSide } from './call.ts';
 import type { ModelRollout } from './choose-side.ts';
 import { copiedBody } from './copied-body.ts';
-import type { Gateway } from './gateway.ts';
-import { UnseenCall } from './unseen-call.ts';
+import type { OwnCalls } from './own-calls.ts';
 
 /** What the requests may come to of which copies are under way. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -12,8 +11,9 @@ const MAX_BYTES = 16 * 1024 * 1024;
 export const SHADOW_KEY = 'shadow';
 
 export interface ShadowOptions {
-  gateway: () => Gateway;
-  makeId: () => string;
+  own: Pick<OwnCalls, 'make' | 'send' | 'isStopped'>;
+  /** From 0 to 1, without 1. */
+  random: () => number;
 }
 
 /**
@@ -23,9 +23,9 @@ export interface ShadowOptions {
  */
 export class Shadows {
   readonly #options: ShadowOptions;
-  readonly #running = new Map<UnseenCall, string>();
+  /** How many are under way, by rollout. */
+  readonly #running = new Map<string, number>();
   #bytes = 0;
-  #isStopped = false;
 
   constructor(options: ShadowOptions) {
     this.#options = options;
@@ -34,25 +34,18 @@ export class Shadows {
   /** A call of a rollout is over. */
   take(call: Call): void {
     const { rollout: side } = call;
-    if (this.#isStopped || !side?.moved || side.side !== 'stable' || call.cancelled) return;
+    if (this.#options.own.isStopped || !side?.moved || side.side !== 'stable' || call.cancelled) return;
     // One that nobody was asked to answer says nothing of the stable either.
     if (call.attempts.length === 0 || !side.moved.rollout.isShadowed) return;
     const { name, shadow } = side.moved.rollout.spec;
-    const gateway = this.#options.gateway();
-    if (!shadow || gateway.random() >= shadow.share) return;
-    if (this.#runningOf(name) >= shadow.maxConcurrentCalls) return;
+    if (!shadow || this.#options.random() >= shadow.share) return;
+    if ((this.#running.get(name) ?? 0) >= shadow.maxConcurrentCalls) return;
     if (this.#bytes + call.body.length > MAX_BYTES) return;
     const body = copiedBody(call);
-    if (body) this.#send(gateway, call, side.moved, body);
+    if (body) this.#send(call, side.moved, body);
   }
 
-  /** Breaks off what is under way, and copies nothing more. */
-  stop(): void {
-    this.#isStopped = true;
-    for (const copy of [...this.#running.keys()]) copy.cancel();
-  }
-
-  #send(gateway: Gateway, call: Call, { rollout, route }: ModelRollout, body: Buffer): void {
+  #send(call: Call, { rollout, route }: ModelRollout, body: Buffer): void {
     const { door, snapshot, caller, address, forward, retries } = call;
     const [candidate] = route.targets;
     if (!candidate) return;
@@ -64,22 +57,18 @@ export class Shadows {
         return rollout.isWatched;
       },
     };
-    const copy = new UnseenCall(gateway, {
-      ...{ id: this.#options.makeId(), door, snapshot, body, address, forward, retries },
+    const { own } = this.#options;
+    const copy = own.make({
+      ...{ door, snapshot, body, address, forward, retries },
       ...{ model: candidate.name, targets: [candidate], rollout: side },
       caller: { ...caller, tenant: OPERATOR, key: SHADOW_KEY, capture: undefined, limits: undefined },
     });
-    this.#running.set(copy, name);
-    this.#bytes += body.length;
-    void copy.over.then(() => {
-      this.#running.delete(copy);
-      this.#bytes -= body.length;
-    });
+    this.#count(name, 1, body.length);
+    void own.send(copy).over.then(() => this.#count(name, -1, -body.length));
   }
 
-  #runningOf(rollout: string): number {
-    let running = 0;
-    for (const name of this.#running.values()) if (name === rollout) running += 1;
-    return running;
+  #count(rollout: string, copies: number, bytes: number): void {
+    this.#running.set(rollout, (this.#running.get(rollout) ?? 0) + copies);
+    this.#bytes += bytes;
   }
 }

@@ -31,22 +31,39 @@ export interface UnseenRequest {
   rollout?: CallSide | undefined;
 }
 
-/** The same, under way: it holds no place, meets no limit, and its answer goes to its tap alone. */
+/** The same, as a call: it holds no place, meets no limit, and its answer goes to its tap alone. */
 export class UnseenCall {
   readonly call: Call;
   /** Its record, when it is over; never rejected. */
   readonly over: Promise<UsageRecord>;
   readonly #gateway: Gateway;
+  readonly #request: UnseenRequest;
 
   constructor(gateway: Gateway, request: UnseenRequest) {
     const { promise, resolve } = Promise.withResolvers<UsageRecord>();
     this.over = promise;
     this.#gateway = gateway;
+    this.#request = request;
     const response = new UnseenResponse(() => this.#end());
     const { now, monotonicMs } = gateway;
     this.call = new Call({ ...request, response, startedAt: now(), startedMs: monotonicMs() });
+    this.call.tap = new AnswerTap();
+    this.call.rollout = request.rollout;
     this.call.onSettled = resolve;
-    this.#send(request);
+  }
+
+  send(): void {
+    const gateway = this.#gateway;
+    const { call } = this;
+    const { targets, retries, model } = this.#request;
+    try {
+      admitCall(call);
+      call.model = model ?? call.model;
+      call.retries = retries;
+      attemptInTurn(gateway, call, planTargets(gateway, call, targets));
+    } catch (thrown) {
+      failCall(gateway, call, thrown);
+    }
   }
 
   /** Breaks it off; what was used by then is recorded. */
@@ -56,21 +73,6 @@ export class UnseenCall {
     call.cancelled = true;
     call.running?.abandon(new GatewayError('cancelled', 'The gateway does not wait for the answer.'));
     settleCall(this.#gateway, call, 'cancelled', 499);
-  }
-
-  #send({ targets, retries, model, rollout }: UnseenRequest): void {
-    const gateway = this.#gateway;
-    const { call } = this;
-    call.tap = new AnswerTap();
-    call.rollout = rollout;
-    try {
-      admitCall(call);
-      call.model = model ?? call.model;
-      call.retries = retries;
-      attemptInTurn(gateway, call, planTargets(gateway, call, targets));
-    } catch (thrown) {
-      failCall(gateway, call, thrown);
-    }
   }
 
   /** Whatever ended it without a word is told, too. */

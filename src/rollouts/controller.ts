@@ -160,7 +160,7 @@ function learn({ spec }: Rollout, { evidence: known }: StoredRollout, rows: read
 }
 
 /** What a call's row says of its side. A call that failed there says nothing of times and costs. */
-function observe(row: CallRow): Observation | undefined {
+export function observe(row: CallRow): Observation | undefined {
   const note = row.rollout === null ? undefined : readRolloutNote(row.rollout);
   if (!note) return undefined;
   const { side, flags } = note;

@@ -21,21 +21,26 @@ export interface FoundCapture {
 }
 
 /** A call is taken over this long after its id was made, at most: its body arrives meanwhile. */
-const LONGEST_ARRIVAL_MS = 15 * 60_000;
+export const LONGEST_ARRIVAL_MS = 15 * 60_000;
 /** Clocks are set. */
 const CLOCK_STEP_MS = 60_000;
 
 /** `req_` and a UUID of version 7, whose first 48 bits are Unix milliseconds (RFC 9562 5.7). */
 const CALL_ID = /^req_([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
+/** Unix milliseconds, as the id says them; `undefined` where it is no call's. */
+export function callMadeAt(id: string): number | undefined {
+  const [, high, low] = CALL_ID.exec(id) ?? [];
+  return high === undefined || low === undefined ? undefined : Number.parseInt(high + low, 16);
+}
+
 /**
  * Finds a call by its id: the id says when it began, and calls are kept by that. An index for it alone would make every
  * record more costly to write.
  */
 export async function findCall(store: Store, id: string, nowMs: number): Promise<FoundCall | undefined> {
-  const [, high, low] = CALL_ID.exec(id) ?? [];
-  if (high === undefined || low === undefined) return undefined;
-  const madeAt = Number.parseInt(high + low, 16);
+  const madeAt = callMadeAt(id);
+  if (madeAt === undefined) return undefined;
   const row = await store.db
     .selectFrom('calls')
     .selectAll()

@@ -3,6 +3,7 @@ import type { Role } from '../../config/sections/tenants.ts';
 import type { ControlPlane } from '../../control/control-plane.ts';
 import type { EventLog } from '../../control/event-log.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
+import type { Rehearsal } from '../../gateway/rehearsal.ts';
 import type { RolloutController } from '../../rollouts/controller.ts';
 import type { Store } from '../../store/store.ts';
 import type { Health } from '../../telemetry/health.ts';
@@ -28,6 +29,7 @@ export interface AdminParts {
   /** How calls of this instance stand with a provider's credentials; `undefined` where there is no such provider. */
   describeCredentials(provider: string): JsonObject[] | undefined;
   rollouts: RolloutController;
+  rehearsal: Pick<Rehearsal, 'rehearse'>;
   /** How providers, accounts and targets stand, by the calls of this instance. */
   describeHealth(): Health;
   /** Has the next call of this instance probe a rejected credential; `undefined` where there is no such account. */

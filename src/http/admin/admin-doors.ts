@@ -14,6 +14,7 @@ import { HEALTH_DOORS } from './health-doors.ts';
 import { KEY_DOORS } from './key-doors.ts';
 import { describeDoors } from './open-api.ts';
 import { parseBody, parseQuery, readBody } from './parse.ts';
+import { REHEARSAL_DOORS } from './rehearsal-doors.ts';
 import { REVISION_DOORS } from './revision-doors.ts';
 import { ROLLOUT_DOORS } from './rollout-doors.ts';
 import { USAGE_DOORS } from './usage-doors.ts';
@@ -31,6 +32,7 @@ export const ADMIN_DOORS: readonly AdminDoor[] = [
   ...HEALTH_DOORS,
   ...USAGE_DOORS,
   ...ROLLOUT_DOORS,
+  ...REHEARSAL_DOORS,
 ];
 
 const PREFIX = '/admin/v1';

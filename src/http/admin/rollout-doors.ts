@@ -66,7 +66,7 @@ export const ROLLOUT_DOORS: readonly AdminDoor[] = [
   ),
 ];
 
-function findRollout({ rollouts }: AdminParts, name: string): Rollout {
+export function findRollout({ rollouts }: AdminParts, name: string): Rollout {
   const rollout = rollouts.list().find(({ spec }) => spec.name === name);
   if (!rollout) throw notFound('rollouts', name);
   return rollout;

@@ -1,0 +1,156 @@
+import { AnswerTap } from '../captures/capture.ts';
+import { GatewayError } from '../conversation/gateway-error.ts';
+import type { JsonObject } from '../conversation/json.ts';
+import { RANKS } from '../overload/bounds.ts';
+import { Holder } from '../overload/share.ts';
+import type { Side } from '../rollouts/comparisons.ts';
+import { observe } from '../rollouts/controller.ts';
+import type { Observation } from '../rollouts/gates.ts';
+import type { Target } from '../routing/target.ts';
+import { boundUsage, toCallRow } from '../usage/call-row.ts';
+import { OPERATOR } from '../usage/operator.ts';
+import type { UsageRecord } from '../usage/record.ts';
+import { admitCall } from './admit.ts';
+import type { Call, CallAddress } from './call.ts';
+import { findAble } from './call-needs.ts';
+import { type ModelRollout, noteRollout } from './choose-side.ts';
+import { copiedBody } from './copied-body.ts';
+import type { Door } from './door.ts';
+import type { Gateway } from './gateway.ts';
+import { type JudgedCall, judgeLater } from './judge-answer.ts';
+import type { OwnCalls } from './own-calls.ts';
+import type { Caller } from './snapshot.ts';
+
+/** The key that calls of rehearsals are recorded under. */
+export const REHEARSAL_KEY = 'rehearsal';
+
+/** A call that is made again. */
+export interface RehearsedRequest {
+  door: Door;
+  body: Buffer;
+  address?: CallAddress | undefined;
+  /** How it went, where that is known: the stable is not asked again then, if it was the stable that answered. */
+  answered?: { record: UsageRecord; response: JsonObject } | undefined;
+}
+
+/** What a side made of it. */
+export type SideResult = Observation & Pick<UsageRecord, 'target' | 'outcome'>;
+
+export type Rehearsed = { stable: SideResult | null; candidate: SideResult | null } | { skipped: string };
+
+export interface RehearsalOptions {
+  gateway: () => Gateway;
+  own: OwnCalls;
+}
+
+/**
+ * Makes calls again at the candidate of a rollout, and at its stable where it is not known how those went: for what both came to. They cost
+ * the operator, and are no evidence of the rollout itself.
+ */
+export class Rehearsal {
+  readonly #options: RehearsalOptions;
+  readonly #caller: Caller = {
+    ...{ tenant: OPERATOR, key: REHEARSAL_KEY, mayCall: () => true },
+    ...{ limits: undefined, holder: new Holder(), rank: RANKS.low },
+  };
+
+  constructor(options: RehearsalOptions) {
+    this.#options = options;
+  }
+
+  /** @throws GatewayError where the model is in no rollout, or the gateway stops */
+  async rehearse(model: string, request: RehearsedRequest): Promise<Rehearsed> {
+    const { snapshot } = this.#options.gateway();
+    const moved = snapshot.rollouts.get(model);
+    const route = snapshot.routes.resolve(model);
+    const [candidate] = moved?.route.targets ?? [];
+    if (!moved || !route || !candidate)
+      throw new GatewayError('not_found', `No model '${model}' is in a rollout.`);
+    const stables = route.targets.filter(({ name }) => name !== candidate.name);
+    const probe = this.#make(request, stables, route.retries).call;
+    const mistake = readMistake(probe);
+    if (mistake !== undefined) return { skipped: mistake };
+    const body = copiedBody(probe);
+    if (!body) return { skipped: 'its provider would do more than answer it, or keeps what it goes on from' };
+    if (findAble(probe, [candidate]).length === 0)
+      return { skipped: 'it asks for what the candidate cannot do' };
+    const again = { ...request, body };
+    const [ofStable, ofCandidate] = await Promise.all([
+      this.#ofStable(again, stables, moved, route.retries),
+      this.#call(again, 'candidate', [candidate], moved, route.retries),
+    ]);
+    return { stable: ofStable ?? null, candidate: ofCandidate ?? null };
+  }
+
+  #ofStable(
+    request: RehearsedRequest,
+    stables: readonly Target[],
+    moved: ModelRollout,
+    retries: number,
+  ): Promise<SideResult | undefined> {
+    const { door, answered } = request;
+    const isKnown =
+      answered?.record.outcome === 'ok' && stables.some(({ name }) => name === answered.record.target);
+    if (!answered || !isKnown) return this.#call(request, 'stable', stables, moved, retries);
+    const tap = new AnswerTap();
+    tap.push(JSON.stringify(answered.response));
+    const { name } = moved.rollout.spec;
+    const record: UsageRecord = { ...answered.record, rollout: { name, side: 'stable', flags: [] } };
+    // What was streamed is kept whole.
+    return this.#observe({ door, stream: false, tap }, record);
+  }
+
+  async #call(
+    request: RehearsedRequest,
+    side: Side,
+    targets: readonly Target[],
+    moved: ModelRollout,
+    retries: number,
+  ): Promise<SideResult | undefined> {
+    const { own } = this.#options;
+    if (own.isStopped) throw new GatewayError('overloaded', 'The gateway is stopping; try again.');
+    const made = own.send(this.#make(request, targets, retries));
+    const record = await made.over;
+    const { call } = made;
+    // Only now: what is noted in a record is learned from.
+    call.rollout = {
+      ...{ name: moved.rollout.spec.name, side, isWatched: true, candidate: moved.route.targets[0]?.name },
+      ...(side === 'stable' && { moved }),
+    };
+    const rollout = noteRollout(call, record.outcome);
+    return rollout && this.#observe(call, this.#price({ ...record, rollout }));
+  }
+
+  /** As the ledger does when it writes the record. */
+  #price(record: UsageRecord): UsageRecord {
+    const { target, usage, costMicroUsd, startedAt } = record;
+    if (costMicroUsd !== null || target === null || !usage) return record;
+    const { prices } = this.#options.gateway();
+    return { ...record, costMicroUsd: prices.costMicroUsd(target, boundUsage(usage), startedAt, false) };
+  }
+
+  async #observe(call: JudgedCall, record: UsageRecord): Promise<SideResult | undefined> {
+    await judgeLater(call, record, undefined)?.count();
+    const observation = observe(toCallRow(record));
+    const { target, outcome } = record;
+    return observation && { ...observation, target, outcome };
+  }
+
+  #make({ door, body, address }: RehearsedRequest, targets: readonly Target[], retries: number) {
+    const { own, gateway } = this.#options;
+    const { snapshot } = gateway();
+    const model = targets[0]?.name;
+    return own.make({ door, body, address, snapshot, caller: this.#caller, targets, retries, model });
+  }
+}
+
+/** What is wrong with a request that is none. */
+function readMistake(call: Call): string | undefined {
+  try {
+    admitCall(call);
+    return undefined;
+  } catch (thrown) {
+    if (thrown instanceof GatewayError) return thrown.message;
+    throw thrown;
+  }
+}
