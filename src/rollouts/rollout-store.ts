@@ -9,7 +9,7 @@ export interface StoredRollout {
   name: string;
   release: string;
   progress: Progress;
-  evidence: { candidates: number; gates: EvidenceState };
+  evidence: { candidates: number; gates: EvidenceState; unreadScores?: number };
   reason: Reason | undefined;
   version: number;
 }
@@ -101,14 +101,21 @@ async function takeCalls(db: Transaction<Database>, name: string): Promise<CallR
     .orderBy('rollout_calls.call')
     .limit(CALLS_AT_ONCE)
     .execute();
-  for (const { started_at, id } of calls) {
-    await db
-      .deleteFrom('rollout_calls')
-      .where('rollout', '=', name)
-      .where('started_at', '=', started_at)
-      .where('call', '=', id)
-      .execute();
-  }
+  const [first] = calls;
+  const last = calls.at(-1);
+  if (!first || !last) return calls;
+  // In one statement: of a thousand each takes its way to the database. Others may be there by now that began between them.
+  await db
+    .deleteFrom('rollout_calls')
+    .where('rollout', '=', name)
+    .where('started_at', '>=', first.started_at)
+    .where('started_at', '<=', last.started_at)
+    .where(
+      'call',
+      'in',
+      calls.map(({ id }) => id),
+    )
+    .execute();
   return calls;
 }
 
