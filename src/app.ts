@@ -18,6 +18,7 @@ import { describeCredentials, probeCredential } from './gateway/credentials.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { LateCounts } from './gateway/late-counts.ts';
 import { OwnCalls } from './gateway/own-calls.ts';
+import { PairJudge } from './gateway/pair-judge.ts';
 import { Rehearsal } from './gateway/rehearsal.ts';
 import { Shadows } from './gateway/shadows.ts';
 import { Spool } from './gateway/spool.ts';
@@ -215,7 +216,8 @@ export async function startApp(
   });
   const callIds = new GrowingIds(Date.now, CALL_ID_PREFIX);
   const ownCalls = new OwnCalls({ gateway: () => gateway, makeId: () => callIds.next() });
-  const shadows = new Shadows({ own: ownCalls, random: Math.random });
+  const judge = new PairJudge({ gateway: () => gateway, own: ownCalls, random: Math.random });
+  const shadows = new Shadows({ own: ownCalls, judge, random: Math.random });
   const first = compile(config);
   inForce.set(first.compiled);
   const places = new Places({
@@ -330,7 +332,7 @@ export async function startApp(
     access,
     made,
     rollouts: rolloutController,
-    rehearsal: new Rehearsal({ gateway: () => gateway, own: ownCalls }),
+    rehearsal: new Rehearsal({ gateway: () => gateway, own: ownCalls, judge }),
     describeHealth: () => view.describeHealth(),
     describeCredentials: (provider) => describeCredentials(gateway.snapshot, provider),
     probeCredential: (provider, account) => probeCredential(gateway.snapshot, provider, account),

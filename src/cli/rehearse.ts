@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isObject, type JsonObject, tryParseJson } from '../conversation/json.ts';
 import { Evidence, type GateLimits, type Observation } from '../rollouts/gates.ts';
+import type { Scores } from '../usage/rollout-note.ts';
 import {
   ADMIN_OPTIONS,
   ADMIN_USAGE,
@@ -164,10 +165,12 @@ class Rehearsing {
       : `no call could be made again: ${first}`;
   }
 
-  #learn({ stable, candidate, skipped }: JsonObject): void {
+  #learn({ stable, candidate, scores, skipped }: JsonObject): void {
     if (typeof skipped === 'string') this.skipped.push(skipped);
     for (const side of [stable, candidate])
       if (isObject(side)) this.evidence.observe(side as unknown as Observation);
+    if (isObject(scores)) this.evidence.observeScores(scores as unknown as Scores);
+    if (scores === 'unread') this.evidence.observeScores(undefined);
     if (isObject(candidate)) this.made += 1;
   }
 }
@@ -175,7 +178,8 @@ class Rehearsing {
 function writeJson(rollout: string, { evidence, made, skipped }: Rehearsing): string {
   const gates = evidence.readings().map(({ log, ...gate }) => ({ ...gate, chance: chanceOf(log) }));
   const failure = evidence.failure ?? null;
-  return `${JSON.stringify({ rollout, calls: made, skipped, failure, gates }, null, 2)}\n`;
+  const { unreadScores } = evidence.state;
+  return `${JSON.stringify({ rollout, calls: made, skipped, unreadScores, failure, gates }, null, 2)}\n`;
 }
 
 function describe({ evidence, made, skipped }: Rehearsing): string {
@@ -184,6 +188,9 @@ function describe({ evidence, made, skipped }: Rehearsing): string {
   const reasons = [...new Set(skipped)].map(
     (reason) => `${skipped.filter((one) => one === reason).length} skipped: ${reason}`,
   );
+  const { unreadScores } = evidence.state;
+  if (unreadScores > 0)
+    reasons.push(`${unreadScores} pairs were not scored: what the judge says cannot be read`);
   const verdict = failure
     ? `The candidate is worse by its ${failure.what} (a mistake of fewer than ${failure.mistake.toPrecision(1)}).`
     : `Nothing says that the candidate is worse, by ${made} calls.`;

@@ -22,7 +22,7 @@ export const DORMANT: readonly DormantField[] = [
   { pattern: 'rollouts.*.gates.invalidOutputRate' },
   { pattern: 'rollouts.*.gates.invalidToolCallRate' },
   { pattern: 'rollouts.*.gates.minFeedbackScore' },
-  { pattern: 'rollouts.*.gates.judge' },
+  { pattern: 'rollouts.*.gates.judge.prompt' },
   { pattern: 'prompts' },
 ];
 

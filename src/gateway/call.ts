@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { AnswerTap } from '../captures/capture.ts';
+import type { Completion } from '../conversation/completion.ts';
 import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
@@ -15,7 +16,7 @@ import type { Target } from '../routing/target.ts';
 import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import type { StartNote, Waiting } from '../usage/journal.ts';
 import type { AttemptRecord, UsageRecord } from '../usage/record.ts';
-import type { RolloutNote } from '../usage/rollout-note.ts';
+import type { RolloutNote, Scores } from '../usage/rollout-note.ts';
 import type { BegunAnswer } from './begun-answer.ts';
 import type { ModelRollout } from './choose-side.ts';
 import type { Door } from './door.ts';
@@ -208,6 +209,8 @@ export interface CallSide extends Pick<RolloutNote, 'name' | 'side'> {
   candidate: string | undefined;
   /** What copies of it go by; absent of a copy. */
   moved?: ModelRollout;
+  /** Of a judge's call: reads its scores. */
+  readScores?: (answer: Completion) => Scores | undefined;
 }
 
 /** An account by its name and its provider's, and what is kept there. */

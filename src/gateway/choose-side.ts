@@ -64,6 +64,7 @@ export function noteRollout(call: Call, outcome: string): RolloutNote | undefine
   const own = attempts.filter(({ target }) => (target === candidate) === (side === 'candidate'));
   const last = own.at(-1);
   if (outcome === 'cancelled') return undefined;
+  if (rollout.readScores) return { name, side, flags: outcome === 'ok' ? ['judged'] : ['failed', 'judged'] };
   // A copy asks nobody in the candidate's place, and one that could not be sent there is answered by nobody.
   if (!moved && !last) return { name, side, flags: ['copied', 'failed'] };
   if (attempts.length === 0) return undefined;

@@ -1,10 +1,10 @@
 import { collectEvents } from '../conversation/collect.ts';
-import type { FinishReason } from '../conversation/completion.ts';
+import type { Completion, FinishReason } from '../conversation/completion.ts';
 import { DIALECTS } from '../dialects/registry.ts';
 import { EventReader } from '../upstream/event-reader.ts';
 import type { Recount } from '../usage/ledger.ts';
 import type { UsageRecord } from '../usage/record.ts';
-import type { RolloutFlag } from '../usage/rollout-note.ts';
+import type { RolloutFlag, RolloutNote, Scores } from '../usage/rollout-note.ts';
 import type { Call } from './call.ts';
 import { parseObject } from './count-input.ts';
 
@@ -16,7 +16,7 @@ const FLAG_OF: Partial<Record<FinishReason, RolloutFlag>> = {
 };
 
 /** What is looked at of a call. */
-export type JudgedCall = Pick<Call, 'tap' | 'door' | 'stream'>;
+export type JudgedCall = Pick<Call, 'tap' | 'door' | 'stream'> & Partial<Pick<Call, 'rollout'>>;
 
 /**
  * Has a record of a rollout told how the answer ended, when the ledger is about to write it: not on the way of the call. What the call
@@ -31,33 +31,43 @@ export function judgeLater(
   if (!rollout || !call.tap || record.outcome !== 'ok' || rollout.flags.includes('failed')) return recount;
   // Not the call itself: it holds a connection.
   const { tap, door, stream } = call;
+  const readScores = call.rollout?.readScores;
   return {
     count: async () => {
-      const finishes = readFinishes({ tap, door, stream });
-      if (finishes) record.rollout = { ...rollout, flags: [...rollout.flags, 'read', ...flagsOf(finishes)] };
+      const answer = readAnswer({ tap, door, stream });
+      if (answer)
+        record.rollout = readScores ? withScores(rollout, readScores(answer)) : withEnd(rollout, answer);
       return recount?.count();
     },
     drop: () => recount?.drop(),
   };
 }
 
-function flagsOf(finishes: readonly FinishReason[]): RolloutFlag[] {
-  return [...new Set(finishes.flatMap((finish) => FLAG_OF[finish] ?? []))];
+function withEnd(note: RolloutNote, answer: Completion): RolloutNote {
+  return { ...note, flags: [...note.flags, 'read', ...flagsOf(answer)] };
+}
+
+function withScores(note: RolloutNote, scores: Scores | undefined): RolloutNote {
+  return scores ? { ...note, scores } : note;
+}
+
+function flagsOf({ choices }: Completion): RolloutFlag[] {
+  return [...new Set(choices.flatMap(({ finish }) => FLAG_OF[finish] ?? []))];
 }
 
 /** `undefined` where the answer is in no form that is read here, or too large. */
-function readFinishes({ tap, door, stream }: JudgedCall): FinishReason[] | undefined {
+export function readAnswer({ tap, door, stream }: JudgedCall): Completion | undefined {
   const dialect = DIALECTS[door.dialect.name];
   if (!tap || tap.missed || door.dialect !== dialect) return undefined;
   const answer = tap.read();
   try {
-    if (!stream) return dialect.decodeResponse(parseObject(answer)).choices.map(({ finish }) => finish);
+    if (!stream) return dialect.decodeResponse(parseObject(answer));
     const reader = new EventReader();
     const decoder = dialect.streamDecoder();
     const messages = [...reader.push(answer), ...reader.end()];
     const events = [...messages.flatMap((message) => decoder.push(message)), ...decoder.end()];
     const { completion, ended } = collectEvents(events);
-    return ended ? completion.choices.map(({ finish }) => finish) : undefined;
+    return ended ? completion : undefined;
   } catch {
     // What cannot be read says nothing; that it was answered is known.
     return undefined;

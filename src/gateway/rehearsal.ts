@@ -6,10 +6,12 @@ import { Holder } from '../overload/share.ts';
 import type { Side } from '../rollouts/comparisons.ts';
 import { observe } from '../rollouts/controller.ts';
 import type { Observation } from '../rollouts/gates.ts';
+import type { Rollout } from '../rollouts/rollout-book.ts';
 import type { Target } from '../routing/target.ts';
 import { boundUsage, toCallRow } from '../usage/call-row.ts';
 import { OPERATOR } from '../usage/operator.ts';
 import type { UsageRecord } from '../usage/record.ts';
+import type { Scores } from '../usage/rollout-note.ts';
 import { admitCall } from './admit.ts';
 import type { Call, CallAddress } from './call.ts';
 import { findAble } from './call-needs.ts';
@@ -19,6 +21,7 @@ import type { Door } from './door.ts';
 import type { Gateway } from './gateway.ts';
 import { type JudgedCall, judgeLater } from './judge-answer.ts';
 import type { OwnCalls } from './own-calls.ts';
+import type { PairJudge } from './pair-judge.ts';
 import type { Caller } from './snapshot.ts';
 
 /** The key that calls of rehearsals are recorded under. */
@@ -36,11 +39,25 @@ export interface RehearsedRequest {
 /** What a side made of it. */
 export type SideResult = Observation & Pick<UsageRecord, 'target' | 'outcome'>;
 
-export type Rehearsed = { stable: SideResult | null; candidate: SideResult | null } | { skipped: string };
+export type Rehearsed =
+  | {
+      stable: SideResult | null;
+      candidate: SideResult | null;
+      /** What a judge makes of both: `unread` where that cannot be read, `null` where it was not asked. */
+      scores: Scores | 'unread' | null;
+    }
+  | { skipped: string };
+
+/** What a side made of it, and its answer. */
+interface Answered {
+  result: SideResult | undefined;
+  call: JudgedCall;
+}
 
 export interface RehearsalOptions {
   gateway: () => Gateway;
   own: OwnCalls;
+  judge: Pick<PairJudge, 'wants' | 'judge'>;
 }
 
 /**
@@ -79,7 +96,21 @@ export class Rehearsal {
       this.#ofStable(again, stables, moved, route.retries),
       this.#call(again, 'candidate', [candidate], moved, route.retries),
     ]);
-    return { stable: ofStable ?? null, candidate: ofCandidate ?? null };
+    const scores = await this.#judge(moved.rollout, again, ofStable, ofCandidate);
+    return { stable: ofStable.result ?? null, candidate: ofCandidate.result ?? null, scores: scores ?? null };
+  }
+
+  async #judge(
+    rollout: Rollout,
+    { door, body, address }: RehearsedRequest,
+    stable: Answered,
+    candidate: Answered,
+  ): Promise<Scores | 'unread' | undefined> {
+    const { judge } = this.#options;
+    const areAnswered = [stable, candidate].every(({ result }) => result?.outcome === 'ok');
+    if (!areAnswered || !judge.wants(rollout)) return undefined;
+    const pair = { request: { door, body, address }, stable: stable.call, candidate: candidate.call };
+    return judge.judge(rollout, pair, false);
   }
 
   #ofStable(
@@ -87,7 +118,7 @@ export class Rehearsal {
     stables: readonly Target[],
     moved: ModelRollout,
     retries: number,
-  ): Promise<SideResult | undefined> {
+  ): Promise<Answered> {
     const { door, answered } = request;
     const isKnown =
       answered?.record.outcome === 'ok' && stables.some(({ name }) => name === answered.record.target);
@@ -106,7 +137,7 @@ export class Rehearsal {
     targets: readonly Target[],
     moved: ModelRollout,
     retries: number,
-  ): Promise<SideResult | undefined> {
+  ): Promise<Answered> {
     const { own } = this.#options;
     if (own.isStopped) throw new GatewayError('overloaded', 'The gateway is stopping; try again.');
     const made = own.send(this.#make(request, targets, retries));
@@ -118,7 +149,7 @@ export class Rehearsal {
       ...(side === 'stable' && { moved }),
     };
     const rollout = noteRollout(call, record.outcome);
-    return rollout && this.#observe(call, this.#price({ ...record, rollout }));
+    return rollout ? this.#observe(call, this.#price({ ...record, rollout })) : { result: undefined, call };
   }
 
   /** As the ledger does when it writes the record. */
@@ -129,11 +160,11 @@ export class Rehearsal {
     return { ...record, costMicroUsd: prices.costMicroUsd(target, boundUsage(usage), startedAt, false) };
   }
 
-  async #observe(call: JudgedCall, record: UsageRecord): Promise<SideResult | undefined> {
+  async #observe(call: JudgedCall, record: UsageRecord): Promise<Answered> {
     await judgeLater(call, record, undefined)?.count();
     const observation = observe(toCallRow(record));
     const { target, outcome } = record;
-    return observation && { ...observation, target, outcome };
+    return { result: observation && { ...observation, target, outcome }, call };
   }
 
   #make({ door, body, address }: RehearsedRequest, targets: readonly Target[], retries: number) {

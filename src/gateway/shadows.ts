@@ -3,6 +3,7 @@ import type { Call, CallSide } from './call.ts';
 import type { ModelRollout } from './choose-side.ts';
 import { copiedBody } from './copied-body.ts';
 import type { OwnCalls } from './own-calls.ts';
+import type { AnswerPair, PairJudge } from './pair-judge.ts';
 
 /** What the requests may come to of which copies are under way. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -12,6 +13,7 @@ export const SHADOW_KEY = 'shadow';
 
 export interface ShadowOptions {
   own: Pick<OwnCalls, 'make' | 'send' | 'isStopped'>;
+  judge: Pick<PairJudge, 'wants' | 'judge'>;
   /** From 0 to 1, without 1. */
   random: () => number;
 }
@@ -57,18 +59,33 @@ export class Shadows {
         return rollout.isWatched;
       },
     };
-    const { own } = this.#options;
+    const { own, judge } = this.#options;
+    const answered = judge.wants(rollout) ? answerOf(call) : undefined;
     const copy = own.make({
       ...{ door, snapshot, body, address, forward, retries },
       ...{ model: candidate.name, targets: [candidate], rollout: side },
       caller: { ...caller, tenant: OPERATOR, key: SHADOW_KEY, capture: undefined, limits: undefined },
     });
-    this.#count(name, 1, body.length);
-    void own.send(copy).over.then(() => this.#count(name, -1, -body.length));
+    const bytes = body.length + (answered?.stable.tap?.byteLength ?? 0);
+    this.#count(name, 1, bytes);
+    void own.send(copy).over.then(({ outcome }) => {
+      this.#count(name, -1, -bytes);
+      if (answered && outcome === 'ok')
+        void judge.judge(rollout, { ...answered, candidate: copy.call }, true);
+    });
   }
 
   #count(rollout: string, copies: number, bytes: number): void {
     this.#running.set(rollout, (this.#running.get(rollout) ?? 0) + copies);
     this.#bytes += bytes;
   }
+}
+
+/** What is judged of a call beside its copy; `undefined` where it was not answered. */
+function answerOf(call: Call): Omit<AnswerPair, 'candidate'> | undefined {
+  const { door, body, address, attempts } = call;
+  if (!attempts.some(({ outcome }) => outcome === 'ok')) return undefined;
+  // Not the call itself: it holds a connection.
+  const { tap, stream } = call.acting ?? call;
+  return { request: { door, body, address }, stable: { door, tap, stream } };
 }

@@ -1,5 +1,5 @@
 import type { CallRow } from '../store/schema.ts';
-import { readRolloutNote } from '../usage/rollout-note.ts';
+import { type RolloutNote, readRolloutNote } from '../usage/rollout-note.ts';
 import { Evidence, type GateReading, type Observation } from './gates.ts';
 import { advance, afterCommand, type Command, DRAFT, isWatched, mayDo, type Progress } from './progress.ts';
 import type { Rollout, RolloutBook } from './rollout-book.ts';
@@ -153,16 +153,24 @@ export class RolloutController {
 function learn({ spec }: Rollout, { evidence: known }: StoredRollout, rows: readonly CallRow[]): Evidence {
   const evidence = new Evidence(spec.gates, known);
   for (const row of rows) {
+    const judged = readJudged(row);
+    if (judged) evidence.observeScores(judged.scores);
     const observation = observe(row);
     if (observation) evidence.observe(observation);
   }
   return evidence;
 }
 
+/** Of a judge's call, what it says of both sides. */
+function readJudged({ rollout }: CallRow): Pick<RolloutNote, 'scores'> | undefined {
+  const note = rollout === null ? undefined : readRolloutNote(rollout);
+  return note?.flags.includes('judged') ? note : undefined;
+}
+
 /** What a call's row says of its side. A call that failed there says nothing of times and costs. */
 export function observe(row: CallRow): Observation | undefined {
   const note = row.rollout === null ? undefined : readRolloutNote(row.rollout);
-  if (!note) return undefined;
+  if (!note || note.flags.includes('judged')) return undefined;
   const { side, flags } = note;
   const has = (flag: (typeof flags)[number]) => flags.includes(flag);
   const observation: Observation = { side, failed: has('failed'), timedOut: has('timed_out') };

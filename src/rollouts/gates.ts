@@ -1,9 +1,12 @@
+import type { Scores } from '../usage/rollout-note.ts';
 import {
   type ComparisonState,
   LimitTest,
   MeanComparison,
   QuantileComparison,
   type QuantileState,
+  ScoreComparison,
+  ScoreLimitTest,
   ShareComparison,
   type Side,
 } from './comparisons.ts';
@@ -37,6 +40,16 @@ export interface GateLimits {
   refusalRate?: number | undefined;
   lengthRate?: number | undefined;
   contentFilterRate?: number | undefined;
+  judge?: JudgeLimits | undefined;
+}
+
+type LimitName = Exclude<keyof GateLimits, 'judge'>;
+
+/** Who scores pairs of answers, how many of them, and the least that the candidate's may be on average: scores are from 0 to 1. */
+export interface JudgeLimits {
+  model: string;
+  share?: number | undefined;
+  minScore?: number | undefined;
 }
 
 /** How often a rollout whose candidate is as good as the stable is rolled back by mistake, over all gates and its whole life. */
@@ -90,7 +103,7 @@ type Amount = 'latencyMs' | 'firstTokenMs' | 'costMicroUsd' | 'outputTokens';
 
 const ERRORS = 'errors';
 
-const SHARES: readonly (readonly [what: string, flag: Flag, limit: keyof GateLimits])[] = [
+const SHARES: readonly (readonly [what: string, flag: Flag, limit: LimitName])[] = [
   [ERRORS, 'failed', 'errorRate'],
   ['timeouts', 'timedOut', 'timeoutRate'],
   ['refusals', 'refused', 'refusalRate'],
@@ -102,7 +115,7 @@ const QUANTILES: readonly (readonly [
   what: string,
   amount: Amount,
   quantile: number,
-  ratio: keyof GateLimits,
+  ratio: LimitName,
   isAlways: boolean,
 ])[] = [
   ['p50 latency', 'latencyMs', 0.5, 'p50LatencyRatio', true],
@@ -111,12 +124,7 @@ const QUANTILES: readonly (readonly [
   ['p95 time to first token', 'firstTokenMs', 0.95, 'p95FirstTokenRatio', false],
 ];
 
-const MEANS: readonly (readonly [
-  what: string,
-  amount: Amount,
-  ratio: keyof GateLimits,
-  isAlways: boolean,
-])[] = [
+const MEANS: readonly (readonly [what: string, amount: Amount, ratio: LimitName, isAlways: boolean])[] = [
   ['cost per call', 'costMicroUsd', 'costRatio', true],
   ['output tokens per call', 'outputTokens', 'outputTokensRatio', false],
 ];
@@ -128,22 +136,26 @@ const MEANS: readonly (readonly [
 export class Evidence {
   readonly #gates: readonly Gate[];
   readonly #minCalls: number;
+  readonly #judged: JudgedGates | undefined;
   #candidates: number;
+  #unreadScores: number;
 
   constructor(
     limits: GateLimits,
-    state: { candidates: number; gates: EvidenceState } = { candidates: 0, gates: {} },
+    state: { candidates: number; gates: EvidenceState; unreadScores?: number } = { candidates: 0, gates: {} },
   ) {
-    this.#gates = makeGates(limits, state.gates);
+    this.#judged = limits.judge && makeJudgedGates(limits.judge, state.gates);
+    this.#unreadScores = state.unreadScores ?? 0;
+    this.#gates = [...makeGates(limits, state.gates), ...(this.#judged?.gates ?? [])];
     this.#minCalls = limits.minCalls ?? 1;
     this.#candidates = state.candidates;
   }
 
-  get state(): { candidates: number; gates: EvidenceState } {
+  get state(): { candidates: number; gates: EvidenceState; unreadScores: number } {
     const gates = Object.fromEntries(
       this.#gates.map(({ what, gate, test }) => [`${gate} ${what}`, test.state]),
     );
-    return { candidates: this.#candidates, gates };
+    return { candidates: this.#candidates, gates, unreadScores: this.#unreadScores };
   }
 
   /** The candidate's calls. */
@@ -154,6 +166,12 @@ export class Evidence {
   observe(observation: Observation): void {
     if (observation.side === 'candidate') this.#candidates += 1;
     for (const gate of this.#gates) gate.observe(observation);
+  }
+
+  /** A judge scored what both sides answered to one request; `undefined` where what it said could not be read: that is left out, and counted. */
+  observeScores(scores: Scores | undefined): void {
+    if (scores) this.#judged?.observe(scores);
+    else this.#unreadScores += 1;
   }
 
   /** The gate that the candidate does not keep to, the surest. */
@@ -207,6 +225,34 @@ function makeGates(limits: GateLimits, states: EvidenceState): Gate[] {
     );
   }
   return gates;
+}
+
+interface JudgedGates {
+  gates: Gate[];
+  observe(scores: Scores): void;
+}
+
+const JUDGED = 'judge scores';
+
+/** A pair is a block: the same request, judged at once. */
+function makeJudgedGates({ minScore }: JudgeLimits, states: EvidenceState): JudgedGates {
+  const compared = new ScoreComparison(states[`compared ${JUDGED}`] as ComparisonState);
+  const isHeld = minScore !== undefined && minScore > 0 && minScore < 1;
+  const held = isHeld
+    ? new ScoreLimitTest(minScore, states[`judge ${JUDGED}`] as LimitTest['state'])
+    : undefined;
+  // Calls say nothing of it.
+  const observe = () => undefined;
+  const gates: Gate[] = [{ what: JUDGED, gate: 'compared', observe, test: compared }];
+  if (held) gates.push({ what: JUDGED, gate: 'judge', observe, test: held });
+  return {
+    gates,
+    observe: ({ stable, candidate }) => {
+      compared.observe('stable', stable);
+      compared.observe('candidate', candidate);
+      held?.observe(candidate);
+    },
+  };
 }
 
 function onFlag(

@@ -1,5 +1,16 @@
 import { z } from 'zod';
-import { count, duration, exactlyOne, mapping, modelName, name, positive, ratio, text } from '../fields.ts';
+import {
+  count,
+  duration,
+  exactlyOne,
+  mapping,
+  modelName,
+  name,
+  positive,
+  ratio,
+  targetName,
+  text,
+} from '../fields.ts';
 import { APPROVALS, targetMapping } from './models.ts';
 
 /** A release: of a model its target, with or without parameters; of a prompt its version or label. */
@@ -57,12 +68,15 @@ const gatesSchema = z.strictObject({
   minFeedbackScore: z.number().optional().describe('Least mean of the scores that were posted as feedback.'),
   judge: z
     .strictObject({
-      prompt: text('the name of a prompt').describe('The prompt that scores a pair of answers.'),
+      model: z
+        .union([modelName(), targetName()], { error: 'a model, or a target "provider/model-version"' })
+        .describe('The model that scores pairs of answers.'),
+      prompt: text('the name of a prompt').optional().describe('The prompt that it is given.'),
       share: ratio().optional().describe('Share of pairs that are scored.'),
-      minScore: z.number().optional().describe('Least mean score.'),
+      minScore: ratio().optional().describe('Least mean score, from 0 to 1.'),
     })
     .optional()
-    .describe('A prompt of ours that scores answers.'),
+    .describe('A model that scores what both sides answered to the same request.'),
 });
 
 const moved = exactlyOne('model', 'prompt');

@@ -73,7 +73,7 @@ export function findRollout({ rollouts }: AdminParts, name: string): Rollout {
 }
 
 function describe({ rollouts }: AdminParts, rollout: Rollout): JsonObject {
-  const { name, plan, model } = rollout.spec;
+  const { name, plan, model, gates } = rollout.spec;
   const stored = rollouts.find(rollout);
   const { phase, step, since } = stored?.progress ?? DRAFT;
   return {
@@ -81,6 +81,7 @@ function describe({ rollouts }: AdminParts, rollout: Rollout): JsonObject {
     weight: weightOf(plan, stored?.progress ?? DRAFT),
     since: stored ? new Date(since).toISOString() : null,
     candidateCalls: stored?.evidence.candidates ?? 0,
+    ...(gates.judge && { unreadScores: stored?.evidence.unreadScores ?? 0 }),
     reason: (stored?.reason as JsonObject | undefined) ?? null,
   };
 }
