@@ -17,10 +17,6 @@ import { recompileSnapshot } from './gateway/compile-snapshot.ts';
 import { describeCredentials, probeCredential } from './gateway/credentials.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { LateCounts } from './gateway/late-counts.ts';
-import { OwnCalls } from './gateway/own-calls.ts';
-import { PairJudge } from './gateway/pair-judge.ts';
-import { Rehearsal } from './gateway/rehearsal.ts';
-import { Shadows } from './gateway/shadows.ts';
 import { Spool } from './gateway/spool.ts';
 import { UnbilledBatches } from './gateway/unbilled-batches.ts';
 import type { AdminParts } from './http/admin/admin-doors.ts';
@@ -28,6 +24,7 @@ import type { Lifecycle } from './http/lifecycle.ts';
 import { createHttpServer } from './http/server.ts';
 import { compileAdminKeys, hasOwner, hasTenants, instanceSecrets, storeUrl } from './instance-settings.ts';
 import { makeLanes } from './make-lanes.ts';
+import { makeOwnCalls } from './make-own-calls.ts';
 import { makeRolloutController } from './make-rollout-controller.ts';
 import { openDoors } from './open-doors.ts';
 import { OutsideView } from './outside-view.ts';
@@ -215,9 +212,7 @@ export async function startApp(
     onFailed: (failure) => tellRecoveryFailure(news, failure),
   });
   const callIds = new GrowingIds(Date.now, CALL_ID_PREFIX);
-  const ownCalls = new OwnCalls({ gateway: () => gateway, makeId: () => callIds.next() });
-  const judge = new PairJudge({ gateway: () => gateway, own: ownCalls, random: Math.random });
-  const shadows = new Shadows({ own: ownCalls, judge, random: Math.random });
+  const ownCalls = makeOwnCalls({ gateway: () => gateway, makeId: () => callIds.next() });
   const first = compile(config);
   inForce.set(first.compiled);
   const places = new Places({
@@ -242,7 +237,7 @@ export async function startApp(
       accepted: (credential) => rotation.accepted(credential),
       proven: (credential) => rotation.proven(credential),
     },
-    shadows,
+    shadows: ownCalls.shadows,
     log,
     calls: new InFlight(),
     deadlines,
@@ -332,7 +327,7 @@ export async function startApp(
     access,
     made,
     rollouts: rolloutController,
-    rehearsal: new Rehearsal({ gateway: () => gateway, own: ownCalls, judge }),
+    rehearsal: ownCalls.rehearsal,
     describeHealth: () => view.describeHealth(),
     describeCredentials: (provider) => describeCredentials(gateway.snapshot, provider),
     probeCredential: (provider, account) => probeCredential(gateway.snapshot, provider, account),

@@ -83,7 +83,9 @@ export class Rehearsal {
     const [candidate] = moved?.route.targets ?? [];
     if (!moved || !route || !candidate)
       throw new GatewayError('not_found', `No model '${model}' is in a rollout.`);
-    const stables = route.targets.filter(({ name }) => name !== candidate.name);
+    const others = route.targets.filter(({ name }) => name !== candidate.name);
+    // Releases of one target differ in their parameters alone.
+    const stables = others.length > 0 ? others : route.targets;
     const probe = this.#make(request, stables, route.retries).call;
     const mistake = readMistake(probe);
     if (mistake !== undefined) return { skipped: mistake };

@@ -60,8 +60,8 @@ export class AlertRule {
   }
 
   observe(record: UsageRecord, now: number): void {
-    // Nobody waits for those, and what they say of a candidate its rollout goes by.
-    if (record.tenant === OPERATOR) return;
+    // Nobody waits for those, and what they say of a candidate its rollout goes by. What they cost is spent all the same.
+    if (record.tenant === OPERATOR && this.#metric !== 'spendUsd') return;
     if (!this.#isModel(record.model ?? '') || !this.#isTenant(record.tenant ?? '')) return;
     const measured = this.#measure(record);
     if (measured === undefined) return;
