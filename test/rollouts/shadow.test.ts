@@ -6,6 +6,7 @@ import type { JsonObject } from '../../src/conversation/json.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
 import { adminClient } from '../support/admin.ts';
 import { onEachDatabase } from '../support/databases.ts';
+import { startFakeAnthropic } from '../support/fake-anthropic.ts';
 import { startGateway, TEST_KEY, type TestGateway } from '../support/gateway.ts';
 import { chatAnswer, chatChunk, type RawUpstream, startRawUpstream } from '../support/raw-upstream.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
@@ -208,6 +209,20 @@ test('copies hold nobody up, and are no more at once than may be', async (contex
   await until('there is room again', () => waiting.length === 1);
 });
 
+test('the requests of copies that are under way are bounded in bytes', async (context) => {
+  const waiting: ServerResponse[] = [];
+  const provider = await startProvider(context, (response) => waiting.push(response));
+  const gateway = await start(context, provider, {}, { server: { port: 0, bodyLimit: '20mb' } });
+  await adminClient(gateway.url).must('POST', '/rollouts/upgrade/start');
+  const messages = [{ role: 'user', content: 'x'.repeat(7_000_000) }];
+  for (let call = 0; call < 3; call += 1) await ask(gateway, { messages });
+  await ask(gateway);
+  await until('the small one is copied, too', () => waiting.length === 3);
+  await sleep(300);
+  const sizes = provider.copies().map((copy) => JSON.stringify(copy).length > 1_000_000);
+  assert.deepEqual(sizes.toSorted(), [false, true, true]);
+});
+
 test('a copy has nothing of the limits of the tenant', async (context) => {
   const provider = await startProvider(context, well);
   const keys = [{ name: 'app', secret: TEST_KEY }];
@@ -302,6 +317,32 @@ test('of an answer that a provider keeps its copy is not kept, and what goes on 
     ['old', 'new', 'old'],
   );
   assert.equal((await gateway.get('/v1/responses/resp_new')).status, 404);
+});
+
+test('a copy goes to a provider of another dialect as a call would', async (context) => {
+  const claude = await startFakeAnthropic({ models: ['claude-new'] });
+  context.after(() => claude.close());
+  const provider = await startProvider(context, well);
+  const providers = {
+    up: { adapter: 'openai-compatible', baseUrl: provider.baseUrl },
+    anthropic: { baseUrl: claude.url, accounts: [{ name: 'main', apiKey: claude.apiKey }] },
+  };
+  const gateway = await start(context, provider, { candidate: 'anthropic/claude-new' }, { providers });
+  await adminClient(gateway.url).must('POST', '/rollouts/upgrade/start');
+  const messages = [{ role: 'user', content: 'Hi' }];
+  const more = { messages, max_tokens: 50 };
+  await ask(gateway, { ...more, stream: true });
+  await ask(gateway, more, '/v1/messages');
+  await ask(gateway, { ...more, stream: true }, '/v1/messages');
+  const tools = [{ type: 'function', function: { name: 'f', parameters: { type: 'object' } } }];
+  await ask(gateway, { ...more, tools });
+  const copies = (await gateway.calls(8)).filter(isCopy);
+  assert.deepEqual(
+    copies.map(({ target, outcome, rollout }) => [target, outcome, rollout?.flags[1]]),
+    [0, 1, 2, 3].map(() => ['anthropic/claude-new', 'ok', 'read']),
+  );
+  assert.ok(copies.every(({ usage }) => (usage?.output ?? 0) > 0));
+  assert.equal(claude.requests.length, 4);
 });
 
 test('a call of a client that left is not copied', async (context) => {
