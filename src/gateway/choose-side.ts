@@ -5,6 +5,7 @@ import type { Route } from '../routing/target.ts';
 import type { RolloutFlag, RolloutNote } from '../usage/rollout-note.ts';
 import type { Call } from './call.ts';
 import { findAble } from './call-needs.ts';
+import { isCopyable } from './copied-body.ts';
 import { parseBody } from './parse-body.ts';
 
 /** A rollout of a model, and what its candidate's calls are tried at. */
@@ -28,7 +29,8 @@ export function chooseSide(call: Call, route: Route, moved: ModelRollout): Route
   const request = requestOf(call);
   if (findAble(call, ofCandidate.targets.slice(0, 1)).length === 0) return route;
   const side = rollout.sideOf(readSubject(call, request));
-  const { isWatched } = rollout;
+  // As long as there are copies alone, only calls are compared that are copied.
+  const isWatched = rollout.isWatched && (!rollout.isBeforeSteps || isCopyable(call, request));
   if (isWatched) call.tap ??= new AnswerTap();
   call.rollout = { name: rollout.spec.name, side, isWatched, candidate: ofCandidate.targets[0]?.name, moved };
   return side === 'candidate' ? ofCandidate : route;

@@ -78,6 +78,11 @@ export class Rollout {
     return this.spec.shadow !== undefined && isUnderWay(this.progress);
   }
 
+  /** Whether nobody has the candidate yet, and copies alone go to it. */
+  get isBeforeSteps(): boolean {
+    return isBeforeSteps(this.progress);
+  }
+
   sideOf(subject: Subject): Side {
     const { name, plan, cohort } = this.spec;
     const { progress } = this;

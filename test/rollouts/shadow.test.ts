@@ -276,6 +276,14 @@ test('what a provider would do beside answering is not asked for twice', async (
       .toSorted(),
     ['c', 'd'],
   );
+  const sides = (await gateway.calls(6)).flatMap(({ tenant, rollout }) =>
+    tenant === 'acme' ? [rollout?.side ?? 'none'] : [],
+  );
+  assert.deepEqual(
+    sides.toSorted(),
+    ['none', 'none', 'stable', 'stable'],
+    'what is not copied is not compared',
+  );
 });
 
 test('of an answer that a provider keeps its copy is not kept, and what goes on from one is not copied', async (context) => {

@@ -6,7 +6,8 @@ import { type AdminDoor, type AdminParts, door } from './admin-door.ts';
 import { notFound } from './plan-entries.ts';
 
 const SUMMARIES: Readonly<Record<Command, string>> = {
-  start: 'Begins a rollout with copies, where it has a shadow, else at its first step; one that was rolled back begins anew',
+  start:
+    'Begins a rollout with copies, where it has a shadow, else at its first step; one that was rolled back begins anew',
   pause: 'Holds a rollout at its step: its candidate keeps the users that it has',
   resume: 'Goes on with a rollout that is paused',
   promote: 'Ends a rollout with its candidate for everyone',
