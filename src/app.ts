@@ -27,6 +27,7 @@ import { GONE_KEY, GoneModels } from './lifecycle/gone-models.ts';
 import { makeArchives } from './make-archives.ts';
 import { makeLanes } from './make-lanes.ts';
 import { makeRetirementWatch } from './make-lifecycle.ts';
+import { makeOwnCalls } from './make-own-calls.ts';
 import { makeRolloutController } from './make-rollout-controller.ts';
 import { openDoors } from './open-doors.ts';
 import { OutsideView } from './outside-view.ts';
@@ -200,6 +201,8 @@ export async function startApp(
     },
     onFailed: (failure) => tellRecoveryFailure(news, failure),
   });
+  const callIds = new GrowingIds(Date.now, CALL_ID_PREFIX);
+  const ownCalls = makeOwnCalls({ gateway: () => gateway, makeId: () => callIds.next() });
   const first = compile(config);
   inForce.set(first.compiled);
   lanes.follow(first.compiled.lanes);
@@ -228,6 +231,7 @@ export async function startApp(
       proven: (credential) => rotation.proven(credential),
     },
     gone,
+    shadows: ownCalls.shadows,
     log,
     calls: new InFlight(),
     deadlines,
@@ -321,12 +325,12 @@ export async function startApp(
     rollouts: rolloutController,
     releases,
     isGone: (target) => gone.has(target),
+    rehearsal: ownCalls.rehearsal,
     describeHealth: () => view.describeHealth(),
     describeCredentials: (provider) => describeCredentials(gateway.snapshot, provider),
     probeCredential: (provider, account) => probeCredential(gateway.snapshot, provider, account),
   };
 
-  const callIds = new GrowingIds(Date.now, CALL_ID_PREFIX);
   const server = createHttpServer({
     bodyLimitBytes: config.server.bodyLimit,
     makeRequestId: () => callIds.next(),
@@ -350,6 +354,7 @@ export async function startApp(
     await takeover.stop();
     unbilled.stop();
     await retirements.stop();
+    ownCalls.stop();
     await rolloutController.stop();
     await drain(gateway, openConnections, config.server.drainTimeout, noTimeLeft);
     await closeServer(server);

@@ -4,6 +4,7 @@ import { checkCommand } from './cli/check.ts';
 import { type CliIo, type Command, EXIT } from './cli/command.ts';
 import { keysCommand } from './cli/keys.ts';
 import { modelsCommand } from './cli/models.ts';
+import { rehearseCommand } from './cli/rehearse.ts';
 import { rolloutsCommand } from './cli/rollouts.ts';
 import { secretsCommand } from './cli/secrets.ts';
 import { startCommand } from './cli/start.ts';
@@ -22,6 +23,7 @@ export async function main(args: string[], io: CliIo = processIo()): Promise<num
     keysCommand,
     modelsCommand,
     rolloutsCommand,
+    rehearseCommand,
     secretsCommand,
     usageCommand(declarations),
   ];

@@ -52,7 +52,7 @@ function describeRates(steps: readonly JsonObject[]): string {
   return formatTable(columns('left', ['step', 'rate', 'stable (95 %)', 'candidate (95 %)']), rows);
 }
 
-function describeGates(gates: readonly JsonObject[]): string {
+export function describeGates(gates: readonly JsonObject[]): string {
   const rows = gates.map(({ what, gate, verdict, why, chance }) => [
     ...[String(what), String(gate), sayVerdict(verdict), sayNumber(chance), String(why)],
   ]);

@@ -15,6 +15,7 @@ import type { BatchBilling } from './bill-batch.ts';
 import type { Call } from './call.ts';
 import type { CredentialReports } from './credentials.ts';
 import type { LateCounts } from './late-counts.ts';
+import type { Shadows } from './shadows.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Spool } from './spool.ts';
 
@@ -33,6 +34,8 @@ export interface Gateway {
   readonly credentials: CredentialReports;
   /** Told of models that their providers do not have any more, and of those that are had again. */
   readonly gone: Pick<GoneModels, 'isAny' | 'note' | 'answered'>;
+  /** Told of each call of a rollout that is over: the candidate may be sent a copy. */
+  readonly shadows: Pick<Shadows, 'take'>;
   readonly log: Log;
   readonly calls: InFlight<Call>;
   /** Of attempts. */

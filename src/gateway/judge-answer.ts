@@ -5,7 +5,12 @@ import { DIALECTS } from '../dialects/registry.ts';
 import { EventReader } from '../upstream/event-reader.ts';
 import type { Recount } from '../usage/ledger.ts';
 import type { UsageRecord } from '../usage/record.ts';
-import { isAnsweredByAnother, type RolloutFlag } from '../usage/rollout-note.ts';
+import {
+  isAnsweredByAnother,
+  type RolloutFlag,
+  type RolloutNote,
+  type Scores,
+} from '../usage/rollout-note.ts';
 import type { Call } from './call.ts';
 import { parseObject } from './count-input.ts';
 import type { Gateway } from './gateway.ts';
@@ -18,13 +23,21 @@ const FLAG_OF: Partial<Record<FinishReason, RolloutFlag>> = {
   context_length: 'cut_off',
 };
 
+/** An answer as its client got it, or would have. */
+export type ToldAnswer = Pick<Call, 'tap' | 'door' | 'stream'>;
+
+/** What is looked at of a call. */
+export type JudgedCall = ToldAnswer &
+  Pick<Call, 'body' | 'address' | 'caller'> &
+  Partial<Pick<Call, 'rollout'>>;
+
 /**
  * Has a record of a rollout told how the answer ended and whether what the call says the form of has it, when the ledger is about to write
  * it: not on the way of the call. What the call came to is told either way; a kill before then loses no more than this.
  */
 export function judgeLater(
   { structures }: Pick<Gateway, 'structures'>,
-  call: Call,
+  call: JudgedCall,
   record: UsageRecord,
   recount: Recount | undefined,
 ): Recount | undefined {
@@ -33,10 +46,12 @@ export function judgeLater(
   // Not the call itself: it holds a connection.
   const { tap, door, stream, body, address, caller } = call;
   const asked = { door, body, address };
+  const readScores = call.rollout?.readScores;
   return {
     count: async () => {
       const answer = readAnswer({ tap, door, stream });
-      if (answer) {
+      if (answer && readScores) record.rollout = withScores(rollout, readScores(answer));
+      else if (answer) {
         const judged = await judgeStructures(structures, caller.tenant, asked, answer);
         record.rollout = { ...rollout, flags: [...rollout.flags, 'read', ...flagsOf(answer), ...judged] };
       }
@@ -46,12 +61,16 @@ export function judgeLater(
   };
 }
 
+function withScores(note: RolloutNote, scores: Scores | undefined): RolloutNote {
+  return scores ? { ...note, scores } : note;
+}
+
 function flagsOf({ choices }: Completion): RolloutFlag[] {
   return [...new Set(choices.flatMap(({ finish }) => FLAG_OF[finish] ?? []))];
 }
 
 /** `undefined` where the answer is in no form that is read here, or too large. */
-function readAnswer({ tap, door, stream }: Pick<Call, 'tap' | 'door' | 'stream'>): Completion | undefined {
+export function readAnswer({ tap, door, stream }: ToldAnswer): Completion | undefined {
   const dialect = DIALECTS[door.dialect.name];
   if (!tap || tap.missed || door.dialect !== dialect) return undefined;
   const answer = tap.read();

@@ -117,6 +117,7 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
   if (reservation && !late) settleQuota(gateway, reservation, record);
   gateway.ledger.append(record, judgeLater(gateway, call, record, late ?? recount), call.started);
   late?.begin();
+  call.onSettled?.(record);
 }
 
 /** Before its client has the last byte: whoever calls one by one never meets its own last call. */

@@ -4,7 +4,7 @@ import { isAnsweredByAnother, readRolloutNote } from '../usage/rollout-note.ts';
 import { type Action, act, type Outcome } from './act.ts';
 import { type ApprovalRequest, needsApproval } from './approval.ts';
 import { Evidence, type Failure } from './gates.ts';
-import { observe } from './observe.ts';
+import { observe, readJudged } from './observe.ts';
 import { advance, isOver, isThrough, isWatched, type Progress } from './progress.ts';
 import type { Origin } from './release.ts';
 import { makeReport, type RolloutReport } from './report.ts';
@@ -274,7 +274,10 @@ function learn(
   // Of an earlier one of its name nothing is learned.
   const from = origin?.at ?? 0;
   for (const row of rows) {
-    const observation = row.started_at < from ? undefined : observe(row);
+    if (row.started_at < from) continue;
+    const judged = readJudged(row);
+    if (judged) evidence.observeScores(judged.scores);
+    const observation = observe(row);
     if (!observation) continue;
     evidence.observe(observation);
     steps.observe(observation.side, observation, row.started_at);

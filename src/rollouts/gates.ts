@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from 'node:util';
+import type { Scores } from '../usage/rollout-note.ts';
 import {
   type ComparisonState,
   LimitTest,
@@ -56,6 +56,16 @@ export interface GateLimits {
   invalidOutputRate?: number | undefined;
   invalidToolCallRate?: number | undefined;
   minFeedbackScore?: number | undefined;
+  judge?: JudgeLimits | undefined;
+}
+
+type LimitName = Exclude<keyof GateLimits, 'judge'>;
+
+/** Who scores pairs of answers, how many of them, and the least that the candidate's may be on average: scores are from 0 to 1. */
+export interface JudgeLimits {
+  model: string;
+  share?: number | undefined;
+  minScore?: number | undefined;
 }
 
 /** How often a rollout whose candidate is as good as the stable is rolled back by mistake, over all gates and its whole life. */
@@ -122,6 +132,8 @@ export type EvidenceState = Readonly<Record<string, GateState>>;
 export interface GateEvidence {
   candidates: number;
   gates: EvidenceState;
+  /** What a judge said that could not be read. */
+  unreadScores?: number;
   /** What it was learned under. */
   limits?: GateLimits | undefined;
 }
@@ -129,7 +141,7 @@ export interface GateEvidence {
 const ERRORS = 'errors';
 const SCORES = 'feedback scores';
 
-const SHARES: readonly (readonly [what: string, flag: Flag, limit: keyof GateLimits])[] = [
+const SHARES: readonly (readonly [what: string, flag: Flag, limit: LimitName])[] = [
   [ERRORS, 'failed', 'errorRate'],
   ['timeouts', 'timedOut', 'timeoutRate'],
   ['refusals', 'refused', 'refusalRate'],
@@ -143,7 +155,7 @@ const QUANTILES: readonly (readonly [
   what: string,
   amount: Amount,
   quantile: number,
-  ratio: keyof GateLimits,
+  ratio: LimitName,
   isAlways: boolean,
 ])[] = [
   ['p50 latency', 'latencyMs', 0.5, 'p50LatencyRatio', true],
@@ -152,12 +164,7 @@ const QUANTILES: readonly (readonly [
   ['p95 time to first token', 'firstTokenMs', 0.95, 'p95FirstTokenRatio', false],
 ];
 
-const MEANS: readonly (readonly [
-  what: string,
-  amount: Amount,
-  ratio: keyof GateLimits,
-  isAlways: boolean,
-])[] = [
+const MEANS: readonly (readonly [what: string, amount: Amount, ratio: LimitName, isAlways: boolean])[] = [
   ['cost per call', 'costMicroUsd', 'costRatio', true],
   ['output tokens per call', 'outputTokens', 'outputTokensRatio', false],
 ];
@@ -170,11 +177,16 @@ export class Evidence {
   readonly #gates: readonly Gate[];
   readonly #limits: GateLimits;
   readonly #minCalls: number;
+  readonly #judged: JudgedGates | undefined;
   #candidates: number;
+  #unreadScores: number;
 
   constructor(limits: GateLimits, state: GateEvidence = { candidates: 0, gates: {} }) {
+    const known = withoutOtherLimits(state, limits);
     this.#limits = limits;
-    this.#gates = makeGates(limits, withoutOtherLimits(state, limits));
+    this.#judged = limits.judge && makeJudgedGates(limits.judge, known);
+    this.#unreadScores = state.unreadScores ?? 0;
+    this.#gates = [...makeGates(limits, known), ...(this.#judged?.gates ?? [])];
     this.#minCalls = limits.minCalls ?? 1;
     this.#candidates = state.candidates;
   }
@@ -183,7 +195,8 @@ export class Evidence {
     const gates = Object.fromEntries(
       this.#gates.map(({ what, gate, test }) => [`${gate} ${what}`, test.state]),
     );
-    return { candidates: this.#candidates, gates, limits: this.#limits };
+    const unreadScores = this.#unreadScores;
+    return { candidates: this.#candidates, gates, unreadScores, limits: this.#limits };
   }
 
   /** The candidate's calls. */
@@ -199,6 +212,12 @@ export class Evidence {
   /** @param score of a call that is observed by itself, from 0 to 1 */
   observeScore(side: Side, score: number): void {
     for (const gate of this.#gates) gate.observe(side, { score });
+  }
+
+  /** A judge scored what both sides answered to one request; `undefined` where what it said could not be read: that is left out, and counted. */
+  observeScores(scores: Scores | undefined): void {
+    if (scores) this.#judged?.observe(scores);
+    else this.#unreadScores += 1;
   }
 
   /** The gate that the candidate does not keep to, the surest. */
@@ -242,10 +261,14 @@ export class Evidence {
 function withoutOtherLimits({ gates, limits: known }: GateEvidence, limits: GateLimits): EvidenceState {
   if (!known) return gates;
   const names = Object.keys({ ...known, ...limits }) as (keyof GateLimits)[];
-  const changed = names.filter((name) => !isDeepStrictEqual(known[name], limits[name]));
+  const changed = names.filter((name) => limitOf(known, name) !== limitOf(limits, name));
   return Object.fromEntries(
     Object.entries(gates).filter(([gate]) => !changed.some((name) => gate.startsWith(`${name} `))),
   );
+}
+
+function limitOf(limits: GateLimits, name: keyof GateLimits): number | undefined {
+  return name === 'judge' ? limits.judge?.minScore : limits[name];
 }
 
 function makeGates(limits: GateLimits, states: EvidenceState): Gate[] {
@@ -302,6 +325,37 @@ function makeScoreGates(least: number | undefined, states: EvidenceState): Gate[
     },
   });
   return gates;
+}
+
+interface JudgedGates {
+  gates: Gate[];
+  observe(scores: Scores): void;
+}
+
+const JUDGED = 'judge scores';
+
+/** A pair is a block: the same request, judged at once. */
+function makeJudgedGates({ minScore }: JudgeLimits, states: EvidenceState): JudgedGates {
+  const compared = new ScoreComparison(states[`compared ${JUDGED}`] as ComparisonState);
+  const isHeld = minScore !== undefined && minScore > 0 && minScore < 1;
+  const held = isHeld
+    ? new ScoreLimitTest(minScore, states[`judge ${JUDGED}`] as LimitTest['state'])
+    : undefined;
+  // Calls say nothing of it.
+  const observe = () => undefined;
+  const what = JUDGED;
+  const gates: Gate[] = [
+    { what, gate: 'compared', measure: 'score', limit: undefined, observe, test: compared },
+  ];
+  if (held) gates.push({ what, gate: 'judge', measure: 'score', limit: minScore, observe, test: held });
+  return {
+    gates,
+    observe: ({ stable, candidate }) => {
+      compared.observe('stable', stable);
+      compared.observe('candidate', candidate);
+      held?.observe(candidate);
+    },
+  };
 }
 
 function onAmount(

@@ -2,7 +2,7 @@ import type { Tally } from './comparisons.ts';
 import type { Failure, Flag, GateReading, Verdict } from './gates.ts';
 import { countValues, type Histogram, quantileOf } from './histogram.ts';
 import { type Interval, shareInterval } from './intervals.ts';
-import type { Plan } from './progress.ts';
+import { type Plan, SHADOW_STEP } from './progress.ts';
 import type { SideTally, StepTally } from './step-tallies.ts';
 
 /** What is known of a rollout, for people: by step and side, and by gate. */
@@ -22,8 +22,8 @@ export interface ReportedGate extends Omit<GateReading, 'log' | 'limit' | 'mista
 }
 
 export interface ReportedStep {
-  /** From 1. */
-  step: number;
+  /** From 1; before them: copies alone. */
+  step: number | 'shadow';
   weight: number;
   since: string;
   stable: ReportedSide;
@@ -82,7 +82,8 @@ export function makeReport(
     ...judgeAll(gates, candidates, minCalls, failure),
     gates,
     steps: tallies.map(({ step, since, stable, candidate }) => ({
-      ...{ step: step + 1, weight: steps[step]?.weight ?? 0, since: new Date(since).toISOString() },
+      step: step === SHADOW_STEP ? 'shadow' : step + 1,
+      ...{ weight: steps[step]?.weight ?? 0, since: new Date(since).toISOString() },
       ...{ stable: reportSide(stable), candidate: reportSide(candidate) },
     })),
   };
@@ -105,7 +106,8 @@ function judgeAll(
   return { verdict: 'kept', why: `${candidates} calls of the candidate show at no gate that it is worse` };
 }
 
-function reportGate({ log, limit, mistake: _, ...reading }: GateReading): ReportedGate {
+/** A gate as it stands, for people. */
+export function reportGate({ log, limit, mistake: _, ...reading }: GateReading): ReportedGate {
   return {
     ...reading,
     limit: limit ?? null,

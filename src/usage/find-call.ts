@@ -21,7 +21,7 @@ export interface FoundCapture {
 }
 
 /** A call is taken over this long after its id was made, at most: its body arrives meanwhile. */
-const LONGEST_ARRIVAL_MS = 15 * 60_000;
+export const LONGEST_ARRIVAL_MS = 15 * 60_000;
 /** Clocks are set. */
 const CLOCK_STEP_MS = 60_000;
 

@@ -229,6 +229,7 @@ export class VirtualGateway {
       quotas: this.quotas,
       prices: new PriceBook({ prices: config.prices }),
       captures: { keep: none },
+      shadows: { take: () => undefined },
       lateCounts: { plan: () => undefined },
       gone: { isAny: false, note: none, answered: none },
       structures: { fit: none },

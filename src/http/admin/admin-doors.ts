@@ -15,6 +15,7 @@ import { HEALTH_DOORS } from './health-doors.ts';
 import { KEY_DOORS } from './key-doors.ts';
 import { describeDoors } from './open-api.ts';
 import { parseBody, parseQuery, readBody } from './parse.ts';
+import { REHEARSAL_DOORS } from './rehearsal-doors.ts';
 import { RETIREMENT_DOORS } from './retirement-doors.ts';
 import { REVISION_DOORS } from './revision-doors.ts';
 import { ROLLOUT_DOORS } from './rollout-doors.ts';
@@ -34,6 +35,7 @@ export const ADMIN_DOORS: readonly AdminDoor[] = [
   ...USAGE_DOORS,
   ...ROLLOUT_DOORS,
   ...RETIREMENT_DOORS,
+  ...REHEARSAL_DOORS,
 ];
 
 const PREFIX = '/admin/v1';

@@ -12,7 +12,8 @@ import { notFound } from './plan-entries.ts';
 import { releaseNotFound } from './rollout-entries.ts';
 
 const SUMMARIES: Readonly<Record<Action, string>> = {
-  start: 'Begins a rollout at its first step; one that was rolled back begins anew',
+  start:
+    'Begins a rollout with copies, where it has a shadow, else at its first step; one that was rolled back begins anew',
   pause: 'Holds a rollout at its step: its candidate keeps the users that it has',
   resume: 'Goes on with a rollout that is paused',
   promote: 'Ends a rollout with its candidate for everyone',
@@ -130,7 +131,7 @@ function refusal(name: string, { code, message }: RolloutRefusal): GatewayError 
     : new GatewayError('invalid_request', text, { status: 409, code });
 }
 
-function findRollout({ rollouts }: AdminParts, name: string): Rollout {
+export function findRollout({ rollouts }: AdminParts, name: string): Rollout {
   const rollout = rollouts.list().find(({ spec }) => spec.name === name);
   if (!rollout) throw notFound('rollouts', name);
   return rollout;
@@ -146,7 +147,7 @@ function describeKept({ hash, firstSeen, revision, ...release }: KeptRelease, cu
 
 /** Where a rollout stands. */
 export function describeStanding({ rollouts, releases }: AdminParts, rollout: Rollout): JsonObject {
-  const { name, plan, model, stable, candidate } = rollout.spec;
+  const { name, plan, model, stable, candidate, gates } = rollout.spec;
   const stored = rollouts.find(rollout);
   const { phase, step, since } = stored?.progress ?? DRAFT;
   const { origin, approval } = stored ?? {};
@@ -159,6 +160,7 @@ export function describeStanding({ rollouts, releases }: AdminParts, rollout: Ro
     stable: describe('stable', stable),
     candidate: describe('candidate', candidate),
     candidateCalls: stored?.evidence.candidates ?? 0,
+    ...(gates.judge && { unreadScores: stored?.evidence.unreadScores ?? 0 }),
     reason: (stored?.reason as JsonObject | undefined) ?? null,
     approval: approval ? { ...approval, at: new Date(approval.at).toISOString() } : null,
   };
