@@ -28,6 +28,7 @@ import { makeArchives } from './make-archives.ts';
 import { makeLanes } from './make-lanes.ts';
 import { makeRetirementWatch } from './make-lifecycle.ts';
 import { makeOwnCalls } from './make-own-calls.ts';
+import { makePrompts } from './make-prompts.ts';
 import { makeRolloutController } from './make-rollout-controller.ts';
 import { openDoors } from './open-doors.ts';
 import { OutsideView } from './outside-view.ts';
@@ -314,6 +315,7 @@ export async function startApp(
     ...{ store, control, news, log, book: rollouts },
     rollouts: () => [...gateway.snapshot.rollouts.values()].map(({ rollout }) => rollout),
   });
+  const { prompts, promptWatch } = makePrompts({ control, news, configFile: loaded.path });
   const retirements = makeRetirementWatch({ control, controller: rolloutController, events, news, log });
   const admin: AdminParts = {
     store,
@@ -341,7 +343,7 @@ export async function startApp(
   const { metrics } = view;
   const hasOpenMetrics = config.server.metrics === 'open';
   const feedback = new FeedbackBook({ store, tenantEnds, now: Date.now, wait: setTimeout });
-  openDoors(server, { gateway, lifecycle, control, admin, feedback, metrics, hasOpenMetrics });
+  openDoors(server, { gateway, lifecycle, control, admin, prompts, feedback, metrics, hasOpenMetrics });
 
   const watch = new FileWatch(loaded.path, () => void control.reloadFile());
   let follow: NodeJS.Timeout | undefined;
@@ -356,6 +358,7 @@ export async function startApp(
     await retirements.stop();
     ownCalls.stop();
     await rolloutController.stop();
+    await promptWatch.stop();
     await drain(gateway, openConnections, config.server.drainTimeout, noTimeLeft);
     await closeServer(server);
     if (!(await control.settle(SETTLE_MS)))
@@ -391,6 +394,7 @@ export async function startApp(
     await control.takeUpKeys();
     view.start();
     await rolloutController.start();
+    await promptWatch.start();
     gone.remember(await events.toldUnder(GONE_KEY));
     retirements.start();
     watch.start(loaded.seen);

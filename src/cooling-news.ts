@@ -3,6 +3,9 @@ import type { Schedule } from './control/event-log.ts';
 import type { Lane } from './routing/lane.ts';
 import type { LaneOwner } from './routing/lane-book.ts';
 
+/** Where servers come and go, it may be over before they said. */
+const LONGEST_UNSEEN_MS = 5_000;
+
 export interface CoolingNewsOptions {
   news: ControlNews;
   monotonicMs: () => number;
@@ -25,7 +28,7 @@ export class CoolingNews {
   /** The provider named a time, or a later one. */
   begin(lane: Lane, owner: LaneOwner): void {
     const place = nameOf(lane);
-    if (this.#cooling.has(place)) return;
+    if (this.#cooling.has(place) || lane.coolsMs(this.#options.monotonicMs()) === 0) return;
     const forMs = this.#await(lane, owner);
     const message = 'a place is left alone for as long as its provider says';
     this.#tell('cooling_began', message, lane, owner, {
@@ -42,16 +45,17 @@ export class CoolingNews {
   /** Gives how long that is. */
   #await(lane: Lane, owner: LaneOwner): number {
     const { schedule, monotonicMs } = this.#options;
-    const forMs = Math.max(lane.coolsUntil - monotonicMs(), 0);
+    const forMs = lane.coolsMs(monotonicMs());
+    const lookMs = lane.servers ? Math.min(forMs, LONGEST_UNSEEN_MS) : forMs;
     this.#cooling.set(
       nameOf(lane),
-      schedule(() => this.#look(lane, owner), Math.ceil(forMs)),
+      schedule(() => this.#look(lane, owner), Math.ceil(lookMs)),
     );
     return forMs;
   }
 
   #look(lane: Lane, owner: LaneOwner): void {
-    if (lane.coolsUntil > this.#options.monotonicMs()) {
+    if (lane.coolsMs(this.#options.monotonicMs()) > 0) {
       this.#await(lane, owner);
       return;
     }

@@ -3,7 +3,7 @@ import type { ControlNews } from './control/control-news.ts';
 import { CoolingNews } from './cooling-news.ts';
 import { LaneBook } from './routing/lane-book.ts';
 import { SharedHealth } from './routing/shared-health.ts';
-import { tellBreaker, tellCredit } from './tell-problems.ts';
+import { tellBreaker, tellCredit, tellShut } from './tell-problems.ts';
 import { scheduleTimeout } from './usage/ledger.ts';
 
 /** All lanes, what tells of those that are left alone, and what shares their health with other instances, where the state is in a Redis. */
@@ -22,6 +22,7 @@ export function makeLanes(
       if (change.isNews) tellCredit(news, change);
       health?.tellCredit(change);
     },
+    onShut: (change) => tellShut(news, change),
     onCool: (lane, owner) => {
       cooling.begin(lane, owner);
       health?.tellCooling(lane);

@@ -13,7 +13,9 @@ import { addMultipartDoors } from './http/multipart-doors.ts';
 import { addObjectDoors } from './http/object-doors.ts';
 import { addOpenAiDoors } from './http/openai-doors.ts';
 import { addOperationsDoors, type MetricsPage } from './http/operations-doors.ts';
+import { addPromptDoors } from './http/prompt-doors.ts';
 import { addResponsesDoors } from './http/responses-doors.ts';
+import type { PromptBook } from './prompts/prompt-book.ts';
 import type { FeedbackBook } from './usage/feedback.ts';
 
 /** What stands behind the doors. */
@@ -22,6 +24,7 @@ export interface Behind {
   lifecycle: Lifecycle;
   control: ControlPlane;
   admin: AdminParts;
+  prompts: PromptBook;
   feedback: FeedbackBook;
   metrics: MetricsPage;
   /** Whether whoever reaches the gateway may read the metrics. */
@@ -41,6 +44,7 @@ export function openDoors(server: FastifyInstance, behind: Behind): void {
   addAnthropicDoors(server, gateway, lifecycle);
   addGeminiDoors(server, gateway, lifecycle);
   addModelDoors(server, gateway, lifecycle);
+  addPromptDoors(server, behind);
   addAccessRequestDoors(server, gateway, lifecycle, admin);
   addFeedbackDoors(server, gateway, lifecycle, feedback);
   addAdminDoors(server, admin);

@@ -1,10 +1,11 @@
 import type { ControlNews } from './control/control-news.ts';
+import type { BrokenPrompt } from './prompts/prompt-book.ts';
 import type { ApprovalNews } from './rollouts/controller.ts';
 import { type Progress, weightOf } from './rollouts/progress.ts';
 import { describeRelease } from './rollouts/release.ts';
 import type { Rollout } from './rollouts/rollout-book.ts';
 import type { StoredRollout } from './rollouts/rollout-store.ts';
-import type { CreditChange, LaneChange } from './routing/lane-book.ts';
+import type { CreditChange, LaneChange, ShutChange } from './routing/lane-book.ts';
 import type { JournalProblem } from './usage/journal.ts';
 import type { LedgerProblem } from './usage/ledger.ts';
 import type { Recovery, RecoveryFailure } from './usage/recover.ts';
@@ -38,6 +39,16 @@ export function tellLedgerProblem(news: ControlNews, problem: LedgerProblem | Jo
     },
     logged,
   );
+}
+
+export function tellBrokenPrompt(news: ControlNews, { path, error }: BrokenPrompt): void {
+  const message = `the prompt file '${path}' cannot be used, its prompt stays as it was: ${error.message}`;
+  news.tell('warning', 'prompt_broken', message, { path, line: error.line ?? null });
+}
+
+export function tellUnreadablePrompts(news: ControlNews, directory: string, error: unknown): void {
+  const message = `the prompt files in '${directory}' cannot be read: the prompts stay as they were`;
+  news.tell('warning', 'prompts_unreadable', message, { reason: reasonOf(error) });
 }
 
 export function tellRecovery(news: ControlNews, { failures: _, ...recovery }: Recovery): void {
@@ -99,6 +110,19 @@ export function tellCredit(news: ControlNews, { provider, account, isSpent }: Cr
   }
 }
 
+/** An account that its provider lets do nothing any more. */
+export function tellShut(news: ControlNews, { provider, account, isShut }: ShutChange): void {
+  const details = { provider, account };
+  const of = `${provider}\n${account}`;
+  if (isShut) {
+    const message = 'a provider has shut an account: calls go to others first';
+    news.tellOften('alarm', 'account_shut', message, details, details, of);
+  } else {
+    const message = 'an account that its provider had shut is served again';
+    news.tellOften('info', 'account_reopened', message, details, details, of);
+  }
+}
+
 /** Of many refusals one line: the calls themselves have their records. */
 export function tellOverload(
   news: ControlNews,
@@ -109,7 +133,7 @@ export function tellOverload(
       ? 'calls are refused: more run and wait than server.overload allows'
       : `calls of the model '${model}' are refused: more run and wait than its overload allows`;
   const details = { model: model ?? null, calls };
-  news.tellOften('warning', 'overloaded', message, details, details, model);
+  news.tellCounted('warning', 'overloaded', message, details, model);
 }
 
 /** pino writes an error out only where it is called `err`. */

@@ -22,6 +22,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   quotas: ['conversation', 'dialects', 'config', 'usage', 'store'],
   overload: ['conversation', 'config', 'upstream'],
   rollouts: ['conversation', 'store', 'usage'],
+  prompts: ['conversation', 'dialects'],
   lifecycle: ['conversation', 'config'],
   responses: ['conversation', 'store', 'usage'],
   threads: [],
@@ -60,6 +61,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'gateway',
     'telemetry',
     'rollouts',
+    'prompts',
     'lifecycle',
   ],
 };

@@ -13,11 +13,8 @@ interface DormantField {
  */
 export const DORMANT: readonly DormantField[] = [
   { pattern: 'server.workers' },
-  { pattern: 'tenants.*.prompts' },
-  { pattern: 'tenants.*.keys[].prompts' },
   { pattern: 'rollouts.*.prompt' },
   { pattern: 'rollouts.*.gates.judge.prompt' },
-  { pattern: 'prompts' },
 ];
 
 export interface DormantUse {

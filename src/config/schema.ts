@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { mapping, targetPattern, text, timeout } from './fields.ts';
+import { mapping, targetPattern, timeout } from './fields.ts';
 import { alertsSchema } from './sections/alerts.ts';
 import { issuersSchema } from './sections/issuers.ts';
 import { lifecycleSchema } from './sections/lifecycle.ts';
 import { modelsSchema } from './sections/models.ts';
+import { promptsSchema } from './sections/prompts.ts';
 import { priceSchema, providersSchema } from './sections/providers.ts';
 import { responsesSchema } from './sections/responses.ts';
 import { rolloutsSchema } from './sections/rollouts.ts';
@@ -50,10 +51,7 @@ export const configSchema = z.strictObject({
   lifecycle: lifecycleSchema
     .prefault({})
     .describe('What is done ahead of the day on which a provider takes a model away.'),
-  prompts: z
-    .strictObject({ directory: text('the path of a directory').describe('Where the *.prompt files are.') })
-    .optional()
-    .describe('Prompt files that are published as endpoints.'),
+  prompts: promptsSchema.optional().describe('Prompt files that are published as endpoints.'),
   responses: responsesSchema
     .prefault({})
     .describe('Responses that clients of the Responses API go on from (`previous_response_id`).'),

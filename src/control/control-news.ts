@@ -38,10 +38,14 @@ interface Told {
 
 /** An event of what was told less than a minute ago. */
 interface Waiting {
-  note: (untold: number) => void;
+  note: Note;
   /** How many before it were no events. */
   untold: number;
+  /** Of all of them together, where they are counted. */
+  calls: number;
 }
+
+type Note = (untold: number, calls: number) => void;
 
 /** What the gateway tells its operators: in the log of the instance, and as an event in the store. */
 export class ControlNews {
@@ -73,24 +77,45 @@ export class ControlNews {
     of = '',
   ): void {
     this.log[LEVELS[severity]]({ event: kind, ...logged }, message);
-    const note = (untold: number) =>
-      this.#events.note(kind, severity, message, untold > 0 ? { ...details, untold } : details);
-    const subject = `${kind}\n${of}`;
+    this.#noteOften(`${kind}\n${of}`, 0, (untold) =>
+      this.#events.note(kind, severity, message, untold > 0 ? { ...details, untold } : details),
+    );
+  }
+
+  /** The same of so many calls: each event has those of all that were told in the log since the one before. */
+  tellCounted(
+    severity: Event['severity'],
+    kind: string,
+    message: string,
+    details: JsonObject & { calls: number },
+    of = '',
+  ): void {
+    this.log[LEVELS[severity]]({ event: kind, ...details }, message);
+    this.#noteOften(`${kind}\n${of}`, details.calls, (_untold, calls) =>
+      this.#events.note(kind, severity, message, { ...details, calls }),
+    );
+  }
+
+  #noteOften(subject: string, calls: number, note: Note): void {
     const often = this.#often.get(subject);
     if (!often) {
-      note(0);
+      note(0, calls);
       this.#pause(subject);
       return;
     }
     const { waiting } = often;
-    often.waiting = { note, untold: waiting ? waiting.untold + 1 : 0 };
+    often.waiting = {
+      note,
+      untold: waiting ? waiting.untold + 1 : 0,
+      calls: (waiting?.calls ?? 0) + calls,
+    };
   }
 
   /** Tells what waits for its minute. */
   close(): void {
     for (const { waiting, cancel } of this.#often.values()) {
       cancel();
-      waiting?.note(waiting.untold);
+      waiting?.note(waiting.untold, waiting.calls);
     }
     this.#often.clear();
   }
@@ -104,7 +129,7 @@ export class ControlNews {
     const waiting = this.#often.get(subject)?.waiting;
     this.#often.delete(subject);
     if (!waiting) return;
-    waiting.note(waiting.untold);
+    waiting.note(waiting.untold, waiting.calls);
     this.#pause(subject);
   }
 

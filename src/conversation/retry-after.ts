@@ -1,18 +1,29 @@
 /**
  * How long `retry-after` says to wait, in milliseconds: it holds seconds, of which some servers write fractions, or a date (RFC 9110
- * 10.2.3). `undefined`: it says nothing that can be read. `now`: Unix milliseconds.
+ * 10.2.3). Of several the longest counts. `undefined`: it says nothing that can be read. `now`: Unix milliseconds.
  */
 export function readRetryAfter(header: unknown, now: number): number | undefined {
-  if (typeof header !== 'string') return undefined;
   const seconds = readAmount(header);
   if (seconds !== undefined) return seconds * 1_000;
-  const date = Date.parse(header);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+  let longest: number | undefined;
+  for (const line of Array.isArray(header) ? header : [header]) {
+    const date = typeof line === 'string' ? Date.parse(line) : Number.NaN;
+    if (!Number.isNaN(date)) longest = Math.max(longest ?? 0, date - now);
+  }
+  return longest;
 }
 
-/** A header that is an amount, as `retry-after-ms` (OpenAI's) is one of milliseconds. */
+/** A header that is an amount, as `retry-after-ms` (OpenAI's) is one of milliseconds. Where it is there several times the largest counts. */
 export function readAmount(header: unknown): number | undefined {
-  return typeof header === 'string' && /^\d{1,9}(\.\d+)?$/.test(header) ? Number(header) : undefined;
+  const lines = Array.isArray(header) ? header.join() : header;
+  // Nearly always there is one.
+  if (typeof lines !== 'string' || !/^\d/.test(lines)) return undefined;
+  let largest: number | undefined;
+  for (const amount of lines.split(',')) {
+    if (!/^ *\d{1,15}(?:\.\d+)? *$/.test(amount)) return undefined;
+    largest = Math.max(largest ?? 0, Number(amount));
+  }
+  return largest;
 }
 
 /** How units of time are written, in milliseconds. */

@@ -1,8 +1,8 @@
 import type { DialectName } from '../conversation/conversation.ts';
 import type { UpstreamFailure } from './dialect.ts';
 
-/** What a refusal says of our account at a provider. `shortage`: its credit does for smaller calls. */
-export type AccountMeaning = 'payment' | 'permission' | 'shortage';
+/** What a refusal says of our account at a provider. `shut`: it may do nothing at all; `permission`: not this; `shortage`: its credit does for smaller calls. */
+export type AccountMeaning = 'payment' | 'shut' | 'permission' | 'shortage';
 
 /** A refusal is meant where all that a row names is so. */
 interface AccountFailure {
@@ -110,27 +110,27 @@ const ACCOUNT_FAILURES: readonly AccountFailure[] = [
     message: /\bQuota exceeded for metric: \S+, limit: 0\b(?!\.)/,
   },
   {
-    meaning: 'permission',
+    meaning: 'shut',
     dialects: OF_OPENAI,
     statuses: [400, 401, 403],
     codes: ['account_deactivated', 'organization_restricted'],
   },
   {
-    meaning: 'permission',
+    meaning: 'shut',
     dialects: ['messages'],
     statuses: [400, 403],
     message: /^This organization has been disabled\b/,
   },
   {
     // Anthropic (its SDK): the organisation is on hold, the workspace's own encryption key cannot be used.
-    meaning: 'permission',
+    meaning: 'shut',
     dialects: ['messages'],
     statuses: [400],
     codes: ['organization_on_hold', 'cmek_key_disabled', 'cmek_key_network_blocked'],
   },
   {
     // Google: where the gateway stands, not what was sent.
-    meaning: 'permission',
+    meaning: 'shut',
     dialects: OF_GOOGLE,
     statuses: [400],
     message: /^User location is not supported\b|\bfree tier is not available in your country\b/,

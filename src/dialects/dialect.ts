@@ -45,6 +45,8 @@ export interface CallerDialect {
    * @param dropped gets the names of what the answer says and the dialect has no word for (`answer.executableCode`)
    */
   encodeResponse(completion: Completion, request?: JsonObject, dropped?: string[]): JsonObject;
+  /** The text of an answer, where that is not the JSON of an object. */
+  writeResponse?(completion: Completion): string;
   streamEncoder(options: StreamEncoderOptions): StreamEncoder;
   encodeError(error: GatewayError): JsonObject;
   /** The status of an error where the dialect has another for it than all others. */

@@ -10,8 +10,14 @@ const STATUS_KINDS: Record<number, ErrorKind> = {
   402: 'upstream_unavailable',
   407: 'upstream_unavailable',
   408: 'upstream_timeout',
+  // What was asked failed, not the asking: Bedrock and Hugging Face say so of models.
+  424: 'upstream_unavailable',
   425: 'upstream_unavailable',
   429: 'upstream_rate_limited',
+  // Groq ("Flex Processing"): there is no room for the call now.
+  498: 'upstream_rate_limited',
+  // google.rpc.Code CANCELLED, where we have not left.
+  499: 'upstream_unavailable',
   504: 'upstream_timeout',
 };
 

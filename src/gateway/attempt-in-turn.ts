@@ -11,6 +11,7 @@ import { behindCandidate, isForCandidate, isRefusedCandidate } from './choose-si
 import { endBegun } from './continue-stream.ts';
 import { countLocally, countsInstead, mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, noteNothing, noteStandIn, standInFor } from './credentials.ts';
+import { withFirstTime } from './first-time.ts';
 import type { Gateway } from './gateway.ts';
 import { mayGoOnAt } from './go-on-from.ts';
 import { type FailedAttempt, Hedge, type HedgingMaker } from './hedge.ts';
@@ -37,6 +38,8 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   readonly #itinerary: Itinerary<PlannedAttempt>;
   readonly #divertsBlocked: boolean;
   #failure: GatewayError | undefined;
+  /** That for which the call was led elsewhere. */
+  #diverted: GatewayError | undefined;
   #refusal: unknown;
   /** Whose provider has said that it does not count it. */
   #uncounted: PlannedAttempt['target'] | undefined;
@@ -70,6 +73,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
         }
         // It would come too late. A credential that it was to probe is for the next call.
         noteNothing(next.stop);
+        this.#itinerary.takeBack();
         continue;
       }
       if (this.#attempt(next.stop)) return;
@@ -170,23 +174,25 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   }
 
   /**
-   * Where a thread's provider fails, what its client answers by sending the whole conversation, which may be answered elsewhere; else
-   * the failure.
+   * Where a thread's provider fails, what its client answers by sending the whole conversation, which may be answered elsewhere; where
+   * those fail that a refused call was led to, the refusal: sent again, the call would be refused again; else the failure.
    */
   #told(): unknown {
     const { pinned } = this.#call;
     if (!this.#failure) return this.#refusal ?? this.#leftAlone();
+    if (this.#diverted && this.#failure.kind !== 'upstream_rejected') return this.#diverted;
     if (this.#refusal instanceof GatewayError && this.#refusal.details) return this.#refusal;
-    return pinned?.refuse && leadsElsewhere(this.#call, pinned) ? pinned.refuse() : this.#failure;
+    if (pinned?.refuse && leadsElsewhere(this.#call, pinned)) return pinned.refuse();
+    const places = this.#plan.filter(({ only }) => !only);
+    return withFirstTime(this.#failure, places, this.#gateway.monotonicMs());
   }
 
   /** Every place wants to be left alone. */
   #leftAlone(): GatewayError {
-    const { coolsUntil, namedFor } = this.#itinerary;
+    const leftMs = this.#itinerary.coolsMs(this.#gateway.monotonicMs()) ?? 0;
     const names = new Set(this.#plan.map(({ target }) => target.upstream.name));
-    const leftMs = (coolsUntil ?? 0) - this.#gateway.monotonicMs();
     // One whose time is over may come too late for this call.
-    return allCool([...names], namedFor, leftMs > 0 ? leftMs : LEAST_RETRY_MS);
+    return allCool([...names], this.#itinerary.namedFor, leftMs > 0 ? leftMs : LEAST_RETRY_MS);
   }
 
   continues(failure: GatewayError): boolean {
@@ -255,8 +261,10 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     // What was generated is billed, though nobody saw it: the same is not bought there twice.
     const again = verdict.again && !used && (!this.#call.begun || mayGoOnAt(this.#call, planned));
     const diverted = this.#divertedFor(planned, failure);
-    if (diverted) this.#itinerary.divert(diverted);
-    else if (standIn) this.#itinerary.prepend(standIn);
+    if (diverted) {
+      this.#diverted = failure;
+      this.#itinerary.divert(diverted);
+    } else if (standIn) this.#itinerary.prepend(standIn);
     else if (
       verdict.says === 'failing' &&
       hasOtherAddress(planned, room) &&

@@ -247,7 +247,10 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     const { dialect } = this.#request;
     const failed = this.#readHead(failure);
     const { target } = this.#planned;
-    this.failAs(failed ?? readFailureWithin(dialect, target, failure, this.#gateway.now(), this.#call));
+    const headers = this.#answerHeaders ?? {};
+    this.failAs(
+      failed ?? readFailureWithin(dialect, target, failure, headers, this.#gateway.now(), this.#call),
+    );
   }
 
   /** What the provider had said of itself before its answer broke off. What we had to end is another's doing. */

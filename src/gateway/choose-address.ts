@@ -99,13 +99,16 @@ export function hasOtherAddress({ target, account, tried }: PlannedAttempt, room
   return poolOf(target.upstream, account)?.hasOther(tried) === true;
 }
 
-/** The server of the last attempt wants to be left alone. Gives for how long that is so of all servers of its account, if it is. */
-export function restAddress({ target, account, tried }: PlannedAttempt, forMs: number): number | undefined {
-  const pool = poolOf(target.upstream, account);
+/**
+ * The server of the last attempt wants to be left alone. Gives whether it is one of those that are looked up: then its place is left alone
+ * for as long as all that are there say so. Else it is the place.
+ */
+export function restAddress({ target, account, tried }: PlannedAttempt, forMs: number): boolean {
+  const { servers } = target.upstream;
   const address = tried?.at(-1);
-  if (!pool || !address) return forMs;
-  pool.rest(address, forMs);
-  return pool.restMs;
+  if (!servers?.discovery || !address) return false;
+  servers.pools.get(account.name)?.rest(address, forMs);
+  return true;
 }
 
 /** Attempts at accounts none of whose addresses is well come last; they are not left out. */

@@ -120,6 +120,7 @@ export function recompileSnapshot(
     created: Math.floor(now() / 1000),
     maxBodyBytes: config.server.bodyLimit,
     responses: { store: config.responses.store, retentionMs: config.responses.retention },
+    promptModel: config.prompts?.model,
     bounds: compileBounds(config),
     limits: listLimits(callers),
     lifeOf: counters.lifeOf,
@@ -337,8 +338,12 @@ function compileCallers(
     const holder = holders.get(tenant) ?? new Holder();
     holders.set(tenant, holder);
     const mayCall = permit({ models: ['*'] });
+    const mayPrompt = () => true;
     const rank = RANKS.normal;
-    return { ...key, caller: { tenant, key: name, mayCall, capture: undefined, limits, holder, rank } };
+    return {
+      ...key,
+      caller: { tenant, key: name, mayCall, mayPrompt, capture: undefined, limits, holder, rank },
+    };
   });
   appendAll(added, made);
   const ring = before ? before.callers.ring.replace(gone, added) : new KeyRing(added, signIn.now);
@@ -356,16 +361,23 @@ function compileTenant(
   const capture = compileCapture(config.capture);
   const limits = compileTenantLimits(tenant, config, modelLimits, counters);
   const rank = RANKS[config.priority];
-  const common: TenantCaller = { tenant, mayCall: ofTenant, capture, limits: limits.ofAnyKey, holder, rank };
+  const mayPrompt = compileModelPermission(config.prompts ?? []);
+  const common: TenantCaller = {
+    ...{ tenant, mayCall: ofTenant, mayPrompt, capture, limits: limits.ofAnyKey, holder, rank },
+  };
   const keys: CallerKey[] = [];
-  for (const { name, secret, secretHash, previous, expires, models: keyModels } of config.keys) {
+  for (const { name, secret, secretHash, previous, expires, models: keyModels, prompts } of config.keys) {
     const ofKey = keyModels ? compileModelPermission(keyModels) : undefined;
     const mayCall = ofKey ? (model: string) => ofTenant(model) && ofKey(model) : ofTenant;
+    const prompted = prompts && compileModelPermission(prompts);
     const key: CallerKey = {
       tenant,
       key: name,
       hash: secretHash ?? hashOf({ secret, secretHash }),
-      caller: { ...common, key: name, mayCall, keyMayCall: ofKey, limits: limits.ofKey(name) },
+      caller: {
+        ...{ ...common, key: name, mayCall, keyMayCall: ofKey, limits: limits.ofKey(name) },
+        mayPrompt: prompted ? (prompt) => mayPrompt(prompt) && prompted(prompt) : mayPrompt,
+      },
     };
     if (expires !== undefined) key.expiresAt = expires;
     keys.push(key);

@@ -33,6 +33,7 @@ const FAILS_TRIAL: ReadonlySet<string | undefined> = new Set([
   REJECTED,
   'upstream_payment_required',
   'upstream_credit_short',
+  'upstream_account_shut',
   'upstream_permission_denied',
 ]);
 

@@ -16,6 +16,10 @@ export interface Door {
    * translated, also between two sides of one dialect.
    */
   completesText?: true;
+  /** Its answers are in a form that no provider answers in: they are translated, also between two sides of one dialect. */
+  translatesAnswers?: true;
+  /** The content type of its whole answers, where they are no JSON. */
+  bodyType?: string;
   /** What a relayed call asks of the provider, where that is not what a translated one asks for the same operation. */
   relaysAs?: UpstreamOperation;
   /** Nothing of it is ever translated: where it is had at a provider, in the form of this door. */
@@ -26,6 +30,8 @@ export interface Door {
   keepsAnswers?: boolean;
   /** The content type of its streams, where they are no server-sent events. */
   streamType?: string;
+  /** Headers that all its answers have, a name and a value in turn. */
+  headers?: readonly string[];
   /** A second header that tells the id of a call, for clients that look for it there. */
   requestIdHeader?: string;
 }

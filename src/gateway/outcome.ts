@@ -67,10 +67,13 @@ export function noteFailed(
   const isAnothers =
     hadLittle ||
     (verdict.says === 'failing' && hasOtherAddress(planned, 1)) ||
-    (verdict.says === 'spent' && planned.account.standing.trial !== undefined);
+    ((verdict.says === 'spent' || verdict.says === 'shut') && planned.account.standing.trial !== undefined);
   // What fails is a server, and so is what says when it will be well; a limit is the account's.
   if (verdict.says === 'failing' && retryAfterMs !== undefined) {
-    retryAfterMs = restAddress(planned, cappedMs(retryAfterMs));
+    if (restAddress(planned, cappedMs(retryAfterMs))) {
+      retryAfterMs = undefined;
+      planned.lane?.noteRest();
+    }
   }
   if (isAnothers) planned.lane?.forget(nowMs, sentMs);
   else planned.lane?.fail(verdict, { nowMs, begunMs: sentMs, retryAfterMs });

@@ -43,7 +43,7 @@ export interface PairJudgeOptions {
 export class PairJudge {
   readonly #options: PairJudgeOptions;
   readonly #caller: Caller = {
-    ...{ tenant: OPERATOR, key: JUDGE_KEY, mayCall: () => true },
+    ...{ tenant: OPERATOR, key: JUDGE_KEY, mayCall: () => true, mayPrompt: () => true },
     ...{ limits: undefined, holder: new Holder(), rank: RANKS.low },
   };
   #running = 0;

@@ -124,15 +124,15 @@ function addPlaces(
 ): Upstream | undefined {
   let rejecting: Upstream | undefined;
   const asksNobody = mustCountLocally(call, target);
-  // Counting has limits of its own, and times: it says nothing of generating (Anthropic, "Token counting").
   const isCount = call.door.operation === 'count';
   const { accounts } = target.upstream;
   for (const index of accounts.length === 1 ? ONLY : accountsInOrder(gateway, target)) {
     const account = accounts[index] as Account;
     if (!isPlanned(call, target, account) || plan.length >= MOST_PLANNED) continue;
+    const lane = target.lanes?.[index];
     const planned: PlannedAttempt | undefined = asksNobody
       ? { target, account }
-      : planAccount(target, account, isCount ? undefined : target.lanes?.[index]);
+      : planAccount(target, account, isCount ? lane?.counting : lane);
     if (planned && only) planned.only = only;
     if (planned) plan.push(planned);
     else rejecting = target.upstream;

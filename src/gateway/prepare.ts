@@ -107,6 +107,7 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
     sameDialect &&
     !call.begun &&
     door.completesText !== true &&
+    door.translatesAnswers !== true &&
     !hasOwnForm &&
     !needsEmulation(call, endpoint);
   const withheld = sameDialect ? withholdComparison(call, planned) : undefined;
@@ -284,6 +285,7 @@ function translateGenerated(
   if (caller.alwaysSaysUsage) completion.usage = usage;
   call.droppedOfAnswer = [];
   if (call.stream) return { ...streamText(call, completion), usage };
+  if (caller.writeResponse) return { text: caller.writeResponse(completion), usage };
   const written = caller.encodeResponse(completion, repeatedRequest(call), call.droppedOfAnswer);
   return { text: JSON.stringify(written), written, usage };
 }

@@ -69,7 +69,7 @@ export interface RehearsalOptions {
 export class Rehearsal {
   readonly #options: RehearsalOptions;
   readonly #caller: Caller = {
-    ...{ tenant: OPERATOR, key: REHEARSAL_KEY, mayCall: () => true },
+    ...{ tenant: OPERATOR, key: REHEARSAL_KEY, mayCall: () => true, mayPrompt: () => true },
     ...{ limits: undefined, holder: new Holder(), rank: RANKS.low },
   };
 

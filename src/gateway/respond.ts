@@ -37,7 +37,7 @@ export function beginBytes(call: Call, content: string[]): void {
 export function sendJson(gateway: Gateway, call: Call, body: Buffer): void {
   settleCall(gateway, call, 'ok', 200);
   call.committed = true;
-  const headers = answerHeaders(call, JSON_TYPE);
+  const headers = answerHeaders(call, call.door.bodyType ?? JSON_TYPE);
   headers.push('content-length', String(body.length));
   call.response.writeHead(200, headers);
   endInOneWrite(gateway, call, body);
@@ -101,6 +101,7 @@ function answerHeaders(call: Call, contentType?: string): string[] {
   const headers = ['x-request-id', call.id];
   if (contentType !== undefined) headers.push('content-type', contentType);
   if (call.door.requestIdHeader !== undefined) headers.push(call.door.requestIdHeader, call.id);
+  if (call.door.headers) for (const word of call.door.headers) headers.push(word);
   if (call.target) headers.push('x-fairlead-target', headerText(call.target.name));
   headers.push('x-fairlead-attempts', String(call.attempts.length));
   if (call.target) headers.push('server-timing', serverTiming(call));

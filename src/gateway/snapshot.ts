@@ -29,6 +29,8 @@ export interface Snapshot {
   maxBodyBytes: number;
   /** Responses of the Responses API: whether they are kept here, and for how long they can be gone on from. */
   responses: { store: boolean; retentionMs: number };
+  /** The model of prompts that name none. */
+  promptModel: string | undefined;
   /** What may run and wait while it is in force. */
   bounds: OverloadBounds;
   /** All limits that there are. */
@@ -52,6 +54,8 @@ export interface Caller {
   mayCall(model: string): boolean;
   /** Whether the key's own list, or what the claims of a token permit, has a model; absent where all of its tenant's are. */
   keyMayCall?: ((model: string) => boolean) | undefined;
+  /** Whether it may call a prompt by this name. */
+  mayPrompt(prompt: string): boolean;
   /** `undefined` where nothing that it can call has a limit. */
   limits: CallerLimits | undefined;
   /** Its tenant's places among the calls that run. */

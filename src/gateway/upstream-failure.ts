@@ -1,7 +1,7 @@
 import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import { isObject, tryParseJson } from '../conversation/json.ts';
 import { type AccountMeaning, accountMeaning } from '../dialects/account-failures.ts';
-import type { UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
+import type { ResponseHeaders, UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
 import { kindOfStatus, ReportedError } from '../dialects/reported-error.ts';
 import { dayOf } from '../lifecycle/days.ts';
 import type { Target } from '../routing/target.ts';
@@ -32,6 +32,7 @@ const ALARMS = {
   upstream_credentials_rejected: 'a provider rejected our credentials',
   upstream_payment_required: 'a provider wants to be paid',
   upstream_credit_short: "our account's credit at a provider is too short for a call",
+  upstream_account_shut: 'a provider has shut our account',
   upstream_permission_denied: 'a provider does not let our account do this',
 } as const;
 
@@ -79,6 +80,7 @@ export function readFailureWithin(
   dialect: UpstreamDialect,
   target: Target,
   error: GatewayError,
+  headers: ResponseHeaders,
   now: number,
   call: Call,
 ): FailedAnswer {
@@ -87,14 +89,19 @@ export function readFailureWithin(
   }
   const { kind, reported: status } = error;
   const failure = { ...error.failure, kind };
-  // The headers of the answer are older than the error: they say nothing of it.
-  const waitMs = namedWaitMs(failure, {}, now);
+  // The headers of a stream are older than the error: they say nothing of it.
+  const waitMs = namedWaitMs(failure, isStream(headers) ? {} : headers, now);
   return readFailure(
     dialect,
     target,
     { status, failure, said: 'reported an error' },
     { waitMs, nowMs: now, call },
   );
+}
+
+/** Its parts are said one after the other. */
+function isStream({ 'content-type': type }: ResponseHeaders): boolean {
+  return typeof type === 'string' && /event-stream|eventstream/i.test(type);
 }
 
 interface Said {
@@ -181,6 +188,7 @@ const ABOUT_OURS = "this is about the gateway's own account";
 
 const ABOUT_ACCOUNT = {
   upstream_payment_required: ABOUT_OURS,
+  upstream_account_shut: ABOUT_OURS,
   upstream_permission_denied: ABOUT_OURS,
   upstream_credit_short: "what the gateway's own account has left is too little for this call",
 } as const;
@@ -204,6 +212,7 @@ function alarmOf(
 
 const ALARM_OF: Record<AccountMeaning, Alarm> = {
   payment: 'upstream_payment_required',
+  shut: 'upstream_account_shut',
   permission: 'upstream_permission_denied',
   shortage: 'upstream_credit_short',
 };

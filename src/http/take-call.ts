@@ -4,6 +4,7 @@ import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { handleCall } from '../gateway/handle-call.ts';
 import type { ObjectCall } from '../gateway/object-call.ts';
+import type { Caller } from '../gateway/snapshot.ts';
 import type { Upload } from '../gateway/upload.ts';
 import { authenticated } from './access.ts';
 
@@ -16,6 +17,10 @@ export interface Beside {
   /** The body, where it is handed on while it arrives. */
   upload?: Upload | undefined;
   object?: ObjectCall;
+  /** The body, where it is not what was sent. */
+  body?: Buffer;
+  /** Who calls, where what may be called is not what the key alone may. */
+  caller?: Caller;
 }
 
 /** Hands a request over to the gateway, which answers it by itself. */
@@ -36,8 +41,8 @@ export function takeCall(
     door,
     // Not what is in force by now: the body may have taken its time, and a call is of one configuration.
     snapshot: request.snapshot ?? gateway.snapshot,
-    caller: authenticated(request.caller),
-    body: Buffer.isBuffer(request.body) ? request.body : NO_BODY,
+    caller: beside?.caller ?? authenticated(request.caller),
+    body: beside?.body ?? (Buffer.isBuffer(request.body) ? request.body : NO_BODY),
     response: reply.raw,
     address: beside?.address,
     forward: beside?.forward,

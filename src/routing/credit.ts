@@ -9,9 +9,10 @@ export type SeenCredit = { isSpent: boolean; isNews: boolean };
 
 /**
  * Whether an account may still spend at its provider, as its answers say. Where it may not, other places go first, and one call now and
- * then finds out whether it was paid. All times are monotonic milliseconds.
+ * then finds out whether it was paid. One that its provider shut (`shut`) stands as one without credit. All times are monotonic milliseconds.
  */
 export class Credit {
+  readonly #reason: 'credit' | 'shut';
   readonly #onSeen: ((seen: SeenCredit) => void) | undefined;
   /** 0: it has credit, or another credential since it had none. */
   #restMs = 0;
@@ -25,8 +26,9 @@ export class Credit {
   #probedMs: number | undefined;
   #mark: string | undefined;
 
-  constructor(onSeen?: (seen: SeenCredit) => void) {
+  constructor(onSeen?: (seen: SeenCredit) => void, reason: 'credit' | 'shut' = 'credit') {
     this.#onSeen = onSeen;
+    this.#reason = reason;
   }
 
   /** Whose it is: tells one credential of the account from another; `undefined`: nobody has said yet. */
@@ -46,7 +48,7 @@ export class Credit {
 
   /** `undefined` where it has credit, or the next call is to find out whether it has. */
   cooling(nowMs: number): Cooling | undefined {
-    return this.rests(nowMs) ? { forMs: this.#restsUntil - nowMs, reason: 'credit' } : undefined;
+    return this.rests(nowMs) ? { forMs: this.#restsUntil - nowMs, reason: this.#reason } : undefined;
   }
 
   /** The account has this credential. Of another one than before nothing is known. */

@@ -28,8 +28,10 @@ interface Waiting<S> {
   stop: S;
   /** The call was there before. */
   wasTried: boolean;
-  /** It counts in the retry budget of the place, and is still to be taken from it. */
+  /** The call was there, and has neither paused since nor taken it from the retry budget of the place. */
   isRepeat: boolean;
+  /** What it met there was a limit. */
+  wasLimited: boolean;
 }
 
 /** What was last said to come after a pause. */
@@ -69,6 +71,7 @@ export class Itinerary<S extends Stop> {
   /** How long limits were waited for, with the pauses behind them. */
   #waitedMs = 0;
   #sent = 0;
+  /** Attempts at places where the call had been. */
   #repeats = 0;
   /** Put before all others: its call was counted there before. */
   #unearned: S | undefined;
@@ -78,11 +81,11 @@ export class Itinerary<S extends Stop> {
     this.#options = options;
   }
 
-  /** When the first of those that were passed over because of their limits may be called: monotonic milliseconds. */
-  get coolsUntil(): number | undefined {
+  /** In how many milliseconds the first of those that were passed over because of the times that they named may be called. */
+  coolsMs(nowMs: number): number | undefined {
     let first: number | undefined;
     for (const { lane } of this.#cooling)
-      first = Math.min(first ?? Number.POSITIVE_INFINITY, lane?.coolsUntil ?? 0);
+      first = Math.min(first ?? Number.POSITIVE_INFINITY, lane?.coolsMs(nowMs) ?? 0);
     return first;
   }
 
@@ -104,7 +107,7 @@ export class Itinerary<S extends Stop> {
       }
     }
     this.#sortOut(nowMs);
-    return this.#nextAgain(nowMs) ?? this.#nextPoor(nowMs);
+    return this.#nextFree(nowMs) ?? this.#nextAgain(nowMs) ?? this.#nextPoor(nowMs);
   }
 
   /**
@@ -124,16 +127,17 @@ export class Itinerary<S extends Stop> {
 
   /** The pause is over. */
   arrive({ stop, waitMs }: Next<S>, nowMs: number): boolean {
-    const { wasTried = false, isForLimit = false } = this.#pending ?? {};
+    const { wasTried = false, wasLimited = false, isForLimit = false } = this.#pending ?? {};
     if (isForLimit) this.#waitedMs += waitMs;
     const readiness = stop.lane?.readiness(nowMs) ?? 'ready';
     if (readiness === 'ready') {
+      if (!wasTried) stop.lane?.retries.earn();
       stop.lane?.begin(nowMs);
       return true;
     }
     // It has become another's: what waited for it goes on as if it had not.
     this.#sent -= 1;
-    const waiting = { stop, wasTried, isRepeat: false };
+    const waiting = { stop, wasTried, wasLimited, isRepeat: false };
     if (readiness === 'cooling') this.#leaveAlone(waiting);
     else this.#again.push(waiting);
     if (isForLimit) this.#inVain.push(stop);
@@ -147,11 +151,12 @@ export class Itinerary<S extends Stop> {
     this.#fresh.unshift(stop);
   }
 
-  /** Whether an attempt at another server of the place would leave one for each other target that is ready. */
-  canSpare({ target }: S, nowMs: number): boolean {
+  /** Whether the retry budget of a place has an attempt at another of its servers, which would leave one for each other target that is ready. */
+  canSpare({ target, lane }: S, nowMs: number): boolean {
+    if (lane?.retries.isLeft === false) return false;
     const others = new Set<string>();
-    for (const { target: other, lane } of this.#fresh) {
-      const isReady = (lane?.readiness(nowMs) ?? 'ready') === 'ready';
+    for (const { target: other, lane: its } of this.#fresh) {
+      const isReady = (its?.readiness(nowMs) ?? 'ready') === 'ready';
       if (isReady && other.name !== target.name) others.add(other.name);
     }
     return this.#options.retries + 1 - this.#sent > others.size;
@@ -160,6 +165,7 @@ export class Itinerary<S extends Stop> {
   /** Goes on at another server of the same place: one attempt more, unless there was no connection to the one before. */
   goOnAt(stop: S, isFree: boolean): void {
     if (isFree) this.#sent -= 1;
+    else stop.lane?.retries.spend();
     this.#unearned = stop;
     this.#fresh.unshift(stop);
   }
@@ -186,7 +192,12 @@ export class Itinerary<S extends Stop> {
   }
 
   failed(stop: S, verdict: Verdict): void {
-    if (verdict.again) this.#again.push({ stop, wasTried: true, isRepeat: true });
+    const wasLimited = verdict.says === 'limited';
+    if (verdict.again) this.#again.push({ stop, wasTried: true, isRepeat: true, wasLimited });
+    if (verdict.says === 'spent' || verdict.says === 'shut') {
+      // That is said of all that is called at the account.
+      this.keepOnly(({ lane }) => !lane || lane.reach !== stop.lane?.reach);
+    }
     if (verdict.next === 'none') {
       this.divert([]);
     } else if (verdict.next === 'target') {
@@ -198,7 +209,7 @@ export class Itinerary<S extends Stop> {
   #isReady(stop: S, nowMs: number): boolean {
     const readiness = stop.lane?.readiness(nowMs) ?? 'ready';
     if (readiness === 'poor') this.#poor.push(stop);
-    if (readiness === 'cooling') this.#leaveAlone({ stop, wasTried: false, isRepeat: false });
+    if (readiness === 'cooling') this.#leaveAlone(untried(stop));
     return readiness === 'ready';
   }
 
@@ -215,34 +226,66 @@ export class Itinerary<S extends Stop> {
     const poor = this.#again.filter(({ stop, wasTried }) => !wasTried && isNow(stop, 'poor'));
     this.#poor = this.#poor.filter((stop) => !cooling.includes(stop));
     this.#again = this.#again.filter((waiting) => !poor.includes(waiting));
-    for (const stop of cooling) this.#leaveAlone({ stop, wasTried: false, isRepeat: false });
+    for (const stop of cooling) this.#leaveAlone(untried(stop));
     for (const { stop } of poor) this.#poor.push(stop);
+  }
+
+  /** One that had to be passed over, or waited for, and is ready by now: it is called at once. */
+  #nextFree(nowMs: number): Next<S> | undefined {
+    const isFree = ({ lane }: S) => (lane?.readiness(nowMs) ?? 'ready') === 'ready';
+    for (const waiting of this.#again.filter(({ stop, isRepeat }) => !isRepeat && isFree(stop))) {
+      this.#again.splice(this.#again.indexOf(waiting), 1);
+      if (!this.#options.mayTry(waiting.stop)) continue;
+      if (!waiting.wasTried) waiting.stop.lane?.retries.earn();
+      return this.#send(waiting.stop, nowMs);
+    }
+    for (const stop of this.#poor.filter(isFree)) {
+      this.#poor.splice(this.#poor.indexOf(stop), 1);
+      if (!this.#options.mayTry(stop)) continue;
+      stop.lane?.retries.earn();
+      return this.#send(stop, nowMs);
+    }
+    return undefined;
   }
 
   /** The one that may be called first; a limit that passes soon is waited for. */
   #nextAgain(nowMs: number): Next<S> | undefined {
-    let best: Waiting<S> | undefined;
-    let bestMs = Math.max(LONGEST_WAIT_MS - this.#waitedMs, 0);
+    const leftMs = Math.max(LONGEST_WAIT_MS - this.#waitedMs, 0);
+    for (let soonest = this.#soonest(nowMs, leftMs); soonest; soonest = this.#soonest(nowMs, leftMs)) {
+      const { waiting, limitMs } = soonest;
+      const { stop, wasTried, isRepeat } = waiting;
+      this.#again.splice(this.#again.indexOf(waiting), 1);
+      // Last: who says yes expects the attempt to be made.
+      if (!this.#options.mayTry(stop)) continue;
+      if (isRepeat) stop.lane?.retries.spend();
+      const isForLimit = limitMs > 0 || waiting.wasLimited;
+      const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#repeats, LONGEST_PAUSE_MS);
+      if (wasTried) this.#repeats += 1;
+      this.#sent += 1;
+      this.#pending = { ...waiting, isForLimit };
+      const longestMs = isForLimit ? Math.min(pauseMs, leftMs - limitMs) : pauseMs;
+      const waitMs = limitMs + this.#options.random() * longestMs;
+      // Without a wait nobody arrives.
+      if (waitMs === 0) stop.lane?.begin(nowMs);
+      return { stop, waitMs };
+    }
+    return undefined;
+  }
+
+  /** Of what may be called within so long, the first, with how long it is limited yet. */
+  #soonest(nowMs: number, leftMs: number): { waiting: Waiting<S>; limitMs: number } | undefined {
+    let soonest: { waiting: Waiting<S>; limitMs: number } | undefined;
     for (const waiting of this.#again) {
       const { lane } = waiting.stop;
-      const waitMs = Math.max((lane?.limitedUntil ?? 0) - nowMs, 0);
-      const isPoor = waitMs === 0 && lane?.readiness(nowMs) === 'poor';
-      if (isPoor || waitMs > bestMs || (best && waitMs === bestMs)) continue;
-      if (waitMs > 0 && this.#inVain.includes(waiting.stop)) continue;
+      const limitMs = lane?.limitedMs(nowMs) ?? 0;
+      if (limitMs > leftMs || (soonest && limitMs >= soonest.limitMs)) continue;
+      if (limitMs === 0 && lane?.readiness(nowMs) === 'poor') continue;
+      if (waiting.wasLimited && leftMs === 0) continue;
+      if (limitMs > 0 && this.#inVain.includes(waiting.stop)) continue;
       if (waiting.isRepeat && lane?.retries.isLeft === false) continue;
-      best = waiting;
-      bestMs = waitMs;
+      soonest = { waiting, limitMs };
     }
-    if (!best) return undefined;
-    if (best.isRepeat && best.stop.lane?.retries.spend() === false) return undefined;
-    // Last: who says yes expects the attempt to be made.
-    if (!this.#options.mayTry(best.stop)) return undefined;
-    this.#again.splice(this.#again.indexOf(best), 1);
-    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#repeats, LONGEST_PAUSE_MS);
-    this.#repeats += 1;
-    this.#sent += 1;
-    this.#pending = { ...best, isForLimit: bestMs > 0 };
-    return { stop: best.stop, waitMs: bestMs + this.#options.random() * pauseMs };
+    return soonest;
   }
 
   /**
@@ -271,6 +314,10 @@ export class Itinerary<S extends Stop> {
     stop.lane?.begin(nowMs);
     return { stop, waitMs: 0 };
   }
+}
+
+function untried<S>(stop: S): Waiting<S> {
+  return { stop, wasTried: false, isRepeat: false, wasLimited: false };
 }
 
 /** Of two that are passed over: one that answered lately, the last one first; else the one that was not called for longer. */

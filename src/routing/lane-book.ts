@@ -2,7 +2,7 @@ import { Breaker, type BreakerOptions, type BreakerState, isSameBreaker } from '
 import { Credit, type SeenCredit } from './credit.ts';
 import { type CreditWord, namedForOf, type Word } from './health-word.ts';
 import { Hearsay } from './hearsay.ts';
-import { Lane } from './lane.ts';
+import { Lane, type RestingServers } from './lane.ts';
 import { type Cooling, cappedMs } from './limit.ts';
 
 /** How a lane stands. */
@@ -36,6 +36,13 @@ export interface CreditChange extends SeenCredit {
   restsUntil: number;
 }
 
+/** A provider has shut an account, or answers it again. */
+export interface ShutChange {
+  provider: string;
+  account: string;
+  isShut: boolean;
+}
+
 /** Whose lane it is. */
 export interface LaneOwner {
   provider: string;
@@ -51,6 +58,7 @@ export interface LaneBookOptions {
   onCool?: (lane: Lane, owner: LaneOwner) => void;
   /** Also each time that an account is found to be out of credit still. */
   onCredit?: (change: CreditChange) => void;
+  onShut?: (change: ShutChange) => void;
 }
 
 /** Whose lanes they are. */
@@ -65,7 +73,11 @@ interface Place {
 /** What a configuration is in force with, as far as lanes follow it. */
 export interface LanesInForce {
   /** `mark`: tells one credential of an account from another. */
-  upstreams: Iterable<{ name: string; accounts: readonly { name: string; mark: string }[] }>;
+  upstreams: Iterable<{
+    name: string;
+    accounts: readonly { name: string; mark: string }[];
+    servers?: { discovery?: unknown; pools: ReadonlyMap<string, RestingServers> } | undefined;
+  }>;
   /** Those that its models lead to. */
   lanes: Iterable<Lane>;
 }
@@ -86,6 +98,9 @@ export class LaneBook {
   readonly #reaches = new Map<string, { options: BreakerOptions; breaker: Breaker }>();
   /** Of accounts. They do not depend on options. */
   readonly #credits = new Map<string, Credit>();
+  readonly #shuts = new Map<string, Credit>();
+  /** Of accounts, where they are looked up. */
+  #servers = new Map<string, RestingServers>();
   readonly #options: LaneBookOptions;
   readonly #hearsay = new Hearsay();
 
@@ -111,11 +126,15 @@ export class LaneBook {
     const lane = new Lane(target, account, breaker, reach, {
       limit: known?.limit,
       credit: this.#credit(place),
+      shut: this.#shut(place),
+      countLimit: known?.countLimit,
+      createCounting: (limit) => new Lane(target, account, new Breaker(place.options), reach, { limit }),
       onCool: (cooled) => {
         const owner = { provider: place.provider, isNamed: !this.#configured.has(key) };
         this.#options.onCool?.(cooled, owner);
       },
     });
+    lane.servers = this.#servers.get(`${place.provider}\n${account}`);
     const heard = this.#hearsay.take('lane', target, account);
     if (heard?.opensUntil !== undefined) breaker.hearOpened(heard.heardMs, heard.opensUntil);
     if (heard?.coolsUntil !== undefined) lane.cool(heard.coolsUntil, heard.namedFor);
@@ -130,20 +149,26 @@ export class LaneBook {
   follow({ upstreams, lanes }: LanesInForce): void {
     const nowMs = this.#options.monotonicMs();
     const accounts = new Set<string>();
-    for (const { name: provider, accounts: own } of upstreams) {
+    this.#servers = new Map();
+    for (const { name: provider, accounts: own, servers } of upstreams) {
       for (const { name: account, mark } of own) {
         accounts.add(`${provider}\n${account}`);
+        const found = servers?.discovery ? servers.pools.get(account) : undefined;
+        if (found) this.#servers.set(`${provider}\n${account}`, found);
         this.#credit({ provider, account }).follow(mark, nowMs);
+        this.#shut({ provider, account }).follow(mark, nowMs);
       }
     }
     this.#configured = new Set(Array.from(lanes, ({ target, account }) => `${target}\n${account}`));
-    for (const [key, { target, account, limitedUntil }] of this.#lanes) {
+    for (const [key, lane] of this.#lanes) {
+      const { target, account, limitedUntil } = lane;
       const [provider] = target.split('/', 1);
+      lane.servers = this.#servers.get(`${provider}\n${account}`);
       if (!accounts.has(`${provider}\n${account}`) && nowMs >= limitedUntil) this.#lanes.delete(key);
     }
     for (const key of this.#reaches.keys()) if (!accounts.has(key)) this.#reaches.delete(key);
-    for (const [key, credit] of this.#credits) {
-      if (!accounts.has(key) && !credit.rests(nowMs)) this.#credits.delete(key);
+    for (const known of [this.#credits, this.#shuts]) {
+      for (const [key, credit] of known) if (!accounts.has(key) && !credit.rests(nowMs)) known.delete(key);
     }
   }
 
@@ -224,6 +249,17 @@ export class LaneBook {
     });
     this.#credits.set(key, credit);
     return credit;
+  }
+
+  #shut({ provider, account }: Pick<Place, 'provider' | 'account'>): Credit {
+    const key = `${provider}\n${account}`;
+    const known = this.#shuts.get(key);
+    if (known) return known;
+    const shut = new Credit(({ isSpent: isShut, isNews }) => {
+      if (isNews) this.#options.onShut?.({ provider, account, isShut });
+    }, 'shut');
+    this.#shuts.set(key, shut);
+    return shut;
   }
 
   #makeBreaker(target: string | undefined, { provider, account, options }: Place): Breaker {

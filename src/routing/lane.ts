@@ -20,11 +20,21 @@ export interface LaneFailure {
   retryAfterMs: number | undefined;
 }
 
+/** Servers of an account that come and go. */
+export interface RestingServers {
+  /** For how long yet all of them want to be left alone; `undefined` where one does not. */
+  readonly restMs: number | undefined;
+}
+
 interface LaneParts {
   limit?: Limit | undefined;
   credit?: Credit | undefined;
+  shut?: Credit | undefined;
   /** The provider named a later time than before. */
   onCool?: ((lane: Lane) => void) | undefined;
+  /** Makes what `counting` gives. */
+  createCounting?: ((limit: Limit) => Lane) | undefined;
+  countLimit?: Limit | undefined;
 }
 
 /**
@@ -52,22 +62,39 @@ export class Lane {
   readonly limit: Limit;
   /** Of the account, shared by its lanes. */
   readonly #credit: Credit;
+  /** Whether its provider has shut it. */
+  readonly #shut: Credit;
   readonly #onCool: ((lane: Lane) => void) | undefined;
+  /** Of the account, where they are looked up. */
+  servers: RestingServers | undefined;
+  /** Of counting tokens, as `limit` is of all else. */
+  readonly countLimit: Limit;
+  readonly #createCounting: ((limit: Limit) => Lane) | undefined;
+  #counting: Lane | undefined;
 
-  constructor(
-    target: string,
-    account: string,
-    breaker: Breaker,
-    reach: Breaker,
-    { limit = new Limit(), credit = new Credit(), onCool }: LaneParts = {},
-  ) {
+  constructor(target: string, account: string, breaker: Breaker, reach: Breaker, parts: LaneParts = {}) {
+    const { limit = new Limit(), credit = new Credit(), countLimit = new Limit() } = parts;
+    const { onCool, createCounting } = parts;
+    this.countLimit = countLimit;
+    this.#createCounting = createCounting;
     this.limit = limit;
     this.#credit = credit;
+    this.#shut = parts.shut ?? new Credit(undefined, 'shut');
     this.#onCool = onCool;
     this.target = target;
     this.account = account;
     this.breaker = breaker;
     this.reach = reach;
+  }
+
+  /**
+   * How counting tokens does there: it has limits of its own (Anthropic, "Token counting"), and is free. What it says of whether the account can be
+   * reached it says of all.
+   */
+  get counting(): Lane | undefined {
+    this.#counting ??= this.#createCounting?.(this.countLimit);
+    if (this.#counting) this.#counting.servers = this.servers;
+    return this.#counting;
   }
 
   /** When it answered last. */
@@ -80,32 +107,45 @@ export class Lane {
     return this.#begunMs;
   }
 
-  /** When it may be called, by its own word. */
+  /** When it may be called, by its own word: the servers of its account may have theirs. */
   get coolsUntil(): number {
     return this.limit.coolsUntil;
   }
 
-  get namedFor(): NamedFor {
-    return this.limit.namedFor;
+  /** How long it is not to be called yet, by its own word or that of all of its servers. */
+  coolsMs(nowMs: number): number {
+    return Math.max(this.limit.coolsUntil - nowMs, this.servers?.restMs ?? 0, 0);
   }
 
-  /** When it is likely to be past its limit. */
+  /** How long it is likely yet to be past its limit, too. */
+  limitedMs(nowMs: number): number {
+    return Math.max(this.limit.restsUntil - nowMs, this.coolsMs(nowMs));
+  }
+
+  get namedFor(): NamedFor {
+    return this.servers?.restMs === undefined ? this.limit.namedFor : 'failing';
+  }
+
+  /** When it, and counting, is likely to be past its limit. */
   get limitedUntil(): number {
-    return Math.max(this.limit.coolsUntil, this.limit.restsUntil);
+    const { limit, countLimit } = this;
+    return Math.max(limit.coolsUntil, limit.restsUntil, countLimit.coolsUntil, countLimit.restsUntil);
   }
 
   /** Until when it is left alone, beside its breakers: the provider's own word goes before, else the longer time. */
   cooling(nowMs: number): Cooling | undefined {
+    const namedMs = this.coolsMs(nowMs);
+    if (namedMs > 0) return { forMs: namedMs, reason: 'named_time' };
     const ofLimit = this.limit.cooling(nowMs);
-    const ofCredit = this.#credit.cooling(nowMs);
-    if (!ofLimit || !ofCredit || ofLimit.reason === 'named_time') return ofLimit ?? ofCredit;
+    const ofCredit = this.#shut.cooling(nowMs) ?? this.#credit.cooling(nowMs);
+    if (!ofLimit || !ofCredit) return ofLimit ?? ofCredit;
     return ofLimit.forMs > ofCredit.forMs ? ofLimit : ofCredit;
   }
 
   /** Changes nothing. */
   readiness(nowMs: number): Readiness {
-    if (nowMs < this.limit.coolsUntil) return 'cooling';
-    if (nowMs < this.limit.restsUntil || this.#credit.rests(nowMs)) return 'poor';
+    if (nowMs < this.limit.coolsUntil || this.servers?.restMs !== undefined) return 'cooling';
+    if (nowMs < this.limit.restsUntil || this.#credit.rests(nowMs) || this.#shut.rests(nowMs)) return 'poor';
     return this.breaker.mayTry(nowMs) && this.reach.mayTry(nowMs) ? 'ready' : 'poor';
   }
 
@@ -115,6 +155,7 @@ export class Lane {
     this.breaker.begin(nowMs);
     this.reach.begin(nowMs);
     this.#credit.begin(nowMs);
+    this.#shut.begin(nowMs);
   }
 
   /**
@@ -154,6 +195,7 @@ export class Lane {
     this.breaker.succeed(nowMs, begunMs);
     this.reach.succeed(nowMs, begunMs);
     this.#credit.pay(nowMs, begunMs);
+    this.#shut.pay(nowMs, begunMs);
   }
 
   fail(verdict: Verdict, { nowMs, begunMs, retryAfterMs }: LaneFailure): void {
@@ -162,11 +204,13 @@ export class Lane {
     if (says === 'spent') {
       this.#credit.spend(nowMs, begunMs, retryAfterMs === undefined ? undefined : cappedMs(retryAfterMs));
     }
-    if (says === 'nothing' || says === 'spent') {
+    if (says === 'shut') this.#shut.spend(nowMs, begunMs, undefined);
+    if (says === 'nothing' || says === 'spent' || says === 'shut') {
       this.forget(nowMs, begunMs);
       return;
     }
     this.#credit.forget(nowMs, begunMs);
+    this.#shut.forget(nowMs, begunMs);
     if (says === 'failing') {
       if (unreachable) this.reach.fail(nowMs, slow, begunMs);
       else this.reach.succeed(nowMs, begunMs);
@@ -182,11 +226,17 @@ export class Lane {
     else this.#wasTold(nowMs + cappedMs(retryAfterMs), 'limited');
   }
 
+  /** One of its servers named a time: it may be the last one that had not. */
+  noteRest(): void {
+    if (this.servers?.restMs !== undefined) this.#onCool?.(this);
+  }
+
   /** What was sent at `begunMs` says nothing of the place; `overtaken`: another attempt of its call was faster. */
   forget(nowMs: number, begunMs: number, overtaken = false): void {
     this.breaker.forget(nowMs, begunMs, overtaken);
     this.reach.forget(nowMs, begunMs, overtaken);
     this.#credit.forget(nowMs, begunMs);
+    this.#shut.forget(nowMs, begunMs);
   }
 
   /** Another instance was told so. */

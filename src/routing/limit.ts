@@ -11,10 +11,10 @@ export function cappedMs(namedMs: number): number {
 }
 
 /**
- * Why a place is left alone: the provider named the time, or others go first for a while, because a 429 named none or because its account
- * is out of credit.
+ * Why a place is left alone: the provider named the time, or others go first for a while, because a 429 named none, because its account
+ * is out of credit, or because its provider has shut it.
  */
-export const COOLING_REASONS = ['named_time', 'rate_limited', 'credit'] as const;
+export const COOLING_REASONS = ['named_time', 'rate_limited', 'credit', 'shut'] as const;
 
 export interface Cooling {
   /** What is left of it. */

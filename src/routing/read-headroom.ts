@@ -18,11 +18,15 @@ const LIMITED = [
   ...['-requests', '-tokens'].flatMap((what) => [what, `${what}-minute`, `${what}-hour`, `${what}-day`]),
   '',
 ];
-const OPENAI = LIMITED.map((what) => ({
-  limit: `x-ratelimit-limit${what}`,
-  remaining: `x-ratelimit-remaining${what}`,
-  reset: `x-ratelimit-reset${what}`,
-}));
+const OPENAI = [
+  ...LIMITED.map((what) => ({
+    limit: `x-ratelimit-limit${what}`,
+    remaining: `x-ratelimit-remaining${what}`,
+    reset: `x-ratelimit-reset${what}`,
+  })),
+  // As the IETF's draft had them ("RateLimit header fields for HTTP", up to its sixth version).
+  { limit: 'ratelimit-limit', remaining: 'ratelimit-remaining', reset: 'ratelimit-reset' },
+];
 /** Anthropic ("Response headers" of "Rate limits"). */
 const ANTHROPIC = ['requests', 'tokens', 'input-tokens', 'output-tokens'].map((what) => ({
   limit: `anthropic-ratelimit-${what}-limit`,
@@ -66,8 +70,11 @@ export function readResetMs(headers: Headers, now: number): number | undefined {
   return latest;
 }
 
+/** Of what is overdrawn nothing is left. */
 function readNumber(header: string | string[] | undefined): number | undefined {
-  return typeof header === 'string' && /^\d{1,15}$/.test(header) ? Number(header) : undefined;
+  return typeof header === 'string' && /^-?\d{1,15}(?:\.\d{1,9})?$/.test(header)
+    ? Math.max(Number(header), 0)
+    : undefined;
 }
 
 /**

@@ -161,8 +161,9 @@ export class SharedHealth {
     this.#say({ ...place, what: state }, state === 'open' ? opensUntil : this.#options.monotonicMs());
   }
 
-  /** The provider named a time to this instance. */
-  tellCooling({ target, account, coolsUntil, namedFor }: Lane): void {
+  /** The provider named a time to this instance. What servers say of themselves is no word of the place: others may find other servers. */
+  tellCooling({ target, account, coolsUntil, limit: { namedFor } }: Lane): void {
+    if (coolsUntil <= this.#options.monotonicMs()) return;
     this.#say({ scope: 'lane', what: 'cooling', name: target, account, namedFor }, coolsUntil);
   }
 

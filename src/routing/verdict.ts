@@ -11,10 +11,10 @@ export interface Verdict {
   /** The same may be tried again at the same place, after a pause. */
   again: boolean;
   /**
-   * What it says of the place. `limited`: it is well, and wants to be left alone for a while; `spent`: its account is out of credit, for
-   * all that is called there.
+   * What it says of the place. `limited`: it is well, and wants to be left alone for a while; `spent`: its account is out of credit, `shut`:
+   * its provider lets it do nothing any more, both for all that is called there.
    */
-  says: 'failing' | 'limited' | 'spent' | 'well' | 'nothing';
+  says: 'failing' | 'limited' | 'spent' | 'shut' | 'well' | 'nothing';
   /** Of the connection, and so of everything at the same address. */
   unreachable?: true;
   /** It took a time-out to fail. */
@@ -56,6 +56,7 @@ const BY_CODE: Record<string, Verdict> = {
   upstream_payment_required: { ...ACCOUNT, says: 'spent' },
   // Smaller calls may go well.
   upstream_credit_short: ACCOUNT,
+  upstream_account_shut: { ...ACCOUNT, says: 'shut' },
   upstream_permission_denied: ACCOUNT,
   upstream_model_missing: MODEL_GONE,
   upstream_model_retired: MODEL_GONE,

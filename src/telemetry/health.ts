@@ -42,7 +42,7 @@ const cooling = z
     reason: z
       .enum(COOLING_REASONS)
       .describe(
-        'Whether the provider named the time, or others go first: it answered 429 without one, or the account is out of credit.',
+        'Whether the provider named the time, or others go first: it answered 429 without one, the account is out of credit, or its provider has shut it.',
       ),
   })
   .nullable()

@@ -28,9 +28,9 @@ test('a config that uses everything uses every dormant field', () => {
 });
 
 test('one line tells of a field, however often it is used', () => {
-  const text =
-    'tenants: { a: { models: [], prompts: [] }, b: { models: [], prompts: [] }, c: { models: [], prompts: [] } }';
+  const rollout = '{ prompt: p, stable: 1, candidate: 2 }';
+  const text = `rollouts: { a: ${rollout}, b: ${rollout}, c: ${rollout} }`;
   assert.deepEqual(listDormant(parse(text)).map(describeDormant), [
-    'tenants.a.prompts (and 2 more such): parsed, not in effect yet',
+    'rollouts.a.prompt (and 2 more such): parsed, not in effect yet',
   ]);
 });

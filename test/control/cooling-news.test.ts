@@ -91,6 +91,14 @@ test('a limit without a time is none of these', () => {
   assert.deepEqual([events.length, due.size], [0, 0]);
 });
 
+test('a time that is over at once is none of these', () => {
+  const { events, limit, pass, due } = setUp();
+  limit('a/x', 0);
+  pass(1_000);
+  limit('a/x', 0);
+  assert.deepEqual([events.length, due.size], [0, 0]);
+});
+
 test('one that is limited again and again is in the log each time, and once a minute an event; it hides no other', () => {
   const { events, logged, limit, pass, passMinute } = setUp();
   for (let nth = 0; nth < 5; nth++) {

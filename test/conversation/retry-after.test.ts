@@ -12,13 +12,18 @@ const HEADERS: [header: unknown, ms: number | undefined][] = [
   ['Sun, 31 Jan 2027 11:00:00 GMT', 0],
   ['soon', undefined],
   ['', undefined],
-  ['12345678901', undefined],
-  [['30', '40'], undefined],
+  ['12345678901', 12_345_678_901_000],
+  ['9'.repeat(16), undefined],
+  [['30', '40'], 40_000],
+  ['30, 30', 30_000],
+  ['30, soon', undefined],
+  [['Sun, 31 Jan 2027 12:00:10 GMT', 'Sun, 31 Jan 2027 12:00:20 GMT'], 20_000],
+  [[], undefined],
   [null, undefined],
   [undefined, undefined],
 ];
 
-test('`retry-after` is seconds or a date', () => {
+test('`retry-after` is seconds or a date, of several the longest', () => {
   for (const [header, ms] of HEADERS) assert.equal(readRetryAfter(header, NOW), ms, String(header));
 });
 

@@ -64,6 +64,7 @@ async function countBy(
         tenant: 't',
         key: 'k',
         mayCall: () => true,
+        mayPrompt: () => true,
         limits: undefined,
         holder: new Holder(),
         rank: RANKS.normal,

@@ -82,6 +82,21 @@ async function eventsOf(
   return events.filter(({ kind }) => kinds.includes(kind)).toReversed();
 }
 
+/** The addresses that calls of the pool may go to, as health has them. */
+async function addressesOf(gateway: TestGateway): Promise<{ address: string; healthy: boolean }[]> {
+  const { body } = await adminClient(gateway.url).must('GET', '/health');
+  const { providers } = healthSchema.parse(body);
+  return providers.find(({ name }) => name === 'pool')?.accounts[0]?.addresses ?? [];
+}
+
+async function unwellOf(gateway: TestGateway): Promise<string[]> {
+  const addresses = await addressesOf(gateway);
+  return addresses.filter(({ healthy }) => !healthy).map(({ address }) => address.replace('http://', ''));
+}
+
+const callsOf = ({ requests }: ModelServer) =>
+  requests.filter(({ path }) => path.endsWith('/completions')).length;
+
 const a = (address: string): DnsRecord => ({ type: 'A', address });
 
 test('calls go to the addresses that a file lists, under the name of the base URL', async (context) => {
@@ -238,8 +253,6 @@ test('of three servers one that answers 500 gets no calls after five failures, u
   one.healthStatus = 503;
   const answers = await answersOf(gateway, 40);
   assert.deepEqual(Object.keys(answers).toSorted(), [two.address, three.address].toSorted());
-  const callsOf = ({ requests }: ModelServer) =>
-    requests.filter(({ path }) => path.endsWith('/completions')).length;
   assert.equal(callsOf(one), 5);
   const [ejected] = await eventsOf(gateway, 'address_ejected');
   assert.deepEqual((ejected as unknown as { details: object }).details, {
@@ -304,6 +317,78 @@ test('a server that names the time before which it is not to be called is not, a
   // Both have named one: the first call was told so by the second of them.
   assert.deepEqual(statuses, [502, 502, 502]);
   assert.deepEqual([one.requests.length, two.requests.length], [1, 7]);
+});
+
+test('further servers of a place are tried within its retry budget', async (context) => {
+  const servers = await startServers(context, {}, {}, {}, {});
+  const file = join(makeTempDirectory(context), 'servers.txt');
+  await listIn(file, servers);
+  const health = { breaker: { errorRate: 1, minCalls: 1_000 } };
+  const gateway = await startWith(context, pool({ discovery: { file }, health }));
+  const calls = 200;
+  for (let call = 0; call < calls; call++) {
+    // Each other one that a server is sent fails, wherever it is sent.
+    for (const server of servers) server.status = callsOf(server) % 2 === 0 ? 503 : 200;
+    const response = await gateway.post('/v1/chat/completions', ask);
+    await response.text();
+  }
+  const requests = servers.reduce((sum, server) => sum + callsOf(server), 0);
+  assert.ok(requests > calls + 10, `${requests} requests: no other server was tried`);
+  assert.ok(requests <= calls * 1.2 + 10, `${requests} requests for ${calls} calls`);
+});
+
+test('where all servers named a time, one that is new, or back, is called at once', async (context) => {
+  const [one, two, three] = await startServers(context, {}, {}, {});
+  assert.ok(three);
+  const file = join(makeTempDirectory(context), 'servers.txt');
+  await listIn(file, [one, two]);
+  const gateway = await startWith(context, pool({ discovery: { file } }));
+  for (const [server, seconds] of [
+    [one, '600'],
+    [two, '300'],
+  ] as const) {
+    server.status = 503;
+    server.headers = { 'retry-after': seconds };
+  }
+  const askOnce = async () => {
+    const response = await gateway.post('/v1/chat/completions', ask);
+    await response.text();
+    return response;
+  };
+  assert.equal((await askOnce()).status, 502);
+  const told = await askOnce();
+  assert.equal(told.status, 502);
+  assert.ok(Number(told.headers.get('retry-after')) > 250);
+  assert.equal((await eventsOf(gateway, 'cooling_began')).length, 1);
+  await listIn(file, [one, two, three]);
+  await until('the new server is called', async () => (await askOnce()).status === 200);
+  await listIn(file, [three]);
+  await until('the list is read', async () => (await addressesOf(gateway)).length === 1);
+  assert.deepEqual(await answersOf(gateway, 3), { [three.address]: 3 });
+  assert.deepEqual([callsOf(one), callsOf(two)], [1, 1]);
+});
+
+test('a server that named a time is not called before it where it is the only one for a while, and another that is back is at once', async (context) => {
+  const [loading, restarting] = await startServers(context, {}, {});
+  const file = join(makeTempDirectory(context), 'servers.txt');
+  await listIn(file, [loading, restarting]);
+  const check = { path: '/health', interval: '1s', timeout: '500ms', unhealthyAfter: 1, healthyAfter: 1 };
+  const gateway = await startWith(context, pool({ discovery: { file }, health: { check } }));
+  restarting.healthStatus = 503;
+  await until('the check has failed', async () => (await unwellOf(gateway)).includes(restarting.address));
+  loading.status = 503;
+  loading.headers = { 'retry-after': '120' };
+  const askOnce = async () => {
+    const response = await gateway.post('/v1/chat/completions', ask);
+    await response.text();
+    return response.status;
+  };
+  for (let call = 0; call < 3; call++) assert.equal(await askOnce(), 502);
+  assert.equal(callsOf(loading), 1);
+  restarting.healthStatus = 200;
+  await until('the check goes well', async () => (await unwellOf(gateway)).length === 0);
+  assert.equal(await askOnce(), 200);
+  assert.equal(callsOf(loading), 1);
 });
 
 test('one server that fails all of its calls has no breaker opened, all of them together have', async (context) => {

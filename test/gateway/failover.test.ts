@@ -235,6 +235,44 @@ test('an account that is out of credit is asked last, and of that the operator i
   ]);
 });
 
+test('an account that its provider shut is asked last, and of that the operator is told; a call that it answers ends it', async (context) => {
+  const { a, b, gateway, call } = await setUp(context);
+  const shut: Act = (response) => {
+    response.writeHead(403, { 'content-type': 'application/json' });
+    response.end('{"error":{"message":"This account was deactivated","code":"account_deactivated"}}');
+  };
+  a.answers.push(shut, shut);
+  assert.equal((await call('two')).target, 'b/y');
+  for (let asked = 0; asked < 5; asked++) assert.equal((await call('two')).attempts, '1');
+  assert.equal((await call('one')).status, 502);
+  assert.deepEqual([a.requests(), b.requests()], [2, 6]);
+  assert.equal((await call('one')).status, 200);
+  assert.equal((await call('two')).target, 'a/x');
+  const { body } = await adminClient(gateway.url).must('GET', '/events');
+  const events = (body['data'] as { kind: string; severity: string; details: unknown }[])
+    .filter(({ kind }) => kind.startsWith('account_') || kind.startsWith('credit_'))
+    .map(({ kind, severity, details }) => [kind, severity, details]);
+  const details = { provider: 'a', account: 'main' };
+  assert.deepEqual(events.toReversed(), [
+    ['account_shut', 'alarm', details],
+    ['account_reopened', 'info', details],
+  ]);
+});
+
+test('of an account that is out of credit a call hears once, whatever models it might go to there', async (context) => {
+  const { a, gateway } = await setUp(context, {}, { models: { all: { targets: ['a/x', 'a/y', 'a/z'] } } });
+  a.otherwise = (response) =>
+    response
+      .writeHead(429, { 'content-type': 'application/json' })
+      .end('{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}');
+  for (let calls = 1; calls <= 3; calls++) {
+    const messages = [{ role: 'user', content: 'Hi' }];
+    const response = await gateway.post('/v1/chat/completions', { model: 'all', messages });
+    await response.text();
+    assert.deepEqual([response.status, a.requests()], [502, calls]);
+  }
+});
+
 test('an account whose credit is too short for one call goes on with others', async (context) => {
   const { a, gateway, call } = await setUp(context);
   const message =

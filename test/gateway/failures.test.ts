@@ -202,9 +202,9 @@ const ABOUT_THE_ACCOUNT: { adapter: string; status: number; body: object; code: 
       [429, 'contract_spend_limit_reached', 'upstream_payment_required'],
       [400, 'contract_spend_limit_reached', 'upstream_payment_required'],
       [429, 'enforced_spend_limit_reached', 'upstream_payment_required'],
-      [400, 'organization_on_hold', 'upstream_permission_denied'],
-      [400, 'cmek_key_disabled', 'upstream_permission_denied'],
-      [400, 'cmek_key_network_blocked', 'upstream_permission_denied'],
+      [400, 'organization_on_hold', 'upstream_account_shut'],
+      [400, 'cmek_key_disabled', 'upstream_account_shut'],
+      [400, 'cmek_key_network_blocked', 'upstream_account_shut'],
     ] as const
   ).map(([status, errorCode, code]) => ({
     adapter: 'anthropic',
@@ -234,13 +234,13 @@ const ABOUT_THE_ACCOUNT: { adapter: string; status: number; body: object; code: 
     adapter: 'openai',
     status: 403,
     body: openAiError('This account has been deactivated.', 'account_deactivated'),
-    code: 'upstream_permission_denied',
+    code: 'upstream_account_shut',
   },
   {
     adapter: 'gemini',
     status: 400,
     body: googleError(400, 'FAILED_PRECONDITION', 'User location is not supported for the API use.'),
-    code: 'upstream_permission_denied',
+    code: 'upstream_account_shut',
   },
   {
     adapter: 'gemini',

@@ -9,7 +9,7 @@ const MESSAGE = 'Slow down';
 interface NamedTime {
   says: string;
   adapter: 'openai-compatible' | 'openai' | 'anthropic' | 'gemini';
-  headers?: () => Record<string, string>;
+  headers?: () => Record<string, string | string[]>;
   body?: () => object;
   /** The answer is a success, and the body stands in it: as an event of its stream, or whole. */
   within?: 'stream' | 'answer';
@@ -135,6 +135,38 @@ const CASES: NamedTime[] = [
     }),
     seconds: 30,
   },
+  {
+    says: '`retry-after` in two lines',
+    adapter: 'openai-compatible',
+    headers: () => ({ 'retry-after': ['30', '40'] }),
+    seconds: 40,
+  },
+  {
+    says: '`retry-after` twice in one line',
+    adapter: 'openai-compatible',
+    headers: () => ({ 'retry-after': '30, 30' }),
+    seconds: 30,
+  },
+  {
+    says: 'more seconds than anybody waits',
+    adapter: 'openai-compatible',
+    headers: () => ({ 'retry-after': '99999999999' }),
+    seconds: 3_600,
+  },
+  ...['-5', '0.0'].map(
+    (remaining): NamedTime => ({
+      says: `the reset of a limit of which ${remaining} is left`,
+      adapter: 'openai-compatible',
+      headers: () => ({ 'x-ratelimit-remaining-requests': remaining, 'x-ratelimit-reset-requests': '41' }),
+      seconds: 41,
+    }),
+  ),
+  {
+    says: 'the reset by the names of the IETF draft',
+    adapter: 'openai-compatible',
+    headers: () => ({ 'ratelimit-limit': '10', 'ratelimit-remaining': '0', 'ratelimit-reset': '41' }),
+    seconds: 41,
+  },
 ];
 
 const LIMITED_BY_TOKENS = {
@@ -229,6 +261,14 @@ const IN_BODIES: NamedTime[] = [
       seconds: 17,
     },
   ]),
+  {
+    says: '`retry-after` of an answer in whose place an error stands',
+    adapter: 'openai-compatible',
+    within: 'answer',
+    headers: () => ({ 'retry-after': '40' }),
+    body: () => ({ error: { code: 429, message: MESSAGE } }),
+    seconds: 40,
+  },
   {
     says: "OpenAI's words in an event of the Responses API",
     adapter: 'openai',

@@ -139,6 +139,24 @@ test('what an account is not permitted to do says nothing of its credit', () => 
   assert.equal(lane.readiness(1), 'ready');
 });
 
+test('an account that its provider shut is passed over for all of its models, whatever its credit, until a probe is answered', () => {
+  const { find, follow } = makeBook();
+  follow('k1');
+  const [lane, other] = [find('a/x'), find('a/y')];
+  lane.begin(0);
+  lane.fail(verdictFor('upstream_account_shut'), failure(0));
+  assert.deepEqual(other.cooling(1), { forMs: 29_999, reason: 'shut' });
+  assert.equal(other.readiness(29_999), 'poor');
+  assert.equal(other.readiness(30_000), 'ready');
+  other.begin(30_000);
+  assert.equal(lane.readiness(30_001), 'poor');
+  other.succeed(30_010, 30_000);
+  assert.equal(lane.readiness(30_011), 'ready');
+  lane.fail(verdictFor('upstream_account_shut'), failure(40_000));
+  follow('k2', 40_000);
+  assert.equal(other.readiness(40_001), 'ready', 'another credential is not tried');
+});
+
 test('another credential of the account is tried at once, and that it is answered is told', () => {
   const { told, find, follow } = makeBook();
   follow('k1');

@@ -64,6 +64,20 @@ test('a place with several servers is gone on at, which counts unless there was 
   assert.equal(itinerary.next(0), undefined);
 });
 
+test('a further server of a place is taken from its retry budget, unless there was no connection to the one before', () => {
+  const pool = place('a/x', '1');
+  const itinerary = plan([pool], 3);
+  itinerary.next(0);
+  while (pool.lane.retries.spend());
+  assert.equal(itinerary.canSpare(pool, 0), false);
+  itinerary.goOnAt(pool, true);
+  assert.equal(itinerary.next(0)?.stop, pool);
+  for (let call = 0; call < 5; call++) pool.lane.retries.earn();
+  assert.equal(itinerary.canSpare(pool, 0), true);
+  itinerary.goOnAt(pool, false);
+  assert.equal(itinerary.canSpare(pool, 0), false);
+});
+
 test('further servers of a place leave an attempt for each other target that is ready', () => {
   const [pool, second, other, dead] = [
     place('a/x', '1'),
@@ -182,7 +196,7 @@ test('a place that named a time is not called before it: a short one is waited f
   assert.equal(waiting.arrive(next, next.waitMs), false, 'it was called though it had named a later time');
   const told = plan([limited]);
   assert.equal(told.next(0), undefined);
-  assert.equal(told.coolsUntil, 9_000);
+  assert.equal(told.coolsMs(0), 9_000);
 });
 
 test('a time that is named by mistake, or is a day away, counts as an hour, whoever heard it', () => {

@@ -10,7 +10,6 @@ import {
   httpUrl,
   mapping,
   name,
-  positive,
   ratio,
   serviceAccount,
   text,
@@ -113,9 +112,13 @@ const accountSchema = z
       .describe(
         'A new credential that is to replace the other: it gets a share of the calls until it is proven.',
       ),
-    weight: positive()
+    weight: z
+      .number({ error: 'a number of 0 or more' })
+      .gte(0, { error: 'a number of 0 or more' })
       .optional()
-      .describe("Share of the provider's traffic, relative to its other accounts."),
+      .describe(
+        "Share of the provider's traffic, relative to its other accounts; with 0 it only stands in for them.",
+      ),
     organization: headerText()
       .optional()
       .describe('Organisation that is billed, where the provider has such.'),

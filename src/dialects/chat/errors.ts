@@ -21,11 +21,18 @@ export function decodeError(status: number, body: JsonValue | string): UpstreamF
   if (code !== undefined) failure.code = code;
   if (typeof error['param'] === 'string') failure.param = error['param'];
   if (retryAfterMs !== undefined) failure.retryAfterMs = retryAfterMs;
+  if (status === 424 && isToolServers(error)) failure.kind = 'upstream_rejected';
   const headers = headersWithin(error['metadata']);
   if (headers) failure.headers = headers;
   if (isCredentialError(error)) failure.credentialRejected = true;
   else if (saysWord(error, PERMISSION_WORDS)) failure.permissionDenied = true;
   return failure;
+}
+
+/** A tool server that the caller names is the caller's to mend (OpenAI: `external_connector_error`; Groq, "Remote MCP"). */
+function isToolServers({ type, param, message }: JsonObject): boolean {
+  if (type === 'external_connector_error' || param === 'tools') return true;
+  return typeof message === 'string' && /\bMCP\b/.test(message);
 }
 
 /** The value that describes the error, out of whatever stands around it. */

@@ -69,10 +69,12 @@ export class AddressPool {
     address.restsUntilMs = Math.max(address.restsUntilMs, this.#now() + forMs);
   }
 
-  /** For how long all that may be used want to be left alone; `undefined` where one does not. */
+  /** For how long yet all that may be used want to be left alone, or all there are where none may; `undefined` where one does not. */
   get restMs(): number | undefined {
-    const usable = this.#addresses.filter(({ isUsable }) => isUsable);
-    const firstMs = usable.reduce((least, { restsUntilMs }) => Math.min(least, restsUntilMs), Infinity);
+    const hasUsable = this.isWell;
+    let firstMs = Number.POSITIVE_INFINITY;
+    for (const { isUsable, restsUntilMs } of this.#addresses)
+      if (isUsable || !hasUsable) firstMs = Math.min(firstMs, restsUntilMs);
     const restMs = firstMs - this.#now();
     return restMs > 0 && Number.isFinite(restMs) ? restMs : undefined;
   }

@@ -1,0 +1,69 @@
+import type { JsonObject } from '../conversation/json.ts';
+import { chat } from '../dialects/chat/index.ts';
+import { passThrough } from '../dialects/chat/pass-through.ts';
+import type { CallerDialect, Dialect } from '../dialects/dialect.ts';
+import { messages } from '../dialects/messages/index.ts';
+import { responses } from '../dialects/responses/index.ts';
+import type { Door } from '../gateway/door.ts';
+import { promptDialect } from '../prompts/answer.ts';
+import type { Prompt } from '../prompts/compile-prompt.ts';
+
+/** The output alone, as nearly everybody wants it. */
+export const OUTPUT = 'output';
+
+const DIALECTS: Readonly<Record<string, CallerDialect>> = {
+  chat,
+  responses: answering(responses),
+  messages: answering(messages),
+};
+
+/** What an answer may be: the output, or the answer of a dialect. */
+export const FORMATS: readonly string[] = [OUTPUT, ...Object.keys(DIALECTS)];
+
+/** The doors of each prompt: what its answers are depends on it. */
+export class PromptDoors {
+  readonly #doors = new WeakMap<Prompt, Map<string, Door>>();
+
+  /** `undefined` where there is no such format. */
+  find(prompt: Prompt, format: string): Door | undefined {
+    const known = this.#doors.get(prompt) ?? new Map<string, Door>();
+    this.#doors.set(prompt, known);
+    const door = known.get(format) ?? makeDoor(prompt, format);
+    if (door) known.set(format, door);
+    return door;
+  }
+}
+
+function makeDoor(prompt: Prompt, format: string): Door | undefined {
+  const { output } = prompt;
+  const dialect = format === OUTPUT ? promptDialect(output) : DIALECTS[format];
+  if (!dialect || !FORMATS.includes(format)) return undefined;
+  const door: Door = {
+    dialect,
+    operation: 'generate',
+    passThrough,
+    headers: ['x-fairlead-prompt', prompt.name],
+  };
+  if (dialect !== chat) door.translatesAnswers = true;
+  if (format === OUTPUT && output.format === 'text') door.bodyType = 'text/plain; charset=utf-8';
+  return door;
+}
+
+/** Answers in one dialect to what was asked in that of chat. */
+function answering({
+  encodeResponse,
+  streamEncoder,
+  encodeError,
+  alwaysSaysUsage,
+  keepAlive,
+}: Dialect): CallerDialect {
+  const nothing: JsonObject = {};
+  return {
+    ...{ name: chat.name, decodeRequest: chat.decodeRequest, encodeError },
+    ...(alwaysSaysUsage && { alwaysSaysUsage }),
+    ...(keepAlive !== undefined && { keepAlive }),
+    // Nobody sent a request of the dialect that the answer could repeat.
+    encodeResponse: (completion, _request, dropped) => encodeResponse(completion, nothing, dropped),
+    streamEncoder: (options) => streamEncoder({ ...options, request: nothing }),
+  };
+}

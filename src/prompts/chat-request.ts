@@ -1,0 +1,53 @@
+import type { JsonObject, JsonValue } from '../conversation/json.ts';
+import { RenderError } from './render-error.ts';
+import type { RenderedMessage } from './template.ts';
+
+type RenderedPart = RenderedMessage['content'][number];
+
+const ROLES: Readonly<Record<RenderedMessage['role'], string>> = {
+  system: 'system',
+  user: 'user',
+  model: 'assistant',
+  tool: 'user',
+};
+
+/**
+ * Messages of a rendered prompt, as the chat dialect has them.
+ *
+ * @throws RenderError for a medium that no message can have
+ */
+export function chatMessages(rendered: readonly RenderedMessage[]): JsonObject[] {
+  return rendered.map(({ role, content }) => {
+    const parts = content.flatMap(chatPart);
+    const isText = parts.every(({ type }) => type === 'text');
+    // Lines of a file around a role are no words of its message.
+    const text = () =>
+      parts
+        .map(({ text }) => text)
+        .join('')
+        .trim();
+    return { role: ROLES[role], content: isText ? text() : parts };
+  });
+}
+
+function chatPart(part: RenderedPart): JsonObject[] {
+  if (part.text !== undefined) return [{ type: 'text', text: part.text }];
+  if (part.media) return [mediaPart(part.media)];
+  // A section: what goes there is the answer's form, which providers are told in their own words.
+  return [];
+}
+
+const DATA_URL = /^data:([\w.+/-]+)(?:;[\w=.-]+)*;base64,/;
+
+function mediaPart({ url, contentType }: { url: string; contentType?: string }): JsonObject {
+  const ofData = DATA_URL.exec(url)?.[1];
+  const type = contentType ?? ofData;
+  if (type === undefined || type.startsWith('image/')) return { type: 'image_url', image_url: { url } };
+  if (ofData === undefined)
+    throw new RenderError('Only images may be given by their address: send other files as data URLs.');
+  const data: JsonValue = url.slice(url.indexOf(',') + 1);
+  const format = /^audio\/(?:x-)?(wav|mp3|mpeg)/.exec(type)?.[1];
+  if (format !== undefined)
+    return { type: 'input_audio', input_audio: { data, format: format === 'mpeg' ? 'mp3' : format } };
+  return { type: 'file', file: { filename: `file.${type.split('/').at(-1)}`, file_data: url } };
+}

@@ -1,0 +1,123 @@
+import Handlebars from 'handlebars';
+import { ESCAPE } from './marks.ts';
+import { PromptFileError } from './problem.ts';
+
+/** The whole set: a template can call nothing else. */
+const HELPERS: ReadonlySet<string> = new Set([
+  ...['if', 'unless', 'with', 'each', 'lookup'],
+  ...['json', 'role', 'history', 'section', 'media', 'ifEquals', 'unlessEquals'],
+]);
+
+/** The roles that a prompt has, in dotprompt's words. */
+const ROLES: ReadonlySet<string> = new Set(['system', 'user', 'model', 'tool']);
+
+/** What a template asks for. */
+export interface TemplateNeeds {
+  /** Partials, by the names that it calls them. */
+  partials: ReadonlySet<string>;
+  /** It says where an earlier conversation goes. */
+  history: boolean;
+}
+
+/**
+ * Reads what a template may hold, and what it needs, without rendering it. What decides about messages stands in the template itself:
+ * the name of a role or a partial that an input gives would open what the input wants.
+ *
+ * @param before lines of the file before the template
+ * @throws PromptFileError
+ */
+export function checkTemplate(template: string, before: number): TemplateNeeds {
+  const mark = template.indexOf(ESCAPE);
+  if (mark >= 0) {
+    const line = before + template.slice(0, mark).split('\n').length;
+    throw new PromptFileError('the character U+E0F0 may not stand in a template', line);
+  }
+  const checker = new Checker(before);
+  checker.accept(parse(template, before));
+  return { partials: checker.partials, history: checker.history };
+}
+
+function parse(template: string, before: number): hbs.AST.Program {
+  try {
+    return Handlebars.parse(template);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const line = /^Parse error on line (\d+):/.exec(message)?.[1] ?? / - (\d+):\d+$/.exec(message)?.[1];
+    const words = message.split('\n');
+    const what = words.length > 1 ? (words.at(-1) ?? message) : message.replace(/ - \d+:\d+$/, '');
+    throw new PromptFileError(`the template is not valid Handlebars: ${what}`, before + Number(line ?? 1), {
+      cause: error,
+    });
+  }
+}
+
+class Checker extends Handlebars.Visitor {
+  readonly partials = new Set<string>();
+  history = false;
+  readonly #before: number;
+
+  constructor(before: number) {
+    super();
+    this.#before = before;
+  }
+
+  override MustacheStatement(mustache: hbs.AST.MustacheStatement): void {
+    this.#call(mustache);
+    super.MustacheStatement(mustache);
+  }
+
+  override BlockStatement(block: hbs.AST.BlockStatement): void {
+    this.#call(block);
+    super.BlockStatement(block);
+  }
+
+  override SubExpression(expression: hbs.AST.SubExpression): void {
+    this.#call(expression);
+    super.SubExpression(expression);
+  }
+
+  override PartialStatement(partial: hbs.AST.PartialStatement): void {
+    this.#partial(partial);
+    super.PartialStatement(partial);
+  }
+
+  override PartialBlockStatement(partial: hbs.AST.PartialBlockStatement): void {
+    this.#refuse(partial, 'blocks with a partial around them are not supported');
+  }
+
+  override DecoratorBlock(block: hbs.AST.DecoratorBlock): void {
+    this.#refuse(block, 'decorators and inline partials are not supported');
+  }
+
+  override Decorator(decorator: hbs.AST.Decorator): void {
+    this.#refuse(decorator, 'decorators and inline partials are not supported');
+  }
+
+  #partial(partial: hbs.AST.PartialStatement): void {
+    const { name } = partial;
+    if (name.type === 'SubExpression') this.#refuse(partial, 'the name of a partial must be written out');
+    this.partials.add(String((name as hbs.AST.PathExpression).original));
+  }
+
+  #call(node: hbs.AST.MustacheStatement | hbs.AST.BlockStatement | hbs.AST.SubExpression): void {
+    const { params, hash } = node;
+    const name = nameOf(node.path);
+    const isCall = params.length > 0 || (hash?.pairs.length ?? 0) > 0 || node.type === 'SubExpression';
+    if (isCall && !HELPERS.has(name)) this.#refuse(node, `there is no helper '${name}'`);
+    if (name === 'history') this.history = true;
+    const [first] = params;
+    const written = first?.type === 'StringLiteral' ? (first as hbs.AST.StringLiteral).value : undefined;
+    if (name === 'section' && written === undefined)
+      this.#refuse(node, 'the name of a section is written out');
+    if (name === 'role' && (written === undefined || !ROLES.has(written)))
+      this.#refuse(node, `a role is written out: ${[...ROLES].map((one) => `{{role "${one}"}}`).join(', ')}`);
+  }
+
+  #refuse({ loc }: hbs.AST.Node, message: string): never {
+    throw new PromptFileError(message, this.#before + (loc?.start.line ?? 1));
+  }
+}
+
+function nameOf(path: hbs.AST.PathExpression | hbs.AST.Literal): string {
+  return 'original' in path ? String(path.original) : '';
+}

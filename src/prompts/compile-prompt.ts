@@ -1,0 +1,187 @@
+import { createHash } from 'node:crypto';
+import { picoschema } from 'dotprompt';
+import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { checkTemplate, type TemplateNeeds } from './check-template.ts';
+import { chatParameters, parameterName } from './parameters.ts';
+import { PromptFileError } from './problem.ts';
+import { type PromptFile, readPromptFile } from './prompt-file.ts';
+import { PromptTemplate } from './template.ts';
+import { ValueCheck } from './values.ts';
+
+/** What a prompt is made from: its file, and the partials that stand around it. */
+export interface PromptSource {
+  /** Where it is called: `support/triage`. */
+  name: string;
+  source: string;
+  /** Sources of partials by the names that the template calls them. */
+  partials: Readonly<Record<string, string>>;
+  /** Schemas that the front matter may name. */
+  schemas?: Readonly<Record<string, JsonObject>>;
+}
+
+/** A prompt of one version, ready to be rendered. Immutable. */
+export interface Prompt {
+  name: string;
+  /** Of all that it is made from; equal sources have equal hashes. */
+  hash: string;
+  description: string | undefined;
+  /** The public name of a model, where the file says one. */
+  model: string | undefined;
+  /** Of its requests, in the words of the chat dialect. */
+  parameters: JsonObject;
+  tools: JsonObject[];
+  input: ValueCheck | undefined;
+  inputDefaults: JsonObject;
+  /** JSON answers; `check` where they have a schema. */
+  output: { format: 'json' | 'text'; check: ValueCheck | undefined };
+  /** What callers may set: `model`, or parameters by the words of the chat dialect. */
+  overrides: ReadonlySet<string>;
+  /** Callers may send earlier messages. */
+  takesHistory: boolean;
+  template: PromptTemplate;
+}
+
+/**
+ * Makes a prompt from its files.
+ *
+ * @throws PromptFileError
+ */
+export async function compilePrompt({ name, source, partials, schemas = {} }: PromptSource): Promise<Prompt> {
+  const file = readPromptFile(source);
+  const { parsed } = file;
+  const needs = checkTemplate(parsed.template, file.linesBefore);
+  const used = collectPartials(needs, partials);
+  const config = fieldObject(file, ['config']);
+  for (const parameter of Object.keys(config)) {
+    if (parameterName(parameter) === undefined)
+      throw faultAt(file, ['config', parameter], `'${parameter}' is no parameter of a prompt`);
+  }
+  const inputSchema = await readSchema(file, 'input', schemas);
+  const outputSchema = await readSchema(file, 'output', schemas);
+  const format = parsed.output?.format ?? (outputSchema ? 'json' : 'text');
+  if (format !== 'json' && format !== 'text')
+    throw faultAt(file, ['output', 'format'], "an output is 'json' or 'text'");
+  return {
+    name,
+    hash: hashOf(source, used.sources),
+    description: textField(file, 'description'),
+    model: textField(file, 'model'),
+    parameters: chatParameters(config),
+    tools: readTools(file),
+    input: inputSchema && new ValueCheck(inputSchema),
+    inputDefaults: fieldObject(file, ['input', 'default']),
+    output: { format, check: outputSchema && new ValueCheck(outputSchema) },
+    overrides: readOverrides(file),
+    takesHistory: needs.history || used.history,
+    template: new PromptTemplate(parsed.template, used.sources),
+  };
+}
+
+/** The partials that a template needs, and those that they need. */
+function collectPartials(
+  needs: TemplateNeeds,
+  partials: PromptSource['partials'],
+): { sources: Record<string, string>; history: boolean } {
+  const sources: Record<string, string> = {};
+  let { history } = needs;
+  const wanted = [...needs.partials];
+  for (let name = wanted.pop(); name !== undefined; name = wanted.pop()) {
+    if (Object.hasOwn(sources, name)) continue;
+    const source = Object.hasOwn(partials, name) ? partials[name] : undefined;
+    if (source === undefined) throw new PromptFileError(`there is no partial '${name}'`);
+    const { parsed, linesBefore } = readPartial(name, source);
+    sources[name] = parsed.template;
+    const inner = checkPartial(name, parsed.template, linesBefore);
+    history ||= inner.history;
+    for (const one of inner.partials) wanted.push(one);
+  }
+  return { sources, history };
+}
+
+function readPartial(name: string, source: string): PromptFile {
+  return inPartial(name, () => readPromptFile(source));
+}
+
+function checkPartial(name: string, template: string, linesBefore: number): TemplateNeeds {
+  return inPartial(name, () => checkTemplate(template, linesBefore));
+}
+
+function inPartial<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof PromptFileError)) throw error;
+    throw new PromptFileError(`in the partial '${name}', ${error.message}`, undefined, { cause: error });
+  }
+}
+
+function hashOf(source: string, partials: Readonly<Record<string, string>>): string {
+  const hash = createHash('sha256').update(source);
+  for (const name of Object.keys(partials).toSorted()) hash.update(`\0${name}\0${partials[name]}`);
+  return hash.digest('hex');
+}
+
+async function readSchema(
+  file: PromptFile,
+  side: 'input' | 'output',
+  schemas: Readonly<Record<string, JsonObject>>,
+): Promise<JsonObject | undefined> {
+  const schema: unknown = file.parsed[side]?.schema;
+  if (schema === undefined || schema === null) return undefined;
+  try {
+    const read = (await picoschema(schema, {
+      schemaResolver: (name) => schemas[name] ?? null,
+    })) as JsonObject;
+    return JSON.parse(JSON.stringify(read)) as JsonObject;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw faultAt(file, [side, 'schema'], `the schema of the ${side} cannot be read: ${reason}`);
+  }
+}
+
+function readTools(file: PromptFile): JsonObject[] {
+  const { tools = [], toolDefs = [] } = file.parsed;
+  const [named] = tools;
+  if (named !== undefined)
+    throw faultAt(file, ['tools'], `the tool '${named}' is not known: describe it under 'toolDefs'`);
+  return toolDefs.map(({ name, description, inputSchema }) => ({
+    type: 'function',
+    function: {
+      name,
+      ...(description !== undefined && { description }),
+      parameters: inputSchema as JsonObject,
+    },
+  }));
+}
+
+/** Of fields that dotprompt leaves to whoever runs prompts (`ext`): `fairlead.overrides`. */
+function readOverrides(file: PromptFile): Set<string> {
+  const said: unknown = file.parsed.ext?.['fairlead']?.['overrides'] ?? [];
+  const path = ['fairlead.overrides'];
+  if (!Array.isArray(said)) throw faultAt(file, path, 'what callers may set is a list');
+  const names = said.map((one) => {
+    const name = one === 'model' ? one : parameterName(String(one));
+    if (name === undefined) throw faultAt(file, path, `'${String(one)}' is no parameter of a prompt`);
+    return name;
+  });
+  return new Set(names);
+}
+
+function textField(file: PromptFile, name: 'description' | 'model'): string | undefined {
+  const value: unknown = file.parsed[name];
+  if (value === undefined || value === null || value === '') return undefined;
+  if (typeof value !== 'string') throw faultAt(file, [name], `the ${name} must be text`);
+  return value;
+}
+
+function fieldObject(file: PromptFile, path: readonly string[]): JsonObject {
+  let value: unknown = file.parsed;
+  for (const step of path) value = isObject(value) ? value[step] : undefined;
+  if (value === undefined || value === null) return {};
+  if (!isObject(value)) throw faultAt(file, path, `'${path.join('.')}' must be a mapping`);
+  return value as Record<string, JsonValue>;
+}
+
+function faultAt(file: PromptFile, path: readonly string[], message: string): PromptFileError {
+  return new PromptFileError(message, file.lineOf(path));
+}

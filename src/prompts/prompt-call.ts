@@ -1,0 +1,126 @@
+import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
+import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { chatMessages } from './chat-request.ts';
+import type { Prompt } from './compile-prompt.ts';
+import { describeFaults } from './faults.ts';
+import { parameterName } from './parameters.ts';
+import { RenderError } from './render-error.ts';
+import type { RenderedMessage, TemplateData } from './template.ts';
+import { withDefaults } from './values.ts';
+
+/** What somebody asks of a prompt. */
+export interface PromptCall {
+  input: JsonObject;
+  /** What the URL sets, where the prompt lets it: `model` and parameters. */
+  overrides: Readonly<Record<string, string>>;
+  stream: boolean;
+}
+
+/**
+ * The request of the chat dialect that a prompt makes of an input. `fallback`: the model of prompts that name none.
+ *
+ * @throws GatewayError `invalid_request`
+ */
+export async function makeChatRequest(
+  prompt: Prompt,
+  call: PromptCall,
+  fallback: string | undefined,
+): Promise<JsonObject> {
+  const { template, tools, output } = prompt;
+  const { input, messages } = takeApart(prompt, call.input);
+  const set = readOverrides(prompt, call.overrides);
+  const model = set['model'] ?? prompt.model ?? fallback;
+  if (model === undefined) throw invalidRequest(`The prompt '${prompt.name}' names no model.`, 'model');
+  const rendered = await render(template, { input, messages });
+  return {
+    model,
+    messages: rendered,
+    ...prompt.parameters,
+    ...set,
+    ...(tools.length > 0 && { tools }),
+    ...(output.format === 'json' && { response_format: responseFormat(prompt) }),
+    ...(call.stream && { stream: true }),
+  };
+}
+
+function responseFormat({ name, output: { check } }: Prompt): JsonObject {
+  if (!check) return { type: 'json_object' };
+  // OpenAI's rule for names of schemas.
+  const schemaName = name.replace(/[^\w-]/g, '_').slice(0, 64);
+  return { type: 'json_schema', json_schema: { name: schemaName, schema: check.schema } };
+}
+
+/** The input as the template gets it, and the earlier messages beside it. */
+function takeApart(prompt: Prompt, body: JsonObject): { input: JsonObject; messages: RenderedMessage[] } {
+  const { input: check, takesHistory } = prompt;
+  const properties = check?.schema['properties'];
+  const isOwnField = isObject(properties) && properties['messages'] !== undefined;
+  const { messages, ...rest } = body;
+  const hasHistory = takesHistory && !isOwnField && messages !== undefined;
+  const given = { ...prompt.inputDefaults, ...(hasHistory ? rest : body) };
+  const input = withDefaults(check?.schema, given) as JsonObject;
+  const faults = check?.faultsOf(input) ?? [];
+  if (faults.length > 0) {
+    const message = `The input does not fit the prompt '${prompt.name}': ${describeFaults(faults)}.`;
+    throw new GatewayError('invalid_request', message, {
+      param: faults[0]?.path ?? '',
+      code: 'invalid_input',
+      details: { faults: faults.map(({ path, message }) => ({ path, message })) },
+    });
+  }
+  return { input, messages: hasHistory ? readHistory(messages) : [] };
+}
+
+const HISTORY_ROLES: Readonly<Record<string, RenderedMessage['role']>> = {
+  user: 'user',
+  assistant: 'model',
+  model: 'model',
+};
+
+/** A caller's turns and the model's: what the system says is the prompt's. */
+function readHistory(messages: JsonValue): RenderedMessage[] {
+  if (!Array.isArray(messages)) throw invalidRequest("'messages' must be a list.", 'messages');
+  return messages.map((message, index) => {
+    const { role, content } = isObject(message) ? message : {};
+    const own =
+      typeof role === 'string' && Object.hasOwn(HISTORY_ROLES, role) ? HISTORY_ROLES[role] : undefined;
+    if (!own)
+      throw invalidRequest(
+        `'messages[${index}].role' must be 'user' or 'assistant'.`,
+        `messages[${index}].role`,
+      );
+    if (typeof content !== 'string')
+      throw invalidRequest(`'messages[${index}].content' must be text.`, `messages[${index}].content`);
+    return { role: own, content: [{ text: content }] };
+  });
+}
+
+function readOverrides({ name, overrides }: Prompt, given: PromptCall['overrides']): JsonObject {
+  const set: JsonObject = {};
+  for (const [key, value] of Object.entries(given)) {
+    const parameter = key === 'model' ? key : parameterName(key);
+    if (parameter === undefined || !overrides.has(parameter)) {
+      const may =
+        overrides.size > 0
+          ? `It lets its callers set ${[...overrides].join(', ')}.`
+          : 'It lets its callers set nothing.';
+      throw invalidRequest(
+        `The prompt '${name}' does not let '${key}' be set. ${may}`,
+        key,
+        'override_not_allowed',
+      );
+    }
+    const number = Number(value);
+    set[parameter] = value !== '' && parameter !== 'model' && Number.isFinite(number) ? number : value;
+  }
+  return set;
+}
+
+async function render(template: Prompt['template'], data: TemplateData): Promise<JsonObject[]> {
+  try {
+    return chatMessages(await template.render(data));
+  } catch (error) {
+    if (error instanceof RenderError) throw invalidRequest(error.message, undefined, 'invalid_input');
+    throw error;
+  }
+}
