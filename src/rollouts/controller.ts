@@ -23,7 +23,7 @@ export interface ApprovalNews {
 }
 
 export interface ControllerOptions {
-  store: Pick<RolloutStore, 'readAll' | 'hasNewCalls' | 'begin' | 'change' | 'forget'>;
+  store: Pick<RolloutStore, 'readAll' | 'readEvidence' | 'hasNewCalls' | 'begin' | 'change' | 'forget'>;
   book: Pick<RolloutBook, 'set' | 'clear'>;
   /** Those of the configuration in force. */
   rollouts(): Iterable<Rollout>;
@@ -95,13 +95,15 @@ export class RolloutController {
   }
 
   /** What is known of a rollout's candidate, by gate, step and side. */
-  reportOf(rollout: Rollout): RolloutReport {
+  async reportOf(rollout: Rollout): Promise<RolloutReport> {
     const { plan, gates } = rollout.spec;
-    const known = this.find(rollout)?.evidence;
+    const stored = this.find(rollout);
+    const known = stored && (await this.#options.store.readEvidence(stored));
     const evidence = new Evidence(gates, known);
     const { candidates, failure } = evidence;
     const readings = evidence.readings();
-    return makeReport({ ...plan, gates }, known?.steps ?? [], { readings, candidates, failure });
+    const report = makeReport({ ...plan, gates }, known?.steps ?? [], { readings, candidates, failure });
+    return gates.judge ? { ...report, unreadScores: known?.unreadScores ?? 0 } : report;
   }
 
   /**
@@ -113,7 +115,7 @@ export class RolloutController {
     for (;;) {
       await this.#read();
       const before = this.find(rollout);
-      const deed = { action, by, nowMs: this.#options.now(), calls: before?.evidence.candidates ?? 0 };
+      const deed = { action, by, nowMs: this.#options.now(), calls: before?.candidates ?? 0 };
       const outcome = act(rollout.spec, before, deed);
       const isNew = outcome.begins !== undefined || !before;
       const changed = isNew
@@ -164,8 +166,8 @@ export class RolloutController {
     stored: StoredRollout,
     decide: (calls: number) => Outcome,
   ): Promise<StoredRollout | undefined> {
-    return this.#options.store.change(stored, (calls, scores) => {
-      const { evidence } = learn(rollout, stored, calls, scores);
+    return this.#options.store.change(stored, (known, calls, scores) => {
+      const { evidence } = learn(rollout, stored, known, calls, scores);
       const { progress, approval, reason } = decide(evidence.candidates);
       return { ...stored, progress, approval, reason, evidence };
     });
@@ -215,11 +217,11 @@ export class RolloutController {
     const stored = this.find(rollout);
     if (!stored || !isWatched(stored.progress)) return;
     const { store } = this.#options;
-    const { candidates } = stored.evidence;
+    const { candidates } = stored;
     const isDue = isChange(stored, this.#moved(rollout, stored, { candidates, failure: undefined }));
     if (!isDue && !(await store.hasNewCalls(stored.name))) return;
-    const changed = await store.change(stored, (calls, scores) => {
-      const { evidence, failure } = learn(rollout, stored, calls, scores);
+    const changed = await store.change(stored, (known, calls, scores) => {
+      const { evidence, failure } = learn(rollout, stored, known, calls, scores);
       const { candidates } = evidence;
       return { ...stored, ...this.#moved(rollout, stored, { candidates, failure }), evidence };
     });
@@ -264,7 +266,8 @@ function isChange(
 /** What is known with these calls and scores, too, and the gate that the candidate fails by it. */
 function learn(
   { spec }: Rollout,
-  { evidence: known, progress, origin }: StoredRollout,
+  { progress, origin }: StoredRollout,
+  known: StoredEvidence,
   rows: readonly CallRow[],
   scores: readonly ScoredCall[],
 ): { evidence: StoredEvidence; failure: Failure | undefined } {

@@ -12,6 +12,8 @@ export interface RolloutReport {
   why: string;
   gates: ReportedGate[];
   steps: ReportedStep[];
+  /** What a judge said that could not be read; absent where there is none. */
+  unreadScores?: number;
 }
 
 export interface ReportedGate extends Omit<GateReading, 'log' | 'limit' | 'mistake'> {

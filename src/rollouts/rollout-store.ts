@@ -12,12 +12,13 @@ export interface StoredEvidence extends GateEvidence {
   steps: StepTally[];
 }
 
-/** A rollout as the store has it: the one truth about it, for all instances. */
+/** A rollout as the store has it: the one truth about it, for all instances. What it knows of its candidate is long, and read by itself. */
 export interface StoredRollout {
   name: string;
   release: string;
   progress: Progress;
-  evidence: StoredEvidence;
+  /** The candidate's calls that it has learned from. */
+  candidates: number;
   reason: Reason | undefined;
   /** What it was when it began; absent where it never did. */
   origin: Origin | undefined;
@@ -25,6 +26,11 @@ export interface StoredRollout {
   approval: ApprovalRequest | undefined;
   /** Grows with every change, also over another one of its name. */
   version: number;
+}
+
+/** What a change makes of one. */
+export interface ChangedRollout extends Omit<StoredRollout, 'version' | 'candidates'> {
+  evidence: StoredEvidence;
 }
 
 /** Why a rollout stands where it does. */
@@ -54,8 +60,16 @@ export class RolloutStore {
   }
 
   async readAll(): Promise<StoredRollout[]> {
-    const rows = await this.#db.selectFrom('rollouts').selectAll().execute();
+    const rows = await this.#db.selectFrom('rollouts').select(STANDING).execute();
     return rows.map(readRow);
+  }
+
+  /** What one knows of its candidate by now; `undefined` where the store has another one of its name, or none. */
+  readEvidence({
+    name,
+    release,
+  }: Pick<StoredRollout, 'name' | 'release'>): Promise<StoredEvidence | undefined> {
+    return readEvidence(this.#db, name, release);
   }
 
   /** Whether there are calls, or scores of calls, that it has not learned from yet. */
@@ -78,7 +92,7 @@ export class RolloutStore {
    * @param nowMs Unix milliseconds
    */
   async begin(
-    rollout: Omit<StoredRollout, 'version' | 'evidence'>,
+    rollout: Omit<StoredRollout, 'version' | 'candidates'>,
     earlier: Pick<StoredRollout, 'version'> | undefined,
     limits: GateLimits,
     nowMs: number,
@@ -86,8 +100,7 @@ export class RolloutStore {
     const { name } = rollout;
     // Not from 1: whoever knows one of the name that was forgotten is to see that this one is newer.
     const version = Math.max(nowMs, (earlier?.version ?? 0) + 1);
-    const begun = { ...rollout, evidence: { ...new Evidence(limits).state, steps: [] }, version };
-    const row = writeRow(begun);
+    const row = writeRow({ ...rollout, evidence: { ...new Evidence(limits).state, steps: [] } }, version);
     return this.#db.transaction().execute(async (db) => {
       const write = earlier
         ? db.updateTable('rollouts').set(row).where('name', '=', name).where('version', '=', earlier.version)
@@ -97,7 +110,7 @@ export class RolloutStore {
             .onConflict((conflict) => conflict.doNothing());
       if (countOf(await write.executeTakeFirst()) !== 1n) return undefined;
       await forgetNew(db, name);
-      return begun;
+      return readRow(row);
     });
   }
 
@@ -110,16 +123,17 @@ export class RolloutStore {
 
   /**
    * Changes one, as `change` says of it and of the calls and scores that it has not learned from yet; those are learned from with the change, once.
-   * Gives `undefined` where another was faster, or `change` wants nothing.
+   * Gives `undefined` where another was faster.
    */
   async change(
     stored: StoredRollout,
     change: (
+      evidence: StoredEvidence,
       calls: readonly CallRow[],
       scores: readonly ScoredCall[],
-    ) => Omit<StoredRollout, 'version'> | undefined,
+    ) => ChangedRollout,
   ): Promise<StoredRollout | undefined> {
-    const { name, version } = stored;
+    const { name, release, version } = stored;
     return this.#db.transaction().execute(async (db) => {
       // First of all, for it keeps others out.
       const [claimed] = await db
@@ -128,15 +142,37 @@ export class RolloutStore {
         .where('name', '=', name)
         .where('version', '=', version)
         .execute();
-      if (claimed?.numUpdatedRows !== 1n) return undefined;
+      const evidence = claimed?.numUpdatedRows === 1n && (await readEvidence(db, name, release));
+      if (!evidence) return undefined;
       const calls = await takeCalls(db, name);
-      const next = change(calls, await takeScores(db, name)) ?? stored;
-      const changed = { ...next, version: version + 1 };
-      await db.updateTable('rollouts').set(writeRow(changed)).where('name', '=', name).execute();
+      const row = writeRow(change(evidence, calls, await takeScores(db, name)), version + 1);
+      await db.updateTable('rollouts').set(row).where('name', '=', name).execute();
+      const changed = readRow(row);
       if (!isWatched(changed.progress)) await forgetNew(db, name);
       return changed;
     });
   }
+}
+
+/** All but what it knows of its candidate. */
+const STANDING = [
+  ...(['name', 'release', 'phase', 'step', 'since', 'held_ms', 'calls_before', 'candidate_calls'] as const),
+  ...(['reason', 'origin', 'approval', 'version'] as const),
+] as const satisfies readonly (keyof RolloutRow)[];
+
+async function readEvidence(
+  db: Store['db'] | Transaction<Database>,
+  name: string,
+  release: string,
+): Promise<StoredEvidence | undefined> {
+  const row = await db
+    .selectFrom('rollouts')
+    .select('evidence')
+    .where('name', '=', name)
+    .where('release', '=', release)
+    .executeTakeFirst();
+  // One that was begun before steps were told apart has none.
+  return row && { steps: [], ...(JSON.parse(row.evidence) as GateEvidence) };
 }
 
 async function takeCalls(db: Transaction<Database>, name: string): Promise<CallRow[]> {
@@ -220,14 +256,15 @@ function countOf(result: InsertResult | UpdateResult | undefined): bigint | unde
   return 'numUpdatedRows' in result ? result.numUpdatedRows : result.numInsertedOrUpdatedRows;
 }
 
-function writeRow(rollout: StoredRollout): RolloutRow {
-  const { name, release, progress, evidence, reason, origin, approval, version } = rollout;
+function writeRow(rollout: ChangedRollout, version: number): RolloutRow {
+  const { name, release, progress, evidence, reason, origin, approval } = rollout;
   const { phase, step, since, heldMs, callsBefore } = progress;
   return {
     ...{ name, release, phase, step, since, version },
     held_ms: heldMs,
     calls_before: callsBefore,
     evidence: JSON.stringify(evidence),
+    candidate_calls: evidence.candidates,
     reason: writeText(reason),
     origin: writeText(origin),
     approval: writeText(approval),
@@ -242,7 +279,7 @@ function readText<T>(text: string | null): T | undefined {
   return text === null ? undefined : (JSON.parse(text) as T);
 }
 
-function readRow(row: RolloutRow): StoredRollout {
+function readRow(row: Pick<RolloutRow, (typeof STANDING)[number]>): StoredRollout {
   return {
     name: row.name,
     release: row.release,
@@ -253,8 +290,7 @@ function readRow(row: RolloutRow): StoredRollout {
       heldMs: Number(row.held_ms),
       callsBefore: Number(row.calls_before),
     },
-    // One that was begun before steps were told apart has none.
-    evidence: { steps: [], ...(JSON.parse(row.evidence) as GateEvidence) },
+    candidates: Number(row.candidate_calls),
     reason: readText<Reason>(row.reason),
     origin: readText<Origin>(row.origin),
     approval: readText<ApprovalRequest>(row.approval),

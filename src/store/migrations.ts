@@ -4,7 +4,7 @@ import { addBatchBills } from './batch-bills.ts';
 import { type EarlierTurn, findEarlierEnds } from './earlier-ends.ts';
 import { addFeedback } from './feedback.ts';
 import { addReleases } from './releases.ts';
-import { addRollouts } from './rollouts.ts';
+import { addCandidateCalls, addRollouts } from './rollouts.ts';
 import { addTierToSums } from './sums-by-tier.ts';
 import { SUM_NUMBERS } from './usage-sums.ts';
 
@@ -34,6 +34,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0155_releases': { up: addReleases },
   '0165_told_once': { up: createToldOnce },
   '0170_feedback': { up: addFeedback },
+  '0175_candidate_calls': { up: addCandidateCalls },
 };
 
 /** What is told once over all instances and starts (`control/event-log.ts`). */

@@ -75,8 +75,10 @@ export interface RolloutRow {
   since: number;
   held_ms: number;
   calls_before: number;
-  /** What is known of its candidate, as JSON. */
+  /** What is known of its candidate, as JSON: some 20 KB. */
   evidence: string;
+  /** Of them, how many calls it has had. */
+  candidate_calls: number;
   /** Why it stands there, as JSON. */
   reason: string | null;
   /** What it was when it began, as JSON; null where it never did. */

@@ -81,6 +81,10 @@ async function standing(gateway: TestGateway): Promise<JsonObject> {
   return (body['data'] as JsonObject[])[0] ?? {};
 }
 
+async function reportOf(gateway: TestGateway): Promise<JsonObject> {
+  return (await adminClient(gateway.url).must('GET', '/rollouts/upgrade/report')).body;
+}
+
 async function until(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
   for (let waited = 0; waited < 20_000; waited += 25) {
     if (await check()) return;
@@ -142,7 +146,7 @@ test('what a judge says that cannot be read is asked for again, left out and cou
   await sleep(200);
   assert.equal(provider.prompts().length, 3);
   await ask(gateway);
-  await until('they are counted', async () => (await standing(gateway))['unreadScores'] === 4);
+  await until('they are counted', async () => (await reportOf(gateway))['unreadScores'] === 4);
   assert.equal(provider.prompts().length, 5);
   const { candidateCalls, phase } = await standing(gateway);
   assert.deepEqual([candidateCalls, phase], [2, 'shadow'], 'a judge is no call of the candidate');

@@ -56,7 +56,7 @@ export const ROLLOUT_DOORS: readonly AdminDoor[] = [
       'What is known of a candidate: by step and side what calls came to, by gate the verdict, and how sure it is',
     handle: async ({ parts, params: { name = '' } }) => {
       const rollout = findRollout(parts, name);
-      return { body: { ...describeStanding(parts, rollout), ...parts.rollouts.reportOf(rollout) } };
+      return { body: { ...describeStanding(parts, rollout), ...(await parts.rollouts.reportOf(rollout)) } };
     },
   }),
   door({
@@ -147,7 +147,7 @@ function describeKept({ hash, firstSeen, revision, ...release }: KeptRelease, cu
 
 /** Where a rollout stands. */
 export function describeStanding({ rollouts, releases }: AdminParts, rollout: Rollout): JsonObject {
-  const { name, plan, model, stable, candidate, gates } = rollout.spec;
+  const { name, plan, model, stable, candidate } = rollout.spec;
   const stored = rollouts.find(rollout);
   const { phase, step, since } = stored?.progress ?? DRAFT;
   const { origin, approval } = stored ?? {};
@@ -159,8 +159,7 @@ export function describeStanding({ rollouts, releases }: AdminParts, rollout: Ro
     since: phase === 'draft' ? null : new Date(since).toISOString(),
     stable: describe('stable', stable),
     candidate: describe('candidate', candidate),
-    candidateCalls: stored?.evidence.candidates ?? 0,
-    ...(gates.judge && { unreadScores: stored?.evidence.unreadScores ?? 0 }),
+    candidateCalls: stored?.candidates ?? 0,
     reason: (stored?.reason as JsonObject | undefined) ?? null,
     approval: approval ? { ...approval, at: new Date(approval.at).toISOString() } : null,
   };
