@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { CaptureArchive } from './captures/capture-archive.ts';
+import { setTimeout } from 'node:timers/promises';
 import type { LoadedConfig } from './config/load.ts';
 import type { Config } from './config/resolve.ts';
 import { ConfigInForce } from './config-in-force.ts';
@@ -24,8 +24,10 @@ import type { Lifecycle } from './http/lifecycle.ts';
 import { createHttpServer } from './http/server.ts';
 import { compileAdminKeys, hasOwner, hasTenants, instanceSecrets, storeUrl } from './instance-settings.ts';
 import { GONE_KEY, GoneModels } from './lifecycle/gone-models.ts';
+import { makeArchives } from './make-archives.ts';
 import { makeLanes } from './make-lanes.ts';
 import { makeRetirementWatch } from './make-lifecycle.ts';
+import { makeOwnCalls } from './make-own-calls.ts';
 import { makePrompts } from './make-prompts.ts';
 import { makeRolloutController } from './make-rollout-controller.ts';
 import { openDoors } from './open-doors.ts';
@@ -37,19 +39,13 @@ import { CounterBook } from './quotas/counters.ts';
 import { createQuotas } from './quotas/create-quotas.ts';
 import { LocalQuotas } from './quotas/local-quotas.ts';
 import { findNewBudgets } from './quotas/spent-budgets.ts';
-import { ResponseArchive } from './responses/response-archive.ts';
 import { RolloutBook } from './rollouts/rollout-book.ts';
 import { HedgingBook } from './routing/hedging.ts';
+import { StructureJudge } from './schemas/structure-judge.ts';
 import { GrowingIds } from './store/growing-ids.ts';
 import { openStore } from './store/open.ts';
 import type { RedactingLog } from './telemetry/redacting-log.ts';
-import {
-  describeProblem,
-  tellLedgerProblem,
-  tellOverload,
-  tellRecovery,
-  tellRecoveryFailure,
-} from './tell-problems.ts';
+import { tellLedgerProblem, tellOverload, tellRecovery, tellRecoveryFailure } from './tell-problems.ts';
 import { AccessRequests } from './tenants/access-requests.ts';
 import { BatchBills } from './tenants/batch-bills.ts';
 import { ensureFirstKeys, FIRST_TENANT, type FirstSecrets } from './tenants/first-start.ts';
@@ -62,6 +58,7 @@ import { Connections } from './upstream/connections.ts';
 import { Deadlines } from './upstream/deadlines.ts';
 import type { ProviderDeclaration } from './upstream/provider.ts';
 import type { SignInContext } from './upstream/sign-in/create-signer.ts';
+import { FeedbackBook } from './usage/feedback.ts';
 import { InFlight } from './usage/in-flight.ts';
 import { Journal, type JournalProblem } from './usage/journal.ts';
 import { Ledger, type LedgerProblem, scheduleTimeout } from './usage/ledger.ts';
@@ -147,18 +144,10 @@ export async function startApp(
     places: () => places,
     breakers: () => lanes.readings((target, account) => gateway.snapshot.routes.isPlace(target, account)),
   });
-  const responses = new ResponseArchive({
-    store,
-    now: Date.now,
-    onProblem: (problem) => log.error(describeProblem(problem), `kept responses: ${problem.kind}`),
-  });
-  const captures = new CaptureArchive({
-    store,
-    now: Date.now,
-    onProblem: (problem) => log.error(describeProblem(problem), `captures: ${problem.kind}`),
-  });
+  const { responses, captures } = makeArchives(store, log);
   const tokens = new TokenCounter();
   const monotonicMs = () => performance.now();
+  const structures = new StructureJudge({ monotonicMs });
   const deadlines = new Deadlines(monotonicMs);
   const connections = new Connections({ now: Date.now, monotonicMs, deadlines });
   const servers = watchServers({ connections, news, fetch });
@@ -213,6 +202,8 @@ export async function startApp(
     },
     onFailed: (failure) => tellRecoveryFailure(news, failure),
   });
+  const callIds = new GrowingIds(Date.now, CALL_ID_PREFIX);
+  const ownCalls = makeOwnCalls({ gateway: () => gateway, makeId: () => callIds.next() });
   const first = compile(config);
   inForce.set(first.compiled);
   lanes.follow(first.compiled.lanes);
@@ -230,6 +221,7 @@ export async function startApp(
     responses,
     captures,
     tokens,
+    structures,
     places,
     quotas,
     prices: inForce,
@@ -240,6 +232,7 @@ export async function startApp(
       proven: (credential) => rotation.proven(credential),
     },
     gone,
+    shadows: ownCalls.shadows,
     log,
     calls: new InFlight(),
     deadlines,
@@ -338,12 +331,12 @@ export async function startApp(
     prompts,
     promptKeeper,
     isGone: (target) => gone.has(target),
+    rehearsal: ownCalls.rehearsal,
     describeHealth: () => view.describeHealth(),
     describeCredentials: (provider) => describeCredentials(gateway.snapshot, provider),
     probeCredential: (provider, account) => probeCredential(gateway.snapshot, provider, account),
   };
 
-  const callIds = new GrowingIds(Date.now, CALL_ID_PREFIX);
   const server = createHttpServer({
     bodyLimitBytes: config.server.bodyLimit,
     makeRequestId: () => callIds.next(),
@@ -353,7 +346,8 @@ export async function startApp(
   const openConnections = new OpenConnections(server.server);
   const { metrics } = view;
   const hasOpenMetrics = config.server.metrics === 'open';
-  openDoors(server, { gateway, lifecycle, control, admin, prompts, metrics, hasOpenMetrics });
+  const feedback = new FeedbackBook({ store, tenantEnds, now: Date.now, wait: setTimeout });
+  openDoors(server, { gateway, lifecycle, control, admin, prompts, feedback, metrics, hasOpenMetrics });
 
   const watch = new FileWatch(loaded.path, () => void control.reloadFile());
   let follow: NodeJS.Timeout | undefined;
@@ -366,6 +360,7 @@ export async function startApp(
     await takeover.stop();
     unbilled.stop();
     await retirements.stop();
+    ownCalls.stop();
     await rolloutController.stop();
     await promptWatch.stop();
     await drain(gateway, openConnections, config.server.drainTimeout, noTimeLeft);
@@ -379,6 +374,7 @@ export async function startApp(
     await responses.close();
     await captures.close();
     await tokens.stop();
+    await structures.stop();
     await quotas.close();
     health?.close();
     cooling.close();

@@ -5,6 +5,7 @@ import { type CliIo, type Command, EXIT } from './cli/command.ts';
 import { keysCommand } from './cli/keys.ts';
 import { modelsCommand } from './cli/models.ts';
 import { promptsCommand } from './cli/prompts.ts';
+import { rehearseCommand } from './cli/rehearse.ts';
 import { rolloutsCommand } from './cli/rollouts.ts';
 import { secretsCommand } from './cli/secrets.ts';
 import { startCommand } from './cli/start.ts';
@@ -24,6 +25,7 @@ export async function main(args: string[], io: CliIo = processIo()): Promise<num
     modelsCommand,
     promptsCommand,
     rolloutsCommand,
+    rehearseCommand,
     secretsCommand,
     usageCommand(declarations),
   ];

@@ -4,6 +4,7 @@ import type { Gateway } from './gateway/gateway.ts';
 import { addAccessRequestDoors } from './http/access-request-doors.ts';
 import { type AdminParts, addAdminDoors } from './http/admin/admin-doors.ts';
 import { addAnthropicDoors } from './http/anthropic-doors.ts';
+import { addFeedbackDoors } from './http/feedback-doors.ts';
 import { addGeminiDoors } from './http/gemini-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
 import { addMediaDoors } from './http/media-doors.ts';
@@ -15,6 +16,7 @@ import { addOperationsDoors, type MetricsPage } from './http/operations-doors.ts
 import { addPromptDoors } from './http/prompt-doors.ts';
 import { addResponsesDoors } from './http/responses-doors.ts';
 import type { PromptBook } from './prompts/prompt-book.ts';
+import type { FeedbackBook } from './usage/feedback.ts';
 
 /** What stands behind the doors. */
 export interface Behind {
@@ -23,6 +25,7 @@ export interface Behind {
   control: ControlPlane;
   admin: AdminParts;
   prompts: PromptBook;
+  feedback: FeedbackBook;
   metrics: MetricsPage;
   /** Whether whoever reaches the gateway may read the metrics. */
   hasOpenMetrics: boolean;
@@ -30,7 +33,7 @@ export interface Behind {
 
 /** Every door of the server, each API family's from a file of its own. */
 export function openDoors(server: FastifyInstance, behind: Behind): void {
-  const { gateway, lifecycle, control, admin, metrics, hasOpenMetrics } = behind;
+  const { gateway, lifecycle, control, admin, feedback, metrics, hasOpenMetrics } = behind;
   const metricsKeys = hasOpenMetrics ? undefined : admin;
   addOperationsDoors(server, { lifecycle, control, metrics, metricsKeys });
   addOpenAiDoors(server, gateway, lifecycle);
@@ -43,5 +46,6 @@ export function openDoors(server: FastifyInstance, behind: Behind): void {
   addModelDoors(server, gateway, lifecycle);
   addPromptDoors(server, behind);
   addAccessRequestDoors(server, gateway, lifecycle, admin);
+  addFeedbackDoors(server, gateway, lifecycle, feedback);
   addAdminDoors(server, admin);
 }

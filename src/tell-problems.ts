@@ -152,7 +152,7 @@ export function tellTransition(
   news: ControlNews,
   { spec }: Rollout,
   from: Progress,
-  { progress, reason, evidence, origin }: StoredRollout,
+  { progress, reason, candidates, origin }: StoredRollout,
 ): void {
   const { phase, step } = progress;
   const { failure, by, approvedBy } = reason ?? {};
@@ -168,7 +168,7 @@ export function tellTransition(
     `The rollout '${spec.name}' is ${phase.replace('_', ' ')} (${weight} %)${why}.`,
     {
       ...{ rollout: spec.name, model: spec.model, from: from.phase, phase, step: step + 1, weight },
-      candidateCalls: evidence.candidates,
+      candidateCalls: candidates,
       ...(failure && { failure: { ...failure } }),
       ...(by !== undefined && { by }),
       ...(approvedBy !== undefined && { approvedBy }),

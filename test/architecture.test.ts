@@ -25,7 +25,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   prompts: ['conversation', 'dialects', 'store'],
   lifecycle: ['conversation', 'config'],
   responses: ['conversation', 'store', 'usage'],
-  captures: ['conversation', 'dialects', 'upstream', 'store', 'usage'],
+  threads: [],
+  schemas: ['conversation', 'threads'],
+  captures: ['conversation', 'dialects', 'upstream', 'store', 'threads', 'usage'],
   config: ['conversation'],
   control: ['conversation', 'config', 'store', 'tenants', 'lifecycle'],
   gateway: [
@@ -43,6 +45,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'overload',
     'rollouts',
     'lifecycle',
+    'schemas',
   ],
   http: [
     'conversation',

@@ -23,7 +23,7 @@ export class AdminError extends Error {}
 
 export interface AdminConnection {
   /** @throws AdminError where it cannot be reached, or refuses */
-  ask(method: string, path: string, body?: JsonObject): Promise<JsonObject>;
+  ask(method: string, path: string, body?: JsonObject, timeoutMs?: number): Promise<JsonObject>;
 }
 
 /** A connection to the admin API that the command line or the environment names. */
@@ -35,7 +35,9 @@ export function connectAdmin(
   const key = flags['admin-key'] ?? env['FAIRLEAD_ADMIN_KEY'];
   if (!key) throw new AdminError('there is no admin key: give --admin-key, or set FAIRLEAD_ADMIN_KEY');
   if (!URL.canParse(url)) throw new AdminError('the URL of the gateway is none: write http://HOST:PORT');
-  return { ask: (method, path, body) => ask(`${url}/admin/v1${path}`, key, method, body) };
+  return {
+    ask: (method, path, body, timeoutMs) => ask(`${url}/admin/v1${path}`, key, method, body, timeoutMs),
+  };
 }
 
 async function ask(
@@ -43,6 +45,7 @@ async function ask(
   key: string,
   method: string,
   body: JsonObject | undefined,
+  timeoutMs = TIMEOUT_MS,
 ): Promise<JsonObject> {
   let response: Response;
   let text: string;
@@ -51,7 +54,7 @@ async function ask(
       method,
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
       ...(body && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
     });
     text = await response.text();
   } catch (error) {

@@ -4,6 +4,7 @@ import { COMMANDS } from '../rollouts/progress.ts';
 import { ADMIN_OPTIONS, ADMIN_USAGE, connectAdmin } from './admin-client.ts';
 import { readArguments, reportErrors } from './apply.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
+import { describeReport } from './rollout-report.ts';
 import { formatTable, type TableColumn } from './table.ts';
 
 const USAGE = `rollouts list
@@ -15,7 +16,7 @@ const USAGE = `rollouts list
 
 Shows where rollouts stand at a running gateway, and moves them by hand. What they are is said in the configuration. Where one takes a
 second person, somebody else than who wants it started or promoted approves or rejects that. A model's releases are all that it has
-stood on or was to move to.
+stood on or was to move to. status tells by step and side what calls came to, and by gate the verdict and what it goes by.
 
   --json            the gateway's answer as JSON
 ${ADMIN_USAGE}
@@ -97,7 +98,7 @@ function describe(answer: JsonObject, word: string): string {
       ],
     ]),
   );
-  return Array.isArray(gates) ? `${standings}\n${describeGates(gates.filter(isObject))}` : standings;
+  return Array.isArray(gates) ? `${standings}\n${describeReport(answer)}` : standings;
 }
 
 function titled(titles: readonly string[]): TableColumn[] {
@@ -133,21 +134,4 @@ function describeReleases(releases: readonly JsonObject[]): string {
       current === true ? 'yes' : '-',
     ]),
   );
-}
-
-function describeGates(gates: readonly JsonObject[]): string {
-  return formatTable(
-    titled(['gate', 'against', 'stable', 'candidate', 'chance if as good']),
-    gates.map(({ what, gate, stable, candidate, chance }) => [
-      ...[String(what), String(gate), describeSide(stable), describeSide(candidate)],
-      Number(chance) < 0.001 ? Number(chance).toExponential(1) : Number(chance).toFixed(3),
-    ]),
-  );
-}
-
-/** What the calls of a side came to, on average. */
-function describeSide(side: JsonObject[string]): string {
-  if (!isObject(side) || Number(side['calls']) === 0) return '-';
-  const calls = Number(side['calls']);
-  return `${Number((Number(side['sum']) / calls).toPrecision(3))} of ${calls}`;
 }

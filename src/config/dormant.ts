@@ -5,8 +5,6 @@ import type { Config } from './resolve.ts';
 interface DormantField {
   /** As `select` takes it: `*` is any name, `[]` each entry of a list. */
   pattern: string;
-  /** Values that are in effect all the same. */
-  except?(value: unknown): boolean;
 }
 
 /**
@@ -16,11 +14,7 @@ interface DormantField {
 export const DORMANT: readonly DormantField[] = [
   { pattern: 'server.workers' },
   { pattern: 'rollouts.*.prompt' },
-  { pattern: 'rollouts.*.shadow' },
-  { pattern: 'rollouts.*.gates.invalidOutputRate' },
-  { pattern: 'rollouts.*.gates.invalidToolCallRate' },
-  { pattern: 'rollouts.*.gates.minFeedbackScore' },
-  { pattern: 'rollouts.*.gates.judge' },
+  { pattern: 'rollouts.*.gates.judge.prompt' },
 ];
 
 export interface DormantUse {
@@ -32,19 +26,19 @@ export interface DormantUse {
 
 /** The fields that a part of a config uses and that are not in effect yet. `place`: of which part, as patterns begin there. */
 export function listDormantIn(value: unknown, place = ''): string[] {
-  return DORMANT.filter(({ pattern }) => pattern.startsWith(place)).flatMap(({ pattern, except }) =>
+  return DORMANT.filter(({ pattern }) => pattern.startsWith(place)).flatMap(({ pattern }) =>
     select(value, pattern.slice(place.length))
-      .filter(({ value }) => value !== undefined && value !== null && !except?.(value))
+      .filter(({ value }) => value !== undefined && value !== null)
       .map(({ path }) => formatPath(path)),
   );
 }
 
 /** The fields that a config uses and that are not in effect yet. */
 export function listDormant(config: Config): DormantUse[] {
-  return DORMANT.map(({ pattern, except }) => ({
+  return DORMANT.map(({ pattern }) => ({
     field: pattern,
     paths: select(config, pattern)
-      .filter(({ value }) => value !== undefined && !except?.(value))
+      .filter(({ value }) => value !== undefined)
       .map(({ path }) => formatPath(path)),
   })).filter((use) => use.paths.length > 0);
 }

@@ -41,6 +41,7 @@ const REFERENCES: readonly {
     ],
     check: checkTarget,
   },
+  { patterns: ['rollouts.*.gates.judge.model'], check: checkModelOrGlob },
   { patterns: ['tenants.*.models[]', 'tenants.*.keys[].models[]'], check: checkModelOrGlob },
   { patterns: ['issuers.*.tenant', 'issuers.*.tenants.*'], check: checkTenant },
   { patterns: ['rollouts.*.model', 'models.*.successor'], check: checkModel },

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { AnswerTap } from '../captures/capture.ts';
+import type { Completion } from '../conversation/completion.ts';
 import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
@@ -14,9 +15,10 @@ import type { Hedging } from '../routing/hedging.ts';
 import type { Target } from '../routing/target.ts';
 import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import type { StartNote, Waiting } from '../usage/journal.ts';
-import type { AttemptRecord } from '../usage/record.ts';
-import type { RolloutNote } from '../usage/rollout-note.ts';
+import type { AttemptRecord, UsageRecord } from '../usage/record.ts';
+import type { RolloutNote, Scores } from '../usage/rollout-note.ts';
 import type { BegunAnswer } from './begun-answer.ts';
+import type { ModelRollout } from './choose-side.ts';
 import type { Door } from './door.ts';
 import type { ObjectCall } from './object-call.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
@@ -109,14 +111,7 @@ export class Call implements Waiting {
   /** Further attempts that it may make after the first. */
   retries = 0;
   /** The side that it is on, where its model is in a rollout. */
-  rollout:
-    | (Pick<RolloutNote, 'name' | 'side'> & {
-        isWatched: boolean;
-        candidate: Target;
-        /** The stable target. */
-        stable: Pick<Target, 'name' | 'account'>;
-      })
-    | undefined;
+  rollout: CallSide | undefined;
   /** The provider has refused the reasoning of its history: that is another's, and goes without. */
   disownsReasoning = false;
   /** Its model's config wants answers that break off gone on with, and its own may be. */
@@ -134,6 +129,8 @@ export class Call implements Waiting {
   /** Bytes of the answer have gone to the client: from here on nothing is retried. */
   committed = false;
   settled = false;
+  /** Told of its record when it is settled; only of calls that no client made. */
+  onSettled: ((record: UsageRecord) => void) | undefined;
   /** What its client gets, where the tenant has that kept, or a rollout looks at it. */
   tap: AnswerTap | undefined;
   /** Its note in the journal, from its first upstream request on. */
@@ -210,6 +207,19 @@ export class Call implements Waiting {
     this.last = undefined;
     if (!response.destroyed) response.end(last, this.lastEncoding);
   }
+}
+
+/** The side of a rollout that a call is on. */
+export interface CallSide extends Pick<RolloutNote, 'name' | 'side'> {
+  readonly isWatched: boolean;
+  /** Absent of a judge's call, which is of no side. */
+  candidate?: Target;
+  /** The stable target. */
+  stable?: Pick<Target, 'name' | 'account'>;
+  /** What copies of it go by; absent of a copy. */
+  moved?: ModelRollout;
+  /** Of a judge's call: reads its scores. */
+  readScores?: (answer: Completion) => Scores | undefined;
 }
 
 /** An account by its name and its provider's, and what is kept there. */

@@ -6,8 +6,9 @@ import type { Rollout, Subject } from '../rollouts/rollout-book.ts';
 import type { Route, Target } from '../routing/target.ts';
 import type { AttemptRecord } from '../usage/record.ts';
 import type { RolloutFlag, RolloutNote } from '../usage/rollout-note.ts';
-import type { Call, PinnedAccount } from './call.ts';
+import type { Call, CallSide, PinnedAccount } from './call.ts';
 import { findAble } from './call-needs.ts';
+import { isCopyable } from './copied-body.ts';
 import { parseBody } from './parse-body.ts';
 import type { PlannedAttempt } from './plan.ts';
 
@@ -45,11 +46,12 @@ export function chooseSide(call: Call, own: Route, moved: ModelRollout): Route {
   if (!rollout.isActive) return route;
   const request = requestOf(call);
   if (findAble(call, [candidate]).length === 0) return route;
-  const { isWatched } = rollout;
+  // As long as there are copies alone, only calls are compared that are copied.
+  const isWatched = rollout.isWatched && (!rollout.isBeforeSteps || isCopyable(call, request));
   const begun = isWatched ? sideOfThread(call, route, ofCandidate) : undefined;
   const side = begun ?? rollout.sideOf(readSubject(call, request));
   if (isWatched) call.tap ??= new AnswerTap();
-  call.rollout = { name: rollout.spec.name, side, isWatched, candidate, stable };
+  call.rollout = { name: rollout.spec.name, side, isWatched, candidate, stable, moved };
   return side === 'candidate' ? ofCandidate : route;
 }
 
@@ -126,34 +128,51 @@ export function behindCandidate(
   return plan.filter(({ target, only }) => only === undefined && target !== candidate.target);
 }
 
-function isSameTarget(
+export function isSameTarget(
   one: Pick<Target, 'name' | 'account'>,
   other: Pick<Target, 'name' | 'account'>,
 ): boolean {
   return one.name === other.name && one.account === other.account;
 }
 
-function isAttemptAt({ target, account }: AttemptRecord, place: Pick<Target, 'name' | 'account'>): boolean {
+export function isAttemptAt(
+  { target, account }: AttemptRecord,
+  place: Pick<Target, 'name' | 'account'>,
+): boolean {
   return target === place.name && account === (place.account ?? account);
+}
+
+/** Those of a client's call that its side made. */
+function ownAttempts(
+  attempts: readonly AttemptRecord[],
+  { side, candidate, stable }: Required<Pick<CallSide, 'side' | 'candidate' | 'stable'>>,
+): readonly AttemptRecord[] {
+  if (!isSameTarget(candidate, stable))
+    return attempts.filter((attempt) => isAttemptAt(attempt, candidate) === (side === 'candidate'));
+  // Releases of one target: the candidate is asked first.
+  return attempts.slice(0, side === 'candidate' ? 1 : undefined);
 }
 
 /** What the call tells of its rollout; nothing where its side was not asked, or its client left before the end. */
 export function noteRollout(call: Call, outcome: string): RolloutNote | undefined {
   const { rollout, attempts } = call;
   if (!rollout?.isWatched) return undefined;
-  const { name, side, candidate, stable } = rollout;
-  const own = isSameTarget(candidate, stable)
-    ? // Releases of one target: the candidate is asked first.
-      attempts.slice(0, side === 'candidate' ? 1 : undefined)
-    : attempts.filter((attempt) => isAttemptAt(attempt, candidate) === (side === 'candidate'));
+  const { name, side, candidate, stable, moved } = rollout;
+  if (outcome === 'cancelled') return undefined;
+  if (rollout.readScores) return { name, side, flags: outcome === 'ok' ? ['judged'] : ['failed', 'judged'] };
+  if (!candidate || !stable) return undefined;
+  const isCopy = !moved;
+  const own = isCopy ? attempts : ownAttempts(attempts, { side, candidate, stable });
   // Of two beside each other the later one may be the one that lost.
   const last = own.findLast(({ outcome }) => outcome === 'ok') ?? own.at(-1);
-  if (outcome === 'cancelled' || attempts.length === 0) return undefined;
+  // A copy asks nobody in the candidate's place, and one that could not be sent there is answered by nobody.
+  if (isCopy && !last) return { name, side, flags: ['copied', 'failed'] };
+  if (attempts.length === 0) return undefined;
   // Others were asked in the candidate's place: it is passed over for having failed, or for a limit.
   if (!last) return side === 'candidate' ? { name, side, flags: ['failed'] } : undefined;
   if (last.outcome === 'cancelled') return undefined;
   if (last.outcome === 'lost') return { name, side, flags: ['overtaken'] };
-  const flags: RolloutFlag[] = [];
+  const flags: RolloutFlag[] = isCopy ? ['copied'] : [];
   if (last.outcome !== 'ok') flags.push('failed');
   if (last.outcome === 'upstream_timeout') flags.push('timed_out');
   return { name, side, flags };

@@ -21,6 +21,9 @@ const STEPS: Plan['steps'] = [
 
 const MIN_CALLS = 50;
 
+/** Of copies, where nothing is said. */
+const MAX_COPIES = 10;
+
 /** The rollouts of models, by the model that each moves. */
 export function compileRollouts(
   { rollouts }: Config,
@@ -97,14 +100,18 @@ function specOf(name: string, model: string, rollout: RolloutConfig, move: Move)
     steps,
     gates = {},
     cohort = {},
+    shadow,
     onFail = 'rollback',
   } = rollout;
+  const copies = shadow && shadow.share > 0 ? shadow : undefined;
   return {
     ...{ name, model, cohort, gates, release: JSON.stringify([model, stable, candidate]) },
     ...{ stable: move.stable.release, candidate: move.candidate.release, approval },
     plan: {
       steps: steps?.map(({ weight, hold }) => ({ weight, holdMs: hold })) ?? STEPS,
       ...{ onFail, minCalls: gates.minCalls ?? MIN_CALLS },
+      shadow: copies && { holdMs: copies.hold ?? 0 },
     },
+    shadow: copies && { share: copies.share, maxConcurrentCalls: copies.maxConcurrentCalls ?? MAX_COPIES },
   };
 }

@@ -3,6 +3,7 @@ import type { GoneModels } from '../lifecycle/gone-models.ts';
 import type { Places } from '../overload/places.ts';
 import type { Quotas } from '../quotas/reservation.ts';
 import type { ResponseArchive } from '../responses/response-archive.ts';
+import type { StructureJudge } from '../schemas/structure-judge.ts';
 import type { UpstreamObjects } from '../tenants/upstream-objects.ts';
 import type { TokenCounter } from '../tokens/token-counter.ts';
 import type { Connections } from '../upstream/connections.ts';
@@ -14,6 +15,7 @@ import type { BatchBilling } from './bill-batch.ts';
 import type { Call } from './call.ts';
 import type { CredentialReports } from './credentials.ts';
 import type { LateCounts } from './late-counts.ts';
+import type { Shadows } from './shadows.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Spool } from './spool.ts';
 
@@ -32,6 +34,8 @@ export interface Gateway {
   readonly credentials: CredentialReports;
   /** Told of models that their providers do not have any more, and of those that are had again. */
   readonly gone: Pick<GoneModels, 'isAny' | 'note' | 'answered'>;
+  /** Told of each call of a rollout that is over: the candidate may be sent a copy. */
+  readonly shadows: Pick<Shadows, 'take'>;
   readonly log: Log;
   readonly calls: InFlight<Call>;
   /** Of attempts. */
@@ -44,6 +48,8 @@ export interface Gateway {
   readonly uploads: { readonly spool: Pick<Spool, 'open'>; readonly maxBytes: number };
   /** Counts for providers that cannot. */
   readonly tokens: Pick<TokenCounter, 'boundConversation' | 'countConversation' | 'countTexts'>;
+  /** Holds answers of rollouts against schemas. */
+  readonly structures: Pick<StructureJudge, 'fit'>;
   /** Bounds how many calls run. */
   readonly places: Pick<Places, 'tryTake' | 'wait' | 'stopWaiting' | 'expire' | 'leave'>;
   /** Counts calls against their limits. */

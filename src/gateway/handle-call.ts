@@ -31,6 +31,7 @@ export function handleCall(gateway: Gateway, call: Call): void {
     if (!call.settled || !call.response.writableFinished) cancelCall(gateway, call);
     const { tap } = call.acting ?? call;
     if (tap) captureCall(gateway, call, tap);
+    if (call.rollout) gateway.shadows.take(call);
   });
   try {
     const admitting = admit(call);

@@ -84,6 +84,18 @@ export function planAttempts(gateway: Gateway, call: Call): PlannedAttempt[] {
   return putUnwellLast(plan);
 }
 
+/** What to try of given targets, in their order: each with its accounts. For calls that no client made. */
+export function planTargets(gateway: Gateway, call: Call, targets: readonly Target[]): PlannedAttempt[] {
+  const plan: PlannedAttempt[] = [];
+  let rejecting: Upstream | undefined;
+  for (const target of targets) {
+    const ofTarget = addPlaces(gateway, call, plan, target);
+    rejecting ??= ofTarget;
+  }
+  if (plan.length === 0 && rejecting) throw credentialsRejected(rejecting);
+  return putUnwellLast(plan);
+}
+
 /** Calls that get a second attempt: what they may use is bounded, and nothing comes of it but their answer. */
 const HEDGED: ReadonlySet<Operation> = new Set(['generate', 'embed']);
 

@@ -115,8 +115,9 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
   const { reservation } = call;
   const late = reservation && recount ? settleQuotaLate(gateway, reservation, record, recount) : undefined;
   if (reservation && !late) settleQuota(gateway, reservation, record);
-  gateway.ledger.append(record, judgeLater(call, record, late ?? recount), call.started);
+  gateway.ledger.append(record, judgeLater(gateway, call, record, late ?? recount), call.started);
   late?.begin();
+  call.onSettled?.(record);
 }
 
 /** Before its client has the last byte: whoever calls one by one never meets its own last call. */

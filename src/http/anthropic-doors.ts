@@ -13,7 +13,7 @@ import { takeCall } from './take-call.ts';
 /** Anthropic's SDKs show the id of a request under this name. */
 const REQUEST_ID = 'request-id';
 
-const MESSAGES: Door = {
+export const MESSAGES: Door = {
   dialect: messages,
   operation: 'generate',
   passThrough,

@@ -12,7 +12,7 @@ import { queryValue, readGoogleKey } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { takeCall } from './take-call.ts';
 
-const GENERATE: Door = { dialect: gemini, operation: 'generate', passThrough };
+export const GENERATE: Door = { dialect: gemini, operation: 'generate', passThrough };
 const STREAM_ARRAY: Door = {
   dialect: geminiArray,
   operation: 'generate',

@@ -12,9 +12,9 @@ import { readBearer } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { takeCall } from './take-call.ts';
 
-const CHAT_COMPLETIONS: Door = { dialect: chat, operation: 'generate', passThrough };
+export const CHAT_COMPLETIONS: Door = { dialect: chat, operation: 'generate', passThrough };
 const EMBEDDINGS: Door = { dialect: chat, operation: 'embed', passThrough: embeddingsPassThrough };
-const COMPLETIONS: Door = {
+export const COMPLETIONS: Door = {
   dialect: completions,
   operation: 'generate',
   passThrough: completionsPassThrough,

@@ -17,7 +17,7 @@ import { queryValue, readBearer } from './credentials.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { takeCall } from './take-call.ts';
 
-const RESPONSES: Door = { dialect: responses, operation: 'generate', passThrough, keepsAnswers: true };
+export const RESPONSES: Door = { dialect: responses, operation: 'generate', passThrough, keepsAnswers: true };
 
 /** What can be asked about a response that is kept. */
 interface KeptDoor {

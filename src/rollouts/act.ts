@@ -1,5 +1,14 @@
 import { type ApprovalRequest, needsApproval } from './approval.ts';
-import { afterCommand, type Command, DRAFT, isOver, isUnderWay, mayDo, type Progress } from './progress.ts';
+import {
+  afterCommand,
+  type Command,
+  DRAFT,
+  isOver,
+  isUnderWay,
+  mayDo,
+  type Plan,
+  type Progress,
+} from './progress.ts';
 import type { RolloutSpec } from './rollout-book.ts';
 import type { Reason, StoredRollout } from './rollout-store.ts';
 
@@ -43,10 +52,11 @@ export interface Deed {
  * @throws RolloutRefusal
  */
 export function act(
-  { approval: setting }: RolloutSpec,
+  { approval: setting, plan }: Pick<RolloutSpec, 'approval' | 'plan'>,
   stored: StoredRollout | undefined,
-  deed: Deed,
+  done: Deed,
 ): Outcome {
+  const deed: PlannedDeed = { ...done, plan };
   const { action, by, nowMs } = deed;
   const progress = stored?.progress ?? DRAFT;
   const pending = stored?.approval;
@@ -67,7 +77,11 @@ export function act(
   return move(action, progress, pending, { by }, deed);
 }
 
-function approve(progress: Progress, request: ApprovalRequest, deed: Deed): Outcome {
+interface PlannedDeed extends Deed {
+  plan: Plan;
+}
+
+function approve(progress: Progress, request: ApprovalRequest, deed: PlannedDeed): Outcome {
   const { wants, by: asker } = request;
   if (asker === deed.by)
     throw new RolloutRefusal('own_request', `was asked to ${wants} by you: somebody else must approve that`);
@@ -80,7 +94,7 @@ function reject(
   progress: Progress,
   stored: StoredRollout | undefined,
   request: ApprovalRequest,
-  deed: Deed,
+  deed: PlannedDeed,
 ): Outcome {
   const isHeld = request.wants === 'promote' && isUnderWay(progress);
   const told = { what: 'rejected', request } as const;
@@ -93,10 +107,10 @@ function move(
   progress: Progress,
   pending: ApprovalRequest | undefined,
   reason: Reason,
-  { nowMs, calls }: Deed,
+  { nowMs, calls, plan }: PlannedDeed,
 ): Outcome {
   const begins = command === 'start';
-  const after = afterCommand(command, progress, nowMs, begins ? 0 : calls);
+  const after = afterCommand(command, progress, nowMs, begins ? 0 : calls, plan);
   return {
     ...{ progress: after, reason, approval: begins || isOver(after) ? undefined : pending },
     ...(begins && { begins: reason }),

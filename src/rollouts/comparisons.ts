@@ -8,8 +8,8 @@ const ODDS_RATIOS = [2, 4, 9] as const;
 /** Shares of the stake that are put on one block. */
 const STAKES = [0.05, 0.1, 0.2, 0.4, 0.7, 0.95] as const;
 
-/** Calls of one side since the last bet. */
-interface Tally {
+/** So many calls. */
+export interface Tally {
   calls: number;
   /** Of them, or the sum of what they came to. */
   sum: number;
@@ -217,40 +217,86 @@ export class MeanComparison extends Comparison {
 const LEARNED_CALLS = 20;
 const MOST_MEANS = 4;
 
-/** Whether something happens to more than a share of all calls. */
-export class LimitTest {
-  readonly #limit: number;
-  readonly #wealth: Wealth;
+/** Whether the candidate's scores, from 0 to 1, are lower than the stable's on average. The bets are those of `MeanComparison`; what is bounded needs no scale to be learned. */
+export class ScoreComparison extends Comparison {
+  constructor(state?: ComparisonState) {
+    super(STAKES.length, state);
+  }
+
+  observe(side: Side, score: number): void {
+    this.tally(side, score);
+  }
+
+  protected override bet({ stable, candidate }: Tallies): void {
+    const difference = stable.sum / stable.calls - candidate.sum / candidate.calls;
+    this.wealth.add(STAKES.map((stake) => Math.log1p(stake * Math.max(-1, Math.min(difference, 1)))));
+  }
+}
+
+/** What is held against a limit, of the candidate alone. */
+abstract class Limit {
+  protected readonly wealth: Wealth;
   readonly #all: Tally;
 
-  /** @param limit above 0 and below 1 */
-  constructor(limit: number, state?: { all: Tally; wealth: WealthState }) {
-    this.#limit = limit;
-    this.#wealth = new Wealth(ODDS_RATIOS.length, state?.wealth);
+  constructor(sizes: number, state: { all: Tally; wealth: WealthState } | undefined) {
+    this.wealth = new Wealth(sizes, state?.wealth);
     this.#all = structuredClone(state?.all ?? { calls: 0, sum: 0 });
   }
 
   get state(): { all: Tally; wealth: WealthState } {
-    return structuredClone({ all: this.#all, wealth: this.#wealth.state });
+    return structuredClone({ all: this.#all, wealth: this.wealth.state });
   }
 
   get log(): number {
-    return this.#wealth.log;
+    return this.wealth.log;
   }
 
   get totals(): { candidate: Readonly<Tally> } {
     return { candidate: this.#all };
   }
 
-  observe(happened: boolean): void {
+  protected count(value: number): void {
     this.#all.calls += 1;
-    this.#all.sum += happened ? 1 : 0;
+    this.#all.sum += value;
+  }
+}
+
+/** Whether something happens to more than a share of all calls. */
+export class LimitTest extends Limit {
+  readonly #limit: number;
+
+  /** @param limit above 0 and below 1 */
+  constructor(limit: number, state?: LimitTest['state']) {
+    super(ODDS_RATIOS.length, state);
+    this.#limit = limit;
+  }
+
+  observe(happened: boolean): void {
+    this.count(happened ? 1 : 0);
     const limit = this.#limit;
-    this.#wealth.add(
+    this.wealth.add(
       ODDS_RATIOS.map((ratio) => {
         const share = raiseOdds(limit, ratio);
         return Math.log(happened ? share / limit : (1 - share) / (1 - limit));
       }),
     );
+  }
+}
+
+/** Whether scores, from 0 to 1, are lower than a limit on average. */
+export class ScoreLimitTest extends Limit {
+  readonly #least: number;
+
+  /** @param least above 0 and below 1 */
+  constructor(least: number, state?: LimitTest['state']) {
+    super(STAKES.length, state);
+    this.#least = least;
+  }
+
+  observe(score: number): void {
+    this.count(score);
+    // The most that a bet can lose by one score is its stake.
+    const missing = (this.#least - score) / (1 - this.#least);
+    this.wealth.add(STAKES.map((stake) => Math.log1p(stake * Math.max(-1, missing))));
   }
 }

@@ -1,13 +1,16 @@
 import type { JsonObject } from '../conversation/json.ts';
 import type { CallRow } from '../store/schema.ts';
+import { isAnsweredByAnother, readRolloutNote } from '../usage/rollout-note.ts';
 import { type Action, act, type Outcome } from './act.ts';
 import { type ApprovalRequest, needsApproval } from './approval.ts';
-import { Evidence, type GateReading } from './gates.ts';
-import { observe } from './observe.ts';
+import { Evidence, type Failure } from './gates.ts';
+import { observe, readJudged } from './observe.ts';
 import { advance, isOver, isThrough, isWatched, type Progress } from './progress.ts';
 import type { Origin } from './release.ts';
+import { makeReport, type RolloutReport } from './report.ts';
 import type { Rollout, RolloutBook } from './rollout-book.ts';
-import type { Reason, RolloutStore, StoredRollout } from './rollout-store.ts';
+import type { Reason, RolloutStore, ScoredCall, StoredEvidence, StoredRollout } from './rollout-store.ts';
+import { StepTallies } from './step-tallies.ts';
 
 /** How often rollouts are looked at: a candidate that fails is to be out within two seconds after the evidence, everywhere. */
 const LOOK_MS = 500;
@@ -20,7 +23,7 @@ export interface ApprovalNews {
 }
 
 export interface ControllerOptions {
-  store: Pick<RolloutStore, 'readAll' | 'hasNewCalls' | 'begin' | 'change' | 'forget'>;
+  store: Pick<RolloutStore, 'readAll' | 'readEvidence' | 'hasNewCalls' | 'begin' | 'change' | 'forget'>;
   book: Pick<RolloutBook, 'set' | 'clear'>;
   /** Those of the configuration in force. */
   rollouts(): Iterable<Rollout>;
@@ -91,9 +94,16 @@ export class RolloutController {
     return [...this.#options.rollouts()];
   }
 
-  /** By gate, what is known of a rollout's candidate. */
-  evidenceOf(rollout: Rollout): GateReading[] {
-    return new Evidence(rollout.spec.gates, this.find(rollout)?.evidence).readings();
+  /** What is known of a rollout's candidate, by gate, step and side. */
+  async reportOf(rollout: Rollout): Promise<RolloutReport> {
+    const { plan, gates } = rollout.spec;
+    const stored = this.find(rollout);
+    const known = stored && (await this.#options.store.readEvidence(stored));
+    const evidence = new Evidence(gates, known);
+    const { candidates, failure } = evidence;
+    const readings = evidence.readings();
+    const report = makeReport({ ...plan, gates }, known?.steps ?? [], { readings, candidates, failure });
+    return gates.judge ? { ...report, unreadScores: known?.unreadScores ?? 0 } : report;
   }
 
   /**
@@ -105,7 +115,7 @@ export class RolloutController {
     for (;;) {
       await this.#read();
       const before = this.find(rollout);
-      const deed = { action, by, nowMs: this.#options.now(), calls: before?.evidence.candidates ?? 0 };
+      const deed = { action, by, nowMs: this.#options.now(), calls: before?.candidates ?? 0 };
       const outcome = act(rollout.spec, before, deed);
       const isNew = outcome.begins !== undefined || !before;
       const changed = isNew
@@ -156,10 +166,10 @@ export class RolloutController {
     stored: StoredRollout,
     decide: (calls: number) => Outcome,
   ): Promise<StoredRollout | undefined> {
-    return this.#options.store.change(stored, (rows) => {
-      const evidence = learn(rollout, stored, rows);
+    return this.#options.store.change(stored, (known, calls, scores) => {
+      const { evidence } = learn(rollout, stored, known, calls, scores);
       const { progress, approval, reason } = decide(evidence.candidates);
-      return { ...stored, progress, approval, reason, evidence: evidence.state };
+      return { ...stored, progress, approval, reason, evidence };
     });
   }
 
@@ -207,12 +217,13 @@ export class RolloutController {
     const stored = this.find(rollout);
     if (!stored || !isWatched(stored.progress)) return;
     const { store } = this.#options;
-    const { candidates } = stored.evidence;
+    const { candidates } = stored;
     const isDue = isChange(stored, this.#moved(rollout, stored, { candidates, failure: undefined }));
     if (!isDue && !(await store.hasNewCalls(stored.name))) return;
-    const changed = await store.change(stored, (rows) => {
-      const evidence = learn(rollout, stored, rows);
-      return { ...stored, ...this.#moved(rollout, stored, evidence), evidence: evidence.state };
+    const changed = await store.change(stored, (known, calls, scores) => {
+      const { evidence, failure } = learn(rollout, stored, known, calls, scores);
+      const { candidates } = evidence;
+      return { ...stored, ...this.#moved(rollout, stored, { candidates, failure }), evidence };
     });
     if (!changed) return;
     this.#take(changed);
@@ -252,16 +263,34 @@ function isChange(
   return before.progress !== after.progress || before.approval !== after.approval;
 }
 
+/** What is known with these calls and scores, too, and the gate that the candidate fails by it. */
 function learn(
   { spec }: Rollout,
-  { evidence: known, origin }: StoredRollout,
+  { progress, origin }: StoredRollout,
+  known: StoredEvidence,
   rows: readonly CallRow[],
-): Evidence {
+  scores: readonly ScoredCall[],
+): { evidence: StoredEvidence; failure: Failure | undefined } {
   const evidence = new Evidence(spec.gates, known);
+  const steps = new StepTallies(known.steps);
+  steps.begin(progress.step, progress.since);
+  // Of an earlier one of its name nothing is learned.
+  const from = origin?.at ?? 0;
   for (const row of rows) {
-    if (row.started_at < (origin?.at ?? 0)) continue;
+    if (row.started_at < from) continue;
+    const judged = readJudged(row);
+    if (judged) evidence.observeScores(judged.scores);
     const observation = observe(row);
-    if (observation) evidence.observe(observation);
+    if (!observation) continue;
+    evidence.observe(observation);
+    steps.observe(observation.side, observation, row.started_at);
   }
-  return evidence;
+  for (const { started_at: startedAt, rollout, score } of scores) {
+    const note = rollout === null ? undefined : readRolloutNote(rollout);
+    // What another answered in its side's place says nothing of that.
+    if (startedAt < from || !note || isAnsweredByAnother(note)) continue;
+    evidence.observeScore(note.side, score);
+    steps.observe(note.side, { score }, startedAt);
+  }
+  return { evidence: { ...evidence.state, steps: steps.state }, failure: evidence.failure };
 }

@@ -1,11 +1,11 @@
 import type { CallRow } from '../store/schema.ts';
-import { readRolloutNote } from '../usage/rollout-note.ts';
+import { type RolloutNote, readRolloutNote } from '../usage/rollout-note.ts';
 import type { Observation } from './gates.ts';
 
 /** What a call's row says of its side. A call that failed there says nothing of times and costs. */
 export function observe(row: CallRow): Observation | undefined {
   const note = row.rollout === null ? undefined : readRolloutNote(row.rollout);
-  if (!note) return undefined;
+  if (!note || note.flags.includes('judged')) return undefined;
   const { side, flags } = note;
   const has = (flag: (typeof flags)[number]) => flags.includes(flag);
   const observation: Observation = { side, failed: has('failed'), timedOut: has('timed_out') };
@@ -16,6 +16,8 @@ export function observe(row: CallRow): Observation | undefined {
       filtered: has('filtered'),
     });
   }
+  if (has('output_judged')) observation.invalidOutput = has('output_invalid');
+  if (has('tools_judged')) observation.invalidToolCall = has('tools_invalid');
   if (observation.failed || row.outcome !== 'ok') return observation;
   observation.latencyMs = row.latency_ms;
   if (row.stream === 1 && row.first_token_ms !== null) observation.firstTokenMs = row.first_token_ms;
@@ -23,4 +25,10 @@ export function observe(row: CallRow): Observation | undefined {
   if (row.cost_micro_usd !== null) observation.costMicroUsd = row.cost_micro_usd;
   if (row.output_tokens !== null) observation.outputTokens = row.output_tokens;
   return observation;
+}
+
+/** Of a judge's call, what it says of both sides. */
+export function readJudged({ rollout }: CallRow): Pick<RolloutNote, 'scores'> | undefined {
+  const note = rollout === null ? undefined : readRolloutNote(rollout);
+  return note?.flags.includes('judged') ? note : undefined;
 }

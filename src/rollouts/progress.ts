@@ -6,6 +6,8 @@ export interface Plan {
   onFail: 'rollback' | 'pause';
   /** Calls of the candidate that a step needs at the least before it is done. */
   minCalls: number;
+  /** Copies come before the first step, so long at the least; absent where none are made. */
+  shadow?: { holdMs: number } | undefined;
 }
 
 export interface Step {
@@ -14,13 +16,13 @@ export interface Step {
   holdMs: number;
 }
 
-/** `canary`: the first step; `stepping`: a later one. */
-export type Phase = 'draft' | 'canary' | 'stepping' | 'paused' | 'promoted' | 'rolled_back';
+/** `shadow`: copies alone, before the first step; `canary`: the first step; `stepping`: a later one. */
+export type Phase = 'draft' | 'shadow' | 'canary' | 'stepping' | 'paused' | 'promoted' | 'rolled_back';
 
 /** Where a rollout stands. Immutable: a transition makes another. */
 export interface Progress {
   phase: Phase;
-  /** The place among the steps, from 0; it stays where the rollout was paused or ended. */
+  /** The place among the steps, from 0, or `SHADOW_STEP`; it stays where the rollout was paused or ended. */
   step: number;
   /** Unix milliseconds: when the step began, or went on after a pause. */
   since: number;
@@ -29,6 +31,9 @@ export interface Progress {
   /** The candidate's calls when the step began. */
   callsBefore: number;
 }
+
+/** What comes before the first step. */
+export const SHADOW_STEP = -1;
 
 /** What may be done to a rollout by hand. */
 export const COMMANDS = ['start', 'pause', 'resume', 'promote', 'rollback'] as const;
@@ -45,11 +50,11 @@ export const DRAFT: Progress = Object.freeze({
 /** From which phases a command leads on. */
 const ALLOWED: Readonly<Record<Command, readonly Phase[]>> = {
   start: ['draft', 'rolled_back'],
-  pause: ['canary', 'stepping'],
+  pause: ['shadow', 'canary', 'stepping'],
   resume: ['paused'],
-  promote: ['canary', 'stepping', 'paused'],
+  promote: ['shadow', 'canary', 'stepping', 'paused'],
   // Also the way back after a promotion, as long as the model still has its stable target here.
-  rollback: ['canary', 'stepping', 'paused', 'promoted'],
+  rollback: ['shadow', 'canary', 'stepping', 'paused', 'promoted'],
 };
 
 export function mayDo(command: Command, { phase }: Pick<Progress, 'phase'>): boolean {
@@ -57,12 +62,18 @@ export function mayDo(command: Command, { phase }: Pick<Progress, 'phase'>): boo
 }
 
 /** @param calls the candidate's, so far */
-export function afterCommand(command: Command, progress: Progress, nowMs: number, calls: number): Progress {
+export function afterCommand(
+  command: Command,
+  progress: Progress,
+  nowMs: number,
+  calls: number,
+  { shadow }: Pick<Plan, 'shadow'> = {},
+): Progress {
   if (!mayDo(command, progress)) throw new RangeError(`'${command}' leads nowhere from '${progress.phase}'`);
   const held = progress.heldMs + Math.max(0, nowMs - progress.since);
   switch (command) {
     case 'start':
-      return { phase: 'canary', step: 0, since: nowMs, heldMs: 0, callsBefore: calls };
+      return beginStep(shadow ? SHADOW_STEP : 0, nowMs, calls);
     case 'pause':
       return { ...progress, phase: 'paused', since: nowMs, heldMs: held };
     case 'resume':
@@ -74,9 +85,14 @@ export function afterCommand(command: Command, progress: Progress, nowMs: number
   }
 }
 
+/** Whether only copies go to the candidate, or did when it was paused. */
+export function isBeforeSteps({ phase, step }: Pick<Progress, 'phase' | 'step'>): boolean {
+  return step === SHADOW_STEP && !isOver({ phase });
+}
+
 /** Whether anything is watched and moved on by itself. */
 export function isUnderWay({ phase }: Pick<Progress, 'phase'>): boolean {
-  return phase === 'canary' || phase === 'stepping';
+  return phase === 'shadow' || phase === 'canary' || phase === 'stepping';
 }
 
 export function isOver({ phase }: Pick<Progress, 'phase'>): boolean {
@@ -84,8 +100,8 @@ export function isOver({ phase }: Pick<Progress, 'phase'>): boolean {
 }
 
 /** Whether what its calls come to is learned. Of one that has ended nobody asks any more. */
-export function isWatched({ phase }: Pick<Progress, 'phase'>): boolean {
-  return phase === 'canary' || phase === 'stepping' || phase === 'paused';
+export function isWatched(progress: Pick<Progress, 'phase'>): boolean {
+  return isUnderWay(progress) || progress.phase === 'paused';
 }
 
 /**
@@ -102,8 +118,11 @@ export function advance(
   if (failure) return afterCommand(plan.onFail === 'pause' ? 'pause' : 'rollback', progress, nowMs, calls);
   if (!isStepDone(plan, progress, { nowMs, calls })) return progress;
   if (isLastStep(plan, progress)) return afterCommand('promote', progress, nowMs, calls);
-  const next = progress.step + 1;
-  return { phase: phaseOf(next), step: next, since: nowMs, heldMs: 0, callsBefore: calls };
+  return beginStep(progress.step + 1, nowMs, calls);
+}
+
+function beginStep(step: number, nowMs: number, calls: number): Progress {
+  return { phase: phaseOf(step), step, since: nowMs, heldMs: 0, callsBefore: calls };
 }
 
 /** Whether nothing is left to do but to promote it. */
@@ -116,8 +135,10 @@ function isLastStep({ steps }: Plan, { step }: Progress): boolean {
 }
 
 function isStepDone(plan: Plan, progress: Progress, { nowMs, calls }: { nowMs: number; calls: number }) {
-  const isHeld = progress.heldMs + nowMs - progress.since >= (stepAt(plan, progress)?.holdMs ?? 0);
-  return isHeld && calls - progress.callsBefore >= plan.minCalls;
+  const { holdMs } = (isBeforeSteps(progress) ? plan.shadow : stepAt(plan, progress)) ?? { holdMs: 0 };
+  // Of one whose copies were taken out of the configuration no more come.
+  const least = isBeforeSteps(progress) && !plan.shadow ? 0 : plan.minCalls;
+  return progress.heldMs + nowMs - progress.since >= holdMs && calls - progress.callsBefore >= least;
 }
 
 /** Where the plan was made shorter meanwhile, the last one. */
@@ -139,5 +160,6 @@ export function weightOf(plan: Pick<Plan, 'steps'>, progress: Progress): number 
 }
 
 function phaseOf(step: number): Phase {
+  if (step === SHADOW_STEP) return 'shadow';
   return step === 0 ? 'canary' : 'stepping';
 }

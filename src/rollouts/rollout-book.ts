@@ -3,7 +3,15 @@ import type { ApprovalSetting } from './approval.ts';
 import { percentileOf, type Sticky, stickyKey } from './assign.ts';
 import type { Side } from './comparisons.ts';
 import type { GateLimits } from './gates.ts';
-import { DRAFT, isWatched, type Plan, type Progress, weightOf } from './progress.ts';
+import {
+  DRAFT,
+  isBeforeSteps,
+  isUnderWay,
+  isWatched,
+  type Plan,
+  type Progress,
+  weightOf,
+} from './progress.ts';
 import type { Origin } from './release.ts';
 
 /** Who always has the candidate: whom any of these fits. */
@@ -29,6 +37,8 @@ export interface RolloutSpec {
   stable: JsonObject;
   candidate: JsonObject;
   approval: ApprovalSetting;
+  /** Copies of calls that the stable answers; absent where none are made. */
+  shadow?: { share: number; maxConcurrentCalls: number } | undefined;
   /** What moves, as text: a rollout of other releases is another one, and begins anew. */
   release: string;
 }
@@ -76,9 +86,22 @@ export class Rollout {
     return isWatched(this.progress);
   }
 
+  /** Whether copies are made of what the stable answers. */
+  get isShadowed(): boolean {
+    return this.spec.shadow !== undefined && isUnderWay(this.progress);
+  }
+
+  /** Whether nobody has the candidate yet, and copies alone go to it. */
+  get isBeforeSteps(): boolean {
+    return isBeforeSteps(this.progress);
+  }
+
   sideOf(subject: Subject): Side {
     const { name, plan, cohort } = this.spec;
-    const weight = weightOf(plan, this.progress);
+    const { progress } = this;
+    // Nobody has the candidate as long as there are copies alone, by whatever rule.
+    if (isBeforeSteps(progress)) return 'stable';
+    const weight = weightOf(plan, progress);
     if (weight >= 100 || isOf(cohort, subject)) return 'candidate';
     const place = percentileOf(name, stickyKey(subject));
     return place < Math.max(weight, cohort.percentage ?? 0) ? 'candidate' : 'stable';

@@ -2,16 +2,23 @@ import type { InsertResult, Transaction, UpdateResult } from 'kysely';
 import type { CallRow, Database, RolloutRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import type { ApprovalRequest } from './approval.ts';
-import { Evidence, type Failure, type GateLimits, type StoredEvidence } from './gates.ts';
+import { Evidence, type Failure, type GateEvidence, type GateLimits } from './gates.ts';
 import { isWatched, type Phase, type Progress } from './progress.ts';
 import type { Origin } from './release.ts';
+import type { StepTally } from './step-tallies.ts';
 
-/** A rollout as the store has it: the one truth about it, for all instances. */
+/** What is known of a candidate: by gate, and by step and side. */
+export interface StoredEvidence extends GateEvidence {
+  steps: StepTally[];
+}
+
+/** A rollout as the store has it: the one truth about it, for all instances. What it knows of its candidate is long, and read by itself. */
 export interface StoredRollout {
   name: string;
   release: string;
   progress: Progress;
-  evidence: StoredEvidence;
+  /** The candidate's calls that it has learned from. */
+  candidates: number;
   reason: Reason | undefined;
   /** What it was when it began; absent where it never did. */
   origin: Origin | undefined;
@@ -19,6 +26,11 @@ export interface StoredRollout {
   approval: ApprovalRequest | undefined;
   /** Grows with every change, also over another one of its name. */
   version: number;
+}
+
+/** What a change makes of one. */
+export interface ChangedRollout extends Omit<StoredRollout, 'version' | 'candidates'> {
+  evidence: StoredEvidence;
 }
 
 /** Why a rollout stands where it does. */
@@ -29,6 +41,11 @@ export interface Reason {
   approvedBy?: string;
   /** The gate that it failed. */
   failure?: Failure;
+}
+
+/** A call that somebody scored, and what it was scored on average. */
+export interface ScoredCall extends Pick<CallRow, 'started_at' | 'rollout'> {
+  score: number;
 }
 
 /** As many calls are learned from at a time. */
@@ -43,18 +60,29 @@ export class RolloutStore {
   }
 
   async readAll(): Promise<StoredRollout[]> {
-    const rows = await this.#db.selectFrom('rollouts').selectAll().execute();
+    const rows = await this.#db.selectFrom('rollouts').select(STANDING).execute();
     return rows.map(readRow);
   }
 
+  /** What one knows of its candidate by now; `undefined` where the store has another one of its name, or none. */
+  readEvidence({
+    name,
+    release,
+  }: Pick<StoredRollout, 'name' | 'release'>): Promise<StoredEvidence | undefined> {
+    return readEvidence(this.#db, name, release);
+  }
+
+  /** Whether there are calls, or scores of calls, that it has not learned from yet. */
   async hasNewCalls(name: string): Promise<boolean> {
-    const row = await this.#db
-      .selectFrom('rollout_calls')
+    const calls = this.#db.selectFrom('rollout_calls').select('call').where('rollout', '=', name).limit(1);
+    if (await calls.executeTakeFirst()) return true;
+    const scores = this.#db
+      .selectFrom('rollout_scores')
       .select('call')
       .where('rollout', '=', name)
-      .limit(1)
-      .executeTakeFirst();
-    return row !== undefined;
+      .where('learned', '=', 0)
+      .limit(1);
+    return (await scores.executeTakeFirst()) !== undefined;
   }
 
   /**
@@ -64,7 +92,7 @@ export class RolloutStore {
    * @param nowMs Unix milliseconds
    */
   async begin(
-    rollout: Omit<StoredRollout, 'version' | 'evidence'>,
+    rollout: Omit<StoredRollout, 'version' | 'candidates'>,
     earlier: Pick<StoredRollout, 'version'> | undefined,
     limits: GateLimits,
     nowMs: number,
@@ -72,8 +100,7 @@ export class RolloutStore {
     const { name } = rollout;
     // Not from 1: whoever knows one of the name that was forgotten is to see that this one is newer.
     const version = Math.max(nowMs, (earlier?.version ?? 0) + 1);
-    const begun = { ...rollout, evidence: new Evidence(limits).state, version };
-    const row = writeRow(begun);
+    const row = writeRow({ ...rollout, evidence: { ...new Evidence(limits).state, steps: [] } }, version);
     return this.#db.transaction().execute(async (db) => {
       const write = earlier
         ? db.updateTable('rollouts').set(row).where('name', '=', name).where('version', '=', earlier.version)
@@ -82,27 +109,31 @@ export class RolloutStore {
             .values(row)
             .onConflict((conflict) => conflict.doNothing());
       if (countOf(await write.executeTakeFirst()) !== 1n) return undefined;
-      await db.deleteFrom('rollout_calls').where('rollout', '=', name).execute();
-      return begun;
+      await forgetNew(db, name);
+      return readRow(row);
     });
   }
 
   async forget(name: string): Promise<void> {
     await this.#db.transaction().execute(async (db) => {
       await db.deleteFrom('rollouts').where('name', '=', name).execute();
-      await db.deleteFrom('rollout_calls').where('rollout', '=', name).execute();
+      await forgetNew(db, name);
     });
   }
 
   /**
-   * Changes one, as `change` says of it and of the calls that it has not learned from yet; those are learned from with the change, once.
-   * Gives `undefined` where another was faster, or `change` wants nothing.
+   * Changes one, as `change` says of it and of the calls and scores that it has not learned from yet; those are learned from with the change, once.
+   * Gives `undefined` where another was faster.
    */
   async change(
     stored: StoredRollout,
-    change: (calls: readonly CallRow[]) => Omit<StoredRollout, 'version'> | undefined,
+    change: (
+      evidence: StoredEvidence,
+      calls: readonly CallRow[],
+      scores: readonly ScoredCall[],
+    ) => ChangedRollout,
   ): Promise<StoredRollout | undefined> {
-    const { name, version } = stored;
+    const { name, release, version } = stored;
     return this.#db.transaction().execute(async (db) => {
       // First of all, for it keeps others out.
       const [claimed] = await db
@@ -111,16 +142,37 @@ export class RolloutStore {
         .where('name', '=', name)
         .where('version', '=', version)
         .execute();
-      if (claimed?.numUpdatedRows !== 1n) return undefined;
+      const evidence = claimed?.numUpdatedRows === 1n && (await readEvidence(db, name, release));
+      if (!evidence) return undefined;
       const calls = await takeCalls(db, name);
-      const next = change(calls) ?? stored;
-      const changed = { ...next, version: version + 1 };
-      await db.updateTable('rollouts').set(writeRow(changed)).where('name', '=', name).execute();
-      if (!isWatched(changed.progress))
-        await db.deleteFrom('rollout_calls').where('rollout', '=', name).execute();
+      const row = writeRow(change(evidence, calls, await takeScores(db, name)), version + 1);
+      await db.updateTable('rollouts').set(row).where('name', '=', name).execute();
+      const changed = readRow(row);
+      if (!isWatched(changed.progress)) await forgetNew(db, name);
       return changed;
     });
   }
+}
+
+/** All but what it knows of its candidate. */
+const STANDING = [
+  ...(['name', 'release', 'phase', 'step', 'since', 'held_ms', 'calls_before', 'candidate_calls'] as const),
+  ...(['reason', 'origin', 'approval', 'version'] as const),
+] as const satisfies readonly (keyof RolloutRow)[];
+
+async function readEvidence(
+  db: Store['db'] | Transaction<Database>,
+  name: string,
+  release: string,
+): Promise<StoredEvidence | undefined> {
+  const row = await db
+    .selectFrom('rollouts')
+    .select('evidence')
+    .where('name', '=', name)
+    .where('release', '=', release)
+    .executeTakeFirst();
+  // One that was begun before steps were told apart has none.
+  return row && { steps: [], ...(JSON.parse(row.evidence) as GateEvidence) };
 }
 
 async function takeCalls(db: Transaction<Database>, name: string): Promise<CallRow[]> {
@@ -137,15 +189,66 @@ async function takeCalls(db: Transaction<Database>, name: string): Promise<CallR
     .orderBy('rollout_calls.call')
     .limit(CALLS_AT_ONCE)
     .execute();
-  for (const { started_at, id } of calls) {
-    await db
-      .deleteFrom('rollout_calls')
-      .where('rollout', '=', name)
-      .where('started_at', '=', started_at)
-      .where('call', '=', id)
-      .execute();
-  }
+  const taken = spanOf(calls);
+  if (!taken) return calls;
+  await db
+    .deleteFrom('rollout_calls')
+    .where('rollout', '=', name)
+    .where('started_at', '>=', taken.first)
+    .where('started_at', '<=', taken.last)
+    .where('call', 'in', taken.ids)
+    .execute();
   return calls;
+}
+
+/**
+ * What calls in the order of their time are told by in one statement: of a thousand each takes its way to the database. Others may be there by now
+ * that began between them. `undefined` of none.
+ */
+function spanOf(
+  calls: readonly Pick<CallRow, 'started_at' | 'id'>[],
+): { first: number; last: number; ids: string[] } | undefined {
+  const [first] = calls;
+  const last = calls.at(-1);
+  if (!first || !last) return undefined;
+  return { first: first.started_at, last: last.started_at, ids: calls.map(({ id }) => id) };
+}
+
+/** A call is one observation, whatever is said of it under how many names: what is said of one call is not said independently. */
+async function takeScores(db: Transaction<Database>, name: string): Promise<ScoredCall[]> {
+  const scored = await db
+    .selectFrom('rollout_scores')
+    .innerJoin('calls', (join) =>
+      join
+        .onRef('calls.started_at', '=', 'rollout_scores.started_at')
+        .onRef('calls.id', '=', 'rollout_scores.call'),
+    )
+    .innerJoin('feedback', 'feedback.call', 'rollout_scores.call')
+    .select((of) => ['calls.started_at', 'calls.id', 'calls.rollout', of.fn.avg<number>('score').as('score')])
+    .where('rollout_scores.rollout', '=', name)
+    .where('rollout_scores.learned', '=', 0)
+    .groupBy(['calls.started_at', 'calls.id', 'calls.rollout'])
+    .orderBy('calls.started_at')
+    .orderBy('calls.id')
+    .limit(CALLS_AT_ONCE)
+    .execute();
+  const taken = spanOf(scored);
+  if (!taken) return scored;
+  await db
+    .updateTable('rollout_scores')
+    .set({ learned: 1 })
+    .where('rollout', '=', name)
+    .where('started_at', '>=', taken.first)
+    .where('started_at', '<=', taken.last)
+    .where('call', 'in', taken.ids)
+    .execute();
+  return scored;
+}
+
+/** Of one that has ended, or begins anew, nobody learns any more. */
+async function forgetNew(db: Transaction<Database>, rollout: string): Promise<void> {
+  for (const table of ['rollout_calls', 'rollout_scores'] as const)
+    await db.deleteFrom(table).where('rollout', '=', rollout).execute();
 }
 
 function countOf(result: InsertResult | UpdateResult | undefined): bigint | undefined {
@@ -153,14 +256,15 @@ function countOf(result: InsertResult | UpdateResult | undefined): bigint | unde
   return 'numUpdatedRows' in result ? result.numUpdatedRows : result.numInsertedOrUpdatedRows;
 }
 
-function writeRow(rollout: StoredRollout): RolloutRow {
-  const { name, release, progress, evidence, reason, origin, approval, version } = rollout;
+function writeRow(rollout: ChangedRollout, version: number): RolloutRow {
+  const { name, release, progress, evidence, reason, origin, approval } = rollout;
   const { phase, step, since, heldMs, callsBefore } = progress;
   return {
     ...{ name, release, phase, step, since, version },
     held_ms: heldMs,
     calls_before: callsBefore,
     evidence: JSON.stringify(evidence),
+    candidate_calls: evidence.candidates,
     reason: writeText(reason),
     origin: writeText(origin),
     approval: writeText(approval),
@@ -175,7 +279,7 @@ function readText<T>(text: string | null): T | undefined {
   return text === null ? undefined : (JSON.parse(text) as T);
 }
 
-function readRow(row: RolloutRow): StoredRollout {
+function readRow(row: Pick<RolloutRow, (typeof STANDING)[number]>): StoredRollout {
   return {
     name: row.name,
     release: row.release,
@@ -186,7 +290,7 @@ function readRow(row: RolloutRow): StoredRollout {
       heldMs: Number(row.held_ms),
       callsBefore: Number(row.calls_before),
     },
-    evidence: JSON.parse(row.evidence) as StoredRollout['evidence'],
+    candidates: Number(row.candidate_calls),
     reason: readText<Reason>(row.reason),
     origin: readText<Origin>(row.origin),
     approval: readText<ApprovalRequest>(row.approval),

@@ -2,9 +2,10 @@ import { type CreateTableBuilder, type Kysely, SqliteAdapter, sql } from 'kysely
 import type { Migration } from 'kysely/migration';
 import { addBatchBills } from './batch-bills.ts';
 import { type EarlierTurn, findEarlierEnds } from './earlier-ends.ts';
+import { addFeedback } from './feedback.ts';
 import { addPromptVersions } from './prompts.ts';
 import { addReleases } from './releases.ts';
-import { addRollouts } from './rollouts.ts';
+import { addCandidateCalls, addRollouts } from './rollouts.ts';
 import { addTierToSums } from './sums-by-tier.ts';
 import { SUM_NUMBERS } from './usage-sums.ts';
 
@@ -34,6 +35,8 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0155_releases': { up: addReleases },
   '0165_told_once': { up: createToldOnce },
   '0170_prompt_versions': { up: addPromptVersions },
+  '0172_feedback': { up: addFeedback },
+  '0175_candidate_calls': { up: addCandidateCalls },
 };
 
 /** What is told once over all instances and starts (`control/event-log.ts`). */

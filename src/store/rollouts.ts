@@ -29,3 +29,23 @@ export async function addRollouts(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint('rollout_calls_primary_key', ['rollout', 'started_at', 'call'])
     .execute();
 }
+
+/** How many calls a candidate has had stands beside what is known of it, which is long: every instance asks for the one twice a second. */
+export async function addCandidateCalls(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .alterTable('rollouts')
+    .addColumn('candidate_calls', 'bigint', (column) => column.notNull().defaultTo(0))
+    .execute();
+  const rollouts = db as Kysely<{ rollouts: { name: string; evidence: string; candidate_calls: number } }>;
+  for (const { name, evidence } of await rollouts
+    .selectFrom('rollouts')
+    .select(['name', 'evidence'])
+    .execute()) {
+    const { candidates } = JSON.parse(evidence) as { candidates: number };
+    await rollouts
+      .updateTable('rollouts')
+      .set({ candidate_calls: candidates })
+      .where('name', '=', name)
+      .execute();
+  }
+}

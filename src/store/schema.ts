@@ -25,6 +25,8 @@ export interface Database {
   prompt_versions: PromptVersionRow;
   prompt_labels: PromptLabelRow;
   prompt_changes: PromptChangesRow;
+  rollout_scores: RolloutScoreRow;
+  feedback: FeedbackRow;
   usage_by_hour: UsageSumRow;
   usage_by_day: UsageSumRow;
 }
@@ -76,8 +78,10 @@ export interface RolloutRow {
   since: number;
   held_ms: number;
   calls_before: number;
-  /** What is known of its candidate, as JSON. */
+  /** What is known of its candidate, as JSON: some 20 KB. */
   evidence: string;
+  /** Of them, how many calls it has had. */
+  candidate_calls: number;
   /** Why it stands there, as JSON. */
   reason: string | null;
   /** What it was when it began, as JSON; null where it never did. */
@@ -154,6 +158,26 @@ export interface RolloutCallRow {
   rollout: string;
   started_at: number;
   call: string;
+}
+
+/** A call of a rollout that somebody scored. It stays when it is learned from, so that it is so once. */
+export interface RolloutScoreRow extends RolloutCallRow {
+  /** 0 or 1. */
+  learned: number;
+}
+
+/** What was said of the answer to a call (`usage/feedback.ts`). */
+export interface FeedbackRow {
+  call: string;
+  name: string;
+  /** The name of the key that said it. */
+  key: string;
+  /** From 0 to 1. */
+  score: number;
+  comment: string | null;
+  /** Unix milliseconds. */
+  created_at: number;
+  updated_at: number;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { compileGlob } from '../config/glob.ts';
 import type { AlertConfig } from '../config/resolve.ts';
+import { OPERATOR } from '../usage/operator.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { isFault } from './faults.ts';
 import { SlicedWindow } from './sliced-window.ts';
@@ -59,6 +60,8 @@ export class AlertRule {
   }
 
   observe(record: UsageRecord, now: number): void {
+    // Nobody waits for those, and what they say of a candidate its rollout goes by. What they cost is spent all the same.
+    if (record.tenant === OPERATOR && this.#metric !== 'spendUsd') return;
     if (!this.#isModel(record.model ?? '') || !this.#isTenant(record.tenant ?? '')) return;
     const measured = this.#measure(record);
     if (measured === undefined) return;

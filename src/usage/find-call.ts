@@ -1,5 +1,5 @@
 import { type JsonValue, tryParseJson } from '../conversation/json.ts';
-import type { CaptureRow } from '../store/schema.ts';
+import type { CallRow, CaptureRow } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { fromCallRow } from './call-row.ts';
 import type { UsageRecord } from './record.ts';
@@ -21,7 +21,7 @@ export interface FoundCapture {
 }
 
 /** A call is taken over this long after its id was made, at most: its body arrives meanwhile. */
-const LONGEST_ARRIVAL_MS = 15 * 60_000;
+export const LONGEST_ARRIVAL_MS = 15 * 60_000;
 /** Clocks are set. */
 const CLOCK_STEP_MS = 60_000;
 
@@ -32,11 +32,10 @@ const CALL_ID = /^req_([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a
  * Finds a call by its id: the id says when it began, and calls are kept by that. An index for it alone would make every
  * record more costly to write.
  */
-export async function findCall(store: Store, id: string, nowMs: number): Promise<FoundCall | undefined> {
-  const [, high, low] = CALL_ID.exec(id) ?? [];
-  if (high === undefined || low === undefined) return undefined;
-  const madeAt = Number.parseInt(high + low, 16);
-  const row = await store.db
+export async function findCallRow({ db }: Pick<Store, 'db'>, id: string): Promise<CallRow | undefined> {
+  const madeAt = madeAtOf(id);
+  if (madeAt === undefined) return undefined;
+  return db
     .selectFrom('calls')
     .selectAll()
     .where('started_at', '>=', madeAt - CLOCK_STEP_MS)
@@ -45,6 +44,17 @@ export async function findCall(store: Store, id: string, nowMs: number): Promise
     .orderBy('started_at')
     .limit(1)
     .executeTakeFirst();
+}
+
+/** Unix milliseconds, when the id of a call was made; `undefined` where it is none. */
+export function madeAtOf(id: string): number | undefined {
+  const [, high, low] = CALL_ID.exec(id) ?? [];
+  return high === undefined || low === undefined ? undefined : Number.parseInt(high + low, 16);
+}
+
+/** The same, with what was kept of it. */
+export async function findCall(store: Store, id: string, nowMs: number): Promise<FoundCall | undefined> {
+  const row = await findCallRow(store, id);
   if (!row) return undefined;
   const capture = await store.db
     .selectFrom('captures')

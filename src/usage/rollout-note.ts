@@ -1,14 +1,24 @@
 /** What a call tells of a rollout, beside what its record says anyway. */
 export const ROLLOUT_FLAGS = [
+  /** It is a copy of a call, which no client saw. */
+  'copied',
   'failed',
   'timed_out',
   /** A hedge at another of the model's was faster: what it came to is that one's, how long it took at the least its own. */
   'overtaken',
-  /** It is known how the answer ended: the next three that are not there did not happen. */
+  /** It is known how the answer ended: of the next three, what is not there did not happen. */
   'read',
   'refused',
   'cut_off',
   'filtered',
+  /** It was to be JSON, and it is known whether it is what its schema wants. */
+  'output_judged',
+  'output_invalid',
+  /** It calls tools, and it is known whether with what their schemas want. */
+  'tools_judged',
+  'tools_invalid',
+  /** Not a call of a side: a judge was asked to score what both answered. Where its answer could not be read there are no scores. */
+  'judged',
 ] as const;
 export type RolloutFlag = (typeof ROLLOUT_FLAGS)[number];
 
@@ -18,6 +28,15 @@ export interface RolloutNote {
   side: 'stable' | 'candidate';
   /** Of the side that it was for, whoever answered it in the end. */
   flags: readonly RolloutFlag[];
+  scores?: Scores;
+}
+
+/** How good a judge finds what each side answered, from 0 to 1. */
+export type Scores = Record<RolloutNote['side'], number>;
+
+/** Whether its side did not answer it: what the answer says is not that side's. */
+export function isAnsweredByAnother({ flags }: Pick<RolloutNote, 'flags'>): boolean {
+  return flags.includes('failed') || flags.includes('overtaken');
 }
 
 /** As the header says it. */
@@ -25,9 +44,11 @@ export function nameSide({ name, side }: Pick<RolloutNote, 'name' | 'side'>): st
   return `${name}=${side}`;
 }
 
-/** One text, as the journal and the store have it: `NAME=SIDE FLAG FLAG`. The name of a rollout has neither a blank nor an equals sign. */
+/** One text, as the journal and the store have it: `NAME=SIDE FLAG FLAG`, and behind them `scores:STABLE:CANDIDATE`. The name of a rollout has neither a blank nor an equals sign. */
 export function writeRolloutNote(note: RolloutNote): string {
-  return [nameSide(note), ...note.flags].join(' ');
+  const { scores } = note;
+  const said = scores ? [`scores:${scores.stable}:${scores.candidate}`] : [];
+  return [nameSide(note), ...note.flags, ...said].join(' ');
 }
 
 /** `undefined` where it is none that this build knows. */
@@ -37,5 +58,16 @@ export function readRolloutNote(text: string): RolloutNote | undefined {
   const side = head.slice(at + 1);
   if (at < 1 || (side !== 'stable' && side !== 'candidate')) return undefined;
   const flags = ROLLOUT_FLAGS.filter((flag) => words.includes(flag));
-  return { name: head.slice(0, at), side, flags };
+  const scores = readScores(words);
+  return { name: head.slice(0, at), side, flags, ...(scores && { scores }) };
+}
+
+const SCORES = /^scores:(\d(?:\.\d+)?):(\d(?:\.\d+)?)$/;
+
+function readScores(words: readonly string[]): Scores | undefined {
+  for (const word of words) {
+    const [, stable, candidate] = SCORES.exec(word) ?? [];
+    if (candidate !== undefined) return { stable: Number(stable), candidate: Number(candidate) };
+  }
+  return undefined;
 }

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { checkCommand } from '../../src/cli/check.ts';
-import { FIXTURE_ENV, fixturePath, KNOWN_PROVIDERS } from '../config/support.ts';
+import { KNOWN_PROVIDERS } from '../config/support.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../fairlead.example.yaml', import.meta.url));
 
@@ -45,14 +45,26 @@ test('what is switched off in the example is good config too', async (t) => {
   assert.equal(code, 0);
 });
 
-test('what is parsed but not in effect yet is warned of', async () => {
-  const file = fixturePath('design.yaml.txt');
-  const { code, stdout, stderr } = await check([file], { env: { ...FIXTURE_ENV } as Record<string, string> });
+test('what is parsed but not in effect yet is warned of', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'fairlead-check-'));
+  t.after(() => rm(cwd, { recursive: true }));
+  const config = {
+    server: { workers: 2 },
+    providers: { echo: { accounts: [{ name: 'main', apiKey: 'k' }] } },
+    rollouts: {
+      reworded: { prompt: 'a', stable: 1, candidate: 2 },
+      reasoned: { prompt: 'b', stable: 3, candidate: 'staging' },
+    },
+  };
+  await writeFile(join(cwd, 'fairlead.yaml'), JSON.stringify(config));
+  const { code, stdout, stderr } = await check([], { cwd });
   assert.equal(code, 0);
-  assert.equal(stdout, `${file}: ok (3 providers, 2 models, 1 tenant)\n`);
-  const field = 'rollouts.smart-upgrade.gates.invalidOutputRate';
-  const warned = stderr.split('\n').filter((line) => line.endsWith('not in effect yet'));
-  assert.deepEqual(warned, [`${file}: warning: ${field}: parsed, not in effect yet`]);
+  assert.equal(stdout, 'fairlead.yaml: ok (1 provider, 0 models, 0 tenants)\n');
+  assert.deepEqual(stderr.split('\n'), [
+    'fairlead.yaml: warning: server.workers: parsed, not in effect yet',
+    'fairlead.yaml: warning: rollouts.reworded.prompt (and 1 more such): parsed, not in effect yet',
+    '',
+  ]);
 });
 
 test('what is known to be taken away is warned of, with where to move', async (t) => {

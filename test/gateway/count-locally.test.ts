@@ -113,7 +113,9 @@ async function countBy(
       }),
       quotas: new LocalQuotas(new CounterBook(), () => 0),
       prices: new PriceBook(),
+      structures: { fit: () => assert.fail('a count is not judged') },
       captures: { keep: () => assert.fail('nothing is kept of a count') },
+      shadows: { take: () => undefined },
       lateCounts: { plan: () => assert.fail('a count is not counted again') },
       gone: { isAny: false, note: () => assert.fail(), answered: () => assert.fail() },
       responses: {

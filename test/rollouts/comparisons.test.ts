@@ -4,6 +4,8 @@ import {
   LimitTest,
   MeanComparison,
   QuantileComparison,
+  ScoreComparison,
+  ScoreLimitTest,
   ShareComparison,
   type Side,
 } from '../../src/rollouts/comparisons.ts';
@@ -115,6 +117,61 @@ for (const [name, make] of [
     });
   });
 }
+/** Thumbs: most scores are one of both ends. */
+function thumb(random: () => number, mean: number): number {
+  return random() < 0.2 ? mean : random() < mean ? 1 : 0;
+}
+
+function scores(weight: number, stable: number, candidate: number): () => Simulated {
+  return () => {
+    const comparison = new ScoreComparison();
+    return {
+      weight,
+      observe: (side, random) =>
+        comparison.observe(side, thumb(random, side === 'stable' ? stable : candidate)),
+      get log() {
+        return comparison.log;
+      },
+    };
+  };
+}
+
+describe('scores', () => {
+  test('that are the same, or higher, are hardly ever taken for lower', () => {
+    for (const weight of [0.01, 0.5, 0.9]) {
+      for (const mean of [0.1, 0.5, 0.9]) {
+        assert.ok(runs(scores(weight, mean, mean)).rejected <= MOST_MISTAKES, `${weight} ${mean}`);
+        assert.ok(runs(scores(weight, mean, mean + 0.05)).rejected <= MOST_MISTAKES, `better: ${mean}`);
+      }
+    }
+  });
+  test('that are a fifth lower are found', (t) => {
+    for (const weight of [0.01, 0.1, 0.5]) {
+      const { rejected, median } = runs(scores(weight, 0.8, 0.6));
+      t.diagnostic(`${weight}: ${rejected} after ${median}`);
+      assert.ok(rejected > 0.99);
+      assert.ok(median <= 300);
+    }
+  });
+  test('are held against a limit', (t) => {
+    const limited = (mean: number) => (): Simulated => {
+      const limit = new ScoreLimitTest(0.7);
+      return {
+        weight: 1,
+        observe: (_, random) => limit.observe(thumb(random, mean)),
+        get log() {
+          return limit.log;
+        },
+      };
+    };
+    assert.ok(runs(limited(0.7)).rejected <= MOST_MISTAKES);
+    const { rejected, median } = runs(limited(0.5));
+    t.diagnostic(`${rejected} after ${median}`);
+    assert.ok(rejected > 0.99);
+    assert.ok(median <= 300);
+  });
+});
+
 describe('limits', () => {
   test('that are kept are hardly ever taken for missed, one that is not kept is found', (t) => {
     const limited = (share: number) => (): Simulated => {

@@ -5,8 +5,10 @@ import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import OpenAI from 'openai';
+import { rolloutsCommand } from '../../src/cli/rollouts.ts';
+import type { JsonObject } from '../../src/conversation/json.ts';
 import { adminClient } from '../support/admin.ts';
-import { startGateway, TEST_KEY, type TestGateway } from '../support/gateway.ts';
+import { ADMIN_KEY, startGateway, TEST_KEY, type TestGateway } from '../support/gateway.ts';
 import { chatAnswer, chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
 
@@ -228,6 +230,49 @@ for (const stream of [false, true]) {
     assert.equal((reason as { failure: { what: string } }).failure.what, 'answers cut at the token limit');
   });
 }
+
+test('status tells by step and side what calls came to, and by gate the verdict', async () => {
+  const gateway = await start({ steps: [{ weight: 50, hold: '10m' }] });
+  const admin = adminClient(gateway.url);
+  await admin.must('POST', '/rollouts/upgrade/start');
+  for (let user = 0; user < 40; user++) {
+    const answer = await gateway.post('/v1/chat/completions', {
+      ...{ model: 'smart', stream: user % 2 === 0, user: `u${user}` },
+      messages: [{ role: 'user', content: 'Hi' }],
+    });
+    await answer.text();
+  }
+  let report: JsonObject = {};
+  const callsOf = (side: string) =>
+    Number((report['steps'] as JsonObject[])[0]?.[side]?.['calls' as never] ?? 0);
+  for (let waited = 0; waited < 200; waited++) {
+    report = (await admin.must('GET', '/rollouts/upgrade/report')).body;
+    if ((report['steps'] as JsonObject[]).length > 0 && callsOf('stable') + callsOf('candidate') === 40)
+      break;
+    await sleep(25);
+  }
+  assert.equal(callsOf('stable') + callsOf('candidate'), 40);
+  assert.equal(report['verdict'], 'kept');
+  const run = async (...args: string[]) => {
+    let stdout = '';
+    const io = {
+      stdout: { write: (text: string) => (stdout += text) },
+      stderr: process.stderr,
+      env: {},
+      cwd: '.',
+    };
+    const connection = ['--url', gateway.url, '--admin-key', ADMIN_KEY];
+    assert.equal(await rolloutsCommand.run(['status', 'upgrade', ...args, ...connection], io), 0);
+    return stdout;
+  };
+  assert.deepEqual(JSON.parse(await run('--json')), report);
+  const told = await run();
+  assert.match(told, /^verdict: kept: \d+ calls of the candidate show at no gate that it is worse$/m);
+  assert.match(told, /^step +side +calls +p50\/p95 ms +first token p50\/p95 ms +USD per call/m);
+  assert.match(told, /^1 \(50 %\) +candidate +\d+ +\d+ \/ \d+ +\d+ \/ \d+ +0\.00000\d+/m);
+  assert.match(told, /^errors +compared +kept +\S+ +0 % of \d+ calls, stable 0 %$/m);
+  assert.match(told, /^invalid outputs +compared +no calls/m);
+});
 
 test('nothing is kept of the calls of a rollout that has ended: nobody would ever learn from them', async (context) => {
   const path = join(makeTempDirectory(context), 'fairlead.db');

@@ -145,6 +145,13 @@ onEachDatabaseInTurn((database) => {
       'all of them are learned from',
       async () => (await standing(url))['candidateCalls'] === candidates,
     );
+    const { body } = await adminClient(url).must('GET', '/rollouts/upgrade/report');
+    const [step] = body['steps'] as { stable: { calls: number }; candidate: { calls: number } }[];
+    assert.deepEqual(
+      [step?.stable.calls, step?.candidate.calls],
+      [USERS.length - candidates, candidates],
+      'nor what its step came to',
+    );
     assert.deepEqual(await Promise.all(USERS.map((user) => sideOf(url, user))), sides);
     await until('and these', async () => (await standing(url))['candidateCalls'] === 2 * candidates);
     state.isBroken = true;

@@ -24,6 +24,8 @@ const PLAN: Plan = {
   minCalls: 10,
 };
 const CALLS_A_SECOND = 3;
+/** Of so many calls somebody says how good the answer was. */
+const SCORED = 0.3;
 const USERS = 10_000;
 /** How often the controller looks. */
 const LOOK_MS = 1_000;
@@ -36,6 +38,10 @@ interface Candidate {
   errors: number;
   slower?: number;
   dearer?: number;
+  /** How often it breaks a schema; a stable does in two of a hundred calls that have one. */
+  invalid?: number;
+  /** The mean of its scores; a stable's is 0.8. */
+  score?: number;
   /** From which step on; at first where absent. */
   badFrom?: number;
 }
@@ -77,8 +83,15 @@ function simulate(seed: number, candidate: Candidate): End {
       observation.refused = random() < 0.005;
       observation.cutOff = random() < 0.02;
       observation.filtered = random() < 0.001;
+      const invalid = isBad ? (candidate.invalid ?? 0.02) : 0.02;
+      if (random() < 0.5) observation.invalidOutput = random() < invalid;
+      if (random() < 0.3) observation.invalidToolCall = random() < invalid;
     }
     evidence.observe(observation);
+    if (!failed && random() < SCORED) {
+      const liked = isBad ? (candidate.score ?? 0.8) : 0.8;
+      evidence.observeScore(observation.side, random() < 0.2 ? liked : random() < liked ? 1 : 0);
+    }
     if (nowMs < nextLookMs) continue;
     nextLookMs = nowMs + LOOK_MS;
     const { failure, candidates: calls } = evidence;
@@ -126,6 +139,8 @@ for (const [name, candidate, what] of [
   ['fails four points more often', { errors: 0.05 }, 'errors'],
   ['takes half as long again', { errors: 0.01, slower: 1.5 }, 'p50 latency'],
   ['costs half as much again', { errors: 0.01, dearer: 1.5 }, 'cost per call'],
+  ['breaks a schema in one of ten answers', { errors: 0.01, invalid: 0.1 }, 'invalid outputs'],
+  ['is liked by half of those who liked the stable', { errors: 0.01, score: 0.4 }, 'feedback scores'],
 ] as const) {
   test(`a candidate that ${name} is rolled back, in the median within ${MOST_CALLS} of its calls`, (t) => {
     const { rolledBack, medianCalls, whats } = simulateAll(candidate);

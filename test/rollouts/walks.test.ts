@@ -235,8 +235,7 @@ onEachDatabaseInTurn((database) => {
           checkChain(world.told, plan);
           await world.pass(LOOK_MS);
           const row = await world.readRow();
-          if (row && isWatched(row.progress))
-            assert.equal(row.evidence.candidates, world.calls, 'calls are lost');
+          if (row && isWatched(row.progress)) assert.equal(row.candidates, world.calls, 'calls are lost');
           const last = world.told.toSorted((a, b) => a.to.version - b.to.version).at(-1);
           assert.equal(row?.progress.phase ?? 'draft', last?.to.progress.phase ?? 'draft');
           for (const place of [0, 1]) {

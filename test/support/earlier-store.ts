@@ -7,6 +7,7 @@ const TABLES = [
   ...['events', 'sealing', 'captures', 'access_requests', 'tenant_ends', 'usage_by_hour', 'usage_by_day'],
   ...['usage_summed', 'uncounted_spendings', 'webhook_deliveries', 'rollouts', 'rollout_calls'],
   ...['releases', 'told_once', 'prompt_versions', 'prompt_labels', 'prompt_changes'],
+  ...['rollout_scores', 'feedback'],
 ];
 
 /** Makes of a store that is open an empty one as a version left it that knew only the migrations before this one. */

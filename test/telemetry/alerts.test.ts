@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { z } from 'zod';
 import { alertsSchema } from '../../src/config/sections/alerts.ts';
 import { Alerts } from '../../src/telemetry/alerts.ts';
+import { OPERATOR } from '../../src/usage/operator.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
 import { makeRecord } from '../support/usage-records.ts';
 import { VirtualSchedule } from '../support/virtual-schedule.ts';
@@ -88,6 +89,23 @@ test('a rate that goes up and down around its threshold is told once', async () 
   assert.deepEqual(
     told.map((text) => text.split(' ')[1]),
     ['alert_raised'],
+  );
+});
+
+test('what the gateway calls of its own accord raises nothing but what is spent', async () => {
+  const { told, fail, calls, minutes } = openAlerts({
+    errors: { errorRate: 0.05, minCalls: 20 },
+    slow: { p95Latency: '1s', minCalls: 20 },
+    spent: { spendUsd: 1, over: '5m' },
+  });
+  const own = { tenant: OPERATOR, costMicroUsd: 20_000 };
+  await minutes(1, () => {
+    fail(30, own);
+    calls(30, { ...own, latencyMs: 5_000 });
+  });
+  assert.deepEqual(
+    told.map((text) => text.split(' ', 5).join(' ')),
+    ["alarm alert_raised The alert 'spent'"],
   );
 });
 

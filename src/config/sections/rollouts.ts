@@ -1,5 +1,16 @@
 import { z } from 'zod';
-import { count, duration, exactlyOne, mapping, modelName, name, positive, ratio, text } from '../fields.ts';
+import {
+  count,
+  duration,
+  exactlyOne,
+  mapping,
+  modelName,
+  name,
+  positive,
+  ratio,
+  targetName,
+  text,
+} from '../fields.ts';
 import { targetMapping } from './models.ts';
 
 /** A release: of a model its target, with or without parameters; of a prompt its version or label. */
@@ -62,19 +73,22 @@ export const gatesSchema = z.strictObject({
   contentFilterRate: ratio().optional().describe('Largest share of answers stopped by a content filter.'),
   invalidOutputRate: ratio()
     .optional()
-    .describe("Largest share of structured outputs that break the call's schema."),
+    .describe("Largest share of answers in JSON that break the call's own schema."),
   invalidToolCallRate: ratio()
     .optional()
-    .describe("Largest share of tool calls that break the tool's schema."),
-  minFeedbackScore: z.number().optional().describe('Least mean of the scores that were posted as feedback.'),
+    .describe("Largest share of answers with tool calls that break the tool's schema."),
+  minFeedbackScore: ratio().optional().describe('Least mean of the scores that were posted as feedback.'),
   judge: z
     .strictObject({
-      prompt: text('the name of a prompt').describe('The prompt that scores a pair of answers.'),
+      model: z
+        .union([modelName(), targetName()], { error: 'a model, or a target "provider/model-version"' })
+        .describe('The model that scores pairs of answers.'),
+      prompt: text('the name of a prompt').optional().describe('The prompt that it is given.'),
       share: ratio().optional().describe('Share of pairs that are scored.'),
-      minScore: z.number().optional().describe('Least mean score.'),
+      minScore: ratio().optional().describe('Least mean score, from 0 to 1.'),
     })
     .optional()
-    .describe('A prompt of ours that scores answers.'),
+    .describe('A model that scores what both sides answered to the same request.'),
 });
 
 const moved = exactlyOne('model', 'prompt');
@@ -90,7 +104,8 @@ const rolloutSchema = z
     shadow: z
       .strictObject({
         share: ratio().describe('Share of calls that are copied to the candidate.'),
-        maxConcurrentCalls: count(1).optional().describe('Copies that may run at once.'),
+        maxConcurrentCalls: count(1).optional().describe('Copies that may run at once in an instance.'),
+        hold: duration().optional().describe('Least time of copies alone, before the first step.'),
       })
       .optional()
       .describe('Copies for comparison, which no client sees.'),

@@ -3,6 +3,7 @@ import type { Role } from '../../config/sections/tenants.ts';
 import type { ControlPlane } from '../../control/control-plane.ts';
 import type { EventLog } from '../../control/event-log.ts';
 import type { JsonObject, JsonValue } from '../../conversation/json.ts';
+import type { Rehearsal } from '../../gateway/rehearsal.ts';
 import type { PromptBook } from '../../prompts/prompt-book.ts';
 import type { PromptKeeper } from '../../prompts/prompt-keeper.ts';
 import type { RolloutController } from '../../rollouts/controller.ts';
@@ -36,6 +37,7 @@ export interface AdminParts {
   promptKeeper: PromptKeeper;
   /** Whether a target was not there when it was last called. */
   isGone(target: string): boolean;
+  rehearsal: Pick<Rehearsal, 'rehearse'>;
   /** How providers, accounts and targets stand, by the calls of this instance. */
   describeHealth(): Health;
   /** Has the next call of this instance probe a rejected credential; `undefined` where there is no such account. */

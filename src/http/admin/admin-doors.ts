@@ -4,6 +4,7 @@ import { GatewayError, invalidRequest } from '../../conversation/gateway-error.t
 import type { JsonObject } from '../../conversation/json.ts';
 import { readBearer } from '../credentials.ts';
 import { readFormat, sendExport } from '../exports.ts';
+import { describeFeedbackDoor } from '../feedback-doors.ts';
 import { letIn } from '../let-in.ts';
 import { ACCESS_DOORS } from './access-doors.ts';
 import type { AdminDoor, AdminKey, AdminParts } from './admin-door.ts';
@@ -15,6 +16,7 @@ import { KEY_DOORS } from './key-doors.ts';
 import { describeDoors } from './open-api.ts';
 import { parseBody, parseQuery, readBody } from './parse.ts';
 import { PROMPT_DOORS } from './prompt-doors.ts';
+import { REHEARSAL_DOORS } from './rehearsal-doors.ts';
 import { RETIREMENT_DOORS } from './retirement-doors.ts';
 import { REVISION_DOORS } from './revision-doors.ts';
 import { ROLLOUT_DOORS } from './rollout-doors.ts';
@@ -35,6 +37,7 @@ export const ADMIN_DOORS: readonly AdminDoor[] = [
   ...ROLLOUT_DOORS,
   ...RETIREMENT_DOORS,
   ...PROMPT_DOORS,
+  ...REHEARSAL_DOORS,
 ];
 
 const PREFIX = '/admin/v1';
@@ -83,7 +86,7 @@ export function addAdminDoors(app: FastifyInstance, parts: AdminParts): void {
   // Made when it is asked for: it takes a quarter of a second, which no start needs to wait for.
   let description: JsonObject | undefined;
   app.get('/openapi.json', async () => {
-    description ??= describeDoors(ADMIN_DOORS, PREFIX);
+    description ??= describeDoors(ADMIN_DOORS, PREFIX, describeFeedbackDoor());
     return description;
   });
 }

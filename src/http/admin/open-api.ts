@@ -4,9 +4,17 @@ import { EXPORT_FORMATS } from '../../usage/export.ts';
 import { FORMATS } from '../exports.ts';
 import type { AdminDoor } from './admin-door.ts';
 
-/** The admin API as OpenAPI 3.1, made of its doors. */
-export function describeDoors(doors: readonly AdminDoor[], prefix: string): JsonObject {
-  const paths: Record<string, JsonObject> = {};
+/**
+ * The admin API as OpenAPI 3.1, made of its doors.
+ *
+ * @param others what is described beside them, by its path
+ */
+export function describeDoors(
+  doors: readonly AdminDoor[],
+  prefix: string,
+  others: Record<string, JsonObject> = {},
+): JsonObject {
+  const paths: Record<string, JsonObject> = { ...others };
   for (const row of doors) {
     const path = prefix + row.path.replace(/:(\w+)/g, '{$1}');
     const operations = paths[path] ?? {};
@@ -18,7 +26,10 @@ export function describeDoors(doors: readonly AdminDoor[], prefix: string): Json
     info: { title: 'Fairlead admin API', version: '1' },
     paths,
     components: {
-      securitySchemes: { adminKey: { type: 'http', scheme: 'bearer', description: 'An admin key.' } },
+      securitySchemes: {
+        adminKey: { type: 'http', scheme: 'bearer', description: 'An admin key.' },
+        tenantKey: { type: 'http', scheme: 'bearer', description: 'A key of a tenant.' },
+      },
       schemas: { Error: ERROR },
     },
     security: [{ adminKey: [] }],

@@ -12,7 +12,8 @@ import { notFound } from './plan-entries.ts';
 import { releaseNotFound } from './rollout-entries.ts';
 
 const SUMMARIES: Readonly<Record<Action, string>> = {
-  start: 'Begins a rollout at its first step; one that was rolled back begins anew',
+  start:
+    'Begins a rollout with copies, where it has a shadow, else at its first step; one that was rolled back begins anew',
   pause: 'Holds a rollout at its step: its candidate keeps the users that it has',
   resume: 'Goes on with a rollout that is paused',
   promote: 'Ends a rollout with its candidate for everyone',
@@ -51,15 +52,11 @@ export const ROLLOUT_DOORS: readonly AdminDoor[] = [
     method: 'GET',
     path: '/rollouts/:name/report',
     role: 'viewer',
-    summary: 'What is known of a candidate: by gate, what both sides came to, and how sure a difference is',
+    summary:
+      'What is known of a candidate: by step and side what calls came to, by gate the verdict, and how sure it is',
     handle: async ({ parts, params: { name = '' } }) => {
       const rollout = findRollout(parts, name);
-      const gates = parts.rollouts.evidenceOf(rollout).map(({ log, ...gate }) => ({
-        ...gate,
-        // As likely is so much against a candidate that is as good, at the most.
-        chance: Math.min(1, Math.exp(-log)),
-      }));
-      return { body: { ...describeStanding(parts, rollout), gates } };
+      return { body: { ...describeStanding(parts, rollout), ...(await parts.rollouts.reportOf(rollout)) } };
     },
   }),
   door({
@@ -134,7 +131,7 @@ function refusal(name: string, { code, message }: RolloutRefusal): GatewayError 
     : new GatewayError('invalid_request', text, { status: 409, code });
 }
 
-function findRollout({ rollouts }: AdminParts, name: string): Rollout {
+export function findRollout({ rollouts }: AdminParts, name: string): Rollout {
   const rollout = rollouts.list().find(({ spec }) => spec.name === name);
   if (!rollout) throw notFound('rollouts', name);
   return rollout;
@@ -162,7 +159,7 @@ export function describeStanding({ rollouts, releases }: AdminParts, rollout: Ro
     since: phase === 'draft' ? null : new Date(since).toISOString(),
     stable: describe('stable', stable),
     candidate: describe('candidate', candidate),
-    candidateCalls: stored?.evidence.candidates ?? 0,
+    candidateCalls: stored?.candidates ?? 0,
     reason: (stored?.reason as JsonObject | undefined) ?? null,
     approval: approval ? { ...approval, at: new Date(approval.at).toISOString() } : null,
   };

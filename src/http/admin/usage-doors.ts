@@ -2,10 +2,12 @@ import { z } from 'zod';
 import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
 import { encodeCursor } from '../../usage/cursor.ts';
 import { CALL_COLUMNS, sumColumns, writeLines } from '../../usage/export.ts';
+import { listFeedback } from '../../usage/feedback.ts';
 import { type FoundCapture, findCall } from '../../usage/find-call.ts';
 import { listAllCalls, listCalls } from '../../usage/list-calls.ts';
 import { completeGroupings, sumUsage } from '../../usage/queries.ts';
 import { callsQuerySchema, DEFAULT_PAGE, usageQuerySchema } from '../../usage/query-string.ts';
+import { describeFeedback } from '../feedback-doors.ts';
 import { type AdminDoor, door } from './admin-door.ts';
 
 export const USAGE_DOORS: readonly AdminDoor[] = [
@@ -51,7 +53,8 @@ export const USAGE_DOORS: readonly AdminDoor[] = [
     method: 'GET',
     path: '/calls/:id',
     role: 'viewer',
-    summary: 'One call, with its prompt and answer where they are kept: those are for operators and owners',
+    summary:
+      'One call, with the feedback on it, and its prompt and answer where they are kept: those, and comments, are for operators and owners',
     query: z.strictObject({
       capture: z
         .enum(['true', 'false'], { error: 'give true or false' })
@@ -62,9 +65,12 @@ export const USAGE_DOORS: readonly AdminDoor[] = [
       const found = await findCall(parts.store, id, Date.now());
       if (!found) throw new GatewayError('not_found', `There is no call '${id}'.`, { param: 'id' });
       const { capture, ...record } = found;
-      if (query.capture === 'false') return { body: record };
+      const said = (await listFeedback(parts.store, id)).map(describeFeedback);
+      // A comment may repeat what was asked and answered.
+      const feedback = role === 'viewer' ? said.map(({ comment: _, ...score }) => score) : said;
+      if (query.capture === 'false') return { body: { ...record, feedback } };
       if (role === 'viewer' && holdsContent(capture)) throw contentForbidden();
-      return { body: found };
+      return { body: { ...found, feedback } };
     },
   }),
 ];

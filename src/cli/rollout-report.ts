@@ -1,0 +1,106 @@
+import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { formatTable, type TableColumn } from './table.ts';
+
+/** What is known of a rollout's candidate, for people: `GET /admin/v1/rollouts/NAME/report`. */
+export function describeReport({ verdict, why, gates, steps }: JsonObject): string {
+  return [
+    `verdict: ${sayVerdict(verdict)}: ${String(why)}`,
+    describeNumbers(objectsOf(steps)),
+    describeRates(objectsOf(steps)),
+    describeGates(objectsOf(gates)),
+  ]
+    .filter((part) => part !== '')
+    .join('\n');
+}
+
+const SIDES = ['stable', 'candidate'] as const;
+
+/** What the calls of each step and side came to. */
+function describeNumbers(steps: readonly JsonObject[]): string {
+  if (steps.length === 0) return '';
+  const rows = steps.flatMap((step) =>
+    SIDES.map((side) => {
+      const { calls, latencyMs, firstTokenMs, costMicroUsd, outputTokens, feedback } = objectOf(step[side]);
+      return [
+        ...[`${step['step']} (${step['weight']} %)`, side, String(calls ?? 0)],
+        ...[sayTimes(latencyMs), sayTimes(firstTokenMs), sayCost(costMicroUsd), sayNumber(outputTokens)],
+        sayFeedback(feedback),
+      ];
+    }),
+  );
+  const left = ['step', 'side'];
+  const right = [
+    'calls',
+    'p50/p95 ms',
+    'first token p50/p95 ms',
+    'USD per call',
+    'output tokens per call',
+    'feedback',
+  ];
+  return formatTable([...columns('left', left), ...columns('right', right)], rows);
+}
+
+/** Rates that are known of any call; where none of them happened, nothing is said of them. */
+function describeRates(steps: readonly JsonObject[]): string {
+  const rows = steps.flatMap((step) => {
+    const [stable, candidate] = SIDES.map((side) => objectOf(objectOf(step[side])['rates']));
+    return Object.keys(candidate ?? {})
+      .map((name) => [String(step['step']), name, sayRate(stable?.[name]), sayRate(candidate?.[name])])
+      .filter(([, , ...rates]) => rates.some((rate) => rate !== '-' && !rate.startsWith('0 %')));
+  });
+  if (rows.length === 0) return '';
+  return formatTable(columns('left', ['step', 'rate', 'stable (95 %)', 'candidate (95 %)']), rows);
+}
+
+export function describeGates(gates: readonly JsonObject[]): string {
+  const rows = gates.map(({ what, gate, verdict, why, chance }) => [
+    ...[String(what), String(gate), sayVerdict(verdict), sayNumber(chance), String(why)],
+  ]);
+  return formatTable(columns('left', ['gate', 'against', 'verdict', 'chance if as good', 'why']), rows);
+}
+
+function columns(align: TableColumn['align'], titles: readonly string[]): TableColumn[] {
+  return titles.map((title) => ({ title, align }));
+}
+
+function objectsOf(value: JsonValue | undefined): JsonObject[] {
+  return Array.isArray(value) ? value.filter(isObject) : [];
+}
+
+function objectOf(value: JsonValue | undefined): JsonObject {
+  return isObject(value) ? value : {};
+}
+
+function sayVerdict(verdict: JsonValue | undefined): string {
+  return String(verdict).replaceAll('_', ' ');
+}
+
+/** Three digits are more than is known. */
+function sayNumber(value: JsonValue | undefined): string {
+  return typeof value === 'number' ? String(Number(value.toPrecision(3))) : '-';
+}
+
+function sayTimes(times: JsonValue | undefined): string {
+  if (!isObject(times)) return '-';
+  return [times['p50'], times['p95']].map((time) => Math.round(Number(time))).join(' / ');
+}
+
+function sayCost(microUsd: JsonValue | undefined): string {
+  return typeof microUsd === 'number' ? sayNumber(microUsd / 1e6) : '-';
+}
+
+/** The mean score, and of how many calls it is. */
+function sayFeedback(feedback: JsonValue | undefined): string {
+  return isObject(feedback) ? `${sayNumber(feedback['score'])} of ${feedback['calls']}` : '-';
+}
+
+/** The share, and where it lies. */
+function sayRate(rate: JsonValue | undefined): string {
+  if (!isObject(rate)) return '-';
+  const [share, low, high] = [rate['share'], rate['low'], rate['high']].map((one) => sayPercent(Number(one)));
+  return `${share} % (${low} to ${high})`;
+}
+
+function sayPercent(share: number): string {
+  return String(Number((share * 100).toFixed(2)));
+}

@@ -1,0 +1,130 @@
+import type { Completion } from '../conversation/completion.ts';
+import { chat } from '../dialects/chat/index.ts';
+import { passThrough } from '../dialects/chat/pass-through.ts';
+import { RANKS } from '../overload/bounds.ts';
+import { Holder } from '../overload/share.ts';
+import type { Rollout } from '../rollouts/rollout-book.ts';
+import { OPERATOR } from '../usage/operator.ts';
+import type { Scores } from '../usage/rollout-note.ts';
+import type { Call, CallSide } from './call.ts';
+import type { Door } from './door.ts';
+import type { Gateway } from './gateway.ts';
+import { readAnswer, type ToldAnswer } from './judge-answer.ts';
+import type { OwnCalls } from './own-calls.ts';
+import { pairPrompt, readPairScores } from './pair-prompt.ts';
+import { parseBody } from './parse-body.ts';
+import type { Caller } from './snapshot.ts';
+
+/** The key that a judge's calls are recorded under. */
+export const JUDGE_KEY = 'judge';
+
+const CHAT: Door = { dialect: chat, operation: 'generate', passThrough };
+
+/** So often a judge is asked whose answer cannot be read. */
+const MOST_ASKED = 3;
+/** Pairs of calls and their copies that are judged at once, of all rollouts. More are not scored. */
+const MOST_AT_ONCE = 4;
+
+/** What both sides answered to one request. */
+export interface AnswerPair {
+  request: Pick<Call, 'door' | 'body' | 'address'>;
+  stable: ToldAnswer;
+  candidate: ToldAnswer;
+}
+
+export interface PairJudgeOptions {
+  gateway: () => Gateway;
+  own: OwnCalls;
+  /** From 0 to 1, without 1. */
+  random: () => number;
+}
+
+/** Has a model score pairs of answers, without knowing which is whose. It costs the operator. */
+export class PairJudge {
+  readonly #options: PairJudgeOptions;
+  readonly #caller: Caller = {
+    ...{ tenant: OPERATOR, key: JUDGE_KEY, mayCall: () => true, mayPrompt: () => true },
+    ...{ limits: undefined, holder: new Holder(), rank: RANKS.low },
+  };
+  #running = 0;
+
+  constructor(options: PairJudgeOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a pair of a rollout is to be judged: as often as it says, by chance. */
+  wants({ spec: { gates } }: Rollout): boolean {
+    const { judge } = gates;
+    return judge !== undefined && this.#options.random() < (judge.share ?? 1);
+  }
+
+  /**
+   * The scores of a pair: `unread` where the judge said none that can be read, `undefined` where it was not asked. Never rejects.
+   *
+   * @param isLearned whether the rollout learns from them: the records of the judge's calls have them then, and more than may be at once are not made
+   */
+  async judge(
+    rollout: Rollout,
+    pair: AnswerPair,
+    isLearned: boolean,
+  ): Promise<Scores | 'unread' | undefined> {
+    const { judge } = rollout.spec.gates;
+    const { gateway, own, random } = this.#options;
+    const { snapshot } = gateway();
+    const route = judge && snapshot.routes.resolve(judge.model);
+    if (!judge || !route || (isLearned && this.#running >= MOST_AT_ONCE)) return undefined;
+    const isStableFirst = random() < 0.5;
+    const body = writePrompt(judge.model, pair, isStableFirst);
+    if (!body) return undefined;
+    const readScores = (answer: Completion): Scores | undefined => {
+      const scores = readPairScores(answer);
+      if (!scores) return undefined;
+      const { a, b } = scores;
+      return isStableFirst ? { stable: a, candidate: b } : { stable: b, candidate: a };
+    };
+    const side: CallSide = {
+      ...{ name: rollout.spec.name, side: 'candidate', readScores },
+      get isWatched() {
+        return isLearned && rollout.isWatched;
+      },
+    };
+    this.#running += 1;
+    try {
+      for (let asked = 0; asked < MOST_ASKED && !own.isStopped; asked += 1) {
+        const { targets, retries } = route;
+        const made = own.make({
+          ...{ door: CHAT, snapshot, caller: this.#caller, body },
+          ...{ targets, retries, rollout: side },
+        });
+        const { outcome } = await own.send(made).over;
+        // That was tried again already, as often as the judge's model is.
+        if (outcome !== 'ok') return 'unread';
+        const answer = readAnswer(made.call);
+        const scores = answer && readScores(answer);
+        if (scores) return scores;
+      }
+      return 'unread';
+    } finally {
+      this.#running -= 1;
+    }
+  }
+}
+
+/** `undefined` where one of the answers, or the request, is in no form that is read here. */
+function writePrompt(
+  model: string,
+  { request, stable, candidate }: AnswerPair,
+  isStableFirst: boolean,
+): Buffer | undefined {
+  const [ofStable, ofCandidate] = [readAnswer(stable), readAnswer(candidate)];
+  if (!ofStable || !ofCandidate) return undefined;
+  try {
+    const { door, body, address } = request;
+    const conversation = door.dialect.decodeRequest(parseBody(body), address ?? {});
+    const [a, b] = isStableFirst ? [ofStable, ofCandidate] : [ofCandidate, ofStable];
+    return Buffer.from(JSON.stringify(pairPrompt(model, conversation, { a, b })));
+  } catch {
+    // What a provider of the caller's dialect took and this gateway does not know.
+    return undefined;
+  }
+}

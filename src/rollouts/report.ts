@@ -1,0 +1,180 @@
+import type { Tally } from './comparisons.ts';
+import type { Failure, Flag, GateReading, Verdict } from './gates.ts';
+import { countValues, type Histogram, quantileOf } from './histogram.ts';
+import { type Interval, shareInterval } from './intervals.ts';
+import { type Plan, SHADOW_STEP } from './progress.ts';
+import type { SideTally, StepTally } from './step-tallies.ts';
+
+/** What is known of a rollout, for people: by step and side, and by gate. */
+export interface RolloutReport {
+  /** Of all gates together; `why` says which, and how sure it is. */
+  verdict: Verdict;
+  why: string;
+  gates: ReportedGate[];
+  steps: ReportedStep[];
+  /** What a judge said that could not be read; absent where there is none. */
+  unreadScores?: number;
+}
+
+export interface ReportedGate extends Omit<GateReading, 'log' | 'limit' | 'mistake'> {
+  limit: number | null;
+  /** As likely is so much against a candidate that is as good, at the most. */
+  chance: number;
+  why: string;
+}
+
+export interface ReportedStep {
+  /** From 1; before them: copies alone. */
+  step: number | 'shadow';
+  weight: number;
+  since: string;
+  stable: ReportedSide;
+  candidate: ReportedSide;
+}
+
+/** `null`: no call has it. */
+export interface ReportedSide {
+  calls: number;
+  rates: Record<RateName, Rate | null>;
+  latencyMs: Quantiles | null;
+  firstTokenMs: Quantiles | null;
+  /** Of a call, on average. */
+  costMicroUsd: number | null;
+  outputTokens: number | null;
+  /** The mean of what was said of `calls`, from 0 to 1. */
+  feedback: { score: number; calls: number } | null;
+}
+
+/** A share of `calls`, and where it lies with 95 % certainty however often it is looked at (`intervals.ts`). */
+export interface Rate extends Interval {
+  share: number;
+  calls: number;
+}
+
+/** Within four percent. */
+export interface Quantiles {
+  p50: number;
+  p95: number;
+  calls: number;
+}
+
+/** The rates, by what their limits are called in the config. */
+export const RATES = {
+  error: 'failed',
+  timeout: 'timedOut',
+  refusal: 'refused',
+  length: 'cutOff',
+  contentFilter: 'filtered',
+  invalidOutput: 'invalidOutput',
+  invalidToolCall: 'invalidToolCall',
+} as const satisfies Record<string, Flag>;
+export type RateName = keyof typeof RATES;
+
+export function makeReport(
+  { steps, gates: { minCalls = 1 } }: Pick<Plan, 'steps'> & { gates: { minCalls?: number | undefined } },
+  tallies: readonly StepTally[],
+  {
+    readings,
+    candidates,
+    failure,
+  }: { readings: readonly GateReading[]; candidates: number; failure: Failure | undefined },
+): RolloutReport {
+  const gates = readings.map(reportGate);
+  return {
+    ...judgeAll(gates, candidates, minCalls, failure),
+    gates,
+    steps: tallies.map(({ step, since, stable, candidate }) => ({
+      step: step === SHADOW_STEP ? 'shadow' : step + 1,
+      ...{ weight: steps[step]?.weight ?? 0, since: new Date(since).toISOString() },
+      ...{ stable: reportSide(stable), candidate: reportSide(candidate) },
+    })),
+  };
+}
+
+function judgeAll(
+  gates: readonly ReportedGate[],
+  candidates: number,
+  minCalls: number,
+  failure: Failure | undefined,
+): Pick<RolloutReport, 'verdict' | 'why'> {
+  if (failure) {
+    const failed = gates.find(({ gate, what }) => gate === failure.gate && what === failure.what);
+    const sure = `by mistake in fewer than ${toPercent(failure.mistake)} of rollouts`;
+    return { verdict: 'failed', why: `${failure.what}: ${failed?.why ?? ''} (${sure})` };
+  }
+  if (candidates === 0) return { verdict: 'no_calls', why: 'the candidate has had no calls' };
+  if (candidates < minCalls)
+    return { verdict: 'too_few_calls', why: `the candidate has had ${candidates} of ${minCalls} calls` };
+  return { verdict: 'kept', why: `${candidates} calls of the candidate show at no gate that it is worse` };
+}
+
+/** A gate as it stands, for people. */
+export function reportGate({ log, limit, mistake: _, ...reading }: GateReading): ReportedGate {
+  return {
+    ...reading,
+    limit: limit ?? null,
+    chance: Math.min(1, Math.exp(-log)),
+    why: explain({ ...reading, limit }),
+  };
+}
+
+/** What the verdict goes by, short enough for a line of a table. */
+function explain(reading: Omit<GateReading, 'log' | 'mistake'>): string {
+  const { verdict, measure, limit, stable, candidate } = reading;
+  if (verdict === 'no_calls') return 'no calls of both sides to compare';
+  const own = meanOf(candidate);
+  const others = stable ? meanOf(stable) : 0;
+  switch (measure) {
+    case 'score': {
+      const against = limit === undefined ? `stable ${toText(others)}` : `at least ${limit}`;
+      return `${toText(own)} of ${candidate.calls} calls, ${against}`;
+    }
+    case 'mean':
+      return `${toText((own * (limit ?? 1)) / others)} times the stable's, ${limit} is let pass`;
+    case 'quantile':
+      return `${toPercent(own)} above ${limit} times what ${toPercent(others)} of the stable's are above`;
+    case 'share': {
+      const against = limit === undefined ? `stable ${toPercent(others)}` : `${toPercent(limit)} is let pass`;
+      return `${toPercent(own)} of ${candidate.calls} calls, ${against}`;
+    }
+  }
+}
+
+function reportSide({ calls, shares, times, means }: SideTally): ReportedSide {
+  const rates = Object.entries(RATES).map(([name, flag]) => [name, reportRate(shares[flag])]);
+  return {
+    calls,
+    rates: Object.fromEntries(rates) as ReportedSide['rates'],
+    ...{ latencyMs: reportTimes(times.latencyMs), firstTokenMs: reportTimes(times.firstTokenMs) },
+    ...{ costMicroUsd: reportMean(means.costMicroUsd), outputTokens: reportMean(means.outputTokens) },
+    feedback: means.score ? { score: meanOf(means.score), calls: means.score.calls } : null,
+  };
+}
+
+function reportRate(tally: Tally | undefined): Rate | null {
+  if (!tally) return null;
+  return { share: meanOf(tally), ...shareInterval(tally.sum, tally.calls), calls: tally.calls };
+}
+
+function reportTimes(histogram: Histogram | undefined): Quantiles | null {
+  const [p50, p95] = [0.5, 0.95].map((quantile) => quantileOf(histogram ?? {}, quantile));
+  if (!histogram || p50 === undefined || p95 === undefined) return null;
+  return { p50, p95, calls: countValues(histogram) };
+}
+
+function reportMean(tally: Tally | undefined): number | null {
+  return tally ? meanOf(tally) : null;
+}
+
+function meanOf({ calls, sum }: Tally): number {
+  return sum / calls;
+}
+
+function toPercent(share: number): string {
+  return `${toText(share * 100)} %`;
+}
+
+/** Three digits are more than is known. */
+function toText(value: number): string {
+  return String(Number(value.toPrecision(3)));
+}

@@ -1,0 +1,72 @@
+import type { Side, Tally } from './comparisons.ts';
+import { FLAGS, type Flag, type Values } from './gates.ts';
+import { addValue, type Histogram } from './histogram.ts';
+
+/** What is told as quantiles; what is told as a mean. */
+export const TIMES = ['latencyMs', 'firstTokenMs'] as const satisfies readonly (keyof Values)[];
+export const MEANS = ['costMicroUsd', 'outputTokens', 'score'] as const satisfies readonly (keyof Values)[];
+
+/** What the calls of one side came to, in as much room however many there were. What is known of no call is left out. */
+export interface SideTally {
+  calls: number;
+  /** Of how many calls it is known, and in how many it happened. */
+  shares: Partial<Record<Flag, Tally>>;
+  times: Partial<Record<(typeof TIMES)[number], Histogram>>;
+  /** Of how many calls it is known, and the sum. */
+  means: Partial<Record<(typeof MEANS)[number], Tally>>;
+}
+
+export interface StepTally {
+  /** The place among the steps, from 0. */
+  step: number;
+  /** Unix milliseconds: when it began. */
+  since: number;
+  stable: SideTally;
+  candidate: SideTally;
+}
+
+/** What the calls of each step and side came to, kept with the evidence. */
+export class StepTallies {
+  readonly #steps: StepTally[];
+
+  constructor(state: readonly StepTally[] = []) {
+    this.#steps = structuredClone([...state]);
+  }
+
+  get state(): StepTally[] {
+    return structuredClone(this.#steps);
+  }
+
+  /** A step is under way, since then; one that goes on after a pause began before. */
+  begin(step: number, since: number): void {
+    if (this.#steps.some((one) => one.step === step)) return;
+    const noCalls = (): SideTally => ({ calls: 0, shares: {}, times: {}, means: {} });
+    this.#steps.push({ step, since, stable: noCalls(), candidate: noCalls() });
+  }
+
+  /** What is known of a call; its score is told by itself. */
+  observe(side: Side, values: Values, startedAt: number): void {
+    const step = this.#steps.findLast(({ since }) => startedAt >= since);
+    if (!step) return;
+    const tally = step[side];
+    if (values.score === undefined) tally.calls += 1;
+    for (const flag of FLAGS) {
+      const happened = values[flag];
+      if (happened !== undefined) tally.shares[flag] = addTo(tally.shares[flag], happened ? 1 : 0);
+    }
+    for (const time of TIMES) {
+      const value = values[time];
+      if (value === undefined) continue;
+      tally.times[time] ??= {};
+      addValue(tally.times[time], value);
+    }
+    for (const mean of MEANS) {
+      const value = values[mean];
+      if (value !== undefined) tally.means[mean] = addTo(tally.means[mean], value);
+    }
+  }
+}
+
+function addTo(tally: Tally | undefined, value: number): Tally {
+  return { calls: (tally?.calls ?? 0) + 1, sum: (tally?.sum ?? 0) + value };
+}

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { Evidence, type Observation } from '../../src/rollouts/gates.ts';
+import { addValue, countValues, type Histogram, quantileOf } from '../../src/rollouts/histogram.ts';
+import { shareInterval } from '../../src/rollouts/intervals.ts';
+import { makeReport } from '../../src/rollouts/report.ts';
+import { StepTallies } from '../../src/rollouts/step-tallies.ts';
+import { scale } from '../support/scale.ts';
+import { seeded } from '../support/seeded.ts';
+
+describe('a histogram', () => {
+  const times = fc.array(fc.double({ min: 0, max: 1e9, noNaN: true }), { minLength: 1, maxLength: 500 });
+
+  test('tells quantiles within four percent, from the first millisecond to a day', () => {
+    fc.assert(
+      fc.property(times, fc.constantFrom(0.5, 0.95), (values, quantile) => {
+        const histogram: Histogram = {};
+        for (const value of values) addValue(histogram, value);
+        const exact = values.toSorted((a, b) => a - b)[Math.floor(quantile * values.length)] ?? 0;
+        const told = quantileOf(histogram, quantile) ?? 0;
+        assert.equal(countValues(histogram), values.length);
+        if (exact >= 1 && exact < 86_400_000)
+          assert.ok(Math.abs(told / exact - 1) <= 0.0401, `${told} for ${exact}`);
+        if (exact < 1) assert.ok(told < 1.08);
+      }),
+    );
+  });
+
+  test('takes no more room the more values it holds', () => {
+    const random = seeded(1);
+    const histogram: Histogram = {};
+    for (let count = 0; count < 100_000; count++) addValue(histogram, random() * 10 ** (random() * 9));
+    assert.ok(Object.keys(histogram).length <= 241);
+    assert.ok(JSON.stringify(histogram).length < 4_096);
+  });
+
+  test('of nothing tells nothing', () => assert.equal(quantileOf({}, 0.5), undefined));
+});
+
+describe('the interval of a share', () => {
+  test('holds what was seen, and narrows as calls come', () => {
+    fc.assert(
+      fc.property(fc.nat(2_000), fc.nat(2_000), (happened, others) => {
+        const calls = happened + others;
+        const { low, high } = shareInterval(happened, calls);
+        assert.ok(0 <= low && low <= high && high <= 1);
+        if (calls === 0) return;
+        assert.ok(low <= happened / calls && happened / calls <= high);
+        const later = shareInterval(10 * happened, 10 * calls);
+        assert.ok(later.high - later.low < high - low);
+      }),
+    );
+  });
+
+  test('of a share and of its opposite mirror each other', () => {
+    const { low, high } = shareInterval(7, 100);
+    const opposite = shareInterval(93, 100);
+    assert.ok(Math.abs(low + opposite.high - 1) < 1e-9 && Math.abs(high + opposite.low - 1) < 1e-9);
+    assert.ok(low > 0.01 && low < 0.05 && high > 0.12 && high < 0.22, `${low} to ${high}`);
+  });
+
+  test('holds the truth all the time in nineteen of twenty rollouts, though it is looked at after every call', () => {
+    const runs = scale({ sample: 100, heavy: 2_000 });
+    let missed = 0;
+    for (let seed = 1; seed <= runs; seed++) {
+      const random = seeded(seed);
+      let happened = 0;
+      for (let calls = 1; calls <= 300; calls++) {
+        if (random() < 0.1) happened += 1;
+        const { low, high } = shareInterval(happened, calls);
+        if (low <= 0.1 && 0.1 <= high) continue;
+        missed += 1;
+        break;
+      }
+    }
+    assert.ok(missed / runs <= 0.05, `${missed} of ${runs}`);
+  });
+});
+
+const PLAN = {
+  steps: [
+    { weight: 10, holdMs: 0 },
+    { weight: 50, holdMs: 0 },
+  ],
+  gates: { minCalls: 20 },
+};
+
+/** Of every ten calls so many of the candidate fail. */
+function observeAll(count: number, failing: number): { evidence: Evidence; tallies: StepTallies } {
+  const evidence = new Evidence(PLAN.gates);
+  const tallies = new StepTallies();
+  tallies.begin(0, 1_000);
+  tallies.begin(1, 2_000);
+  for (let index = 0; index < count; index++) {
+    for (const side of ['stable', 'candidate'] as const) {
+      const failed = side === 'candidate' && index % 10 < failing;
+      const observation: Observation = { side, failed, timedOut: false };
+      if (!failed)
+        Object.assign(observation, { latencyMs: 100, costMicroUsd: 50, outputTokens: 7, refused: false });
+      evidence.observe(observation);
+      tallies.observe(side, observation, index % 4 === 0 ? 1_500 : 2_500);
+    }
+  }
+  return { evidence, tallies };
+}
+
+function reportOf({ evidence, tallies }: ReturnType<typeof observeAll>) {
+  const { candidates, failure } = evidence;
+  return makeReport(PLAN, tallies.state, { readings: evidence.readings(), candidates, failure });
+}
+
+describe('a report', () => {
+  test('tells by step and side what calls came to', () => {
+    const { steps } = reportOf(observeAll(40, 1));
+    assert.deepEqual(
+      steps.map(({ step, weight, stable, candidate }) => [step, weight, stable.calls, candidate.calls]),
+      [
+        [1, 10, 10, 10],
+        [2, 50, 30, 30],
+      ],
+    );
+    const { candidate } = steps[1] ?? assert.fail();
+    assert.equal(candidate.rates.error?.calls, 30);
+    assert.equal(candidate.rates.error?.share, 1 / 30 + 1 / 30);
+    assert.equal(candidate.rates.refusal?.calls, 28, 'of a call that failed it is not known');
+    assert.equal(candidate.rates.invalidOutput, null);
+    assert.equal(candidate.costMicroUsd, 50);
+    assert.equal(candidate.outputTokens, 7);
+    assert.ok(Math.abs((candidate.latencyMs?.p95 ?? 0) / 100 - 1) < 0.04);
+    assert.equal(candidate.firstTokenMs, null);
+  });
+
+  test('tells the verdict of each gate, and of all', () => {
+    const good = reportOf(observeAll(200, 0));
+    assert.equal(good.verdict, 'kept');
+    assert.match(good.why, /^200 calls of the candidate/);
+    const bad = reportOf(observeAll(200, 3));
+    assert.equal(bad.verdict, 'failed');
+    assert.match(bad.why, /^errors: 30 % of 200 calls, stable 0 % /);
+    const verdictOf = (report: typeof bad, what: string) =>
+      report.gates.find((gate) => gate.what === what)?.verdict;
+    assert.equal(verdictOf(bad, 'errors'), 'failed');
+    assert.equal(verdictOf(bad, 'refusals'), 'kept');
+    assert.equal(verdictOf(bad, 'invalid outputs'), 'no_calls');
+    const early = reportOf(observeAll(19, 10));
+    assert.equal(early.verdict, 'too_few_calls');
+    assert.equal(verdictOf(early, 'errors'), 'too_few_calls');
+    assert.equal(reportOf(observeAll(0, 0)).verdict, 'no_calls');
+    for (const { why } of [...good.gates, ...bad.gates])
+      assert.ok(why.length <= 60 && !why.includes('NaN'), why);
+  });
+
+  test('is the same after it was written down', () => {
+    const { tallies } = observeAll(40, 1);
+    const read = new StepTallies(JSON.parse(JSON.stringify(tallies.state)));
+    assert.deepEqual(read.state, tallies.state);
+    for (const one of [read, tallies]) one.observe('stable', { failed: true, latencyMs: 3 }, 1_700);
+    assert.deepEqual(read.state, tallies.state);
+  });
+
+  test('has nothing of a call that began before the rollout did: that was of an earlier one of its name', () => {
+    const tallies = new StepTallies();
+    tallies.begin(0, 1_000);
+    for (const startedAt of [999, 1_000]) tallies.observe('stable', { failed: false }, startedAt);
+    assert.equal(tallies.state[0]?.stable.calls, 1);
+    // A step that goes on after a pause began when it began.
+    tallies.begin(0, 5_000);
+    assert.equal(tallies.state[0]?.since, 1_000);
+  });
+});
