@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { AnswerTap } from '../captures/capture.ts';
 import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
+import type { InvalidOutput } from '../conversation/invalid-output.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { UpstreamDialect } from '../dialects/dialect.ts';
@@ -123,6 +124,8 @@ export class Call implements Waiting {
   continues = false;
   /** What its client has of an answer that broke off, and that another attempt is to go on with. */
   begun: BegunAnswer | undefined;
+  /** Answers that were not what its door gives: the next attempt is told of them. */
+  repairs: InvalidOutput[] | undefined;
   /** Keeps the stream of that open as long as no attempt says anything. */
   keptOpen: StreamCommit | undefined;
   /** A refusal for the provider's content policy, also one in the form of an answer, sends it to targets of their own. */

@@ -45,6 +45,7 @@ function makeDoor(prompt: Prompt, format: string): Door | undefined {
     headers: ['x-fairlead-prompt', prompt.name],
   };
   if (dialect !== chat) door.translatesAnswers = true;
+  if (format === OUTPUT) door.repairs = output.repairs;
   if (format === OUTPUT && output.format === 'text') door.bodyType = 'text/plain; charset=utf-8';
   return door;
 }
