@@ -40,7 +40,7 @@ export function openDoors(server: FastifyInstance, behind: Behind): void {
   addObjectDoors(server, gateway, lifecycle);
   addAnthropicDoors(server, gateway, lifecycle);
   addGeminiDoors(server, gateway, lifecycle);
-  addModelDoors(server, gateway, lifecycle);
+  addModelDoors(server, behind);
   addPromptDoors(server, behind);
   addAccessRequestDoors(server, gateway, lifecycle, admin);
   addAdminDoors(server, admin);

@@ -37,10 +37,12 @@ export class Call implements Waiting {
   readonly startedAt: number;
   /** Monotonic milliseconds, for durations. */
   readonly startedMs: number;
-  readonly door: Door;
+  /** Of one that names a prompt as its model, the prompt's from its admission on. */
+  door: Door;
   /** The configuration that the call began with; it keeps it to its end. */
   readonly snapshot: Snapshot;
-  readonly caller: Caller;
+  /** The same: who may have the prompt's model called. */
+  caller: Caller;
   /** What the client sent; with the earlier turns that it only named. */
   body: Buffer;
   /** The body of a call that is handed on while it arrives; `body` is empty then. */

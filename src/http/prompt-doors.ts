@@ -14,6 +14,7 @@ import { addCallDoor } from './call-doors.ts';
 import { readGuessedKey } from './caller-dialect.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { FORMATS, OUTPUT, PromptDoors } from './prompt-formats.ts';
+import { forPrompt } from './prompt-models.ts';
 import { takeCall } from './take-call.ts';
 
 type Prompts = Pick<PromptBook, 'find' | 'list'>;
@@ -64,11 +65,9 @@ async function takePrompt(
     { input: readInput(request), overrides, stream },
     promptModel,
   );
-  const own = prompt.model ?? promptModel;
   takeCall(gateway, door, request, reply, {
     body: Buffer.from(JSON.stringify(chatRequest)),
-    // Who may call a prompt may have it call the model that it names.
-    caller: { ...caller, mayCall: (name) => name === own || caller.mayCall(name) },
+    caller: forPrompt(caller, prompt, promptModel),
   });
 }
 

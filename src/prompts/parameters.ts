@@ -5,6 +5,8 @@ const NAMES: Readonly<Record<string, string>> = {
   temperature: 'temperature',
   maxOutputTokens: 'max_tokens',
   max_tokens: 'max_tokens',
+  max_completion_tokens: 'max_tokens',
+  max_output_tokens: 'max_tokens',
   topP: 'top_p',
   top_p: 'top_p',
   topK: 'top_k',

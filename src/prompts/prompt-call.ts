@@ -11,8 +11,8 @@ import { withDefaults } from './values.ts';
 /** What somebody asks of a prompt. */
 export interface PromptCall {
   input: JsonObject;
-  /** What the URL sets, where the prompt lets it: `model` and parameters. */
-  overrides: Readonly<Record<string, string>>;
+  /** What its caller sets, where the prompt lets it: `model` and parameters; texts that are numbers are these. */
+  overrides: JsonObject;
   stream: boolean;
 }
 
@@ -110,8 +110,8 @@ function readOverrides({ name, overrides }: Prompt, given: PromptCall['overrides
         'override_not_allowed',
       );
     }
-    const number = Number(value);
-    set[parameter] = value !== '' && parameter !== 'model' && Number.isFinite(number) ? number : value;
+    const isNumber = typeof value === 'string' && value !== '' && Number.isFinite(Number(value));
+    set[parameter] = isNumber && parameter !== 'model' ? Number(value) : value;
   }
   return set;
 }

@@ -114,6 +114,7 @@ async function countBy(
       quotas: new LocalQuotas(new CounterBook(), () => 0),
       prices: new PriceBook(),
       captures: { keep: () => assert.fail('nothing is kept of a count') },
+      prompts: { admit: () => assert.fail('there are no prompts here') },
       lateCounts: { plan: () => assert.fail('a count is not counted again') },
       gone: { isAny: false, note: () => assert.fail(), answered: () => assert.fail() },
       responses: {

@@ -229,6 +229,7 @@ export class VirtualGateway {
       quotas: this.quotas,
       prices: new PriceBook({ prices: config.prices }),
       captures: { keep: none },
+      prompts: { admit: () => assert.fail('there are no prompts here') },
       lateCounts: { plan: () => undefined },
       gone: { isAny: false, note: none, answered: none },
       responses: { keep: none, find: none, remove: none },
