@@ -10,6 +10,7 @@ import { addMediaDoors } from './http/media-doors.ts';
 import { addModelDoors } from './http/model-doors.ts';
 import { addMultipartDoors } from './http/multipart-doors.ts';
 import { addObjectDoors } from './http/object-doors.ts';
+import { addOpenApiDoor } from './http/open-api-door.ts';
 import { addOpenAiDoors } from './http/openai-doors.ts';
 import { addOperationsDoors, type MetricsPage } from './http/operations-doors.ts';
 import { addPromptDoors } from './http/prompt-doors.ts';
@@ -44,4 +45,5 @@ export function openDoors(server: FastifyInstance, behind: Behind): void {
   addPromptDoors(server, behind);
   addAccessRequestDoors(server, gateway, lifecycle, admin);
   addAdminDoors(server, admin);
+  addOpenApiDoor(server, behind);
 }

@@ -28,6 +28,15 @@ export function parameterName(name: string): string | undefined {
   return Object.hasOwn(NAMES, name) ? NAMES[name] : undefined;
 }
 
+const WHOLE: ReadonlySet<string> = new Set(['max_tokens', 'top_k', 'seed']);
+const TEXTS: ReadonlySet<string> = new Set(['model', 'stop', 'reasoning_effort', 'verbosity']);
+
+/** What may be said of a parameter in a URL, by its name in the chat dialect; `model` is one of them there. */
+export function parameterSchema(name: string): JsonObject {
+  if (WHOLE.has(name)) return { type: 'integer' };
+  return { type: TEXTS.has(name) ? 'string' : 'number' };
+}
+
 export function chatParameters(config: JsonObject): JsonObject {
   const parameters: JsonObject = {};
   for (const [name, value] of Object.entries(config)) {

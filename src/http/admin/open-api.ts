@@ -15,10 +15,13 @@ export function describeDoors(doors: readonly AdminDoor[], prefix: string): Json
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'Fairlead admin API', version: '1' },
+    info: { title: 'Fairlead', version: '1' },
     paths,
     components: {
-      securitySchemes: { adminKey: { type: 'http', scheme: 'bearer', description: 'An admin key.' } },
+      securitySchemes: {
+        adminKey: { type: 'http', scheme: 'bearer', description: 'An admin key.' },
+        key: { type: 'http', scheme: 'bearer', description: 'The key of a tenant.' },
+      },
       schemas: { Error: ERROR },
     },
     security: [{ adminKey: [] }],
@@ -35,6 +38,15 @@ const ERROR: JsonObject = {
         type: { type: 'string' },
         param: { type: ['string', 'null'], description: 'The path of what is wrong.' },
         code: { type: ['string', 'null'] },
+        faults: {
+          type: 'array',
+          description: 'Each fault of an input or an output of a prompt.',
+          items: {
+            type: 'object',
+            properties: { path: { type: 'string' }, message: { type: 'string' } },
+            required: ['path', 'message'],
+          },
+        },
       },
     },
   },
