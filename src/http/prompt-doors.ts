@@ -2,11 +2,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
 import { passThrough as chatPassThrough } from '../dialects/chat/pass-through.ts';
+import { readBoundary } from '../dialects/multipart/boundary.ts';
+import { readForm } from '../dialects/multipart/read-form.ts';
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { Caller } from '../gateway/snapshot.ts';
 import { PROMPT_ERRORS } from '../prompts/answer.ts';
 import type { Prompt } from '../prompts/compile-prompt.ts';
+import { readFormInput } from '../prompts/form-input.ts';
 import type { PromptBook } from '../prompts/prompt-book.ts';
 import { makeChatRequest } from '../prompts/prompt-call.ts';
 import { authenticated, requireKey } from './access.ts';
@@ -16,6 +19,7 @@ import type { Lifecycle } from './lifecycle.ts';
 import { FORMATS, OUTPUT, PromptDoors } from './prompt-formats.ts';
 import { forPrompt } from './prompt-models.ts';
 import { takeCall } from './take-call.ts';
+import { isForm } from './uploads.ts';
 
 type Prompts = Pick<PromptBook, 'find' | 'list'>;
 
@@ -62,7 +66,7 @@ async function takePrompt(
   const { promptModel } = request.snapshot ?? gateway.snapshot;
   const chatRequest = await makeChatRequest(
     prompt,
-    { input: readInput(request), overrides, stream },
+    { input: readInput(prompt, request), overrides, stream },
     promptModel,
   );
   takeCall(gateway, door, request, reply, {
@@ -95,7 +99,10 @@ function lastOf(value: JsonValue | undefined): string {
   return String(Array.isArray(value) ? value.at(-1) : value);
 }
 
-function readInput({ body }: FastifyRequest): JsonObject {
+function readInput(prompt: Prompt, { body, headers }: FastifyRequest): JsonObject {
+  const contentType = headers['content-type'] ?? '';
+  if (isForm(contentType) && Buffer.isBuffer(body))
+    return readFormInput(prompt, readForm(body, readBoundary(contentType)));
   const text = Buffer.isBuffer(body) ? body.toString('utf8') : '';
   if (text === '') return {};
   const input = tryParseJson(text);

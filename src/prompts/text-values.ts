@@ -37,15 +37,16 @@ export function propertiesOf(schema: JsonObject | undefined): JsonObject {
 }
 
 function isFreeText(schema: JsonValue | undefined): boolean {
-  return isObject(schema) && namesText(schema['type']) && schema['enum'] === undefined;
+  return isObject(schema) && namesType(schema, 'string') && schema['enum'] === undefined;
 }
 
 /** What says no type may be text. */
-function allowsText(schema: JsonValue | undefined): boolean {
+export function allowsText(schema: JsonValue | undefined): boolean {
   if (!isObject(schema) || schema['type'] === undefined) return true;
-  return namesText(schema['type']);
+  return namesType(schema, 'string');
 }
 
-function namesText(type: JsonValue | undefined): boolean {
-  return type === 'string' || (Array.isArray(type) && type.includes('string'));
+/** Whether a type is one of those that a schema names: what may be left out may be `null`, too. */
+export function namesType({ type }: JsonObject, wanted: string): boolean {
+  return type === wanted || (Array.isArray(type) && type.includes(wanted));
 }
