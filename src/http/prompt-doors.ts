@@ -61,6 +61,7 @@ async function takePrompt(
   const { stream: said, format, ...overrides } = readQuery(request);
   const door = doors.find(prompt, format ?? OUTPUT);
   if (!door) throw invalidRequest(`'format' is one of ${FORMATS.join(', ')}.`, 'format');
+  if (prompt.tools.length > 0 && (format ?? OUTPUT) === OUTPUT) throw hasTools(prompt);
   const accepts = request.headers.accept?.includes('text/event-stream') === true;
   const stream = said === undefined ? accepts : said === 'true';
   const { promptModel } = request.snapshot ?? gateway.snapshot;
@@ -73,6 +74,16 @@ async function takePrompt(
     body: Buffer.from(JSON.stringify(chatRequest)),
     caller: forPrompt(caller, prompt, promptModel),
   });
+}
+
+/** An answer that calls tools has no output. */
+function hasTools({ name }: Prompt): GatewayError {
+  const forms = FORMATS.filter((format) => format !== OUTPUT).map((format) => `?format=${format}`);
+  return invalidRequest(
+    `The prompt '${name}' has tools, and an answer that calls them is no output. Ask for ${forms.join(', ')}.`,
+    'format',
+    'format_required',
+  );
 }
 
 function nameIn({ params }: FastifyRequest): string {

@@ -41,11 +41,13 @@ function takeId(name: string, taken: Set<string>): string {
 }
 
 function describeOperation(
-  { name, description, output, overrides }: Prompt,
+  { name, description, output, overrides, tools }: Prompt,
   of: { id: string; input: string; output: string; error: JsonObject },
 ): JsonObject {
-  const whole: JsonObject =
-    output.format === 'json'
+  const hasTools = tools.length > 0;
+  const whole: JsonObject = hasTools
+    ? { 'application/json': { schema: { type: 'object', description: IN_DIALECT } } }
+    : output.format === 'json'
       ? { 'application/json': { schema: refTo(of.output) } }
       : { 'text/plain': { schema: { type: 'string' } } };
   return {
@@ -54,6 +56,7 @@ function describeOperation(
     tags: ['prompts'],
     security: [{ key: [] }],
     parameters: [
+      ...(hasTools ? [FORMAT] : []),
       { name: 'stream', in: 'query', description: STREAM, schema: { type: 'boolean' } },
       ...[...overrides].map((parameter) => ({
         ...{ name: parameter, in: 'query' },
@@ -74,6 +77,14 @@ function describeOperation(
   };
 }
 
+const FORMAT: JsonObject = {
+  name: 'format',
+  in: 'query',
+  required: true,
+  description: 'Whose answers it is to be: one that calls tools has no output.',
+  schema: { type: 'string', enum: ['chat', 'responses', 'messages'] },
+};
+const IN_DIALECT = 'The answer of the dialect.';
 const STREAM = 'Answers with events, as `Accept: text/event-stream` does.';
 const EVENTS =
   'Events `delta`, with `text` or `partial_json`; then `output`, with the whole `output`, or `error`, with an `error`.';
@@ -91,8 +102,14 @@ const MESSAGES: JsonObject = {
   },
 };
 
+const TOOL_MESSAGES: JsonObject = {
+  type: 'array',
+  description: 'Messages of the chat dialect: what the model has called, and what came of it.',
+  items: { type: 'object' },
+};
+
 /** What a caller sends: what has a default may be left out, and a history may stand beside it. */
-function inputSchema({ input, inputDefaults, takesHistory }: Prompt): JsonObject {
+function inputSchema({ input, inputDefaults, takesHistory, tools }: Prompt): JsonObject {
   const schema = input?.schema ?? { type: 'object' };
   const properties = propertiesOf(schema);
   const isFilled = (name: JsonValue): boolean => {
@@ -103,8 +120,9 @@ function inputSchema({ input, inputDefaults, takesHistory }: Prompt): JsonObject
   };
   const { required } = schema;
   const asked = Array.isArray(required) ? { required: required.filter((name) => !isFilled(name)) } : {};
-  if (!takesHistory || properties['messages'] !== undefined) return { ...schema, ...asked };
-  return { ...schema, ...asked, properties: { ...properties, messages: MESSAGES } };
+  const messages = tools.length > 0 ? TOOL_MESSAGES : takesHistory ? MESSAGES : undefined;
+  if (!messages || properties['messages'] !== undefined) return { ...schema, ...asked };
+  return { ...schema, ...asked, properties: { ...properties, messages } };
 }
 
 function outputSchema({ output }: Prompt): JsonObject {

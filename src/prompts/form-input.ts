@@ -27,8 +27,9 @@ export function readFormInput(prompt: Prompt, parts: readonly FormPart[]): JsonO
       continue;
     }
     if (Object.hasOwn(single, name)) throw invalidRequest(`'${name}' stands twice in the form.`, name);
-    const isHistory = name === 'messages' && property === undefined && prompt.takesHistory;
-    single[name] = isHistory ? (tryParseJson(textOf(part)) ?? textOf(part)) : valueOf(part);
+    const takesMessages = prompt.takesHistory || prompt.tools.length > 0;
+    const isHistory = name === 'messages' && property === undefined && takesMessages;
+    single[name] = isHistory ? (tryParseJson(textOf(part)) ?? textOf(part)) : readValue(part);
   }
   const both = Object.keys(lists).find((name) => Object.hasOwn(single, name));
   if (both !== undefined) throw invalidRequest(`'${both}' stands twice in the form.`, both);
@@ -40,11 +41,11 @@ function isJsonList(part: FormPart): boolean {
 }
 
 function itemOf(part: FormPart, schema: JsonValue | undefined): JsonValue {
-  const value = valueOf(part);
+  const value = readValue(part);
   return part.isFile || allowsText(schema) ? value : (tryParseJson(value) ?? value);
 }
 
-function valueOf(part: FormPart): string {
+function readValue(part: FormPart): string {
   return part.isFile ? dataUrlOf(part) : textOf(part);
 }
 

@@ -2,6 +2,7 @@ import { invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import type { Prompt } from './compile-prompt.ts';
 import { findTextInput, readTexts } from './text-values.ts';
+import { findToolTurn } from './tool-turn.ts';
 
 /** What a request of OpenAI's that names a prompt as its model says of it. */
 export interface ModelRequest {
@@ -50,7 +51,17 @@ export function readModelRequest(prompt: Prompt, form: RequestForm, body: JsonOb
     else overrides[name] = value;
   }
   const given = readTexts(prompt, readMetadata(metadata));
-  return { input: withMessages(prompt, form, given, readMessages(form, messages)), overrides, carried };
+  const listed = listMessages(form, messages);
+  // Of the chat dialect alone: elsewhere calls of tools are no messages.
+  const from = prompt.tools.length > 0 && form.messages === 'messages' ? findToolTurn(listed) : listed.length;
+  const turns = listed
+    .slice(0, from)
+    .map((message, index) => readMessage(form, message, `${form.messages}[${index}]`));
+  return {
+    input: withMessages(prompt, form, given, { turns, ofTools: listed.slice(from) }),
+    overrides,
+    carried,
+  };
 }
 
 function ownTools({ name }: Prompt, param: string): Error {
@@ -72,7 +83,12 @@ interface Turn {
   content: string;
 }
 
-function withMessages(prompt: Prompt, form: RequestForm, given: JsonObject, turns: Turn[]): JsonObject {
+function withMessages(
+  prompt: Prompt,
+  form: RequestForm,
+  given: JsonObject,
+  { turns, ofTools }: { turns: Turn[]; ofTools: JsonValue[] },
+): JsonObject {
   const last = turns.at(-1);
   const text = last?.role === 'user' ? findTextInput(prompt, given) : undefined;
   const history = text === undefined ? turns : turns.slice(0, -1);
@@ -83,18 +99,19 @@ function withMessages(prompt: Prompt, form: RequestForm, given: JsonObject, turn
         : 'takes no earlier messages: send the last one alone';
     throw invalidRequest(`The prompt '${prompt.name}' ${why}.`, form.messages);
   }
+  const beside = [...(history as unknown as JsonValue[]), ...ofTools];
   return {
     ...given,
     ...(text !== undefined && last && { [text]: last.content }),
-    ...(history.length > 0 && { messages: history as unknown as JsonValue }),
+    ...(beside.length > 0 && { messages: beside }),
   };
 }
 
-function readMessages(form: RequestForm, said: JsonValue | undefined): Turn[] {
+function listMessages(form: RequestForm, said: JsonValue | undefined): JsonValue[] {
   if (said === undefined || said === null) return [];
   if (typeof said === 'string') return [{ role: 'user', content: said }];
   if (!Array.isArray(said)) throw invalidRequest(`'${form.messages}' must be a list.`, form.messages);
-  return said.map((message, index) => readMessage(form, message, `${form.messages}[${index}]`));
+  return said;
 }
 
 function readMessage(form: RequestForm, message: JsonValue, path: string): Turn {
@@ -102,7 +119,7 @@ function readMessage(form: RequestForm, message: JsonValue, path: string): Turn 
   const isCalling =
     isObject(message) && Array.isArray(message['tool_calls']) && message['tool_calls'].length > 0;
   if (type !== 'message' || isCalling)
-    throw invalidRequest(`'${path}' must be a message: a prompt takes no calls of tools.`, path);
+    throw invalidRequest(`'${path}' must be a message: this prompt takes no calls of tools here.`, path);
   if (role !== 'user' && role !== 'assistant')
     throw invalidRequest(
       `'${path}.role' must be 'user' or 'assistant': what the system says is the prompt's.`,
