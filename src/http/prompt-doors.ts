@@ -9,6 +9,7 @@ import type { Gateway } from '../gateway/gateway.ts';
 import type { Caller } from '../gateway/snapshot.ts';
 import { PROMPT_ERRORS } from '../prompts/answer.ts';
 import type { Prompt } from '../prompts/compile-prompt.ts';
+import { exampleInput } from '../prompts/example-input.ts';
 import { readFormInput } from '../prompts/form-input.ts';
 import type { PromptBook } from '../prompts/prompt-book.ts';
 import { makeChatRequest } from '../prompts/prompt-call.ts';
@@ -40,9 +41,11 @@ export function addPromptDoors(
       const callable = prompts.list().filter(({ name }) => caller.mayPrompt(name));
       return { object: 'list', data: callable.map(describe) };
     });
-    routes.get('/v1/prompts/*', { config }, async (request) =>
-      describe(findPrompt(prompts, authenticated(request.caller), nameIn(request))),
-    );
+    routes.get('/v1/prompts/*', { config }, async (request) => {
+      const prompt = findPrompt(prompts, authenticated(request.caller), nameIn(request));
+      const { input, inputDefaults } = prompt;
+      return { ...describe(prompt), example: exampleInput(input?.schema, inputDefaults) ?? null };
+    });
     addCallDoor(routes, '/v1/prompts/*', config, (request, reply) => {
       const prompt = findPrompt(prompts, authenticated(request.caller), nameIn(request));
       takePrompt(gateway, prompt, doors, request, reply).catch((thrown) => reply.send(thrown));
@@ -121,10 +124,12 @@ function readInput(prompt: Prompt, { body, headers }: FastifyRequest): JsonObjec
   return input;
 }
 
-function describe({ name, description, input, output }: Prompt): JsonObject {
+function describe(prompt: Prompt): JsonObject {
+  const { name, description, input, output, takesHistory, overrides, tools } = prompt;
   return {
     ...{ object: 'prompt', name, description: description ?? null },
     input: input?.schema ?? null,
     output: { format: output.format, schema: output.check?.schema ?? null },
+    ...{ history: takesHistory, tools: tools.length > 0, overrides: [...overrides] },
   };
 }
