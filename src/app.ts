@@ -21,6 +21,7 @@ import { Spool } from './gateway/spool.ts';
 import { UnbilledBatches } from './gateway/unbilled-batches.ts';
 import type { AdminParts } from './http/admin/admin-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
+import { PromptModels } from './http/prompt-models.ts';
 import { createHttpServer } from './http/server.ts';
 import { compileAdminKeys, hasOwner, hasTenants, instanceSecrets, storeUrl } from './instance-settings.ts';
 import { GONE_KEY, GoneModels } from './lifecycle/gone-models.ts';
@@ -219,6 +220,7 @@ export async function startApp(
     ledger,
     lateCounts: new LateCounts(tokens, log),
     responses,
+    prompts: { admit: (call) => promptModels.admit(call) },
     captures,
     tokens,
     structures,
@@ -318,6 +320,7 @@ export async function startApp(
   const { prompts, promptKeeper, promptWatch } = makePrompts({
     ...{ store, control, news, configFile: loaded.path },
   });
+  const promptModels = new PromptModels(prompts);
   const retirements = makeRetirementWatch({ control, controller: rolloutController, events, news, log });
   const admin: AdminParts = {
     store,

@@ -11,6 +11,7 @@ import { addMediaDoors } from './http/media-doors.ts';
 import { addModelDoors } from './http/model-doors.ts';
 import { addMultipartDoors } from './http/multipart-doors.ts';
 import { addObjectDoors } from './http/object-doors.ts';
+import { addOpenApiDoor } from './http/open-api-door.ts';
 import { addOpenAiDoors } from './http/openai-doors.ts';
 import { addOperationsDoors, type MetricsPage } from './http/operations-doors.ts';
 import { addPromptDoors } from './http/prompt-doors.ts';
@@ -43,9 +44,10 @@ export function openDoors(server: FastifyInstance, behind: Behind): void {
   addObjectDoors(server, gateway, lifecycle);
   addAnthropicDoors(server, gateway, lifecycle);
   addGeminiDoors(server, gateway, lifecycle);
-  addModelDoors(server, gateway, lifecycle);
+  addModelDoors(server, behind);
   addPromptDoors(server, behind);
   addAccessRequestDoors(server, gateway, lifecycle, admin);
   addFeedbackDoors(server, gateway, lifecycle, feedback);
   addAdminDoors(server, admin);
+  addOpenApiDoor(server, behind);
 }

@@ -46,7 +46,7 @@ export interface CallerDialect {
    */
   encodeResponse(completion: Completion, request?: JsonObject, dropped?: string[]): JsonObject;
   /** The text of an answer, where that is not the JSON of an object. */
-  writeResponse?(completion: Completion): string;
+  writeResponse?(completion: Completion, dropped: string[]): string;
   streamEncoder(options: StreamEncoderOptions): StreamEncoder;
   encodeError(error: GatewayError): JsonObject;
   /** The status of an error where the dialect has another for it than all others. */

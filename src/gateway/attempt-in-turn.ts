@@ -17,6 +17,7 @@ import { mayGoOnAt } from './go-on-from.ts';
 import { type FailedAttempt, Hedge, type HedgingMaker } from './hedge.ts';
 import { noteUnsent, totalTimeout } from './outcome.ts';
 import { leadsElsewhere, MAX_ATTEMPTS, type PlannedAttempt } from './plan.ts';
+import { mayRepair } from './repair-output.ts';
 import { failCall } from './respond.ts';
 
 /** Nobody is told to try again at once. */
@@ -246,7 +247,9 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
       return;
     }
     if (call.begun) this.#itinerary.keepOnly((planned) => mayGoOnAt(call, planned));
-    for (const one of failed) this.#learn(one);
+    // What was made beside it tells nothing more.
+    const repairable = failed.find(({ failure }) => mayRepair(call, failure));
+    for (const one of repairable ? [repairable] : failed) this.#learn(one);
     this.next();
   }
 
@@ -256,6 +259,11 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     if (countsInstead(this.#call, planned.target, failure)) this.#uncounted ??= planned.target;
     const room = MAX_ATTEMPTS - this.#call.attempts.length;
     if (room > 0 && this.#leavesReasoning(planned, failure)) return;
+    if (room > 0 && mayRepair(this.#call, failure)) {
+      this.#call.repairs = [...(this.#call.repairs ?? []), failure];
+      this.#itinerary.prepend(planned);
+      return;
+    }
     const standIn = room > 0 ? standInFor(planned, failure) : undefined;
     const verdict = verdictOf(failure);
     // What was generated is billed, though nobody saw it: the same is not bought there twice.

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { AnswerTap } from '../captures/capture.ts';
 import type { Completion } from '../conversation/completion.ts';
 import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
+import type { InvalidOutput } from '../conversation/invalid-output.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
 import type { UpstreamDialect } from '../dialects/dialect.ts';
@@ -38,10 +39,12 @@ export class Call implements Waiting {
   readonly startedAt: number;
   /** Monotonic milliseconds, for durations. */
   readonly startedMs: number;
-  readonly door: Door;
+  /** Of one that names a prompt as its model, the prompt's from its admission on. */
+  door: Door;
   /** The configuration that the call began with; it keeps it to its end. */
   readonly snapshot: Snapshot;
-  readonly caller: Caller;
+  /** The same: who may have the prompt's model called. */
+  caller: Caller;
   /** What the client sent; with the earlier turns that it only named. */
   body: Buffer;
   /** The body of a call that is handed on while it arrives; `body` is empty then. */
@@ -118,6 +121,8 @@ export class Call implements Waiting {
   continues = false;
   /** What its client has of an answer that broke off, and that another attempt is to go on with. */
   begun: BegunAnswer | undefined;
+  /** Answers that were not what its door gives: the next attempt is told of them. */
+  repairs: InvalidOutput[] | undefined;
   /** Keeps the stream of that open as long as no attempt says anything. */
   keptOpen: StreamCommit | undefined;
   /** A refusal for the provider's content policy, also one in the form of an answer, sends it to targets of their own. */

@@ -18,6 +18,8 @@ export interface Door {
   completesText?: true;
   /** Its answers are in a form that no provider answers in: they are translated, also between two sides of one dialect. */
   translatesAnswers?: true;
+  /** How often a model is asked again whose answer cannot be used. */
+  repairs?: number;
   /** The content type of its whole answers, where they are no JSON. */
   bodyType?: string;
   /** What a relayed call asks of the provider, where that is not what a translated one asks for the same operation. */

@@ -28,6 +28,8 @@ export interface Gateway {
   readonly lateCounts: Pick<LateCounts, 'plan'>;
   /** Responses that clients may go on from. */
   readonly responses: Pick<ResponseArchive, 'keep' | 'find' | 'remove'>;
+  /** Makes a call that names a prompt as its model (`prompt/NAME`) one of the prompt's own model. */
+  readonly prompts: { admit(call: Call): Promise<void> };
   /** Prompts and answers, of tenants that want them kept. */
   readonly captures: Pick<CaptureArchive, 'keep'>;
   /** Told of what providers make of our credentials. */

@@ -14,6 +14,9 @@ import { resumeCall } from './resume-call.ts';
 import { settleCall } from './settle.ts';
 import { takePlace } from './take-place.ts';
 
+/** What stands before a prompt's name where a client puts a model. No provider can have the name. */
+export const PROMPT_PREFIX = 'prompt/';
+
 /**
  * The way of a call: admit, take a place among those that run, plan (and before, where it goes on from an earlier answer, resume),
  * reserve what it needs of its limits, attempt (which relays), settle. Relaying settles by itself just before the last byte of an
@@ -34,7 +37,7 @@ export function handleCall(gateway: Gateway, call: Call): void {
     if (call.rollout) gateway.shadows.take(call);
   });
   try {
-    const admitting = admit(call);
+    const admitting = admit(gateway, call);
     if (!admitting) takePlace(gateway, call, planAndGoOn);
     else
       admitting
@@ -45,12 +48,12 @@ export function handleCall(gateway: Gateway, call: Call): void {
   }
 }
 
-/** Only of a form its model arrives later than its head. */
-function admit(call: Call): Promise<void> | undefined {
+/** Only of a form its model arrives later than its head, and only a prompt is to be rendered. */
+function admit(gateway: Gateway, call: Call): Promise<void> | undefined {
   if (call.object) return undefined;
   if (call.upload) return admitUpload(call, call.upload);
   admitCall(call);
-  return undefined;
+  return call.model?.startsWith(PROMPT_PREFIX) ? gateway.prompts.admit(call) : undefined;
 }
 
 function planAndGoOn(gateway: Gateway, call: Call): void {

@@ -43,6 +43,7 @@ import { repeatedRequest } from './keep-answer.ts';
 import { parseBody } from './parse-body.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { prepareCompletion } from './prepare-completion.ts';
+import { askForRepair } from './repair-output.ts';
 import type { TranslateAnswer } from './translate-body.ts';
 import { COMPARED_PATH, withholdComparison } from './withhold-comparison.ts';
 
@@ -254,6 +255,7 @@ function encodeGenerate(call: Call, target: Target, endpoint: Endpoint): Encoded
   }
   if (call.disownsReasoning) disownReasoning(conversation, dialect.name);
   if (call.begun) goOnFrom(call, call.begun, conversation, endpoint, target.model);
+  if (call.repairs) askForRepair(call.repairs, conversation);
   const { body, ...rest } = encodeConversation(call, target, conversation, dialect, dialect.name);
   return {
     ...rest,
@@ -285,7 +287,10 @@ function translateGenerated(
   if (caller.alwaysSaysUsage) completion.usage = usage;
   call.droppedOfAnswer = [];
   if (call.stream) return { ...streamText(call, completion), usage };
-  if (caller.writeResponse) return { text: caller.writeResponse(completion), usage };
+  if (caller.writeResponse) {
+    const text = caller.writeResponse({ ...completion, usage }, call.droppedOfAnswer);
+    return { text, usage };
+  }
   const written = caller.encodeResponse(completion, repeatedRequest(call), call.droppedOfAnswer);
   return { text: JSON.stringify(written), written, usage };
 }

@@ -145,9 +145,9 @@ export class StreamTranslator implements CommittingReceiver {
       }
       this.#sayUsage();
     }
+    if (event.type === 'end') this.#complete = true;
     const text = this.#encoder.push(event);
     if (event.type === 'end') {
-      this.#complete = true;
       keepAnswer(this.#gateway, this.#call, this.#encoder.answer);
       this.#finishing = true;
       this.#attempt.whenNoted(() => this.#succeed(text));

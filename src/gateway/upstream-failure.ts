@@ -1,4 +1,5 @@
 import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
+import { InvalidOutput } from '../conversation/invalid-output.ts';
 import { isObject, tryParseJson } from '../conversation/json.ts';
 import { type AccountMeaning, accountMeaning } from '../dialects/account-failures.ts';
 import type { ResponseHeaders, UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
@@ -268,8 +269,9 @@ export function tellFailure(
   { status, headers = {} }: AnswerHead,
 ): void {
   if (failed.status === 401) account.signer?.reject();
-  // What breaks off once it has begun is told as that, and what is no provider's failure where it arose.
-  const isToldElsewhere = call.committed || !failed.error.kind.startsWith('upstream_');
+  // What breaks off once it has begun is told as that, what is no provider's failure where it arose, and what a model says in the record.
+  const isToldElsewhere =
+    call.committed || !failed.error.kind.startsWith('upstream_') || failed.error instanceof InvalidOutput;
   if (isToldElsewhere && !failed.alarm) return;
   const providerRequest = providerRequestId(headers);
   const fields = { call: call.id, target: target.name, account: account.name, status, providerRequest };

@@ -5,12 +5,14 @@ import type { PromptRecord, PromptVersion } from '../prompts/versions.ts';
 import { stateOf } from '../prompts/versions.ts';
 
 /** A prompt as its callers see it: never its text. */
-export function describePrompt({ name, description, input, output, version }: PublishedPrompt): JsonObject {
+export function describePrompt(prompt: PublishedPrompt): JsonObject {
+  const { name, description, input, output, version, takesHistory, tools, overrides } = prompt;
   return {
     ...{ object: 'prompt', name, description: description ?? null },
     ...{ version: version.number, hash: version.hash, state: version.state },
     input: input?.schema ?? null,
     output: { format: output.format, schema: output.check?.schema ?? null },
+    ...{ history: takesHistory, tools: tools.length > 0, overrides: [...overrides] },
   };
 }
 
@@ -21,7 +23,7 @@ export function describeVersions(prompt: PublishedPrompt): JsonObject {
     ...describePrompt(prompt),
     ...(version.state === 'deprecated' && describeEnd(version, successor)),
     ...describeRecord(record),
-    example: exampleInput(input?.schema, inputDefaults),
+    example: exampleInput(input?.schema, inputDefaults) ?? null,
   };
 }
 

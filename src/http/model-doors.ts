@@ -1,26 +1,38 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { adviseAccess } from '../gateway/advise-access.ts';
 import type { Gateway } from '../gateway/gateway.ts';
+import { PROMPT_PREFIX } from '../gateway/handle-call.ts';
 import type { Caller } from '../gateway/snapshot.ts';
+import type { PromptBook } from '../prompts/prompt-book.ts';
 import { authenticated, requireKey } from './access.ts';
 import { guessDialect, readGuessedKey } from './caller-dialect.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { describeModel, describeModels } from './model-lists.ts';
 
+type Prompts = Pick<PromptBook, 'list'>;
+
 /** The models that a key may call, in the form of the caller's dialect: the three APIs share a path. */
-export function addModelDoors(app: FastifyInstance, gateway: Gateway, lifecycle: Lifecycle): void {
+export function addModelDoors(
+  app: FastifyInstance,
+  { gateway, lifecycle, prompts }: { gateway: Gateway; lifecycle: Lifecycle; prompts: Prompts },
+): void {
   app.register(async (doors) => {
     requireKey(doors, { gateway, lifecycle, readKey: readGuessedKey });
     for (const version of ['/v1', '/v1beta', '/v1alpha']) {
       doors.get(`${version}/models`, async (request) => {
-        const names = callableModels(gateway, authenticated(request.caller));
-        return describeModels(guessDialect(request).name, names, created(gateway), request.query);
+        const caller = authenticated(request.caller);
+        const { name } = guessDialect(request);
+        const names = [...callableModels(gateway, caller), ...callablePrompts(prompts, caller, name)];
+        return describeModels(name, names, created(gateway), request.query);
       });
       // Model ids hold slashes ("openai/gpt-4.1"), encoded or not.
       doors.get(`${version}/models/*`, async (request) => {
-        const id = findModel(gateway, authenticated(request.caller), request);
-        return describeModel(guessDialect(request).name, id, created(gateway));
+        const caller = authenticated(request.caller);
+        const { name } = guessDialect(request);
+        const { '*': asked } = request.params as { '*': string };
+        const isPrompt = callablePrompts(prompts, caller, name).includes(asked);
+        return describeModel(name, isPrompt ? asked : findModel(gateway, caller, asked), created(gateway));
       });
     }
   });
@@ -34,8 +46,14 @@ function callableModels({ snapshot }: Gateway, caller: Caller): string[] {
   return snapshot.routes.modelNames().filter((name) => caller.mayCall(name));
 }
 
-function findModel({ snapshot }: Gateway, caller: Caller, { params }: FastifyRequest): string {
-  const { '*': id } = params as { '*': string };
+/** As they are called at OpenAI's doors; the others have none for them. */
+function callablePrompts(prompts: Prompts, caller: Caller, dialect: string): string[] {
+  if (dialect !== 'chat') return [];
+  const names = prompts.list().map(({ name }) => name);
+  return names.filter((name) => caller.mayPrompt(name)).map((name) => PROMPT_PREFIX + name);
+}
+
+function findModel({ snapshot }: Gateway, caller: Caller, id: string): string {
   if (caller.mayCall(id) && snapshot.routes.resolve(id)) return id;
   throw new GatewayError(
     'not_found',

@@ -1,10 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { invalidRequest } from '../conversation/gateway-error.ts';
+import { type GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
 import { passThrough as chatPassThrough } from '../dialects/chat/pass-through.ts';
+import { readBoundary } from '../dialects/multipart/boundary.ts';
+import { readForm } from '../dialects/multipart/read-form.ts';
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { PROMPT_ERRORS } from '../prompts/answer.ts';
+import type { Prompt } from '../prompts/compile-prompt.ts';
+import { readFormInput } from '../prompts/form-input.ts';
 import type { PromptBook } from '../prompts/prompt-book.ts';
 import { makeChatRequest } from '../prompts/prompt-call.ts';
 import { authenticated, requireKey } from './access.ts';
@@ -14,7 +18,9 @@ import { describePrompt, describeRetired, describeVersions } from './describe-pr
 import type { Lifecycle } from './lifecycle.ts';
 import { openPrompt, retiredPrompt } from './open-prompt.ts';
 import { FORMATS, OUTPUT, PromptDoors } from './prompt-formats.ts';
+import { forPrompt } from './prompt-models.ts';
 import { takeCall } from './take-call.ts';
+import { isForm } from './uploads.ts';
 
 type Prompts = Pick<PromptBook, 'open' | 'list'>;
 
@@ -57,20 +63,29 @@ async function takePrompt(
   const { stream: said, format, ...overrides } = readQuery(request);
   const door = doors.find(prompt, format ?? OUTPUT);
   if (!door) throw invalidRequest(`'format' is one of ${FORMATS.join(', ')}.`, 'format');
+  if (prompt.tools.length > 0 && (format ?? OUTPUT) === OUTPUT) throw hasTools(prompt);
   const accepts = request.headers.accept?.includes('text/event-stream') === true;
   const stream = said === undefined ? accepts : said === 'true';
   const { promptModel } = request.snapshot ?? gateway.snapshot;
   const chatRequest = await makeChatRequest(
     prompt,
-    { input: readInput(request), overrides, stream },
+    { input: readInput(prompt, request), overrides, stream },
     promptModel,
   );
-  const own = prompt.model ?? promptModel;
   takeCall(gateway, door, request, reply, {
     body: Buffer.from(JSON.stringify(chatRequest)),
-    // Who may call a prompt may have it call the model that it names.
-    caller: { ...caller, mayCall: (name) => name === own || caller.mayCall(name) },
+    caller: forPrompt(caller, prompt, promptModel),
   });
+}
+
+/** An answer that calls tools has no output. */
+function hasTools({ name }: Prompt): GatewayError {
+  const forms = FORMATS.filter((format) => format !== OUTPUT).map((format) => `?format=${format}`);
+  return invalidRequest(
+    `The prompt '${name}' has tools, and an answer that calls them is no output. Ask for ${forms.join(', ')}.`,
+    'format',
+    'format_required',
+  );
 }
 
 /** `NAME`, or `NAME@VERSION`. */
@@ -87,7 +102,10 @@ function lastOf(value: JsonValue | undefined): string {
   return String(Array.isArray(value) ? value.at(-1) : value);
 }
 
-function readInput({ body }: FastifyRequest): JsonObject {
+function readInput(prompt: Prompt, { body, headers }: FastifyRequest): JsonObject {
+  const contentType = headers['content-type'] ?? '';
+  if (isForm(contentType) && Buffer.isBuffer(body))
+    return readFormInput(prompt, readForm(body, readBoundary(contentType)));
   const text = Buffer.isBuffer(body) ? body.toString('utf8') : '';
   if (text === '') return {};
   const input = tryParseJson(text);

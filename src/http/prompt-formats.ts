@@ -46,6 +46,7 @@ function makeDoor(prompt: PublishedPrompt, format: string): Door | undefined {
     headers: promptHeaders(prompt),
   };
   if (dialect !== chat) door.translatesAnswers = true;
+  if (format === OUTPUT) door.repairs = output.repairs;
   if (format === OUTPUT && output.format === 'text') door.bodyType = 'text/plain; charset=utf-8';
   return door;
 }

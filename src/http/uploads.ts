@@ -11,6 +11,10 @@ export function takeUploads(doors: FastifyInstance): void {
   doors.addContentTypeParser(MULTIPART, (_request, _payload, done) => done(null));
 }
 
+export function isForm(contentType: string): boolean {
+  return /^multipart\/form-data *(?:;|$)/i.test(contentType);
+}
+
 /**
  * The form that a request carries; `undefined` where its body is something else.
  *
@@ -18,7 +22,7 @@ export function takeUploads(doors: FastifyInstance): void {
  */
 export function readUpload({ uploads }: Gateway, { headers, raw }: FastifyRequest): Upload | undefined {
   const contentType = headers['content-type'];
-  if (contentType === undefined || !/^multipart\/form-data *(?:;|$)/i.test(contentType)) return undefined;
+  if (contentType === undefined || !isForm(contentType)) return undefined;
   if ((headers['content-encoding'] ?? 'identity') !== 'identity') {
     throw invalidRequest('Forms are taken without a content encoding only.');
   }

@@ -1,15 +1,16 @@
-import type { Completion, CompletionEvent, FinishReason } from '../conversation/completion.ts';
-import type { Part } from '../conversation/conversation.ts';
-import { GatewayError } from '../conversation/gateway-error.ts';
-import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conversation/json.ts';
+import type { Completion, FinishReason } from '../conversation/completion.ts';
+import type { GatewayError } from '../conversation/gateway-error.ts';
+import { InvalidOutput } from '../conversation/invalid-output.ts';
+import { isObject, type JsonObject, tryParseJson } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
 import { chat } from '../dialects/chat/index.ts';
-import { encodeUsage } from '../dialects/chat/usage.ts';
-import type { CallerDialect, StreamEncoder } from '../dialects/dialect.ts';
+import type { CallerDialect } from '../dialects/dialect.ts';
 import type { Prompt } from './compile-prompt.ts';
 import { describeFaults } from './faults.ts';
+import { OutputStream } from './output-stream.ts';
+import { unfenceJson } from './unfenced-json.ts';
 
-type Output = Prompt['output'];
+export type Output = Prompt['output'];
 
 /**
  * What a call of a prompt speaks: its request is one of the chat dialect, made from the prompt; its answer is the prompt's output alone, as
@@ -21,16 +22,18 @@ export function promptDialect(output: Output): CallerDialect {
     ...chat,
     encodeError,
     encodeResponse: () => ({}),
-    writeResponse: ({ choices: [choice], usage }) => {
-      const parts = choice?.parts ?? [];
-      return readOutput(output, textOf(parts), choice?.finish ?? 'other', usage).text;
+    writeResponse: ({ choices: [choice], usage }, dropped) => {
+      const answer = readAnswer(choice);
+      const text = readOutput(output, answer, usage);
+      if (isCut(answer.finish)) dropped.push(`answer.finish=${answer.finish}`);
+      return text;
     },
     streamEncoder: () => new OutputStream(output),
   };
 }
 
 /** As the chat dialect says it, with each fault of an input. */
-function encodeError(error: GatewayError): JsonObject {
+export function encodeError(error: GatewayError): JsonObject {
   const encoded = chat.encodeError(error);
   const { details } = error;
   return isObject(encoded['error']) && details ? { error: { ...encoded['error'], ...details } } : encoded;
@@ -39,106 +42,79 @@ function encodeError(error: GatewayError): JsonObject {
 /** What errors are told in where it is not known yet which prompt is called. */
 export const PROMPT_ERRORS: CallerDialect = { ...chat, encodeError };
 
-function textOf(parts: Completion['choices'][number]['parts']): string {
-  return parts.map((part) => (part.type === 'text' ? part.text : '')).join('');
-}
-
-interface Read {
-  /** What is sent. */
+/** What counts of an answer. */
+export interface Answer {
   text: string;
-  value: JsonValue;
+  /** What the model says instead of one; absent where it does not. */
+  refusal?: string;
+  finish: FinishReason;
 }
 
-/** @throws GatewayError where it is none */
-function readOutput(
+function readAnswer(choice: Completion['choices'][number] | undefined): Answer {
+  const { parts = [], finish = 'other' } = choice ?? {};
+  const answer: Answer = { text: '', finish };
+  for (const part of parts) {
+    if (part.type === 'text') answer.text += part.text;
+    if (part.type === 'refusal') answer.refusal = (answer.refusal ?? '') + part.text;
+  }
+  return answer;
+}
+
+/** The model had more to say. */
+export function isCut(finish: FinishReason): boolean {
+  return finish === 'length' || finish === 'context_length';
+}
+
+/**
+ * The output that an answer is: text, or JSON text as the model wrote it.
+ *
+ * @throws InvalidOutput where it is none
+ */
+export function readOutput(
   { format, check }: Output,
-  text: string,
-  finish: FinishReason,
+  { text, refusal, finish }: Answer,
   usage: Usage | undefined,
-): Read {
-  if (finish === 'refusal' || finish === 'content_filter')
-    throw badOutput('The model refused to answer this input.', 'refused', usage);
-  if (format === 'text') return { text, value: text };
-  const json = withoutFence(text);
+): string {
+  if (refusal !== undefined || finish === 'refusal' || finish === 'content_filter')
+    throw refused(refusal, usage);
+  if (format === 'text') return text;
+  const json = unfenceJson(text);
   const value = tryParseJson(json);
   if (value === undefined) {
-    const why = finish === 'length' ? 'it was cut at the limit of tokens' : 'it is no JSON';
-    throw badOutput(`The model's answer cannot be used: ${why}.`, 'invalid_output', usage);
+    const why = isCut(finish)
+      ? 'it was cut at the limit of tokens'
+      : json === ''
+        ? 'it is empty'
+        : 'it is no JSON';
+    // To be asked again it would have to say as much again.
+    throw invalid(why, { said: isCut(finish) ? undefined : text, usage });
   }
   const faults = check?.faultsOf(value) ?? [];
   if (faults.length > 0) {
-    const why = describeFaults(faults);
-    throw badOutput(`The model's answer breaks the schema of the output: ${why}.`, 'invalid_output', usage);
+    const why = `it breaks the schema of the output: ${describeFaults(faults)}`;
+    const details = { faults: faults.map(({ path, message }) => ({ path, message })) };
+    throw invalid(why, { said: text, usage, details });
   }
-  return { text: json, value };
+  return json;
 }
 
-function badOutput(message: string, code: string, usage: Usage | undefined): GatewayError {
-  return new GatewayError('upstream_unavailable', message, { code, ...(usage && { usage }) });
+function invalid(
+  why: string,
+  about: { said: string | undefined; usage: Usage | undefined; details?: JsonObject },
+): InvalidOutput {
+  return new InvalidOutput(`The model's answer cannot be used: ${why}.`, {
+    code: 'invalid_output',
+    why,
+    ...about,
+  });
 }
 
-/** Models that have no structured output write it like that. */
-function withoutFence(text: string): string {
-  return /^\s*```(?:json)?\s*\n([\s\S]*?)\n\s*```\s*$/.exec(text)?.[1] ?? text.trim();
-}
-
-class OutputStream implements StreamEncoder {
-  readonly #output: Output;
-  readonly #texts = new Set<number>();
-  #text = '';
-  #finish: FinishReason = 'other';
-  #usage: Usage | undefined;
-
-  constructor(output: Output) {
-    this.#output = output;
-  }
-
-  push(event: CompletionEvent): string {
-    // Prompts ask for one choice.
-    if ('choice' in event && event.choice !== 0) return '';
-    switch (event.type) {
-      case 'part_start':
-        return this.#begin(event.part, event.value);
-      case 'part_delta':
-        return this.#texts.has(event.part) ? this.#delta(event.delta) : '';
-      case 'finish':
-        this.#finish = event.reason;
-        return '';
-      case 'usage':
-        this.#usage = event.usage;
-        return '';
-      case 'error':
-        return frame('error', encodeError(event.error));
-      case 'end':
-        return this.#end();
-      default:
-        return '';
-    }
-  }
-
-  #begin(part: number, value: Part): string {
-    if (value.type !== 'text') return '';
-    this.#texts.add(part);
-    return this.#delta(value.text);
-  }
-
-  #delta(delta: string): string {
-    if (delta === '') return '';
-    this.#text += delta;
-    return frame('delta', this.#output.format === 'json' ? { partial_json: delta } : { text: delta });
-  }
-
-  #end(): string {
-    try {
-      const { value } = readOutput(this.#output, this.#text, this.#finish, undefined);
-      return frame('output', { output: value, usage: this.#usage ? encodeUsage(this.#usage) : null });
-    } catch (thrown) {
-      if (!(thrown instanceof GatewayError)) throw thrown;
-      return frame('error', encodeError(thrown));
-    }
-  }
-}
-
-function frame(event: string, data: JsonValue): string {
-  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+function refused(refusal: string | undefined, usage: Usage | undefined): InvalidOutput {
+  const words = refusal === undefined || refusal === '' ? '.' : `: ${refusal}`;
+  return new InvalidOutput(`The model refused to answer this input${words}`, {
+    code: 'refused',
+    why: 'it refuses',
+    said: undefined,
+    usage,
+  });
 }

@@ -34,8 +34,8 @@ export interface Prompt {
   tools: JsonObject[];
   input: ValueCheck | undefined;
   inputDefaults: JsonObject;
-  /** JSON answers; `check` where they have a schema. */
-  output: { format: 'json' | 'text'; check: ValueCheck | undefined };
+  /** JSON answers; `check` where they have a schema; `repairs`: how often the model is asked again for one that cannot be used. */
+  output: { format: 'json' | 'text'; check: ValueCheck | undefined; repairs: number };
   /** What callers may set: `model`, or parameters by the words of the chat dialect. */
   overrides: ReadonlySet<string>;
   /** Callers may send earlier messages. */
@@ -73,7 +73,7 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
     tools: readTools(file),
     input: inputSchema && new ValueCheck(inputSchema),
     inputDefaults: fieldObject(file, ['input', 'default']),
-    output: { format, check: outputSchema && new ValueCheck(outputSchema) },
+    output: { format, check: outputSchema && new ValueCheck(outputSchema), repairs: readRepairs(file) },
     overrides: readOverrides(file),
     takesHistory: needs.history || used.history,
     template: new PromptTemplate(parsed.template, used.sources),
@@ -170,6 +170,14 @@ function readOverrides(file: PromptFile): Set<string> {
     return name;
   });
   return new Set(names);
+}
+
+/** `fairlead.repairs`: once where nothing is said. */
+function readRepairs(file: PromptFile): number {
+  const said: unknown = file.parsed.ext?.['fairlead']?.['repairs'] ?? 1;
+  if (said !== 0 && said !== 1 && said !== 2)
+    throw faultAt(file, ['fairlead.repairs'], 'an answer is repaired 0, 1 or 2 times');
+  return said;
 }
 
 function textField(file: PromptFile, name: 'description' | 'model'): string | undefined {

@@ -5,6 +5,8 @@ const NAMES: Readonly<Record<string, string>> = {
   temperature: 'temperature',
   maxOutputTokens: 'max_tokens',
   max_tokens: 'max_tokens',
+  max_completion_tokens: 'max_tokens',
+  max_output_tokens: 'max_tokens',
   topP: 'top_p',
   top_p: 'top_p',
   topK: 'top_k',
@@ -24,6 +26,15 @@ const NAMES: Readonly<Record<string, string>> = {
 /** The chat dialect's name of a parameter; `undefined` where it is none that a prompt has. */
 export function parameterName(name: string): string | undefined {
   return Object.hasOwn(NAMES, name) ? NAMES[name] : undefined;
+}
+
+const WHOLE: ReadonlySet<string> = new Set(['max_tokens', 'top_k', 'seed']);
+const TEXTS: ReadonlySet<string> = new Set(['model', 'stop', 'reasoning_effort', 'verbosity']);
+
+/** What may be said of a parameter in a URL, by its name in the chat dialect; `model` is one of them there. */
+export function parameterSchema(name: string): JsonObject {
+  if (WHOLE.has(name)) return { type: 'integer' };
+  return { type: TEXTS.has(name) ? 'string' : 'number' };
 }
 
 export function chatParameters(config: JsonObject): JsonObject {

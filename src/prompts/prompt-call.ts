@@ -6,13 +6,14 @@ import { describeFaults } from './faults.ts';
 import { parameterName } from './parameters.ts';
 import { RenderError } from './render-error.ts';
 import type { RenderedMessage, TemplateData } from './template.ts';
+import { findToolTurn, readToolTurn } from './tool-turn.ts';
 import { withDefaults } from './values.ts';
 
 /** What somebody asks of a prompt. */
 export interface PromptCall {
   input: JsonObject;
-  /** What the URL sets, where the prompt lets it: `model` and parameters. */
-  overrides: Readonly<Record<string, string>>;
+  /** What its caller sets, where the prompt lets it: `model` and parameters; texts that are numbers are these. */
+  overrides: JsonObject;
   stream: boolean;
 }
 
@@ -27,14 +28,14 @@ export async function makeChatRequest(
   fallback: string | undefined,
 ): Promise<JsonObject> {
   const { template, tools, output } = prompt;
-  const { input, messages } = takeApart(prompt, call.input);
+  const { input, messages, turn } = takeApart(prompt, call.input);
   const set = readOverrides(prompt, call.overrides);
   const model = set['model'] ?? prompt.model ?? fallback;
   if (model === undefined) throw invalidRequest(`The prompt '${prompt.name}' names no model.`, 'model');
   const rendered = await render(template, { input, messages });
   return {
     model,
-    messages: rendered,
+    messages: [...rendered, ...turn],
     ...prompt.parameters,
     ...set,
     ...(tools.length > 0 && { tools }),
@@ -50,14 +51,22 @@ function responseFormat({ name, output: { check } }: Prompt): JsonObject {
   return { type: 'json_schema', json_schema: { name: schemaName, schema: check.schema } };
 }
 
-/** The input as the template gets it, and the earlier messages beside it. */
-function takeApart(prompt: Prompt, body: JsonObject): { input: JsonObject; messages: RenderedMessage[] } {
-  const { input: check, takesHistory } = prompt;
+interface Taken {
+  /** As the template gets it. */
+  input: JsonObject;
+  /** The earlier messages. */
+  messages: RenderedMessage[];
+  /** What the model and its tools have said to this input. */
+  turn: JsonObject[];
+}
+
+function takeApart(prompt: Prompt, body: JsonObject): Taken {
+  const { input: check, takesHistory, tools } = prompt;
   const properties = check?.schema['properties'];
   const isOwnField = isObject(properties) && properties['messages'] !== undefined;
   const { messages, ...rest } = body;
-  const hasHistory = takesHistory && !isOwnField && messages !== undefined;
-  const given = { ...prompt.inputDefaults, ...(hasHistory ? rest : body) };
+  const hasMessages = (takesHistory || tools.length > 0) && !isOwnField && messages !== undefined;
+  const given = { ...prompt.inputDefaults, ...(hasMessages ? rest : body) };
   const input = withDefaults(check?.schema, given) as JsonObject;
   const faults = check?.faultsOf(input) ?? [];
   if (faults.length > 0) {
@@ -68,7 +77,7 @@ function takeApart(prompt: Prompt, body: JsonObject): { input: JsonObject; messa
       details: { faults: faults.map(({ path, message }) => ({ path, message })) },
     });
   }
-  return { input, messages: hasHistory ? readHistory(messages) : [] };
+  return { input, ...(hasMessages ? readMessages(prompt, messages) : { messages: [], turn: [] }) };
 }
 
 const HISTORY_ROLES: Readonly<Record<string, RenderedMessage['role']>> = {
@@ -77,9 +86,19 @@ const HISTORY_ROLES: Readonly<Record<string, RenderedMessage['role']>> = {
   model: 'model',
 };
 
-/** A caller's turns and the model's: what the system says is the prompt's. */
-function readHistory(messages: JsonValue): RenderedMessage[] {
+function readMessages(prompt: Prompt, messages: JsonValue): Pick<Taken, 'messages' | 'turn'> {
   if (!Array.isArray(messages)) throw invalidRequest("'messages' must be a list.", 'messages');
+  const from = prompt.tools.length > 0 ? findToolTurn(messages) : messages.length;
+  if (from > 0 && !prompt.takesHistory)
+    throw invalidRequest(`The prompt '${prompt.name}' takes no earlier messages.`, 'messages');
+  return {
+    messages: readHistory(messages.slice(0, from)),
+    turn: readToolTurn(prompt, messages, from),
+  };
+}
+
+/** A caller's turns and the model's: what the system says is the prompt's. */
+function readHistory(messages: readonly JsonValue[]): RenderedMessage[] {
   return messages.map((message, index) => {
     const { role, content } = isObject(message) ? message : {};
     const own =
@@ -110,8 +129,8 @@ function readOverrides({ name, overrides }: Prompt, given: PromptCall['overrides
         'override_not_allowed',
       );
     }
-    const number = Number(value);
-    set[parameter] = value !== '' && parameter !== 'model' && Number.isFinite(number) ? number : value;
+    const isNumber = typeof value === 'string' && value !== '' && Number.isFinite(Number(value));
+    set[parameter] = isNumber && parameter !== 'model' ? Number(value) : value;
   }
   return set;
 }

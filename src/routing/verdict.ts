@@ -80,10 +80,17 @@ const BY_NETWORK: Record<string, Verdict> = {
   ENETUNREACH: UNREACHABLE,
 };
 
+/** By reasons that only the gateway gives: what a model says that is no output is none of its provider's failures. */
+const BY_REASON: Record<string, Verdict> = {
+  invalid_output: REFUSED,
+  refused: REFUSED,
+};
+
 /** The one table of what is tried again, where, and what it says of whom. */
-export function verdictOf({ kind, code, cause }: GatewayError): Verdict {
+export function verdictOf({ kind, code, reason, cause }: GatewayError): Verdict {
+  const ofReason = reason === undefined ? undefined : BY_REASON[reason];
   const ofCode = code === undefined ? undefined : BY_CODE[code];
-  return ofCode ?? ofNetwork(networkCode(cause)) ?? BY_KIND[kind] ?? FINAL;
+  return ofReason ?? ofCode ?? ofNetwork(networkCode(cause)) ?? BY_KIND[kind] ?? FINAL;
 }
 
 function ofNetwork(code: string): Verdict | undefined {

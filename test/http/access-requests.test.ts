@@ -336,7 +336,9 @@ test('an approval of what is not there is refused: the tenant’s slip is found 
 
 test('the doors of operators are described as all of the admin API', async (context) => {
   const { gateway } = await start(context);
-  const { paths } = (await (await gateway.get('/openapi.json')).json()) as { paths: Record<string, object> };
+  const { paths } = (await (await gateway.get('/openapi.json', ADMIN_KEY)).json()) as {
+    paths: Record<string, object>;
+  };
   const described = Object.entries(paths).filter(([path]) => /access-requests|grants/.test(path));
   assert.deepEqual(
     described.map(([path, operations]) => `${Object.keys(operations)} ${path}`),

@@ -178,6 +178,14 @@ test('a prompt with a place for it takes earlier messages', async () => {
   assert.equal(system.status, 400);
 });
 
+test('a prompt tells what it takes and lets be set', async () => {
+  const triage = (await (await gateway.get('/v1/prompts/support/triage')).json()) as JsonObject;
+  assert.deepEqual(
+    [triage['history'], triage['tools'], triage['overrides'], triage['example']],
+    [true, false, ['model'], { text: 'text', tone: 'calm' }],
+  );
+});
+
 test('callers set what the prompt lets them', async () => {
   said = '{"kind": "bug", "urgent": true}';
   // Which models it may have beside that of the prompt is said by its key.
@@ -232,6 +240,9 @@ test('the prompts that come with the project run with the model that comes with 
   for (const [name, input] of Object.entries(inputs)) {
     const answer = await fresh.post(`/v1/prompts/${name}`, input);
     assert.equal(answer.status, 200, `${name}: ${await answer.clone().text()}`);
+    const described = (await (await fresh.get(`/v1/prompts/${name}`)).json()) as JsonObject;
+    const tried = await fresh.post(`/v1/prompts/${name}`, described['example']);
+    assert.equal(tried.status, 200, `${name}: ${await tried.clone().text()}`);
   }
 });
 

@@ -1,41 +1,80 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compilePrompt } from '../../src/prompts/compile-prompt.ts';
+import fc from 'fast-check';
+import type { JsonObject } from '../../src/conversation/json.ts';
 import { exampleInput } from '../../src/prompts/example-input.ts';
-import { findPromptDirectory } from '../../src/prompts/example-prompts.ts';
-import { PromptDirectory } from '../../src/prompts/prompt-directory.ts';
+import { ValueCheck } from '../../src/prompts/values.ts';
 
-const SCHEMAS: readonly [schema: string, example: unknown][] = [
-  ['{ text: "string, the mail", more?: string }', { text: 'the mail' }],
-  [
-    '{ "kind(enum)": [bug, wish], "items(array)": integer, isUrgent: boolean }',
-    { kind: 'bug', items: [1], isUrgent: true },
-  ],
-  ['{ "who(object)": { name: string, "ages(array)": number } }', { who: { name: 'text', ages: [1] } }],
-  [
-    '{ type: object, properties: { at: { type: string, format: date }, n: { type: integer, minimum: 5 } }, required: [at, n] }',
-    { at: '2026-01-31', n: 5 },
-  ],
-  [
-    '{ type: object, properties: { tone: { type: string, default: calm }, a: { anyOf: [{ type: "null" }, { type: number }] } }, required: [a] }',
-    { tone: 'calm', a: null },
-  ],
-];
+const described = fc.record(
+  { description: fc.string({ unit: 'grapheme', maxLength: 20 }) },
+  { requiredKeys: [] },
+);
 
-test('the example of an input fits the schema that it is made of', async () => {
-  for (const [schema, example] of SCHEMAS) {
-    const source = `---\ninput: { schema: ${schema} }\n---\nHi`;
-    const { input, inputDefaults } = await compilePrompt({ name: 'p', source, partials: {} });
-    const made = exampleInput(input?.schema, inputDefaults);
-    assert.deepEqual(made, example, schema);
-    assert.deepEqual(input?.faultsOf(made), [], schema);
-  }
+const text = fc.tuple(described, fc.nat({ max: 40 }), fc.nat({ max: 40 })).map(([base, least, more]) => ({
+  ...{ ...base, type: 'string', minLength: least },
+  maxLength: least + more,
+}));
+const whole = fc.tuple(fc.integer({ min: -1000, max: 1000 }), fc.nat({ max: 50 })).map(([minimum, more]) => ({
+  ...{ type: 'integer', minimum },
+  maximum: minimum + more,
+}));
+const number = fc
+  .tuple(fc.double({ min: -1e6, max: 1e6, noNaN: true }), fc.double({ min: 1, max: 100, noNaN: true }))
+  .map(([exclusiveMinimum, more]) => ({
+    ...{ type: 'number', exclusiveMinimum },
+    exclusiveMaximum: exclusiveMinimum + more,
+  }));
+const plain = fc.oneof(
+  ...[text, whole, number],
+  fc.constantFrom<JsonObject>(
+    { type: 'boolean' },
+    { enum: ['a', 'b'] },
+    { const: 3 },
+    { type: ['string', 'null'] },
+    { type: 'string', format: 'email' },
+    { type: 'string', format: 'date-time' },
+    { type: 'string', pattern: '^x+$', examples: ['xx'] },
+    { anyOf: [{ type: 'number' }, { type: 'string' }] },
+    { $ref: '#/$defs/name' },
+  ),
+);
+
+const { schema } = fc.letrec<{ schema: JsonObject; object: JsonObject; list: JsonObject }>((tie) => ({
+  schema: fc.oneof(
+    { maxDepth: 3, withCrossShrink: true },
+    plain as fc.Arbitrary<JsonObject>,
+    tie('object'),
+    tie('list'),
+  ),
+  list: fc
+    .tuple(tie('schema'), fc.nat({ max: 4 }))
+    .map(([items, minItems]) => ({ type: 'array', items, minItems })),
+  object: objectOf(tie('schema')),
+}));
+
+function objectOf(property: fc.Arbitrary<JsonObject>): fc.Arbitrary<JsonObject> {
+  const properties = fc.dictionary(fc.stringMatching(/^[a-z]\w{0,5}$/), property, { maxKeys: 4 });
+  return fc.tuple(properties, fc.boolean()).map(([properties, all]) => ({
+    ...{ type: 'object', properties, additionalProperties: false },
+    required: all ? Object.keys(properties) : Object.keys(properties).slice(1),
+  }));
+}
+
+test('an example is one that its schema takes', () => {
+  fc.assert(
+    fc.property(objectOf(schema), (input) => {
+      const whole = { ...input, $defs: { name: { type: 'string', minLength: 2 } } };
+      const example = exampleInput(whole, {});
+      assert.ok(example);
+      assert.deepEqual(new ValueCheck(whole).faultsOf(example), []);
+    }),
+  );
 });
 
-test('the prompts that come with the project have examples that fit', async () => {
-  const files = await new PromptDirectory(findPromptDirectory(undefined, null)).read();
-  for (const [name, source] of files ?? []) {
-    const { input, inputDefaults } = await compilePrompt({ name, source, partials: {} });
-    assert.deepEqual(input?.faultsOf(exampleInput(input.schema, inputDefaults)), [], name);
-  }
+test('defaults are in it; where none is found there is none', () => {
+  const tone: JsonObject = { type: 'object', properties: { tone: { type: 'string' } } };
+  assert.deepEqual(exampleInput(tone, { tone: 'calm' }), { tone: 'calm' });
+  assert.deepEqual(exampleInput(undefined, {}), {});
+  const odd: JsonObject = { type: 'object', properties: { code: { type: 'string', pattern: '^\\d{9}$' } } };
+  assert.equal(exampleInput(odd, {}), undefined);
 });

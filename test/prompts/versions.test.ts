@@ -169,7 +169,7 @@ test('what there is of a prompt is told to its callers, its text is not', async 
     },
     output: { format: 'text', schema: null },
     labels: { production: 1 },
-    example: { name: 'text' },
+    ...{ history: false, tools: false, overrides: [], example: { name: 'text' } },
   });
   assert.equal((await gateway.post('/v1/prompts/hello', told['example'])).status, 200);
   const unknown = await gateway.post('/v1/prompts/hello@7', { name: 'Ada' });

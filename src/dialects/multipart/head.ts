@@ -7,6 +7,8 @@ export interface PartHead {
   isFile: boolean;
   /** Its content may be in another coding than its bytes (RFC 7578 4.7 has that no more). */
   isEncoded: boolean;
+  /** In lower case and without parameters. */
+  contentType: string | undefined;
 }
 
 const PARAMETER = /;[ \t]*([^\s=;"]+)=("(?:[^"\\]|\\.)*"|[^;\s"]*)/g;
@@ -19,6 +21,7 @@ const IDENTITY = /^(?:7bit|8bit|binary)$/i;
 export function readPartHead(lines: string): PartHead {
   let disposition: string | undefined;
   let isEncoded = false;
+  let contentType: string | undefined;
   for (const line of lines === '' ? [] : lines.split('\r\n')) {
     const colon = line.indexOf(':');
     if (colon < 1 || /[\r\n]/.test(line)) throw notMultipart('a part has a header that is none');
@@ -28,6 +31,7 @@ export function readPartHead(lines: string): PartHead {
       if (disposition !== undefined) throw notMultipart('a part has two dispositions');
       disposition = value;
     } else if (name === 'content-transfer-encoding') isEncoded ||= !IDENTITY.test(value);
+    else if (name === 'content-type') contentType = value.split(';', 1)[0]?.trim().toLowerCase();
   }
   const parameters = new Map<string, string>();
   for (const [, key = '', value = ''] of (disposition ?? '').matchAll(PARAMETER)) {
@@ -39,6 +43,7 @@ export function readPartHead(lines: string): PartHead {
     name: parameters.get('name'),
     isFile: parameters.has('filename') || parameters.has('filename*'),
     isEncoded,
+    contentType,
   };
 }
 

@@ -23,7 +23,7 @@ export function describeDoors(
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'Fairlead admin API', version: '1' },
+    info: { title: 'Fairlead', version: '1' },
     paths,
     components: {
       securitySchemes: {
@@ -46,6 +46,15 @@ const ERROR: JsonObject = {
         type: { type: 'string' },
         param: { type: ['string', 'null'], description: 'The path of what is wrong.' },
         code: { type: ['string', 'null'] },
+        faults: {
+          type: 'array',
+          description: 'Each fault of an input or an output of a prompt.',
+          items: {
+            type: 'object',
+            properties: { path: { type: 'string' }, message: { type: 'string' } },
+            required: ['path', 'message'],
+          },
+        },
       },
     },
   },

@@ -1,0 +1,153 @@
+import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import type { Prompt } from './compile-prompt.ts';
+import { parameterSchema } from './parameters.ts';
+import { propertiesOf } from './text-values.ts';
+
+/** What prompts add to an OpenAPI 3.1 document. */
+export interface PromptOperations {
+  paths: Record<string, JsonObject>;
+  schemas: Record<string, JsonObject>;
+}
+
+/**
+ * Each prompt as an operation of its own, `POST /v1/prompts/NAME`, with its own schemas.
+ *
+ * @param error the schema of errors, where the document has it
+ */
+export function describeOperations(prompts: readonly Prompt[], error: JsonObject): PromptOperations {
+  const operations: PromptOperations = { paths: {}, schemas: {} };
+  const taken = new Set<string>();
+  for (const prompt of prompts) {
+    const id = takeId(prompt.name, taken);
+    const { schemas } = operations;
+    const input = `${id}_input`;
+    schemas[input] = inComponent(inputSchema(prompt), input);
+    const output = `${id}_output`;
+    if (prompt.output.format === 'json') schemas[output] = inComponent(outputSchema(prompt), output);
+    operations.paths[`/v1/prompts/${prompt.name}`] = {
+      post: describeOperation(prompt, { id, input, output, error }),
+    };
+  }
+  return operations;
+}
+
+/** A name may hold what no identifier does: `support/triage` and `support-triage` would be the same. */
+function takeId(name: string, taken: Set<string>): string {
+  const plain = name.replace(/\W/g, '_');
+  let id = plain;
+  for (let number = 2; taken.has(id); number++) id = `${plain}_${number}`;
+  taken.add(id);
+  return id;
+}
+
+function describeOperation(
+  { name, description, output, overrides, tools }: Prompt,
+  of: { id: string; input: string; output: string; error: JsonObject },
+): JsonObject {
+  const hasTools = tools.length > 0;
+  const whole: JsonObject = hasTools
+    ? { 'application/json': { schema: { type: 'object', description: IN_DIALECT } } }
+    : output.format === 'json'
+      ? { 'application/json': { schema: refTo(of.output) } }
+      : { 'text/plain': { schema: { type: 'string' } } };
+  return {
+    operationId: of.id,
+    summary: description ?? `The prompt '${name}'.`,
+    tags: ['prompts'],
+    security: [{ tenantKey: [] }],
+    parameters: [
+      ...(hasTools ? [FORMAT] : []),
+      { name: 'stream', in: 'query', description: STREAM, schema: { type: 'boolean' } },
+      ...[...overrides].map((parameter) => ({
+        ...{ name: parameter, in: 'query' },
+        schema: parameterSchema(parameter),
+      })),
+    ],
+    requestBody: { required: true, content: { 'application/json': { schema: refTo(of.input) } } },
+    responses: {
+      '200': {
+        description: 'The output.',
+        content: { ...whole, 'text/event-stream': { schema: { type: 'string', description: EVENTS } } },
+      },
+      default: {
+        description: 'What is wrong, and where.',
+        content: { 'application/json': { schema: of.error } },
+      },
+    },
+  };
+}
+
+const FORMAT: JsonObject = {
+  name: 'format',
+  in: 'query',
+  required: true,
+  description: 'Whose answers it is to be: one that calls tools has no output.',
+  schema: { type: 'string', enum: ['chat', 'responses', 'messages'] },
+};
+const IN_DIALECT = 'The answer of the dialect.';
+const STREAM = 'Answers with events, as `Accept: text/event-stream` does.';
+const EVENTS =
+  'Events `delta`, with `text` or `partial_json`; then `output`, with the whole `output`, or `error`, with an `error`.';
+
+const MESSAGES: JsonObject = {
+  type: 'array',
+  description: 'Earlier messages of the conversation.',
+  items: {
+    type: 'object',
+    properties: {
+      role: { type: 'string', enum: ['user', 'assistant'] },
+      content: { type: 'string' },
+    },
+    required: ['role', 'content'],
+  },
+};
+
+const TOOL_MESSAGES: JsonObject = {
+  type: 'array',
+  description: 'Messages of the chat dialect: what the model has called, and what came of it.',
+  items: { type: 'object' },
+};
+
+/** What a caller sends: what has a default may be left out, and a history may stand beside it. */
+function inputSchema({ input, inputDefaults, takesHistory, tools }: Prompt): JsonObject {
+  const schema = input?.schema ?? { type: 'object' };
+  const properties = propertiesOf(schema);
+  const isFilled = (name: JsonValue): boolean => {
+    const property = properties[String(name)];
+    return (
+      Object.hasOwn(inputDefaults, String(name)) || (isObject(property) && property['default'] !== undefined)
+    );
+  };
+  const { required } = schema;
+  const asked = Array.isArray(required) ? { required: required.filter((name) => !isFilled(name)) } : {};
+  const messages = tools.length > 0 ? TOOL_MESSAGES : takesHistory ? MESSAGES : undefined;
+  if (!messages || properties['messages'] !== undefined) return { ...schema, ...asked };
+  return { ...schema, ...asked, properties: { ...properties, messages } };
+}
+
+function outputSchema({ output }: Prompt): JsonObject {
+  return output.check?.schema ?? {};
+}
+
+function refTo(component: string): JsonObject {
+  return { $ref: `#/components/schemas/${component}` };
+}
+
+/** Values that are data, whatever their fields are called. */
+const DATA: ReadonlySet<string> = new Set(['const', 'enum', 'default', 'examples', 'example']);
+
+/** What a schema refers to within itself stands where it stands now. */
+function inComponent(schema: JsonObject, component: string): JsonObject {
+  const { $schema: _dialect, $id: _id, ...own } = schema;
+  const map = (value: JsonValue): JsonValue => {
+    if (Array.isArray(value)) return value.map(map);
+    if (!isObject(value)) return value;
+    const fields = Object.entries(value).map(([key, field]): [string, JsonValue] => {
+      if (key === '$ref' && typeof field === 'string' && field.startsWith('#'))
+        return [key, `#/components/schemas/${component}${field.slice(1)}`];
+      return [key, DATA.has(key) || field === undefined ? (field ?? null) : map(field)];
+    });
+    return Object.fromEntries(fields);
+  };
+  return map(own) as JsonObject;
+}

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isObject, type JsonObject, type JsonValue } from '../../src/conversation/json.ts';
+import { compilePrompt } from '../../src/prompts/compile-prompt.ts';
+import { describeOperations } from '../../src/prompts/describe-operations.ts';
+
+async function describe(sources: Record<string, string>) {
+  const prompts = await Promise.all(
+    Object.entries(sources).map(([name, source]) => compilePrompt({ name, source, partials: {} })),
+  );
+  return describeOperations(prompts, { type: 'object' });
+}
+
+const TREE = `---
+input:
+  schema:
+    type: object
+    properties: { root: { $ref: '#/$defs/node' } }
+    required: [root]
+    $defs: { node: { type: object, properties: { next: { $ref: '#/$defs/node' } } } }
+output: { schema: { answer: string } }
+---
+{{history}}{{json root}}
+`;
+
+function refsIn(value: JsonValue | undefined): string[] {
+  if (Array.isArray(value)) return value.flatMap(refsIn);
+  if (!isObject(value)) return [];
+  const own = typeof value['$ref'] === 'string' ? [value['$ref']] : [];
+  return [...own, ...Object.values(value).flatMap(refsIn)];
+}
+
+test('what a schema refers to within itself is there in the document', async () => {
+  const { paths, schemas } = await describe({ tree: TREE });
+  const document: JsonObject = { paths, components: { schemas } };
+  const refs = refsIn(document);
+  assert.ok(refs.includes('#/components/schemas/tree_input/$defs/node'));
+  for (const ref of refs) {
+    let at: JsonValue | undefined = document;
+    for (const step of ref.slice(2).split('/')) at = isObject(at) ? at[step] : undefined;
+    assert.ok(at, ref);
+  }
+});
+
+test('a prompt with a place for it takes earlier messages; what has a default may be left out', async () => {
+  const { schemas } = await describe({
+    tree: TREE,
+    plain: '---\ninput: { default: { tone: calm }, schema: { text: string, tone: string } }\n---\n{{text}}\n',
+  });
+  const properties = (name: string) => Object.keys((schemas[name]?.['properties'] ?? {}) as JsonObject);
+  assert.deepEqual(properties('tree_input'), ['root', 'messages']);
+  assert.deepEqual(properties('plain_input'), ['text', 'tone']);
+  assert.deepEqual(schemas['plain_input']?.['required'], ['text']);
+});
+
+test('names that are the same as identifiers are told apart', async () => {
+  const source = '---\nmodel: m\n---\nHello.\n';
+  const { paths } = await describe({ 'a/b': source, 'a-b': source, a_b: source });
+  const ids = Object.values(paths).map(({ post }) => (post as JsonObject)['operationId']);
+  assert.deepEqual(ids, ['a_b', 'a_b_2', 'a_b_3']);
+});
