@@ -51,7 +51,7 @@ export function reserveQuota(
   call: Call,
   plan: readonly PlannedAttempt[],
 ): Promise<void> | undefined {
-  const limits = call.caller.limits?.find(call.model ?? batchTarget(call, plan));
+  const limits = call.caller.limits?.find(call.model ?? batchTarget(call, plan), call.door.prompt);
   if (!limits || limits.length === 0) return undefined;
   const demand = boundDemand(gateway, call, plan, limits, undefined);
   const outcome = gateway.quotas.reserve(limits, demand, call.id);
@@ -228,7 +228,7 @@ async function reserveCounted(gateway: Gateway, call: Call, plan: readonly Plann
     );
   }
   if (call.settled) return;
-  const limits = call.caller.limits?.find(call.model) ?? [];
+  const limits = call.caller.limits?.find(call.model, call.door.prompt) ?? [];
   const demand = { ...boundDemand(gateway, call, plan, limits, counted), spare: 0 };
   const outcome = await gateway.quotas.reserve(limits, demand, call.id);
   if (!(outcome instanceof Reservation)) throw busy ?? refuse(call, outcome, outcome.amount);

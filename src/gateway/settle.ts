@@ -31,6 +31,7 @@ export function noteStart(gateway: Gateway, call: Call, account: string): void {
     reservedCostMicroUsd: isFreeCall ? 0 : call.reservedCostMicroUsd,
     countedAlone: call.reservation?.sharedId === undefined,
     tier: isEstimable ? askedTierOf(call) : undefined,
+    prompt: call.door.prompt,
   });
 }
 
@@ -108,6 +109,7 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
   };
   const rollout = noteRollout(call, outcome);
   if (rollout) record.rollout = rollout;
+  if (call.door.prompt !== undefined) record.prompt = call.door.prompt;
   const hasEarlier = isPricedByAttempt(record);
   if (hasEarlier) addEarlier(gateway, call, record);
   // What an answer that broke off had used is known by what came through, not by what was asked.

@@ -42,6 +42,7 @@ function makeDoor(prompt: Prompt, format: string): Door | undefined {
     dialect,
     operation: 'generate',
     passThrough,
+    prompt: prompt.name,
     headers: ['x-fairlead-prompt', prompt.name],
   };
   if (dialect !== chat) door.translatesAnswers = true;

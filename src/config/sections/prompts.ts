@@ -1,9 +1,13 @@
 import { z } from 'zod';
-import { modelName, text } from '../fields.ts';
+import { mapping, modelName, text } from '../fields.ts';
+import { limitsSchema } from './limits.ts';
 
 export const promptsSchema = z.strictObject({
   directory: text('the path of a directory')
     .optional()
     .describe('Where the *.prompt files are, from where the config file is; the examples where absent.'),
+  limits: mapping(text('the name of a prompt'), limitsSchema)
+    .optional()
+    .describe('Limits of single prompts, by name: of all tenants together.'),
   model: modelName().optional().describe('The model of prompts that name none.'),
 });
