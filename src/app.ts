@@ -322,7 +322,9 @@ export async function startApp(
     ...{ store, control, news, log, book: rollouts },
     rollouts: () => [...gateway.snapshot.rollouts.values()].map(({ rollout }) => rollout),
   });
-  const { prompts, promptWatch } = makePrompts({ control, news, configFile: loaded.path });
+  const { prompts, promptWatch, promptAnswers } = makePrompts({
+    ...{ control, news, log, config, configFile: loaded.path, now: Date.now },
+  });
   const retirements = makeRetirementWatch({ control, controller: rolloutController, events, news, log });
   const admin: AdminParts = {
     store,
@@ -349,7 +351,7 @@ export async function startApp(
   const openConnections = new OpenConnections(server.server);
   const { metrics } = view;
   const hasOpenMetrics = config.server.metrics === 'open';
-  openDoors(server, { gateway, lifecycle, control, admin, prompts, metrics, hasOpenMetrics });
+  openDoors(server, { gateway, lifecycle, control, admin, prompts, promptAnswers, metrics, hasOpenMetrics });
 
   const watch = new FileWatch(loaded.path, () => void control.reloadFile());
   let follow: NodeJS.Timeout | undefined;
@@ -366,6 +368,7 @@ export async function startApp(
     await promptWatch.stop();
     await drain(gateway, openConnections, config.server.drainTimeout, noTimeLeft);
     await closeServer(server);
+    promptAnswers.close();
     if (!(await control.settle(SETTLE_MS)))
       log.warn({}, 'a change of the configuration is not waited for any more');
     await connections.close();

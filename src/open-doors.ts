@@ -14,6 +14,7 @@ import { addOpenAiDoors } from './http/openai-doors.ts';
 import { addOperationsDoors, type MetricsPage } from './http/operations-doors.ts';
 import { addPromptDoors } from './http/prompt-doors.ts';
 import { addResponsesDoors } from './http/responses-doors.ts';
+import type { AnswerCache } from './prompts/answer-cache.ts';
 import type { PromptBook } from './prompts/prompt-book.ts';
 
 /** What stands behind the doors. */
@@ -23,6 +24,7 @@ export interface Behind {
   control: ControlPlane;
   admin: AdminParts;
   prompts: PromptBook;
+  promptAnswers: AnswerCache;
   metrics: MetricsPage;
   /** Whether whoever reaches the gateway may read the metrics. */
   hasOpenMetrics: boolean;

@@ -61,6 +61,25 @@ export function reserveQuota(
   return takeOrCount(gateway, call, plan, outcome);
 }
 
+/**
+ * The same for a call that asks nobody: one call of each limit, and nothing of tokens and money, however spent they are.
+ *
+ * @throws GatewayError `rate_limited`, `overloaded`
+ */
+export function reserveRequest(gateway: Gateway, call: Call): Promise<void> | undefined {
+  const limits = call.caller.limits?.find(call.model, call.door.prompt);
+  if (!limits || limits.length === 0) return undefined;
+  const takeOrRefuse = (outcome: Reservation | Refusal) => {
+    if (!(outcome instanceof Reservation)) throw refuse(call, outcome, outcome.amount);
+    take(gateway, call, outcome);
+  };
+  const demand: Demand = { calls: 1, tokens: 0, nanoUsd: 0, costs: false, spare: 0 };
+  const outcome = gateway.quotas.reserve(limits, demand, call.id);
+  if (outcome instanceof Promise) return outcome.then(takeOrRefuse);
+  takeOrRefuse(outcome);
+  return undefined;
+}
+
 type Settling = Pick<Gateway, 'quotas' | 'prices' | 'log'>;
 
 /** Which models the lines of a batch name is not known when it is made: it meets the limits on all of its provider's, as `openai/batches`. */

@@ -6,6 +6,7 @@ import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { Caller } from '../gateway/snapshot.ts';
 import { PROMPT_ERRORS } from '../prompts/answer.ts';
+import type { AnswerCache } from '../prompts/answer-cache.ts';
 import type { Prompt } from '../prompts/compile-prompt.ts';
 import type { PromptBook } from '../prompts/prompt-book.ts';
 import { makeChatRequest } from '../prompts/prompt-call.ts';
@@ -13,6 +14,7 @@ import { authenticated, requireKey } from './access.ts';
 import { addCallDoor } from './call-doors.ts';
 import { readGuessedKey } from './caller-dialect.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import { takeThroughCache } from './prompt-cache.ts';
 import { FORMATS, OUTPUT, PromptDoors } from './prompt-formats.ts';
 import { takeCall } from './take-call.ts';
 
@@ -24,7 +26,12 @@ const UNKNOWN: Door = { dialect: PROMPT_ERRORS, operation: 'generate', passThrou
 /** Prompts as endpoints: the body is the input, the answer is the output. */
 export function addPromptDoors(
   app: FastifyInstance,
-  { gateway, lifecycle, prompts }: { gateway: Gateway; lifecycle: Lifecycle; prompts: Prompts },
+  {
+    gateway,
+    lifecycle,
+    prompts,
+    promptAnswers,
+  }: { gateway: Gateway; lifecycle: Lifecycle; prompts: Prompts; promptAnswers: AnswerCache },
 ): void {
   const doors = new PromptDoors();
   app.register(async (routes) => {
@@ -40,13 +47,15 @@ export function addPromptDoors(
     );
     addCallDoor(routes, '/v1/prompts/*', config, (request, reply) => {
       const prompt = findPrompt(prompts, authenticated(request.caller), nameIn(request));
-      takePrompt(gateway, prompt, doors, request, reply).catch((thrown) => reply.send(thrown));
+      takePrompt({ gateway, promptAnswers }, prompt, doors, request, reply).catch((thrown) =>
+        reply.send(thrown),
+      );
     });
   });
 }
 
 async function takePrompt(
-  gateway: Gateway,
+  { gateway, promptAnswers }: { gateway: Gateway; promptAnswers: AnswerCache },
   prompt: Prompt,
   doors: PromptDoors,
   request: FastifyRequest,
@@ -65,11 +74,17 @@ async function takePrompt(
     promptModel,
   );
   const own = prompt.model ?? promptModel;
-  takeCall(gateway, door, request, reply, {
-    body: Buffer.from(JSON.stringify(chatRequest)),
-    // Who may call a prompt may have it call the model that it names.
-    caller: { ...caller, mayCall: (name) => name === own || caller.mayCall(name) },
-  });
+  // Who may call a prompt may have it call the model that it names.
+  const calling: Caller = { ...caller, mayCall: (name) => name === own || caller.mayCall(name) };
+  if (prompt.cacheMs === undefined) {
+    takeCall(gateway, door, request, reply, {
+      body: Buffer.from(JSON.stringify(chatRequest)),
+      caller: calling,
+    });
+    return;
+  }
+  const cached = { prompt, ttlMs: prompt.cacheMs, door, chatRequest, caller: calling };
+  await takeThroughCache(gateway, promptAnswers, cached, request, reply);
 }
 
 function nameIn({ params }: FastifyRequest): string {
