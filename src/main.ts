@@ -4,6 +4,7 @@ import { checkCommand } from './cli/check.ts';
 import { type CliIo, type Command, EXIT } from './cli/command.ts';
 import { keysCommand } from './cli/keys.ts';
 import { modelsCommand } from './cli/models.ts';
+import { promptsTestCommand } from './cli/prompts-test.ts';
 import { rolloutsCommand } from './cli/rollouts.ts';
 import { secretsCommand } from './cli/secrets.ts';
 import { startCommand } from './cli/start.ts';
@@ -21,6 +22,7 @@ export async function main(args: string[], io: CliIo = processIo()): Promise<num
     exportCommand,
     keysCommand,
     modelsCommand,
+    promptsTestCommand(declarations),
     rolloutsCommand,
     secretsCommand,
     usageCommand(declarations),
