@@ -74,6 +74,17 @@ export const SCENARIOS: readonly Scenario[] = [
     warmUps: 12,
     calls: { quick: 20_000, full: 50_000 },
   },
+  {
+    name: 'prompt-2kb',
+    title: '2 KB call, of a prompt and plain',
+    byNameOnly: true,
+    per: 'call',
+    requestBytes: 2_048,
+    answer: { kind: 'whole', sizeBytes: 1_024 },
+    connections: 64,
+    warmUps: 12,
+    calls: { quick: 20_000, full: 50_000 },
+  },
 ];
 
 /** What a gateway that tells public names from versions calls upstream: the model name is one thing it rewrites. */

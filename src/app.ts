@@ -317,8 +317,8 @@ export async function startApp(
     ...{ store, control, news, log, book: rollouts },
     rollouts: () => [...gateway.snapshot.rollouts.values()].map(({ rollout }) => rollout),
   });
-  const { prompts, promptKeeper, promptWatch } = makePrompts({
-    ...{ store, control, news, configFile: loaded.path },
+  const { prompts, promptKeeper, promptWatch, promptAnswers } = makePrompts({
+    ...{ store, control, news, log, config, configFile: loaded.path, now: Date.now },
   });
   const promptModels = new PromptModels(prompts);
   const retirements = makeRetirementWatch({ control, controller: rolloutController, events, news, log });
@@ -350,7 +350,9 @@ export async function startApp(
   const { metrics } = view;
   const hasOpenMetrics = config.server.metrics === 'open';
   const feedback = new FeedbackBook({ store, tenantEnds, now: Date.now, wait: setTimeout });
-  openDoors(server, { gateway, lifecycle, control, admin, prompts, feedback, metrics, hasOpenMetrics });
+  openDoors(server, {
+    ...{ gateway, lifecycle, control, admin, prompts, promptAnswers, feedback, metrics, hasOpenMetrics },
+  });
 
   const watch = new FileWatch(loaded.path, () => void control.reloadFile());
   let follow: NodeJS.Timeout | undefined;
@@ -368,6 +370,7 @@ export async function startApp(
     await promptWatch.stop();
     await drain(gateway, openConnections, config.server.drainTimeout, noTimeLeft);
     await closeServer(server);
+    promptAnswers.close();
     if (!(await control.settle(SETTLE_MS)))
       log.warn({}, 'a change of the configuration is not waited for any more');
     await connections.close();

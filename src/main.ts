@@ -23,7 +23,7 @@ export async function main(args: string[], io: CliIo = processIo()): Promise<num
     exportCommand,
     keysCommand,
     modelsCommand,
-    promptsCommand,
+    promptsCommand(declarations),
     rolloutsCommand,
     rehearseCommand,
     secretsCommand,

@@ -1,5 +1,8 @@
+import type { Config } from './config/resolve.ts';
 import type { ControlNews } from './control/control-news.ts';
 import type { ControlPlane } from './control/control-plane.ts';
+import type { Log } from './gateway/gateway.ts';
+import { AnswerCache } from './prompts/answer-cache.ts';
 import { compilePrompt } from './prompts/compile-prompt.ts';
 import { findPromptDirectory } from './prompts/example-prompts.ts';
 import { PromptBook } from './prompts/prompt-book.ts';
@@ -7,6 +10,7 @@ import { PromptCompiler } from './prompts/prompt-files.ts';
 import { PromptKeeper } from './prompts/prompt-keeper.ts';
 import { PromptStore } from './prompts/prompt-store.ts';
 import { PromptWatch } from './prompts/prompt-watch.ts';
+import { RedisAnswers } from './prompts/redis-answers.ts';
 import type { Store } from './store/store.ts';
 import { tellBrokenPrompt, tellUnreadablePrompts } from './tell-problems.ts';
 import { tellBrokenVersion, tellPromptChange, tellPromptsBehind, tellStrays } from './tell-prompts.ts';
@@ -16,28 +20,36 @@ export interface Prompts {
   prompts: PromptBook;
   promptKeeper: PromptKeeper;
   promptWatch: PromptWatch;
+  promptAnswers: AnswerCache;
 }
 
-/** The prompts, and what keeps them as their files and the store are. */
+/** The prompts, what keeps them as their files and the store are, and the answers that are kept. */
 export function makePrompts({
   store,
   control,
   news,
+  log,
+  config: { state, stateTimeout },
   configFile,
+  now,
 }: {
   store: Store;
   control: Pick<ControlPlane, 'config'>;
   news: ControlNews;
+  log: Log;
+  config: Pick<Config, 'state' | 'stateTimeout'>;
   configFile: string | null;
+  /** Unix milliseconds. */
+  now: () => number;
 }): Prompts {
   const hasExamples = () => control.config.prompts?.directory === undefined;
   const compiler = new PromptCompiler(compilePrompt);
   const prompts = new PromptBook({
-    ...{ hasExamples, compile: compilePrompt, now: Date.now },
+    ...{ hasExamples, compile: compilePrompt, now },
     madeBefore: (name, hash) => compiler.find(name, hash),
   });
   const promptKeeper = new PromptKeeper({
-    ...{ book: prompts, compiler, hasExamples, now: Date.now, store: new PromptStore(store) },
+    ...{ book: prompts, compiler, hasExamples, now, store: new PromptStore(store) },
     publishesFiles: () => control.config.prompts?.publish !== 'manual',
     onChange: (change, by) => tellPromptChange(news, change, by),
     onBrokenVersion: (broken) => tellBrokenVersion(news, broken),
@@ -51,5 +63,15 @@ export function makePrompts({
     onUnreadable: (directory, error) => tellUnreadablePrompts(news, directory, error),
     onFailure: (error) => tellPromptsBehind(news, error),
   });
-  return { prompts, promptKeeper, promptWatch };
+  const shared =
+    state.kind === 'memory'
+      ? undefined
+      : new RedisAnswers({
+          url: state.url,
+          replyMs: stateTimeout,
+          now,
+          onAway: (err) =>
+            log.warn({ err }, 'the Redis has no answers of prompts at the moment: models are asked'),
+        });
+  return { prompts, promptKeeper, promptWatch, promptAnswers: new AnswerCache(now, shared) };
 }

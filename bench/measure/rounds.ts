@@ -68,7 +68,7 @@ async function measureRound(
   const readSubject = (): CpuTime | undefined =>
     subject.pid === undefined ? undefined : readTreeCpuTime(subject.pid);
   const before = { subject: readSubject(), ...traffic.readCpuTimes() };
-  const load = await traffic.run(scenario, subject.port, calls, subject.apiKeys);
+  const load = await traffic.run(scenario, subject, calls);
   const after = traffic.readCpuTimes();
   const subjectSpent =
     subject.pid === undefined || before.subject === undefined

@@ -1,8 +1,16 @@
 import { direct } from './direct.ts';
 import { fairlead } from './fairlead.ts';
 import { fairleadFew, fairleadMany } from './fairlead-many.ts';
+import { fairleadPrompt } from './fairlead-prompt.ts';
 import { nginx } from './nginx.ts';
 import type { Subject } from './subject.ts';
 
 /** In the order in which they take turns and stand in the tables. */
-export const SUBJECTS: readonly Subject[] = [direct, nginx, fairlead, fairleadFew, fairleadMany];
+export const SUBJECTS: readonly Subject[] = [
+  direct,
+  nginx,
+  fairlead,
+  fairleadFew,
+  fairleadMany,
+  fairleadPrompt,
+];

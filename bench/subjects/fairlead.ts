@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
@@ -47,6 +47,7 @@ export async function startFairlead(
   tenants: object,
 ): Promise<{ process: RunningProcess; port: number; startMs: number }> {
   const port = await findFreePort();
+  mkdirSync(join(site.directory, 'prompts'), { recursive: true });
   const configFile = join(site.directory, 'fairlead.yaml');
   writeFileSync(configFile, renderConfig(site, port, tenants));
   const startedAt = performance.now();
@@ -66,10 +67,11 @@ export async function startFairlead(
 }
 
 /** One tenant with one key that is limited to the models of the scenarios. */
-function oneTenant({ scenarios, apiKey }: Site): object {
+export function oneTenant({ scenarios, apiKey }: Site): object {
   return {
     bench: {
       models: scenarios.map(({ name }) => name),
+      prompts: ['*'],
       limits: TENANT_LIMITS,
       keys: [{ name: 'load', secret: apiKey, limits: KEY_LIMITS }],
     },
@@ -90,6 +92,7 @@ function renderConfig(site: Site, port: number, tenants: object): string {
       },
     },
     models: Object.fromEntries(models.map((model) => [model, { targets: [`bench/${versionOf(model)}`] }])),
+    prompts: { directory: join(site.directory, 'prompts') },
     prices: { 'bench/*': { input: 2, output: 8 } },
     tenants,
   });

@@ -31,6 +31,8 @@ export interface RunningSubject {
   version: string;
   /** Secrets of keys that call by turns; the site's one where absent. */
   apiKeys?: readonly string[];
+  /** The prompt that is called in place of the model of the scenario. */
+  prompt?: string;
   /** From its start until it took traffic, where that is worth telling. */
   startMs?: number;
 }

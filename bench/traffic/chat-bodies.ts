@@ -22,6 +22,34 @@ export function buildRequestBody(model: string, stream: boolean, sizeBytes: numb
   }));
 }
 
+/** The input of a prompt whose request is of about `sizeBytes`: half of it stands in the prompt's file. */
+export function buildPromptInput(sizeBytes: number): Buffer {
+  return fillToSize(sizeBytes / 2, (text) => ({ text, tone: 'formal', topics: ['tides', 'channels'] }));
+}
+
+/** A prompt with schemas and helpers, whose text is half of `sizeBytes`. */
+export function buildPromptFile(model: string, sizeBytes: number): string {
+  const text = PROSE.repeat(Math.ceil(sizeBytes / PROSE.length)).slice(0, sizeBytes / 2 - 200);
+  return `---
+model: ${model}
+config: { temperature: 0.2, maxOutputTokens: 512 }
+input:
+  default: { sentences: 3 }
+  schema:
+    text: string
+    tone(enum): [neutral, formal]
+    topics(array): string
+    sentences?: integer
+---
+{{role "system"}}
+You sum up in {{sentences}} sentences, in a {{tone}} tone. ${text}
+{{#each topics}}- {{this}}
+{{/each}}
+{{role "user"}}
+{{text}}
+`;
+}
+
 /** A whole `chat.completion` of `sizeBytes`, with usage. */
 export function buildAnswerBody(model: string, sizeBytes: number): Buffer {
   return fillToSize(sizeBytes, (text) => ({

@@ -4,15 +4,19 @@
  */
 import { performance } from 'node:perf_hooks';
 import { SCENARIOS, type Scenario } from '../scenarios.ts';
-import { buildAnswerBody, buildRequestBody, buildStreamEvents } from './chat-bodies.ts';
+import { buildAnswerBody, buildPromptInput, buildRequestBody, buildStreamEvents } from './chat-bodies.ts';
 import { type CallSpec, openConnection } from './connection.ts';
 import type { LoadJob, LoadOutcome, LoadResult } from './protocol.ts';
 
-function describeCall(scenario: Scenario, port: number, apiKey: string): CallSpec {
+function describeCall(scenario: Scenario, { port, prompt }: LoadJob, apiKey: string): CallSpec {
   const { name, answer, requestBytes } = scenario;
-  const body = buildRequestBody(name, answer.kind === 'stream', requestBytes);
+  const body =
+    prompt === undefined
+      ? buildRequestBody(name, answer.kind === 'stream', requestBytes)
+      : buildPromptInput(requestBytes);
+  const path = prompt === undefined ? '/v1/chat/completions' : `/v1/prompts/${prompt}?format=chat`;
   const head = [
-    'POST /v1/chat/completions HTTP/1.1',
+    `POST ${path} HTTP/1.1`,
     `host: 127.0.0.1:${port}`,
     `authorization: Bearer ${apiKey}`,
     'content-type: application/json',
@@ -35,7 +39,7 @@ function describeCall(scenario: Scenario, port: number, apiKey: string): CallSpe
 async function runJob(job: LoadJob): Promise<LoadResult> {
   const scenario = SCENARIOS.find(({ name }) => name === job.scenario);
   if (scenario === undefined) throw new Error(`no scenario ${job.scenario}`);
-  const calls = job.apiKeys.map((apiKey) => describeCall(scenario, job.port, apiKey));
+  const calls = job.apiKeys.map((apiKey) => describeCall(scenario, job, apiKey));
   const [first] = calls;
   if (first === undefined) throw new Error('a job has no key to call with');
   const { promise, resolve, reject } = Promise.withResolvers<void>();

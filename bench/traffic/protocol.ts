@@ -13,6 +13,8 @@ export interface LoadJob {
   /** Secrets of callers' keys, by which connections take turns; sent to every subject, used by those that check them. */
   apiKeys: readonly string[];
   calls: number;
+  /** The prompt that is called in place of the model. */
+  prompt?: string | undefined;
   /** The job fails when it takes longer. */
   timeoutMs: number;
 }

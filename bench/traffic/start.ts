@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type CpuTime, readTreeCpuTime } from '../measure/proc-stat.ts';
 import { type RunningProcess, startProcess } from '../processes.ts';
 import type { Scenario } from '../scenarios.ts';
+import type { RunningSubject } from '../subjects/subject.ts';
 import type { LoadJob, LoadOutcome, LoadResult, UpstreamReady } from './protocol.ts';
 
 /** The secret that all calls carry. */
@@ -15,7 +16,11 @@ const CALLS_TIMEOUT_MS = 120_000;
 export interface Traffic {
   upstreamPort: number;
   /** Makes the calls. Throws when an answer was not the expected one or did not come. */
-  run(scenario: Scenario, port: number, calls: number, apiKeys?: readonly string[]): Promise<LoadResult>;
+  run(
+    scenario: Scenario,
+    subject: Pick<RunningSubject, 'port' | 'apiKeys' | 'prompt'>,
+    calls: number,
+  ): Promise<LoadResult>;
   readCpuTimes(): { upstream: CpuTime; load: CpuTime };
 }
 
@@ -26,11 +31,12 @@ export async function startTraffic(directory: string, cpus: string | undefined):
   const load = await startEnd('load', directory, cpus);
   return {
     upstreamPort,
-    async run(scenario, port, calls, apiKeys = [BENCH_KEY]) {
+    async run(scenario, { port, apiKeys = [BENCH_KEY], prompt }, calls) {
       const job: LoadJob = {
         scenario: scenario.name,
         port,
         apiKeys,
+        prompt,
         calls,
         timeoutMs: CALLS_TIMEOUT_MS,
       };

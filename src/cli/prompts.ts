@@ -1,12 +1,15 @@
 import { parseArgs } from 'node:util';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { readReference } from '../prompts/versions.ts';
+import type { ProviderDeclaration } from '../upstream/provider.ts';
 import { ADMIN_OPTIONS, ADMIN_USAGE, type AdminConnection, connectAdmin } from './admin-client.ts';
 import { readArguments, reportErrors } from './apply.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
+import { PROMPTS_TEST_USAGE, runPromptsTest } from './prompts-test.ts';
 import { formatTable, type TableColumn } from './table.ts';
 
 const USAGE = `prompts list [NAME]
+       fairlead prompts test [NAME…]
        fairlead prompts diff NAME [FROM] [TO]
        fairlead prompts publish NAME[@VERSION] [--label LABEL]
        fairlead prompts promote NAME@VERSION [LABEL]
@@ -40,12 +43,17 @@ const OPTIONS = {
 } as const;
 
 /** `fairlead prompts`. */
-export const promptsCommand: Command = {
-  name: 'prompts',
-  summary: 'show the versions of prompts at a running gateway, and publish, promote or retire them',
-  usage: USAGE,
-  run: runPrompts,
-};
+export function promptsCommand(declarations: readonly ProviderDeclaration[]): Command {
+  return {
+    name: 'prompts',
+    summary: 'test prompts, show their versions at a running gateway, and publish, promote or retire them',
+    usage: `${USAGE}\nfairlead ${PROMPTS_TEST_USAGE}`,
+    run: async (args, io) => {
+      const [word, ...rest] = args;
+      return word === 'test' ? runPromptsTest(rest, io, declarations) : runPrompts(args, io);
+    },
+  };
+}
 
 interface Flags {
   label?: string | undefined;
@@ -82,7 +90,7 @@ async function runPrompts(args: string[], io: CliIo): Promise<number> {
 
 function findMistake([word = '', ...names]: string[], flags: Flags): string | undefined {
   const known = Object.hasOwn(WORDS, word) ? WORDS[word] : undefined;
-  if (!known) return `say what to do: ${Object.keys(WORDS).join(', ')}`;
+  if (!known) return `say what to do: ${[...Object.keys(WORDS), 'test'].join(', ')}`;
   const [least, most] = known.names;
   if (names.length < least) return 'name one prompt';
   if (names.length > most) return `'${names[most]}' is too much`;

@@ -12,14 +12,15 @@ import { type CliIo, type Command, EXIT } from './command.ts';
 import { formatTable, type TableColumn } from './table.ts';
 
 const USAGE = `usage [--by LIST] [--from DATE] [--to DATE] [--tenant NAME] [--key NAME] [--model NAME]
-               [--target NAME] [--tier NAME] [--outcome NAME] [--json | --csv] [--config FILE | --store URL]
+               [--target NAME] [--tier NAME] [--prompt NAME] [--outcome NAME] [--json | --csv]
+               [--config FILE | --store URL]
 
 Sums the recorded calls: how many, how many failed, their tokens and what they cost. The gateway may be running.
 
   --by LIST       what to sum by: any of ${GROUPINGS.join(', ')}, with commas; tenant,model where absent
   --from DATE     calls that began on that day (UTC) or at that moment, or later
   --to DATE       calls that began before that day or moment
-  --tenant, --key, --model, --target, --tier, --outcome
+  --tenant, --key, --model, --target, --tier, --prompt, --outcome
                   only these calls; a tier is priority, flex, … or ${STANDARD_TIER}; the outcome is ok, failed, or a kind of error such as rate_limited
   --json          the sums as JSON, all kinds of tokens apart, costs in micro-dollars
   --csv           the same as CSV (RFC 4180), for spreadsheets
@@ -40,6 +41,7 @@ const OPTIONS = {
   model: { type: 'string' },
   target: { type: 'string' },
   tier: { type: 'string' },
+  prompt: { type: 'string' },
   outcome: { type: 'string' },
   json: { type: 'boolean', default: false },
   csv: { type: 'boolean', default: false },

@@ -16,7 +16,7 @@ import type { Hedging } from '../routing/hedging.ts';
 import type { Target } from '../routing/target.ts';
 import type { UpstreamObject } from '../tenants/upstream-objects.ts';
 import type { StartNote, Waiting } from '../usage/journal.ts';
-import type { AttemptRecord, UsageRecord } from '../usage/record.ts';
+import type { AttemptRecord, SavedUse, UsageRecord } from '../usage/record.ts';
 import type { RolloutNote, Scores } from '../usage/rollout-note.ts';
 import type { BegunAnswer } from './begun-answer.ts';
 import type { ModelRollout } from './choose-side.ts';
@@ -108,6 +108,8 @@ export class Call implements Waiting {
   /** The provider's whole answer, kept where it did not say what it used: it is counted after it was sent. */
   answer: Buffer | undefined;
   firstTokenMs: number | undefined;
+  /** What asking again would have come to, where an earlier answer of its prompt answers it. */
+  saved: SavedUse | undefined;
   /** Monotonic milliseconds: when the newest attempt was sent and when its answer began. */
   sentMs = 0;
   answeredMs = 0;

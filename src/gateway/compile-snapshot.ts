@@ -12,7 +12,12 @@ import { WordTable } from '../dialects/word-table.ts';
 import { targetRetirement } from '../lifecycle/published-retirements.ts';
 import { compileBounds, RANKS } from '../overload/bounds.ts';
 import { Holder } from '../overload/share.ts';
-import { compileModelLimits, compileTenantLimits, type ModelLimits } from '../quotas/compile-limits.ts';
+import {
+  compileSharedLimits,
+  compileTenantLimits,
+  listSharedLimits,
+  type SharedLimits,
+} from '../quotas/compile-limits.ts';
 import type { CounterBook } from '../quotas/counters.ts';
 import type { Limit } from '../quotas/limit.ts';
 import type { RolloutBook } from '../rollouts/rollout-book.ts';
@@ -289,7 +294,7 @@ interface CompiledCallers {
   ring: KeyRing<CallerKey>;
   byTenant: ReadonlyMap<string, CompiledTenant>;
   made: readonly CallerKey[];
-  modelLimits: ModelLimits;
+  sharedLimits: SharedLimits;
   approvals: Approvals;
 }
 
@@ -299,14 +304,13 @@ function compileCapture(capture: TenantConfig['capture']): CapturePolicy | undef
   return { retentionMs: capture.retention, redact: capture.redact };
 }
 
-/** Tenants whose configuration is the very same object as before are not looked at, unless models have other limits or approvals. */
+/** Tenants whose configuration is the very same object as before are not looked at, unless models or prompts have other limits, or models other approvals. */
 function compileCallers(
   { config, madeKeys, signIn, counters }: SnapshotSources,
   before: CompiledSnapshot | undefined,
 ): CompiledCallers {
-  const limitsOf = ({ models }: Config) => Object.entries(models).map(([name, { limits }]) => [name, limits]);
-  const sameLimits = before && isDeepStrictEqual(limitsOf(config), limitsOf(before.config));
-  const modelLimits = sameLimits ? before.callers.modelLimits : compileModelLimits(config.models, counters);
+  const sameLimits = before && isDeepStrictEqual(listSharedLimits(config), listSharedLimits(before.config));
+  const sharedLimits = sameLimits ? before.callers.sharedLimits : compileSharedLimits(config, counters);
   const approvals = compileApprovals(config.models);
   const isSame = sameLimits && isDeepStrictEqual(approvals, before.callers.approvals);
   const permit = (tenant: Pick<TenantConfig, 'models' | 'grants'>) =>
@@ -326,7 +330,7 @@ function compileCallers(
     if (tenant === undefined || (isSame && known?.config === tenant)) continue;
     // The calls that it has under way count on.
     const holder = known?.common.holder ?? new Holder();
-    const compiled = compileTenant(name, tenant, permit(tenant), modelLimits, counters, holder);
+    const compiled = compileTenant(name, tenant, permit(tenant), sharedLimits, counters, holder);
     if (known) appendAll(gone, known.keys);
     appendAll(added, compiled.keys);
     byTenant.set(name, compiled);
@@ -334,7 +338,7 @@ function compileCallers(
   const holders = new Map((before?.callers.made ?? []).map(({ tenant, caller }) => [tenant, caller.holder]));
   const made = madeKeys.map((key): CallerKey => {
     const { tenant, key: name } = key;
-    const limits = compileTenantLimits(tenant, { keys: [] }, modelLimits, counters).ofKey(name);
+    const limits = compileTenantLimits(tenant, { keys: [] }, sharedLimits, counters).ofKey(name);
     const holder = holders.get(tenant) ?? new Holder();
     holders.set(tenant, holder);
     const mayCall = permit({ models: ['*'] });
@@ -347,19 +351,19 @@ function compileCallers(
   });
   appendAll(added, made);
   const ring = before ? before.callers.ring.replace(gone, added) : new KeyRing(added, signIn.now);
-  return { ring, byTenant, made, modelLimits, approvals };
+  return { ring, byTenant, made, sharedLimits, approvals };
 }
 
 function compileTenant(
   tenant: string,
   config: TenantConfig,
   ofTenant: ModelPermission,
-  modelLimits: ModelLimits,
+  sharedLimits: SharedLimits,
   counters: CounterBook,
   holder: Holder,
 ): CompiledTenant {
   const capture = compileCapture(config.capture);
-  const limits = compileTenantLimits(tenant, config, modelLimits, counters);
+  const limits = compileTenantLimits(tenant, config, sharedLimits, counters);
   const rank = RANKS[config.priority];
   const mayPrompt = compileModelPermission(config.prompts ?? []);
   const common: TenantCaller = {
@@ -388,9 +392,10 @@ function compileTenant(
   return { config, keys, common, limits: limits.own };
 }
 
-function listLimits({ modelLimits, byTenant }: CompiledCallers): Limit[] {
+function listLimits({ sharedLimits, byTenant }: CompiledCallers): Limit[] {
   const all: Limit[] = [];
-  for (const limits of modelLimits.values()) appendAll(all, limits);
+  for (const limits of sharedLimits.ofModels.values()) appendAll(all, limits);
+  for (const limits of sharedLimits.ofPrompts.values()) appendAll(all, limits);
   for (const { limits } of byTenant.values()) appendAll(all, limits);
   return all;
 }

@@ -32,6 +32,8 @@ export interface Door {
   keepsAnswers?: boolean;
   /** The content type of its streams, where they are no server-sent events. */
   streamType?: string;
+  /** The prompt that is called here, as records name it: `NAME` or `NAME@VERSION`. */
+  prompt?: string;
   /** Headers that all its answers have, a name and a value in turn. */
   headers?: readonly string[];
   /** A second header that tells the id of a call, for clients that look for it there. */

@@ -23,6 +23,21 @@ export const PROMPT_PREFIX = 'prompt/';
  * answer; what ends without an answer is settled with its error here. Nearly all calls wait for nothing and make no promise.
  */
 export function handleCall(gateway: Gateway, call: Call): void {
+  followCall(gateway, call);
+  try {
+    const admitting = admit(gateway, call);
+    if (!admitting) takePlace(gateway, call, planAndGoOn);
+    else
+      admitting
+        .then(() => takePlace(gateway, call, planAndGoOn))
+        .catch((thrown) => failCall(gateway, call, thrown));
+  } catch (thrown) {
+    failCall(gateway, call, thrown);
+  }
+}
+
+/** From now on it is a call that is under way, until its connection is closed. */
+export function followCall(gateway: Gateway, call: Call): void {
   gateway.calls.add(call);
   // A connection that is gone shows as 'close', too; without a listener an 'error' would end the process.
   call.response.on('error', (err) =>
@@ -36,16 +51,6 @@ export function handleCall(gateway: Gateway, call: Call): void {
     if (tap) captureCall(gateway, call, tap);
     if (call.rollout) gateway.shadows.take(call);
   });
-  try {
-    const admitting = admit(gateway, call);
-    if (!admitting) takePlace(gateway, call, planAndGoOn);
-    else
-      admitting
-        .then(() => takePlace(gateway, call, planAndGoOn))
-        .catch((thrown) => failCall(gateway, call, thrown));
-  } catch (thrown) {
-    failCall(gateway, call, thrown);
-  }
 }
 
 /** Only of a form its model arrives later than its head, and only a prompt is to be rendered. */

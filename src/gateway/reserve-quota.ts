@@ -51,7 +51,7 @@ export function reserveQuota(
   call: Call,
   plan: readonly PlannedAttempt[],
 ): Promise<void> | undefined {
-  const limits = call.caller.limits?.find(call.model ?? batchTarget(call, plan));
+  const limits = call.caller.limits?.find(call.model ?? batchTarget(call, plan), call.door.prompt);
   if (!limits || limits.length === 0) return undefined;
   const demand = boundDemand(gateway, call, plan, limits, undefined);
   const outcome = gateway.quotas.reserve(limits, demand, call.id);
@@ -59,6 +59,25 @@ export function reserveQuota(
     return outcome.then((answer) => takeOrCount(gateway, call, plan, answer));
   }
   return takeOrCount(gateway, call, plan, outcome);
+}
+
+/**
+ * The same for a call that asks nobody: one call of each limit, and nothing of tokens and money, however spent they are.
+ *
+ * @throws GatewayError `rate_limited`, `overloaded`
+ */
+export function reserveRequest(gateway: Gateway, call: Call): Promise<void> | undefined {
+  const limits = call.caller.limits?.find(call.model, call.door.prompt);
+  if (!limits || limits.length === 0) return undefined;
+  const takeOrRefuse = (outcome: Reservation | Refusal) => {
+    if (!(outcome instanceof Reservation)) throw refuse(call, outcome, outcome.amount);
+    take(gateway, call, outcome);
+  };
+  const demand: Demand = { calls: 1, tokens: 0, nanoUsd: 0, costs: false, spare: 0 };
+  const outcome = gateway.quotas.reserve(limits, demand, call.id);
+  if (outcome instanceof Promise) return outcome.then(takeOrRefuse);
+  takeOrRefuse(outcome);
+  return undefined;
 }
 
 type Settling = Pick<Gateway, 'quotas' | 'prices' | 'log'>;
@@ -228,7 +247,7 @@ async function reserveCounted(gateway: Gateway, call: Call, plan: readonly Plann
     );
   }
   if (call.settled) return;
-  const limits = call.caller.limits?.find(call.model) ?? [];
+  const limits = call.caller.limits?.find(call.model, call.door.prompt) ?? [];
   const demand = { ...boundDemand(gateway, call, plan, limits, counted), spare: 0 };
   const outcome = await gateway.quotas.reserve(limits, demand, call.id);
   if (!(outcome instanceof Reservation)) throw busy ?? refuse(call, outcome, outcome.amount);

@@ -31,6 +31,7 @@ export function noteStart(gateway: Gateway, call: Call, account: string): void {
     reservedCostMicroUsd: isFreeCall ? 0 : call.reservedCostMicroUsd,
     countedAlone: call.reservation?.sharedId === undefined,
     tier: isEstimable ? askedTierOf(call) : undefined,
+    prompt: call.door.prompt,
   });
 }
 
@@ -99,7 +100,7 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
     target: call.target?.name ?? null,
     stream: call.stream,
     usage: isCount || (call.usage?.estimated && !isEstimable) ? null : (call.usage ?? null),
-    costMicroUsd: isCount || call.object ? 0 : null,
+    costMicroUsd: isCount || call.object || call.saved ? 0 : null,
     outcome,
     status,
     latencyMs: gateway.monotonicMs() - call.startedMs,
@@ -108,10 +109,13 @@ export function settleCall(gateway: Gateway, call: Call, outcome: Outcome, statu
   };
   const rollout = noteRollout(call, outcome);
   if (rollout) record.rollout = rollout;
+  if (call.door.prompt !== undefined) record.prompt = call.door.prompt;
+  if (call.saved) record.saved = call.saved;
   const hasEarlier = isPricedByAttempt(record);
   if (hasEarlier) addEarlier(gateway, call, record);
   // What an answer that broke off had used is known by what came through, not by what was asked.
-  const recount = outcome === 'ok' && isEstimable && !hasEarlier ? gateway.lateCounts.plan(call) : undefined;
+  const recount =
+    outcome === 'ok' && isEstimable && !hasEarlier && !call.saved ? gateway.lateCounts.plan(call) : undefined;
   const { reservation } = call;
   const late = reservation && recount ? settleQuotaLate(gateway, reservation, record, recount) : undefined;
   if (reservation && !late) settleQuota(gateway, reservation, record);

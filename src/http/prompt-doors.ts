@@ -7,6 +7,7 @@ import { readForm } from '../dialects/multipart/read-form.ts';
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { PROMPT_ERRORS } from '../prompts/answer.ts';
+import type { AnswerCache } from '../prompts/answer-cache.ts';
 import type { Prompt } from '../prompts/compile-prompt.ts';
 import { readFormInput } from '../prompts/form-input.ts';
 import type { PromptBook } from '../prompts/prompt-book.ts';
@@ -17,6 +18,7 @@ import { readGuessedKey } from './caller-dialect.ts';
 import { describePrompt, describeRetired, describeVersions } from './describe-prompt.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { openPrompt, retiredPrompt } from './open-prompt.ts';
+import { takeThroughCache } from './prompt-cache.ts';
 import { FORMATS, OUTPUT, PromptDoors } from './prompt-formats.ts';
 import { forPrompt } from './prompt-models.ts';
 import { takeCall } from './take-call.ts';
@@ -30,7 +32,12 @@ const UNKNOWN: Door = { dialect: PROMPT_ERRORS, operation: 'generate', passThrou
 /** Prompts as endpoints: the body is the input, the answer is the output. */
 export function addPromptDoors(
   app: FastifyInstance,
-  { gateway, lifecycle, prompts }: { gateway: Gateway; lifecycle: Lifecycle; prompts: Prompts },
+  {
+    gateway,
+    lifecycle,
+    prompts,
+    promptAnswers,
+  }: { gateway: Gateway; lifecycle: Lifecycle; prompts: Prompts; promptAnswers: AnswerCache },
 ): void {
   const doors = new PromptDoors();
   app.register(async (routes) => {
@@ -46,13 +53,23 @@ export function addPromptDoors(
       return found.state === 'retired' ? describeRetired(found) : describeVersions(found.prompt);
     });
     addCallDoor(routes, '/v1/prompts/*', config, (request, reply) => {
-      takePrompt({ gateway, prompts, doors }, request, reply).catch((thrown) => reply.send(thrown));
+      takePrompt({ gateway, prompts, promptAnswers, doors }, request, reply).catch((thrown) =>
+        reply.send(thrown),
+      );
     });
   });
 }
 
+/** What stands behind the doors. */
+interface Served {
+  gateway: Gateway;
+  prompts: Prompts;
+  promptAnswers: AnswerCache;
+  doors: PromptDoors;
+}
+
 async function takePrompt(
-  { gateway, prompts, doors }: { gateway: Gateway; prompts: Prompts; doors: PromptDoors },
+  { gateway, prompts, promptAnswers, doors }: Served,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
@@ -72,10 +89,16 @@ async function takePrompt(
     { input: readInput(prompt, request), overrides, stream },
     promptModel,
   );
-  takeCall(gateway, door, request, reply, {
-    body: Buffer.from(JSON.stringify(chatRequest)),
-    caller: forPrompt(caller, prompt, promptModel),
-  });
+  const calling = forPrompt(caller, prompt, promptModel);
+  if (prompt.cacheMs === undefined) {
+    takeCall(gateway, door, request, reply, {
+      body: Buffer.from(JSON.stringify(chatRequest)),
+      caller: calling,
+    });
+    return;
+  }
+  const cached = { prompt, ttlMs: prompt.cacheMs, door, chatRequest, caller: calling };
+  await takeThroughCache(gateway, promptAnswers, cached, request, reply);
 }
 
 /** An answer that calls tools has no output. */

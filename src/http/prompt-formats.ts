@@ -1,11 +1,11 @@
 import type { JsonObject } from '../conversation/json.ts';
 import { chat } from '../dialects/chat/index.ts';
 import { passThrough } from '../dialects/chat/pass-through.ts';
-import type { CallerDialect, Dialect } from '../dialects/dialect.ts';
+import type { CallerDialect, Dialect, StreamEncoder } from '../dialects/dialect.ts';
 import { messages } from '../dialects/messages/index.ts';
 import { responses } from '../dialects/responses/index.ts';
 import type { Door } from '../gateway/door.ts';
-import { promptDialect } from '../prompts/answer.ts';
+import { promptDialect, withoutQuotes } from '../prompts/answer.ts';
 import type { PublishedPrompt } from '../prompts/prompt-book.ts';
 import { promptHeaders } from './prompt-notice.ts';
 
@@ -13,7 +13,7 @@ import { promptHeaders } from './prompt-notice.ts';
 export const OUTPUT = 'output';
 
 const DIALECTS: Readonly<Record<string, CallerDialect>> = {
-  chat,
+  chat: answering(chat),
   responses: answering(responses),
   messages: answering(messages),
 };
@@ -43,12 +43,25 @@ function makeDoor(prompt: PublishedPrompt, format: string): Door | undefined {
     dialect,
     operation: 'generate',
     passThrough,
+    prompt: `${prompt.name}@${prompt.version.number}`,
     headers: promptHeaders(prompt),
   };
-  if (dialect !== chat) door.translatesAnswers = true;
+  // Relayed as they are, errors within streams would say what a provider quotes.
+  door.translatesAnswers = true;
   if (format === OUTPUT) door.repairs = output.repairs;
   if (format === OUTPUT && output.format === 'text') door.bodyType = 'text/plain; charset=utf-8';
   return door;
+}
+
+/** An encoder that tells of errors without what a provider quotes. */
+function veil(encoder: StreamEncoder): StreamEncoder {
+  return {
+    get answer() {
+      return encoder.answer;
+    },
+    push: (event) =>
+      encoder.push(event.type === 'error' ? { ...event, error: withoutQuotes(event.error) } : event),
+  };
 }
 
 /** Answers in one dialect to what was asked in that of chat. */
@@ -61,11 +74,12 @@ function answering({
 }: Dialect): CallerDialect {
   const nothing: JsonObject = {};
   return {
-    ...{ name: chat.name, decodeRequest: chat.decodeRequest, encodeError },
+    ...{ name: chat.name, decodeRequest: chat.decodeRequest },
+    encodeError: (error) => encodeError(withoutQuotes(error)),
     ...(alwaysSaysUsage && { alwaysSaysUsage }),
     ...(keepAlive !== undefined && { keepAlive }),
     // Nobody sent a request of the dialect that the answer could repeat.
     encodeResponse: (completion, _request, dropped) => encodeResponse(completion, nothing, dropped),
-    streamEncoder: (options) => streamEncoder({ ...options, request: nothing }),
+    streamEncoder: (options) => veil(streamEncoder({ ...options, request: nothing })),
   };
 }

@@ -31,10 +31,22 @@ export function takeCall(
   reply: FastifyReply,
   beside?: Beside,
 ): void {
+  const call = beginCall(gateway, door, request, reply, beside);
+  if (call) handleCall(gateway, call);
+}
+
+/** The call that a request is, which is the gateway's to answer; `undefined` where nobody waits for that any more. */
+export function beginCall(
+  gateway: Gateway,
+  door: Door,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  beside?: Beside,
+): Call | undefined {
   reply.hijack();
   // Gone while its body was unpacked: its 'close' has been, and nobody would ever cancel the call.
-  if (reply.raw.destroyed) return;
-  const call = new Call({
+  if (reply.raw.destroyed) return undefined;
+  return new Call({
     id: request.id,
     startedAt: gateway.now(),
     startedMs: gateway.monotonicMs(),
@@ -49,5 +61,4 @@ export function takeCall(
     upload: beside?.upload,
     object: beside?.object,
   });
-  handleCall(gateway, call);
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { picoschema } from 'dotprompt';
+import { parseDuration } from '../config/units.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { checkTemplate, type TemplateNeeds } from './check-template.ts';
 import { chatParameters, parameterName } from './parameters.ts';
@@ -38,6 +39,8 @@ export interface Prompt {
   output: { format: 'json' | 'text'; check: ValueCheck | undefined; repairs: number };
   /** What callers may set: `model`, or parameters by the words of the chat dialect. */
   overrides: ReadonlySet<string>;
+  /** How long its answers are kept and given again, in milliseconds; absent where they are not. */
+  cacheMs: number | undefined;
   /** Callers may send earlier messages. */
   takesHistory: boolean;
   template: PromptTemplate;
@@ -75,6 +78,7 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
     inputDefaults: fieldObject(file, ['input', 'default']),
     output: { format, check: outputSchema && new ValueCheck(outputSchema), repairs: readRepairs(file) },
     overrides: readOverrides(file),
+    cacheMs: readCache(file),
     takesHistory: needs.history || used.history,
     template: new PromptTemplate(parsed.template, used.sources),
   };
@@ -178,6 +182,19 @@ function readRepairs(file: PromptFile): number {
   if (said !== 0 && said !== 1 && said !== 2)
     throw faultAt(file, ['fairlead.repairs'], 'an answer is repaired 0, 1 or 2 times');
   return said;
+}
+
+/** `cache: { ttl: 10m }`, or `fairlead.cache` where other tools shall not stumble over it. */
+function readCache(file: PromptFile): number | undefined {
+  const own: unknown = file.parsed.ext?.['fairlead']?.['cache'];
+  const path = own === undefined ? 'cache' : 'fairlead.cache';
+  const cache: unknown = own ?? (file.parsed.raw as Record<string, unknown> | undefined)?.['cache'];
+  if (cache === undefined || cache === null) return undefined;
+  const { ttl, ...unknown }: Record<string, unknown> = isObject(cache) ? cache : {};
+  const ms = typeof ttl === 'string' ? parseDuration(ttl) : undefined;
+  if (ms === undefined || ms < 1 || Object.keys(unknown).length > 0)
+    throw faultAt(file, [path], "a cache says how long answers are kept, such as '{ ttl: 10m }'");
+  return ms;
 }
 
 function textField(file: PromptFile, name: 'description' | 'model'): string | undefined {

@@ -2,7 +2,7 @@ import { compileGlob } from '../config/glob.ts';
 import { appendAll } from '../conversation/append-all.ts';
 import { inputTokens, NO_USAGE, outputTokens } from '../conversation/usage.ts';
 import type { TokenCounts } from '../usage/call-row.ts';
-import type { UsageRecord } from '../usage/record.ts';
+import { promptNameOf, type UsageRecord } from '../usage/record.ts';
 import { LIMIT_KINDS, type Limit, spentNanoUsd } from './limit.ts';
 import type { Spending } from './reservation.ts';
 
@@ -11,6 +11,8 @@ export interface CallNames {
   tenant?: string | null;
   key?: string | null;
   model?: string | null;
+  /** `NAME` or `NAME@VERSION`. */
+  prompt?: string | null;
 }
 
 interface Entry {
@@ -26,23 +28,26 @@ export function isBudget({ kind }: Limit): boolean {
 export class BudgetIndex {
   readonly #ofTenants = new Map<string, Entry[]>();
   readonly #ofModels = new Map<string, Limit[]>();
+  readonly #ofPrompts = new Map<string, Limit[]>();
 
   constructor(limits: readonly Limit[], isMeant: (limit: Limit) => boolean = isBudget) {
     for (const limit of limits) {
       const { scope } = limit;
       if (!isMeant(limit)) continue;
       if (scope.kind === 'model') push(this.#ofModels, scope.model, limit);
+      else if (scope.kind === 'prompt') push(this.#ofPrompts, scope.prompt, limit);
       else push(this.#ofTenants, scope.tenant, { limit, concerns: compileConcern(limit) });
     }
   }
 
   find(names: CallNames): Limit[] {
-    const { tenant, model } = names;
+    const { tenant, model, prompt } = names;
     const found: Limit[] = [];
     for (const { limit, concerns } of this.#ofTenants.get(tenant ?? '') ?? []) {
       if (concerns(names)) found.push(limit);
     }
     appendAll(found, this.#ofModels.get(model ?? '') ?? []);
+    if (prompt) appendAll(found, this.#ofPrompts.get(promptNameOf(prompt)) ?? []);
     return found;
   }
 
@@ -68,6 +73,10 @@ export function amountOf({ measure }: Limit, tokens: TokenCounts, costMicroUsd: 
 /** Of a budget of the call's tenant. */
 function compileConcern({ scope }: Limit): Entry['concerns'] {
   if (scope.kind === 'key') return ({ key }) => key === scope.key;
+  if (scope.kind === 'tenant_prompt') {
+    const matches = compileGlob(scope.prompts);
+    return ({ prompt }) => typeof prompt === 'string' && matches(promptNameOf(prompt));
+  }
   if (scope.kind !== 'tenant_model') return () => true;
   const matches = compileGlob(scope.models);
   return ({ model }) => typeof model === 'string' && matches(model);

@@ -1,6 +1,7 @@
 import { compileGlob } from '../config/glob.ts';
 import type { Config, LimitsConfig, TenantConfig } from '../config/resolve.ts';
 import { appendAll } from '../conversation/append-all.ts';
+import { promptNameOf } from '../usage/record.ts';
 import type { CounterBook } from './counters.ts';
 import { Limit, type LimitKind, NANO_USD, type Scope } from './limit.ts';
 import type { Period } from './period.ts';
@@ -20,84 +21,137 @@ export interface TenantLimits {
 /** The limits that the calls of one key meet. */
 export class CallerLimits {
   readonly #own: readonly Limit[];
-  readonly #onModels: TenantModelLimits | undefined;
-  readonly #ofModels: ModelLimits;
+  readonly #named: TenantNamedLimits;
+  readonly #shared: SharedLimits;
 
-  constructor(own: readonly Limit[], onModels: TenantModelLimits | undefined, ofModels: ModelLimits) {
+  constructor(own: readonly Limit[], named: TenantNamedLimits, shared: SharedLimits) {
     this.#own = own;
-    this.#onModels = onModels;
-    this.#ofModels = ofModels;
+    this.#named = named;
+    this.#shared = shared;
   }
 
-  /** Those of a call to a model by its public name; without one, of a call about something else. */
-  find(model: string | undefined): readonly Limit[] {
+  /**
+   * Those of a call to a model by its public name; without one, of a call about something else. `prompt`: the one that it is of, `NAME` or
+   * `NAME@VERSION`.
+   */
+  find(model: string | undefined, prompt?: string): readonly Limit[] {
+    if (prompt !== undefined) return [...this.find(model), ...this.#findPrompt(promptNameOf(prompt))];
     if (model === undefined) return this.#own;
-    const onModel = this.#onModels?.find(model) ?? NONE;
-    const ofModel = this.#ofModels.get(model) ?? NONE;
+    const onModel = this.#named.onModels?.find(model) ?? NONE;
+    const ofModel = this.#shared.ofModels.get(model) ?? NONE;
     if (onModel.length === 0 && ofModel.length === 0) return this.#own;
     return [...this.#own, ...onModel, ...ofModel];
   }
+
+  #findPrompt(name: string): readonly Limit[] {
+    return [...(this.#named.onPrompts?.find(name) ?? NONE), ...(this.#shared.ofPrompts.get(name) ?? NONE)];
+  }
 }
 
-/** Names of models come from callers: no more are remembered of one tenant. */
+/** What a tenant has on models and prompts by name or pattern. */
+interface TenantNamedLimits {
+  onModels: LimitsByPattern | undefined;
+  onPrompts: LimitsByPattern | undefined;
+}
+
+/** Names come from callers: no more are remembered of one tenant. */
 const MAX_REMEMBERED = 200;
 
-/** A tenant's limits on models by name or pattern; all entries that a name meets hold. */
-class TenantModelLimits {
-  readonly #entries: { matches: (model: string) => boolean; limits: Limit[] }[];
+/** Limits by name or pattern; all entries that a name meets hold. */
+class LimitsByPattern {
+  readonly #entries: { matches: (name: string) => boolean; limits: Limit[] }[];
   readonly #remembered = new Map<string, readonly Limit[]>();
 
   constructor(entries: { pattern: string; limits: Limit[] }[]) {
     this.#entries = entries.map(({ pattern, limits }) => ({ matches: compileGlob(pattern), limits }));
   }
 
-  find(model: string): readonly Limit[] {
-    const known = this.#remembered.get(model);
+  find(name: string): readonly Limit[] {
+    const known = this.#remembered.get(name);
     if (known) return known;
-    const found = this.#entries.flatMap(({ matches, limits }) => (matches(model) ? limits : []));
+    const found = this.#entries.flatMap(({ matches, limits }) => (matches(name) ? limits : []));
     if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
-    this.#remembered.set(model, found);
+    this.#remembered.set(name, found);
     return found;
   }
 }
 
-/** The limits on models themselves, by their names. */
-export type ModelLimits = ReadonlyMap<string, readonly Limit[]>;
-
-/** Counters that exist already are taken over, here and for tenants. */
-export function compileModelLimits(models: Config['models'], counters: CounterBook): ModelLimits {
-  const ofModels = new Map<string, readonly Limit[]>();
-  for (const [model, { limits }] of Object.entries(models)) {
-    const compiled = compileLimits(limits, { kind: 'model', model }, counters);
-    if (compiled.length > 0) ofModels.set(model, compiled);
-  }
-  return ofModels;
+/** The limits on models and prompts themselves, by their names: all tenants meet them together. */
+export interface SharedLimits {
+  readonly ofModels: ReadonlyMap<string, readonly Limit[]>;
+  readonly ofPrompts: ReadonlyMap<string, readonly Limit[]>;
 }
 
-/** The limits that a tenant and its keys have, and those of models on their calls. */
+type SharedConfig = Pick<Config, 'models' | 'prompts'>;
+
+export const NO_SHARED_LIMITS: SharedLimits = { ofModels: new Map(), ofPrompts: new Map() };
+
+/** What the configuration says of them. */
+export function listSharedLimits({ models, prompts }: SharedConfig): [Scope, LimitsConfig | undefined][] {
+  return [
+    ...Object.entries(models).map(([model, { limits }]): [Scope, typeof limits] => [
+      { kind: 'model', model },
+      limits,
+    ]),
+    ...Object.entries(prompts?.limits ?? {}).map(([prompt, limits]): [Scope, typeof limits] => [
+      { kind: 'prompt', prompt },
+      limits,
+    ]),
+  ];
+}
+
+/** Counters that exist already are taken over, here and for tenants. */
+export function compileSharedLimits(config: SharedConfig, counters: CounterBook): SharedLimits {
+  const ofModels = new Map<string, readonly Limit[]>();
+  const ofPrompts = new Map<string, readonly Limit[]>();
+  for (const [scope, limits] of listSharedLimits(config)) {
+    const compiled = compileLimits(limits, scope, counters);
+    if (compiled.length === 0) continue;
+    if (scope.kind === 'model') ofModels.set(scope.model, compiled);
+    if (scope.kind === 'prompt') ofPrompts.set(scope.prompt, compiled);
+  }
+  return { ofModels, ofPrompts };
+}
+
+/** The limits that a tenant and its keys have, and those that they share with others. */
 export function compileTenantLimits(
   tenant: string,
-  { limits, modelLimits, keys }: Pick<TenantConfig, 'limits' | 'modelLimits' | 'keys'>,
-  ofModels: ModelLimits,
+  {
+    limits,
+    modelLimits,
+    promptLimits,
+    keys,
+  }: Pick<TenantConfig, 'limits' | 'modelLimits' | 'promptLimits' | 'keys'>,
+  shared: SharedLimits,
   counters: CounterBook,
 ): TenantLimits {
   const ofTenant = compileLimits(limits, { kind: 'tenant', tenant }, counters);
   const own = [...ofTenant];
-  const entries = Object.entries(modelLimits ?? {}).map(([pattern, written]) => ({
-    pattern,
-    limits: compileLimits(written, { kind: 'tenant_model', tenant, models: pattern }, counters),
-  }));
-  for (const entry of entries) appendAll(own, entry.limits);
-  const onModels = entries.length > 0 ? new TenantModelLimits(entries) : undefined;
-  const hasAny = ofTenant.length > 0 || onModels !== undefined || ofModels.size > 0;
+  const byPattern = (
+    written: Readonly<Record<string, LimitsConfig>> | undefined,
+    scopeOf: (pattern: string) => Scope,
+  ): LimitsByPattern | undefined => {
+    const entries = Object.entries(written ?? {}).map(([pattern, config]) => ({
+      pattern,
+      limits: compileLimits(config, scopeOf(pattern), counters),
+    }));
+    for (const entry of entries) appendAll(own, entry.limits);
+    return entries.length > 0 ? new LimitsByPattern(entries) : undefined;
+  };
+  const named: TenantNamedLimits = {
+    onModels: byPattern(modelLimits, (models) => ({ kind: 'tenant_model', tenant, models })),
+    onPrompts: byPattern(promptLimits, (prompts) => ({ kind: 'tenant_prompt', tenant, prompts })),
+  };
+  const hasShared = shared.ofModels.size > 0 || shared.ofPrompts.size > 0;
+  const hasAny = own.length > 0 || hasShared;
   // Keys without limits of their own share these.
-  const ofAnyKey = hasAny ? new CallerLimits(ofTenant, onModels, ofModels) : undefined;
+  const ofAnyKey = hasAny ? new CallerLimits(ofTenant, named, shared) : undefined;
   const ofKeys = new Map<string, CallerLimits>();
   for (const { name: key, limits: ofKey } of keys) {
     const compiled = compileLimits(ofKey, { kind: 'key', tenant, key }, counters);
     if (compiled.length === 0) continue;
     appendAll(own, compiled);
-    ofKeys.set(key, new CallerLimits([...compiled, ...ofTenant], onModels, ofModels));
+    ofKeys.set(key, new CallerLimits([...compiled, ...ofTenant], named, shared));
   }
   return { own, ofAnyKey, ofKey: (key) => ofKeys.get(key) ?? ofAnyKey };
 }

@@ -245,7 +245,7 @@ export class CounterBook {
 }
 
 /** As `Limit` names counters. */
-const TENANT_IN_ID = /^(?:tenant|key|tenant_model):([^/|#]+)(?:#(\d+))?[/|]/;
+const TENANT_IN_ID = /^(?:tenant|key|tenant_model|tenant_prompt):([^/|#]+)(?:#(\d+))?[/|]/;
 
 function makeCounter(kind: LimitKind, period: Period | undefined): Counter {
   switch (LIMIT_KINDS[kind].counts) {

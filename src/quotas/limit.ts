@@ -10,7 +10,15 @@ export type Scope =
   | { kind: 'key'; tenant: string; key: string }
   /** `models`: a name or a pattern. */
   | { kind: 'tenant_model'; tenant: string; models: string }
-  | { kind: 'model'; model: string };
+  | { kind: 'model'; model: string }
+  /** `prompts`: a name or a pattern. */
+  | { kind: 'tenant_prompt'; tenant: string; prompts: string }
+  | { kind: 'prompt'; prompt: string };
+
+/** Whether it is on calls of all tenants together: what it leaves would tell one of the others. */
+export function isShared(scope: Scope): scope is Extract<Scope, { kind: 'model' | 'prompt' }> {
+  return scope.kind === 'model' || scope.kind === 'prompt';
+}
 
 /** Each kind of limit: what it counts of a call, and how it is counted. */
 export const LIMIT_KINDS = {
@@ -63,9 +71,10 @@ export class Limit {
   }
 }
 
-/** Names hold no `/` and no `#`, but patterns of models do: they stand last. */
+/** Names hold no `/` and no `#`, but those of prompts and patterns do: they stand last. */
 function nameScope(scope: Scope, book: CounterBook): string {
   if (scope.kind === 'model') return `model:${scope.model}`;
+  if (scope.kind === 'prompt') return `prompt:${scope.prompt}`;
   const life = book.lifeOf(scope.tenant);
   const tenant = life === 0 ? scope.tenant : `${scope.tenant}#${life}`;
   switch (scope.kind) {
@@ -75,6 +84,8 @@ function nameScope(scope: Scope, book: CounterBook): string {
       return `key:${tenant}/${scope.key}`;
     case 'tenant_model':
       return `tenant_model:${tenant}/${scope.models}`;
+    case 'tenant_prompt':
+      return `tenant_prompt:${tenant}/${scope.prompts}`;
   }
 }
 

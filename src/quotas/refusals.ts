@@ -1,5 +1,5 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
-import { LIMIT_KINDS, type Limit, NANO_USD, type Scope } from './limit.ts';
+import { isShared, LIMIT_KINDS, type Limit, NANO_USD, type Scope } from './limit.ts';
 import type { Refusal } from './reservation.ts';
 
 /** A call that ends makes room; when that will be, nobody knows. */
@@ -59,8 +59,8 @@ function describeBudget(refusal: Refusal, least: number): GatewayError {
   const { scope, max, period } = limit;
   const per = period === 'total' ? 'in total' : `per ${period}`;
   const budget = `The budget of ${nameAmount(limit, max)} ${per} of ${nameOwner(scope)}`;
-  // What is left of a model's budget would tell of other tenants.
-  const isTold = scope.kind !== 'model' && available > 0;
+  // What is left of a budget that tenants share would tell of the others.
+  const isTold = !isShared(scope) && available > 0;
   const state = isTold
     ? `has ${nameAmount(limit, available)} left, beside what calls under way may use, and this call may use ${nameAmount(limit, amount)}`
     : 'does not allow this call';
@@ -110,5 +110,9 @@ function nameOwner(scope: Scope): string {
       return `the tenant '${scope.tenant}' on '${scope.models}'`;
     case 'model':
       return `the model '${scope.model}'`;
+    case 'tenant_prompt':
+      return `the tenant '${scope.tenant}' on the prompts '${scope.prompts}'`;
+    case 'prompt':
+      return `the prompt '${scope.prompt}'`;
   }
 }

@@ -1,4 +1,4 @@
-import type { Demand, Limit } from './limit.ts';
+import { type Demand, isShared, type Limit } from './limit.ts';
 
 /** How much of a rate is left, for the headers of an answer. */
 export interface RateLeft {
@@ -29,9 +29,9 @@ export class Reservation {
     this.atMs = atMs;
   }
 
-  /** Notes what a limit leaves. A model's limit is shared by tenants: what it leaves would tell of the others. */
+  /** Notes what a limit leaves, unless tenants share it: what it leaves would tell of the others. */
   noteLeft({ kind, scope, max }: Limit, left: number): void {
-    if (scope.kind === 'model') return;
+    if (isShared(scope)) return;
     if (kind === 'requests') this.requests = tighter(this.requests, max, left);
     else if (kind === 'tokens') this.tokens = tighter(this.tokens, max, left);
   }

@@ -11,7 +11,7 @@ import {
 } from '../usage/queries.ts';
 import { amountOf, BudgetIndex, isBudget } from './budget-index.ts';
 import { BudgetCounter } from './counters.ts';
-import type { Limit } from './limit.ts';
+import { isShared, type Limit, type Scope } from './limit.ts';
 import { PERIODS, type Period } from './period.ts';
 import type { Quotas, Spending } from './reservation.ts';
 import { keyOf } from './script-calls.ts';
@@ -69,7 +69,7 @@ export type BeganMs = (tenant: string) => number;
 interface Reading {
   budgets: Limit[];
   groupBy: readonly Grouping[];
-  filter: { tenant?: string; model?: string };
+  filter: { tenant?: string; model?: string; prompt?: string };
   /** Unix milliseconds: nothing before counts. */
   since: number;
 }
@@ -91,9 +91,7 @@ async function addSums(
   beganMs: BeganMs,
 ): Promise<void> {
   const { startMs } = PERIODS[period](nowMs);
-  const byOwner = Map.groupBy(budgets, ({ scope }) =>
-    scope.kind === 'model' ? `model ${scope.model}` : `tenant ${scope.tenant}`,
-  );
+  const byOwner = Map.groupBy(budgets, ({ scope }) => nameOwner(scope));
   if (byOwner.size > MOST_READ_ALONE) {
     await addTogether(spent, budgets, startMs, store, nowMs, beganMs);
     return;
@@ -104,10 +102,23 @@ async function addSums(
   }
 }
 
+function nameOwner(scope: Scope): string {
+  if (scope.kind === 'model') return `model ${scope.model}`;
+  return scope.kind === 'prompt' ? `prompt ${scope.prompt}` : `tenant ${scope.tenant}`;
+}
+
 function planReading(budgets: Limit[], { scope }: Limit, beganMs: BeganMs): Reading {
-  return scope.kind === 'model'
-    ? { budgets, groupBy: ['model'], filter: { model: scope.model }, since: 0 }
-    : { budgets, groupBy: ['key', 'model'], filter: { tenant: scope.tenant }, since: beganMs(scope.tenant) };
+  const groupBy = groupingsOf(budgets);
+  if (scope.kind === 'model')
+    return { budgets, groupBy: ['model'], filter: { model: scope.model }, since: 0 };
+  if (scope.kind === 'prompt') return { budgets, groupBy, filter: { prompt: scope.prompt }, since: 0 };
+  return { budgets, groupBy, filter: { tenant: scope.tenant }, since: beganMs(scope.tenant) };
+}
+
+/** By what sums tell in which of some budgets they count. */
+function groupingsOf(budgets: readonly Limit[]): readonly Grouping[] {
+  const isOfPrompts = budgets.some(({ scope }) => scope.kind === 'prompt' || scope.kind === 'tenant_prompt');
+  return isOfPrompts ? ['key', 'model', 'prompt'] : ['key', 'model'];
 }
 
 async function addAlone(
@@ -136,10 +147,11 @@ async function addTogether(
   beganMs: BeganMs,
 ): Promise<void> {
   const begun = new Begun(budgets, beganMs);
+  const groupBy = groupingsOf(budgets);
   for (const day of await splitTime(startMs, DAYS_OF_ALL * MS_PER_DAY, store, nowMs)) {
     const spans = begun.in(day).length > 0 ? splitSpan(day, MS_PER_HOUR, nowMs) : [day];
     for (const span of spans) {
-      addUp(spent, begun.before(span), await sumUsage(store, { groupBy: ['key', 'model'], ...span }));
+      addUp(spent, begun.before(span), await sumUsage(store, { groupBy, ...span }));
       await setImmediate();
       const starts = begun.in(span);
       for (let at = 0; at < starts.length; at += STARTS_AT_ONCE) {
@@ -157,16 +169,16 @@ interface Span {
   to?: number;
 }
 
-/** Budgets by when their tenants began; those of models always were. */
+/** Budgets by when their tenants began; those that tenants share always were. */
 class Begun {
   readonly #starts: (TenantStart & { limits: Limit[] })[];
-  readonly #ofModels: Limit[];
+  readonly #shared: Limit[];
   #indexed = -1;
   #index = new BudgetIndex([]);
 
   constructor(budgets: readonly Limit[], beganMs: BeganMs) {
-    const byTenant = Map.groupBy(budgets, ({ scope }) => (scope.kind === 'model' ? undefined : scope.tenant));
-    this.#ofModels = byTenant.get(undefined) ?? [];
+    const byTenant = Map.groupBy(budgets, ({ scope }) => (isShared(scope) ? undefined : scope.tenant));
+    this.#shared = byTenant.get(undefined) ?? [];
     this.#starts = [...byTenant]
       .flatMap(([tenant, limits]) => (tenant === undefined ? [] : { tenant, from: beganMs(tenant), limits }))
       .toSorted((one, other) => one.from - other.from);
@@ -182,7 +194,7 @@ class Begun {
     const begun = this.#starts.filter((start) => start.from <= from);
     if (begun.length !== this.#indexed) {
       this.#indexed = begun.length;
-      this.#index = new BudgetIndex([...this.#ofModels, ...begun.flatMap(({ limits }) => limits)]);
+      this.#index = new BudgetIndex([...this.#shared, ...begun.flatMap(({ limits }) => limits)]);
     }
     return this.#index;
   }

@@ -4,10 +4,10 @@ import { addBatchBills } from './batch-bills.ts';
 import { type EarlierTurn, findEarlierEnds } from './earlier-ends.ts';
 import { addFeedback } from './feedback.ts';
 import { addPromptVersions } from './prompts.ts';
+import { addPromptsToCalls } from './prompts-of-calls.ts';
 import { addReleases } from './releases.ts';
 import { addCandidateCalls, addRollouts } from './rollouts.ts';
-import { addTierToSums } from './sums-by-tier.ts';
-import { SUM_NUMBERS } from './usage-sums.ts';
+import { addTierToSums, FIRST_SUM_NUMBERS } from './sums-by-tier.ts';
 
 /**
  * Every change of the tables, in order. One that was released is never edited: a later one mends it.
@@ -37,6 +37,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0170_prompt_versions': { up: addPromptVersions },
   '0172_feedback': { up: addFeedback },
   '0175_candidate_calls': { up: addCandidateCalls },
+  '0180_prompts_of_calls': { up: addPromptsToCalls },
 };
 
 /** What is told once over all instances and starts (`control/event-log.ts`). */
@@ -218,7 +219,7 @@ async function createUsageSums(db: Kysely<unknown>): Promise<void> {
       .createTable(table)
       .addColumn('span', 'bigint', (column) => column.notNull());
     for (const name of FIRST_SUM_NAMES) create = create.addColumn(name, 'text', (column) => column.notNull());
-    for (const count of SUM_NUMBERS) {
+    for (const count of FIRST_SUM_NUMBERS) {
       const type = count === 'cost_micro_usd' ? 'double precision' : 'bigint';
       create = create.addColumn(count, type, (column) => column.notNull());
     }

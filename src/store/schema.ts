@@ -65,6 +65,11 @@ export interface CallRow {
   attempts: string;
   /** As `usage/rollout-note.ts` writes it. */
   rollout: string | null;
+  /** `NAME` or `NAME@VERSION`. */
+  prompt: string | null;
+  /** Of calls that an earlier answer of their prompt answered; null of all others. */
+  saved_tokens: number | null;
+  saved_micro_usd: number | null;
 }
 
 /** Where a rollout stands (`rollouts/rollout-store.ts`). */
@@ -194,6 +199,7 @@ export interface UsageSumRow {
   target: string;
   outcome: CallRow['outcome'];
   tier: string;
+  prompt: string;
   calls: number;
   /** Those whose cost is known. */
   priced_calls: number;
@@ -208,6 +214,9 @@ export interface UsageSumRow {
   output_tokens: number;
   output_audio_tokens: number;
   reasoning_tokens: number;
+  /** Those that an earlier answer answered. */
+  cached_calls: number;
+  saved_micro_usd: number;
 }
 
 /** A key that the gateway itself made. Its secret is nowhere; the hash finds it. */
@@ -441,4 +450,7 @@ export const CALL_COLUMNS = Object.keys({
   first_token_ms: 0,
   attempts: 0,
   rollout: 0,
+  prompt: 0,
+  saved_tokens: 0,
+  saved_micro_usd: 0,
 } satisfies Record<keyof CallRow, 0>) as (keyof CallRow)[];

@@ -1,8 +1,14 @@
 import { type CreateTableBuilder, type Kysely, SqliteAdapter, sql } from 'kysely';
-import { ADDEND_SQL, MS_PER_DAY, MS_PER_HOUR, SUM_NUMBERS } from './usage-sums.ts';
+import { ADDEND_SQL, MS_PER_DAY, MS_PER_HOUR, type SumNumber } from './usage-sums.ts';
 
 const SPANS = { usage_by_hour: MS_PER_HOUR, usage_by_day: MS_PER_DAY } as const;
 const NAMES = ['tenant', 'key', 'model', 'target', 'outcome'] as const;
+/** What was summed up to here. */
+export const FIRST_SUM_NUMBERS: readonly SumNumber[] = [
+  ...(['calls', 'priced_calls', 'unpriced_calls', 'cost_micro_usd'] as const),
+  ...(['input_tokens', 'input_audio_tokens', 'cache_read_tokens', 'cache_write_tokens'] as const),
+  ...(['cache_write_1h_tokens', 'output_tokens', 'output_audio_tokens', 'reasoning_tokens'] as const),
+];
 const KEY = ['span', ...NAMES].map(quoted).join(', ');
 
 /**
@@ -25,7 +31,7 @@ async function widen(db: Kysely<unknown>, table: keyof typeof SPANS, isSqlite: b
     .createTable(table)
     .addColumn('span', 'bigint', (column) => column.notNull());
   for (const name of NAMES) create = create.addColumn(name, 'text', (column) => column.notNull());
-  for (const count of SUM_NUMBERS) {
+  for (const count of FIRST_SUM_NUMBERS) {
     const type = count === 'cost_micro_usd' ? 'double precision' : 'bigint';
     create = create.addColumn(count, type, (column) => column.notNull());
   }
@@ -33,7 +39,7 @@ async function widen(db: Kysely<unknown>, table: keyof typeof SPANS, isSqlite: b
   create = create.addPrimaryKeyConstraint(`${table}_by_tier`, ['span', ...NAMES, 'tier']);
   if (isSqlite) create = create.modifyEnd(sql`without rowid`);
   await create.execute();
-  const numbers = SUM_NUMBERS.map(quoted).join(', ');
+  const numbers = FIRST_SUM_NUMBERS.map(quoted).join(', ');
   await sql`insert into ${sql.table(table)} (${sql.raw(KEY)}, ${sql.raw(numbers)}, tier)
     select ${sql.raw(KEY)}, ${sql.raw(numbers)}, '' from ${sql.table(before)}`.execute(db);
   await db.schema.dropTable(before).execute();
@@ -58,13 +64,13 @@ async function addSums(
   const names = NAMES.map((name) =>
     name === 'outcome' ? 'outcome' : `coalesce('=' || ${quoted(name)}, '')`,
   );
-  const numbers = SUM_NUMBERS.map((number) => `${sign}sum(${ADDEND_SQL[number]})`);
-  const additions = SUM_NUMBERS.map(
+  const numbers = FIRST_SUM_NUMBERS.map((number) => `${sign}sum(${ADDEND_SQL[number]})`);
+  const additions = FIRST_SUM_NUMBERS.map(
     (number) => `${quoted(number)} = ${table}.${quoted(number)} + excluded.${quoted(number)}`,
   );
   const groups = ['span', ...NAMES, 'tier'].map((_, index) => index + 1).join(', ');
   await sql
-    .raw(`insert into ${table} (${KEY}, tier, ${SUM_NUMBERS.map(quoted).join(', ')})
+    .raw(`insert into ${table} (${KEY}, tier, ${FIRST_SUM_NUMBERS.map(quoted).join(', ')})
     select ${span}, ${names.join(', ')}, ${tier}, ${numbers.join(', ')} from ${source} group by ${groups}
     on conflict (${KEY}, tier) do update set ${additions.join(', ')}`)
     .execute(db);

@@ -9,7 +9,7 @@ export const MS_PER_DAY = 24 * MS_PER_HOUR;
 export const SUM_TABLES = { usage_by_hour: MS_PER_HOUR, usage_by_day: MS_PER_DAY } as const;
 
 /** What the calls of a sum have in common, beside when they began. */
-export const SUM_NAMES = ['tenant', 'key', 'model', 'target', 'outcome', 'tier'] as const;
+export const SUM_NAMES = ['tenant', 'key', 'model', 'target', 'outcome', 'tier', 'prompt'] as const;
 
 const UNPRICED = "cost_micro_usd is null and (outcome = 'ok' or input_tokens is not null)";
 
@@ -27,6 +27,8 @@ export const ADDEND_SQL = {
   output_tokens: 'coalesce(output_tokens, 0)',
   output_audio_tokens: 'coalesce(output_audio_tokens, 0)',
   reasoning_tokens: 'coalesce(reasoning_tokens, 0)',
+  cached_calls: 'case when saved_tokens is null then 0 else 1 end',
+  saved_micro_usd: 'coalesce(saved_micro_usd, 0)',
 } as const satisfies Record<Exclude<keyof UsageSumRow, 'span' | (typeof SUM_NAMES)[number]>, string>;
 
 export type SumNumber = keyof typeof ADDEND_SQL;
@@ -73,7 +75,7 @@ function quote(column: string): string {
 }
 
 type Name = string | null;
-/** By outcome (and tier), target, model, key, tenant and span, from the inside out. */
+/** By outcome (with tier and prompt), target, model, key, tenant and span, from the inside out. */
 type SumsByName = Map<number, Map<Name, Map<Name, Map<Name, Map<Name, Map<string, UsageSumRow>>>>>>;
 
 /** The sums of some calls by hour, made in memory. On the way of every record: maps in maps are found faster than long names. */
@@ -101,6 +103,10 @@ export class CallSums {
     } else if (row.outcome === 'ok' || row.input_tokens !== null) {
       sum.unpriced_calls += 1;
     }
+    if (row.saved_tokens !== null) {
+      sum.cached_calls += 1;
+      sum.saved_micro_usd += row.saved_micro_usd ?? 0;
+    }
     if (row.input_tokens === null) return;
     sum.input_tokens += row.input_tokens;
     sum.input_audio_tokens += row.input_audio_tokens ?? 0;
@@ -116,8 +122,10 @@ export class CallSums {
     const span = row.started_at - (row.started_at % MS_PER_HOUR);
     const ofKey = within(within(within(this.#byName, span), row.tenant), row.key);
     const byOutcome = within(within(ofKey, row.model), row.target);
-    const { tier, outcome } = row;
-    const ending = tier === null ? outcome : `${outcome} ${tier}`;
+    const { tier, outcome, prompt } = row;
+    const kind = tier === null ? outcome : `${outcome} ${tier}`;
+    // Neither an outcome nor a tier holds a slash.
+    const ending = prompt === null ? kind : `${kind}/${prompt}`;
     let sum = byOutcome.get(ending);
     if (!sum) {
       sum = startSum(span, row);
@@ -146,6 +154,7 @@ function startSum(span: number, row: CallRow): UsageSumRow {
     target: encodeName(row.target),
     outcome: row.outcome,
     tier: encodeName(row.tier),
+    prompt: encodeName(row.prompt),
     calls: 0,
     priced_calls: 0,
     unpriced_calls: 0,
@@ -158,5 +167,7 @@ function startSum(span: number, row: CallRow): UsageSumRow {
     output_tokens: 0,
     output_audio_tokens: 0,
     reasoning_tokens: 0,
+    cached_calls: 0,
+    saved_micro_usd: 0,
   };
 }

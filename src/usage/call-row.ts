@@ -94,6 +94,9 @@ export function toCallRow(record: UsageRecord): CallRow {
     first_token_ms: record.firstTokenMs,
     attempts: writeAttempts(record),
     rollout: record.rollout ? writeRolloutNote(record.rollout) : null,
+    prompt: record.prompt ?? null,
+    saved_tokens: record.saved?.tokens ?? null,
+    saved_micro_usd: record.saved?.costMicroUsd ?? null,
   };
 }
 
@@ -117,6 +120,10 @@ export function fromCallRow(row: CallRow): UsageRecord {
     firstTokenMs: row.first_token_ms,
     attempts: readAttempts(JSON.parse(row.attempts) as AttemptFields[], row.target),
     ...(rollout && { rollout }),
+    ...(row.prompt !== null && { prompt: row.prompt }),
+    ...(row.saved_tokens !== null && {
+      saved: { tokens: row.saved_tokens, costMicroUsd: row.saved_micro_usd },
+    }),
   };
 }
 

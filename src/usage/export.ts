@@ -63,6 +63,9 @@ export const CALL_COLUMNS: Columns<UsageRecord> = {
   firstTokenMs: ({ firstTokenMs }) => firstTokenMs,
   attempts: ({ attempts }) => JSON.stringify(attempts),
   rollout: ({ rollout }) => rollout && nameSide(rollout),
+  prompt: ({ prompt }) => prompt,
+  savedTokens: ({ saved }) => saved?.tokens,
+  savedMicroUsd: ({ saved }) => saved?.costMicroUsd,
 };
 
 /** @param names what the sums are by */
@@ -74,6 +77,8 @@ export function sumColumns(names: readonly Grouping[]): Columns<UsageSum> {
     ...tokenColumns<UsageSum>(({ tokens }) => tokens),
     costMicroUsd: ({ costMicroUsd }) => costMicroUsd,
     unpricedCalls: ({ unpricedCalls }) => unpricedCalls,
+    cachedCalls: ({ cachedCalls }) => cachedCalls,
+    savedMicroUsd: ({ savedMicroUsd }) => savedMicroUsd,
   };
 }
 

@@ -17,6 +17,8 @@ export interface CallFilters {
   target?: string;
   /** As usage names it; `standard` for calls of none. */
   tier?: string;
+  /** `NAME`: of all its versions; `NAME@VERSION` of one. */
+  prompt?: string;
   /** `failed` is everything but `ok`. */
   outcome?: 'failed' | CallOutcome;
 }
@@ -52,6 +54,13 @@ export function meetFilters<Table extends 'calls' | keyof typeof SUM_TABLES>(
   if (filters.tier !== undefined) {
     const wanted = write(filters.tier === STANDARD_TIER ? null : filters.tier);
     conditions.push(wanted === null ? row('tier', 'is', null) : row('tier', '=', wanted));
+  }
+  if (filters.prompt !== undefined) {
+    const wanted = write(filters.prompt) ?? '';
+    const isWhole = row('prompt', '=', wanted);
+    const start = `${wanted}@`;
+    const isVersion = sql<SqlBool>`substr(prompt, 1, ${sql.lit(start.length)}) = ${start}`;
+    conditions.push(row.or([isWhole, isVersion]));
   }
   if (time === 'started_at' && filters.rollout !== undefined) {
     // What a note begins with, as `writeRolloutNote` has it.

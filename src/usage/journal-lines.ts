@@ -37,6 +37,8 @@ export interface StartedCall extends CallFields {
   countedAlone: boolean;
   /** The tier that it asks its first target for; absent: the standard one. */
   tier?: string | undefined;
+  /** As in its record. */
+  prompt?: string | undefined;
 }
 
 /** What a segment of the journal says. */
@@ -61,12 +63,16 @@ export function writeHead(call: CallFields): string {
 }
 
 export function writeStartLine(call: StartedCall, head = writeHead(call)): string {
-  const { target, account, stream, reservedInput, reservedOutput, reservedCostMicroUsd, countedAlone, tier } =
-    call;
+  const { target, account, stream, reservedInput, reservedOutput, reservedCostMicroUsd, countedAlone } = call;
   const names = `${quoteName(target)},${quoteName(account)}`;
   const reserved = `${writeNumber(reservedInput)},${writeNumber(reservedOutput)}`;
   const numbers = `${stream ? 1 : 0},${reserved},${writeNumber(reservedCostMicroUsd)},${countedAlone ? 1 : 0}`;
-  return frame('s', `${head},${names},${numbers}${tier === undefined ? '' : `,${quoteText(tier)}`}]`);
+  return frame('s', `${head},${names},${numbers}${writeRareOfStart(call)}]`);
+}
+
+function writeRareOfStart({ tier, prompt }: StartedCall): string {
+  if (prompt !== undefined) return `,${quoteName(tier ?? null)},${quoteText(prompt)}`;
+  return tier === undefined ? '' : `,${quoteText(tier)}`;
 }
 
 export function writeRecordLine(record: UsageRecord, head = writeHead(record)): string {
@@ -74,8 +80,15 @@ export function writeRecordLine(record: UsageRecord, head = writeHead(record)): 
   const used = `${stream ? 1 : 0},${writeUsage(usage)},${writeNumber(costMicroUsd)}`;
   const firstToken = firstTokenMs === null ? 'null' : writeNumber(toMicroseconds(firstTokenMs));
   const ended = `"${outcome}",${writeNumber(status)},${writeNumber(toMicroseconds(latencyMs))},${firstToken}`;
-  const rollout = record.rollout ? `,${quoteText(writeRolloutNote(record.rollout))}` : '';
-  return frame('r', `${head},${quoteName(target)},${used},${ended},${writeAttempts(record)}${rollout}]`);
+  const rare = writeRareOfRecord(record);
+  return frame('r', `${head},${quoteName(target)},${used},${ended},${writeAttempts(record)}${rare}]`);
+}
+
+/** What nearly all have none of: a rollout, a prompt, and what an earlier answer of that saved. */
+function writeRareOfRecord({ rollout, prompt, saved }: UsageRecord): string {
+  if (prompt === undefined) return rollout ? `,${quoteText(writeRolloutNote(rollout))}` : '';
+  const notes = `,${quoteName(rollout ? writeRolloutNote(rollout) : null)},${quoteText(prompt)}`;
+  return saved ? `${notes},${writeNumber(saved.tokens)},${writeNumber(saved.costMicroUsd)}` : notes;
 }
 
 /** Whether it is an estimate, input and output; the other kinds of tokens only where there are any, and behind them the tier. */
@@ -108,7 +121,7 @@ const tokens = number.transform((count) => count ?? 0);
 const callFields = [text, z.int(), name, name, dialect, operation, name] as const;
 
 const startLine = z
-  .tuple([...callFields, text, text, flag, number, tokens, number, flag, text.optional()])
+  .tuple([...callFields, text, text, flag, number, tokens, number, flag, text.nullish(), text.optional()])
   .transform(
     (fields): StartedCall => ({
       id: fields[0],
@@ -125,7 +138,8 @@ const startLine = z
       reservedOutput: fields[11],
       reservedCostMicroUsd: fields[12],
       countedAlone: fields[13],
-      ...(fields[14] !== undefined && { tier: fields[14] }),
+      ...(fields[14] != null && { tier: fields[14] }),
+      ...(fields[15] !== undefined && { prompt: fields[15] }),
     }),
   );
 
@@ -170,7 +184,8 @@ const recordLine = z
   .tuple([
     ...callFields,
     ...[name, flag, usage.nullable(), number],
-    ...[anyOutcome, z.int(), milliseconds, milliseconds.nullable(), attemptsFields, rolloutNote.optional()],
+    ...[anyOutcome, z.int(), milliseconds, milliseconds.nullable(), attemptsFields, rolloutNote.nullish()],
+    ...[text.optional(), tokens.optional(), number.optional()],
   ] as const)
   .transform(
     (fields): UsageRecord => ({
@@ -191,6 +206,8 @@ const recordLine = z
       firstTokenMs: fields[14],
       attempts: readAttempts(fields[15], fields[7]),
       ...(fields[16] && { rollout: fields[16] }),
+      ...(fields[17] !== undefined && { prompt: fields[17] }),
+      ...(fields[18] !== undefined && { saved: { tokens: fields[18], costMicroUsd: fields[19] ?? null } }),
     }),
   );
 

@@ -34,9 +34,11 @@ const UNCHANGED = (name: string | null) => name;
  * that are written meanwhile neither shift a page nor come twice.
  */
 export async function listCalls(store: Store, query: CallsQuery): Promise<CallPage> {
-  const { key, model, target, tier, outcome, rollout } = query;
+  const { key, model, target, tier, prompt, outcome, rollout } = query;
   // An index has the calls in order, and a tenant's.
-  const isIndexed = [key, model, target, tier, outcome, rollout].every((filter) => filter === undefined);
+  const isIndexed = [key, model, target, tier, prompt, outcome, rollout].every(
+    (filter) => filter === undefined,
+  );
   const wanted = query.limit + 1;
   const found = isIndexed
     ? { rows: await selectCalls(store, { ...query, limit: wanted }).execute(), searchedTo: null }

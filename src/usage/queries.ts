@@ -15,7 +15,7 @@ import { type CallFilters, meetFilters } from './filters.ts';
 import { roundCost } from './prices.ts';
 import { splitPeriod } from './spans.ts';
 
-export const GROUPINGS = ['tenant', 'key', 'model', 'target', 'tier', 'day'] as const;
+export const GROUPINGS = ['tenant', 'key', 'model', 'target', 'tier', 'prompt', 'day'] as const;
 export type Grouping = (typeof GROUPINGS)[number];
 
 export interface UsageQuery extends CallFilters {
@@ -31,6 +31,8 @@ export interface UsageSum {
   target?: string | null;
   /** `null`: the standard one. */
   tier?: string | null;
+  /** `NAME` or `NAME@VERSION`; `null`: calls of no prompt. */
+  prompt?: string | null;
   /** The day (UTC) on which the calls began, `YYYY-MM-DD`. */
   day?: string;
   calls: number;
@@ -40,6 +42,9 @@ export interface UsageSum {
   costMicroUsd: number | null;
   /** Calls that a provider may bill and whose cost is not known: what `costMicroUsd` lacks. */
   unpricedCalls: number;
+  /** Calls that were answered with an earlier answer of their prompt, and what asking again would have cost; absent where there are none. */
+  cachedCalls?: number;
+  savedMicroUsd?: number;
 }
 
 /** The columns that sums are added up from, of single calls and of the tables of sums. */
@@ -58,13 +63,13 @@ export interface TenantStart {
   from: number;
 }
 
-/** Sums of the calls of some tenants by key and model, of each from a moment of its own up to one. Of the calls themselves: for short periods. */
+/** Sums of the calls of some tenants by key, model and prompt, of each from a moment of its own up to one. Of the calls themselves: for short periods. */
 export async function sumTenantsFrom(
   store: Store,
   starts: readonly TenantStart[],
   to: number | undefined,
 ): Promise<UsageSum[]> {
-  const groupings = ['tenant', 'key', 'model'] as const;
+  const groupings = ['tenant', 'key', 'model', 'prompt'] as const;
   const calls = store.db
     .selectFrom('calls')
     .where(({ or, and, eb }) =>
@@ -86,6 +91,10 @@ function readSums(
       costMicroUsd: row.priced_calls === 0 ? null : roundCost(row.cost_micro_usd),
       unpricedCalls: row.unpriced_calls,
     };
+    if (row.cached_calls > 0) {
+      sum.cachedCalls = row.cached_calls;
+      sum.savedMicroUsd = roundCost(row.saved_micro_usd);
+    }
     for (const grouping of groupings) {
       if (grouping === 'day') sum.day = new Date(row.day).toISOString().slice(0, 10);
       else sum[grouping] = decodeName(row[grouping]);

@@ -40,6 +40,9 @@ const FILTERS = {
   tier: text('a tier')
     .optional()
     .describe(`Calls that were served in this tier (priority, flex, …); ${STANDARD_TIER}: those in none.`),
+  prompt: text('a prompt')
+    .optional()
+    .describe('Calls of this prompt: NAME in all its versions, NAME@VERSION in one.'),
   outcome: z
     .enum(OUTCOMES, { error: `give one of ${OUTCOMES.join(', ')}` })
     .optional()

@@ -63,6 +63,24 @@ export interface UsageRecord {
   attempts: AttemptRecord[];
   /** Absent where its model was in no rollout, or the call was none that a rollout could be about. */
   rollout?: RolloutNote;
+  /** The prompt that was called, `NAME` or `NAME@VERSION`; absent where none was. */
+  prompt?: string;
+  /** Of a call that was answered with an earlier answer of its prompt, and asked nobody; absent of all others. */
+  saved?: SavedUse;
+}
+
+/** What asking again would have come to. */
+export interface SavedUse {
+  /** Input and output; 0 where nobody said. */
+  tokens: number;
+  /** Millionths of a US dollar; `null` where the price is unknown. */
+  costMicroUsd: number | null;
+}
+
+/** The name of a prompt, of what records say was called. */
+export function promptNameOf(prompt: string): string {
+  const at = prompt.lastIndexOf('@');
+  return at < 1 ? prompt : prompt.slice(0, at);
 }
 
 /** `interrupted`: the gateway was killed while the call was under way, and found it at its next start. */

@@ -169,7 +169,7 @@ async function insertAll(
  */
 export function recordInterrupted(call: StartedCall, lastSignMs: number): UsageRecord {
   const { id, startedAt, tenant, key, dialect, operation, model, target, account, stream } = call;
-  const { reservedInput, reservedOutput, tier } = call;
+  const { reservedInput, reservedOutput, tier, prompt } = call;
   const latencyMs = Math.max(0, lastSignMs - startedAt);
   const outcome = 'interrupted';
   return {
@@ -187,5 +187,6 @@ export function recordInterrupted(call: StartedCall, lastSignMs: number): UsageR
     latencyMs,
     firstTokenMs: null,
     attempts: [{ target, account, startedAfterMs: 0, durationMs: latencyMs, status: null, outcome }],
+    ...(prompt !== undefined && { prompt }),
   };
 }

@@ -114,8 +114,8 @@ test('usage --csv prints the sums for spreadsheets', async (context) => {
   assert.equal(
     stdout,
     [
-      'tenant,calls,failed,input,inputAudio,cacheRead,cacheWrite,cacheWrite1h,output,outputAudio,reasoning,costMicroUsd,unpricedCalls',
-      'acme,2,0,200100,0,50000,0,0,51,0,0,1500600,0',
+      'tenant,calls,failed,input,inputAudio,cacheRead,cacheWrite,cacheWrite1h,output,outputAudio,reasoning,costMicroUsd,unpricedCalls,cachedCalls,savedMicroUsd',
+      'acme,2,0,200100,0,50000,0,0,51,0,0,1500600,0,,',
       '',
     ].join('\r\n'),
   );
@@ -148,7 +148,10 @@ test('a model named to upset a terminal does not', async (context) => {
 });
 
 const MISTAKES: [args: string[], message: RegExp][] = [
-  [['--by', 'month'], /^fairlead usage: 'by': give a list of tenant, key, model, target, tier, day\.\n/],
+  [
+    ['--by', 'month'],
+    /^fairlead usage: 'by': give a list of tenant, key, model, target, tier, prompt, day\.\n/,
+  ],
   [['--from', 'yesterday'], /^fairlead usage: 'from': give a day such as/],
   [['--since', '2026-11-01'], /^fairlead usage: Unknown option '--since'/],
   [['--json', '--csv', ...STORE], /^fairlead usage: give --json or --csv, not both\n/],

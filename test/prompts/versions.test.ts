@@ -74,7 +74,7 @@ function cliOf(gateway: TestGateway, key = ADMIN_KEY) {
       env: { FAIRLEAD_URL: gateway.url, FAIRLEAD_ADMIN_KEY: key },
       cwd: '.',
     };
-    return { exitCode: await promptsCommand.run(args, io), stdout, stderr };
+    return { exitCode: await promptsCommand([]).run(args, io), stdout, stderr };
   };
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { compileTenantLimits } from '../../src/quotas/compile-limits.ts';
+import { compileTenantLimits, NO_SHARED_LIMITS } from '../../src/quotas/compile-limits.ts';
 import { BudgetCounter, CounterBook } from '../../src/quotas/counters.ts';
 import type { Demand, Limit } from '../../src/quotas/limit.ts';
 import { LocalQuotas } from '../../src/quotas/local-quotas.ts';
@@ -23,7 +23,7 @@ function setUp() {
     concurrentCalls: MAX.concurrent,
     budgets: [{ tokens: MAX.budget, per: 'hour' }],
   };
-  const book = compileTenantLimits('t', { limits, keys: [] }, new Map(), counters);
+  const book = compileTenantLimits('t', { limits, keys: [] }, NO_SHARED_LIMITS, counters);
   return {
     quotas,
     limits: book.ofKey('k')?.find('m') ?? [],
@@ -227,7 +227,7 @@ test('counters of an earlier tenant of a name are forgotten, in each of its scop
     ...{ limits: { concurrentCalls: 1 }, modelLimits: { 'echo/*': { concurrentCalls: 1 } } },
     keys: [{ name: 'app', limits: { concurrentCalls: 1 } }],
   };
-  const limitsOf = (tenant: string) => compileTenantLimits(tenant, config, new Map(), book).own;
+  const limitsOf = (tenant: string) => compileTenantLimits(tenant, config, NO_SHARED_LIMITS, book).own;
   const [earlier, other] = [limitsOf('again'), limitsOf('other')];
   const before = new Map([...earlier, ...other].map((limit) => [limit.id, limit.counter]));
   life = 7;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { compileTenantLimits } from '../../src/quotas/compile-limits.ts';
+import { compileTenantLimits, NO_SHARED_LIMITS } from '../../src/quotas/compile-limits.ts';
 import type { Demand, Limit } from '../../src/quotas/limit.ts';
 import { Reservation } from '../../src/quotas/reservation.ts';
 import { redisMissing, startRedis } from '../support/redis.ts';
@@ -26,7 +26,7 @@ async function startInstance(context: TestContext, url: string, { calls = 1 } = 
     tell: (severity, kind) => assert.notEqual(severity, 'alarm', kind),
   });
   const limits = { concurrentCalls: calls, budgets: [{ tokens: calls * 1_000, per: 'day' as const }] };
-  const book = compileTenantLimits('t', { limits, keys: [] }, new Map(), counters);
+  const book = compileTenantLimits('t', { limits, keys: [] }, NO_SHARED_LIMITS, counters);
   await quotas.open();
   const found: readonly Limit[] = book.ofKey('k')?.find('m') ?? [];
   return { time, quotas, reserve: (id: string) => Promise.resolve(quotas.reserve(found, DEMAND, id)) };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { compileTenantLimits } from '../../src/quotas/compile-limits.ts';
+import { compileTenantLimits, NO_SHARED_LIMITS } from '../../src/quotas/compile-limits.ts';
 import type { Demand, Limit } from '../../src/quotas/limit.ts';
 import { Reservation, type Used } from '../../src/quotas/reservation.ts';
 import { redisMissing, startRedis, type TestRedis } from '../support/redis.ts';
@@ -29,7 +29,7 @@ async function setUp(context: TestContext, { saves = true } = {}) {
     limits: () => book.own,
   });
   const limits = { tokensPerMinute: 100_000, budgets: [{ tokens: 100_000, per: 'day' as const }] };
-  const book = compileTenantLimits('t', { limits, keys: [] }, new Map(), counters);
+  const book = compileTenantLimits('t', { limits, keys: [] }, NO_SHARED_LIMITS, counters);
   await instance.quotas.open();
   const found: readonly Limit[] = book.ofKey('k')?.find('m') ?? [];
   const reserve = async (id: string) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NO_USAGE } from '../../src/conversation/usage.ts';
-import { compileTenantLimits } from '../../src/quotas/compile-limits.ts';
+import { compileTenantLimits, NO_SHARED_LIMITS } from '../../src/quotas/compile-limits.ts';
 import { BudgetCounter } from '../../src/quotas/counters.ts';
 import type { Demand } from '../../src/quotas/limit.ts';
 import { Reservation } from '../../src/quotas/reservation.ts';
@@ -30,7 +30,7 @@ async function startInstance(context: TestContext, redis: TestRedis, store: Stor
     store,
     limits: () => book.own,
   });
-  let book = compileTenantLimits('acme', { limits: {}, keys: [] }, new Map(), counters);
+  let book = compileTenantLimits('acme', { limits: {}, keys: [] }, NO_SHARED_LIMITS, counters);
   let cuts = 0;
   const one = {
     time,
@@ -40,7 +40,7 @@ async function startInstance(context: TestContext, redis: TestRedis, store: Stor
       book = compileTenantLimits(
         'acme',
         { limits: { budgets: [{ tokens: 100_000, per: 'day' }] }, keys: [] },
-        new Map(),
+        NO_SHARED_LIMITS,
         counters,
       );
       await learnSpent(book.own, store, now(), undefined, quotas);

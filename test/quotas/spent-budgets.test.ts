@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Config } from '../../src/config/resolve.ts';
-import { compileModelLimits, compileTenantLimits } from '../../src/quotas/compile-limits.ts';
+import { compileSharedLimits, compileTenantLimits } from '../../src/quotas/compile-limits.ts';
 import { BudgetCounter, CounterBook } from '../../src/quotas/counters.ts';
-import type { Limit } from '../../src/quotas/limit.ts';
+import { isShared, type Limit } from '../../src/quotas/limit.ts';
 import { PERIODS } from '../../src/quotas/period.ts';
 import { type BeganMs, learnSpent } from '../../src/quotas/spent-budgets.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -17,34 +17,36 @@ const MS_PER_DAY = 86_400_000;
 const PERIOD_NAMES = ['hour', 'day', 'month', 'total'] as const;
 const BUDGETS = { budgets: PERIOD_NAMES.map((per) => ({ usd: 1_000, per })) };
 
-/** Every budget on every tenant, one of its keys, some of its models, and one model. */
+/** Every budget on every tenant, one of its keys, some of its models and prompts, one model, and one prompt. */
 function compileBudgets(tenants: readonly string[]): Limit[] {
   const counters = new CounterBook();
   const config = {
     limits: BUDGETS,
     modelLimits: { 'small*': BUDGETS },
+    promptLimits: { 'sum*': BUDGETS },
     keys: [{ name: 'app', limits: BUDGETS }],
   };
-  const ofModels = compileModelLimits(
-    { big: { targets: [], limits: BUDGETS } } as unknown as Config['models'],
-    counters,
-  );
-  const own = tenants.flatMap((tenant) => compileTenantLimits(tenant, config, ofModels, counters).own);
-  return [...own, ...(ofModels.get('big') ?? [])];
+  const models = { big: { targets: [], limits: BUDGETS } } as unknown as Config['models'];
+  const shared = compileSharedLimits({ models, prompts: { limits: { triage: BUDGETS } } }, counters);
+  const own = tenants.flatMap((tenant) => compileTenantLimits(tenant, config, shared, counters).own);
+  return [...own, ...(shared.ofModels.get('big') ?? []), ...(shared.ofPrompts.get('triage') ?? [])];
 }
 
 /** Whether a budget counts a call, said once more in other words. */
-function isMeant({ scope }: Limit, { tenant, key, model }: UsageRecord): boolean {
+function isMeant({ scope }: Limit, { tenant, key, model, prompt }: UsageRecord): boolean {
+  const called = prompt?.split('@')[0] ?? '';
   if (scope.kind === 'model') return model === scope.model;
+  if (scope.kind === 'prompt') return called === scope.prompt;
   if (tenant !== scope.tenant) return false;
   if (scope.kind === 'key') return key === scope.key;
+  if (scope.kind === 'tenant_prompt') return called.startsWith('sum');
   return scope.kind === 'tenant' || (model ?? '').startsWith('small');
 }
 
 /** `beganMs`: when the tenant did. */
 function expectSpent(limit: Limit, records: readonly UsageRecord[], beganMs: BeganMs): number {
   const { startMs } = PERIODS[limit.period ?? 'total'](NOW);
-  const from = limit.scope.kind === 'model' ? startMs : Math.max(startMs, beganMs(limit.scope.tenant));
+  const from = isShared(limit.scope) ? startMs : Math.max(startMs, beganMs(limit.scope.tenant));
   const meant = records.filter((record) => record.startedAt >= from && isMeant(limit, record));
   return meant.reduce((sum, { costMicroUsd }) => sum + 1_000 * (costMicroUsd ?? 0), 0);
 }
@@ -73,6 +75,7 @@ onEachDatabase((database) => {
         tenant: tenants[index % 30] ?? null,
         key: ['app', 'other'][index % 2] ?? null,
         model: ['big', 'small-1', 'small-2'][index % 3] ?? null,
+        ...(index % 5 > 1 && { prompt: ['sum', 'triage', 'triage@2', 'sum/all@1'][index % 4] ?? '' }),
         costMicroUsd: 1 + index,
       }),
     );

@@ -14,9 +14,17 @@ import { makeRecord } from '../support/usage-records.ts';
 const SUMS_BY_TIER = '0130_sums_by_tier';
 const AT = Date.UTC(2026, 10, 20, 12, 30);
 
-/** A row as it was before there were rollouts. */
-function withoutRollout(record: UsageRecord): Omit<CallRow, 'rollout'> {
-  const { rollout: _, ...row } = toCallRow(record);
+type Later = 'rollout' | 'prompt' | 'saved_tokens' | 'saved_micro_usd';
+
+/** A row as it was before there were rollouts and prompts. */
+function withoutLater(record: UsageRecord): Omit<CallRow, Later> {
+  const {
+    rollout: _,
+    prompt: _prompt,
+    saved_tokens: _tokens,
+    saved_micro_usd: _cost,
+    ...row
+  } = toCallRow(record);
   return row;
 }
 
@@ -26,7 +34,7 @@ onEachDatabase((database) => {
     const { db } = store;
     await makeEarlier(db, SUMS_BY_TIER);
     const rows = [undefined, 'priority', 'priority', 'flex'].map((tier, index) =>
-      withoutRollout(
+      withoutLater(
         makeRecord({
           startedAt: AT + index,
           costMicroUsd: 10 ** index,
@@ -50,7 +58,7 @@ onEachDatabase((database) => {
           ${`=${first.target}`}, 'ok', 5, 5, 0, 21111, 5, 0, 0, 0, 0, 0, 0, 0)`.execute(db);
     }
     if (store.unsummedCalls !== null) await sql`update usage_summed set summed_to = 4`.execute(db);
-    await MIGRATIONS[SUMS_BY_TIER]?.up(db);
+    for (const [name, { up }] of Object.entries(MIGRATIONS)) if (name >= SUMS_BY_TIER) await up(db);
     for (const period of [{}, { from: AT - 60 * 60_000, to: AT - (AT % 3_600_000) + 3_600_000 }]) {
       const sums = await sumUsage(store, { groupBy: ['tier'], ...period });
       assert.deepEqual(

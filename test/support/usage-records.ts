@@ -67,8 +67,29 @@ const durationMs = fc.double({ min: 0, max: 1e6, noNaN: true, noDefaultInfinity:
 /** As attempts are kept. */
 const wholeMicrosecondsInMs = fc.integer({ min: 0, max: 1e9 }).map((microseconds) => microseconds / 1000);
 
+/** Which prompt a call was of, and of some that an earlier answer answered it. */
+const anyPrompted = fc.record(
+  {
+    prompt: fc.constantFrom('support/triage', 'support/triage@3', 'sum'),
+    saved: fc.record(
+      { tokens: fc.nat(), costMicroUsd: fc.option(fc.integer({ min: 0, max: 1e9 }).map((nth) => nth / 1e3)) },
+      PLAIN,
+    ),
+  },
+  { ...PLAIN, requiredKeys: ['prompt'] },
+);
+
+export const anyRollout: fc.Arbitrary<NonNullable<UsageRecord['rollout']>> = fc.record(
+  {
+    name: fc.constantFrom('smart-upgrade', 'other'),
+    side: fc.constantFrom('stable', 'candidate'),
+    flags: fc.constantFrom([], ['failed'], ['read', 'refused']),
+  },
+  PLAIN,
+);
+
 /** Records over a few days, tenants and models, so that groups and equal start times come up often. */
-export const anyRecord: fc.Arbitrary<UsageRecord> = fc.record(
+const anyPlainRecord: fc.Arbitrary<UsageRecord> = fc.record(
   {
     id: fc.uuid(),
     startedAt: fc.integer({ min: 0, max: 40 }).map((step) => Date.UTC(2026, 10, 20) + step * 3 * 3_600_000),
@@ -117,6 +138,11 @@ export const anyRecord: fc.Arbitrary<UsageRecord> = fc.record(
   },
   PLAIN,
 );
+
+/** The same, some of them of a prompt. */
+export const anyRecord: fc.Arbitrary<UsageRecord> = fc
+  .tuple(anyPlainRecord, fc.option(anyPrompted, { nil: undefined }))
+  .map(([record, prompted]) => ({ ...record, ...prompted }));
 
 /** Records with ids of their own. */
 export function anyRecords(maxLength: number): fc.Arbitrary<UsageRecord[]> {

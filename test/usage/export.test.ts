@@ -83,7 +83,10 @@ test('NDJSON has the records as the admin API gives them', async () => {
 
 test('sums without any call still have their titles', async () => {
   const text = await readAll(writeLines([[]], sumColumns(['tenant', 'day']), 'csv'));
-  assert.match(text, /^tenant,day,calls,failed,input,.*,costMicroUsd,unpricedCalls\r\n$/);
+  assert.match(
+    text,
+    /^tenant,day,calls,failed,input,.*,costMicroUsd,unpricedCalls,cachedCalls,savedMicroUsd\r\n$/,
+  );
 });
 
 test('all calls are exported, and no more are read than somebody takes', async (context) => {

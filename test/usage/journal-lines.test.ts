@@ -11,7 +11,7 @@ import {
 } from '../../src/usage/journal-lines.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
 import { anyText } from '../support/any-text.ts';
-import { anyRecord, makeRecord } from '../support/usage-records.ts';
+import { anyRecord, anyRollout, makeRecord } from '../support/usage-records.ts';
 
 const anyName = fc.oneof(fc.constantFrom('acme', 'smart', 'übung/模型'), fc.string({ unit: 'binary' }));
 
@@ -32,6 +32,7 @@ const anyStart: fc.Arbitrary<StartedCall> = fc.record(
     reservedCostMicroUsd: fc.option(fc.double({ min: 0, max: 1e9, noNaN: true })),
     countedAlone: fc.boolean(),
     tier: fc.constantFrom('priority', 'fast+us'),
+    prompt: fc.constantFrom('support/triage', 'sum@3'),
   },
   {
     noNullPrototype: true,
@@ -61,7 +62,9 @@ function inMicroseconds(record: UsageRecord): UsageRecord {
 type Fact = { start: StartedCall } | { record: UsageRecord };
 const anyFact: fc.Arbitrary<Fact> = fc.oneof(
   anyStart.map((start) => ({ start })),
-  anyRecord.map((record) => ({ record })),
+  fc
+    .tuple(anyRecord, fc.option(anyRollout, { nil: undefined }))
+    .map(([record, rollout]) => ({ record: { ...record, ...(rollout && { rollout }) } })),
 );
 const anyFacts = fc.uniqueArray(anyFact, { selector: idOf, maxLength: 12 });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { sql } from 'kysely';
-import { compileTenantLimits } from '../../src/quotas/compile-limits.ts';
+import { compileTenantLimits, NO_SHARED_LIMITS } from '../../src/quotas/compile-limits.ts';
 import { BudgetCounter, CounterBook } from '../../src/quotas/counters.ts';
 import { spentNanoUsd } from '../../src/quotas/limit.ts';
 import { PERIODS } from '../../src/quotas/period.ts';
@@ -10,6 +10,7 @@ import { learnSpent } from '../../src/quotas/spent-budgets.ts';
 import { openStore } from '../../src/store/open.ts';
 import { CALL_COLUMNS } from '../../src/store/schema.ts';
 import type { Store } from '../../src/store/store.ts';
+import { SUM_COLUMNS } from '../../src/store/usage-sums.ts';
 import type { CallFilters } from '../../src/usage/filters.ts';
 import { listCalls } from '../../src/usage/list-calls.ts';
 import { type Grouping, sumUsage } from '../../src/usage/queries.ts';
@@ -48,7 +49,8 @@ async function fillPart(store: Store, start: number, end: number): Promise<void>
       case when random / 64 % 100 = 0 then null else random / 16 % 10000 / 7.0 end,
       case random / 256 % 90 when 0 then 'rate_limited' when 1 then 'upstream_timeout' when 2 then 'cancelled' else 'ok' end,
       200, 812.25, 201.5,
-      '[["main",500,811000,200,"ok"]]', null
+      '[["main",500,811000,200,"ok"]]', null,
+      case random / 4096 % 20 when 0 then 'support/triage@' || (random / 64 % 3) else null end, null, null
     from call`.execute(store.db);
 }
 
@@ -63,6 +65,8 @@ const SUMS: [groupBy: Grouping[], filters: CallFilters][] = [
   [['day'], { model: 'model-1', from: NOON }],
   [['tier'], {}],
   [['tenant', 'tier', 'day'], { from: END - 30 * MS_PER_DAY }],
+  [['prompt'], {}],
+  [['day'], { prompt: 'support/triage' }],
   [['model'], { tier: 'priority' }],
   [['tenant'], { tier: 'standard' }],
   [['model'], { from: NOON, to: NOON + 3_000_000 }],
@@ -125,13 +129,13 @@ const MOST_BLOCKED_MS = { one: 100, all: 300 };
 /** The sums of a month in which every tenant calls every day. */
 async function fillMonth(store: Store): Promise<void> {
   await sql`
-    insert into usage_by_day
+    insert into usage_by_day (${sql.raw(SUM_COLUMNS.map((column) => `"${column}"`).join(', '))})
     with recursive
       day (n) as (select 0 union all select n + 1 from day where n + 1 < ${MONTH_DAYS}),
       tenant (n) as (select 0 union all select n + 1 from tenant where n + 1 < ${TENANTS})
     select
       ${MONTH} + day.n * ${MS_PER_DAY}, '=tenant-' || tenant.n, '=app', '=model-' || (tenant.n % 4),
-      '=openai/gpt-' || (tenant.n % 4), 'ok', 33, 33, 0, 1000, 3300 + tenant.n, 0, 100, 0, 0, 550, 0, 0, ''
+      '=openai/gpt-' || (tenant.n % 4), 'ok', '', '', 33, 33, 0, 1000, 3300 + tenant.n, 0, 100, 0, 0, 550, 0, 0, 0, 0
     from day, tenant`.execute(store.db);
 }
 
@@ -177,7 +181,8 @@ test(`sums of ${TENANTS} tenants, and the budgets that learn from them`, {
     const counters = new CounterBook();
     const budgets = Array.from(
       { length: owners },
-      (_, tenant) => compileTenantLimits(`tenant-${tenant}`, { limits, keys: [] }, new Map(), counters).own,
+      (_, tenant) =>
+        compileTenantLimits(`tenant-${tenant}`, { limits, keys: [] }, NO_SHARED_LIMITS, counters).own,
     ).flat();
     const blockedMs = await measureBlocking(() => learnSpent(budgets, store, END - 1));
     context.diagnostic(`${blockedMs} ms at most: ${owners} new budgets`);

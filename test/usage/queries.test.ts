@@ -39,6 +39,9 @@ function addSums(sums: readonly UsageSum[]): UsageSum {
       total.costMicroUsd = roundMillionths((total.costMicroUsd ?? 0) + sum.costMicroUsd);
     }
     total.unpricedCalls += sum.unpricedCalls;
+    if (sum.cachedCalls === undefined) continue;
+    total.cachedCalls = (total.cachedCalls ?? 0) + sum.cachedCalls;
+    total.savedMicroUsd = roundMillionths((total.savedMicroUsd ?? 0) + (sum.savedMicroUsd ?? 0));
   }
   return total;
 }
@@ -57,6 +60,7 @@ function addRecords(records: readonly UsageRecord[]): UsageSum {
       tokens: mapTokens((kind) => record.usage?.[kind] ?? 0),
       costMicroUsd: record.costMicroUsd,
       unpricedCalls: record.costMicroUsd === null && (record.outcome === 'ok' || record.usage) ? 1 : 0,
+      ...(record.saved && { cachedCalls: 1, savedMicroUsd: record.saved.costMicroUsd ?? 0 }),
     })),
   );
 }
@@ -166,8 +170,8 @@ onEachDatabase((database) => {
         await insertRecords(store, records);
         const sums = await sumUsage(store, { groupBy });
         assert.deepEqual(addSums(sums), addRecords(records));
-        const groups = sums.map(({ tenant, key, model, target, tier, day }) =>
-          JSON.stringify([tenant, key, model, target, tier, day]),
+        const groups = sums.map(({ tenant, key, model, target, tier, prompt, day }) =>
+          JSON.stringify([tenant, key, model, target, tier, prompt, day]),
         );
         assert.equal(new Set(groups).size, groups.length);
       }),
@@ -184,13 +188,16 @@ onEachDatabase((database) => {
       model: fc.constantFrom('smart', 'embed'),
       target: fc.constantFrom('openai/gpt-4.1', 'echo/echo'),
       tier: fc.constantFrom('standard', 'priority', 'fast+us'),
+      prompt: fc.constantFrom('support/triage', 'support/triage@3', 'support', 'sum'),
       outcome: fc.constantFrom('ok', 'failed', 'cancelled', 'rate_limited'),
     },
     { requiredKeys: [], noNullPrototype: true },
   );
 
   function meets(record: UsageRecord, filters: CallFilters): boolean {
-    const { from, to, outcome, tier } = filters;
+    const { from, to, outcome, tier, prompt } = filters;
+    if (prompt !== undefined && record.prompt !== prompt && !record.prompt?.startsWith(`${prompt}@`))
+      return false;
     if (tier !== undefined && (record.usage?.tier ?? 'standard') !== tier) return false;
     if (from !== undefined && record.startedAt < from) return false;
     if (to !== undefined && record.startedAt >= to) return false;

@@ -39,6 +39,7 @@ const anyFilters: fc.Arbitrary<CallFilters> = fc.record(
     model: fc.constantFrom('smart', 'embed', ''),
     target: fc.constantFrom('openai/gpt-4.1', 'echo/echo'),
     tier: fc.constantFrom('standard', 'priority', 'fast+us'),
+    prompt: fc.constantFrom('support/triage', 'support/triage@3', 'support', 'sum'),
     outcome: fc.constantFrom('ok', 'failed', 'cancelled', 'rate_limited'),
   },
   { requiredKeys: [], noNullPrototype: true },
@@ -46,12 +47,14 @@ const anyFilters: fc.Arbitrary<CallFilters> = fc.record(
 
 function meets(
   record: UsageRecord,
-  { from = -Infinity, to = Infinity, outcome, tier, ...names }: CallFilters,
+  { from = -Infinity, to = Infinity, outcome, tier, prompt, ...names }: CallFilters,
 ): boolean {
   if (record.startedAt < from || record.startedAt >= to) return false;
   if (outcome === 'failed' ? record.outcome === 'ok' : outcome !== undefined && record.outcome !== outcome) {
     return false;
   }
+  if (prompt !== undefined && record.prompt !== prompt && !record.prompt?.startsWith(`${prompt}@`))
+    return false;
   if (tier !== undefined && tierOf(record) !== (tier === 'standard' ? null : tier)) return false;
   return Object.entries(names).every(([name, wanted]) => record[name as keyof typeof names] === wanted);
 }
@@ -73,6 +76,7 @@ function sumPlainly(records: readonly UsageRecord[], groupBy: readonly Grouping[
     for (const name of names) {
       if (name === 'day') group.day = new Date(record.startedAt).toISOString().slice(0, 10);
       else if (name === 'tier') group.tier = tierOf(record);
+      else if (name === 'prompt') group.prompt = record.prompt ?? null;
       else group[name] = record[name];
     }
     const id = nameGroup(group);
@@ -84,7 +88,7 @@ function sumPlainly(records: readonly UsageRecord[], groupBy: readonly Grouping[
       costMicroUsd: null,
       unpricedCalls: 0,
     };
-    const { costMicroUsd, usage, outcome } = record;
+    const { costMicroUsd, usage, outcome, saved } = record;
     groups.set(id, {
       ...sum,
       calls: sum.calls + 1,
@@ -92,17 +96,26 @@ function sumPlainly(records: readonly UsageRecord[], groupBy: readonly Grouping[
       tokens: mapTokens((kind) => sum.tokens[kind] + (usage?.[kind] ?? 0)),
       costMicroUsd: costMicroUsd === null ? sum.costMicroUsd : (sum.costMicroUsd ?? 0) + costMicroUsd,
       unpricedCalls: sum.unpricedCalls + (costMicroUsd === null && (outcome === 'ok' || usage) ? 1 : 0),
+      ...(saved && {
+        cachedCalls: (sum.cachedCalls ?? 0) + 1,
+        savedMicroUsd: (sum.savedMicroUsd ?? 0) + (saved.costMicroUsd ?? 0),
+      }),
     });
   }
   return groups;
 }
 
-function nameGroup({ tenant, key, model, target, tier, day }: Partial<UsageSum>): string {
-  return JSON.stringify([tenant, key, model, target, tier, day]);
+function nameGroup({ tenant, key, model, target, tier, prompt, day }: Partial<UsageSum>): string {
+  return JSON.stringify([tenant, key, model, target, tier, prompt, day]);
 }
 
 function rounded(sum: UsageSum): UsageSum {
-  return { ...sum, costMicroUsd: sum.costMicroUsd === null ? null : roundMillionths(sum.costMicroUsd) };
+  const { costMicroUsd, savedMicroUsd } = sum;
+  return {
+    ...sum,
+    costMicroUsd: costMicroUsd === null ? null : roundMillionths(costMicroUsd),
+    ...(savedMicroUsd !== undefined && { savedMicroUsd: roundMillionths(savedMicroUsd) }),
+  };
 }
 
 async function checkSums(

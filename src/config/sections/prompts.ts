@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { modelName, text } from '../fields.ts';
+import { mapping, modelName, text } from '../fields.ts';
+import { limitsSchema } from './limits.ts';
 
 export const promptsSchema = z.strictObject({
   directory: text('the path of a directory')
@@ -11,5 +12,8 @@ export const promptsSchema = z.strictObject({
     .describe(
       'Whether what a file says anew is in service at once, or a draft until it is published; auto where absent.',
     ),
+  limits: mapping(text('the name of a prompt'), limitsSchema)
+    .optional()
+    .describe('Limits of single prompts, by name: of all tenants together.'),
   model: modelName().optional().describe('The model of prompts that name none.'),
 });

@@ -72,6 +72,9 @@ export const tenantSchema = z.strictObject({
   modelLimits: mapping(text('a model name or pattern'), limitsSchema)
     .optional()
     .describe('Limits of the tenant on single models, by name or pattern.'),
+  promptLimits: mapping(text('a prompt name or pattern'), limitsSchema)
+    .optional()
+    .describe('Limits of the tenant on single prompts, by name or pattern.'),
   priority: z
     .enum(['high', 'normal', 'low'])
     .default('normal')

@@ -19,13 +19,16 @@ test('load and upstream agree on every scenario, and a wrong answer fails the jo
 }, async () => {
   const traffic = await startTraffic(directory, undefined);
   for (const scenario of SCENARIOS) {
-    const result = await traffic.run(scenario, traffic.upstreamPort, 3);
+    const result = await traffic.run(scenario, { port: traffic.upstreamPort }, 3);
     assert.equal(result.calls, 3, scenario.name);
   }
   const nobody = await findFreePort();
   const [scenario] = SCENARIOS;
   assert.ok(scenario);
-  await assert.rejects(traffic.run(scenario, nobody, 3), /ECONNREFUSED/);
+  await assert.rejects(traffic.run(scenario, { port: nobody }, 3), /ECONNREFUSED/);
   const unknown = { ...scenario, name: 'of another bench' };
-  await assert.rejects(traffic.run(unknown, traffic.upstreamPort, 3), /no scenario of another bench/);
+  await assert.rejects(
+    traffic.run(unknown, { port: traffic.upstreamPort }, 3),
+    /no scenario of another bench/,
+  );
 });

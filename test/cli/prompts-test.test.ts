@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, type TestContext, test } from 'node:test';
+import fc from 'fast-check';
+import { writeJunit } from '../../src/cli/junit.ts';
+import { diffLines } from '../../src/cli/text-diff.ts';
+import { main } from '../../src/main.ts';
+import { ADMIN_KEY, startGateway, TEST_KEY } from '../support/gateway.ts';
+import { chatAnswer, startRawUpstream } from '../support/raw-upstream.ts';
+
+let said = '';
+let model = '';
+const upstream = await startRawUpstream((response, body) => {
+  const asked = JSON.parse(body) as { model: string; messages: { content: string }[] };
+  model = asked.model;
+  const isJudge = asked.messages[0]?.content.startsWith('Judge');
+  response.setHeader('content-type', 'application/json');
+  response.end(chatAnswer(isJudge ? '{"score": 0.4}' : said));
+});
+after(upstream.close);
+
+async function setUp(context: TestContext, tests: string) {
+  const folder = await mkdtemp(join(tmpdir(), 'fairlead-prompt-tests-'));
+  context.after(() => rm(folder, { recursive: true }));
+  const schema = 'output: { schema: { kind: string, urgent?: boolean } }';
+  await writeFile(join(folder, 'triage.prompt'), `---\nmodel: up/m\n${schema}\n---\nSort {{text}}\n`);
+  await writeFile(
+    join(folder, 'judge.prompt'),
+    '---\nmodel: up/m\noutput: { schema: { score: number } }\n---\nJudge {{json input}} {{json output}}\n',
+  );
+  await writeFile(join(folder, 'triage.test.yaml'), tests);
+  await writeFile(
+    join(folder, 'fairlead.yaml'),
+    `providers: { up: { adapter: openai-compatible, baseUrl: "${upstream.baseUrl}" } }
+prices: { up/*: { input: 1000, output: 1000 } }
+prompts: { directory: . }
+tenants: { acme: { models: ["*"], keys: [{ name: app, secret: "\${NOT_SET_HERE:-sk-fl-nothing-000000000000}" }] } }
+`,
+  );
+  const run = async (...args: string[]) => {
+    let [stdout, stderr] = ['', ''];
+    const code = await main(['prompts', 'test', ...args], {
+      stdout: { write: (text) => (stdout += text) },
+      stderr: { write: (text) => (stderr += text) },
+      ...{ env: {}, cwd: folder },
+    });
+    return { code, stdout, stderr };
+  };
+  return { folder, run };
+}
+
+test('the tests of the examples pass with echo', async () => {
+  let [stdout, stderr] = ['', ''];
+  const code = await main(['prompts', 'test'], {
+    stdout: { write: (text) => (stdout += text) },
+    stderr: { write: (text) => (stderr += text) },
+    ...{ env: {}, cwd: tmpdir() },
+  });
+  assert.equal(code, 0, stdout + stderr);
+  assert.match(stdout, /\n4 passed, 0 failed\n$/);
+});
+
+const PASSING = `tests:
+  - name: sorts
+    input: { text: x }
+    expect:
+      schema: { kind: string, urgent?: boolean }
+      equals: { urgent: true, kind: bug }
+      contains: [bug, urgent]
+      regex: '"kind": ?"bug"'
+      judge: { prompt: judge, least: 0.3 }
+      maxLatency: 60s
+      maxCostUsd: 1
+`;
+
+test('what meets every expectation passes, with another model as well', async (context) => {
+  const { run } = await setUp(context, PASSING);
+  said = '{"kind": "bug", "urgent": true}';
+  const { code, stdout, stderr } = await run();
+  assert.equal(code, 0, stdout + stderr);
+  assert.match(stdout, /^ok {3}triage: sorts \(\d+ ms\)\n1 passed, 0 failed\n$/);
+  assert.equal(model, 'm');
+  assert.equal((await run('triage', '--model', 'up/other')).code, 0);
+  assert.equal(model, 'other');
+});
+
+const FAILING = `tests:
+  - name: all wrong
+    input: { text: x }
+    expect:
+      schema: { kind: string, urgent: boolean }
+      equals: { kind: wish, more: 1 }
+      contains: wish
+      regex: ^wish
+      judge: { prompt: judge, least: 0.5 }
+      maxCostUsd: 0
+  - name: right
+    input: { text: x }
+    expect: { contains: bug }
+`;
+
+test('each expectation that is not met is told, and is in the JUnit file', async (context) => {
+  const { folder, run } = await setUp(context, FAILING);
+  said = '{"kind": "bug"}';
+  const { code, stdout } = await run('--junit', 'results.xml');
+  assert.equal(code, 1);
+  for (const part of [
+    /FAIL triage: all wrong/,
+    /does not fit the schema: 'urgent': is missing/,
+    /- {3}"kind": "wish",\n {5}- {3}"more": 1\n {5}\+ {3}"kind": "bug"\n/,
+    /does not contain "wish"/,
+    /does not match \/\^wish\/u/,
+    /the judge 'judge' gave 0\.4, and at least 0\.5 is expected/,
+    /it cost \$[\d.e-]+, and may cost \$0/,
+    /\n1 passed, 1 failed\n$/,
+  ])
+    assert.match(stdout, part);
+  const xml = await readFile(join(folder, 'results.xml'), 'utf8');
+  assert.match(xml, /<testsuite name="triage" tests="2" failures="1" errors="0" skipped="0" time="[\d.]+">/);
+  assert.match(xml, /<testcase classname="triage" name="right" time="[\d.]+"\/>/);
+  assert.match(xml, /<failure message="it does not fit the schema[^"]*" type="failure">/);
+  const { stdout: json } = await run('--json');
+  assert.equal((JSON.parse(json) as { failures: string[] }[])[1]?.failures.length, 0);
+});
+
+test('a file that is wrong is told with its lines, and nothing is run', async (context) => {
+  const { run } = await setUp(
+    context,
+    'tests:\n  - name: x\n    input: { text: x }\n    expect:\n      contain: x\n      regex: (\n',
+  );
+  const { code, stderr } = await run();
+  assert.equal(code, 1);
+  assert.match(stderr, /triage\.test\.yaml:5: 'contain' is not known here/);
+  assert.match(stderr, /triage\.test\.yaml:6: tests\.0\.expect\.regex: regular expressions/);
+  const broken = await setUp(context, 'tests:\n  - name: "x\n');
+  assert.match((await broken.run()).stderr, /triage\.test\.yaml:\d: /);
+  const unknown = await run('nobody');
+  assert.equal(unknown.code, 1);
+  assert.match(unknown.stderr, /there is no .*nobody\.test\.yaml/);
+});
+
+test('a gateway that runs already is asked', async (context) => {
+  const { folder, run } = await setUp(context, PASSING);
+  said = '{"kind": "bug", "urgent": true}';
+  const gateway = await startGateway({
+    providers: { up: { adapter: 'openai-compatible', baseUrl: upstream.baseUrl } },
+    prices: { 'up/*': { input: 1, output: 1 } },
+    prompts: { directory: folder },
+    tenants: { acme: { models: [], prompts: ['*'], keys: [{ name: 'app', secret: TEST_KEY }] } },
+  });
+  context.after(gateway.stop);
+  const at = ['--url', gateway.url, '--key', TEST_KEY];
+  const { code, stdout } = await run(...at, '--admin-key', ADMIN_KEY);
+  assert.equal(code, 0, stdout);
+  const without = await run(...at);
+  assert.equal(without.code, 1);
+  assert.match(without.stdout, /not known without an admin key/);
+  const refused = await run(...at, '--model', 'up/other', '--admin-key', ADMIN_KEY);
+  assert.match(refused.stdout, /does not let 'model' be set/);
+  assert.equal((await run('--url', gateway.url)).code, 2);
+});
+
+test('JUnit files hold any text as XML does', () => {
+  const name = fc.string({ unit: 'binary' });
+  fc.assert(
+    fc.property(name, name, (first, text) => {
+      const xml = writeJunit([
+        { name: first, cases: [{ name: text, seconds: 1, failure: { message: text, text } }] },
+      ]);
+      assert.doesNotMatch(xml, /[^\t\n\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/u);
+      assert.equal(xml.match(/</g)?.length, 9);
+    }),
+  );
+});
+
+test('a diff has all lines of both texts, in order', () => {
+  const lines = fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 8 });
+  fc.assert(
+    fc.property(lines, lines, (before, after) => {
+      const diff = diffLines(before.join('\n'), after.join('\n'));
+      const without = (sign: string) =>
+        diff.filter((line) => !line.startsWith(sign)).map((line) => line.slice(2));
+      assert.deepEqual(without('+'), before);
+      assert.deepEqual(without('-'), after);
+    }),
+  );
+});
