@@ -1,6 +1,7 @@
 import type { CacheHint, Conversation } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord } from '../caller-words.ts';
+import type { ModelNames } from '../model-names.ts';
 import { encodeCacheHint } from './cache-hints.ts';
 import type { FileForm } from './file-parts.ts';
 import { type ModelTraits, modelTraits } from './model-traits.ts';
@@ -32,6 +33,7 @@ export class Target {
   constructor(
     conversation: Conversation,
     model: string,
+    names: ModelNames,
     {
       replaysReasoning = false,
       emulatesCustomTools = false,
@@ -45,7 +47,7 @@ export class Target {
     this.emulatesCustomTools = emulatesCustomTools;
     this.narrowsTools = narrowsTools;
     this.files = files;
-    this.traits = modelTraits(model);
+    this.traits = modelTraits(model, names);
     this.showsReasoning = showsReasoning ?? this.traits.reasoning === 'unknown';
   }
 
