@@ -10,7 +10,9 @@ export function disownReasoning({ messages }: Conversation, dialect: DialectName
   for (const { role, parts, extra } of messages) {
     if (role !== 'assistant') continue;
     for (const part of parts) disown(part, dialect, other);
-    if (extra?.dialect === dialect) for (const field of REASONING_FIELDS) delete extra.fields[field];
+    if (extra?.dialect !== dialect) continue;
+    // Not written any more, and known to have been said by this name.
+    for (const field of REASONING_FIELDS) if (field in extra.fields) extra.fields[field] = undefined;
   }
 }
 

@@ -294,3 +294,45 @@ test('at Bedrock what is refused for its signature is asked again without it', a
   assert.match(upstream.requests[0]?.body ?? '', /c2lnbmF0dXJl/);
   assert.ok(!JSON.stringify(sent).includes('c2lnbmF0dXJl'), JSON.stringify(sent));
 });
+
+const refuse = (message: string) => [JSON.stringify({ error: { message, type: 'invalid_request_error' } })];
+
+test('a model that does not reason is asked again without the reasoning of another', async () => {
+  refusals = refuse('Reasoning input items can only be provided to a reasoning or computer use model.');
+  const { sent } = await send('/v1/responses', {
+    model: 'openai/gpt-4.1',
+    input: [
+      { role: 'user', content: 'Hi' },
+      { type: 'reasoning', summary: [], encrypted_content: 'c2VhbGVk' },
+      { role: 'assistant', content: 'Hello' },
+      { role: 'user', content: 'Again' },
+    ],
+  });
+  assert.equal(upstream.requests.length, 2);
+  assert.ok(!JSON.stringify(sent).includes('c2VhbGVk'), JSON.stringify(sent));
+});
+
+const CHAT_REASONING = [
+  { role: 'user', content: 'Hi' },
+  { role: 'assistant', content: 'Hello', reasoning_content: 'Hm.' },
+  { role: 'user', content: 'Again' },
+] as const;
+
+for (const field of ['reasoning_content', 'reasoning'] as const) {
+  test(`a server that takes no reasoning is asked again without it, which is named as the client has it: ${field}`, async () => {
+    refusals = refuse(`'messages.1' : property '${field}' is unsupported`);
+    const [user, { reasoning_content: thought, ...assistant }, again] = CHAT_REASONING;
+    const messages = [user, { ...assistant, [field]: thought }, again];
+    const { sent, dropped } = await send('/v1/chat/completions', { model: 'compat/m', messages });
+    assert.ok(!JSON.stringify(sent).includes('Hm.') && !JSON.stringify(sent).includes('reasoning'));
+    assert.deepEqual(dropped, [`messages[1].${field}`]);
+  });
+}
+
+test('one that demands reasoning back is not asked again without it', async () => {
+  refusals = refuse('The `reasoning_content` in the thinking mode must be passed back to the API.');
+  const body = { model: 'compat/m', messages: CHAT_REASONING };
+  const response = await gateway.post('/v1/chat/completions', body);
+  assert.deepEqual([response.status, upstream.requests.length], [400, 1]);
+  assert.equal(response.headers.get('x-fairlead-dropped'), null);
+});
