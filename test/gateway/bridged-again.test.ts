@@ -336,3 +336,33 @@ test('one that demands reasoning back is not asked again without it', async () =
   assert.deepEqual([response.status, upstream.requests.length], [400, 1]);
   assert.equal(response.headers.get('x-fairlead-dropped'), null);
 });
+
+test('a thought that goes back without its signature is named by it, as a call is', async () => {
+  refusals = [
+    JSON.stringify({
+      error: { code: 400, message: 'Corrupted thought signature.', status: 'INVALID_ARGUMENT' },
+    }),
+  ];
+  const thoughtSignature = Buffer.from('signed').toString('base64');
+  const { sent, dropped } = await send('/v1beta/models/gemini%2Fgemini-2.5-flash:generateContent', {
+    contents: [
+      { role: 'user', parts: [{ text: 'What time is it?' }] },
+      {
+        role: 'model',
+        parts: [
+          { text: 'Hm.', thought: true, thoughtSignature },
+          { functionCall: { id: 'call_1', name: 'now', args: {} }, thoughtSignature },
+        ],
+      },
+      {
+        role: 'user',
+        parts: [{ functionResponse: { id: 'call_1', name: 'now', response: { time: '12:00' } } }],
+      },
+    ],
+  });
+  assert.ok(!JSON.stringify(sent).includes(thoughtSignature), JSON.stringify(sent));
+  assert.deepEqual(dropped, [
+    'contents[1].parts[0].thoughtSignature',
+    'contents[1].parts[1].thoughtSignature',
+  ]);
+});
