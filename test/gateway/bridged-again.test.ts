@@ -67,6 +67,7 @@ const upstream = await startRawUpstream((response, _body, request) => {
 const origin = upstream.baseUrl.slice(0, -'/v1'.length);
 const accounts = [{ name: 'main', apiKey: 'upstream-key' }];
 const gateway = await startGateway({
+  models: { warm: { targets: [{ target: 'openai/gpt-5', parameters: { temperature: 0.2 } }] } },
   providers: {
     openai: { baseUrl: upstream.baseUrl, accounts },
     anthropic: { baseUrl: origin, accounts },
@@ -365,4 +366,21 @@ test('a thought that goes back without its signature is named by it, as a call i
     'contents[1].parts[0].thoughtSignature',
     'contents[1].parts[1].thoughtSignature',
   ]);
+});
+
+for (const [path, history] of [
+  ['/v1/responses', { input: RESPONSES_HISTORY }],
+  ['/v1/chat/completions', { messages: CHAT_HISTORY }],
+] as const) {
+  test(`what the configuration says beside the caller is bridged, too: ${path}`, async () => {
+    const { sent, dropped } = await send(path, { model: 'warm', ...history });
+    assert.ok(!('temperature' in sent), JSON.stringify(sent));
+    assert.ok(dropped.includes('temperature'), String(dropped));
+  });
+}
+
+test('what is encoded again for a server that is not OpenAI\u2019s stays as it is, as what passes through', async () => {
+  const body = { messages: CHAT_HISTORY, temperature: 0.2, reasoning_effort: 'max' };
+  const { sent } = await send('/v1/chat/completions', { model: 'compat/gpt-5', ...body });
+  assert.deepEqual([sent['temperature'], sent['reasoning_effort']], [0.2, 'max']);
 });

@@ -50,9 +50,9 @@ export class CallNumbers {
   }
 
   #begin(index: number | undefined, id: string): SeenCall {
-    const taken = this.#calls.map(({ number }) => number);
-    const isFree = index !== undefined && !taken.includes(index);
-    const number = isFree ? index : Math.max(-1, ...taken) + 1;
+    const isFree = index !== undefined && this.#calls.every((call) => call.number !== index);
+    const next = this.#calls.reduce((least, call) => Math.max(least, call.number + 1), 0);
+    const number = isFree ? index : next;
     const call = { number, index, id, hasArguments: false };
     this.#calls.push(call);
     return call;

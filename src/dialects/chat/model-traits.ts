@@ -33,7 +33,7 @@ export interface ModelTraits {
   cacheControl: boolean;
 }
 
-const COMPATIBLE: ModelTraits = {
+export const COMPATIBLE: ModelTraits = {
   outputLimit: ['max_tokens', 'max_completion_tokens'],
   instructions: 'system',
   sampling: 'always',

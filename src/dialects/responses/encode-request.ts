@@ -119,15 +119,15 @@ function parameterValue({ key, value }: WrittenParameter, target: ResponsesTarge
   return key === 'endUser' && !sameDialect ? shortenEndUser(String(value)) : (value as JsonValue);
 }
 
-/** Which parameters the model would answer with an error; what a client of this dialect said is left to the provider. */
+/** Which parameters the model would answer with an error. */
 function refusedParameters(
-  { traits, sameDialect }: ResponsesTarget,
+  { traits }: ResponsesTarget,
   reasoning: JsonObject | undefined,
 ): (parameter: WrittenParameter) => boolean {
   const refusesSampling =
     traits.sampling === 'never' ||
     (traits.sampling === 'without_reasoning' && reasons(reasoning?.['effort'], traits));
-  return ({ key }) => !sameDialect && refusesSampling && SAMPLING_PARAMETERS.has(key);
+  return ({ key }) => refusesSampling && SAMPLING_PARAMETERS.has(key);
 }
 
 function encodeReasoning(target: ResponsesTarget): JsonObject | undefined {
