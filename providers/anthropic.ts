@@ -4,6 +4,7 @@ export default {
   name: 'anthropic',
   title: 'Anthropic',
   dialect: 'messages',
+  names: 'vendor',
   baseUrl: 'https://api.anthropic.com',
   envKeys: ['ANTHROPIC_API_KEY'],
   envBaseUrl: 'ANTHROPIC_BASE_URL',

@@ -17,11 +17,11 @@ function pathOf(
 }
 
 /** By the name of a deployment, which often is the model's. */
-const REASONING = /^(o\d|gpt-?([5-9]|\d\d))/;
+const REASONING = /^(o\d|gpt-?([5-9]|\d\d))/i;
 
 /** The same models as at OpenAI (see `openai.ts`): "The chatCompletion operation does not work with the specified model". */
 const RESPONSES_ONLY =
-  /^(ft:)?(codex-|computer-use-|(o\d|gpt-[\d.]+)-(\w+-)*(codex|pro|deep-research|cyber|rosalind)(-|$)|gpt-(daybreak|rosalind)-)/;
+  /^(ft:)?(codex-|computer-use-|(o\d|gpt-[\d.]+)-(\w+-)*(codex|pro|deep-research|cyber|rosalind)(-|$)|gpt-(daybreak|rosalind)-)/i;
 
 const RESPONSES = {
   dialect: 'responses',
@@ -32,6 +32,7 @@ export default {
   name: 'azure-openai',
   title: 'Azure OpenAI',
   dialect: 'chat',
+  names: 'deployment',
   paths: {
     generate: (request) => pathOf('/chat/completions', request),
     embed: (request) => pathOf('/embeddings', request),
@@ -76,7 +77,7 @@ export default {
   },
   // The same as at OpenAI, by the name of a model or a deployment.
   completions: {
-    of: /^(ft:)?(gpt-3\.?5-turbo-instruct|davinci-002|babbage-002)/,
+    of: /^(ft:)?(gpt-3\.?5-turbo-instruct|davinci-002|babbage-002)/i,
     at: (request) => pathOf('/completions', request),
   },
 } satisfies ProviderDeclaration;

@@ -37,6 +37,7 @@ export default {
   name: 'bedrock',
   title: 'Amazon Bedrock',
   dialect: 'converse',
+  names: 'vendor',
   paths: {
     generate: ({ model, stream }) => `/model/${model}/${stream ? 'converse-stream' : 'converse'}`,
     embed: ({ model }) => `/model/${model}/invoke`,

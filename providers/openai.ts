@@ -15,6 +15,7 @@ export default {
   name: 'openai',
   title: 'OpenAI',
   dialect: 'chat',
+  names: 'vendor',
   alsoSpeaks: [
     { dialect: 'responses', models: (model) => RESPONSES_ONLY.test(model) },
     { dialect: 'responses' },

@@ -23,6 +23,7 @@ export default {
   title: 'Google Vertex AI',
   dialect: 'gemini',
   publisher: 'google',
+  names: 'vendor',
   paths: {
     generate: (request) =>
       modelPath('v1beta1', 'google', request) +

@@ -10,16 +10,23 @@ export function disownReasoning({ messages }: Conversation, dialect: DialectName
   for (const { role, parts, extra } of messages) {
     if (role !== 'assistant') continue;
     for (const part of parts) disown(part, dialect, other);
-    if (extra?.dialect === dialect) for (const field of REASONING_FIELDS) delete extra.fields[field];
+    if (extra?.dialect !== dialect) continue;
+    // Not written any more, and known to have been said by this name.
+    for (const field of REASONING_FIELDS) if (field in extra.fields) extra.fields[field] = undefined;
   }
 }
 
 /** Fields of a message that repeat its reasoning, as it came. */
 const REASONING_FIELDS = ['reasoning', 'reasoning_details'];
 
+/** Whether a provider that is spoken to in `dialect` takes what another has signed: Claude's signatures are the same at Bedrock. */
+function isTaken(signed: DialectName, dialect: DialectName): boolean {
+  return signed === dialect || (dialect === 'converse' && signed === 'messages');
+}
+
 function disown(part: Part, dialect: DialectName, other: DialectName): void {
   const give = (said: Signature | Extra | undefined) => {
-    if (said?.dialect === dialect) said.dialect = other;
+    if (said && isTaken(said.dialect, dialect)) said.dialect = other;
   };
   if ('signature' in part) give(part.signature);
   if (part.type !== 'reasoning') return;

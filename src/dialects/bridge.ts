@@ -1,16 +1,20 @@
 import type { JsonObject, JsonValue } from '../conversation/json.ts';
 import { changedTo } from './caller-words.ts';
+import type { NamedModel } from './model-names.ts';
 import { type FieldSpans, parseField, spliceEntries } from './request-fields.ts';
 
 /**
- * How requests that pass through are bridged to a model that takes less, or other words, than the one that their client was written for:
- * only the fields concerned are written anew, all other bytes stay. What the models of a dialect take is in its `model-traits.ts`.
+ * How the requests of a dialect are bridged to a model of it that takes less, or other words, than the one that their client was written for,
+ * however they go on: of bytes that pass through only the fields concerned are written anew, all others stay; what is encoded again is bridged
+ * before it is decoded. What the models of a dialect take is in its `model-traits.ts`.
  */
 export interface Bridge {
   /** Top-level fields that something may be wrong with. */
   readonly fields: readonly string[];
-  /** What must change of them. `said`: those that the request has; `bytes`: one of them as it stands. */
-  adapt(said: JsonObject, model: string, bytes: (field: string) => Buffer): Adaptation;
+  /** Those that are only read by their bytes, where something is to be put into them. */
+  readonly beside?: readonly string[];
+  /** What must change of them. `said`: those that the request has; `bytes`: one of them as it stands, empty where it does not. */
+  adapt(said: JsonObject, model: NamedModel, bytes: (field: string) => Buffer): Adaptation;
 }
 
 /** What becomes of a request. */
@@ -59,12 +63,16 @@ export interface BridgedBody {
   renamed: Readonly<Record<string, string>>;
 }
 
+export interface BridgedRequest extends Omit<BridgedBody, 'body'> {
+  request: JsonObject;
+}
+
 /** The body as the model takes it: `undefined` where it does as it is. `places`: where the bridge's fields stand. */
 export function bridgeBody(
   bridge: Bridge,
   body: Buffer,
   places: FieldSpans,
-  model: string,
+  model: NamedModel,
 ): BridgedBody | undefined {
   let said: JsonObject | undefined;
   for (const field of bridge.fields) {
@@ -87,6 +95,30 @@ export function bridgeBody(
   });
   edits.sort((a, b) => a.place.start - b.place.start);
   return { body: spliceEntries(body, edits), dropped, renamed };
+}
+
+/** A parsed request as the model takes it, like `bridgeBody`. */
+export function bridgeRequest(
+  bridge: Bridge,
+  request: JsonObject,
+  model: NamedModel,
+): BridgedRequest | undefined {
+  const said: JsonObject = {};
+  for (const field of bridge.fields) if (request[field] !== undefined) said[field] = request[field];
+  if (Object.keys(said).length === 0) return undefined;
+  const bytesOf = (field: string) => {
+    const value = request[field];
+    return Buffer.from(value === undefined ? '' : JSON.stringify(value));
+  };
+  const { entries, dropped, renamed } = bridge.adapt(said, model, bytesOf);
+  if (entries.size === 0) return undefined;
+  const bridged: JsonObject = {};
+  for (const [field, value] of Object.entries(request)) {
+    const text = entries.get(field);
+    if (text === undefined) bridged[field] = value;
+    else Object.assign(bridged, JSON.parse(`{${text}}`) as JsonObject);
+  }
+  return { request: bridged, dropped, renamed };
 }
 
 export function entryText(field: string, value: JsonValue): string {

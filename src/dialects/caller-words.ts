@@ -271,7 +271,8 @@ function chatPartPaths(parts: readonly Part[], extra: Extra | undefined, index: 
 }
 
 function chatReasoningField({ signature, encrypted }: ReasoningPart, extra: Extra | undefined): string {
-  if (signature ?? encrypted) return SIGNATURES.chat;
+  // Readable reasoning that is not to be taken for the provider's own has an empty one (`conversation/disown-reasoning.ts`).
+  if ((signature ?? encrypted)?.value) return SIGNATURES.chat;
   const said = ['reasoning', 'reasoning_details'].find((key) => extra && Object.hasOwn(extra.fields, key));
   return said ?? 'reasoning_content';
 }

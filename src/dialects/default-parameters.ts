@@ -1,6 +1,7 @@
 import type { Parameters } from '../conversation/conversation.ts';
 import type { CallerDialectName } from './dialect.ts';
 import { skipSpace } from './json-bytes.ts';
+import type { NamedModel } from './model-names.ts';
 import { parameterFate } from './parameters.ts';
 import { type FieldSpan, findTopLevelFields, spliceBody } from './request-fields.ts';
 import { type Rival, takenDefault } from './taken-defaults.ts';
@@ -61,7 +62,7 @@ function namesOf(name: string): { names: readonly string[]; table: WordTable } {
 export function compileDefaults(
   parameters: DefaultParameters,
   dialect: CallerDialectName,
-  model: string,
+  model: NamedModel,
 ): DefaultFields {
   const fields: Field[] = [];
   const dropped: string[] = [];
@@ -84,7 +85,7 @@ export function compileDefaults(
 }
 
 /** The same for text completions, which call the limit as chat did before. Source: OpenAI API reference (create completion). */
-export function compileCompletionDefaults(parameters: DefaultParameters, model: string): DefaultFields {
+export function compileCompletionDefaults(parameters: DefaultParameters, model: NamedModel): DefaultFields {
   const compiled = compileDefaults(parameters, 'chat', model);
   const fields = compiled.fields.map((field) => {
     const [name = ''] = field.names;

@@ -3,6 +3,7 @@ import type { Conversation, DialectName } from '../conversation/conversation.ts'
 import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject, JsonValue } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
+import type { ModelNames } from './model-names.ts';
 
 /** Dialects that clients speak to us. Bedrock's Converse is spoken to providers only: it can have no door. */
 export type CallerDialectName = Exclude<DialectName, 'converse'>;
@@ -16,7 +17,8 @@ export type CallerDialectName = Exclude<DialectName, 'converse'>;
  */
 export interface UpstreamDialect {
   readonly name: DialectName;
-  encodeRequest(conversation: Conversation, model: string): EncodedRequest;
+  /** `names`: whose word the model's name is; the vendor's where nothing is said. */
+  encodeRequest(conversation: Conversation, model: string, names?: ModelNames): EncodedRequest;
   decodeResponse(body: JsonValue): Completion;
   /** What an answer reports of its usage, also where it is an error, or not in the dialect. */
   readUsage(body: JsonValue): Usage | undefined;

@@ -148,7 +148,9 @@ export function isReasoningOf(dialect: DialectName): TakesReasoning {
 }
 
 function isSignedByOther(part: Part, dialect: DialectName): boolean {
-  if (part.type === 'reasoning' || !('signature' in part) || !part.signature) return false;
+  if (!('signature' in part) || !part.signature) return false;
+  // Elsewhere reasoning goes with its signature, or not at all.
+  if (part.type === 'reasoning' && dialect !== 'gemini') return false;
   return part.signature.dialect !== dialect && !isRider(part.signature);
 }
 

@@ -13,6 +13,8 @@ export function isHeldAddress(address: string): boolean {
   return !PUBLIC_SCHEME.test(address) || GOOGLE_FILES.test(address);
 }
 
+/** Readers of addresses pass over these: some in front, some anywhere. */
+const PASSED_OVER = /[\s\p{C}]+/gu;
 const FILE_SCHEME = /^ms:/i;
 const FILE_ADDRESS = /^ms:\/\/([\w.-]+)$/i;
 
@@ -21,7 +23,7 @@ const FILE_ADDRESS = /^ms:\/\/([\w.-]+)$/i;
  * Kimi has it: what it would be read as is not known.
  */
 export function fileOfAddress(address: string): string | undefined {
-  if (!FILE_SCHEME.test(address)) return undefined;
+  if (!FILE_SCHEME.test(address.replace(PASSED_OVER, ''))) return undefined;
   const [, id = ''] = FILE_ADDRESS.exec(address) ?? [];
   return id;
 }

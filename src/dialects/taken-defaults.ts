@@ -4,6 +4,7 @@ import type { DefaultParameters } from './default-parameters.ts';
 import type { CallerDialectName } from './dialect.ts';
 import { LEAST_TOP_P_WITH_THINKING } from './messages/encode-parameters.ts';
 import { modelTraits as traitsOfClaude } from './messages/model-traits.ts';
+import type { NamedModel } from './model-names.ts';
 
 /** A field beside which a model refuses a parameter, unless its value holds the word. */
 export interface Rival {
@@ -23,7 +24,7 @@ export function takenDefault(
   key: Key,
   parameters: DefaultParameters,
   dialect: CallerDialectName,
-  model: string,
+  model: NamedModel,
 ): TakenDefault | undefined {
   const value = parameters[key];
   if (value === undefined) return undefined;
@@ -33,7 +34,7 @@ export function takenDefault(
     case 'responses':
       return takenByOpenAi(key, value, { field: 'reasoning', unless: '"none"' }, model);
     case 'messages':
-      return takenByClaude(key, value, parameters, model);
+      return takenByClaude(key, value, parameters, model.name);
     case 'gemini':
       return { value, beside: [] };
   }
@@ -54,8 +55,14 @@ export function withDefaults(
   return { ...others, ...said };
 }
 
-function takenByOpenAi(key: Key, value: number, effort: Rival, model: string): TakenDefault | undefined {
-  const { sampling, openParameters } = traitsOfOpenAi(model);
+function takenByOpenAi(
+  key: Key,
+  value: number,
+  effort: Rival,
+  { name, names }: NamedModel,
+): TakenDefault | undefined {
+  if (names === 'anyone') return { value, beside: [] };
+  const { sampling, openParameters } = traitsOfOpenAi(name, names);
   if (key === 'topK' && !openParameters) return undefined;
   if (sampling === 'always' || !SAMPLING_PARAMETERS.has(key)) return { value, beside: [] };
   return sampling === 'never' ? undefined : { value, beside: [effort] };

@@ -6,6 +6,7 @@ import { isOf } from '../tenants/owner.ts';
 import { inLine, isBlank, LineCutter, type NamedInLine, readBatchLine } from './batch-lines.ts';
 import type { Call } from './call.ts';
 import { OF_ANSWERS } from './check-held.ts';
+import { noId } from './check-texts.ts';
 import type { Gateway } from './gateway.ts';
 import { isLeftBehind, keyOf } from './note-held.ts';
 import type { PlannedAttempt } from './plan.ts';
@@ -122,6 +123,8 @@ class BatchLines {
     if (references.length > MAX_REFERENCES) {
       throw invalidRequest(`It names more than ${MAX_REFERENCES} things by their ids.`, 'file');
     }
+    const unreadable = references.find(({ kind, id }) => kind === 'file' && id === '');
+    if (unreadable) throw noId(`body.${unreadable.path}`);
     if (previous !== undefined) await this.#checkPrevious(previous);
     const unknown = references.filter(({ kind, id }) => kind !== 'shared' && !this.#allowed.has(id));
     if (unknown.length === 0) return;

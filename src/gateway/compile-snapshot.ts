@@ -8,6 +8,7 @@ import {
   compileDefaults,
   type DefaultParameters,
 } from '../dialects/default-parameters.ts';
+import type { CallerDialectName } from '../dialects/dialect.ts';
 import { WordTable } from '../dialects/word-table.ts';
 import { targetRetirement } from '../lifecycle/published-retirements.ts';
 import { compileBounds, RANKS } from '../overload/bounds.ts';
@@ -34,6 +35,7 @@ import {
   compileTenantPermission,
   type ModelPermission,
 } from '../tenants/permissions.ts';
+import { namedModel } from '../upstream/named-model.ts';
 import type { ProviderDeclaration } from '../upstream/provider.ts';
 import type { SignInContext } from '../upstream/sign-in/create-signer.ts';
 import { buildUpstream, type Timeouts, type Upstream } from '../upstream/upstream.ts';
@@ -224,15 +226,22 @@ function compileRetirement({ successor, onRetired }: ModelConfig, atMs: number):
   return { atMs, successor, goesOn: successor !== undefined && onRetired !== 'gone' };
 }
 
-function compileTargetDefaults(parameters: DefaultParameters | undefined, model: string): Target['defaults'] {
+function compileTargetDefaults(
+  parameters: DefaultParameters | undefined,
+  { declaration }: Upstream,
+  model: string,
+): Target['defaults'] {
   if (!parameters) return undefined;
+  const compile = (dialect: CallerDialectName) =>
+    compileDefaults(parameters, dialect, namedModel(declaration, dialect, model));
   const fields = {
-    chat: compileDefaults(parameters, 'chat', model),
-    responses: compileDefaults(parameters, 'responses', model),
-    messages: compileDefaults(parameters, 'messages', model),
-    gemini: compileDefaults(parameters, 'gemini', model),
+    chat: compile('chat'),
+    responses: compile('responses'),
+    messages: compile('messages'),
+    gemini: compile('gemini'),
   };
-  return { parameters, fields, completions: compileCompletionDefaults(parameters, model) };
+  const completions = compileCompletionDefaults(parameters, namedModel(declaration, 'chat', model));
+  return { parameters, fields, completions };
 }
 
 function compileTarget(
@@ -252,7 +261,7 @@ function compileTarget(
     ...target.capabilities,
   };
   const lanes = lanesOf(name, upstream, true);
-  const defaults = compileTargetDefaults(target.parameters, model);
+  const defaults = compileTargetDefaults(target.parameters, upstream, model);
   const retirement = targetRetirement(upstream.declaration.name, target);
   return {
     name,

@@ -21,9 +21,10 @@ export function mustCountLocally(call: Call, { upstream, model }: Target): boole
  * caller's to mend, or the operator's.
  *
  * Sources: Bedrock ("The provided model doesn't support counting tokens.", "not authorized to perform: bedrock:CountTokens"); Vertex, which names
- * what is not there ("Publisher Model `…/models/count-tokens` was not found").
+ * what is not there ("Publisher Model `…/models/count-tokens` was not found"). What a tool of this name is told of is none of it.
  */
-const DOES_NOT_COUNT = /\b(?:count(?:ing)?[-_ ]?tokens?|token[- ]counting)\b/i;
+const DOES_NOT_COUNT =
+  /\bsupport(?:s|ed)? (?:\w+ )?(?:counting tokens|count[ -]?tokens|token[ -]counting)\b|\b(?:counting tokens|token[ -]counting) (?:is|are) (?:not|un)|\bbedrock:CountTokens\b|\/models\/count-tokens\b/i;
 /** What Bedrock answers where it has not this operation at all. */
 const NO_OPERATION = 'UnknownOperationException';
 
@@ -41,8 +42,8 @@ export function countsInstead({ door, stream }: Call, target: Target, failure: G
   const isMissing = status === 404 || code === MODEL_MISSING;
   // Some refusals are the operator's to hear of, and have codes for that.
   if (kind !== 'upstream_rejected' && !isMissing && code !== 'upstream_permission_denied') return false;
-  // Where no model stands in the address, it is the count that is not there.
-  const isNoModel = isMissing && !endpoint.path.includes(pathSegment(model));
+  // Where no model stands in the address, it is the count that is not there, unless the model is named.
+  const isNoModel = isMissing && !endpoint.path.includes(pathSegment(model)) && !message.includes(model);
   return isNoModel || code === NO_OPERATION || DOES_NOT_COUNT.test(message);
 }
 

@@ -2,13 +2,15 @@ import type { Conversation, DialectName } from '../conversation/conversation.ts'
 import type { EncodedRequest } from '../dialects/dialect.ts';
 import { fileOfAddress, findHeldAddress } from '../dialects/held-addresses.ts';
 import { findUnnamedReference } from '../dialects/held-references.ts';
+import type { ModelNames } from '../dialects/model-names.ts';
 import type { Target } from '../routing/target.ts';
+import { namedModel } from '../upstream/named-model.ts';
 import type { Call } from './call.ts';
 import { parseBody } from './parse-body.ts';
 import { heldNotFound } from './refuse-held.ts';
 
 interface Encoder {
-  encodeRequest(conversation: Conversation, model: string): EncodedRequest;
+  encodeRequest(conversation: Conversation, model: string, names: ModelNames): EncodedRequest;
 }
 
 /**
@@ -34,9 +36,8 @@ export function encodeConversation(
   });
   if (held) throw heldNotFound(call, { kind: 'shared', ...held });
   // Encoded for the model, whose traits the codec knows by its name.
-  const { publisher, dialect: own } = upstream.declaration;
-  const path = publisher !== undefined && dialect === own ? `publishers/${publisher}/models/` : '';
-  const encoded = encoder.encodeRequest(conversation, path + model);
+  const { name, names } = namedModel(upstream.declaration, dialect, model);
+  const encoded = encoder.encodeRequest(conversation, name, names);
   if (dialect !== 'converse' && hasReasoningOf(dialect, conversation)) {
     const named = { request: call.request ?? parseBody(call.body), dialect: call.door.dialect.name };
     const unnamed = findUnnamedReference(encoded.body, dialect, named);

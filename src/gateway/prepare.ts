@@ -2,13 +2,13 @@ import type { Readable } from 'node:stream';
 import { CARRIED_MARKER } from '../conversation/carried-reasoning.ts';
 import { completionEvents } from '../conversation/collect.ts';
 import type { Completion } from '../conversation/completion.ts';
-import type { Conversation } from '../conversation/conversation.ts';
+import type { Conversation, DialectName } from '../conversation/conversation.ts';
 import { disownReasoning } from '../conversation/disown-reasoning.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { writeWithLongNumbers } from '../conversation/long-numbers.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
-import { type BridgedBody, bridgeBody } from '../dialects/bridge.ts';
+import { type BridgedBody, type BridgedRequest, bridgeBody, bridgeRequest } from '../dialects/bridge.ts';
 import { FUNCTION_WORDS, saysFunctions } from '../dialects/chat/function-call.ts';
 import { fillDefaults } from '../dialects/default-parameters.ts';
 import type { StreamEncoderOptions, UpstreamDialect } from '../dialects/dialect.ts';
@@ -27,6 +27,7 @@ import { keepBetas, knownBetas, withBodyBetas } from '../upstream/betas.ts';
 import { rewriteBody } from '../upstream/body-fields.ts';
 import type { Method } from '../upstream/connections.ts';
 import { type Endpoint, findEndpoint } from '../upstream/endpoint.ts';
+import { namedModel } from '../upstream/named-model.ts';
 import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
 import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
@@ -183,7 +184,7 @@ function passBytes(call: Call, target: Target, { model, quirked }: Endpoint): Bu
   const given = filled?.body ?? call.body;
   const wanted = call.snapshot.fieldsOf.get(passThrough) ?? passThrough.fields;
   const said = given === call.body ? call.spans : findTopLevelFields(given, wanted);
-  const bridged = operation === 'generate' ? bridgeTo(call, target, given, said) : undefined;
+  const bridged = operation !== 'embed' ? bridgeTo(call, target, given, said) : undefined;
   const taken = bridged?.body ?? given;
   const unsaid = [...(bridged?.dropped ?? []), ...(filled?.dropped ?? [])];
   if (bridged) call.renamed = bridged.renamed;
@@ -211,10 +212,24 @@ function bridgeTo(
   places: FieldSpans,
 ): BridgedBody | undefined {
   const { bridge } = door.passThrough;
-  const { publisher, dialect } = upstream.declaration;
-  const path =
-    publisher !== undefined && dialect === door.dialect.name ? `publishers/${publisher}/models/` : '';
-  return bridge && bridgeBody(bridge, body, places, path + model);
+  if (!bridge) return undefined;
+  return bridgeBody(bridge, body, places, namedModel(upstream.declaration, door.dialect.name, model));
+}
+
+/**
+ * The same of a request that is encoded again in the dialect that it came in, or, for Claude, in Converse, whose codec hands on what callers of the
+ * Messages API say.
+ */
+function bridgeParsed(
+  { door }: Call,
+  { upstream, model }: Target,
+  dialect: DialectName,
+  request: JsonObject,
+): BridgedRequest | undefined {
+  const { bridge } = door.passThrough;
+  const isSpoken = door.dialect.name === (dialect === 'converse' ? 'messages' : dialect);
+  if (!bridge || !isSpoken) return undefined;
+  return bridgeRequest(bridge, request, namedModel(upstream.declaration, dialect, model));
 }
 
 const MARKER = Buffer.from(CARRIED_MARKER);
@@ -247,7 +262,8 @@ function callsFunctions(call: Call): boolean {
 function encodeGenerate(call: Call, target: Target, endpoint: Endpoint): Encoded {
   const { dialect, model } = endpoint;
   call.request ??= parseBody(call.body);
-  const conversation = call.door.dialect.decodeRequest(call.request, call.address ?? {});
+  const bridged = bridgeParsed(call, target, dialect.name, call.request);
+  const conversation = call.door.dialect.decodeRequest(bridged?.request ?? call.request, call.address ?? {});
   conversation.stream = call.stream;
   if (target.defaults) {
     const { parameters } = target.defaults;
@@ -256,9 +272,11 @@ function encodeGenerate(call: Call, target: Target, endpoint: Endpoint): Encoded
   if (call.disownsReasoning) disownReasoning(conversation, dialect.name);
   if (call.begun) goOnFrom(call, call.begun, conversation, endpoint, target.model);
   if (call.repairs) askForRepair(call.repairs, conversation);
-  const { body, ...rest } = encodeConversation(call, target, conversation, dialect, dialect.name);
+  const { body, dropped, ...rest } = encodeConversation(call, target, conversation, dialect, dialect.name);
+  if (bridged) call.renamed = bridged.renamed;
   return {
     ...rest,
+    dropped: bridged ? [...new Set([...bridged.dropped, ...dropped])] : dropped,
     body: named(body, model),
     translate: (answer) => translateGenerated(call, dialect, answer),
   };
@@ -355,7 +373,9 @@ function encodeCount(call: Call, target: Target, { dialect, model, surface }: En
   const caller = COUNT_DIALECTS[call.door.dialect.name];
   const provider = UPSTREAM_COUNTS[surface.counts ?? dialect.name];
   if (!caller || !provider) throw new Error(`no way to count for ${target.name}, which has the operation`);
-  const conversation = decodeCount(call);
+  const request = parseBody(call.body);
+  const bridged = bridgeParsed(call, target, dialect.name, request);
+  const conversation = caller.decodeRequest(bridged?.request ?? request, call.address ?? {});
   if (call.disownsReasoning) disownReasoning(conversation, dialect.name);
   const { body, ...rest } = encodeConversation(call, target, conversation, provider, dialect.name);
   // What else a provider tells of a count is in the words of its dialect: the caller's own gets all of it.

@@ -1,6 +1,7 @@
 import type { DialectName } from '../conversation/conversation.ts';
 import type { JsonValue } from '../conversation/json.ts';
 import type { ChatQuirks } from '../dialects/chat/quirks.ts';
+import type { ModelNames } from '../dialects/model-names.ts';
 import type { CountForm, EmbeddingForm } from '../dialects/registry.ts';
 import type { Operation } from '../usage/record.ts';
 import type { RelayedPlace } from './relayed-paths.ts';
@@ -15,6 +16,8 @@ export interface ProviderDeclaration extends Surface {
   title: string;
   /** Whose models are those that speak `dialect`, where the provider tells publishers apart: they take what they take nowhere else. */
   publisher?: string;
+  /** Whose word the names of its models are; anyone's where nothing is said. */
+  names?: ModelNames;
   /** What its models speak instead of `dialect`, or beside it. */
   alsoSpeaks?: readonly FurtherSurface[];
   /**

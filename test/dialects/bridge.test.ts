@@ -1,17 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Bridge, bridgeBody } from '../../src/dialects/bridge.ts';
+import { type Bridge, bridgeBody, bridgeRequest } from '../../src/dialects/bridge.ts';
 import { passThrough as chat } from '../../src/dialects/chat/pass-through.ts';
 import { passThrough as gemini } from '../../src/dialects/gemini/pass-through.ts';
 import { passThrough as messages } from '../../src/dialects/messages/pass-through.ts';
+import type { ModelNames } from '../../src/dialects/model-names.ts';
 import type { PassThrough } from '../../src/dialects/pass-through.ts';
 import { findTopLevelFields } from '../../src/dialects/request-fields.ts';
 import { passThrough as responses } from '../../src/dialects/responses/pass-through.ts';
 
-function bridged({ bridge, fields }: PassThrough, model: string, text: string) {
+function bridged({ bridge, fields }: PassThrough, model: string, text: string, names: ModelNames = 'vendor') {
   const body = Buffer.from(text);
-  const result = bridgeBody(bridge as Bridge, body, findTopLevelFields(body, fields), model);
+  const result = bridgeBody(bridge as Bridge, body, findTopLevelFields(body, fields), { name: model, names });
   return result && { text: result.body.toString(), dropped: result.dropped, renamed: result.renamed };
 }
 
@@ -105,7 +106,10 @@ for (const [what, dialect, model, before, after, told] of [
       'claude-opus-5-5',
       '{"tool_choice":{"type":"tool","name":"x","disable_parallel_tool_use":true}}',
     ],
-    ...['{"tool_choice":{"disable_parallel_tool_use":true,"type":"auto"}}', ['tool_choice=auto']],
+    ...[
+      '{"tool_choice":{"disable_parallel_tool_use":true,"type":"auto"},"system":[{"type":"text","text":"Answer with a call of the tool `x` and nothing else."}]}',
+      ['tool_choice=auto'],
+    ],
   ],
   [
     'a budget and a level at once',
@@ -128,6 +132,15 @@ for (const [what, dialect, model, before, after, told] of [
     ],
   ],
   [
+    'a top_k of 1, which says something',
+    ...[messages, 'claude-opus-4-7', '{"temperature":1,"top_k":1}', '{"temperature":1}', ['top_k']],
+  ],
+  [
+    'encrypted reasoning of a model that does not reason',
+    ...[responses, 'gpt-4.1', '{"include":["reasoning.encrypted_content","message.output_text.logprobs"]}'],
+    ...['{"include":["message.output_text.logprobs"]}', ['include[0]']],
+  ],
+  [
     'more output than the model gives',
     ...[gemini, 'gemini-2.0-flash', '{"generationConfig":{"maxOutputTokens":20000,"topP":0.90}}'],
     ...[
@@ -140,6 +153,81 @@ for (const [what, dialect, model, before, after, told] of [
     const result = bridged(dialect, model, before);
     assert.equal(result?.text, after);
     assert.deepEqual(result?.dropped, told);
+  });
+}
+
+for (const [what, dialect, model, names, text] of [
+  [
+    'a server that is not OpenAI\u2019s',
+    chat,
+    'gpt-5.5',
+    'anyone',
+    '{"temperature":0.2,"reasoning_effort":"max"}',
+  ],
+  ['a model of another maker', chat, 'EleutherAI/gpt-neox-20b', 'anyone', '{"temperature":0.2}'],
+  ['a Responses server that is not OpenAI\u2019s', responses, 'gpt-5', 'anyone', '{"temperature":0.2}'],
+  [
+    'a deployment whose name tells nothing',
+    chat,
+    'gpt-prod',
+    'deployment',
+    '{"temperature":0.2,"logprobs":true}',
+  ],
+  ['another one', chat, 'gpt-mini', 'deployment', '{"temperature":0.2,"reasoning_effort":"low"}'],
+  ['a distilled one', responses, 'gpt-5-distill', 'deployment', '{"temperature":0.2}'],
+  ['a model that speaks', chat, 'gpt-audio', 'vendor', '{"temperature":0.2}'],
+  [
+    'a Claude that is not told',
+    messages,
+    'claude-latest',
+    'vendor',
+    '{"temperature":0.2,"tool_choice":{"type":"any"}}',
+  ],
+  [
+    'a Claude of one\u2019s own',
+    ...[messages, 'my-claude', 'vendor', '{"thinking":{"type":"enabled","budget_tokens":2000}}'],
+  ],
+  [
+    'a Claude by the name of another',
+    ...[messages, 'my-claude-opus-4-7', 'vendor', '{"thinking":{"type":"enabled","budget_tokens":2000}}'],
+  ],
+  [
+    'a budget that is none',
+    messages,
+    'claude-opus-4-7',
+    'vendor',
+    '{"thinking":{"type":"enabled","budget_tokens":"abc"}}',
+  ],
+] as unknown as readonly (readonly [string, PassThrough, string, ModelNames, string])[]) {
+  test(`nothing is known, and no byte changed: ${what}`, () => {
+    assert.equal(bridged(dialect, model, text, names), undefined);
+  });
+}
+
+test('a deployment may have the name of its model, in any case of letters', () => {
+  const sent = bridged(chat, 'GPT-5', '{"temperature":0.2}', 'deployment');
+  assert.deepEqual(sent?.dropped, ['temperature']);
+});
+
+test('a newer model of the vendor\u2019s own is taken for one of the newest kind', () => {
+  assert.deepEqual(bridged(chat, 'gpt-9', '{"temperature":0.2}')?.dropped, ['temperature']);
+  assert.deepEqual(bridged(messages, 'claude-saga-9', '{"temperature":0.2}')?.dropped, ['temperature']);
+});
+
+for (const [system, before, after] of [
+  ['none', '', ''],
+  ['a text', ',"system":"Be  short."', '{"type":"text","text":"Be  short."},'],
+  ['blocks', ',"system":[ {"type":"text", "text":"Be short."} ]', '{"type":"text", "text":"Be short."},'],
+  ['no blocks', ',"system":[ ]', ''],
+  ['an empty text', ',"system":""', ''],
+] as const) {
+  test(`where a tool cannot be forced, the instructions demand its call: ${system}`, () => {
+    const text = `{"tool_choice":{"type":"tool","name":"x"}${before}}`;
+    const demand = '{"type":"text","text":"Answer with a call of the tool `x` and nothing else."}';
+    assert.equal(
+      bridged(messages, 'claude-fable-5-1', text)?.text,
+      `{"tool_choice":{"type":"auto"},"system":[${after}${demand}]}`,
+    );
   });
 }
 
@@ -184,6 +272,12 @@ for (const [dialect, models] of DIALECTS) {
         const sent = JSON.parse(result.text) as Record<string, unknown>;
         assert.deepEqual(sent['messages'], said['messages'] && JSON.parse(JSON.stringify(said['messages'])));
         assert.deepEqual('other' in sent, 'other' in said);
+        const parsed = bridgeRequest(dialect.bridge as Bridge, JSON.parse(text), {
+          name: model,
+          names: 'vendor',
+        });
+        assert.deepEqual(parsed?.request, sent);
+        assert.deepEqual(parsed?.dropped, result.dropped);
         assert.ok(result.text !== text);
         assert.equal(bridged(dialect, model, result.text), undefined, `${text} to ${result.text}`);
       }),

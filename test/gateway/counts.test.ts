@@ -142,6 +142,43 @@ test('Bedrock that does not let an account count, or has no counts where it is, 
   }
 });
 
+test('what is refused for something else than the count is told, though its words are alike', async () => {
+  const notFound =
+    'Publisher Model `projects/p/locations/l/publishers/anthropic/models/claude-nope-9` was not found or your project does not have access to it.';
+  for (const [status, expected, model, message] of [
+    [404, 404, 'vertex/claude-nope-9', notFound],
+    [400, 400, `bedrock/${CLAUDE}`, 'The tool `count_tokens` has an input schema that is not supported.'],
+    [400, 400, `bedrock/${CLAUDE}`, 'toolConfig.tools.0.member.toolSpec.name: count_tokens is invalid'],
+  ] as const) {
+    const server = await startRawUpstream((response) => {
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(
+        JSON.stringify(
+          model.startsWith('vertex')
+            ? { error: { code: status, message, status: 'NOT_FOUND' } }
+            : { message },
+        ),
+      );
+    });
+    const baseUrl = new URL(server.baseUrl).origin;
+    const accounts = [{ name: 'main', apiKey: 'any' }];
+    const counting = await startGateway({
+      providers: {
+        bedrock: { baseUrl, region: 'us-east-1', accounts },
+        vertex: { baseUrl, project: 'p', location: 'l', accounts },
+      },
+    });
+    try {
+      const body = { model, messages: [{ role: 'user', content: WORDS }] };
+      const answer = await counting.post('/v1/messages/count_tokens', body);
+      assert.equal(answer.status, expected, `${message}: ${await answer.text()}`);
+    } finally {
+      await counting.stop();
+      await server.close();
+    }
+  }
+});
+
 test('what Vertex tells of a count beside the number reaches callers of its own dialect', async () => {
   const details = [{ modality: 'TEXT', tokenCount: 7 }];
   const told = { totalTokens: 7, totalBillableCharacters: 30, promptTokensDetails: details };

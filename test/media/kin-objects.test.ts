@@ -198,10 +198,96 @@ describe('a file that a model reads by its id', () => {
     }
   });
 
+  const post = (body: object, key = OTHER) =>
+    gateway.post('/v1/chat/completions', body, { headers: { authorization: `Bearer ${key}` } });
+  const system = (...texts: string[]) => ({
+    role: 'system',
+    content: texts.map((text) => ({ type: 'text', text })),
+  });
+  const toQwen = (...messages: object[]) => ({ model: 'alibaba/qwen-long', messages: [...messages, USER] });
+
+  test('cannot be named in pieces, without an id, or behind another', async () => {
+    const fake = fakes.get('alibaba');
+    const { id } = await clientOf(TEST_KEY, 'alibaba').files.create({
+      file: await toFile(Buffer.from('text'), 'a.txt'),
+      purpose: 'file-extract' as OpenAI.FilePurpose,
+    });
+    const before = fake?.requests.length;
+    const named: [status: number, path: string, body: object][] = [
+      [404, '/v1/chat/completions', toQwen(system('fileid://', id))],
+      [404, '/v1/chat/completions', toQwen(system('file', `id://${id}`))],
+      [404, '/v1/chat/completions', toQwen(system('f', 'ileid:', '/', `/${id}`))],
+      [400, '/v1/chat/completions', toQwen(system(`fileid://\u200b${id}`))],
+      [404, '/v1/chat/completions', toQwen(system(`fileid://file-zz,${id}`))],
+      [
+        404,
+        '/v1/messages',
+        {
+          ...{ model: 'alibaba/qwen-long', max_tokens: 9, messages: [USER] },
+          system: [
+            { type: 'text', text: 'file' },
+            { type: 'text', text: `id://${id}` },
+          ],
+        },
+      ],
+      [
+        403,
+        '/v1beta/models/alibaba%2Fqwen-long:generateContent',
+        {
+          contents: [{ role: 'user', parts: [{ text: 'Hi' }] }],
+          systemInstruction: { parts: [{ text: 'file' }, { text: `id://${id}` }] },
+        },
+      ],
+    ];
+    for (const [status, path, body] of named) {
+      const answer = await gateway.post(path, body, {
+        headers: { authorization: `Bearer ${OTHER}`, 'x-goog-api-key': OTHER },
+      });
+      assert.equal(answer.status, status, `${JSON.stringify(body)}: ${await answer.text()}`);
+    }
+    assert.equal(fake?.requests.length, before);
+    for (const pieces of [
+      ['file', `id://${id}`],
+      ['fileid://', id],
+    ]) {
+      const line = lineOf({ model: 'qwen-long', messages: [system(...pieces)] });
+      const file = await toFile(Buffer.from(line), 'a.jsonl');
+      await assert.rejects(
+        clientOf(OTHER, 'alibaba').files.create({ file, purpose: 'batch' }),
+        OpenAI.APIError,
+      );
+    }
+  });
+
+  test('is one of so many at most', async () => {
+    const textOf = (count: number) =>
+      Array.from({ length: count }, (_, at) => `fileid://file-${at}`).join(',');
+    for (const count of [501, 40_000, 300_000]) {
+      const answer = await post(toQwen(system(textOf(count))));
+      assert.equal(answer.status, 400, await answer.text());
+    }
+    assert.equal((await post(toQwen(system(textOf(500))))).status, 200);
+    // However often one is named, it is one.
+    assert.equal((await post(toQwen(system('fileid://file-1 '.repeat(2_000))))).status, 200);
+  });
+
   test('is told by an address as Kimi has it, or not at all', async () => {
-    const image = { type: 'image_url', image_url: { url: 'ms://file%2d1' } };
-    const body = { model: 'moonshot/kimi-k2', messages: [{ role: 'user', content: [image] }] };
-    const answer = await gateway.post('/v1/chat/completions', body);
-    assert.equal(answer.status, 400, await answer.text());
+    for (const url of [
+      'ms://file%2d1',
+      ' ms://file-1',
+      '\u00a0ms://file-1',
+      'm\ts://file-1',
+      '\u200bms://file-1',
+    ]) {
+      const image = { type: 'image_url', image_url: { url } };
+      const messages = [{ role: 'user', content: [image] }];
+      const answer = await gateway.post('/v1/chat/completions', { model: 'moonshot/kimi-k2', messages });
+      assert.equal(answer.status, 400, `${JSON.stringify(url)}: ${await answer.text()}`);
+      const line = await toFile(Buffer.from(lineOf({ model: 'kimi-k2', messages })), 'a.jsonl');
+      await assert.rejects(
+        clientOf(OTHER, 'moonshot').files.create({ file: line, purpose: 'batch' }),
+        BadRequestError,
+      );
+    }
   });
 });

@@ -18,10 +18,11 @@ const SAMPLING = new Map<string, JsonValue | undefined>([
 /** OpenAI's models: efforts and sampling parameters. The word for the output limit is a matter of providers (`quirks.ts`). */
 export const bridge: Bridge = {
   fields: ['reasoning_effort', ...SAMPLING.keys()],
-  adapt: (said, model) => {
-    const traits = modelTraits(model);
+  adapt: (said, { name, names }) => {
     const adaptation = new Adaptation();
-    // Of other makers' models behind servers of this kind the server knows more.
+    // Of the models behind other servers of this kind the server knows more.
+    if (names === 'anyone') return adaptation;
+    const traits = modelTraits(name, names);
     if (traits.openParameters) return adaptation;
     const effort = adaptEffort(adaptation, 'reasoning_effort', said['reasoning_effort'], traits);
     if (!refusesSampling(traits, effort)) return adaptation;

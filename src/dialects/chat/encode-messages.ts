@@ -170,7 +170,7 @@ const REASONING_FIELDS = ['reasoning', 'reasoning_details'];
 
 /** Whether a reasoning part reaches the provider. */
 export function isWritten(part: ReasoningPart, { extra }: Message, target: Target): boolean {
-  return isReadable(part, target) || REASONING_FIELDS.some((field) => field in ownFields(extra));
+  return isReadable(part, target) || REASONING_FIELDS.some((field) => ownFields(extra)[field] !== undefined);
 }
 
 function textOf(parts: readonly { text: string }[]): string {

@@ -4,6 +4,7 @@ import type { EncodedRequest } from '../dialect.ts';
 import { shortenEndUser } from '../end-user.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
+import type { ModelNames } from '../model-names.ts';
 import { offerTools } from '../offered-tools.ts';
 import { parameterName, planParameters, tooManyStops, type WrittenParameter } from '../parameters.ts';
 import { withReadableParts } from '../readable-parts.ts';
@@ -20,14 +21,19 @@ import { encodeToolChoice, encodeTools } from './tools.ts';
  *
  * @throws GatewayError `invalid_request` where something can neither be said nor be left out.
  */
-export function encodeRequest(asked: Conversation, model: string, options?: TargetOptions): EncodedRequest {
+export function encodeRequest(
+  asked: Conversation,
+  model: string,
+  names: ModelNames = 'vendor',
+  options?: TargetOptions,
+): EncodedRequest {
   const { conversation, unsaid } = offerTools(
     withReadableParts(asked, 'chat'),
     'chat',
     options?.narrowsTools,
   );
   const foreign = foreignFields(conversation, 'chat');
-  const target = new Target(conversation, model, options);
+  const target = new Target(conversation, model, names, options);
   for (const name of foreignParts(conversation, 'chat', (part, message) => isWritten(part, message, target)))
     target.drop(name);
   const body: JsonObject = {

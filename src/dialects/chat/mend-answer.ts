@@ -1,9 +1,11 @@
+import { appendAll } from '../../conversation/append-all.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { type Edit, setField } from '../json-places.ts';
+import type { CallNumbers } from './call-numbers.ts';
 
 /*
  * What servers of OpenAI's kin leave out or say otherwise, and its clients stumble over: no list of choices or none in it, no
- * index of a choice or of a tool call, no delta (Azure's content filter), a `stop` where tools are to be called. Mended in the
+ * index of a choice or of a tool call (or the same one for all), arguments as an object, no delta (Azure's content filter), a `stop` where tools are to be called. Mended in the
  * bytes, and nothing else of them.
  */
 
@@ -12,13 +14,7 @@ export interface SeenChoice {
   /** The server said why it ended. */
   isFinished: boolean;
   callsTools: boolean;
-  /** The calls whose server does not number them, in order. */
-  calls: SeenCall[];
-}
-
-interface SeenCall {
-  id: string;
-  hasArguments: boolean;
+  calls: CallNumbers;
 }
 
 /**
@@ -52,11 +48,27 @@ export function mendChoice(
   if (!isObject(choice['delta'])) edits.push(setField(json, path, choice, 'delta', '{}'));
   for (const [position, call] of toolCallsOf(choice['delta']).entries()) {
     seen.callsTools = true;
-    if (!isObject(call) || typeof call['index'] === 'number') continue;
+    if (!isObject(call)) continue;
     const callPath = [...path, 'delta', 'tool_calls', position];
-    edits.push(setField(json, callPath, call, 'index', String(numberCall(seen.calls, call))));
+    const number = seen.calls.numberOf(call);
+    if (call['index'] !== number) edits.push(setField(json, callPath, call, 'index', String(number)));
+    appendAll(edits, mendArguments(json, callPath, call));
   }
   return [...edits, ...mendFinish(json, path, choice, seen.callsTools)];
+}
+
+/** Arguments are JSON text; some servers give the object itself. */
+export function mendArguments(
+  json: Buffer,
+  callPath: readonly (string | number)[],
+  call: JsonObject,
+): Edit[] {
+  const { function: called } = call;
+  if (!isObject(called) || !isObject(called['arguments'])) return [];
+  const { span } = setField(json, [...callPath, 'function'], called, 'arguments', '');
+  // With the digits and the spaces that it came with.
+  const text = JSON.stringify(json.subarray(span.start, span.end).toString());
+  return [{ span, text }];
 }
 
 /** An answer that calls tools ends so that they are called, as it does where it is translated. */
@@ -73,21 +85,4 @@ export function mendFinish(
 export function toolCallsOf(message: JsonValue | undefined): JsonValue[] {
   const calls = isObject(message) ? message['tool_calls'] : undefined;
   return Array.isArray(calls) ? calls : [];
-}
-
-/** The number of a call that comes without one: by its id, else it goes on with the last, unless a new one begins. */
-function numberCall(calls: SeenCall[], delta: JsonObject): number {
-  const id = textOf(delta['id']);
-  const body = isObject(delta['function']) ? delta['function'] : {};
-  let at = id === '' ? calls.length - 1 : calls.findIndex((call) => call.id === id);
-  if (at === -1 || (id === '' && calls[at]?.hasArguments && textOf(body['name']) !== '')) {
-    at = calls.push({ id, hasArguments: false }) - 1;
-  }
-  const call = calls[at];
-  if (call && textOf(body['arguments']) !== '') call.hasArguments = true;
-  return at;
-}
-
-function textOf(value: JsonValue | undefined): string {
-  return typeof value === 'string' ? value : '';
 }

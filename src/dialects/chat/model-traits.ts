@@ -1,4 +1,5 @@
 import type { Parameters } from '../../conversation/conversation.ts';
+import type { ModelNames } from '../model-names.ts';
 
 /**
  * What a model of this dialect takes that others do not, by its name. The dialect is spoken by many servers and
@@ -32,7 +33,7 @@ export interface ModelTraits {
   cacheControl: boolean;
 }
 
-const COMPATIBLE: ModelTraits = {
+export const COMPATIBLE: ModelTraits = {
   outputLimit: ['max_tokens', 'max_completion_tokens'],
   instructions: 'system',
   sampling: 'always',
@@ -107,16 +108,34 @@ const TRAITS: readonly (readonly [RegExp, ModelTraits])[] = [
   // Of computer-use-preview no page lists the efforts; it is of the o-series' time, and takes their words for summaries (`Reasoning`
   // of the openai package).
   [/^(o\d|codex-mini|computer-use-)/, reasoning(TO_HIGH)],
+  // OpenAI's pages of the models: what speaks does not reason.
+  [/^gpt-(audio|realtime)/, OPENAI],
   [/^(chatgpt-4|gpt-3|gpt-4)/, OPENAI],
   [/^(chatgpt|gpt)-/, sometimesReasoning(TO_MAX, true)],
   [/^claude/, { ...COMPATIBLE, cacheControl: true }],
 ];
 
+/** One of OpenAI's models, of which its name does not tell which. */
+const DEPLOYED: ModelTraits = { ...OPENAI, reasoning: 'unknown' };
+
+/** Begins like the names of OpenAI's models. */
+const LIKE_OPENAI = /^(?:chatgpt|gpt-?\d|gpt-(?!oss)|o\d|codex-|computer-use-)/;
+
+/** The families of OpenAI's models (Azure's `gpt-35-turbo` among them), and the words that their names go on with: all else is somebody's own. */
+const OPENAI_NAME =
+  /^(?:chatgpt-4o|gpt-(?:3\.?5|4(?:o|\.[15])?|5(?:\.[1-6])?|6(?:\.1)?|audio|realtime)|o[134]|codex|computer-use)(?:-(?:16k|32k|astra|audio|chat|codex|cyber|deep|instruct|latest|luna|max|mini|nano|preview|pro|realtime|research|rosalind|search|sol|terra|turbo|vision|\d{4}(?:-\d\d-\d\d)?))*$/;
+
+const OPENAI_MAKERS = new Set(['', 'openai', 'azure']);
+
 /** `openai/gpt-5-mini` and `gpt-5-mini` are the same model, and `ft:gpt-5-mini:org:name:id` was made of it. */
-export function modelTraits(model: string): ModelTraits {
-  const served = model.slice(model.lastIndexOf('/') + 1);
-  const name = served.startsWith('ft:') ? (served.split(':', 2)[1] ?? served) : served;
-  return TRAITS.find(([pattern]) => pattern.test(name))?.[1] ?? COMPATIBLE;
+export function modelTraits(model: string, names: ModelNames = 'vendor'): ModelTraits {
+  const [served = '', maker = ''] = model.split('/').reverse();
+  const said = names === 'deployment' ? served.toLowerCase() : served;
+  const name = said.startsWith('ft:') ? (said.split(':', 2)[1] ?? said) : said;
+  const traits = TRAITS.find(([pattern]) => pattern.test(name))?.[1] ?? COMPATIBLE;
+  if (names === 'vendor' || !LIKE_OPENAI.test(name)) return traits;
+  if (OPENAI_MAKERS.has(maker) && OPENAI_NAME.test(name)) return traits;
+  return names === 'deployment' ? DEPLOYED : COMPATIBLE;
 }
 
 /** Parameters that reasoning models of OpenAI refuse. */

@@ -3,7 +3,14 @@ import { isObject, type JsonObject, tryParseJson } from '../../conversation/json
 import type { Usage } from '../../conversation/usage.ts';
 import { type AnswerScan, findModel, findServiceTier, findUsage } from '../answer-scan.ts';
 import { backgroundFieldNames } from '../background.ts';
-import { beginsFilledList, beginsList, hasValue, isNotNull, type ValueTest } from '../json-bytes.ts';
+import {
+  beginsFilledList,
+  beginsList,
+  beginsObject,
+  hasValue,
+  isNotNull,
+  type ValueTest,
+} from '../json-bytes.ts';
 import { modelFieldNames } from '../named-models.ts';
 import { outputFieldNames } from '../output-bound.ts';
 import { noAnswer, type PassThrough, type PrepareOptions } from '../pass-through.ts';
@@ -14,7 +21,7 @@ import { madeIds, readFirstIds, readMadeIds } from './audio-output.ts';
 import { bridge } from './bridge.ts';
 import { choiceFailure, choicesOf } from './embedded-failures.ts';
 import { embeddedError, saysError } from './errors.ts';
-import { mendFinish, toolCallsOf } from './mend-answer.ts';
+import { mendArguments, mendFinish, toolCallsOf } from './mend-answer.ts';
 import { ChatStreamScanner } from './stream-scanner.ts';
 import { decodeUsage } from './usage.ts';
 
@@ -82,6 +89,7 @@ const FINISH_KEY = Buffer.from('"finish_reason"');
 const ERROR_KEY = Buffer.from('"error"');
 const CHOICES_KEY = Buffer.from('"choices"');
 const DATA_KEY = Buffer.from('"data"');
+const ARGUMENTS_KEY = Buffer.from('"arguments"');
 const TOOL_CALLS_KEY = Buffer.from('"tool_calls"');
 
 function readUsage(body: Buffer, scan?: AnswerScan): Usage | undefined {
@@ -154,15 +162,19 @@ const mayBeStop: ValueTest = (body, at) => body[at] === 0x22 && body[at + 1] ===
 /** A whole answer that calls tools ends so that they are called; all else of it stays as it came. */
 function mendAnswer(body: Buffer, scan?: AnswerScan): Buffer {
   if (scan && !scan.words.has('tool_calls')) return body;
-  if (!hasValue(body, TOOL_CALLS_KEY, beginsFilledList) || !hasValue(body, FINISH_KEY, mayBeStop)) {
-    return body;
-  }
+  if (!hasValue(body, TOOL_CALLS_KEY, beginsFilledList)) return body;
+  if (!hasValue(body, FINISH_KEY, mayBeStop) && !hasValue(body, ARGUMENTS_KEY, beginsObject)) return body;
   const answer = tryParseJson(body.toString('utf8'));
   const choices = isObject(answer) ? choicesOf(answer) : [];
   const edits = choices.flatMap((choice, place) => {
     if (!isObject(choice)) return [];
-    const callsTools = toolCallsOf(choice['message']).length > 0;
-    return mendFinish(body, ['choices', place], choice, callsTools);
+    const calls = toolCallsOf(choice['message']);
+    const path = ['choices', place];
+    const objects = calls.flatMap((call, at) =>
+      isObject(call) ? mendArguments(body, [...path, 'message', 'tool_calls', at], call) : [],
+    );
+    return [...mendFinish(body, path, choice, calls.length > 0), ...objects];
   });
+  edits.sort((a, b) => a.span.start - b.span.start);
   return edits.length === 0 ? body : spliceBody(body, edits);
 }

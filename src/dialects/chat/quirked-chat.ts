@@ -7,6 +7,7 @@ import {
   wordsOfThinking,
 } from '../caller-words.ts';
 import type { Dialect, EncodedRequest } from '../dialect.ts';
+import type { ModelNames } from '../model-names.ts';
 import { chatParameterKey, parameterName } from '../parameters.ts';
 import { type FieldSpans, findTopLevelFields } from '../request-fields.ts';
 import type { WordTable } from '../word-table.ts';
@@ -59,7 +60,7 @@ export class QuirkedChat {
     const answer = { thinkTags, replaysReasoning };
     this.dialect = {
       ...chat,
-      encodeRequest: (conversation, model) => this.#encodeRequest(conversation, model),
+      encodeRequest: (conversation, model, names) => this.#encodeRequest(conversation, model, names),
       decodeResponse: (body) => decodeResponse(body, answer),
       streamDecoder: () => new ChatStreamDecoder(answer),
     };
@@ -88,14 +89,14 @@ export class QuirkedChat {
     return { body: rewritten, dropped: [...names] };
   }
 
-  #encodeRequest(conversation: Conversation, model: string): EncodedRequest {
+  #encodeRequest(conversation: Conversation, model: string, names: ModelNames = 'vendor'): EncodedRequest {
     const { reasoning, files } = this.#quirks;
     const field = typeof reasoning === 'function' ? reasoning(model) : reasoning;
     const replaysReasoning = field !== undefined && field !== 'none';
     const { emulatesCustomTools, narrowsTools } = this;
     const showsReasoning = this.#quirks.hidesReasoning !== true;
     const options = { replaysReasoning, emulatesCustomTools, narrowsTools, showsReasoning, files };
-    const encoded = encodeRequest(conversation, model, options);
+    const encoded = encodeRequest(conversation, model, names, options);
     const dropped = new Set(encoded.dropped);
     const wordOf = (name: string) => callerName(conversation, name);
     const drop = (name: string, fitted?: string) => {

@@ -19,6 +19,7 @@ import type { MadeIds, ScanOptions, StreamScanner } from '../pass-through.ts';
 import { spliceBody } from '../request-fields.ts';
 import { type ServedTier, servedTier } from '../tiers.ts';
 import { spokenId } from './audio-output.ts';
+import { CallNumbers } from './call-numbers.ts';
 import { judgeChunk } from './embedded-failures.ts';
 import { mendChoice, mendChoices, type SeenChoice } from './mend-answer.ts';
 import { decodeUsage, streamUsage } from './usage.ts';
@@ -108,11 +109,14 @@ export class ChatStreamScanner implements StreamScanner {
     );
   }
 
-  /** Of calls it need only be known that there are some, and that the server numbers them. */
+  /** Of calls it need only be known that there are some, and that the server numbers them and writes their arguments as texts. */
   #hasNoNewCalls(text: string): boolean {
     const choice = this.#choices.get(0);
     if (!choice) return false;
-    return choice.callsTools || !hasTextValue(text, '"tool_calls"', beginsFilledList);
+    if (!choice.callsTools) return !hasTextValue(text, '"tool_calls"', beginsFilledList);
+    return (
+      !hasTextValue(text, '"name"', beginsFilledText) && !hasTextValue(text, '"arguments"', beginsObject)
+    );
   }
 
   /** The thorough way, event by event: while it is not known yet what the stream is, and where something was found. */
@@ -175,7 +179,7 @@ export class ChatStreamScanner implements StreamScanner {
       const seen = this.#seen(index);
       const mends = mendChoice(json, choice, place, index, seen);
       // A reason is said once; what else is missing will be missing again.
-      if (typeof choice['index'] !== 'number' || seen.calls.length > 0) this.#isIrregular = true;
+      if (typeof choice['index'] !== 'number' || seen.calls.differ) this.#isIrregular = true;
       appendAll(edits, mends);
       this.#noteOutput(choice, seen);
       const said = this.#findsIds ? spokenId(choice['delta']) : undefined;
@@ -187,7 +191,7 @@ export class ChatStreamScanner implements StreamScanner {
   #seen(index: number): SeenChoice {
     let seen = this.#choices.get(index);
     if (!seen) {
-      seen = { isFinished: false, callsTools: false, calls: [] };
+      seen = { isFinished: false, callsTools: false, calls: new CallNumbers() };
       this.#choices.set(index, seen);
     }
     return seen;

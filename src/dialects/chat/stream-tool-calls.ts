@@ -18,7 +18,7 @@ export interface PartNumbering {
  * Puts the tool calls of one choice together from their deltas. OpenAI gives each delta the call's index, and id
  * and name in the first of them. Of its kin, some leave the index out or count every call 0, some send name or id
  * late, in pieces or again with every delta, some the whole call at once, some an empty one beside a text. So a call is
- * announced only once its name and id are known and its arguments begin, or when the stream is over.
+ * announced only once its name and id are known and its arguments begin, or those of one behind it, or when the stream is over.
  */
 export class StreamToolCalls {
   readonly #at: PartNumbering;
@@ -42,7 +42,9 @@ export class StreamToolCalls {
     const known = this.#find(delta);
     const events = known ? [] : this.endWhole();
     const call = known ?? this.#begin(delta);
-    appendAll(events, call.push(delta));
+    call.take(delta);
+    if (call.begins) for (const before of this.#silentBefore(call)) appendAll(events, before.announce());
+    appendAll(events, call.tell());
     if (call.id !== '') this.#byId.set(idKey(delta, call.id), call);
     return events;
   }
@@ -56,14 +58,20 @@ export class StreamToolCalls {
   }
 
   end(): CompletionEvent[] {
-    return this.#open.flatMap((call) => call.end());
+    return this.#open.toSorted(inOrder).flatMap((call) => call.end());
+  }
+
+  /** Those that stand before a call and have no arguments yet, nor maybe any at all: the answer has them in their order. */
+  #silentBefore(call: StreamCall): StreamCall[] {
+    if (this.#open.length === 1) return [];
+    return this.#open.filter((other) => other.isSilent && inOrder(other, call) < 0).toSorted(inOrder);
   }
 
   #begin(delta: JsonObject): StreamCall {
-    const call = new StreamCall(this.#at, this.#calls.length);
+    const { index } = delta;
+    const call = new StreamCall(this.#at, this.#calls.length, typeof index === 'number' ? index : undefined);
     this.#calls.push(call);
     this.#open.push(call);
-    const { index } = delta;
     if (typeof index === 'number') this.#byIndex.set(index, call);
     return call;
   }
@@ -85,6 +93,12 @@ export class StreamToolCalls {
   }
 }
 
+/** By their numbers, where both have one of their own; else as they came. */
+function inOrder(a: StreamCall, b: StreamCall): number {
+  const byIndex = a.index === undefined || b.index === undefined ? 0 : a.index - b.index;
+  return byIndex === 0 ? a.position - b.position : byIndex;
+}
+
 function idKey({ index }: JsonObject, id: string): string {
   return typeof index === 'number' ? `${index} ${id}` : ` ${id}`;
 }
@@ -93,8 +107,11 @@ const CALL_FIELDS = new Set(['index', 'id', 'type', 'function', 'custom']);
 
 class StreamCall {
   id = '';
+  /** How many came before it. */
+  readonly position: number;
+  /** Its number, as the server gives it. */
+  readonly index: number | undefined;
   readonly #at: PartNumbering;
-  readonly #position: number;
   readonly #arguments = new ArgumentsText();
   readonly #fields = new Map<string, JsonValue | undefined>();
   #name = '';
@@ -107,9 +124,24 @@ class StreamCall {
   /** The custom tool that a function stands for, whose text is read once its arguments are whole. */
   #emulated: string | undefined;
 
-  constructor(at: PartNumbering, position: number) {
+  constructor(at: PartNumbering, position: number, index: number | undefined) {
     this.#at = at;
-    this.#position = position;
+    this.position = position;
+    this.index = index;
+  }
+
+  /** It has arguments, and can be announced with them. */
+  get begins(): boolean {
+    return this.#part === undefined && this.#waiting !== '' && this.#isNamed;
+  }
+
+  /** It could be announced, and has no arguments. */
+  get isSilent(): boolean {
+    return this.#part === undefined && this.#waiting === '' && this.#isNamed;
+  }
+
+  get #isNamed(): boolean {
+    return this.id !== '' && this.#name !== '';
   }
 
   get hasArguments(): boolean {
@@ -146,7 +178,7 @@ class StreamCall {
     return this.#kind === 'function' && this.#arguments.isWhole;
   }
 
-  push(delta: JsonObject): CompletionEvent[] {
+  take(delta: JsonObject): void {
     if (isObject(delta['custom'])) this.#kind = 'custom';
     const body = bodyOf(delta);
     if (this.#part === undefined) {
@@ -157,8 +189,15 @@ class StreamCall {
       if (!CALL_FIELDS.has(key)) this.#fields.set(key, value);
     }
     const piece = argumentsText(this.#kind === 'custom' ? body['input'] : body['arguments']);
-    if (piece !== '' && !this.#ended) this.#waiting += this.#take(piece);
-    if (this.#waiting === '' || this.id === '' || this.#name === '') return [];
+    if (piece !== '' && !this.#ended) this.#waiting += this.#piece(piece);
+  }
+
+  /** What has come and can be told. */
+  tell(): CompletionEvent[] {
+    return this.#waiting !== '' && this.#isNamed ? this.#flush() : [];
+  }
+
+  announce(): CompletionEvent[] {
     return this.#flush();
   }
 
@@ -176,7 +215,7 @@ class StreamCall {
   }
 
   /** Free text may repeat itself as it likes; only JSON shows that a piece is a repetition. */
-  #take(piece: string): string {
+  #piece(piece: string): string {
     if (this.#kind === 'function') return this.#arguments.take(piece);
     this.#arguments.text += piece;
     return piece;
@@ -191,7 +230,7 @@ class StreamCall {
     if (this.#part === undefined) {
       this.#emulate();
       this.#part = this.#at.nextPart();
-      events.push({ type: 'part_start', choice: this.#at.choice, part: this.#part, value: this.#announce() });
+      events.push({ type: 'part_start', choice: this.#at.choice, part: this.#part, value: this.#describe() });
     }
     if (this.#emulated !== undefined && !isLast) return events;
     if (this.#waiting !== '') {
@@ -201,8 +240,8 @@ class StreamCall {
     return events;
   }
 
-  #announce(): ToolCallPart {
-    const id = this.id === '' ? this.#at.fallbackId(this.#position) : this.id;
+  #describe(): ToolCallPart {
+    const id = this.id === '' ? this.#at.fallbackId(this.position) : this.id;
     const value: ToolCallPart = {
       type: 'tool_call',
       id,

@@ -1,9 +1,10 @@
 import type { CacheHint, Conversation } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord } from '../caller-words.ts';
+import type { ModelNames } from '../model-names.ts';
 import { encodeCacheHint } from './cache-hints.ts';
 import type { FileForm } from './file-parts.ts';
-import { type ModelTraits, modelTraits } from './model-traits.ts';
+import { COMPATIBLE, type ModelTraits, modelTraits } from './model-traits.ts';
 
 export interface TargetOptions {
   /** The provider wants its readable reasoning back, whatever dialect the caller speaks. */
@@ -32,6 +33,7 @@ export class Target {
   constructor(
     conversation: Conversation,
     model: string,
+    names: ModelNames,
     {
       replaysReasoning = false,
       emulatesCustomTools = false,
@@ -45,7 +47,9 @@ export class Target {
     this.emulatesCustomTools = emulatesCustomTools;
     this.narrowsTools = narrowsTools;
     this.files = files;
-    this.traits = modelTraits(model);
+    // A server that may be anyone's gets what callers of its dialect say, as where it passes through.
+    const isPassedOn = names === 'anyone' && conversation.dialect === 'chat';
+    this.traits = isPassedOn ? COMPATIBLE : modelTraits(model, names);
     this.showsReasoning = showsReasoning ?? this.traits.reasoning === 'unknown';
   }
 

@@ -26,7 +26,7 @@ export const bridge: Bridge = {
   fields: CONFIGS,
   adapt: (said, model, bytes) => {
     const adaptation = new Adaptation();
-    if (!KNOWN.test(model.toLowerCase())) return adaptation;
+    if (model.names === 'anyone' || !KNOWN.test(model.name.toLowerCase())) return adaptation;
     for (const config of CONFIGS) {
       if (!isObject(said[config])) continue;
       const within = bytes(config);
@@ -44,9 +44,9 @@ export const bridge: Bridge = {
 
 const WITHIN: Bridge = {
   fields: [...THINKING, ...PENALTIES, ...LOGPROBS, ...OUTPUT],
-  adapt: (said, model) => {
+  adapt: (said, { name }) => {
     const adaptation = new Adaptation();
-    const traits = modelTraits(model);
+    const traits = modelTraits(name);
     if (!traits.penalties) leaveOut(adaptation, said, PENALTIES, (value) => value !== 0);
     if (!traits.logprobs) leaveOut(adaptation, said, LOGPROBS, (value) => value !== false);
     for (const field of OUTPUT) adaptOutput(adaptation, field, said[field], traits);

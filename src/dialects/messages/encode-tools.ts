@@ -208,7 +208,8 @@ function withParallel({ conversation, isNative }: EncodeContext, choice: JsonObj
   return { ...choice, disable_parallel_tool_use: !parallel };
 }
 
-function demandTool(choice: JsonObject): string {
+/** The sentence that stands for a forced choice where the model takes none. */
+export function demandTool(choice: JsonObject): string {
   return choice['type'] === 'tool'
     ? `Answer with a call of the tool \`${String(choice['name'])}\` and nothing else.`
     : 'Answer with a call of one of the tools and nothing else.';

@@ -11,6 +11,8 @@ export interface ModelTraits {
   maxOutputTokens: number;
   /** False: the limit is a guess for a model that is not Anthropic's, and nothing is cut down to it. */
   limitIsKnown: boolean;
+  /** False: not one of Anthropic's models, by its name. */
+  isKnown: boolean;
   /** `budget`: `enabled` with `budget_tokens`. `both`: that or `adaptive`. `adaptive`: a budget is answered with 400. */
   thinking: 'none' | 'budget' | 'both' | 'adaptive';
   /** How a call runs without thinking. `absent`: by not asking for it. `never`: not at all. */
@@ -36,6 +38,7 @@ export const EFFORTS: readonly Effort[] = ['low', 'medium', 'high', 'xhigh', 'ma
 const CLAUDE_3: ModelTraits = {
   maxOutputTokens: 4_096,
   limitIsKnown: true,
+  isKnown: true,
   thinking: 'none',
   thinkingOff: 'absent',
   efforts: [],
@@ -66,7 +69,7 @@ const FABLE_5_1: ModelTraits = { ...FABLE_5, forcedToolUse: false };
 const NEWER = FABLE_5_1;
 
 /** For models of other makers behind an API of this kind: what all of them are likely to take. */
-const FOREIGN: ModelTraits = { ...CLAUDE_3_5, limitIsKnown: false, thinking: 'budget' };
+const FOREIGN: ModelTraits = { ...CLAUDE_3_5, limitIsKnown: false, isKnown: false, thinking: 'budget' };
 
 const TRAITS = new Map<string, ModelTraits>([
   ['opus-3', CLAUDE_3],
@@ -99,22 +102,22 @@ const TRAITS = new Map<string, ModelTraits>([
   ['haiku-5-5', CLAUDE_5],
 ]);
 
-/** `claude-opus-4-5-20251101`, `eu.anthropic.claude-haiku-4-5-…-v1:0`, `claude-sonnet-4@20250514`, `claude-opus-4.5`. */
-const FAMILY_FIRST = /claude-(opus|sonnet|haiku|fable|mythos)-(\d{1,2}|preview)(?:[-.](\d{1,2}))?(?!\d)/;
+/** `claude-opus-4-5-20251101`, `eu.anthropic.claude-haiku-4-5-…-v1:0`, `claude-sonnet-4@20250514`, `claude-opus-4.5`; what is no family yet as well. */
+const FAMILY_FIRST = /(?<![\w-])claude-([a-z]+)-(\d{1,2}|preview)(?:[-.](\d{1,2}))?(?!\d)/;
 /** `claude-3-7-sonnet-20250219`. */
-const VERSION_FIRST = /claude-(\d)(?:[-.](\d))?-(opus|sonnet|haiku)/;
-const BEFORE_CLAUDE_3 = /claude-(?:instant|v?[12](?!\d))/;
+const VERSION_FIRST = /(?<![\w-])claude-(\d)(?:[-.](\d))?-(opus|sonnet|haiku)/;
+const BEFORE_CLAUDE_3 = /(?<![\w-])claude-(?:instant|v?[12](?!\d))/;
 
 /** The traits of a model version, whatever cloud's spelling its name has. */
 export function modelTraits(model: string): ModelTraits {
   const name = model.toLowerCase();
-  if (!name.includes('claude')) return FOREIGN;
   if (BEFORE_CLAUDE_3.test(name)) return CLAUDE_3;
   const modern = FAMILY_FIRST.exec(name);
   if (modern) return TRAITS.get(traitsKey(modern[1], modern[2], modern[3])) ?? NEWER;
   const old = VERSION_FIRST.exec(name);
   if (old) return TRAITS.get(traitsKey(old[3], old[1], old[2])) ?? CLAUDE_3;
-  return NEWER;
+  // `my-claude` may be any.
+  return FOREIGN;
 }
 
 function traitsKey(family: string | undefined, major: string | undefined, minor: string | undefined): string {

@@ -34,6 +34,7 @@ export const passThrough: PassThrough = {
     ...tierFieldNames('messages'),
     ...modelFieldNames('messages'),
     ...bridge.fields,
+    ...(bridge.beside ?? []),
   ]),
   bridge,
   prepareRequest,

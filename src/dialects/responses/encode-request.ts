@@ -7,6 +7,7 @@ import type { EncodedRequest } from '../dialect.ts';
 import { shortenEndUser } from '../end-user.ts';
 import { foreignFields, openAiModeration } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
+import type { ModelNames } from '../model-names.ts';
 import { offerTools } from '../offered-tools.ts';
 import { parameterName, planParameters, type WrittenParameter } from '../parameters.ts';
 import { withReadableParts } from '../readable-parts.ts';
@@ -27,10 +28,14 @@ const INCLUDE_REASONING = 'reasoning.encrypted_content';
  *
  * @throws GatewayError `invalid_request` where something can neither be said nor be left out.
  */
-export function encodeRequest(asked: Conversation, model: string): EncodedRequest {
+export function encodeRequest(
+  asked: Conversation,
+  model: string,
+  names: ModelNames = 'vendor',
+): EncodedRequest {
   const { conversation, unsaid } = offerTools(withReadableParts(asked, 'responses'), 'responses');
   const foreign = foreignFields(conversation, 'responses');
-  const target = new ResponsesTarget(conversation, model);
+  const target = new ResponsesTarget(conversation, model, names);
   for (const name of foreignParts(conversation, 'responses', isWritten)) target.drop(name);
   for (const name of [...unsaid, ...foreign]) target.drop(name);
   const reasoning = encodeReasoning(target);
@@ -114,15 +119,15 @@ function parameterValue({ key, value }: WrittenParameter, target: ResponsesTarge
   return key === 'endUser' && !sameDialect ? shortenEndUser(String(value)) : (value as JsonValue);
 }
 
-/** Which parameters the model would answer with an error; what a client of this dialect said is left to the provider. */
+/** Which parameters the model would answer with an error. */
 function refusedParameters(
-  { traits, sameDialect }: ResponsesTarget,
+  { traits }: ResponsesTarget,
   reasoning: JsonObject | undefined,
 ): (parameter: WrittenParameter) => boolean {
   const refusesSampling =
     traits.sampling === 'never' ||
     (traits.sampling === 'without_reasoning' && reasons(reasoning?.['effort'], traits));
-  return ({ key }) => !sameDialect && refusesSampling && SAMPLING_PARAMETERS.has(key);
+  return ({ key }) => refusesSampling && SAMPLING_PARAMETERS.has(key);
 }
 
 function encodeReasoning(target: ResponsesTarget): JsonObject | undefined {

@@ -1,6 +1,7 @@
 import type { CacheHint, Conversation } from '../../conversation/conversation.ts';
 import { callerWord } from '../caller-words.ts';
-import { type ModelTraits, modelTraits } from '../chat/model-traits.ts';
+import { COMPATIBLE, type ModelTraits, modelTraits } from '../chat/model-traits.ts';
+import type { ModelNames } from '../model-names.ts';
 
 /** The request being written: for which model, and what of the conversation it could not say. */
 export class ResponsesTarget {
@@ -9,9 +10,10 @@ export class ResponsesTarget {
   readonly traits: ModelTraits;
   readonly #dropped = new Set<string>();
 
-  constructor(conversation: Conversation, model: string) {
+  constructor(conversation: Conversation, model: string, names: ModelNames) {
     this.conversation = conversation;
-    this.traits = modelTraits(model);
+    const isPassedOn = names === 'anyone' && conversation.dialect === 'responses';
+    this.traits = isPassedOn ? COMPATIBLE : modelTraits(model, names);
   }
 
   /** Whether the caller speaks this dialect too, so that what it said can be said in its own words. */

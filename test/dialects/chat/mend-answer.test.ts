@@ -122,6 +122,76 @@ const STREAMS: { what: string; sent: string[]; relayed: string[] }[] = [
     ],
   },
   {
+    what: 'calls that all have the number 0 are told apart, and what goes on with each',
+    sent: [
+      call(`"index":0,${BEGIN}`),
+      call(`"index":0,${MORE}`),
+      call(`"index":0,${BEGIN.replace('call_1', 'call_2')}`),
+      call(`"index":0,${MORE}`),
+      chunk('{}', '"tool_calls"'),
+      DONE,
+    ],
+    relayed: [
+      call(`"index":0,${BEGIN}`),
+      call(`"index":0,${MORE}`),
+      call(`"index":1,${BEGIN.replace('call_1', 'call_2')}`),
+      call(`"index":1,${MORE}`),
+      chunk('{}', '"tool_calls"'),
+      DONE,
+    ],
+  },
+  {
+    what: 'so are those that come at once, and none gets a number twice',
+    sent: [
+      chunk(
+        `{"tool_calls":[{"index":0,${BEGIN}},{"index":0,${BEGIN.replace('call_1', 'call_2')}},{"index":1,${BEGIN.replace('call_1', 'call_3')}}]}`,
+      ),
+      call('"index":1,"function":{"arguments":"{}"}'),
+      chunk('{}', '"tool_calls"'),
+      DONE,
+    ],
+    relayed: [
+      chunk(
+        `{"tool_calls":[{"index":0,${BEGIN}},{"index":1,${BEGIN.replace('call_1', 'call_2')}},{"index":2,${BEGIN.replace('call_1', 'call_3')}}]}`,
+      ),
+      call('"index":2,"function":{"arguments":"{}"}'),
+      chunk('{}', '"tool_calls"'),
+      DONE,
+    ],
+  },
+  {
+    what: 'an id that comes again, or in pieces, begins no other call',
+    sent: [
+      call(`"index":0,${BEGIN.replace('call_1', 'call')}`),
+      call(`"index":0,${BEGIN.replace('call_1', 'call_1')}`),
+      call(`"index":0,"id":"call_1",${MORE}`),
+      chunk('{}', '"tool_calls"'),
+      DONE,
+    ],
+    relayed: [
+      call(`"index":0,${BEGIN.replace('call_1', 'call')}`),
+      call(`"index":0,${BEGIN.replace('call_1', 'call_1')}`),
+      call(`"index":0,"id":"call_1",${MORE}`),
+      chunk('{}', '"tool_calls"'),
+      DONE,
+    ],
+  },
+  {
+    what: 'arguments that are an object become the text of it, with its own digits',
+    sent: [
+      call(`"index":0,${BEGIN}`),
+      call('"index":0,"function":{"arguments":{"n": 12345678901234567890}}'),
+      chunk('{}', '"tool_calls"'),
+      DONE,
+    ],
+    relayed: [
+      call(`"index":0,${BEGIN}`),
+      call('"index":0,"function":{"arguments":"{\\"n\\": 12345678901234567890}"}'),
+      chunk('{}', '"tool_calls"'),
+      DONE,
+    ],
+  },
+  {
     what: 'whole calls without index or id in one delta are told apart',
     sent: [
       chunk(
@@ -246,6 +316,18 @@ test('a whole answer that calls tools does not end with stop; all else of it sta
     ],
   ] as const) {
     assert.equal(passThrough.mendAnswer?.(whole(sent)).toString(), whole(mended).toString());
+  }
+});
+
+test('arguments of a whole answer that are an object become the text of it', () => {
+  const answer = (given: string, finish: string) =>
+    whole(
+      `[{"message": {"tool_calls": [ {"function":{"arguments": ${given}}}]}, "finish_reason" : "${finish}"}]`,
+    );
+  const text = '"{\\"n\\": 12345678901234567890}"';
+  for (const finish of ['stop', 'tool_calls']) {
+    const mended = passThrough.mendAnswer?.(answer('{"n": 12345678901234567890}', finish));
+    assert.equal(mended?.toString(), answer(text, 'tool_calls').toString());
   }
 });
 

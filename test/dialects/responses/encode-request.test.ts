@@ -159,10 +159,12 @@ for (const parameters of [{ stop: ['x'] }, { n: 2 }] satisfies Parameters[]) {
   });
 }
 
-test('sampling parameters that a reasoning model refuses are left out for callers of other dialects', () => {
+test('sampling parameters that a reasoning model refuses are left out, whatever the caller speaks', () => {
   const parameters = { temperature: 0.3 };
-  assert.deepEqual(encode({ parameters }, 'o3').dropped, ['temperature']);
-  assert.deepEqual(encode({ parameters, dialect: 'responses' }, 'o3').body['temperature'], 0.3);
+  for (const dialect of ['chat', 'responses'] as const) {
+    const { body, dropped } = encode({ parameters, dialect }, 'o3');
+    assert.deepEqual([body['temperature'], dropped], [undefined, ['temperature']]);
+  }
 });
 
 test('computer-use-preview is a reasoning model of OpenAI’s, of the time of the o-series', () => {
