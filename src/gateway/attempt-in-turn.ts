@@ -278,7 +278,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
       hasOtherAddress(planned, room) &&
       this.#mayGoOnAt(planned, verdict)
     )
-      this.#itinerary.goOnAt(planned, verdict.unreachable === true);
+      this.#itinerary.goOnAt(planned, verdict.unreachable === true || verdict.lost === true);
     else this.#itinerary.failed(planned, { ...verdict, again });
   }
 

@@ -17,6 +17,8 @@ export interface Verdict {
   says: 'failing' | 'limited' | 'spent' | 'shut' | 'well' | 'nothing';
   /** Of the connection, and so of everything at the same address. */
   unreachable?: true;
+  /** The connection was lost behind the request: of several servers this one may be gone. */
+  lost?: true;
   /** It took a time-out to fail. */
   slow?: true;
 }
@@ -27,6 +29,8 @@ const FINAL: Verdict = { next: 'none', again: false, says: 'nothing' };
 const REFUSED: Verdict = { next: 'none', again: false, says: 'well' };
 
 const FAILING: Verdict = { next: 'target', again: true, says: 'failing' };
+
+const LOST: Verdict = { ...FAILING, lost: true };
 
 const UNREACHABLE: Verdict = { ...FAILING, unreachable: true };
 
@@ -73,6 +77,9 @@ const BY_NETWORK: Record<string, Verdict> = {
   IDLE_TIMEOUT: SLOW,
   UND_ERR_HEADERS_TIMEOUT: SLOW,
   UND_ERR_BODY_TIMEOUT: SLOW,
+  ECONNRESET: LOST,
+  EPIPE: LOST,
+  CLOSED_EARLY: LOST,
   ECONNREFUSED: UNREACHABLE,
   ENOTFOUND: UNREACHABLE,
   EAI_AGAIN: UNREACHABLE,

@@ -201,7 +201,11 @@ test('a rollout to the successor is drafted once, as a revision with an event, a
       retiresOn: SOON,
     },
   });
-  const rollouts = await rolloutsOf(first);
+  // The other one may have made it.
+  const rollouts = await waitFor(async () => {
+    const found = await rolloutsOf(first);
+    return found.length > 0 ? found : undefined;
+  }, 'the draft, at an instance');
   assert.deepEqual(
     rollouts.map(({ name, phase }) => [name, phase]),
     [['smart-to-new', 'draft']],

@@ -11,6 +11,7 @@ import { ADMIN_KEY, TEST_KEY } from '../support/gateway.ts';
 import { spawnGateway } from '../support/gateway-process.ts';
 import { chatAnswer, startRawUpstream } from '../support/raw-upstream.ts';
 import { redisMissing, startRedis } from '../support/redis.ts';
+import { scale } from '../support/scale.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
 
 const USERS = Array.from({ length: 60 }, (_, index) => `user-${index}`);
@@ -83,7 +84,7 @@ async function start(context: TestContext, folder: string, data: string) {
 
 onEachDatabaseInTurn((database) => {
   test('three instances share one rollout: the same split, one evidence, one way back', {
-    skip: redisMissing,
+    skip: redisMissing || scale<string | false>({ sample: 'its sample is that of upgrades', heavy: false }),
   }, async (context) => {
     const redis = await startRedis();
     context.after(() => redis.close());

@@ -19,7 +19,7 @@ import { makeTempDirectory } from '../support/temp-store.ts';
  * recorded, each of them once, and the rollout stands where it stood.
  */
 
-const KILLS = scale({ sample: 3, heavy: 25 });
+const KILLS = scale({ sample: 2, heavy: 25 });
 const LOOPS = 4;
 
 interface Standing {

@@ -22,7 +22,9 @@ for (const code of NO_CONNECTION) {
 }
 
 test('what breaks a connection that stood says nothing of others', () => {
-  for (const code of ['ECONNRESET', 'EPIPE', 'CLOSED_EARLY', 'NOT_HTTP']) {
-    assert.deepEqual(verdict(code), { next: 'target', again: true, says: 'failing' }, code);
+  const failing = { next: 'target', again: true, says: 'failing' };
+  assert.deepEqual(verdict('NOT_HTTP'), failing);
+  for (const code of ['ECONNRESET', 'EPIPE', 'CLOSED_EARLY']) {
+    assert.deepEqual(verdict(code), { ...failing, lost: true }, code);
   }
 });
