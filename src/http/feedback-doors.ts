@@ -25,7 +25,13 @@ const feedbackBody = z.strictObject({
     .max(100, { error: CALL })
     .describe("The call's id: 'x-request-id' of its answer."),
   score: z
-    .union([z.number().min(0).max(1), z.boolean()], { error: SCORE })
+    .union(
+      [
+        z.number({ error: SCORE }).min(0, { error: SCORE }).max(1, { error: SCORE }),
+        z.boolean({ error: SCORE }),
+      ],
+      { error: SCORE },
+    )
     .transform(Number)
     .describe('From 0, the worst, to 1; true is 1.'),
   name: z

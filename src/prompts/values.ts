@@ -33,12 +33,18 @@ export class ValueCheck {
   }
 }
 
+/** As the validator says it. */
+const WRONG_TYPE = /^Instance type "(.*)" is invalid\. Expected "(.*)"\.$/;
+
 function describe({ keyword, instanceLocation, error }: OutputUnit): Fault {
   const path = pathOf(instanceLocation);
   const missing = keyword === 'required' ? /"(.*)"/.exec(error)?.[1] : undefined;
   if (missing !== undefined)
     return { path: path === '' ? missing : `${path}.${missing}`, message: 'is missing' };
   if (keyword === 'false') return { path, message: 'is not known here' };
+  const [, found, wanted] = keyword === 'type' ? (WRONG_TYPE.exec(error) ?? []) : [];
+  if (wanted !== undefined)
+    return { path, message: `expected ${wanted.replaceAll('", "', ' or ')}, found ${found}` };
   return { path, message: error.replace(/\.$/, '') };
 }
 

@@ -100,9 +100,15 @@ test('a prompt without a schema answers with text', async () => {
 test('an input that does not fit is refused with each path', async () => {
   const answer = await gateway.post('/v1/prompts/support/triage', { tone: 3, more: 1 });
   assert.equal(answer.status, 400);
-  const { error } = (await answer.json()) as { error: { code: string; faults: { path: string }[] } };
+  type Faults = { path: string; message: string }[];
+  const { error } = (await answer.json()) as { error: { code: string; faults: Faults } };
   assert.equal(error.code, 'invalid_input');
-  assert.deepEqual(error.faults.map(({ path }) => path).toSorted(), ['more', 'text', 'tone']);
+  const told = error.faults.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  assert.deepEqual(told, [
+    { path: 'more', message: 'is not known here' },
+    { path: 'text', message: 'is missing' },
+    { path: 'tone', message: 'expected string or null, found number' },
+  ]);
 });
 
 test('an output that breaks its schema is an error', async () => {
