@@ -1,3 +1,4 @@
+import { RepeatedLook } from '../store/repeated-look.ts';
 import { PromptDirectory, type PromptFiles } from './prompt-directory.ts';
 import type { BrokenPrompt } from './prompt-files.ts';
 import type { PromptKeeper } from './prompt-keeper.ts';
@@ -27,43 +28,23 @@ export class PromptWatch {
   #files: PromptFiles | undefined;
   #told = new Set<string>();
   #isUnreadable = false;
-  #isStoreAway = false;
-  #cancel: (() => void) | undefined;
-  #looking: Promise<void> | undefined;
-  #isStopped = false;
+  readonly #watch: RepeatedLook;
 
   constructor(options: PromptWatchOptions) {
+    const { schedule, onFailure } = options;
     this.#options = options;
+    // While the store is away what is in service stays so; what the files say is taken when it is there again.
+    this.#watch = new RepeatedLook({ look: () => this.#refresh(), everyMs: LOOK_MS, onFailure, schedule });
   }
 
   /** Reads the prompts, and goes on looking. Rejects where the store does not have them. */
   async start(): Promise<void> {
     await this.#refresh();
-    this.#again();
+    this.#watch.start();
   }
 
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    this.#cancel?.();
-    await this.#looking;
-  }
-
-  #again(): void {
-    if (this.#isStopped) return;
-    this.#cancel = this.#options.schedule(() => {
-      this.#looking = this.#look().finally(() => this.#again());
-    }, LOOK_MS);
-  }
-
-  async #look(): Promise<void> {
-    try {
-      await this.#refresh();
-      this.#isStoreAway = false;
-    } catch (error) {
-      // What is in service stays so, and what the files say is taken when the store is there again.
-      if (!this.#isStoreAway) this.#options.onFailure(error);
-      this.#isStoreAway = true;
-    }
+  stop(): Promise<void> {
+    return this.#watch.stop();
   }
 
   async #refresh(): Promise<void> {

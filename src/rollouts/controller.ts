@@ -1,4 +1,5 @@
 import type { JsonObject } from '../conversation/json.ts';
+import { RepeatedLook } from '../store/repeated-look.ts';
 import type { CallRow } from '../store/schema.ts';
 import { isAnsweredByAnother, readRolloutNote } from '../usage/rollout-note.ts';
 import { type Action, act, type Outcome } from './act.ts';
@@ -51,13 +52,13 @@ export interface ControllerOptions {
 export class RolloutController {
   readonly #options: ControllerOptions;
   readonly #stored = new Map<string, StoredRollout>();
-  #cancel: (() => void) | undefined;
-  #looking: Promise<void> | undefined;
-  #isStoreAway = false;
-  #isStopped = false;
+  readonly #watch: RepeatedLook;
 
   constructor(options: ControllerOptions) {
+    const { schedule, onFailure } = options;
     this.#options = options;
+    // While the store is away rollouts stand still: calls go on as they were shared out.
+    this.#watch = new RepeatedLook({ look: () => this.#look(), everyMs: LOOK_MS, onFailure, schedule });
   }
 
   /** Reads where rollouts stand, and goes on looking. Rejects where the store does not say it. */
@@ -68,13 +69,11 @@ export class RolloutController {
       const stored = this.find(rollout);
       if (stored && isOver(stored.progress)) this.#options.onEnd(rollout, stored, false);
     }
-    this.#again();
+    this.#watch.start();
   }
 
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    this.#cancel?.();
-    await this.#looking;
+  stop(): Promise<void> {
+    return this.#watch.stop();
   }
 
   /** What the store says of a rollout of the configuration; `undefined` where it is a draft. */
@@ -173,24 +172,10 @@ export class RolloutController {
     });
   }
 
-  #again(): void {
-    if (this.#isStopped) return;
-    this.#cancel = this.#options.schedule(() => {
-      this.#looking = this.#look().finally(() => this.#again());
-    }, LOOK_MS);
-  }
-
   async #look(): Promise<void> {
-    try {
-      await this.#read();
-      for (const rollout of this.#options.rollouts()) await this.#moveOn(rollout);
-      await this.#options.noteReleases();
-      this.#isStoreAway = false;
-    } catch (error) {
-      // Rollouts stand still: calls go on as they were shared out.
-      if (!this.#isStoreAway) this.#options.onFailure(error);
-      this.#isStoreAway = true;
-    }
+    await this.#read();
+    for (const rollout of this.#options.rollouts()) await this.#moveOn(rollout);
+    await this.#options.noteReleases();
   }
 
   async #read(): Promise<void> {
