@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely';
-import type { Database, PromptLabelRow, PromptVersionRow } from '../store/schema.ts';
+import type { PromptLabelRow, PromptVersionRow } from '../store/prompt-rows.ts';
+import type { Database } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import type { PromptChange } from './deeds.ts';
 import type { PromptLabel, PromptRecord, PromptSources, PromptState, PromptVersion } from './versions.ts';

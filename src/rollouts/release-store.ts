@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { JsonObject } from '../conversation/json.ts';
-import type { ReleaseRow } from '../store/schema.ts';
+import type { ReleaseRow } from '../store/rollout-rows.ts';
 import type { Store } from '../store/store.ts';
 import { hashRelease, type NumberedRelease } from './release.ts';
 

@@ -1,5 +1,6 @@
 import type { InsertResult, Transaction, UpdateResult } from 'kysely';
-import type { CallRow, Database, RolloutRow } from '../store/schema.ts';
+import type { RolloutRow } from '../store/rollout-rows.ts';
+import type { CallRow, Database } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import type { ApprovalRequest } from './approval.ts';
 import { Evidence, type Failure, type GateEvidence, type GateLimits } from './gates.ts';

@@ -1,6 +1,8 @@
 import type { Generated } from 'kysely';
 import type { DialectName } from '../conversation/conversation.ts';
 import type { CallOutcome, Operation } from '../usage/record.ts';
+import type { PromptChangesRow, PromptLabelRow, PromptVersionRow } from './prompt-rows.ts';
+import type { FeedbackRow, ReleaseRow, RolloutCallRow, RolloutRow, RolloutScoreRow } from './rollout-rows.ts';
 
 /** The tables as queries see them. `migrations.ts` makes them; the two change together. `usage_summed` is SQLite's own (`sqlite/sums-writer.ts`). */
 export interface Database {
@@ -72,117 +74,10 @@ export interface CallRow {
   saved_micro_usd: number | null;
 }
 
-/** Where a rollout stands (`rollouts/rollout-store.ts`). */
-export interface RolloutRow {
-  name: string;
-  /** What it was begun with, as JSON: where the configuration says otherwise by now, it is another rollout. */
-  release: string;
-  phase: string;
-  step: number;
-  /** Unix milliseconds. */
-  since: number;
-  held_ms: number;
-  calls_before: number;
-  /** What is known of its candidate, as JSON: some 20 KB. */
-  evidence: string;
-  /** Of them, how many calls it has had. */
-  candidate_calls: number;
-  /** Why it stands there, as JSON. */
-  reason: string | null;
-  /** What it was when it began, as JSON; null where it never did. */
-  origin: string | null;
-  /** What it waits for somebody to agree to, as JSON. */
-  approval: string | null;
-  /** Grows with every change. */
-  version: number;
-}
-
-/** A release of a model. Nothing of it is ever changed. */
-export interface ReleaseRow {
-  model: string;
-  /** From 1, of each model. */
-  number: number;
-  /** SHA-256 of what it is, in hex. */
-  hash: string;
-  /** What it is, as JSON. */
-  release: string;
-  /** Unix milliseconds. */
-  first_seen: number;
-  /** The revision that was in force then. */
-  revision: number;
-}
-
-/** What a prompt was at some time. Its text never changes; its state does. */
-export interface PromptVersionRow {
-  name: string;
-  /** From 1, of each prompt. */
-  number: number;
-  /** SHA-256 of its sources, in hex. */
-  hash: string;
-  /** What it is made from (`prompts/versions.ts`), as JSON. */
-  sources: string;
-  state: string;
-  /** Unix milliseconds: since when it is in its state. */
-  state_at: number;
-  /** Unix milliseconds: when it ends, or has ended. */
-  retires_at: number | null;
-  /** What to call in its place: `NAME` or `NAME@VERSION`. */
-  successor: string | null;
-  /** Unix milliseconds. */
-  created_at: number;
-  author: string;
-  /** The last change that touched the row. */
-  change: number;
-}
-
-/** A name for a version of a prompt, that can be moved to another. */
-export interface PromptLabelRow {
-  name: string;
-  label: string;
-  number: number;
-  /** Unix milliseconds. */
-  moved_at: number;
-  author: string;
-  change: number;
-}
-
-/** One row: how many changes of prompts there were. Each change takes it first, so they are made one after another. */
-export interface PromptChangesRow {
-  id: number;
-  change: number;
-}
-
 /** Something that is told once over all instances and starts. */
 export interface ToldOnceRow {
   key: string;
   told_at: number;
-}
-
-/** A call that its rollout has not learned from yet. */
-export interface RolloutCallRow {
-  rollout: string;
-  started_at: number;
-  call: string;
-}
-
-/** A call of a rollout that somebody scored. It stays when it is learned from, so that it is so once. */
-export interface RolloutScoreRow extends RolloutCallRow {
-  /** 0 or 1. */
-  learned: number;
-}
-
-/** What was said of the answer to a call (`usage/feedback.ts`). */
-export interface FeedbackRow {
-  call: string;
-  name: string;
-  /** The name of the key that said it. */
-  key: string;
-  /** From 0 to 1. */
-  score: number;
-  comment: string | null;
-  /** Unix milliseconds. */
-  created_at: number;
-  updated_at: number;
 }
 
 /**

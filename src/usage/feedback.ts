@@ -1,7 +1,8 @@
 import type { Kysely, Transaction } from 'kysely';
 import { GatewayError } from '../conversation/gateway-error.ts';
+import type { FeedbackRow } from '../store/rollout-rows.ts';
 import { rolloutOf } from '../store/rollouts.ts';
-import type { CallRow, Database, FeedbackRow } from '../store/schema.ts';
+import type { CallRow, Database } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { findCallRow, madeAtOf } from './find-call.ts';
 
