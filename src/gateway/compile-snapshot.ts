@@ -1,7 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { CapturePolicy } from '../captures/capture.ts';
-import type { Config, ModelConfig, ProviderConfig, TargetConfig, TenantConfig } from '../config/resolve.ts';
-import { appendAll } from '../conversation/append-all.ts';
+import type { Config, ModelConfig, ProviderConfig, TargetConfig } from '../config/resolve.ts';
 import { passThrough as chat } from '../dialects/chat/pass-through.ts';
 import {
   compileCompletionDefaults,
@@ -11,41 +9,27 @@ import {
 import type { CallerDialectName } from '../dialects/dialect.ts';
 import { WordTable } from '../dialects/word-table.ts';
 import { targetRetirement } from '../lifecycle/published-retirements.ts';
-import { compileBounds, RANKS } from '../overload/bounds.ts';
-import { Holder } from '../overload/share.ts';
-import {
-  compileSharedLimits,
-  compileTenantLimits,
-  listSharedLimits,
-  type SharedLimits,
-} from '../quotas/compile-limits.ts';
+import { compileBounds } from '../overload/bounds.ts';
 import type { CounterBook } from '../quotas/counters.ts';
-import type { Limit } from '../quotas/limit.ts';
 import type { RolloutBook } from '../rollouts/rollout-book.ts';
 import { type Capabilities, knownCapabilities } from '../routing/capabilities.ts';
 import type { HedgingBook } from '../routing/hedging.ts';
 import type { LaneBook, LanesInForce } from '../routing/lane-book.ts';
 import { defaultRetries, Routes } from '../routing/resolve-targets.ts';
 import type { Retirement, Route, Target } from '../routing/target.ts';
-import { hashOf, KeyRing, type TenantKey } from '../tenants/keys.ts';
-import {
-  type Approvals,
-  compileApprovals,
-  compileModelPermission,
-  compileTenantPermission,
-  type ModelPermission,
-} from '../tenants/permissions.ts';
+import type { TenantKey } from '../tenants/keys.ts';
 import { namedModel } from '../upstream/named-model.ts';
 import type { ProviderDeclaration } from '../upstream/provider.ts';
 import type { SignInContext } from '../upstream/sign-in/create-signer.ts';
 import { buildUpstream, type Timeouts, type Upstream } from '../upstream/upstream.ts';
 import { publishedContextWindow } from '../usage/context-windows.ts';
 import { mostUnsaidOutput } from './bound-call.ts';
+import { type CompiledCallers, compileCallers, listLimits } from './compile-callers.ts';
 import { compileLanes, type LanesOf } from './compile-lanes.ts';
 import { compileRollouts } from './compile-rollouts.ts';
-import { type CompiledIssuers, compileIssuers, compileTokens, type TenantCaller } from './compile-tokens.ts';
+import { type CompiledIssuers, compileIssuers, compileTokens } from './compile-tokens.ts';
 import { compileNotice, directEnd, keepMovingName } from './retire-model.ts';
-import type { Caller, Snapshot } from './snapshot.ts';
+import type { Snapshot } from './snapshot.ts';
 
 export interface SnapshotSources {
   config: Config;
@@ -284,127 +268,4 @@ function compileTimeouts(timeouts: ProviderConfig['timeouts']): Timeouts {
     idleMs: timeouts.idle,
     totalMs: timeouts.total,
   };
-}
-
-interface CallerKey extends TenantKey {
-  caller: Caller;
-}
-
-interface CompiledTenant {
-  config: TenantConfig;
-  keys: readonly CallerKey[];
-  /** What all its callers have. */
-  common: TenantCaller;
-  limits: readonly Limit[];
-}
-
-/** The callers of a configuration, each with its key. */
-interface CompiledCallers {
-  ring: KeyRing<CallerKey>;
-  byTenant: ReadonlyMap<string, CompiledTenant>;
-  made: readonly CallerKey[];
-  sharedLimits: SharedLimits;
-  approvals: Approvals;
-}
-
-/** `undefined` where usage records are all that is kept. */
-function compileCapture(capture: TenantConfig['capture']): CapturePolicy | undefined {
-  if (capture?.mode !== 'full') return undefined;
-  return { retentionMs: capture.retention, redact: capture.redact };
-}
-
-/** Tenants whose configuration is the very same object as before are not looked at, unless models or prompts have other limits, or models other approvals. */
-function compileCallers(
-  { config, madeKeys, signIn, counters }: SnapshotSources,
-  before: CompiledSnapshot | undefined,
-): CompiledCallers {
-  const sameLimits = before && isDeepStrictEqual(listSharedLimits(config), listSharedLimits(before.config));
-  const sharedLimits = sameLimits ? before.callers.sharedLimits : compileSharedLimits(config, counters);
-  const approvals = compileApprovals(config.models);
-  const isSame = sameLimits && isDeepStrictEqual(approvals, before.callers.approvals);
-  const permit = (tenant: Pick<TenantConfig, 'models' | 'grants'>) =>
-    compileTenantPermission(tenant, approvals, signIn.now);
-  const byTenant = new Map(before?.callers.byTenant);
-  const gone: CallerKey[] = [...(before?.callers.made ?? [])];
-  const added: CallerKey[] = [];
-  for (const [name, tenant] of byTenant) {
-    if (config.tenants[name] !== undefined) continue;
-    appendAll(gone, tenant.keys);
-    byTenant.delete(name);
-  }
-  // Not by its entries: there may be ten thousand tenants, of which one has changed. The mapping has no prototype.
-  for (const name in config.tenants) {
-    const tenant = config.tenants[name];
-    const known = byTenant.get(name);
-    if (tenant === undefined || (isSame && known?.config === tenant)) continue;
-    // The calls that it has under way count on.
-    const holder = known?.common.holder ?? new Holder();
-    const compiled = compileTenant(name, tenant, permit(tenant), sharedLimits, counters, holder);
-    if (known) appendAll(gone, known.keys);
-    appendAll(added, compiled.keys);
-    byTenant.set(name, compiled);
-  }
-  const holders = new Map((before?.callers.made ?? []).map(({ tenant, caller }) => [tenant, caller.holder]));
-  const made = madeKeys.map((key): CallerKey => {
-    const { tenant, key: name } = key;
-    const limits = compileTenantLimits(tenant, { keys: [] }, sharedLimits, counters).ofKey(name);
-    const holder = holders.get(tenant) ?? new Holder();
-    holders.set(tenant, holder);
-    const mayCall = permit({ models: ['*'] });
-    const mayPrompt = () => true;
-    const rank = RANKS.normal;
-    return {
-      ...key,
-      caller: { tenant, key: name, mayCall, mayPrompt, capture: undefined, limits, holder, rank },
-    };
-  });
-  appendAll(added, made);
-  const ring = before ? before.callers.ring.replace(gone, added) : new KeyRing(added, signIn.now);
-  return { ring, byTenant, made, sharedLimits, approvals };
-}
-
-function compileTenant(
-  tenant: string,
-  config: TenantConfig,
-  ofTenant: ModelPermission,
-  sharedLimits: SharedLimits,
-  counters: CounterBook,
-  holder: Holder,
-): CompiledTenant {
-  const capture = compileCapture(config.capture);
-  const limits = compileTenantLimits(tenant, config, sharedLimits, counters);
-  const rank = RANKS[config.priority];
-  const mayPrompt = compileModelPermission(config.prompts ?? []);
-  const common: TenantCaller = {
-    ...{ tenant, mayCall: ofTenant, mayPrompt, capture, limits: limits.ofAnyKey, holder, rank },
-  };
-  const keys: CallerKey[] = [];
-  for (const { name, secret, secretHash, previous, expires, models: keyModels, prompts } of config.keys) {
-    const ofKey = keyModels ? compileModelPermission(keyModels) : undefined;
-    const mayCall = ofKey ? (model: string) => ofTenant(model) && ofKey(model) : ofTenant;
-    const prompted = prompts && compileModelPermission(prompts);
-    const key: CallerKey = {
-      tenant,
-      key: name,
-      hash: secretHash ?? hashOf({ secret, secretHash }),
-      caller: {
-        ...{ ...common, key: name, mayCall, keyMayCall: ofKey, limits: limits.ofKey(name) },
-        mayPrompt: prompted ? (prompt) => mayPrompt(prompt) && prompted(prompt) : mayPrompt,
-      },
-    };
-    if (expires !== undefined) key.expiresAt = expires;
-    keys.push(key);
-    if (!previous) continue;
-    const expiresAt = Math.min(previous.until, expires ?? Number.POSITIVE_INFINITY);
-    keys.push({ ...key, hash: previous.secretHash, expiresAt });
-  }
-  return { config, keys, common, limits: limits.own };
-}
-
-function listLimits({ sharedLimits, byTenant }: CompiledCallers): Limit[] {
-  const all: Limit[] = [];
-  for (const limits of sharedLimits.ofModels.values()) appendAll(all, limits);
-  for (const limits of sharedLimits.ofPrompts.values()) appendAll(all, limits);
-  for (const { limits } of byTenant.values()) appendAll(all, limits);
-  return all;
 }
