@@ -1,17 +1,15 @@
 import type { Readable } from 'node:stream';
 import { CARRIED_MARKER } from '../conversation/carried-reasoning.ts';
-import { completionEvents } from '../conversation/collect.ts';
-import type { Completion } from '../conversation/completion.ts';
 import type { Conversation, DialectName } from '../conversation/conversation.ts';
 import { disownReasoning } from '../conversation/disown-reasoning.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
-import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
+import { isObject, type JsonObject } from '../conversation/json.ts';
 import { writeWithLongNumbers } from '../conversation/long-numbers.ts';
 import { NO_USAGE } from '../conversation/usage.ts';
 import { type BridgedBody, type BridgedRequest, bridgeBody, bridgeRequest } from '../dialects/bridge.ts';
 import { FUNCTION_WORDS, saysFunctions } from '../dialects/chat/function-call.ts';
 import { fillDefaults } from '../dialects/default-parameters.ts';
-import type { StreamEncoderOptions, UpstreamDialect } from '../dialects/dialect.ts';
+import type { UpstreamDialect } from '../dialects/dialect.ts';
 import { refuseThread } from '../dialects/messages/threads.ts';
 import {
   COUNT_DIALECTS,
@@ -21,7 +19,6 @@ import {
 } from '../dialects/registry.ts';
 import { type FieldSpans, findTopLevelFields, parseField } from '../dialects/request-fields.ts';
 import { withDefaults } from '../dialects/taken-defaults.ts';
-import { servedTier } from '../dialects/tiers.ts';
 import type { Target } from '../routing/target.ts';
 import { keepBetas, knownBetas, withBodyBetas } from '../upstream/betas.ts';
 import { rewriteBody } from '../upstream/body-fields.ts';
@@ -30,22 +27,17 @@ import { type Endpoint, findEndpoint } from '../upstream/endpoint.ts';
 import { namedModel } from '../upstream/named-model.ts';
 import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
-import { mayOtherAnswer, ofAnswering } from './answering-model.ts';
-import { inTier } from './asked-tier.ts';
-import { blockedCompletion } from './blocked-answer.ts';
 import type { Call } from './call.ts';
 import { betasInBody, withCallersHeaders } from './callers-headers.ts';
 import { checkEncoded, checkRelayed } from './check-also-named.ts';
 import { encodeConversation } from './encode-conversation.ts';
-import { estimateAnswer, estimateInput } from './estimate-usage.ts';
 import { continuedPath, goOnFrom } from './go-on-from.ts';
-import { identifyAnswer } from './identify-answer.ts';
-import { repeatedRequest } from './keep-answer.ts';
 import { parseBody } from './parse-body.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { prepareCompletion } from './prepare-completion.ts';
 import { askForRepair } from './repair-output.ts';
 import type { TranslateAnswer } from './translate-body.ts';
+import { translateGenerated } from './translate-generated.ts';
 import { COMPARED_PATH, withholdComparison } from './withhold-comparison.ts';
 
 /** What one attempt sends, and how its answer is read. */
@@ -287,32 +279,6 @@ function named(body: JsonObject, model: string): JsonObject {
   return body['model'] === undefined ? body : { ...body, model };
 }
 
-function translateGenerated(
-  call: Call,
-  dialect: UpstreamDialect,
-  answer: JsonValue,
-): ReturnType<TranslateAnswer> {
-  const caller = call.door.dialect;
-  const completion = dialect.decodeResponse(answer);
-  const blocked = call.divertsBlocked ? blockedCompletion(completion) : undefined;
-  if (blocked) throw blocked;
-  if (completion.usage && mayOtherAnswer(call)) {
-    completion.usage = ofAnswering(call, completion.usage, completion.model);
-  }
-  identifyAnswer(completion, call);
-  const usage =
-    completion.usage ?? inTier(call, estimateAnswer(call.body.length, completion), servedTier(answer));
-  if (caller.alwaysSaysUsage) completion.usage = usage;
-  call.droppedOfAnswer = [];
-  if (call.stream) return { ...streamText(call, completion), usage };
-  if (caller.writeResponse) {
-    const text = caller.writeResponse({ ...completion, usage }, call.droppedOfAnswer);
-    return { text, usage };
-  }
-  const written = caller.encodeResponse(completion, repeatedRequest(call), call.droppedOfAnswer);
-  return { text: JSON.stringify(written), written, usage };
-}
-
 /** What there is instead of a model that cannot do what a door is for. */
 const INSTEAD: Partial<Record<string, string>> = {
   embed:
@@ -329,24 +295,6 @@ function withoutOperation({ model, door }: Call): GatewayError {
     `The model '${model}' has no ${instead}; GET /v1/models lists the models of your key.`,
     { param: 'model', code: 'unsupported_operation' },
   );
-}
-
-/** What the encoder of a call's stream is told. */
-export function streamOptions(call: Call): StreamEncoderOptions {
-  return {
-    includeUsage: call.includeUsage,
-    request: repeatedRequest(call),
-    expectedInput: estimateInput(call.body.length),
-    dropped: call.droppedOfAnswer,
-  };
-}
-
-/** A server that does not stream answered a call for a stream: the client gets its stream all the same. */
-function streamText(call: Call, completion: Completion): { text: string; written: JsonObject | undefined } {
-  const encoder = call.door.dialect.streamEncoder(streamOptions(call));
-  let text = '';
-  for (const event of completionEvents(completion)) text += encoder.push(event);
-  return { text, written: encoder.answer };
 }
 
 function encodeEmbed(call: Call, target: Target, { dialect, model, quirked, surface }: Endpoint): Encoded {

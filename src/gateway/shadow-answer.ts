@@ -5,7 +5,7 @@ import type { Call } from './call.ts';
 import { spentBy } from './go-on-from.ts';
 import { identifyAnswer } from './identify-answer.ts';
 import { parseBody } from './parse-body.ts';
-import { streamOptions } from './prepare.ts';
+import { streamOptions } from './translate-generated.ts';
 
 /** Dialects whose streams another encoder can go on with: in those of others what comes refers to ids that its provider gave. */
 const CONTINUED: ReadonlySet<string> = new Set(['chat', 'messages']);

@@ -14,10 +14,10 @@ import type { Gateway } from './gateway.ts';
 import { spentBy } from './go-on-from.ts';
 import { headOf, identifyAnswer } from './identify-answer.ts';
 import { keepAnswer, noteSpoken } from './keep-answer.ts';
-import { streamOptions } from './prepare.ts';
 import type { AttemptControl, CommittingReceiver } from './receiver.ts';
 import { settleCall } from './settle.ts';
 import { commitStream, type StreamCommit } from './stream-commit.ts';
+import { streamOptions } from './translate-generated.ts';
 
 /** Takes a stream in the provider's dialect and gives it in the caller's, event by event. */
 export class StreamTranslator implements CommittingReceiver {
