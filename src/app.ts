@@ -12,13 +12,12 @@ import { FileWatch, FileWatches } from './control/file-watch.ts';
 import { openSealer, readSalt } from './control/sealer.ts';
 import { Vault } from './control/veil.ts';
 import { closeServer, drain, OpenConnections } from './draining.ts';
-import { BatchBilling } from './gateway/bill-batch.ts';
+import { endFirstTenantKey } from './end-first-key.ts';
 import { recompileSnapshot } from './gateway/compile-snapshot.ts';
 import { describeCredentials, probeCredential } from './gateway/credentials.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { LateCounts } from './gateway/late-counts.ts';
 import { Spool } from './gateway/spool.ts';
-import { UnbilledBatches } from './gateway/unbilled-batches.ts';
 import type { AdminParts } from './http/admin/admin-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
 import { PromptModels } from './http/prompt-models.ts';
@@ -26,6 +25,7 @@ import { createHttpServer } from './http/server.ts';
 import { compileAdminKeys, hasOwner, hasTenants, instanceSecrets, storeUrl } from './instance-settings.ts';
 import { GONE_KEY, GoneModels } from './lifecycle/gone-models.ts';
 import { makeArchives } from './make-archives.ts';
+import { makeBilling } from './make-billing.ts';
 import { makeLanes } from './make-lanes.ts';
 import { makeRetirementWatch } from './make-lifecycle.ts';
 import { makeOwnCalls } from './make-own-calls.ts';
@@ -48,7 +48,6 @@ import { openStore } from './store/open.ts';
 import type { RedactingLog } from './telemetry/redacting-log.ts';
 import { tellLedgerProblem, tellOverload, tellRecovery, tellRecoveryFailure } from './tell-problems.ts';
 import { AccessRequests } from './tenants/access-requests.ts';
-import { BatchBills } from './tenants/batch-bills.ts';
 import { ensureFirstKeys, FIRST_TENANT, type FirstSecrets } from './tenants/first-start.ts';
 import { KeyRing } from './tenants/keys.ts';
 import { hadTenants, MadeKeys } from './tenants/made-keys.ts';
@@ -248,18 +247,14 @@ export async function startApp(
     monotonicMs,
     random: Math.random,
   };
-  const bills = new BatchBills(store);
-  const billing = new BatchBilling({
-    gateway: () => gateway,
-    bills,
+  const { billing, unbilled } = makeBilling({
+    ...{ store, gateway: () => gateway, idPrefix: CALL_ID_PREFIX },
     isPresent: ({ tenant, life }) =>
       (hasTenants(control.config)
         ? Object.hasOwn(control.config.tenants, tenant)
         : tenant === FIRST_TENANT) && (tenantEnds.find(tenant)?.revision ?? 0) === life,
-    makeId: (startMs) => new GrowingIds(() => startMs, CALL_ID_PREFIX).next(),
     charge: (record, leastMicroUsd) => pastSpending.charge(record, leastMicroUsd),
   });
-  const unbilled = new UnbilledBatches({ gateway, bills, billing, schedule: scheduleTimeout });
   const credentialFiles = new FileWatches(() => void control.readCredentialFiles());
   const compileToEnforce = (next: Config) => {
     const { compiled, adminKeys } = compile(next);
@@ -277,27 +272,12 @@ export async function startApp(
       endOthers();
       admin.keys = adminKeys;
       if (lifecycle.phase !== 'draining') credentialFiles.follow(next.credentialFiles);
-      if (hasTenants(next) && made.tenantKeys.length > 0) await endFirstTenantKey();
+      if (hasTenants(next) && made.tenantKeys.length > 0) await endFirstTenantKey(made, log);
     };
-  };
-  /** The first tenant ends it for good. Where the store does not hear of it, `refreshKeys` tells it again. */
-  const endFirstTenantKey = async () => {
-    try {
-      await made.endTenantKeys();
-      log.info(
-        { event: 'first_key_ended' },
-        'there is a tenant: the key of the first start is not valid any more',
-      );
-    } catch (err) {
-      log.error(
-        { event: 'first_key_not_ended', err },
-        'the key of the first start could not be taken out of the store',
-      );
-    }
   };
   const refreshKeys = async () => {
     const isOther = await made.refresh();
-    if (hasTenants(control.config) && made.tenantKeys.length > 0) await endFirstTenantKey();
+    if (hasTenants(control.config) && made.tenantKeys.length > 0) await endFirstTenantKey(made, log);
     return isOther;
   };
   const control = new ControlPlane({
