@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
-import { ConfigError, formatProblem } from '../config/problem.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
-import { ADMIN_OPTIONS, ADMIN_USAGE, AdminError, connectAdmin, readWritten } from './admin-client.ts';
+import { ADMIN_OPTIONS, ADMIN_USAGE, connectAdmin, readWritten } from './admin-client.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
+import { readArguments, reportErrors, runParsed } from './run-parsed.ts';
 
 const APPLY_USAGE = `apply FILE [--url URL] [--admin-key KEY]
 
@@ -69,29 +69,27 @@ async function runWithFile(
   args: string[],
   io: CliIo,
 ): Promise<number> {
-  const parsed = readArguments(() => parseArgs({ args, options: ADMIN_OPTIONS, allowPositionals: true }));
-  const [file, ...others] = 'mistake' in parsed ? [] : parsed.positionals;
-  if ('mistake' in parsed || file === undefined || others.length > 0) {
-    const mistake = 'mistake' in parsed ? parsed.mistake : 'name one file';
-    io.stderr.write(`fairlead ${name}: ${mistake}\n\nUsage: fairlead ${usage}`);
-    return EXIT.usage;
-  }
-  return reportErrors(name, io, async () => {
-    const written = await readWritten(file, io.cwd);
-    const admin = connectAdmin(parsed.values, io);
-    const query = name === 'diff' ? '?dryRun=true' : '';
-    const answer = await admin.ask('PUT', `/config${query}`, written);
-    io.stdout.write(describeChanges(answer));
-    const warnings = Array.isArray(answer['warnings']) ? answer['warnings'] : [];
-    for (const warning of warnings) io.stderr.write(`fairlead ${name}: warning: ${warning}\n`);
-    const count = Number(answer['changeCount']);
-    if (name === 'diff') return count === 0 ? EXIT.ok : EXIT_DIFFERS;
-    const revision = String(answer['revision']);
-    io.stdout.write(
-      count === 0 ? `Nothing changed: revision ${revision}.\n` : `Revision ${revision} is in force.\n`,
-    );
-    return EXIT.ok;
-  });
+  return runParsed(
+    { name, usage, io },
+    () => parseArgs({ args, options: ADMIN_OPTIONS, allowPositionals: true }),
+    ({ positionals }) => (positionals.length === 1 ? undefined : 'name one file'),
+    async ({ positionals: [file = ''], values }) => {
+      const written = await readWritten(file, io.cwd);
+      const admin = connectAdmin(values, io);
+      const query = name === 'diff' ? '?dryRun=true' : '';
+      const answer = await admin.ask('PUT', `/config${query}`, written);
+      io.stdout.write(describeChanges(answer));
+      const warnings = Array.isArray(answer['warnings']) ? answer['warnings'] : [];
+      for (const warning of warnings) io.stderr.write(`fairlead ${name}: warning: ${warning}\n`);
+      const count = Number(answer['changeCount']);
+      if (name === 'diff') return count === 0 ? EXIT.ok : EXIT_DIFFERS;
+      const revision = String(answer['revision']);
+      io.stdout.write(
+        count === 0 ? `Nothing changed: revision ${revision}.\n` : `Revision ${revision} is in force.\n`,
+      );
+      return EXIT.ok;
+    },
+  );
 }
 
 const OWNERS = ['api', 'file', 'all'];
@@ -116,30 +114,6 @@ async function runExport(args: string[], io: CliIo): Promise<number> {
 /** Text with a placeholder in quotes: without them it would be read as what the variable says, not as text. */
 export function toYaml(document: JsonObject): string {
   return stringify(document, { defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'PLAIN', lineWidth: 0 });
-}
-
-/** parseArgs throws a TypeError with a message for the user. */
-export function readArguments<T>(parse: () => T): T | { mistake: string } {
-  try {
-    return parse();
-  } catch (error) {
-    if (error instanceof TypeError) return { mistake: error.message };
-    throw error;
-  }
-}
-
-/** Runs a command's work; what the gateway, the file or the network refuse is told, and is exit code 1. */
-export async function reportErrors(name: string, io: CliIo, work: () => Promise<number>): Promise<number> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof ConfigError) {
-      for (const problem of error.problems) io.stderr.write(`${formatProblem(problem)}\n`);
-    } else if (error instanceof AdminError) {
-      io.stderr.write(`fairlead ${name}: ${error.message}\n`);
-    } else throw error;
-    return EXIT.failed;
-  }
 }
 
 const SIGNS: Readonly<Record<string, string>> = { made: '+', removed: '-', changed: '~' };

@@ -8,8 +8,8 @@ import {
   AdminError,
   connectAdmin,
 } from './admin-client.ts';
-import { readArguments, reportErrors } from './apply.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
+import { runParsed } from './run-parsed.ts';
 import { formatTable } from './table.ts';
 
 const USAGE = `keys create TENANT NAME [--models LIST] [--expires DATE]
@@ -94,22 +94,20 @@ export const keysCommand: Command = {
 };
 
 async function runKeys(args: string[], io: CliIo): Promise<number> {
-  const parsed = readArguments(() => parseArgs({ args, options: OPTIONS, allowPositionals: true }));
-  const mistake = 'mistake' in parsed ? parsed.mistake : findMistake(parsed.positionals, parsed.values);
-  if ('mistake' in parsed || mistake !== undefined) {
-    io.stderr.write(`fairlead keys: ${mistake}\n\nUsage: fairlead ${USAGE}`);
-    return EXIT.usage;
-  }
-  const { positionals, values } = parsed;
-  const [word = '', tenant = '', name = ''] = positionals;
-  return reportErrors('keys', io, async () => {
-    const action = ACTIONS[word];
-    if (!action) return EXIT.usage;
-    const path = `/tenants/${encodeURIComponent(tenant)}/keys`;
-    const answer = await action.ask(connectAdmin(values, io), path, name, values).catch(tellInFlags);
-    io.stdout.write(values.json ? `${JSON.stringify(answer, null, 2)}\n` : action.describe(answer));
-    return EXIT.ok;
-  });
+  return runParsed(
+    { name: 'keys', usage: USAGE, io },
+    () => parseArgs({ args, options: OPTIONS, allowPositionals: true }),
+    ({ positionals, values }) => findMistake(positionals, values),
+    async ({ positionals, values }) => {
+      const [word = '', tenant = '', name = ''] = positionals;
+      const action = ACTIONS[word];
+      if (!action) return EXIT.usage;
+      const path = `/tenants/${encodeURIComponent(tenant)}/keys`;
+      const answer = await action.ask(connectAdmin(values, io), path, name, values).catch(tellInFlags);
+      io.stdout.write(values.json ? `${JSON.stringify(answer, null, 2)}\n` : action.describe(answer));
+      return EXIT.ok;
+    },
+  );
 }
 
 function findMistake([word = '', ...words]: string[], flags: Flags): string | undefined {

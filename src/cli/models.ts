@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { ADMIN_OPTIONS, ADMIN_USAGE, connectAdmin } from './admin-client.ts';
-import { readArguments, reportErrors } from './apply.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
+import { runParsed } from './run-parsed.ts';
 import { formatTable, type TableColumn } from './table.ts';
 
 const USAGE = `models retiring [--url URL] [--admin-key KEY] [--json]
@@ -27,23 +27,16 @@ export const modelsCommand: Command = {
 };
 
 async function runModels(args: string[], io: CliIo): Promise<number> {
-  const parsed = readArguments(() => parseArgs({ args, options: OPTIONS, allowPositionals: true }));
-  const mistake =
-    'mistake' in parsed
-      ? parsed.mistake
-      : parsed.positionals.join(' ') === 'retiring'
-        ? undefined
-        : 'say what to show: retiring';
-  if ('mistake' in parsed || mistake !== undefined) {
-    io.stderr.write(`fairlead models: ${mistake}\n\nUsage: fairlead ${USAGE}`);
-    return EXIT.usage;
-  }
-  const { values } = parsed;
-  return reportErrors('models', io, async () => {
-    const answer = await connectAdmin(values, io).ask('GET', '/retirements');
-    io.stdout.write(values.json ? `${JSON.stringify(answer, null, 2)}\n` : describe(answer));
-    return EXIT.ok;
-  });
+  return runParsed(
+    { name: 'models', usage: USAGE, io },
+    () => parseArgs({ args, options: OPTIONS, allowPositionals: true }),
+    ({ positionals }) => (positionals.join(' ') === 'retiring' ? undefined : 'say what to show: retiring'),
+    async ({ values }) => {
+      const answer = await connectAdmin(values, io).ask('GET', '/retirements');
+      io.stdout.write(values.json ? `${JSON.stringify(answer, null, 2)}\n` : describe(answer));
+      return EXIT.ok;
+    },
+  );
 }
 
 const COLUMNS: readonly TableColumn[] = [

@@ -4,12 +4,12 @@ import { parseArgs } from 'node:util';
 import { openConfig } from '../config/load.ts';
 import { findPromptDirectory } from '../prompts/example-prompts.ts';
 import type { ProviderDeclaration } from '../upstream/provider.ts';
-import { readArguments, reportErrors } from './apply.ts';
 import { type CliIo, EXIT } from './command.ts';
 import { writeJunit } from './junit.ts';
 import { type PromptTest, readTestFile, TestFileError } from './prompt-test-file.ts';
 import { startTestGateway } from './prompt-test-gateway.ts';
 import { runPromptTest, type TestedGateway, type TestResult } from './prompt-test-run.ts';
+import { runParsed } from './run-parsed.ts';
 
 export const PROMPTS_TEST_USAGE = `prompts test [NAME…] [--model MODEL] [--config FILE] [--url URL --key KEY [--admin-key KEY]]
                       [--junit FILE] [--json]
@@ -43,40 +43,45 @@ export async function runPromptsTest(
   io: CliIo,
   declarations: readonly ProviderDeclaration[],
 ): Promise<number> {
-  const parsed = readArguments(() => parseArgs({ args, options: OPTIONS, allowPositionals: true }));
-  const key = 'mistake' in parsed ? undefined : (parsed.values.key ?? io.env['FAIRLEAD_KEY']);
-  const mistake =
-    'mistake' in parsed
-      ? parsed.mistake
-      : parsed.values.url !== undefined && key === undefined
+  const keyOf = ({ key }: { key?: string | undefined }) => key ?? io.env['FAIRLEAD_KEY'];
+  return runParsed(
+    { name: 'prompts test', usage: PROMPTS_TEST_USAGE, io },
+    () => parseArgs({ args, options: OPTIONS, allowPositionals: true }),
+    ({ values }) =>
+      values.url !== undefined && keyOf(values) === undefined
         ? 'give the --key of the gateway at --url, or set FAIRLEAD_KEY'
-        : undefined;
-  if ('mistake' in parsed || mistake !== undefined) {
-    io.stderr.write(`fairlead prompts test: ${mistake}\n\nUsage: fairlead ${PROMPTS_TEST_USAGE}`);
-    return EXIT.usage;
-  }
-  const { values, positionals } = parsed;
-  return reportErrors('prompts test', io, async () => {
-    const { env, cwd } = io;
-    const loaded = await openConfig({ configFile: values.config, env, cwd, knownProviders: declarations });
-    const directory = resolve(cwd, findPromptDirectory(loaded.config.prompts?.directory, loaded.path));
-    const tests = await readTests(directory, positionals, io);
-    if (!tests) return EXIT.failed;
-    const { url, model } = values;
-    const started =
-      url === undefined ? await startTestGateway(loaded, directory, model, declarations, io) : undefined;
-    const adminKey = values['admin-key'] ?? env['FAIRLEAD_ADMIN_KEY'];
-    const gateway = started ?? { url: (url ?? '').replace(/\/+$/, ''), key: key ?? '', adminKey, model };
-    try {
-      const results = await runAll(gateway, tests, (result) => values.json || io.stdout.write(tell(result)));
-      if (values.json) io.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
-      else io.stdout.write(summarize(results));
-      if (values.junit !== undefined) await writeFile(resolve(cwd, values.junit), toJunit(results));
-      return results.every(({ failures }) => failures.length === 0) ? EXIT.ok : EXIT.failed;
-    } finally {
-      await started?.stop();
-    }
-  });
+        : undefined,
+    async ({ values, positionals }) => {
+      const { env, cwd } = io;
+      const loaded = await openConfig({ configFile: values.config, env, cwd, knownProviders: declarations });
+      const directory = resolve(cwd, findPromptDirectory(loaded.config.prompts?.directory, loaded.path));
+      const tests = await readTests(directory, positionals, io);
+      if (!tests) return EXIT.failed;
+      const { url, model } = values;
+      const started =
+        url === undefined ? await startTestGateway(loaded, directory, model, declarations, io) : undefined;
+      const adminKey = values['admin-key'] ?? env['FAIRLEAD_ADMIN_KEY'];
+      const gateway = started ?? {
+        url: (url ?? '').replace(/\/+$/, ''),
+        key: keyOf(values) ?? '',
+        adminKey,
+        model,
+      };
+      try {
+        const results = await runAll(
+          gateway,
+          tests,
+          (result) => values.json || io.stdout.write(tell(result)),
+        );
+        if (values.json) io.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
+        else io.stdout.write(summarize(results));
+        if (values.junit !== undefined) await writeFile(resolve(cwd, values.junit), toJunit(results));
+        return results.every(({ failures }) => failures.length === 0) ? EXIT.ok : EXIT.failed;
+      } finally {
+        await started?.stop();
+      }
+    },
+  );
 }
 
 const ENDING = '.test.yaml';

@@ -3,9 +3,9 @@ import { isObject, type JsonObject, type JsonValue } from '../conversation/json.
 import { readReference } from '../prompts/versions.ts';
 import type { ProviderDeclaration } from '../upstream/provider.ts';
 import { ADMIN_OPTIONS, ADMIN_USAGE, type AdminConnection, connectAdmin } from './admin-client.ts';
-import { readArguments, reportErrors } from './apply.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
 import { PROMPTS_TEST_USAGE, runPromptsTest } from './prompts-test.ts';
+import { runParsed } from './run-parsed.ts';
 import { formatTable, type TableColumn } from './table.ts';
 
 const USAGE = `prompts list [NAME]
@@ -71,21 +71,19 @@ const WORDS: Readonly<Record<string, { names: [number, number]; flags: (keyof Fl
 };
 
 async function runPrompts(args: string[], io: CliIo): Promise<number> {
-  const parsed = readArguments(() => parseArgs({ args, options: OPTIONS, allowPositionals: true }));
-  const mistake = 'mistake' in parsed ? parsed.mistake : findMistake(parsed.positionals, parsed.values);
-  if ('mistake' in parsed || mistake !== undefined) {
-    io.stderr.write(`fairlead prompts: ${mistake}\n\nUsage: fairlead ${USAGE}`);
-    return EXIT.usage;
-  }
-  const { positionals, values } = parsed;
-  const [word = '', ...names] = positionals;
-  return reportErrors('prompts', io, async () => {
-    const admin = connectAdmin(values, io);
-    const { method, path, body } = requestOf(word, names, values);
-    const answer = path === ALL ? await listAll(admin) : await admin.ask(method, path, body);
-    io.stdout.write(values.json ? `${JSON.stringify(answer, null, 2)}\n` : describe(answer));
-    return EXIT.ok;
-  });
+  return runParsed(
+    { name: 'prompts', usage: USAGE, io },
+    () => parseArgs({ args, options: OPTIONS, allowPositionals: true }),
+    ({ positionals, values }) => findMistake(positionals, values),
+    async ({ positionals, values }) => {
+      const [word = '', ...names] = positionals;
+      const admin = connectAdmin(values, io);
+      const { method, path, body } = requestOf(word, names, values);
+      const answer = path === ALL ? await listAll(admin) : await admin.ask(method, path, body);
+      io.stdout.write(values.json ? `${JSON.stringify(answer, null, 2)}\n` : describe(answer));
+      return EXIT.ok;
+    },
+  );
 }
 
 function findMistake([word = '', ...names]: string[], flags: Flags): string | undefined {

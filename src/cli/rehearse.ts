@@ -12,9 +12,9 @@ import {
   AdminError,
   connectAdmin,
 } from './admin-client.ts';
-import { readArguments, reportErrors } from './apply.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
 import { describeGates } from './rollout-report.ts';
+import { runParsed } from './run-parsed.ts';
 
 const USAGE = `rehearse ROLLOUT [--calls FILE] [--limit N] [--concurrency N] [--json] [--url URL] [--admin-key KEY]
 
@@ -58,34 +58,32 @@ export const rehearseCommand: Command = {
 };
 
 async function runRehearse(args: string[], io: CliIo): Promise<number> {
-  const parsed = readArguments(() => parseArgs({ args, options: OPTIONS, allowPositionals: true }));
-  const mistake = 'mistake' in parsed ? parsed.mistake : findMistake(parsed.positionals, parsed.values);
-  if ('mistake' in parsed || mistake !== undefined) {
-    io.stderr.write(`fairlead rehearse: ${mistake}\n\nUsage: fairlead ${USAGE}`);
-    return EXIT.usage;
-  }
-  const { positionals, values } = parsed;
-  const [name = ''] = positionals;
-  return reportErrors('rehearse', io, async () => {
-    const admin = connectAdmin(values, io);
-    const limit = Number(values.limit);
-    const path = `/rollouts/${encodeURIComponent(name)}/rehearsal`;
-    const isOfFile = values.calls !== undefined;
-    const { limits, calls } = await admin.ask('GET', `${path}?limit=${isOfFile ? 0 : limit}`);
-    const requests = isOfFile
-      ? await readRequests(resolve(io.cwd, values.calls ?? ''), limit)
-      : Array.isArray(calls)
-        ? calls.map((call) => ({ call }))
-        : [];
-    // All that there is to say is said when the last call was made.
-    const evidence = new Evidence({ ...(isObject(limits) ? (limits as GateLimits) : {}), minCalls: 1 });
-    const rehearsal = new Rehearsing(admin, path, evidence, io);
-    await rehearsal.run(requests, Number(values.concurrency));
-    if (rehearsal.made === 0) throw new AdminError(rehearsal.describeNothing());
-    const { failure } = evidence;
-    io.stdout.write(values.json ? writeJson(name, rehearsal) : describe(rehearsal));
-    return failure ? EXIT.failed : EXIT.ok;
-  });
+  return runParsed(
+    { name: 'rehearse', usage: USAGE, io },
+    () => parseArgs({ args, options: OPTIONS, allowPositionals: true }),
+    ({ positionals, values }) => findMistake(positionals, values),
+    async ({ positionals, values }) => {
+      const [name = ''] = positionals;
+      const admin = connectAdmin(values, io);
+      const limit = Number(values.limit);
+      const path = `/rollouts/${encodeURIComponent(name)}/rehearsal`;
+      const isOfFile = values.calls !== undefined;
+      const { limits, calls } = await admin.ask('GET', `${path}?limit=${isOfFile ? 0 : limit}`);
+      const requests = isOfFile
+        ? await readRequests(resolve(io.cwd, values.calls ?? ''), limit)
+        : Array.isArray(calls)
+          ? calls.map((call) => ({ call }))
+          : [];
+      // All that there is to say is said when the last call was made.
+      const evidence = new Evidence({ ...(isObject(limits) ? (limits as GateLimits) : {}), minCalls: 1 });
+      const rehearsal = new Rehearsing(admin, path, evidence, io);
+      await rehearsal.run(requests, Number(values.concurrency));
+      if (rehearsal.made === 0) throw new AdminError(rehearsal.describeNothing());
+      const { failure } = evidence;
+      io.stdout.write(values.json ? writeJson(name, rehearsal) : describe(rehearsal));
+      return failure ? EXIT.failed : EXIT.ok;
+    },
+  );
 }
 
 function findMistake(

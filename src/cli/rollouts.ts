@@ -2,9 +2,9 @@ import { parseArgs } from 'node:util';
 import { isObject, type JsonObject } from '../conversation/json.ts';
 import { COMMANDS } from '../rollouts/progress.ts';
 import { ADMIN_OPTIONS, ADMIN_USAGE, connectAdmin } from './admin-client.ts';
-import { readArguments, reportErrors } from './apply.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
 import { describeReport } from './rollout-report.ts';
+import { runParsed } from './run-parsed.ts';
 import { formatTable, type TableColumn } from './table.ts';
 
 const USAGE = `rollouts list
@@ -35,21 +35,19 @@ export const rolloutsCommand: Command = {
 };
 
 async function runRollouts(args: string[], io: CliIo): Promise<number> {
-  const parsed = readArguments(() => parseArgs({ args, options: OPTIONS, allowPositionals: true }));
-  const mistake = 'mistake' in parsed ? parsed.mistake : findMistake(parsed.positionals);
-  if ('mistake' in parsed || mistake !== undefined) {
-    io.stderr.write(`fairlead rollouts: ${mistake}\n\nUsage: fairlead ${USAGE}`);
-    return EXIT.usage;
-  }
-  const { positionals, values } = parsed;
-  const [word = '', name = ''] = positionals;
-  return reportErrors('rollouts', io, async () => {
-    const admin = connectAdmin(values, io);
-    const { method, path } = requestOf(word, encodeURIComponent(name));
-    const answer = await admin.ask(method, path);
-    io.stdout.write(values.json ? `${JSON.stringify(answer, null, 2)}\n` : describe(answer, word));
-    return EXIT.ok;
-  });
+  return runParsed(
+    { name: 'rollouts', usage: USAGE, io },
+    () => parseArgs({ args, options: OPTIONS, allowPositionals: true }),
+    ({ positionals }) => findMistake(positionals),
+    async ({ positionals, values }) => {
+      const [word = '', name = ''] = positionals;
+      const admin = connectAdmin(values, io);
+      const { method, path } = requestOf(word, encodeURIComponent(name));
+      const answer = await admin.ask(method, path);
+      io.stdout.write(values.json ? `${JSON.stringify(answer, null, 2)}\n` : describe(answer, word));
+      return EXIT.ok;
+    },
+  );
 }
 
 function requestOf(word: string, name: string): { method: string; path: string } {

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { ADMIN_OPTIONS, ADMIN_USAGE, connectAdmin } from './admin-client.ts';
-import { readArguments, reportErrors } from './apply.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
+import { runParsed } from './run-parsed.ts';
 
 const USAGE = `secrets rotate [--url URL] [--admin-key KEY]
 
@@ -23,27 +23,26 @@ export const secretsCommand: Command = {
 };
 
 async function runSecrets(args: string[], io: CliIo): Promise<number> {
-  const parsed = readArguments(() => parseArgs({ args, options: ADMIN_OPTIONS, allowPositionals: true }));
-  const mistake = 'mistake' in parsed ? parsed.mistake : findMistake(parsed.positionals);
-  if ('mistake' in parsed || mistake !== undefined) {
-    io.stderr.write(`fairlead secrets: ${mistake}\n\nUsage: fairlead ${USAGE}`);
-    return EXIT.usage;
-  }
-  return reportErrors('secrets', io, async () => {
-    const answer = await connectAdmin(parsed.values, io).ask('POST', '/secrets/rotate', {});
-    const { entries, history, unreadable, revision } = answer;
-    io.stdout.write(
-      Number(entries) === 0 && Number(history) === 0
-        ? 'Everything is encrypted under FAIRLEAD_SECRET already.\n'
-        : `Encrypted again: ${entries} entries (providers, keys), and ${history} changes of earlier revisions. Revision ${revision} is in force.\n`,
-    );
-    if (Number(unreadable) > 0) {
-      io.stderr.write(
-        `fairlead secrets: ${unreadable} credentials of earlier revisions are encrypted under a secret that the gateway does not have; those revisions cannot be restored.\n`,
+  return runParsed(
+    { name: 'secrets', usage: USAGE, io },
+    () => parseArgs({ args, options: ADMIN_OPTIONS, allowPositionals: true }),
+    ({ positionals }) => findMistake(positionals),
+    async ({ values }) => {
+      const answer = await connectAdmin(values, io).ask('POST', '/secrets/rotate', {});
+      const { entries, history, unreadable, revision } = answer;
+      io.stdout.write(
+        Number(entries) === 0 && Number(history) === 0
+          ? 'Everything is encrypted under FAIRLEAD_SECRET already.\n'
+          : `Encrypted again: ${entries} entries (providers, keys), and ${history} changes of earlier revisions. Revision ${revision} is in force.\n`,
       );
-    }
-    return EXIT.ok;
-  });
+      if (Number(unreadable) > 0) {
+        io.stderr.write(
+          `fairlead secrets: ${unreadable} credentials of earlier revisions are encrypted under a secret that the gateway does not have; those revisions cannot be restored.\n`,
+        );
+      }
+      return EXIT.ok;
+    },
+  );
 }
 
 function findMistake([word, ...others]: string[]): string | undefined {
