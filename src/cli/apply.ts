@@ -3,7 +3,7 @@ import { stringify } from 'yaml';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import { ADMIN_OPTIONS, ADMIN_USAGE, connectAdmin, readWritten } from './admin-client.ts';
 import { type CliIo, type Command, EXIT } from './command.ts';
-import { readArguments, reportErrors, runParsed } from './run-parsed.ts';
+import { runParsed } from './run-parsed.ts';
 
 const APPLY_USAGE = `apply FILE [--url URL] [--admin-key KEY]
 
@@ -96,19 +96,18 @@ const OWNERS = ['api', 'file', 'all'];
 
 async function runExport(args: string[], io: CliIo): Promise<number> {
   const options = { ...ADMIN_OPTIONS, owner: { type: 'string', default: 'api' } } as const;
-  const read = readArguments(() => parseArgs({ args, options }));
-  const isOwner = 'mistake' in read || OWNERS.includes(read.values.owner);
-  const parsed = isOwner ? read : { mistake: `--owner: give one of ${OWNERS.join(', ')}` };
-  if ('mistake' in parsed) {
-    io.stderr.write(`fairlead export: ${parsed.mistake}\n\nUsage: fairlead ${EXPORT_USAGE}`);
-    return EXIT.usage;
-  }
-  return reportErrors('export', io, async () => {
-    const owner = encodeURIComponent(parsed.values.owner);
-    const document = await connectAdmin(parsed.values, io).ask('GET', `/config?owner=${owner}`);
-    io.stdout.write(toYaml(document));
-    return EXIT.ok;
-  });
+  return runParsed(
+    { name: 'export', usage: EXPORT_USAGE, io },
+    () => parseArgs({ args, options }),
+    ({ values: { owner } }) =>
+      OWNERS.includes(owner) ? undefined : `--owner: give one of ${OWNERS.join(', ')}`,
+    async ({ values }) => {
+      const owner = encodeURIComponent(values.owner);
+      const document = await connectAdmin(values, io).ask('GET', `/config?owner=${owner}`);
+      io.stdout.write(toYaml(document));
+      return EXIT.ok;
+    },
+  );
 }
 
 /** Text with a placeholder in quotes: without them it would be read as what the variable says, not as text. */

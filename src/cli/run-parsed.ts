@@ -24,7 +24,7 @@ export async function runParsed<Line>(
 }
 
 /** parseArgs throws a TypeError with a message for the user. */
-export function readArguments<T>(parse: () => T): T | { mistake: string } {
+function readArguments<T>(parse: () => T): T | { mistake: string } {
   try {
     return parse();
   } catch (error) {
@@ -34,7 +34,7 @@ export function readArguments<T>(parse: () => T): T | { mistake: string } {
 }
 
 /** Runs a command's work; what the gateway, the file or the network refuse is told, and is exit code 1. */
-export async function reportErrors(name: string, io: CliIo, work: () => Promise<number>): Promise<number> {
+async function reportErrors(name: string, io: CliIo, work: () => Promise<number>): Promise<number> {
   try {
     return await work();
   } catch (error) {
