@@ -83,7 +83,10 @@ function sideOfThread({ pinned }: Call, route: Route, { targets: [candidate] }: 
 
 function leadTo(targets: readonly Target[], { provider, account }: PinnedAccount): boolean {
   return targets.some(
-    ({ upstream }) => upstream.name === provider && upstream.accounts.some(({ name }) => name === account),
+    ({ upstream, account: only = account }) =>
+      only === account &&
+      upstream.name === provider &&
+      upstream.accounts.some(({ name }) => name === account),
   );
 }
 

@@ -267,3 +267,40 @@ test('a thread stays on its side, with all that it thought, and what is dropped 
   assert.equal(back.headers.get('x-fairlead-dropped'), 'messages[1].content[0]');
   assert.doesNotMatch(old.requests.at(-1)?.rawBody.toString() ?? '', /"type":"thinking","thinking"/);
 });
+
+test('a thread that another account of the same target keeps stays there, and is no call of the candidate', async (context) => {
+  const openai = await startFakeOpenAi();
+  const accounts = ['eu', 'us'].map((name) => ({ name, apiKey: openai.apiKey }));
+  const gateway = await startGateway({
+    providers: { openai: { baseUrl: openai.url, accounts } },
+    models: { smart: { targets: [{ target: 'openai/gpt-4.1', account: 'eu' }] } },
+    rollouts: {
+      upgrade: {
+        ...{ model: 'smart', stable: 'openai/gpt-4.1', steps: [{ weight: 100, hold: '10m' }] },
+        candidate: { target: 'openai/gpt-4.1', account: 'us' },
+      },
+    },
+  });
+  context.after(async () => {
+    await gateway.stop();
+    await openai.close();
+  });
+  const say = async (input: string, previous?: string) => {
+    const body = { model: 'smart', input, ...(previous && { previous_response_id: previous }) };
+    const answer = await gateway.post('/v1/responses', body);
+    assert.equal(answer.status, 200, await answer.clone().text());
+    const { id } = (await answer.json()) as { id: string };
+    return { id, side: answer.headers.get('x-fairlead-rollout') };
+  };
+  const begun = await say('one');
+  await adminClient(gateway.url).must('POST', '/rollouts/upgrade/start');
+  const other = await say('one');
+  const goneOn = await say('two', begun.id);
+  assert.deepEqual([begun.side, other.side, goneOn.side], [null, 'upgrade=candidate', null]);
+  // Nothing is chosen for what only one side keeps.
+  assert.equal((await say('two', other.id)).side, null);
+  const accountsAsked = (await gateway.calls(4)).map(({ attempts }) =>
+    attempts.map(({ account }) => account),
+  );
+  assert.deepEqual(accountsAsked, [['us'], ['eu'], ['us'], ['eu']]);
+});
