@@ -359,7 +359,7 @@ export async function startApp(
     await ledger.close();
     await responses.close();
     await captures.close();
-    await tokens.stop();
+    tokens.stop();
     await structures.stop();
     await quotas.close();
     health?.close();

@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
+import type { CountAnswer, CountRequest } from './count-thread.ts';
 import { countText } from './encoders.ts';
-import type { CountAnswer, CountRequest } from './token-counter.ts';
 
 /** The thread that counts: one answer for each request, in their order. */
 parentPort?.on('message', ({ encoding, texts }: CountRequest) => {

@@ -1,19 +1,11 @@
-import { extname } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import type { Conversation, Part } from '../conversation/conversation.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import { tellingBytes } from './body-bytes.ts';
 import { type TokenLoad, weighAnswer, weighConversation } from './conversation-load.ts';
+import { type CountRequest, CountThread } from './count-thread.ts';
 import { sliceText } from './cut-text.ts';
-import { type Encoding, familyOf } from './families.ts';
-
-/** What the thread is asked at a time, and what it answers. */
-export interface CountRequest {
-  encoding: Encoding;
-  texts: string[];
-}
-export type CountAnswer = { tokens: number } | { error: string };
+import { familyOf } from './families.ts';
 
 export interface TokenCounterOptions {
   /** How much text may wait, in characters; what comes on top is refused as `overloaded`. */
@@ -25,26 +17,24 @@ const MAX_WAITING_CHARS = 32 * 1024 * 1024;
 /** As much is counted in one go (some 20 ms): a long text does not keep short ones waiting for more than that. */
 const REQUEST_CHARS = 64 * 1024;
 
+/** Of the process. */
+const thread = new CountThread();
+
 interface Job {
   requests: CountRequest[];
   tokens: number;
   chars: number;
   resolve(tokens: number): void;
-  reject(error: Error): void;
+  reject(error: unknown): void;
 }
 
-/**
- * Counts tokens on a thread of its own, begun with the first count. Small texts go there, too: an encoder takes a third
- * of a second to load, which the thread that serves calls must not wait for, and is held in memory once.
- * Counting many texts at once takes turns between them. An idle thread does not keep the process alive.
- */
+/** Counts tokens on a thread, also of small texts. Counting many texts at once takes turns between them. */
 export class TokenCounter {
   readonly #maxWaitingChars: number;
   readonly #jobs: Job[] = [];
   #waitingChars = 0;
   /** Its request is with the thread. */
   #current: Job | undefined;
-  #worker: Worker | undefined;
   #stopped = false;
 
   constructor({ maxWaitingChars = MAX_WAITING_CHARS }: TokenCounterOptions = {}) {
@@ -80,12 +70,12 @@ export class TokenCounter {
     return this.#countLoad({ texts, fixed: 0 }, model);
   }
 
-  /** Ends the thread. What is being counted then fails, and what comes later. */
-  async stop(): Promise<void> {
+  /** What is being counted fails, and what comes later. */
+  stop(): void {
     this.#stopped = true;
-    const worker = this.#worker;
-    this.#fail(new GatewayError('overloaded', 'The gateway is stopping.'));
-    await worker?.terminate();
+    const stopped = this.#current ? [this.#current, ...this.#jobs] : this.#jobs;
+    for (const { reject } of stopped) reject(new GatewayError('overloaded', 'The gateway is stopping.'));
+    this.#jobs.length = 0;
   }
 
   async #countLoad({ texts, fixed }: Pick<TokenLoad, 'texts' | 'fixed'>, model: string): Promise<number> {
@@ -104,69 +94,32 @@ export class TokenCounter {
     return new Promise((resolve, reject) => {
       this.#waitingChars += chars;
       this.#jobs.push({ requests, tokens: 0, chars, resolve, reject });
-      this.#sendNext();
+      if (!this.#current) void this.#countJobs();
     });
   }
 
-  #sendNext(): void {
-    if (this.#current) return;
-    const job = this.#jobs.shift();
-    const request = job?.requests.shift();
-    if (!job || !request) {
-      this.#worker?.unref();
-      return;
+  async #countJobs(): Promise<void> {
+    for (let job = this.#jobs.shift(); job; job = this.#jobs.shift()) {
+      this.#current = job;
+      await this.#countPartOf(job);
     }
-    this.#current = job;
-    this.#worker ??= this.#startWorker();
-    this.#worker.ref();
-    this.#worker.postMessage(request);
+    this.#current = undefined;
   }
 
-  #take(answer: CountAnswer): void {
-    const job = this.#current;
-    if (!job) return;
-    this.#current = undefined;
-    if ('error' in answer) {
-      this.#finish(job);
-      job.reject(new Error(`tokens could not be counted: ${answer.error}`));
-    } else {
-      job.tokens += answer.tokens;
-      if (job.requests.length > 0) this.#jobs.push(job);
-      else {
-        this.#finish(job);
-        job.resolve(job.tokens);
+  /** Counts one request of a job, which goes behind all others where it has more. */
+  async #countPartOf(job: Job): Promise<void> {
+    const request = job.requests.shift();
+    try {
+      if (request) job.tokens += await thread.count(request);
+      if (job.requests.length > 0 && !this.#stopped) {
+        this.#jobs.push(job);
+        return;
       }
-    }
-    this.#sendNext();
-  }
-
-  #finish(job: Job): void {
-    this.#waitingChars -= job.chars;
-  }
-
-  #startWorker(): Worker {
-    // The sources end in .ts, what is built from them in .js.
-    const worker = new Worker(new URL(`./count-worker${extname(import.meta.url)}`, import.meta.url), {
-      // Of the flags of this process, some are of no use to a thread, and some it does not start with.
-      execArgv: [],
-    });
-    worker.on('message', (answer: CountAnswer) => this.#take(answer));
-    worker.on('error', (cause) => this.#fail(new Error('the thread that counts tokens failed', { cause })));
-    worker.on('exit', () => this.#fail(new Error('the thread that counts tokens ended')));
-    return worker;
-  }
-
-  /** The thread is gone or of no use: everything that waits for it fails, and the next count begins a new one. */
-  #fail(error: Error): void {
-    this.#worker?.removeAllListeners();
-    this.#worker = undefined;
-    const failed = this.#current ? [this.#current, ...this.#jobs] : [...this.#jobs];
-    this.#current = undefined;
-    this.#jobs.length = 0;
-    for (const job of failed) {
-      this.#finish(job);
+      job.resolve(job.tokens);
+    } catch (error) {
       job.reject(error);
     }
+    this.#waitingChars -= job.chars;
   }
 }
 

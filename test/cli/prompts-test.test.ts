@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { writeJunit } from '../../src/cli/junit.ts';
 import { diffLines } from '../../src/cli/text-diff.ts';
 import { main } from '../../src/main.ts';
+import { anyWords } from '../support/any-text.ts';
 import { ADMIN_KEY, startGateway, TEST_KEY } from '../support/gateway.ts';
 import { chatAnswer, startRawUpstream } from '../support/raw-upstream.ts';
 
@@ -163,7 +164,7 @@ test('a gateway that runs already is asked', async (context) => {
 });
 
 test('JUnit files hold any text as XML does', () => {
-  const name = fc.string({ unit: 'binary' });
+  const name = anyWords();
   fc.assert(
     fc.property(name, name, (first, text) => {
       const xml = writeJunit([

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { readDocument } from '../../src/config/document.ts';
 import { readPlainScalar, substitute } from '../../src/config/substitute.ts';
 import { isObject, type JsonValue } from '../../src/conversation/json.ts';
+import { anyWords } from '../support/any-text.ts';
 
 const ENV = { NAME: 'value', EMPTY: '', NESTED: `\${NAME}`, DOLLAR: '$' };
 
@@ -63,7 +64,7 @@ for (const [text, expected] of PLAIN) {
 }
 
 const HOSTILE = fc.oneof(
-  fc.string({ unit: 'binary' }),
+  anyWords(),
   fc.constantFrom(
     'a: b',
     '{a: 1}',

@@ -6,11 +6,12 @@ import { findUsage, scanAnswer } from '../../src/dialects/answer-scan.ts';
 import { passThrough as chat } from '../../src/dialects/chat/pass-through.ts';
 import { decodeUsage } from '../../src/dialects/chat/usage.ts';
 import { passThrough as messages } from '../../src/dialects/messages/pass-through.ts';
+import { anyWords } from '../support/any-text.ts';
 
 const names = fc.oneof(
   fc.constantFrom('usage', 'choices', 'error', 'content', 'tool_calls', 'finish_reason', 'message', 'id'),
   fc.constantFrom('"usage"', 'us\u0061ge', 'x"error"'),
-  fc.string({ unit: 'grapheme', maxLength: 60 }),
+  anyWords({ maxLength: 60 }),
 );
 const counts = fc.record(
   {
@@ -23,7 +24,7 @@ const counts = fc.record(
     ),
     completion_tokens_details: fc.record({ reasoning_tokens: fc.nat() }, { requiredKeys: [] }),
     queue_time: fc.double({ noNaN: true, noDefaultInfinity: true }),
-    note: fc.string({ unit: 'grapheme' }),
+    note: anyWords(),
   },
   { requiredKeys: [] },
 );

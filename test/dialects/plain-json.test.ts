@@ -3,16 +3,17 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { tryParseJson } from '../../src/conversation/json.ts';
 import { PlainReader, readPlain } from '../../src/dialects/plain-json.ts';
+import { anyWords } from '../support/any-text.ts';
 
 const keys = fc.oneof(
   fc.constantFrom('prompt_tokens', 'total_tokens', 'prompt_tokens_details', '__proto__', 'constructor', ''),
-  fc.string({ unit: 'grapheme' }),
+  anyWords(),
 );
 const values = fc.oneof(
   fc.nat(),
   fc.constantFrom(0, -0, -1, 0.5, 1e21, 123456789012345, 1234567890123456, Number.MAX_SAFE_INTEGER),
   fc.constantFrom(true, false, null),
-  fc.string({ unit: 'grapheme', maxLength: 80 }),
+  anyWords({ maxLength: 80 }),
   fc.jsonValue({ maxDepth: 6 }),
 );
 const spacing = fc.constantFrom(undefined, 1, '\t', '\r\n ');

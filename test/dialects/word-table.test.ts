@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { WordTable } from '../../src/dialects/word-table.ts';
+import { anyWords } from '../support/any-text.ts';
 
 test('a word is found where it is one of the table, and nothing else', () => {
   const words = fc.oneof(
     fc.constantFrom('model', 'modes', 'mode', 'stream', 'store', ''),
-    fc.string({ unit: 'grapheme', maxLength: 9 }),
+    anyWords({ maxLength: 9 }),
   );
   fc.assert(
     fc.property(fc.array(words, { maxLength: 20 }), words, (list, word) => {

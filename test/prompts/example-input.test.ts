@@ -4,11 +4,9 @@ import fc from 'fast-check';
 import type { JsonObject } from '../../src/conversation/json.ts';
 import { exampleInput } from '../../src/prompts/example-input.ts';
 import { ValueCheck } from '../../src/prompts/values.ts';
+import { anyWords } from '../support/any-text.ts';
 
-const described = fc.record(
-  { description: fc.string({ unit: 'grapheme', maxLength: 20 }) },
-  { requiredKeys: [] },
-);
+const described = fc.record({ description: anyWords({ maxLength: 20 }) }, { requiredKeys: [] });
 
 const text = fc.tuple(described, fc.nat({ max: 40 }), fc.nat({ max: 40 })).map(([base, least, more]) => ({
   ...{ ...base, type: 'string', minLength: least },

@@ -5,6 +5,7 @@ import type { JsonObject, JsonValue } from '../../src/conversation/json.ts';
 import { chatMessages } from '../../src/prompts/chat-request.ts';
 import { compilePrompt, type Prompt } from '../../src/prompts/compile-prompt.ts';
 import { ESCAPE, hideMarks, showMarks } from '../../src/prompts/marks.ts';
+import { anyWords } from '../support/any-text.ts';
 
 /** All ways in which a template gets at an input. */
 const SOURCE = `---
@@ -101,7 +102,7 @@ test('what an input says reaches the model as it is', async () => {
 
 test('any text is hidden and shown as it was, and holds no angle bracket while it is hidden', () => {
   const hostile = fc.oneof(
-    fc.string({ unit: 'binary' }),
+    anyWords(),
     fc.string({ unit: fc.constantFrom(ESCAPE, '<', '>', '0', '1', '2', 'a') }),
   );
   fc.assert(

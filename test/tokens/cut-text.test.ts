@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { cutLongRuns, sliceText } from '../../src/tokens/cut-text.ts';
 import { countText } from '../../src/tokens/encoders.ts';
+import { anyWords } from '../support/any-text.ts';
 
 const ENCODINGS = ['cl100k_base', 'o200k_base'] as const;
 
@@ -11,7 +12,7 @@ const text = fc
   .array(
     fc.oneof(
       fc.lorem({ maxCount: 8 }),
-      fc.string({ unit: 'grapheme', maxLength: 40 }),
+      anyWords({ maxLength: 40 }),
       fc
         .tuple(fc.constantFrom('a', ' ', '\n', '😀', '漢', '=', '\u0301', '\u00a0', '7', 'aB'), fc.nat(700))
         .map(([unit, times]) => unit.repeat(times)),

@@ -4,7 +4,9 @@ import { after, test } from 'node:test';
 import { GatewayError } from '../../src/conversation/gateway-error.ts';
 import type { JsonObject } from '../../src/conversation/json.ts';
 import { chat } from '../../src/dialects/chat/index.ts';
+import { CountThread } from '../../src/tokens/count-thread.ts';
 import { countText } from '../../src/tokens/encoders.ts';
+import type { Encoding } from '../../src/tokens/families.ts';
 import { TokenCounter } from '../../src/tokens/token-counter.ts';
 import { scale } from '../support/scale.ts';
 
@@ -142,16 +144,27 @@ test('text beyond what may wait is refused, and taken again when there is room',
   await assert.rejects(small.countTexts(['a b '.repeat(200)], 'gpt-4o'), isOverloaded);
   assert.ok((await first) > 0);
   assert.ok((await small.countTexts(['a b '.repeat(200)], 'gpt-4o')) > 0);
-  await small.stop();
+  small.stop();
 });
 
 test('a counter that stops fails what it has not counted, and takes no more', async () => {
   const stopping = new TokenCounter();
   const counting = stopping.countTexts(['a b '.repeat(100_000)], 'gpt-4o');
   const rejected = assert.rejects(counting, isOverloaded);
-  await stopping.stop();
+  stopping.stop();
   await rejected;
   await assert.rejects(stopping.countTexts(['a'], 'gpt-4o'), isOverloaded);
+});
+
+test('texts that cannot be counted fail alone: the thread goes on', async () => {
+  const thread = new CountThread();
+  const texts = ['tiktoken is great!'];
+  const [unknown, known] = await Promise.allSettled([
+    thread.count({ encoding: 'no_such' as Encoding, texts }),
+    thread.count({ encoding: 'o200k_base', texts }),
+  ]);
+  assert.match(String(unknown.status === 'rejected' && unknown.reason), /tokens could not be counted/);
+  assert.deepEqual(known, { status: 'fulfilled', value: 6 });
 });
 
 test('a counter that is not stopped does not keep the process alive', () => {

@@ -10,10 +10,10 @@ import {
   writeStartLine,
 } from '../../src/usage/journal-lines.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
-import { anyText } from '../support/any-text.ts';
+import { anyText, anyWords } from '../support/any-text.ts';
 import { anyRecord, anyRollout, makeRecord } from '../support/usage-records.ts';
 
-const anyName = fc.oneof(fc.constantFrom('acme', 'smart', 'übung/模型'), fc.string({ unit: 'binary' }));
+const anyName = fc.oneof(fc.constantFrom('acme', 'smart', 'übung/模型'), anyWords());
 
 const anyStart: fc.Arbitrary<StartedCall> = fc.record(
   {

@@ -5,6 +5,7 @@ import { GatewayError } from '../../src/conversation/gateway-error.ts';
 import { type CallCursor, decodeCursor, encodeCursor } from '../../src/usage/cursor.ts';
 import type { UsageQuery } from '../../src/usage/queries.ts';
 import { callsQuerySchema, parseQuery, usageQuerySchema } from '../../src/usage/query-string.ts';
+import { anyWords } from '../support/any-text.ts';
 
 test('without parameters everything is summed, and all calls are wanted', () => {
   const usage: UsageQuery = parseQuery(usageQuerySchema, {});
@@ -96,7 +97,7 @@ test('a cursor that is not ours is refused', () => {
 
 test('a cursor survives its way through a URL', () => {
   fc.assert(
-    fc.property(fc.integer(), fc.string({ unit: 'grapheme' }), (startedAt, id) => {
+    fc.property(fc.integer(), anyWords(), (startedAt, id) => {
       const text = encodeCursor({ startedAt, id });
       assert.equal(encodeURIComponent(text), text);
       assert.deepEqual(decodeCursor(text), { startedAt, id });

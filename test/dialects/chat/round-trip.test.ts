@@ -7,13 +7,14 @@ import type { Part } from '../../../src/conversation/conversation.ts';
 import type { JsonObject } from '../../../src/conversation/json.ts';
 import { chat } from '../../../src/dialects/chat/index.ts';
 import { EventReader } from '../../../src/upstream/event-reader.ts';
+import { anyWords } from '../../support/any-text.ts';
 
 /** Arbitraries give what each side of the dialect can say; ids are what providers make of them. */
 const plain = { noNullPrototype: true } as const;
 const optional = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }, requiredKeys: (keyof T)[]) =>
   fc.record(model, { requiredKeys, noNullPrototype: true });
 
-const words = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 });
+const words = anyWords({ minLength: 1, maxLength: 12 });
 const id = fc.stringMatching(/^[a-z0-9_]{3,12}$/);
 const json = fc.dictionary(words, fc.oneof(fc.integer(), words, fc.constant(null)), { maxKeys: 3, ...plain });
 const args = json.map((value) => JSON.stringify(value));

@@ -15,6 +15,7 @@ import type {
 } from '../../../src/conversation/conversation.ts';
 import type { JsonObject } from '../../../src/conversation/json.ts';
 import { NO_USAGE } from '../../../src/conversation/usage.ts';
+import { anyWords } from '../../support/any-text.ts';
 
 /*
  * Conversations and completions that the dialect can say exactly: what it has no word for, and what is deliberately
@@ -34,7 +35,7 @@ function plain<T>(
   return fc.record(arbitraries, { requiredKeys: required, noNullPrototype: true });
 }
 
-const words = fc.string({ minLength: 1, unit: 'grapheme' });
+const words = anyWords({ minLength: 1 });
 const name = fc.stringMatching(/^[a-z_][a-zA-Z0-9_]{0,12}$/);
 
 /** JSON text of an object, as `JSON.stringify` writes it. */

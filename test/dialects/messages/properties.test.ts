@@ -7,6 +7,7 @@ import type { Message, Part } from '../../../src/conversation/conversation.ts';
 import { parseExactly } from '../../../src/conversation/exact-numbers.ts';
 import type { JsonObject } from '../../../src/conversation/json.ts';
 import { messages } from '../../../src/dialects/messages/index.ts';
+import { anyWords } from '../../support/any-text.ts';
 import { canonicalRequest } from './canonical.ts';
 import { conversation } from './conversations.ts';
 import { decodeEvents, decodeStream, encodeEvents, framesOf, restream } from './streams.ts';
@@ -14,7 +15,7 @@ import { decodeEvents, decodeStream, encodeEvents, framesOf, restream } from './
 const RUNS = { numRuns: 150 };
 
 /** Text with something in it that the API accepts, of any characters. */
-const words = fc.string({ unit: 'binary', minLength: 1, maxLength: 12 }).map((text) => `${text}.`);
+const words = anyWords({ minLength: 1, maxLength: 12 }).map((text) => `${text}.`);
 const id = fc.stringMatching(/^[a-zA-Z0-9_-]{1,12}$/);
 const input = fc
   .dictionary(fc.string({ maxLength: 5 }), fc.jsonValue({ maxDepth: 2 }), {

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { countWords, splitForStream, takeWords } from '../../../src/upstream/echo/words.ts';
+import { anyWords } from '../../support/any-text.ts';
 
 const texts = fc.oneof(
-  fc.string({ unit: 'grapheme' }),
+  anyWords(),
   fc.string({ unit: fc.constantFrom('a', 'é', '😀', ' ', '\n', '\u00a0', '\u3000', '\ud83d') }),
 );
 
