@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startPostgres } from './support/postgres-server.ts';
+import { makeTemplate } from './support/postgres-template.ts';
 import { listTestFiles } from './support/test-files.ts';
 
 /**
@@ -30,6 +31,7 @@ if (postgres && 'missing' in postgres) {
     `The tests run WITHOUT PostgreSQL, the suites that need it are skipped: ${postgres.missing}\n`,
   );
 }
+if (postgres && 'url' in postgres) await makeTemplate(postgres.url);
 const run = spawn(
   process.execPath,
   [

@@ -7,7 +7,7 @@ import type { CliIo, Command } from '../../src/cli/command.ts';
 import { keysCommand } from '../../src/cli/keys.ts';
 import { secretsCommand } from '../../src/cli/secrets.ts';
 import { adminClient } from '../support/admin.ts';
-import { ADMIN_KEY, startGateway, TEST_KEY } from '../support/gateway.ts';
+import { ADMIN_KEY, SECRET_KEY, startGateway, TEST_KEY } from '../support/gateway.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
 
 async function startCli(context: TestContext, env: Record<string, string> = {}) {
@@ -192,7 +192,7 @@ test('keys are made, listed, rotated and revoked', async (context) => {
 });
 
 test('secrets rotate says what was encrypted again, and what to set where there is no secret', async (context) => {
-  const withSecret = await startCli(context, { FAIRLEAD_SECRET: 'correct horse battery staple' });
+  const withSecret = await startCli(context, { FAIRLEAD_SECRET: SECRET_KEY });
   assert.deepEqual(await withSecret.run(secretsCommand, ['rotate']), {
     exitCode: 0,
     stdout: 'Everything is encrypted under FAIRLEAD_SECRET already.\n',

@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { adminClient } from '../support/admin.ts';
 import { onEachDatabaseInTurn } from '../support/databases.ts';
-import { startGateway, TEST_KEY } from '../support/gateway.ts';
+import { SECRET_KEY, startGateway, TEST_KEY } from '../support/gateway.ts';
 
 const HELLO = { model: 'echo/echo', messages: [{ role: 'user', content: 'Hello' }] };
 
@@ -136,7 +136,7 @@ onEachDatabaseInTurn((database) => {
 
   for (const [what, env] of [
     ['without FAIRLEAD_SECRET', {}],
-    ['with FAIRLEAD_SECRET', { FAIRLEAD_SECRET: 'a passphrase of this test' }],
+    ['with FAIRLEAD_SECRET', { FAIRLEAD_SECRET: SECRET_KEY }],
   ] as const) {
     test(`a document whose key has no secret that is one is refused, ${what}, as a file is`, async (context) => {
       const gateway = await startGateway({ store: await database.makeUrl(context) }, undefined, { env });

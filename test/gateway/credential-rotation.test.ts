@@ -5,11 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '../../src/conversation/json.ts';
 import { adminClient } from '../support/admin.ts';
 import { startFakeOpenAi } from '../support/fake-openai.ts';
-import { startGateway, TEST_KEY } from '../support/gateway.ts';
+import { SECRET_KEY, startGateway, TEST_KEY } from '../support/gateway.ts';
 
 const OLD = 'sk-the-old-credential-0000000000';
 const NEW = 'sk-the-new-credential-1111111111';
-const ENV = { FAIRLEAD_SECRET: 'correct horse battery staple' };
+const ENV = { FAIRLEAD_SECRET: SECRET_KEY };
 
 interface Alarm {
   kind: string;

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { adminClient } from '../support/admin.ts';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { SECRET_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { chatAnswer } from '../support/raw-upstream.ts';
 import { redisMissing, startRedis } from '../support/redis.ts';
 
@@ -57,7 +57,7 @@ async function setUp(context: TestContext, isShared: boolean) {
         ...(key && { models: { m: { targets: ['up/x'] } }, providers: { up: up(key) } }),
       },
       undefined,
-      { env: { FAIRLEAD_SECRET: 'correct horse battery staple' } },
+      { env: { FAIRLEAD_SECRET: SECRET_KEY } },
     );
     context.after(() => gateway.stop());
     return gateway;

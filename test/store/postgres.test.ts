@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { openStore } from '../../src/store/open.ts';
 import { toCallRow } from '../../src/usage/call-row.ts';
-import { execute, postgres } from '../support/databases.ts';
+import { postgres } from '../support/databases.ts';
+import { execute } from '../support/postgres-template.ts';
 import { makeRecord } from '../support/usage-records.ts';
 
 /** The URL with some of its parts replaced. */
@@ -12,7 +13,7 @@ function change(url: string, parts: Partial<Pick<URL, 'username' | 'password' | 
 
 describe('PostgreSQL', { skip: postgres.skip }, () => {
   test('several may open a new database at once', async (context) => {
-    const url = await postgres.makeUrl(context);
+    const url = await postgres.makeBareUrl(context);
     const stores = await Promise.all([1, 2, 3, 4].map(() => openStore(url)));
     const row = toCallRow(makeRecord());
     for (const store of stores) await store.insertCalls([row]);
@@ -21,7 +22,7 @@ describe('PostgreSQL', { skip: postgres.skip }, () => {
   });
 
   test('several may write at once, also the same calls', async (context) => {
-    const url = await postgres.makeUrl(context);
+    const url = await postgres.makeBareUrl(context);
     const stores = await Promise.all([1, 2, 3].map(() => openStore(url)));
     const rows = Array.from({ length: 300 }, () => toCallRow(makeRecord()));
     for (let start = 0; start < rows.length; start += 50) {
@@ -36,7 +37,7 @@ describe('PostgreSQL', { skip: postgres.skip }, () => {
   });
 
   test('a start that fails says why, and never the password', async (context) => {
-    const url = await postgres.makeUrl(context);
+    const url = await postgres.makeBareUrl(context);
     await execute(url, "create role guest login password 'letmein'");
     context.after(() => execute(url, 'drop role if exists guest').catch(() => undefined));
     const failures: [url: string, reason: RegExp][] = [
@@ -60,7 +61,7 @@ describe('PostgreSQL', { skip: postgres.skip }, () => {
   });
 
   test('a database that cannot hold every text is refused', async (context) => {
-    const url = await postgres.makeUrl(context);
+    const url = await postgres.makeBareUrl(context);
     const name = `latin_${process.pid}`;
     await execute(url, `create database ${name} encoding 'LATIN1' locale 'C' template template0`);
     context.after(() => execute(url, `drop database if exists ${name} with (force)`).catch(() => undefined));
@@ -69,7 +70,7 @@ describe('PostgreSQL', { skip: postgres.skip }, () => {
   });
 
   test('a reader does not make tables', async (context) => {
-    const url = await postgres.makeUrl(context);
+    const url = await postgres.makeBareUrl(context);
     await assert.rejects(openStore(url, { readOnly: true }), /start this version of the gateway once/);
     await (await openStore(url)).close();
     const reader = await openStore(url, { readOnly: true });
@@ -78,7 +79,7 @@ describe('PostgreSQL', { skip: postgres.skip }, () => {
   });
 
   test('connections that the server cuts are replaced', async (context) => {
-    const url = await postgres.makeUrl(context);
+    const url = await postgres.makeBareUrl(context);
     const store = await openStore(url);
     await store.insertCalls([toCallRow(makeRecord())]);
     await store.db.selectFrom('calls').select('id').execute();

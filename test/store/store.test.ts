@@ -7,7 +7,7 @@ import { makeRecord } from '../support/usage-records.ts';
 
 onEachDatabase((database) => {
   test('what was written is there when the database is opened again', async (context) => {
-    const url = await database.makeUrl(context);
+    const url = await database.makeBareUrl(context);
     const row = toCallRow(makeRecord());
     const first = await openStore(url);
     await first.insertCalls([row]);

@@ -4,7 +4,9 @@ import { setImmediate } from 'node:timers/promises';
 import pg from 'pg';
 import { openStore } from '../../src/store/open.ts';
 import type { OpenOptions, Store } from '../../src/store/store.ts';
+import { placeEmptyStore } from './empty-store.ts';
 import { startPostgres } from './postgres-server.ts';
+import { execute, makeDatabase, makeTemplate } from './postgres-template.ts';
 import { scale } from './scale.ts';
 import { makeTempDirectory } from './temp-store.ts';
 
@@ -15,8 +17,10 @@ export const POSTGRES_MISSING = 'FAIRLEAD_TEST_POSTGRES_MISSING';
 /** A kind of database that the store works on. */
 export interface TestDatabase {
   name: 'SQLite' | 'PostgreSQL';
-  /** The URL of a fresh, empty database that is gone after the test. */
+  /** The URL of a fresh database that has its tables and holds nothing, and is gone after the test. */
   makeUrl(context: TestContext): Promise<string>;
+  /** The same without the tables, as a first start finds it. */
+  makeBareUrl(context: TestContext): Promise<string>;
   /** A store in a fresh database, open until the test ends. */
   open(context: TestContext, options?: OpenOptions): Promise<Store>;
   /** Resolves when no query is under way: what tests on a virtual clock wait for. */
@@ -49,7 +53,8 @@ const missing = 'missing' in server ? `there is no PostgreSQL: ${server.missing}
 
 const sqlite: TestDatabase = {
   name: 'SQLite',
-  makeUrl: async (context) => `sqlite:${join(makeTempDirectory(context), 'fairlead.db')}`,
+  makeUrl: makeSqliteFile,
+  makeBareUrl: async (context) => `sqlite:${join(makeTempDirectory(context), 'fairlead.db')}`,
   open: (context, options) => open(sqlite, context, options),
   settle: () => setImmediate(),
 };
@@ -57,7 +62,8 @@ export const postgres: TestDatabase & { skip: string | false } = {
   name: 'PostgreSQL',
   /** Loud where there is no server: the report names every suite that did not run, and why. */
   skip: missing,
-  makeUrl: makePostgresDatabase,
+  makeUrl: (context) => makePostgresDatabase(context, false),
+  makeBareUrl: (context) => makePostgresDatabase(context, true),
   open: (context, options) => open(postgres, context, options),
   settle: settlePostgres,
 };
@@ -88,35 +94,28 @@ async function findServer(): Promise<{ url: string } | { missing: string }> {
   if (url !== undefined) return { url };
   if (reason !== undefined) return { missing: reason };
   const own = await startPostgres();
-  if ('remove' in own) after(() => own.remove());
+  if ('missing' in own) return own;
+  after(() => own.remove());
+  await makeTemplate(own.url);
   return own;
 }
 
 let made = 0;
 
-async function makePostgresDatabase(context: TestContext): Promise<string> {
+async function makePostgresDatabase(context: TestContext, isBare: boolean): Promise<string> {
   if (!('url' in server)) throw new Error('a test that needs PostgreSQL runs without it');
   made += 1;
   const name = `test_${process.pid}_${made}`;
-  await execute(server.url, `create database ${name} template template0`);
+  const url = await makeDatabase(server.url, name, isBare);
   // Hooks of a test run in the order in which they were added: its store is still open here.
   context.after(() => execute(server.url, `drop database ${name} with (force)`));
-  const url = new URL(server.url);
-  url.pathname = `/${name}`;
-  return url.href;
+  return url;
 }
 
-/** Runs a statement on a connection of its own. */
-export async function execute(url: string, statement: string): Promise<pg.QueryResult> {
-  const client = new pg.Client({ connectionString: url });
-  // The connection may be cut by the statement itself.
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
-    return await client.query(statement);
-  } finally {
-    await client.end();
-  }
+async function makeSqliteFile(context: TestContext): Promise<string> {
+  const path = join(makeTempDirectory(context), 'fairlead.db');
+  await placeEmptyStore(path);
+  return `sqlite:${path}`;
 }
 
 /** Deletes the calls and all that is made from them. */

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import type { UsageRecord } from '../../src/usage/record.ts';
+import { placeEmptyStore } from './empty-store.ts';
 import { ADMIN_KEY } from './gateway.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/fairlead.js', import.meta.url));
@@ -94,6 +95,7 @@ export async function startGatewayProcess(config: object, data?: string): Promis
   const folder = data ?? (await mkdtemp(join(tmpdir(), 'fairlead-')));
   const configFile = join(folder, 'fairlead.yaml');
   await writeFile(configFile, stringify(config));
+  await placeEmptyStore(join(folder, 'fairlead.db'));
   const env = { FAIRLEAD_DATA: folder, FAIRLEAD_CONFIG: configFile, FAIRLEAD_ADMIN_KEY: ADMIN_KEY };
   const gateway = spawnGateway(env, folder);
   const url = await gateway.url;

@@ -10,8 +10,11 @@ import { openLog } from '../../src/telemetry/redacting-log.ts';
 import type { FirstSecrets } from '../../src/tenants/first-start.ts';
 import { loadDeclarations } from '../../src/upstream/load-declarations.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
+import { placeEmptyStore } from './empty-store.ts';
 
 export const TEST_KEY = 'sk-fl-test-key-of-acme-000000000000';
+/** For `FAIRLEAD_SECRET`: 32 bytes, which are taken as they are. A passphrase takes scrypt's 0.2 s at every start. */
+export const SECRET_KEY = '5ec4e7'.padEnd(64, '0');
 export const ADMIN_KEY = 'sk-fl-admin-test-key-0000000000000';
 
 export interface TestGateway {
@@ -75,6 +78,7 @@ export async function startGateway(
       ? readConfig(text, 'test.yaml', context)
       : await openConfig({ ...context, configFile: 'fairlead.yaml', cwd: folder });
   await options.afterRead?.();
+  await placeEmptyStore(join(folder, 'fairlead.db'));
   let logged = '';
   const sink = new Writable({
     write(chunk, _encoding, done) {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { adminClient } from '../support/admin.ts';
-import { startGateway } from '../support/gateway.ts';
+import { SECRET_KEY, startGateway } from '../support/gateway.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
 
@@ -16,7 +16,7 @@ async function setUp(context: TestContext, config: (url: string, secret: string)
   const receiver = await startWebhookReceiver(secret);
   context.after(() => receiver.close());
   const folder = makeTempDirectory(context);
-  const start = async (env: Record<string, string> = { FAIRLEAD_SECRET: 'correct horse battery staple' }) => {
+  const start = async (env: Record<string, string> = { FAIRLEAD_SECRET: SECRET_KEY }) => {
     const adminKeys = { ops: { role: 'operator', secret: OPERATOR } };
     const gateway = await startGateway({ adminKeys, ...config(receiver.url, secret) }, undefined, {
       folder,
