@@ -3,7 +3,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # The image brings Node itself, so the devDependency that carries one needs no install script.
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY scripts/build.ts scripts/build.ts
 COPY src src
 COPY providers providers
 RUN npm run build && npm prune --omit=dev --ignore-scripts

@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makePackage } from '../scripts/build.ts';
 import { BUDGETS, checkBudgets, checkStarts, START_BUDGETS } from './budgets.ts';
 import { type CpuPlan, planCpusHere } from './measure/cpus.ts';
 import type { ScenarioResult } from './measure/results.ts';
@@ -12,6 +13,7 @@ import { describeEnvironment } from './report/environment.ts';
 import { type Report, renderReport } from './report/report.ts';
 import { SCENARIOS } from './scenarios.ts';
 import { SUBJECTS } from './subjects/all.ts';
+import { PACKAGE } from './subjects/fairlead.ts';
 import type { Site, Subject } from './subjects/subject.ts';
 import { BENCH_KEY, startTraffic } from './traffic/start.ts';
 
@@ -19,6 +21,7 @@ const RESULTS = join(import.meta.dirname, 'results');
 
 async function runBench(options: Options, directory: string): Promise<Report> {
   const startedAt = new Date();
+  await makePackage(PACKAGE);
   const cpus = planCpusHere();
   const scenarios = SCENARIOS.filter(
     ({ name, byNameOnly }) => options.scenarios?.includes(name) ?? byNameOnly !== true,

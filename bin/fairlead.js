@@ -22,8 +22,8 @@ setFlagsFromString('--no-allocation-site-pretenuring');
 const { enableCompileCache } = await import('node:module');
 enableCompileCache();
 
-// A checkout runs its TypeScript sources; the published package has none and runs what was built from them.
+// A checkout runs its TypeScript sources; the published package has none and runs what was bundled of them.
 const sources = new URL('../src/main.ts', import.meta.url);
-const built = new URL('../dist/src/main.js', import.meta.url);
+const built = new URL('../dist/main.js', import.meta.url);
 const { main } = await import((existsSync(sources) ? sources : built).href);
 process.exitCode = await main(process.argv.slice(2));

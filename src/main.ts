@@ -10,6 +10,7 @@ import { rolloutsCommand } from './cli/rollouts.ts';
 import { secretsCommand } from './cli/secrets.ts';
 import { startCommand } from './cli/start.ts';
 import { usageCommand } from './cli/usage.ts';
+import { PACKAGE_ROOT } from './package-root.ts';
 import { loadDeclarations } from './upstream/load-declarations.ts';
 
 /** Runs one command line; gives the exit code. */
@@ -66,14 +67,8 @@ ${lines.join('\n')}
 }
 
 function readVersion(): string {
-  const text = readFileSync(packageFile(), 'utf8');
+  const text = readFileSync(new URL('package.json', PACKAGE_ROOT), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
-}
-
-/** `package.json` lies above `src/` in a checkout, and above `dist/src/` in what was built. */
-function packageFile(): URL {
-  const built = import.meta.url.includes('/dist/src/');
-  return new URL(built ? '../../package.json' : '../package.json', import.meta.url);
 }
 
 function processIo(): CliIo {

@@ -5,6 +5,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { makePackage } from '../scripts/build.ts';
+import { LAUNCHER_VARIABLE } from './support/launcher.ts';
 import { startPostgres } from './support/postgres-server.ts';
 import { makeTemplate } from './support/postgres-template.ts';
 import { listTestFiles } from './support/test-files.ts';
@@ -32,6 +34,7 @@ if (postgres && 'missing' in postgres) {
   );
 }
 if (postgres && 'url' in postgres) await makeTemplate(postgres.url);
+const launcher = positionals.length > 0 ? {} : await buildPackage();
 const run = spawn(
   process.execPath,
   [
@@ -55,6 +58,7 @@ const run = spawn(
       // Each file is a process of its own that loads most of the code: without this, half of its time is compiling it again.
       NODE_COMPILE_CACHE: CACHE,
       ...describePostgres(),
+      ...launcher,
       ...memoryFolder(),
     },
   },
@@ -72,6 +76,13 @@ function memoryFolder(): Record<string, string> {
     // A system that has none.
     return {};
   }
+}
+
+/** What is published: tests that start the program start that. */
+async function buildPackage(): Promise<Record<string, string>> {
+  const folder = join(CACHE, 'package');
+  await makePackage(folder);
+  return { [LAUNCHER_VARIABLE]: join(folder, 'bin/fairlead.js') };
 }
 
 function describePostgres(): Record<string, string> {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
@@ -7,7 +7,9 @@ import { versionOf } from '../scenarios.ts';
 import type { Site, Subject } from './subject.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const LAUNCHER = join(ROOT, 'bin/fairlead.js');
+/** What is published is measured, not the checkout: `bench/main.ts` builds it. */
+export const PACKAGE = join(ROOT, 'node_modules/.cache/fairlead-bench');
+const LAUNCHER = join(PACKAGE, 'bin/fairlead.js');
 
 /** A limit that is never reached. */
 export const NEVER_REACHED = 1_000_000_000_000;
@@ -26,16 +28,12 @@ export const KEY_LIMITS = { requestsPerMinute: NEVER_REACHED };
 /** This gateway with its full path on: key, permission, route, model rewrite, relay, usage record with its cost. */
 export const fairlead: Subject = {
   name: 'fairlead',
-  findMissing,
+  findMissing: () => undefined,
   async start(site) {
     const { process, port, startMs } = await startFairlead(site, oneTenant(site));
     return { port, pid: process.pid, version: readVersion(), startMs };
   },
 };
-
-export function findMissing(): string | undefined {
-  return existsSync(LAUNCHER) ? undefined : `${LAUNCHER} is not there`;
-}
 
 /**
  * Starts a gateway in the folder of the site; resolves when it may take traffic.

@@ -1,11 +1,9 @@
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { PACKAGE_ROOT } from '../package-root.ts';
 
 /** The prompts that come with the project. */
-const EXAMPLES = new URL(
-  import.meta.url.includes('/dist/src/') ? '../../../prompts/' : '../../prompts/',
-  import.meta.url,
-);
+const EXAMPLES = new URL('prompts/', PACKAGE_ROOT);
 
 /** Where prompt files are: what the config says is said from where its file is. */
 export function findPromptDirectory(directory: string | undefined, configFile: string | null): string {

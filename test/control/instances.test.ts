@@ -5,14 +5,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import OpenAI from 'openai';
 import { adminClient } from '../support/admin.ts';
 import { onEachDatabaseInTurn } from '../support/databases.ts';
 import { ADMIN_KEY } from '../support/gateway.ts';
+import { LAUNCHER } from '../support/launcher.ts';
 import { makeTempDirectory } from '../support/temp-store.ts';
-
-const LAUNCHER = fileURLToPath(new URL('../../bin/fairlead.js', import.meta.url));
 
 interface Instance {
   url: string;

@@ -9,9 +9,9 @@ import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startFakeAnthropic } from '../support/fake-anthropic.ts';
+import { LAUNCHER } from '../support/launcher.ts';
 import { chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
 
-const LAUNCHER = fileURLToPath(new URL('../../bin/fairlead.js', import.meta.url));
 const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
 
 const running = new Set<ChildProcess>();

@@ -5,13 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import type { UsageRecord } from '../../src/usage/record.ts';
 import { placeEmptyStore } from './empty-store.ts';
 import { ADMIN_KEY } from './gateway.ts';
-
-const LAUNCHER = fileURLToPath(new URL('../../bin/fairlead.js', import.meta.url));
+import { LAUNCHER } from './launcher.ts';
 
 const running = new Set<ChildProcess>();
 after(() => {
