@@ -1,4 +1,4 @@
-import { isObject, type JsonValue } from '../conversation/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 
 /*
  * The dotprompt package writes roles, history and media as marks (`<<<dotprompt:…>>>`) into the text that a template gives, and looks for
@@ -23,22 +23,28 @@ export function showMarks(text: string): string {
     : text;
 }
 
-/** The same of every text in a value, names of fields included. */
+/** The same of every text in a value, names of fields included. An object where a text is wanted is one, whatever its fields are called. */
 export function hideMarksIn(value: JsonValue): JsonValue {
-  return mapTexts(value, hideMarks);
+  return mapTexts(value, hideMarks, (mapped) =>
+    Object.defineProperty(mapped, Symbol.toPrimitive, { value: () => '[object Object]' }),
+  );
 }
 
 export function showMarksIn(value: JsonValue): JsonValue {
-  return mapTexts(value, showMarks);
+  return mapTexts(value, showMarks, (mapped) => mapped);
 }
 
-function mapTexts(value: JsonValue, map: (text: string) => string): JsonValue {
+function mapTexts(
+  value: JsonValue,
+  map: (text: string) => string,
+  finish: (mapped: JsonObject) => JsonObject,
+): JsonValue {
   if (typeof value === 'string') return map(value);
-  if (Array.isArray(value)) return value.map((item) => mapTexts(item, map));
+  if (Array.isArray(value)) return value.map((item) => mapTexts(item, map, finish));
   if (!isObject(value)) return value;
   const mapped: [string, JsonValue][] = [];
   for (const [name, field] of Object.entries(value)) {
-    if (field !== undefined) mapped.push([map(name), mapTexts(field, map)]);
+    if (field !== undefined) mapped.push([map(name), mapTexts(field, map, finish)]);
   }
-  return Object.fromEntries(mapped);
+  return finish(Object.fromEntries(mapped));
 }

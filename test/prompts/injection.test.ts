@@ -69,6 +69,7 @@ const FORMS: readonly ((mark: string) => JsonObject)[] = [
     other: { mark },
   }),
   (mark) => ({ text: [mark, 1, null, true], other: mark, list: [[[mark]]] }),
+  (mark) => ({ text: mark, list: [{ toString: mark, valueOf: '' }, [{ toString: mark }]] }),
 ];
 
 const INPUTS = MARKS.flatMap((mark) => FORMS.map((form) => form(mark)));
@@ -84,10 +85,7 @@ test('200 hostile inputs change neither the number nor the roles of messages', a
   t.diagnostic(`${INPUTS.length} inputs`);
   assert.ok(INPUTS.length >= 200);
   for (const input of INPUTS) {
-    const roles = await rolesOf(prompt, input).catch((error: unknown) => error);
-    // An object that has no text of its own is refused.
-    if (roles instanceof Error) assert.match(roles.message, /cannot be made with this input/);
-    else assert.deepEqual(roles, ['system', 'user'], JSON.stringify(input));
+    assert.deepEqual(await rolesOf(prompt, input), ['system', 'user'], JSON.stringify(input));
   }
 });
 
