@@ -10,6 +10,8 @@ export interface PromptWatchOptions {
   keeper: PromptKeeper;
   /** Where the files are by the configuration in force. */
   directory(): string;
+  /** Whether these are the prompts that come with the project: they do not change while it runs. */
+  hasExamples(): boolean;
   /** Told once of each fault of a file; its prompt stays as it was. */
   onBroken(broken: BrokenPrompt): void;
   /** Told once that the directory cannot be read, until it can again. */
@@ -56,8 +58,9 @@ export class PromptWatch {
   }
 
   async #readFiles(): Promise<void> {
-    const { directory, keeper, onUnreadable } = this.#options;
+    const { directory, hasExamples, keeper, onUnreadable } = this.#options;
     const path = directory();
+    if (path === this.#path && hasExamples() && !this.#isUnreadable) return;
     if (path !== this.#path) {
       this.#directory = new PromptDirectory(path);
       keeper.forgetFiles();

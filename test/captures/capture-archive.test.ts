@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, type TestContext, test } from 'node:test';
+import { afterEach, type TestContext, test } from 'node:test';
 import { AnswerTap, type CapturedCall } from '../../src/captures/capture.ts';
 import {
   CaptureArchive,
@@ -12,8 +12,8 @@ import { openTempStore } from '../support/temp-store.ts';
 import { VirtualSchedule } from '../support/virtual-schedule.ts';
 
 const closing: (() => Promise<void>)[] = [];
-after(async () => {
-  for (const close of closing.reverse()) await close();
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
 });
 
 const NOW = Date.UTC(2027, 0, 1);

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
-import { after, test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { adminClient } from '../support/admin.ts';
 import { startGateway } from '../support/gateway.ts';
 import { startRawUpstream } from '../support/raw-upstream.ts';
 import { ENTRA, startTokenIssuer } from '../support/token-issuer.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
-after(async () => {
-  for (const close of closing.reverse()) await close();
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
 });
 
 const RESPONSE = '{"id":"resp_1","object":"response","status":"completed","output":[],"error":null}';

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { countText } from '../../src/tokens/encoders.ts';
 import { startGateway } from '../support/gateway.ts';
 import { chatAnswer, chatChunk, configFor, startRawUpstream } from '../support/raw-upstream.ts';
 
 const closing: (() => Promise<void>)[] = [];
-after(async () => {
-  for (const close of closing.reverse()) await close();
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
 });
 
 async function setUp(...[answer]: Parameters<typeof startRawUpstream>) {

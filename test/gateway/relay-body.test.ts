@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { isObject, tryParseJson } from '../../src/conversation/json.ts';
 import { startGateway } from '../support/gateway.ts';
 import { chatAnswer, configFor, startRawUpstream } from '../support/raw-upstream.ts';
 
 const closing: (() => Promise<void>)[] = [];
-after(async () => {
-  for (const close of closing.reverse()) await close();
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
 });
 
 async function setUp(...[answer]: Parameters<typeof startRawUpstream>) {

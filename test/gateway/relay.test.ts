@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { after, test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { startGateway, TEST_KEY } from '../support/gateway.ts';
@@ -9,8 +9,8 @@ import { chatAnswer, chatChunk, configFor, startRawUpstream } from '../support/r
 import { scale } from '../support/scale.ts';
 
 const closing: (() => Promise<void>)[] = [];
-after(async () => {
-  for (const close of closing.reverse()) await close();
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
 });
 
 async function setUp(...[answer]: Parameters<typeof startRawUpstream>) {

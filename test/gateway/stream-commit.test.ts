@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
-import { after, test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chat } from '../../src/dialects/chat/index.ts';
 import type { CallerDialect } from '../../src/dialects/dialect.ts';
@@ -19,8 +19,8 @@ import { startGateway } from '../support/gateway.ts';
 import { chatChunk, configFor, startRawUpstream } from '../support/raw-upstream.ts';
 
 const closing: (() => Promise<void>)[] = [];
-after(async () => {
-  for (const close of closing.reverse()) await close();
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
 });
 
 const ask = { model: 'up/m', stream: true, messages: [{ role: 'user', content: 'Hi' }] };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import OpenAI, { APIError, toFile } from 'openai';
 import { stringify } from 'yaml';
@@ -14,8 +14,8 @@ import { type GatewayOptions, startGateway, TEST_KEY, type TestGateway } from '.
 import { redisMissing, startRedis } from '../support/redis.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
-after(async () => {
-  for (const close of closing.reverse()) await close();
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
 });
 
 const OTHER_KEY = 'sk-fl-other-key-of-acme-0000000000';

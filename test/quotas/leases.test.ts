@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, type TestContext, test } from 'node:test';
+import { afterEach, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { compileTenantLimits, NO_SHARED_LIMITS } from '../../src/quotas/compile-limits.ts';
 import type { Demand, Limit } from '../../src/quotas/limit.ts';
@@ -9,8 +9,8 @@ import { openTempStore } from '../support/temp-store.ts';
 import { findBudget, makeSharedQuotas, START } from './shared-instance.ts';
 
 const closing: (() => Promise<void>)[] = [];
-after(async () => {
-  for (const close of closing.reverse()) await close();
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
 });
 
 const DEMAND: Demand = { calls: 1, tokens: 600, nanoUsd: 0, costs: true, spare: 0 };

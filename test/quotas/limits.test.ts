@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
-import { after, test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { chatAnswer, chatChunk, startRawUpstream } from '../support/raw-upstream.ts';
 import { scale } from '../support/scale.ts';
 
 const closing: (() => Promise<void>)[] = [];
-after(async () => {
-  for (const close of closing.reverse()) await close();
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
 });
 
 const APP = 'sk-fl-app-key-of-acme-000000000000';

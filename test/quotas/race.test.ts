@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
-import { after, test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { boundTokens } from '../../src/tokens/bound-tokens.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
@@ -14,8 +14,8 @@ import { redisMissing, startRedis } from '../support/redis.ts';
  */
 
 const closing: (() => Promise<void>)[] = [];
-after(async () => {
-  for (const close of closing.reverse()) await close();
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
 });
 
 const KEY = 'sk-fl-app-key-of-acme-000000000000';

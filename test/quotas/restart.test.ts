@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { startGatewayProcess } from '../support/gateway-process.ts';
 import { scale } from '../support/scale.ts';
 
@@ -10,8 +10,8 @@ const KEY = 'sk-fl-app-key-of-acme-000000000000';
 const OTHER = 'sk-fl-other-key-of-acme-0000000000';
 
 const closing: (() => Promise<void>)[] = [];
-after(async () => {
-  for (const close of closing.reverse()) await close();
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
 });
 
 const config = (limits: { key?: object; tenant?: object; models?: object; model?: object }) => ({

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
-import { after, test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startGateway, TEST_KEY } from '../support/gateway.ts';
 import { chatAnswer, startRawUpstream } from '../support/raw-upstream.ts';
 import { redisMissing, startRedis } from '../support/redis.ts';
 
 const closing: (() => Promise<void>)[] = [];
-after(async () => {
-  for (const close of closing.reverse()) await close();
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
 });
 
 const TEXT = 'The committee decided that the proposal should be discussed again next week. ';
