@@ -27,6 +27,7 @@ const LIMIT_MS = (values.heavy ? 80 : 20) * 60_000;
 /** Linux' folder in memory; in containers often of 64 MB. */
 const MEMORY = '/dev/shm';
 const MEMORY_NEEDED = 4 * 1024 ** 3;
+Object.assign(process.env, memoryFolder());
 const postgres = positionals.length > 0 ? undefined : await startPostgres();
 if (postgres && 'missing' in postgres) {
   process.stderr.write(
@@ -59,7 +60,6 @@ const run = spawn(
       NODE_COMPILE_CACHE: CACHE,
       ...describePostgres(),
       ...launcher,
-      ...memoryFolder(),
     },
   },
 );
@@ -67,7 +67,7 @@ const [status] = await once(run, 'exit');
 if (postgres && 'remove' in postgres) await postgres.remove();
 process.exitCode = typeof status === 'number' ? status : 1;
 
-/** Stores that tests write and throw away need no disk: what a killed process wrote stays in memory as well. */
+/** Stores that tests write and throw away need no disk, PostgreSQL's neither: what a killed process wrote stays in memory as well. */
 function memoryFolder(): Record<string, string> {
   try {
     const { bavail, bsize } = statfsSync(MEMORY);

@@ -12,7 +12,11 @@ export async function makeTemplate(serverUrl: string): Promise<void> {
 
 /** Makes a database, with all tables or, `bare`, without any. Gives its URL. */
 export async function makeDatabase(serverUrl: string, name: string, isBare: boolean): Promise<string> {
-  await execute(serverUrl, `create database ${name} template ${isBare ? 'template0' : TEMPLATE}`);
+  // Copied as files, and not by way of the log: that is three times as fast.
+  await execute(
+    serverUrl,
+    `create database ${name} template ${isBare ? 'template0' : TEMPLATE} strategy file_copy`,
+  );
   return databaseUrl(serverUrl, name);
 }
 
