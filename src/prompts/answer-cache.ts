@@ -15,6 +15,9 @@ export interface KeptAnswer {
 /** What became of a call that others with the same input waited for. `left`: its client did not stay; `none`: its answer is not to be kept. */
 export type Landing = KeptAnswer | 'left' | 'none';
 
+/** Ends the wait for a call, with what it came to. */
+export type Land = (landing: Landing) => void;
+
 /** Where instances keep answers together. Neither ever rejects: what cannot be had is not there. */
 export interface SharedAnswers {
   find(key: string): Promise<string | undefined>;
@@ -70,7 +73,7 @@ export class AnswerCache {
   }
 
   /** Others with the same key may wait from now on, until the function given back is called, with what they wait for. */
-  begin(key: string): (landing: Landing) => void {
+  begin(key: string): Land {
     const { promise, resolve } = Promise.withResolvers<Landing>();
     this.#flights.set(key, promise);
     return (landing) => {
