@@ -1,3 +1,4 @@
+import { PROMPT_PREFIX } from '../config/prompt-prefix.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { admitCall, admitUpload } from './admit.ts';
 import { answerKept, type Prepare } from './answer-kept.ts';
@@ -14,9 +15,6 @@ import { failCall } from './respond.ts';
 import { resumeCall } from './resume-call.ts';
 import { settleCall } from './settle.ts';
 import { takePlace } from './take-place.ts';
-
-/** What stands before a prompt's name where a client puts a model. No provider can have the name. */
-export const PROMPT_PREFIX = 'prompt/';
 
 /**
  * The way of a call: admit, take a place among those that run, plan (and before, where it goes on from an earlier answer, resume),

@@ -1,4 +1,6 @@
+import { PROMPT_PREFIX } from '../config/prompt-prefix.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
+import { adviseAccess } from '../gateway/advise-access.ts';
 import type { Caller } from '../gateway/snapshot.ts';
 import { dayOf } from '../lifecycle/days.ts';
 import { PromptFileError } from '../prompts/problem.ts';
@@ -19,17 +21,19 @@ export async function openPrompt(
   reference: string,
 ): Promise<Found> {
   const { name, version } = readReference(reference);
-  const found = caller.mayPrompt(name) ? await open(prompts, reference) : undefined;
+  const isAllowed = caller.mayPrompt(name);
+  const found = isAllowed ? await open(prompts, reference) : undefined;
   if (found) return found;
-  if (version !== undefined && caller.mayPrompt(name) && (await open(prompts, name)))
+  if (version !== undefined && isAllowed && (await open(prompts, name)))
     throw new GatewayError(
       'not_found',
       `The prompt '${name}' has no version or label '${version}'. GET /v1/prompts/${name} lists them.`,
       { code: 'prompt_version_not_found' },
     );
+  const advice = isAllowed ? '' : ` ${adviseAccess(caller, PROMPT_PREFIX + name)}`;
   throw new GatewayError(
     'not_found',
-    `The prompt '${reference}' does not exist or this key may not call it. GET /v1/prompts lists those of your key.`,
+    `The prompt '${reference}' does not exist or this key may not call it. GET /v1/prompts lists those of your key.${advice}`,
     { code: 'prompt_not_found' },
   );
 }

@@ -1,8 +1,8 @@
+import { PROMPT_PREFIX } from '../config/prompt-prefix.ts';
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import { admitCall } from '../gateway/admit.ts';
 import type { EarlierAnswer } from '../gateway/answer-kept.ts';
 import type { Call } from '../gateway/call.ts';
-import { PROMPT_PREFIX } from '../gateway/handle-call.ts';
 import { parseBody } from '../gateway/parse-body.ts';
 import type { Caller } from '../gateway/snapshot.ts';
 import type { Prompt } from '../prompts/compile-prompt.ts';
