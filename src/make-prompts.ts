@@ -69,7 +69,7 @@ export function makePrompts({
       : new RedisAnswers({
           url: state.url,
           replyMs: stateTimeout,
-          now,
+          ...{ now, schedule: scheduleTimeout },
           onAway: (err) =>
             log.warn({ err }, 'the Redis has no answers of prompts at the moment: models are asked'),
         });

@@ -75,7 +75,7 @@ export class PromptCache {
       if (kept || call.cancelled) return kept;
       const waiting = this.#answers.join(key);
       // In the same turn, so that two do not begin.
-      if (!waiting) return this.#answers.begin(key);
+      if (!waiting) return this.#answers.begin(key, () => call.cancelled);
       const landing = await waiting;
       if (landing !== 'left') return landing === 'none' ? undefined : landing;
     }

@@ -293,8 +293,20 @@ test('instances share what they keep in their Redis, and ask the model without i
     await sleep(20);
   }
   assert.deepEqual(await read(await other.call('x')), ['hit', 'answer 1']);
+
+  // Calls for one answer at the same time are one call over all instances.
+  const before = asked();
+  const many = await Promise.all(
+    ['p', 'p', 'q', 'q'].flatMap((word) => [call(word), other.call(word, '?format=chat')]),
+  );
+  assert.deepEqual((await Promise.all(many.map(read))).map(([state]) => state).toSorted(), [
+    ...Array(6).fill('hit'),
+    ...Array(2).fill('miss'),
+  ]);
+  assert.equal(asked(), before + 2);
+  assert.deepEqual(await redis.client.keys('fairlead:asked:*'), []);
   await redis.stop();
-  assert.deepEqual(await read(await other.call('y')), ['miss', 'answer 2']);
-  assert.deepEqual(await read(await other.call('y')), ['hit', 'answer 2']);
-  assert.equal(asked(), 2);
+  assert.deepEqual(await read(await other.call('y')), ['miss', 'answer 4']);
+  assert.deepEqual(await read(await other.call('y')), ['hit', 'answer 4']);
+  assert.equal(asked(), 4);
 });
