@@ -24,7 +24,7 @@ import { forPrompt } from './prompt-models.ts';
 import { beginCall } from './take-call.ts';
 import { isForm } from './uploads.ts';
 
-type Prompts = Pick<PromptBook, 'open' | 'list'>;
+type Prompts = Pick<PromptBook, 'open' | 'record' | 'list'>;
 
 /** Where errors are told before it is known which prompt is called. */
 const UNKNOWN: Door = { dialect: PROMPT_ERRORS, operation: 'generate', passThrough: chatPassThrough };

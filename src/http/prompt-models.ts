@@ -15,11 +15,11 @@ import { PromptDoors } from './prompt-formats.ts';
 
 /** Prompts as models of OpenAI's APIs: `model: "prompt/NAME"`. */
 export class PromptModels {
-  readonly #prompts: Pick<PromptBook, 'open'>;
+  readonly #prompts: Pick<PromptBook, 'open' | 'record'>;
   readonly #cache: PromptCache;
   readonly #doors = new PromptDoors();
 
-  constructor(prompts: Pick<PromptBook, 'open'>, cache: PromptCache) {
+  constructor(prompts: Pick<PromptBook, 'open' | 'record'>, cache: PromptCache) {
     this.#prompts = prompts;
     this.#cache = cache;
   }
