@@ -86,7 +86,7 @@ function answering({
     ...(keepAlive !== undefined && { keepAlive }),
     // Nobody sent a request of the dialect that the answer could repeat.
     encodeResponse: (completion, _request, dropped) =>
-      encodeResponse(withoutExtras(completion), nothing, dropped),
+      encodeResponse(withoutExtras(completion, dropped ?? []), nothing, dropped),
     streamEncoder: (options) => veil(streamEncoder({ ...options, request: nothing })),
   };
 }

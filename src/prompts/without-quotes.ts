@@ -1,6 +1,9 @@
 import type { Completion, CompletionEvent } from '../conversation/completion.ts';
+import type { Extra } from '../conversation/conversation.ts';
 import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import { InvalidOutput } from '../conversation/invalid-output.ts';
+import type { JsonValue } from '../conversation/json.ts';
+import { nameForeignFields } from '../dialects/foreign-answers.ts';
 
 /** What a provider says may quote what it was sent, and that is the prompt, which its callers never see. */
 const OF_PROVIDERS: Partial<Record<ErrorKind, string>> = {
@@ -30,12 +33,20 @@ export function withoutQuotes(error: GatewayError): GatewayError {
   return new GatewayError(kind, message, { status, code: word, retryAfterMs, retryable });
 }
 
-/** The same answer without what its provider says beside it in fields of its own: some servers repeat there what they were sent. */
-export function withoutExtras({ extra: _, choices, ...completion }: Completion): Completion {
-  return { ...completion, choices: choices.map(({ extra: _, ...choice }) => choice) };
+/**
+ * The same answer with no more of what its provider says beside it, in fields of its own, than words and numbers (`service_tier`): some
+ * servers repeat there what they were sent. What is left out is named in `dropped`, as far as that says something.
+ */
+export function withoutExtras(completion: Completion, dropped: string[]): Completion {
+  const { extra, choices, ...own } = completion;
+  const [kept, left] = sortFields(extra);
+  const sorted = choices.map(({ extra, ...choice }) => ({ choice, fields: sortFields(extra) }));
+  const leftOut = sorted.map(({ choice, fields: [, left] }) => ({ ...choice, parts: [], ...left }));
+  nameForeignFields(dropped, { ...own, choices: leftOut, ...left }, undefined);
+  return { ...own, choices: sorted.map(({ choice, fields: [kept] }) => ({ ...choice, ...kept })), ...kept };
 }
 
-/** Both of an event of a stream. */
+/** Events of a stream, without quotes and such fields. */
 export function withoutQuotesOrExtras(event: CompletionEvent): CompletionEvent {
   switch (event.type) {
     case 'error':
@@ -43,10 +54,30 @@ export function withoutQuotesOrExtras(event: CompletionEvent): CompletionEvent {
     case 'start':
     case 'finish':
     case 'end': {
-      const { extra: _, ...own } = event;
-      return own;
+      const { extra, ...own } = event;
+      const [kept] = sortFields(extra);
+      return { ...own, ...kept };
     }
     default:
       return event;
   }
+}
+
+type Fields = { extra?: Extra };
+
+/** Those that quote nothing, and the others. */
+function sortFields(extra: Extra | undefined): [Fields, Fields] {
+  if (!extra) return [{}, {}];
+  const { dialect, fields } = extra;
+  const harmless = Object.entries(fields).filter(([, value]) => isHarmless(value));
+  const others = Object.entries(fields).filter(([, value]) => !isHarmless(value));
+  return [made(harmless), made(others)];
+
+  function made(entries: [string, JsonValue | undefined][]): Fields {
+    return entries.length === 0 ? {} : { extra: { dialect, fields: Object.fromEntries(entries) } };
+  }
+}
+
+function isHarmless(value: JsonValue | undefined): boolean {
+  return typeof value === 'string' ? WORD.test(value) : typeof value !== 'object' || value === null;
 }

@@ -44,7 +44,8 @@ const upstream = await startRawUpstream((response, body, request) => {
   response.setHeader('content-type', 'application/json');
   const answer = JSON.parse(chatAnswer('{"mood":"fine"}')) as { choices: object[] };
   const choices = answer.choices.map((choice) => ({ ...choice, prompt: quoted, prompt_logprobs: [quoted] }));
-  response.end(JSON.stringify({ ...answer, choices, prompt: quoted, instructions: quoted, input: quoted }));
+  const said = { service_tier: 'default', prompt: quoted, instructions: quoted, input: [quoted] };
+  response.end(JSON.stringify({ ...answer, choices, ...said }));
 });
 after(upstream.close);
 
@@ -174,6 +175,12 @@ for (const name of ['hidden', 'kept', 'elsewhere'])
         }
     }
   });
+
+test('what a provider says beside its answer in a word is passed on, and what is left out is named', async () => {
+  const seen = await look('POST', '/v1/prompts/hidden?format=chat', { text: 'x' });
+  assert.match(seen, /"service_tier":"default"/);
+  assert.match(seen, /x-fairlead-dropped: .*answer\.prompt_logprobs/);
+});
 
 test('answers that are about our own account', async () => {
   for (const { status, format } of SHUTTING) {
