@@ -20,6 +20,7 @@ import { LateCounts } from './gateway/late-counts.ts';
 import { Spool } from './gateway/spool.ts';
 import type { AdminParts } from './http/admin/admin-doors.ts';
 import type { Lifecycle } from './http/lifecycle.ts';
+import { PromptCache } from './http/prompt-cache.ts';
 import { PromptModels } from './http/prompt-models.ts';
 import { createHttpServer } from './http/server.ts';
 import { compileAdminKeys, hasOwner, hasTenants, instanceSecrets, storeUrl } from './instance-settings.ts';
@@ -300,7 +301,8 @@ export async function startApp(
   const { prompts, promptKeeper, promptWatch, promptAnswers } = makePrompts({
     ...{ store, control, news, log, config, configFile: loaded.path, now: Date.now },
   });
-  const promptModels = new PromptModels(prompts);
+  const promptCache = new PromptCache({ answers: promptAnswers, prices: inForce, now: Date.now });
+  const promptModels = new PromptModels(prompts, promptCache);
   const retirements = makeRetirementWatch({ control, controller: rolloutController, events, news, log });
   const admin: AdminParts = {
     store,
@@ -331,7 +333,7 @@ export async function startApp(
   const hasOpenMetrics = config.server.metrics === 'open';
   const feedback = new FeedbackBook({ store, tenantEnds, now: Date.now, wait: setTimeout });
   openDoors(server, {
-    ...{ gateway, lifecycle, control, admin, prompts, promptAnswers, feedback, metrics, hasOpenMetrics },
+    ...{ gateway, lifecycle, control, admin, prompts, promptCache, feedback, metrics, hasOpenMetrics },
   });
 
   const watch = new FileWatch(loaded.path, () => void control.reloadFile());

@@ -13,7 +13,13 @@ import { PromptWatch } from './prompts/prompt-watch.ts';
 import { RedisAnswers } from './prompts/redis-answers.ts';
 import type { Store } from './store/store.ts';
 import { tellBrokenPrompt, tellUnreadablePrompts } from './tell-problems.ts';
-import { tellBrokenVersion, tellPromptChange, tellPromptsBehind, tellStrays } from './tell-prompts.ts';
+import {
+  tellBrokenVersion,
+  tellPromptChange,
+  tellPromptsBehind,
+  tellRetired,
+  tellStrays,
+} from './tell-prompts.ts';
 import { scheduleTimeout } from './usage/ledger.ts';
 
 export interface Prompts {
@@ -54,6 +60,7 @@ export function makePrompts({
     onChange: (change, by) => tellPromptChange(news, change, by),
     onBrokenVersion: (broken) => tellBrokenVersion(news, broken),
     onStrays: (strays) => tellStrays(news, strays),
+    onRetired: (versions) => tellRetired(news, versions),
   });
   const promptWatch = new PromptWatch({
     keeper: promptKeeper,
@@ -70,7 +77,7 @@ export function makePrompts({
       : new RedisAnswers({
           url: state.url,
           replyMs: stateTimeout,
-          now,
+          ...{ now, schedule: scheduleTimeout },
           onAway: (err) =>
             log.warn({ err }, 'the Redis has no answers of prompts at the moment: models are asked'),
         });

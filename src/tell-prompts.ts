@@ -2,7 +2,7 @@ import type { ControlNews } from './control/control-news.ts';
 import type { PromptChange } from './prompts/deeds.ts';
 import type { BrokenVersion } from './prompts/prompt-book.ts';
 import type { Strays } from './prompts/prompt-keeper.ts';
-import { EXAMPLES, type PromptVersion } from './prompts/versions.ts';
+import { EXAMPLES, NOWHERE, type PromptVersion } from './prompts/versions.ts';
 import { reasonOf } from './tell-problems.ts';
 
 /** How each state that a version comes to is told. */
@@ -36,6 +36,11 @@ export function tellPromptChange(news: ControlNews, { versions, labels }: Prompt
     own.delete(reference);
   }
   for (const { name, label, number } of own.values()) {
+    if (number === NOWHERE) {
+      const message = `The label '${label}' of the prompt '${name}' is taken away, by ${by}.`;
+      news.tell('info', 'prompt_label_removed', message, { prompt: name, label, by });
+      continue;
+    }
     const message = `The label '${label}' of the prompt '${name}' points at its version ${number}, by ${by}.`;
     news.tell('info', 'prompt_label_moved', message, { prompt: name, label, version: number, by });
   }
@@ -55,6 +60,24 @@ function tellVersion(
     ...(until !== undefined && { until }),
     ...(successor !== undefined && { successor }),
   });
+}
+
+/** Versions that ended on their day: each is told once over all instances and starts; of many at once the instances tell one event each. */
+export function tellRetired(news: ControlNews, versions: readonly PromptVersion[]): void {
+  if (versions.length > MOST_EVENTS) {
+    const prompts = versions.slice(0, MOST_NAMED).map(({ name, number }) => `${name}@${number}`);
+    const message = `${versions.length} versions of prompts are retired: their day has come.`;
+    news.tell('info', 'prompts_changed', message, { versions: versions.length, labels: 0, prompts });
+    return;
+  }
+  for (const { name, number, hash, retiresAt, successor } of versions) {
+    const reference = `${name}@${number}`;
+    const message = `The prompt '${reference}' is retired: its day has come. Calls of it get a 410.`;
+    const details = { prompt: name, version: number, hash, ...(successor !== undefined && { successor }) };
+    news.tellOnce(`prompt_retired ${reference} ${retiresAt}`, {
+      ...{ severity: 'info', kind: 'prompt_retired', message, details },
+    });
+  }
 }
 
 export function tellBrokenVersion(news: ControlNews, { version, error }: BrokenVersion): void {

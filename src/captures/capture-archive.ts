@@ -98,10 +98,10 @@ export class CaptureArchive {
   }
 
   async #compose(call: CapturedCall): Promise<CaptureRow> {
-    const { id, tenant, startedAt, policy, dialect, stream, request, answer } = call;
+    const { id, tenant, startedAt, policy, form, stream, request, answer } = call;
     const { redact, retentionMs } = policy;
     const bytes = answer.missed ? null : answer.read();
-    const made = await this.#thread.compose({ dialect, stream, redact, request, answer: bytes });
+    const made = await this.#thread.compose({ form, stream, redact, request, answer: bytes });
     if (made.gap === 'redaction_timed_out') this.#onProblem({ kind: made.gap, call: id, tenant });
     return {
       call_id: id,

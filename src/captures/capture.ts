@@ -7,6 +7,9 @@ export interface CapturePolicy {
   redact: readonly string[];
 }
 
+/** What an answer is written in: a dialect, or the output of a prompt alone, as text, as JSON, or as the events of a stream. */
+export type AnswerForm = CallerDialectName | 'output';
+
 /** A call whose prompt and answer are to be kept. */
 export interface CapturedCall {
   id: string;
@@ -14,8 +17,8 @@ export interface CapturedCall {
   /** Unix milliseconds. */
   startedAt: number;
   policy: CapturePolicy;
-  /** What the client spoke; `null` for a form whose streams nobody reads (legacy completions). */
-  dialect: CallerDialectName | null;
+  /** What the client was answered in; `null` for a form whose streams nobody reads (legacy completions). */
+  form: AnswerForm | null;
   /** The answer is a stream of server-sent events. */
   stream: boolean;
   /** The body of the request; empty where it was handed on while it arrived. */

@@ -3,12 +3,13 @@ import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conv
 import type { CallerDialectName } from '../dialects/dialect.ts';
 import { DIALECTS } from '../dialects/registry.ts';
 import { EventReader } from '../upstream/event-reader.ts';
-import type { Capture } from './capture.ts';
+import type { AnswerForm, Capture } from './capture.ts';
+import { collectOutput } from './collect-output.ts';
 
 /** What a capture is made of; crosses to the thread that makes it. */
 export interface CaptureSource {
   /** `null`: streams of it cannot be read. */
-  dialect: CallerDialectName | null;
+  form: AnswerForm | null;
   stream: boolean;
   redact: readonly string[];
   /** Empty where it is not kept. */
@@ -26,10 +27,10 @@ const REDACTED = '[redacted]';
  * Makes what is kept: a stream becomes the answer that it makes up, and whatever the expressions match in any text,
  * number or name is blanked out. Pure.
  */
-export function composeCapture({ dialect, stream, redact, request, answer }: CaptureSource): Capture {
+export function composeCapture({ form, stream, redact, request, answer }: CaptureSource): Capture {
   const expressions = redact.map((source) => new RegExp(source, 'gu'));
   const asked = request.length === 0 ? undefined : tryParseJson(Buffer.from(request).toString('utf8'));
-  const answered = answer === null ? undefined : readAnswer(dialect, stream, Buffer.from(answer), asked);
+  const answered = answer === null ? undefined : readAnswer(form, stream, Buffer.from(answer), asked);
   const parts = [asked, answered].map((part) => writePart(part, expressions));
   const isUnreadable =
     (request.length > 0 && asked === undefined) || (answer !== null && answered === undefined);
@@ -43,16 +44,18 @@ export function composeCapture({ dialect, stream, redact, request, answer }: Cap
 }
 
 function readAnswer(
-  dialect: CallerDialectName | null,
+  form: AnswerForm | null,
   stream: boolean,
   bytes: Buffer,
   request: JsonValue | undefined,
 ): JsonValue | undefined {
   // Also a call that asked for a stream may be answered with one JSON text: an error, Gemini's streams without `alt=sse`.
-  const whole = tryParseJson(bytes.toString('utf8'));
-  if (whole !== undefined || !stream || dialect === null) return whole;
+  const text = bytes.toString('utf8');
+  const whole = tryParseJson(text);
+  if (form === 'output') return whole ?? (stream ? collectOutput(bytes) : text);
+  if (whole !== undefined || !stream || form === null) return whole;
   try {
-    return collectStream(dialect, bytes, isObject(request) ? request : undefined);
+    return collectStream(form, bytes, isObject(request) ? request : undefined);
   } catch {
     return undefined;
   }

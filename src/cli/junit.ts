@@ -2,8 +2,8 @@
 export interface JunitCase {
   name: string;
   seconds: number;
-  /** Why it failed, a line for the list and the whole; absent where it passed. */
-  failure?: { message: string; text: string };
+  /** Why it failed, or (`error`) could not be run: a line for the list and the whole; absent where it passed. */
+  problem?: { kind: 'failure' | 'error'; message: string; text: string };
 }
 
 export interface JunitSuite {
@@ -11,22 +11,39 @@ export interface JunitSuite {
   cases: readonly JunitCase[];
 }
 
-/** Results as the XML that CI servers read. Source: the schema that Jenkins' xUnit plugin has (`junit-10.xsd`). */
-export function writeJunit(suites: readonly JunitSuite[]): string {
-  const written = suites.map(({ name, cases }) => {
-    const failed = cases.filter(({ failure }) => failure).length;
-    const seconds = cases.reduce((sum, one) => sum + one.seconds, 0);
-    const head = `name=${quote(name)} tests="${cases.length}" failures="${failed}" errors="0" skipped="0" time="${seconds.toFixed(3)}"`;
-    return `  <testsuite ${head}>\n${cases.map((one) => writeCase(name, one)).join('')}  </testsuite>\n`;
-  });
+/**
+ * Results as the XML that CI servers read. It is valid by both schemas that are about: that of Ant's JUnit task, which wants more of a suite
+ * than anybody reads, and that of Jenkins' xUnit plugin.
+ *
+ * Sources: `JUnit.xsd` of windyroad/JUnit-Schema; `junit-10.xsd` of jenkinsci/xunit-plugin.
+ *
+ * @param startedAt Unix milliseconds
+ */
+export function writeJunit(suites: readonly JunitSuite[], startedAt: number): string {
+  const written = suites.map((suite, index) => writeSuite(suite, index, startedAt));
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n${written.join('')}</testsuites>\n`;
 }
 
-function writeCase(suite: string, { name, seconds, failure }: JunitCase): string {
+function writeSuite({ name, cases }: JunitSuite, index: number, startedAt: number): string {
+  const count = (kind: string) => cases.filter(({ problem }) => problem?.kind === kind).length;
+  const seconds = cases.reduce((sum, one) => sum + one.seconds, 0);
+  // A time zone may not be said: it is UTC.
+  const timestamp = new Date(startedAt).toISOString().slice(0, 'YYYY-MM-DDThh:mm:ss'.length);
+  const attributes = [
+    ...[`name=${quote(name)}`, `package=${quote(name)}`, `id="${index}"`],
+    ...[`timestamp="${timestamp}"`, 'hostname="localhost"'],
+    ...[`tests="${cases.length}"`, `failures="${count('failure')}"`, `errors="${count('error')}"`],
+    ...['skipped="0"', `time="${seconds.toFixed(3)}"`],
+  ];
+  const written = cases.map((one) => writeCase(name, one)).join('');
+  return `  <testsuite ${attributes.join(' ')}>\n    <properties/>\n${written}    <system-out/>\n    <system-err/>\n  </testsuite>\n`;
+}
+
+function writeCase(suite: string, { name, seconds, problem }: JunitCase): string {
   const head = `    <testcase classname=${quote(suite)} name=${quote(name)} time="${seconds.toFixed(3)}"`;
-  if (!failure) return `${head}/>\n`;
-  const { message, text } = failure;
-  return `${head}>\n      <failure message=${quote(message)} type="failure">${escapeXml(text)}</failure>\n    </testcase>\n`;
+  if (!problem) return `${head}/>\n`;
+  const { kind, message, text } = problem;
+  return `${head}>\n      <${kind} message=${quote(message)} type="${kind}">${escapeXml(text)}</${kind}>\n    </testcase>\n`;
 }
 
 function quote(text: string): string {

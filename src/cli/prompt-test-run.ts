@@ -20,6 +20,8 @@ export interface TestResult {
   test: string;
   /** Empty where it passed; else what was expected and what came, the first line in short. */
   failures: string[];
+  /** Nothing came that could be held against what is expected. */
+  couldNotBeRun?: true;
   ms: number;
 }
 

@@ -5,7 +5,7 @@ import { openConfig } from '../config/load.ts';
 import { findPromptDirectory } from '../prompts/example-prompts.ts';
 import type { ProviderDeclaration } from '../upstream/provider.ts';
 import { type CliIo, EXIT } from './command.ts';
-import { writeJunit } from './junit.ts';
+import { type JunitCase, writeJunit } from './junit.ts';
 import { type PromptTest, readTestFile, TestFileError } from './prompt-test-file.ts';
 import { startTestGateway } from './prompt-test-gateway.ts';
 import { runPromptTest, type TestedGateway, type TestResult } from './prompt-test-run.ts';
@@ -67,6 +67,7 @@ export async function runPromptsTest(
         adminKey,
         model,
       };
+      const startedAt = Date.now();
       try {
         const results = await runAll(
           gateway,
@@ -75,7 +76,8 @@ export async function runPromptsTest(
         );
         if (values.json) io.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
         else io.stdout.write(summarize(results));
-        if (values.junit !== undefined) await writeFile(resolve(cwd, values.junit), toJunit(results));
+        if (values.junit !== undefined)
+          await writeFile(resolve(cwd, values.junit), toJunit(results, startedAt));
         return results.every(({ failures }) => failures.length === 0) ? EXIT.ok : EXIT.failed;
       } finally {
         await started?.stop();
@@ -137,7 +139,10 @@ async function runOne(gateway: TestedGateway, prompt: string, test: PromptTest):
     // `fetch` says why in the cause alone.
     const { message, cause } = error instanceof Error ? error : new Error(String(error));
     const why = cause instanceof Error ? `${message}: ${cause.message}` : message;
-    return { prompt, test: test.name, failures: [`it could not be run: ${why}`], ms: 0 };
+    return {
+      ...{ prompt, test: test.name, failures: [`it could not be run: ${why}`] },
+      ...{ couldNotBeRun: true, ms: 0 },
+    };
   }
 }
 
@@ -151,17 +156,19 @@ function summarize(results: readonly TestResult[]): string {
   return `${results.length - failed} passed, ${failed} failed\n`;
 }
 
-function toJunit(results: readonly TestResult[]): string {
+function toJunit(results: readonly TestResult[], startedAt: number): string {
   const suites = Map.groupBy(results, ({ prompt }) => prompt);
   return writeJunit(
-    [...suites].map(([name, ofSuite]) => ({
-      name,
-      cases: ofSuite.map(({ test, failures, ms }) => ({
-        ...{ name: test, seconds: ms / 1000 },
-        ...(failures.length > 0 && {
-          failure: { message: failures[0]?.split('\n', 1)[0] ?? '', text: failures.join('\n') },
-        }),
-      })),
-    })),
+    [...suites].map(([name, ofSuite]) => ({ name, cases: ofSuite.map(toCase) })),
+    startedAt,
   );
+}
+
+function toCase({ test, failures, couldNotBeRun, ms }: TestResult): JunitCase {
+  const passed = { name: test, seconds: ms / 1000 };
+  const [first] = failures;
+  if (first === undefined) return passed;
+  const kind = couldNotBeRun ? 'error' : 'failure';
+  const [message = ''] = first.split('\n', 1);
+  return { ...passed, problem: { kind, message, text: failures.join('\n') } };
 }

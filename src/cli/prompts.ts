@@ -13,6 +13,7 @@ const USAGE = `prompts list [NAME]
        fairlead prompts diff NAME [FROM] [TO]
        fairlead prompts publish NAME[@VERSION] [--label LABEL]
        fairlead prompts promote NAME@VERSION [LABEL]
+       fairlead prompts unlabel NAME LABEL
        fairlead prompts retire NAME[@VERSION] [--on DATE] [--successor NAME[@VERSION]]
        (each with [--url URL] [--admin-key KEY] [--json])
 
@@ -23,6 +24,7 @@ beginning of a hash.
   diff              what two versions differ in: where they are not named, what is in production and the draft (else the newest)
   publish           puts a version in service (the draft, where none is named), and has the label point at it
   promote           has a label point at a version that is published
+  unlabel           takes a label away; without 'production' the name alone is a 404, and versions are called by their numbers
   retire            ends a version, or the prompt with all of them: calls get a 410 with the successor
 
   --label LABEL     production where absent, as with promote
@@ -46,7 +48,8 @@ const OPTIONS = {
 export function promptsCommand(declarations: readonly ProviderDeclaration[]): Command {
   return {
     name: 'prompts',
-    summary: 'test prompts, show their versions at a running gateway, and publish, promote or retire them',
+    summary:
+      'test prompts, show their versions at a running gateway, and publish, promote, unlabel or retire them',
     usage: `${USAGE}\nfairlead ${PROMPTS_TEST_USAGE}`,
     run: async (args, io) => {
       const [word, ...rest] = args;
@@ -67,6 +70,7 @@ const WORDS: Readonly<Record<string, { names: [number, number]; flags: (keyof Fl
   diff: { names: [1, 3], flags: [] },
   publish: { names: [1, 1], flags: ['label'] },
   promote: { names: [1, 2], flags: [] },
+  unlabel: { names: [2, 2], flags: [] },
   retire: { names: [1, 1], flags: ['on', 'successor'] },
 };
 
@@ -90,13 +94,13 @@ function findMistake([word = '', ...names]: string[], flags: Flags): string | un
   const known = Object.hasOwn(WORDS, word) ? WORDS[word] : undefined;
   if (!known) return `say what to do: ${[...Object.keys(WORDS), 'test'].join(', ')}`;
   const [least, most] = known.names;
-  if (names.length < least) return 'name one prompt';
+  if (names.length < least) return word === 'unlabel' ? 'name a prompt and its label' : 'name one prompt';
   if (names.length > most) return `'${names[most]}' is too much`;
   for (const flag of ['label', 'on', 'successor'] as const)
     if (flags[flag] !== undefined && !known.flags.includes(flag)) return `${word} takes no --${flag}`;
   const { version } = readReference(names[0] ?? '');
   if (word === 'promote' && version === undefined) return 'name the version to promote: NAME@VERSION';
-  if ((word === 'list' || word === 'diff') && version !== undefined)
+  if (['list', 'diff', 'unlabel'].includes(word) && version !== undefined)
     return `${word} takes the prompt's name, without a version`;
   return undefined;
 }
@@ -133,6 +137,8 @@ function requestOf(word: string, [reference = '', ...more]: string[], flags: Fla
       const query = new URLSearchParams({ ...(from && { from }), ...(to && { to }) });
       return { method: 'GET', path: `${path}/diff?${query}` };
     }
+    case 'unlabel':
+      return { method: 'DELETE', path: `${path}/labels/${encodeURIComponent(more[0] ?? '')}` };
     case 'publish':
     case 'promote': {
       const label = flags.label ?? more[0];

@@ -1,31 +1,38 @@
 import { completionEvents } from '../conversation/collect.ts';
 import type { Completion } from '../conversation/completion.ts';
 import type { SavedUse } from '../usage/record.ts';
-import { admitCall } from './admit.ts';
 import type { Call } from './call.ts';
 import type { Gateway } from './gateway.ts';
-import { followCall } from './handle-call.ts';
 import { reserveRequest } from './reserve-quota.ts';
-import { beginStream, failCall, sendJson } from './respond.ts';
+import { beginStream, sendJson } from './respond.ts';
 import { settleCall } from './settle.ts';
 import { endStream } from './stream-commit.ts';
 
+/** An answer that was given before, and what giving it again saves. */
+export interface EarlierAnswer {
+  completion: Completion;
+  saved: SavedUse;
+}
+
+/** What is done of a call when it is admitted, and may take its time. Gives an earlier answer where that one answers the call. */
+export type Prepare = (call: Call) => Promise<EarlierAnswer | undefined>;
+
 /**
- * The way of a call that an earlier answer answers: it asks nobody, so it takes a request of its limits and neither tokens nor money, and
- * costs nothing. Whether its caller may call the model was asked before.
+ * Answers a call with an earlier answer: it asks nobody, so it takes a request of its limits and neither tokens nor money, and costs
+ * nothing. Whether its caller may call the model was asked before.
+ *
+ * @throws GatewayError `rate_limited`, `overloaded`
  */
-export function answerKept(gateway: Gateway, call: Call, completion: Completion, saved: SavedUse): void {
-  followCall(gateway, call);
-  const fail = (thrown: unknown) => failCall(gateway, call, thrown);
-  try {
-    admitCall(call);
-    call.saved = saved;
-    const waiting = reserveRequest(gateway, call);
-    if (waiting) waiting.then(() => send(gateway, call, completion)).catch(fail);
-    else send(gateway, call, completion);
-  } catch (thrown) {
-    fail(thrown);
-  }
+export async function answerKept(
+  gateway: Gateway,
+  call: Call,
+  { completion, saved }: EarlierAnswer,
+): Promise<void> {
+  if (call.cancelled || call.settled) return;
+  await reserveRequest(gateway, call);
+  // One that is refused saves nothing.
+  call.saved = saved;
+  send(gateway, call, completion);
 }
 
 function send(gateway: Gateway, call: Call, completion: Completion): void {

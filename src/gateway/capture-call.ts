@@ -9,7 +9,7 @@ export function captureCall(gateway: Gateway, call: Call, answer: AnswerTap): vo
   if (!caller.capture) return;
   gateway.captures.keep({
     ...{ id, tenant: caller.tenant, startedAt, policy: caller.capture, stream, answer },
-    dialect: door.dialect === DIALECTS[door.dialect.name] ? door.dialect.name : null,
+    form: door.answerForm ?? (door.dialect === DIALECTS[door.dialect.name] ? door.dialect.name : null),
     request: body,
   });
 }

@@ -17,6 +17,7 @@ import {
   type Approvals,
   compileApprovals,
   compileModelPermission,
+  compilePromptPermission,
   compileTenantPermission,
   type ModelPermission,
 } from '../tenants/permissions.ts';
@@ -86,7 +87,8 @@ export function compileCallers(
     if (tenant === undefined || (isSame && known?.config === tenant)) continue;
     // The calls that it has under way count on.
     const holder = known?.common.holder ?? new Holder();
-    const compiled = compileTenant(name, tenant, permit(tenant), sharedLimits, counters, holder);
+    const may = { mayCall: permit(tenant), mayPrompt: compilePromptPermission(tenant, signIn.now) };
+    const compiled = compileTenant(name, tenant, may, sharedLimits, counters, holder);
     if (known) appendAll(gone, known.keys);
     appendAll(added, compiled.keys);
     byTenant.set(name, compiled);
@@ -113,7 +115,7 @@ export function compileCallers(
 function compileTenant(
   tenant: string,
   config: TenantConfig,
-  ofTenant: ModelPermission,
+  ofTenant: { mayCall: ModelPermission; mayPrompt: ModelPermission },
   sharedLimits: SharedLimits,
   counters: CounterBook,
   holder: Holder,
@@ -121,22 +123,24 @@ function compileTenant(
   const capture = compileCapture(config.capture);
   const limits = compileTenantLimits(tenant, config, sharedLimits, counters);
   const rank = RANKS[config.priority];
-  const mayPrompt = compileModelPermission(config.prompts ?? []);
   const common: TenantCaller = {
-    ...{ tenant, mayCall: ofTenant, mayPrompt, capture, limits: limits.ofAnyKey, holder, rank },
+    ...{ tenant, ...ofTenant, capture, limits: limits.ofAnyKey, holder, rank },
   };
   const keys: CallerKey[] = [];
   for (const { name, secret, secretHash, previous, expires, models: keyModels, prompts } of config.keys) {
     const ofKey = keyModels ? compileModelPermission(keyModels) : undefined;
-    const mayCall = ofKey ? (model: string) => ofTenant(model) && ofKey(model) : ofTenant;
+    const mayCall = ofKey ? (model: string) => ofTenant.mayCall(model) && ofKey(model) : ofTenant.mayCall;
     const prompted = prompts && compileModelPermission(prompts);
+    const mayPrompt = prompted
+      ? (prompt: string) => ofTenant.mayPrompt(prompt) && prompted(prompt)
+      : ofTenant.mayPrompt;
     const key: CallerKey = {
       tenant,
       key: name,
       hash: secretHash ?? hashOf({ secret, secretHash }),
       caller: {
         ...{ ...common, key: name, mayCall, keyMayCall: ofKey, limits: limits.ofKey(name) },
-        mayPrompt: prompted ? (prompt) => mayPrompt(prompt) && prompted(prompt) : mayPrompt,
+        ...{ mayPrompt, keyMayPrompt: prompted },
       },
     };
     if (expires !== undefined) key.expiresAt = expires;

@@ -66,12 +66,14 @@ export function compileTokens(
       throw new GatewayError('forbidden', 'The access token is of no tenant of this gateway.', {
         code: 'unknown_tenant',
       });
-    const mayByClaims = permissions.get(name)?.(claims);
+    const { mayCall, mayPrompt } = permissions.get(name)?.(claims) ?? {};
     return {
       ...tenant,
       key: `${name}:${callerNameOf(config, claims)}`,
-      mayCall: mayByClaims ? (model) => tenant.mayCall(model) && mayByClaims(model) : tenant.mayCall,
-      keyMayCall: mayByClaims,
+      mayCall: mayCall ? (model) => tenant.mayCall(model) && mayCall(model) : tenant.mayCall,
+      keyMayCall: mayCall,
+      mayPrompt: mayPrompt ? (prompt) => tenant.mayPrompt(prompt) && mayPrompt(prompt) : tenant.mayPrompt,
+      keyMayPrompt: mayPrompt,
     };
   };
   return new TokenRing(
@@ -99,19 +101,29 @@ function callerNameOf({ callerClaim }: IssuerConfig, claims: Claims): string {
   throw refuseToken(`has no claim '${callerClaim}' with the caller's name in 1 to 128 ASCII characters`);
 }
 
+/** What claims let a caller use of what its tenant may. */
+interface ByClaims {
+  mayCall: ModelPermission;
+  /** Absent where no permission is about prompts. */
+  mayPrompt: ModelPermission | undefined;
+}
+
 /** `undefined` where callers may use whatever their tenant may. */
-function compilePermissions({
-  permissions,
-}: IssuerConfig): ((claims: Claims) => ModelPermission) | undefined {
+function compilePermissions({ permissions }: IssuerConfig): ((claims: Claims) => ByClaims) | undefined {
   if (!permissions) return undefined;
-  const compiled = permissions.map(({ claim, has, models }) => ({
-    claim,
-    has,
-    may: compileModelPermission(models),
+  const arePromptsNamed = permissions.some(({ prompts }) => prompts !== undefined);
+  const compiled = permissions.map(({ claim, has, models, prompts }) => ({
+    ...{ claim, has, mayCall: compileModelPermission(models) },
+    mayPrompt: compileModelPermission(prompts ?? []),
   }));
   return (claims) => {
     const met = compiled.filter(({ claim, has }) => wordsOf(findClaim(claims, claim)).includes(has));
-    return (model) => met.some(({ may }) => may(model));
+    return {
+      mayCall: (model) => met.some(({ mayCall }) => mayCall(model)),
+      mayPrompt: arePromptsNamed
+        ? (prompt: string) => met.some(({ mayPrompt }) => mayPrompt(prompt))
+        : undefined,
+    };
   };
 }
 

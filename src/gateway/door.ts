@@ -1,3 +1,4 @@
+import type { AnswerForm } from '../captures/capture.ts';
 import type { CallerDialect } from '../dialects/dialect.ts';
 import type { EmbeddingDialect } from '../dialects/embeddings.ts';
 import type { PassThrough } from '../dialects/pass-through.ts';
@@ -18,6 +19,8 @@ export interface Door {
   completesText?: true;
   /** Its answers are in a form that no provider answers in: they are translated, also between two sides of one dialect. */
   translatesAnswers?: true;
+  /** What its answers are written in, where its dialect is not one of those that clients speak. */
+  answerForm?: AnswerForm;
   /** How often a model is asked again whose answer cannot be used. */
   repairs?: number;
   /** The content type of its whole answers, where they are no JSON. */

@@ -11,6 +11,7 @@ import type { Deadlines } from '../upstream/deadlines.ts';
 import type { InFlight } from '../usage/in-flight.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import type { PriceBook } from '../usage/prices.ts';
+import type { Prepare } from './answer-kept.ts';
 import type { BatchBilling } from './bill-batch.ts';
 import type { Call } from './call.ts';
 import type { CredentialReports } from './credentials.ts';
@@ -28,8 +29,8 @@ export interface Gateway {
   readonly lateCounts: Pick<LateCounts, 'plan'>;
   /** Responses that clients may go on from. */
   readonly responses: Pick<ResponseArchive, 'keep' | 'find' | 'remove'>;
-  /** Makes a call that names a prompt as its model (`prompt/NAME`) one of the prompt's own model. */
-  readonly prompts: { admit(call: Call): Promise<void> };
+  /** Makes a call that names a prompt as its model (`prompt/NAME`) one of the prompt's own model; gives the answer that is kept of it. */
+  readonly prompts: { admit: Prepare };
   /** Prompts and answers, of tenants that want them kept. */
   readonly captures: Pick<CaptureArchive, 'keep'>;
   /** Told of what providers make of our credentials. */

@@ -1,5 +1,7 @@
+import { PROMPT_PREFIX } from '../config/prompt-prefix.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { admitCall, admitUpload } from './admit.ts';
+import { answerKept, type Prepare } from './answer-kept.ts';
 import { attemptInTurn } from './attempt-in-turn.ts';
 import type { Call } from './call.ts';
 import { captureCall } from './capture-call.ts';
@@ -14,22 +16,21 @@ import { resumeCall } from './resume-call.ts';
 import { settleCall } from './settle.ts';
 import { takePlace } from './take-place.ts';
 
-/** What stands before a prompt's name where a client puts a model. No provider can have the name. */
-export const PROMPT_PREFIX = 'prompt/';
-
 /**
  * The way of a call: admit, take a place among those that run, plan (and before, where it goes on from an earlier answer, resume),
  * reserve what it needs of its limits, attempt (which relays), settle. Relaying settles by itself just before the last byte of an
  * answer; what ends without an answer is settled with its error here. Nearly all calls wait for nothing and make no promise.
  */
-export function handleCall(gateway: Gateway, call: Call): void {
+export function handleCall(gateway: Gateway, call: Call, prepare?: Prepare): void {
   followCall(gateway, call);
   try {
-    const admitting = admit(gateway, call);
+    const admitting = admit(gateway, call, prepare);
     if (!admitting) takePlace(gateway, call, planAndGoOn);
     else
       admitting
-        .then(() => takePlace(gateway, call, planAndGoOn))
+        .then((earlier) =>
+          earlier ? answerKept(gateway, call, earlier) : takePlace(gateway, call, planAndGoOn),
+        )
         .catch((thrown) => failCall(gateway, call, thrown));
   } catch (thrown) {
     failCall(gateway, call, thrown);
@@ -37,7 +38,7 @@ export function handleCall(gateway: Gateway, call: Call): void {
 }
 
 /** From now on it is a call that is under way, until its connection is closed. */
-export function followCall(gateway: Gateway, call: Call): void {
+function followCall(gateway: Gateway, call: Call): void {
   gateway.calls.add(call);
   // A connection that is gone shows as 'close', too; without a listener an 'error' would end the process.
   call.response.on('error', (err) =>
@@ -53,11 +54,12 @@ export function followCall(gateway: Gateway, call: Call): void {
   });
 }
 
-/** Only of a form its model arrives later than its head, and only a prompt is to be rendered. */
-function admit(gateway: Gateway, call: Call): Promise<void> | undefined {
+/** Only of a form its model arrives later than its head, and only a prompt is to be rendered, or looked for among earlier answers. */
+function admit(gateway: Gateway, call: Call, prepare: Prepare | undefined): ReturnType<Prepare> | undefined {
   if (call.object) return undefined;
-  if (call.upload) return admitUpload(call, call.upload);
+  if (call.upload) return admitUpload(call, call.upload).then(() => undefined);
   admitCall(call);
+  if (prepare) return prepare(call);
   return call.model?.startsWith(PROMPT_PREFIX) ? gateway.prompts.admit(call) : undefined;
 }
 

@@ -56,6 +56,8 @@ export interface Caller {
   keyMayCall?: ((model: string) => boolean) | undefined;
   /** Whether it may call a prompt by this name. */
   mayPrompt(prompt: string): boolean;
+  /** Whether the key's own list, or what the claims of a token permit, has a prompt; absent where all of its tenant's are. */
+  keyMayPrompt?: ((prompt: string) => boolean) | undefined;
   /** `undefined` where nothing that it can call has a limit. */
   limits: CallerLimits | undefined;
   /** Its tenant's places among the calls that run. */

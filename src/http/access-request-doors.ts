@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { grantedModel } from '../config/fields.ts';
+import { promptNamed } from '../config/prompt-prefix.ts';
 import type { Config } from '../config/resolve.ts';
-import { GatewayError } from '../conversation/gateway-error.ts';
+import { GatewayError, invalidRequest } from '../conversation/gateway-error.ts';
 import type { JsonObject } from '../conversation/json.ts';
-import { adviseAccess } from '../gateway/advise-access.ts';
+import { adviseAccess, isKeyLimited, mayUse } from '../gateway/advise-access.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { type AccessRequest, REQUEST_ID } from '../tenants/access-requests.ts';
 import { authenticated, ownerOfRequest, requireKey } from './access.ts';
@@ -43,7 +44,10 @@ export const requestsQuery = pageQuery.extend({
 
 const askedAccess = z.strictObject({ model: grantedModel(), reason: remark() });
 
-/** Where a tenant asks for access, by any of its keys, and looks what became of it. Nothing here tells of other tenants, or which models there are. */
+/**
+ * Where a tenant asks for access to a model or a prompt, by any of its keys, and looks what became of it. Nothing here tells of other
+ * tenants, or which models and prompts there are.
+ */
 export function addAccessRequestDoors(
   app: FastifyInstance,
   gateway: Gateway,
@@ -56,14 +60,15 @@ export function addAccessRequestDoors(
       doors.post('/', async (request, reply) => {
         const caller = authenticated(request.caller);
         const { model, reason } = parseBody(askedAccess, readBody(request.body));
-        if (caller.mayCall(model)) {
+        refuseVersion(model);
+        if (mayUse(caller, model)) {
           throw new GatewayError('invalid_request', `This key may call '${model}' already.`, {
             status: 409,
             code: 'already_allowed',
             param: 'model',
           });
         }
-        if (caller.keyMayCall?.(model) === false) {
+        if (isKeyLimited(caller, model)) {
           const message = `No approval would let this key call '${model}'. ${adviseAccess(caller, model)}`;
           throw new GatewayError('forbidden', message, { code: 'key_is_limited', param: 'model' });
         }
@@ -94,6 +99,12 @@ export function addAccessRequestDoors(
     },
     { prefix: '/v1/access-requests' },
   );
+}
+
+/** Who may call a prompt may call each of its versions. */
+function refuseVersion(model: string): void {
+  if (promptNamed(model)?.includes('@'))
+    throw invalidRequest("'model' names a version: ask for the prompt, 'prompt/NAME'.", 'model');
 }
 
 export function requestNotFound(id: string): GatewayError {

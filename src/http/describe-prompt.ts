@@ -6,13 +6,13 @@ import { stateOf } from '../prompts/versions.ts';
 
 /** A prompt as its callers see it: never its text. */
 export function describePrompt(prompt: PublishedPrompt): JsonObject {
-  const { name, description, input, output, version, takesHistory, tools, overrides } = prompt;
+  const { name, description, input, output, version, takesHistory, tools, overrides, mediaInputs } = prompt;
   return {
     ...{ object: 'prompt', name, description: description ?? null },
     ...{ version: version.number, hash: version.hash, state: version.state },
     input: input?.schema ?? null,
     output: { format: output.format, schema: output.check?.schema ?? null },
-    ...{ history: takesHistory, tools: tools.length > 0, overrides: [...overrides] },
+    ...{ history: takesHistory, tools: tools.length > 0, overrides: [...overrides], files: [...mediaInputs] },
   };
 }
 

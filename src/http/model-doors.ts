@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
+import { PROMPT_PREFIX } from '../config/prompt-prefix.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
-import { adviseAccess } from '../gateway/advise-access.ts';
+import { adviseAccess, mayUse } from '../gateway/advise-access.ts';
 import type { Gateway } from '../gateway/gateway.ts';
-import { PROMPT_PREFIX } from '../gateway/handle-call.ts';
 import type { Caller } from '../gateway/snapshot.ts';
 import type { PromptBook } from '../prompts/prompt-book.ts';
 import { authenticated, requireKey } from './access.ts';
@@ -57,7 +57,7 @@ function findModel({ snapshot }: Gateway, caller: Caller, id: string): string {
   if (caller.mayCall(id) && snapshot.routes.resolve(id)) return id;
   throw new GatewayError(
     'not_found',
-    `The model '${id}' does not exist or this key may not call it.${caller.mayCall(id) ? '' : ` ${adviseAccess(caller, id)}`}`,
+    `The model '${id}' does not exist or this key may not call it.${mayUse(caller, id) ? '' : ` ${adviseAccess(caller, id)}`}`,
     {
       param: 'model',
       code: 'model_not_found',

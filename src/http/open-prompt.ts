@@ -1,9 +1,14 @@
+import { PROMPT_PREFIX } from '../config/prompt-prefix.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
+import { adviseAccess } from '../gateway/advise-access.ts';
 import type { Caller } from '../gateway/snapshot.ts';
 import { dayOf } from '../lifecycle/days.ts';
 import { PromptFileError } from '../prompts/problem.ts';
 import type { Found, PromptBook } from '../prompts/prompt-book.ts';
-import { readReference } from '../prompts/versions.ts';
+import { PRODUCTION, type PromptRecord, readReference, stateOf } from '../prompts/versions.ts';
+
+/** How many versions an error names, the newest. */
+const MOST_NAMED = 10;
 
 type Retired = Extract<Found, { state: 'retired' }>;
 
@@ -14,27 +19,43 @@ type Retired = Extract<Found, { state: 'retired' }>;
  * @throws GatewayError `not_found`
  */
 export async function openPrompt(
-  prompts: Pick<PromptBook, 'open'>,
+  prompts: Pick<PromptBook, 'open' | 'record'>,
   caller: Caller,
   reference: string,
 ): Promise<Found> {
   const { name, version } = readReference(reference);
-  const found = caller.mayPrompt(name) ? await open(prompts, reference) : undefined;
+  const isAllowed = caller.mayPrompt(name);
+  const found = isAllowed ? await open(prompts, reference) : undefined;
   if (found) return found;
-  if (version !== undefined && caller.mayPrompt(name) && (await open(prompts, name)))
-    throw new GatewayError(
-      'not_found',
-      `The prompt '${name}' has no version or label '${version}'. GET /v1/prompts/${name} lists them.`,
-      { code: 'prompt_version_not_found' },
-    );
+  const record = isAllowed ? prompts.record(name) : undefined;
+  if (record) throw versionNotFound(record, version);
+  const advice = isAllowed ? '' : ` ${adviseAccess(caller, PROMPT_PREFIX + name)}`;
   throw new GatewayError(
     'not_found',
-    `The prompt '${reference}' does not exist or this key may not call it. GET /v1/prompts lists those of your key.`,
+    `The prompt '${reference}' does not exist or this key may not call it. GET /v1/prompts lists those of your key.${advice}`,
     { code: 'prompt_not_found' },
   );
 }
 
-async function open(prompts: Pick<PromptBook, 'open'>, reference: string): Promise<Found | undefined> {
+/** It may have none in production: what a name alone means is taken away, or was never there. */
+function versionNotFound(record: PromptRecord, version = PRODUCTION): GatewayError {
+  const { name, versions, labels } = record;
+  const nowMs = Date.now();
+  const numbers = versions.filter((one) => stateOf(one, nowMs) !== 'retired').map(({ number }) => number);
+  const names = [...labels.keys(), ...numbers.toReversed().map(String)].slice(0, MOST_NAMED);
+  const callable = names.map((one) => (one === PRODUCTION ? name : `${name}@${one}`)).join(', ');
+  const advice = callable === '' ? '' : ` There is ${callable}.`;
+  const message =
+    version === PRODUCTION
+      ? `The prompt '${name}' has no version in production: name one.${advice}`
+      : `The prompt '${name}' has no version or label '${version}'.${advice}`;
+  return new GatewayError('not_found', message, { code: 'prompt_version_not_found' });
+}
+
+async function open(
+  prompts: Pick<PromptBook, 'open' | 'record'>,
+  reference: string,
+): Promise<Found | undefined> {
   try {
     return await prompts.open(reference);
   } catch (cause) {

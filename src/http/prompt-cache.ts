@@ -1,60 +1,102 @@
 import { createHash } from 'node:crypto';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Completion } from '../conversation/completion.ts';
 import type { JsonObject } from '../conversation/json.ts';
 import { inputTokens, outputTokens } from '../conversation/usage.ts';
-import { answerKept } from '../gateway/answer-kept.ts';
+import type { EarlierAnswer } from '../gateway/answer-kept.ts';
 import type { Call } from '../gateway/call.ts';
-import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
-import { handleCall } from '../gateway/handle-call.ts';
-import { type Caller, ownerOf, type Snapshot } from '../gateway/snapshot.ts';
-import type { AnswerCache, KeptAnswer, Landing } from '../prompts/answer-cache.ts';
+import { ownerOf } from '../gateway/snapshot.ts';
+import type { AnswerCache, KeptAnswer, Land } from '../prompts/answer-cache.ts';
 import type { Prompt } from '../prompts/compile-prompt.ts';
 import { isKeepable, watchAnswers } from '../prompts/keepable.ts';
-import type { SavedUse } from '../usage/record.ts';
-import { beginCall } from './take-call.ts';
 
-/** A call of a prompt that wants its answers kept. */
-export interface CachedCall {
+/** What a call that names a prompt asks of the prompt's model. */
+export interface AskedPrompt {
   prompt: Prompt;
-  /** How long they are. */
-  ttlMs: number;
-  door: Door;
   /** What the prompt makes of the input. */
   chatRequest: JsonObject;
-  caller: Caller;
+}
+
+export interface PromptCacheOptions {
+  answers: AnswerCache;
+  prices: Pick<Gateway['prices'], 'costMicroUsd'>;
+  /** Unix milliseconds. */
+  now: () => number;
 }
 
 const HEADER = 'x-fairlead-cache';
 
-/** Answers with an earlier answer, or takes the call and keeps its answer. Calls for the same answer at the same time become one. */
-export async function takeThroughCache(
-  gateway: Gateway,
-  cache: AnswerCache,
-  call: CachedCall,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<void> {
-  const said = request.headers['cache-control'] ?? '';
-  const keeps = !/\bno-store\b/i.test(said);
-  const asksAnew = !keeps || /\bno-cache\b/i.test(said);
-  // Who may not call the model learns that from the call.
-  const mayCall = call.caller.mayCall(String(call.chatRequest['model']));
-  const key = keyOf(call, request.snapshot ?? gateway.snapshot);
-  const turn = asksAnew || !mayCall ? undefined : await findOrBegin(cache, key);
-  if (typeof turn === 'object') {
-    giveAgain(gateway, call, turn, request, reply);
-    return;
+/** Answers of prompts, given again to calls of the same. Calls for one answer at the same time are one call of its model. */
+export class PromptCache {
+  readonly #answers: AnswerCache;
+  readonly #prices: Pick<Gateway['prices'], 'costMicroUsd'>;
+  readonly #now: () => number;
+
+  constructor({ answers, prices, now }: PromptCacheOptions) {
+    this.#answers = answers;
+    this.#prices = prices;
+    this.#now = now;
   }
-  lead(gateway, call, request, reply, (landing) => {
-    if (keeps && typeof landing === 'object') cache.keep(key, landing);
-    turn?.(landing);
-  });
+
+  /** The earlier answer that a call gets; where there is none the call goes on, and what comes of it is kept. Of a prompt without a cache neither. */
+  async findOrWatch(call: Call, asked: AskedPrompt): Promise<EarlierAnswer | undefined> {
+    const { prompt, chatRequest } = asked;
+    const { cacheMs } = prompt;
+    if (cacheMs === undefined) return undefined;
+    const { keeps, asksAnew } = readWishes(call.response.req.headers);
+    // Who may not call the model learns that from the call.
+    const mayCall = call.caller.mayCall(String(chatRequest['model']));
+    const key = keyOf(call, asked);
+    const turn = asksAnew || !mayCall ? undefined : await this.#findOrBegin(key, call);
+    if (call.cancelled) {
+      if (typeof turn === 'function') turn('left');
+      return undefined;
+    }
+    if (typeof turn === 'object') {
+      setHeader(call, 'hit');
+      return this.#giveAgain(call, turn);
+    }
+    watch(call, prompt, (completion) => {
+      const kept = completion && toKeep(call, completion, this.#now() + cacheMs);
+      if (kept && keeps) this.#answers.keep(key, kept);
+      turn?.(kept ?? (call.cancelled ? 'left' : 'none'));
+    });
+    return undefined;
+  }
+
+  /**
+   * What is kept, or what ends the wait of those who come after: then the call asks for all of them. `undefined`: it asks for itself, for
+   * whoever it waited for has no answer to give.
+   */
+  async #findOrBegin(key: string, call: Call): Promise<KeptAnswer | Land | undefined> {
+    for (;;) {
+      const kept = await this.#answers.find(key);
+      if (kept || call.cancelled) return kept;
+      const waiting = this.#answers.join(key);
+      // In the same turn, so that two do not begin.
+      if (!waiting) return this.#answers.begin(key, () => call.cancelled);
+      const landing = await waiting;
+      if (landing !== 'left') return landing === 'none' ? undefined : landing;
+    }
+  }
+
+  #giveAgain({ startedAt }: Call, { completion, target, usage }: KeptAnswer): EarlierAnswer {
+    const tokens = usage ? inputTokens(usage) + outputTokens(usage) : 0;
+    const costMicroUsd = usage && this.#prices.costMicroUsd(target, usage, startedAt);
+    return { completion, saved: { tokens, costMicroUsd } };
+  }
 }
 
-/** Tenants share nothing, and nothing outlives a change of the prompt. */
-function keyOf({ prompt, door, chatRequest, caller }: CachedCall, snapshot: Snapshot): string {
+/** Source: RFC 9111 5.2.1, of which `no-cache` and `no-store` mean something here. */
+function readWishes(headers: IncomingHttpHeaders): { keeps: boolean; asksAnew: boolean } {
+  const said = headers['cache-control'] ?? '';
+  const keeps = !/\bno-store\b/i.test(said);
+  return { keeps, asksAnew: !keeps || /\bno-cache\b/i.test(said) };
+}
+
+/** Tenants share nothing, and nothing outlives a change of the prompt. At which door it is asked is of no matter. */
+function keyOf({ door, caller, snapshot }: Call, { prompt, chatRequest }: AskedPrompt): string {
   const { stream: _, ...asked } = chatRequest;
   const { tenant, life } = ownerOf({ snapshot, caller });
   return createHash('sha256')
@@ -62,77 +104,28 @@ function keyOf({ prompt, door, chatRequest, caller }: CachedCall, snapshot: Snap
     .digest('hex');
 }
 
-/**
- * What is kept, or what ends the wait of those who come after: then the call asks for all of them. `undefined`: it asks for itself, for whoever
- * it waited for has no answer to give.
- */
-async function findOrBegin(
-  cache: AnswerCache,
-  key: string,
-): Promise<KeptAnswer | ((landing: Landing) => void) | undefined> {
-  for (;;) {
-    const kept = await cache.find(key);
-    if (kept) return kept;
-    const waiting = cache.join(key);
-    // In the same turn, so that two do not begin.
-    if (!waiting) return cache.begin(key);
-    const landing = await waiting;
-    if (landing !== 'left') return landing === 'none' ? undefined : landing;
-  }
-}
-
-function giveAgain(
-  gateway: Gateway,
-  { door, chatRequest, caller }: CachedCall,
-  { completion, target, usage }: KeptAnswer,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): void {
-  const call = beginCall(gateway, withHeader(door, 'hit'), request, reply, bodyAnd(chatRequest, caller));
-  if (!call) return;
-  const saved: SavedUse = {
-    tokens: usage ? inputTokens(usage) + outputTokens(usage) : 0,
-    costMicroUsd: usage && gateway.prices.costMicroUsd(target, usage, call.startedAt),
-  };
-  answerKept(gateway, call, completion, saved);
-}
-
-function lead(
-  gateway: Gateway,
-  { prompt, ttlMs, door, chatRequest, caller }: CachedCall,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  land: (landing: Landing) => void,
-): void {
+/** Tells of a call that is over what it answered, where that may be given again. */
+function watch(call: Call, prompt: Prompt, tell: (completion: Completion | undefined) => void): void {
   let shown: Completion | undefined;
-  const watched = watchAnswers(door.dialect, (completion) => {
+  const watched = watchAnswers(call.door.dialect, (completion) => {
     shown = completion;
   });
+  setHeader(call, 'miss');
   // Also between two sides of one dialect: what is kept must be read.
-  const own: Door = { ...withHeader(door, 'miss'), dialect: watched, translatesAnswers: true };
-  const call = beginCall(gateway, own, request, reply, bodyAnd(chatRequest, caller));
-  if (!call) {
-    land('left');
-    return;
-  }
-  handleCall(gateway, call);
+  call.door = { ...call.door, dialect: watched, translatesAnswers: true };
   // Behind the gateway's own listener, which notes that the client has left.
-  reply.raw.once('close', () => {
-    if (!shown || !reply.raw.writableFinished) land(call.cancelled ? 'left' : 'none');
-    else land(isKeepable(prompt, shown) ? toKeep(call, shown, gateway.now() + ttlMs) : 'none');
+  call.response.once('close', () => {
+    const isWhole = shown && call.response.writableFinished && isKeepable(prompt, shown);
+    tell(isWhole ? shown : undefined);
   });
 }
 
-function toKeep(call: Call, completion: Completion, expiresAt: number): Landing {
+function toKeep(call: Call, completion: Completion, expiresAt: number): KeptAnswer | undefined {
   const { target, usage } = call.acting ?? call;
-  if (!target) return 'none';
+  if (!target) return undefined;
   return { completion, target: target.name, usage: completion.usage ?? usage ?? null, expiresAt };
 }
 
-function bodyAnd(chatRequest: JsonObject, caller: Caller): { body: Buffer; caller: Caller } {
-  return { body: Buffer.from(JSON.stringify(chatRequest)), caller };
-}
-
-function withHeader(door: Door, value: 'hit' | 'miss'): Door {
-  return { ...door, headers: [...(door.headers ?? []), HEADER, value] };
+function setHeader(call: Call, value: 'hit' | 'miss'): void {
+  call.door = { ...call.door, headers: [...(call.door.headers ?? []), HEADER, value] };
 }

@@ -6,8 +6,8 @@ import { readBoundary } from '../dialects/multipart/boundary.ts';
 import { readForm } from '../dialects/multipart/read-form.ts';
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
+import { handleCall } from '../gateway/handle-call.ts';
 import { PROMPT_ERRORS } from '../prompts/answer.ts';
-import type { AnswerCache } from '../prompts/answer-cache.ts';
 import type { Prompt } from '../prompts/compile-prompt.ts';
 import { readFormInput } from '../prompts/form-input.ts';
 import type { PromptBook } from '../prompts/prompt-book.ts';
@@ -18,13 +18,13 @@ import { readGuessedKey } from './caller-dialect.ts';
 import { describePrompt, describeRetired, describeVersions } from './describe-prompt.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { openPrompt, retiredPrompt } from './open-prompt.ts';
-import { takeThroughCache } from './prompt-cache.ts';
+import type { PromptCache } from './prompt-cache.ts';
 import { FORMATS, OUTPUT, PromptDoors } from './prompt-formats.ts';
 import { forPrompt } from './prompt-models.ts';
-import { takeCall } from './take-call.ts';
+import { beginCall } from './take-call.ts';
 import { isForm } from './uploads.ts';
 
-type Prompts = Pick<PromptBook, 'open' | 'list'>;
+type Prompts = Pick<PromptBook, 'open' | 'record' | 'list'>;
 
 /** Where errors are told before it is known which prompt is called. */
 const UNKNOWN: Door = { dialect: PROMPT_ERRORS, operation: 'generate', passThrough: chatPassThrough };
@@ -36,8 +36,8 @@ export function addPromptDoors(
     gateway,
     lifecycle,
     prompts,
-    promptAnswers,
-  }: { gateway: Gateway; lifecycle: Lifecycle; prompts: Prompts; promptAnswers: AnswerCache },
+    promptCache,
+  }: { gateway: Gateway; lifecycle: Lifecycle; prompts: Prompts; promptCache: PromptCache },
 ): void {
   const doors = new PromptDoors();
   app.register(async (routes) => {
@@ -53,7 +53,7 @@ export function addPromptDoors(
       return found.state === 'retired' ? describeRetired(found) : describeVersions(found.prompt);
     });
     addCallDoor(routes, '/v1/prompts/*', config, (request, reply) => {
-      takePrompt({ gateway, prompts, promptAnswers, doors }, request, reply).catch((thrown) =>
+      takePrompt({ gateway, prompts, promptCache, doors }, request, reply).catch((thrown) =>
         reply.send(thrown),
       );
     });
@@ -64,12 +64,12 @@ export function addPromptDoors(
 interface Served {
   gateway: Gateway;
   prompts: Prompts;
-  promptAnswers: AnswerCache;
+  promptCache: PromptCache;
   doors: PromptDoors;
 }
 
 async function takePrompt(
-  { gateway, prompts, promptAnswers, doors }: Served,
+  { gateway, prompts, promptCache, doors }: Served,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
@@ -89,16 +89,13 @@ async function takePrompt(
     { input: readInput(prompt, request), overrides, stream },
     promptModel,
   );
-  const calling = forPrompt(caller, prompt, promptModel);
-  if (prompt.cacheMs === undefined) {
-    takeCall(gateway, door, request, reply, {
-      body: Buffer.from(JSON.stringify(chatRequest)),
-      caller: calling,
-    });
-    return;
-  }
-  const cached = { prompt, ttlMs: prompt.cacheMs, door, chatRequest, caller: calling };
-  await takeThroughCache(gateway, promptAnswers, cached, request, reply);
+  const call = beginCall(gateway, door, request, reply, {
+    body: Buffer.from(JSON.stringify(chatRequest)),
+    caller: forPrompt(caller, prompt, promptModel),
+  });
+  if (!call) return;
+  if (prompt.cacheMs === undefined) handleCall(gateway, call);
+  else handleCall(gateway, call, () => promptCache.findOrWatch(call, { prompt, chatRequest }));
 }
 
 /** An answer that calls tools has no output. */

@@ -5,21 +5,28 @@ import type { CallerDialect, Dialect, StreamEncoder } from '../dialects/dialect.
 import { messages } from '../dialects/messages/index.ts';
 import { responses } from '../dialects/responses/index.ts';
 import type { Door } from '../gateway/door.ts';
-import { promptDialect, withoutQuotes } from '../prompts/answer.ts';
+import { promptDialect } from '../prompts/answer.ts';
 import type { PublishedPrompt } from '../prompts/prompt-book.ts';
+import { withoutExtras, withoutQuotes, withoutQuotesOrExtras } from '../prompts/without-quotes.ts';
 import { promptHeaders } from './prompt-notice.ts';
 
 /** The output alone, as nearly everybody wants it. */
-export const OUTPUT = 'output';
+export const OUTPUT = 'output' as const;
 
-const DIALECTS: Readonly<Record<string, CallerDialect>> = {
+type Format = typeof OUTPUT | keyof typeof DIALECTS;
+
+const DIALECTS = {
   chat: answering(chat),
   responses: answering(responses),
   messages: answering(messages),
-};
+} as const satisfies Record<string, CallerDialect>;
 
 /** What an answer may be: the output, or the answer of a dialect. */
 export const FORMATS: readonly string[] = [OUTPUT, ...Object.keys(DIALECTS)];
+
+function isFormat(text: string): text is Format {
+  return FORMATS.includes(text);
+}
 
 /** The doors of each prompt: what its answers are depends on it. */
 export class PromptDoors {
@@ -36,11 +43,11 @@ export class PromptDoors {
 }
 
 function makeDoor(prompt: PublishedPrompt, format: string): Door | undefined {
+  if (!isFormat(format)) return undefined;
   const { output } = prompt;
-  const dialect = format === OUTPUT ? promptDialect(output) : DIALECTS[format];
-  if (!dialect || !FORMATS.includes(format)) return undefined;
   const door: Door = {
-    dialect,
+    dialect: format === OUTPUT ? promptDialect(output) : DIALECTS[format],
+    answerForm: format,
     operation: 'generate',
     passThrough,
     prompt: `${prompt.name}@${prompt.version.number}`,
@@ -53,14 +60,13 @@ function makeDoor(prompt: PublishedPrompt, format: string): Door | undefined {
   return door;
 }
 
-/** An encoder that tells of errors without what a provider quotes. */
+/** An encoder that tells nothing of what a provider quotes. */
 function veil(encoder: StreamEncoder): StreamEncoder {
   return {
     get answer() {
       return encoder.answer;
     },
-    push: (event) =>
-      encoder.push(event.type === 'error' ? { ...event, error: withoutQuotes(event.error) } : event),
+    push: (event) => encoder.push(withoutQuotesOrExtras(event)),
   };
 }
 
@@ -79,7 +85,8 @@ function answering({
     ...(alwaysSaysUsage && { alwaysSaysUsage }),
     ...(keepAlive !== undefined && { keepAlive }),
     // Nobody sent a request of the dialect that the answer could repeat.
-    encodeResponse: (completion, _request, dropped) => encodeResponse(completion, nothing, dropped),
+    encodeResponse: (completion, _request, dropped) =>
+      encodeResponse(withoutExtras(completion, dropped ?? []), nothing, dropped),
     streamEncoder: (options) => veil(streamEncoder({ ...options, request: nothing })),
   };
 }

@@ -1,7 +1,8 @@
+import { PROMPT_PREFIX } from '../config/prompt-prefix.ts';
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import { admitCall } from '../gateway/admit.ts';
+import type { EarlierAnswer } from '../gateway/answer-kept.ts';
 import type { Call } from '../gateway/call.ts';
-import { PROMPT_PREFIX } from '../gateway/handle-call.ts';
 import { parseBody } from '../gateway/parse-body.ts';
 import type { Caller } from '../gateway/snapshot.ts';
 import type { Prompt } from '../prompts/compile-prompt.ts';
@@ -9,23 +10,26 @@ import { REQUEST_FORMS, type RequestForm, readModelRequest } from '../prompts/mo
 import type { PromptBook, PublishedPrompt } from '../prompts/prompt-book.ts';
 import { makeChatRequest } from '../prompts/prompt-call.ts';
 import { openPrompt, retiredPrompt } from './open-prompt.ts';
+import type { PromptCache } from './prompt-cache.ts';
 import { PromptDoors } from './prompt-formats.ts';
 
 /** Prompts as models of OpenAI's APIs: `model: "prompt/NAME"`. */
 export class PromptModels {
-  readonly #prompts: Pick<PromptBook, 'open'>;
+  readonly #prompts: Pick<PromptBook, 'open' | 'record'>;
+  readonly #cache: PromptCache;
   readonly #doors = new PromptDoors();
 
-  constructor(prompts: Pick<PromptBook, 'open'>) {
+  constructor(prompts: Pick<PromptBook, 'open' | 'record'>, cache: PromptCache) {
     this.#prompts = prompts;
+    this.#cache = cache;
   }
 
   /**
-   * Makes a call that names a prompt as its model the call of the prompt's own model.
+   * Makes a call that names a prompt as its model the call of the prompt's own model. Gives the answer that is kept for it, if there is one.
    *
    * @throws GatewayError `invalid_request`, `not_found`
    */
-  async admit(call: Call): Promise<void> {
+  async admit(call: Call): Promise<EarlierAnswer | undefined> {
     const { dialect, operation, completesText } = call.door;
     const form: RequestForm | undefined =
       operation === 'generate' && !completesText && !call.address
@@ -40,11 +44,12 @@ export class PromptModels {
     const prompt = await this.#open(call);
     const { input, overrides, carried } = readModelRequest(prompt, form, parseBody(call.body));
     const { promptModel } = call.snapshot;
-    const request = await makeChatRequest(prompt, { input, overrides, stream: call.stream }, promptModel);
+    const chatRequest = await makeChatRequest(prompt, { input, overrides, stream: call.stream }, promptModel);
     call.caller = forPrompt(call.caller, prompt, promptModel);
-    call.body = Buffer.from(JSON.stringify({ ...carried, ...request }));
+    call.body = Buffer.from(JSON.stringify({ ...carried, ...chatRequest }));
     call.door = this.#doors.find(prompt, dialect.name) ?? call.door;
     admitCall(call);
+    return this.#cache.findOrWatch(call, { prompt, chatRequest });
   }
 
   async #open({ model = '', caller }: Call): Promise<PublishedPrompt> {

@@ -15,10 +15,17 @@ export interface KeptAnswer {
 /** What became of a call that others with the same input waited for. `left`: its client did not stay; `none`: its answer is not to be kept. */
 export type Landing = KeptAnswer | 'left' | 'none';
 
-/** Where instances keep answers together. Neither ever rejects: what cannot be had is not there. */
+/** Ends the wait for a call, with what it came to. */
+export type Land = (landing: Landing) => void;
+
+/** Where instances keep answers together. Nothing here ever rejects: what cannot be had is not there. */
 export interface SharedAnswers {
   find(key: string): Promise<string | undefined>;
   keep(key: string, answer: string, ttlMs: number): void;
+  /** Has other instances wait for an answer that this one asks for, until what it gives is called; `undefined` where another one asks already. */
+  claim(key: string): Promise<(() => void) | undefined>;
+  /** The answer that another instance asks for, when that has it; `undefined` where it has none to give, or takes too long, or nobody waits any more. */
+  wait(key: string, isGone: () => boolean): Promise<string | undefined>;
   close(): void;
 }
 
@@ -49,12 +56,7 @@ export class AnswerCache {
       return JSON.parse(own.answer) as KeptAnswer;
     }
     if (own) this.#forget(key);
-    const answer = await this.#shared?.find(key);
-    if (answer === undefined) return undefined;
-    const kept = JSON.parse(answer) as KeptAnswer;
-    if (kept.expiresAt <= this.#now()) return undefined;
-    this.#remember(key, answer, kept.expiresAt);
-    return kept;
+    return this.#take(key, await this.#shared?.find(key));
   }
 
   keep(key: string, kept: KeptAnswer): void {
@@ -69,18 +71,43 @@ export class AnswerCache {
     return this.#flights.get(key);
   }
 
-  /** Others with the same key may wait from now on, until the function given back is called, with what they wait for. */
-  begin(key: string): (landing: Landing) => void {
+  /**
+   * Others with the same key may wait from now on, until the function given back is called, with what they wait for. Gives the answer itself
+   * where another instance was asking for it.
+   *
+   * @param isGone whether nobody wants it any more
+   */
+  async begin(key: string, isGone: () => boolean): Promise<KeptAnswer | Land> {
     const { promise, resolve } = Promise.withResolvers<Landing>();
     this.#flights.set(key, promise);
-    return (landing) => {
+    const land: Land = (landing) => {
       if (this.#flights.get(key) === promise) this.#flights.delete(key);
       resolve(landing);
     };
+    if (!this.#shared) return land;
+    const release = await this.#shared.claim(key);
+    if (release)
+      return (landing) => {
+        land(landing);
+        release();
+      };
+    const kept = this.#take(key, await this.#shared.wait(key, isGone));
+    if (!kept) return land;
+    land(kept);
+    return kept;
   }
 
   close(): void {
     this.#shared?.close();
+  }
+
+  /** What another instance has kept. */
+  #take(key: string, answer: string | undefined): KeptAnswer | undefined {
+    if (answer === undefined) return undefined;
+    const kept = JSON.parse(answer) as KeptAnswer;
+    if (kept.expiresAt <= this.#now()) return undefined;
+    this.#remember(key, answer, kept.expiresAt);
+    return kept;
   }
 
   #remember(key: string, answer: string, expiresAt: number): void {

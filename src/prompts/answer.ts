@@ -1,5 +1,5 @@
 import type { Completion, FinishReason } from '../conversation/completion.ts';
-import { type ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
+import type { GatewayError } from '../conversation/gateway-error.ts';
 import { InvalidOutput } from '../conversation/invalid-output.ts';
 import { isObject, type JsonObject, tryParseJson } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
@@ -9,6 +9,7 @@ import type { Prompt } from './compile-prompt.ts';
 import { describeFaults } from './faults.ts';
 import { OutputStream } from './output-stream.ts';
 import { unfenceJson } from './unfenced-json.ts';
+import { withoutQuotes } from './without-quotes.ts';
 
 export type Output = Prompt['output'];
 
@@ -37,21 +38,6 @@ export function encodeError(error: GatewayError): JsonObject {
   const encoded = chat.encodeError(withoutQuotes(error));
   const { details } = error;
   return isObject(encoded['error']) && details ? { error: { ...encoded['error'], ...details } } : encoded;
-}
-
-/** What a provider says may quote what it was sent, and that is the prompt, which its callers never see. */
-const QUOTED: Partial<Record<ErrorKind, string>> = {
-  upstream_rejected: 'The provider refused what the prompt makes of this input.',
-  upstream_unavailable: 'The provider could not answer.',
-  upstream_rate_limited: 'The provider limits the rate of calls.',
-};
-
-/** The same error in our words alone, where its own are a provider's. */
-export function withoutQuotes(error: GatewayError): GatewayError {
-  const message = error instanceof InvalidOutput ? undefined : QUOTED[error.kind];
-  if (message === undefined) return error;
-  const { kind, status, code, retryAfterMs, retryable } = error;
-  return new GatewayError(kind, message, { status, code, retryAfterMs, retryable });
 }
 
 /** What errors are told in where it is not known yet which prompt is called. */

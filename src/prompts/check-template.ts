@@ -1,5 +1,6 @@
 import Handlebars from 'handlebars';
 import { ESCAPE } from './marks.ts';
+import { findMediaInputs } from './media-inputs.ts';
 import { PromptFileError } from './problem.ts';
 
 /** The whole set: a template can call nothing else. */
@@ -17,6 +18,8 @@ export interface TemplateNeeds {
   partials: ReadonlySet<string>;
   /** It says where an earlier conversation goes. */
   history: boolean;
+  /** Inputs that it has as media. */
+  media: ReadonlySet<string>;
 }
 
 /**
@@ -33,8 +36,9 @@ export function checkTemplate(template: string, before: number): TemplateNeeds {
     throw new PromptFileError('the character U+E0F0 may not stand in a template', line);
   }
   const checker = new Checker(before);
-  checker.accept(parse(template, before));
-  return { partials: checker.partials, history: checker.history };
+  const program = parse(template, before);
+  checker.accept(program);
+  return { partials: checker.partials, history: checker.history, media: findMediaInputs(program) };
 }
 
 function parse(template: string, before: number): hbs.AST.Program {

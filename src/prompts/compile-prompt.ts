@@ -41,6 +41,8 @@ export interface Prompt {
   overrides: ReadonlySet<string>;
   /** How long its answers are kept and given again, in milliseconds; absent where they are not. */
   cacheMs: number | undefined;
+  /** Inputs that are media, and may be files of a form. */
+  mediaInputs: ReadonlySet<string>;
   /** Callers may send earlier messages. */
   takesHistory: boolean;
   template: PromptTemplate;
@@ -79,19 +81,23 @@ export async function compilePrompt({ name, source, partials, schemas = {} }: Pr
     output: { format, check: outputSchema && new ValueCheck(outputSchema), repairs: readRepairs(file) },
     overrides: readOverrides(file),
     cacheMs: readCache(file),
-    takesHistory: needs.history || used.history,
+    mediaInputs: used.media,
+    takesHistory: used.history,
     template: new PromptTemplate(parsed.template, used.sources),
   };
 }
 
-/** The partials that a template needs, and those that they need. */
-function collectPartials(
-  needs: TemplateNeeds,
-  partials: PromptSource['partials'],
-): { files: Record<string, string>; sources: Record<string, string>; history: boolean } {
+/** The partials that a template needs, and those that they need, with what all of them ask for. */
+interface UsedPartials extends Pick<TemplateNeeds, 'history' | 'media'> {
+  files: Record<string, string>;
+  sources: Record<string, string>;
+}
+
+function collectPartials(needs: TemplateNeeds, partials: PromptSource['partials']): UsedPartials {
   const files: Record<string, string> = {};
   const sources: Record<string, string> = {};
   let { history } = needs;
+  const media = new Set(needs.media);
   const wanted = [...needs.partials];
   for (let name = wanted.pop(); name !== undefined; name = wanted.pop()) {
     if (Object.hasOwn(sources, name)) continue;
@@ -102,9 +108,10 @@ function collectPartials(
     sources[name] = parsed.template;
     const inner = checkPartial(name, parsed.template, linesBefore);
     history ||= inner.history;
+    for (const input of inner.media) media.add(input);
     for (const one of inner.partials) wanted.push(one);
   }
-  return { files, sources, history };
+  return { files, sources, history, media };
 }
 
 function readPartial(name: string, source: string): PromptFile {

@@ -4,6 +4,7 @@ import {
   FILE,
   findVersion,
   isLabel,
+  NOWHERE,
   PRODUCTION,
   type PromptLabel,
   type PromptRecord,
@@ -145,7 +146,7 @@ export function retire(
   );
   if (version !== undefined && one && holders.length > 0) {
     const labels = holders.map(({ label }) => `'${label}'`).join(', ');
-    const message = `${nameOf(one)} is what ${labels} points at: promote another one first, or retire the prompt as a whole`;
+    const message = `${nameOf(one)} is what ${labels} points at: promote another one first, take the label away, or retire the prompt as a whole`;
     throw new PromptRefusal('not_possible', message);
   }
   if (version !== undefined && one && !isNow && stateOf(one, nowMs) === 'draft')
@@ -163,6 +164,27 @@ export function retire(
     })),
     labels: [],
   };
+}
+
+/**
+ * Takes a label away. Versions stay what they are: what it pointed at is called by its number.
+ *
+ * @throws PromptRefusal
+ */
+export function unlabel(
+  record: PromptRecord,
+  { label }: { label: string },
+  { by, nowMs }: Deed,
+): PromptChange {
+  const { name, labels } = record;
+  if (label === DRAFT)
+    throw new PromptRefusal(
+      'not_possible',
+      `'${DRAFT}' goes with the file: publish it, or retire its version`,
+    );
+  if (!labels.has(label))
+    throw new PromptRefusal('version_not_found', `the prompt '${name}' has no label '${label}'`);
+  return { versions: [], labels: [{ name, label, number: NOWHERE, movedAt: nowMs, author: by }] };
 }
 
 function moveLabel(

@@ -1,7 +1,7 @@
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 import type { Prompt } from './compile-prompt.ts';
 import { parameterSchema } from './parameters.ts';
-import { propertiesOf } from './text-values.ts';
+import { namesType, propertiesOf } from './text-values.ts';
 
 /** What prompts add to an OpenAPI 3.1 document. */
 export interface PromptOperations {
@@ -22,10 +22,12 @@ export function describeOperations(prompts: readonly Prompt[], error: JsonObject
     const { schemas } = operations;
     const input = `${id}_input`;
     schemas[input] = inComponent(inputSchema(prompt), input);
+    const form = prompt.mediaInputs.size > 0 ? `${id}_form` : undefined;
+    if (form !== undefined) schemas[form] = inComponent(formSchema(prompt), form);
     const output = `${id}_output`;
     if (prompt.output.format === 'json') schemas[output] = inComponent(outputSchema(prompt), output);
     operations.paths[`/v1/prompts/${prompt.name}`] = {
-      post: describeOperation(prompt, { id, input, output, error }),
+      post: describeOperation(prompt, { id, input, form, output, error }),
     };
   }
   return operations;
@@ -42,7 +44,7 @@ function takeId(name: string, taken: Set<string>): string {
 
 function describeOperation(
   { name, description, output, overrides, tools }: Prompt,
-  of: { id: string; input: string; output: string; error: JsonObject },
+  of: { id: string; input: string; form: string | undefined; output: string; error: JsonObject },
 ): JsonObject {
   const hasTools = tools.length > 0;
   const whole: JsonObject = hasTools
@@ -63,7 +65,13 @@ function describeOperation(
         schema: parameterSchema(parameter),
       })),
     ],
-    requestBody: { required: true, content: { 'application/json': { schema: refTo(of.input) } } },
+    requestBody: {
+      required: true,
+      content: {
+        'application/json': { schema: refTo(of.input) },
+        ...(of.form !== undefined && { 'multipart/form-data': { schema: refTo(of.form) } }),
+      },
+    },
     responses: {
       '200': {
         description: 'The output.',
@@ -124,6 +132,32 @@ function inputSchema({ input, inputDefaults, takesHistory, tools }: Prompt): Jso
   if (!messages || properties['messages'] !== undefined) return { ...schema, ...asked };
   return { ...schema, ...asked, properties: { ...properties, messages } };
 }
+
+/** The same input as a form: where it has media there are files, and a list is its items one by one (OpenAPI 3.1.1, 4.8.15.1). */
+function formSchema(prompt: Prompt): JsonObject {
+  const schema = inputSchema(prompt);
+  const properties = { ...propertiesOf(schema) };
+  for (const name of prompt.mediaInputs) {
+    const property = Object.hasOwn(properties, name) ? properties[name] : undefined;
+    const isList = isObject(property) && namesType(property, 'array');
+    const description = isObject(property) ? property['description'] : undefined;
+    properties[name] = {
+      ...(isList ? { type: 'array', items: FILE } : FILE),
+      ...(description !== undefined && { description }),
+    };
+  }
+  if (properties['messages'] === MESSAGES || properties['messages'] === TOOL_MESSAGES)
+    properties['messages'] = {
+      ...{ type: 'string', contentMediaType: 'application/json' },
+      description: 'Earlier messages, as JSON.',
+    };
+  return { ...schema, properties };
+}
+
+/** Generators know a file by the format; the media type is how OpenAPI 3.1 says it. */
+const FILE: JsonObject = {
+  ...{ type: 'string', format: 'binary', contentMediaType: 'application/octet-stream' },
+};
 
 function outputSchema({ output }: Prompt): JsonObject {
   return output.check?.schema ?? {};

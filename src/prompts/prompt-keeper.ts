@@ -6,6 +6,7 @@ import {
   publish,
   retire,
   takeFile,
+  unlabel,
 } from './deeds.ts';
 import type { BrokenVersion, PromptBook } from './prompt-book.ts';
 import type { PromptFiles } from './prompt-directory.ts';
@@ -26,6 +27,7 @@ import {
 export type PromptWish =
   | { action: 'publish'; version?: string | undefined; label?: string | undefined }
   | { action: 'promote'; version: string; label?: string | undefined }
+  | { action: 'unlabel'; label: string }
   | {
       action: 'retire';
       version?: string | undefined;
@@ -54,9 +56,14 @@ export interface PromptKeeperOptions {
   onBrokenVersion(broken: BrokenVersion): void;
   /** Prompts in service have no file, or their files say other versions; told once of each. */
   onStrays(strays: Strays): void;
+  /** Versions whose day to be retired has come, or came while no instance ran; each instance tells of them. */
+  onRetired(versions: readonly PromptVersion[]): void;
   /** Unix milliseconds. */
   now(): number;
 }
+
+/** What ended longer ago is told by nobody who starts. */
+const LATELY_MS = 24 * 60 * 60_000;
 
 /** Keeps the prompts in service as the store has them, and the store as files and people want them. */
 export class PromptKeeper {
@@ -66,9 +73,14 @@ export class PromptKeeper {
   /** By name, what its file said when it was last taken, by hash. */
   readonly #seen = new Map<string, string>();
   readonly #told = new Set<string>();
+  /** Versions that end on a day, the next one first. */
+  #ending: PromptVersion[] = [];
+  /** Up to when those that have ended were told of. */
+  #toldUntil: number;
 
   constructor(options: PromptKeeperOptions) {
     this.#options = options;
+    this.#toldUntil = options.now() - LATELY_MS;
   }
 
   /** Takes what is new in the store. */
@@ -126,6 +138,7 @@ export class PromptKeeper {
       if (!record) throw new PromptRefusal('version_not_found', `there is no prompt '${name}'`);
       if (wish.action === 'publish') return publish(record, wish, deed);
       if (wish.action === 'promote') return promote(record, wish, deed);
+      if (wish.action === 'unlabel') return unlabel(record, wish, deed);
       return retire(record, wish, deed);
     });
     await this.read();
@@ -136,9 +149,27 @@ export class PromptKeeper {
   async #read(): Promise<void> {
     const { store, book, onBrokenVersion } = this.#options;
     const news = await store.readAfter(this.#change);
-    if (!news) return;
-    for (const broken of await book.take(news)) onBrokenVersion(broken);
-    this.#change = news.change;
+    if (news) {
+      for (const broken of await book.take(news)) onBrokenVersion(broken);
+      this.#change = news.change;
+      this.#ending = book
+        .records()
+        .flatMap(({ versions }) => versions.filter(({ state }) => state === 'deprecated'))
+        .toSorted((one, other) => endOf(one) - endOf(other));
+    }
+    this.#tellEnded();
+  }
+
+  #tellEnded(): void {
+    const { now, onRetired } = this.#options;
+    const nowMs = now();
+    const first = this.#ending[0];
+    if (!first || endOf(first) > nowMs) return;
+    const ended = this.#ending.filter((version) => endOf(version) <= nowMs);
+    this.#ending = this.#ending.slice(ended.length);
+    const news = ended.filter((version) => endOf(version) > this.#toldUntil);
+    this.#toldUntil = nowMs;
+    if (news.length > 0) onRetired(news);
   }
 
   #checkSuccessor(name: string, version: string | undefined, successor: string): void {
@@ -172,4 +203,8 @@ export class PromptKeeper {
     this.#told.add(what);
     return isNews;
   }
+}
+
+function endOf({ retiresAt }: PromptVersion): number {
+  return retiresAt ?? Number.POSITIVE_INFINITY;
 }

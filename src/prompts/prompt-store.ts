@@ -3,7 +3,14 @@ import type { PromptLabelRow, PromptVersionRow } from '../store/prompt-rows.ts';
 import type { Database } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import type { PromptChange } from './deeds.ts';
-import type { PromptLabel, PromptRecord, PromptSources, PromptState, PromptVersion } from './versions.ts';
+import {
+  NOWHERE,
+  type PromptLabel,
+  type PromptRecord,
+  type PromptSources,
+  type PromptState,
+  type PromptVersion,
+} from './versions.ts';
 
 /** What was changed since some change. */
 export interface PromptNews extends PromptChange {
@@ -120,7 +127,11 @@ export function mergeNews(
     return opened;
   };
   for (const version of versions) open(version.name).versions.set(version.number, version);
-  for (const label of labels) open(label.name).labels.set(label.label, label);
+  for (const label of labels) {
+    const { labels: known } = open(label.name);
+    if (label.number === NOWHERE) known.delete(label.label);
+    else known.set(label.label, label);
+  }
   for (const [name, { versions, labels }] of changed) {
     const inOrder = [...versions.values()].toSorted((a, b) => a.number - b.number);
     records.set(name, { name, versions: inOrder, labels });

@@ -30,6 +30,7 @@ export interface PromptVersion {
 export interface PromptLabel {
   name: string;
   label: string;
+  /** `NOWHERE` of one that was taken away, as the store has it: all instances are to learn of that. */
   number: number;
   /** Unix milliseconds. */
   movedAt: number;
@@ -41,8 +42,12 @@ export interface PromptRecord {
   name: string;
   /** By their numbers. */
   versions: readonly PromptVersion[];
+  /** Those that point somewhere. */
   labels: ReadonlyMap<string, PromptLabel>;
 }
+
+/** What a label points at that was taken away: there is no such version. */
+export const NOWHERE = 0;
 
 /** What a name alone means. */
 export const PRODUCTION = 'production';

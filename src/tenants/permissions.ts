@@ -1,4 +1,5 @@
 import { compileGlob } from '../config/glob.ts';
+import { promptNamed } from '../config/prompt-prefix.ts';
 import type { ModelConfig, TenantConfig } from '../config/resolve.ts';
 
 /** Answers whether a tenant may call a model by this public name. */
@@ -97,7 +98,10 @@ export function compileTenantPermission(
   now: () => number,
 ): ModelPermission {
   const isListed = compileModelPermission(models);
-  const isGranted = compileGrants(grants ?? [], now);
+  const isGranted = compileGrants(
+    (grants ?? []).filter(({ model }) => promptNamed(model) === undefined),
+    now,
+  );
   if (!isGranted && approvals.size === 0) return isListed;
   return (model) => {
     if (isListed(model)) {
@@ -109,11 +113,24 @@ export function compileTenantPermission(
   };
 }
 
-/** `undefined` where nothing is granted. */
-function compileGrants(
-  grants: NonNullable<TenantConfig['grants']>,
+/** The same of prompts: its `prompts`, and what is granted to it as `prompt/NAME`. What is granted of all models is no prompt. */
+export function compilePromptPermission(
+  { prompts, grants }: Pick<TenantConfig, 'prompts' | 'grants'>,
   now: () => number,
-): ModelPermission | undefined {
+): ModelPermission {
+  const isListed = compileModelPermission(prompts ?? []);
+  const ofPrompts = (grants ?? []).flatMap(({ model, until }): Grant[] => {
+    const prompt = promptNamed(model);
+    return prompt === undefined ? [] : [{ model: prompt, ...(until !== undefined && { until }) }];
+  });
+  const isGranted = compileGrants(ofPrompts, now);
+  return isGranted ? (prompt) => isListed(prompt) || isGranted(prompt) : isListed;
+}
+
+type Grant = Pick<NonNullable<TenantConfig['grants']>[number], 'model' | 'until'>;
+
+/** `undefined` where nothing is granted. */
+function compileGrants(grants: readonly Grant[], now: () => number): ModelPermission | undefined {
   if (grants.length === 0) return undefined;
   const ends = new Map<string, number>();
   const patterns: { matches: ModelPermission; until: number }[] = [];

@@ -37,7 +37,7 @@ function makeCall(id: string, text: string, policy: Partial<CapturedCall['policy
   const answer = new AnswerTap();
   answer.push(JSON.stringify({ text }));
   return {
-    ...{ id, tenant: 'acme', startedAt: NOW, dialect: 'chat', stream: false, answer },
+    ...{ id, tenant: 'acme', startedAt: NOW, form: 'chat', stream: false, answer },
     policy: { retentionMs: 60_000, redact: [], ...policy },
     request: Buffer.from('{}'),
   };

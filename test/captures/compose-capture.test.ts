@@ -5,7 +5,7 @@ import { chatChunk } from '../support/raw-upstream.ts';
 
 function source(differences: Partial<CaptureSource>): CaptureSource {
   return {
-    ...{ dialect: 'chat', stream: false, redact: [], request: Buffer.from('{"model":"m"}') },
+    ...{ form: 'chat', stream: false, redact: [], request: Buffer.from('{"model":"m"}') },
     answer: Buffer.from('{"id":"1"}'),
     ...differences,
   };
@@ -50,6 +50,22 @@ test('a stream that broke off is what had come of it', () => {
   const stream = `${chatChunk('Half an ans')}`;
   const capture = composeCapture(source({ stream: true, answer: Buffer.from(stream) }));
   assert.match(capture.response ?? '', /Half an ans/);
+});
+
+test('the output of a prompt is kept as it is: text, JSON, or what the events of a stream make up', () => {
+  const outputs: [string, boolean, unknown][] = [
+    ['It is fine.', false, 'It is fine.'],
+    ['{"mood":"fine"}', false, { mood: 'fine' }],
+    ['event: delta\ndata: {"text":"It "}\n\nevent: delta\ndata: {"text":"is"}\n\n', true, 'It is'],
+    [
+      'event: delta\ndata: {"partial_json":"{}"}\n\nevent: output\ndata: {"output":{"a":1},"finish":"stop"}\n\n',
+      ...[true, { a: 1 }],
+    ] as [string, boolean, unknown],
+  ];
+  for (const [answer, stream, kept] of outputs) {
+    const capture = composeCapture(source({ form: 'output', stream, answer: Buffer.from(answer) }));
+    assert.deepEqual([parse(capture.response), capture.gap], [kept, null]);
+  }
 });
 
 test('an error that answers a call for a stream is kept as it is', () => {

@@ -49,7 +49,7 @@ async function setUp({ answer, config, acme }: Setting = {}) {
   const write = (text: string) =>
     writeFile(
       join(directory, 'say.prompt'),
-      `---\nmodel: up/m\ncache: { ttl: 10m }\nfairlead.overrides: [model, temperature]\n---\n${text}\n`,
+      `---\nmodel: up/m\ninput: { schema: { word: string } }\ncache: { ttl: 10m }\nfairlead.overrides: [model, temperature]\n---\n${text}\n`,
     );
   await write('Say {{word}}.');
   const start = async () => {
@@ -131,6 +131,38 @@ test('what was answered whole is given again as a stream and in any format, and 
   assert.equal((await read(await call('z', '?format=chat')))[0], 'miss');
   assert.deepEqual(await read(await call('z')), ['hit', 'answer 3']);
   assert.equal(asked(), 3);
+});
+
+test('as a model it gives the same answers, at both of its doors, whole and as a stream', async () => {
+  const { gateway, call, asked } = await setUp();
+  const messages = [{ role: 'user', content: 'x' }];
+  const ask = async (path: string, body: object, headers: Record<string, string> = {}) =>
+    read(await gateway.post(path, { model: 'prompt/say', ...body }, { headers }));
+  const [state, first] = await ask('/v1/chat/completions', { messages });
+  assert.equal(state, 'miss');
+  assert.match(first, /answer 1/);
+  assert.deepEqual(await read(await call('x')), ['hit', 'answer 1']);
+  const again: [string, object][] = [
+    ['/v1/chat/completions', { messages, user: 'ada' }],
+    ['/v1/chat/completions', { messages, stream: true, stream_options: { include_usage: true } }],
+    ['/v1/responses', { input: 'x' }],
+    ['/v1/responses', { input: 'x', stream: true }],
+  ];
+  for (const [path, body] of again) {
+    const [hit, text] = await ask(path, body);
+    assert.equal(hit, 'hit', path);
+    assert.match(text, /answer 1/);
+  }
+  assert.equal((await ask('/v1/responses', { input: 'y', stream: true }))[0], 'miss');
+  assert.deepEqual(await read(await call('y')), ['hit', 'answer 2']);
+  const anew = { 'cache-control': 'no-cache' };
+  assert.equal((await ask('/v1/chat/completions', { messages }, anew))[0], 'miss');
+  assert.equal(asked(), 3);
+  const records = await gateway.calls(9);
+  const hits = records.filter(({ saved }) => saved);
+  assert.equal(hits.length, 6);
+  for (const { costMicroUsd, usage, target, prompt, model } of hits)
+    assert.deepEqual([costMicroUsd, usage, target, prompt, model], [0, null, null, 'say@1', 'up/m']);
 });
 
 test('tenants share nothing, and what is set otherwise is another answer', async () => {
@@ -235,7 +267,7 @@ test('where the client of the one that is waited for leaves, the next one asks f
 });
 
 test('a hit takes a request of the limits, and neither tokens nor money', async () => {
-  const { call } = await setUp({
+  const { gateway, call } = await setUp({
     acme: { limits: { requestsPerMinute: 3, budgets: [{ usd: 0.05, per: 'day' }] } },
   });
   // The budget lets one call through: what it reserves (4,096 tokens of output) is most of it.
@@ -243,6 +275,9 @@ test('a hit takes a request of the limits, and neither tokens nor money', async 
   assert.equal((await read(await call('x')))[0], 'hit');
   assert.equal((await read(await call('x')))[0], 'hit');
   assert.equal((await call('x')).status, 429);
+  const [refused, ...others] = await gateway.calls(4);
+  assert.deepEqual([refused?.status, refused?.saved], [429, undefined]);
+  assert.equal(others.filter(({ saved }) => saved).length, 2);
 });
 
 test('instances share what they keep in their Redis, and ask the model without it', {
@@ -258,8 +293,20 @@ test('instances share what they keep in their Redis, and ask the model without i
     await sleep(20);
   }
   assert.deepEqual(await read(await other.call('x')), ['hit', 'answer 1']);
+
+  // Calls for one answer at the same time are one call over all instances.
+  const before = asked();
+  const many = await Promise.all(
+    ['p', 'p', 'q', 'q'].flatMap((word) => [call(word), other.call(word, '?format=chat')]),
+  );
+  assert.deepEqual((await Promise.all(many.map(read))).map(([state]) => state).toSorted(), [
+    ...Array(6).fill('hit'),
+    ...Array(2).fill('miss'),
+  ]);
+  assert.equal(asked(), before + 2);
+  assert.deepEqual(await redis.client.keys('fairlead:asked:*'), []);
   await redis.stop();
-  assert.deepEqual(await read(await other.call('y')), ['miss', 'answer 2']);
-  assert.deepEqual(await read(await other.call('y')), ['hit', 'answer 2']);
-  assert.equal(asked(), 2);
+  assert.deepEqual(await read(await other.call('y')), ['miss', 'answer 4']);
+  assert.deepEqual(await read(await other.call('y')), ['hit', 'answer 4']);
+  assert.equal(asked(), 4);
 });

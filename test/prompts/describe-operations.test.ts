@@ -59,3 +59,39 @@ test('names that are the same as identifiers are told apart', async () => {
   const ids = Object.values(paths).map(({ post }) => (post as JsonObject)['operationId']);
   assert.deepEqual(ids, ['a_b', 'a_b_2', 'a_b_3']);
 });
+
+test('a prompt that has media takes forms, in which these are files', async () => {
+  const { paths, schemas } = await describe({
+    album: `---
+input:
+  schema: { cover: "string, the cover", pictures(array): string, notes?(array): string, about?: string, count: integer, box: { url: string } }
+---
+{{history}}{{about}} {{media url=cover}} {{media url=box.url}}
+{{#each pictures}}{{media url=this}}{{/each}}{{#with box}}{{media url=url}}{{/with}}
+{{#each notes as |note|}}{{note}}{{media url=@root.back}}{{#if note}}{{media url=(lookup ../more 0)}}{{/if}}{{/each}}
+`,
+    plain: '---\ninput: { schema: { text: string } }\n---\n{{text}}\n',
+  });
+  const content = (name: string) => {
+    const { requestBody } = (paths[`/v1/prompts/${name}`]?.['post'] ?? {}) as {
+      requestBody?: { content: JsonObject };
+    };
+    return Object.keys(requestBody?.content ?? {});
+  };
+  assert.deepEqual(content('plain'), ['application/json']);
+  assert.deepEqual(content('album'), ['application/json', 'multipart/form-data']);
+  const file = { type: 'string', format: 'binary', contentMediaType: 'application/octet-stream' };
+  const { properties, required } = schemas['album_form'] ?? {};
+  assert.deepEqual(properties, {
+    ...(schemas['album_input']?.['properties'] as JsonObject),
+    cover: { ...file, description: 'the cover' },
+    pictures: { type: 'array', items: file },
+    back: file,
+    more: file,
+    messages: {
+      ...{ type: 'string', contentMediaType: 'application/json' },
+      description: 'Earlier messages, as JSON.',
+    },
+  });
+  assert.deepEqual(required, ['cover', 'pictures', 'count', 'box']);
+});

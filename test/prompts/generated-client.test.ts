@@ -70,6 +70,14 @@ assert.ok(image.data, JSON.stringify(image.error));
 const details: string[] = image.data.details;
 assert.ok(Array.isArray(details));
 
+const form = new FormData();
+form.append('image', new Blob([new Uint8Array([1, 2, 3])], { type: 'image/png' }), 'shop.png');
+const uploaded = await client.POST('/v1/prompts/describe-image', {
+  body: { image: 'shop.png' },
+  bodySerializer: () => form,
+});
+assert.ok(Array.isArray(uploaded.data?.details), JSON.stringify(uploaded.error));
+
 const summary = await client.POST('/v1/prompts/summarize', {
   body: { text: 'Much was said.', tone: 'friendly' },
   params: { query: { temperature: 0.5 } },

@@ -11,8 +11,11 @@ import type { Store } from '../../src/store/store.ts';
 import { onEachDatabase } from '../support/databases.ts';
 
 /** One instance at a store, and what it tells. */
-function makeInstance(store: Store, options: { publish?: 'auto' | 'manual'; examples?: boolean } = {}) {
-  const clock = { now: Date.UTC(2026, 0, 1) };
+function makeInstance(
+  store: Store,
+  options: { publish?: 'auto' | 'manual'; examples?: boolean; startsAt?: number } = {},
+) {
+  const clock = { now: options.startsAt ?? Date.UTC(2026, 0, 1) };
   const now = () => clock.now;
   const told: string[] = [];
   let compiled = 0;
@@ -30,6 +33,9 @@ function makeInstance(store: Store, options: { publish?: 'auto' | 'manual'; exam
     onChange: ({ versions, labels }, by) => {
       for (const { name, number, state } of versions) told.push(`${name}@${number} ${state} by ${by}`);
       for (const { name, label, number } of labels) told.push(`${name}: ${label} is ${number} by ${by}`);
+    },
+    onRetired: (versions) => {
+      for (const { name, number } of versions) told.push(`${name}@${number} has ended`);
     },
     onBrokenVersion: ({ version }) => told.push(`broken ${version.name}@${version.number}`),
     onStrays: ({ gone, elsewhere }) => {
@@ -232,6 +238,58 @@ onEachDatabase((database) => {
     // What was retired by mistake can be had back.
     await keeper.command('hello', { action: 'publish', version: '2' }, 'ada');
     assert.equal(book.find('hello')?.version.number, 2);
+  });
+
+  test('a label is taken away at all instances, and its versions stay what they are', async (context) => {
+    const store = await database.open(context);
+    const [one, other] = [makeInstance(store), makeInstance(store)];
+    for (const { keeper } of [one, other]) await keeper.takeFiles(files({ hello: 'one' }));
+    await one.keeper.command('hello', { action: 'promote', version: '1', label: 'staging' }, 'ada');
+    await one.keeper.command('hello', { action: 'unlabel', label: 'production' }, 'ada');
+    assert.equal(one.told.at(-1), 'hello: production is 0 by ada');
+    await other.keeper.read();
+    for (const { book } of [one, other]) {
+      assert.equal(await book.open('hello'), undefined);
+      assert.deepEqual(book.list(), []);
+      assert.equal((await book.open('hello@staging'))?.state, 'published');
+      assert.equal((await book.open('hello@1'))?.state, 'published');
+    }
+    // A start with the same file is no news; what the file says anew is.
+    const later = makeInstance(store);
+    await later.keeper.takeFiles(files({ hello: 'one' }));
+    assert.equal(await later.say('hello'), undefined);
+    await later.keeper.takeFiles(files({ hello: 'two' }));
+    assert.equal(await later.say('hello'), 'two (2)');
+    await later.keeper.command('hello', { action: 'unlabel', label: 'staging' }, 'ada');
+    await later.keeper.command('hello', { action: 'retire', version: '1' }, 'ada');
+    for (const label of ['staging', 'draft'])
+      await assert.rejects(later.keeper.command('hello', { action: 'unlabel', label }, 'ada'), PromptRefusal);
+  });
+
+  test('that the day of a version has come is told, also to who starts soon after', async (context) => {
+    const store = await database.open(context);
+    const { keeper, clock, told, book } = makeInstance(store);
+    await keeper.takeFiles(files({ hello: 'one' }));
+    await keeper.takeFiles(files({ hello: 'two' }));
+    const at = clock.now + 1_000;
+    await keeper.command('hello', { action: 'retire', version: '1', at }, 'ada');
+    told.length = 0;
+    clock.now = at - 1;
+    await keeper.read();
+    assert.deepEqual(told, []);
+    clock.now = at;
+    await keeper.read();
+    await keeper.read();
+    assert.deepEqual(told, ['hello@1 has ended']);
+    assert.equal((await book.open('hello@1'))?.state, 'retired');
+    for (const [sinceMs, said] of [
+      [60_000, ['hello@1 has ended']],
+      [2 * 86_400_000, []],
+    ] as const) {
+      const later = makeInstance(store, { startsAt: at + sinceMs });
+      await later.keeper.read();
+      assert.deepEqual(later.told, said);
+    }
   });
 
   test('what cannot be done changes nothing', async (context) => {

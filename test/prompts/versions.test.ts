@@ -116,8 +116,22 @@ test('versions and labels are called by name, and moved from the command line', 
   assert.equal(error['code'], 'prompt_retired');
   assert.match(String(error['message']), /'hello@2' was retired on .* Call 'hello' instead\./);
 
+  assert.match((await run('unlabel', 'hello', 'production')).stdout, /1 .*published +staging/);
+  const nowhere = await gateway.post('/v1/prompts/hello', { name: 'Ada' });
+  assert.equal(nowhere.status, 404);
+  assert.match(
+    await nowhere.text(),
+    /'hello' has no version in production: name one\. There is hello@staging, hello@1\./,
+  );
+  assert.equal(await say(gateway, 'hello@1'), 'hello@1: Hello Ada');
+  assert.doesNotMatch(await (await gateway.get('/v1/prompts')).text(), /hello/);
+  await run('promote', 'hello@1');
+  assert.equal(await say(gateway, 'hello'), 'hello@1: Hello Ada');
+
   for (const [args, exitCode] of [
     [['publish', 'nobody'], 1],
+    [['unlabel', 'hello'], 2],
+    [['unlabel', 'hello', 'none'], 1],
     [['promote', 'hello'], 2],
     [['promote', 'hello@9'], 1],
     [['diff'], 2],
@@ -128,8 +142,8 @@ test('versions and labels are called by name, and moved from the command line', 
 
   const { body } = await adminClient(gateway.url).must('GET', '/events?limit=100');
   const kinds = (body['data'] as { kind: string }[]).map(({ kind }) => kind);
-  for (const kind of ['prompt_published', 'prompt_label_moved', 'prompt_deprecated', 'prompt_retired'])
-    assert.ok(kinds.includes(kind), kind);
+  const kindsOfAll = ['prompt_published', 'prompt_label_moved', 'prompt_deprecated', 'prompt_retired'];
+  for (const kind of [...kindsOfAll, 'prompt_label_removed']) assert.ok(kinds.includes(kind), kind);
 });
 
 test('a draft is called by those who may call the prompt, until somebody publishes it', async (context) => {
@@ -169,7 +183,7 @@ test('what there is of a prompt is told to its callers, its text is not', async 
     },
     output: { format: 'text', schema: null },
     labels: { production: 1 },
-    ...{ history: false, tools: false, overrides: [], example: { name: 'text' } },
+    ...{ history: false, tools: false, overrides: [], files: [], example: { name: 'text' } },
   });
   assert.equal((await gateway.post('/v1/prompts/hello', told['example'])).status, 200);
   const unknown = await gateway.post('/v1/prompts/hello@7', { name: 'Ada' });

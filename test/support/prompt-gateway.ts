@@ -7,6 +7,7 @@ import { startGateway, TEST_KEY, type TestGateway } from './gateway.ts';
 export async function startPrompts(
   files: Readonly<Record<string, string>>,
   config: object = {},
+  fetchToken?: typeof fetch,
 ): Promise<TestGateway> {
   const directory = await mkdtemp(join(tmpdir(), 'fairlead-prompts-'));
   for (const [path, source] of Object.entries(files)) {
@@ -14,7 +15,7 @@ export async function startPrompts(
     await writeFile(join(directory, path), source);
   }
   const tenants = { acme: { models: [], prompts: ['*'], keys: [{ name: 'app', secret: TEST_KEY }] } };
-  const gateway = await startGateway({ tenants, ...config, prompts: { directory } });
+  const gateway = await startGateway({ tenants, ...config, prompts: { directory } }, fetchToken);
   const stop = async () => {
     await gateway.stop();
     await rm(directory, { recursive: true });

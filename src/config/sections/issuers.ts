@@ -22,6 +22,9 @@ const permissionSchema = z.strictObject({
   claim: claim().describe('The claim, e.g. `scope` or `roles`; a dot goes into it: `realm_access.roles`.'),
   has: text().describe('What stands in it: its value, one of its list, or a word of its text.'),
   models: globs('model').describe('Models that it lets the caller use, of those of its tenant.'),
+  prompts: globs('prompt')
+    .optional()
+    .describe('Prompts, likewise; where no permission names any, all of its tenant.'),
 });
 
 const tenantOrClaim = exactlyOne('tenant', 'tenantClaim');

@@ -40,7 +40,9 @@ export const keySchema = z
   .refine(secretOrHash.check, { error: secretOrHash.error });
 
 export const grantSchema = z.strictObject({
-  model: glob('model').describe('What may be called: a model, provider/model, or a pattern.'),
+  model: glob('model').describe(
+    'What may be called: a model, provider/model, a prompt as prompt/NAME, or a pattern of these.',
+  ),
   until: date().optional().describe('From this day (UTC) or moment on it is refused again.'),
   request: text('the id of an access request')
     .optional()
@@ -98,7 +100,9 @@ export const tenantSchema = z.strictObject({
   grants: z
     .array(grantSchema, { error: 'a list of grants' })
     .optional()
-    .describe('Approvals: what the tenant may call beside its models, and of those that need an approval.'),
+    .describe(
+      'Approvals: what the tenant may call beside its models and prompts, and of the models that need an approval.',
+    ),
   keys: z
     .array(keySchema, { error: 'a list of keys' })
     .default(() => [])

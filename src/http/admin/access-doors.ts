@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { date, duration, grantedModel, name as nameSchema } from '../../config/fields.ts';
+import { promptNamed } from '../../config/prompt-prefix.ts';
 import type { Config } from '../../config/resolve.ts';
 import { type OwnedEntry, splitListName } from '../../control/entry.ts';
 import type { Layers } from '../../control/layers.ts';
@@ -40,7 +41,9 @@ export const ACCESS_DOORS: readonly AdminDoor[] = [
     summary: 'What tenants ask for, newest first',
     query: requestsQuery.extend({
       tenant: nameSchema().optional().describe('Requests of this tenant.'),
-      model: grantedModel().optional().describe('Requests for this model, as they name it.'),
+      model: grantedModel()
+        .optional()
+        .describe('Requests for this model, as they name it, or for the prompt `prompt/NAME`.'),
     }),
     handle: async ({ parts, query: { cursor, ...query } }) => {
       const requests = await parts.access.list({ ...query, before: cursor });
@@ -91,7 +94,8 @@ export const ACCESS_DOORS: readonly AdminDoor[] = [
     method: 'PUT',
     path: '/tenants/:tenant/grants/:model',
     role: 'operator',
-    summary: 'Grants a tenant a model without a request, or for another period',
+    summary:
+      'Grants a tenant a model, or a prompt as `prompt/NAME`, without a request, or for another period',
     body: z.strictObject(period),
     handle: async (request) => {
       const { tenant = '', model: named } = request.params;
@@ -160,7 +164,7 @@ function grant(admin: AdminRequest, { tenant, model, until, request }: NewGrant,
   const name = `${tenant}/${model}`;
   const { control } = admin.parts;
   // An instance that is behind does not know the newest models; it is refused as that.
-  if (!control.behind) refuseUnknown(model, control.config);
+  if (!control.behind) refuseUnknown(model, admin.parts);
   const after: JsonObject = {
     ...(until !== undefined && { until: new Date(until).toISOString() }),
     ...(request !== undefined && { request }),
@@ -205,7 +209,15 @@ function readUntil({ until, for: forMs }: Period): number | undefined {
 }
 
 /** A slip of the tenant's would be found only when its calls still fail. */
-function refuseUnknown(model: string, { models, providers }: Config): void {
+function refuseUnknown(model: string, { control, prompts }: AdminParts): void {
+  const prompt = promptNamed(model);
+  if (prompt !== undefined) {
+    if (prompt.includes('*') || prompts.record(prompt)) return;
+    throw new GatewayError('invalid_request', `There is no prompt '${prompt}' here to be granted.`, {
+      ...{ code: 'unknown_prompt', param: 'model' },
+    });
+  }
+  const { models, providers } = control.config;
   const [first = ''] = model.split('/', 1);
   if (first.includes('*')) return;
   if (Object.hasOwn(first === model ? models : providers, first)) return;

@@ -102,6 +102,13 @@ export const PROMPT_DOORS: readonly AdminDoor[] = [
     handle: (request) => command(request, { action: 'promote', ...request.body }),
   }),
   door({
+    method: 'DELETE',
+    path: '/prompts/:name/labels/:label',
+    role: 'operator',
+    summary: `Takes a label away; without '${PRODUCTION}' the prompt's name alone is not callable, its versions are`,
+    handle: (request) => command(request, { action: 'unlabel', label: request.params['label'] ?? '' }),
+  }),
+  door({
     method: 'POST',
     path: '/prompts/:name/retire',
     role: 'operator',
