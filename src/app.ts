@@ -293,12 +293,12 @@ export async function startApp(
   });
   const access = new AccessRequests(store, Date.now);
   const rotation = new CredentialRotation({ control, news, log });
-  const { rolloutController, releases } = makeRolloutController({
-    ...{ store, control, news, log, book: rollouts },
-    rollouts: () => [...gateway.snapshot.rollouts.values()].map(({ rollout }) => rollout),
-  });
   const { prompts, promptKeeper, promptWatch, promptAnswers } = makePrompts({
     ...{ store, control, news, log, config, configFile: loaded.path, now: Date.now },
+  });
+  const { rolloutController, releases } = makeRolloutController({
+    ...{ store, control, news, log, book: rollouts, prompts, promptKeeper },
+    snapshot: () => gateway.snapshot,
   });
   const promptModels = new PromptModels(prompts);
   const retirements = makeRetirementWatch({ control, controller: rolloutController, events, news, log });

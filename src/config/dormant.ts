@@ -13,7 +13,6 @@ interface DormantField {
  */
 export const DORMANT: readonly DormantField[] = [
   { pattern: 'server.workers' },
-  { pattern: 'rollouts.*.prompt' },
   { pattern: 'rollouts.*.gates.judge.prompt' },
 ];
 

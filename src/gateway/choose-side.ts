@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { AnswerTap } from '../captures/capture.ts';
 import type { GatewayError } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
@@ -11,6 +12,8 @@ import { findAble } from './call-needs.ts';
 import { isCopyable } from './copied-body.ts';
 import { parseBody } from './parse-body.ts';
 import type { PlannedAttempt } from './plan.ts';
+import { notePromptSide } from './prompt-side.ts';
+import type { Caller } from './snapshot.ts';
 
 /** A rollout of a model, and what its candidate's calls are tried at. */
 export interface ModelRollout {
@@ -49,7 +52,9 @@ export function chooseSide(call: Call, own: Route, moved: ModelRollout): Route {
   // As long as there are copies alone, only calls are compared that are copied.
   const isWatched = rollout.isWatched && (!rollout.isBeforeSteps || isCopyable(call, request));
   const begun = isWatched ? sideOfThread(call, route, ofCandidate) : undefined;
-  const side = begun ?? rollout.sideOf(readSubject(call, request));
+  const side = begun ?? rollout.sideOf(readSubject(call.caller, call.response.req.headers, request));
+  // A call is evidence of one rollout: that of its prompt, which needs a model on either side.
+  if (call.rollout) return side === 'candidate' ? ofCandidate : route;
   if (isWatched) call.tap ??= new AnswerTap();
   call.rollout = { name: rollout.spec.name, side, isWatched, candidate, stable, moved };
   return side === 'candidate' ? ofCandidate : route;
@@ -97,9 +102,12 @@ function requestOf(call: Call): JsonObject {
   return call.request;
 }
 
-function readSubject({ caller, response }: Call, request: JsonObject): Subject {
-  const { tenant, key } = caller;
-  const { headers } = response.req;
+/** `request`: what says who the end user is; nothing where a body has no place for that. */
+export function readSubject(
+  { tenant, key }: Pick<Caller, 'tenant' | 'key'>,
+  headers: IncomingHttpHeaders,
+  request: JsonObject,
+): Subject {
   const header = (name: string) => textOf(headers[name]);
   const metadata = isObject(request['metadata']) ? request['metadata'] : {};
   const user = textOf(request['safety_identifier']) ?? textOf(request['user']) ?? textOf(metadata['user_id']);
@@ -160,8 +168,9 @@ function ownAttempts(
 export function noteRollout(call: Call, outcome: string): RolloutNote | undefined {
   const { rollout, attempts } = call;
   if (!rollout?.isWatched) return undefined;
-  const { name, side, candidate, stable, moved } = rollout;
+  const { name, side, candidate, stable, moved, ofPrompt } = rollout;
   if (outcome === 'cancelled') return undefined;
+  if (ofPrompt) return notePromptSide(call, { name, side }, ofPrompt, outcome);
   if (rollout.readScores) return { name, side, flags: outcome === 'ok' ? ['judged'] : ['failed', 'judged'] };
   if (!candidate || !stable) return undefined;
   const isCopy = !moved;

@@ -6,8 +6,9 @@ import { captureCall } from './capture-call.ts';
 import { namesHeld, planHeld } from './check-held.ts';
 import { planTexts } from './check-texts.ts';
 import type { Gateway } from './gateway.ts';
-import { type PlannedAttempt, planAttempts } from './plan.ts';
+import { MAX_ATTEMPTS, type PlannedAttempt, planAttempts } from './plan.ts';
 import { planObject } from './plan-object.ts';
+import { mayStandIn } from './prompt-side.ts';
 import { reserveQuota } from './reserve-quota.ts';
 import { failCall } from './respond.ts';
 import { resumeCall } from './resume-call.ts';
@@ -62,6 +63,7 @@ function admit(gateway: Gateway, call: Call): Promise<void> | undefined {
 }
 
 function planAndGoOn(gateway: Gateway, call: Call): void {
+  if (call.rollout?.ofPrompt?.stable) call.standIn = (thrown) => goOnWithStable(gateway, call, thrown);
   const plan = planCall(gateway, call);
   if (Array.isArray(plan)) {
     reserveAndAttempt(gateway, call, plan);
@@ -70,6 +72,29 @@ function planAndGoOn(gateway: Gateway, call: Call): void {
   plan
     .then((planned) => reserveAndAttempt(gateway, call, planned))
     .catch((thrown) => failCall(gateway, call, thrown));
+}
+
+/** The version that a prompt moves away from answers where the one that it moves to does not, as the model behind a candidate does. */
+function goOnWithStable(gateway: Gateway, call: Call, thrown: unknown): boolean {
+  const side = call.rollout?.ofPrompt;
+  const room = MAX_ATTEMPTS - call.attempts.length;
+  if (!side?.stable || room < 1 || !mayStandIn(call, thrown)) return false;
+  call.standIn = undefined;
+  side
+    .stable()
+    .then((request) => {
+      if (call.cancelled || call.settled) return;
+      side.givenUpAfter = call.attempts.length;
+      call.become(request);
+      admitCall(call);
+      const plan = planAttempts(gateway, call);
+      call.retries = Math.min(call.retries, room - 1);
+      // What was set aside for the one is settled with what both have used, as a repair is.
+      if (call.reservation) attemptInTurn(gateway, call, plan);
+      else reserveAndAttempt(gateway, call, plan);
+    })
+    .catch((failed) => failCall(gateway, call, failed));
+  return true;
 }
 
 function reserveAndAttempt(gateway: Gateway, call: Call, plan: PlannedAttempt[]): void {

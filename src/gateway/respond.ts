@@ -63,7 +63,7 @@ export function sendError(gateway: Gateway, call: Call, error: GatewayError): vo
 
 /** Ends a call of which nothing was answered with what a step of it threw; a client that has left is told nothing. */
 export function failCall(gateway: Gateway, call: Call, thrown: unknown): void {
-  if (call.cancelled) return;
+  if (call.cancelled || call.standIn?.(thrown)) return;
   try {
     sendError(gateway, call, toGatewayError(gateway, call, thrown));
   } catch (err) {

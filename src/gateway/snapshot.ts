@@ -9,6 +9,7 @@ import type { Routes } from '../routing/resolve-targets.ts';
 import type { Owner } from '../tenants/owner.ts';
 import type { TokenRing } from '../tenants/token-ring.ts';
 import type { ModelRollout } from './choose-side.ts';
+import type { PromptRollout } from './compile-rollouts.ts';
 
 /** The compiled, immutable form of one configuration: all that the way of a call reads. */
 export interface Snapshot {
@@ -17,6 +18,8 @@ export interface Snapshot {
   fieldsOf: ReadonlyMap<PassThrough, WordTable>;
   /** Of models that are in one. */
   rollouts: ReadonlyMap<string, ModelRollout>;
+  /** Of prompts that are in one. */
+  promptRollouts: ReadonlyMap<string, PromptRollout>;
   /** The caller that a secret belongs to; `undefined` where no valid key has it. */
   findCaller(secret: string): Caller | undefined;
   /** The callers that come with tokens of an issuer; absent where none is configured. */

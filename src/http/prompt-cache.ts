@@ -1,29 +1,23 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Completion } from '../conversation/completion.ts';
-import type { JsonObject } from '../conversation/json.ts';
 import { inputTokens, outputTokens } from '../conversation/usage.ts';
 import { answerKept } from '../gateway/answer-kept.ts';
 import type { Call } from '../gateway/call.ts';
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { handleCall } from '../gateway/handle-call.ts';
-import { type Caller, ownerOf, type Snapshot } from '../gateway/snapshot.ts';
+import { ownerOf, type Snapshot } from '../gateway/snapshot.ts';
 import type { AnswerCache, KeptAnswer, Landing } from '../prompts/answer-cache.ts';
-import type { Prompt } from '../prompts/compile-prompt.ts';
 import { isKeepable, watchAnswers } from '../prompts/keepable.ts';
 import type { SavedUse } from '../usage/record.ts';
+import type { SidedPrompt } from './prompt-sides.ts';
 import { beginCall } from './take-call.ts';
 
 /** A call of a prompt that wants its answers kept. */
-export interface CachedCall {
-  prompt: Prompt;
+export interface CachedCall extends SidedPrompt {
   /** How long they are. */
   ttlMs: number;
-  door: Door;
-  /** What the prompt makes of the input. */
-  chatRequest: JsonObject;
-  caller: Caller;
 }
 
 const HEADER = 'x-fairlead-cache';
@@ -83,12 +77,12 @@ async function findOrBegin(
 
 function giveAgain(
   gateway: Gateway,
-  { door, chatRequest, caller }: CachedCall,
+  { door, body, caller, rollout }: CachedCall,
   { completion, target, usage }: KeptAnswer,
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
-  const call = beginCall(gateway, withHeader(door, 'hit'), request, reply, bodyAnd(chatRequest, caller));
+  const call = beginCall(gateway, withHeader(door, 'hit'), request, reply, { body, caller, rollout });
   if (!call) return;
   const saved: SavedUse = {
     tokens: usage ? inputTokens(usage) + outputTokens(usage) : 0,
@@ -99,7 +93,7 @@ function giveAgain(
 
 function lead(
   gateway: Gateway,
-  { prompt, ttlMs, door, chatRequest, caller }: CachedCall,
+  { prompt, ttlMs, door, body, caller, rollout }: CachedCall,
   request: FastifyRequest,
   reply: FastifyReply,
   land: (landing: Landing) => void,
@@ -110,7 +104,7 @@ function lead(
   });
   // Also between two sides of one dialect: what is kept must be read.
   const own: Door = { ...withHeader(door, 'miss'), dialect: watched, translatesAnswers: true };
-  const call = beginCall(gateway, own, request, reply, bodyAnd(chatRequest, caller));
+  const call = beginCall(gateway, own, request, reply, { body, caller, rollout });
   if (!call) {
     land('left');
     return;
@@ -127,10 +121,6 @@ function toKeep(call: Call, completion: Completion, expiresAt: number): Landing 
   const { target, usage } = call.acting ?? call;
   if (!target) return 'none';
   return { completion, target: target.name, usage: completion.usage ?? usage ?? null, expiresAt };
-}
-
-function bodyAnd(chatRequest: JsonObject, caller: Caller): { body: Buffer; caller: Caller } {
-  return { body: Buffer.from(JSON.stringify(chatRequest)), caller };
 }
 
 function withHeader(door: Door, value: 'hit' | 'miss'): Door {

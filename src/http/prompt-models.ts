@@ -1,15 +1,16 @@
 import { invalidRequest } from '../conversation/gateway-error.ts';
 import { admitCall } from '../gateway/admit.ts';
 import type { Call } from '../gateway/call.ts';
+import { readSubject } from '../gateway/choose-side.ts';
 import { PROMPT_PREFIX } from '../gateway/handle-call.ts';
 import { parseBody } from '../gateway/parse-body.ts';
 import type { Caller } from '../gateway/snapshot.ts';
 import type { Prompt } from '../prompts/compile-prompt.ts';
 import { REQUEST_FORMS, type RequestForm, readModelRequest } from '../prompts/model-request.ts';
-import type { PromptBook, PublishedPrompt } from '../prompts/prompt-book.ts';
+import type { PromptBook } from '../prompts/prompt-book.ts';
 import { makeChatRequest } from '../prompts/prompt-call.ts';
-import { openPrompt, retiredPrompt } from './open-prompt.ts';
 import { PromptDoors } from './prompt-formats.ts';
+import { preparePrompt } from './prompt-sides.ts';
 
 /** Prompts as models of OpenAI's APIs: `model: "prompt/NAME"`. */
 export class PromptModels {
@@ -37,20 +38,28 @@ export class PromptModels {
         'model',
         'unsupported_operation',
       );
-    const prompt = await this.#open(call);
-    const { input, overrides, carried } = readModelRequest(prompt, form, parseBody(call.body));
-    const { promptModel } = call.snapshot;
-    const request = await makeChatRequest(prompt, { input, overrides, stream: call.stream }, promptModel);
-    call.caller = forPrompt(call.caller, prompt, promptModel);
-    call.body = Buffer.from(JSON.stringify({ ...carried, ...request }));
-    call.door = this.#doors.find(prompt, dialect.name) ?? call.door;
+    const { snapshot, caller, stream, door: own, model = '' } = call;
+    const { promptModel } = snapshot;
+    const asked = parseBody(call.body);
+    const prepared = await preparePrompt(
+      {
+        ...{ prompts: this.#prompts, snapshot, caller, reference: model.slice(PROMPT_PREFIX.length) },
+        subject: () => readSubject(caller, call.response.req.headers, asked),
+      },
+      async (prompt) => {
+        const { input, overrides, carried } = readModelRequest(prompt, form, asked);
+        const request = await makeChatRequest(prompt, { input, overrides, stream }, promptModel);
+        const chatRequest = { ...carried, ...request };
+        const body = Buffer.from(JSON.stringify(chatRequest));
+        const door = this.#doors.find(prompt, dialect.name) ?? own;
+        return { prompt, door, chatRequest, body, caller: forPrompt(caller, prompt, promptModel) };
+      },
+    );
+    call.caller = prepared.caller;
+    call.body = prepared.body;
+    call.door = prepared.door;
+    call.rollout = prepared.rollout;
     admitCall(call);
-  }
-
-  async #open({ model = '', caller }: Call): Promise<PublishedPrompt> {
-    const found = await openPrompt(this.#prompts, caller, model.slice(PROMPT_PREFIX.length));
-    if (found.state === 'retired') throw retiredPrompt(found);
-    return found.prompt;
   }
 }
 

@@ -28,9 +28,10 @@ test('a config that uses everything uses every dormant field', () => {
 });
 
 test('one line tells of a field, however often it is used', () => {
-  const rollout = '{ prompt: p, stable: 1, candidate: 2 }';
-  const text = `rollouts: { a: ${rollout}, b: ${rollout}, c: ${rollout} }`;
+  const rollout = (prompt: string) =>
+    `{ prompt: ${prompt}, stable: 1, candidate: 2, gates: { judge: { model: echo/echo, prompt: j } } }`;
+  const text = `rollouts: { a: ${rollout('p')}, b: ${rollout('q')}, c: ${rollout('r')} }`;
   assert.deepEqual(listDormant(parse(text)).map(describeDormant), [
-    'rollouts.a.prompt (and 2 more such): parsed, not in effect yet',
+    'rollouts.a.gates.judge.prompt (and 2 more such): parsed, not in effect yet',
   ]);
 });

@@ -6,6 +6,7 @@ import {
   mapping,
   modelName,
   name,
+  pattern,
   positive,
   ratio,
   targetName,
@@ -97,6 +98,9 @@ const rolloutSchema = z
   .strictObject({
     model: modelName().optional().describe('The model that moves.'),
     prompt: text('the name of a prompt').optional().describe('The prompt that moves.'),
+    label: pattern(/^[a-z][a-z0-9_-]{0,63}$/, 'a label of a prompt, such as production')
+      .optional()
+      .describe('Its label that moves; production where absent.'),
     stable: releaseSchema.describe('Where it stands.'),
     candidate: releaseSchema.describe('Where it is to go.'),
     cohort: cohortSchema.optional().describe('Who always gets the candidate: any of these.'),
@@ -116,7 +120,10 @@ const rolloutSchema = z
       .optional()
       .describe('What a second person must agree to: its start, its promotion, or both (required).'),
   })
-  .refine(moved.check, { error: moved.error });
+  .refine(moved.check, { error: moved.error })
+  .refine(({ prompt, label }) => prompt !== undefined || label === undefined, {
+    error: 'a label only beside a prompt',
+  });
 
 function isRising(steps: { weight: number }[]): boolean {
   return steps.every((step, index) => index === 0 || step.weight > (steps[index - 1]?.weight ?? 0));

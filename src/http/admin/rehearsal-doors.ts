@@ -42,7 +42,9 @@ export const REHEARSAL_DOORS: readonly AdminDoor[] = [
     summary: 'What a rehearsal goes by: the limits of the gates, and captured calls of the model',
     query: z.strictObject({ limit }),
     handle: async ({ parts, params: { name = '' }, query }) => {
-      const { model, gates } = findRollout(parts, name).spec;
+      const rollout = findRollout(parts, name);
+      const model = modelOf(rollout);
+      const { gates } = rollout.spec;
       const calls = await findCaptured(parts.store, { model, limit: query.limit, nowMs: Date.now() });
       return { body: { limits: gates, calls } };
     },
@@ -61,11 +63,21 @@ export const REHEARSAL_DOORS: readonly AdminDoor[] = [
   }),
 ];
 
+/** Of calls of a prompt the input is not kept, which another version would make another request of. */
+function modelOf({ spec: { name, moves } }: Rollout): string {
+  if ('model' in moves) return moves.model;
+  const advice = `try it with 'fairlead prompts test', or call '${moves.prompt}@VERSION'`;
+  throw invalidRequest(
+    `The rollout '${name}' moves a prompt, and only those of models are rehearsed: ${advice}.`,
+  );
+}
+
 async function rehearse(
   parts: AdminParts,
-  { spec: { model } }: Rollout,
+  rollout: Rollout,
   asked: z.output<typeof request>,
 ): Promise<Rehearsed> {
+  const model = modelOf(rollout);
   if ('call' in asked) {
     const captured = await readCaptured(parts, asked.call, model);
     return 'skipped' in captured ? captured : parts.rehearsal.rehearse(model, captured);
