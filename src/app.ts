@@ -219,7 +219,10 @@ export async function startApp(
     ledger,
     lateCounts: new LateCounts(tokens, log),
     responses,
-    prompts: { admit: (call) => promptModels.admit(call) },
+    prompts: {
+      admit: (call) => promptModels.admit(call),
+      ask: (reference, input) => promptModels.ask(reference, input, gateway.snapshot.promptModel),
+    },
     captures,
     tokens,
     structures,
@@ -281,12 +284,7 @@ export async function startApp(
     return isOther;
   };
   const control = new ControlPlane({
-    loaded,
-    store,
-    vault,
-    news,
-    log,
-    now: Date.now,
+    ...{ loaded, store, vault, news, log, now: Date.now },
     compile: compileToEnforce,
     refreshKeys,
     tenantEnds,

@@ -15,7 +15,7 @@ type Retired = Extract<Found, { state: 'retired' }>;
  */
 export async function openPrompt(
   prompts: Pick<PromptBook, 'open'>,
-  caller: Caller,
+  caller: Pick<Caller, 'mayPrompt'>,
   reference: string,
 ): Promise<Found> {
   const { name, version } = readReference(reference);

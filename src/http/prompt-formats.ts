@@ -35,6 +35,11 @@ export class PromptDoors {
   }
 }
 
+/** How records name what was called. */
+export function recordedName({ name, version }: PublishedPrompt): string {
+  return `${name}@${version.number}`;
+}
+
 function makeDoor(prompt: PublishedPrompt, format: string): Door | undefined {
   const { output } = prompt;
   const dialect = format === OUTPUT ? promptDialect(output) : DIALECTS[format];
@@ -43,7 +48,7 @@ function makeDoor(prompt: PublishedPrompt, format: string): Door | undefined {
     dialect,
     operation: 'generate',
     passThrough,
-    prompt: `${prompt.name}@${prompt.version.number}`,
+    prompt: recordedName(prompt),
     headers: promptHeaders(prompt),
   };
   // Relayed as they are, errors within streams would say what a provider quotes.

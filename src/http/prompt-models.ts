@@ -1,4 +1,5 @@
 import { invalidRequest } from '../conversation/gateway-error.ts';
+import type { JsonObject } from '../conversation/json.ts';
 import { admitCall } from '../gateway/admit.ts';
 import type { Call } from '../gateway/call.ts';
 import { readSubject } from '../gateway/choose-side.ts';
@@ -9,8 +10,12 @@ import type { Prompt } from '../prompts/compile-prompt.ts';
 import { REQUEST_FORMS, type RequestForm, readModelRequest } from '../prompts/model-request.ts';
 import type { PromptBook } from '../prompts/prompt-book.ts';
 import { makeChatRequest } from '../prompts/prompt-call.ts';
-import { PromptDoors } from './prompt-formats.ts';
+import { openPrompt, retiredPrompt } from './open-prompt.ts';
+import { PromptDoors, recordedName } from './prompt-formats.ts';
 import { preparePrompt } from './prompt-sides.ts';
+
+/** Whom no list of prompts binds. */
+const ANYBODY = { mayPrompt: () => true };
 
 /** Prompts as models of OpenAI's APIs: `model: "prompt/NAME"`. */
 export class PromptModels {
@@ -60,6 +65,23 @@ export class PromptModels {
     call.door = prepared.door;
     call.rollout = prepared.rollout;
     admitCall(call);
+  }
+
+  /**
+   * What a prompt makes of an input of the gateway's own. `fallback`: the model of prompts that name none.
+   *
+   * @throws GatewayError `not_found`, `invalid_request`
+   */
+  async ask(
+    reference: string,
+    input: JsonObject,
+    fallback: string | undefined,
+  ): Promise<{ request: JsonObject; prompt: string }> {
+    const found = await openPrompt(this.#prompts, ANYBODY, reference);
+    if (found.state === 'retired') throw retiredPrompt(found);
+    const { prompt } = found;
+    const request = await makeChatRequest(prompt, { input, overrides: {}, stream: false }, fallback);
+    return { request, prompt: recordedName(prompt) };
   }
 }
 

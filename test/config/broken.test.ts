@@ -439,6 +439,10 @@ tenants: { t: { models: ["*"], modelLimits: { helllo: { requestsPerMinute: 1 }, 
     ],
   ],
   [
+    `${MODEL}rollouts: { r: { model: a, stable: echo/echo, candidate: echo/b, gates: { judge: { share: 1 } } } }\n`,
+    ['2:75: rollouts.r.gates.judge: expected a model, or a prompt that names one'],
+  ],
+  [
     `${MODEL}rollouts: { r: { model: a, label: staging, stable: echo/echo, candidate: echo/b } }\n`,
     ['2:13: rollouts.r: expected a label only beside a prompt'],
   ],

@@ -16,7 +16,7 @@ const upstream = await startRawUpstream((response, body) => {
   const { messages } = JSON.parse(body) as { messages: { content: string }[] };
   const said = messages.map(({ content }) => content).join(' ');
   response.setHeader('content-type', 'application/json');
-  response.end(chatAnswer(/Answer (.*)\./.exec(said)?.[1] ?? '{"a":1,"b":0}'));
+  response.end(chatAnswer(/.*Answer (.*)\./s.exec(said)?.[1] ?? 'nothing'));
 });
 after(upstream.close);
 
@@ -41,6 +41,14 @@ const PROMPTS: Readonly<Record<string, readonly [string, string]>> = {
   broken: [promptFile(KIND), promptFile('{"kind":7}')],
   narrow: [promptFile(KIND), promptFile(BETTER, { input: '{ text: string, tone: string }' })],
   copied: [promptFile(KIND), promptFile(BETTER)],
+  // What a judge is asked; its second version does not take what it is shown.
+  pair: [
+    promptFile('{"a":0.75,"b":0.25}', { input: '{ request: string, a: string, b: string }' }).replace(
+      '{{text}}',
+      'Of {{request}} judge {{a}} and {{b}}',
+    ),
+    promptFile(KIND),
+  ],
   taken: [promptFile(KIND), promptFile(BETTER)],
   cached: [promptFile(KIND), promptFile(BETTER)].map((file) =>
     file.replace('---\n{{', 'cache: { ttl: 1h }\n---\n{{'),
@@ -63,7 +71,7 @@ const ROLLOUTS = {
   narrow: { prompt: 'narrow', ...SIDES, steps: HALF, gates: { ...GATES, minCalls: 50 } },
   copied: {
     ...{ prompt: 'copied', ...SIDES, steps: HALF, shadow: { share: 1, hold: '10m' } },
-    gates: { ...GATES, judge: { model: 'up/judge' } },
+    gates: { ...GATES, judge: { prompt: 'pair' } },
   },
   taken: { prompt: 'taken', ...SIDES, steps: [{ weight: 100, hold: '10m' }] },
   cached: { prompt: 'cached', ...SIDES, steps: HALF },
@@ -260,11 +268,19 @@ test('copies are what the candidate makes of the same input, and a judge is show
     copies.map(({ tenant, prompt, rollout }) => [tenant, prompt, rollout?.flags]),
     Array(2).fill(['(operator)', 'copied@2', ['copied', 'read', 'output_judged']]),
   );
-  const judged = upstream.requests.filter(
-    ({ body }) => body.includes('up/judge') || body.includes('"judge"'),
+  const judged = records.filter(({ key }) => key === 'judge');
+  assert.deepEqual(
+    judged.map(({ prompt, rollout }) => [prompt, Object.values(rollout?.scores ?? {}).toSorted()]),
+    Array(2).fill(['pair@1', [0.25, 0.75]]),
   );
-  assert.ok(judged.every(({ body }) => body.includes('better') && body.includes('bug')));
-  assert.ok(judged.length >= 2);
+  const shown = upstream.requests.filter(({ body }) => body.includes(' judge '));
+  assert.ok(
+    shown.length === 2 && shown.every(({ body }) => body.includes('better') && body.includes('of u')),
+  );
+  // A prompt that does not take what a judge is shown scores nothing, and that is counted.
+  await admin.must('POST', '/prompts/pair/promote', { version: '2' });
+  await call('copied', 'u3');
+  await until('a pair is unread', async () => (await standing('copied'))['unreadScores'] === 1);
 });
 
 test('a label that somebody moves away goes before the rollout', async () => {

@@ -83,10 +83,18 @@ export const gatesSchema = z.strictObject({
     .strictObject({
       model: z
         .union([modelName(), targetName()], { error: 'a model, or a target "provider/model-version"' })
-        .describe('The model that scores pairs of answers.'),
-      prompt: text('the name of a prompt').optional().describe('The prompt that it is given.'),
+        .optional()
+        .describe('The model that scores pairs of answers; that of the prompt where absent.'),
+      prompt: text('the name of a prompt')
+        .optional()
+        .describe(
+          'A prompt of yours that it is asked by, NAME or NAME@VERSION; one of the gateway where absent.',
+        ),
       share: ratio().optional().describe('Share of pairs that are scored.'),
       minScore: ratio().optional().describe('Least mean score, from 0 to 1.'),
+    })
+    .refine(({ model, prompt }) => model !== undefined || prompt !== undefined, {
+      error: 'a model, or a prompt that names one',
     })
     .optional()
     .describe('A model that scores what both sides answered to the same request.'),
