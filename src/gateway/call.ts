@@ -232,6 +232,8 @@ export class Call implements Waiting {
 /** The side of a rollout that a call is on. */
 export interface CallSide extends Pick<RolloutNote, 'name' | 'side'> {
   readonly isWatched: boolean;
+  /** The number of the release that its side is. */
+  release?: number | undefined;
   /** Absent of a judge's call, which is of no side. */
   candidate?: Target;
   /** The stable target. */

@@ -2,8 +2,8 @@ import type { Completion } from '../conversation/completion.ts';
 import { GatewayError } from '../conversation/gateway-error.ts';
 import type { Rollout } from '../rollouts/rollout-book.ts';
 import type { AttemptRecord } from '../usage/record.ts';
-import type { RolloutFlag, RolloutNote } from '../usage/rollout-note.ts';
-import type { Call, CallSide } from './call.ts';
+import type { RolloutFlag } from '../usage/rollout-note.ts';
+import type { Call } from './call.ts';
 import type { Door } from './door.ts';
 import type { Caller } from './snapshot.ts';
 
@@ -50,18 +50,16 @@ export function mayStandIn({ rollout, committed }: Call, thrown: unknown): boole
 }
 
 /** What a call tells of the rollout of its prompt; nothing where no model was asked. */
-export function notePromptSide(
+export function flagsOfPrompt(
   { attempts }: Pick<Call, 'attempts'>,
-  { name, side }: Pick<CallSide, 'name' | 'side'>,
   { isCopy, givenUpAfter }: PromptSide,
   outcome: string,
-): RolloutNote | undefined {
+): RolloutFlag[] | undefined {
   const copied: RolloutFlag[] = isCopy ? ['copied'] : [];
-  if (attempts.length === 0) return isCopy ? { name, side, flags: ['copied', 'failed'] } : undefined;
+  if (attempts.length === 0) return isCopy ? ['copied', 'failed'] : undefined;
   const hasFailed = givenUpAfter !== undefined || outcome !== 'ok';
-  if (!hasFailed) return { name, side, flags: copied };
-  const last = attempts.slice(0, givenUpAfter).at(-1);
-  return { name, side, flags: [...copied, 'failed', ...flagsOf(last)] };
+  if (!hasFailed) return copied;
+  return [...copied, 'failed', ...flagsOf(attempts.slice(0, givenUpAfter).at(-1))];
 }
 
 function flagsOf(last: AttemptRecord | undefined): RolloutFlag[] {

@@ -92,7 +92,7 @@ export class Shadows {
     const copy = own.make({
       ...request,
       rollout: {
-        ...{ ...side, name, side: 'candidate' },
+        ...{ ...side, name, side: 'candidate', release: rollout.origin?.candidate.number },
         // It may have ended when the copy does.
         get isWatched() {
           return rollout.isWatched;

@@ -63,7 +63,8 @@ export async function preparePrompt(
     const prepared = await prepare(led);
     // Of one that was rolled back there are no sides any more.
     if (!rollout.isActive || led.version.number !== candidate) return prepared;
-    return { ...prepared, rollout: { name: rollout.spec.name, side: 'candidate', isWatched: false } };
+    const side = { name: rollout.spec.name, side: 'candidate', release: lead, isWatched: false } as const;
+    return { ...prepared, rollout: side };
   }
   const other = candidate === undefined ? undefined : await openVersion(prompts, name, candidate);
   // What cannot be served, because it has ended since or this gateway cannot make a prompt of it, is on no side.
@@ -137,7 +138,7 @@ function onSide(prepared: PreparedPrompt, side: CallSide['side'], ofPrompt: Prom
   return {
     ...watched(prepared, ofPrompt),
     rollout: {
-      ...{ name: rollout.spec.name, side, ofPrompt },
+      ...{ name: rollout.spec.name, side, release: rollout.origin?.[side].number, ofPrompt },
       // It may have ended when the call does.
       get isWatched() {
         return rollout.isWatched;

@@ -116,14 +116,16 @@ interface Answered {
   status: number;
   version: string | null;
   side: string | null;
+  release: string | null;
   text: string;
 }
 
 async function call(reference: string, user: string, path = ''): Promise<Answered> {
   const headers = { 'x-fairlead-session': user };
   const answer = await gateway.post(`/v1/prompts/${reference}${path}`, { text: `of ${user}` }, { headers });
-  const [version, side] = ['prompt', 'rollout'].map((name) => answer.headers.get(`x-fairlead-${name}`));
-  return { status: answer.status, version: version ?? null, side: side ?? null, text: await answer.text() };
+  const header = (name: string) => answer.headers.get(`x-fairlead-${name}`);
+  const [version, side, release] = [header('prompt'), header('rollout'), header('release')];
+  return { status: answer.status, version, side, release, text: await answer.text() };
 }
 
 async function standing(rollout: string): Promise<Record<string, unknown>> {
@@ -184,7 +186,8 @@ test('the label of a prompt goes from 1 % to everyone, step by step, and no clie
   assert.deepEqual([production?.['version'], production?.['author']], [2, 'rollout good']);
   // The way back is there on the next call.
   await admin.must('POST', '/rollouts/good/rollback');
-  assert.deepEqual(await call('good', 'u1'), { status: 200, version: 'good@1', side: null, text: KIND });
+  const back = await call('good', 'u1');
+  assert.deepEqual(back, { status: 200, version: 'good@1', side: null, release: null, text: KIND });
   await until('the label points back', async () =>
     (await labels()).some((one) => one['label'] === 'production' && one['version'] === 1),
   );
@@ -204,6 +207,8 @@ test('a version that breaks its output schema is rolled back, and its users are 
   const all = await callUntil('broken', 'rolled_back');
   assert.deepEqual([...new Set(all.map(({ status, text }) => `${status} ${text}`))], [`200 ${KIND}`]);
   assert.deepEqual([...new Set(all.map(({ version }) => version))], ['broken@1']);
+  const releases = new Set(all.flatMap(({ side, release }) => (side === null ? [] : [`${side} ${release}`])));
+  assert.deepEqual([...releases].toSorted(), ['broken=candidate 2', 'broken=stable 1']);
   assert.ok(all.some(({ side }) => side === 'broken=candidate'));
   const { reason, gates } = await standing('broken');
   const { what } = (reason as { failure: { what: string } }).failure;
@@ -220,6 +225,18 @@ test('a version that breaks its output schema is rolled back, and its users are 
     ],
   );
   assert.deepEqual([record?.prompt, record?.outcome, record?.usage?.input], ['broken@1', 'ok', 6]);
+  assert.equal(record?.rollout?.release, 2);
+  const { body } = await admin.must('GET', '/usage?by=side&tenant=acme');
+  const sums = (body['data'] as { side: string | null; calls: number }[]).filter(({ side }) =>
+    side?.startsWith('broken='),
+  );
+  assert.deepEqual(
+    sums.map(({ side, calls }) => [side, calls > 5]),
+    [
+      ['broken=candidate', true],
+      ['broken=stable', true],
+    ],
+  );
   assert.equal((await call('broken', 'u1')).side, null);
 });
 
@@ -267,6 +284,14 @@ test('copies are what the candidate makes of the same input, and a judge is show
   assert.deepEqual(
     copies.map(({ tenant, prompt, rollout }) => [tenant, prompt, rollout?.flags]),
     Array(2).fill(['(operator)', 'copied@2', ['copied', 'read', 'output_judged']]),
+  );
+  const sums = await admin.must('GET', '/usage?by=side&tenant=(operator)');
+  assert.deepEqual(
+    (sums.body['data'] as { side: string; calls: number }[]).map(({ side, calls }) => [side, calls]),
+    [
+      ['copied=copy', 2],
+      ['copied=judge', 2],
+    ],
   );
   const judged = records.filter(({ key }) => key === 'judge');
   assert.deepEqual(
