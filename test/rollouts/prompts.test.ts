@@ -344,6 +344,9 @@ test('the command line names the label and its versions', async () => {
   };
   assert.equal(await rolloutsCommand.run(['list'], io), 0);
   assert.match(stdout, /cached +cached@production +cached@1 +cached@2 +canary/);
+  stdout = '';
+  assert.equal(await rolloutsCommand.run(['status', 'copied'], io), 0);
+  assert.match(stdout, /^answers of the judge that could not be read, and were left out: 1$/m);
   const rehearsed = await admin.ask('POST', '/rollouts/cached/rehearsal', { call: 'x' });
   assert.match(rehearsed.body.error?.message ?? '', /only those of models are rehearsed/);
 });
