@@ -13,6 +13,7 @@ import { isCopyable } from './copied-body.ts';
 import { parseBody } from './parse-body.ts';
 import type { PlannedAttempt } from './plan.ts';
 import { flagsOfPrompt } from './prompt-side.ts';
+import { hasPlaceFor } from './regions.ts';
 import type { Caller } from './snapshot.ts';
 
 /** A rollout of a model, and what its candidate's calls are tried at. */
@@ -48,7 +49,7 @@ export function chooseSide(call: Call, own: Route, moved: ModelRollout): Route {
   }
   if (!rollout.isActive) return route;
   const request = requestOf(call);
-  if (findAble(call, [candidate]).length === 0) return route;
+  if (findAble(call, [candidate]).length === 0 || !hasPlaceFor(call.caller, candidate)) return route;
   // As long as there are copies alone, only calls are compared that are copied.
   const isWatched = rollout.isWatched && (!rollout.isBeforeSteps || isCopyable(call, request));
   const begun = isWatched ? sideOfThread(call, route, ofCandidate) : undefined;

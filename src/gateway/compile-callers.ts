@@ -22,6 +22,7 @@ import {
 } from '../tenants/permissions.ts';
 import type { SignInContext } from '../upstream/sign-in/create-signer.ts';
 import type { TenantCaller } from './compile-tokens.ts';
+import { compileRegions } from './regions.ts';
 import type { Caller } from './snapshot.ts';
 
 export interface CallerSources {
@@ -124,6 +125,7 @@ function compileTenant(
   const mayPrompt = compileModelPermission(config.prompts ?? []);
   const common: TenantCaller = {
     ...{ tenant, mayCall: ofTenant, mayPrompt, capture, limits: limits.ofAnyKey, holder, rank },
+    regions: compileRegions(config.regions),
   };
   const keys: CallerKey[] = [];
   for (const { name, secret, secretHash, previous, expires, models: keyModels, prompts } of config.keys) {

@@ -235,7 +235,7 @@ function compileTarget(
   upstreams: ReadonlyMap<string, Upstream>,
   lanesOf: LanesOf,
 ): Target {
-  const { provider, model, account, timeouts, weight } = target;
+  const { provider, model, account, timeouts, weight, region } = target;
   const upstream = upstreams.get(provider);
   if (!upstream)
     throw new Error(`target '${target.target}' has no provider, which the config check lets no one have`);
@@ -256,6 +256,7 @@ function compileTarget(
     timeouts: compileTimeouts(timeouts),
     lanes,
     weight,
+    region,
     capabilities,
     defaults,
     retirement,

@@ -9,6 +9,7 @@ import type { Gateway } from './gateway.ts';
 import { MAX_ATTEMPTS, type PlannedAttempt, planAttempts } from './plan.ts';
 import { planObject } from './plan-object.ts';
 import { mayStandIn } from './prompt-side.ts';
+import { REGION_NOT_ALLOWED } from './regions.ts';
 import { reserveQuota } from './reserve-quota.ts';
 import { failCall } from './respond.ts';
 import { resumeCall } from './resume-call.ts';
@@ -84,7 +85,9 @@ function goOnWithStable(gateway: Gateway, call: Call, thrown: unknown): boolean 
     .stable()
     .then((request) => {
       if (call.cancelled || call.settled) return;
-      side.givenUpAfter = call.attempts.length;
+      // What the candidate's model cannot serve is on no side.
+      if (thrown instanceof GatewayError && thrown.code === REGION_NOT_ALLOWED) call.rollout = undefined;
+      else side.givenUpAfter = call.attempts.length;
       call.become(request);
       admitCall(call);
       const plan = planAttempts(gateway, call);

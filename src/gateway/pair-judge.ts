@@ -15,6 +15,7 @@ import { readAnswer, type ToldAnswer } from './judge-answer.ts';
 import type { OwnCalls } from './own-calls.ts';
 import { type PairTexts, pairPrompt, pairTexts, readPairScores } from './pair-prompt.ts';
 import { parseBody } from './parse-body.ts';
+import { hasPlaceFor } from './regions.ts';
 import type { Caller } from './snapshot.ts';
 
 /** The key that a judge's calls are recorded under. */
@@ -33,7 +34,8 @@ const NOWHERE = { targets: [], retries: 0 };
 
 /** What both sides answered to one request. */
 export interface AnswerPair {
-  request: Pick<Call, 'door' | 'body' | 'address'>;
+  /** `regions`: where its tenant's calls may be served. */
+  request: Pick<Call, 'door' | 'body' | 'address'> & Pick<Caller, 'regions'>;
   stable: ToldAnswer;
   candidate: ToldAnswer;
 }
@@ -86,7 +88,10 @@ export class PairJudge {
       const question = await this.#ask(judge, texts);
       const places = question.refusal ? NOWHERE : snapshot.routes.resolve(question.model);
       if (!places) return undefined;
+      const caller = { ...this.#caller, regions: pair.request.regions };
       const { targets, retries } = places;
+      // Where the judge may not see what a tenant says, nothing is scored.
+      if (targets.length > 0 && !targets.some((target) => hasPlaceFor(caller, target))) return undefined;
       const readScores = (answer: Completion): Scores | undefined => {
         const scores = readPairScores(answer, judge.prompt === undefined ? undefined : BEST_OF_PROMPTS);
         if (!scores) return undefined;
@@ -102,7 +107,7 @@ export class PairJudge {
       for (let asked = 0; asked < MOST_ASKED && !own.isStopped; asked += 1) {
         const { door, body, refusal } = question;
         const made = own.make({
-          ...{ door, snapshot, caller: this.#caller, body, refusal, targets, retries, rollout: side },
+          ...{ door, snapshot, caller, body, refusal, targets, retries, rollout: side },
         });
         const { outcome } = await own.send(made).over;
         // That was tried again already, as often as the judge's model is.

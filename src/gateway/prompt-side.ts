@@ -5,6 +5,7 @@ import type { AttemptRecord } from '../usage/record.ts';
 import type { RolloutFlag } from '../usage/rollout-note.ts';
 import type { Call } from './call.ts';
 import type { Door } from './door.ts';
+import { REGION_NOT_ALLOWED } from './regions.ts';
 import type { Caller } from './snapshot.ts';
 
 /** What a version of a prompt makes of a call. */
@@ -46,7 +47,8 @@ const OF_CALLERS: ReadonlySet<GatewayError['kind']> = new Set([
 /** Whether the stable version is to answer what the candidate's did not: nothing of it has reached the client, and it is not the caller's own matter. */
 export function mayStandIn({ rollout, committed }: Call, thrown: unknown): boolean {
   if (!rollout?.ofPrompt?.stable || committed) return false;
-  return thrown instanceof GatewayError && !OF_CALLERS.has(thrown.kind);
+  if (!(thrown instanceof GatewayError)) return false;
+  return thrown.code === REGION_NOT_ALLOWED || !OF_CALLERS.has(thrown.kind);
 }
 
 /** What a call tells of the rollout of its prompt; nothing where no model was asked. */

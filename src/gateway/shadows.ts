@@ -7,6 +7,7 @@ import { copiedBody } from './copied-body.ts';
 import type { OwnCalls } from './own-calls.ts';
 import type { AnswerPair, PairJudge } from './pair-judge.ts';
 import type { CopiedPrompt } from './prompt-side.ts';
+import { hasPlaceFor } from './regions.ts';
 import { followSuccessors } from './retire-model.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { UnseenRequest } from './unseen-call.ts';
@@ -71,6 +72,9 @@ export class Shadows {
       .then(({ door, body, caller, model, side: ofPrompt, refusal }) => {
         if (this.#options.own.isStopped) return;
         const places = refusal ? { ...NOWHERE, refusal } : placesOf(snapshot, model, call.startedAt);
+        // What its model may not serve says nothing of the version.
+        if (places.targets.length > 0 && !places.targets.some((target) => hasPlaceFor(caller, target)))
+          return;
         this.#send(call, rollout, { ...places, door, snapshot, body, caller, rollout: { ofPrompt } });
       })
       // What the stable took before it takes again: nothing is left to refuse.
@@ -131,10 +135,10 @@ function placesOf(snapshot: Snapshot, model: string, nowMs: number): Places {
 
 /** What is judged of a call beside its copy; `undefined` where it was not answered. */
 function answerOf(call: Call): Omit<AnswerPair, 'candidate'> | undefined {
-  const { door, body, address, attempts } = call;
+  const { door, body, address, attempts, caller } = call;
   if (!attempts.some(({ outcome }) => outcome === 'ok')) return undefined;
   // Not the call itself: it holds a connection.
   const { tap, stream, rollout } = call.acting ?? call;
   const stable = { door, tap, stream, ...(rollout?.ofPrompt && { rollout }) };
-  return { request: { door, body, address }, stable };
+  return { request: { door, body, address, regions: caller.regions }, stable };
 }

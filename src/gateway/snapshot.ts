@@ -10,6 +10,7 @@ import type { Owner } from '../tenants/owner.ts';
 import type { TokenRing } from '../tenants/token-ring.ts';
 import type { ModelRollout } from './choose-side.ts';
 import type { PromptRollout } from './compile-rollouts.ts';
+import type { Regions } from './regions.ts';
 
 /** The compiled, immutable form of one configuration: all that the way of a call reads. */
 export interface Snapshot {
@@ -59,6 +60,8 @@ export interface Caller {
   keyMayCall?: ((model: string) => boolean) | undefined;
   /** Whether it may call a prompt by this name. */
   mayPrompt(prompt: string): boolean;
+  /** Where its calls may be served; absent: anywhere. */
+  regions?: Regions | undefined;
   /** `undefined` where nothing that it can call has a limit. */
   limits: CallerLimits | undefined;
   /** Its tenant's places among the calls that run. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
+import { compileRegions } from '../../gateway/regions.ts';
 import type { Rehearsed, RehearsedRequest } from '../../gateway/rehearsal.ts';
 import type { Rollout } from '../../rollouts/rollout-book.ts';
 import { findCaptured } from '../../usage/captured-calls.ts';
@@ -88,7 +89,7 @@ async function rehearse(
 }
 
 async function readCaptured(
-  { store }: AdminParts,
+  { store, control }: AdminParts,
   id: string,
   model: string,
 ): Promise<RehearsedRequest | { skipped: string }> {
@@ -97,7 +98,8 @@ async function readCaptured(
   const { capture, ...record } = found;
   const addressed = addressCaptured(record, capture.request, model);
   if (!addressed || capture.truncated) return { skipped: 'its request is not kept whole' };
-  const again = written(addressed);
+  const ofTenant = control.config.tenants[record.tenant ?? ''];
+  const again = { ...written(addressed), regions: compileRegions(ofTenant?.regions) };
   if (CUT.test(again.body.toString('utf8'))) return { skipped: 'its request is not kept whole' };
   const { response } = capture;
   return isObject(response ?? undefined)
