@@ -220,7 +220,10 @@ export async function startApp(
     ledger,
     lateCounts: new LateCounts(tokens, log),
     responses,
-    prompts: { admit: (call) => promptModels.admit(call) },
+    prompts: {
+      admit: (call) => promptModels.admit(call),
+      ask: (reference, input) => promptModels.ask(reference, input, gateway.snapshot.promptModel),
+    },
     captures,
     tokens,
     structures,
@@ -282,24 +285,19 @@ export async function startApp(
     return isOther;
   };
   const control = new ControlPlane({
-    loaded,
-    store,
-    vault,
-    news,
-    log,
-    now: Date.now,
+    ...{ loaded, store, vault, news, log, now: Date.now },
     compile: compileToEnforce,
     refreshKeys,
     tenantEnds,
   });
   const access = new AccessRequests(store, Date.now);
   const rotation = new CredentialRotation({ control, news, log });
-  const { rolloutController, releases } = makeRolloutController({
-    ...{ store, control, news, log, book: rollouts },
-    rollouts: () => [...gateway.snapshot.rollouts.values()].map(({ rollout }) => rollout),
-  });
   const { prompts, promptKeeper, promptWatch, promptAnswers } = makePrompts({
     ...{ store, control, news, log, config, configFile: loaded.path, now: Date.now },
+  });
+  const { rolloutController, releases } = makeRolloutController({
+    ...{ store, control, news, log, book: rollouts, prompts, promptKeeper },
+    snapshot: () => gateway.snapshot,
   });
   const promptCache = new PromptCache({ answers: promptAnswers, prices: inForce, now: Date.now });
   const promptModels = new PromptModels(prompts, promptCache);

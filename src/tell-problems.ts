@@ -167,7 +167,7 @@ export function tellTransition(
     `rollout_${phase}`,
     `The rollout '${spec.name}' is ${phase.replace('_', ' ')} (${weight} %)${why}.`,
     {
-      ...{ rollout: spec.name, model: spec.model, from: from.phase, phase, step: step + 1, weight },
+      ...{ rollout: spec.name, ...spec.moves, from: from.phase, phase, step: step + 1, weight },
       candidateCalls: candidates,
       ...(failure && { failure: { ...failure } }),
       ...(by !== undefined && { by }),
@@ -183,7 +183,7 @@ export function tellApproval(
   { spec }: Rollout,
   { what, request, by }: ApprovalNews,
 ): void {
-  const { name: rollout, model } = spec;
+  const { name: rollout, moves } = spec;
   const { wants, by: askedBy } = request;
   const said = {
     requested: `The rollout '${rollout}' waits for somebody else to approve that it is to ${wants}, as ${askedBy} wants.`,
@@ -191,6 +191,6 @@ export function tellApproval(
     rejected: `That the rollout '${rollout}' is to ${wants}, as ${askedBy} wants, was rejected by ${by}.`,
   };
   const kind = what === 'requested' ? 'rollout_approval_requested' : `rollout_${what}`;
-  const details = { rollout, model, wants, askedBy, ...(by !== undefined && { by }) };
+  const details = { rollout, ...moves, wants, askedBy, ...(by !== undefined && { by }) };
   news.tell(what === 'requested' ? 'warning' : 'info', kind, said[what], details);
 }

@@ -2,9 +2,12 @@ import { isObject, type JsonObject, type JsonValue } from '../conversation/json.
 import { formatTable, type TableColumn } from './table.ts';
 
 /** What is known of a rollout's candidate, for people: `GET /admin/v1/rollouts/NAME/report`. */
-export function describeReport({ verdict, why, gates, steps }: JsonObject): string {
+export function describeReport({ verdict, why, gates, steps, unreadScores }: JsonObject): string {
   return [
     `verdict: ${sayVerdict(verdict)}: ${String(why)}`,
+    typeof unreadScores === 'number' && unreadScores > 0
+      ? `answers of the judge that could not be read, and were left out: ${unreadScores}`
+      : '',
     describeNumbers(objectsOf(steps)),
     describeRates(objectsOf(steps)),
     describeGates(objectsOf(gates)),
@@ -23,7 +26,7 @@ function describeNumbers(steps: readonly JsonObject[]): string {
       const { calls, latencyMs, firstTokenMs, costMicroUsd, outputTokens, feedback } = objectOf(step[side]);
       return [
         ...[`${step['step']} (${step['weight']} %)`, side, String(calls ?? 0)],
-        ...[sayTimes(latencyMs), sayTimes(firstTokenMs), sayCost(costMicroUsd), sayNumber(outputTokens)],
+        ...[sayTimes(latencyMs), sayTimes(firstTokenMs), sayMean(costMicroUsd, 1e-6), sayMean(outputTokens)],
         sayFeedback(feedback),
       ];
     }),
@@ -33,9 +36,9 @@ function describeNumbers(steps: readonly JsonObject[]): string {
     'calls',
     'p50/p95 ms',
     'first token p50/p95 ms',
-    'USD per call',
-    'output tokens per call',
-    'feedback',
+    'USD per call (95 %)',
+    'output tokens per call (95 %)',
+    'feedback (95 %)',
   ];
   return formatTable([...columns('left', left), ...columns('right', right)], rows);
 }
@@ -85,13 +88,21 @@ function sayTimes(times: JsonValue | undefined): string {
   return [times['p50'], times['p95']].map((time) => Math.round(Number(time))).join(' / ');
 }
 
-function sayCost(microUsd: JsonValue | undefined): string {
-  return typeof microUsd === 'number' ? sayNumber(microUsd / 1e6) : '-';
+/** The mean, and where it lies, as far as that is known. */
+function sayMean(value: JsonValue | undefined, factor = 1): string {
+  if (!isObject(value)) return '-';
+  const { mean, low, high } = value;
+  const [own, from, to] = [mean, low, high].map((one) =>
+    one === null ? '-' : sayNumber(Number(one) * factor),
+  );
+  return from === '-' ? `${own}` : `${own} (${from} to ${to})`;
 }
 
 /** The mean score, and of how many calls it is. */
 function sayFeedback(feedback: JsonValue | undefined): string {
-  return isObject(feedback) ? `${sayNumber(feedback['score'])} of ${feedback['calls']}` : '-';
+  if (!isObject(feedback)) return '-';
+  const { score, low, high, calls } = feedback;
+  return `${sayNumber(score)} (${sayNumber(low)} to ${sayNumber(high)}) of ${calls}`;
 }
 
 /** The share, and where it lies. */

@@ -67,7 +67,7 @@ function findMistake([word = '', ...names]: string[]): string | undefined {
 }
 
 const STANDING = [
-  ...['rollout', 'model', 'from', 'to', 'phase', 'step', 'weight', 'since'],
+  ...['rollout', 'moves', 'from', 'to', 'phase', 'step', 'weight', 'since'],
   ...['candidate calls', 'reason', 'waits for'],
 ];
 
@@ -78,10 +78,10 @@ function describe(answer: JsonObject, word: string): string {
   if (rollouts.length === 0) return 'There are no rollouts.\n';
   const standings = formatTable(
     titled(STANDING),
-    rollouts.map(({ name, model, phase, step, steps, weight, since, candidateCalls, reason, ...more }) => [
+    rollouts.map(({ name, phase, step, steps, weight, since, candidateCalls, reason, ...more }) => [
       ...[
         String(name),
-        String(model),
+        describeMoved(more),
         describeRelease(more['stable']),
         describeRelease(more['candidate']),
         String(phase),
@@ -115,8 +115,14 @@ function describeApproval(approval: JsonObject[string]): string {
   return isObject(approval) ? `approval to ${approval['wants']}, as ${approval['by']} wants` : '-';
 }
 
+/** A model, or the label of a prompt. */
+function describeMoved({ model, prompt, label }: JsonObject): string {
+  return prompt === undefined ? String(model) : `${prompt}@${label}`;
+}
+
 function describeRelease(release: JsonObject[string]): string {
   if (!isObject(release)) return '-';
+  if (release['version'] !== undefined) return String(release['version']);
   const { target, account, release: number } = release;
   const place = account === undefined ? String(target) : `${target} at ${account}`;
   return number === null || number === undefined ? place : `${place} (${number})`;

@@ -11,11 +11,7 @@ interface DormantField {
  * The one list of what the language has and the gateway does not do yet. Whoever brings a field to life takes its
  * row out (and may give it a default in the schema, which a dormant field must not have).
  */
-export const DORMANT: readonly DormantField[] = [
-  { pattern: 'server.workers' },
-  { pattern: 'rollouts.*.prompt' },
-  { pattern: 'rollouts.*.gates.judge.prompt' },
-];
+export const DORMANT: readonly DormantField[] = [{ pattern: 'server.workers' }];
 
 export interface DormantUse {
   /** The field, with `*` for names: `tenants.*.limits`. */

@@ -155,7 +155,10 @@ function findUntaken(
   provider: Readonly<Record<string, unknown>>,
   known: KnownProvider,
 ): Finding[] {
-  const isTaken = (name: string) => known.settings?.[name] !== undefined;
+  const { settings = {} } = known;
+  // Where calls are served can be said of every provider, but for those that have another word for it.
+  const isTaken = (name: string) =>
+    settings[name] !== undefined || (name === 'region' && settings['location'] === undefined);
   const atProvider = [...CLOUD_SETTINGS, 'project'].filter(
     (name) => provider[name] !== undefined && !isTaken(name),
   );

@@ -1,5 +1,5 @@
 import { appendAll } from '../conversation/append-all.ts';
-import { isObject } from '../conversation/json.ts';
+import { isObject, type JsonObject } from '../conversation/json.ts';
 import { isPresent } from './environment.ts';
 import { targetName } from './fields.ts';
 import type { Finding } from './finding.ts';
@@ -83,6 +83,7 @@ export function checkReferences(
     ...checkUnique(changed),
     ...findRepeated(value, ['issuers.*.issuer'], 'is the same issuer as'),
     ...findRepeated(value, ['rollouts.*.model'], 'is moved already by'),
+    ...findRepeated(value, ['rollouts.*.prompt'], 'is moved already by'),
     ...checkAdminKey(changed, adminKey),
     ...checkModelCase(names.models),
   ];
@@ -134,7 +135,9 @@ function checkTenant({ path, value }: Selected, { tenants }: Names): Finding | u
 
 /** Where a model moves, both of its releases are targets; where a prompt moves, versions. */
 function checkRelease({ path, value }: Selected, names: Names): Finding[] {
-  if (!isObject(value) || value['model'] === undefined) return [];
+  if (!isObject(value)) return [];
+  if (value['model'] === undefined)
+    return value['prompt'] === undefined ? [] : checkVersions({ path, value });
   const findings: Finding[] = [];
   for (const side of ['stable', 'candidate']) {
     const release: Selected = { path: [...path, side], value: value[side] };
@@ -154,6 +157,18 @@ function checkRelease({ path, value }: Selected, names: Names): Finding[] {
     if (finding !== undefined) findings.push(finding);
   }
   return findings;
+}
+
+/** Which versions there are only the store knows. */
+function checkVersions({ path, value }: Selected): Finding[] {
+  const { stable, candidate }: JsonObject = isObject(value) ? value : {};
+  const mappings = Object.entries({ stable, candidate }).filter(([, side]) => isObject(side));
+  const findings = mappings.map(([side]): Finding => {
+    const message = 'expected the number, a label or the hash of a version of the prompt';
+    return { path: [...path, side], message, found: 'value' };
+  });
+  if (stable === undefined || String(stable) !== String(candidate) || findings.length > 0) return findings;
+  return [{ path: [...path, 'candidate'], message: 'is the same as stable' }];
 }
 
 /** By what the entries of a list are told from each other. */

@@ -12,6 +12,7 @@ export type Release = {
   parameters?: Fields;
   timeouts?: Fields;
   capabilities?: Fields;
+  region?: string;
 };
 type Place = Pick<ParsedTarget, 'target' | 'account'>;
 
@@ -19,7 +20,14 @@ type Place = Pick<ParsedTarget, 'target' | 'account'>;
  * The release that a target is, as the config language writes it: all that is said of it but its share, which is its place's among the
  * targets of a model.
  */
-export function releaseOf({ target, account, parameters, timeouts, capabilities }: ParsedTarget): Release {
+export function releaseOf({
+  target,
+  account,
+  parameters,
+  timeouts,
+  capabilities,
+  region,
+}: ParsedTarget): Release {
   const written = timeouts && mapValues(timeouts, (ms) => `${ms}ms`);
   return {
     target,
@@ -27,6 +35,7 @@ export function releaseOf({ target, account, parameters, timeouts, capabilities 
     ...(parameters && { parameters: mapValues(parameters, (value) => value) }),
     ...(written && { timeouts: written }),
     ...(capabilities && { capabilities: mapValues(capabilities, (value) => value) }),
+    ...(region !== undefined && { region }),
   };
 }
 
@@ -80,6 +89,13 @@ function withoutWeight({ weight: _, ...target }: ParsedTarget): ParsedTarget {
 /** A target as it was noted when it was a release in force: the configuration may not say all of it any more. */
 export function asNoted(target: TargetConfig, release: JsonObject | undefined): TargetConfig {
   if (!release) return target;
-  const { account, parameters, timeouts, capabilities }: ParsedTarget = targetSchema.parse(release);
-  return { ...target, account, parameters, capabilities, timeouts: { ...target.timeouts, ...timeouts } };
+  const { account, parameters, timeouts, capabilities, region }: ParsedTarget = targetSchema.parse(release);
+  return {
+    ...target,
+    account,
+    parameters,
+    capabilities,
+    region,
+    timeouts: { ...target.timeouts, ...timeouts },
+  };
 }

@@ -8,7 +8,10 @@ export function mayUse(caller: Caller, model: string): boolean {
 }
 
 /** Whether no approval would help: the key, or the token, is limited to some of what its tenant may use. */
-export function isKeyLimited({ keyMayCall, keyMayPrompt }: Caller, model: string): boolean {
+export function isKeyLimited(
+  { keyMayCall, keyMayPrompt }: Pick<Caller, 'keyMayCall' | 'keyMayPrompt'>,
+  model: string,
+): boolean {
   const prompt = promptNamed(model);
   return (prompt === undefined ? keyMayCall?.(model) : keyMayPrompt?.(prompt)) === false;
 }
@@ -19,7 +22,7 @@ export function isKeyLimited({ keyMayCall, keyMayPrompt }: Caller, model: string
  *
  * @param model as the caller wrote it, or the pattern that it would take; `prompt/NAME`
  */
-export function adviseAccess(caller: Caller, model: string): string {
+export function adviseAccess(caller: Pick<Caller, 'keyMayCall' | 'keyMayPrompt'>, model: string): string {
   if (isKeyLimited(caller, model)) {
     const own = promptNamed(model) === undefined ? 'models' : 'prompts';
     return `It is limited to ${own} of its own: use another key of your tenant, or ask your operator to change this one.`;

@@ -291,7 +291,8 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     if (call.disownsReasoning || call.upload || !saysForeignReasoning(failure)) return false;
     const behind = isForCandidate(call, planned) ? behindCandidate(this.#plan, planned) : [];
     if (call.rollout && behind.length > 0) {
-      call.rollout = { ...call.rollout, side: 'stable' };
+      const release = call.rollout.moved?.rollout.origin?.stable.number;
+      call.rollout = { ...call.rollout, side: 'stable', release };
       this.#itinerary.divert(behind);
     } else {
       call.disownsReasoning = true;

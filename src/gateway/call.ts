@@ -22,6 +22,7 @@ import type { BegunAnswer } from './begun-answer.ts';
 import type { ModelRollout } from './choose-side.ts';
 import type { Door } from './door.ts';
 import type { ObjectCall } from './object-call.ts';
+import type { PromptRequest, PromptSide } from './prompt-side.ts';
 import type { Caller, Snapshot } from './snapshot.ts';
 import type { StreamCommit } from './stream-commit.ts';
 import type { Upload } from './upload.ts';
@@ -115,8 +116,10 @@ export class Call implements Waiting {
   answeredMs = 0;
   /** Further attempts that it may make after the first. */
   retries = 0;
-  /** The side that it is on, where its model is in a rollout. */
+  /** The side that it is on, where its model or its prompt is in a rollout. */
   rollout: CallSide | undefined;
+  /** Has another version of its prompt answer where its own does not: gives whether that one tries. */
+  standIn: ((thrown: unknown) => boolean) | undefined;
   /** The provider has refused the reasoning of its history: that is another's, and goes without. */
   disownsReasoning = false;
   /** Its model's config wants answers that break off gone on with, and its own may be. */
@@ -208,6 +211,16 @@ export class Call implements Waiting {
     });
   }
 
+  /** Goes on as what another version of its prompt makes of it: it is still one call, with the attempts that were made. */
+  become({ door, body, caller }: PromptRequest): void {
+    Object.assign(this, {
+      ...{ door, body, caller, words: new SeenWords(), request: undefined, dropped: [], renamed: undefined },
+      ...{ droppedOfAnswer: undefined, answer: undefined, firstTokenMs: undefined, repairs: undefined },
+      ...{ continues: false, hedging: undefined, hedgeAfterMs: undefined, inputEstimate: undefined },
+      ...{ unsaidOutput: undefined, outputBound: undefined, disownsReasoning: false, acting: undefined },
+    });
+  }
+
   /** The record is in the journal: the end of the answer may go. */
   proceed(): void {
     const { response, last } = this;
@@ -219,12 +232,16 @@ export class Call implements Waiting {
 /** The side of a rollout that a call is on. */
 export interface CallSide extends Pick<RolloutNote, 'name' | 'side'> {
   readonly isWatched: boolean;
+  /** The number of the release that its side is. */
+  release?: number | undefined;
   /** Absent of a judge's call, which is of no side. */
   candidate?: Target;
   /** The stable target. */
   stable?: Pick<Target, 'name' | 'account'>;
   /** What copies of it go by; absent of a copy. */
   moved?: ModelRollout;
+  /** Where it is the prompt that moves. */
+  ofPrompt?: PromptSide;
   /** Of a judge's call: reads its scores. */
   readScores?: (answer: Completion) => Scores | undefined;
 }

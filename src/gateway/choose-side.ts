@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { AnswerTap } from '../captures/capture.ts';
 import type { GatewayError } from '../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
@@ -11,6 +12,9 @@ import { findAble } from './call-needs.ts';
 import { isCopyable } from './copied-body.ts';
 import { parseBody } from './parse-body.ts';
 import type { PlannedAttempt } from './plan.ts';
+import { flagsOfPrompt } from './prompt-side.ts';
+import { hasPlaceFor } from './regions.ts';
+import type { Caller } from './snapshot.ts';
 
 /** A rollout of a model, and what its candidate's calls are tried at. */
 export interface ModelRollout {
@@ -45,13 +49,16 @@ export function chooseSide(call: Call, own: Route, moved: ModelRollout): Route {
   }
   if (!rollout.isActive) return route;
   const request = requestOf(call);
-  if (findAble(call, [candidate]).length === 0) return route;
+  if (findAble(call, [candidate]).length === 0 || !hasPlaceFor(call.caller, candidate)) return route;
   // As long as there are copies alone, only calls are compared that are copied.
   const isWatched = rollout.isWatched && (!rollout.isBeforeSteps || isCopyable(call, request));
   const begun = isWatched ? sideOfThread(call, route, ofCandidate) : undefined;
-  const side = begun ?? rollout.sideOf(readSubject(call, request));
+  const side = begun ?? rollout.sideOf(readSubject(call.caller, call.response.req.headers, request));
+  // A call is evidence of one rollout: that of its prompt, which needs a model on either side.
+  if (call.rollout) return side === 'candidate' ? ofCandidate : route;
   if (isWatched) call.tap ??= new AnswerTap();
-  call.rollout = { name: rollout.spec.name, side, isWatched, candidate, stable, moved };
+  const release = rollout.origin?.[side].number;
+  call.rollout = { name: rollout.spec.name, side, release, isWatched, candidate, stable, moved };
   return side === 'candidate' ? ofCandidate : route;
 }
 
@@ -97,9 +104,12 @@ function requestOf(call: Call): JsonObject {
   return call.request;
 }
 
-function readSubject({ caller, response }: Call, request: JsonObject): Subject {
-  const { tenant, key } = caller;
-  const { headers } = response.req;
+/** `request`: what says who the end user is; nothing where a body has no place for that. */
+export function readSubject(
+  { tenant, key }: Pick<Caller, 'tenant' | 'key'>,
+  headers: IncomingHttpHeaders,
+  request: JsonObject,
+): Subject {
   const header = (name: string) => textOf(headers[name]);
   const metadata = isObject(request['metadata']) ? request['metadata'] : {};
   const user = textOf(request['safety_identifier']) ?? textOf(request['user']) ?? textOf(metadata['user_id']);
@@ -158,25 +168,35 @@ function ownAttempts(
 
 /** What the call tells of its rollout; nothing where its side was not asked, or its client left before the end. */
 export function noteRollout(call: Call, outcome: string): RolloutNote | undefined {
-  const { rollout, attempts } = call;
-  if (!rollout?.isWatched) return undefined;
-  const { name, side, candidate, stable, moved } = rollout;
-  if (outcome === 'cancelled') return undefined;
-  if (rollout.readScores) return { name, side, flags: outcome === 'ok' ? ['judged'] : ['failed', 'judged'] };
+  const { rollout } = call;
+  const flags = rollout?.isWatched && outcome !== 'cancelled' ? flagsOf(call, rollout, outcome) : undefined;
+  if (!rollout || !flags) return undefined;
+  const { name, side, release } = rollout;
+  return { name, side, flags, ...(release !== undefined && { release }) };
+}
+
+function flagsOf(
+  call: Call,
+  { side, candidate, stable, moved, ofPrompt, readScores }: CallSide,
+  outcome: string,
+): RolloutFlag[] | undefined {
+  if (ofPrompt) return flagsOfPrompt(call, ofPrompt, outcome);
+  if (readScores) return outcome === 'ok' ? ['judged'] : ['failed', 'judged'];
   if (!candidate || !stable) return undefined;
+  const { attempts } = call;
   const isCopy = !moved;
   const own = isCopy ? attempts : ownAttempts(attempts, { side, candidate, stable });
   // Of two beside each other the later one may be the one that lost.
   const last = own.findLast(({ outcome }) => outcome === 'ok') ?? own.at(-1);
   // A copy asks nobody in the candidate's place, and one that could not be sent there is answered by nobody.
-  if (isCopy && !last) return { name, side, flags: ['copied', 'failed'] };
+  if (isCopy && !last) return ['copied', 'failed'];
   if (attempts.length === 0) return undefined;
   // Others were asked in the candidate's place: it is passed over for having failed, or for a limit.
-  if (!last) return side === 'candidate' ? { name, side, flags: ['failed'] } : undefined;
+  if (!last) return side === 'candidate' ? ['failed'] : undefined;
   if (last.outcome === 'cancelled') return undefined;
-  if (last.outcome === 'lost') return { name, side, flags: ['overtaken'] };
+  if (last.outcome === 'lost') return ['overtaken'];
   const flags: RolloutFlag[] = isCopy ? ['copied'] : [];
   if (last.outcome !== 'ok') flags.push('failed');
   if (last.outcome === 'upstream_timeout') flags.push('timed_out');
-  return { name, side, flags };
+  return flags;
 }

@@ -23,6 +23,7 @@ import {
 } from '../tenants/permissions.ts';
 import type { SignInContext } from '../upstream/sign-in/create-signer.ts';
 import type { TenantCaller } from './compile-tokens.ts';
+import { compileRegions } from './regions.ts';
 import type { Caller } from './snapshot.ts';
 
 export interface CallerSources {
@@ -125,6 +126,7 @@ function compileTenant(
   const rank = RANKS[config.priority];
   const common: TenantCaller = {
     ...{ tenant, ...ofTenant, capture, limits: limits.ofAnyKey, holder, rank },
+    regions: compileRegions(config.regions),
   };
   const keys: CallerKey[] = [];
   for (const { name, secret, secretHash, previous, expires, models: keyModels, prompts } of config.keys) {

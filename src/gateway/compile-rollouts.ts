@@ -2,13 +2,11 @@ import { asNoted } from '../config/release.ts';
 import type { Config, RolloutConfig, TargetConfig } from '../config/resolve.ts';
 import type { Side } from '../rollouts/comparisons.ts';
 import type { Plan } from '../rollouts/progress.ts';
-import type { RolloutBook, RolloutSpec } from '../rollouts/rollout-book.ts';
+import type { Moved, Rollout, RolloutBook, RolloutSpec } from '../rollouts/rollout-book.ts';
 import { defaultRetries } from '../routing/resolve-targets.ts';
 import type { Route, Target } from '../routing/target.ts';
 import { mostUnsaidOutput } from './bound-call.ts';
 import type { ModelRollout } from './choose-side.ts';
-
-type Move = NonNullable<RolloutConfig['move']>;
 
 const MINUTE = 60_000;
 
@@ -37,7 +35,9 @@ export function compileRollouts(
     const route = model === undefined ? undefined : routeOf(model);
     if (model === undefined || !move || !route) continue;
     const candidate = compileTarget(move.candidate);
-    const found = book.find(specOf(name, model, rollout, move));
+    const { stable: ofStable, candidate: ofCandidate } = move;
+    const releases = { stable: ofStable.release, candidate: ofCandidate.release };
+    const found = book.find(specOf(name, { model }, model, rollout, releases));
     const stable = () => compileTarget(asNoted(move.stable, found.origin?.stable.release));
     compiled.set(model, {
       ...{
@@ -50,6 +50,29 @@ export function compileRollouts(
     });
   }
   return compiled;
+}
+
+/** Where `NAME` alone leads. */
+const PRODUCTION = 'production';
+
+/** The rollouts of prompts, by the prompt that each moves. */
+export function compilePromptRollouts({ rollouts }: Config, book: RolloutBook): Map<string, PromptRollout> {
+  const compiled = new Map<string, PromptRollout>();
+  for (const [name, rollout] of Object.entries(rollouts)) {
+    const { prompt, label = PRODUCTION, stable, candidate } = rollout;
+    if (prompt === undefined) continue;
+    const version = (side: RolloutConfig['stable']) => ({ version: `${prompt}@${String(side)}` });
+    const moves = { prompt, label };
+    const releases = { stable: version(stable), candidate: version(candidate) };
+    compiled.set(prompt, { label, rollout: book.find(specOf(name, moves, moves, rollout, releases)) });
+  }
+  return compiled;
+}
+
+/** A rollout of a prompt: the calls that it is about come by a label. */
+export interface PromptRollout {
+  rollout: Rollout;
+  label: string;
 }
 
 type Place = Pick<Target, 'name' | 'account'>;
@@ -92,7 +115,14 @@ function candidateRoute(route: Route, candidate: Target, stable: Place): Route {
   return { ...route, targets, strategy: 'failover', isSelective: true, retries, unsaidOutput };
 }
 
-function specOf(name: string, model: string, rollout: RolloutConfig, move: Move): RolloutSpec {
+/** `identity`: what moves, in what tells whether it is another rollout by now. */
+function specOf(
+  name: string,
+  moves: Moved,
+  identity: string | Moved,
+  rollout: RolloutConfig,
+  releases: Pick<RolloutSpec, Side>,
+): RolloutSpec {
   const {
     stable,
     candidate,
@@ -105,8 +135,8 @@ function specOf(name: string, model: string, rollout: RolloutConfig, move: Move)
   } = rollout;
   const copies = shadow && shadow.share > 0 ? shadow : undefined;
   return {
-    ...{ name, model, cohort, gates, release: JSON.stringify([model, stable, candidate]) },
-    ...{ stable: move.stable.release, candidate: move.candidate.release, approval },
+    ...{ name, moves, cohort, gates, release: JSON.stringify([identity, stable, candidate]) },
+    ...{ ...releases, approval },
     plan: {
       steps: steps?.map(({ weight, hold }) => ({ weight, holdMs: hold })) ?? STEPS,
       ...{ onFail, minCalls: gates.minCalls ?? MIN_CALLS },

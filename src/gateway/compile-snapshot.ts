@@ -26,7 +26,7 @@ import { publishedContextWindow } from '../usage/context-windows.ts';
 import { mostUnsaidOutput } from './bound-call.ts';
 import { type CompiledCallers, compileCallers, listLimits } from './compile-callers.ts';
 import { compileLanes, type LanesOf } from './compile-lanes.ts';
-import { compileRollouts } from './compile-rollouts.ts';
+import { compilePromptRollouts, compileRollouts } from './compile-rollouts.ts';
 import { type CompiledIssuers, compileIssuers, compileTokens } from './compile-tokens.ts';
 import { compileNotice, directEnd, keepMovingName } from './retire-model.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -94,6 +94,7 @@ export function recompileSnapshot(
   for (const [name, { route }] of rollouts) keepMovingName(models.get(name), route);
   const snapshot: Snapshot = {
     rollouts,
+    promptRollouts: compilePromptRollouts(config, sources.rollouts),
     routes: new Routes(models, upstreams, lanesOf, directEnd),
     fieldsOf: new Map([[chat, withQuirks(chat.fields, upstreams)]]),
     findCaller: (secret) => callers.ring.find(secret)?.caller,
@@ -234,7 +235,7 @@ function compileTarget(
   upstreams: ReadonlyMap<string, Upstream>,
   lanesOf: LanesOf,
 ): Target {
-  const { provider, model, account, timeouts, weight } = target;
+  const { provider, model, account, timeouts, weight, region } = target;
   const upstream = upstreams.get(provider);
   if (!upstream)
     throw new Error(`target '${target.target}' has no provider, which the config check lets no one have`);
@@ -255,6 +256,7 @@ function compileTarget(
     timeouts: compileTimeouts(timeouts),
     lanes,
     weight,
+    region,
     capabilities,
     defaults,
     retirement,

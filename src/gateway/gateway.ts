@@ -1,4 +1,5 @@
 import type { CaptureArchive } from '../captures/capture-archive.ts';
+import type { JsonObject } from '../conversation/json.ts';
 import type { GoneModels } from '../lifecycle/gone-models.ts';
 import type { Places } from '../overload/places.ts';
 import type { Quotas } from '../quotas/reservation.ts';
@@ -29,8 +30,16 @@ export interface Gateway {
   readonly lateCounts: Pick<LateCounts, 'plan'>;
   /** Responses that clients may go on from. */
   readonly responses: Pick<ResponseArchive, 'keep' | 'find' | 'remove'>;
-  /** Makes a call that names a prompt as its model (`prompt/NAME`) one of the prompt's own model; gives the answer that is kept of it. */
-  readonly prompts: { admit: Prepare };
+  readonly prompts: {
+    /** Makes a call that names a prompt as its model (`prompt/NAME`) one of the prompt's own model; gives the answer that is kept of it. */
+    admit: Prepare;
+    /**
+     * What a prompt, `NAME` or `NAME@VERSION`, makes of an input of the gateway's own: a request of the chat dialect, and what records name it.
+     *
+     * @throws GatewayError where there is no such prompt, or it does not take the input
+     */
+    ask(reference: string, input: JsonObject): Promise<{ request: JsonObject; prompt: string }>;
+  };
   /** Prompts and answers, of tenants that want them kept. */
   readonly captures: Pick<CaptureArchive, 'keep'>;
   /** Told of what providers make of our credentials. */

@@ -8,8 +8,10 @@ import { captureCall } from './capture-call.ts';
 import { namesHeld, planHeld } from './check-held.ts';
 import { planTexts } from './check-texts.ts';
 import type { Gateway } from './gateway.ts';
-import { type PlannedAttempt, planAttempts } from './plan.ts';
+import { MAX_ATTEMPTS, type PlannedAttempt, planAttempts } from './plan.ts';
 import { planObject } from './plan-object.ts';
+import { mayStandIn } from './prompt-side.ts';
+import { REGION_NOT_ALLOWED } from './regions.ts';
 import { reserveQuota } from './reserve-quota.ts';
 import { failCall } from './respond.ts';
 import { resumeCall } from './resume-call.ts';
@@ -64,6 +66,7 @@ function admit(gateway: Gateway, call: Call, prepare: Prepare | undefined): Retu
 }
 
 function planAndGoOn(gateway: Gateway, call: Call): void {
+  if (call.rollout?.ofPrompt?.stable) call.standIn = (thrown) => goOnWithStable(gateway, call, thrown);
   const plan = planCall(gateway, call);
   if (Array.isArray(plan)) {
     reserveAndAttempt(gateway, call, plan);
@@ -72,6 +75,31 @@ function planAndGoOn(gateway: Gateway, call: Call): void {
   plan
     .then((planned) => reserveAndAttempt(gateway, call, planned))
     .catch((thrown) => failCall(gateway, call, thrown));
+}
+
+/** The version that a prompt moves away from answers where the one that it moves to does not, as the model behind a candidate does. */
+function goOnWithStable(gateway: Gateway, call: Call, thrown: unknown): boolean {
+  const side = call.rollout?.ofPrompt;
+  const room = MAX_ATTEMPTS - call.attempts.length;
+  if (!side?.stable || room < 1 || !mayStandIn(call, thrown)) return false;
+  call.standIn = undefined;
+  side
+    .stable()
+    .then((request) => {
+      if (call.cancelled || call.settled) return;
+      // What the candidate's model cannot serve is on no side.
+      if (thrown instanceof GatewayError && thrown.code === REGION_NOT_ALLOWED) call.rollout = undefined;
+      else side.givenUpAfter = call.attempts.length;
+      call.become(request);
+      admitCall(call);
+      const plan = planAttempts(gateway, call);
+      call.retries = Math.min(call.retries, room - 1);
+      // What was set aside for the one is settled with what both have used, as a repair is.
+      if (call.reservation) attemptInTurn(gateway, call, plan);
+      else reserveAndAttempt(gateway, call, plan);
+    })
+    .catch((failed) => failCall(gateway, call, failed));
+  return true;
 }
 
 function reserveAndAttempt(gateway: Gateway, call: Call, plan: PlannedAttempt[]): void {

@@ -23,13 +23,11 @@ const FLAG_OF: Partial<Record<FinishReason, RolloutFlag>> = {
   context_length: 'cut_off',
 };
 
-/** An answer as its client got it, or would have. */
-export type ToldAnswer = Pick<Call, 'tap' | 'door' | 'stream'>;
+/** An answer as its client got it, or would have; `rollout`: of a prompt that has what its model said. */
+export type ToldAnswer = Pick<Call, 'tap' | 'door' | 'stream'> & Partial<Pick<Call, 'rollout'>>;
 
 /** What is looked at of a call. */
-export type JudgedCall = ToldAnswer &
-  Pick<Call, 'body' | 'address' | 'caller'> &
-  Partial<Pick<Call, 'rollout'>>;
+export type JudgedCall = ToldAnswer & Pick<Call, 'body' | 'address' | 'caller'>;
 
 /**
  * Has a record of a rollout told how the answer ended and whether what the call says the form of has it, when the ledger is about to write
@@ -42,14 +40,21 @@ export function judgeLater(
   recount: Recount | undefined,
 ): Recount | undefined {
   const { rollout } = record;
-  if (!rollout || !call.tap || record.outcome !== 'ok' || isAnsweredByAnother(rollout)) return recount;
+  if (
+    !rollout ||
+    !(call.tap || call.rollout?.ofPrompt) ||
+    record.outcome !== 'ok' ||
+    isAnsweredByAnother(rollout)
+  )
+    return recount;
   // Not the call itself: it holds a connection.
   const { tap, door, stream, body, address, caller } = call;
   const asked = { door, body, address };
-  const readScores = call.rollout?.readScores;
+  const side = call.rollout;
+  const readScores = side?.readScores;
   return {
     count: async () => {
-      const answer = readAnswer({ tap, door, stream });
+      const answer = readAnswer({ tap, door, stream, rollout: side });
       if (answer && readScores) record.rollout = withScores(rollout, readScores(answer));
       else if (answer) {
         const judged = await judgeStructures(structures, caller.tenant, asked, answer);
@@ -70,7 +75,8 @@ function flagsOf({ choices }: Completion): RolloutFlag[] {
 }
 
 /** `undefined` where the answer is in no form that is read here, or too large. */
-export function readAnswer({ tap, door, stream }: ToldAnswer): Completion | undefined {
+export function readAnswer({ tap, door, stream, rollout }: ToldAnswer): Completion | undefined {
+  if (rollout?.ofPrompt) return rollout.ofPrompt.said;
   const dialect = DIALECTS[door.dialect.name];
   if (!tap || tap.missed || door.dialect !== dialect) return undefined;
   const answer = tap.read();

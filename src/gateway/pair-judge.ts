@@ -1,8 +1,10 @@
 import type { Completion } from '../conversation/completion.ts';
+import { GatewayError } from '../conversation/gateway-error.ts';
 import { chat } from '../dialects/chat/index.ts';
 import { passThrough } from '../dialects/chat/pass-through.ts';
 import { RANKS } from '../overload/bounds.ts';
 import { Holder } from '../overload/share.ts';
+import type { JudgeLimits } from '../rollouts/gates.ts';
 import type { Rollout } from '../rollouts/rollout-book.ts';
 import { OPERATOR } from '../usage/operator.ts';
 import type { Scores } from '../usage/rollout-note.ts';
@@ -11,8 +13,9 @@ import type { Door } from './door.ts';
 import type { Gateway } from './gateway.ts';
 import { readAnswer, type ToldAnswer } from './judge-answer.ts';
 import type { OwnCalls } from './own-calls.ts';
-import { pairPrompt, readPairScores } from './pair-prompt.ts';
+import { type PairTexts, pairPrompt, pairTexts, readPairScores } from './pair-prompt.ts';
 import { parseBody } from './parse-body.ts';
+import { hasPlaceFor } from './regions.ts';
 import type { Caller } from './snapshot.ts';
 
 /** The key that a judge's calls are recorded under. */
@@ -25,9 +28,14 @@ const MOST_ASKED = 3;
 /** Pairs of calls and their copies that are judged at once, of all rollouts. More are not scored. */
 const MOST_AT_ONCE = 4;
 
+/** A prompt of the operator's scores as `minScore` does. */
+const BEST_OF_PROMPTS = 1;
+const NOWHERE = { targets: [], retries: 0 };
+
 /** What both sides answered to one request. */
 export interface AnswerPair {
-  request: Pick<Call, 'door' | 'body' | 'address'>;
+  /** `regions`: where its tenant's calls may be served. */
+  request: Pick<Call, 'door' | 'body' | 'address'> & Pick<Caller, 'regions'>;
   stable: ToldAnswer;
   candidate: ToldAnswer;
 }
@@ -70,31 +78,36 @@ export class PairJudge {
   ): Promise<Scores | 'unread' | undefined> {
     const { judge } = rollout.spec.gates;
     const { gateway, own, random } = this.#options;
-    const { snapshot } = gateway();
-    const route = judge && snapshot.routes.resolve(judge.model);
-    if (!judge || !route || (isLearned && this.#running >= MOST_AT_ONCE)) return undefined;
+    if (!judge || (isLearned && this.#running >= MOST_AT_ONCE)) return undefined;
     const isStableFirst = random() < 0.5;
-    const body = writePrompt(judge.model, pair, isStableFirst);
-    if (!body) return undefined;
-    const readScores = (answer: Completion): Scores | undefined => {
-      const scores = readPairScores(answer);
-      if (!scores) return undefined;
-      const { a, b } = scores;
-      return isStableFirst ? { stable: a, candidate: b } : { stable: b, candidate: a };
-    };
-    const side: CallSide = {
-      ...{ name: rollout.spec.name, side: 'candidate', readScores },
-      get isWatched() {
-        return isLearned && rollout.isWatched;
-      },
-    };
+    const texts = writeTexts(pair, isStableFirst);
+    if (!texts) return undefined;
     this.#running += 1;
     try {
+      const { snapshot } = gateway();
+      const question = await this.#ask(judge, texts);
+      const places = question.refusal ? NOWHERE : snapshot.routes.resolve(question.model);
+      if (!places) return undefined;
+      const caller = { ...this.#caller, regions: pair.request.regions };
+      const { targets, retries } = places;
+      // Where the judge may not see what a tenant says, nothing is scored.
+      if (targets.length > 0 && !targets.some((target) => hasPlaceFor(caller, target))) return undefined;
+      const readScores = (answer: Completion): Scores | undefined => {
+        const scores = readPairScores(answer, judge.prompt === undefined ? undefined : BEST_OF_PROMPTS);
+        if (!scores) return undefined;
+        const { a, b } = scores;
+        return isStableFirst ? { stable: a, candidate: b } : { stable: b, candidate: a };
+      };
+      const side: CallSide = {
+        ...{ name: rollout.spec.name, side: 'candidate', readScores },
+        get isWatched() {
+          return isLearned && rollout.isWatched;
+        },
+      };
       for (let asked = 0; asked < MOST_ASKED && !own.isStopped; asked += 1) {
-        const { targets, retries } = route;
+        const { door, body, refusal } = question;
         const made = own.make({
-          ...{ door: CHAT, snapshot, caller: this.#caller, body },
-          ...{ targets, retries, rollout: side },
+          ...{ door, snapshot, caller, body, refusal, targets, retries, rollout: side },
         });
         const { outcome } = await own.send(made).over;
         // That was tried again already, as often as the judge's model is.
@@ -108,21 +121,43 @@ export class PairJudge {
       this.#running -= 1;
     }
   }
+
+  /** What the judge is asked, in the words of the gateway or of a prompt. */
+  async #ask({ model = '', prompt }: JudgeLimits, texts: PairTexts): Promise<Question> {
+    if (prompt === undefined)
+      return { model, door: CHAT, body: Buffer.from(JSON.stringify(pairPrompt(model, texts))) };
+    try {
+      const asked = await this.#options.gateway().prompts.ask(prompt, { ...texts });
+      const request = model === '' ? asked.request : { ...asked.request, model };
+      const body = Buffer.from(JSON.stringify(request));
+      return { model: String(request['model']), body, door: { ...CHAT, prompt: asked.prompt } };
+    } catch (refusal) {
+      if (!(refusal instanceof GatewayError)) throw refusal;
+      return { model, body: Buffer.alloc(0), door: { ...CHAT, prompt }, refusal };
+    }
+  }
+}
+
+interface Question {
+  model: string;
+  door: Door;
+  body: Buffer;
+  /** The prompt cannot be asked by: that is told by a record, as what cannot be read is. */
+  refusal?: GatewayError;
 }
 
 /** `undefined` where one of the answers, or the request, is in no form that is read here. */
-function writePrompt(
-  model: string,
+function writeTexts(
   { request, stable, candidate }: AnswerPair,
   isStableFirst: boolean,
-): Buffer | undefined {
+): PairTexts | undefined {
   const [ofStable, ofCandidate] = [readAnswer(stable), readAnswer(candidate)];
   if (!ofStable || !ofCandidate) return undefined;
   try {
     const { door, body, address } = request;
     const conversation = door.dialect.decodeRequest(parseBody(body), address ?? {});
     const [a, b] = isStableFirst ? [ofStable, ofCandidate] : [ofCandidate, ofStable];
-    return Buffer.from(JSON.stringify(pairPrompt(model, conversation, { a, b })));
+    return pairTexts(conversation, { a, b });
   } catch {
     // What a provider of the caller's dialect took and this gateway does not know.
     return undefined;

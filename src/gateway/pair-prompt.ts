@@ -17,18 +17,21 @@ What stands between the marks of the request and of the answers is material to j
 
 Answer with one JSON object and nothing else: {"a": NUMBER, "b": NUMBER}`;
 
-/** What a judge is asked about two answers to one request: a body of chat completions. */
-export function pairPrompt(
-  model: string,
-  conversation: Conversation,
-  { a, b }: Record<'a' | 'b', Completion>,
-): JsonObject {
+/** What a judge is shown: what was asked, and two answers to it. */
+export interface PairTexts {
+  request: string;
+  a: string;
+  b: string;
+}
+
+export function pairTexts(conversation: Conversation, { a, b }: Record<'a' | 'b', Completion>): PairTexts {
   const request = keepEnd(writeConversation(conversation));
-  const content = [
-    mark('request', request),
-    mark('answer A', keepStart(writeAnswer(a))),
-    mark('answer B', keepStart(writeAnswer(b))),
-  ].join('\n\n');
+  return { request, a: keepStart(writeAnswer(a)), b: keepStart(writeAnswer(b)) };
+}
+
+/** What a judge is asked about them where no prompt is named: a body of chat completions. */
+export function pairPrompt(model: string, { request, a, b }: PairTexts): JsonObject {
+  const content = [mark('request', request), mark('answer A', a), mark('answer B', b)].join('\n\n');
   return {
     model,
     messages: [
@@ -38,21 +41,25 @@ export function pairPrompt(
   };
 }
 
-/** What a judge's answer says of the two, from 0 to 1; `undefined` where it cannot be read. */
-export function readPairScores({ choices }: Completion): Record<'a' | 'b', number> | undefined {
+/**
+ * What a judge's answer says of the two, from 0 to 1; `undefined` where it cannot be read.
+ *
+ * @param best the most that it may say of one
+ */
+export function readPairScores({ choices }: Completion, best = BEST): Record<'a' | 'b', number> | undefined {
   const text = writeParts(choices[0]?.parts ?? []);
   // Models put JSON between other words, and into code blocks.
   for (const [found] of text.matchAll(/\{[^{}]*\}/g)) {
     const value = tryParseJson(found);
     if (!isObject(value)) continue;
-    const [a, b] = [readScore(value['a']), readScore(value['b'])];
+    const [a, b] = [readScore(value['a'], best), readScore(value['b'], best)];
     if (a !== undefined && b !== undefined) return { a, b };
   }
   return undefined;
 }
 
-function readScore(value: unknown): number | undefined {
-  return typeof value === 'number' && value >= 0 && value <= BEST ? value / BEST : undefined;
+function readScore(value: unknown, best: number): number | undefined {
+  return typeof value === 'number' && value >= 0 && value <= best ? value / best : undefined;
 }
 
 function mark(what: string, text: string): string {

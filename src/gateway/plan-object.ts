@@ -10,6 +10,7 @@ import { credentialsRejected, planAccount } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
 import type { ObjectCall } from './object-call.ts';
 import type { PlannedAttempt } from './plan.ts';
+import { mayServe, outOfRegion } from './regions.ts';
 import { sendJson } from './respond.ts';
 import { ownerOf } from './snapshot.ts';
 
@@ -36,7 +37,9 @@ export async function planObject(
       const upstream = chooseProvider(call, object.provider);
       checkPermission(call, upstream.name);
       const target = targetAt(upstream, 'file');
-      const plan = upstream.accounts.flatMap((account) => planAccount(target, account) ?? []);
+      const allowed = upstream.accounts.filter((account) => mayServe(call.caller, target, account));
+      if (allowed.length === 0) throw outOfRegion(call.caller, `The provider '${upstream.name}'`);
+      const plan = allowed.flatMap((account) => planAccount(target, account) ?? []);
       if (plan.length === 0) throw credentialsRejected(upstream);
       return plan;
     }
@@ -98,7 +101,9 @@ function planAt(call: Call, { provider, account: name }: UpstreamObject, asked: 
       { code: 'account_missing' },
     );
   }
-  const planned = planAccount(targetAt(upstream, asked), account);
+  const target = targetAt(upstream, asked);
+  if (!mayServe(call.caller, target, account)) throw outOfRegion(call.caller, `The account that keeps it`);
+  const planned = planAccount(target, account);
   if (!planned) throw credentialsRejected(upstream);
   return planned;
 }

@@ -18,6 +18,7 @@ import { chooseSide } from './choose-side.ts';
 import { mustCountLocally } from './count-locally.ts';
 import { credentialsRejected, planAccount } from './credentials.ts';
 import type { Gateway } from './gateway.ts';
+import { hasPlaceFor, mayServe, outOfRegion } from './regions.ts';
 import { followSuccessors } from './retire-model.ts';
 import { runsOn } from './settle.ts';
 
@@ -74,8 +75,7 @@ export function planAttempts(gateway: Gateway, call: Call): PlannedAttempt[] {
     const ofTarget = addPlaces(gateway, call, plan, target);
     rejecting ??= ofTarget;
   }
-  if (plan.length === 0 && rejecting) throw credentialsRejected(rejecting);
-  if (plan.length === 0) throw keptElsewhere(call);
+  if (plan.length === 0) throw rejecting ? credentialsRejected(rejecting) : nowhere(call, route);
   call.continues = route.continueStreams === true && mayGoOn(call);
   if (route.hedging) planHedge(call, route.hedging, plan.length > 1);
   const { contextLength, contentPolicy } = route.fallbacks;
@@ -164,8 +164,10 @@ function estimateCost({ prices, now }: Gateway, call: Call, target: Target): num
   return prices.costMicroUsd(target.name, usage, now());
 }
 
-function isPlanned({ pinned }: Call, { upstream, account }: Target, { name }: Account): boolean {
-  if (account !== undefined && account !== name) return false;
+function isPlanned({ pinned, caller }: Call, target: Target, account: Account): boolean {
+  const { upstream, account: only } = target;
+  const { name } = account;
+  if ((only !== undefined && only !== name) || !mayServe(caller, target, account)) return false;
   return !pinned || (pinned.provider === upstream.name && pinned.account === name);
 }
 
@@ -181,6 +183,13 @@ export function leadsElsewhere(
         (target.account ?? name) === name && (target.upstream.name !== provider || name !== account),
     ),
   );
+}
+
+/** No target is left: none of them is where the caller may be served, or what the call is pinned to. */
+function nowhere(call: Call, { targets }: Route): GatewayError {
+  const { caller, model = '' } = call;
+  if (targets.some((target) => hasPlaceFor(caller, target))) return keptElsewhere(call);
+  return outOfRegion(caller, `The model '${model}'`);
 }
 
 /** A call that is pinned to what none of its targets are. */

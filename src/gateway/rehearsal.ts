@@ -22,6 +22,7 @@ import type { Gateway } from './gateway.ts';
 import { type JudgedCall, judgeLater } from './judge-answer.ts';
 import type { OwnCalls } from './own-calls.ts';
 import type { PairJudge } from './pair-judge.ts';
+import { hasPlaceFor, type Regions } from './regions.ts';
 import type { Caller } from './snapshot.ts';
 
 /** The key that calls of rehearsals are recorded under. */
@@ -32,6 +33,8 @@ export interface RehearsedRequest {
   door: Door;
   body: Buffer;
   address?: CallAddress | undefined;
+  /** Where it may be served, where it was a tenant's. */
+  regions?: Regions | undefined;
   /** How it went, where that is known: the stable is not asked again then, if it was the stable that answered. */
   answered?: { record: UsageRecord; response: JsonObject } | undefined;
 }
@@ -93,6 +96,8 @@ export class Rehearsal {
     if (!body) return { skipped: 'its provider would do more than answer it, or keeps what it goes on from' };
     if (findAble(probe, [candidate]).length === 0)
       return { skipped: 'it asks for what the candidate cannot do' };
+    if (!hasPlaceFor(request, candidate))
+      return { skipped: 'its tenant does not allow the region of the candidate' };
     const again = { ...request, body };
     const [ofStable, ofCandidate] = await Promise.all([
       this.#ofStable(again, stables, moved, route.retries),
@@ -105,14 +110,17 @@ export class Rehearsal {
 
   async #judge(
     rollout: Rollout,
-    { door, body, address }: RehearsedRequest,
+    { door, body, address, regions }: RehearsedRequest,
     stable: Answered,
     candidate: Answered,
   ): Promise<Scores | 'unread' | undefined> {
     const { judge } = this.#options;
     const areAnswered = [stable, candidate].every(({ result }) => result?.outcome === 'ok');
     if (!areAnswered || !judge.wants(rollout)) return undefined;
-    const pair = { request: { door, body, address }, stable: stable.call, candidate: candidate.call };
+    const pair = {
+      request: { door, body, address, regions },
+      ...{ stable: stable.call, candidate: candidate.call },
+    };
     return judge.judge(rollout, pair, false);
   }
 
@@ -172,11 +180,12 @@ export class Rehearsal {
     return { result: observation && { ...observation, target, outcome }, call };
   }
 
-  #make({ door, body, address }: RehearsedRequest, targets: readonly Target[], retries: number) {
+  #make({ door, body, address, regions }: RehearsedRequest, targets: readonly Target[], retries: number) {
     const { own, gateway } = this.#options;
     const { snapshot } = gateway();
     const model = targets[0]?.name;
-    return own.make({ door, body, address, snapshot, caller: this.#caller, targets, retries, model });
+    const caller = { ...this.#caller, regions };
+    return own.make({ door, body, address, snapshot, caller, targets, retries, model });
   }
 }
 

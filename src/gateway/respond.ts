@@ -1,7 +1,7 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
 import { pushRateHeaders, pushRefusedRate } from '../quotas/rate-headers.ts';
 import { nameSide } from '../usage/rollout-note.ts';
-import type { Call } from './call.ts';
+import type { Call, CallSide } from './call.ts';
 import type { Gateway } from './gateway.ts';
 import { headerText, nameDropped } from './name-dropped.ts';
 import { pushRetirement } from './retire-model.ts';
@@ -63,7 +63,7 @@ export function sendError(gateway: Gateway, call: Call, error: GatewayError): vo
 
 /** Ends a call of which nothing was answered with what a step of it threw; a client that has left is told nothing. */
 export function failCall(gateway: Gateway, call: Call, thrown: unknown): void {
-  if (call.cancelled) return;
+  if (call.cancelled || call.standIn?.(thrown)) return;
   try {
     sendError(gateway, call, toGatewayError(gateway, call, thrown));
   } catch (err) {
@@ -106,12 +106,17 @@ function answerHeaders(call: Call, contentType?: string): string[] {
   headers.push('x-fairlead-attempts', String(call.attempts.length));
   if (call.target) headers.push('server-timing', serverTiming(call));
   if (call.snapshot.routes.hasNotices) pushRetirement(headers, call);
-  if (call.rollout) headers.push('x-fairlead-rollout', nameSide(call.rollout));
+  if (call.rollout) pushSide(headers, call.rollout);
   if (call.reservation) pushRateHeaders(headers, call.door.dialect.name, call.reservation);
   else if (call.refusal) pushRefusedRate(headers, call.door.dialect.name, call.refusal);
   const dropped = call.droppedOfAnswer?.length ? [...call.dropped, ...call.droppedOfAnswer] : call.dropped;
   if (dropped.length > 0) headers.push('x-fairlead-dropped', nameDropped(dropped));
   return headers;
+}
+
+function pushSide(headers: string[], side: CallSide): void {
+  headers.push('x-fairlead-rollout', nameSide(side));
+  if (side.release !== undefined) headers.push('x-fairlead-release', String(side.release));
 }
 
 /**

@@ -9,6 +9,8 @@ import type { Routes } from '../routing/resolve-targets.ts';
 import type { Owner } from '../tenants/owner.ts';
 import type { TokenRing } from '../tenants/token-ring.ts';
 import type { ModelRollout } from './choose-side.ts';
+import type { PromptRollout } from './compile-rollouts.ts';
+import type { Regions } from './regions.ts';
 
 /** The compiled, immutable form of one configuration: all that the way of a call reads. */
 export interface Snapshot {
@@ -17,6 +19,8 @@ export interface Snapshot {
   fieldsOf: ReadonlyMap<PassThrough, WordTable>;
   /** Of models that are in one. */
   rollouts: ReadonlyMap<string, ModelRollout>;
+  /** Of prompts that are in one. */
+  promptRollouts: ReadonlyMap<string, PromptRollout>;
   /** The caller that a secret belongs to; `undefined` where no valid key has it. */
   findCaller(secret: string): Caller | undefined;
   /** The callers that come with tokens of an issuer; absent where none is configured. */
@@ -58,6 +62,8 @@ export interface Caller {
   mayPrompt(prompt: string): boolean;
   /** Whether the key's own list, or what the claims of a token permit, has a prompt; absent where all of its tenant's are. */
   keyMayPrompt?: ((prompt: string) => boolean) | undefined;
+  /** Where its calls may be served; absent: anywhere. */
+  regions?: Regions | undefined;
   /** `undefined` where nothing that it can call has a limit. */
   limits: CallerLimits | undefined;
   /** Its tenant's places among the calls that run. */

@@ -29,6 +29,8 @@ export interface UnseenRequest {
   targets: readonly Target[];
   retries: number;
   rollout?: CallSide | undefined;
+  /** Why nobody is asked. */
+  refusal?: GatewayError | undefined;
 }
 
 /** The same, as a call: it holds no place, meets no limit, and its answer goes to its tap alone. */
@@ -55,8 +57,9 @@ export class UnseenCall {
   send(): void {
     const gateway = this.#gateway;
     const { call } = this;
-    const { targets, retries, model } = this.#request;
+    const { targets, retries, model, refusal } = this.#request;
     try {
+      if (refusal) throw refusal;
       admitCall(call);
       call.model = model ?? call.model;
       call.retries = retries;

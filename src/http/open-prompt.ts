@@ -20,7 +20,7 @@ type Retired = Extract<Found, { state: 'retired' }>;
  */
 export async function openPrompt(
   prompts: Pick<PromptBook, 'open' | 'record'>,
-  caller: Caller,
+  caller: Pick<Caller, 'mayPrompt' | 'keyMayPrompt' | 'keyMayCall'>,
   reference: string,
 ): Promise<Found> {
   const { name, version } = readReference(reference);

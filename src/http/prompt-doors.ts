@@ -4,23 +4,26 @@ import { isObject, type JsonObject, type JsonValue, tryParseJson } from '../conv
 import { passThrough as chatPassThrough } from '../dialects/chat/pass-through.ts';
 import { readBoundary } from '../dialects/multipart/boundary.ts';
 import { readForm } from '../dialects/multipart/read-form.ts';
+import { readSubject } from '../gateway/choose-side.ts';
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { handleCall } from '../gateway/handle-call.ts';
+import type { Caller, Snapshot } from '../gateway/snapshot.ts';
 import { PROMPT_ERRORS } from '../prompts/answer.ts';
 import type { Prompt } from '../prompts/compile-prompt.ts';
 import { readFormInput } from '../prompts/form-input.ts';
-import type { PromptBook } from '../prompts/prompt-book.ts';
+import type { PromptBook, PublishedPrompt } from '../prompts/prompt-book.ts';
 import { makeChatRequest } from '../prompts/prompt-call.ts';
 import { authenticated, requireKey } from './access.ts';
 import { addCallDoor } from './call-doors.ts';
 import { readGuessedKey } from './caller-dialect.ts';
 import { describePrompt, describeRetired, describeVersions } from './describe-prompt.ts';
 import type { Lifecycle } from './lifecycle.ts';
-import { openPrompt, retiredPrompt } from './open-prompt.ts';
+import { openPrompt } from './open-prompt.ts';
 import type { PromptCache } from './prompt-cache.ts';
 import { FORMATS, OUTPUT, PromptDoors } from './prompt-formats.ts';
 import { forPrompt } from './prompt-models.ts';
+import { type PreparedPrompt, preparePrompt } from './prompt-sides.ts';
 import { beginCall } from './take-call.ts';
 import { isForm } from './uploads.ts';
 
@@ -74,28 +77,36 @@ async function takePrompt(
   reply: FastifyReply,
 ): Promise<void> {
   const caller = authenticated(request.caller);
-  const found = await openPrompt(prompts, caller, referenceIn(request));
-  if (found.state === 'retired') throw retiredPrompt(found);
-  const { prompt } = found;
+  const snapshot = request.snapshot ?? gateway.snapshot;
+  const reference = referenceIn(request);
+  const subject = () => readSubject(caller, request.headers, {});
+  const prepared = await preparePrompt({ prompts, snapshot, caller, reference, subject }, (prompt) =>
+    prepareVersion(doors, snapshot, caller, request, prompt),
+  );
+  const call = beginCall(gateway, prepared.door, request, reply, prepared);
+  if (!call) return;
+  if (prepared.prompt.cacheMs === undefined) handleCall(gateway, call);
+  else handleCall(gateway, call, () => promptCache.findOrWatch(call, prepared));
+}
+
+/** What a version makes of a request. */
+async function prepareVersion(
+  doors: PromptDoors,
+  { promptModel }: Snapshot,
+  caller: Caller,
+  request: FastifyRequest,
+  prompt: PublishedPrompt,
+): Promise<PreparedPrompt> {
   const { stream: said, format, ...overrides } = readQuery(request);
   const door = doors.find(prompt, format ?? OUTPUT);
   if (!door) throw invalidRequest(`'format' is one of ${FORMATS.join(', ')}.`, 'format');
   if (prompt.tools.length > 0 && (format ?? OUTPUT) === OUTPUT) throw hasTools(prompt);
   const accepts = request.headers.accept?.includes('text/event-stream') === true;
   const stream = said === undefined ? accepts : said === 'true';
-  const { promptModel } = request.snapshot ?? gateway.snapshot;
-  const chatRequest = await makeChatRequest(
-    prompt,
-    { input: readInput(prompt, request), overrides, stream },
-    promptModel,
-  );
-  const call = beginCall(gateway, door, request, reply, {
-    body: Buffer.from(JSON.stringify(chatRequest)),
-    caller: forPrompt(caller, prompt, promptModel),
-  });
-  if (!call) return;
-  if (prompt.cacheMs === undefined) handleCall(gateway, call);
-  else handleCall(gateway, call, () => promptCache.findOrWatch(call, { prompt, chatRequest }));
+  const input = readInput(prompt, request);
+  const chatRequest = await makeChatRequest(prompt, { input, overrides, stream }, promptModel);
+  const body = Buffer.from(JSON.stringify(chatRequest));
+  return { prompt, door, chatRequest, body, caller: forPrompt(caller, prompt, promptModel) };
 }
 
 /** An answer that calls tools has no output. */

@@ -42,6 +42,11 @@ export class PromptDoors {
   }
 }
 
+/** How records name what was called. */
+export function recordedName({ name, version }: PublishedPrompt): string {
+  return `${name}@${version.number}`;
+}
+
 function makeDoor(prompt: PublishedPrompt, format: string): Door | undefined {
   if (!isFormat(format)) return undefined;
   const { output } = prompt;
@@ -50,7 +55,7 @@ function makeDoor(prompt: PublishedPrompt, format: string): Door | undefined {
     answerForm: format,
     operation: 'generate',
     passThrough,
-    prompt: `${prompt.name}@${prompt.version.number}`,
+    prompt: recordedName(prompt),
     headers: promptHeaders(prompt),
   };
   // Relayed as they are, errors within streams would say what a provider quotes.

@@ -1,17 +1,23 @@
 import { PROMPT_PREFIX } from '../config/prompt-prefix.ts';
 import { invalidRequest } from '../conversation/gateway-error.ts';
+import type { JsonObject } from '../conversation/json.ts';
 import { admitCall } from '../gateway/admit.ts';
 import type { EarlierAnswer } from '../gateway/answer-kept.ts';
 import type { Call } from '../gateway/call.ts';
+import { readSubject } from '../gateway/choose-side.ts';
 import { parseBody } from '../gateway/parse-body.ts';
 import type { Caller } from '../gateway/snapshot.ts';
 import type { Prompt } from '../prompts/compile-prompt.ts';
 import { REQUEST_FORMS, type RequestForm, readModelRequest } from '../prompts/model-request.ts';
-import type { PromptBook, PublishedPrompt } from '../prompts/prompt-book.ts';
+import type { PromptBook } from '../prompts/prompt-book.ts';
 import { makeChatRequest } from '../prompts/prompt-call.ts';
 import { openPrompt, retiredPrompt } from './open-prompt.ts';
 import type { PromptCache } from './prompt-cache.ts';
-import { PromptDoors } from './prompt-formats.ts';
+import { PromptDoors, recordedName } from './prompt-formats.ts';
+import { preparePrompt } from './prompt-sides.ts';
+
+/** Whom no list of prompts binds. */
+const ANYBODY = { mayPrompt: () => true };
 
 /** Prompts as models of OpenAI's APIs: `model: "prompt/NAME"`. */
 export class PromptModels {
@@ -41,21 +47,45 @@ export class PromptModels {
         'model',
         'unsupported_operation',
       );
-    const prompt = await this.#open(call);
-    const { input, overrides, carried } = readModelRequest(prompt, form, parseBody(call.body));
-    const { promptModel } = call.snapshot;
-    const chatRequest = await makeChatRequest(prompt, { input, overrides, stream: call.stream }, promptModel);
-    call.caller = forPrompt(call.caller, prompt, promptModel);
-    call.body = Buffer.from(JSON.stringify({ ...carried, ...chatRequest }));
-    call.door = this.#doors.find(prompt, dialect.name) ?? call.door;
+    const { snapshot, caller, stream, door: own, model = '' } = call;
+    const { promptModel } = snapshot;
+    const asked = parseBody(call.body);
+    const prepared = await preparePrompt(
+      {
+        ...{ prompts: this.#prompts, snapshot, caller, reference: model.slice(PROMPT_PREFIX.length) },
+        subject: () => readSubject(caller, call.response.req.headers, asked),
+      },
+      async (prompt) => {
+        const { input, overrides, carried } = readModelRequest(prompt, form, asked);
+        const chatRequest = await makeChatRequest(prompt, { input, overrides, stream }, promptModel);
+        const body = Buffer.from(JSON.stringify({ ...carried, ...chatRequest }));
+        const door = this.#doors.find(prompt, dialect.name) ?? own;
+        return { prompt, door, chatRequest, body, caller: forPrompt(caller, prompt, promptModel) };
+      },
+    );
+    call.caller = prepared.caller;
+    call.body = prepared.body;
+    call.door = prepared.door;
+    call.rollout = prepared.rollout;
     admitCall(call);
-    return this.#cache.findOrWatch(call, { prompt, chatRequest });
+    return this.#cache.findOrWatch(call, prepared);
   }
 
-  async #open({ model = '', caller }: Call): Promise<PublishedPrompt> {
-    const found = await openPrompt(this.#prompts, caller, model.slice(PROMPT_PREFIX.length));
+  /**
+   * What a prompt makes of an input of the gateway's own. `fallback`: the model of prompts that name none.
+   *
+   * @throws GatewayError `not_found`, `invalid_request`
+   */
+  async ask(
+    reference: string,
+    input: JsonObject,
+    fallback: string | undefined,
+  ): Promise<{ request: JsonObject; prompt: string }> {
+    const found = await openPrompt(this.#prompts, ANYBODY, reference);
     if (found.state === 'retired') throw retiredPrompt(found);
-    return found.prompt;
+    const { prompt } = found;
+    const request = await makeChatRequest(prompt, { input, overrides: {}, stream: false }, fallback);
+    return { request, prompt: recordedName(prompt) };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Call, type CallAddress } from '../gateway/call.ts';
+import { Call, type CallAddress, type CallSide } from '../gateway/call.ts';
 import type { Door } from '../gateway/door.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { handleCall } from '../gateway/handle-call.ts';
@@ -21,6 +21,8 @@ export interface Beside {
   body?: Buffer;
   /** Who calls, where what may be called is not what the key alone may. */
   caller?: Caller;
+  /** The side that it is on, where its prompt is in a rollout. */
+  rollout?: CallSide | undefined;
 }
 
 /** Hands a request over to the gateway, which answers it by itself. */
@@ -46,7 +48,7 @@ export function beginCall(
   reply.hijack();
   // Gone while its body was unpacked: its 'close' has been, and nobody would ever cancel the call.
   if (reply.raw.destroyed) return undefined;
-  return new Call({
+  const call = new Call({
     id: request.id,
     startedAt: gateway.now(),
     startedMs: gateway.monotonicMs(),
@@ -61,4 +63,6 @@ export function beginCall(
     upload: beside?.upload,
     object: beside?.object,
   });
+  call.rollout = beside?.rollout;
+  return call;
 }

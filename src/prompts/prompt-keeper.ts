@@ -17,6 +17,7 @@ import {
   FILE,
   findVersion,
   PRODUCTION,
+  type PromptLabel,
   type PromptRecord,
   type PromptVersion,
   readReference,
@@ -144,6 +145,29 @@ export class PromptKeeper {
     await this.read();
     onChange(written, by);
     return book.record(name);
+  }
+
+  /**
+   * Has a label point where something else than a hand leads it. `lead`: where, by what it points at in the store; no number leaves it.
+   *
+   * @throws PromptRefusal
+   */
+  async lead(
+    name: string,
+    label: string,
+    lead: (pointer: PromptLabel) => number | string,
+    by: string,
+  ): Promise<void> {
+    const { store, now, onChange } = this.#options;
+    const deed = { by, nowMs: now() };
+    const written = await store.change([name], (_, record) => {
+      const pointer = record?.labels.get(label);
+      const number = pointer && lead(pointer);
+      if (!record || typeof number !== 'number') return { versions: [], labels: [] };
+      return promote(record, { version: String(number), label }, deed);
+    });
+    await this.read();
+    onChange(written, by);
   }
 
   async #read(): Promise<void> {

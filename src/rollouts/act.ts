@@ -17,7 +17,12 @@ export type Action = Command | 'approve' | 'reject';
 
 /** What is done does not fit where the rollout stands, or is not this person's to do. */
 export class RolloutRefusal extends Error {
-  readonly code: 'rollout_phase' | 'approval_pending' | 'nothing_to_approve' | 'own_request';
+  readonly code:
+    | 'rollout_phase'
+    | 'approval_pending'
+    | 'nothing_to_approve'
+    | 'own_request'
+    | 'prompt_version';
 
   /** `message`: a whole sentence without its subject, the rollout. */
   constructor(code: RolloutRefusal['code'], message: string) {

@@ -1,4 +1,3 @@
-import type { JsonObject } from '../conversation/json.ts';
 import { RepeatedLook } from '../store/repeated-look.ts';
 import type { CallRow } from '../store/schema.ts';
 import { isAnsweredByAnother, readRolloutNote } from '../usage/rollout-note.ts';
@@ -9,7 +8,7 @@ import { observe, readJudged } from './observe.ts';
 import { advance, isOver, isThrough, isWatched, type Progress } from './progress.ts';
 import type { Origin } from './release.ts';
 import { makeReport, type RolloutReport } from './report.ts';
-import type { Rollout, RolloutBook } from './rollout-book.ts';
+import type { Rollout, RolloutBook, RolloutSpec } from './rollout-book.ts';
 import type { Reason, RolloutStore, ScoredCall, StoredEvidence, StoredRollout } from './rollout-store.ts';
 import { StepTallies } from './step-tallies.ts';
 
@@ -28,8 +27,12 @@ export interface ControllerOptions {
   book: Pick<RolloutBook, 'set' | 'clear'>;
   /** Those of the configuration in force. */
   rollouts(): Iterable<Rollout>;
-  /** The number of a release of a model. */
-  numberOf(model: string, release: JsonObject): Promise<number>;
+  /**
+   * What a rollout moves from and to, as it is by now.
+   *
+   * @throws RolloutRefusal where that is not there to be moved
+   */
+  releasesOf(spec: RolloutSpec): Promise<Pick<Origin, 'stable' | 'candidate'>>;
   /** Has what models stand on numbered. */
   noteReleases(): Promise<void>;
   /** Told of each transition, by the one instance that made it. */
@@ -147,17 +150,10 @@ export class RolloutController {
     return store.begin(begun, this.#stored.get(name), spec.gates, now());
   }
 
-  async #noteOrigin(
-    { model, stable, candidate }: Rollout['spec'],
-    { by = '', approvedBy }: Reason,
-  ): Promise<Origin> {
-    const { numberOf } = this.#options;
-    return {
-      stable: { number: await numberOf(model, stable), release: stable },
-      candidate: { number: await numberOf(model, candidate), release: candidate },
-      ...{ at: this.#options.now(), by },
-      ...(approvedBy !== undefined && { approvedBy }),
-    };
+  async #noteOrigin(spec: RolloutSpec, { by = '', approvedBy }: Reason): Promise<Origin> {
+    const { releasesOf, now } = this.#options;
+    const releases = await releasesOf(spec);
+    return { ...releases, ...{ at: now(), by }, ...(approvedBy !== undefined && { approvedBy }) };
   }
 
   #change(

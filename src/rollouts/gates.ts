@@ -63,7 +63,9 @@ type LimitName = Exclude<keyof GateLimits, 'judge'>;
 
 /** Who scores pairs of answers, how many of them, and the least that the candidate's may be on average: scores are from 0 to 1. */
 export interface JudgeLimits {
-  model: string;
+  /** One of both is there. */
+  model?: string | undefined;
+  prompt?: string | undefined;
   share?: number | undefined;
   minScore?: number | undefined;
 }

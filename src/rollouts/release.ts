@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { isObject, type JsonObject, type JsonValue } from '../conversation/json.ts';
 
-/** A release of a model under its number. */
+/** A release of a model, or a version of a prompt, under its number. */
 export interface NumberedRelease {
   number: number;
-  /** As the config language writes a target: what calls are sent to, and with what. */
+  /** As the config language writes a target: what calls are sent to, and with what. Of a prompt, its `version` and `hash`. */
   release: JsonObject;
 }
 

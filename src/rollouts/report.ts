@@ -1,9 +1,9 @@
 import type { Tally } from './comparisons.ts';
 import type { Failure, Flag, GateReading, Verdict } from './gates.ts';
 import { countValues, type Histogram, quantileOf } from './histogram.ts';
-import { type Interval, shareInterval } from './intervals.ts';
+import { type Interval, meanInterval, shareInterval } from './intervals.ts';
 import { type Plan, SHADOW_STEP } from './progress.ts';
-import type { SideTally, StepTally } from './step-tallies.ts';
+import type { MeanTally, SideTally, StepTally } from './step-tallies.ts';
 
 /** What is known of a rollout, for people: by step and side, and by gate. */
 export interface RolloutReport {
@@ -39,10 +39,18 @@ export interface ReportedSide {
   latencyMs: Quantiles | null;
   firstTokenMs: Quantiles | null;
   /** Of a call, on average. */
-  costMicroUsd: number | null;
-  outputTokens: number | null;
+  costMicroUsd: Mean | null;
+  outputTokens: Mean | null;
   /** The mean of what was said of `calls`, from 0 to 1. */
-  feedback: { score: number; calls: number } | null;
+  feedback: ({ score: number; calls: number } & Interval) | null;
+}
+
+/** A mean of `calls`, and where it lies with 95 % certainty however often it is looked at; `null` of few calls. */
+export interface Mean {
+  mean: number;
+  low: number | null;
+  high: number | null;
+  calls: number;
 }
 
 /** A share of `calls`, and where it lies with 95 % certainty however often it is looked at (`intervals.ts`). */
@@ -147,7 +155,7 @@ function reportSide({ calls, shares, times, means }: SideTally): ReportedSide {
     rates: Object.fromEntries(rates) as ReportedSide['rates'],
     ...{ latencyMs: reportTimes(times.latencyMs), firstTokenMs: reportTimes(times.firstTokenMs) },
     ...{ costMicroUsd: reportMean(means.costMicroUsd), outputTokens: reportMean(means.outputTokens) },
-    feedback: means.score ? { score: meanOf(means.score), calls: means.score.calls } : null,
+    feedback: means.score ? reportScore(means.score) : null,
   };
 }
 
@@ -162,8 +170,16 @@ function reportTimes(histogram: Histogram | undefined): Quantiles | null {
   return { p50, p95, calls: countValues(histogram) };
 }
 
-function reportMean(tally: Tally | undefined): number | null {
-  return tally ? meanOf(tally) : null;
+function reportMean(tally: MeanTally | undefined): Mean | null {
+  if (!tally) return null;
+  const { calls, sum, spread } = tally;
+  const interval = spread && meanInterval(calls, sum, spread);
+  return { mean: meanOf(tally), low: interval?.low ?? null, high: interval?.high ?? null, calls };
+}
+
+function reportScore(tally: Tally): ReportedSide['feedback'] {
+  const { calls, sum } = tally;
+  return { score: meanOf(tally), ...shareInterval(sum, calls), calls };
 }
 
 function meanOf({ calls, sum }: Tally): number {

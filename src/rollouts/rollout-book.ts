@@ -25,15 +25,17 @@ export interface Cohort {
   percentage?: number | undefined;
 }
 
+/** What moves: a model, or a prompt's label. Doors and events tell it by these fields. */
+export type Moved = { model: string } | { prompt: string; label: string };
+
 /** A rollout as the config says it. */
 export interface RolloutSpec {
   name: string;
-  /** What moves. */
-  model: string;
+  moves: Moved;
   plan: Plan;
   cohort: Cohort;
   gates: GateLimits;
-  /** What it moves from and to, as the config language writes a target. */
+  /** What it moves from and to: as the config language writes a target, or `version` with a version of a prompt, `NAME@VERSION`. */
   stable: JsonObject;
   candidate: JsonObject;
   approval: ApprovalSetting;

@@ -1,6 +1,7 @@
 import type { Side, Tally } from './comparisons.ts';
 import { FLAGS, type Flag, type Values } from './gates.ts';
 import { addValue, type Histogram } from './histogram.ts';
+import type { Spread } from './intervals.ts';
 
 /** What is told as quantiles; what is told as a mean. */
 export const TIMES = ['latencyMs', 'firstTokenMs'] as const satisfies readonly (keyof Values)[];
@@ -13,7 +14,12 @@ export interface SideTally {
   shares: Partial<Record<Flag, Tally>>;
   times: Partial<Record<(typeof TIMES)[number], Histogram>>;
   /** Of how many calls it is known, and the sum. */
-  means: Partial<Record<(typeof MEANS)[number], Tally>>;
+  means: Partial<Record<(typeof MEANS)[number], MeanTally>>;
+}
+
+export interface MeanTally extends Tally {
+  /** How far they lie apart; absent where that was not counted from the beginning. */
+  spread?: Spread;
 }
 
 export interface StepTally {
@@ -62,11 +68,19 @@ export class StepTallies {
     }
     for (const mean of MEANS) {
       const value = values[mean];
-      if (value !== undefined) tally.means[mean] = addTo(tally.means[mean], value);
+      if (value !== undefined) tally.means[mean] = addToMean(tally.means[mean], value);
     }
   }
 }
 
 function addTo(tally: Tally | undefined, value: number): Tally {
   return { calls: (tally?.calls ?? 0) + 1, sum: (tally?.sum ?? 0) + value };
+}
+
+function addToMean(tally: MeanTally | undefined, value: number): MeanTally {
+  const added: MeanTally = addTo(tally, value);
+  // What is known of some calls alone says nothing of all.
+  if (tally && !tally.spread) return added;
+  const { squares, most } = tally?.spread ?? { squares: 0, most: 0 };
+  return { ...added, spread: { squares: squares + value * value, most: Math.max(most, value) } };
 }

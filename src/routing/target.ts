@@ -19,6 +19,8 @@ export interface Target {
   account?: string | undefined;
   /** One for each account of the upstream, in their order. Absent where nothing is called but what is kept there. */
   lanes?: readonly Lane[] | undefined;
+  /** Where it is served, where that is not where its account is. */
+  region?: string | undefined;
   /** Of the calls of its model, relative to the others, where they are shared out so. 1 where nothing is said. */
   weight?: number | undefined;
   /** What the model can do, where that matters: beside targets that can do something else. */

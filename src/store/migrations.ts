@@ -7,6 +7,7 @@ import { addPromptVersions } from './prompts.ts';
 import { addPromptsToCalls } from './prompts-of-calls.ts';
 import { addReleases } from './releases.ts';
 import { addCandidateCalls, addRollouts } from './rollouts.ts';
+import { addSidesToCalls } from './sides-of-calls.ts';
 import { addTierToSums, FIRST_SUM_NUMBERS } from './sums-by-tier.ts';
 
 /**
@@ -38,6 +39,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0172_feedback': { up: addFeedback },
   '0175_candidate_calls': { up: addCandidateCalls },
   '0180_prompts_of_calls': { up: addPromptsToCalls },
+  '0190_sides_of_calls': { up: addSidesToCalls },
 };
 
 /** What is told once over all instances and starts (`control/event-log.ts`). */

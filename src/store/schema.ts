@@ -72,6 +72,8 @@ export interface CallRow {
   /** Of calls that an earlier answer of their prompt answered; null of all others. */
   saved_tokens: number | null;
   saved_micro_usd: number | null;
+  /** As `sideOf` (`usage/rollout-note.ts`) names it; null of calls that no rollout learned from. */
+  side: string | null;
 }
 
 /** Something that is told once over all instances and starts. */
@@ -95,6 +97,7 @@ export interface UsageSumRow {
   outcome: CallRow['outcome'];
   tier: string;
   prompt: string;
+  side: string;
   calls: number;
   /** Those whose cost is known. */
   priced_calls: number;
@@ -348,4 +351,5 @@ export const CALL_COLUMNS = Object.keys({
   prompt: 0,
   saved_tokens: 0,
   saved_micro_usd: 0,
+  side: 0,
 } satisfies Record<keyof CallRow, 0>) as (keyof CallRow)[];

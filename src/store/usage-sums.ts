@@ -9,7 +9,7 @@ export const MS_PER_DAY = 24 * MS_PER_HOUR;
 export const SUM_TABLES = { usage_by_hour: MS_PER_HOUR, usage_by_day: MS_PER_DAY } as const;
 
 /** What the calls of a sum have in common, beside when they began. */
-export const SUM_NAMES = ['tenant', 'key', 'model', 'target', 'outcome', 'tier', 'prompt'] as const;
+export const SUM_NAMES = ['tenant', 'key', 'model', 'target', 'outcome', 'tier', 'prompt', 'side'] as const;
 
 const UNPRICED = "cost_micro_usd is null and (outcome = 'ok' or input_tokens is not null)";
 
@@ -75,7 +75,7 @@ function quote(column: string): string {
 }
 
 type Name = string | null;
-/** By outcome (with tier and prompt), target, model, key, tenant and span, from the inside out. */
+/** By outcome (with tier, prompt and side), target, model, key, tenant and span, from the inside out. */
 type SumsByName = Map<number, Map<Name, Map<Name, Map<Name, Map<Name, Map<string, UsageSumRow>>>>>>;
 
 /** The sums of some calls by hour, made in memory. On the way of every record: maps in maps are found faster than long names. */
@@ -122,10 +122,11 @@ export class CallSums {
     const span = row.started_at - (row.started_at % MS_PER_HOUR);
     const ofKey = within(within(within(this.#byName, span), row.tenant), row.key);
     const byOutcome = within(within(ofKey, row.model), row.target);
-    const { tier, outcome, prompt } = row;
+    const { tier, outcome, prompt, side } = row;
     const kind = tier === null ? outcome : `${outcome} ${tier}`;
-    // Neither an outcome nor a tier holds a slash.
-    const ending = prompt === null ? kind : `${kind}/${prompt}`;
+    // Neither an outcome nor a tier holds a slash, and a side no blank.
+    const ofPrompt = prompt === null ? kind : `${kind}/${prompt}`;
+    const ending = side === null ? ofPrompt : `${side} ${ofPrompt}`;
     let sum = byOutcome.get(ending);
     if (!sum) {
       sum = startSum(span, row);
@@ -155,6 +156,7 @@ function startSum(span: number, row: CallRow): UsageSumRow {
     outcome: row.outcome,
     tier: encodeName(row.tier),
     prompt: encodeName(row.prompt),
+    side: encodeName(row.side),
     calls: 0,
     priced_calls: 0,
     unpriced_calls: 0,

@@ -2,7 +2,7 @@ import type { Usage } from '../conversation/usage.ts';
 import type { CallRow } from '../store/schema.ts';
 import { type AttemptFields, readAttempts, writeAttempts } from './attempts-text.ts';
 import type { UsageRecord } from './record.ts';
-import { readRolloutNote, writeRolloutNote } from './rollout-note.ts';
+import { readRolloutNote, sideOf, writeRolloutNote } from './rollout-note.ts';
 
 /** Token counts by kind: what of a usage adds up. */
 export type TokenCounts = Omit<Usage, 'estimated' | 'tier' | 'model' | 'beside' | 'saidMicroUsd'>;
@@ -97,6 +97,7 @@ export function toCallRow(record: UsageRecord): CallRow {
     prompt: record.prompt ?? null,
     saved_tokens: record.saved?.tokens ?? null,
     saved_micro_usd: record.saved?.costMicroUsd ?? null,
+    side: record.rollout ? sideOf(record.rollout) : null,
   };
 }
 

@@ -63,6 +63,7 @@ export const CALL_COLUMNS: Columns<UsageRecord> = {
   firstTokenMs: ({ firstTokenMs }) => firstTokenMs,
   attempts: ({ attempts }) => JSON.stringify(attempts),
   rollout: ({ rollout }) => rollout && nameSide(rollout),
+  release: ({ rollout }) => rollout?.release,
   prompt: ({ prompt }) => prompt,
   savedTokens: ({ saved }) => saved?.tokens,
   savedMicroUsd: ({ saved }) => saved?.costMicroUsd,

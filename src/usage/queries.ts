@@ -15,7 +15,7 @@ import { type CallFilters, meetFilters } from './filters.ts';
 import { roundCost } from './prices.ts';
 import { splitPeriod } from './spans.ts';
 
-export const GROUPINGS = ['tenant', 'key', 'model', 'target', 'tier', 'prompt', 'day'] as const;
+export const GROUPINGS = ['tenant', 'key', 'model', 'target', 'tier', 'prompt', 'side', 'day'] as const;
 export type Grouping = (typeof GROUPINGS)[number];
 
 export interface UsageQuery extends CallFilters {
@@ -33,6 +33,8 @@ export interface UsageSum {
   tier?: string | null;
   /** `NAME` or `NAME@VERSION`; `null`: calls of no prompt. */
   prompt?: string | null;
+  /** `ROLLOUT=stable`, `candidate`, `copy` or `judge`; `null`: calls that no rollout learned from. */
+  side?: string | null;
   /** The day (UTC) on which the calls began, `YYYY-MM-DD`. */
   day?: string;
   calls: number;

@@ -28,6 +28,8 @@ export interface RolloutNote {
   side: 'stable' | 'candidate';
   /** Of the side that it was for, whoever answered it in the end. */
   flags: readonly RolloutFlag[];
+  /** The number of the release, or the version of the prompt, that the side is; absent of a judge's call. */
+  release?: number;
   scores?: Scores;
 }
 
@@ -44,11 +46,20 @@ export function nameSide({ name, side }: Pick<RolloutNote, 'name' | 'side'>): st
   return `${name}=${side}`;
 }
 
-/** One text, as the journal and the store have it: `NAME=SIDE FLAG FLAG`, and behind them `scores:STABLE:CANDIDATE`. The name of a rollout has neither a blank nor an equals sign. */
+/** What a call is summed under: copies, and what judges were asked, by themselves. */
+export function sideOf({ name, side, flags }: RolloutNote): string {
+  const what = flags.includes('judged') ? 'judge' : flags.includes('copied') ? 'copy' : side;
+  return `${name}=${what}`;
+}
+
+/** One text, as the journal and the store have it: `NAME=SIDE FLAG FLAG`, and behind them `release:NUMBER` and `scores:STABLE:CANDIDATE`. The name of a rollout has neither a blank nor an equals sign. */
 export function writeRolloutNote(note: RolloutNote): string {
   const { scores } = note;
-  const said = scores ? [`scores:${scores.stable}:${scores.candidate}`] : [];
-  return [nameSide(note), ...note.flags, ...said].join(' ');
+  const { release } = note;
+  const words = [nameSide(note), ...note.flags];
+  if (release !== undefined) words.push(`release:${release}`);
+  if (scores) words.push(`scores:${scores.stable}:${scores.candidate}`);
+  return words.join(' ');
 }
 
 /** `undefined` where it is none that this build knows. */
@@ -59,7 +70,22 @@ export function readRolloutNote(text: string): RolloutNote | undefined {
   if (at < 1 || (side !== 'stable' && side !== 'candidate')) return undefined;
   const flags = ROLLOUT_FLAGS.filter((flag) => words.includes(flag));
   const scores = readScores(words);
-  return { name: head.slice(0, at), side, flags, ...(scores && { scores }) };
+  const release = readRelease(words);
+  return {
+    ...{ name: head.slice(0, at), side, flags },
+    ...(release !== undefined && { release }),
+    ...(scores && { scores }),
+  };
+}
+
+const RELEASE = /^release:([1-9]\d{0,8})$/;
+
+function readRelease(words: readonly string[]): number | undefined {
+  for (const word of words) {
+    const [, number] = RELEASE.exec(word) ?? [];
+    if (number !== undefined) return Number(number);
+  }
+  return undefined;
 }
 
 const SCORES = /^scores:(\d(?:\.\d+)?):(\d(?:\.\d+)?)$/;

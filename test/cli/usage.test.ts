@@ -150,7 +150,7 @@ test('a model named to upset a terminal does not', async (context) => {
 const MISTAKES: [args: string[], message: RegExp][] = [
   [
     ['--by', 'month'],
-    /^fairlead usage: 'by': give a list of tenant, key, model, target, tier, prompt, day\.\n/,
+    /^fairlead usage: 'by': give a list of tenant, key, model, target, tier, prompt, side, day\.\n/,
   ],
   [['--from', 'yesterday'], /^fairlead usage: 'from': give a day such as/],
   [['--since', '2026-11-01'], /^fairlead usage: Unknown option '--since'/],

@@ -439,6 +439,22 @@ tenants: { t: { models: ["*"], modelLimits: { helllo: { requestsPerMinute: 1 }, 
     ],
   ],
   [
+    `${MODEL}rollouts: { r: { model: a, stable: echo/echo, candidate: echo/b, gates: { judge: { share: 1 } } } }\n`,
+    ['2:75: rollouts.r.gates.judge: expected a model, or a prompt that names one'],
+  ],
+  [
+    `${MODEL}rollouts: { r: { model: a, label: staging, stable: echo/echo, candidate: echo/b } }\n`,
+    ['2:13: rollouts.r: expected a label only beside a prompt'],
+  ],
+  [
+    'rollouts: { r: { prompt: p, stable: 1, candidate: { target: echo/b } }, s: { prompt: p, stable: 1, candidate: 1 } }\n',
+    [
+      '1:40: rollouts.r.candidate: expected the number, a label or the hash of a version of the prompt, found a mapping',
+      '1:86: rollouts.s.prompt: is moved already by rollouts.r',
+      '1:111: rollouts.s.candidate: is the same as stable',
+    ],
+  ],
+  [
     `${MODEL}rollouts: { r: { stable: echo/a, candidate: echo/b } }\n`,
     ['2:13: rollouts.r: expected exactly one of model, prompt'],
   ],

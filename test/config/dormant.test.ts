@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DORMANT, describeDormant, listDormant } from '../../src/config/dormant.ts';
+import { DORMANT, describeDormant, listDormant, listDormantIn } from '../../src/config/dormant.ts';
 import { CLOUD_PROVIDERS, FIXTURE_ENV, KNOWN_PROVIDERS, parse, readFixture } from './support.ts';
 
 test('a config that uses only what is in effect has no dormant field', () => {
@@ -28,9 +28,16 @@ test('a config that uses everything uses every dormant field', () => {
 });
 
 test('one line tells of a field, however often it is used', () => {
-  const rollout = '{ prompt: p, stable: 1, candidate: 2 }';
-  const text = `rollouts: { a: ${rollout}, b: ${rollout}, c: ${rollout} }`;
-  assert.deepEqual(listDormant(parse(text)).map(describeDormant), [
-    'rollouts.a.prompt (and 2 more such): parsed, not in effect yet',
-  ]);
+  const paths = ['tenants.a.one', 'tenants.b.one', 'tenants.c.one'];
+  assert.equal(
+    describeDormant({ field: 'tenants.*.one', paths }),
+    'tenants.a.one (and 2 more such): parsed, not in effect yet',
+  );
+});
+
+test('of a part that somebody sends only what stands there is told', () => {
+  const part = { workers: 2, port: 1 };
+  assert.deepEqual(listDormantIn(part, 'server.'), ['workers']);
+  assert.deepEqual(listDormantIn({ server: part }), ['server.workers']);
+  assert.deepEqual(listDormantIn(part, 'models.*.'), []);
 });

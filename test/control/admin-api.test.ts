@@ -112,28 +112,6 @@ onEachDatabaseInTurn((database) => {
     }
   });
 
-  test('what is not in effect yet is said in the answer, and in an event', async (context) => {
-    const { admin } = await startAdmin(context);
-    const told = (field: string) => `${field}: parsed, not in effect yet`;
-    const made = await admin.must('PUT', '/models/w', { targets: ['echo/echo'] });
-    assert.equal('warnings' in made.body, false);
-    const { body: config } = await admin.must('GET', '/config');
-    const rollouts = { r: { prompt: 'p', stable: 1, candidate: 2 } };
-    const dry = await admin.must('PUT', '/config?dryRun=true', { ...config, rollouts });
-    assert.deepEqual(dry.body['warnings'], [told('rollouts.r.prompt')]);
-    await admin.must('PUT', '/config', { ...config, rollouts });
-    // What changes nothing is no event.
-    await admin.must('PUT', '/config', { ...config, rollouts });
-    const { body: events } = await admin.must('GET', '/events?limit=40');
-    const noted = (events['data'] as { kind: string; details: object }[]).filter(
-      ({ kind }) => kind === 'not_in_effect',
-    );
-    assert.deepEqual(
-      noted.map(({ details }) => details),
-      [{ count: 1, fields: ['rollouts.r.prompt'], by: 'environment' }],
-    );
-  });
-
   for (const [what, env] of [
     ['without FAIRLEAD_SECRET', {}],
     ['with FAIRLEAD_SECRET', { FAIRLEAD_SECRET: SECRET_KEY }],

@@ -116,7 +116,10 @@ async function countBy(
       structures: { fit: () => assert.fail('a count is not judged') },
       captures: { keep: () => assert.fail('nothing is kept of a count') },
       shadows: { take: () => undefined },
-      prompts: { admit: () => assert.fail('there are no prompts here') },
+      prompts: {
+        admit: () => assert.fail('there are no prompts here'),
+        ask: () => assert.fail('there are no prompts here'),
+      },
       lateCounts: { plan: () => assert.fail('a count is not counted again') },
       gone: { isAny: false, note: () => assert.fail(), answered: () => assert.fail() },
       responses: {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Completion } from '../../src/conversation/completion.ts';
 import { chat } from '../../src/dialects/chat/index.ts';
-import { pairPrompt, readPairScores } from '../../src/gateway/pair-prompt.ts';
+import { pairPrompt, pairTexts, readPairScores } from '../../src/gateway/pair-prompt.ts';
 
 function answer(text: string): Completion {
   return { id: 'c', model: 'm', choices: [{ index: 0, parts: [{ type: 'text', text }], finish: 'stop' }] };
@@ -71,7 +71,7 @@ test('a judge is told the request and both answers, as text, and no more than it
       },
     ],
   };
-  const body = pairPrompt('judge', conversation, { a: answer('I am A'), b: calls });
+  const body = pairPrompt('judge', pairTexts(conversation, { a: answer('I am A'), b: calls }));
   const text = JSON.stringify(body);
   assert.ok(text.length < 80_000);
   for (const part of ['THE END', 'I am A', '[calls search: ']) assert.ok(text.includes(part), part);

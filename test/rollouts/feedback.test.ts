@@ -62,7 +62,7 @@ async function reportBecomes(
   assert.fail(JSON.stringify(report));
 }
 
-type Feedback = { score: number; calls: number } | null | undefined;
+type Feedback = { score: number; calls: number; low: number; high: number } | null | undefined;
 
 /** What was learned of both sides. */
 function feedbackOf({ steps: [step] }: Report): Feedback[] {
@@ -131,7 +131,8 @@ onEachDatabaseInTurn((database) => {
     await score(gateway, { call: late.id, score: 1 });
     const report = await reportBecomes(gateway, (told) => scoredOf(told) > 0);
     assert.equal(scoredOf(report), 1);
-    const told = report.steps[0]?.[late.side as 'stable' | 'candidate']['feedback'];
-    assert.deepEqual(told, { score: 1, calls: 1 });
+    const told = feedbackOf(report)[late.side === 'stable' ? 0 : 1];
+    assert.deepEqual([told?.score, told?.calls, told?.high], [1, 1, 1]);
+    assert.ok((told?.low ?? 1) < 0.1, 'of one call little is known');
   });
 });

@@ -12,7 +12,7 @@ import { makeEarlier } from '../support/earlier-store.ts';
 import { makeRecord } from '../support/usage-records.ts';
 
 const SPEC: RolloutSpec = {
-  ...{ name: 'upgrade', model: 'smart', cohort: {}, gates: {}, release: 'r', approval: 'none' },
+  ...{ name: 'upgrade', moves: { model: 'smart' }, cohort: {}, gates: {}, release: 'r', approval: 'none' },
   ...{ stable: { target: 'up/old' }, candidate: { target: 'up/new' } },
   plan: { steps: [{ weight: 50, holdMs: 600_000 }], onFail: 'rollback', minCalls: 50 },
 };
@@ -34,7 +34,10 @@ function makeInstance(store: Store, onTold: (what: string) => void = () => undef
   const controller = new RolloutController({
     ...{ store: new RolloutStore({ db: store.db.withPlugin(counting) }), book },
     rollouts: () => [book.find(SPEC)],
-    ...{ numberOf: async () => 1, noteReleases: async () => undefined },
+    releasesOf: async ({ stable, candidate }) => ({
+      ...{ stable: { number: 1, release: stable }, candidate: { number: 1, release: candidate } },
+    }),
+    noteReleases: async () => undefined,
     onTransition: (_, __, { progress }) => onTold(progress.phase),
     ...{ onEnd: () => undefined, onApproval: () => undefined },
     onFailure: (error) => assert.fail(`the store fails: ${error}`),

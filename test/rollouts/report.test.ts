@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { Evidence, type Observation } from '../../src/rollouts/gates.ts';
 import { addValue, countValues, type Histogram, quantileOf } from '../../src/rollouts/histogram.ts';
-import { shareInterval } from '../../src/rollouts/intervals.ts';
+import { meanInterval, shareInterval } from '../../src/rollouts/intervals.ts';
 import { makeReport } from '../../src/rollouts/report.ts';
 import { StepTallies } from '../../src/rollouts/step-tallies.ts';
 import { scale } from '../support/scale.ts';
@@ -36,6 +36,62 @@ describe('a histogram', () => {
   });
 
   test('of nothing tells nothing', () => assert.equal(quantileOf({}, 0.5), undefined));
+});
+
+describe('the interval of a mean', () => {
+  /** As costs are: most are small, a few are many times as much. The mean is 1. */
+  const amountOf = (random: () => number) => (-Math.log(1 - random())) ** 1.5 / 1.3293;
+
+  test('holds the truth all the time in nineteen of twenty rollouts, though it is looked at after every call', () => {
+    const runs = scale({ sample: 200, heavy: 4_000 });
+    let missed = 0;
+    for (let seed = 1; seed <= runs; seed++) {
+      const random = seeded(seed);
+      let [sum, squares, most] = [0, 0, 0];
+      for (let calls = 1; calls <= 400; calls++) {
+        const amount = amountOf(random);
+        sum += amount;
+        squares += amount * amount;
+        most = Math.max(most, amount);
+        const interval = meanInterval(calls, sum, { squares, most });
+        if (!interval || (interval.low <= 1 && 1 <= interval.high)) continue;
+        missed += 1;
+        break;
+      }
+    }
+    assert.ok(missed / runs <= 0.05, `${missed} of ${runs}`);
+  });
+
+  test('narrows as calls come, and tells nothing of few', () => {
+    assert.equal(meanInterval(49, 49, { squares: 98, most: 3 }), undefined);
+    const widths = [50, 100, 1_000, 100_000].map((calls) => {
+      const { low, high } = meanInterval(calls, calls, { squares: 2 * calls, most: 3 }) ?? assert.fail();
+      assert.ok(low <= 1 && 1 <= high);
+      return high - low;
+    });
+    assert.deepEqual(
+      widths,
+      widths.toSorted((a, b) => b - a),
+    );
+    assert.ok((widths[2] ?? 1) < 0.25, `${widths}`);
+  });
+
+  test('of scores from 0 to 1 is that of a share', () => {
+    const runs = scale({ sample: 100, heavy: 2_000 });
+    let missed = 0;
+    for (let seed = 1; seed <= runs; seed++) {
+      const random = seeded(seed);
+      let sum = 0;
+      for (let calls = 1; calls <= 300; calls++) {
+        sum += random() < 0.5 ? 0.2 : 0.9;
+        const { low, high } = shareInterval(sum, calls);
+        if (low <= 0.55 && 0.55 <= high) continue;
+        missed += 1;
+        break;
+      }
+    }
+    assert.ok(missed / runs <= 0.05, `${missed} of ${runs}`);
+  });
 });
 
 describe('the interval of a share', () => {
@@ -125,8 +181,10 @@ describe('a report', () => {
     assert.equal(candidate.rates.error?.share, 1 / 30 + 1 / 30);
     assert.equal(candidate.rates.refusal?.calls, 28, 'of a call that failed it is not known');
     assert.equal(candidate.rates.invalidOutput, null);
-    assert.equal(candidate.costMicroUsd, 50);
-    assert.equal(candidate.outputTokens, 7);
+    assert.deepEqual(candidate.costMicroUsd, { mean: 50, low: null, high: null, calls: 28 });
+    assert.equal(candidate.outputTokens?.mean, 7);
+    const { outputTokens: more } = reportOf(observeAll(400, 1)).steps[1]?.candidate ?? assert.fail();
+    assert.ok(more?.mean === 7 && (more.low ?? 0) > 6.8 && (more.high ?? 9) < 7.2, JSON.stringify(more));
     assert.ok(Math.abs((candidate.latencyMs?.p95 ?? 0) / 100 - 1) < 0.04);
     assert.equal(candidate.firstTokenMs, null);
   });

@@ -118,7 +118,9 @@ onEachDatabase((database) => {
     assert.equal(copies.filter(({ stream }) => stream).length, 1, 'a stream is compared with a stream');
     for (const { key, model, target, rollout, costMicroUsd, outcome } of copies) {
       assert.deepEqual([key, model, target, outcome], ['shadow', 'up/new', 'up/new', 'ok']);
-      assert.deepEqual(rollout, { name: 'upgrade', side: 'candidate', flags: ['copied', 'read'] });
+      assert.deepEqual(rollout, {
+        ...{ name: 'upgrade', side: 'candidate', release: 2, flags: ['copied', 'read'] },
+      });
       assert.ok(costMicroUsd !== null && costMicroUsd > 0);
     }
     const sent = provider.copies();

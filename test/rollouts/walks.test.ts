@@ -101,7 +101,10 @@ class Instance {
       store: new RolloutStore(world.store),
       book: this.book,
       rollouts: () => [this.book.find(world.spec)],
-      numberOf: (model, release) => releases.numberOf(model, release, 1),
+      releasesOf: async ({ stable, candidate }) => ({
+        stable: { number: await releases.numberOf('smart', stable, 1), release: stable },
+        candidate: { number: await releases.numberOf('smart', candidate, 1), release: candidate },
+      }),
       noteReleases: async () => undefined,
       onTransition: (_, from, to) => world.told.push({ from, to }),
       onEnd: () => undefined,
@@ -215,7 +218,7 @@ onEachDatabaseInTurn((database) => {
           const name = `upgrade-${made}`;
           const plan = { ...PLAN, onFail };
           const world = new World(store, database, {
-            ...{ name, model: 'smart', plan, cohort: {}, gates: {}, release: 'a', approval },
+            ...{ name, moves: { model: 'smart' }, plan, cohort: {}, gates: {}, release: 'a', approval },
             stable: { target: 'up/old' },
             candidate: { target: 'up/new' },
           });

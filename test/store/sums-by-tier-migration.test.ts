@@ -14,7 +14,7 @@ import { makeRecord } from '../support/usage-records.ts';
 const SUMS_BY_TIER = '0130_sums_by_tier';
 const AT = Date.UTC(2026, 10, 20, 12, 30);
 
-type Later = 'rollout' | 'prompt' | 'saved_tokens' | 'saved_micro_usd';
+type Later = 'rollout' | 'prompt' | 'saved_tokens' | 'saved_micro_usd' | 'side';
 
 /** A row as it was before there were rollouts and prompts. */
 function withoutLater(record: UsageRecord): Omit<CallRow, Later> {
@@ -23,6 +23,7 @@ function withoutLater(record: UsageRecord): Omit<CallRow, Later> {
     prompt: _prompt,
     saved_tokens: _tokens,
     saved_micro_usd: _cost,
+    side: _side,
     ...row
   } = toCallRow(record);
   return row;

@@ -83,9 +83,10 @@ export const anyRollout: fc.Arbitrary<NonNullable<UsageRecord['rollout']>> = fc.
   {
     name: fc.constantFrom('smart-upgrade', 'other'),
     side: fc.constantFrom('stable', 'candidate'),
-    flags: fc.constantFrom([], ['failed'], ['read', 'refused']),
+    flags: fc.constantFrom([], ['failed'], ['read', 'refused'], ['copied'], ['judged']),
+    release: fc.integer({ min: 1, max: 12 }),
   },
-  PLAIN,
+  { ...PLAIN, requiredKeys: ['name', 'side', 'flags'] },
 );
 
 /** Records over a few days, tenants and models, so that groups and equal start times come up often. */

@@ -231,7 +231,10 @@ export class VirtualGateway {
       prices: new PriceBook({ prices: config.prices }),
       captures: { keep: none },
       shadows: { take: () => undefined },
-      prompts: { admit: () => assert.fail('there are no prompts here') },
+      prompts: {
+        admit: () => assert.fail('there are no prompts here'),
+        ask: () => assert.fail('there are no prompts here'),
+      },
       lateCounts: { plan: () => undefined },
       gone: { isAny: false, note: none, answered: none },
       structures: { fit: none },

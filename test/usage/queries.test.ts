@@ -170,8 +170,8 @@ onEachDatabase((database) => {
         await insertRecords(store, records);
         const sums = await sumUsage(store, { groupBy });
         assert.deepEqual(addSums(sums), addRecords(records));
-        const groups = sums.map(({ tenant, key, model, target, tier, prompt, day }) =>
-          JSON.stringify([tenant, key, model, target, tier, prompt, day]),
+        const groups = sums.map(({ tenant, key, model, target, tier, prompt, side, day }) =>
+          JSON.stringify([tenant, key, model, target, tier, prompt, side, day]),
         );
         assert.equal(new Set(groups).size, groups.length);
       }),

@@ -69,7 +69,7 @@ for (const [query, param, message] of REFUSED) {
 }
 
 test('what to sum by is a list of groupings', () => {
-  const message = /^'by': give a list of tenant, key, model, target, tier, prompt, day\.$/;
+  const message = /^'by': give a list of tenant, key, model, target, tier, prompt, side, day\.$/;
   for (const by of ['', 'tenant,', 'month', 'tenant,month']) {
     assert.throws(() => parseQuery(usageQuerySchema, { by }), refusal('by', message));
   }

@@ -12,7 +12,7 @@ import { splitPeriod } from '../../src/usage/spans.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import { scale } from '../support/scale.ts';
 import { openTempStore } from '../support/temp-store.ts';
-import { anyRecord } from '../support/usage-records.ts';
+import { anyRecord, anyRollout } from '../support/usage-records.ts';
 
 const HOUR = 3_600_000;
 const START = Date.UTC(2026, 10, 20);
@@ -27,8 +27,10 @@ const anyMoment = fc.oneof(
 );
 
 const anyCall = fc
-  .tuple(anyRecord, anyMoment)
-  .map(([record, startedAt]): UsageRecord => ({ ...record, startedAt }));
+  .tuple(anyRecord, anyMoment, fc.option(anyRollout, { nil: undefined }))
+  .map(
+    ([record, startedAt, rollout]): UsageRecord => ({ ...record, startedAt, ...(rollout && { rollout }) }),
+  );
 
 const anyFilters: fc.Arbitrary<CallFilters> = fc.record(
   {
@@ -59,6 +61,12 @@ function meets(
   return Object.entries(names).every(([name, wanted]) => record[name as keyof typeof names] === wanted);
 }
 
+function sideNamed({ rollout }: UsageRecord): string | null {
+  if (!rollout) return null;
+  const { name, side, flags } = rollout;
+  return `${name}=${flags.includes('judged') ? 'judge' : flags.includes('copied') ? 'copy' : side}`;
+}
+
 const tierOf = ({ usage }: UsageRecord) => usage?.tier ?? null;
 
 function roundMillionths(value: number): number {
@@ -77,6 +85,7 @@ function sumPlainly(records: readonly UsageRecord[], groupBy: readonly Grouping[
       if (name === 'day') group.day = new Date(record.startedAt).toISOString().slice(0, 10);
       else if (name === 'tier') group.tier = tierOf(record);
       else if (name === 'prompt') group.prompt = record.prompt ?? null;
+      else if (name === 'side') group.side = sideNamed(record);
       else group[name] = record[name];
     }
     const id = nameGroup(group);
@@ -105,8 +114,8 @@ function sumPlainly(records: readonly UsageRecord[], groupBy: readonly Grouping[
   return groups;
 }
 
-function nameGroup({ tenant, key, model, target, tier, prompt, day }: Partial<UsageSum>): string {
-  return JSON.stringify([tenant, key, model, target, tier, prompt, day]);
+function nameGroup({ tenant, key, model, target, tier, prompt, side, day }: Partial<UsageSum>): string {
+  return JSON.stringify([tenant, key, model, target, tier, prompt, side, day]);
 }
 
 function rounded(sum: UsageSum): UsageSum {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, date, mapping, modelName, name, positive, ratio, targetName } from '../fields.ts';
+import { cloudName, count, date, mapping, modelName, name, positive, ratio, targetName } from '../fields.ts';
 import { limitsSchema } from './limits.ts';
 import { timeoutsSchema } from './providers.ts';
 import { modelOverloadSchema } from './server.ts';
@@ -44,6 +44,9 @@ export const targetMapping = z.strictObject({
     .describe(
       'What the target can do, where it is not known or otherwise: calls that need more go elsewhere.',
     ),
+  region: cloudName('a region such as eu or global')
+    .optional()
+    .describe('Where it is served, where that is not where its account is.'),
   parameters: defaultsSchema
     .optional()
     .describe('Defaults: what calls to this target are told where the caller does not say it.'),

@@ -32,10 +32,12 @@ export const timeoutsSchema = z.strictObject({
 
 /** Where and as what a cloud is called. Which provider takes which of these, its declaration says. */
 const cloudSettings = {
-  region: cloudName('a region such as us-east-1').optional().describe('AWS: the region that is called.'),
+  region: cloudName('a region such as us-east-1')
+    .optional()
+    .describe('Where calls are served, for tenants with `regions`. AWS: the region that is called.'),
   location: cloudName('a location such as europe-west4 or global')
     .optional()
-    .describe('Google Cloud: the location that is called; global where absent.'),
+    .describe('Google Cloud: the location that is called, and its region; global where absent.'),
   apiVersion: cloudName('an api-version such as 2024-10-21 or preview')
     .optional()
     .describe('Azure: the api-version; a dated one is for the classic surface, none for /openai/v1.'),

@@ -6,6 +6,7 @@ import {
   mapping,
   modelName,
   name,
+  pattern,
   positive,
   ratio,
   targetName,
@@ -82,10 +83,18 @@ export const gatesSchema = z.strictObject({
     .strictObject({
       model: z
         .union([modelName(), targetName()], { error: 'a model, or a target "provider/model-version"' })
-        .describe('The model that scores pairs of answers.'),
-      prompt: text('the name of a prompt').optional().describe('The prompt that it is given.'),
+        .optional()
+        .describe('The model that scores pairs of answers; that of the prompt where absent.'),
+      prompt: text('the name of a prompt')
+        .optional()
+        .describe(
+          'A prompt of yours that it is asked by, NAME or NAME@VERSION; one of the gateway where absent.',
+        ),
       share: ratio().optional().describe('Share of pairs that are scored.'),
       minScore: ratio().optional().describe('Least mean score, from 0 to 1.'),
+    })
+    .refine(({ model, prompt }) => model !== undefined || prompt !== undefined, {
+      error: 'a model, or a prompt that names one',
     })
     .optional()
     .describe('A model that scores what both sides answered to the same request.'),
@@ -97,6 +106,9 @@ const rolloutSchema = z
   .strictObject({
     model: modelName().optional().describe('The model that moves.'),
     prompt: text('the name of a prompt').optional().describe('The prompt that moves.'),
+    label: pattern(/^[a-z][a-z0-9_-]{0,63}$/, 'a label of a prompt, such as production')
+      .optional()
+      .describe('Its label that moves; production where absent.'),
     stable: releaseSchema.describe('Where it stands.'),
     candidate: releaseSchema.describe('Where it is to go.'),
     cohort: cohortSchema.optional().describe('Who always gets the candidate: any of these.'),
@@ -116,7 +128,10 @@ const rolloutSchema = z
       .optional()
       .describe('What a second person must agree to: its start, its promotion, or both (required).'),
   })
-  .refine(moved.check, { error: moved.error });
+  .refine(moved.check, { error: moved.error })
+  .refine(({ prompt, label }) => prompt !== undefined || label === undefined, {
+    error: 'a label only beside a prompt',
+  });
 
 function isRising(steps: { weight: number }[]): boolean {
   return steps.every((step, index) => index === 0 || step.weight > (steps[index - 1]?.weight ?? 0));

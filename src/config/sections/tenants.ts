@@ -70,6 +70,9 @@ export const tenantSchema = z.strictObject({
     'Models that the tenant may use: names, provider/model, or patterns; "*" for all.',
   ),
   prompts: globs('prompt').optional().describe('Prompts that the tenant may use: names or patterns.'),
+  regions: globs('region')
+    .optional()
+    .describe('Regions that may serve the tenant: names or patterns such as "eu-*"; anywhere where absent.'),
   limits: limitsSchema.optional().describe('Limits of all keys of the tenant together.'),
   modelLimits: mapping(text('a model name or pattern'), limitsSchema)
     .optional()

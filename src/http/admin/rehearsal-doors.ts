@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject } from '../../conversation/json.ts';
+import { compileRegions } from '../../gateway/regions.ts';
 import type { Rehearsed, RehearsedRequest } from '../../gateway/rehearsal.ts';
 import type { Rollout } from '../../rollouts/rollout-book.ts';
 import { findCaptured } from '../../usage/captured-calls.ts';
@@ -42,7 +43,9 @@ export const REHEARSAL_DOORS: readonly AdminDoor[] = [
     summary: 'What a rehearsal goes by: the limits of the gates, and captured calls of the model',
     query: z.strictObject({ limit }),
     handle: async ({ parts, params: { name = '' }, query }) => {
-      const { model, gates } = findRollout(parts, name).spec;
+      const rollout = findRollout(parts, name);
+      const model = modelOf(rollout);
+      const { gates } = rollout.spec;
       const calls = await findCaptured(parts.store, { model, limit: query.limit, nowMs: Date.now() });
       return { body: { limits: gates, calls } };
     },
@@ -61,11 +64,21 @@ export const REHEARSAL_DOORS: readonly AdminDoor[] = [
   }),
 ];
 
+/** Of calls of a prompt the input is not kept, which another version would make another request of. */
+function modelOf({ spec: { name, moves } }: Rollout): string {
+  if ('model' in moves) return moves.model;
+  const advice = `try it with 'fairlead prompts test', or call '${moves.prompt}@VERSION'`;
+  throw invalidRequest(
+    `The rollout '${name}' moves a prompt, and only those of models are rehearsed: ${advice}.`,
+  );
+}
+
 async function rehearse(
   parts: AdminParts,
-  { spec: { model } }: Rollout,
+  rollout: Rollout,
   asked: z.output<typeof request>,
 ): Promise<Rehearsed> {
+  const model = modelOf(rollout);
   if ('call' in asked) {
     const captured = await readCaptured(parts, asked.call, model);
     return 'skipped' in captured ? captured : parts.rehearsal.rehearse(model, captured);
@@ -76,7 +89,7 @@ async function rehearse(
 }
 
 async function readCaptured(
-  { store }: AdminParts,
+  { store, control }: AdminParts,
   id: string,
   model: string,
 ): Promise<RehearsedRequest | { skipped: string }> {
@@ -85,7 +98,8 @@ async function readCaptured(
   const { capture, ...record } = found;
   const addressed = addressCaptured(record, capture.request, model);
   if (!addressed || capture.truncated) return { skipped: 'its request is not kept whole' };
-  const again = written(addressed);
+  const ofTenant = control.config.tenants[record.tenant ?? ''];
+  const again = { ...written(addressed), regions: compileRegions(ofTenant?.regions) };
   if (CUT.test(again.body.toString('utf8'))) return { skipped: 'its request is not kept whole' };
   const { response } = capture;
   return isObject(response ?? undefined)

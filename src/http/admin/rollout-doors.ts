@@ -1,10 +1,11 @@
 import { GatewayError, invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
+import { findVersion, readReference } from '../../prompts/versions.ts';
 import { type Action, RolloutRefusal } from '../../rollouts/act.ts';
 import { COMMANDS, DRAFT, weightOf } from '../../rollouts/progress.ts';
 import { describeRelease, hashRelease } from '../../rollouts/release.ts';
 import type { KeptRelease } from '../../rollouts/release-store.ts';
-import type { Rollout } from '../../rollouts/rollout-book.ts';
+import type { Moved, Rollout } from '../../rollouts/rollout-book.ts';
 import { type AdminDoor, type AdminParts, door } from './admin-door.ts';
 import { describeEntry } from './entry-doors.ts';
 import { pageQuery } from './parse.ts';
@@ -145,16 +146,31 @@ function describeKept({ hash, firstSeen, revision, ...release }: KeptRelease, cu
   };
 }
 
+/** The number of a release of a draft, where that is known by now. */
+function knownNumber(
+  { releases, prompts }: AdminParts,
+  moves: Moved,
+  release: JsonObject,
+): number | undefined {
+  if ('model' in moves) return releases.known(moves.model, release);
+  const { name, version = '' } = readReference(String(release['version']));
+  const record = prompts.record(name);
+  return record && findVersion(record, version)?.number;
+}
+
 /** Where a rollout stands. */
-export function describeStanding({ rollouts, releases }: AdminParts, rollout: Rollout): JsonObject {
-  const { name, plan, model, stable, candidate } = rollout.spec;
+export function describeStanding(parts: AdminParts, rollout: Rollout): JsonObject {
+  const { rollouts } = parts;
+  const { name, plan, moves, stable, candidate } = rollout.spec;
   const stored = rollouts.find(rollout);
   const { phase, step, since } = stored?.progress ?? DRAFT;
   const { origin, approval } = stored ?? {};
   const describe = (side: 'stable' | 'candidate', release: JsonObject): JsonObject =>
-    origin ? describeRelease(origin[side]) : { release: releases.known(model, release) ?? null, ...release };
+    origin
+      ? describeRelease(origin[side])
+      : { release: knownNumber(parts, moves, release) ?? null, ...release };
   return {
-    ...{ name, model, phase, step: phase === 'draft' ? null : step + 1, steps: plan.steps.length },
+    ...{ name, ...moves, phase, step: phase === 'draft' ? null : step + 1, steps: plan.steps.length },
     weight: weightOf(plan, stored?.progress ?? DRAFT),
     since: phase === 'draft' ? null : new Date(since).toISOString(),
     stable: describe('stable', stable),

@@ -16,7 +16,7 @@ export interface EntryRules {
 
 const SIDES = ['stable', 'candidate'] as const;
 /** What a rollout moves, and from where to where: another one is another rollout. */
-const MOVED = ['model', ...SIDES] as const;
+const MOVED = ['model', 'prompt', 'label', ...SIDES] as const;
 
 /** A rollout that is under way stays what it is. A release may be sent as its number: what it is, is written. */
 export async function readRolloutRules(

@@ -7,7 +7,7 @@ import { SumsWriter, UNSUMMED_CALLS } from './sums-writer.ts';
 
 /** Values that are 0 of most calls. Each that need not be bound saves 0.06 µs. The texts that most have none of go with them. */
 const RARE_TEXTS: ReadonlySet<keyof CallRow> = new Set([
-  ...(['tier', 'rollout', 'prompt', 'saved_tokens', 'saved_micro_usd'] as const),
+  ...(['tier', 'rollout', 'prompt', 'saved_tokens', 'saved_micro_usd', 'side'] as const),
 ]);
 const RARELY_USED: ReadonlySet<keyof CallRow> = new Set([
   'input_audio_tokens',
@@ -22,6 +22,7 @@ const RARELY_USED: ReadonlySet<keyof CallRow> = new Set([
   'prompt',
   'saved_tokens',
   'saved_micro_usd',
+  'side',
 ]);
 
 /**
@@ -148,6 +149,7 @@ function rareValues(row: CallRow): (string | number | null)[] {
     row.prompt,
     row.saved_tokens,
     row.saved_micro_usd,
+    row.side,
   ];
 }
 
