@@ -29,6 +29,8 @@ export class ContinuedEvents {
   #held = '';
   /** White space that the client has behind what was given. */
   #space: string;
+  /** White space that the text goes on with. */
+  #lead = '';
   /** The number here of the part that goes on with the open one. */
   #part: number | undefined;
   #isOpen = true;
@@ -93,8 +95,10 @@ export class ContinuedEvents {
   #close(end: Extract<CompletionEvent, { type: 'part_end' }>): CompletionEvent[] {
     if (!this.#isOpen) return [];
     this.#isOpen = false;
+    const delta = this.#missingSpace();
+    const last: CompletionEvent[] = delta === '' ? [] : [{ type: 'part_delta', choice: 0, part: 0, delta }];
     const { citations, ...rest } = end;
-    return [{ ...rest, part: 0, ...(citations && { citations }) }];
+    return [...last, { ...rest, part: 0, ...(citations && { citations }) }];
   }
 
   #withoutRepeated(delta: string): string {
@@ -112,17 +116,26 @@ export class ContinuedEvents {
     return said.slice(repeated.length);
   }
 
-  /** The client has the white space already that the text goes on with. */
+  /** Of the white space that the text goes on with the client may have some already: it is held until it is whole. */
   #withoutSpace(delta: string): string {
-    let rest = delta;
-    while (this.#space !== '' && rest !== '') {
-      if (rest[0] !== this.#space[0]) this.#space = '';
-      else {
-        rest = rest.slice(1);
-        this.#space = this.#space.slice(1);
-      }
-    }
-    return rest;
+    if (this.#space === '') return delta;
+    const said = this.#lead + delta;
+    const words = said.trimStart();
+    this.#lead = said.slice(0, said.length - words.length);
+    return words === '' ? '' : this.#missingSpace() + words;
+  }
+
+  /** Models that were given none of it begin it anew, or go on behind some of it. */
+  #missingSpace(): string {
+    const [has, comes] = [this.#space, this.#lead];
+    let common = Math.min(has.length, comes.length);
+    const isCommon = (length: number) =>
+      has.startsWith(comes.slice(0, length)) || has.endsWith(comes.slice(0, length));
+    while (!isCommon(common)) common -= 1;
+    this.#shift += has.length - common;
+    this.#space = '';
+    this.#lead = '';
+    return comes.slice(common);
   }
 
   #placed(citations: Citation[] | undefined): Citation[] | undefined {

@@ -1,17 +1,21 @@
 /**
  * How long `retry-after` says to wait, in milliseconds: it holds seconds, of which some servers write fractions, or a date (RFC 9110
- * 10.2.3). Of several the longest counts. `undefined`: it says nothing that can be read. `now`: Unix milliseconds.
+ * 10.2.3). Of several the longest counts. `undefined`: it says nothing that can be read, or a date that is past: as far as our clock goes no
+ * time is named. `now`: Unix milliseconds.
  */
 export function readRetryAfter(header: unknown, now: number): number | undefined {
   const seconds = readAmount(header);
   if (seconds !== undefined) return seconds * 1_000;
-  let longest: number | undefined;
+  let longest = 0;
   for (const line of Array.isArray(header) ? header : [header]) {
-    const date = typeof line === 'string' ? Date.parse(line) : Number.NaN;
-    if (!Number.isNaN(date)) longest = Math.max(longest ?? 0, date - now);
+    const date = typeof line === 'string' && TIME_OF_DAY.test(line) ? Date.parse(line) : Number.NaN;
+    if (date - now > longest) longest = date - now;
   }
-  return longest;
+  return longest > 0 ? longest : undefined;
 }
+
+/** Of each form of a date (RFC 9110 5.6.7). `Date.parse` makes dates of numbers, too. */
+const TIME_OF_DAY = /\d:\d\d:\d\d/;
 
 /** A header that is an amount, as `retry-after-ms` (OpenAI's) is one of milliseconds. Where it is there several times the largest counts. */
 export function readAmount(header: unknown): number | undefined {

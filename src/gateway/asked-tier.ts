@@ -31,8 +31,8 @@ export function findAskedTier(call: Call, { target, account }: PlannedAttempt): 
 }
 
 /** What a call is taken to have used where nobody says, in the tier that its answer names, or else the one that it asked for. */
-export function estimateCall(call: Call, outputEvents: number, served?: ServedTier): Usage {
-  return inTier(call, estimateUsage(call.body.length, outputEvents), served);
+export function estimateCall(call: Call, output: number, served?: ServedTier): Usage {
+  return inTier(call, estimateUsage(call.body.length, output), served);
 }
 
 export function inTier(call: Call, usage: Usage, served: ServedTier): Usage {

@@ -6,7 +6,7 @@ import type { Timed } from '../upstream/deadlines.ts';
 import { allCool } from './all-cool.ts';
 import { prepareAttempt } from './attempt.ts';
 import type { Call, RunningAttempt } from './call.ts';
-import { hasOtherAddress } from './choose-address.ts';
+import { hasAddress, hasOtherAddress, noAddress } from './choose-address.ts';
 import { behindCandidate, isForCandidate, isRefusedCandidate } from './choose-side.ts';
 import { endBegun } from './continue-stream.ts';
 import { countLocally, countsInstead, mustCountLocally } from './count-locally.ts';
@@ -121,8 +121,13 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
       this.#refusal ??= totalTimeout(target);
       return false;
     }
-    // Who asks nobody needs no credential.
-    if (mustCountLocally(this.#call, target) || account.standing.mayTry()) return true;
+    // Who asks nobody needs neither a server nor a credential.
+    if (mustCountLocally(this.#call, target)) return true;
+    if (!hasAddress(planned)) {
+      this.#refusal ??= noAddress(target.upstream);
+      return false;
+    }
+    if (account.standing.mayTry()) return true;
     this.#refusal ??= credentialsRejected(target.upstream);
     return false;
   }

@@ -21,6 +21,18 @@ export interface TakenAddress {
   pool: AddressPool;
 }
 
+/** Whether there is anything to send an attempt to: not where its account's servers are looked up, and none was found. */
+export function hasAddress({ target, account }: Pick<PlannedAttempt, 'target' | 'account'>): boolean {
+  return poolOf(target.upstream, account)?.addresses.length !== 0;
+}
+
+export function noAddress({ name }: Upstream): GatewayError {
+  return new GatewayError(
+    'upstream_unavailable',
+    `The provider '${name}' has no server that is known at the moment.`,
+  );
+}
+
 /**
  * Takes an address for an attempt, another than those that the call has tried; `undefined` where the base URL is all there is.
  * It is to be given back by `leaveAddress`. The attempt's record has it where there is a choice.
@@ -36,12 +48,7 @@ export function takeAddress(
   if (!pool) return undefined;
   planned.tried ??= [];
   const address = pool.choose(planned.tried);
-  if (!address) {
-    throw new GatewayError(
-      'upstream_unavailable',
-      `The provider '${upstream.name}' has no server that is known at the moment.`,
-    );
-  }
+  if (!address) throw noAddress(upstream);
   planned.tried.push(address);
   address.inFlight += 1;
   if (record && upstream.servers?.discovery) record.address = address.origin;

@@ -6,15 +6,23 @@ import { CHARACTERS_PER_TOKEN } from './estimate-tokens.ts';
 /** Media travel as base64, of which four bytes are far less than a token: a large body says little about tokens. */
 export const MAX_ESTIMATED_INPUT = 100_000;
 
+/** Hardly any token has more letters. */
+const LONGEST_TOKEN = 16;
+
+/** About how many tokens a piece of a streamed text is: most providers send one an event, others send whole phrases. */
+export function estimatePiece(piece: string): number {
+  return piece.length > LONGEST_TOKEN ? Math.ceil(piece.length / CHARACTERS_PER_TOKEN) : 1;
+}
+
 /**
  * What a call used when the provider does not say (the client left, the stream broke off): an estimate, and marked as
- * one. Providers send about one token an event.
+ * one. `output`: tokens, or the events of a stream of which nobody reads the texts.
  */
-export function estimateUsage(requestBytes: number, outputEvents: number): Usage {
+export function estimateUsage(requestBytes: number, output: number): Usage {
   return {
     ...NO_USAGE,
     input: estimateInput(requestBytes),
-    output: outputEvents,
+    output,
     estimated: true,
   };
 }
@@ -39,7 +47,7 @@ export function estimateInput(requestBytes: number): number {
  * What a provider had reported of a stream that then broke off, with what came after: Anthropic says the input at
  * the beginning, and all but one token of the output only at the end.
  */
-export function completeUsage(reported: Usage, outputEvents: number): Usage {
-  const missing = outputEvents - outputTokens(reported);
+export function completeUsage(reported: Usage, output: number): Usage {
+  const missing = output - outputTokens(reported);
   return missing > 0 ? { ...reported, output: reported.output + missing, estimated: true } : reported;
 }

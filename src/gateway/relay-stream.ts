@@ -116,8 +116,9 @@ export class StreamRelay implements CommittingReceiver {
 
   account(): void {
     const { usage, finished, outputEvents, servedTier, model } = this.#scanner;
-    if (!usage) this.#call.usage = estimateCall(this.#call, outputEvents, servedTier);
-    else this.#call.usage = finished ? usage : completeUsage(usage, outputEvents);
+    const output = Math.max(outputEvents, this.#shadow?.outputTokens ?? 0);
+    if (!usage) this.#call.usage = estimateCall(this.#call, output, servedTier);
+    else this.#call.usage = finished ? usage : completeUsage(usage, output);
     if (mayOtherAnswer(this.#call)) this.#call.usage = ofAnswering(this.#call, this.#call.usage, model);
     this.#noteMade();
   }

@@ -2,6 +2,7 @@ import type { StreamDecoder } from '../dialects/dialect.ts';
 import { EventReader } from '../upstream/event-reader.ts';
 import { BegunAnswer } from './begun-answer.ts';
 import type { Call } from './call.ts';
+import { estimatePiece } from './estimate-usage.ts';
 import { spentBy } from './go-on-from.ts';
 import { identifyAnswer } from './identify-answer.ts';
 import { parseBody } from './parse-body.ts';
@@ -20,6 +21,8 @@ export class ShadowAnswer {
   readonly #decoder: StreamDecoder;
   readonly #begun: BegunAnswer;
   #isLost = false;
+  /** About how many came. */
+  outputTokens = 0;
 
   constructor(call: Call, decoder: StreamDecoder) {
     this.#call = call;
@@ -38,6 +41,7 @@ export class ShadowAnswer {
       for (const message of this.#reader.push(bytes)) {
         for (const event of this.#decoder.push(message)) {
           if (event.type === 'start') identifyAnswer(event, this.#call);
+          if (event.type === 'part_delta') this.outputTokens += estimatePiece(event.delta);
           this.#begun.push(event);
         }
       }

@@ -9,7 +9,7 @@ import { estimateCall } from './asked-tier.ts';
 import { BegunAnswer } from './begun-answer.ts';
 import { BlockWatch } from './blocked-answer.ts';
 import type { Call } from './call.ts';
-import { completeUsage, estimateUsage } from './estimate-usage.ts';
+import { completeUsage, estimatePiece, estimateUsage } from './estimate-usage.ts';
 import type { Gateway } from './gateway.ts';
 import { spentBy } from './go-on-from.ts';
 import { headOf, identifyAnswer } from './identify-answer.ts';
@@ -34,7 +34,8 @@ export class StreamTranslator implements CommittingReceiver {
   #usage: Usage | undefined;
   #model: string | undefined;
   #servedTier: ServedTier;
-  #outputEvents = 0;
+  /** About how many came. */
+  #outputTokens = 0;
   /** Something was generated, whether the client is told of it or not. */
   #hasOutput = false;
   /** The encoder has the beginning of a call that it may hold until it is whole. */
@@ -98,8 +99,8 @@ export class StreamTranslator implements CommittingReceiver {
 
   account(): void {
     const reported = this.#usage;
-    if (!reported) this.#call.usage = estimateCall(this.#call, this.#outputEvents, this.#servedTier);
-    else this.#call.usage = this.#complete ? reported : completeUsage(reported, this.#outputEvents);
+    if (!reported) this.#call.usage = estimateCall(this.#call, this.#outputTokens, this.#servedTier);
+    else this.#call.usage = this.#complete ? reported : completeUsage(reported, this.#outputTokens);
     if (mayOtherAnswer(this.#call)) this.#call.usage = ofAnswering(this.#call, this.#call.usage, this.#model);
   }
 
@@ -133,7 +134,7 @@ export class StreamTranslator implements CommittingReceiver {
     }
     if (event.type === 'usage') this.#usage = event.usage;
     if (event.type === 'part_start') noteSpoken(this.#gateway, this.#call, event.value);
-    if (event.type === 'part_delta') this.#outputEvents++;
+    if (event.type === 'part_delta') this.#outputTokens += estimatePiece(event.delta);
     this.#watch?.note(event);
     if (this.#isOutput(event)) this.#hasOutput = true;
     if (event.type === 'end') {
@@ -171,7 +172,7 @@ export class StreamTranslator implements CommittingReceiver {
   #sayUsage(): void {
     const { body, door } = this.#call;
     if (this.#usage || door.dialect.alwaysSaysUsage !== true) return;
-    this.#encoder.push({ type: 'usage', usage: estimateUsage(body.length, this.#outputEvents) });
+    this.#encoder.push({ type: 'usage', usage: estimateUsage(body.length, this.#outputTokens) });
   }
 
   #succeed(last: string): void {

@@ -195,24 +195,26 @@ export class Webhooks {
     }
     const attempts = delivery.attempts + 1;
     const told = { webhook: delivery.webhook, event: event.id, reason: sent.reason, attempts };
-    this.#pause(delivery.webhook);
+    const namedMs = Math.min(sent.retryAfterMs, LONGEST_RETRY_AFTER_MS);
+    this.#pause(delivery.webhook, namedMs);
     const pauseMs = RETRY_MS[attempts - 1];
     if (sent.gone || pauseMs === undefined) {
       await this.#outbox.remove(delivery);
       onProblem({ kind: 'webhook_given_up', ...told });
       return false;
     }
-    const retryInMs = Math.max(this.#jitter(pauseMs), Math.min(sent.retryAfterMs, LONGEST_RETRY_AFTER_MS));
+    const retryInMs = Math.max(this.#jitter(pauseMs), namedMs);
     await this.#outbox.putOff(delivery, attempts, now() + retryInMs);
     onProblem({ kind: 'webhook_failed', ...told, retryInMs });
     return false;
   }
 
-  #pause(webhook: string): void {
+  /** `namedMs`: how long it wants to be left alone by its own word. */
+  #pause(webhook: string, namedMs: number): void {
     const before = this.#pauses.get(webhook)?.lengthMs;
     const lengthMs = before === undefined ? FIRST_PAUSE_MS : Math.min(2 * before, LONGEST_PAUSE_MS);
     // Its end is looked for in steps of `LOOK_EVERY_MS`.
-    this.#pauses.set(webhook, { untilMs: this.#options.now() + lengthMs, lengthMs });
+    this.#pauses.set(webhook, { untilMs: this.#options.now() + Math.max(lengthMs, namedMs), lengthMs });
   }
 
   /** From three quarters to five quarters of it: what failed together does not come back together. */

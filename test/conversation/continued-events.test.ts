@@ -61,6 +61,17 @@ test('a provider that does not repeat after all is believed, and one that goes o
   assert.equal(textOf(continued('Hello', false, [TEXT, deltaOf('Hello'), endOf()])), 'Hello');
 });
 
+test('white space is not said twice where a text goes on with the last of what the client has', () => {
+  const joined = (text: string, ...said: string[]) =>
+    text + textOf(continued(text, false, [TEXT, ...said.map((delta) => deltaOf(delta)), FINISH]));
+  assert.equal(joined('Hello \n\n', '\n\nworld'), 'Hello \n\nworld');
+  assert.equal(joined('Hello \n\n', ' ', '\n', '\nworld'), 'Hello \n\nworld');
+  assert.equal(joined('Hello \n', '\n', '\nworld'), 'Hello \n\nworld');
+  assert.equal(joined('Hello \n', ' world'), 'Hello \nworld');
+  assert.equal(joined('Hello\n', '\t'), 'Hello\n\t', 'white space may be all that comes');
+  assert.equal(joined('Hello ', 'world'), 'Hello world');
+});
+
 test('what is thought meanwhile is passed over, and other parts follow the text', () => {
   const reasoning: CompletionEvent = {
     ...{ type: 'part_start', choice: 0, part: 0 },
@@ -90,10 +101,11 @@ test('the usage that the client is told is that of all attempts', () => {
 
 test('citations stand where they do in the whole text', () => {
   const end: CompletionEvent = { ...endOf(), citations: [{ url: 'u', start: 1, end: 3 }] } as CompletionEvent;
-  const placed = (repeats: boolean, delta: string) => {
-    const [, last] = continued('Hello', repeats, [TEXT, deltaOf(delta), end]);
+  const placed = (repeats: boolean, delta: string, begun = 'Hello') => {
+    const [, last] = continued(begun, repeats, [TEXT, deltaOf(delta), end]);
     return last?.type === 'part_end' ? last.citations : undefined;
   };
   assert.deepEqual(placed(false, ' you'), [{ url: 'u', start: 6, end: 8 }]);
   assert.deepEqual(placed(true, 'Hello you'), [{ url: 'u', start: 1, end: 3 }]);
+  assert.deepEqual(placed(false, '\nyou', 'Hello \n'), [{ url: 'u', start: 7, end: 9 }]);
 });

@@ -9,7 +9,13 @@ const HEADERS: [header: unknown, ms: number | undefined][] = [
   ['30', 30_000],
   ['0.5', 500],
   ['Sun, 31 Jan 2027 12:00:10 GMT', 10_000],
-  ['Sun, 31 Jan 2027 11:00:00 GMT', 0],
+  // Past, by our clock or theirs: nothing is known of when to come again.
+  ['Sun, 31 Jan 2027 11:00:00 GMT', undefined],
+  [['Sun, 31 Jan 2027 11:00:00 GMT', 'Sun, 31 Jan 2027 12:00:10 GMT'], 10_000],
+  ['Sunday, 31-Jan-27 12:00:10 GMT', 10_000],
+  // What `Date.parse` takes for a date, and is none.
+  ['-1', undefined],
+  ['+3000', undefined],
   ['soon', undefined],
   ['', undefined],
   ['12345678901', 12_345_678_901_000],

@@ -247,6 +247,18 @@ for (const [door, ask] of Object.entries(DOORS)) {
   });
 }
 
+test('where a provider sends many tokens an event, the rest is asked for with as much less, and they are billed', async (context) => {
+  const world = await setUp(context);
+  for (const door of ['chat', 'messages']) {
+    world.plain.acts.push(breakOff(ROLE + said('One, two, three, four, five, six, seven,')));
+    world.claude.acts.push(claudeSays(' eight.'));
+    const [text] = (await DOORS[door]?.(world, 'mixed')) ?? [];
+    assert.equal(text, 'One, two, three, four, five, six, seven, eight.');
+    assert.equal(world.claude.bodies.at(-1)?.['max_tokens'], 90, door);
+  }
+  for (const { attempts } of await world.gateway.calls(2)) assert.equal(attempts[0]?.usage?.output, 10);
+});
+
 test('chat, relayed: Mistral goes on with its own answer, of which it repeats what it is given', async (context) => {
   const world = await setUp(context);
   world.mistral.acts.push(breakOff(ROLE + said('One, ', 'two, ')));

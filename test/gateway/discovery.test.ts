@@ -508,6 +508,7 @@ test('no address at all is told as such, and the next target answers', async (co
   const direct = await gateway.post('/v1/chat/completions', ask);
   assert.equal(direct.status, 502);
   assert.match(await direct.text(), /'pool' has no server that is known/);
+  assert.equal(direct.headers.get('x-fairlead-attempts'), '0', 'nothing was sent');
   const failedOver = await gateway.post('/v1/chat/completions', { ...ask, model: 'm' });
   assert.deepEqual([failedOver.status, failedOver.headers.get('x-fairlead-target')], [200, 'other/m']);
   const [failed] = await eventsOf(gateway, 'discovery_failed');

@@ -58,6 +58,9 @@ const WORDS: Record<string, string> = {
   ollama: 'prompt too long; exceeded max context length by 10 tokens',
   lmstudio: 'The number of tokens to keep from the initial prompt is greater than the context length.',
   alibaba: 'Range of input length should be [1, 98304]',
+  tgi: 'Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens and 100 `max_new_tokens`',
+  tgiInput: 'Input validation error: `inputs` must have less than 4096 tokens. Given: 5000',
+  github: 'Request body too large for gpt-4o model. Max size: 8000 tokens.',
 };
 for (const [name, message] of Object.entries(WORDS)) {
   SAID[name] = {

@@ -92,6 +92,26 @@ test('a rate that goes up and down around its threshold is told once', async () 
   );
 });
 
+test('a latency that goes up and down around its threshold is told once', async () => {
+  const { told, calls, minutes } = openAlerts({
+    slow: { p95Latency: '1s', over: '1m', clearAfter: '2m' },
+  });
+  let minute = 0;
+  await minutes(40, () => {
+    minute += 1;
+    calls(100);
+    // For half of the time the threshold is not met, and the p95 is not below four fifths of it.
+    calls(10, { latencyMs: minute < 20 ? 1_100 : 900 });
+  });
+  const kinds = () => told.map((text) => text.split(' ')[1]);
+  assert.deepEqual(kinds(), ['alert_raised']);
+  await minutes(5, () => {
+    calls(100);
+    calls(10, { latencyMs: 700 });
+  });
+  assert.deepEqual(kinds(), ['alert_raised', 'alert_cleared']);
+});
+
 test('what the gateway calls of its own accord raises nothing but what is spent', async () => {
   const { told, fail, calls, minutes } = openAlerts({
     errors: { errorRate: 0.05, minCalls: 20 },

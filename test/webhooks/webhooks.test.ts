@@ -240,6 +240,27 @@ test('a webhook that hangs holds up no other', async (context) => {
   await advancing;
 });
 
+test('what one instance is sending no other sends, until that has had more than the time for it', async (context) => {
+  const { time, events, receiver, webhooks, store } = await setUp(context, ({ url }) => ({
+    ops: webhook(url),
+  }));
+  receiver.answer = () => undefined;
+  events.note('config_changed', 'info', '…');
+  const advancing = time.advance(0);
+  while (receiver.received.length === 0) await setImmediate();
+  const configured = { ops: webhook(receiver.url) };
+  const other = makeInstance({ settle: () => setImmediate() }, store, configured);
+  context.after(() => other.webhooks.stop());
+  receiver.answer = undefined;
+  other.webhooks.start();
+  await other.time.advance(50_000);
+  assert.equal(receiver.received.length, 1);
+  await other.time.advance(20_000);
+  assert.equal(receiver.received.length, 2, 'the first may have been killed');
+  await webhooks.stop();
+  await advancing;
+});
+
 test('a redirect is not followed, and 410 ends it', async (context) => {
   const { time, events, receiver, problems, store } = await setUp(context, ({ url }) => ({
     ops: webhook(url),
@@ -274,6 +295,38 @@ test('retry-after is heeded, and after two days it is given up', async (context)
   }
   assert.equal(problems.at(-1)?.kind, 'webhook_given_up');
   assert.equal(receiver.received.length, 12);
+});
+
+test('the time that a receiver names holds for every event, as it does for the one that it refused', async (context) => {
+  const { time, events, receiver } = await setUp(context, ({ url }) => ({ ops: webhook(url) }));
+  receiver.answer = refuse(429, { 'retry-after': '3600' });
+  events.note('config_changed', 'info', 'one');
+  await time.advance(0);
+  events.note('config_changed', 'info', 'two');
+  await time.advance(HOUR - 1_000);
+  assert.equal(receiver.received.length, 1);
+  receiver.answer = undefined;
+  await time.advance(10_000);
+  assert.deepEqual(
+    receiver.received
+      .slice(1)
+      .map(({ data }) => data.message)
+      .toSorted(),
+    ['one', 'two'],
+  );
+});
+
+test('a receiver that goes on failing is left alone for longer each time, five minutes at most, however much is for it', async (context) => {
+  const { time, events, receiver } = await setUp(context, ({ url }) => ({ ops: webhook(url) }));
+  receiver.answer = refuse(500);
+  for (let nth = 0; nth < 20; nth += 1) events.note('config_changed', 'info', `${nth}`);
+  const byMinute: number[] = [];
+  for (const minutes of [1, 2, 3, 4, 10]) {
+    const before = receiver.received.length;
+    await time.advance(minutes * 60_000);
+    byMinute.push(receiver.received.length - before);
+  }
+  assert.deepEqual(byMinute, [4, 2, 1, 0, 2]);
 });
 
 test('one that cannot be reached is tried again, and the log does not say what stands there', async (context) => {
