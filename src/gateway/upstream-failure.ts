@@ -68,7 +68,20 @@ export function readFailedAnswer(
     if (!alarmOf(dialect, status, failure)) return notTheApi(target, status, failure.message);
   }
   const said = { status, failure: { ...failure, kind }, said: `answered ${status}` };
-  return readFailure(dialect, target, said, { waitMs, nowMs: now, call });
+  return readFailure(dialect, target, said, {
+    waitMs,
+    retryable: asksForNoRepeat(headers),
+    nowMs: now,
+    call,
+  });
+}
+
+/**
+ * `false` where a provider says `x-should-retry: false`, which the SDKs of OpenAI and Anthropic obey whatever the status. The opposite
+ * says nothing that the status does not.
+ */
+function asksForNoRepeat(headers: ResponseHeaders): false | undefined {
+  return headers['x-should-retry'] === 'false' ? false : undefined;
 }
 
 function notTheApi({ upstream: { name } }: Target, status: number, reason: string): FailedAnswer {
@@ -91,13 +104,15 @@ export function readFailureWithin(
   const { kind, reported: status } = error;
   const failure = { ...error.failure, kind };
   // The headers of a stream are older than the error: they say nothing of it.
-  const waitMs = namedWaitMs(failure, isStream(headers) ? {} : headers, now);
-  return readFailure(
-    dialect,
-    target,
-    { status, failure, said: 'reported an error' },
-    { waitMs, nowMs: now, call },
-  );
+  const ofError = isStream(headers) ? {} : headers;
+  const waitMs = namedWaitMs(failure, ofError, now);
+  const said = { status, failure, said: 'reported an error' };
+  return readFailure(dialect, target, said, {
+    waitMs,
+    retryable: asksForNoRepeat(ofError),
+    nowMs: now,
+    call,
+  });
 }
 
 /** Its parts are said one after the other. */
@@ -112,9 +127,13 @@ interface Said {
   said: string;
 }
 
-/** Of which call, and when; `waitMs`: for how long the provider wants to be left alone. */
+/**
+ * Of which call, and when; `waitMs`: for how long the provider wants to be left alone; `retryable`: `false` where it says that the same is
+ * not to be sent again.
+ */
 interface Circumstances {
   waitMs: number | undefined;
+  retryable: false | undefined;
   nowMs: number;
   call: Call | undefined;
 }
@@ -123,7 +142,7 @@ function readFailure(
   dialect: UpstreamDialect,
   target: Target,
   { status, failure, said }: Said,
-  { waitMs, nowMs, call }: Circumstances,
+  { waitMs, retryable, nowMs, call }: Circumstances,
 ): FailedAnswer {
   const reason = failure.message;
   const gone = call && findModelGone(call, target, status, failure, nowMs);
@@ -145,6 +164,7 @@ function readFailure(
     details,
     param,
     retryAfterMs: waitMs,
+    ...(retryable === undefined ? {} : { retryable }),
   });
   return { error, alarm, reason, status };
 }

@@ -93,8 +93,13 @@ const BY_REASON: Record<string, Verdict> = {
   refused: REFUSED,
 };
 
-/** The one table of what is tried again, where, and what it says of whom. */
-export function verdictOf({ kind, code, reason, cause }: GatewayError): Verdict {
+/** The one table of what is tried again, where, and what it says of whom. Who says so is not sent the same again. */
+export function verdictOf(error: GatewayError): Verdict {
+  const verdict = verdictOfTable(error);
+  return verdict.again && error.retryable === false ? { ...verdict, again: false } : verdict;
+}
+
+function verdictOfTable({ kind, code, reason, cause }: GatewayError): Verdict {
   const ofReason = reason === undefined ? undefined : BY_REASON[reason];
   const ofCode = code === undefined ? undefined : BY_CODE[code];
   return ofReason ?? ofCode ?? ofNetwork(networkCode(cause)) ?? BY_KIND[kind] ?? FINAL;
