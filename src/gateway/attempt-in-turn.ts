@@ -1,4 +1,5 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
+import { LARGER_THAN_LIMIT } from '../dialects/larger-than-limit.ts';
 import { Itinerary, type Next } from '../routing/itinerary.ts';
 import { divertedRefusal, saysForeignReasoning } from '../routing/refusals.ts';
 import { type Verdict, verdictOf } from '../routing/verdict.ts';
@@ -39,6 +40,8 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   readonly #itinerary: Itinerary<PlannedAttempt>;
   readonly #divertsBlocked: boolean;
   #failure: GatewayError | undefined;
+  /** That the call is larger than the limit of an account, where its model has fallbacks for what is too long. */
+  #tooLarge: GatewayError | undefined;
   /** That for which the call was led elsewhere. */
   #diverted: GatewayError | undefined;
   #refusal: unknown;
@@ -65,7 +68,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
 
   next(): void {
     for (;;) {
-      const next = this.#itinerary.next(this.#gateway.monotonicMs());
+      const next = this.#itinerary.next(this.#gateway.monotonicMs()) ?? this.#nextForLength();
       if (!next) break;
       if (next.waitMs > 0) {
         if (next.waitMs < this.#leftMs(next.stop)) {
@@ -81,6 +84,14 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     }
     if (this.#uncounted) this.#countLocally(this.#uncounted);
     else this.#end(this.#told());
+  }
+
+  /** Where a call goes that is too large for the limits of accounts, when all other places have had their turn. */
+  #nextForLength(): Next<PlannedAttempt> | undefined {
+    if (!this.#tooLarge || this.#diverted) return undefined;
+    this.#diverted = this.#tooLarge;
+    this.#itinerary.divert(this.#plan.filter(({ only }) => only === 'contextLength'));
+    return this.#itinerary.next(this.#gateway.monotonicMs());
   }
 
   #countLocally(target: PlannedAttempt['target']): void {
@@ -256,6 +267,9 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   /** What a failure says of where the call goes on. */
   #learn({ planned, failure, used }: FailedAttempt): void {
     this.#failure = failure;
+    if (failure.reason === LARGER_THAN_LIMIT && this.#plan.some(({ only }) => only === 'contextLength')) {
+      this.#tooLarge ??= failure;
+    }
     if (countsInstead(this.#call, planned.target, failure)) this.#uncounted ??= planned.target;
     const room = MAX_ATTEMPTS - this.#call.attempts.length;
     if (room > 0 && this.#leavesReasoning(planned, failure)) return;

@@ -3,6 +3,7 @@ import { InvalidOutput } from '../conversation/invalid-output.ts';
 import { isObject, tryParseJson } from '../conversation/json.ts';
 import { type AccountMeaning, accountMeaning } from '../dialects/account-failures.ts';
 import type { ResponseHeaders, UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
+import { LARGER_THAN_LIMIT, saysLargerThanLimit } from '../dialects/larger-than-limit.ts';
 import { kindOfStatus, ReportedError } from '../dialects/reported-error.ts';
 import { dayOf } from '../lifecycle/days.ts';
 import type { Target } from '../routing/target.ts';
@@ -62,12 +63,13 @@ export function readFailedAnswer(
   call?: Call,
 ): FailedAnswer {
   const failure = dialect.decodeError(status, tryParseJson(body) ?? body, headers);
-  const kind = failure.kind ?? kindOfStatus(status);
+  const isTooLarge = saysLargerThanLimit(status, failure);
+  const kind = isTooLarge ? 'upstream_rate_limited' : (failure.kind ?? kindOfStatus(status));
   const waitMs = namedWaitMs({ ...failure, kind }, headers, now);
   if (kind === 'upstream_rejected' && isStrangersRefusal(status, headers['content-type'], body)) {
     if (!alarmOf(dialect, status, failure)) return notTheApi(target, status, failure.message);
   }
-  const said = { status, failure: { ...failure, kind }, said: `answered ${status}` };
+  const said = { status, failure: { ...failure, kind }, isTooLarge, said: `answered ${status}` };
   return readFailure(dialect, target, said, {
     waitMs,
     retryable: asksForNoRepeat(headers),
@@ -101,12 +103,13 @@ export function readFailureWithin(
   if (!(error instanceof ReportedError)) {
     return { error, alarm: undefined, reason: error.message, status: undefined };
   }
-  const { kind, reported: status } = error;
-  const failure = { ...error.failure, kind };
+  const { reported: status } = error;
+  const isTooLarge = saysLargerThanLimit(status, error.failure);
+  const failure = { ...error.failure, kind: isTooLarge ? ('upstream_rate_limited' as const) : error.kind };
   // The headers of a stream are older than the error: they say nothing of it.
   const ofError = isStream(headers) ? {} : headers;
   const waitMs = namedWaitMs(failure, ofError, now);
-  const said = { status, failure, said: 'reported an error' };
+  const said = { status, failure, isTooLarge, said: 'reported an error' };
   return readFailure(dialect, target, said, {
     waitMs,
     retryable: asksForNoRepeat(ofError),
@@ -123,6 +126,8 @@ function isStream({ 'content-type': type }: ResponseHeaders): boolean {
 interface Said {
   status: number | undefined;
   failure: UpstreamFailure & { kind: ErrorKind };
+  /** The call is larger than a limit of our account. */
+  isTooLarge: boolean;
   /** How it was said. */
   said: string;
 }
@@ -141,7 +146,7 @@ interface Circumstances {
 function readFailure(
   dialect: UpstreamDialect,
   target: Target,
-  { status, failure, said }: Said,
+  { status, failure, isTooLarge, said }: Said,
   { waitMs, retryable, nowMs, call }: Circumstances,
 ): FailedAnswer {
   const reason = failure.message;
@@ -165,6 +170,7 @@ function readFailure(
     param,
     retryAfterMs: waitMs,
     ...(retryable === undefined ? {} : { retryable }),
+    ...(isTooLarge && { reason: LARGER_THAN_LIMIT, retryable: false, measure: 'tokens' }),
   });
   return { error, alarm, reason, status };
 }
@@ -328,6 +334,7 @@ export function withoutSecrets(error: GatewayError, secrets: readonly string[]):
     param: cleanParam,
     retryAfterMs: error.retryAfterMs,
     reason: error.reason,
+    measure: error.measure,
     ...(error.retryable === undefined ? {} : { retryable: error.retryable }),
   });
 }

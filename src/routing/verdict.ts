@@ -1,4 +1,5 @@
 import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
+import { LARGER_THAN_LIMIT } from '../dialects/larger-than-limit.ts';
 import { isTlsCode } from '../upstream/network-errors.ts';
 
 /** What follows from a failed attempt. */
@@ -91,6 +92,8 @@ const BY_NETWORK: Record<string, Verdict> = {
 const BY_REASON: Record<string, Verdict> = {
   invalid_output: REFUSED,
   refused: REFUSED,
+  // Smaller calls may go well.
+  [LARGER_THAN_LIMIT]: ACCOUNT,
 };
 
 /** The one table of what is tried again, where, and what it says of whom. Who says so is not sent the same again. */
@@ -99,7 +102,9 @@ export function verdictOf(error: GatewayError): Verdict {
   return verdict.again && error.retryable === false ? { ...verdict, again: false } : verdict;
 }
 
-function verdictOfTable({ kind, code, reason, cause }: GatewayError): Verdict {
+function verdictOfTable({ kind, code, reason, cause, retryAfterMs }: GatewayError): Verdict {
+  // What is too large for a limit may be told beside a time, before which nothing is wanted.
+  if (reason === LARGER_THAN_LIMIT && retryAfterMs !== undefined) return { ...ACCOUNT, says: 'limited' };
   const ofReason = reason === undefined ? undefined : BY_REASON[reason];
   const ofCode = code === undefined ? undefined : BY_CODE[code];
   return ofReason ?? ofCode ?? ofNetwork(networkCode(cause)) ?? BY_KIND[kind] ?? FINAL;
