@@ -29,6 +29,9 @@ const FINAL: Verdict = { next: 'none', again: false, says: 'nothing' };
 /** The provider is well, and does not take this call. */
 const REFUSED: Verdict = { next: 'none', again: false, says: 'well' };
 
+/** The provider is well, and does not go on with what another began: that says nothing of the call. */
+const NOT_CONTINUED: Verdict = { ...REFUSED, next: 'target' };
+
 const FAILING: Verdict = { next: 'target', again: true, says: 'failing' };
 
 const LOST: Verdict = { ...FAILING, lost: true };
@@ -100,6 +103,12 @@ const BY_REASON: Record<string, Verdict> = {
 export function verdictOf(error: GatewayError): Verdict {
   const verdict = verdictOfTable(error);
   return verdict.again && error.retryable === false ? { ...verdict, again: false } : verdict;
+}
+
+/** The same of an attempt that was to go on with a begun answer, and said nothing of the rest. */
+export function verdictOfContinuation(error: GatewayError): Verdict {
+  const verdict = verdictOf(error);
+  return verdict.next === 'none' && verdict.says === 'well' ? NOT_CONTINUED : verdict;
 }
 
 function verdictOfTable({ kind, code, reason, cause, retryAfterMs }: GatewayError): Verdict {
