@@ -3,10 +3,14 @@ import { readFile } from 'node:fs/promises';
 import type { ControlNews } from './control/control-news.ts';
 import { FileWatch } from './control/file-watch.ts';
 import type { JsonObject } from './conversation/json.ts';
+import { kindOfStatus } from './dialects/reported-error.ts';
+import { namedWaitMs } from './gateway/named-wait.ts';
+import { cappedMs } from './routing/limit.ts';
 import type { ServerNews } from './upstream/addresses/address-watch.ts';
 import { AddressWatches } from './upstream/addresses/address-watches.ts';
 import { probeAddress } from './upstream/addresses/probe.ts';
 import type { Connections } from './upstream/connections.ts';
+import type { AnswerHeaders } from './upstream/exchange.ts';
 import { scheduleTimeout } from './usage/ledger.ts';
 
 /** Of one question to one DNS server; the second waits twice as long. */
@@ -40,10 +44,17 @@ export function watchServers({ connections, news, fetch }: ProviderServersOption
       if (server !== undefined) resolver.setServers([server]);
       return resolver;
     },
-    probe: (options) => probeAddress({ connections, schedule: scheduleTimeout }, options),
+    probe: (options) =>
+      probeAddress({ connections, schedule: scheduleTimeout, namedWaitMs: namedForCheck }, options),
     retire: ({ key }) => connections.retire(key),
     news: tellOfServers(news),
   });
+}
+
+/** The words of an answer to a check are not read. */
+function namedForCheck(status: number, headers: AnswerHeaders): number | undefined {
+  const waitMs = namedWaitMs({ kind: kindOfStatus(status), message: '' }, headers, Date.now());
+  return waitMs === undefined ? undefined : cappedMs(waitMs);
 }
 
 /** Each change, as long as it is the only one of its place within a minute: that of one address hides that of no other. */

@@ -1,7 +1,8 @@
 import { GatewayError } from '../conversation/gateway-error.ts';
+import { LARGER_THAN_LIMIT } from '../dialects/larger-than-limit.ts';
 import { Itinerary, type Next } from '../routing/itinerary.ts';
 import { divertedRefusal, saysForeignReasoning } from '../routing/refusals.ts';
-import { type Verdict, verdictOf } from '../routing/verdict.ts';
+import { type Verdict, verdictOf, verdictOfContinuation } from '../routing/verdict.ts';
 import type { Timed } from '../upstream/deadlines.ts';
 import { allCool } from './all-cool.ts';
 import { prepareAttempt } from './attempt.ts';
@@ -39,6 +40,8 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
   readonly #itinerary: Itinerary<PlannedAttempt>;
   readonly #divertsBlocked: boolean;
   #failure: GatewayError | undefined;
+  /** That the call is larger than the limit of an account, where its model has fallbacks for what is too long. */
+  #tooLarge: GatewayError | undefined;
   /** That for which the call was led elsewhere. */
   #diverted: GatewayError | undefined;
   #refusal: unknown;
@@ -65,7 +68,7 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
 
   next(): void {
     for (;;) {
-      const next = this.#itinerary.next(this.#gateway.monotonicMs());
+      const next = this.#itinerary.next(this.#gateway.monotonicMs()) ?? this.#nextForLength();
       if (!next) break;
       if (next.waitMs > 0) {
         if (next.waitMs < this.#leftMs(next.stop)) {
@@ -81,6 +84,14 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     }
     if (this.#uncounted) this.#countLocally(this.#uncounted);
     else this.#end(this.#told());
+  }
+
+  /** Where a call goes that is too large for the limits of accounts, when all other places have had their turn. */
+  #nextForLength(): Next<PlannedAttempt> | undefined {
+    if (!this.#tooLarge || this.#diverted) return undefined;
+    this.#diverted = this.#tooLarge;
+    this.#itinerary.divert(this.#plan.filter(({ only }) => only === 'contextLength'));
+    return this.#itinerary.next(this.#gateway.monotonicMs());
   }
 
   #countLocally(target: PlannedAttempt['target']): void {
@@ -201,9 +212,10 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     return allCool([...names], this.#itinerary.namedFor, leftMs > 0 ? leftMs : LEAST_RETRY_MS);
   }
 
-  continues(failure: GatewayError): boolean {
+  continues(failure: GatewayError, hasSaid: boolean): boolean {
     const call = this.#call;
-    if (!call.continues || verdictOf(failure).next === 'none') return false;
+    const verdict = call.begun && !hasSaid ? verdictOfContinuation(failure) : verdictOf(failure);
+    if (!call.continues || verdict.next === 'none') return false;
     return call.attempts.length < MAX_ATTEMPTS && this.#plan.some((planned) => mayGoOnAt(call, planned));
   }
 
@@ -240,7 +252,9 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
     const behind = isRefusedCandidate(this.#call, planned, failure) && behindCandidate(this.#plan, planned);
     if (behind && behind.length > 0) return behind;
     const refusal = only === undefined ? divertedRefusal(failure) : undefined;
-    const places = refusal && this.#plan.filter((planned) => planned.only === refusal);
+    const isPlace = (other: PlannedAttempt) =>
+      other.only === refusal && (!this.#call.begun || mayGoOnAt(this.#call, other));
+    const places = refusal && this.#plan.filter(isPlace);
     return places && places.length > 0 ? places : undefined;
   }
 
@@ -260,7 +274,13 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
 
   /** What a failure says of where the call goes on. */
   #learn({ planned, failure, used }: FailedAttempt): void {
-    this.#failure = failure;
+    const verdict = this.#call.begun ? verdictOfContinuation(failure) : verdictOf(failure);
+    // What is refused of an answer that others began is nothing that the client asked for.
+    const isOfOthers = this.#call.begun !== undefined && verdict.says === 'well';
+    if (!isOfOthers) this.#failure = failure;
+    if (failure.reason === LARGER_THAN_LIMIT && this.#plan.some(({ only }) => only === 'contextLength')) {
+      this.#tooLarge ??= failure;
+    }
     if (countsInstead(this.#call, planned.target, failure)) this.#uncounted ??= planned.target;
     const room = MAX_ATTEMPTS - this.#call.attempts.length;
     if (room > 0 && this.#leavesReasoning(planned, failure)) return;
@@ -270,12 +290,11 @@ class Turns implements HedgingMaker, RunningAttempt, Timed {
       return;
     }
     const standIn = room > 0 ? standInFor(planned, failure) : undefined;
-    const verdict = verdictOf(failure);
     // What was generated is billed, though nobody saw it: the same is not bought there twice.
     const again = verdict.again && !used && (!this.#call.begun || mayGoOnAt(this.#call, planned));
     const diverted = this.#divertedFor(planned, failure);
     if (diverted) {
-      this.#diverted = failure;
+      if (!isOfOthers) this.#diverted = failure;
       this.#itinerary.divert(diverted);
     } else if (standIn) this.#itinerary.prepend(standIn);
     else if (

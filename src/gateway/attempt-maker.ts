@@ -13,8 +13,11 @@ export interface AttemptMaker {
   begins?(planned: PlannedAttempt): void;
   /** Whether another one is under way beside it. */
   isRaced?(planned: PlannedAttempt): boolean;
-  /** Whether another attempt may go on with an answer that has broken off: then it is told of a failure as before any answer. */
-  continues?(failure: GatewayError): boolean;
+  /**
+   * Whether another attempt may go on with an answer that has broken off: then it is told of a failure as before any answer. `hasSaid`: the
+   * one that failed said something of it.
+   */
+  continues?(failure: GatewayError, hasSaid: boolean): boolean;
 }
 
 /** What its maker may do with an attempt. */

@@ -181,10 +181,9 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     // What is left of an account's limits matters where there is another.
     if (lane && target.upstream.accounts.length > 1) noteHeadroom(this.#gateway, lane, headers);
     try {
-      const { dialect } = this.#request;
       // Behind a coding that nobody knows its head still counts.
       if (status < 200 || status > 299) {
-        const answer = { dialect, status, headers };
+        const answer = { dialect: this.#request.dialect, status, headers };
         this.#receiver = new FailedAnswerReceiver(this.#gateway, this.#call, this, this.#planned, answer);
       }
       const createDecompressor = findDecompressor(headers);
@@ -299,7 +298,8 @@ class Attempt implements ExchangeHandler, AttemptControl, MadeAttempt, Timed, Wa
     this.#record.reason = reason;
     this.#noteFailed(error, reason);
     if (!this.#answered) this.#exchange?.abort(error);
-    const begun = begunAnswer(this.#call, this.#maker, this.#committing, error);
+    const failed = { failure: error, hasSaid: this.#outputMs !== undefined };
+    const begun = begunAnswer(this.#call, this.#maker, this.#committing, failed);
     if (!this.#call.committed || begun) {
       if (begun) this.#call.begun = begun;
       else this.#call.firstTokenMs = undefined;

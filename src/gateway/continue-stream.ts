@@ -11,18 +11,19 @@ import { endStream } from './stream-commit.ts';
 
 /**
  * What another attempt is to go on with behind one that failed when bytes of the answer had gone to the client: where its model's
- * config asks for it, and the answer and the plan let it. `receiver`: that of the attempt, where it had one.
+ * config asks for it, and the answer and the plan let it. `receiver`: that of the attempt, where it had one; `hasSaid`: something of the
+ * answer came by it.
  */
 export function begunAnswer(
   call: Call,
   maker: AttemptMaker,
   receiver: CommittingReceiver | undefined,
-  failure: GatewayError,
+  { failure, hasSaid }: { failure: GatewayError; hasSaid: boolean },
 ): BegunAnswer | undefined {
   if (!call.committed || !call.continues) return undefined;
   // Of an attempt that said nothing the client has what there was before.
   if (!receiver) return call.begun;
-  return maker.continues?.(failure) === true ? receiver.begun?.() : undefined;
+  return maker.continues?.(failure, hasSaid) === true ? receiver.begun?.() : undefined;
 }
 
 /** Ends an answer that nobody goes on with. */

@@ -18,9 +18,9 @@ export function withFirstTime(
     if (ms > 0 && ms < firstMs) firstMs = ms;
   }
   if (firstMs === retryAfterMs) return failure;
-  const { kind, message, status, code, type, param, details, reason, retryable } = failure;
+  const { kind, message, status, code, type, param, details, reason, retryable, measure } = failure;
   return new GatewayError(kind, message, {
-    ...{ status, type, details, reason, retryAfterMs: firstMs },
+    ...{ status, type, details, reason, measure, retryAfterMs: firstMs },
     ...(code !== undefined && { code }),
     ...(param !== undefined && { param }),
     ...(retryable !== undefined && { retryable }),

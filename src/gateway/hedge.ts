@@ -115,8 +115,8 @@ export class Hedge implements AttemptMaker, RunningAttempt, Timed {
   }
 
   /** Only as long as there is one: two would have to know what the other's client has. */
-  continues(failure: GatewayError): boolean {
-    return !this.#second && this.#maker.continues?.(failure) === true;
+  continues(failure: GatewayError, hasSaid: boolean): boolean {
+    return !this.#second && this.#maker.continues?.(failure, hasSaid) === true;
   }
 
   answered(planned: PlannedAttempt): void {

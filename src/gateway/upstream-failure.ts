@@ -3,6 +3,7 @@ import { InvalidOutput } from '../conversation/invalid-output.ts';
 import { isObject, tryParseJson } from '../conversation/json.ts';
 import { type AccountMeaning, accountMeaning } from '../dialects/account-failures.ts';
 import type { ResponseHeaders, UpstreamDialect, UpstreamFailure } from '../dialects/dialect.ts';
+import { LARGER_THAN_LIMIT, saysLargerThanLimit } from '../dialects/larger-than-limit.ts';
 import { kindOfStatus, ReportedError } from '../dialects/reported-error.ts';
 import { dayOf } from '../lifecycle/days.ts';
 import type { Target } from '../routing/target.ts';
@@ -62,13 +63,27 @@ export function readFailedAnswer(
   call?: Call,
 ): FailedAnswer {
   const failure = dialect.decodeError(status, tryParseJson(body) ?? body, headers);
-  const kind = failure.kind ?? kindOfStatus(status);
+  const isTooLarge = saysLargerThanLimit(status, failure);
+  const kind = isTooLarge ? 'upstream_rate_limited' : (failure.kind ?? kindOfStatus(status));
   const waitMs = namedWaitMs({ ...failure, kind }, headers, now);
   if (kind === 'upstream_rejected' && isStrangersRefusal(status, headers['content-type'], body)) {
     if (!alarmOf(dialect, status, failure)) return notTheApi(target, status, failure.message);
   }
-  const said = { status, failure: { ...failure, kind }, said: `answered ${status}` };
-  return readFailure(dialect, target, said, { waitMs, nowMs: now, call });
+  const said = { status, failure: { ...failure, kind }, isTooLarge, said: `answered ${status}` };
+  return readFailure(dialect, target, said, {
+    waitMs,
+    retryable: asksForNoRepeat(headers),
+    nowMs: now,
+    call,
+  });
+}
+
+/**
+ * `false` where a provider says `x-should-retry: false`, which the SDKs of OpenAI and Anthropic obey whatever the status. The opposite
+ * says nothing that the status does not.
+ */
+function asksForNoRepeat(headers: ResponseHeaders): false | undefined {
+  return headers['x-should-retry'] === 'false' ? false : undefined;
 }
 
 function notTheApi({ upstream: { name } }: Target, status: number, reason: string): FailedAnswer {
@@ -88,16 +103,19 @@ export function readFailureWithin(
   if (!(error instanceof ReportedError)) {
     return { error, alarm: undefined, reason: error.message, status: undefined };
   }
-  const { kind, reported: status } = error;
-  const failure = { ...error.failure, kind };
+  const { reported: status } = error;
+  const isTooLarge = saysLargerThanLimit(status, error.failure);
+  const failure = { ...error.failure, kind: isTooLarge ? ('upstream_rate_limited' as const) : error.kind };
   // The headers of a stream are older than the error: they say nothing of it.
-  const waitMs = namedWaitMs(failure, isStream(headers) ? {} : headers, now);
-  return readFailure(
-    dialect,
-    target,
-    { status, failure, said: 'reported an error' },
-    { waitMs, nowMs: now, call },
-  );
+  const ofError = isStream(headers) ? {} : headers;
+  const waitMs = namedWaitMs(failure, ofError, now);
+  const said = { status, failure, isTooLarge, said: 'reported an error' };
+  return readFailure(dialect, target, said, {
+    waitMs,
+    retryable: asksForNoRepeat(ofError),
+    nowMs: now,
+    call,
+  });
 }
 
 /** Its parts are said one after the other. */
@@ -108,13 +126,19 @@ function isStream({ 'content-type': type }: ResponseHeaders): boolean {
 interface Said {
   status: number | undefined;
   failure: UpstreamFailure & { kind: ErrorKind };
+  /** The call is larger than a limit of our account. */
+  isTooLarge: boolean;
   /** How it was said. */
   said: string;
 }
 
-/** Of which call, and when; `waitMs`: for how long the provider wants to be left alone. */
+/**
+ * Of which call, and when; `waitMs`: for how long the provider wants to be left alone; `retryable`: `false` where it says that the same is
+ * not to be sent again.
+ */
 interface Circumstances {
   waitMs: number | undefined;
+  retryable: false | undefined;
   nowMs: number;
   call: Call | undefined;
 }
@@ -122,8 +146,8 @@ interface Circumstances {
 function readFailure(
   dialect: UpstreamDialect,
   target: Target,
-  { status, failure, said }: Said,
-  { waitMs, nowMs, call }: Circumstances,
+  { status, failure, isTooLarge, said }: Said,
+  { waitMs, retryable, nowMs, call }: Circumstances,
 ): FailedAnswer {
   const reason = failure.message;
   const gone = call && findModelGone(call, target, status, failure, nowMs);
@@ -145,6 +169,8 @@ function readFailure(
     details,
     param,
     retryAfterMs: waitMs,
+    ...(retryable === undefined ? {} : { retryable }),
+    ...(isTooLarge && { reason: LARGER_THAN_LIMIT, retryable: false, measure: 'tokens' }),
   });
   return { error, alarm, reason, status };
 }
@@ -308,6 +334,7 @@ export function withoutSecrets(error: GatewayError, secrets: readonly string[]):
     param: cleanParam,
     retryAfterMs: error.retryAfterMs,
     reason: error.reason,
+    measure: error.measure,
     ...(error.retryable === undefined ? {} : { retryable: error.retryable }),
   });
 }

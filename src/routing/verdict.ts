@@ -1,4 +1,5 @@
 import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
+import { LARGER_THAN_LIMIT } from '../dialects/larger-than-limit.ts';
 import { isTlsCode } from '../upstream/network-errors.ts';
 
 /** What follows from a failed attempt. */
@@ -27,6 +28,9 @@ const FINAL: Verdict = { next: 'none', again: false, says: 'nothing' };
 
 /** The provider is well, and does not take this call. */
 const REFUSED: Verdict = { next: 'none', again: false, says: 'well' };
+
+/** The provider is well, and does not go on with what another began: that says nothing of the call. */
+const NOT_CONTINUED: Verdict = { ...REFUSED, next: 'target' };
 
 const FAILING: Verdict = { next: 'target', again: true, says: 'failing' };
 
@@ -91,10 +95,25 @@ const BY_NETWORK: Record<string, Verdict> = {
 const BY_REASON: Record<string, Verdict> = {
   invalid_output: REFUSED,
   refused: REFUSED,
+  // Smaller calls may go well.
+  [LARGER_THAN_LIMIT]: ACCOUNT,
 };
 
-/** The one table of what is tried again, where, and what it says of whom. */
-export function verdictOf({ kind, code, reason, cause }: GatewayError): Verdict {
+/** The one table of what is tried again, where, and what it says of whom. Who says so is not sent the same again. */
+export function verdictOf(error: GatewayError): Verdict {
+  const verdict = verdictOfTable(error);
+  return verdict.again && error.retryable === false ? { ...verdict, again: false } : verdict;
+}
+
+/** The same of an attempt that was to go on with a begun answer, and said nothing of the rest. */
+export function verdictOfContinuation(error: GatewayError): Verdict {
+  const verdict = verdictOf(error);
+  return verdict.next === 'none' && verdict.says === 'well' ? NOT_CONTINUED : verdict;
+}
+
+function verdictOfTable({ kind, code, reason, cause, retryAfterMs }: GatewayError): Verdict {
+  // What is too large for a limit may be told beside a time, before which nothing is wanted.
+  if (reason === LARGER_THAN_LIMIT && retryAfterMs !== undefined) return { ...ACCOUNT, says: 'limited' };
   const ofReason = reason === undefined ? undefined : BY_REASON[reason];
   const ofCode = code === undefined ? undefined : BY_CODE[code];
   return ofReason ?? ofCode ?? ofNetwork(networkCode(cause)) ?? BY_KIND[kind] ?? FINAL;

@@ -124,6 +124,7 @@ async function setUp(context: TestContext, model: object = {}, tenants?: object)
           deepseek: ['deepseek/deepseek-chat'],
           claude: ['anthropic/claude-sonnet-4-5'],
           mixed: ['plain/x', 'anthropic/claude-sonnet-4-5'],
+          several: ['plain/x', 'mistral/mistral-large', 'anthropic/claude-sonnet-4-5'],
           newer: ['plain/x', 'anthropic/claude-opus-4-6'],
           other: ['plain/x'],
         }).map(([name, targets]) => [name, { targets, retries: 2, continueStreams: true, ...model }]),
@@ -338,6 +339,45 @@ test('one that fails before it goes on is asked again, and those that cannot go 
   assert.deepEqual([world.plain.bodies.length, world.claude.bodies.length], [1, 2]);
 });
 
+const refusedWithin: Act = (response) =>
+  begin(response).end(
+    ROLE + sse({ error: { message: 'Prefix is not supported', type: 'invalid_request_error', code: null } }),
+  );
+
+for (const [how, refuse] of [
+  ['', fail(400)],
+  [' within a stream', refusedWithin],
+] as const) {
+  test(`where one provider refuses to go on${how}, another one may`, async (context) => {
+    const world = await setUp(context);
+    world.plain.acts.push(breakOff(ROLE + said('One, ', 'two, ')));
+    world.mistral.acts.push(refuse);
+    world.claude.acts.push(claudeSays('three.'));
+    const [text] = (await DOORS['chat']?.(world, 'several')) ?? [];
+    assert.equal(text, 'One, two, three.');
+    const [record] = await world.gateway.calls(1);
+    assert.deepEqual(
+      record?.attempts.map(({ outcome }) => outcome),
+      ['upstream_unavailable', 'upstream_rejected', 'ok'],
+    );
+  });
+}
+
+test('what goes on and is refused in the middle of it is as final as ever', async (context) => {
+  const world = await setUp(context);
+  world.plain.acts.push(breakOff(ROLE + said('One, ')));
+  world.mistral.acts.push((response) => {
+    begin(response).write(ROLE + said('One,', ' two,'));
+    const error = { message: 'Not this', type: 'invalid_request_error', code: 'content_filter' };
+    setTimeout(() => response.end(sse({ error })), 20);
+  });
+  const response = await world.gateway.post('/v1/chat/completions', {
+    ...{ model: 'several', messages, stream: true },
+  });
+  assert.match((await response.text()).trimEnd().split('\n\n').at(-1) ?? '', /"message":"Not this"/);
+  assert.equal(world.claude.bodies.length, 0);
+});
+
 test('what goes on may break off as well, and is gone on with in turn', async (context) => {
   const world = await setUp(context);
   world.mistral.acts.push(breakOff(ROLE + said('One, ')));
@@ -444,17 +484,18 @@ for (const [what, model, first, body, config = {}] of NOT_CONTINUED) {
   });
 }
 
-test('where nobody can go on after all, the stream ends with the last error, and all is accounted', async (context) => {
-  const { plain, claude, gateway } = await setUp(context);
+test('where nobody goes on after all, the stream ends with the error for which it broke off, and all is accounted', async (context) => {
+  const { plain, mistral, claude, gateway } = await setUp(context);
   plain.acts.push(breakOff(broken));
-  claude.acts.push(fail(400));
-  const response = await gateway.post('/v1/chat/completions', { model: 'mixed', messages, stream: true });
+  for (const { acts } of [mistral, claude]) acts.push(fail(400));
+  const response = await gateway.post('/v1/chat/completions', { model: 'several', messages, stream: true });
   const text = await response.text();
-  assert.match(text.trimEnd().split('\n\n').at(-1) ?? '', /^data: \{"error":\{"message":"[^"]*Not now/);
+  // Of what others refuse to go on with the client knows nothing.
+  assert.match(text.trimEnd().split('\n\n').at(-1) ?? '', /^data: \{"error":\{"message":"[^"]*'plain'/);
   const [record] = await gateway.calls(1);
   assert.deepEqual(
     [record?.outcome, record?.status, record?.attempts.map(({ outcome }) => outcome)],
-    ['upstream_rejected', 200, ['upstream_unavailable', 'upstream_rejected']],
+    ['upstream_unavailable', 200, ['upstream_unavailable', 'upstream_rejected', 'upstream_rejected']],
   );
   const first = record?.attempts[0]?.usage;
   assert.ok(first);

@@ -59,7 +59,7 @@ export interface ScriptedProvider {
 
 /** A chat provider that does with each request what the test says. It is gone when the test is over. */
 export async function startProvider(
-  context: TestContext,
+  context: Pick<TestContext, 'after'>,
   otherwise: Act = say('Hi'),
 ): Promise<ScriptedProvider> {
   let requests = 0;

@@ -1,5 +1,6 @@
 import { describeNetworkError } from '../network-errors.ts';
 import type { Address } from './address.ts';
+import { CheckRefusal } from './check-refusal.ts';
 import type { CheckOptions } from './servers.ts';
 
 /** How often an address that is not well, or may not be, is asked. */
@@ -29,11 +30,14 @@ interface Standing {
 
 /**
  * Asks the addresses of an account whether they are well. What was never well is out at its first failed check; what was has the
- * configured number of them, a second apart.
+ * configured number of them, a second apart. A limit that a check meets is the account's: it says nothing of the address. None is made
+ * before the time that one was told.
  */
 export class AddressChecks {
   readonly #options: AddressChecksOptions;
   readonly #standings = new Map<Address, Standing>();
+  /** Unix milliseconds: before which the account wants no check. */
+  #limitedUntilMs = 0;
   #stopped = false;
 
   constructor(options: AddressChecksOptions) {
@@ -50,7 +54,9 @@ export class AddressChecks {
     }
     for (const address of addresses) {
       if (this.#standings.has(address)) continue;
-      this.#standings.set(address, { failures: 0, passes: 0, callOff: undefined });
+      const standing: Standing = { failures: 0, passes: 0, callOff: undefined };
+      this.#standings.set(address, standing);
+      address.unaskedUntilMs = Math.max(address.unaskedUntilMs, this.#limitedUntilMs);
       if (this.#options.check || !address.isWell) void this.#ask(address);
     }
   }
@@ -85,16 +91,32 @@ export class AddressChecks {
     const standing = this.#standings.get(address);
     if (!standing) return;
     standing.callOff = undefined;
-    let failure: string | undefined;
+    const restMs = address.unaskedUntilMs - this.#options.now();
+    if (restMs > 0) {
+      this.#askIn(address, standing, restMs);
+      return;
+    }
+    let failure: unknown;
     try {
       await this.#options.probe(address);
     } catch (error) {
-      failure = describeNetworkError(error);
+      failure = error;
     }
     if (this.#stopped || this.#standings.get(address) !== standing) return;
+    if (failure instanceof CheckRefusal) this.#noteWait(address, failure);
+    const isLimited = failure instanceof CheckRefusal && failure.isLimited;
     if (failure === undefined) this.#passed(address, standing);
-    else this.#failed(address, standing, failure);
-    if (standing.callOff === undefined) this.#askLater(address, standing);
+    else if (!isLimited) this.#failed(address, standing, describeNetworkError(failure));
+    if (standing.callOff === undefined) this.#askLater(address, standing, isLimited);
+  }
+
+  /** What fails is an address; a limit is the account's. */
+  #noteWait(address: Address, { isLimited, waitMs }: CheckRefusal): void {
+    if (waitMs === undefined) return;
+    const untilMs = this.#options.now() + waitMs;
+    if (isLimited) this.#limitedUntilMs = Math.max(this.#limitedUntilMs, untilMs);
+    for (const one of isLimited ? this.#standings.keys() : [address])
+      one.unaskedUntilMs = Math.max(one.unaskedUntilMs, untilMs);
   }
 
   #passed(address: Address, standing: Standing): void {
@@ -123,12 +145,19 @@ export class AddressChecks {
     this.#options.onChange(address);
   }
 
-  #askLater(address: Address, standing: Standing): void {
-    const { check, schedule } = this.#options;
+  /** `isLimited`: none sooner than of one that is well. */
+  #askLater(address: Address, standing: Standing, isLimited = false): void {
+    const { check } = this.#options;
     if (!check && address.isWell && standing.failures === 0) return;
     const isDoubtful = !address.isUsable || standing.failures > 0;
     const intervalMs = check?.interval ?? DOUBTFUL_MS;
-    const delayMs = isDoubtful ? Math.min(DOUBTFUL_MS, intervalMs) : intervalMs;
-    standing.callOff = schedule(() => void this.#ask(address), delayMs);
+    const isSoon = isDoubtful && !isLimited;
+    this.#askIn(address, standing, isSoon ? Math.min(DOUBTFUL_MS, intervalMs) : intervalMs);
+  }
+
+  #askIn(address: Address, standing: Standing, delayMs: number): void {
+    const { schedule, now } = this.#options;
+    const restMs = Math.ceil(address.unaskedUntilMs - now());
+    standing.callOff = schedule(() => void this.#ask(address), Math.max(delayMs, restMs));
   }
 }

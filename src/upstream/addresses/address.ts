@@ -35,6 +35,8 @@ export class Address {
   isProven = false;
   /** Unix milliseconds: before which it is not to be called, by its own word. */
   restsUntilMs = 0;
+  /** Unix milliseconds: before which it is not to be checked, by its own word. */
+  unaskedUntilMs = 0;
   /** Unix milliseconds: since when it is well, or not. */
   sinceMs: number;
   /** Of the last check, or connection, that failed. */

@@ -1,7 +1,9 @@
+import { kindOfStatus } from '../../dialects/reported-error.ts';
 import type { Connections } from '../connections.ts';
-import type { ExchangeControl, ExchangeHandler } from '../exchange.ts';
+import type { AnswerHeaders, ExchangeControl, ExchangeHandler } from '../exchange.ts';
 import type { Account, Upstream } from '../upstream.ts';
 import type { Address } from './address.ts';
+import { CheckRefusal } from './check-refusal.ts';
 import type { CheckOptions } from './servers.ts';
 
 export interface ProbeOptions {
@@ -16,6 +18,8 @@ export interface ProbeContext {
   connections: Pick<Connections, 'dispatch'>;
   /** Runs a task once after a delay; the function given back calls it off. */
   schedule(task: () => void, delayMs: number): () => void;
+  /** For how long an answer that is no success wants that nothing else is asked, in milliseconds. */
+  namedWaitMs(status: number, headers: AnswerHeaders): number | undefined;
 }
 
 const ANSWER_MS = 2_000;
@@ -24,7 +28,7 @@ const NOTHING = Buffer.alloc(0);
 /**
  * Asks an address whether it is well, over a connection of its own: one that was kept says nothing of whether there are new ones.
  *
- * @throws Error where it is not
+ * @throws Error where it is not; `CheckRefusal` where it answered a configured check
  */
 export async function probeAddress(context: ProbeContext, options: ProbeOptions): Promise<void> {
   const { upstream, account, address, check } = options;
@@ -37,7 +41,7 @@ export async function probeAddress(context: ProbeContext, options: ProbeOptions)
       () => probe.fail(new Error(`no answer within ${timeoutMs} ms`)),
       timeoutMs,
     );
-    const probe = new Probe(check !== undefined, (error) => {
+    const probe = new Probe(check && context, (error) => {
       callOff();
       if (error) reject(error);
       else resolve();
@@ -66,13 +70,17 @@ async function headersOf(named: Account, path: string): Promise<string[]> {
 }
 
 class Probe implements ExchangeHandler {
-  readonly #mustBeGood: boolean;
+  /** Absent: any answer will do. */
+  readonly #judge: Pick<ProbeContext, 'namedWaitMs'> | undefined;
   readonly #settle: (error: Error | undefined) => void;
   #exchange: ExchangeControl | undefined;
   #isOver = false;
 
-  constructor(mustBeGood: boolean, settle: (error: Error | undefined) => void) {
-    this.#mustBeGood = mustBeGood;
+  constructor(
+    judge: Pick<ProbeContext, 'namedWaitMs'> | undefined,
+    settle: (error: Error | undefined) => void,
+  ) {
+    this.#judge = judge;
     this.#settle = settle;
   }
 
@@ -81,11 +89,17 @@ class Probe implements ExchangeHandler {
     if (this.#isOver) exchange.abort(new Error('the check is over'));
   }
 
-  onResponseStart(exchange: ExchangeControl, status: number): void {
-    const isGood = !this.#mustBeGood || (status >= 200 && status <= 299);
-    this.#end(isGood ? undefined : new Error(`the check was answered with status ${status}`));
+  onResponseStart(exchange: ExchangeControl, status: number, headers: AnswerHeaders): void {
+    this.#end(this.#refusalBy(status, headers));
     // Whatever else it says: the connection is not used again.
     exchange.abort(new Error('the check is over'));
+  }
+
+  #refusalBy(status: number, headers: AnswerHeaders): CheckRefusal | undefined {
+    if (!this.#judge || (status >= 200 && status <= 299)) return undefined;
+    const isLimited = kindOfStatus(status) === 'upstream_rate_limited';
+    const waitMs = this.#judge.namedWaitMs(status, headers);
+    return new CheckRefusal(`the check was answered with status ${status}`, isLimited, waitMs);
   }
 
   onResponseData(): void {}

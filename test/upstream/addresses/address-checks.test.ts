@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Address } from '../../../src/upstream/addresses/address.ts';
 import { AddressChecks } from '../../../src/upstream/addresses/address-checks.ts';
+import { CheckRefusal } from '../../../src/upstream/addresses/check-refusal.ts';
 import type { CheckOptions } from '../../../src/upstream/addresses/servers.ts';
 import { VirtualSchedule } from '../../support/virtual-schedule.ts';
 
@@ -16,7 +17,10 @@ const CHECK: CheckOptions = {
 /** Checks of one address on a clock that stands still; `server` says whether it is well, and counts how often it was asked. */
 function setUp(check: CheckOptions | undefined) {
   const time = new VirtualSchedule();
-  const server = { isWell: true, asked: 0 };
+  const server: { isWell: boolean; asked: number; refusal?: CheckRefusal | undefined } = {
+    isWell: true,
+    asked: 0,
+  };
   const changes: [number, boolean][] = [];
   const address = new Address('http://10.0.0.1:8000', undefined, { weight: 1, priority: 0 }, 0);
   const checks = new AddressChecks({
@@ -25,6 +29,7 @@ function setUp(check: CheckOptions | undefined) {
     now: () => time.nowMs,
     probe: async () => {
       server.asked += 1;
+      if (server.refusal) throw server.refusal;
       if (!server.isWell) throw new Error('it said no');
     },
     onChange: ({ isWell }) => changes.push([time.nowMs, isWell]),
@@ -55,6 +60,39 @@ test('an address that fails is asked each second, is out after three failures, a
     [18_000, true],
   ]);
   assert.deepEqual([address.isWell, address.sinceMs, address.lastError], [true, 18_000, 'it said no']);
+});
+
+test('a limit that a check meets says nothing of the address, and is kept to, also by the checks of the next configuration', async () => {
+  const { time, server, changes, address, checks } = setUp(CHECK);
+  checks.follow([address]);
+  server.refusal = new CheckRefusal('status 429', true, 60_000);
+  await time.advance(65_000 - 1);
+  assert.deepEqual([server.asked, changes, address.isWell], [2, [], true]);
+  server.refusal = new CheckRefusal('status 429', true, undefined);
+  await time.advance(11_000);
+  assert.equal(server.asked, 5, 'without a time it is asked as often as one that is well');
+  server.refusal = new CheckRefusal('status 429', true, 60_000);
+  await time.advance(5_000);
+  checks.stop();
+  const next = setUp(CHECK);
+  next.time.nowMs = time.nowMs;
+  next.checks.follow([address]);
+  await next.time.advance(50_000);
+  assert.deepEqual([server.asked, next.server.asked], [6, 0]);
+  await next.time.advance(10_000);
+  assert.equal(next.server.asked, 1);
+});
+
+test('an address that fails and says when it will be well again is not checked before', async () => {
+  const { time, server, changes, address, checks } = setUp(CHECK);
+  server.refusal = new CheckRefusal('status 503', false, 30_000);
+  checks.follow([address]);
+  await time.advance(20_000);
+  checks.refused(address);
+  await time.advance(9_999);
+  assert.deepEqual([server.asked, changes], [1, [[0, false]]]);
+  await time.advance(1);
+  assert.equal(server.asked, 2);
 });
 
 test('two failures with one between them that went well are no reason', async () => {

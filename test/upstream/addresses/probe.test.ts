@@ -36,7 +36,7 @@ function probe(
   );
   const address = new Address(origin, 'http://models.test', { weight: 1, priority: 0 }, 0);
   return probeAddress(
-    { connections, schedule: scheduleTimeout },
+    { connections, schedule: scheduleTimeout, namedWaitMs: () => undefined },
     {
       upstream,
       account: upstream.accounts[0],
