@@ -13,7 +13,6 @@ import { decodeUsage } from './usage.ts';
 export const messages: Dialect = {
   name: 'messages',
   answerId: answerIdsWith('msg_'),
-  alwaysSaysUsage: true,
   keepAlive: 'event: ping\ndata: {"type":"ping"}\n\n',
   decodeRequest,
   encodeRequest,
