@@ -65,6 +65,7 @@ interface PartBase {
 
 export interface CacheHint {
   ttl?: '5m' | '1h';
+  extra?: Extra;
 }
 
 export interface TextPart extends PartBase {
@@ -151,6 +152,8 @@ export interface OpaquePart {
   type: 'opaque';
   dialect: DialectName;
   value: JsonObject;
+  /** What is said around it, where it is the first of what it stands in. */
+  extra?: Extra;
 }
 
 export interface Citation {

@@ -37,8 +37,8 @@ export type ResponseHeaders = Readonly<Record<string, string | string[] | undefi
  */
 export interface CallerDialect {
   readonly name: CallerDialectName;
-  /** Its answers cannot leave out what was used: they say an estimate where the provider says nothing. */
-  readonly alwaysSaysUsage?: true;
+  /** An id as the vendor's own answers have it, of an answer that another vendor named; as it is where nothing is said. */
+  answerId?(id: string): string;
   /** What keeps a silent stream open, where clients of the dialect stumble over a comment; nothing does where it is empty. */
   readonly keepAlive?: string;
   decodeRequest(body: JsonObject, address: RequestAddress): Conversation;

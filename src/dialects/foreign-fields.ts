@@ -11,6 +11,7 @@ import { isObject, type JsonObject, type JsonValue } from '../conversation/json.
 import { callerWord, messagePath, opaqueName, partPaths, resultPartPath } from './caller-words.ts';
 import { checkFieldKinds } from './field-kinds.ts';
 import { isSaidTwice, placeOf } from './places.ts';
+import { isUnknownPart, refusalOf } from './unknown-parts.ts';
 
 /** `refused`: the answer would be another one without it. `kept`: the gateway does itself what the field asks for. */
 type Policy = 'refused' | 'dropped' | 'kept';
@@ -253,7 +254,7 @@ function refuseParts(conversation: Conversation, dialect: DialectName): void {
       refuseSource(dialect, part, () => partPaths(conversation, index)[at] ?? '');
       if (part.type === 'tool_result') refuseInResult(conversation, dialect, part, index, at);
       else if (!isForeign(part, dialect) || isSaidTwice(part)) continue;
-      else if (role !== 'assistant' || isRefused?.(part.value))
+      else if (role !== 'assistant' || isUnknownPart(part) || isRefused?.(part.value))
         throw refusedPart(part, partPaths(conversation, index)[at] ?? '');
     }
   }
@@ -302,7 +303,10 @@ function isForeign(part: Part, dialect: DialectName): part is OpaquePart {
   return part.type === 'opaque' && part.dialect !== dialect && Object.keys(part.value).length > 0;
 }
 
-function refusedPart({ value }: OpaquePart, path: string): Error {
+function refusedPart(part: OpaquePart, path: string): Error {
+  const refusal = refusalOf(part);
+  if (refusal) return refusal;
+  const { value } = part;
   const type = opaqueName(value);
   const instead = type === 'compaction' ? 'Send the messages that it stands for' : 'Leave it out';
   return invalidRequest(

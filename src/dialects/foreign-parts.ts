@@ -1,5 +1,6 @@
 import { appendAll } from '../conversation/append-all.ts';
 import type {
+  CacheHint,
   Conversation,
   DialectName,
   Extra,
@@ -7,7 +8,7 @@ import type {
   Part,
   ReasoningPart,
 } from '../conversation/conversation.ts';
-import { isObject } from '../conversation/json.ts';
+import { isObject, type JsonValue } from '../conversation/json.ts';
 import {
   callerWord,
   messagePlace,
@@ -51,7 +52,7 @@ const EXTRA_FORMS: Record<DialectName, ExtraForm> = {
     nested: new Set([ITEM]),
     copies: new Set(['instructions', 'type', 'id', 'status', 'name', 'namespace']),
   },
-  messages: { nested: new Set(), copies: new Set() },
+  messages: { nested: new Set(['source']), copies: new Set() },
   gemini: {
     nested: new Set(['functionCall', 'functionResponse', 'inlineData', 'fileData']),
     copies: new Set(['parameters', 'thought']),
@@ -116,10 +117,16 @@ function foreignWishes(conversation: Conversation, dialect: DialectName): string
  * What of a wish to think has no neutral word. Chat's kin says the same in several ways, and what summary is to be had in
  * `responses` is the wish for one.
  */
-const REASONING_PATHS: Record<DialectName, (field: string) => string | undefined> = {
+const REASONING_PATHS: Record<
+  DialectName,
+  (field: string, value: JsonValue) => string | string[] | undefined
+> = {
   chat: () => undefined,
   responses: (field) => (SUMMARIES.has(field) ? undefined : `reasoning.${field}`),
-  messages: (field) => `output_config.${field}`,
+  messages: (field, value) =>
+    field === 'thinking' && isObject(value)
+      ? Object.keys(value).map((inner) => `thinking.${inner}`)
+      : `output_config.${field}`,
   gemini: (field) => `generationConfig.thinkingConfig.${field}`,
   converse: () => undefined,
 };
@@ -128,17 +135,20 @@ const SUMMARIES: ReadonlySet<string> = new Set(['summary', 'generate_summary']);
 function foreignReasoning(extra: Extra | undefined, dialect: DialectName): string[] {
   if (!extra || extra.dialect === dialect) return [];
   const pathOf = REASONING_PATHS[extra.dialect];
-  return Object.entries(extra.fields)
-    .filter(([, value]) => value !== null)
-    .map(([field]) => pathOf(field))
-    .filter((path) => path !== undefined);
+  return Object.entries(extra.fields).flatMap(([field, value]) =>
+    value === null || value === undefined ? [] : (pathOf(field, value) ?? []),
+  );
 }
 
 /** The same for the fields of tools alone. */
 function foreignToolFields(conversation: Conversation, dialect: DialectName): string[] {
   return conversation.tools.flatMap((tool, index) => {
     if (tool.type === 'opaque') return [];
-    return extraNames(tool.extra, dialect, toolPlace(conversation, index), 'without copies');
+    const place = toolPlace(conversation, index);
+    return [
+      ...extraNames(tool.extra, dialect, place, 'without copies'),
+      ...('cacheHint' in tool ? hintNames(tool.cacheHint, dialect, place) : []),
+    ];
   });
 }
 
@@ -155,7 +165,16 @@ function isSignedByOther(part: Part, dialect: DialectName): boolean {
 }
 
 function partNames(part: Part, dialect: DialectName, path: string): string[] {
-  return part.type === 'opaque' ? [] : extraNames(part.extra, dialect, path, 'without copies');
+  if (part.type === 'opaque') return [];
+  return [
+    ...extraNames(part.extra, dialect, path, 'without copies'),
+    ...hintNames(part.cacheHint, dialect, path),
+  ];
+}
+
+/** What only one dialect's word for a cache says. */
+function hintNames(hint: CacheHint | undefined, dialect: DialectName, path: string): string[] {
+  return extraNames(hint?.extra, dialect, `${path}.cache_control`);
 }
 
 function extraNames(

@@ -73,10 +73,17 @@ function isKeptByProvider({ spoken, door }: Call): boolean {
   return spoken?.name === door.dialect.name;
 }
 
-/** The id of an answer that may be kept here is ours: what providers of other dialects call theirs need not be unique. */
-export function nameAnswer(call: Call, id: string): string {
-  if (call.door.keepsAnswers !== true || isKeptByProvider(call)) return id;
-  return `resp_${call.id.replace(/^req_/, '').replaceAll('-', '')}`;
+/**
+ * The id of an answer that may be kept here is ours: what providers of other dialects call theirs need not be unique. `given`: by its
+ * provider, empty where it has none.
+ */
+export function nameAnswer(call: Call, given: string): string {
+  const { door, id } = call;
+  if (given !== '' && isKeptByProvider(call) && door.completesText !== true) return given;
+  if (door.keepsAnswers === true && !isKeptByProvider(call))
+    return `resp_${id.replace(/^req_/, '').replaceAll('-', '')}`;
+  const name = given || id;
+  return door.dialect.answerId?.(name) ?? name;
 }
 
 /** What an answer repeats of its request. */

@@ -28,7 +28,8 @@ export function translateGenerated(
   identifyAnswer(completion, call);
   const usage =
     completion.usage ?? inTier(call, estimateAnswer(call.body.length, completion), servedTier(answer));
-  if (caller.alwaysSaysUsage) completion.usage = usage;
+  // Clients of every dialect count on being told something.
+  completion.usage = usage;
   call.droppedOfAnswer = [];
   if (call.stream) return { ...streamText(call, completion), usage };
   if (caller.writeResponse) {

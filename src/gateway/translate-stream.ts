@@ -170,9 +170,9 @@ export class StreamTranslator implements CommittingReceiver {
   }
 
   #sayUsage(): void {
-    const { body, door } = this.#call;
-    if (this.#usage || door.dialect.alwaysSaysUsage !== true) return;
-    this.#encoder.push({ type: 'usage', usage: estimateUsage(body.length, this.#outputTokens) });
+    if (this.#usage) return;
+    const usage = estimateUsage(this.#call.body.length, this.#outputTokens);
+    this.#pending += this.#encoder.push({ type: 'usage', usage });
   }
 
   #succeed(last: string): void {

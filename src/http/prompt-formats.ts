@@ -76,18 +76,11 @@ function veil(encoder: StreamEncoder): StreamEncoder {
 }
 
 /** Answers in one dialect to what was asked in that of chat. */
-function answering({
-  encodeResponse,
-  streamEncoder,
-  encodeError,
-  alwaysSaysUsage,
-  keepAlive,
-}: Dialect): CallerDialect {
+function answering({ encodeResponse, streamEncoder, encodeError, keepAlive }: Dialect): CallerDialect {
   const nothing: JsonObject = {};
   return {
     ...{ name: chat.name, decodeRequest: chat.decodeRequest },
     encodeError: (error) => encodeError(withoutQuotes(error)),
-    ...(alwaysSaysUsage && { alwaysSaysUsage }),
     ...(keepAlive !== undefined && { keepAlive }),
     // Nobody sent a request of the dialect that the answer could repeat.
     encodeResponse: (completion, _request, dropped) =>

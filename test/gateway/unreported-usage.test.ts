@@ -78,11 +78,72 @@ test('what a provider reports at the end stands in the place of what was announc
   assert.equal(message.usage.output_tokens, 9);
 });
 
-test('doors whose answers can leave their usage out do so', async () => {
-  const { gateway } = await setUp(json);
-  const path = '/v1beta/models/up%2Fm:generateContent';
+const candidate = {
+  index: 0,
+  content: { role: 'model', parts: [{ text: WORDS.join('') }] },
+  finishReason: 'STOP',
+};
+const chunk = (text: string) => ({
+  candidates: [{ index: 0, content: { role: 'model', parts: [{ text }] } }],
+});
+
+/** Google's and OpenAI's form of an answer of which nobody says what it took, whole or as a stream. */
+function answerSilently(response: ServerResponse, body: string, url: string): void {
+  const isGoogles = url.includes('enerateContent');
+  const streams = isGoogles ? url.includes('stream') : JSON.parse(body).stream === true;
+  if (!isGoogles) {
+    (streams ? events() : json)(response);
+    return;
+  }
+  response.setHeader('content-type', streams ? 'text/event-stream' : 'application/json');
+  const pieces = [...WORDS.map(chunk), { candidates: [{ ...candidate, content: undefined }] }];
+  if (streams) response.end(pieces.map((piece) => `data: ${JSON.stringify(piece)}\n\n`).join(''));
+  else response.end(JSON.stringify({ candidates: [candidate] }));
+}
+
+const OPENAIS = /"usage":\{"prompt_tokens":(\d+),"completion_tokens":(\d+)/;
+const STREAM = { stream_options: { include_usage: true } };
+
+test('every door says the same estimate, whole and at the end of a stream, and the record marks it', async () => {
+  const upstream = await startRawUpstream((response, body, { url = '' }) =>
+    answerSilently(response, body, url),
+  );
+  const accounts = [{ name: 'main', apiKey: 'key' }];
+  const up = { adapter: 'openai-compatible', baseUrl: upstream.baseUrl };
+  const gemini = { baseUrl: upstream.baseUrl.slice(0, -'/v1'.length), accounts };
+  const gateway = await startGateway({ providers: { up, gemini } });
+  closing.push(upstream.close, gateway.stop);
+  const { model, messages } = REQUEST;
+  const googles = { model: 'gemini/gemini-2.5-flash' };
   const contents = [{ role: 'user', parts: [{ text: PROMPT }] }];
-  const body = JSON.parse(await (await gateway.post(path, { contents })).text());
-  assert.ok(body.candidates);
-  assert.equal(body.usageMetadata, undefined);
+  const doors: [path: string, body: object, isStream: boolean, usage: RegExp][] = [
+    ['/v1/chat/completions', { ...googles, messages }, false, OPENAIS],
+    ['/v1/chat/completions', { ...googles, messages, stream: true, ...STREAM }, true, OPENAIS],
+    ['/v1/completions', { ...googles, prompt: PROMPT, stream: true, ...STREAM }, true, OPENAIS],
+    ...[false, true].map((stream): (typeof doors)[number] => [
+      '/v1/responses',
+      { model, input: PROMPT, store: false, stream },
+      stream,
+      /"usage":\{"input_tokens":(\d+).*?"output_tokens":(\d+)/,
+    ]),
+    ...[false, true].map((stream): (typeof doors)[number] => [
+      `/v1beta/models/up%2Fm:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
+      { contents },
+      stream,
+      /"usageMetadata":\{"promptTokenCount":(\d+),"candidatesTokenCount":(\d+)/,
+    ]),
+  ];
+  for (const [path, body, isStream, usage] of doors) {
+    const answer = await (await gateway.post(path, body)).text();
+    const [, input, output] = usage.exec(answer) ?? [];
+    assert.equal(Number(input), Math.ceil(JSON.stringify(body).length / 4), `${path}: ${answer}`);
+    assert.equal(
+      Number(output),
+      isStream ? WORDS.length : Math.ceil(WORDS.join('').length / 4),
+      `${path}: ${answer}`,
+    );
+  }
+  const records = await gateway.calls(doors.length);
+  assert.equal(records.length, doors.length);
+  for (const { usage } of records) assert.equal(usage?.estimated, true);
 });

@@ -3,6 +3,7 @@ import type {
   FilePart,
   ImagePart,
   MediaSource,
+  OpaquePart,
   ReasoningPart,
   RefusalPart,
   TextPart,
@@ -20,6 +21,7 @@ import {
   unknownWord,
   wrongKind,
 } from '../read-json.ts';
+import { unknownPart } from '../unknown-parts.ts';
 import { decodeCacheHint } from './cache-hints.ts';
 import { chatExtra } from './extra.ts';
 
@@ -31,9 +33,16 @@ import { chatExtra } from './extra.ts';
  * Source: OpenAI API reference (create chat completion); Mistral API reference (chat completion); OpenRouter,
  * "Multimodal".
  */
-export type ContentPart = TextPart | ImagePart | AudioPart | FilePart | RefusalPart | ReasoningPart;
+export type ContentPart =
+  | TextPart
+  | ImagePart
+  | AudioPart
+  | FilePart
+  | RefusalPart
+  | ReasoningPart
+  | OpaquePart;
 
-type PartDecoder = (part: JsonObject, at: string) => ContentPart;
+type PartDecoder = (part: JsonObject, at: string) => Exclude<ContentPart, OpaquePart>;
 
 const TEXT: [string, PartDecoder] = ['text', decodeText];
 const IMAGE: [string, PartDecoder] = ['image_url', decodeImage];
@@ -79,7 +88,10 @@ function decodePart(item: JsonValue, decoders: ReadonlyMap<string, PartDecoder>,
   const value = expectKind(item, 'object', at);
   const type = requireField(value, 'type', 'string', at);
   const decode = decoders.get(type);
-  if (!decode) throw unknownWord(type, decoders.keys(), pathOf(at, 'type'));
+  if (!decode) {
+    const refusal = unknownWord(type, decoders.keys(), pathOf(at, 'type'));
+    return placed(unknownPart('chat', value, refusal), at);
+  }
   const part = decode(value, at);
   const cacheHint = decodeCacheHint(value, at);
   if (cacheHint) part.cacheHint = cacheHint;

@@ -233,7 +233,7 @@ function finishMessage(
 /** LiteLLM's clients also set `cache_control` on a whole message: it stands for the end of its content. */
 function withCacheHint(parts: ContentPart[], message: JsonObject, at: string): ContentPart[] {
   const cacheHint = decodeCacheHint(message, at);
-  const last = parts.at(-1);
+  const last = parts.findLast((part) => part.type !== 'opaque');
   if (cacheHint && last) last.cacheHint = cacheHint;
   return parts;
 }
@@ -293,6 +293,6 @@ function signText(content: ContentPart[], { textSignature }: ReasoningDetails): 
 
 function isResultContent(
   part: ContentPart,
-): part is Extract<ContentPart, { type: 'text' | 'image' | 'file' }> {
-  return part.type === 'text' || part.type === 'image' || part.type === 'file';
+): part is Extract<ContentPart, { type: 'text' | 'image' | 'file' | 'opaque' }> {
+  return part.type === 'text' || part.type === 'image' || part.type === 'file' || part.type === 'opaque';
 }

@@ -1,4 +1,5 @@
 import { isObject } from '../../conversation/json.ts';
+import { answerIdsWith } from '../answer-ids.ts';
 import type { Dialect } from '../dialect.ts';
 import { decodeRequest } from './decode-request.ts';
 import { encodeRequest } from './encode-request.ts';
@@ -11,6 +12,7 @@ import { decodeUsage } from './usage.ts';
 /** OpenAI Chat Completions, and what servers of its kin make of it. */
 export const chat: Dialect = {
   name: 'chat',
+  answerId: answerIdsWith('chatcmpl-'),
   decodeRequest,
   encodeRequest,
   decodeResponse,

@@ -1,3 +1,4 @@
+import { answerIdsWith } from '../answer-ids.ts';
 import { chat } from '../chat/index.ts';
 import type { Dialect } from '../dialect.ts';
 import { decodeRequest } from './request.ts';
@@ -10,6 +11,7 @@ import { CompletionsStreamEncoder } from './stream-encoder.ts';
  */
 export const completions: Dialect = {
   ...chat,
+  answerId: answerIdsWith('cmpl-'),
   decodeRequest,
   encodeResponse,
   streamEncoder: (options) => new CompletionsStreamEncoder(options),

@@ -22,14 +22,15 @@ export function decodeContents(value: JsonValue | undefined): Message[] {
 export function decodeSystemInstruction(value: JsonValue | undefined): Message[] {
   if (value === undefined || value === null) return [];
   if (typeof value === 'string') return [{ role: 'system', parts: [{ type: 'text', text: value }] }];
-  const { parts } = readContent(value, 'systemInstruction');
+  const { parts, rest } = readContent(value, 'systemInstruction');
   const decoded = parts.map((part, at) =>
     placed(
       decodePart(part, () => ''),
       `systemInstruction.parts[${at}]`,
     ),
   );
-  return [placed({ role: 'system' as const, parts: decoded }, 'systemInstruction')];
+  const message = defined({ role: 'system' as const, parts: decoded, extra: extraOf(rest) });
+  return [placed(message, 'systemInstruction')];
 }
 
 function decodeContent(value: JsonValue, path: string, calls: CallLedger): Message[] {
@@ -52,7 +53,7 @@ function decodeContent(value: JsonValue, path: string, calls: CallLedger): Messa
   for (const [at, part] of parts.entries()) {
     const response = messageIn(part, 'functionResponse');
     const decoded: Part = response
-      ? decodeResponse(response, path, at, calls)
+      ? decodeResponse(part, response, path, at, calls)
       : decodePart(part, (call) => calls.make(call, path));
     placed(decoded, `${path}.parts[${at}]`);
     const wanted = response ? 'tool' : 'user';
@@ -69,7 +70,13 @@ function decodeContent(value: JsonValue, path: string, calls: CallLedger): Messa
   return messages.length > 0 ? messages : [defined({ role: 'user' as const, parts: [], extra })];
 }
 
-function decodeResponse(response: JsonObject, path: string, at: number, calls: CallLedger): ToolResultPart {
+function decodeResponse(
+  { functionResponse: _, ...beside }: JsonObject,
+  response: JsonObject,
+  path: string,
+  at: number,
+  calls: CallLedger,
+): ToolResultPart {
   const name = textIn(response, 'name');
   if (name === undefined) {
     throw invalidRequest(`'${path}' holds a functionResponse without a name.`, `${path}.parts`);
@@ -79,6 +86,7 @@ function decodeResponse(response: JsonObject, path: string, at: number, calls: C
     response,
     id === undefined || id === '' ? calls.take(name, path) : calls.answer(id),
     `${path}.parts[${at}].functionResponse`,
+    beside,
   );
 }
 

@@ -7,8 +7,8 @@ import { CLOSING_WORDS, OPENING_WORDS } from '../filler-words.ts';
 import { ToolCallIds, unpaired } from '../messages/tool-call-ids.ts';
 import { emulatedName } from '../reserved-tools.ts';
 import type { ModelTraits } from './models.ts';
-import { encodePart } from './parts.ts';
-import { ownFields } from './proto.ts';
+import { encodePart, type PartEncoding } from './parts.ts';
+import { overlay, ownFields } from './proto.ts';
 import { isGivenToolCallId } from './tool-call-ids.ts';
 import { legalFunctionName } from './tool-names.ts';
 import { encodeToolResult } from './tool-results.ts';
@@ -63,6 +63,7 @@ class ContentsEncoder {
   readonly #conversation: Conversation;
   readonly #traits: ModelTraits;
   readonly #system: JsonObject[] = [];
+  #systemRest: JsonObject = {};
   readonly #turns: Turn[] = [];
   /** The newest of each id: servers that count the calls of each answer give the same ids again. */
   readonly #calls = new Map<string, Call>();
@@ -131,7 +132,7 @@ class ContentsEncoder {
     if (turns.length === 0 && this.#conversation.dialect !== 'gemini') throw this.#saysNothing();
     return {
       contents: turns.map(writeTurn),
-      systemInstruction: system.length > 0 ? { parts: system } : undefined,
+      systemInstruction: system.length > 0 ? { parts: system, ...this.#systemRest } : undefined,
       dropped: [...this.#dropped],
     };
   }
@@ -145,7 +146,15 @@ class ContentsEncoder {
 
   /** Order among the other messages cannot be said: system texts go first, in their own order. */
   #addSystem(message: Message, paths: readonly string[]): void {
+    this.#systemRest = { ...this.#systemRest, ...ownFields(message.extra) };
+    const isNative = this.#conversation.dialect === 'gemini';
     for (const [at, part] of message.parts.entries()) {
+      const own =
+        isNative && part.type !== 'text' ? encodePart(part, this.#partEncoding(paths[at])) : undefined;
+      if (own) {
+        this.#system.push(own);
+        continue;
+      }
       if (part.type !== 'text') {
         const path = paths[at];
         throw invalidRequest(`'${path}': instructions to a Gemini model can only be text.`, path);
@@ -175,16 +184,21 @@ class ContentsEncoder {
   }
 
   #encodeParts(turn: Turn, message: Message, paths: readonly string[]): void {
-    const isNative = this.#conversation.dialect === 'gemini';
     for (const [at, part] of message.parts.entries()) {
-      const wire = encodePart(part, {
-        callIds: this.#traits.callIds,
-        unsignedReasoning: isNative,
-        legalNames: !isNative,
-        path: paths[at] ?? '',
-      });
+      const wire = encodePart(part, this.#partEncoding(paths[at]));
       if (wire && !isEmptyText(wire)) turn.parts.push(wire);
     }
+  }
+
+  #partEncoding(path = ''): PartEncoding {
+    const isNative = this.#conversation.dialect === 'gemini';
+    return {
+      callIds: this.#traits.callIds,
+      unsignedReasoning: isNative,
+      legalNames: !isNative,
+      untypedMedia: isNative,
+      path,
+    };
   }
 
   #addResults(message: Message, index: number, paths: readonly string[]): void {
@@ -219,7 +233,7 @@ class ContentsEncoder {
       pathOf,
     });
     const ordinal = call?.ordinal ?? Number.POSITIVE_INFINITY;
-    turn.results.push({ ordinal, part: { functionResponse } });
+    turn.results.push({ ordinal, part: overlay({ functionResponse }, ownFields(result.extra)) });
     appendAll(turn.parts, beside);
   }
 

@@ -84,9 +84,9 @@ export function mediaPart(source: MediaSource): MediaPart {
  * A neutral source as the `inlineData` or `fileData` of a part. The provider fetches https URLs itself.
  *
  * @throws GatewayError `invalid_request` naming `path`, for a file of another provider's store and for a URL whose
- *   media type is unknown.
+ *   media type is unknown, unless it `mayLackType`: callers of this dialect may leave it to the provider.
  */
-export function writeMedia(source: MediaSource, path: string): JsonObject {
+export function writeMedia(source: MediaSource, path: string, mayLackType = false): JsonObject {
   switch (source.kind) {
     case 'data':
       return { inlineData: { mimeType: source.mediaType, data: source.base64 } };
@@ -97,7 +97,12 @@ export function writeMedia(source: MediaSource, path: string): JsonObject {
     case 'fileId':
       return { fileData: { fileUri: ownFile(source, path) } };
     case 'url':
-      return { fileData: defined({ mimeType: mediaTypeOf(source, path), fileUri: source.url }) };
+      return {
+        fileData: defined({
+          mimeType: mayLackType ? source.mediaType : mediaTypeOf(source, path),
+          fileUri: source.url,
+        }),
+      };
     default:
       return source satisfies never;
   }

@@ -85,6 +85,8 @@ export interface PartEncoding {
   unsignedReasoning: boolean;
   /** Whether names of functions are brought into the form that the API demands. */
   legalNames?: boolean;
+  /** Whether media at an address may go without their type. */
+  untypedMedia?: boolean;
   /** Where the part stands in the caller's request: for refusals. */
   path: string;
 }
@@ -95,7 +97,7 @@ export interface PartEncoding {
  */
 export function encodePart(
   part: Part,
-  { callIds, unsignedReasoning, legalNames = false, path }: PartEncoding,
+  { callIds, unsignedReasoning, legalNames = false, untypedMedia, path }: PartEncoding,
 ): JsonObject | undefined {
   const signed = { thoughtSignature: 'signature' in part ? ownSignature(part.signature) : undefined };
   switch (part.type) {
@@ -115,7 +117,10 @@ export function encodePart(
     case 'image':
     case 'audio':
     case 'file':
-      return overlay(defined({ ...writeMedia(part.source, path), ...signed }), ownFields(part.extra));
+      return overlay(
+        defined({ ...writeMedia(part.source, path, untypedMedia), ...signed }),
+        ownFields(part.extra),
+      );
     case 'opaque':
       return part.dialect === 'gemini' ? part.value : undefined;
     case 'tool_result':

@@ -3,7 +3,7 @@ import type { OpaquePart, ToolResultPart } from '../../conversation/conversation
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { placed } from '../places.ts';
 import { mediaPart, readFileData, readInlineData, writeMedia } from './media.ts';
-import { defined, messageIn, messagesIn, ownFields, parseObject, readMessage } from './proto.ts';
+import { defined, extraOf, messageIn, messagesIn, parseObject, readMessage } from './proto.ts';
 
 /** What `functionResponse.parts` takes (Gemini API docs, "Multimodal function responses"): inline, of these types. */
 const MEDIA_IN_RESULTS = new Set(['image/png', 'image/jpeg', 'image/webp', 'application/pdf', 'text/plain']);
@@ -23,7 +23,7 @@ export interface ToolResultEncoding {
   pathOf: (part: number) => string;
 }
 
-/** A tool's result as a `functionResponse`, whose `response` must be an object. */
+/** A tool's result as a `functionResponse`, without what only this dialect says of it, whose `response` must be an object. */
 export function encodeToolResult(
   result: ToolResultPart,
   { id, name, mediaInside, pathOf }: ToolResultEncoding,
@@ -46,7 +46,6 @@ export function encodeToolResult(
     name,
     response: encodeResponse(texts.join('\n'), result.isError === true),
     parts: inside.length > 0 ? inside : undefined,
-    ...ownFields(result.extra),
   });
   return { functionResponse, beside };
 }
@@ -72,8 +71,16 @@ function mentionsRef(value: JsonValue | undefined): boolean {
   return Object.entries(value).some(([key, inner]) => key === '$ref' || mentionsRef(inner));
 }
 
-/** The inverse, but for the id of the call, which is the caller's to know; `path` is where the response stands. */
-export function decodeToolResult(functionResponse: JsonObject, callId: string, path: string): ToolResultPart {
+/**
+ * The inverse, but for the id of the call, which is the caller's to know; `path` is where the response stands, `beside` what the part
+ * says beside it.
+ */
+export function decodeToolResult(
+  functionResponse: JsonObject,
+  callId: string,
+  path: string,
+  beside: JsonObject = {},
+): ToolResultPart {
   const { id: _, name, response, parts: _parts, ...rest } = functionResponse;
   const { text, isError } = decodeResponse(isObject(response) ? response : {});
   const media = messagesIn(functionResponse, 'parts').map((part, at) =>
@@ -85,7 +92,7 @@ export function decodeToolResult(functionResponse: JsonObject, callId: string, p
     name: typeof name === 'string' ? name : undefined,
     parts: text === '' && media.length > 0 ? media : [{ type: 'text' as const, text }, ...media],
     isError: isError ? true : undefined,
-    extra: Object.keys(rest).length > 0 ? { dialect: 'gemini' as const, fields: rest } : undefined,
+    extra: extraOf(Object.keys(rest).length > 0 ? { ...beside, functionResponse: rest } : beside),
   });
 }
 

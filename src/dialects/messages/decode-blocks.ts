@@ -14,7 +14,7 @@ import { placed } from '../places.ts';
 import { JSON_OUTPUT_TOOL, readCustomToolName, readCustomToolText } from '../reserved-tools.ts';
 import { readSignature } from './carried-signatures.ts';
 import { decodeCitations } from './citations.ts';
-import { decodeCacheHint, extraOf, unknownFields } from './fields.ts';
+import { decodeCacheHint, extraOf, innerFields, unknownFields } from './fields.ts';
 
 /** Makes the error for a block that is not in the form of its type; requests and answers have different ones. */
 export type Reject = (expected: string, path: string) => Error;
@@ -141,7 +141,7 @@ function decodeImage(block: JsonObject, path: string, reject: Reject): ImagePart
     type: 'image',
     source,
     ...decodeCacheHint(block['cache_control']),
-    ...extraOf(unknownFields(block, IMAGE_FIELDS)),
+    ...extraOf({ ...unknownFields(block, IMAGE_FIELDS), ...unknownOfSource(block) }),
   };
 }
 
@@ -155,8 +155,14 @@ function decodeDocument(block: JsonObject, path: string, reject: Reject): FilePa
     source,
     ...(typeof block['title'] === 'string' ? { filename: block['title'] } : {}),
     ...decodeCacheHint(block['cache_control']),
-    ...extraOf(unknownFields(block, DOCUMENT_FIELDS)),
+    ...extraOf({ ...unknownFields(block, DOCUMENT_FIELDS), ...unknownOfSource(block) }),
   };
+}
+
+const SOURCE_FIELDS = new Set(['type', 'media_type', 'data', 'url', 'file_id']);
+
+function unknownOfSource(block: JsonObject): JsonObject {
+  return innerFields('source', block['source'], SOURCE_FIELDS);
 }
 
 /** `undefined`: a kind of source that has no neutral form (a document made of blocks). */

@@ -3,7 +3,7 @@ import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { partField } from '../caller-words.ts';
 import type { EncodeContext } from './encode-context.ts';
-import { encodeCacheHint, ownFields } from './fields.ts';
+import { encodeCacheHint, splitInner } from './fields.ts';
 
 /** Source: Messages API reference (`Base64ImageSource.media_type`). */
 const IMAGE_TYPES = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp']);
@@ -15,11 +15,12 @@ export function encodeImage(context: EncodeContext, part: ImagePart, path: strin
   if (part.detail !== undefined && part.detail !== 'auto') {
     context.dropped.add(partField(context.conversation, part, 'imageDetail'));
   }
+  const { inner, others } = splitInner(part.extra, 'source');
   return {
     type: 'image',
-    source: imageSource(part, path),
+    source: { ...imageSource(part, path), ...inner },
     ...encodeCacheHint(part.cacheHint),
-    ...ownFields(part.extra),
+    ...others,
   };
 }
 
@@ -45,12 +46,13 @@ function imageSource({ source }: ImagePart, path: string): JsonObject {
 }
 
 export function encodeDocument(part: FilePart, path: string): JsonObject {
+  const { inner, others } = splitInner(part.extra, 'source');
   return {
     type: 'document',
-    source: documentSource(part, path),
+    source: { ...documentSource(part, path), ...inner },
     ...(part.filename === undefined ? {} : { title: part.filename }),
     ...encodeCacheHint(part.cacheHint),
-    ...ownFields(part.extra),
+    ...others,
   };
 }
 

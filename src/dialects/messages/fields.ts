@@ -27,12 +27,36 @@ export function withOwnFields(block: JsonObject, extra: Extra | undefined): Json
   return { ...block, ...ownFields(extra), ...block };
 }
 
+const TYPE = { type: 'ephemeral' };
+
+/** `cache_control`, with what it says beyond its lifetime (`scope`, and what is yet to come) for its own dialect. */
 export function decodeCacheHint(value: JsonValue | undefined): { cacheHint?: CacheHint } {
   if (!isObject(value)) return {};
-  const ttl = value['ttl'];
-  return { cacheHint: ttl === '5m' || ttl === '1h' ? { ttl } : {} };
+  const { type, ttl } = value;
+  const known: CacheHint = ttl === '5m' || ttl === '1h' ? { ttl } : {};
+  const isUsual = type === undefined || type === TYPE.type;
+  const others = unknownFields(value, new Set([...Object.keys(known), ...(isUsual ? ['type'] : [])]));
+  return { cacheHint: { ...known, ...extraOf(others) } };
 }
 
 export function encodeCacheHint(hint: CacheHint | undefined): JsonObject {
-  return hint ? { cache_control: { type: 'ephemeral', ...(hint.ttl ? { ttl: hint.ttl } : {}) } } : {};
+  if (!hint) return {};
+  const { ttl, extra } = hint;
+  return { cache_control: { ...TYPE, ...(ttl ? { ttl } : {}), ...ownFields(extra) } };
+}
+
+/** What the API says in an object within a block and has no neutral word; `{}` where there is nothing. */
+export function innerFields(
+  key: string,
+  value: JsonValue | undefined,
+  known: ReadonlySet<string>,
+): JsonObject {
+  const unknown = isObject(value) ? unknownFields(value, known) : {};
+  return Object.keys(unknown).length > 0 ? { [key]: unknown } : {};
+}
+
+/** The fields that this dialect said within an object, and the other ones that it said around it. */
+export function splitInner(extra: Extra | undefined, key: string): { inner: JsonObject; others: JsonObject } {
+  const { [key]: inner, ...others } = ownFields(extra);
+  return { inner: isObject(inner) ? inner : {}, others };
 }

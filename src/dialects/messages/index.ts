@@ -1,4 +1,5 @@
 import { isObject } from '../../conversation/json.ts';
+import { answerIdsWith } from '../answer-ids.ts';
 import type { Dialect } from '../dialect.ts';
 import { decodeError, encodeError, errorStatus } from './errors.ts';
 import { decodeRequest } from './request-decode.ts';
@@ -11,7 +12,7 @@ import { decodeUsage } from './usage.ts';
 /** Anthropic's Messages API. */
 export const messages: Dialect = {
   name: 'messages',
-  alwaysSaysUsage: true,
+  answerId: answerIdsWith('msg_'),
   keepAlive: 'event: ping\ndata: {"type":"ping"}\n\n',
   decodeRequest,
   encodeRequest,

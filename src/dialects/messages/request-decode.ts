@@ -15,7 +15,7 @@ import { restoreCarriedIds } from '../carried-ids.ts';
 import { placed } from '../places.ts';
 import { expectKind, jsonKind, optionalField, requireField, unknownWord, wrongKind } from '../read-json.ts';
 import { decodeBlock, type Reject } from './decode-blocks.ts';
-import { decodeCacheHint, extraOf, unknownFields } from './fields.ts';
+import { decodeCacheHint, extraOf, innerFields, unknownFields } from './fields.ts';
 
 const reject: Reject = (expected, path) => invalidRequest(`'${path}' must be ${expected}.`, path);
 
@@ -224,8 +224,9 @@ function decodeReasoning(body: JsonObject, config: JsonObject): ReasoningRequest
   const effort = optionalField(config, 'effort', 'string', 'output_config');
   if (!thinking) return effort === undefined ? undefined : { effort };
   const type = requireField(thinking, 'type', 'string', 'thinking');
+  const others = innerFields('thinking', thinking, THINKING_FIELDS);
   if (type === 'disabled' || type === 'between_tools') {
-    return { effort: 'none', ...extraOf(effort === undefined ? {} : { effort }) };
+    return { effort: 'none', ...extraOf({ ...(effort === undefined ? {} : { effort }), ...others }) };
   }
   if (!THINKING_TYPES.includes(type)) throw unknownWord(type, THINKING_TYPES, 'thinking.type');
   const display = optionalField(thinking, 'display', 'string', 'thinking');
@@ -233,7 +234,10 @@ function decodeReasoning(body: JsonObject, config: JsonObject): ReasoningRequest
     ...(effort === undefined ? {} : { effort }),
     budgetTokens: type === 'adaptive' ? -1 : requireField(thinking, 'budget_tokens', 'number', 'thinking'),
     ...(display === undefined ? {} : { includeText: display !== 'omitted' }),
+    ...extraOf(others),
   };
 }
+
+const THINKING_FIELDS = new Set(['type', 'budget_tokens', 'display']);
 
 const THINKING_TYPES = ['enabled', 'adaptive', 'disabled', 'between_tools'];

@@ -1,9 +1,10 @@
+import type { ReasoningRequest } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, changedTo, thinkingBudgetWord } from '../caller-words.ts';
 import { checkEffort, effortOfBudget } from '../effort-words.ts';
 import { ungrantedView } from '../shown-reasoning.ts';
 import type { EncodeContext } from './encode-context.ts';
-import { ownFields } from './fields.ts';
+import { ownFields, splitInner } from './fields.ts';
 import { EFFORTS, type Effort, type ModelTraits } from './model-traits.ts';
 
 export interface ThinkingPlan {
@@ -38,11 +39,17 @@ const DEFAULT_EFFORT: Effort = 'medium';
 
 /** Thinking and effort, as the caller's wish and the model's abilities have them. */
 export function planThinking(context: EncodeContext, facts: ThinkingFacts): ThinkingPlan {
-  const plan = chooseThinking(context, facts);
   const { conversation, isNative, dropped } = context;
+  const plan = withOwnThinking(chooseThinking(context, facts), conversation.reasoning);
   const ungranted = isNative ? undefined : ungrantedView(conversation, isShown(plan));
   if (ungranted !== undefined && !dropped.has(callerWord(conversation, 'reasoning'))) dropped.add(ungranted);
   return plan;
+}
+
+/** With what the API's own callers say of their thinking beyond that. */
+function withOwnThinking(plan: ThinkingPlan, wish: ReasoningRequest | undefined): ThinkingPlan {
+  const { inner } = splitInner(wish?.extra, 'thinking');
+  return plan.thinking ? { ...plan, thinking: { ...inner, ...plan.thinking } } : plan;
 }
 
 /** Where a budget is thought through, the thoughts are told. */

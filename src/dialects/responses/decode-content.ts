@@ -3,6 +3,7 @@ import type {
   FilePart,
   ImagePart,
   MediaSource,
+  OpaquePart,
   RefusalPart,
   TextPart,
 } from '../../conversation/conversation.ts';
@@ -11,6 +12,7 @@ import { decodeAudio, decodeRefusal, decodeText, urlSource } from '../chat/conte
 import { isDataUrl } from '../data-url.ts';
 import { placed } from '../places.ts';
 import { expectKind, optionalField, pathOf, requireField, unknownWord, wrongKind } from '../read-json.ts';
+import { unknownPart } from '../unknown-parts.ts';
 import { decodeAnnotations } from './annotations.ts';
 import { extraOf, responsesExtra } from './extra.ts';
 
@@ -19,10 +21,10 @@ import { extraOf, responsesExtra } from './extra.ts';
  *
  * Source: OpenAI API reference (`ResponseInputContent`, `ResponseOutputText`, `ResponseOutputRefusal`).
  */
-export type ContentPart = TextPart | ImagePart | AudioPart | FilePart | RefusalPart;
+export type ContentPart = TextPart | ImagePart | AudioPart | FilePart | RefusalPart | OpaquePart;
 
 interface PartDecoder {
-  decode(part: JsonObject, at: string): ContentPart;
+  decode(part: JsonObject, at: string): Exclude<ContentPart, OpaquePart>;
   known: ReadonlySet<string>;
 }
 
@@ -77,7 +79,10 @@ function decodePart(item: JsonValue, decoders: ReadonlyMap<string, PartDecoder>,
   const value = expectKind(item, 'object', at);
   const type = requireField(value, 'type', 'string', at);
   const decoder = decoders.get(type);
-  if (!decoder) throw unknownWord(type, decoders.keys(), pathOf(at, 'type'));
+  if (!decoder) {
+    const refusal = unknownWord(type, decoders.keys(), pathOf(at, 'type'));
+    return placed(unknownPart('responses', value, refusal), at);
+  }
   const part = decoder.decode(value, at);
   // "The prompt up to here may be cached"; the field itself stays among the part's own.
   if (optionalField(value, 'prompt_cache_breakpoint', 'object', at)) part.cacheHint = {};

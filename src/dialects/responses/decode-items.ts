@@ -2,6 +2,7 @@ import { appendAll } from '../../conversation/append-all.ts';
 import { CarriedIdReader } from '../../conversation/carried-reasoning.ts';
 import type {
   Message,
+  OpaquePart,
   Part,
   ReasoningPart,
   Role,
@@ -20,6 +21,7 @@ import { ITEM, ownFields, responsesExtra } from './extra.ts';
 import { withoutOwnId } from './ids.ts';
 import type { Namespaces } from './namespaces.ts';
 import { piecesText, reasoningExtra } from './reasoning-text.ts';
+import { isWord } from './words.ts';
 
 /** Requests that name earlier items another way may come without any of their own. */
 const INSTEAD_OF_INPUT = ['previous_response_id', 'conversation', 'prompt'];
@@ -201,7 +203,7 @@ class ItemDecoder {
   /** Whether text said now would go on in the item of the text before. */
   get #continuesText(): boolean {
     const last = this.#turn?.parts.at(-1);
-    return last?.type === 'text' || last?.type === 'refusal';
+    return last !== undefined && isWord(last);
   }
 
   #say(parts: readonly Part[]): void {
@@ -224,7 +226,13 @@ function withItem(content: ContentPart[], fields: JsonObject, mustMark: boolean)
   const [first, ...others] = content.length > 0 ? content : [{ type: 'text', text: '' } satisfies TextPart];
   if (!first || (!mustMark && Object.keys(fields).length === 0)) return first ? [first, ...others] : [];
   const extra = responsesExtra({ ...ownFields(first.extra), [ITEM]: fields });
+  if (first.type === 'opaque') return [withItemExtra(first, extra), ...others];
   return [placed({ ...first, ...(extra ? { extra } : {}) }, placeOf(first)), ...others];
+}
+
+/** The same part: what is known of it is known of the object. */
+function withItemExtra(part: OpaquePart, extra: OpaquePart['extra']): OpaquePart {
+  return extra ? Object.assign(part, { extra }) : part;
 }
 
 function itemExtra(fields: JsonObject): ToolCallPart['extra'] {
@@ -237,8 +245,8 @@ function isRole(role: string): role is Role {
 
 function isResultContent(
   part: ContentPart,
-): part is Extract<ContentPart, { type: 'text' | 'image' | 'file' }> {
-  return part.type === 'text' || part.type === 'image' || part.type === 'file';
+): part is Extract<ContentPart, { type: 'text' | 'image' | 'file' | 'opaque' }> {
+  return part.type === 'text' || part.type === 'image' || part.type === 'file' || part.type === 'opaque';
 }
 
 function unresolvedReference(item: JsonObject, at: string): Error {

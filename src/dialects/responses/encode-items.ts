@@ -1,5 +1,6 @@
 import type {
   Message,
+  OpaquePart,
   ReasoningPart,
   RefusalPart,
   TextPart,
@@ -13,9 +14,11 @@ import { calledName } from '../chat/tool-names.ts';
 import { refuseRepeatedCalls } from '../messages/tool-call-ids.ts';
 import { placeOf } from '../places.ts';
 import { isEmptyInstruction } from '../shown-messages.ts';
+import type { UnknownPart } from '../unknown-parts.ts';
 import { encodeInputContent, encodeOutputPart, plainText } from './encode-content.ts';
 import { ITEM, ownFields, ownObject, partFields } from './extra.ts';
 import type { ResponsesTarget } from './target.ts';
+import { isWord } from './words.ts';
 
 /** Writes `instructions` (where a client of this dialect said them) and `input`. */
 export function encodeInput(target: ResponsesTarget): { instructions?: string; input: JsonObject[] } {
@@ -76,14 +79,19 @@ class ItemWriter {
 
   #addTurn({ parts }: Message): void {
     const target = this.#target;
-    let words: (TextPart | RefusalPart)[] = [];
+    let words: (TextPart | RefusalPart | UnknownPart)[] = [];
     const flush = () => {
       if (words.length > 0) this.input.push(messageItem(words));
       words = [];
     };
     for (const part of parts) {
-      if (part.type === 'text' || part.type === 'refusal') {
+      if (isWord(part)) {
+        if (part.type === 'opaque' && part.dialect !== 'responses') continue;
         if (ITEM in ownFields(part.extra)) flush();
+        if (part.type === 'opaque') {
+          words.push(part);
+          continue;
+        }
         target.dropCacheHint(part.cacheHint, placeOf(part));
         // Empty words beside others say nothing, and OpenAI's API wants some.
         if (part.text !== '' || target.sameDialect) words.push(part);
@@ -158,9 +166,9 @@ export function isWritten({ encrypted, extra }: ReasoningPart): boolean {
   return encrypted?.dialect === 'responses' || 'id' in ownObject(extra, ITEM);
 }
 
-function messageItem(words: readonly (TextPart | RefusalPart)[]): JsonObject {
+function messageItem(words: readonly (TextPart | RefusalPart | OpaquePart)[]): JsonObject {
   const item = ownObject(words[0]?.extra, ITEM);
-  const content = words.map(encodeOutputPart);
+  const content = words.map((part) => (part.type === 'opaque' ? part.value : encodeOutputPart(part)));
   // An item with an id is one that the API gave, which has its content in the form that it was given in.
   return { ...item, role: 'assistant', content: 'id' in item ? content : plainText(content) };
 }

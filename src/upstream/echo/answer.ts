@@ -4,6 +4,7 @@ import { isObject, type JsonObject, tryParseJson } from '../../conversation/json
 import { chatEmbeddings } from '../../dialects/chat/embeddings.ts';
 import { chat } from '../../dialects/chat/index.ts';
 import type { StreamEncoderOptions } from '../../dialects/dialect.ts';
+import { refuseUnknownParts } from '../../dialects/unknown-parts.ts';
 import { embedInputs } from './embeddings.ts';
 import { answerConversation } from './model.ts';
 import { streamEvents } from './stream-events.ts';
@@ -46,6 +47,7 @@ export function answerRequest(
 
 function answerChat(body: JsonObject, created: number): EchoAnswer {
   const conversation = chat.decodeRequest(body, {});
+  refuseUnknownParts(conversation);
   const completion = { ...answerConversation(conversation), created };
   if (!conversation.stream) return answerJson(200, chat.encodeResponse(completion, body));
   const { stream_options: options } = body;

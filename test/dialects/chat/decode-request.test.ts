@@ -39,8 +39,6 @@ const WRONG: [path: string, fields: JsonObject][] = [
   ['messages[0].content', { messages: [{ role: 'system', content: 3 }] }],
   ['messages[0].content[1]', { messages: [{ role: 'user', content: [{ type: 'text', text: '' }, null] }] }],
   ['messages[0].content[0].type', { messages: [{ role: 'user', content: [{ text: 'Hi' }] }] }],
-  ['messages[0].content[0].type', { messages: [{ role: 'user', content: [{ type: 'constructor' }] }] }],
-  ['messages[0].content[0].type', { messages: [{ role: 'system', content: [{ type: 'image_url' }] }] }],
   ['messages[0].content[0].text', { messages: [{ role: 'user', content: [{ type: 'text', text: {} }] }] }],
   ['messages[0].content[0].image_url', { messages: [{ role: 'user', content: [{ type: 'image_url' }] }] }],
   [
