@@ -495,6 +495,14 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
   },
   {
     ...REQUEST,
+    path: 'tool.function.schema.properties',
+    change: 'added',
+    via: ['chat', 'responses'],
+    when: ({ after }) => isObject(after) && Object.keys(after).length === 0,
+    reason: 'OpenAI demands them of every tool; none means the same as nothing said.',
+  },
+  {
+    ...REQUEST,
     path: 'tool.function.cacheHint',
     change: 'lost',
     reason: 'Where nothing is asked about caches.',

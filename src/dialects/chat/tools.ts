@@ -16,6 +16,7 @@ import { decodeCacheHint } from './cache-hints.ts';
 import { chatExtra, extraOf, nestedExtra, ownFields, ownObject, withNested } from './extra.ts';
 import type { Target } from './target.ts';
 import { checkToolName } from './tool-names.ts';
+import { fitSchema } from './tool-schemas.ts';
 
 type FunctionTool = Extract<Tool, { type: 'function' }>;
 type CustomTool = Extract<Tool, { type: 'custom' }>;
@@ -177,13 +178,21 @@ function allowedAlone({ conversation, narrowsTools }: Target): ReadonlySet<strin
 function encodeFunction(tool: FunctionTool, index: number, target: Target): JsonObject {
   const definition: JsonObject = { name: tool.name };
   if (tool.description !== undefined) definition['description'] = tool.description;
-  if (tool.schema) definition['parameters'] = tool.schema;
-  if (tool.strict !== undefined) definition['strict'] = tool.strict;
+  Object.assign(definition, encodeParameters(tool, index, target));
   return {
     type: 'function',
     function: { ...definition, ...ownObject(tool.extra, 'function') },
     ...omitKeys(ownFields(tool.extra), TOOL_FIELDS),
     ...target.cacheControl(tool.cacheHint, toolPlace(target.conversation, index)),
+  };
+}
+
+function encodeParameters(tool: FunctionTool, index: number, target: Target): JsonObject {
+  // A caller of this dialect gets the API's own words.
+  const { schema, strict } = target.sameDialect ? tool : fitSchema(tool, index, target);
+  return {
+    ...(schema ? { parameters: schema } : {}),
+    ...(strict === undefined ? {} : { strict }),
   };
 }
 

@@ -4,6 +4,7 @@ import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, toolPath, toolPlace } from '../caller-words.ts';
 import { constrainSchema, fitsStructuredOutputs, isObjectSchema } from '../messages/json-schema.ts';
+import { withPlainRoot } from '../plain-root.ts';
 import { customToolName, emulateCustomTool, isReservedToolName, reservedName } from '../reserved-tools.ts';
 import { clientTool, clientToolNames } from './client-tools.ts';
 import { type EncodeContext, encodeCachePoint } from './encode-context.ts';
@@ -119,6 +120,12 @@ function encodeTools(context: EncodeContext, choice: ToolChoice | undefined): Js
   return tools;
 }
 
+/**
+ * Claude takes none of them there (see `messages/encode-tools.ts`), Nova nothing but `type`, `properties` and `required` (Amazon Nova user
+ * guide, "Defining a tool").
+ */
+const REFUSED_AT_ROOT = ['oneOf', 'allOf', 'anyOf'];
+
 function encodeTool(
   context: EncodeContext,
   tool: Exclude<Tool, { type: 'opaque' }>,
@@ -131,7 +138,8 @@ function encodeTool(
     if (losesFormat) dropped.add(toolPath(conversation, index, 'format'));
     return describe(name, description, schema);
   }
-  const schema = tool.schema ?? EMPTY_SCHEMA;
+  const drop = (word: string) => dropped.add(word);
+  const schema = withPlainRoot(conversation, index, tool.schema ?? EMPTY_SCHEMA, REFUSED_AT_ROOT, drop);
   if (schema['type'] !== undefined && !isObjectSchema(schema)) {
     const path = toolPath(conversation, index, 'schema');
     throw invalidRequest(`'${path}' must be the schema of an object: a tool's arguments have names.`, path);

@@ -2,6 +2,7 @@ import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, changedTo, toolPath, toolPlace } from '../caller-words.ts';
+import { withPlainRoot } from '../plain-root.ts';
 import {
   emulateCustomTool,
   emulatedChoice,
@@ -82,7 +83,8 @@ function encodeTool(
   checkName(context, tool.name, index);
   if (tool.type === 'custom') return encodeCustomTool(context, tool, index);
 
-  const { schema, description } = tool;
+  const { description } = tool;
+  const schema = isNative ? tool.schema : plainSchema(context, tool.schema, index);
   if (
     schema &&
     !isNative &&
@@ -104,6 +106,17 @@ function encodeTool(
     ...encodeCacheHint(tool.cacheHint),
     ...ownFields(tool.extra),
   };
+}
+
+/** "input_schema does not support oneOf, allOf, or anyOf at the top level" (anthropics/claude-code#5319). */
+const REFUSED_AT_ROOT = ['oneOf', 'allOf', 'anyOf'];
+
+function plainSchema(
+  { conversation, dropped }: EncodeContext,
+  schema: JsonObject | undefined,
+  index: number,
+): JsonObject | undefined {
+  return schema && withPlainRoot(conversation, index, schema, REFUSED_AT_ROOT, (name) => dropped.add(name));
 }
 
 /** The API demands a type, which others leave to be understood, and takes no `null` for no properties, as libraries of Go write it. */

@@ -3,6 +3,7 @@ import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { callerWord, toolPlace } from '../caller-words.ts';
 import { checkToolName } from '../chat/tool-names.ts';
+import { fitSchema } from '../chat/tool-schemas.ts';
 import { isSaidTwice, placed, saidTwice } from '../places.ts';
 import { expectKind, optionalField, pathOf, requireField, unknownWord } from '../read-json.ts';
 import { toolEntries } from './additional-tools.ts';
@@ -216,8 +217,9 @@ function encodeFunction(tool: FunctionTool, index: number, target: ResponsesTarg
     if (tool.schema) written['parameters'] = tool.schema;
     if (tool.strict !== undefined) written['strict'] = tool.strict;
   } else {
-    written['parameters'] = tool.schema ?? { type: 'object', properties: {} };
-    written['strict'] = tool.strict ?? false;
+    const fitted = fitSchema(tool, index, target);
+    written['parameters'] = fitted.schema ?? { type: 'object', properties: {} };
+    written['strict'] = fitted.strict ?? false;
   }
   target.dropCacheHint(tool.cacheHint, toolPlace(target.conversation, index));
   return { ...written, ...ownFields(tool.extra) };
