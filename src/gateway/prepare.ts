@@ -38,6 +38,7 @@ import { prepareCompletion } from './prepare-completion.ts';
 import { askForRepair } from './repair-output.ts';
 import type { TranslateAnswer } from './translate-body.ts';
 import { translateGenerated } from './translate-generated.ts';
+import { withholdBilling, withoutBilling } from './withhold-billing.ts';
 import { COMPARED_PATH, withholdComparison } from './withhold-comparison.ts';
 
 /** What one attempt sends, and how its answer is read. */
@@ -116,8 +117,10 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
     // Its bytes say it. Bodies can be large: it is parsed again should another attempt need it.
     call.request = undefined;
     const body = passBytes(call, target, endpoint);
+    const cut = withholdBilling(call, surface, body);
+    if (cut) unknown.push(cut.place);
     if (unknown.length > 0) call.dropped = [...call.dropped, ...unknown];
-    const set = withheld ? { ...fixed, ...withheld } : fixed;
+    const set = withheld || cut ? { ...fixed, ...withheld, ...(cut && { system: cut.system }) } : fixed;
     const fields = asksInVain ? { ...set, thread: undefined } : set;
     return {
       dialect,
@@ -264,11 +267,12 @@ function encodeGenerate(call: Call, target: Target, endpoint: Endpoint): Encoded
   if (call.disownsReasoning) disownReasoning(conversation, dialect.name);
   if (call.begun) goOnFrom(call, call.begun, conversation, endpoint, target.model);
   if (call.repairs) askForRepair(call.repairs, conversation);
+  const billing = withoutBilling(call, endpoint.surface, conversation);
   const { body, dropped, ...rest } = encodeConversation(call, target, conversation, dialect, dialect.name);
   if (bridged) call.renamed = bridged.renamed;
   return {
     ...rest,
-    dropped: bridged ? [...new Set([...bridged.dropped, ...dropped])] : dropped,
+    dropped: [...new Set([...billing, ...(bridged?.dropped ?? []), ...dropped])],
     body: named(body, model),
     translate: (answer) => translateGenerated(call, dialect, answer),
   };
@@ -325,11 +329,13 @@ function encodeCount(call: Call, target: Target, { dialect, model, surface }: En
   const bridged = bridgeParsed(call, target, dialect.name, request);
   const conversation = caller.decodeRequest(bridged?.request ?? request, call.address ?? {});
   if (call.disownsReasoning) disownReasoning(conversation, dialect.name);
-  const { body, ...rest } = encodeConversation(call, target, conversation, provider, dialect.name);
+  const billing = withoutBilling(call, surface, conversation);
+  const { body, dropped, ...rest } = encodeConversation(call, target, conversation, provider, dialect.name);
   // What else a provider tells of a count is in the words of its dialect: the caller's own gets all of it.
   const isOwn = call.door.dialect.name === dialect.name;
   return {
     ...rest,
+    dropped: [...billing, ...dropped],
     body: named(body, model),
     translate: (answer) => {
       const tokens = provider.decodeResponse(answer);

@@ -92,6 +92,8 @@ export interface Surface {
    * `undefined`: it is none of those.
    */
   betasInBody?(model: string): readonly string[] | undefined;
+  /** It is Anthropic's own API, which reads what Claude Code tells its billing among the instructions. All others are not told it. */
+  readsBilling?: true;
   /** It holds message threads (`thread` of the messages dialect), as Anthropic's own API does. */
   threads?: true;
 }

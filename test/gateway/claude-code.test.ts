@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import { isObject, type JsonObject } from '../../src/conversation/json.ts';
+import { startFakeAnthropic } from '../support/fake-anthropic.ts';
+import { startFakeBedrock } from '../support/fake-bedrock.ts';
+import { startFakeOpenAi } from '../support/fake-openai.ts';
+import type { FakeProvider } from '../support/fake-provider.ts';
+import { startFakeVertexModels } from '../support/fake-vertex-models.ts';
+import { startGateway, TEST_KEY } from '../support/gateway.ts';
+
+/* What Claude Code sends that is meant for Anthropic's own API, and where it comes to. */
+
+const fakes = {
+  anthropic: await startFakeAnthropic(),
+  openai: await startFakeOpenAi(),
+  bedrock: await startFakeBedrock(),
+  vertex: await startFakeVertexModels(),
+};
+const account = ({ apiKey }: FakeProvider) => [{ name: 'main', apiKey }];
+const gateway = await startGateway({
+  providers: {
+    anthropic: { baseUrl: fakes.anthropic.url, accounts: account(fakes.anthropic) },
+    openai: { baseUrl: fakes.openai.url, accounts: account(fakes.openai) },
+    bedrock: { baseUrl: fakes.bedrock.url, region: 'us-east-1', accounts: account(fakes.bedrock) },
+    vertex: {
+      baseUrl: fakes.vertex.url,
+      project: 'my-project',
+      location: 'europe-west4',
+      accounts: account(fakes.vertex),
+    },
+  },
+});
+after(async () => {
+  await gateway.stop();
+  await Promise.all(Object.values(fakes).map((fake) => fake.close()));
+});
+
+const CLAUDE = {
+  anthropic: 'anthropic/claude-sonnet-4-5',
+  bedrock: 'bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0',
+  vertex: 'vertex/claude-sonnet-4-5@20250929',
+};
+
+interface Asked {
+  status: number;
+  answer: JsonObject;
+  dropped: string | null;
+  sent: JsonObject;
+  headers: Record<string, string>;
+}
+
+async function ask(
+  model: string,
+  change: JsonObject = {},
+  { path = '/v1/messages', headers = {} }: { path?: string; headers?: Record<string, string> } = {},
+): Promise<Asked> {
+  const response = await fetch(`${gateway.url}${path}`, {
+    method: 'POST',
+    headers: {
+      'x-api-key': TEST_KEY,
+      'anthropic-version': '2023-06-01',
+      'content-type': 'application/json',
+      ...headers,
+    },
+    body: JSON.stringify({
+      model,
+      ...(path === '/v1/messages' ? { max_tokens: 100 } : {}),
+      messages: [{ role: 'user', content: 'Hi' }],
+      ...change,
+    }),
+  });
+  const fake = fakes[model.split('/')[0] as keyof typeof fakes];
+  const { body, headers: received } = fake.requests.at(-1) ?? {};
+  assert.ok(isObject(body));
+  return {
+    status: response.status,
+    answer: (await response.json()) as JsonObject,
+    dropped: response.headers.get('x-fairlead-dropped'),
+    sent: body,
+    headers: received as Record<string, string>,
+  };
+}
+
+const LINE = 'x-anthropic-billing-header: cc_version=2.1.332.a3f; cc_entrypoint=cli; cch=9f2c1;';
+const AGENT = { type: 'text', text: 'You are Claude Code.', cache_control: { type: 'ephemeral' } };
+
+describe('the line of Claude Code for Anthropic’s billing', () => {
+  const system = [{ type: 'text', text: LINE }, AGENT];
+
+  test('reaches Anthropic as it came', async () => {
+    const { status, dropped, sent } = await ask(CLAUDE.anthropic, { system });
+    assert.deepEqual([status, dropped, sent['system']], [200, null, system]);
+  });
+
+  for (const model of [CLAUDE.bedrock, CLAUDE.vertex, 'openai/gpt-4.1']) {
+    test(`is left out and named at ${model}, in each of its forms`, async () => {
+      const forms: [unknown, string][] = [
+        [system, 'system[0]'],
+        [[{ ...AGENT, text: `${LINE}\n${AGENT.text}` }], 'system[0]'],
+        [`${LINE}\n\n${AGENT.text}`, 'system'],
+      ];
+      for (const [said, place] of forms) {
+        const { status, dropped, sent } = await ask(model, { system: said as JsonObject[] });
+        assert.equal(status, 200);
+        assert.ok(dropped?.split(', ').includes(place), dropped ?? 'nothing is named');
+        const written = JSON.stringify(sent);
+        assert.equal(written.includes('billing-header'), false);
+        assert.ok(written.includes('You are Claude Code.'));
+      }
+      const { status, sent } = await ask(model, { system: [{ type: 'text', text: LINE }] });
+      assert.deepEqual([status, sent['system']], [200, undefined]);
+    });
+  }
+
+  test('is not counted where it does not go', async () => {
+    const { status, dropped, sent } = await ask(
+      CLAUDE.vertex,
+      { system },
+      { path: '/v1/messages/count_tokens' },
+    );
+    assert.deepEqual([status, dropped, sent['system']], [200, 'system[0]', [AGENT]]);
+  });
+});
