@@ -10,6 +10,7 @@ import { type BridgedBody, type BridgedRequest, bridgeBody, bridgeRequest } from
 import { FUNCTION_WORDS, saysFunctions } from '../dialects/chat/function-call.ts';
 import { fillDefaults } from '../dialects/default-parameters.ts';
 import type { UpstreamDialect } from '../dialects/dialect.ts';
+import { withSaidNames } from '../dialects/legal-names.ts';
 import { refuseThread } from '../dialects/messages/threads.ts';
 import {
   COUNT_DIALECTS,
@@ -62,6 +63,8 @@ interface Encoded {
   dropped: string[];
   headers?: Record<string, string>;
   translate: TranslateAnswer;
+  /** What the answer is read by, where that is not the dialect as all speak it. */
+  dialect?: UpstreamDialect;
 }
 
 /**
@@ -143,7 +146,8 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   const headers = encodedHeaders ? [...baseHeaders, ...Object.entries(encodedHeaders).flat()] : baseHeaders;
   // What is left out by being undefined, JSON leaves out.
   const body = Buffer.from(writeWithLongNumbers({ ...flagged, ...fixed, ...withheld }, call.request));
-  return { dialect, path, headers, body, passThrough, translate: encoded.translate };
+  const read = encoded.dialect ?? dialect;
+  return { dialect: read, path, headers, body, passThrough, translate: encoded.translate };
 }
 
 /** What Bedrock is to count stands inside of the body (`ConverseTokensRequest`), and its flags with it. */
@@ -268,13 +272,16 @@ function encodeGenerate(call: Call, target: Target, endpoint: Endpoint): Encoded
   if (call.begun) goOnFrom(call, call.begun, conversation, endpoint, target.model);
   if (call.repairs) askForRepair(call.repairs, conversation);
   const billing = withoutBilling(call, endpoint.surface, conversation);
-  const { body, dropped, ...rest } = encodeConversation(call, target, conversation, dialect, dialect.name);
+  const encoded = encodeConversation(call, target, conversation, dialect, dialect.name);
+  const { body, dropped, toolNames, ...rest } = encoded;
   if (bridged) call.renamed = bridged.renamed;
+  const read = toolNames ? withSaidNames(dialect, toolNames) : dialect;
   return {
     ...rest,
+    dialect: read,
     dropped: [...new Set([...billing, ...(bridged?.dropped ?? []), ...dropped])],
     body: named(body, model),
-    translate: (answer) => translateGenerated(call, dialect, answer),
+    translate: (answer) => translateGenerated(call, read, answer),
   };
 }
 

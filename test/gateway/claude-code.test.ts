@@ -121,3 +121,55 @@ describe('the line of Claude Code for Anthropic’s billing', () => {
     assert.deepEqual([status, dropped, sent['system']], [200, 'system[0]', [AGENT]]);
   });
 });
+
+describe('names of tools that a provider does not take', () => {
+  const name = `mcp__${'server'.repeat(11)}__read`;
+  const tools = [{ name, input_schema: { type: 'object' } }];
+  const forced = { tools, tool_choice: { type: 'tool', name } };
+
+  for (const model of [CLAUDE.bedrock, 'openai/gpt-4.1', 'openai/gpt-5-codex']) {
+    test(`are the caller’s own again in what ${model} answers, also streamed`, async () => {
+      const { status, answer, sent } = await ask(model, forced);
+      assert.equal(status, 200);
+      const [call] = answer['content'] as JsonObject[];
+      assert.deepEqual([call?.['type'], call?.['name']], ['tool_use', name]);
+      assert.equal(JSON.stringify(sent).includes(name), false);
+
+      const result = { type: 'tool_result', tool_use_id: call?.['id'] ?? '', content: 'done' };
+      const turns = [
+        { role: 'user', content: 'Hi' },
+        { role: 'assistant', content: [call ?? {}] },
+        { role: 'user', content: [result] },
+      ];
+      const second = await ask(model, { tools, messages: turns });
+      assert.equal(second.status, 200);
+      assert.match(JSON.stringify(second.answer['content']), /Tool said: done/);
+
+      const response = await gateway.post('/v1/messages', {
+        model,
+        max_tokens: 100,
+        messages: [{ role: 'user', content: 'Hi' }],
+        stream: true,
+        ...forced,
+      });
+      assert.match(await response.text(), new RegExp(`"type":"tool_use","id":"[^"]+","name":"${name}"`));
+    });
+  }
+
+  test('that Gemini’s callers may give are no reason to refuse, also of tools that may not be called', async () => {
+    const names = ['read_file', 'mcp.tool:x'];
+    const body = {
+      contents: [{ role: 'user', parts: [{ text: 'Hi' }] }],
+      tools: [{ functionDeclarations: names.map((each) => ({ name: each })) }],
+      toolConfig: { functionCallingConfig: { mode: 'ANY', allowedFunctionNames: ['mcp.tool:x'] } },
+    };
+    for (const model of ['openai/gpt-4.1', CLAUDE.anthropic, CLAUDE.bedrock]) {
+      const response = await gateway.post(`/v1beta/models/${model}:generateContent`, body);
+      assert.match(
+        await response.text(),
+        /"functionCall":\{"name":"mcp\.tool:x"|"name":"mcp\.tool:x"/,
+        model,
+      );
+    }
+  });
+});

@@ -15,7 +15,6 @@ import { emulateCustomTool, emulatedChoice, readCustomToolName, reservedName } f
 import { decodeCacheHint } from './cache-hints.ts';
 import { chatExtra, extraOf, nestedExtra, ownFields, ownObject, withNested } from './extra.ts';
 import type { Target } from './target.ts';
-import { checkToolName } from './tool-names.ts';
 import { fitSchema } from './tool-schemas.ts';
 
 type FunctionTool = Extract<Tool, { type: 'function' }>;
@@ -156,7 +155,6 @@ export function encodeTools(target: Target): JsonObject[] {
   const allowed = allowedAlone(target);
   for (const [index, tool] of conversation.tools.entries()) {
     if (allowed && tool.type !== 'opaque' && !allowed.has(tool.name)) continue;
-    if (tool.type !== 'opaque') checkToolName(target, tool.name, index);
     if (tool.type === 'function') {
       if (emulatesCustomTools && readCustomToolName(tool.name) !== undefined)
         throw reservedName(toolPath(conversation, index, 'name'));

@@ -3,6 +3,7 @@ import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, toolPath, toolPlace } from '../caller-words.ts';
+import type { ToolNameRule } from '../legal-names.ts';
 import { constrainSchema, fitsStructuredOutputs, isObjectSchema } from '../messages/json-schema.ts';
 import { withPlainRoot } from '../plain-root.ts';
 import { customToolName, emulateCustomTool, isReservedToolName, reservedName } from '../reserved-tools.ts';
@@ -12,7 +13,11 @@ import { textOf } from './fields.ts';
 import type { ConverseTraits } from './model-traits.ts';
 
 /** Source: Bedrock API reference (`ToolSpecification.name`). */
-const TOOL_NAME = /^[a-zA-Z0-9_-]{1,64}$/;
+export const TOOL_NAMES: ToolNameRule = {
+  pattern: /^[a-zA-Z0-9_-]{1,64}$/,
+  most: 64,
+  emulatesCustomTools: true,
+};
 
 const EMPTY_SCHEMA: JsonObject = { type: 'object', properties: {} };
 
@@ -163,23 +168,8 @@ function describe(name: string, description: string | undefined, schema: JsonObj
   };
 }
 
-function checkName(
-  { conversation }: EncodeContext,
-  tool: { type: string; name: string },
-  index: number,
-): void {
-  const path = toolPath(conversation, index, 'name');
-  const name = tool.type === 'custom' ? customToolName(tool.name) : tool.name;
-  if (!TOOL_NAME.test(name)) {
-    const most = 64 - (name.length - tool.name.length);
-    throw invalidRequest(
-      `'${path}' is ${JSON.stringify(tool.name.slice(0, 140))}: for the model this call goes to, a tool's name may hold letters, digits, '_' and '-', at most ${most} of them.`,
-      path,
-    );
-  }
-  if (isReservedToolName(tool.name)) {
-    throw reservedName(path);
-  }
+function checkName({ conversation }: EncodeContext, { name }: { name: string }, index: number): void {
+  if (isReservedToolName(name)) throw reservedName(toolPath(conversation, index, 'name'));
 }
 
 /** The API knows no choice of none: without tools there is nothing to call. */

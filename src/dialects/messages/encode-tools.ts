@@ -2,6 +2,7 @@ import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, changedTo, toolPath, toolPlace } from '../caller-words.ts';
+import type { ToolNameRule } from '../legal-names.ts';
 import { withPlainRoot } from '../plain-root.ts';
 import {
   emulateCustomTool,
@@ -13,9 +14,6 @@ import {
 import type { EncodeContext } from './encode-context.ts';
 import { encodeCacheHint, ownFields } from './fields.ts';
 import { constrainSchema, fitsStructuredOutputs, isObjectSchema } from './json-schema.ts';
-
-/** Source: Messages API reference (`Tool.name`). */
-const TOOL_NAME = /^[a-zA-Z0-9_-]{1,128}$/;
 
 /** How many strict tools a request may hold (docs "Structured outputs", "Schema complexity limits"). */
 const MOST_STRICT_TOOLS = 20;
@@ -153,15 +151,15 @@ function encodeCustomTool(
   };
 }
 
+/** Source: Messages API reference (`Tool.name`). */
+export const TOOL_NAMES: ToolNameRule = {
+  pattern: /^[a-zA-Z0-9_-]{1,128}$/,
+  most: 128,
+  emulatesCustomTools: true,
+};
+
 function checkName({ conversation }: EncodeContext, name: string, index: number): void {
-  const path = toolPath(conversation, index, 'name');
-  if (!TOOL_NAME.test(name)) {
-    throw invalidRequest(
-      `'${path}' is ${JSON.stringify(name.slice(0, 140))}: a tool's name may hold letters, digits, '_' and '-', at most 128 of them.`,
-      path,
-    );
-  }
-  if (isReservedToolName(name)) throw reservedName(path);
+  if (isReservedToolName(name)) throw reservedName(toolPath(conversation, index, 'name'));
 }
 
 type ChoicePlan = Omit<ToolPlan, 'tools'>;

@@ -2,7 +2,6 @@ import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { callerWord, toolPlace } from '../caller-words.ts';
-import { checkToolName } from '../chat/tool-names.ts';
 import { fitSchema } from '../chat/tool-schemas.ts';
 import { isSaidTwice, placed, saidTwice } from '../places.ts';
 import { expectKind, optionalField, pathOf, requireField, unknownWord } from '../read-json.ts';
@@ -193,7 +192,6 @@ export function encodeTools(target: ResponsesTarget): JsonObject[] {
   const namespaces = new Set<JsonValue>();
   return target.conversation.tools.flatMap((tool, index): JsonObject[] => {
     if (target.sameDialect && isSaidTwice(tool)) return [];
-    if (tool.type !== 'opaque') checkToolName(target, tool.name, index);
     const namespace = tool.type === 'opaque' ? undefined : ownFields(tool.extra)[NAMESPACE];
     if (namespace !== undefined && isObject(namespace)) {
       // As it came, where the first of its tools stands.
