@@ -173,3 +173,20 @@ describe('names of tools that a provider does not take', () => {
     }
   });
 });
+
+describe('tools of Anthropic’s own that the caller runs', () => {
+  const tools = [{ type: 'bash_20250124', name: 'bash' }];
+
+  for (const model of ['openai/gpt-4.1', 'openai/gpt-5-codex', 'bedrock/us.amazon.nova-pro-v1:0']) {
+    test(`are called by their names at ${model}`, async () => {
+      const messages = [{ role: 'user', content: 'call bash {"command":"ls"}' }];
+      const { status, answer, dropped } = await ask(model, { tools, messages });
+      assert.deepEqual([status, dropped], [200, null]);
+      const [call] = answer['content'] as JsonObject[];
+      assert.deepEqual(
+        [call?.['type'], call?.['name'], call?.['input']],
+        ['tool_use', 'bash', { command: 'ls' }],
+      );
+    });
+  }
+});

@@ -5,6 +5,7 @@ import { shortenEndUser } from '../end-user.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
 import { type LegalNames, withLegalNames } from '../legal-names.ts';
+import { withClientFunctions } from '../messages/client-tools.ts';
 import type { ModelNames } from '../model-names.ts';
 import { offerTools } from '../offered-tools.ts';
 import { parameterName, planParameters, tooManyStops, type WrittenParameter } from '../parameters.ts';
@@ -29,7 +30,11 @@ export function encodeRequest(
   names: ModelNames = 'vendor',
   options?: TargetOptions,
 ): EncodedRequest {
-  const offered = offerTools(withReadableParts(asked, 'chat'), 'chat', options?.narrowsTools);
+  const offered = offerTools(
+    withClientFunctions(withReadableParts(asked, 'chat')),
+    'chat',
+    options?.narrowsTools,
+  );
   const { unsaid } = offered;
   const { conversation, said } = legallyNamed(offered.conversation, options?.emulatesCustomTools === true);
   const foreign = foreignFields(conversation, 'chat');

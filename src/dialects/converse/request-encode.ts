@@ -1,14 +1,15 @@
-import type { Conversation } from '../../conversation/conversation.ts';
+import type { Conversation, Tool } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
 import { withLegalNames } from '../legal-names.ts';
+import { withClientFunctions } from '../messages/client-tools.ts';
 import { planMaxTokens } from '../messages/encode-parameters.ts';
 import { offerTools } from '../offered-tools.ts';
 import { withReadableParts } from '../readable-parts.ts';
 import { inConverseWords } from './anthropic-words.ts';
-import { clientToolNames, withToolFlags } from './client-tools.ts';
+import { clientTool, clientToolNames, withToolFlags } from './client-tools.ts';
 import { isTakenReasoning } from './encode-blocks.ts';
 import { type EncodeContext, encodeContext } from './encode-context.ts';
 import { encodeParameters } from './encode-parameters.ts';
@@ -42,7 +43,8 @@ const BEDROCK_FIELDS: ReadonlySet<string> = new Set([
 export function encodeRequest(asked: Conversation, model: string): EncodedRequest {
   const traits = converseTraits(model);
   const reworded = inConverseWords(asked, traits);
-  const readable = withReadableParts(reworded.conversation, 'converse');
+  const isTaken = (tool: Tool) => clientTool(tool, traits) !== undefined;
+  const readable = withClientFunctions(withReadableParts(reworded.conversation, 'converse'), isTaken);
   const clients = clientToolNames(readable, traits);
   const { conversation: offered, unsaid } = offerTools(readable, 'converse', false, clients);
   const { conversation, said } = withLegalNames(offered, TOOL_NAMES);

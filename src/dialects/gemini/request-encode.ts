@@ -4,6 +4,7 @@ import type { EncodedRequest } from '../dialect.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
 import { type LegalNames, withLegalNames } from '../legal-names.ts';
+import { withClientFunctions } from '../messages/client-tools.ts';
 import { offerTools } from '../offered-tools.ts';
 import { withReadableParts } from '../readable-parts.ts';
 import { isForeignThought } from './carried-signatures.ts';
@@ -22,7 +23,10 @@ import { encodeTools } from './tools.ts';
  * @throws GatewayError `invalid_request`, in the caller's words, for what would change the answer if it were left out.
  */
 export function encodeRequest(asked: Conversation, model: string): EncodedRequest {
-  const { conversation: offered, unsaid } = offerTools(withReadableParts(asked, 'gemini'), 'gemini');
+  const { conversation: offered, unsaid } = offerTools(
+    withClientFunctions(withReadableParts(asked, 'gemini')),
+    'gemini',
+  );
   const isOwn = offered.dialect === 'gemini';
   // A caller of this dialect gets the API's own words about a name.
   const named: LegalNames = isOwn ? { conversation: offered } : withLegalNames(offered, TOOL_NAMES);

@@ -9,6 +9,7 @@ import { shortenEndUser } from '../end-user.ts';
 import { foreignFields, openAiModeration } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
 import { type LegalNames, withLegalNames } from '../legal-names.ts';
+import { withClientFunctions } from '../messages/client-tools.ts';
 import type { ModelNames } from '../model-names.ts';
 import { offerTools } from '../offered-tools.ts';
 import { parameterName, planParameters, type WrittenParameter } from '../parameters.ts';
@@ -37,7 +38,10 @@ export function encodeRequest(
   model: string,
   names: ModelNames = 'vendor',
 ): EncodedRequest {
-  const { conversation: offered, unsaid } = offerTools(withReadableParts(asked, 'responses'), 'responses');
+  const { conversation: offered, unsaid } = offerTools(
+    withClientFunctions(withReadableParts(asked, 'responses')),
+    'responses',
+  );
   const isOwn = offered.dialect === 'responses';
   // A caller of this dialect gets the API's own words about a name.
   const named: LegalNames = isOwn ? { conversation: offered } : withLegalNames(offered, TOOL_NAMES);
