@@ -101,6 +101,8 @@ export interface Surface {
 export interface FurtherSurface extends Surface {
   /** The models that speak this and nothing else. Absent: any model speaks it with callers who speak it, too. */
   models?(model: string): boolean;
+  /** Whether an account with these settings has it. Absent: all do. */
+  isHad?(settings: Settings): boolean;
 }
 
 /** What can be asked of a provider. `embed_one`: what Gemini has beside its batches; only a relayed call asks for it. */
