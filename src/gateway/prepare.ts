@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { appendAll } from '../conversation/append-all.ts';
 import { CARRIED_MARKER } from '../conversation/carried-reasoning.ts';
 import type { Conversation, DialectName } from '../conversation/conversation.ts';
 import { disownReasoning } from '../conversation/disown-reasoning.ts';
@@ -25,6 +26,7 @@ import { keepBetas, knownBetas, withBodyBetas } from '../upstream/betas.ts';
 import { rewriteBody } from '../upstream/body-fields.ts';
 import type { Method } from '../upstream/connections.ts';
 import { type Endpoint, findEndpoint } from '../upstream/endpoint.ts';
+import { leaveOutFields, withSearchFlag } from '../upstream/lacked-fields.ts';
 import { namedModel } from '../upstream/named-model.ts';
 import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
@@ -122,14 +124,15 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
     const body = passBytes(call, target, endpoint);
     const cut = withholdBilling(call, surface, body);
     if (cut) unknown.push(cut.place);
+    const left = leaveOut(surface, target.model, body, unknown);
     if (unknown.length > 0) call.dropped = [...call.dropped, ...unknown];
     const set = withheld || cut ? { ...fixed, ...withheld, ...(cut && { system: cut.system }) } : fixed;
     const fields = asksInVain ? { ...set, thread: undefined } : set;
     return {
       dialect,
       path,
-      headers: baseHeaders,
-      body: fields ? rewriteBody(body, fields) : body,
+      headers: withSearchFlag(baseHeaders, surface, left),
+      body: fields ? rewriteBody(left, fields) : left,
       passThrough,
       translate: (answer) => translateGenerated(call, dialect, answer),
     };
@@ -145,9 +148,24 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   call.dropped = [...encoded.dropped, ...unknown];
   const headers = encodedHeaders ? [...baseHeaders, ...Object.entries(encodedHeaders).flat()] : baseHeaders;
   // What is left out by being undefined, JSON leaves out.
-  const body = Buffer.from(writeWithLongNumbers({ ...flagged, ...fixed, ...withheld }, call.request));
-  const read = encoded.dialect ?? dialect;
-  return { dialect: read, path, headers, body, passThrough, translate: encoded.translate };
+  const written = Buffer.from(writeWithLongNumbers({ ...flagged, ...fixed, ...withheld }, call.request));
+  const body = leaveOut(surface, target.model, written, call.dropped);
+  return {
+    dialect: encoded.dialect ?? dialect,
+    path,
+    headers: withSearchFlag(headers, surface, body),
+    body,
+    passThrough,
+    translate: encoded.translate,
+  };
+}
+
+/** A body without what a cloud refuses of its dialect; what that is, in the caller's words, is added to `dropped`. */
+function leaveOut(surface: Surface, model: string, body: Buffer, dropped: string[]): Buffer {
+  if (!surface.lacksFields) return body;
+  const left = leaveOutFields(body, surface, model);
+  appendAll(dropped, left.dropped);
+  return left.body;
 }
 
 /** What Bedrock is to count stands inside of the body (`ConverseTokensRequest`), and its flags with it. */
@@ -162,10 +180,10 @@ function withFlags(body: JsonObject, flags: readonly string[]): JsonObject {
 /** Headers without the flags that would be refused there; what is left out is added to `dropped`. */
 function knownHeaders(
   headers: Readonly<Record<string, string>> | undefined,
-  { betas }: Surface,
+  surface: Surface,
   dropped: string[],
 ): Readonly<Record<string, string>> | undefined {
-  return headers && betas ? keepBetas(headers, betas, dropped) : headers;
+  return headers && surface.betas ? keepBetas(headers, surface, dropped) : headers;
 }
 
 /** Every other operation is relayed and never gets here. */

@@ -14,7 +14,7 @@ const fakes = {
   anthropic: await startFakeAnthropic(),
   openai: await startFakeOpenAi(),
   bedrock: await startFakeBedrock(),
-  vertex: await startFakeVertexModels(),
+  vertex: await startFakeVertexModels({ models: ['claude-opus-4-5-20251101'] }),
 };
 const account = ({ apiKey }: FakeProvider) => [{ name: 'main', apiKey }];
 const gateway = await startGateway({
@@ -189,4 +189,50 @@ describe('tools of Anthropic’s own that the caller runs', () => {
       );
     });
   }
+});
+
+describe('what Claude Code asks of Anthropic by flags, at Vertex', () => {
+  const deferred = { name: 'find', input_schema: { type: 'object' }, defer_loading: true };
+  const tools = [{ name: 'look', input_schema: { type: 'object' } }, deferred];
+
+  test('goes with the flag by the name that it has there, and without what a flag that is refused turns on', async () => {
+    const flags = ['advanced-tool-use-2025-11-20', 'effort-2025-11-24', 'prompt-caching-scope-2026-01-05'];
+    const hint = { type: 'ephemeral', ttl: '1h', scope: 'global' };
+    const { status, dropped, sent, headers } = await ask(
+      'vertex/claude-opus-4-5@20251101',
+      {
+        tools,
+        speed: 'fast',
+        output_config: { effort: 'medium' },
+        system: [{ type: 'text', text: 'Say "cache_control": {"scope":"x"}', cache_control: hint }],
+      },
+      { headers: { 'anthropic-beta': flags.join(',') } },
+    );
+    assert.equal(status, 200);
+    assert.equal(headers['anthropic-beta'], 'tool-search-tool-2025-10-19');
+    assert.deepEqual([sent['tools'], sent['output_config'], sent['speed']], [tools, undefined, undefined]);
+    assert.deepEqual(sent['system'], [
+      {
+        type: 'text',
+        text: 'Say "cache_control": {"scope":"x"}',
+        cache_control: { type: 'ephemeral', ttl: '1h' },
+      },
+    ]);
+    assert.deepEqual(dropped?.split(', ').toSorted(), [
+      'anthropic-beta: effort-2025-11-24',
+      'anthropic-beta: prompt-caching-scope-2026-01-05',
+      'cache_control.scope',
+      'output_config.effort',
+      'speed',
+    ]);
+  });
+
+  test('keeps the effort where the model takes it without a flag, and has the flag that its tools need', async () => {
+    const { status, dropped, sent, headers } = await ask('vertex/claude-opus-4-6', {
+      tools,
+      output_config: { effort: 'medium' },
+    });
+    assert.deepEqual([status, dropped, sent['output_config']], [200, null, { effort: 'medium' }]);
+    assert.equal(headers['anthropic-beta'], 'tool-search-tool-2025-10-19');
+  });
 });
