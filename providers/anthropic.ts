@@ -13,5 +13,6 @@ export default {
   headers: { 'anthropic-version': '2023-06-01' },
   callersHeaders: ['anthropic-user-profile-id', 'anthropic-workspace-id'],
   credential: 'required',
+  readsBilling: true,
   threads: true,
 } satisfies ProviderDeclaration;

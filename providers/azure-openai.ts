@@ -1,4 +1,4 @@
-import type { FurtherSurface, PathRequest, ProviderDeclaration } from '../src/upstream/provider.ts';
+import type { FurtherSurface, PathRequest, ProviderDeclaration, Settings } from '../src/upstream/provider.ts';
 
 /**
  * A dated version is for the classic surface, where the deployment stands in the URL; without one, or with `preview`,
@@ -12,8 +12,12 @@ function pathOf(
 ): string {
   if (apiVersion === undefined) return `/openai/v1${path}`;
   const query = `?api-version=${encodeURIComponent(apiVersion)}`;
-  if (!/^\d{4}-\d{2}-\d{2}/.test(apiVersion)) return `/openai/v1${path}${query}`;
+  if (!isDated(apiVersion)) return `/openai/v1${path}${query}`;
   return `/openai${inBody ? '' : `/deployments/${model}`}${path}${query}`;
+}
+
+function isDated(apiVersion: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}/.test(apiVersion);
 }
 
 /** By the name of a deployment, which often is the model's. */
@@ -22,6 +26,14 @@ const REASONING = /^(o\d|gpt-?([5-9]|\d\d))/i;
 /** The same models as at OpenAI (see `openai.ts`): "The chatCompletion operation does not work with the specified model". */
 const RESPONSES_ONLY =
   /^(ft:)?(codex-|computer-use-|(o\d|gpt-[\d.]+)-(\w+-)*(codex|pro|deep-research|cyber|rosalind)(-|$)|gpt-(daybreak|rosalind)-)/i;
+
+/**
+ * "Azure OpenAI Responses API is enabled only for api-version 2025-03-01-preview and later" (Aider-AI/aider#4029). What is not dated is newer. A
+ * model that has nothing else is asked there whatever the version, and Azure says so.
+ */
+function hasResponses({ apiVersion }: Settings): boolean {
+  return apiVersion === undefined || !isDated(apiVersion) || apiVersion >= '2025-03-01';
+}
 
 const RESPONSES = {
   dialect: 'responses',
@@ -37,7 +49,10 @@ export default {
     generate: (request) => pathOf('/chat/completions', request),
     embed: (request) => pathOf('/embeddings', request),
   },
-  alsoSpeaks: [{ ...RESPONSES, models: (model) => RESPONSES_ONLY.test(model) }, RESPONSES],
+  alsoSpeaks: [
+    { ...RESPONSES, models: (model) => RESPONSES_ONLY.test(model) },
+    { ...RESPONSES, isHad: hasResponses },
+  ],
   envKeys: ['AZURE_OPENAI_API_KEY'],
   // The resource, as AzureOpenAI of the openai package takes it: https://RESOURCE.openai.azure.com.
   envBaseUrl: 'AZURE_OPENAI_ENDPOINT',

@@ -18,6 +18,10 @@ function embedsContents(model: string): boolean {
   return (model.includes('gemini') && model !== 'gemini-embedding-001') || model.includes('maas');
 }
 
+const SEARCHED_TOOLS = 'tool-search-tool-2025-10-19';
+
+const BEFORE_4_6 = /^claude-(?:[1-3]|(?:opus|sonnet|haiku)-4(?:-[0-5])?(?:@|-\d{8}|$))/;
+
 export default {
   name: 'vertex',
   title: 'Google Vertex AI',
@@ -53,9 +57,9 @@ export default {
       countBody: { anthropic_version: 'vertex-2023-10-16' },
       body: { model: undefined, anthropic_version: 'vertex-2023-10-16' },
       // Named by vendors: `context-1m` (Claude Code, "Google Vertex AI") and `web-search` (Google Cloud, "Web search with Anthropic
-      // Claude models"). No page of a vendor lists the rest: they are what BerriAI/litellm forwards to Vertex. Refused, by reports:
-      // `effort`, `adaptive-thinking` (anthropics/claude-code#34802), `structured-outputs` (vercel/ai#10981), `prompt-caching-scope`
-      // (anthropics/claude-code#21625).
+      // Claude models"). No page of a vendor lists the rest: they are what BerriAI/litellm forwards to Vertex, and the names that it gives
+      // them. Refused, by reports: `effort`, `adaptive-thinking` (anthropics/claude-code#34802), `structured-outputs` (vercel/ai#10981),
+      // `prompt-caching-scope` (anthropics/claude-code#21625).
       betas: [
         'compact-2026-01-12',
         'compact-2026-09-04',
@@ -63,9 +67,22 @@ export default {
         'computer-use-2025-11-24',
         'context-1m-2025-08-07',
         'context-management-2025-06-27',
+        'dangerous-tool-use-2026-09-03',
         'interleaved-thinking-2025-05-14',
-        'tool-search-tool-2025-10-19',
+        'per-turn-control-2026-07-01',
+        'thinking-binding-controls-2026-08-01',
+        'thinking-display-updates-2026-08-18',
+        SEARCHED_TOOLS,
         'web-search-2025-03-05',
+      ],
+      betaNames: { 'advanced-tool-use-2025-11-20': SEARCHED_TOOLS },
+      searchedToolsBeta: SEARCHED_TOOLS,
+      // What the flags that are refused would turn on, and the effort of models that take it by such a flag alone: "output_config: Extra
+      // inputs are not permitted" (BerriAI/litellm#18241, anthropics/claude-code#37746); from Claude 4.6 on they take it without.
+      lacksFields: [
+        { path: 'output_config.effort', models: (model) => BEFORE_4_6.test(model) },
+        { path: 'cache_control.scope' },
+        { path: 'speed' },
       ],
     },
   ],

@@ -3,6 +3,7 @@ import type { Conversation, DialectName } from '../conversation/conversation.ts'
 import type { ErrorKind, GatewayError } from '../conversation/gateway-error.ts';
 import type { JsonObject, JsonValue } from '../conversation/json.ts';
 import type { Usage } from '../conversation/usage.ts';
+import type { SaidNames } from './legal-names.ts';
 import type { ModelNames } from './model-names.ts';
 
 /** Dialects that clients speak to us. Bedrock's Converse is spoken to providers only: it can have no door. */
@@ -72,6 +73,8 @@ export interface EncodedRequest {
   dropped: string[];
   /** Headers that the body needs beside it (beta flags). */
   headers?: Record<string, string>;
+  /** Tools that are called otherwise there than by the caller: its answers are read with `withSaidNames`. */
+  toolNames?: SaidNames;
 }
 
 /** One server-sent event with its data lines joined, or one frame of an AWS event stream. */

@@ -37,3 +37,10 @@ export function isSaidTwice(thing: object): boolean {
 export function placeOf(thing: object | undefined): string | undefined {
   return thing && PLACES.get(thing);
 }
+
+/** What stands in the place of something else, and is all that this was to those who ask here. */
+export function standingFor<Thing extends object>(former: object, thing: Thing): Thing {
+  placed(thing, placeOf(former));
+  if (isRider(former)) rode(thing);
+  return isSaidTwice(former) ? saidTwice(thing) : thing;
+}

@@ -62,7 +62,7 @@ export function withCallersHeaders(
       throw heldNotFound(call, { kind: 'shared', id: `${value} (${name})`, path: name });
     } else kept[name] = value;
   }
-  return mergeHeaders(account.headers, surface.betas ? keepBetas(kept, surface.betas, dropped) : kept);
+  return mergeHeaders(account.headers, surface.betas ? keepBetas(kept, surface, dropped) : kept);
 }
 
 /** The flags of `anthropic-beta` that may go with a caller's words in the body, where they do. */

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { appendAll } from '../conversation/append-all.ts';
 import { CARRIED_MARKER } from '../conversation/carried-reasoning.ts';
 import type { Conversation, DialectName } from '../conversation/conversation.ts';
 import { disownReasoning } from '../conversation/disown-reasoning.ts';
@@ -10,6 +11,7 @@ import { type BridgedBody, type BridgedRequest, bridgeBody, bridgeRequest } from
 import { FUNCTION_WORDS, saysFunctions } from '../dialects/chat/function-call.ts';
 import { fillDefaults } from '../dialects/default-parameters.ts';
 import type { UpstreamDialect } from '../dialects/dialect.ts';
+import { withSaidNames } from '../dialects/legal-names.ts';
 import { refuseThread } from '../dialects/messages/threads.ts';
 import {
   COUNT_DIALECTS,
@@ -24,6 +26,7 @@ import { keepBetas, knownBetas, withBodyBetas } from '../upstream/betas.ts';
 import { rewriteBody } from '../upstream/body-fields.ts';
 import type { Method } from '../upstream/connections.ts';
 import { type Endpoint, findEndpoint } from '../upstream/endpoint.ts';
+import { leaveOutFields, withSearchFlag } from '../upstream/lacked-fields.ts';
 import { namedModel } from '../upstream/named-model.ts';
 import type { Surface } from '../upstream/provider.ts';
 import type { Operation } from '../usage/record.ts';
@@ -38,6 +41,7 @@ import { prepareCompletion } from './prepare-completion.ts';
 import { askForRepair } from './repair-output.ts';
 import type { TranslateAnswer } from './translate-body.ts';
 import { translateGenerated } from './translate-generated.ts';
+import { withholdBilling, withoutBilling } from './withhold-billing.ts';
 import { COMPARED_PATH, withholdComparison } from './withhold-comparison.ts';
 
 /** What one attempt sends, and how its answer is read. */
@@ -61,6 +65,8 @@ interface Encoded {
   dropped: string[];
   headers?: Record<string, string>;
   translate: TranslateAnswer;
+  /** What the answer is read by, where that is not the dialect as all speak it. */
+  dialect?: UpstreamDialect;
 }
 
 /**
@@ -116,14 +122,17 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
     // Its bytes say it. Bodies can be large: it is parsed again should another attempt need it.
     call.request = undefined;
     const body = passBytes(call, target, endpoint);
+    const cut = withholdBilling(call, surface, body);
+    if (cut) unknown.push(cut.place);
+    const left = leaveOut(surface, target.model, body, unknown);
     if (unknown.length > 0) call.dropped = [...call.dropped, ...unknown];
-    const set = withheld ? { ...fixed, ...withheld } : fixed;
+    const set = withheld || cut ? { ...fixed, ...withheld, ...(cut && { system: cut.system }) } : fixed;
     const fields = asksInVain ? { ...set, thread: undefined } : set;
     return {
       dialect,
       path,
-      headers: baseHeaders,
-      body: fields ? rewriteBody(body, fields) : body,
+      headers: withSearchFlag(baseHeaders, surface, left),
+      body: fields ? rewriteBody(left, fields) : left,
       passThrough,
       translate: (answer) => translateGenerated(call, dialect, answer),
     };
@@ -139,8 +148,24 @@ export function prepareRequest(call: Call, planned: PlannedAttempt): UpstreamReq
   call.dropped = [...encoded.dropped, ...unknown];
   const headers = encodedHeaders ? [...baseHeaders, ...Object.entries(encodedHeaders).flat()] : baseHeaders;
   // What is left out by being undefined, JSON leaves out.
-  const body = Buffer.from(writeWithLongNumbers({ ...flagged, ...fixed, ...withheld }, call.request));
-  return { dialect, path, headers, body, passThrough, translate: encoded.translate };
+  const written = Buffer.from(writeWithLongNumbers({ ...flagged, ...fixed, ...withheld }, call.request));
+  const body = leaveOut(surface, target.model, written, call.dropped);
+  return {
+    dialect: encoded.dialect ?? dialect,
+    path,
+    headers: withSearchFlag(headers, surface, body),
+    body,
+    passThrough,
+    translate: encoded.translate,
+  };
+}
+
+/** A body without what a cloud refuses of its dialect; what that is, in the caller's words, is added to `dropped`. */
+function leaveOut(surface: Surface, model: string, body: Buffer, dropped: string[]): Buffer {
+  if (!surface.lacksFields) return body;
+  const left = leaveOutFields(body, surface, model);
+  appendAll(dropped, left.dropped);
+  return left.body;
 }
 
 /** What Bedrock is to count stands inside of the body (`ConverseTokensRequest`), and its flags with it. */
@@ -155,10 +180,10 @@ function withFlags(body: JsonObject, flags: readonly string[]): JsonObject {
 /** Headers without the flags that would be refused there; what is left out is added to `dropped`. */
 function knownHeaders(
   headers: Readonly<Record<string, string>> | undefined,
-  { betas }: Surface,
+  surface: Surface,
   dropped: string[],
 ): Readonly<Record<string, string>> | undefined {
-  return headers && betas ? keepBetas(headers, betas, dropped) : headers;
+  return headers && surface.betas ? keepBetas(headers, surface, dropped) : headers;
 }
 
 /** Every other operation is relayed and never gets here. */
@@ -264,13 +289,17 @@ function encodeGenerate(call: Call, target: Target, endpoint: Endpoint): Encoded
   if (call.disownsReasoning) disownReasoning(conversation, dialect.name);
   if (call.begun) goOnFrom(call, call.begun, conversation, endpoint, target.model);
   if (call.repairs) askForRepair(call.repairs, conversation);
-  const { body, dropped, ...rest } = encodeConversation(call, target, conversation, dialect, dialect.name);
+  const billing = withoutBilling(call, endpoint.surface, conversation);
+  const encoded = encodeConversation(call, target, conversation, dialect, dialect.name);
+  const { body, dropped, toolNames, ...rest } = encoded;
   if (bridged) call.renamed = bridged.renamed;
+  const read = toolNames ? withSaidNames(dialect, toolNames) : dialect;
   return {
     ...rest,
-    dropped: bridged ? [...new Set([...bridged.dropped, ...dropped])] : dropped,
+    dialect: read,
+    dropped: [...new Set([...billing, ...(bridged?.dropped ?? []), ...dropped])],
     body: named(body, model),
-    translate: (answer) => translateGenerated(call, dialect, answer),
+    translate: (answer) => translateGenerated(call, read, answer),
   };
 }
 
@@ -325,11 +354,13 @@ function encodeCount(call: Call, target: Target, { dialect, model, surface }: En
   const bridged = bridgeParsed(call, target, dialect.name, request);
   const conversation = caller.decodeRequest(bridged?.request ?? request, call.address ?? {});
   if (call.disownsReasoning) disownReasoning(conversation, dialect.name);
-  const { body, ...rest } = encodeConversation(call, target, conversation, provider, dialect.name);
+  const billing = withoutBilling(call, surface, conversation);
+  const { body, dropped, ...rest } = encodeConversation(call, target, conversation, provider, dialect.name);
   // What else a provider tells of a count is in the words of its dialect: the caller's own gets all of it.
   const isOwn = call.door.dialect.name === dialect.name;
   return {
     ...rest,
+    dropped: [...billing, ...dropped],
     body: named(body, model),
     translate: (answer) => {
       const tokens = provider.decodeResponse(answer);

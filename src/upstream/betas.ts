@@ -1,5 +1,6 @@
 import { appendAll } from '../conversation/append-all.ts';
 import { isObject, type JsonObject } from '../conversation/json.ts';
+import type { Surface } from './provider.ts';
 
 export const BETA_HEADER = 'anthropic-beta';
 
@@ -9,26 +10,27 @@ export function knownBetas(
   known: readonly string[],
   dropped: string[],
 ): string[] {
-  const { [BETA_HEADER]: kept } = keepBetas(headers ?? {}, known, dropped);
+  const { [BETA_HEADER]: kept } = keepBetas(headers ?? {}, { betas: known }, dropped);
   return kept === undefined ? [] : kept.split(',');
 }
 
 /**
  * Headers whose `anthropic-beta` names only flags that are known where they go: a cloud refuses a request for a flag
- * that it does not know. What is left out is added to `dropped`.
+ * that it does not know. Those that go by another name there are called so. What is left out is added to `dropped`.
  */
 export function keepBetas(
   headers: Readonly<Record<string, string>>,
-  known: readonly string[],
+  { betas: known = [], betaNames = {} }: Pick<Surface, 'betas' | 'betaNames'>,
   dropped: string[],
 ): Record<string, string> {
   const { [BETA_HEADER]: written, ...others } = headers;
   if (written === undefined) return others;
   const flags = written.split(',').map((flag) => flag.trim());
-  const kept = flags.filter((flag) => known.includes(flag));
+  const nameOf = (flag: string) => (Object.hasOwn(betaNames, flag) ? (betaNames[flag] ?? flag) : flag);
+  const kept = [...new Set(flags.map(nameOf).filter((flag) => known.includes(flag)))];
   appendAll(
     dropped,
-    flags.filter((flag) => !known.includes(flag)).map((flag) => `${BETA_HEADER}: ${flag}`),
+    flags.filter((flag) => !known.includes(nameOf(flag))).map((flag) => `${BETA_HEADER}: ${flag}`),
   );
   return kept.length === 0 ? others : { ...others, [BETA_HEADER]: kept.join(',') };
 }

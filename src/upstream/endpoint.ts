@@ -8,6 +8,7 @@ import type {
   FurtherSurface,
   PathRequest,
   ProviderDeclaration,
+  Settings,
   Surface,
   UpstreamOperation,
 } from './provider.ts';
@@ -66,7 +67,7 @@ export function findEndpoint(
   { basePath, settings }: Pick<Account, 'basePath' | 'settings'>,
   request: EndpointRequest,
 ): Endpoint | undefined {
-  const surface = chooseSurface(upstream.declaration, request);
+  const surface = chooseSurface(upstream.declaration, settings, request);
   const quirked = surface === upstream.declaration ? upstream.quirked : undefined;
   const dialect = quirked?.dialect ?? CODECS[surface.dialect];
   const isRelayed = surface.dialect === request.dialect && surface.embeddings === undefined;
@@ -84,11 +85,20 @@ function pathsOf({ paths, dialect }: Surface): Partial<Record<UpstreamOperation,
   return paths ?? PATHS[dialect];
 }
 
-function chooseSurface(declaration: ProviderDeclaration, request: EndpointRequest): Surface {
-  return declaration.alsoSpeaks?.find((surface) => isFor(surface, request)) ?? declaration;
+function chooseSurface(
+  declaration: ProviderDeclaration,
+  settings: Settings,
+  request: EndpointRequest,
+): Surface {
+  return declaration.alsoSpeaks?.find((surface) => isFor(surface, settings, request)) ?? declaration;
 }
 
-function isFor(surface: FurtherSurface, { dialect, operation, model }: EndpointRequest): boolean {
+function isFor(
+  surface: FurtherSurface,
+  settings: Settings,
+  { dialect, operation, model }: EndpointRequest,
+): boolean {
+  if (surface.isHad?.(settings) === false) return false;
   if (surface.models) return surface.models(model);
   const isSpoken = CODECS[surface.dialect] !== undefined && pathsOf(surface)?.[operation] !== undefined;
   return isSpoken && surface.dialect === dialect;

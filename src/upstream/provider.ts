@@ -4,6 +4,7 @@ import type { ChatQuirks } from '../dialects/chat/quirks.ts';
 import type { ModelNames } from '../dialects/model-names.ts';
 import type { CountForm, EmbeddingForm } from '../dialects/registry.ts';
 import type { Operation } from '../usage/record.ts';
+import type { LackedFieldPath } from './lacked-fields.ts';
 import type { RelayedPlace } from './relayed-paths.ts';
 
 /**
@@ -87,11 +88,19 @@ export interface Surface {
   countBody?: Readonly<Record<string, JsonValue | undefined>>;
   /** The flags of the `anthropic-beta` header that it knows: others it would refuse. Absent: every flag. */
   betas?: readonly string[];
+  /** By flags that Anthropic knows, what those are called there. */
+  betaNames?: Readonly<Record<string, string>>;
+  /** The flag without which it refuses tools that are only found by a search; Anthropic's own API asks for none. */
+  searchedToolsBeta?: string;
+  /** Fields of Anthropic's dialect that it refuses. `models`: of these alone. */
+  lacksFields?: readonly { path: LackedFieldPath; models?(model: string): boolean }[];
   /**
    * The flags of the `anthropic-beta` header that a model of Anthropic's takes in the body, where another dialect than Anthropic's is spoken.
    * `undefined`: it is none of those.
    */
   betasInBody?(model: string): readonly string[] | undefined;
+  /** It is Anthropic's own API, which reads what Claude Code tells its billing among the instructions. All others are not told it. */
+  readsBilling?: true;
   /** It holds message threads (`thread` of the messages dialect), as Anthropic's own API does. */
   threads?: true;
 }
@@ -99,6 +108,8 @@ export interface Surface {
 export interface FurtherSurface extends Surface {
   /** The models that speak this and nothing else. Absent: any model speaks it with callers who speak it, too. */
   models?(model: string): boolean;
+  /** Whether an account with these settings has it. Absent: all do. */
+  isHad?(settings: Settings): boolean;
 }
 
 /** What can be asked of a provider. `embed_one`: what Gemini has beside its batches; only a relayed call asks for it. */

@@ -38,7 +38,7 @@ describe('a tool that only its own dialect has is named by its place, whoever ca
   const OWN: Record<CallerDialectName, [tool: JsonObject, name: string]> = {
     chat: [{ type: 'web_search_x' }, 'tools[1]'],
     responses: [{ type: 'web_search' }, 'tools[1]'],
-    messages: [{ type: 'bash_20250124', name: 'bash' }, 'tools[1]'],
+    messages: [{ type: 'web_search_20250305', name: 'web_search' }, 'tools[1]'],
     gemini: [{ googleSearch: {} }, 'tools[1].googleSearch'],
   };
   for (const [caller, [tool, name]] of Object.entries(OWN) as [CallerDialectName, [JsonObject, string]][]) {

@@ -236,10 +236,12 @@ describe('tools of Anthropic’s own types that the caller runs', () => {
     }
   });
 
-  test('are left out and named at other models, as are those that Anthropic runs at all', async () => {
+  test('are functions at other models; those that Anthropic runs are left out and named', async () => {
     const search = { type: 'web_search_20250305' as const, name: 'web_search' as const };
     assert.equal((await ask('Hi', { tools: [WEATHER, search] })).dropped, 'tools[1]');
-    assert.equal((await ask('Hi', { model: NOVA, tools: [WEATHER, BASH] })).dropped, 'tools[1]');
+    const { sent, dropped } = await ask('Hi', { model: NOVA, tools: [WEATHER, BASH] });
+    assert.equal(dropped, null);
+    assert.match(JSON.stringify(sent['toolConfig']), /"name":"bash".*"command"/);
   });
 });
 

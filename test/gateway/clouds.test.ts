@@ -317,3 +317,15 @@ test('what the clouds do not have is refused: embeddings of Claude', async () =>
   const { error } = (await answer.json()) as { error: { code: string } };
   assert.equal(error.code, 'unsupported_operation');
 });
+
+test('below the version that has the Responses API its callers are answered by chat completions', async () => {
+  const answer = await client.responses.create({ model: 'classic/gpt-4.1', input: 'Hi', store: false });
+  assert.equal(answer.output_text, 'Hello');
+  const [request] = azure.requests;
+  assert.equal(request?.path, `/openai/deployments/my-gpt-41/chat/completions?api-version=${API_VERSION}`);
+  // A model that has nothing else is asked there, and the caller hears what to do.
+  await assert.rejects(
+    client.responses.create({ model: 'classic/gpt-5-codex', input: 'Hi', store: false }),
+    /enabled only for api-version 2025-03-01-preview/,
+  );
+});

@@ -74,7 +74,7 @@ test('what Bedrock does not count the gateway does, by an estimate', async () =>
 test('what Bedrock refuses for another reason than that it does not count is the caller’s to mend', async () => {
   const model = `bedrock/${CLAUDE}`;
   const picture = { type: 'image', source: { type: 'base64', media_type: 'image/tiff', data: 'AAAA' } };
-  const tool = { name: 'no such name', input_schema: { type: 'object' } };
+  const tool = { name: 'look', input_schema: { type: 'string' } };
   for (const [what, body] of Object.entries({
     picture: { messages: [{ role: 'user', content: [picture] }] },
     tool: { messages: [{ role: 'user', content: WORDS }], tools: [tool] },

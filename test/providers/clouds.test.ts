@@ -117,6 +117,25 @@ test('files and batches of Azure are the resource’s, whatever the version; wha
   ]);
 });
 
+const AZURE_RESPONSES: [apiVersion: string | undefined, spoken: string][] = [
+  [undefined, 'responses'],
+  ['preview', 'responses'],
+  ['2025-03-01-preview', 'responses'],
+  ['2025-04-01-preview', 'responses'],
+  ['2025-02-01-preview', 'chat'],
+  ['2024-10-21', 'chat'],
+];
+
+for (const [apiVersion, spoken] of AZURE_RESPONSES) {
+  test(`Azure with ${apiVersion ?? 'no version'}: who speaks responses is answered in ${spoken}`, () => {
+    const settings = apiVersion === undefined ? {} : { apiVersion };
+    const asked = { dialect: 'responses', model: 'gpt-4.1' } as const;
+    assert.equal(endpointOf(azureOpenai, settings, asked, RESOURCE)?.dialect, spoken);
+    const alone = { ...asked, model: 'gpt-5-codex' };
+    assert.equal(endpointOf(azureOpenai, settings, alone, RESOURCE)?.dialect, 'responses');
+  });
+}
+
 function responsesPath(settings: Settings): string | undefined {
   const responses = azureOpenai.alsoSpeaks.find(({ dialect }) => dialect === 'responses');
   return responses?.paths.generate({ model: 'm', stream: false, settings });

@@ -40,6 +40,12 @@ export function startFakeAzure(isToken: (token: string) => boolean = () => false
     const classic = /^\/openai\/deployments\/([^/]+)\/chat\/completions$/.exec(pathname);
     const isNew = pathname === '/openai/v1/chat/completions';
     const version = searchParams.get('api-version');
+    if (pathname === '/openai/responses' && version !== null && version < '2025-03-01') {
+      // Aider-AI/aider#4029
+      const message =
+        'Azure OpenAI Responses API is enabled only for api-version 2025-03-01-preview and later';
+      return refuse(response, 400, 'BadRequest', message);
+    }
     if (
       !isObject(body) ||
       (!isNew && !classic) ||

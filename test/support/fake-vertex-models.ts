@@ -42,6 +42,7 @@ export function startFakeVertexModels(options: FakeOptions = {}): Promise<FakePr
       });
     }
     if (claude === undefined) throw googleError(404, 'NOT_FOUND', 'Publisher Model was not found.');
+    checkFlags(call.headers['anthropic-beta'] ?? '', call.rawBody, claude);
     return answerClaude({
       ...call,
       path: '/v1/messages',
@@ -50,6 +51,32 @@ export function startFakeVertexModels(options: FakeOptions = {}): Promise<FakePr
     });
   };
   return startFake({ basePath: '', answer }, options, apiKey);
+}
+
+/** What it takes of Anthropic's flags (`providers/vertex.ts`). */
+const FLAGS =
+  /^(?:compact-2026-(?:01-12|09-04)|computer-use-2025-(?:01-24|11-24)|context-1m-2025-08-07|context-management-2025-06-27|interleaved-thinking-2025-05-14|tool-search-tool-2025-10-19|web-search-2025-03-05)$/;
+
+/** Refusals in the words of anthropics/claude-code#34802, #27065 and #37746. */
+function checkFlags(header: string, rawBody: Buffer, model: string): void {
+  const flags = header.split(',').map((flag) => flag.trim());
+  const unknown = flags.find((flag) => flag !== '' && !FLAGS.test(flag));
+  if (unknown !== undefined) {
+    throw invalid(
+      `Unexpected value(s) \`${unknown}\` for the \`anthropic-beta\` header. Please consult our documentation at docs.anthropic.com or try again without the header.`,
+    );
+  }
+  const body = tryParseJson(rawBody.toString('utf8'));
+  if (!isObject(body)) return;
+  const extra = (field: string) => invalid(`${field}: Extra inputs are not permitted`);
+  const { tools, output_config: config } = body;
+  const searched = Array.isArray(tools) && JSON.stringify(tools).includes('"defer_loading"');
+  if (searched && !flags.includes('tool-search-tool-2025-10-19')) throw extra('tools.0.custom.defer_loading');
+  const isEarlier = /4-[0-5]@/.test(model);
+  if (isEarlier && isObject(config) && config['effort'] !== undefined) throw extra('output_config');
+  if (body['speed'] !== undefined) throw extra('speed');
+  if (/"cache_control":\{[^{}]*"scope"/.test(JSON.stringify(body)))
+    throw extra('cache_control.ephemeral.scope');
 }
 
 /** Vertex API reference (`CountTokensRequest`): it has no place for a whole request. */

@@ -47,10 +47,19 @@ test('property: what comes out is what an object with these fields is', () => {
 test('flags of anthropic-beta that are not known are left out and named', () => {
   const dropped: string[] = [];
   const headers = { 'anthropic-beta': 'a-1, b-2,c-3', 'x-other': '1' };
-  assert.deepEqual(keepBetas(headers, ['a-1', 'c-3'], dropped), {
+  assert.deepEqual(keepBetas(headers, { betas: ['a-1', 'c-3'] }, dropped), {
     'x-other': '1',
     'anthropic-beta': 'a-1,c-3',
   });
   assert.deepEqual(dropped, ['anthropic-beta: b-2']);
-  assert.deepEqual(keepBetas({ 'anthropic-beta': 'z' }, [], dropped), {});
+  assert.deepEqual(keepBetas({ 'anthropic-beta': 'z' }, { betas: [] }, dropped), {});
+});
+
+test('flags that go by another name there are called so, once', () => {
+  const dropped: string[] = [];
+  const known = { betas: ['new-1'], betaNames: { 'old-1': 'new-1' } };
+  assert.deepEqual(keepBetas({ 'anthropic-beta': 'old-1,new-1' }, known, dropped), {
+    'anthropic-beta': 'new-1',
+  });
+  assert.deepEqual(dropped, []);
 });

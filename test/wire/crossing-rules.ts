@@ -1,6 +1,7 @@
 import { CARRIED_MARKER } from '../../src/conversation/carried-reasoning.ts';
 import type { Conversation, DialectName, ToolChoice } from '../../src/conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../src/conversation/json.ts';
+import { isClientTool } from '../../src/dialects/messages/client-tools.ts';
 import { parameterName } from '../../src/dialects/parameters.ts';
 import type { Difference, Exclusion } from '../support/wire-diff.ts';
 
@@ -492,6 +493,24 @@ export const CROSSING_RULES: readonly CrossingRule[] = [
     change: 'added',
     when: ({ after }) => after === false,
     reason: 'Where nothing said would mean that it is.',
+  },
+  {
+    ...REQUEST,
+    path: 'tool.function',
+    change: 'added',
+    from: ['messages'],
+    when: ({ after }, { asked }) =>
+      asked?.tools.some((tool) => isClientTool(tool) && tool.value['name'] === objectOf(after)['name']) ===
+      true,
+    reason: 'A tool of Anthropic’s own that the caller runs is a function elsewhere.',
+  },
+  {
+    ...REQUEST,
+    path: 'tool.function.schema.properties',
+    change: 'added',
+    via: ['chat', 'responses'],
+    when: ({ after }) => isObject(after) && Object.keys(after).length === 0,
+    reason: 'OpenAI demands them of every tool; none means the same as nothing said.',
   },
   {
     ...REQUEST,

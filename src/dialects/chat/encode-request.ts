@@ -4,6 +4,8 @@ import type { EncodedRequest } from '../dialect.ts';
 import { shortenEndUser } from '../end-user.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
+import { type LegalNames, withLegalNames } from '../legal-names.ts';
+import { withClientFunctions } from '../messages/client-tools.ts';
 import type { ModelNames } from '../model-names.ts';
 import { offerTools } from '../offered-tools.ts';
 import { parameterName, planParameters, tooManyStops, type WrittenParameter } from '../parameters.ts';
@@ -14,6 +16,7 @@ import { ownFields, ownObject, withNested } from './extra.ts';
 import { SAMPLING_PARAMETERS } from './model-traits.ts';
 import { asksForReasoning, encodeReasoningRequest } from './reasoning-request.ts';
 import { Target, type TargetOptions } from './target.ts';
+import { toolNameRule } from './tool-names.ts';
 import { encodeToolChoice, encodeTools } from './tools.ts';
 
 /**
@@ -27,11 +30,13 @@ export function encodeRequest(
   names: ModelNames = 'vendor',
   options?: TargetOptions,
 ): EncodedRequest {
-  const { conversation, unsaid } = offerTools(
-    withReadableParts(asked, 'chat'),
+  const offered = offerTools(
+    withClientFunctions(withReadableParts(asked, 'chat')),
     'chat',
     options?.narrowsTools,
   );
+  const { unsaid } = offered;
+  const { conversation, said } = legallyNamed(offered.conversation, options?.emulatesCustomTools === true);
   const foreign = foreignFields(conversation, 'chat');
   const target = new Target(conversation, model, names, options);
   for (const name of foreignParts(conversation, 'chat', (part, message) => isWritten(part, message, target)))
@@ -47,7 +52,17 @@ export function encodeRequest(
     body['response_format'] = encodeResponseFormat(conversation.responseFormat);
   for (const name of [...unsaid, ...foreign]) target.drop(name);
   const { stream_options: _, ...own } = ownFields(conversation.extra);
-  return { body: { ...body, ...own }, dropped: target.dropped };
+  return {
+    body: { ...body, ...own },
+    dropped: target.dropped,
+    ...(said ? { toolNames: said } : {}),
+  };
+}
+
+/** A caller of this dialect gets the API's own words about a name. */
+function legallyNamed(conversation: Conversation, emulatesCustomTools: boolean): LegalNames {
+  if (conversation.dialect === 'chat') return { conversation };
+  return withLegalNames(conversation, toolNameRule(emulatesCustomTools));
 }
 
 /** Usage is always asked for: without it a stream cannot be accounted. */

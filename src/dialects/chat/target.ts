@@ -23,6 +23,8 @@ export interface TargetOptions {
 export class Target {
   readonly conversation: Conversation;
   readonly traits: ModelTraits;
+  /** What is asked is OpenAI's own API, or Azure's, and not one of their kin. */
+  readonly isOpenAi: boolean;
   readonly replaysReasoning: boolean;
   readonly emulatesCustomTools: boolean;
   readonly narrowsTools: boolean;
@@ -50,6 +52,7 @@ export class Target {
     // A server that may be anyone's gets what callers of its dialect say, as where it passes through.
     const isPassedOn = names === 'anyone' && conversation.dialect === 'chat';
     this.traits = isPassedOn ? COMPATIBLE : modelTraits(model, names);
+    this.isOpenAi = names === 'deployment' || !this.traits.openParameters;
     this.showsReasoning = showsReasoning ?? this.traits.reasoning === 'unknown';
   }
 

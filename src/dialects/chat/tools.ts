@@ -15,7 +15,7 @@ import { emulateCustomTool, emulatedChoice, readCustomToolName, reservedName } f
 import { decodeCacheHint } from './cache-hints.ts';
 import { chatExtra, extraOf, nestedExtra, ownFields, ownObject, withNested } from './extra.ts';
 import type { Target } from './target.ts';
-import { checkToolName } from './tool-names.ts';
+import { fitSchema } from './tool-schemas.ts';
 
 type FunctionTool = Extract<Tool, { type: 'function' }>;
 type CustomTool = Extract<Tool, { type: 'custom' }>;
@@ -155,7 +155,6 @@ export function encodeTools(target: Target): JsonObject[] {
   const allowed = allowedAlone(target);
   for (const [index, tool] of conversation.tools.entries()) {
     if (allowed && tool.type !== 'opaque' && !allowed.has(tool.name)) continue;
-    if (tool.type !== 'opaque') checkToolName(target, tool.name, index);
     if (tool.type === 'function') {
       if (emulatesCustomTools && readCustomToolName(tool.name) !== undefined)
         throw reservedName(toolPath(conversation, index, 'name'));
@@ -177,13 +176,21 @@ function allowedAlone({ conversation, narrowsTools }: Target): ReadonlySet<strin
 function encodeFunction(tool: FunctionTool, index: number, target: Target): JsonObject {
   const definition: JsonObject = { name: tool.name };
   if (tool.description !== undefined) definition['description'] = tool.description;
-  if (tool.schema) definition['parameters'] = tool.schema;
-  if (tool.strict !== undefined) definition['strict'] = tool.strict;
+  Object.assign(definition, encodeParameters(tool, index, target));
   return {
     type: 'function',
     function: { ...definition, ...ownObject(tool.extra, 'function') },
     ...omitKeys(ownFields(tool.extra), TOOL_FIELDS),
     ...target.cacheControl(tool.cacheHint, toolPlace(target.conversation, index)),
+  };
+}
+
+function encodeParameters(tool: FunctionTool, index: number, target: Target): JsonObject {
+  // A caller of this dialect gets the API's own words.
+  const { schema, strict } = target.sameDialect ? tool : fitSchema(tool, index, target);
+  return {
+    ...(schema ? { parameters: schema } : {}),
+    ...(strict === undefined ? {} : { strict }),
   };
 }
 

@@ -1,15 +1,15 @@
 import type { Conversation, Tool } from '../../conversation/conversation.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
+import { isClientTool } from '../messages/client-tools.ts';
 import type { ConverseTraits } from './model-traits.ts';
 
-/**
+/*
  * Tools of Anthropic's own types that the caller runs: Claude knows them by their types, which Converse has no word for. They go beside its own,
  * in the words of Anthropic's API.
  *
  * Sources: Bedrock user guide, "Use a computer use tool to complete an Amazon Bedrock model response" (`additionalModelRequestFields`);
  * aws-samples/anthropic-on-aws, "Getting Started with Claude Memory on AWS Bedrock" (`memory`).
  */
-const CLIENT_TOOL = /^(?:bash|computer|memory|text_editor)_\d{8}$/;
 
 /** Bedrock has the memory tool with this flag alone; at Anthropic nobody need send it any more. */
 const MEMORY_FLAG = 'context-management-2025-06-27';
@@ -17,10 +17,7 @@ const MEMORY_TOOL = /^memory_/;
 
 /** The tool, where it is one that the model knows; `undefined` for all that providers run. */
 export function clientTool(tool: Tool, { reasoning }: ConverseTraits): JsonObject | undefined {
-  if (reasoning !== 'claude' || tool.type !== 'opaque' || tool.dialect !== 'messages') return undefined;
-  const { type, name } = tool.value;
-  const isClients = typeof type === 'string' && CLIENT_TOOL.test(type) && typeof name === 'string';
-  return isClients ? tool.value : undefined;
+  return reasoning === 'claude' && isClientTool(tool) ? tool.value : undefined;
 }
 
 /** Model fields with the flags that the tools in them need, beside those that the caller said there itself. */

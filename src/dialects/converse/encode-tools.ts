@@ -3,7 +3,9 @@ import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, toolPath, toolPlace } from '../caller-words.ts';
+import type { ToolNameRule } from '../legal-names.ts';
 import { constrainSchema, fitsStructuredOutputs, isObjectSchema } from '../messages/json-schema.ts';
+import { withPlainRoot } from '../plain-root.ts';
 import { customToolName, emulateCustomTool, isReservedToolName, reservedName } from '../reserved-tools.ts';
 import { clientTool, clientToolNames } from './client-tools.ts';
 import { type EncodeContext, encodeCachePoint } from './encode-context.ts';
@@ -11,7 +13,11 @@ import { textOf } from './fields.ts';
 import type { ConverseTraits } from './model-traits.ts';
 
 /** Source: Bedrock API reference (`ToolSpecification.name`). */
-const TOOL_NAME = /^[a-zA-Z0-9_-]{1,64}$/;
+export const TOOL_NAMES: ToolNameRule = {
+  pattern: /^[a-zA-Z0-9_-]{1,64}$/,
+  most: 64,
+  emulatesCustomTools: true,
+};
 
 const EMPTY_SCHEMA: JsonObject = { type: 'object', properties: {} };
 
@@ -119,6 +125,12 @@ function encodeTools(context: EncodeContext, choice: ToolChoice | undefined): Js
   return tools;
 }
 
+/**
+ * Claude takes none of them there (see `messages/encode-tools.ts`), Nova nothing but `type`, `properties` and `required` (Amazon Nova user
+ * guide, "Defining a tool").
+ */
+const REFUSED_AT_ROOT = ['oneOf', 'allOf', 'anyOf'];
+
 function encodeTool(
   context: EncodeContext,
   tool: Exclude<Tool, { type: 'opaque' }>,
@@ -131,7 +143,8 @@ function encodeTool(
     if (losesFormat) dropped.add(toolPath(conversation, index, 'format'));
     return describe(name, description, schema);
   }
-  const schema = tool.schema ?? EMPTY_SCHEMA;
+  const drop = (word: string) => dropped.add(word);
+  const schema = withPlainRoot(conversation, index, tool.schema ?? EMPTY_SCHEMA, REFUSED_AT_ROOT, drop);
   if (schema['type'] !== undefined && !isObjectSchema(schema)) {
     const path = toolPath(conversation, index, 'schema');
     throw invalidRequest(`'${path}' must be the schema of an object: a tool's arguments have names.`, path);
@@ -155,23 +168,8 @@ function describe(name: string, description: string | undefined, schema: JsonObj
   };
 }
 
-function checkName(
-  { conversation }: EncodeContext,
-  tool: { type: string; name: string },
-  index: number,
-): void {
-  const path = toolPath(conversation, index, 'name');
-  const name = tool.type === 'custom' ? customToolName(tool.name) : tool.name;
-  if (!TOOL_NAME.test(name)) {
-    const most = 64 - (name.length - tool.name.length);
-    throw invalidRequest(
-      `'${path}' is ${JSON.stringify(tool.name.slice(0, 140))}: for the model this call goes to, a tool's name may hold letters, digits, '_' and '-', at most ${most} of them.`,
-      path,
-    );
-  }
-  if (isReservedToolName(tool.name)) {
-    throw reservedName(path);
-  }
+function checkName({ conversation }: EncodeContext, { name }: { name: string }, index: number): void {
+  if (isReservedToolName(name)) throw reservedName(toolPath(conversation, index, 'name'));
 }
 
 /** The API knows no choice of none: without tools there is nothing to call. */

@@ -1,17 +1,19 @@
-import type { Conversation } from '../../conversation/conversation.ts';
+import type { Conversation, Tool } from '../../conversation/conversation.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
+import { withLegalNames } from '../legal-names.ts';
+import { withClientFunctions } from '../messages/client-tools.ts';
 import { planMaxTokens } from '../messages/encode-parameters.ts';
 import { offerTools } from '../offered-tools.ts';
 import { withReadableParts } from '../readable-parts.ts';
 import { inConverseWords } from './anthropic-words.ts';
-import { clientToolNames, withToolFlags } from './client-tools.ts';
+import { clientTool, clientToolNames, withToolFlags } from './client-tools.ts';
 import { isTakenReasoning } from './encode-blocks.ts';
 import { type EncodeContext, encodeContext } from './encode-context.ts';
 import { encodeParameters } from './encode-parameters.ts';
-import { planTools } from './encode-tools.ts';
+import { planTools, TOOL_NAMES } from './encode-tools.ts';
 import { Turns } from './encode-turns.ts';
 import { objectOf } from './fields.ts';
 import { converseTraits } from './model-traits.ts';
@@ -41,8 +43,11 @@ const BEDROCK_FIELDS: ReadonlySet<string> = new Set([
 export function encodeRequest(asked: Conversation, model: string): EncodedRequest {
   const traits = converseTraits(model);
   const reworded = inConverseWords(asked, traits);
-  const readable = withReadableParts(reworded.conversation, 'converse');
-  const { conversation, unsaid } = offerTools(readable, 'converse', false, clientToolNames(readable, traits));
+  const isTaken = (tool: Tool) => clientTool(tool, traits) !== undefined;
+  const readable = withClientFunctions(withReadableParts(reworded.conversation, 'converse'), isTaken);
+  const clients = clientToolNames(readable, traits);
+  const { conversation: offered, unsaid } = offerTools(readable, 'converse', false, clients);
+  const { conversation, said } = withLegalNames(offered, TOOL_NAMES);
   const foreign = foreignFields(conversation, 'converse').filter((name) => !BEDROCK_FIELDS.has(name));
   const context = encodeContext(conversation, model);
   for (const name of [...reworded.unsaid, ...unsaid, ...foreign]) context.dropped.add(name);
@@ -90,7 +95,7 @@ export function encodeRequest(asked: Conversation, model: string): EncodedReques
     ...(parameters['serviceTier'] ? { serviceTier: parameters['serviceTier'] } : {}),
     ...extra,
   };
-  return { body, dropped: [...context.dropped] };
+  return { body, dropped: [...context.dropped], ...(said ? { toolNames: said } : {}) };
 }
 
 /** A budget of thinking must fit below the limit, so there must be one. */

@@ -3,6 +3,8 @@ import { isObject, type JsonObject } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
+import { type LegalNames, withLegalNames } from '../legal-names.ts';
+import { withClientFunctions } from '../messages/client-tools.ts';
 import { offerTools } from '../offered-tools.ts';
 import { withReadableParts } from '../readable-parts.ts';
 import { isForeignThought } from './carried-signatures.ts';
@@ -11,6 +13,7 @@ import { encodeGenerationConfig } from './generation-config.ts';
 import { modelTraits } from './models.ts';
 import { planOutput } from './output-format.ts';
 import { defined, overlay, ownFields } from './proto.ts';
+import { TOOL_NAMES } from './tool-names.ts';
 import { encodeTools } from './tools.ts';
 
 /**
@@ -20,7 +23,14 @@ import { encodeTools } from './tools.ts';
  * @throws GatewayError `invalid_request`, in the caller's words, for what would change the answer if it were left out.
  */
 export function encodeRequest(asked: Conversation, model: string): EncodedRequest {
-  const { conversation, unsaid } = offerTools(withReadableParts(asked, 'gemini'), 'gemini');
+  const { conversation: offered, unsaid } = offerTools(
+    withClientFunctions(withReadableParts(asked, 'gemini')),
+    'gemini',
+  );
+  const isOwn = offered.dialect === 'gemini';
+  // A caller of this dialect gets the API's own words about a name.
+  const named: LegalNames = isOwn ? { conversation: offered } : withLegalNames(offered, TOOL_NAMES);
+  const { conversation, said } = named;
   const foreign = foreignFields(conversation, 'gemini');
   const traits = modelTraits(model);
   const output = planOutput(conversation, traits);
@@ -37,6 +47,7 @@ export function encodeRequest(asked: Conversation, model: string): EncodedReques
   });
   return {
     body: mergeOwnFields(body, ownFields(conversation.extra)),
+    ...(said ? { toolNames: said } : {}),
     dropped: [
       ...new Set([
         ...foreignParts(conversation, 'gemini', (part) => isWrittenReasoning(conversation, part)),

@@ -14,7 +14,6 @@ import {
 import type { ModelTraits } from './models.ts';
 import { defined, extraOf, listOf, messageIn, ownFields, readMessage, textIn } from './proto.ts';
 import { fromOpenApiSchema, toOpenApiSchema } from './schema.ts';
-import { isFunctionName } from './tool-names.ts';
 
 /*
  * Source: Gemini API reference, `Tool`, `FunctionDeclaration`, `ToolConfig`, `FunctionCallingConfig`;
@@ -46,7 +45,6 @@ export function encodeTools(
     if (offered && tool.type !== 'opaque' && !offered.includes(tool.name)) continue;
     if (tool.type === 'function') {
       if (functionDeclarations.length === 0) tools.push({ functionDeclarations });
-      checkName(conversation, tool.name, index);
       if (conversation.dialect !== 'gemini' && isReservedToolName(tool.name))
         throw reservedName(toolPath(conversation, index, 'name'));
       functionDeclarations.push(encodeFunction(tool, traits));
@@ -56,7 +54,6 @@ export function encodeTools(
     } else if (tool.type === 'custom') {
       if (functionDeclarations.length === 0) tools.push({ functionDeclarations });
       const { name, description, schema, losesFormat } = emulateCustomTool(tool);
-      checkName(conversation, name, index);
       const emulated = { type: 'function' as const, name, schema };
       functionDeclarations.push(
         encodeFunction(description === '' ? emulated : { ...emulated, description }, traits),
@@ -109,17 +106,6 @@ function demandCall(choice: JsonObject | undefined): JsonObject {
   return names.length > 0
     ? { mode: 'ANY', allowedFunctionNames: [...names, JSON_OUTPUT_TOOL] }
     : { mode: 'ANY' };
-}
-
-/** A caller of this dialect gets the API's own words about it. */
-function checkName(conversation: Conversation, name: string, index: number): void {
-  if (conversation.dialect === 'gemini' || isFunctionName(name)) return;
-  const path = toolPath(conversation, index, 'name');
-  throw invalidRequest(
-    `'${path}' is ${JSON.stringify(name.slice(0, 140))}: to a Gemini model a function's name must begin with a letter or '_' and may hold letters, digits, '_', '.', ':' and '-', at most 128 of them.`,
-    path,
-    'invalid_value',
-  );
 }
 
 function encodeFunction(tool: Tool & { type: 'function' }, traits: ModelTraits): JsonObject {

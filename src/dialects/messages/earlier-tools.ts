@@ -1,5 +1,6 @@
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import type { Adaptation } from '../bridge.ts';
+import { describeEditor } from './client-tools.ts';
 import type { ModelTraits } from './model-traits.ts';
 
 /*
@@ -45,35 +46,6 @@ export function renameTools(
 }
 
 function asOwnTool({ type: _, name, ...rest }: JsonObject): JsonObject {
-  return { name: name ?? 'str_replace_editor', description: DESCRIPTION, input_schema: SCHEMA, ...rest };
+  const { description, schema } = describeEditor(true);
+  return { name: name ?? 'str_replace_editor', description, input_schema: schema, ...rest };
 }
-
-const DESCRIPTION =
-  'Views, creates and edits text files. Commands: view (a file with numbered lines, or a folder), create (a file with file_text), str_replace (the one place that old_str stands at, with new_str), insert (new_str behind the line insert_line), undo_edit (takes back the last change of a file).';
-
-const text = (description: string): JsonObject => ({ type: 'string', description });
-
-const SCHEMA: JsonObject = {
-  type: 'object',
-  properties: {
-    command: {
-      type: 'string',
-      enum: ['view', 'create', 'str_replace', 'insert', 'undo_edit'],
-      description: 'What to do.',
-    },
-    path: text('The path of the file or folder.'),
-    view_range: {
-      type: 'array',
-      items: { type: 'integer' },
-      description: 'For view: the first line, from 1, and the last; -1 is the end of the file.',
-    },
-    file_text: text('For create: what the file holds.'),
-    old_str: text('For str_replace: what stands there now, exactly.'),
-    new_str: text('For str_replace and insert: what is to stand there.'),
-    insert_line: {
-      type: 'integer',
-      description: 'For insert: the line behind which; 0 is before the first.',
-    },
-  },
-  required: ['command', 'path'],
-};

@@ -2,6 +2,8 @@ import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import type { JsonObject } from '../../conversation/json.ts';
 import { callerWord, changedTo, toolPath, toolPlace } from '../caller-words.ts';
+import type { ToolNameRule } from '../legal-names.ts';
+import { withPlainRoot } from '../plain-root.ts';
 import {
   emulateCustomTool,
   emulatedChoice,
@@ -12,9 +14,6 @@ import {
 import type { EncodeContext } from './encode-context.ts';
 import { encodeCacheHint, ownFields } from './fields.ts';
 import { constrainSchema, fitsStructuredOutputs, isObjectSchema } from './json-schema.ts';
-
-/** Source: Messages API reference (`Tool.name`). */
-const TOOL_NAME = /^[a-zA-Z0-9_-]{1,128}$/;
 
 /** How many strict tools a request may hold (docs "Structured outputs", "Schema complexity limits"). */
 const MOST_STRICT_TOOLS = 20;
@@ -82,7 +81,8 @@ function encodeTool(
   checkName(context, tool.name, index);
   if (tool.type === 'custom') return encodeCustomTool(context, tool, index);
 
-  const { schema, description } = tool;
+  const { description } = tool;
+  const schema = isNative ? tool.schema : plainSchema(context, tool.schema, index);
   if (
     schema &&
     !isNative &&
@@ -104,6 +104,17 @@ function encodeTool(
     ...encodeCacheHint(tool.cacheHint),
     ...ownFields(tool.extra),
   };
+}
+
+/** "input_schema does not support oneOf, allOf, or anyOf at the top level" (anthropics/claude-code#5319). */
+const REFUSED_AT_ROOT = ['oneOf', 'allOf', 'anyOf'];
+
+function plainSchema(
+  { conversation, dropped }: EncodeContext,
+  schema: JsonObject | undefined,
+  index: number,
+): JsonObject | undefined {
+  return schema && withPlainRoot(conversation, index, schema, REFUSED_AT_ROOT, (name) => dropped.add(name));
 }
 
 /** The API demands a type, which others leave to be understood, and takes no `null` for no properties, as libraries of Go write it. */
@@ -140,15 +151,15 @@ function encodeCustomTool(
   };
 }
 
+/** Source: Messages API reference (`Tool.name`). */
+export const TOOL_NAMES: ToolNameRule = {
+  pattern: /^[a-zA-Z0-9_-]{1,128}$/,
+  most: 128,
+  emulatesCustomTools: true,
+};
+
 function checkName({ conversation }: EncodeContext, name: string, index: number): void {
-  const path = toolPath(conversation, index, 'name');
-  if (!TOOL_NAME.test(name)) {
-    throw invalidRequest(
-      `'${path}' is ${JSON.stringify(name.slice(0, 140))}: a tool's name may hold letters, digits, '_' and '-', at most 128 of them.`,
-      path,
-    );
-  }
-  if (isReservedToolName(name)) throw reservedName(path);
+  if (isReservedToolName(name)) throw reservedName(toolPath(conversation, index, 'name'));
 }
 
 type ChoicePlan = Omit<ToolPlan, 'tools'>;

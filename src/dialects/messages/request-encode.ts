@@ -3,10 +3,11 @@ import { isObject, type JsonObject } from '../../conversation/json.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { foreignFields } from '../foreign-fields.ts';
 import { foreignParts, isReasoningOf } from '../foreign-parts.ts';
+import { type LegalNames, withLegalNames } from '../legal-names.ts';
 import { offerTools } from '../offered-tools.ts';
 import { encodeContext } from './encode-context.ts';
 import { encodeParameters, planMaxTokens } from './encode-parameters.ts';
-import { planTools } from './encode-tools.ts';
+import { planTools, TOOL_NAMES } from './encode-tools.ts';
 import { encodeTurns } from './encode-turns.ts';
 import { ownFields } from './fields.ts';
 import { planOutput } from './output-format.ts';
@@ -18,7 +19,11 @@ import { planThinking } from './thinking.ts';
  * @throws GatewayError `invalid_request` where the API would refuse the conversation or answer something else.
  */
 export function encodeRequest(asked: Conversation, model: string): EncodedRequest {
-  const { conversation, unsaid } = offerTools(asked, 'messages');
+  const { conversation: offered, unsaid } = offerTools(asked, 'messages');
+  const isOwn = offered.dialect === 'messages';
+  // A caller of this dialect gets the API's own words about a name.
+  const named: LegalNames = isOwn ? { conversation: offered } : withLegalNames(offered, TOOL_NAMES);
+  const { conversation, said } = named;
   const foreign = foreignFields(conversation, 'messages');
   const context = encodeContext(conversation, model);
   for (const name of foreignParts(conversation, 'messages', isReasoningOf('messages')))
@@ -58,7 +63,7 @@ export function encodeRequest(asked: Conversation, model: string): EncodedReques
     stream: conversation.stream,
     ...extra,
   };
-  return { body, dropped: [...context.dropped] };
+  return { body, dropped: [...context.dropped], ...(said ? { toolNames: said } : {}) };
 }
 
 function instructions(...sentences: (string | undefined)[]): JsonObject[] {

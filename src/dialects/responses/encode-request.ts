@@ -3,10 +3,13 @@ import type { JsonObject, JsonValue } from '../../conversation/json.ts';
 import { changedTo } from '../caller-words.ts';
 import { SAMPLING_PARAMETERS } from '../chat/model-traits.ts';
 import { dropReasoning, effortOf, nameUnsaidThinking, reasons } from '../chat/reasoning-request.ts';
+import { toolNameRule } from '../chat/tool-names.ts';
 import type { EncodedRequest } from '../dialect.ts';
 import { shortenEndUser } from '../end-user.ts';
 import { foreignFields, openAiModeration } from '../foreign-fields.ts';
 import { foreignParts } from '../foreign-parts.ts';
+import { type LegalNames, withLegalNames } from '../legal-names.ts';
+import { withClientFunctions } from '../messages/client-tools.ts';
 import type { ModelNames } from '../model-names.ts';
 import { offerTools } from '../offered-tools.ts';
 import { parameterName, planParameters, type WrittenParameter } from '../parameters.ts';
@@ -18,6 +21,8 @@ import { encodeInput, isWritten } from './encode-items.ts';
 import { ownFields, ownObject } from './extra.ts';
 import { ResponsesTarget } from './target.ts';
 import { encodeToolChoice, encodeTools } from './tools.ts';
+
+const TOOL_NAMES = toolNameRule(false);
 
 const INCLUDE_REASONING = 'reasoning.encrypted_content';
 
@@ -33,7 +38,14 @@ export function encodeRequest(
   model: string,
   names: ModelNames = 'vendor',
 ): EncodedRequest {
-  const { conversation, unsaid } = offerTools(withReadableParts(asked, 'responses'), 'responses');
+  const { conversation: offered, unsaid } = offerTools(
+    withClientFunctions(withReadableParts(asked, 'responses')),
+    'responses',
+  );
+  const isOwn = offered.dialect === 'responses';
+  // A caller of this dialect gets the API's own words about a name.
+  const named: LegalNames = isOwn ? { conversation: offered } : withLegalNames(offered, TOOL_NAMES);
+  const { conversation, said } = named;
   const foreign = foreignFields(conversation, 'responses');
   const target = new ResponsesTarget(conversation, model, names);
   for (const name of foreignParts(conversation, 'responses', isWritten)) target.drop(name);
@@ -54,7 +66,7 @@ export function encodeRequest(
     ...openAiModeration(conversation),
     ...own,
   };
-  return { body, dropped: target.dropped };
+  return { body, dropped: target.dropped, ...(said ? { toolNames: said } : {}) };
 }
 
 /** What this API does unless it is told, and other dialects do not. */

@@ -8,12 +8,15 @@ export class ResponsesTarget {
   readonly conversation: Conversation;
   /** The same models as in Chat Completions. */
   readonly traits: ModelTraits;
+  /** What is asked is OpenAI's own API, or Azure's, and not one of their kin. */
+  readonly isOpenAi: boolean;
   readonly #dropped = new Set<string>();
 
   constructor(conversation: Conversation, model: string, names: ModelNames) {
     this.conversation = conversation;
     const isPassedOn = names === 'anyone' && conversation.dialect === 'responses';
     this.traits = isPassedOn ? COMPATIBLE : modelTraits(model, names);
+    this.isOpenAi = names === 'deployment' || !this.traits.openParameters;
   }
 
   /** Whether the caller speaks this dialect too, so that what it said can be said in its own words. */

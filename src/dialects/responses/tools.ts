@@ -2,7 +2,7 @@ import type { Tool, ToolChoice } from '../../conversation/conversation.ts';
 import { invalidRequest } from '../../conversation/gateway-error.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../conversation/json.ts';
 import { callerWord, toolPlace } from '../caller-words.ts';
-import { checkToolName } from '../chat/tool-names.ts';
+import { fitSchema } from '../chat/tool-schemas.ts';
 import { isSaidTwice, placed, saidTwice } from '../places.ts';
 import { expectKind, optionalField, pathOf, requireField, unknownWord } from '../read-json.ts';
 import { toolEntries } from './additional-tools.ts';
@@ -192,7 +192,6 @@ export function encodeTools(target: ResponsesTarget): JsonObject[] {
   const namespaces = new Set<JsonValue>();
   return target.conversation.tools.flatMap((tool, index): JsonObject[] => {
     if (target.sameDialect && isSaidTwice(tool)) return [];
-    if (tool.type !== 'opaque') checkToolName(target, tool.name, index);
     const namespace = tool.type === 'opaque' ? undefined : ownFields(tool.extra)[NAMESPACE];
     if (namespace !== undefined && isObject(namespace)) {
       // As it came, where the first of its tools stands.
@@ -216,8 +215,9 @@ function encodeFunction(tool: FunctionTool, index: number, target: ResponsesTarg
     if (tool.schema) written['parameters'] = tool.schema;
     if (tool.strict !== undefined) written['strict'] = tool.strict;
   } else {
-    written['parameters'] = tool.schema ?? { type: 'object', properties: {} };
-    written['strict'] = tool.strict ?? false;
+    const fitted = fitSchema(tool, index, target);
+    written['parameters'] = fitted.schema ?? { type: 'object', properties: {} };
+    written['strict'] = fitted.strict ?? false;
   }
   target.dropCacheHint(tool.cacheHint, toolPlace(target.conversation, index));
   return { ...written, ...ownFields(tool.extra) };

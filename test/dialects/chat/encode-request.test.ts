@@ -180,7 +180,7 @@ test('what only another dialect knows is dropped and named', () => {
     ],
     {
       tools: [
-        { type: 'opaque', dialect: 'messages', value: { type: 'bash_20250124', name: 'bash' } },
+        { type: 'opaque', dialect: 'messages', value: { type: 'web_search_20250305', name: 'web_search' } },
         { type: 'opaque', dialect: 'gemini', value: { googleSearch: {} } },
       ],
       toolChoice: { type: 'opaque', dialect: 'messages', value: { type: 'x' } },

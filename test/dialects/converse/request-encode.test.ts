@@ -288,7 +288,7 @@ test('tools keep their order and their schemas', () => {
   );
 });
 
-for (const name of ['a.b', 'x'.repeat(65), '', 'fairlead_json_output']) {
+for (const name of ['', 'fairlead_json_output']) {
   test(`a tool named '${name.slice(0, 20)}' is refused in the caller's words`, () => {
     const error = refusal(() => encode({ tools: [LOOK, { type: 'function', name }] }));
     assert.equal(error.param, 'tools[1].function.name');

@@ -139,17 +139,15 @@ describe('tool choice', () => {
 });
 
 describe('names', () => {
-  for (const name of ['bad name!', '', '1st', 'x'.repeat(129)]) {
-    test(`that Gemini refuses are refused with their path: ${JSON.stringify(name.slice(0, 12))}`, () => {
-      assert.throws(
-        () => bodyFor(asking([functionTool('f'), functionTool(name)])),
-        refusalOf('tools[1].function.name'),
-      );
-    });
-  }
+  test('that are none are refused with their path', () => {
+    assert.throws(
+      () => bodyFor(asking([functionTool('f'), functionTool('')])),
+      refusalOf('tools[1].function.name'),
+    );
+  });
 
   test('that it takes go out as they are', () => {
-    const names = ['f', '_f', 'a.b:c-d', 'x'.repeat(128)];
+    const names = ['f', '_f', 'a.b:c-d', 'x'.repeat(64)];
     const body = bodyFor(asking(names.map((name) => functionTool(name))));
     assert.deepEqual(
       names.map((_, index) => at(body, 'tools', 0, 'functionDeclarations', index, 'name')),

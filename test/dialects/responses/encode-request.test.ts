@@ -86,11 +86,13 @@ test('a history with tools', () => {
   );
 });
 
+const CLOSED = { type: 'object', properties: {}, additionalProperties: false };
+
 test('functions of other dialects are not strict unless they say so', () => {
   const { body } = encode({
     tools: [
       { type: 'function', name: 'f' },
-      { type: 'function', name: 'g', schema: { type: 'object' }, strict: true },
+      { type: 'function', name: 'g', schema: CLOSED, strict: true },
       {
         type: 'custom',
         name: 'h',
@@ -101,7 +103,7 @@ test('functions of other dialects are not strict unless they say so', () => {
   });
   assert.deepEqual(body['tools'], [
     { type: 'function', name: 'f', parameters: { type: 'object', properties: {} }, strict: false },
-    { type: 'function', name: 'g', parameters: { type: 'object' }, strict: true },
+    { type: 'function', name: 'g', parameters: CLOSED, strict: true },
     { type: 'custom', name: 'h', format: { type: 'grammar', syntax: 'regex', definition: 'a' } },
   ]);
   assert.deepEqual(body['tool_choice'], {

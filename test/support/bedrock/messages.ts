@@ -13,6 +13,11 @@ export function checkMessages(model: string, body: JsonObject, signer: Signer): 
   for (const [index, block] of objectsOf(body['system']).entries()) {
     checkOneMember(block, `system.${index}`);
     checkText(block, 'SystemContentBlock', `system.${index}`);
+    // anthropics/claude-code#24168
+    if (String(block['text']).includes('x-anthropic-billing-header'))
+      throw modelError(
+        'x-anthropic-billing-header is a reserved keyword and may not be used in the system prompt.',
+      );
   }
   checkDocuments(messages);
   checkToolPairs(messages);

@@ -32,7 +32,19 @@ export function findSchemaProblem(schema: JsonObject, strict: boolean): string |
     const got = schema['type'] === undefined ? 'None' : String(schema['type']);
     return `schema must be a JSON Schema of 'type: "object"', got 'type: "${got}"'.`;
   }
-  return wrongTable(schema) ?? (strict ? strictProblem(schema, []) : arrayProblem(schema, []));
+  return (
+    wrongTable(schema) ??
+    rootProblem(schema) ??
+    (strict ? strictProblem(schema, []) : arrayProblem(schema, []))
+  );
+}
+
+/** langchain-ai/langchainjs#9804 of alternatives, openai/openai-agents-python#449 of properties. Nothing of both is said of what stands further down. */
+function rootProblem(schema: JsonObject): string | undefined {
+  if (['oneOf', 'anyOf', 'allOf', 'enum', 'not'].some((keyword) => schema[keyword] !== undefined)) {
+    return "schema must have type 'object' and not have 'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level.";
+  }
+  return schema['properties'] === undefined ? 'In context=(), object schema missing properties.' : undefined;
 }
 
 /** As Python says it: sashabaranov/go-openai#432 of the table, FoundationAgents/OpenManus#1162 of what stands in it. */
@@ -49,8 +61,13 @@ function writeValue(value: JsonValue): string {
 
 /** Without `strict` the schema is a hint; only arrays must say what they hold. */
 function arrayProblem(schema: JsonObject, context: Context): string | undefined {
-  if (schema['type'] === 'array' && schema['items'] === undefined && schema['prefixItems'] === undefined) {
-    return `In context=${writeContext(context)}, array schema missing items.`;
+  if (schema['items'] === undefined && schema['prefixItems'] === undefined) {
+    const { type } = schema;
+    // campfirein/byterover-cli#42
+    const place =
+      Array.isArray(type) && type.includes('array') ? ['type', String(type.indexOf('array'))] : [];
+    if (type === 'array' || place.length > 0)
+      return `In context=${writeContext([...context, ...place])}, array schema missing items.`;
   }
   return firstChildProblem(schema, context, arrayProblem);
 }
