@@ -194,6 +194,13 @@ const SENT: Record<string, Expected> = {
     assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
     names: true,
   },
+  openrouter: {
+    model: 'deepseek/deepseek-r1',
+    fields: {},
+    assistant: { ...REPLAYED, reasoning_content: 'Ask the tool.' },
+    developer: true,
+    names: true,
+  },
   lmstudio: {
     model: 'qwen3-8b',
     fields: LIMIT,

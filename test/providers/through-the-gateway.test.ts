@@ -7,6 +7,7 @@ import type { UsageRecord } from '../../src/usage/record.ts';
 import { startFakeOpenAi } from '../support/fake-openai.ts';
 import type { FakeProvider } from '../support/fake-provider.ts';
 import { startGateway } from '../support/gateway.ts';
+import { PIXEL_PNG } from '../support/pixel.ts';
 
 /** Providers that refuse some of what OpenAI takes, with a fake that does, and a model of theirs. */
 const MODELS = {
@@ -212,6 +213,59 @@ test('a begun answer is continued by Mistral and Moonshot, in the word of each',
     assert.equal(response.status, 200, await response.text());
     const sent = fakes[kin].requests[length]?.body as { messages: JsonObject[] };
     assert.deepEqual(sent.messages.at(-1), { ...messages[1], [word]: true });
+  }
+});
+
+const PIXEL = { type: 'base64', media_type: 'image/png', data: PIXEL_PNG };
+
+/** What agents say behind the result of a tool: the user's words, an instruction, and what a chat target is shown of a picture. */
+const BEHIND_RESULTS: [path: string, body: JsonObject, told: string[]][] = [
+  [
+    '/v1/messages',
+    afterResult([
+      { type: 'tool_result', tool_use_id: 'a', content: '1' },
+      { type: 'text', text: 'Go on.' },
+    ]),
+    [],
+  ],
+  [
+    '/v1/messages',
+    afterResult([{ type: 'tool_result', tool_use_id: 'a', content: [{ type: 'image', source: PIXEL }] }]),
+    [],
+  ],
+  [
+    '/v1/responses',
+    {
+      input: [
+        { role: 'user', content: 'Hi' },
+        { type: 'function_call', call_id: 'a', name: 'f', arguments: '{}' },
+        { type: 'function_call_output', call_id: 'a', output: '1' },
+        { role: 'developer', content: 'Be brief.' },
+        { role: 'user', content: 'Go on.' },
+      ],
+      tools: [{ type: 'function', name: 'f' }],
+    },
+    ['input[].role=user'],
+  ],
+];
+
+function afterResult(content: JsonObject[]): JsonObject {
+  return {
+    max_tokens: 99,
+    messages: [
+      { role: 'user', content: 'Hi' },
+      { role: 'assistant', content: [{ type: 'tool_use', id: 'a', name: 'f', input: {} }] },
+      { role: 'user', content },
+    ],
+    tools: [{ name: 'f', input_schema: { type: 'object' } }],
+  };
+}
+
+test('Mistral, which lets the assistant alone speak behind results, takes what callers say there', async () => {
+  for (const [path, body, told] of BEHIND_RESULTS) {
+    const response = await gateway.post(path, { model: `mistral/${MODELS.mistral}`, ...body });
+    assert.equal(response.status, 200, await response.text());
+    assert.deepEqual(namesIn(response), told);
   }
 });
 

@@ -116,7 +116,7 @@ export class FieldRules {
   }
 
   #messagesText(body: Buffer, place: FieldPlace, model: string, drop: NoteDropped): string | undefined {
-    if (!this.#messages?.mayApply(body.subarray(place.start, place.end))) return undefined;
+    if (!this.#messages?.mayApply(body.subarray(place.start, place.end), model)) return undefined;
     const messages = parseField(body, place, 'messages') as JsonValue;
     const rewritten = this.#messages.rewrite(messages, model, drop);
     return rewritten === messages ? undefined : `"messages":${JSON.stringify(rewritten)}`;

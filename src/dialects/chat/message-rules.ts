@@ -7,6 +7,7 @@ import { refusedFile } from './encode-content.ts';
 import type { NoteDropped } from './field-rules.ts';
 import { type FileForm, fileInForm, hasFile } from './file-parts.ts';
 import type { MessageQuirks, ReasoningField } from './quirks.ts';
+import { hasStrictTurns, inStrictTurns, mayLeaveTurns } from './strict-turns.ts';
 
 /** Fields in which a message of the assistant may hold its reasoning. */
 const REASONING = ['reasoning_content', 'reasoning', 'reasoning_details'] as const;
@@ -36,13 +37,15 @@ export class MessageRules {
 
   /** No rule is about messages. */
   get isIdle(): boolean {
-    const { alternating, continuation } = this.#quirks;
-    return this.#steps.length === 0 && alternating !== true && continuation === undefined;
+    const { alternating, continuation, strictTurns } = this.#quirks;
+    const isOfAll = alternating === true || continuation !== undefined || strictTurns !== undefined;
+    return this.#steps.length === 0 && !isOfAll;
   }
 
   /** Whether the text of `messages` holds anything that a rule is about. Inside a string the quotes are escaped. */
-  mayApply(messages: Buffer): boolean {
+  mayApply(messages: Buffer, model: string): boolean {
     if (this.#quirks.alternating) return true;
+    if (hasStrictTurns(this.#quirks.strictTurns, model) && mayLeaveTurns(messages)) return true;
     if (this.#quirks.continuation && endsWithAssistant(messages)) return true;
     return this.#needles.some((needle) => messages.includes(needle));
   }
@@ -50,12 +53,13 @@ export class MessageRules {
   /** The messages as the server takes them; the same value where nothing has to change. */
   rewrite(messages: JsonValue, model: string, drop: NoteDropped): JsonValue {
     if (!Array.isArray(messages)) return messages;
-    const { alternating, continuation } = this.#quirks;
+    const { alternating, continuation, strictTurns } = this.#quirks;
     let rewritten: JsonValue[] = messages.map((message, index) => {
       if (!isObject(message)) return message;
       const at = `messages[${index}]`;
       return this.#steps.reduce((result, step) => step(result, model, drop, at), message);
     });
+    if (hasStrictTurns(strictTurns, model)) rewritten = inStrictTurns(rewritten, drop);
     if (alternating) rewritten = joinTurns(rewritten);
     if (continuation) rewritten = continueLast(rewritten, continuation);
     const isSame =

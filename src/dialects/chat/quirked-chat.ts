@@ -128,6 +128,7 @@ const FIELD_WORDS = new Map<string, CallerWord>([
   ['response_format', 'responseFormat'],
   ['reasoning_effort', 'reasoning'],
   ['messages[].reasoning_content', 'reasoning'],
+  ['messages[].role', 'instructingRole'],
 ]);
 
 /** How much a model may think is an effort or a budget to callers of other dialects. */

@@ -72,6 +72,8 @@ export interface MessageQuirks {
   continuedAt?: (path: string) => string | undefined;
   /** User and assistant must take turns: messages of one of them in a row are joined. */
   alternating?: boolean;
+  /** The assistant alone speaks behind results of tools, and nobody instructs behind its turns (`strict-turns.ts`). */
+  strictTurns?: 'every_model' | 'mistrals';
 }
 
 export type ReasoningField = 'reasoning' | 'reasoning_content' | 'none';

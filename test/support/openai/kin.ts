@@ -136,18 +136,21 @@ const mistral: Kin = {
         code: '3280',
       });
     },
+    refuseMistralOrder,
     (body) => {
       const last = objectsOf(body['messages']).at(-1);
       if (last?.['role'] !== 'assistant' || last['prefix'] === true) return undefined;
-      const message =
-        'Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant';
-      return new Refusal(400, message, {
-        object: 'error',
-        message,
-        type: 'invalid_request_message_order',
-        param: null,
-        code: '3230',
-      });
+      return mistralOrderError(
+        'Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant',
+      );
+    },
+    (body) => {
+      const isEmpty = ({ role, content, tool_calls: calls }: JsonObject) =>
+        role === 'assistant' && !content && objectsOf(calls).length === 0;
+      if (!objectsOf(body['messages']).some(isEmpty)) return undefined;
+      const message = 'Assistant message must have either content or tool_calls, but not none.';
+      const type = 'invalid_request_assistant_message';
+      return new Refusal(400, message, { object: 'error', message, type, param: null, code: '3240' });
     },
     (body) => {
       const effort = body['reasoning_effort'];
@@ -179,6 +182,34 @@ const mistral: Kin = {
       return finished ? { ...chunk, usage: writeUsage(answer.usage) } : chunk;
     }),
 };
+
+/** Who may speak behind whom: mistral-common, `MistralRequestValidator`, which its API and vLLM (so NIM, too) check with. */
+const MISTRAL_FOLLOWERS: Record<string, string[]> = {
+  system: ['system', 'user', 'assistant'],
+  user: ['system', 'user', 'assistant'],
+  assistant: ['user', 'assistant', 'tool'],
+  tool: ['assistant', 'tool'],
+};
+
+function refuseMistralOrder(body: JsonObject): Refusal | undefined {
+  const roles = objectsOf(body['messages']).map(({ role }) => String(role));
+  const wrong = roles.findIndex((role, at) => {
+    const before = roles[at - 1];
+    return before !== undefined && MISTRAL_FOLLOWERS[before]?.includes(role) === false;
+  });
+  if (wrong === -1) return undefined;
+  return mistralOrderError(`Unexpected role '${roles[wrong]}' after role '${roles[wrong - 1]}'`);
+}
+
+function mistralOrderError(message: string): Refusal {
+  const type = 'invalid_request_message_order';
+  return new Refusal(400, message, { object: 'error', message, type, param: null, code: '3230' });
+}
+
+/** Mistral's models at other servers: the same order, by the same validator or the model's chat template. */
+function refuseOrderOfMistrals(body: JsonObject): Refusal | undefined {
+  return /mistral|devstral/i.test(String(body['model'])) ? refuseMistralOrder(body) : undefined;
+}
 
 function mistralError(detail: JsonValue): Refusal {
   return new Refusal(422, 'validation', {
@@ -417,6 +448,7 @@ const unknownField = (path: (string | number)[]) => openAiError(400, `unknown fi
 const openrouter: Kin = {
   refuses: refusesNothing,
   refusal: unknownField,
+  rules: [refuseOrderOfMistrals],
   own: ['reasoning_effort', 'reasoning', 'top_k'],
   reasoningField: 'reasoning',
 };
@@ -462,8 +494,10 @@ const ollama: Kin = {
 
 const OLLAMA_EFFORTS: unknown[] = ['high', 'medium', 'low', 'max', 'none'];
 
+const nvidia: Kin = { ...openSamplers, rules: [refuseRole('developer'), refuseOrderOfMistrals] };
+
 /** vLLM reads both words. */
-const vllm: Kin = { ...openModels, own: ['reasoning_effort', 'top_k'] };
+const vllm: Kin = { ...nvidia, own: ['reasoning_effort', 'top_k'] };
 
 const alibaba: Kin = {
   ...openModels,
@@ -485,7 +519,7 @@ export const KIN = {
   openrouter,
   together: openSamplers,
   fireworks,
-  nvidia: openSamplers,
+  nvidia,
   huggingface: openModels,
   alibaba,
   ollama,
