@@ -6,7 +6,8 @@ const OWN_PATH = /^(?:\/v1|\/beta)?\/chat\/completions$/;
 /**
  * Sources: DeepSeek API reference (create chat completion), "Thinking Mode" and "Chat Prefix Completion (Beta)"; LiteLLM's documentation,
  * "Pre-fix Assistant Messages" (an answer of DeepSeek's, which does not repeat the prefix). "prefix is only available when using beta api" is
- * its error elsewhere.
+ * its error elsewhere. "The `reasoning_content` in the thinking mode must be passed back to the API." is its error where a history lacks it, on
+ * messages without calls, too (openclaw/openclaw#73417).
  */
 export default {
   name: 'deepseek',
@@ -29,6 +30,7 @@ export default {
     instructions: 'system',
     // After a tool call it must come back, else the API answers 400; elsewhere it is ignored.
     reasoning: 'reasoning_content',
+    demandsReasoning: /^deepseek/,
     continuedAt: (path) => (OWN_PATH.test(path) ? '/beta/chat/completions' : undefined),
   },
   // "FIM Completion (Beta)": what the base URL `https://api.deepseek.com/beta` has.

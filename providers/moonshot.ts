@@ -50,6 +50,7 @@ export default {
     instructions: 'system',
     // "thinking is enabled but reasoning_content is missing in assistant tool call message" is a 400.
     reasoning: 'reasoning_content',
+    demandsReasoning: /^kimi-(k2\.[5-9]|k2-thinking|k[3-9])/,
     continuation: 'partial',
   },
   // Kimi API, "Upload file" and "Create batch".

@@ -91,11 +91,15 @@ export class QuirkedChat {
 
   #encodeRequest(conversation: Conversation, model: string, names: ModelNames = 'vendor'): EncodedRequest {
     const { reasoning, files } = this.#quirks;
+    const demandsReasoning = this.#quirks.demandsReasoning?.test(model) === true;
     const field = typeof reasoning === 'function' ? reasoning(model) : reasoning;
     const replaysReasoning = field !== undefined && field !== 'none';
     const { emulatesCustomTools, narrowsTools } = this;
     const showsReasoning = this.#quirks.hidesReasoning !== true;
-    const options = { replaysReasoning, emulatesCustomTools, narrowsTools, showsReasoning, files };
+    const options = {
+      ...{ replaysReasoning, demandsReasoning, showsReasoning },
+      ...{ emulatesCustomTools, narrowsTools, files },
+    };
     const encoded = encodeRequest(conversation, model, names, options);
     const dropped = new Set(encoded.dropped);
     const wordOf = (name: string) => callerName(conversation, name);

@@ -57,6 +57,8 @@ export interface MessageQuirks {
   toolCallIds?: 'nine_alphanumerics';
   /** The field in which reasoning goes back; `none`: it is refused in messages. */
   reasoning?: ReasoningField | ((model: string) => ReasoningField);
+  /** Models that refuse a history in which tools were called and nothing was thought: whoever thought it, and a stand-in where nobody did. */
+  demandsReasoning?: RegExp;
   /** Fields of a message that are refused. */
   messageDrops?: readonly string[];
   /** Audio in `input_audio` is its base64 alone (Mistral), without its format. */

@@ -9,6 +9,8 @@ import { COMPATIBLE, type ModelTraits, modelTraits } from './model-traits.ts';
 export interface TargetOptions {
   /** The provider wants its readable reasoning back, whatever dialect the caller speaks. */
   replaysReasoning?: boolean;
+  /** It demands what was thought back, also by another model: the texts of it, without their proofs. */
+  demandsReasoning?: boolean;
   /** It knows no tools that take free text: functions stand for them. */
   emulatesCustomTools?: boolean;
   /** It knows no choice among some of the tools: only these are offered. */
@@ -24,6 +26,7 @@ export class Target {
   readonly conversation: Conversation;
   readonly traits: ModelTraits;
   readonly replaysReasoning: boolean;
+  readonly demandsReasoning: boolean;
   readonly emulatesCustomTools: boolean;
   readonly narrowsTools: boolean;
   readonly showsReasoning: boolean;
@@ -36,6 +39,7 @@ export class Target {
     names: ModelNames,
     {
       replaysReasoning = false,
+      demandsReasoning = false,
       emulatesCustomTools = false,
       narrowsTools = false,
       showsReasoning,
@@ -44,6 +48,7 @@ export class Target {
   ) {
     this.conversation = conversation;
     this.replaysReasoning = replaysReasoning;
+    this.demandsReasoning = demandsReasoning;
     this.emulatesCustomTools = emulatesCustomTools;
     this.narrowsTools = narrowsTools;
     this.files = files;

@@ -383,12 +383,7 @@ const deepseek: Kin = {
       return openAiError(400, 'This response_format type is unavailable now');
     },
     (body) => {
-      const thinking = body['thinking'];
-      if (isObject(thinking) && thinking['type'] === 'disabled') return undefined;
-      const silent = objectsOf(body['messages']).some(
-        (message) => objectsOf(message['tool_calls']).length > 0 && !('reasoning_content' in message),
-      );
-      if (!silent) return undefined;
+      if (isThoughtless(body) || thoughtlessTurn(body) === -1) return undefined;
       return openAiError(400, 'The `reasoning_content` in the thinking mode must be passed back to the API.');
     },
   ],
@@ -396,6 +391,25 @@ const deepseek: Kin = {
   thinksWithTools: true,
   dressWhole: (body) => ({ ...body, usage: cacheHits(body['usage']) }),
 };
+
+/** Both think unless they are told not to. */
+function isThoughtless({ thinking }: JsonObject): boolean {
+  return isObject(thinking) && thinking['type'] === 'disabled';
+}
+
+/**
+ * Which message of the assistant, from its first tool call on, has no reasoning; -1: none. An empty one is none
+ * (BerriAI/litellm's "DeepSeek thinking mode"; iOfficeAI/gemini-cli-pro#36 of Kimi's).
+ */
+function thoughtlessTurn(body: JsonObject): number {
+  const messages = objectsOf(body['messages']);
+  const first = messages.findIndex((message) => objectsOf(message['tool_calls']).length > 0);
+  if (first === -1) return -1;
+  return messages.findIndex(
+    ({ role, reasoning_content: said }, at) =>
+      at >= first && role === 'assistant' && (typeof said !== 'string' || said === ''),
+  );
+}
 
 /** Recorded: what was read from the cache stands under a name of DeepSeek's own, too. */
 function cacheHits(usage: JsonValue | undefined): JsonValue {
@@ -415,6 +429,12 @@ const moonshot: Kin = {
   rules: [
     refuseRole('developer'),
     (body) => {
+      const at = isThoughtless(body) ? -1 : thoughtlessTurn(body);
+      if (at === -1) return undefined;
+      const what = 'thinking is enabled but reasoning_content is missing in assistant tool call message';
+      return openAiError(400, `${what} at index ${at}`);
+    },
+    (body) => {
       const last = objectsOf(body['messages']).at(-1);
       return last?.['role'] === 'assistant' && last['partial'] !== true
         ? openAiError(400, 'the last message cannot be of the assistant')
@@ -422,6 +442,7 @@ const moonshot: Kin = {
     },
   ],
   own: ['reasoning_effort', 'thinking'],
+  thinksWithTools: true,
   // Recorded: the usage stands in the choice.
   dress: (stream, answer) =>
     editChunks(stream, (chunk) => {
