@@ -13,6 +13,7 @@ import { type FieldSpans, findTopLevelFields } from '../request-fields.ts';
 import type { WordTable } from '../word-table.ts';
 import { encodeRequest } from './encode-request.ts';
 import { FieldRules } from './field-rules.ts';
+import { withForcedTools } from './forced-tools.ts';
 import { chat } from './index.ts';
 import { MessageRules } from './message-rules.ts';
 import type { ChatQuirks } from './quirks.ts';
@@ -48,7 +49,7 @@ export class QuirkedChat {
   constructor(quirks: ChatQuirks) {
     const { fields = {}, embeddings = {}, thinkTags = false } = quirks;
     this.#quirks = quirks;
-    this.#fields = new FieldRules(fields, new MessageRules(quirks));
+    this.#fields = new FieldRules(withForcedTools(fields, quirks.forcedTools), new MessageRules(quirks));
     this.#embeddings = new FieldRules(embeddings);
     this.takesStreamOptions = fields['stream_options'] === undefined;
     this.emulatesCustomTools = quirks.customTools !== true;

@@ -386,6 +386,10 @@ const deepseek: Kin = {
       if (isThoughtless(body) || thoughtlessTurn(body) === -1) return undefined;
       return openAiError(400, 'The `reasoning_content` in the thinking mode must be passed back to the API.');
     },
+    (body) => {
+      if (isThoughtless(body) || forcedChoice(body) === undefined) return undefined;
+      return openAiError(400, 'Thinking mode does not support this tool_choice');
+    },
   ],
   own: ['reasoning_effort', 'thinking'],
   thinksWithTools: true,
@@ -393,8 +397,15 @@ const deepseek: Kin = {
 };
 
 /** Both think unless they are told not to. */
-function isThoughtless({ thinking }: JsonObject): boolean {
+export function isThoughtless(body: JsonValue | undefined): boolean {
+  const thinking = isObject(body) ? body['thinking'] : undefined;
   return isObject(thinking) && thinking['type'] === 'disabled';
+}
+
+/** In Kimi's words. */
+function forcedChoice({ tool_choice: choice }: JsonObject): string | undefined {
+  if (isObject(choice)) return 'specified';
+  return choice === 'required' ? 'required' : undefined;
 }
 
 /**
@@ -433,6 +444,11 @@ const moonshot: Kin = {
       if (at === -1) return undefined;
       const what = 'thinking is enabled but reasoning_content is missing in assistant tool call message';
       return openAiError(400, `${what} at index ${at}`);
+    },
+    (body) => {
+      const forced = isThoughtless(body) ? undefined : forcedChoice(body);
+      if (forced === undefined) return undefined;
+      return openAiError(400, `tool_choice '${forced}' is incompatible with thinking enabled`);
     },
     (body) => {
       const last = objectsOf(body['messages']).at(-1);
